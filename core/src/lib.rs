@@ -1,0 +1,10 @@
+//! The meaning of qadmin, without a server.
+//!
+//! Everything that decides what a command means, which message matches, where a scan stands and how a
+//! job ends lives here; nothing here knows Redis, reads a clock or keeps a global. The module crate feeds
+//! it requests, an opened queue and the time, and turns what it answers into replies.
+#![forbid(unsafe_code)]
+
+pub mod args;
+pub mod error;
+pub mod reply;
