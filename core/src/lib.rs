@@ -8,3 +8,5 @@
 pub mod args;
 pub mod error;
 pub mod reply;
+pub mod queue;
+pub mod scan;
