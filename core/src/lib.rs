@@ -7,4 +7,8 @@
 
 pub mod args;
 pub mod error;
+pub mod field;
+pub mod filter;
+mod format;
+mod json;
 pub mod reply;
