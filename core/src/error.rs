@@ -59,6 +59,92 @@ pub enum Error {
         /// What was given.
         got: Vec<u8>,
     },
+    /// A command that needs a filter has no condition.
+    NoFilter,
+    /// A keyword that may stand once stands again.
+    GivenTwice {
+        /// The keyword as documented.
+        keyword: &'static str,
+        /// What says the same for several values.
+        instead: &'static str,
+    },
+    /// An operand of no bytes.
+    EmptyOperand {
+        /// The keyword or field that it belongs to.
+        of: Box<str>,
+    },
+    /// An operand that is too long.
+    OperandTooLong {
+        /// The keyword or field that it belongs to.
+        of: Box<str>,
+        /// Most bytes.
+        max: usize,
+    },
+    /// An operand that must be an integer.
+    NotAnInteger {
+        /// The keyword or field that it belongs to.
+        of: Box<str>,
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// An operand of a comparison by size that must be a number.
+    NotANumber {
+        /// The field.
+        of: Box<str>,
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// An operand that must be a time.
+    NotATime {
+        /// The field.
+        of: Box<str>,
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// GLOB on a field that is no text.
+    NotText {
+        /// The field.
+        of: Box<str>,
+    },
+    /// A field that does not exist.
+    UnknownField {
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// A field name that cannot be one.
+    FieldName {
+        /// What was given.
+        got: Vec<u8>,
+        /// What is wrong, as it follows the name.
+        why: &'static str,
+    },
+    /// An operator that does not exist.
+    UnknownOperator {
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// WHERE with a field and nothing after it.
+    MissingOperator {
+        /// The field.
+        of: Box<str>,
+    },
+    /// IN with fewer values than its count says.
+    InTooShort {
+        /// The count.
+        count: u64,
+        /// How many follow.
+        got: usize,
+    },
+    /// More conditions than a filter may have.
+    TooManyConditions {
+        /// Most of them.
+        max: usize,
+    },
+    /// A filter whose operands are too long together.
+    FilterTooLong {
+        /// Most bytes of its canonical text.
+        max: usize,
+    },
 }
 
 impl Error {
@@ -67,6 +153,21 @@ impl Error {
     pub fn code(&self) -> Code {
         match self {
             Self::MissingValue { .. } | Self::NumberOutOfRange { .. } => Code::Err,
+            Self::NoFilter
+            | Self::GivenTwice { .. }
+            | Self::EmptyOperand { .. }
+            | Self::OperandTooLong { .. }
+            | Self::NotAnInteger { .. }
+            | Self::NotANumber { .. }
+            | Self::NotATime { .. }
+            | Self::NotText { .. }
+            | Self::UnknownField { .. }
+            | Self::FieldName { .. }
+            | Self::UnknownOperator { .. }
+            | Self::MissingOperator { .. }
+            | Self::InTooShort { .. }
+            | Self::TooManyConditions { .. }
+            | Self::FilterTooLong { .. } => Code::Err,
         }
     }
 
@@ -78,6 +179,36 @@ impl Error {
             Self::NumberOutOfRange { keyword, min, max, got } => {
                 format!("{keyword} must be an integer from {min} to {max}, got {}", quote(got))
             }
+            Self::NoFilter => "a filter is needed: at least one of TASK, REPOID, COMMITID and WHERE".into(),
+            Self::GivenTwice { keyword, instead } => format!("{keyword} may be given once; use {instead}"),
+            Self::EmptyOperand { of } => format!("the value of {} must not be empty", plain(of)),
+            Self::OperandTooLong { of, max } => {
+                format!("the value of {} must not be longer than {max} bytes", plain(of))
+            }
+            Self::NotAnInteger { of, got } => {
+                format!("{} must be an integer, got {}", plain(of), quote(got))
+            }
+            Self::NotANumber { of, got } => {
+                format!("{} can only be less or greater than a number, got {}", plain(of), quote(got))
+            }
+            Self::NotATime { of, got } => format!(
+                "{} must be a time (ISO-8601, Unix seconds or now[+-]N[s|m|h|d]), got {}",
+                plain(of),
+                quote(got)
+            ),
+            Self::NotText { of } => format!("GLOB compares text, and {} is no text", plain(of)),
+            Self::UnknownField { got } => {
+                format!("unknown field {}; fields are {}", quote(got), crate::field::names())
+            }
+            Self::FieldName { got, why } => format!("the field name {} {why}", quote(got)),
+            Self::UnknownOperator { got } => format!(
+                "unknown operator {}; operators are = != < <= > >= EQ NE LT LE GT GE GLOB IN EXISTS MISSING",
+                quote(got)
+            ),
+            Self::MissingOperator { of } => format!("WHERE {} needs an operator", plain(of)),
+            Self::InTooShort { count, got } => format!("IN {count} needs {count} values, got {got}"),
+            Self::TooManyConditions { max } => format!("a filter may have at most {max} conditions"),
+            Self::FilterTooLong { max } => format!("a filter must not be longer than {max} bytes"),
         }
     }
 }
@@ -89,6 +220,12 @@ impl std::fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// A keyword or field name in the middle of a sentence: as it is where it is made of harmless characters.
+fn plain(name: &str) -> String {
+    let harmless = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    if name.len() <= QUOTE_MAX && name.bytes().all(harmless) { name.into() } else { quote(name.as_bytes()) }
+}
 
 /// Longest piece of user bytes that an error repeats; the rest shows as `...`.
 pub const QUOTE_MAX: usize = 64;

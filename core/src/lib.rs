@@ -7,6 +7,10 @@
 
 pub mod args;
 pub mod error;
+pub mod field;
+pub mod filter;
+mod format;
+mod json;
 pub mod reply;
 pub mod queue;
 pub mod scan;
