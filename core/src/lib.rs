@@ -7,5 +7,7 @@
 
 pub mod args;
 pub mod error;
-pub mod reply;
 pub mod filter;
+pub mod reply;
+pub mod request;
+pub mod settings;
