@@ -28,11 +28,14 @@ fn got() -> Vec<u8> {
 
 one_of_each! {
     Error::MissingValue { .. } => Error::MissingValue { keyword: "TASK" };
-    Error::NumberOutOfRange { .. } => Error::NumberOutOfRange { keyword: "SAMPLE", min: 0, max: 100, got: got() };
-    Error::MissingArgument { .. } => Error::MissingArgument { command: "C", argument: "queue".to_owned(), syntax: "C queue".to_owned() };
+    Error::NumberOutOfRange { .. } =>
+        Error::NumberOutOfRange { keyword: "SAMPLE", min: 0, max: 100, got: got() };
+    Error::MissingArgument { .. } =>
+        Error::MissingArgument { command: "C", argument: "queue".to_owned(), syntax: "C queue".to_owned() };
     Error::UnknownKeyword { .. } => Error::UnknownKeyword { command: "C", takes: vec!["A", "B"], got: got() };
     Error::Repeated { .. } => Error::Repeated { keyword: "SAMPLE" };
-    Error::UnknownChoice { .. } => Error::UnknownChoice { keyword: "FORMAT", choices: &["RESP", "JSON"], got: got() };
+    Error::UnknownChoice { .. } =>
+        Error::UnknownChoice { keyword: "FORMAT", choices: &["RESP", "JSON"], got: got() };
     Error::TooFewValues { .. } => Error::TooFewValues { keyword: "FIELDS", want: 3, got: 1 };
     Error::EmptyText { .. } => Error::EmptyText { keyword: "ACTOR" };
     Error::TooLong { .. } => Error::TooLong { keyword: "ACTOR", max: 256, got: 257 };
@@ -60,7 +63,8 @@ one_of_each! {
     Error::UnknownSetting { .. } => Error::UnknownSetting { got: got() };
     Error::RepeatedSetting { .. } => Error::RepeatedSetting { name: "duty" };
     Error::MissingSettingValue { .. } => Error::MissingSettingValue { name: "duty" };
-    Error::SettingOutOfRange { .. } => Error::SettingOutOfRange { name: "duty", min: 1, max: 100, unit: "percent", got: got() };
+    Error::SettingOutOfRange { .. } =>
+        Error::SettingOutOfRange { name: "duty", min: 1, max: 100, unit: "percent", got: got() };
 }
 
 #[test]

@@ -4,15 +4,12 @@ use super::options::Options;
 use super::spec::CommandSpec;
 use super::{Format, Request, commands, preview_key};
 use crate::error::Error;
-use crate::filter::{Filter, FilterBuilder, Projection};
+use crate::filter::{FIELDS_MAX, Filter, FilterBuilder, Projection};
 
 /// Rows of a sample where SAMPLE is not given.
 pub const SAMPLE_DEFAULT: usize = 20;
 /// Most rows of a sample.
 pub const SAMPLE_MAX: usize = 100;
-/// Most fields of a sample row. A message has about twenty besides its arguments; the limit keeps
-/// [`SAMPLE_MAX`] rows of them a reply that a client can hold.
-pub const FIELDS_MAX: usize = 64;
 
 /// Count what matches and show some.
 #[derive(Debug, Clone, PartialEq)]
