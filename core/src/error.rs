@@ -22,6 +22,8 @@ pub enum Code {
     NoPerm,
     /// A write was asked of a replica.
     ReadOnly,
+    /// The server is loading its data.
+    Loading,
 }
 
 impl Code {
@@ -36,6 +38,7 @@ impl Code {
             Self::WrongType => "WRONGTYPE",
             Self::NoPerm => "NOPERM",
             Self::ReadOnly => "READONLY",
+            Self::Loading => "LOADING",
         }
     }
 }
@@ -145,6 +148,183 @@ pub enum Error {
         /// Most bytes of its canonical text.
         max: usize,
     },
+
+    // Requests.
+    /// A fixed argument is missing.
+    MissingArgument {
+        /// The command's name.
+        command: &'static str,
+        /// The argument as its syntax line shows it.
+        argument: String,
+        /// The command's syntax line.
+        syntax: String,
+    },
+    /// An argument stands where a keyword should, and is none of the command's.
+    UnknownKeyword {
+        /// The command's name.
+        command: &'static str,
+        /// The keywords that the command takes.
+        takes: Vec<&'static str>,
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// An option is given twice.
+    Repeated {
+        /// The keyword as documented.
+        keyword: &'static str,
+    },
+    /// A value is not one of a keyword's few words.
+    UnknownChoice {
+        /// The keyword as documented.
+        keyword: &'static str,
+        /// The words it takes.
+        choices: &'static [&'static str],
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// A count promises more values than follow it.
+    TooFewValues {
+        /// The keyword as documented.
+        keyword: &'static str,
+        /// How many values the count promises.
+        want: usize,
+        /// How many arguments follow it.
+        got: usize,
+    },
+    /// A value of a keyword is empty.
+    EmptyText {
+        /// The keyword as documented.
+        keyword: &'static str,
+    },
+    /// A value of a keyword is too long.
+    TooLong {
+        /// The keyword as documented.
+        keyword: &'static str,
+        /// Most bytes that it takes.
+        max: usize,
+        /// How many were given.
+        got: usize,
+    },
+    /// A value should be a UUID and is none.
+    NotUuid {
+        /// The keyword as documented.
+        keyword: &'static str,
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// Neither ALL, KEEPONE nor DRYRUN.
+    NoMode,
+    /// Both ALL and KEEPONE.
+    TwoModes,
+    /// A clear without CONFIRM.
+    ConfirmMissing {
+        /// The queue to clear.
+        queue: Vec<u8>,
+    },
+    /// CONFIRM names another queue.
+    ConfirmOther {
+        /// The queue to clear.
+        queue: Vec<u8>,
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// A clear was sent by a script or by another module.
+    NotClient {
+        /// The command's name.
+        command: &'static str,
+    },
+
+    // Jobs.
+    /// No such job, or it is forgotten.
+    NoJob {
+        /// The id as the client wrote it.
+        id: Vec<u8>,
+        /// Whether QUEUE, not given, might lead to the cluster node that knows the job.
+        give_queue: bool,
+    },
+    /// As many jobs are live as `max-jobs` allows.
+    TooManyJobs {
+        /// How many are live.
+        live: usize,
+        /// The setting's value.
+        max_jobs: usize,
+    },
+    /// As many previews and stats are live as may be; clears still find room.
+    TooManyPreviews {
+        /// How many are live.
+        live: usize,
+        /// How many may be.
+        limit: usize,
+        /// The setting's value.
+        max_jobs: usize,
+    },
+    /// The id that the caller chose belongs to a job with other arguments.
+    IdInUse {
+        /// The canonical id.
+        id: String,
+    },
+
+    // What the server itself says, in its own words.
+    /// The key holds something else than a list.
+    WrongType,
+    /// The user may not touch the key.
+    NoPermKey,
+    /// The user may not run the command.
+    NoPermCommand {
+        /// The command's name.
+        command: &'static str,
+    },
+    /// A write was asked of a replica.
+    ReadOnly,
+    /// The server is loading its data.
+    Loading,
+
+    // Why a count or a job ended before its time.
+    /// A primary became a replica or the other way round.
+    RoleChanged,
+    /// FLUSHDB or FLUSHALL.
+    Flushed,
+    /// SWAPDB.
+    Swapped,
+    /// Somebody cancelled it.
+    Cancelled,
+    /// The queue was edited in its middle too often.
+    EditedInPlace {
+        /// How often.
+        times: u64,
+    },
+    /// A fault of the module; the details stand in the server's log.
+    Internal,
+
+    // Settings.
+    /// No setting has this name.
+    UnknownSetting {
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// A setting is given twice.
+    RepeatedSetting {
+        /// The setting's name.
+        name: &'static str,
+    },
+    /// A setting's name stands at the end where its value should follow.
+    MissingSettingValue {
+        /// The setting's name.
+        name: &'static str,
+    },
+    /// A setting's value is not a number or not in its range.
+    SettingOutOfRange {
+        /// The setting's name.
+        name: &'static str,
+        /// Smallest accepted value.
+        min: i64,
+        /// Largest accepted value.
+        max: i64,
+        /// What the number counts.
+        unit: &'static str,
+        /// What was given.
+        got: Vec<u8>,
+    },
 }
 
 impl Error {
@@ -168,6 +348,34 @@ impl Error {
             | Self::InTooShort { .. }
             | Self::TooManyConditions { .. }
             | Self::FilterTooLong { .. } => Code::Err,
+            Self::MissingArgument { .. }
+            | Self::UnknownKeyword { .. }
+            | Self::Repeated { .. }
+            | Self::UnknownChoice { .. }
+            | Self::TooFewValues { .. }
+            | Self::EmptyText { .. }
+            | Self::TooLong { .. }
+            | Self::NotUuid { .. }
+            | Self::NoMode
+            | Self::TwoModes
+            | Self::NotClient { .. }
+            | Self::IdInUse { .. } => Code::Err,
+            Self::ConfirmMissing { .. } | Self::ConfirmOther { .. } => Code::Confirm,
+            Self::NoJob { .. } => Code::NoJob,
+            Self::TooManyJobs { .. } | Self::TooManyPreviews { .. } => Code::TooManyJobs,
+            Self::WrongType => Code::WrongType,
+            Self::NoPermKey | Self::NoPermCommand { .. } => Code::NoPerm,
+            Self::ReadOnly | Self::RoleChanged => Code::ReadOnly,
+            Self::Loading => Code::Loading,
+            Self::Flushed
+            | Self::Swapped
+            | Self::Cancelled
+            | Self::EditedInPlace { .. }
+            | Self::Internal
+            | Self::UnknownSetting { .. }
+            | Self::RepeatedSetting { .. }
+            | Self::MissingSettingValue { .. }
+            | Self::SettingOutOfRange { .. } => Code::Err,
         }
     }
 
@@ -209,6 +417,93 @@ impl Error {
             Self::InTooShort { count, got } => format!("IN {count} needs {count} values, got {got}"),
             Self::TooManyConditions { max } => format!("a filter may have at most {max} conditions"),
             Self::FilterTooLong { max } => format!("a filter must not be longer than {max} bytes"),
+
+            Self::MissingArgument { command, argument, syntax } => {
+                format!("{command} needs {argument}: {syntax}")
+            }
+            Self::UnknownKeyword { command, takes, got } if takes.is_empty() => {
+                format!("unknown keyword {}; {command} takes no arguments", quote(got))
+            }
+            Self::UnknownKeyword { command, takes, got } => {
+                format!("unknown keyword {}; {command} takes {}", quote(got), takes.join(", "))
+            }
+            Self::Repeated { keyword } => format!("{keyword} is given twice; give it once"),
+            Self::UnknownChoice { keyword, choices, got } => {
+                format!("{keyword} must be {}, got {}", choices.join(" or "), quote(got))
+            }
+            Self::TooFewValues { keyword, want, got } => {
+                format!("{keyword} {want} needs {want} values after it, got {got}")
+            }
+            Self::EmptyText { keyword } => format!("{keyword} must not be empty"),
+            Self::TooLong { keyword, max, got } => {
+                format!("{keyword} must be at most {max} bytes, got {got}")
+            }
+            Self::NotUuid { keyword, got } => {
+                format!(
+                    "{keyword} must be a UUID like 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02, got {}",
+                    quote(got)
+                )
+            }
+            Self::NoMode => "say what to do with the matches: ALL clears them, \
+                             KEEPONE clears all but the oldest, DRYRUN only counts"
+                .to_owned(),
+            Self::TwoModes => "ALL and KEEPONE exclude each other; give one of them".to_owned(),
+            Self::ConfirmMissing { queue } => {
+                format!("type the queue's name again to clear it: CONFIRM {}", quote(queue))
+            }
+            Self::ConfirmOther { queue, got } => {
+                let queue = quote(queue);
+                format!("{} is not the name of queue {queue}; to clear it: CONFIRM {queue}", quote(got))
+            }
+            Self::NotClient { command } => {
+                format!("{command} must come from a client, not from a script or a module")
+            }
+
+            Self::NoJob { id, give_queue: false } => format!("no job with id {}", quote(id)),
+            Self::NoJob { id, give_queue: true } => {
+                format!("no job with id {} on this node; give QUEUE with the job's queue", quote(id))
+            }
+            Self::TooManyJobs { live, max_jobs } => format!(
+                "{live} jobs are live and the setting max-jobs is {max_jobs}; \
+                 wait for one, cancel one or raise max-jobs"
+            ),
+            Self::TooManyPreviews { live, limit, max_jobs } => format!(
+                "{live} previews and stats are live and at most {limit} may be, \
+                 half of the setting max-jobs ({max_jobs}); wait for one, cancel one or raise max-jobs"
+            ),
+            Self::IdInUse { id } => {
+                format!("ID {id} belongs to a job with other arguments; choose another ID")
+            }
+
+            Self::WrongType => "Operation against a key holding the wrong kind of value".to_owned(),
+            Self::NoPermKey => {
+                "this user has no permissions to access one of the keys used as arguments".to_owned()
+            }
+            Self::NoPermCommand { command } => {
+                format!("this user has no permissions to run the '{command}' command")
+            }
+            Self::ReadOnly => "You can't write against a read only replica.".to_owned(),
+            Self::Loading => "Redis is loading the dataset in memory".to_owned(),
+
+            Self::RoleChanged => {
+                "the server changed its role between primary and replica meanwhile; ask again".to_owned()
+            }
+            Self::Flushed => "the database was flushed meanwhile; ask again".to_owned(),
+            Self::Swapped => "databases were swapped meanwhile; ask again".to_owned(),
+            Self::Cancelled => "it was cancelled; ask again".to_owned(),
+            Self::EditedInPlace { times } => format!("queue was edited in place {times} times"),
+            Self::Internal => "internal fault of the module; the server's log says more".to_owned(),
+
+            Self::UnknownSetting { got } => format!(
+                "unknown setting {}; qadmin takes pairs of name and value: {}",
+                quote(got),
+                crate::settings::SETTINGS.map(|row| row.name).join(", ")
+            ),
+            Self::RepeatedSetting { name } => format!("setting {name} is given twice; give it once"),
+            Self::MissingSettingValue { name } => format!("setting {name} needs a value"),
+            Self::SettingOutOfRange { name, min, max, unit, got } => {
+                format!("setting {name} must be an integer from {min} to {max} ({unit}), got {}", quote(got))
+            }
         }
     }
 }
@@ -254,3 +549,6 @@ pub fn quote(bytes: &[u8]) -> String {
     out.push('"');
     out
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,7 +143,8 @@ impl Job {
     /// Accepts a job over the messages that are in the queue now.
     #[must_use]
     pub fn new(start: Start) -> Self {
-        let judge = FilterJudge { matcher: Matcher::new(&start.filter), projection: start.projection.clone() };
+        let judge =
+            FilterJudge { matcher: Matcher::new(&start.filter), projection: start.projection.clone() };
         Self {
             scan: Scan::new(start.effect, start.dry_run, start.len),
             judge,

@@ -78,7 +78,11 @@ impl Record {
     /// One value.
     #[must_use]
     pub fn get(&self, name: &str) -> &Reply {
-        FIELDS.iter().position(|(field, _)| *field == name).and_then(|at| self.0.get(at)).unwrap_or(&Reply::Null)
+        FIELDS
+            .iter()
+            .position(|(field, _)| *field == name)
+            .and_then(|at| self.0.get(at))
+            .unwrap_or(&Reply::Null)
     }
 
     /// One value as an integer; 0 where it is absent.
