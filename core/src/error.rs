@@ -62,6 +62,8 @@ pub enum Error {
         /// What was given.
         got: Vec<u8>,
     },
+
+    // Filters.
     /// A command that needs a filter has no condition.
     NoFilter,
     /// A keyword that may stand once stands again.
@@ -387,6 +389,7 @@ impl Error {
             Self::NumberOutOfRange { keyword, min, max, got } => {
                 format!("{keyword} must be an integer from {min} to {max}, got {}", quote(got))
             }
+
             Self::NoFilter => "a filter is needed: at least one of TASK, REPOID, COMMITID and WHERE".into(),
             Self::GivenTwice { keyword, instead } => format!("{keyword} may be given once; use {instead}"),
             Self::EmptyOperand { of } => format!("the value of {} must not be empty", plain(of)),

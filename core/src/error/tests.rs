@@ -26,10 +26,30 @@ fn got() -> Vec<u8> {
     EVIL.to_vec()
 }
 
+/// A field name may hold anything that is UTF-8.
+fn of() -> Box<str> {
+    "kwargs.\n\u{4e00}".into()
+}
+
 one_of_each! {
     Error::MissingValue { .. } => Error::MissingValue { keyword: "TASK" };
     Error::NumberOutOfRange { .. } =>
         Error::NumberOutOfRange { keyword: "SAMPLE", min: 0, max: 100, got: got() };
+    Error::NoFilter => Error::NoFilter;
+    Error::GivenTwice { .. } => Error::GivenTwice { keyword: "TASK", instead: "WHERE task IN 2 a b" };
+    Error::EmptyOperand { .. } => Error::EmptyOperand { of: of() };
+    Error::OperandTooLong { .. } => Error::OperandTooLong { of: of(), max: 4096 };
+    Error::NotAnInteger { .. } => Error::NotAnInteger { of: of(), got: got() };
+    Error::NotANumber { .. } => Error::NotANumber { of: of(), got: got() };
+    Error::NotATime { .. } => Error::NotATime { of: of(), got: got() };
+    Error::NotText { .. } => Error::NotText { of: of() };
+    Error::UnknownField { .. } => Error::UnknownField { got: got() };
+    Error::FieldName { .. } => Error::FieldName { got: got(), why: "ends with a dot" };
+    Error::UnknownOperator { .. } => Error::UnknownOperator { got: got() };
+    Error::MissingOperator { .. } => Error::MissingOperator { of: of() };
+    Error::InTooShort { .. } => Error::InTooShort { count: 3, got: 1 };
+    Error::TooManyConditions { .. } => Error::TooManyConditions { max: 64 };
+    Error::FilterTooLong { .. } => Error::FilterTooLong { max: 524_288 };
     Error::MissingArgument { .. } =>
         Error::MissingArgument { command: "C", argument: "queue".to_owned(), syntax: "C queue".to_owned() };
     Error::UnknownKeyword { .. } => Error::UnknownKeyword { command: "C", takes: vec!["A", "B"], got: got() };
