@@ -295,8 +295,39 @@ pub enum Error {
         /// How often.
         times: u64,
     },
+    /// The server stopped being the one that may go on with it.
+    Interrupted {
+        /// Why, as a clause.
+        why: &'static str,
+    },
+    /// The user who started the job is gone or lost the right to.
+    RightLost {
+        /// The user.
+        user: Vec<u8>,
+    },
+    /// The key of the job's record holds something else than a hash.
+    RecordKey {
+        /// The key.
+        key: Vec<u8>,
+    },
     /// A fault of the module; the details stand in the server's log.
     Internal,
+    /// A command of the module was called from inside one of the module's own writes.
+    Reentrant,
+    /// More clients wait for jobs than may.
+    TooManyWaiting {
+        /// Most of them.
+        max: usize,
+    },
+
+    // The internal command.
+    /// A client sent what only a primary's link or an append-only file may.
+    NotReplicated {
+        /// The command's name.
+        command: &'static str,
+    },
+    /// A unit does not fit the list that it is for.
+    UnitMismatch,
 
     // Settings.
     /// No setting has this name.
@@ -365,14 +396,19 @@ impl Error {
             Self::ConfirmMissing { .. } | Self::ConfirmOther { .. } => Code::Confirm,
             Self::NoJob { .. } => Code::NoJob,
             Self::TooManyJobs { .. } | Self::TooManyPreviews { .. } => Code::TooManyJobs,
-            Self::WrongType => Code::WrongType,
-            Self::NoPermKey | Self::NoPermCommand { .. } => Code::NoPerm,
+            Self::WrongType | Self::RecordKey { .. } => Code::WrongType,
+            Self::NoPermKey | Self::NoPermCommand { .. } | Self::RightLost { .. } => Code::NoPerm,
             Self::ReadOnly | Self::RoleChanged => Code::ReadOnly,
             Self::Loading => Code::Loading,
             Self::Flushed
             | Self::Swapped
             | Self::Cancelled
             | Self::EditedInPlace { .. }
+            | Self::Interrupted { .. }
+            | Self::Reentrant
+            | Self::TooManyWaiting { .. }
+            | Self::NotReplicated { .. }
+            | Self::UnitMismatch
             | Self::Internal
             | Self::UnknownSetting { .. }
             | Self::RepeatedSetting { .. }
@@ -495,6 +531,24 @@ impl Error {
             Self::Swapped => "databases were swapped meanwhile; ask again".to_owned(),
             Self::Cancelled => "it was cancelled; ask again".to_owned(),
             Self::EditedInPlace { times } => format!("queue was edited in place {times} times"),
+            Self::Interrupted { why } => (*why).to_owned(),
+            Self::RightLost { user } => format!(
+                "the user {} who started the job was deleted or may no longer clear this queue",
+                quote(user)
+            ),
+            Self::RecordKey { key } => {
+                format!("the key {} holds something else than the record of the job", quote(key))
+            }
+            Self::Reentrant => "called from inside a write of the module itself; call again".to_owned(),
+            Self::TooManyWaiting { max } => {
+                format!("{max} clients wait for jobs already; ask without WAIT")
+            }
+            Self::NotReplicated { command } => {
+                format!("{command} is internal: it comes from a primary or an append-only file only")
+            }
+            Self::UnitMismatch => {
+                "the list does not hold what the primary cleared; nothing was touched".to_owned()
+            }
             Self::Internal => "internal fault of the module; the server's log says more".to_owned(),
 
             Self::UnknownSetting { got } => format!(

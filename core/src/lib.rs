@@ -17,3 +17,5 @@ pub mod reply;
 pub mod request;
 pub mod scan;
 pub mod settings;
+pub mod slot;
+pub mod unit;

@@ -15,7 +15,8 @@ macro_rules! has {
     ($name:ident) => {{
         // SAFETY: the table is filled once by the server's loader before `OnLoad` goes on (S3), and read
         // on the main thread only (S1).
-        unsafe { $crate::redis::api::raw::$name.is_some() }
+        let function = unsafe { $crate::redis::api::raw::$name };
+        function.is_some()
     }};
 }
 pub(super) use has;

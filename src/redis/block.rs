@@ -17,8 +17,9 @@ pub(crate) struct Callbacks {
     pub(crate) ready: fn(Ctx<'_>, Blocked),
     /// Its time is up, or CLIENT UNBLOCK: reply.
     pub(crate) timeout: fn(Ctx<'_>, Blocked),
-    /// It disconnected: nobody to reply to.
-    pub(crate) gone: fn(Blocked),
+    /// It disconnected: nobody to reply to. Says whether it still is to be unblocked (it may have been, a
+    /// moment before it left).
+    pub(crate) gone: fn(Blocked) -> bool,
 }
 
 /// The module's callbacks, set once at load.
@@ -83,10 +84,10 @@ extern "C" fn on_timeout(
 }
 
 extern "C" fn on_gone(_: *mut raw::RedisModuleCtx, client: *mut raw::RedisModuleBlockedClient) {
-    guard("a waiting client's disconnection", || {
-        if let Some(callbacks) = CALLBACKS.get() {
-            (callbacks.gone)(Blocked(client));
-        }
+    let waits = guard("a waiting client's disconnection", || {
+        CALLBACKS.get().is_some_and(|callbacks| (callbacks.gone)(Blocked(client)))
     });
-    unblock(Blocked(client));
+    if waits == Some(true) {
+        unblock(Blocked(client));
+    }
 }

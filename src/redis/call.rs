@@ -73,13 +73,7 @@ pub(crate) fn call(ctx: Ctx<'_>, command: &CStr, how: How, args: &[RString]) -> 
     let mut argv: Vec<*mut raw::RedisModuleString> = args.iter().map(RString::raw).collect();
     // SAFETY: the format takes one vector: a pointer and its length; all strings live through the call.
     let reply = unsafe {
-        api!(RedisModule_Call(
-            ctx.raw(),
-            command.as_ptr(),
-            format.as_ptr(),
-            argv.as_mut_ptr(),
-            argv.len()
-        ))
+        api!(RedisModule_Call(ctx.raw(), command.as_ptr(), format.as_ptr(), argv.as_mut_ptr(), argv.len()))
     };
     if reply.is_null() {
         return Err(format!("ERR {} cannot be called here", command.to_string_lossy()).into_bytes());
@@ -93,13 +87,8 @@ pub(crate) fn replicate(ctx: Ctx<'_>, command: &CStr, args: &[RString]) -> bool 
     let mut argv: Vec<*mut raw::RedisModuleString> = args.iter().map(RString::raw).collect();
     // SAFETY: as in `call`.
     unsafe {
-        api!(RedisModule_Replicate(
-            ctx.raw(),
-            command.as_ptr(),
-            c"v".as_ptr(),
-            argv.as_mut_ptr(),
-            argv.len()
-        )) == 0
+        api!(RedisModule_Replicate(ctx.raw(), command.as_ptr(), c"v".as_ptr(), argv.as_mut_ptr(), argv.len()))
+            == 0
     }
 }
 

@@ -173,15 +173,19 @@ fn describe(id: u64) -> Option<Vec<u8>> {
     })
 }
 
-/// The arguments of a command, without its name.
+/// The bytes of an argument vector behind the first `skip` strings.
 ///
 /// # Safety
-/// `argv` points to `argc` live strings that outlive `'a` (S2).
-pub(super) unsafe fn arguments<'a>(argv: *mut *mut raw::RedisModuleString, argc: i32) -> Vec<&'a [u8]> {
+/// `argv` points to `argc` live strings that outlive `'a` (S2), or `argc` is 0.
+pub(super) unsafe fn arguments<'a>(
+    argv: *mut *mut raw::RedisModuleString,
+    argc: i32,
+    skip: usize,
+) -> Vec<&'a [u8]> {
     let argc = usize::try_from(argc).unwrap_or(0);
-    if argc <= 1 {
+    if argc == 0 {
         return Vec::new();
     }
     // SAFETY: the caller's contract.
-    unsafe { std::slice::from_raw_parts(argv, argc)[1..].iter().map(|arg| bytes_of(*arg)).collect() }
+    unsafe { std::slice::from_raw_parts(argv, argc).iter().skip(skip).map(|arg| bytes_of(*arg)).collect() }
 }

@@ -33,8 +33,7 @@ fn event() -> raw::RedisModuleEvent {
 /// Makes the timer descriptor and adds it to the loop.
 pub(crate) fn open() -> bool {
     // SAFETY: plain system call; the descriptor is ours until `close`.
-    let fd =
-        unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_NONBLOCK | libc::TFD_CLOEXEC) };
+    let fd = unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_NONBLOCK | libc::TFD_CLOEXEC) };
     if fd < 0 {
         return false;
     }

@@ -76,9 +76,10 @@ unsafe fn decode(id: u64, sub: u64, data: *mut c_void) -> Option<ServerEvent> {
             let swap = unsafe { &*data.cast::<raw::RedisModuleSwapDbInfoV1>() };
             Some(ServerEvent::Swap(swap.dbnum_first, swap.dbnum_second))
         }
-        (raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED, raw::REDISMODULE_EVENT_REPLROLECHANGED_NOW_MASTER) => {
-            Some(ServerEvent::Promoted)
-        }
+        (
+            raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED,
+            raw::REDISMODULE_EVENT_REPLROLECHANGED_NOW_MASTER,
+        ) => Some(ServerEvent::Promoted),
         (raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED, _) => Some(ServerEvent::Demoted),
         (
             raw::REDISMODULE_EVENT_LOADING,

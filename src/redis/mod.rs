@@ -28,6 +28,7 @@ pub(crate) mod guard;
 pub(crate) mod info;
 pub(crate) mod keyspace;
 pub(crate) mod list;
+mod load;
 pub(crate) mod log;
 pub(crate) mod main_cell;
 pub(crate) mod reply;

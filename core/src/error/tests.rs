@@ -79,6 +79,13 @@ one_of_each! {
     Error::Swapped => Error::Swapped;
     Error::Cancelled => Error::Cancelled;
     Error::EditedInPlace { .. } => Error::EditedInPlace { times: 10 };
+    Error::Interrupted { .. } => Error::Interrupted { why: "the server became a replica" };
+    Error::RightLost { .. } => Error::RightLost { user: got() };
+    Error::RecordKey { .. } => Error::RecordKey { key: got() };
+    Error::Reentrant => Error::Reentrant;
+    Error::TooManyWaiting { .. } => Error::TooManyWaiting { max: 10_000 };
+    Error::NotReplicated { .. } => Error::NotReplicated { command: "QADMIN.APPLY" };
+    Error::UnitMismatch => Error::UnitMismatch;
     Error::Internal => Error::Internal;
     Error::UnknownSetting { .. } => Error::UnknownSetting { got: got() };
     Error::RepeatedSetting { .. } => Error::RepeatedSetting { name: "duty" };

@@ -132,9 +132,12 @@ pub struct Job {
     notice: Option<String>,
     error: Option<Error>,
     cancel_requested: bool,
+    handed_out: bool,
     updated_ms: i64,
     completed_ms: Option<i64>,
     last_ns: u64,
+    record_ns: u64,
+    right_ns: Option<u64>,
     progress: i64,
     costs: SliceCosts,
 }
@@ -153,9 +156,12 @@ impl Job {
             notice: None,
             error: None,
             cancel_requested: false,
+            handed_out: false,
             updated_ms: start.now_ms,
             completed_ms: None,
             last_ns: start.now_ns,
+            record_ns: start.now_ns,
+            right_ns: None,
             progress: 0,
             costs: SliceCosts::default(),
             start,
@@ -210,6 +216,17 @@ impl Job {
         self.cancel_requested
     }
 
+    /// Somebody was told its id and may come back for it: it goes on when its clients go.
+    #[must_use]
+    pub fn is_handed_out(&self) -> bool {
+        self.handed_out
+    }
+
+    /// Somebody is told its id.
+    pub fn hand_out(&mut self) {
+        self.handed_out = true;
+    }
+
     /// A joining client wants this many rows.
     pub fn want_sample(&mut self, rows: usize) {
         self.start.sample = self.start.sample.max(rows);
@@ -239,6 +256,28 @@ impl Job {
     /// Says once what a reader of the status should know.
     pub fn note(&mut self, notice: String) {
         self.notice = Some(notice);
+    }
+
+    /// Its record was last written more than `ns` ago.
+    #[must_use]
+    pub fn record_is_older_than(&self, now_ns: u64, ns: u64) -> bool {
+        now_ns.saturating_sub(self.record_ns) > ns
+    }
+
+    /// Its record was written now.
+    pub fn record_written(&mut self, now_ns: u64) {
+        self.record_ns = now_ns;
+    }
+
+    /// The right of its user was last checked more than `ns` ago, or never.
+    #[must_use]
+    pub fn right_is_older_than(&self, now_ns: u64, ns: u64) -> bool {
+        self.right_ns.is_none_or(|checked| now_ns.saturating_sub(checked) > ns)
+    }
+
+    /// The right of its user was checked now.
+    pub fn right_checked(&mut self, now_ns: u64) {
+        self.right_ns = Some(now_ns);
     }
 
     /// Books a look that was carried out.

@@ -230,6 +230,11 @@ impl Caches {
         self.counts.insert(digest, count);
     }
 
+    /// Drops one count.
+    pub fn forget(&mut self, digest: &[u8; 32]) {
+        self.counts.remove(digest);
+    }
+
     /// Drops the counts that `pick` chooses.
     pub fn drop_if(&mut self, mut pick: impl FnMut(&Cached) -> bool) {
         self.counts.retain(|_, count| !pick(count));

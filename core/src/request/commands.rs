@@ -120,6 +120,26 @@ pub static HELP: CommandSpec = CommandSpec {
     args: &[],
 };
 
+/// The command that carries a clearing slice to replicas and into the append-only file; not for clients.
+/// `write` alone: it must load from an append-only file and apply at maxmemory.
+pub static APPLY: CommandSpec = CommandSpec {
+    name: "QADMIN.APPLY",
+    summary: "Internal: repeats a slice of a clear on a replica or while the append-only file is loaded.",
+    complexity: "O(N) with N being the distance between the first and the last message taken out.",
+    since: "0.1.0",
+    arity: 5,
+    flags: &["write"],
+    categories: &["write", "dangerous", "qadmin"],
+    keys: Keys::At { index: 1, access: KeyAccess::ReadDelete },
+    fixed: 4,
+    args: &[
+        Arg::key("queue"),
+        Arg::new("length", ArgKind::Integer),
+        Arg::new("indexes", ArgKind::String),
+        Arg::new("fingerprints", ArgKind::String),
+    ],
+};
+
 /// The filter that PREVIEW and CLEARJOB share; a syntax line shows it as one word.
 pub const FILTER: Arg = Arg::new(
     "filter",

@@ -1,0 +1,121 @@
+//! What a clearing slice tells replicas and the append-only file: which messages it took out.
+//!
+//! ```text
+//! key   length-before   indexes   fingerprints
+//! ```
+//!
+//! Indexes are list indexes before the deletion, ascending: the first as it is, each following one as its
+//! distance to the one before, all as LEB128 (7 bits a byte, low ones first, high bit = more follows). A
+//! fingerprint is 4 bytes, little endian. A slice that clears 400 neighbours takes about 2 KB.
+
+use crate::scan::Hit;
+
+/// Most messages that one unit takes out: a slice of the longest `slice-us` stays far below.
+pub const UNIT_MAX: usize = 65_536;
+
+/// Packs hits, which must be ascending and without repetition.
+#[must_use]
+pub fn pack(ascending: &[Hit]) -> (Vec<u8>, Vec<u8>) {
+    let mut indexes = Vec::with_capacity(ascending.len() * 2);
+    let mut fingerprints = Vec::with_capacity(ascending.len() * 4);
+    let mut last = 0;
+    for hit in ascending {
+        push_varint(&mut indexes, hit.index - last);
+        last = hit.index;
+        fingerprints.extend_from_slice(&hit.fingerprint.to_le_bytes());
+    }
+    (indexes, fingerprints)
+}
+
+/// Unpacks what [`pack`] made. `None` for anything else: broken numbers, indexes that do not ascend or do
+/// not fit below `len`, another number of fingerprints, or more than [`UNIT_MAX`].
+#[must_use]
+pub fn unpack(len: u64, indexes: &[u8], fingerprints: &[u8]) -> Option<Vec<Hit>> {
+    let (prints, rest) = fingerprints.as_chunks::<4>();
+    if !rest.is_empty() || prints.is_empty() || prints.len() > UNIT_MAX {
+        return None;
+    }
+    let mut hits = Vec::with_capacity(prints.len());
+    let mut left = indexes;
+    let mut last = None;
+    for print in prints {
+        let step = take_varint(&mut left)?;
+        let index = match last {
+            None => step,
+            Some(_) if step == 0 => return None,
+            Some(last) => step.checked_add(last)?,
+        };
+        if index >= len {
+            return None;
+        }
+        last = Some(index);
+        hits.push(Hit { index, fingerprint: u32::from_le_bytes(*print) });
+    }
+    left.is_empty().then_some(hits)
+}
+
+fn push_varint(out: &mut Vec<u8>, mut n: u64) {
+    loop {
+        let low = u8::try_from(n & 0x7f).unwrap_or(0);
+        n >>= 7;
+        if n == 0 {
+            out.push(low);
+            return;
+        }
+        out.push(low | 0x80);
+    }
+}
+
+fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut n = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        let low = u64::from(byte & 0x7f);
+        if low << shift >> shift != low {
+            return None;
+        }
+        n |= low << shift;
+        if byte & 0x80 == 0 {
+            return Some(n);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_packed_is_unpacked(
+            set in proptest::collection::btree_map(any::<u64>().prop_map(|n| n >> (n % 60)), any::<u32>(), 1..50),
+        ) {
+            let hits: Vec<Hit> =
+                set.into_iter().filter(|(index, _)| *index < u64::MAX)
+                    .map(|(index, fingerprint)| Hit { index, fingerprint }).collect();
+            prop_assume!(!hits.is_empty());
+            let (indexes, prints) = pack(&hits);
+            prop_assert_eq!(unpack(u64::MAX, &indexes, &prints), Some(hits));
+        }
+
+        #[test]
+        fn garbage_is_refused_or_is_a_sound_set_of_hits(
+            len in any::<u64>(),
+            indexes in proptest::collection::vec(any::<u8>(), 0..40),
+            prints in proptest::collection::vec(any::<u8>(), 0..80),
+        ) {
+            if let Some(hits) = unpack(len, &indexes, &prints) {
+                prop_assert!(hits.iter().all(|hit| hit.index < len));
+                prop_assert!(hits.windows(2).all(|pair| pair[0].index < pair[1].index));
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_unit_is_none() {
+        assert_eq!(unpack(10, b"", b""), None);
+    }
+}

@@ -1,0 +1,79 @@
+//! The audit stream: one entry when a clear is accepted, one when it ends.
+
+use qadmin_core::job::Record;
+use qadmin_core::reply::Reply;
+use qadmin_core::slot;
+
+use crate::redis::call::{How, call};
+use crate::redis::{Ctx, RString, log};
+use crate::settings;
+
+/// What an entry tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// The job was accepted.
+    Start,
+    /// It ended.
+    End,
+}
+
+/// What an entry repeats of the record, in this order.
+const FIELDS: [&str; 16] = [
+    "job_id",
+    "user",
+    "actor",
+    "client",
+    "db",
+    "queue",
+    "filter",
+    "mode",
+    "dry_run",
+    "reason",
+    "status",
+    "total_estimated",
+    "processed",
+    "matched",
+    "deleted",
+    "drifted",
+];
+
+fn key(queue: &[u8], cluster: bool) -> String {
+    if cluster { format!("qadmin:audit:{{{}}}", slot::tag(slot::of(queue))) } else { "qadmin:audit".into() }
+}
+
+/// Appends an entry. A stream that cannot be written to (its key holds another type) is told in the log and
+/// stops no job.
+pub(crate) fn write(ctx: Ctx<'_>, entry: &Entry, queue: &[u8], record: &Record, cluster: bool) {
+    let keep = settings::now().audit_maxlen();
+    if keep == 0 {
+        return;
+    }
+    let event = match entry {
+        Entry::Start => "start",
+        Entry::End => "end",
+    };
+    let mut args = vec![
+        RString::new(key(queue, cluster)),
+        RString::new("MAXLEN"),
+        RString::new("="),
+        RString::new(keep.to_string()),
+        RString::new("*"),
+        RString::new("event"),
+        RString::new(event),
+    ];
+    for field in FIELDS {
+        args.push(RString::new(field));
+        args.push(match record.get(field) {
+            Reply::Int(n) => RString::new(n.to_string()),
+            Reply::Text(bytes) => RString::new(bytes),
+            _ => RString::new(""),
+        });
+    }
+    let ended = record.int("completed_at");
+    let duration = if ended > 0 { ended - record.int("started_at") } else { 0 };
+    args.push(RString::new("duration_ms"));
+    args.push(RString::new(duration.to_string()));
+    if let Err(refusal) = call(ctx, c"XADD", How::Write, &args) {
+        log::warning(&format!("qadmin: no audit entry: {}", String::from_utf8_lossy(&refusal)));
+    }
+}

@@ -1,0 +1,36 @@
+//! QADMIN.APPLY, the internal command: a slice of a clear, as replicas and append-only files have it.
+
+use qadmin_core::error::Error;
+use qadmin_core::reply::Reply;
+use qadmin_core::request::commands;
+
+use crate::redis::call::replicate_verbatim;
+use crate::redis::{Ctx, log, reply};
+use crate::state;
+use crate::unit::{self, Applied};
+
+/// Key, length before, indexes, fingerprints.
+pub(super) fn run(ctx: Ctx<'_>, args: &[&[u8]]) {
+    let flags = ctx.flags();
+    if !flags.replicated() && !flags.loading() {
+        return reply::error(ctx, &Error::NotReplicated { command: commands::APPLY.name });
+    }
+    match state::with(|state| unit::apply(state, ctx, args)) {
+        Ok(Applied::Done) => {
+            if flags.replicated() {
+                // Commands of modules are not propagated by themselves: without this the replica's own
+                // append-only file would keep what its primary cleared.
+                replicate_verbatim(ctx);
+            }
+            reply::send(ctx, &Reply::Int(1));
+        }
+        Ok(Applied::Mismatch) => {
+            log::warning(
+                "qadmin: a cleared slice from the primary or the append-only file does not fit this server's \
+                 list; it was not applied (INFO qadmin: apply_mismatches)",
+            );
+            reply::error(ctx, &Error::UnitMismatch);
+        }
+        Err(error) => reply::error(ctx, &error),
+    }
+}

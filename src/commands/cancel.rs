@@ -1,0 +1,75 @@
+//! QADMIN.CANCEL: ends jobs before their next slice.
+
+use qadmin_core::error::Error;
+use qadmin_core::job::{Job, Kind, Status};
+use qadmin_core::reply::Reply;
+use qadmin_core::request::{Cancel, Target, commands};
+
+use super::status::{find, map};
+use super::{Answer, denied, may_read};
+use crate::redis::Ctx;
+use crate::redis::acl::{self, Right};
+use crate::redis::ctx::Caller;
+use crate::state;
+
+pub(super) fn run(ctx: Ctx<'_>, request: Cancel) -> Result<Answer, Error> {
+    let caller = ctx.caller();
+    let of_queue = |queue: &[u8]| request.queue.as_deref().is_none_or(|wanted| wanted == queue);
+    state::with(|state| {
+        let ids: Vec<_> = match request.target {
+            Target::One(id) => {
+                let unknown = || Error::NoJob {
+                    id: id.to_string().into_bytes(),
+                    give_queue: ctx.flags().cluster() && request.queue.is_none(),
+                };
+                let (record, sample) = find(state, ctx, id, request.queue.as_deref()).ok_or_else(unknown)?;
+                if !of_queue(record.text("queue")) {
+                    return Err(unknown());
+                }
+                let kind = if record.text("kind") == b"preview" { Kind::Preview } else { Kind::Clear };
+                if !may_end(&caller, kind, record.text("queue")) {
+                    return Err(denied(ctx, &caller, record.text("queue")));
+                }
+                if state.registry.find_live(id).is_none() {
+                    // Ended, or a record without a job: nothing to change.
+                    return Ok(Answer::Reply(map(&record, sample), request.format));
+                }
+                vec![id]
+            }
+            Target::All => state
+                .registry
+                .live()
+                .iter()
+                .filter(|job| of_queue(&job.start().queue))
+                .filter(|job| may_end(&caller, job.start().kind, &job.start().queue))
+                .map(Job::id)
+                .collect(),
+        };
+        for id in &ids {
+            if let Some(job) = state.registry.find_live(*id) {
+                job.request_cancel();
+            }
+        }
+        state.end_jobs(|job| ids.contains(&job.id()), |_| (Status::Cancelled, Error::Cancelled));
+        let mut maps = Vec::new();
+        for id in &ids {
+            if let Some((record, sample)) = find(state, ctx, *id, None) {
+                maps.push(map(&record, sample));
+            }
+        }
+        let reply = match request.target {
+            Target::One(_) => maps.pop().ok_or(Error::Internal)?,
+            Target::All => Reply::List(maps),
+        };
+        Ok(Answer::Reply(reply, request.format))
+    })?
+}
+
+/// Whoever may start such a job may end it.
+fn may_end(caller: &Caller, kind: Kind, queue: &[u8]) -> bool {
+    let Some(user) = &caller.user else { return true };
+    match kind {
+        Kind::Preview => may_read(caller, queue),
+        Kind::Clear => acl::may_call(user, &[commands::CLEARJOB.name.as_bytes(), queue]) == Right::Granted,
+    }
+}

@@ -1,0 +1,129 @@
+//! QADMIN.CLEARJOB: starts a clear and answers at once.
+
+use qadmin_core::error::Error;
+use qadmin_core::filter::{DEFAULT_FIELDS, Projection};
+use qadmin_core::job::{Job, Kind, Origin, Record, Start};
+use qadmin_core::reply::Reply;
+use qadmin_core::request::{ClearJob, Mode, SAMPLE_DEFAULT, commands};
+use qadmin_core::scan::Effect;
+use uuid::Uuid;
+
+use super::{Answer, depth};
+use crate::audit::Entry;
+use crate::record::{self, Owed};
+use crate::redis::clock::{now_ms, now_ns};
+use crate::redis::{Ctx, RString, log};
+use crate::settings;
+use crate::state::{self, State};
+
+pub(super) fn run(ctx: Ctx<'_>, request: ClearJob) -> Result<Answer, Error> {
+    let caller = ctx.caller();
+    if caller.user.is_none() || ctx.flags().script() {
+        return Err(Error::NotClient { command: commands::CLEARJOB.name });
+    }
+    let db = ctx.db();
+    let digest = request.fingerprint(db);
+    let queue = RString::new(&request.queue);
+    let len = depth(ctx, &queue)?;
+    state::with(|state| {
+        if let Some(id) = request.id
+            && let Some(known) = resent(state, ctx, id, &request.queue, &digest)?
+        {
+            return Ok(Answer::Reply(map(&known, true), request.format));
+        }
+        let max_jobs = settings::now().max_jobs();
+        let live = state.registry.live().len();
+        if live as u64 >= max_jobs {
+            return Err(Error::TooManyJobs { live, max_jobs: usize::try_from(max_jobs).unwrap_or(live) });
+        }
+        let mut job = Job::new(Start {
+            id: request.id.unwrap_or_else(Uuid::new_v4),
+            kind: Kind::Clear,
+            db,
+            queue: request.queue,
+            filter: request.filter,
+            projection: Projection::new(DEFAULT_FIELDS)?,
+            fields: None,
+            sample: SAMPLE_DEFAULT,
+            effect: match request.mode {
+                Mode::All => Effect::ClearAll,
+                Mode::KeepOne => Effect::KeepOne,
+            },
+            dry_run: request.dry_run,
+            origin: Origin {
+                user: caller.user,
+                actor: request.actor,
+                client: caller.client,
+                reason: request.reason,
+            },
+            digest,
+            len,
+            now_ms: now_ms(),
+            now_ns: now_ns(),
+        });
+        job.hand_out();
+        let record = job.record();
+        write_first(ctx, &job, &record)?;
+        state.start(ctx, job);
+        Ok(Answer::Reply(map(&record, false), request.format))
+    })?
+}
+
+/// The record and the audit entry of a job that is about to start. Where the record cannot be written the job
+/// does not start: it would leave no trace.
+fn write_first(ctx: Ctx<'_>, job: &Job, record: &Record) -> Result<(), Error> {
+    let start = job.start();
+    let owed = Owed {
+        db: start.db,
+        id: start.id,
+        queue: start.queue.clone(),
+        record: record.clone(),
+        digest: start.digest,
+        audit: Some(Entry::Start),
+    };
+    owed.write(ctx).map_err(|refusal| {
+        log::warning(&format!(
+            "qadmin: no job was started, its record was refused: {}",
+            String::from_utf8_lossy(&refusal)
+        ));
+        Error::RecordKey { key: record::key(&start.queue, start.id, ctx.flags().cluster()) }
+    })
+}
+
+/// The job that this very request started before, if it did.
+fn resent(
+    state: &mut State,
+    ctx: Ctx<'_>,
+    id: Uuid,
+    queue: &[u8],
+    digest: &[u8; 32],
+) -> Result<Option<Record>, Error> {
+    let (same, record) = if let Some(job) = state.registry.find_live(id) {
+        (job.start().digest == *digest, job.record())
+    } else if let Some(job) = state.registry.find_ended(id, now_ms()) {
+        (job.digest == *digest, job.record.clone())
+    } else {
+        let (db, key) = state
+            .records
+            .find(id)
+            .unwrap_or_else(|| (ctx.db(), record::key(queue, id, ctx.flags().cluster())));
+        match record::read(ctx, db, &key) {
+            Some(stored) => (stored.is_from(digest), stored.record),
+            None => return Ok(None),
+        }
+    };
+    if same { Ok(Some(record)) } else { Err(Error::IdInUse { id: id.to_string() }) }
+}
+
+fn map(record: &Record, deduplicated: bool) -> Reply {
+    let get = |name: &str| record.get(name).clone();
+    Reply::map()
+        .with("job_id", get("job_id"))
+        .with("queue", get("queue"))
+        .with("mode", get("mode"))
+        .with("dry_run", get("dry_run"))
+        .with("status", get("status"))
+        .with("total_estimated", get("total_estimated"))
+        .with("deduplicated", deduplicated)
+        .build()
+}

@@ -1,0 +1,46 @@
+//! QADMIN.JOBS: live and remembered jobs, newest first.
+
+use std::collections::HashSet;
+
+use qadmin_core::error::Error;
+use qadmin_core::job::Record;
+use qadmin_core::reply::Reply;
+use qadmin_core::request::Jobs;
+
+use super::{Answer, may_read};
+use crate::record;
+use crate::redis::Ctx;
+use crate::redis::clock::now_ms;
+use crate::state;
+
+pub(super) fn run(ctx: Ctx<'_>, request: Jobs) -> Result<Answer, Error> {
+    let caller = ctx.caller();
+    state::with(|state| {
+        let mut seen = HashSet::new();
+        let mut records: Vec<Record> = Vec::new();
+        for job in state.registry.live_mut() {
+            seen.insert(job.id());
+            records.push(job.record());
+        }
+        for job in state.registry.ended(now_ms()) {
+            seen.insert(job.id);
+            records.push(job.record.clone());
+        }
+        // From before a restart or a failover, or from a primary.
+        for (id, db, key) in state.records.all() {
+            if !seen.contains(&id)
+                && let Some(stored) = record::read(ctx, db, &key)
+            {
+                records.push(stored.record);
+            }
+        }
+        records.retain(|record| {
+            let queue = record.text("queue");
+            request.queue.as_deref().is_none_or(|wanted| wanted == queue) && may_read(&caller, queue)
+        });
+        records.sort_by_key(|record| std::cmp::Reverse(record.int("started_at")));
+        records.truncate(request.count);
+        let maps = records.iter().map(|record| Reply::Map(record.members())).collect();
+        Ok(Answer::Reply(Reply::List(maps), request.format))
+    })?
+}

@@ -1,0 +1,111 @@
+//! The commands: guard, parse, run, reply. This is the only place where an error becomes a reply.
+//!
+//! One file per command. Each reads its arguments with the typed request of `qadmin-core`, works on the
+//! state, and answers a [`Reply`] or an [`Error`].
+
+mod apply;
+mod cancel;
+mod clearjob;
+mod help;
+mod jobs;
+pub(crate) mod preview;
+pub(crate) mod status;
+
+use qadmin_core::error::Error;
+use qadmin_core::reply::Reply;
+use qadmin_core::request::{CommandSpec, Format, Request, commands, optional_queue};
+
+use crate::redis::acl::{self, Right};
+use crate::redis::clock::now_ms;
+use crate::redis::command::{Handler, register as register_all};
+use crate::redis::ctx::Caller;
+use crate::redis::list::{List, Mode, Opened};
+use crate::redis::{Ctx, RString, reply};
+
+/// What a command came to.
+enum Answer {
+    /// Reply with this.
+    Reply(Reply, Format),
+    /// The client waits; its reply comes later.
+    Later,
+}
+
+/// Registers all commands.
+pub(super) fn register(ctx: Ctx<'_>) -> Result<(), &'static str> {
+    register_all(
+        ctx,
+        vec![
+            handler(&commands::PREVIEW, |ctx, args| answer(ctx, args, preview::run)),
+            handler(&commands::CLEARJOB, |ctx, args| answer(ctx, args, clearjob::run)),
+            with_queue(
+                &commands::STATUS,
+                |ctx, args| answer(ctx, args, status::run),
+                |args| optional_queue(&commands::STATUS, args),
+            ),
+            with_queue(
+                &commands::CANCEL,
+                |ctx, args| answer(ctx, args, cancel::run),
+                |args| optional_queue(&commands::CANCEL, args),
+            ),
+            with_queue(
+                &commands::JOBS,
+                |ctx, args| answer(ctx, args, jobs::run),
+                |args| optional_queue(&commands::JOBS, args),
+            ),
+            handler(&commands::HELP, |ctx, args| answer(ctx, args, help::run)),
+            handler(&commands::APPLY, apply::run),
+        ],
+    )
+}
+
+fn handler(spec: &'static CommandSpec, run: fn(Ctx<'_>, &[&[u8]])) -> Handler {
+    Handler { spec, run, key_at: |_| None }
+}
+
+fn with_queue(
+    spec: &'static CommandSpec,
+    run: fn(Ctx<'_>, &[&[u8]]),
+    key_at: fn(&[&[u8]]) -> Option<usize>,
+) -> Handler {
+    Handler { spec, run, key_at }
+}
+
+/// Parses, runs, replies.
+fn answer<R: Request>(ctx: Ctx<'_>, args: &[&[u8]], run: fn(Ctx<'_>, R) -> Result<Answer, Error>) {
+    match R::parse(args, now_ms()).and_then(|request| run(ctx, request)) {
+        Ok(Answer::Reply(tree, format)) => send(ctx, &tree, format),
+        Ok(Answer::Later) => {}
+        Err(error) => reply::error(ctx, &error),
+    }
+}
+
+/// Sends a reply as its client asked for it.
+pub(crate) fn send(ctx: Ctx<'_>, tree: &Reply, format: Format) {
+    match format {
+        Format::Resp => reply::send(ctx, tree),
+        Format::Json => reply::send(ctx, &Reply::Text(tree.to_json())),
+    }
+}
+
+/// The queue's length; a missing queue is an empty one.
+fn depth(ctx: Ctx<'_>, queue: &RString) -> Result<u64, Error> {
+    match List::open(ctx, queue, Mode::Read) {
+        Opened::List(list) => Ok(qadmin_core::scan::Queue::len(&list)),
+        Opened::Missing => Ok(0),
+        Opened::Other => Err(Error::WrongType),
+    }
+}
+
+/// Whether the caller may look at what is about this queue. Scripts, modules and the primary's link have no
+/// user of their own: the server has checked theirs for the command.
+fn may_read(caller: &Caller, queue: &[u8]) -> bool {
+    caller.user.as_ref().is_none_or(|user| acl::may_read(user, queue) == Right::Granted)
+}
+
+/// A refusal that the server itself did not see: it goes to ACL LOG like the server's own.
+fn denied(ctx: Ctx<'_>, caller: &Caller, queue: &[u8]) -> Error {
+    if let Some(user) = &caller.user {
+        acl::log_denied_key(ctx, user, queue);
+    }
+    Error::NoPermKey
+}

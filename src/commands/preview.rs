@@ -1,0 +1,336 @@
+//! QADMIN.PREVIEW: the four tiers of a count, and the sample.
+
+use qadmin_core::error::Error;
+use qadmin_core::filter::{DEFAULT_FIELDS, Matcher, Projection};
+use qadmin_core::job::{Cached, Job, Kind, Origin, Record, Start, Status, sample_row};
+use qadmin_core::reply::Reply;
+use qadmin_core::request::Preview;
+use qadmin_core::scan::{Effect, Queue, index_from_tail};
+use qadmin_core::settings::Settings;
+use uuid::Uuid;
+
+use super::{Answer, depth};
+use crate::redis::clock::{now_ms, now_ns};
+use crate::redis::list::{List, Mode, Opened};
+use crate::redis::{Ctx, RString, block};
+use crate::settings;
+use crate::state::{self, State};
+use crate::waiters::{For, PreviewWait, WAITERS_MAX};
+
+/// How a count came about.
+#[derive(Debug, Clone, Copy)]
+enum How {
+    Synchronous,
+    Job,
+    Skipped,
+    Failed,
+}
+
+impl How {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Synchronous => "synchronous",
+            Self::Job => "job",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What is known of the count when the reply is made.
+#[derive(Debug, Default)]
+struct Count {
+    match_count: Option<i64>,
+    matched_bytes: Option<i64>,
+    undecodable: Option<i64>,
+    unreadable: Option<i64>,
+    drifted: Option<i64>,
+    cached_at: Option<i64>,
+    job_id: Option<Uuid>,
+    deduplicated: bool,
+    error: Option<String>,
+}
+
+impl Count {
+    fn of_record(record: &Record) -> Self {
+        let get = |name| Some(record.int(name));
+        Self {
+            match_count: get("matched"),
+            matched_bytes: get("matched_bytes"),
+            undecodable: get("undecodable"),
+            unreadable: get("unreadable"),
+            drifted: get("drifted"),
+            ..Self::default()
+        }
+    }
+
+    fn of_cache(count: &Cached) -> Self {
+        let int = |n: u64| Some(qadmin_core::job::int(n));
+        Self {
+            match_count: int(count.match_count),
+            matched_bytes: int(count.matched_bytes),
+            undecodable: int(count.undecodable),
+            unreadable: int(count.unreadable),
+            drifted: int(count.drifted),
+            cached_at: Some(count.cached_ms),
+            ..Self::default()
+        }
+    }
+}
+
+pub(super) fn run(ctx: Ctx<'_>, request: Preview) -> Result<Answer, Error> {
+    let accepted_ns = now_ns();
+    let settings = settings::now();
+    let db = ctx.db();
+    let queue = RString::new(&request.queue);
+    let depth = depth(ctx, &queue)?;
+    let digest = request.key(db);
+    let asked = Asked { ctx, request: &request, queue: &queue, depth, accepted_ns };
+    let now = now_ms();
+    state::with(|state| {
+        if request.nocount {
+            return Ok(asked.at_once(How::Skipped, Count::default()));
+        }
+        if !request.bust {
+            let ttl = i64::try_from(settings.cache_ttl_ms()).unwrap_or(i64::MAX);
+            if let Some(count) = state.caches.get(&digest, now, ttl) {
+                let count = Count::of_cache(count);
+                state.totals.cache_hits += 1;
+                return Ok(asked.at_once(How::Synchronous, count));
+            }
+        }
+        if depth == 0 {
+            // Nothing to scan, so nothing to wait for, wherever the command comes from.
+            let zero = Some(0);
+            let count = Count {
+                match_count: zero,
+                matched_bytes: zero,
+                undecodable: zero,
+                unreadable: zero,
+                drifted: zero,
+                ..Count::default()
+            };
+            return Ok(asked.at_once(How::Synchronous, count));
+        }
+        let inline = depth <= settings.inline_limit()
+            && settings.inline_wait_ms() > 0
+            && !ctx.flags().cannot_block()
+            && state.waiters.len() < WAITERS_MAX;
+        let fields = request.fields.as_deref();
+        if let Some(job) = state.registry.equal_live(&digest, fields) {
+            job.want_sample(request.sample);
+            let id = job.id();
+            if !inline {
+                job.hand_out();
+            }
+            state.totals.joins += 1;
+            return asked.go(state, id, inline, true, &settings);
+        }
+        if !request.bust {
+            let lock = i64::try_from(settings.job_lock_ttl_ms()).unwrap_or(i64::MAX);
+            if let Some(job) = state.registry.equal_completed(&digest, now.saturating_sub(lock)) {
+                let count =
+                    Count { job_id: Some(job.id), deduplicated: true, ..Count::of_record(&job.record) };
+                state.totals.joins += 1;
+                return Ok(asked.at_once(How::Job, count));
+            }
+        }
+        state.totals.cache_misses += 1;
+        if let Err(error) = room(state, &settings) {
+            return Ok(asked.at_once(How::Failed, failed(&error.to_string())));
+        }
+        if request.bust {
+            // Renews: what was counted before this is not given to anybody any more.
+            state.caches.forget(&digest);
+            state.registry.make_stale(|job| job.digest == digest);
+        }
+        let mut job = new_job(ctx, &request, db, digest, depth)?;
+        let id = job.id();
+        if !inline {
+            job.hand_out();
+        }
+        state.start(ctx, job);
+        asked.go(state, id, inline, false, &settings)
+    })?
+}
+
+/// Previews use at most half of the jobs, so that a clear always finds room.
+fn room(state: &State, settings: &Settings) -> Result<(), Error> {
+    let max_jobs = usize::try_from(settings.max_jobs()).unwrap_or(usize::MAX);
+    let limit = usize::try_from(settings.max_previews()).unwrap_or(usize::MAX);
+    let live = state.registry.live().len();
+    if live >= max_jobs {
+        return Err(Error::TooManyJobs { live, max_jobs });
+    }
+    let previews = state.registry.count(Kind::Preview);
+    if previews >= limit {
+        return Err(Error::TooManyPreviews { live: previews, limit, max_jobs });
+    }
+    Ok(())
+}
+
+fn new_job(ctx: Ctx<'_>, request: &Preview, db: i32, digest: [u8; 32], depth: u64) -> Result<Job, Error> {
+    let caller = ctx.caller();
+    Ok(Job::new(Start {
+        id: Uuid::new_v4(),
+        kind: Kind::Preview,
+        db,
+        queue: request.queue.clone(),
+        filter: request.filter.clone(),
+        projection: projection(request)?,
+        fields: request.fields.clone(),
+        sample: request.sample,
+        effect: Effect::Count,
+        dry_run: false,
+        origin: Origin { user: caller.user, client: caller.client, ..Origin::default() },
+        digest,
+        len: depth,
+        now_ms: now_ms(),
+        now_ns: now_ns(),
+    }))
+}
+
+fn projection(request: &Preview) -> Result<Projection, Error> {
+    match &request.fields {
+        None => Projection::new(DEFAULT_FIELDS),
+        Some(fields) => Projection::new(&fields.iter().map(Vec::as_slice).collect::<Vec<_>>()),
+    }
+}
+
+fn failed(error: &str) -> Count {
+    Count { error: Some(error.to_owned()), ..Count::default() }
+}
+
+/// One preview on its way to a reply.
+struct Asked<'a> {
+    ctx: Ctx<'a>,
+    request: &'a Preview,
+    queue: &'a RString,
+    depth: u64,
+    accepted_ns: u64,
+}
+
+impl Asked<'_> {
+    /// Waits for a job, or answers with its id.
+    fn go(
+        &self,
+        state: &mut State,
+        id: Uuid,
+        inline: bool,
+        deduplicated: bool,
+        settings: &Settings,
+    ) -> Result<Answer, Error> {
+        if !inline {
+            return Ok(self.at_once(How::Job, Count { job_id: Some(id), deduplicated, ..Count::default() }));
+        }
+        let client = block::block(self.ctx, settings.inline_wait_ms()).ok_or(Error::Internal)?;
+        let wait = PreviewWait {
+            request: self.request.clone(),
+            db: self.ctx.db(),
+            accepted_ns: self.accepted_ns,
+            deduplicated,
+        };
+        state.waiters.add(client, id, For::Preview(Box::new(wait)));
+        Ok(Answer::Later)
+    }
+
+    /// A reply whose sample is looked for now, at the next end.
+    fn at_once(&self, how: How, count: Count) -> Answer {
+        let sample = self.look_for_sample();
+        Answer::Reply(self.reply(how, count, sample), self.request.format)
+    }
+
+    /// Looks at the messages that run next, `sample-window` of them at most, or until the sample is full.
+    fn look_for_sample(&self) -> Result<Reply, Error> {
+        let mut rows = Vec::new();
+        let window = settings::now().sample_window();
+        if self.request.sample > 0 && window > 0 {
+            let mut projection = projection(self.request)?;
+            let mut matcher = Matcher::new(&self.request.filter);
+            if let Opened::List(mut list) = List::open(self.ctx, self.queue, Mode::Read) {
+                let len = list.len();
+                for distance in 0..len.min(window) {
+                    if rows.len() >= self.request.sample {
+                        break;
+                    }
+                    list.read(len - 1 - distance, |message| {
+                        if matcher.examine(message).matched {
+                            let members = projection.row(message);
+                            rows.push(sample_row(index_from_tail(distance), message.len() as u64, &members));
+                        }
+                    });
+                }
+            }
+        }
+        Ok(Reply::List(rows))
+    }
+
+    fn reply(&self, how: How, count: Count, sample: Result<Reply, Error>) -> Reply {
+        let (sample, sample_error) = match sample {
+            Ok(rows) => (rows, None),
+            Err(error) => (Reply::List(Vec::new()), Some(error.to_string())),
+        };
+        Reply::map()
+            .with("mode", how.as_str())
+            .with("queue", self.request.queue.as_slice())
+            .with("filter", self.request.filter.canonical())
+            .with("depth", self.depth)
+            .with("match_count", count.match_count)
+            .with("matched_bytes", count.matched_bytes)
+            .with("undecodable", count.undecodable)
+            .with("unreadable", count.unreadable)
+            .with("drifted", count.drifted)
+            .with("sample", sample)
+            .with("sample_error", sample_error)
+            .with("cached_at", count.cached_at)
+            .with("job_id", count.job_id.map(|id| id.to_string()))
+            .with("deduplicated", count.deduplicated)
+            .with("count_error", count.error)
+            .with("elapsed_us", now_ns().saturating_sub(self.accepted_ns) / 1_000)
+            .build()
+    }
+}
+
+/// The reply to a client that waited: its job ended, or its time is up and the scan goes on without it.
+pub(crate) fn after_wait(
+    state: &mut State,
+    ctx: Ctx<'_>,
+    id: Uuid,
+    wait: PreviewWait,
+) -> Result<Reply, Error> {
+    ctx.select(wait.db);
+    let queue = RString::new(&wait.request.queue);
+    let asked = Asked {
+        ctx,
+        request: &wait.request,
+        queue: &queue,
+        // The queue may hold something else by now; that is no reason to keep the count back.
+        depth: depth(ctx, &queue).unwrap_or(0),
+        accepted_ns: wait.accepted_ns,
+    };
+    let deduplicated = wait.deduplicated;
+    if let Some(job) = state.registry.find_live(id) {
+        job.hand_out();
+        let count = Count { job_id: Some(id), deduplicated, ..Count::default() };
+        return Ok(asked.reply(How::Job, count, asked.look_for_sample()));
+    }
+    let Some(job) = state.registry.find_ended(id, now_ms()) else {
+        let count = Count { deduplicated, ..failed(&Error::Internal.to_string()) };
+        return Ok(asked.reply(How::Failed, count, asked.look_for_sample()));
+    };
+    if job.record.status() == Status::Completed {
+        let count = Count { deduplicated, ..Count::of_record(&job.record) };
+        let sample = first_rows(&job.sample, wait.request.sample);
+        return Ok(asked.reply(How::Synchronous, count, Ok(sample)));
+    }
+    let error = String::from_utf8_lossy(job.record.text("error")).into_owned();
+    let count = Count { deduplicated, ..failed(&error) };
+    Ok(asked.reply(How::Failed, count, asked.look_for_sample()))
+}
+
+fn first_rows(sample: &Reply, n: usize) -> Reply {
+    match sample {
+        Reply::List(rows) => Reply::List(rows.iter().take(n).cloned().collect()),
+        _ => Reply::List(Vec::new()),
+    }
+}

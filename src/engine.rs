@@ -1,0 +1,516 @@
+//! The slice scheduler: which job works now, for how long, and when the next slice comes.
+//!
+//! Slices run on the main thread, in the hook before the event loop polls: one slice per turn, of the job
+//! whose turn it is. A timer descriptor keeps the loop turning: armed to now while the server is idle, to
+//! the end of the pause while other clients are active (see `Pace`), and to the next try while every job
+//! waits for something. Without live jobs the module is not called at all.
+//!
+//! A slice of a clear, in the order that keeps everybody's data the same:
+//!
+//! 1. Gates: not on a replica, not loading, not while traffic to replicas must stand still. The user who
+//!    started the job still may.
+//! 2. Open the list, compare its length with what the events add up to.
+//! 3. Read from the cursor towards the head until the budget is spent, noting matches.
+//! 4. Only if there are any: ask whether a write would be refused now. If so, nothing happened: the same
+//!    messages are examined in a later slice.
+//! 5. Take them out, ascending; replicate; write the record. One callback, one unit in the replication
+//!    stream and in the append-only file.
+//! 6. Tell every other job on the queue what moved.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use qadmin_core::error::{Error, quote};
+use qadmin_core::job::{Cached, Job, Kind, Next, Status};
+use qadmin_core::scan::{Budget, Effect, Event, Look, Progress, Queue};
+use qadmin_core::settings::Settings;
+
+use crate::audit::Entry;
+use crate::record::{self, Owed, owe};
+use crate::redis::acl::{self, Right};
+use crate::redis::call::{How, call};
+use crate::redis::clock::{Steady, now_ms, now_ns};
+use crate::redis::list::{List, Mode, Opened};
+use crate::redis::{Ctx, RString, event_loop, log};
+use crate::settings;
+use crate::state::{self, State};
+use crate::unit::{self, Refusal};
+
+/// How often waiting jobs and owed records try again.
+const RETRY_NS: u64 = 50_000_000;
+/// How often a record is written while nothing is deleted.
+const RECORD_EVERY_NS: u64 = 250_000_000;
+/// How often the right of the user who started a clear is checked.
+const RIGHT_EVERY_NS: u64 = 900_000_000;
+/// With `appendfsync always` each unit costs an fsync, which everybody waits for: at most one in this time.
+const UNIT_EVERY_NS: u64 = 10_000_000;
+/// How often `appendfsync` is looked up.
+const FSYNC_LOOK_EVERY_NS: u64 = 1_000_000_000;
+/// What a deletion is taken to cost before any was measured: sparse matches cost 5 to 20 us each.
+const DELETE_NS_AT_FIRST: u64 = 10_000;
+
+/// Measures that slices are planned with.
+#[derive(Debug)]
+pub(crate) struct Measures {
+    /// What a deletion costs, moving average, nanoseconds.
+    delete_ns: u64,
+    /// `appendfsync` is `always`.
+    fsync_always: bool,
+    fsync_looked_ns: u64,
+    last_unit_ns: u64,
+}
+
+impl Default for Measures {
+    fn default() -> Self {
+        Self { delete_ns: DELETE_NS_AT_FIRST, fsync_always: false, fsync_looked_ns: 0, last_unit_ns: 0 }
+    }
+}
+
+/// What a turn came to.
+enum Turn {
+    /// A slice was done.
+    Worked,
+    /// Nothing can be done before this time of the steady clock.
+    Stands(u64),
+    /// There is nothing to do.
+    Idle,
+}
+
+/// What a slice came to.
+enum Step {
+    /// It read, and perhaps deleted.
+    Worked,
+    /// It must stand still.
+    Waits(&'static str),
+    /// It may go on at this time of the steady clock, for reasons of pace alone.
+    Later(u64),
+    /// The job is at its end.
+    Ends(Status, Option<Error>),
+}
+
+/// The hook: the event loop is about to poll.
+pub(crate) fn before_poll(ctx: Ctx<'_>) {
+    let _ = state::with(|state| {
+        let began = now_ns();
+        if state.pace.turn(began, std::mem::take(&mut state.turn)) == Next::Wait {
+            return;
+        }
+        match turn(state, ctx) {
+            Turn::Worked => {
+                let ended = now_ns();
+                let duty = settings::now().duty_percent();
+                event_loop::arm(state.pace.spent(ended, ended - began, duty));
+            }
+            Turn::Stands(until) => {
+                state.pace.idle_until(until);
+                event_loop::arm(until);
+            }
+            // The timer's callback unhooks: it may not be done from here.
+            Turn::Idle => event_loop::arm(1),
+        }
+    });
+}
+
+/// The poll returned.
+pub(crate) fn after_poll() {
+    let _ = state::with(|state| state.turn.polled_ns = now_ns());
+}
+
+/// The timer fired: there is nothing to do here but to let the loop turn, or to leave it.
+pub(crate) fn timer() {
+    let began = now_ns();
+    let _ = state::with(|state| {
+        if state.registry.live().is_empty() && state.owed.is_empty() {
+            event_loop::unhook();
+        }
+        state.turn.own_ns += now_ns() - began;
+    });
+}
+
+fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
+    let mut until = now_ns() + RETRY_NS;
+    state.pay_owed(ctx);
+    for _ in 0..state.registry.live().len() {
+        let Some((at, mut job)) = state.registry.take_turn() else { break };
+        let began = now_ns();
+        let step = catch_unwind(AssertUnwindSafe(|| slice(state, ctx, &mut job)));
+        let step = step.unwrap_or_else(|panic| {
+            std::mem::forget(panic);
+            log::warning(&format!("internal fault in a slice of job {}", job.id()));
+            Step::Ends(Status::Failed, Some(Error::Internal))
+        });
+        match step {
+            Step::Worked => {
+                state.account(&mut job, now_ns() - began);
+                state.registry.put_back(at, job);
+                return Turn::Worked;
+            }
+            Step::Ends(status, error) => {
+                state.account(&mut job, now_ns() - began);
+                state.finish(ctx, job, status, error);
+                return Turn::Worked;
+            }
+            Step::Waits(reason) => {
+                job.waits(reason);
+                state.registry.put_back(at, job);
+            }
+            Step::Later(at_ns) => {
+                until = until.min(at_ns);
+                state.registry.put_back(at, job);
+            }
+        }
+    }
+    if state.registry.live().is_empty() && state.owed.is_empty() { Turn::Idle } else { Turn::Stands(until) }
+}
+
+/// What stands in the way of any write: see the numbered list at the top.
+fn gate(ctx: Ctx<'_>) -> Option<&'static str> {
+    let flags = ctx.flags();
+    if flags.loading() {
+        Some("the server is loading its data")
+    } else if !flags.primary() || flags.read_only() {
+        Some("the server is a replica")
+    } else if ctx.must_not_replicate() {
+        Some("writes are paused (CLIENT PAUSE, FAILOVER or SHUTDOWN)")
+    } else {
+        None
+    }
+}
+
+fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
+    state.look.seek_ns = 0;
+    if let Some((status, error)) = job.verdict() {
+        return Step::Ends(status, error);
+    }
+    let settings = settings::now();
+    let writes = job.writes();
+    if writes {
+        if let Some(reason) = gate(ctx) {
+            return Step::Waits(reason);
+        }
+        if let Some(at) = state.measures.unit_not_before(ctx) {
+            return Step::Later(at);
+        }
+        if !still_may(job) {
+            let user = job.start().origin.user.clone().unwrap_or_default();
+            return Step::Ends(Status::Failed, Some(Error::RightLost { user }));
+        }
+    }
+    let db = job.start().db;
+    ctx.select(db);
+    let name = RString::new(&job.start().queue);
+    let mode = if writes { Mode::Erase } else { Mode::Read };
+    let mut list = match List::open(ctx, &name, mode) {
+        Opened::List(list) => list,
+        gone => {
+            if matches!(gone, Opened::Other) {
+                job.note("the key no longer holds a list: the queue was replaced".into());
+            }
+            job.scan.follow(Event::Gone);
+            return Step::Ends(Status::Completed, None);
+        }
+    };
+    job.scan.observe_len(list.len());
+    if job.scan.progress() != Progress::Unfinished {
+        let (status, error) = job.verdict().unwrap_or((Status::Completed, None));
+        return Step::Ends(status, error);
+    }
+    let mut look = std::mem::take(&mut state.look);
+    let (scan, judge) = job.parts();
+    scan.look(&mut list, judge, &Steady, &state.measures.budget(&settings), &mut look);
+    let step = if writes && !look.hits.is_empty() {
+        carry_out(state, ctx, job, list, &name, &mut look)
+    } else {
+        drop(list);
+        booked(state, ctx, job, &mut look)
+    };
+    state.look = look;
+    step
+}
+
+/// A look that takes nothing out.
+fn booked(state: &mut State, ctx: Ctx<'_>, job: &mut Job, look: &mut Look) -> Step {
+    state.totals.examined += look.examined;
+    job.runs();
+    let now = now_ns();
+    job.commit(look, false, now);
+    if let Some((status, error)) = job.verdict() {
+        return Step::Ends(status, error);
+    }
+    if job.start().kind == Kind::Clear
+        && job.record_is_older_than(now, RECORD_EVERY_NS)
+        && gate(ctx).is_none()
+    {
+        // Refused for now is no harm: the next one has all fields again.
+        let _ = owed(job, None).write(ctx);
+        job.record_written(now);
+    }
+    Step::Worked
+}
+
+/// Deletions, replication and record of one slice.
+fn carry_out(
+    state: &mut State,
+    ctx: Ctx<'_>,
+    job: &mut Job,
+    list: List<'_>,
+    name: &RString,
+    look: &mut Look,
+) -> Step {
+    let start = job.start();
+    let (db, queue) = (start.db, start.queue.clone());
+    let record_key = RString::new(record::key(&queue, start.id, ctx.flags().cluster()));
+    match unit::probe(ctx, &record_key) {
+        Ok(()) => {}
+        Err(Refusal::Wait(reason)) => return Step::Waits(reason),
+        Err(Refusal::RecordKey) => {
+            let error = Error::RecordKey { key: record_key.bytes().to_vec() };
+            return Step::Ends(Status::Failed, Some(error));
+        }
+        Err(Refusal::Moved) => {
+            let why = "the queue moved to another node of the cluster; start the job there";
+            return Step::Ends(Status::Interrupted, Some(Error::Interrupted { why }));
+        }
+    }
+    let began = now_ns();
+    let wanted = look.hits.len();
+    let (count, indexes) = unit::erase(ctx, list, name, look);
+    let now = now_ns();
+    state.measures.deleted(count, now - began, now);
+    state.totals.examined += look.examined;
+    state.totals.cleared += count as u64;
+    job.runs();
+    job.commit(look, true, now);
+    for other in state.registry.live_mut().iter_mut().filter(|other| other.is_on(db, &queue)) {
+        other.scan.follow(Event::Deleted { indexes: &indexes[..count] });
+    }
+    state.forget_counts(db, &queue);
+    if count < wanted {
+        // The server refused an index that it had just read: its list is not what it says.
+        return Step::Ends(Status::Failed, Some(Error::Internal));
+    }
+    match job.verdict() {
+        // The end writes the record itself, in this same unit.
+        Some((status, error)) => Step::Ends(status, error),
+        None => {
+            if let Err(refusal) = owed(job, None).write(ctx) {
+                log::warning(&format!(
+                    "qadmin: the record of job {} was refused: {}",
+                    job.id(),
+                    String::from_utf8_lossy(&refusal)
+                ));
+            }
+            job.record_written(now);
+            Step::Worked
+        }
+    }
+}
+
+/// The user who started the job still may clear this queue. Asked before the first slice and then about
+/// once per second.
+fn still_may(job: &mut Job) -> bool {
+    let now = now_ns();
+    if !job.right_is_older_than(now, RIGHT_EVERY_NS) {
+        return true;
+    }
+    job.right_checked(now);
+    let start = job.start();
+    let Some(user) = &start.origin.user else { return true };
+    acl::may_call(user, &[b"QADMIN.CLEARJOB", &start.queue]) == Right::Granted
+}
+
+/// The record of a job as it stands.
+fn owed(job: &mut Job, audit: Option<Entry>) -> Owed {
+    let record = job.record();
+    let start = job.start();
+    Owed { db: start.db, id: start.id, queue: start.queue.clone(), record, digest: start.digest, audit }
+}
+
+impl Measures {
+    fn budget(&self, settings: &Settings) -> Budget {
+        Budget {
+            slice_ns: settings.slice_us() * 1_000,
+            delete_ns: self.delete_ns,
+            max_hits: qadmin_core::unit::UNIT_MAX,
+        }
+    }
+
+    /// Learns from the deletions of one slice.
+    fn deleted(&mut self, count: usize, took_ns: u64, now: u64) {
+        self.last_unit_ns = now;
+        if count > 0 {
+            let each = took_ns / count as u64;
+            // Up at once, down slowly: a slice that overshoots is worse than one that stops early.
+            self.delete_ns = each.max(self.delete_ns - self.delete_ns / 4 + each / 4).max(200);
+        }
+    }
+
+    /// With `appendfsync always`: when the next unit may be written, if not now.
+    fn unit_not_before(&mut self, ctx: Ctx<'_>) -> Option<u64> {
+        let now = now_ns();
+        if !ctx.flags().aof() {
+            return None;
+        }
+        if now - self.fsync_looked_ns >= FSYNC_LOOK_EVERY_NS {
+            self.fsync_looked_ns = now;
+            let args = [RString::new("GET"), RString::new("appendfsync")];
+            let answer = call(ctx, c"CONFIG", How::Read, &args).map(|answer| answer.list());
+            self.fsync_always = answer.is_ok_and(|pair| pair.get(1).is_some_and(|value| value == b"always"));
+        }
+        let at = self.last_unit_ns + UNIT_EVERY_NS;
+        (self.fsync_always && now < at).then_some(at)
+    }
+}
+
+impl State {
+    /// Adds a job and starts the slices.
+    pub(crate) fn start(&mut self, ctx: Ctx<'_>, job: Job) {
+        self.totals.jobs_started += 1;
+        log::notice(&started(&job));
+        self.registry.add(job);
+        self.run(ctx);
+    }
+
+    /// Lets the slices come.
+    fn run(&mut self, ctx: Ctx<'_>) {
+        event_loop::hook(ctx);
+        self.wake();
+    }
+
+    /// Tries at once what may stand still.
+    pub(crate) fn wake(&mut self) {
+        self.pace.wake();
+        event_loop::arm(1);
+    }
+
+    /// Ends live jobs outside a slice.
+    pub(crate) fn end_jobs(&mut self, pick: impl FnMut(&Job) -> bool, end: impl Fn(&Job) -> (Status, Error)) {
+        for job in self.registry.take_if(pick) {
+            let (status, error) = end(&job);
+            self.conclude(job, status, Some(error), None);
+        }
+    }
+
+    /// Ends a job at the end of its slice, with its record in the slice's unit where it may be written.
+    fn finish(&mut self, ctx: Ctx<'_>, job: Job, status: Status, error: Option<Error>) {
+        self.conclude(job, status, error, Some(ctx));
+    }
+
+    fn conclude(&mut self, mut job: Job, status: Status, error: Option<Error>, ctx: Option<Ctx<'_>>) {
+        let now = now_ms();
+        job.end(status, error, now);
+        match status {
+            Status::Completed => self.totals.jobs_completed += 1,
+            Status::Cancelled => self.totals.jobs_cancelled += 1,
+            Status::Interrupted => self.totals.jobs_interrupted += 1,
+            _ => self.totals.jobs_failed += 1,
+        }
+        log::notice(&ended(&mut job));
+        if job.start().kind == Kind::Clear {
+            let record = owed(&mut job, Some(Entry::End));
+            let written = ctx.is_some_and(|ctx| gate(ctx).is_none() && record.write(ctx).is_ok());
+            if !written {
+                owe(&mut self.owed, record);
+                match (ctx, Ctx::detached()) {
+                    (Some(ctx), _) => event_loop::hook(ctx),
+                    (None, Some(ctx)) => event_loop::hook(ctx),
+                    (None, None) => {}
+                }
+                event_loop::arm(1);
+            }
+        }
+        self.cache_count(&job, now);
+        let id = job.id();
+        let expires = now + i64::try_from(settings::now().job_ttl_ms()).unwrap_or(i64::MAX / 2);
+        self.registry.forget_expired(now);
+        self.registry.remember(job, expires);
+        self.waiters.release(id);
+    }
+
+    /// A completed count answers the next equal preview.
+    fn cache_count(&mut self, job: &Job, now: i64) {
+        let start = job.start();
+        if job.status() != Status::Completed || start.kind != Kind::Preview {
+            return;
+        }
+        let c = job.scan.counters();
+        let count = Cached {
+            db: start.db,
+            queue: start.queue.clone(),
+            match_count: c.matched,
+            matched_bytes: c.matched_bytes,
+            undecodable: c.undecodable,
+            unreadable: c.unreadable,
+            drifted: c.drifted,
+            cached_ms: now,
+        };
+        let ttl = i64::try_from(settings::now().cache_ttl_ms()).unwrap_or(i64::MAX);
+        self.caches.put(start.digest, count, ttl);
+    }
+
+    /// The queue is not what it was: counts of it are not given out again.
+    pub(crate) fn forget_counts(&mut self, db: i32, queue: &[u8]) {
+        self.caches.drop_if(|count| count.db == db && count.queue == queue);
+        self.registry.make_stale(|job| job.db == db && job.queue == queue);
+    }
+
+    /// Books the time of a slice.
+    fn account(&mut self, job: &mut Job, whole_ns: u64) {
+        let seek_ns = self.look.seek_ns;
+        job.spent(whole_ns, seek_ns, now_ms());
+        self.totals.slices_us.record(whole_ns / 1_000);
+        self.totals.seek_max_us = self.totals.seek_max_us.max(seek_ns / 1_000);
+        self.totals.main_thread_ns += whole_ns;
+        crate::redis::info::latency_sample(whole_ns / 1_000_000);
+    }
+
+    /// Writes records that could not be written before.
+    fn pay_owed(&mut self, ctx: Ctx<'_>) {
+        if self.owed.is_empty() || gate(ctx).is_some() {
+            return;
+        }
+        while let Some(record) = self.owed.front() {
+            if record.write(ctx).is_err() {
+                return;
+            }
+            self.owed.pop_front();
+        }
+    }
+}
+
+fn started(job: &Job) -> String {
+    let start = job.start();
+    let effect = match (start.effect, start.dry_run) {
+        (Effect::Count, _) => "preview",
+        (Effect::ClearAll, false) => "clear all",
+        (Effect::KeepOne, false) => "clear all but one",
+        (Effect::ClearAll, true) => "dry run of clear all",
+        (Effect::KeepOne, true) => "dry run of clear all but one",
+    };
+    format!(
+        "qadmin: job {} started: {effect} of {} in queue {} (db {}), {} messages, user {}, actor {}, reason {}",
+        start.id,
+        String::from_utf8_lossy(&start.filter.canonical()),
+        quote(&start.queue),
+        start.db,
+        start.len,
+        quote(start.origin.user.as_deref().unwrap_or_default()),
+        quote(start.origin.actor.as_deref().unwrap_or_default()),
+        quote(start.origin.reason.as_deref().unwrap_or_default()),
+    )
+}
+
+fn ended(job: &mut Job) -> String {
+    let record = job.record();
+    format!(
+        "qadmin: job {} {}: examined {}, matched {}, deleted {}, drifted {}, {} slices, longest {} us{}",
+        job.id(),
+        String::from_utf8_lossy(record.text("status")),
+        record.int("examined_total"),
+        record.int("matched"),
+        record.int("deleted"),
+        record.int("drifted"),
+        record.int("slices"),
+        record.int("slice_max_us"),
+        job.error().map(|error| format!(": {error}")).unwrap_or_default(),
+    )
+}

@@ -1,0 +1,147 @@
+//! Following what happens to keys and to the server.
+
+use qadmin_core::error::Error;
+use qadmin_core::job::{Kind, Status};
+use qadmin_core::queue::End;
+use qadmin_core::scan::Event;
+
+use crate::record;
+use crate::redis::events::ServerEvent;
+use crate::redis::{Ctx, keyspace};
+use crate::state::{self, State};
+
+/// What happened to a key, in as far as it matters to jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// Messages were pushed; the list then held so many.
+    Pushed(End, u64),
+    /// Messages were popped; the list then held so many.
+    Popped(End, u64),
+    /// Changed inside.
+    Edited(u64),
+    /// Deleted, expired, renamed away or replaced.
+    Gone,
+    /// A record was written or loaded.
+    RecordSeen,
+}
+
+/// One keyspace event.
+#[derive(Debug)]
+pub(crate) struct KeyEvent {
+    db: i32,
+    key: Vec<u8>,
+    what: What,
+}
+
+/// The keyspace callback: synchronously after each command, also inside transactions and scripts, on
+/// replicas and while an append-only file is loaded.
+pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
+    if state::is_own_write() {
+        return;
+    }
+    let Some(what) = classify(ctx, event, key) else { return };
+    state::follow_or_put_aside(KeyEvent { db: ctx.db(), key: key.to_vec(), what });
+}
+
+fn classify(ctx: Ctx<'_>, event: &[u8], key: &[u8]) -> Option<What> {
+    let is_record = key.starts_with(record::PREFIX);
+    match event {
+        // The key must not be opened here: it is not in its database yet (Redis 7.0 to 8.0).
+        b"loaded" => is_record.then_some(What::RecordSeen),
+        b"hset" => is_record.then_some(What::RecordSeen),
+        b"del" | b"expired" | b"evicted" | b"rename_from" | b"rename_to" | b"move_from" => Some(What::Gone),
+        // Most servers never run a job on most of their lists: look no further then.
+        _ if !watched(ctx.db(), key) => None,
+        b"lpush" => list_len(ctx, key, |len| What::Pushed(End::Head, len)),
+        b"rpush" => list_len(ctx, key, |len| What::Pushed(End::Tail, len)),
+        b"lpop" => list_len(ctx, key, |len| What::Popped(End::Head, len)),
+        b"rpop" => list_len(ctx, key, |len| What::Popped(End::Tail, len)),
+        b"expire" | b"persist" | b"hexpire" | b"hdel" | b"hincrby" | b"new" => None,
+        // LREM, LINSERT, LSET, LTRIM, SORT STORE, RESTORE, COPY and whatever comes after this was written.
+        _ => list_len(ctx, key, What::Edited),
+    }
+}
+
+fn list_len(ctx: Ctx<'_>, key: &[u8], what: impl FnOnce(u64) -> What) -> Option<What> {
+    // A key that is no list (any more) is what the next slice finds, or `del` says.
+    keyspace::list_len(ctx, key).map(what)
+}
+
+fn watched(db: i32, key: &[u8]) -> bool {
+    // While a callback holds the state the answer is not known: take it as yes, `apply` looks again.
+    state::with(|state| state.registry.live().iter().any(|job| job.is_on(db, key))).unwrap_or(true)
+}
+
+/// Follows one event.
+pub(crate) fn apply(state: &mut State, event: &KeyEvent) {
+    let (db, key) = (event.db, event.key.as_slice());
+    let on_queue = match event.what {
+        What::RecordSeen => return state.records.seen(db, key),
+        What::Gone => {
+            if key.starts_with(record::PREFIX) {
+                state.records.gone(db, key);
+            }
+            state.forget_counts(db, key);
+            Event::Gone
+        }
+        What::Pushed(end, len) => Event::Pushed { end, len },
+        What::Popped(end, len) => Event::Popped { end, len },
+        What::Edited(len) => Event::Edited { len },
+    };
+    let mut gone = false;
+    for job in state.registry.live_mut().iter_mut().filter(|job| job.is_on(db, key)) {
+        job.scan.follow(on_queue);
+        gone |= job.scan.is_gone();
+    }
+    if gone {
+        // The jobs are done; the next turn says so to those who wait.
+        state.wake();
+    }
+}
+
+/// The callback for what happens to the whole server.
+pub(crate) fn on_server_event(_: Ctx<'_>, event: ServerEvent) {
+    // The event may come while a slice holds the state only if the slice itself caused it, and no slice
+    // flushes, swaps or changes roles.
+    let _ = state::with(|state| match event {
+        ServerEvent::Flush(db) => {
+            let hit = |other: i32| db.is_none_or(|db| db == other);
+            state.end_jobs(|job| hit(job.start().db), |_| (Status::Failed, Error::Flushed));
+            state.caches.drop_if(|count| hit(count.db));
+            state.registry.make_stale(|job| hit(job.db));
+            state.records.flushed(db);
+        }
+        ServerEvent::Swap(a, b) => {
+            let hit = |db: i32| db == a || db == b;
+            state.end_jobs(|job| hit(job.start().db), |_| (Status::Failed, Error::Swapped));
+            state.caches.drop_if(|count| hit(count.db));
+            state.registry.make_stale(|job| hit(job.db));
+            state.records.swapped(a, b);
+        }
+        ServerEvent::Promoted | ServerEvent::Demoted => state.end_jobs(
+            |_| true,
+            |job| match job.start().kind {
+                Kind::Preview => (Status::Failed, Error::RoleChanged),
+                Kind::Clear => (
+                    Status::Interrupted,
+                    Error::Interrupted { why: "the server became a replica; start the job on its primary" },
+                ),
+            },
+        ),
+        ServerEvent::LoadBegins => {
+            state.end_jobs(
+                |_| true,
+                |job| match job.start().kind {
+                    Kind::Preview => (Status::Failed, Error::Loading),
+                    Kind::Clear => (
+                        Status::Interrupted,
+                        Error::Interrupted { why: "the server began to load another dataset" },
+                    ),
+                },
+            );
+            state.caches.drop_if(|_| true);
+            state.registry.make_stale(|_| true);
+        }
+        ServerEvent::LoadEnded => {}
+    });
+}

@@ -1,0 +1,71 @@
+//! The INFO section.
+
+use qadmin_core::job::{Histogram, Kind};
+
+use crate::state;
+
+/// Counters since the module was loaded.
+#[derive(Default)]
+pub(crate) struct Totals {
+    /// Jobs started.
+    pub(crate) jobs_started: u64,
+    /// Jobs ended, by their end.
+    pub(crate) jobs_completed: u64,
+    pub(crate) jobs_cancelled: u64,
+    pub(crate) jobs_failed: u64,
+    pub(crate) jobs_interrupted: u64,
+    /// Messages examined.
+    pub(crate) examined: u64,
+    /// Messages cleared.
+    pub(crate) cleared: u64,
+    /// Whole callbacks of slices, microseconds.
+    pub(crate) slices_us: Histogram,
+    /// Longest seek, microseconds.
+    pub(crate) seek_max_us: u64,
+    /// Main thread time of all slices, nanoseconds.
+    pub(crate) main_thread_ns: u64,
+    /// Previews answered from the cache.
+    pub(crate) cache_hits: u64,
+    /// Previews that had to count.
+    pub(crate) cache_misses: u64,
+    /// Previews that joined a live job or were given a completed one.
+    pub(crate) joins: u64,
+    /// Units from a primary or an append-only file that did not fit this server's list.
+    pub(crate) apply_mismatches: u64,
+    /// Units from a primary or an append-only file that were applied.
+    pub(crate) applied: u64,
+}
+
+/// The fields of the section `qadmin`.
+pub(crate) fn fields() -> Vec<(&'static str, u64)> {
+    state::with(|state| {
+        let totals = &state.totals;
+        let live = |kind| state.registry.count(kind) as u64;
+        vec![
+            ("jobs_live", state.registry.live().len() as u64),
+            ("previews_live", live(Kind::Preview)),
+            ("clears_live", live(Kind::Clear)),
+            ("jobs_started", totals.jobs_started),
+            ("jobs_completed", totals.jobs_completed),
+            ("jobs_cancelled", totals.jobs_cancelled),
+            ("jobs_failed", totals.jobs_failed),
+            ("jobs_interrupted", totals.jobs_interrupted),
+            ("messages_examined", totals.examined),
+            ("messages_cleared", totals.cleared),
+            ("slices", totals.slices_us.count()),
+            ("slice_p99_us", totals.slices_us.quantile(99)),
+            ("slice_max_us", totals.slices_us.max()),
+            ("seek_max_us", totals.seek_max_us),
+            ("main_thread_us", totals.main_thread_ns / 1_000),
+            ("cache_entries", state.caches.len() as u64),
+            ("cache_hits", totals.cache_hits),
+            ("cache_misses", totals.cache_misses),
+            ("joins", totals.joins),
+            ("clients_waiting", state.waiters.len() as u64),
+            ("records_owed", state.owed.len() as u64),
+            ("units_applied", totals.applied),
+            ("apply_mismatches", totals.apply_mismatches),
+        ]
+    })
+    .unwrap_or_default()
+}

@@ -1,0 +1,43 @@
+//! The settings in force.
+
+use qadmin_core::settings::{SETTINGS, Settings, parse_load_args};
+
+use crate::redis::main_cell::MainCell;
+use crate::redis::{Ctx, config};
+
+static IN_FORCE: MainCell<Option<Settings>> = MainCell::new(None);
+
+/// A copy of the settings as they are now.
+pub(crate) fn now() -> Settings {
+    IN_FORCE.try_borrow_mut().and_then(|settings| settings.clone()).unwrap_or_default()
+}
+
+/// Registers the settings with the server. What `loadmodule` says becomes the default, which redis.conf
+/// and LOADEX override.
+pub(crate) fn register(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
+    let given = parse_load_args(args).map_err(|error| format!("qadmin: {}", error.text()))?;
+    let _ = config::CALLBACKS.set(config::Callbacks { get, set });
+    for (at, row) in SETTINGS.iter().enumerate() {
+        let default = given.iter().find(|(index, _)| *index == at).map_or(row.default, |(_, value)| *value);
+        set(at, default);
+        if !config::register(ctx, at, row.name, default, row.min, row.max) {
+            return Err(format!("qadmin: the server refused the setting qadmin.{}", row.name));
+        }
+    }
+    if config::load(ctx) {
+        Ok(())
+    } else {
+        Err("qadmin: a setting in the configuration was refused (the line above says which)".into())
+    }
+}
+
+fn get(at: usize) -> i64 {
+    now().get(at).unwrap_or(0)
+}
+
+fn set(at: usize, value: i64) {
+    if let Some(mut settings) = IN_FORCE.try_borrow_mut() {
+        // The server has checked the range, which is the one of the table.
+        let _ = settings.get_or_insert_with(Settings::default).set(at, value);
+    }
+}

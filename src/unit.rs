@@ -1,0 +1,139 @@
+//! One unit of a clear: the deletions, what replicas and the append-only file hear of them, and the record.
+
+use qadmin_core::scan::{Event, Hit, Look, Queue, fingerprint};
+use qadmin_core::unit::{pack, unpack};
+
+use crate::redis::call::{How, call, replicate};
+use crate::redis::guard::AbortOnUnwind;
+use crate::redis::list::{List, Mode, Opened, is_hash_or_missing};
+use crate::redis::{Ctx, RString, keyspace};
+use crate::state::{State, own_write};
+
+/// Why a unit may not be written now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Later perhaps; what `waiting` says.
+    Wait(&'static str),
+    /// The queue's slot is no longer served here.
+    Moved,
+    /// The record's key holds another type.
+    RecordKey,
+}
+
+/// Asks the server whether a write on this record's slot would be refused now, by a write that changes
+/// nothing and notifies nobody: removing a field that no record has. It is refused for all the reasons for
+/// which the real write would be, and may be asked while the queue is open.
+pub(crate) fn probe(ctx: Ctx<'_>, record_key: &RString) -> Result<(), Refusal> {
+    if !is_hash_or_missing(ctx, record_key) {
+        return Err(Refusal::RecordKey);
+    }
+    let field = RString::new("");
+    let args = [RString::new(record_key.bytes()), field];
+    match call(ctx, c"HDEL", How::Write, &args) {
+        Ok(_) => Ok(()),
+        Err(line) => Err(reason(&line)),
+    }
+}
+
+fn reason(line: &[u8]) -> Refusal {
+    let says = |word: &[u8]| line.windows(word.len()).any(|w| w == word);
+    if says(b"WRONGTYPE") {
+        Refusal::RecordKey
+    } else if says(b"NOREPLICAS") {
+        Refusal::Wait("not enough good replicas to write (min-replicas-to-write)")
+    } else if says(b"MISCONF") {
+        Refusal::Wait("the server cannot persist to disk and refuses writes (MISCONF)")
+    } else if says(b"READONLY") {
+        Refusal::Wait("the server is a read-only replica")
+    } else if says(b"non local key") {
+        Refusal::Moved
+    } else if says(b"cluster is down") {
+        Refusal::Wait("the cluster is down")
+    } else {
+        Refusal::Wait("the server refuses writes")
+    }
+}
+
+/// Takes the hits of a look out of the list, tells everybody, and says how many it were. The look's hits
+/// descend; they ascend afterwards.
+pub(crate) fn erase(ctx: Ctx<'_>, list: List<'_>, name: &RString, look: &mut Look) -> (usize, Vec<u64>) {
+    look.hits.reverse();
+    let indexes: Vec<u64> = look.hits.iter().map(|hit| hit.index).collect();
+    let len = list.len();
+    own_write(|| {
+        // From the first deletion until the unit is in the replication buffer nothing may unwind.
+        let no_return = AbortOnUnwind;
+        let erased = list.erase(&indexes);
+        look.hits.truncate(erased.count);
+        if erased.count > 0 {
+            let (packed, prints) = pack(&look.hits);
+            let args = [
+                RString::new(name.bytes()),
+                RString::new(len.to_string()),
+                RString::new(packed),
+                RString::new(prints),
+            ];
+            if !replicate(ctx, c"QADMIN.APPLY", &args) {
+                // Our own command is not there: replicas cannot be told, and would diverge.
+                std::process::abort();
+            }
+        }
+        drop(no_return);
+        notify(ctx, name, erased.count, erased.emptied);
+        (erased.count, indexes)
+    })
+}
+
+fn notify(ctx: Ctx<'_>, name: &RString, count: usize, emptied: bool) {
+    if count > 0 {
+        keyspace::notify_list(ctx, c"lrem", name);
+    }
+    if emptied {
+        keyspace::notify_generic(ctx, c"del", name);
+    }
+}
+
+/// What became of a unit from a primary or an append-only file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Applied {
+    /// Done.
+    Done,
+    /// The list holds something else; nothing was touched.
+    Mismatch,
+}
+
+/// Repeats a unit.
+pub(crate) fn apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
+    let done = try_apply(state, ctx, args);
+    match done {
+        Applied::Done => state.totals.applied += 1,
+        Applied::Mismatch => state.totals.apply_mismatches += 1,
+    }
+    done
+}
+
+fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
+    let [key, len, indexes, prints] = args else { return Applied::Mismatch };
+    let Some(len) = qadmin_core::args::parse_u64(len) else { return Applied::Mismatch };
+    let Some(hits) = unpack(len, indexes, prints) else { return Applied::Mismatch };
+    let name = RString::new(key);
+    let Opened::List(mut list) = List::open(ctx, &name, Mode::Erase) else { return Applied::Mismatch };
+    if list.len() != len || !hits.iter().rev().all(|hit| holds(&mut list, hit)) {
+        return Applied::Mismatch;
+    }
+    let ascending: Vec<u64> = hits.iter().map(|hit| hit.index).collect();
+    own_write(|| {
+        let erased = list.erase(&ascending);
+        notify(ctx, &name, erased.count, erased.emptied);
+    });
+    let db = ctx.db();
+    for job in state.registry.live_mut().iter_mut().filter(|job| job.is_on(db, key)) {
+        job.scan.follow(Event::Deleted { indexes: &ascending });
+    }
+    state.forget_counts(db, key);
+    Applied::Done
+}
+
+fn holds(list: &mut List<'_>, hit: &Hit) -> bool {
+    list.read(hit.index, |message| fingerprint(message) == hit.fingerprint) == Some(true)
+}
