@@ -17,6 +17,10 @@ have_server() { [ -n "${QADMIN_SERVER:-}" ] || have redis-server || have valkey-
 have_libclang() {
   [ -n "${LIBCLANG_PATH:-}" ] && return 0
   local file
+  if have dpkg; then
+    # Debian splits it: the library alone, without the compiler's own headers (stddef.h), is not enough.
+    compgen -G '/usr/lib/llvm-*/lib/clang/*/include/stddef.h' >/dev/null || return 1
+  fi
   for file in /usr/lib/llvm*/lib/libclang*.so* /usr/lib*/libclang*.so* /usr/lib/*/libclang*.so* \
     /usr/local/lib/libclang*.so* /opt/homebrew/opt/llvm/lib/libclang.dylib /usr/local/opt/llvm/lib/libclang.dylib \
     /Library/Developer/CommandLineTools/usr/lib/libclang.dylib; do

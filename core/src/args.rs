@@ -54,9 +54,12 @@ impl<'a> Args<'a> {
     /// [`Error::MissingValue`] or [`Error::NumberOutOfRange`].
     pub fn number(&mut self, keyword: &'static str, min: u64, max: u64) -> Result<u64, Error> {
         let text = self.value(keyword)?;
-        parse_u64(text)
-            .filter(|n| (min..=max).contains(n))
-            .ok_or_else(|| Error::NumberOutOfRange { keyword, min, max, got: text.to_vec() })
+        parse_u64(text).filter(|n| (min..=max).contains(n)).ok_or_else(|| Error::NumberOutOfRange {
+            keyword,
+            min,
+            max,
+            got: text.to_vec(),
+        })
     }
 
     /// How many arguments are left.

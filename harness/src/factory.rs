@@ -266,7 +266,7 @@ fn put_number(n: u64, out: &mut Vec<u8>) {
 /// Appends the lowest digits of a number in hexadecimal.
 fn put_hex(n: u64, digits: u32, out: &mut Vec<u8>) {
     for i in (0..digits).rev() {
-        out.push(b"0123456789abcdef"[(n >> (4 * i)) as usize & 15]);
+        out.push(b"0123456789abcdef"[((n >> (4 * i)) & 15) as usize]);
     }
 }
 

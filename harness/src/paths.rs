@@ -55,7 +55,8 @@ pub fn server_binary() -> Result<PathBuf, String> {
         return Ok(PathBuf::from(named));
     }
     let search = env::var_os("PATH").unwrap_or_default();
-    let on_path = |name: &str| env::split_paths(&search).map(|folder| folder.join(name)).find(|p| p.is_file());
+    let on_path =
+        |name: &str| env::split_paths(&search).map(|folder| folder.join(name)).find(|p| p.is_file());
     let linked = Some(workspace_root().join("target/bin/redis-server")).filter(|path| path.is_file());
     on_path("redis-server")
         .or(linked)

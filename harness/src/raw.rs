@@ -136,9 +136,20 @@ mod tests {
 
     #[test]
     fn a_reply_ends_where_its_last_part_ends() {
-        for whole in ["+OK\r\n", "$3\r\na\r\n\r\n", "$-1\r\n", "*2\r\n:1\r\n*1\r\n$0\r\n\r\n", "%1\r\n+a\r\n_\r\n", "*0\r\n"] {
+        for whole in [
+            "+OK\r\n",
+            "$3\r\na\r\n\r\n",
+            "$-1\r\n",
+            "*2\r\n:1\r\n*1\r\n$0\r\n\r\n",
+            "%1\r\n+a\r\n_\r\n",
+            "*0\r\n",
+        ] {
             for cut in 0..whole.len() {
-                assert_eq!(reply_end(&whole.as_bytes()[..cut], 0).ok().flatten(), None, "{whole:?} cut at {cut}");
+                assert_eq!(
+                    reply_end(&whole.as_bytes()[..cut], 0).ok().flatten(),
+                    None,
+                    "{whole:?} cut at {cut}"
+                );
             }
             let more = format!("{whole}+NEXT\r\n");
             assert_eq!(reply_end(more.as_bytes(), 0).ok().flatten(), Some(whole.len()), "{whole:?}");

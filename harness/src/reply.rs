@@ -12,7 +12,7 @@ pub fn map(value: &Value) -> Vec<(String, Value)> {
         Value::Array(flat) if flat.len() % 2 == 0 => {
             flat.chunks_exact(2).map(|pair| (text(&pair[0]), pair[1].clone())).collect()
         }
-        other => std::panic::panic_any(format!("this reply is no map: {other:?}")),
+        other => panic!("this reply is no map: {other:?}"),
     }
 }
 
@@ -23,7 +23,7 @@ pub fn map(value: &Value) -> Vec<(String, Value)> {
 pub fn maps(value: &Value) -> Vec<Vec<(String, Value)>> {
     match value {
         Value::Array(items) => items.iter().map(map).collect(),
-        other => std::panic::panic_any(format!("this reply is no list: {other:?}")),
+        other => panic!("this reply is no list: {other:?}"),
     }
 }
 
@@ -37,7 +37,7 @@ pub fn text(value: &Value) -> String {
         Value::SimpleString(text) | Value::VerbatimString { text, .. } => text.clone(),
         Value::Int(n) => n.to_string(),
         Value::Okay => "OK".to_string(),
-        other => std::panic::panic_any(format!("this reply is no text: {other:?}")),
+        other => panic!("this reply is no text: {other:?}"),
     }
 }
 
@@ -55,7 +55,7 @@ pub trait Fields {
     fn int(&self, name: &str) -> i64 {
         match self.get_field(name) {
             Value::Int(n) => *n,
-            other => std::panic::panic_any(format!("{name} is no integer: {other:?}")),
+            other => panic!("{name} is no integer: {other:?}"),
         }
     }
 
@@ -73,7 +73,7 @@ pub trait Fields {
 impl Fields for [(String, Value)] {
     fn get_field(&self, name: &str) -> &Value {
         let found = self.iter().find(|(member, _)| member == name);
-        &found.unwrap_or_else(|| std::panic::panic_any(format!("no member {name} in {self:?}"))).1
+        &found.unwrap_or_else(|| panic!("no member {name} in {self:?}")).1
     }
 }
 

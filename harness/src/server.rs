@@ -73,7 +73,7 @@ impl Builder {
     /// # Panics
     /// Where [`Builder::try_start`] fails.
     pub fn start(self) -> Server {
-        self.try_start().unwrap_or_else(|sentence| std::panic::panic_any(sentence))
+        self.try_start().unwrap_or_else(|sentence| panic!("{sentence}"))
     }
 
     /// Starts the server and waits until it answers.
@@ -198,7 +198,8 @@ impl Server {
 
     /// One field of INFO (all sections, those of modules too).
     pub fn info(&self, field: &str) -> Option<String> {
-        let text: String = redis::cmd("INFO").arg("everything").query(&mut self.conn()).expect("INFO answers");
+        let text: String =
+            redis::cmd("INFO").arg("everything").query(&mut self.conn()).expect("INFO answers");
         let prefix = format!("{field}:");
         text.lines().find_map(|line| line.strip_prefix(&prefix)).map(|value| value.trim().to_string())
     }
@@ -239,7 +240,7 @@ impl Server {
     /// Starts it after [`Server::stop`] or [`Server::kill9`], on the same port, folder and configuration.
     pub fn start_again(&mut self) {
         if let Err(words) = self.try_start_again() {
-            std::panic::panic_any(words);
+            panic!("{words}");
         }
     }
 
@@ -304,11 +305,14 @@ impl Drop for Server {
         let sign = SIGNS_OF_DEATH.iter().find(|sign| log.contains(**sign));
         if thread::panicking() {
             let lines: Vec<&str> = log.lines().collect();
-            eprintln!("last lines of the server's log:\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
+            eprintln!(
+                "last lines of the server's log:\n{}",
+                lines[lines.len().saturating_sub(40)..].join("\n")
+            );
         } else if let (Some(sign), false) = (sign, self.may_crash) {
             let from = log.find(sign).unwrap_or(0).saturating_sub(400);
             let excerpt: String = log.get(from..).unwrap_or(&log).chars().take(4000).collect();
-            std::panic::panic_any(format!("the server's log says {sign:?}:\n{excerpt}"));
+            panic!("the server's log says {sign:?}:\n{excerpt}");
         }
     }
 }

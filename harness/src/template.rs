@@ -111,7 +111,8 @@ fn plain_lines() -> impl Iterator<Item = &'static str> {
 /// A list element without what workers can do without. The order of members stays the recorded one.
 fn slimmed(element: &str) -> String {
     let envelope: Value = serde_json::from_str(element).expect("recorded messages are JSON");
-    let text = |path: &str| envelope.pointer(path).and_then(Value::as_str).expect("recorded messages have it");
+    let text =
+        |path: &str| envelope.pointer(path).and_then(Value::as_str).expect("recorded messages have it");
     let body = BASE64.decode(text("/body")).expect("recorded bodies are base64");
     let body: Value = serde_json::from_slice(&body).expect("recorded bodies are JSON");
     let body = BASE64.encode(format!("[[], {{\"repoid\": {}}}, {{}}]", body[1]["repoid"]));

@@ -67,8 +67,8 @@ fn a_probe_answers_with_waits_in_order() {
     let probe = Probe::start(server.port(), 2_000);
     eventually("the probe has written", || server.conn().exists("qadmin-probe").expect("EXISTS"));
     let waits = probe.stop();
-    assert!(waits.count() > 0);
-    assert!(waits.percentile(50.0) <= waits.percentile(99.0) && waits.percentile(99.0) <= waits.max());
+    assert!(!waits.is_empty());
+    assert!(waits.quantile(0.5) <= waits.quantile(0.99) && waits.quantile(0.99) <= waits.max());
 }
 
 #[cfg(target_os = "linux")]
