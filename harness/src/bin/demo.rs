@@ -58,8 +58,9 @@ impl Operator {
                 Ok(value)
             }
             Err(error) => {
-                println!("  ({elapsed:.1} ms)\n  (error) {error}");
-                Err(error.to_string())
+                let sentence = as_server_said(&error);
+                println!("  ({elapsed:.1} ms)\n  (error) {sentence}");
+                Err(sentence)
             }
         }
     }
@@ -75,7 +76,7 @@ impl Operator {
         let start = Instant::now();
         loop {
             let value = redis::cmd("QADMIN.STATUS").arg(job_id).arg("WAIT").arg(100).query(&mut self.conn);
-            let status = map(&value.map_err(|error: redis::RedisError| error.to_string())?);
+            let status = map(&value.map_err(|error| as_server_said(&error))?);
             println!(
                 "  {:>6.0} ms  {:<9} {:>3} %   processed {:>9}   matched {:>7}   deleted {:>7}",
                 start.elapsed().as_secs_f64() * 1e3,
@@ -280,6 +281,14 @@ fn expect(holds: bool, sentence: impl FnOnce() -> String) -> Result<(), String> 
 
 fn i64_of(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// An error reply in the server's own words, as redis-cli shows it.
+fn as_server_said(error: &redis::RedisError) -> String {
+    match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        _ => error.to_string(),
+    }
 }
 
 fn title(text: &str) {

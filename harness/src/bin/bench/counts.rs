@@ -7,7 +7,7 @@ use crate::table::Table;
 
 /// Lua that looks for two texts in every message. Not exact: it trusts the spacing of the producer and
 /// kwargsrepr, which Celery cuts at 1,024 characters.
-const LUA_FIND: &str = "
+pub(crate) const LUA_FIND: &str = "
     local count, n = 0, redis.call('LLEN', KEYS[1])
     for first = 0, n - 1, 1000 do
         for _, message in ipairs(redis.call('LRANGE', KEYS[1], first, first + 999)) do
