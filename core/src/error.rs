@@ -22,6 +22,8 @@ pub enum Code {
     NoPerm,
     /// A write was asked of a replica.
     ReadOnly,
+    /// The server is loading its data.
+    Loading,
 }
 
 impl Code {
@@ -36,6 +38,7 @@ impl Code {
             Self::WrongType => "WRONGTYPE",
             Self::NoPerm => "NOPERM",
             Self::ReadOnly => "READONLY",
+            Self::Loading => "LOADING",
         }
     }
 }
@@ -59,6 +62,271 @@ pub enum Error {
         /// What was given.
         got: Vec<u8>,
     },
+
+    // Filters.
+    /// A command that needs a filter has no condition.
+    NoFilter,
+    /// A keyword that may stand once stands again.
+    GivenTwice {
+        /// The keyword as documented.
+        keyword: &'static str,
+        /// What says the same for several values.
+        instead: &'static str,
+    },
+    /// An operand of no bytes.
+    EmptyOperand {
+        /// The keyword or field that it belongs to.
+        of: Box<str>,
+    },
+    /// An operand that is too long.
+    OperandTooLong {
+        /// The keyword or field that it belongs to.
+        of: Box<str>,
+        /// Most bytes.
+        max: usize,
+    },
+    /// An operand that must be an integer.
+    NotAnInteger {
+        /// The keyword or field that it belongs to.
+        of: Box<str>,
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// An operand of a comparison by size that must be a number.
+    NotANumber {
+        /// The field.
+        of: Box<str>,
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// An operand that must be a time.
+    NotATime {
+        /// The field.
+        of: Box<str>,
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// GLOB on a field that is no text.
+    NotText {
+        /// The field.
+        of: Box<str>,
+    },
+    /// A field that does not exist.
+    UnknownField {
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// A field name that cannot be one.
+    FieldName {
+        /// What was given.
+        got: Vec<u8>,
+        /// What is wrong, as it follows the name.
+        why: &'static str,
+    },
+    /// An operator that does not exist.
+    UnknownOperator {
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// WHERE with a field and nothing after it.
+    MissingOperator {
+        /// The field.
+        of: Box<str>,
+    },
+    /// IN with fewer values than its count says.
+    InTooShort {
+        /// The count.
+        count: u64,
+        /// How many follow.
+        got: usize,
+    },
+    /// More conditions than a filter may have.
+    TooManyConditions {
+        /// Most of them.
+        max: usize,
+    },
+    /// A filter whose operands are too long together.
+    FilterTooLong {
+        /// Most bytes of its canonical text.
+        max: usize,
+    },
+
+    // Requests.
+    /// A fixed argument is missing.
+    MissingArgument {
+        /// The command's name.
+        command: &'static str,
+        /// The argument as its syntax line shows it.
+        argument: String,
+        /// The command's syntax line.
+        syntax: String,
+    },
+    /// An argument stands where a keyword should, and is none of the command's.
+    UnknownKeyword {
+        /// The command's name.
+        command: &'static str,
+        /// The keywords that the command takes.
+        takes: Vec<&'static str>,
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// An option is given twice.
+    Repeated {
+        /// The keyword as documented.
+        keyword: &'static str,
+    },
+    /// A value is not one of a keyword's few words.
+    UnknownChoice {
+        /// The keyword as documented.
+        keyword: &'static str,
+        /// The words it takes.
+        choices: &'static [&'static str],
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// A count promises more values than follow it.
+    TooFewValues {
+        /// The keyword as documented.
+        keyword: &'static str,
+        /// How many values the count promises.
+        want: usize,
+        /// How many arguments follow it.
+        got: usize,
+    },
+    /// A value of a keyword is empty.
+    EmptyText {
+        /// The keyword as documented.
+        keyword: &'static str,
+    },
+    /// A value of a keyword is too long.
+    TooLong {
+        /// The keyword as documented.
+        keyword: &'static str,
+        /// Most bytes that it takes.
+        max: usize,
+        /// How many were given.
+        got: usize,
+    },
+    /// A value should be a UUID and is none.
+    NotUuid {
+        /// The keyword as documented.
+        keyword: &'static str,
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// Neither ALL, KEEPONE nor DRYRUN.
+    NoMode,
+    /// Both ALL and KEEPONE.
+    TwoModes,
+    /// A clear without CONFIRM.
+    ConfirmMissing {
+        /// The queue to clear.
+        queue: Vec<u8>,
+    },
+    /// CONFIRM names another queue.
+    ConfirmOther {
+        /// The queue to clear.
+        queue: Vec<u8>,
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// A clear was sent by a script or by another module.
+    NotClient {
+        /// The command's name.
+        command: &'static str,
+    },
+
+    // Jobs.
+    /// No such job, or it is forgotten.
+    NoJob {
+        /// The id as the client wrote it.
+        id: Vec<u8>,
+        /// Whether QUEUE, not given, might lead to the cluster node that knows the job.
+        give_queue: bool,
+    },
+    /// As many jobs are live as `max-jobs` allows.
+    TooManyJobs {
+        /// How many are live.
+        live: usize,
+        /// The setting's value.
+        max_jobs: usize,
+    },
+    /// As many previews and stats are live as may be; clears still find room.
+    TooManyPreviews {
+        /// How many are live.
+        live: usize,
+        /// How many may be.
+        limit: usize,
+        /// The setting's value.
+        max_jobs: usize,
+    },
+    /// The id that the caller chose belongs to a job with other arguments.
+    IdInUse {
+        /// The canonical id.
+        id: String,
+    },
+
+    // What the server itself says, in its own words.
+    /// The key holds something else than a list.
+    WrongType,
+    /// The user may not touch the key.
+    NoPermKey,
+    /// The user may not run the command.
+    NoPermCommand {
+        /// The command's name.
+        command: &'static str,
+    },
+    /// A write was asked of a replica.
+    ReadOnly,
+    /// The server is loading its data.
+    Loading,
+
+    // Why a count or a job ended before its time.
+    /// A primary became a replica or the other way round.
+    RoleChanged,
+    /// FLUSHDB or FLUSHALL.
+    Flushed,
+    /// SWAPDB.
+    Swapped,
+    /// Somebody cancelled it.
+    Cancelled,
+    /// The queue was edited in its middle too often.
+    EditedInPlace {
+        /// How often.
+        times: u64,
+    },
+    /// A fault of the module; the details stand in the server's log.
+    Internal,
+
+    // Settings.
+    /// No setting has this name.
+    UnknownSetting {
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// A setting is given twice.
+    RepeatedSetting {
+        /// The setting's name.
+        name: &'static str,
+    },
+    /// A setting's name stands at the end where its value should follow.
+    MissingSettingValue {
+        /// The setting's name.
+        name: &'static str,
+    },
+    /// A setting's value is not a number or not in its range.
+    SettingOutOfRange {
+        /// The setting's name.
+        name: &'static str,
+        /// Smallest accepted value.
+        min: i64,
+        /// Largest accepted value.
+        max: i64,
+        /// What the number counts.
+        unit: &'static str,
+        /// What was given.
+        got: Vec<u8>,
+    },
 }
 
 impl Error {
@@ -67,6 +335,49 @@ impl Error {
     pub fn code(&self) -> Code {
         match self {
             Self::MissingValue { .. } | Self::NumberOutOfRange { .. } => Code::Err,
+            Self::NoFilter
+            | Self::GivenTwice { .. }
+            | Self::EmptyOperand { .. }
+            | Self::OperandTooLong { .. }
+            | Self::NotAnInteger { .. }
+            | Self::NotANumber { .. }
+            | Self::NotATime { .. }
+            | Self::NotText { .. }
+            | Self::UnknownField { .. }
+            | Self::FieldName { .. }
+            | Self::UnknownOperator { .. }
+            | Self::MissingOperator { .. }
+            | Self::InTooShort { .. }
+            | Self::TooManyConditions { .. }
+            | Self::FilterTooLong { .. } => Code::Err,
+            Self::MissingArgument { .. }
+            | Self::UnknownKeyword { .. }
+            | Self::Repeated { .. }
+            | Self::UnknownChoice { .. }
+            | Self::TooFewValues { .. }
+            | Self::EmptyText { .. }
+            | Self::TooLong { .. }
+            | Self::NotUuid { .. }
+            | Self::NoMode
+            | Self::TwoModes
+            | Self::NotClient { .. }
+            | Self::IdInUse { .. } => Code::Err,
+            Self::ConfirmMissing { .. } | Self::ConfirmOther { .. } => Code::Confirm,
+            Self::NoJob { .. } => Code::NoJob,
+            Self::TooManyJobs { .. } | Self::TooManyPreviews { .. } => Code::TooManyJobs,
+            Self::WrongType => Code::WrongType,
+            Self::NoPermKey | Self::NoPermCommand { .. } => Code::NoPerm,
+            Self::ReadOnly | Self::RoleChanged => Code::ReadOnly,
+            Self::Loading => Code::Loading,
+            Self::Flushed
+            | Self::Swapped
+            | Self::Cancelled
+            | Self::EditedInPlace { .. }
+            | Self::Internal
+            | Self::UnknownSetting { .. }
+            | Self::RepeatedSetting { .. }
+            | Self::MissingSettingValue { .. }
+            | Self::SettingOutOfRange { .. } => Code::Err,
         }
     }
 
@@ -77,6 +388,124 @@ impl Error {
             Self::MissingValue { keyword } => format!("{keyword} needs a value"),
             Self::NumberOutOfRange { keyword, min, max, got } => {
                 format!("{keyword} must be an integer from {min} to {max}, got {}", quote(got))
+            }
+
+            Self::NoFilter => "a filter is needed: at least one of TASK, REPOID, COMMITID and WHERE".into(),
+            Self::GivenTwice { keyword, instead } => format!("{keyword} may be given once; use {instead}"),
+            Self::EmptyOperand { of } => format!("the value of {} must not be empty", plain(of)),
+            Self::OperandTooLong { of, max } => {
+                format!("the value of {} must not be longer than {max} bytes", plain(of))
+            }
+            Self::NotAnInteger { of, got } => {
+                format!("{} must be an integer, got {}", plain(of), quote(got))
+            }
+            Self::NotANumber { of, got } => {
+                format!("{} can only be less or greater than a number, got {}", plain(of), quote(got))
+            }
+            Self::NotATime { of, got } => format!(
+                "{} must be a time (ISO-8601, Unix seconds or now[+-]N[s|m|h|d]), got {}",
+                plain(of),
+                quote(got)
+            ),
+            Self::NotText { of } => format!("GLOB compares text, and {} is no text", plain(of)),
+            Self::UnknownField { got } => {
+                format!("unknown field {}; fields are {}", quote(got), crate::field::names())
+            }
+            Self::FieldName { got, why } => format!("the field name {} {why}", quote(got)),
+            Self::UnknownOperator { got } => format!(
+                "unknown operator {}; operators are = != < <= > >= EQ NE LT LE GT GE GLOB IN EXISTS MISSING",
+                quote(got)
+            ),
+            Self::MissingOperator { of } => format!("WHERE {} needs an operator", plain(of)),
+            Self::InTooShort { count, got } => format!("IN {count} needs {count} values, got {got}"),
+            Self::TooManyConditions { max } => format!("a filter may have at most {max} conditions"),
+            Self::FilterTooLong { max } => format!("a filter must not be longer than {max} bytes"),
+
+            Self::MissingArgument { command, argument, syntax } => {
+                format!("{command} needs {argument}: {syntax}")
+            }
+            Self::UnknownKeyword { command, takes, got } if takes.is_empty() => {
+                format!("unknown keyword {}; {command} takes no arguments", quote(got))
+            }
+            Self::UnknownKeyword { command, takes, got } => {
+                format!("unknown keyword {}; {command} takes {}", quote(got), takes.join(", "))
+            }
+            Self::Repeated { keyword } => format!("{keyword} is given twice; give it once"),
+            Self::UnknownChoice { keyword, choices, got } => {
+                format!("{keyword} must be {}, got {}", choices.join(" or "), quote(got))
+            }
+            Self::TooFewValues { keyword, want, got } => {
+                format!("{keyword} {want} needs {want} values after it, got {got}")
+            }
+            Self::EmptyText { keyword } => format!("{keyword} must not be empty"),
+            Self::TooLong { keyword, max, got } => {
+                format!("{keyword} must be at most {max} bytes, got {got}")
+            }
+            Self::NotUuid { keyword, got } => {
+                format!(
+                    "{keyword} must be a UUID like 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02, got {}",
+                    quote(got)
+                )
+            }
+            Self::NoMode => "say what to do with the matches: ALL clears them, \
+                             KEEPONE clears all but the oldest, DRYRUN only counts"
+                .to_owned(),
+            Self::TwoModes => "ALL and KEEPONE exclude each other; give one of them".to_owned(),
+            Self::ConfirmMissing { queue } => {
+                format!("type the queue's name again to clear it: CONFIRM {}", quote(queue))
+            }
+            Self::ConfirmOther { queue, got } => {
+                let queue = quote(queue);
+                format!("{} is not the name of queue {queue}; to clear it: CONFIRM {queue}", quote(got))
+            }
+            Self::NotClient { command } => {
+                format!("{command} must come from a client, not from a script or a module")
+            }
+
+            Self::NoJob { id, give_queue: false } => format!("no job with id {}", quote(id)),
+            Self::NoJob { id, give_queue: true } => {
+                format!("no job with id {} on this node; give QUEUE with the job's queue", quote(id))
+            }
+            Self::TooManyJobs { live, max_jobs } => format!(
+                "{live} jobs are live and the setting max-jobs is {max_jobs}; \
+                 wait for one, cancel one or raise max-jobs"
+            ),
+            Self::TooManyPreviews { live, limit, max_jobs } => format!(
+                "{live} previews and stats are live and at most {limit} may be, \
+                 half of the setting max-jobs ({max_jobs}); wait for one, cancel one or raise max-jobs"
+            ),
+            Self::IdInUse { id } => {
+                format!("ID {id} belongs to a job with other arguments; choose another ID")
+            }
+
+            Self::WrongType => "Operation against a key holding the wrong kind of value".to_owned(),
+            Self::NoPermKey => {
+                "this user has no permissions to access one of the keys used as arguments".to_owned()
+            }
+            Self::NoPermCommand { command } => {
+                format!("this user has no permissions to run the '{command}' command")
+            }
+            Self::ReadOnly => "You can't write against a read only replica.".to_owned(),
+            Self::Loading => "Redis is loading the dataset in memory".to_owned(),
+
+            Self::RoleChanged => {
+                "the server changed its role between primary and replica meanwhile; ask again".to_owned()
+            }
+            Self::Flushed => "the database was flushed meanwhile; ask again".to_owned(),
+            Self::Swapped => "databases were swapped meanwhile; ask again".to_owned(),
+            Self::Cancelled => "it was cancelled; ask again".to_owned(),
+            Self::EditedInPlace { times } => format!("queue was edited in place {times} times"),
+            Self::Internal => "internal fault of the module; the server's log says more".to_owned(),
+
+            Self::UnknownSetting { got } => format!(
+                "unknown setting {}; qadmin takes pairs of name and value: {}",
+                quote(got),
+                crate::settings::SETTINGS.map(|row| row.name).join(", ")
+            ),
+            Self::RepeatedSetting { name } => format!("setting {name} is given twice; give it once"),
+            Self::MissingSettingValue { name } => format!("setting {name} needs a value"),
+            Self::SettingOutOfRange { name, min, max, unit, got } => {
+                format!("setting {name} must be an integer from {min} to {max} ({unit}), got {}", quote(got))
             }
         }
     }
@@ -89,6 +518,12 @@ impl std::fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// A keyword or field name in the middle of a sentence: as it is where it is made of harmless characters.
+fn plain(name: &str) -> String {
+    let harmless = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    if name.len() <= QUOTE_MAX && name.bytes().all(harmless) { name.into() } else { quote(name.as_bytes()) }
+}
 
 /// Longest piece of user bytes that an error repeats; the rest shows as `...`.
 pub const QUOTE_MAX: usize = 64;
@@ -117,3 +552,6 @@ pub fn quote(bytes: &[u8]) -> String {
     out.push('"');
     out
 }
+
+#[cfg(test)]
+mod tests;

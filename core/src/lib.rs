@@ -7,4 +7,13 @@
 
 pub mod args;
 pub mod error;
+pub mod field;
+pub mod filter;
+mod format;
+pub mod job;
+mod json;
+pub mod queue;
 pub mod reply;
+pub mod request;
+pub mod scan;
+pub mod settings;

@@ -1,0 +1,67 @@
+//! A filter at work on messages.
+
+use super::Filter;
+use super::test::Test;
+use crate::field::Kind;
+use crate::format::{Celery, Reader};
+
+/// What a filter says about one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Verdict {
+    /// All conditions are true.
+    pub matched: bool,
+    /// The message is no JSON object. It can still match: conditions on `undecodable` and `bytes` see it.
+    pub undecodable: bool,
+    /// No condition is false and one is unknown, because the body cannot be read. Never with `matched`.
+    pub unreadable: bool,
+}
+
+/// Decides about messages, one after another, with buffers that are reused.
+#[derive(Debug, Clone)]
+pub struct Matcher {
+    tests: Vec<(Kind, Test)>,
+    reader: Reader<Celery>,
+    scratch: Vec<u8>,
+}
+
+impl Matcher {
+    /// A matcher for `filter`.
+    #[must_use]
+    pub fn new(filter: &Filter) -> Self {
+        let tests = filter.conditions.iter().map(|c| (c.field.kind, c.test.clone())).collect();
+        let reader = Reader::new(filter.conditions.iter().map(|c| &c.field));
+        Self { tests, reader, scratch: Vec::new() }
+    }
+
+    /// Decides about one message. The body is decoded only if the rest of the filter leaves it open.
+    pub fn examine(&mut self, message: &[u8]) -> Verdict {
+        if !self.reader.envelope(message) {
+            let matched = self.decide(message, |_, _| true) == Some(true);
+            return Verdict { matched, undecodable: true, unreadable: false };
+        }
+        let outside = self.decide(message, |reader, at| !reader.in_body(at));
+        let all = match outside {
+            Some(false) => Some(false),
+            _ if !self.tests.iter().enumerate().any(|(at, _)| self.reader.in_body(at)) => outside,
+            _ if !self.reader.open_body(message) => None,
+            _ => self.decide(message, Reader::in_body),
+        };
+        Verdict { matched: all == Some(true), undecodable: false, unreadable: all.is_none() }
+    }
+
+    /// The conditions on the fields that `of` chooses, ANDed: false beats unknown beats true.
+    fn decide(&mut self, message: &[u8], of: impl Fn(&Reader<Celery>, usize) -> bool) -> Option<bool> {
+        let mut all = Some(true);
+        for (at, (kind, test)) in self.tests.iter().enumerate() {
+            if !of(&self.reader, at) {
+                continue;
+            }
+            match test.decide(self.reader.get(at, message), *kind, &mut self.scratch) {
+                Some(true) => {}
+                Some(false) => return Some(false),
+                None => all = None,
+            }
+        }
+        all
+    }
+}

@@ -1,0 +1,77 @@
+//! Filters: which messages a command means.
+//!
+//! ```text
+//! filter    = condition+                                   all are ANDed
+//! condition = "TASK" name | "REPOID" integer | "COMMITID" sha          each at most once
+//!           | "WHERE" field test
+//! test      = compare value | "GLOB" pattern | "IN" count value... | "EXISTS" | "MISSING"
+//! compare   = "=" | "!=" | "<" | "<=" | ">" | ">=" | "EQ" | "NE" | "LT" | "LE" | "GT" | "GE"
+//! ```
+//!
+//! A condition is true, false or unknown; a message matches if all are true. *Unknown* comes from a body
+//! that cannot be read and from nothing else; one false condition decides against the message whatever else
+//! is unknown.
+//!
+//! One file per step: [`build`] parses, [`operand`] reads what fields are compared with, [`canonical`] writes
+//! a filter down, [`test`] decides one condition, [`matcher`] a message, [`projection`] shows one.
+
+mod build;
+mod canonical;
+mod glob;
+mod matcher;
+mod operand;
+mod projection;
+mod test;
+mod time;
+
+pub use build::{CONDITIONS_MAX, FILTER_MAX, FilterBuilder, IN_MAX, OPERAND_MAX, PATTERN_MAX};
+pub use matcher::{Matcher, Verdict};
+pub use projection::{COMPOUND_MAX, DEFAULT_FIELDS, FIELDS_MAX, Projection, TEXT_MAX};
+
+use crate::field::Field;
+use test::Test;
+
+/// One condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Condition {
+    field: Field,
+    test: Test,
+}
+
+/// A parsed filter. Two filters that are equal match the same messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    conditions: Vec<Condition>,
+    canonical: Vec<u8>,
+    task: Option<Box<[u8]>>,
+    repoid: Option<Box<[u8]>>,
+    commitid: Option<Box<[u8]>>,
+}
+
+impl Filter {
+    /// The filter as one line of printable ASCII: TASK, REPOID, COMMITID, then the WHERE terms in the order of
+    /// their bytes, each once; operators as symbols, values in their shortest form, `now` as the time that it
+    /// meant, and quoted where they are more than a plain word. Different filters have different texts.
+    #[must_use]
+    pub fn canonical(&self) -> Vec<u8> {
+        self.canonical.clone()
+    }
+
+    /// The value of TASK.
+    #[must_use]
+    pub fn task(&self) -> Option<&[u8]> {
+        self.task.as_deref()
+    }
+
+    /// The value of REPOID, a decimal integer in its shortest form.
+    #[must_use]
+    pub fn repoid(&self) -> Option<&[u8]> {
+        self.repoid.as_deref()
+    }
+
+    /// The value of COMMITID.
+    #[must_use]
+    pub fn commitid(&self) -> Option<&[u8]> {
+        self.commitid.as_deref()
+    }
+}

@@ -1,0 +1,83 @@
+//! The fields of a message as a sample shows them.
+
+use crate::error::Error;
+use crate::field::{Field, Kind};
+use crate::format::{Celery, Found, Reader};
+use crate::json::{Integer, Shape, cut, decode_lossy, inner};
+use crate::reply::Reply;
+
+/// The fields of a sample row for which none were asked.
+pub const DEFAULT_FIELDS: &[&[u8]] =
+    &[b"task", b"id", b"repoid", b"commitid", b"ownerid", b"pullid", b"retries", b"eta", b"redelivered"];
+/// Most fields of a sample row.
+pub const FIELDS_MAX: usize = 32;
+/// Longest scalar in a sample row, bytes: what is longer is cut, so that no argument ships a whole body.
+pub const TEXT_MAX: usize = 1_024;
+/// Longest array or object in a sample row, bytes of JSON text.
+pub const COMPOUND_MAX: usize = 256;
+
+/// Makes the rows of a sample.
+#[derive(Debug, Clone)]
+pub struct Projection {
+    fields: Vec<(Box<str>, Kind)>,
+    reader: Reader<Celery>,
+}
+
+impl Projection {
+    /// Rows with these fields, in this order: filter fields and the short names of samples.
+    ///
+    /// # Errors
+    /// [`Error::NumberOutOfRange`] for none or more than [`FIELDS_MAX`], else what is wrong with a name.
+    pub fn new(fields: &[&[u8]]) -> Result<Self, Error> {
+        if !(1..=FIELDS_MAX).contains(&fields.len()) {
+            let got = fields.len().to_string().into_bytes();
+            return Err(Error::NumberOutOfRange { keyword: "FIELDS", min: 1, max: FIELDS_MAX as u64, got });
+        }
+        let fields: Vec<Field> =
+            fields.iter().map(|name| Field::parse_sample(name)).collect::<Result<_, _>>()?;
+        let reader = Reader::new(&fields);
+        Ok(Self { fields: fields.into_iter().map(|field| (field.name, field.kind)).collect(), reader })
+    }
+
+    /// The members of one row. Integers that fit are integers, other scalars text, arrays and objects JSON
+    /// text; what is absent, null or cannot be read is null.
+    pub fn row(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {
+        let wants_body = |reader: &Reader<Celery>| (0..self.fields.len()).any(|at| reader.in_body(at));
+        if self.reader.envelope(message) && wants_body(&self.reader) {
+            self.reader.open_body(message);
+        }
+        let values = self.fields.iter().enumerate().map(|(at, (name, kind))| {
+            let value = match self.reader.get(at, message) {
+                Found::Value(raw) => show(raw, *kind),
+                Found::Number(number) => i64::try_from(number).map_or(Reply::Null, Reply::Int),
+                Found::Absent | Found::Unknown => Reply::Null,
+            };
+            (name.clone(), value)
+        });
+        values.collect()
+    }
+}
+
+fn show(raw: &[u8], kind: Kind) -> Reply {
+    match Shape::of(raw) {
+        Shape::Null => Reply::Null,
+        Shape::Bool if kind == Kind::Flag => Reply::Int(i64::from(raw == b"true")),
+        Shape::Text => Reply::Text(decode_lossy(inner(raw), TEXT_MAX).into_bytes()),
+        Shape::Number => integer(raw).map_or_else(|| plain(raw, TEXT_MAX), Reply::Int),
+        Shape::Bool => plain(raw, TEXT_MAX),
+        Shape::Compound => plain(raw, COMPOUND_MAX),
+    }
+}
+
+fn integer(raw: &[u8]) -> Option<i64> {
+    let digits = Integer::parse(raw)?.canonical();
+    std::str::from_utf8(&digits).ok()?.parse().ok()
+}
+
+/// The bytes as they stand in the message, cut.
+fn plain(raw: &[u8], max: usize) -> Reply {
+    // A little more than fits: replaced bytes only grow.
+    let mut text = String::from_utf8_lossy(&raw[..raw.len().min(max + 4)]).into_owned();
+    cut(&mut text, max);
+    Reply::Text(text.into_bytes())
+}

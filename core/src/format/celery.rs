@@ -1,0 +1,155 @@
+//! Celery messages as kombu's Redis transport writes them, task protocols 1 and 2.
+//!
+//! The envelope is `{"body", "content-encoding", "content-type", "headers", "properties"}`. Protocol 2 keeps
+//! everything about the task in the headers and `[args, kwargs, embed]` in the body; protocol 1 has no
+//! header `task` and keeps everything in the body, a dict. A worker tells them apart by the presence of
+//! that header, and so does this.
+
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
+
+use super::{Format, Part, Place, VARIANTS};
+use crate::field::{Field, Source};
+use crate::json::{Path, Segment, Shape, decode, inner};
+
+/// The only media type of bodies that are read.
+const JSON: &[u8] = b"application/json";
+
+/// Bodies are padded, as Python's `b64decode` requires; like it this ignores the unused bits at the end.
+const BASE64: GeneralPurpose =
+    GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
+
+/// See the module.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Celery;
+
+/// Positions in [`Format::own_paths`].
+const TASK: usize = 0;
+const HEADERS: usize = 1;
+const CONTENT_TYPE: usize = 2;
+const COMPRESSION: usize = 3;
+const BODY_ENCODING: usize = 4;
+const BODY: usize = 5;
+
+/// Variants.
+const PROTOCOL_1: usize = 0;
+const PROTOCOL_2: usize = 1;
+
+fn keys(names: &[&str]) -> Path {
+    names.iter().map(|name| Segment::key(name)).collect()
+}
+
+/// `first`, then the parts of the field's own path. Its first part is a position of `args` or a name
+/// elsewhere; deeper a number may be either.
+fn inside(first: &[Segment], field: &Field) -> Path {
+    let mut path = first.to_vec();
+    for (depth, part) in field.path.iter().enumerate() {
+        path.push(match (depth, field.source) {
+            (0, Source::Args) => Segment { key: None, ..Segment::either(part) },
+            (0, _) => Segment::key(part),
+            _ => Segment::either(part),
+        });
+    }
+    path
+}
+
+fn envelope(paths: Vec<Path>) -> [Place; VARIANTS] {
+    let place = Place { part: Part::Envelope, paths };
+    [place.clone(), place]
+}
+
+fn body(protocol_1: Vec<Path>, protocol_2: Vec<Path>) -> [Place; VARIANTS] {
+    [Place { part: Part::Body, paths: protocol_1 }, Place { part: Part::Body, paths: protocol_2 }]
+}
+
+impl Format for Celery {
+    fn own_paths() -> Vec<Path> {
+        vec![
+            keys(&["headers", "task"]),
+            keys(&["headers"]),
+            keys(&["content-type"]),
+            keys(&["headers", "compression"]),
+            keys(&["properties", "body_encoding"]),
+            keys(&["body"]),
+        ]
+    }
+
+    fn places(field: &Field) -> [Place; VARIANTS] {
+        match field.source {
+            Source::Size => [const { Place { part: Part::Size, paths: Vec::new() } }; VARIANTS],
+            Source::Undecodable => [const { Place { part: Part::Undecodable, paths: Vec::new() } }; VARIANTS],
+            Source::Task(name) => task(name),
+            Source::Delivery(name) => envelope(match name {
+                "content_type" => vec![keys(&["content-type"])],
+                "compression" => vec![keys(&["headers", "compression"])],
+                "priority" => vec![keys(&["properties", "priority"])],
+                // kombu sets both of the first when it gives a message back; other transports the others.
+                "redelivered" => vec![
+                    keys(&["headers", name]),
+                    keys(&["properties", "delivery_info", name]),
+                    keys(&["properties", name]),
+                    keys(&[name]),
+                ],
+                _ => vec![keys(&["properties", "delivery_info", name])],
+            }),
+            Source::Args => {
+                body(vec![inside(&keys(&["args"]), field)], vec![inside(&[Segment::index(0)], field)])
+            }
+            Source::Kwargs => {
+                body(vec![inside(&keys(&["kwargs"]), field)], vec![inside(&[Segment::index(1)], field)])
+            }
+            Source::Headers => envelope(vec![inside(&keys(&["headers"]), field)]),
+            Source::Properties => envelope(vec![inside(&keys(&["properties"]), field)]),
+        }
+    }
+
+    /// Headers that are neither an object nor empty belong to no protocol; as protocol 2 such a message has
+    /// no task and no other header.
+    fn variant(own: &[Option<&[u8]>]) -> usize {
+        let odd_headers = own[HEADERS].is_some_and(|raw| !raw.starts_with(b"{") && !is_falsy(raw));
+        if own[TASK].is_some() || odd_headers { PROTOCOL_2 } else { PROTOCOL_1 }
+    }
+
+    fn open_body(own: &[Option<&[u8]>], body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
+        let says = |at: usize, scratch: &mut Vec<u8>, wanted: &[u8]| {
+            own[at].is_some_and(|raw| {
+                Shape::of(raw) == Shape::Text && decode(inner(raw), scratch) == Some(wanted)
+            })
+        };
+        let set = |at: usize| own[at].is_some_and(|raw| !is_falsy(raw));
+        if !says(CONTENT_TYPE, scratch, JSON) || set(COMPRESSION) {
+            return false;
+        }
+        let Some(raw) = own[BODY].filter(|raw| Shape::of(raw) == Shape::Text) else { return false };
+        let Some(text) = decode(inner(raw), scratch) else { return false };
+        body.clear();
+        let encoded = set(BODY_ENCODING);
+        if encoded && own[BODY_ENCODING].is_some_and(|raw| inner(raw) == b"base64") {
+            return BASE64.decode_vec(text, body).is_ok() && std::str::from_utf8(body).is_ok();
+        }
+        if encoded && !own[BODY_ENCODING].is_some_and(|raw| inner(raw).eq_ignore_ascii_case(b"utf-8")) {
+            return false;
+        }
+        body.extend_from_slice(text);
+        true
+    }
+}
+
+/// The places of a field that protocol 2 has as a header.
+fn task(name: &'static str) -> [Place; VARIANTS] {
+    let header = Place { part: Part::Envelope, paths: vec![keys(&["headers", name])] };
+    match name {
+        "task" | "id" | "retries" | "eta" | "expires" => {
+            [Place { part: Part::Body, paths: vec![keys(&[name])] }, header]
+        }
+        // Workers take protocol 1's `taskset` for the group where it is given.
+        "group" => [Place { part: Part::Body, paths: vec![keys(&["taskset"]), keys(&[name])] }, header],
+        _ => [header.clone(), header],
+    }
+}
+
+/// What Python takes as false, as far as it stands where a string or an object is expected.
+fn is_falsy(raw: &[u8]) -> bool {
+    matches!(raw, b"null" | b"false" | b"\"\"" | b"0")
+}

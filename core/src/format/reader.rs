@@ -1,0 +1,157 @@
+//! Finds the fields that a question is about in one message after another.
+
+use std::marker::PhantomData;
+
+use super::{Format, Part, VARIANTS};
+use crate::field::Field;
+use crate::json::{Paths, Scanner, Span};
+
+/// Most bytes of a decoded body's buffer that stay allocated from one message to the next.
+const BUFFER_KEEP: usize = 256 * 1024;
+
+/// One field in one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found<'a> {
+    /// A JSON value other than null.
+    Value(&'a [u8]),
+    /// A number that does not stand in the bytes.
+    Number(u64),
+    /// Absent or null.
+    Absent,
+    /// In the body, which is not open.
+    Unknown,
+}
+
+/// Where a field stands: slots in the order in which they are tried.
+#[derive(Debug, Clone)]
+struct Slots {
+    part: Part,
+    slots: Box<[usize]>,
+}
+
+/// Reads the fields it was made for. Its buffers are reused: no memory is allocated per message once they
+/// have grown to the usual size.
+#[derive(Debug, Clone)]
+pub(crate) struct Reader<F> {
+    fields: Vec<[Slots; VARIANTS]>,
+    own: Vec<usize>,
+    envelope: Paths,
+    bodies: [Paths; VARIANTS],
+    scanner: Scanner,
+    envelope_spans: Vec<Option<Span>>,
+    body_spans: Vec<Option<Span>>,
+    body: Vec<u8>,
+    scratch: Vec<u8>,
+    decodable: bool,
+    variant: usize,
+    body_open: bool,
+    format: PhantomData<F>,
+}
+
+impl<F: Format> Reader<F> {
+    /// A reader of `fields`; their positions are what [`Reader::get`] takes.
+    pub(crate) fn new<'f>(fields: impl IntoIterator<Item = &'f Field>) -> Self {
+        let places: Vec<_> = fields.into_iter().map(F::places).collect();
+        let own = F::own_paths();
+        let of = |variant: usize, part: Part| {
+            places.iter().map(move |place| &place[variant]).filter(move |place| place.part == part)
+        };
+        let in_envelope = (0..VARIANTS).flat_map(|v| of(v, Part::Envelope)).flat_map(|place| &place.paths);
+        let (envelope, envelope_slots) = Paths::new(own.iter().chain(in_envelope));
+        let (own_slots, field_slots) = envelope_slots.split_at(own.len());
+        let compiled = [0, 1].map(|v| Paths::new(of(v, Part::Body).flat_map(|place| &place.paths)));
+        let mut envelope_slots = field_slots.iter().copied();
+        let mut body_slots = [0, 1].map(|v: usize| compiled[v].1.iter().copied());
+        let mut per_variant = [Vec::new(), Vec::new()];
+        for (variant, all) in per_variant.iter_mut().enumerate() {
+            for place in places.iter().map(|place| &place[variant]) {
+                let count = place.paths.len();
+                let slots = match place.part {
+                    Part::Envelope => envelope_slots.by_ref().take(count).collect(),
+                    Part::Body => body_slots[variant].by_ref().take(count).collect(),
+                    Part::Size | Part::Undecodable => Box::default(),
+                };
+                all.push(Slots { part: place.part, slots });
+            }
+        }
+        let [first, second] = per_variant;
+        let bodies = compiled.map(|(paths, _)| paths);
+        Self {
+            fields: first.into_iter().zip(second).map(|(a, b)| [a, b]).collect(),
+            own: own_slots.to_vec(),
+            envelope_spans: vec![None; envelope.slots()],
+            body_spans: vec![None; bodies.iter().map(Paths::slots).max().unwrap_or(0)],
+            envelope,
+            bodies,
+            scanner: Scanner::default(),
+            body: Vec::new(),
+            scratch: Vec::new(),
+            decodable: false,
+            variant: 0,
+            body_open: false,
+            format: PhantomData,
+        }
+    }
+
+    /// Starts with a message: is its envelope a JSON object? If not, only the fields that do not stand in
+    /// the bytes are found.
+    pub(crate) fn envelope(&mut self, message: &[u8]) -> bool {
+        self.body_open = false;
+        self.decodable = self.scanner.scan(message, &self.envelope, &mut self.envelope_spans)
+            && message.trim_ascii_start().starts_with(b"{");
+        if self.decodable {
+            self.variant = self.with_own(message, F::variant);
+        }
+        self.decodable
+    }
+
+    /// Opens the body of the message whose envelope was read last; false if it is not readable.
+    pub(crate) fn open_body(&mut self, message: &[u8]) -> bool {
+        let mut body = std::mem::take(&mut self.body);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let spans = &mut self.body_spans;
+        let own = own(&self.own, &self.envelope_spans, message);
+        let paths = &self.bodies[self.variant];
+        self.body_open = F::open_body(&own[..self.own.len()], &mut body, &mut scratch)
+            && self.scanner.scan(&body, paths, &mut spans[..paths.slots()]);
+        (self.body, self.scratch) = (body, scratch);
+        self.body.shrink_to(BUFFER_KEEP);
+        self.scratch.shrink_to(BUFFER_KEEP);
+        self.body_open
+    }
+
+    /// The field at `position` of those the reader was made for, in the message read last.
+    pub(crate) fn get<'a>(&'a self, position: usize, message: &'a [u8]) -> Found<'a> {
+        let field = &self.fields[position][self.variant];
+        let (text, spans) = match field.part {
+            Part::Size => return Found::Number(message.len() as u64),
+            Part::Undecodable => return Found::Number(u64::from(!self.decodable)),
+            _ if !self.decodable => return Found::Unknown,
+            Part::Envelope => (message, &self.envelope_spans),
+            Part::Body if self.body_open => (&*self.body, &self.body_spans),
+            Part::Body => return Found::Unknown,
+        };
+        let values = field.slots.iter().filter_map(|&slot| spans[slot]).map(|span| span.of(text));
+        values.into_iter().find(|raw| *raw != b"null").map_or(Found::Absent, Found::Value)
+    }
+
+    /// Whether the field at `position` needs the body of the message whose envelope was read last.
+    pub(crate) fn in_body(&self, position: usize) -> bool {
+        self.fields[position][self.variant].part == Part::Body
+    }
+
+    fn with_own<T>(&self, message: &[u8], then: impl Fn(&[Option<&[u8]>]) -> T) -> T {
+        then(&own(&self.own, &self.envelope_spans, message)[..self.own.len()])
+    }
+}
+
+/// Most paths that a format wants for itself.
+const OWN_MAX: usize = 8;
+
+fn own<'m>(slots: &[usize], spans: &[Option<Span>], message: &'m [u8]) -> [Option<&'m [u8]>; OWN_MAX] {
+    let mut values = [None; OWN_MAX];
+    for (value, &slot) in values.iter_mut().zip(slots) {
+        *value = spans[slot].map(|span| span.of(message));
+    }
+    values
+}

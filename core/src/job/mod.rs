@@ -1,0 +1,411 @@
+//! Jobs: what they are, how they end, what they show, and how they share the main thread.
+
+mod histogram;
+mod pace;
+mod record;
+mod registry;
+mod status;
+
+pub use histogram::Histogram;
+pub use pace::{Next, Pace, TurnClock};
+pub use record::{FIELDS, FieldKind, Record};
+pub use registry::{Cached, Caches, Ended, REMEMBERED_MAX, Registry, SAMPLES_MAX};
+pub use status::Status;
+
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::filter::{Filter, Matcher, Projection};
+use crate::reply::Reply;
+use crate::scan::{Effect, Judge, Judgement, Look, Progress, Scan, index_from_tail};
+
+/// What a job was started by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// QADMIN.PREVIEW.
+    Preview,
+    /// QADMIN.CLEARJOB.
+    Clear,
+}
+
+impl Kind {
+    /// The word in `kind`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Preview => "preview",
+            Self::Clear => "clear",
+        }
+    }
+}
+
+/// Who asked for a job.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The authenticated Redis user.
+    pub user: Option<Vec<u8>>,
+    /// Who acts, as the calling app claims.
+    pub actor: Option<Vec<u8>>,
+    /// The connection: `id=7 addr=127.0.0.1:4242`.
+    pub client: Option<Vec<u8>>,
+    /// Why, as the caller says.
+    pub reason: Option<Vec<u8>>,
+}
+
+/// Everything that a job is started with.
+#[derive(Debug)]
+pub struct Start {
+    /// Its id.
+    pub id: Uuid,
+    /// The command behind it.
+    pub kind: Kind,
+    /// Logical database.
+    pub db: i32,
+    /// The queue's key.
+    pub queue: Vec<u8>,
+    /// Which messages.
+    pub filter: Filter,
+    /// Which fields its sample shows.
+    pub projection: Projection,
+    /// Names of those fields where the caller chose them: previews with other fields are not equal.
+    pub fields: Option<Vec<Vec<u8>>>,
+    /// How many sample rows were asked for.
+    pub sample: usize,
+    /// What happens to a match.
+    pub effect: Effect,
+    /// Nothing is written to the queue.
+    pub dry_run: bool,
+    /// Who asked.
+    pub origin: Origin,
+    /// Digest that equal requests share: of (db, queue, filter) for a preview, of all arguments for a clear.
+    pub digest: [u8; 32],
+    /// The queue's length now.
+    pub len: u64,
+    /// Wall clock now, Unix milliseconds.
+    pub now_ms: i64,
+    /// Steady clock now, nanoseconds.
+    pub now_ns: u64,
+}
+
+/// The filter and the sample's fields, as the scan wants them.
+#[derive(Debug)]
+pub struct FilterJudge {
+    matcher: Matcher,
+    projection: Projection,
+}
+
+impl Judge for FilterJudge {
+    fn judge(&mut self, message: &[u8]) -> Judgement {
+        let verdict = self.matcher.examine(message);
+        Judgement {
+            matched: verdict.matched,
+            undecodable: verdict.undecodable,
+            unreadable: verdict.unreadable,
+        }
+    }
+
+    fn describe(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {
+        self.projection.row(message)
+    }
+}
+
+/// Cost of the slices of one job.
+#[derive(Debug, Clone, Default)]
+pub struct SliceCosts {
+    /// Whole callbacks: seek, reads, deletes, record. Microseconds.
+    pub whole_us: Histogram,
+    /// Longest seek, microseconds.
+    pub seek_max_us: u64,
+    /// Sum of the whole callbacks, nanoseconds.
+    pub main_thread_ns: u64,
+}
+
+/// A live job.
+#[derive(Debug)]
+pub struct Job {
+    start: Start,
+    /// Where it stands in its queue.
+    pub scan: Scan,
+    judge: FilterJudge,
+    status: Status,
+    waiting: Option<&'static str>,
+    notice: Option<String>,
+    error: Option<Error>,
+    cancel_requested: bool,
+    updated_ms: i64,
+    completed_ms: Option<i64>,
+    last_ns: u64,
+    progress: i64,
+    costs: SliceCosts,
+}
+
+impl Job {
+    /// Accepts a job over the messages that are in the queue now.
+    #[must_use]
+    pub fn new(start: Start) -> Self {
+        let judge =
+            FilterJudge { matcher: Matcher::new(&start.filter), projection: start.projection.clone() };
+        Self {
+            scan: Scan::new(start.effect, start.dry_run, start.len),
+            judge,
+            status: Status::Pending,
+            waiting: None,
+            notice: None,
+            error: None,
+            cancel_requested: false,
+            updated_ms: start.now_ms,
+            completed_ms: None,
+            last_ns: start.now_ns,
+            progress: 0,
+            costs: SliceCosts::default(),
+            start,
+        }
+    }
+
+    /// What it was started with.
+    #[must_use]
+    pub fn start(&self) -> &Start {
+        &self.start
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.start.id
+    }
+
+    /// It works on this queue.
+    #[must_use]
+    pub fn is_on(&self, db: i32, queue: &[u8]) -> bool {
+        self.start.db == db && self.start.queue == queue
+    }
+
+    /// It takes messages out of the queue.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        self.start.effect != Effect::Count && !self.start.dry_run
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Why it stands still.
+    #[must_use]
+    pub fn waiting(&self) -> Option<&'static str> {
+        self.waiting
+    }
+
+    /// The failure that ended it.
+    #[must_use]
+    pub fn error(&self) -> Option<&Error> {
+        self.error.as_ref()
+    }
+
+    /// Somebody asked it to stop.
+    #[must_use]
+    pub fn cancel_requested(&self) -> bool {
+        self.cancel_requested
+    }
+
+    /// A joining client wants this many rows.
+    pub fn want_sample(&mut self, rows: usize) {
+        self.start.sample = self.start.sample.max(rows);
+    }
+
+    /// Judge and scan side by side, for one slice.
+    pub fn parts(&mut self) -> (&mut Scan, &mut FilterJudge) {
+        (&mut self.scan, &mut self.judge)
+    }
+
+    /// The scan may go on.
+    pub fn runs(&mut self) {
+        self.waiting = None;
+        self.status.to(Status::Running);
+    }
+
+    /// The scan must stand still for now.
+    pub fn waits(&mut self, reason: &'static str) {
+        self.waiting = Some(reason);
+    }
+
+    /// Takes effect before the next slice.
+    pub fn request_cancel(&mut self) {
+        self.cancel_requested = true;
+    }
+
+    /// Says once what a reader of the status should know.
+    pub fn note(&mut self, notice: String) {
+        self.notice = Some(notice);
+    }
+
+    /// Books a look that was carried out.
+    pub fn commit(&mut self, look: &mut Look, deleted: bool, now_ns: u64) {
+        self.scan.commit(look, deleted);
+        self.last_ns = now_ns;
+    }
+
+    /// Books the time of one whole callback.
+    pub fn spent(&mut self, whole_ns: u64, seek_ns: u64, now_ms: i64) {
+        self.costs.whole_us.record(whole_ns / 1_000);
+        self.costs.seek_max_us = self.costs.seek_max_us.max(seek_ns / 1_000);
+        self.costs.main_thread_ns += whole_ns;
+        self.updated_ms = now_ms;
+    }
+
+    /// Ends it. An ended job does not change any more.
+    pub fn end(&mut self, status: Status, error: Option<Error>, now_ms: i64) {
+        if self.status.to(status) {
+            self.waiting = None;
+            self.error = error;
+            self.updated_ms = now_ms;
+            self.completed_ms = Some(now_ms);
+        }
+    }
+
+    /// How a scan that has nothing left to do ends its job; `None` while there is work.
+    #[must_use]
+    pub fn verdict(&self) -> Option<(Status, Option<Error>)> {
+        match self.scan.progress() {
+            Progress::Unfinished => None,
+            Progress::Finished => Some((Status::Completed, None)),
+            Progress::EditedTooOften { edits } => {
+                Some((Status::Failed, Some(Error::EditedInPlace { times: edits })))
+            }
+        }
+    }
+
+    /// Everything that STATUS shows but the sample.
+    pub fn record(&mut self) -> Record {
+        let c = self.scan.counters().clone();
+        let ended = self.status.has_ended();
+        let done = c.processed + c.drifted;
+        let percent = match (self.status, c.total) {
+            (Status::Completed, _) => 100,
+            (_, 0) => 0,
+            (_, total) => int(done.saturating_mul(100) / total).min(99),
+        };
+        self.progress = self.progress.max(percent);
+        let elapsed_ns = self.last_ns.saturating_sub(self.start.now_ns);
+        let per_second = rate(c.examined_total, elapsed_ns);
+        let left = c.total.saturating_sub(done);
+        let eta_ms = match (ended, per_second) {
+            (true, _) => Reply::Int(0),
+            (false, 0) => Reply::Null,
+            (false, rate) => Reply::Int(int(left.saturating_mul(1_000) / rate)),
+        };
+        let s = &self.start;
+        let filter = &s.filter;
+        let mode = match s.effect {
+            Effect::Count => "count",
+            Effect::ClearAll => "all",
+            Effect::KeepOne => "keepone",
+        };
+        let notice = self.notice.clone().or_else(|| self.edit_notice());
+        Record::new(vec![
+            text(s.id.to_string()),
+            text(s.kind.as_str()),
+            text(self.status.as_str()),
+            opt(self.waiting),
+            Reply::Int(i64::from(s.db)),
+            Reply::Text(s.queue.clone()),
+            text(mode),
+            flag(s.dry_run),
+            flag(s.effect == Effect::KeepOne),
+            Reply::Text(filter.canonical()),
+            opt(filter.task()),
+            opt(filter.repoid()),
+            opt(filter.commitid()),
+            opt(s.origin.user.as_deref()),
+            opt(s.origin.actor.as_deref()),
+            opt(s.origin.client.as_deref()),
+            opt(s.origin.reason.as_deref()),
+            Reply::Int(s.now_ms),
+            Reply::Int(self.updated_ms),
+            self.completed_ms.map_or(Reply::Null, Reply::Int),
+            Reply::Int(int(c.total)),
+            Reply::Int(int(self.scan.len())),
+            Reply::Int(int(c.processed)),
+            Reply::Int(int(c.matched)),
+            Reply::Int(int(c.deleted)),
+            Reply::Int(int(c.would_delete)),
+            self.scan.kept_index().map_or(Reply::Null, Reply::Int),
+            Reply::Int(int(c.drifted)),
+            Reply::Int(int(c.arrived)),
+            Reply::Int(int(c.undecodable)),
+            Reply::Int(int(c.unreadable)),
+            Reply::Int(int(c.matched_bytes)),
+            Reply::Int(int(c.passes_run)),
+            Reply::Int(int(c.examined_total)),
+            opt(notice),
+            Reply::Int(self.progress),
+            eta_ms,
+            Reply::Int(int(per_second)),
+            Reply::Int(int(self.costs.whole_us.count())),
+            Reply::Int(int(self.costs.whole_us.quantile(99))),
+            Reply::Int(int(self.costs.whole_us.max())),
+            Reply::Int(int(self.costs.seek_max_us)),
+            Reply::Int(int(self.costs.main_thread_ns / 1_000)),
+            flag(self.cancel_requested),
+            opt(self.error.as_ref().map(ToString::to_string)),
+        ])
+    }
+
+    fn edit_notice(&self) -> Option<String> {
+        let edits = self.scan.edits();
+        (edits > 0).then(|| {
+            format!(
+                "the queue was edited in place {edits} times (LREM, LINSERT, LSET, LTRIM or the like): \
+                 the scan began again at the next end, the counters are of the current pass"
+            )
+        })
+    }
+
+    /// The rows of its sample as a reply.
+    #[must_use]
+    pub fn sample(&self) -> Reply {
+        let rows = self.scan.sample().rows().iter().take(self.start.sample);
+        Reply::List(
+            rows.map(|row| sample_row(index_from_tail(row.distance), row.bytes, &row.members)).collect(),
+        )
+    }
+}
+
+/// One row of a sample: index, size, chosen fields.
+#[must_use]
+pub fn sample_row(index: i64, bytes: u64, members: &[(Box<str>, Reply)]) -> Reply {
+    let mut row = Vec::with_capacity(members.len() + 2);
+    row.push(("index".into(), Reply::Int(index)));
+    row.push(("bytes".into(), Reply::Int(int(bytes))));
+    // `bytes` may be among the chosen fields; a member appears once.
+    row.extend(members.iter().filter(|(name, _)| &**name != "bytes" && &**name != "index").cloned());
+    Reply::Map(row)
+}
+
+/// Messages per second, rounded down; 0 where no time has passed.
+fn rate(messages: u64, ns: u64) -> u64 {
+    if ns == 0 {
+        return 0;
+    }
+    u64::try_from(u128::from(messages) * 1_000_000_000 / u128::from(ns)).unwrap_or(u64::MAX)
+}
+
+/// A counter as a reply integer.
+#[must_use]
+pub fn int(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+fn text(s: impl AsRef<[u8]>) -> Reply {
+    Reply::Text(s.as_ref().to_vec())
+}
+
+fn opt(s: Option<impl AsRef<[u8]>>) -> Reply {
+    s.map_or(Reply::Null, text)
+}
+
+fn flag(on: bool) -> Reply {
+    Reply::Int(i64::from(on))
+}

@@ -1,0 +1,126 @@
+//! When the next slice may begin.
+//!
+//! An idle server is used fully: slice follows slice, one per turn of the event loop. While other clients
+//! are active, the job may take `duty` percent of the main thread: a slice that took `spent` is followed
+//! by a wait of
+//!
+//! ```text
+//!   wait = spent * (100 - duty) / duty        because spent / (spent + wait) = duty / 100
+//! ```
+//!
+//! Others are active when the loop turned during a wait (somebody else woke it), or when a turn between
+//! two back-to-back slices spent more on handling events than an empty turn does. Only the time from the
+//! end of the poll to the hook counts: the flush and fsync of the append-only file that our own writes
+//! cause happen between the hook and the poll.
+
+/// Handling events takes an otherwise idle turn about 2 microseconds (one timer descriptor to read);
+/// the cheapest command of a client takes more than this.
+const EMPTY_TURN_NS: u64 = 10_000;
+
+/// What to do now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// A slice may run.
+    Run,
+    /// Not yet; the loop was woken by somebody else.
+    Wait,
+}
+
+/// Marks in one turn of the event loop, nanoseconds of the steady clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TurnClock {
+    /// When the poll returned.
+    pub polled_ns: u64,
+    /// Time that our own descriptor's callback took in this turn.
+    pub own_ns: u64,
+}
+
+/// The rhythm of the slices.
+#[derive(Debug, Clone, Default)]
+pub struct Pace {
+    /// No slice before this time.
+    ready_ns: u64,
+    /// Others were seen since the last slice.
+    others: bool,
+}
+
+impl Pace {
+    /// The hook is called at `now_ns`.
+    pub fn turn(&mut self, now_ns: u64, turn: TurnClock) -> Next {
+        if now_ns < self.ready_ns {
+            self.others = true;
+            return Next::Wait;
+        }
+        if turn.polled_ns > 0 && now_ns.saturating_sub(turn.polled_ns + turn.own_ns) > EMPTY_TURN_NS {
+            self.others = true;
+        }
+        Next::Run
+    }
+
+    /// A slice of `spent_ns` ended at `now_ns`. Answers when the next may begin (`now_ns` = at once).
+    pub fn spent(&mut self, now_ns: u64, spent_ns: u64, duty_percent: u64) -> u64 {
+        let duty = duty_percent.clamp(1, 100);
+        let wait = if self.others { spent_ns * (100 - duty) / duty } else { 0 };
+        self.others = false;
+        self.ready_ns = now_ns + wait;
+        self.ready_ns
+    }
+
+    /// No slice could run; the next try is at this time.
+    pub fn idle_until(&mut self, ready_ns: u64) {
+        self.ready_ns = ready_ns;
+        self.others = false;
+    }
+
+    /// When the next slice may begin.
+    #[must_use]
+    pub fn ready_ns(&self) -> u64 {
+        self.ready_ns
+    }
+
+    /// Something changed that lets a waiting job go on: try at once.
+    pub fn wake(&mut self) {
+        self.ready_ns = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUIET: TurnClock = TurnClock { polled_ns: 0, own_ns: 0 };
+
+    #[test]
+    fn an_idle_server_is_used_fully() {
+        let mut pace = Pace::default();
+        let mut now = 1_000;
+        for _ in 0..5 {
+            assert_eq!(pace.turn(now, TurnClock { polled_ns: now - 500, own_ns: 0 }), Next::Run);
+            now += 500_000;
+            assert_eq!(pace.spent(now, 500_000, 50), now);
+        }
+    }
+
+    #[test]
+    fn with_others_the_share_of_the_thread_is_the_duty() {
+        for (duty, wait) in [(50, 500_000), (25, 1_500_000), (100, 0), (80, 125_000)] {
+            let mut pace = Pace::default();
+            let busy = TurnClock { polled_ns: 1, own_ns: 0 };
+            assert_eq!(pace.turn(1_000_000, busy), Next::Run);
+            assert_eq!(pace.spent(2_000_000, 500_000, duty), 2_000_000 + wait);
+        }
+    }
+
+    #[test]
+    fn a_turn_during_a_wait_tells_of_others_and_a_quiet_wait_of_none() {
+        let mut pace = Pace::default();
+        pace.turn(1_000_000, TurnClock { polled_ns: 1, own_ns: 0 });
+        let ready = pace.spent(1_500_000, 500_000, 50);
+        assert_eq!(pace.turn(ready - 1, QUIET), Next::Wait);
+        assert_eq!(pace.turn(ready, QUIET), Next::Run);
+        assert!(pace.spent(ready + 500_000, 500_000, 50) > ready + 500_000);
+        let ready = pace.ready_ns();
+        assert_eq!(pace.turn(ready, QUIET), Next::Run);
+        assert_eq!(pace.spent(ready + 1, 500_000, 50), ready + 1);
+    }
+}

@@ -1,0 +1,158 @@
+//! A job as STATUS shows it, and as the hash that outlives the process holds it.
+
+use crate::reply::Reply;
+
+use super::Status;
+
+/// What a field holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldKind {
+    /// An integer, or absent.
+    Int,
+    /// Bytes, or absent where they are empty.
+    Text,
+    /// Bytes that may be empty and are never absent.
+    Name,
+}
+
+/// The members of STATUS in their documented order; `sample` follows them.
+pub const FIELDS: [(&str, FieldKind); 45] = [
+    ("job_id", FieldKind::Name),
+    ("kind", FieldKind::Name),
+    ("status", FieldKind::Name),
+    ("waiting", FieldKind::Text),
+    ("queue", FieldKind::Name),
+    ("db", FieldKind::Int),
+    ("mode", FieldKind::Name),
+    ("dry_run", FieldKind::Int),
+    ("keep_one", FieldKind::Int),
+    ("filter", FieldKind::Name),
+    ("filter_task", FieldKind::Text),
+    ("filter_repoid", FieldKind::Text),
+    ("filter_commitid", FieldKind::Text),
+    ("user", FieldKind::Text),
+    ("actor", FieldKind::Text),
+    ("client", FieldKind::Text),
+    ("reason", FieldKind::Text),
+    ("started_at", FieldKind::Int),
+    ("updated_at", FieldKind::Int),
+    ("completed_at", FieldKind::Int),
+    ("total_estimated", FieldKind::Int),
+    ("queue_depth", FieldKind::Int),
+    ("processed", FieldKind::Int),
+    ("matched", FieldKind::Int),
+    ("deleted", FieldKind::Int),
+    ("would_delete", FieldKind::Int),
+    ("kept_index", FieldKind::Int),
+    ("drifted", FieldKind::Int),
+    ("arrived", FieldKind::Int),
+    ("undecodable", FieldKind::Int),
+    ("unreadable", FieldKind::Int),
+    ("matched_bytes", FieldKind::Int),
+    ("passes_run", FieldKind::Int),
+    ("examined_total", FieldKind::Int),
+    ("notice", FieldKind::Text),
+    ("progress", FieldKind::Int),
+    ("eta_ms", FieldKind::Int),
+    ("per_second", FieldKind::Int),
+    ("slices", FieldKind::Int),
+    ("slice_p99_us", FieldKind::Int),
+    ("slice_max_us", FieldKind::Int),
+    ("seek_max_us", FieldKind::Int),
+    ("main_thread_us", FieldKind::Int),
+    ("cancel_requested", FieldKind::Int),
+    ("error", FieldKind::Text),
+];
+
+/// The values of [`FIELDS`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record(Vec<Reply>);
+
+impl Record {
+    /// Values in the order of [`FIELDS`].
+    pub(super) fn new(values: Vec<Reply>) -> Self {
+        debug_assert_eq!(values.len(), FIELDS.len());
+        Self(values)
+    }
+
+    /// One value.
+    #[must_use]
+    pub fn get(&self, name: &str) -> &Reply {
+        FIELDS
+            .iter()
+            .position(|(field, _)| *field == name)
+            .and_then(|at| self.0.get(at))
+            .unwrap_or(&Reply::Null)
+    }
+
+    /// One value as an integer; 0 where it is absent.
+    #[must_use]
+    pub fn int(&self, name: &str) -> i64 {
+        if let Reply::Int(n) = self.get(name) { *n } else { 0 }
+    }
+
+    /// One value as bytes; empty where it is absent.
+    #[must_use]
+    pub fn text(&self, name: &str) -> &[u8] {
+        if let Reply::Text(bytes) = self.get(name) { bytes } else { b"" }
+    }
+
+    /// Where the job stands.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status::parse(self.text("status")).unwrap_or(Status::Interrupted)
+    }
+
+    /// Sets one value.
+    pub fn set(&mut self, name: &str, value: Reply) {
+        if let Some(at) = FIELDS.iter().position(|(field, _)| *field == name) {
+            self.0[at] = value;
+        }
+    }
+
+    /// A record that says it runs although nothing runs any more.
+    pub fn interrupt(&mut self) {
+        if !self.status().has_ended() {
+            self.set("status", Reply::Text(Status::Interrupted.as_str().into()));
+            self.set("waiting", Reply::Null);
+            self.set("eta_ms", Reply::Int(0));
+        }
+    }
+
+    /// The members in their order.
+    #[must_use]
+    pub fn members(&self) -> Vec<(Box<str>, Reply)> {
+        FIELDS.iter().zip(&self.0).map(|((name, _), value)| ((*name).into(), value.clone())).collect()
+    }
+
+    /// Field and value of the hash; what is absent is empty.
+    pub fn hash_fields(&self) -> impl Iterator<Item = (&'static str, Vec<u8>)> {
+        FIELDS.iter().zip(&self.0).map(|((name, _), value)| {
+            let bytes = match value {
+                Reply::Int(n) => n.to_string().into_bytes(),
+                Reply::Text(bytes) => bytes.clone(),
+                _ => Vec::new(),
+            };
+            (*name, bytes)
+        })
+    }
+
+    /// Reads a hash back. `None` if it is not the record of a job.
+    #[must_use]
+    pub fn from_hash<'a>(get: impl Fn(&str) -> Option<&'a [u8]>) -> Option<Self> {
+        Status::parse(get("status")?)?;
+        uuid::Uuid::try_parse_ascii(get("job_id")?).ok()?;
+        let values = FIELDS.iter().map(|(name, kind)| {
+            let bytes = get(name).unwrap_or_default();
+            match kind {
+                FieldKind::Int => std::str::from_utf8(bytes)
+                    .ok()
+                    .and_then(|digits| digits.parse().ok())
+                    .map_or(Reply::Null, Reply::Int),
+                FieldKind::Text if bytes.is_empty() => Reply::Null,
+                FieldKind::Text | FieldKind::Name => Reply::Text(bytes.to_vec()),
+            }
+        });
+        Some(Self(values.collect()))
+    }
+}

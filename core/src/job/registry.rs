@@ -1,0 +1,249 @@
+//! Which jobs live, which are remembered, and which counts are cached.
+
+use std::collections::{HashMap, VecDeque};
+
+use uuid::Uuid;
+
+use super::{Job, Kind, Record, Status};
+use crate::reply::Reply;
+
+/// Ended jobs that are remembered in memory. A clear's record in the keyspace outlives its place here.
+pub const REMEMBERED_MAX: usize = 500;
+/// Of these, how many keep their sample.
+pub const SAMPLES_MAX: usize = 100;
+/// Counts that are cached; the oldest makes room.
+const CACHED_MAX: usize = 1_000;
+
+/// A job that ended.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// Its id.
+    pub id: Uuid,
+    /// The command behind it.
+    pub kind: Kind,
+    /// Logical database.
+    pub db: i32,
+    /// The queue's key.
+    pub queue: Vec<u8>,
+    /// What it showed at its end.
+    pub record: Record,
+    /// Its sample, positions as they were at its end.
+    pub sample: Reply,
+    /// Digest that equal requests share.
+    pub digest: [u8; 32],
+    /// Fields that its sample was asked for.
+    pub fields: Option<Vec<Vec<u8>>>,
+    /// Wall clock at its start, Unix milliseconds.
+    pub started_ms: i64,
+    /// Forgotten from this time on, Unix milliseconds.
+    pub expires_ms: i64,
+    /// No equal preview may be given this one any more (the queue was written to since).
+    pub stale: bool,
+}
+
+/// Live jobs in the order of their start, and ended ones.
+#[derive(Debug, Default)]
+pub struct Registry {
+    live: Vec<Job>,
+    ended: VecDeque<Ended>,
+    turn: usize,
+}
+
+impl Registry {
+    /// Adds a live job.
+    pub fn add(&mut self, job: Job) {
+        self.live.push(job);
+    }
+
+    /// Live jobs, oldest first.
+    #[must_use]
+    pub fn live(&self) -> &[Job] {
+        &self.live
+    }
+
+    /// Live jobs, oldest first.
+    pub fn live_mut(&mut self) -> &mut [Job] {
+        &mut self.live
+    }
+
+    /// A live job by its id.
+    pub fn find_live(&mut self, id: Uuid) -> Option<&mut Job> {
+        self.live.iter_mut().find(|job| job.id() == id)
+    }
+
+    /// Takes the job whose turn it is: each gets a slice before one gets two.
+    pub fn take_turn(&mut self) -> Option<(usize, Job)> {
+        if self.live.is_empty() {
+            return None;
+        }
+        let at = self.turn % self.live.len();
+        Some((at, self.live.remove(at)))
+    }
+
+    /// Puts a job back after its slice; the turn goes to the one behind it.
+    pub fn put_back(&mut self, at: usize, job: Job) {
+        self.live.insert(at, job);
+        self.turn = at + 1;
+    }
+
+    /// Remembers a job that ended and was taken out.
+    pub fn remember(&mut self, mut job: Job, expires_ms: i64) -> &Ended {
+        let sample = job.sample();
+        let record = job.record();
+        let start = job.start();
+        self.ended.push_front(Ended {
+            id: start.id,
+            kind: start.kind,
+            db: start.db,
+            queue: start.queue.clone(),
+            digest: start.digest,
+            fields: start.fields.clone(),
+            started_ms: start.now_ms,
+            record,
+            sample,
+            expires_ms,
+            stale: false,
+        });
+        self.ended.truncate(REMEMBERED_MAX);
+        if let Some(old) = self.ended.get_mut(SAMPLES_MAX) {
+            old.sample = Reply::List(Vec::new());
+        }
+        &self.ended[0]
+    }
+
+    /// Takes out every live job that `pick` chooses.
+    pub fn take_if(&mut self, mut pick: impl FnMut(&Job) -> bool) -> Vec<Job> {
+        let mut taken = Vec::new();
+        let mut at = 0;
+        while at < self.live.len() {
+            if pick(&self.live[at]) {
+                taken.push(self.live.remove(at));
+                self.turn -= usize::from(self.turn > at);
+            } else {
+                at += 1;
+            }
+        }
+        taken
+    }
+
+    /// An ended job by its id, unless its time is over.
+    #[must_use]
+    pub fn find_ended(&self, id: Uuid, now_ms: i64) -> Option<&Ended> {
+        self.ended.iter().find(|job| job.id == id && now_ms < job.expires_ms)
+    }
+
+    /// Ended jobs, newest end first.
+    pub fn ended(&self, now_ms: i64) -> impl Iterator<Item = &Ended> {
+        self.ended.iter().filter(move |job| now_ms < job.expires_ms)
+    }
+
+    /// Forgets what is over its time.
+    pub fn forget_expired(&mut self, now_ms: i64) {
+        self.ended.retain(|job| now_ms < job.expires_ms);
+    }
+
+    /// A live preview that answers the same question.
+    pub fn equal_live(&mut self, digest: &[u8; 32], fields: Option<&[Vec<u8>]>) -> Option<&mut Job> {
+        self.live.iter_mut().find(|job| {
+            let start = job.start();
+            start.kind == Kind::Preview
+                && start.digest == *digest
+                && start.fields.as_deref() == fields
+                && !job.cancel_requested()
+        })
+    }
+
+    /// A completed preview that answers the same question and was started at `since_ms` or later.
+    #[must_use]
+    pub fn equal_completed(&self, digest: &[u8; 32], since_ms: i64) -> Option<&Ended> {
+        self.ended.iter().find(|job| {
+            job.kind == Kind::Preview
+                && !job.stale
+                && job.digest == *digest
+                && job.started_ms >= since_ms
+                && job.record.status() == Status::Completed
+        })
+    }
+
+    /// A preview that answers this question is asked for anew: completed ones are no longer given out.
+    pub fn make_stale(&mut self, mut pick: impl FnMut(&Ended) -> bool) {
+        for job in &mut self.ended {
+            job.stale |= job.kind == Kind::Preview && pick(job);
+        }
+    }
+
+    /// Live jobs of a kind.
+    #[must_use]
+    pub fn count(&self, kind: Kind) -> usize {
+        self.live.iter().filter(|job| job.start().kind == kind).count()
+    }
+}
+
+/// A count that is still good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cached {
+    /// Logical database.
+    pub db: i32,
+    /// The queue's key.
+    pub queue: Vec<u8>,
+    /// Messages that matched.
+    pub match_count: u64,
+    /// Their bytes.
+    pub matched_bytes: u64,
+    /// Elements that are no JSON object.
+    pub undecodable: u64,
+    /// Messages whose verdict stayed unknown.
+    pub unreadable: u64,
+    /// Messages that left before the scan reached them.
+    pub drifted: u64,
+    /// When it was counted, Unix milliseconds.
+    pub cached_ms: i64,
+}
+
+/// Counts by digest of (db, queue, filter).
+#[derive(Debug, Default)]
+pub struct Caches {
+    counts: HashMap<[u8; 32], Cached>,
+}
+
+impl Caches {
+    /// A count that is younger than `ttl_ms`.
+    #[must_use]
+    pub fn get(&self, digest: &[u8; 32], now_ms: i64, ttl_ms: i64) -> Option<&Cached> {
+        self.counts.get(digest).filter(|count| now_ms - count.cached_ms < ttl_ms)
+    }
+
+    /// Keeps a count.
+    pub fn put(&mut self, digest: [u8; 32], count: Cached, ttl_ms: i64) {
+        if ttl_ms <= 0 {
+            return;
+        }
+        if self.counts.len() >= CACHED_MAX {
+            let now = count.cached_ms;
+            self.counts.retain(|_, old| now - old.cached_ms < ttl_ms);
+        }
+        if self.counts.len() >= CACHED_MAX
+            && let Some(oldest) = self.counts.iter().min_by_key(|(_, c)| c.cached_ms).map(|(key, _)| *key)
+        {
+            self.counts.remove(&oldest);
+        }
+        self.counts.insert(digest, count);
+    }
+
+    /// Drops the counts that `pick` chooses.
+    pub fn drop_if(&mut self, mut pick: impl FnMut(&Cached) -> bool) {
+        self.counts.retain(|_, count| !pick(count));
+    }
+
+    /// Counts held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.counts.len()
+    }
+
+    /// None held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+}

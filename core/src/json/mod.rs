@@ -1,0 +1,56 @@
+//! A JSON reader made for one question: "is this text valid, and where do the wanted values stand?"
+//!
+//! One pass over the bytes proves the text valid from its first to its last byte and notes the spans of the
+//! values on the wanted paths; nothing is built and nothing is allocated once the buffers have grown.
+//! A general parser does not fit because validity here means "a Celery worker would accept it", which is
+//! Python's `json` behind kombu and wider than RFC 8259 in four points:
+//!
+//! * the literals `NaN`, `Infinity` and `-Infinity` are numbers (Python writes them for floats);
+//! * bytes that are not UTF-8 are accepted inside strings: kombu replaces them by U+FFFD before it parses.
+//!   Such a string has no text of its own here: it equals nothing;
+//! * so does a string with a lone surrogate (`"\ud800"`), which Python accepts too;
+//! * depth has no limit: what is not wanted is skipped without recursion, so that no message overflows
+//!   the stack. (Python gives up at about a thousand levels; a message that deep is not worth a word.)
+
+mod number;
+mod paths;
+mod scan;
+mod text;
+
+pub(crate) use number::{Decimal, Integer};
+pub(crate) use paths::{Path, Paths, Segment, array_index};
+pub(crate) use scan::{Scanner, Span};
+pub(crate) use text::{cut, decode, decode_lossy};
+
+/// What the first byte of a valid JSON value says about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool,
+    /// A number, or one of Python's `NaN`, `Infinity`, `-Infinity`.
+    Number,
+    /// A string; the span includes its quotes.
+    Text,
+    /// An array or an object.
+    Compound,
+}
+
+impl Shape {
+    /// The shape of `raw`, one value without surrounding space.
+    pub(crate) fn of(raw: &[u8]) -> Self {
+        match raw.first() {
+            None | Some(b'n') => Self::Null,
+            Some(b't' | b'f') => Self::Bool,
+            Some(b'"') => Self::Text,
+            Some(b'[' | b'{') => Self::Compound,
+            Some(_) => Self::Number,
+        }
+    }
+}
+
+/// What stands between the quotes of a string value.
+pub(crate) fn inner(raw: &[u8]) -> &[u8] {
+    raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default()
+}

@@ -1,0 +1,134 @@
+//! JSON strings: where they end and what they say.
+
+/// Bytes that one step of [`end`] looks at.
+const WORD: usize = 8;
+const ONES: u64 = u64::from_ne_bytes([0x01; WORD]);
+const HIGHS: u64 = u64::from_ne_bytes([0x80; WORD]);
+
+/// The high bit of each byte of `word` that is a quote, a backslash or below 0x20. Exact up to and including
+/// the lowest such byte, which is the only one that is used.
+fn special(word: u64) -> u64 {
+    let quote = word ^ (ONES * b'"' as u64);
+    let slash = word ^ (ONES * b'\\' as u64);
+    let is_quote = quote.wrapping_sub(ONES) & !quote;
+    let is_slash = slash.wrapping_sub(ONES) & !slash;
+    let is_control = word.wrapping_sub(ONES * 0x20) & !word;
+    (is_quote | is_slash | is_control) & HIGHS
+}
+
+/// The position of the closing quote of the string whose first byte is at `at`, and whether there are
+/// escapes before it. Nothing where the string does not end, holds a raw control character or an escape
+/// that JSON does not know.
+pub(super) fn end(text: &[u8], mut at: usize) -> Option<(usize, bool)> {
+    let mut escaped = false;
+    loop {
+        at = next_special(text, at)?;
+        match text[at] {
+            b'"' => return Some((at, escaped)),
+            b'\\' => {
+                escaped = true;
+                at = match text.get(at + 1)? {
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => at + 2,
+                    b'u' => {
+                        hex4(text, at + 2)?;
+                        at + 6
+                    }
+                    _ => return None,
+                };
+            }
+            _ => return None,
+        }
+    }
+}
+
+fn next_special(text: &[u8], mut at: usize) -> Option<usize> {
+    while let Some(chunk) = text.get(at..at + WORD) {
+        let found = special(u64::from_le_bytes(chunk.try_into().ok()?));
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += WORD;
+    }
+    let rest = text.get(at..)?;
+    rest.iter().position(|&b| b < 0x20 || b == b'"' || b == b'\\').map(|found| at + found)
+}
+
+fn hex4(text: &[u8], at: usize) -> Option<u32> {
+    text.get(at..at + 4)?.iter().try_fold(0, |code, &digit| Some(code * 16 + char::from(digit).to_digit(16)?))
+}
+
+/// What a string says, given what stands between its quotes (of a valid text). Borrowed where it has no
+/// escapes, otherwise written to `scratch`. Nothing where it is no sequence of characters: a lone surrogate,
+/// or bytes that are not UTF-8.
+pub(crate) fn decode<'a>(raw: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+    if memchr::memchr(b'\\', raw).is_none() {
+        return utf8(raw);
+    }
+    scratch.clear();
+    if unescape(raw, scratch, false) { utf8(scratch) } else { None }
+}
+
+fn utf8(bytes: &[u8]) -> Option<&[u8]> {
+    (bytes.is_ascii() || std::str::from_utf8(bytes).is_ok()).then_some(bytes)
+}
+
+/// What a string says, with U+FFFD for what is no character, cut at `max` bytes (on a character's boundary).
+pub(crate) fn decode_lossy(raw: &[u8], max: usize) -> String {
+    // No character is written with more than six bytes of JSON per byte of UTF-8: more than this is cut anyway.
+    let raw = &raw[..raw.len().min(max.saturating_mul(6).saturating_add(12))];
+    let mut bytes = Vec::new();
+    unescape(raw, &mut bytes, true);
+    let mut text = String::from_utf8_lossy(&bytes).into_owned();
+    cut(&mut text, max);
+    text
+}
+
+/// Cuts `text` to at most `max` bytes, between two characters.
+pub(crate) fn cut(text: &mut String, max: usize) {
+    let end = (0..=max.min(text.len())).rev().find(|&at| text.is_char_boundary(at));
+    text.truncate(end.unwrap_or(0));
+}
+
+/// Appends the decoded `raw` to `out`. A lone surrogate becomes U+FFFD if `lossy`, otherwise it ends the
+/// work with false.
+fn unescape(raw: &[u8], out: &mut Vec<u8>, lossy: bool) -> bool {
+    let mut at = 0;
+    while let Some(slash) = memchr::memchr(b'\\', &raw[at..]) {
+        out.extend_from_slice(&raw[at..at + slash]);
+        at += slash;
+        let plain = match raw.get(at + 1) {
+            Some(b'b') => 0x08,
+            Some(b'f') => 0x0c,
+            Some(b'n') => b'\n',
+            Some(b'r') => b'\r',
+            Some(b't') => b'\t',
+            Some(b'u') => {
+                let (code, length) = unicode(raw, at);
+                let Some(code) = code.or(lossy.then_some('\u{fffd}')) else { return false };
+                out.extend_from_slice(code.encode_utf8(&mut [0; 4]).as_bytes());
+                at = (at + length).min(raw.len());
+                continue;
+            }
+            Some(&other) => other,
+            // Only where the caller cut the text inside an escape.
+            None => return true,
+        };
+        out.push(plain);
+        at += 2;
+    }
+    out.extend_from_slice(&raw[at..]);
+    true
+}
+
+/// The character at a `\u` escape, if it is one, and how many bytes it takes.
+fn unicode(raw: &[u8], at: usize) -> (Option<char>, usize) {
+    let Some(high) = hex4(raw, at + 2) else { return (None, 6) };
+    if !(0xd800..0xdc00).contains(&high) {
+        return (char::from_u32(high), 6);
+    }
+    let pair = raw.get(at + 6..at + 8) == Some(b"\\u");
+    match hex4(raw, at + 8).filter(|low| pair && (0xdc00..0xe000).contains(low)) {
+        Some(low) => (char::from_u32(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00)), 12),
+        None => (None, 6),
+    }
+}

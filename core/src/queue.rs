@@ -1,0 +1,10 @@
+//! The words for a queue that every part shares.
+
+/// A side of the list that is the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Index 0: where Celery's producers push.
+    Head,
+    /// Index -1, the next end: where Celery's workers pop.
+    Tail,
+}

@@ -1,0 +1,40 @@
+//! `QADMIN.CANCEL <job-id | ALL> [QUEUE queue] [FORMAT RESP|JSON]`
+
+use uuid::Uuid;
+
+use super::job_options::JobOptions;
+use super::options::job_id;
+use super::spec::CommandSpec;
+use super::{Format, Request, commands};
+use crate::error::Error;
+
+/// Which jobs to cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// The one with this id.
+    One(Uuid),
+    /// Every live one; with QUEUE every live one of that queue.
+    All,
+}
+
+/// End jobs before their next slice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cancel {
+    /// Which jobs.
+    pub target: Target,
+    /// The jobs' queue.
+    pub queue: Option<Vec<u8>>,
+    /// How the reply is written.
+    pub format: Format,
+}
+
+impl Request for Cancel {
+    const COMMAND: &'static CommandSpec = &commands::CANCEL;
+
+    fn parse(args: &[&[u8]], _now_ms: i64) -> Result<Self, Error> {
+        let JobOptions { target, queue, format, .. } = JobOptions::parse(Self::COMMAND, args)?;
+        let target =
+            if target.eq_ignore_ascii_case(b"ALL") { Target::All } else { Target::One(job_id(target)?) };
+        Ok(Self { target, queue, format })
+    }
+}

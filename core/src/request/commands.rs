@@ -1,0 +1,183 @@
+//! The commands: one row each. Parsers, error hints, help, registration and documentation read them.
+//!
+//! How the rows come to their flags: `readonly` and `write` decide where a command may run (replicas,
+//! read-only scripts, a primary in trouble). CANCEL is neither, because it changes memory only and must
+//! work where writes are refused, also while a script keeps the server busy (`allow-busy`). No command is
+//! `deny-oom`: looking, cancelling and clearing are what one does at maxmemory.
+
+use super::spec::{Arg, ArgKind, CommandSpec, KeyAccess, Keys};
+
+/// Every public command, in the order of the documentation.
+pub static COMMANDS: [&CommandSpec; 6] = [&PREVIEW, &CLEARJOB, &STATUS, &CANCEL, &JOBS, &HELP];
+
+/// QADMIN.PREVIEW
+pub static PREVIEW: CommandSpec = CommandSpec {
+    name: "QADMIN.PREVIEW",
+    summary: "Counts the messages of a queue that match a filter and shows some of them.",
+    complexity: "O(N) with N being the length of the queue, in slices between which other clients are \
+                 served; O(1) where the count is cached or skipped.",
+    since: "0.1.0",
+    arity: -2,
+    flags: &["readonly"],
+    categories: &["read", "qadmin"],
+    keys: Keys::At { index: 1, access: KeyAccess::Read },
+    fixed: 1,
+    args: &[
+        Arg::key("queue"),
+        FILTER,
+        Arg::new("sample", ArgKind::Integer).token("SAMPLE").optional().shown("n"),
+        Arg::new("fields", ArgKind::Block(FIELDS)).token("FIELDS").optional(),
+        Arg::word("bust", "BUST").optional(),
+        Arg::word("nocount", "NOCOUNT").optional(),
+        FORMAT,
+    ],
+};
+
+/// QADMIN.CLEARJOB
+pub static CLEARJOB: CommandSpec = CommandSpec {
+    name: "QADMIN.CLEARJOB",
+    summary: "Starts a job that removes the messages of a queue that match a filter.",
+    complexity: "O(1) to start; the job is O(N) with N being the length of the queue, in slices between \
+                 which other clients are served.",
+    since: "0.1.0",
+    arity: -2,
+    flags: &["write", "deny-script"],
+    categories: &["write", "dangerous", "qadmin"],
+    keys: Keys::At { index: 1, access: KeyAccess::ReadDelete },
+    fixed: 1,
+    args: &[
+        Arg::key("queue"),
+        FILTER,
+        Arg::new("mode", ArgKind::OneOf(MODES)).optional(),
+        Arg::word("dryrun", "DRYRUN").optional(),
+        Arg::new("confirm", ArgKind::String).token("CONFIRM").optional().shown("queue"),
+        Arg::new("id", ArgKind::String).token("ID").optional().shown("uuid"),
+        Arg::new("actor", ArgKind::String).token("ACTOR").optional().shown("name"),
+        Arg::new("reason", ArgKind::String).token("REASON").optional().shown("text"),
+        FORMAT,
+    ],
+};
+
+/// QADMIN.STATUS
+pub static STATUS: CommandSpec = CommandSpec {
+    name: "QADMIN.STATUS",
+    summary: "Shows a job as it stands, or waits for its end.",
+    complexity: "O(1)",
+    since: "0.1.0",
+    arity: -2,
+    flags: &["readonly", "getkeys-api", "no-mandatory-keys"],
+    categories: &["read", "qadmin"],
+    keys: Keys::OptionalQueue,
+    fixed: 1,
+    args: &[
+        Arg::new("job-id", ArgKind::String),
+        QUEUE,
+        Arg::new("wait", ArgKind::Integer).token("WAIT").optional().shown("ms"),
+        FORMAT,
+    ],
+};
+
+/// QADMIN.CANCEL
+pub static CANCEL: CommandSpec = CommandSpec {
+    name: "QADMIN.CANCEL",
+    summary: "Cancels a job, or all jobs, before the next slice.",
+    complexity: "O(N) with N being the number of live jobs.",
+    since: "0.1.0",
+    arity: -2,
+    flags: &["allow-busy", "getkeys-api", "no-mandatory-keys"],
+    categories: &["write", "dangerous", "qadmin"],
+    keys: Keys::OptionalQueue,
+    fixed: 1,
+    args: &[Arg::new("target", ArgKind::OneOf(TARGETS)), QUEUE, FORMAT],
+};
+
+/// QADMIN.JOBS
+pub static JOBS: CommandSpec = CommandSpec {
+    name: "QADMIN.JOBS",
+    summary: "Lists live and remembered jobs, newest first.",
+    complexity: "O(N) with N being the number of live and remembered jobs.",
+    since: "0.1.0",
+    arity: -1,
+    flags: &["readonly", "getkeys-api", "no-mandatory-keys"],
+    categories: &["read", "qadmin"],
+    keys: Keys::OptionalQueue,
+    fixed: 0,
+    args: &[QUEUE, Arg::new("count", ArgKind::Integer).token("COUNT").optional().shown("n"), FORMAT],
+};
+
+/// QADMIN.HELP
+pub static HELP: CommandSpec = CommandSpec {
+    name: "QADMIN.HELP",
+    summary: "Shows this text.",
+    complexity: "O(1)",
+    since: "0.1.0",
+    arity: 1,
+    // It touches nothing, so there is no state of the server in which it must be refused.
+    flags: &["readonly", "fast", "allow-loading", "allow-stale"],
+    categories: &["read", "qadmin"],
+    keys: Keys::None,
+    fixed: 0,
+    args: &[],
+};
+
+/// The filter that PREVIEW and CLEARJOB share; a syntax line shows it as one word.
+pub const FILTER: Arg = Arg::new(
+    "filter",
+    ArgKind::Block(&[
+        Arg::new("task", ArgKind::String).token("TASK").optional().shown("name"),
+        Arg::new("repoid", ArgKind::Integer).token("REPOID").optional().shown("id"),
+        Arg::new("commitid", ArgKind::String).token("COMMITID").optional().shown("sha"),
+        Arg::new("where", ArgKind::Block(WHERE)).token("WHERE").optional().repeated(),
+    ]),
+)
+.shown("filter");
+
+const WHERE: &[Arg] =
+    &[Arg::new("field", ArgKind::String), Arg::new("condition", ArgKind::OneOf(CONDITIONS))];
+
+const CONDITIONS: &[Arg] = &[
+    Arg::new("comparison", ArgKind::Block(&[OPERATOR, Arg::new("value", ArgKind::String)])),
+    Arg::new("glob", ArgKind::Pattern).token("GLOB").shown("pattern"),
+    Arg::new(
+        "in",
+        ArgKind::Block(&[Arg::new("count", ArgKind::Integer), Arg::new("value", ArgKind::String).multiple()]),
+    )
+    .token("IN"),
+    Arg::word("exists", "EXISTS"),
+    Arg::word("missing", "MISSING"),
+];
+
+/// How a field is compared with a value; a syntax line shows it as one word.
+pub const OPERATOR: Arg = Arg::new(
+    "operator",
+    ArgKind::OneOf(&[
+        Arg::word("eq", "EQ"),
+        Arg::word("ne", "NE"),
+        Arg::word("lt", "LT"),
+        Arg::word("le", "LE"),
+        Arg::word("gt", "GT"),
+        Arg::word("ge", "GE"),
+        Arg::word("eq-sign", "="),
+        Arg::word("ne-sign", "!="),
+        Arg::word("lt-sign", "<"),
+        Arg::word("le-sign", "<="),
+        Arg::word("gt-sign", ">"),
+        Arg::word("ge-sign", ">="),
+    ]),
+)
+.shown("operator");
+
+const FIELDS: &[Arg] =
+    &[Arg::new("count", ArgKind::Integer).shown("n"), Arg::new("field", ArgKind::String).multiple()];
+
+const MODES: &[Arg] = &[Arg::word("all", "ALL"), Arg::word("keepone", "KEEPONE")];
+
+const TARGETS: &[Arg] = &[Arg::new("job-id", ArgKind::String), Arg::word("all", "ALL")];
+
+// A string and not a key: the tree may call a key only what a key spec finds.
+const QUEUE: Arg = Arg::new("queue", ArgKind::String).token("QUEUE").optional();
+
+const FORMAT: Arg =
+    Arg::new("format", ArgKind::OneOf(&[Arg::word("resp", "RESP"), Arg::word("json", "JSON")]))
+        .token("FORMAT")
+        .optional();

@@ -1,0 +1,48 @@
+//! SHA-256 over values whose borders stay visible: each has a fixed width or its length before it, so no
+//! two sequences of values give the same bytes.
+
+use sha2::{Digest as _, Sha256};
+
+/// A digest in the making.
+pub(super) struct Digest(Sha256);
+
+impl Digest {
+    /// `purpose` keeps digests of different things apart.
+    pub(super) fn new(purpose: &str) -> Self {
+        Self(Sha256::new()).bytes(purpose.as_bytes())
+    }
+
+    pub(super) fn int(mut self, n: i32) -> Self {
+        self.0.update(n.to_le_bytes());
+        self
+    }
+
+    pub(super) fn flag(mut self, on: bool) -> Self {
+        self.0.update([u8::from(on)]);
+        self
+    }
+
+    pub(super) fn bytes(mut self, bytes: &[u8]) -> Self {
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+        self
+    }
+
+    pub(super) fn optional(self, bytes: Option<&[u8]>) -> Self {
+        match bytes {
+            None => self.flag(false),
+            Some(bytes) => self.flag(true).bytes(bytes),
+        }
+    }
+
+    pub(super) fn finish(self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
+}
+
+/// Under what a count is cached and a live preview joined: the logical database, the queue and the
+/// filter's canonical text.
+#[must_use]
+pub fn preview_key(db: i32, queue: &[u8], canonical_filter: &[u8]) -> [u8; 32] {
+    Digest::new("preview").int(db).bytes(queue).bytes(canonical_filter).finish()
+}

@@ -1,0 +1,31 @@
+//! `QADMIN.JOBS [QUEUE queue] [COUNT n] [FORMAT RESP|JSON]`
+
+use super::job_options::JobOptions;
+use super::spec::CommandSpec;
+use super::{Format, Request, commands};
+use crate::error::Error;
+
+/// Jobs listed where COUNT is not given.
+pub const JOBS_DEFAULT: usize = 20;
+/// Most jobs listed.
+pub const JOBS_MAX: usize = 1000;
+
+/// List jobs, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Jobs {
+    /// Only jobs of this queue.
+    pub queue: Option<Vec<u8>>,
+    /// Most jobs to list, 1 to [`JOBS_MAX`].
+    pub count: usize,
+    /// How the reply is written.
+    pub format: Format,
+}
+
+impl Request for Jobs {
+    const COMMAND: &'static CommandSpec = &commands::JOBS;
+
+    fn parse(args: &[&[u8]], _now_ms: i64) -> Result<Self, Error> {
+        let JobOptions { queue, count, format, .. } = JobOptions::parse(Self::COMMAND, args)?;
+        Ok(Self { queue, count, format })
+    }
+}

@@ -1,0 +1,51 @@
+//! Requests: what a client may ask for, as data ([`COMMANDS`]) and as one typed request per command.
+//!
+//! The rows of [`commands`] are the one source of keywords: a parser learns from its row which word is a
+//! keyword, so it cannot take one that help, documentation and error hints do not know.
+//!
+//! To add a command: a row in `commands.rs`, a file here that implements [`Request`], and its line in the
+//! tests' list of parsers.
+
+pub mod commands;
+pub mod spec;
+
+mod cancel;
+mod clearjob;
+mod digest;
+mod format;
+mod help;
+mod job_options;
+mod jobs;
+mod options;
+mod preview;
+mod status;
+
+pub use cancel::{Cancel, Target};
+pub use clearjob::{ACTOR_MAX, ClearJob, Mode, REASON_MAX};
+pub use commands::COMMANDS;
+pub use digest::preview_key;
+pub use format::Format;
+pub use help::Help;
+pub use job_options::optional_queue;
+pub use jobs::{JOBS_DEFAULT, JOBS_MAX, Jobs};
+pub use preview::{Preview, SAMPLE_DEFAULT, SAMPLE_MAX};
+pub use spec::{CommandSpec, syntax};
+pub use status::{Status, WAIT_MAX_MS};
+
+use crate::error::Error;
+
+/// A request of one command.
+pub trait Request: Sized {
+    /// The command's row.
+    const COMMAND: &'static CommandSpec;
+
+    /// Reads the arguments after the command's name. `now_ms` (Unix milliseconds) is what `now` means in
+    /// the filter; commands without a filter do not look at it.
+    ///
+    /// # Errors
+    /// What is wrong with the arguments, from left to right; then what is missing.
+    fn parse(args: &[&[u8]], now_ms: i64) -> Result<Self, Error>;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! `QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field ...] [BUST] [NOCOUNT] [FORMAT RESP|JSON]`
+
+use super::options::Options;
+use super::spec::CommandSpec;
+use super::{Format, Request, commands, preview_key};
+use crate::error::Error;
+use crate::filter::{FIELDS_MAX, Filter, FilterBuilder, Projection};
+
+/// Rows of a sample where SAMPLE is not given.
+pub const SAMPLE_DEFAULT: usize = 20;
+/// Most rows of a sample.
+pub const SAMPLE_MAX: usize = 100;
+
+/// Count what matches and show some.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Preview {
+    /// The list's key. Any bytes.
+    pub queue: Vec<u8>,
+    /// What to count.
+    pub filter: Filter,
+    /// Most rows of the sample, up to [`SAMPLE_MAX`].
+    pub sample: usize,
+    /// The fields of a row in their order; `None` for the default ones.
+    pub fields: Option<Vec<Vec<u8>>>,
+    /// Count anew, whatever is cached or was counted by a completed job.
+    pub bust: bool,
+    /// Do not count.
+    pub nocount: bool,
+    /// How the reply is written.
+    pub format: Format,
+}
+
+impl Preview {
+    /// Under what the count of this preview is cached and found by equal ones: not the sample, which is
+    /// always live.
+    #[must_use]
+    pub fn key(&self, db: i32) -> [u8; 32] {
+        preview_key(db, &self.queue, &self.filter.canonical())
+    }
+}
+
+impl Request for Preview {
+    const COMMAND: &'static CommandSpec = &commands::PREVIEW;
+
+    fn parse(args: &[&[u8]], now_ms: i64) -> Result<Self, Error> {
+        let mut options = Options::new(Self::COMMAND, args);
+        let queue = options.fixed()?.to_vec();
+        let mut filter = FilterBuilder::default();
+        let mut sample = SAMPLE_DEFAULT;
+        let mut fields = None;
+        let (mut bust, mut nocount) = (false, false);
+        let mut format = Format::default();
+        loop {
+            if filter.accept(&mut options.args, now_ms)? {
+                continue;
+            }
+            let Some(keyword) = options.keyword()? else { break };
+            match keyword {
+                "SAMPLE" => sample = options.count("SAMPLE", 0, SAMPLE_MAX)?,
+                "FIELDS" => fields = Some(parse_fields(&mut options)?),
+                "BUST" => bust = true,
+                "NOCOUNT" => nocount = true,
+                "FORMAT" => format = Format::parse(&mut options.args)?,
+                other => return Err(options.unknown(other.as_bytes())),
+            }
+        }
+        Ok(Self { queue, filter: filter.finish()?, sample, fields, bust, nocount, format })
+    }
+}
+
+fn parse_fields(options: &mut Options<'_>) -> Result<Vec<Vec<u8>>, Error> {
+    let want = options.count("FIELDS", 1, FIELDS_MAX)?;
+    let names = options.values("FIELDS", want)?;
+    Projection::new(&names)?;
+    Ok(names.into_iter().map(<[u8]>::to_vec).collect())
+}

@@ -1,0 +1,34 @@
+//! `QADMIN.STATUS job-id [QUEUE queue] [WAIT ms] [FORMAT RESP|JSON]`
+
+use uuid::Uuid;
+
+use super::job_options::JobOptions;
+use super::options::job_id;
+use super::spec::CommandSpec;
+use super::{Format, Request, commands};
+use crate::error::Error;
+
+/// Longest WAIT, in milliseconds: a day. Who wants longer says 0, until the job ends.
+pub const WAIT_MAX_MS: u64 = 86_400_000;
+
+/// Show a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Which job.
+    pub id: Uuid,
+    /// The job's queue, which leads to the cluster node that knows it.
+    pub queue: Option<Vec<u8>>,
+    /// How long to wait for the job's end, in milliseconds, 0 = until it comes; `None`: not at all.
+    pub wait_ms: Option<u64>,
+    /// How the reply is written.
+    pub format: Format,
+}
+
+impl Request for Status {
+    const COMMAND: &'static CommandSpec = &commands::STATUS;
+
+    fn parse(args: &[&[u8]], _now_ms: i64) -> Result<Self, Error> {
+        let JobOptions { target, queue, wait_ms, format, .. } = JobOptions::parse(Self::COMMAND, args)?;
+        Ok(Self { id: job_id(target)?, queue, wait_ms, format })
+    }
+}

@@ -1,0 +1,39 @@
+//! The commands as a client types them.
+
+mod errors;
+mod identity;
+mod table;
+mod values;
+
+use super::*;
+
+const UUID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02";
+const NOW_MS: i64 = 1_700_000_000_000;
+
+/// The words of a command line; `''` is an empty one, `UUID` a job id.
+fn words(line: &str) -> Vec<&[u8]> {
+    let word = |word| match word {
+        "''" => "",
+        "UUID" => UUID,
+        word => word,
+    };
+    line.split_whitespace().map(|text| word(text).as_bytes()).collect()
+}
+
+fn parse<R: Request>(line: &str) -> Result<R, Error> {
+    R::parse(&words(line), NOW_MS)
+}
+
+fn get<R: Request>(line: &str) -> R {
+    parse(line).unwrap_or_else(|error| unreachable!("{line}: {error}"))
+}
+
+type Parser = fn(&[&[u8]]) -> Result<(), Error>;
+
+/// Every parser beside its row.
+fn parsers() -> Vec<(&'static CommandSpec, Parser)> {
+    fn of<R: Request>() -> (&'static CommandSpec, Parser) {
+        (R::COMMAND, |args| R::parse(args, NOW_MS).map(|_| ()))
+    }
+    vec![of::<Preview>(), of::<ClearJob>(), of::<Status>(), of::<Cancel>(), of::<Jobs>(), of::<Help>()]
+}

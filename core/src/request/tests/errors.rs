@@ -1,0 +1,120 @@
+//! Command line -> exact error.
+
+use super::*;
+
+/// Runs a whole command line through the parser of its command.
+fn error(line: &str) -> String {
+    let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let parser = parsers().into_iter().find(|(spec, _)| spec.name == format!("QADMIN.{name}"));
+    let (_, parse) = parser.unwrap_or_else(|| unreachable!("no parser for {line}"));
+    parse(&words(rest)).map_or_else(|error| error.to_string(), |()| "no error".to_owned())
+}
+
+#[test]
+fn every_wrong_command_line_says_what_would_be_right() {
+    let table = [
+        // Fixed arguments.
+        (
+            "PREVIEW",
+            "ERR QADMIN.PREVIEW needs queue: QADMIN.PREVIEW queue filter [SAMPLE n] \
+             [FIELDS n field [field ...]] [BUST] [NOCOUNT] [FORMAT <RESP | JSON>]",
+        ),
+        (
+            "STATUS",
+            "ERR QADMIN.STATUS needs job-id: QADMIN.STATUS job-id [QUEUE queue] [WAIT ms] \
+             [FORMAT <RESP | JSON>]",
+        ),
+        (
+            "CANCEL",
+            "ERR QADMIN.CANCEL needs <job-id | ALL>: QADMIN.CANCEL <job-id | ALL> [QUEUE queue] \
+             [FORMAT <RESP | JSON>]",
+        ),
+        // Unknown keywords.
+        (
+            "PREVIEW q TASK t XYZ",
+            "ERR unknown keyword \"XYZ\"; QADMIN.PREVIEW takes TASK, REPOID, COMMITID, WHERE, SAMPLE, \
+             FIELDS, BUST, NOCOUNT, FORMAT",
+        ),
+        (
+            "CLEARJOB q TASK t ALL LIMIT 5",
+            "ERR unknown keyword \"LIMIT\"; QADMIN.CLEARJOB takes TASK, REPOID, COMMITID, WHERE, ALL, \
+             KEEPONE, DRYRUN, CONFIRM, ID, ACTOR, REASON, FORMAT",
+        ),
+        ("STATUS UUID ALL", "ERR unknown keyword \"ALL\"; QADMIN.STATUS takes QUEUE, WAIT, FORMAT"),
+        ("CANCEL UUID WAIT 5", "ERR unknown keyword \"WAIT\"; QADMIN.CANCEL takes QUEUE, FORMAT"),
+        ("CANCEL UUID ALL", "ERR unknown keyword \"ALL\"; QADMIN.CANCEL takes QUEUE, FORMAT"),
+        ("JOBS celery", "ERR unknown keyword \"celery\"; QADMIN.JOBS takes QUEUE, COUNT, FORMAT"),
+        ("JOBS ''", "ERR unknown keyword \"\"; QADMIN.JOBS takes QUEUE, COUNT, FORMAT"),
+        ("HELP me", "ERR unknown keyword \"me\"; QADMIN.HELP takes no arguments"),
+        // Each option once.
+        ("PREVIEW q TASK t SAMPLE 5 sample x", "ERR SAMPLE is given twice; give it once"),
+        ("PREVIEW q TASK t BUST BUST", "ERR BUST is given twice; give it once"),
+        ("PREVIEW q TASK t FIELDS 1 task FIELDS 1 id", "ERR FIELDS is given twice; give it once"),
+        ("CLEARJOB q TASK t ALL all", "ERR ALL is given twice; give it once"),
+        ("JOBS QUEUE a QUEUE b", "ERR QUEUE is given twice; give it once"),
+        // Values.
+        ("PREVIEW q TASK t SAMPLE", "ERR SAMPLE needs a value"),
+        ("PREVIEW q TASK t SAMPLE 101", "ERR SAMPLE must be an integer from 0 to 100, got \"101\""),
+        ("PREVIEW q TASK t SAMPLE -1", "ERR SAMPLE must be an integer from 0 to 100, got \"-1\""),
+        ("PREVIEW q TASK t FIELDS 0", "ERR FIELDS must be an integer from 1 to 32, got \"0\""),
+        ("PREVIEW q TASK t FIELDS task", "ERR FIELDS must be an integer from 1 to 32, got \"task\""),
+        ("PREVIEW q TASK t FIELDS 3 task id", "ERR FIELDS 3 needs 3 values after it, got 2"),
+        ("PREVIEW q TASK t FORMAT xml", "ERR FORMAT must be RESP or JSON, got \"xml\""),
+        ("PREVIEW q TASK t FORMAT", "ERR FORMAT needs a value"),
+        ("STATUS UUID WAIT 86400001", "ERR WAIT must be an integer from 0 to 86400000, got \"86400001\""),
+        ("STATUS UUID WAIT", "ERR WAIT needs a value"),
+        ("STATUS UUID QUEUE", "ERR QUEUE needs a value"),
+        ("JOBS COUNT 0", "ERR COUNT must be an integer from 1 to 1000, got \"0\""),
+        ("JOBS COUNT 1001", "ERR COUNT must be an integer from 1 to 1000, got \"1001\""),
+        (
+            "CLEARJOB q TASK t ALL ID 5",
+            "ERR ID must be a UUID like 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02, got \"5\"",
+        ),
+        (
+            "CLEARJOB q TASK t ALL ID 6f1c2b8e4d7a4b599a601c3f5e7d9b02",
+            "ERR ID must be a UUID like 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02, \
+             got \"6f1c2b8e4d7a4b599a601c3f5e7d9b02\"",
+        ),
+        ("CLEARJOB q TASK t ALL ACTOR ''", "ERR ACTOR must not be empty"),
+        ("CLEARJOB q TASK t ALL REASON ''", "ERR REASON must not be empty"),
+        // Modes, then CONFIRM.
+        ("CLEARJOB q TASK t ALL KEEPONE DRYRUN", "ERR ALL and KEEPONE exclude each other; give one of them"),
+        (
+            "CLEARJOB q TASK t CONFIRM q",
+            "ERR say what to do with the matches: ALL clears them, KEEPONE clears all but the oldest, \
+             DRYRUN only counts",
+        ),
+        ("CLEARJOB q TASK t ALL", "CONFIRM type the queue's name again to clear it: CONFIRM \"q\""),
+        ("CLEARJOB '' TASK t KEEPONE", "CONFIRM type the queue's name again to clear it: CONFIRM \"\""),
+        (
+            "CLEARJOB q TASK t ALL CONFIRM Q",
+            "CONFIRM \"Q\" is not the name of queue \"q\"; to clear it: CONFIRM \"q\"",
+        ),
+        (
+            "CLEARJOB q TASK t DRYRUN CONFIRM other",
+            "CONFIRM \"other\" is not the name of queue \"q\"; to clear it: CONFIRM \"q\"",
+        ),
+        // What cannot be an id is unknown; what is wrong besides comes first.
+        ("STATUS 5", "NOJOB no job with id \"5\""),
+        ("STATUS ''", "NOJOB no job with id \"\""),
+        ("CANCEL every", "NOJOB no job with id \"every\""),
+        ("STATUS 5 WAIT x", "ERR WAIT must be an integer from 0 to 86400000, got \"x\""),
+    ];
+    for (line, expected) in table {
+        assert_eq!(error(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn actor_and_reason_have_limits() {
+    for (keyword, max) in [("ACTOR", ACTOR_MAX), ("REASON", REASON_MAX)] {
+        let run = |bytes: usize| {
+            let text = vec![0xff; bytes];
+            let args: Vec<&[u8]> = vec![b"q", b"TASK", b"t", b"DRYRUN", keyword.as_bytes(), &text];
+            ClearJob::parse(&args, NOW_MS)
+        };
+        assert!(run(max).is_ok());
+        let line = run(max + 1).expect_err("too long").to_string();
+        assert_eq!(line, format!("ERR {keyword} must be at most {max} bytes, got {}", max + 1));
+    }
+}

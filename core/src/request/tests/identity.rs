@@ -1,0 +1,67 @@
+//! What counts as the same command.
+
+use super::*;
+
+fn clear(line: &str) -> [u8; 32] {
+    get::<ClearJob>(line).fingerprint(0)
+}
+
+#[test]
+fn a_clear_is_the_same_in_any_spelling() {
+    let job = clear("q TASK t ALL CONFIRM q ACTOR a REASON r");
+    for line in [
+        "q TASK t ALL CONFIRM q ACTOR a REASON r",
+        "q reason r actor a all task t confirm q",
+        "q TASK t ALL CONFIRM q ACTOR a REASON r FORMAT JSON",
+        "q TASK t ALL CONFIRM q ACTOR a REASON r ID UUID",
+    ] {
+        assert_eq!(clear(line), job, "{line}");
+    }
+    assert_eq!(clear("q TASK t DRYRUN"), clear("q TASK t ALL DRYRUN CONFIRM q"));
+}
+
+#[test]
+fn a_clear_sent_again_later_is_the_same_although_now_has_moved() {
+    let at = |now_ms| {
+        ClearJob::parse(&words("q WHERE eta LT now ALL CONFIRM q"), now_ms).expect("parses").fingerprint(0)
+    };
+    assert_eq!(at(NOW_MS), at(NOW_MS + 5000));
+    assert_ne!(at(NOW_MS), clear("q WHERE eta LT 1700000000 ALL CONFIRM q"));
+}
+
+#[test]
+fn a_clear_that_differs_in_anything_is_another() {
+    let lines = [
+        "q TASK t ALL CONFIRM q",
+        "p TASK t ALL CONFIRM p",
+        "q TASK u ALL CONFIRM q",
+        "q TASK t KEEPONE CONFIRM q",
+        "q TASK t ALL DRYRUN",
+        "q TASK t ALL CONFIRM q ACTOR a",
+        "q TASK t ALL CONFIRM q REASON a",
+        "q TASK t ALL CONFIRM q ACTOR a REASON a",
+    ];
+    for (i, one) in lines.iter().enumerate() {
+        for other in &lines[i + 1..] {
+            assert_ne!(clear(one), clear(other), "{one} / {other}");
+        }
+        assert_ne!(clear(one), get::<ClearJob>(one).fingerprint(1), "another database");
+    }
+}
+
+#[test]
+fn borders_between_values_count() {
+    assert_ne!(preview_key(0, b"ab", b"c"), preview_key(0, b"a", b"bc"));
+    assert_ne!(preview_key(0, b"", b"abc"), preview_key(0, b"abc", b""));
+    assert_ne!(preview_key(0, b"q", b"f"), preview_key(1, b"q", b"f"));
+    assert_ne!(preview_key(0, b"q", b"f"), preview_key(-1, b"q", b"f"));
+    assert_eq!(preview_key(3, b"q", b"f"), preview_key(3, b"q", b"f"));
+}
+
+#[test]
+fn a_preview_is_known_by_queue_and_filter_alone() {
+    let key = |line| get::<Preview>(line).key(0);
+    assert_eq!(key("q TASK t"), key("q SAMPLE 5 FIELDS 1 id BUST FORMAT JSON TASK t"));
+    assert_ne!(key("q TASK t"), key("p TASK t"));
+    assert_ne!(key("q TASK t"), key("q TASK u"));
+}

@@ -1,0 +1,147 @@
+//! What holds for every row of the commands' table, and that parsers, help and table say the same.
+
+use super::spec::{Arg, ArgKind, Keys};
+use super::*;
+use crate::reply::Reply;
+
+#[test]
+fn every_row_has_a_parser_and_every_parser_its_row() {
+    let rows: Vec<&str> = COMMANDS.iter().map(|command| command.name).collect();
+    let parsed: Vec<&str> = parsers().iter().map(|(command, _)| command.name).collect();
+    assert_eq!(rows, parsed);
+}
+
+#[test]
+fn rows_are_sound() {
+    // The words that the server's registration knows.
+    let flags =
+        ["readonly", "write", "deny-script", "getkeys-api", "no-mandatory-keys", "allow-busy"].as_slice();
+    let harmless = ["fast", "allow-loading", "allow-stale"].as_slice();
+    for (i, command) in COMMANDS.iter().enumerate() {
+        let name = command.name;
+        assert!(name.strip_prefix("QADMIN.").is_some_and(|n| n.bytes().all(|b| b.is_ascii_uppercase())));
+        assert!(COMMANDS[..i].iter().all(|other| other.name != name), "{name} stands once");
+        assert!(command.flags.iter().all(|flag| flags.contains(flag) || harmless.contains(flag)), "{name}");
+        assert!(command.categories.contains(&"qadmin"), "{name}");
+        assert!(command.summary.ends_with('.') && !command.summary.contains("  "), "{name}");
+        assert!(!command.complexity.contains("  "), "{name}");
+        check_siblings(name, command.args);
+    }
+}
+
+fn check_siblings(at: &str, args: &[Arg]) {
+    for (i, arg) in args.iter().enumerate() {
+        let at = format!("{at} {}", arg.name);
+        assert!(args[..i].iter().all(|other| other.name != arg.name), "{at} stands once");
+        assert_eq!(matches!(arg.kind, ArgKind::Key), arg.key_spec_index.is_some(), "{at}");
+        assert!(arg.multiple || !arg.multiple_token, "{at}");
+        match arg.kind {
+            ArgKind::PureToken => assert!(arg.token.is_some(), "{at}"),
+            ArgKind::OneOf(parts) | ArgKind::Block(parts) => assert!(!parts.is_empty(), "{at}"),
+            _ => {}
+        }
+        if let Some(token) = arg.token {
+            assert_eq!(token, token.to_ascii_uppercase(), "{at}");
+        }
+        check_siblings(&at, arg.parts());
+    }
+}
+
+#[test]
+fn arity_is_the_name_and_the_fixed_arguments() {
+    for (command, parse) in parsers() {
+        let least = i32::try_from(1 + command.fixed).expect("few");
+        let open = command.args.len() > command.fixed;
+        assert_eq!(command.arity, if open { -least } else { least }, "{}", command.name);
+        for given in 0..command.fixed + 3 {
+            let missing = matches!(parse(&vec![b"x".as_slice(); given]), Err(Error::MissingArgument { .. }));
+            assert_eq!(missing, given < command.fixed, "{} with {given}", command.name);
+        }
+    }
+}
+
+#[test]
+fn every_keyword_of_the_table_is_parsed_and_no_other() {
+    let mut words: Vec<&str> = COMMANDS.iter().flat_map(|command| command.keywords()).collect();
+    words.extend(["KEEP", "OLDEST", "BY", "LIMIT", "TO", "FRONT", "RATE", "EXPECT", "TOLERANCE", "GROUPBY"]);
+    words.extend(["RESP", "JSON", "EQ", "GLOB", "celery", ""]);
+    for (command, parse) in parsers() {
+        for word in &words {
+            for spelled in [(*word).to_owned(), word.to_ascii_lowercase()] {
+                let mut args: Vec<&[u8]> = vec![UUID.as_bytes(); command.fixed];
+                args.push(spelled.as_bytes());
+                let unknown = matches!(parse(&args), Err(Error::UnknownKeyword { .. }));
+                assert_eq!(unknown, !command.keywords().contains(word), "{} {spelled}", command.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn keys_are_found_by_a_spec_or_by_the_callback_never_both() {
+    for command in COMMANDS {
+        let has = |flag| command.flags.contains(&flag);
+        let optional = command.keys == Keys::OptionalQueue;
+        assert_eq!(has("getkeys-api"), optional, "{}", command.name);
+        assert_eq!(has("no-mandatory-keys"), optional, "{}", command.name);
+        assert_eq!(command.keywords().contains(&"QUEUE"), optional, "{}", command.name);
+        let keys = command.args.iter().filter(|arg| matches!(arg.kind, ArgKind::Key)).count();
+        match command.keys {
+            Keys::At { index, .. } => {
+                assert_eq!(keys, 1, "{}", command.name);
+                let arg = &command.args[usize::from(index) - 1];
+                assert!(matches!(arg.kind, ArgKind::Key) && usize::from(index) <= command.fixed);
+            }
+            Keys::None | Keys::OptionalQueue => assert_eq!(keys, 0, "{}", command.name),
+        }
+    }
+}
+
+#[test]
+fn flags_and_categories_are_as_promised() {
+    let rows: Vec<String> = COMMANDS
+        .iter()
+        .map(|c| format!("{}: {} @{}", c.name, c.flags.join(" "), c.categories.join(" @")))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            "QADMIN.PREVIEW: readonly @read @qadmin",
+            "QADMIN.CLEARJOB: write deny-script @write @dangerous @qadmin",
+            "QADMIN.STATUS: readonly getkeys-api no-mandatory-keys @read @qadmin",
+            "QADMIN.CANCEL: allow-busy getkeys-api no-mandatory-keys @write @dangerous @qadmin",
+            "QADMIN.JOBS: readonly getkeys-api no-mandatory-keys @read @qadmin",
+            "QADMIN.HELP: readonly fast allow-loading allow-stale @read @qadmin",
+        ]
+    );
+}
+
+#[test]
+fn help_shows_every_command() {
+    let Reply::List(lines) = Help::reply() else { unreachable!("help is a list") };
+    let lines: Vec<String> = lines
+        .into_iter()
+        .map(|line| match line {
+            Reply::Text(bytes) => String::from_utf8(bytes).expect("ASCII"),
+            other => unreachable!("a line is text: {other:?}"),
+        })
+        .collect();
+    let expected = "\
+QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field [field ...]] [BUST] [NOCOUNT] [FORMAT <RESP | JSON>]
+    Counts the messages of a queue that match a filter and shows some of them.
+QADMIN.CLEARJOB queue filter [ALL | KEEPONE] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text] [FORMAT <RESP | JSON>]
+    Starts a job that removes the messages of a queue that match a filter.
+QADMIN.STATUS job-id [QUEUE queue] [WAIT ms] [FORMAT <RESP | JSON>]
+    Shows a job as it stands, or waits for its end.
+QADMIN.CANCEL <job-id | ALL> [QUEUE queue] [FORMAT <RESP | JSON>]
+    Cancels a job, or all jobs, before the next slice.
+QADMIN.JOBS [QUEUE queue] [COUNT n] [FORMAT <RESP | JSON>]
+    Lists live and remembered jobs, newest first.
+QADMIN.HELP
+    Shows this text.
+filter, at least one of:
+    [TASK name] [REPOID id] [COMMITID sha] [WHERE field <operator value | GLOB pattern | IN count value [value ...] | EXISTS | MISSING>]...
+operator, one of:
+    EQ NE LT LE GT GE = != < <= > >=";
+    assert_eq!(lines.join("\n"), expected);
+}

@@ -1,0 +1,140 @@
+//! Command line -> the request it means.
+
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+
+fn uuid() -> Uuid {
+    Uuid::try_parse(UUID).expect("a UUID")
+}
+
+#[test]
+fn preview_has_defaults_and_takes_options_in_any_order_and_case() {
+    let plain: Preview = get("celery TASK t");
+    assert_eq!(plain.queue, b"celery");
+    assert_eq!((plain.sample, plain.fields.clone()), (20, None));
+    assert_eq!((plain.bust, plain.nocount, plain.format), (false, false, Format::Resp));
+
+    let full: Preview = get("celery format json fields 2 task id Bust TASK t NoCount sample 100");
+    assert_eq!(full.sample, 100);
+    assert_eq!(full.fields, Some(vec![b"task".to_vec(), b"id".to_vec()]));
+    assert_eq!((full.bust, full.nocount, full.format), (true, true, Format::Json));
+    assert_eq!(full.filter, plain.filter);
+    assert_eq!(full, get("celery TASK t SAMPLE 100 FIELDS 2 task id BUST NOCOUNT FORMAT JSON"));
+    assert_eq!(get::<Preview>("celery TASK t SAMPLE 0").sample, 0);
+}
+
+#[test]
+fn a_queue_may_be_called_anything() {
+    for name in [b"".as_slice(), b"TASK", b"a}b{", b"\0\r\n\xff"] {
+        let args = [name, b"TASK", b"t", b"KEEPONE", b"CONFIRM", name];
+        assert_eq!(ClearJob::parse(&args, NOW_MS).map(|job| job.queue), Ok(name.to_vec()));
+        let args = [UUID.as_bytes(), b"QUEUE", name];
+        assert_eq!(Status::parse(&args, NOW_MS).map(|status| status.queue), Ok(Some(name.to_vec())));
+    }
+}
+
+#[test]
+fn values_that_look_like_keywords_are_values() {
+    let job: ClearJob = get("ALL TASK ALL KEEPONE CONFIRM ALL ACTOR DRYRUN REASON CONFIRM");
+    assert_eq!((job.mode, job.dry_run), (Mode::KeepOne, false));
+    assert_eq!((job.actor, job.reason), (Some(b"DRYRUN".to_vec()), Some(b"CONFIRM".to_vec())));
+}
+
+#[test]
+fn clearjob_knows_its_modes() {
+    for (line, mode, dry_run) in [
+        ("q TASK t ALL CONFIRM q", Mode::All, false),
+        ("q TASK t KEEPONE CONFIRM q", Mode::KeepOne, false),
+        ("q TASK t DRYRUN", Mode::All, true),
+        ("q TASK t ALL DRYRUN", Mode::All, true),
+        ("q dryrun TASK t keepone", Mode::KeepOne, true),
+        ("q TASK t DRYRUN CONFIRM q", Mode::All, true),
+    ] {
+        let job: ClearJob = get(line);
+        assert_eq!((job.mode, job.dry_run), (mode, dry_run), "{line}");
+    }
+}
+
+#[test]
+fn ids_come_in_any_case_and_are_kept_in_one() {
+    let line = format!("q TASK t DRYRUN ID {}", UUID.to_ascii_uppercase());
+    let job: ClearJob = get(&line);
+    assert_eq!(job.id.map(|id| id.to_string()), Some(UUID.to_owned()));
+    assert_eq!(get::<Status>(&UUID.to_ascii_uppercase()).id, uuid());
+}
+
+#[test]
+fn commands_about_jobs() {
+    assert_eq!(
+        get::<Status>("UUID WAIT 0 FORMAT JSON QUEUE q"),
+        Status { id: uuid(), queue: Some(b"q".to_vec()), wait_ms: Some(0), format: Format::Json }
+    );
+    assert_eq!(
+        get::<Status>("UUID"),
+        Status { id: uuid(), queue: None, wait_ms: None, format: Format::Resp }
+    );
+    assert_eq!(
+        get::<Cancel>("all queue q"),
+        Cancel { target: Target::All, queue: Some(b"q".to_vec()), format: Format::Resp }
+    );
+    assert_eq!(get::<Cancel>("UUID").target, Target::One(uuid()));
+    assert_eq!(get::<Jobs>(""), Jobs { queue: None, count: 20, format: Format::Resp });
+    assert_eq!(
+        get::<Jobs>("COUNT 1000 QUEUE count FORMAT resp"),
+        Jobs { queue: Some(b"count".to_vec()), count: 1000, format: Format::Resp }
+    );
+    assert_eq!(get::<Help>(""), Help);
+}
+
+#[test]
+fn the_key_stands_where_the_parser_took_it() {
+    let at = |command, line| optional_queue(command, &words(line));
+    assert_eq!(at(&commands::JOBS, "QUEUE q"), Some(2));
+    assert_eq!(at(&commands::JOBS, "COUNT 5 QUEUE QUEUE"), Some(4));
+    assert_eq!(at(&commands::JOBS, "COUNT 5"), None);
+    assert_eq!(at(&commands::STATUS, "QUEUE QUEUE q"), Some(3), "the first is the id");
+    assert_eq!(at(&commands::CANCEL, "ALL FORMAT JSON queue ''"), Some(5));
+    for line in ["UUID QUEUE", "UUID QUEUE a QUEUE b", "UUID QUEUE a COUNT 5", ""] {
+        assert_eq!(at(&commands::STATUS, line), None, "{line} does not run");
+    }
+    assert_eq!(at(&commands::PREVIEW, "q QUEUE q"), None, "its key has a spec");
+}
+
+/// Arguments that are keywords more often than chance would have it.
+fn any_args() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let mut known: Vec<Vec<u8>> = COMMANDS.iter().flat_map(|c| c.keywords()).map(Into::into).collect();
+    known.extend(["1", "2", "", "q", "json", UUID, "task", "="].map(Into::into));
+    let word = prop_oneof![4 => prop::sample::select(known), 1 => any::<Vec<u8>>()];
+    prop::collection::vec(word, 0..12)
+}
+
+proptest! {
+    #[test]
+    fn no_arguments_make_a_parser_panic(args in any_args(), now_ms in any::<i64>()) {
+        let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
+        for (_, parse) in parsers() {
+            if let Err(error) = parse(&args) {
+                prop_assert!(error.to_string().bytes().all(|b| (0x20..=0x7e).contains(&b)));
+            }
+        }
+        let _ = Preview::parse(&args, now_ms);
+        let _ = ClearJob::parse(&args, now_ms);
+    }
+
+    #[test]
+    fn the_getkeys_callback_agrees_with_the_parser(args in any_args()) {
+        let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
+        let key = |command| optional_queue(command, &args).map(|at| args[at - 1].to_vec());
+        if let Ok(request) = Jobs::parse(&args, NOW_MS) {
+            prop_assert_eq!(request.queue, key(&commands::JOBS));
+        }
+        if let Ok(request) = Status::parse(&args, NOW_MS) {
+            prop_assert_eq!(request.queue, key(&commands::STATUS));
+        }
+        if let Ok(request) = Cancel::parse(&args, NOW_MS) {
+            prop_assert_eq!(request.queue, key(&commands::CANCEL));
+        }
+    }
+}

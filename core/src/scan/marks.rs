@@ -1,0 +1,248 @@
+//! The four marks in the queue and how events move them. Pure arithmetic; see the module's essay.
+
+use super::sample::Shift;
+use crate::queue::End;
+
+/// Passes after which a queue that is edited in place again and again is given up.
+pub const MAX_PASSES: u64 = 10;
+
+/// Something that happened to the queue, told in the order in which it happened.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// Messages were pushed at `end`; the queue then held `len`.
+    Pushed {
+        /// The side.
+        end: End,
+        /// Length after the push.
+        len: u64,
+    },
+    /// Messages were popped from `end`; the queue then held `len`.
+    Popped {
+        /// The side.
+        end: End,
+        /// Length after the pop.
+        len: u64,
+    },
+    /// Another job cleared messages at these list indexes (0 = head, ascending, as before the deletion).
+    Deleted {
+        /// Indexes before the deletion.
+        indexes: &'a [u64],
+    },
+    /// The list was changed inside, positions unknown; it then held `len`.
+    Edited {
+        /// Length after the edit.
+        len: u64,
+    },
+    /// The queue was deleted, expired, renamed away or replaced by another key.
+    Gone,
+}
+
+/// What one event adds to the counters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) arrived: u64,
+    pub(super) drifted: u64,
+}
+
+/// Marks by distance from the next end: `foreign <= next <= end <= len`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marks {
+    /// Messages at the next end that were pushed there after the job began.
+    foreign: u64,
+    /// The next message to examine.
+    next: u64,
+    /// One past the last message of the snapshot.
+    end: u64,
+    /// The queue's length.
+    len: u64,
+    /// The match that KEEPONE keeps.
+    kept: Option<u64>,
+    /// A push event without a change of length: the first half of a rotation (LMOVE of a list onto
+    /// itself notifies the push, then the pop: `lmoveGenericCommand`, Redis 7.0 to 8.0).
+    rotating: Option<End>,
+}
+
+impl Marks {
+    pub(super) fn new(len: u64) -> Self {
+        Self { foreign: 0, next: 0, end: len, len, kept: None, rotating: None }
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
+    pub(super) fn kept(&self) -> Option<u64> {
+        self.kept
+    }
+
+    pub(super) fn set_kept(&mut self, distance: u64) {
+        self.kept = Some(distance);
+    }
+
+    /// Snapshot messages that are still to be examined.
+    pub(super) fn unexamined(&self) -> u64 {
+        self.end - self.next
+    }
+
+    /// The queue is gone.
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(0);
+    }
+
+    /// `examined` messages were examined from `next` on, of which `removed` were taken out.
+    pub(super) fn advance(&mut self, examined: u64, removed: u64) {
+        self.next += examined - removed;
+        self.end -= removed;
+        self.len -= removed;
+        self.check();
+    }
+
+    /// Another pass over a list of `len` messages whose inside was changed: spares as many messages at
+    /// either end as had been pushed there. What was inserted may stand among them and have moved the
+    /// innermost of them further in, so where there are any the growth is spared as well.
+    pub(super) fn restart(&mut self, len: u64) {
+        let growth = len.saturating_sub(self.len);
+        let spared = |pushed: u64| if pushed == 0 { 0 } else { pushed + growth };
+        let at_head = spared(self.len - self.end);
+        self.foreign = spared(self.foreign).min(len);
+        self.next = self.foreign;
+        self.end = len.saturating_sub(at_head).max(self.next);
+        self.len = len;
+        self.kept = None;
+        self.rotating = None;
+        self.check();
+    }
+
+    /// Follows a push, a pop or another job's deletion; notes each shift for whoever keeps positions.
+    /// `Err(len)` if the event contradicts the known length.
+    pub(super) fn follow(&mut self, event: Event<'_>, shifts: &mut Vec<Shift>) -> Result<Tally, u64> {
+        let mut tally = Tally::default();
+        match event {
+            Event::Pushed { end, len } => {
+                if self.rotating.is_some() || len < self.len {
+                    return Err(len);
+                }
+                if len == self.len {
+                    self.rotating = Some(end);
+                } else {
+                    tally.arrived = len - self.len;
+                    self.push(end, tally.arrived, shifts);
+                }
+            }
+            Event::Popped { end, len } => match self.rotating.take() {
+                Some(pushed) if len == self.len => {
+                    tally.drifted = self.pop(end, 1, shifts);
+                    self.push(pushed, 1, shifts);
+                    tally.arrived = 1;
+                }
+                None if len < self.len => tally.drifted = self.pop(end, self.len - len, shifts),
+                _ => return Err(len),
+            },
+            Event::Deleted { indexes } if indexes.last().is_none_or(|last| *last < self.len) => {
+                tally.drifted = self.delete(indexes, shifts);
+            }
+            Event::Deleted { .. } => return Err(self.len),
+            // The scan handles these two itself.
+            Event::Edited { len } => return Err(len),
+            Event::Gone => return Err(0),
+        }
+        self.check();
+        Ok(tally)
+    }
+
+    fn push(&mut self, end: End, n: u64, shifts: &mut Vec<Shift>) {
+        self.len += n;
+        if end == End::Tail {
+            self.foreign += n;
+            self.next += n;
+            self.end += n;
+            self.kept = self.kept.map(|d| d + n);
+            shifts.push(Shift::Away(n));
+        }
+    }
+
+    /// Takes `n` messages off `end`; answers how many of them were unexamined snapshot.
+    fn pop(&mut self, end: End, n: u64, shifts: &mut Vec<Shift>) -> u64 {
+        let left = self.len - n;
+        let before = self.unexamined();
+        match end {
+            End::Tail => {
+                for mark in [&mut self.foreign, &mut self.next, &mut self.end] {
+                    *mark = mark.saturating_sub(n);
+                }
+                self.kept = self.kept.and_then(|d| d.checked_sub(n));
+                shifts.push(Shift::Closer(n));
+            }
+            End::Head => {
+                for mark in [&mut self.foreign, &mut self.next, &mut self.end] {
+                    *mark = (*mark).min(left);
+                }
+                self.kept = self.kept.filter(|d| *d < left);
+                shifts.push(Shift::CutAt(left));
+            }
+        }
+        self.len = left;
+        before - self.unexamined()
+    }
+
+    fn delete(&mut self, indexes: &[u64], shifts: &mut Vec<Shift>) -> u64 {
+        // Distances, ascending: the indexes are ascending from the head.
+        let gone: Vec<u64> = indexes.iter().rev().map(|i| self.len - 1 - i).collect();
+        let before = self.unexamined();
+        let below = |mark: u64| gone.partition_point(|d| *d < mark) as u64;
+        let (foreign, next, end) = (below(self.foreign), below(self.next), below(self.end));
+        let kept = self.kept.filter(|d| gone.binary_search(d).is_err()).map(|d| d - below(d));
+        self.foreign -= foreign;
+        self.next -= next;
+        self.end -= end;
+        self.len -= gone.len() as u64;
+        self.kept = kept;
+        shifts.push(Shift::Without(gone));
+        before - self.unexamined()
+    }
+
+    fn check(&self) {
+        debug_assert!(self.foreign <= self.next && self.next <= self.end && self.end <= self.len, "{self:?}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn follow(marks: &mut Marks, event: Event<'_>) -> Tally {
+        marks.follow(event, &mut Vec::new()).expect("consistent")
+    }
+
+    #[test]
+    fn a_rotation_takes_the_message_out_of_the_snapshot_even_if_it_comes_back() {
+        let mut marks = Marks::new(5);
+        follow(&mut marks, Event::Pushed { end: End::Head, len: 5 });
+        let tally = follow(&mut marks, Event::Popped { end: End::Tail, len: 5 });
+        assert_eq!(tally, Tally { arrived: 1, drifted: 1 });
+        assert_eq!(marks.unexamined(), 4);
+    }
+
+    #[test]
+    fn a_pop_that_reaches_past_the_snapshot_drifts_only_what_was_unexamined() {
+        let mut marks = Marks::new(10);
+        marks.advance(4, 0);
+        follow(&mut marks, Event::Pushed { end: End::Head, len: 12 });
+        let tally = follow(&mut marks, Event::Popped { end: End::Tail, len: 1 });
+        assert_eq!(tally.drifted, 6);
+        assert_eq!(marks.unexamined(), 0);
+    }
+
+    #[test]
+    fn a_restart_spares_what_was_pushed_at_either_end() {
+        let mut marks = Marks::new(10);
+        follow(&mut marks, Event::Pushed { end: End::Head, len: 13 });
+        follow(&mut marks, Event::Pushed { end: End::Tail, len: 15 });
+        marks.restart(14);
+        assert_eq!((marks.foreign, marks.next, marks.end, marks.len), (2, 2, 11, 14));
+    }
+}

@@ -1,0 +1,275 @@
+//! The scan: the only loop over messages, and the only code that knows where a job stands in a live queue.
+//!
+//! # Coordinates
+//! A queue changes at both ends while a job works, so positions are counted from the *next end* (the tail,
+//! where workers pop): distance 0 runs next, distance `len - 1` is the head where producers push. A list
+//! index is `len - 1 - distance`. Counted this way a push at the head moves nothing. Four marks divide the
+//! queue, and every event moves them by arithmetic alone:
+//!
+//! ```text
+//!   tail, runs next                                                     head, producers push
+//!   0 ........ foreign ............ next .................. end .................... len
+//!   pushed later  examined, stayed     unexamined snapshot      pushed later
+//! ```
+//!
+//! `foreign <= next <= end <= len` always holds. What was in the queue when the job was accepted is
+//! exactly `[foreign, end)`; what is left to examine is `[next, end)`. Pops eat into the zones from either
+//! end and the part of a pop that falls into `[next, end)` is *drift*: a worker was faster than the scan.
+//!
+//! # Edits inside the list
+//! LREM, LINSERT, LSET, LTRIM and their like tell no positions. The scan then starts another pass at the
+//! next end over what may still be the snapshot: it leaves alone as many messages at either end as had been
+//! pushed there since the job began, which can only spare too many, never too few.
+//!
+//! # Two steps per slice
+//! [`Scan::look`] reads and judges but changes nothing; [`Scan::commit`] books the result. Between the two
+//! the caller may find that it must not write now (a replica, a pause, a full disk) and drop the look: the
+//! same messages are examined later, and still counted once.
+
+mod look;
+mod marks;
+#[cfg(test)]
+mod model_test;
+mod sample;
+
+pub use look::{Budget, Clock, Hit, Judge, Judgement, Look, Queue, fingerprint};
+pub use marks::{Event, MAX_PASSES, Marks};
+pub use sample::{SAMPLE_MAX, Sample, SampleRow};
+
+/// What the job does with a match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Counts it.
+    Count,
+    /// Clears it.
+    ClearAll,
+    /// Clears it unless it is the one that runs next of all matches.
+    KeepOne,
+}
+
+/// Counters of one job. All but `deleted`, `examined_total` and `passes_run` are of the current pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Messages that this pass set out to examine.
+    pub total: u64,
+    /// Examined.
+    pub processed: u64,
+    /// Examined and matching.
+    pub matched: u64,
+    /// Bytes of the matching messages.
+    pub matched_bytes: u64,
+    /// Cleared, over all passes.
+    pub deleted: u64,
+    /// Matches that the effect would clear (equals what was cleared in this pass unless it is a dry run).
+    pub would_delete: u64,
+    /// Snapshot messages that left the queue before they were examined.
+    pub drifted: u64,
+    /// Messages pushed since the pass began.
+    pub arrived: u64,
+    /// Examined elements whose envelope is no JSON object.
+    pub undecodable: u64,
+    /// Examined messages whose verdict stayed unknown because of the body.
+    pub unreadable: u64,
+    /// Passes begun.
+    pub passes_run: u64,
+    /// Examined over all passes.
+    pub examined_total: u64,
+}
+
+/// Where a scan stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// There is more to examine.
+    Unfinished,
+    /// Every snapshot message was examined or drifted away.
+    Finished,
+    /// Edited in place in so many passes that no further pass is begun.
+    EditedTooOften {
+        /// Edits seen.
+        edits: u64,
+    },
+}
+
+/// One job's walk over one live queue.
+#[derive(Debug)]
+pub struct Scan {
+    effect: Effect,
+    dry_run: bool,
+    marks: Marks,
+    counters: Counters,
+    sample: Sample,
+    edits: u64,
+    gave_up: bool,
+    gone: bool,
+}
+
+impl Scan {
+    /// A scan over the `len` messages that are in the queue now.
+    #[must_use]
+    pub fn new(effect: Effect, dry_run: bool, len: u64) -> Self {
+        let counters = Counters { total: len, passes_run: 1, ..Counters::default() };
+        Self {
+            effect,
+            dry_run,
+            marks: Marks::new(len),
+            counters,
+            sample: Sample::default(),
+            edits: 0,
+            gave_up: false,
+            gone: false,
+        }
+    }
+
+    /// Counters as they stand.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What the job does with a match.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        self.effect
+    }
+
+    /// Nothing is written to the queue.
+    #[must_use]
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    /// The queue's length as of the last event.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.marks.len()
+    }
+
+    /// The queue holds nothing, as of the last event.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.marks.len() == 0
+    }
+
+    /// Edits in place seen so far.
+    #[must_use]
+    pub fn edits(&self) -> u64 {
+        self.edits
+    }
+
+    /// The queue was deleted, renamed away or replaced: what is under its name now is another queue.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    /// The matches found so far that run next.
+    #[must_use]
+    pub fn sample(&self) -> &Sample {
+        &self.sample
+    }
+
+    /// List index counted from the next end (-1 runs next) of the match that KEEPONE keeps, while it is
+    /// still in the queue.
+    #[must_use]
+    pub fn kept_index(&self) -> Option<i64> {
+        self.marks.kept().map(index_from_tail)
+    }
+
+    /// Whether there is more to do.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        if self.gave_up {
+            Progress::EditedTooOften { edits: self.edits }
+        } else if self.marks.unexamined() == 0 {
+            Progress::Finished
+        } else {
+            Progress::Unfinished
+        }
+    }
+
+    /// Follows something that happened to the queue.
+    pub fn follow(&mut self, event: Event<'_>) {
+        if self.gone {
+            return;
+        }
+        match event {
+            Event::Edited { len } => self.edited(len),
+            Event::Gone => {
+                self.counters.drifted += self.marks.unexamined();
+                self.marks.clear();
+                self.sample.clear();
+                self.gone = true;
+            }
+            Event::Pushed { .. } | Event::Popped { .. } | Event::Deleted { .. } => {
+                let mut shifts = Vec::new();
+                match self.marks.follow(event, &mut shifts) {
+                    Ok(tally) => {
+                        self.counters.arrived += tally.arrived;
+                        self.counters.drifted += tally.drifted;
+                        for shift in &shifts {
+                            self.sample.follow(shift);
+                        }
+                    }
+                    // The event does not add up with what was seen before: somebody changed the list
+                    // without telling, which is as good as an edit in place.
+                    Err(len) => self.edited(len),
+                }
+            }
+        }
+    }
+
+    /// Compares the length found at the start of a slice with the one that the events add up to.
+    /// Another module may change a list without any event.
+    pub fn observe_len(&mut self, len: u64) {
+        if !self.gone && len != self.marks.len() {
+            self.edited(len);
+        }
+    }
+
+    fn edited(&mut self, len: u64) {
+        self.edits += 1;
+        // A pass that examined nothing yet loses nothing by starting over: only real work counts.
+        if self.counters.processed > 0 {
+            if self.counters.passes_run >= MAX_PASSES {
+                self.gave_up = true;
+            } else {
+                self.counters.passes_run += 1;
+            }
+        }
+        self.marks.restart(len);
+        self.sample.clear();
+        self.counters = Counters {
+            total: self.marks.unexamined(),
+            deleted: self.counters.deleted,
+            passes_run: self.counters.passes_run,
+            examined_total: self.counters.examined_total,
+            ..Counters::default()
+        };
+    }
+
+    /// Books what a look found. `deleted` says whether its hits were taken out of the queue.
+    pub fn commit(&mut self, look: &mut Look, deleted: bool) {
+        let c = &mut self.counters;
+        c.processed += look.examined;
+        c.examined_total += look.examined;
+        c.matched += look.matched;
+        c.matched_bytes += look.matched_bytes;
+        c.undecodable += look.undecodable;
+        c.unreadable += look.unreadable;
+        c.would_delete += look.hits.len() as u64;
+        let removed = if deleted { look.hits.len() as u64 } else { 0 };
+        c.deleted += removed;
+        if let Some(distance) = look.kept {
+            self.marks.set_kept(distance);
+        }
+        self.sample.extend(look);
+        self.marks.advance(look.examined, removed);
+        debug_assert!(removed == 0 || self.sample.rows().is_empty(), "a clear takes no sample");
+    }
+}
+
+/// Distance from the next end as a Redis index: 0 is -1, 1 is -2.
+#[must_use]
+pub fn index_from_tail(distance: u64) -> i64 {
+    -1 - i64::try_from(distance).unwrap_or(i64::MAX - 1)
+}

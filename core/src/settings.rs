@@ -1,0 +1,283 @@
+//! The settings as data: one row each feeds registration, `CONFIG SET`, the module's load arguments and
+//! the documentation.
+//!
+//! To add a setting: a constant, a row and a getter here; the row's place is its index for good.
+
+use crate::args::parse_u64;
+use crate::error::Error;
+
+/// One setting. All are integers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SettingSpec {
+    /// The name behind `qadmin.` and in the load arguments.
+    pub name: &'static str,
+    /// The value where nothing else is said.
+    pub default: i64,
+    /// Smallest accepted value.
+    pub min: i64,
+    /// Largest accepted value.
+    pub max: i64,
+    /// What the number counts.
+    pub unit: &'static str,
+    /// One line for the documentation.
+    pub doc: &'static str,
+}
+
+/// Index of `inline-limit`.
+pub const INLINE_LIMIT: usize = 0;
+/// Index of `inline-wait`.
+pub const INLINE_WAIT: usize = 1;
+/// Index of `cache-ttl`.
+pub const CACHE_TTL: usize = 2;
+/// Index of `job-lock-ttl`.
+pub const JOB_LOCK_TTL: usize = 3;
+/// Index of `job-ttl`.
+pub const JOB_TTL: usize = 4;
+/// Index of `sample-window`.
+pub const SAMPLE_WINDOW: usize = 5;
+/// Index of `slice-us`.
+pub const SLICE_US: usize = 6;
+/// Index of `duty`.
+pub const DUTY: usize = 7;
+/// Index of `max-jobs`.
+pub const MAX_JOBS: usize = 8;
+/// Index of `audit-maxlen`.
+pub const AUDIT_MAXLEN: usize = 9;
+
+/// Every setting; the constants above are indexes into it.
+pub const SETTINGS: [SettingSpec; 10] = [
+    SettingSpec {
+        name: "inline-limit",
+        default: 200_000,
+        min: 0,
+        max: 1_000_000_000,
+        unit: "messages",
+        doc: "Deepest queue that PREVIEW counts while the client waits; 0 sends every count of a queue \
+              that is not empty to a job.",
+    },
+    SettingSpec {
+        name: "inline-wait",
+        default: 2_000,
+        min: 0,
+        max: 60_000,
+        unit: "milliseconds",
+        doc: "Longest that PREVIEW keeps a client before it answers with a job; at most a minute, which is \
+              where the time-outs of clients and proxies begin.",
+    },
+    SettingSpec {
+        name: "cache-ttl",
+        default: 60,
+        min: 0,
+        max: 86_400,
+        unit: "seconds",
+        doc: "How long a count is given again without a scan; 0 = off.",
+    },
+    SettingSpec {
+        name: "job-lock-ttl",
+        default: 300,
+        min: 0,
+        max: 86_400,
+        unit: "seconds",
+        doc: "How long, from its start, a completed preview is given again to an equal one; 0 = off. A live \
+              one is joined in any case.",
+    },
+    SettingSpec {
+        name: "job-ttl",
+        default: 86_400,
+        min: 60,
+        max: 2_592_000,
+        unit: "seconds",
+        doc: "How long an ended job is remembered; at least a minute, so that a client that polls sees the \
+              end, at most 30 days.",
+    },
+    SettingSpec {
+        name: "sample-window",
+        default: 2_000,
+        min: 0,
+        max: 100_000,
+        unit: "messages",
+        doc: "How many messages at the next end an immediate sample looks at; it looks in one go, so the \
+              limit bounds how long everybody waits; 0 = no immediate samples.",
+    },
+    SettingSpec {
+        name: "slice-us",
+        default: 500,
+        min: 50,
+        max: 100_000,
+        unit: "microseconds",
+        doc: "Longest stretch of work after the seek; where the seek took longer, as long as the seek. Below \
+              50 a slice does little but seek.",
+    },
+    SettingSpec {
+        name: "duty",
+        default: 50,
+        min: 1,
+        max: 100,
+        unit: "percent",
+        doc: "Share of the main thread that jobs take while other clients are active; an idle server is used \
+              fully.",
+    },
+    SettingSpec {
+        name: "max-jobs",
+        default: 16,
+        min: 2,
+        max: 64,
+        unit: "jobs",
+        doc: "Most live jobs; previews and stats use at most half, so that a clear always finds room (at \
+              least 2: one of each). They share the slices.",
+    },
+    SettingSpec {
+        name: "audit-maxlen",
+        default: 10_000,
+        min: 0,
+        max: 10_000_000,
+        unit: "entries",
+        doc: "Entries kept in the audit stream; 0 = off.",
+    },
+];
+
+/// Finds a setting by its name, in any case.
+#[must_use]
+pub fn index_of(name: &[u8]) -> Option<usize> {
+    SETTINGS.iter().position(|row| row.name.as_bytes().eq_ignore_ascii_case(name))
+}
+
+/// The values in force. Each always lies in its row's range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    values: [i64; SETTINGS.len()],
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { values: SETTINGS.map(|row| row.default) }
+    }
+}
+
+impl Settings {
+    /// The value of the setting at `index`; `None` where there is no such setting.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<i64> {
+        self.values.get(index).copied()
+    }
+
+    /// Changes the setting at `index`.
+    ///
+    /// # Errors
+    /// [`Error::SettingOutOfRange`]; [`Error::UnknownSetting`] where there is no such index.
+    pub fn set(&mut self, index: usize, value: i64) -> Result<(), Error> {
+        let (Some(row), Some(slot)) = (SETTINGS.get(index), self.values.get_mut(index)) else {
+            return Err(Error::UnknownSetting { got: index.to_string().into_bytes() });
+        };
+        *slot = in_range(row, Some(value), value.to_string().as_bytes())?;
+        Ok(())
+    }
+
+    /// Deepest queue that PREVIEW counts while the client waits, in messages.
+    #[must_use]
+    pub fn inline_limit(&self) -> u64 {
+        self.at(INLINE_LIMIT)
+    }
+
+    /// Longest that PREVIEW keeps a client, in milliseconds.
+    #[must_use]
+    pub fn inline_wait_ms(&self) -> u64 {
+        self.at(INLINE_WAIT)
+    }
+
+    /// Life of a cached count, in milliseconds; 0 = no cache.
+    #[must_use]
+    pub fn cache_ttl_ms(&self) -> u64 {
+        self.at(CACHE_TTL) * 1000
+    }
+
+    /// How long from its start a completed preview is given again, in milliseconds; 0 = never.
+    #[must_use]
+    pub fn job_lock_ttl_ms(&self) -> u64 {
+        self.at(JOB_LOCK_TTL) * 1000
+    }
+
+    /// How long an ended job is remembered, in milliseconds.
+    #[must_use]
+    pub fn job_ttl_ms(&self) -> u64 {
+        self.at(JOB_TTL) * 1000
+    }
+
+    /// Messages at the next end that an immediate sample looks at.
+    #[must_use]
+    pub fn sample_window(&self) -> u64 {
+        self.at(SAMPLE_WINDOW)
+    }
+
+    /// Longest stretch of work after the seek, in microseconds.
+    #[must_use]
+    pub fn slice_us(&self) -> u64 {
+        self.at(SLICE_US)
+    }
+
+    /// Percent of the main thread while other clients are active, 1 to 100.
+    #[must_use]
+    pub fn duty_percent(&self) -> u64 {
+        self.at(DUTY)
+    }
+
+    /// Most live jobs.
+    #[must_use]
+    pub fn max_jobs(&self) -> u64 {
+        self.at(MAX_JOBS)
+    }
+
+    /// Most live previews and stats: half of the jobs, at least one.
+    #[must_use]
+    pub fn max_previews(&self) -> u64 {
+        self.max_jobs() / 2
+    }
+
+    /// Entries kept in the audit stream; 0 = no audit.
+    #[must_use]
+    pub fn audit_maxlen(&self) -> u64 {
+        self.at(AUDIT_MAXLEN)
+    }
+
+    // No row admits a negative value, so this loses no sign.
+    fn at(&self, index: usize) -> u64 {
+        self.values[index].unsigned_abs()
+    }
+}
+
+/// Reads the module's load arguments: pairs of a setting's name, in any case, and its value.
+///
+/// Answers `(index, value)` in the order given.
+///
+/// # Errors
+/// [`Error::UnknownSetting`], [`Error::RepeatedSetting`], [`Error::MissingSettingValue`],
+/// [`Error::SettingOutOfRange`].
+pub fn parse_load_args(args: &[&[u8]]) -> Result<Vec<(usize, i64)>, Error> {
+    let mut given: Vec<(usize, i64)> = Vec::new();
+    for pair in args.chunks(2) {
+        let name = pair[0];
+        let index = index_of(name).ok_or_else(|| Error::UnknownSetting { got: name.to_vec() })?;
+        let row = &SETTINGS[index];
+        if given.iter().any(|&(earlier, _)| earlier == index) {
+            return Err(Error::RepeatedSetting { name: row.name });
+        }
+        let text = *pair.get(1).ok_or(Error::MissingSettingValue { name: row.name })?;
+        let value = parse_u64(text).and_then(|n| i64::try_from(n).ok());
+        given.push((index, in_range(row, value, text)?));
+    }
+    Ok(given)
+}
+
+fn in_range(row: &SettingSpec, value: Option<i64>, text: &[u8]) -> Result<i64, Error> {
+    let SettingSpec { name, min, max, unit, .. } = *row;
+    value.filter(|n| (min..=max).contains(n)).ok_or_else(|| Error::SettingOutOfRange {
+        name,
+        min,
+        max,
+        unit,
+        got: text.to_vec(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! Commands of the server, called from the module.
+
+use std::ffi::CStr;
+
+use super::api::{api, raw};
+use super::ctx::Ctx;
+use super::string::RString;
+
+/// How a command is called.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum How {
+    /// Reads.
+    Read,
+    /// Writes, replicated, and refused with the server's own words where a script's write would be: on a
+    /// replica, without enough good replicas, after a disk error, in the wrong slot. Not refused for memory.
+    Write,
+}
+
+/// An answer.
+pub(crate) struct Answer(*mut raw::RedisModuleCallReply);
+
+impl Answer {
+    fn kind(&self) -> isize {
+        // SAFETY: the reply is live (S4).
+        isize::try_from(unsafe { api!(RedisModule_CallReplyType(self.0)) }).unwrap_or(-1)
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        bytes(self.0)
+    }
+
+    /// The elements of a flat array as bytes.
+    pub(crate) fn list(&self) -> Vec<Vec<u8>> {
+        if self.kind() != raw::REDISMODULE_REPLY_ARRAY {
+            return Vec::new();
+        }
+        // SAFETY: the reply is live; its elements are owned by it.
+        let len = unsafe { api!(RedisModule_CallReplyLength(self.0)) };
+        (0..len)
+            .map(|at| {
+                // SAFETY: as above, `at` is in range.
+                bytes(unsafe { api!(RedisModule_CallReplyArrayElement(self.0, at)) })
+            })
+            .collect()
+    }
+}
+
+fn bytes(reply: *mut raw::RedisModuleCallReply) -> Vec<u8> {
+    let mut len = 0;
+    // SAFETY: the reply is live and no longer than its owner; other types than strings answer null.
+    unsafe {
+        let data = api!(RedisModule_CallReplyStringPtr(reply, &raw mut len));
+        if data.is_null() { Vec::new() } else { std::slice::from_raw_parts(data.cast(), len).to_vec() }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        // SAFETY: S4.
+        unsafe { api!(RedisModule_FreeCallReply(self.0)) }
+    }
+}
+
+/// Calls a command of the server in the context's database.
+///
+/// # Errors
+/// The server's error line.
+pub(crate) fn call(ctx: Ctx<'_>, command: &CStr, how: How, args: &[RString]) -> Result<Answer, Vec<u8>> {
+    let format = match how {
+        How::Read => c"Ev",
+        How::Write => c"!SEv",
+    };
+    let mut argv: Vec<*mut raw::RedisModuleString> = args.iter().map(RString::raw).collect();
+    // SAFETY: the format takes one vector: a pointer and its length; all strings live through the call.
+    let reply = unsafe {
+        api!(RedisModule_Call(
+            ctx.raw(),
+            command.as_ptr(),
+            format.as_ptr(),
+            argv.as_mut_ptr(),
+            argv.len()
+        ))
+    };
+    if reply.is_null() {
+        return Err(format!("ERR {} cannot be called here", command.to_string_lossy()).into_bytes());
+    }
+    let answer = Answer(reply);
+    if answer.kind() == raw::REDISMODULE_REPLY_ERROR { Err(answer.bytes()) } else { Ok(answer) }
+}
+
+/// Puts a command of our own into the replication stream and the append-only file, in the running unit.
+pub(crate) fn replicate(ctx: Ctx<'_>, command: &CStr, args: &[RString]) -> bool {
+    let mut argv: Vec<*mut raw::RedisModuleString> = args.iter().map(RString::raw).collect();
+    // SAFETY: as in `call`.
+    unsafe {
+        api!(RedisModule_Replicate(
+            ctx.raw(),
+            command.as_ptr(),
+            c"v".as_ptr(),
+            argv.as_mut_ptr(),
+            argv.len()
+        )) == 0
+    }
+}
+
+/// Puts the running command into the replication stream and the append-only file as it came.
+pub(crate) fn replicate_verbatim(ctx: Ctx<'_>) {
+    // SAFETY: S2, inside a command's callback.
+    unsafe { api!(RedisModule_ReplicateVerbatim(ctx.raw())) };
+}

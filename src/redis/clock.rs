@@ -1,0 +1,28 @@
+//! The two clocks: one that only goes forward, one that people read.
+
+use qadmin_core::scan::Clock;
+
+/// The steady clock (CLOCK_MONOTONIC), the one that the timer descriptor is armed on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Steady;
+
+impl Clock for Steady {
+    fn now_ns(&self) -> u64 {
+        let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: `now` is a valid place for the answer; CLOCK_MONOTONIC exists on every Linux.
+        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+        u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
+    }
+}
+
+/// Nanoseconds of the steady clock.
+pub(crate) fn now_ns() -> u64 {
+    Steady.now_ns()
+}
+
+/// Unix milliseconds.
+pub(crate) fn now_ms() -> i64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

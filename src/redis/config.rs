@@ -1,0 +1,70 @@
+//! The settings as the server's own configuration: CONFIG GET, SET and REWRITE.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_longlong, c_void};
+use std::sync::OnceLock;
+
+use super::api::{api, raw};
+use super::ctx::Ctx;
+
+/// Reads and writes a setting by its place in the table.
+pub(crate) struct Callbacks {
+    /// The value.
+    pub(crate) get: fn(usize) -> i64,
+    /// Sets a value that the server found to be in range.
+    pub(crate) set: fn(usize, i64),
+}
+
+/// The module's callbacks, set once at load.
+pub(crate) static CALLBACKS: OnceLock<Callbacks> = OnceLock::new();
+
+/// Registers one setting (`at` is its place in the table, handed back to the callbacks).
+pub(crate) fn register(ctx: Ctx<'_>, at: usize, name: &str, default: i64, min: i64, max: i64) -> bool {
+    let Ok(name) = CString::new(name) else { return false };
+    let flags = raw::REDISMODULE_CONFIG_DEFAULT;
+    // SAFETY: S2; the name is copied; the private data is a number, not an address.
+    unsafe {
+        api!(RedisModule_RegisterNumericConfig(
+            ctx.raw(),
+            name.as_ptr(),
+            default,
+            flags,
+            min,
+            max,
+            Some(on_get),
+            Some(on_set),
+            None,
+            at as *mut c_void
+        )) == 0
+    }
+}
+
+/// Applies what redis.conf or LOADEX say; `false` if one of them is refused.
+pub(crate) fn load(ctx: Ctx<'_>) -> bool {
+    // SAFETY: S2.
+    unsafe { api!(RedisModule_LoadConfigs(ctx.raw())) == 0 }
+}
+
+extern "C" fn on_get(_: *const c_char, at: *mut c_void) -> c_longlong {
+    CALLBACKS.get().map_or(0, |callbacks| (callbacks.get)(at as usize))
+}
+
+extern "C" fn on_set(
+    _: *const c_char,
+    value: c_longlong,
+    at: *mut c_void,
+    _: *mut *mut raw::RedisModuleString,
+) -> c_int {
+    if let Some(callbacks) = CALLBACKS.get() {
+        (callbacks.set)(at as usize, value);
+    }
+    0
+}
+
+/// The server's version as one number: 7.0.15 is 0x0007000f.
+pub(crate) fn server_version() -> i32 {
+    // SAFETY: takes nothing.
+    unsafe { api!(RedisModule_GetServerVersion()) }
+}
+
+/// The module's name, for places that want it as C wants it.
+pub(crate) const MODULE: &CStr = c"qadmin";

@@ -1,0 +1,187 @@
+//! The context of a callback.
+
+use std::marker::PhantomData;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use super::api::{api, raw};
+use super::string::{RString, bytes_of};
+
+/// The context of the running callback.
+#[derive(Clone, Copy)]
+pub(crate) struct Ctx<'a> {
+    raw: *mut raw::RedisModuleCtx,
+    scope: PhantomData<&'a ()>,
+}
+
+/// The detached context: it exists from load to unload.
+static DETACHED: AtomicPtr<raw::RedisModuleCtx> = AtomicPtr::new(ptr::null_mut());
+
+/// State of the server as a context shows it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Flags(u32);
+
+impl Flags {
+    fn has(self, flag: u32) -> bool {
+        self.0 & flag != 0
+    }
+    /// This server is a primary.
+    pub(crate) fn primary(self) -> bool {
+        self.has(raw::REDISMODULE_CTX_FLAGS_MASTER)
+    }
+    /// Writes are refused to everybody but the primary's link.
+    pub(crate) fn read_only(self) -> bool {
+        self.has(raw::REDISMODULE_CTX_FLAGS_READONLY)
+    }
+    /// The dataset is being loaded.
+    pub(crate) fn loading(self) -> bool {
+        self.has(raw::REDISMODULE_CTX_FLAGS_LOADING | raw::REDISMODULE_CTX_FLAGS_ASYNC_LOADING)
+    }
+    /// The command came from the primary.
+    pub(crate) fn replicated(self) -> bool {
+        self.has(raw::REDISMODULE_CTX_FLAGS_REPLICATED)
+    }
+    /// The append-only file is on.
+    pub(crate) fn aof(self) -> bool {
+        self.has(raw::REDISMODULE_CTX_FLAGS_AOF)
+    }
+    /// Slots exist.
+    pub(crate) fn cluster(self) -> bool {
+        self.has(raw::REDISMODULE_CTX_FLAGS_CLUSTER)
+    }
+    /// A script runs.
+    pub(crate) fn script(self) -> bool {
+        self.has(raw::REDISMODULE_CTX_FLAGS_LUA)
+    }
+    /// The caller cannot be kept waiting: a transaction, a script, another module.
+    pub(crate) fn cannot_block(self) -> bool {
+        self.has(
+            raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING
+                | raw::REDISMODULE_CTX_FLAGS_MULTI
+                | raw::REDISMODULE_CTX_FLAGS_LUA,
+        )
+    }
+}
+
+/// Who called a command.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Caller {
+    /// The authenticated user; `None` for scripts, modules and the primary's link.
+    pub(crate) user: Option<Vec<u8>>,
+    /// The connection in words.
+    pub(crate) client: Option<Vec<u8>>,
+}
+
+impl<'a> Ctx<'a> {
+    /// Wraps what a callback was given.
+    ///
+    /// # Safety
+    /// `raw` is valid for the callback that `'a` stands for (S2).
+    pub(super) unsafe fn new(raw: *mut raw::RedisModuleCtx) -> Self {
+        Self { raw, scope: PhantomData }
+    }
+
+    pub(super) fn raw(self) -> *mut raw::RedisModuleCtx {
+        self.raw
+    }
+
+    /// The context for work outside any client's command, or null before load and after unload.
+    pub(super) fn detached_or_null() -> *mut raw::RedisModuleCtx {
+        DETACHED.load(Ordering::Relaxed)
+    }
+
+    /// The detached context, once the module is loaded.
+    pub(crate) fn detached() -> Option<Ctx<'static>> {
+        let raw = Self::detached_or_null();
+        (!raw.is_null()).then_some(Ctx { raw, scope: PhantomData })
+    }
+
+    /// Makes the detached context.
+    pub(super) fn attach(self) {
+        // SAFETY: the context is valid (S2); the new one is freed in `detach`.
+        let detached = unsafe { api!(RedisModule_GetDetachedThreadSafeContext(self.raw)) };
+        DETACHED.store(detached, Ordering::Relaxed);
+    }
+
+    /// Frees the detached context.
+    pub(super) fn detach() {
+        let detached = DETACHED.swap(ptr::null_mut(), Ordering::Relaxed);
+        if !detached.is_null() {
+            // SAFETY: made in `attach`, and no longer reachable.
+            unsafe { api!(RedisModule_FreeThreadSafeContext(detached)) }
+        }
+    }
+
+    /// State of the server.
+    pub(crate) fn flags(self) -> Flags {
+        // SAFETY: S2.
+        let flags = unsafe { api!(RedisModule_GetContextFlags(self.raw)) };
+        Flags(flags.cast_unsigned())
+    }
+
+    /// The logical database that is selected.
+    pub(crate) fn db(self) -> i32 {
+        // SAFETY: S2.
+        unsafe { api!(RedisModule_GetSelectedDb(self.raw)) }
+    }
+
+    /// Selects a logical database; `false` if there is none with this number.
+    pub(crate) fn select(self, db: i32) -> bool {
+        // SAFETY: S2.
+        unsafe { api!(RedisModule_SelectDb(self.raw, db)) == 0 }
+    }
+
+    /// Writing now would bring down the server or a failover that waits for replicas to catch up: a pause,
+    /// FAILOVER, or the wait of SHUTDOWN.
+    pub(crate) fn must_not_replicate(self) -> bool {
+        // SAFETY: takes nothing.
+        unsafe { api!(RedisModule_AvoidReplicaTraffic()) != 0 }
+    }
+
+    /// Who called the running command.
+    pub(crate) fn caller(self) -> Caller {
+        // SAFETY: S2. The name is looked up by the client's id: clients that are not linked (scripts, other
+        // modules) have no entry and answer null, where RM_GetCurrentUserName would crash.
+        let (id, user) = unsafe {
+            let id = api!(RedisModule_GetClientId(self.raw));
+            (id, RString::own(api!(RedisModule_GetClientUserNameById(self.raw, id))))
+        };
+        let user = user.map(|name| name.bytes().to_vec());
+        let client = user.is_some().then(|| describe(id)).flatten();
+        Caller { user, client }
+    }
+}
+
+/// `id=7 addr=127.0.0.1:4242`.
+fn describe(id: u64) -> Option<Vec<u8>> {
+    let mut info = raw::RedisModuleClientInfoV1 {
+        version: raw::REDISMODULE_CLIENTINFO_VERSION.into(),
+        flags: 0,
+        id: 0,
+        addr: [0; 46],
+        port: 0,
+        db: 0,
+    };
+    // SAFETY: `info` is a structure of the version that it names.
+    let found = unsafe { api!(RedisModule_GetClientInfoById((&raw mut info).cast(), id)) == 0 };
+    let addr: Vec<u8> = info.addr.iter().map(|c| c.cast_unsigned()).take_while(|c| *c != 0).collect();
+    found.then(|| {
+        let mut text = format!("id={id} addr=").into_bytes();
+        text.extend_from_slice(&addr);
+        text.extend_from_slice(format!(":{}", info.port).as_bytes());
+        text
+    })
+}
+
+/// The arguments of a command, without its name.
+///
+/// # Safety
+/// `argv` points to `argc` live strings that outlive `'a` (S2).
+pub(super) unsafe fn arguments<'a>(argv: *mut *mut raw::RedisModuleString, argc: i32) -> Vec<&'a [u8]> {
+    let argc = usize::try_from(argc).unwrap_or(0);
+    if argc <= 1 {
+        return Vec::new();
+    }
+    // SAFETY: the caller's contract.
+    unsafe { std::slice::from_raw_parts(argv, argc)[1..].iter().map(|arg| bytes_of(*arg)).collect() }
+}

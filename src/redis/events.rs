@@ -1,0 +1,95 @@
+//! Events of the whole server: flushes, swaps, roles, loading.
+
+use std::ffi::c_void;
+use std::sync::OnceLock;
+
+use super::api::{api, raw};
+use super::ctx::Ctx;
+use super::guard::guard;
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ServerEvent {
+    /// A database is emptied (`None`: all of them). Told before it happens.
+    Flush(Option<i32>),
+    /// Two databases changed places.
+    Swap(i32, i32),
+    /// This server is the primary now.
+    Promoted,
+    /// This server is a replica now.
+    Demoted,
+    /// A dataset begins to be loaded in place of the present one.
+    LoadBegins,
+    /// Loading ended, well or not.
+    LoadEnded,
+}
+
+/// The module's callback.
+pub(crate) type Callback = fn(Ctx<'_>, ServerEvent);
+
+static CALLBACK: OnceLock<Callback> = OnceLock::new();
+
+/// Subscribes to them all.
+pub(crate) fn subscribe(ctx: Ctx<'_>, callback: Callback) -> bool {
+    let _ = CALLBACK.set(callback);
+    [
+        raw::REDISMODULE_EVENT_FLUSHDB,
+        raw::REDISMODULE_EVENT_SWAPDB,
+        raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED,
+        raw::REDISMODULE_EVENT_LOADING,
+        raw::REDISMODULE_EVENT_REPL_ASYNC_LOAD,
+    ]
+    .into_iter()
+    .all(|id| {
+        let event = raw::RedisModuleEvent { id, dataver: 1 };
+        // SAFETY: S2; the callback lives as long as the library.
+        unsafe { api!(RedisModule_SubscribeToServerEvent(ctx.raw(), event, Some(on_event))) == 0 }
+    })
+}
+
+extern "C" fn on_event(
+    ctx: *mut raw::RedisModuleCtx,
+    event: raw::RedisModuleEvent,
+    sub: u64,
+    data: *mut c_void,
+) {
+    guard("a server event", || {
+        let Some(callback) = CALLBACK.get() else { return };
+        // SAFETY: the data of an event has the layout that its id and data version name.
+        let event = unsafe { decode(event.id, sub, data) };
+        if let Some(event) = event {
+            // SAFETY: S2.
+            callback(unsafe { Ctx::new(ctx) }, event);
+        }
+    });
+}
+
+unsafe fn decode(id: u64, sub: u64, data: *mut c_void) -> Option<ServerEvent> {
+    match (id, sub) {
+        (raw::REDISMODULE_EVENT_FLUSHDB, raw::REDISMODULE_SUBEVENT_FLUSHDB_START) => {
+            // SAFETY: the caller's contract.
+            let db = unsafe { (*data.cast::<raw::RedisModuleFlushInfoV1>()).dbnum };
+            Some(ServerEvent::Flush((db >= 0).then_some(db)))
+        }
+        (raw::REDISMODULE_EVENT_SWAPDB, _) => {
+            // SAFETY: the caller's contract.
+            let swap = unsafe { &*data.cast::<raw::RedisModuleSwapDbInfoV1>() };
+            Some(ServerEvent::Swap(swap.dbnum_first, swap.dbnum_second))
+        }
+        (raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED, raw::REDISMODULE_EVENT_REPLROLECHANGED_NOW_MASTER) => {
+            Some(ServerEvent::Promoted)
+        }
+        (raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED, _) => Some(ServerEvent::Demoted),
+        (
+            raw::REDISMODULE_EVENT_LOADING,
+            raw::REDISMODULE_SUBEVENT_LOADING_RDB_START
+            | raw::REDISMODULE_SUBEVENT_LOADING_AOF_START
+            | raw::REDISMODULE_SUBEVENT_LOADING_REPL_START,
+        )
+        | (raw::REDISMODULE_EVENT_REPL_ASYNC_LOAD, raw::REDISMODULE_SUBEVENT_REPL_ASYNC_LOAD_COMPLETED) => {
+            Some(ServerEvent::LoadBegins)
+        }
+        (raw::REDISMODULE_EVENT_LOADING, _) => Some(ServerEvent::LoadEnded),
+        _ => None,
+    }
+}

@@ -1,0 +1,48 @@
+//! The module's section of INFO, and LATENCY samples.
+
+use std::ffi::{CString, c_int};
+use std::sync::OnceLock;
+
+use super::api::{api, raw};
+use super::ctx::Ctx;
+use super::guard::guard;
+
+/// The module's callback: the fields of its section.
+pub(crate) type Callback = fn() -> Vec<(&'static str, u64)>;
+
+static CALLBACK: OnceLock<Callback> = OnceLock::new();
+
+/// Registers the section.
+pub(crate) fn register(ctx: Ctx<'_>, callback: Callback) -> bool {
+    let _ = CALLBACK.set(callback);
+    // SAFETY: S2; the callback lives as long as the library.
+    unsafe { api!(RedisModule_RegisterInfoFunc(ctx.raw(), Some(on_info))) == 0 }
+}
+
+extern "C" fn on_info(info: *mut raw::RedisModuleInfoCtx, _: c_int) {
+    guard("INFO", || {
+        let fields = CALLBACK.get().map(|callback| callback()).unwrap_or_default();
+        // SAFETY: the context is valid for this callback; names are NUL-terminated and copied.
+        unsafe {
+            if api!(RedisModule_InfoAddSection(info, c"".as_ptr())) != 0 {
+                return;
+            }
+            for (name, value) in fields {
+                if let Ok(name) = CString::new(name) {
+                    api!(RedisModule_InfoAddFieldULongLong(info, name.as_ptr(), value));
+                }
+            }
+        }
+    });
+}
+
+/// Adds a sample to the event `qadmin-slice` of LATENCY if it is above the server's threshold.
+pub(crate) fn latency_sample(whole_ms: u64) {
+    // SAFETY: the name is NUL-terminated and copied.
+    unsafe {
+        api!(RedisModule_LatencyAddSample(
+            c"qadmin-slice".as_ptr(),
+            raw::mstime_t::try_from(whole_ms).unwrap_or(raw::mstime_t::MAX)
+        ));
+    }
+}
