@@ -36,7 +36,9 @@ build: ## build the module: target/release/libqadmin.so
 	$(CARGO) build --release --package qadmin
 	@test -f $(MODULE) || { echo "the build made no $(MODULE)"; exit 1; }
 
-install: build ## install the module into $(DESTDIR)$(PREFIX)/lib/redis/modules
+# Does not build: it often runs as root, where there is no cargo and where target/ shall not become root's.
+install: ## install the built module into $(DESTDIR)$(PREFIX)/lib/redis/modules
+	@test -f $(MODULE) || { echo "there is no $(MODULE): run make build first"; exit 1; }
 	install -d $(DESTDIR)$(MODULEDIR)
 	install -m 755 $(MODULE) $(DESTDIR)$(MODULEDIR)/libqadmin.so
 	@echo "Add this line to redis.conf and restart the server:"
@@ -65,4 +67,5 @@ lint: ## formatting and clippy, warnings are errors
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
 clean: ## remove everything that was built
-	rm -rf target $(TARGET)
+	$(CARGO) clean
+	rm -rf $(VENV) target/bin

@@ -1,6 +1,7 @@
 """A server for one script: on a free loopback port, in a temporary folder, gone when the script ends."""
 
 import os
+import pathlib
 import shutil
 import socket
 import subprocess
@@ -18,7 +19,9 @@ class ThrowawayServer:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        binary = os.environ.get("QADMIN_SERVER") or shutil.which("redis-server") or "valkey-server"
+        linked = pathlib.Path(__file__).parents[2] / "target/bin/redis-server"  # see scripts/deps.sh
+        found = shutil.which("redis-server") or (linked.exists() and str(linked)) or "valkey-server"
+        binary = os.environ.get("QADMIN_SERVER") or found
         self.process = subprocess.Popen(
             [binary, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self.folder.name],
             stdout=subprocess.DEVNULL,
