@@ -62,7 +62,7 @@ impl Template {
     }
 
     /// The same messages as a slim producer sends them: without all that workers do not insist on, about
-    /// 300 bytes. The envelope is the recorded one with members left out.
+    /// 400 bytes. The envelope is the recorded one with members left out.
     pub(crate) fn slim() -> Vec<Self> {
         plain_lines().map(|line| Self::new(&slimmed(line))).collect()
     }
