@@ -1,0 +1,71 @@
+# qadmin: everything that is built, tested and measured starts here. `make` lists the targets.
+#
+#   QADMIN_SERVER=/path/redis-server make test    against another server
+#   PREFIX=/opt/redis make install                into another place
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+MODULEDIR = $(PREFIX)/lib/redis/modules
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+MODULE = $(TARGET)/release/libqadmin.so
+VENV = target/venv
+CARGO ?= cargo
+PYTHON ?= python3
+
+.PHONY: help deps venv build install demo test test-rust test-server bench bench-quick lint clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+	  while IFS='|' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
+
+deps: ## install what building and testing need and is missing (server, libclang, Python venv)
+	@scripts/deps.sh
+
+venv: $(VENV)/.stamp ## make target/venv with the real Celery, at the pinned versions
+
+$(VENV)/.stamp: tests/python/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+build: ## build the module: target/release/libqadmin.so
+	$(CARGO) build --release --package qadmin
+	@test -f $(MODULE) || { echo "the build made no $(MODULE)"; exit 1; }
+
+# Does not build: it often runs as root, where there is no cargo and where target/ shall not become root's.
+install: ## install the built module into $(DESTDIR)$(PREFIX)/lib/redis/modules
+	@test -f $(MODULE) || { echo "there is no $(MODULE): run make build first"; exit 1; }
+	install -d $(DESTDIR)$(MODULEDIR)
+	install -m 755 $(MODULE) $(DESTDIR)$(MODULEDIR)/libqadmin.so
+	@echo "Add this line to redis.conf and restart the server:"
+	@echo "  loadmodule $(MODULEDIR)/libqadmin.so"
+
+demo: deps build ## show the module at work on a throw-away server with 200,000 messages
+	$(CARGO) run --quiet --release --package qadmin-harness --bin demo
+
+test: deps build venv test-rust test-server ## run every test
+
+# The suite against real servers stands apart: it needs the module, the rest needs nothing.
+test-rust:
+	$(CARGO) test --workspace --exclude qadmin-tests
+
+test-server: build venv
+	$(CARGO) test --package qadmin-tests
+
+bench: deps build venv ## measure with 1,000,000 messages and write docs/benchmarks.md
+	$(CARGO) run --quiet --release --package qadmin-harness --bin bench
+
+bench-quick: deps build venv ## measure with 200,000 messages, fewer repetitions; writes nothing
+	$(CARGO) run --quiet --release --package qadmin-harness --bin bench -- --quick
+
+lint: ## formatting and clippy, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+clean: ## remove everything that was built
+	$(CARGO) clean
+	rm -rf $(VENV) target/bin

@@ -1,0 +1,67 @@
+//! What a job occupies: memory of the server, bytes on the wire.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use qadmin_harness::{Fields as _, Raw, grouped};
+
+use crate::bed::{Bed, QUEUE, target};
+use crate::table::Table;
+
+pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
+    let messages = bed.messages;
+    bed.filled(messages, 1.0)?;
+    let filter = target();
+    let filter: Vec<&str> = filter.iter().map(String::as_str).collect();
+    let mut table = Table::new("What a preview occupies", &["what", "bytes"]);
+
+    // Everything that the measurement itself needs is open before the first look.
+    let mut watcher = bed.server.raw();
+    used_memory(&mut watcher);
+    bed.count_job(&filter)?;
+    let before = used_memory(&mut watcher);
+    let done = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&done);
+    let watch = thread::spawn(move || {
+        let mut peak = 0;
+        while !told.load(Ordering::Relaxed) {
+            peak = peak.max(used_memory(&mut watcher));
+        }
+        peak
+    });
+    let counted = bed.count_job(&filter);
+    done.store(true, Ordering::Relaxed);
+    let peak = watch.join().map_err(|_| "the server went away".to_string())?;
+    let counted = counted?;
+    let more = grouped(peak.saturating_sub(before));
+    table
+        .row(&["memory of the server during a count, beyond what it had before (peak of INFO)".into(), more]);
+
+    bed.inline(true)?;
+    for (what, sample) in [("without sample", "0"), ("with 20 sampled messages", "20")] {
+        let mut raw = bed.server.raw();
+        let words = [&["QADMIN.PREVIEW", QUEUE][..], &filter, &["SAMPLE", sample]].concat();
+        let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        raw.call(&words);
+        let (sent, received) = raw.wire_bytes();
+        let cell = format!("{} out, {} in", grouped(sent), grouped(received));
+        table.row(&[format!("wire, QADMIN.PREVIEW {what}"), cell]);
+    }
+    let payload = bed.rival("rival_count.py", 10_000)?["payload"].as_u64().unwrap_or(0);
+    table.row(&[
+        "wire, Python LRANGE (payload of the replies alone)".into(),
+        format!("{} in", grouped(payload)),
+    ]);
+
+    let main_thread = u64::try_from(counted.int("main_thread_us")).unwrap_or(0);
+    table.note(format!("The count's slices took {} us of the main thread.", grouped(main_thread)));
+    Ok(vec![table])
+}
+
+/// `used_memory` as INFO tells it.
+fn used_memory(raw: &mut Raw) -> u64 {
+    let text = raw.line("INFO memory");
+    let line = text.lines().find_map(|line| line.strip_prefix("used_memory:"));
+    line.and_then(|digits| digits.trim().parse().ok()).unwrap_or(0)
+}

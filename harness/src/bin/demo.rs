@@ -1,0 +1,347 @@
+//! `make demo`: what qadmin does for an operator, on a server of its own with a queue in full use.
+//!
+//! Everything it claims is checked against what was sent; where something is off it ends with a sentence and
+//! exit code 1.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use qadmin_harness::{
+    Factory, Fields as _, Server, TARGET_REPOID, TARGET_TASK, Traffic, fill, grouped, map, maps, module_path,
+    text,
+};
+use redis::{Connection, Value};
+
+/// Messages in the queue before the story begins; deeper than `inline-limit`, so that a preview is a job.
+const MESSAGES: u64 = 240_000;
+
+/// The share of them that the story is about, in percent.
+const SHARE: f64 = 6.0;
+
+/// Requests a second of the producer and of the consumer that work on the queue all the while.
+const REQUESTS_PER_SECOND: u32 = 500;
+
+const QUEUE: &str = "celery";
+
+/// The task of the second scene: one of its messages shall stay.
+const NOTIFY: &str = "app.tasks.notify.Notify";
+
+type Reply = Vec<(String, Value)>;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("\nThe demo failed: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A person at a terminal.
+struct Operator {
+    conn: Connection,
+    port: u16,
+}
+
+impl Operator {
+    /// Types a command and waits for its reply.
+    fn types(&mut self, words: &[&str]) -> Result<Value, String> {
+        let shown: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+        println!("\n$ redis-cli -p {} {}", self.port, shown.join(" "));
+        let start = Instant::now();
+        let reply = redis::cmd(words[0]).arg(&words[1..]).query(&mut self.conn);
+        let elapsed = start.elapsed().as_secs_f64() * 1e3;
+        match reply {
+            Ok(value) => {
+                println!("  ({elapsed:.1} ms)");
+                Ok(value)
+            }
+            Err(error) => {
+                let sentence = as_server_said(&error);
+                println!("  ({elapsed:.1} ms)\n  (error) {sentence}");
+                Err(sentence)
+            }
+        }
+    }
+
+    /// Types a command whose reply is a map.
+    fn asks(&mut self, words: &[&str]) -> Result<Reply, String> {
+        self.types(words).map(|value| map(&value))
+    }
+
+    /// Watches a job until it ends, as someone would who wants to see it move.
+    fn watches(&mut self, job_id: &str) -> Result<Reply, String> {
+        println!("\n$ redis-cli -p {} QADMIN.STATUS {job_id} WAIT 100        (again and again)", self.port);
+        let start = Instant::now();
+        loop {
+            let value = redis::cmd("QADMIN.STATUS").arg(job_id).arg("WAIT").arg(100).query(&mut self.conn);
+            let status = map(&value.map_err(|error| as_server_said(&error))?);
+            println!(
+                "  {:>6.0} ms  {:<9} {:>3} %   processed {:>9}   matched {:>7}   deleted {:>7}",
+                start.elapsed().as_secs_f64() * 1e3,
+                status.text("status"),
+                status.int("progress"),
+                number(&status, "processed"),
+                number(&status, "matched"),
+                number(&status, "deleted"),
+            );
+            if !["pending", "running", "paused"].contains(&status.text("status").as_str()) {
+                return Ok(status);
+            }
+        }
+    }
+
+    /// The count of a preview: in its reply, or from its job where the queue is deep.
+    fn counts(&mut self, preview: &Reply) -> Result<i64, String> {
+        match preview.text("mode").as_str() {
+            "synchronous" => Ok(preview.int("match_count")),
+            "job" => {
+                say(
+                    "The queue is deeper than qadmin.inline-limit, so the count is a job; its status waits for us:",
+                );
+                let status = self.asks(&["QADMIN.STATUS", &preview.text("job_id"), "WAIT", "0"])?;
+                show(
+                    &status,
+                    &["status", "matched", "matched_bytes", "processed", "drifted", "slices", "slice_max_us"],
+                );
+                completed(&status)?;
+                Ok(status.int("matched"))
+            }
+            other => Err(format!("PREVIEW answered mode {other}: {preview:?}")),
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    module_path()?;
+    let server = Server::builder().module().try_start()?;
+    let mut factory = Factory::new(2024).share(SHARE).queue(QUEUE);
+    title("A Celery queue in trouble");
+    let start = Instant::now();
+    fill(server.port(), QUEUE, 0..MESSAGES, &mut factory).map_err(|e| format!("filling the queue: {e}"))?;
+    let target = factory.count(0..MESSAGES);
+    let repoid = TARGET_REPOID.to_string();
+    let notify_repo = notify_repo(&factory)?;
+    let notify_repoid = notify_repo.to_string();
+    say(&format!(
+        "A server of our own on port {}, with the module; it vanishes when we are done.\n\
+         Its queue `{QUEUE}` holds {} messages of {} tasks, 500 repositories and 20,000 commits ({:.1} s to send).\n\
+         They are messages recorded from the real Celery, used as templates: every one got an id, a repository\n\
+         and a commit of its own, in the headers and inside the base64 body.\n\
+         A producer and a consumer keep working on the queue, {REQUESTS_PER_SECOND} requests a second each.\n\
+         Repository {repoid} floods it with uploads: {} of them wait, and everybody else waits behind them.",
+        server.port(),
+        grouped(MESSAGES),
+        factory.tasks().count(),
+        start.elapsed().as_secs_f64(),
+        grouped(target),
+    ));
+    // None of what comes in during the show matches what is cleared: the counts can be checked to the message.
+    let traffic =
+        Traffic::start(server.port(), QUEUE, Factory::new(7).share(0.0).queue(QUEUE), REQUESTS_PER_SECOND);
+    let mut operator = Operator { conn: server.conn3(), port: server.port() };
+    let flood = ["TASK", TARGET_TASK, "REPOID", &repoid];
+
+    title("1. Look before you touch: PREVIEW");
+    let preview = operator.asks(&[&["QADMIN.PREVIEW", QUEUE][..], &flood, &["SAMPLE", "3"]].concat())?;
+    show(&preview, &["mode", "queue", "filter", "depth", "match_count", "job_id"]);
+    show_sample(&preview);
+    let counted = operator.counts(&preview)?;
+    expect(counted > 0 && counted <= i64_of(target), || format!("{counted} counted, {target} were sent"))?;
+
+    title("2. The same as a rehearsal: CLEARJOB ... DRYRUN");
+    say("Everything is computed as it would act; nothing is written.");
+    let job = operator.asks(&[&["QADMIN.CLEARJOB", QUEUE][..], &flood, &["ALL", "DRYRUN"]].concat())?;
+    show(&job, &["job_id", "mode", "dry_run", "status", "total_estimated"]);
+    let dry = operator.watches(&job.text("job_id"))?;
+    completed(&dry)?;
+    show(&dry, &["matched", "would_delete", "deleted"]);
+    expect(dry.int("deleted") == 0, || "a dry run deleted messages".to_string())?;
+
+    title("3. One is enough: KEEPONE");
+    say(&format!(
+        "Repository {notify_repoid} asked for the same notification many times. Without CONFIRM nothing happens:"
+    ));
+    let pair = ["TASK", NOTIFY, "REPOID", &notify_repoid];
+    let refused = operator.types(&[&["QADMIN.CLEARJOB", QUEUE][..], &pair, &["KEEPONE"]].concat());
+    expect(refused.is_err(), || "CLEARJOB acted without CONFIRM".to_string())?;
+    let keep =
+        [&["QADMIN.CLEARJOB", QUEUE][..], &pair, &["KEEPONE", "CONFIRM", QUEUE, "ACTOR", "demo"]].concat();
+    let job = operator.asks(&keep)?;
+    show(&job, &["job_id", "mode", "status", "total_estimated"]);
+    let kept = operator.watches(&job.text("job_id"))?;
+    completed(&kept)?;
+    show(&kept, &["matched", "deleted", "kept_index"]);
+    expect(kept.int("deleted") == (kept.int("matched") - 1).max(0), || {
+        "KEEPONE did not keep one".to_string()
+    })?;
+
+    title("4. Clear the flood: ALL");
+    let reason = "repository floods the queue";
+    let tail = ["ALL", "CONFIRM", QUEUE, "ACTOR", "demo", "REASON", reason];
+    let job = operator.asks(&[&["QADMIN.CLEARJOB", QUEUE][..], &flood, &tail].concat())?;
+    show(&job, &["job_id", "mode", "status", "total_estimated"]);
+    let cleared = operator.watches(&job.text("job_id"))?;
+    completed(&cleared)?;
+    let figures = [
+        "matched",
+        "deleted",
+        "drifted",
+        "per_second",
+        "slices",
+        "slice_p99_us",
+        "slice_max_us",
+        "seek_max_us",
+    ];
+    show(&cleared, &figures);
+
+    title("5. Look again");
+    let preview = operator.asks(&[&["QADMIN.PREVIEW", QUEUE][..], &flood].concat())?;
+    show(&preview, &["mode", "depth", "match_count"]);
+    let left = operator.counts(&preview)?;
+    expect(left == 0, || format!("{left} matches are left after the clear"))?;
+
+    title("6. Who did what: JOBS");
+    let jobs = operator.types(&["QADMIN.JOBS", "QUEUE", QUEUE, "COUNT", "5"])?;
+    for job in maps(&jobs) {
+        println!(
+            "  {}  {:<7} {:<8} {:<9} {:>8} deleted  {}",
+            job.text("job_id"),
+            job.text("kind"),
+            plain(job.get_field("mode")),
+            job.text("status"),
+            number(&job, "deleted"),
+            plain(job.get_field("reason"))
+        );
+    }
+
+    title("What everybody else felt");
+    let report = traffic.stop();
+    say(&format!(
+        "While all this ran, {} pushes and {} pops went through: half of them answered within {:.2} ms,\n\
+         99 % within {:.2} ms, the slowest after {:.2} ms.",
+        grouped(report.pushed),
+        grouped(report.popped.len() as u64),
+        report.waits.quantile(0.5) / 1e3,
+        report.waits.quantile(0.99) / 1e3,
+        report.waits.max() / 1e3,
+    ));
+    let taken = report.popped.iter().filter(|message| is_target(message)).count() as u64;
+    expect(i64_of(target - taken) == cleared.int("deleted"), || {
+        format!("{target} were sent and {taken} popped, but {} cleared", cleared.int("deleted"))
+    })?;
+    say(&format!(
+        "The books balance: {} flooding messages sent = {} cleared + {} that workers had already taken.",
+        grouped(target),
+        number(&cleared, "deleted"),
+        grouped(taken)
+    ));
+    Ok(())
+}
+
+/// The repository with the most notifications in the queue.
+fn notify_repo(factory: &Factory) -> Result<u64, String> {
+    let mut counts = std::collections::BTreeMap::new();
+    // The oldest tenth is left out: the consumer shall not take them before the scene begins.
+    for i in MESSAGES / 10..MESSAGES / 2 {
+        let facts = factory.facts(i);
+        if facts.task == NOTIFY {
+            *counts.entry(facts.repoid).or_insert(0) += 1;
+        }
+    }
+    counts
+        .into_iter()
+        .max_by_key(|(_, n)| *n)
+        .map(|(repo, _)| repo)
+        .ok_or_else(|| format!("no {NOTIFY} was made"))
+}
+
+/// Whether a popped message is one of the flood; its text is known, so looking for pieces is exact.
+fn is_target(message: &[u8]) -> bool {
+    let message = String::from_utf8_lossy(message);
+    message.contains(&format!("\"task\": \"{TARGET_TASK}\""))
+        && message.contains(&format!("'repoid': {TARGET_REPOID},"))
+}
+
+fn completed(status: &Reply) -> Result<(), String> {
+    expect(status.text("status") == "completed", || {
+        format!(
+            "job {} ended as {}: {}",
+            status.text("job_id"),
+            status.text("status"),
+            plain(status.get_field("error"))
+        )
+    })
+}
+
+fn expect(holds: bool, sentence: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(sentence()) }
+}
+
+fn i64_of(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// An error reply in the server's own words, as redis-cli shows it.
+fn as_server_said(error: &redis::RedisError) -> String {
+    match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        _ => error.to_string(),
+    }
+}
+
+fn title(text: &str) {
+    println!("\n\n{text}\n{}", "-".repeat(text.chars().count()));
+}
+
+fn say(text: &str) {
+    println!("{text}");
+}
+
+/// A word as a shell needs it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-:/".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.to_string() } else { format!("'{word}'") }
+}
+
+/// A scalar of a reply as people read it.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Nil => "-".to_string(),
+        Value::Int(n) => u64::try_from(*n).map_or_else(|_| n.to_string(), grouped),
+        other => text(other),
+    }
+}
+
+/// An integer member, grouped by thousands.
+fn number(reply: &Reply, name: &str) -> String {
+    plain(reply.get_field(name))
+}
+
+/// Some members of a reply, one below the other.
+fn show(reply: &Reply, names: &[&str]) {
+    for name in names {
+        println!("  {name:<16} {}", plain(reply.get_field(name)));
+    }
+}
+
+/// The sample of a preview as a table.
+fn show_sample(reply: &Reply) {
+    let rows = reply.rows("sample");
+    println!("  sample           {} of the messages that run next", rows.len());
+    for row in rows {
+        // Ids and sizes stay ungrouped: they are names, not amounts.
+        let cells: Vec<String> = row
+            .iter()
+            .filter(|(name, _)| {
+                ["index", "task", "repoid", "commitid", "pullid", "id"].contains(&name.as_str())
+            })
+            .map(|(name, value)| match value {
+                Value::Nil => format!("{name} -"),
+                value => format!("{name} {}", text(value).chars().take(24).collect::<String>()),
+            })
+            .collect();
+        println!("    {}", cells.join("  "));
+    }
+}

@@ -1,0 +1,66 @@
+//! Bringing many messages into a queue.
+
+use std::io;
+use std::ops::Range;
+
+use crate::factory::Factory;
+use crate::raw::Raw;
+
+/// Messages per LPUSH: large enough that the command's own cost vanishes, small enough that other clients of
+/// the same server do not notice.
+const PER_PUSH: u64 = 200;
+
+/// Pushes that are sent before their replies are read.
+const PUSHES_IN_FLIGHT: u64 = 8;
+
+/// Pushes messages `range` of the factory to the head of `queue`, as Celery does: the first is the oldest and
+/// runs next.
+///
+/// # Errors
+/// What the server says where it refuses a push, or where the connection is gone.
+pub fn fill(port: u16, queue: &str, range: Range<u64>, factory: &mut Factory) -> io::Result<()> {
+    let mut raw = Raw::try_connect(port)?;
+    let mut out = Vec::new();
+    let mut message = Vec::new();
+    let mut unread = 0;
+    let mut next = range.start;
+    while next < range.end {
+        out.clear();
+        let mut pushes = 0;
+        while pushes < PUSHES_IN_FLIGHT && next < range.end {
+            let last = range.end.min(next + PER_PUSH);
+            out.extend_from_slice(format!("*{}\r\n$5\r\nLPUSH\r\n", last - next + 2).as_bytes());
+            put_bulk(queue.as_bytes(), &mut out);
+            for i in next..last {
+                message.clear();
+                factory.write(i, &mut message);
+                put_bulk(&message, &mut out);
+            }
+            next = last;
+            pushes += 1;
+        }
+        raw.send(&out)?;
+        // The replies of the batch before: the server works while the next batch is made.
+        read_replies(&mut raw, unread)?;
+        unread = pushes;
+    }
+    read_replies(&mut raw, unread)
+}
+
+/// Appends a bulk string.
+fn put_bulk(bytes: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("${}\r\n", bytes.len()).as_bytes());
+    out.extend_from_slice(bytes);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Reads replies of pushes; anything but a length is an error.
+fn read_replies(raw: &mut Raw, count: u64) -> io::Result<()> {
+    for _ in 0..count {
+        let reply = raw.reply()?;
+        if reply.first() != Some(&b':') {
+            return Err(io::Error::other(String::from_utf8_lossy(&reply).trim().to_string()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! Real servers and real-shaped Celery messages for qadmin's tests, demo and benchmark.
+//!
+//! [`Server`] starts a throw-away redis-server (or valkey-server) with or without the module, [`Factory`]
+//! makes any number of messages from templates that the real Celery made, [`fill`] brings them into a queue,
+//! [`map`] and [`Fields`] read the module's replies in RESP2 and RESP3, [`Raw`] counts bytes on the wire and
+//! [`Probe`] and [`Traffic`] measure what other clients feel meanwhile.
+//!
+//! Everything listens on loopback only; nothing outlives the process that started it.
+#![expect(clippy::panic, reason = "helpers of tests fail the way tests do, with a sentence")]
+
+mod factory;
+mod fill;
+mod paths;
+mod probe;
+mod raw;
+mod reply;
+mod server;
+mod spawner;
+mod stats;
+mod template;
+mod traffic;
+mod wait;
+
+pub use factory::{Factory, Facts, Size, TARGET_REPOID, TARGET_TASK};
+pub use fill::fill;
+pub use paths::{module_path, python, server_binary, workspace_root};
+pub use probe::Probe;
+pub use raw::Raw;
+pub use reply::{Fields, map, maps, text};
+pub use server::{Builder, Server};
+pub use spawner::spawn;
+pub use stats::{Series, grouped};
+pub use traffic::{Traffic, TrafficReport};
+pub use wait::eventually;

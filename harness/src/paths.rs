@@ -1,0 +1,65 @@
+//! Where the built module, the Python of the tests and the server binary are.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The folder of the workspace's Cargo.toml.
+pub fn workspace_root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().expect("the harness lies in a folder of the workspace").to_path_buf()
+}
+
+/// The build folder: what CARGO_TARGET_DIR says, or `target` of the workspace.
+fn target_dir() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace_root().join("target"), PathBuf::from)
+}
+
+/// The module's shared library: QADMIN_MODULE, or what `make build` makes.
+///
+/// # Errors
+/// A sentence that says what to do where the file does not exist.
+pub fn module_path() -> Result<PathBuf, String> {
+    let path = match env::var_os("QADMIN_MODULE") {
+        Some(path) => PathBuf::from(path),
+        None => target_dir().join("release/libqadmin.so"),
+    };
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(format!("{} does not exist: run `make build` first, or set QADMIN_MODULE", path.display()))
+    }
+}
+
+/// The Python that has Celery: QADMIN_PYTHON, or what `make venv` makes.
+///
+/// # Errors
+/// A sentence that says what to do where it does not exist.
+pub fn python() -> Result<PathBuf, String> {
+    let path = match env::var_os("QADMIN_PYTHON") {
+        Some(path) => PathBuf::from(path),
+        None => workspace_root().join("target/venv/bin/python"),
+    };
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(format!("{} does not exist: run `make venv` first, or set QADMIN_PYTHON", path.display()))
+    }
+}
+
+/// The server to test against: QADMIN_SERVER, redis-server of the PATH, what `make deps` linked, valkey-server.
+///
+/// # Errors
+/// A sentence that says what to do where there is none.
+pub fn server_binary() -> Result<PathBuf, String> {
+    if let Some(named) = env::var_os("QADMIN_SERVER") {
+        return Ok(PathBuf::from(named));
+    }
+    let search = env::var_os("PATH").unwrap_or_default();
+    let on_path =
+        |name: &str| env::split_paths(&search).map(|folder| folder.join(name)).find(|p| p.is_file());
+    let linked = Some(workspace_root().join("target/bin/redis-server")).filter(|path| path.is_file());
+    on_path("redis-server")
+        .or(linked)
+        .or_else(|| on_path("valkey-server"))
+        .ok_or_else(|| "there is no redis-server: run `make deps` first, or set QADMIN_SERVER".to_string())
+}

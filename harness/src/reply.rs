@@ -1,0 +1,94 @@
+//! Reading the module's replies, the same way in RESP2 and RESP3.
+
+use redis::Value;
+
+/// The members of a map reply in the order in which they came: a RESP3 map, or RESP2's flat array.
+///
+/// # Panics
+/// Where the reply is no map.
+pub fn map(value: &Value) -> Vec<(String, Value)> {
+    match value {
+        Value::Map(pairs) => pairs.iter().map(|(name, value)| (text(name), value.clone())).collect(),
+        Value::Array(flat) if flat.len() % 2 == 0 => {
+            flat.chunks_exact(2).map(|pair| (text(&pair[0]), pair[1].clone())).collect()
+        }
+        other => panic!("this reply is no map: {other:?}"),
+    }
+}
+
+/// The members of each map of a list reply.
+///
+/// # Panics
+/// Where the reply is no list of maps.
+pub fn maps(value: &Value) -> Vec<Vec<(String, Value)>> {
+    match value {
+        Value::Array(items) => items.iter().map(map).collect(),
+        other => panic!("this reply is no list: {other:?}"),
+    }
+}
+
+/// A string reply of any kind as text; a number as its digits.
+///
+/// # Panics
+/// Where the reply is something else.
+pub fn text(value: &Value) -> String {
+    match value {
+        Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => text.clone(),
+        Value::Int(n) => n.to_string(),
+        Value::Okay => "OK".to_string(),
+        other => panic!("this reply is no text: {other:?}"),
+    }
+}
+
+/// Members of a map reply by name. A missing member is a failure: the contract says all are always there.
+pub trait Fields {
+    /// The member itself.
+    fn get_field(&self, name: &str) -> &Value;
+
+    /// Whether it is null.
+    fn is_null(&self, name: &str) -> bool {
+        matches!(self.get_field(name), Value::Nil)
+    }
+
+    /// An integer member.
+    fn int(&self, name: &str) -> i64 {
+        match self.get_field(name) {
+            Value::Int(n) => *n,
+            other => panic!("{name} is no integer: {other:?}"),
+        }
+    }
+
+    /// A string member.
+    fn text(&self, name: &str) -> String {
+        text(self.get_field(name))
+    }
+
+    /// A member that is a list of maps, such as `sample`.
+    fn rows(&self, name: &str) -> Vec<Vec<(String, Value)>> {
+        maps(self.get_field(name))
+    }
+}
+
+impl Fields for [(String, Value)] {
+    fn get_field(&self, name: &str) -> &Value {
+        let found = self.iter().find(|(member, _)| member == name);
+        &found.unwrap_or_else(|| panic!("no member {name} in {self:?}")).1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::Value;
+
+    use super::{Fields, map};
+
+    #[test]
+    fn both_protocols_read_the_same() {
+        let name = Value::BulkString(b"count".to_vec());
+        let flat = map(&Value::Array(vec![name.clone(), Value::Int(3)]));
+        let resp3 = map(&Value::Map(vec![(name, Value::Int(3))]));
+        assert_eq!(flat, resp3);
+        assert_eq!(flat.int("count"), 3);
+    }
+}

@@ -1,0 +1,318 @@
+//! One throw-away server process.
+
+use std::fs::{self, OpenOptions};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use redis::{Connection, Value};
+use tempfile::TempDir;
+
+use crate::paths::{module_path, server_binary};
+use crate::raw::Raw;
+use crate::spawner::spawn;
+use crate::wait::eventually;
+
+/// How often another port is tried where somebody took ours between choosing and using it.
+const PORT_ATTEMPTS: usize = 8;
+
+/// How long a server may take to answer, which includes loading a large AOF.
+const START_PATIENCE: Duration = Duration::from_secs(120);
+
+/// What no log of a healthy server contains: crash reports of Redis and Valkey, and a panic of ours.
+const SIGNS_OF_DEATH: [&str; 3] = ["BUG REPORT START", "ASSERTION FAILED", "panicked at"];
+
+/// What a server shall be like; see [`Server::builder`].
+#[derive(Debug, Default)]
+pub struct Builder {
+    config: Vec<String>,
+    module_args: Option<String>,
+    binary: Option<PathBuf>,
+    may_crash: bool,
+}
+
+impl Builder {
+    /// One line of redis.conf, such as `appendonly yes`.
+    #[must_use]
+    pub fn config(mut self, line: impl Into<String>) -> Self {
+        self.config.push(line.into());
+        self
+    }
+
+    /// Loads the module without arguments.
+    #[must_use]
+    pub fn module(self) -> Self {
+        self.module_args("")
+    }
+
+    /// Loads the module with these arguments, such as `slice-us 300 duty 80`.
+    #[must_use]
+    pub fn module_args(mut self, args: &str) -> Self {
+        self.module_args = Some(args.to_string());
+        self
+    }
+
+    /// Another server than the one that QADMIN_SERVER or the PATH names.
+    #[must_use]
+    pub fn binary(mut self, path: impl Into<PathBuf>) -> Self {
+        self.binary = Some(path.into());
+        self
+    }
+
+    /// For tests that make the server crash on purpose: signs of it in the log are no failure.
+    #[must_use]
+    pub fn may_crash(mut self) -> Self {
+        self.may_crash = true;
+        self
+    }
+
+    /// Starts the server and waits until it answers.
+    ///
+    /// # Panics
+    /// Where [`Builder::try_start`] fails.
+    pub fn start(self) -> Server {
+        self.try_start().unwrap_or_else(|sentence| panic!("{sentence}"))
+    }
+
+    /// Starts the server and waits until it answers.
+    ///
+    /// # Errors
+    /// A sentence that says what is missing, with the server's own words where it refused to start.
+    pub fn try_start(self) -> Result<Server, String> {
+        let binary = match self.binary {
+            Some(binary) => binary,
+            None => server_binary()?,
+        };
+        let mut config = vec![
+            "bind 127.0.0.1".to_string(),
+            "save \"\"".to_string(),
+            "appendonly no".to_string(),
+            "daemonize no".to_string(),
+            "logfile \"\"".to_string(),
+            // A full sync starts at once: without it every test with a replica waits five seconds.
+            "repl-diskless-sync-delay 0".to_string(),
+            "enable-debug-command yes".to_string(),
+            "enable-module-command yes".to_string(),
+        ];
+        if let Some(args) = &self.module_args {
+            config.push(format!("loadmodule {} {args}", module_path()?.display()));
+        }
+        config.extend(self.config);
+        let dir = TempDir::with_prefix("qadmin-").map_err(|e| format!("no temporary folder: {e}"))?;
+        let mut server = Server { child: None, port: 0, dir, binary, may_crash: self.may_crash };
+        for _ in 0..PORT_ATTEMPTS {
+            server.port = free_port()?;
+            let lines = format!("port {}\n{}\n", server.port, config.join("\n"));
+            fs::write(server.conf_path(), lines).map_err(|e| format!("no configuration file: {e}"))?;
+            match server.try_start_again() {
+                Err(words) if words.contains("Address already in use") => {}
+                Err(words) => return Err(words),
+                Ok(()) => return Ok(server),
+            }
+        }
+        Err("no free port on the loopback interface".to_string())
+    }
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> Result<u16, String> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(|e| format!("no loopback port: {e}"))?;
+    Ok(listener.local_addr().map_err(|e| format!("no loopback port: {e}"))?.port())
+}
+
+/// A running server in a folder of its own; both go when it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Option<Child>,
+    port: u16,
+    dir: TempDir,
+    binary: PathBuf,
+    may_crash: bool,
+}
+
+impl Server {
+    /// A server with nothing but defaults that suit tests: no snapshots, no AOF, loopback only.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A server with the module and its default settings.
+    pub fn start() -> Self {
+        Self::builder().module().start()
+    }
+
+    /// A server without the module.
+    pub fn plain() -> Self {
+        Self::builder().start()
+    }
+
+    /// Its loopback port; the same after every restart.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its process id.
+    ///
+    /// # Panics
+    /// While it is stopped.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the server runs").id()
+    }
+
+    /// Its working folder: AOF, RDB, redis.conf, server.log.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// `redis://` address of one database.
+    pub fn url(&self, db: u32) -> String {
+        format!("redis://127.0.0.1:{}/{db}", self.port)
+    }
+
+    /// Everything it has logged since it was first started, with what it wrote to stderr.
+    pub fn log(&self) -> String {
+        fs::read(self.dir().join("server.log"))
+            .map_or_else(|_| String::new(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// A new connection that speaks RESP2.
+    pub fn conn(&self) -> Connection {
+        self.try_conn("").expect("the server accepts connections")
+    }
+
+    /// A new connection that speaks RESP3.
+    pub fn conn3(&self) -> Connection {
+        self.try_conn("?protocol=resp3").expect("the server accepts connections")
+    }
+
+    /// A new raw connection, for exact bytes both ways.
+    pub fn raw(&self) -> Raw {
+        Raw::connect(self.port)
+    }
+
+    fn try_conn(&self, query: &str) -> redis::RedisResult<Connection> {
+        redis::Client::open(format!("redis://127.0.0.1:{}/{query}", self.port))?.get_connection()
+    }
+
+    /// One field of INFO (all sections, those of modules too).
+    pub fn info(&self, field: &str) -> Option<String> {
+        let text: String =
+            redis::cmd("INFO").arg("everything").query(&mut self.conn()).expect("INFO answers");
+        let prefix = format!("{field}:");
+        text.lines().find_map(|line| line.strip_prefix(&prefix)).map(|value| value.trim().to_string())
+    }
+
+    /// Makes it a replica of another server and waits until it has all of its data.
+    pub fn replica_of(&self, primary: &Server) {
+        let mut conn = self.conn();
+        let port = primary.port.to_string();
+        let _: Value =
+            redis::cmd("REPLICAOF").arg("127.0.0.1").arg(port).query(&mut conn).expect("REPLICAOF answers");
+        self.wait_for_link();
+    }
+
+    /// Waits until its link to the primary is up.
+    pub fn wait_for_link(&self) {
+        eventually("the replica is connected to its primary", || {
+            self.info("master_link_status").as_deref() == Some("up")
+        });
+    }
+
+    /// Stops it in order (SIGTERM: what it would save at shutdown is saved) and waits for its end.
+    pub fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            terminate(&child);
+            child.wait().expect("a child of ours can be waited for");
+        }
+    }
+
+    /// Kills it as a power cut would and waits for its end.
+    pub fn kill9(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // An error means that it ended by itself already.
+            let _ = child.kill();
+            child.wait().expect("a child of ours can be waited for");
+        }
+    }
+
+    /// Starts it after [`Server::stop`] or [`Server::kill9`], on the same port, folder and configuration.
+    pub fn start_again(&mut self) {
+        if let Err(words) = self.try_start_again() {
+            panic!("{words}");
+        }
+    }
+
+    /// [`Server::stop`], then [`Server::start_again`].
+    pub fn restart(&mut self) {
+        self.stop();
+        self.start_again();
+    }
+
+    fn conf_path(&self) -> PathBuf {
+        self.dir().join("redis.conf")
+    }
+
+    /// Starts the process and waits until it answers PING.
+    fn try_start_again(&mut self) -> Result<(), String> {
+        let log = OpenOptions::new().create(true).append(true).open(self.dir().join("server.log"));
+        let log = log.map_err(|e| format!("no log file: {e}"))?;
+        let already_logged = self.log().len();
+        let mut command = Command::new(&self.binary);
+        let stderr = log.try_clone().map_err(|e| format!("no log file: {e}"))?;
+        command.arg(self.conf_path()).current_dir(self.dir()).stdin(Stdio::null()).stdout(log).stderr(stderr);
+        let child = spawn(command).map_err(|e| format!("{} did not start: {e}", self.binary.display()))?;
+        let child = self.child.insert(child);
+        let start = Instant::now();
+        loop {
+            if let Ok(Some(status)) = child.try_wait() {
+                self.child = None;
+                let log = self.log();
+                let words = log.get(already_logged..).unwrap_or(&log);
+                return Err(format!("{} ended at once ({status}):\n{words}", self.binary.display()));
+            }
+            if answers(self.port) {
+                return Ok(());
+            }
+            if start.elapsed() > START_PATIENCE {
+                return Err(format!("the server does not answer; its log:\n{}", self.log()));
+            }
+            // The opening of a port announces itself to nobody.
+            thread::sleep(Duration::from_millis(3));
+        }
+    }
+}
+
+/// Whether a server listens there, has loaded its data and answers PING. (RESP2 without a handshake: a server
+/// that is loading refuses commands such as CLIENT SETINFO.)
+fn answers(port: u16) -> bool {
+    let Ok(mut raw) = Raw::try_connect(port) else { return false };
+    raw.try_call(&[b"PING"]).is_ok_and(|reply| reply == b"+PONG\r\n")
+}
+
+/// Asks a child for an orderly end.
+fn terminate(child: &Child) {
+    let pid = i32::try_from(child.id()).expect("process ids fit in pid_t");
+    // SAFETY: the process is a child of ours that has not been waited for, so its id is still its own.
+    unsafe { libc::kill(pid, libc::SIGTERM) };
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill9();
+        let log = self.log();
+        let sign = SIGNS_OF_DEATH.iter().find(|sign| log.contains(**sign));
+        if thread::panicking() {
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!(
+                "last lines of the server's log:\n{}",
+                lines[lines.len().saturating_sub(40)..].join("\n")
+            );
+        } else if let (Some(sign), false) = (sign, self.may_crash) {
+            let from = log.find(sign).unwrap_or(0).saturating_sub(400);
+            let excerpt: String = log.get(from..).unwrap_or(&log).chars().take(4000).collect();
+            panic!("the server's log says {sign:?}:\n{excerpt}");
+        }
+    }
+}

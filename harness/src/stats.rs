@@ -1,0 +1,74 @@
+//! Medians of repeated measurements, and numbers that people can read.
+
+/// Repeated measurements of one thing.
+#[derive(Debug, Clone, Default)]
+pub struct Series(Vec<f64>);
+
+impl Series {
+    /// The values in ascending order.
+    pub fn new(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        Self(values)
+    }
+
+    /// How many values there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing was measured.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The value in the middle; of an even number of values the lower one. 0 where nothing was measured.
+    pub fn median(&self) -> f64 {
+        self.quantile(0.5)
+    }
+
+    /// The smallest value that at least this share (0 to 1) of all values does not exceed.
+    pub fn quantile(&self, share: f64) -> f64 {
+        let below = self.0.iter().enumerate().find(|(i, _)| (i + 1) as f64 >= share * self.0.len() as f64);
+        below.map_or(0.0, |(_, value)| *value)
+    }
+
+    /// The smallest value.
+    pub fn min(&self) -> f64 {
+        self.0.first().copied().unwrap_or(0.0)
+    }
+
+    /// The largest value.
+    pub fn max(&self) -> f64 {
+        self.0.last().copied().unwrap_or(0.0)
+    }
+}
+
+/// A whole number with commas between groups of three digits.
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Series, grouped};
+
+    #[test]
+    fn the_median_is_a_measured_value() {
+        let series = Series::new(vec![5.0, 1.0, 3.0]);
+        assert_eq!((series.median(), series.min(), series.max()), (3.0, 1.0, 5.0));
+        assert_eq!(Series::default().median(), 0.0);
+    }
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+    }
+}

@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# Installs what building and testing need, where it is missing:
+#   - a C linker and libclang: the bindings to the server's module API are generated from its header
+#   - a Redis or Valkey server (>= 7.0.6) and its redis-cli: tests, demo and benchmark start their own
+#   - Python 3 with venv and pip: the real Celery lives in target/venv
+#
+# It never starts, enables or configures a system service. Debian's package redis-server does all of that when
+# it is installed; but the program itself is in redis-tools (redis-server is one name of redis-check-rdb), so
+# only redis-tools is installed there and target/bin/redis-server becomes a link to it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+have_server() { [ -n "${QADMIN_SERVER:-}" ] || have redis-server || have valkey-server || [ -x target/bin/redis-server ]; }
+
+have_libclang() {
+  [ -n "${LIBCLANG_PATH:-}" ] && return 0
+  local file
+  if have dpkg; then
+    # Debian splits it: the library alone, without the compiler's own headers (stddef.h), is not enough.
+    compgen -G '/usr/lib/llvm-*/lib/clang/*/include/stddef.h' >/dev/null || return 1
+  fi
+  for file in /usr/lib/llvm*/lib/libclang*.so* /usr/lib*/libclang*.so* /usr/lib/*/libclang*.so* \
+    /usr/local/lib/libclang*.so* /opt/homebrew/opt/llvm/lib/libclang.dylib /usr/local/opt/llvm/lib/libclang.dylib \
+    /Library/Developer/CommandLineTools/usr/lib/libclang.dylib; do
+    [ -e "$file" ] && return 0
+  done
+  return 1
+}
+
+have_venv() { "${PYTHON:-python3}" -c 'import venv, ensurepip' >/dev/null 2>&1; }
+
+# Names of what is missing, in the words of this script.
+missing() {
+  have cc || echo linker
+  have_libclang || echo libclang
+  have_server || echo server
+  have redis-cli || have valkey-cli || echo cli
+  have_venv || echo venv
+}
+
+# $1: package manager, $2: what is missing -> package names.
+package() {
+  case "$1:$2" in
+    apt:linker) echo gcc libc6-dev ;;
+    apt:libclang) echo libclang-dev ;;
+    apt:server | apt:cli) echo redis-tools ;;
+    apt:venv) echo python3 python3-venv python3-pip ;;
+    dnf:linker) echo gcc ;;
+    dnf:libclang) echo clang-devel ;;
+    # Newer releases call it valkey and provide the old name.
+    dnf:server | dnf:cli) echo redis ;;
+    dnf:venv) echo python3 python3-pip ;;
+    apk:linker) echo gcc musl-dev ;;
+    apk:libclang) echo clang-dev clang-libclang ;;
+    apk:server | apk:cli) echo redis ;;
+    apk:venv) echo python3 py3-pip ;;
+    brew:linker) echo llvm ;;
+    brew:libclang) echo llvm ;;
+    brew:server | brew:cli) echo redis ;;
+    brew:venv) echo python@3.12 ;;
+    pacman:linker) echo gcc ;;
+    pacman:libclang) echo clang ;;
+    # Arch replaced redis by valkey.
+    pacman:server | pacman:cli) echo valkey ;;
+    pacman:venv) echo python python-pip ;;
+  esac
+}
+
+# Package managers must not ask: there may be nobody to answer.
+install() {
+  local manager=$1 root=()
+  shift
+  if [ "$manager" != brew ] && [ "$(id -u)" != 0 ]; then
+    have sudo || { echo "This needs root, and there is no sudo. As root, install: $*"; exit 1; }
+    root=(sudo)
+  fi
+  echo "Installing $*"
+  case "$manager" in
+    apt)
+      "${root[@]}" apt-get update -qq </dev/null
+      "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" </dev/null
+      ;;
+    dnf) "${root[@]}" dnf install -y "$@" </dev/null ;;
+    apk) "${root[@]}" apk add --no-progress "$@" </dev/null ;;
+    brew) brew install "$@" </dev/null ;;
+    pacman) "${root[@]}" pacman -Sy --noconfirm --needed "$@" </dev/null ;;
+  esac
+}
+
+# Debian: the server under its own name, without the package that would start it as a service.
+link_debian_server() {
+  if ! have_server && have redis-check-rdb; then
+    mkdir -p target/bin
+    ln -sf "$(command -v redis-check-rdb)" target/bin/redis-server
+    target/bin/redis-server --version >/dev/null || rm -f target/bin/redis-server
+  fi
+}
+
+if ! have "${CARGO:-cargo}"; then
+  echo "Rust is missing: see https://rustup.rs (qadmin needs 1.90 or newer)."
+  exit 1
+fi
+
+link_debian_server
+lacking=$(missing)
+[ -z "$lacking" ] && exit 0
+
+manager=
+for candidate in apt:apt-get dnf:dnf apk:apk pacman:pacman brew:brew; do
+  if have "${candidate#*:}"; then
+    manager=${candidate%%:*}
+    break
+  fi
+done
+if [ -n "$manager" ]; then
+  packages=()
+  for part in $lacking; do
+    for name in $(package "$manager" "$part"); do
+      case " ${packages[*]-} " in *" $name "*) ;; *) packages+=("$name") ;; esac
+    done
+  done
+  install "$manager" "${packages[@]}"
+  link_debian_server
+  lacking=$(missing)
+fi
+
+for part in $lacking; do
+  case "$part" in
+    linker) echo "missing: a C compiler that links programs (cc on the PATH)" ;;
+    libclang) echo "missing: libclang with its headers (or set LIBCLANG_PATH to the folder of libclang.so)" ;;
+    server) echo "missing: redis-server >= 7.0.6 or valkey-server on the PATH (or set QADMIN_SERVER to it)" ;;
+    cli) echo "missing: redis-cli or valkey-cli on the PATH" ;;
+    venv) echo "missing: Python >= 3.10 with the modules venv and ensurepip (or set PYTHON to one)" ;;
+  esac
+done
+[ -z "$lacking" ]

@@ -1,0 +1,102 @@
+"""A real Celery application for the tests: a worker that writes down what it ran, a sender of every kind.
+
+Worker:  python -m celery -A celery_app worker ...       (QADMIN_TEST_URL: redis://host:port)
+Sender:  python celery_app.py send COUNT SEED            prints one JSON line for each message it sent
+         python celery_app.py kinds                      lists the kinds of messages that are sent in turns
+
+The queue lies in database 0. What ran is counted in database 1, hash `executed` (task id -> times), so that
+the queue's database holds nothing but what Celery puts there.
+"""
+
+import json
+import os
+import random
+import sys
+import time
+import uuid
+
+import redis
+from celery import Celery, current_task
+
+from tasks import TASKS
+
+URL = os.environ["QADMIN_TEST_URL"]
+QUEUE = "celery"
+
+KINDS = [
+    # (task_protocol, serializer, compression): every way to write a body that this project can meet.
+    (2, "json", None),
+    (2, "msgpack", None),
+    (2, "json", "gzip"),
+    (2, "yaml", None),
+    (1, "json", None),
+    (2, "pickle", None),
+    (1, "msgpack", None),
+    (2, "msgpack", "gzip"),
+    (1, "yaml", None),
+    (1, "pickle", None),
+    (1, "json", "gzip"),
+]
+
+REPOIDS = [101, 102, 103, 104]
+
+ledger = redis.Redis.from_url(f"{URL}/1")
+
+
+def work(*args, **kwargs):
+    """Every task: writes down that it ran. Takes a moment, so that a queue exists for a while."""
+    ledger.hincrby("executed", current_task.request.id, 1)
+    time.sleep(0.0005)
+
+
+def make_app(protocol=2):
+    """An application with every task of TASKS."""
+    app = Celery("product", broker=f"{URL}/0")
+    app.conf.update(
+        task_protocol=protocol,
+        task_default_queue=QUEUE,
+        task_ignore_result=True,
+        task_acks_late=False,
+        accept_content=["json", "pickle", "msgpack", "yaml"],
+        broker_connection_retry_on_startup=True,
+        worker_hijack_root_logger=False,
+    )
+    for name in TASKS:
+        app.task(name=name)(work)
+    return app
+
+
+app = make_app()
+
+
+def send(count, seed):
+    """Sends count messages of all kinds in turns and prints what is in each."""
+    choose = random.Random(seed)
+    apps = {protocol: make_app(protocol) for protocol in (1, 2)}
+    producers = {protocol: apps[protocol].producer_pool.acquire(block=True) for protocol in apps}
+    for i in range(count):
+        protocol, serializer, compression = KINDS[i % len(KINDS)]
+        row = {
+            "id": str(uuid.UUID(bytes=choose.randbytes(16), version=4)),
+            "task": choose.choice(TASKS[:4]),
+            "repoid": choose.choice(REPOIDS),
+            "kind": f"p{protocol}-{serializer}" + (f"-{compression}" if compression else ""),
+        }
+        apps[protocol].send_task(
+            row["task"],
+            kwargs={"repoid": row["repoid"], "commitid": choose.randbytes(20).hex(), "pullid": i},
+            task_id=row["id"],
+            queue=QUEUE,
+            serializer=serializer,
+            compression=compression,
+            producer=producers[protocol],
+        )
+        print(json.dumps(row))
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "send":
+        send(int(sys.argv[2]), int(sys.argv[3]))
+    else:
+        for kind in KINDS:
+            print(kind)

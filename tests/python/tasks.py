@@ -1,0 +1,25 @@
+"""The tasks of a made-up product that measures test coverage; the recorder and the worker know the same ones."""
+
+TASKS = [
+    "app.tasks.upload.Upload",
+    "app.tasks.upload.UploadProcessor",
+    "app.tasks.upload.UploadFinisher",
+    "app.tasks.notify.Notify",
+    "app.tasks.sync_repos.SyncRepos",
+    "app.tasks.sync_pull.SyncPull",
+    "app.tasks.sync_teams.SyncTeams",
+    "app.tasks.commit_update.CommitUpdate",
+    "app.tasks.compute_comparison.ComputeComparison",
+    "app.tasks.compute_component_comparison.ComputeComponentComparison",
+    "app.tasks.pulls_sync.PullsSync",
+    "app.tasks.status_set_pending.StatusSetPending",
+    "app.tasks.status_set_error.StatusSetError",
+    "app.tasks.test_results.TestResultsProcessor",
+    "app.tasks.test_results.TestResultsFinisher",
+    "app.tasks.bundle_analysis.BundleAnalysisProcessor",
+    "app.tasks.bundle_analysis.BundleAnalysisNotify",
+    "app.tasks.label_analysis.LabelAnalysis",
+    "app.tasks.flush_repo.FlushRepo",
+    "app.tasks.delete_owner.DeleteOwner",
+    "app.tasks.backfill_commits.BackfillCommits",
+]

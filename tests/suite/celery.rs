@@ -1,0 +1,92 @@
+//! The promise that matters most: beside a working Celery worker nothing is lost, doubled or broken.
+
+use std::collections::{HashMap, HashSet};
+
+use qadmin_harness::{Fields as _, Server, eventually};
+use redis::Commands as _;
+
+use crate::support::celery::{Sender, Sent, Worker, executed, queued, readable, wait_until_executed};
+use crate::support::{ask, wait_for_job};
+
+/// Messages that lie in the queue before the worker starts.
+const BEFORE: usize = 4_000;
+
+/// Messages that are sent while jobs and worker are at it.
+const MEANWHILE: usize = 1_500;
+
+/// What is cleared, one job after the other.
+const CLEARED: [(&str, u64); 4] = [
+    ("app.tasks.upload.Upload", 101),
+    ("app.tasks.notify.Notify", 102),
+    ("app.tasks.upload.UploadProcessor", 103),
+    ("app.tasks.upload.Upload", 104),
+];
+
+#[test]
+fn every_task_is_executed_or_cleared_or_queued_and_the_worker_lives_on() {
+    // Short slices far apart: the jobs last long enough to meet the worker at work.
+    let server = Server::builder().module_args("slice-us 100 duty 5").start();
+    let mut conn = server.conn();
+    let mut sent = Sender::start(&server, BEFORE, 1).finish();
+
+    let mut worker = Worker::start(&server);
+    eventually("the worker runs tasks", || {
+        assert!(worker.is_alive(), "the worker ended: {}", worker.log());
+        executed(&server).len() > 20
+    });
+    let sender = Sender::start(&server, MEANWHILE, 2);
+    let mut jobs: HashMap<(&str, u64), u64> = HashMap::new();
+    for (task, repoid) in CLEARED {
+        let job =
+            ask(&mut conn, &format!("QADMIN.CLEARJOB celery ALL TASK {task} REPOID {repoid} CONFIRM celery"));
+        let end = wait_for_job(&mut conn, &job.text("job_id"));
+        assert_eq!(end.text("status"), "completed", "{end:?}");
+        let seen = end.int("processed") + end.int("drifted");
+        assert_eq!(end.int("total_estimated"), seen, "examined or taken, each once: {end:?}");
+        jobs.insert((task, repoid), u64::try_from(end.int("deleted")).expect("a count"));
+    }
+    let during = executed(&server).len();
+    sent.extend(sender.finish());
+
+    // Everything that the last job's filter meant and that lay in the queue then is gone from the queue.
+    let (last_task, last_repoid) = CLEARED[3];
+    let before: HashSet<&str> = sent[..BEFORE].iter().map(|message| message.id.as_str()).collect();
+    for element in conn.lrange::<_, Vec<Vec<u8>>>("celery", 0, -1).expect("LRANGE") {
+        let Some(message) = readable(&element) else { continue };
+        let meant = message.task == last_task && message.repoid == last_repoid;
+        assert!(!(meant && before.contains(message.id.as_str())), "a match stayed: {message:?}");
+    }
+
+    // The worker runs everything else, and then one more: the queue is first in, first out.
+    let last = Sender::start(&server, 1, 3).finish();
+    wait_until_executed(&server, &mut worker, "the worker runs one more task", &[last[0].id.clone()]);
+    sent.extend(last);
+    eventually("nothing is left in the queue", || queued(&server).is_empty());
+    assert!(during < sent.len(), "the jobs were to run while the worker still had work");
+
+    judge(&server, &sent, &jobs);
+}
+
+/// Every message is in exactly one place, and what is in none was cleared by the job that meant it.
+fn judge(server: &Server, sent: &[Sent], jobs: &HashMap<(&str, u64), u64>) {
+    let executed = executed(server);
+    let still: Vec<String> = queued(server);
+    let queued: HashSet<&String> = still.iter().collect();
+    assert_eq!(queued.len(), still.len(), "a message is queued twice");
+
+    let mut gone: HashMap<(&str, u64), u64> = HashMap::new();
+    for message in sent {
+        let times = executed.get(&message.id).copied().unwrap_or(0) + u64::from(queued.contains(&message.id));
+        assert!(times <= 1, "{message:?} ran {times} times");
+        if times == 0 {
+            let meant = (message.task.as_str(), message.repoid);
+            assert!(jobs.contains_key(&meant), "lost: {message:?} matches no filter");
+            assert!(!message.kind.contains("pickle"), "cleared although nobody can read it: {message:?}");
+            *gone.entry(meant).or_default() += 1;
+        }
+    }
+    for (meant, deleted) in jobs {
+        assert_eq!(gone.get(meant).copied().unwrap_or(0), *deleted, "{meant:?}: gone against `deleted`");
+        assert!(*deleted > 0, "{meant:?}: there was nothing to clear, the test proves nothing");
+    }
+}
