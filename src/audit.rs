@@ -74,6 +74,6 @@ pub(crate) fn write(ctx: Ctx<'_>, entry: &Entry, queue: &[u8], record: &Record, 
     args.push(RString::new("duration_ms"));
     args.push(RString::new(duration.to_string()));
     if let Err(refusal) = call(ctx, c"XADD", How::Write, &args) {
-        log::warning(&format!("qadmin: no audit entry: {}", String::from_utf8_lossy(&refusal)));
+        log::warning(&format!("no audit entry: {}", String::from_utf8_lossy(&refusal)));
     }
 }

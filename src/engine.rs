@@ -294,7 +294,7 @@ fn carry_out(
         None => {
             if let Err(refusal) = owed(job, None).write(ctx) {
                 log::warning(&format!(
-                    "qadmin: the record of job {} was refused: {}",
+                    "the record of job {} was refused: {}",
                     job.id(),
                     String::from_utf8_lossy(&refusal)
                 ));
@@ -487,7 +487,7 @@ fn started(job: &Job) -> String {
         (Effect::KeepOne, true) => "dry run of clear all but one",
     };
     format!(
-        "qadmin: job {} started: {effect} of {} in queue {} (db {}), {} messages, user {}, actor {}, reason {}",
+        "job {} started: {effect} of {} in queue {} (db {}), {} messages, user {}, actor {}, reason {}",
         start.id,
         String::from_utf8_lossy(&start.filter.canonical()),
         quote(&start.queue),
@@ -502,7 +502,7 @@ fn started(job: &Job) -> String {
 fn ended(job: &mut Job) -> String {
     let record = job.record();
     format!(
-        "qadmin: job {} {}: examined {}, matched {}, deleted {}, drifted {}, {} slices, longest {} us{}",
+        "job {} {}: examined {}, matched {}, deleted {}, drifted {}, {} slices, longest {} us{}",
         job.id(),
         String::from_utf8_lossy(record.text("status")),
         record.int("examined_total"),

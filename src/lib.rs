@@ -21,7 +21,7 @@ use redis::{Ctx, block, event_loop, events, keyspace};
 /// Registers everything. The sentence of an error goes to the log, and the module does not load.
 fn on_load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
     settings::register(ctx, args)?;
-    commands::register(ctx).map_err(|name| format!("qadmin: the server refused to register {name}"))?;
+    commands::register(ctx).map_err(|name| format!("the server refused to register {name}"))?;
     let _ = event_loop::CALLBACKS.set(event_loop::Callbacks {
         before_poll: engine::before_poll,
         after_poll: engine::after_poll,
@@ -37,7 +37,7 @@ fn on_load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
         && events::subscribe(ctx, follow::on_server_event)
         && redis::info::register(ctx, info::fields);
     if !subscribed {
-        return Err("qadmin: the server refused a subscription that the module cannot do without".into());
+        return Err("the server refused a subscription that the module cannot do without".into());
     }
     redis::log::notice(&format!("qadmin {} loaded", env!("CARGO_PKG_VERSION")));
     Ok(())
@@ -49,7 +49,7 @@ fn on_unload() -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     if live > 0 || waiting > 0 {
         return Err(format!(
-            "qadmin: not unloaded: {live} jobs are live and {waiting} clients wait for one; \
+            "not unloaded: {live} jobs are live and {waiting} clients wait for one; \
              end them with QADMIN.CANCEL ALL, or wait"
         ));
     }

@@ -15,19 +15,19 @@ pub(crate) fn now() -> Settings {
 /// Registers the settings with the server. What `loadmodule` says becomes the default, which redis.conf
 /// and LOADEX override.
 pub(crate) fn register(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
-    let given = parse_load_args(args).map_err(|error| format!("qadmin: {}", error.text()))?;
+    let given = parse_load_args(args).map_err(|error| error.text())?;
     let _ = config::CALLBACKS.set(config::Callbacks { get, set });
     for (at, row) in SETTINGS.iter().enumerate() {
         let default = given.iter().find(|(index, _)| *index == at).map_or(row.default, |(_, value)| *value);
         set(at, default);
         if !config::register(ctx, at, row.name, default, row.min, row.max) {
-            return Err(format!("qadmin: the server refused the setting qadmin.{}", row.name));
+            return Err(format!("the server refused the setting qadmin.{}", row.name));
         }
     }
     if config::load(ctx) {
         Ok(())
     } else {
-        Err("qadmin: a setting in the configuration was refused (the line above says which)".into())
+        Err("a setting in the configuration was refused (the line above says which)".into())
     }
 }
 

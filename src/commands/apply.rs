@@ -26,7 +26,7 @@ pub(super) fn run(ctx: Ctx<'_>, args: &[&[u8]]) {
         }
         Ok(Applied::Mismatch) => {
             log::warning(
-                "qadmin: a cleared slice from the primary or the append-only file does not fit this server's \
+                "a cleared slice from the primary or the append-only file does not fit this server's \
                  list; it was not applied (INFO qadmin: apply_mismatches)",
             );
             reply::error(ctx, &Error::UnitMismatch);

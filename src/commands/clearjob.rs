@@ -83,7 +83,7 @@ fn write_first(ctx: Ctx<'_>, job: &Job, record: &Record) -> Result<(), Error> {
     };
     owed.write(ctx).map_err(|refusal| {
         log::warning(&format!(
-            "qadmin: no job was started, its record was refused: {}",
+            "no job was started, its record was refused: {}",
             String::from_utf8_lossy(&refusal)
         ));
         Error::RecordKey { key: record::key(&start.queue, start.id, ctx.flags().cluster()) }

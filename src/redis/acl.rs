@@ -57,8 +57,9 @@ pub(crate) fn may_call(user: &[u8], argv: &[&[u8]]) -> Right {
 
 /// Writes a refusal on a key to ACL LOG.
 pub(crate) fn log_denied_key(ctx: Ctx<'_>, user: &[u8], key: &[u8]) {
-    let (user, key) = (RString::new(user), RString::new(key));
+    let Some(user) = User::find(user) else { return };
+    let key = RString::new(key);
     let reason = raw::RedisModuleACLLogEntryReason_REDISMODULE_ACL_LOG_KEY;
-    // SAFETY: S2; both strings are live.
-    unsafe { api!(RedisModule_ACLAddLogEntryByUserName(ctx.raw(), user.raw(), key.raw(), reason)) };
+    // SAFETY: S2; user and key are live.
+    unsafe { api!(RedisModule_ACLAddLogEntry(ctx.raw(), user.0, key.raw(), reason)) };
 }

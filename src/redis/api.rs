@@ -45,7 +45,7 @@ required! {
     RedisModule_GetContextFlags RedisModule_GetSelectedDb RedisModule_SelectDb RedisModule_AvoidReplicaTraffic
     RedisModule_GetClientId RedisModule_GetClientUserNameById RedisModule_GetClientInfoById
     RedisModule_GetModuleUserFromUserName RedisModule_FreeModuleUser RedisModule_ACLCheckKeyPermissions
-    RedisModule_ACLCheckCommandPermissions RedisModule_ACLAddLogEntryByUserName
+    RedisModule_ACLCheckCommandPermissions RedisModule_ACLAddLogEntry
     RedisModule_IsKeysPositionRequest RedisModule_KeyAtPosWithFlags
     RedisModule_OpenKey RedisModule_CloseKey RedisModule_KeyType RedisModule_ValueLength
     RedisModule_ListGet RedisModule_ListDelete RedisModule_SignalModifiedKey
