@@ -189,7 +189,7 @@ impl Job {
     /// It takes messages out of the queue.
     #[must_use]
     pub fn writes(&self) -> bool {
-        self.start.effect != Effect::Count && !self.start.dry_run
+        self.scan.deletes()
     }
 
     /// Where it stands.
@@ -281,8 +281,8 @@ impl Job {
     }
 
     /// Books a look that was carried out.
-    pub fn commit(&mut self, look: &mut Look, deleted: bool, now_ns: u64) {
-        self.scan.commit(look, deleted);
+    pub fn commit(&mut self, look: &mut Look, now_ns: u64) {
+        self.scan.commit(look);
         self.last_ns = now_ns;
     }
 

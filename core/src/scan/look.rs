@@ -1,10 +1,10 @@
-//! One slice's reading: walk from the cursor towards the head, judge every message, stop on time.
+//! One slice's work on the queue: walk, judge every message, take out what goes, stop on time.
 
 use super::sample::SampleRow;
 use super::{Effect, Scan};
 use crate::reply::Reply;
 
-/// An opened queue. It does not change between opening and the end of the slice.
+/// An opened queue. Nobody else changes it between opening and the end of the slice.
 pub trait Queue {
     /// Messages in it.
     fn len(&self) -> u64;
@@ -14,8 +14,13 @@ pub trait Queue {
         self.len() == 0
     }
 
-    /// Reads the message at `index` (0 = head). `None` if it cannot be read.
+    /// Reads the message at `index` (0 = head). `None` if it cannot be read. After a [`Queue::delete`] only
+    /// the same index or higher ones can.
     fn read<R>(&mut self, index: u64, f: impl FnOnce(&[u8]) -> R) -> Option<R>;
+
+    /// Takes out the message at `index`, which was just read on a walk away from the head. What follows it
+    /// moves up. Says whether it did.
+    fn delete(&mut self, index: u64) -> bool;
 }
 
 /// Time that only goes forward, in nanoseconds from an arbitrary start.
@@ -48,25 +53,36 @@ pub trait Judge {
 pub struct Budget {
     /// Longest stretch after the seek, in nanoseconds. Where the seek took longer, as long as the seek.
     pub slice_ns: u64,
-    /// Expected cost of taking one match out of the list, in nanoseconds: it is spent in the same slice.
-    pub delete_ns: u64,
-    /// The most hits that one look collects.
+    /// Messages that are thought to fit, at least 1: the size of the next window.
+    pub window: u64,
+    /// The most messages that one look takes out.
     pub max_hits: usize,
 }
 
-/// A match that is to be taken out.
+/// A message that was taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hit {
-    /// List index, 0 = head.
+    /// List index before the slice, 0 = head.
     pub index: u64,
     /// Digest of the message, so that whoever repeats the deletion can see that it has the same one.
     pub fingerprint: u32,
 }
 
-/// What one slice saw. Nothing is booked until [`Scan::commit`]. Reused from slice to slice.
+/// How a look ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looked {
+    /// It is to be committed.
+    Done,
+    /// It was not permitted to delete: nothing happened, and it must not be committed.
+    Refused,
+    /// The queue refused a deletion that it should have done. What was done is to be committed.
+    Stuck,
+}
+
+/// What one slice saw and did. Nothing is booked until [`Scan::commit`]. Reused from slice to slice.
 #[derive(Debug, Default)]
 pub struct Look {
-    /// Matches to take out, the one nearest to the next end first: indexes descend.
+    /// What was taken out, indexes ascending.
     pub hits: Vec<Hit>,
     /// Messages examined.
     pub examined: u64,
@@ -78,7 +94,10 @@ pub struct Look {
     pub(super) matched_bytes: u64,
     pub(super) undecodable: u64,
     pub(super) unreadable: u64,
+    pub(super) would_delete: u64,
     pub(super) kept: Option<u64>,
+    /// One past the window that was walked back; `None` for a walk towards the head.
+    pub(super) top: Option<u64>,
     pub(super) rows: Vec<SampleRow>,
 }
 
@@ -88,6 +107,35 @@ impl Look {
         hits.clear();
         *self = Self { hits, ..Self::default() };
     }
+
+    /// Messages taken out.
+    #[must_use]
+    pub fn removed(&self) -> u64 {
+        self.hits.len() as u64
+    }
+
+    /// Judges one message at `distance`; says whether it is to go.
+    fn take_in(&mut self, scan: &Scan, judge: &mut impl Judge, distance: u64, message: &[u8]) -> bool {
+        let verdict = judge.judge(message);
+        let bytes = message.len() as u64;
+        self.undecodable += u64::from(verdict.undecodable);
+        self.unreadable += u64::from(verdict.unreadable);
+        if !verdict.matched {
+            return false;
+        }
+        let keeps = scan.effect == Effect::KeepOne && !scan.has_kept() && self.kept.is_none();
+        let goes = scan.effect != Effect::Count && !keeps;
+        if scan.samples() && scan.sample.wants(distance) {
+            self.rows.push(SampleRow { distance, bytes, members: judge.describe(message) });
+        }
+        if keeps {
+            self.kept = Some(distance);
+        }
+        self.matched += 1;
+        self.matched_bytes += bytes;
+        self.would_delete += u64::from(goes);
+        goes
+    }
 }
 
 /// The clock is read after this many messages ...
@@ -96,76 +144,140 @@ const CLOCK_EVERY_MESSAGES: u32 = 16;
 /// the large ones behind them.
 const CLOCK_EVERY_BYTES: u64 = 64 * 1024;
 
+/// When a slice is over.
+struct Deadline<'a, C> {
+    clock: &'a C,
+    slice_ns: u64,
+    opened: u64,
+    at: u64,
+    messages: u32,
+    bytes: u64,
+}
+
+impl<'a, C: Clock> Deadline<'a, C> {
+    fn new(clock: &'a C, slice_ns: u64) -> Self {
+        Self { clock, slice_ns, opened: clock.now_ns(), at: 0, messages: 0, bytes: 0 }
+    }
+
+    /// The first message was read: the budget begins. Answers what the seek took.
+    fn begin(&mut self) -> u64 {
+        let now = self.clock.now_ns();
+        let seek_ns = now - self.opened;
+        self.at = now + self.slice_ns.max(seek_ns);
+        seek_ns
+    }
+
+    /// One more message is done; a deletion costs far more than a look, so it does not wait to be counted.
+    fn is_over(&mut self, bytes: u64, deleted: bool) -> bool {
+        self.messages += 1;
+        self.bytes += bytes;
+        if !deleted && self.messages < CLOCK_EVERY_MESSAGES && self.bytes < CLOCK_EVERY_BYTES {
+            return false;
+        }
+        (self.messages, self.bytes) = (0, 0);
+        self.clock.now_ns() >= self.at
+    }
+}
+
 impl Scan {
-    /// Reads from the cursor towards the head until the budget is spent or the snapshot ends. Always
-    /// examines at least one message if there is one. The queue must hold [`Scan::len`] messages.
+    /// Works until the budget is spent, the window or the snapshot ends. Always examines at least one message
+    /// if there is one. The queue must hold [`Scan::len`] messages.
+    ///
+    /// `permit` is asked once before the first deletion.
     pub fn look(
         &self,
         queue: &mut impl Queue,
         judge: &mut impl Judge,
         clock: &impl Clock,
         budget: &Budget,
+        permit: impl FnOnce() -> bool,
         look: &mut Look,
-    ) {
+    ) -> Looked {
         look.reset();
         debug_assert_eq!(queue.len(), self.marks.len(), "the caller observes the length first");
-        let mut left = self.marks.unexamined();
-        let mut distance = self.marks.next();
-        let mut room = if self.effect == Effect::Count || self.dry_run { self.sample.room() } else { 0 };
-        let has_kept = self.marks.kept().is_some() || self.counters.matched > 0;
-        let opened = clock.now_ns();
-        let mut deadline = 0;
-        let (mut unclocked, mut unclocked_bytes, mut hits_clocked) = (0_u32, 0_u64, 0_usize);
-        while left > 0 {
+        let mut deadline = Deadline::new(clock, budget.slice_ns);
+        if self.marks.rest().is_none() && self.oldest_first() {
+            self.walk_on(queue, judge, &mut deadline, look);
+            Looked::Done
+        } else {
+            self.walk_back(queue, judge, &mut deadline, budget, permit, look)
+        }
+    }
+
+    /// From the next end towards the head; deletes nothing. KEEPONE stops where it met its match: from there
+    /// on it deletes.
+    fn walk_on<C: Clock>(
+        &self,
+        queue: &mut impl Queue,
+        judge: &mut impl Judge,
+        deadline: &mut Deadline<'_, C>,
+        look: &mut Look,
+    ) {
+        let next = self.marks.next();
+        for distance in next..next + self.marks.unexamined() {
             let index = self.marks.len() - 1 - distance;
             let read = queue.read(index, |message| {
                 if look.examined == 0 {
-                    let now = clock.now_ns();
-                    look.seek_ns = now - opened;
-                    deadline = now + budget.slice_ns.max(look.seek_ns);
+                    look.seek_ns = deadline.begin();
                 }
-                let verdict = judge.judge(message);
-                let bytes = message.len() as u64;
-                look.undecodable += u64::from(verdict.undecodable);
-                look.unreadable += u64::from(verdict.unreadable);
-                if verdict.matched {
-                    look.matched += 1;
-                    look.matched_bytes += bytes;
-                    if room > 0 {
-                        room -= 1;
-                        look.rows.push(SampleRow { distance, bytes, members: judge.describe(message) });
-                    }
-                    match self.effect {
-                        Effect::Count => {}
-                        Effect::KeepOne if !has_kept && look.kept.is_none() => look.kept = Some(distance),
-                        Effect::KeepOne | Effect::ClearAll => {
-                            look.hits.push(Hit { index, fingerprint: fingerprint(message) });
-                        }
-                    }
-                }
-                bytes
+                look.take_in(self, judge, distance, message);
+                message.len() as u64
             });
             // A message that cannot be read ends the slice; the next one sees the queue's true state.
             let Some(bytes) = read else { break };
             look.examined += 1;
             look.examined_bytes += bytes;
-            distance += 1;
-            left -= 1;
-            unclocked += 1;
-            unclocked_bytes += bytes;
-            let to_delete = if self.dry_run { 0 } else { look.hits.len() };
-            if to_delete >= budget.max_hits {
+            let met = self.deletes() && look.kept.is_some();
+            if met || deadline.is_over(bytes, false) {
                 break;
             }
-            // A match costs far more than a look, so it does not wait for its turn to be counted.
-            let hit = to_delete > hits_clocked;
-            if hit || unclocked >= CLOCK_EVERY_MESSAGES || unclocked_bytes >= CLOCK_EVERY_BYTES {
-                (unclocked, unclocked_bytes, hits_clocked) = (0, 0, to_delete);
-                if clock.now_ns() + to_delete as u64 * budget.delete_ns >= deadline {
-                    break;
+        }
+    }
+
+    /// From the far side of a window towards the next end, deleting what goes.
+    fn walk_back<C: Clock>(
+        &self,
+        queue: &mut impl Queue,
+        judge: &mut impl Judge,
+        deadline: &mut Deadline<'_, C>,
+        budget: &Budget,
+        permit: impl FnOnce() -> bool,
+        look: &mut Look,
+    ) -> Looked {
+        let next = self.marks.next();
+        let (from, top) = self.marks.rest().unwrap_or_else(|| {
+            let top = next + self.marks.unexamined().min(budget.window.max(1));
+            (top, top)
+        });
+        look.top = Some(top);
+        let mut permit = Some(permit);
+        for distance in (next..from).rev() {
+            let before = self.marks.len() - 1 - distance;
+            let index = before - look.removed();
+            let read = queue.read(index, |message| {
+                if look.examined == 0 {
+                    look.seek_ns = deadline.begin();
                 }
+                let goes = look.take_in(self, judge, distance, message) && self.deletes();
+                (message.len() as u64, goes.then(|| fingerprint(message)))
+            });
+            let Some((bytes, goes)) = read else { break };
+            if let Some(fingerprint) = goes {
+                if permit.take().is_some_and(|permit| !permit()) {
+                    return Looked::Refused;
+                }
+                if !queue.delete(index) {
+                    return Looked::Stuck;
+                }
+                look.hits.push(Hit { index: before, fingerprint });
+            }
+            look.examined += 1;
+            look.examined_bytes += bytes;
+            if look.hits.len() >= budget.max_hits || deadline.is_over(bytes, goes.is_some()) {
+                break;
             }
         }
+        Looked::Done
     }
 }
 

@@ -44,13 +44,17 @@ pub(super) struct Tally {
     pub(super) drifted: u64,
 }
 
-/// Marks by distance from the next end: `foreign <= next <= end <= len`.
+/// Marks by distance from the next end: `foreign <= next <= cursor <= top <= end <= len`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marks {
     /// Messages at the next end that were pushed there after the job began.
     foreign: u64,
-    /// The next message to examine.
+    /// The unexamined message that runs next.
     next: u64,
+    /// One past the rest of the window; `next` while no window is open.
+    cursor: u64,
+    /// One past the window.
+    top: u64,
     /// One past the last message of the snapshot.
     end: u64,
     /// The queue's length.
@@ -64,7 +68,7 @@ pub struct Marks {
 
 impl Marks {
     pub(super) fn new(len: u64) -> Self {
-        Self { foreign: 0, next: 0, end: len, len, kept: None, rotating: None }
+        Self { foreign: 0, next: 0, cursor: 0, top: 0, end: len, len, kept: None, rotating: None }
     }
 
     pub(super) fn len(&self) -> u64 {
@@ -85,7 +89,32 @@ impl Marks {
 
     /// Snapshot messages that are still to be examined.
     pub(super) fn unexamined(&self) -> u64 {
-        self.end - self.next
+        (self.cursor - self.next) + (self.end - self.top)
+    }
+
+    /// A window is open: its rest, from its far side.
+    pub(super) fn rest(&self) -> Option<(u64, u64)> {
+        (self.cursor > self.next).then_some((self.cursor, self.top))
+    }
+
+    fn positions(&mut self) -> [&mut u64; 5] {
+        [&mut self.foreign, &mut self.next, &mut self.cursor, &mut self.top, &mut self.end]
+    }
+
+    /// A window whose rest is gone is done.
+    fn settle(&mut self) {
+        if self.cursor == self.next {
+            self.next = self.top;
+            self.cursor = self.top;
+        }
+        debug_assert!(
+            self.foreign <= self.next
+                && self.next <= self.cursor
+                && self.cursor <= self.top
+                && self.top <= self.end
+                && self.end <= self.len,
+            "{self:?}"
+        );
     }
 
     /// The queue is gone.
@@ -93,12 +122,25 @@ impl Marks {
         *self = Self::new(0);
     }
 
-    /// `examined` messages were examined from `next` on, of which `removed` were taken out.
-    pub(super) fn advance(&mut self, examined: u64, removed: u64) {
-        self.next += examined - removed;
+    /// `examined` messages from `next` on were examined, towards the head.
+    pub(super) fn walked_on(&mut self, examined: u64) {
+        self.next += examined;
+        self.cursor = self.next;
+        self.top = self.next;
+        self.settle();
+    }
+
+    /// `examined` messages of the window that ends at `top` were examined, from its far side, or where it was
+    /// left, towards the next end; `removed` of them were taken out.
+    pub(super) fn walked_back(&mut self, top: u64, examined: u64, removed: u64) {
+        if self.rest().is_none() {
+            self.cursor = top;
+        }
+        self.cursor -= examined;
+        self.top = top - removed;
         self.end -= removed;
         self.len -= removed;
-        self.check();
+        self.settle();
     }
 
     /// Another pass over a list of `len` messages whose inside was changed: spares as many messages at
@@ -110,11 +152,13 @@ impl Marks {
         let at_head = spared(self.len - self.end);
         self.foreign = spared(self.foreign).min(len);
         self.next = self.foreign;
+        self.cursor = self.next;
+        self.top = self.next;
         self.end = len.saturating_sub(at_head).max(self.next);
         self.len = len;
         self.kept = None;
         self.rotating = None;
-        self.check();
+        self.settle();
     }
 
     /// Follows a push, a pop or another job's deletion; notes each shift for whoever keeps positions.
@@ -150,16 +194,14 @@ impl Marks {
             Event::Edited { len } => return Err(len),
             Event::Gone => return Err(0),
         }
-        self.check();
+        self.settle();
         Ok(tally)
     }
 
     fn push(&mut self, end: End, n: u64, shifts: &mut Vec<Shift>) {
         self.len += n;
         if end == End::Tail {
-            self.foreign += n;
-            self.next += n;
-            self.end += n;
+            self.positions().into_iter().for_each(|mark| *mark += n);
             self.kept = self.kept.map(|d| d + n);
             shifts.push(Shift::Away(n));
         }
@@ -171,16 +213,12 @@ impl Marks {
         let before = self.unexamined();
         match end {
             End::Tail => {
-                for mark in [&mut self.foreign, &mut self.next, &mut self.end] {
-                    *mark = mark.saturating_sub(n);
-                }
+                self.positions().into_iter().for_each(|mark| *mark = mark.saturating_sub(n));
                 self.kept = self.kept.and_then(|d| d.checked_sub(n));
                 shifts.push(Shift::Closer(n));
             }
             End::Head => {
-                for mark in [&mut self.foreign, &mut self.next, &mut self.end] {
-                    *mark = (*mark).min(left);
-                }
+                self.positions().into_iter().for_each(|mark| *mark = (*mark).min(left));
                 self.kept = self.kept.filter(|d| *d < left);
                 shifts.push(Shift::CutAt(left));
             }
@@ -194,19 +232,12 @@ impl Marks {
         let gone: Vec<u64> = indexes.iter().rev().map(|i| self.len - 1 - i).collect();
         let before = self.unexamined();
         let below = |mark: u64| gone.partition_point(|d| *d < mark) as u64;
-        let (foreign, next, end) = (below(self.foreign), below(self.next), below(self.end));
         let kept = self.kept.filter(|d| gone.binary_search(d).is_err()).map(|d| d - below(d));
-        self.foreign -= foreign;
-        self.next -= next;
-        self.end -= end;
+        self.positions().into_iter().for_each(|mark| *mark -= below(*mark));
         self.len -= gone.len() as u64;
         self.kept = kept;
         shifts.push(Shift::Without(gone));
         before - self.unexamined()
-    }
-
-    fn check(&self) {
-        debug_assert!(self.foreign <= self.next && self.next <= self.end && self.end <= self.len, "{self:?}");
     }
 }
 
@@ -230,11 +261,21 @@ mod tests {
     #[test]
     fn a_pop_that_reaches_past_the_snapshot_drifts_only_what_was_unexamined() {
         let mut marks = Marks::new(10);
-        marks.advance(4, 0);
+        marks.walked_on(4);
         follow(&mut marks, Event::Pushed { end: End::Head, len: 12 });
         let tally = follow(&mut marks, Event::Popped { end: End::Tail, len: 1 });
         assert_eq!(tally.drifted, 6);
         assert_eq!(marks.unexamined(), 0);
+    }
+
+    #[test]
+    fn a_pop_inside_a_window_drifts_its_rest_and_leaves_what_was_examined() {
+        let mut marks = Marks::new(10);
+        marks.walked_back(6, 2, 1);
+        assert_eq!((marks.next, marks.cursor, marks.top, marks.end), (0, 4, 5, 9));
+        let tally = follow(&mut marks, Event::Popped { end: End::Tail, len: 4 });
+        assert_eq!(tally.drifted, 4);
+        assert_eq!((marks.next, marks.cursor, marks.top, marks.end), (0, 0, 0, 4));
     }
 
     #[test]

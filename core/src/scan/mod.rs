@@ -3,18 +3,29 @@
 //! # Coordinates
 //! A queue changes at both ends while a job works, so positions are counted from the *next end* (the tail,
 //! where workers pop): distance 0 runs next, distance `len - 1` is the head where producers push. A list
-//! index is `len - 1 - distance`. Counted this way a push at the head moves nothing. Four marks divide the
+//! index is `len - 1 - distance`. Counted this way a push at the head moves nothing. Six marks divide the
 //! queue, and every event moves them by arithmetic alone:
 //!
 //! ```text
-//!   tail, runs next                                                     head, producers push
-//!   0 ........ foreign ............ next .................. end .................... len
-//!   pushed later  examined, stayed     unexamined snapshot      pushed later
+//!   tail, runs next                                                          head, producers push
+//!   0 ...... foreign ...... next ...... cursor ...... top ............ end ................ len
+//!   pushed    examined,      rest of     examined,     unexamined       pushed later
+//!   later     stayed         the window  stayed
 //! ```
 //!
-//! `foreign <= next <= end <= len` always holds. What was in the queue when the job was accepted is
-//! exactly `[foreign, end)`; what is left to examine is `[next, end)`. Pops eat into the zones from either
-//! end and the part of a pop that falls into `[next, end)` is *drift*: a worker was faster than the scan.
+//! `foreign <= next <= cursor <= top <= end <= len` always holds. What was in the queue when the job was
+//! accepted is exactly `[foreign, end)`; what is left to examine is `[next, cursor)` and `[top, end)`. Pops
+//! eat into the zones from either end, and what a pop takes of the unexamined is *drift*: a worker was faster
+//! than the scan.
+//!
+//! # Windows
+//! A list is read fastest from the head towards the tail, and on the iterator that a server gives to a module
+//! messages can be taken out in that direction only: a walk that turns round, or deletes while it walks
+//! towards the head, deletes others than it reads. So the scan takes the messages at the next end a *window*
+//! at a time and walks each window from its far side (`top`) back to `next`, deleting as it goes. The size of
+//! a window is a guess at what fits into a slice; where the guess was too high the rest of the window, which
+//! lies nearer to the next end, comes first in the following slice. While the oldest match must be met first
+//! (KEEPONE until it has one, a sample that fills) the scan walks towards the head, and deletes nothing.
 //!
 //! # Edits inside the list
 //! LREM, LINSERT, LSET, LTRIM and their like tell no positions. The scan then starts another pass at the
@@ -22,9 +33,9 @@
 //! pushed there since the job began, which can only spare too many, never too few.
 //!
 //! # Two steps per slice
-//! [`Scan::look`] reads and judges but changes nothing; [`Scan::commit`] books the result. Between the two
-//! the caller may find that it must not write now (a replica, a pause, a full disk) and drop the look: the
-//! same messages are examined later, and still counted once.
+//! [`Scan::look`] reads, judges and deletes; [`Scan::commit`] books the result. A look that was not permitted
+//! to delete, because the server must not write now (a replica, a pause, a full disk), is dropped: the same
+//! messages are examined later, and still counted once.
 
 mod look;
 mod marks;
@@ -32,7 +43,7 @@ mod marks;
 mod model_test;
 mod sample;
 
-pub use look::{Budget, Clock, Hit, Judge, Judgement, Look, Queue, fingerprint};
+pub use look::{Budget, Clock, Hit, Judge, Judgement, Look, Looked, Queue, fingerprint};
 pub use marks::{Event, MAX_PASSES, Marks};
 pub use sample::{SAMPLE_MAX, Sample, SampleRow};
 
@@ -247,8 +258,9 @@ impl Scan {
         };
     }
 
-    /// Books what a look found. `deleted` says whether its hits were taken out of the queue.
-    pub fn commit(&mut self, look: &mut Look, deleted: bool) {
+    /// Books what a look found and took out.
+    pub fn commit(&mut self, look: &mut Look) {
+        let removed = look.removed();
         let c = &mut self.counters;
         c.processed += look.examined;
         c.examined_total += look.examined;
@@ -256,17 +268,46 @@ impl Scan {
         c.matched_bytes += look.matched_bytes;
         c.undecodable += look.undecodable;
         c.unreadable += look.unreadable;
-        c.would_delete += look.hits.len() as u64;
-        let removed = if deleted { look.hits.len() as u64 } else { 0 };
+        c.would_delete += look.would_delete;
         c.deleted += removed;
         if let Some(distance) = look.kept {
             self.marks.set_kept(distance);
         }
-        self.sample.extend(look);
-        self.marks.advance(look.examined, removed);
-        debug_assert!(removed == 0 || self.sample.rows().is_empty(), "a clear takes no sample");
+        self.sample.extend(&mut look.rows);
+        match look.top {
+            Some(top) => self.marks.walked_back(top, look.examined, removed),
+            None => self.marks.walked_on(look.examined),
+        }
+    }
+
+    /// This job takes messages out.
+    #[must_use]
+    pub fn deletes(&self) -> bool {
+        self.effect != Effect::Count && !self.dry_run
+    }
+
+    /// This job shows some of its matches.
+    fn samples(&self) -> bool {
+        !self.deletes()
+    }
+
+    /// The oldest match must be met before younger ones.
+    fn oldest_first(&self) -> bool {
+        let seeks_kept = self.effect == Effect::KeepOne && !self.has_kept();
+        // A sample that was not full after this many messages has few matches to come, which are put in
+        // their place one by one.
+        let fills = self.samples() && !self.sample.is_full() && self.counters.processed < SAMPLE_FILL;
+        seeks_kept || fills
+    }
+
+    /// KEEPONE has met its match, in the queue still or not.
+    fn has_kept(&self) -> bool {
+        self.counters.matched > 0
     }
 }
+
+/// While a sample fills, the scan walks towards the head for this many messages at most.
+const SAMPLE_FILL: u64 = if cfg!(test) { 12 } else { 20_000 };
 
 /// Distance from the next end as a Redis index: 0 is -1, 1 is -2.
 #[must_use]

@@ -1,11 +1,10 @@
 //! The matches that run next, kept with their place while the queue moves under them.
 
-use super::look::Look;
 use crate::reply::Reply;
 
 /// Most rows that a sample keeps: the largest `SAMPLE n` and some more, so that a sample which workers eat
 /// into while the scan goes on can still show `n`.
-pub const SAMPLE_MAX: usize = 128;
+pub const SAMPLE_MAX: usize = if cfg!(test) { 6 } else { 128 };
 
 /// How positions moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,9 +34,9 @@ pub struct SampleRow {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sample {
     rows: Vec<SampleRow>,
-    /// The sample was full once. Later matches then stay out even if rows leave: between them and the
-    /// rows lie matches that were not kept, and a sample has no gaps.
-    sealed: bool,
+    /// The sample was full once, with its last row just before this distance. Matches from here on stay out
+    /// even if rows leave: a sample has no gaps.
+    limit: Option<u64>,
 }
 
 impl Sample {
@@ -47,15 +46,27 @@ impl Sample {
         &self.rows
     }
 
-    /// How many more rows it takes.
-    #[must_use]
-    pub fn room(&self) -> usize {
-        if self.sealed { 0 } else { SAMPLE_MAX - self.rows.len() }
+    /// It was full once: no match further from the next end than its last row is wanted.
+    pub(super) fn is_full(&self) -> bool {
+        self.limit.is_some()
     }
 
-    pub(super) fn extend(&mut self, look: &mut Look) {
-        self.rows.append(&mut look.rows);
-        self.sealed |= self.rows.len() >= SAMPLE_MAX;
+    /// A match at this distance is wanted.
+    pub(super) fn wants(&self, distance: u64) -> bool {
+        self.limit.is_none_or(|limit| distance < limit)
+    }
+
+    /// Puts rows in their places.
+    pub(super) fn extend(&mut self, rows: &mut Vec<SampleRow>) {
+        if rows.is_empty() {
+            return;
+        }
+        self.rows.append(rows);
+        self.rows.sort_by_key(|row| row.distance);
+        self.rows.truncate(SAMPLE_MAX);
+        if self.rows.len() == SAMPLE_MAX {
+            self.limit = self.rows.last().map(|row| row.distance + 1);
+        }
     }
 
     pub(super) fn clear(&mut self) {
@@ -64,13 +75,20 @@ impl Sample {
 
     pub(super) fn follow(&mut self, shift: &Shift) {
         match shift {
-            Shift::Away(n) => self.rows.iter_mut().for_each(|row| row.distance += n),
-            Shift::Closer(n) => self.keep(|d| d.checked_sub(*n)),
+            Shift::Away(n) => {
+                self.limit = self.limit.map(|limit| limit + n);
+                self.keep(|d| Some(d + n));
+            }
+            Shift::Closer(n) => {
+                self.limit = self.limit.map(|limit| limit.saturating_sub(*n));
+                self.keep(|d| d.checked_sub(*n));
+            }
             Shift::CutAt(len) => self.keep(|d| (d < *len).then_some(d)),
-            Shift::Without(gone) => self.keep(|d| match gone.binary_search(&d) {
-                Ok(_) => None,
-                Err(below) => Some(d - below as u64),
-            }),
+            Shift::Without(gone) => {
+                let below = |mark: u64| mark - gone.partition_point(|d| *d < mark) as u64;
+                self.limit = self.limit.map(below);
+                self.keep(|d| gone.binary_search(&d).is_err().then(|| below(d)));
+            }
         }
     }
 
