@@ -10,18 +10,18 @@
 //! 1. Gates: not on a replica, not loading, not while traffic to replicas must stand still. The user who
 //!    started the job still may.
 //! 2. Open the list, compare its length with what the events add up to.
-//! 3. Read from the cursor towards the head until the budget is spent, noting matches.
-//! 4. Only if there are any: ask whether a write would be refused now. If so, nothing happened: the same
-//!    messages are examined in a later slice.
-//! 5. Take them out, ascending; replicate; write the record. One callback, one unit in the replication
-//!    stream and in the append-only file.
+//! 3. Walk the window, judging every message.
+//! 4. Before the first match is taken out: ask whether a write would be refused now. If so, nothing happened:
+//!    the same messages are examined in a later slice.
+//! 5. Take the matches out as the walk meets them; replicate; write the record. One callback, one unit in the
+//!    replication stream and in the append-only file.
 //! 6. Tell every other job on the queue what moved.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use qadmin_core::error::{Error, quote};
 use qadmin_core::job::{Cached, Job, Kind, Next, Status};
-use qadmin_core::scan::{Budget, Effect, Event, Look, Progress, Queue};
+use qadmin_core::scan::{Budget, Effect, Event, Look, Looked, Progress, Queue};
 use qadmin_core::settings::Settings;
 
 use crate::audit::Entry;
@@ -32,7 +32,7 @@ use crate::redis::clock::{Steady, now_ms, now_ns};
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::{Ctx, RString, event_loop, log};
 use crate::settings;
-use crate::state::{self, State};
+use crate::state::{self, State, own_write};
 use crate::unit::{self, Refusal};
 
 /// How often waiting jobs and owed records try again.
@@ -45,14 +45,19 @@ const RIGHT_EVERY_NS: u64 = 900_000_000;
 const UNIT_EVERY_NS: u64 = 10_000_000;
 /// How often `appendfsync` is looked up.
 const FSYNC_LOOK_EVERY_NS: u64 = 1_000_000_000;
-/// What a deletion is taken to cost before any was measured: sparse matches cost 5 to 20 us each.
-const DELETE_NS_AT_FIRST: u64 = 10_000;
+/// Slices of fewer messages say little about what the next ones cost.
+const WORTH_LEARNING: u64 = 8;
+/// What a message is taken to cost before any was measured, nanoseconds.
+const MESSAGE_NS_AT_FIRST: u64 = 2_000;
 
 /// Measures that slices are planned with.
 #[derive(Debug)]
 pub(crate) struct Measures {
-    /// What a deletion costs, moving average, nanoseconds.
-    delete_ns: u64,
+    /// What a message costs (reading, judging, perhaps deleting): moving average, nanoseconds. It sizes
+    /// windows; the clock alone ends slices.
+    message_ns: u64,
+    /// What the last seek took, nanoseconds.
+    seek_ns: u64,
     /// `appendfsync` is `always`.
     fsync_always: bool,
     fsync_looked_ns: u64,
@@ -61,7 +66,13 @@ pub(crate) struct Measures {
 
 impl Default for Measures {
     fn default() -> Self {
-        Self { delete_ns: DELETE_NS_AT_FIRST, fsync_always: false, fsync_looked_ns: 0, last_unit_ns: 0 }
+        Self {
+            message_ns: MESSAGE_NS_AT_FIRST,
+            seek_ns: 0,
+            fsync_always: false,
+            fsync_looked_ns: 0,
+            last_unit_ns: 0,
+        }
     }
 }
 
@@ -199,7 +210,7 @@ fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
     ctx.select(db);
     let name = RString::new(&job.start().queue);
     let mode = if writes { Mode::Erase } else { Mode::Read };
-    let mut list = match List::open(ctx, &name, mode) {
+    let list = match List::open(ctx, &name, mode) {
         Opened::List(list) => list,
         gone => {
             if matches!(gone, Opened::Other) {
@@ -215,92 +226,103 @@ fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
         return Step::Ends(status, error);
     }
     let mut look = std::mem::take(&mut state.look);
-    let (scan, judge) = job.parts();
-    scan.look(&mut list, judge, &Steady, &state.measures.budget(&settings), &mut look);
-    let step = if writes && !look.hits.is_empty() {
-        carry_out(state, ctx, job, list, &name, &mut look)
-    } else {
-        drop(list);
-        booked(state, ctx, job, &mut look)
-    };
+    let step = work(state, ctx, job, list, &name, &settings, &mut look);
     state.look = look;
     step
 }
 
-/// A look that takes nothing out.
-fn booked(state: &mut State, ctx: Ctx<'_>, job: &mut Job, look: &mut Look) -> Step {
-    state.totals.examined += look.examined;
-    job.runs();
-    let now = now_ns();
-    job.commit(look, false, now);
-    if let Some((status, error)) = job.verdict() {
-        return Step::Ends(status, error);
-    }
-    if job.start().kind == Kind::Clear
-        && job.record_is_older_than(now, RECORD_EVERY_NS)
-        && gate(ctx).is_none()
-    {
-        // Refused for now is no harm: the next one has all fields again.
-        let _ = owed(job, None).write(ctx);
-        job.record_written(now);
-    }
-    Step::Worked
-}
-
-/// Deletions, replication and record of one slice.
-fn carry_out(
+/// Walks, deletes, tells, books.
+fn work(
     state: &mut State,
     ctx: Ctx<'_>,
     job: &mut Job,
-    list: List<'_>,
+    mut list: List<'_>,
     name: &RString,
+    settings: &Settings,
     look: &mut Look,
 ) -> Step {
     let start = job.start();
     let (db, queue) = (start.db, start.queue.clone());
     let record_key = RString::new(record::key(&queue, start.id, ctx.flags().cluster()));
-    match unit::probe(ctx, &record_key) {
-        Ok(()) => {}
-        Err(Refusal::Wait(reason)) => return Step::Waits(reason),
-        Err(Refusal::RecordKey) => {
-            let error = Error::RecordKey { key: record_key.bytes().to_vec() };
-            return Step::Ends(Status::Failed, Some(error));
-        }
-        Err(Refusal::Moved) => {
-            let why = "the queue moved to another node of the cluster; start the job there";
-            return Step::Ends(Status::Interrupted, Some(Error::Interrupted { why }));
-        }
-    }
+    let budget = state.measures.budget(settings);
+    let mut refusal = None;
+    let (scan, judge) = job.parts();
     let began = now_ns();
-    let wanted = look.hits.len();
-    let (count, indexes) = unit::erase(ctx, list, name, look);
-    let now = now_ns();
-    state.measures.deleted(count, now - began, now);
-    state.totals.examined += look.examined;
-    state.totals.cleared += count as u64;
-    job.runs();
-    job.commit(look, true, now);
-    for other in state.registry.live_mut().iter_mut().filter(|other| other.is_on(db, &queue)) {
-        other.scan.follow(Event::Deleted { indexes: &indexes[..count] });
-    }
-    state.forget_counts(db, &queue);
-    if count < wanted {
-        // The server refused an index that it had just read: its list is not what it says.
-        return Step::Ends(Status::Failed, Some(Error::Internal));
-    }
-    match job.verdict() {
-        // The end writes the record itself, in this same unit.
-        Some((status, error)) => Step::Ends(status, error),
-        None => {
-            if let Err(refusal) = owed(job, None).write(ctx) {
-                log::warning(&format!(
-                    "the record of job {} was refused: {}",
-                    job.id(),
-                    String::from_utf8_lossy(&refusal)
-                ));
+    let looked = own_write(|| {
+        let permit = || match unit::probe(ctx, &record_key) {
+            Ok(()) => true,
+            Err(why) => {
+                refusal = Some(why);
+                false
             }
-            job.record_written(now);
-            Step::Worked
+        };
+        // A judge that panics must not keep replicas from hearing what was taken out before.
+        let looked = catch_unwind(AssertUnwindSafe(|| {
+            scan.look(&mut list, judge, &Steady, &budget, permit, look)
+        }));
+        unit::tell(ctx, list, name, look);
+        looked
+    });
+    if let Some(refusal) = refusal {
+        return refused(&refusal, &record_key);
+    }
+    let now = now_ns();
+    state.measures.learn(look, now - began, now);
+    state.totals.examined += look.examined;
+    state.totals.cleared += look.removed();
+    job.runs();
+    job.commit(look, now);
+    if !look.hits.is_empty() {
+        let indexes: Vec<u64> = look.hits.iter().map(|hit| hit.index).collect();
+        for other in state.registry.live_mut().iter_mut().filter(|other| other.is_on(db, &queue)) {
+            other.scan.follow(Event::Deleted { indexes: &indexes });
+        }
+        state.forget_counts(db, &queue);
+    }
+    match looked {
+        Ok(Looked::Done | Looked::Refused) => {}
+        Ok(Looked::Stuck) => {
+            log::warning(&format!("the server refused a deletion of job {}", job.id()));
+            return Step::Ends(Status::Failed, Some(Error::Internal));
+        }
+        Err(panic) => {
+            std::mem::forget(panic);
+            log::warning(&format!("internal fault in a slice of job {}", job.id()));
+            return Step::Ends(Status::Failed, Some(Error::Internal));
+        }
+    }
+    if let Some((status, error)) = job.verdict() {
+        // The end writes the record itself, in this same unit.
+        return Step::Ends(status, error);
+    }
+    let due = job.record_is_older_than(now, RECORD_EVERY_NS) && gate(ctx).is_none();
+    if job.start().kind == Kind::Clear && (due || !look.hits.is_empty()) {
+        // Refused for now is no harm where nothing was deleted: the next one has all fields again.
+        if let Err(refusal) = owed(job, None).write(ctx)
+            && !look.hits.is_empty()
+        {
+            log::warning(&format!(
+                "the record of job {} was refused: {}",
+                job.id(),
+                String::from_utf8_lossy(&refusal)
+            ));
+        }
+        job.record_written(now);
+    }
+    Step::Worked
+}
+
+/// What a job does that may not write.
+fn refused(refusal: &Refusal, record_key: &RString) -> Step {
+    match refusal {
+        Refusal::Wait(reason) => Step::Waits(reason),
+        Refusal::RecordKey => {
+            let error = Error::RecordKey { key: record_key.bytes().to_vec() };
+            Step::Ends(Status::Failed, Some(error))
+        }
+        Refusal::Moved => {
+            let why = "the queue moved to another node of the cluster; start the job there";
+            Step::Ends(Status::Interrupted, Some(Error::Interrupted { why }))
         }
     }
 }
@@ -327,20 +349,23 @@ fn owed(job: &mut Job, audit: Option<Entry>) -> Owed {
 
 impl Measures {
     fn budget(&self, settings: &Settings) -> Budget {
+        let slice_ns = settings.slice_us() * 1_000;
         Budget {
-            slice_ns: settings.slice_us() * 1_000,
-            delete_ns: self.delete_ns,
+            slice_ns,
+            window: slice_ns.max(self.seek_ns) / self.message_ns.max(1),
             max_hits: qadmin_core::unit::UNIT_MAX,
         }
     }
 
-    /// Learns from the deletions of one slice.
-    fn deleted(&mut self, count: usize, took_ns: u64, now: u64) {
-        self.last_unit_ns = now;
-        if count > 0 {
-            let each = took_ns / count as u64;
-            // Up at once, down slowly: a slice that overshoots is worse than one that stops early.
-            self.delete_ns = each.max(self.delete_ns - self.delete_ns / 4 + each / 4).max(200);
+    /// Learns from one slice.
+    fn learn(&mut self, look: &Look, took_ns: u64, now: u64) {
+        if !look.hits.is_empty() {
+            self.last_unit_ns = now;
+        }
+        self.seek_ns = look.seek_ns;
+        if look.examined >= WORTH_LEARNING {
+            let each = took_ns.saturating_sub(look.seek_ns) / look.examined;
+            self.message_ns = (self.message_ns * 3 + each) / 4;
         }
     }
 

@@ -54,40 +54,33 @@ fn reason(line: &[u8]) -> Refusal {
     }
 }
 
-/// Takes the hits of a look out of the list, tells everybody, and says how many it were. The look's hits
-/// descend; they ascend afterwards.
-pub(crate) fn erase(ctx: Ctx<'_>, list: List<'_>, name: &RString, look: &mut Look) -> (usize, Vec<u64>) {
-    look.hits.reverse();
-    let indexes: Vec<u64> = look.hits.iter().map(|hit| hit.index).collect();
-    let len = list.len();
-    own_write(|| {
-        // From the first deletion until the unit is in the replication buffer nothing may unwind.
-        let no_return = AbortOnUnwind;
-        let erased = list.erase(&indexes);
-        look.hits.truncate(erased.count);
-        if erased.count > 0 {
-            let (packed, prints) = pack(&look.hits);
-            let args = [
-                RString::new(name.bytes()),
-                RString::new(len.to_string()),
-                RString::new(packed),
-                RString::new(prints),
-            ];
-            if !replicate(ctx, c"QADMIN.APPLY", &args) {
-                // Our own command is not there: replicas cannot be told, and would diverge.
-                std::process::abort();
-            }
-        }
-        drop(no_return);
-        notify(ctx, name, erased.count, erased.emptied);
-        (erased.count, indexes)
-    })
+/// Tells replicas, the append-only file and everybody else what a look took out of the list, and closes it.
+/// The caller holds [`own_write`] from before the first deletion.
+pub(crate) fn tell(ctx: Ctx<'_>, list: List<'_>, name: &RString, look: &Look) {
+    if look.hits.is_empty() {
+        return list.close();
+    }
+    // From the first deletion until the unit is in the replication buffer nothing may unwind.
+    let no_return = AbortOnUnwind;
+    let (indexes, fingerprints) = pack(&look.hits);
+    let args = [
+        RString::new(name.bytes()),
+        RString::new(list.len().to_string()),
+        RString::new(indexes),
+        RString::new(fingerprints),
+    ];
+    if !replicate(ctx, c"QADMIN.APPLY", &args) {
+        // Our own command is not there: replicas cannot be told, and would diverge.
+        std::process::abort();
+    }
+    drop(no_return);
+    let emptied = list.is_emptied();
+    list.close();
+    notify(ctx, name, emptied);
 }
 
-fn notify(ctx: Ctx<'_>, name: &RString, count: usize, emptied: bool) {
-    if count > 0 {
-        keyspace::notify_list(ctx, c"lrem", name);
-    }
+fn notify(ctx: Ctx<'_>, name: &RString, emptied: bool) {
+    keyspace::notify_list(ctx, c"lrem", name);
     if emptied {
         keyspace::notify_generic(ctx, c"del", name);
     }
@@ -117,15 +110,26 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
     let Some(len) = qadmin_core::args::parse_u64(len) else { return Applied::Mismatch };
     let Some(hits) = unpack(len, indexes, prints) else { return Applied::Mismatch };
     let name = RString::new(key);
-    let Opened::List(mut list) = List::open(ctx, &name, Mode::Erase) else { return Applied::Mismatch };
-    if list.len() != len || !hits.iter().rev().all(|hit| holds(&mut list, hit)) {
+    // Twice: nothing may be touched before everything was compared.
+    let Opened::List(mut list) = List::open(ctx, &name, Mode::Read) else { return Applied::Mismatch };
+    if list.len() != len || !hits.iter().all(|hit| holds(&mut list, hit)) {
         return Applied::Mismatch;
     }
-    let ascending: Vec<u64> = hits.iter().map(|hit| hit.index).collect();
+    drop(list);
+    let Opened::List(mut list) = List::open(ctx, &name, Mode::Erase) else { return Applied::Mismatch };
     own_write(|| {
-        let erased = list.erase(&ascending);
-        notify(ctx, &name, erased.count, erased.emptied);
+        for (taken, hit) in hits.iter().enumerate() {
+            let index = hit.index - taken as u64;
+            if list.read(index, |_| ()).is_none() || !list.delete(index) {
+                // It held all of them a moment ago: the list is broken, and going on would spread it.
+                std::process::abort();
+            }
+        }
+        let emptied = list.is_emptied();
+        list.close();
+        notify(ctx, &name, emptied);
     });
+    let ascending: Vec<u64> = hits.iter().map(|hit| hit.index).collect();
     let db = ctx.db();
     for job in state.registry.live_mut().iter_mut().filter(|job| job.is_on(db, key)) {
         job.scan.follow(Event::Deleted { indexes: &ascending });

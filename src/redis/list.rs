@@ -1,9 +1,15 @@
 //! A list key, opened for one callback.
 //!
 //! The iterator of `RM_ListGet` and `RM_ListDelete` lives in the key handle: the first access walks from
-//! the nearer end, the following ones step. Reading is right in every direction. After a deletion only
-//! forward walks over indexes from the head are right (redis#12614); [`List::erase`] therefore takes the
-//! list by value, and nothing can be read through the handle afterwards.
+//! the nearer end, the following ones step. What is right on it was measured, not documented:
+//!
+//! - Reading is right in every direction, until something is deleted.
+//! - Deleting, and reading after it, is right only on a handle that never stepped towards the head, over
+//!   indexes >= 0. An iterator that stepped towards the head counts its place in a node from the node's end
+//!   (`quicklistNext`, Redis 7.0 to 8.0); after a deletion that count names another message. Other ways to
+//!   go wrong are in redis#12614.
+//!
+//! [`List`] refuses what is not right instead of doing it.
 
 use std::ffi::c_long;
 
@@ -28,7 +34,7 @@ pub(crate) enum Opened<'c> {
 pub(crate) enum Mode {
     /// Reading; leaves no trace on the key's idle time.
     Read,
-    /// Reading, and then perhaps [`List::erase`]. Opening alone changes nothing: the module turned the
+    /// Reading and [`Queue::delete`]. Opening alone changes nothing: the module turned the
     /// implicit signal of closing off (`RM_SetModuleOptions`).
     Erase,
 }
@@ -38,30 +44,29 @@ pub(crate) struct List<'c> {
     key: *mut raw::RedisModuleKey,
     ctx: Ctx<'c>,
     name: &'c RString,
+    mode: Mode,
     len: u64,
     /// Where the iterator stands.
     at: Option<u64>,
-}
-
-/// What an erasure did.
-pub(crate) struct Erased {
-    /// How many of the indexes, from the first, were taken out: all of them unless the server refused one.
-    pub(crate) count: usize,
-    /// The list is empty now, and its key gone.
-    pub(crate) emptied: bool,
+    /// It stepped towards the head at least once.
+    turned: bool,
+    /// Messages taken out.
+    deleted: u64,
 }
 
 fn open<'c>(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> Opened<'c> {
     let flags = match mode {
         Mode::Read => raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOTOUCH,
-        Mode::Erase => raw::REDISMODULE_READ | raw::REDISMODULE_WRITE,
+        Mode::Erase => {
+            raw::REDISMODULE_READ | raw::REDISMODULE_WRITE | raw::REDISMODULE_OPEN_KEY_NOTOUCH
+        }
     };
     // SAFETY: context and name are live (S2, S4). A null answer (missing key) is accepted by KeyType.
     let (key, kind) = unsafe {
         let key = api!(RedisModule_OpenKey(ctx.raw(), name.raw(), flags.cast_signed()));
         (key, api!(RedisModule_KeyType(key)))
     };
-    let mut list = List { key, ctx, name, len: 0, at: None };
+    let mut list = List { key, ctx, name, mode, len: 0, at: None, turned: false, deleted: 0 };
     match isize::try_from(kind).unwrap_or(-1) {
         raw::REDISMODULE_KEYTYPE_LIST => {
             // SAFETY: the handle is live.
@@ -79,36 +84,19 @@ impl<'c> List<'c> {
         open(ctx, name, mode)
     }
 
-    /// Takes out the messages at these indexes (0 = head, ascending, without repetition) and signals the
-    /// key as modified.
-    pub(crate) fn erase(mut self, ascending: &[u64]) -> Erased {
-        let Some(first) = ascending.first().copied() else { return Erased { count: 0, emptied: false } };
-        // A seek to the index where the iterator stands keeps its direction, and that must be forward. So
-        // come from the message in front of it; in front of the first there is none: begin anew.
-        if self.at.is_some_and(|at| at >= first) {
-            if first == 0 {
-                let Opened::List(again) = open(self.ctx, self.name, Mode::Erase) else {
-                    return Erased { count: 0, emptied: false };
-                };
-                self = again;
-            } else {
-                self.read(first - 1, |_| ());
-            }
+    /// Everything was taken out, and the key is gone.
+    pub(crate) fn is_emptied(&self) -> bool {
+        self.deleted > 0 && self.deleted == self.len
+    }
+
+    /// Closes the key and, if something was taken out, signals it as modified (WATCH, client-side caches).
+    pub(crate) fn close(self) {
+        let (ctx, name, changed) = (self.ctx, self.name, self.deleted > 0);
+        drop(self);
+        if changed {
+            // SAFETY: context and name are live.
+            unsafe { api!(RedisModule_SignalModifiedKey(ctx.raw(), name.raw())) };
         }
-        let mut count = 0;
-        for (taken, index) in ascending.iter().enumerate() {
-            // Those already taken out stood nearer to the head.
-            let Ok(index) = c_long::try_from(index - taken as u64) else { break };
-            // SAFETY: the handle is live and open for writing. The walk is forward over indexes >= 0.
-            if unsafe { api!(RedisModule_ListDelete(self.key, index)) } != 0 {
-                break;
-            }
-            count += 1;
-        }
-        let emptied = count as u64 == self.len;
-        // SAFETY: context and name are live.
-        unsafe { api!(RedisModule_SignalModifiedKey(self.ctx.raw(), self.name.raw())) };
-        Erased { count, emptied }
     }
 }
 
@@ -118,12 +106,26 @@ impl Queue for List<'_> {
     }
 
     fn read<R>(&mut self, index: u64, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        let back = self.at.is_some_and(|at| index < at);
+        if back && self.deleted > 0 {
+            return None;
+        }
         let at = c_long::try_from(index).ok()?;
         // SAFETY: the handle is live. The answer is a string of our own (S4), or null for a bad index.
         let message = unsafe { RString::own(api!(RedisModule_ListGet(self.key, at))) }?;
+        self.turned |= back;
         self.at = Some(index);
         // SAFETY: the string lives until the end of this function.
         Some(f(unsafe { bytes_of(message.raw()) }))
+    }
+
+    fn delete(&mut self, index: u64) -> bool {
+        let right = self.mode == Mode::Erase && !self.turned && self.at == Some(index);
+        let Some(at) = c_long::try_from(index).ok().filter(|_| right) else { return false };
+        // SAFETY: the handle is live and open for writing; the walk is one on which deleting is right.
+        let deleted = unsafe { api!(RedisModule_ListDelete(self.key, at)) } == 0;
+        self.deleted += u64::from(deleted);
+        deleted
     }
 }
 
@@ -136,7 +138,7 @@ impl Drop for List<'_> {
     }
 }
 
-/// Reads a small hash whole: pairs of field and value. `Err` if the key holds another type.
+/// Whether a key holds a hash or nothing.
 pub(crate) fn is_hash_or_missing(ctx: Ctx<'_>, name: &RString) -> bool {
     let flags = raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOTOUCH;
     // SAFETY: context and name are live; the handle is closed at once, a null one is not closed.
