@@ -24,6 +24,9 @@ mod projection;
 mod test;
 mod time;
 
+#[cfg(test)]
+mod tests;
+
 pub use build::{CONDITIONS_MAX, FILTER_MAX, FilterBuilder, IN_MAX, OPERAND_MAX, PATTERN_MAX};
 pub use matcher::{Matcher, Verdict};
 pub use projection::{COMPOUND_MAX, DEFAULT_FIELDS, FIELDS_MAX, Projection, TEXT_MAX};

@@ -54,3 +54,6 @@ impl Shape {
 pub(crate) fn inner(raw: &[u8]) -> &[u8] {
     raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,7 @@ pub(super) fn end(text: &[u8], mut at: usize) -> Option<(usize, bool)> {
     }
 }
 
-fn next_special(text: &[u8], mut at: usize) -> Option<usize> {
+pub(super) fn next_special(text: &[u8], mut at: usize) -> Option<usize> {
     while let Some(chunk) = text.get(at..at + WORD) {
         let found = special(u64::from_le_bytes(chunk.try_into().ok()?));
         if found != 0 {
