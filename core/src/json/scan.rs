@@ -42,7 +42,7 @@ impl Scanner {
         let valid = pass.wanted(0, end).is_some_and(|end| pass.white(end) == text.len());
         self.open.shrink_to(SCRATCH_KEEP);
         self.key.shrink_to(SCRATCH_KEEP);
-        self.map.shrink(SCRATCH_KEEP);
+        self.map.shrink(SCRATCH_KEEP / size_of::<u64>());
         valid
     }
 }

@@ -29,7 +29,7 @@ impl Map {
         }
     }
 
-    /// Frees what the next text, of usual size, does not need.
+    /// Frees memory beyond `keep` words, which texts of usual size do not need.
     pub(super) fn shrink(&mut self, keep: usize) {
         self.bits.shrink_to(keep);
     }
@@ -64,15 +64,20 @@ fn special(word: &[u8; WORD]) -> u64 {
 /// The position of the closing quote of the string whose first byte is at `at`, and whether there are
 /// escapes before it. Nothing where the string does not end, holds a raw control character or an escape
 /// that JSON does not know. `map` is that of `text`.
-#[inline]
-pub(super) fn end(text: &[u8], map: &Map, mut at: usize) -> Option<(usize, bool)> {
-    let mut escaped = false;
+#[inline(always)]
+pub(super) fn end(text: &[u8], map: &Map, at: usize) -> Option<(usize, bool)> {
+    let found = map.next(at)?;
+    if text[found] == b'"' { Some((found, false)) } else { Some((end_after_escape(text, map, found)?, true)) }
+}
+
+/// The end of a string with something else than a quote at `at`.
+#[cold]
+#[inline(never)]
+fn end_after_escape(text: &[u8], map: &Map, mut at: usize) -> Option<usize> {
     loop {
-        at = map.next(at)?;
         match text[at] {
-            b'"' => return Some((at, escaped)),
+            b'"' => return Some(at),
             b'\\' => {
-                escaped = true;
                 at = match text.get(at + 1)? {
                     b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => at + 2,
                     b'u' => {
@@ -84,6 +89,7 @@ pub(super) fn end(text: &[u8], map: &Map, mut at: usize) -> Option<(usize, bool)
             }
             _ => return None,
         }
+        at = map.next(at)?;
     }
 }
 

@@ -180,3 +180,30 @@ fn times_survive_their_text() {
     assert_eq!(time::parse(b"9999-12-31T23:59:59.999999Z"), Some(253_402_300_799_999_999));
     assert_eq!(time::parse(b"2024-02-29T12:00:00+05:30"), Some(1_709_188_200_000_000));
 }
+
+#[test]
+fn every_error_of_a_filter_is_one_line_of_ascii() {
+    let (of, got): (Box<str>, Vec<u8>) = ("kwargs.é\n".into(), "é\r\n\0\"\\".as_bytes().repeat(30));
+    let all = [
+        Error::NoFilter,
+        Error::GivenTwice { keyword: "TASK", instead: "WHERE" },
+        Error::EmptyOperand { of: of.clone() },
+        Error::OperandTooLong { of: of.clone(), max: 1 },
+        Error::NotAnInteger { of: of.clone(), got: got.clone() },
+        Error::NotANumber { of: of.clone(), got: got.clone() },
+        Error::NotATime { of: of.clone(), got: got.clone() },
+        Error::NotText { of: of.clone() },
+        Error::UnknownField { got: got.clone() },
+        Error::FieldName { got: got.clone(), why: "is not UTF-8" },
+        Error::UnknownOperator { got },
+        Error::MissingOperator { of },
+        Error::InTooShort { count: 2, got: 1 },
+        Error::TooManyConditions { max: 1 },
+        Error::FilterTooLong { max: 1 },
+    ];
+    for error in all {
+        let text = error.to_string();
+        assert!(text.starts_with("ERR ") && text.len() < 500, "{text}");
+        assert!(text.bytes().all(|b| (0x20..0x7f).contains(&b)), "{text}");
+    }
+}

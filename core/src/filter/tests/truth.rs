@@ -254,3 +254,20 @@ fn a_huge_message_costs_no_stack() {
     );
     assert_eq!(examine("WHERE kwargs.x.0.0 EXISTS", inside.as_bytes()), YES);
 }
+
+#[test]
+fn base64_is_what_python_decodes_whichever_engine_reads_it() {
+    let open = |body: &str| {
+        let message = plain("", r#""task": "t""#)
+            .replace(r#""body": """#, &format!("\"body\": \"{body}\""))
+            .replace(r#""priority": 0"#, r#""body_encoding": "base64""#);
+        examine("WHERE kwargs.x = 1", message.as_bytes())
+    };
+    assert_eq!(open("W1tdLCB7IngiOiAxfSwge31d"), YES);
+    // Bits that no byte uses: ignored. Padding that is missing, line breaks, the other alphabet: not read.
+    assert_eq!(open("W1tdLCB7IngiOiAxfSwge31dIA=="), YES);
+    assert_eq!(open("W1tdLCB7IngiOiAxfSwge31dIB=="), YES);
+    assert_eq!(open("W1tdLCB7IngiOiAxfSwge31dIA"), UNKNOWN);
+    assert_eq!(open("W1tdLCB7IngiOiAx\\nfSwge31d"), UNKNOWN);
+    assert_eq!(open("W1tdLCB7IngiOiAx-Swge31d"), UNKNOWN);
+}
