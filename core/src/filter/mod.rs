@@ -13,15 +13,16 @@
 //! is unknown.
 //!
 //! One file per step: [`build`] parses, [`operand`] reads what fields are compared with, [`canonical`] writes
-//! a filter down, [`test`] decides one condition, [`matcher`] a message, [`projection`] shows one.
+//! a filter down, [`condition`] decides one condition, [`matcher`] a message, [`projection`] shows one.
 
 mod build;
 mod canonical;
+mod condition;
 mod glob;
 mod matcher;
 mod operand;
 mod projection;
-mod test;
+
 mod time;
 
 #[cfg(test)]
@@ -32,7 +33,7 @@ pub use matcher::{Matcher, Verdict};
 pub use projection::{COMPOUND_MAX, DEFAULT_FIELDS, FIELDS_MAX, Projection, TEXT_MAX};
 
 use crate::field::Field;
-use test::Test;
+use condition::Test;
 
 /// One condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
