@@ -12,8 +12,8 @@
 //! that cannot be read and from nothing else; one false condition decides against the message whatever else
 //! is unknown.
 //!
-//! One file per step: [`build`] parses, [`operand`] reads what fields are compared with, [`canonical`] writes
-//! a filter down, [`condition`] decides one condition, [`matcher`] a message, [`projection`] shows one.
+//! One file per step: `build` parses, `operand` reads what fields are compared with, `canonical` writes
+//! a filter down, `condition` decides one condition, `matcher` a message, `projection` shows one.
 
 mod build;
 mod canonical;
@@ -22,7 +22,6 @@ mod glob;
 mod matcher;
 mod operand;
 mod projection;
-
 mod time;
 
 #[cfg(test)]
