@@ -180,3 +180,6 @@ fn find(name: &str) -> Option<(&'static Spec, Option<&str>)> {
 pub fn names() -> String {
     FIELDS.iter().map(|spec| spec.name).collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! From the words of a command to a filter.
 
+use super::condition::{Order, Test};
 use super::operand::{Operand, Set};
-use super::test::{Order, Test};
 use super::{Condition, Filter, canonical};
 use crate::args::Args;
 use crate::error::Error;

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::condition::{Order, Test};
 use super::operand::Operand;
-use super::test::{Order, Test};
 use super::{Condition, time};
 
 /// `WHERE field test`.

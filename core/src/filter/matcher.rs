@@ -1,7 +1,7 @@
 //! A filter at work on messages.
 
 use super::Filter;
-use super::test::Test;
+use super::condition::Test;
 use crate::field::Kind;
 use crate::format::{Celery, Reader};
 

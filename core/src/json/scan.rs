@@ -27,6 +27,8 @@ pub(crate) struct Scanner {
     open: Vec<u8>,
     /// A key with its escapes undone.
     key: Vec<u8>,
+    /// Where strings may end.
+    map: text::Map,
 }
 
 impl Scanner {
@@ -34,11 +36,13 @@ impl Scanner {
     /// of `paths`) hold the spans of the wanted values; otherwise what they hold means nothing.
     pub(crate) fn scan(&mut self, text: &[u8], paths: &Paths, slots: &mut [Option<Span>]) -> bool {
         slots.fill(None);
+        self.map.draw(text);
         let mut pass = Pass { text, nodes: &paths.nodes, slots, scratch: self };
         let end = pass.white(0);
         let valid = pass.wanted(0, end).is_some_and(|end| pass.white(end) == text.len());
         self.open.shrink_to(SCRATCH_KEEP);
         self.key.shrink_to(SCRATCH_KEEP);
+        self.map.shrink(SCRATCH_KEEP / size_of::<u64>());
         valid
     }
 }
@@ -132,7 +136,7 @@ impl Pass<'_> {
         if self.byte(at)? != b'"' {
             return None;
         }
-        let (end, escaped) = text::end(self.text, at + 1)?;
+        let (end, escaped) = text::end(self.text, &self.scratch.map, at + 1)?;
         Some((at + 1, end, escaped))
     }
 
@@ -153,7 +157,7 @@ impl Pass<'_> {
         self.scratch.open.clear();
         loop {
             at = match self.byte(at)? {
-                b'"' => text::end(self.text, at + 1)?.0 + 1,
+                b'"' => text::end(self.text, &self.scratch.map, at + 1)?.0 + 1,
                 b'{' => {
                     let inside = self.white(at + 1);
                     if self.byte(inside)? == b'}' {

@@ -1,32 +1,83 @@
 //! JSON strings: where they end and what they say.
 
-/// Bytes that one step of [`end`] looks at.
-const WORD: usize = 8;
-const ONES: u64 = u64::from_ne_bytes([0x01; WORD]);
-const HIGHS: u64 = u64::from_ne_bytes([0x80; WORD]);
+use wide::u8x16;
 
-/// The high bit of each byte of `word` that is a quote, a backslash or below 0x20. Exact up to and including
-/// the lowest such byte, which is the only one that is used.
-fn special(word: u64) -> u64 {
-    let quote = word ^ (ONES * b'"' as u64);
-    let slash = word ^ (ONES * b'\\' as u64);
-    let is_quote = quote.wrapping_sub(ONES) & !quote;
-    let is_slash = slash.wrapping_sub(ONES) & !slash;
-    let is_control = word.wrapping_sub(ONES * 0x20) & !word;
-    (is_quote | is_slash | is_control) & HIGHS
+/// Bytes in one step of [`Map::draw`].
+const STEP: usize = 16;
+/// Bytes in one word of a map.
+const WORD: usize = 64;
+
+/// The *special* bytes of a text: quotes, backslashes and everything below 0x20. Made for a whole text at
+/// once, because that is branchless and 16 bytes at a time; then the end of a string is the next bit.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Map {
+    /// Bit `n` of word `w` is byte `64 * w + n`.
+    bits: Vec<u64>,
+}
+
+impl Map {
+    /// Makes this the map of `text`.
+    pub(super) fn draw(&mut self, text: &[u8]) {
+        self.bits.clear();
+        let (words, rest) = text.as_chunks::<WORD>();
+        self.bits.extend(words.iter().map(special));
+        if !rest.is_empty() {
+            // Spaces are not special.
+            let mut word = [b' '; WORD];
+            word[..rest.len()].copy_from_slice(rest);
+            self.bits.push(special(&word));
+        }
+    }
+
+    /// Frees memory beyond `keep` words, which texts of usual size do not need.
+    pub(super) fn shrink(&mut self, keep: usize) {
+        self.bits.shrink_to(keep);
+    }
+
+    /// The first special byte at `at` or after it.
+    pub(super) fn next(&self, at: usize) -> Option<usize> {
+        let mut word = at / WORD;
+        let mut found = self.bits.get(word)? >> (at % WORD) << (at % WORD);
+        while found == 0 {
+            word += 1;
+            found = *self.bits.get(word)?;
+        }
+        Some(word * WORD + found.trailing_zeros() as usize)
+    }
+}
+
+/// One word of the map.
+fn special(word: &[u8; WORD]) -> u64 {
+    let mut bits = 0;
+    for (n, step) in word.as_chunks::<STEP>().0.iter().enumerate() {
+        let step = u8x16::new(*step);
+        let quote = step.cmp_eq(u8x16::splat(b'"'));
+        let slash = step.cmp_eq(u8x16::splat(b'\\'));
+        // The smaller of a byte and 0x1f is the byte itself just for control characters.
+        let control = step.min(u8x16::splat(0x1f)).cmp_eq(step);
+        let mask = (quote | slash | control).move_mask();
+        bits |= u64::from(mask.cast_unsigned() & 0xffff) << (n * STEP);
+    }
+    bits
 }
 
 /// The position of the closing quote of the string whose first byte is at `at`, and whether there are
 /// escapes before it. Nothing where the string does not end, holds a raw control character or an escape
-/// that JSON does not know.
-pub(super) fn end(text: &[u8], mut at: usize) -> Option<(usize, bool)> {
-    let mut escaped = false;
+/// that JSON does not know. `map` is that of `text`.
+#[inline(always)]
+pub(super) fn end(text: &[u8], map: &Map, at: usize) -> Option<(usize, bool)> {
+    let found = map.next(at)?;
+    if text[found] == b'"' { Some((found, false)) } else { Some((end_after_escape(text, map, found)?, true)) }
+}
+
+/// The end of a string with something else than a quote at `at`.
+#[cold]
+#[inline(never)]
+fn end_after_escape(text: &[u8], map: &Map, mut at: usize) -> Option<usize> {
     loop {
-        at = next_special(text, at)?;
         match text[at] {
-            b'"' => return Some((at, escaped)),
+            b'"' => return Some(at),
             b'\\' => {
-                escaped = true;
                 at = match text.get(at + 1)? {
                     b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => at + 2,
                     b'u' => {
@@ -38,19 +89,8 @@ pub(super) fn end(text: &[u8], mut at: usize) -> Option<(usize, bool)> {
             }
             _ => return None,
         }
+        at = map.next(at)?;
     }
-}
-
-fn next_special(text: &[u8], mut at: usize) -> Option<usize> {
-    while let Some(chunk) = text.get(at..at + WORD) {
-        let found = special(u64::from_le_bytes(chunk.try_into().ok()?));
-        if found != 0 {
-            return Some(at + found.trailing_zeros() as usize / 8);
-        }
-        at += WORD;
-    }
-    let rest = text.get(at..)?;
-    rest.iter().position(|&b| b < 0x20 || b == b'"' || b == b'\\').map(|found| at + found)
 }
 
 fn hex4(text: &[u8], at: usize) -> Option<u32> {

@@ -1,0 +1,71 @@
+//! Messages recorded from celery 5.7.0 with kombu 5.7.0.
+
+use super::*;
+
+const LINES: &str = include_str!("celery.jsonl");
+
+fn message(line: usize) -> &'static [u8] {
+    LINES.lines().nth(line).expect("a line").as_bytes()
+}
+
+const PLAIN: usize = 0;
+const ETA: usize = 1;
+const PROTOCOL_1: usize = 2;
+const GZIP: usize = 3;
+const PICKLE: usize = 4;
+
+#[track_caller]
+fn check(words: &str, lines: &[usize], unreadable: &[usize]) {
+    let mut matcher = Matcher::new(&filter(words));
+    // Twice: nothing may stay from one message to the next.
+    for line in (0..5).chain((0..5).rev()) {
+        let wanted = Verdict {
+            matched: lines.contains(&line),
+            undecodable: false,
+            unreadable: unreadable.contains(&line),
+        };
+        assert_eq!(matcher.examine(message(line)), wanted, "{words} on line {line}");
+    }
+}
+
+#[test]
+fn recorded_messages_match_as_a_person_would_say() {
+    let closed = &[GZIP, PICKLE];
+    check("TASK app.tasks.upload.Upload", &[PLAIN, PROTOCOL_1, GZIP, PICKLE], &[]);
+    check("TASK app.tasks.notify.Notify", &[ETA], &[]);
+    check("TASK app.tasks.upload", &[], &[]);
+    check("REPOID 7", &[PLAIN, ETA, PROTOCOL_1], closed);
+    check("REPOID 8", &[], closed);
+    check("TASK app.tasks.upload.Upload REPOID 007", &[PLAIN, PROTOCOL_1], closed);
+    check("TASK app.tasks.notify.Notify REPOID 7", &[ETA], &[]);
+    check("REPOID 7 COMMITID abc", &[PROTOCOL_1], closed);
+    check("WHERE kwargs.pullid MISSING", &[PLAIN, ETA, PROTOCOL_1], closed);
+    check("WHERE kwargs.report EXISTS", &[PLAIN], closed);
+    check("WHERE kwargs.report.n = 1", &[PLAIN], closed);
+    check("WHERE args.2.1 = 2", &[PLAIN], closed);
+    check("WHERE args.1 = x", &[PLAIN], closed);
+    check("WHERE args.0 <= 1", &[PLAIN, PROTOCOL_1], closed);
+    check("WHERE retries = 0", &[PLAIN, ETA, PROTOCOL_1, GZIP, PICKLE], &[]);
+    check("WHERE eta > 2026-01-01", &[ETA, PROTOCOL_1], &[]);
+    check("WHERE expires EXISTS", &[ETA], &[]);
+    check("WHERE priority >= 3", &[ETA], &[]);
+    check("WHERE routing_key = celery WHERE exchange EXISTS", &[PLAIN, ETA, PROTOCOL_1, GZIP, PICKLE], &[]);
+    check("WHERE redelivered MISSING", &[PLAIN, ETA, PROTOCOL_1, GZIP, PICKLE], &[]);
+    check("WHERE compression = application/x-gzip", &[GZIP], &[]);
+    check("WHERE content_type GLOB *pickle*", &[], &[]);
+    check("WHERE content_type GLOB *python*", &[PICKLE], &[]);
+    check("WHERE lang = py", &[PLAIN, ETA, GZIP, PICKLE], &[]);
+    check("WHERE kwargsrepr GLOB *'repoid':?7*", &[PLAIN, GZIP, PICKLE], &[]);
+    check("WHERE origin GLOB *@worker-[0-9]", &[PLAIN, ETA, GZIP, PICKLE], &[]);
+    check("WHERE headers.stamps EXISTS", &[PLAIN, ETA, GZIP, PICKLE], &[]);
+    check("WHERE headers.timelimit.0 MISSING", &[PLAIN, ETA, PROTOCOL_1, GZIP, PICKLE], &[]);
+    check(
+        "WHERE properties.delivery_info.routing_key = celery",
+        &[PLAIN, ETA, PROTOCOL_1, GZIP, PICKLE],
+        &[],
+    );
+    check("WHERE bytes < 1100", &[ETA, PROTOCOL_1], &[]);
+    check("WHERE undecodable = 0", &[PLAIN, ETA, PROTOCOL_1, GZIP, PICKLE], &[]);
+    check("WHERE group MISSING", &[PLAIN, ETA, PROTOCOL_1, GZIP, PICKLE], &[]);
+    check("WHERE id IN 2 nope f62d4492-bcf2-4d5d-a45e-77584cc78b3c", &[PLAIN], &[]);
+}

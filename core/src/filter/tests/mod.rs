@@ -1,0 +1,38 @@
+mod golden;
+mod grammar;
+mod model;
+mod rows;
+mod truth;
+
+use super::*;
+use crate::args::Args;
+use crate::error::Error;
+
+/// 2024-03-01T00:00:00Z.
+const NOW_MS: i64 = 1_709_251_200_000;
+
+fn parse(words: &[&[u8]]) -> Result<Filter, Error> {
+    let mut args = Args::new(words);
+    let mut builder = FilterBuilder::default();
+    while builder.accept(&mut args, NOW_MS)? {}
+    assert_eq!(args.remaining(), 0, "left: {:?}", args.peek().map(String::from_utf8_lossy));
+    builder.finish()
+}
+
+/// A filter from words separated by spaces.
+fn filter(words: &str) -> Filter {
+    let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
+    parse(&words).expect("a filter")
+}
+
+fn examine(words: &str, message: &[u8]) -> Verdict {
+    Matcher::new(&filter(words)).examine(message)
+}
+
+/// A protocol 2 message with a plain body.
+fn plain(body: &str, headers: &str) -> String {
+    let body = serde_json::to_string(body).expect("a string");
+    format!(
+        r#"{{"body": {body}, "content-type": "application/json", "headers": {{{headers}}}, "properties": {{"priority": 0}}}}"#
+    )
+}

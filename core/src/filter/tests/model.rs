@@ -1,0 +1,414 @@
+//! The matcher against a naive oracle, on messages written in every way that JSON allows.
+//!
+//! A message is made as a tree, so the oracle needs no parser; an encoder then writes the tree with random
+//! escapes, space, decoys before the last of equal keys, base64 or plain bodies. What the oracle says about
+//! the tree, the matcher must say about the bytes.
+
+use base64::Engine as _;
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Debug, Clone, PartialEq)]
+enum Tree {
+    Null,
+    Bool(bool),
+    /// As written.
+    Number(&'static str),
+    Text(String),
+    List(Vec<Tree>),
+    Map(Vec<(String, Tree)>),
+}
+
+const NUMBERS: &[&str] =
+    &["0", "-0", "1", "7", "-7", "1.0", "7e0", "70e-1", "18446744073709551617", "9007199254740993", "NaN"];
+const TEXTS: &[&str] = &[
+    "",
+    "a",
+    "a/b",
+    "7",
+    "007",
+    "-7",
+    "\"7\"",
+    "é\u{1f600}",
+    "back\\slash",
+    "kwargs",
+    "18446744073709551617",
+];
+const NAMES: &[&str] = &["x", "y", "0", "1", "task", "kwargs", "a/é"];
+
+fn tree() -> impl Strategy<Value = Tree> {
+    let leaf = prop_oneof![
+        Just(Tree::Null),
+        any::<bool>().prop_map(Tree::Bool),
+        prop::sample::select(NUMBERS).prop_map(Tree::Number),
+        prop::sample::select(TEXTS).prop_map(|text| Tree::Text(text.into())),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Tree::List),
+            map(inner).prop_map(Tree::Map),
+        ]
+    })
+}
+
+/// Keys may repeat: the last wins.
+fn map(value: impl Strategy<Value = Tree>) -> impl Strategy<Value = Vec<(String, Tree)>> {
+    prop::collection::vec((prop::sample::select(NAMES).prop_map(String::from), value), 0..5)
+}
+
+/// What the encoder does next: a stream of choices that repeats.
+struct Choices<'a>(std::iter::Cycle<std::slice::Iter<'a, u8>>);
+
+impl Choices<'_> {
+    fn below(&mut self, n: u8) -> u8 {
+        self.0.next().map_or(0, |choice| choice % n)
+    }
+}
+
+fn encode(tree: &Tree, choices: &mut Choices<'_>) -> String {
+    match tree {
+        Tree::Null => "null".into(),
+        Tree::Bool(value) => value.to_string(),
+        Tree::Number(text) => (*text).into(),
+        Tree::Text(text) => encode_text(text, choices),
+        Tree::List(items) => {
+            let items: Vec<String> =
+                items.iter().map(|item| space(choices) + &encode(item, choices) + &space(choices)).collect();
+            format!("[{}{}]", if items.is_empty() { space(choices) } else { String::new() }, items.join(","))
+        }
+        Tree::Map(members) => {
+            let members: Vec<String> = members
+                .iter()
+                .map(|(key, value)| {
+                    let key = space(choices) + &encode_text(key, choices) + &space(choices);
+                    key + ":" + &space(choices) + &encode(value, choices) + &space(choices)
+                })
+                .collect();
+            format!(
+                "{{{}{}}}",
+                if members.is_empty() { space(choices) } else { String::new() },
+                members.join(",")
+            )
+        }
+    }
+}
+
+fn space(choices: &mut Choices<'_>) -> String {
+    ["", " ", "", "\n\t", "", "\r "][usize::from(choices.below(6))].into()
+}
+
+fn encode_text(text: &str, choices: &mut Choices<'_>) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match (c, choices.below(4)) {
+            (_, 0) | ('\0'..='\x1f', _) => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    let hex = format!("{unit:04x}");
+                    out += "\\u";
+                    out += &if choices.below(2) == 0 { hex } else { hex.to_uppercase() };
+                }
+            }
+            ('"' | '\\', _) | ('/', 1) => out.extend(['\\', c]),
+            _ => out.push(c),
+        }
+    }
+    out + "\""
+}
+
+fn get<'t>(tree: &'t Tree, path: &[&str]) -> Option<&'t Tree> {
+    let Some((first, rest)) = path.split_first() else { return Some(tree) };
+    let next = match tree {
+        Tree::Map(members) => &members.iter().rev().find(|(key, _)| key == first)?.1,
+        Tree::List(items) => items.get(first.parse::<usize>().ok()?)?,
+        _ => return None,
+    };
+    get(next, rest)
+}
+
+/// What a message is, and how its body travels.
+#[derive(Debug, Clone)]
+struct Message {
+    protocol_2: bool,
+    readable: bool,
+    base64: bool,
+    task: Tree,
+    args: Vec<Tree>,
+    kwargs: Vec<(String, Tree)>,
+    extra: Vec<(String, Tree)>,
+    choices: Vec<u8>,
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    let parts = (tree(), prop::collection::vec(tree(), 0..3), map(tree()), map(tree()));
+    (any::<(bool, u8, bool)>(), parts, prop::collection::vec(any::<u8>(), 1..64)).prop_map(
+        |((protocol_2, readable, base64), (task, args, kwargs, extra), choices)| Message {
+            protocol_2,
+            readable: readable > 40,
+            base64,
+            task,
+            args,
+            kwargs,
+            extra,
+            choices,
+        },
+    )
+}
+
+fn text(text: &str) -> Tree {
+    Tree::Text(text.into())
+}
+
+impl Message {
+    fn bytes(&self) -> Vec<u8> {
+        let mut choices = Choices(self.choices.iter().cycle());
+        let (args, kwargs) = (Tree::List(self.args.clone()), Tree::Map(self.kwargs.clone()));
+        let mut headers = self.extra.clone();
+        headers.retain(|(name, _)| name != "task");
+        let body = if self.protocol_2 {
+            headers.insert(0, ("task".into(), self.task.clone()));
+            Tree::List(vec![args, kwargs, Tree::Map(self.extra.clone())])
+        } else {
+            let mut members = self.extra.clone();
+            for (name, value) in [("kwargs", kwargs), ("task", self.task.clone()), ("args", args)] {
+                members.push((name.into(), value));
+            }
+            Tree::Map(members)
+        };
+        let mut body = encode(&body, &mut choices);
+        if self.base64 {
+            body = base64::engine::general_purpose::STANDARD.encode(body);
+        }
+        let content_type = if self.readable { "application/json" } else { "application/x-yaml" };
+        let encoding = if self.base64 { text("base64") } else { Tree::Null };
+        let envelope = vec![
+            // All of these are decoys: they are repeated below.
+            ("body".into(), text("[")),
+            (
+                "headers".into(),
+                Tree::Map(vec![("task".into(), text("a")), ("compression".into(), text("a"))]),
+            ),
+            ("body".into(), Tree::Text(body)),
+            ("properties".into(), Tree::Map(vec![("body_encoding".into(), encoding)])),
+            ("content-type".into(), text(content_type)),
+            ("headers".into(), Tree::Map(headers)),
+        ];
+        encode(&Tree::Map(envelope), &mut choices).into_bytes()
+    }
+
+    /// The value of a field; the outer nothing is unknown, the inner one absent.
+    fn field(&self, field: &str) -> Option<Option<Tree>> {
+        let in_body = field != "task" || !self.protocol_2;
+        if in_body && !field.starts_with("headers.") && !self.readable {
+            return None;
+        }
+        let (group, rest) = field.split_once('.').unwrap_or((field, ""));
+        let path: Vec<&str> = rest.split('.').collect();
+        let value = match group {
+            "task" => Some(self.task.clone()),
+            "args" => get(&Tree::List(self.args.clone()), &path).cloned(),
+            "kwargs" => get(&Tree::Map(self.kwargs.clone()), &path).cloned(),
+            _ => get(&Tree::Map(self.extra.clone()), &path).cloned(),
+        };
+        Some(value.filter(|value| *value != Tree::Null))
+    }
+}
+
+fn shortest(digits: &str) -> Option<String> {
+    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |digits| ("-", digits));
+    if digits.is_empty() || digits.contains(|c: char| !c.is_ascii_digit()) {
+        return None;
+    }
+    let digits = digits.trim_start_matches('0');
+    Some(if digits.is_empty() { "0".into() } else { format!("{sign}{digits}") })
+}
+
+fn equals(value: &Tree, operand: &str) -> bool {
+    match (value, shortest(operand)) {
+        (Tree::Number(text), Some(integer)) => shortest(text) == Some(integer),
+        (Tree::Text(text), Some(integer)) => shortest(text) == Some(integer),
+        (Tree::Text(text), None) => text == operand,
+        _ => false,
+    }
+}
+
+/// Small numbers only: exactness beyond is the business of other tests.
+fn number(value: &Tree) -> Option<f64> {
+    match value {
+        Tree::Number("NaN") => None,
+        Tree::Number(text) => text.parse().ok(),
+        Tree::Text(text) => shortest(text)?.parse().ok(),
+        _ => None,
+    }
+}
+
+const FIELDS: &[&str] = &[
+    "task",
+    "args.0",
+    "args.1",
+    "args.0.1",
+    "kwargs.x",
+    "kwargs.y",
+    "kwargs.x.y",
+    "kwargs.x.0",
+    "kwargs.0",
+    "kwargs.a/é",
+    "kwargs.x.1.task",
+    "headers.x",
+    "headers.y.x",
+];
+const OPERANDS: &[&str] = &[
+    "0",
+    "7",
+    "007",
+    "-7",
+    "1.0",
+    "a",
+    "a/b",
+    "é\u{1f600}",
+    "back\\slash",
+    "18446744073709551617",
+    "\"7\"",
+    "true",
+];
+
+#[derive(Debug, Clone)]
+struct Term {
+    field: &'static str,
+    operator: &'static str,
+    operands: Vec<&'static str>,
+}
+
+fn term() -> impl Strategy<Value = Term> {
+    let operator = prop::sample::select(&["=", "=", "!=", "IN", "EXISTS", "MISSING", "<", ">="][..]);
+    (prop::sample::select(FIELDS), operator, prop::collection::vec(prop::sample::select(OPERANDS), 1..4))
+        .prop_map(|(field, operator, mut operands)| {
+            match operator {
+                "EXISTS" | "MISSING" => operands.clear(),
+                "<" | ">=" => operands = vec![["0", "7", "1.5"][operands.len() - 1]],
+                "IN" => {}
+                _ => operands.truncate(1),
+            }
+            Term { field, operator, operands }
+        })
+}
+
+impl Term {
+    fn decide(&self, message: &Message) -> Option<bool> {
+        let value = message.field(self.field)?;
+        let Some(value) = value else { return Some(self.operator == "MISSING") };
+        let order = |limit: &str| number(&value)?.partial_cmp(&limit.parse().ok()?);
+        Some(match self.operator {
+            "EXISTS" => true,
+            "MISSING" => false,
+            "!=" => !equals(&value, self.operands[0]),
+            "<" => order(self.operands[0]).is_some_and(std::cmp::Ordering::is_lt),
+            ">=" => order(self.operands[0]).is_some_and(std::cmp::Ordering::is_ge),
+            _ => self.operands.iter().any(|operand| equals(&value, operand)),
+        })
+    }
+
+    fn words(&self) -> Vec<String> {
+        let mut words = vec!["WHERE".into(), self.field.into(), self.operator.into()];
+        if self.operator == "IN" {
+            words.push(self.operands.len().to_string());
+        }
+        words.extend(self.operands.iter().copied().map(String::from));
+        words
+    }
+}
+
+fn filter_of(terms: &[Term]) -> Filter {
+    let words: Vec<String> = terms.iter().flat_map(Term::words).collect();
+    parse(&words.iter().map(String::as_bytes).collect::<Vec<_>>()).expect("a filter")
+}
+
+fn oracle(terms: &[Term], message: &Message) -> Verdict {
+    let truths: Vec<Option<bool>> = terms.iter().map(|term| term.decide(message)).collect();
+    let no = truths.contains(&Some(false));
+    let unreadable = !no && truths.contains(&None);
+    Verdict { matched: !no && !unreadable, undecodable: false, unreadable }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn the_matcher_says_what_the_oracle_says(
+        terms in prop::collection::vec(term(), 1..4),
+        messages in prop::collection::vec(message(), 1..4),
+    ) {
+        let mut matcher = Matcher::new(&filter_of(&terms));
+        for message in &messages {
+            let bytes = message.bytes();
+            let verdict = matcher.examine(&bytes);
+            prop_assert_eq!(verdict, oracle(&terms, message), "{}", String::from_utf8_lossy(&bytes));
+        }
+    }
+
+    #[test]
+    fn broken_messages_are_undecodable_and_never_a_surprise(
+        terms in prop::collection::vec(term(), 1..4),
+        message in message(),
+        cut in any::<prop::sample::Index>(),
+        after in any::<Vec<u8>>(),
+    ) {
+        let mut matcher = Matcher::new(&filter_of(&terms));
+        let mut bytes = message.bytes();
+        let whole = matcher.examine(&bytes);
+        bytes.truncate(cut.index(bytes.len()));
+        let undecodable = Verdict { undecodable: true, ..Verdict::default() };
+        prop_assert_eq!(matcher.examine(&bytes), undecodable);
+        bytes.extend(after);
+        // Whatever follows: an answer, and none that says two things at once.
+        let verdict = matcher.examine(&bytes);
+        prop_assert!(u8::from(verdict.matched) + u8::from(verdict.undecodable) + u8::from(verdict.unreadable) <= 1);
+        prop_assert_eq!(matcher.examine(&message.bytes()), whole);
+    }
+
+    #[test]
+    fn equal_texts_mean_equal_filters(a in prop::collection::vec(term(), 1..3), b in prop::collection::vec(term(), 1..3)) {
+        let (a, b) = (filter_of(&a), filter_of(&b));
+        prop_assert_eq!(a.canonical() == b.canonical(), a == b);
+        let text = a.canonical();
+        prop_assert!(text.iter().all(|b| (0x20..0x7f).contains(b)));
+    }
+
+    #[test]
+    fn globs_are_what_a_naive_reading_says(pattern in r"[ab*?\[\]^\\-]{0,8}", text in r"[ab\]^\\-]{0,6}") {
+        prop_assert_eq!(glob::matches(pattern.as_bytes(), text.as_bytes()), naive_glob(pattern.as_bytes(), text.as_bytes()));
+    }
+}
+
+/// Every way to divide the text among the pieces of the pattern.
+fn naive_glob(pattern: &[u8], text: &[u8]) -> bool {
+    let Some((&first, rest)) = pattern.split_first() else { return text.is_empty() };
+    if first == b'*' {
+        return (0..=text.len()).any(|n| naive_glob(rest, &text[n..]));
+    }
+    let Some((&byte, after)) = text.split_first() else { return false };
+    match first {
+        b'?' => naive_glob(rest, after),
+        b'\\' if !rest.is_empty() => rest[0] == byte && naive_glob(&rest[1..], after),
+        b'[' => {
+            let (negated, mut class) = rest.strip_prefix(b"^").map_or((false, rest), |class| (true, class));
+            let mut members = Vec::new();
+            while !class.is_empty() && class[0] != b']' {
+                let taken = if class[0] == b'\\' && class.len() > 1 {
+                    members.push(class[1]);
+                    2
+                } else if class.len() > 2 && class[1] == b'-' {
+                    members.extend(class[0].min(class[2])..=class[0].max(class[2]));
+                    3
+                } else {
+                    members.push(class[0]);
+                    1
+                };
+                class = &class[taken..];
+            }
+            let class = class.strip_prefix(b"]").unwrap_or(class);
+            members.contains(&byte) != negated && naive_glob(class, after)
+        }
+        _ => first == byte && naive_glob(rest, after),
+    }
+}

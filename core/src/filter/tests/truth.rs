@@ -1,0 +1,273 @@
+use super::*;
+
+const YES: Verdict = Verdict { matched: true, undecodable: false, unreadable: false };
+const NO: Verdict = Verdict { matched: false, undecodable: false, unreadable: false };
+const UNKNOWN: Verdict = Verdict { matched: false, undecodable: false, unreadable: true };
+
+/// A message in which kwargs.x is `value`, or is not there.
+fn with(value: Option<&str>) -> String {
+    let kwargs = value.map_or_else(|| "{}".into(), |value| format!("{{\"x\": {value}}}"));
+    plain(&format!("[[], {kwargs}, {{}}]"), r#""task": "t""#)
+}
+
+/// A message of which the body cannot be read.
+fn closed() -> String {
+    with(None).replace("application/json", "application/x-python-serialize")
+}
+
+#[test]
+fn true_false_or_unknown() {
+    // Condition on kwargs.x, values for which it is true, values for which it is false. All are unknown
+    // where the body cannot be read.
+    let everything = [
+        "1",
+        "0",
+        "-1",
+        "1.0",
+        "1e0",
+        "true",
+        "false",
+        "\"\"",
+        "\"1\"",
+        "\"01\"",
+        "\"a\"",
+        "\"A\"",
+        "[]",
+        "[1]",
+        "{}",
+        "NaN",
+        "Infinity",
+        r#""\ud800""#,
+        "18446744073709551617",
+        "9007199254740993",
+        "9007199254740992",
+        "2.5",
+    ];
+    let table: &[(&str, &[&str])] = &[
+        ("= 1", &["1", "\"1\"", "\"01\""]),
+        ("= 01", &["1", "\"1\"", "\"01\""]),
+        ("= 0", &["0"]),
+        ("= -1", &["-1"]),
+        ("= 1.0", &[]),
+        ("= true", &[]),
+        ("= a", &["\"a\""]),
+        ("= 18446744073709551617", &["18446744073709551617"]),
+        ("= 9007199254740993", &["9007199254740993"]),
+        ("IN 3 1 a 9007199254740992", &["1", "\"1\"", "\"01\"", "\"a\"", "9007199254740992"]),
+        ("IN 1 1.0", &[]),
+        ("> 9007199254740992", &["9007199254740993", "18446744073709551617"]),
+        (">= 2.50", &["2.5", "9007199254740993", "9007199254740992", "18446744073709551617"]),
+        ("< 1", &["0", "-1"]),
+        ("<= 1", &["0", "-1", "1", "1.0", "1e0", "\"1\"", "\"01\""]),
+        ("GLOB *", &["\"\"", "\"1\"", "\"01\"", "\"a\"", "\"A\""]),
+        ("GLOB [a-z]", &["\"a\""]),
+        ("GLOB ?", &["\"1\"", "\"a\"", "\"A\""]),
+    ];
+    for (test, yes) in table {
+        let words = format!("WHERE kwargs.x {test}");
+        for value in everything {
+            let wanted = if yes.contains(&value) { YES } else { NO };
+            assert_eq!(examine(&words, with(Some(value)).as_bytes()), wanted, "{words} on {value}");
+        }
+        for absent in [with(None), with(Some("null"))] {
+            assert_eq!(examine(&words, absent.as_bytes()), NO, "{words} on nothing");
+        }
+        assert_eq!(examine(&words, closed().as_bytes()), UNKNOWN, "{words}");
+        if let Some(operand) = test.strip_prefix("= ") {
+            let words = format!("WHERE kwargs.x != {operand}");
+            for value in everything {
+                let wanted = if yes.contains(&value) { NO } else { YES };
+                assert_eq!(examine(&words, with(Some(value)).as_bytes()), wanted, "{words} on {value}");
+            }
+            assert_eq!(examine(&words, with(Some("null")).as_bytes()), NO);
+            assert_eq!(examine(&words, with(None).as_bytes()), NO);
+            assert_eq!(examine(&words, closed().as_bytes()), UNKNOWN);
+        }
+    }
+    for value in everything {
+        assert_eq!(examine("WHERE kwargs.x EXISTS", with(Some(value)).as_bytes()), YES);
+        assert_eq!(examine("WHERE kwargs.x MISSING", with(Some(value)).as_bytes()), NO);
+    }
+    for absent in [with(None), with(Some("null"))] {
+        assert_eq!(examine("WHERE kwargs.x EXISTS", absent.as_bytes()), NO);
+        assert_eq!(examine("WHERE kwargs.x MISSING", absent.as_bytes()), YES);
+    }
+    assert_eq!(examine("WHERE kwargs.x EXISTS", closed().as_bytes()), UNKNOWN);
+    assert_eq!(examine("WHERE kwargs.x MISSING", closed().as_bytes()), UNKNOWN);
+}
+
+#[test]
+fn one_false_condition_decides_whatever_is_unknown() {
+    let closed = closed();
+    assert_eq!(examine("TASK t REPOID 1", closed.as_bytes()), UNKNOWN);
+    assert_eq!(examine("TASK u REPOID 1", closed.as_bytes()), NO);
+    assert_eq!(examine("TASK t WHERE bytes > 100000 REPOID 1", closed.as_bytes()), NO);
+    assert_eq!(examine("TASK t", closed.as_bytes()), YES);
+}
+
+#[test]
+fn task_and_commitid_are_text_whatever_they_look_like() {
+    let message = plain(r#"[[], {"commitid": "7"}, {}]"#, r#""task": "7""#);
+    assert_eq!(examine("TASK 7 COMMITID 7", message.as_bytes()), YES);
+    assert_eq!(examine("TASK 07", message.as_bytes()), NO);
+    assert_eq!(examine("COMMITID 07", message.as_bytes()), NO);
+    assert_eq!(examine("WHERE task = 07 WHERE kwargs.commitid = 07", message.as_bytes()), YES);
+    let message = plain(r#"[[], {"commitid": 7}, {}]"#, r#""task": 7"#);
+    assert_eq!(examine("TASK 7", message.as_bytes()), NO);
+    assert_eq!(examine("COMMITID 7", message.as_bytes()), NO);
+}
+
+#[test]
+fn bodies_that_cannot_be_read() {
+    let body = |body: &str, content_type: &str, headers: &str, encoding: &str| {
+        format!(
+            r#"{{"body": {body}, "content-type": {content_type}, "headers": {{"task": "t"{headers}}}, "properties": {{"body_encoding": {encoding}}}}}"#
+        )
+    };
+    let (good, json) = (r#""W1tdLCB7IngiOiAxfSwge31d""#, "\"application/json\"");
+    let open = |message: String| examine("WHERE kwargs.x = 1", message.as_bytes());
+    assert_eq!(open(body(good, json, "", "\"base64\"")), YES);
+    assert_eq!(open(body(r#""\u00571tdLCB7IngiOiAxfSwge31d""#, json, "", "\"base64\"")), YES);
+    assert_eq!(open(body(good, r#""application\/json""#, r#", "compression": null"#, "\"base64\"")), YES);
+    assert_eq!(open(body(r#""[[], {\"x\": 1}, {}]""#, json, "", "null")), YES);
+    assert_eq!(open(body(r#""[[], {\"x\": 1}, {}]""#, json, "", "\"UTF-8\"")), YES);
+    // A float that only Python's JSON knows does not hide the rest.
+    assert_eq!(open(body(r#""[[NaN], {\"x\": 1}, {}]""#, json, "", "null")), YES);
+    // Read, and no pair of arguments: the field is not there.
+    assert_eq!(open(body(r#""{\"x\": 1}""#, json, "", "null")), NO);
+    for broken in [
+        body(good, "\"application/x-python-serialize\"", "", "\"base64\""),
+        body(good, "null", "", "\"base64\""),
+        body(good, json, r#", "compression": "application/x-gzip""#, "\"base64\""),
+        body(good, json, "", "\"rot13\""),
+        body(good, json, "", "null"),
+        body("\"W1tdLCB7IngiOiAxfSwge31\"", json, "", "\"base64\""),
+        body("\"W1tdLCB7IngiOiAxfSwge31!\"", json, "", "\"base64\""),
+        body("\"W1tdLCB7IngiOiAxfSwge30=\"", json, "", "\"base64\""),
+        // The bytes ["\xff"]: workers refuse a decoded body that is not UTF-8.
+        body("\"WyL/Il0=\"", json, "", "\"base64\""),
+        body("[]", json, "", "null"),
+        body("\"\"", json, "", "null"),
+        body("null", json, "", "null"),
+    ] {
+        assert_eq!(open(broken.clone()), UNKNOWN, "{broken}");
+    }
+    assert_eq!(open(r#"{"headers": {"task": "t"}, "content-type": "application/json"}"#.into()), UNKNOWN);
+}
+
+#[test]
+fn undecodable_elements_match_what_asks_for_them_only() {
+    let undecodable = Verdict { matched: false, undecodable: true, unreadable: false };
+    for element in [
+        &b""[..],
+        b"x",
+        b"[]",
+        b"\"a\"",
+        b"null",
+        b"{",
+        b"{}x",
+        b"{\"headers\": {\"task\": \"t\"}",
+        b"\xff{}",
+    ] {
+        for no in [
+            "TASK t",
+            "REPOID 1",
+            "WHERE task MISSING",
+            "WHERE task != x",
+            "WHERE undecodable = 0",
+            "WHERE bytes > 1000",
+            "WHERE undecodable = 1 WHERE task MISSING",
+            "WHERE undecodable MISSING",
+        ] {
+            assert_eq!(examine(no, element), undecodable, "{no}");
+        }
+        for yes in [
+            "WHERE undecodable = 1",
+            "WHERE undecodable > 0",
+            "WHERE bytes < 1000",
+            "WHERE undecodable EXISTS",
+        ] {
+            assert_eq!(examine(yes, element), Verdict { matched: true, ..undecodable }, "{yes}");
+        }
+    }
+    for element in [&b"{}"[..], b" {} ", b"{\"a\": \"\xff\"}", b"{\"a\": NaN}"] {
+        assert_eq!(examine("WHERE undecodable = 1", element), NO);
+        assert_eq!(examine("WHERE origin MISSING", element), YES);
+        // Neither protocol: the task could only stand in a body, and there is none to read.
+        assert_eq!(examine("WHERE task MISSING", element), UNKNOWN);
+    }
+}
+
+#[test]
+fn redelivered_is_told_in_several_places() {
+    let message = |headers: &str, properties: &str| {
+        format!(r#"{{"headers": {{"task": "t"{headers}}}, "properties": {{{properties}}}}}"#)
+    };
+    for yes in [
+        message(r#", "redelivered": true"#, ""),
+        message("", r#""delivery_info": {"redelivered": true}"#),
+        message("", r#""redelivered": 1"#),
+        message(r#", "redelivered": null"#, r#""redelivered": true"#),
+    ] {
+        assert_eq!(examine("WHERE redelivered = 1", yes.as_bytes()), YES, "{yes}");
+        assert_eq!(examine("WHERE redelivered = 0", yes.as_bytes()), NO);
+    }
+    assert_eq!(examine("WHERE redelivered = 0", message(r#", "redelivered": false"#, "").as_bytes()), YES);
+    assert_eq!(examine("WHERE redelivered = 0", message("", "").as_bytes()), NO);
+    assert_eq!(examine("WHERE redelivered MISSING", message("", "").as_bytes()), YES);
+}
+
+#[test]
+fn times_compare_as_moments() {
+    let message = |eta: &str| plain("[[], {}, {}]", &format!(r#""task": "t", "eta": {eta}"#));
+    let at = |words: &str, eta: &str| examine(words, message(eta).as_bytes());
+    for eta in [
+        "\"2024-03-01T01:00:00+00:00\"",
+        "\"2024-02-29T20:00:00-05:00\"",
+        "1709254800",
+        "1709254800.0",
+        "\"1709254800\"",
+        "\"2024-03-01 01:00:00\"",
+    ] {
+        assert_eq!(at("WHERE eta = now+1h", eta), YES, "{eta}");
+        assert_eq!(at("WHERE eta IN 2 now now+1h", eta), YES, "{eta}");
+        assert_eq!(at("WHERE eta > now+59m", eta), YES, "{eta}");
+        assert_eq!(at("WHERE eta <= now+59m", eta), NO, "{eta}");
+        assert_eq!(at("WHERE eta != now+1h", eta), NO, "{eta}");
+    }
+    for odd in ["\"soon\"", "true", "[]", "1e99", "\"now\""] {
+        assert_eq!(at("WHERE eta = now", odd), NO, "{odd}");
+        assert_eq!(at("WHERE eta < now+1000d", odd), NO, "{odd}");
+        assert_eq!(at("WHERE eta != now", odd), YES, "{odd}");
+    }
+    assert_eq!(at("WHERE eta != now", "null"), NO);
+}
+
+#[test]
+fn a_huge_message_costs_no_stack() {
+    let deep =
+        format!(r#"{{"headers": {{"task": "t", "x": {}1{}}}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(examine("TASK t", deep.as_bytes()), YES);
+    let inside = plain(
+        &format!("[[], {{\"x\": {}1{}}}, {{}}]", "[".repeat(100_000), "]".repeat(100_000)),
+        r#""task": "t""#,
+    );
+    assert_eq!(examine("WHERE kwargs.x.0.0 EXISTS", inside.as_bytes()), YES);
+}
+
+#[test]
+fn base64_is_what_python_decodes_whichever_engine_reads_it() {
+    let open = |body: &str| {
+        let message = plain("", r#""task": "t""#)
+            .replace(r#""body": """#, &format!("\"body\": \"{body}\""))
+            .replace(r#""priority": 0"#, r#""body_encoding": "base64""#);
+        examine("WHERE kwargs.x = 1", message.as_bytes())
+    };
+    assert_eq!(open("W1tdLCB7IngiOiAxfSwge31d"), YES);
+    // Bits that no byte uses: ignored. Padding that is missing, line breaks, the other alphabet: not read.
+    assert_eq!(open("W1tdLCB7IngiOiAxfSwge31dIA=="), YES);
+    assert_eq!(open("W1tdLCB7IngiOiAxfSwge31dIB=="), YES);
+    assert_eq!(open("W1tdLCB7IngiOiAxfSwge31dIA"), UNKNOWN);
+    assert_eq!(open("W1tdLCB7IngiOiAx\\nfSwge31d"), UNKNOWN);
+    assert_eq!(open("W1tdLCB7IngiOiAx-Swge31d"), UNKNOWN);
+}
