@@ -257,9 +257,8 @@ fn work(
             }
         };
         // A judge that panics must not keep replicas from hearing what was taken out before.
-        let looked = catch_unwind(AssertUnwindSafe(|| {
-            scan.look(&mut list, judge, &Steady, &budget, permit, look)
-        }));
+        let looked =
+            catch_unwind(AssertUnwindSafe(|| scan.look(&mut list, judge, &Steady, &budget, permit, look)));
         unit::tell(ctx, list, name, look);
         looked
     });

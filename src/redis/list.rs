@@ -57,9 +57,7 @@ pub(crate) struct List<'c> {
 fn open<'c>(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> Opened<'c> {
     let flags = match mode {
         Mode::Read => raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOTOUCH,
-        Mode::Erase => {
-            raw::REDISMODULE_READ | raw::REDISMODULE_WRITE | raw::REDISMODULE_OPEN_KEY_NOTOUCH
-        }
+        Mode::Erase => raw::REDISMODULE_READ | raw::REDISMODULE_WRITE | raw::REDISMODULE_OPEN_KEY_NOTOUCH,
     };
     // SAFETY: context and name are live (S2, S4). A null answer (missing key) is accepted by KeyType.
     let (key, kind) = unsafe {
