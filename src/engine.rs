@@ -279,7 +279,13 @@ fn work(
     if !look.hits.is_empty() {
         let indexes: Vec<u64> = look.hits.iter().map(|hit| hit.index).collect();
         for other in state.registry.live_mut().iter_mut().filter(|other| other.is_on(db, &queue)) {
+            let drifted = other.scan.counters().drifted;
             other.scan.follow(Event::Deleted { indexes: &indexes });
+            let before_it = other.scan.counters().drifted.saturating_sub(drifted);
+            if before_it < indexes.len() as u64 {
+                // Not all of them were still before it: it may have counted some.
+                other.outdate();
+            }
         }
         state.forget_counts(db, &queue);
     }
@@ -458,7 +464,7 @@ impl State {
     /// A completed count answers the next equal preview.
     fn cache_count(&mut self, job: &Job, now: i64) {
         let start = job.start();
-        if job.status() != Status::Completed || start.kind != Kind::Preview {
+        if job.status() != Status::Completed || start.kind != Kind::Preview || job.is_outdated() {
             return;
         }
         let c = job.scan.counters();

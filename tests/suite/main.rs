@@ -3,6 +3,14 @@
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
 mod celery;
+mod clients;
+mod errors;
 mod factory;
+mod failures;
+mod replies;
+mod sample;
+mod settings;
 mod smoke;
+mod stage;
 mod support;
+mod tiers;
