@@ -5,6 +5,7 @@
 mod celery;
 mod clients;
 mod errors;
+mod durability;
 mod factory;
 mod failures;
 mod replies;
