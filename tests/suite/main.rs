@@ -3,6 +3,7 @@
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
 mod celery;
+mod docs;
 mod factory;
 mod smoke;
 mod support;
