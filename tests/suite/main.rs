@@ -6,6 +6,7 @@ mod celery;
 mod clients;
 mod errors;
 mod durability;
+mod docs;
 mod factory;
 mod failures;
 mod replies;
