@@ -48,7 +48,9 @@ fn classify(ctx: Ctx<'_>, event: &[u8], key: &[u8]) -> Option<What> {
     match event {
         // The key must not be opened here: it is not in its database yet (Redis 7.0 to 8.0).
         b"loaded" => is_record.then_some(What::RecordSeen),
-        b"hset" => is_record.then_some(What::RecordSeen),
+        // A record that came with its slot from another node is RESTOREd.
+        b"hset" | b"restore" if is_record => Some(What::RecordSeen),
+        b"hset" => None,
         b"del" | b"expired" | b"evicted" | b"rename_from" | b"rename_to" | b"move_from" => Some(What::Gone),
         // Most servers never run a job on most of their lists: look no further then.
         _ if !watched(ctx.db(), key) => None,
@@ -100,7 +102,7 @@ pub(crate) fn apply(state: &mut State, event: &KeyEvent) {
 }
 
 /// The callback for what happens to the whole server.
-pub(crate) fn on_server_event(_: Ctx<'_>, event: ServerEvent) {
+pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
     // The event may come while a slice holds the state only if the slice itself caused it, and no slice
     // flushes, swaps or changes roles.
     let _ = state::with(|state| match event {
@@ -117,17 +119,31 @@ pub(crate) fn on_server_event(_: Ctx<'_>, event: ServerEvent) {
             state.caches.drop_if(|count| hit(count.db));
             state.registry.make_stale(|job| hit(job.db));
             state.records.swapped(a, b);
+            for owed in &mut state.owed {
+                owed.swapped(a, b);
+            }
         }
-        ServerEvent::Promoted | ServerEvent::Demoted => state.end_jobs(
-            |_| true,
-            |job| match job.start().kind {
-                Kind::Preview => (Status::Failed, Error::RoleChanged),
-                Kind::Clear => (
-                    Status::Interrupted,
-                    Error::Interrupted { why: "the server became a replica; start the job on its primary" },
-                ),
-            },
-        ),
+        ServerEvent::Promoted | ServerEvent::Demoted => {
+            state.end_jobs(
+                |_| true,
+                |job| match job.start().kind {
+                    Kind::Preview => (Status::Failed, Error::RoleChanged),
+                    Kind::Clear => (
+                        Status::Interrupted,
+                        Error::Interrupted {
+                            why: "the server became a replica; start the job on its primary",
+                        },
+                    ),
+                },
+            );
+            if event == ServerEvent::Promoted {
+                state.settle_later(ctx);
+            } else {
+                // Records are the new primary's to write.
+                state.owed.clear();
+                state.unsettled.clear();
+            }
+        }
         ServerEvent::LoadBegins => {
             state.end_jobs(
                 |_| true,
@@ -142,6 +158,10 @@ pub(crate) fn on_server_event(_: Ctx<'_>, event: ServerEvent) {
             state.caches.drop_if(|_| true);
             state.registry.make_stale(|_| true);
         }
-        ServerEvent::LoadEnded => {}
+        ServerEvent::LoadEnded => {
+            if ctx.flags().primary() {
+                state.settle_later(ctx);
+            }
+        }
     });
 }

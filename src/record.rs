@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use qadmin_core::error::Error;
 use qadmin_core::job::Record;
 use qadmin_core::slot;
 use uuid::Uuid;
@@ -10,6 +11,7 @@ use crate::audit::{self, Entry};
 use crate::redis::call::{How, call};
 use crate::redis::{Ctx, RString};
 use crate::settings;
+use crate::unit::{self, Refusal};
 
 /// What every record's key begins with.
 pub(crate) const PREFIX: &[u8] = b"qadmin:job:";
@@ -58,11 +60,19 @@ impl Owed {
     /// callback replicates.
     ///
     /// # Errors
-    /// The server's refusal; nothing was written then.
-    pub(crate) fn write(&self, ctx: Ctx<'_>) -> Result<(), Vec<u8>> {
-        let cluster = ctx.flags().cluster();
+    /// The server's refusal; nothing was written then. Where the key holds something else for good, the audit
+    /// entry stands all the same.
+    pub(crate) fn write(&self, ctx: Ctx<'_>) -> Result<(), Refusal> {
+        let written = self.write_hash(ctx).map_err(|line| unit::reason(&line));
+        if let (Ok(()) | Err(Refusal::RecordKey), Some(entry)) = (&written, &self.audit) {
+            audit::write(ctx, entry, &self.queue, &self.record, ctx.flags().cluster());
+        }
+        written
+    }
+
+    fn write_hash(&self, ctx: Ctx<'_>) -> Result<(), Vec<u8>> {
         ctx.select(self.db);
-        let key = key(&self.queue, self.id, cluster);
+        let key = key(&self.queue, self.id, ctx.flags().cluster());
         let mut hset = vec![RString::new(&key)];
         for (field, value) in self.record.hash_fields() {
             hset.push(RString::new(field));
@@ -73,10 +83,26 @@ impl Owed {
         call(ctx, c"HSET", How::Write, &hset)?;
         let ttl = settings::now().job_ttl_ms().to_string();
         call(ctx, c"PEXPIRE", How::Write, &[RString::new(&key), RString::new(ttl)])?;
-        if let Some(entry) = &self.audit {
-            audit::write(ctx, entry, &self.queue, &self.record, cluster);
-        }
         Ok(())
+    }
+
+    /// Two databases changed places.
+    pub(crate) fn swapped(&mut self, a: i32, b: i32) {
+        self.db = swapped(self.db, a, b);
+    }
+
+    /// This is where [`Owed::write`] writes.
+    pub(crate) fn lies_under(&self, place: &[u8], ctx: Ctx<'_>) -> bool {
+        place == key(&self.queue, self.id, ctx.flags().cluster())
+    }
+}
+
+/// Where a database is after two changed places.
+fn swapped(db: i32, a: i32, b: i32) -> i32 {
+    match db {
+        _ if db == a => b,
+        _ if db == b => a,
+        _ => db,
     }
 }
 
@@ -92,6 +118,19 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// What [`hex`] made of a digest; zeros for anything else.
+fn digest(hex: &[u8]) -> [u8; 32] {
+    let mut digest = [0; 32];
+    let (pairs, rest) = hex.as_chunks::<2>();
+    if rest.is_empty() && pairs.len() == digest.len() {
+        for (byte, pair) in digest.iter_mut().zip(pairs) {
+            let digits = std::str::from_utf8(pair).unwrap_or_default();
+            *byte = u8::from_str_radix(digits, 16).unwrap_or_default();
+        }
+    }
+    digest
+}
+
 /// A record found in the keyspace.
 pub(crate) struct Stored {
     /// Its fields.
@@ -105,28 +144,44 @@ impl Stored {
     pub(crate) fn is_from(&self, digest: &[u8; 32]) -> bool {
         self.request == hex(digest).as_bytes()
     }
+
+    /// The same as a record that is to be written again.
+    pub(crate) fn rewritten(self, id: Uuid, db: i32, audit: Entry) -> Owed {
+        let queue = self.record.text("queue").to_vec();
+        let digest = digest(&self.request);
+        Owed { db, id, queue, record: self.record, digest, audit: Some(audit) }
+    }
 }
 
 /// Reads the record under a key of the given database. A live status without a live job is shown as
 /// interrupted on a primary.
 pub(crate) fn read(ctx: Ctx<'_>, db: i32, key: &[u8]) -> Option<Stored> {
+    let mut stored = read_as_it_stands(ctx, db, key)?;
+    if ctx.flags().primary() {
+        stored.record.interrupt(&GONE);
+    }
+    Some(stored)
+}
+
+/// Why a record without its job says that it was interrupted.
+pub(crate) const GONE: Error =
+    Error::Interrupted { why: "the server that ran the job stopped or was replaced; start it again" };
+
+/// Reads the record under a key of the given database.
+pub(crate) fn read_as_it_stands(ctx: Ctx<'_>, db: i32, key: &[u8]) -> Option<Stored> {
     let before = ctx.db();
     if !ctx.select(db) {
         return None;
     }
     let answer = call(ctx, c"HGETALL", How::Read, &[RString::new(key)]);
-    let primary = ctx.flags().primary();
     ctx.select(before);
     let fields = answer.ok()?.list();
     let (pairs, _) = fields.as_chunks::<2>();
     let get = |name: &str| {
         pairs.iter().find(|[field, _]| field == name.as_bytes()).map(|[_, value]| value.as_slice())
     };
-    let mut record = Record::from_hash(get)?;
+    let record = Record::from_hash(get)?;
     let request = get(REQUEST).unwrap_or_default().to_vec();
-    if primary {
-        record.interrupt();
-    }
     Some(Stored { record, request })
 }
 
@@ -166,11 +221,7 @@ impl Index {
     /// Two databases changed places.
     pub(crate) fn swapped(&mut self, a: i32, b: i32) {
         for place in self.places.values_mut() {
-            if place.0 == a {
-                place.0 = b;
-            } else if place.0 == b {
-                place.0 = a;
-            }
+            place.0 = swapped(place.0, a, b);
         }
     }
 

@@ -15,6 +15,7 @@ use crate::follow::{self, KeyEvent};
 use crate::info::Totals;
 use crate::record::{Index, Owed};
 use crate::redis::main_cell::MainCell;
+use crate::settle::Unsettled;
 use crate::waiters::Waiters;
 
 /// Everything between callbacks.
@@ -34,6 +35,8 @@ pub(crate) struct State {
     pub(crate) records: Index,
     /// Records that could not be written yet.
     pub(crate) owed: VecDeque<Owed>,
+    /// Records that are to be looked at: do they tell of a job that lives no more?
+    pub(crate) unsettled: Unsettled,
     /// The running slice's findings; kept for its memory.
     pub(crate) look: Look,
     /// Measures that the next slices are planned with.

@@ -117,7 +117,7 @@ impl Builder {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> Result<u16, String> {
+pub(crate) fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(|e| format!("no loopback port: {e}"))?;
     Ok(listener.local_addr().map_err(|e| format!("no loopback port: {e}"))?.port())
 }

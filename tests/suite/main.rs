@@ -2,7 +2,9 @@
 //! `make build venv`.
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
+mod access;
 mod celery;
+mod cluster;
 mod durability;
 mod factory;
 mod smoke;

@@ -4,7 +4,8 @@ use qadmin_harness::{Factory, Fields as _, Size, Traffic};
 use redis::Value;
 
 use super::{
-    Filled, QUEUE, assert_no_mismatch, clear_line, digest, queue, slow_with_aof, start_clear, tell, until_deleted,
+    Filled, QUEUE, assert_no_mismatch, clear_line, digest, queue, slow_with_aof, start_clear, tell,
+    until_deleted,
 };
 use crate::support::{ask, run, wait_for_job};
 
@@ -33,7 +34,7 @@ fn replayed(policy: &str, preamble: &str) {
     let end = wait_for_job(&mut conn, &id);
     traffic.stop();
     assert_eq!(end.text("status"), "completed", "{end:?}");
-    assert!(end.int("deleted") > 1_000 && end.int("deleted") <= filled.matches() as i64, "{end:?}");
+    assert!(end.int("deleted") > 1_000 && end.int("deleted") <= filled.matches(), "{end:?}");
     assert_eq!(end.int("total_estimated"), end.int("processed") + end.int("drifted"), "{end:?}");
 
     let before = (queue(&mut conn), digest(&mut conn));

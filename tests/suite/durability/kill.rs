@@ -1,9 +1,10 @@
 //! The server is killed in the middle of a clear.
 
-use qadmin_harness::{Fields as _, Server};
+use qadmin_harness::{Fields as _, Server, eventually};
 
 use super::{
-    Filled, assert_no_mismatch, finish_the_work, queue, recorded, slow_with_aof, start_clear, status, until_deleted,
+    Filled, assert_no_mismatch, events, finish_the_work, queue, recorded, slow_with_aof, start_clear, status,
+    until_deleted,
 };
 
 #[test]
@@ -28,12 +29,17 @@ fn killed(policy: &str, at: i64) {
 /// What is missing is what the record says, at least what was reported, and nothing else.
 fn agrees(server: &Server, filled: &Filled, id: &str, reported: i64) {
     let mut conn = server.conn();
-    let missing = filled.missing(&queue(&mut conn)) as i64;
+    let missing = filled.missing(&queue(&mut conn));
     assert!(missing >= reported, "{reported} were reported as cleared, {missing} are gone");
     assert_eq!(recorded(&mut conn, id, "deleted"), missing.to_string(), "the record against the queue");
     let job = status(&mut conn, id);
     assert_eq!(job.text("status"), "interrupted", "{job:?}");
     assert_eq!(job.int("deleted"), missing);
+    // As soon as it may write, the server corrects the record itself, and says so once.
+    eventually("the record is corrected", || recorded(&mut conn, id, "status") == "interrupted");
+    assert_eq!(recorded(&mut conn, id, "deleted"), missing.to_string());
+    assert!(!recorded(&mut conn, id, "error").is_empty());
+    assert_eq!(events(&mut conn), ["start", "interrupted"]);
     assert_no_mismatch(server);
     finish_the_work(&mut conn, filled);
 }
