@@ -217,3 +217,28 @@ fn the_jobs_of_others_are_not_listed_and_the_user_is_named() {
     assert!(refused.is_err_and(|error| error.code() == Some("NOPERM")), "the server sees the key");
     assert_eq!(text(&run(&mut admin, "PING").expect("PING")), "PONG");
 }
+
+#[test]
+fn a_script_may_look_and_may_not_clear() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    let filled = Filled::new(&server, 200, 10.0);
+    let id = start_clear(&mut conn);
+    wait_for_job(&mut conn, &id);
+    let words = filter().split(' ').map(|word| format!("'{word}'")).collect::<Vec<_>>().join(",");
+    let script = |call: &str| format!("return redis.call({call})");
+    let eval = |conn: &mut Connection, call: String| {
+        redis::cmd("EVAL").arg(script(&call)).arg(1).arg("celery").query::<Value>(conn)
+    };
+    let preview = eval(&mut conn, format!("'QADMIN.PREVIEW',KEYS[1],{words}")).expect("a preview");
+    let preview = qadmin_harness::map(&preview);
+    assert_eq!(preview.text("mode"), "job", "a script cannot wait");
+    for line in [format!("'QADMIN.STATUS','{id}'"), format!("'QADMIN.CANCEL','{id}'")] {
+        let job = qadmin_harness::map(&eval(&mut conn, line).expect("a status"));
+        assert_eq!(job.text("job_id"), id);
+    }
+    assert_eq!(maps(&eval(&mut conn, "'QADMIN.JOBS'".into()).expect("a list")).len(), 2);
+    let clear = format!("'QADMIN.CLEARJOB',KEYS[1],'ALL',{words},'CONFIRM','celery'");
+    eval(&mut conn, clear).expect_err("a script clears nothing");
+    assert_eq!(queue(&mut conn), filled.survivors());
+}

@@ -6,8 +6,8 @@ use qadmin_harness::{Fields as _, eventually, maps, text};
 use redis::{Commands as _, Connection, Value};
 
 use super::{
-    Filled, audit, clear_line, events, filter, queue, record_key, recorded, slow, slow_with_aof, start_clear,
-    status, tell, until_caught_up, until_deleted,
+    Filled, audit, clear_line, events, filter, queue, record_key, recorded, slow, start_clear, status, tell,
+    until_caught_up, until_deleted,
 };
 use crate::support::{ask, run, wait_for_job};
 
@@ -101,7 +101,7 @@ fn a_record_key_that_becomes_something_else_fails_the_job_and_owes_nothing() {
 
 #[test]
 fn a_job_is_found_by_its_id_alone_from_any_database_after_a_restart_and_on_a_replica() {
-    let mut server = slow_with_aof().start();
+    let mut server = slow().start();
     let replica = slow().start();
     replica.replica_of(&server);
     let mut conn = server.conn();

@@ -2,16 +2,18 @@
 
 use qadmin_harness::{Factory, Fields as _, Server, Size, Traffic, eventually};
 
+use redis::Commands as _;
+
 use super::{
-    Filled, QUEUE, assert_no_mismatch, digest, events, filter, finish_the_work, queue, recorded, slow,
-    slow_with_aof, start_clear, status, tell, until_caught_up, until_deleted, until_waiting,
+    Filled, QUEUE, assert_no_mismatch, digest, events, filter, finish_the_work, queue, record_key, recorded,
+    slow, start_clear, status, tell, until_caught_up, until_deleted, until_waiting,
 };
 use crate::support::{ask, wait_for_job};
 
 /// A primary and its replica, which writes an append-only file of its own.
 fn pair() -> (Server, Server) {
     let primary = slow().start();
-    let replica = slow_with_aof().start();
+    let replica = slow().start();
     replica.replica_of(&primary);
     (primary, replica)
 }
@@ -85,6 +87,7 @@ fn a_replica_promoted_in_the_middle_knows_the_job_as_interrupted_and_clears_the_
     let id = start_clear(&mut conn);
     until_deleted(&mut conn, &id, 500);
     let mut there = replica.conn();
+    eventually("the record is there", || there.exists(record_key(&id)).expect("EXISTS"));
     let on_replica = status(&mut there, &id);
     assert_eq!(
         on_replica.text("status"),

@@ -4,8 +4,8 @@
 use qadmin_harness::{Fields as _, Server, eventually};
 
 use super::{
-    Filled, assert_no_mismatch, clear_line, digest, finish_the_work, queue, recorded, slow, slow_with_aof,
-    start_clear, status, tell, until_caught_up, until_deleted, until_waiting,
+    Filled, assert_no_mismatch, clear_line, digest, finish_the_work, queue, recorded, slow, start_clear,
+    status, tell, until_caught_up, until_deleted, until_waiting,
 };
 use crate::support::{ask, wait_for_job};
 
@@ -94,7 +94,7 @@ fn failover_in_the_middle_of_a_clear_loses_nothing() {
 
 #[test]
 fn shutdown_waits_for_a_replica_that_lags_and_the_clear_does_not_disturb_it() {
-    let mut primary = slow_with_aof().config("shutdown-timeout 60").start();
+    let mut primary = slow().config("shutdown-timeout 60").start();
     let replica = slow().start();
     replica.replica_of(&primary);
     let mut conn = primary.conn();
