@@ -15,7 +15,7 @@ pub(crate) enum Entry {
     Start,
     /// It ended.
     End,
-    /// It was found without a job: its server stopped, or stopped being the primary.
+    /// It was found to have ended with the server that ran it.
     Interrupted,
 }
 

@@ -41,14 +41,14 @@ const RETRY_NS: u64 = 50_000_000;
 const RECORD_EVERY_NS: u64 = 250_000_000;
 /// How often the right of the user who started a clear is checked.
 const RIGHT_EVERY_NS: u64 = 900_000_000;
+/// Records that are written late in one turn.
+const OWED_PER_TURN: usize = 8;
 /// With `appendfsync always` each unit costs an fsync, which everybody waits for: at most one in this time.
 const UNIT_EVERY_NS: u64 = 10_000_000;
 /// How often `appendfsync` is looked up.
 const FSYNC_LOOK_EVERY_NS: u64 = 1_000_000_000;
 /// Queues whose events are looked at, before those are forgotten that nothing is known of any more.
 const QUEUES_MAX: usize = 4_096;
-/// Inherited records that are looked at in one turn: a few microseconds each.
-const INHERITED_PER_TURN: usize = 16;
 /// Slices of fewer messages say little about what the next ones cost.
 const WORTH_LEARNING: u64 = 8;
 /// What a message is taken to cost before any was measured, nanoseconds.
@@ -143,10 +143,7 @@ pub(crate) fn timer() {
 
 fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
     let mut until = now_ns() + RETRY_NS;
-    if state.look_at_inherited(ctx) {
-        return Turn::Worked;
-    }
-    state.pay_owed(ctx);
+    let more = state.pay_owed(ctx);
     for _ in 0..state.registry.live().len() {
         let Some((at, mut job)) = state.registry.take_turn() else { break };
         let began = now_ns();
@@ -177,7 +174,11 @@ fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
             }
         }
     }
-    if state.is_idle() { Turn::Idle } else { Turn::Stands(until) }
+    match (state.is_idle(), more) {
+        (true, _) => Turn::Idle,
+        (false, true) => Turn::Worked,
+        (false, false) => Turn::Stands(until),
+    }
 }
 
 /// What stands in the way of any write: see the numbered list at the top.
@@ -197,7 +198,7 @@ fn gate(ctx: Ctx<'_>) -> Option<&'static str> {
 fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
     state.look.seek_ns = 0;
     if let Some((status, error)) = job.verdict() {
-        return Step::Ends(status, error);
+        return end(ctx, job, status, error);
     }
     let settings = settings::now();
     let writes = job.writes();
@@ -224,7 +225,7 @@ fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
                 job.note("the key no longer holds a list: the queue was replaced".into());
             }
             job.scan.follow(Event::Gone);
-            return Step::Ends(Status::Completed, None);
+            return end(ctx, job, Status::Completed, None);
         }
     };
     job.scan.observe_len(list.len());
@@ -313,15 +314,27 @@ fn work(
         if let Err(refusal) = owed(job, None).write(ctx)
             && !look.hits.is_empty()
         {
-            log::warning(&format!(
-                "the record of job {} was refused: {}",
-                job.id(),
-                String::from_utf8_lossy(&refusal)
-            ));
+            log::warning(&format!("the record of job {} was refused: {refusal}", job.id()));
         }
         job.record_written(now);
     }
     Step::Worked
+}
+
+/// How a job ends whose scan is over: one whose queue was taken away by the cluster did not complete.
+fn end(ctx: Ctx<'_>, job: &Job, status: Status, error: Option<Error>) -> Step {
+    if ctx.flags().cluster() && job.scan.is_gone() {
+        ctx.select(job.start().db);
+        if unit::has_moved(ctx, &RString::new(&job.start().queue)) {
+            return moved();
+        }
+    }
+    Step::Ends(status, error)
+}
+
+fn moved() -> Step {
+    let why = "the queue moved to another node of the cluster; start the job there";
+    Step::Ends(Status::Interrupted, Some(Error::Interrupted { why }))
 }
 
 /// What a job does that may not write.
@@ -332,10 +345,7 @@ fn refused(refusal: &Refusal, record_key: &RString) -> Step {
             let error = Error::RecordKey { key: record_key.bytes().to_vec() };
             Step::Ends(Status::Failed, Some(error))
         }
-        Refusal::Moved => {
-            let why = "the queue moved to another node of the cluster; start the job there";
-            Step::Ends(Status::Interrupted, Some(Error::Interrupted { why }))
-        }
+        Refusal::Moved => moved(),
     }
 }
 
@@ -448,7 +458,7 @@ impl State {
         log::notice(&ended(&mut job));
         if job.start().kind == Kind::Clear {
             let record = owed(&mut job, Some(Entry::End));
-            let written = ctx.is_some_and(|ctx| gate(ctx).is_none() && record.write(ctx).is_ok());
+            let written = ctx.is_some_and(|ctx| gate(ctx).is_none() && is_done_with(&record, ctx));
             if !written {
                 owe(&mut self.owed, record);
                 match (ctx, Ctx::detached()) {
@@ -504,56 +514,36 @@ impl State {
         crate::redis::info::latency_sample(whole_ns / 1_000_000);
     }
 
-    /// There is nothing to do on the event loop.
-    fn is_idle(&self) -> bool {
-        self.registry.live().is_empty() && self.owed.is_empty() && self.inherited.is_empty()
-    }
-
-    /// This server has, or is about to have, records of jobs that it does not run: after loading its data, or
-    /// after becoming the primary.
-    pub(crate) fn inherit(&mut self) {
-        self.inherited = self.records.all();
-        if let Some(ctx) = Ctx::detached()
-            && !self.inherited.is_empty()
-        {
-            self.run(ctx);
-        }
-    }
-
-    /// Looks at some inherited records, if they may be written here; says whether there was anything to do.
-    fn look_at_inherited(&mut self, ctx: Ctx<'_>) -> bool {
-        if self.inherited.is_empty() {
+    /// Writes some of the records that could not be written before, and looks at some of those that may tell
+    /// of jobs that live no more. Says whether there is more to do at once.
+    fn pay_owed(&mut self, ctx: Ctx<'_>) -> bool {
+        if (self.owed.is_empty() && self.unsettled.is_empty()) || gate(ctx).is_some() {
             return false;
         }
-        if !ctx.flags().primary() {
-            // Their primary has the say.
-            self.inherited.clear();
-            return false;
-        }
-        if gate(ctx).is_some() {
-            return false;
-        }
-        let from = self.inherited.len().saturating_sub(INHERITED_PER_TURN);
-        for (id, db, key) in self.inherited.split_off(from) {
-            if self.registry.find_live(id).is_none()
-                && let Some(orphan) = record::orphan(ctx, id, db, &key, now_ms())
-            {
-                owe(&mut self.owed, orphan);
-            }
+        for paid in 0..OWED_PER_TURN {
+            match self.owed.front() {
+                Some(record) if is_done_with(record, ctx) => self.owed.pop_front(),
+                Some(_) => return paid > 0,
+                None => return self.settle(ctx),
+            };
         }
         true
     }
 
-    /// Writes records that could not be written before.
-    fn pay_owed(&mut self, ctx: Ctx<'_>) {
-        if self.owed.is_empty() || gate(ctx).is_some() {
-            return;
-        }
-        while let Some(record) = self.owed.front() {
-            if record.write(ctx).is_err() {
-                return;
-            }
-            self.owed.pop_front();
+    /// Nothing lives and nothing is left to write.
+    fn is_idle(&self) -> bool {
+        self.registry.live().is_empty() && self.owed.is_empty() && self.unsettled.is_empty()
+    }
+}
+
+/// Writes a record. One that can never be written is given up: it must not stand in the way of others.
+fn is_done_with(record: &Owed, ctx: Ctx<'_>) -> bool {
+    match record.write(ctx) {
+        Ok(()) => true,
+        Err(refusal) if refusal.may_pass() => false,
+        Err(refusal) => {
+            log::warning(&format!("the record of job {} is not written: {refusal}", record.id));
+            true
         }
     }
 }

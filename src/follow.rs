@@ -51,7 +51,9 @@ fn classify(ctx: Ctx<'_>, event: &[u8], key: &[u8]) -> Option<What> {
     match event {
         // The key must not be opened here: it is not in its database yet (Redis 7.0 to 8.0).
         b"loaded" => is_record.then_some(What::RecordSeen),
-        b"hset" => is_record.then_some(What::RecordSeen),
+        // A record that came with its slot from another node is RESTOREd.
+        b"hset" | b"restore" if is_record => Some(What::RecordSeen),
+        b"hset" => None,
         b"del" | b"expired" | b"evicted" | b"rename_from" | b"rename_to" | b"move_from" => Some(What::Gone),
         _ if !watched(ctx.db(), key) => None,
         b"lpush" => list_len(ctx, key, |len| What::Pushed(End::Head, len)),
@@ -107,7 +109,7 @@ pub(crate) fn apply(state: &mut State, event: &KeyEvent) {
 }
 
 /// The callback for what happens to the whole server.
-pub(crate) fn on_server_event(_: Ctx<'_>, event: ServerEvent) {
+pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
     // The event may come while a slice holds the state only if the slice itself caused it, and no slice
     // flushes, swaps or changes roles.
     let _ = state::with(|state| match event {
@@ -124,6 +126,9 @@ pub(crate) fn on_server_event(_: Ctx<'_>, event: ServerEvent) {
             state.caches.drop_if(|count| hit(count.db));
             state.registry.make_stale(|job| hit(job.db));
             state.records.swapped(a, b);
+            for owed in &mut state.owed {
+                owed.swapped(a, b);
+            }
         }
         ServerEvent::Promoted | ServerEvent::Demoted => {
             state.end_jobs(
@@ -138,9 +143,12 @@ pub(crate) fn on_server_event(_: Ctx<'_>, event: ServerEvent) {
                     ),
                 },
             );
-            state.owed.clear();
             if event == ServerEvent::Promoted {
-                state.inherit();
+                state.settle_later(ctx);
+            } else {
+                // Records are the new primary's to write.
+                state.owed.clear();
+                state.unsettled.clear();
             }
         }
         ServerEvent::LoadBegins => {
@@ -157,6 +165,10 @@ pub(crate) fn on_server_event(_: Ctx<'_>, event: ServerEvent) {
             state.caches.drop_if(|_| true);
             state.registry.make_stale(|_| true);
         }
-        ServerEvent::LoadEnded => state.inherit(),
+        ServerEvent::LoadEnded => {
+            if ctx.flags().primary() {
+                state.settle_later(ctx);
+            }
+        }
     });
 }

@@ -12,6 +12,7 @@ mod info;
 mod record;
 mod redis;
 mod settings;
+mod settle;
 mod state;
 mod unit;
 mod waiters;

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use qadmin_core::error::Error;
 use qadmin_core::job::Record;
-use qadmin_core::reply::Reply;
 use qadmin_core::slot;
 use uuid::Uuid;
 
@@ -11,6 +11,7 @@ use crate::audit::{self, Entry};
 use crate::redis::call::{How, call};
 use crate::redis::{Ctx, RString};
 use crate::settings;
+use crate::unit::{self, Refusal};
 
 /// What every record's key begins with.
 pub(crate) const PREFIX: &[u8] = b"qadmin:job:";
@@ -59,11 +60,19 @@ impl Owed {
     /// callback replicates.
     ///
     /// # Errors
-    /// The server's refusal; nothing was written then.
-    pub(crate) fn write(&self, ctx: Ctx<'_>) -> Result<(), Vec<u8>> {
-        let cluster = ctx.flags().cluster();
+    /// The server's refusal; nothing was written then. Where the key holds something else for good, the audit
+    /// entry stands all the same.
+    pub(crate) fn write(&self, ctx: Ctx<'_>) -> Result<(), Refusal> {
+        let written = self.write_hash(ctx).map_err(|line| unit::reason(&line));
+        if let (Ok(()) | Err(Refusal::RecordKey), Some(entry)) = (&written, &self.audit) {
+            audit::write(ctx, entry, &self.queue, &self.record, ctx.flags().cluster());
+        }
+        written
+    }
+
+    fn write_hash(&self, ctx: Ctx<'_>) -> Result<(), Vec<u8>> {
         ctx.select(self.db);
-        let key = key(&self.queue, self.id, cluster);
+        let key = key(&self.queue, self.id, ctx.flags().cluster());
         let mut hset = vec![RString::new(&key)];
         for (field, value) in self.record.hash_fields() {
             hset.push(RString::new(field));
@@ -74,10 +83,26 @@ impl Owed {
         call(ctx, c"HSET", How::Write, &hset)?;
         let ttl = settings::now().job_ttl_ms().to_string();
         call(ctx, c"PEXPIRE", How::Write, &[RString::new(&key), RString::new(ttl)])?;
-        if let Some(entry) = &self.audit {
-            audit::write(ctx, entry, &self.queue, &self.record, cluster);
-        }
         Ok(())
+    }
+
+    /// Two databases changed places.
+    pub(crate) fn swapped(&mut self, a: i32, b: i32) {
+        self.db = swapped(self.db, a, b);
+    }
+
+    /// This is where [`Owed::write`] writes.
+    pub(crate) fn lies_under(&self, place: &[u8], ctx: Ctx<'_>) -> bool {
+        place == key(&self.queue, self.id, ctx.flags().cluster())
+    }
+}
+
+/// Where a database is after two changed places.
+fn swapped(db: i32, a: i32, b: i32) -> i32 {
+    match db {
+        _ if db == a => b,
+        _ if db == b => a,
+        _ => db,
     }
 }
 
@@ -93,56 +118,57 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-fn unhex(text: &[u8]) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    let (pairs, _) = text.as_chunks::<2>();
-    for (byte, pair) in bytes.iter_mut().zip(pairs) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+/// What [`hex`] made of a digest; zeros for anything else.
+fn digest(hex: &[u8]) -> [u8; 32] {
+    let mut digest = [0; 32];
+    let (pairs, rest) = hex.as_chunks::<2>();
+    if rest.is_empty() && pairs.len() == digest.len() {
+        for (byte, pair) in digest.iter_mut().zip(pairs) {
+            let digits = std::str::from_utf8(pair).unwrap_or_default();
+            *byte = u8::from_str_radix(digits, 16).unwrap_or_default();
+        }
     }
-    (text.len() == 64).then_some(bytes)
+    digest
 }
 
 /// A record found in the keyspace.
 pub(crate) struct Stored {
     /// Its fields.
     pub(crate) record: Record,
-    /// Digest of the request that started the job.
-    request: Option<[u8; 32]>,
+    /// Digest of the request that started the job, as text.
+    request: Vec<u8>,
 }
 
 impl Stored {
     /// The request with this digest started the job.
     pub(crate) fn is_from(&self, digest: &[u8; 32]) -> bool {
-        self.request.as_ref() == Some(digest)
+        self.request == hex(digest).as_bytes()
+    }
+
+    /// The same as a record that is to be written again.
+    pub(crate) fn rewritten(self, id: Uuid, db: i32, audit: Entry) -> Owed {
+        let queue = self.record.text("queue").to_vec();
+        let digest = digest(&self.request);
+        Owed { db, id, queue, record: self.record, digest, audit: Some(audit) }
     }
 }
 
 /// Reads the record under a key of the given database. A live status without a live job is shown as
 /// interrupted on a primary.
 pub(crate) fn read(ctx: Ctx<'_>, db: i32, key: &[u8]) -> Option<Stored> {
-    let mut stored = read_as_is(ctx, db, key)?;
+    let mut stored = read_as_it_stands(ctx, db, key)?;
     if ctx.flags().primary() {
-        stored.record.interrupt();
+        stored.record.interrupt(&GONE);
     }
     Some(stored)
 }
 
-/// A record that says its job lives, as the record that says it was interrupted. `None` where it says
-/// anything else.
-pub(crate) fn orphan(ctx: Ctx<'_>, id: Uuid, db: i32, key: &[u8], now_ms: i64) -> Option<Owed> {
-    let Stored { mut record, request } = read_as_is(ctx, db, key)?;
-    if record.status().has_ended() {
-        return None;
-    }
-    record.interrupt();
-    record.set("completed_at", Reply::Int(now_ms));
-    record.set("updated_at", Reply::Int(now_ms));
-    let queue = record.text("queue").to_vec();
-    let digest = request.unwrap_or_default();
-    Some(Owed { db, id, queue, record, digest, audit: Some(Entry::Interrupted) })
-}
+/// Why a record without its job says that it was interrupted.
+pub(crate) const GONE: Error =
+    Error::Interrupted { why: "the server that ran the job stopped or was replaced; start it again" };
 
-fn read_as_is(ctx: Ctx<'_>, db: i32, key: &[u8]) -> Option<Stored> {
+/// Reads the record under a key of the given database.
+pub(crate) fn read_as_it_stands(ctx: Ctx<'_>, db: i32, key: &[u8]) -> Option<Stored> {
     let before = ctx.db();
     if !ctx.select(db) {
         return None;
@@ -155,7 +181,7 @@ fn read_as_is(ctx: Ctx<'_>, db: i32, key: &[u8]) -> Option<Stored> {
         pairs.iter().find(|[field, _]| field == name.as_bytes()).map(|[_, value]| value.as_slice())
     };
     let record = Record::from_hash(get)?;
-    let request = get(REQUEST).and_then(unhex);
+    let request = get(REQUEST).unwrap_or_default().to_vec();
     Some(Stored { record, request })
 }
 
@@ -195,11 +221,7 @@ impl Index {
     /// Two databases changed places.
     pub(crate) fn swapped(&mut self, a: i32, b: i32) {
         for place in self.places.values_mut() {
-            if place.0 == a {
-                place.0 = b;
-            } else if place.0 == b {
-                place.0 = a;
-            }
+            place.0 = swapped(place.0, a, b);
         }
     }
 

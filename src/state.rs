@@ -10,12 +10,12 @@ use std::collections::{HashSet, VecDeque};
 use qadmin_core::error::Error;
 use qadmin_core::job::{Caches, Pace, Registry, TurnClock};
 use qadmin_core::scan::Look;
-use uuid::Uuid;
 
 use crate::follow::{self, KeyEvent};
 use crate::info::Totals;
 use crate::record::{Index, Owed};
 use crate::redis::main_cell::MainCell;
+use crate::settle::Unsettled;
 use crate::waiters::Waiters;
 
 /// Everything between callbacks.
@@ -37,9 +37,8 @@ pub(crate) struct State {
     pub(crate) records: Index,
     /// Records that could not be written yet.
     pub(crate) owed: VecDeque<Owed>,
-    /// Records from before a restart or a failover that are still to be looked at: one that says its job
-    /// lives is rewritten as interrupted.
-    pub(crate) inherited: Vec<(Uuid, i32, Vec<u8>)>,
+    /// Records that are to be looked at: do they tell of a job that lives no more?
+    pub(crate) unsettled: Unsettled,
     /// The running slice's findings; kept for its memory.
     pub(crate) look: Look,
     /// Measures that the next slices are planned with.

@@ -35,7 +35,33 @@ pub(crate) fn probe(ctx: Ctx<'_>, record_key: &RString) -> Result<(), Refusal> {
     }
 }
 
-fn reason(line: &[u8]) -> Refusal {
+impl Refusal {
+    /// Trying again later may help.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Self::Wait(_))
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Wait(why) => why,
+            Self::Moved => "its slot moved to another node of the cluster",
+            Self::RecordKey => "its key holds something else",
+        })
+    }
+}
+
+/// Whether the key's slot is served by another node now, or the key is on its way there. Asked when a queue
+/// is gone: MIGRATE and the loss of a slot delete keys as DEL does, and tell nothing else.
+pub(crate) fn has_moved(ctx: Ctx<'_>, key: &RString) -> bool {
+    // While its slot migrates, a key that is not here counts as one of the other node's.
+    let asked = call(ctx, c"EXISTS", How::Read, &[RString::new(key.bytes())]);
+    asked.is_err_and(|line| reason(&line) == Refusal::Moved)
+}
+
+/// What the server's refusal means for a job.
+pub(crate) fn reason(line: &[u8]) -> Refusal {
     let says = |word: &[u8]| line.windows(word.len()).any(|w| w == word);
     if says(b"WRONGTYPE") {
         Refusal::RecordKey

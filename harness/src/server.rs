@@ -117,7 +117,7 @@ impl Builder {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> Result<u16, String> {
+pub(crate) fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(|e| format!("no loopback port: {e}"))?;
     Ok(listener.local_addr().map_err(|e| format!("no loopback port: {e}"))?.port())
 }
@@ -204,13 +204,20 @@ impl Server {
         text.lines().find_map(|line| line.strip_prefix(&prefix)).map(|value| value.trim().to_string())
     }
 
-    /// Makes it a replica of another server and waits until it has all of its data.
+    /// Makes it a replica of another server and waits until it has all of its data and the other knows that.
     pub fn replica_of(&self, primary: &Server) {
         let mut conn = self.conn();
         let port = primary.port.to_string();
         let _: Value =
             redis::cmd("REPLICAOF").arg("127.0.0.1").arg(port).query(&mut conn).expect("REPLICAOF answers");
         self.wait_for_link();
+        // A moment later than the link: before, it is not sent anything, nor can it take over.
+        let online = format!("port={},state=online", self.port);
+        eventually("the primary knows its replica", || {
+            let text: String =
+                redis::cmd("INFO").arg("replication").query(&mut primary.conn()).expect("INFO");
+            text.contains(&online)
+        });
     }
 
     /// Waits until its link to the primary is up.

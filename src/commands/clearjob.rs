@@ -82,10 +82,7 @@ fn write_first(ctx: Ctx<'_>, job: &Job, record: &Record) -> Result<(), Error> {
         audit: Some(Entry::Start),
     };
     owed.write(ctx).map_err(|refusal| {
-        log::warning(&format!(
-            "no job was started, its record was refused: {}",
-            String::from_utf8_lossy(&refusal)
-        ));
+        log::warning(&format!("no job was started, its record was refused: {refusal}"));
         Error::RecordKey { key: record::key(&start.queue, start.id, ctx.flags().cluster()) }
     })
 }

@@ -20,7 +20,8 @@ impl RString {
     /// # Safety
     /// `raw` is null or a live string that nobody else frees.
     pub(super) unsafe fn own(raw: *mut raw::RedisModuleString) -> Option<Self> {
-        (!raw.is_null()).then_some(Self(raw))
+        // Lazily: a string that is made is freed, and there is nothing to free in null.
+        (!raw.is_null()).then(|| Self(raw))
     }
 
     pub(super) fn raw(&self) -> *mut raw::RedisModuleString {

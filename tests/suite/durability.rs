@@ -11,7 +11,9 @@ mod units;
 
 use std::collections::HashSet;
 
-use qadmin_harness::{Builder, Factory, Fields as _, Server, Size, TARGET_REPOID, TARGET_TASK, eventually, fill};
+use qadmin_harness::{
+    Builder, Factory, Fields as _, Server, Size, TARGET_REPOID, TARGET_TASK, eventually, fill,
+};
 use redis::{Commands as _, Connection, Value};
 
 use crate::support::{Reply, ask, run};
@@ -19,14 +21,16 @@ use crate::support::{Reply, ask, run};
 /// The queue of these tests.
 pub(crate) const QUEUE: &str = "celery";
 
-/// A server on which a clear takes seconds while somebody looks on: short slices far apart. Alone it is fast.
+/// A server on which a clear takes seconds, however fast and idle the machine is: short slices, and with
+/// `appendfsync always` a hundred units a second at most.
 pub(crate) fn slow() -> Builder {
-    Server::builder().module_args("slice-us 50 duty 1")
+    in_memory().config("appendonly yes").config("appendfsync always").config("auto-aof-rewrite-percentage 0")
 }
 
-/// The same with an append-only file.
-pub(crate) fn slow_with_aof() -> Builder {
-    slow().config("appendonly yes").config("auto-aof-rewrite-percentage 0")
+/// The same without an append-only file. Slices are far apart only while somebody looks on: the queues of
+/// these tests are longer.
+pub(crate) fn in_memory() -> Builder {
+    Server::builder().module_args("slice-us 50 duty 1")
 }
 
 /// What was put into a queue.
@@ -47,8 +51,8 @@ impl Filled {
     }
 
     /// Messages that match.
-    pub(crate) fn matches(&self) -> usize {
-        self.matching.len()
+    pub(crate) fn matches(&self) -> i64 {
+        i64::try_from(self.matching.len()).expect("a count")
     }
 
     /// What the queue holds when a clear is through.
@@ -57,7 +61,7 @@ impl Filled {
     }
 
     /// Everything that is missing matches, and the rest is in its order. Answers how many are missing.
-    pub(crate) fn missing(&self, now: &[Vec<u8>]) -> usize {
+    pub(crate) fn missing(&self, now: &[Vec<u8>]) -> i64 {
         let mut left = now.iter().peekable();
         let mut missing = 0;
         for message in &self.before {
@@ -161,4 +165,21 @@ pub(crate) fn until_caught_up(primary: &Server, replica: &Server) {
     eventually("the replica has caught up", || {
         primary.info("master_repl_offset") == replica.info("master_repl_offset")
     });
+}
+
+/// The entries of the audit stream, each with its members.
+pub(crate) fn audit(conn: &mut Connection) -> Vec<Reply> {
+    let Value::Array(entries) = run(conn, "XRANGE qadmin:audit - +").expect("XRANGE") else {
+        panic!("XRANGE answers a list")
+    };
+    let members = |entry: Value| {
+        let Value::Array(mut pair) = entry else { panic!("an entry is a pair") };
+        qadmin_harness::map(&pair.pop().expect("members"))
+    };
+    entries.into_iter().map(members).collect()
+}
+
+/// What the entries of the audit stream tell, in order.
+pub(crate) fn events(conn: &mut Connection) -> Vec<String> {
+    audit(conn).iter().map(|entry| entry.text("event")).collect()
 }

@@ -2,9 +2,11 @@
 //! `make build venv`.
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
+mod access;
 mod celery;
 mod clients;
 mod errors;
+mod cluster;
 mod durability;
 mod docs;
 mod factory;

@@ -1,5 +1,6 @@
 //! A job as STATUS shows it, and as the hash that outlives the process holds it.
 
+use crate::error::Error;
 use crate::reply::Reply;
 
 use super::Status;
@@ -110,12 +111,14 @@ impl Record {
         }
     }
 
-    /// A record that says it runs although nothing runs any more.
-    pub fn interrupt(&mut self) {
+    /// A record that says it runs although nothing runs any more. Its last sign of life was its end.
+    pub fn interrupt(&mut self, why: &Error) {
         if !self.status().has_ended() {
             self.set("status", Reply::Text(Status::Interrupted.as_str().into()));
             self.set("waiting", Reply::Null);
             self.set("eta_ms", Reply::Int(0));
+            self.set("completed_at", self.get("updated_at").clone());
+            self.set("error", Reply::Text(why.to_string().into()));
         }
     }
 

@@ -6,7 +6,7 @@ use qadmin_harness::{Fields as _, eventually, maps, text};
 use redis::{Commands as _, Connection, Value};
 
 use super::{
-    Filled, clear_line, filter, queue, record_key, recorded, slow, slow_with_aof, start_clear, status, tell,
+    Filled, audit, clear_line, events, filter, queue, record_key, recorded, slow, start_clear, status, tell,
     until_caught_up, until_deleted,
 };
 use crate::support::{ask, run, wait_for_job};
@@ -30,7 +30,9 @@ fn the_record_has_every_field_of_status_and_a_time_to_live() {
         let stored = hash.get(name).unwrap_or_else(|| panic!("the record lacks {name}"));
         let shown = if matches!(value, Value::Nil) { String::new() } else { text(value) };
         // What the last slice cost is known after the record was written.
-        if !["slices", "slice_p99_us", "slice_max_us", "seek_max_us", "main_thread_us"].contains(&name.as_str()) {
+        if !["slices", "slice_p99_us", "slice_max_us", "seek_max_us", "main_thread_us"]
+            .contains(&name.as_str())
+        {
             assert_eq!(String::from_utf8_lossy(stored), shown, "{name}");
         }
     }
@@ -84,12 +86,12 @@ fn a_record_key_that_becomes_something_else_fails_the_job_and_owes_nothing() {
     // One transaction: no slice comes in between.
     let key = record_key(&id);
     redis::pipe().atomic().del(&key).set(&key, "mine").exec(&mut conn).expect("MULTI");
-    let missing = filled.missing(&queue(&mut conn)) as i64;
+    let missing = filled.missing(&queue(&mut conn));
     let end = wait_for_job(&mut conn, &id);
     assert_eq!(end.text("status"), "failed", "{end:?}");
     assert!(end.text("error").starts_with("WRONGTYPE"), "{end:?}");
     assert_eq!(end.int("deleted"), missing);
-    assert_eq!(filled.missing(&queue(&mut conn)) as i64, missing, "nothing more was cleared");
+    assert_eq!(filled.missing(&queue(&mut conn)), missing, "nothing more was cleared");
     assert_eq!(conn.get::<_, String>(&key).expect("GET"), "mine");
     // It can never be written: nobody tries for ever, and other records do not wait behind it.
     assert_eq!(server.info("qadmin_records_owed").as_deref(), Some("0"));
@@ -99,7 +101,7 @@ fn a_record_key_that_becomes_something_else_fails_the_job_and_owes_nothing() {
 
 #[test]
 fn a_job_is_found_by_its_id_alone_from_any_database_after_a_restart_and_on_a_replica() {
-    let mut server = slow_with_aof().start();
+    let mut server = slow().start();
     let replica = slow().start();
     replica.replica_of(&server);
     let mut conn = server.conn();
@@ -113,7 +115,7 @@ fn a_job_is_found_by_its_id_alone_from_any_database_after_a_restart_and_on_a_rep
         assert_eq!((job.text("status"), job.int("db")), ("completed".into(), 3), "{job:?}");
         assert_eq!(job.int("started_at"), end.int("started_at"));
         let jobs = maps(&run(&mut conn, "QADMIN.JOBS").expect("QADMIN.JOBS"));
-        assert_eq!(jobs.iter().map(|job| job.text("job_id")).collect::<Vec<_>>(), [id.clone()]);
+        assert_eq!(jobs.iter().map(|job| job.text("job_id")).collect::<Vec<_>>(), std::slice::from_ref(&id));
     };
     seen(server.conn());
     seen(replica.conn());
@@ -127,18 +129,6 @@ fn a_job_is_found_by_its_id_alone_from_any_database_after_a_restart_and_on_a_rep
     seen(replica.conn());
 }
 
-/// The entries of the audit stream, each with its members.
-fn audit(conn: &mut Connection) -> Vec<Vec<(String, Value)>> {
-    let Value::Array(entries) = run(conn, "XRANGE qadmin:audit - +").expect("XRANGE") else {
-        panic!("XRANGE answers a list")
-    };
-    let members = |entry: Value| {
-        let Value::Array(mut pair) = entry else { panic!("an entry is a pair") };
-        qadmin_harness::map(&pair.pop().expect("members"))
-    };
-    entries.into_iter().map(members).collect()
-}
-
 #[test]
 fn the_audit_stream_tells_beginning_and_end_and_is_kept_short() {
     let server = slow().start();
@@ -147,7 +137,7 @@ fn the_audit_stream_tells_beginning_and_end_and_is_kept_short() {
     let job = ask(&mut conn, &format!("{} ACTOR ann REASON tests", clear_line()));
     wait_for_job(&mut conn, &job.text("job_id"));
     let entries = audit(&mut conn);
-    assert_eq!(entries.iter().map(|entry| entry.text("event")).collect::<Vec<_>>(), ["start", "end"]);
+    assert_eq!(events(&mut conn), ["start", "end"]);
     for entry in &entries {
         assert_eq!(entry.text("job_id"), job.text("job_id"));
         assert_eq!((entry.text("user"), entry.text("actor")), ("default".into(), "ann".into()));

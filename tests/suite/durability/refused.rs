@@ -2,7 +2,9 @@
 
 use qadmin_harness::{Fields as _, eventually};
 
-use super::{Filled, clear_line, filter, queue, slow, start_clear, status, tell, until_deleted, until_waiting};
+use super::{
+    Filled, clear_line, filter, queue, slow, start_clear, status, tell, until_deleted, until_waiting,
+};
 use crate::support::{ask, run, wait_for_job};
 
 #[test]
@@ -20,7 +22,7 @@ fn while_the_disk_fails_a_clear_waits_with_a_reason_and_goes_on_when_it_works_ag
     assert!(why.contains("MISCONF"), "{why}");
     let refused = run(&mut conn, "SET a b").expect_err("writes are refused");
     assert_eq!(refused.code(), Some("MISCONF"), "{refused}");
-    assert_eq!(status(&mut conn, &id).int("deleted"), filled.missing(&queue(&mut conn)) as i64);
+    assert_eq!(status(&mut conn, &id).int("deleted"), filled.missing(&queue(&mut conn)));
     std::fs::remove_dir_all(obstacle).expect("the folder goes");
     tell(&mut conn, "BGSAVE");
     let end = wait_for_job(&mut conn, &id);
@@ -38,7 +40,7 @@ fn at_maxmemory_looking_clearing_and_cancelling_work() {
     assert_eq!(refused.code(), Some("OOM"), "{refused}");
 
     let preview = ask(&mut conn, &format!("QADMIN.PREVIEW celery {}", filter()));
-    assert_eq!(preview.int("match_count"), filled.matches() as i64);
+    assert_eq!(preview.int("match_count"), filled.matches());
     let cancelled = start_clear(&mut conn);
     until_deleted(&mut conn, &cancelled, 10);
     let end = ask(&mut conn, &format!("QADMIN.CANCEL {cancelled}"));

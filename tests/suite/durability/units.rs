@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use qadmin_harness::{Fields as _, Server};
 
-use super::{Filled, QUEUE, record_key, slow_with_aof, start_clear, until_caught_up};
+use super::{Filled, QUEUE, record_key, slow, start_clear, until_caught_up};
 use crate::support::wait_for_job;
 
 /// A command in an append-only file.
@@ -12,8 +12,8 @@ type Command = Vec<Vec<u8>>;
 
 #[test]
 fn deletions_record_and_audit_entry_are_one_transaction_for_replicas_and_the_append_only_file() {
-    let primary = slow_with_aof().start();
-    let replica = slow_with_aof().start();
+    let primary = slow().start();
+    let replica = slow().start();
     replica.replica_of(&primary);
     let mut conn = primary.conn();
     let filled = Filled::new(&primary, 3_000, 50.0);

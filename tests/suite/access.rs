@@ -1,0 +1,244 @@
+//! Who may do what: the server's own rules by command and key, and the module's where the server cannot see
+//! the key.
+
+use qadmin_harness::{Fields as _, Server, eventually, maps, text};
+use redis::{Connection, Value};
+
+use crate::durability::{Filled, filter, queue, slow, start_clear, status, tell, until_deleted};
+use crate::support::{ask, run, wait_for_job};
+
+/// Every public command that is about a queue.
+const COMMANDS: &str =
+    "+qadmin.preview +qadmin.clearjob +qadmin.status +qadmin.cancel +qadmin.jobs +qadmin.help";
+
+/// A user and what they may.
+struct Role {
+    name: &'static str,
+    rules: String,
+    looks: bool,
+    clears: bool,
+    /// The server lets them call every command, on other keys.
+    only_keys_are_missing: bool,
+}
+
+fn roles() -> Vec<Role> {
+    let role = |name, rules: &str, looks, clears, only_keys_are_missing| Role {
+        name,
+        rules: rules.to_string(),
+        looks,
+        clears,
+        only_keys_are_missing,
+    };
+    vec![
+        role("nobody", "~* -@all +ping +select", false, false, false),
+        role("looker", "%R~celery -@all +qadmin.preview +qadmin.status +qadmin.jobs", true, false, false),
+        role("clearer", &format!("%RW~celery -@all {COMMANDS}"), true, true, true),
+        // The commands, but only the right to read the queue.
+        role("reader", &format!("%R~celery -@all {COMMANDS}"), true, false, true),
+        role("stranger", &format!("~other* -@all {COMMANDS}"), false, false, true),
+        role("writer", &format!("%W~celery -@all {COMMANDS}"), false, false, true),
+    ]
+}
+
+fn user(server: &Server, name: &str, rules: &str) -> Connection {
+    tell(&mut server.conn(), &format!("ACL SETUSER {name} reset on nopass {rules}"));
+    let mut conn = server.conn();
+    tell(&mut conn, &format!("AUTH {name} x"));
+    conn
+}
+
+/// Whether a command was permitted; any other failure than NOPERM is one of the test.
+fn permitted(conn: &mut Connection, line: &str) -> bool {
+    match run(conn, line) {
+        Ok(_) => true,
+        Err(error) if error.code() == Some("NOPERM") => false,
+        Err(error) => panic!("{line}: {error}"),
+    }
+}
+
+#[test]
+fn each_role_may_do_what_its_rules_say_and_nothing_else() {
+    let server = Server::start();
+    let mut admin = server.conn();
+    Filled::new(&server, 200, 10.0);
+    let ended = start_clear(&mut admin);
+    wait_for_job(&mut admin, &ended);
+    for role in roles() {
+        let mut conn = user(&server, role.name, &role.rules);
+        let name = role.name;
+        let filter = filter();
+        for (line, may) in [
+            (format!("QADMIN.PREVIEW celery {filter}"), role.looks),
+            (format!("QADMIN.PREVIEW celery {filter} NOCOUNT"), role.looks),
+            (format!("QADMIN.STATUS {ended}"), role.looks),
+            (format!("QADMIN.STATUS {ended} QUEUE celery"), role.looks),
+            (format!("QADMIN.STATUS {ended} WAIT 0"), role.looks),
+            (format!("QADMIN.CLEARJOB celery ALL {filter} CONFIRM celery"), role.clears),
+            (format!("QADMIN.CLEARJOB celery DRYRUN {filter}"), role.clears),
+            (format!("QADMIN.CANCEL {ended}"), role.clears),
+            (format!("QADMIN.CANCEL {ended} QUEUE celery"), role.clears),
+        ] {
+            assert_eq!(permitted(&mut conn, &line), may, "{name}: {line}");
+        }
+        // A list shows what the caller may see; where nothing is, the list is empty.
+        let listed = run(&mut conn, "QADMIN.JOBS").map(|jobs| !maps(&jobs).is_empty());
+        assert_eq!(listed.unwrap_or(false), role.looks, "{name}: QADMIN.JOBS");
+        if role.only_keys_are_missing {
+            assert!(permitted(&mut conn, "QADMIN.HELP"), "{name}");
+            let all = run(&mut conn, "QADMIN.CANCEL ALL").expect("CANCEL ALL ends what one may end");
+            assert!(maps(&all).is_empty(), "{name}: nothing is live that is theirs");
+        }
+        assert!(!permitted(&mut conn, "QADMIN.APPLY celery 1 0 abcd") || role.clears, "{name}: QADMIN.APPLY");
+    }
+}
+
+#[test]
+fn cancel_all_ends_only_what_the_caller_might_have_started() {
+    let server = slow().start();
+    let mut admin = server.conn();
+    Filled::new(&server, 6_000, 40.0);
+    let id = start_clear(&mut admin);
+    let mut reader = user(&server, "reader", &format!("%R~celery -@all {COMMANDS}"));
+    let mut clearer = user(&server, "clearer", &format!("~celery -@all {COMMANDS}"));
+    assert!(maps(&run(&mut reader, "QADMIN.CANCEL ALL").expect("a list")).is_empty());
+    until_deleted(&mut admin, &id, 100);
+    let ended = maps(&run(&mut clearer, "QADMIN.CANCEL ALL").expect("a list"));
+    assert_eq!(ended.iter().map(|job| job.text("status")).collect::<Vec<_>>(), ["cancelled"]);
+    assert_eq!(status(&mut admin, &id).text("status"), "cancelled");
+}
+
+/// A clear whose user is harmed while it runs.
+fn harmed(harm: &str) {
+    let server = slow().start();
+    let mut admin = server.conn();
+    let filled = Filled::new(&server, 20_000, 40.0);
+    let mut ann = user(&server, "ann", &format!("~celery -@all {COMMANDS}"));
+    let id = start_clear(&mut ann);
+    until_deleted(&mut admin, &id, 100);
+    tell(&mut admin, harm);
+    // Others go on asking: alone, the job would be through before anybody looked at rights again.
+    let mut end = Vec::new();
+    eventually("the job ends", || {
+        end = status(&mut admin, &id);
+        !end.is_null("completed_at")
+    });
+    assert_eq!(end.text("status"), "failed", "{harm}: {end:?}");
+    let error = end.text("error");
+    assert!(error.starts_with("NOPERM") && error.contains("ann"), "{harm}: {error}");
+    let stands = queue(&mut admin);
+    assert_eq!(filled.missing(&stands), end.int("deleted"), "{harm}");
+    assert!(end.int("deleted") < filled.matches(), "{harm}: the job was through before it was stopped");
+    assert_eq!(server.info("qadmin_jobs_live").as_deref(), Some("0"));
+    assert_eq!(queue(&mut admin), stands, "{harm}: nothing more is cleared");
+}
+
+#[test]
+fn a_clear_whose_user_is_deleted_fails() {
+    harmed("ACL DELUSER ann");
+}
+
+#[test]
+fn a_clear_whose_user_loses_the_command_fails() {
+    harmed("ACL SETUSER ann -qadmin.clearjob");
+}
+
+#[test]
+fn a_clear_whose_user_loses_the_key_fails() {
+    harmed("ACL SETUSER ann resetkeys %R~celery");
+}
+
+#[test]
+fn a_clear_whose_user_is_deleted_before_the_first_slice_deletes_nothing() {
+    let server = slow().start();
+    let mut admin = server.conn();
+    let filled = Filled::new(&server, 1_000, 40.0);
+    let mut ann = user(&server, "ann", &format!("~celery -@all {COMMANDS} +client|pause +multi +exec +acl"));
+    // One transaction: no slice comes in between.
+    let mut both = redis::pipe();
+    both.atomic().cmd("QADMIN.CLEARJOB").arg("celery").arg("ALL");
+    for word in filter().split(' ') {
+        both.arg(word);
+    }
+    both.arg("CONFIRM").arg("celery").cmd("ACL").arg("SETUSER").arg("ann").arg("resetkeys");
+    let replies: Vec<Value> = both.query(&mut ann).expect("EXEC");
+    let id = qadmin_harness::map(&replies[0]).text("job_id");
+    let end = wait_for_job(&mut admin, &id);
+    assert_eq!((end.text("status"), end.int("deleted")), ("failed".into(), 0), "{end:?}");
+    assert_eq!(filled.missing(&queue(&mut admin)), 0);
+}
+
+#[test]
+fn refusals_stand_in_the_acl_log_and_are_the_servers_own_words() {
+    let server = Server::start();
+    let mut admin = server.conn();
+    Filled::new(&server, 100, 10.0);
+    let id = start_clear(&mut admin);
+    wait_for_job(&mut admin, &id);
+    let mut eve = user(&server, "eve", &format!("~other -@all {COMMANDS}"));
+    let mut raw = server.raw();
+    raw.line("AUTH eve x");
+    for line in
+        ["QADMIN.PREVIEW celery TASK x", &format!("QADMIN.STATUS {id}"), &format!("QADMIN.CANCEL {id}")]
+    {
+        tell(&mut admin, "ACL LOG RESET");
+        assert!(!permitted(&mut eve, line), "{line}");
+        let reply = raw.line(line);
+        assert!(reply.starts_with("-NOPERM ") && reply.ends_with("\r\n"), "{line}: {reply}");
+        let Value::Array(entries) = run(&mut admin, "ACL LOG").expect("ACL LOG") else { panic!("a list") };
+        let entry = qadmin_harness::map(entries.first().unwrap_or_else(|| panic!("{line}: no entry")));
+        assert_eq!((entry.text("reason"), entry.text("object")), ("key".into(), "celery".into()), "{line}");
+        assert_eq!(entry.text("username"), "eve");
+    }
+    // Somebody who may not know of a job does not learn that it exists by another queue's name.
+    let unknown = run(&mut eve, &format!("QADMIN.STATUS {id} QUEUE other")).expect_err("no such job there");
+    assert_eq!(unknown.code(), Some("NOJOB"), "{unknown}");
+}
+
+#[test]
+fn the_jobs_of_others_are_not_listed_and_the_user_is_named() {
+    let server = Server::start();
+    let mut admin = server.conn();
+    tell(&mut admin, "LPUSH celery {}");
+    tell(&mut admin, "LPUSH other {}");
+    let mut ann = user(&server, "ann", &format!("~other -@all {COMMANDS}"));
+    for (conn, name) in [(&mut admin, "celery"), (&mut ann, "other")] {
+        let id = ask(conn, &format!("QADMIN.CLEARJOB {name} ALL TASK x CONFIRM {name}")).text("job_id");
+        wait_for_job(conn, &id);
+    }
+    let names = |conn: &mut Connection| {
+        let jobs = maps(&run(conn, "QADMIN.JOBS").expect("QADMIN.JOBS"));
+        let mut names: Vec<_> = jobs.iter().map(|job| (job.text("queue"), job.text("user"))).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&mut ann), [("other".to_string(), "ann".to_string())]);
+    assert_eq!(names(&mut admin).len(), 2);
+    let refused = run(&mut ann, "QADMIN.JOBS QUEUE celery");
+    assert!(refused.is_err_and(|error| error.code() == Some("NOPERM")), "the server sees the key");
+    assert_eq!(text(&run(&mut admin, "PING").expect("PING")), "PONG");
+}
+
+#[test]
+fn a_script_may_look_and_may_not_clear() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    let filled = Filled::new(&server, 200, 10.0);
+    let id = start_clear(&mut conn);
+    wait_for_job(&mut conn, &id);
+    let words = filter().split(' ').map(|word| format!("'{word}'")).collect::<Vec<_>>().join(",");
+    let script = |call: &str| format!("return redis.call({call})");
+    let eval = |conn: &mut Connection, call: String| {
+        redis::cmd("EVAL").arg(script(&call)).arg(1).arg("celery").query::<Value>(conn)
+    };
+    let preview = eval(&mut conn, format!("'QADMIN.PREVIEW',KEYS[1],{words}")).expect("a preview");
+    let preview = qadmin_harness::map(&preview);
+    assert_eq!(preview.text("mode"), "job", "a script cannot wait");
+    for line in [format!("'QADMIN.STATUS','{id}'"), format!("'QADMIN.CANCEL','{id}'")] {
+        let job = qadmin_harness::map(&eval(&mut conn, line).expect("a status"));
+        assert_eq!(job.text("job_id"), id);
+    }
+    assert_eq!(maps(&eval(&mut conn, "'QADMIN.JOBS'".into()).expect("a list")).len(), 2);
+    let clear = format!("'QADMIN.CLEARJOB',KEYS[1],'ALL',{words},'CONFIRM','celery'");
+    eval(&mut conn, clear).expect_err("a script clears nothing");
+    assert_eq!(queue(&mut conn), filled.survivors());
+}

@@ -1,0 +1,181 @@
+//! In a cluster: a job's keys lie in its queue's slot, and a queue that moves away is not taken for cleared.
+
+use qadmin_harness::{Cluster, Fields as _, eventually, map, maps, text};
+use redis::{Connection, Value};
+
+use crate::durability::{
+    Filled, QUEUE, finish_the_work, queue, slow, start_clear, status, tell, until_deleted,
+};
+use crate::support::{Reply, run, wait_for_job};
+
+const NODES: usize = 3;
+
+/// Names that hash tags were not made for, and ordinary ones.
+const NAMES: [&[u8]; 8] = [b"celery", b"{a}b", b"a}b", b"{}x", b"x{}y}", b"", b"q\x06\x163", b"{{x}}"];
+
+fn ask(conn: &mut Connection, words: &[&[u8]]) -> redis::RedisResult<Value> {
+    let mut command = redis::cmd(std::str::from_utf8(words[0]).expect("a name"));
+    for word in &words[1..] {
+        command.arg(word);
+    }
+    command.query(conn)
+}
+
+fn reply(conn: &mut Connection, words: &[&[u8]]) -> Reply {
+    map(&ask(conn, words).unwrap_or_else(|error| panic!("{words:?}: {error}")))
+}
+
+#[test]
+fn a_jobs_keys_lie_in_the_slot_of_its_queue_whatever_its_name_and_status_is_routed_by_queue() {
+    let cluster = Cluster::start(NODES, slow);
+    for name in NAMES {
+        let home = cluster.home(name, NODES);
+        let mut conn = cluster.node(home).conn();
+        let mut other = cluster.node((home + 1) % NODES).conn();
+        ask(&mut conn, &[b"DEL", name]).expect("the slot is here");
+        ask(&mut conn, &[b"LPUSH", name, b"{}", b"{\"headers\":{\"task\":\"t\"}}", b"x"]).expect("LPUSH");
+        let clear: [&[u8]; 7] = [b"QADMIN.CLEARJOB", name, b"ALL", b"TASK", b"t", b"CONFIRM", name];
+        let id = reply(&mut conn, &clear).text("job_id");
+        let end = reply(&mut conn, &[b"QADMIN.STATUS", id.as_bytes(), b"QUEUE", name, b"WAIT", b"0"]);
+        assert_eq!((end.text("status"), end.int("deleted")), ("completed".into(), 1), "{end:?}");
+
+        let slot = cluster.slot(name);
+        let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("qadmin:*").query(&mut conn).expect("KEYS");
+        let of_job = |key: &&Vec<u8>| key.ends_with(id.as_bytes());
+        assert_eq!(keys.iter().filter(of_job).count(), 1, "{name:?}: {keys:?}");
+        let in_slot: Vec<_> = keys.iter().filter(|key| cluster.slot(key) == slot).collect();
+        assert!(in_slot.iter().any(of_job), "{name:?}: the record lies elsewhere: {keys:?}");
+        assert!(in_slot.iter().any(|key| key.starts_with(b"qadmin:audit:")), "{name:?}: {keys:?}");
+
+        routed(&mut conn, &mut other, name, &id, slot);
+    }
+}
+
+/// How a cluster's client finds the job's node, and what it hears elsewhere.
+fn routed(conn: &mut Connection, other: &mut Connection, name: &[u8], id: &str, slot: usize) {
+    for command in ["QADMIN.STATUS", "QADMIN.CANCEL"] {
+        let words: [&[u8]; 4] = [command.as_bytes(), id.as_bytes(), b"QUEUE", name];
+        let keys =
+            ask(conn, &[&[&b"COMMAND"[..], b"GETKEYS"], &words[..]].concat()).expect("COMMAND GETKEYS");
+        assert_eq!(keys, Value::Array(vec![Value::BulkString(name.to_vec())]), "{command} {name:?}");
+        let moved = ask(other, &words).expect_err("the job is on another node");
+        assert_eq!(moved.code(), Some("MOVED"), "{moved}");
+        assert!(moved.detail().is_some_and(|detail| detail.starts_with(&slot.to_string())), "{moved}");
+        let unknown = ask(other, &words[..2]).expect_err("the job is on another node");
+        assert_eq!(unknown.code(), Some("NOJOB"), "{unknown}");
+        assert!(unknown.to_string().contains("QUEUE"), "{unknown}");
+        assert_eq!(reply(conn, &words[..2]).text("status"), "completed");
+    }
+    let jobs = maps(&ask(conn, &[b"QADMIN.JOBS", b"QUEUE", name]).expect("QADMIN.JOBS"));
+    assert_eq!(jobs.iter().map(|job| job.text("job_id")).collect::<Vec<_>>(), [id]);
+}
+
+/// Lets a slot be migrated between two nodes.
+fn open_slot(cluster: &Cluster, slot: usize, from: usize, to: usize) {
+    let line = |state: &str, id: String| format!("CLUSTER SETSLOT {slot} {state} {id}");
+    tell(&mut cluster.node(to).conn(), &line("IMPORTING", cluster.id(from)));
+    tell(&mut cluster.node(from).conn(), &line("MIGRATING", cluster.id(to)));
+}
+
+/// Moves every key of a slot, as redis-cli does it.
+fn migrate(cluster: &Cluster, slot: usize, from: usize, to: usize) {
+    let mut conn = cluster.node(from).conn();
+    let port = cluster.node(to).port();
+    loop {
+        let keys = run(&mut conn, &format!("CLUSTER GETKEYSINSLOT {slot} 100")).expect("GETKEYSINSLOT");
+        let Value::Array(keys) = keys else { panic!("a list of keys") };
+        if keys.is_empty() {
+            return;
+        }
+        for key in keys {
+            tell(&mut conn, &format!("MIGRATE 127.0.0.1 {port} {} 0 60000", text(&key)));
+        }
+    }
+}
+
+#[test]
+fn a_queue_that_moves_to_another_node_ends_its_job_as_interrupted_and_never_as_completed() {
+    let cluster = Cluster::start(NODES, slow);
+    let slot = cluster.slot(QUEUE.as_bytes());
+    let from = cluster.home(QUEUE.as_bytes(), NODES);
+    let to = (from + 1) % NODES;
+    let mut conn = cluster.node(from).conn();
+    let filled = Filled::new(cluster.node(from), 4_000, 40.0);
+    let id = start_clear(&mut conn);
+    until_deleted(&mut conn, &id, 100);
+    open_slot(&cluster, slot, from, to);
+    // The queue itself first: its record is still here.
+    tell(&mut conn, &format!("MIGRATE 127.0.0.1 {} {QUEUE} 0 60000", cluster.node(to).port()));
+    let end = wait_for_job(&mut conn, &id);
+    assert_eq!(end.text("status"), "interrupted", "{end:?}");
+    assert!(end.text("error").contains("moved to another node"), "{end:?}");
+    eventually("nothing is owed", || cluster.node(from).info("qadmin_records_owed").as_deref() == Some("0"));
+    migrate(&cluster, slot, from, to);
+    cluster.assign(slot, to);
+
+    let mut there = cluster.node(to).conn();
+    assert_eq!(filled.missing(&queue(&mut there)), end.int("deleted"), "no message was lost on the way");
+    // The record came along.
+    let job = crate::support::ask(&mut there, &format!("QADMIN.STATUS {id} QUEUE {QUEUE}"));
+    assert_eq!((job.text("status"), job.int("deleted")), ("interrupted".into(), end.int("deleted")));
+    assert_eq!(status(&mut there, &id).text("status"), "interrupted", "found by its id alone too");
+    finish_the_work(&mut there, &filled);
+}
+
+#[test]
+fn a_record_that_moves_before_its_queue_interrupts_the_job_and_nothing_is_owed() {
+    let cluster = Cluster::start(NODES, slow);
+    let slot = cluster.slot(QUEUE.as_bytes());
+    let from = cluster.home(QUEUE.as_bytes(), NODES);
+    let to = (from + 1) % NODES;
+    let mut conn = cluster.node(from).conn();
+    let filled = Filled::new(cluster.node(from), 4_000, 40.0);
+    let id = start_clear(&mut conn);
+    until_deleted(&mut conn, &id, 100);
+    open_slot(&cluster, slot, from, to);
+    let keys: Vec<String> = redis::cmd("KEYS").arg("qadmin:job:*").query(&mut conn).expect("KEYS");
+    tell(&mut conn, &format!("MIGRATE 127.0.0.1 {} {} 0 60000", cluster.node(to).port(), keys[0]));
+    let end = wait_for_job(&mut conn, &id);
+    assert_eq!(end.text("status"), "interrupted", "{end:?}");
+    assert_eq!(filled.missing(&queue(&mut conn)), end.int("deleted"));
+    eventually("nothing is owed", || cluster.node(from).info("qadmin_records_owed").as_deref() == Some("0"));
+    migrate(&cluster, slot, from, to);
+    cluster.assign(slot, to);
+    finish_the_work(&mut cluster.node(to).conn(), &filled);
+}
+
+#[test]
+fn a_queue_that_is_really_gone_completes_its_job_in_a_cluster_too() {
+    let cluster = Cluster::start(NODES, slow);
+    let from = cluster.home(QUEUE.as_bytes(), NODES);
+    let mut conn = cluster.node(from).conn();
+    Filled::new(cluster.node(from), 4_000, 40.0);
+    let id = start_clear(&mut conn);
+    until_deleted(&mut conn, &id, 100);
+    tell(&mut conn, &format!("DEL {QUEUE}"));
+    let end = wait_for_job(&mut conn, &id);
+    assert_eq!(end.text("status"), "completed", "{end:?}");
+}
+
+#[test]
+fn cluster_failover_in_the_middle_of_a_clear_loses_nothing() {
+    let mut cluster = Cluster::start(NODES, slow);
+    let from = cluster.home(QUEUE.as_bytes(), NODES);
+    let replica = cluster.add_replica(from, slow());
+    let mut conn = cluster.node(from).conn();
+    let filled = Filled::new(cluster.node(from), 4_000, 40.0);
+    let id = start_clear(&mut conn);
+    until_deleted(&mut conn, &id, 100);
+    let mut there = cluster.node(replica).conn();
+    tell(&mut there, "CLUSTER FAILOVER");
+    eventually("the replica took over", || {
+        cluster.node(replica).info("role").as_deref() == Some("master")
+            && cluster.node(from).info("role").as_deref() == Some("slave")
+    });
+    let missing = filled.missing(&queue(&mut there));
+    let end = crate::support::ask(&mut there, &format!("QADMIN.STATUS {id} QUEUE {QUEUE}"));
+    assert_eq!((end.text("status"), end.int("deleted")), ("interrupted".into(), missing), "{end:?}");
+    finish_the_work(&mut there, &filled);
+    crate::durability::until_caught_up(cluster.node(replica), cluster.node(from));
+    crate::durability::assert_no_mismatch(cluster.node(from));
+}
