@@ -49,7 +49,11 @@ fn check(table: &[(&str, &str)]) {
         assert!(got.bytes().all(|b| (0x20..0x7f).contains(&b)), "one line of ASCII: {got:?}");
     }
     assert_eq!(info(&server, "jobs_started"), 0, "a wrong command starts nothing");
-    assert_eq!(server.info("db0").unwrap_or_default().split(',').next(), Some("keys=1"), "and writes nothing");
+    assert_eq!(
+        server.info("db0").unwrap_or_default().split(',').next(),
+        Some("keys=1"),
+        "and writes nothing"
+    );
 }
 
 #[test]
@@ -62,7 +66,10 @@ fn every_syntax_error_says_what_would_be_right() {
         ("HELP me", "ERR wrong number of arguments for 'QADMIN.HELP' command"),
         ("PREVIEW q", "ERR a filter is needed: at least one of TASK, REPOID, COMMITID and WHERE"),
         ("PREVIEW q SAMPLE 3", "ERR a filter is needed: at least one of TASK, REPOID, COMMITID and WHERE"),
-        ("CLEARJOB q ALL CONFIRM q", "ERR a filter is needed: at least one of TASK, REPOID, COMMITID and WHERE"),
+        (
+            "CLEARJOB q ALL CONFIRM q",
+            "ERR a filter is needed: at least one of TASK, REPOID, COMMITID and WHERE",
+        ),
         (
             "PREVIEW q TASK t XYZ",
             "ERR unknown keyword \"XYZ\"; QADMIN.PREVIEW takes TASK, REPOID, COMMITID, WHERE, SAMPLE, FIELDS, \
@@ -111,19 +118,28 @@ fn every_syntax_error_says_what_would_be_right() {
             "ERR WAIT must be an integer from 0 to 86400000, got \"86400001\"",
         ),
         ("JOBS COUNT 0", "ERR COUNT must be an integer from 1 to 1000, got \"0\""),
-        ("JOBS COUNT 99999999999999999999", "ERR COUNT must be an integer from 1 to 1000, got \"99999999999999999999\""),
+        (
+            "JOBS COUNT 99999999999999999999",
+            "ERR COUNT must be an integer from 1 to 1000, got \"99999999999999999999\"",
+        ),
         (
             "CLEARJOB q TASK t ALL ID 5 CONFIRM q",
             "ERR ID must be a UUID like 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02, got \"5\"",
         ),
         ("CLEARJOB q TASK t ALL ACTOR '' CONFIRM q", "ERR ACTOR must not be empty"),
-        ("CLEARJOB q TASK t ALL KEEPONE CONFIRM q", "ERR ALL and KEEPONE exclude each other; give one of them"),
+        (
+            "CLEARJOB q TASK t ALL KEEPONE CONFIRM q",
+            "ERR ALL and KEEPONE exclude each other; give one of them",
+        ),
         (
             "CLEARJOB q TASK t CONFIRM q",
             "ERR say what to do with the matches: ALL clears them, KEEPONE clears all but the oldest, DRYRUN \
              only counts",
         ),
-        ("APPLY q 1 a b", "ERR QADMIN.APPLY is internal: it comes from a primary or an append-only file only"),
+        (
+            "APPLY q 1 a b",
+            "ERR QADMIN.APPLY is internal: it comes from a primary or an append-only file only",
+        ),
     ]);
 }
 
@@ -251,9 +267,7 @@ fn a_replica_clears_nothing() {
     filled(&primary, "celery", 100);
     let replica = Server::start();
     replica.replica_of(&primary);
-    eventually("the replica has the queue", || {
-        replica.conn().llen::<_, u64>("celery").expect("LLEN") == 100
-    });
+    eventually("the replica has the queue", || replica.conn().llen::<_, u64>("celery").expect("LLEN") == 100);
     let refused = "-READONLY You can't write against a read only replica.";
     let line = format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery", target());
     assert_eq!(wire(&mut replica.raw(), &line), refused);

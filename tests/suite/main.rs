@@ -2,6 +2,7 @@
 //! `make build venv`.
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
+mod callers;
 mod celery;
 mod clients;
 mod errors;
