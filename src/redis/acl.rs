@@ -22,7 +22,8 @@ impl User {
         let name = RString::new(name);
         // SAFETY: the name is live; the answer is ours to free (S4), or null.
         let user = unsafe { api!(RedisModule_GetModuleUserFromUserName(name.raw())) };
-        (!user.is_null()).then_some(Self(user))
+        // Not `then_some`: it would make, and free, a handle of nobody.
+        (!user.is_null()).then(|| Self(user))
     }
 }
 

@@ -20,7 +20,8 @@ impl RString {
     /// # Safety
     /// `raw` is null or a live string that nobody else frees.
     pub(super) unsafe fn own(raw: *mut raw::RedisModuleString) -> Option<Self> {
-        (!raw.is_null()).then_some(Self(raw))
+        // Not `then_some`: it would make, and free, a string of nothing.
+        (!raw.is_null()).then(|| Self(raw))
     }
 
     pub(super) fn raw(&self) -> *mut raw::RedisModuleString {
