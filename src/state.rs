@@ -5,11 +5,12 @@
 //! aside and followed when the callback that holds the state is done.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use qadmin_core::error::Error;
 use qadmin_core::job::{Caches, Pace, Registry, TurnClock};
 use qadmin_core::scan::Look;
+use uuid::Uuid;
 
 use crate::follow::{self, KeyEvent};
 use crate::info::Totals;
@@ -24,6 +25,8 @@ pub(crate) struct State {
     pub(crate) registry: Registry,
     /// Counts that answer equal previews.
     pub(crate) caches: Caches,
+    /// Names of the queues that jobs were started on: events of other keys are not looked at.
+    pub(crate) queues: HashSet<Vec<u8>>,
     /// When the next slice may run.
     pub(crate) pace: Pace,
     /// The running turn of the event loop.
@@ -34,6 +37,9 @@ pub(crate) struct State {
     pub(crate) records: Index,
     /// Records that could not be written yet.
     pub(crate) owed: VecDeque<Owed>,
+    /// Records from before a restart or a failover that are still to be looked at: one that says its job
+    /// lives is rewritten as interrupted.
+    pub(crate) inherited: Vec<(Uuid, i32, Vec<u8>)>,
     /// The running slice's findings; kept for its memory.
     pub(crate) look: Look,
     /// Measures that the next slices are planned with.

@@ -8,6 +8,7 @@
 //! Everything listens on loopback only; nothing outlives the process that started it.
 #![expect(clippy::panic, reason = "helpers of tests fail the way tests do, with a sentence")]
 
+mod examples;
 mod factory;
 mod fill;
 mod paths;
@@ -21,6 +22,7 @@ mod template;
 mod traffic;
 mod wait;
 
+pub use examples::{EXAMPLES_QUEUE, fill_examples};
 pub use factory::{Factory, Facts, Size, TARGET_REPOID, TARGET_TASK};
 pub use fill::fill;
 pub use paths::{module_path, python, server_binary, workspace_root};

@@ -13,7 +13,7 @@ use crate::redis::Ctx;
 use crate::redis::clock::now_ms;
 use crate::state;
 
-pub(super) fn run(ctx: Ctx<'_>, request: Jobs) -> Result<Answer, Error> {
+pub(super) fn run(ctx: Ctx<'_>, request: &Jobs) -> Result<Answer, Error> {
     let caller = ctx.caller();
     state::with(|state| {
         let mut seen = HashSet::new();

@@ -6,6 +6,8 @@ mod callers;
 mod celery;
 mod clients;
 mod errors;
+mod durability;
+mod docs;
 mod factory;
 mod failures;
 mod replies;
