@@ -11,7 +11,9 @@ mod units;
 
 use std::collections::HashSet;
 
-use qadmin_harness::{Builder, Factory, Fields as _, Server, Size, TARGET_REPOID, TARGET_TASK, eventually, fill};
+use qadmin_harness::{
+    Builder, Factory, Fields as _, Server, Size, TARGET_REPOID, TARGET_TASK, eventually, fill,
+};
 use redis::{Commands as _, Connection, Value};
 
 use crate::support::{Reply, ask, run};

@@ -2,14 +2,17 @@
 //! `make build venv`.
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
+mod busy;
 mod callers;
 mod celery;
 mod clients;
-mod errors;
-mod durability;
 mod docs;
+mod durability;
+
+mod errors;
 mod factory;
 mod failures;
+mod introspection;
 mod replies;
 mod sample;
 mod settings;

@@ -4,7 +4,8 @@ use qadmin_harness::{Factory, Fields as _, Size, Traffic};
 use redis::Value;
 
 use super::{
-    Filled, QUEUE, assert_no_mismatch, clear_line, digest, queue, slow_with_aof, start_clear, tell, until_deleted,
+    Filled, QUEUE, assert_no_mismatch, clear_line, digest, queue, slow_with_aof, start_clear, tell,
+    until_deleted,
 };
 use crate::support::{ask, run, wait_for_job};
 

@@ -3,7 +3,8 @@
 use qadmin_harness::{Fields as _, Server};
 
 use super::{
-    Filled, assert_no_mismatch, finish_the_work, queue, recorded, slow_with_aof, start_clear, status, until_deleted,
+    Filled, assert_no_mismatch, finish_the_work, queue, recorded, slow_with_aof, start_clear, status,
+    until_deleted,
 };
 
 #[test]

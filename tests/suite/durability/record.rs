@@ -30,7 +30,9 @@ fn the_record_has_every_field_of_status_and_a_time_to_live() {
         let stored = hash.get(name).unwrap_or_else(|| panic!("the record lacks {name}"));
         let shown = if matches!(value, Value::Nil) { String::new() } else { text(value) };
         // What the last slice cost is known after the record was written.
-        if !["slices", "slice_p99_us", "slice_max_us", "seek_max_us", "main_thread_us"].contains(&name.as_str()) {
+        if !["slices", "slice_p99_us", "slice_max_us", "seek_max_us", "main_thread_us"]
+            .contains(&name.as_str())
+        {
             assert_eq!(String::from_utf8_lossy(stored), shown, "{name}");
         }
     }

@@ -2,7 +2,9 @@
 
 use qadmin_harness::{Fields as _, eventually};
 
-use super::{Filled, clear_line, filter, queue, slow, start_clear, status, tell, until_deleted, until_waiting};
+use super::{
+    Filled, clear_line, filter, queue, slow, start_clear, status, tell, until_deleted, until_waiting,
+};
 use crate::support::{ask, run, wait_for_job};
 
 #[test]

@@ -3,8 +3,8 @@
 use qadmin_harness::{Factory, Fields as _, Server, Size, Traffic, eventually};
 
 use super::{
-    Filled, QUEUE, assert_no_mismatch, digest, filter, finish_the_work, queue, slow, slow_with_aof, start_clear,
-    status, tell, until_caught_up, until_deleted, until_waiting,
+    Filled, QUEUE, assert_no_mismatch, digest, filter, finish_the_work, queue, slow, slow_with_aof,
+    start_clear, status, tell, until_caught_up, until_deleted, until_waiting,
 };
 use crate::support::{ask, wait_for_job};
 
@@ -86,7 +86,11 @@ fn a_replica_promoted_in_the_middle_knows_the_job_as_interrupted_and_clears_the_
     until_deleted(&mut conn, &id, 500);
     let mut there = replica.conn();
     let on_replica = status(&mut there, &id);
-    assert_eq!(on_replica.text("status"), "running", "a replica shows the record as it stands: {on_replica:?}");
+    assert_eq!(
+        on_replica.text("status"),
+        "running",
+        "a replica shows the record as it stands: {on_replica:?}"
+    );
     primary.kill9();
     tell(&mut there, "REPLICAOF NO ONE");
     let missing = filled.missing(&queue(&mut there));
@@ -129,7 +133,8 @@ fn a_clear_on_a_replica_is_refused_and_a_unit_of_a_client_too() {
     Filled::new(&primary, 10, 100.0);
     until_caught_up(&primary, &replica);
     let mut there = replica.conn();
-    let refused = crate::support::run(&mut there, &super::clear_line()).expect_err("a replica clears nothing");
+    let refused =
+        crate::support::run(&mut there, &super::clear_line()).expect_err("a replica clears nothing");
     assert_eq!(refused.code(), Some("READONLY"), "{refused}");
     for server in [&primary, &replica] {
         let mut raw = server.raw();
