@@ -33,7 +33,7 @@ fn every_example_answers_what_its_page_says() {
         fill_examples(server.port()).expect("the queue is filled");
         let mut conn = server.conn3();
         // What placeholders stood for last: an example may name the job of the one before.
-        let mut known = HashMap::new();
+        let mut known: HashMap<String, String> = HashMap::new();
         for example in examples {
             let mut command = example.command.clone();
             for (name, value) in &known {

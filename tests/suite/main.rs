@@ -3,14 +3,17 @@
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
 mod access;
+mod busy;
+mod callers;
 mod celery;
 mod clients;
-mod errors;
 mod cluster;
-mod durability;
 mod docs;
+mod durability;
+mod errors;
 mod factory;
 mod failures;
+mod introspection;
 mod replies;
 mod sample;
 mod settings;
