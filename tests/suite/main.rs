@@ -4,5 +4,6 @@
 
 mod celery;
 mod factory;
+mod model;
 mod smoke;
 mod support;
