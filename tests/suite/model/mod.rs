@@ -17,6 +17,10 @@ mod queue;
 mod rng;
 mod world;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
 use qadmin_harness::Server;
 
 use self::rng::Rng;
@@ -24,6 +28,28 @@ use self::world::{Edits, World};
 
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text}: no number")))
+}
+
+/// A client that is always there: a server with nobody else to serve gives all its time to jobs, which then
+/// end before many commands came in between.
+struct Company(Arc<AtomicBool>, Option<JoinHandle<()>>);
+
+impl Company {
+    fn of(server: &Server) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (told, mut raw) = (Arc::clone(&stop), server.raw());
+        let pinging =
+            thread::spawn(move || while !told.load(Ordering::Relaxed) && raw.try_call(&[b"PING"]).is_ok() {});
+        Self(stop, Some(pinging))
+    }
+}
+
+impl Drop for Company {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+        // It has nothing to say.
+        let _ = self.1.take().map(JoinHandle::join);
+    }
 }
 
 /// Says which seed it was.
@@ -47,6 +73,7 @@ fn run_all(edits: Edits, first: u64, runs: u64) {
         let mut at = Seed(seed, 0);
         let mut rng = Rng::new(seed);
         let mut world = World::new(&server, &mut rng, edits);
+        let _company = rng.percent(70).then(|| Company::of(&server));
         for step in 0..rng.within(15, 60) {
             at.1 = step;
             world.step(&mut rng);
