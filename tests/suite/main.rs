@@ -14,6 +14,7 @@ mod errors;
 mod factory;
 mod failures;
 mod introspection;
+mod model;
 mod replies;
 mod sample;
 mod settings;
