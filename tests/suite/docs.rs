@@ -33,7 +33,7 @@ fn every_example_answers_what_its_page_says() {
         fill_examples(server.port()).expect("the queue is filled");
         let mut conn = server.conn3();
         // What placeholders stood for last: an example may name the job of the one before.
-        let mut known = HashMap::new();
+        let mut known: HashMap<String, String> = HashMap::new();
         for example in examples {
             let mut command = example.command.clone();
             for (name, value) in &known {
@@ -225,6 +225,9 @@ fn print(value: &Value, prefix: &str, out: &mut String) {
                 print(name, &deeper, out);
                 out.pop();
                 out.push_str(" => ");
+                if matches!(value, Value::Array(items) if !items.is_empty()) {
+                    let _ = write!(out, "\n{deeper}");
+                }
                 print(value, &deeper, out);
             }
             Ok(())
@@ -252,8 +255,8 @@ fn escaped(bytes: &[u8]) -> String {
 /// Whether an answer is what a page says. `<name>` stands for a value that differs from run to run, a line of
 /// nothing but `...` for any number of lines. Tells what the placeholders stood for.
 fn says(page: &str, answer: &str, known: &mut HashMap<String, String>) -> bool {
-    let page: Vec<&str> = page.lines().collect();
-    let answer: Vec<&str> = answer.lines().collect();
+    let page: Vec<&str> = page.lines().map(str::trim_end).collect();
+    let answer: Vec<&str> = answer.lines().map(str::trim_end).collect();
     let mut found = Vec::new();
     let fits = lines_fit(&page, &answer, &mut found);
     known.extend(found);
@@ -279,8 +282,8 @@ fn lines_fit(page: &[&str], answer: &[&str], found: &mut Vec<(String, String)>) 
 }
 
 fn line_fits(page: &str, answer: &str, found: &mut Vec<(String, String)>) -> bool {
-    let placeholder = page.find('<').and_then(|open| {
-        let name = page[open + 1..].split('>').next()?;
+    let placeholder = page.match_indices('<').find_map(|(open, _)| {
+        let (name, _) = page[open + 1..].split_once('>')?;
         let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
         is_name.then_some((open, name))
     });
