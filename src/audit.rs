@@ -15,6 +15,8 @@ pub(crate) enum Entry {
     Start,
     /// It ended.
     End,
+    /// It was found without a job: its server stopped, or stopped being the primary.
+    Interrupted,
 }
 
 /// What an entry repeats of the record, in this order.
@@ -51,6 +53,7 @@ pub(crate) fn write(ctx: Ctx<'_>, entry: &Entry, queue: &[u8], record: &Record, 
     let event = match entry {
         Entry::Start => "start",
         Entry::End => "end",
+        Entry::Interrupted => "interrupted",
     };
     let mut args = vec![
         RString::new(key(queue, cluster)),

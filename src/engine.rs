@@ -45,6 +45,8 @@ const RIGHT_EVERY_NS: u64 = 900_000_000;
 const UNIT_EVERY_NS: u64 = 10_000_000;
 /// How often `appendfsync` is looked up.
 const FSYNC_LOOK_EVERY_NS: u64 = 1_000_000_000;
+/// Inherited records that are looked at in one turn: a few microseconds each.
+const INHERITED_PER_TURN: usize = 16;
 /// Slices of fewer messages say little about what the next ones cost.
 const WORTH_LEARNING: u64 = 8;
 /// What a message is taken to cost before any was measured, nanoseconds.
@@ -130,7 +132,7 @@ pub(crate) fn after_poll() {
 pub(crate) fn timer() {
     let began = now_ns();
     let _ = state::with(|state| {
-        if state.registry.live().is_empty() && state.owed.is_empty() {
+        if state.is_idle() {
             event_loop::unhook();
         }
         state.turn.own_ns += now_ns() - began;
@@ -139,6 +141,9 @@ pub(crate) fn timer() {
 
 fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
     let mut until = now_ns() + RETRY_NS;
+    if state.look_at_inherited(ctx) {
+        return Turn::Worked;
+    }
     state.pay_owed(ctx);
     for _ in 0..state.registry.live().len() {
         let Some((at, mut job)) = state.registry.take_turn() else { break };
@@ -170,7 +175,7 @@ fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
             }
         }
     }
-    if state.registry.live().is_empty() && state.owed.is_empty() { Turn::Idle } else { Turn::Stands(until) }
+    if state.is_idle() { Turn::Idle } else { Turn::Stands(until) }
 }
 
 /// What stands in the way of any write: see the numbered list at the top.
@@ -274,7 +279,13 @@ fn work(
     if !look.hits.is_empty() {
         let indexes: Vec<u64> = look.hits.iter().map(|hit| hit.index).collect();
         for other in state.registry.live_mut().iter_mut().filter(|other| other.is_on(db, &queue)) {
+            let drifted = other.scan.counters().drifted;
             other.scan.follow(Event::Deleted { indexes: &indexes });
+            let before_it = other.scan.counters().drifted.saturating_sub(drifted);
+            if before_it < indexes.len() as u64 {
+                // Not all of them were still before it: it may have counted some.
+                other.outdate();
+            }
         }
         state.forget_counts(db, &queue);
     }
@@ -453,7 +464,7 @@ impl State {
     /// A completed count answers the next equal preview.
     fn cache_count(&mut self, job: &Job, now: i64) {
         let start = job.start();
-        if job.status() != Status::Completed || start.kind != Kind::Preview {
+        if job.status() != Status::Completed || start.kind != Kind::Preview || job.is_outdated() {
             return;
         }
         let c = job.scan.counters();
@@ -485,6 +496,46 @@ impl State {
         self.totals.seek_max_us = self.totals.seek_max_us.max(seek_ns / 1_000);
         self.totals.main_thread_ns += whole_ns;
         crate::redis::info::latency_sample(whole_ns / 1_000_000);
+    }
+
+    /// There is nothing to do on the event loop.
+    fn is_idle(&self) -> bool {
+        self.registry.live().is_empty() && self.owed.is_empty() && self.inherited.is_empty()
+    }
+
+    /// This server has, or is about to have, records of jobs that it does not run: after loading its data, or
+    /// after becoming the primary.
+    pub(crate) fn inherit(&mut self) {
+        self.inherited = self.records.all();
+        if let Some(ctx) = Ctx::detached()
+            && !self.inherited.is_empty()
+        {
+            self.run(ctx);
+        }
+    }
+
+    /// Looks at some inherited records, if they may be written here; says whether there was anything to do.
+    fn look_at_inherited(&mut self, ctx: Ctx<'_>) -> bool {
+        if self.inherited.is_empty() {
+            return false;
+        }
+        if !ctx.flags().primary() {
+            // Their primary has the say.
+            self.inherited.clear();
+            return false;
+        }
+        if gate(ctx).is_some() {
+            return false;
+        }
+        let from = self.inherited.len().saturating_sub(INHERITED_PER_TURN);
+        for (id, db, key) in self.inherited.split_off(from) {
+            if self.registry.find_live(id).is_none()
+                && let Some(orphan) = record::orphan(ctx, id, db, &key, now_ms())
+            {
+                owe(&mut self.owed, orphan);
+            }
+        }
+        true
     }
 
     /// Writes records that could not be written before.

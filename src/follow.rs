@@ -118,16 +118,24 @@ pub(crate) fn on_server_event(_: Ctx<'_>, event: ServerEvent) {
             state.registry.make_stale(|job| hit(job.db));
             state.records.swapped(a, b);
         }
-        ServerEvent::Promoted | ServerEvent::Demoted => state.end_jobs(
-            |_| true,
-            |job| match job.start().kind {
-                Kind::Preview => (Status::Failed, Error::RoleChanged),
-                Kind::Clear => (
-                    Status::Interrupted,
-                    Error::Interrupted { why: "the server became a replica; start the job on its primary" },
-                ),
-            },
-        ),
+        ServerEvent::Promoted | ServerEvent::Demoted => {
+            state.end_jobs(
+                |_| true,
+                |job| match job.start().kind {
+                    Kind::Preview => (Status::Failed, Error::RoleChanged),
+                    Kind::Clear => (
+                        Status::Interrupted,
+                        Error::Interrupted {
+                            why: "the server became a replica; start the job on its primary",
+                        },
+                    ),
+                },
+            );
+            state.owed.clear();
+            if event == ServerEvent::Promoted {
+                state.inherit();
+            }
+        }
         ServerEvent::LoadBegins => {
             state.end_jobs(
                 |_| true,
@@ -142,6 +150,6 @@ pub(crate) fn on_server_event(_: Ctx<'_>, event: ServerEvent) {
             state.caches.drop_if(|_| true);
             state.registry.make_stale(|_| true);
         }
-        ServerEvent::LoadEnded => {}
+        ServerEvent::LoadEnded => state.inherit(),
     });
 }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use qadmin_core::job::Record;
+use qadmin_core::reply::Reply;
 use qadmin_core::slot;
 use uuid::Uuid;
 
@@ -92,41 +93,69 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
+fn unhex(text: &[u8]) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    let (pairs, _) = text.as_chunks::<2>();
+    for (byte, pair) in bytes.iter_mut().zip(pairs) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    (text.len() == 64).then_some(bytes)
+}
+
 /// A record found in the keyspace.
 pub(crate) struct Stored {
     /// Its fields.
     pub(crate) record: Record,
-    /// Digest of the request that started the job, as text.
-    request: Vec<u8>,
+    /// Digest of the request that started the job.
+    request: Option<[u8; 32]>,
 }
 
 impl Stored {
     /// The request with this digest started the job.
     pub(crate) fn is_from(&self, digest: &[u8; 32]) -> bool {
-        self.request == hex(digest).as_bytes()
+        self.request.as_ref() == Some(digest)
     }
 }
 
 /// Reads the record under a key of the given database. A live status without a live job is shown as
 /// interrupted on a primary.
 pub(crate) fn read(ctx: Ctx<'_>, db: i32, key: &[u8]) -> Option<Stored> {
+    let mut stored = read_as_is(ctx, db, key)?;
+    if ctx.flags().primary() {
+        stored.record.interrupt();
+    }
+    Some(stored)
+}
+
+/// A record that says its job lives, as the record that says it was interrupted. `None` where it says
+/// anything else.
+pub(crate) fn orphan(ctx: Ctx<'_>, id: Uuid, db: i32, key: &[u8], now_ms: i64) -> Option<Owed> {
+    let Stored { mut record, request } = read_as_is(ctx, db, key)?;
+    if record.status().has_ended() {
+        return None;
+    }
+    record.interrupt();
+    record.set("completed_at", Reply::Int(now_ms));
+    record.set("updated_at", Reply::Int(now_ms));
+    let queue = record.text("queue").to_vec();
+    let digest = request.unwrap_or_default();
+    Some(Owed { db, id, queue, record, digest, audit: Some(Entry::Interrupted) })
+}
+
+fn read_as_is(ctx: Ctx<'_>, db: i32, key: &[u8]) -> Option<Stored> {
     let before = ctx.db();
     if !ctx.select(db) {
         return None;
     }
     let answer = call(ctx, c"HGETALL", How::Read, &[RString::new(key)]);
-    let primary = ctx.flags().primary();
     ctx.select(before);
     let fields = answer.ok()?.list();
     let (pairs, _) = fields.as_chunks::<2>();
     let get = |name: &str| {
         pairs.iter().find(|[field, _]| field == name.as_bytes()).map(|[_, value]| value.as_slice())
     };
-    let mut record = Record::from_hash(get)?;
-    let request = get(REQUEST).unwrap_or_default().to_vec();
-    if primary {
-        record.interrupt();
-    }
+    let record = Record::from_hash(get)?;
+    let request = get(REQUEST).and_then(unhex);
     Some(Stored { record, request })
 }
 

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use qadmin_core::error::Error;
 use qadmin_core::job::{Caches, Pace, Registry, TurnClock};
 use qadmin_core::scan::Look;
+use uuid::Uuid;
 
 use crate::follow::{self, KeyEvent};
 use crate::info::Totals;
@@ -34,6 +35,9 @@ pub(crate) struct State {
     pub(crate) records: Index,
     /// Records that could not be written yet.
     pub(crate) owed: VecDeque<Owed>,
+    /// Records from before a restart or a failover that are still to be looked at: one that says its job
+    /// lives is rewritten as interrupted.
+    pub(crate) inherited: Vec<(Uuid, i32, Vec<u8>)>,
     /// The running slice's findings; kept for its memory.
     pub(crate) look: Look,
     /// Measures that the next slices are planned with.

@@ -237,6 +237,30 @@ impl Server {
         }
     }
 
+    /// Takes its processor away: it lags behind whatever it follows, but its connections stay. Until
+    /// [`Server::thaw`].
+    pub fn freeze(&self) {
+        self.signal(libc::SIGSTOP);
+    }
+
+    /// Lets it go on after [`Server::freeze`].
+    pub fn thaw(&self) {
+        self.signal(libc::SIGCONT);
+    }
+
+    fn signal(&self, signal: i32) {
+        if let Some(child) = &self.child {
+            send_signal(child, signal);
+        }
+    }
+
+    /// Waits until it has ended by itself: somebody sent SHUTDOWN.
+    pub fn wait_for_exit(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.wait().expect("a child of ours can be waited for");
+        }
+    }
+
     /// Starts it after [`Server::stop`] or [`Server::kill9`], on the same port, folder and configuration.
     pub fn start_again(&mut self) {
         if let Err(words) = self.try_start_again() {
@@ -293,9 +317,13 @@ fn answers(port: u16) -> bool {
 
 /// Asks a child for an orderly end.
 fn terminate(child: &Child) {
+    send_signal(child, libc::SIGTERM);
+}
+
+fn send_signal(child: &Child, signal: i32) {
     let pid = i32::try_from(child.id()).expect("process ids fit in pid_t");
     // SAFETY: the process is a child of ours that has not been waited for, so its id is still its own.
-    unsafe { libc::kill(pid, libc::SIGTERM) };
+    unsafe { libc::kill(pid, signal) };
 }
 
 impl Drop for Server {

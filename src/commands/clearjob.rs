@@ -16,7 +16,7 @@ use crate::redis::{Ctx, RString, log};
 use crate::settings;
 use crate::state::{self, State};
 
-pub(super) fn run(ctx: Ctx<'_>, request: ClearJob) -> Result<Answer, Error> {
+pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
     let caller = ctx.caller();
     if caller.user.is_none() || ctx.flags().script() {
         return Err(Error::NotClient { command: commands::CLEARJOB.name });
@@ -40,8 +40,8 @@ pub(super) fn run(ctx: Ctx<'_>, request: ClearJob) -> Result<Answer, Error> {
             id: request.id.unwrap_or_else(Uuid::new_v4),
             kind: Kind::Clear,
             db,
-            queue: request.queue,
-            filter: request.filter,
+            queue: request.queue.clone(),
+            filter: request.filter.clone(),
             projection: Projection::new(DEFAULT_FIELDS)?,
             fields: None,
             sample: SAMPLE_DEFAULT,
@@ -52,9 +52,9 @@ pub(super) fn run(ctx: Ctx<'_>, request: ClearJob) -> Result<Answer, Error> {
             dry_run: request.dry_run,
             origin: Origin {
                 user: caller.user,
-                actor: request.actor,
+                actor: request.actor.clone(),
                 client: caller.client,
-                reason: request.reason,
+                reason: request.reason.clone(),
             },
             digest,
             len,

@@ -90,6 +90,7 @@ impl Registry {
     pub fn remember(&mut self, mut job: Job, expires_ms: i64) -> &Ended {
         let sample = job.sample();
         let record = job.record();
+        let stale = job.is_outdated();
         let start = job.start();
         self.ended.push_front(Ended {
             id: start.id,
@@ -102,7 +103,7 @@ impl Registry {
             record,
             sample,
             expires_ms,
-            stale: false,
+            stale,
         });
         self.ended.truncate(REMEMBERED_MAX);
         if let Some(old) = self.ended.get_mut(SAMPLES_MAX) {
@@ -150,6 +151,7 @@ impl Registry {
                 && start.digest == *digest
                 && start.fields.as_deref() == fields
                 && !job.cancel_requested()
+                && !job.is_outdated()
         })
     }
 

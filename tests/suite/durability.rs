@@ -1,0 +1,164 @@
+//! What outlives a crash, a restart and a failover: nothing is cleared that is not reported as cleared, nothing
+//! that was not cleared is lost, and no server comes to hold another queue than its primary.
+
+mod aof;
+mod kill;
+mod record;
+mod refused;
+mod replica;
+mod roles;
+mod units;
+
+use std::collections::HashSet;
+
+use qadmin_harness::{Builder, Factory, Fields as _, Server, Size, TARGET_REPOID, TARGET_TASK, eventually, fill};
+use redis::{Commands as _, Connection, Value};
+
+use crate::support::{Reply, ask, run};
+
+/// The queue of these tests.
+pub(crate) const QUEUE: &str = "celery";
+
+/// A server on which a clear takes seconds while somebody looks on: short slices far apart. Alone it is fast.
+pub(crate) fn slow() -> Builder {
+    Server::builder().module_args("slice-us 50 duty 1")
+}
+
+/// The same with an append-only file.
+pub(crate) fn slow_with_aof() -> Builder {
+    slow().config("appendonly yes").config("auto-aof-rewrite-percentage 0")
+}
+
+/// What was put into a queue.
+pub(crate) struct Filled {
+    /// The queue as LRANGE showed it: the newest first.
+    before: Vec<Vec<u8>>,
+    matching: HashSet<Vec<u8>>,
+}
+
+impl Filled {
+    /// Fills the queue with slim messages, of which this percentage match [`filter`].
+    pub(crate) fn new(server: &Server, messages: u64, percent: f64) -> Self {
+        let mut factory = Factory::new(7).size(Size::Slim).share(percent);
+        fill(server.port(), QUEUE, 0..messages, &mut factory).expect("the server takes messages");
+        let before = (0..messages).rev().map(|i| factory.message(i)).collect();
+        let matching = (0..messages).filter(|i| factory.matches(*i)).collect::<Vec<_>>();
+        Self { before, matching: matching.into_iter().map(|i| factory.message(i)).collect() }
+    }
+
+    /// Messages that match.
+    pub(crate) fn matches(&self) -> usize {
+        self.matching.len()
+    }
+
+    /// What the queue holds when a clear is through.
+    pub(crate) fn survivors(&self) -> Vec<Vec<u8>> {
+        self.before.iter().filter(|message| !self.matching.contains(*message)).cloned().collect()
+    }
+
+    /// Everything that is missing matches, and the rest is in its order. Answers how many are missing.
+    pub(crate) fn missing(&self, now: &[Vec<u8>]) -> usize {
+        let mut left = now.iter().peekable();
+        let mut missing = 0;
+        for message in &self.before {
+            if left.next_if(|next| *next == message).is_none() {
+                assert!(self.matching.contains(message), "lost: {}", String::from_utf8_lossy(message));
+                missing += 1;
+            }
+        }
+        assert_eq!(left.next(), None, "the queue holds what nobody sent, or another order");
+        missing
+    }
+}
+
+/// The filter of what is cleared here.
+pub(crate) fn filter() -> String {
+    format!("TASK {TARGET_TASK} REPOID {TARGET_REPOID}")
+}
+
+/// The command that clears it.
+pub(crate) fn clear_line() -> String {
+    format!("QADMIN.CLEARJOB {QUEUE} ALL {} CONFIRM {QUEUE}", filter())
+}
+
+/// Starts a clear; answers its id.
+pub(crate) fn start_clear(conn: &mut Connection) -> String {
+    ask(conn, &clear_line()).text("job_id")
+}
+
+/// A job as it stands.
+pub(crate) fn status(conn: &mut Connection, id: &str) -> Reply {
+    ask(conn, &format!("QADMIN.STATUS {id}"))
+}
+
+/// Waits until a live job has deleted so many messages; it must not end before.
+pub(crate) fn until_deleted(conn: &mut Connection, id: &str, count: i64) -> i64 {
+    let mut deleted = 0;
+    eventually("the job deletes", || {
+        let job = status(conn, id);
+        deleted = job.int("deleted");
+        assert!(job.is_null("completed_at"), "the job ended before it was disturbed: {job:?}");
+        deleted >= count
+    });
+    deleted
+}
+
+/// Waits until a job stands still, and answers why.
+pub(crate) fn until_waiting(conn: &mut Connection, id: &str) -> String {
+    let mut waiting = String::new();
+    eventually("the job waits", || {
+        let job = status(conn, id);
+        assert!(job.is_null("completed_at"), "the job ended where it was to wait: {job:?}");
+        if !job.is_null("waiting") {
+            waiting = job.text("waiting");
+        }
+        !waiting.is_empty()
+    });
+    waiting
+}
+
+/// The queue, newest first.
+pub(crate) fn queue(conn: &mut Connection) -> Vec<Vec<u8>> {
+    conn.lrange(QUEUE, 0, -1).expect("LRANGE")
+}
+
+/// The key of a job's record outside a cluster.
+pub(crate) fn record_key(id: &str) -> String {
+    format!("qadmin:job:{id}")
+}
+
+/// One field of a job's record in the keyspace.
+pub(crate) fn recorded(conn: &mut Connection, id: &str, field: &str) -> String {
+    conn.hget(record_key(id), field).expect("the record has the field")
+}
+
+/// Digest of everything that a server holds, in all databases.
+pub(crate) fn digest(conn: &mut Connection) -> String {
+    qadmin_harness::text(&run(conn, "DEBUG DIGEST").expect("DEBUG DIGEST"))
+}
+
+/// No unit ever failed to fit.
+pub(crate) fn assert_no_mismatch(server: &Server) {
+    assert_eq!(server.info("qadmin_apply_mismatches").as_deref(), Some("0"), "units that did not fit");
+}
+
+/// Clears what is left and compares the queue with what it must then hold.
+pub(crate) fn finish_the_work(conn: &mut Connection, filled: &Filled) {
+    let id = start_clear(conn);
+    let end = crate::support::wait_for_job(conn, &id);
+    assert_eq!(end.text("status"), "completed", "{end:?}");
+    assert_eq!(queue(conn), filled.survivors());
+}
+
+/// Runs a command whose reply does not matter.
+pub(crate) fn tell(conn: &mut Connection, line: &str) {
+    let _: Value = run(conn, line).unwrap_or_else(|error| panic!("{line}: {error}"));
+}
+
+/// Waits until the replica has everything that its primary wrote.
+pub(crate) fn until_caught_up(primary: &Server, replica: &Server) {
+    replica.wait_for_link();
+    eventually("the replica has caught up", || {
+        primary.info("master_repl_offset") == replica.info("master_repl_offset")
+    });
+}

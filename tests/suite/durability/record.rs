@@ -1,0 +1,180 @@
+//! The record of a clear in the keyspace, and the audit stream beside it.
+
+use std::collections::HashMap;
+
+use qadmin_harness::{Fields as _, eventually, maps, text};
+use redis::{Commands as _, Connection, Value};
+
+use super::{
+    Filled, clear_line, filter, queue, record_key, recorded, slow, slow_with_aof, start_clear, status, tell,
+    until_caught_up, until_deleted,
+};
+use crate::support::{ask, run, wait_for_job};
+
+const ID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02";
+
+#[test]
+fn the_record_has_every_field_of_status_and_a_time_to_live() {
+    let server = slow().start();
+    let mut conn = server.conn();
+    Filled::new(&server, 500, 40.0);
+    tell(&mut conn, "CONFIG SET qadmin.job-ttl 1000");
+    let job = ask(&mut conn, &format!("{} ACTOR ann REASON tests", clear_line()));
+    let id = job.text("job_id");
+    let end = wait_for_job(&mut conn, &id);
+    let hash: HashMap<String, Vec<u8>> = conn.hgetall(record_key(&id)).expect("HGETALL");
+    for (name, value) in &end {
+        if name == "sample" {
+            continue;
+        }
+        let stored = hash.get(name).unwrap_or_else(|| panic!("the record lacks {name}"));
+        let shown = if matches!(value, Value::Nil) { String::new() } else { text(value) };
+        // What the last slice cost is known after the record was written.
+        if !["slices", "slice_p99_us", "slice_max_us", "seek_max_us", "main_thread_us"].contains(&name.as_str()) {
+            assert_eq!(String::from_utf8_lossy(stored), shown, "{name}");
+        }
+    }
+    let ttl: i64 = conn.pttl(record_key(&id)).expect("PTTL");
+    assert!(ttl > 0 && ttl <= 1_000_000, "{ttl}");
+}
+
+#[test]
+fn a_record_that_is_deleted_or_made_to_expire_during_the_job_comes_back_whole() {
+    let server = slow().start();
+    let mut conn = server.conn();
+    Filled::new(&server, 6_000, 40.0);
+    let id = start_clear(&mut conn);
+    let whole: usize = conn.hlen(record_key(&id)).expect("HLEN");
+    for (at, harm) in [(100, "DEL"), (300, "PERSIST"), (500, "UNLINK")] {
+        until_deleted(&mut conn, &id, at);
+        tell(&mut conn, &format!("{harm} {}", record_key(&id)));
+        eventually("the record is back", || {
+            conn.hlen(record_key(&id)).is_ok_and(|len: usize| len == whole)
+                && conn.pttl(record_key(&id)).is_ok_and(|ttl: i64| ttl > 1_000_000)
+        });
+    }
+    until_deleted(&mut conn, &id, 700);
+    tell(&mut conn, &format!("PEXPIRE {} 1", record_key(&id)));
+    eventually("the record is back", || conn.hlen(record_key(&id)).is_ok_and(|len: usize| len == whole));
+    let end = wait_for_job(&mut conn, &id);
+    assert_eq!(end.text("status"), "completed", "{end:?}");
+    assert_eq!(recorded(&mut conn, &id, "deleted"), end.int("deleted").to_string());
+}
+
+#[test]
+fn where_the_records_key_holds_something_else_no_job_starts() {
+    let server = slow().start();
+    let mut conn = server.conn();
+    Filled::new(&server, 100, 40.0);
+    tell(&mut conn, &format!("SET {} mine", record_key(ID)));
+    let refused = run(&mut conn, &format!("{} ID {ID}", clear_line())).expect_err("no job without a record");
+    assert_eq!(refused.code(), Some("WRONGTYPE"), "{refused}");
+    assert_eq!(queue(&mut conn).len(), 100);
+    assert_eq!(conn.get::<_, String>(record_key(ID)).expect("GET"), "mine");
+    assert_eq!(server.info("qadmin_jobs_live").as_deref(), Some("0"));
+}
+
+#[test]
+fn a_record_key_that_becomes_something_else_fails_the_job_and_owes_nothing() {
+    let server = slow().start();
+    let mut conn = server.conn();
+    let filled = Filled::new(&server, 6_000, 40.0);
+    let id = start_clear(&mut conn);
+    until_deleted(&mut conn, &id, 100);
+    // One transaction: no slice comes in between.
+    let key = record_key(&id);
+    redis::pipe().atomic().del(&key).set(&key, "mine").exec(&mut conn).expect("MULTI");
+    let missing = filled.missing(&queue(&mut conn)) as i64;
+    let end = wait_for_job(&mut conn, &id);
+    assert_eq!(end.text("status"), "failed", "{end:?}");
+    assert!(end.text("error").starts_with("WRONGTYPE"), "{end:?}");
+    assert_eq!(end.int("deleted"), missing);
+    assert_eq!(filled.missing(&queue(&mut conn)) as i64, missing, "nothing more was cleared");
+    assert_eq!(conn.get::<_, String>(&key).expect("GET"), "mine");
+    // It can never be written: nobody tries for ever, and other records do not wait behind it.
+    assert_eq!(server.info("qadmin_records_owed").as_deref(), Some("0"));
+    let entries = audit(&mut conn);
+    assert_eq!(entries.last().map(|entry| entry.text("status")), Some("failed".into()), "{entries:?}");
+}
+
+#[test]
+fn a_job_is_found_by_its_id_alone_from_any_database_after_a_restart_and_on_a_replica() {
+    let mut server = slow_with_aof().start();
+    let replica = slow().start();
+    replica.replica_of(&server);
+    let mut conn = server.conn();
+    tell(&mut conn, "SELECT 3");
+    tell(&mut conn, "LPUSH celery {}");
+    let id = start_clear(&mut conn);
+    let end = wait_for_job(&mut conn, &id);
+    until_caught_up(&server, &replica);
+    let seen = |mut conn: Connection| {
+        let job = status(&mut conn, &id);
+        assert_eq!((job.text("status"), job.int("db")), ("completed".into(), 3), "{job:?}");
+        assert_eq!(job.int("started_at"), end.int("started_at"));
+        let jobs = maps(&run(&mut conn, "QADMIN.JOBS").expect("QADMIN.JOBS"));
+        assert_eq!(jobs.iter().map(|job| job.text("job_id")).collect::<Vec<_>>(), [id.clone()]);
+    };
+    seen(server.conn());
+    seen(replica.conn());
+    server.restart();
+    seen(server.conn());
+    // From a snapshot: keys are loaded without a command.
+    tell(&mut server.conn(), "DEBUG RELOAD");
+    seen(server.conn());
+    // The replica takes the whole dataset over again.
+    replica.wait_for_link();
+    seen(replica.conn());
+}
+
+/// The entries of the audit stream, each with its members.
+fn audit(conn: &mut Connection) -> Vec<Vec<(String, Value)>> {
+    let Value::Array(entries) = run(conn, "XRANGE qadmin:audit - +").expect("XRANGE") else {
+        panic!("XRANGE answers a list")
+    };
+    let members = |entry: Value| {
+        let Value::Array(mut pair) = entry else { panic!("an entry is a pair") };
+        qadmin_harness::map(&pair.pop().expect("members"))
+    };
+    entries.into_iter().map(members).collect()
+}
+
+#[test]
+fn the_audit_stream_tells_beginning_and_end_and_is_kept_short() {
+    let server = slow().start();
+    let mut conn = server.conn();
+    let filled = Filled::new(&server, 500, 40.0);
+    let job = ask(&mut conn, &format!("{} ACTOR ann REASON tests", clear_line()));
+    wait_for_job(&mut conn, &job.text("job_id"));
+    let entries = audit(&mut conn);
+    assert_eq!(entries.iter().map(|entry| entry.text("event")).collect::<Vec<_>>(), ["start", "end"]);
+    for entry in &entries {
+        assert_eq!(entry.text("job_id"), job.text("job_id"));
+        assert_eq!((entry.text("user"), entry.text("actor")), ("default".into(), "ann".into()));
+        assert_eq!((entry.text("reason"), entry.text("queue")), ("tests".into(), "celery".into()));
+    }
+    assert_eq!(entries[0].text("deleted"), "0");
+    assert_eq!(entries[1].text("deleted"), filled.matches().to_string());
+    assert_eq!(entries[1].text("status"), "completed");
+
+    tell(&mut conn, "CONFIG SET qadmin.audit-maxlen 3");
+    for _ in 0..3 {
+        let id = start_clear(&mut conn);
+        wait_for_job(&mut conn, &id);
+    }
+    assert_eq!(audit(&mut conn).len(), 3);
+    tell(&mut conn, "CONFIG SET qadmin.audit-maxlen 0");
+    let id = ask(&mut conn, &format!("QADMIN.CLEARJOB celery DRYRUN {}", filter())).text("job_id");
+    wait_for_job(&mut conn, &id);
+    assert_eq!(audit(&mut conn).len(), 3);
+}
+
+#[test]
+fn an_audit_key_of_another_type_stops_no_job() {
+    let server = slow().start();
+    let mut conn = server.conn();
+    let filled = Filled::new(&server, 500, 40.0);
+    tell(&mut conn, "SET qadmin:audit mine");
+    super::finish_the_work(&mut conn, &filled);
+    assert_eq!(conn.get::<_, String>("qadmin:audit").expect("GET"), "mine");
+}

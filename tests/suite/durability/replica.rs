@@ -1,0 +1,165 @@
+//! A replica holds what its primary holds, at any moment, and after everything that can happen to it.
+
+use qadmin_harness::{Factory, Fields as _, Server, Size, Traffic, eventually};
+
+use super::{
+    Filled, QUEUE, assert_no_mismatch, digest, filter, finish_the_work, queue, slow, slow_with_aof, start_clear,
+    status, tell, until_caught_up, until_deleted, until_waiting,
+};
+use crate::support::{ask, wait_for_job};
+
+/// A primary and its replica, which writes an append-only file of its own.
+fn pair() -> (Server, Server) {
+    let primary = slow().start();
+    let replica = slow_with_aof().start();
+    replica.replica_of(&primary);
+    (primary, replica)
+}
+
+/// Both hold the same now: writes stand still while this looks.
+fn assert_equal(primary: &Server, replica: &Server) {
+    let mut conn = primary.conn();
+    tell(&mut conn, "CLIENT PAUSE 60000 WRITE");
+    until_caught_up(primary, replica);
+    assert_eq!(digest(&mut conn), digest(&mut replica.conn()), "primary and replica differ");
+    assert_no_mismatch(replica);
+    tell(&mut conn, "CLIENT UNPAUSE");
+}
+
+#[test]
+fn at_any_stop_of_a_clear_under_traffic_primary_and_replica_are_equal() {
+    let (primary, mut replica) = pair();
+    let mut conn = primary.conn();
+    let filled = Filled::new(&primary, 6_000, 40.0);
+    let traffic = Traffic::start(primary.port(), QUEUE, Factory::new(8).size(Size::Slim).share(0.0), 200);
+    let id = start_clear(&mut conn);
+    for at in [1, 250, 600, 1_100] {
+        until_deleted(&mut conn, &id, at);
+        assert_equal(&primary, &replica);
+    }
+    let end = wait_for_job(&mut conn, &id);
+    traffic.stop();
+    assert_eq!(end.text("status"), "completed", "{end:?}");
+    assert_eq!(end.int("total_estimated"), end.int("processed") + end.int("drifted"), "{end:?}");
+    assert!(end.int("deleted") <= filled.matches() as i64);
+    assert_equal(&primary, &replica);
+
+    // Alone, from its own append-only file: the configuration names no primary.
+    let before = digest(&mut replica.conn());
+    replica.restart();
+    assert_eq!(digest(&mut replica.conn()), before, "the replica's own append-only file differs");
+    assert_no_mismatch(&replica);
+}
+
+#[test]
+fn a_replica_that_was_away_catches_up_in_part_or_whole() {
+    let (primary, replica) = pair();
+    let mut conn = primary.conn();
+    let filled = Filled::new(&primary, 6_000, 40.0);
+    let id = start_clear(&mut conn);
+    until_deleted(&mut conn, &id, 200);
+    let before: u64 = primary.info("sync_full").expect("INFO").parse().expect("a number");
+    // In part: the link breaks and the backlog has what was missed.
+    tell(&mut conn, "CLIENT KILL TYPE replica");
+    until_deleted(&mut conn, &id, 600);
+    assert_equal(&primary, &replica);
+    // Whole: the primary's history has another name now.
+    tell(&mut conn, "DEBUG CHANGE-REPL-ID");
+    tell(&mut conn, "CLIENT KILL TYPE replica");
+    until_deleted(&mut conn, &id, 1_000);
+    eventually("there was another full synchronization", || {
+        primary.info("sync_full").expect("INFO").parse::<u64>().expect("a number") > before
+    });
+    assert_equal(&primary, &replica);
+    let end = wait_for_job(&mut conn, &id);
+    assert_eq!(end.text("status"), "completed", "{end:?}");
+    assert_equal(&primary, &replica);
+    assert_eq!(queue(&mut replica.conn()), filled.survivors());
+}
+
+#[test]
+fn a_replica_promoted_in_the_middle_knows_the_job_as_interrupted_and_clears_the_rest() {
+    let (mut primary, replica) = pair();
+    let mut conn = primary.conn();
+    let filled = Filled::new(&primary, 6_000, 40.0);
+    let id = start_clear(&mut conn);
+    until_deleted(&mut conn, &id, 500);
+    let mut there = replica.conn();
+    let on_replica = status(&mut there, &id);
+    assert_eq!(on_replica.text("status"), "running", "a replica shows the record as it stands: {on_replica:?}");
+    primary.kill9();
+    tell(&mut there, "REPLICAOF NO ONE");
+    let missing = filled.missing(&queue(&mut there));
+    let job = status(&mut there, &id);
+    assert_eq!(job.text("status"), "interrupted", "{job:?}");
+    assert_eq!(job.int("deleted"), missing as i64);
+    assert_no_mismatch(&replica);
+    finish_the_work(&mut there, &filled);
+}
+
+#[test]
+fn a_preview_on_the_replica_adds_up_while_its_primary_clears() {
+    let (primary, replica) = pair();
+    let mut conn = primary.conn();
+    let filled = Filled::new(&primary, 6_000, 40.0);
+    let mut there = replica.conn();
+    until_caught_up(&primary, &replica);
+    tell(&mut there, "CONFIG SET qadmin.inline-limit 0");
+    let id = start_clear(&mut conn);
+    until_deleted(&mut conn, &id, 100);
+    // A filter that the clear has nothing to do with, and the clear's own.
+    let other = ask(&mut there, &format!("QADMIN.PREVIEW {QUEUE} WHERE task != x"));
+    let same = ask(&mut there, &format!("QADMIN.PREVIEW {QUEUE} {}", filter()));
+    let (other, same) = (other.text("job_id"), same.text("job_id"));
+    for preview in [other, same] {
+        let end = wait_for_job(&mut there, &preview);
+        assert_eq!(end.text("status"), "completed", "{end:?}");
+        assert_eq!(end.int("total_estimated"), end.int("processed") + end.int("drifted"), "{end:?}");
+    }
+    wait_for_job(&mut conn, &id);
+    until_caught_up(&primary, &replica);
+    let after = ask(&mut there, &format!("QADMIN.PREVIEW {QUEUE} {} NOCOUNT", filter()));
+    assert_eq!(after.int("depth"), filled.survivors().len() as i64);
+    assert!(after.rows("sample").is_empty());
+}
+
+#[test]
+fn a_clear_on_a_replica_is_refused_and_a_unit_of_a_client_too() {
+    let (primary, replica) = pair();
+    Filled::new(&primary, 10, 100.0);
+    until_caught_up(&primary, &replica);
+    let mut there = replica.conn();
+    let refused = crate::support::run(&mut there, &super::clear_line()).expect_err("a replica clears nothing");
+    assert_eq!(refused.code(), Some("READONLY"), "{refused}");
+    for server in [&primary, &replica] {
+        let mut raw = server.raw();
+        let reply = raw.call(&[b"QADMIN.APPLY", QUEUE.as_bytes(), b"10", b"\0", b"abcd"]);
+        assert_eq!(reply.first(), Some(&b'-'), "{}", String::from_utf8_lossy(&reply));
+        let reply = raw.line(&format!("EVAL return(redis.call('QADMIN.APPLY','{QUEUE}','10','0','abcd')) 0"));
+        assert!(reply.starts_with('-'), "{reply}");
+        assert_eq!(queue(&mut server.conn()).len(), 10);
+    }
+    assert_no_mismatch(&primary);
+    assert_no_mismatch(&replica);
+}
+
+#[test]
+fn without_enough_replicas_a_clear_waits_and_goes_on_by_itself() {
+    let primary = slow().start();
+    let mut conn = primary.conn();
+    let filled = Filled::new(&primary, 4_000, 40.0);
+    let id = start_clear(&mut conn);
+    until_deleted(&mut conn, &id, 100);
+    tell(&mut conn, "CONFIG SET min-replicas-to-write 1");
+    let why = until_waiting(&mut conn, &id);
+    assert!(why.contains("min-replicas-to-write"), "{why}");
+    let stands = queue(&mut conn);
+    assert_eq!(status(&mut conn, &id).int("deleted"), filled.missing(&stands) as i64);
+    // Looking and cancelling are no writes; the job goes on when the condition is met.
+    let replica = slow().start();
+    replica.replica_of(&primary);
+    let end = wait_for_job(&mut conn, &id);
+    assert_eq!(end.text("status"), "completed", "{end:?}");
+    until_caught_up(&primary, &replica);
+    assert_eq!(queue(&mut replica.conn()), filled.survivors());
+}
