@@ -313,3 +313,31 @@ fn placeholders_stand_for_one_word_and_dots_for_lines() {
     assert!(says("...", "", &mut known));
     assert!(says("needs <job-id | ALL>: <ms>us", "needs <job-id | ALL>: 5us", &mut known));
 }
+
+#[test]
+fn every_test_that_the_safety_page_names_exists() {
+    let mut code = String::new();
+    for folder in ["core/src", "tests/suite", "harness"] {
+        read_all(&workspace_root().join(folder), &mut code);
+    }
+    let mut named = 0;
+    for line in read("docs/safety.md").lines().filter(|line| line.starts_with("| ")) {
+        let proof = line.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap_or_default();
+        for name in proof.split('`').skip(1).step_by(2) {
+            named += 1;
+            assert!(code.contains(&format!("fn {name}(")), "docs/safety.md names {name}, which is no test");
+        }
+    }
+    assert!(named > 0, "docs/safety.md names no test");
+}
+
+fn read_all(folder: &std::path::Path, code: &mut String) {
+    for entry in fs::read_dir(folder).expect("a folder of the workspace") {
+        let path = entry.expect("a folder of the workspace").path();
+        if path.is_dir() {
+            read_all(&path, code);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            code.push_str(&fs::read_to_string(&path).expect("a source file"));
+        }
+    }
+}
