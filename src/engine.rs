@@ -45,6 +45,8 @@ const RIGHT_EVERY_NS: u64 = 900_000_000;
 const UNIT_EVERY_NS: u64 = 10_000_000;
 /// How often `appendfsync` is looked up.
 const FSYNC_LOOK_EVERY_NS: u64 = 1_000_000_000;
+/// Queues whose events are looked at, before those are forgotten that nothing is known of any more.
+const QUEUES_MAX: usize = 4_096;
 /// Inherited records that are looked at in one turn: a few microseconds each.
 const INHERITED_PER_TURN: usize = 16;
 /// Slices of fewer messages say little about what the next ones cost.
@@ -401,6 +403,10 @@ impl State {
     pub(crate) fn start(&mut self, ctx: Ctx<'_>, job: Job) {
         self.totals.jobs_started += 1;
         log::notice(&started(&job));
+        if self.queues.len() >= QUEUES_MAX {
+            self.queues = self.registry.queues().chain(self.caches.queues()).map(<[u8]>::to_vec).collect();
+        }
+        self.queues.insert(job.start().queue.clone());
         self.registry.add(job);
         self.run(ctx);
     }

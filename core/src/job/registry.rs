@@ -174,6 +174,12 @@ impl Registry {
         }
     }
 
+    /// The queues of all jobs, live and remembered; some more than once.
+    pub fn queues(&self) -> impl Iterator<Item = &[u8]> {
+        let live = self.live.iter().map(|job| job.start().queue.as_slice());
+        live.chain(self.ended.iter().map(|job| job.queue.as_slice()))
+    }
+
     /// Live jobs of a kind.
     #[must_use]
     pub fn count(&self, kind: Kind) -> usize {
@@ -240,6 +246,11 @@ impl Caches {
     /// Drops the counts that `pick` chooses.
     pub fn drop_if(&mut self, mut pick: impl FnMut(&Cached) -> bool) {
         self.counts.retain(|_, count| !pick(count));
+    }
+
+    /// The queues that counts are held of; some more than once.
+    pub fn queues(&self) -> impl Iterator<Item = &[u8]> {
+        self.counts.values().map(|count| count.queue.as_slice())
     }
 
     /// Counts held.
