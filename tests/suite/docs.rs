@@ -11,7 +11,7 @@ use qadmin_harness::{Server, fill_examples, workspace_root};
 use redis::{Connection, RedisError, Value};
 
 /// Pages whose examples are run; each against a server and a queue of its own.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "README.md",
     "docs/commands/preview.md",
     "docs/commands/clearjob.md",
@@ -20,6 +20,7 @@ const PAGES: [&str; 8] = [
     "docs/commands/jobs.md",
     "docs/commands/help.md",
     "docs/filter.md",
+    "docs/acl.md",
 ];
 
 #[test]
@@ -225,6 +226,9 @@ fn print(value: &Value, prefix: &str, out: &mut String) {
                 print(name, &deeper, out);
                 out.pop();
                 out.push_str(" => ");
+                if matches!(value, Value::Array(items) if !items.is_empty()) {
+                    let _ = write!(out, "\n{deeper}");
+                }
                 print(value, &deeper, out);
             }
             Ok(())
@@ -249,11 +253,11 @@ fn escaped(bytes: &[u8]) -> String {
     out
 }
 
-/// Whether an answer is what a page says. `<name>` stands for a value that differs from run to run, a line of
-/// nothing but `...` for any number of lines. Tells what the placeholders stood for.
+/// Whether an answer is what a page says. `<name>` stands for a value that differs from run to run, `<words>` for
+/// the rest of a line, which servers word differently, a line of nothing but `...` for any number of lines. Tells what the placeholders stood for.
 fn says(page: &str, answer: &str, known: &mut HashMap<String, String>) -> bool {
-    let page: Vec<&str> = page.lines().collect();
-    let answer: Vec<&str> = answer.lines().collect();
+    let page: Vec<&str> = page.lines().map(str::trim_end).collect();
+    let answer: Vec<&str> = answer.lines().map(str::trim_end).collect();
     let mut found = Vec::new();
     let fits = lines_fit(&page, &answer, &mut found);
     known.extend(found);
@@ -279,8 +283,8 @@ fn lines_fit(page: &[&str], answer: &[&str], found: &mut Vec<(String, String)>) 
 }
 
 fn line_fits(page: &str, answer: &str, found: &mut Vec<(String, String)>) -> bool {
-    let placeholder = page.find('<').and_then(|open| {
-        let name = page[open + 1..].split('>').next()?;
+    let placeholder = page.match_indices('<').find_map(|(open, _)| {
+        let (name, _) = page[open + 1..].split_once('>')?;
         let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
         is_name.then_some((open, name))
     });
@@ -290,6 +294,7 @@ fn line_fits(page: &str, answer: &str, found: &mut Vec<(String, String)>) -> boo
     let stop = |c: char| c == '"' || c == ' ';
     let end = match after.chars().next() {
         Some(next) => rest.find(|c| c == next || stop(c)).unwrap_or(rest.len()),
+        None if name == "words" => rest.len(),
         None => rest.find(stop).unwrap_or(rest.len()),
     };
     if end == 0 {
@@ -309,4 +314,34 @@ fn placeholders_stand_for_one_word_and_dots_for_lines() {
     assert!(!says("a", "a\nb", &mut known));
     assert!(says("...", "", &mut known));
     assert!(says("needs <job-id | ALL>: <ms>us", "needs <job-id | ALL>: 5us", &mut known));
+}
+
+#[test]
+fn every_test_that_the_safety_page_names_exists() {
+    let mut code = String::new();
+    for folder in ["core/src", "tests/suite", "harness"] {
+        read_all(&workspace_root().join(folder), &mut code);
+    }
+    let mut named = 0;
+    for line in read("docs/safety.md").lines().filter(|line| line.starts_with("| ")) {
+        let proof = line.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap_or_default();
+        // Names of tests are sentences; what else stands between backticks is shorter.
+        let sentence = |name: &&str| !name.contains(' ') && name.matches('_').count() >= 3;
+        for name in proof.split('`').skip(1).step_by(2).filter(sentence) {
+            named += 1;
+            assert!(code.contains(&format!("fn {name}(")), "docs/safety.md names {name}, which is no test");
+        }
+    }
+    assert!(named > 0, "docs/safety.md names no test");
+}
+
+fn read_all(folder: &std::path::Path, code: &mut String) {
+    for entry in fs::read_dir(folder).expect("a folder of the workspace") {
+        let path = entry.expect("a folder of the workspace").path();
+        if path.is_dir() {
+            read_all(&path, code);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            code.push_str(&fs::read_to_string(&path).expect("a source file"));
+        }
+    }
 }
