@@ -13,6 +13,7 @@ mod errors;
 mod factory;
 mod failures;
 mod introspection;
+mod joins;
 mod replies;
 mod sample;
 mod settings;
