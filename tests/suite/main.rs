@@ -14,6 +14,7 @@ mod errors;
 mod factory;
 mod failures;
 mod introspection;
+mod joins;
 mod model;
 mod replies;
 mod sample;

@@ -114,3 +114,9 @@ pub(crate) fn until_running(conn: &mut Connection, job: &str) {
         ask(conn, &format!("QADMIN.STATUS {job}")).text("status") == "running"
     });
 }
+
+/// The newest job as JOBS lists it.
+pub(crate) fn newest_job(server: &Server) -> Reply {
+    let jobs = run(&mut server.conn(), "QADMIN.JOBS").expect("JOBS answers");
+    qadmin_harness::maps(&jobs).swap_remove(0)
+}
