@@ -4,6 +4,7 @@
 
 mod celery;
 mod factory;
+mod live;
 mod model;
 mod smoke;
 mod support;
