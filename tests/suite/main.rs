@@ -15,6 +15,7 @@ mod factory;
 mod failures;
 mod introspection;
 mod joins;
+mod live;
 mod model;
 mod replies;
 mod sample;

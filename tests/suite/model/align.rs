@@ -53,7 +53,7 @@ pub(super) fn missing(before: &[Slot<'_>], now: &[Vec<u8>]) -> Option<Vec<usize>
 fn equal_messages_are_told_apart_by_what_may_go() {
     let slots = |text: &'static str| -> Vec<Slot<'static>> {
         let words = text.split(' ');
-        words.map(|w| Slot { bytes: w[..1].as_bytes(), may_go: w.ends_with('?') }).collect()
+        words.map(|w| Slot { bytes: &w.as_bytes()[..1], may_go: w.ends_with('?') }).collect()
     };
     let list = |text: &str| -> Vec<Vec<u8>> { text.split(' ').map(|w| w.as_bytes().to_vec()).collect() };
     assert_eq!(missing(&slots("a a? b a?"), &list("a b a")), Some(vec![1]));

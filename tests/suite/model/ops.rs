@@ -174,7 +174,8 @@ impl Op {
                 assert_eq!(*answer, len(queue), "{self:?}");
             }
             Self::Pop(end, n) => {
-                let popped: Vec<Value> = (0..*n).map_while(|_| queue.pop(*end)).map(bulk).collect();
+                let popped: Vec<Value> =
+                    (0..*n).map_while(|_| queue.pop(*end)).map(|text| bulk(&text)).collect();
                 assert_eq!(
                     *answer,
                     if popped.is_empty() { Value::Nil } else { Value::Array(popped) },
@@ -182,13 +183,14 @@ impl Op {
                 );
             }
             Self::Lmpop(end, n) => {
-                let popped: Vec<Value> = (0..*n).map_while(|_| queue.pop(*end)).map(bulk).collect();
+                let popped: Vec<Value> =
+                    (0..*n).map_while(|_| queue.pop(*end)).map(|text| bulk(&text)).collect();
                 let named =
                     Value::Array(vec![Value::BulkString(b"q".to_vec()), Value::Array(popped.clone())]);
                 assert_eq!(*answer, if popped.is_empty() { Value::Nil } else { named }, "{self:?}");
             }
             Self::BlockingPop(end) => {
-                let popped = queue.pop(*end).map(bulk);
+                let popped = queue.pop(*end).map(|text| bulk(&text));
                 let named = popped.map(|m| Value::Array(vec![Value::BulkString(b"q".to_vec()), m]));
                 assert_eq!(*answer, named.unwrap_or(Value::Nil), "{self:?}");
             }
@@ -196,7 +198,7 @@ impl Op {
             Self::RpoplpushOntoItself => rotate(queue, End::Tail, End::Head, answer),
             Self::ToSide(from, to) => {
                 let moved = queue.pop(*from);
-                assert_eq!(*answer, moved.clone().map_or(Value::Nil, bulk), "{self:?}");
+                assert_eq!(*answer, moved.as_ref().map_or(Value::Nil, bulk), "{self:?}");
                 match to {
                     End::Head => moved.into_iter().for_each(|text| queue.side.push_front(text)),
                     End::Tail => queue.side.extend(moved),
@@ -206,7 +208,7 @@ impl Op {
                 let side = &mut queue.side;
                 let moved = if *from == End::Head { side.pop_front() } else { side.pop_back() };
                 moved.iter().for_each(|text| queue.push(*to, text));
-                assert_eq!(*answer, moved.map_or(Value::Nil, bulk), "{self:?}");
+                assert_eq!(*answer, moved.as_ref().map_or(Value::Nil, bulk), "{self:?}");
             }
             Self::Script(end, texts) => {
                 texts.iter().for_each(|text| queue.push(*end, text));
@@ -285,7 +287,7 @@ impl Op {
     }
 }
 
-fn bulk(text: Text) -> Value {
+fn bulk(text: &Text) -> Value {
     Value::BulkString(text.bytes.to_vec())
 }
 
@@ -293,5 +295,5 @@ fn bulk(text: Text) -> Value {
 fn rotate(queue: &mut Queue, from: End, to: End, answer: &Value) {
     let moved = queue.pop(from);
     moved.iter().for_each(|text| queue.push(to, text));
-    assert_eq!(*answer, moved.map_or(Value::Nil, bulk));
+    assert_eq!(*answer, moved.as_ref().map_or(Value::Nil, bulk));
 }
