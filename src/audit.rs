@@ -20,7 +20,7 @@ pub(crate) enum Entry {
 }
 
 /// What an entry repeats of the record, in this order.
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 15] = [
     "job_id",
     "user",
     "actor",
@@ -29,7 +29,6 @@ const FIELDS: [&str; 16] = [
     "queue",
     "filter",
     "mode",
-    "dry_run",
     "reason",
     "status",
     "total_estimated",
@@ -72,6 +71,8 @@ pub(crate) fn write(ctx: Ctx<'_>, entry: &Entry, queue: &[u8], record: &Record, 
             _ => RString::new(""),
         });
     }
+    args.push(RString::new("options"));
+    args.push(RString::new(if record.int("dry_run") == 1 { "DRYRUN" } else { "" }));
     let ended = record.int("completed_at");
     let duration = if ended > 0 { ended - record.int("started_at") } else { 0 };
     args.push(RString::new("duration_ms"));

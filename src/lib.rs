@@ -50,7 +50,7 @@ fn on_unload() -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     if live > 0 || waiting > 0 {
         return Err(format!(
-            "not unloaded: {live} jobs are live and {waiting} clients wait for one; \
+            "not unloaded: live jobs: {live}, clients that wait for one: {waiting}; \
              end them with QADMIN.CANCEL ALL, or wait"
         ));
     }

@@ -529,7 +529,7 @@ impl Error {
             }
             Self::Flushed => "the database was flushed meanwhile; ask again".to_owned(),
             Self::Swapped => "databases were swapped meanwhile; ask again".to_owned(),
-            Self::Cancelled => "it was cancelled; ask again".to_owned(),
+            Self::Cancelled => "it was cancelled".to_owned(),
             Self::EditedInPlace { times } => format!("queue was edited in place {times} times"),
             Self::Interrupted { why } => (*why).to_owned(),
             Self::RightLost { user } => format!(

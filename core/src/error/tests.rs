@@ -179,7 +179,7 @@ fn errors_about_jobs_and_counts_read_as_documented() {
         ),
         (Error::Flushed, "ERR the database was flushed meanwhile; ask again"),
         (Error::Swapped, "ERR databases were swapped meanwhile; ask again"),
-        (Error::Cancelled, "ERR it was cancelled; ask again"),
+        (Error::Cancelled, "ERR it was cancelled"),
         (Error::EditedInPlace { times: 10 }, "ERR queue was edited in place 10 times"),
         (Error::Internal, "ERR internal fault of the module; the server's log says more"),
     ];

@@ -410,7 +410,7 @@ impl Job {
         let edits = self.scan.edits();
         (edits > 0).then(|| {
             format!(
-                "the queue was edited in place {edits} times (LREM, LINSERT, LSET, LTRIM or the like): \
+                "edits in place of the queue: {edits} (LREM, LINSERT, LSET, LTRIM or the like): \
                  the scan began again at the next end, the counters are of the current pass"
             )
         })

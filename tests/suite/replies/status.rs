@@ -322,7 +322,7 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         seek_max_us: [us]
         main_thread_us: [us]
         cancel_requested: 1
-        error: "ERR it was cancelled; ask again"
+        error: "ERR it was cancelled"
         sample: []
     "#);
 }
