@@ -1,7 +1,7 @@
 //! What a job does in its middle, seen from outside: which match it keeps, which ones go first.
 
 use qadmin_harness::{Fields as _, Server, eventually};
-use redis::{Commands as _, Connection, cmd};
+use redis::{Commands as _, Connection};
 
 use crate::support::{Reply, ask, run, wait_for_job};
 
