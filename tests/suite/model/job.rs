@@ -8,63 +8,14 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use qadmin_harness::Fields as _;
-use redis::Value;
-
 use super::queue::{Kind, Msg};
+use super::status::Status;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     All,
     KeepOne,
     Preview,
-}
-
-/// The part of STATUS that is compared.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Status {
-    pub(super) id: String,
-    pub(super) status: String,
-    pub(super) error: String,
-    total: i64,
-    depth: i64,
-    processed: i64,
-    matched: i64,
-    pub(super) deleted: i64,
-    would_delete: i64,
-    drifted: i64,
-    arrived: i64,
-    passes: i64,
-    progress: i64,
-    kept_index: Option<i64>,
-}
-
-impl Status {
-    pub(super) fn read(reply: &Value) -> Self {
-        let map = qadmin_harness::map(reply);
-        let int = |name: &str| map.int(name);
-        let maybe = |name: &str| (!map.is_null(name)).then(|| map.text(name));
-        Self {
-            id: map.text("job_id"),
-            status: map.text("status"),
-            error: maybe("error").unwrap_or_default(),
-            total: int("total_estimated"),
-            depth: int("queue_depth"),
-            processed: int("processed"),
-            matched: int("matched"),
-            deleted: int("deleted"),
-            would_delete: int("would_delete"),
-            drifted: int("drifted"),
-            arrived: int("arrived"),
-            passes: int("passes_run"),
-            progress: int("progress"),
-            kept_index: maybe("kept_index").map(|text| text.parse().expect("a number")),
-        }
-    }
-
-    pub(super) fn has_ended(&self) -> bool {
-        !["pending", "running"].contains(&self.status.as_str())
-    }
 }
 
 /// Matches of a snapshot up to which a sample is never full (it keeps 128).

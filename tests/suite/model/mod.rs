@@ -15,6 +15,8 @@ mod named;
 mod ops;
 mod queue;
 mod rng;
+mod status;
+mod wire;
 mod world;
 
 use std::sync::Arc;

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::align::{Slot, missing};
-use super::job::{Job, Status};
+use super::job::Job;
 use super::rng::Rng;
+use super::status::Status;
 
 /// Which side of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,14 +2,16 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use redis::{Cmd, Connection, ConnectionLike as _, Pipeline, Value, cmd};
+use redis::{Cmd, Connection, Value, cmd};
 
 use qadmin_harness::{Fields as _, Server, map};
 
-use super::job::{Job, Mode, Status};
+use super::job::{Job, Mode};
 use super::ops::{Op, at_the_ends, in_place, last};
 use super::queue::{End, KINDS, Kind, Maker, Queue};
 use super::rng::Rng;
+use super::status::Status;
+use super::wire::{exec, look, look_at_both, seen, set};
 
 /// Whether lists are changed inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,49 +39,6 @@ pub(super) struct World {
 enum Doing {
     Op(Op),
     Start(Mode, bool, Vec<Kind>),
-}
-
-fn set(conn: &mut Connection, name: &str, value: usize) {
-    cmd("CONFIG").arg("SET").arg(name).arg(value).exec(conn).expect("CONFIG SET");
-}
-
-/// Runs a transaction; answers of single commands may be errors, which is for the caller to judge.
-fn exec(conn: &mut Connection, pipe: &Pipeline) -> Vec<Value> {
-    let count = pipe.cmd_iter().count();
-    let answers = conn.req_packed_commands(&pipe.get_packed_pipeline(), count + 1, 1).expect("EXEC answers");
-    match answers.into_iter().next() {
-        Some(Value::Array(answers)) if answers.len() == count => answers,
-        other => panic!("EXEC answers {count} things, not {other:?}"),
-    }
-}
-
-fn list(value: &Value) -> Vec<Vec<u8>> {
-    let Value::Array(items) = value else { panic!("LRANGE answers a list, not {value:?}") };
-    let bytes = |item: &Value| match item {
-        Value::BulkString(bytes) => bytes.clone(),
-        other => panic!("no element: {other:?}"),
-    };
-    items.iter().map(bytes).collect()
-}
-
-/// Asks for all jobs, then for the queue.
-fn look(pipe: &mut Pipeline, jobs: &[String]) {
-    for id in jobs {
-        pipe.cmd("QADMIN.STATUS").arg(id);
-    }
-    pipe.cmd("LRANGE").arg(&["q", "0", "-1"]);
-}
-
-fn look_at_both(pipe: &mut Pipeline, jobs: &[Vec<String>; 2]) {
-    for (db, jobs) in jobs.iter().enumerate() {
-        pipe.cmd("SELECT").arg(db);
-        look(pipe, jobs);
-    }
-}
-
-fn seen(answers: &[Value]) -> (Vec<Status>, Vec<Vec<u8>>) {
-    let (queue, statuses) = answers.split_last().expect("a look asks for the queue");
-    (statuses.iter().map(Status::read).collect(), list(queue))
 }
 
 fn random_job(rng: &mut Rng) -> Doing {
@@ -286,7 +245,11 @@ impl World {
         set(&mut self.conns[0], "qadmin.duty", 100);
         for db in 0..2 {
             for id in self.queues[db].ids() {
-                cmd("QADMIN.STATUS").arg(id).arg(&["WAIT", "0"]).exec(&mut self.conns[db]).expect("STATUS");
+                cmd("QADMIN.STATUS")
+                    .arg(id)
+                    .arg(&["WAIT", "60000"])
+                    .exec(&mut self.conns[db])
+                    .expect("STATUS");
             }
             self.transaction(db, &[]);
             assert!(self.queues[db].jobs.is_empty(), "all jobs ended");

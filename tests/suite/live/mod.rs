@@ -1,6 +1,8 @@
 //! Jobs on a queue of 100,000 real-shaped messages while producers and workers go on at full speed: nothing
 //! is lost, doubled or moved, and nothing goes that does not match.
 
+mod middle;
+
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, HashSet};
 use std::hash::{Hash as _, Hasher as _};
@@ -9,9 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
 use qadmin_harness::{Factory, Fields as _, Server, Size, TARGET_REPOID, TARGET_TASK, eventually, fill};
-use redis::{Commands as _, Connection, cmd};
+use redis::{Commands as _, cmd};
 
-use crate::support::{Reply, ask, run, wait_for_job};
+use crate::support::{Reply, ask, wait_for_job};
 
 const QUEUE: &str = "celery";
 /// Messages in the queue before anything happens: those of the factory from 0 on.
@@ -142,8 +144,10 @@ fn job_in_traffic(size: Size, command: &str) -> Outcome {
     let cleared: Vec<u64> = sent.into_iter().filter(|i| !seen.contains(i)).collect();
     for i in &cleared {
         assert!(factory.matches(*i), "message {i} does not match and is gone");
-        let was_later = (0..2).any(|p| (later[p]..later[p] + START).contains(i));
-        assert!(!was_later, "message {i} was pushed after the job began and is gone");
+        assert!(
+            !(0..2).any(|p| (later[p]..later[p] + START).contains(i)),
+            "message {i} was pushed after the job began and is gone"
+        );
     }
     assert_eq!(status.text("status"), "completed", "{status:?}");
     assert_eq!(status.int("deleted"), i64::try_from(cleared.len()).expect("small"), "{status:?}");
@@ -156,9 +160,8 @@ fn job_in_traffic(size: Size, command: &str) -> Outcome {
         assert!(order.is_sorted(), "the messages from {first} on are no longer in their order");
     }
     assert_eq!(server.info("qadmin_apply_mismatches").as_deref(), Some("0"));
-    let here = queued.iter().filter(|i| **i < START && factory.matches(**i) && !returned.contains(i));
-    let here = i64::try_from(here.count()).expect("small");
-    Outcome { status, here, cleared }
+    let stayed = queued.iter().filter(|i| **i < START && factory.matches(**i) && !returned.contains(i));
+    Outcome { status, here: i64::try_from(stayed.count()).expect("small"), cleared }
 }
 
 /// How a job in traffic ended.
@@ -196,89 +199,4 @@ fn dry_run_and_preview_in_traffic_count_and_take_nothing() {
         assert!(outcome.cleared.is_empty());
         assert!(outcome.status.int("matched") >= outcome.here, "{command}: {:?}", outcome.status);
     }
-}
-
-const MATCH: &str = r#"{"body":"","headers":{"task":"m","id":"late"}}"#;
-
-/// A queue of 20,000 messages on a server where a job takes many slices; every tenth one matches.
-fn slow_queue() -> (Server, Connection) {
-    let server = Server::builder().module_args("slice-us 50 duty 1").start();
-    let mut conn = server.conn();
-    for thousand in 0..20 {
-        let message = |i: i32| {
-            let task = if i % 10 == 9 { "m" } else { "o" };
-            format!(r#"{{"body":"","headers":{{"task":"{task}","id":"{i}"}}}}"#)
-        };
-        let batch: Vec<String> = (thousand * 1_000..(thousand + 1) * 1_000).map(message).collect();
-        conn.lpush::<_, _, ()>("q", batch).expect("LPUSH");
-    }
-    (server, conn)
-}
-
-fn is_match(message: &str) -> bool {
-    message.contains(r#""task":"m""#)
-}
-
-/// Starts a clear and waits until it has met a match; it is far from its end then.
-fn keep_one_until_it_met_one(conn: &mut Connection) -> String {
-    let id = ask(conn, "QADMIN.CLEARJOB q TASK m KEEPONE CONFIRM q").text("job_id");
-    let status = format!("QADMIN.STATUS {id}");
-    eventually("a match is kept", || !ask(conn, &status).is_null("kept_index"));
-    assert_eq!(ask(conn, &status).int("kept_index"), -10, "the match that runs next");
-    id
-}
-
-fn matches_left(conn: &mut Connection) -> Vec<String> {
-    let mut left: Vec<String> = conn.lrange("q", 0, -1).expect("LRANGE");
-    left.retain(|message| is_match(message));
-    left
-}
-
-#[test]
-fn the_kept_match_stays_the_one_of_the_snapshot_that_runs_next_when_an_older_one_is_given_back() {
-    let (_server, mut conn) = slow_queue();
-    let id = keep_one_until_it_met_one(&mut conn);
-    conn.rpush::<_, _, ()>("q", &[MATCH, MATCH]).expect("RPUSH");
-    let status = wait_for_job(&mut conn, &id);
-    assert_eq!((status.int("matched"), status.int("deleted")), (2_000, 1_999));
-    assert_eq!((status.int("kept_index"), status.int("arrived")), (-12, 2));
-    let left = matches_left(&mut conn);
-    assert_eq!(left.len(), 3);
-    assert!(left[0].contains(r#""id":"9""#), "{left:?}");
-    assert_eq!(left[1..], [MATCH, MATCH]);
-}
-
-#[test]
-fn a_kept_match_that_a_worker_takes_is_not_replaced_by_another() {
-    let (_server, mut conn) = slow_queue();
-    let id = keep_one_until_it_met_one(&mut conn);
-    let popped: Vec<String> = cmd("RPOP").arg(&["q", "10"]).query(&mut conn).expect("RPOP");
-    assert!(popped.last().is_some_and(|message| is_match(message)), "{popped:?}");
-    let status = wait_for_job(&mut conn, &id);
-    assert_eq!((status.int("matched"), status.int("deleted")), (2_000, 1_999));
-    assert!(status.is_null("kept_index"));
-    assert_eq!(matches_left(&mut conn), Vec::<String>::new());
-}
-
-#[test]
-fn matches_that_run_next_go_first() {
-    let (_server, mut conn) = slow_queue();
-    let id = ask(&mut conn, "QADMIN.CLEARJOB q TASK m ALL CONFIRM q").text("job_id");
-    let mut looks = 0;
-    loop {
-        let mut look = redis::pipe();
-        look.atomic().cmd("QADMIN.STATUS").arg(&id).cmd("LRANGE").arg(&["q", "0", "-1"]);
-        let (status, left): (redis::Value, Vec<String>) = look.query(&mut conn).expect("EXEC");
-        let status = qadmin_harness::map(&status);
-        if !["pending", "running"].contains(&status.text("status").as_str()) {
-            break;
-        }
-        // Nine others stand before each match. A window is far smaller than 2,000 messages.
-        let passed = left.iter().rev().take_while(|message| !is_match(message)).count() / 9;
-        let deleted = usize::try_from(status.int("deleted")).expect("not negative");
-        assert!((passed.saturating_sub(1)..=passed + 200).contains(&deleted), "{passed} passed: {status:?}");
-        looks += 1;
-    }
-    assert!(looks > 3, "the clear was over before it could be looked at");
-    assert_eq!(run(&mut conn, "LLEN q").expect("LLEN"), redis::Value::Int(18_000));
 }

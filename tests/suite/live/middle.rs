@@ -1,0 +1,110 @@
+//! What a job does in its middle, seen from outside: which match it keeps, which ones go first.
+
+use qadmin_harness::{Fields as _, Server, eventually};
+use redis::{Commands as _, Connection};
+
+use crate::support::{Reply, ask, run, wait_for_job};
+
+/// How often a test begins again that has to meet a job in its middle.
+const ATTEMPTS: usize = 50;
+
+const MATCH: &str = r#"{"body":"","headers":{"task":"m","id":"late"}}"#;
+
+/// A queue of 20,000 messages on a server where a job takes many slices; every tenth one matches.
+fn slow_queue() -> (Server, Connection) {
+    let server = Server::builder().module_args("slice-us 50 duty 1").start();
+    let mut conn = server.conn();
+    for thousand in 0..20 {
+        let message = |i: i32| {
+            let task = if i % 10 == 9 { "m" } else { "o" };
+            format!(r#"{{"body":"","headers":{{"task":"{task}","id":"{i}"}}}}"#)
+        };
+        let batch: Vec<String> = (thousand * 1_000..(thousand + 1) * 1_000).map(message).collect();
+        conn.lpush::<_, _, ()>("q", batch).expect("LPUSH");
+    }
+    (server, conn)
+}
+
+fn is_match(message: &str) -> bool {
+    message.contains(r#""task":"m""#)
+}
+
+/// Runs a line of words in the middle of a KEEPONE clear that has met its match, and waits for the job's end.
+/// Where the machine let the clear go on to its end first, it begins again with another queue.
+fn in_the_middle_of_keep_one(line: &str) -> (Server, Connection, Reply, redis::Value) {
+    for _ in 0..ATTEMPTS {
+        let (server, mut conn) = slow_queue();
+        let id = ask(&mut conn, "QADMIN.CLEARJOB q TASK m KEEPONE CONFIRM q").text("job_id");
+        let status = format!("QADMIN.STATUS {id}");
+        eventually("a match is kept", || !ask(&mut conn, &status).is_null("kept_index"));
+        let mut words = line.split(' ');
+        let mut both = redis::pipe();
+        both.atomic().cmd("QADMIN.STATUS").arg(&id);
+        both.cmd(words.next().expect("a line has a first word")).arg(words.collect::<Vec<_>>());
+        let (before, answer): (redis::Value, redis::Value) = both.query(&mut conn).expect("EXEC");
+        let before = qadmin_harness::map(&before);
+        assert_eq!(before.int("kept_index"), -10, "the match that runs next");
+        if before.text("status") == "running" {
+            let status = wait_for_job(&mut conn, &id);
+            return (server, conn, status, answer);
+        }
+    }
+    panic!("the clear was over too soon, {ATTEMPTS} times");
+}
+
+fn matches_left(conn: &mut Connection) -> Vec<String> {
+    let mut left: Vec<String> = conn.lrange("q", 0, -1).expect("LRANGE");
+    left.retain(|message| is_match(message));
+    left
+}
+
+#[test]
+fn the_kept_match_stays_the_one_of_the_snapshot_that_runs_next_when_an_older_one_is_given_back() {
+    let (_server, mut conn, status, _) = in_the_middle_of_keep_one(&format!("RPUSH q {MATCH} {MATCH}"));
+    assert_eq!((status.int("matched"), status.int("deleted")), (2_000, 1_999));
+    assert_eq!((status.int("kept_index"), status.int("arrived")), (-12, 2));
+    let left = matches_left(&mut conn);
+    assert_eq!(left.len(), 3);
+    assert!(left[0].contains(r#""id":"9""#), "{left:?}");
+    assert_eq!(left[1..], [MATCH, MATCH]);
+}
+
+#[test]
+fn a_kept_match_that_a_worker_takes_is_not_replaced_by_another() {
+    let (_server, mut conn, status, popped) = in_the_middle_of_keep_one("RPOP q 10");
+    let popped: Vec<String> = redis::from_redis_value(popped).expect("a list");
+    assert!(popped.last().is_some_and(|message| is_match(message)), "{popped:?}");
+    assert_eq!((status.int("matched"), status.int("deleted")), (2_000, 1_999));
+    assert!(status.is_null("kept_index"));
+    assert_eq!(matches_left(&mut conn), Vec::<String>::new());
+}
+
+#[test]
+fn matches_that_run_next_go_first() {
+    // Where the machine let the clear go on to its end before it could be looked at, it begins again.
+    let looks =
+        (0..ATTEMPTS).map(|_| looks_at_a_clear_that_goes_from_the_next_end()).find(|looks| *looks > 3);
+    assert!(looks.is_some(), "the clear was over too soon, {ATTEMPTS} times");
+}
+
+fn looks_at_a_clear_that_goes_from_the_next_end() -> usize {
+    let (_server, mut conn) = slow_queue();
+    let id = ask(&mut conn, "QADMIN.CLEARJOB q TASK m ALL CONFIRM q").text("job_id");
+    let mut looks = 0;
+    loop {
+        let mut look = redis::pipe();
+        look.atomic().cmd("QADMIN.STATUS").arg(&id).cmd("LRANGE").arg(&["q", "0", "-1"]);
+        let (status, left): (redis::Value, Vec<String>) = look.query(&mut conn).expect("EXEC");
+        let status = qadmin_harness::map(&status);
+        if !["pending", "running"].contains(&status.text("status").as_str()) {
+            break;
+        }
+        // Nine others stand before each match. A window is far smaller than 2,000 messages.
+        let passed = left.iter().rev().take_while(|message| !is_match(message)).count() / 9;
+        let deleted = usize::try_from(status.int("deleted")).expect("not negative");
+        assert!((passed.saturating_sub(1)..=passed + 200).contains(&deleted), "{passed} passed: {status:?}");
+        looks += 1;
+    }
+    assert_eq!(run(&mut conn, "LLEN q").expect("LLEN"), redis::Value::Int(18_000));
+    looks
+}
