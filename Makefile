@@ -16,7 +16,7 @@ VENV = target/venv
 CARGO ?= cargo
 PYTHON ?= python3
 
-.PHONY: help deps venv build install demo test test-rust test-server servers bench bench-quick lint clean
+.PHONY: help deps venv build install demo playground test test-rust test-server servers bench bench-quick lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -46,6 +46,9 @@ install: ## install the built module into $(DESTDIR)$(PREFIX)/lib/redis/modules
 
 demo: deps build ## show the module at work on a throw-away server with 200,000 messages
 	$(CARGO) run --quiet --release --package qadmin-harness --bin demo
+
+playground: deps build ## a throw-away server with the queue of the documentation's examples, to try commands by hand
+	$(CARGO) run --quiet --release --package qadmin-harness --bin playground
 
 test: deps build venv test-rust test-server ## run every test
 

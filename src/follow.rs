@@ -45,6 +45,9 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
 
 fn classify(ctx: Ctx<'_>, event: &[u8], key: &[u8]) -> Option<What> {
     let is_record = key.starts_with(record::PREFIX);
+    if !is_record && !is_known(key) {
+        return None;
+    }
     match event {
         // The key must not be opened here: it is not in its database yet (Redis 7.0 to 8.0).
         b"loaded" => is_record.then_some(What::RecordSeen),
@@ -52,7 +55,6 @@ fn classify(ctx: Ctx<'_>, event: &[u8], key: &[u8]) -> Option<What> {
         b"hset" | b"restore" if is_record => Some(What::RecordSeen),
         b"hset" => None,
         b"del" | b"expired" | b"evicted" | b"rename_from" | b"rename_to" | b"move_from" => Some(What::Gone),
-        // Most servers never run a job on most of their lists: look no further then.
         _ if !watched(ctx.db(), key) => None,
         b"lpush" => list_len(ctx, key, |len| What::Pushed(End::Head, len)),
         b"rpush" => list_len(ctx, key, |len| What::Pushed(End::Tail, len)),
@@ -69,8 +71,13 @@ fn list_len(ctx: Ctx<'_>, key: &[u8], what: impl FnOnce(u64) -> What) -> Option<
     keyspace::list_len(ctx, key).map(what)
 }
 
-fn watched(db: i32, key: &[u8]) -> bool {
+/// Most servers never run a job on most of their keys: for those this is all that an event costs.
+fn is_known(key: &[u8]) -> bool {
     // While a callback holds the state the answer is not known: take it as yes, `apply` looks again.
+    state::with(|state| state.queues.contains(key)).unwrap_or(true)
+}
+
+fn watched(db: i32, key: &[u8]) -> bool {
     state::with(|state| state.registry.live().iter().any(|job| job.is_on(db, key))).unwrap_or(true)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use qadmin_core::error::Error;
-use qadmin_core::job::Record;
+use qadmin_core::job::{Job, Record};
 use qadmin_core::slot;
 use uuid::Uuid;
 
@@ -56,6 +56,13 @@ pub(crate) struct Owed {
 const REQUEST: &str = "request";
 
 impl Owed {
+    /// The record of a job as it stands.
+    pub(crate) fn of(job: &mut Job, audit: Option<Entry>) -> Self {
+        let record = job.record();
+        let start = job.start();
+        Self { db: start.db, id: start.id, queue: start.queue.clone(), record, digest: start.digest, audit }
+    }
+
     /// Writes the record whole, with its time to live, and the audit entry: one unit with whatever else the
     /// callback replicates.
     ///

@@ -5,7 +5,7 @@
 //! aside and followed when the callback that holds the state is done.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use qadmin_core::error::Error;
 use qadmin_core::job::{Caches, Pace, Registry, TurnClock};
@@ -25,6 +25,8 @@ pub(crate) struct State {
     pub(crate) registry: Registry,
     /// Counts that answer equal previews.
     pub(crate) caches: Caches,
+    /// Names of the queues that jobs were started on: events of other keys are not looked at.
+    pub(crate) queues: HashSet<Vec<u8>>,
     /// When the next slice may run.
     pub(crate) pace: Pace,
     /// The running turn of the event loop.

@@ -96,7 +96,7 @@ fn answer(ctx: Ctx<'_>, client: Blocked) {
         match waiter.what {
             For::Preview(wait) => {
                 let format = wait.request.format;
-                preview::after_wait(state, ctx, waiter.job, *wait).map(|reply| (reply, format))
+                preview::after_wait(state, ctx, waiter.job, &wait).map(|reply| (reply, format))
             }
             For::Status(format) => status::show(state, ctx, waiter.job, None).map(|reply| (reply, format)),
         }

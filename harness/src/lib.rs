@@ -9,6 +9,7 @@
 #![expect(clippy::panic, reason = "helpers of tests fail the way tests do, with a sentence")]
 
 mod cluster;
+mod examples;
 mod factory;
 mod fill;
 mod paths;
@@ -23,6 +24,7 @@ mod traffic;
 mod wait;
 
 pub use cluster::Cluster;
+pub use examples::{EXAMPLES_QUEUE, fill_examples};
 pub use factory::{Factory, Facts, Size, TARGET_REPOID, TARGET_TASK};
 pub use fill::fill;
 pub use paths::{module_path, python, server_binary, workspace_root};

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 
 /// Every message that the recorder kept: one raw list element per line.
-const RECORDED: &str = include_str!("../data/celery-templates.jsonl");
+pub(crate) const RECORDED: &str = include_str!("../data/celery-templates.jsonl");
 
 /// What the lines are, in the same order.
 const INDEX: &str = include_str!("../data/celery-templates.index.jsonl");

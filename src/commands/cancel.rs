@@ -12,7 +12,7 @@ use crate::redis::acl::{self, Right};
 use crate::redis::ctx::Caller;
 use crate::state;
 
-pub(super) fn run(ctx: Ctx<'_>, request: Cancel) -> Result<Answer, Error> {
+pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
     let caller = ctx.caller();
     let of_queue = |queue: &[u8]| request.queue.as_deref().is_none_or(|wanted| wanted == queue);
     state::with(|state| {

@@ -16,7 +16,7 @@ use crate::redis::{Ctx, RString, log};
 use crate::settings;
 use crate::state::{self, State};
 
-pub(super) fn run(ctx: Ctx<'_>, request: ClearJob) -> Result<Answer, Error> {
+pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
     let caller = ctx.caller();
     if caller.user.is_none() || ctx.flags().script() {
         return Err(Error::NotClient { command: commands::CLEARJOB.name });
@@ -40,8 +40,8 @@ pub(super) fn run(ctx: Ctx<'_>, request: ClearJob) -> Result<Answer, Error> {
             id: request.id.unwrap_or_else(Uuid::new_v4),
             kind: Kind::Clear,
             db,
-            queue: request.queue,
-            filter: request.filter,
+            queue: request.queue.clone(),
+            filter: request.filter.clone(),
             projection: Projection::new(DEFAULT_FIELDS)?,
             fields: None,
             sample: SAMPLE_DEFAULT,
@@ -52,9 +52,9 @@ pub(super) fn run(ctx: Ctx<'_>, request: ClearJob) -> Result<Answer, Error> {
             dry_run: request.dry_run,
             origin: Origin {
                 user: caller.user,
-                actor: request.actor,
+                actor: request.actor.clone(),
                 client: caller.client,
-                reason: request.reason,
+                reason: request.reason.clone(),
             },
             digest,
             len,
@@ -62,8 +62,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: ClearJob) -> Result<Answer, Error> {
             now_ns: now_ns(),
         });
         job.hand_out();
-        let record = job.record();
-        write_first(ctx, &job, &record)?;
+        let record = write_first(ctx, &mut job)?;
         state.start(ctx, job);
         Ok(Answer::Reply(map(&record, false), request.format))
     })?
@@ -71,20 +70,15 @@ pub(super) fn run(ctx: Ctx<'_>, request: ClearJob) -> Result<Answer, Error> {
 
 /// The record and the audit entry of a job that is about to start. Where the record cannot be written the job
 /// does not start: it would leave no trace.
-fn write_first(ctx: Ctx<'_>, job: &Job, record: &Record) -> Result<(), Error> {
-    let start = job.start();
-    let owed = Owed {
-        db: start.db,
-        id: start.id,
-        queue: start.queue.clone(),
-        record: record.clone(),
-        digest: start.digest,
-        audit: Some(Entry::Start),
-    };
-    owed.write(ctx).map_err(|refusal| {
-        log::warning(&format!("no job was started, its record was refused: {refusal}"));
-        Error::RecordKey { key: record::key(&start.queue, start.id, ctx.flags().cluster()) }
-    })
+fn write_first(ctx: Ctx<'_>, job: &mut Job) -> Result<Record, Error> {
+    let owed = Owed::of(job, Some(Entry::Start));
+    match owed.write(ctx) {
+        Ok(()) => Ok(owed.record),
+        Err(refusal) => {
+            log::warning(&format!("no job was started, its record was refused: {refusal}"));
+            Err(Error::RecordKey { key: record::key(&owed.queue, owed.id, ctx.flags().cluster()) })
+        }
+    }
 }
 
 /// The job that this very request started before, if it did.

@@ -13,12 +13,13 @@ use crate::redis::Ctx;
 use crate::redis::clock::now_ms;
 use crate::state;
 
-pub(super) fn run(ctx: Ctx<'_>, request: Jobs) -> Result<Answer, Error> {
+pub(super) fn run(ctx: Ctx<'_>, request: &Jobs) -> Result<Answer, Error> {
     let caller = ctx.caller();
     state::with(|state| {
         let mut seen = HashSet::new();
         let mut records: Vec<Record> = Vec::new();
-        for job in state.registry.live_mut() {
+        // Newest first also among those that were started within the same millisecond.
+        for job in state.registry.live_mut().iter_mut().rev() {
             seen.insert(job.id());
             records.push(job.record());
         }

@@ -71,8 +71,8 @@ fn with_queue(
 }
 
 /// Parses, runs, replies.
-fn answer<R: Request>(ctx: Ctx<'_>, args: &[&[u8]], run: fn(Ctx<'_>, R) -> Result<Answer, Error>) {
-    match R::parse(args, now_ms()).and_then(|request| run(ctx, request)) {
+fn answer<R: Request>(ctx: Ctx<'_>, args: &[&[u8]], run: fn(Ctx<'_>, &R) -> Result<Answer, Error>) {
+    match R::parse(args, now_ms()).and_then(|request| run(ctx, &request)) {
         Ok(Answer::Reply(tree, format)) => send(ctx, &tree, format),
         Ok(Answer::Later) => {}
         Err(error) => reply::error(ctx, &error),

@@ -78,14 +78,14 @@ impl Count {
     }
 }
 
-pub(super) fn run(ctx: Ctx<'_>, request: Preview) -> Result<Answer, Error> {
+pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
     let accepted_ns = now_ns();
     let settings = settings::now();
     let db = ctx.db();
     let queue = RString::new(&request.queue);
     let depth = depth(ctx, &queue)?;
     let digest = request.key(db);
-    let asked = Asked { ctx, request: &request, queue: &queue, depth, accepted_ns };
+    let asked = Asked { ctx, request, queue: &queue, depth, accepted_ns };
     let now = now_ms();
     state::with(|state| {
         if request.nocount {
@@ -144,7 +144,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: Preview) -> Result<Answer, Error> {
             state.caches.forget(&digest);
             state.registry.make_stale(|job| job.digest == digest);
         }
-        let mut job = new_job(ctx, &request, db, digest, depth)?;
+        let mut job = new_job(ctx, request, db, digest, depth)?;
         let id = job.id();
         if !inline {
             job.hand_out();
@@ -296,7 +296,7 @@ pub(crate) fn after_wait(
     state: &mut State,
     ctx: Ctx<'_>,
     id: Uuid,
-    wait: PreviewWait,
+    wait: &PreviewWait,
 ) -> Result<Reply, Error> {
     ctx.select(wait.db);
     let queue = RString::new(&wait.request.queue);

@@ -13,7 +13,7 @@ use crate::redis::{Ctx, block};
 use crate::state::{self, State};
 use crate::waiters::{For, WAITERS_MAX};
 
-pub(super) fn run(ctx: Ctx<'_>, request: Status) -> Result<Answer, Error> {
+pub(super) fn run(ctx: Ctx<'_>, request: &Status) -> Result<Answer, Error> {
     state::with(|state| {
         let reply = show(state, ctx, request.id, request.queue.as_deref())?;
         let is_live = state.registry.find_live(request.id).is_some();

@@ -103,8 +103,8 @@ extern "C" fn on_turn(ctx: *mut raw::RedisModuleCtx, _: raw::RedisModuleEvent, s
     guard("a turn of the event loop", || {
         let Some(callbacks) = CALLBACKS.get() else { return };
         match sub {
-            // SAFETY: S2.
             raw::REDISMODULE_SUBEVENT_EVENTLOOP_BEFORE_SLEEP => {
+                // SAFETY: S2.
                 (callbacks.before_poll)(unsafe { Ctx::new(ctx) });
             }
             raw::REDISMODULE_SUBEVENT_EVENTLOOP_AFTER_SLEEP => (callbacks.after_poll)(),

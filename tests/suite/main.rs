@@ -3,9 +3,24 @@
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
 mod access;
+mod busy;
+mod callers;
 mod celery;
+mod clients;
 mod cluster;
+mod docs;
 mod durability;
+mod errors;
 mod factory;
+mod failures;
+mod introspection;
+mod joins;
+mod live;
+mod model;
+mod replies;
+mod sample;
+mod settings;
 mod smoke;
+mod stage;
 mod support;
+mod tiers;

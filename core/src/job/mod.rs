@@ -133,6 +133,7 @@ pub struct Job {
     error: Option<Error>,
     cancel_requested: bool,
     handed_out: bool,
+    outdated: bool,
     updated_ms: i64,
     completed_ms: Option<i64>,
     last_ns: u64,
@@ -157,6 +158,7 @@ impl Job {
             error: None,
             cancel_requested: false,
             handed_out: false,
+            outdated: false,
             updated_ms: start.now_ms,
             completed_ms: None,
             last_ns: start.now_ns,
@@ -225,6 +227,18 @@ impl Job {
     /// Somebody is told its id.
     pub fn hand_out(&mut self) {
         self.handed_out = true;
+    }
+
+    /// Messages that it counted are gone by our own doing: its count is true of its snapshot, and no answer to
+    /// whoever asks from now on.
+    pub fn outdate(&mut self) {
+        self.outdated = true;
+    }
+
+    /// Its count is only for those who asked before: what it counted was taken out, or the queue is gone.
+    #[must_use]
+    pub fn is_outdated(&self) -> bool {
+        self.outdated || self.scan.is_gone()
     }
 
     /// A joining client wants this many rows.

@@ -90,6 +90,7 @@ impl Registry {
     pub fn remember(&mut self, mut job: Job, expires_ms: i64) -> &Ended {
         let sample = job.sample();
         let record = job.record();
+        let stale = job.is_outdated();
         let start = job.start();
         self.ended.push_front(Ended {
             id: start.id,
@@ -102,7 +103,7 @@ impl Registry {
             record,
             sample,
             expires_ms,
-            stale: false,
+            stale,
         });
         self.ended.truncate(REMEMBERED_MAX);
         if let Some(old) = self.ended.get_mut(SAMPLES_MAX) {
@@ -150,6 +151,7 @@ impl Registry {
                 && start.digest == *digest
                 && start.fields.as_deref() == fields
                 && !job.cancel_requested()
+                && !job.is_outdated()
         })
     }
 
@@ -170,6 +172,12 @@ impl Registry {
         for job in &mut self.ended {
             job.stale |= job.kind == Kind::Preview && pick(job);
         }
+    }
+
+    /// The queues of all jobs, live and remembered; some more than once.
+    pub fn queues(&self) -> impl Iterator<Item = &[u8]> {
+        let live = self.live.iter().map(|job| job.start().queue.as_slice());
+        live.chain(self.ended.iter().map(|job| job.queue.as_slice()))
     }
 
     /// Live jobs of a kind.
@@ -238,6 +246,11 @@ impl Caches {
     /// Drops the counts that `pick` chooses.
     pub fn drop_if(&mut self, mut pick: impl FnMut(&Cached) -> bool) {
         self.counts.retain(|_, count| !pick(count));
+    }
+
+    /// The queues that counts are held of; some more than once.
+    pub fn queues(&self) -> impl Iterator<Item = &[u8]> {
+        self.counts.values().map(|count| count.queue.as_slice())
     }
 
     /// Counts held.

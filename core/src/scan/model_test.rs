@@ -328,7 +328,7 @@ impl World {
                     });
                 }
             }
-            Op::Lrem(at) => self.edit(at, |list, at| drop(list.remove(at))),
+            Op::Lrem(at) => self.edit(at, |list, at| _ = list.remove(at)),
             Op::Linsert(at, matches) => {
                 let id = self.ids + 1;
                 self.ids = id;

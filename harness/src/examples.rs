@@ -1,0 +1,31 @@
+//! The queue that the examples of the documentation run on.
+
+use std::io;
+
+use crate::factory::Factory;
+use crate::fill::fill;
+use crate::raw::Raw;
+use crate::template::RECORDED;
+
+/// The queue of the examples.
+pub const EXAMPLES_QUEUE: &str = "celery";
+
+/// Messages of the factory in it. Behind them, nearer the head, stands one message of every recorded kind.
+const FROM_FACTORY: u64 = 1_000;
+
+/// Share of them that the examples are about, in percent.
+const SHARE: f64 = 6.0;
+
+/// Fills the queue of the examples: the same messages in the same order every time.
+///
+/// # Errors
+/// What the server says where it refuses a push, or where the connection is gone.
+pub fn fill_examples(port: u16) -> io::Result<()> {
+    let mut factory = Factory::new(1).share(SHARE).queue(EXAMPLES_QUEUE);
+    fill(port, EXAMPLES_QUEUE, 0..FROM_FACTORY, &mut factory)?;
+    let mut raw = Raw::try_connect(port)?;
+    for message in RECORDED.lines() {
+        raw.try_call(&[b"LPUSH", EXAMPLES_QUEUE.as_bytes(), message.as_bytes()])?;
+    }
+    Ok(())
+}

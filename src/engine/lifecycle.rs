@@ -1,0 +1,196 @@
+//! How jobs begin and end, and what is still to be written when they did.
+
+use qadmin_core::error::{Error, quote};
+use qadmin_core::job::{Cached, Job, Kind, Status};
+use qadmin_core::scan::Effect;
+
+use super::gate;
+use crate::audit::Entry;
+use crate::record::{Owed, owe};
+use crate::redis::clock::now_ms;
+use crate::redis::{Ctx, event_loop, info, log};
+use crate::settings;
+use crate::state::State;
+
+/// Records that are written late in one turn.
+const OWED_PER_TURN: usize = 8;
+/// Queues whose events are looked at, before those are forgotten that nothing is known of any more.
+const QUEUES_MAX: usize = 4_096;
+
+impl State {
+    /// Adds a job and starts the slices.
+    pub(crate) fn start(&mut self, ctx: Ctx<'_>, job: Job) {
+        self.totals.jobs_started += 1;
+        log::notice(&started(&job));
+        if self.queues.len() >= QUEUES_MAX {
+            self.queues = self.registry.queues().chain(self.caches.queues()).map(<[u8]>::to_vec).collect();
+        }
+        self.queues.insert(job.start().queue.clone());
+        self.registry.add(job);
+        self.run(ctx);
+    }
+
+    /// Lets the slices come.
+    fn run(&mut self, ctx: Ctx<'_>) {
+        event_loop::hook(ctx);
+        self.wake();
+    }
+
+    /// Tries at once what may stand still.
+    pub(crate) fn wake(&mut self) {
+        self.pace.wake();
+        event_loop::arm(1);
+    }
+
+    /// Ends live jobs outside a slice.
+    pub(crate) fn end_jobs(&mut self, pick: impl FnMut(&Job) -> bool, end: impl Fn(&Job) -> (Status, Error)) {
+        for job in self.registry.take_if(pick) {
+            let (status, error) = end(&job);
+            self.conclude(job, status, Some(error), None);
+        }
+    }
+
+    /// Ends a job at the end of its slice, with its record in the slice's unit where it may be written.
+    pub(super) fn finish(&mut self, ctx: Ctx<'_>, job: Job, status: Status, error: Option<Error>) {
+        self.conclude(job, status, error, Some(ctx));
+    }
+
+    fn conclude(&mut self, mut job: Job, status: Status, error: Option<Error>, ctx: Option<Ctx<'_>>) {
+        let now = now_ms();
+        job.end(status, error, now);
+        match status {
+            Status::Completed => self.totals.jobs_completed += 1,
+            Status::Cancelled => self.totals.jobs_cancelled += 1,
+            Status::Interrupted => self.totals.jobs_interrupted += 1,
+            _ => self.totals.jobs_failed += 1,
+        }
+        log::notice(&ended(&mut job));
+        if job.start().kind == Kind::Clear {
+            let record = Owed::of(&mut job, Some(Entry::End));
+            let written = ctx.is_some_and(|ctx| gate(ctx).is_none() && is_done_with(&record, ctx));
+            if !written {
+                owe(&mut self.owed, record);
+                match (ctx, Ctx::detached()) {
+                    (Some(ctx), _) => event_loop::hook(ctx),
+                    (None, Some(ctx)) => event_loop::hook(ctx),
+                    (None, None) => {}
+                }
+                event_loop::arm(1);
+            }
+        }
+        self.cache_count(&job, now);
+        let id = job.id();
+        let expires = now + i64::try_from(settings::now().job_ttl_ms()).unwrap_or(i64::MAX / 2);
+        self.registry.forget_expired(now);
+        self.registry.remember(job, expires);
+        self.waiters.release(id);
+    }
+
+    /// A completed count answers the next equal preview.
+    fn cache_count(&mut self, job: &Job, now: i64) {
+        let start = job.start();
+        if job.status() != Status::Completed || start.kind != Kind::Preview || job.is_outdated() {
+            return;
+        }
+        let c = job.scan.counters();
+        let count = Cached {
+            db: start.db,
+            queue: start.queue.clone(),
+            match_count: c.matched,
+            matched_bytes: c.matched_bytes,
+            undecodable: c.undecodable,
+            unreadable: c.unreadable,
+            drifted: c.drifted,
+            cached_ms: now,
+        };
+        let ttl = i64::try_from(settings::now().cache_ttl_ms()).unwrap_or(i64::MAX);
+        self.caches.put(start.digest, count, ttl);
+    }
+
+    /// The queue is not what it was: counts of it are not given out again.
+    pub(crate) fn forget_counts(&mut self, db: i32, queue: &[u8]) {
+        self.caches.drop_if(|count| count.db == db && count.queue == queue);
+        self.registry.make_stale(|job| job.db == db && job.queue == queue);
+    }
+
+    /// Books the time of a slice.
+    pub(super) fn account(&mut self, job: &mut Job, whole_ns: u64) {
+        let seek_ns = self.look.seek_ns;
+        job.spent(whole_ns, seek_ns, now_ms());
+        self.totals.slices_us.record(whole_ns / 1_000);
+        self.totals.seek_max_us = self.totals.seek_max_us.max(seek_ns / 1_000);
+        self.totals.main_thread_ns += whole_ns;
+        info::latency_sample(whole_ns / 1_000_000);
+    }
+
+    /// Writes some of the records that could not be written before, and looks at some of those that may tell
+    /// of jobs that live no more. Says whether there is more to do at once.
+    pub(super) fn pay_owed(&mut self, ctx: Ctx<'_>) -> bool {
+        if (self.owed.is_empty() && self.unsettled.is_empty()) || gate(ctx).is_some() {
+            return false;
+        }
+        for paid in 0..OWED_PER_TURN {
+            match self.owed.front() {
+                Some(record) if is_done_with(record, ctx) => self.owed.pop_front(),
+                Some(_) => return paid > 0,
+                None => return self.settle(ctx),
+            };
+        }
+        true
+    }
+
+    /// Nothing lives and nothing is left to write.
+    pub(super) fn is_idle(&self) -> bool {
+        self.registry.live().is_empty() && self.owed.is_empty() && self.unsettled.is_empty()
+    }
+}
+
+/// Writes a record. One that can never be written is given up: it must not stand in the way of others.
+fn is_done_with(record: &Owed, ctx: Ctx<'_>) -> bool {
+    match record.write(ctx) {
+        Ok(()) => true,
+        Err(refusal) if refusal.may_pass() => false,
+        Err(refusal) => {
+            log::warning(&format!("the record of job {} is not written: {refusal}", record.id));
+            true
+        }
+    }
+}
+
+fn started(job: &Job) -> String {
+    let start = job.start();
+    let effect = match (start.effect, start.dry_run) {
+        (Effect::Count, _) => "preview",
+        (Effect::ClearAll, false) => "clear all",
+        (Effect::KeepOne, false) => "clear all but one",
+        (Effect::ClearAll, true) => "dry run of clear all",
+        (Effect::KeepOne, true) => "dry run of clear all but one",
+    };
+    format!(
+        "job {} started: {effect} of {} in queue {} (db {}), {} messages, user {}, actor {}, reason {}",
+        start.id,
+        String::from_utf8_lossy(&start.filter.canonical()),
+        quote(&start.queue),
+        start.db,
+        start.len,
+        quote(start.origin.user.as_deref().unwrap_or_default()),
+        quote(start.origin.actor.as_deref().unwrap_or_default()),
+        quote(start.origin.reason.as_deref().unwrap_or_default()),
+    )
+}
+
+fn ended(job: &mut Job) -> String {
+    let record = job.record();
+    format!(
+        "job {} {}: examined {}, matched {}, deleted {}, drifted {}, {} slices, longest {} us{}",
+        job.id(),
+        String::from_utf8_lossy(record.text("status")),
+        record.int("examined_total"),
+        record.int("matched"),
+        record.int("deleted"),
+        record.int("drifted"),
+        record.int("slices"),
+        record.int("slice_max_us"),
+        job.error().map(|error| format!(": {error}")).unwrap_or_default(),
+    )
+}

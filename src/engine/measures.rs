@@ -1,0 +1,82 @@
+//! What slices cost, learned from the slices before.
+
+use qadmin_core::scan::{Budget, Look};
+use qadmin_core::settings::Settings;
+
+use crate::redis::call::{How, call};
+use crate::redis::clock::now_ns;
+use crate::redis::{Ctx, RString};
+
+/// With `appendfsync always` each unit costs an fsync, which everybody waits for: at most one in this time.
+const UNIT_EVERY_NS: u64 = 10_000_000;
+/// How often `appendfsync` is looked up.
+const FSYNC_LOOK_EVERY_NS: u64 = 1_000_000_000;
+/// Slices of fewer messages say little about what the next ones cost.
+const WORTH_LEARNING: u64 = 8;
+/// What a message is taken to cost before any was measured, nanoseconds.
+const MESSAGE_NS_AT_FIRST: u64 = 2_000;
+
+/// Measures that slices are planned with.
+#[derive(Debug)]
+pub(crate) struct Measures {
+    /// What a message costs (reading, judging, perhaps deleting): moving average, nanoseconds. It sizes
+    /// windows; the clock alone ends slices.
+    message_ns: u64,
+    /// What the last seek took, nanoseconds.
+    seek_ns: u64,
+    /// `appendfsync` is `always`.
+    fsync_always: bool,
+    fsync_looked_ns: u64,
+    last_unit_ns: u64,
+}
+
+impl Default for Measures {
+    fn default() -> Self {
+        Self {
+            message_ns: MESSAGE_NS_AT_FIRST,
+            seek_ns: 0,
+            fsync_always: false,
+            fsync_looked_ns: 0,
+            last_unit_ns: 0,
+        }
+    }
+}
+
+impl Measures {
+    pub(super) fn budget(&self, settings: &Settings) -> Budget {
+        let slice_ns = settings.slice_us() * 1_000;
+        Budget {
+            slice_ns,
+            window: slice_ns.max(self.seek_ns) / self.message_ns.max(1),
+            max_hits: qadmin_core::unit::UNIT_MAX,
+        }
+    }
+
+    /// Learns from one slice.
+    pub(super) fn learn(&mut self, look: &Look, took_ns: u64, now: u64) {
+        if !look.hits.is_empty() {
+            self.last_unit_ns = now;
+        }
+        self.seek_ns = look.seek_ns;
+        if look.examined >= WORTH_LEARNING {
+            let each = took_ns.saturating_sub(look.seek_ns) / look.examined;
+            self.message_ns = (self.message_ns * 3 + each) / 4;
+        }
+    }
+
+    /// With `appendfsync always`: when the next unit may be written, if not now.
+    pub(super) fn unit_not_before(&mut self, ctx: Ctx<'_>) -> Option<u64> {
+        let now = now_ns();
+        if !ctx.flags().aof() {
+            return None;
+        }
+        if now - self.fsync_looked_ns >= FSYNC_LOOK_EVERY_NS {
+            self.fsync_looked_ns = now;
+            let args = [RString::new("GET"), RString::new("appendfsync")];
+            let answer = call(ctx, c"CONFIG", How::Read, &args).map(|answer| answer.list());
+            self.fsync_always = answer.is_ok_and(|pair| pair.get(1).is_some_and(|value| value == b"always"));
+        }
+        let at = self.last_unit_ns + UNIT_EVERY_NS;
+        (self.fsync_always && now < at).then_some(at)
+    }
+}

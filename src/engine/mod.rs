@@ -1,0 +1,141 @@
+//! The slice scheduler: which job works now, for how long, and when the next slice comes.
+//!
+//! Slices run on the main thread, in the hook before the event loop polls: one slice per turn, of the job
+//! whose turn it is. A timer descriptor keeps the loop turning: armed to now while the server is idle, to
+//! the end of the pause while other clients are active (see `Pace`), and to the next try while every job
+//! waits for something. Without live jobs the module is not called at all.
+//!
+//! A slice of a clear, in the order that keeps everybody's data the same:
+//!
+//! 1. Gates: not on a replica, not loading, not while traffic to replicas must stand still. The user who
+//!    started the job still may.
+//! 2. Open the list, compare its length with what the events add up to.
+//! 3. Walk the window, judging every message.
+//! 4. Before the first match is taken out: ask whether a write would be refused now. If so, nothing happened:
+//!    the same messages are examined in a later slice.
+//! 5. Take the matches out as the walk meets them; replicate; write the record. One callback, one unit in the
+//!    replication stream and in the append-only file.
+//! 6. Tell every other job on the queue what moved.
+
+mod lifecycle;
+mod measures;
+mod slice;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use qadmin_core::error::Error;
+use qadmin_core::job::{Next, Status};
+
+pub(crate) use measures::Measures;
+use slice::{Step, slice};
+
+use crate::redis::clock::now_ns;
+use crate::redis::{Ctx, event_loop, log};
+use crate::settings;
+use crate::state::{self, State};
+
+/// How often waiting jobs and owed records try again.
+const RETRY_NS: u64 = 50_000_000;
+
+/// What a turn came to.
+enum Turn {
+    /// A slice was done.
+    Worked,
+    /// Nothing can be done before this time of the steady clock.
+    Stands(u64),
+    /// There is nothing to do.
+    Idle,
+}
+
+/// The hook: the event loop is about to poll.
+pub(crate) fn before_poll(ctx: Ctx<'_>) {
+    let _ = state::with(|state| {
+        let began = now_ns();
+        if state.pace.turn(began, std::mem::take(&mut state.turn)) == Next::Wait {
+            return;
+        }
+        match turn(state, ctx) {
+            Turn::Worked => {
+                let ended = now_ns();
+                let duty = settings::now().duty_percent();
+                event_loop::arm(state.pace.spent(ended, ended - began, duty));
+            }
+            Turn::Stands(until) => {
+                state.pace.idle_until(until);
+                event_loop::arm(until);
+            }
+            // The timer's callback unhooks: it may not be done from here.
+            Turn::Idle => event_loop::arm(1),
+        }
+    });
+}
+
+/// The poll returned.
+pub(crate) fn after_poll() {
+    let _ = state::with(|state| state.turn.polled_ns = now_ns());
+}
+
+/// The timer fired: there is nothing to do here but to let the loop turn, or to leave it.
+pub(crate) fn timer() {
+    let began = now_ns();
+    let _ = state::with(|state| {
+        if state.is_idle() {
+            event_loop::unhook();
+        }
+        state.turn.own_ns += now_ns() - began;
+    });
+}
+
+fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
+    let mut until = now_ns() + RETRY_NS;
+    let more = state.pay_owed(ctx);
+    for _ in 0..state.registry.live().len() {
+        let Some((at, mut job)) = state.registry.take_turn() else { break };
+        let began = now_ns();
+        let step = catch_unwind(AssertUnwindSafe(|| slice(state, ctx, &mut job)));
+        let step = step.unwrap_or_else(|panic| {
+            std::mem::forget(panic);
+            log::warning(&format!("internal fault in a slice of job {}", job.id()));
+            Step::Ends(Status::Failed, Some(Error::Internal))
+        });
+        match step {
+            Step::Worked => {
+                state.account(&mut job, now_ns() - began);
+                state.registry.put_back(at, job);
+                return Turn::Worked;
+            }
+            Step::Ends(status, error) => {
+                state.account(&mut job, now_ns() - began);
+                state.finish(ctx, job, status, error);
+                return Turn::Worked;
+            }
+            Step::Waits(reason) => {
+                job.waits(reason);
+                state.registry.put_back(at, job);
+            }
+            Step::Later(at_ns) => {
+                until = until.min(at_ns);
+                state.registry.put_back(at, job);
+            }
+        }
+    }
+    match (state.is_idle(), more) {
+        (true, _) => Turn::Idle,
+        (false, true) => Turn::Worked,
+        (false, false) => Turn::Stands(until),
+    }
+}
+
+/// What stands in the way of any write: see the numbered list at the top.
+fn gate(ctx: Ctx<'_>) -> Option<&'static str> {
+    let flags = ctx.flags();
+    if flags.loading() {
+        Some("the server is loading its data")
+    } else if !flags.primary() || flags.read_only() {
+        Some("the server is a replica")
+    } else if ctx.must_not_replicate() {
+        Some("writes are paused (CLIENT PAUSE, FAILOVER or SHUTDOWN)")
+    } else {
+        None
+    }
+}

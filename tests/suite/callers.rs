@@ -1,0 +1,184 @@
+//! Who calls a command: a transaction, a script, another module. None of them can be kept waiting, and a clear
+//! is started by clients only.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use qadmin_harness::{Fields as _, Server, map, maps, text, workspace_root};
+use redis::{Commands as _, Connection, Value};
+
+use crate::stage::{LONG, Slow, filled, info, set, target, until_running};
+use crate::support::{Reply, ask, run, wait_for_job};
+
+const ID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02";
+
+/// Runs commands in one transaction and answers their replies.
+fn transaction(conn: &mut Connection, lines: &[String]) -> Vec<Value> {
+    run(conn, "MULTI").expect("MULTI");
+    for line in lines {
+        assert_eq!(text(&run(conn, line).expect("queued")), "QUEUED", "{line}");
+    }
+    match run(conn, "EXEC").expect("EXEC") {
+        Value::Array(replies) => replies,
+        other => panic!("EXEC answers a list, not {other:?}"),
+    }
+}
+
+/// Runs a command from a script. Lua has no maps: the flat array of RESP2 arrives.
+fn eval(conn: &mut Connection, line: &str) -> redis::RedisResult<Value> {
+    let words: Vec<&str> = line.split(' ').collect();
+    redis::cmd("EVAL").arg("return redis.call(unpack(ARGV))").arg(0).arg(words).query(conn)
+}
+
+/// Builds the module of `tests/module` against the header that the bindings of qadmin were made from.
+fn caller_module(server: &Server) -> PathBuf {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1"])
+        .current_dir(workspace_root())
+        .output()
+        .expect("cargo runs");
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).expect("metadata are JSON");
+    let packages = metadata["packages"].as_array().expect("a list of packages");
+    let bindings = packages.iter().find(|package| package["name"] == "redis-module").expect("a dependency");
+    let manifest = bindings["manifest_path"].as_str().expect("a path");
+    let include = PathBuf::from(manifest).with_file_name("src").join("include");
+    let library = server.dir().join("callqadmin.so");
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-I"])
+        .arg(include)
+        .arg("-o")
+        .arg(&library)
+        .arg(workspace_root().join("tests/module/callqadmin.c"))
+        .output()
+        .expect("a C compiler is there, as it is wherever Rust links");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    library
+}
+
+#[test]
+fn a_transaction_is_never_kept_waiting() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    let matching = filled(&server, "celery", LONG);
+    let _slow = Slow::start(&server);
+    let clear = format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery ID {ID}", target());
+    let replies = transaction(
+        &mut conn,
+        &[
+            format!("QADMIN.PREVIEW celery {}", target()),
+            clear,
+            format!("QADMIN.STATUS {ID} WAIT 0"),
+            "QADMIN.JOBS".into(),
+            format!("QADMIN.CANCEL {ID}"),
+            format!("QADMIN.STATUS {ID} WAIT 0"),
+            "QADMIN.HELP".into(),
+        ],
+    );
+    let preview = map(&replies[0]);
+    assert_eq!(preview.text("mode"), "job");
+    assert!(preview.is_null("match_count"));
+    assert_eq!(map(&replies[1]).text("status"), "pending", "a transaction is a client's own");
+    assert_eq!(map(&replies[2]).text("status"), "pending", "no wait");
+    let ids: Vec<_> = maps(&replies[3]).iter().map(|job| job.text("job_id")).collect();
+    assert_eq!(ids, [ID.to_string(), preview.text("job_id")], "newest first");
+    assert_eq!(map(&replies[4]).text("status"), "cancelled", "before its first slice");
+    assert_eq!(map(&replies[5]).int("deleted"), 0);
+    assert!(matches!(&replies[6], Value::Array(lines) if lines.len() > 6));
+    let end = ask(&mut conn, &format!("QADMIN.CANCEL {}", preview.text("job_id")));
+    assert_eq!(end.text("status"), "cancelled");
+    assert!(end.int("matched") <= matching);
+}
+
+#[test]
+fn a_transaction_that_watched_the_queue_fails_after_a_clear() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    filled(&server, "celery", 1_000);
+    run(&mut conn, "WATCH celery").expect("WATCH");
+    let mut other = server.conn();
+    let job = ask(&mut other, &format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery", target()));
+    wait_for_job(&mut other, &job.text("job_id"));
+    run(&mut conn, "MULTI").expect("MULTI");
+    run(&mut conn, "LLEN celery").expect("queued");
+    assert_eq!(run(&mut conn, "EXEC").expect("EXEC"), Value::Nil);
+}
+
+/// What scripts and modules may do and what they get, asked through `call`.
+fn check_caller(server: &Server, mut call: impl FnMut(&str) -> redis::RedisResult<Value>, refusal: &str) {
+    let mut conn = server.conn();
+    filled(server, "celery", LONG);
+    let slow = Slow::start(server);
+    let mut ask_there = |line: &str| -> Reply { map(&call(line).expect(line)) };
+    let preview = ask_there(&format!("QADMIN.PREVIEW celery {}", target()));
+    assert_eq!(preview.text("mode"), "job");
+    let job = preview.text("job_id");
+    until_running(&mut conn, &job);
+    assert_eq!(ask_there(&format!("QADMIN.STATUS {job} WAIT 0")).text("status"), "running");
+    assert_eq!(ask_there(&format!("QADMIN.PREVIEW celery {}", target())).text("job_id"), job, "joined");
+    assert_eq!(ask_there(&format!("QADMIN.PREVIEW celery {} NOCOUNT", target())).text("mode"), "skipped");
+    assert_eq!(ask_there(&format!("QADMIN.CANCEL {job}")).text("status"), "cancelled");
+    assert_eq!(maps(&call("QADMIN.JOBS").expect("JOBS")).len(), 1);
+    assert_eq!(maps(&call("QADMIN.CANCEL ALL").expect("CANCEL ALL")).len(), 0);
+    assert!(matches!(call("QADMIN.HELP"), Ok(Value::Array(_))));
+    drop(slow);
+
+    let depth: u64 = conn.llen("celery").expect("LLEN");
+    for mode in ["ALL CONFIRM celery", "KEEPONE CONFIRM celery", "DRYRUN"] {
+        let error = call(&format!("QADMIN.CLEARJOB celery {} {mode}", target())).expect_err(mode).to_string();
+        assert!(error.contains(refusal), "{mode}: {error}");
+    }
+    assert_eq!(conn.llen::<_, u64>("celery").expect("LLEN"), depth);
+    assert_eq!(info(server, "clears_live"), 0);
+
+    // A cached count is an answer for them, too.
+    set(&mut conn, "inline-wait 60000");
+    let counted = ask(&mut conn, &format!("QADMIN.PREVIEW celery {}", target()));
+    let there = map(&call(&format!("QADMIN.PREVIEW celery {}", target())).expect("PREVIEW"));
+    assert_eq!(there.text("mode"), "synchronous");
+    assert_eq!(there.int("match_count"), counted.int("match_count"));
+}
+
+#[test]
+fn a_script_is_never_kept_waiting_and_starts_no_clear() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    check_caller(&server, |line| eval(&mut conn, line), "This Redis command is not allowed from script");
+}
+
+#[test]
+fn another_module_is_never_kept_waiting_and_starts_no_clear() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    let library = caller_module(&server);
+    run(&mut conn, &format!("MODULE LOAD {}", library.display())).expect("MODULE LOAD");
+    check_caller(
+        &server,
+        |line| run(&mut conn, &format!("CALLQADMIN.RUN {line}")),
+        "must come from a client, not from a script or a module",
+    );
+    // From a transaction and from a script through the other module it is no other thing.
+    let through = format!("CALLQADMIN.RUN QADMIN.CLEARJOB celery {} ALL CONFIRM celery", target());
+    eval(&mut conn, &through).expect_err("refused");
+    let replies =
+        transaction(&mut conn, &[format!("CALLQADMIN.RUN QADMIN.PREVIEW celery {} BUST", target())]);
+    assert_eq!(map(&replies[0]).text("mode"), "job");
+    assert_eq!(info(&server, "clears_live"), 0);
+}
+
+#[test]
+fn the_internal_command_is_for_nobody() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    filled(&server, "celery", 10);
+    let library = caller_module(&server);
+    run(&mut conn, &format!("MODULE LOAD {}", library.display())).expect("MODULE LOAD");
+    let line = "QADMIN.APPLY celery 10 x y";
+    for error in [
+        run(&mut conn, line).expect_err("refused").to_string(),
+        eval(&mut conn, line).expect_err("refused").to_string(),
+        run(&mut conn, &format!("CALLQADMIN.RUN {line}")).expect_err("refused").to_string(),
+    ] {
+        assert!(error.contains("QADMIN.APPLY is internal"), "{error}");
+    }
+    assert_eq!(conn.llen::<_, u64>("celery").expect("LLEN"), 10);
+}

@@ -1,0 +1,347 @@
+//! The documentation says what the server does: its examples are run, its tables are those of the code.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs;
+
+use qadmin_core::field;
+use qadmin_core::request::{COMMANDS, syntax};
+use qadmin_core::settings::SETTINGS;
+use qadmin_harness::{Server, fill_examples, workspace_root};
+use redis::{Connection, RedisError, Value};
+
+/// Pages whose examples are run; each against a server and a queue of its own.
+const PAGES: [&str; 9] = [
+    "README.md",
+    "docs/commands/preview.md",
+    "docs/commands/clearjob.md",
+    "docs/commands/status.md",
+    "docs/commands/cancel.md",
+    "docs/commands/jobs.md",
+    "docs/commands/help.md",
+    "docs/filter.md",
+    "docs/acl.md",
+];
+
+#[test]
+fn every_example_answers_what_its_page_says() {
+    let mut wrong = String::new();
+    for page in PAGES {
+        let text = read(page);
+        let examples = examples(&text);
+        assert!(!examples.is_empty(), "{page} has no ```redis-cli block");
+        let server = Server::start();
+        fill_examples(server.port()).expect("the queue is filled");
+        let mut conn = server.conn3();
+        // What placeholders stood for last: an example may name the job of the one before.
+        let mut known: HashMap<String, String> = HashMap::new();
+        for example in examples {
+            let mut command = example.command.clone();
+            for (name, value) in &known {
+                command = command.replace(&format!("<{name}>"), value);
+            }
+            let answer = answer(&mut conn, &command);
+            if !says(&example.output, &answer, &mut known) {
+                // Writing to a String cannot fail.
+                let _ = write!(
+                    wrong,
+                    "\n{page}\n> {command}\n--- the page says\n{}\n--- the server says\n{answer}",
+                    example.output
+                );
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn every_command_has_a_page_with_its_syntax() {
+    for command in COMMANDS {
+        let name = command.name.trim_start_matches("QADMIN.").to_lowercase();
+        let page = format!("docs/commands/{name}.md");
+        let text = read(&page);
+        let line = syntax(command);
+        assert!(text.contains(&format!("\n    {line}\n")), "{page} must have the line:\n    {line}");
+        assert!(text.contains(command.summary), "{page} must say: {}", command.summary);
+        let link = format!("]({page})");
+        assert!(read("README.md").contains(&link), "README.md must link to {page}");
+    }
+}
+
+#[test]
+fn the_table_of_settings_is_the_one_of_the_code() {
+    let text = read("docs/settings.md");
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| `")).collect();
+    let wanted: Vec<String> = SETTINGS
+        .iter()
+        .map(|row| {
+            format!(
+                "| `{}` | {} | {} | {} | {} | {} |",
+                row.name, row.default, row.min, row.max, row.unit, row.doc
+            )
+        })
+        .collect();
+    assert_eq!(rows, wanted, "docs/settings.md must have these rows:\n{}", wanted.join("\n"));
+}
+
+#[test]
+fn the_table_of_fields_is_the_one_of_the_code() {
+    let text = read("docs/filter.md");
+    for row in field::FIELDS {
+        let kind = match row.kind {
+            field::Kind::Time => "time",
+            field::Kind::Integer => "integer",
+            field::Kind::Flag => "flag",
+            field::Kind::Value => "value",
+        };
+        let wanted = format!("| `{}` | {kind} | {} |", row.name, row.doc);
+        assert!(text.lines().any(|line| line.starts_with(&wanted)), "docs/filter.md must have: {wanted}");
+    }
+    for (short, long) in field::SHORT_NAMES {
+        assert!(text.contains(&format!("`{short}` = `{long}`")), "docs/filter.md must tell of {short}");
+    }
+}
+
+#[test]
+fn every_link_between_pages_leads_somewhere() {
+    for page in pages() {
+        let text = fs::read_to_string(&page).expect("a page");
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = link.split('#').next().unwrap_or_default();
+            if file.is_empty() || file.contains("://") {
+                continue;
+            }
+            let target = page.parent().expect("a page lies in a folder").join(file);
+            assert!(target.exists(), "{} links to {file}, which is not there", page.display());
+        }
+    }
+}
+
+/// README, CHANGELOG and everything below docs/.
+fn pages() -> Vec<std::path::PathBuf> {
+    let root = workspace_root();
+    let mut found = vec![root.join("README.md"), root.join("CHANGELOG.md")];
+    let mut folders = vec![root.join("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("docs/ can be listed") {
+            let path = entry.expect("docs/ can be listed").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "md") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+fn read(page: &str) -> String {
+    let path = workspace_root().join(page);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A command and what it should print.
+#[derive(Debug, Default)]
+struct Example {
+    command: String,
+    output: String,
+}
+
+/// The examples of a page: in blocks of the language `redis-cli`, `> ` before a command, its output below it.
+fn examples(text: &str) -> Vec<Example> {
+    let mut found: Vec<Example> = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        if line.starts_with("```") {
+            inside = line == "```redis-cli";
+        } else if let (true, Some(command)) = (inside, line.strip_prefix("> ")) {
+            found.push(Example { command: command.into(), output: String::new() });
+        } else if let (true, Some(example)) = (inside, found.last_mut()) {
+            example.output.push_str(line);
+            example.output.push('\n');
+        }
+    }
+    found
+}
+
+/// What `redis-cli -3` prints.
+fn answer(conn: &mut Connection, command: &str) -> String {
+    let words = words(command);
+    let mut out = String::new();
+    match redis::cmd(&words[0]).arg(&words[1..]).query::<Value>(conn) {
+        Ok(value) => print(&value, "", &mut out),
+        Err(error) => out = format!("(error) {}\n", line_of(&error)),
+    }
+    out
+}
+
+/// The words of a command; double quotes hold one together.
+fn words(command: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quoted = false;
+    for c in command.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            ' ' if !quoted => words.push(String::new()),
+            _ => words.last_mut().expect("there is always a last word").push(c),
+        }
+    }
+    words
+}
+
+fn line_of(error: &RedisError) -> String {
+    match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        _ => error.to_string(),
+    }
+}
+
+/// As `cliFormatReplyTTY` of redis-cli does it.
+fn print(value: &Value, prefix: &str, out: &mut String) {
+    // Writing to a String cannot fail.
+    let _ = match value {
+        Value::Nil => writeln!(out, "(nil)"),
+        Value::Int(n) => writeln!(out, "(integer) {n}"),
+        Value::Okay => writeln!(out, "OK"),
+        Value::SimpleString(text) => writeln!(out, "{text}"),
+        Value::BulkString(bytes) => writeln!(out, "\"{}\"", escaped(bytes)),
+        Value::Array(items) if items.is_empty() => writeln!(out, "(empty array)"),
+        Value::Map(pairs) if pairs.is_empty() => writeln!(out, "(empty hash)"),
+        Value::Array(items) => {
+            let width = items.len().to_string().len();
+            let deeper = format!("{prefix}{}", " ".repeat(width + 2));
+            for (at, item) in items.iter().enumerate() {
+                let before = if at == 0 { "" } else { prefix };
+                let _ = write!(out, "{before}{:width$}) ", at + 1);
+                print(item, &deeper, out);
+            }
+            Ok(())
+        }
+        Value::Map(pairs) => {
+            let width = pairs.len().to_string().len();
+            let deeper = format!("{prefix}{}", " ".repeat(width + 2));
+            for (at, (name, value)) in pairs.iter().enumerate() {
+                let before = if at == 0 { "" } else { prefix };
+                let _ = write!(out, "{before}{:width$}# ", at + 1);
+                print(name, &deeper, out);
+                out.pop();
+                out.push_str(" => ");
+                if matches!(value, Value::Array(items) if !items.is_empty()) {
+                    let _ = write!(out, "\n{deeper}");
+                }
+                print(value, &deeper, out);
+            }
+            Ok(())
+        }
+        other => panic!("no example should answer this: {other:?}"),
+    };
+}
+
+fn escaped(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for &b in bytes {
+        match b {
+            b'"' | b'\\' => out.extend(['\\', char::from(b)]),
+            b'\n' => out.push_str("\\n"),
+            0x20..=0x7e => out.push(char::from(b)),
+            // Writing to a String cannot fail.
+            _ => {
+                let _ = write!(out, "\\x{b:02x}");
+            }
+        }
+    }
+    out
+}
+
+/// Whether an answer is what a page says. `<name>` stands for a value that differs from run to run, `<words>` for
+/// the rest of a line, which servers word differently, a line of nothing but `...` for any number of lines. Tells what the placeholders stood for.
+fn says(page: &str, answer: &str, known: &mut HashMap<String, String>) -> bool {
+    let page: Vec<&str> = page.lines().map(str::trim_end).collect();
+    let answer: Vec<&str> = answer.lines().map(str::trim_end).collect();
+    let mut found = Vec::new();
+    let fits = lines_fit(&page, &answer, &mut found);
+    known.extend(found);
+    fits
+}
+
+fn lines_fit(page: &[&str], answer: &[&str], found: &mut Vec<(String, String)>) -> bool {
+    match page.split_first() {
+        None => answer.is_empty(),
+        Some((line, rest)) if line.trim() == "..." => {
+            (0..=answer.len()).any(|skip| lines_fit(rest, &answer[skip..], found))
+        }
+        Some((line, rest)) => {
+            let Some((first, after)) = answer.split_first() else { return false };
+            let before = found.len();
+            let fits = line_fits(line, first, found) && lines_fit(rest, after, found);
+            if !fits {
+                found.truncate(before);
+            }
+            fits
+        }
+    }
+}
+
+fn line_fits(page: &str, answer: &str, found: &mut Vec<(String, String)>) -> bool {
+    let placeholder = page.match_indices('<').find_map(|(open, _)| {
+        let (name, _) = page[open + 1..].split_once('>')?;
+        let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+        is_name.then_some((open, name))
+    });
+    let Some((open, name)) = placeholder else { return page == answer };
+    let Some(rest) = answer.strip_prefix(&page[..open]) else { return false };
+    let after = &page[open + name.len() + 2..];
+    let stop = |c: char| c == '"' || c == ' ';
+    let end = match after.chars().next() {
+        Some(next) => rest.find(|c| c == next || stop(c)).unwrap_or(rest.len()),
+        None if name == "words" => rest.len(),
+        None => rest.find(stop).unwrap_or(rest.len()),
+    };
+    if end == 0 {
+        return false;
+    }
+    found.push((name.to_owned(), rest[..end].to_owned()));
+    line_fits(after, &rest[end..], found)
+}
+
+#[test]
+fn placeholders_stand_for_one_word_and_dots_for_lines() {
+    let mut known = HashMap::new();
+    assert!(says("a \"<id>\" b\n...\nend", "a \"7\" b\nx\ny\nend", &mut known));
+    assert_eq!(known.get("id").map(String::as_str), Some("7"));
+    assert!(!says("a \"<id>\" b", "a \"7\" c", &mut known));
+    assert!(!says("a <n>", "a 7 8", &mut known));
+    assert!(!says("a", "a\nb", &mut known));
+    assert!(says("...", "", &mut known));
+    assert!(says("needs <job-id | ALL>: <ms>us", "needs <job-id | ALL>: 5us", &mut known));
+}
+
+#[test]
+fn every_test_that_the_safety_page_names_exists() {
+    let mut code = String::new();
+    for folder in ["core/src", "tests/suite", "harness"] {
+        read_all(&workspace_root().join(folder), &mut code);
+    }
+    let mut named = 0;
+    for line in read("docs/safety.md").lines().filter(|line| line.starts_with("| ")) {
+        let proof = line.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap_or_default();
+        // Names of tests are sentences; what else stands between backticks is shorter.
+        let sentence = |name: &&str| !name.contains(' ') && name.matches('_').count() >= 3;
+        for name in proof.split('`').skip(1).step_by(2).filter(sentence) {
+            named += 1;
+            assert!(code.contains(&format!("fn {name}(")), "docs/safety.md names {name}, which is no test");
+        }
+    }
+    assert!(named > 0, "docs/safety.md names no test");
+}
+
+fn read_all(folder: &std::path::Path, code: &mut String) {
+    for entry in fs::read_dir(folder).expect("a folder of the workspace") {
+        let path = entry.expect("a folder of the workspace").path();
+        if path.is_dir() {
+            read_all(&path, code);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            code.push_str(&fs::read_to_string(&path).expect("a source file"));
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! A count that fails says so and is never taken for zero, for a fact or for leave to clear something else.
+
+use qadmin_harness::{Fields as _, Server, eventually, map};
+use redis::{Commands as _, Connection};
+
+use crate::stage::{
+    LONG, Slow, filled, info, inline_preview, joined, later, set, start_clear, target, until_running,
+    until_waiting,
+};
+use crate::support::{Reply, ask, run, wait_for_job};
+
+/// A server with a queue whose inline counts last for seconds.
+fn server() -> (Server, i64) {
+    let server = Server::builder().module_args("inline-wait 60000").start();
+    let matching = filled(&server, "celery", LONG);
+    (server, matching)
+}
+
+/// A failed count: all members are there, and nothing is a number that nobody counted.
+fn assert_failed(reply: &Reply, error: &str) {
+    assert_eq!(reply.text("mode"), "failed", "{reply:?}");
+    for unknown in
+        ["match_count", "matched_bytes", "undecodable", "unreadable", "drifted", "cached_at", "job_id"]
+    {
+        assert!(reply.is_null(unknown), "{unknown} of {reply:?}");
+    }
+    assert_eq!(reply.text("count_error"), error);
+    assert!(reply.is_null("sample_error"));
+}
+
+/// The next equal preview counts anew, and a clear runs to its end.
+fn assert_all_is_well(server: &Server, matching: i64) {
+    let mut conn = server.conn();
+    let next = ask(&mut conn, &format!("QADMIN.PREVIEW celery {}", target()));
+    assert!(next.is_null("cached_at"), "{next:?}");
+    assert_eq!((next.int("deduplicated"), next.int("match_count")), (0, matching), "{next:?}");
+    let clear = start_clear(&mut conn, "celery");
+    let end = wait_for_job(&mut conn, &clear);
+    assert_eq!((end.text("status").as_str(), end.int("deleted")), ("completed", matching), "{end:?}");
+}
+
+#[test]
+fn a_count_that_somebody_cancelled() {
+    let (server, matching) = server();
+    let slow = Slow::start(&server);
+    let clients = [inline_preview(&server, "celery"), inline_preview(&server, "celery")];
+    let ended = run(&mut server.conn(), "QADMIN.CANCEL ALL").expect("CANCEL answers");
+    assert_eq!(qadmin_harness::maps(&ended).len(), 1, "two clients, one scan");
+    drop(slow);
+    for client in clients {
+        let reply = joined(client);
+        assert_failed(&reply, "ERR it was cancelled; ask again");
+        assert!(!reply.rows("sample").is_empty(), "the sample is looked at for its own");
+    }
+    assert_all_is_well(&server, matching);
+}
+
+#[test]
+fn a_count_whose_data_was_flushed() {
+    for flush in ["FLUSHALL", "FLUSHDB", "FLUSHALL ASYNC"] {
+        let (server, _) = server();
+        let slow = Slow::start(&server);
+        let client = inline_preview(&server, "celery");
+        run(&mut server.conn(), flush).expect(flush);
+        drop(slow);
+        let reply = joined(client);
+        assert_failed(&reply, "ERR the database was flushed meanwhile; ask again");
+        assert_eq!(reply.int("depth"), 0);
+        let matching = filled(&server, "celery", 500);
+        assert_all_is_well(&server, matching);
+    }
+}
+
+#[test]
+fn a_count_in_a_database_that_was_not_flushed_goes_on() {
+    let (server, matching) = server();
+    let slow = Slow::start(&server);
+    let client = inline_preview(&server, "celery");
+    let mut conn = server.conn();
+    run(&mut conn, "SELECT 1").expect("SELECT");
+    run(&mut conn, "FLUSHDB").expect("FLUSHDB");
+    run(&mut conn, "SWAPDB 1 2").expect("SWAPDB");
+    drop(slow);
+    let reply = joined(client);
+    assert_eq!((reply.text("mode").as_str(), reply.int("match_count")), ("synchronous", matching));
+}
+
+#[test]
+fn a_count_whose_database_was_swapped() {
+    let (server, matching) = server();
+    let slow = Slow::start(&server);
+    let client = inline_preview(&server, "celery");
+    run(&mut server.conn(), "SWAPDB 1 0").expect("SWAPDB");
+    drop(slow);
+    let reply = joined(client);
+    assert_failed(&reply, "ERR databases were swapped meanwhile; ask again");
+    run(&mut server.conn(), "SWAPDB 0 1").expect("SWAPDB");
+    assert_all_is_well(&server, matching);
+}
+
+#[test]
+fn a_count_on_a_replica_that_became_the_primary() {
+    let (primary, matching) = server();
+    let replica = Server::builder().module_args("inline-wait 60000").start();
+    replica.replica_of(&primary);
+    let slow = Slow::start(&replica);
+    let client = inline_preview(&replica, "celery");
+    run(&mut replica.conn(), "REPLICAOF NO ONE").expect("REPLICAOF");
+    drop(slow);
+    let reply = joined(client);
+    let error = "READONLY the server changed its role between primary and replica meanwhile; ask again";
+    assert_failed(&reply, error);
+    assert_all_is_well(&replica, matching);
+}
+
+/// The server itself sends blocked clients away when it becomes a replica (`-UNBLOCKED`); the job of a count
+/// that nobody waits for says why it failed.
+#[test]
+fn a_count_on_a_primary_that_became_a_replica() {
+    let (server, matching) = server();
+    let mut conn = server.conn();
+    set(&mut conn, "inline-limit 0");
+    let slow = Slow::start(&server);
+    let job = ask(&mut conn, &format!("QADMIN.PREVIEW celery {}", target())).text("job_id");
+    set(&mut conn, "inline-limit 200000");
+    let client = later(&server, format!("QADMIN.PREVIEW celery {}", target()));
+    until_waiting(&server, 1);
+    // Port 1 answers nobody: the role changes at once, and the data stays as it is.
+    run(&mut conn, "REPLICAOF 127.0.0.1 1").expect("REPLICAOF");
+    let error = client.join().expect("ends").expect_err("sent away").to_string();
+    assert!(error.contains("UNBLOCKED"), "{error}");
+    let mut conn = server.conn();
+    let end = ask(&mut conn, &format!("QADMIN.STATUS {job}"));
+    assert_eq!(end.text("status"), "failed");
+    assert_eq!(
+        end.text("error"),
+        "READONLY the server changed its role between primary and replica meanwhile; ask again"
+    );
+    assert_eq!(info(&server, "clients_waiting"), 0);
+    run(&mut conn, "REPLICAOF NO ONE").expect("REPLICAOF");
+    drop(slow);
+    assert_all_is_well(&server, matching);
+}
+
+#[test]
+fn a_count_of_a_queue_that_is_edited_in_place_again_and_again() {
+    let (server, matching) = server();
+    let mut conn = server.conn();
+    let first: Vec<u8> = conn.lindex("celery", 0).expect("LINDEX");
+    let slow = Slow::start(&server);
+    let client = inline_preview(&server, "celery");
+    let passes = |conn: &mut Connection| {
+        let jobs = run(conn, "QADMIN.JOBS").expect("JOBS answers");
+        qadmin_harness::maps(&jobs).remove(0)
+    };
+    let mut edits = 0;
+    loop {
+        let before = passes(&mut conn);
+        if before.text("status") == "failed" {
+            break;
+        }
+        let _: () = conn.lset("celery", 0, &first).expect("LSET");
+        edits += 1;
+        // An edit counts once the job has begun the next pass: the ones between two slices are one.
+        eventually("the job has begun another pass, or given up", || {
+            let now = passes(&mut conn);
+            now.int("examined_total") > before.int("examined_total") || now.text("status") == "failed"
+        });
+    }
+    drop(slow);
+    let reply = joined(client);
+    assert_failed(&reply, &format!("ERR queue was edited in place {edits} times"));
+    assert!(edits >= 10, "{edits} edits");
+    assert_eq!(passes(&mut conn).int("passes_run"), 10);
+    assert_all_is_well(&server, matching);
+}
+
+#[test]
+fn a_count_for_which_there_is_no_room() {
+    let (server, matching) = server();
+    let mut conn = server.conn();
+    set(&mut conn, "max-jobs 2");
+    let slow = Slow::start(&server);
+    let first = later(&server, "QADMIN.PREVIEW celery TASK other");
+    until_waiting(&server, 1);
+    let reply = ask(&mut conn, &format!("QADMIN.PREVIEW celery {}", target()));
+    let error = "TOOMANYJOBS 1 previews and stats are live and at most 1 may be, half of the setting \
+                 max-jobs (2); wait for one, cancel one or raise max-jobs";
+    assert_failed(&reply, error);
+    assert!(!reply.rows("sample").is_empty());
+    // The other half is for clears.
+    let clear = start_clear(&mut conn, "celery");
+    until_running(&mut conn, &clear);
+    let full = ask(&mut conn, "QADMIN.PREVIEW celery TASK third");
+    let error = "TOOMANYJOBS 2 jobs are live and the setting max-jobs is 2; wait for one, cancel one or raise \
+                 max-jobs";
+    assert_failed(&full, error);
+    ask(&mut conn, &format!("QADMIN.CANCEL {clear}"));
+    drop(slow);
+    assert_eq!(joined(first).text("mode"), "synchronous");
+    let left = map(&run(&mut conn, &format!("QADMIN.STATUS {clear}")).expect("a reply")).int("deleted");
+    assert_all_is_well(&server, matching - left);
+}

@@ -1,0 +1,284 @@
+//! Jobs on a queue of 100,000 real-shaped messages while producers and workers go on at full speed: nothing
+//! is lost, doubled or moved, and nothing goes that does not match.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash as _, Hasher as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+
+use qadmin_harness::{Factory, Fields as _, Server, Size, TARGET_REPOID, TARGET_TASK, eventually, fill};
+use redis::{Commands as _, Connection, cmd};
+
+use crate::support::{Reply, ask, run, wait_for_job};
+
+const QUEUE: &str = "celery";
+/// Messages in the queue before anything happens: those of the factory from 0 on.
+const START: u64 = 100_000;
+/// The first message of each producer.
+const PRODUCERS: [u64; 2] = [1_000_000, 2_000_000];
+/// Messages of one push.
+const BATCH: u64 = 4;
+
+fn digest(message: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    message.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Producers and workers at work.
+struct Crowd {
+    stop: Arc<AtomicBool>,
+    /// The next message that each producer sends.
+    next: [Arc<AtomicU64>; 2],
+    producers: Vec<JoinHandle<()>>,
+    /// What they took for good, as digests.
+    workers: Vec<JoinHandle<Vec<u64>>>,
+    /// What was taken and given back.
+    returner: JoinHandle<Vec<u64>>,
+}
+
+/// What they did.
+struct Done {
+    popped: Vec<u64>,
+    returned: HashSet<u64>,
+}
+
+impl Crowd {
+    fn start(server: &Server, factory: &Factory) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let next = PRODUCERS.map(|first| Arc::new(AtomicU64::new(first)));
+        let producers = next.iter().map(|next| {
+            let (stop, next, mut factory) = (Arc::clone(&stop), Arc::clone(next), factory.clone());
+            let mut conn = server.conn();
+            thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let first = next.fetch_add(BATCH, Ordering::SeqCst);
+                    let batch: Vec<Vec<u8>> = (first..first + BATCH).map(|i| factory.message(i)).collect();
+                    conn.lpush::<_, _, ()>(QUEUE, batch).expect("LPUSH");
+                }
+            })
+        });
+        let producers = producers.collect();
+        let pops: [(&str, &[&str]); 3] =
+            [("BRPOP", &[QUEUE, "1"]), ("RPOP", &[QUEUE, "3"]), ("LPOP", &[QUEUE, "1"])];
+        let workers = pops.map(|(word, args)| {
+            let (stop, mut conn) = (Arc::clone(&stop), server.conn());
+            thread::spawn(move || {
+                let mut taken = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    let popped: Option<Vec<Vec<u8>>> = cmd(word).arg(args).query(&mut conn).expect(word);
+                    // BRPOP says the name of the queue first.
+                    let skip = usize::from(word == "BRPOP");
+                    taken.extend(popped.unwrap_or_default().iter().skip(skip).map(|m| digest(m)));
+                }
+                taken
+            })
+        });
+        let (told, mut conn) = (Arc::clone(&stop), server.conn());
+        let returner = thread::spawn(move || {
+            let mut returned = Vec::new();
+            while !told.load(Ordering::Relaxed) {
+                let held: Option<Vec<Vec<u8>>> =
+                    cmd("RPOP").arg(&[QUEUE, "2"]).query(&mut conn).expect("RPOP");
+                let held = held.unwrap_or_default();
+                returned.extend(held.iter().map(|message| digest(message)));
+                if !held.is_empty() {
+                    conn.rpush::<_, _, ()>(QUEUE, held).expect("RPUSH");
+                }
+            }
+            returned
+        });
+        Self { stop, next, producers, workers: workers.into(), returner }
+    }
+
+    fn sent(&self) -> [u64; 2] {
+        [0, 1].map(|p| self.next[p].load(Ordering::SeqCst))
+    }
+
+    fn stop(self) -> Done {
+        self.stop.store(true, Ordering::Relaxed);
+        self.producers.into_iter().for_each(|thread| thread.join().expect("a producer went on to the end"));
+        let workers = self.workers.into_iter();
+        Done {
+            popped: workers.flat_map(|thread| thread.join().expect("a worker went on to the end")).collect(),
+            returned: self.returner.join().expect("it went on to the end").into_iter().collect(),
+        }
+    }
+}
+
+/// Runs one job in the middle of traffic and checks everything that holds for all jobs.
+fn job_in_traffic(size: Size, command: &str) -> Outcome {
+    // Previews answer with a job at once.
+    let server = Server::builder().module_args("inline-limit 1000").start();
+    let mut factory = Factory::new(11).size(size).share(20.0);
+    fill(server.port(), QUEUE, 0..START, &mut factory).expect("the server takes messages");
+    let mut conn = server.conn();
+    let crowd = Crowd::start(&server, &factory);
+    eventually("traffic flows", || {
+        crowd.sent().iter().zip(PRODUCERS).all(|(next, first)| *next > first + 40)
+    });
+    let words = command.replace("FILTER", &format!("{QUEUE} TASK {TARGET_TASK} REPOID {TARGET_REPOID}"));
+    let id = ask(&mut conn, &words).text("job_id");
+    let later = crowd.sent();
+    let status = wait_for_job(&mut conn, &id);
+    let next = crowd.next.clone();
+    let done = crowd.stop();
+    let pushed = (0..2).flat_map(|p| PRODUCERS[p]..next[p].load(Ordering::SeqCst));
+    let sent: Vec<u64> = (0..START).chain(pushed).collect();
+    let index: HashMap<u64, u64> = sent.iter().map(|i| (digest(&factory.message(*i)), *i)).collect();
+    let known =
+        |digest: &u64| *index.get(digest).expect("every message that comes out was sent, byte for byte");
+    let elements: Vec<Vec<u8>> = conn.lrange(QUEUE, 0, -1).expect("LRANGE");
+    // From the next end on.
+    let queued: Vec<u64> = elements.iter().rev().map(|message| known(&digest(message))).collect();
+    let popped: Vec<u64> = done.popped.iter().map(known).collect();
+    let returned: HashSet<u64> = done.returned.iter().map(known).collect();
+    let mut seen = HashSet::new();
+    for i in queued.iter().chain(&popped) {
+        assert!(seen.insert(*i), "message {i} is there twice");
+    }
+    let cleared: Vec<u64> = sent.into_iter().filter(|i| !seen.contains(i)).collect();
+    for i in &cleared {
+        assert!(factory.matches(*i), "message {i} does not match and is gone");
+        let was_later = (0..2).any(|p| (later[p]..later[p] + START).contains(i));
+        assert!(!was_later, "message {i} was pushed after the job began and is gone");
+    }
+    assert_eq!(status.text("status"), "completed", "{status:?}");
+    assert_eq!(status.int("deleted"), i64::try_from(cleared.len()).expect("small"), "{status:?}");
+    assert_eq!(status.int("total_estimated"), status.int("processed") + status.int("drifted"), "{status:?}");
+    assert_eq!(status.int("passes_run"), 1, "{status:?}");
+    assert!(status.int("arrived") > 0 && status.int("slices") > 1, "{status:?}");
+    for first in [0].into_iter().chain(PRODUCERS) {
+        let of = |i: &&u64| (first..first + PRODUCERS[0]).contains(i) && !returned.contains(i);
+        let order: Vec<&u64> = queued.iter().filter(of).collect();
+        assert!(order.is_sorted(), "the messages from {first} on are no longer in their order");
+    }
+    assert_eq!(server.info("qadmin_apply_mismatches").as_deref(), Some("0"));
+    let here = queued.iter().filter(|i| **i < START && factory.matches(**i) && !returned.contains(i));
+    let here = i64::try_from(here.count()).expect("small");
+    Outcome { status, here, cleared }
+}
+
+/// How a job in traffic ended.
+struct Outcome {
+    status: Reply,
+    /// Matches of the start that are in the queue and never left it.
+    here: i64,
+    cleared: Vec<u64>,
+}
+
+#[test]
+fn a_clear_in_traffic_takes_every_match_of_its_snapshot_and_nothing_else() {
+    let outcome = job_in_traffic(Size::Full, "QADMIN.CLEARJOB FILTER ALL CONFIRM celery");
+    assert_eq!(outcome.here, 0);
+    assert_eq!(outcome.status.int("matched"), outcome.status.int("deleted"));
+    assert!(!outcome.cleared.is_empty());
+}
+
+#[test]
+fn a_clear_of_all_but_one_in_traffic_leaves_one_at_most() {
+    let outcome = job_in_traffic(Size::Slim, "QADMIN.CLEARJOB FILTER KEEPONE CONFIRM celery");
+    assert!(outcome.here <= 1, "{} are left", outcome.here);
+    assert_eq!(outcome.status.int("matched") - 1, outcome.status.int("deleted"));
+    assert!(!outcome.cleared.is_empty());
+}
+
+#[test]
+fn dry_run_and_preview_in_traffic_count_and_take_nothing() {
+    for command in [
+        "QADMIN.CLEARJOB FILTER DRYRUN",
+        "QADMIN.CLEARJOB FILTER KEEPONE DRYRUN",
+        "QADMIN.PREVIEW FILTER BUST SAMPLE 5",
+    ] {
+        let outcome = job_in_traffic(Size::Slim, command);
+        assert!(outcome.cleared.is_empty());
+        assert!(outcome.status.int("matched") >= outcome.here, "{command}: {:?}", outcome.status);
+    }
+}
+
+const MATCH: &str = r#"{"body":"","headers":{"task":"m","id":"late"}}"#;
+
+/// A queue of 20,000 messages on a server where a job takes many slices; every tenth one matches.
+fn slow_queue() -> (Server, Connection) {
+    let server = Server::builder().module_args("slice-us 50 duty 1").start();
+    let mut conn = server.conn();
+    for thousand in 0..20 {
+        let message = |i: i32| {
+            let task = if i % 10 == 9 { "m" } else { "o" };
+            format!(r#"{{"body":"","headers":{{"task":"{task}","id":"{i}"}}}}"#)
+        };
+        let batch: Vec<String> = (thousand * 1_000..(thousand + 1) * 1_000).map(message).collect();
+        conn.lpush::<_, _, ()>("q", batch).expect("LPUSH");
+    }
+    (server, conn)
+}
+
+fn is_match(message: &str) -> bool {
+    message.contains(r#""task":"m""#)
+}
+
+/// Starts a clear and waits until it has met a match; it is far from its end then.
+fn keep_one_until_it_met_one(conn: &mut Connection) -> String {
+    let id = ask(conn, "QADMIN.CLEARJOB q TASK m KEEPONE CONFIRM q").text("job_id");
+    let status = format!("QADMIN.STATUS {id}");
+    eventually("a match is kept", || !ask(conn, &status).is_null("kept_index"));
+    assert_eq!(ask(conn, &status).int("kept_index"), -10, "the match that runs next");
+    id
+}
+
+fn matches_left(conn: &mut Connection) -> Vec<String> {
+    let mut left: Vec<String> = conn.lrange("q", 0, -1).expect("LRANGE");
+    left.retain(|message| is_match(message));
+    left
+}
+
+#[test]
+fn the_kept_match_stays_the_one_of_the_snapshot_that_runs_next_when_an_older_one_is_given_back() {
+    let (_server, mut conn) = slow_queue();
+    let id = keep_one_until_it_met_one(&mut conn);
+    conn.rpush::<_, _, ()>("q", &[MATCH, MATCH]).expect("RPUSH");
+    let status = wait_for_job(&mut conn, &id);
+    assert_eq!((status.int("matched"), status.int("deleted")), (2_000, 1_999));
+    assert_eq!((status.int("kept_index"), status.int("arrived")), (-12, 2));
+    let left = matches_left(&mut conn);
+    assert_eq!(left.len(), 3);
+    assert!(left[0].contains(r#""id":"9""#), "{left:?}");
+    assert_eq!(left[1..], [MATCH, MATCH]);
+}
+
+#[test]
+fn a_kept_match_that_a_worker_takes_is_not_replaced_by_another() {
+    let (_server, mut conn) = slow_queue();
+    let id = keep_one_until_it_met_one(&mut conn);
+    let popped: Vec<String> = cmd("RPOP").arg(&["q", "10"]).query(&mut conn).expect("RPOP");
+    assert!(popped.last().is_some_and(|message| is_match(message)), "{popped:?}");
+    let status = wait_for_job(&mut conn, &id);
+    assert_eq!((status.int("matched"), status.int("deleted")), (2_000, 1_999));
+    assert!(status.is_null("kept_index"));
+    assert_eq!(matches_left(&mut conn), Vec::<String>::new());
+}
+
+#[test]
+fn matches_that_run_next_go_first() {
+    let (_server, mut conn) = slow_queue();
+    let id = ask(&mut conn, "QADMIN.CLEARJOB q TASK m ALL CONFIRM q").text("job_id");
+    let mut looks = 0;
+    loop {
+        let mut look = redis::pipe();
+        look.atomic().cmd("QADMIN.STATUS").arg(&id).cmd("LRANGE").arg(&["q", "0", "-1"]);
+        let (status, left): (redis::Value, Vec<String>) = look.query(&mut conn).expect("EXEC");
+        let status = qadmin_harness::map(&status);
+        if !["pending", "running"].contains(&status.text("status").as_str()) {
+            break;
+        }
+        // Nine others stand before each match. A window is far smaller than 2,000 messages.
+        let passed = left.iter().rev().take_while(|message| !is_match(message)).count() / 9;
+        let deleted = usize::try_from(status.int("deleted")).expect("not negative");
+        assert!((passed.saturating_sub(1)..=passed + 200).contains(&deleted), "{passed} passed: {status:?}");
+        looks += 1;
+    }
+    assert!(looks > 3, "the clear was over before it could be looked at");
+    assert_eq!(run(&mut conn, "LLEN q").expect("LLEN"), redis::Value::Int(18_000));
+}

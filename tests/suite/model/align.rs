@@ -1,0 +1,63 @@
+//! Which messages are missing from a queue, where many are alike.
+
+/// One message that the queue would hold if no job had touched it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slot<'a> {
+    pub(super) bytes: &'a [u8],
+    /// A live job may clear it.
+    pub(super) may_go: bool,
+}
+
+/// Finds messages that may go and without which `before` reads exactly like `now`; `None` if there are none
+/// such. With many equal messages several answers are right: the first `i` messages were matched with some
+/// numbers of missing ones, and each step keeps all numbers that are still possible.
+pub(super) fn missing(before: &[Slot<'_>], now: &[Vec<u8>]) -> Option<Vec<usize>> {
+    let gone = before.len().checked_sub(now.len())?;
+    let mut possible: Vec<Vec<usize>> = vec![vec![0]];
+    for (i, slot) in before.iter().enumerate() {
+        let mut next: Vec<usize> = Vec::new();
+        let mut add = |k: usize| {
+            if k <= gone && next.last() != Some(&k) {
+                next.push(k);
+            }
+        };
+        for &k in &possible[i] {
+            if now.get(i - k).is_some_and(|seen| seen == slot.bytes) {
+                add(k);
+            }
+            if slot.may_go {
+                add(k + 1);
+            }
+        }
+        if next.is_empty() {
+            return None;
+        }
+        possible.push(next);
+    }
+    let mut k = gone;
+    possible.last()?.binary_search(&k).ok()?;
+    let mut found = Vec::new();
+    for i in (0..before.len()).rev() {
+        let stayed = possible[i].binary_search(&k).is_ok()
+            && now.get(i - k).is_some_and(|seen| seen == before[i].bytes);
+        if !stayed {
+            found.push(i);
+            k -= 1;
+        }
+    }
+    found.reverse();
+    Some(found)
+}
+
+#[test]
+fn equal_messages_are_told_apart_by_what_may_go() {
+    let slots = |text: &'static str| -> Vec<Slot<'static>> {
+        let words = text.split(' ');
+        words.map(|w| Slot { bytes: &w.as_bytes()[..1], may_go: w.ends_with('?') }).collect()
+    };
+    let list = |text: &str| -> Vec<Vec<u8>> { text.split(' ').map(|w| w.as_bytes().to_vec()).collect() };
+    assert_eq!(missing(&slots("a a? b a?"), &list("a b a")), Some(vec![1]));
+    assert_eq!(missing(&slots("a? b? a"), &list("a")), Some(vec![0, 1]));
+    assert_eq!(missing(&slots("a? b a"), &list("a")), None);
+    assert_eq!(missing(&slots("a b"), &list("b a")), None);
+}

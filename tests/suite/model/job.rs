@@ -1,0 +1,316 @@
+//! What the model knows of one job, and what STATUS may say then.
+//!
+//! When a slice runs and how far it comes is the module's business, so what is examined is known in part
+//! only. What follows from the contract alone is exact: before the first slice (`processed` 0) every message
+//! of the snapshot that leaves is drift; a match that a clear of ALL left in the queue was not examined; a
+//! count whose sample is not full walks from the next end. All else is bounded from both sides, and at the
+//! end `processed + drifted` is the snapshot.
+
+use std::collections::{HashSet, VecDeque};
+
+use qadmin_harness::Fields as _;
+use redis::Value;
+
+use super::queue::{Kind, Msg};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    All,
+    KeepOne,
+    Preview,
+}
+
+/// The part of STATUS that is compared.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Status {
+    pub(super) id: String,
+    pub(super) status: String,
+    pub(super) error: String,
+    total: i64,
+    depth: i64,
+    processed: i64,
+    matched: i64,
+    pub(super) deleted: i64,
+    would_delete: i64,
+    drifted: i64,
+    arrived: i64,
+    passes: i64,
+    progress: i64,
+    kept_index: Option<i64>,
+}
+
+impl Status {
+    pub(super) fn read(reply: &Value) -> Self {
+        let map = qadmin_harness::map(reply);
+        let int = |name: &str| map.int(name);
+        let maybe = |name: &str| (!map.is_null(name)).then(|| map.text(name));
+        Self {
+            id: map.text("job_id"),
+            status: map.text("status"),
+            error: maybe("error").unwrap_or_default(),
+            total: int("total_estimated"),
+            depth: int("queue_depth"),
+            processed: int("processed"),
+            matched: int("matched"),
+            deleted: int("deleted"),
+            would_delete: int("would_delete"),
+            drifted: int("drifted"),
+            arrived: int("arrived"),
+            passes: int("passes_run"),
+            progress: int("progress"),
+            kept_index: maybe("kept_index").map(|text| text.parse().expect("a number")),
+        }
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        !["pending", "running"].contains(&self.status.as_str())
+    }
+}
+
+/// Matches of a snapshot up to which a sample is never full (it keeps 128).
+const SAMPLE_NEVER_FULL: usize = 120;
+
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) id: String,
+    pub(super) mode: Mode,
+    pub(super) dry: bool,
+    pub(super) kinds: Vec<Kind>,
+    total: i64,
+    /// Messages of the snapshot that are in the queue (after an edit: those that may be).
+    snapshot: HashSet<u64>,
+    /// Of these, those that were examined, while that is known.
+    examined: Option<HashSet<u64>>,
+    matched: i64,
+    arrived: i64,
+    edited: bool,
+    gone: bool,
+    /// Words of the error with which it must end.
+    pub(super) fails: Option<&'static str>,
+    /// Messages of the snapshot that left since STATUS was compared: all, surely and perhaps unexamined.
+    left: i64,
+    surely: i64,
+    perhaps: i64,
+    /// Matches that were popped, perhaps after they were examined.
+    popped_matches: i64,
+    pub(super) seen: Status,
+}
+
+fn count(n: usize) -> i64 {
+    i64::try_from(n).expect("small")
+}
+
+impl Job {
+    pub(super) fn start(id: String, mode: Mode, dry: bool, kinds: Vec<Kind>, list: &VecDeque<Msg>) -> Self {
+        let matches = list.iter().filter(|msg| kinds.contains(&msg.text.kind)).count();
+        let follows = (mode == Mode::Preview || dry) && matches < SAMPLE_NEVER_FULL;
+        Self {
+            id,
+            mode,
+            dry,
+            kinds,
+            total: count(list.len()),
+            snapshot: list.iter().map(|msg| msg.uid).collect(),
+            examined: follows.then(HashSet::new),
+            matched: 0,
+            arrived: 0,
+            edited: false,
+            gone: false,
+            fails: None,
+            left: 0,
+            surely: 0,
+            perhaps: 0,
+            popped_matches: 0,
+            seen: Status::default(),
+        }
+    }
+
+    fn clears(&self) -> bool {
+        self.mode != Mode::Preview && !self.dry
+    }
+
+    fn matches(&self, msg: &Msg) -> bool {
+        self.kinds.contains(&msg.text.kind)
+    }
+
+    /// The message may be missing because of this job.
+    pub(super) fn may_clear(&self, msg: &Msg) -> bool {
+        self.clears() && !self.gone && self.matches(msg) && self.snapshot.contains(&msg.uid)
+    }
+
+    pub(super) fn message_arrived(&mut self) {
+        self.arrived += i64::from(!self.gone);
+    }
+
+    pub(super) fn message_left(&mut self, msg: &Msg) {
+        if self.gone || !self.snapshot.remove(&msg.uid) {
+            return;
+        }
+        self.left += 1;
+        self.popped_matches += i64::from(self.matches(msg));
+        let untouched = match &self.examined {
+            Some(examined) => Some(!examined.contains(&msg.uid)),
+            None if self.seen.processed == 0 => Some(true),
+            // An examined match would be gone.
+            None if self.clears() && self.mode == Mode::All && self.matches(msg) => Some(true),
+            None => None,
+        };
+        self.surely += i64::from(untouched == Some(true));
+        self.perhaps += i64::from(untouched != Some(false));
+    }
+
+    pub(super) fn queue_gone(&mut self) {
+        self.gone = true;
+        self.snapshot.clear();
+    }
+
+    pub(super) fn queue_edited(&mut self, fresh: &[u64]) {
+        if !self.gone {
+            self.edited = true;
+            self.snapshot.extend(fresh);
+        }
+    }
+
+    /// Slices ran since STATUS was last compared, and nobody else did anything. `taken` left the queue,
+    /// `others` of it by other jobs.
+    pub(super) fn slices_ran(&mut self, now: &Status, taken: &[Msg], others: i64, list: &VecDeque<Msg>) {
+        let before = self.seen.clone();
+        for msg in taken {
+            if self.snapshot.remove(&msg.uid) && others > 0 {
+                self.popped_matches += i64::from(self.matches(msg));
+            }
+        }
+        assert!(now.progress >= before.progress, "progress never falls: {now:?}");
+        if !self.clears() {
+            assert_eq!(now.deleted, 0, "{now:?}");
+        }
+        if !self.edited && !self.gone {
+            assert!(now.processed >= before.processed && now.matched >= before.matched, "{now:?}");
+            // A preview is seen here for the first time: what left in the transaction that started it counts.
+            let drifted = now.drifted - before.drifted;
+            let possible = self.surely..=self.perhaps + others;
+            assert!(possible.contains(&drifted), "{others} were cleared by others: {before:?} {now:?}");
+            if others > 0 {
+                self.examined = None;
+            }
+            self.walked(now.processed - before.processed, list);
+            self.compare(now, others, list);
+        }
+        self.seen = now.clone();
+        (self.left, self.surely, self.perhaps) = (0, 0, 0);
+        if now.has_ended() {
+            self.ended(now, others, list);
+        }
+    }
+
+    /// A sample that is not full is filled from the next end.
+    fn walked(&mut self, messages: i64, list: &VecDeque<Msg>) {
+        let Some(examined) = &mut self.examined else { return };
+        let open = |msg: &&Msg| self.snapshot.contains(&msg.uid) && !examined.contains(&msg.uid);
+        let messages = usize::try_from(messages).expect("not negative");
+        let walked: Vec<&Msg> = list.iter().rev().filter(open).take(messages).collect();
+        assert_eq!(walked.len(), messages, "no more is examined than is left of the snapshot");
+        self.matched += count(walked.iter().filter(|msg| self.kinds.contains(&msg.text.kind)).count());
+        examined.extend(walked.iter().map(|msg| msg.uid));
+    }
+
+    /// Commands ran since STATUS was last compared, and no slice did.
+    pub(super) fn commands_ran(&mut self, now: &Status, list: &VecDeque<Msg>) {
+        let before = std::mem::replace(&mut self.seen, now.clone());
+        let (left, surely, perhaps) = (self.left, self.surely, self.perhaps);
+        (self.left, self.surely, self.perhaps) = (0, 0, 0);
+        assert_eq!(now.deleted, before.deleted, "nothing is cleared inside a transaction");
+        if let Some(words) = self.fails {
+            assert_eq!(now.status, "failed", "{now:?}");
+            assert!(now.error.contains(words), "{now:?}");
+            return;
+        }
+        if self.edited {
+            return;
+        }
+        assert_eq!(now.processed, before.processed, "nothing is examined inside a transaction");
+        assert_eq!(now.arrived, self.arrived, "{now:?}");
+        if self.gone {
+            assert_eq!(now.drifted, self.total - now.processed, "all the rest left: {now:?}");
+            return;
+        }
+        let drifted = now.drifted - before.drifted;
+        let unexamined = self.total - before.processed - before.drifted;
+        let examined_and_there = before.processed - before.deleted;
+        let least = surely.max(left - examined_and_there);
+        let most = perhaps.min(unexamined);
+        assert!(
+            (least..=most).contains(&drifted),
+            "drifted by {drifted}, expected {least} to {most}: {before:?} {now:?}"
+        );
+        self.compare(now, 0, list);
+    }
+
+    /// What must hold at any time while changes were at the ends.
+    fn compare(&self, now: &Status, others: i64, list: &VecDeque<Msg>) {
+        let mine: Vec<(usize, &Msg)> = list
+            .iter()
+            .enumerate()
+            .filter(|(_, msg)| self.snapshot.contains(&msg.uid) && self.matches(msg))
+            .collect();
+        let open = self.total - now.processed - now.drifted;
+        assert_eq!(now.total, self.total, "{now:?}");
+        assert_eq!(now.arrived, self.arrived, "{now:?}");
+        assert_eq!(now.passes, 1, "{now:?}");
+        assert!(open >= 0, "{now:?}");
+        if !now.has_ended() {
+            assert_eq!(now.depth, count(list.len()), "{now:?}");
+        }
+        let would_delete = match self.mode {
+            Mode::Preview => 0,
+            Mode::All => now.matched,
+            Mode::KeepOne => (now.matched - 1).max(0),
+        };
+        assert_eq!(now.would_delete, would_delete, "{now:?}");
+        assert_eq!(now.deleted, if self.clears() { would_delete } else { 0 }, "{now:?}");
+        if self.examined.is_some() {
+            assert_eq!(now.matched, self.matched, "{now:?}");
+        }
+        if self.clears() && self.mode == Mode::All {
+            assert!(open >= count(mine.len()), "matches that are there are unexamined: {now:?}");
+        }
+        // The last word of a job that ended is as old as its end; another job may have gone on since.
+        let fresh = !now.has_ended() || others == 0;
+        if let Some(index) = now.kept_index.filter(|_| fresh) {
+            let oldest = mine.last().map(|(at, _)| count(*at) - count(list.len()));
+            assert_eq!(self.mode, Mode::KeepOne, "{now:?}");
+            assert_eq!(Some(index), oldest, "KEEPONE keeps the match that runs next: {now:?}");
+        }
+    }
+
+    /// It is over: what was in the snapshot is accounted for.
+    fn ended(&self, now: &Status, others: i64, list: &VecDeque<Msg>) {
+        if self.edited && now.status == "failed" {
+            assert!(now.error.contains("queue was edited in place"), "{now:?}");
+            assert_eq!(now.passes, 10, "{now:?}");
+            return;
+        }
+        assert_eq!(now.status, "completed", "{now:?}");
+        assert_eq!(now.total, now.processed + now.drifted, "{now:?}");
+        assert_eq!(now.progress, 100, "{now:?}");
+        assert!(now.passes <= 10, "{now:?}");
+        if self.edited {
+            return;
+        }
+        assert_eq!(now.total, self.total, "{now:?}");
+        assert_eq!(now.arrived, self.arrived, "{now:?}");
+        let there = list.iter().filter(|msg| self.snapshot.contains(&msg.uid) && self.matches(msg)).count();
+        let there = count(there);
+        match (self.clears(), self.mode) {
+            (true, Mode::All) => assert_eq!(there, 0, "all matches are cleared: {now:?}"),
+            (true, _) => {
+                let kept = i64::from(now.kept_index.is_some());
+                assert!(there == kept || (there < kept && others > 0), "one at most is kept: {now:?}");
+            }
+            (false, _) => {
+                let possible = there..=there + self.popped_matches;
+                assert!(self.gone || possible.contains(&now.matched), "{possible:?}: {now:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! A real server against a naive list that knows the history of every message.
+//!
+//! Chance decides about sizes, encodings of the list, commands and jobs. Slices run between commands, where
+//! no client can see them; so each step is one MULTI/EXEC: STATUS of every job and the whole queue, some
+//! commands, STATUS and queue again. What changed between two steps was done by slices alone, and may only be
+//! that matching messages of a snapshot are missing, as many as `deleted` says. What changed inside a step
+//! was done by its commands alone, and the naive list says exactly what that is.
+//!
+//! A failure names its seed; `QADMIN_MODEL_SEED=7 cargo test -p qadmin-tests model::` repeats that run (as
+//! far as chance of timing allows), `QADMIN_MODEL_RUNS=1000` makes more of them.
+
+mod align;
+mod job;
+mod named;
+mod ops;
+mod queue;
+mod rng;
+mod world;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+use qadmin_harness::Server;
+
+use self::rng::Rng;
+use self::world::{Edits, World};
+
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text}: no number")))
+}
+
+/// A client that is always there: a server with nobody else to serve gives all its time to jobs, which then
+/// end before many commands came in between.
+struct Company(Arc<AtomicBool>, Option<JoinHandle<()>>);
+
+impl Company {
+    fn of(server: &Server) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (told, mut raw) = (Arc::clone(&stop), server.raw());
+        let pinging =
+            thread::spawn(move || while !told.load(Ordering::Relaxed) && raw.try_call(&[b"PING"]).is_ok() {});
+        Self(stop, Some(pinging))
+    }
+}
+
+impl Drop for Company {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+        // It has nothing to say.
+        let _ = self.1.take().map(JoinHandle::join);
+    }
+}
+
+/// Says which seed it was.
+struct Seed(u64, usize);
+
+impl Drop for Seed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("seed {} failed in step {}: QADMIN_MODEL_SEED={} repeats it", self.0, self.1, self.0);
+        }
+    }
+}
+
+fn run_all(edits: Edits, first: u64, runs: u64) {
+    let server = Server::builder().module_args("slice-us 50 duty 1 inline-limit 0").start();
+    let seeds = match variable("QADMIN_MODEL_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => first..first + variable("QADMIN_MODEL_RUNS").unwrap_or(runs),
+    };
+    for seed in seeds {
+        let mut at = Seed(seed, 0);
+        let mut rng = Rng::new(seed);
+        let mut world = World::new(&server, &mut rng, edits);
+        let _company = rng.percent(70).then(|| Company::of(&server));
+        for step in 0..rng.within(15, 60) {
+            at.1 = step;
+            world.step(&mut rng);
+        }
+        world.finish();
+    }
+    assert_eq!(server.info("qadmin_apply_mismatches").as_deref(), Some("0"));
+}
+
+#[test]
+fn changes_at_the_ends_leave_every_count_exact_and_every_other_message_in_place() {
+    run_all(Edits::Never, 1, 60);
+}
+
+#[test]
+fn edits_in_place_never_clear_another_message_or_one_that_was_pushed_later() {
+    run_all(Edits::Sometimes, 1_001, 60);
+}

@@ -1,0 +1,341 @@
+//! CLEARJOB and STATUS through a job's life; CANCEL of one job answers the same.
+
+use qadmin_harness::{Fields as _, text};
+
+use super::{ID, assert_same, at_once, shown, six, three};
+use crate::stage::target;
+use crate::support::{ask, run, wait_for_job};
+
+#[test]
+fn clearjob() {
+    let server = six();
+    let line = format!("QADMIN.CLEARJOB celery {} KEEPONE DRYRUN", target());
+    insta::assert_snapshot!(three(&server, &line), @r#"
+        job_id: [uuid]
+        queue: "celery"
+        mode: "keepone"
+        dry_run: 1
+        status: "pending"
+        total_estimated: 6
+        deduplicated: 0
+    "#);
+    let line = format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery ID {ID}", target());
+    let reply = run(&mut server.conn(), &line).expect("a reply");
+    insta::assert_snapshot!(shown(&reply), @r#"
+        job_id: [uuid]
+        queue: "celery"
+        mode: "all"
+        dry_run: 0
+        status: "pending"
+        total_estimated: 6
+        deduplicated: 0
+    "#);
+    wait_for_job(&mut server.conn(), ID);
+    insta::assert_snapshot!(three(&server, &line), @r#"
+        job_id: [uuid]
+        queue: "celery"
+        mode: "all"
+        dry_run: 0
+        status: "completed"
+        total_estimated: 6
+        deduplicated: 1
+    "#);
+}
+
+#[test]
+fn status_of_a_job_that_waits_for_its_first_slice() {
+    let server = six();
+    let clear = format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery ID {ID}", target());
+    let status = format!("QADMIN.STATUS {ID}");
+    let lines = [clear, status.clone(), format!("{status} FORMAT JSON")];
+    let replies = at_once(&mut server.conn(), &lines);
+    assert_same(&replies[1], &text(&replies[2]));
+    insta::assert_snapshot!(shown(&replies[1]), @r#"
+        job_id: [uuid]
+        kind: "clear"
+        status: "pending"
+        waiting: null
+        queue: "celery"
+        db: 0
+        mode: "all"
+        dry_run: 0
+        keep_one: 0
+        filter: "TASK app.tasks.upload.Upload REPOID 147107"
+        filter_task: "app.tasks.upload.Upload"
+        filter_repoid: "147107"
+        filter_commitid: null
+        user: "default"
+        actor: null
+        client: [client]
+        reason: null
+        started_at: [ms]
+        updated_at: [ms]
+        completed_at: null
+        total_estimated: 6
+        queue_depth: 6
+        processed: 0
+        matched: 0
+        deleted: 0
+        would_delete: 0
+        kept_index: null
+        drifted: 0
+        arrived: 0
+        undecodable: 0
+        unreadable: 0
+        matched_bytes: 0
+        passes_run: 1
+        examined_total: 0
+        notice: null
+        progress: 0
+        eta_ms: null
+        per_second: 0
+        slices: 0
+        slice_p99_us: [us]
+        slice_max_us: [us]
+        seek_max_us: [us]
+        main_thread_us: [us]
+        cancel_requested: 0
+        error: null
+        sample: []
+    "#);
+}
+
+#[test]
+fn status_of_a_completed_clear() {
+    let server = six();
+    let mut conn = server.conn();
+    let clear = "QADMIN.CLEARJOB celery COMMITID nosuch KEEPONE CONFIRM celery ACTOR ann REASON tidy-up";
+    let job = ask(&mut conn, clear).text("job_id");
+    wait_for_job(&mut conn, &job);
+    insta::assert_snapshot!(three(&server, &format!("QADMIN.STATUS {job}")), @r#"
+        job_id: [uuid]
+        kind: "clear"
+        status: "completed"
+        waiting: null
+        queue: "celery"
+        db: 0
+        mode: "keepone"
+        dry_run: 0
+        keep_one: 1
+        filter: "COMMITID nosuch"
+        filter_task: null
+        filter_repoid: null
+        filter_commitid: "nosuch"
+        user: "default"
+        actor: "ann"
+        client: [client]
+        reason: "tidy-up"
+        started_at: [ms]
+        updated_at: [ms]
+        completed_at: [ms]
+        total_estimated: 6
+        queue_depth: 6
+        processed: 6
+        matched: 0
+        deleted: 0
+        would_delete: 0
+        kept_index: null
+        drifted: 0
+        arrived: 0
+        undecodable: 0
+        unreadable: 0
+        matched_bytes: 0
+        passes_run: 1
+        examined_total: 6
+        notice: null
+        progress: 100
+        eta_ms: 0
+        per_second: [n]
+        slices: [n]
+        slice_p99_us: [us]
+        slice_max_us: [us]
+        seek_max_us: [us]
+        main_thread_us: [us]
+        cancel_requested: 0
+        error: null
+        sample: []
+    "#);
+}
+
+#[test]
+fn status_of_a_dry_run_shows_its_sample() {
+    let server = six();
+    let mut conn = server.conn();
+    let job = ask(&mut conn, &format!("QADMIN.CLEARJOB celery {} KEEPONE DRYRUN", target())).text("job_id");
+    wait_for_job(&mut conn, &job);
+    insta::assert_snapshot!(three(&server, &format!("QADMIN.STATUS {job} QUEUE celery WAIT 0")), @r#"
+        job_id: [uuid]
+        kind: "clear"
+        status: "completed"
+        waiting: null
+        queue: "celery"
+        db: 0
+        mode: "keepone"
+        dry_run: 1
+        keep_one: 1
+        filter: "TASK app.tasks.upload.Upload REPOID 147107"
+        filter_task: "app.tasks.upload.Upload"
+        filter_repoid: "147107"
+        filter_commitid: null
+        user: "default"
+        actor: null
+        client: [client]
+        reason: null
+        started_at: [ms]
+        updated_at: [ms]
+        completed_at: [ms]
+        total_estimated: 6
+        queue_depth: 6
+        processed: 6
+        matched: 5
+        deleted: 0
+        would_delete: 4
+        kept_index: -1
+        drifted: 0
+        arrived: 0
+        undecodable: 0
+        unreadable: 0
+        matched_bytes: 6875
+        passes_run: 1
+        examined_total: 6
+        notice: null
+        progress: 100
+        eta_ms: 0
+        per_second: [n]
+        slices: [n]
+        slice_p99_us: [us]
+        slice_max_us: [us]
+        seek_max_us: [us]
+        main_thread_us: [us]
+        cancel_requested: 0
+        error: null
+        sample:
+          - index: -1
+            bytes: 1375
+            task: "app.tasks.upload.Upload"
+            id: "d5d7a26e-4b5e-4262-88ec-8a65e7154f4d"
+            repoid: 147107
+            commitid: "e0ca38f73e2213f98f968ec759a635b43620029d"
+            ownerid: 1008
+            pullid: 1556
+            retries: 0
+            eta: null
+            redelivered: null
+          - index: -3
+            bytes: 1375
+            task: "app.tasks.upload.Upload"
+            id: "4d03a884-1fce-4b61-b05e-3fc804a42961"
+            repoid: 147107
+            commitid: "3611f0cfd878983c54ae7a1bdc4d0e85d0f8c905"
+            ownerid: 1008
+            pullid: 5451
+            retries: 0
+            eta: null
+            redelivered: null
+          - index: -4
+            bytes: 1375
+            task: "app.tasks.upload.Upload"
+            id: "f1f58a6b-d3ac-4f4c-b402-9971c2608dc7"
+            repoid: 147107
+            commitid: "1997fb5587f6766a2711249eaf59501cf5fc0259"
+            ownerid: 1008
+            pullid: 3962
+            retries: 0
+            eta: null
+            redelivered: null
+          - index: -5
+            bytes: 1375
+            task: "app.tasks.upload.Upload"
+            id: "feb29dce-65ca-4328-8b8c-09d2666855e2"
+            repoid: 147107
+            commitid: "0dcd479cbdac620334079e488b37af265c8c0be9"
+            ownerid: 1008
+            pullid: 7280
+            retries: 0
+            eta: null
+            redelivered: null
+          - index: -6
+            bytes: 1375
+            task: "app.tasks.upload.Upload"
+            id: "8558cfb4-0075-4714-a5a6-77f964c1f0ba"
+            repoid: 147107
+            commitid: "e0ca38f73e2213f98f968ec759a635b43620029d"
+            ownerid: 1008
+            pullid: 6719
+            retries: 0
+            eta: null
+            redelivered: null
+    "#);
+}
+
+#[test]
+fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
+    let server = six();
+    let mut conn = server.conn();
+    let clear = format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery ID {ID}", target());
+    let replies = at_once(&mut conn, &[clear, format!("QADMIN.CANCEL {ID}")]);
+    let status = three(&server, &format!("QADMIN.STATUS {ID}"));
+    assert_eq!(shown(&replies[1]), status);
+    assert_eq!(three(&server, &format!("QADMIN.CANCEL {ID} QUEUE celery")), status, "it has ended");
+    insta::assert_snapshot!(status, @r#"
+        job_id: [uuid]
+        kind: "clear"
+        status: "cancelled"
+        waiting: null
+        queue: "celery"
+        db: 0
+        mode: "all"
+        dry_run: 0
+        keep_one: 0
+        filter: "TASK app.tasks.upload.Upload REPOID 147107"
+        filter_task: "app.tasks.upload.Upload"
+        filter_repoid: "147107"
+        filter_commitid: null
+        user: "default"
+        actor: null
+        client: [client]
+        reason: null
+        started_at: [ms]
+        updated_at: [ms]
+        completed_at: [ms]
+        total_estimated: 6
+        queue_depth: 6
+        processed: 0
+        matched: 0
+        deleted: 0
+        would_delete: 0
+        kept_index: null
+        drifted: 0
+        arrived: 0
+        undecodable: 0
+        unreadable: 0
+        matched_bytes: 0
+        passes_run: 1
+        examined_total: 0
+        notice: null
+        progress: 0
+        eta_ms: 0
+        per_second: 0
+        slices: 0
+        slice_p99_us: [us]
+        slice_max_us: [us]
+        seek_max_us: [us]
+        main_thread_us: [us]
+        cancel_requested: 1
+        error: "ERR it was cancelled; ask again"
+        sample: []
+    "#);
+}
+
+#[test]
+fn status_of_a_failed_job() {
+    let server = six();
+    let mut conn = server.conn();
+    let clear = format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery ID {ID}", target());
+    at_once(&mut conn, &[clear, "FLUSHALL".into()]);
+    let end = ask(&mut conn, &format!("QADMIN.STATUS {ID} WAIT 0"));
+    assert_eq!(end.text("status"), "failed");
+    assert_eq!(end.text("error"), "ERR the database was flushed meanwhile; ask again");
+    assert!(end.int("completed_at") > 0 && end.int("progress") == 0, "{end:?}");
+    three(&server, &format!("QADMIN.STATUS {ID}"));
+}

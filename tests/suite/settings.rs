@@ -1,0 +1,171 @@
+//! Settings: where they come from, which values they take, and that they stay.
+
+use qadmin_harness::{Server, eventually, module_path, text};
+use redis::{Connection, Value};
+
+use crate::support::run;
+
+/// Names, defaults and ranges as documented.
+const TABLE: [(&str, i64, i64, i64); 10] = [
+    ("inline-limit", 200_000, 0, 1_000_000_000),
+    ("inline-wait", 2_000, 0, 60_000),
+    ("cache-ttl", 60, 0, 86_400),
+    ("job-lock-ttl", 300, 0, 86_400),
+    ("job-ttl", 86_400, 60, 2_592_000),
+    ("sample-window", 2_000, 0, 100_000),
+    ("slice-us", 500, 50, 100_000),
+    ("duty", 50, 1, 100),
+    ("max-jobs", 16, 2, 64),
+    ("audit-maxlen", 10_000, 0, 10_000_000),
+];
+
+/// Names and values of `CONFIG GET qadmin.*`, sorted.
+fn all(conn: &mut Connection) -> Vec<(String, i64)> {
+    let reply = run(conn, "CONFIG GET qadmin.*").expect("CONFIG GET");
+    let mut found: Vec<_> = qadmin_harness::map(&reply)
+        .into_iter()
+        .map(|(name, value)| (name, text(&value).parse().expect("a number")))
+        .collect();
+    found.sort();
+    found
+}
+
+fn get(conn: &mut Connection, name: &str) -> i64 {
+    let found = all(conn);
+    let name = format!("qadmin.{name}");
+    found.into_iter().find(|(found, _)| *found == name).unwrap_or_else(|| panic!("no {name}")).1
+}
+
+#[test]
+fn every_setting_has_its_documented_default() {
+    let server = Server::start();
+    let mut expected: Vec<_> =
+        TABLE.iter().map(|(name, default, ..)| (format!("qadmin.{name}"), *default)).collect();
+    expected.sort();
+    assert_eq!(all(&mut server.conn()), expected);
+}
+
+#[test]
+fn every_setting_takes_its_range_and_nothing_beyond() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    for (name, _, min, max) in TABLE {
+        for value in [min, max] {
+            run(&mut conn, &format!("CONFIG SET qadmin.{name} {value}")).expect(name);
+            assert_eq!(get(&mut conn, name), value);
+        }
+        for wrong in [(min - 1).to_string(), (max + 1).to_string(), "x".into(), "1.5".into()] {
+            let error = run(&mut conn, &format!("CONFIG SET qadmin.{name} {wrong}")).expect_err(&wrong);
+            assert!(error.to_string().contains(&format!("qadmin.{name}")), "{error}");
+            assert_eq!(get(&mut conn, name), max, "a refused value changes nothing");
+        }
+    }
+}
+
+#[test]
+fn load_arguments_are_taken_in_any_case_and_order() {
+    let server = Server::builder().module_args("DUTY 80 slice-us 300 Max-Jobs 2").start();
+    let mut conn = server.conn();
+    for (name, value) in [("duty", 80), ("slice-us", 300), ("max-jobs", 2), ("cache-ttl", 60)] {
+        assert_eq!(get(&mut conn, name), value, "{name}");
+    }
+}
+
+#[test]
+fn every_boundary_is_a_load_argument() {
+    for edge in [|row: &(&str, i64, i64, i64)| row.2, |row: &(&str, i64, i64, i64)| row.3] {
+        let args: Vec<String> = TABLE.iter().map(|row| format!("{} {}", row.0, edge(row))).collect();
+        let server = Server::builder().module_args(&args.join(" ")).start();
+        for row in &TABLE {
+            assert_eq!(get(&mut server.conn(), row.0), edge(row), "{}", row.0);
+        }
+    }
+}
+
+#[test]
+fn wrong_load_arguments_keep_the_server_from_starting_and_say_why() {
+    let names = TABLE.map(|row| row.0).join(", ");
+    let unknown = format!("unknown setting \"speed\"; qadmin takes pairs of name and value: {names}");
+    for (args, sentence) in [
+        ("speed 9", unknown.as_str()),
+        ("duty", "setting duty needs a value"),
+        ("duty 50 slice-us", "setting slice-us needs a value"),
+        ("duty 50 DUTY 60", "setting duty is given twice; give it once"),
+        ("duty 0", "setting duty must be an integer from 1 to 100 (percent), got \"0\""),
+        ("duty 101", "setting duty must be an integer from 1 to 100 (percent), got \"101\""),
+        ("duty x", "setting duty must be an integer from 1 to 100 (percent), got \"x\""),
+        ("duty -1", "setting duty must be an integer from 1 to 100 (percent), got \"-1\""),
+        ("slice-us 49", "setting slice-us must be an integer from 50 to 100000 (microseconds), got \"49\""),
+        ("max-jobs 1", "setting max-jobs must be an integer from 2 to 64 (jobs), got \"1\""),
+        ("job-ttl 59", "setting job-ttl must be an integer from 60 to 2592000 (seconds), got \"59\""),
+    ] {
+        let words = Server::builder().module_args(args).try_start().expect_err(args);
+        assert!(words.contains(sentence), "{args}: {words}");
+        assert!(words.contains("Can't load module"), "{args}: {words}");
+    }
+}
+
+/// In redis.conf the server itself checks names and ranges, and says so in its own words.
+#[test]
+fn a_wrong_setting_in_the_configuration_file_keeps_the_server_from_starting() {
+    for (line, sentence) in [
+        ("qadmin.duty 101", "qadmin.duty : argument must be between 1 and 100 inclusive"),
+        ("qadmin.speed 9", "Module Configuration"),
+    ] {
+        let words = Server::builder().module().config(line).try_start().expect_err(line);
+        assert!(words.contains(sentence), "{line}: {words}");
+    }
+}
+
+#[test]
+fn the_configuration_file_beats_the_load_argument_which_beats_the_default() {
+    let server = Server::builder().module_args("duty 80 slice-us 300").config("qadmin.duty 70").start();
+    let mut conn = server.conn();
+    assert_eq!(get(&mut conn, "duty"), 70);
+    assert_eq!(get(&mut conn, "slice-us"), 300);
+    assert_eq!(get(&mut conn, "cache-ttl"), 60);
+}
+
+#[test]
+fn what_was_set_and_rewritten_survives_a_restart() {
+    let mut server = Server::builder().module_args("duty 80 slice-us 300").start();
+    let mut conn = server.conn();
+    run(&mut conn, "CONFIG SET qadmin.duty 33 qadmin.cache-ttl 7").expect("CONFIG SET");
+    run(&mut conn, "CONFIG REWRITE").expect("CONFIG REWRITE");
+    server.restart();
+    let mut conn = server.conn();
+    for (name, value) in [("duty", 33), ("cache-ttl", 7), ("slice-us", 300)] {
+        assert_eq!(get(&mut conn, name), value, "{name}");
+    }
+    // Back to the built-in default, against a load argument that says otherwise.
+    run(&mut conn, "CONFIG SET qadmin.duty 50").expect("CONFIG SET");
+    run(&mut conn, "CONFIG REWRITE").expect("CONFIG REWRITE");
+    server.restart();
+    assert_eq!(get(&mut server.conn(), "duty"), 50);
+}
+
+#[test]
+fn loadex_takes_settings_and_arguments() {
+    let server = Server::plain();
+    let mut conn = server.conn();
+    let module = module_path().expect("the module is built");
+    let load =
+        |conn: &mut Connection, rest: &str| run(conn, &format!("MODULE LOADEX {} {rest}", module.display()));
+    for (refused, sentence) in [
+        ("ARGS duty 0", "setting duty must be an integer from 1 to 100 (percent), got \"0\""),
+        ("CONFIG qadmin.duty 101", "qadmin.duty : argument must be between 1 and 100 inclusive"),
+        ("CONFIG qadmin.speed 1", "configurations were not applied"),
+    ] {
+        load(&mut conn, refused).expect_err(refused);
+        eventually("the log says why", || server.log().contains(sentence));
+        assert!(
+            matches!(run(&mut conn, "MODULE LIST"), Ok(Value::Array(none)) if none.is_empty()),
+            "{refused}"
+        );
+    }
+    load(&mut conn, "CONFIG qadmin.duty 44 CONFIG qadmin.cache-ttl 3 ARGS duty 55 slice-us 111")
+        .expect("LOADEX");
+    for (name, value) in [("duty", 44), ("cache-ttl", 3), ("slice-us", 111), ("max-jobs", 16)] {
+        assert_eq!(get(&mut conn, name), value, "{name}");
+    }
+}

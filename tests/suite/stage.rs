@@ -1,0 +1,122 @@
+//! Queues and jobs set up so that a test can meet a job at work.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use qadmin_harness::{Factory, Fields as _, Server, Size, TARGET_REPOID, TARGET_TASK, eventually, fill, map};
+use redis::{Connection, RedisResult, Value};
+
+use crate::support::{Reply, ask, run};
+
+/// A queue that a slow job (see [`Slow`]) works on for several seconds.
+pub(crate) const LONG: u64 = 30_000;
+
+/// The filter that [`Factory::share`] speaks of.
+pub(crate) fn target() -> String {
+    format!("TASK {TARGET_TASK} REPOID {TARGET_REPOID}")
+}
+
+/// Fills a queue with `n` slim messages, 1 % of which match [`target`]; answers how many do.
+pub(crate) fn filled(server: &Server, queue: &str, n: u64) -> i64 {
+    let mut factory = Factory::new(7).size(Size::Slim);
+    fill(server.port(), queue, 0..n, &mut factory).expect("the queue is filled");
+    i64::try_from(factory.count(0..n)).expect("small")
+}
+
+/// Makes jobs slow: the shortest slices, with the longest pauses that `duty` has while others are active,
+/// and a client that is always active. Dropped, jobs run at full speed.
+pub(crate) struct Slow {
+    server_port: u16,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Slow {
+    pub(crate) fn start(server: &Server) -> Self {
+        set(&mut server.conn(), "slice-us 50 duty 1");
+        let stop = Arc::new(AtomicBool::new(false));
+        let (told, mut conn) = (Arc::clone(&stop), server.conn());
+        let thread = thread::spawn(move || {
+            // An error means that the test stopped or blocked the server: it says so itself where that is wrong.
+            while !told.load(Ordering::Relaxed) && run(&mut conn, "PING").is_ok() {
+                // A request in each of the pauses between slices is activity enough; more would only cost
+                // the processor that all tests share.
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        Self { server_port: server.port(), stop, thread: Some(thread) }
+    }
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        // Errors: the server may be gone or busy, which is not for a destructor to judge.
+        if let Ok(client) = redis::Client::open(format!("redis://127.0.0.1:{}", self.server_port))
+            && let Ok(mut conn) = client.get_connection()
+        {
+            let _ = run(&mut conn, "CONFIG SET qadmin.slice-us 500 qadmin.duty 100");
+        }
+    }
+}
+
+/// `CONFIG SET` of settings of the module: names and values in pairs.
+pub(crate) fn set(conn: &mut Connection, pairs: &str) {
+    let words: Vec<&str> = pairs.split(' ').collect();
+    let named: Vec<String> = words.chunks(2).map(|pair| format!("qadmin.{} {}", pair[0], pair[1])).collect();
+    run(conn, &format!("CONFIG SET {}", named.join(" "))).expect("CONFIG SET");
+}
+
+/// Sends a command from a connection of its own and keeps its reply.
+pub(crate) fn later(server: &Server, line: impl Into<String>) -> JoinHandle<RedisResult<Value>> {
+    let (mut conn, line) = (server.conn(), line.into());
+    thread::spawn(move || run(&mut conn, &line))
+}
+
+/// The map that a command sent with [`later`] came to.
+pub(crate) fn joined(handle: JoinHandle<RedisResult<Value>>) -> Reply {
+    map(&handle.join().expect("the client's thread ends well").expect("a reply"))
+}
+
+/// A counter of the module's INFO section.
+pub(crate) fn info(server: &Server, name: &str) -> i64 {
+    let field = server.info(&format!("qadmin_{name}"));
+    field.unwrap_or_else(|| panic!("INFO has no qadmin_{name}")).parse().expect("a number")
+}
+
+/// Waits until so many clients wait for jobs.
+pub(crate) fn until_waiting(server: &Server, clients: i64) {
+    eventually("clients wait for a job", || info(server, "clients_waiting") == clients);
+}
+
+/// Starts an inline preview in the background and waits until its client waits.
+pub(crate) fn inline_preview(server: &Server, queue: &str) -> JoinHandle<RedisResult<Value>> {
+    let waiting = info(server, "clients_waiting");
+    let client = later(server, format!("QADMIN.PREVIEW {queue} {}", target()));
+    until_waiting(server, waiting + 1);
+    client
+}
+
+/// Starts a clear of everything that matches [`target`] and answers its id.
+pub(crate) fn start_clear(conn: &mut Connection, queue: &str) -> String {
+    let reply = ask(conn, &format!("QADMIN.CLEARJOB {queue} {} ALL CONFIRM {queue}", target()));
+    reply.text("job_id")
+}
+
+/// Waits until a job has done a slice.
+pub(crate) fn until_running(conn: &mut Connection, job: &str) {
+    eventually("the job is at work", || {
+        ask(conn, &format!("QADMIN.STATUS {job}")).text("status") == "running"
+    });
+}
+
+/// The newest job as JOBS lists it.
+pub(crate) fn newest_job(server: &Server) -> Reply {
+    let jobs = run(&mut server.conn(), "QADMIN.JOBS").expect("JOBS answers");
+    qadmin_harness::maps(&jobs).swap_remove(0)
+}
