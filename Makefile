@@ -16,7 +16,7 @@ VENV = target/venv
 CARGO ?= cargo
 PYTHON ?= python3
 
-.PHONY: help deps venv build install demo playground test test-rust test-server bench bench-quick lint clean
+.PHONY: help deps venv build install demo playground test test-rust test-server servers bench bench-quick lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -58,6 +58,9 @@ test-rust:
 
 test-server: build venv
 	$(CARGO) test --package qadmin-tests
+
+servers: ## get newer Redis and Valkey servers to test against (Debian): target/servers/*/run
+	@scripts/servers.sh
 
 bench: deps build venv ## measure with 1,000,000 messages and write docs/benchmarks.md
 	$(CARGO) run --quiet --release --package qadmin-harness --bin bench

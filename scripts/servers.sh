@@ -47,7 +47,7 @@ apt_options() {
 
 # $1: suite, $2: redis or valkey
 get() {
-  local suite=$1 program=$2 tree=$root/$1-$2 options loader libraries package
+  local suite=$1 program=$2 tree=$root/$1-$2 options loader libraries server package
   [ -x "$tree/run" ] && return 0
   mapfile -t options < <(apt_options "$suite")
   apt-get "${options[@]}" update

@@ -42,7 +42,13 @@ impl Cluster {
         replica.wait_for_link();
         self.nodes.push(replica);
         self.wait_until_whole();
-        self.nodes.len() - 1
+        let (at, id) = (self.nodes.len() - 1, self.id(self.nodes.len() - 1));
+        // Gossip: before, the primary ignores what a stranger asks of it, such as a failover.
+        eventually("the primary knows its replica", || {
+            matches!(command(&self.nodes[of], &["CLUSTER", "REPLICAS", &primary]),
+                Value::Array(lines) if lines.iter().any(|line| crate::text(line).starts_with(&id)))
+        });
+        at
     }
 
     /// One of the servers, in the order in which they were added.

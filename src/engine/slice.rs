@@ -163,7 +163,9 @@ fn work(
 
 /// How a job ends whose scan is over: one whose queue was taken away by the cluster did not complete.
 fn end(ctx: Ctx<'_>, job: &Job, status: Status, error: Option<Error>) -> Step {
-    if ctx.flags().cluster() && job.scan.is_gone() {
+    let flags = ctx.flags();
+    // To a replica every key is one of another node's: nothing could be learned there.
+    if flags.cluster() && flags.primary() && job.scan.is_gone() {
         ctx.select(job.start().db);
         if unit::has_moved(ctx, &RString::new(&job.start().queue)) {
             return moved();

@@ -179,3 +179,21 @@ fn cluster_failover_in_the_middle_of_a_clear_loses_nothing() {
     crate::durability::until_caught_up(cluster.node(replica), cluster.node(from));
     crate::durability::assert_no_mismatch(cluster.node(from));
 }
+
+#[test]
+fn a_preview_on_a_clusters_replica_does_not_take_a_deleted_queue_for_one_that_moved() {
+    let mut cluster = Cluster::start(NODES, slow);
+    let from = cluster.home(QUEUE.as_bytes(), NODES);
+    let replica = cluster.add_replica(from, slow());
+    Filled::new(cluster.node(from), 20_000, 40.0);
+    let (mut conn, mut there) = (cluster.node(from).conn(), cluster.node(replica).conn());
+    crate::durability::until_caught_up(cluster.node(from), cluster.node(replica));
+    tell(&mut there, "READONLY");
+    tell(&mut there, "CONFIG SET qadmin.inline-limit 0");
+    // The whole queue goes in the same moment in which the preview begins, or a little later.
+    let preview = crate::support::ask(&mut there, &format!("QADMIN.PREVIEW {QUEUE} TASK x"));
+    tell(&mut conn, &format!("DEL {QUEUE}"));
+    let end = wait_for_job(&mut there, &preview.text("job_id"));
+    assert_eq!(end.text("status"), "completed", "{end:?}");
+    assert_eq!(end.int("total_estimated"), end.int("processed") + end.int("drifted"), "{end:?}");
+}

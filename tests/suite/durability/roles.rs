@@ -145,11 +145,16 @@ fn data_loaded_anew_ends_a_job_and_keeps_its_promises() {
     until_deleted(&mut conn, &id, 100);
     tell(&mut conn, "DEBUG RELOAD");
     let job = wait_for_job(&mut conn, &id);
-    // The server empties itself before it loads, and that is the first that a module hears of it.
-    assert_eq!(job.text("status"), "failed", "{job:?}");
-    assert!(job.text("error").contains("flushed"), "{job:?}");
+    // Most servers empty themselves before they load, and that is the first that a module hears of it; Valkey
+    // 9 says first that it is going to load.
+    let (status, error) = (job.text("status"), job.text("error"));
+    match status.as_str() {
+        "failed" => assert!(error.contains("flushed"), "{job:?}"),
+        "interrupted" => assert!(error.contains("load"), "{job:?}"),
+        _ => panic!("the job neither failed nor was it interrupted: {job:?}"),
+    }
     assert_eq!(job.int("deleted"), filled.missing(&queue(&mut conn)));
-    eventually("the record says so", || recorded(&mut conn, &id, "status") == "failed");
+    eventually("the record says so", || recorded(&mut conn, &id, "status") == status);
     finish_the_work(&mut conn, &filled);
 }
 
