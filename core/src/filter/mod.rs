@@ -22,6 +22,7 @@ mod glob;
 mod matcher;
 mod operand;
 mod projection;
+mod shapes;
 mod time;
 
 #[cfg(test)]

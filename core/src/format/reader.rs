@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::{Format, Part, VARIANTS};
 use crate::field::Field;
-use crate::json::{Paths, Scanner, Span};
+use crate::json::{Map, Paths, Scanner, Span};
 
 /// Most bytes of a decoded body's buffer that stay allocated from one message to the next.
 const BUFFER_KEEP: usize = 256 * 1024;
@@ -93,11 +93,21 @@ impl<F: Format> Reader<F> {
         }
     }
 
-    /// Starts with a message: is its envelope a JSON object? If not, only the fields that do not stand in
-    /// the bytes are found.
+    /// Looks at a message before it is read: where its strings may end.
+    pub(crate) fn look(&mut self, message: &[u8]) -> &Map {
+        self.scanner.draw(message)
+    }
+
+    /// What [`Reader::look`] saw, until a body is opened.
+    pub(crate) fn seen(&self) -> &Map {
+        self.scanner.map()
+    }
+
+    /// Starts with a message that was looked at: is its envelope a JSON object? If not, only the fields that
+    /// do not stand in the bytes are found.
     pub(crate) fn envelope(&mut self, message: &[u8]) -> bool {
         self.body_open = false;
-        self.decodable = self.scanner.scan(message, &self.envelope, &mut self.envelope_spans)
+        self.decodable = self.scanner.scan_drawn(message, &self.envelope, &mut self.envelope_spans)
             && message.trim_ascii_start().starts_with(b"{");
         if self.decodable {
             self.variant = self.with_own(message, F::variant);

@@ -32,11 +32,27 @@ pub(crate) struct Scanner {
 }
 
 impl Scanner {
+    /// Draws the map of the text that is scanned next.
+    pub(crate) fn draw(&mut self, text: &[u8]) -> &text::Map {
+        self.map.draw(text);
+        &self.map
+    }
+
+    /// The map that was drawn last.
+    pub(crate) fn map(&self) -> &text::Map {
+        &self.map
+    }
+
     /// Is `text` one valid JSON value, with nothing but white space around it? If so, `slots` (one per slot
     /// of `paths`) hold the spans of the wanted values; otherwise what they hold means nothing.
     pub(crate) fn scan(&mut self, text: &[u8], paths: &Paths, slots: &mut [Option<Span>]) -> bool {
+        self.draw(text);
+        self.scan_drawn(text, paths, slots)
+    }
+
+    /// The same for a text whose map is drawn.
+    pub(crate) fn scan_drawn(&mut self, text: &[u8], paths: &Paths, slots: &mut [Option<Span>]) -> bool {
         slots.fill(None);
-        self.map.draw(text);
         let mut pass = Pass { text, nodes: &paths.nodes, slots, scratch: self };
         let end = pass.white(0);
         let valid = pass.wanted(0, end).is_some_and(|end| pass.white(end) == text.len());

@@ -1,5 +1,7 @@
 //! JSON strings: where they end and what they say.
 
+use std::ops::Range;
+
 use wide::u8x16;
 
 /// Bytes in one step of [`Map::draw`].
@@ -10,7 +12,7 @@ const WORD: usize = 64;
 /// The *special* bytes of a text: quotes, backslashes and everything below 0x20. Made for a whole text at
 /// once, because that is branchless and 16 bytes at a time; then the end of a string is the next bit.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Map {
+pub(crate) struct Map {
     /// Bit `n` of word `w` is byte `64 * w + n`.
     bits: Vec<u64>,
 }
@@ -35,7 +37,7 @@ impl Map {
     }
 
     /// The first special byte at `at` or after it.
-    pub(super) fn next(&self, at: usize) -> Option<usize> {
+    pub(crate) fn next(&self, at: usize) -> Option<usize> {
         let mut word = at / WORD;
         let mut found = self.bits.get(word)? >> (at % WORD) << (at % WORD);
         while found == 0 {
@@ -95,6 +97,25 @@ fn end_after_escape(text: &[u8], map: &Map, mut at: usize) -> Option<usize> {
 
 fn hex4(text: &[u8], at: usize) -> Option<u32> {
     text.get(at..at + 4)?.iter().try_fold(0, |code, &digit| Some(code * 16 + char::from(digit).to_digit(16)?))
+}
+
+/// The contents of the strings of a valid text that are values and not keys, in order. `map` is that of `text`.
+pub(crate) fn string_values(text: &[u8], map: &Map) -> Vec<Range<usize>> {
+    let mut values = Vec::new();
+    let mut at = 0;
+    while let Some(found) = map.next(at) {
+        // Between strings only white space is special.
+        if text[found] != b'"' {
+            at = found + 1;
+            continue;
+        }
+        let Some((close, _)) = end(text, map, found + 1) else { break };
+        at = close + 1;
+        if text[at..].trim_ascii_start().first() != Some(&b':') {
+            values.push(found + 1..close);
+        }
+    }
+    values
 }
 
 /// What a string says, given what stands between its quotes (of a valid text). Borrowed where it has no

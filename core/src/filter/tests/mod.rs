@@ -2,6 +2,7 @@ mod golden;
 mod grammar;
 mod model;
 mod rows;
+mod shapes;
 mod truth;
 
 use super::*;
