@@ -20,6 +20,8 @@ pub(crate) struct Totals {
     pub(crate) cleared: u64,
     /// Whole callbacks of slices, microseconds.
     pub(crate) slices_us: Histogram,
+    /// Longest stretch of a slice after its seek, microseconds.
+    pub(crate) work_max_us: u64,
     /// Longest seek, microseconds.
     pub(crate) seek_max_us: u64,
     /// Main thread time of all slices, nanoseconds.
@@ -55,6 +57,7 @@ pub(crate) fn fields() -> Vec<(&'static str, u64)> {
             ("slices", totals.slices_us.count()),
             ("slice_p99_us", totals.slices_us.quantile(99)),
             ("slice_max_us", totals.slices_us.max()),
+            ("slice_work_max_us", totals.work_max_us),
             ("seek_max_us", totals.seek_max_us),
             ("main_thread_us", totals.main_thread_ns / 1_000),
             ("cache_entries", state.caches.len() as u64),

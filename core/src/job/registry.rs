@@ -265,3 +265,79 @@ impl Caches {
         self.counts.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Args;
+    use crate::filter::{DEFAULT_FIELDS, FilterBuilder, Projection};
+    use crate::job::{Origin, Start};
+    use crate::scan::Effect;
+
+    fn job(n: u128) -> Job {
+        let words: [&[u8]; 2] = [b"TASK", b"a"];
+        let mut filter = FilterBuilder::default();
+        filter.accept(&mut Args::new(&words), 0).expect("a term");
+        Job::new(Start {
+            id: Uuid::from_u128(n),
+            kind: Kind::Preview,
+            db: 0,
+            queue: b"q".to_vec(),
+            filter: filter.finish().expect("a filter"),
+            projection: Projection::new(DEFAULT_FIELDS).expect("fields"),
+            fields: None,
+            sample: 20,
+            effect: Effect::Count,
+            dry_run: false,
+            origin: Origin::default(),
+            digest: [0; 32],
+            len: 10,
+            now_ms: 0,
+            now_ns: 0,
+        })
+    }
+
+    /// Ids of the jobs that got the next `n` slices.
+    fn slices(registry: &mut Registry, n: usize) -> Vec<u128> {
+        let mut ids = Vec::new();
+        for _ in 0..n {
+            let (at, job) = registry.take_turn().expect("a live job");
+            ids.push(job.id().as_u128());
+            registry.put_back(at, job);
+        }
+        ids
+    }
+
+    #[test]
+    fn every_job_gets_a_slice_before_one_gets_two() {
+        let mut registry = Registry::default();
+        (1..=3).for_each(|n| registry.add(job(n)));
+        assert_eq!(slices(&mut registry, 7), [1, 2, 3, 1, 2, 3, 1]);
+    }
+
+    #[test]
+    fn jobs_that_come_and_go_cost_nobody_a_turn() {
+        let mut registry = Registry::default();
+        (1..=4).for_each(|n| registry.add(job(n)));
+        assert_eq!(slices(&mut registry, 2), [1, 2]);
+        // One that had its turn ends outside a slice, one ends inside.
+        assert_eq!(registry.take_if(|job| job.id().as_u128() == 1).len(), 1);
+        let (_, third) = registry.take_turn().expect("a live job");
+        assert_eq!(third.id().as_u128(), 3);
+        registry.remember(third, 1_000);
+        registry.add(job(5));
+        assert_eq!(slices(&mut registry, 4), [4, 5, 2, 4]);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_forgotten_in_time() {
+        let mut registry = Registry::default();
+        for n in 0..REMEMBERED_MAX + 10 {
+            registry.remember(job(n as u128), 1_000);
+        }
+        assert_eq!(registry.ended(0).count(), REMEMBERED_MAX);
+        assert!(registry.find_ended(Uuid::from_u128(5), 0).is_none(), "the oldest made room");
+        assert!(registry.find_ended(Uuid::from_u128(20), 999).is_some());
+        assert!(registry.find_ended(Uuid::from_u128(20), 1_000).is_none());
+    }
+}

@@ -51,7 +51,8 @@ pub trait Judge {
 /// How long a look may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
-    /// Longest stretch after the seek, in nanoseconds. Where the seek took longer, as long as the seek.
+    /// Longest stretch after the seek, in nanoseconds. Where the seek took much longer, three quarters of the
+    /// seek: less would be a scan that mostly seeks.
     pub slice_ns: u64,
     /// Messages that are thought to fit, at least 1: the size of the next window.
     pub window: u64,
@@ -163,7 +164,7 @@ impl<'a, C: Clock> Deadline<'a, C> {
     fn begin(&mut self) -> u64 {
         let now = self.clock.now_ns();
         let seek_ns = now - self.opened;
-        self.at = now + self.slice_ns.max(seek_ns);
+        self.at = now + self.slice_ns.max(seek_ns / 4 * 3);
         seek_ns
     }
 
