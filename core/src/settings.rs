@@ -105,7 +105,7 @@ pub const SETTINGS: [SettingSpec; 10] = [
         min: 50,
         max: 100_000,
         unit: "microseconds",
-        doc: "Longest stretch of work after the seek; where the seek took longer, as long as the seek. Below \
+        doc: "Longest stretch of work after the seek; where the seek took much longer, three quarters of the seek. Below \
               50 a slice does little but seek.",
     },
     SettingSpec {
