@@ -91,13 +91,14 @@ fn work(
 ) -> Step {
     let start = job.start();
     let (db, queue) = (start.db, start.queue.clone());
-    let record_key = RString::new(record::key(&queue, start.id, ctx.flags().cluster()));
+    let id = start.id;
+    let record_key = || RString::new(record::key(&queue, id, ctx.flags().cluster()));
     let budget = state.measures.budget(settings);
     let mut refusal = None;
     let (scan, judge) = job.parts();
     let began = now_ns();
     let looked = own_write(|| {
-        let permit = || match unit::probe(ctx, &record_key) {
+        let permit = || match unit::probe(ctx, &record_key()) {
             Ok(()) => true,
             Err(why) => {
                 refusal = Some(why);
@@ -111,7 +112,7 @@ fn work(
         looked
     });
     if let Some(refusal) = refusal {
-        return refused(&refusal, &record_key);
+        return refused(&refusal, &record_key());
     }
     let now = now_ns();
     state.measures.learn(look, now - began, now);
