@@ -6,7 +6,7 @@ use std::thread;
 
 use qadmin_harness::{Fields as _, Raw, grouped};
 
-use crate::bed::{Bed, QUEUE, target};
+use crate::bed::{Bed, QUEUE, Reply, target};
 use crate::table::Table;
 
 pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
@@ -16,27 +16,12 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     let filter: Vec<&str> = filter.iter().map(String::as_str).collect();
     let mut table = Table::new("What a preview occupies", &["what", "bytes"]);
 
-    // Everything that the measurement itself needs is open before the first look.
-    let mut watcher = bed.server.raw();
-    used_memory(&mut watcher);
     bed.count_job(&filter)?;
-    let before = used_memory(&mut watcher);
-    let done = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&done);
-    let watch = thread::spawn(move || {
-        let mut peak = 0;
-        while !told.load(Ordering::Relaxed) {
-            peak = peak.max(used_memory(&mut watcher));
-        }
-        peak
-    });
-    let counted = bed.count_job(&filter);
-    done.store(true, Ordering::Relaxed);
-    let peak = watch.join().map_err(|_| "the server went away".to_string())?;
-    let counted = counted?;
-    let more = grouped(peak.saturating_sub(before));
-    table
-        .row(&["memory of the server during a count, beyond what it had before (peak of INFO)".into(), more]);
+    let (more, counted) = memory_beyond(bed, |bed| bed.count_job(&filter))?;
+    table.row(&[
+        "memory of the server during a count, beyond what it had before (peak of INFO)".into(),
+        grouped(more),
+    ]);
 
     bed.inline(true)?;
     for (what, sample) in [("without sample", "0"), ("with 20 sampled messages", "20")] {
@@ -54,9 +39,37 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
         format!("{} in", grouped(payload)),
     ]);
 
+    // Last: it changes the queue.
+    let (more, _) = memory_beyond(bed, |bed| bed.clear_job(&filter))?;
+    table.row(&["memory of the server during a clear, likewise".into(), grouped(more)]);
+
     let main_thread = u64::try_from(counted.int("main_thread_us")).unwrap_or(0);
     table.note(format!("The count's slices took {} us of the main thread.", grouped(main_thread)));
     Ok(vec![table])
+}
+
+/// How much more memory than before the server has at the most while `work` is done.
+fn memory_beyond(
+    bed: &mut Bed,
+    work: impl FnOnce(&mut Bed) -> Result<Reply, String>,
+) -> Result<(u64, Reply), String> {
+    // Everything that the measurement itself needs is open before the first look.
+    let mut watcher = bed.server.raw();
+    used_memory(&mut watcher);
+    let before = used_memory(&mut watcher);
+    let done = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&done);
+    let watch = thread::spawn(move || {
+        let mut peak = 0;
+        while !told.load(Ordering::Relaxed) {
+            peak = peak.max(used_memory(&mut watcher));
+        }
+        peak
+    });
+    let result = work(bed);
+    done.store(true, Ordering::Relaxed);
+    let peak = watch.join().map_err(|_| "the server went away".to_string())?;
+    Ok((peak.saturating_sub(before), result?))
 }
 
 /// `used_memory` as INFO tells it.
