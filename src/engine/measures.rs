@@ -47,6 +47,7 @@ impl Measures {
         let slice_ns = settings.slice_us() * 1_000;
         Budget {
             slice_ns,
+            last_seek_ns: self.seek_ns,
             window: slice_ns.max(self.seek_ns / 4 * 3) / self.message_ns.max(1),
             max_hits: qadmin_core::unit::UNIT_MAX,
         }

@@ -54,6 +54,9 @@ pub struct Budget {
     /// Longest stretch after the seek, in nanoseconds. Where the seek took much longer, three quarters of the
     /// seek: less would be a scan that mostly seeks.
     pub slice_ns: u64,
+    /// What the seek before this one took, in nanoseconds: one that took longer than that was interrupted, and
+    /// earns no longer stretch.
+    pub last_seek_ns: u64,
     /// Messages that are thought to fit, at least 1: the size of the next window.
     pub window: u64,
     /// The most messages that one look takes out.
@@ -149,6 +152,7 @@ const CLOCK_EVERY_BYTES: u64 = 64 * 1024;
 struct Deadline<'a, C> {
     clock: &'a C,
     slice_ns: u64,
+    last_seek_ns: u64,
     opened: u64,
     at: u64,
     messages: u32,
@@ -156,15 +160,16 @@ struct Deadline<'a, C> {
 }
 
 impl<'a, C: Clock> Deadline<'a, C> {
-    fn new(clock: &'a C, slice_ns: u64) -> Self {
-        Self { clock, slice_ns, opened: clock.now_ns(), at: 0, messages: 0, bytes: 0 }
+    fn new(clock: &'a C, budget: &Budget) -> Self {
+        let Budget { slice_ns, last_seek_ns, .. } = *budget;
+        Self { clock, slice_ns, last_seek_ns, opened: clock.now_ns(), at: 0, messages: 0, bytes: 0 }
     }
 
     /// The first message was read: the budget begins. Answers what the seek took.
     fn begin(&mut self) -> u64 {
         let now = self.clock.now_ns();
         let seek_ns = now - self.opened;
-        self.at = now + self.slice_ns.max(seek_ns / 4 * 3);
+        self.at = now + self.slice_ns.max(seek_ns.min(self.last_seek_ns) / 4 * 3);
         seek_ns
     }
 
@@ -196,7 +201,7 @@ impl Scan {
     ) -> Looked {
         look.reset();
         debug_assert_eq!(queue.len(), self.marks.len(), "the caller observes the length first");
-        let mut deadline = Deadline::new(clock, budget.slice_ns);
+        let mut deadline = Deadline::new(clock, budget);
         if self.marks.rest().is_none() && self.oldest_first() {
             self.walk_on(queue, judge, &mut deadline, look);
             Looked::Done
