@@ -22,7 +22,6 @@ mod glob;
 mod matcher;
 mod operand;
 mod projection;
-mod shapes;
 mod time;
 
 #[cfg(test)]

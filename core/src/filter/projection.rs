@@ -43,7 +43,6 @@ impl Projection {
     /// text; what is absent, null or cannot be read is null.
     pub fn row(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {
         let wants_body = |reader: &Reader<Celery>| (0..self.fields.len()).any(|at| reader.in_body(at));
-        self.reader.look(message);
         if self.reader.envelope(message) && wants_body(&self.reader) {
             self.reader.open_body(message);
         }

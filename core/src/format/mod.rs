@@ -48,6 +48,9 @@ pub(crate) trait Format {
     /// The variant of an envelope, below [`VARIANTS`]. `own` are the raw values at [`Format::own_paths`].
     fn variant(own: &[Option<&[u8]>]) -> usize;
 
+    /// The raw name of the task, where the envelope has it.
+    fn task<'m>(own: &[Option<&'m [u8]>]) -> Option<&'m [u8]>;
+
     /// Puts the body as JSON text into `body`. False if it cannot be had: then the body's fields are unknown.
     fn open_body(own: &[Option<&[u8]>], body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool;
 }

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::{Format, Part, VARIANTS};
 use crate::field::Field;
-use crate::json::{Map, Paths, Scanner, Span};
+use crate::json::{Paths, Scanner, Span, Templates};
 
 /// Most bytes of a decoded body's buffer that stay allocated from one message to the next.
 const BUFFER_KEEP: usize = 256 * 1024;
@@ -29,6 +29,13 @@ struct Slots {
     slots: Box<[usize]>,
 }
 
+/// The layouts of envelopes and of each variant's bodies.
+#[derive(Debug, Clone, Default)]
+struct Layouts {
+    envelope: Templates,
+    bodies: [Templates; VARIANTS],
+}
+
 /// Reads the fields it was made for. Its buffers are reused: no memory is allocated per message once they
 /// have grown to the usual size.
 #[derive(Debug, Clone)]
@@ -38,6 +45,7 @@ pub(crate) struct Reader<F> {
     envelope: Paths,
     bodies: [Paths; VARIANTS],
     scanner: Scanner,
+    layouts: Option<Box<Layouts>>,
     envelope_spans: Vec<Option<Span>>,
     body_spans: Vec<Option<Span>>,
     body: Vec<u8>,
@@ -84,6 +92,7 @@ impl<F: Format> Reader<F> {
             envelope,
             bodies,
             scanner: Scanner::default(),
+            layouts: None,
             body: Vec::new(),
             scratch: Vec::new(),
             decodable: false,
@@ -93,41 +102,44 @@ impl<F: Format> Reader<F> {
         }
     }
 
-    /// Looks at a message before it is read: where its strings may end.
-    pub(crate) fn look(&mut self, message: &[u8]) -> &Map {
-        self.scanner.draw(message)
+    /// The same for many messages: it learns their layouts.
+    pub(crate) fn learning(mut self) -> Self {
+        self.layouts = Some(Box::default());
+        self
     }
 
-    /// What [`Reader::look`] saw, until a body is opened.
-    pub(crate) fn seen(&self) -> &Map {
-        self.scanner.map()
-    }
-
-    /// Starts with a message that was looked at: is its envelope a JSON object? If not, only the fields that
-    /// do not stand in the bytes are found.
+    /// Starts with a message: is its envelope a JSON object? If not, only the fields that do not stand in the
+    /// bytes are found.
     pub(crate) fn envelope(&mut self, message: &[u8]) -> bool {
         self.body_open = false;
-        self.decodable = self.scanner.scan_drawn(message, &self.envelope, &mut self.envelope_spans)
+        let layouts = self.layouts.as_mut().map(|layouts| &mut layouts.envelope);
+        self.decodable = read(&mut self.scanner, layouts, 0, message, &self.envelope, &mut self.envelope_spans)
             && message.trim_ascii_start().starts_with(b"{");
         if self.decodable {
-            self.variant = self.with_own(message, F::variant);
+            self.variant = F::variant(&own(&self.own, &self.envelope_spans, message)[..self.own.len()]);
         }
         self.decodable
     }
 
     /// Opens the body of the message whose envelope was read last; false if it is not readable.
     pub(crate) fn open_body(&mut self, message: &[u8]) -> bool {
-        let mut body = std::mem::take(&mut self.body);
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let spans = &mut self.body_spans;
         let own = own(&self.own, &self.envelope_spans, message);
+        let own = &own[..self.own.len()];
         let paths = &self.bodies[self.variant];
-        self.body_open = F::open_body(&own[..self.own.len()], &mut body, &mut scratch)
-            && self.scanner.scan(&body, paths, &mut spans[..paths.slots()]);
-        (self.body, self.scratch) = (body, scratch);
+        let layouts = self.layouts.as_mut().map(|layouts| &mut layouts.bodies[self.variant]);
+        let spans = &mut self.body_spans[..paths.slots()];
+        self.body_open = F::open_body(own, &mut self.body, &mut self.scratch)
+            && read(&mut self.scanner, layouts, hint(F::task(own)), &self.body, paths, spans);
         self.body.shrink_to(BUFFER_KEEP);
         self.scratch.shrink_to(BUFFER_KEEP);
         self.body_open
+    }
+
+    /// The message whose envelope was read last would not have to be scanned.
+    #[cfg(test)]
+    pub(crate) fn knows(&mut self, message: &[u8]) -> bool {
+        let spans = &mut self.envelope_spans;
+        self.layouts.as_mut().is_some_and(|layouts| layouts.envelope.fit(message, 0, spans))
     }
 
     /// The field at `position` of those the reader was made for, in the message read last.
@@ -149,10 +161,31 @@ impl<F: Format> Reader<F> {
     pub(crate) fn in_body(&self, position: usize) -> bool {
         self.fields[position][self.variant].part == Part::Body
     }
+}
 
-    fn with_own<T>(&self, message: &[u8], then: impl Fn(&[Option<&[u8]>]) -> T) -> T {
-        then(&own(&self.own, &self.envelope_spans, message)[..self.own.len()])
+/// Is the text valid, and where do the wanted values stand? By the layouts that are known, else by a scan.
+fn read(
+    scanner: &mut Scanner,
+    layouts: Option<&mut Templates>,
+    hint: u64,
+    text: &[u8],
+    paths: &Paths,
+    spans: &mut [Option<Span>],
+) -> bool {
+    let Some(layouts) = layouts else { return scanner.scan(text, paths, spans) };
+    if layouts.fit(text, hint, spans) {
+        return true;
     }
+    let valid = scanner.scan(text, paths, spans);
+    if valid {
+        layouts.learn(text, spans);
+    }
+    valid
+}
+
+/// Bodies of one task are mostly laid out alike.
+fn hint(task: Option<&[u8]>) -> u64 {
+    task.map_or(0, xxhash_rust::xxh3::xxh3_64)
 }
 
 /// Most paths that a format wants for itself.

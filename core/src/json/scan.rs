@@ -6,8 +6,8 @@ use super::text;
 /// Where a value stands in its text, in bytes: start and one past the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
-    start: usize,
-    end: usize,
+    pub(super) start: usize,
+    pub(super) end: usize,
 }
 
 impl Span {
@@ -32,26 +32,10 @@ pub(crate) struct Scanner {
 }
 
 impl Scanner {
-    /// Draws the map of the text that is scanned next.
-    pub(crate) fn draw(&mut self, text: &[u8]) -> &text::Map {
-        self.map.draw(text);
-        &self.map
-    }
-
-    /// The map that was drawn last.
-    pub(crate) fn map(&self) -> &text::Map {
-        &self.map
-    }
-
     /// Is `text` one valid JSON value, with nothing but white space around it? If so, `slots` (one per slot
     /// of `paths`) hold the spans of the wanted values; otherwise what they hold means nothing.
     pub(crate) fn scan(&mut self, text: &[u8], paths: &Paths, slots: &mut [Option<Span>]) -> bool {
-        self.draw(text);
-        self.scan_drawn(text, paths, slots)
-    }
-
-    /// The same for a text whose map is drawn.
-    pub(crate) fn scan_drawn(&mut self, text: &[u8], paths: &Paths, slots: &mut [Option<Span>]) -> bool {
+        self.map.draw(text);
         slots.fill(None);
         let mut pass = Pass { text, nodes: &paths.nodes, slots, scratch: self };
         let end = pass.white(0);
@@ -194,7 +178,7 @@ impl Pass<'_> {
                         continue;
                     }
                 }
-                _ => self.atom(at)?,
+                _ => atom(self.text, at)?,
             };
             loop {
                 let Some(&close) = self.scratch.open.last() else { return Some(at) };
@@ -222,44 +206,42 @@ impl Pass<'_> {
         let (_, end, _) = self.key(at)?;
         self.colon(end + 1)
     }
+}
 
-    fn atom(&self, at: usize) -> Option<usize> {
-        let literal: &[u8] = match self.byte(at)? {
-            b'n' => b"null",
-            b't' => b"true",
-            b'f' => b"false",
-            b'N' => b"NaN",
-            b'I' => b"Infinity",
-            b'-' if self.byte(at + 1) == Some(b'I') => b"-Infinity",
-            _ => return self.number(at),
-        };
-        self.text[at..].starts_with(literal).then_some(at + literal.len())
-    }
+/// One past the number or literal at `at`.
+pub(super) fn atom(text: &[u8], at: usize) -> Option<usize> {
+    let literal: &[u8] = match text.get(at)? {
+        b'n' => b"null",
+        b't' => b"true",
+        b'f' => b"false",
+        b'N' => b"NaN",
+        b'I' => b"Infinity",
+        b'-' if text.get(at + 1) == Some(&b'I') => b"-Infinity",
+        _ => return number(text, at),
+    };
+    text[at..].starts_with(literal).then_some(at + literal.len())
+}
 
-    fn number(&self, mut at: usize) -> Option<usize> {
-        at += usize::from(self.byte(at) == Some(b'-'));
-        at = match self.byte(at)? {
-            b'0' => at + 1,
-            b'1'..=b'9' => self.digits(at)?,
-            _ => return None,
-        };
-        if self.byte(at) == Some(b'.') {
-            at = self.digits(at + 1)?;
-        }
-        if matches!(self.byte(at), Some(b'e' | b'E')) {
-            at += 1;
-            at += usize::from(matches!(self.byte(at), Some(b'+' | b'-')));
-            at = self.digits(at)?;
-        }
-        Some(at)
+fn number(text: &[u8], mut at: usize) -> Option<usize> {
+    at += usize::from(text.get(at) == Some(&b'-'));
+    at = match text.get(at)? {
+        b'0' => at + 1,
+        b'1'..=b'9' => digits(text, at)?,
+        _ => return None,
+    };
+    if text.get(at) == Some(&b'.') {
+        at = digits(text, at + 1)?;
     }
+    if matches!(text.get(at), Some(b'e' | b'E')) {
+        at += 1;
+        at += usize::from(matches!(text.get(at), Some(b'+' | b'-')));
+        at = digits(text, at)?;
+    }
+    Some(at)
+}
 
-    /// One digit or more.
-    fn digits(&self, start: usize) -> Option<usize> {
-        let mut at = start;
-        while self.byte(at).is_some_and(|b| b.is_ascii_digit()) {
-            at += 1;
-        }
-        (at > start).then_some(at)
-    }
+/// One past one digit or more.
+fn digits(text: &[u8], start: usize) -> Option<usize> {
+    let count = text[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (count > 0).then_some(start + count)
 }

@@ -1,7 +1,5 @@
 //! JSON strings: where they end and what they say.
 
-use std::ops::Range;
-
 use wide::u8x16;
 
 /// Bytes in one step of [`Map::draw`].
@@ -12,7 +10,7 @@ const WORD: usize = 64;
 /// The *special* bytes of a text: quotes, backslashes and everything below 0x20. Made for a whole text at
 /// once, because that is branchless and 16 bytes at a time; then the end of a string is the next bit.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Map {
+pub(super) struct Map {
     /// Bit `n` of word `w` is byte `64 * w + n`.
     bits: Vec<u64>,
 }
@@ -37,7 +35,7 @@ impl Map {
     }
 
     /// The first special byte at `at` or after it.
-    pub(crate) fn next(&self, at: usize) -> Option<usize> {
+    pub(super) fn next(&self, at: usize) -> Option<usize> {
         let mut word = at / WORD;
         let mut found = self.bits.get(word)? >> (at % WORD) << (at % WORD);
         while found == 0 {
@@ -79,43 +77,40 @@ fn end_after_escape(text: &[u8], map: &Map, mut at: usize) -> Option<usize> {
     loop {
         match text[at] {
             b'"' => return Some(at),
-            b'\\' => {
-                at = match text.get(at + 1)? {
-                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => at + 2,
-                    b'u' => {
-                        hex4(text, at + 2)?;
-                        at + 6
-                    }
-                    _ => return None,
-                };
-            }
+            b'\\' => at = map.next(escape_end(text, at)?)?,
             _ => return None,
         }
-        at = map.next(at)?;
     }
+}
+
+/// One past the escape whose backslash is at `at`.
+fn escape_end(text: &[u8], at: usize) -> Option<usize> {
+    match text.get(at + 1)? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 2),
+        b'u' => hex4(text, at + 2).map(|_| at + 6),
+        _ => None,
+    }
+}
+
+/// What [`end`] says of a string in a text without control characters, which needs no map.
+#[inline]
+pub(super) fn string_end(text: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at += memchr::memchr2(b'"', b'\\', text.get(at..)?)?;
+        if text[at] == b'"' {
+            return Some(at);
+        }
+        at = escape_end(text, at)?;
+    }
+}
+
+/// The text has no byte below 0x20.
+pub(super) fn no_control(text: &[u8]) -> bool {
+    text.iter().fold(u8::MAX, |least, byte| least.min(*byte)) >= 0x20
 }
 
 fn hex4(text: &[u8], at: usize) -> Option<u32> {
     text.get(at..at + 4)?.iter().try_fold(0, |code, &digit| Some(code * 16 + char::from(digit).to_digit(16)?))
-}
-
-/// The contents of the strings of a valid text that are values and not keys, in order. `map` is that of `text`.
-pub(crate) fn string_values(text: &[u8], map: &Map) -> Vec<Range<usize>> {
-    let mut values = Vec::new();
-    let mut at = 0;
-    while let Some(found) = map.next(at) {
-        // Between strings only white space is special.
-        if text[found] != b'"' {
-            at = found + 1;
-            continue;
-        }
-        let Some((close, _)) = end(text, map, found + 1) else { break };
-        at = close + 1;
-        if text[at..].trim_ascii_start().first() != Some(&b':') {
-            values.push(found + 1..close);
-        }
-    }
-    values
 }
 
 /// What a string says, given what stands between its quotes (of a valid text). Borrowed where it has no

@@ -2,7 +2,7 @@ mod golden;
 mod grammar;
 mod model;
 mod rows;
-mod shapes;
+mod templates;
 mod truth;
 
 use super::*;
