@@ -113,8 +113,9 @@ impl<F: Format> Reader<F> {
     pub(crate) fn envelope(&mut self, message: &[u8]) -> bool {
         self.body_open = false;
         let layouts = self.layouts.as_mut().map(|layouts| &mut layouts.envelope);
-        self.decodable = read(&mut self.scanner, layouts, 0, message, &self.envelope, &mut self.envelope_spans)
-            && message.trim_ascii_start().starts_with(b"{");
+        self.decodable =
+            read(&mut self.scanner, layouts, 0, message, &self.envelope, &mut self.envelope_spans)
+                && message.trim_ascii_start().starts_with(b"{");
         if self.decodable {
             self.variant = F::variant(&own(&self.own, &self.envelope_spans, message)[..self.own.len()]);
         }

@@ -229,3 +229,6 @@ fn scalars(text: &[u8]) -> Option<Vec<Range<usize>>> {
     }
     (all.len() <= SCALARS_MAX).then_some(all)
 }
+
+#[cfg(test)]
+mod tests;
