@@ -22,6 +22,12 @@ pub(crate) struct Totals {
     pub(crate) slices_us: Histogram,
     /// Longest stretch of a slice after its seek, microseconds.
     pub(crate) work_max_us: u64,
+    /// The same among slices that kept their processor, microseconds.
+    pub(crate) own_work_max_us: u64,
+    /// Slices that did not: the kernel or the hypervisor ran something else.
+    pub(crate) interrupted: u64,
+    /// All seeks, nanoseconds.
+    pub(crate) seek_ns: u64,
     /// Longest seek, microseconds.
     pub(crate) seek_max_us: u64,
     /// Main thread time of all slices, nanoseconds.
@@ -58,7 +64,10 @@ pub(crate) fn fields() -> Vec<(&'static str, u64)> {
             ("slice_p99_us", totals.slices_us.quantile(99)),
             ("slice_max_us", totals.slices_us.max()),
             ("slice_work_max_us", totals.work_max_us),
+            ("slice_own_work_max_us", totals.own_work_max_us),
+            ("slices_interrupted", totals.interrupted),
             ("seek_max_us", totals.seek_max_us),
+            ("seek_us", totals.seek_ns / 1_000),
             ("main_thread_us", totals.main_thread_ns / 1_000),
             ("cache_entries", state.caches.len() as u64),
             ("cache_hits", totals.cache_hits),

@@ -14,6 +14,9 @@ use crate::state::State;
 
 /// Records that are written late in one turn.
 const OWED_PER_TURN: usize = 8;
+/// A slice during which the thread was off its processor for longer than this was interrupted: its length says
+/// something about the machine, and nothing about the slice.
+const INTERRUPTED_NS: u64 = 50_000;
 /// Queues whose events are looked at, before those are forgotten that nothing is known of any more.
 const QUEUES_MAX: usize = 4_096;
 
@@ -113,12 +116,19 @@ impl State {
         self.registry.make_stale(|job| job.db == db && job.queue == queue);
     }
 
-    /// Books the time of a slice.
-    pub(super) fn account(&mut self, job: &mut Job, whole_ns: u64) {
+    /// Books the time of a slice, and how much of it the thread was on a processor.
+    pub(super) fn account(&mut self, job: &mut Job, whole_ns: u64, cpu_ns: u64) {
         let seek_ns = self.look.seek_ns;
+        let work_us = whole_ns.saturating_sub(seek_ns) / 1_000;
         job.spent(whole_ns, seek_ns, now_ms());
         self.totals.slices_us.record(whole_ns / 1_000);
-        self.totals.work_max_us = self.totals.work_max_us.max(whole_ns.saturating_sub(seek_ns) / 1_000);
+        self.totals.work_max_us = self.totals.work_max_us.max(work_us);
+        if whole_ns.saturating_sub(cpu_ns) > INTERRUPTED_NS {
+            self.totals.interrupted += 1;
+        } else {
+            self.totals.own_work_max_us = self.totals.own_work_max_us.max(work_us);
+        }
+        self.totals.seek_ns += seek_ns;
         self.totals.seek_max_us = self.totals.seek_max_us.max(seek_ns / 1_000);
         self.totals.main_thread_ns += whole_ns;
         info::latency_sample(whole_ns / 1_000_000);

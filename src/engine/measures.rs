@@ -1,6 +1,6 @@
 //! What slices cost, learned from the slices before.
 
-use qadmin_core::scan::{Budget, Look};
+use qadmin_core::scan::{Budget, Look, Time};
 use qadmin_core::settings::Settings;
 
 use crate::redis::call::{How, call};
@@ -15,6 +15,12 @@ const FSYNC_LOOK_EVERY_NS: u64 = 1_000_000_000;
 const WORTH_LEARNING: u64 = 8;
 /// What a message is taken to cost before any was measured, nanoseconds.
 const MESSAGE_NS_AT_FIRST: u64 = 2_000;
+
+/// The part of a slice that a window is made for. A window that is not done in its slice costs the next one
+/// its seek for a short rest; one that is done early leaves time for another.
+const WINDOW_PART: (u64, u64) = (7, 8);
+/// A further look is taken if more than this part of `slice-us` is left.
+const REST_PART: u64 = 5;
 
 /// Measures that slices are planned with.
 #[derive(Debug)]
@@ -43,22 +49,35 @@ impl Default for Measures {
 }
 
 impl Measures {
+    /// For the first look of a slice.
     pub(super) fn budget(&self, settings: &Settings) -> Budget {
         let slice_ns = settings.slice_us() * 1_000;
-        Budget {
-            slice_ns,
-            last_seek_ns: self.seek_ns,
-            window: slice_ns.max(self.seek_ns / 4 * 3) / self.message_ns.max(1),
-            max_hits: qadmin_core::unit::UNIT_MAX,
-        }
+        let time = Time::AfterSeek { slice_ns, last_seek_ns: self.seek_ns };
+        self.in_time(time, slice_ns.max(self.seek_ns))
     }
 
-    /// Learns from one slice.
+    /// For a further look of a slice that is over at `over_ns`, if one is worth its way there.
+    pub(super) fn rest(&self, now: u64, over_ns: u64, settings: &Settings) -> Option<Budget> {
+        let left_ns = over_ns.saturating_sub(now);
+        (left_ns > settings.slice_us() * 1_000 / REST_PART)
+            .then(|| self.in_time(Time::Until(over_ns), left_ns))
+    }
+
+    fn in_time(&self, time: Time, ns: u64) -> Budget {
+        let window = ns / self.message_ns.max(1) * WINDOW_PART.0 / WINDOW_PART.1;
+        Budget { time, window, max_hits: qadmin_core::unit::UNIT_MAX }
+    }
+
+    /// Learns from the seek of a slice.
+    pub(super) fn sought(&mut self, seek_ns: u64) {
+        self.seek_ns = seek_ns;
+    }
+
+    /// Learns from one look.
     pub(super) fn learn(&mut self, look: &Look, took_ns: u64, now: u64) {
         if !look.hits.is_empty() {
             self.last_unit_ns = now;
         }
-        self.seek_ns = look.seek_ns;
         if look.examined >= WORTH_LEARNING {
             let each = took_ns.saturating_sub(look.seek_ns) / look.examined;
             self.message_ns = (self.message_ns * 3 + each) / 4;

@@ -29,7 +29,7 @@ use qadmin_core::job::{Next, Status};
 pub(crate) use measures::Measures;
 use slice::{Step, slice};
 
-use crate::redis::clock::now_ns;
+use crate::redis::clock::{cpu_ns, now_ns};
 use crate::redis::{Ctx, event_loop, log};
 use crate::settings;
 use crate::state::{self, State};
@@ -91,7 +91,7 @@ fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
     let more = state.pay_owed(ctx);
     for _ in 0..state.registry.live().len() {
         let Some((at, mut job)) = state.registry.take_turn() else { break };
-        let began = now_ns();
+        let (began, cpu) = (now_ns(), cpu_ns());
         let step = catch_unwind(AssertUnwindSafe(|| slice(state, ctx, &mut job)));
         let step = step.unwrap_or_else(|panic| {
             std::mem::forget(panic);
@@ -100,12 +100,12 @@ fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
         });
         match step {
             Step::Worked => {
-                state.account(&mut job, now_ns() - began);
+                state.account(&mut job, now_ns() - began, cpu_ns() - cpu);
                 state.registry.put_back(at, job);
                 return Turn::Worked;
             }
             Step::Ends(status, error) => {
-                state.account(&mut job, now_ns() - began);
+                state.account(&mut job, now_ns() - began, cpu_ns() - cpu);
                 state.finish(ctx, job, status, error);
                 return Turn::Worked;
             }

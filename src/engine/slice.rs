@@ -74,13 +74,51 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
         return Step::Ends(status, error);
     }
     let mut look = std::mem::take(&mut state.look);
-    let step = work(state, ctx, job, list, &name, &settings, &mut look);
+    let step = if writes {
+        clear(state, ctx, job, list, &name, &settings, &mut look)
+    } else {
+        count(state, ctx, job, list, &settings, &mut look)
+    };
     state.look = look;
     step
 }
 
-/// Walks, deletes, tells, books.
-fn work(
+/// What a look came to; an error is the panic of a judge.
+type Outcome = std::thread::Result<Looked>;
+
+/// Reads and books, look after look until the slice's time is over: where nothing is taken out, a further window
+/// costs the way back over the one before, not another seek.
+fn count(
+    state: &mut State,
+    ctx: Ctx<'_>,
+    job: &mut Job,
+    mut list: List<'_>,
+    settings: &Settings,
+    look: &mut Look,
+) -> Step {
+    let mut budget = state.measures.budget(settings);
+    let mut slice = None;
+    let outcome = loop {
+        let (scan, judge) = job.parts();
+        let began = now_ns();
+        let outcome =
+            catch_unwind(AssertUnwindSafe(|| scan.look(&mut list, judge, &Steady, &budget, || true, look)));
+        let now = book(state, job, look, began);
+        let (_, over_ns) = *slice.get_or_insert((look.seek_ns, look.over_ns));
+        let more = job.verdict().is_none() && matches!(outcome, Ok(Looked::Done)) && look.examined > 0;
+        match state.measures.rest(now, over_ns, settings).filter(|_| more) {
+            Some(rest) => budget = rest,
+            None => break outcome,
+        }
+    };
+    list.close();
+    (look.seek_ns, look.over_ns) = slice.unwrap_or_default();
+    state.measures.sought(look.seek_ns);
+    conclude(ctx, job, outcome, false)
+}
+
+/// Reads, takes out, tells, books.
+fn clear(
     state: &mut State,
     ctx: Ctx<'_>,
     job: &mut Job,
@@ -114,12 +152,8 @@ fn work(
     if let Some(refusal) = refusal {
         return refused(&refusal, &record_key());
     }
-    let now = now_ns();
-    state.measures.learn(look, now - began, now);
-    state.totals.examined += look.examined;
-    state.totals.cleared += look.removed();
-    job.runs();
-    job.commit(look, now);
+    state.measures.sought(look.seek_ns);
+    book(state, job, look, began);
     if !look.hits.is_empty() {
         let indexes: Vec<u64> = look.hits.iter().map(|hit| hit.index).collect();
         for other in state.registry.live_mut().iter_mut().filter(|other| other.is_on(db, &queue)) {
@@ -133,7 +167,23 @@ fn work(
         }
         state.forget_counts(db, &queue);
     }
-    match looked {
+    conclude(ctx, job, looked, !look.hits.is_empty())
+}
+
+/// Books one look; answers the time at its end.
+fn book(state: &mut State, job: &mut Job, look: &mut Look, began_ns: u64) -> u64 {
+    let now = now_ns();
+    state.measures.learn(look, now - began_ns, now);
+    state.totals.examined += look.examined;
+    state.totals.cleared += look.removed();
+    job.runs();
+    job.commit(look, now);
+    now
+}
+
+/// What the slice came to, with the record that is due.
+fn conclude(ctx: Ctx<'_>, job: &mut Job, outcome: Outcome, wrote: bool) -> Step {
+    match outcome {
         Ok(Looked::Done | Looked::Refused) => {}
         Ok(Looked::Stuck) => {
             log::warning(&format!("the server refused a deletion of job {}", job.id()));
@@ -149,11 +199,12 @@ fn work(
         // The end writes the record itself, in this same unit.
         return Step::Ends(status, error);
     }
+    let now = now_ns();
     let due = job.record_is_older_than(now, RECORD_EVERY_NS) && gate(ctx).is_none();
-    if job.start().kind == Kind::Clear && (due || !look.hits.is_empty()) {
+    if job.start().kind == Kind::Clear && (due || wrote) {
         // Refused for now is no harm where nothing was deleted: the next one has all fields again.
         if let Err(refusal) = Owed::of(job, None).write(ctx)
-            && !look.hits.is_empty()
+            && wrote
         {
             log::warning(&format!("the record of job {} was refused: {refusal}", job.id()));
         }

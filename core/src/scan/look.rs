@@ -48,15 +48,36 @@ pub trait Judge {
     fn describe(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)>;
 }
 
+/// When a look is over.
+#[derive(Debug, Clone, Copy)]
+pub enum Time {
+    /// So long after the first message was read.
+    AfterSeek {
+        /// Nanoseconds. Where the seek took longer, as long as the seek: less would be a scan that mostly seeks.
+        slice_ns: u64,
+        /// What the seek before this one took, in nanoseconds: one that took longer than that was interrupted,
+        /// and earns no longer stretch.
+        last_seek_ns: u64,
+    },
+    /// At this time of the clock: a further look in the same slice, on the same opened queue.
+    Until(u64),
+}
+
+impl Time {
+    /// The end of a look whose first message was read at `now_ns`, `seek_ns` after it began.
+    fn end(self, now_ns: u64, seek_ns: u64) -> u64 {
+        match self {
+            Self::AfterSeek { slice_ns, last_seek_ns } => now_ns + slice_ns.max(seek_ns.min(last_seek_ns)),
+            Self::Until(at) => at,
+        }
+    }
+}
+
 /// How long a look may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
-    /// Longest stretch after the seek, in nanoseconds. Where the seek took much longer, three quarters of the
-    /// seek: less would be a scan that mostly seeks.
-    pub slice_ns: u64,
-    /// What the seek before this one took, in nanoseconds: one that took longer than that was interrupted, and
-    /// earns no longer stretch.
-    pub last_seek_ns: u64,
+    /// When it is over.
+    pub time: Time,
     /// Messages that are thought to fit, at least 1: the size of the next window.
     pub window: u64,
     /// The most messages that one look takes out.
@@ -94,6 +115,8 @@ pub struct Look {
     pub examined_bytes: u64,
     /// Time to the first message, in nanoseconds.
     pub seek_ns: u64,
+    /// When its time is over, by the clock; 0 before the first message.
+    pub over_ns: u64,
     pub(super) matched: u64,
     pub(super) matched_bytes: u64,
     pub(super) undecodable: u64,
@@ -151,8 +174,7 @@ const CLOCK_EVERY_BYTES: u64 = 64 * 1024;
 /// When a slice is over.
 struct Deadline<'a, C> {
     clock: &'a C,
-    slice_ns: u64,
-    last_seek_ns: u64,
+    time: Time,
     opened: u64,
     at: u64,
     messages: u32,
@@ -161,16 +183,15 @@ struct Deadline<'a, C> {
 
 impl<'a, C: Clock> Deadline<'a, C> {
     fn new(clock: &'a C, budget: &Budget) -> Self {
-        let Budget { slice_ns, last_seek_ns, .. } = *budget;
-        Self { clock, slice_ns, last_seek_ns, opened: clock.now_ns(), at: 0, messages: 0, bytes: 0 }
+        Self { clock, time: budget.time, opened: clock.now_ns(), at: 0, messages: 0, bytes: 0 }
     }
 
-    /// The first message was read: the budget begins. Answers what the seek took.
-    fn begin(&mut self) -> u64 {
+    /// The first message was read: the budget begins. Answers what the seek took, and when the time is over.
+    fn begin(&mut self) -> (u64, u64) {
         let now = self.clock.now_ns();
         let seek_ns = now - self.opened;
-        self.at = now + self.slice_ns.max(seek_ns.min(self.last_seek_ns) / 4 * 3);
-        seek_ns
+        self.at = self.time.end(now, seek_ns);
+        (seek_ns, self.at)
     }
 
     /// One more message is done; a deletion costs far more than a look, so it does not wait to be counted.
@@ -224,7 +245,7 @@ impl Scan {
             let index = self.marks.len() - 1 - distance;
             let read = queue.read(index, |message| {
                 if look.examined == 0 {
-                    look.seek_ns = deadline.begin();
+                    (look.seek_ns, look.over_ns) = deadline.begin();
                 }
                 look.take_in(self, judge, distance, message);
                 message.len() as u64
@@ -262,7 +283,7 @@ impl Scan {
             let index = before - look.removed();
             let read = queue.read(index, |message| {
                 if look.examined == 0 {
-                    look.seek_ns = deadline.begin();
+                    (look.seek_ns, look.over_ns) = deadline.begin();
                 }
                 let goes = look.take_in(self, judge, distance, message) && self.deletes();
                 (message.len() as u64, goes.then(|| fingerprint(message)))

@@ -43,7 +43,7 @@ mod marks;
 mod model_test;
 mod sample;
 
-pub use look::{Budget, Clock, Hit, Judge, Judgement, Look, Looked, Queue, fingerprint};
+pub use look::{Budget, Clock, Hit, Judge, Judgement, Look, Looked, Queue, Time, fingerprint};
 pub use marks::{Event, MAX_PASSES, Marks};
 pub use sample::{SAMPLE_MAX, Sample, SampleRow};
 

@@ -200,7 +200,7 @@ impl World {
             return;
         }
         let mut look = Look::default();
-        let budget = Budget { slice_ns: 1, last_seek_ns: 0, window, max_hits: 7 };
+        let budget = Budget { time: Time::AfterSeek { slice_ns: 1, last_seek_ns: 0 }, window, max_hits: 7 };
         let mut queue = Memory::new(self.list.clone(), messages);
         let looked = job.scan.look(&mut queue, &mut FirstByte, &Frozen, &budget, || write, &mut look);
         assert_ne!(looked, Looked::Stuck);
@@ -498,7 +498,8 @@ fn a_queue_that_is_edited_in_every_pass_is_given_up_after_ten() {
         assert_eq!(scan.progress(), Progress::Unfinished);
         let mut look = Look::default();
         let mut queue = Memory::new(list.clone(), 3);
-        let budget = Budget { slice_ns: 1, last_seek_ns: 0, window: 5, max_hits: 7 };
+        let budget =
+            Budget { time: Time::AfterSeek { slice_ns: 1, last_seek_ns: 0 }, window: 5, max_hits: 7 };
         scan.look(&mut queue, &mut FirstByte, &Frozen, &budget, || true, &mut look);
         scan.commit(&mut look);
         scan.follow(Event::Edited { len: 20 });
