@@ -75,15 +75,23 @@ fn judge(server: &Server, sent: &[Sent], jobs: &HashMap<(&str, u64), u64>) {
     assert_eq!(queued.len(), still.len(), "a message is queued twice");
 
     let mut gone: HashMap<(&str, u64), u64> = HashMap::new();
+    let mut kinds: HashSet<&str> = HashSet::new();
     for message in sent {
         let times = executed.get(&message.id).copied().unwrap_or(0) + u64::from(queued.contains(&message.id));
         assert!(times <= 1, "{message:?} ran {times} times");
         if times == 0 {
             let meant = (message.task.as_str(), message.repoid);
             assert!(jobs.contains_key(&meant), "lost: {message:?} matches no filter");
-            assert!(!message.kind.contains("pickle"), "cleared although nobody can read it: {message:?}");
+            let closed = ["pickle", "yaml"].iter().any(|kind| message.kind.contains(kind));
+            assert!(!closed, "cleared although nobody can read it: {message:?}");
+            kinds.insert(message.kind.as_str());
             *gone.entry(meant).or_default() += 1;
         }
+    }
+    for kind in
+        ["p2-json", "p2-msgpack", "p2-json-gzip", "p1-json", "p1-msgpack", "p2-msgpack-gzip", "p1-json-gzip"]
+    {
+        assert!(kinds.contains(kind), "no {kind} was cleared: {kinds:?}");
     }
     for (meant, deleted) in jobs {
         assert_eq!(gone.get(meant).copied().unwrap_or(0), *deleted, "{meant:?}: gone against `deleted`");

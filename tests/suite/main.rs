@@ -3,6 +3,7 @@
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
 mod access;
+mod bodies;
 mod busy;
 mod callers;
 mod celery;

@@ -49,6 +49,12 @@ impl Matcher {
         Verdict { matched: all == Some(true), undecodable: false, unreadable: all.is_none() }
     }
 
+    /// Bytes that the body of the message decided last was decoded to: a small message may be a large body.
+    #[must_use]
+    pub fn decoded(&self) -> usize {
+        self.reader.decoded()
+    }
+
     /// The envelope would be read without a scan.
     #[cfg(test)]
     pub(super) fn knows(&mut self, message: &[u8]) -> bool {

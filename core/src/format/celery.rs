@@ -9,12 +9,14 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 
+use super::body::{Compression, json_of_msgpack};
 use super::{Format, Part, Place, VARIANTS};
 use crate::field::{Field, Source};
 use crate::json::{Path, Segment, Shape, decode, inner};
 
-/// The only media type of bodies that are read.
+/// The media types of bodies that are read.
 const JSON: &[u8] = b"application/json";
+const MSGPACK: &[u8] = b"application/x-msgpack";
 
 /// Bodies are padded, as Python's `b64decode` requires; like it this ignores the unused bits at the end.
 const BASE64: GeneralPurpose =
@@ -116,10 +118,20 @@ impl Format for Celery {
     }
 
     fn open_body(own: &[Option<&[u8]>], body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
+        body.clear();
         let set = |at: usize| own[at].filter(|raw| !is_falsy(raw));
-        if text(own[CONTENT_TYPE], scratch) != Some(JSON) || set(COMPRESSION).is_some() {
-            return false;
-        }
+        let packed = match text(own[CONTENT_TYPE], scratch) {
+            Some(JSON) => false,
+            Some(MSGPACK) => true,
+            _ => return false,
+        };
+        let compression = match set(COMPRESSION) {
+            None => None,
+            Some(raw) => match text(Some(raw), scratch).and_then(Compression::named) {
+                Some(known) => Some(known),
+                None => return false,
+            },
+        };
         let encoded = match set(BODY_ENCODING) {
             None => false,
             Some(raw) => match text(Some(raw), scratch) {
@@ -128,17 +140,25 @@ impl Format for Celery {
                 _ => return false,
             },
         };
-        body.clear();
-        if encoded {
-            // Most bodies are plain base64 without an escape; what is not is for the exact way below.
-            // Workers decode these bytes strictly, and the text of a plain body not at all.
-            let Some(raw) = own[BODY].filter(|raw| Shape::of(raw) == Shape::Text) else { return false };
-            let fast = base64_simd::STANDARD.decode_append(inner(raw), body).is_ok();
-            return (fast || base64(raw, body, scratch)) && std::str::from_utf8(body).is_ok();
+        if !encoded {
+            // Neither MessagePack nor compressed bytes are text.
+            let plain = !packed && compression.is_none();
+            let Some(text) = text(own[BODY], scratch).filter(|_| plain) else { return false };
+            body.extend_from_slice(text);
+            return true;
         }
-        let Some(text) = text(own[BODY], scratch) else { return false };
-        body.extend_from_slice(text);
-        true
+        // Most bodies are plain base64 without an escape; what is not is for the exact way.
+        let Some(raw) = own[BODY].filter(|raw| Shape::of(raw) == Shape::Text) else { return false };
+        let fast = base64_simd::STANDARD.decode_append(inner(raw), body).is_ok();
+        let whole = (fast || base64(raw, body, scratch)) && compression.is_none_or(|how| how.undo(body));
+        if packed {
+            return whole && json_of_msgpack(body, scratch) && {
+                std::mem::swap(body, scratch);
+                true
+            };
+        }
+        // Workers decode these bytes strictly, and the text of a plain body not at all.
+        whole && std::str::from_utf8(body).is_ok()
     }
 }
 

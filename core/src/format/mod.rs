@@ -5,6 +5,7 @@
 //! and 2) which are told apart by the envelope. For each field and variant the format says in which part
 //! the field stands and on which paths; [`Reader`] does the rest, the same for every format.
 
+mod body;
 mod celery;
 mod reader;
 
@@ -51,6 +52,7 @@ pub(crate) trait Format {
     /// The raw name of the task, where the envelope has it.
     fn task<'m>(own: &[Option<&'m [u8]>]) -> Option<&'m [u8]>;
 
-    /// Puts the body as JSON text into `body`. False if it cannot be had: then the body's fields are unknown.
+    /// Puts the body as JSON text into `body`. False if it cannot be had: then the body's fields are unknown, and
+    /// `body` holds what was decoded until that showed.
     fn open_body(own: &[Option<&[u8]>], body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool;
 }

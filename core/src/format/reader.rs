@@ -53,6 +53,8 @@ pub(crate) struct Reader<F> {
     decodable: bool,
     variant: usize,
     body_open: bool,
+    /// Bytes that the body of the message read last was decoded to.
+    decoded: usize,
     format: PhantomData<F>,
 }
 
@@ -98,6 +100,7 @@ impl<F: Format> Reader<F> {
             decodable: false,
             variant: 0,
             body_open: false,
+            decoded: 0,
             format: PhantomData,
         }
     }
@@ -111,7 +114,7 @@ impl<F: Format> Reader<F> {
     /// Starts with a message: is its envelope a JSON object? If not, only the fields that do not stand in the
     /// bytes are found.
     pub(crate) fn envelope(&mut self, message: &[u8]) -> bool {
-        self.body_open = false;
+        (self.body_open, self.decoded) = (false, 0);
         let layouts = self.layouts.as_mut().map(|layouts| &mut layouts.envelope);
         self.decodable =
             read(&mut self.scanner, layouts, 0, message, &self.envelope, &mut self.envelope_spans)
@@ -129,11 +132,18 @@ impl<F: Format> Reader<F> {
         let paths = &self.bodies[self.variant];
         let layouts = self.layouts.as_mut().map(|layouts| &mut layouts.bodies[self.variant]);
         let spans = &mut self.body_spans[..paths.slots()];
-        self.body_open = F::open_body(own, &mut self.body, &mut self.scratch)
-            && read(&mut self.scanner, layouts, hint(F::task(own)), &self.body, paths, spans);
+        let whole = F::open_body(own, &mut self.body, &mut self.scratch);
+        self.decoded = self.body.len();
+        self.body_open =
+            whole && read(&mut self.scanner, layouts, hint(F::task(own)), &self.body, paths, spans);
         self.body.shrink_to(BUFFER_KEEP);
         self.scratch.shrink_to(BUFFER_KEEP);
         self.body_open
+    }
+
+    /// Bytes that the body of the message read last was decoded to, until it was open or showed to be broken.
+    pub(crate) fn decoded(&self) -> usize {
+        self.decoded
     }
 
     /// The message whose envelope was read last would not have to be scanned.

@@ -101,6 +101,7 @@ impl Judge for FilterJudge {
             matched: verdict.matched,
             undecodable: verdict.undecodable,
             unreadable: verdict.unreadable,
+            decoded: self.matcher.decoded() as u64,
         }
     }
 

@@ -38,6 +38,8 @@ pub struct Judgement {
     pub undecodable: bool,
     /// No condition is false, and one is unknown because of the body.
     pub unreadable: bool,
+    /// Bytes that had to be decoded for the verdict.
+    pub decoded: u64,
 }
 
 /// Decides about messages and describes those that match.
@@ -117,6 +119,8 @@ pub struct Look {
     pub seek_ns: u64,
     /// When its time is over, by the clock; 0 before the first message.
     pub over_ns: u64,
+    /// Bytes decoded on the way.
+    decoded: u64,
     pub(super) matched: u64,
     pub(super) matched_bytes: u64,
     pub(super) undecodable: u64,
@@ -145,6 +149,7 @@ impl Look {
     fn take_in(&mut self, scan: &Scan, judge: &mut impl Judge, distance: u64, message: &[u8]) -> bool {
         let verdict = judge.judge(message);
         let bytes = message.len() as u64;
+        self.decoded += verdict.decoded;
         self.undecodable += u64::from(verdict.undecodable);
         self.unreadable += u64::from(verdict.unreadable);
         if !verdict.matched {
@@ -194,14 +199,14 @@ impl<'a, C: Clock> Deadline<'a, C> {
         (seek_ns, self.at)
     }
 
-    /// One more message is done; a deletion costs far more than a look, so it does not wait to be counted.
+    /// One more message is done, `bytes` read and decoded so far; a deletion costs far more than a look, so it does
+    /// not wait to be counted.
     fn is_over(&mut self, bytes: u64, deleted: bool) -> bool {
         self.messages += 1;
-        self.bytes += bytes;
-        if !deleted && self.messages < CLOCK_EVERY_MESSAGES && self.bytes < CLOCK_EVERY_BYTES {
+        if !deleted && self.messages < CLOCK_EVERY_MESSAGES && bytes - self.bytes < CLOCK_EVERY_BYTES {
             return false;
         }
-        (self.messages, self.bytes) = (0, 0);
+        (self.messages, self.bytes) = (0, bytes);
         self.clock.now_ns() >= self.at
     }
 }
@@ -255,7 +260,7 @@ impl Scan {
             look.examined += 1;
             look.examined_bytes += bytes;
             let met = self.deletes() && look.kept.is_some();
-            if met || deadline.is_over(bytes, false) {
+            if met || deadline.is_over(look.examined_bytes + look.decoded, false) {
                 break;
             }
         }
@@ -300,6 +305,7 @@ impl Scan {
             }
             look.examined += 1;
             look.examined_bytes += bytes;
+            let bytes = look.examined_bytes + look.decoded;
             if look.hits.len() >= budget.max_hits || deadline.is_over(bytes, goes.is_some()) {
                 break;
             }

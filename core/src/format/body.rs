@@ -1,0 +1,141 @@
+//! Bodies that are not JSON text as they stand: compressed ones and MessagePack.
+//!
+//! Both become JSON text, which is read like any other. What is decoded is bounded: the work on one message must
+//! not grow with what its sender claims.
+
+use std::io::Read as _;
+
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
+
+/// Longest body after decompression, bytes; a longer one is not readable. Decoding this much takes about two
+/// milliseconds.
+pub(super) const DECODED_MAX: usize = 512 * 1024;
+
+/// Deepest nesting of a MessagePack body: its reader recurses. Celery's own nest a handful deep.
+const DEPTH_MAX: usize = 128;
+
+/// How a body is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compression {
+    /// A zlib stream; kombu calls it `application/x-gzip`.
+    Zlib,
+    /// Zstandard frames.
+    Zstd,
+}
+
+impl Compression {
+    /// By its name in a header: kombu takes media types and short names (`kombu/compression.py`, 5.7.0).
+    pub(super) fn named(name: &[u8]) -> Option<Self> {
+        match name {
+            b"application/x-gzip" | b"gzip" | b"zlib" => Some(Self::Zlib),
+            b"application/zstd" | b"zstd" | b"zstandard" => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+
+    /// Replaces `body` by what it was before it was compressed. False if it is broken or too long; then `body` holds
+    /// what was decoded until that showed.
+    pub(super) fn undo(self, body: &mut Vec<u8>) -> bool {
+        let (decoded, whole) = match self {
+            Self::Zlib => match miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(body, DECODED_MAX) {
+                Ok(decoded) => (decoded, true),
+                Err(broken) => (broken.output, false),
+            },
+            Self::Zstd => unzstd(body),
+        };
+        *body = decoded;
+        whole
+    }
+}
+
+fn unzstd(body: &[u8]) -> (Vec<u8>, bool) {
+    let mut decoded = Vec::new();
+    let mut decoder = FrameDecoder::new();
+    // Memory for the window is taken as the frame claims it.
+    decoder.set_max_window_size(DECODED_MAX as u64);
+    let Ok(stream) = StreamingDecoder::new_with_decoder(body, decoder) else { return (decoded, false) };
+    let whole = stream.take(DECODED_MAX as u64 + 1).read_to_end(&mut decoded).is_ok();
+    let fits = decoded.len() <= DECODED_MAX;
+    (decoded, whole && fits)
+}
+
+/// Writes one MessagePack value as JSON text. Binary data becomes an array and so equals nothing; NaN becomes null.
+/// False for what JSON cannot say (a key that is no text or integer) and for what is not one whole value.
+pub(super) fn json_of_msgpack(msgpack: &[u8], json: &mut Vec<u8>) -> bool {
+    json.clear();
+    let mut rest = msgpack;
+    let mut reader = rmp_serde::Deserializer::new(&mut rest);
+    reader.set_max_depth(DEPTH_MAX);
+    let written = serde_transcode::transcode(&mut reader, &mut serde_json::Serializer::new(json)).is_ok();
+    written && rest.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn msgpack(bytes: &[u8]) -> Option<String> {
+        let mut json = b"left over".to_vec();
+        json_of_msgpack(bytes, &mut json).then(|| String::from_utf8(json).expect("text"))
+    }
+
+    #[test]
+    fn msgpack_becomes_json() {
+        // [[], {"repoid": 147107, "a": "\u4e00\n", "b": -1, "c": 1.5, "d": [true, nil], "e": bin}, 2**64 - 1]
+        let whole = [
+            &b"\x93\x90\x85\xa6repoid\xce\x00\x02\x3e\xa3\xa1a\xa4\xe4\xb8\x80\n\xa1b\xff\xa1c\xcb\x3f\xf8\0\0\0\0\0\0"[..],
+            b"\xa1d\x92\xc3\xc0\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
+        ]
+        .concat();
+        assert_eq!(
+            msgpack(&whole).as_deref(),
+            Some(
+                "[[],{\"repoid\":147107,\"a\":\"\u{4e00}\\n\",\"b\":-1,\"c\":1.5,\"d\":[true,null]},18446744073709551615]"
+            )
+        );
+        assert_eq!(msgpack(b"\xc4\x02ab").as_deref(), Some("[97,98]"), "binary data");
+        for (what, bytes) in [
+            ("cut off", &whole[..whole.len() - 1]),
+            ("something behind it", &[&whole[..], b"\xc0"].concat()),
+            ("nothing", b""),
+            ("an array that claims 4 billion items", b"\xdd\xff\xff\xff\xff\x01"),
+            ("a map as a key", b"\x81\x80\x01"),
+            ("nested beyond sense", &b"\x91".repeat(100_000)),
+            ("a byte that is never used", b"\xc1"),
+        ] {
+            assert_eq!(msgpack(bytes), None, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_is_decompressed_is_bounded() {
+        let zlib = |bytes: &[u8]| miniz_oxide::deflate::compress_to_vec_zlib(bytes, 9);
+        let zstd = |bytes: &[u8]| {
+            ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+        };
+        for (kind, pack) in
+            [(Compression::Zlib, &zlib as &dyn Fn(&[u8]) -> Vec<u8>), (Compression::Zstd, &zstd)]
+        {
+            for (len, fits) in
+                [(0, true), (1, true), (DECODED_MAX, true), (DECODED_MAX + 1, false), (8 << 20, false)]
+            {
+                let text = vec![b'x'; len];
+                let mut body = pack(&text);
+                let packed = body.clone();
+                assert_eq!(kind.undo(&mut body), fits, "{kind:?}, {len} bytes");
+                assert!(body.len() <= DECODED_MAX + 1, "{kind:?}, {len} bytes: {}", body.len());
+                if fits {
+                    assert_eq!(body, text);
+                    let mut cut = packed[..packed.len() - 1].to_vec();
+                    assert!(!kind.undo(&mut cut) || cut == text, "{kind:?}, {len} bytes, cut off");
+                }
+            }
+            for garbage in [&b""[..], b"x", &[0; 100], &[0xff; 100]] {
+                assert!(!kind.undo(&mut garbage.to_vec()), "{kind:?}");
+            }
+        }
+        // A frame that claims a window of 2 GB.
+        let mut claims = b"\x28\xb5\x2f\xfd\x00\xa8\x01\x00\x00".to_vec();
+        assert!(!Compression::Zstd.undo(&mut claims));
+    }
+}
