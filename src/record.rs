@@ -113,8 +113,9 @@ fn swapped(db: i32, a: i32, b: i32) -> i32 {
     }
 }
 
-/// Queues a record that could not be written yet.
+/// Queues a record that is to be written later, in the place of an older one of the same job.
 pub(crate) fn owe(owed: &mut VecDeque<Owed>, record: Owed) {
+    owed.retain(|older| older.id != record.id || older.audit.is_some());
     if owed.len() >= OWED_MAX {
         owed.pop_front();
     }

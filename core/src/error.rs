@@ -214,6 +214,8 @@ pub enum Error {
         /// What was given.
         got: Vec<u8>,
     },
+    /// Neither RATE nor DUTY.
+    NoThrottle,
     /// Neither ALL, KEEPONE nor DRYRUN.
     NoMode,
     /// Both ALL and KEEPONE.
@@ -389,6 +391,7 @@ impl Error {
             | Self::EmptyText { .. }
             | Self::TooLong { .. }
             | Self::NotUuid { .. }
+            | Self::NoThrottle
             | Self::NoMode
             | Self::TwoModes
             | Self::NotClient { .. }
@@ -483,6 +486,9 @@ impl Error {
                     quote(got)
                 )
             }
+            Self::NoThrottle => "give RATE n (messages taken out per second, 0 = any number), DUTY percent \
+                                 (0 = as the setting says), or both"
+                .to_owned(),
             Self::NoMode => "say what to do with the matches: ALL clears them, \
                              KEEPONE clears all but the oldest, DRYRUN only counts"
                 .to_owned(),

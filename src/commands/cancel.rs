@@ -1,16 +1,17 @@
 //! QADMIN.CANCEL: ends jobs before their next slice.
 
 use qadmin_core::error::Error;
-use qadmin_core::job::{Job, Kind, Status};
+use qadmin_core::job::{Job, Kind, Record, Status};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{Cancel, Target, commands};
+use uuid::Uuid;
 
 use super::status::{find, map};
 use super::{Answer, denied, may_read};
 use crate::redis::Ctx;
 use crate::redis::acl::{self, Right};
 use crate::redis::ctx::Caller;
-use crate::state;
+use crate::state::{self, State};
 
 pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
     let caller = ctx.caller();
@@ -18,18 +19,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
     state::with(|state| {
         let ids: Vec<_> = match request.target {
             Target::One(id) => {
-                let unknown = || Error::NoJob {
-                    id: id.to_string().into_bytes(),
-                    give_queue: ctx.flags().cluster() && request.queue.is_none(),
-                };
-                let (record, sample) = find(state, ctx, id, request.queue.as_deref()).ok_or_else(unknown)?;
-                if !of_queue(record.text("queue")) {
-                    return Err(unknown());
-                }
-                let kind = if record.text("kind") == b"preview" { Kind::Preview } else { Kind::Clear };
-                if !may_end(&caller, kind, record.text("queue")) {
-                    return Err(denied(ctx, &caller, record.text("queue")));
-                }
+                let (record, sample) = find_own(state, ctx, &caller, id, request.queue.as_deref())?;
                 if state.registry.find_live(id).is_none() {
                     // Ended, or a record without a job: nothing to change.
                     return Ok(Answer::Reply(map(&record, sample), request.format));
@@ -63,6 +53,30 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
         };
         Ok(Answer::Reply(reply, request.format))
     })?
+}
+
+/// The record and the sample of a job that the caller may end or hold.
+pub(super) fn find_own(
+    state: &mut State,
+    ctx: Ctx<'_>,
+    caller: &Caller,
+    id: Uuid,
+    queue: Option<&[u8]>,
+) -> Result<(Record, Reply), Error> {
+    let unknown = || Error::NoJob {
+        id: id.to_string().into_bytes(),
+        give_queue: ctx.flags().cluster() && queue.is_none(),
+    };
+    let (record, sample) = find(state, ctx, id, queue).ok_or_else(unknown)?;
+    let of = record.text("queue");
+    if queue.is_some_and(|queue| queue != of) {
+        return Err(unknown());
+    }
+    let kind = if record.text("kind") == b"preview" { Kind::Preview } else { Kind::Clear };
+    if !may_end(caller, kind, of) {
+        return Err(denied(ctx, caller, of));
+    }
+    Ok((record, sample))
 }
 
 /// Whoever may start such a job may end it.

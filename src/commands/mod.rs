@@ -7,6 +7,7 @@ mod apply;
 mod cancel;
 mod clearjob;
 mod help;
+mod hold;
 mod jobs;
 pub(crate) mod preview;
 pub(crate) mod status;
@@ -46,6 +47,21 @@ pub(super) fn register(ctx: Ctx<'_>) -> Result<(), &'static str> {
                 &commands::CANCEL,
                 |ctx, args| answer(ctx, args, cancel::run),
                 |args| optional_queue(&commands::CANCEL, args),
+            ),
+            with_queue(
+                &commands::PAUSE,
+                |ctx, args| answer(ctx, args, hold::pause),
+                |args| optional_queue(&commands::PAUSE, args),
+            ),
+            with_queue(
+                &commands::RESUME,
+                |ctx, args| answer(ctx, args, hold::resume),
+                |args| optional_queue(&commands::RESUME, args),
+            ),
+            with_queue(
+                &commands::THROTTLE,
+                |ctx, args| answer(ctx, args, hold::throttle),
+                |args| optional_queue(&commands::THROTTLE, args),
             ),
             with_queue(
                 &commands::JOBS,

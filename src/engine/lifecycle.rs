@@ -70,6 +70,8 @@ impl State {
         log::notice(&ended(&mut job));
         if job.start().kind == Kind::Clear {
             let record = Owed::of(&mut job, Some(Entry::End));
+            // What it was to be told before (paused, throttled) is old now.
+            self.owed.retain(|older| older.id != record.id || older.audit.is_some());
             let written = ctx.is_some_and(|ctx| gate(ctx).is_none() && is_done_with(&record, ctx));
             if !written {
                 owe(&mut self.owed, record);

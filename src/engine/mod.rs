@@ -39,8 +39,8 @@ const RETRY_NS: u64 = 50_000_000;
 
 /// What a turn came to.
 enum Turn {
-    /// A slice was done.
-    Worked,
+    /// A slice was done, of a job with this share of the main thread, percent.
+    Worked(u64),
     /// Nothing can be done before this time of the steady clock.
     Stands(u64),
     /// There is nothing to do.
@@ -55,9 +55,8 @@ pub(crate) fn before_poll(ctx: Ctx<'_>) {
             return;
         }
         match turn(state, ctx) {
-            Turn::Worked => {
+            Turn::Worked(duty) => {
                 let ended = now_ns();
-                let duty = settings::now().duty_percent();
                 event_loop::arm(state.pace.spent(ended, ended - began, duty));
             }
             Turn::Stands(until) => {
@@ -88,9 +87,11 @@ pub(crate) fn timer() {
 
 fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
     let mut until = now_ns() + RETRY_NS;
+    let duty = || settings::now().duty_percent();
     let more = state.pay_owed(ctx);
     for _ in 0..state.registry.live().len() {
         let Some((at, mut job)) = state.registry.take_turn() else { break };
+        let duty = job.duty().unwrap_or_else(duty);
         let (began, cpu) = (now_ns(), cpu_ns());
         let step = catch_unwind(AssertUnwindSafe(|| slice(state, ctx, &mut job)));
         let step = step.unwrap_or_else(|panic| {
@@ -102,12 +103,12 @@ fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
             Step::Worked => {
                 state.account(&mut job, now_ns() - began, cpu_ns() - cpu);
                 state.registry.put_back(at, job);
-                return Turn::Worked;
+                return Turn::Worked(duty);
             }
             Step::Ends(status, error) => {
                 state.account(&mut job, now_ns() - began, cpu_ns() - cpu);
                 state.finish(ctx, job, status, error);
-                return Turn::Worked;
+                return Turn::Worked(duty);
             }
             Step::Waits(reason) => {
                 job.waits(reason);
@@ -121,7 +122,7 @@ fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
     }
     match (state.is_idle(), more) {
         (true, _) => Turn::Idle,
-        (false, true) => Turn::Worked,
+        (false, true) => Turn::Worked(duty()),
         (false, false) => Turn::Stands(until),
     }
 }

@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use qadmin_core::error::Error;
-use qadmin_core::job::{Job, Kind, Status};
-use qadmin_core::scan::{Event, Look, Looked, Progress, Queue};
+use qadmin_core::job::{Job, Kind, PAUSED, Status};
+use qadmin_core::scan::{Budget, Event, Look, Looked, Progress, Queue};
 use qadmin_core::settings::Settings;
 
 use super::gate;
@@ -40,14 +40,22 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
     if let Some((status, error)) = job.verdict() {
         return end(ctx, job, status, error);
     }
+    if job.is_paused() {
+        return Step::Waits(PAUSED);
+    }
     let settings = settings::now();
     let writes = job.writes();
+    let mut most = usize::MAX;
     if writes {
         if let Some(reason) = gate(ctx) {
             return Step::Waits(reason);
         }
         if let Some(at) = state.measures.unit_not_before(ctx) {
             return Step::Later(at);
+        }
+        match job.allowance(now_ns()) {
+            Ok(allowance) => most = allowance,
+            Err(at) => return Step::Later(at),
         }
         if !still_may(job) {
             let user = job.start().origin.user.clone().unwrap_or_default();
@@ -75,7 +83,9 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
     }
     let mut look = std::mem::take(&mut state.look);
     let step = if writes {
-        clear(state, ctx, job, list, &name, &settings, &mut look)
+        let mut budget = state.measures.budget(&settings);
+        budget.max_hits = budget.max_hits.min(most);
+        clear(state, ctx, job, list, &name, &budget, &mut look)
     } else {
         count(state, ctx, job, list, &settings, &mut look)
     };
@@ -124,14 +134,13 @@ fn clear(
     job: &mut Job,
     mut list: List<'_>,
     name: &RString,
-    settings: &Settings,
+    budget: &Budget,
     look: &mut Look,
 ) -> Step {
     let start = job.start();
     let (db, queue) = (start.db, start.queue.clone());
     let id = start.id;
     let record_key = || RString::new(record::key(&queue, id, ctx.flags().cluster()));
-    let budget = state.measures.budget(settings);
     let mut refusal = None;
     let (scan, judge) = job.parts();
     let began = now_ns();
@@ -145,7 +154,7 @@ fn clear(
         };
         // A judge that panics must not keep replicas from hearing what was taken out before.
         let looked =
-            catch_unwind(AssertUnwindSafe(|| scan.look(&mut list, judge, &Steady, &budget, permit, look)));
+            catch_unwind(AssertUnwindSafe(|| scan.look(&mut list, judge, &Steady, budget, permit, look)));
         unit::tell(ctx, list, name, look);
         looked
     });
@@ -177,6 +186,7 @@ fn book(state: &mut State, job: &mut Job, look: &mut Look, began_ns: u64) -> u64
     state.totals.examined += look.examined;
     state.totals.cleared += look.removed();
     job.runs();
+    job.took(look.removed(), now);
     job.commit(look, now);
     now
 }

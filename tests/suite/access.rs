@@ -8,8 +8,8 @@ use crate::durability::{Filled, filter, queue, slow, start_clear, status, tell, 
 use crate::support::{ask, run, wait_for_job};
 
 /// Every public command that is about a queue.
-const COMMANDS: &str =
-    "+qadmin.preview +qadmin.clearjob +qadmin.status +qadmin.cancel +qadmin.jobs +qadmin.help";
+const COMMANDS: &str = "+qadmin.preview +qadmin.clearjob +qadmin.status +qadmin.cancel +qadmin.pause +qadmin.resume +qadmin.throttle \
+     +qadmin.jobs +qadmin.help";
 
 /// A user and what they may.
 struct Role {
@@ -77,6 +77,9 @@ fn each_role_may_do_what_its_rules_say_and_nothing_else() {
             (format!("QADMIN.CLEARJOB celery DRYRUN {filter}"), role.clears),
             (format!("QADMIN.CANCEL {ended}"), role.clears),
             (format!("QADMIN.CANCEL {ended} QUEUE celery"), role.clears),
+            (format!("QADMIN.PAUSE {ended}"), role.clears),
+            (format!("QADMIN.RESUME {ended} QUEUE celery"), role.clears),
+            (format!("QADMIN.THROTTLE {ended} RATE 1"), role.clears),
         ] {
             assert_eq!(permitted(&mut conn, &line), may, "{name}: {line}");
         }

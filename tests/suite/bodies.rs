@@ -47,7 +47,8 @@ fn a_sample_shows_fields_of_compressed_bodies() {
     let mut conn = server.conn();
     let message = compressed(br#"[[1], {"repoid": 147107, "commitid": "abc", "ownerid": null}, {}]"#);
     let _: () = conn.lpush("q", message).expect("LPUSH");
-    let reply = ask(&mut conn, "QADMIN.PREVIEW q REPOID 147107 SAMPLE 1 FIELDS 4 repoid commitid ownerid args.0");
+    let reply =
+        ask(&mut conn, "QADMIN.PREVIEW q REPOID 147107 SAMPLE 1 FIELDS 4 repoid commitid ownerid args.0");
     let redis::Value::Array(rows) = reply.get_field("sample") else { panic!("{reply:?}") };
     let row = map(&rows[0]);
     assert_eq!((row.int("repoid"), row.text("commitid"), row.int("args.0")), (147_107, "abc".into(), 1));

@@ -53,7 +53,7 @@ fn a_jobs_keys_lie_in_the_slot_of_its_queue_whatever_its_name_and_status_is_rout
 
 /// How a cluster's client finds the job's node, and what it hears elsewhere.
 fn routed(conn: &mut Connection, other: &mut Connection, name: &[u8], id: &str, slot: usize) {
-    for command in ["QADMIN.STATUS", "QADMIN.CANCEL"] {
+    for command in ["QADMIN.STATUS", "QADMIN.CANCEL", "QADMIN.PAUSE", "QADMIN.RESUME"] {
         let words: [&[u8]; 4] = [command.as_bytes(), id.as_bytes(), b"QUEUE", name];
         let keys =
             ask(conn, &[&[&b"COMMAND"[..], b"GETKEYS"], &words[..]].concat()).expect("COMMAND GETKEYS");

@@ -85,6 +85,13 @@ fn every_syntax_error_says_what_would_be_right() {
             "ERR unknown keyword \"COUNT\"; QADMIN.STATUS takes QUEUE, WAIT, FORMAT",
         ),
         (&format!("CANCEL {ID} WAIT 1"), "ERR unknown keyword \"WAIT\"; QADMIN.CANCEL takes QUEUE, FORMAT"),
+        (&format!("PAUSE {ID} WAIT 1"), "ERR unknown keyword \"WAIT\"; QADMIN.PAUSE takes QUEUE, FORMAT"),
+        (&format!("RESUME {ID} RATE 1"), "ERR unknown keyword \"RATE\"; QADMIN.RESUME takes QUEUE, FORMAT"),
+        (
+            &format!("THROTTLE {ID}"),
+            "ERR give RATE n (messages taken out per second, 0 = any number), DUTY percent (0 = as the setting \
+             says), or both",
+        ),
         ("JOBS celery", "ERR unknown keyword \"celery\"; QADMIN.JOBS takes QUEUE, COUNT, FORMAT"),
         ("PREVIEW q TASK", "ERR TASK needs a value"),
         ("PREVIEW q TASK t SAMPLE", "ERR SAMPLE needs a value"),

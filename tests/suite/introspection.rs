@@ -77,6 +77,9 @@ fn getkeys_finds_the_queue_wherever_it_stands() {
         ("QADMIN.STATUS QUEUE QUEUE WAIT".to_string(), "WAIT"),
         (format!("QADMIN.CANCEL {ID} FORMAT JSON QUEUE q"), "q"),
         ("QADMIN.CANCEL ALL QUEUE q".to_string(), "q"),
+        (format!("QADMIN.PAUSE {ID} QUEUE q"), "q"),
+        (format!("QADMIN.RESUME {ID} FORMAT JSON QUEUE q"), "q"),
+        (format!("QADMIN.THROTTLE {ID} RATE 5 QUEUE q DUTY 3"), "q"),
         ("QADMIN.JOBS COUNT 3 QUEUE q".to_string(), "q"),
     ] {
         assert_eq!(keys(&mut conn, &line), Ok(vec![expected.to_string()]), "{line}");
@@ -137,6 +140,7 @@ fn commands_are_listed_as_the_modules_own() {
     let server = Server::start();
     let reply = run(&mut server.conn(), "COMMAND LIST FILTERBY MODULE qadmin").expect("COMMAND LIST");
     let names: Vec<String> = words(&reply).iter().map(|name| name.to_lowercase()).collect();
-    let all = ["apply", "cancel", "clearjob", "help", "jobs", "preview", "status"];
+    let all =
+        ["apply", "cancel", "clearjob", "help", "jobs", "pause", "preview", "resume", "status", "throttle"];
     assert_eq!(names, all.map(|name| format!("qadmin.{name}")));
 }

@@ -14,6 +14,7 @@ mod durability;
 mod errors;
 mod factory;
 mod failures;
+mod hold;
 mod hostile;
 mod introspection;
 mod joins;

@@ -60,6 +60,7 @@ one_of_each! {
     Error::EmptyText { .. } => Error::EmptyText { keyword: "ACTOR" };
     Error::TooLong { .. } => Error::TooLong { keyword: "ACTOR", max: 256, got: 257 };
     Error::NotUuid { .. } => Error::NotUuid { keyword: "ID", got: got() };
+    Error::NoThrottle => Error::NoThrottle;
     Error::NoMode => Error::NoMode;
     Error::TwoModes => Error::TwoModes;
     Error::ConfirmMissing { .. } => Error::ConfirmMissing { queue: got() };

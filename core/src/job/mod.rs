@@ -2,12 +2,14 @@
 
 mod histogram;
 mod pace;
+mod rate;
 mod record;
 mod registry;
 mod status;
 
 pub use histogram::Histogram;
 pub use pace::{Next, Pace, TurnClock};
+pub use rate::Rate;
 pub use record::{FIELDS, FieldKind, Record};
 pub use registry::{Cached, Caches, Ended, REMEMBERED_MAX, Registry, SAMPLES_MAX};
 pub use status::Status;
@@ -18,6 +20,9 @@ use crate::error::Error;
 use crate::filter::{Filter, Matcher, Projection};
 use crate::reply::Reply;
 use crate::scan::{Effect, Judge, Judgement, Look, Progress, Scan, index_from_tail};
+
+/// Why a paused job stands still.
+pub const PAUSED: &str = "paused: QADMIN.RESUME lets it go on";
 
 /// What a job was started by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +145,8 @@ pub struct Job {
     last_ns: u64,
     record_ns: u64,
     right_ns: Option<u64>,
+    rate: Option<Rate>,
+    duty: Option<u64>,
     progress: i64,
     costs: SliceCosts,
 }
@@ -165,6 +172,8 @@ impl Job {
             last_ns: start.now_ns,
             record_ns: start.now_ns,
             right_ns: None,
+            rate: None,
+            duty: None,
             progress: 0,
             costs: SliceCosts::default(),
             start,
@@ -263,6 +272,59 @@ impl Job {
         self.waiting = Some(reason);
     }
 
+    /// It was told to stand still.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.status == Status::Paused
+    }
+
+    /// Lets it stand still.
+    pub fn pause(&mut self, now_ms: i64) {
+        if self.status.to(Status::Paused) {
+            self.waiting = Some(PAUSED);
+            self.updated_ms = now_ms;
+        }
+    }
+
+    /// Lets it go on.
+    pub fn resume(&mut self, now_ms: i64) {
+        if self.is_paused() && self.status.to(Status::Running) {
+            self.waiting = None;
+            self.updated_ms = now_ms;
+        }
+    }
+
+    /// Takes out at most so many messages per second from now on; 0 = any number.
+    pub fn throttle(&mut self, per_second: u64) {
+        self.rate = (per_second > 0).then(|| Rate::new(per_second));
+    }
+
+    /// Its share of the main thread while others are active, percent; 0 = as the setting says.
+    pub fn set_duty(&mut self, percent: u64) {
+        self.duty = (percent > 0).then_some(percent);
+    }
+
+    /// Its own share of the main thread, percent.
+    #[must_use]
+    pub fn duty(&self) -> Option<u64> {
+        self.duty
+    }
+
+    /// How many messages it may take out now.
+    ///
+    /// # Errors
+    /// None before this time of the steady clock.
+    pub fn allowance(&self, now_ns: u64) -> Result<usize, u64> {
+        self.rate.as_ref().map_or(Ok(usize::MAX), |rate| rate.allowance(now_ns))
+    }
+
+    /// It took so many messages out.
+    pub fn took(&mut self, messages: u64, now_ns: u64) {
+        if let Some(rate) = &mut self.rate {
+            rate.took(messages, now_ns);
+        }
+    }
+
     /// Takes effect before the next slice.
     pub fn request_cancel(&mut self) {
         self.cancel_requested = true;
@@ -357,7 +419,9 @@ impl Job {
             Effect::ClearAll => "all",
             Effect::KeepOne => "keepone",
         };
-        let notice = self.notice.clone().or_else(|| self.edit_notice());
+        let notices = [self.notice.clone(), self.edit_notice(), self.throttle_notice()];
+        let notices: Vec<String> = notices.into_iter().flatten().collect();
+        let notice = (!notices.is_empty()).then(|| notices.join("; "));
         Record::new(vec![
             text(s.id.to_string()),
             text(s.kind.as_str()),
@@ -405,6 +469,14 @@ impl Job {
             flag(self.cancel_requested),
             opt(self.error.as_ref().map(ToString::to_string)),
         ])
+    }
+
+    fn throttle_notice(&self) -> Option<String> {
+        let rate =
+            self.rate.as_ref().map(|rate| format!("at most {} messages per second", rate.per_second()));
+        let duty = self.duty.map(|duty| format!("{duty} % of the main thread while others are active"));
+        let both: Vec<String> = [rate, duty].into_iter().flatten().collect();
+        (!both.is_empty()).then(|| format!("throttled: {}", both.join(", ")))
     }
 
     fn edit_notice(&self) -> Option<String> {

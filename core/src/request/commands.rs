@@ -1,14 +1,15 @@
 //! The commands: one row each. Parsers, error hints, help, registration and documentation read them.
 //!
 //! How the rows come to their flags: `readonly` and `write` decide where a command may run (replicas,
-//! read-only scripts, a primary in trouble). CANCEL is neither, because it changes memory only and must
+//! read-only scripts, a primary in trouble). CANCEL and its kin are neither, because they change memory only and must
 //! work where writes are refused, also while a script keeps the server busy (`allow-busy`). No command is
 //! `deny-oom`: looking, cancelling and clearing are what one does at maxmemory.
 
 use super::spec::{Arg, ArgKind, CommandSpec, KeyAccess, Keys};
 
 /// Every public command, in the order of the documentation.
-pub static COMMANDS: [&CommandSpec; 6] = [&PREVIEW, &CLEARJOB, &STATUS, &CANCEL, &JOBS, &HELP];
+pub static COMMANDS: [&CommandSpec; 9] =
+    [&PREVIEW, &CLEARJOB, &STATUS, &CANCEL, &PAUSE, &RESUME, &THROTTLE, &JOBS, &HELP];
 
 /// QADMIN.PREVIEW
 pub static PREVIEW: CommandSpec = CommandSpec {
@@ -89,6 +90,54 @@ pub static CANCEL: CommandSpec = CommandSpec {
     keys: Keys::OptionalQueue,
     fixed: 1,
     args: &[Arg::new("target", ArgKind::OneOf(TARGETS)), QUEUE, FORMAT],
+};
+
+/// QADMIN.PAUSE
+pub static PAUSE: CommandSpec = CommandSpec {
+    name: "QADMIN.PAUSE",
+    summary: "Lets a job stand still until RESUME.",
+    complexity: "O(1)",
+    since: "0.1.0",
+    arity: -2,
+    flags: &["allow-busy", "getkeys-api", "no-mandatory-keys"],
+    categories: &["write", "dangerous", "qadmin"],
+    keys: Keys::OptionalQueue,
+    fixed: 1,
+    args: &[Arg::new("job-id", ArgKind::String), QUEUE, FORMAT],
+};
+
+/// QADMIN.RESUME
+pub static RESUME: CommandSpec = CommandSpec {
+    name: "QADMIN.RESUME",
+    summary: "Lets a paused job go on.",
+    complexity: "O(1)",
+    since: "0.1.0",
+    arity: -2,
+    flags: &["allow-busy", "getkeys-api", "no-mandatory-keys"],
+    categories: &["write", "dangerous", "qadmin"],
+    keys: Keys::OptionalQueue,
+    fixed: 1,
+    args: &[Arg::new("job-id", ArgKind::String), QUEUE, FORMAT],
+};
+
+/// QADMIN.THROTTLE
+pub static THROTTLE: CommandSpec = CommandSpec {
+    name: "QADMIN.THROTTLE",
+    summary: "Changes how fast a job goes.",
+    complexity: "O(1)",
+    since: "0.1.0",
+    arity: -2,
+    flags: &["allow-busy", "getkeys-api", "no-mandatory-keys"],
+    categories: &["write", "dangerous", "qadmin"],
+    keys: Keys::OptionalQueue,
+    fixed: 1,
+    args: &[
+        Arg::new("job-id", ArgKind::String),
+        Arg::new("rate", ArgKind::Integer).token("RATE").optional().shown("n"),
+        Arg::new("duty", ArgKind::Integer).token("DUTY").optional().shown("percent"),
+        QUEUE,
+        FORMAT,
+    ],
 };
 
 /// QADMIN.JOBS

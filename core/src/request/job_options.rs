@@ -1,5 +1,5 @@
-//! The options of the commands about jobs: `[QUEUE queue] [WAIT ms] [COUNT n] [FORMAT RESP|JSON]`, each
-//! where the command's row has it.
+//! The options of the commands about jobs: `[QUEUE queue] [WAIT ms] [COUNT n] [RATE n] [DUTY percent]
+//! [FORMAT RESP|JSON]`, each where the command's row has it.
 //!
 //! One parser for all of them, because the server asks where the key stands before it runs the command:
 //! both questions must have the same answer.
@@ -9,6 +9,7 @@ use super::jobs::{JOBS_DEFAULT, JOBS_MAX};
 use super::options::Options;
 use super::spec::{CommandSpec, Keys};
 use super::status::WAIT_MAX_MS;
+use super::throttle::RATE_MAX;
 use crate::error::Error;
 
 /// What stands before and behind the keywords of a command about jobs.
@@ -19,6 +20,8 @@ pub(super) struct JobOptions<'a> {
     pub(super) queue: Option<Vec<u8>>,
     pub(super) wait_ms: Option<u64>,
     pub(super) count: usize,
+    pub(super) rate: Option<u64>,
+    pub(super) duty: Option<u64>,
     pub(super) format: Format,
     // Index of QUEUE's value in the command line, where the command's name is 0.
     queue_at: Option<usize>,
@@ -29,6 +32,7 @@ impl<'a> JobOptions<'a> {
         let mut options = Options::new(command, args);
         let target = if command.fixed == 0 { &[] } else { options.fixed()? };
         let (mut queue, mut queue_at, mut wait_ms) = (None, None, None);
+        let (mut rate, mut duty) = (None, None);
         let mut count = JOBS_DEFAULT;
         let mut format = Format::default();
         while let Some(keyword) = options.keyword()? {
@@ -39,11 +43,13 @@ impl<'a> JobOptions<'a> {
                 }
                 "WAIT" => wait_ms = Some(options.args.number("WAIT", 0, WAIT_MAX_MS)?),
                 "COUNT" => count = options.count("COUNT", 1, JOBS_MAX)?,
+                "RATE" => rate = Some(options.args.number("RATE", 0, RATE_MAX)?),
+                "DUTY" => duty = Some(options.args.number("DUTY", 0, 100)?),
                 "FORMAT" => format = Format::parse(&mut options.args)?,
                 other => return Err(options.unknown(other.as_bytes())),
             }
         }
-        Ok(Self { target, queue, wait_ms, count, format, queue_at })
+        Ok(Self { target, queue, wait_ms, count, rate, duty, format, queue_at })
     }
 }
 

@@ -14,11 +14,13 @@ mod clearjob;
 mod digest;
 mod format;
 mod help;
+mod hold;
 mod job_options;
 mod jobs;
 mod options;
 mod preview;
 mod status;
+mod throttle;
 
 pub use cancel::{Cancel, Target};
 pub use clearjob::{ACTOR_MAX, ClearJob, Mode, REASON_MAX};
@@ -26,11 +28,13 @@ pub use commands::COMMANDS;
 pub use digest::preview_key;
 pub use format::Format;
 pub use help::Help;
+pub use hold::{Named, Pause, Resume};
 pub use job_options::optional_queue;
 pub use jobs::{JOBS_DEFAULT, JOBS_MAX, Jobs};
 pub use preview::{Preview, SAMPLE_DEFAULT, SAMPLE_MAX};
 pub use spec::{CommandSpec, syntax};
 pub use status::{Status, WAIT_MAX_MS};
+pub use throttle::{RATE_MAX, Throttle};
 
 use crate::error::Error;
 

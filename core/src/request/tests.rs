@@ -35,5 +35,15 @@ fn parsers() -> Vec<(&'static CommandSpec, Parser)> {
     fn of<R: Request>() -> (&'static CommandSpec, Parser) {
         (R::COMMAND, |args| R::parse(args, NOW_MS).map(|_| ()))
     }
-    vec![of::<Preview>(), of::<ClearJob>(), of::<Status>(), of::<Cancel>(), of::<Jobs>(), of::<Help>()]
+    vec![
+        of::<Preview>(),
+        of::<ClearJob>(),
+        of::<Status>(),
+        of::<Cancel>(),
+        of::<Pause>(),
+        of::<Resume>(),
+        of::<Throttle>(),
+        of::<Jobs>(),
+        of::<Help>(),
+    ]
 }

@@ -63,7 +63,7 @@ fn arity_is_the_name_and_the_fixed_arguments() {
 #[test]
 fn every_keyword_of_the_table_is_parsed_and_no_other() {
     let mut words: Vec<&str> = COMMANDS.iter().flat_map(|command| command.keywords()).collect();
-    words.extend(["KEEP", "OLDEST", "BY", "LIMIT", "TO", "FRONT", "RATE", "EXPECT", "TOLERANCE", "GROUPBY"]);
+    words.extend(["KEEP", "OLDEST", "BY", "LIMIT", "TO", "FRONT", "EXPECT", "TOLERANCE", "GROUPBY"]);
     words.extend(["RESP", "JSON", "EQ", "GLOB", "celery", ""]);
     for (command, parse) in parsers() {
         for word in &words {
@@ -110,6 +110,9 @@ fn flags_and_categories_are_as_promised() {
             "QADMIN.CLEARJOB: write deny-script @write @dangerous @qadmin",
             "QADMIN.STATUS: readonly getkeys-api no-mandatory-keys @read @qadmin",
             "QADMIN.CANCEL: allow-busy getkeys-api no-mandatory-keys @write @dangerous @qadmin",
+            "QADMIN.PAUSE: allow-busy getkeys-api no-mandatory-keys @write @dangerous @qadmin",
+            "QADMIN.RESUME: allow-busy getkeys-api no-mandatory-keys @write @dangerous @qadmin",
+            "QADMIN.THROTTLE: allow-busy getkeys-api no-mandatory-keys @write @dangerous @qadmin",
             "QADMIN.JOBS: readonly getkeys-api no-mandatory-keys @read @qadmin",
             "QADMIN.HELP: readonly fast allow-loading allow-stale @read @qadmin",
         ]
@@ -135,6 +138,12 @@ QADMIN.STATUS job-id [QUEUE queue] [WAIT ms] [FORMAT <RESP | JSON>]
     Shows a job as it stands, or waits for its end.
 QADMIN.CANCEL <job-id | ALL> [QUEUE queue] [FORMAT <RESP | JSON>]
     Cancels a job, or all jobs, before the next slice.
+QADMIN.PAUSE job-id [QUEUE queue] [FORMAT <RESP | JSON>]
+    Lets a job stand still until RESUME.
+QADMIN.RESUME job-id [QUEUE queue] [FORMAT <RESP | JSON>]
+    Lets a paused job go on.
+QADMIN.THROTTLE job-id [RATE n] [DUTY percent] [QUEUE queue] [FORMAT <RESP | JSON>]
+    Changes how fast a job goes.
 QADMIN.JOBS [QUEUE queue] [COUNT n] [FORMAT <RESP | JSON>]
     Lists live and remembered jobs, newest first.
 QADMIN.HELP

@@ -1,0 +1,51 @@
+//! `QADMIN.PAUSE job-id`, `QADMIN.RESUME job-id`, each with `[QUEUE queue] [FORMAT RESP|JSON]`
+
+use uuid::Uuid;
+
+use super::job_options::JobOptions;
+use super::options::job_id;
+use super::spec::CommandSpec;
+use super::{Format, Request, commands};
+use crate::error::Error;
+
+/// A job that is named, and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// Which job.
+    pub id: Uuid,
+    /// The job's queue, which leads to the cluster node that knows it.
+    pub queue: Option<Vec<u8>>,
+    /// How the reply is written.
+    pub format: Format,
+}
+
+impl Named {
+    fn parse(command: &'static CommandSpec, args: &[&[u8]]) -> Result<Self, Error> {
+        let JobOptions { target, queue, format, .. } = JobOptions::parse(command, args)?;
+        Ok(Self { id: job_id(target)?, queue, format })
+    }
+}
+
+/// Let a job stand still.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause(pub Named);
+
+impl Request for Pause {
+    const COMMAND: &'static CommandSpec = &commands::PAUSE;
+
+    fn parse(args: &[&[u8]], _now_ms: i64) -> Result<Self, Error> {
+        Named::parse(Self::COMMAND, args).map(Self)
+    }
+}
+
+/// Let a paused job go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume(pub Named);
+
+impl Request for Resume {
+    const COMMAND: &'static CommandSpec = &commands::RESUME;
+
+    fn parse(args: &[&[u8]], _now_ms: i64) -> Result<Self, Error> {
+        Named::parse(Self::COMMAND, args).map(Self)
+    }
+}

@@ -1,0 +1,39 @@
+//! `QADMIN.THROTTLE job-id [RATE n] [DUTY percent] [QUEUE queue] [FORMAT RESP|JSON]`
+
+use uuid::Uuid;
+
+use super::job_options::JobOptions;
+use super::options::job_id;
+use super::spec::CommandSpec;
+use super::{Format, Request, commands};
+use crate::error::Error;
+
+/// Highest RATE, messages per second: more than a server takes out.
+pub const RATE_MAX: u64 = 10_000_000;
+
+/// Change how fast a job goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Throttle {
+    /// Which job.
+    pub id: Uuid,
+    /// Most messages that it takes out per second, 0 = any number; `None`: as it is.
+    pub rate: Option<u64>,
+    /// Percent of the main thread while other clients are active, 0 = as the setting says; `None`: as it is.
+    pub duty: Option<u64>,
+    /// The job's queue, which leads to the cluster node that knows it.
+    pub queue: Option<Vec<u8>>,
+    /// How the reply is written.
+    pub format: Format,
+}
+
+impl Request for Throttle {
+    const COMMAND: &'static CommandSpec = &commands::THROTTLE;
+
+    fn parse(args: &[&[u8]], _now_ms: i64) -> Result<Self, Error> {
+        let JobOptions { target, rate, duty, queue, format, .. } = JobOptions::parse(Self::COMMAND, args)?;
+        if rate.is_none() && duty.is_none() {
+            return Err(Error::NoThrottle);
+        }
+        Ok(Self { id: job_id(target)?, rate, duty, queue, format })
+    }
+}

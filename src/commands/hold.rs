@@ -1,0 +1,58 @@
+//! QADMIN.PAUSE, RESUME and THROTTLE: how a live job goes on. They change memory; the record follows from the hook.
+
+use qadmin_core::error::Error;
+use qadmin_core::job::{Job, Kind};
+use qadmin_core::request::{Format, Pause, Resume, Throttle};
+use uuid::Uuid;
+
+use super::Answer;
+use super::cancel::find_own;
+use super::status::{find, map};
+use crate::record::{Owed, owe};
+use crate::redis::Ctx;
+use crate::redis::clock::now_ms;
+use crate::state;
+
+pub(super) fn pause(ctx: Ctx<'_>, request: &Pause) -> Result<Answer, Error> {
+    let named = &request.0;
+    change(ctx, named.id, named.queue.as_deref(), named.format, |job| job.pause(now_ms()))
+}
+
+pub(super) fn resume(ctx: Ctx<'_>, request: &Resume) -> Result<Answer, Error> {
+    let named = &request.0;
+    change(ctx, named.id, named.queue.as_deref(), named.format, |job| job.resume(now_ms()))
+}
+
+pub(super) fn throttle(ctx: Ctx<'_>, request: &Throttle) -> Result<Answer, Error> {
+    change(ctx, request.id, request.queue.as_deref(), request.format, |job| {
+        if let Some(rate) = request.rate {
+            job.throttle(rate);
+        }
+        if let Some(duty) = request.duty {
+            job.set_duty(duty);
+        }
+    })
+}
+
+/// Changes a live job and answers its status; an ended one stays as it is.
+fn change(
+    ctx: Ctx<'_>,
+    id: Uuid,
+    queue: Option<&[u8]>,
+    format: Format,
+    change: impl Fn(&mut Job),
+) -> Result<Answer, Error> {
+    state::with(|state| {
+        let (mut record, sample) = find_own(state, ctx, &ctx.caller(), id, queue)?;
+        if let Some(job) = state.registry.find_live(id) {
+            change(job);
+            if job.start().kind == Kind::Clear {
+                let now = Owed::of(job, None);
+                owe(&mut state.owed, now);
+            }
+            state.wake();
+            (record, _) = find(state, ctx, id, queue).ok_or(Error::Internal)?;
+        }
+        Ok(Answer::Reply(map(&record, sample), format))
+    })?
+}
