@@ -21,8 +21,6 @@ mod lifecycle;
 mod measures;
 mod slice;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use qadmin_core::error::Error;
 use qadmin_core::job::{Next, Status};
 
@@ -30,7 +28,8 @@ pub(crate) use measures::Measures;
 use slice::{Step, slice};
 
 use crate::redis::clock::now_ns;
-use crate::redis::{Ctx, event_loop, log};
+use crate::redis::guard::guard;
+use crate::redis::{Ctx, event_loop};
 use crate::settings;
 use crate::state::{self, State};
 
@@ -92,20 +91,16 @@ fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
     for _ in 0..state.registry.live().len() {
         let Some((at, mut job)) = state.registry.take_turn() else { break };
         let began = now_ns();
-        let step = catch_unwind(AssertUnwindSafe(|| slice(state, ctx, &mut job)));
-        let step = step.unwrap_or_else(|panic| {
-            std::mem::forget(panic);
-            log::warning(&format!("internal fault in a slice of job {}", job.id()));
-            Step::Ends(Status::Failed, Some(Error::Internal))
-        });
+        let step = guard("a slice", || slice(state, ctx, &mut job))
+            .unwrap_or(Step::Ends(Status::Failed, Some(Error::Internal)));
         match step {
             Step::Worked => {
-                state.account(&mut job, now_ns() - began);
+                guard("the account of a slice", || state.account(&mut job, now_ns() - began));
                 state.registry.put_back(at, job);
                 return Turn::Worked;
             }
             Step::Ends(status, error) => {
-                state.account(&mut job, now_ns() - began);
+                guard("the account of a slice", || state.account(&mut job, now_ns() - began));
                 state.finish(ctx, job, status, error);
                 return Turn::Worked;
             }
