@@ -16,7 +16,7 @@ VENV = target/venv
 CARGO ?= cargo
 PYTHON ?= python3
 
-.PHONY: help deps venv build install demo playground test test-rust test-server servers bench bench-quick lint clean
+.PHONY: help deps venv build build-faults install demo playground test test-rust test-server servers bench bench-quick lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -35,6 +35,10 @@ $(VENV)/.stamp: tests/python/requirements.txt
 build: ## build the module: target/release/libqadmin.so
 	$(CARGO) build --release --package qadmin
 	@test -f $(MODULE) || { echo "the build made no $(MODULE)"; exit 1; }
+
+# A folder of its own: the module that is tested, measured and installed is never this one.
+build-faults: ## build the module with panics on demand, for the tests: target/faults/debug/libqadmin.so
+	$(CARGO) build --package qadmin --features faults --target-dir $(TARGET)/faults
 
 # Does not build: it often runs as root, where there is no cargo and where target/ shall not become root's.
 install: ## install the built module into $(DESTDIR)$(PREFIX)/lib/redis/modules
@@ -56,7 +60,7 @@ test: deps build venv test-rust test-server ## run every test
 test-rust:
 	$(CARGO) test --workspace --exclude qadmin-tests
 
-test-server: build venv
+test-server: build build-faults venv
 	$(CARGO) test --package qadmin-tests
 
 servers: ## get newer Redis and Valkey servers to test against (Debian): target/servers/*/run

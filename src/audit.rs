@@ -5,7 +5,7 @@ use qadmin_core::reply::Reply;
 use qadmin_core::slot;
 
 use crate::redis::call::{How, call};
-use crate::redis::{Ctx, RString, log};
+use crate::redis::{Ctx, RString, fault, log};
 use crate::settings;
 
 /// What an entry tells.
@@ -45,6 +45,7 @@ fn key(queue: &[u8], cluster: bool) -> String {
 /// Appends an entry. A stream that cannot be written to (its key holds another type) is told in the log and
 /// stops no job.
 pub(crate) fn write(ctx: Ctx<'_>, entry: &Entry, queue: &[u8], record: &Record, cluster: bool) {
+    fault::point("writing the audit");
     let keep = settings::now().audit_maxlen();
     if keep == 0 {
         return;

@@ -36,7 +36,7 @@ pub(crate) struct KeyEvent {
 /// The keyspace callback: synchronously after each command, also inside transactions and scripts, on
 /// replicas and while an append-only file is loaded.
 pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
-    if state::is_own_write() {
+    if state::is_own(ctx, key, event) {
         return;
     }
     let Some(what) = classify(ctx, event, key) else { return };
@@ -110,9 +110,7 @@ pub(crate) fn apply(state: &mut State, event: &KeyEvent) {
 
 /// The callback for what happens to the whole server.
 pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
-    // The event may come while a slice holds the state only if the slice itself caused it, and no slice
-    // flushes, swaps or changes roles.
-    let _ = state::with(|state| match event {
+    let followed = state::with(|state| match event {
         ServerEvent::Flush(db) => {
             let hit = |other: i32| db.is_none_or(|db| db == other);
             state.end_jobs(|job| hit(job.start().db), |_| (Status::Failed, Error::Flushed));
@@ -171,4 +169,8 @@ pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
             }
         }
     });
+    if followed.is_err() {
+        // No slice flushes, swaps or changes roles; another module that hears of its deletions may.
+        state::lose_track();
+    }
 }

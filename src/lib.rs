@@ -34,14 +34,25 @@ fn on_load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
         gone: waiters::gone,
     });
     let subscribed = event_loop::open()
-        && keyspace::subscribe(ctx, follow::on_key_event)
-        && events::subscribe(ctx, follow::on_server_event)
+        && keyspace::subscribe(
+            ctx,
+            keyspace::Callbacks { event: follow::on_key_event, missed: state::lose_track },
+        )
+        && events::subscribe(
+            ctx,
+            events::Callbacks { event: follow::on_server_event, missed: state::lose_track },
+        )
         && redis::info::register(ctx, info::fields);
     if !subscribed {
         return Err("the server refused a subscription that the module cannot do without".into());
     }
     redis::log::notice(&format!("qadmin {} loaded", env!("CARGO_PKG_VERSION")));
     Ok(())
+}
+
+/// Gives back what is held between callbacks: the module goes.
+fn free() {
+    state::free();
 }
 
 /// Refuses while something would be lost; the sentence goes to the log.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::audit::{self, Entry};
 use crate::redis::call::{How, call};
-use crate::redis::{Ctx, RString};
+use crate::redis::{Ctx, RString, fault};
 use crate::settings;
 use crate::unit::{self, Refusal};
 
@@ -88,6 +88,7 @@ impl Owed {
         hset.push(RString::new(REQUEST));
         hset.push(RString::new(hex(&self.digest)));
         call(ctx, c"HSET", How::Write, &hset)?;
+        fault::point("writing a record");
         let ttl = settings::now().job_ttl_ms().to_string();
         call(ctx, c"PEXPIRE", How::Write, &[RString::new(&key), RString::new(ttl)])?;
         Ok(())

@@ -31,12 +31,13 @@ impl State {
     /// Looks at some. The caller has asked the gate. Says whether it did something.
     pub(crate) fn settle(&mut self, ctx: Ctx<'_>) -> bool {
         for done in 0..PER_TURN {
-            let Some((id, db, key)) = self.unsettled.front() else { return done > 0 };
-            if self.registry.find_live(*id).is_none()
-                && let Some(mut stored) = record::read_as_it_stands(ctx, *db, key)
+            // Taken out first: one that panics must not stand in the way of others.
+            let Some((id, db, key)) = self.unsettled.pop_front() else { return done > 0 };
+            if self.registry.find_live(id).is_none()
+                && let Some(mut stored) = record::read_as_it_stands(ctx, db, &key)
                 && !stored.record.status().has_ended()
             {
-                let entry = match self.registry.find_ended(*id, now_ms()) {
+                let entry = match self.registry.find_ended(id, now_ms()) {
                     // It ended here, and its record could not be written then.
                     Some(ended) => {
                         stored.record = ended.record.clone();
@@ -47,19 +48,19 @@ impl State {
                         Entry::Interrupted
                     }
                 };
-                let owed = stored.rewritten(*id, *db, entry);
-                if !owed.lies_under(key, ctx) {
+                let owed = stored.rewritten(id, db, entry);
+                if !owed.lies_under(&key, ctx) {
                     log::notice(&format!(
                         "the record of job {id} lies under a key of another kind of server"
                     ));
                 } else if let Err(refusal) = owed.write(ctx) {
                     if refusal.may_pass() {
+                        self.unsettled.push_front((id, db, key));
                         return done > 0;
                     }
                     log::warning(&format!("the record of job {id} stays as it is: {refusal}"));
                 }
             }
-            self.unsettled.pop_front();
         }
         true
     }

@@ -4,16 +4,18 @@
 //! module while it is held (writing a record notifies us of the record's key); such notifications are put
 //! aside and followed when the callback that holds the state is done.
 
-use std::cell::Cell;
 use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use qadmin_core::error::Error;
-use qadmin_core::job::{Caches, Pace, Registry, TurnClock};
+use qadmin_core::job::{Caches, Pace, Registry, Status, TurnClock};
 use qadmin_core::scan::Look;
 
 use crate::follow::{self, KeyEvent};
 use crate::info::Totals;
 use crate::record::{Index, Owed};
+use crate::redis::Ctx;
+use crate::redis::guard::guard;
 use crate::redis::main_cell::MainCell;
 use crate::settle::Unsettled;
 use crate::waiters::Waiters;
@@ -50,28 +52,42 @@ pub(crate) struct State {
 static STATE: MainCell<Option<State>> = MainCell::new(None);
 static ASIDE: MainCell<Vec<KeyEvent>> = MainCell::new(Vec::new());
 
-thread_local! {
-    /// Keyspace events are our own doing while this is set.
-    static OWN_WRITE: Cell<bool> = const { Cell::new(false) };
-}
+/// The keyspace event of our own that is being told: database, key, event.
+static OWN_EVENT: MainCell<Option<(i32, Vec<u8>, &'static [u8])>> = MainCell::new(None);
+/// Something happened that was not followed.
+static LOST_TRACK: AtomicBool = AtomicBool::new(false);
 
-/// Runs `write`; the keyspace events that it causes on queues are not followed, because whoever writes
-/// tells the jobs exactly what moved.
-pub(crate) fn own_write<R>(write: impl FnOnce() -> R) -> R {
-    struct Reset;
-    impl Drop for Reset {
-        fn drop(&mut self) {
-            OWN_WRITE.set(false);
+/// Runs `tell`, which notifies everybody of one event; it is not followed when it comes back to us, because
+/// whoever writes tells the jobs exactly what moved. What other modules do when they hear of it is followed.
+pub(crate) fn tell_own(ctx: Ctx<'_>, key: &[u8], event: &'static [u8], tell: impl FnOnce()) {
+    let expect = |own| {
+        if let Some(mut expected) = OWN_EVENT.try_borrow_mut() {
+            *expected = own;
         }
-    }
-    OWN_WRITE.set(true);
-    let _reset = Reset;
-    write()
+    };
+    expect(Some((ctx.db(), key.to_vec(), event)));
+    tell();
+    expect(None);
 }
 
-/// Keyspace events are our own doing.
-pub(crate) fn is_own_write() -> bool {
-    OWN_WRITE.get()
+/// This keyspace event is our own doing, and told by its doer.
+pub(crate) fn is_own(ctx: Ctx<'_>, key: &[u8], event: &[u8]) -> bool {
+    let Some(mut own) = OWN_EVENT.try_borrow_mut() else { return false };
+    // Once: another module that hears of it and does the same again is not us.
+    own.take_if(|(db, of, name)| *name == event && of == key && *db == ctx.db()).is_some()
+}
+
+/// Something happened and was not followed, because a callback panicked or could not reach the state: what jobs
+/// know about their queues may be wrong. They end before anything else happens.
+pub(crate) fn lose_track() {
+    LOST_TRACK.store(true, Ordering::Relaxed);
+}
+
+/// Forgets everything and gives its memory back: the module is unloaded.
+pub(crate) fn free() {
+    if let (Some(mut state), Some(mut aside)) = (STATE.try_borrow_mut(), ASIDE.try_borrow_mut()) {
+        (*state, *aside) = (None, Vec::new());
+    }
 }
 
 /// Works on the state.
@@ -82,15 +98,30 @@ pub(crate) fn is_own_write() -> bool {
 pub(crate) fn with<R>(work: impl FnOnce(&mut State) -> R) -> Result<R, Error> {
     let mut held = STATE.try_borrow_mut().ok_or(Error::Reentrant)?;
     let state = held.get_or_insert_with(State::default);
+    // Left by a callback that panicked.
+    catch_up(state);
     let result = work(state);
+    catch_up(state);
+    Ok(result)
+}
+
+/// Follows what was put aside, and ends the jobs if something was not followed.
+fn catch_up(state: &mut State) {
     loop {
         let aside = ASIDE.try_borrow_mut().map(|mut aside| std::mem::take(&mut *aside)).unwrap_or_default();
         if aside.is_empty() {
-            return Ok(result);
+            break;
         }
         for event in &aside {
-            follow::apply(state, event);
+            if guard("an event that was put aside", || follow::apply(state, event)).is_none() {
+                lose_track();
+            }
         }
+    }
+    if LOST_TRACK.swap(false, Ordering::Relaxed) {
+        state.end_jobs(|_| true, |_| (Status::Failed, Error::Internal));
+        state.caches.drop_if(|_| true);
+        state.registry.make_stale(|_| true);
     }
 }
 

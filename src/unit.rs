@@ -4,10 +4,10 @@ use qadmin_core::scan::{Event, Hit, Look, Queue, fingerprint};
 use qadmin_core::unit::{pack, unpack};
 
 use crate::redis::call::{How, call, replicate};
-use crate::redis::guard::AbortOnUnwind;
+use crate::redis::guard::{AbortOnUnwind, guard};
 use crate::redis::list::{List, Mode, Opened, is_hash_or_missing};
-use crate::redis::{Ctx, RString, keyspace};
-use crate::state::{State, own_write};
+use crate::redis::{Ctx, RString, fault, keyspace};
+use crate::state::{State, tell_own};
 
 /// Why a unit may not be written now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,13 +81,17 @@ pub(crate) fn reason(line: &[u8]) -> Refusal {
 }
 
 /// Tells replicas, the append-only file and everybody else what a look took out of the list, and closes it.
-/// The caller holds [`own_write`] from before the first deletion.
 pub(crate) fn tell(ctx: Ctx<'_>, list: List<'_>, name: &RString, look: &Look) {
+    if list.deleted() != look.removed() {
+        // A panic right behind a deletion: nobody knows which message it was, so nobody could be told.
+        std::process::abort();
+    }
     if look.hits.is_empty() {
         return list.close();
     }
     // From the first deletion until the unit is in the replication buffer nothing may unwind.
     let no_return = AbortOnUnwind;
+    fault::point("telling a unit");
     let (indexes, fingerprints) = pack(&look.hits);
     let args = [
         RString::new(name.bytes()),
@@ -106,26 +110,26 @@ pub(crate) fn tell(ctx: Ctx<'_>, list: List<'_>, name: &RString, look: &Look) {
 }
 
 fn notify(ctx: Ctx<'_>, name: &RString, emptied: bool) {
-    keyspace::notify_list(ctx, c"lrem", name);
+    tell_own(ctx, name.bytes(), b"lrem", || keyspace::notify_list(ctx, c"lrem", name));
     if emptied {
-        keyspace::notify_generic(ctx, c"del", name);
+        tell_own(ctx, name.bytes(), b"del", || keyspace::notify_generic(ctx, c"del", name));
     }
 }
 
 /// What became of a unit from a primary or an append-only file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Applied {
-    /// Done.
-    Done,
+    /// Done; it may not be left by a panic before it was passed on.
+    Done(AbortOnUnwind),
     /// The list holds something else; nothing was touched.
     Mismatch,
 }
 
 /// Repeats a unit.
 pub(crate) fn apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
-    let done = try_apply(state, ctx, args);
+    // A panic before the first deletion is a mismatch: nothing was touched.
+    let done = guard("a unit of the primary", || try_apply(state, ctx, args)).unwrap_or(Applied::Mismatch);
     match done {
-        Applied::Done => state.totals.applied += 1,
+        Applied::Done(_) => state.totals.applied += 1,
         Applied::Mismatch => state.totals.apply_mismatches += 1,
     }
     done
@@ -143,25 +147,24 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
     }
     drop(list);
     let Opened::List(mut list) = List::open(ctx, &name, Mode::Erase) else { return Applied::Mismatch };
-    own_write(|| {
-        for (taken, hit) in hits.iter().enumerate() {
-            let index = hit.index - taken as u64;
-            if list.read(index, |_| ()).is_none() || !list.delete(index) {
-                // It held all of them a moment ago: the list is broken, and going on would spread it.
-                std::process::abort();
-            }
+    let no_return = AbortOnUnwind;
+    for (taken, hit) in hits.iter().enumerate() {
+        let index = hit.index - taken as u64;
+        if list.read(index, |_| ()).is_none() || !list.delete(index) {
+            // It held all of them a moment ago: the list is broken, and going on would spread it.
+            std::process::abort();
         }
-        let emptied = list.is_emptied();
-        list.close();
-        notify(ctx, &name, emptied);
-    });
+    }
+    let emptied = list.is_emptied();
+    list.close();
+    notify(ctx, &name, emptied);
     let ascending: Vec<u64> = hits.iter().map(|hit| hit.index).collect();
     let db = ctx.db();
     for job in state.registry.live_mut().iter_mut().filter(|job| job.is_on(db, key)) {
         job.scan.follow(Event::Deleted { indexes: &ascending });
     }
     state.forget_counts(db, key);
-    Applied::Done
+    Applied::Done(no_return)
 }
 
 fn holds(list: &mut List<'_>, hit: &Hit) -> bool {

@@ -27,7 +27,7 @@ pub use cluster::Cluster;
 pub use examples::{EXAMPLES_QUEUE, fill_examples};
 pub use factory::{Factory, Facts, Size, TARGET_REPOID, TARGET_TASK};
 pub use fill::fill;
-pub use paths::{module_path, python, server_binary, workspace_root};
+pub use paths::{faults_module_path, module_path, python, server_binary, workspace_root};
 pub use probe::Probe;
 pub use raw::Raw;
 pub use reply::{Fields, map, maps, text};

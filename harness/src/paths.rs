@@ -30,6 +30,24 @@ pub fn module_path() -> Result<PathBuf, String> {
     }
 }
 
+/// The module with panics on demand (its feature `faults`): QADMIN_FAULTS_MODULE, or what `make build-faults`
+/// makes.
+///
+/// # Errors
+/// A sentence that says what to do where the file does not exist.
+pub fn faults_module_path() -> Result<PathBuf, String> {
+    let path = match env::var_os("QADMIN_FAULTS_MODULE") {
+        Some(path) => PathBuf::from(path),
+        None => target_dir().join("faults/debug/libqadmin.so"),
+    };
+    if path.exists() {
+        Ok(path)
+    } else {
+        let path = path.display();
+        Err(format!("{path} does not exist: run `make build-faults` first, or set QADMIN_FAULTS_MODULE"))
+    }
+}
+
 /// The Python that has Celery: QADMIN_PYTHON, or what `make venv` makes.
 ///
 /// # Errors

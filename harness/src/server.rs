@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use redis::{Connection, Value};
 use tempfile::TempDir;
 
-use crate::paths::{module_path, server_binary};
+use crate::paths::{faults_module_path, module_path, server_binary};
 use crate::raw::Raw;
 use crate::spawner::spawn;
 use crate::wait::eventually;
@@ -22,7 +22,8 @@ const PORT_ATTEMPTS: usize = 8;
 const START_PATIENCE: Duration = Duration::from_secs(120);
 
 /// What no log of a healthy server contains: crash reports of Redis and Valkey, and a panic of ours.
-const SIGNS_OF_DEATH: [&str; 3] = ["BUG REPORT START", "ASSERTION FAILED", "panicked at"];
+const SIGNS_OF_DEATH: [&str; 3] = ["BUG REPORT START", "ASSERTION FAILED", PANIC];
+const PANIC: &str = "panicked at";
 
 /// What a server shall be like; see [`Server::builder`].
 #[derive(Debug, Default)]
@@ -31,6 +32,8 @@ pub struct Builder {
     module_args: Option<String>,
     binary: Option<PathBuf>,
     may_crash: bool,
+    faults: bool,
+    env: Vec<(String, String)>,
 }
 
 impl Builder {
@@ -68,6 +71,21 @@ impl Builder {
         self
     }
 
+    /// A variable of its environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_string(), value.to_string()));
+        self
+    }
+
+    /// Loads the module with panics on demand in place of the other: those in the log are no failure, crashes
+    /// are.
+    #[must_use]
+    pub fn faults(mut self) -> Self {
+        self.faults = true;
+        if self.module_args.is_none() { self.module() } else { self }
+    }
+
     /// Starts the server and waits until it answers.
     ///
     /// # Panics
@@ -97,11 +115,13 @@ impl Builder {
             "enable-module-command yes".to_string(),
         ];
         if let Some(args) = &self.module_args {
-            config.push(format!("loadmodule {} {args}", module_path()?.display()));
+            let module = if self.faults { faults_module_path()? } else { module_path()? };
+            config.push(format!("loadmodule {} {args}", module.display()));
         }
         config.extend(self.config);
         let dir = TempDir::with_prefix("qadmin-").map_err(|e| format!("no temporary folder: {e}"))?;
-        let mut server = Server { child: None, port: 0, dir, binary, may_crash: self.may_crash };
+        let (may_crash, may_panic) = (self.may_crash, self.faults);
+        let mut server = Server { child: None, port: 0, dir, binary, may_crash, may_panic, env: self.env };
         for _ in 0..PORT_ATTEMPTS {
             server.port = free_port()?;
             let lines = format!("port {}\n{}\n", server.port, config.join("\n"));
@@ -130,6 +150,8 @@ pub struct Server {
     dir: TempDir,
     binary: PathBuf,
     may_crash: bool,
+    may_panic: bool,
+    env: Vec<(String, String)>,
 }
 
 impl Server {
@@ -292,7 +314,13 @@ impl Server {
         let already_logged = self.log().len();
         let mut command = Command::new(&self.binary);
         let stderr = log.try_clone().map_err(|e| format!("no log file: {e}"))?;
-        command.arg(self.conf_path()).current_dir(self.dir()).stdin(Stdio::null()).stdout(log).stderr(stderr);
+        command
+            .envs(self.env.iter().cloned())
+            .arg(self.conf_path())
+            .current_dir(self.dir())
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(stderr);
         let child = spawn(command).map_err(|e| format!("{} did not start: {e}", self.binary.display()))?;
         let child = self.child.insert(child);
         let start = Instant::now();
@@ -337,7 +365,10 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill9();
         let log = self.log();
-        let sign = SIGNS_OF_DEATH.iter().find(|sign| log.contains(**sign));
+        let sign = SIGNS_OF_DEATH
+            .iter()
+            .filter(|sign| !self.may_panic || **sign != PANIC)
+            .find(|sign| log.contains(**sign));
         if thread::panicking() {
             let lines: Vec<&str> = log.lines().collect();
             eprintln!(

@@ -5,7 +5,7 @@ use qadmin_core::reply::Reply;
 use qadmin_core::request::commands;
 
 use crate::redis::call::replicate_verbatim;
-use crate::redis::{Ctx, log, reply};
+use crate::redis::{Ctx, fault, log, reply};
 use crate::state;
 use crate::unit::{self, Applied};
 
@@ -16,12 +16,14 @@ pub(super) fn run(ctx: Ctx<'_>, args: &[&[u8]]) {
         return reply::error(ctx, &Error::NotReplicated { command: commands::APPLY.name });
     }
     match state::with(|state| unit::apply(state, ctx, args)) {
-        Ok(Applied::Done) => {
+        Ok(Applied::Done(no_return)) => {
+            fault::point("passing on a unit");
             if flags.replicated() {
                 // Commands of modules are not propagated by themselves: without this the replica's own
                 // append-only file would keep what its primary cleared.
                 replicate_verbatim(ctx);
             }
+            drop(no_return);
             reply::send(ctx, &Reply::Int(1));
         }
         Ok(Applied::Mismatch) => {

@@ -12,6 +12,7 @@ use super::{Answer, depth};
 use crate::audit::Entry;
 use crate::record::{self, Owed};
 use crate::redis::clock::{now_ms, now_ns};
+use crate::redis::guard::guard;
 use crate::redis::{Ctx, RString, log};
 use crate::settings;
 use crate::state::{self, State};
@@ -62,10 +63,25 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
             now_ns: now_ns(),
         });
         job.hand_out();
-        let record = write_first(ctx, &mut job)?;
-        state.start(ctx, job);
+        let record = begin(state, ctx, job)?;
         Ok(Answer::Reply(map(&record, false), request.format))
     })?
+}
+
+/// Writes the first record and starts the job: both or, for all that anybody sees later, neither.
+fn begin(state: &mut State, ctx: Ctx<'_>, job: Job) -> Result<Record, Error> {
+    let mut job = Some(job);
+    let begun = guard("the start of a job", || {
+        let record = job.as_mut().map_or(Err(Error::Internal), |job| write_first(ctx, job))?;
+        if let Some(job) = job.take() {
+            state.start(ctx, job);
+        }
+        Ok(record)
+    });
+    if let (None, Some(job)) = (&begun, &job) {
+        state.settle_soon(Some(ctx), job);
+    }
+    begun.unwrap_or(Err(Error::Internal))
 }
 
 /// The record and the audit entry of a job that is about to start. Where the record cannot be written the job

@@ -21,7 +21,7 @@ use crate::redis::clock::now_ms;
 use crate::redis::command::{Handler, register as register_all};
 use crate::redis::ctx::Caller;
 use crate::redis::list::{List, Mode, Opened};
-use crate::redis::{Ctx, RString, reply};
+use crate::redis::{Ctx, RString, fault, reply};
 
 /// What a command came to.
 enum Answer {
@@ -33,52 +33,51 @@ enum Answer {
 
 /// Registers all commands.
 pub(super) fn register(ctx: Ctx<'_>) -> Result<(), &'static str> {
-    register_all(
-        ctx,
-        vec![
-            handler(&commands::PREVIEW, |ctx, args| answer(ctx, args, preview::run)),
-            handler(&commands::CLEARJOB, |ctx, args| answer(ctx, args, clearjob::run)),
-            with_queue(
-                &commands::STATUS,
-                |ctx, args| answer(ctx, args, status::run),
-                |args| optional_queue(&commands::STATUS, args),
-            ),
-            with_queue(
-                &commands::CANCEL,
-                |ctx, args| answer(ctx, args, cancel::run),
-                |args| optional_queue(&commands::CANCEL, args),
-            ),
-            with_queue(
-                &commands::PAUSE,
-                |ctx, args| answer(ctx, args, hold::pause),
-                |args| optional_queue(&commands::PAUSE, args),
-            ),
-            with_queue(
-                &commands::RESUME,
-                |ctx, args| answer(ctx, args, hold::resume),
-                |args| optional_queue(&commands::RESUME, args),
-            ),
-            with_queue(
-                &commands::THROTTLE,
-                |ctx, args| answer(ctx, args, hold::throttle),
-                |args| optional_queue(&commands::THROTTLE, args),
-            ),
-            with_queue(
-                &commands::JOBS,
-                |ctx, args| answer(ctx, args, jobs::run),
-                |args| optional_queue(&commands::JOBS, args),
-            ),
-            handler(&commands::HELP, |ctx, args| answer(ctx, args, help::run)),
-            handler(&commands::APPLY, apply::run),
-        ],
-    )
+    register_all(ctx, &HANDLERS)
 }
 
-fn handler(spec: &'static CommandSpec, run: fn(Ctx<'_>, &[&[u8]])) -> Handler {
+static HANDLERS: [Handler; 10] = [
+    handler(&commands::PREVIEW, |ctx, args| answer(ctx, args, preview::run)),
+    handler(&commands::CLEARJOB, |ctx, args| answer(ctx, args, clearjob::run)),
+    with_queue(
+        &commands::STATUS,
+        |ctx, args| answer(ctx, args, status::run),
+        |args| optional_queue(&commands::STATUS, args),
+    ),
+    with_queue(
+        &commands::CANCEL,
+        |ctx, args| answer(ctx, args, cancel::run),
+        |args| optional_queue(&commands::CANCEL, args),
+    ),
+    with_queue(
+        &commands::PAUSE,
+        |ctx, args| answer(ctx, args, hold::pause),
+        |args| optional_queue(&commands::PAUSE, args),
+    ),
+    with_queue(
+        &commands::RESUME,
+        |ctx, args| answer(ctx, args, hold::resume),
+        |args| optional_queue(&commands::RESUME, args),
+    ),
+    with_queue(
+        &commands::THROTTLE,
+        |ctx, args| answer(ctx, args, hold::throttle),
+        |args| optional_queue(&commands::THROTTLE, args),
+    ),
+    with_queue(
+        &commands::JOBS,
+        |ctx, args| answer(ctx, args, jobs::run),
+        |args| optional_queue(&commands::JOBS, args),
+    ),
+    handler(&commands::HELP, |ctx, args| answer(ctx, args, help::run)),
+    handler(&commands::APPLY, apply::run),
+];
+
+const fn handler(spec: &'static CommandSpec, run: fn(Ctx<'_>, &[&[u8]])) -> Handler {
     Handler { spec, run, key_at: |_| None }
 }
 
-fn with_queue(
+const fn with_queue(
     spec: &'static CommandSpec,
     run: fn(Ctx<'_>, &[&[u8]]),
     key_at: fn(&[&[u8]]) -> Option<usize>,
@@ -88,7 +87,9 @@ fn with_queue(
 
 /// Parses, runs, replies.
 fn answer<R: Request>(ctx: Ctx<'_>, args: &[&[u8]], run: fn(Ctx<'_>, &R) -> Result<Answer, Error>) {
-    match R::parse(args, now_ms()).and_then(|request| run(ctx, &request)) {
+    let answer = R::parse(args, now_ms()).and_then(|request| run(ctx, &request));
+    fault::point("replying");
+    match answer {
         Ok(Answer::Reply(tree, format)) => send(ctx, &tree, format),
         Ok(Answer::Later) => {}
         Err(error) => reply::error(ctx, &error),

@@ -3,11 +3,13 @@
 use qadmin_core::error::{Error, quote};
 use qadmin_core::job::{Cached, Job, Kind, Status};
 use qadmin_core::scan::Effect;
+use uuid::Uuid;
 
 use super::gate;
 use crate::audit::Entry;
-use crate::record::{Owed, owe};
+use crate::record::{self, Owed, owe};
 use crate::redis::clock::now_ms;
+use crate::redis::guard::guard;
 use crate::redis::{Ctx, event_loop, info, log};
 use crate::settings;
 use crate::state::State;
@@ -67,21 +69,16 @@ impl State {
             Status::Interrupted => self.totals.jobs_interrupted += 1,
             _ => self.totals.jobs_failed += 1,
         }
-        log::notice(&ended(&mut job));
-        if job.start().kind == Kind::Clear {
-            let record = Owed::of(&mut job, Some(Entry::End));
-            // What it was to be told before (paused, throttled) is old now.
-            self.owed.retain(|older| older.id != record.id || older.audit.is_some());
-            let written = ctx.is_some_and(|ctx| gate(ctx).is_none() && is_done_with(&record, ctx));
-            if !written {
-                owe(&mut self.owed, record);
-                match (ctx, Ctx::detached()) {
-                    (Some(ctx), _) => event_loop::hook(ctx),
-                    (None, Some(ctx)) => event_loop::hook(ctx),
-                    (None, None) => {}
-                }
-                event_loop::arm(1);
-            }
+        // What it was to be told before (paused, throttled) is old now.
+        self.owed.retain(|older| older.id != job.id() || older.audit.is_some());
+        // Whatever goes wrong there: the end is remembered, and nobody goes on waiting for it.
+        let mut unwritten = None;
+        let told = guard("the end of a job", || write_end(&mut job, ctx, &mut unwritten));
+        if let Some(record) = unwritten {
+            owe(&mut self.owed, record);
+            hook_and_arm(ctx);
+        } else if told.is_none() && job.start().kind == Kind::Clear {
+            self.settle_soon(ctx, &job);
         }
         self.cache_count(&job, now);
         let id = job.id();
@@ -89,6 +86,18 @@ impl State {
         self.registry.forget_expired(now);
         self.registry.remember(job, expires);
         self.waiters.release(id);
+    }
+
+    /// The record of a clear may not say what became of it: it is to be looked at.
+    pub(crate) fn settle_soon(&mut self, ctx: Option<Ctx<'_>>, job: &Job) {
+        let start = job.start();
+        self.settle_record(start.id, start.db, &start.queue);
+        hook_and_arm(ctx);
+    }
+
+    fn settle_record(&mut self, id: Uuid, db: i32, queue: &[u8]) {
+        let cluster = Ctx::detached().is_some_and(|ctx| ctx.flags().cluster());
+        self.unsettled.push_back((id, db, record::key(queue, id, cluster)));
     }
 
     /// A completed count answers the next equal preview.
@@ -119,7 +128,7 @@ impl State {
     }
 
     /// Books the time of a slice, and how much of it the thread was on a processor.
-    pub(super) fn account(&mut self, job: &mut Job, whole_ns: u64, cpu_ns: u64) {
+    pub(super) fn account(&mut self, job: &mut Job, (whole_ns, cpu_ns): (u64, u64)) {
         let seek_ns = self.look.seek_ns;
         let work_us = whole_ns.saturating_sub(seek_ns) / 1_000;
         job.spent(whole_ns, seek_ns, now_ms());
@@ -143,11 +152,16 @@ impl State {
             return false;
         }
         for paid in 0..OWED_PER_TURN {
-            match self.owed.front() {
-                Some(record) if is_done_with(record, ctx) => self.owed.pop_front(),
-                Some(_) => return paid > 0,
-                None => return self.settle(ctx),
-            };
+            let Some(record) = self.owed.pop_front() else { return self.settle(ctx) };
+            match guard("an owed record", || is_done_with(&record, ctx)) {
+                Some(true) => {}
+                Some(false) => {
+                    self.owed.push_front(record);
+                    return paid > 0;
+                }
+                // Once more in another way, and not for ever: it must not stand in the way of others.
+                None => self.settle_record(record.id, record.db, &record.queue),
+            }
         }
         true
     }
@@ -156,6 +170,28 @@ impl State {
     pub(super) fn is_idle(&self) -> bool {
         self.registry.live().is_empty() && self.owed.is_empty() && self.unsettled.is_empty()
     }
+}
+
+/// Writes the end of a job to the log and, of a clear, into its record, if it may be written now.
+fn write_end(job: &mut Job, ctx: Option<Ctx<'_>>, unwritten: &mut Option<Owed>) {
+    log::notice(&ended(job));
+    if job.start().kind != Kind::Clear {
+        return;
+    }
+    let record = unwritten.insert(Owed::of(job, Some(Entry::End)));
+    if ctx.is_some_and(|ctx| gate(ctx).is_none() && is_done_with(record, ctx)) {
+        *unwritten = None;
+    }
+}
+
+/// Lets turns of the event loop come for what is still to be written.
+fn hook_and_arm(ctx: Option<Ctx<'_>>) {
+    match (ctx, Ctx::detached()) {
+        (Some(ctx), _) => event_loop::hook(ctx),
+        (None, Some(ctx)) => event_loop::hook(ctx),
+        (None, None) => {}
+    }
+    event_loop::arm(1);
 }
 
 /// Writes a record. One that can never be written is given up: it must not stand in the way of others.

@@ -21,8 +21,6 @@ mod lifecycle;
 mod measures;
 mod slice;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use qadmin_core::error::Error;
 use qadmin_core::job::{Next, Status};
 
@@ -30,7 +28,8 @@ pub(crate) use measures::Measures;
 use slice::{Step, slice};
 
 use crate::redis::clock::{cpu_ns, now_ns};
-use crate::redis::{Ctx, event_loop, log};
+use crate::redis::guard::guard;
+use crate::redis::{Ctx, event_loop};
 use crate::settings;
 use crate::state::{self, State};
 
@@ -93,20 +92,17 @@ fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
         let Some((at, mut job)) = state.registry.take_turn() else { break };
         let duty = job.duty().unwrap_or_else(duty);
         let (began, cpu) = (now_ns(), cpu_ns());
-        let step = catch_unwind(AssertUnwindSafe(|| slice(state, ctx, &mut job)));
-        let step = step.unwrap_or_else(|panic| {
-            std::mem::forget(panic);
-            log::warning(&format!("internal fault in a slice of job {}", job.id()));
-            Step::Ends(Status::Failed, Some(Error::Internal))
-        });
+        let step = guard("a slice", || slice(state, ctx, &mut job))
+            .unwrap_or(Step::Ends(Status::Failed, Some(Error::Internal)));
+        let spent = || (now_ns() - began, cpu_ns() - cpu);
         match step {
             Step::Worked => {
-                state.account(&mut job, now_ns() - began, cpu_ns() - cpu);
+                guard("the account of a slice", || state.account(&mut job, spent()));
                 state.registry.put_back(at, job);
                 return Turn::Worked(duty);
             }
             Step::Ends(status, error) => {
-                state.account(&mut job, now_ns() - began, cpu_ns() - cpu);
+                guard("the account of a slice", || state.account(&mut job, spent()));
                 state.finish(ctx, job, status, error);
                 return Turn::Worked(duty);
             }

@@ -1,7 +1,5 @@
 //! One slice of one job: gates, walk, unit, booking.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use qadmin_core::error::Error;
 use qadmin_core::job::{Job, Kind, PAUSED, Status};
 use qadmin_core::scan::{Budget, Event, Look, Looked, Progress, Queue};
@@ -11,10 +9,11 @@ use super::gate;
 use crate::record::{self, Owed};
 use crate::redis::acl::{self, Right};
 use crate::redis::clock::{Steady, now_ns};
+use crate::redis::guard::guard;
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::{Ctx, RString, log};
 use crate::settings;
-use crate::state::{State, own_write};
+use crate::state::{State, lose_track};
 use crate::unit::{self, Refusal};
 
 /// How often a record is written while nothing is deleted.
@@ -93,9 +92,6 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
     step
 }
 
-/// What a look came to; an error is the panic of a judge.
-type Outcome = std::thread::Result<Looked>;
-
 /// Reads and books, look after look until the slice's time is over: where nothing is taken out, a further window
 /// costs the way back over the one before, not another seek.
 fn count(
@@ -108,23 +104,23 @@ fn count(
 ) -> Step {
     let mut budget = state.measures.budget(settings);
     let mut slice = None;
-    let outcome = loop {
+    let looked = loop {
         let (scan, judge) = job.parts();
         let began = now_ns();
-        let outcome =
-            catch_unwind(AssertUnwindSafe(|| scan.look(&mut list, judge, &Steady, &budget, || true, look)));
+        look.reset();
+        let looked = guard("judging", || scan.look(&mut list, judge, &Steady, &budget, || true, look));
         let now = book(state, job, look, began);
         let (_, over_ns) = *slice.get_or_insert((look.seek_ns, look.over_ns));
-        let more = job.verdict().is_none() && matches!(outcome, Ok(Looked::Done)) && look.examined > 0;
+        let more = job.verdict().is_none() && looked == Some(Looked::Done) && look.examined > 0;
         match state.measures.rest(now, over_ns, settings).filter(|_| more) {
             Some(rest) => budget = rest,
-            None => break outcome,
+            None => break looked,
         }
     };
     list.close();
     (look.seek_ns, look.over_ns) = slice.unwrap_or_default();
     state.measures.sought(look.seek_ns);
-    conclude(ctx, job, outcome, false)
+    conclude(ctx, job, looked, false)
 }
 
 /// Reads, takes out, tells, books.
@@ -144,37 +140,30 @@ fn clear(
     let mut refusal = None;
     let (scan, judge) = job.parts();
     let began = now_ns();
-    let looked = own_write(|| {
-        let permit = || match unit::probe(ctx, &record_key()) {
-            Ok(()) => true,
-            Err(why) => {
-                refusal = Some(why);
-                false
-            }
-        };
-        // A judge that panics must not keep replicas from hearing what was taken out before.
-        let looked =
-            catch_unwind(AssertUnwindSafe(|| scan.look(&mut list, judge, &Steady, budget, permit, look)));
-        unit::tell(ctx, list, name, look);
-        looked
-    });
+    let permit = || match unit::probe(ctx, &record_key()) {
+        Ok(()) => true,
+        Err(why) => {
+            refusal = Some(why);
+            false
+        }
+    };
+    // What the look before took out is not taken for what this one did, whatever happens.
+    look.reset();
+    // A judge that panics must not keep replicas from hearing what was taken out before.
+    let looked = guard("judging", || scan.look(&mut list, judge, &Steady, budget, permit, look));
+    unit::tell(ctx, list, name, look);
     if let Some(refusal) = refusal {
         return refused(&refusal, &record_key());
     }
     state.measures.sought(look.seek_ns);
-    book(state, job, look, began);
-    if !look.hits.is_empty() {
-        let indexes: Vec<u64> = look.hits.iter().map(|hit| hit.index).collect();
-        for other in state.registry.live_mut().iter_mut().filter(|other| other.is_on(db, &queue)) {
-            let drifted = other.scan.counters().drifted;
-            other.scan.follow(Event::Deleted { indexes: &indexes });
-            let before_it = other.scan.counters().drifted.saturating_sub(drifted);
-            if before_it < indexes.len() as u64 {
-                // Not all of them were still before it: it may have counted some.
-                other.outdate();
-            }
-        }
-        state.forget_counts(db, &queue);
+    let booked = guard("booking a unit", || {
+        book(state, job, look, began);
+        tell_jobs(state, db, &queue, look);
+    });
+    if booked.is_none() {
+        // Others may stand elsewhere in the queue than they think.
+        lose_track();
+        return Step::Ends(Status::Failed, Some(Error::Internal));
     }
     conclude(ctx, job, looked, !look.hits.is_empty())
 }
@@ -192,18 +181,15 @@ fn book(state: &mut State, job: &mut Job, look: &mut Look, began_ns: u64) -> u64
 }
 
 /// What the slice came to, with the record that is due.
-fn conclude(ctx: Ctx<'_>, job: &mut Job, outcome: Outcome, wrote: bool) -> Step {
-    match outcome {
-        Ok(Looked::Done | Looked::Refused) => {}
-        Ok(Looked::Stuck) => {
+fn conclude(ctx: Ctx<'_>, job: &mut Job, looked: Option<Looked>, wrote: bool) -> Step {
+    match looked {
+        Some(Looked::Done | Looked::Refused) => {}
+        Some(Looked::Stuck) => {
+            log::warning(&format!("the server refused a deletion of job {}", job.id()));
             log::warning(&format!("the server refused a deletion of job {}", job.id()));
             return Step::Ends(Status::Failed, Some(Error::Internal));
         }
-        Err(panic) => {
-            std::mem::forget(panic);
-            log::warning(&format!("internal fault in a slice of job {}", job.id()));
-            return Step::Ends(Status::Failed, Some(Error::Internal));
-        }
+        None => return Step::Ends(Status::Failed, Some(Error::Internal)),
     }
     if let Some((status, error)) = job.verdict() {
         // The end writes the record itself, in this same unit.
@@ -221,6 +207,24 @@ fn conclude(ctx: Ctx<'_>, job: &mut Job, outcome: Outcome, wrote: bool) -> Step 
         job.record_written(now);
     }
     Step::Worked
+}
+
+/// Tells every other job on the queue what a look took out, and forgets what was counted there.
+fn tell_jobs(state: &mut State, db: i32, queue: &[u8], look: &Look) {
+    if look.hits.is_empty() {
+        return;
+    }
+    let indexes: Vec<u64> = look.hits.iter().map(|hit| hit.index).collect();
+    for other in state.registry.live_mut().iter_mut().filter(|other| other.is_on(db, queue)) {
+        let drifted = other.scan.counters().drifted;
+        other.scan.follow(Event::Deleted { indexes: &indexes });
+        let before_it = other.scan.counters().drifted.saturating_sub(drifted);
+        if before_it < indexes.len() as u64 {
+            // Not all of them were still before it: it may have counted some.
+            other.outdate();
+        }
+    }
+    state.forget_counts(db, queue);
 }
 
 /// How a job ends whose scan is over: one whose queue was taken away by the cluster did not complete.

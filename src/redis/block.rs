@@ -3,9 +3,12 @@
 use std::ffi::{c_int, c_longlong};
 use std::ptr;
 
+use qadmin_core::error::Error;
+
 use super::api::{api, raw};
 use super::ctx::Ctx;
 use super::guard::guard;
+use super::reply;
 
 /// A client that waits, as the key under which it is found again. It is unblocked exactly once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,12 +60,16 @@ extern "C" fn on_ready(
     _: *mut *mut raw::RedisModuleString,
     _: c_int,
 ) -> c_int {
-    guard("a waiting client's reply", || {
+    let client = handle(ctx);
+    let answered = guard("a waiting client's reply", || {
         if let Some(callbacks) = CALLBACKS.get() {
             // SAFETY: S2.
-            (callbacks.ready)(unsafe { Ctx::new(ctx) }, handle(ctx));
+            (callbacks.ready)(unsafe { Ctx::new(ctx) }, client);
         }
     });
+    if answered.is_none() {
+        answer_fault(ctx, client);
+    }
     0
 }
 
@@ -72,22 +79,39 @@ extern "C" fn on_timeout(
     _: c_int,
 ) -> c_int {
     let client = handle(ctx);
-    guard("a waiting client's time-out", || {
+    let answered = guard("a waiting client's time-out", || {
         if let Some(callbacks) = CALLBACKS.get() {
             // SAFETY: S2.
             (callbacks.timeout)(unsafe { Ctx::new(ctx) }, client);
         }
     });
+    if answered.is_none() {
+        answer_fault(ctx, client);
+    }
     // The server has replied and lets the client go; the handle is freed by this call.
     unblock(client);
     0
 }
 
 extern "C" fn on_gone(_: *mut raw::RedisModuleCtx, client: *mut raw::RedisModuleBlockedClient) {
-    let waits = guard("a waiting client's disconnection", || {
-        CALLBACKS.get().is_some_and(|callbacks| (callbacks.gone)(Blocked(client)))
-    });
+    // A second try: a client that is remembered although it is gone would be taken for another one later.
+    let waits = forget(Blocked(client)).or_else(|| forget(Blocked(client)));
     if waits == Some(true) {
         unblock(Blocked(client));
     }
+}
+
+/// Tells the module that nobody waits here any more; says whether the client is still to be unblocked.
+fn forget(client: Blocked) -> Option<bool> {
+    guard("a waiting client's disconnection", || {
+        CALLBACKS.get().is_some_and(|callbacks| (callbacks.gone)(client))
+    })
+}
+
+/// The callback that makes the reply panicked, which it does before it sends any: the client is answered all the
+/// same, and does not wait any more.
+fn answer_fault(ctx: *mut raw::RedisModuleCtx, client: Blocked) {
+    // SAFETY: S2.
+    reply::error(unsafe { Ctx::new(ctx) }, &Error::Internal);
+    forget(client);
 }

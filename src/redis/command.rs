@@ -26,7 +26,8 @@ pub(crate) struct Handler {
 /// Most commands that can be registered: one entry point each.
 const HANDLERS_MAX: usize = 12;
 
-static HANDLERS: OnceLock<Vec<Handler>> = OnceLock::new();
+// Borrowed: what a static owns is not freed when the library is unloaded.
+static HANDLERS: OnceLock<&'static [Handler]> = OnceLock::new();
 
 type EntryPoint = extern "C" fn(*mut raw::RedisModuleCtx, *mut *mut raw::RedisModuleString, c_int) -> c_int;
 
@@ -57,7 +58,7 @@ extern "C" fn entry<const N: usize>(
         // First of all: in such a call there is no client to ask anything else about.
         // SAFETY: S2.
         if unsafe { api!(RedisModule_IsKeysPositionRequest(raw_ctx)) } != 0 {
-            let at = guard(handler.spec.name, || (handler.key_at)(&args)).flatten();
+            let at = guard("the keys of a command", || (handler.key_at)(&args)).flatten();
             if let Some(at) = at.and_then(|at| c_int::try_from(at).ok()) {
                 let flags = raw::REDISMODULE_CMD_KEY_RO | raw::REDISMODULE_CMD_KEY_ACCESS;
                 // SAFETY: S2, in a keys position request.
@@ -77,7 +78,7 @@ extern "C" fn entry<const N: usize>(
 ///
 /// # Errors
 /// The name of the first one that the server refuses.
-pub(crate) fn register(ctx: Ctx<'_>, handlers: Vec<Handler>) -> Result<(), &'static str> {
+pub(crate) fn register(ctx: Ctx<'_>, handlers: &'static [Handler]) -> Result<(), &'static str> {
     let category = has!(RedisModule_AddACLCategory)
         // SAFETY: the function is there; the name is copied. An existing category of that name is refused
         // with EBUSY, which is as good.

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use super::api::{api, raw};
 use super::ctx::Ctx;
+use super::guard::guard;
 
 /// Reads and writes a setting by its place in the table.
 pub(crate) struct Callbacks {
@@ -45,7 +46,9 @@ pub(crate) fn load(ctx: Ctx<'_>) -> bool {
 }
 
 extern "C" fn on_get(_: *const c_char, at: *mut c_void) -> c_longlong {
-    CALLBACKS.get().map_or(0, |callbacks| (callbacks.get)(at as usize))
+    guard("reading a setting", || CALLBACKS.get().map(|callbacks| (callbacks.get)(at as usize)))
+        .flatten()
+        .unwrap_or(0)
 }
 
 extern "C" fn on_set(
@@ -54,10 +57,13 @@ extern "C" fn on_set(
     at: *mut c_void,
     _: *mut *mut raw::RedisModuleString,
 ) -> c_int {
-    if let Some(callbacks) = CALLBACKS.get() {
-        (callbacks.set)(at as usize, value);
-    }
-    0
+    let done = guard("writing a setting", || {
+        if let Some(callbacks) = CALLBACKS.get() {
+            (callbacks.set)(at as usize, value);
+        }
+    });
+    // The server has its own words for a setting that was refused without any.
+    c_int::from(done.is_none())
 }
 
 /// The server's version as one number: 7.0.15 is 0x0007000f.

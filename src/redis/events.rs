@@ -24,14 +24,19 @@ pub(crate) enum ServerEvent {
     LoadEnded,
 }
 
-/// The module's callback.
-pub(crate) type Callback = fn(Ctx<'_>, ServerEvent);
+/// What the module does when something happens.
+pub(crate) struct Callbacks {
+    /// Follows it.
+    pub(crate) event: fn(Ctx<'_>, ServerEvent),
+    /// An event was not followed. May not panic.
+    pub(crate) missed: fn(),
+}
 
-static CALLBACK: OnceLock<Callback> = OnceLock::new();
+static CALLBACKS: OnceLock<Callbacks> = OnceLock::new();
 
 /// Subscribes to them all.
-pub(crate) fn subscribe(ctx: Ctx<'_>, callback: Callback) -> bool {
-    let _ = CALLBACK.set(callback);
+pub(crate) fn subscribe(ctx: Ctx<'_>, callbacks: Callbacks) -> bool {
+    let _ = CALLBACKS.set(callbacks);
     [
         raw::REDISMODULE_EVENT_FLUSHDB,
         raw::REDISMODULE_EVENT_SWAPDB,
@@ -53,15 +58,18 @@ extern "C" fn on_event(
     sub: u64,
     data: *mut c_void,
 ) {
-    guard("a server event", || {
-        let Some(callback) = CALLBACK.get() else { return };
+    let Some(callbacks) = CALLBACKS.get() else { return };
+    let followed = guard("a server event", || {
         // SAFETY: the data of an event has the layout that its id and data version name.
         let event = unsafe { decode(event.id, sub, data) };
         if let Some(event) = event {
             // SAFETY: S2.
-            callback(unsafe { Ctx::new(ctx) }, event);
+            (callbacks.event)(unsafe { Ctx::new(ctx) }, event);
         }
     });
+    if followed.is_none() {
+        (callbacks.missed)();
+    }
 }
 
 unsafe fn decode(id: u64, sub: u64, data: *mut c_void) -> Option<ServerEvent> {

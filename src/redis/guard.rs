@@ -2,10 +2,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::log;
+use super::{fault, log};
 
 /// Runs the body of a callback; `None` if it panicked.
 pub(crate) fn guard<T>(callback: &str, body: impl FnOnce() -> T) -> Option<T> {
+    let body = || {
+        fault::point(callback);
+        body()
+    };
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(value) => Some(value),
         Err(panic) => {

@@ -9,14 +9,19 @@ use super::guard::guard;
 use super::list::{List, Mode, Opened};
 use super::string::{RString, bytes_of};
 
-/// The module's callback: context, event, key.
-pub(crate) type Callback = fn(Ctx<'_>, &[u8], &[u8]);
+/// What the module does when something happens.
+pub(crate) struct Callbacks {
+    /// Context, event, key.
+    pub(crate) event: fn(Ctx<'_>, &[u8], &[u8]),
+    /// An event was not followed. May not panic.
+    pub(crate) missed: fn(),
+}
 
-static CALLBACK: OnceLock<Callback> = OnceLock::new();
+static CALLBACKS: OnceLock<Callbacks> = OnceLock::new();
 
 /// Subscribes to what can happen to queues and to job records.
-pub(crate) fn subscribe(ctx: Ctx<'_>, callback: Callback) -> bool {
-    let _ = CALLBACK.set(callback);
+pub(crate) fn subscribe(ctx: Ctx<'_>, callbacks: Callbacks) -> bool {
+    let _ = CALLBACKS.set(callbacks);
     let types = raw::REDISMODULE_NOTIFY_GENERIC
         | raw::REDISMODULE_NOTIFY_LIST
         | raw::REDISMODULE_NOTIFY_HASH
@@ -57,11 +62,13 @@ extern "C" fn on_event(
     event: *const c_char,
     key: *mut raw::RedisModuleString,
 ) -> c_int {
-    guard("a keyspace notification", || {
-        if let Some(callback) = CALLBACK.get() {
-            // SAFETY: S2: event and key are live for this callback.
-            unsafe { callback(Ctx::new(ctx), CStr::from_ptr(event).to_bytes(), bytes_of(key)) }
-        }
+    let Some(callbacks) = CALLBACKS.get() else { return 0 };
+    let followed = guard("a keyspace notification", || {
+        // SAFETY: S2: event and key are live for this callback.
+        unsafe { (callbacks.event)(Ctx::new(ctx), CStr::from_ptr(event).to_bytes(), bytes_of(key)) }
     });
+    if followed.is_none() {
+        (callbacks.missed)();
+    }
     0
 }

@@ -17,6 +17,7 @@ use qadmin_core::scan::Queue;
 
 use super::api::{api, raw};
 use super::ctx::Ctx;
+use super::fault;
 use super::string::{RString, bytes_of};
 
 /// What a key holds.
@@ -82,6 +83,11 @@ impl<'c> List<'c> {
         open(ctx, name, mode)
     }
 
+    /// Messages taken out.
+    pub(crate) fn deleted(&self) -> u64 {
+        self.deleted
+    }
+
     /// Everything was taken out, and the key is gone.
     pub(crate) fn is_emptied(&self) -> bool {
         self.deleted > 0 && self.deleted == self.len
@@ -113,6 +119,7 @@ impl Queue for List<'_> {
         let message = unsafe { RString::own(api!(RedisModule_ListGet(self.key, at))) }?;
         self.turned |= back;
         self.at = Some(index);
+        fault::point("reading a message");
         // SAFETY: the string lives until the end of this function.
         Some(f(unsafe { bytes_of(message.raw()) }))
     }
@@ -123,6 +130,7 @@ impl Queue for List<'_> {
         // SAFETY: the handle is live and open for writing; the walk is one on which deleting is right.
         let deleted = unsafe { api!(RedisModule_ListDelete(self.key, at)) } == 0;
         self.deleted += u64::from(deleted);
+        fault::point("behind a deletion");
         deleted
     }
 }

@@ -23,6 +23,8 @@ extern "C" fn RedisModule_OnLoad(
     if unsafe { raw::Export_RedisModule_Init(raw_ctx, MODULE.as_ptr(), module_version(), version) } != 0 {
         return 1;
     }
+    #[cfg(feature = "faults")]
+    super::fault::arm_from_environment();
     let loaded = guard("OnLoad", || {
         // SAFETY: S2. All arguments are the module's own: there is no command name in front.
         let (ctx, args) = unsafe { (Ctx::new(raw_ctx), arguments(argv, argc, 0)) };
@@ -35,6 +37,8 @@ extern "C" fn RedisModule_OnLoad(
             api!(RedisModule_SetModuleOptions(raw_ctx, options.cast_signed()));
         }
         ctx.attach();
+        #[cfg(feature = "faults")]
+        super::fault::register(ctx);
         crate::on_load(ctx, &args)
     });
     match loaded {
@@ -69,6 +73,7 @@ extern "C" fn RedisModule_OnUnload(_: *mut raw::RedisModuleCtx) -> c_int {
 fn undo() {
     event_loop::unhook();
     event_loop::close();
+    crate::free();
     Ctx::detach();
 }
 

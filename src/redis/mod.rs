@@ -24,6 +24,7 @@ pub(crate) mod config;
 pub(crate) mod ctx;
 pub(crate) mod event_loop;
 pub(crate) mod events;
+pub(crate) mod fault;
 pub(crate) mod guard;
 pub(crate) mod info;
 pub(crate) mod keyspace;

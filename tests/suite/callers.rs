@@ -31,7 +31,7 @@ fn eval(conn: &mut Connection, line: &str) -> redis::RedisResult<Value> {
 }
 
 /// Builds the module of `tests/module` against the header that the bindings of qadmin were made from.
-fn caller_module(server: &Server) -> PathBuf {
+pub(crate) fn caller_module(server: &Server) -> PathBuf {
     let metadata = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1"])
         .current_dir(workspace_root())

@@ -133,7 +133,8 @@ pub struct Look {
 }
 
 impl Look {
-    fn reset(&mut self) {
+    /// Forgets the look before.
+    pub fn reset(&mut self) {
         let mut hits = std::mem::take(&mut self.hits);
         hits.clear();
         *self = Self { hits, ..Self::default() };

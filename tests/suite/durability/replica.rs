@@ -173,3 +173,32 @@ fn without_enough_replicas_a_clear_waits_and_goes_on_by_itself() {
     until_caught_up(&primary, &replica);
     assert_eq!(queue(&mut replica.conn()), filled.survivors());
 }
+
+#[test]
+fn a_replica_of_a_replica_gets_the_clears_and_holds_the_same() {
+    let (primary, middle) = pair();
+    let mut last = slow().start();
+    last.replica_of(&middle);
+    let mut conn = primary.conn();
+    let filled = Filled::new(&primary, 3_000, 40.0);
+    let id = start_clear(&mut conn);
+    for at in [1, 400] {
+        until_deleted(&mut conn, &id, at);
+        tell(&mut conn, "CLIENT PAUSE 60000 WRITE");
+        until_caught_up(&primary, &last);
+        assert_eq!(digest(&mut conn), digest(&mut last.conn()), "primary and the end of the chain differ");
+        tell(&mut conn, "CLIENT UNPAUSE");
+    }
+    let end = wait_for_job(&mut conn, &id);
+    assert_eq!(end.text("status"), "completed", "{end:?}");
+    until_caught_up(&primary, &middle);
+    until_caught_up(&middle, &last);
+    let before = digest(&mut conn);
+    assert_eq!(digest(&mut middle.conn()), before);
+    assert_eq!(digest(&mut last.conn()), before);
+    assert_eq!(queue(&mut last.conn()), filled.survivors());
+    assert_no_mismatch(&middle);
+    assert_no_mismatch(&last);
+    last.restart();
+    assert_eq!(digest(&mut last.conn()), before, "its own append-only file differs");
+}

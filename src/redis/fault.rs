@@ -1,0 +1,87 @@
+//! Panics on demand, for the tests that prove that none does harm: only in builds with the feature `faults`
+//! (`make build-faults`). Elsewhere [`point`] is nothing, and there is no QADMIN.FAULT.
+//!
+//! `QADMIN.FAULT place [skip]` makes the thread panic when it next comes to this place, or after it passed it
+//! `skip` times; once. Every callback is a place under the name that its `guard` has, others say
+//! `fault::point(name)`. What happens before there is a command is named by QADMIN_FAULT in the environment of the
+//! server.
+
+#[cfg(not(feature = "faults"))]
+pub(crate) fn point(_: &str) {}
+
+#[cfg(feature = "faults")]
+pub(crate) use on_demand::point;
+#[cfg(feature = "faults")]
+pub(super) use on_demand::{arm_from_environment, register};
+
+#[cfg(feature = "faults")]
+mod on_demand {
+    use std::ffi::c_int;
+
+    use qadmin_core::reply::Reply;
+
+    use crate::redis::api::{api, raw};
+    use crate::redis::ctx::{Ctx, arguments};
+    use crate::redis::main_cell::MainCell;
+    use crate::redis::reply;
+
+    /// Where, and how often it is passed before.
+    static ARMED: MainCell<Option<(Vec<u8>, u64)>> = MainCell::new(None);
+
+    #[expect(clippy::panic, reason = "it is what this is for")]
+    pub(crate) fn point(place: &str) {
+        let Some(mut armed) = ARMED.try_borrow_mut() else { return };
+        match &mut *armed {
+            Some((wanted, skip)) if wanted == place.as_bytes() => {
+                if *skip > 0 {
+                    *skip -= 1;
+                    return;
+                }
+            }
+            _ => return,
+        }
+        *armed = None;
+        drop(armed);
+        panic!("a fault on demand");
+    }
+
+    fn arm(place: &[u8], skip: u64) {
+        if let Some(mut armed) = ARMED.try_borrow_mut() {
+            *armed = Some((place.to_vec(), skip));
+        }
+    }
+
+    pub(crate) fn arm_from_environment() {
+        if let Ok(place) = std::env::var("QADMIN_FAULT") {
+            arm(place.as_bytes(), 0);
+        }
+    }
+
+    pub(crate) fn register(ctx: Ctx<'_>) -> bool {
+        // SAFETY: S2; the strings are copied by the server.
+        unsafe {
+            api!(RedisModule_CreateCommand(
+                ctx.raw(),
+                c"qadmin.fault".as_ptr(),
+                Some(run),
+                c"".as_ptr(),
+                0,
+                0,
+                0
+            )) == 0
+        }
+    }
+
+    extern "C" fn run(
+        ctx: *mut raw::RedisModuleCtx,
+        argv: *mut *mut raw::RedisModuleString,
+        argc: c_int,
+    ) -> c_int {
+        // SAFETY: S2.
+        let (ctx, args) = unsafe { (Ctx::new(ctx), arguments(argv, argc, 1)) };
+        let skip = args.get(1).and_then(|skip| qadmin_core::args::parse_u64(skip)).unwrap_or(0);
+        arm(args.first().copied().unwrap_or_default(), skip);
+        reply::send(ctx, &Reply::Int(1));
+        0
+    }
+}

@@ -1,0 +1,179 @@
+//! A panic at any place of the module harms nobody: the server lives, the job fails and says why, the queue lost
+//! what the record says and nothing else, replicas are equal, and the next job works. The module of these tests
+//! panics on demand (`make build-faults`).
+
+mod abort;
+mod callbacks;
+mod slices;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use qadmin_core::request::COMMANDS;
+use qadmin_harness::{Fields as _, Server, eventually, module_path, workspace_root};
+use redis::Connection;
+
+use crate::durability::{
+    Filled, assert_no_mismatch, digest, finish_the_work, queue, recorded, start_clear, tell, until_caught_up,
+    until_deleted,
+};
+use crate::stage::Slow;
+use crate::support::{Reply, run, wait_for_job};
+
+/// What a client is told, and what a failed job says.
+const FAULT: &str = "internal fault of the module; the server's log says more";
+
+/// A place where the module panics, and what comes to it there.
+type Row = (&'static str, fn(&mut Bed));
+
+/// A primary whose module panics on demand, its replica, and a queue to clear.
+struct Bed {
+    server: Server,
+    replica: Server,
+    conn: Connection,
+    filled: Filled,
+}
+
+impl Bed {
+    fn new() -> Self {
+        let server = Server::builder().faults().start();
+        let replica = Server::builder().faults().start();
+        replica.replica_of(&server);
+        let conn = server.conn();
+        let filled = Filled::new(&server, 1, 0.0);
+        Self { server, replica, conn, filled }
+    }
+
+    /// The module panics when it next comes to this place, or after it passed it so often.
+    fn arm(&mut self, place: &str, skip: u32) {
+        let _: i32 = redis::cmd("QADMIN.FAULT").arg(place).arg(skip).query(&mut self.conn).expect("armed");
+    }
+
+    /// A clear that took out some messages and goes on slowly while the second value lives.
+    fn clear(&mut self) -> (String, Slow) {
+        let slow = Slow::start(&self.server);
+        let id = start_clear(&mut self.conn);
+        until_deleted(&mut self.conn, &id, 1);
+        (id, slow)
+    }
+
+    /// The job failed, and its record says so too, with every message that is gone.
+    fn assert_failed(&mut self, id: &str) -> Reply {
+        let end = wait_for_job(&mut self.conn, id);
+        assert_eq!(end.text("status"), "failed", "{end:?}");
+        assert_eq!(end.text("error"), format!("ERR {FAULT}"));
+        self.assert_recorded(id, &end);
+        end
+    }
+
+    /// The job went on to its end as if nothing had been.
+    fn assert_completed(&mut self, id: &str) {
+        let end = wait_for_job(&mut self.conn, id);
+        assert_eq!((end.text("status").as_str(), end.int("deleted")), ("completed", self.filled.matches()));
+        self.assert_recorded(id, &end);
+    }
+
+    fn assert_recorded(&mut self, id: &str, end: &Reply) {
+        let missing = self.filled.missing(&queue(&mut self.conn));
+        assert_eq!(end.int("deleted"), missing, "{end:?}");
+        eventually("the record says how it ended", || {
+            recorded(&mut self.conn, id, "status") == end.text("status")
+        });
+        assert_eq!(recorded(&mut self.conn, id, "deleted"), missing.to_string());
+    }
+
+    /// A command panics: its client hears of it.
+    fn assert_fault(&mut self, line: &str) {
+        let error = run(&mut self.conn, line).expect_err(line).to_string();
+        assert!(error.contains(FAULT), "{line}: {error}");
+    }
+
+    /// Panics once at each place, each time with a new queue, and looks at what is left.
+    fn walk(&mut self, rows: &[Row]) {
+        for (place, act) in rows {
+            tell(&mut self.conn, "FLUSHALL");
+            self.filled = Filled::new(&self.server, 2_000, 50.0);
+            let logged = self.server.log().len();
+            act(self);
+            let line = format!("internal fault in {place}: a fault on demand");
+            let point = "a fault on demand";
+            let log = self.server.log()[logged..].to_string();
+            assert!(
+                log.contains(if is_callback(place) { &line } else { point }),
+                "{place} leaves no line:\n{log}"
+            );
+            assert_eq!(log.matches("panicked at").count(), 1, "{place}:\n{log}");
+            eventually("nobody waits and nothing is owed", || {
+                ["clients_waiting", "jobs_live", "records_owed"]
+                    .iter()
+                    .all(|name| crate::stage::info(&self.server, name) == 0)
+            });
+            until_caught_up(&self.server, &self.replica);
+            assert_eq!(
+                digest(&mut self.conn),
+                digest(&mut self.replica.conn()),
+                "{place}: the replica differs"
+            );
+            finish_the_work(&mut self.conn, &self.filled);
+            until_caught_up(&self.server, &self.replica);
+            assert_eq!(
+                digest(&mut self.conn),
+                digest(&mut self.replica.conn()),
+                "{place}: the replica differs"
+            );
+            assert_no_mismatch(&self.replica);
+        }
+    }
+}
+
+/// The place is a `guard` itself: the log names it.
+fn is_callback(place: &str) -> bool {
+    places("guard(").contains(place)
+}
+
+/// The places whose names follow this text in the module's code.
+fn places(call: &str) -> BTreeSet<String> {
+    let mut found: BTreeSet<String> = BTreeSet::new();
+    collect(&workspace_root().join("src"), call, &mut found);
+    if call == "guard(" {
+        // One guard for all of them, under their names.
+        found.extend(COMMANDS.iter().map(|command| command.name.to_string()));
+        found.insert("QADMIN.APPLY".into());
+    }
+    found
+}
+
+fn collect(folder: &Path, call: &str, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).expect("the module's code") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            collect(&path, call, found);
+            continue;
+        }
+        let code = fs::read_to_string(&path).expect("code is text");
+        for (at, _) in code.match_indices(call) {
+            let after = code[at + call.len()..].trim_start();
+            if let Some((name, _)) = after.strip_prefix('"').and_then(|text| text.split_once('"')) {
+                found.insert(name.to_string());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_callback_and_every_place_that_can_panic_on_demand_is_tried() {
+    let mut known = places("guard(");
+    known.extend(places("point("));
+    let rows = callbacks::ROWS.iter().chain(slices::ROWS).map(|(place, _)| *place);
+    let tried: BTreeSet<String> = rows.chain(abort::PLACES).chain(["OnLoad"]).map(String::from).collect();
+    assert_eq!(known, tried, "the code against the tables of these tests");
+}
+
+#[test]
+fn a_release_build_has_no_panics_on_demand() {
+    let release = fs::read(module_path().expect("built")).expect("readable");
+    assert!(!release.windows(17).any(|bytes| bytes == b"a fault on demand"));
+    let server = Server::start();
+    run(&mut server.conn(), "QADMIN.FAULT INFO").expect_err("there is no such command");
+}

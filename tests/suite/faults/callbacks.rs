@@ -1,0 +1,200 @@
+//! What the server calls.
+
+use qadmin_harness::{Fields as _, Server, eventually, faults_module_path};
+
+use super::{Bed, FAULT, Row};
+use crate::durability::{clear_line, filter, status, tell};
+use crate::stage::{info, later, until_waiting};
+use crate::support::{ask, run};
+
+/// Every callback.
+pub(super) const ROWS: &[Row] = &[
+    ("a turn of the event loop", |bed| goes_on(bed, "a turn of the event loop")),
+    ("the timer", |bed| goes_on(bed, "the timer")),
+    ("a keyspace notification", keyspace),
+    ("a server event", server_event),
+    ("an event that was put aside", put_aside),
+    ("a waiting client's reply", reply),
+    ("a waiting client's time-out", time_out),
+    ("a waiting client's disconnection", disconnection),
+    ("INFO", in_info),
+    ("reading a setting", reading_a_setting),
+    ("writing a setting", writing_a_setting),
+    ("the keys of a command", keys),
+    ("OnUnload", unload),
+    ("QADMIN.PREVIEW", preview),
+    ("QADMIN.CLEARJOB", clearjob),
+    ("QADMIN.STATUS", status_command),
+    ("QADMIN.CANCEL", cancel),
+    ("QADMIN.JOBS", jobs),
+    ("QADMIN.HELP", help),
+    ("replying", replying),
+];
+
+#[test]
+fn no_panic_escapes_from_a_callback() {
+    Bed::new().walk(ROWS);
+}
+
+/// Named before the module is there, so on a server of its own.
+#[test]
+fn no_panic_escapes_from_loading() {
+    let server = Server::builder().env("QADMIN_FAULT", "OnLoad").may_crash().start();
+    let mut conn = server.conn();
+    let load = format!("MODULE LOAD {}", faults_module_path().expect("built").display());
+    run(&mut conn, &load).expect_err("refused");
+    run(&mut conn, "QADMIN.HELP").expect_err("not loaded");
+    eventually("the log says why", || server.log().contains("internal fault in OnLoad: a fault on demand"));
+    tell(&mut conn, "PING");
+}
+
+/// The next turn comes with the server's own clock.
+fn goes_on(bed: &mut Bed, place: &str) {
+    let (id, slow) = bed.clear();
+    let logged = bed.server.log().len();
+    bed.arm(place, 3);
+    eventually("it panicked", || bed.server.log()[logged..].contains("panicked at"));
+    drop(slow);
+    bed.assert_completed(&id);
+}
+
+/// What was pushed is not known: the job's positions may be wrong, and it must not go on with them.
+fn keyspace(bed: &mut Bed) {
+    let (id, _slow) = bed.clear();
+    bed.arm("a keyspace notification", 0);
+    tell(&mut bed.conn, "LPUSH celery pushed");
+    tell(&mut bed.conn, "LPOP celery");
+    bed.assert_failed(&id);
+}
+
+fn server_event(bed: &mut Bed) {
+    let (id, _slow) = bed.clear();
+    bed.arm("a server event", 0);
+    tell(&mut bed.conn, "SWAPDB 3 4");
+    bed.assert_failed(&id);
+}
+
+/// The record's own event, told while a slice holds the state.
+fn put_aside(bed: &mut Bed) {
+    let (id, slow) = bed.clear();
+    bed.arm("an event that was put aside", 0);
+    drop(slow);
+    bed.assert_failed(&id);
+}
+
+fn reply(bed: &mut Bed) {
+    let (id, _slow) = bed.clear();
+    let client = later(&bed.server, format!("QADMIN.STATUS {id} WAIT 0"));
+    until_waiting(&bed.server, 1);
+    bed.arm("a waiting client's reply", 0);
+    tell(&mut bed.conn, &format!("QADMIN.CANCEL {id}"));
+    let error = client.join().expect("its thread").expect_err("answered").to_string();
+    assert!(error.contains(FAULT), "{error}");
+}
+
+fn time_out(bed: &mut Bed) {
+    let (id, _slow) = bed.clear();
+    bed.arm("a waiting client's time-out", 0);
+    bed.assert_fault(&format!("QADMIN.STATUS {id} WAIT 20"));
+    assert_eq!(info(&bed.server, "clients_waiting"), 0);
+    tell(&mut bed.conn, &format!("QADMIN.CANCEL {id}"));
+}
+
+/// An inline preview ends with its last client, also where the first try to tell it failed.
+fn disconnection(bed: &mut Bed) {
+    let _slow = crate::stage::Slow::start(&bed.server);
+    tell(&mut bed.conn, "CONFIG SET qadmin.inline-wait 60000");
+    let mut raw = bed.server.raw();
+    raw.send(format!("QADMIN.PREVIEW celery {}\r\n", filter()).as_bytes()).expect("sent");
+    until_waiting(&bed.server, 1);
+    bed.arm("a waiting client's disconnection", 0);
+    drop(raw);
+    until_waiting(&bed.server, 0);
+    eventually("the count ended", || info(&bed.server, "jobs_live") == 0);
+}
+
+fn in_info(bed: &mut Bed) {
+    bed.arm("INFO", 0);
+    assert_eq!(bed.server.info("qadmin_jobs_live"), None);
+    assert_eq!(info(&bed.server, "jobs_live"), 0);
+}
+
+fn reading_a_setting(bed: &mut Bed) {
+    tell(&mut bed.conn, "CONFIG SET qadmin.duty 70");
+    bed.arm("reading a setting", 0);
+    tell(&mut bed.conn, "CONFIG GET qadmin.duty");
+    assert!(format!("{:?}", run(&mut bed.conn, "CONFIG GET qadmin.duty")).contains("70"));
+}
+
+fn writing_a_setting(bed: &mut Bed) {
+    tell(&mut bed.conn, "CONFIG SET qadmin.duty 70");
+    bed.arm("writing a setting", 0);
+    run(&mut bed.conn, "CONFIG SET qadmin.duty 80").expect_err("refused");
+    assert!(format!("{:?}", run(&mut bed.conn, "CONFIG GET qadmin.duty")).contains("70"));
+    tell(&mut bed.conn, "CONFIG SET qadmin.duty 100");
+}
+
+fn keys(bed: &mut Bed) {
+    let line = "COMMAND GETKEYS QADMIN.JOBS QUEUE celery";
+    bed.arm("the keys of a command", 0);
+    assert!(!format!("{:?}", run(&mut bed.conn, line)).contains("celery"), "no keys");
+    assert!(format!("{:?}", run(&mut bed.conn, line)).contains("celery"));
+}
+
+fn unload(bed: &mut Bed) {
+    bed.arm("OnUnload", 0);
+    run(&mut bed.conn, "MODULE UNLOAD qadmin").expect_err("refused");
+    tell(&mut bed.conn, "QADMIN.HELP");
+}
+
+fn preview(bed: &mut Bed) {
+    let line = format!("QADMIN.PREVIEW celery {}", filter());
+    bed.arm("QADMIN.PREVIEW", 0);
+    bed.assert_fault(&line);
+    let count = ask(&mut bed.conn, &format!("{line} BUST"));
+    assert!(count.is_null("count_error"), "{count:?}");
+}
+
+fn clearjob(bed: &mut Bed) {
+    bed.arm("QADMIN.CLEARJOB", 0);
+    bed.assert_fault(&clear_line());
+    assert_eq!(info(&bed.server, "jobs_live"), 0, "no job");
+}
+
+fn status_command(bed: &mut Bed) {
+    let (id, _slow) = bed.clear();
+    bed.arm("QADMIN.STATUS", 0);
+    bed.assert_fault(&format!("QADMIN.STATUS {id}"));
+    assert_eq!(status(&mut bed.conn, &id).text("status"), "running");
+    tell(&mut bed.conn, &format!("QADMIN.CANCEL {id}"));
+}
+
+fn cancel(bed: &mut Bed) {
+    let (id, slow) = bed.clear();
+    bed.arm("QADMIN.CANCEL", 0);
+    bed.assert_fault(&format!("QADMIN.CANCEL {id}"));
+    drop(slow);
+    bed.assert_completed(&id);
+}
+
+fn jobs(bed: &mut Bed) {
+    bed.arm("QADMIN.JOBS", 0);
+    bed.assert_fault("QADMIN.JOBS");
+    tell(&mut bed.conn, "QADMIN.JOBS");
+}
+
+fn help(bed: &mut Bed) {
+    bed.arm("QADMIN.HELP", 0);
+    bed.assert_fault("QADMIN.HELP");
+    tell(&mut bed.conn, "QADMIN.HELP");
+}
+
+/// The job began, and nobody was told: the same command again is the same job.
+fn replying(bed: &mut Bed) {
+    const ID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b77";
+    let line = format!("{} ID {ID}", clear_line());
+    bed.arm("replying", 0);
+    bed.assert_fault(&line);
+    assert_eq!(ask(&mut bed.conn, &line).int("deduplicated"), 1);
+    bed.assert_completed(ID);
+}

@@ -1,0 +1,94 @@
+//! Inside of slices, and at the beginning and the end of jobs.
+
+use qadmin_harness::{Fields as _, eventually};
+use redis::Commands as _;
+
+use super::{Bed, Row};
+use crate::durability::{clear_line, events, recorded, start_clear, status};
+use crate::support::wait_for_job;
+
+/// Every place in them.
+pub(super) const ROWS: &[Row] = &[
+    ("a slice", |bed| {
+        fails(bed, "a slice", 2);
+    }),
+    ("judging", |bed| {
+        fails(bed, "judging", 2);
+    }),
+    // In the middle of a slice that deleted before: 2 % of the messages, and one in two goes.
+    ("reading a message", |bed| {
+        let deleted = fails(bed, "reading a message", 41);
+        assert!(deleted > 0, "it deleted before");
+    }),
+    ("booking a unit", |bed| {
+        // Where the booking itself fails the record cannot know of the last unit: only that jobs end is sure.
+        bed.arm("booking a unit", 0);
+        let id = start_clear(&mut bed.conn);
+        let end = wait_for_job(&mut bed.conn, &id);
+        assert_eq!(end.text("status"), "failed", "{end:?}");
+    }),
+    ("the account of a slice", |bed| {
+        bed.arm("the account of a slice", 1);
+        let id = start_clear(&mut bed.conn);
+        bed.assert_completed(&id);
+    }),
+    ("the start of a job", |bed| refused(bed, "the start of a job")),
+    ("writing a record", |bed| refused(bed, "writing a record")),
+    ("writing the audit", at_the_end),
+    ("the end of a job", |bed| {
+        bed.arm("the end of a job", 0);
+        let id = start_clear(&mut bed.conn);
+        bed.assert_completed(&id);
+    }),
+    ("an owed record", owed),
+];
+
+#[test]
+fn no_panic_escapes_from_a_slice() {
+    Bed::new().walk(ROWS);
+}
+
+/// The record of a slice that deleted, written behind the deletions.
+#[test]
+fn a_panic_while_the_record_is_written_fails_the_job_and_loses_no_count() {
+    Bed::new().walk(&[("writing a record", |bed| {
+        // The first is the one of the start.
+        let deleted = fails(bed, "writing a record", 1);
+        assert!(deleted > 0);
+    })]);
+}
+
+/// The job fails; says how much it deleted.
+fn fails(bed: &mut Bed, place: &str, skip: u32) -> i64 {
+    bed.arm(place, skip);
+    let id = start_clear(&mut bed.conn);
+    bed.assert_failed(&id).int("deleted")
+}
+
+/// No job begins, and no record goes on saying that one does.
+fn refused(bed: &mut Bed, place: &str) {
+    bed.arm(place, 0);
+    bed.assert_fault(&clear_line());
+    eventually("no record says that a job lives", || {
+        let keys: Vec<String> = bed.conn.keys("qadmin:job:*").expect("KEYS");
+        keys.iter().all(|key| bed.conn.hget::<_, _, String>(key, "status").expect("HGET") == "interrupted")
+    });
+}
+
+/// The end is written again, and told once.
+fn at_the_end(bed: &mut Bed) {
+    // The first is the one of the start.
+    bed.arm("writing the audit", 1);
+    let id = start_clear(&mut bed.conn);
+    bed.assert_completed(&id);
+    eventually("the audit tells the end", || events(&mut bed.conn) == ["start", "end"]);
+}
+
+/// A job that ends outside a slice owes its record to the next turn.
+fn owed(bed: &mut Bed) {
+    let (id, _slow) = bed.clear();
+    bed.arm("an owed record", 0);
+    crate::durability::tell(&mut bed.conn, &format!("QADMIN.CANCEL {id}"));
+    assert_eq!(status(&mut bed.conn, &id).text("status"), "cancelled");
+    eventually("the record says so, too", || recorded(&mut bed.conn, &id, "status") == "cancelled");
+}

@@ -1,0 +1,100 @@
+//! Another module of the same server that edits queues without an event, or calls commands from inside the
+//! notification of our own write.
+
+use qadmin_harness::{Fields as _, Server, text};
+use redis::Connection;
+
+use crate::callers::caller_module;
+use crate::durability::{Filled, queue, start_clear, tell, until_deleted};
+use crate::stage::Slow;
+use crate::support::{run, wait_for_job};
+
+/// A server with the other module, and a queue half of which matches.
+fn bed() -> (Server, Connection, Filled) {
+    let server = Server::start();
+    let mut conn = server.conn();
+    let library = caller_module(&server);
+    tell(&mut conn, &format!("MODULE LOAD {}", library.display()));
+    let filled = Filled::new(&server, 4_000, 50.0);
+    (server, conn, filled)
+}
+
+#[test]
+fn a_command_from_inside_the_notification_of_our_own_write_is_refused_and_harms_nothing() {
+    for command in [
+        "QADMIN.JOBS".to_string(),
+        "QADMIN.CANCEL ALL".to_string(),
+        format!("QADMIN.PREVIEW celery {}", crate::durability::filter()),
+    ] {
+        let (_server, mut conn, filled) = bed();
+        tell(&mut conn, &format!("CALLQADMIN.ON lrem {command}"));
+        let id = start_clear(&mut conn);
+        let end = wait_for_job(&mut conn, &id);
+        assert_eq!((end.text("status").as_str(), end.int("deleted")), ("completed", filled.matches()));
+        let answer = text(&run(&mut conn, "CALLQADMIN.ON lrem").expect("an answer"));
+        assert!(answer.contains("called from inside a write of the module itself"), "{command}: {answer}");
+        assert_eq!(queue(&mut conn), filled.survivors());
+    }
+}
+
+/// What it pushes and pops there is followed like anybody's: the push is not of the snapshot, the pop is drift.
+#[test]
+fn what_another_module_does_to_the_queue_when_it_hears_of_our_deletions_is_followed() {
+    let (server, mut conn, filled) = bed();
+    let slow = Slow::start(&server);
+    let id = start_clear(&mut conn);
+    until_deleted(&mut conn, &id, 1);
+    tell(&mut conn, "CALLQADMIN.ON lrem LPUSH celery one two three");
+    drop(slow);
+    let end = wait_for_job(&mut conn, &id);
+    assert_eq!((end.text("status").as_str(), end.int("deleted")), ("completed", filled.matches()));
+    assert_eq!((end.int("arrived"), end.int("passes_run")), (3, 1), "{end:?}");
+    let mut left = queue(&mut conn);
+    assert_eq!(left.drain(..3).collect::<Vec<_>>(), [b"three".to_vec(), b"two".to_vec(), b"one".to_vec()]);
+    assert_eq!(left, filled.survivors());
+}
+
+#[test]
+fn a_flush_by_another_module_when_it_hears_of_our_deletions_ends_the_job() {
+    let (_server, mut conn, _) = bed();
+    tell(&mut conn, "CALLQADMIN.ON lrem FLUSHALL");
+    let id = start_clear(&mut conn);
+    let end = wait_for_job(&mut conn, &id);
+    assert_eq!(end.text("status"), "failed", "{end:?}");
+    let server_answers = run(&mut conn, "PING").expect("PING");
+    assert_eq!(text(&server_answers), "PONG");
+}
+
+/// A silent edit that changes the length is seen by the next slice, which begins another pass.
+#[test]
+fn a_message_that_another_module_takes_out_silently_costs_another_pass_and_no_other_message() {
+    let (server, mut conn, filled) = bed();
+    let slow = Slow::start(&server);
+    let id = start_clear(&mut conn);
+    until_deleted(&mut conn, &id, 20);
+    let survivor = queue(&mut conn).into_iter().position(|message| filled.survivors().contains(&message));
+    tell(&mut conn, &format!("CALLQADMIN.CUT celery {}", survivor.expect("one that stays")));
+    drop(slow);
+    let end = wait_for_job(&mut conn, &id);
+    assert_eq!((end.text("status").as_str(), end.int("passes_run")), ("completed", 2), "{end:?}");
+    let left = queue(&mut conn);
+    assert_eq!(left.len() + 1, filled.survivors().len(), "that one is gone and no other");
+}
+
+/// One that keeps the length is not seen, and harms nothing: what is judged is what is deleted.
+#[test]
+fn a_message_that_another_module_replaces_silently_is_judged_as_what_it_is() {
+    let (server, mut conn, filled) = bed();
+    let slow = Slow::start(&server);
+    let id = start_clear(&mut conn);
+    until_deleted(&mut conn, &id, 20);
+    tell(&mut conn, "CALLQADMIN.SWAP celery 0 replaced");
+    drop(slow);
+    let end = wait_for_job(&mut conn, &id);
+    assert_eq!((end.text("status").as_str(), end.int("passes_run")), ("completed", 1), "{end:?}");
+    let left = queue(&mut conn);
+    assert_eq!(left[0], b"replaced");
+    let survivors = filled.survivors();
+    let rest = &left[1..];
+    assert!(survivors.ends_with(rest) && survivors.len() - rest.len() <= 1, "no other message is touched");
+}

@@ -1,0 +1,47 @@
+//! Loading and unloading again and again leaves nothing behind.
+
+use std::fs;
+
+use qadmin_harness::{Fields as _, Server, module_path};
+use redis::{Commands as _, Connection};
+
+use crate::stage::{filled, start_clear};
+use crate::support::{run, wait_for_job};
+
+const ROUNDS: u64 = 1_000;
+/// What one round may leave of memory, on average: the server's own pieces, and the noise of its clients.
+const BYTES_PER_ROUND: u64 = 100;
+
+fn used_memory(server: &Server) -> u64 {
+    server.info("used_memory").expect("INFO").parse().expect("a number")
+}
+
+fn descriptors(server: &Server) -> usize {
+    fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("the server lives").count()
+}
+
+fn round(server: &Server, conn: &mut Connection, load: &str, at: u64) {
+    run(conn, load).expect("MODULE LOAD");
+    if at % 10 == 0 {
+        let matching = filled(server, "celery", 200);
+        let job = start_clear(conn, "celery");
+        assert_eq!(wait_for_job(conn, &job).int("deleted"), matching);
+        // Of the job nothing may stay but in the module's own memory.
+        let _: () = conn.flushall().expect("FLUSHALL");
+    }
+    run(conn, "MODULE UNLOAD qadmin").expect("MODULE UNLOAD");
+}
+
+#[test]
+fn a_thousand_times_loaded_and_unloaded_nothing_is_left_behind() {
+    let server = Server::plain();
+    let mut conn = server.conn();
+    let load = format!("MODULE LOAD {}", module_path().expect("built").display());
+    let warm = ROUNDS / 10;
+    (0..warm).for_each(|at| round(&server, &mut conn, &load, at));
+    let (memory, files) = (used_memory(&server), descriptors(&server));
+    (warm..ROUNDS).for_each(|at| round(&server, &mut conn, &load, at));
+    let grown = used_memory(&server).saturating_sub(memory);
+    assert!(grown < (ROUNDS - warm) * BYTES_PER_ROUND, "{grown} bytes in {} rounds", ROUNDS - warm);
+    assert_eq!(descriptors(&server), files);
+}
