@@ -35,6 +35,8 @@ fn at_maxmemory_looking_clearing_and_cancelling_work() {
     let server = slow().start();
     let mut conn = server.conn();
     let filled = Filled::new(&server, 4_000, 40.0);
+    // The count is to answer here, however busy the machine is.
+    tell(&mut conn, "CONFIG SET qadmin.inline-wait 60000");
     tell(&mut conn, "CONFIG SET maxmemory 1");
     let refused = run(&mut conn, "SET a b").expect_err("writes are refused");
     assert_eq!(refused.code(), Some("OOM"), "{refused}");
