@@ -1,5 +1,6 @@
 //! One throw-away server process.
 
+use std::env;
 use std::fs::{self, OpenOptions};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -99,6 +100,8 @@ impl Builder {
         if let Some(args) = &self.module_args {
             config.push(format!("loadmodule {} {args}", module_path()?.display()));
         }
+        // Before the test's own lines: of two lines of one name the server takes the last.
+        config.extend(extra_config());
         config.extend(self.config);
         let dir = TempDir::with_prefix("qadmin-").map_err(|e| format!("no temporary folder: {e}"))?;
         let mut server = Server { child: None, port: 0, dir, binary, may_crash: self.may_crash };
@@ -114,6 +117,13 @@ impl Builder {
         }
         Err("no free port on the loopback interface".to_string())
     }
+}
+
+/// Lines for every server, to run the whole suite with another configuration: QADMIN_SERVER_CONFIG, with
+/// semicolons between them.
+fn extra_config() -> Vec<String> {
+    let lines = env::var("QADMIN_SERVER_CONFIG").unwrap_or_default();
+    lines.split(';').map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect()
 }
 
 /// A port that was free a moment ago.

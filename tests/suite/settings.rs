@@ -1,7 +1,7 @@
 //! Settings: where they come from, which values they take, and that they stay.
 
 use qadmin_harness::{Server, eventually, module_path, text};
-use redis::{Connection, Value};
+use redis::Connection;
 
 use crate::support::run;
 

@@ -1,9 +1,11 @@
 //! A server in trouble: the disk fails, the memory is full.
 
 use qadmin_harness::{Fields as _, eventually};
+use redis::{Commands as _, Value};
 
 use super::{
-    Filled, clear_line, filter, queue, slow, start_clear, status, tell, until_deleted, until_waiting,
+    Filled, QUEUE, clear_line, filter, in_memory, queue, record_key, slow, start_clear, status, tell,
+    until_deleted, until_waiting,
 };
 use crate::support::{ask, run, wait_for_job};
 
@@ -53,4 +55,48 @@ fn at_maxmemory_looking_clearing_and_cancelling_work() {
     assert_eq!(end.text("status"), "completed", "{end:?}");
     assert_eq!(queue(&mut conn), filled.survivors());
     assert_eq!(super::recorded(&mut conn, &end.text("job_id"), "status"), "completed");
+}
+
+#[test]
+fn a_record_that_is_evicted_while_its_job_runs_comes_back_whole() {
+    let server = in_memory().start();
+    let mut conn = server.conn();
+    let filled = Filled::new(&server, 20_000, 40.0);
+    tell(&mut conn, "CONFIG SET maxmemory-policy allkeys-lfu maxmemory-samples 64 lfu-decay-time 0");
+    // The queue is what everybody uses, so that it is never the first to go.
+    let dumped: Vec<u8> = redis::cmd("DUMP").arg(QUEUE).query(&mut conn).expect("DUMP");
+    let mut restore = redis::cmd("RESTORE");
+    restore.arg(QUEUE).arg(0).arg(dumped).arg("REPLACE").arg("FREQ").arg(255);
+    restore.exec(&mut conn).expect("RESTORE");
+    let id = start_clear(&mut conn);
+    let whole: usize = conn.hlen(record_key(&id)).expect("HLEN");
+    for at in [100, 400, 700] {
+        until_deleted(&mut conn, &id, at);
+        eventually("the record is evicted", || {
+            let used: u64 = server.info("used_memory").expect("INFO").parse().expect("a number");
+            // Both requests are read together: no slice comes in between.
+            let (_, there): (Value, bool) = redis::pipe()
+                .cmd("CONFIG")
+                .arg("SET")
+                .arg("maxmemory")
+                .arg(used - 1_000)
+                .cmd("EXISTS")
+                .arg(record_key(&id))
+                .query(&mut conn)
+                .expect("both answer");
+            !there
+        });
+        tell(&mut conn, "CONFIG SET maxmemory 0");
+        eventually("the record is back", || {
+            conn.hlen(record_key(&id)).is_ok_and(|len: usize| len == whole)
+                && conn.pttl(record_key(&id)).is_ok_and(|ttl: i64| ttl > 1_000_000)
+        });
+        assert_eq!(status(&mut conn, &id).text("status"), "running");
+    }
+    let evicted: u64 = server.info("evicted_keys").expect("INFO").parse().expect("a number");
+    assert!(evicted >= 3, "{evicted} keys were evicted");
+    let end = wait_for_job(&mut conn, &id);
+    assert_eq!(end.text("status"), "completed", "{end:?}");
+    assert_eq!((end.int("deleted"), queue(&mut conn)), (filled.matches(), filled.survivors()));
+    assert_eq!(super::recorded(&mut conn, &id, "deleted"), end.int("deleted").to_string());
 }
