@@ -61,16 +61,22 @@ fn at_maxmemory_looking_clearing_and_cancelling_work() {
 fn a_record_that_is_evicted_while_its_job_runs_comes_back_whole() {
     let server = in_memory().start();
     let mut conn = server.conn();
-    let filled = Filled::new(&server, 20_000, 40.0);
+    let filled = Filled::new(&server, 10_000, 40.0);
     tell(&mut conn, "CONFIG SET maxmemory-policy allkeys-lfu maxmemory-samples 64 lfu-decay-time 0");
-    // The queue is what everybody uses, so that it is never the first to go.
-    let dumped: Vec<u8> = redis::cmd("DUMP").arg(QUEUE).query(&mut conn).expect("DUMP");
-    let mut restore = redis::cmd("RESTORE");
-    restore.arg(QUEUE).arg(0).arg(dumped).arg("REPLACE").arg("FREQ").arg(255);
-    restore.exec(&mut conn).expect("RESTORE");
+    // The record goes first, then keys of nobody; the queue is what is used most. (The job frees memory all
+    // the time: one that is only just too much would be gone before it is noticed.)
+    tell(&mut conn, &format!("SET filler {}", "x".repeat(20_000)));
+    let mut restore = |from: &str, to: &str, frequency: u8| {
+        let dumped: Vec<u8> = redis::cmd("DUMP").arg(from).query(&mut conn).expect("DUMP");
+        let mut restore = redis::cmd("RESTORE");
+        restore.arg(to).arg(0).arg(dumped).arg("REPLACE").arg("FREQ").arg(frequency);
+        restore.exec(&mut conn).expect("RESTORE");
+    };
+    restore(QUEUE, QUEUE, 255);
+    (0..50).for_each(|at| restore("filler", &format!("filler:{at}"), 100));
     let id = start_clear(&mut conn);
     let whole: usize = conn.hlen(record_key(&id)).expect("HLEN");
-    for at in [100, 400, 700] {
+    for at in [100, 400] {
         until_deleted(&mut conn, &id, at);
         eventually("the record is evicted", || {
             let used: u64 = server.info("used_memory").expect("INFO").parse().expect("a number");
@@ -79,7 +85,7 @@ fn a_record_that_is_evicted_while_its_job_runs_comes_back_whole() {
                 .cmd("CONFIG")
                 .arg("SET")
                 .arg("maxmemory")
-                .arg(used - 1_000)
+                .arg(used - 40_000)
                 .cmd("EXISTS")
                 .arg(record_key(&id))
                 .query(&mut conn)
@@ -94,7 +100,9 @@ fn a_record_that_is_evicted_while_its_job_runs_comes_back_whole() {
         assert_eq!(status(&mut conn, &id).text("status"), "running");
     }
     let evicted: u64 = server.info("evicted_keys").expect("INFO").parse().expect("a number");
-    assert!(evicted >= 3, "{evicted} keys were evicted");
+    // The rest without the pace that the test needed.
+    tell(&mut conn, "CONFIG SET qadmin.slice-us 500 qadmin.duty 100");
+    assert!(evicted >= 2, "{evicted} keys were evicted");
     let end = wait_for_job(&mut conn, &id);
     assert_eq!(end.text("status"), "completed", "{end:?}");
     assert_eq!((end.int("deleted"), queue(&mut conn)), (filled.matches(), filled.survivors()));
