@@ -9,8 +9,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# What the module asks of a server: that it loads, keeps its rights, its pace and everybody's data.
-MOST="smoke:: durability:: access:: cluster::"
+# That it loads, that a unit is whole, that crashes and replicas cost nothing, who may do what.
+MOST="smoke:: durability::units durability::kill durability::replica access::categories"
 # One per run. None makes a test's own expectation another one.
 VARIANTS=("io-threads 4" "activedefrag yes" "list-compress-depth 1" "maxmemory 4gb; maxmemory-policy allkeys-lru"
   "appendonly yes; appendfsync always")
