@@ -16,7 +16,7 @@ VENV = target/venv
 CARGO ?= cargo
 PYTHON ?= python3
 
-.PHONY: help deps venv build build-faults install demo playground test test-rust test-server servers bench bench-quick lint clean
+.PHONY: help deps venv build build-faults install demo playground test test-rust test-server test-servers test-all servers bench bench-quick lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -54,7 +54,10 @@ demo: deps build ## show the module at work on a throw-away server with 200,000 
 playground: deps build ## a throw-away server with the queue of the documentation's examples, to try commands by hand
 	$(CARGO) run --quiet --release --package qadmin-harness --bin playground
 
-test: deps build venv test-rust test-server ## run every test
+test: deps build venv test-rust test-server test-servers ## run every test, and those that matter most on other servers
+
+test-all: deps build venv test-rust ## run the whole suite on all servers, and with other configurations (an hour)
+	@scripts/test-servers.sh all
 
 # The suite against real servers stands apart: it needs the module, the rest needs nothing.
 test-rust:
@@ -62,6 +65,10 @@ test-rust:
 
 test-server: build build-faults venv
 	$(CARGO) test --package qadmin-tests
+
+# A server that cannot be had is said to be missing, and fails nothing.
+test-servers: build venv ## run what matters most on the other servers that can be had
+	@scripts/test-servers.sh
 
 servers: ## get newer Redis and Valkey servers to test against (Debian): target/servers/*/run
 	@scripts/servers.sh

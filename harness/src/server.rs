@@ -1,5 +1,6 @@
 //! One throw-away server process.
 
+use std::env;
 use std::fs::{self, OpenOptions};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -118,6 +119,8 @@ impl Builder {
             let module = if self.faults { faults_module_path()? } else { module_path()? };
             config.push(format!("loadmodule {} {args}", module.display()));
         }
+        // Before the test's own lines: of two lines of one name the server takes the last.
+        config.extend(extra_config());
         config.extend(self.config);
         let dir = TempDir::with_prefix("qadmin-").map_err(|e| format!("no temporary folder: {e}"))?;
         let (may_crash, may_panic) = (self.may_crash, self.faults);
@@ -134,6 +137,13 @@ impl Builder {
         }
         Err("no free port on the loopback interface".to_string())
     }
+}
+
+/// Lines for every server, to run the whole suite with another configuration: QADMIN_SERVER_CONFIG, with
+/// semicolons between them.
+fn extra_config() -> Vec<String> {
+    let lines = env::var("QADMIN_SERVER_CONFIG").unwrap_or_default();
+    lines.split(';').map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect()
 }
 
 /// A port that was free a moment ago.

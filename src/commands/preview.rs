@@ -319,6 +319,9 @@ pub(crate) fn after_wait(
         return Ok(asked.reply(How::Failed, count, asked.look_for_sample()));
     };
     if job.record.status() == Status::Completed {
+        // The sample stands as the job left it, and commands may have run since (servers differ in when they
+        // let clients go): index and depth must be of one moment.
+        let asked = Asked { depth: u64::try_from(job.record.int("queue_depth")).unwrap_or(0), ..asked };
         let count = Count { deduplicated, ..Count::of_record(&job.record) };
         let sample = first_rows(&job.sample, wait.request.sample);
         return Ok(asked.reply(How::Synchronous, count, Ok(sample)));

@@ -52,6 +52,8 @@ fn permitted(conn: &mut Connection, line: &str) -> bool {
     match run(conn, line) {
         Ok(_) => true,
         Err(error) if error.code() == Some("NOPERM") => false,
+        // A category that this server does not have.
+        Err(error) if error.to_string().contains("Unknown command or category") => false,
         Err(error) => panic!("{line}: {error}"),
     }
 }
@@ -93,6 +95,61 @@ fn each_role_may_do_what_its_rules_say_and_nothing_else() {
         }
         assert!(!permitted(&mut conn, "QADMIN.APPLY celery 1 0 abcd") || role.clears, "{name}: QADMIN.APPLY");
     }
+}
+
+/// What a user with these rules may do: look (PREVIEW, STATUS, JOBS, HELP), start and end a clear.
+fn looks_and_clears(server: &Server, rules: &str, ended: &str) -> (bool, bool) {
+    let mut conn = user(server, "cat", &format!("~celery {rules}"));
+    let all = |conn: &mut Connection, lines: &[String]| {
+        let may: Vec<bool> = lines.iter().map(|line| permitted(conn, line)).collect();
+        assert!(may.iter().all(|one| *one == may[0]), "{rules}: {lines:?}: {may:?}");
+        may[0]
+    };
+    let (filter, status) = (filter(), format!("QADMIN.STATUS {ended}"));
+    let looks =
+        [format!("QADMIN.PREVIEW celery {filter}"), status, "QADMIN.JOBS".into(), "QADMIN.HELP".into()];
+    let clears = [
+        format!("QADMIN.CLEARJOB celery ALL {filter} CONFIRM celery"),
+        format!("QADMIN.CLEARJOB celery KEEPONE DRYRUN {filter}"),
+        format!("QADMIN.CANCEL {ended}"),
+    ];
+    (all(&mut conn, &looks), all(&mut conn, &clears))
+}
+
+#[test]
+fn categories_say_who_may_look_and_who_may_clear_where_the_server_lets_modules_have_them() {
+    let server = Server::start();
+    let mut admin = server.conn();
+    Filled::new(&server, 200, 10.0);
+    let ended = start_clear(&mut admin);
+    wait_for_job(&mut admin, &ended);
+    // Redis 7.2 lets commands of modules into its own categories, 7.4 and Valkey 8 let modules add one.
+    let info = format!("{:?}", run(&mut admin, "COMMAND INFO qadmin.clearjob").expect("COMMAND INFO"));
+    let own = permitted(&mut admin, "ACL SETUSER probe +@qadmin");
+    let has_categories = info.contains("@dangerous");
+    assert!(has_categories || !own, "an own category and none of the server's");
+    for (rules, looks, clears) in [
+        ("+@all -@dangerous", true, false),
+        ("-@all +@read", true, false),
+        ("+@all -@read", false, true),
+        ("-@all +@dangerous", false, true),
+        ("-@all +@write", false, true),
+        ("+@all -@write", true, false),
+    ] {
+        // Redis 7.0 knows the commands by name only: what is not taken by name stays, what is not given by
+        // name is not given.
+        let all = rules.starts_with("+@all");
+        let wanted = if has_categories { (looks, clears) } else { (all, all) };
+        assert_eq!(looks_and_clears(&server, rules, &ended), wanted, "{rules}");
+    }
+    if own {
+        assert_eq!(looks_and_clears(&server, "-@all +@qadmin", &ended), (true, true));
+        assert_eq!(looks_and_clears(&server, "+@all -@qadmin", &ended), (false, false));
+        assert_eq!(looks_and_clears(&server, "-@all +@qadmin -@dangerous", &ended), (true, false));
+    }
+    // By name it is the same everywhere.
+    let named = "+@all -@dangerous -qadmin.clearjob -qadmin.cancel";
+    assert_eq!(looks_and_clears(&server, named, &ended), (true, false));
 }
 
 #[test]

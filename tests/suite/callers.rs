@@ -142,7 +142,7 @@ fn check_caller(server: &Server, mut call: impl FnMut(&str) -> redis::RedisResul
 fn a_script_is_never_kept_waiting_and_starts_no_clear() {
     let server = Server::start();
     let mut conn = server.conn();
-    check_caller(&server, |line| eval(&mut conn, line), "This Redis command is not allowed from script");
+    check_caller(&server, |line| eval(&mut conn, line), "command is not allowed from script");
 }
 
 #[test]

@@ -141,6 +141,8 @@ fn databases_do_not_mix() {
     let mut one = server.conn();
     run(&mut one, "SELECT 1").expect("SELECT");
     run(&mut zero, "COPY celery celery DB 1").expect("COPY");
+    // Valkey 8.1 leaves a client in the other database after this, where any module follows keys.
+    run(&mut zero, "SELECT 0").expect("SELECT");
     run(&mut one, "LTRIM celery 0 999").expect("LTRIM");
     let line = format!("QADMIN.PREVIEW celery {}", target());
     assert_eq!(ask(&mut zero, &line).int("match_count"), matching);

@@ -197,3 +197,25 @@ fn a_preview_on_a_clusters_replica_does_not_take_a_deleted_queue_for_one_that_mo
     assert_eq!(end.text("status"), "completed", "{end:?}");
     assert_eq!(end.int("total_estimated"), end.int("processed") + end.int("drifted"), "{end:?}");
 }
+
+#[test]
+fn valkey_9_refuses_to_migrate_slots_whole_and_the_job_goes_on() {
+    let cluster = Cluster::start(NODES, slow);
+    let slot = cluster.slot(QUEUE.as_bytes());
+    let from = cluster.home(QUEUE.as_bytes(), NODES);
+    let mut conn = cluster.node(from).conn();
+    if run(&mut conn, "CLUSTER GETSLOTMIGRATIONS").is_err() {
+        // Another server: slots move key by key, see above.
+        return;
+    }
+    let filled = Filled::new(cluster.node(from), 4_000, 40.0);
+    let id = start_clear(&mut conn);
+    until_deleted(&mut conn, &id, 100);
+    let to = cluster.id((from + 1) % NODES);
+    let line = format!("CLUSTER MIGRATESLOTS SLOTSRANGE {slot} {slot} NODE {to}");
+    let refused = run(&mut conn, &line).expect_err("the module has not declared that it can");
+    assert!(refused.to_string().contains("does not support atomic slot migration"), "{refused}");
+    let end = wait_for_job(&mut conn, &id);
+    assert_eq!(end.text("status"), "completed", "{end:?}");
+    assert_eq!(queue(&mut conn), filled.survivors());
+}

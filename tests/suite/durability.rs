@@ -2,7 +2,10 @@
 //! that was not cleared is lost, and no server comes to hold another queue than its primary.
 
 mod aof;
+mod fleet;
 mod kill;
+mod pace;
+mod random;
 mod record;
 mod refused;
 mod replica;

@@ -1,7 +1,7 @@
 //! Settings: where they come from, which values they take, and that they stay.
 
 use qadmin_harness::{Server, eventually, module_path, text};
-use redis::{Connection, Value};
+use redis::Connection;
 
 use crate::support::run;
 
@@ -158,10 +158,9 @@ fn loadex_takes_settings_and_arguments() {
     ] {
         load(&mut conn, refused).expect_err(refused);
         eventually("the log says why", || server.log().contains(sentence));
-        assert!(
-            matches!(run(&mut conn, "MODULE LIST"), Ok(Value::Array(none)) if none.is_empty()),
-            "{refused}"
-        );
+        // Some servers have modules of their own, such as the engine of their scripts.
+        let modules = format!("{:?}", run(&mut conn, "MODULE LIST").expect("MODULE LIST"));
+        assert!(!modules.contains("qadmin"), "{refused}: {modules}");
     }
     load(&mut conn, "CONFIG qadmin.duty 44 CONFIG qadmin.cache-ttl 3 ARGS duty 55 slice-us 111")
         .expect("LOADEX");

@@ -160,6 +160,32 @@ fn the_audit_stream_tells_beginning_and_end_and_is_kept_short() {
 }
 
 #[test]
+fn the_audit_stream_is_kept_short_by_the_entry_of_an_interrupted_job_too() {
+    let mut server = slow().module_args("slice-us 50 duty 1 audit-maxlen 4").start();
+    let mut conn = server.conn();
+    Filled::new(&server, 4_000, 40.0);
+    for at in 0..4 {
+        // One job after the other on a queue that has no match but for the last one's.
+        let id = ask(&mut conn, &format!("QADMIN.CLEARJOB celery ALL TASK none.{at} CONFIRM celery"));
+        wait_for_job(&mut conn, &id.text("job_id"));
+    }
+    assert_eq!(events(&mut conn), ["start", "end", "start", "end"]);
+    let id = start_clear(&mut conn);
+    until_deleted(&mut conn, &id, 100);
+    assert_eq!(events(&mut conn), ["end", "start", "end", "start"]);
+    server.kill9();
+    server.start_again();
+    let mut conn = server.conn();
+    eventually("the record is corrected", || recorded(&mut conn, &id, "status") == "interrupted");
+    assert_eq!(events(&mut conn), ["start", "end", "start", "interrupted"]);
+    let last = audit(&mut conn).pop().expect("entries");
+    assert_eq!(
+        (last.text("job_id"), last.text("deleted")),
+        (id.clone(), recorded(&mut conn, &id, "deleted"))
+    );
+}
+
+#[test]
 fn an_audit_key_of_another_type_stops_no_job() {
     let server = slow().start();
     let mut conn = server.conn();

@@ -1,9 +1,11 @@
 //! A server in trouble: the disk fails, the memory is full.
 
 use qadmin_harness::{Fields as _, eventually};
+use redis::{Commands as _, Value};
 
 use super::{
-    Filled, clear_line, filter, queue, slow, start_clear, status, tell, until_deleted, until_waiting,
+    Filled, QUEUE, clear_line, filter, in_memory, queue, record_key, slow, start_clear, status, tell,
+    until_deleted, until_waiting,
 };
 use crate::support::{ask, run, wait_for_job};
 
@@ -35,6 +37,8 @@ fn at_maxmemory_looking_clearing_and_cancelling_work() {
     let server = slow().start();
     let mut conn = server.conn();
     let filled = Filled::new(&server, 4_000, 40.0);
+    // The count is to answer here, however busy the machine is.
+    tell(&mut conn, "CONFIG SET qadmin.inline-wait 60000");
     tell(&mut conn, "CONFIG SET maxmemory 1");
     let refused = run(&mut conn, "SET a b").expect_err("writes are refused");
     assert_eq!(refused.code(), Some("OOM"), "{refused}");
@@ -51,4 +55,56 @@ fn at_maxmemory_looking_clearing_and_cancelling_work() {
     assert_eq!(end.text("status"), "completed", "{end:?}");
     assert_eq!(queue(&mut conn), filled.survivors());
     assert_eq!(super::recorded(&mut conn, &end.text("job_id"), "status"), "completed");
+}
+
+#[test]
+fn a_record_that_is_evicted_while_its_job_runs_comes_back_whole() {
+    let server = in_memory().start();
+    let mut conn = server.conn();
+    let filled = Filled::new(&server, 10_000, 40.0);
+    tell(&mut conn, "CONFIG SET maxmemory-policy allkeys-lfu maxmemory-samples 64 lfu-decay-time 0");
+    // The record goes first, then keys of nobody; the queue is what is used most. (The job frees memory all
+    // the time: one that is only just too much would be gone before it is noticed.)
+    tell(&mut conn, &format!("SET filler {}", "x".repeat(20_000)));
+    let mut restore = |from: &str, to: &str, frequency: u8| {
+        let dumped: Vec<u8> = redis::cmd("DUMP").arg(from).query(&mut conn).expect("DUMP");
+        let mut restore = redis::cmd("RESTORE");
+        restore.arg(to).arg(0).arg(dumped).arg("REPLACE").arg("FREQ").arg(frequency);
+        restore.exec(&mut conn).expect("RESTORE");
+    };
+    restore(QUEUE, QUEUE, 255);
+    (0..50).for_each(|at| restore("filler", &format!("filler:{at}"), 100));
+    let id = start_clear(&mut conn);
+    let whole: usize = conn.hlen(record_key(&id)).expect("HLEN");
+    for at in [100, 400] {
+        until_deleted(&mut conn, &id, at);
+        eventually("the record is evicted", || {
+            let used: u64 = server.info("used_memory").expect("INFO").parse().expect("a number");
+            // Both requests are read together: no slice comes in between.
+            let (_, there): (Value, bool) = redis::pipe()
+                .cmd("CONFIG")
+                .arg("SET")
+                .arg("maxmemory")
+                .arg(used - 40_000)
+                .cmd("EXISTS")
+                .arg(record_key(&id))
+                .query(&mut conn)
+                .expect("both answer");
+            !there
+        });
+        tell(&mut conn, "CONFIG SET maxmemory 0");
+        eventually("the record is back", || {
+            conn.hlen(record_key(&id)).is_ok_and(|len: usize| len == whole)
+                && conn.pttl(record_key(&id)).is_ok_and(|ttl: i64| ttl > 1_000_000)
+        });
+        assert_eq!(status(&mut conn, &id).text("status"), "running");
+    }
+    let evicted: u64 = server.info("evicted_keys").expect("INFO").parse().expect("a number");
+    // The rest without the pace that the test needed.
+    tell(&mut conn, "CONFIG SET qadmin.slice-us 500 qadmin.duty 100");
+    assert!(evicted >= 2, "{evicted} keys were evicted");
+    let end = wait_for_job(&mut conn, &id);
+    assert_eq!(end.text("status"), "completed", "{end:?}");
+    assert_eq!((end.int("deleted"), queue(&mut conn)), (filled.matches(), filled.survivors()));
+    assert_eq!(super::recorded(&mut conn, &id, "deleted"), end.int("deleted").to_string());
 }

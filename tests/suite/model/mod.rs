@@ -25,7 +25,7 @@ use std::thread::{self, JoinHandle};
 
 use qadmin_harness::Server;
 
-use self::rng::Rng;
+pub(crate) use self::rng::Rng;
 use self::world::{Edits, World};
 
 fn variable(name: &str) -> Option<u64> {

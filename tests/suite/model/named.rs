@@ -117,7 +117,8 @@ fn a_queue_that_is_gone_completes_the_job_and_a_new_one_of_its_name_is_not_touch
         &["RPOP q 100000"],
         &["LTRIM q 1 0"],
         &["PEXPIREAT q 1"],
-        &["MOVE q 5"],
+        // Valkey 8.1 leaves a client in the other database, where any module follows keys.
+        &["MOVE q 5", "SELECT 0"],
     ];
     let again = format!("LPUSH q {MATCH} {MATCH} {MATCH}");
     for (at, ending) in endings.into_iter().enumerate() {

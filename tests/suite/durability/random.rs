@@ -1,0 +1,148 @@
+//! The server is killed at any moment of a clear, whatever else it was doing.
+//!
+//! Chance decides how far the clear is and how many requests come in before the end; a failure names its
+//! seed. `QADMIN_KILL_ROUNDS=50` makes more rounds of each kind.
+
+use qadmin_harness::{Fields as _, Server, eventually};
+use redis::Connection;
+
+use super::kill::agrees;
+use super::{
+    Filled, QUEUE, assert_no_mismatch, queue, recorded, slow, start_clear, status, tell, until_deleted,
+};
+use crate::model::Rng;
+use crate::support::run;
+
+/// What the server does besides when it is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Besides {
+    Nothing,
+    /// The append-only file was rewritten in the middle of the job; its base has this format.
+    Rewritten,
+    /// It is being rewritten.
+    Rewrites,
+    /// A snapshot is being written.
+    Snapshot,
+}
+
+use Besides::{Nothing, Rewrites, Rewritten, Snapshot};
+
+/// Policy, whether a rewritten file begins with a snapshot, what else goes on.
+const KINDS: [(&str, &str, Besides); 7] = [
+    ("always", "yes", Nothing),
+    ("everysec", "yes", Nothing),
+    ("always", "yes", Rewritten),
+    ("everysec", "no", Rewritten),
+    ("always", "yes", Rewrites),
+    ("everysec", "no", Rewrites),
+    ("always", "yes", Snapshot),
+];
+
+/// Says which round it was.
+struct Round(String);
+
+impl Drop for Round {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("it was {}", self.0);
+        }
+    }
+}
+
+fn rounds(first: u64, mut round: impl FnMut(&mut Rng, &str, &str, Besides)) {
+    let rounds = std::env::var("QADMIN_KILL_ROUNDS").map_or(1, |n| n.parse().expect("a number of rounds"));
+    for (at, (policy, preamble, besides)) in KINDS.into_iter().enumerate() {
+        for seed in 0..rounds {
+            let _round = Round(format!("round {seed}: {policy}, preamble {preamble}, {besides:?}"));
+            round(&mut Rng::new(first + seed * 100 + at as u64), policy, preamble, besides);
+        }
+    }
+}
+
+/// A server in the middle of a clear, at a place that chance chose; the job, and what it reported last.
+fn in_the_middle(
+    rng: &mut Rng,
+    policy: &str,
+    preamble: &str,
+    besides: Besides,
+) -> (Server, Filled, String, i64) {
+    let server = slow()
+        .config(format!("appendfsync {policy}"))
+        .config(format!("aof-use-rdb-preamble {preamble}"))
+        .start();
+    let mut conn = server.conn();
+    let filled = Filled::new(&server, 5_000, 50.0);
+    let id = start_clear(&mut conn);
+    let place = i64::try_from(rng.within(1, 300)).expect("small");
+    until_deleted(&mut conn, &id, place);
+    match besides {
+        Nothing => {}
+        Rewritten => {
+            tell(&mut conn, "BGREWRITEAOF");
+            eventually("the file is rewritten", || {
+                status(&mut conn, &id);
+                idle(&server)
+            });
+        }
+        Rewrites | Snapshot => {
+            // The child takes its time for each key, so that it is met at work.
+            tell(&mut conn, "CONFIG SET rdb-key-save-delay 100000");
+            let (command, field) = match besides {
+                Snapshot => ("BGSAVE", "rdb_bgsave_in_progress"),
+                _ => ("BGREWRITEAOF", "aof_rewrite_in_progress"),
+            };
+            tell(&mut conn, command);
+            eventually("the child is at work", || server.info(field).as_deref() == Some("1"));
+        }
+    }
+    let mut reported = 0;
+    for _ in 0..rng.within(1, 20) {
+        reported = status(&mut conn, &id).int("deleted");
+    }
+    (server, filled, id, reported)
+}
+
+fn idle(server: &Server) -> bool {
+    server.info("aof_rewrite_in_progress").as_deref() == Some("0")
+        && server.info("aof_rewrite_scheduled").as_deref() == Some("0")
+}
+
+fn queue_digest(conn: &mut Connection) -> String {
+    format!("{:?}", run(conn, &format!("DEBUG DIGEST-VALUE {QUEUE}")).expect("DEBUG DIGEST-VALUE"))
+}
+
+#[test]
+fn killed_at_any_moment_a_server_comes_back_with_every_message_that_was_not_cleared() {
+    rounds(1, |rng, policy, preamble, besides| {
+        let (mut server, filled, id, reported) = in_the_middle(rng, policy, preamble, besides);
+        server.kill9();
+        server.start_again();
+        // With `everysec` the server may hold back what it wrote last: cleared messages may be back.
+        agrees(&server, &filled, &id, if policy == "always" { reported } else { 0 });
+    });
+}
+
+#[test]
+fn what_is_replayed_after_a_kill_is_what_was_there_at_any_stop_of_a_clear() {
+    rounds(10_001, |rng, policy, preamble, besides| {
+        let (mut server, filled, id, _) = in_the_middle(rng, policy, preamble, besides);
+        let mut conn = server.conn();
+        tell(&mut conn, "CLIENT PAUSE 60000 WRITE");
+        // With `everysec` too everything has left the process when nothing is left in its buffer.
+        eventually("the file has everything", || server.info("aof_buffer_length").as_deref() == Some("0"));
+        let (stood, live) = (queue(&mut conn), queue_digest(&mut conn));
+        let deleted = recorded(&mut conn, &id, "deleted");
+        server.kill9();
+        server.start_again();
+        let mut conn = server.conn();
+        assert_eq!(queue_digest(&mut conn), live, "the queue that was replayed is another one");
+        assert!(queue(&mut conn) == stood, "the same digest, another queue");
+        let job = status(&mut conn, &id);
+        assert_eq!(job.text("status"), "interrupted", "{job:?}");
+        assert_eq!(
+            (job.int("deleted").to_string(), filled.missing(&stood).to_string()),
+            (deleted.clone(), deleted)
+        );
+        assert_no_mismatch(&server);
+    });
+}
