@@ -70,12 +70,7 @@ impl State {
             let written = ctx.is_some_and(|ctx| gate(ctx).is_none() && is_done_with(&record, ctx));
             if !written {
                 owe(&mut self.owed, record);
-                match (ctx, Ctx::detached()) {
-                    (Some(ctx), _) => event_loop::hook(ctx),
-                    (None, Some(ctx)) => event_loop::hook(ctx),
-                    (None, None) => {}
-                }
-                event_loop::arm(1);
+                self.let_turns_come(ctx);
             }
         }
         self.cache_count(&job, now);
@@ -84,6 +79,21 @@ impl State {
         self.registry.forget_expired(now);
         self.registry.remember(job, expires);
         self.waiters.release(id);
+        self.waiters.let_go();
+        if !self.waiters.none_due() {
+            // The others go turn by turn.
+            self.let_turns_come(ctx);
+        }
+    }
+
+    /// There is something left to do although no job may live any more.
+    fn let_turns_come(&mut self, ctx: Option<Ctx<'_>>) {
+        match (ctx, Ctx::detached()) {
+            (Some(ctx), _) => event_loop::hook(ctx),
+            (None, Some(ctx)) => event_loop::hook(ctx),
+            (None, None) => {}
+        }
+        event_loop::arm(1);
     }
 
     /// A completed count answers the next equal preview.
@@ -142,7 +152,10 @@ impl State {
 
     /// Nothing lives and nothing is left to write.
     pub(super) fn is_idle(&self) -> bool {
-        self.registry.live().is_empty() && self.owed.is_empty() && self.unsettled.is_empty()
+        self.registry.live().is_empty()
+            && self.owed.is_empty()
+            && self.unsettled.is_empty()
+            && self.waiters.none_due()
     }
 }
 
