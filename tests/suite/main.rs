@@ -16,6 +16,7 @@ mod failures;
 mod hostile;
 mod introspection;
 mod joins;
+mod limits;
 mod live;
 mod model;
 mod observability;
