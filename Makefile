@@ -16,7 +16,7 @@ VENV = target/venv
 CARGO ?= cargo
 PYTHON ?= python3
 
-.PHONY: help deps venv build install demo playground test test-rust test-server servers bench bench-quick lint clean
+.PHONY: help deps venv build install demo playground test test-rust test-server fuzz servers bench bench-quick lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -58,6 +58,9 @@ test-rust:
 
 test-server: build venv
 	$(CARGO) test --package qadmin-tests
+
+fuzz: ## run each fuzz target for FUZZ_SECONDS (120), two at a time; a finding fails
+	@scripts/fuzz.sh
 
 servers: ## get newer Redis and Valkey servers to test against (Debian): target/servers/*/run
 	@scripts/servers.sh
