@@ -16,7 +16,7 @@ VENV = target/venv
 CARGO ?= cargo
 PYTHON ?= python3
 
-.PHONY: help deps venv build build-faults install demo playground test test-rust test-server test-servers test-all servers bench bench-quick lint clean
+.PHONY: help deps venv build build-faults install demo playground test test-rust test-server test-servers test-all fuzz servers bench bench-quick lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -69,6 +69,9 @@ test-server: build build-faults venv
 # A server that cannot be had is said to be missing, and fails nothing.
 test-servers: build venv ## run what matters most on the other servers that can be had
 	@scripts/test-servers.sh
+
+fuzz: ## run each fuzz target for FUZZ_SECONDS (120), two at a time; a finding fails
+	@scripts/fuzz.sh
 
 servers: ## get newer Redis and Valkey servers to test against (Debian): target/servers/*/run
 	@scripts/servers.sh

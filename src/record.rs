@@ -19,6 +19,8 @@ pub(crate) const PREFIX: &[u8] = b"qadmin:job:";
 /// Records that may be owed at once; beyond it the oldest is given up (its job's end is then only in
 /// memory and in the log).
 const OWED_MAX: usize = 1_000;
+/// Bytes that those may take.
+const OWED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The key of a job's record: in the queue's slot where slots exist.
 pub(crate) fn key(queue: &[u8], id: Uuid, cluster: bool) -> Vec<u8> {
@@ -32,7 +34,12 @@ pub(crate) fn key(queue: &[u8], id: Uuid, cluster: bool) -> Vec<u8> {
 /// The id in a record's key.
 fn id_of(key: &[u8]) -> Option<Uuid> {
     let rest = key.strip_prefix(PREFIX)?;
-    Uuid::try_parse_ascii(rest.get(rest.len().checked_sub(36)?..)?).ok()
+    let (tag, id) = rest.split_at(rest.len().checked_sub(36)?);
+    // A key that somebody else made long is no record of ours, and not kept.
+    if tag.len() > "{4294967295}:".len() {
+        return None;
+    }
+    Uuid::try_parse_ascii(id).ok()
 }
 
 /// A record that is to be written: all its fields, and the audit entry that goes with it.
@@ -117,7 +124,11 @@ fn swapped(db: i32, a: i32, b: i32) -> i32 {
 /// Queues a record that is to be written later, in the place of an older one of the same job.
 pub(crate) fn owe(owed: &mut VecDeque<Owed>, record: Owed) {
     owed.retain(|older| older.id != record.id || older.audit.is_some());
-    if owed.len() >= OWED_MAX {
+    let mut bytes: usize = owed.iter().map(|owed| owed.record.bytes()).sum::<usize>() + record.record.bytes();
+    while let Some(oldest) = owed.front()
+        && (owed.len() >= OWED_MAX || bytes > OWED_BYTES_MAX)
+    {
+        bytes -= oldest.record.bytes();
         owed.pop_front();
     }
     owed.push_back(record);
@@ -237,6 +248,11 @@ impl Index {
     /// Where the record with this id is.
     pub(crate) fn find(&self, id: Uuid) -> Option<(i32, Vec<u8>)> {
         self.places.get(&id).cloned()
+    }
+
+    /// Every place, as it is.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&Uuid, &(i32, Vec<u8>))> {
+        self.places.iter()
     }
 
     /// Every place.

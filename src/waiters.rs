@@ -1,5 +1,7 @@
 //! Clients that wait for a job.
 
+use std::collections::{HashMap, VecDeque};
+
 use qadmin_core::error::Error;
 use qadmin_core::request::{Format, Preview};
 use uuid::Uuid;
@@ -11,6 +13,11 @@ use crate::state::{self, State};
 
 /// Clients that may wait at once.
 pub(crate) const WAITERS_MAX: usize = 10_000;
+/// Bytes of the requests of waiting previews that are kept at once: a filter may be long.
+pub(crate) const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Clients that are let go in one turn of the event loop: each reply takes some microseconds, and a thousand
+/// clients may wait for one job.
+pub(crate) const RELEASED_PER_TURN: usize = 32;
 
 /// What a client waits for.
 #[derive(Debug)]
@@ -34,49 +41,95 @@ pub(crate) struct PreviewWait {
     pub(crate) deduplicated: bool,
 }
 
+impl PreviewWait {
+    /// What keeping the request takes, about: its filter is there as conditions and as text.
+    pub(crate) fn bytes(request: &Preview) -> usize {
+        request.queue.len() + 3 * request.filter.text_len()
+    }
+}
+
 /// One waiting client.
 #[derive(Debug)]
 pub(crate) struct Waiter {
-    client: Blocked,
     /// The job that it waits for.
     pub(crate) job: Uuid,
     /// For what.
     pub(crate) what: For,
-    /// Its job ended and it was unblocked; its reply is the next thing that happens to it.
+    /// Its job ended: it is among those to let go.
+    due: bool,
+    /// It was unblocked; its reply is the next thing that happens to it.
     ready: bool,
+}
+
+impl Waiter {
+    fn bytes(&self) -> usize {
+        match &self.what {
+            For::Preview(wait) => PreviewWait::bytes(&wait.request),
+            For::Status(_) => 0,
+        }
+    }
 }
 
 /// All of them.
 #[derive(Debug, Default)]
-pub(crate) struct Waiters(Vec<Waiter>);
+pub(crate) struct Waiters {
+    all: HashMap<Blocked, Waiter>,
+    /// Clients to let go. Some may be gone by then, and a handle may have come back as another client's.
+    due: VecDeque<Blocked>,
+    /// Bytes of all requests.
+    bytes: usize,
+}
 
 impl Waiters {
     /// Clients that wait.
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.all.len()
+    }
+
+    /// One more preview may wait.
+    pub(crate) fn has_room_for(&self, request: &Preview) -> bool {
+        self.all.len() < WAITERS_MAX && self.bytes + PreviewWait::bytes(request) <= WAITING_BYTES_MAX
     }
 
     /// Adds a blocked client.
     pub(crate) fn add(&mut self, client: Blocked, job: Uuid, what: For) {
-        self.0.push(Waiter { client, job, what, ready: false });
+        let waiter = Waiter { job, what, due: false, ready: false };
+        self.bytes += waiter.bytes();
+        self.all.insert(client, waiter);
     }
 
-    /// Lets everybody go who waits for this job.
+    /// Everybody who waits for this job is to go: some at once, the others turn by turn.
     pub(crate) fn release(&mut self, job: Uuid) {
-        for waiter in self.0.iter_mut().filter(|waiter| waiter.job == job && !waiter.ready) {
-            waiter.ready = true;
-            unblock(waiter.client);
+        for (client, waiter) in self.all.iter_mut().filter(|(_, waiter)| waiter.job == job && !waiter.due) {
+            waiter.due = true;
+            self.due.push_back(*client);
+        }
+    }
+
+    /// Nobody is to be let go.
+    pub(crate) fn none_due(&self) -> bool {
+        self.due.is_empty()
+    }
+
+    /// Lets some of those go whose job ended.
+    pub(crate) fn let_go(&mut self) {
+        for client in self.due.drain(..self.due.len().min(RELEASED_PER_TURN)) {
+            if let Some(waiter) = self.all.get_mut(&client).filter(|waiter| waiter.due && !waiter.ready) {
+                waiter.ready = true;
+                unblock(client);
+            }
         }
     }
 
     /// Somebody waits for this job.
     pub(crate) fn any(&self, job: Uuid) -> bool {
-        self.0.iter().any(|waiter| waiter.job == job)
+        self.all.values().any(|waiter| waiter.job == job)
     }
 
     fn take(&mut self, client: Blocked) -> Option<Waiter> {
-        let at = self.0.iter().position(|waiter| waiter.client == client)?;
-        Some(self.0.swap_remove(at))
+        let waiter = self.all.remove(&client)?;
+        self.bytes -= waiter.bytes();
+        Some(waiter)
     }
 }
 

@@ -42,6 +42,17 @@ impl Reply {
         value.map_or(Self::Null, Into::into)
     }
 
+    /// What names and texts in it take, bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Map(members) => members.iter().map(|(name, value)| name.len() + value.bytes()).sum(),
+            Self::List(items) => items.iter().map(Self::bytes).sum(),
+            Self::Text(text) => text.len(),
+            Self::Int(_) | Self::Null => 0,
+        }
+    }
+
     /// One line of JSON with the same members in the same order.
     ///
     /// - Integers beyond 2^53-1 in either direction become strings: a browser would round them.

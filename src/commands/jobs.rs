@@ -31,9 +31,14 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Jobs) -> Result<Answer, Error> {
             records.push(job.record.clone());
         }
         // From before a restart or a failover, or from a primary.
-        let stored = state.records.all().into_iter().filter(|(id, ..)| !seen.contains(id));
-        for (_, db, key) in stored.take(STORED_MAX) {
-            if let Some(stored) = record::read(ctx, db, &key) {
+        for (db, key) in state
+            .records
+            .places()
+            .filter(|(id, ..)| !seen.contains(id))
+            .map(|(_, place)| place)
+            .take(STORED_MAX)
+        {
+            if let Some(stored) = record::read(ctx, *db, key) {
                 records.push(stored.record);
             }
         }

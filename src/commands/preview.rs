@@ -10,12 +10,19 @@ use qadmin_core::settings::Settings;
 use uuid::Uuid;
 
 use super::{Answer, depth};
-use crate::redis::clock::{now_ms, now_ns};
+use crate::redis::clock::{now_ms, now_ns, thread_cpu_ns};
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::{Ctx, RString, block};
 use crate::settings;
 use crate::state::{self, State};
-use crate::waiters::{For, PreviewWait, WAITERS_MAX};
+use crate::waiters::{For, PreviewWait};
+
+/// Longest look for an immediate sample where `slice-us` is shorter, nanoseconds: the default slice. A shorter
+/// one would show nothing of a filter that matches one message in a hundred.
+const SAMPLE_LOOK_NS: u64 = 500_000;
+/// The clock is read after so many messages, or bytes of messages.
+const SAMPLE_CLOCK_MESSAGES: u64 = 8;
+const SAMPLE_CLOCK_BYTES: usize = 16 * 1024;
 
 /// How a count came about.
 #[derive(Debug, Clone, Copy)]
@@ -115,7 +122,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
         let inline = depth <= settings.inline_limit()
             && settings.inline_wait_ms() > 0
             && !ctx.flags().cannot_block()
-            && state.waiters.len() < WAITERS_MAX;
+            && state.waiters.has_room_for(request);
         let fields = request.fields.as_deref();
         if let Some(job) = state.registry.equal_live(&digest, fields) {
             job.want_sample(request.sample);
@@ -240,10 +247,15 @@ impl Asked<'_> {
         Answer::Reply(self.reply(how, count, sample), self.request.format)
     }
 
-    /// Looks at the messages that run next, `sample-window` of them at most, or until the sample is full.
+    /// Looks at the messages that run next: until the sample is full, `sample-window` of them at most, and no
+    /// longer than a slice may take, for everybody waits meanwhile.
     fn look_for_sample(&self) -> Result<Reply, Error> {
         let mut rows = Vec::new();
-        let window = settings::now().sample_window();
+        let settings = settings::now();
+        let window = settings.sample_window();
+        let began = thread_cpu_ns();
+        let longest = (settings.slice_us() * 1_000).max(SAMPLE_LOOK_NS);
+        let (mut messages, mut bytes) = (0, 0);
         if self.request.sample > 0 && window > 0 {
             let mut projection = projection(self.request)?;
             let mut matcher = Matcher::new(&self.request.filter);
@@ -253,7 +265,15 @@ impl Asked<'_> {
                     if rows.len() >= self.request.sample {
                         break;
                     }
+                    if messages >= SAMPLE_CLOCK_MESSAGES || bytes >= SAMPLE_CLOCK_BYTES {
+                        if thread_cpu_ns().saturating_sub(began) >= longest {
+                            break;
+                        }
+                        (messages, bytes) = (0, 0);
+                    }
+                    messages += 1;
                     list.read(len - 1 - distance, |message| {
+                        bytes += message.len();
                         if matcher.examine(message).matched {
                             let members = projection.row(message);
                             rows.push(sample_row(index_from_tail(distance), message.len() as u64, &members));

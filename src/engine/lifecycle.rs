@@ -86,6 +86,11 @@ impl State {
         self.registry.forget_expired(now);
         self.registry.remember(job, expires);
         self.waiters.release(id);
+        self.waiters.let_go();
+        if !self.waiters.none_due() {
+            // The others go turn by turn.
+            hook_and_arm(ctx);
+        }
     }
 
     /// The record of a clear may not say what became of it: it is to be looked at.
@@ -168,7 +173,10 @@ impl State {
 
     /// Nothing lives and nothing is left to write.
     pub(super) fn is_idle(&self) -> bool {
-        self.registry.live().is_empty() && self.owed.is_empty() && self.unsettled.is_empty()
+        self.registry.live().is_empty()
+            && self.owed.is_empty()
+            && self.unsettled.is_empty()
+            && self.waiters.none_due()
     }
 }
 

@@ -134,3 +134,247 @@ fn any_bytes_may_be_a_message_and_none_is_taken_for_another() {
         all.iter().rev().filter(|(_, matches, _)| !matches).map(|(message, ..)| message).collect();
     assert_eq!(left.iter().collect::<Vec<_>>(), kept);
 }
+
+/// One reply, read by the letter of RESP2 and RESP3: nothing left over, nothing of another type than documented,
+/// no member of a map twice.
+#[derive(Debug, PartialEq)]
+enum Node {
+    Bytes(Vec<u8>),
+    Int(i64),
+    Null,
+    List(Vec<Node>),
+    Map(Vec<(Node, Node)>),
+    Error(String),
+}
+
+fn line<'a>(bytes: &mut &'a [u8]) -> &'a [u8] {
+    let end = bytes.windows(2).position(|pair| pair == b"\r\n").expect("a line ends");
+    let (line, rest) = bytes.split_at(end);
+    *bytes = &rest[2..];
+    assert!(!line.iter().any(|b| b"\r\n".contains(b)), "a line within a line");
+    line
+}
+
+fn node(bytes: &mut &[u8]) -> Node {
+    let head = line(bytes);
+    let text = std::str::from_utf8(&head[1..]).expect("a head is text");
+    let number = || text.parse::<i64>().unwrap_or_else(|_| panic!("{text:?} is no number"));
+    match head[0] {
+        b'-' => {
+            assert!(text.bytes().all(|b| (0x20..0x7f).contains(&b)), "{text:?}");
+            Node::Error(text.to_owned())
+        }
+        b':' => Node::Int(number()),
+        b'_' => Node::Null,
+        b'$' if number() == -1 => Node::Null,
+        b'$' => {
+            let (content, rest) = bytes.split_at(usize::try_from(number()).expect("a length"));
+            *bytes = rest.strip_prefix(b"\r\n").expect("a bulk string ends");
+            Node::Bytes(content.to_vec())
+        }
+        b'*' => Node::List((0..number()).map(|_| node(bytes)).collect()),
+        b'%' => {
+            let members: Vec<(Node, Node)> = (0..number()).map(|_| (node(bytes), node(bytes))).collect();
+            for (at, (name, _)) in members.iter().enumerate() {
+                assert!(matches!(name, Node::Bytes(_)), "a name: {name:?}");
+                assert!(members[..at].iter().all(|(other, _)| other != name), "{name:?} twice");
+            }
+            Node::Map(members)
+        }
+        other => panic!("a reply of type {:?}", char::from(other)),
+    }
+}
+
+fn strict(reply: &[u8]) -> Node {
+    let mut rest = reply;
+    let node = node(&mut rest);
+    assert!(rest.is_empty(), "{} bytes after the reply", rest.len());
+    node
+}
+
+/// RESP3 as RESP2 shows it: maps are flat lists.
+fn flat(node: Node) -> Node {
+    match node {
+        Node::Map(members) => {
+            Node::List(members.into_iter().flat_map(|(name, value)| [name, flat(value)]).collect())
+        }
+        Node::List(items) => Node::List(items.into_iter().map(flat).collect()),
+        other => other,
+    }
+}
+
+/// What differs from one reply to the next: times and measures.
+fn steady(node: &Node) -> usize {
+    match node {
+        Node::List(items) => 1 + items.iter().map(steady).sum::<usize>(),
+        Node::Map(_) => panic!("flatten it first"),
+        _ => 1,
+    }
+}
+
+/// What JSON says of bytes: the text, and beside it the bytes whole where they are no text.
+fn check_json(map: &serde_json::Value, name: &str, bytes: &[u8]) {
+    use base64::Engine as _;
+    assert_eq!(map[name], String::from_utf8_lossy(bytes).into_owned(), "{name}");
+    let twin = map.get(format!("{name}_b64")).map(|twin| {
+        base64::engine::general_purpose::STANDARD.decode(twin.as_str().expect("text")).expect("base64")
+    });
+    let expected = std::str::from_utf8(bytes).is_err().then(|| bytes.to_vec());
+    assert_eq!(twin, expected, "{name}_b64");
+}
+
+#[test]
+fn every_reply_is_valid_in_every_protocol_whatever_bytes_are_in_it() {
+    const ID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b0";
+    let server = Server::start();
+    let (mut two, mut three) = (server.raw(), server.raw());
+    three.line("HELLO 3");
+    for (n, evil) in EVIL.into_iter().enumerate() {
+        // Fields of messages that hold the same bytes, as far as JSON can: raw, and escaped.
+        let mut message = b"{\"headers\":{\"task\":\"bad\",\"id\":\"".to_vec();
+        message.extend(evil.iter().filter(|b| !b"\"\\".contains(b) && **b >= 0x20));
+        message.extend(b"\",\"x\":[\"\\u0000\\r\\n\\ud800\",\"");
+        message.extend(evil.iter().filter(|b| **b >= 0x80));
+        message.extend(b"\"],\"eta\":\"\\u0000%s%n\\r\\n\"},\"body\":\"!!!! no base64\",\"properties\":{\"body_encoding\":\"base64\"},\"content-type\":\"application/json\"}");
+        two.call(&[b"LPUSH", evil, &message, b"no JSON \r\n"]);
+        let id = format!("{ID}{n}");
+        let fields: [&[u8]; 6] = [b"FIELDS", b"4", b"id", b"eta", b"headers.x", b"kwargs.a"];
+        let preview = [&[b"QADMIN.PREVIEW", evil, b"TASK", b"bad", b"BUST"][..], &fields].concat();
+        let start: [&[u8]; 13] = [
+            b"QADMIN.CLEARJOB",
+            evil,
+            b"WHERE",
+            b"task",
+            b"!=",
+            b"nobody",
+            b"ALL",
+            b"DRYRUN",
+            b"ACTOR",
+            evil,
+            b"REASON",
+            evil,
+            b"ID",
+        ];
+        let start = [&start[..], &[id.as_bytes()]].concat();
+        two.call(&start);
+        two.call(&[b"QADMIN.STATUS", id.as_bytes(), b"WAIT", b"0"]);
+        let commands: [Vec<&[u8]>; 7] = [
+            preview,
+            start,
+            vec![b"QADMIN.STATUS", id.as_bytes(), b"QUEUE", evil],
+            vec![b"QADMIN.CANCEL", id.as_bytes()],
+            vec![b"QADMIN.CANCEL", b"ALL", b"QUEUE", evil],
+            vec![b"QADMIN.JOBS", b"QUEUE", evil, b"COUNT", b"1000"],
+            vec![b"QADMIN.HELP"],
+        ];
+        for command in &commands {
+            let (second, third) = (strict(&two.call(command)), strict(&three.call(command)));
+            assert!(!matches!(second, Node::Error(_)), "{command:?}: {second:?}");
+            assert_eq!(steady(&second), steady(&flat(third)), "{command:?}");
+            if command[0] == b"QADMIN.HELP" {
+                continue;
+            }
+            let as_json = [command.as_slice(), &[b"FORMAT", b"JSON"]].concat();
+            let Node::Bytes(json) = strict(&two.call(&as_json)) else { panic!("{command:?}") };
+            assert!(!json.iter().any(|b| *b < 0x20), "JSON of one line");
+            let json: serde_json::Value = serde_json::from_slice(&json).expect("valid JSON");
+            let maps = json.as_array().cloned().unwrap_or_else(|| vec![json.clone()]);
+            for map in &maps {
+                check_json(map, "queue", evil);
+                if map["kind"] == "clear" {
+                    check_json(map, "actor", evil);
+                    check_json(map, "reason", evil);
+                }
+            }
+            if let Some(row) = json["sample"].get(0) {
+                assert!(row["id"].is_string(), "{row}");
+            }
+        }
+        // What is no UUID is no id: an error of one line, and nothing starts.
+        for bad in [evil, &b"6".repeat(1 << 20)] {
+            let command: [&[u8]; 8] =
+                [b"QADMIN.CLEARJOB", evil, b"TASK", b"a", b"ALL", b"DRYRUN", b"ID", bad];
+            let Node::Error(error) = strict(&three.call(&command)) else { panic!("{bad:?}") };
+            assert!(error.starts_with("ERR ") && error.len() < 500, "{error}");
+            let Node::Error(error) = strict(&three.call(&[b"QADMIN.STATUS", bad])) else { panic!("{bad:?}") };
+            assert!(error.starts_with("NOJOB ") && error.len() < 500, "{error}");
+        }
+        // Nor is it a word of any command.
+        for bad in [evil, &b"%s\r\n".repeat(1 << 18)] {
+            let Node::Error(error) = strict(&two.call(&[b"QADMIN.PREVIEW", b"q", b"WHERE", bad, b"=", b"a"]))
+            else {
+                panic!("{bad:?}")
+            };
+            assert!(error.len() < 1_000, "{error}");
+        }
+    }
+    // Megabytes where a name or a value is wanted: refused with the limit.
+    let huge = b"x\0\xff\r\n".repeat(1 << 19);
+    for command in [
+        &[b"QADMIN.PREVIEW", &huge[..], b"TASK", b"a"][..],
+        &[b"QADMIN.PREVIEW", b"q", b"TASK", &huge],
+        &[b"QADMIN.CLEARJOB", b"q", b"TASK", b"a", b"ALL", b"CONFIRM", b"q", b"ACTOR", &huge],
+        &[b"QADMIN.CLEARJOB", b"q", b"TASK", b"a", b"ALL", b"CONFIRM", b"q", b"REASON", &huge],
+        &[b"QADMIN.CLEARJOB", b"q", b"TASK", b"a", b"ALL", b"CONFIRM", &huge],
+        &[&b"QADMIN.CANCEL"[..], &huge],
+    ] {
+        let Node::Error(error) = strict(&two.call(command)) else { panic!("accepted") };
+        assert!(error.len() < 1_000, "{error}");
+    }
+    let log = server.log();
+    for entry in log.lines().filter(|entry| entry.contains("qadmin")) {
+        // `pid:role date level text`: a name with a line end in it did not begin a line of its own.
+        assert!(entry.bytes().all(|b| (0x20..0x7f).contains(&b)), "{entry:?}");
+        assert!(entry.split(':').next().is_some_and(|pid| pid.parse::<u32>().is_ok()), "{entry:?}");
+    }
+    assert!(log.lines().filter(|entry| entry.contains(" started: dry run")).count() == EVIL.len());
+    // A refusal on such a key stands in ACL LOG as it is.
+    two.line("ACL SETUSER reader on nopass ~allowed +qadmin.status +@connection");
+    three.line("AUTH reader x");
+    let id = format!("{ID}0");
+    assert!(
+        matches!(strict(&three.call(&[b"QADMIN.STATUS", id.as_bytes()])), Node::Error(e) if e.starts_with("NOPERM"))
+    );
+    let log = two.call(&[b"ACL", b"LOG"]);
+    strict(&log);
+    let entry = String::from_utf8_lossy(&log);
+    assert!(entry.contains("reader") && entry.contains("$1\r\n\0\r\n"), "{entry:?}");
+    assert_eq!(two.line("PING"), "+PONG\r\n");
+}
+
+/// The largest element that a server takes (`proto-max-bulk-len`).
+#[test]
+fn an_element_of_512_megabytes_is_counted_shown_and_cleared_like_any_other() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    let mut raw = server.raw();
+    send(&mut conn, &[b"LPUSH", b"q", &message("bad"), &message("good")]).expect("LPUSH");
+    let head = br#"{"headers":{"task":"bad","id":"large"},"body":""#;
+    let mut large = Vec::with_capacity(512 << 20);
+    large.extend_from_slice(head);
+    large.resize((512 << 20) - 2, b'a');
+    large.extend_from_slice(b"\"}");
+    let command = format!("*3\r\n$5\r\nLPUSH\r\n$1\r\nq\r\n${}\r\n", large.len());
+    raw.send(command.as_bytes()).expect("the server listens");
+    raw.send(&large).expect("the server listens");
+    raw.send(b"\r\n").expect("the server listens");
+    assert_eq!(raw.reply().expect("a reply"), b":3\r\n");
+    let bytes = i64::try_from(large.len()).expect("small");
+    drop(large);
+    send(&mut conn, &[b"LPUSH", b"q", &message("good"), &message("bad")]).expect("LPUSH");
+    let start: [&[u8]; 6] = [b"QADMIN.CLEARJOB", b"q", b"TASK", b"bad", b"ALL", b"DRYRUN"];
+    let id = ask(&mut conn, &start).text("job_id");
+    let dry = ask(&mut conn, &[b"QADMIN.STATUS", id.as_bytes(), b"WAIT", b"0"]);
+    assert_eq!((dry.int("matched"), dry.int("undecodable")), (3, 0));
+    assert!(dry.int("matched_bytes") > bytes);
+    let shown = dry.rows("sample");
+    assert_eq!(shown.iter().filter(|row| row.int("bytes") == bytes && row.text("id") == "large").count(), 1);
+    let at_once = ask(&mut conn, &[b"QADMIN.PREVIEW", b"q", b"TASK", b"bad", b"NOCOUNT"]);
+    assert!(!at_once.rows("sample").is_empty());
+    let start: [&[u8]; 7] = [b"QADMIN.CLEARJOB", b"q", b"TASK", b"bad", b"ALL", b"CONFIRM", b"q"];
+    let id = ask(&mut conn, &start).text("job_id");
+    let ended = ask(&mut conn, &[b"QADMIN.STATUS", id.as_bytes(), b"WAIT", b"0"]);
+    assert_eq!((ended.int("deleted"), ended.int("processed")), (3, 5));
+    let left: Vec<Vec<u8>> = redis::cmd("LRANGE").arg("q").arg(0).arg(-1).query(&mut conn).expect("LRANGE");
+    assert_eq!(left, [message("good"), message("good")]);
+}

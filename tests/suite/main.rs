@@ -19,6 +19,7 @@ mod hold;
 mod hostile;
 mod introspection;
 mod joins;
+mod limits;
 mod live;
 mod model;
 mod neighbours;

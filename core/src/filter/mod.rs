@@ -60,6 +60,12 @@ impl Filter {
         self.canonical.clone()
     }
 
+    /// Length of the canonical text, bytes.
+    #[must_use]
+    pub fn text_len(&self) -> usize {
+        self.canonical.len()
+    }
+
     /// The value of TASK.
     #[must_use]
     pub fn task(&self) -> Option<&[u8]> {

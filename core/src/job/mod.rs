@@ -11,7 +11,9 @@ pub use histogram::Histogram;
 pub use pace::{Next, Pace, TurnClock};
 pub use rate::Rate;
 pub use record::{FIELDS, FieldKind, Record};
-pub use registry::{Cached, Caches, Ended, REMEMBERED_MAX, Registry, SAMPLES_MAX};
+pub use registry::{
+    CACHED_MAX, Cached, Caches, Ended, REMEMBERED_BYTES_MAX, REMEMBERED_MAX, Registry, SAMPLES_MAX,
+};
 pub use status::Status;
 
 use uuid::Uuid;

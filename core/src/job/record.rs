@@ -122,6 +122,12 @@ impl Record {
         }
     }
 
+    /// What its texts take, bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.iter().map(Reply::bytes).sum()
+    }
+
     /// The members in their order.
     #[must_use]
     pub fn members(&self) -> Vec<(Box<str>, Reply)> {

@@ -11,8 +11,11 @@ use crate::reply::Reply;
 pub const REMEMBERED_MAX: usize = 500;
 /// Of these, how many keep their sample.
 pub const SAMPLES_MAX: usize = 100;
+/// Bytes that remembered jobs may take, records and samples: a filter may be long, and so may a sample's rows.
+/// The newest is remembered whatever it takes.
+pub const REMEMBERED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Counts that are cached; the oldest makes room.
-const CACHED_MAX: usize = 1_000;
+pub const CACHED_MAX: usize = 1_000;
 
 /// A job that ended.
 #[derive(Debug, Clone)]
@@ -39,6 +42,8 @@ pub struct Ended {
     pub expires_ms: i64,
     /// No equal preview may be given this one any more (the queue was written to since).
     pub stale: bool,
+    /// What it takes, bytes, about.
+    bytes: usize,
 }
 
 /// Live jobs in the order of their start, and ended ones.
@@ -92,6 +97,7 @@ impl Registry {
         let record = job.record();
         let stale = job.is_outdated();
         let start = job.start();
+        let bytes = start.queue.len() + record.bytes() + sample.bytes();
         self.ended.push_front(Ended {
             id: start.id,
             kind: start.kind,
@@ -104,12 +110,26 @@ impl Registry {
             sample,
             expires_ms,
             stale,
+            bytes,
         });
         self.ended.truncate(REMEMBERED_MAX);
         if let Some(old) = self.ended.get_mut(SAMPLES_MAX) {
+            old.bytes -= old.sample.bytes();
             old.sample = Reply::List(Vec::new());
         }
+        self.keep_within(REMEMBERED_BYTES_MAX);
         &self.ended[0]
+    }
+
+    /// Forgets the oldest beyond so many bytes.
+    fn keep_within(&mut self, max: usize) {
+        let mut bytes = 0;
+        let fit = self.ended.iter().take_while(|job| {
+            bytes += job.bytes;
+            bytes <= max
+        });
+        let fit = fit.count().max(1);
+        self.ended.truncate(fit);
     }
 
     /// Takes out every live job that `pick` chooses.
@@ -327,6 +347,18 @@ mod tests {
         registry.remember(third, 1_000);
         registry.add(job(5));
         assert_eq!(slices(&mut registry, 4), [4, 5, 2, 4]);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_in_bytes() {
+        let mut registry = Registry::default();
+        (1..=10).for_each(|n| drop(registry.remember(job(n), 1_000).id));
+        let each = registry.ended[0].bytes;
+        registry.keep_within(each * 4);
+        let left: Vec<u128> = registry.ended(0).map(|job| job.id.as_u128()).collect();
+        assert_eq!(left, [10, 9, 8, 7], "the oldest made room");
+        registry.keep_within(1);
+        assert_eq!(registry.ended(0).count(), 1, "the newest always finds room");
     }
 
     #[test]

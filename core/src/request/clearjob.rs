@@ -4,7 +4,7 @@
 use uuid::Uuid;
 
 use super::digest::Digest;
-use super::options::{Options, parse_uuid};
+use super::options::{Options, parse_uuid, queue_name};
 use super::spec::CommandSpec;
 use super::{Format, Request, commands};
 use crate::error::Error;
@@ -74,7 +74,7 @@ impl Request for ClearJob {
 
     fn parse(args: &[&[u8]], now_ms: i64) -> Result<Self, Error> {
         let mut options = Options::new(Self::COMMAND, args);
-        let queue = options.fixed()?;
+        let queue = queue_name(options.fixed()?)?;
         let (mut filter, mut identity) = (FilterBuilder::default(), FilterBuilder::default());
         let (mut all, mut keep_one, mut dry_run) = (false, false, false);
         let (mut confirm, mut id, mut actor, mut reason) = (None, None, None, None);
@@ -108,8 +108,7 @@ impl Request for ClearJob {
             (false, false) => return Err(Error::NoMode),
         };
         // Last, so that who is asked to confirm confirms a command that would otherwise run.
-        check_confirm(queue, confirm, dry_run)?;
-        let queue = queue.to_vec();
+        check_confirm(&queue, confirm, dry_run)?;
         Ok(Self { queue, filter, mode, dry_run, id, actor, reason, format, filter_identity })
     }
 }

@@ -6,7 +6,7 @@
 
 use super::Format;
 use super::jobs::{JOBS_DEFAULT, JOBS_MAX};
-use super::options::Options;
+use super::options::{Options, queue_name};
 use super::spec::{CommandSpec, Keys};
 use super::status::WAIT_MAX_MS;
 use super::throttle::RATE_MAX;
@@ -38,7 +38,7 @@ impl<'a> JobOptions<'a> {
         while let Some(keyword) = options.keyword()? {
             match keyword {
                 "QUEUE" => {
-                    queue = Some(options.args.value("QUEUE")?.to_vec());
+                    queue = Some(queue_name(options.args.value("QUEUE")?)?);
                     queue_at = Some(args.len() - options.args.remaining());
                 }
                 "WAIT" => wait_ms = Some(options.args.number("WAIT", 0, WAIT_MAX_MS)?),

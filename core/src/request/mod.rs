@@ -31,6 +31,7 @@ pub use help::Help;
 pub use hold::{Named, Pause, Resume};
 pub use job_options::optional_queue;
 pub use jobs::{JOBS_DEFAULT, JOBS_MAX, Jobs};
+pub use options::QUEUE_MAX;
 pub use preview::{Preview, SAMPLE_DEFAULT, SAMPLE_MAX};
 pub use spec::{CommandSpec, syntax};
 pub use status::{Status, WAIT_MAX_MS};

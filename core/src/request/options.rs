@@ -68,6 +68,17 @@ impl<'a> Options<'a> {
     }
 }
 
+/// Longest name of a queue, bytes. Names are kept with each job, cached count and record.
+pub const QUEUE_MAX: usize = 8 * 1024;
+
+/// The name of a queue, any bytes.
+pub(super) fn queue_name(name: &[u8]) -> Result<Vec<u8>, Error> {
+    match name.len() {
+        0..=QUEUE_MAX => Ok(name.to_vec()),
+        got => Err(Error::TooLong { keyword: "the queue's name", max: QUEUE_MAX, got }),
+    }
+}
+
 /// A UUID in its hyphenated form of 36 characters, in any case.
 pub(super) fn parse_uuid(text: &[u8]) -> Option<Uuid> {
     // The other forms that the crate reads (braces, URN, no hyphens) have other lengths.

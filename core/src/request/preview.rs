@@ -1,6 +1,6 @@
 //! `QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field ...] [BUST] [NOCOUNT] [FORMAT RESP|JSON]`
 
-use super::options::Options;
+use super::options::{Options, queue_name};
 use super::spec::CommandSpec;
 use super::{Format, Request, commands, preview_key};
 use crate::error::Error;
@@ -44,7 +44,7 @@ impl Request for Preview {
 
     fn parse(args: &[&[u8]], now_ms: i64) -> Result<Self, Error> {
         let mut options = Options::new(Self::COMMAND, args);
-        let queue = options.fixed()?.to_vec();
+        let queue = queue_name(options.fixed()?)?;
         let mut filter = FilterBuilder::default();
         let mut sample = SAMPLE_DEFAULT;
         let mut fields = None;

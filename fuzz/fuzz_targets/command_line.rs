@@ -1,0 +1,80 @@
+//! Every parser of a command line: no panic; an error is one short line of ASCII; what is accepted keeps to
+//! the limits. The first word chooses the command.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use qadmin_core::filter::FIELDS_MAX;
+use qadmin_core::request::{
+    Cancel, ClearJob, Help, Jobs, Preview, Request, Status, commands, optional_queue,
+};
+use qadmin_core::settings::{SETTINGS, Settings, parse_load_args};
+use qadmin_fuzz::{NOW_MS, check_error, words};
+
+fn parse<R: Request>(args: &[&[u8]]) -> Option<R> {
+    match R::parse(args, NOW_MS) {
+        Ok(request) => Some(request),
+        Err(error) => {
+            check_error(&error);
+            None
+        }
+    }
+}
+
+/// The key that the getkeys callback names is the queue that the command goes on to use.
+fn same_queue(args: &[&[u8]], at: Option<usize>, queue: Option<&[u8]>) {
+    assert_eq!(at.map(|at| args[at - 1]), queue);
+}
+
+fuzz_target!(|data: &[u8]| {
+    let words = words(data);
+    let Some((name, args)) = words.split_first() else { return };
+    match *name {
+        b"PREVIEW" => {
+            if let Some(preview) = parse::<Preview>(args) {
+                assert!(preview.sample <= 100);
+                assert!(preview.fields.as_ref().is_none_or(|f| (1..=FIELDS_MAX).contains(&f.len())));
+                assert_eq!(preview.key(0), parse::<Preview>(args).map(|p| p.key(0)).unwrap_or_default());
+            }
+        }
+        b"CLEARJOB" => {
+            if let Some(clear) = parse::<ClearJob>(args) {
+                // Nothing is cleared without the queue's own name typed again.
+                assert!(clear.dry_run || args[1..].contains(&clear.queue.as_slice()));
+                assert!(clear.actor.is_none_or(|text| (1..=256).contains(&text.len())));
+                assert!(clear.reason.is_none_or(|text| (1..=1024).contains(&text.len())));
+            }
+        }
+        b"STATUS" => {
+            let at = optional_queue(&commands::STATUS, args);
+            if let Some(status) = parse::<Status>(args) {
+                same_queue(args, at, status.queue.as_deref());
+            }
+        }
+        b"CANCEL" => {
+            let at = optional_queue(&commands::CANCEL, args);
+            if let Some(cancel) = parse::<Cancel>(args) {
+                same_queue(args, at, cancel.queue.as_deref());
+            }
+        }
+        b"JOBS" => {
+            let at = optional_queue(&commands::JOBS, args);
+            if let Some(jobs) = parse::<Jobs>(args) {
+                same_queue(args, at, jobs.queue.as_deref());
+                assert!((1..=1000).contains(&jobs.count));
+            }
+        }
+        b"LOAD" => load(args),
+        _ => drop(parse::<Help>(args)),
+    }
+});
+
+/// The arguments of loadmodule.
+fn load(args: &[&[u8]]) {
+    match parse_load_args(args) {
+        Ok(pairs) => {
+            let mut settings = Settings::default();
+            assert!(pairs.iter().all(|(at, value)| *at < SETTINGS.len() && settings.set(*at, *value).is_ok()));
+        }
+        Err(error) => check_error(&error),
+    }
+}

@@ -1,0 +1,182 @@
+//! Messages through the matcher and the projection, against a naive oracle over a parsed tree; and a matcher
+//! that knows the shapes of other messages against one that knows none.
+//!
+//! The input is one message per line; each line is judged by every filter.
+#![no_main]
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use libfuzzer_sys::fuzz_target;
+use qadmin_core::filter::{DEFAULT_FIELDS, Matcher, Projection, Verdict};
+use qadmin_core::reply::Reply;
+use qadmin_fuzz::{filter, words};
+use serde_json::Value;
+
+/// Most messages of one input.
+const LINES_MAX: usize = 6;
+
+/// What a filter asks, as the oracle understands it.
+#[derive(Clone, Copy)]
+enum Ask {
+    /// Of a header.
+    Header(&'static str, Test),
+    /// Of a keyword argument of a message of protocol 2.
+    Kwarg(&'static str, Test),
+    /// Whether the message is no JSON object.
+    Undecodable,
+}
+
+#[derive(Clone, Copy)]
+enum Test {
+    Is(&'static str),
+    IsNot(&'static str),
+    IsInteger(i64),
+    Exists,
+    Missing,
+}
+
+const ASKED: &[(&str, &[Ask])] = &[
+    ("TASK\na", &[Ask::Header("task", Test::Is("a"))]),
+    ("WHERE\ntask\n!=\na", &[Ask::Header("task", Test::IsNot("a"))]),
+    ("WHERE\nheaders.task\nEXISTS", &[Ask::Header("task", Test::Exists)]),
+    ("WHERE\nheaders.group\nMISSING", &[Ask::Header("group", Test::Missing)]),
+    ("REPOID\n7", &[Ask::Kwarg("repoid", Test::IsInteger(7))]),
+    ("TASK\na\nREPOID\n7", &[
+        Ask::Header("task", Test::Is("a")),
+        Ask::Kwarg("repoid", Test::IsInteger(7)),
+    ]),
+    ("COMMITID\nabc", &[Ask::Kwarg("commitid", Test::Is("abc"))]),
+    ("WHERE\nkwargs.x\nMISSING", &[Ask::Kwarg("x", Test::Missing)]),
+    ("WHERE\nundecodable\n=\n1", &[Ask::Undecodable]),
+];
+
+thread_local! {
+    /// Matchers that have seen no message.
+    static NEW: Vec<Matcher> = fresh();
+}
+
+fn fresh() -> Vec<Matcher> {
+    let of = |text: &str| Matcher::new(&filter(&words(text.as_bytes())).expect("a filter"));
+    ASKED.iter().map(|(text, _)| of(text)).collect()
+}
+
+fn falsy(value: &Value) -> bool {
+    value.is_null() || *value == Value::Bool(false) || value == "" || value.as_i64() == Some(0)
+}
+
+/// Keyword arguments of a message of protocol 2; nothing where its body cannot be read. `Err` where the judge
+/// does not know either: it is stricter with texts than a worker is.
+fn kwargs(message: &Value) -> Result<Option<Value>, ()> {
+    if message["content-type"] != "application/json" || !falsy(&message["headers"]["compression"]) {
+        return Ok(None);
+    }
+    let Some(body) = message["body"].as_str() else { return Ok(None) };
+    let bytes = match &message["properties"]["body_encoding"] {
+        none if falsy(none) => body.as_bytes().to_vec(),
+        Value::String(name) if name == "base64" => STANDARD.decode(body).map_err(|_| ())?,
+        Value::String(name) if name.eq_ignore_ascii_case("utf-8") => body.as_bytes().to_vec(),
+        _ => return Ok(None),
+    };
+    let tree: Value = serde_json::from_slice(&bytes).map_err(|_| ())?;
+    let kwargs = tree.get(1).cloned().unwrap_or(Value::Null);
+    Ok(Some(kwargs))
+}
+
+fn decide(test: Test, value: &Value) -> bool {
+    let integer = |n: i64| match value {
+        // A number is compared as it is written: the judge has lost `7.0` and `7e0` into floats.
+        Value::Number(number) => number.as_i64() == Some(n),
+        Value::String(text) => {
+            let digits = text.strip_prefix('-').unwrap_or(text);
+            !digits.is_empty()
+                && digits.bytes().all(|b| b.is_ascii_digit())
+                && text.parse::<i128>().is_ok_and(|m| m == i128::from(n))
+        }
+        _ => false,
+    };
+    match (value, test) {
+        (Value::Null, Test::Missing) => true,
+        (Value::Null, _) => false,
+        (_, Test::Exists) => true,
+        (_, Test::Missing) => false,
+        (value, Test::Is(text)) => value == text,
+        (value, Test::IsNot(text)) => value != text,
+        (_, Test::IsInteger(n)) => integer(n),
+    }
+}
+
+/// The verdict, if the judge can tell.
+fn oracle(asked: &[Ask], message: &[u8]) -> Option<Verdict> {
+    let parsed: Option<Value> = serde_json::from_slice(message).ok();
+    let Some(tree) = parsed else {
+        // The judge refuses more than a worker does: NaN, lone surrogates, other bytes than UTF-8, huge
+        // numbers, depth. Where none of that can be the reason, the message is no JSON.
+        let plain = message.is_ascii()
+            && !message.windows(2).any(|pair| pair.eq_ignore_ascii_case(b"\\u"))
+            && !message.iter().any(|b| b"NI".contains(b))
+            && !message.windows(2).any(|pair| pair[0].is_ascii_digit() && b"eE".contains(&pair[1]))
+            && message.len() < 300
+            && message.iter().filter(|b| b"[{".contains(b)).count() < 100
+            && !message.iter().any(|b| *b < 0x20 || *b == 0x7f);
+        let undecodable = Verdict { matched: false, undecodable: true, unreadable: false };
+        let asks = matches!(asked, [Ask::Undecodable]);
+        return plain.then_some(Verdict { matched: asks, ..undecodable });
+    };
+    if !tree.is_object() {
+        let asks = matches!(asked, [Ask::Undecodable]);
+        return Some(Verdict { matched: asks, undecodable: true, unreadable: false });
+    }
+    let headers = &tree["headers"];
+    let proper = headers.is_object() && headers.get("task").is_some();
+    let mut all = Some(true);
+    for ask in asked {
+        let one = match ask {
+            Ask::Undecodable => Some(false),
+            // Other protocols have these elsewhere: not asked of the judge.
+            Ask::Header(..) | Ask::Kwarg(..) if !proper => return None,
+            Ask::Header(name, test) => Some(decide(*test, &headers[name])),
+            Ask::Kwarg(name, test) => match kwargs(&tree) {
+                Err(()) => return None,
+                Ok(None) => None,
+                Ok(Some(kwargs)) => Some(decide(*test, kwargs.get(name).unwrap_or(&Value::Null))),
+            },
+        };
+        all = match (all, one) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (None, _) | (_, None) => None,
+            _ => Some(true),
+        };
+    }
+    Some(Verdict { matched: all == Some(true), undecodable: false, unreadable: all.is_none() })
+}
+
+/// Nothing that a row shows is longer than rows may be.
+fn check_row(row: &[(Box<str>, Reply)]) {
+    assert_eq!(row.len(), DEFAULT_FIELDS.len());
+    for (name, value) in row {
+        if let Reply::Text(text) = value {
+            assert!(text.len() <= 1_024 && std::str::from_utf8(text).is_ok(), "{name}");
+        }
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let mut projection = Projection::new(DEFAULT_FIELDS).expect("fields");
+    let new: Vec<Matcher> = NEW.with(Clone::clone);
+    let mut warm = new.clone();
+    // Twice, so that what the first round learns is used by the second.
+    let lines = words(data);
+    let lines = &lines[..lines.len().min(LINES_MAX)];
+    for message in lines.iter().chain(lines) {
+        let mut fresh = new.clone();
+        check_row(&projection.row(message));
+        for (at, (text, asked)) in ASKED.iter().enumerate() {
+            let verdict = fresh[at].examine(message);
+            let says = || format!("{text:?} of {:?}", String::from_utf8_lossy(message));
+            assert_eq!(warm[at].examine(message), verdict, "shapes: {}", says());
+            if let Some(expected) = oracle(asked, message) {
+                assert_eq!(verdict, expected, "oracle: {}", says());
+            }
+        }
+    }
+});
