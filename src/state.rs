@@ -52,8 +52,11 @@ pub(crate) struct State {
 static STATE: MainCell<Option<State>> = MainCell::new(None);
 static ASIDE: MainCell<Vec<KeyEvent>> = MainCell::new(Vec::new());
 
-/// The keyspace event of our own that is being told: database, key, event.
-static OWN_EVENT: MainCell<Option<(i32, Vec<u8>, &'static [u8])>> = MainCell::new(None);
+/// Database, key, event.
+type OwnEvent = (i32, Vec<u8>, &'static [u8]);
+
+/// The keyspace event of our own that is being told.
+static OWN_EVENT: MainCell<Option<OwnEvent>> = MainCell::new(None);
 /// Something happened that was not followed.
 static LOST_TRACK: AtomicBool = AtomicBool::new(false);
 

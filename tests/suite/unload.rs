@@ -22,7 +22,7 @@ fn descriptors(server: &Server) -> usize {
 
 fn round(server: &Server, conn: &mut Connection, load: &str, at: u64) {
     run(conn, load).expect("MODULE LOAD");
-    if at % 10 == 0 {
+    if at.is_multiple_of(10) {
         let matching = filled(server, "celery", 200);
         let job = start_clear(conn, "celery");
         assert_eq!(wait_for_job(conn, &job).int("deleted"), matching);
