@@ -1,4 +1,9 @@
 //! Clients that wait for a job.
+//!
+//! A client whose job has ended is let go in the hook before the poll and nowhere else: there the server
+//! replies to it next. Earlier, its time-out or CLIENT UNBLOCK may come in between, and Redis 7.0 then drops
+//! the reply: it asks nobody for one that is already let go (moduleBlockedClientTimedOut), and the client
+//! waits for ever.
 
 use qadmin_core::error::Error;
 use qadmin_core::request::{Format, Preview};
@@ -42,8 +47,19 @@ pub(crate) struct Waiter {
     pub(crate) job: Uuid,
     /// For what.
     pub(crate) what: For,
-    /// Its job ended and it was unblocked; its reply is the next thing that happens to it.
-    ready: bool,
+    /// How far it is.
+    stage: Stage,
+}
+
+/// How far a waiting client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Its job lives.
+    Waits,
+    /// Its job ended: it is let go before the next poll.
+    Released,
+    /// It was unblocked; its reply is the next thing that happens to it.
+    LetGo,
 }
 
 /// All of them.
@@ -58,13 +74,25 @@ impl Waiters {
 
     /// Adds a blocked client.
     pub(crate) fn add(&mut self, client: Blocked, job: Uuid, what: For) {
-        self.0.push(Waiter { client, job, what, ready: false });
+        self.0.push(Waiter { client, job, what, stage: Stage::Waits });
     }
 
-    /// Lets everybody go who waits for this job.
+    /// The job ended: everybody who waits for it goes before the next poll.
     pub(crate) fn release(&mut self, job: Uuid) {
-        for waiter in self.0.iter_mut().filter(|waiter| waiter.job == job && !waiter.ready) {
-            waiter.ready = true;
+        for waiter in self.0.iter_mut().filter(|waiter| waiter.job == job && waiter.stage == Stage::Waits) {
+            waiter.stage = Stage::Released;
+        }
+    }
+
+    /// Somebody is to be let go.
+    pub(crate) fn any_released(&self) -> bool {
+        self.0.iter().any(|waiter| waiter.stage == Stage::Released)
+    }
+
+    /// Lets those go whose jobs ended. Only from the hook before the poll.
+    pub(crate) fn let_go(&mut self) {
+        for waiter in self.0.iter_mut().filter(|waiter| waiter.stage == Stage::Released) {
+            waiter.stage = Stage::LetGo;
             unblock(waiter.client);
         }
     }
@@ -112,7 +140,7 @@ pub(crate) fn gone(client: Blocked) -> bool {
     state::with(|state| {
         let Some(waiter) = state.waiters.take(client) else { return false };
         abandon(state, waiter.job);
-        !waiter.ready
+        waiter.stage != Stage::LetGo
     })
     .unwrap_or(false)
 }

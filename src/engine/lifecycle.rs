@@ -140,9 +140,12 @@ impl State {
         true
     }
 
-    /// Nothing lives and nothing is left to write.
+    /// Nothing lives, nothing is left to write and nobody is to be let go.
     pub(super) fn is_idle(&self) -> bool {
-        self.registry.live().is_empty() && self.owed.is_empty() && self.unsettled.is_empty()
+        self.registry.live().is_empty()
+            && self.owed.is_empty()
+            && self.unsettled.is_empty()
+            && !self.waiters.any_released()
     }
 }
 

@@ -50,24 +50,29 @@ enum Turn {
 /// The hook: the event loop is about to poll.
 pub(crate) fn before_poll(ctx: Ctx<'_>) {
     let _ = state::with(|state| {
-        let began = now_ns();
-        if state.pace.turn(began, std::mem::take(&mut state.turn)) == Next::Wait {
-            return;
-        }
-        match turn(state, ctx) {
-            Turn::Worked => {
-                let ended = now_ns();
-                let duty = settings::now().duty_percent();
-                event_loop::arm(state.pace.spent(ended, ended - began, duty));
-            }
-            Turn::Stands(until) => {
-                state.pace.idle_until(until);
-                event_loop::arm(until);
-            }
-            // The timer's callback unhooks: it may not be done from here.
-            Turn::Idle => event_loop::arm(1),
-        }
+        work(state, ctx);
+        state.waiters.let_go();
     });
+}
+
+fn work(state: &mut State, ctx: Ctx<'_>) {
+    let began = now_ns();
+    if state.pace.turn(began, std::mem::take(&mut state.turn)) == Next::Wait {
+        return;
+    }
+    match turn(state, ctx) {
+        Turn::Worked => {
+            let ended = now_ns();
+            let duty = settings::now().duty_percent();
+            event_loop::arm(state.pace.spent(ended, ended - began, duty));
+        }
+        Turn::Stands(until) => {
+            state.pace.idle_until(until);
+            event_loop::arm(until);
+        }
+        // The timer's callback unhooks: it may not be done from here.
+        Turn::Idle => event_loop::arm(1),
+    }
 }
 
 /// The poll returned.

@@ -30,6 +30,7 @@ pub(crate) struct Client<'w> {
     pub(crate) world: &'w World,
     pub(crate) chance: Chance,
     pub(crate) port: u16,
+    number: u64,
     /// Whether others may kill its connection: never that of a client whose pops count.
     victim: bool,
     raw: Option<Raw>,
@@ -42,7 +43,7 @@ impl<'w> Client<'w> {
     /// Not connected yet.
     pub(crate) fn new(world: &'w World, number: u64, port: u16, victim: bool) -> Self {
         let chance = Chance::of(world.seed, number);
-        Self { world, chance, port, victim, raw: None, generation: 0, in_multi: false }
+        Self { world, chance, port, number, victim, raw: None, generation: 0, in_multi: false }
     }
 
     /// One step, with the gate held open.
@@ -103,7 +104,9 @@ impl<'w> Client<'w> {
         if self.raw.is_none() && !self.connect() {
             return Answer::Cut;
         }
+        self.world.begins(self.number, shown(args));
         let reply = self.raw.as_mut().map(|raw| raw.try_call(args));
+        self.world.ends(self.number);
         match reply {
             Some(Ok(bytes)) => self.parse(&bytes),
             Some(Err(error)) if error.kind() == std::io::ErrorKind::InvalidData => {

@@ -39,7 +39,7 @@ const ROUNDS_PER_DRAIN: u64 = 6;
 const GROWTH: u64 = 8 << 20;
 
 /// How long a client may be in one step before the server counts as hung.
-const STEP_PATIENCE: Duration = Duration::from_secs(120);
+const STEP_PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
@@ -146,7 +146,11 @@ fn rounds(
             }
         }
         if !world.gate.close(STEP_PATIENCE) {
-            return Err("a client got no reply within two minutes".to_string());
+            let stuck = world.pending();
+            for server in [&*primary, replica] {
+                println!("{}", quiet::clients(server));
+            }
+            return Err(format!("no reply within {} s, by client: {stuck}", STEP_PATIENCE.as_secs()));
         }
         let last = Instant::now() >= end;
         quiet::check(world, primary, replica, chance.percent(50))?;

@@ -30,6 +30,11 @@ pub(crate) fn text_of(info: &Answer) -> String {
     }
 }
 
+/// Whom the server serves, for a person.
+pub(crate) fn clients(server: &Server) -> String {
+    cmd("CLIENT").arg("LIST").query(&mut server.conn()).unwrap_or_default()
+}
+
 /// The module's section.
 pub(crate) fn info(server: &Server) -> String {
     cmd("INFO").arg("qadmin").query(&mut server.conn()).unwrap_or_default()

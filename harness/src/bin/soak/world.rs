@@ -1,6 +1,6 @@
 //! What all clients share.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -39,6 +39,8 @@ pub(crate) struct World {
     victims: Mutex<VecDeque<String>>,
     jobs: Mutex<VecDeque<String>>,
     violations: Mutex<Vec<String>>,
+    /// The command whose reply each client waits for.
+    pending: Mutex<BTreeMap<u64, String>>,
 }
 
 impl World {
@@ -56,6 +58,7 @@ impl World {
             victims: Mutex::default(),
             jobs: Mutex::default(),
             violations: Mutex::default(),
+            pending: Mutex::default(),
         }
     }
 
@@ -83,6 +86,21 @@ impl World {
     /// What did not hold so far.
     pub(crate) fn violations(&self) -> Vec<String> {
         self.violations.lock().expect("nobody panics while telling").clone()
+    }
+
+    /// A client waits for a reply.
+    pub(crate) fn begins(&self, client: u64, command: String) {
+        self.pending.lock().expect("nobody panics with the list in hand").insert(client, command);
+    }
+
+    /// It has it, or will never have it.
+    pub(crate) fn ends(&self, client: u64) {
+        self.pending.lock().expect("nobody panics with the list in hand").remove(&client);
+    }
+
+    /// Who waits for what.
+    pub(crate) fn pending(&self) -> String {
+        format!("{:?}", self.pending.lock().expect("nobody panics with the list in hand"))
     }
 
     pub(crate) fn stopped(&self) -> bool {
