@@ -10,8 +10,19 @@ use crate::world::World;
 
 /// The codes with which the module and the server may refuse a command of the module. OOM is not among them.
 const CODES: [&str; 13] = [
-    "ERR", "CONFIRM", "NOJOB", "TOOMANYJOBS", "WRONGTYPE", "NOPERM", "READONLY", "LOADING", "NOREPLICAS",
-    "MISCONF", "MASTERDOWN", "EXECABORT", "UNBLOCKED",
+    "ERR",
+    "CONFIRM",
+    "NOJOB",
+    "TOOMANYJOBS",
+    "WRONGTYPE",
+    "NOPERM",
+    "READONLY",
+    "LOADING",
+    "NOREPLICAS",
+    "MISCONF",
+    "MASTERDOWN",
+    "EXECABORT",
+    "UNBLOCKED",
 ];
 
 /// What came back.

@@ -10,7 +10,16 @@ use crate::world::{FREE, GARBAGE, LIVE, any_filter, filter_of_prey};
 
 /// What no command expects.
 const NASTY: [&[u8]; 10] = [
-    b"", b"\0", b"\xff\xfe", b"ALL", b"KEEPONE", b"WHERE", b"IN", b"99999999999999999999", b"%s%n%d", b"a\r\nb",
+    b"",
+    b"\0",
+    b"\xff\xfe",
+    b"ALL",
+    b"KEEPONE",
+    b"WHERE",
+    b"IN",
+    b"99999999999999999999",
+    b"%s%n%d",
+    b"a\r\nb",
 ];
 
 /// Replaces what `GARBAGE` says by other garbage, wherever it stands: an LSET that hits nothing else.
@@ -309,7 +318,8 @@ fn expiring(client: &mut Client<'_>) {
     let ttl = client.chance.within(1, 300).to_string();
     client.say(&["PEXPIRE", &name, &ttl]);
     if let Answer::Value(reply) = job
-        && let Some(Value::BulkString(id)) = members(&reply).and_then(|members| Some(members.first()?.1.clone()))
+        && let Some(Value::BulkString(id)) =
+            members(&reply).and_then(|members| Some(members.first()?.1.clone()))
     {
         client.world.job(String::from_utf8_lossy(&id).into_owned());
     }

@@ -74,7 +74,10 @@ impl Ledger {
             let key = digest(message);
             let entry = self.outstanding.get(&key).ok_or_else(|| stranger(message))?;
             if seen.insert(key, ()).is_some() {
-                return Err(format!("message {} of producer {} is there twice", entry.number, entry.producer));
+                return Err(format!(
+                    "message {} of producer {} is there twice",
+                    entry.number, entry.producer
+                ));
             }
             if entry.returned {
                 continue;

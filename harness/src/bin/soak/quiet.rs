@@ -137,8 +137,11 @@ fn no_job_says_that_it_runs(conn: &mut Connection) -> Result<(), String> {
             let keys: Vec<String> =
                 cmd("KEYS").arg("qadmin:job:*").query(conn).map_err(|error| error.to_string())?;
             for key in keys {
-                let status: Option<String> =
-                    cmd("HGET").arg(&key).arg("status").query(conn).map_err(|error| format!("{key}: {error}"))?;
+                let status: Option<String> = cmd("HGET")
+                    .arg(&key)
+                    .arg("status")
+                    .query(conn)
+                    .map_err(|error| format!("{key}: {error}"))?;
                 if status.is_some_and(|status| lives(&status)) {
                     let all = tell(conn, &format!("HGETALL {key}"));
                     liar = format!("record {key} in database {db}: {all:?}");

@@ -17,8 +17,12 @@ pub(crate) fn judge(name: &str, args: &[&[u8]], value: &Value) -> Result<(), Str
         return Ok(());
     }
     let has = |word: &str| args.iter().any(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
-    if has("JSON") && let Value::BulkString(text) = value {
-        return serde_json::from_slice::<serde_json::Value>(text).map(drop).map_err(|e| format!("no JSON: {e}"));
+    if has("JSON")
+        && let Value::BulkString(text) = value
+    {
+        return serde_json::from_slice::<serde_json::Value>(text)
+            .map(drop)
+            .map_err(|e| format!("no JSON: {e}"));
     }
     match name {
         "QADMIN.PREVIEW" => starts(value, &PREVIEW),
@@ -63,7 +67,8 @@ fn starts(value: &Value, names: &[&str]) -> Result<(), String> {
 fn job(value: &Value) -> Result<(), String> {
     starts(value, &STATUS)?;
     let members = members(value).ok_or("no map")?;
-    let member = |name: &str| members.iter().find(|(key, _)| *key == name.as_bytes()).map(|(_, value)| *value);
+    let member =
+        |name: &str| members.iter().find(|(key, _)| *key == name.as_bytes()).map(|(_, value)| *value);
     let int = |name: &str| match member(name) {
         Some(Value::Int(n)) => Ok(*n),
         other => Err(format!("{name} is {other:?}")),

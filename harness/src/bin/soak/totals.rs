@@ -5,8 +5,17 @@ use std::sync::Mutex;
 
 /// Fields of INFO that are added up, and those of which the highest counts.
 const SUMS: [&str; 11] = [
-    "jobs_started", "jobs_completed", "jobs_cancelled", "jobs_failed", "jobs_interrupted", "messages_examined",
-    "messages_cleared", "slices", "cache_hits", "joins", "units_applied",
+    "jobs_started",
+    "jobs_completed",
+    "jobs_cancelled",
+    "jobs_failed",
+    "jobs_interrupted",
+    "messages_examined",
+    "messages_cleared",
+    "slices",
+    "cache_hits",
+    "joins",
+    "units_applied",
 ];
 const HIGHEST: [&str; 2] = ["slice_max_us", "seek_max_us"];
 
@@ -28,7 +37,8 @@ impl Totals {
     fn add_as(&self, info: &str, prefix: &str) {
         let mut rows = self.0.lock().expect("nobody panics while counting");
         for line in info.lines() {
-            let Some((name, value)) = line.strip_prefix("qadmin_").and_then(|line| line.split_once(':')) else {
+            let Some((name, value)) = line.strip_prefix("qadmin_").and_then(|line| line.split_once(':'))
+            else {
                 continue;
             };
             let Ok(value) = value.trim().parse::<u64>() else { continue };

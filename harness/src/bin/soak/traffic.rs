@@ -42,15 +42,14 @@ pub(crate) fn produce(mut client: Client<'_>, producer: usize) {
             let ledger = || client.world.ledger.lock().expect("nobody panics with the ledger in hand");
             let innocent = || messages.iter().zip(next..).filter(|(message, _)| is_innocent(message));
             innocent().for_each(|(message, i)| ledger().will_push(message, producer, i));
-            let command: Vec<&[u8]> = [b"LPUSH", LIVE.as_bytes()]
-                .into_iter()
-                .chain(messages.iter().map(Vec::as_slice))
-                .collect();
+            let command: Vec<&[u8]> =
+                [b"LPUSH", LIVE.as_bytes()].into_iter().chain(messages.iter().map(Vec::as_slice)).collect();
             match client.call(&command) {
                 Answer::Value(Value::Int(length)) => depth = length,
                 Answer::Value(other) => client.world.violated(format!("LPUSH answered {other:?}")),
                 Answer::Refused(_) => {
-                    let mut ledger = client.world.ledger.lock().expect("nobody panics with the ledger in hand");
+                    let mut ledger =
+                        client.world.ledger.lock().expect("nobody panics with the ledger in hand");
                     innocent().for_each(|(message, _)| ledger.refused(message));
                 }
                 // Told already.
@@ -106,7 +105,8 @@ pub(crate) fn work(mut client: Client<'_>, worker: Worker) {
                 let moved = strings(client.say(&["LMOVE", LIVE, HELD, "RIGHT", "LEFT"]));
                 if let [message] = &moved[..] {
                     took(&client, message, Some(&mut last));
-                    while !matches!(client.say(&["RPOP", HELD]), Answer::Value(_)) && !client.world.stopped() {
+                    while !matches!(client.say(&["RPOP", HELD]), Answer::Value(_)) && !client.world.stopped()
+                    {
                         rest(&mut client, 5);
                     }
                 }
@@ -148,10 +148,10 @@ fn took(client: &Client<'_>, message: &[u8], order: Option<&mut HashMap<usize, u
     let popped = client.world.ledger.lock().expect("nobody panics with the ledger in hand").popped(message);
     match (popped, order) {
         (Err(why), _) => client.world.violated(why),
-        (Ok(Some((producer, number))), Some(last)) => {
-            if last.insert(producer, number).is_some_and(|before| before >= number) {
-                client.world.violated(format!("order: message {number} of producer {producer} came late"));
-            }
+        (Ok(Some((producer, number))), Some(last))
+            if last.insert(producer, number).is_some_and(|before| before >= number) =>
+        {
+            client.world.violated(format!("order: message {number} of producer {producer} came late"));
         }
         _ => {}
     }
