@@ -146,14 +146,14 @@ fn took(client: &Client<'_>, message: &[u8], order: Option<&mut HashMap<usize, u
         return;
     }
     let popped = client.world.ledger.lock().expect("nobody panics with the ledger in hand").popped(message);
-    match (popped, order) {
-        (Err(why), _) => client.world.violated(why),
-        (Ok(Some((producer, number))), Some(last))
-            if last.insert(producer, number).is_some_and(|before| before >= number) =>
-        {
-            client.world.violated(format!("order: message {number} of producer {producer} came late"));
-        }
-        _ => {}
+    let place = match popped {
+        Ok(place) => place,
+        Err(why) => return client.world.violated(why),
+    };
+    if let (Some((producer, number)), Some(last)) = (place, order)
+        && last.insert(producer, number).is_some_and(|before| before >= number)
+    {
+        client.world.violated(format!("order: message {number} of producer {producer} came late"));
     }
 }
 
