@@ -180,5 +180,5 @@ fn name_of(args: &[&[u8]]) -> String {
 /// A command as a line for a person.
 fn shown(args: &[&[u8]]) -> String {
     let words = args.iter().map(|arg| arg.escape_ascii().to_string().chars().take(120).collect::<String>());
-    words.collect::<Vec<_>>().join(" ")
+    words.take(24).collect::<Vec<_>>().join(" ")
 }

@@ -102,7 +102,11 @@ fn calm(primary: &Server, replica: &Server, cancel: bool) -> Result<(), String> 
     ] {
         tell(&mut first, line)?;
     }
-    tell(&mut second, &format!("REPLICAOF 127.0.0.1 {}", primary.port()))?;
+    let follow = format!("REPLICAOF 127.0.0.1 {}", primary.port());
+    until("the replica follows", || match tell(&mut second, &follow) {
+        Err(why) if why.contains("oading") => Ok(false),
+        told => told.map(|_| true),
+    })?;
     if cancel {
         tell(&mut first, "QADMIN.CANCEL ALL")?;
     }
