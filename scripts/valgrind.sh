@@ -14,8 +14,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # What meets every callback of the module; the others only repeat it with more messages or other words.
-TESTS=(smoke:: clients:: tiers:: errors:: hostile:: callers:: joins:: sample:: model:: durability::kill
-  durability::aof durability::replica access:: replies:: settings::)
+TESTS=(smoke:: model:: tiers:: joins:: hostile:: errors:: callers:: clients:: access:: durability::aof)
 # Counts on a job that is over before the next command comes, which nothing is here.
 SKIPPED=(--skip each_role_may_do_what_its_rules_say_and_nothing_else)
 [ $# -eq 0 ] || TESTS=("$@")

@@ -140,6 +140,7 @@ fn change_rights(client: &mut Client<'_>) {
 
 /// Refused while something would be lost; otherwise it is back at once.
 fn module_anew(client: &mut Client<'_>) {
+    let _alone = client.world.transactions.write().expect("nobody panics in a transaction");
     // What it counted goes with it.
     let info = text_of(&client.say(&["INFO", "qadmin"]));
     if field_of(&info, "qadmin_apply_mismatches").is_some_and(|count| count > 0) {

@@ -248,7 +248,7 @@ fn on_a_free_queue(client: &mut Client<'_>, factory: &mut Factory) {
         17 => drop(client.say(&["SORT", key, "BY", "nosort", "STORE", other])),
         18 => drop(client.say(&["EVAL", RESTORE, "1", key])),
         19 => drop(client.say(&["LMPOP", "2", key, other, "RIGHT", "COUNT", &n])),
-        20 => drop(client.say(&["MOVE", key, "3"])),
+        20 if client.world.moves => drop(client.say(&["MOVE", key, "3"])),
         // Another type of that name for a while.
         _ => {
             client.say(&["SET", key, "text"]);
@@ -297,6 +297,7 @@ fn on_the_live_queue(client: &mut Client<'_>, factory: &mut Factory) {
 }
 
 fn in_a_transaction(client: &mut Client<'_>, factory: &mut Factory) {
+    let _open = client.world.transactions.read().expect("nobody panics in a transaction");
     client.say(&["MULTI"]);
     for _ in 0..client.chance.within(1, 5) {
         match client.chance.percent(60) {

@@ -78,7 +78,9 @@ fn run(seed: u64, time: Duration) -> Result<(), String> {
     let replica = server().try_start()?;
     replica.replica_of(&primary);
     // Clients are threads of their own that must not keep a failed run from ending.
-    let world: &'static World = Box::leak(Box::new(World::new(seed, primary.port(), replica.port())));
+    let moves = primary.info("valkey_version").is_none();
+    let world = World::new(seed, primary.port(), replica.port(), moves);
+    let world: &'static World = Box::leak(Box::new(world));
     println!("server: {}\n", version(&primary));
     let crowd = crowd(world, &replica)?;
     let begin = Instant::now();
@@ -227,8 +229,11 @@ fn version(server: &Server) -> String {
     format!("{} {}", name.trim_end_matches("_version"), server.info(name).unwrap_or_default())
 }
 
+/// The log around the first line that no log may contain, or its end.
 fn print_tail(name: &str, server: &Server) {
     let log = server.log();
     let lines: Vec<&str> = log.lines().collect();
-    println!("last lines of the {name}'s log:\n{}", lines[lines.len().saturating_sub(30)..].join("\n"));
+    let sign = lines.iter().position(|line| quiet::SIGNS.iter().any(|sign| line.contains(sign)));
+    let end = sign.map_or(lines.len(), |at| (at + 20).min(lines.len()));
+    println!("the log of the {name}:\n{}", lines[end.saturating_sub(60)..end].join("\n"));
 }

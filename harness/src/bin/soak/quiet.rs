@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const DATABASES: u32 = 4;
 
 /// What the log of a server must not contain beside what `Server` looks for itself.
-const SIGNS: [&str; 5] =
+pub(crate) const SIGNS: [&str; 5] =
     ["internal fault in", "does not fit this server", "panicked at", "BUG REPORT START", "ASSERTION FAILED"];
 
 /// The text of an INFO reply; nothing where it was refused.

@@ -1,8 +1,8 @@
 //! What all clients share.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, RwLock};
 
 use qadmin_harness::{Factory, Size, TARGET_REPOID, TARGET_TASK};
 
@@ -29,11 +29,17 @@ pub(crate) struct World {
     pub(crate) seed: u64,
     pub(crate) port: u16,
     pub(crate) replica: u16,
+    /// Valkey 8.1 loses its way between databases in the stream of a primary that does MOVE, with or without
+    /// this module's commands: replicas and append-only file then differ.
+    pub(crate) moves: bool,
     pub(crate) gate: Gate,
     pub(crate) ledger: Mutex<Ledger>,
     pub(crate) tally: Tally,
     pub(crate) totals: Totals,
     pub(crate) stop: AtomicBool,
+    /// Held for reading while a transaction is open. A server (Redis 7.0 to Valkey 9.1) runs what EXEC finds
+    /// queued even where the module of the command was unloaded meanwhile, and dies.
+    pub(crate) transactions: RwLock<()>,
     /// The next message that nobody accounts for.
     prey: Mutex<u64>,
     victims: Mutex<VecDeque<String>>,
@@ -44,16 +50,18 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, port: u16, replica: u16) -> Self {
+    pub(crate) fn new(seed: u64, port: u16, replica: u16, moves: bool) -> Self {
         Self {
             seed,
             port,
             replica,
+            moves,
             gate: Gate::default(),
             ledger: Mutex::default(),
             tally: Tally::default(),
             totals: Totals::default(),
             stop: AtomicBool::new(false),
+            transactions: RwLock::default(),
             prey: Mutex::new(0),
             victims: Mutex::default(),
             jobs: Mutex::default(),
