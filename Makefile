@@ -16,7 +16,7 @@ VENV = target/venv
 CARGO ?= cargo
 PYTHON ?= python3
 
-.PHONY: help deps venv build build-faults install demo playground test test-rust test-server test-servers test-all fuzz servers bench bench-quick lint clean
+.PHONY: help deps venv build build-faults install demo playground test test-rust test-server test-servers test-all fuzz servers bench bench-quick soak valgrind lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -81,6 +81,12 @@ bench: deps build venv ## measure with 1,000,000 messages and write docs/benchma
 
 bench-quick: deps build venv ## measure with 200,000 messages, fewer repetitions; writes nothing
 	$(CARGO) run --quiet --release --package qadmin-harness --bin bench -- --quick
+
+soak: deps build ## random commands, traffic and bad days for SOAK_MINUTES (30); SOAK_SEED repeats a run
+	$(CARGO) run --quiet --release --package qadmin-harness --bin soak
+
+valgrind: deps build venv ## part of the suite with its servers under valgrind's memcheck
+	scripts/valgrind.sh
 
 lint: ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check

@@ -17,7 +17,8 @@ mod state;
 mod unit;
 mod waiters;
 
-use redis::{Ctx, block, event_loop, events, keyspace};
+use redis::call::{How, call};
+use redis::{Ctx, RString, block, event_loop, events, keyspace};
 
 /// Registers everything. The sentence of an error goes to the log, and the module does not load.
 fn on_load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
@@ -65,5 +66,26 @@ fn on_unload() -> Result<(), String> {
              end them with QADMIN.CANCEL ALL, or wait"
         ));
     }
+    // Redis 8.0 and Valkey 8.1 recompute all rules without the commands that are gone, and assert themselves
+    // dead where one names such a command.
+    if Ctx::detached().is_some_and(rules_name_us) {
+        return Err(
+            "not unloaded: ACL rules of users name commands or the category of this module, which some \
+                    servers do not survive; take those rules away first (ACL LIST)"
+                .into(),
+        );
+    }
     Ok(())
+}
+
+/// Whether the rules of any user name a command of this module, or its category.
+fn rules_name_us(ctx: Ctx<'_>) -> bool {
+    let users = call(ctx, c"ACL", How::Read, &[RString::new("LIST")]).map(|users| users.list());
+    // Rules stand between blanks, those of a selector in parentheses.
+    let words = |user: &Vec<u8>| {
+        user.to_ascii_lowercase().split(|byte| b" ()".contains(byte)).any(|word| {
+            [&b"+qadmin."[..], b"-qadmin.", b"+@qadmin", b"-@qadmin"].iter().any(|r| word.starts_with(r))
+        })
+    };
+    users.is_ok_and(|users| users.iter().any(words))
 }

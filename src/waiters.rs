@@ -1,4 +1,9 @@
 //! Clients that wait for a job.
+//!
+//! A client whose job has ended is let go in the hook before the poll and nowhere else: there the server
+//! replies to it next. Earlier, its time-out or CLIENT UNBLOCK may come in between, and Redis 7.0 then drops
+//! the reply: it asks nobody for one that is already let go (moduleBlockedClientTimedOut), and the client
+//! waits for ever.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -55,10 +60,19 @@ pub(crate) struct Waiter {
     pub(crate) job: Uuid,
     /// For what.
     pub(crate) what: For,
+    /// How far it is.
+    stage: Stage,
+}
+
+/// How far a waiting client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Its job lives.
+    Waits,
     /// Its job ended: it is among those to let go.
-    due: bool,
+    Due,
     /// It was unblocked; its reply is the next thing that happens to it.
-    ready: bool,
+    LetGo,
 }
 
 impl Waiter {
@@ -93,15 +107,16 @@ impl Waiters {
 
     /// Adds a blocked client.
     pub(crate) fn add(&mut self, client: Blocked, job: Uuid, what: For) {
-        let waiter = Waiter { job, what, due: false, ready: false };
+        let waiter = Waiter { job, what, stage: Stage::Waits };
         self.bytes += waiter.bytes();
         self.all.insert(client, waiter);
     }
 
-    /// Everybody who waits for this job is to go: some at once, the others turn by turn.
+    /// Everybody who waits for this job is to go, turn by turn.
     pub(crate) fn release(&mut self, job: Uuid) {
-        for (client, waiter) in self.all.iter_mut().filter(|(_, waiter)| waiter.job == job && !waiter.due) {
-            waiter.due = true;
+        let waits = |waiter: &Waiter| waiter.job == job && waiter.stage == Stage::Waits;
+        for (client, waiter) in self.all.iter_mut().filter(|(_, waiter)| waits(waiter)) {
+            waiter.stage = Stage::Due;
             self.due.push_back(*client);
         }
     }
@@ -111,11 +126,11 @@ impl Waiters {
         self.due.is_empty()
     }
 
-    /// Lets some of those go whose job ended.
+    /// Lets some of those go whose job ended. Only from the hook before the poll.
     pub(crate) fn let_go(&mut self) {
         for client in self.due.drain(..self.due.len().min(RELEASED_PER_TURN)) {
-            if let Some(waiter) = self.all.get_mut(&client).filter(|waiter| waiter.due && !waiter.ready) {
-                waiter.ready = true;
+            if let Some(waiter) = self.all.get_mut(&client).filter(|waiter| waiter.stage == Stage::Due) {
+                waiter.stage = Stage::LetGo;
                 unblock(client);
             }
         }
@@ -165,7 +180,7 @@ pub(crate) fn gone(client: Blocked) -> bool {
     state::with(|state| {
         let Some(waiter) = state.waiters.take(client) else { return false };
         abandon(state, waiter.job);
-        !waiter.ready
+        waiter.stage != Stage::LetGo
     })
     .unwrap_or(false)
 }

@@ -22,6 +22,12 @@ const PORT_ATTEMPTS: usize = 8;
 /// How long a server may take to answer, which includes loading a large AOF.
 const START_PATIENCE: Duration = Duration::from_secs(120);
 
+/// Set, servers end in order (SIGTERM) when a test is done with them: what checks memory reports at the end.
+const ORDERLY_END: &str = "QADMIN_ORDERLY_END";
+
+/// How long an orderly end may take before the server is killed.
+const END_PATIENCE: Duration = Duration::from_secs(60);
+
 /// What no log of a healthy server contains: crash reports of Redis and Valkey, and a panic of ours.
 const SIGNS_OF_DEATH: [&str; 3] = ["BUG REPORT START", "ASSERTION FAILED", PANIC];
 const PANIC: &str = "panicked at";
@@ -276,6 +282,20 @@ impl Server {
         }
     }
 
+    /// Asks it to end, and kills it where it cannot (a script hangs, a replica is waited for).
+    fn end_in_order(&mut self) {
+        // What is frozen hears no signal.
+        self.thaw();
+        if let Some(child) = &mut self.child {
+            terminate(child);
+            let begin = Instant::now();
+            while matches!(child.try_wait(), Ok(None)) && begin.elapsed() < END_PATIENCE {
+                thread::sleep(Duration::from_millis(10));
+            }
+        }
+        self.kill9();
+    }
+
     /// Takes its processor away: it lags behind whatever it follows, but its connections stay. Until
     /// [`Server::thaw`].
     pub fn freeze(&self) {
@@ -373,7 +393,10 @@ fn send_signal(child: &Child, signal: i32) {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.kill9();
+        match std::env::var_os(ORDERLY_END) {
+            Some(_) => self.end_in_order(),
+            None => self.kill9(),
+        }
         let log = self.log();
         let sign = SIGNS_OF_DEATH
             .iter()

@@ -1,6 +1,6 @@
 //! QADMIN.APPLY, the internal command: a slice of a clear, as replicas and append-only files have it.
 
-use qadmin_core::error::Error;
+use qadmin_core::error::{Error, quote};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::commands;
 
@@ -27,10 +27,13 @@ pub(super) fn run(ctx: Ctx<'_>, args: &[&[u8]]) {
             reply::send(ctx, &Reply::Int(1));
         }
         Ok(Applied::Mismatch) => {
-            log::warning(
-                "a cleared slice from the primary or the append-only file does not fit this server's \
-                 list; it was not applied (INFO qadmin: apply_mismatches)",
-            );
+            log::warning(&format!(
+                "a cleared slice from the primary or the append-only file does not fit this server's list; it \
+                 was not applied (INFO qadmin: apply_mismatches): queue {} (db {}), length {}",
+                args.first().map(|queue| quote(queue)).unwrap_or_default(),
+                ctx.db(),
+                args.get(1).map(|len| quote(len)).unwrap_or_default(),
+            ));
             reply::error(ctx, &Error::UnitMismatch);
         }
         Err(error) => reply::error(ctx, &error),

@@ -86,9 +86,7 @@ impl State {
         self.registry.forget_expired(now);
         self.registry.remember(job, expires);
         self.waiters.release(id);
-        self.waiters.let_go();
         if !self.waiters.none_due() {
-            // The others go turn by turn.
             hook_and_arm(ctx);
         }
     }
@@ -171,7 +169,7 @@ impl State {
         true
     }
 
-    /// Nothing lives and nothing is left to write.
+    /// Nothing lives, nothing is left to write and nobody is to be let go.
     pub(super) fn is_idle(&self) -> bool {
         self.registry.live().is_empty()
             && self.owed.is_empty()

@@ -49,23 +49,39 @@ enum Turn {
 /// The hook: the event loop is about to poll.
 pub(crate) fn before_poll(ctx: Ctx<'_>) {
     let _ = state::with(|state| {
-        let began = now_ns();
-        if state.pace.turn(began, std::mem::take(&mut state.turn)) == Next::Wait {
-            return;
-        }
-        match turn(state, ctx) {
-            Turn::Worked(duty) => {
-                let ended = now_ns();
-                event_loop::arm(state.pace.spent(ended, ended - began, duty));
-            }
-            Turn::Stands(until) => {
-                state.pace.idle_until(until);
-                event_loop::arm(until);
-            }
-            // The timer's callback unhooks: it may not be done from here.
-            Turn::Idle => event_loop::arm(1),
+        let due = !state.waiters.none_due();
+        let early = work(state, ctx) == Next::Wait;
+        // Here and nowhere else: the server replies to them next.
+        state.waiters.let_go();
+        match (state.waiters.none_due(), due && early) {
+            (false, _) => event_loop::arm(1),
+            // The timer was armed for them, and has to come for the next slice again.
+            (true, true) => event_loop::arm(state.pace.ready_ns()),
+            (true, false) => {}
         }
     });
+}
+
+/// A slice, if the pace allows one.
+fn work(state: &mut State, ctx: Ctx<'_>) -> Next {
+    let began = now_ns();
+    let next = state.pace.turn(began, std::mem::take(&mut state.turn));
+    if next == Next::Wait {
+        return next;
+    }
+    match turn(state, ctx) {
+        Turn::Worked(duty) => {
+            let ended = now_ns();
+            event_loop::arm(state.pace.spent(ended, ended - began, duty));
+        }
+        Turn::Stands(until) => {
+            state.pace.idle_until(until);
+            event_loop::arm(until);
+        }
+        // The timer's callback unhooks: it may not be done from here.
+        Turn::Idle => event_loop::arm(1),
+    }
+    next
 }
 
 /// The poll returned.
@@ -87,8 +103,7 @@ pub(crate) fn timer() {
 fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
     let mut until = now_ns() + RETRY_NS;
     let duty = || settings::now().duty_percent();
-    state.waiters.let_go();
-    let more = state.pay_owed(ctx) || !state.waiters.none_due();
+    let more = state.pay_owed(ctx);
     for _ in 0..state.registry.live().len() {
         let Some((at, mut job)) = state.registry.take_turn() else { break };
         let duty = job.duty().unwrap_or_else(duty);

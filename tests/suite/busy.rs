@@ -121,6 +121,22 @@ fn unload(conn: &mut Connection) -> Option<String> {
     run(conn, "MODULE UNLOAD qadmin").err().map(|error| error.to_string())
 }
 
+/// Redis 8.0 and Valkey 8.1 do not survive it; Valkey 9.1 refuses by itself, in its own words.
+#[test]
+fn unloading_is_refused_while_rules_of_users_name_its_commands() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    for rules in [&["+qadmin.preview"][..], &["+@all", "-QADMIN.clearjob"], &["(+qadmin.status ~celery)"]] {
+        let words: Vec<&str> = ["reset", "~qadmin:*"].into_iter().chain(rules.iter().copied()).collect();
+        redis::cmd("ACL").arg("SETUSER").arg("jane").arg(words).exec(&mut conn).expect("ACL SETUSER");
+        unload(&mut conn).expect("refused");
+        run(&mut conn, "QADMIN.HELP").expect("still there");
+    }
+    // Keys of that name are no reason.
+    run(&mut conn, "ACL SETUSER jane reset ~qadmin:* +get").expect("ACL SETUSER");
+    assert_eq!(unload(&mut conn), None);
+}
+
 #[test]
 fn unloading_is_refused_while_something_would_be_lost() {
     let server = Server::start();

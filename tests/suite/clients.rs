@@ -1,7 +1,7 @@
 //! Clients that send again, wait, are let go, look at another database or at a replica.
 
 use qadmin_harness::{Fields as _, Server, eventually, map, maps, text};
-use redis::Commands as _;
+use redis::{Commands as _, Value};
 
 use crate::stage::{
     LONG, Slow, filled, info, joined, later, set, start_clear, target, until_running, until_waiting,
@@ -105,6 +105,38 @@ fn a_waiting_client_can_be_let_go() {
     blocked(line, " ERROR").expect_err("an error");
     assert_eq!(info(&server, "previews_live"), 0, "nobody was told about that one");
     ask(&mut conn, &format!("QADMIN.CANCEL {job}"));
+}
+
+/// Redis 7.0 drops the reply of a client whose time is up between the module's word and the server's turn.
+#[test]
+fn a_client_whose_time_is_up_as_its_job_ends_is_answered() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    filled(&server, "celery", LONG);
+    let slow = Slow::start(&server);
+    for command in ["QADMIN.PREVIEW celery TASK x", "QADMIN.STATUS JOB WAIT 0"] {
+        let job = start_clear(&mut conn, "celery");
+        let mut client = server.conn();
+        let id = text(&run(&mut client, "CLIENT ID").expect("an id"));
+        let line = command.replace("JOB", &job);
+        let waits = std::thread::spawn(move || run(&mut client, &line));
+        until_waiting(&server, 1);
+        // Nothing comes between the end of its job and the end of its time.
+        let ended: redis::RedisResult<Vec<Value>> = redis::pipe()
+            .atomic()
+            .cmd("QADMIN.CANCEL")
+            .arg("ALL")
+            .cmd("CLIENT")
+            .arg(&["UNBLOCK", &id, "TIMEOUT"])
+            .query(&mut conn);
+        assert_eq!(ended.expect("EXEC answers")[1], Value::Int(1));
+        eventually("the client is answered", || waits.is_finished());
+        let reply = map(&waits.join().expect("the client's thread ends well").expect("a reply"));
+        let state = if command.contains("PREVIEW") { "mode" } else { "status" };
+        assert!(["failed", "cancelled"].contains(&reply.text(state).as_str()), "{reply:?}");
+        assert_eq!(info(&server, "clients_waiting"), 0);
+    }
+    drop(slow);
 }
 
 #[test]

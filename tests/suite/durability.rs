@@ -33,7 +33,7 @@ pub(crate) fn slow() -> Builder {
 /// The same without an append-only file. Slices are far apart only while somebody looks on: the queues of
 /// these tests are longer.
 pub(crate) fn in_memory() -> Builder {
-    Server::builder().module_args("slice-us 50 duty 1")
+    Server::builder().module_args(&crate::stage::slowly())
 }
 
 /// What was put into a queue.

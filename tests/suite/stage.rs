@@ -33,9 +33,16 @@ pub(crate) struct Slow {
     thread: Option<JoinHandle<()>>,
 }
 
+/// The shortest slices and the longest pauses. Where everything runs so many times slower than usual
+/// (QADMIN_SLOWDOWN: under valgrind), what is called slow is as fast as ever, and takes as many slices.
+pub(crate) fn slowly() -> String {
+    let times = std::env::var("QADMIN_SLOWDOWN").ok().and_then(|text| text.parse::<u64>().ok()).unwrap_or(1);
+    format!("slice-us {} duty {}", 50 * times, times.min(100))
+}
+
 impl Slow {
     pub(crate) fn start(server: &Server) -> Self {
-        set(&mut server.conn(), "slice-us 50 duty 1");
+        set(&mut server.conn(), &slowly());
         let stop = Arc::new(AtomicBool::new(false));
         let (told, mut conn) = (Arc::clone(&stop), server.conn());
         let thread = thread::spawn(move || {

@@ -12,7 +12,7 @@ const MATCH: &str = r#"{"body":"","headers":{"task":"m","id":"late"}}"#;
 
 /// A queue of 20,000 messages on a server where a job takes many slices; every tenth one matches.
 fn slow_queue() -> (Server, Connection) {
-    let server = Server::builder().module_args("slice-us 50 duty 1").start();
+    let server = Server::builder().module_args(&crate::stage::slowly()).start();
     let mut conn = server.conn();
     for thousand in 0..20 {
         let message = |i: i32| {

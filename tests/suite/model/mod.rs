@@ -66,7 +66,8 @@ impl Drop for Seed {
 }
 
 fn run_all(edits: Edits, first: u64, runs: u64) {
-    let server = Server::builder().module_args("slice-us 50 duty 1 inline-limit 0").start();
+    let args = format!("{} inline-limit 0", crate::stage::slowly());
+    let server = Server::builder().module_args(&args).start();
     let seeds = match variable("QADMIN_MODEL_SEED") {
         Some(seed) => seed..seed + 1,
         None => first..first + variable("QADMIN_MODEL_RUNS").unwrap_or(runs),

@@ -13,7 +13,7 @@ const OTHER: &str = r#"{"body":"","headers":{"task":"o"}}"#;
 
 /// A server on which a job takes many slices.
 fn server() -> Server {
-    Server::builder().module_args("slice-us 50 duty 1").start()
+    Server::builder().module_args(&crate::stage::slowly()).start()
 }
 
 /// `n` messages, every second one matching; the last one pushed does.

@@ -1,0 +1,184 @@
+//! One client: sends, reads, counts, and judges each reply of the module.
+
+use qadmin_harness::Raw;
+use redis::Value;
+
+use crate::chance::Chance;
+use crate::gate::Inside;
+use crate::tally::End;
+use crate::world::World;
+
+/// The codes with which the module and the server may refuse a command of the module. OOM is not among them.
+const CODES: [&str; 13] = [
+    "ERR",
+    "CONFIRM",
+    "NOJOB",
+    "TOOMANYJOBS",
+    "WRONGTYPE",
+    "NOPERM",
+    "READONLY",
+    "LOADING",
+    "NOREPLICAS",
+    "MISCONF",
+    "MASTERDOWN",
+    "EXECABORT",
+    "UNBLOCKED",
+];
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// A reply.
+    Value(Value),
+    /// An error line.
+    Refused(String),
+    /// The connection ended first.
+    Cut,
+}
+
+/// A connection of one of the crowd.
+pub(crate) struct Client<'w> {
+    pub(crate) world: &'w World,
+    pub(crate) chance: Chance,
+    pub(crate) port: u16,
+    number: u64,
+    /// Whether others may kill its connection: never that of a client whose pops count.
+    victim: bool,
+    raw: Option<Raw>,
+    generation: u64,
+    /// Whether a transaction is open: then the server itself refuses to queue whatever it is where memory is short.
+    in_multi: bool,
+}
+
+impl<'w> Client<'w> {
+    /// Not connected yet.
+    pub(crate) fn new(world: &'w World, number: u64, port: u16, victim: bool) -> Self {
+        let chance = Chance::of(world.seed, number);
+        Self { world, chance, port, number, victim, raw: None, generation: 0, in_multi: false }
+    }
+
+    /// One step, with the gate held open.
+    pub(crate) fn step(&mut self) -> Inside<'w> {
+        let inside = self.world.gate.enter();
+        if self.generation != inside.generation {
+            self.generation = inside.generation;
+            self.hang_up();
+        }
+        inside
+    }
+
+    /// A command of texts.
+    pub(crate) fn say(&mut self, words: &[&str]) -> Answer {
+        let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        self.call(&words)
+    }
+
+    /// Sends a command and reads its reply.
+    pub(crate) fn call(&mut self, args: &[&[u8]]) -> Answer {
+        let name = name_of(args);
+        let answer = self.exchange(args);
+        match (name.as_str(), &answer) {
+            ("MULTI", Answer::Value(_)) => self.in_multi = true,
+            ("EXEC" | "DISCARD", _) => self.in_multi = false,
+            _ => {}
+        }
+        match &answer {
+            Answer::Value(value) => {
+                self.world.tally.note(&name, End::Fine);
+                if name.starts_with("QADMIN.")
+                    && let Err(why) = crate::replies::judge(&name, args, value)
+                {
+                    self.world.violated(format!("{why}: {} answered {value:?}", shown(args)));
+                }
+            }
+            Answer::Refused(line) => {
+                let code = line.split(' ').next().unwrap_or_default();
+                self.world.tally.note(&name, End::Refused(code));
+                let known = CODES.contains(&code) || (code == "OOM" && self.in_multi);
+                let lawful = known && line.bytes().all(|byte| (b' '..0x7f).contains(&byte));
+                if name.starts_with("QADMIN.") && !lawful {
+                    self.world.violated(format!("{} answered {line:?}", shown(args)));
+                }
+            }
+            Answer::Cut => {
+                self.hang_up();
+                self.world.tally.note(&name, End::Cut);
+                if !self.victim {
+                    self.world.violated(format!("the connection ended during {}", shown(args)));
+                }
+            }
+        }
+        answer
+    }
+
+    fn exchange(&mut self, args: &[&[u8]]) -> Answer {
+        if self.raw.is_none() && !self.connect() {
+            return Answer::Cut;
+        }
+        self.world.begins(self.number, shown(args));
+        let reply = self.raw.as_mut().map(|raw| raw.try_call(args));
+        self.world.ends(self.number);
+        match reply {
+            Some(Ok(bytes)) => self.parse(&bytes),
+            Some(Err(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
+                self.world.violated(format!("{} was answered with what is no RESP", shown(args)));
+                Answer::Cut
+            }
+            _ => Answer::Cut,
+        }
+    }
+
+    fn parse(&self, bytes: &[u8]) -> Answer {
+        if let Some(line) = bytes.strip_prefix(b"-") {
+            return Answer::Refused(String::from_utf8_lossy(line).trim_end_matches("\r\n").to_string());
+        }
+        match redis::parse_redis_value(bytes) {
+            Ok(value) => Answer::Value(value),
+            Err(error) => {
+                self.world.violated(format!("a reply does not parse ({error}): {bytes:?}"));
+                Answer::Cut
+            }
+        }
+    }
+
+    /// Connects; half of the victims speak RESP3.
+    fn connect(&mut self) -> bool {
+        let Ok(mut raw) = Raw::try_connect(self.port) else { return false };
+        if self.victim {
+            let resp3 = self.chance.percent(50);
+            let Ok(id) = raw.try_call(&[b"CLIENT", b"ID"]) else { return false };
+            if resp3 && raw.try_call(&[b"HELLO", b"3"]).is_err() {
+                return false;
+            }
+            if self.port == self.world.port {
+                self.world.victim(String::from_utf8_lossy(&id).trim_matches([':', '\r', '\n']).to_string());
+            }
+        }
+        self.raw = Some(raw);
+        true
+    }
+
+    /// Forgets the connection: the next command makes another one.
+    pub(crate) fn hang_up(&mut self) {
+        self.in_multi = false;
+        self.raw = None;
+    }
+}
+
+/// What the summary calls a command.
+fn name_of(args: &[&[u8]]) -> String {
+    let word = |i: usize| args.get(i).map(|arg| String::from_utf8_lossy(arg).to_uppercase());
+    let first = word(0).unwrap_or_default();
+    match first.as_str() {
+        "CLIENT" | "DEBUG" | "ACL" | "SCRIPT" | "MODULE" | "CONFIG" => {
+            format!("{first} {}", word(1).unwrap_or_default())
+        }
+        _ => first,
+    }
+}
+
+/// A command as a line for a person.
+fn shown(args: &[&[u8]]) -> String {
+    let words = args.iter().map(|arg| arg.escape_ascii().to_string().chars().take(120).collect::<String>());
+    words.take(24).collect::<Vec<_>>().join(" ")
+}

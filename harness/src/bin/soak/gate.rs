@@ -1,0 +1,66 @@
+//! The gate that all clients pass for each step: closed, nothing happens but what the checks do.
+
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+/// Counts who is inside.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    inside: usize,
+    closed: bool,
+    /// Grows with every restart of the server: connections of before are gone.
+    generation: u64,
+}
+
+/// Somebody who is inside; leaves when dropped.
+pub(crate) struct Inside<'g> {
+    gate: &'g Gate,
+    /// Which life of the server this step meets.
+    pub(crate) generation: u64,
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.gate.lock().inside -= 1;
+        self.gate.changed.notify_all();
+    }
+}
+
+impl Gate {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nobody panics with the gate in hand")
+    }
+
+    /// Waits while the gate is closed.
+    pub(crate) fn enter(&self) -> Inside<'_> {
+        let open = self.changed.wait_while(self.lock(), |state| state.closed);
+        let mut state = open.expect("nobody panics with the gate in hand");
+        state.inside += 1;
+        Inside { gate: self, generation: state.generation }
+    }
+
+    /// Lets nobody in any more and waits until all have left. False where somebody does not come back.
+    pub(crate) fn close(&self, patience: Duration) -> bool {
+        let mut state = self.lock();
+        state.closed = true;
+        let left = self.changed.wait_timeout_while(state, patience, |state| state.inside > 0);
+        left.expect("nobody panics with the gate in hand").0.inside == 0
+    }
+
+    /// Lets them in again.
+    pub(crate) fn open(&self) {
+        self.lock().closed = false;
+        self.changed.notify_all();
+    }
+
+    /// The server has been started anew.
+    pub(crate) fn next_generation(&self) {
+        self.lock().generation += 1;
+    }
+}

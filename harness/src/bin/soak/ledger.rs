@@ -1,0 +1,145 @@
+//! Every innocent message, from its push to its pop.
+
+use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash as _, Hasher as _};
+
+/// An innocent message that nobody has popped yet.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    producer: usize,
+    number: u64,
+    /// It was popped and put back: its place says nothing any more.
+    returned: bool,
+}
+
+/// What was pushed and not popped. Whatever is popped must be in it, once; whatever is in it must be in the
+/// queue when nobody is at work.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    outstanding: HashMap<u64, Entry>,
+    /// Innocent messages that were pushed so far.
+    pub(crate) pushed: u64,
+    /// Those that workers took for good.
+    pub(crate) popped: u64,
+}
+
+fn digest(message: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    message.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Ledger {
+    /// A message is about to be pushed (before: a worker may be faster than the reply).
+    pub(crate) fn will_push(&mut self, message: &[u8], producer: usize, number: u64) {
+        self.pushed += 1;
+        self.outstanding.insert(digest(message), Entry { producer, number, returned: false });
+    }
+
+    /// The push was refused.
+    pub(crate) fn refused(&mut self, message: &[u8]) {
+        self.pushed -= 1;
+        self.outstanding.remove(&digest(message));
+    }
+
+    /// A worker has it. Answers producer and number, where they say something about the order.
+    ///
+    /// # Errors
+    /// Where it was never pushed, or popped before.
+    pub(crate) fn popped(&mut self, message: &[u8]) -> Result<Option<(usize, u64)>, String> {
+        self.popped += 1;
+        let entry = self.outstanding.remove(&digest(message)).ok_or_else(|| stranger(message))?;
+        Ok((!entry.returned).then_some((entry.producer, entry.number)))
+    }
+
+    /// A worker has it and is about to put it back.
+    ///
+    /// # Errors
+    /// Where it was never pushed, or popped before.
+    pub(crate) fn returned(&mut self, message: &[u8]) -> Result<(), String> {
+        let entry = self.outstanding.get_mut(&digest(message)).ok_or_else(|| stranger(message))?;
+        entry.returned = true;
+        Ok(())
+    }
+
+    /// Compares with the innocent messages of the queue, the next one first, while nobody is at work.
+    ///
+    /// # Errors
+    /// What is missing, doubled, strange or out of order.
+    pub(crate) fn compare(&self, queue: &[&[u8]]) -> Result<(), String> {
+        let mut seen = HashMap::new();
+        let mut last: HashMap<usize, u64> = HashMap::new();
+        for message in queue {
+            let key = digest(message);
+            let entry = self.outstanding.get(&key).ok_or_else(|| stranger(message))?;
+            if seen.insert(key, ()).is_some() {
+                return Err(format!(
+                    "message {} of producer {} is there twice",
+                    entry.number, entry.producer
+                ));
+            }
+            if entry.returned {
+                continue;
+            }
+            if let Some(before) = last.insert(entry.producer, entry.number)
+                && before >= entry.number
+            {
+                let (producer, number) = (entry.producer, entry.number);
+                return Err(format!("order: of producer {producer}, {number} stands behind {before}"));
+            }
+        }
+        match self.outstanding.iter().find(|(key, _)| !seen.contains_key(*key)) {
+            Some((_, entry)) => Err(format!(
+                "lost: message {} of producer {} is neither popped nor in the queue ({} in the queue, {} \
+                 outstanding)",
+                entry.number,
+                entry.producer,
+                queue.len(),
+                self.outstanding.len()
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// The queue was emptied by the checks themselves.
+    pub(crate) fn drained(&mut self) {
+        self.outstanding.clear();
+    }
+}
+
+fn stranger(message: &[u8]) -> String {
+    let text: String = String::from_utf8_lossy(message).chars().take(200).collect();
+    format!("popped or queued, but nobody pushed it, or somebody popped it before: {text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ledger;
+
+    fn ledger() -> Ledger {
+        let mut ledger = Ledger::default();
+        for (number, message) in [b"a", b"b", b"c"].iter().enumerate() {
+            ledger.will_push(*message, 0, number as u64);
+        }
+        ledger
+    }
+
+    #[test]
+    fn what_is_missing_doubled_strange_or_out_of_order_is_seen() {
+        assert!(ledger().compare(&[b"a", b"b", b"c"]).is_ok());
+        for wrong in [&[b"a", b"b"][..], &[b"a", b"b", b"b"], &[b"a", b"c", b"b"], &[b"a", b"b", b"x"]] {
+            let queue: Vec<&[u8]> = wrong.iter().map(|message| &message[..]).collect();
+            assert!(ledger().compare(&queue).is_err(), "{queue:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_popped_once() {
+        let mut ledger = ledger();
+        assert_eq!(ledger.popped(b"a"), Ok(Some((0, 0))));
+        assert!(ledger.popped(b"a").is_err());
+        assert_eq!(ledger.returned(b"b"), Ok(()));
+        assert!(ledger.compare(&[b"c", b"b"]).is_ok(), "what was put back may stand anywhere");
+    }
+}

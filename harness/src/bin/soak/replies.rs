@@ -1,0 +1,94 @@
+//! What every reply of the module must look like, whatever was asked.
+
+use redis::Value;
+
+/// Members that a reply must begin with, by command.
+const PREVIEW: [&str; 5] = ["mode", "queue", "filter", "depth", "match_count"];
+const CLEARJOB: [&str; 5] = ["job_id", "queue", "mode", "dry_run", "status"];
+const STATUS: [&str; 5] = ["job_id", "kind", "status", "waiting", "queue"];
+
+/// Judges a reply that is no error.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn judge(name: &str, args: &[&[u8]], value: &Value) -> Result<(), String> {
+    // Inside a transaction.
+    if matches!(value, Value::SimpleString(text) if text == "QUEUED") {
+        return Ok(());
+    }
+    let has = |word: &str| args.iter().any(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
+    if has("JSON")
+        && let Value::BulkString(text) = value
+    {
+        return serde_json::from_slice::<serde_json::Value>(text)
+            .map(drop)
+            .map_err(|e| format!("no JSON: {e}"));
+    }
+    match name {
+        "QADMIN.PREVIEW" => starts(value, &PREVIEW),
+        "QADMIN.CLEARJOB" => starts(value, &CLEARJOB),
+        "QADMIN.STATUS" => job(value),
+        "QADMIN.CANCEL" if has("ALL") => list(value)?.iter().try_for_each(job),
+        "QADMIN.CANCEL" => job(value),
+        "QADMIN.JOBS" => list(value)?.iter().try_for_each(job),
+        "QADMIN.HELP" => list(value).map(drop),
+        _ => Err("no command that answers".to_string()),
+    }
+}
+
+fn list(value: &Value) -> Result<&[Value], String> {
+    match value {
+        Value::Array(items) => Ok(items),
+        other => Err(format!("no list: {other:?}")),
+    }
+}
+
+/// The members of a map in either protocol.
+pub(crate) fn members(value: &Value) -> Option<Vec<(&[u8], &Value)>> {
+    fn name(value: &Value) -> Option<&[u8]> {
+        if let Value::BulkString(name) = value { Some(name) } else { None }
+    }
+    match value {
+        Value::Map(pairs) => pairs.iter().map(|(key, value)| Some((name(key)?, value))).collect(),
+        Value::Array(flat) if flat.len() % 2 == 0 => {
+            flat.chunks_exact(2).map(|pair| Some((name(&pair[0])?, &pair[1]))).collect()
+        }
+        _ => None,
+    }
+}
+
+fn starts(value: &Value, names: &[&str]) -> Result<(), String> {
+    let members = members(value).ok_or("no map")?;
+    let begins = names.iter().zip(&members).all(|(name, (member, _))| name.as_bytes() == *member);
+    if begins && members.len() > names.len() { Ok(()) } else { Err("not the promised members".to_string()) }
+}
+
+/// A job as STATUS shows it: what holds for every one.
+fn job(value: &Value) -> Result<(), String> {
+    starts(value, &STATUS)?;
+    let members = members(value).ok_or("no map")?;
+    let member =
+        |name: &str| members.iter().find(|(key, _)| *key == name.as_bytes()).map(|(_, value)| *value);
+    let int = |name: &str| match member(name) {
+        Some(Value::Int(n)) => Ok(*n),
+        other => Err(format!("{name} is {other:?}")),
+    };
+    let Some(Value::BulkString(status)) = member("status") else { return Err("no status".to_string()) };
+    let completed = status == b"completed";
+    if completed && int("total_estimated")? != int("processed")? + int("drifted")? {
+        return Err("total_estimated is not processed + drifted".to_string());
+    }
+    if completed != (int("progress")? == 100) {
+        return Err("progress is 100 where the job is not completed, or not where it is".to_string());
+    }
+    let counts = ["processed", "matched", "deleted", "would_delete", "drifted", "arrived", "queue_depth"];
+    for name in counts {
+        if int(name)? < 0 {
+            return Err(format!("{name} is negative"));
+        }
+    }
+    if int("passes_run")? <= 1 && int("deleted")? > int("matched")? {
+        return Err("more deleted than matched".to_string());
+    }
+    Ok(())
+}

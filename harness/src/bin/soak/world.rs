@@ -1,0 +1,192 @@
+//! What all clients share.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, RwLock};
+
+use qadmin_harness::{Factory, Size, TARGET_REPOID, TARGET_TASK};
+
+use crate::chance::Chance;
+use crate::gate::Gate;
+use crate::ledger::Ledger;
+use crate::tally::Tally;
+use crate::totals::Totals;
+
+/// The queue that is accounted for.
+pub(crate) const LIVE: &str = "live";
+/// What a worker of the kind of BLMOVE holds.
+pub(crate) const HELD: &str = "live:held";
+/// Queues with which anything is done, in every database.
+pub(crate) const FREE: [&str; 4] = ["free:a", "free:b", "free:c", "free {\"d\"}\r\n"];
+/// How elements begin that no Celery would send.
+pub(crate) const GARBAGE: &str = "garbage";
+
+/// Most connections whose ids are remembered to be killed, and jobs to be asked for.
+const REMEMBERED: usize = 64;
+
+/// What all clients share.
+pub(crate) struct World {
+    pub(crate) seed: u64,
+    pub(crate) port: u16,
+    pub(crate) replica: u16,
+    /// Valkey 8.1 loses its way between databases in the stream of a primary that does MOVE, with or without
+    /// this module's commands: replicas and append-only file then differ.
+    pub(crate) moves: bool,
+    pub(crate) gate: Gate,
+    pub(crate) ledger: Mutex<Ledger>,
+    pub(crate) tally: Tally,
+    pub(crate) totals: Totals,
+    pub(crate) stop: AtomicBool,
+    /// Held for reading while a transaction is open. A server (Redis 7.0 to Valkey 9.1) runs what EXEC finds
+    /// queued even where the module of the command was unloaded meanwhile, and dies.
+    pub(crate) transactions: RwLock<()>,
+    /// The next message that nobody accounts for.
+    prey: Mutex<u64>,
+    victims: Mutex<VecDeque<String>>,
+    jobs: Mutex<VecDeque<String>>,
+    violations: Mutex<Vec<String>>,
+    /// The command whose reply each client waits for.
+    pending: Mutex<BTreeMap<u64, String>>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, port: u16, replica: u16, moves: bool) -> Self {
+        Self {
+            seed,
+            port,
+            replica,
+            moves,
+            gate: Gate::default(),
+            ledger: Mutex::default(),
+            tally: Tally::default(),
+            totals: Totals::default(),
+            stop: AtomicBool::new(false),
+            transactions: RwLock::default(),
+            prey: Mutex::new(0),
+            victims: Mutex::default(),
+            jobs: Mutex::default(),
+            violations: Mutex::default(),
+            pending: Mutex::default(),
+        }
+    }
+
+    /// Messages of which this percentage may be cleared.
+    pub(crate) fn factory(&self, percent: f64) -> Factory {
+        Factory::new(self.seed).size(Size::Slim).share(percent)
+    }
+
+    /// A number for a message that was never sent before, far from those of the producers.
+    pub(crate) fn fresh(&self) -> u64 {
+        let mut next = self.prey.lock().expect("nobody panics while counting");
+        *next += 1;
+        (1 << 40) + *next
+    }
+
+    /// An invariant does not hold: the run ends. (What comes after the end is its consequence.)
+    pub(crate) fn violated(&self, sentence: String) {
+        if self.stopped() {
+            return;
+        }
+        eprintln!("VIOLATED: {sentence}");
+        self.violations.lock().expect("nobody panics while telling").push(sentence);
+    }
+
+    /// What did not hold so far.
+    pub(crate) fn violations(&self) -> Vec<String> {
+        self.violations.lock().expect("nobody panics while telling").clone()
+    }
+
+    /// A client waits for a reply.
+    pub(crate) fn begins(&self, client: u64, command: String) {
+        self.pending.lock().expect("nobody panics with the list in hand").insert(client, command);
+    }
+
+    /// It has it, or will never have it.
+    pub(crate) fn ends(&self, client: u64) {
+        self.pending.lock().expect("nobody panics with the list in hand").remove(&client);
+    }
+
+    /// Who waits for what.
+    pub(crate) fn pending(&self) -> String {
+        format!("{:?}", self.pending.lock().expect("nobody panics with the list in hand"))
+    }
+
+    pub(crate) fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// A connection that may be killed.
+    pub(crate) fn victim(&self, id: String) {
+        remember(&self.victims, id);
+    }
+
+    /// Ids of connections begin anew with each start of the server: one of before may be a worker's now.
+    pub(crate) fn spare_victims(&self) {
+        self.victims.lock().expect("nobody panics with the list in hand").clear();
+    }
+
+    pub(crate) fn some_victim(&self, chance: &mut Chance) -> Option<String> {
+        some(&self.victims, chance)
+    }
+
+    pub(crate) fn job(&self, id: String) {
+        remember(&self.jobs, id);
+    }
+
+    pub(crate) fn some_job(&self, chance: &mut Chance) -> Option<String> {
+        some(&self.jobs, chance)
+    }
+}
+
+fn remember(list: &Mutex<VecDeque<String>>, id: String) {
+    let mut list = list.lock().expect("nobody panics with the list in hand");
+    list.push_back(id);
+    if list.len() > REMEMBERED {
+        list.pop_front();
+    }
+}
+
+fn some(list: &Mutex<VecDeque<String>>, chance: &mut Chance) -> Option<String> {
+    let list = list.lock().expect("nobody panics with the list in hand");
+    (!list.is_empty()).then(|| list[usize::try_from(chance.below(list.len() as u64)).unwrap_or(0)].clone())
+}
+
+/// A filter that matches no message which is accounted for: those are of other tasks, and no garbage.
+pub(crate) fn filter_of_prey(chance: &mut Chance) -> Vec<String> {
+    let texts = [
+        format!("TASK {TARGET_TASK}"),
+        format!("TASK {TARGET_TASK} REPOID {TARGET_REPOID}"),
+        format!("REPOID {TARGET_REPOID} TASK {TARGET_TASK} WHERE retries >= 0"),
+        format!("TASK {TARGET_TASK} WHERE kwargs.repoid != {TARGET_REPOID}"),
+        format!("TASK {TARGET_TASK} WHERE bytes > {}", chance.within(200, 600)),
+        format!("TASK {TARGET_TASK} WHERE id GLOB *{:x}*", chance.below(256)),
+        format!("WHERE task EQ {TARGET_TASK}"),
+        format!("WHERE task IN 2 {TARGET_TASK} no.such.task"),
+        "WHERE task GLOB app.tasks.upload.Uploa[d]".to_string(),
+        "WHERE undecodable = 1".to_string(),
+        "WHERE bytes < 100".to_string(),
+    ];
+    chance.pick(&texts).split(' ').map(str::to_string).collect()
+}
+
+/// Any filter.
+pub(crate) fn any_filter(chance: &mut Chance) -> Vec<String> {
+    let texts = [
+        format!("REPOID {}", 104_729 + 1_009 * chance.below(500)),
+        format!("WHERE task != {TARGET_TASK}"),
+        "WHERE task GLOB *.upload.*".to_string(),
+        "WHERE task GLOB *a*b*c*d*e*f*".to_string(),
+        "WHERE kwargs.repoid EXISTS WHERE args.0 MISSING".to_string(),
+        "WHERE eta < now+1h".to_string(),
+        "WHERE expires MISSING".to_string(),
+        "WHERE headers.lang = py".to_string(),
+        "WHERE properties.delivery_info.routing_key = celery".to_string(),
+        "COMMITID 00ff00".to_string(),
+        "WHERE kwargs.a.b.c < 9223372036854775807".to_string(),
+        "WHERE undecodable = 0".to_string(),
+    ];
+    match chance.percent(40) {
+        true => filter_of_prey(chance),
+        false => chance.pick(&texts).split(' ').map(str::to_string).collect(),
+    }
+}

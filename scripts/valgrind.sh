@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Runs part of the suite with every server under valgrind's memcheck, and fails where memcheck has anything to say.
+#
+#   scripts/valgrind.sh                         the tests named below
+#   scripts/valgrind.sh tiers:: hostile::       these
+#
+# What memcheck sees: the module allocates with the server's allocator, and Debian's server takes that from
+# libjemalloc.so. memcheck puts its own in its place (--soname-synonyms), so both the module's heap and the server's
+# are watched block by block: a string of the server that the module keeps too long shows as well. That works only
+# where jemalloc is a library of its own, or where the server uses the C library's malloc.
+#
+# Logs: target/valgrind/*.log, one for each server.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# What meets every callback of the module; the others only repeat it with more messages or other words.
+TESTS=(smoke:: model:: tiers:: joins:: hostile:: errors:: callers:: clients:: access:: durability::aof)
+# They count on the clock: on a job that is over before the next command comes, on a count within inline-wait.
+SKIPPED=(--skip each_role_may_do_what_its_rules_say_and_nothing_else --skip fifty_equal_previews_cost_one_scan
+  --skip any_bytes_may_be_a_message_and_none_is_taken_for_another)
+[ $# -eq 0 ] || TESTS=("$@")
+
+if ! command -v valgrind >/dev/null; then
+  root=()
+  [ "$(id -u)" = 0 ] || root=(sudo)
+  if command -v apt-get >/dev/null; then
+    "${root[@]}" apt-get update -qq </dev/null
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends valgrind </dev/null
+  else
+    echo "missing: valgrind 3.19 or newer"
+    exit 1
+  fi
+fi
+
+here=$PWD
+server=${QADMIN_SERVER:-$(command -v redis-server || echo "$here/target/bin/redis-server")}
+logs=$here/target/valgrind
+rm -rf "$logs"
+mkdir -p "$logs"
+# One thread at a time runs under valgrind: the fair scheduler lets the server's others come.
+cat >"$logs/server" <<SCRIPT
+#!/bin/sh
+exec valgrind --log-file='$logs/%p.log' '--soname-synonyms=somalloc=*jemalloc*' --leak-check=full \\
+  --show-leak-kinds=definite --errors-for-leak-kinds=definite --num-callers=40 --keep-debuginfo=yes \\
+  --fair-sched=try --child-silent-after-fork=yes --suppressions='$here/scripts/valgrind.supp' '$server' "\$@"
+SCRIPT
+chmod +x "$logs/server"
+
+failed=0
+# Everything takes thirty times as long: few seeds, two tests at a time.
+QADMIN_SERVER="$logs/server" QADMIN_ORDERLY_END=1 QADMIN_SLOWDOWN=30 QADMIN_MODEL_RUNS="${QADMIN_MODEL_RUNS:-3}" \
+  "${CARGO:-cargo}" test --package qadmin-tests --test suite -- --test-threads 2 "${SKIPPED[@]}" "${TESTS[@]}" || failed=1
+
+servers=$(find "$logs" -name '*.log' | wc -l)
+ended=$(grep -l 'ERROR SUMMARY' "$logs"/*.log | wc -l)
+# Headlines of errors, also of servers that a test killed before they could add up theirs.
+signs='Invalid (read|write|free)|uninitialised|Mismatched free|overlap in|definitely lost in|terminating with default'
+bad=$(grep -lE "^==[0-9]+== .*($signs)" "$logs"/*.log || true)
+echo "$servers servers ran under memcheck, $ended of them to an orderly end"
+if [ -n "$bad" ] || [ "$ended" = 0 ]; then
+  for log in $bad; do
+    echo "--- $log"
+    grep -E -A 30 "^==[0-9]+== .*($signs)" "$log" | head -120
+  done
+  failed=1
+fi
+[ "$failed" = 0 ] && echo "memcheck has nothing to say"
+exit "$failed"
