@@ -24,6 +24,8 @@ pub(crate) struct Totals {
     pub(crate) work_max_us: u64,
     /// Longest seek, microseconds.
     pub(crate) seek_max_us: u64,
+    /// All seeks together, nanoseconds.
+    pub(crate) seek_ns: u64,
     /// Main thread time of all slices, nanoseconds.
     pub(crate) main_thread_ns: u64,
     /// Previews answered from the cache.
@@ -68,6 +70,7 @@ pub(crate) fn fields() -> Vec<(&'static str, u64)> {
             ("records_owed", state.owed.len() as u64),
             ("units_applied", totals.applied),
             ("apply_mismatches", totals.apply_mismatches),
+            ("seek_us", totals.seek_ns / 1_000),
         ]
     })
     .unwrap_or_default()

@@ -120,6 +120,7 @@ impl State {
         self.totals.slices_us.record(whole_ns / 1_000);
         self.totals.work_max_us = self.totals.work_max_us.max(whole_ns.saturating_sub(seek_ns) / 1_000);
         self.totals.seek_max_us = self.totals.seek_max_us.max(seek_ns / 1_000);
+        self.totals.seek_ns += seek_ns;
         self.totals.main_thread_ns += whole_ns;
         info::latency_sample(whole_ns / 1_000_000);
     }
