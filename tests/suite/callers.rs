@@ -121,7 +121,8 @@ fn a_script_is_never_kept_waiting_and_starts_no_clear() {
 fn another_module_is_never_kept_waiting_and_starts_no_clear() {
     let server = Server::start();
     let mut conn = server.conn();
-    let library = c_module("callqadmin", server.dir()).expect("a C compiler is there, as it is wherever Rust links");
+    let library =
+        c_module("callqadmin", server.dir()).expect("a C compiler is there, as it is wherever Rust links");
     run(&mut conn, &format!("MODULE LOAD {}", library.display())).expect("MODULE LOAD");
     check_caller(
         &server,
@@ -142,7 +143,8 @@ fn the_internal_command_is_for_nobody() {
     let server = Server::start();
     let mut conn = server.conn();
     filled(&server, "celery", 10);
-    let library = c_module("callqadmin", server.dir()).expect("a C compiler is there, as it is wherever Rust links");
+    let library =
+        c_module("callqadmin", server.dir()).expect("a C compiler is there, as it is wherever Rust links");
     run(&mut conn, &format!("MODULE LOAD {}", library.display())).expect("MODULE LOAD");
     let line = "QADMIN.APPLY celery 10 x y";
     for error in [
