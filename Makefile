@@ -16,7 +16,7 @@ VENV = target/venv
 CARGO ?= cargo
 PYTHON ?= python3
 
-.PHONY: help deps venv build build-faults install demo playground test test-rust test-server test-servers test-all fuzz servers bench bench-quick soak valgrind lint clean
+.PHONY: help deps venv build build-faults install demo playground test test-rust test-server test-servers test-all fuzz servers bench bench-quick callgrind soak valgrind lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -76,11 +76,17 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS (120), two at a time; a finding f
 servers: ## get newer Redis and Valkey servers to test against (Debian): target/servers/*/run
 	@scripts/servers.sh
 
-bench: deps build venv ## measure with 1,000,000 messages and write docs/benchmarks.md
-	$(CARGO) run --quiet --release --package qadmin-harness --bin bench
+# make bench ONLY=counts,clears: some sections alone; nothing is written then.
+BENCH = $(CARGO) run --quiet --release --package qadmin-harness --bin bench -- $(if $(ONLY),--only $(ONLY))
+
+bench: deps build venv ## measure with 1,000,000 messages and write docs/benchmarks.md; ONLY=section,... for some
+	$(BENCH)
 
 bench-quick: deps build venv ## measure with 200,000 messages, fewer repetitions; writes nothing
-	$(CARGO) run --quiet --release --package qadmin-harness --bin bench -- --quick
+	$(BENCH) --quick
+
+callgrind: deps build venv ## count instructions of LPUSH and of the matcher (needs valgrind)
+	$(BENCH) --only idle,instructions
 
 soak: deps build ## random commands, traffic and bad days for SOAK_MINUTES (30); SOAK_SEED repeats a run
 	$(CARGO) run --quiet --release --package qadmin-harness --bin soak

@@ -19,6 +19,22 @@ const PUSHES_IN_FLIGHT: u64 = 8;
 /// # Errors
 /// What the server says where it refuses a push, or where the connection is gone.
 pub fn fill(port: u16, queue: &str, range: Range<u64>, factory: &mut Factory) -> io::Result<()> {
+    fill_between(port, queue, range, factory, PER_PUSH, |_| {})
+}
+
+/// [`fill`] with `per_push` messages in each push, and a command of the caller's after each: it appends one to
+/// the bytes that are sent, or none.
+///
+/// # Errors
+/// What the server says where it refuses a command, or where the connection is gone.
+pub fn fill_between(
+    port: u16,
+    queue: &str,
+    range: Range<u64>,
+    factory: &mut Factory,
+    per_push: u64,
+    mut between: impl FnMut(&mut Vec<u8>),
+) -> io::Result<()> {
     let mut raw = Raw::try_connect(port)?;
     let mut out = Vec::new();
     let mut message = Vec::new();
@@ -26,9 +42,9 @@ pub fn fill(port: u16, queue: &str, range: Range<u64>, factory: &mut Factory) ->
     let mut next = range.start;
     while next < range.end {
         out.clear();
-        let mut pushes = 0;
+        let (mut pushes, mut replies) = (0, 0);
         while pushes < PUSHES_IN_FLIGHT && next < range.end {
-            let last = range.end.min(next + PER_PUSH);
+            let last = range.end.min(next + per_push);
             out.extend_from_slice(format!("*{}\r\n$5\r\nLPUSH\r\n", last - next + 2).as_bytes());
             put_bulk(queue.as_bytes(), &mut out);
             for i in next..last {
@@ -36,13 +52,16 @@ pub fn fill(port: u16, queue: &str, range: Range<u64>, factory: &mut Factory) ->
                 factory.write(i, &mut message);
                 put_bulk(&message, &mut out);
             }
+            let pushed = out.len();
+            between(&mut out);
+            replies += 1 + u64::from(out.len() > pushed);
             next = last;
             pushes += 1;
         }
         raw.send(&out)?;
         // The replies of the batch before: the server works while the next batch is made.
         read_replies(&mut raw, unread)?;
-        unread = pushes;
+        unread = replies;
     }
     read_replies(&mut raw, unread)
 }
@@ -54,11 +73,11 @@ fn put_bulk(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Reads replies of pushes; anything but a length is an error.
+/// Reads replies; an error is one.
 fn read_replies(raw: &mut Raw, count: u64) -> io::Result<()> {
     for _ in 0..count {
         let reply = raw.reply()?;
-        if reply.first() != Some(&b':') {
+        if reply.first() == Some(&b'-') {
             return Err(io::Error::other(String::from_utf8_lossy(&reply).trim().to_string()));
         }
     }

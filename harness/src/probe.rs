@@ -19,17 +19,30 @@ pub struct Probe {
 impl Probe {
     /// Sends `SET` and `GET` in turns, `per_second` times a second.
     pub fn start(port: u16, per_second: u32) -> Self {
+        let set = [b"SET".to_vec(), b"qadmin-probe".to_vec(), b"x".to_vec()];
+        let get = [b"GET".to_vec(), b"qadmin-probe".to_vec()];
+        Self::in_turns(port, per_second, vec![set.to_vec(), get.to_vec()])
+    }
+
+    /// Sends `PING`, `LPUSH` of a message to a queue and `RPOP` of that queue in turns.
+    pub fn on_queue(port: u16, per_second: u32, queue: &str, message: Vec<u8>) -> Self {
+        let queue = queue.as_bytes().to_vec();
+        let push = vec![b"LPUSH".to_vec(), queue.clone(), message];
+        let pop = vec![b"RPOP".to_vec(), queue];
+        Self::in_turns(port, per_second, vec![vec![b"PING".to_vec()], push, pop])
+    }
+
+    fn in_turns(port: u16, per_second: u32, commands: Vec<Vec<Vec<u8>>>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         let thread = thread::spawn(move || {
             let mut raw = Raw::connect(port);
-            let (mut sets, mut waits) = (false, Vec::new());
+            let commands: Vec<Vec<&[u8]>> =
+                commands.iter().map(|words| words.iter().map(Vec::as_slice).collect()).collect();
+            let (mut next, mut waits) = (commands.iter().cycle(), Vec::new());
             at_a_pace(&told, Duration::from_secs(1) / per_second, &mut waits, || {
-                sets = !sets;
-                let reply = match sets {
-                    true => raw.call(&[b"SET", b"qadmin-probe", b"x"]),
-                    false => raw.call(&[b"GET", b"qadmin-probe"]),
-                };
+                let Some(command) = next.next() else { return };
+                let reply = raw.call(command);
                 assert!(!reply.starts_with(b"-"), "the server refused: {}", String::from_utf8_lossy(&reply));
             });
             waits

@@ -1,10 +1,7 @@
 //! Who calls a command: a transaction, a script, another module. None of them can be kept waiting, and a clear
 //! is started by clients only.
 
-use std::path::PathBuf;
-use std::process::Command;
-
-use qadmin_harness::{Fields as _, Server, map, maps, text, workspace_root};
+use qadmin_harness::{Fields as _, Server, c_module, map, maps, text};
 use redis::{Commands as _, Connection, Value};
 
 use crate::stage::{LONG, Slow, filled, info, set, target, until_running};
@@ -28,31 +25,6 @@ fn transaction(conn: &mut Connection, lines: &[String]) -> Vec<Value> {
 fn eval(conn: &mut Connection, line: &str) -> redis::RedisResult<Value> {
     let words: Vec<&str> = line.split(' ').collect();
     redis::cmd("EVAL").arg("return redis.call(unpack(ARGV))").arg(0).arg(words).query(conn)
-}
-
-/// Builds the module of `tests/module` against the header that the bindings of qadmin were made from.
-pub(crate) fn caller_module(server: &Server) -> PathBuf {
-    let metadata = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1"])
-        .current_dir(workspace_root())
-        .output()
-        .expect("cargo runs");
-    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).expect("metadata are JSON");
-    let packages = metadata["packages"].as_array().expect("a list of packages");
-    let bindings = packages.iter().find(|package| package["name"] == "redis-module").expect("a dependency");
-    let manifest = bindings["manifest_path"].as_str().expect("a path");
-    let include = PathBuf::from(manifest).with_file_name("src").join("include");
-    let library = server.dir().join("callqadmin.so");
-    let built = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-I"])
-        .arg(include)
-        .arg("-o")
-        .arg(&library)
-        .arg(workspace_root().join("tests/module/callqadmin.c"))
-        .output()
-        .expect("a C compiler is there, as it is wherever Rust links");
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    library
 }
 
 #[test]
@@ -149,7 +121,8 @@ fn a_script_is_never_kept_waiting_and_starts_no_clear() {
 fn another_module_is_never_kept_waiting_and_starts_no_clear() {
     let server = Server::start();
     let mut conn = server.conn();
-    let library = caller_module(&server);
+    let library =
+        c_module("callqadmin", server.dir()).expect("a C compiler is there, as it is wherever Rust links");
     run(&mut conn, &format!("MODULE LOAD {}", library.display())).expect("MODULE LOAD");
     check_caller(
         &server,
@@ -170,7 +143,8 @@ fn the_internal_command_is_for_nobody() {
     let server = Server::start();
     let mut conn = server.conn();
     filled(&server, "celery", 10);
-    let library = caller_module(&server);
+    let library =
+        c_module("callqadmin", server.dir()).expect("a C compiler is there, as it is wherever Rust links");
     run(&mut conn, &format!("MODULE LOAD {}", library.display())).expect("MODULE LOAD");
     let line = "QADMIN.APPLY celery 10 x y";
     for error in [

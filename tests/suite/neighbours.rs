@@ -1,10 +1,9 @@
 //! Another module of the same server that edits queues without an event, or calls commands from inside the
 //! notification of our own write.
 
-use qadmin_harness::{Fields as _, Server, text};
+use qadmin_harness::{Fields as _, Server, c_module, text};
 use redis::Connection;
 
-use crate::callers::caller_module;
 use crate::durability::{Filled, queue, start_clear, tell, until_deleted};
 use crate::stage::Slow;
 use crate::support::{run, wait_for_job};
@@ -13,7 +12,7 @@ use crate::support::{run, wait_for_job};
 fn bed() -> (Server, Connection, Filled) {
     let server = Server::start();
     let mut conn = server.conn();
-    let library = caller_module(&server);
+    let library = c_module("callqadmin", server.dir()).expect("the other module is built");
     tell(&mut conn, &format!("MODULE LOAD {}", library.display()));
     let filled = Filled::new(&server, 4_000, 50.0);
     (server, conn, filled)

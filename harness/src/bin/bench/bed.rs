@@ -5,16 +5,22 @@ use std::time::Instant;
 
 use qadmin_harness::{
     Factory, Fields as _, Series, Server, TARGET_REPOID, TARGET_TASK, fill, grouped, map, module_path,
-    python, spawn, workspace_root,
+    python, spawn, text, workspace_root,
 };
 use redis::{Connection, Value};
+
+use crate::floor;
+use crate::targets::Targets;
 
 /// The queue of every measurement.
 pub(crate) const QUEUE: &str = "celery";
 
+/// What the queue is copied from: filling it anew would take longer than what is measured.
+const ORIGINAL: &str = "original";
+
 /// A row that takes longer is not repeated beyond this many seconds in total; the table says how many runs
 /// there were.
-const BUDGET_S: f64 = 60.0;
+const BUDGET_S: f64 = 20.0;
 
 /// Everything a section needs.
 pub(crate) struct Bed {
@@ -22,9 +28,14 @@ pub(crate) struct Bed {
     pub(crate) conn: Connection,
     /// Depth of the queue in most measurements.
     pub(crate) messages: u64,
-    repetitions: usize,
-    /// What the queue holds now: messages and share of matches.
-    holds: Option<(u64, f64)>,
+    /// What was reached so far.
+    pub(crate) targets: Targets,
+    /// How often a row is measured.
+    pub(crate) repetitions: usize,
+    /// What the original holds: messages and share of matches.
+    original: Option<(u64, f64)>,
+    /// The queue is an untouched copy of it.
+    fresh: bool,
 }
 
 /// A reply, or a job's status.
@@ -36,8 +47,10 @@ impl Bed {
         module_path()?;
         python()?;
         let server = Server::builder().module().try_start()?;
+        floor::load(&server)?;
         let conn = server.conn();
-        Ok(Self { server, conn, messages, repetitions, holds: None })
+        let targets = Targets::default();
+        Ok(Self { server, conn, messages, targets, repetitions, original: None, fresh: false })
     }
 
     /// Date, machine and versions: without them figures mean nothing.
@@ -66,7 +79,8 @@ impl Bed {
             "{}, {} cores of {}, {} of memory; {server}, {}; Python packages: {}.\n\n\
              {} messages as Celery makes them (1.4 KB each, 21 tasks, 500 repositories), of which 1 % match\n\
              `TASK {TARGET_TASK} REPOID {TARGET_REPOID}` where nothing else is said. Server, module and clients share\n\
-             the cores. Everything was measured in one run of `make bench`; medians, with the extremes beside them.",
+             the cores. The queue is a copy (COPY) of one that was filled by LPUSH. Everything was measured in one run of\n\
+             `make bench`; medians, with the extremes beside them.",
             tool("date", &["-u", "+%F"]),
             cores,
             member(&file("/proc/cpuinfo"), "model name"),
@@ -79,19 +93,48 @@ impl Bed {
 
     /// Makes sure that the queue holds so many messages of which so many percent match, all untouched.
     pub(crate) fn filled(&mut self, messages: u64, share: f64) -> Result<(), String> {
-        if self.holds == Some((messages, share)) {
-            return Ok(());
+        if self.original != Some((messages, share)) {
+            self.emptied()?;
+            fill(self.server.port(), ORIGINAL, 0..messages, &mut factory(share))
+                .map_err(|e| format!("filling: {e}"))?;
+            self.original = Some((messages, share));
         }
-        self.command(&["FLUSHALL", "SYNC"])?;
-        fill(self.server.port(), QUEUE, 0..messages, &mut factory(share))
-            .map_err(|e| format!("filling: {e}"))?;
-        self.holds = Some((messages, share));
+        if !self.fresh {
+            self.command(&["DEL", QUEUE])?;
+            self.command(&["COPY", ORIGINAL, QUEUE])?;
+            self.fresh = true;
+        }
         Ok(())
+    }
+
+    /// Makes the queue again what it was filled with last, where it was changed since.
+    pub(crate) fn refresh(&mut self) -> Result<(), String> {
+        self.original.map_or(Ok(()), |(messages, share)| self.filled(messages, share))
     }
 
     /// Says that the queue is no longer as it was filled.
     pub(crate) fn spoiled(&mut self) {
-        self.holds = None;
+        self.fresh = false;
+    }
+
+    /// How many messages the queue holds.
+    pub(crate) fn depth(&mut self) -> Result<u64, String> {
+        self.command(&["LLEN", QUEUE]).map(|depth| text(&depth).parse().unwrap_or(0))
+    }
+
+    /// A counter of `INFO qadmin`.
+    pub(crate) fn counter(&self, name: &str) -> u64 {
+        let value = self.server.info(&format!("qadmin_{name}"));
+        value.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+    }
+
+    /// Seconds that the server's main thread ran so far, and that it waited for a core because others had it;
+    /// zeros where the kernel does not tell.
+    pub(crate) fn main_thread(&self) -> (f64, f64) {
+        let pid = self.server.pid();
+        let line = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/schedstat")).unwrap_or_default();
+        let mut seconds = line.split_ascii_whitespace().map(|ns| ns.parse::<f64>().unwrap_or(0.0) / 1e9);
+        (seconds.next().unwrap_or(0.0), seconds.next().unwrap_or(0.0))
     }
 
     /// Measures again and again; `once` gives the seconds of one run.
@@ -104,6 +147,13 @@ impl Bed {
             seconds.push(once(self)?);
         }
         Ok(Series::new(seconds))
+    }
+
+    /// Gives the memory of all messages back.
+    pub(crate) fn emptied(&mut self) -> Result<(), String> {
+        self.original = None;
+        self.fresh = false;
+        self.command(&["FLUSHALL", "SYNC"]).map(drop)
     }
 
     /// Any command.
@@ -126,6 +176,12 @@ impl Bed {
         Ok(())
     }
 
+    /// The setting `slice-us`.
+    pub(crate) fn slice_us(&mut self) -> Result<u64, String> {
+        let reply = self.ask(&["CONFIG", "GET", "qadmin.slice-us"])?;
+        reply.iter().find_map(|(_, value)| text(value).parse().ok()).ok_or_else(|| "no slice-us".to_string())
+    }
+
     /// Waits for a job's end and insists on its success.
     pub(crate) fn finished(&mut self, job: &Reply) -> Result<Reply, String> {
         let status = self.ask(&["QADMIN.STATUS", &job.text("job_id"), "WAIT", "0"])?;
@@ -144,9 +200,16 @@ impl Bed {
 
     /// Clears all matches: the job's status.
     pub(crate) fn clear_job(&mut self, filter: &[&str]) -> Result<Reply, String> {
-        self.spoiled();
+        self.job(filter, &["ALL"])
+    }
+
+    /// Clears with these words behind the filter: the job's status.
+    pub(crate) fn job(&mut self, filter: &[&str], words: &[&str]) -> Result<Reply, String> {
+        if !words.contains(&"DRYRUN") {
+            self.spoiled();
+        }
         let job =
-            self.ask(&[&["QADMIN.CLEARJOB", QUEUE][..], filter, &["ALL", "CONFIRM", QUEUE]].concat())?;
+            self.ask(&[&["QADMIN.CLEARJOB", QUEUE][..], filter, words, &["CONFIRM", QUEUE]].concat())?;
         self.finished(&job)
     }
 
@@ -174,9 +237,11 @@ pub(crate) fn factory(share: f64) -> Factory {
 }
 
 /// The filter of every measurement.
-pub(crate) fn target() -> [String; 4] {
-    ["TASK".into(), TARGET_TASK.into(), "REPOID".into(), TARGET_REPOID.to_string()]
-}
+pub(crate) const TARGET: [&str; 4] = ["TASK", TARGET_TASK, "REPOID", REPOID];
+
+/// [`TARGET_REPOID`] as a word of a command.
+pub(crate) const REPOID: &str = "147107";
+const _: () = assert!(TARGET_REPOID == 147_107);
 
 /// Seconds that something took, and what it gave.
 pub(crate) fn timed<T>(run: impl FnOnce() -> Result<T, String>) -> Result<(f64, T), String> {

@@ -1,8 +1,9 @@
 //! Counting matches.
 
-use qadmin_harness::{Fields as _, TARGET_REPOID, TARGET_TASK, grouped, text};
+use qadmin_harness::{Fields as _, Series, TARGET_REPOID, TARGET_TASK, grouped, text};
 
-use crate::bed::{Bed, QUEUE, check, count, factory, target, timed};
+use crate::bed::{Bed, QUEUE, REPOID, TARGET, check, count, factory, timed};
+use crate::floor;
 use crate::table::Table;
 
 /// Lua that looks for two texts in every message. Not exact: it trusts the spacing of the producer and
@@ -39,13 +40,11 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     let made = factory(1.0);
     let expected = made.count(0..messages);
     let by_repo = (0..messages).filter(|i| made.facts(*i).repoid == TARGET_REPOID).count() as u64;
-    let filter = target();
-    let filter: Vec<&str> = filter.iter().map(String::as_str).collect();
     let mut table =
         Table::of_times(format!("Counting {} matches among {}", grouped(expected), grouped(messages)));
 
     let job = bed.repeat(|bed| {
-        let (seconds, status) = timed(|| bed.count_job(&filter))?;
+        let (seconds, status) = timed(|| bed.count_job(&TARGET))?;
         check("count", count(&status, "matched"), expected)?;
         Ok(seconds)
     })?;
@@ -54,7 +53,7 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
 
     let inline = bed.repeat(|bed| {
         bed.inline(true)?;
-        let words = [&["QADMIN.PREVIEW", QUEUE][..], &filter, &["BUST"]].concat();
+        let words = [&["QADMIN.PREVIEW", QUEUE][..], &TARGET, &["BUST"]].concat();
         let (seconds, reply) = timed(|| bed.ask(&words))?;
         check("inline count", count(&reply, "match_count"), expected)?;
         Ok(seconds)
@@ -62,19 +61,23 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     table.timing("QADMIN.PREVIEW by task and repoid, while the client waits", &inline, base);
 
     let repo = bed.repeat(|bed| {
-        let (seconds, status) = timed(|| bed.count_job(&["REPOID", &TARGET_REPOID.to_string()]))?;
+        let (seconds, status) = timed(|| bed.count_job(&["REPOID", REPOID]))?;
         check("count by repoid", count(&status, "matched"), by_repo)?;
         Ok(seconds)
     })?;
     table.timing("QADMIN.PREVIEW by repoid alone", &repo, base);
 
-    // Before anything else is done to this list: it is as fresh as after loading.
-    let longest = |name: &str| bed.server.info(&format!("qadmin_{name}")).unwrap_or_default();
-    let (work, seek) = (longest("slice_work_max_us"), longest("seek_max_us"));
+    let floor = floor::walk(bed)?;
+    table.timing("the floor: the same walk in one piece, without judging", &floor, base);
+    let in_floors = |series: &Series| series.median() / floor.median();
+    let targets = &mut bed.targets;
+    targets.at_most("count by TASK + REPOID, idle server", in_floors(&job), 2.0, " x floor");
+    targets.at_most("count by TASK + REPOID, idle server, then", in_floors(&job), 1.5, " x floor");
+    targets.at_most("count by REPOID alone (every body examined)", in_floors(&repo), 2.6, " x floor");
 
     let again = bed.repeat(|bed| {
         bed.inline(true)?;
-        let words = [&["QADMIN.PREVIEW", QUEUE][..], &filter].concat();
+        let words = [&["QADMIN.PREVIEW", QUEUE][..], &TARGET].concat();
         let (seconds, reply) = timed(|| bed.ask(&words))?;
         if reply.is_null("cached_at") && reply.int("deduplicated") == 0 {
             return Err("a repeated preview counted again".to_string());
@@ -83,6 +86,7 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     })?;
     table.timing("the same again: cached count, live depth and sample", &again, base);
 
+    let mut python = f64::INFINITY;
     for chunk in [10_000, 1_000] {
         let series = bed.repeat(|bed| {
             let result = bed.rival("rival_count.py", chunk)?;
@@ -90,21 +94,20 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
             result["seconds"].as_f64().ok_or_else(|| "no seconds".to_string())
         })?;
         table.timing(&format!("Python, LRANGE of {} + orjson", grouped(chunk)), &series, base);
+        python = python.min(series.median());
     }
+    let what = "count by TASK + REPOID: faster than Python, the better chunk";
+    bed.targets.at_least(what, python / job.median(), 8.0, " x");
     for (name, script) in [("Lua, string.find (not exact)", LUA_FIND), ("Lua, cjson (not exact)", LUA_CJSON)]
     {
         let series = bed.repeat(|bed| {
-            let words = ["EVAL", script, "1", QUEUE, TARGET_TASK, &TARGET_REPOID.to_string()];
+            let words = ["EVAL", script, "1", QUEUE, TARGET_TASK, REPOID];
             let (seconds, reply) = timed(|| bed.command(&words))?;
             check(name, text(&reply).parse().unwrap_or(0), expected)?;
             Ok(seconds)
         })?;
         table.timing(&format!("{name}; the server does nothing else meanwhile"), &series, base);
     }
-    table.note(format!(
-        "Of all slices of these counts, on a list as fresh as after loading, the longest took {work} us after its seek; \
-         the longest seek took {seek} us."
-    ));
     table.note("Lua cannot open the base64 of a body: its counts believe kwargsrepr, which Celery cuts at 1,024 characters.");
     Ok(vec![table])
 }

@@ -4,32 +4,43 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use qadmin_harness::{Fields as _, Raw, grouped};
+use qadmin_harness::{Raw, grouped};
 
-use crate::bed::{Bed, QUEUE, Reply, target};
+use crate::bed::{Bed, QUEUE, Reply, TARGET, factory};
 use crate::table::Table;
 
 pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     let messages = bed.messages;
     bed.filled(messages, 1.0)?;
-    let filter = target();
-    let filter: Vec<&str> = filter.iter().map(String::as_str).collect();
-    let mut table = Table::new("What a preview occupies", &["what", "bytes"]);
+    let mut table = Table::new("What a job occupies", &["what", "bytes"]);
 
-    bed.count_job(&filter)?;
-    let (more, counted) = memory_beyond(bed, |bed| bed.count_job(&filter))?;
-    table.row(&[
-        "memory of the server during a count, beyond what it had before (peak of INFO)".into(),
-        grouped(more),
-    ]);
+    bed.count_job(&TARGET)?;
+    let mut peak = 0;
+    let jobs: [(&str, fn(&mut Bed) -> Result<Reply, String>); 3] = [
+        ("a count", |bed| bed.count_job(&TARGET)),
+        ("a dry run of ALL", |bed| bed.job(&TARGET, &["ALL", "DRYRUN"])),
+        ("a dry run of KEEPONE", |bed| bed.job(&TARGET, &["KEEPONE", "DRYRUN"])),
+    ];
+    for (what, job) in jobs {
+        let (more, _) = memory_beyond(bed, job)?;
+        peak = peak.max(more);
+        table.row(&[
+            format!("memory of the server during {what}, beyond what it had before (peak of INFO)"),
+            grouped(more),
+        ]);
+    }
 
     bed.inline(true)?;
     for (what, sample) in [("without sample", "0"), ("with 20 sampled messages", "20")] {
         let mut raw = bed.server.raw();
-        let words = [&["QADMIN.PREVIEW", QUEUE][..], &filter, &["SAMPLE", sample]].concat();
+        let words = [&["QADMIN.PREVIEW", QUEUE][..], &TARGET, &["SAMPLE", sample]].concat();
         let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
         raw.call(&words);
         let (sent, received) = raw.wire_bytes();
+        if sample != "0" {
+            let what = format!("bytes of the wire per preview, {what}");
+            bed.targets.at_most(&what, (sent + received) as f64, 8_192.0, " B");
+        }
         let cell = format!("{} out, {} in", grouped(sent), grouped(received));
         table.row(&[format!("wire, QADMIN.PREVIEW {what}"), cell]);
     }
@@ -40,11 +51,17 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     ]);
 
     // Last: it changes the queue.
-    let (more, _) = memory_beyond(bed, |bed| bed.clear_job(&filter))?;
-    table.row(&["memory of the server during a clear, likewise".into(), grouped(more)]);
-
-    let main_thread = u64::try_from(counted.int("main_thread_us")).unwrap_or(0);
-    table.note(format!("The count's slices took {} us of the main thread.", grouped(main_thread)));
+    for (what, words) in [("ALL", "ALL"), ("KEEPONE", "KEEPONE")] {
+        bed.filled(messages, 1.0)?;
+        let (more, _) = memory_beyond(bed, |bed| bed.job(&TARGET, &[words]))?;
+        peak = peak.max(more);
+        table.row(&[format!("memory of the server during a clear of {what}, likewise"), grouped(more)]);
+    }
+    let limit = (4 << 20) + factory(1.0).message(0).len();
+    bed.targets.at_most("memory during any job: 4 MB and one message", peak as f64, limit as f64, " B");
+    table.note(
+        "A clear gives memory back while it works: the dry runs, which remember the same things, show what it needs meanwhile.",
+    );
     Ok(vec![table])
 }
 

@@ -1,18 +1,28 @@
 //! `make bench`: what qadmin costs, and what people do without it, on one server in one run.
 //!
-//!     bench [--quick] [--messages N] [--only counts|clears|latency|footprint]
+//!     bench [--quick] [--messages N] [--only SECTION,...]        SECTION: a name of `SECTIONS` below
 //!
-//! Every table is one function of one file; a new row is a few lines there. A full run (no --quick, no --only)
-//! writes docs/benchmarks.md.
+//! Every table is one function of one file; a new row is a few lines there. What the project wants to reach is
+//! told to `Targets`, which makes the first table. A full run (no --quick, no --only) writes docs/benchmarks.md.
 
 mod bed;
+mod callgrind;
 mod clears;
+mod conditions;
 mod counts;
+mod depth;
+mod floor;
 mod footprint;
+mod idle;
+mod instructions;
 mod latency;
+mod split;
 mod table;
+mod targets;
+mod throughput;
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use bed::Bed;
 use table::Table;
@@ -20,11 +30,18 @@ use table::Table;
 /// A section of the benchmark: what it is called on the command line, and what measures it.
 type Section = (&'static str, fn(&mut Bed) -> Result<Vec<Table>, String>);
 
-const SECTIONS: [Section; 4] = [
+/// In the order that fills queues the least.
+const SECTIONS: [Section; 10] = [
     ("counts", counts::measure),
-    ("latency", latency::measure),
+    ("conditions", conditions::measure),
+    ("throughput", throughput::measure),
     ("footprint", footprint::measure),
+    ("split", split::measure),
+    ("latency", latency::measure),
     ("clears", clears::measure),
+    ("depth", depth::measure),
+    ("idle", idle::measure),
+    ("instructions", instructions::measure),
 ];
 
 /// How much is measured.
@@ -32,7 +49,8 @@ const SECTIONS: [Section; 4] = [
 struct Plan {
     messages: u64,
     repetitions: usize,
-    only: Option<String>,
+    /// Names of sections; empty for all of them.
+    only: Vec<String>,
     writes: bool,
 }
 
@@ -48,7 +66,7 @@ fn main() -> ExitCode {
 
 /// Reads the command line.
 fn plan(mut args: impl Iterator<Item = String>) -> Result<Plan, String> {
-    let mut plan = Plan { messages: 1_000_000, repetitions: 5, only: None, writes: true };
+    let mut plan = Plan { messages: 1_000_000, repetitions: 5, only: Vec::new(), writes: true };
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
         match arg.as_str() {
@@ -58,11 +76,13 @@ fn plan(mut args: impl Iterator<Item = String>) -> Result<Plan, String> {
                 plan.writes = false;
             }
             "--only" => {
-                let name = value()?;
-                if !SECTIONS.iter().any(|(section, _)| *section == name) {
-                    return Err(format!("there is no section {name:?}"));
+                for name in value()?.split(',') {
+                    if !SECTIONS.iter().any(|(section, _)| *section == name) {
+                        let names = SECTIONS.map(|(section, _)| section).join(", ");
+                        return Err(format!("there is no section {name:?}, but {names}"));
+                    }
+                    plan.only.push(name.to_string());
                 }
-                plan.only = Some(name);
                 plan.writes = false;
             }
             _ => return Err(format!("unknown argument {arg:?}; see the head of bench/main.rs")),
@@ -73,15 +93,27 @@ fn plan(mut args: impl Iterator<Item = String>) -> Result<Plan, String> {
 
 fn run(plan: &Plan) -> Result<(), String> {
     let mut bed = Bed::new(plan.messages, plan.repetitions)?;
-    let mut out = format!("# Benchmarks\n\n{}\n", bed.circumstances());
-    println!("{out}");
+    let (mut tables, mut failed) = (Vec::new(), Vec::new());
+    let begin = Instant::now();
     for (name, measure) in SECTIONS {
-        if plan.only.as_deref().is_none_or(|only| only == name) {
-            for table in measure(&mut bed)? {
-                println!("{table}");
-                out.push_str(&format!("\n{table}"));
-            }
+        if !plan.only.is_empty() && !plan.only.iter().any(|only| only == name) {
+            continue;
         }
+        eprintln!("{name}, {:.0} s after the start", begin.elapsed().as_secs_f64());
+        // One that fails must not take the figures of the others along.
+        match measure(&mut bed) {
+            Ok(more) => tables.extend(more),
+            Err(sentence) => failed.push(format!("{name}: {sentence}")),
+        }
+    }
+    let mut out = format!("# Benchmarks\n\n{}\n\n{}", bed.circumstances(), bed.targets.table());
+    for table in tables {
+        out.push_str(&format!("\n{table}"));
+    }
+    println!("{out}");
+    eprintln!("Measured in {:.0} s.", begin.elapsed().as_secs_f64());
+    if !failed.is_empty() {
+        return Err(failed.join("\n"));
     }
     if plan.writes {
         let path = qadmin_harness::workspace_root().join("docs/benchmarks.md");
