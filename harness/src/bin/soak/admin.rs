@@ -99,7 +99,7 @@ fn disturbance(client: &mut Client<'_>) {
         67..69 => drop(client.say(&["BGREWRITEAOF"])),
         69..75 => change_rights(client),
         75 => drop(client.say(&["SCRIPT", "FLUSH"])),
-        76..79 => module_anew(client),
+        76..79 if client.world.unloads => module_anew(client),
         79..84 => squeeze(client),
         84..87 => {
             client.say(&["CONFIG", "SET", "min-replicas-to-write", "3"]);

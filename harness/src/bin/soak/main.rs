@@ -78,8 +78,7 @@ fn run(seed: u64, time: Duration) -> Result<(), String> {
     let replica = server().try_start()?;
     replica.replica_of(&primary);
     // Clients are threads of their own that must not keep a failed run from ending.
-    let moves = primary.info("valkey_version").is_none();
-    let world = World::new(seed, primary.port(), replica.port(), moves);
+    let world = World::new(seed, primary.port(), replica.port(), &version(&primary));
     let world: &'static World = Box::leak(Box::new(world));
     println!("server: {}\n", version(&primary));
     let crowd = crowd(world, &replica)?;

@@ -32,6 +32,8 @@ pub(crate) struct World {
     /// Valkey 8.1 loses its way between databases in the stream of a primary that does MOVE, with or without
     /// this module's commands: replicas and append-only file then differ.
     pub(crate) moves: bool,
+    /// Redis 8.0 compares each client's next command with the freed one of a module that was unloaded, and dies.
+    pub(crate) unloads: bool,
     pub(crate) gate: Gate,
     pub(crate) ledger: Mutex<Ledger>,
     pub(crate) tally: Tally,
@@ -50,12 +52,13 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, port: u16, replica: u16, moves: bool) -> Self {
+    pub(crate) fn new(seed: u64, port: u16, replica: u16, version: &str) -> Self {
         Self {
             seed,
             port,
             replica,
-            moves,
+            moves: version.starts_with("redis"),
+            unloads: !version.starts_with("redis 8"),
             gate: Gate::default(),
             ledger: Mutex::default(),
             tally: Tally::default(),
