@@ -352,7 +352,9 @@ mod tests {
     #[test]
     fn what_is_remembered_is_bounded_in_bytes() {
         let mut registry = Registry::default();
-        (1..=10).for_each(|n| drop(registry.remember(job(n), 1_000).id));
+        for n in 1..=10 {
+            registry.remember(job(n), 1_000);
+        }
         let each = registry.ended[0].bytes;
         registry.keep_within(each * 4);
         let left: Vec<u128> = registry.ended(0).map(|job| job.id.as_u128()).collect();
