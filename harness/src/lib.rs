@@ -35,6 +35,6 @@ pub use raw::Raw;
 pub use reply::{Fields, map, maps, text};
 pub use server::{Builder, Server};
 pub use spawner::spawn;
-pub use stats::{Series, grouped};
+pub use stats::{Series, grouped, rounded};
 pub use traffic::{Traffic, TrafficReport};
 pub use wait::eventually;

@@ -43,6 +43,11 @@ impl Series {
     }
 }
 
+/// A measured number with commas between groups of three digits, without its fraction.
+pub fn rounded(n: f64) -> String {
+    grouped(format!("{:.0}", n.max(0.0)).parse().unwrap_or(0))
+}
+
 /// A whole number with commas between groups of three digits.
 pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
@@ -58,7 +63,7 @@ pub fn grouped(n: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Series, grouped};
+    use super::{Series, grouped, rounded};
 
     #[test]
     fn the_median_is_a_measured_value() {
@@ -70,5 +75,6 @@ mod tests {
     #[test]
     fn large_numbers_are_grouped() {
         assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([0.0, 999.5, 1234.4, -3.0].map(rounded), ["0", "1,000", "1,234", "0"]);
     }
 }

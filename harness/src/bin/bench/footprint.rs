@@ -9,6 +9,9 @@ use qadmin_harness::{Raw, grouped};
 use crate::bed::{Bed, QUEUE, Reply, TARGET, factory};
 use crate::table::Table;
 
+/// A job that is run to its end.
+type Run = fn(&mut Bed) -> Result<Reply, String>;
+
 pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     let messages = bed.messages;
     bed.filled(messages, 1.0)?;
@@ -16,7 +19,7 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
 
     bed.count_job(&TARGET)?;
     let mut peak = 0;
-    let jobs: [(&str, fn(&mut Bed) -> Result<Reply, String>); 3] = [
+    let jobs: [(&str, Run); 3] = [
         ("a count", |bed| bed.count_job(&TARGET)),
         ("a dry run of ALL", |bed| bed.job(&TARGET, &["ALL", "DRYRUN"])),
         ("a dry run of KEEPONE", |bed| bed.job(&TARGET, &["KEEPONE", "DRYRUN"])),

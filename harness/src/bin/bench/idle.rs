@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use qadmin_harness::{Server, grouped, server_binary};
+use qadmin_harness::{Server, grouped, rounded, server_binary};
 
 use crate::bed::{Bed, QUEUE, check, factory};
 use crate::callgrind::{MISSING, WORDS, collected, is_there};
@@ -25,12 +25,7 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
         let without = per_push(false, at_once)?;
         let with = per_push(true, at_once)?;
         let more = (with / without - 1.0) * 100.0;
-        table.row(&[
-            what.to_string(),
-            grouped(without.round() as u64),
-            grouped(with.round() as u64),
-            format!("{more:.2} %"),
-        ]);
+        table.row(&[what.to_string(), rounded(without), rounded(with), format!("{more:.2} %")]);
         bed.targets.at_most(&format!("{target}, {what}"), more, 5.0, " %");
     }
     table.note(format!(

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use qadmin_harness::{grouped, workspace_root};
+use qadmin_harness::{rounded, workspace_root};
 
 use crate::bed::Bed;
 use crate::callgrind::{MISSING, instructions, is_there};
@@ -31,7 +31,7 @@ pub(crate) fn measure(_bed: &mut Bed) -> Result<Vec<Table>, String> {
         let more = run(ROUNDS[1])?.saturating_sub(run(ROUNDS[0])?) as f64;
         let number: f64 = number.parse().map_err(|_| format!("no number: {line:?}"))?;
         let figure = more / (ROUNDS[1] - ROUNDS[0]) as f64 / number;
-        table.row(&[name.to_string(), each.to_string(), grouped(figure.round() as u64)]);
+        table.row(&[name.to_string(), each.to_string(), rounded(figure)]);
     }
     table.note(
         "Counted by callgrind (core/examples/rounds.rs); compare them where two versions shall be compared. Times of the \

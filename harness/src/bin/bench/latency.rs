@@ -129,7 +129,7 @@ fn do_work(bed: &mut Bed, work: Work, matches: u64) -> Result<Vec<Reply>, String
     // Later jobs find fewer of the messages, the first one finds all that were not popped before it came.
     if let Some(job) = jobs.first() {
         let (matched, drifted) = (count(job, "matched"), count(job, "drifted"));
-        let popped = start.elapsed().as_millis() as u64 + drifted;
+        let popped = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX) + drifted;
         if matched > matches || matched + popped < matches {
             return Err(format!("beside a client: {matched} matched, {drifted} popped, {matches} were sent"));
         }

@@ -30,7 +30,7 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     bed.filled(bed.messages, 1.0)?;
     bed.command(&["SET", "key:__rand_int__", "xxx"])?;
     let first = requests_per_second(bed, tool, FIRST, false)?.0;
-    let requests = FIRST.max((first * SECONDS / 1e4).round() as u64 * 10_000);
+    let requests = FIRST.max(format!("{:.0}", first * SECONDS / 1e4).parse().unwrap_or(0) * 10_000);
     let (mut without, mut with, mut jobs) = (Vec::new(), Vec::new(), 0);
     // In turns: what changes on the machine meanwhile meets both.
     bed.repeat(|bed| {
