@@ -10,16 +10,16 @@ use qadmin_core::settings::Settings;
 use uuid::Uuid;
 
 use super::{Answer, depth};
-use crate::redis::clock::{now_ms, now_ns, thread_cpu_ns};
+use crate::redis::clock::{cpu_ns, now_ms, now_ns};
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::{Ctx, RString, block};
 use crate::settings;
 use crate::state::{self, State};
 use crate::waiters::{For, PreviewWait};
 
-/// Longest look for an immediate sample where `slice-us` is shorter, nanoseconds: the default slice. A shorter
-/// one would show nothing of a filter that matches one message in a hundred.
-const SAMPLE_LOOK_NS: u64 = 500_000;
+/// Longest look for an immediate sample, in slices: the 2,000 messages of the default window take no longer, as far
+/// as they are of usual size.
+const SAMPLE_SLICES: u64 = 4;
 /// The clock is read after so many messages, or bytes of messages.
 const SAMPLE_CLOCK_MESSAGES: u64 = 8;
 const SAMPLE_CLOCK_BYTES: usize = 16 * 1024;
@@ -253,8 +253,8 @@ impl Asked<'_> {
         let mut rows = Vec::new();
         let settings = settings::now();
         let window = settings.sample_window();
-        let began = thread_cpu_ns();
-        let longest = (settings.slice_us() * 1_000).max(SAMPLE_LOOK_NS);
+        let began = cpu_ns();
+        let longest = settings.slice_us() * 1_000 * SAMPLE_SLICES;
         let (mut messages, mut bytes) = (0, 0);
         if self.request.sample > 0 && window > 0 {
             let mut projection = projection(self.request)?;
@@ -266,15 +266,16 @@ impl Asked<'_> {
                         break;
                     }
                     if messages >= SAMPLE_CLOCK_MESSAGES || bytes >= SAMPLE_CLOCK_BYTES {
-                        if thread_cpu_ns().saturating_sub(began) >= longest {
+                        if cpu_ns().saturating_sub(began) >= longest {
                             break;
                         }
                         (messages, bytes) = (0, 0);
                     }
                     messages += 1;
                     list.read(len - 1 - distance, |message| {
-                        bytes += message.len();
-                        if matcher.examine(message).matched {
+                        let matched = matcher.examine(message).matched;
+                        bytes += message.len() + matcher.decoded();
+                        if matched {
                             let members = projection.row(message);
                             rows.push(sample_row(index_from_tail(distance), message.len() as u64, &members));
                         }

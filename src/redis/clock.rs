@@ -29,15 +29,6 @@ pub(crate) fn now_ns() -> u64 {
     Steady.now_ns()
 }
 
-/// Nanoseconds that this thread has worked. A bound on it holds what the command itself may cost, and does not
-/// end earlier because something else had the processor.
-pub(crate) fn thread_cpu_ns() -> u64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `now` is a valid place for the answer; the clock exists on every Linux.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut now) };
-    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
-}
-
 /// Unix milliseconds.
 pub(crate) fn now_ms() -> i64 {
     std::time::SystemTime::now()

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use qadmin_harness::{Fields as _, Server, module_path};
+use qadmin_harness::{Fields as _, Server, eventually, module_path};
 use redis::{Commands as _, Connection};
 
 use crate::stage::{filled, start_clear};
@@ -43,5 +43,6 @@ fn a_thousand_times_loaded_and_unloaded_nothing_is_left_behind() {
     (warm..ROUNDS).for_each(|at| round(&server, &mut conn, &load, at));
     let grown = used_memory(&server).saturating_sub(memory);
     assert!(grown < (ROUNDS - warm) * BYTES_PER_ROUND, "{grown} bytes in {} rounds", ROUNDS - warm);
-    assert_eq!(descriptors(&server), files);
+    // Connections of those who asked above may be closed a moment later.
+    eventually("no descriptor is left open", || descriptors(&server) <= files);
 }

@@ -26,6 +26,9 @@ pub(super) const ROWS: &[Row] = &[
     ("QADMIN.CLEARJOB", clearjob),
     ("QADMIN.STATUS", status_command),
     ("QADMIN.CANCEL", cancel),
+    ("QADMIN.PAUSE", |bed| hold(bed, "QADMIN.PAUSE", "")),
+    ("QADMIN.RESUME", |bed| hold(bed, "QADMIN.RESUME", "")),
+    ("QADMIN.THROTTLE", |bed| hold(bed, "QADMIN.THROTTLE", " RATE 1")),
     ("QADMIN.JOBS", jobs),
     ("QADMIN.HELP", help),
     ("replying", replying),
@@ -173,6 +176,14 @@ fn cancel(bed: &mut Bed) {
     let (id, slow) = bed.clear();
     bed.arm("QADMIN.CANCEL", 0);
     bed.assert_fault(&format!("QADMIN.CANCEL {id}"));
+    drop(slow);
+    bed.assert_completed(&id);
+}
+
+fn hold(bed: &mut Bed, command: &str, more: &str) {
+    let (id, slow) = bed.clear();
+    bed.arm(command, 0);
+    bed.assert_fault(&format!("{command} {id}{more}"));
     drop(slow);
     bed.assert_completed(&id);
 }

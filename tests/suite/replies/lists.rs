@@ -96,6 +96,12 @@ fn help() {
             Shows a job as it stands, or waits for its end.
         QADMIN.CANCEL <job-id | ALL> [QUEUE queue] [FORMAT <RESP | JSON>]
             Cancels a job, or all jobs, before the next slice.
+        QADMIN.PAUSE job-id [QUEUE queue] [FORMAT <RESP | JSON>]
+            Lets a job stand still until RESUME.
+        QADMIN.RESUME job-id [QUEUE queue] [FORMAT <RESP | JSON>]
+            Lets a paused job go on.
+        QADMIN.THROTTLE job-id [RATE n] [DUTY percent] [QUEUE queue] [FORMAT <RESP | JSON>]
+            Changes how fast a job goes.
         QADMIN.JOBS [QUEUE queue] [COUNT n] [FORMAT <RESP | JSON>]
             Lists live and remembered jobs, newest first.
         QADMIN.HELP
