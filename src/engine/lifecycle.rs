@@ -30,7 +30,7 @@ impl State {
         if self.queues.len() >= QUEUES_MAX {
             self.queues = self.registry.queues().chain(self.caches.queues()).map(<[u8]>::to_vec).collect();
         }
-        self.queues.insert(job.start().queue.clone());
+        self.follow_queue(&job.start().queue);
         self.registry.add(job);
         self.run(ctx);
     }

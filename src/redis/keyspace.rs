@@ -13,6 +13,8 @@ use super::string::{RString, bytes_of};
 pub(crate) struct Callbacks {
     /// Context, event, key.
     pub(crate) event: fn(Ctx<'_>, &[u8], &[u8]),
+    /// Events of lists are looked at: false on a server that never had a job. May not panic.
+    pub(crate) lists_matter: fn() -> bool,
     /// An event was not followed. May not panic.
     pub(crate) missed: fn(),
 }
@@ -58,11 +60,15 @@ pub(crate) fn list_len(ctx: Ctx<'_>, key: &[u8]) -> Option<u64> {
 
 extern "C" fn on_event(
     ctx: *mut raw::RedisModuleCtx,
-    _: c_int,
+    class: c_int,
     event: *const c_char,
     key: *mut raw::RedisModuleString,
 ) -> c_int {
     let Some(callbacks) = CALLBACKS.get() else { return 0 };
+    // Everybody's pushes and pops pay for this: it comes before anything else.
+    if class == raw::REDISMODULE_NOTIFY_LIST && !(callbacks.lists_matter)() {
+        return 0;
+    }
     let followed = guard("a keyspace notification", || {
         // SAFETY: S2: event and key are live for this callback.
         unsafe { (callbacks.event)(Ctx::new(ctx), CStr::from_ptr(event).to_bytes(), bytes_of(key)) }
