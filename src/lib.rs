@@ -37,11 +37,7 @@ fn on_load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
     let subscribed = event_loop::open()
         && keyspace::subscribe(
             ctx,
-            keyspace::Callbacks {
-                event: follow::on_key_event,
-                lists_matter: state::follows_queues,
-                missed: state::lose_track,
-            },
+            keyspace::Callbacks { event: follow::on_key_event, missed: state::lose_track },
         )
         && events::subscribe(
             ctx,

@@ -57,8 +57,6 @@ type OwnEvent = (i32, Vec<u8>, &'static [u8]);
 
 /// The keyspace event of our own that is being told.
 static OWN_EVENT: MainCell<Option<OwnEvent>> = MainCell::new(None);
-/// There are queues whose events matter: [`State::queues`] is not empty.
-static FOLLOWS: AtomicBool = AtomicBool::new(false);
 /// Something happened that was not followed.
 static LOST_TRACK: AtomicBool = AtomicBool::new(false);
 
@@ -86,19 +84,6 @@ pub(crate) fn is_own(ctx: Ctx<'_>, key: &[u8], event: &[u8]) -> bool {
 /// know about their queues may be wrong. They end before anything else happens.
 pub(crate) fn lose_track() {
     LOST_TRACK.store(true, Ordering::Relaxed);
-}
-
-/// Events of some queues matter.
-pub(crate) fn follows_queues() -> bool {
-    FOLLOWS.load(Ordering::Relaxed)
-}
-
-impl State {
-    /// Events of this queue matter from now on.
-    pub(crate) fn follow_queue(&mut self, queue: &[u8]) {
-        self.queues.insert(queue.to_vec());
-        FOLLOWS.store(true, Ordering::Relaxed);
-    }
 }
 
 /// Forgets everything and gives its memory back: the module is unloaded.

@@ -10,7 +10,7 @@ use crate::audit::Entry;
 use crate::record::{self, Owed, owe};
 use crate::redis::clock::now_ms;
 use crate::redis::guard::guard;
-use crate::redis::{Ctx, event_loop, info, log};
+use crate::redis::{Ctx, event_loop, info, keyspace, log};
 use crate::settings;
 use crate::state::State;
 
@@ -30,7 +30,11 @@ impl State {
         if self.queues.len() >= QUEUES_MAX {
             self.queues = self.registry.queues().chain(self.caches.queues()).map(<[u8]>::to_vec).collect();
         }
-        self.follow_queue(&job.start().queue);
+        self.queues.insert(job.start().queue.clone());
+        if !keyspace::follow_lists(ctx) {
+            // Then every change is seen by the length alone, as one by another module is.
+            log::warning("the server refused to tell what happens to lists");
+        }
         self.registry.add(job);
         self.run(ctx);
     }

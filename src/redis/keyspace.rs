@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, c_char, c_int};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::api::{api, raw};
 use super::ctx::Ctx;
@@ -13,25 +14,41 @@ use super::string::{RString, bytes_of};
 pub(crate) struct Callbacks {
     /// Context, event, key.
     pub(crate) event: fn(Ctx<'_>, &[u8], &[u8]),
-    /// Events of lists are looked at: false on a server that never had a job. May not panic.
-    pub(crate) lists_matter: fn() -> bool,
     /// An event was not followed. May not panic.
     pub(crate) missed: fn(),
 }
 
 static CALLBACKS: OnceLock<Callbacks> = OnceLock::new();
 
-/// Subscribes to what can happen to queues and to job records.
+/// The lists' own events are subscribed to.
+static FOLLOWS_LISTS: AtomicBool = AtomicBool::new(false);
+
+/// Subscribes to what can happen to job records, and to any key.
 pub(crate) fn subscribe(ctx: Ctx<'_>, callbacks: Callbacks) -> bool {
     let _ = CALLBACKS.set(callbacks);
+    // A library that was unloaded may still be there, as it was.
+    FOLLOWS_LISTS.store(false, Ordering::Relaxed);
     let types = raw::REDISMODULE_NOTIFY_GENERIC
-        | raw::REDISMODULE_NOTIFY_LIST
         | raw::REDISMODULE_NOTIFY_HASH
         | raw::REDISMODULE_NOTIFY_EXPIRED
         | raw::REDISMODULE_NOTIFY_EVICTED
         | raw::REDISMODULE_NOTIFY_LOADED;
     // SAFETY: S2; the callback lives as long as the library.
     unsafe { api!(RedisModule_SubscribeToKeyspaceEvents(ctx.raw(), types, Some(on_event))) == 0 }
+}
+
+/// Subscribes to pushes, pops and edits, once. Not at load: the server takes some 500 instructions to bring an event
+/// to a module, and every LPUSH of a server that never has a job would pay for it. False if the server refuses.
+pub(crate) fn follow_lists(ctx: Ctx<'_>) -> bool {
+    // SAFETY: S2; the callback lives as long as the library.
+    let subscribe = || unsafe {
+        api!(RedisModule_SubscribeToKeyspaceEvents(ctx.raw(), raw::REDISMODULE_NOTIFY_LIST, Some(on_event)))
+            == 0
+    };
+    if !FOLLOWS_LISTS.load(Ordering::Relaxed) {
+        FOLLOWS_LISTS.store(subscribe(), Ordering::Relaxed);
+    }
+    FOLLOWS_LISTS.load(Ordering::Relaxed)
 }
 
 /// Tells others (subscribers of keyspace events, other modules) what was done to a key.
@@ -60,15 +77,11 @@ pub(crate) fn list_len(ctx: Ctx<'_>, key: &[u8]) -> Option<u64> {
 
 extern "C" fn on_event(
     ctx: *mut raw::RedisModuleCtx,
-    class: c_int,
+    _: c_int,
     event: *const c_char,
     key: *mut raw::RedisModuleString,
 ) -> c_int {
     let Some(callbacks) = CALLBACKS.get() else { return 0 };
-    // Everybody's pushes and pops pay for this: it comes before anything else.
-    if class == raw::REDISMODULE_NOTIFY_LIST && !(callbacks.lists_matter)() {
-        return 0;
-    }
     let followed = guard("a keyspace notification", || {
         // SAFETY: S2: event and key are live for this callback.
         unsafe { (callbacks.event)(Ctx::new(ctx), CStr::from_ptr(event).to_bytes(), bytes_of(key)) }
