@@ -38,10 +38,11 @@ impl Operand {
     pub(super) fn compare(kind: Kind, of: &str, text: &[u8], now_ms: i64) -> Result<Self, Error> {
         match kind {
             Kind::Time => Self::time(of, text, now_ms),
-            Kind::Integer | Kind::Flag if Integer::parse(text).is_none() => {
-                Err(Error::NotAnInteger { of: of.into(), got: text.to_vec() })
-            }
-            _ => Decimal::parse(text)
+            // In digits, however many: with an exponent the filter's own text would be no filter.
+            Kind::Integer | Kind::Flag => Integer::parse(text)
+                .map(|integer| Self::Number(integer.canonical().into()))
+                .ok_or_else(|| Error::NotAnInteger { of: of.into(), got: text.to_vec() }),
+            Kind::Value => Decimal::parse(text)
                 .map(|number| Self::Number(number.canonical().into()))
                 .ok_or_else(|| Error::NotANumber { of: of.into(), got: text.to_vec() }),
         }

@@ -207,3 +207,13 @@ fn every_error_of_a_filter_is_one_line_of_ascii() {
         assert!(text.bytes().all(|b| (0x20..0x7f).contains(&b)), "{text}");
     }
 }
+
+/// Found by the fuzzer: the text said `8888e80`, which is no integer operand.
+#[test]
+fn integers_of_any_size_stay_integers_in_the_filters_text() {
+    let words = format!("WHERE bytes < 8888{}", "0".repeat(80));
+    let text = String::from_utf8(filter(&words).canonical()).expect("ASCII");
+    assert_eq!(text, words);
+    assert_eq!(filter(&text).canonical(), text.as_bytes());
+    assert_eq!(filter("WHERE retries >= 007").canonical(), b"WHERE retries >= 7");
+}
