@@ -72,9 +72,11 @@ pub(super) fn find(
     Some((stored.record, Reply::List(Vec::new())))
 }
 
-/// The reply: the record's members, then the sample.
+/// The reply: the record's members, and the sample among them in the place that it has had since the first version:
+/// what is new comes behind.
 pub(super) fn map(record: &Record, sample: Reply) -> Reply {
     let mut members = record.members();
-    members.push(("sample".into(), sample));
+    let at = members.iter().position(|(name, _)| &**name == "error").map_or(members.len(), |at| at + 1);
+    members.insert(at, ("sample".into(), sample));
     Reply::Map(members)
 }

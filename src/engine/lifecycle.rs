@@ -123,6 +123,7 @@ impl State {
             unreadable: c.unreadable,
             drifted: c.drifted,
             cached_ms: now,
+            concerns: c.concerns,
         };
         let ttl = i64::try_from(settings::now().cache_ttl_ms()).unwrap_or(i64::MAX);
         self.caches.put(start.digest, count, ttl);

@@ -18,6 +18,7 @@ pub use status::Status;
 
 use uuid::Uuid;
 
+use crate::concerns::{Concerns, chord_notice};
 use crate::error::Error;
 use crate::filter::{Filter, Matcher, Projection};
 use crate::reply::Reply;
@@ -104,11 +105,13 @@ pub struct FilterJudge {
 impl Judge for FilterJudge {
     fn judge(&mut self, message: &[u8]) -> Judgement {
         let verdict = self.matcher.examine(message);
+        let concerns = if verdict.matched { self.matcher.concerns(message) } else { Concerns::default() };
         Judgement {
             matched: verdict.matched,
             undecodable: verdict.undecodable,
             unreadable: verdict.unreadable,
             decoded: self.matcher.decoded() as u64,
+            concerns,
         }
     }
 
@@ -421,7 +424,8 @@ impl Job {
             Effect::ClearAll => "all",
             Effect::KeepOne => "keepone",
         };
-        let notices = [self.notice.clone(), self.edit_notice(), self.throttle_notice()];
+        let chords = chord_notice(c.concerns.in_chord);
+        let notices = [self.notice.clone(), self.edit_notice(), self.throttle_notice(), chords];
         let notices: Vec<String> = notices.into_iter().flatten().collect();
         let notice = (!notices.is_empty()).then(|| notices.join("; "));
         Record::new(vec![
@@ -470,6 +474,10 @@ impl Job {
             Reply::Int(int(self.costs.main_thread_ns / 1_000)),
             flag(self.cancel_requested),
             opt(self.error.as_ref().map(ToString::to_string)),
+            Reply::Int(int(c.concerns.in_chord)),
+            Reply::Int(int(c.concerns.in_group)),
+            Reply::Int(int(c.concerns.with_eta)),
+            Reply::Int(int(c.concerns.redelivered)),
         ])
     }
 

@@ -2,6 +2,7 @@
 
 use super::sample::SampleRow;
 use super::{Effect, Scan};
+use crate::concerns::{ConcernCounts, Concerns};
 use crate::reply::Reply;
 
 /// An opened queue. Nobody else changes it between opening and the end of the slice.
@@ -40,6 +41,8 @@ pub struct Judgement {
     pub unreadable: bool,
     /// Bytes that had to be decoded for the verdict.
     pub decoded: u64,
+    /// What else there is to know of a match.
+    pub concerns: Concerns,
 }
 
 /// Decides about messages and describes those that match.
@@ -126,6 +129,7 @@ pub struct Look {
     pub(super) undecodable: u64,
     pub(super) unreadable: u64,
     pub(super) would_delete: u64,
+    pub(super) concerns: ConcernCounts,
     pub(super) kept: Option<u64>,
     /// One past the window that was walked back; `None` for a walk towards the head.
     pub(super) top: Option<u64>,
@@ -166,6 +170,7 @@ impl Look {
         }
         self.matched += 1;
         self.matched_bytes += bytes;
+        self.concerns.count(verdict.concerns);
         self.would_delete += u64::from(goes);
         goes
     }

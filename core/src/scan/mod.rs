@@ -47,6 +47,8 @@ pub use look::{Budget, Clock, Hit, Judge, Judgement, Look, Looked, Queue, Time, 
 pub use marks::{Event, MAX_PASSES, Marks};
 pub use sample::{SAMPLE_MAX, Sample, SampleRow};
 
+use crate::concerns::ConcernCounts;
+
 /// What the job does with a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
@@ -85,6 +87,8 @@ pub struct Counters {
     pub passes_run: u64,
     /// Examined over all passes.
     pub examined_total: u64,
+    /// What there is to know of the matches.
+    pub concerns: ConcernCounts,
 }
 
 /// Where a scan stands.
@@ -269,6 +273,7 @@ impl Scan {
         c.undecodable += look.undecodable;
         c.unreadable += look.unreadable;
         c.would_delete += look.would_delete;
+        c.concerns.add(&look.concerns);
         c.deleted += removed;
         if let Some(distance) = look.kept {
             self.marks.set_kept(distance);
