@@ -121,7 +121,10 @@ fn the_table_of_the_documentation_is_true() {
                 "true" => YES,
                 "false" => NO,
                 "unknown" => UNKNOWN,
-                other => panic!("{other} in the row of {}", row[0]),
+                other => {
+                    assert_eq!(other, "true, false or unknown", "in the row of {}", row[0]);
+                    continue;
+                }
             };
             for message in &messages {
                 assert_eq!(examine(&words, message.as_bytes()), wanted, "{words} on {message}");
