@@ -13,6 +13,7 @@ use qadmin_core::scan::Look;
 
 use crate::follow::{self, KeyEvent};
 use crate::info::Totals;
+use crate::outbox::Outbox;
 use crate::record::{Index, Owed};
 use crate::redis::Ctx;
 use crate::redis::guard::guard;
@@ -45,6 +46,8 @@ pub(crate) struct State {
     pub(crate) look: Look,
     /// Measures that the next slices are planned with.
     pub(crate) measures: crate::engine::Measures,
+    /// Events that are to be published.
+    pub(crate) outbox: Outbox,
     /// Counters of INFO.
     pub(crate) totals: Totals,
 }

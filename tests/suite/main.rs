@@ -12,6 +12,7 @@ mod cluster;
 mod docs;
 mod durability;
 mod errors;
+mod events;
 mod factory;
 mod failures;
 mod faults;

@@ -17,6 +17,8 @@ pub(super) const ROWS: &[Row] = &[
     ("a waiting client's reply", reply),
     ("a waiting client's time-out", time_out),
     ("a waiting client's disconnection", disconnection),
+    ("an event of a job", |bed| untold(bed, "an event of a job")),
+    ("publishing an event", |bed| untold(bed, "publishing an event")),
     ("INFO", in_info),
     ("reading a setting", reading_a_setting),
     ("writing a setting", writing_a_setting),
@@ -114,6 +116,23 @@ fn disconnection(bed: &mut Bed) {
     drop(raw);
     until_waiting(&bed.server, 0);
     eventually("the count ended", || info(&bed.server, "jobs_live") == 0);
+}
+
+/// An event is lost, and the job goes on.
+fn untold(bed: &mut Bed, place: &str) {
+    let mut listener = bed.server.raw();
+    listener.line("SUBSCRIBE qadmin:events");
+    bed.arm(place, 0);
+    let (id, slow) = bed.clear();
+    drop(slow);
+    bed.assert_completed(&id);
+    let heard = loop {
+        let event = String::from_utf8(listener.reply().expect("an event")).expect("text");
+        if !event.contains("\"progress\",") {
+            break event;
+        }
+    };
+    assert!(heard.contains("\"event\":\"end\""), "the start was lost: {heard}");
 }
 
 fn in_info(bed: &mut Bed) {
