@@ -17,6 +17,7 @@ mod settle;
 mod state;
 mod unit;
 mod waiters;
+mod walk;
 
 use redis::call::{How, call};
 use redis::{Ctx, RString, block, event_loop, events, keyspace};

@@ -65,9 +65,8 @@ impl Outbox {
 
     /// Puts what happened to a job into the outbox, if anybody may listen. Whatever goes wrong there: the job goes on.
     pub(crate) fn tell(&mut self, job: &mut Job, what: Happening) {
-        let told = guard("an event of a job", || {
-            anybody_listens().then(|| event(what, &job.record(), now_ms()))
-        });
+        let told =
+            guard("an event of a job", || anybody_listens().then(|| event(what, &job.record(), now_ms())));
         job.told(now_ns());
         if let Some(event) = told.flatten() {
             self.add(event);

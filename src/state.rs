@@ -20,6 +20,7 @@ use crate::redis::guard::guard;
 use crate::redis::main_cell::MainCell;
 use crate::settle::Unsettled;
 use crate::waiters::Waiters;
+use crate::walk::Walks;
 
 /// Everything between callbacks.
 #[derive(Default)]
@@ -36,6 +37,8 @@ pub(crate) struct State {
     pub(crate) turn: TurnClock,
     /// Clients that wait for a job.
     pub(crate) waiters: Waiters,
+    /// Walks over the keys of a database.
+    pub(crate) walks: Walks,
     /// Where records are.
     pub(crate) records: Index,
     /// Records that could not be written yet.

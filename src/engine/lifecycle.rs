@@ -178,6 +178,7 @@ impl State {
     /// Nothing lives, nothing is left to write or to say, and nobody is to be let go.
     pub(super) fn is_idle(&self) -> bool {
         self.registry.live().is_empty()
+            && !self.walks.any_live()
             && self.owed.is_empty()
             && self.unsettled.is_empty()
             && !self.wants_turn()

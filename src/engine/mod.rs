@@ -105,6 +105,9 @@ fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
     let mut until = now_ns() + RETRY_NS;
     let duty = || settings::now().duty_percent();
     let more = state.pay_owed(ctx);
+    if state.walk(ctx) {
+        return Turn::Worked(duty());
+    }
     for _ in 0..state.registry.live().len() {
         let Some((at, mut job)) = state.registry.take_turn() else { break };
         let duty = job.duty().unwrap_or_else(duty);

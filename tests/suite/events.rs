@@ -4,7 +4,9 @@ use qadmin_core::job::EVENT_FIELDS;
 use qadmin_harness::{Fields as _, Raw, Server};
 use serde_json::Value;
 
-use crate::stage::{LONG, Slow, filled, info, inline_preview, joined, set, start_clear, target, until_running};
+use crate::stage::{
+    LONG, Slow, filled, info, inline_preview, joined, set, start_clear, target, until_running,
+};
 use crate::support::{ask, run, wait_for_job};
 
 /// A connection that listens.
@@ -65,7 +67,8 @@ fn a_listener_hears_start_progress_and_end_of_a_clear_and_of_a_preview_in_order(
         let told = words(&events);
         assert_eq!(told[0], "start", "{told:?}");
         assert!(told[1..told.len() - 1].iter().all(|word| *word == "progress"), "{told:?}");
-        let members: Vec<&str> = events[0].as_object().expect("an object").keys().map(String::as_str).collect();
+        let members: Vec<&str> =
+            events[0].as_object().expect("an object").keys().map(String::as_str).collect();
         for name in ["event", "time"].iter().chain(&EVENT_FIELDS) {
             assert!(members.contains(name), "{name}: {members:?}");
         }
