@@ -1,5 +1,6 @@
 //! Jobs: what they are, how they end, what they show, and how they share the main thread.
 
+mod cost;
 mod histogram;
 mod pace;
 mod rate;
@@ -7,6 +8,7 @@ mod record;
 mod registry;
 mod status;
 
+pub use cost::MessageCost;
 pub use histogram::Histogram;
 pub use pace::{Next, Pace, TurnClock};
 pub use rate::Rate;
