@@ -121,6 +121,7 @@ pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
             state.caches.drop_if(|count| hit(count.db));
             state.registry.make_stale(|job| hit(job.db));
             state.records.flushed(db);
+            state.walks.restart(hit);
         }
         ServerEvent::Swap(a, b) => {
             let hit = |db: i32| db == a || db == b;
@@ -128,6 +129,7 @@ pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
             state.caches.drop_if(|count| hit(count.db));
             state.registry.make_stale(|job| hit(job.db));
             state.records.swapped(a, b);
+            state.walks.restart(hit);
             for owed in &mut state.owed {
                 owed.swapped(a, b);
             }
@@ -166,6 +168,7 @@ pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
             );
             state.caches.drop_if(|_| true);
             state.registry.make_stale(|_| true);
+            state.walks.restart(|_| true);
         }
         ServerEvent::LoadEnded => {
             if ctx.flags().primary() {

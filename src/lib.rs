@@ -9,6 +9,7 @@ mod commands;
 mod engine;
 mod follow;
 mod info;
+mod outbox;
 mod record;
 mod redis;
 mod settings;
@@ -16,6 +17,7 @@ mod settle;
 mod state;
 mod unit;
 mod waiters;
+mod walk;
 
 use redis::call::{How, call};
 use redis::{Ctx, RString, block, event_loop, events, keyspace};
