@@ -70,8 +70,7 @@ pub(crate) struct Walk {
 
 impl Walk {
     /// A walk over the selected database for the client that asks.
-    pub(crate) fn new(ctx: Ctx<'_>, request: &Queues) -> Result<Self, Error> {
-        let caller = ctx.caller();
+    pub(crate) fn new(ctx: Ctx<'_>, caller: Caller, request: &Queues) -> Result<Self, Error> {
         let unacked = may_read(&caller, b"unacked")
             .then(|| call(ctx, c"HLEN", How::Read, &[RString::new("unacked")]).ok()?.int())
             .flatten();
