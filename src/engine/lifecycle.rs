@@ -10,7 +10,7 @@ use crate::audit::Entry;
 use crate::record::{self, Owed, owe};
 use crate::redis::clock::now_ms;
 use crate::redis::guard::guard;
-use crate::redis::{Ctx, event_loop, info, keyspace, log};
+use crate::redis::{Ctx, event_loop, events, info, keyspace, log};
 use crate::settings;
 use crate::state::State;
 
@@ -34,6 +34,9 @@ impl State {
         if !keyspace::follow_lists(ctx) {
             // Then every change is seen by the length alone, as one by another module is.
             log::warning("the server refused to tell what happens to lists");
+        }
+        if !events::follow(ctx) {
+            log::warning("the server refused to tell of flushes, swaps, roles and loading");
         }
         self.outbox.tell(&mut job, Happening::Start);
         self.registry.add(job);

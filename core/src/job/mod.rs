@@ -1,5 +1,6 @@
 //! Jobs: what they are, how they end, what they show, and how they share the main thread.
 
+mod cost;
 mod event;
 mod histogram;
 mod pace;
@@ -8,6 +9,7 @@ mod record;
 mod registry;
 mod status;
 
+pub use cost::MessageCost;
 pub use event::{CHANNEL, EVENT_FIELDS, Happening, event};
 pub use histogram::Histogram;
 pub use pace::{Next, Pace, TurnClock};

@@ -48,6 +48,7 @@ fn preview_that_counts_while_the_client_waits() {
         deduplicated: 0
         count_error: null
         elapsed_us: [us]
+        other_priorities_depth: 0
         in_chord: 0
         in_group: 0
         with_eta: 0
@@ -82,6 +83,7 @@ fn preview_from_the_cache() {
         deduplicated: 0
         count_error: null
         elapsed_us: [us]
+        other_priorities_depth: 0
         in_chord: 0
         in_group: 0
         with_eta: 0
@@ -115,6 +117,7 @@ fn preview_that_starts_a_job() {
         deduplicated: 0
         count_error: null
         elapsed_us: [us]
+        other_priorities_depth: 0
         in_chord: null
         in_group: null
         with_eta: null
@@ -138,6 +141,7 @@ fn preview_that_starts_a_job() {
         deduplicated: 1
         count_error: null
         elapsed_us: [us]
+        other_priorities_depth: 0
         in_chord: 0
         in_group: 0
         with_eta: 0
@@ -170,6 +174,7 @@ fn preview_without_a_count() {
         deduplicated: 0
         count_error: null
         elapsed_us: [us]
+        other_priorities_depth: 0
         in_chord: null
         in_group: null
         with_eta: null
@@ -204,6 +209,7 @@ fn preview_whose_count_failed() {
         deduplicated: 0
         count_error: "TOOMANYJOBS 1 previews and stats are live and at most 1 may be, half of the setting max-jobs (2); wait for one, cancel one or raise max-jobs"
         elapsed_us: [us]
+        other_priorities_depth: 0
         in_chord: null
         in_group: null
         with_eta: null
