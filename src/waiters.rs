@@ -35,6 +35,8 @@ pub(crate) enum For {
     Preview(Box<PreviewWait>),
     /// The end of a job, to see its status.
     Status(Format),
+    /// The end of a walk over the keys.
+    Queues(Format),
 }
 
 /// A preview on its way.
@@ -60,7 +62,7 @@ impl PreviewWait {
 /// One waiting client.
 #[derive(Debug)]
 pub(crate) struct Waiter {
-    /// The job that it waits for.
+    /// The job or walk that it waits for.
     pub(crate) job: Uuid,
     /// For what.
     pub(crate) what: For,
@@ -83,7 +85,7 @@ impl Waiter {
     fn bytes(&self) -> usize {
         match &self.what {
             For::Preview(wait) => PreviewWait::bytes(&wait.request),
-            For::Status(_) => 0,
+            For::Status(_) | For::Queues(_) => 0,
         }
     }
 }
@@ -180,6 +182,10 @@ fn answer(ctx: Ctx<'_>, client: Blocked) {
                 preview::after_wait(state, ctx, waiter.job, &wait).map(|reply| (reply, format))
             }
             For::Status(format) => status::show(state, ctx, waiter.job, None).map(|reply| (reply, format)),
+            For::Queues(format) => {
+                let walk = state.walks.take(waiter.job).ok_or(Error::Internal)?;
+                Ok((walk.reply(), format))
+            }
         }
     });
     match answer.and_then(|answer| answer) {
@@ -192,6 +198,7 @@ fn answer(ctx: Ctx<'_>, client: Blocked) {
 pub(crate) fn gone(client: Blocked) -> bool {
     state::with(|state| {
         let Some(waiter) = state.waiters.take(client) else { return false };
+        state.walks.take(waiter.job);
         abandon(state, waiter.job);
         waiter.stage != Stage::LetGo
     })

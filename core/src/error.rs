@@ -321,6 +321,11 @@ pub enum Error {
     Internal,
     /// A command of the module was called from inside one of the module's own writes.
     Reentrant,
+    /// As many clients wait for walks over the keys as may.
+    TooManyWalks {
+        /// Most of them.
+        max: usize,
+    },
     /// More clients wait for jobs than may.
     TooManyWaiting {
         /// Most of them.
@@ -416,6 +421,7 @@ impl Error {
             | Self::Interrupted { .. }
             | Self::Reentrant
             | Self::TooManyWaiting { .. }
+            | Self::TooManyWalks { .. }
             | Self::NotReplicated { .. }
             | Self::UnitMismatch
             | Self::Internal
@@ -555,6 +561,9 @@ impl Error {
                 format!("the key {} holds something else than the record of the job", quote(key))
             }
             Self::Reentrant => "called from inside a write of the module itself; call again".to_owned(),
+            Self::TooManyWalks { max } => {
+                format!("{max} clients wait for QADMIN.QUEUES already; ask again")
+            }
             Self::TooManyWaiting { max } => {
                 format!("{max} clients wait for jobs already; ask without WAIT")
             }

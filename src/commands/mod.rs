@@ -10,6 +10,7 @@ mod help;
 mod hold;
 mod jobs;
 pub(crate) mod preview;
+mod queues;
 pub(crate) mod status;
 
 use qadmin_core::error::Error;
@@ -36,7 +37,7 @@ pub(super) fn register(ctx: Ctx<'_>) -> Result<(), &'static str> {
     register_all(ctx, &HANDLERS)
 }
 
-static HANDLERS: [Handler; 10] = [
+static HANDLERS: [Handler; 11] = [
     handler(&commands::PREVIEW, |ctx, args| answer(ctx, args, preview::run)),
     handler(&commands::CLEARJOB, |ctx, args| answer(ctx, args, clearjob::run)),
     with_queue(
@@ -69,6 +70,7 @@ static HANDLERS: [Handler; 10] = [
         |ctx, args| answer(ctx, args, jobs::run),
         |args| optional_queue(&commands::JOBS, args),
     ),
+    handler(&commands::QUEUES, |ctx, args| answer(ctx, args, queues::run)),
     handler(&commands::HELP, |ctx, args| answer(ctx, args, help::run)),
     handler(&commands::APPLY, apply::run),
 ];
@@ -115,7 +117,7 @@ fn depth(ctx: Ctx<'_>, queue: &RString) -> Result<u64, Error> {
 
 /// Whether the caller may look at what is about this queue. Scripts, modules and the primary's link have no
 /// user of their own: the server has checked theirs for the command.
-fn may_read(caller: &Caller, queue: &[u8]) -> bool {
+pub(crate) fn may_read(caller: &Caller, queue: &[u8]) -> bool {
     caller.user.as_ref().is_none_or(|user| acl::may_read(user, queue) == Right::Granted)
 }
 

@@ -188,7 +188,6 @@ fn conclude(ctx: Ctx<'_>, job: &mut Job, looked: Option<Looked>, wrote: bool) ->
         Some(Looked::Done | Looked::Refused) => {}
         Some(Looked::Stuck) => {
             log::warning(&format!("the server refused a deletion of job {}", job.id()));
-            log::warning(&format!("the server refused a deletion of job {}", job.id()));
             return Step::Ends(Status::Failed, Some(Error::Internal));
         }
         None => return Step::Ends(Status::Failed, Some(Error::Internal)),

@@ -92,6 +92,8 @@ fn every_syntax_error_says_what_would_be_right() {
             "ERR give RATE n (messages taken out per second, 0 = any number), DUTY percent (0 = as the setting \
              says), or both",
         ),
+        ("QUEUES celery", "ERR unknown keyword \"celery\"; QADMIN.QUEUES takes GLOB, FORMAT"),
+        ("QUEUES GLOB", "ERR GLOB needs a value"),
         ("JOBS celery", "ERR unknown keyword \"celery\"; QADMIN.JOBS takes QUEUE, COUNT, FORMAT"),
         ("PREVIEW q TASK", "ERR TASK needs a value"),
         ("PREVIEW q TASK t SAMPLE", "ERR SAMPLE needs a value"),

@@ -85,6 +85,7 @@ one_of_each! {
     Error::RightLost { .. } => Error::RightLost { user: got() };
     Error::RecordKey { .. } => Error::RecordKey { key: got() };
     Error::Reentrant => Error::Reentrant;
+    Error::TooManyWalks { .. } => Error::TooManyWalks { max: 8 };
     Error::TooManyWaiting { .. } => Error::TooManyWaiting { max: 10_000 };
     Error::NotReplicated { .. } => Error::NotReplicated { command: "QADMIN.APPLY" };
     Error::UnitMismatch => Error::UnitMismatch;
