@@ -21,7 +21,7 @@ use crate::redis::ctx::Caller;
 use crate::redis::guard::guard;
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::scan::{Cursor, Holds};
-use crate::redis::{Ctx, RString, event_loop};
+use crate::redis::{Ctx, RString, event_loop, events, log};
 use crate::settings;
 use crate::state::State;
 
@@ -70,8 +70,7 @@ pub(crate) struct Walk {
 
 impl Walk {
     /// A walk over the selected database for the client that asks.
-    pub(crate) fn new(ctx: Ctx<'_>, request: &Queues) -> Result<Self, Error> {
-        let caller = ctx.caller();
+    pub(crate) fn new(ctx: Ctx<'_>, caller: Caller, request: &Queues) -> Result<Self, Error> {
         let unacked = may_read(&caller, b"unacked")
             .then(|| call(ctx, c"HLEN", How::Read, &[RString::new("unacked")]).ok()?.int())
             .flatten();
@@ -260,6 +259,9 @@ impl State {
     /// Lets a walk go on in slices.
     pub(crate) fn go_on(&mut self, ctx: Ctx<'_>, walk: Walk) {
         self.walks.all.push_back(walk);
+        if !events::follow(ctx) {
+            log::warning("the server refused to tell of flushes, swaps, roles and loading");
+        }
         event_loop::hook(ctx);
         self.wake();
     }

@@ -42,6 +42,18 @@ pub fn bound_queue(member: &[u8]) -> Option<&[u8]> {
     Some(&pattern[after(pattern)?..])
 }
 
+/// The other lists of the queue that a list belongs to: its own and its priority lists, whatever steps of 1 to 9 the
+/// app has chosen.
+#[must_use]
+pub fn other_lists(name: &[u8]) -> Vec<Vec<u8>> {
+    let (queue, step) = priority_of(name).map_or((name, None), |(queue, step)| (queue, Some(step)));
+    let own = step.map(|_| queue.to_vec());
+    let steps = (1..=9).filter(|other| step != Some(*other));
+    own.into_iter()
+        .chain(steps.map(|step| [queue, SEPARATOR, step.to_string().as_bytes()].concat()))
+        .collect()
+}
+
 /// What a look at the ends of one list told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Glance {
@@ -200,6 +212,12 @@ mod tests {
         assert_eq!(bound_queue(b"celery\x06\x16\x06\x16celery"), Some(&b"celery"[..]));
         assert_eq!(bound_queue(b"\x06\x16*\x06\x16q\x06\x163"), Some(&b"q\x06\x163"[..]));
         assert_eq!(bound_queue(b"a\x06\x16b"), None);
+        assert_eq!(other_lists(b"q").len(), 9);
+        let others = other_lists(b"q\x06\x163");
+        assert_eq!(
+            (others.len(), others[0].as_slice(), others[3].as_slice()),
+            (9, &b"q"[..], &b"q\x06\x164"[..])
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use qadmin_core::scan::{Effect, Queue, index_from_tail};
 use qadmin_core::settings::Settings;
 use uuid::Uuid;
 
-use super::{Answer, depth};
+use super::{Answer, depth, other_priorities};
 use crate::redis::clock::{cpu_ns, now_ms, now_ns};
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::{Ctx, RString, block};
@@ -308,6 +308,7 @@ impl Asked<'_> {
             .with("deduplicated", count.deduplicated)
             .with("count_error", count.error)
             .with("elapsed_us", now_ns().saturating_sub(self.accepted_ns) / 1_000)
+            .with("other_priorities_depth", other_priorities(self.ctx, &self.request.queue))
             .build()
     }
 }

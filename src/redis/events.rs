@@ -45,8 +45,8 @@ pub(crate) fn prepare(callbacks: Callbacks) {
     FOLLOWS.store(false, Ordering::Relaxed);
 }
 
-/// Subscribes to them all, once: with the first job, or the first record of one. Not at load, because the server
-/// walks all subscriptions twice in each turn of its loop, whatever they are for (`moduleFireServerEvent`, Redis 7.0
+/// Subscribes to them all, once: with the first job, walk or record of a job. Not at load, because the server walks
+/// all subscriptions twice in each turn of its loop, whatever they are for (`moduleFireServerEvent`, Redis 7.0
 /// to 8.0): some 450 instructions, which every command of a server that never has a job would pay. False if the
 /// server refuses.
 pub(crate) fn follow(ctx: Ctx<'_>) -> bool {

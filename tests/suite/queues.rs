@@ -168,7 +168,7 @@ fn a_large_keyspace_is_walked_in_slices_while_others_are_served() {
 }
 
 #[test]
-fn where_a_client_cannot_wait_the_reply_is_what_one_slice_finds_and_says_so() {
+fn in_a_transaction_the_reply_is_what_one_slice_finds_and_says_so_and_a_script_gets_none() {
     let server = Server::start();
     let mut conn = server.conn();
     push(&mut conn, b"celery", &[&message("a.b")]);
@@ -178,15 +178,14 @@ fn where_a_client_cannot_wait_the_reply_is_what_one_slice_finds_and_says_so() {
         let Value::Array(replies) = run(conn, "EXEC").expect("EXEC") else { panic!("a list") };
         map(&replies[0])
     };
-    let script = |conn: &mut Connection| {
-        let reply: Value =
-            redis::cmd("EVAL").arg("return redis.call('QADMIN.QUEUES')").arg(0).query(conn).expect("a map");
-        map(&reply)
-    };
-    assert_eq!((in_transaction(&mut conn).int("complete"), script(&mut conn).int("complete")), (1, 1));
+    assert_eq!(in_transaction(&mut conn).int("complete"), 1);
+    // A script shows its caller what its caller may not read, or nothing.
+    let script =
+        redis::cmd("EVAL").arg("return redis.call('QADMIN.QUEUES')").arg(0).query::<Value>(&mut conn);
+    assert!(script.expect_err("refused").to_string().contains("not allowed from script"));
     run(&mut conn, &format!("DEBUG POPULATE {MANY}")).expect("DEBUG");
     run(&mut conn, "CONFIG SET qadmin.slice-us 50").expect("CONFIG");
-    assert_eq!((in_transaction(&mut conn).int("complete"), script(&mut conn).int("complete")), (0, 0));
+    assert_eq!(in_transaction(&mut conn).int("complete"), 0);
     assert_eq!(info(&server, "clients_waiting"), 0);
 }
 
@@ -230,4 +229,41 @@ fn a_client_whose_time_is_up_is_told_what_was_found_and_that_it_is_not_all() {
     let reply = String::from_utf8_lossy(&client.reply().expect("a reply")).into_owned();
     assert!(reply.contains("complete\r\n:0\r\n"), "{reply}");
     assert_eq!(info(&server, "clients_waiting"), 0);
+}
+
+#[test]
+fn a_preview_and_a_clear_say_how_much_is_in_the_other_priority_lists_to_whom_may_read_them() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    let a = message("a.b");
+    push(&mut conn, b"q", &[&a, &a, &a, &a]);
+    push(&mut conn, b"q\x06\x163", &[&a, &a]);
+    push(&mut conn, b"q\x06\x167", &[&a]);
+    push(&mut conn, b"other\x06\x163", &[&a]);
+    conn.sadd::<_, _, ()>("q\x06\x169", "no list").expect("SADD");
+    let others =
+        |conn: &mut Connection, line: &str| ask(conn, line).get_field("other_priorities_depth").clone();
+    for line in [
+        "QADMIN.PREVIEW q TASK a.b",
+        "QADMIN.PREVIEW q TASK a.b NOCOUNT",
+        "QADMIN.CLEARJOB q TASK a.b ALL DRYRUN",
+    ] {
+        assert_eq!(others(&mut conn, line), Value::Int(3), "{line}");
+    }
+    for line in [
+        "QADMIN.PREVIEW q\x06\x163 TASK a.b BUST",
+        "QADMIN.CLEARJOB q\x06\x163 TASK a.b ALL CONFIRM q\x06\x163",
+    ] {
+        assert_eq!(others(&mut conn, line), Value::Int(5), "{line}");
+    }
+    for (rules, wanted) in [("%R~q", Value::Nil), ("%R~q*", Value::Int(1)), ("%R~q %W~q*", Value::Nil)] {
+        run(&mut conn, &format!("ACL SETUSER ann reset on nopass +@all {rules}")).expect("ACL");
+        let mut ann = server.conn();
+        run(&mut ann, "AUTH ann x").expect("AUTH");
+        eventually("the clear is through", || conn.llen("q\x06\x163") == Ok(0_u64));
+        assert_eq!(others(&mut ann, "QADMIN.PREVIEW q TASK a.b"), wanted, "{rules}");
+    }
+    let script = "return redis.call('QADMIN.PREVIEW', KEYS[1], 'TASK', 'a.b')";
+    let reply: Value = redis::cmd("EVAL").arg(script).arg(1).arg("q").query(&mut conn).expect("a map");
+    assert!(map(&reply).is_null("other_priorities_depth"), "nobody knows whose rights would decide");
 }

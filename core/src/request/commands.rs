@@ -162,7 +162,8 @@ pub static QUEUES: CommandSpec = CommandSpec {
                  are served.",
     since: "0.1.0",
     arity: -1,
-    flags: &["readonly"],
+    // What it lists depends on its user, whom a script does not name.
+    flags: &["readonly", "deny-script"],
     categories: &["read", "qadmin"],
     keys: Keys::None,
     fixed: 0,

@@ -104,6 +104,8 @@ fn help() {
             Changes how fast a job goes.
         QADMIN.JOBS [QUEUE queue] [COUNT n] [FORMAT <RESP | JSON>]
             Lists live and remembered jobs, newest first.
+        QADMIN.QUEUES [GLOB pattern] [FORMAT <RESP | JSON>]
+            Lists the queues of the database, the deepest first.
         QADMIN.HELP
             Shows this text.
         filter, at least one of:

@@ -114,7 +114,7 @@ fn flags_and_categories_are_as_promised() {
             "QADMIN.RESUME: allow-busy getkeys-api no-mandatory-keys @write @dangerous @qadmin",
             "QADMIN.THROTTLE: allow-busy getkeys-api no-mandatory-keys @write @dangerous @qadmin",
             "QADMIN.JOBS: readonly getkeys-api no-mandatory-keys @read @qadmin",
-            "QADMIN.QUEUES: readonly @read @qadmin",
+            "QADMIN.QUEUES: readonly deny-script @read @qadmin",
             "QADMIN.HELP: readonly fast allow-loading allow-stale @read @qadmin",
         ]
     );
