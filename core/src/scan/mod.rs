@@ -264,6 +264,7 @@ impl Scan {
 
     /// Books what a look found and took out.
     pub fn commit(&mut self, look: &mut Look) {
+        self.count_deleted(look);
         let removed = look.removed();
         let c = &mut self.counters;
         c.processed += look.examined;
@@ -274,7 +275,6 @@ impl Scan {
         c.unreadable += look.unreadable;
         c.would_delete += look.would_delete;
         c.concerns.add(&look.concerns);
-        c.deleted += removed;
         if let Some(distance) = look.kept {
             self.marks.set_kept(distance);
         }
@@ -283,6 +283,12 @@ impl Scan {
             Some(top) => self.marks.walked_back(top, look.examined, removed),
             None => self.marks.walked_on(look.examined),
         }
+    }
+
+    /// Counts what a look took out, once: alone where its booking may go wrong behind it.
+    pub fn count_deleted(&mut self, look: &mut Look) {
+        self.counters.deleted += look.removed() - look.counted;
+        look.counted = look.removed();
     }
 
     /// This job takes messages out.
