@@ -24,6 +24,10 @@ pub(crate) const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// clients may wait for one job.
 pub(crate) const RELEASED_PER_TURN: usize = 32;
 
+/// Immediate samples that are looked for in one turn for previews whose time is up or whose count failed: each may
+/// take some slices, and a thousand clients' time may be up at once. The others show what the scan has found.
+pub(crate) const LOOKS_PER_TURN: usize = 1;
+
 /// What a client waits for.
 #[derive(Debug)]
 pub(crate) enum For {
@@ -94,6 +98,8 @@ pub(crate) struct Waiters {
     due: VecDeque<Blocked>,
     /// Bytes of all requests.
     bytes: usize,
+    /// Immediate samples that were looked for in this turn.
+    looks: usize,
 }
 
 impl Waiters {
@@ -130,12 +136,19 @@ impl Waiters {
 
     /// Lets some of those go whose job ended. Only from the hook before the poll.
     pub(crate) fn let_go(&mut self) {
+        self.looks = 0;
         for client in self.due.drain(..self.due.len().min(RELEASED_PER_TURN)) {
             if let Some(waiter) = self.all.get_mut(&client).filter(|waiter| waiter.stage == Stage::Due) {
                 waiter.stage = Stage::LetGo;
                 unblock(client);
             }
         }
+    }
+
+    /// One more immediate sample may be looked for in this turn.
+    pub(crate) fn may_look(&mut self) -> bool {
+        self.looks += 1;
+        self.looks <= LOOKS_PER_TURN
     }
 
     /// Somebody waits for this job.

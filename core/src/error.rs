@@ -51,6 +51,11 @@ pub enum Error {
         /// The keyword as documented.
         keyword: &'static str,
     },
+    /// FIELDS names a field twice: a row would have two members of that name.
+    FieldTwice {
+        /// The name.
+        name: Vec<u8>,
+    },
     /// A number is not a number or not in its range.
     NumberOutOfRange {
         /// The keyword as documented.
@@ -375,6 +380,7 @@ impl Error {
             Self::MissingValue { .. } | Self::NumberOutOfRange { .. } => Code::Err,
             Self::NoFilter
             | Self::GivenTwice { .. }
+            | Self::FieldTwice { .. }
             | Self::EmptyOperand { .. }
             | Self::OperandTooLong { .. }
             | Self::NotAnInteger { .. }
@@ -437,6 +443,9 @@ impl Error {
 
             Self::NoFilter => "a filter is needed: at least one of TASK, REPOID, COMMITID and WHERE".into(),
             Self::GivenTwice { keyword, instead } => format!("{keyword} may be given once; use {instead}"),
+            Self::FieldTwice { name } => {
+                format!("FIELDS may name each field once, got {} twice", quote(name))
+            }
             Self::EmptyOperand { of } => format!("the value of {} must not be empty", plain(of)),
             Self::OperandTooLong { of, max } => {
                 format!("the value of {} must not be longer than {max} bytes", plain(of))
