@@ -23,7 +23,7 @@ use crate::redis::ctx::Caller;
 use crate::redis::guard::guard;
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::scan::{Cursor, Holds};
-use crate::redis::{Ctx, RString, event_loop, events, log};
+use crate::redis::{Ctx, RString, event_loop, events};
 use crate::settings;
 use crate::state::State;
 
@@ -268,9 +268,7 @@ impl State {
     /// Lets a walk go on in slices.
     pub(crate) fn go_on(&mut self, ctx: Ctx<'_>, walk: Walk) {
         self.walks.all.push_back(walk);
-        if !events::follow(ctx) {
-            log::warning("the server refused to tell of flushes, swaps, roles and loading");
-        }
+        events::follow(ctx);
         event_loop::hook(ctx);
         self.wake();
     }
