@@ -204,6 +204,12 @@ impl Server {
         self.dir.path()
     }
 
+    /// Leaves its folder behind, for whoever looks into what went wrong, and says where it is.
+    pub fn keep_dir(&mut self) -> &Path {
+        self.dir.disable_cleanup(true);
+        self.dir()
+    }
+
     /// `redis://` address of one database.
     pub fn url(&self, db: u32) -> String {
         format!("redis://127.0.0.1:{}/{db}", self.port)
