@@ -13,6 +13,7 @@ pub mod filter;
 mod format;
 pub mod job;
 mod json;
+pub mod kind;
 pub mod queue;
 pub mod queues;
 pub mod reply;

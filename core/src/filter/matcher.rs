@@ -4,7 +4,8 @@ use super::Filter;
 use super::condition::Test;
 use crate::concerns::Concerns;
 use crate::field::{Field, Kind, Source};
-use crate::format::{Celery, Found, Reader};
+use crate::format::{Found, Reader};
+use crate::kind::MessageKind;
 
 /// What a filter says about one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,18 +31,29 @@ const CONCERNS: [(&str, Kind, Source); 4] = [
 #[derive(Debug, Clone)]
 pub struct Matcher {
     tests: Vec<(Kind, Test)>,
-    reader: Reader<Celery>,
+    reader: Reader,
     scratch: Vec<u8>,
 }
 
 impl Matcher {
-    /// A matcher for `filter`.
+    /// A matcher for `filter` over Celery's messages.
     #[must_use]
     pub fn new(filter: &Filter) -> Self {
+        Self::of(MessageKind::Celery, filter)
+    }
+
+    /// A matcher for `filter` over messages of a kind.
+    #[must_use]
+    pub fn of(kind: MessageKind, filter: &Filter) -> Self {
         let tests = filter.conditions.iter().map(|c| (c.field.kind, c.test.clone())).collect();
-        let concerns =
-            CONCERNS.map(|(name, kind, source)| Field { name: name.into(), kind, source, path: Vec::new() });
-        let reader = Reader::new(filter.conditions.iter().map(|c| &c.field).chain(&concerns)).learning();
+        let concerns = CONCERNS.map(|(name, of, source)| Field {
+            name: name.into(),
+            kind: of,
+            source,
+            path: Vec::new(),
+        });
+        let reader =
+            Reader::new(kind, filter.conditions.iter().map(|c| &c.field).chain(&concerns)).learning();
         Self { tests, reader, scratch: Vec::new() }
     }
 
@@ -96,7 +108,7 @@ impl Matcher {
     }
 
     /// The conditions on the fields that `of` chooses, ANDed: false beats unknown beats true.
-    fn decide(&mut self, message: &[u8], of: impl Fn(&Reader<Celery>, usize) -> bool) -> Option<bool> {
+    fn decide(&mut self, message: &[u8], of: impl Fn(&Reader, usize) -> bool) -> Option<bool> {
         let mut all = Some(true);
         for (at, (kind, test)) in self.tests.iter().enumerate() {
             if !of(&self.reader, at) {

@@ -2,8 +2,9 @@
 
 use crate::error::Error;
 use crate::field::{Field, Kind};
-use crate::format::{Celery, Found, Reader};
+use crate::format::{Found, Reader};
 use crate::json::{Integer, Shape, cut, decode_lossy, inner};
+use crate::kind::MessageKind;
 use crate::reply::Reply;
 
 /// The fields of a sample row for which none were asked.
@@ -20,16 +21,24 @@ pub const COMPOUND_MAX: usize = 256;
 #[derive(Debug, Clone)]
 pub struct Projection {
     fields: Vec<(Box<str>, Kind)>,
-    reader: Reader<Celery>,
+    reader: Reader,
 }
 
 impl Projection {
-    /// Rows with these fields, in this order: filter fields and the short names of samples.
+    /// Rows of Celery's messages; see [`Projection::of`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn new(fields: &[&[u8]]) -> Result<Self, Error> {
+        Self::of(MessageKind::Celery, fields)
+    }
+
+    /// Rows of messages of a kind with these fields, in this order: filter fields and the short names of samples.
     ///
     /// # Errors
     /// [`Error::NumberOutOfRange`] for none or more than [`FIELDS_MAX`], [`Error::FieldTwice`], else what is wrong
     /// with a name.
-    pub fn new(fields: &[&[u8]]) -> Result<Self, Error> {
+    pub fn of(kind: MessageKind, fields: &[&[u8]]) -> Result<Self, Error> {
         if !(1..=FIELDS_MAX).contains(&fields.len()) {
             let got = fields.len().to_string().into_bytes();
             return Err(Error::NumberOutOfRange { keyword: "FIELDS", min: 1, max: FIELDS_MAX as u64, got });
@@ -41,14 +50,14 @@ impl Projection {
         if let Some((_, field)) = twice {
             return Err(Error::FieldTwice { name: field.name.as_bytes().to_vec() });
         }
-        let reader = Reader::new(&fields);
+        let reader = Reader::new(kind, &fields);
         Ok(Self { fields: fields.into_iter().map(|field| (field.name, field.kind)).collect(), reader })
     }
 
     /// The members of one row. Integers that fit are integers, other scalars text, arrays and objects JSON
     /// text; what is absent, null or cannot be read is null.
     pub fn row(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {
-        let wants_body = |reader: &Reader<Celery>| (0..self.fields.len()).any(|at| reader.in_body(at));
+        let wants_body = |reader: &Reader| (0..self.fields.len()).any(|at| reader.in_body(at));
         if self.reader.envelope(message) && wants_body(&self.reader) {
             self.reader.open_body(message);
         }

@@ -10,7 +10,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 
 use super::body::{Compression, json_of_msgpack};
-use super::{Format, Part, Place, VARIANTS};
+use super::{Format, Part, Place, VARIANTS, inside, keys, same};
 use crate::field::{Field, Source};
 use crate::json::{Path, Segment, Shape, decode, inner};
 
@@ -38,27 +38,8 @@ const BODY: usize = 5;
 const PROTOCOL_1: usize = 0;
 const PROTOCOL_2: usize = 1;
 
-fn keys(names: &[&str]) -> Path {
-    names.iter().map(|name| Segment::key(name)).collect()
-}
-
-/// `first`, then the parts of the field's own path. Its first part is a position of `args` or a name
-/// elsewhere; deeper a number may be either.
-fn inside(first: &[Segment], field: &Field) -> Path {
-    let mut path = first.to_vec();
-    for (depth, part) in field.path.iter().enumerate() {
-        path.push(match (depth, field.source) {
-            (0, Source::Args) => Segment { key: None, ..Segment::either(part) },
-            (0, _) => Segment::key(part),
-            _ => Segment::either(part),
-        });
-    }
-    path
-}
-
 fn envelope(paths: Vec<Path>) -> [Place; VARIANTS] {
-    let place = Place { part: Part::Envelope, paths };
-    [place.clone(), place]
+    same(Part::Envelope, paths)
 }
 
 fn body(protocol_1: Vec<Path>, protocol_2: Vec<Path>) -> [Place; VARIANTS] {
@@ -66,7 +47,7 @@ fn body(protocol_1: Vec<Path>, protocol_2: Vec<Path>) -> [Place; VARIANTS] {
 }
 
 impl Format for Celery {
-    fn own_paths() -> Vec<Path> {
+    fn own_paths(&self) -> Vec<Path> {
         vec![
             keys(&["headers", "task"]),
             keys(&["headers"]),
@@ -77,10 +58,10 @@ impl Format for Celery {
         ]
     }
 
-    fn places(field: &Field) -> [Place; VARIANTS] {
+    fn places(&self, field: &Field) -> [Place; VARIANTS] {
         match field.source {
-            Source::Size => [const { Place { part: Part::Size, paths: Vec::new() } }; VARIANTS],
-            Source::Undecodable => [const { Place { part: Part::Undecodable, paths: Vec::new() } }; VARIANTS],
+            Source::Size => same(Part::Size, Vec::new()),
+            Source::Undecodable => same(Part::Undecodable, Vec::new()),
             Source::Task(name) => task(name),
             Source::Delivery(name) => envelope(match name {
                 "content_type" => vec![keys(&["content-type"])],
@@ -108,16 +89,16 @@ impl Format for Celery {
 
     /// Headers that are neither an object nor empty belong to no protocol; as protocol 2 such a message has
     /// no task and no other header.
-    fn variant(own: &[Option<&[u8]>]) -> usize {
+    fn variant(&self, own: &[Option<&[u8]>]) -> usize {
         let odd_headers = own[HEADERS].is_some_and(|raw| !raw.starts_with(b"{") && !is_falsy(raw));
         if own[TASK].is_some() || odd_headers { PROTOCOL_2 } else { PROTOCOL_1 }
     }
 
-    fn task<'m>(own: &[Option<&'m [u8]>]) -> Option<&'m [u8]> {
+    fn task<'m>(&self, own: &[Option<&'m [u8]>]) -> Option<&'m [u8]> {
         own[TASK]
     }
 
-    fn open_body(own: &[Option<&[u8]>], body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
+    fn open_body(&self, own: &[Option<&[u8]>], body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
         body.clear();
         let set = |at: usize| own[at].filter(|raw| !is_falsy(raw));
         let packed = match text(own[CONTENT_TYPE], scratch) {

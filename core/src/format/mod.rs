@@ -4,16 +4,28 @@
 //! that is read only when a question needs it. A format may have several *variants* (Celery: protocols 1
 //! and 2) which are told apart by the envelope. For each field and variant the format says in which part
 //! the field stands and on which paths; [`Reader`] does the rest, the same for every format.
+//!
+//! To add a kind of message: a file here, its row in [`format_of`], its row in [`crate::kind`].
 
 mod body;
 mod celery;
 mod reader;
+mod ruby;
 
-pub(crate) use celery::Celery;
 pub(crate) use reader::{Found, Reader};
 
-use crate::field::Field;
-use crate::json::Path;
+use crate::field::{Field, Source};
+use crate::json::{Path, Segment};
+use crate::kind::MessageKind;
+
+/// How messages of a kind are laid out.
+pub(crate) fn format_of(kind: MessageKind) -> &'static dyn Format {
+    match kind {
+        MessageKind::Celery => &celery::Celery,
+        MessageKind::Sidekiq => &ruby::Sidekiq,
+        MessageKind::Resque => &ruby::Resque,
+    }
+}
 
 /// Most variants of one format.
 pub(crate) const VARIANTS: usize = 2;
@@ -39,20 +51,45 @@ pub(crate) struct Place {
 }
 
 /// A layout of messages.
-pub(crate) trait Format {
+pub(crate) trait Format: Sync + std::fmt::Debug {
     /// Paths in the envelope that the format itself needs, in the order in which it gets their values.
-    fn own_paths() -> Vec<Path>;
+    fn own_paths(&self) -> Vec<Path>;
 
     /// Where `field` stands, per variant.
-    fn places(field: &Field) -> [Place; VARIANTS];
+    fn places(&self, field: &Field) -> [Place; VARIANTS];
 
     /// The variant of an envelope, below [`VARIANTS`]. `own` are the raw values at [`Format::own_paths`].
-    fn variant(own: &[Option<&[u8]>]) -> usize;
+    fn variant(&self, own: &[Option<&[u8]>]) -> usize;
 
     /// The raw name of the task, where the envelope has it.
-    fn task<'m>(own: &[Option<&'m [u8]>]) -> Option<&'m [u8]>;
+    fn task<'m>(&self, own: &[Option<&'m [u8]>]) -> Option<&'m [u8]>;
 
     /// Puts the body as JSON text into `body`. False if it cannot be had: then the body's fields are unknown, and
     /// `body` holds what was decoded until that showed.
-    fn open_body(own: &[Option<&[u8]>], body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool;
+    fn open_body(&self, own: &[Option<&[u8]>], body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool;
+}
+
+/// The same place in both variants of a format.
+fn same(part: Part, paths: Vec<Path>) -> [Place; VARIANTS] {
+    let place = Place { part, paths };
+    [place.clone(), place]
+}
+
+/// A path of names.
+fn keys(names: &[&str]) -> Path {
+    names.iter().map(|name| Segment::key(name)).collect()
+}
+
+/// `first`, then the parts of the field's own path. Its first part is a position of `args` or a name
+/// elsewhere; deeper a number may be either.
+fn inside(first: &[Segment], field: &Field) -> Path {
+    let mut path = first.to_vec();
+    for (depth, part) in field.path.iter().enumerate() {
+        path.push(match (depth, field.source) {
+            (0, Source::Args) => Segment { key: None, ..Segment::either(part) },
+            (0, _) => Segment::key(part),
+            _ => Segment::either(part),
+        });
+    }
+    path
 }

@@ -1,10 +1,9 @@
 //! Finds the fields that a question is about in one message after another.
 
-use std::marker::PhantomData;
-
-use super::{Format, Part, VARIANTS};
+use super::{Format, Part, VARIANTS, format_of};
 use crate::field::Field;
 use crate::json::{Paths, Scanner, Span, Templates};
+use crate::kind::MessageKind;
 
 /// Most bytes of a decoded body's buffer that stay allocated from one message to the next.
 const BUFFER_KEEP: usize = 256 * 1024;
@@ -39,7 +38,8 @@ struct Layouts {
 /// Reads the fields it was made for. Its buffers are reused: no memory is allocated per message once they
 /// have grown to the usual size.
 #[derive(Debug, Clone)]
-pub(crate) struct Reader<F> {
+pub(crate) struct Reader {
+    format: &'static dyn Format,
     fields: Vec<[Slots; VARIANTS]>,
     own: Vec<usize>,
     envelope: Paths,
@@ -55,14 +55,14 @@ pub(crate) struct Reader<F> {
     body_open: bool,
     /// Bytes that the body of the message read last was decoded to.
     decoded: usize,
-    format: PhantomData<F>,
 }
 
-impl<F: Format> Reader<F> {
-    /// A reader of `fields`; their positions are what [`Reader::get`] takes.
-    pub(crate) fn new<'f>(fields: impl IntoIterator<Item = &'f Field>) -> Self {
-        let places: Vec<_> = fields.into_iter().map(F::places).collect();
-        let own = F::own_paths();
+impl Reader {
+    /// A reader of `fields` of messages of a kind; their positions are what [`Reader::get`] takes.
+    pub(crate) fn new<'f>(kind: MessageKind, fields: impl IntoIterator<Item = &'f Field>) -> Self {
+        let format = format_of(kind);
+        let places: Vec<_> = fields.into_iter().map(|field| format.places(field)).collect();
+        let own = format.own_paths();
         let of = |variant: usize, part: Part| {
             places.iter().map(move |place| &place[variant]).filter(move |place| place.part == part)
         };
@@ -87,6 +87,7 @@ impl<F: Format> Reader<F> {
         let [first, second] = per_variant;
         let bodies = compiled.map(|(paths, _)| paths);
         Self {
+            format,
             fields: first.into_iter().zip(second).map(|(a, b)| [a, b]).collect(),
             own: own_slots.to_vec(),
             envelope_spans: vec![None; envelope.slots()],
@@ -101,7 +102,6 @@ impl<F: Format> Reader<F> {
             variant: 0,
             body_open: false,
             decoded: 0,
-            format: PhantomData,
         }
     }
 
@@ -120,7 +120,8 @@ impl<F: Format> Reader<F> {
             read(&mut self.scanner, layouts, 0, message, &self.envelope, &mut self.envelope_spans)
                 && message.trim_ascii_start().starts_with(b"{");
         if self.decodable {
-            self.variant = F::variant(&own(&self.own, &self.envelope_spans, message)[..self.own.len()]);
+            self.variant =
+                self.format.variant(&own(&self.own, &self.envelope_spans, message)[..self.own.len()]);
         }
         self.decodable
     }
@@ -132,10 +133,10 @@ impl<F: Format> Reader<F> {
         let paths = &self.bodies[self.variant];
         let layouts = self.layouts.as_mut().map(|layouts| &mut layouts.bodies[self.variant]);
         let spans = &mut self.body_spans[..paths.slots()];
-        let whole = F::open_body(own, &mut self.body, &mut self.scratch);
+        let whole = self.format.open_body(own, &mut self.body, &mut self.scratch);
         self.decoded = self.body.len();
         self.body_open =
-            whole && read(&mut self.scanner, layouts, hint(F::task(own)), &self.body, paths, spans);
+            whole && read(&mut self.scanner, layouts, hint(self.format.task(own)), &self.body, paths, spans);
         self.body.shrink_to(BUFFER_KEEP);
         self.scratch.shrink_to(BUFFER_KEEP);
         self.body_open

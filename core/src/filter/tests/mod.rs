@@ -2,6 +2,7 @@ mod golden;
 mod grammar;
 mod model;
 mod rows;
+mod ruby;
 mod templates;
 mod truth;
 

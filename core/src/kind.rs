@@ -1,0 +1,65 @@
+//! The kinds of messages that are understood, a row each: what writes them, and from which end its workers take
+//! them. Where the fields stand in their bytes is the business of a format (see `format`).
+
+use crate::error::Error;
+use crate::filter::DEFAULT_FIELDS;
+use crate::queue::End;
+
+/// What writes the messages of a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum MessageKind {
+    /// Celery over kombu's Redis transport.
+    #[default]
+    Celery,
+    /// Sidekiq, and ActiveJob on it.
+    Sidekiq,
+    /// Resque, and ActiveJob on it.
+    Resque,
+}
+
+/// A kind as users see it.
+#[derive(Debug, Clone, Copy)]
+pub struct KindSpec {
+    /// The kind.
+    pub kind: MessageKind,
+    /// Its name behind AS.
+    pub name: &'static str,
+    /// The end that its workers pop from: what is there runs next.
+    pub next_end: End,
+    /// The fields of a sample row for which none were asked.
+    pub sample: &'static [&'static [u8]],
+}
+
+/// What is shown of a job that has nothing but positional arguments.
+const POSITIONAL: &[&[u8]] = &[b"task", b"id", b"args.0", b"args.1", b"args.2", b"args.3", b"retries"];
+
+/// Every kind; the first is what a message is taken for where nothing else is said.
+pub const KINDS: [KindSpec; 3] = [
+    KindSpec { kind: MessageKind::Celery, name: "celery", next_end: End::Tail, sample: DEFAULT_FIELDS },
+    KindSpec { kind: MessageKind::Sidekiq, name: "sidekiq", next_end: End::Tail, sample: POSITIONAL },
+    KindSpec { kind: MessageKind::Resque, name: "resque", next_end: End::Head, sample: POSITIONAL },
+];
+
+/// The names of [`KINDS`], in their order.
+pub const NAMES: &[&str] = &[KINDS[0].name, KINDS[1].name, KINDS[2].name];
+
+impl MessageKind {
+    /// Its row.
+    #[must_use]
+    pub fn spec(self) -> &'static KindSpec {
+        // Every kind has a row: a test holds the table against the type.
+        KINDS.iter().find(|row| row.kind == self).unwrap_or(&KINDS[0])
+    }
+
+    /// Reads the name behind AS, in any case.
+    ///
+    /// # Errors
+    /// [`Error::UnknownChoice`].
+    pub fn parse(name: &[u8]) -> Result<Self, Error> {
+        KINDS
+            .iter()
+            .find(|row| name.eq_ignore_ascii_case(row.name.as_bytes()))
+            .map(|row| row.kind)
+            .ok_or_else(|| Error::UnknownChoice { keyword: "AS", choices: NAMES, got: name.to_vec() })
+    }
+}
