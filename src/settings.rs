@@ -20,7 +20,11 @@ pub(crate) fn register(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
     for (at, row) in SETTINGS.iter().enumerate() {
         let default = given.iter().find(|(index, _)| *index == at).map_or(row.default, |(_, value)| *value);
         set(at, default);
-        if !config::register(ctx, at, row.name, default, row.min, row.max) {
+        let registered = match row.words {
+            [] => config::register(ctx, at, row.name, default, row.min, row.max),
+            words => config::register_words(ctx, at, row.name, default, words),
+        };
+        if !registered {
             return Err(format!("the server refused the setting qadmin.{}", row.name));
         }
     }

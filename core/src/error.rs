@@ -370,6 +370,15 @@ pub enum Error {
         /// What was given.
         got: Vec<u8>,
     },
+    /// A setting's value is none of its words.
+    SettingNoChoice {
+        /// The setting's name.
+        name: &'static str,
+        /// The words it takes.
+        words: &'static [&'static str],
+        /// What was given.
+        got: Vec<u8>,
+    },
 }
 
 impl Error {
@@ -428,7 +437,8 @@ impl Error {
             | Self::UnknownSetting { .. }
             | Self::RepeatedSetting { .. }
             | Self::MissingSettingValue { .. }
-            | Self::SettingOutOfRange { .. } => Code::Err,
+            | Self::SettingOutOfRange { .. }
+            | Self::SettingNoChoice { .. } => Code::Err,
         }
     }
 
@@ -486,7 +496,7 @@ impl Error {
             }
             Self::Repeated { keyword } => format!("{keyword} is given twice; give it once"),
             Self::UnknownChoice { keyword, choices, got } => {
-                format!("{keyword} must be {}, got {}", choices.join(" or "), quote(got))
+                format!("{keyword} must be {}, got {}", one_of(choices), quote(got))
             }
             Self::TooFewValues { keyword, want, got } => {
                 format!("{keyword} {want} needs {want} values after it, got {got}")
@@ -585,6 +595,9 @@ impl Error {
             Self::SettingOutOfRange { name, min, max, unit, got } => {
                 format!("setting {name} must be an integer from {min} to {max} ({unit}), got {}", quote(got))
             }
+            Self::SettingNoChoice { name, words, got } => {
+                format!("setting {name} must be {}, got {}", one_of(words), quote(got))
+            }
         }
     }
 }
@@ -596,6 +609,17 @@ impl std::fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// `a, b or c`.
+fn one_of(words: &[&str]) -> String {
+    match words {
+        [others @ .., second, last] => {
+            let before: String = others.iter().map(|word| format!("{word}, ")).collect();
+            format!("{before}{second} or {last}")
+        }
+        words => words.concat(),
+    }
+}
 
 /// A keyword or field name in the middle of a sentence: as it is where it is made of harmless characters.
 fn plain(name: &str) -> String {

@@ -5,8 +5,9 @@
 
 use crate::args::parse_u64;
 use crate::error::Error;
+use crate::kind::{self, MessageKind};
 
-/// One setting. All are integers.
+/// One setting. All are integers; those with words show and take the word in that place instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SettingSpec {
     /// The name behind `qadmin.` and in the load arguments.
@@ -19,6 +20,8 @@ pub struct SettingSpec {
     pub max: i64,
     /// What the number counts.
     pub unit: &'static str,
+    /// The words that the numbers from 0 on stand for; empty where the number itself is meant.
+    pub words: &'static [&'static str],
     /// One line for the documentation.
     pub doc: &'static str,
 }
@@ -44,14 +47,18 @@ pub const MAX_JOBS: usize = 8;
 /// Index of `audit-maxlen`.
 pub const AUDIT_MAXLEN: usize = 9;
 
+/// Index of `default-kind`.
+pub const DEFAULT_KIND: usize = 10;
+
 /// Every setting; the constants above are indexes into it.
-pub const SETTINGS: [SettingSpec; 10] = [
+pub const SETTINGS: [SettingSpec; 11] = [
     SettingSpec {
         name: "inline-limit",
         default: 200_000,
         min: 0,
         max: 1_000_000_000,
         unit: "messages",
+        words: &[],
         doc: "Deepest queue that PREVIEW counts while the client waits; 0 sends every count of a queue \
               that is not empty to a job.",
     },
@@ -61,6 +68,7 @@ pub const SETTINGS: [SettingSpec; 10] = [
         min: 0,
         max: 60_000,
         unit: "milliseconds",
+        words: &[],
         doc: "Longest that PREVIEW keeps a client before it answers with a job; at most a minute, which is \
               where the time-outs of clients and proxies begin.",
     },
@@ -70,6 +78,7 @@ pub const SETTINGS: [SettingSpec; 10] = [
         min: 0,
         max: 86_400,
         unit: "seconds",
+        words: &[],
         doc: "How long a count is given again without a scan; 0 = off.",
     },
     SettingSpec {
@@ -78,6 +87,7 @@ pub const SETTINGS: [SettingSpec; 10] = [
         min: 0,
         max: 86_400,
         unit: "seconds",
+        words: &[],
         doc: "How long, from its start, a completed preview is given again to an equal one; 0 = off. A live \
               one is joined in any case.",
     },
@@ -87,6 +97,7 @@ pub const SETTINGS: [SettingSpec; 10] = [
         min: 60,
         max: 2_592_000,
         unit: "seconds",
+        words: &[],
         doc: "How long an ended job is remembered; at least a minute, so that a client that polls sees the \
               end, at most 30 days.",
     },
@@ -96,6 +107,7 @@ pub const SETTINGS: [SettingSpec; 10] = [
         min: 0,
         max: 100_000,
         unit: "messages",
+        words: &[],
         doc: "How many messages at the next end an immediate sample looks at; it looks in one go and, so \
               that nobody waits long, for four times slice-us at most; 0 = no immediate samples.",
     },
@@ -105,6 +117,7 @@ pub const SETTINGS: [SettingSpec; 10] = [
         min: 50,
         max: 100_000,
         unit: "microseconds",
+        words: &[],
         doc: "Longest stretch of work after the seek; where the seek took much longer, three quarters of the seek. Below \
               50 a slice does little but seek.",
     },
@@ -114,6 +127,7 @@ pub const SETTINGS: [SettingSpec; 10] = [
         min: 1,
         max: 100,
         unit: "percent",
+        words: &[],
         doc: "Share of the main thread that jobs take while other clients are active; an idle server is used \
               fully.",
     },
@@ -123,6 +137,7 @@ pub const SETTINGS: [SettingSpec; 10] = [
         min: 2,
         max: 64,
         unit: "jobs",
+        words: &[],
         doc: "Most live jobs; previews and stats use at most half, so that a clear always finds room (at \
               least 2: one of each). They share the slices.",
     },
@@ -132,9 +147,41 @@ pub const SETTINGS: [SettingSpec; 10] = [
         min: 0,
         max: 10_000_000,
         unit: "entries",
+        words: &[],
         doc: "Entries kept in the audit stream; 0 = off.",
     },
+    SettingSpec {
+        name: "default-kind",
+        default: 0,
+        min: 0,
+        max: kind::NAMES.len() as i64 - 1,
+        unit: "kind",
+        words: kind::NAMES,
+        doc: "What messages are taken for where a command has no AS.",
+    },
 ];
+
+impl SettingSpec {
+    /// Reads a value as users write it.
+    #[must_use]
+    pub fn parse(&self, text: &[u8]) -> Option<i64> {
+        let value = match self.words {
+            [] => parse_u64(text).and_then(|n| i64::try_from(n).ok()),
+            words => {
+                let at = words.iter().position(|word| text.eq_ignore_ascii_case(word.as_bytes()));
+                at.and_then(|at| i64::try_from(at).ok())
+            }
+        };
+        value.filter(|n| (self.min..=self.max).contains(n))
+    }
+
+    /// A value as users read it.
+    #[must_use]
+    pub fn show(&self, value: i64) -> String {
+        let word = usize::try_from(value).ok().and_then(|at| self.words.get(at));
+        word.map_or_else(|| value.to_string(), |word| (*word).to_owned())
+    }
+}
 
 /// Finds a setting by its name, in any case.
 #[must_use]
@@ -169,7 +216,10 @@ impl Settings {
         let (Some(row), Some(slot)) = (SETTINGS.get(index), self.values.get_mut(index)) else {
             return Err(Error::UnknownSetting { got: index.to_string().into_bytes() });
         };
-        *slot = in_range(row, Some(value), value.to_string().as_bytes())?;
+        if !(row.min..=row.max).contains(&value) {
+            return Err(out_of_range(row, value.to_string().as_bytes()));
+        }
+        *slot = value;
         Ok(())
     }
 
@@ -239,6 +289,15 @@ impl Settings {
         self.at(AUDIT_MAXLEN)
     }
 
+    /// What messages are taken for where nothing else is said.
+    #[must_use]
+    pub fn default_kind(&self) -> MessageKind {
+        usize::try_from(self.at(DEFAULT_KIND))
+            .ok()
+            .and_then(|at| kind::KINDS.get(at))
+            .map_or(MessageKind::default(), |row| row.kind)
+    }
+
     // No row admits a negative value, so this loses no sign.
     fn at(&self, index: usize) -> u64 {
         self.values[index].unsigned_abs()
@@ -262,21 +321,18 @@ pub fn parse_load_args(args: &[&[u8]]) -> Result<Vec<(usize, i64)>, Error> {
             return Err(Error::RepeatedSetting { name: row.name });
         }
         let text = *pair.get(1).ok_or(Error::MissingSettingValue { name: row.name })?;
-        let value = parse_u64(text).and_then(|n| i64::try_from(n).ok());
-        given.push((index, in_range(row, value, text)?));
+        given.push((index, row.parse(text).ok_or_else(|| out_of_range(row, text))?));
     }
     Ok(given)
 }
 
-fn in_range(row: &SettingSpec, value: Option<i64>, text: &[u8]) -> Result<i64, Error> {
-    let SettingSpec { name, min, max, unit, .. } = *row;
-    value.filter(|n| (min..=max).contains(n)).ok_or_else(|| Error::SettingOutOfRange {
-        name,
-        min,
-        max,
-        unit,
-        got: text.to_vec(),
-    })
+fn out_of_range(row: &SettingSpec, got: &[u8]) -> Error {
+    let SettingSpec { name, min, max, unit, words, .. } = *row;
+    let got = got.to_vec();
+    match words {
+        [] => Error::SettingOutOfRange { name, min, max, unit, got },
+        words => Error::SettingNoChoice { name, words, got },
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,35 @@ pub(crate) struct Callbacks {
 /// The module's callbacks, set once at load.
 pub(crate) static CALLBACKS: OnceLock<Callbacks> = OnceLock::new();
 
+/// Registers one setting whose numbers stand for words (`at` as in [`register`]).
+pub(crate) fn register_words(ctx: Ctx<'_>, at: usize, name: &str, default: i64, words: &[&str]) -> bool {
+    let Ok(name) = CString::new(name) else { return false };
+    let Ok(words) = words.iter().map(|word| CString::new(*word)).collect::<Result<Vec<_>, _>>() else {
+        return false;
+    };
+    let mut texts: Vec<*const c_char> = words.iter().map(|word| word.as_ptr()).collect();
+    let (Ok(count), Ok(default)) = (c_int::try_from(texts.len()), c_int::try_from(default)) else {
+        return false;
+    };
+    let numbers: Vec<c_int> = (0..count).collect();
+    // SAFETY: S2; name, words and numbers are copied; the private data is a number, not an address.
+    unsafe {
+        api!(RedisModule_RegisterEnumConfig(
+            ctx.raw(),
+            name.as_ptr(),
+            default,
+            raw::REDISMODULE_CONFIG_DEFAULT,
+            texts.as_mut_ptr(),
+            numbers.as_ptr(),
+            count,
+            Some(on_get_word),
+            Some(on_set_word),
+            None,
+            at as *mut c_void
+        )) == 0
+    }
+}
+
 /// Registers one setting (`at` is its place in the table, handed back to the callbacks).
 pub(crate) fn register(ctx: Ctx<'_>, at: usize, name: &str, default: i64, min: i64, max: i64) -> bool {
     let Ok(name) = CString::new(name) else { return false };
@@ -64,6 +93,20 @@ extern "C" fn on_set(
     });
     // The server has its own words for a setting that was refused without any.
     c_int::from(done.is_none())
+}
+
+extern "C" fn on_get_word(name: *const c_char, at: *mut c_void) -> c_int {
+    // As small as the table of words.
+    c_int::try_from(on_get(name, at)).unwrap_or(0)
+}
+
+extern "C" fn on_set_word(
+    name: *const c_char,
+    value: c_int,
+    at: *mut c_void,
+    error: *mut *mut raw::RedisModuleString,
+) -> c_int {
+    on_set(name, c_longlong::from(value), at, error)
 }
 
 /// The server's version as one number: 7.0.15 is 0x0007000f.

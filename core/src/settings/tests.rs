@@ -22,7 +22,7 @@ fn rows_are_sound() {
 fn getters_read_their_own_row() {
     // Each row gets a value of its own, so that a getter of another row shows.
     let mut settings = Settings::default();
-    let values = [11, 12, 13, 14, 75, 16, 57, 18, 19, 20];
+    let values = [11, 12, 13, 14, 75, 16, 57, 18, 19, 20, 2];
     for (index, value) in values.into_iter().enumerate() {
         settings.set(index, value).expect("in range");
         assert_eq!(settings.get(index), Some(value));
@@ -38,6 +38,10 @@ fn getters_read_their_own_row() {
     assert_eq!((settings.max_jobs(), SETTINGS[MAX_JOBS].name), (19, "max-jobs"));
     assert_eq!(settings.max_previews(), 9, "a clear always finds room");
     assert_eq!((settings.audit_maxlen(), SETTINGS[AUDIT_MAXLEN].name), (20, "audit-maxlen"));
+    assert_eq!(
+        (settings.default_kind().spec().name, SETTINGS[DEFAULT_KIND].name),
+        ("resque", "default-kind")
+    );
 }
 
 #[test]
@@ -61,6 +65,7 @@ fn set_refuses_what_is_out_of_range_and_keeps_the_old_value() {
 fn load_arguments_are_pairs_in_any_order() {
     assert_eq!(load(""), Ok(vec![]));
     assert_eq!(load("slice-us 500 Duty 50"), Ok(vec![(SLICE_US, 500), (DUTY, 50)]));
+    assert_eq!(load("default-kind Sidekiq"), Ok(vec![(DEFAULT_KIND, 1)]));
 }
 
 #[test]
@@ -81,8 +86,9 @@ fn load_arguments_that_are_wrong_refuse_with_a_sentence() {
             "qadmin.duty 50",
             "ERR unknown setting \"qadmin.duty\"; qadmin takes pairs of name and value: inline-limit, \
              inline-wait, cache-ttl, job-lock-ttl, job-ttl, sample-window, slice-us, duty, max-jobs, \
-             audit-maxlen",
+             audit-maxlen, default-kind",
         ),
+        ("default-kind 1", r#"ERR setting default-kind must be celery, sidekiq or resque, got "1""#),
     ];
     for (line, error) in table {
         assert_eq!(load(line), Err(error.to_owned()), "{line}");
