@@ -95,6 +95,8 @@ one_of_each! {
     Error::MissingSettingValue { .. } => Error::MissingSettingValue { name: "duty" };
     Error::SettingOutOfRange { .. } =>
         Error::SettingOutOfRange { name: "duty", min: 1, max: 100, unit: "percent", got: got() };
+    Error::SettingNoChoice { .. } =>
+        Error::SettingNoChoice { name: "default-kind", words: &["a", "b", "c"], got: got() };
 }
 
 #[test]
