@@ -19,11 +19,15 @@ const TABLE: [(&str, i64, i64, i64); 10] = [
     ("audit-maxlen", 10_000, 0, 10_000_000),
 ];
 
-/// Names and values of `CONFIG GET qadmin.*`, sorted.
+/// The one that is a word.
+const KIND: &str = "qadmin.default-kind";
+
+/// Names and values of the numbers of `CONFIG GET qadmin.*`, sorted.
 fn all(conn: &mut Connection) -> Vec<(String, i64)> {
     let reply = run(conn, "CONFIG GET qadmin.*").expect("CONFIG GET");
     let mut found: Vec<_> = qadmin_harness::map(&reply)
         .into_iter()
+        .filter(|(name, _)| name != KIND)
         .map(|(name, value)| (name, text(&value).parse().expect("a number")))
         .collect();
     found.sort();
@@ -85,7 +89,8 @@ fn every_boundary_is_a_load_argument() {
 #[test]
 fn wrong_load_arguments_keep_the_server_from_starting_and_say_why() {
     let names = TABLE.map(|row| row.0).join(", ");
-    let unknown = format!("unknown setting \"speed\"; qadmin takes pairs of name and value: {names}");
+    let unknown =
+        format!("unknown setting \"speed\"; qadmin takes pairs of name and value: {names}, default-kind");
     for (args, sentence) in [
         ("speed 9", unknown.as_str()),
         ("duty", "setting duty needs a value"),
@@ -97,6 +102,7 @@ fn wrong_load_arguments_keep_the_server_from_starting_and_say_why() {
         ("duty -1", "setting duty must be an integer from 1 to 100 (percent), got \"-1\""),
         ("slice-us 49", "setting slice-us must be an integer from 50 to 100000 (microseconds), got \"49\""),
         ("max-jobs 1", "setting max-jobs must be an integer from 2 to 64 (jobs), got \"1\""),
+        ("default-kind rq", "setting default-kind must be celery, sidekiq or resque, got \"rq\""),
         ("job-ttl 59", "setting job-ttl must be an integer from 60 to 2592000 (seconds), got \"59\""),
     ] {
         let words = Server::builder().module_args(args).try_start().expect_err(args);
@@ -167,4 +173,26 @@ fn loadex_takes_settings_and_arguments() {
     for (name, value) in [("duty", 44), ("cache-ttl", 3), ("slice-us", 111), ("max-jobs", 16)] {
         assert_eq!(get(&mut conn, name), value, "{name}");
     }
+}
+
+#[test]
+fn the_kind_of_messages_is_a_word() {
+    let mut server = Server::builder().module_args("default-kind Sidekiq").start();
+    let kind = |conn: &mut Connection| {
+        text(&qadmin_harness::map(&run(conn, "CONFIG GET qadmin.default-kind").expect("CONFIG GET"))[0].1)
+    };
+    let mut conn = server.conn();
+    assert_eq!(kind(&mut conn), "sidekiq");
+    for wrong in ["rq", "1", "3"] {
+        run(&mut conn, &format!("CONFIG SET {KIND} {wrong}")).expect_err(wrong);
+        assert_eq!(kind(&mut conn), "sidekiq");
+    }
+    run(&mut conn, &format!("CONFIG SET {KIND} resque")).expect("CONFIG SET");
+    run(&mut conn, "CONFIG REWRITE").expect("CONFIG REWRITE");
+    server.restart();
+    assert_eq!(kind(&mut server.conn()), "resque");
+    run(&mut server.conn(), &format!("CONFIG SET {KIND} celery")).expect("CONFIG SET");
+    run(&mut server.conn(), "CONFIG REWRITE").expect("CONFIG REWRITE");
+    server.restart();
+    assert_eq!(kind(&mut server.conn()), "celery", "against a load argument that says otherwise");
 }
