@@ -1,6 +1,8 @@
 //! The kinds of messages that are understood, a row each: what writes them, and from which end its workers take
 //! them. Where the fields stand in their bytes is the business of a format (see `format`).
 
+pub use crate::format::{LOOK_AT, Recogniser};
+
 use crate::error::Error;
 use crate::filter::DEFAULT_FIELDS;
 use crate::queue::End;

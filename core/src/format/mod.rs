@@ -10,9 +10,11 @@
 mod body;
 mod celery;
 mod reader;
+mod recognise;
 mod ruby;
 
 pub(crate) use reader::{Found, Reader};
+pub use recognise::{LOOK_AT, Recogniser};
 
 use crate::field::{Field, Source};
 use crate::json::{Path, Segment};

@@ -1,0 +1,111 @@
+//! What kind of message some bytes look like.
+
+use crate::json::{Paths, Scanner, Shape, Span};
+use crate::kind::MessageKind;
+
+use super::keys;
+
+/// Messages at the next end that are looked at to tell what a queue holds.
+pub const LOOK_AT: u64 = 100;
+
+/// The members that tell the kinds apart; positions below.
+const MEMBERS: [&str; 6] = ["body", "headers", "properties", "class", "args", "jid"];
+
+/// Looks at messages, one after another, and says what most of them look like.
+#[derive(Debug, Default)]
+pub struct Recogniser {
+    scanner: Scanner,
+    paths: Paths,
+    slots: Vec<usize>,
+    spans: Vec<Option<Span>>,
+    looked: u64,
+    celery: u64,
+    sidekiq: u64,
+    resque: u64,
+}
+
+impl Recogniser {
+    /// One that has seen nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        let (paths, slots) = Paths::new(MEMBERS.map(|name| keys(&[name])).iter());
+        Self { spans: vec![None; paths.slots()], paths, slots, ..Self::default() }
+    }
+
+    /// Looks at one more.
+    pub fn look(&mut self, message: &[u8]) {
+        self.looked += 1;
+        match self.kind(message) {
+            Some(MessageKind::Celery) => self.celery += 1,
+            Some(MessageKind::Sidekiq) => self.sidekiq += 1,
+            Some(MessageKind::Resque) => self.resque += 1,
+            None => {}
+        }
+    }
+
+    /// It has seen as many as it wants.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.looked >= LOOK_AT
+    }
+
+    /// The kind of more than half of what was looked at.
+    #[must_use]
+    pub fn kind_of_most(&self) -> Option<MessageKind> {
+        [
+            (self.celery, MessageKind::Celery),
+            (self.sidekiq, MessageKind::Sidekiq),
+            (self.resque, MessageKind::Resque),
+        ]
+        .into_iter()
+        .find(|(seen, _)| seen * 2 > self.looked)
+        .map(|(_, kind)| kind)
+    }
+
+    fn kind(&mut self, message: &[u8]) -> Option<MessageKind> {
+        if !self.scanner.scan(message, &self.paths, &mut self.spans) {
+            return None;
+        }
+        let shape = |at: usize| self.spans[self.slots[at]].map(|span| Shape::of(span.of(message)));
+        let [body, headers, properties, class, args, jid] = [0, 1, 2, 3, 4, 5].map(shape);
+        if body == Some(Shape::Text) && headers.or(properties) == Some(Shape::Compound) {
+            Some(MessageKind::Celery)
+        } else if class == Some(Shape::Text) && args == Some(Shape::Compound) {
+            Some(if jid == Some(Shape::Text) { MessageKind::Sidekiq } else { MessageKind::Resque })
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CELERY: &str = include_str!("../filter/tests/celery.jsonl");
+    const SIDEKIQ: &str = include_str!("../filter/tests/sidekiq.jsonl");
+
+    fn most<'m>(messages: impl IntoIterator<Item = &'m str>) -> Option<MessageKind> {
+        let mut recogniser = Recogniser::new();
+        messages.into_iter().for_each(|message| recogniser.look(message.as_bytes()));
+        recogniser.kind_of_most()
+    }
+
+    #[test]
+    fn recorded_messages_look_like_what_wrote_them() {
+        let celery: Vec<&str> = CELERY.lines().filter(|line| line.contains("\"body\"")).collect();
+        assert!(celery.len() > 5);
+        assert_eq!(most(celery.iter().copied()), Some(MessageKind::Celery));
+        assert_eq!(most(SIDEKIQ.lines()), Some(MessageKind::Sidekiq));
+        assert_eq!(most([r#"{"class":"A","args":[]}"#]), Some(MessageKind::Resque));
+    }
+
+    #[test]
+    fn half_is_not_most_and_nothing_is_nothing() {
+        assert_eq!(most([]), None);
+        assert_eq!(most(["garbage", "[]", "{}", r#"{"class":1,"args":[]}"#]), None);
+        let one = SIDEKIQ.lines().next().unwrap_or_default();
+        assert_eq!(most([one, "garbage"]), None);
+        assert_eq!(most([one, one, "garbage"]), Some(MessageKind::Sidekiq));
+    }
+}
