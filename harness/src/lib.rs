@@ -33,7 +33,7 @@ pub use paths::{faults_module_path, module_path, python, server_binary, workspac
 pub use probe::Probe;
 pub use raw::Raw;
 pub use reply::{Fields, map, maps, text};
-pub use server::{Builder, Server};
+pub use server::{Builder, Server, free_port};
 pub use spawner::spawn;
 pub use stats::{Series, grouped, rounded};
 pub use traffic::{Traffic, TrafficReport};

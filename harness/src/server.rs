@@ -153,7 +153,10 @@ fn extra_config() -> Vec<String> {
 }
 
 /// A port that was free a moment ago.
-pub(crate) fn free_port() -> Result<u16, String> {
+///
+/// # Errors
+/// A sentence where the loopback interface has none.
+pub fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(|e| format!("no loopback port: {e}"))?;
     Ok(listener.local_addr().map_err(|e| format!("no loopback port: {e}"))?.port())
 }
