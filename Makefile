@@ -38,9 +38,10 @@ build: ## build the module: target/release/libqadmin.so
 	@test -f $(MODULE) || { echo "the build made no $(MODULE)"; exit 1; }
 
 # Apart from build: who wants the module alone need not wait for it. It runs beside the server, not in it, so it does
-# without the whole-program optimization that the release profile has for the module.
+# without the whole-program optimization and the line numbers that the release profile has for the module.
 tool: ## build the program for terminals and scripts: target/release/qadmin
-	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 $(CARGO) build --release --package qadmin-console
+	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+	  CARGO_PROFILE_RELEASE_STRIP=symbols $(CARGO) build --release --package qadmin-console
 
 # A folder of its own: the module that is tested, measured and installed is never this one.
 build-faults: ## build the module with panics on demand, for the tests: target/faults/debug/libqadmin.so
