@@ -9,6 +9,7 @@ use super::spec::CommandSpec;
 use super::{Format, Request, commands};
 use crate::error::Error;
 use crate::filter::{Filter, FilterBuilder};
+use crate::kind::MessageKind;
 
 /// Longest ACTOR, in bytes: a name, an address or a token's id.
 pub const ACTOR_MAX: usize = 256;
@@ -41,6 +42,8 @@ pub struct ClearJob {
     pub actor: Option<Vec<u8>>,
     /// Why, as the caller says; 1 to [`REASON_MAX`] bytes, any.
     pub reason: Option<Vec<u8>>,
+    /// What the messages are; `None` for the setting `default-kind`, where they look like it.
+    pub kind: Option<MessageKind>,
     /// How the reply is written.
     pub format: Format,
     // The filter's canonical text as if the command had come at `FILTER_IDENTITY_NOW_MS`.
@@ -65,6 +68,7 @@ impl ClearJob {
             .flag(self.dry_run)
             .optional(self.actor.as_deref())
             .optional(self.reason.as_deref())
+            .optional(self.kind.map(|kind| kind.spec().name.as_bytes()))
             .finish()
     }
 }
@@ -78,7 +82,7 @@ impl Request for ClearJob {
         let (mut filter, mut identity) = (FilterBuilder::default(), FilterBuilder::default());
         let (mut all, mut keep_one, mut dry_run) = (false, false, false);
         let (mut confirm, mut id, mut actor, mut reason) = (None, None, None, None);
-        let mut format = Format::default();
+        let (mut kind, mut format) = (None, Format::default());
         loop {
             let mut term = options.args.clone();
             if filter.accept(&mut options.args, now_ms)? {
@@ -94,6 +98,7 @@ impl Request for ClearJob {
                 "ID" => id = Some(parse_id(options.args.value("ID")?)?),
                 "ACTOR" => actor = Some(parse_text("ACTOR", options.args.value("ACTOR")?, ACTOR_MAX)?),
                 "REASON" => reason = Some(parse_text("REASON", options.args.value("REASON")?, REASON_MAX)?),
+                "AS" => kind = Some(MessageKind::parse(options.args.value("AS")?)?),
                 "FORMAT" => format = Format::parse(&mut options.args)?,
                 other => return Err(options.unknown(other.as_bytes())),
             }
@@ -109,7 +114,7 @@ impl Request for ClearJob {
         };
         // Last, so that who is asked to confirm confirms a command that would otherwise run.
         check_confirm(&queue, confirm, dry_run)?;
-        Ok(Self { queue, filter, mode, dry_run, id, actor, reason, format, filter_identity })
+        Ok(Self { queue, filter, mode, dry_run, id, actor, reason, kind, format, filter_identity })
     }
 }
 

@@ -1,6 +1,7 @@
 //! SHA-256 over values whose borders stay visible: each has a fixed width or its length before it, so no
 //! two sequences of values give the same bytes.
 
+use crate::kind::MessageKind;
 use sha2::{Digest as _, Sha256};
 
 /// A digest in the making.
@@ -40,9 +41,10 @@ impl Digest {
     }
 }
 
-/// Under what a count is cached and a live preview joined: the logical database, the queue and the
-/// filter's canonical text.
+/// Under what a count is cached and a live preview joined: the logical database, the queue, what its messages are
+/// taken for and the filter's canonical text.
 #[must_use]
-pub fn preview_key(db: i32, queue: &[u8], canonical_filter: &[u8]) -> [u8; 32] {
-    Digest::new("preview").int(db).bytes(queue).bytes(canonical_filter).finish()
+pub fn preview_key(db: i32, queue: &[u8], kind: MessageKind, canonical_filter: &[u8]) -> [u8; 32] {
+    let kind = kind.spec().name.as_bytes();
+    Digest::new("preview").int(db).bytes(queue).bytes(kind).bytes(canonical_filter).finish()
 }

@@ -1,10 +1,12 @@
-//! `QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field ...] [BUST] [NOCOUNT] [FORMAT RESP|JSON]`
+//! `QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field ...] [BUST] [NOCOUNT] [AS kind]
+//! [FORMAT RESP|JSON]`
 
 use super::options::{Options, queue_name};
 use super::spec::CommandSpec;
 use super::{Format, Request, commands, preview_key};
 use crate::error::Error;
 use crate::filter::{FIELDS_MAX, Filter, FilterBuilder, Projection};
+use crate::kind::MessageKind;
 
 /// Rows of a sample where SAMPLE is not given.
 pub const SAMPLE_DEFAULT: usize = 20;
@@ -26,16 +28,18 @@ pub struct Preview {
     pub bust: bool,
     /// Do not count.
     pub nocount: bool,
+    /// What the messages are; `None` for the setting `default-kind`.
+    pub kind: Option<MessageKind>,
     /// How the reply is written.
     pub format: Format,
 }
 
 impl Preview {
-    /// Under what the count of this preview is cached and found by equal ones: not the sample, which is
-    /// always live.
+    /// Under what the count of this preview is cached and found by equal ones, with messages of that kind: not the
+    /// sample, which is always live.
     #[must_use]
-    pub fn key(&self, db: i32) -> [u8; 32] {
-        preview_key(db, &self.queue, &self.filter.canonical())
+    pub fn key(&self, db: i32, kind: MessageKind) -> [u8; 32] {
+        preview_key(db, &self.queue, kind, &self.filter.canonical())
     }
 }
 
@@ -48,7 +52,7 @@ impl Request for Preview {
         let mut filter = FilterBuilder::default();
         let mut sample = SAMPLE_DEFAULT;
         let mut fields = None;
-        let (mut bust, mut nocount) = (false, false);
+        let (mut bust, mut nocount, mut kind) = (false, false, None);
         let mut format = Format::default();
         loop {
             if filter.accept(&mut options.args, now_ms)? {
@@ -60,11 +64,12 @@ impl Request for Preview {
                 "FIELDS" => fields = Some(parse_fields(&mut options)?),
                 "BUST" => bust = true,
                 "NOCOUNT" => nocount = true,
+                "AS" => kind = Some(MessageKind::parse(options.args.value("AS")?)?),
                 "FORMAT" => format = Format::parse(&mut options.args)?,
                 other => return Err(options.unknown(other.as_bytes())),
             }
         }
-        Ok(Self { queue, filter: filter.finish()?, sample, fields, bust, nocount, format })
+        Ok(Self { queue, filter: filter.finish()?, sample, fields, bust, nocount, kind, format })
     }
 }
 
