@@ -175,6 +175,13 @@ pub enum Error {
         /// The keyword as documented.
         keyword: &'static str,
     },
+    /// A field stands twice among those that messages are grouped by.
+    FieldTwice {
+        /// Its second name, as given.
+        got: Vec<u8>,
+    },
+    /// STATS without GROUPBY.
+    NoGrouping,
     /// A value is not one of a keyword's few words.
     UnknownChoice {
         /// The keyword as documented.
@@ -386,6 +393,8 @@ impl Error {
             Self::MissingArgument { .. }
             | Self::UnknownKeyword { .. }
             | Self::Repeated { .. }
+            | Self::FieldTwice { .. }
+            | Self::NoGrouping
             | Self::UnknownChoice { .. }
             | Self::TooFewValues { .. }
             | Self::EmptyText { .. }
@@ -470,6 +479,8 @@ impl Error {
                 format!("unknown keyword {}; {command} takes {}", quote(got), takes.join(", "))
             }
             Self::Repeated { keyword } => format!("{keyword} is given twice; give it once"),
+            Self::FieldTwice { got } => format!("GROUPBY names the field {} twice; name it once", quote(got)),
+            Self::NoGrouping => "say what to group by: GROUPBY 1 task".into(),
             Self::UnknownChoice { keyword, choices, got } => {
                 format!("{keyword} must be {}, got {}", choices.join(" or "), quote(got))
             }

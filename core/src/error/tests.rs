@@ -54,6 +54,8 @@ one_of_each! {
         Error::MissingArgument { command: "C", argument: "queue".to_owned(), syntax: "C queue".to_owned() };
     Error::UnknownKeyword { .. } => Error::UnknownKeyword { command: "C", takes: vec!["A", "B"], got: got() };
     Error::Repeated { .. } => Error::Repeated { keyword: "SAMPLE" };
+    Error::FieldTwice { .. } => Error::FieldTwice { got: got() };
+    Error::NoGrouping => Error::NoGrouping;
     Error::UnknownChoice { .. } =>
         Error::UnknownChoice { keyword: "FORMAT", choices: &["RESP", "JSON"], got: got() };
     Error::TooFewValues { .. } => Error::TooFewValues { keyword: "FIELDS", want: 3, got: 1 };

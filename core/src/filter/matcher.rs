@@ -1,7 +1,8 @@
 //! A filter at work on messages.
 
-use super::Filter;
 use super::condition::Test;
+use super::grouping::{Grouping, push_value};
+use super::Filter;
 use crate::field::Kind;
 use crate::format::{Celery, Reader};
 
@@ -20,6 +21,8 @@ pub struct Verdict {
 #[derive(Debug, Clone)]
 pub struct Matcher {
     tests: Vec<(Kind, Test)>,
+    /// Of the fields behind those of the tests, by which what matches is grouped.
+    grouped: Vec<Kind>,
     reader: Reader<Celery>,
     scratch: Vec<u8>,
 }
@@ -28,9 +31,17 @@ impl Matcher {
     /// A matcher for `filter`.
     #[must_use]
     pub fn new(filter: &Filter) -> Self {
-        let tests = filter.conditions.iter().map(|c| (c.field.kind, c.test.clone())).collect();
-        let reader = Reader::new(filter.conditions.iter().map(|c| &c.field)).learning();
-        Self { tests, reader, scratch: Vec::new() }
+        Self::with_groups(filter, None)
+    }
+
+    /// A matcher for `filter` that also says in which group a match is: both read a message once.
+    #[must_use]
+    pub fn with_groups(filter: &Filter, grouping: Option<&Grouping>) -> Self {
+        let tests: Vec<_> = filter.conditions.iter().map(|c| (c.field.kind, c.test.clone())).collect();
+        let fields = grouping.map_or(&[][..], |grouping| &grouping.fields);
+        let all = filter.conditions.iter().map(|c| &c.field).chain(fields);
+        let reader = Reader::new(all).learning();
+        Self { tests, grouped: fields.iter().map(|field| field.kind).collect(), reader, scratch: Vec::new() }
     }
 
     /// Decides about one message. The body is decoded only if the rest of the filter leaves it open.
@@ -47,6 +58,22 @@ impl Matcher {
             _ => self.decide(message, Reader::in_body),
         };
         Verdict { matched: all == Some(true), undecodable: false, unreadable: all.is_none() }
+    }
+
+    /// Writes the values by which the message examined last is grouped to `key`. False if one of them stands in
+    /// a body that cannot be read: it is null then.
+    pub fn group_key(&mut self, message: &[u8], key: &mut Vec<u8>) -> bool {
+        key.clear();
+        let first = self.tests.len();
+        let places = first..first + self.grouped.len();
+        let readable = !places.clone().any(|at| self.reader.in_body(at))
+            || !self.reader.is_decodable()
+            || self.reader.is_body_open()
+            || self.reader.open_body(message);
+        for (at, kind) in places.zip(&self.grouped) {
+            push_value(key, self.reader.get(at, message), *kind, &mut self.scratch);
+        }
+        readable
     }
 
     /// Bytes that the body of the message decided last was decoded to: a small message may be a large body.

@@ -75,7 +75,7 @@ fn integer(raw: &[u8]) -> Option<i64> {
 }
 
 /// The bytes as they stand in the message, cut.
-fn plain(raw: &[u8], max: usize) -> Reply {
+pub(super) fn plain(raw: &[u8], max: usize) -> Reply {
     // A little more than fits: replaced bytes only grow.
     let mut text = String::from_utf8_lossy(&raw[..raw.len().min(max + 4)]).into_owned();
     cut(&mut text, max);

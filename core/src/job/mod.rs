@@ -417,7 +417,7 @@ impl Job {
         let s = &self.start;
         let filter = &s.filter;
         let mode = match s.effect {
-            Effect::Count => "count",
+            Effect::Count | Effect::Group => "count",
             Effect::ClearAll => "all",
             Effect::KeepOne => "keepone",
         };
