@@ -13,6 +13,7 @@ mod format;
 pub mod job;
 mod json;
 pub mod queue;
+pub mod queues;
 pub mod reply;
 pub mod request;
 pub mod scan;

@@ -9,7 +9,7 @@ use qadmin_core::scan::{Effect, Queue, index_from_tail};
 use qadmin_core::settings::Settings;
 use uuid::Uuid;
 
-use super::{Answer, depth};
+use super::{Answer, depth, other_priorities};
 use crate::redis::clock::{cpu_ns, now_ms, now_ns};
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::{Ctx, RString, block};
@@ -308,6 +308,7 @@ impl Asked<'_> {
             .with("deduplicated", count.deduplicated)
             .with("count_error", count.error)
             .with("elapsed_us", now_ns().saturating_sub(self.accepted_ns) / 1_000)
+            .with("other_priorities_depth", other_priorities(self.ctx, &self.request.queue))
             .build()
     }
 }
@@ -330,14 +331,21 @@ pub(crate) fn after_wait(
         accepted_ns: wait.accepted_ns,
     };
     let deduplicated = wait.deduplicated;
+    let may_look = state.waiters.may_look();
+    // Found by the scan so far, where others' samples took this turn's time.
+    let sample = |found: Reply| match may_look {
+        true => asked.look_for_sample(),
+        false => Ok(first_rows(&found, wait.request.sample)),
+    };
     if let Some(job) = state.registry.find_live(id) {
         job.hand_out();
         let count = Count { job_id: Some(id), deduplicated, ..Count::default() };
-        return Ok(asked.reply(How::Job, count, asked.look_for_sample()));
+        let found = job.sample();
+        return Ok(asked.reply(How::Job, count, sample(found)));
     }
     let Some(job) = state.registry.find_ended(id, now_ms()) else {
         let count = Count { deduplicated, ..failed(&Error::Internal.to_string()) };
-        return Ok(asked.reply(How::Failed, count, asked.look_for_sample()));
+        return Ok(asked.reply(How::Failed, count, sample(Reply::List(Vec::new()))));
     };
     if job.record.status() == Status::Completed {
         // The sample stands as the job left it, and commands may have run since (servers differ in when they
@@ -349,7 +357,7 @@ pub(crate) fn after_wait(
     }
     let error = String::from_utf8_lossy(job.record.text("error")).into_owned();
     let count = Count { deduplicated, ..failed(&error) };
-    Ok(asked.reply(How::Failed, count, asked.look_for_sample()))
+    Ok(asked.reply(How::Failed, count, sample(job.sample.clone())))
 }
 
 fn first_rows(sample: &Reply, n: usize) -> Reply {

@@ -1,5 +1,6 @@
 //! What slices cost, learned from the slices before.
 
+use qadmin_core::job::MessageCost;
 use qadmin_core::scan::{Budget, Look, Time};
 use qadmin_core::settings::Settings;
 
@@ -11,10 +12,6 @@ use crate::redis::{Ctx, RString};
 const UNIT_EVERY_NS: u64 = 10_000_000;
 /// How often `appendfsync` is looked up.
 const FSYNC_LOOK_EVERY_NS: u64 = 1_000_000_000;
-/// Slices of fewer messages say little about what the next ones cost.
-const WORTH_LEARNING: u64 = 8;
-/// What a message is taken to cost before any was measured, nanoseconds.
-const MESSAGE_NS_AT_FIRST: u64 = 2_000;
 
 /// The part of a slice that a window is made for. A window that is not done in its slice costs the next one
 /// its seek for a short rest; one that is done early leaves time for another.
@@ -23,29 +20,16 @@ const WINDOW_PART: (u64, u64) = (7, 8);
 const REST_PART: u64 = 5;
 
 /// Measures that slices are planned with.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Measures {
-    /// What a message costs (reading, judging, perhaps deleting): moving average, nanoseconds. It sizes
-    /// windows; the clock alone ends slices.
-    message_ns: u64,
+    /// What a message costs.
+    message: MessageCost,
     /// What the last seek took, nanoseconds.
     seek_ns: u64,
     /// `appendfsync` is `always`.
     fsync_always: bool,
     fsync_looked_ns: u64,
     last_unit_ns: u64,
-}
-
-impl Default for Measures {
-    fn default() -> Self {
-        Self {
-            message_ns: MESSAGE_NS_AT_FIRST,
-            seek_ns: 0,
-            fsync_always: false,
-            fsync_looked_ns: 0,
-            last_unit_ns: 0,
-        }
-    }
 }
 
 impl Measures {
@@ -64,7 +48,7 @@ impl Measures {
     }
 
     fn in_time(&self, time: Time, ns: u64) -> Budget {
-        let window = ns / self.message_ns.max(1) * WINDOW_PART.0 / WINDOW_PART.1;
+        let window = ns / self.message.ns() * WINDOW_PART.0 / WINDOW_PART.1;
         Budget { time, window, max_hits: qadmin_core::unit::UNIT_MAX }
     }
 
@@ -78,10 +62,7 @@ impl Measures {
         if !look.hits.is_empty() {
             self.last_unit_ns = now;
         }
-        if look.examined >= WORTH_LEARNING {
-            let each = took_ns.saturating_sub(look.seek_ns) / look.examined;
-            self.message_ns = (self.message_ns * 3 + each) / 4;
-        }
+        self.message.learn(look.examined, took_ns.saturating_sub(look.seek_ns));
     }
 
     /// With `appendfsync always`: when the next unit may be written, if not now.

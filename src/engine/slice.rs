@@ -152,6 +152,9 @@ fn clear(
     // A judge that panics must not keep replicas from hearing what was taken out before.
     let looked = guard("judging", || scan.look(&mut list, judge, &Steady, budget, permit, look));
     unit::tell(ctx, list, name, look);
+    // Before anything that may panic: whatever becomes of the job, its record says how many are gone.
+    job.scan.count_deleted(look);
+    state.totals.cleared += look.removed();
     if let Some(refusal) = refusal {
         return refused(&refusal, &record_key());
     }
@@ -173,7 +176,6 @@ fn book(state: &mut State, job: &mut Job, look: &mut Look, began_ns: u64) -> u64
     let now = now_ns();
     state.measures.learn(look, now - began_ns, now);
     state.totals.examined += look.examined;
-    state.totals.cleared += look.removed();
     job.runs();
     job.took(look.removed(), now);
     job.commit(look, now);
@@ -185,7 +187,6 @@ fn conclude(ctx: Ctx<'_>, job: &mut Job, looked: Option<Looked>, wrote: bool) ->
     match looked {
         Some(Looked::Done | Looked::Refused) => {}
         Some(Looked::Stuck) => {
-            log::warning(&format!("the server refused a deletion of job {}", job.id()));
             log::warning(&format!("the server refused a deletion of job {}", job.id()));
             return Step::Ends(Status::Failed, Some(Error::Internal));
         }

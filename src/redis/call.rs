@@ -43,6 +43,21 @@ impl Answer {
             })
             .collect()
     }
+
+    /// An integer, or the last one of a flat array.
+    pub(crate) fn int(&self) -> Option<i64> {
+        // SAFETY: the reply is live; its elements are owned by it. No element answers null, which has no type.
+        unsafe {
+            let last = if self.kind() == raw::REDISMODULE_REPLY_ARRAY {
+                let len = api!(RedisModule_CallReplyLength(self.0));
+                api!(RedisModule_CallReplyArrayElement(self.0, len.checked_sub(1)?))
+            } else {
+                self.0
+            };
+            let kind = isize::try_from(api!(RedisModule_CallReplyType(last))).ok()?;
+            (kind == raw::REDISMODULE_REPLY_INTEGER).then(|| api!(RedisModule_CallReplyInteger(last)))
+        }
+    }
 }
 
 fn bytes(reply: *mut raw::RedisModuleCallReply) -> Vec<u8> {
@@ -96,4 +111,11 @@ pub(crate) fn replicate(ctx: Ctx<'_>, command: &CStr, args: &[RString]) -> bool 
 pub(crate) fn replicate_verbatim(ctx: Ctx<'_>) {
     // SAFETY: S2, inside a command's callback.
     unsafe { api!(RedisModule_ReplicateVerbatim(ctx.raw())) };
+}
+
+/// Publishes a message to the subscribers of a channel, in a cluster to those of all its nodes. Not replicated.
+pub(crate) fn publish(ctx: Ctx<'_>, channel: &str, message: &[u8]) {
+    let (channel, message) = (RString::new(channel), RString::new(message));
+    // SAFETY: S2; both strings are live, the server copies what it keeps.
+    unsafe { api!(RedisModule_PublishMessage(ctx.raw(), channel.raw(), message.raw())) };
 }

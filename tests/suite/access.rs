@@ -9,7 +9,7 @@ use crate::support::{ask, run, wait_for_job};
 
 /// Every public command that is about a queue.
 const COMMANDS: &str = "+qadmin.preview +qadmin.clearjob +qadmin.status +qadmin.cancel +qadmin.pause +qadmin.resume +qadmin.throttle \
-     +qadmin.jobs +qadmin.help";
+     +qadmin.jobs +qadmin.queues +qadmin.help";
 
 /// A user and what they may.
 struct Role {
@@ -31,7 +31,13 @@ fn roles() -> Vec<Role> {
     };
     vec![
         role("nobody", "~* -@all +ping +select", false, false, false),
-        role("looker", "%R~celery -@all +qadmin.preview +qadmin.status +qadmin.jobs", true, false, false),
+        role(
+            "looker",
+            "%R~celery -@all +qadmin.preview +qadmin.status +qadmin.jobs +qadmin.queues",
+            true,
+            false,
+            false,
+        ),
         role("clearer", &format!("%RW~celery -@all {COMMANDS}"), true, true, true),
         // The commands, but only the right to read the queue.
         role("reader", &format!("%R~celery -@all {COMMANDS}"), true, false, true),
@@ -88,6 +94,9 @@ fn each_role_may_do_what_its_rules_say_and_nothing_else() {
         // A list shows what the caller may see; where nothing is, the list is empty.
         let listed = run(&mut conn, "QADMIN.JOBS").map(|jobs| !maps(&jobs).is_empty());
         assert_eq!(listed.unwrap_or(false), role.looks, "{name}: QADMIN.JOBS");
+        let listed = run(&mut conn, "QADMIN.QUEUES")
+            .map(|found| !qadmin_harness::map(&found).rows("queues").is_empty());
+        assert_eq!(listed.unwrap_or(false), role.looks, "{name}: QADMIN.QUEUES");
         if role.only_keys_are_missing {
             assert!(permitted(&mut conn, "QADMIN.HELP"), "{name}");
             let all = run(&mut conn, "QADMIN.CANCEL ALL").expect("CANCEL ALL ends what one may end");
@@ -106,8 +115,13 @@ fn looks_and_clears(server: &Server, rules: &str, ended: &str) -> (bool, bool) {
         may[0]
     };
     let (filter, status) = (filter(), format!("QADMIN.STATUS {ended}"));
-    let looks =
-        [format!("QADMIN.PREVIEW celery {filter}"), status, "QADMIN.JOBS".into(), "QADMIN.HELP".into()];
+    let looks = [
+        format!("QADMIN.PREVIEW celery {filter}"),
+        status,
+        "QADMIN.JOBS".into(),
+        "QADMIN.QUEUES".into(),
+        "QADMIN.HELP".into(),
+    ];
     let clears = [
         format!("QADMIN.CLEARJOB celery ALL {filter} CONFIRM celery"),
         format!("QADMIN.CLEARJOB celery KEEPONE DRYRUN {filter}"),

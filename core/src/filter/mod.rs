@@ -36,6 +36,12 @@ pub use projection::{COMPOUND_MAX, DEFAULT_FIELDS, FIELDS_MAX, Projection, TEXT_
 use crate::field::Field;
 use condition::Test;
 
+/// Does all of `text` match Redis's glob `pattern`, of at most [`PATTERN_MAX`] bytes?
+#[must_use]
+pub fn glob_matches(pattern: &[u8], text: &[u8]) -> bool {
+    glob::matches(pattern, text)
+}
+
 /// One condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Condition {

@@ -1,5 +1,7 @@
 //! Jobs: what they are, how they end, what they show, and how they share the main thread.
 
+mod cost;
+mod event;
 mod histogram;
 mod pace;
 mod rate;
@@ -7,6 +9,8 @@ mod record;
 mod registry;
 mod status;
 
+pub use cost::MessageCost;
+pub use event::{CHANNEL, EVENT_FIELDS, Happening, event};
 pub use histogram::Histogram;
 pub use pace::{Next, Pace, TurnClock};
 pub use rate::Rate;
@@ -146,6 +150,7 @@ pub struct Job {
     completed_ms: Option<i64>,
     last_ns: u64,
     record_ns: u64,
+    told_ns: u64,
     right_ns: Option<u64>,
     rate: Option<Rate>,
     duty: Option<u64>,
@@ -173,6 +178,7 @@ impl Job {
             completed_ms: None,
             last_ns: start.now_ns,
             record_ns: start.now_ns,
+            told_ns: start.now_ns,
             right_ns: None,
             rate: None,
             duty: None,
@@ -346,6 +352,17 @@ impl Job {
     /// Its record was written now.
     pub fn record_written(&mut self, now_ns: u64) {
         self.record_ns = now_ns;
+    }
+
+    /// Its progress was last told more than `ns` ago.
+    #[must_use]
+    pub fn was_told_before(&self, now_ns: u64, ns: u64) -> bool {
+        now_ns.saturating_sub(self.told_ns) > ns
+    }
+
+    /// Its progress was told now, or nobody listens.
+    pub fn told(&mut self, now_ns: u64) {
+        self.told_ns = now_ns;
     }
 
     /// The right of its user was last checked more than `ns` ago, or never.

@@ -8,8 +8,8 @@
 use super::spec::{Arg, ArgKind, CommandSpec, KeyAccess, Keys};
 
 /// Every public command, in the order of the documentation.
-pub static COMMANDS: [&CommandSpec; 9] =
-    [&PREVIEW, &CLEARJOB, &STATUS, &CANCEL, &PAUSE, &RESUME, &THROTTLE, &JOBS, &HELP];
+pub static COMMANDS: [&CommandSpec; 10] =
+    [&PREVIEW, &CLEARJOB, &STATUS, &CANCEL, &PAUSE, &RESUME, &THROTTLE, &JOBS, &QUEUES, &HELP];
 
 /// QADMIN.PREVIEW
 pub static PREVIEW: CommandSpec = CommandSpec {
@@ -152,6 +152,22 @@ pub static JOBS: CommandSpec = CommandSpec {
     keys: Keys::OptionalQueue,
     fixed: 0,
     args: &[QUEUE, Arg::new("count", ArgKind::Integer).token("COUNT").optional().shown("n"), FORMAT],
+};
+
+/// QADMIN.QUEUES
+pub static QUEUES: CommandSpec = CommandSpec {
+    name: "QADMIN.QUEUES",
+    summary: "Lists the queues of the database, the deepest first.",
+    complexity: "O(N) with N being the number of keys in the database, in slices between which other clients \
+                 are served.",
+    since: "0.1.0",
+    arity: -1,
+    // What it lists depends on its user, whom a script does not name.
+    flags: &["readonly", "deny-script"],
+    categories: &["read", "qadmin"],
+    keys: Keys::None,
+    fixed: 0,
+    args: &[Arg::new("glob", ArgKind::Pattern).token("GLOB").optional().shown("pattern"), FORMAT],
 };
 
 /// QADMIN.HELP

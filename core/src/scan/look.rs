@@ -124,6 +124,8 @@ pub struct Look {
     pub over_ns: u64,
     /// Bytes decoded on the way.
     decoded: u64,
+    /// Of the messages taken out, how many the scan has counted.
+    pub(super) counted: u64,
     pub(super) matched: u64,
     pub(super) matched_bytes: u64,
     pub(super) undecodable: u64,

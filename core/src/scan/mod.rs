@@ -283,6 +283,7 @@ impl Scan {
 
     /// Books what a look found and took out.
     pub fn commit(&mut self, look: &mut Look) {
+        self.count_deleted(look);
         let removed = look.removed();
         let c = &mut self.counters;
         c.processed += look.examined;
@@ -292,7 +293,6 @@ impl Scan {
         c.undecodable += look.undecodable;
         c.unreadable += look.unreadable;
         c.would_delete += look.would_delete;
-        c.deleted += removed;
         if let Some(distance) = look.kept {
             self.marks.set_kept(distance);
         }
@@ -302,6 +302,12 @@ impl Scan {
             Some(top) => self.marks.walked_back(top, look.examined, removed),
             None => self.marks.walked_on(look.examined),
         }
+    }
+
+    /// Counts what a look took out, once: alone where its booking may go wrong behind it.
+    pub fn count_deleted(&mut self, look: &mut Look) {
+        self.counters.deleted += look.removed() - look.counted;
+        look.counted = look.removed();
     }
 
     /// This job takes messages out.

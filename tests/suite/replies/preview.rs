@@ -48,6 +48,7 @@ fn preview_that_counts_while_the_client_waits() {
         deduplicated: 0
         count_error: null
         elapsed_us: [us]
+        other_priorities_depth: 0
     "#);
 }
 
@@ -77,6 +78,7 @@ fn preview_from_the_cache() {
         deduplicated: 0
         count_error: null
         elapsed_us: [us]
+        other_priorities_depth: 0
     "#);
 }
 
@@ -105,6 +107,7 @@ fn preview_that_starts_a_job() {
         deduplicated: 0
         count_error: null
         elapsed_us: [us]
+        other_priorities_depth: 0
     "#);
     insta::assert_snapshot!(three(&server, &line), @r#"
         mode: "job"
@@ -123,6 +126,7 @@ fn preview_that_starts_a_job() {
         deduplicated: 1
         count_error: null
         elapsed_us: [us]
+        other_priorities_depth: 0
     "#);
 }
 
@@ -150,6 +154,7 @@ fn preview_without_a_count() {
         deduplicated: 0
         count_error: null
         elapsed_us: [us]
+        other_priorities_depth: 0
     "#);
 }
 
@@ -179,5 +184,6 @@ fn preview_whose_count_failed() {
         deduplicated: 0
         count_error: "TOOMANYJOBS 1 previews and stats are live and at most 1 may be, half of the setting max-jobs (2); wait for one, cancel one or raise max-jobs"
         elapsed_us: [us]
+        other_priorities_depth: 0
     "#);
 }

@@ -18,6 +18,7 @@ fn clearjob() {
         status: "pending"
         total_estimated: 6
         deduplicated: 0
+        other_priorities_depth: 0
     "#);
     let line = format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery ID {ID}", target());
     let reply = run(&mut server.conn(), &line).expect("a reply");
@@ -29,6 +30,7 @@ fn clearjob() {
         status: "pending"
         total_estimated: 6
         deduplicated: 0
+        other_priorities_depth: 0
     "#);
     wait_for_job(&mut server.conn(), ID);
     insta::assert_snapshot!(three(&server, &line), @r#"
@@ -39,6 +41,7 @@ fn clearjob() {
         status: "completed"
         total_estimated: 6
         deduplicated: 1
+        other_priorities_depth: 0
     "#);
 }
 

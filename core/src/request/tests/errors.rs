@@ -64,8 +64,8 @@ fn every_wrong_command_line_says_what_would_be_right() {
         ("STATUS UUID WAIT 86400001", "ERR WAIT must be an integer from 0 to 86400000, got \"86400001\""),
         ("STATUS UUID WAIT", "ERR WAIT needs a value"),
         ("STATUS UUID QUEUE", "ERR QUEUE needs a value"),
-        ("JOBS COUNT 0", "ERR COUNT must be an integer from 1 to 1000, got \"0\""),
-        ("JOBS COUNT 1001", "ERR COUNT must be an integer from 1 to 1000, got \"1001\""),
+        ("JOBS COUNT 0", "ERR COUNT must be an integer from 1 to 100, got \"0\""),
+        ("JOBS COUNT 101", "ERR COUNT must be an integer from 1 to 100, got \"101\""),
         (
             "CLEARJOB q TASK t ALL ID 5",
             "ERR ID must be a UUID like 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02, got \"5\"",

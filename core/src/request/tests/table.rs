@@ -114,6 +114,7 @@ fn flags_and_categories_are_as_promised() {
             "QADMIN.RESUME: allow-busy getkeys-api no-mandatory-keys @write @dangerous @qadmin",
             "QADMIN.THROTTLE: allow-busy getkeys-api no-mandatory-keys @write @dangerous @qadmin",
             "QADMIN.JOBS: readonly getkeys-api no-mandatory-keys @read @qadmin",
+            "QADMIN.QUEUES: readonly deny-script @read @qadmin",
             "QADMIN.HELP: readonly fast allow-loading allow-stale @read @qadmin",
         ]
     );
@@ -146,6 +147,8 @@ QADMIN.THROTTLE job-id [RATE n] [DUTY percent] [QUEUE queue] [FORMAT <RESP | JSO
     Changes how fast a job goes.
 QADMIN.JOBS [QUEUE queue] [COUNT n] [FORMAT <RESP | JSON>]
     Lists live and remembered jobs, newest first.
+QADMIN.QUEUES [GLOB pattern] [FORMAT <RESP | JSON>]
+    Lists the queues of the database, the deepest first.
 QADMIN.HELP
     Shows this text.
 filter, at least one of:

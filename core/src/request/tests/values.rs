@@ -82,8 +82,8 @@ fn commands_about_jobs() {
     assert_eq!(get::<Cancel>("UUID").target, Target::One(uuid()));
     assert_eq!(get::<Jobs>(""), Jobs { queue: None, count: 20, format: Format::Resp });
     assert_eq!(
-        get::<Jobs>("COUNT 1000 QUEUE count FORMAT resp"),
-        Jobs { queue: Some(b"count".to_vec()), count: 1000, format: Format::Resp }
+        get::<Jobs>("COUNT 100 QUEUE count FORMAT resp"),
+        Jobs { queue: Some(b"count".to_vec()), count: 100, format: Format::Resp }
     );
     assert_eq!(get::<Help>(""), Help);
 }

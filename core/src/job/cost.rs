@@ -1,0 +1,90 @@
+//! What a message costs, learned from the looks before.
+
+/// Looks at fewer messages say little about what the next ones cost.
+const WORTH_LEARNING: u64 = 8;
+/// What a message is taken to cost before any was measured, nanoseconds.
+const AT_FIRST_NS: u64 = 2_000;
+
+/// Reading, judging, perhaps deleting one message: a moving average, nanoseconds. It sizes windows; the clock alone
+/// ends slices.
+///
+/// Looks are timed by the wall clock, and a thread that loses its processor in a look of a few messages seems to
+/// need milliseconds for each. So one look at most doubles what it is taken for, and any look, however short, may
+/// show that messages cost less: otherwise windows of one message, too short to be learned from, would stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageCost(u64);
+
+impl Default for MessageCost {
+    fn default() -> Self {
+        Self(AT_FIRST_NS)
+    }
+}
+
+impl MessageCost {
+    /// Nanoseconds, at least 1.
+    #[must_use]
+    pub fn ns(self) -> u64 {
+        self.0.max(1)
+    }
+
+    /// Learns from a look at so many messages that took so many nanoseconds after its seek.
+    pub fn learn(&mut self, messages: u64, took_ns: u64) {
+        let Some(each) = took_ns.checked_div(messages) else { return };
+        if messages >= WORTH_LEARNING || each < self.0 {
+            let each = each.min(self.ns().saturating_mul(2));
+            self.0 = (self.0.saturating_mul(3) + each) / 4;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The size of a window of half a millisecond.
+    fn window(cost: MessageCost) -> u64 {
+        (500_000 / cost.ns()).max(1)
+    }
+
+    #[test]
+    fn looks_that_lost_their_processor_do_not_shrink_windows_for_good() {
+        let mut cost = MessageCost::default();
+        for _ in 0..100 {
+            cost.learn(window(cost), window(cost) * 600);
+        }
+        // So many in a row, of 50 ms each.
+        for _ in 0..30 {
+            cost.learn(window(cost), 50_000_000);
+        }
+        for _ in 0..60 {
+            cost.learn(window(cost), window(cost) * 600);
+        }
+        assert!(window(cost) > 700, "{cost:?}");
+    }
+
+    #[test]
+    fn one_interruption_costs_less_than_half_of_a_window() {
+        let mut cost = MessageCost::default();
+        let before = window(cost);
+        cost.learn(before, 80_000_000);
+        assert!(window(cost) * 2 > before, "{cost:?}");
+    }
+
+    #[test]
+    fn it_finds_what_messages_cost_from_either_side() {
+        for each in [1, 250, 900, 40_000, 1_000_000] {
+            let mut cost = MessageCost::default();
+            for _ in 0..100 {
+                cost.learn(window(cost).max(WORTH_LEARNING), window(cost).max(WORTH_LEARNING) * each);
+            }
+            assert!(cost.ns() >= each / 2 && cost.ns() <= each * 2 + 4, "{each}: {cost:?}");
+        }
+    }
+
+    #[test]
+    fn no_messages_teach_nothing() {
+        let mut cost = MessageCost::default();
+        cost.learn(0, 1_000_000);
+        assert_eq!(cost, MessageCost::default());
+    }
+}
