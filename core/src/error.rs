@@ -51,8 +51,10 @@ pub enum Error {
         /// The keyword as documented.
         keyword: &'static str,
     },
-    /// FIELDS names a field twice: a row would have two members of that name.
+    /// FIELDS or GROUPBY names a field twice: a row would have two members of that name.
     FieldTwice {
+        /// The keyword as documented.
+        keyword: &'static str,
         /// The name.
         name: Vec<u8>,
     },
@@ -179,11 +181,6 @@ pub enum Error {
     Repeated {
         /// The keyword as documented.
         keyword: &'static str,
-    },
-    /// A field stands twice among those that messages are grouped by.
-    FieldTwice {
-        /// Its second name, as given.
-        got: Vec<u8>,
     },
     /// STATS without GROUPBY.
     NoGrouping,
@@ -404,7 +401,6 @@ impl Error {
             Self::MissingArgument { .. }
             | Self::UnknownKeyword { .. }
             | Self::Repeated { .. }
-            | Self::FieldTwice { .. }
             | Self::NoGrouping
             | Self::UnknownChoice { .. }
             | Self::TooFewValues { .. }
@@ -452,8 +448,8 @@ impl Error {
 
             Self::NoFilter => "a filter is needed: at least one of TASK, REPOID, COMMITID and WHERE".into(),
             Self::GivenTwice { keyword, instead } => format!("{keyword} may be given once; use {instead}"),
-            Self::FieldTwice { name } => {
-                format!("FIELDS may name each field once, got {} twice", quote(name))
+            Self::FieldTwice { keyword, name } => {
+                format!("{keyword} may name each field once, got {} twice", quote(name))
             }
             Self::EmptyOperand { of } => format!("the value of {} must not be empty", plain(of)),
             Self::OperandTooLong { of, max } => {
@@ -494,7 +490,6 @@ impl Error {
                 format!("unknown keyword {}; {command} takes {}", quote(got), takes.join(", "))
             }
             Self::Repeated { keyword } => format!("{keyword} is given twice; give it once"),
-            Self::FieldTwice { got } => format!("GROUPBY names the field {} twice; name it once", quote(got)),
             Self::NoGrouping => "say what to group by: GROUPBY 1 task".into(),
             Self::UnknownChoice { keyword, choices, got } => {
                 format!("{keyword} must be {}, got {}", choices.join(" or "), quote(got))

@@ -231,6 +231,7 @@ fn started(job: &Job) -> String {
     let start = job.start();
     let effect = match (start.effect, start.dry_run) {
         (Effect::Count, _) => "preview",
+        (Effect::Group, _) => "stats",
         (Effect::ClearAll, false) => "clear all",
         (Effect::KeepOne, false) => "clear all but one",
         (Effect::ClearAll, true) => "dry run of clear all",

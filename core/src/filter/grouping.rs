@@ -36,7 +36,7 @@ impl Grouping {
             let field = Field::parse_sample(name)?;
             let same = |other: &Field| other.source == field.source && other.path == field.path;
             if fields.iter().any(same) {
-                return Err(Error::FieldTwice { got: name.to_vec() });
+                return Err(Error::FieldTwice { keyword: "GROUPBY", name: name.to_vec() });
             }
             fields.push(field);
         }

@@ -39,7 +39,7 @@ impl Projection {
         let twice =
             fields.iter().enumerate().find(|(at, field)| fields[..*at].iter().any(|f| f.name == field.name));
         if let Some((_, field)) = twice {
-            return Err(Error::FieldTwice { name: field.name.as_bytes().to_vec() });
+            return Err(Error::FieldTwice { keyword: "FIELDS", name: field.name.as_bytes().to_vec() });
         }
         let reader = Reader::new(&fields);
         Ok(Self { fields: fields.into_iter().map(|field| (field.name, field.kind)).collect(), reader })

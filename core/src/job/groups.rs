@@ -94,11 +94,15 @@ pub(super) fn show(grouping: &Grouping, names: &Names, tallies: &Tallies, top: u
         }
     }
     let key = |group: &Group| keys.get(group.group as usize).copied().unwrap_or_default();
-    kept.sort_unstable_by(|a, b| {
-        let values = || group_values(key(a)).cmp(group_values(key(b)));
-        b.count.cmp(&a.count).then_with(values)
-    });
+    let larger_first = |a: &Group, b: &Group| {
+        b.count.cmp(&a.count).then_with(|| group_values(key(a)).cmp(group_values(key(b))))
+    };
+    // Thousands need not be sorted to show some.
+    if top < kept.len() {
+        kept.select_nth_unstable_by(top, larger_first);
+    }
     let rest = kept.split_off(top.min(kept.len()));
+    kept.sort_unstable_by(larger_first);
     let rows = kept.iter().map(|group| row(grouping, key(group), group, matched)).collect();
     let all = rest.iter().chain(&unkept);
     let (count, bytes) = all.fold((0, 0), |(count, bytes), g| (count + g.count, bytes + g.bytes));

@@ -2,6 +2,7 @@
 
 mod cost;
 mod event;
+mod groups;
 mod histogram;
 mod pace;
 mod rate;
@@ -11,6 +12,7 @@ mod status;
 
 pub use cost::MessageCost;
 pub use event::{CHANNEL, EVENT_FIELDS, Happening, event};
+pub use groups::{GROUP_BYTES_MAX, GROUPS_MAX, Groups, TOP_DEFAULT, TOP_MAX};
 pub use histogram::Histogram;
 pub use pace::{Next, Pace, TurnClock};
 pub use rate::Rate;
@@ -20,10 +22,11 @@ pub use registry::{
 };
 pub use status::Status;
 
+use groups::Names;
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::filter::{Filter, Matcher, Projection};
+use crate::filter::{Filter, Grouping, Matcher, Projection};
 use crate::reply::Reply;
 use crate::scan::{Effect, Judge, Judgement, Look, Progress, Scan, index_from_tail};
 
@@ -37,6 +40,8 @@ pub enum Kind {
     Preview,
     /// QADMIN.CLEARJOB.
     Clear,
+    /// QADMIN.STATS.
+    Stats,
 }
 
 impl Kind {
@@ -46,7 +51,20 @@ impl Kind {
         match self {
             Self::Preview => "preview",
             Self::Clear => "clear",
+            Self::Stats => "stats",
         }
+    }
+
+    /// The kind with this word.
+    #[must_use]
+    pub fn parse(word: &[u8]) -> Option<Self> {
+        [Self::Preview, Self::Clear, Self::Stats].into_iter().find(|kind| kind.as_str().as_bytes() == word)
+    }
+
+    /// It only looks: it lives in memory alone, whoever may read the queue may end it, and equal ones are one.
+    #[must_use]
+    pub fn only_looks(self) -> bool {
+        self != Self::Clear
     }
 }
 
@@ -82,6 +100,10 @@ pub struct Start {
     pub fields: Option<Vec<Vec<u8>>>,
     /// How many sample rows were asked for.
     pub sample: usize,
+    /// By what the matches are grouped.
+    pub grouping: Option<Grouping>,
+    /// How many groups were asked for.
+    pub top: usize,
     /// What happens to a match.
     pub effect: Effect,
     /// Nothing is written to the queue.
@@ -98,21 +120,32 @@ pub struct Start {
     pub now_ns: u64,
 }
 
-/// The filter and the sample's fields, as the scan wants them.
+/// The filter, the sample's fields and the names of groups, as the scan wants them.
 #[derive(Debug)]
 pub struct FilterJudge {
     matcher: Matcher,
     projection: Projection,
+    /// Where matches are grouped.
+    names: Option<Names>,
+    key: Vec<u8>,
 }
 
 impl Judge for FilterJudge {
     fn judge(&mut self, message: &[u8]) -> Judgement {
         let verdict = self.matcher.examine(message);
+        let (mut group, mut readable) = (0, true);
+        if verdict.matched
+            && let Some(names) = &mut self.names
+        {
+            readable = self.matcher.group_key(message, &mut self.key);
+            group = names.number(&self.key);
+        }
         Judgement {
             matched: verdict.matched,
             undecodable: verdict.undecodable,
-            unreadable: verdict.unreadable,
+            unreadable: verdict.unreadable || !readable,
             decoded: self.matcher.decoded() as u64,
+            group,
         }
     }
 
@@ -162,8 +195,12 @@ impl Job {
     /// Accepts a job over the messages that are in the queue now.
     #[must_use]
     pub fn new(start: Start) -> Self {
-        let judge =
-            FilterJudge { matcher: Matcher::new(&start.filter), projection: start.projection.clone() };
+        let judge = FilterJudge {
+            matcher: Matcher::with_groups(&start.filter, start.grouping.as_ref()),
+            projection: start.projection.clone(),
+            names: start.grouping.is_some().then(Names::default),
+            key: Vec::new(),
+        };
         Self {
             scan: Scan::new(start.effect, start.dry_run, start.len),
             judge,
@@ -438,7 +475,8 @@ impl Job {
             Effect::ClearAll => "all",
             Effect::KeepOne => "keepone",
         };
-        let notices = [self.notice.clone(), self.edit_notice(), self.throttle_notice()];
+        let unkept = groups::notice(self.scan.tallies());
+        let notices = [self.notice.clone(), self.edit_notice(), self.throttle_notice(), unkept];
         let notices: Vec<String> = notices.into_iter().flatten().collect();
         let notice = (!notices.is_empty()).then(|| notices.join("; "));
         Record::new(vec![
@@ -451,7 +489,7 @@ impl Job {
             text(mode),
             flag(s.dry_run),
             flag(s.effect == Effect::KeepOne),
-            Reply::Text(filter.canonical()),
+            if filter.is_all() { Reply::Null } else { Reply::Text(filter.canonical()) },
             opt(filter.task()),
             opt(filter.repoid()),
             opt(filter.commitid()),
@@ -515,6 +553,17 @@ impl Job {
         Reply::List(
             rows.map(|row| sample_row(index_from_tail(row.distance), row.bytes, &row.members)).collect(),
         )
+    }
+
+    /// Its groups as a reply shows them.
+    #[must_use]
+    pub fn groups(&self) -> Groups {
+        match (&self.start.grouping, &self.judge.names) {
+            (Some(grouping), Some(names)) => {
+                groups::show(grouping, names, self.scan.tallies(), self.start.top)
+            }
+            _ => Groups::NONE,
+        }
     }
 }
 

@@ -35,7 +35,7 @@ struct Msg {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn places_are_exact_or_their_message_has_left(
