@@ -7,7 +7,7 @@ use qadmin_core::scan::Event;
 
 use crate::record;
 use crate::redis::events::{self, ServerEvent};
-use crate::redis::{Ctx, keyspace, log};
+use crate::redis::{Ctx, keyspace};
 use crate::state::{self, State};
 
 /// What happened to a key, in as far as it matters to jobs.
@@ -41,8 +41,8 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
     }
     let Some(what) = classify(ctx, event, key) else { return };
     // From the first record on: who loads it now may become the primary that has to say what became of its job.
-    if what == What::RecordSeen && !events::follow(ctx) {
-        log::warning("the server refused to tell of flushes, swaps, roles and loading");
+    if what == What::RecordSeen {
+        events::follow(ctx);
     }
     state::follow_or_put_aside(KeyEvent { db: ctx.db(), key: key.to_vec(), what });
 }

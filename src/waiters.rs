@@ -204,9 +204,7 @@ fn answer(ctx: Ctx<'_>, client: Blocked) {
                 let format = wait.request.format;
                 preview::after_wait(state, ctx, waiter.job, &wait).map(|reply| (reply, format))
             }
-            For::Stats(wait) => {
-                Ok((stats::after_wait(state, ctx, waiter.job, &wait), wait.request.format))
-            }
+            For::Stats(wait) => Ok((stats::after_wait(state, ctx, waiter.job, &wait), wait.request.format)),
             For::Status(format) => status::show(state, ctx, waiter.job, None).map(|reply| (reply, format)),
             For::Queues(format) => {
                 let walk = state.walks.take(waiter.job).ok_or(Error::Internal)?;

@@ -8,7 +8,9 @@
 use std::collections::VecDeque;
 
 use qadmin_core::error::Error;
-use qadmin_core::queues::{Found, Glance, NextMessage, binding_prefix, bound_queue, priority_of};
+use qadmin_core::queues::{
+    Found, Glance, NextMessage, binding_prefix, bound_queue, other_lists, priority_of,
+};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{QUEUE_MAX, Queues};
 use qadmin_core::scan::Queue as _;
@@ -16,12 +18,12 @@ use uuid::Uuid;
 
 use crate::commands::may_read;
 use crate::redis::call::{How, call};
-use crate::redis::clock::now_ns;
+use crate::redis::clock::{cpu_ns, now_ns};
 use crate::redis::ctx::Caller;
 use crate::redis::guard::guard;
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::scan::{Cursor, Holds};
-use crate::redis::{Ctx, RString, event_loop, events, log};
+use crate::redis::{Ctx, RString, event_loop, events};
 use crate::settings;
 use crate::state::State;
 
@@ -35,6 +37,8 @@ const BINDINGS_MAX: u64 = 1_000;
 const SAMPLED: u64 = 4;
 /// Bytes after which no further message of a list is looked at.
 const SAMPLED_BYTES: u64 = 64 * 1024;
+/// The bindings of Celery's own exchange: looked at first, so that a walk which is cut short knows those queues.
+const FIRST: &[u8] = b"_kombu.binding.celery";
 /// Steps of the scan after which the clock is read.
 const STEPS_PER_LOOK: u32 = 16;
 
@@ -80,7 +84,7 @@ impl Walk {
             db: ctx.db(),
             caller,
             cursor: Cursor::new(),
-            aside: VecDeque::new(),
+            aside: VecDeque::from([Aside::Bindings(FIRST.to_vec())]),
             next: NextMessage::new()?,
             found: Found::default(),
             keys: 0,
@@ -102,17 +106,17 @@ impl Walk {
         self.ended = true;
     }
 
-    /// Walks on for the time of one slice.
+    /// Walks on for the time of one slice, of the processor's: a thread that is not run meanwhile keeps its time.
     pub(crate) fn slice(&mut self, ctx: Ctx<'_>) {
-        let until = now_ns() + settings::now().slice_us() * 1_000;
+        let until = cpu_ns() + settings::now().slice_us() * 1_000;
         ctx.select(self.db);
         let mut steps = 0;
         while !self.ended {
             if let Some(aside) = self.aside.pop_front() {
                 match aside {
-                    Aside::List(key) => self.list(ctx, &key),
+                    Aside::List(key) => self.list(ctx, &key, false),
                     Aside::Bindings(key) => self.bindings(ctx, &key),
-                    Aside::Bound(queue) => self.bound(&queue),
+                    Aside::Bound(queue) => self.bound(ctx, &queue),
                 }
             } else if self.last {
                 self.ended = true;
@@ -123,7 +127,7 @@ impl Walk {
                     continue;
                 }
             }
-            if now_ns() >= until {
+            if cpu_ns() >= until {
                 return;
             }
         }
@@ -148,8 +152,9 @@ impl Walk {
         }
     }
 
-    /// The priority lists of a queue count as its own, where the caller may read it.
-    fn list(&mut self, ctx: Ctx<'_>, key: &[u8]) {
+    /// The priority lists of a queue count as its own, where the caller may read it. What is known to be a queue is
+    /// one whatever is in it.
+    fn list(&mut self, ctx: Ctx<'_>, key: &[u8], is_queue: bool) {
         let (queue, step) = match priority_of(key) {
             Some((queue, step)) if may_read(&self.caller, queue) => (queue, Some(step)),
             _ => (key, None),
@@ -161,9 +166,8 @@ impl Walk {
         let Opened::List(mut list) = List::open(ctx, &name, Mode::Read) else { return };
         let depth = list.len();
         let next = &mut self.next;
-        let Some(Some(task)) = list.read(depth.saturating_sub(1), |message| next.task(message)) else {
-            return;
-        };
+        let Some(message) = list.read(depth.saturating_sub(1), |message| next.task(message)) else { return };
+        let Some(task) = message.or(is_queue.then_some(None)) else { return };
         let mut glance = Glance { depth, task, ..Glance::default() };
         let tail = (depth.saturating_sub(SAMPLED)..depth).rev();
         let head = 0..SAMPLED.min(depth.saturating_sub(SAMPLED));
@@ -199,9 +203,14 @@ impl Walk {
         }
     }
 
-    fn bound(&mut self, queue: &[u8]) {
+    /// Its lists are looked at now: the walk may be cut short before it meets them.
+    fn bound(&mut self, ctx: Ctx<'_>, queue: &[u8]) {
         if self.request.wants(queue) && may_read(&self.caller, queue) {
             self.found.bound(queue);
+            self.list(ctx, queue, true);
+            for other in other_lists(queue) {
+                self.list(ctx, &other, true);
+            }
         }
     }
 
@@ -247,7 +256,7 @@ impl Walks {
     pub(crate) fn restart(&mut self, hit: impl Fn(i32) -> bool) {
         for walk in self.all.iter_mut().filter(|walk| hit(walk.db)) {
             walk.cursor = Cursor::new();
-            walk.aside.clear();
+            walk.aside = VecDeque::from([Aside::Bindings(FIRST.to_vec())]);
             walk.found = Found::default();
             walk.keys = 0;
             walk.last = false;
@@ -259,9 +268,7 @@ impl State {
     /// Lets a walk go on in slices.
     pub(crate) fn go_on(&mut self, ctx: Ctx<'_>, walk: Walk) {
         self.walks.all.push_back(walk);
-        if !events::follow(ctx) {
-            log::warning("the server refused to tell of flushes, swaps, roles and loading");
-        }
+        events::follow(ctx);
         event_loop::hook(ctx);
         self.wake();
     }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+pub mod concerns;
 pub mod error;
 pub mod field;
 pub mod filter;

@@ -125,17 +125,20 @@ fn other_priorities(ctx: Ctx<'_>, queue: &[u8]) -> Reply {
     let caller = ctx.caller();
     let others = other_lists(queue);
     let here = |other: &Vec<u8>| !ctx.flags().cluster() || slot::of(other) == slot::of(queue);
-    if caller.user.is_none() || !others.iter().all(|other| here(other) && may_read(&caller, other)) {
+    let nobody = caller.user.is_none() || ctx.flags().script();
+    if nobody || !others.iter().all(|other| here(other) && may_read(&caller, other)) {
         return Reply::Null;
     }
     // What holds no list holds no message.
     others.iter().map(|other| depth(ctx, &RString::new(other)).unwrap_or(0)).sum::<u64>().into()
 }
 
-/// Whether the caller may look at what is about this queue. Scripts, modules and the primary's link have no
-/// user of their own: the server has checked theirs for the command.
+/// Whether the caller may look at what is about this queue. Modules and the primary's link have no user, and may.
 pub(crate) fn may_read(caller: &Caller, queue: &[u8]) -> bool {
-    caller.user.as_ref().is_none_or(|user| acl::may_read(user, queue) == Right::Granted)
+    match &caller.user {
+        Some(user) => acl::may_read(user, queue) == Right::Granted,
+        None => !caller.unknown,
+    }
 }
 
 /// A refusal that the server itself did not see: it goes to ACL LOG like the server's own.

@@ -1,5 +1,6 @@
 //! QADMIN.PREVIEW: the four tiers of a count, and the sample.
 
+use qadmin_core::concerns::{ConcernCounts, chord_notice};
 use qadmin_core::error::Error;
 use qadmin_core::filter::{DEFAULT_FIELDS, Matcher, Projection};
 use qadmin_core::job::{Cached, Job, Kind, Origin, Record, Start, Status, sample_row};
@@ -52,6 +53,7 @@ struct Count {
     undecodable: Option<i64>,
     unreadable: Option<i64>,
     drifted: Option<i64>,
+    concerns: [Option<i64>; 4],
     cached_at: Option<i64>,
     job_id: Option<Uuid>,
     deduplicated: bool,
@@ -67,6 +69,7 @@ impl Count {
             undecodable: get("undecodable"),
             unreadable: get("unreadable"),
             drifted: get("drifted"),
+            concerns: ConcernCounts::NAMES.map(get),
             ..Self::default()
         }
     }
@@ -79,6 +82,7 @@ impl Count {
             undecodable: int(count.undecodable),
             unreadable: int(count.unreadable),
             drifted: int(count.drifted),
+            concerns: count.concerns.values().map(int),
             cached_at: Some(count.cached_ms),
             ..Self::default()
         }
@@ -115,6 +119,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
                 undecodable: zero,
                 unreadable: zero,
                 drifted: zero,
+                concerns: [zero; 4],
                 ..Count::default()
             };
             return Ok(asked.at_once(How::Synchronous, count));
@@ -293,6 +298,8 @@ impl Asked<'_> {
             Ok(rows) => (rows, None),
             Err(error) => (Reply::List(Vec::new()), Some(error.to_string())),
         };
+        let [in_chord, in_group, with_eta, redelivered] = count.concerns;
+        let notice = chord_notice(in_chord.and_then(|n| u64::try_from(n).ok()).unwrap_or(0));
         Reply::map()
             .with("mode", how.as_str())
             .with("queue", self.request.queue.as_slice())
@@ -311,6 +318,11 @@ impl Asked<'_> {
             .with("count_error", count.error)
             .with("elapsed_us", now_ns().saturating_sub(self.accepted_ns) / 1_000)
             .with("other_priorities_depth", other_priorities(self.ctx, &self.request.queue))
+            .with("in_chord", in_chord)
+            .with("in_group", in_group)
+            .with("with_eta", with_eta)
+            .with("redelivered", redelivered)
+            .with("notice", notice)
             .build()
     }
 }

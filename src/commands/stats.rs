@@ -128,7 +128,8 @@ struct Asked<'a> {
 impl Asked<'_> {
     fn reply(&self, how: How, count: Count) -> Reply {
         let get = |name: &str| count.record.as_ref().map_or(Reply::Null, |record| record.get(name).clone());
-        let counts = ["processed", "matched", "matched_bytes", "undecodable", "unreadable", "drifted"].map(get);
+        let counts =
+            ["processed", "matched", "matched_bytes", "undecodable", "unreadable", "drifted"].map(get);
         self.map(how, counts, get("notice"), count)
     }
 

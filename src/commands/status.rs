@@ -49,12 +49,7 @@ pub(crate) fn show(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
 }
 
 /// What is known of a job: from memory, else from its hash.
-pub(super) fn find(
-    state: &mut State,
-    ctx: Ctx<'_>,
-    id: Uuid,
-    queue: Option<&[u8]>,
-) -> Option<Found> {
+pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8]>) -> Option<Found> {
     if let Some(job) = state.registry.find_live(id) {
         return Some(Found { record: job.record(), sample: job.sample(), groups: job.groups() });
     }
@@ -81,13 +76,26 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// The reply: the record's members, then what the job shows of messages.
+    /// The reply: the record's members, and what the job shows of messages in the places that it has had since the
+    /// version that brought it: what is new comes behind.
     pub(super) fn map(self) -> Reply {
         let mut members = self.record.members();
-        members.push(("sample".into(), self.sample));
-        members.push(("groups".into(), self.groups.groups));
-        members.push(("other".into(), self.groups.other));
-        members.push(("groups_total".into(), self.groups.total));
+        let groups = [
+            ("groups".into(), self.groups.groups),
+            ("other".into(), self.groups.other),
+            ("groups_total".into(), self.groups.total),
+        ];
+        insert_behind(&mut members, "redelivered", groups);
+        insert_behind(&mut members, "error", [("sample".into(), self.sample)]);
         Reply::Map(members)
     }
+}
+
+fn insert_behind<const N: usize>(
+    members: &mut Vec<(Box<str>, Reply)>,
+    name: &str,
+    new: [(Box<str>, Reply); N],
+) {
+    let at = members.iter().position(|(of, _)| &**of == name).map_or(members.len(), |at| at + 1);
+    members.splice(at..at, new);
 }

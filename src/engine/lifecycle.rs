@@ -35,9 +35,7 @@ impl State {
             // Then every change is seen by the length alone, as one by another module is.
             log::warning("the server refused to tell what happens to lists");
         }
-        if !events::follow(ctx) {
-            log::warning("the server refused to tell of flushes, swaps, roles and loading");
-        }
+        events::follow(ctx);
         self.outbox.tell(&mut job, Happening::Start);
         self.registry.add(job);
         self.run(ctx);
@@ -128,6 +126,7 @@ impl State {
             unreadable: c.unreadable,
             drifted: c.drifted,
             cached_ms: now,
+            concerns: c.concerns,
         };
         let ttl = i64::try_from(settings::now().cache_ttl_ms()).unwrap_or(i64::MAX);
         self.caches.put(start.digest, count, ttl);

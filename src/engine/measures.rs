@@ -58,11 +58,11 @@ impl Measures {
     }
 
     /// Learns from one look.
-    pub(super) fn learn(&mut self, look: &Look, took_ns: u64, now: u64) {
+    pub(super) fn learn(&mut self, look: &Look, now: u64) {
         if !look.hits.is_empty() {
             self.last_unit_ns = now;
         }
-        self.message.learn(look.examined, took_ns.saturating_sub(look.seek_ns));
+        self.message.learn(look.examined, look.walk_ns);
     }
 
     /// With `appendfsync always`: when the next unit may be written, if not now.

@@ -106,10 +106,9 @@ fn count(
     let mut slice = None;
     let looked = loop {
         let (scan, judge) = job.parts();
-        let began = now_ns();
         look.reset();
         let looked = guard("judging", || scan.look(&mut list, judge, &Steady, &budget, || true, look));
-        let now = book(state, job, look, began);
+        let now = book(state, job, look);
         let (_, over_ns) = *slice.get_or_insert((look.seek_ns, look.over_ns));
         let more = job.verdict().is_none() && looked == Some(Looked::Done) && look.examined > 0;
         match state.measures.rest(now, over_ns, settings).filter(|_| more) {
@@ -139,7 +138,6 @@ fn clear(
     let record_key = || RString::new(record::key(&queue, id, ctx.flags().cluster()));
     let mut refusal = None;
     let (scan, judge) = job.parts();
-    let began = now_ns();
     let permit = || match unit::probe(ctx, &record_key()) {
         Ok(()) => true,
         Err(why) => {
@@ -160,7 +158,7 @@ fn clear(
     }
     state.measures.sought(look.seek_ns);
     let booked = guard("booking a unit", || {
-        book(state, job, look, began);
+        book(state, job, look);
         tell_jobs(state, db, &queue, look);
     });
     if booked.is_none() {
@@ -172,9 +170,9 @@ fn clear(
 }
 
 /// Books one look; answers the time at its end.
-fn book(state: &mut State, job: &mut Job, look: &mut Look, began_ns: u64) -> u64 {
+fn book(state: &mut State, job: &mut Job, look: &mut Look) -> u64 {
     let now = now_ns();
-    state.measures.learn(look, now - began_ns, now);
+    state.measures.learn(look, now);
     state.totals.examined += look.examined;
     job.runs();
     job.took(look.removed(), now);

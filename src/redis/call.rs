@@ -11,6 +11,8 @@ use super::string::RString;
 pub(crate) enum How {
     /// Reads.
     Read,
+    /// Reads with the rights of the context's user, and refused where there is none.
+    AsUser,
     /// Writes, replicated, and refused with the server's own words where a script's write would be: on a
     /// replica, without enough good replicas, after a disk error, in the wrong slot. Not refused for memory.
     Write,
@@ -25,7 +27,8 @@ impl Answer {
         isize::try_from(unsafe { api!(RedisModule_CallReplyType(self.0)) }).unwrap_or(-1)
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    /// A string or an error as bytes.
+    pub(super) fn bytes(&self) -> Vec<u8> {
         bytes(self.0)
     }
 
@@ -83,6 +86,7 @@ impl Drop for Answer {
 pub(crate) fn call(ctx: Ctx<'_>, command: &CStr, how: How, args: &[RString]) -> Result<Answer, Vec<u8>> {
     let format = match how {
         How::Read => c"Ev",
+        How::AsUser => c"CEv",
         How::Write => c"!SEv",
     };
     let mut argv: Vec<*mut raw::RedisModuleString> = args.iter().map(RString::raw).collect();

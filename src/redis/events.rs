@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::api::{api, raw};
 use super::ctx::Ctx;
 use super::guard::guard;
+use super::log;
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,13 +48,16 @@ pub(crate) fn prepare(callbacks: Callbacks) {
 
 /// Subscribes to them all, once: with the first job, walk or record of a job. Not at load, because the server walks
 /// all subscriptions twice in each turn of its loop, whatever they are for (`moduleFireServerEvent`, Redis 7.0
-/// to 8.0): some 450 instructions, which every command of a server that never has a job would pay. False if the
-/// server refuses.
-pub(crate) fn follow(ctx: Ctx<'_>) -> bool {
-    if !FOLLOWS.load(Ordering::Relaxed) {
-        FOLLOWS.store(subscribe(ctx), Ordering::Relaxed);
+/// to 8.0): some 450 instructions, which every command of a server that never has a job would pay.
+pub(crate) fn follow(ctx: Ctx<'_>) {
+    if FOLLOWS.load(Ordering::Relaxed) {
+        return;
     }
-    FOLLOWS.load(Ordering::Relaxed)
+    let follows = subscribe(ctx);
+    FOLLOWS.store(follows, Ordering::Relaxed);
+    if !follows {
+        log::warning("the server refused to tell of flushes, swaps, roles and loading");
+    }
 }
 
 fn subscribe(ctx: Ctx<'_>) -> bool {

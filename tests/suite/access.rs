@@ -292,6 +292,49 @@ fn the_jobs_of_others_are_not_listed_and_the_user_is_named() {
     assert_eq!(text(&run(&mut admin, "PING").expect("PING")), "PONG");
 }
 
+/// Calls a command from a script: the ids of the jobs in its answer, or why it was refused.
+fn from_script(conn: &mut Connection, line: &str) -> Result<Vec<String>, String> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let reply: redis::RedisResult<Value> =
+        redis::cmd("EVAL").arg("return redis.call(unpack(ARGV))").arg(0).arg(words).query(conn);
+    match reply.map_err(|error| error.to_string())? {
+        Value::Array(jobs) if jobs.iter().all(|job| matches!(job, Value::Array(_))) => {
+            Ok(jobs.iter().map(|job| qadmin_harness::map(job).text("job_id")).collect())
+        }
+        job => Ok(vec![qadmin_harness::map(&job).text("job_id")]),
+    }
+}
+
+#[test]
+fn a_script_shows_and_ends_what_its_caller_may_see_and_end() {
+    let server = slow().start();
+    let mut admin = server.conn();
+    Filled::new(&server, 6_000, 40.0);
+    tell(&mut admin, "COPY celery other");
+    let theirs = start_clear(&mut admin);
+    let clear = format!("QADMIN.CLEARJOB other ALL {} CONFIRM other", filter());
+    let own = ask(&mut admin, &clear).text("job_id");
+    let rules = format!("~other -@all +eval {COMMANDS}");
+    let mut ann = user(&server, "ann", &format!("{rules} +acl|whoami"));
+    assert_eq!(from_script(&mut ann, "QADMIN.JOBS"), Ok(vec![own.clone()]));
+    assert_eq!(from_script(&mut ann, &format!("QADMIN.STATUS {own}")), Ok(vec![own.clone()]));
+    for line in ["STATUS", "CANCEL", "PAUSE", "RESUME"] {
+        let refused = from_script(&mut ann, &format!("QADMIN.{line} {theirs}")).expect_err(line);
+        assert!(refused.contains("no permissions to access"), "{line}: {refused}");
+    }
+    // Who may not say who they are, may do nothing that depends on it.
+    let mut bob = user(&server, "bob", &rules);
+    assert_eq!(from_script(&mut bob, "QADMIN.JOBS"), Ok(vec![]));
+    assert_eq!(from_script(&mut bob, "QADMIN.CANCEL ALL"), Ok(vec![]));
+    for line in ["STATUS", "CANCEL"] {
+        let refused = from_script(&mut bob, &format!("QADMIN.{line} {own}")).expect_err(line);
+        assert!(refused.contains("no permissions to access"), "{line}: {refused}");
+    }
+    assert_eq!(from_script(&mut ann, "QADMIN.CANCEL ALL"), Ok(vec![own]));
+    assert_eq!(status(&mut admin, &theirs).text("status"), "running", "nobody ended it");
+    assert_eq!(from_script(&mut admin, "QADMIN.CANCEL ALL"), Ok(vec![theirs]));
+}
+
 #[test]
 fn a_script_may_look_and_may_not_clear() {
     let server = Server::start();

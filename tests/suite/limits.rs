@@ -177,6 +177,30 @@ fn an_immediate_sample_ends_with_its_time_before_a_long_window_does() {
     assert_eq!(next.rows("sample").len(), 1);
 }
 
+#[test]
+fn as_many_ids_as_in_takes_clear_those_and_no_other() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    let message = |n: u32| {
+        format!(
+            r#"{{"body":"W10=","headers":{{"task":"t","id":"{n:08}-0000-4000-8000-000000000000"}},"properties":{{}}}}"#
+        )
+    };
+    let mut fill = redis::pipe();
+    (0..600).for_each(|n| _ = fill.cmd("LPUSH").arg("q").arg(message(n)).ignore());
+    fill.query::<()>(&mut conn).expect("LPUSH");
+    // Every third from 0 on, most of them in no message.
+    let mut clear = redis::cmd("QADMIN.CLEARJOB");
+    clear.arg("q").arg("ALL").arg("CONFIRM").arg("q").arg("WHERE").arg("id").arg("IN").arg("10000");
+    (0..10_000).for_each(|n| _ = clear.arg(format!("{:08}-0000-4000-8000-000000000000", n * 3)));
+    let reply = qadmin_harness::map(&clear.query::<redis::Value>(&mut conn).expect("a job"));
+    let end = wait_for_job(&mut conn, &reply.text("job_id"));
+    assert_eq!((end.int("processed"), end.int("deleted")), (600, 200), "{end:?}");
+    let left: Vec<String> = redis::cmd("LRANGE").arg("q").arg(0).arg(-1).query(&mut conn).expect("LRANGE");
+    let wanted: Vec<String> = (0..600).rev().filter(|n| n % 3 != 0).map(message).collect();
+    assert_eq!(left, wanted);
+}
+
 /// Each of these filters is kept twice as conditions and once as text, about.
 #[test]
 fn previews_with_long_filters_do_not_wait_once_their_requests_take_too_much_memory() {

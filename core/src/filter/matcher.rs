@@ -1,10 +1,11 @@
 //! A filter at work on messages.
 
+use super::Filter;
 use super::condition::Test;
 use super::grouping::{Grouping, push_value};
-use super::Filter;
-use crate::field::Kind;
-use crate::format::{Celery, Reader};
+use crate::concerns::Concerns;
+use crate::field::{Field, Kind, Source};
+use crate::format::{Celery, Found, Reader};
 
 /// What a filter says about one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,6 +17,15 @@ pub struct Verdict {
     /// No condition is false and one is unknown, because the body cannot be read. Never with `matched`.
     pub unreadable: bool,
 }
+
+/// What [`Matcher::concerns`] looks at: name, kind and where it stands. The reader has them behind the fields of
+/// the conditions.
+const CONCERNS: [(&str, Kind, Source); 4] = [
+    ("chord", Kind::Value, Source::Task("chord")),
+    ("group", Kind::Value, Source::Task("group")),
+    ("eta", Kind::Time, Source::Task("eta")),
+    ("redelivered", Kind::Flag, Source::Delivery("redelivered")),
+];
 
 /// Decides about messages, one after another, with buffers that are reused.
 #[derive(Debug, Clone)]
@@ -34,14 +44,17 @@ impl Matcher {
         Self::with_groups(filter, None)
     }
 
-    /// A matcher for `filter` that also says in which group a match is: both read a message once.
+    /// A matcher for `filter` that says in which group a match is, if there are groups, else what there is to know
+    /// of it: both read a message once.
     #[must_use]
     pub fn with_groups(filter: &Filter, grouping: Option<&Grouping>) -> Self {
         let tests: Vec<_> = filter.conditions.iter().map(|c| (c.field.kind, c.test.clone())).collect();
-        let fields = grouping.map_or(&[][..], |grouping| &grouping.fields);
-        let all = filter.conditions.iter().map(|c| &c.field).chain(fields);
-        let reader = Reader::new(all).learning();
-        Self { tests, grouped: fields.iter().map(|field| field.kind).collect(), reader, scratch: Vec::new() }
+        let concerns =
+            CONCERNS.map(|(name, kind, source)| Field { name: name.into(), kind, source, path: Vec::new() });
+        let behind = grouping.map_or(&concerns[..], |grouping| &grouping.fields);
+        let grouped = grouping.iter().flat_map(|grouping| &grouping.fields).map(|field| field.kind).collect();
+        let reader = Reader::new(filter.conditions.iter().map(|c| &c.field).chain(behind)).learning();
+        Self { tests, grouped, reader, scratch: Vec::new() }
     }
 
     /// Decides about one message. The body is decoded only if the rest of the filter leaves it open.
@@ -74,6 +87,29 @@ impl Matcher {
             push_value(key, self.reader.get(at, message), *kind, &mut self.scratch);
         }
         readable
+    }
+
+    /// What there is to know of the message that was examined last and matched. Opens its body if the filter did
+    /// not. Only of a matcher without groups.
+    pub fn concerns(&mut self, message: &[u8]) -> Concerns {
+        debug_assert!(self.grouped.is_empty(), "behind the conditions stand the fields of the groups");
+        if !self.reader.is_decodable() {
+            return Concerns::default();
+        }
+        if !self.reader.is_body_open() {
+            self.reader.open_body(message);
+        }
+        let get = |concern: usize| self.reader.get(self.tests.len() + concern, message);
+        let is = |concern: usize, except: &[&[u8]]| match get(concern) {
+            Found::Value(raw) => !except.contains(&raw),
+            Found::Number(_) | Found::Absent | Found::Unknown => false,
+        };
+        Concerns {
+            in_chord: is(0, &[b"false", b"{}"]),
+            in_group: is(1, &[]),
+            with_eta: is(2, &[]),
+            redelivered: is(3, &[b"false", b"0"]),
+        }
     }
 
     /// Bytes that the body of the message decided last was decoded to: a small message may be a large body.

@@ -141,7 +141,7 @@ impl<F: Format> Reader<F> {
         self.body_open
     }
 
-    /// The envelope of the message read last is a JSON object.
+    /// The message read last is a JSON object.
     pub(crate) fn is_decodable(&self) -> bool {
         self.decodable
     }

@@ -146,12 +146,7 @@ fn row(grouping: &Grouping, key: &[u8], group: &Group, matched: u64) -> Reply {
 }
 
 fn other(count: u64, bytes: u64, share: u64, groups: Option<u64>) -> Reply {
-    Reply::map()
-        .with("count", count)
-        .with("bytes", bytes)
-        .with("share", share)
-        .with("groups", groups)
-        .build()
+    Reply::map().with("count", count).with("bytes", bytes).with("share", share).with("groups", groups).build()
 }
 
 fn per_mille(part: u64, whole: u64) -> u64 {

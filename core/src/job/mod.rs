@@ -25,6 +25,7 @@ pub use status::Status;
 use groups::Names;
 use uuid::Uuid;
 
+use crate::concerns::{Concerns, chord_notice};
 use crate::error::Error;
 use crate::filter::{Filter, Grouping, Matcher, Projection};
 use crate::reply::Reply;
@@ -133,12 +134,14 @@ pub struct FilterJudge {
 impl Judge for FilterJudge {
     fn judge(&mut self, message: &[u8]) -> Judgement {
         let verdict = self.matcher.examine(message);
-        let (mut group, mut readable) = (0, true);
-        if verdict.matched
-            && let Some(names) = &mut self.names
-        {
-            readable = self.matcher.group_key(message, &mut self.key);
-            group = names.number(&self.key);
+        let (mut group, mut concerns, mut readable) = (0, Concerns::default(), true);
+        match &mut self.names {
+            _ if !verdict.matched => {}
+            Some(names) => {
+                readable = self.matcher.group_key(message, &mut self.key);
+                group = names.number(&self.key);
+            }
+            None => concerns = self.matcher.concerns(message),
         }
         Judgement {
             matched: verdict.matched,
@@ -146,6 +149,7 @@ impl Judge for FilterJudge {
             unreadable: verdict.unreadable || !readable,
             decoded: self.matcher.decoded() as u64,
             group,
+            concerns,
         }
     }
 
@@ -475,8 +479,9 @@ impl Job {
             Effect::ClearAll => "all",
             Effect::KeepOne => "keepone",
         };
+        let chords = chord_notice(c.concerns.in_chord);
         let unkept = groups::notice(self.scan.tallies());
-        let notices = [self.notice.clone(), self.edit_notice(), self.throttle_notice(), unkept];
+        let notices = [self.notice.clone(), self.edit_notice(), self.throttle_notice(), chords, unkept];
         let notices: Vec<String> = notices.into_iter().flatten().collect();
         let notice = (!notices.is_empty()).then(|| notices.join("; "));
         Record::new(vec![
@@ -525,6 +530,10 @@ impl Job {
             Reply::Int(int(self.costs.main_thread_ns / 1_000)),
             flag(self.cancel_requested),
             opt(self.error.as_ref().map(ToString::to_string)),
+            Reply::Int(int(c.concerns.in_chord)),
+            Reply::Int(int(c.concerns.in_group)),
+            Reply::Int(int(c.concerns.with_eta)),
+            Reply::Int(int(c.concerns.redelivered)),
         ])
     }
 

@@ -17,7 +17,7 @@ pub enum FieldKind {
 }
 
 /// The members of STATUS in their documented order; `sample` follows them.
-pub const FIELDS: [(&str, FieldKind); 45] = [
+pub const FIELDS: [(&str, FieldKind); 49] = [
     ("job_id", FieldKind::Name),
     ("kind", FieldKind::Name),
     ("status", FieldKind::Name),
@@ -63,6 +63,10 @@ pub const FIELDS: [(&str, FieldKind); 45] = [
     ("main_thread_us", FieldKind::Int),
     ("cancel_requested", FieldKind::Int),
     ("error", FieldKind::Text),
+    ("in_chord", FieldKind::Int),
+    ("in_group", FieldKind::Int),
+    ("with_eta", FieldKind::Int),
+    ("redelivered", FieldKind::Int),
 ];
 
 /// The values of [`FIELDS`].

@@ -3,6 +3,7 @@
 use super::sample::SampleRow;
 use super::tallies::Grouped;
 use super::{Effect, Scan};
+use crate::concerns::{ConcernCounts, Concerns};
 use crate::reply::Reply;
 
 /// An opened queue. Nobody else changes it between opening and the end of the slice.
@@ -41,6 +42,8 @@ pub struct Judgement {
     pub unreadable: bool,
     /// Bytes that had to be decoded for the verdict.
     pub decoded: u64,
+    /// What else there is to know of a match.
+    pub concerns: Concerns,
     /// For [`Effect::Group`]: the number of the group that a match is in.
     pub group: u32,
 }
@@ -122,6 +125,9 @@ pub struct Look {
     pub seek_ns: u64,
     /// When its time is over, by the clock; 0 before the first message.
     pub over_ns: u64,
+    /// Time from the first message to the last, in nanoseconds: reading, judging and deleting alone, without the
+    /// question whether deleting is permitted, which costs the same for one message and for many.
+    pub walk_ns: u64,
     /// Bytes decoded on the way.
     decoded: u64,
     /// Of the messages taken out, how many the scan has counted.
@@ -131,6 +137,7 @@ pub struct Look {
     pub(super) undecodable: u64,
     pub(super) unreadable: u64,
     pub(super) would_delete: u64,
+    pub(super) concerns: ConcernCounts,
     pub(super) kept: Option<u64>,
     /// One past the window that was walked back; `None` for a walk towards the head.
     pub(super) top: Option<u64>,
@@ -177,6 +184,7 @@ impl Look {
         }
         self.matched += 1;
         self.matched_bytes += bytes;
+        self.concerns.count(verdict.concerns);
         self.would_delete += u64::from(goes);
         goes
     }
@@ -196,11 +204,13 @@ struct Deadline<'a, C> {
     at: u64,
     messages: u32,
     bytes: u64,
+    /// Time that was spent beside the walk.
+    beside_ns: u64,
 }
 
 impl<'a, C: Clock> Deadline<'a, C> {
     fn new(clock: &'a C, budget: &Budget) -> Self {
-        Self { clock, time: budget.time, opened: clock.now_ns(), at: 0, messages: 0, bytes: 0 }
+        Self { clock, time: budget.time, opened: clock.now_ns(), at: 0, messages: 0, bytes: 0, beside_ns: 0 }
     }
 
     /// The first message was read: the budget begins. Answers what the seek took, and when the time is over.
@@ -209,6 +219,19 @@ impl<'a, C: Clock> Deadline<'a, C> {
         let seek_ns = now - self.opened;
         self.at = self.time.end(now, seek_ns);
         (seek_ns, self.at)
+    }
+
+    /// Does something that is no part of the walk; the time for it runs all the same.
+    fn beside<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        let began = self.clock.now_ns();
+        let result = work();
+        self.beside_ns += self.clock.now_ns() - began;
+        result
+    }
+
+    /// What the walk took, behind a seek of `seek_ns`.
+    fn walked(&self, seek_ns: u64) -> u64 {
+        (self.clock.now_ns() - self.opened).saturating_sub(seek_ns + self.beside_ns)
     }
 
     /// One more message is done, `bytes` read and decoded so far; a deletion costs far more than a look, so it does
@@ -240,12 +263,14 @@ impl Scan {
         look.reset();
         debug_assert_eq!(queue.len(), self.marks.len(), "the caller observes the length first");
         let mut deadline = Deadline::new(clock, budget);
-        if self.marks.rest().is_none() && self.oldest_first() {
+        let looked = if self.marks.rest().is_none() && self.oldest_first() {
             self.walk_on(queue, judge, &mut deadline, look);
             Looked::Done
         } else {
             self.walk_back(queue, judge, &mut deadline, budget, permit, look)
-        }
+        };
+        look.walk_ns = deadline.walked(look.seek_ns);
+        looked
     }
 
     /// From the next end towards the head; deletes nothing. KEEPONE stops where it met its match: from there
@@ -307,7 +332,7 @@ impl Scan {
             });
             let Some((bytes, goes)) = read else { break };
             if let Some(fingerprint) = goes {
-                if permit.take().is_some_and(|permit| !permit()) {
+                if permit.take().is_some_and(|permit| !deadline.beside(permit)) {
                     return Looked::Refused;
                 }
                 if !queue.delete(index) {

@@ -49,6 +49,8 @@ pub use marks::{Event, MAX_PASSES, Marks};
 pub use sample::{SAMPLE_MAX, Sample, SampleRow};
 pub use tallies::{Group, Tallies};
 
+use crate::concerns::ConcernCounts;
+
 /// What the job does with a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
@@ -97,6 +99,8 @@ pub struct Counters {
     pub passes_run: u64,
     /// Examined over all passes.
     pub examined_total: u64,
+    /// What there is to know of the matches.
+    pub concerns: ConcernCounts,
 }
 
 /// Where a scan stands.
@@ -293,6 +297,7 @@ impl Scan {
         c.undecodable += look.undecodable;
         c.unreadable += look.unreadable;
         c.would_delete += look.would_delete;
+        c.concerns.add(&look.concerns);
         if let Some(distance) = look.kept {
             self.marks.set_kept(distance);
         }

@@ -49,6 +49,11 @@ fn preview_that_counts_while_the_client_waits() {
         count_error: null
         elapsed_us: [us]
         other_priorities_depth: 0
+        in_chord: 0
+        in_group: 0
+        with_eta: 0
+        redelivered: 0
+        notice: null
     "#);
 }
 
@@ -79,6 +84,11 @@ fn preview_from_the_cache() {
         count_error: null
         elapsed_us: [us]
         other_priorities_depth: 0
+        in_chord: 0
+        in_group: 0
+        with_eta: 0
+        redelivered: 0
+        notice: null
     "#);
 }
 
@@ -108,6 +118,11 @@ fn preview_that_starts_a_job() {
         count_error: null
         elapsed_us: [us]
         other_priorities_depth: 0
+        in_chord: null
+        in_group: null
+        with_eta: null
+        redelivered: null
+        notice: null
     "#);
     insta::assert_snapshot!(three(&server, &line), @r#"
         mode: "job"
@@ -127,6 +142,11 @@ fn preview_that_starts_a_job() {
         count_error: null
         elapsed_us: [us]
         other_priorities_depth: 0
+        in_chord: 0
+        in_group: 0
+        with_eta: 0
+        redelivered: 0
+        notice: null
     "#);
 }
 
@@ -155,6 +175,11 @@ fn preview_without_a_count() {
         count_error: null
         elapsed_us: [us]
         other_priorities_depth: 0
+        in_chord: null
+        in_group: null
+        with_eta: null
+        redelivered: null
+        notice: null
     "#);
 }
 
@@ -185,5 +210,10 @@ fn preview_whose_count_failed() {
         count_error: "TOOMANYJOBS 1 previews and stats are live and at most 1 may be, half of the setting max-jobs (2); wait for one, cancel one or raise max-jobs"
         elapsed_us: [us]
         other_priorities_depth: 0
+        in_chord: null
+        in_group: null
+        with_eta: null
+        redelivered: null
+        notice: null
     "#);
 }

@@ -100,6 +100,10 @@ fn status_of_a_job_that_waits_for_its_first_slice() {
         cancel_requested: 0
         error: null
         sample: []
+        in_chord: 0
+        in_group: 0
+        with_eta: 0
+        redelivered: 0
     "#);
 }
 
@@ -157,6 +161,10 @@ fn status_of_a_completed_clear() {
         cancel_requested: 0
         error: null
         sample: []
+        in_chord: 0
+        in_group: 0
+        with_eta: 0
+        redelivered: 0
     "#);
 }
 
@@ -268,6 +276,10 @@ fn status_of_a_dry_run_shows_its_sample() {
             retries: 0
             eta: null
             redelivered: null
+        in_chord: 0
+        in_group: 0
+        with_eta: 0
+        redelivered: 0
     "#);
 }
 
@@ -327,6 +339,10 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         cancel_requested: 1
         error: "ERR it was cancelled"
         sample: []
+        in_chord: 0
+        in_group: 0
+        with_eta: 0
+        redelivered: 0
     "#);
 }
 

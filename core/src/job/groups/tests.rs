@@ -58,11 +58,8 @@ fn job(len: u64, top: usize) -> Job {
 
 /// One slice over at most so many messages.
 fn slice(job: &mut Job, queue: &mut Memory, window: u64) {
-    let budget = Budget {
-        time: Time::AfterSeek { slice_ns: 1, last_seek_ns: 0 },
-        window,
-        max_hits: usize::MAX,
-    };
+    let budget =
+        Budget { time: Time::AfterSeek { slice_ns: 1, last_seek_ns: 0 }, window, max_hits: usize::MAX };
     let mut look = Look::default();
     let (scan, judge) = job.parts();
     scan.look(queue, judge, &Frozen, &budget, || true, &mut look);
@@ -160,7 +157,11 @@ fn the_bytes_of_values_are_bounded_and_what_is_kept_stays_exact() {
     let number = names.number(b"short");
     assert_ne!(number, UNKEPT);
     assert_eq!(names.number(&long), UNKEPT);
-    assert_eq!(names.number(b"also short"), UNKEPT, "full is full: a group is kept from its first match or not");
+    assert_eq!(
+        names.number(b"also short"),
+        UNKEPT,
+        "full is full: a group is kept from its first match or not"
+    );
     assert_eq!(names.number(b"short"), number);
 }
 
