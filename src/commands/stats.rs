@@ -22,6 +22,8 @@ struct Count {
     /// Of the job that counted; absent while there is no count.
     record: Option<Record>,
     groups: Groups,
+    /// When it was counted, where that was for somebody else and is over.
+    cached_at: Option<i64>,
     job_id: Option<Uuid>,
     deduplicated: bool,
     error: Option<String>,
@@ -30,7 +32,7 @@ struct Count {
 impl Count {
     /// No count (yet).
     fn none(deduplicated: bool) -> Self {
-        Self { record: None, groups: Groups::NONE, job_id: None, deduplicated, error: None }
+        Self { record: None, groups: Groups::NONE, cached_at: None, job_id: None, deduplicated, error: None }
     }
 
     fn failed(error: &str, deduplicated: bool) -> Self {
@@ -63,12 +65,15 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
                 let lock = i64::try_from(settings.job_lock_ttl_ms()).unwrap_or(i64::MAX);
                 let since = now_ms().saturating_sub(lock);
                 if let Some(job) = state.registry.equal_completed(&digest, since) {
-                    let (record, groups) = (Some(job.record.clone()), job.groups.clone());
+                    let count = Count {
+                        record: Some(job.record.clone()),
+                        groups: job.groups.clone(),
+                        cached_at: Some(job.record.int("completed_at")),
+                        job_id: Some(job.id),
+                        ..Count::none(true)
+                    };
                     state.totals.joins += 1;
-                    return answer(
-                        How::Job,
-                        Count { record, groups, job_id: Some(job.id), ..Count::none(true) },
-                    );
+                    return answer(How::Job, count);
                 }
             }
             if let Err(error) = room(state, &settings) {
@@ -155,12 +160,13 @@ impl Asked<'_> {
             .with("undecodable", undecodable)
             .with("unreadable", unreadable)
             .with("drifted", drifted)
+            .with("cached_at", count.cached_at)
             .with("job_id", count.job_id.map(|id| id.to_string()))
             .with("deduplicated", count.deduplicated)
             .with("count_error", count.error)
-            .with("notice", notice)
             .with("elapsed_us", now_ns().saturating_sub(self.accepted_ns) / 1_000)
             .with("other_priorities_depth", other_priorities(self.ctx, &self.request.queue))
+            .with("notice", notice)
             .build()
     }
 }

@@ -12,9 +12,11 @@ use crate::reply::Reply;
 use crate::scan::{Group, Tallies, index_from_tail};
 
 /// Most groups that a job keeps.
-pub const GROUPS_MAX: usize = if cfg!(test) { 8 } else { 10_000 };
+pub const GROUPS_MAX: usize = 10_000;
 /// Most bytes of values that it keeps for them.
-pub const GROUP_BYTES_MAX: usize = if cfg!(test) { 400 } else { 1024 * 1024 };
+pub const GROUP_BYTES_MAX: usize = 1024 * 1024;
+/// Both; tests meet them sooner.
+const ROOM: (usize, usize) = if cfg!(test) { (8, 400) } else { (GROUPS_MAX, GROUP_BYTES_MAX) };
 /// Most groups that a reply shows.
 pub const TOP_MAX: usize = 1_000;
 /// Groups that a reply shows where TOP is not given.
@@ -37,7 +39,8 @@ impl Names {
         if let Some(number) = self.numbers.get(key) {
             return *number;
         }
-        let fits = self.numbers.len() < GROUPS_MAX && self.bytes + key.len() <= GROUP_BYTES_MAX;
+        let (groups, bytes) = ROOM;
+        let fits = self.numbers.len() < groups && self.bytes + key.len() <= bytes;
         if self.full || !fits {
             self.full = true;
             return UNKEPT;
@@ -71,10 +74,16 @@ impl Groups {
         Self { groups: Reply::List(Vec::new()), other, total: Reply::Int(0) }
     }
 
-    /// Bytes that they take.
+    /// Bytes that they take: there may be many rows, whose members count, too.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.groups.bytes() + self.other.bytes()
+        let members = match &self.groups {
+            Reply::List(rows) => {
+                rows.iter().map(|row| if let Reply::Map(row) = row { row.len() } else { 0 }).sum()
+            }
+            _ => 0,
+        };
+        self.groups.bytes() + self.other.bytes() + members * size_of::<(Box<str>, Reply)>()
     }
 }
 

@@ -484,6 +484,9 @@ impl Job {
         let notices = [self.notice.clone(), self.edit_notice(), self.throttle_notice(), chords, unkept];
         let notices: Vec<String> = notices.into_iter().flatten().collect();
         let notice = (!notices.is_empty()).then(|| notices.join("; "));
+        // Stats do not look for them: see the judge.
+        let concern = |n| if self.judge.names.is_some() { Reply::Null } else { Reply::Int(int(n)) };
+        let [in_chord, in_group, with_eta, redelivered] = c.concerns.values().map(concern);
         Record::new(vec![
             text(s.id.to_string()),
             text(s.kind.as_str()),
@@ -530,10 +533,10 @@ impl Job {
             Reply::Int(int(self.costs.main_thread_ns / 1_000)),
             flag(self.cancel_requested),
             opt(self.error.as_ref().map(ToString::to_string)),
-            Reply::Int(int(c.concerns.in_chord)),
-            Reply::Int(int(c.concerns.in_group)),
-            Reply::Int(int(c.concerns.with_eta)),
-            Reply::Int(int(c.concerns.redelivered)),
+            in_chord,
+            in_group,
+            with_eta,
+            redelivered,
         ])
     }
 

@@ -108,7 +108,7 @@ proptest! {
         let mut kept: Vec<(String, u8)> = Vec::new();
         for window in keys.chunks(usize::try_from(window).expect("small")) {
             for key in window.iter().rev() {
-                if kept.len() < GROUPS_MAX && !kept.contains(key) {
+                if kept.len() < ROOM.0 && !kept.contains(key) {
                     kept.push(key.clone());
                 }
             }
@@ -140,7 +140,7 @@ proptest! {
         let all: usize = messages.iter().map(Vec::len).sum();
         prop_assert_eq!(int_of(&other, "bytes"), i64::try_from(all).expect("few") - bytes);
         let distinct = keys.iter().collect::<std::collections::BTreeSet<_>>().len();
-        if distinct > GROUPS_MAX {
+        if distinct > ROOM.0 {
             prop_assert_eq!((&total, get(&other, "groups")), (&Reply::Null, &Reply::Null));
             prop_assert!(matches!(job.record().get("notice"), Reply::Text(_)));
         } else {
@@ -153,7 +153,7 @@ proptest! {
 #[test]
 fn the_bytes_of_values_are_bounded_and_what_is_kept_stays_exact() {
     let mut names = Names::default();
-    let long = [b'x'; GROUP_BYTES_MAX];
+    let long = [b'x'; ROOM.1];
     let number = names.number(b"short");
     assert_ne!(number, UNKEPT);
     assert_eq!(names.number(&long), UNKEPT);
