@@ -36,7 +36,8 @@ fn every_limit_of_the_page_is_the_one_of_the_code() {
 }
 
 /// Constants with the name of a limit that bound nothing that a client sends.
-const NO_LIMITS: [&str; 5] = ["CREDIT_MAX", "EXPONENT_MAX", "ZEROS_MAX", "OWN_MAX", "HANDLERS_MAX"];
+const NO_LIMITS: [&str; 6] =
+    ["CREDIT_MAX", "EXPONENT_MAX", "MAGNITUDE_MAX", "ZEROS_MAX", "OWN_MAX", "HANDLERS_MAX"];
 
 /// The code of the module and of its core, without tests.
 fn code(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -108,6 +109,8 @@ fn beyond_a_limit_there_is_an_error_that_says_the_limit() {
         (format!("QADMIN.PREVIEW q WHERE kwargs{} EXISTS", ".a".repeat(17)), "16 parts"),
         ("QADMIN.PREVIEW q TASK a SAMPLE 101".to_owned(), "100"),
         ("QADMIN.PREVIEW q TASK a FIELDS 33 a".to_owned(), "32"),
+        ("QADMIN.STATS q GROUPBY 5 a b c d e".to_owned(), "from 1 to 4"),
+        ("QADMIN.STATS q GROUPBY 1 task TOP 1001".to_owned(), "1000"),
         ("QADMIN.PREVIEW q TASK a FIELDS 3 task id task".to_owned(), "got \"task\" twice"),
         ("QADMIN.JOBS COUNT 101".to_owned(), "100"),
         ("QADMIN.STATUS 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02 WAIT 86400001".to_owned(), "86400000"),

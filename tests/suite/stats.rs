@@ -368,14 +368,16 @@ fn with_kwargs(kwargs: &[u8]) -> Vec<u8> {
     .into_bytes()
 }
 
+/// Messages, and the value that all of them show.
+type Kind = (Vec<Vec<u8>>, Option<Vec<u8>>);
+
 #[test]
 fn hostile_values_are_groups_of_their_own_in_every_protocol() {
     let server = Server::builder().module_args("inline-wait 60000").start();
     let (long, wide) = ("x".repeat(5_000_000), "é".repeat(3_000));
     let deep = [b"[".repeat(1_000), b"]".repeat(1_000)].concat();
     let json = |text: &str| format!(r#"{{"x": {text}}}"#).into_bytes();
-    // (messages, the value shown)
-    let kinds: Vec<(Vec<Vec<u8>>, Option<Vec<u8>>)> = vec![
+    let kinds: Vec<Kind> = vec![
         // Null and missing are the same; what no body says is null, too, and counted as unreadable.
         (
             vec![
