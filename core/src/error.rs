@@ -51,8 +51,10 @@ pub enum Error {
         /// The keyword as documented.
         keyword: &'static str,
     },
-    /// FIELDS names a field twice: a row would have two members of that name.
+    /// FIELDS or GROUPBY names a field twice: a row would have two members of that name.
     FieldTwice {
+        /// The keyword as documented.
+        keyword: &'static str,
         /// The name.
         name: Vec<u8>,
     },
@@ -180,6 +182,8 @@ pub enum Error {
         /// The keyword as documented.
         keyword: &'static str,
     },
+    /// STATS without GROUPBY.
+    NoGrouping,
     /// A value is not one of a keyword's few words.
     UnknownChoice {
         /// The keyword as documented.
@@ -370,6 +374,13 @@ pub enum Error {
         /// What was given.
         got: Vec<u8>,
     },
+    /// A clear does not say what the messages are, and they look like another kind than the setting says.
+    LooksLike {
+        /// The kind that most look like.
+        looks: &'static str,
+        /// The kind that they would be taken for.
+        taken_for: &'static str,
+    },
     /// A setting's value is none of its words.
     SettingNoChoice {
         /// The setting's name.
@@ -406,6 +417,7 @@ impl Error {
             Self::MissingArgument { .. }
             | Self::UnknownKeyword { .. }
             | Self::Repeated { .. }
+            | Self::NoGrouping
             | Self::UnknownChoice { .. }
             | Self::TooFewValues { .. }
             | Self::EmptyText { .. }
@@ -438,7 +450,8 @@ impl Error {
             | Self::RepeatedSetting { .. }
             | Self::MissingSettingValue { .. }
             | Self::SettingOutOfRange { .. }
-            | Self::SettingNoChoice { .. } => Code::Err,
+            | Self::SettingNoChoice { .. }
+            | Self::LooksLike { .. } => Code::Err,
         }
     }
 
@@ -453,8 +466,8 @@ impl Error {
 
             Self::NoFilter => "a filter is needed: at least one of TASK, REPOID, COMMITID and WHERE".into(),
             Self::GivenTwice { keyword, instead } => format!("{keyword} may be given once; use {instead}"),
-            Self::FieldTwice { name } => {
-                format!("FIELDS may name each field once, got {} twice", quote(name))
+            Self::FieldTwice { keyword, name } => {
+                format!("{keyword} may name each field once, got {} twice", quote(name))
             }
             Self::EmptyOperand { of } => format!("the value of {} must not be empty", plain(of)),
             Self::OperandTooLong { of, max } => {
@@ -495,6 +508,7 @@ impl Error {
                 format!("unknown keyword {}; {command} takes {}", quote(got), takes.join(", "))
             }
             Self::Repeated { keyword } => format!("{keyword} is given twice; give it once"),
+            Self::NoGrouping => "say what to group by: GROUPBY 1 task".into(),
             Self::UnknownChoice { keyword, choices, got } => {
                 format!("{keyword} must be {}, got {}", one_of(choices), quote(got))
             }
@@ -595,6 +609,10 @@ impl Error {
             Self::SettingOutOfRange { name, min, max, unit, got } => {
                 format!("setting {name} must be an integer from {min} to {max} ({unit}), got {}", quote(got))
             }
+            Self::LooksLike { looks, taken_for } => format!(
+                "the messages look like {looks}'s and would be read as {taken_for}'s; say which: AS {looks} or AS \
+                 {taken_for}"
+            ),
             Self::SettingNoChoice { name, words, got } => {
                 format!("setting {name} must be {}, got {}", one_of(words), quote(got))
             }

@@ -1,13 +1,14 @@
 //! QADMIN.CLEARJOB: starts a clear and answers at once.
 
 use qadmin_core::error::Error;
-use qadmin_core::filter::{DEFAULT_FIELDS, Projection};
+use qadmin_core::filter::Projection;
 use qadmin_core::job::{Job, Kind, Origin, Record, Start};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{ClearJob, Mode, SAMPLE_DEFAULT, commands};
 use qadmin_core::scan::Effect;
 use uuid::Uuid;
 
+use super::looks::looks_like;
 use super::{Answer, depth, other_priorities};
 use crate::audit::Entry;
 use crate::record::{self, Owed};
@@ -37,15 +38,24 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         if live as u64 >= max_jobs {
             return Err(Error::TooManyJobs { live, max_jobs: usize::try_from(max_jobs).unwrap_or(live) });
         }
+        let kind = request.kind.unwrap_or_else(|| settings::now().default_kind());
+        if request.kind.is_none()
+            && let Some(looks) = looks_like(ctx, &queue, kind)
+        {
+            return Err(Error::LooksLike { looks: looks.spec().name, taken_for: kind.spec().name });
+        }
         let mut job = Job::new(Start {
             id: request.id.unwrap_or_else(Uuid::new_v4),
             kind: Kind::Clear,
             db,
             queue: request.queue.clone(),
+            messages: kind,
             filter: request.filter.clone(),
-            projection: Projection::new(DEFAULT_FIELDS)?,
+            projection: Projection::of(kind, kind.spec().sample)?,
             fields: None,
             sample: SAMPLE_DEFAULT,
+            grouping: None,
+            top: 0,
             effect: match request.mode {
                 Mode::All => Effect::ClearAll,
                 Mode::KeepOne => Effect::KeepOne,
@@ -133,5 +143,6 @@ fn map(ctx: Ctx<'_>, record: &Record, deduplicated: bool) -> Reply {
         .with("total_estimated", get("total_estimated"))
         .with("deduplicated", deduplicated)
         .with("other_priorities_depth", other_priorities(ctx, record.text("queue")))
+        .with("message_kind", get("message_kind"))
         .build()
 }

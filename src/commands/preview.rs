@@ -2,14 +2,16 @@
 
 use qadmin_core::concerns::{ConcernCounts, chord_notice};
 use qadmin_core::error::Error;
-use qadmin_core::filter::{DEFAULT_FIELDS, Matcher, Projection};
+use qadmin_core::filter::{Matcher, Projection};
 use qadmin_core::job::{Cached, Job, Kind, Origin, Record, Start, Status, sample_row};
+use qadmin_core::kind::{LOOK_AT, MessageKind, Recogniser};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Preview;
 use qadmin_core::scan::{Effect, Queue, index_from_tail};
 use qadmin_core::settings::Settings;
 use uuid::Uuid;
 
+use super::looks::{disagrees, looks_like};
 use super::{Answer, depth, other_priorities};
 use crate::redis::clock::{cpu_ns, now_ms, now_ns};
 use crate::redis::list::{List, Mode, Opened};
@@ -27,7 +29,7 @@ const SAMPLE_CLOCK_BYTES: usize = 16 * 1024;
 
 /// How a count came about.
 #[derive(Debug, Clone, Copy)]
-enum How {
+pub(super) enum How {
     Synchronous,
     Job,
     Skipped,
@@ -35,7 +37,7 @@ enum How {
 }
 
 impl How {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Synchronous => "synchronous",
             Self::Job => "job",
@@ -95,8 +97,9 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
     let db = ctx.db();
     let queue = RString::new(&request.queue);
     let depth = depth(ctx, &queue)?;
-    let digest = request.key(db);
-    let asked = Asked { ctx, request, queue: &queue, depth, accepted_ns };
+    let kind = request.kind.unwrap_or_else(|| settings.default_kind());
+    let digest = request.key(db, kind);
+    let asked = Asked { ctx, request, kind, queue: &queue, depth, accepted_ns };
     let now = now_ms();
     state::with(|state| {
         if request.nocount {
@@ -127,7 +130,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
         let inline = depth <= settings.inline_limit()
             && settings.inline_wait_ms() > 0
             && !ctx.flags().cannot_block()
-            && state.waiters.has_room_for(request);
+            && state.waiters.has_room_for(PreviewWait::bytes(request));
         let fields = request.fields.as_deref();
         if let Some(job) = state.registry.equal_live(&digest, fields) {
             job.want_sample(request.sample);
@@ -156,7 +159,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
             state.caches.forget(&digest);
             state.registry.make_stale(|job| job.digest == digest);
         }
-        let mut job = new_job(ctx, request, db, digest, depth)?;
+        let mut job = new_job(ctx, request, kind, db, digest, depth)?;
         let id = job.id();
         if !inline {
             job.hand_out();
@@ -166,32 +169,42 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
     })?
 }
 
-/// Previews use at most half of the jobs, so that a clear always finds room.
-fn room(state: &State, settings: &Settings) -> Result<(), Error> {
+/// Previews and stats use at most half of the jobs, so that a clear always finds room.
+pub(super) fn room(state: &State, settings: &Settings) -> Result<(), Error> {
     let max_jobs = usize::try_from(settings.max_jobs()).unwrap_or(usize::MAX);
     let limit = usize::try_from(settings.max_previews()).unwrap_or(usize::MAX);
     let live = state.registry.live().len();
     if live >= max_jobs {
         return Err(Error::TooManyJobs { live, max_jobs });
     }
-    let previews = state.registry.count(Kind::Preview);
+    let previews = state.registry.count_looks();
     if previews >= limit {
         return Err(Error::TooManyPreviews { live: previews, limit, max_jobs });
     }
     Ok(())
 }
 
-fn new_job(ctx: Ctx<'_>, request: &Preview, db: i32, digest: [u8; 32], depth: u64) -> Result<Job, Error> {
+fn new_job(
+    ctx: Ctx<'_>,
+    request: &Preview,
+    kind: MessageKind,
+    db: i32,
+    digest: [u8; 32],
+    depth: u64,
+) -> Result<Job, Error> {
     let caller = ctx.caller();
     Ok(Job::new(Start {
         id: Uuid::new_v4(),
         kind: Kind::Preview,
         db,
         queue: request.queue.clone(),
+        messages: kind,
         filter: request.filter.clone(),
-        projection: projection(request)?,
+        projection: projection(request, kind)?,
         fields: request.fields.clone(),
         sample: request.sample,
+        grouping: None,
+        top: 0,
         effect: Effect::Count,
         dry_run: false,
         origin: Origin { user: caller.user, client: caller.client, ..Origin::default() },
@@ -202,10 +215,10 @@ fn new_job(ctx: Ctx<'_>, request: &Preview, db: i32, digest: [u8; 32], depth: u6
     }))
 }
 
-fn projection(request: &Preview) -> Result<Projection, Error> {
+fn projection(request: &Preview, kind: MessageKind) -> Result<Projection, Error> {
     match &request.fields {
-        None => Projection::new(DEFAULT_FIELDS),
-        Some(fields) => Projection::new(&fields.iter().map(Vec::as_slice).collect::<Vec<_>>()),
+        None => Projection::of(kind, kind.spec().sample),
+        Some(fields) => Projection::of(kind, &fields.iter().map(Vec::as_slice).collect::<Vec<_>>()),
     }
 }
 
@@ -217,6 +230,8 @@ fn failed(error: &str) -> Count {
 struct Asked<'a> {
     ctx: Ctx<'a>,
     request: &'a Preview,
+    /// What the messages are taken for.
+    kind: MessageKind,
     queue: &'a RString,
     depth: u64,
     accepted_ns: u64,
@@ -238,6 +253,7 @@ impl Asked<'_> {
         let client = block::block(self.ctx, settings.inline_wait_ms()).ok_or(Error::Internal)?;
         let wait = PreviewWait {
             request: self.request.clone(),
+            kind: self.kind,
             db: self.ctx.db(),
             accepted_ns: self.accepted_ns,
             deduplicated,
@@ -248,50 +264,68 @@ impl Asked<'_> {
 
     /// A reply whose sample is looked for now, at the next end.
     fn at_once(&self, how: How, count: Count) -> Answer {
-        let sample = self.look_for_sample();
-        Answer::Reply(self.reply(how, count, sample), self.request.format)
+        let (sample, looks_like) = self.look_for_sample();
+        Answer::Reply(self.reply(how, count, sample, looks_like), self.request.format)
     }
 
     /// Looks at the messages that run next: until the sample is full, `sample-window` of them at most, and no
-    /// longer than a slice may take, for everybody waits meanwhile.
-    fn look_for_sample(&self) -> Result<Reply, Error> {
-        let mut rows = Vec::new();
+    /// longer than a slice may take, for everybody waits meanwhile. What kind they are of shows on the way.
+    fn look_for_sample(&self) -> (Result<Reply, Error>, Option<MessageKind>) {
         let settings = settings::now();
         let window = settings.sample_window();
+        if self.request.sample == 0 || window == 0 {
+            return (Ok(Reply::List(Vec::new())), looks_like(self.ctx, self.queue, self.kind));
+        }
+        let mut projection = match projection(self.request, self.kind) {
+            Ok(projection) => projection,
+            Err(error) => return (Err(error), None),
+        };
+        let mut matcher = Matcher::of(self.kind, &self.request.filter, None);
+        let mut recogniser = Recogniser::new();
+        let mut rows = Vec::new();
         let began = cpu_ns();
         let longest = settings.slice_us() * 1_000 * SAMPLE_SLICES;
         let (mut messages, mut bytes) = (0, 0);
-        if self.request.sample > 0 && window > 0 {
-            let mut projection = projection(self.request)?;
-            let mut matcher = Matcher::new(&self.request.filter);
-            if let Opened::List(mut list) = List::open(self.ctx, self.queue, Mode::Read) {
-                let len = list.len();
-                for distance in 0..len.min(window) {
-                    if rows.len() >= self.request.sample {
+        if let Opened::List(mut list) = List::open(self.ctx, self.queue, Mode::Read) {
+            let len = list.len();
+            for distance in 0..len.min(window.max(LOOK_AT)) {
+                let samples = rows.len() < self.request.sample && distance < window;
+                if !samples && recogniser.is_done() {
+                    break;
+                }
+                if messages >= SAMPLE_CLOCK_MESSAGES || bytes >= SAMPLE_CLOCK_BYTES {
+                    if cpu_ns().saturating_sub(began) >= longest {
                         break;
                     }
-                    if messages >= SAMPLE_CLOCK_MESSAGES || bytes >= SAMPLE_CLOCK_BYTES {
-                        if cpu_ns().saturating_sub(began) >= longest {
-                            break;
-                        }
-                        (messages, bytes) = (0, 0);
+                    (messages, bytes) = (0, 0);
+                }
+                messages += 1;
+                list.read(len - 1 - distance, |message| {
+                    bytes += message.len();
+                    if !recogniser.is_done() {
+                        recogniser.look(message);
                     }
-                    messages += 1;
-                    list.read(len - 1 - distance, |message| {
+                    if samples {
                         let matched = matcher.examine(message).matched;
-                        bytes += message.len() + matcher.decoded();
+                        bytes += matcher.decoded();
                         if matched {
                             let members = projection.row(message);
                             rows.push(sample_row(index_from_tail(distance), message.len() as u64, &members));
                         }
-                    });
-                }
+                    }
+                });
             }
         }
-        Ok(Reply::List(rows))
+        (Ok(Reply::List(rows)), disagrees(&recogniser, self.kind))
     }
 
-    fn reply(&self, how: How, count: Count, sample: Result<Reply, Error>) -> Reply {
+    fn reply(
+        &self,
+        how: How,
+        count: Count,
+        sample: Result<Reply, Error>,
+        looks_like: Option<MessageKind>,
+    ) -> Reply {
         let (sample, sample_error) = match sample {
             Ok(rows) => (rows, None),
             Err(error) => (Reply::List(Vec::new()), Some(error.to_string())),
@@ -321,6 +355,8 @@ impl Asked<'_> {
             .with("with_eta", with_eta)
             .with("redelivered", redelivered)
             .with("notice", notice)
+            .with("message_kind", self.kind.spec().name)
+            .with("looks_like", looks_like.map(|kind| kind.spec().name))
             .build()
     }
 }
@@ -337,6 +373,7 @@ pub(crate) fn after_wait(
     let asked = Asked {
         ctx,
         request: &wait.request,
+        kind: wait.kind,
         queue: &queue,
         // The queue may hold something else by now; that is no reason to keep the count back.
         depth: depth(ctx, &queue).unwrap_or(0),
@@ -347,17 +384,19 @@ pub(crate) fn after_wait(
     // Found by the scan so far, where others' samples took this turn's time.
     let sample = |found: Reply| match may_look {
         true => asked.look_for_sample(),
-        false => Ok(first_rows(&found, wait.request.sample)),
+        false => (Ok(first_rows(&found, wait.request.sample)), None),
     };
     if let Some(job) = state.registry.find_live(id) {
         job.hand_out();
         let count = Count { job_id: Some(id), deduplicated, ..Count::default() };
         let found = job.sample();
-        return Ok(asked.reply(How::Job, count, sample(found)));
+        let (sample, looks_like) = sample(found);
+        return Ok(asked.reply(How::Job, count, sample, looks_like));
     }
     let Some(job) = state.registry.find_ended(id, now_ms()) else {
         let count = Count { deduplicated, ..failed(&Error::Internal.to_string()) };
-        return Ok(asked.reply(How::Failed, count, sample(Reply::List(Vec::new()))));
+        let (sample, looks_like) = sample(Reply::List(Vec::new()));
+        return Ok(asked.reply(How::Failed, count, sample, looks_like));
     };
     if job.record.status() == Status::Completed {
         // The sample stands as the job left it, and commands may have run since (servers differ in when they
@@ -365,11 +404,13 @@ pub(crate) fn after_wait(
         let asked = Asked { depth: u64::try_from(job.record.int("queue_depth")).unwrap_or(0), ..asked };
         let count = Count { deduplicated, ..Count::of_record(&job.record) };
         let sample = first_rows(&job.sample, wait.request.sample);
-        return Ok(asked.reply(How::Synchronous, count, Ok(sample)));
+        let looks_like = looks_like(ctx, &queue, wait.kind);
+        return Ok(asked.reply(How::Synchronous, count, Ok(sample), looks_like));
     }
     let error = String::from_utf8_lossy(job.record.text("error")).into_owned();
     let count = Count { deduplicated, ..failed(&error) };
-    Ok(asked.reply(How::Failed, count, sample(job.sample.clone())))
+    let (sample, looks_like) = sample(job.sample.clone());
+    Ok(asked.reply(How::Failed, count, sample, looks_like))
 }
 
 fn first_rows(sample: &Reply, n: usize) -> Reply {

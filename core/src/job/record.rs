@@ -17,7 +17,7 @@ pub enum FieldKind {
 }
 
 /// The members of STATUS in their documented order; `sample` follows them.
-pub const FIELDS: [(&str, FieldKind); 49] = [
+pub const FIELDS: [(&str, FieldKind); 50] = [
     ("job_id", FieldKind::Name),
     ("kind", FieldKind::Name),
     ("status", FieldKind::Name),
@@ -67,6 +67,7 @@ pub const FIELDS: [(&str, FieldKind); 49] = [
     ("in_group", FieldKind::Int),
     ("with_eta", FieldKind::Int),
     ("redelivered", FieldKind::Int),
+    ("message_kind", FieldKind::Text),
 ];
 
 /// The values of [`FIELDS`].

@@ -19,7 +19,7 @@ const RESQUE: [&str; 3] = [
 
 /// Which of the messages match, as positions from 0.
 fn matching(kind: MessageKind, messages: &[&str], words: &str) -> Vec<usize> {
-    let mut matcher = Matcher::of(kind, &filter(words));
+    let mut matcher = Matcher::of(kind, &filter(words), None);
     let verdicts = messages.iter().map(|message| matcher.examine(message.as_bytes()));
     verdicts
         .enumerate()
@@ -89,7 +89,7 @@ fn every_kind_has_one_row_and_rows_of_its_own() {
         for spec in FIELDS {
             let name = spec.name.replace(".N", ".0");
             assert!(Field::parse(name.as_bytes()).is_ok());
-            let mut matcher = Matcher::of(row.kind, &filter(&format!("WHERE {name} EXISTS")));
+            let mut matcher = Matcher::of(row.kind, &filter(&format!("WHERE {name} EXISTS")), None);
             RESQUE.iter().for_each(|message| assert!(!matcher.examine(message.as_bytes()).undecodable));
         }
     }

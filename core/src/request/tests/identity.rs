@@ -1,6 +1,7 @@
 //! What counts as the same command.
 
 use super::*;
+use crate::kind::MessageKind;
 
 fn clear(line: &str) -> [u8; 32] {
     get::<ClearJob>(line).fingerprint(0)
@@ -51,17 +52,60 @@ fn a_clear_that_differs_in_anything_is_another() {
 
 #[test]
 fn borders_between_values_count() {
-    assert_ne!(preview_key(0, b"ab", b"c"), preview_key(0, b"a", b"bc"));
-    assert_ne!(preview_key(0, b"", b"abc"), preview_key(0, b"abc", b""));
-    assert_ne!(preview_key(0, b"q", b"f"), preview_key(1, b"q", b"f"));
-    assert_ne!(preview_key(0, b"q", b"f"), preview_key(-1, b"q", b"f"));
-    assert_eq!(preview_key(3, b"q", b"f"), preview_key(3, b"q", b"f"));
+    assert_ne!(
+        preview_key(0, b"ab", MessageKind::Celery, b"c"),
+        preview_key(0, b"a", MessageKind::Celery, b"bc")
+    );
+    assert_ne!(
+        preview_key(0, b"", MessageKind::Celery, b"abc"),
+        preview_key(0, b"abc", MessageKind::Celery, b"")
+    );
+    assert_ne!(
+        preview_key(0, b"q", MessageKind::Celery, b"f"),
+        preview_key(1, b"q", MessageKind::Celery, b"f")
+    );
+    assert_ne!(
+        preview_key(0, b"q", MessageKind::Celery, b"f"),
+        preview_key(-1, b"q", MessageKind::Celery, b"f")
+    );
+    assert_ne!(
+        preview_key(0, b"q", MessageKind::Celery, b"f"),
+        preview_key(0, b"q", MessageKind::Resque, b"f")
+    );
+    assert_eq!(
+        preview_key(3, b"q", MessageKind::Celery, b"f"),
+        preview_key(3, b"q", MessageKind::Celery, b"f")
+    );
 }
 
 #[test]
 fn a_preview_is_known_by_queue_and_filter_alone() {
-    let key = |line| get::<Preview>(line).key(0);
+    let key = |line| get::<Preview>(line).key(0, MessageKind::Celery);
     assert_eq!(key("q TASK t"), key("q SAMPLE 5 FIELDS 1 id BUST FORMAT JSON TASK t"));
     assert_ne!(key("q TASK t"), key("p TASK t"));
     assert_ne!(key("q TASK t"), key("q TASK u"));
+}
+
+#[test]
+fn stats_are_known_by_queue_filter_fields_and_top() {
+    let key = |line| get::<Stats>(line).key(0, MessageKind::Celery);
+    let same = key("q TASK t GROUPBY 2 task repoid TOP 20");
+    assert_eq!(same, key("q bust format json groupby 2 task repoid TASK t"));
+    for other in [
+        "p TASK t GROUPBY 2 task repoid",
+        "q TASK u GROUPBY 2 task repoid",
+        "q GROUPBY 2 task repoid",
+        "q TASK t GROUPBY 2 repoid task",
+        "q TASK t GROUPBY 1 task",
+        "q TASK t GROUPBY 2 task kwargs.repoid",
+        "q TASK t GROUPBY 2 task repoid TOP 21",
+    ] {
+        assert_ne!(same, key(other), "{other}");
+    }
+    assert_ne!(
+        same,
+        get::<Stats>("q TASK t GROUPBY 2 task repoid").key(1, MessageKind::Celery),
+        "another database"
+    );
+    assert_ne!(key("q TASK t GROUPBY 1 task"), get::<Preview>("q TASK t").key(0, MessageKind::Celery));
 }
