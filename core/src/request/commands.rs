@@ -290,9 +290,9 @@ const QUEUE: Arg = Arg::new("queue", ArgKind::String).token("QUEUE").optional();
 const AS: Arg = Arg::new(
     "kind",
     ArgKind::OneOf(&[
-        Arg::word("celery", "celery"),
-        Arg::word("sidekiq", "sidekiq"),
-        Arg::word("resque", "resque"),
+        Arg::word("celery", "CELERY"),
+        Arg::word("sidekiq", "SIDEKIQ"),
+        Arg::word("resque", "RESQUE"),
     ]),
 )
 .token("AS")
