@@ -1,0 +1,111 @@
+//! Queues of Sidekiq and Resque: the same commands, told what the messages are.
+
+use qadmin_harness::{Fields as _, Server};
+use redis::{Commands as _, Connection};
+
+use crate::stage::{filled, set};
+use crate::support::{ask, run, wait_for_job};
+
+/// As Sidekiq 6.4.1 pushed them, and ActiveJob 6.1.7 by it: the newest of each queue first.
+const SIDEKIQ: &str = include_str!("../../core/src/filter/tests/sidekiq.jsonl");
+
+/// Pushes recorded messages as Sidekiq does: the last line first.
+fn sidekiq(server: &Server, queue: &str) -> Connection {
+    let mut conn = server.conn();
+    for line in SIDEKIQ.lines().rev() {
+        let _: i64 = conn.lpush(queue, line).expect("LPUSH");
+    }
+    conn
+}
+
+/// Pushes as Resque does, at the tail.
+fn resque(conn: &mut Connection, queue: &str, numbers: std::ops::Range<u32>) {
+    for n in numbers {
+        let class = if n % 3 == 0 { "Bad" } else { "Good" };
+        let _: i64 = conn.rpush(queue, format!(r#"{{"class":"{class}","args":[{n}]}}"#)).expect("RPUSH");
+    }
+}
+
+fn args(conn: &mut Connection, queue: &str) -> Vec<u32> {
+    let all: Vec<String> = conn.lrange(queue, 0, -1).expect("LRANGE");
+    let number = |text: &String| text.split(['[', ']']).nth(1).and_then(|n| n.parse().ok());
+    all.iter().map(|text| number(text).expect("a number")).collect()
+}
+
+#[test]
+fn a_queue_of_sidekiq_is_counted_shown_and_cleared() {
+    let server = Server::start();
+    let mut conn = sidekiq(&server, "queue:default");
+    let preview = ask(&mut conn, "QADMIN.PREVIEW queue:default TASK PlainJob AS sidekiq");
+    assert_eq!((preview.int("match_count"), preview.text("message_kind").as_str()), (3, "sidekiq"));
+    assert!(preview.is_null("looks_like"));
+    let rows = preview.rows("sample");
+    assert_eq!(rows[0].text("task"), "PlainJob");
+    assert_eq!(rows[0].text("id"), "267f021335e9533f625741f4");
+    assert_eq!((rows[0].int("args.0"), rows[0].text("args.1").as_str()), (147_107, "c0ffee"));
+    // The same filter over the same queue taken for another kind is another count, cached or not.
+    let other = ask(&mut conn, "QADMIN.PREVIEW queue:default TASK PlainJob");
+    assert_eq!((other.int("match_count"), other.text("message_kind").as_str()), (0, "celery"));
+    assert_eq!(other.text("looks_like"), "sidekiq");
+    let clear = "QADMIN.CLEARJOB queue:default WHERE args.0 = 147107 KEEPONE CONFIRM queue:default AS sidekiq";
+    let job = ask(&mut conn, clear);
+    assert_eq!(job.text("message_kind"), "sidekiq");
+    let end = wait_for_job(&mut conn, &job.text("job_id"));
+    assert_eq!((end.int("matched"), end.int("deleted"), end.text("message_kind").as_str()), (2, 1, "sidekiq"));
+    let left: Vec<String> = conn.lrange("queue:default", 0, -1).expect("LRANGE");
+    let wanted: Vec<&str> = SIDEKIQ.lines().skip(1).collect();
+    assert_eq!(left, wanted, "the one that runs next was kept");
+}
+
+#[test]
+fn a_clear_that_does_not_say_what_the_messages_are_is_refused_where_they_look_like_others() {
+    let server = Server::start();
+    let mut conn = sidekiq(&server, "q");
+    filled(&server, "celery", 100);
+    let refused = |conn: &mut Connection, line: &str| run(conn, line).expect_err(line).to_string();
+    for line in ["QADMIN.CLEARJOB q TASK PlainJob ALL CONFIRM q", "QADMIN.CLEARJOB q TASK PlainJob DRYRUN"] {
+        let error = refused(&mut conn, line);
+        let says = "the messages look like sidekiq's and would be read as celery's; say which: AS sidekiq or AS celery";
+        assert!(error.contains(says), "{error}");
+    }
+    // Who says it has their way.
+    let job = ask(&mut conn, "QADMIN.CLEARJOB q TASK PlainJob DRYRUN AS celery");
+    assert_eq!(wait_for_job(&mut conn, &job.text("job_id")).int("matched"), 0);
+    set(&mut conn, "default-kind sidekiq");
+    let job = ask(&mut conn, "QADMIN.CLEARJOB q TASK PlainJob DRYRUN");
+    assert_eq!(wait_for_job(&mut conn, &job.text("job_id")).int("would_delete"), 3);
+    assert!(refused(&mut conn, "QADMIN.CLEARJOB celery TASK t ALL CONFIRM celery").contains("look like celery's"));
+    // What looks like nothing is taken for what is said.
+    let _: i64 = conn.lpush("garbage", &["a", "{}", "[]"]).expect("LPUSH");
+    assert!(run(&mut conn, "QADMIN.CLEARJOB garbage TASK t ALL CONFIRM garbage").is_ok());
+    assert!(refused(&mut conn, "QADMIN.PREVIEW q TASK t AS rq").contains("AS must be celery, sidekiq or resque"));
+}
+
+#[test]
+fn who_filled_a_queue_of_sidekiq() {
+    let server = Server::start();
+    let mut conn = sidekiq(&server, "q");
+    let stats = ask(&mut conn, "QADMIN.STATS q GROUPBY 1 task AS sidekiq");
+    let groups: Vec<(String, i64)> =
+        stats.rows("groups").iter().map(|row| (row.text("task"), row.int("count"))).collect();
+    let wanted = [("PlainJob", 3), ("InvoiceJob", 2), ("HardJob", 1)];
+    assert_eq!(groups, wanted.map(|(task, count)| (task.to_owned(), count)));
+    assert_eq!(stats.text("message_kind"), "sidekiq");
+}
+
+/// Resque pops from the head: what is there runs next.
+#[test]
+fn in_a_queue_of_resque_the_head_runs_next() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    resque(&mut conn, "resque:queue:mail", 0..10);
+    let preview = ask(&mut conn, "QADMIN.PREVIEW resque:queue:mail TASK Bad AS resque");
+    let rows: Vec<(i64, i64)> =
+        preview.rows("sample").iter().map(|row| (row.int("index"), row.int("args.0"))).collect();
+    assert_eq!(rows, [(0, 0), (3, 3), (6, 6), (9, 9)]);
+    let clear = "QADMIN.CLEARJOB resque:queue:mail TASK Bad KEEPONE CONFIRM resque:queue:mail AS resque";
+    let job = ask(&mut conn, clear).text("job_id");
+    let end = wait_for_job(&mut conn, &job);
+    assert_eq!((end.int("deleted"), end.int("kept_index")), (3, 0), "{end:?}");
+    assert_eq!(args(&mut conn, "resque:queue:mail"), [0, 1, 2, 4, 5, 7, 8]);
+}
