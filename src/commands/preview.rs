@@ -2,7 +2,7 @@
 
 use qadmin_core::error::Error;
 use qadmin_core::filter::{DEFAULT_FIELDS, Matcher, Projection};
-use qadmin_core::job::{Cached, Job, Kind, Origin, Record, Start, Status, sample_row};
+use qadmin_core::job::{Cached, Job, Kind, Origin, Record, Start, Status, Terms, sample_row};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Preview;
 use qadmin_core::scan::{Effect, Queue, index_from_tail};
@@ -188,6 +188,7 @@ fn new_job(ctx: Ctx<'_>, request: &Preview, db: i32, digest: [u8; 32], depth: u6
         fields: request.fields.clone(),
         sample: request.sample,
         effect: Effect::Count,
+        terms: Terms::default(),
         dry_run: false,
         origin: Origin { user: caller.user, client: caller.client, ..Origin::default() },
         digest,

@@ -1,7 +1,7 @@
 //! QADMIN.STATUS: a job as it stands, or at its end.
 
 use qadmin_core::error::Error;
-use qadmin_core::job::Record;
+use qadmin_core::job::{Record, SAMPLE_AT};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Status;
 use uuid::Uuid;
@@ -72,9 +72,9 @@ pub(super) fn find(
     Some((stored.record, Reply::List(Vec::new())))
 }
 
-/// The reply: the record's members, then the sample.
+/// The reply: the record's members, with the sample among them.
 pub(super) fn map(record: &Record, sample: Reply) -> Reply {
     let mut members = record.members();
-    members.push(("sample".into(), sample));
+    members.insert(SAMPLE_AT, ("sample".into(), sample));
     Reply::Map(members)
 }

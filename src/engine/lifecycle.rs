@@ -218,15 +218,16 @@ fn is_done_with(record: &Owed, ctx: Ctx<'_>) -> bool {
 
 fn started(job: &Job) -> String {
     let start = job.start();
-    let effect = match (start.effect, start.dry_run) {
-        (Effect::Count, _) => "preview",
-        (Effect::ClearAll, false) => "clear all",
-        (Effect::KeepOne, false) => "clear all but one",
-        (Effect::ClearAll, true) => "dry run of clear all",
-        (Effect::KeepOne, true) => "dry run of clear all but one",
+    let dry = if start.dry_run { "dry run of " } else { "" };
+    let effect = match start.effect {
+        Effect::Count => "preview",
+        Effect::ClearAll => "clear all",
+        Effect::KeepOne => "clear all but one",
+        Effect::KeepNewest => "clear all but the newest",
+        Effect::KeepEach => "clear all but one of each value",
     };
     format!(
-        "job {} started: {effect} of {} in queue {} (db {}), {} messages, user {}, actor {}, reason {}",
+        "job {} started: {dry}{effect} of {} in queue {} (db {}), {} messages, user {}, actor {}, reason {}",
         start.id,
         String::from_utf8_lossy(&start.filter.canonical()),
         quote(&start.queue),

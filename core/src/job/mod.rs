@@ -6,22 +6,24 @@ mod rate;
 mod record;
 mod registry;
 mod status;
+mod terms;
 
 pub use histogram::Histogram;
 pub use pace::{Next, Pace, TurnClock};
 pub use rate::Rate;
-pub use record::{FIELDS, FieldKind, Record};
+pub use record::{FIELDS, FieldKind, Record, SAMPLE_AT};
 pub use registry::{
     CACHED_MAX, Cached, Caches, Ended, REMEMBERED_BYTES_MAX, REMEMBERED_MAX, Registry, SAMPLES_MAX,
 };
 pub use status::Status;
+pub use terms::{Expect, Keep, Terms};
 
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::filter::{Filter, Matcher, Projection};
+use crate::filter::{Distinct, Filter, Matcher, Projection};
 use crate::reply::Reply;
-use crate::scan::{Effect, Judge, Judgement, Look, Progress, Scan, index_from_tail};
+use crate::scan::{Effect, Judge, Judgement, Look, Plan, Progress, Scan, VALUES_MAX, index_from_tail};
 
 /// Why a paused job stands still.
 pub const PAUSED: &str = "paused: QADMIN.RESUME lets it go on";
@@ -82,6 +84,8 @@ pub struct Start {
     pub effect: Effect,
     /// Nothing is written to the queue.
     pub dry_run: bool,
+    /// What else was asked for.
+    pub terms: Terms,
     /// Who asked.
     pub origin: Origin,
     /// Digest that equal requests share: of (db, queue, filter) for a preview, of all arguments for a clear.
@@ -99,6 +103,7 @@ pub struct Start {
 pub struct FilterJudge {
     matcher: Matcher,
     projection: Projection,
+    distinct: Option<Distinct>,
 }
 
 impl Judge for FilterJudge {
@@ -114,6 +119,10 @@ impl Judge for FilterJudge {
 
     fn describe(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {
         self.projection.row(message)
+    }
+
+    fn values(&mut self, message: &[u8]) -> Option<u128> {
+        self.distinct.as_mut()?.digest(message)
     }
 }
 
@@ -157,10 +166,16 @@ impl Job {
     /// Accepts a job over the messages that are in the queue now.
     #[must_use]
     pub fn new(start: Start) -> Self {
-        let judge =
-            FilterJudge { matcher: Matcher::new(&start.filter), projection: start.projection.clone() };
+        let terms = &start.terms;
+        let judge = FilterJudge {
+            matcher: Matcher::new(&start.filter),
+            projection: start.projection.clone(),
+            distinct: (!terms.by.is_empty()).then(|| Distinct::new(&terms.by)),
+        };
+        let plan =
+            Plan::new(start.effect, start.dry_run).limit(terms.limit).most(terms.expect.map(Expect::most));
         Self {
-            scan: Scan::new(start.effect, start.dry_run, start.len),
+            scan: Scan::new(plan, start.len),
             judge,
             status: Status::Pending,
             waiting: None,
@@ -174,7 +189,7 @@ impl Job {
             last_ns: start.now_ns,
             record_ns: start.now_ns,
             right_ns: None,
-            rate: None,
+            rate: terms.rate.filter(|rate| *rate > 0).map(Rate::new),
             duty: None,
             progress: 0,
             costs: SliceCosts::default(),
@@ -200,10 +215,16 @@ impl Job {
         self.start.db == db && self.start.queue == queue
     }
 
-    /// It takes messages out of the queue.
+    /// It takes messages out of the queue now.
     #[must_use]
     pub fn writes(&self) -> bool {
         self.scan.deletes()
+    }
+
+    /// It takes messages out of the queue, now or when it has counted them.
+    #[must_use]
+    pub fn clears(&self) -> bool {
+        self.start.effect != Effect::Count && !self.start.dry_run
     }
 
     /// Where it stands.
@@ -392,6 +413,16 @@ impl Job {
             Progress::EditedTooOften { edits } => {
                 Some((Status::Failed, Some(Error::EditedInPlace { times: edits })))
             }
+            Progress::Unexpected { matched } => {
+                let Expect { matches, tolerance } =
+                    self.start.terms.expect.unwrap_or(Expect { matches: 0, tolerance: 0 });
+                let deleted = self.scan.counters().deleted;
+                Some((Status::Failed, Some(Error::Unexpected { matches, tolerance, matched, deleted })))
+            }
+            Progress::TooManyValues => Some((
+                Status::Failed,
+                Some(Error::TooManyValues { max: VALUES_MAX, deleted: self.scan.counters().deleted }),
+            )),
         }
     }
 
@@ -400,15 +431,22 @@ impl Job {
         let c = self.scan.counters().clone();
         let ended = self.status.has_ended();
         let done = c.processed + c.drifted;
+        // Of two passes each is half of the way.
+        let (from, part) = match (self.scan.is_counting(), self.scan.counted()) {
+            (true, _) => (0, 50),
+            (false, Some(_)) => (50, 50),
+            (false, None) => (0, 100),
+        };
         let percent = match (self.status, c.total) {
             (Status::Completed, _) => 100,
-            (_, 0) => 0,
-            (_, total) => int(done.saturating_mul(100) / total).min(99),
+            (_, 0) => from,
+            (_, total) => (from + int(done.saturating_mul(part) / total)).min(99),
         };
         self.progress = self.progress.max(percent);
         let elapsed_ns = self.last_ns.saturating_sub(self.start.now_ns);
         let per_second = rate(c.examined_total, elapsed_ns);
-        let left = c.total.saturating_sub(done);
+        let second = if self.scan.is_counting() { c.total } else { 0 };
+        let left = c.total.saturating_sub(done) + second;
         let eta_ms = match (ended, per_second) {
             (true, _) => Reply::Int(0),
             (false, 0) => Reply::Null,
@@ -419,8 +457,9 @@ impl Job {
         let mode = match s.effect {
             Effect::Count => "count",
             Effect::ClearAll => "all",
-            Effect::KeepOne => "keepone",
+            Effect::KeepOne | Effect::KeepNewest | Effect::KeepEach => "keepone",
         };
+        let keeps = mode == "keepone";
         let notices = [self.notice.clone(), self.edit_notice(), self.throttle_notice()];
         let notices: Vec<String> = notices.into_iter().flatten().collect();
         let notice = (!notices.is_empty()).then(|| notices.join("; "));
@@ -433,7 +472,7 @@ impl Job {
             Reply::Int(i64::from(s.db)),
             text(mode),
             flag(s.dry_run),
-            flag(s.effect == Effect::KeepOne),
+            flag(keeps),
             Reply::Text(filter.canonical()),
             opt(filter.task()),
             opt(filter.repoid()),
@@ -470,6 +509,15 @@ impl Job {
             Reply::Int(int(self.costs.main_thread_ns / 1_000)),
             flag(self.cancel_requested),
             opt(self.error.as_ref().map(ToString::to_string)),
+            opt(keeps.then(|| s.terms.keep.as_str())),
+            opt(s.terms.by_text()),
+            number(s.terms.limit),
+            number(s.terms.rate),
+            number(s.terms.expect.map(|expect| expect.matches)),
+            number(s.terms.expect.map(|expect| expect.tolerance)),
+            number(self.scan.counted()),
+            number((s.effect == Effect::KeepEach).then(|| self.scan.distinct())),
+            number((s.effect == Effect::KeepEach).then_some(c.undistinguished)),
         ])
     }
 
@@ -532,6 +580,10 @@ fn text(s: impl AsRef<[u8]>) -> Reply {
 
 fn opt(s: Option<impl AsRef<[u8]>>) -> Reply {
     s.map_or(Reply::Null, text)
+}
+
+fn number(n: Option<u64>) -> Reply {
+    n.map_or(Reply::Null, |n| Reply::Int(int(n)))
 }
 
 fn flag(on: bool) -> Reply {

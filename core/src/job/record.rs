@@ -16,8 +16,11 @@ pub enum FieldKind {
     Name,
 }
 
-/// The members of STATUS in their documented order; `sample` follows them.
-pub const FIELDS: [(&str, FieldKind); 45] = [
+/// Where `sample` stands among the members of STATUS: what came later stands behind it.
+pub const SAMPLE_AT: usize = 45;
+
+/// The members of STATUS in their documented order, without `sample`.
+pub const FIELDS: [(&str, FieldKind); 54] = [
     ("job_id", FieldKind::Name),
     ("kind", FieldKind::Name),
     ("status", FieldKind::Name),
@@ -63,6 +66,15 @@ pub const FIELDS: [(&str, FieldKind); 45] = [
     ("main_thread_us", FieldKind::Int),
     ("cancel_requested", FieldKind::Int),
     ("error", FieldKind::Text),
+    ("keep", FieldKind::Text),
+    ("by", FieldKind::Text),
+    ("limit", FieldKind::Int),
+    ("rate", FieldKind::Int),
+    ("expect", FieldKind::Int),
+    ("tolerance", FieldKind::Int),
+    ("counted", FieldKind::Int),
+    ("distinct", FieldKind::Int),
+    ("undistinguished", FieldKind::Int),
 ];
 
 /// The values of [`FIELDS`].
@@ -102,6 +114,28 @@ impl Record {
     #[must_use]
     pub fn status(&self) -> Status {
         Status::parse(self.text("status")).unwrap_or(Status::Interrupted)
+    }
+
+    /// The options that the job was started with, as they are typed.
+    #[must_use]
+    pub fn options(&self) -> String {
+        let mut options = Vec::new();
+        if self.int("dry_run") == 1 {
+            options.push("DRYRUN".to_owned());
+        }
+        if self.text("keep") == b"newest" {
+            options.push("KEEP NEWEST".to_owned());
+        }
+        let by = String::from_utf8_lossy(self.text("by"));
+        if !by.is_empty() {
+            options.push(format!("BY {} {by}", by.split(' ').count()));
+        }
+        for name in ["limit", "rate", "expect", "tolerance"] {
+            if let Reply::Int(n) = self.get(name) {
+                options.push(format!("{} {n}", name.to_ascii_uppercase()));
+            }
+        }
+        options.join(" ")
     }
 
     /// Sets one value.

@@ -308,6 +308,7 @@ mod tests {
             fields: None,
             sample: 20,
             effect: Effect::Count,
+            terms: crate::job::Terms::default(),
             dry_run: false,
             origin: Origin::default(),
             digest: [0; 32],
