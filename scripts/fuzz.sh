@@ -8,9 +8,19 @@ tools=$PWD/target/tools
 found=$PWD/target/fuzz
 # cargo-fuzz wants flags that stable compilers accept with this set.
 export RUSTC_BOOTSTRAP=1 PATH=$tools/bin:$PATH
-command -v cargo-fuzz >/dev/null || cargo install --quiet --locked --root "$tools" --version 0.13.2 cargo-fuzz
+if ! command -v "${CXX:-c++}" >/dev/null; then
+  echo "make fuzz: there is no C++ compiler (Debian: apt-get install g++), which libFuzzer is built with: nothing was fuzzed"
+  exit 1
+fi
+command -v cargo-fuzz >/dev/null || cargo install --quiet --locked --root "$tools" --version 0.13.2 cargo-fuzz || {
+  echo "make fuzz: cargo-fuzz 0.13.2 cannot be had (see above): nothing was fuzzed"
+  exit 1
+}
 fuzz() { cargo fuzz "$1" --fuzz-dir fuzz --target-dir "$found/build" "${@:2}"; }
-fuzz build
+fuzz build || {
+  echo "make fuzz: the fuzz targets do not build with this compiler (see above): nothing was fuzzed"
+  exit 1
+}
 
 run() {
   local target=$1

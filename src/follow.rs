@@ -6,7 +6,7 @@ use qadmin_core::queue::End;
 use qadmin_core::scan::Event;
 
 use crate::record;
-use crate::redis::events::ServerEvent;
+use crate::redis::events::{self, ServerEvent};
 use crate::redis::{Ctx, keyspace};
 use crate::state::{self, State};
 
@@ -40,6 +40,10 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
         return;
     }
     let Some(what) = classify(ctx, event, key) else { return };
+    // From the first record on: who loads it now may become the primary that has to say what became of its job.
+    if what == What::RecordSeen {
+        events::follow(ctx);
+    }
     state::follow_or_put_aside(KeyEvent { db: ctx.db(), key: key.to_vec(), what });
 }
 
@@ -117,6 +121,7 @@ pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
             state.caches.drop_if(|count| hit(count.db));
             state.registry.make_stale(|job| hit(job.db));
             state.records.flushed(db);
+            state.walks.restart(hit);
         }
         ServerEvent::Swap(a, b) => {
             let hit = |db: i32| db == a || db == b;
@@ -124,6 +129,7 @@ pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
             state.caches.drop_if(|count| hit(count.db));
             state.registry.make_stale(|job| hit(job.db));
             state.records.swapped(a, b);
+            state.walks.restart(hit);
             for owed in &mut state.owed {
                 owed.swapped(a, b);
             }
@@ -162,6 +168,7 @@ pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
             );
             state.caches.drop_if(|_| true);
             state.registry.make_stale(|_| true);
+            state.walks.restart(|_| true);
         }
         ServerEvent::LoadEnded => {
             if ctx.flags().primary() {

@@ -9,6 +9,7 @@ mod commands;
 mod engine;
 mod follow;
 mod info;
+mod outbox;
 mod record;
 mod redis;
 mod settings;
@@ -16,6 +17,7 @@ mod settle;
 mod state;
 mod unit;
 mod waiters;
+mod walk;
 
 use redis::call::{How, call};
 use redis::{Ctx, RString, block, event_loop, events, keyspace};
@@ -34,14 +36,11 @@ fn on_load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
         timeout: waiters::timeout,
         gone: waiters::gone,
     });
+    events::prepare(events::Callbacks { event: follow::on_server_event, missed: state::lose_track });
     let subscribed = event_loop::open()
         && keyspace::subscribe(
             ctx,
             keyspace::Callbacks { event: follow::on_key_event, missed: state::lose_track },
-        )
-        && events::subscribe(
-            ctx,
-            events::Callbacks { event: follow::on_server_event, missed: state::lose_track },
         )
         && redis::info::register(ctx, info::fields);
     if !subscribed {

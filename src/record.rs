@@ -1,6 +1,6 @@
 //! The record of a clear in the keyspace: where it stands, how it is written and found again.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use qadmin_core::error::Error;
 use qadmin_core::job::{Job, Record};
@@ -209,6 +209,12 @@ pub(crate) fn read_as_it_stands(ctx: Ctx<'_>, db: i32, key: &[u8]) -> Option<Sto
 #[derive(Default)]
 pub(crate) struct Index {
     places: HashMap<Uuid, (i32, Vec<u8>)>,
+    /// When the jobs of those started that were read once.
+    started: HashMap<Uuid, i64>,
+    /// The same in the order of their start.
+    by_start: BTreeSet<(i64, Uuid)>,
+    /// The others: nobody has read them yet.
+    unread: BTreeSet<Uuid>,
 }
 
 impl Index {
@@ -221,6 +227,9 @@ impl Index {
             && self.places.len() < Self::MAX
         {
             self.places.insert(id, (db, key.to_vec()));
+            if !self.started.contains_key(&id) {
+                self.unread.insert(id);
+            }
         }
     }
 
@@ -230,12 +239,45 @@ impl Index {
             && self.places.get(&id).is_some_and(|place| place.0 == db && place.1 == key)
         {
             self.places.remove(&id);
+            self.forget_start(id);
         }
+    }
+
+    fn forget_start(&mut self, id: Uuid) {
+        self.unread.remove(&id);
+        if let Some(started) = self.started.remove(&id) {
+            self.by_start.remove(&(started, id));
+        }
+    }
+
+    /// A record was read: when its job started never changes. What is no record counts as the oldest.
+    pub(crate) fn learn(&mut self, id: Uuid, record: Option<&Record>) {
+        if self.unread.remove(&id) {
+            let started = record.map_or(i64::MIN, |record| record.int("started_at"));
+            self.started.insert(id, started);
+            self.by_start.insert((started, id));
+        }
+    }
+
+    /// One that nobody has read yet.
+    pub(crate) fn some_unread(&self) -> Option<(Uuid, i32, Vec<u8>)> {
+        let id = self.unread.first()?;
+        self.places.get(id).map(|(db, key)| (*id, *db, key.clone()))
+    }
+
+    /// Those that were read once, the latest start first.
+    pub(crate) fn newest(&self) -> impl Iterator<Item = (i64, Uuid)> {
+        self.by_start.iter().rev().copied()
     }
 
     /// A database was emptied (`None`: all).
     pub(crate) fn flushed(&mut self, db: Option<i32>) {
-        self.places.retain(|_, place| db.is_some_and(|db| place.0 != db));
+        let gone = |place: &(i32, Vec<u8>)| db.is_none_or(|db| place.0 == db);
+        let ids: Vec<Uuid> = self.places.iter().filter(|(_, place)| gone(place)).map(|(id, _)| *id).collect();
+        for id in ids {
+            self.places.remove(&id);
+            self.forget_start(id);
+        }
     }
 
     /// Two databases changed places.
@@ -248,11 +290,6 @@ impl Index {
     /// Where the record with this id is.
     pub(crate) fn find(&self, id: Uuid) -> Option<(i32, Vec<u8>)> {
         self.places.get(&id).cloned()
-    }
-
-    /// Every place, as it is.
-    pub(crate) fn places(&self) -> impl Iterator<Item = (&Uuid, &(i32, Vec<u8>))> {
-        self.places.iter()
     }
 
     /// Every place.

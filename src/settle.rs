@@ -33,8 +33,10 @@ impl State {
         for done in 0..PER_TURN {
             // Taken out first: one that panics must not stand in the way of others.
             let Some((id, db, key)) = self.unsettled.pop_front() else { return done > 0 };
+            let stored = record::read_as_it_stands(ctx, db, &key);
+            self.records.learn(id, stored.as_ref().map(|stored| &stored.record));
             if self.registry.find_live(id).is_none()
-                && let Some(mut stored) = record::read_as_it_stands(ctx, db, &key)
+                && let Some(mut stored) = stored
                 && !stored.record.status().has_ended()
             {
                 let entry = match self.registry.find_ended(id, now_ms()) {

@@ -13,12 +13,14 @@ use qadmin_core::scan::Look;
 
 use crate::follow::{self, KeyEvent};
 use crate::info::Totals;
+use crate::outbox::Outbox;
 use crate::record::{Index, Owed};
 use crate::redis::Ctx;
 use crate::redis::guard::guard;
 use crate::redis::main_cell::MainCell;
 use crate::settle::Unsettled;
 use crate::waiters::Waiters;
+use crate::walk::Walks;
 
 /// Everything between callbacks.
 #[derive(Default)]
@@ -35,6 +37,8 @@ pub(crate) struct State {
     pub(crate) turn: TurnClock,
     /// Clients that wait for a job.
     pub(crate) waiters: Waiters,
+    /// Walks over the keys of a database.
+    pub(crate) walks: Walks,
     /// Where records are.
     pub(crate) records: Index,
     /// Records that could not be written yet.
@@ -45,6 +49,8 @@ pub(crate) struct State {
     pub(crate) look: Look,
     /// Measures that the next slices are planned with.
     pub(crate) measures: crate::engine::Measures,
+    /// Events that are to be published.
+    pub(crate) outbox: Outbox,
     /// Counters of INFO.
     pub(crate) totals: Totals,
 }

@@ -24,6 +24,10 @@ pub(crate) const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// clients may wait for one job.
 pub(crate) const RELEASED_PER_TURN: usize = 32;
 
+/// Immediate samples that are looked for in one turn for previews whose time is up or whose count failed: each may
+/// take some slices, and a thousand clients' time may be up at once. The others show what the scan has found.
+pub(crate) const LOOKS_PER_TURN: usize = 1;
+
 /// What a client waits for.
 #[derive(Debug)]
 pub(crate) enum For {
@@ -31,6 +35,8 @@ pub(crate) enum For {
     Preview(Box<PreviewWait>),
     /// The end of a job, to see its status.
     Status(Format),
+    /// The end of a walk over the keys.
+    Queues(Format),
 }
 
 /// A preview on its way.
@@ -56,7 +62,7 @@ impl PreviewWait {
 /// One waiting client.
 #[derive(Debug)]
 pub(crate) struct Waiter {
-    /// The job that it waits for.
+    /// The job or walk that it waits for.
     pub(crate) job: Uuid,
     /// For what.
     pub(crate) what: For,
@@ -79,7 +85,7 @@ impl Waiter {
     fn bytes(&self) -> usize {
         match &self.what {
             For::Preview(wait) => PreviewWait::bytes(&wait.request),
-            For::Status(_) => 0,
+            For::Status(_) | For::Queues(_) => 0,
         }
     }
 }
@@ -92,6 +98,8 @@ pub(crate) struct Waiters {
     due: VecDeque<Blocked>,
     /// Bytes of all requests.
     bytes: usize,
+    /// Immediate samples that were looked for in this turn.
+    looks: usize,
 }
 
 impl Waiters {
@@ -128,12 +136,19 @@ impl Waiters {
 
     /// Lets some of those go whose job ended. Only from the hook before the poll.
     pub(crate) fn let_go(&mut self) {
+        self.looks = 0;
         for client in self.due.drain(..self.due.len().min(RELEASED_PER_TURN)) {
             if let Some(waiter) = self.all.get_mut(&client).filter(|waiter| waiter.stage == Stage::Due) {
                 waiter.stage = Stage::LetGo;
                 unblock(client);
             }
         }
+    }
+
+    /// One more immediate sample may be looked for in this turn.
+    pub(crate) fn may_look(&mut self) -> bool {
+        self.looks += 1;
+        self.looks <= LOOKS_PER_TURN
     }
 
     /// Somebody waits for this job.
@@ -167,6 +182,10 @@ fn answer(ctx: Ctx<'_>, client: Blocked) {
                 preview::after_wait(state, ctx, waiter.job, &wait).map(|reply| (reply, format))
             }
             For::Status(format) => status::show(state, ctx, waiter.job, None).map(|reply| (reply, format)),
+            For::Queues(format) => {
+                let walk = state.walks.take(waiter.job).ok_or(Error::Internal)?;
+                Ok((walk.reply(), format))
+            }
         }
     });
     match answer.and_then(|answer| answer) {
@@ -179,6 +198,7 @@ fn answer(ctx: Ctx<'_>, client: Blocked) {
 pub(crate) fn gone(client: Blocked) -> bool {
     state::with(|state| {
         let Some(waiter) = state.waiters.take(client) else { return false };
+        state.walks.take(waiter.job);
         abandon(state, waiter.job);
         waiter.stage != Stage::LetGo
     })

@@ -54,6 +54,11 @@ pub enum Error {
         /// The keyword as documented.
         keyword: &'static str,
     },
+    /// FIELDS names a field twice: a row would have two members of that name.
+    FieldTwice {
+        /// The name.
+        name: Vec<u8>,
+    },
     /// A number is not a number or not in its range.
     NumberOutOfRange {
         /// The keyword as documented.
@@ -353,6 +358,11 @@ pub enum Error {
     Internal,
     /// A command of the module was called from inside one of the module's own writes.
     Reentrant,
+    /// As many clients wait for walks over the keys as may.
+    TooManyWalks {
+        /// Most of them.
+        max: usize,
+    },
     /// More clients wait for jobs than may.
     TooManyWaiting {
         /// Most of them.
@@ -407,6 +417,7 @@ impl Error {
             Self::MissingValue { .. } | Self::NumberOutOfRange { .. } => Code::Err,
             Self::NoFilter
             | Self::GivenTwice { .. }
+            | Self::FieldTwice { .. }
             | Self::EmptyOperand { .. }
             | Self::OperandTooLong { .. }
             | Self::NotAnInteger { .. }
@@ -451,6 +462,7 @@ impl Error {
             | Self::Interrupted { .. }
             | Self::Reentrant
             | Self::TooManyWaiting { .. }
+            | Self::TooManyWalks { .. }
             | Self::NotReplicated { .. }
             | Self::UnitMismatch
             | Self::Internal
@@ -472,6 +484,9 @@ impl Error {
 
             Self::NoFilter => "a filter is needed: at least one of TASK, REPOID, COMMITID and WHERE".into(),
             Self::GivenTwice { keyword, instead } => format!("{keyword} may be given once; use {instead}"),
+            Self::FieldTwice { name } => {
+                format!("FIELDS may name each field once, got {} twice", quote(name))
+            }
             Self::EmptyOperand { of } => format!("the value of {} must not be empty", plain(of)),
             Self::OperandTooLong { of, max } => {
                 format!("the value of {} must not be longer than {max} bytes", plain(of))
@@ -599,6 +614,9 @@ impl Error {
                 format!("the key {} holds something else than the record of the job", quote(key))
             }
             Self::Reentrant => "called from inside a write of the module itself; call again".to_owned(),
+            Self::TooManyWalks { max } => {
+                format!("{max} clients wait for QADMIN.QUEUES already; ask again")
+            }
             Self::TooManyWaiting { max } => {
                 format!("{max} clients wait for jobs already; ask without WAIT")
             }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+pub mod concerns;
 pub mod error;
 pub mod field;
 pub mod filter;
@@ -13,6 +14,7 @@ mod format;
 pub mod job;
 mod json;
 pub mod queue;
+pub mod queues;
 pub mod reply;
 pub mod request;
 pub mod scan;

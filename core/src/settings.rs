@@ -96,8 +96,8 @@ pub const SETTINGS: [SettingSpec; 10] = [
         min: 0,
         max: 100_000,
         unit: "messages",
-        doc: "How many messages at the next end an immediate sample looks at; it looks in one go, so the \
-              limit bounds how long everybody waits; 0 = no immediate samples.",
+        doc: "How many messages at the next end an immediate sample looks at; it looks in one go and, so \
+              that nobody waits long, for four times slice-us at most; 0 = no immediate samples.",
     },
     SettingSpec {
         name: "slice-us",

@@ -81,7 +81,7 @@ pub(super) fn find_own(
 
 /// Whoever may start such a job may end it.
 fn may_end(caller: &Caller, kind: Kind, queue: &[u8]) -> bool {
-    let Some(user) = &caller.user else { return true };
+    let Some(user) = &caller.user else { return !caller.unknown };
     match kind {
         Kind::Preview => may_read(caller, queue),
         Kind::Clear => acl::may_call(user, &[commands::CLEARJOB.name.as_bytes(), queue]) == Right::Granted,

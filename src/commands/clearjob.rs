@@ -8,7 +8,7 @@ use qadmin_core::request::{ClearJob, Mode, SAMPLE_DEFAULT, commands};
 use qadmin_core::scan::Effect;
 use uuid::Uuid;
 
-use super::{Answer, depth};
+use super::{Answer, depth, other_priorities};
 use crate::audit::Entry;
 use crate::record::{self, Owed};
 use crate::redis::clock::{now_ms, now_ns};
@@ -30,7 +30,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         if let Some(id) = request.id
             && let Some(known) = resent(state, ctx, id, &request.queue, &digest)?
         {
-            return Ok(Answer::Reply(map(&known, true), request.format));
+            return Ok(Answer::Reply(map(ctx, &known, true), request.format));
         }
         let max_jobs = settings::now().max_jobs();
         let live = state.registry.live().len();
@@ -67,7 +67,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         });
         job.hand_out();
         let record = begin(state, ctx, job)?;
-        Ok(Answer::Reply(map(&record, false), request.format))
+        Ok(Answer::Reply(map(ctx, &record, false), request.format))
     })?
 }
 
@@ -125,7 +125,7 @@ fn resent(
     if same { Ok(Some(record)) } else { Err(Error::IdInUse { id: id.to_string() }) }
 }
 
-fn map(record: &Record, deduplicated: bool) -> Reply {
+fn map(ctx: Ctx<'_>, record: &Record, deduplicated: bool) -> Reply {
     let get = |name: &str| record.get(name).clone();
     Reply::map()
         .with("job_id", get("job_id"))
@@ -135,5 +135,6 @@ fn map(record: &Record, deduplicated: bool) -> Reply {
         .with("status", get("status"))
         .with("total_estimated", get("total_estimated"))
         .with("deduplicated", deduplicated)
+        .with("other_priorities_depth", other_priorities(ctx, record.text("queue")))
         .build()
 }

@@ -1,7 +1,7 @@
 //! QADMIN.PAUSE, RESUME and THROTTLE: how a live job goes on. They change memory; the record follows from the hook.
 
 use qadmin_core::error::Error;
-use qadmin_core::job::{Job, Kind};
+use qadmin_core::job::{Happening, Job, Kind};
 use qadmin_core::request::{Format, Pause, Resume, Throttle};
 use uuid::Uuid;
 
@@ -45,7 +45,13 @@ fn change(
     state::with(|state| {
         let (mut record, sample) = find_own(state, ctx, &ctx.caller(), id, queue)?;
         if let Some(job) = state.registry.find_live(id) {
+            let was_paused = job.is_paused();
             change(job);
+            match (was_paused, job.is_paused()) {
+                (false, true) => state.outbox.tell(job, Happening::Paused),
+                (true, false) => state.outbox.tell(job, Happening::Resumed),
+                _ => {}
+            }
             if job.start().kind == Kind::Clear {
                 let now = Owed::of(job, None);
                 owe(&mut state.owed, now);

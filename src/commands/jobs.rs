@@ -1,54 +1,101 @@
 //! QADMIN.JOBS: live and remembered jobs, newest first.
 
-use std::collections::HashSet;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 
 use qadmin_core::error::Error;
-use qadmin_core::job::Record;
+use qadmin_core::job::{Record, Registry};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Jobs;
+use uuid::Uuid;
 
 use super::{Answer, may_read};
 use crate::record;
 use crate::redis::Ctx;
-use crate::redis::clock::now_ms;
-use crate::state;
+use crate::redis::clock::{cpu_ns, now_ms};
+use crate::redis::ctx::Caller;
+use crate::settings;
+use crate::state::{self, State};
 
-/// Records that one JOBS reads from the keyspace at most: each costs some 20 us of the main thread.
-const STORED_MAX: usize = 256;
+/// Slices that reading records from the keyspace may take, of processor time; each record costs some 20 us. Half of
+/// it is for those of which nobody knows yet when their jobs started: each is read once for that.
+const READ_SLICES: u64 = 4;
 
 pub(super) fn run(ctx: Ctx<'_>, request: &Jobs) -> Result<Answer, Error> {
-    let caller = ctx.caller();
+    let mut wanted = Wanted { request, caller: ctx.caller(), readable: HashMap::new() };
     state::with(|state| {
-        let mut seen = HashSet::new();
-        let mut records: Vec<Record> = Vec::new();
-        // Newest first also among those that were started within the same millisecond.
-        for job in state.registry.live_mut().iter_mut().rev() {
-            seen.insert(job.id());
-            records.push(job.record());
-        }
-        for job in state.registry.ended(now_ms()) {
-            seen.insert(job.id);
-            records.push(job.record.clone());
-        }
-        // From before a restart or a failover, or from a primary.
-        for (db, key) in state
-            .records
-            .places()
-            .filter(|(id, ..)| !seen.contains(id))
-            .map(|(_, place)| place)
-            .take(STORED_MAX)
+        let began = cpu_ns();
+        let longest = settings::now().slice_us() * 1_000 * READ_SLICES;
+        let in_time = |share: u64| cpu_ns().saturating_sub(began) < longest / share;
+        while in_time(2)
+            && let Some((id, db, key)) = state.records.some_unread()
         {
-            if let Some(stored) = record::read(ctx, *db, key) {
-                records.push(stored.record);
-            }
+            let stored = record::read(ctx, db, &key);
+            state.records.learn(id, stored.as_ref().map(|stored| &stored.record));
         }
-        records.retain(|record| {
-            let queue = record.text("queue");
-            request.queue.as_deref().is_none_or(|wanted| wanted == queue) && may_read(&caller, queue)
-        });
-        records.sort_by_key(|record| std::cmp::Reverse(record.int("started_at")));
-        records.truncate(request.count);
+        let memory = in_memory(state);
+        let ids: HashSet<Uuid> = memory.iter().map(|(_, id)| *id).collect();
+        let mut memory = memory.into_iter().peekable();
+        // From before a restart or a failover, or from a primary.
+        let mut stored = state.records.newest().filter(|(_, id)| !ids.contains(id)).peekable();
+        let mut records: Vec<Record> = Vec::new();
+        while records.len() < request.count {
+            // What is in memory is shown however long the others take.
+            let there = stored.peek().filter(|_| in_time(1)).map(|(started, _)| *started);
+            let next = memory.next_if(|(started, _)| there.is_none_or(|there| *started >= there));
+            let record = match (next, there) {
+                (Some((_, id)), _) => remembered(&mut state.registry, id, &mut wanted),
+                (None, Some(_)) => {
+                    let place = stored.next().and_then(|(_, id)| state.records.find(id));
+                    let stored = place.and_then(|(db, key)| record::read(ctx, db, &key));
+                    stored.map(|stored| stored.record).filter(|record| wanted.wants(record.text("queue")))
+                }
+                (None, None) => break,
+            };
+            records.extend(record);
+        }
         let maps = records.iter().map(|record| Reply::Map(record.members())).collect();
         Ok(Answer::Reply(Reply::List(maps), request.format))
     })?
+}
+
+/// Start and id of all live and remembered jobs, newest first, also among those that were started within the same
+/// millisecond.
+fn in_memory(state: &State) -> Vec<(i64, Uuid)> {
+    let live = state.registry.live().iter().rev().map(|job| (job.start().now_ms, job.id()));
+    let ended = state.registry.ended(now_ms()).map(|job| (job.started_ms, job.id));
+    let mut all: Vec<(i64, Uuid)> = live.chain(ended).collect();
+    all.sort_by_key(|(started, _)| Reverse(*started));
+    all
+}
+
+/// The record of one of them.
+fn remembered(registry: &mut Registry, id: Uuid, wanted: &mut Wanted<'_>) -> Option<Record> {
+    if let Some(job) = registry.find_live(id) {
+        return wanted.wants(&job.start().queue).then(|| job.record());
+    }
+    let job = registry.find_ended(id, now_ms())?;
+    wanted.wants(&job.queue).then(|| job.record.clone())
+}
+
+/// What the caller asked for and may see.
+struct Wanted<'a> {
+    request: &'a Jobs,
+    caller: Caller,
+    /// By queue: most jobs are on few of them.
+    readable: HashMap<Vec<u8>, bool>,
+}
+
+impl Wanted<'_> {
+    fn wants(&mut self, queue: &[u8]) -> bool {
+        if self.request.queue.as_deref().is_some_and(|wanted| wanted != queue) {
+            return false;
+        }
+        if let Some(may) = self.readable.get(queue) {
+            return *may;
+        }
+        let may = may_read(&self.caller, queue);
+        self.readable.insert(queue.to_vec(), may);
+        may
+    }
 }

@@ -10,11 +10,14 @@ mod help;
 mod hold;
 mod jobs;
 pub(crate) mod preview;
+mod queues;
 pub(crate) mod status;
 
 use qadmin_core::error::Error;
+use qadmin_core::queues::other_lists;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{CommandSpec, Format, Request, commands, optional_queue};
+use qadmin_core::slot;
 
 use crate::redis::acl::{self, Right};
 use crate::redis::clock::now_ms;
@@ -36,7 +39,7 @@ pub(super) fn register(ctx: Ctx<'_>) -> Result<(), &'static str> {
     register_all(ctx, &HANDLERS)
 }
 
-static HANDLERS: [Handler; 10] = [
+static HANDLERS: [Handler; 11] = [
     handler(&commands::PREVIEW, |ctx, args| answer(ctx, args, preview::run)),
     handler(&commands::CLEARJOB, |ctx, args| answer(ctx, args, clearjob::run)),
     with_queue(
@@ -69,6 +72,7 @@ static HANDLERS: [Handler; 10] = [
         |ctx, args| answer(ctx, args, jobs::run),
         |args| optional_queue(&commands::JOBS, args),
     ),
+    handler(&commands::QUEUES, |ctx, args| answer(ctx, args, queues::run)),
     handler(&commands::HELP, |ctx, args| answer(ctx, args, help::run)),
     handler(&commands::APPLY, apply::run),
 ];
@@ -113,10 +117,26 @@ fn depth(ctx: Ctx<'_>, queue: &RString) -> Result<u64, Error> {
     }
 }
 
-/// Whether the caller may look at what is about this queue. Scripts, modules and the primary's link have no
-/// user of their own: the server has checked theirs for the command.
-fn may_read(caller: &Caller, queue: &[u8]) -> bool {
-    caller.user.as_ref().is_none_or(|user| acl::may_read(user, queue) == Right::Granted)
+/// Messages in the other lists of a queue with priorities; null where nobody knows that the caller may read them
+/// all, or where another node of a cluster has some of them.
+fn other_priorities(ctx: Ctx<'_>, queue: &[u8]) -> Reply {
+    let caller = ctx.caller();
+    let others = other_lists(queue);
+    let here = |other: &Vec<u8>| !ctx.flags().cluster() || slot::of(other) == slot::of(queue);
+    let nobody = caller.user.is_none() || ctx.flags().script();
+    if nobody || !others.iter().all(|other| here(other) && may_read(&caller, other)) {
+        return Reply::Null;
+    }
+    // What holds no list holds no message.
+    others.iter().map(|other| depth(ctx, &RString::new(other)).unwrap_or(0)).sum::<u64>().into()
+}
+
+/// Whether the caller may look at what is about this queue. Modules and the primary's link have no user, and may.
+pub(crate) fn may_read(caller: &Caller, queue: &[u8]) -> bool {
+    match &caller.user {
+        Some(user) => acl::may_read(user, queue) == Right::Granted,
+        None => !caller.unknown,
+    }
 }
 
 /// A refusal that the server itself did not see: it goes to ACL LOG like the server's own.

@@ -1,5 +1,6 @@
 //! QADMIN.PREVIEW: the four tiers of a count, and the sample.
 
+use qadmin_core::concerns::{ConcernCounts, chord_notice};
 use qadmin_core::error::Error;
 use qadmin_core::filter::{DEFAULT_FIELDS, Matcher, Projection};
 use qadmin_core::job::{Cached, Job, Kind, Origin, Record, Start, Status, Terms, sample_row};
@@ -9,7 +10,7 @@ use qadmin_core::scan::{Effect, Queue, index_from_tail};
 use qadmin_core::settings::Settings;
 use uuid::Uuid;
 
-use super::{Answer, depth};
+use super::{Answer, depth, other_priorities};
 use crate::redis::clock::{cpu_ns, now_ms, now_ns};
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::{Ctx, RString, block};
@@ -52,6 +53,7 @@ struct Count {
     undecodable: Option<i64>,
     unreadable: Option<i64>,
     drifted: Option<i64>,
+    concerns: [Option<i64>; 4],
     cached_at: Option<i64>,
     job_id: Option<Uuid>,
     deduplicated: bool,
@@ -67,6 +69,7 @@ impl Count {
             undecodable: get("undecodable"),
             unreadable: get("unreadable"),
             drifted: get("drifted"),
+            concerns: ConcernCounts::NAMES.map(get),
             ..Self::default()
         }
     }
@@ -79,6 +82,7 @@ impl Count {
             undecodable: int(count.undecodable),
             unreadable: int(count.unreadable),
             drifted: int(count.drifted),
+            concerns: count.concerns.values().map(int),
             cached_at: Some(count.cached_ms),
             ..Self::default()
         }
@@ -115,6 +119,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
                 undecodable: zero,
                 unreadable: zero,
                 drifted: zero,
+                concerns: [zero; 4],
                 ..Count::default()
             };
             return Ok(asked.at_once(How::Synchronous, count));
@@ -292,6 +297,8 @@ impl Asked<'_> {
             Ok(rows) => (rows, None),
             Err(error) => (Reply::List(Vec::new()), Some(error.to_string())),
         };
+        let [in_chord, in_group, with_eta, redelivered] = count.concerns;
+        let notice = chord_notice(in_chord.and_then(|n| u64::try_from(n).ok()).unwrap_or(0));
         Reply::map()
             .with("mode", how.as_str())
             .with("queue", self.request.queue.as_slice())
@@ -309,6 +316,12 @@ impl Asked<'_> {
             .with("deduplicated", count.deduplicated)
             .with("count_error", count.error)
             .with("elapsed_us", now_ns().saturating_sub(self.accepted_ns) / 1_000)
+            .with("other_priorities_depth", other_priorities(self.ctx, &self.request.queue))
+            .with("in_chord", in_chord)
+            .with("in_group", in_group)
+            .with("with_eta", with_eta)
+            .with("redelivered", redelivered)
+            .with("notice", notice)
             .build()
     }
 }
@@ -331,14 +344,21 @@ pub(crate) fn after_wait(
         accepted_ns: wait.accepted_ns,
     };
     let deduplicated = wait.deduplicated;
+    let may_look = state.waiters.may_look();
+    // Found by the scan so far, where others' samples took this turn's time.
+    let sample = |found: Reply| match may_look {
+        true => asked.look_for_sample(),
+        false => Ok(first_rows(&found, wait.request.sample)),
+    };
     if let Some(job) = state.registry.find_live(id) {
         job.hand_out();
         let count = Count { job_id: Some(id), deduplicated, ..Count::default() };
-        return Ok(asked.reply(How::Job, count, asked.look_for_sample()));
+        let found = job.sample();
+        return Ok(asked.reply(How::Job, count, sample(found)));
     }
     let Some(job) = state.registry.find_ended(id, now_ms()) else {
         let count = Count { deduplicated, ..failed(&Error::Internal.to_string()) };
-        return Ok(asked.reply(How::Failed, count, asked.look_for_sample()));
+        return Ok(asked.reply(How::Failed, count, sample(Reply::List(Vec::new()))));
     };
     if job.record.status() == Status::Completed {
         // The sample stands as the job left it, and commands may have run since (servers differ in when they
@@ -350,7 +370,7 @@ pub(crate) fn after_wait(
     }
     let error = String::from_utf8_lossy(job.record.text("error")).into_owned();
     let count = Count { deduplicated, ..failed(&error) };
-    Ok(asked.reply(How::Failed, count, asked.look_for_sample()))
+    Ok(asked.reply(How::Failed, count, sample(job.sample.clone())))
 }
 
 fn first_rows(sample: &Reply, n: usize) -> Reply {

@@ -1,7 +1,7 @@
 //! QADMIN.STATUS: a job as it stands, or at its end.
 
 use qadmin_core::error::Error;
-use qadmin_core::job::{Record, SAMPLE_AT};
+use qadmin_core::job::Record;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Status;
 use uuid::Uuid;
@@ -72,9 +72,11 @@ pub(super) fn find(
     Some((stored.record, Reply::List(Vec::new())))
 }
 
-/// The reply: the record's members, with the sample among them.
+/// The reply: the record's members, and the sample among them in the place that it has had since the first version:
+/// what is new comes behind.
 pub(super) fn map(record: &Record, sample: Reply) -> Reply {
     let mut members = record.members();
-    members.insert(SAMPLE_AT, ("sample".into(), sample));
+    let at = members.iter().position(|(name, _)| &**name == "error").map_or(members.len(), |at| at + 1);
+    members.insert(at, ("sample".into(), sample));
     Reply::Map(members)
 }

@@ -1,7 +1,7 @@
 //! How jobs begin and end, and what is still to be written when they did.
 
 use qadmin_core::error::{Error, quote};
-use qadmin_core::job::{Cached, Job, Kind, Status};
+use qadmin_core::job::{Cached, Happening, Job, Kind, Status};
 use qadmin_core::scan::Effect;
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use crate::audit::Entry;
 use crate::record::{self, Owed, owe};
 use crate::redis::clock::now_ms;
 use crate::redis::guard::guard;
-use crate::redis::{Ctx, event_loop, info, keyspace, log};
+use crate::redis::{Ctx, event_loop, events, info, keyspace, log};
 use crate::settings;
 use crate::state::State;
 
@@ -24,7 +24,7 @@ const QUEUES_MAX: usize = 4_096;
 
 impl State {
     /// Adds a job and starts the slices.
-    pub(crate) fn start(&mut self, ctx: Ctx<'_>, job: Job) {
+    pub(crate) fn start(&mut self, ctx: Ctx<'_>, mut job: Job) {
         self.totals.jobs_started += 1;
         log::notice(&started(&job));
         if self.queues.len() >= QUEUES_MAX {
@@ -35,6 +35,8 @@ impl State {
             // Then every change is seen by the length alone, as one by another module is.
             log::warning("the server refused to tell what happens to lists");
         }
+        events::follow(ctx);
+        self.outbox.tell(&mut job, Happening::Start);
         self.registry.add(job);
         self.run(ctx);
     }
@@ -84,13 +86,14 @@ impl State {
         } else if told.is_none() && job.start().kind == Kind::Clear {
             self.settle_soon(ctx, &job);
         }
+        self.outbox.tell(&mut job, Happening::End);
         self.cache_count(&job, now);
         let id = job.id();
         let expires = now + i64::try_from(settings::now().job_ttl_ms()).unwrap_or(i64::MAX / 2);
         self.registry.forget_expired(now);
         self.registry.remember(job, expires);
         self.waiters.release(id);
-        if !self.waiters.none_due() {
+        if self.wants_turn() {
             hook_and_arm(ctx);
         }
     }
@@ -123,6 +126,7 @@ impl State {
             unreadable: c.unreadable,
             drifted: c.drifted,
             cached_ms: now,
+            concerns: c.concerns,
         };
         let ttl = i64::try_from(settings::now().cache_ttl_ms()).unwrap_or(i64::MAX);
         self.caches.put(start.digest, count, ttl);
@@ -173,12 +177,18 @@ impl State {
         true
     }
 
-    /// Nothing lives, nothing is left to write and nobody is to be let go.
+    /// Nothing lives, nothing is left to write or to say, and nobody is to be let go.
     pub(super) fn is_idle(&self) -> bool {
         self.registry.live().is_empty()
+            && !self.walks.any_live()
             && self.owed.is_empty()
             && self.unsettled.is_empty()
-            && self.waiters.none_due()
+            && !self.wants_turn()
+    }
+
+    /// Somebody is to be let go or told of an event: a turn of the event loop must come for that, soon.
+    pub(super) fn wants_turn(&self) -> bool {
+        !self.waiters.none_due() || self.outbox.wants_turn()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What slices cost, learned from the slices before.
 
+use qadmin_core::job::{HitCost, MessageCost};
 use qadmin_core::scan::{Budget, Look, Time};
 use qadmin_core::settings::Settings;
 
@@ -11,18 +12,6 @@ use crate::redis::{Ctx, RString};
 const UNIT_EVERY_NS: u64 = 10_000_000;
 /// How often `appendfsync` is looked up.
 const FSYNC_LOOK_EVERY_NS: u64 = 1_000_000_000;
-/// Slices of fewer messages say little about what the next ones cost.
-const WORTH_LEARNING: u64 = 8;
-/// What a message is taken to cost before any was measured, nanoseconds.
-const MESSAGE_NS_AT_FIRST: u64 = 2_000;
-
-/// What taking out a message that was met before is taken to cost before any was, nanoseconds: as where few match
-/// and each one is the only one in its part of the list.
-const HIT_NS_AT_FIRST: u64 = 10_000;
-/// Less is not believed: the next ones may lie further apart.
-const HIT_NS_MIN: u64 = 1_000;
-/// Nor is more: that slice was interrupted.
-const HIT_NS_MAX: u64 = 50_000;
 
 /// The part of a slice that a window is made for. A window that is not done in its slice costs the next one
 /// its seek for a short rest; one that is done early leaves time for another.
@@ -31,32 +20,18 @@ const WINDOW_PART: (u64, u64) = (7, 8);
 const REST_PART: u64 = 5;
 
 /// Measures that slices are planned with.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Measures {
-    /// What a message costs (reading, judging, perhaps deleting): moving average, nanoseconds. It sizes
-    /// windows; the clock alone ends slices.
-    message_ns: u64,
-    /// What taking out a message costs on a second walk, nanoseconds: rises at once and falls slowly.
-    hit_ns: u64,
+    /// What a message costs.
+    message: MessageCost,
+    /// What taking out a message costs on a second walk.
+    hit: HitCost,
     /// What the last seek took, nanoseconds.
     seek_ns: u64,
     /// `appendfsync` is `always`.
     fsync_always: bool,
     fsync_looked_ns: u64,
     last_unit_ns: u64,
-}
-
-impl Default for Measures {
-    fn default() -> Self {
-        Self {
-            message_ns: MESSAGE_NS_AT_FIRST,
-            hit_ns: HIT_NS_AT_FIRST,
-            seek_ns: 0,
-            fsync_always: false,
-            fsync_looked_ns: 0,
-            last_unit_ns: 0,
-        }
-    }
 }
 
 impl Measures {
@@ -75,8 +50,8 @@ impl Measures {
     }
 
     fn in_time(&self, time: Time, ns: u64) -> Budget {
-        let window = ns / self.message_ns.max(1) * WINDOW_PART.0 / WINDOW_PART.1;
-        Budget { time, window, max_hits: qadmin_core::unit::UNIT_MAX, hit_ns: self.hit_ns }
+        let window = ns / self.message.ns() * WINDOW_PART.0 / WINDOW_PART.1;
+        Budget { time, window, max_hits: qadmin_core::unit::UNIT_MAX, hit_ns: self.hit.ns() }
     }
 
     /// Learns from the seek of a slice.
@@ -85,17 +60,12 @@ impl Measures {
     }
 
     /// Learns from one look.
-    pub(super) fn learn(&mut self, look: &Look, took_ns: u64, now: u64) {
+    pub(super) fn learn(&mut self, look: &Look, now: u64) {
         if !look.hits.is_empty() {
             self.last_unit_ns = now;
         }
-        if let Some(each) = look.taking_ns.checked_div(look.removed()).filter(|each| *each > 0) {
-            self.hit_ns = each.max((self.hit_ns * 3 + each) / 4).clamp(HIT_NS_MIN, HIT_NS_MAX);
-        }
-        if look.examined >= WORTH_LEARNING {
-            let each = took_ns.saturating_sub(look.seek_ns) / look.examined;
-            self.message_ns = (self.message_ns * 3 + each) / 4;
-        }
+        self.message.learn(look.examined, look.walk_ns);
+        self.hit.learn(look.removed(), look.taking_ns);
     }
 
     /// With `appendfsync always`: when the next unit may be written, if not now.

@@ -49,15 +49,16 @@ enum Turn {
 /// The hook: the event loop is about to poll.
 pub(crate) fn before_poll(ctx: Ctx<'_>) {
     let _ = state::with(|state| {
-        let due = !state.waiters.none_due();
+        let due = state.wants_turn();
         let early = work(state, ctx) == Next::Wait;
         // Here and nowhere else: the server replies to them next.
         state.waiters.let_go();
-        match (state.waiters.none_due(), due && early) {
-            (false, _) => event_loop::arm(1),
+        state.outbox.publish(ctx);
+        match (state.wants_turn(), due && early) {
+            (true, _) => event_loop::arm(1),
             // The timer was armed for them, and has to come for the next slice again.
-            (true, true) => event_loop::arm(state.pace.ready_ns()),
-            (true, false) => {}
+            (false, true) => event_loop::arm(state.pace.ready_ns()),
+            (false, false) => {}
         }
     });
 }
@@ -104,6 +105,9 @@ fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
     let mut until = now_ns() + RETRY_NS;
     let duty = || settings::now().duty_percent();
     let more = state.pay_owed(ctx);
+    if state.walk(ctx) {
+        return Turn::Worked(duty());
+    }
     for _ in 0..state.registry.live().len() {
         let Some((at, mut job)) = state.registry.take_turn() else { break };
         let duty = job.duty().unwrap_or_else(duty);
@@ -114,6 +118,7 @@ fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
         match step {
             Step::Worked => {
                 guard("the account of a slice", || state.account(&mut job, spent()));
+                state.outbox.tell_progress(&mut job);
                 state.registry.put_back(at, job);
                 return Turn::Worked(duty);
             }

@@ -106,10 +106,9 @@ fn count(
     let mut slice = None;
     let looked = loop {
         let (scan, judge) = job.parts();
-        let began = now_ns();
         look.reset();
         let looked = guard("judging", || scan.look(&mut list, judge, &Steady, &budget, || true, look));
-        let now = book(state, job, look, began);
+        let now = book(state, job, look);
         let (_, over_ns) = *slice.get_or_insert((look.seek_ns, look.over_ns));
         // A job that has counted clears in its next slice, on a list that is opened for it.
         let more =
@@ -141,7 +140,6 @@ fn clear(
     let record_key = || RString::new(record::key(&queue, id, ctx.flags().cluster()));
     let mut refusal = None;
     let (scan, judge) = job.parts();
-    let began = now_ns();
     let permit = || match unit::probe(ctx, &record_key()) {
         Ok(()) => true,
         Err(why) => {
@@ -154,13 +152,16 @@ fn clear(
     // A judge that panics must not keep replicas from hearing what was taken out before.
     let looked = guard("judging", || scan.look(&mut list, judge, &Steady, budget, permit, look));
     unit::tell(ctx, list, name, look);
+    // Before anything that may panic: whatever becomes of the job, its record says how many are gone.
+    job.scan.count_deleted(look);
+    state.totals.cleared += look.removed();
     if let Some(refusal) = refusal {
         return refused(&refusal, &record_key());
     }
     state.measures.sought(look.seek_ns);
     look.seek_ns += look.reseek_ns;
     let booked = guard("booking a unit", || {
-        book(state, job, look, began);
+        book(state, job, look);
         tell_jobs(state, db, &queue, look);
     });
     if booked.is_none() {
@@ -172,11 +173,10 @@ fn clear(
 }
 
 /// Books one look; answers the time at its end.
-fn book(state: &mut State, job: &mut Job, look: &mut Look, began_ns: u64) -> u64 {
+fn book(state: &mut State, job: &mut Job, look: &mut Look) -> u64 {
     let now = now_ns();
-    state.measures.learn(look, now - began_ns, now);
+    state.measures.learn(look, now);
     state.totals.examined += look.examined;
-    state.totals.cleared += look.removed();
     job.runs();
     job.took(look.removed(), now);
     job.commit(look, now);
@@ -188,7 +188,6 @@ fn conclude(ctx: Ctx<'_>, job: &mut Job, looked: Option<Looked>, wrote: bool) ->
     match looked {
         Some(Looked::Done | Looked::Refused) => {}
         Some(Looked::Stuck) => {
-            log::warning(&format!("the server refused a deletion of job {}", job.id()));
             log::warning(&format!("the server refused a deletion of job {}", job.id()));
             return Step::Ends(Status::Failed, Some(Error::Internal));
         }

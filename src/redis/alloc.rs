@@ -45,21 +45,6 @@ unsafe impl GlobalAlloc for ServerAlloc {
         }
     }
 
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        if has!(RedisModule_Calloc) && layout.align() <= SURE {
-            // SAFETY: the function is there. A large block is fresh from the system, and not written to here.
-            return unsafe { api!(RedisModule_Calloc(1, layout.size())) }.cast();
-        }
-        // SAFETY: the caller's contract is handed on; the block is as long as the layout says.
-        unsafe {
-            let block = self.alloc(layout);
-            if !block.is_null() {
-                block.write_bytes(0, layout.size());
-            }
-            block
-        }
-    }
-
     unsafe fn dealloc(&self, payload: *mut u8, layout: Layout) {
         if !has!(RedisModule_Free) {
             // SAFETY: the caller's contract is handed on.

@@ -51,7 +51,9 @@ required! {
     RedisModule_ListGet RedisModule_ListDelete RedisModule_SignalModifiedKey
     RedisModule_CreateString RedisModule_FreeString RedisModule_StringPtrLen
     RedisModule_Call RedisModule_CallReplyType RedisModule_CallReplyLength RedisModule_CallReplyArrayElement
-    RedisModule_CallReplyStringPtr RedisModule_FreeCallReply
+    RedisModule_CallReplyStringPtr RedisModule_CallReplyInteger RedisModule_FreeCallReply
+    RedisModule_PublishMessage
+    RedisModule_ScanCursorCreate RedisModule_ScanCursorDestroy RedisModule_Scan
     RedisModule_Replicate RedisModule_ReplicateVerbatim
     RedisModule_ReplyWithMap RedisModule_ReplyWithArray RedisModule_ReplyWithLongLong
     RedisModule_ReplyWithStringBuffer RedisModule_ReplyWithNull RedisModule_ReplyWithError

@@ -11,6 +11,8 @@ use super::string::RString;
 pub(crate) enum How {
     /// Reads.
     Read,
+    /// Reads with the rights of the context's user, and refused where there is none.
+    AsUser,
     /// Writes, replicated, and refused with the server's own words where a script's write would be: on a
     /// replica, without enough good replicas, after a disk error, in the wrong slot. Not refused for memory.
     Write,
@@ -25,7 +27,8 @@ impl Answer {
         isize::try_from(unsafe { api!(RedisModule_CallReplyType(self.0)) }).unwrap_or(-1)
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    /// A string or an error as bytes.
+    pub(super) fn bytes(&self) -> Vec<u8> {
         bytes(self.0)
     }
 
@@ -42,6 +45,21 @@ impl Answer {
                 bytes(unsafe { api!(RedisModule_CallReplyArrayElement(self.0, at)) })
             })
             .collect()
+    }
+
+    /// An integer, or the last one of a flat array.
+    pub(crate) fn int(&self) -> Option<i64> {
+        // SAFETY: the reply is live; its elements are owned by it. No element answers null, which has no type.
+        unsafe {
+            let last = if self.kind() == raw::REDISMODULE_REPLY_ARRAY {
+                let len = api!(RedisModule_CallReplyLength(self.0));
+                api!(RedisModule_CallReplyArrayElement(self.0, len.checked_sub(1)?))
+            } else {
+                self.0
+            };
+            let kind = isize::try_from(api!(RedisModule_CallReplyType(last))).ok()?;
+            (kind == raw::REDISMODULE_REPLY_INTEGER).then(|| api!(RedisModule_CallReplyInteger(last)))
+        }
     }
 }
 
@@ -68,6 +86,7 @@ impl Drop for Answer {
 pub(crate) fn call(ctx: Ctx<'_>, command: &CStr, how: How, args: &[RString]) -> Result<Answer, Vec<u8>> {
     let format = match how {
         How::Read => c"Ev",
+        How::AsUser => c"CEv",
         How::Write => c"!SEv",
     };
     let mut argv: Vec<*mut raw::RedisModuleString> = args.iter().map(RString::raw).collect();
@@ -96,4 +115,11 @@ pub(crate) fn replicate(ctx: Ctx<'_>, command: &CStr, args: &[RString]) -> bool 
 pub(crate) fn replicate_verbatim(ctx: Ctx<'_>) {
     // SAFETY: S2, inside a command's callback.
     unsafe { api!(RedisModule_ReplicateVerbatim(ctx.raw())) };
+}
+
+/// Publishes a message to the subscribers of a channel, in a cluster to those of all its nodes. Not replicated.
+pub(crate) fn publish(ctx: Ctx<'_>, channel: &str, message: &[u8]) {
+    let (channel, message) = (RString::new(channel), RString::new(message));
+    // SAFETY: S2; both strings are live, the server copies what it keeps.
+    unsafe { api!(RedisModule_PublishMessage(ctx.raw(), channel.raw(), message.raw())) };
 }

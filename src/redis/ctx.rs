@@ -5,6 +5,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::api::{api, raw};
+use super::call::{How, call};
 use super::string::{RString, bytes_of};
 
 /// The context of the running callback.
@@ -66,8 +67,10 @@ impl Flags {
 /// Who called a command.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Caller {
-    /// The authenticated user; `None` for scripts, modules and the primary's link.
+    /// The authenticated user, of a script the one who called it; `None` for modules and the primary's link.
     pub(crate) user: Option<Vec<u8>>,
+    /// A script of somebody who may not say who they are (`ACL WHOAMI`): nobody knows what they may do.
+    pub(crate) unknown: bool,
     /// The connection in words.
     pub(crate) client: Option<Vec<u8>>,
 }
@@ -146,9 +149,18 @@ impl<'a> Ctx<'a> {
             let id = api!(RedisModule_GetClientId(self.raw));
             (id, RString::own(api!(RedisModule_GetClientUserNameById(self.raw, id))))
         };
-        let user = user.map(|name| name.bytes().to_vec());
         let client = user.is_some().then(|| describe(id)).flatten();
-        Caller { user, client }
+        let user = user.map(|name| name.bytes().to_vec());
+        let script = user.is_none() && self.flags().script();
+        let user = if script { self.script_user() } else { user };
+        Caller { unknown: script && user.is_none(), user, client }
+    }
+
+    /// Who called the running script: its client is not linked, but has their user (`scriptCall`, Redis 7.0), whom the
+    /// server uses for a call with the context's rights and answers with an error if there is none (`RM_Call`).
+    fn script_user(self) -> Option<Vec<u8>> {
+        let who = call(self, c"ACL", How::AsUser, &[RString::new("WHOAMI")]).ok()?.bytes();
+        (!who.is_empty()).then_some(who)
     }
 }
 

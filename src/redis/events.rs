@@ -2,10 +2,12 @@
 
 use std::ffi::c_void;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::api::{api, raw};
 use super::ctx::Ctx;
 use super::guard::guard;
+use super::log;
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,9 +36,31 @@ pub(crate) struct Callbacks {
 
 static CALLBACKS: OnceLock<Callbacks> = OnceLock::new();
 
-/// Subscribes to them all.
-pub(crate) fn subscribe(ctx: Ctx<'_>, callbacks: Callbacks) -> bool {
+/// They are subscribed to.
+static FOLLOWS: AtomicBool = AtomicBool::new(false);
+
+/// What the module does when something happens, from [`follow`] on.
+pub(crate) fn prepare(callbacks: Callbacks) {
     let _ = CALLBACKS.set(callbacks);
+    // A library that was unloaded may still be there, as it was.
+    FOLLOWS.store(false, Ordering::Relaxed);
+}
+
+/// Subscribes to them all, once: with the first job, walk or record of a job. Not at load, because the server walks
+/// all subscriptions twice in each turn of its loop, whatever they are for (`moduleFireServerEvent`, Redis 7.0
+/// to 8.0): some 450 instructions, which every command of a server that never has a job would pay.
+pub(crate) fn follow(ctx: Ctx<'_>) {
+    if FOLLOWS.load(Ordering::Relaxed) {
+        return;
+    }
+    let follows = subscribe(ctx);
+    FOLLOWS.store(follows, Ordering::Relaxed);
+    if !follows {
+        log::warning("the server refused to tell of flushes, swaps, roles and loading");
+    }
+}
+
+fn subscribe(ctx: Ctx<'_>) -> bool {
     [
         raw::REDISMODULE_EVENT_FLUSHDB,
         raw::REDISMODULE_EVENT_SWAPDB,
@@ -47,7 +71,7 @@ pub(crate) fn subscribe(ctx: Ctx<'_>, callbacks: Callbacks) -> bool {
     .into_iter()
     .all(|id| {
         let event = raw::RedisModuleEvent { id, dataver: 1 };
-        // SAFETY: S2; the callback lives as long as the library.
+        // SAFETY: S2; the callback lives as long as the library. A second subscription replaces the first.
         unsafe { api!(RedisModule_SubscribeToServerEvent(ctx.raw(), event, Some(on_event))) == 0 }
     })
 }

@@ -33,6 +33,7 @@ mod load;
 pub(crate) mod log;
 pub(crate) mod main_cell;
 pub(crate) mod reply;
+pub(crate) mod scan;
 pub(crate) mod string;
 
 pub(crate) use ctx::Ctx;

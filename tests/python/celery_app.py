@@ -2,6 +2,7 @@
 
 Worker:  python -m celery -A celery_app worker ...       (QADMIN_TEST_URL: redis://host:port)
 Sender:  python celery_app.py send COUNT SEED            prints one JSON line for each message it sent
+         python celery_app.py workflows                  sends what belongs together, or was given back
          python celery_app.py kinds                      lists the kinds of messages that are sent in turns
 
 The queue lies in database 0. What ran is counted in database 1, hash `executed` (task id -> times), so that
@@ -16,7 +17,7 @@ import time
 import uuid
 
 import redis
-from celery import Celery, current_task
+from celery import Celery, chain, chord, current_task, group
 
 from tasks import TASKS
 
@@ -94,9 +95,41 @@ def send(count, seed):
         print(json.dumps(row))
 
 
+def workflows():
+    """Sends groups, chords and the like under one task name, and prints what a count of it must say.
+
+    Two messages are fetched and given back as a worker gives them back that stops.
+    """
+    application = make_app()
+    # A chord needs a backend, and none of this is ever run.
+    application.conf.update(result_backend="cache+memory://", task_ignore_result=False)
+    task = application.tasks[TASKS[0]]
+    member = lambda: task.si(repoid=101)
+    member().apply_async()
+    member().apply_async(countdown=3600)
+    group(member() for _ in range(3)).apply_async()
+    chord([member(), member()], application.tasks[TASKS[1]].si()).apply_async()
+    # The chord waits for the end of the chain: without its first task that never comes.
+    chord([chain(member(), member(), member()), member()], application.tasks[TASKS[1]].si()).apply_async()
+    # Its end is no chord.
+    group(chain(member(), member()), member()).apply_async()
+    with application.connection_for_write() as connection:
+        for _ in range(2):
+            assert connection.default_channel.basic_get(QUEUE)
+    # A pickled member: its body is not read, its headers are.
+    group([member().set(serializer="pickle"), member()]).apply_async()
+    print(
+        json.dumps(
+            {"matched": 13, "in_chord": 4, "in_group": 9, "with_eta": 1, "redelivered": 2, "task": TASKS[0]}
+        )
+    )
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "send":
         send(int(sys.argv[2]), int(sys.argv[3]))
+    elif sys.argv[1] == "workflows":
+        workflows()
     else:
         for kind in KINDS:
             print(kind)

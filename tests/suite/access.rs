@@ -9,7 +9,7 @@ use crate::support::{ask, run, wait_for_job};
 
 /// Every public command that is about a queue.
 const COMMANDS: &str = "+qadmin.preview +qadmin.clearjob +qadmin.status +qadmin.cancel +qadmin.pause +qadmin.resume +qadmin.throttle \
-     +qadmin.jobs +qadmin.help";
+     +qadmin.jobs +qadmin.queues +qadmin.help";
 
 /// A user and what they may.
 struct Role {
@@ -31,7 +31,13 @@ fn roles() -> Vec<Role> {
     };
     vec![
         role("nobody", "~* -@all +ping +select", false, false, false),
-        role("looker", "%R~celery -@all +qadmin.preview +qadmin.status +qadmin.jobs", true, false, false),
+        role(
+            "looker",
+            "%R~celery -@all +qadmin.preview +qadmin.status +qadmin.jobs +qadmin.queues",
+            true,
+            false,
+            false,
+        ),
         role("clearer", &format!("%RW~celery -@all {COMMANDS}"), true, true, true),
         // The commands, but only the right to read the queue.
         role("reader", &format!("%R~celery -@all {COMMANDS}"), true, false, true),
@@ -88,6 +94,9 @@ fn each_role_may_do_what_its_rules_say_and_nothing_else() {
         // A list shows what the caller may see; where nothing is, the list is empty.
         let listed = run(&mut conn, "QADMIN.JOBS").map(|jobs| !maps(&jobs).is_empty());
         assert_eq!(listed.unwrap_or(false), role.looks, "{name}: QADMIN.JOBS");
+        let listed = run(&mut conn, "QADMIN.QUEUES")
+            .map(|found| !qadmin_harness::map(&found).rows("queues").is_empty());
+        assert_eq!(listed.unwrap_or(false), role.looks, "{name}: QADMIN.QUEUES");
         if role.only_keys_are_missing {
             assert!(permitted(&mut conn, "QADMIN.HELP"), "{name}");
             let all = run(&mut conn, "QADMIN.CANCEL ALL").expect("CANCEL ALL ends what one may end");
@@ -106,8 +115,13 @@ fn looks_and_clears(server: &Server, rules: &str, ended: &str) -> (bool, bool) {
         may[0]
     };
     let (filter, status) = (filter(), format!("QADMIN.STATUS {ended}"));
-    let looks =
-        [format!("QADMIN.PREVIEW celery {filter}"), status, "QADMIN.JOBS".into(), "QADMIN.HELP".into()];
+    let looks = [
+        format!("QADMIN.PREVIEW celery {filter}"),
+        status,
+        "QADMIN.JOBS".into(),
+        "QADMIN.QUEUES".into(),
+        "QADMIN.HELP".into(),
+    ];
     let clears = [
         format!("QADMIN.CLEARJOB celery ALL {filter} CONFIRM celery"),
         format!("QADMIN.CLEARJOB celery KEEPONE DRYRUN {filter}"),
@@ -276,6 +290,49 @@ fn the_jobs_of_others_are_not_listed_and_the_user_is_named() {
     let refused = run(&mut ann, "QADMIN.JOBS QUEUE celery");
     assert!(refused.is_err_and(|error| error.code() == Some("NOPERM")), "the server sees the key");
     assert_eq!(text(&run(&mut admin, "PING").expect("PING")), "PONG");
+}
+
+/// Calls a command from a script: the ids of the jobs in its answer, or why it was refused.
+fn from_script(conn: &mut Connection, line: &str) -> Result<Vec<String>, String> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let reply: redis::RedisResult<Value> =
+        redis::cmd("EVAL").arg("return redis.call(unpack(ARGV))").arg(0).arg(words).query(conn);
+    match reply.map_err(|error| error.to_string())? {
+        Value::Array(jobs) if jobs.iter().all(|job| matches!(job, Value::Array(_))) => {
+            Ok(jobs.iter().map(|job| qadmin_harness::map(job).text("job_id")).collect())
+        }
+        job => Ok(vec![qadmin_harness::map(&job).text("job_id")]),
+    }
+}
+
+#[test]
+fn a_script_shows_and_ends_what_its_caller_may_see_and_end() {
+    let server = slow().start();
+    let mut admin = server.conn();
+    Filled::new(&server, 6_000, 40.0);
+    tell(&mut admin, "COPY celery other");
+    let theirs = start_clear(&mut admin);
+    let clear = format!("QADMIN.CLEARJOB other ALL {} CONFIRM other", filter());
+    let own = ask(&mut admin, &clear).text("job_id");
+    let rules = format!("~other -@all +eval {COMMANDS}");
+    let mut ann = user(&server, "ann", &format!("{rules} +acl|whoami"));
+    assert_eq!(from_script(&mut ann, "QADMIN.JOBS"), Ok(vec![own.clone()]));
+    assert_eq!(from_script(&mut ann, &format!("QADMIN.STATUS {own}")), Ok(vec![own.clone()]));
+    for line in ["STATUS", "CANCEL", "PAUSE", "RESUME"] {
+        let refused = from_script(&mut ann, &format!("QADMIN.{line} {theirs}")).expect_err(line);
+        assert!(refused.contains("no permissions to access"), "{line}: {refused}");
+    }
+    // Who may not say who they are, may do nothing that depends on it.
+    let mut bob = user(&server, "bob", &rules);
+    assert_eq!(from_script(&mut bob, "QADMIN.JOBS"), Ok(vec![]));
+    assert_eq!(from_script(&mut bob, "QADMIN.CANCEL ALL"), Ok(vec![]));
+    for line in ["STATUS", "CANCEL"] {
+        let refused = from_script(&mut bob, &format!("QADMIN.{line} {own}")).expect_err(line);
+        assert!(refused.contains("no permissions to access"), "{line}: {refused}");
+    }
+    assert_eq!(from_script(&mut ann, "QADMIN.CANCEL ALL"), Ok(vec![own]));
+    assert_eq!(status(&mut admin, &theirs).text("status"), "running", "nobody ended it");
+    assert_eq!(from_script(&mut admin, "QADMIN.CANCEL ALL"), Ok(vec![theirs]));
 }
 
 #[test]

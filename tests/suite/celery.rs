@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use qadmin_harness::{Fields as _, Server, eventually};
 use redis::Commands as _;
 
-use crate::support::celery::{Sender, Sent, Worker, executed, queued, readable, wait_until_executed};
+use crate::support::celery::{
+    Sender, Sent, Worker, executed, queued, readable, send_workflows, wait_until_executed,
+};
 use crate::support::{ask, wait_for_job};
 
 /// Messages that lie in the queue before the worker starts.
@@ -65,6 +67,39 @@ fn every_task_is_executed_or_cleared_or_queued_and_the_worker_lives_on() {
     assert!(during < sent.len(), "the jobs were to run while the worker still had work");
 
     judge(&server, &sent, &jobs);
+}
+
+#[test]
+fn matches_of_chords_groups_times_and_workers_are_counted() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    let truth = send_workflows(&server);
+    let number = |name: &str| truth[name].as_i64().expect("a number");
+    let task = truth["task"].as_str().expect("a name");
+    const NAMES: [&str; 4] = ["in_chord", "in_group", "with_eta", "redelivered"];
+    let all = NAMES.map(number);
+    let line = format!("QADMIN.PREVIEW celery TASK {task}");
+    let counted = ask(&mut conn, &line);
+    let cached = ask(&mut conn, &line);
+    assert!(counted.is_null("cached_at") && !cached.is_null("cached_at"));
+    for reply in [&counted, &cached] {
+        assert_eq!(reply.int("match_count"), number("matched"), "{reply:?}");
+        assert_eq!(NAMES.map(|name| reply.int(name)), all, "{reply:?}");
+        let notice = reply.text("notice");
+        assert!(notice.starts_with("matches that a chord waits for: 4; "), "{notice}");
+    }
+    // Of the matches alone, whatever else of the filter needs the body.
+    let none = ask(&mut conn, &format!("QADMIN.PREVIEW celery TASK {task} REPOID 102"));
+    assert_eq!(NAMES.map(|name| none.int(name)), [0; 4]);
+    assert!(none.is_null("notice"));
+    let some = ask(&mut conn, &format!("QADMIN.PREVIEW celery TASK {task} REPOID 101 WHERE group EXISTS"));
+    assert_eq!((some.int("in_chord"), some.int("in_group"), some.int("with_eta")), (3, 8, 0), "{some:?}");
+
+    let job = ask(&mut conn, &format!("QADMIN.CLEARJOB celery TASK {task} KEEPONE CONFIRM celery"));
+    let end = wait_for_job(&mut conn, &job.text("job_id"));
+    assert_eq!((end.int("matched"), end.int("deleted")), (number("matched"), number("matched") - 1));
+    assert_eq!(NAMES.map(|name| end.int(name)), all, "of the matches, kept or not: {end:?}");
+    assert!(end.text("notice").contains("a chord waits for: 4"), "{end:?}");
 }
 
 /// Every message is in exactly one place, and what is in none was cleared by the job that meant it.

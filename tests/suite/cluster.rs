@@ -219,3 +219,38 @@ fn valkey_9_refuses_to_migrate_slots_whole_and_the_job_goes_on() {
     assert_eq!(end.text("status"), "completed", "{end:?}");
     assert_eq!(queue(&mut conn), filled.survivors());
 }
+
+#[test]
+fn a_listener_on_any_node_hears_the_jobs_of_all_and_each_node_lists_its_own_queues() {
+    let cluster = Cluster::start(NODES, slow);
+    let home = cluster.home(QUEUE.as_bytes(), NODES);
+    let (here, other) = (cluster.node(home), cluster.node((home + 1) % NODES));
+    let mut listener = other.raw();
+    listener.line("SUBSCRIBE qadmin:events");
+    let mut conn = here.conn();
+    Filled::new(here, 200, 40.0);
+    let id = start_clear(&mut conn);
+    let mut heard = String::new();
+    while !heard.contains("\"event\":\"end\"") {
+        heard.push_str(&String::from_utf8_lossy(&listener.reply().expect("an event")));
+    }
+    assert!(heard.contains("\"event\":\"start\"") && heard.contains(&id), "{heard}");
+
+    let queues = |conn: &mut Connection| {
+        let found = reply(conn, &[b"QADMIN.QUEUES"]);
+        (found.int("complete"), found.rows("queues").iter().map(|row| row.text("queue")).collect::<Vec<_>>())
+    };
+    assert_eq!(queues(&mut conn), (1, vec![QUEUE.to_string()]));
+    assert_eq!(queues(&mut other.conn()), (1, vec![]));
+    // The other priority lists are of other slots, but for a name with a hash tag.
+    assert!(
+        reply(&mut conn, &[b"QADMIN.PREVIEW", QUEUE.as_bytes(), b"TASK", b"t"])
+            .is_null("other_priorities_depth")
+    );
+    let mut there = cluster.node(cluster.home(b"{q}", NODES)).conn();
+    ask(&mut there, &[b"LPUSH", b"{q}\x06\x163", b"{}", b"{}"]).expect("LPUSH");
+    assert_eq!(
+        reply(&mut there, &[b"QADMIN.PREVIEW", b"{q}", b"TASK", b"t"]).int("other_priorities_depth"),
+        2
+    );
+}

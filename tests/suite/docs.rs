@@ -11,13 +11,14 @@ use qadmin_harness::{Server, fill_examples, workspace_root};
 use redis::{Connection, RedisError, Value};
 
 /// Pages whose examples are run; each against a server and a queue of its own.
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 10] = [
     "README.md",
     "docs/commands/preview.md",
     "docs/commands/clearjob.md",
     "docs/commands/status.md",
     "docs/commands/cancel.md",
     "docs/commands/jobs.md",
+    "docs/commands/queues.md",
     "docs/commands/help.md",
     "docs/filter.md",
     "docs/acl.md",

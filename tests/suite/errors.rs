@@ -92,6 +92,8 @@ fn every_syntax_error_says_what_would_be_right() {
             "ERR give RATE n (messages taken out per second, 0 = any number), DUTY percent (0 = as the setting \
              says), or both",
         ),
+        ("QUEUES celery", "ERR unknown keyword \"celery\"; QADMIN.QUEUES takes GLOB, FORMAT"),
+        ("QUEUES GLOB", "ERR GLOB needs a value"),
         ("JOBS celery", "ERR unknown keyword \"celery\"; QADMIN.JOBS takes QUEUE, COUNT, FORMAT"),
         ("PREVIEW q TASK", "ERR TASK needs a value"),
         ("PREVIEW q TASK t SAMPLE", "ERR SAMPLE needs a value"),
@@ -124,10 +126,10 @@ fn every_syntax_error_says_what_would_be_right() {
             &format!("STATUS {ID} WAIT 86400001"),
             "ERR WAIT must be an integer from 0 to 86400000, got \"86400001\"",
         ),
-        ("JOBS COUNT 0", "ERR COUNT must be an integer from 1 to 1000, got \"0\""),
+        ("JOBS COUNT 0", "ERR COUNT must be an integer from 1 to 100, got \"0\""),
         (
             "JOBS COUNT 99999999999999999999",
-            "ERR COUNT must be an integer from 1 to 1000, got \"99999999999999999999\"",
+            "ERR COUNT must be an integer from 1 to 100, got \"99999999999999999999\"",
         ),
         (
             "CLEARJOB q TASK t ALL ID 5 CONFIRM q",

@@ -19,9 +19,20 @@ fn server() -> (Server, i64) {
 /// A failed count: all members are there, and nothing is a number that nobody counted.
 fn assert_failed(reply: &Reply, error: &str) {
     assert_eq!(reply.text("mode"), "failed", "{reply:?}");
-    for unknown in
-        ["match_count", "matched_bytes", "undecodable", "unreadable", "drifted", "cached_at", "job_id"]
-    {
+    for unknown in [
+        "match_count",
+        "matched_bytes",
+        "undecodable",
+        "unreadable",
+        "drifted",
+        "cached_at",
+        "job_id",
+        "in_chord",
+        "in_group",
+        "with_eta",
+        "redelivered",
+        "notice",
+    ] {
         assert!(reply.is_null(unknown), "{unknown} of {reply:?}");
     }
     assert_eq!(reply.text("count_error"), error);

@@ -15,8 +15,8 @@ use qadmin_harness::{Fields as _, Server, eventually, module_path, workspace_roo
 use redis::Connection;
 
 use crate::durability::{
-    Filled, assert_no_mismatch, digest, finish_the_work, queue, recorded, start_clear, tell, until_caught_up,
-    until_deleted,
+    Filled, assert_no_mismatch, audit, digest, finish_the_work, queue, recorded, start_clear, tell,
+    until_caught_up, until_deleted,
 };
 use crate::stage::Slow;
 use crate::support::{Reply, run, wait_for_job};
@@ -81,6 +81,11 @@ impl Bed {
             recorded(&mut self.conn, id, "status") == end.text("status")
         });
         assert_eq!(recorded(&mut self.conn, id, "deleted"), missing.to_string());
+        eventually("the audit says it, too", || {
+            let ends = audit(&mut self.conn).into_iter().filter(|entry| entry.text("event") == "end");
+            ends.filter(|entry| entry.text("job_id") == id)
+                .any(|entry| entry.text("deleted") == missing.to_string())
+        });
     }
 
     /// A command panics: its client hears of it.

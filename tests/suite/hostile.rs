@@ -264,7 +264,7 @@ fn every_reply_is_valid_in_every_protocol_whatever_bytes_are_in_it() {
             vec![b"QADMIN.STATUS", id.as_bytes(), b"QUEUE", evil],
             vec![b"QADMIN.CANCEL", id.as_bytes()],
             vec![b"QADMIN.CANCEL", b"ALL", b"QUEUE", evil],
-            vec![b"QADMIN.JOBS", b"QUEUE", evil, b"COUNT", b"1000"],
+            vec![b"QADMIN.JOBS", b"QUEUE", evil, b"COUNT", b"100"],
             vec![b"QADMIN.HELP"],
         ];
         for command in &commands {

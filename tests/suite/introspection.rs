@@ -91,6 +91,7 @@ fn getkeys_finds_the_queue_wherever_it_stands() {
         "QADMIN.JOBS".to_string(),
         "QADMIN.JOBS COUNT 5".to_string(),
         "QADMIN.HELP".to_string(),
+        "QADMIN.QUEUES GLOB QUEUE".to_string(),
         // Nothing that answers with an error touches a key.
         format!("QADMIN.STATUS {ID} QUEUE"),
         format!("QADMIN.STATUS {ID} QUEUE a QUEUE b"),
@@ -111,6 +112,7 @@ fn command_docs_has_every_command_with_its_arguments() {
         ("status", "job-id queue wait format"),
         ("cancel", "target queue format"),
         ("jobs", "queue count format"),
+        ("queues", "glob format"),
         ("help", ""),
     ] {
         let reply = run(&mut conn, &format!("COMMAND DOCS qadmin.{name}")).expect("COMMAND DOCS");
@@ -140,7 +142,9 @@ fn commands_are_listed_as_the_modules_own() {
     let server = Server::start();
     let reply = run(&mut server.conn(), "COMMAND LIST FILTERBY MODULE qadmin").expect("COMMAND LIST");
     let names: Vec<String> = words(&reply).iter().map(|name| name.to_lowercase()).collect();
-    let all =
-        ["apply", "cancel", "clearjob", "help", "jobs", "pause", "preview", "resume", "status", "throttle"];
+    let all = [
+        "apply", "cancel", "clearjob", "help", "jobs", "pause", "preview", "queues", "resume", "status",
+        "throttle",
+    ];
     assert_eq!(names, all.map(|name| format!("qadmin.{name}")));
 }

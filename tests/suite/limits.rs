@@ -1,11 +1,13 @@
 //! Whatever grows with input is bounded: the table of docs/limits.md, and what happens beyond.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
-use qadmin_harness::{Fields as _, Raw, Server, eventually, workspace_root};
+use qadmin_harness::{Fields as _, Raw, Server, eventually, maps, workspace_root};
 
-use crate::stage::{Slow, filled, info, set, start_clear, target};
-use crate::support::{ask, run};
+use crate::durability::until_caught_up;
+use crate::stage::{Slow, filled, info, joined, later, newest_job, set, start_clear, target, until_waiting};
+use crate::support::{ask, run, wait_for_job};
 
 /// `64 * 1024`, `10_000`: what the limits are written with.
 fn value(text: &str) -> Option<u64> {
@@ -31,6 +33,52 @@ fn every_limit_of_the_page_is_the_one_of_the_code() {
         rows += 1;
     }
     assert!(rows > 30, "the table has {rows} rows");
+}
+
+/// Constants with the name of a limit that bound nothing that a client sends.
+const NO_LIMITS: [&str; 5] = ["CREDIT_MAX", "EXPONENT_MAX", "ZEROS_MAX", "OWN_MAX", "HANDLERS_MAX"];
+
+/// The code of the module and of its core, without tests.
+fn code(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder of code") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() && !path.ends_with("tests") {
+            code(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// A constant named like a limit stands in the table, or in the list of those that are none.
+#[test]
+fn every_limit_of_the_code_is_on_the_page() {
+    let root = workspace_root();
+    let page = fs::read_to_string(root.join("docs/limits.md")).expect("the page");
+    let mut files = Vec::new();
+    code(&root.join("src"), &mut files);
+    code(&root.join("core/src"), &mut files);
+    let mut found = 0;
+    for file in files {
+        let place = file.strip_prefix(&root).expect("inside").display().to_string();
+        for line in fs::read_to_string(&file).expect("code is text").lines() {
+            let Some((_, rest)) = line.split_once("const ") else { continue };
+            let Some((name, _)) = rest.split_once(": ") else { continue };
+            let parts: Vec<&str> = name.split('_').collect();
+            let limit = parts.iter().any(|part| ["MAX", "KEEP", "SLICES"].contains(part))
+                || name.ends_with("PER_TURN");
+            // Places in the table of settings, and the largest number that a browser reads exactly.
+            let other = place == "core/src/settings.rs" || place == "core/src/reply/json.rs";
+            if limit && !other && !NO_LIMITS.contains(&name) {
+                assert!(
+                    page.contains(&format!("`{name}` in {place}")),
+                    "{place}: {name} is not in limits.md"
+                );
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 30, "{found} limits");
 }
 
 /// A word that stands for many.
@@ -60,7 +108,8 @@ fn beyond_a_limit_there_is_an_error_that_says_the_limit() {
         (format!("QADMIN.PREVIEW q WHERE kwargs{} EXISTS", ".a".repeat(17)), "16 parts"),
         ("QADMIN.PREVIEW q TASK a SAMPLE 101".to_owned(), "100"),
         ("QADMIN.PREVIEW q TASK a FIELDS 33 a".to_owned(), "32"),
-        ("QADMIN.JOBS COUNT 1001".to_owned(), "1000"),
+        ("QADMIN.PREVIEW q TASK a FIELDS 3 task id task".to_owned(), "got \"task\" twice"),
+        ("QADMIN.JOBS COUNT 101".to_owned(), "100"),
         ("QADMIN.STATUS 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02 WAIT 86400001".to_owned(), "86400000"),
     ];
     for (line, limit) in table {
@@ -126,4 +175,107 @@ fn an_immediate_sample_ends_with_its_time_before_a_long_window_does() {
     // What runs next is shown at once all the same.
     let next = ask(&mut conn, &format!("QADMIN.PREVIEW celery {} NOCOUNT SAMPLE 1", target()));
     assert_eq!(next.rows("sample").len(), 1);
+}
+
+#[test]
+fn as_many_ids_as_in_takes_clear_those_and_no_other() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    let message = |n: u32| {
+        format!(
+            r#"{{"body":"W10=","headers":{{"task":"t","id":"{n:08}-0000-4000-8000-000000000000"}},"properties":{{}}}}"#
+        )
+    };
+    let mut fill = redis::pipe();
+    (0..600).for_each(|n| _ = fill.cmd("LPUSH").arg("q").arg(message(n)).ignore());
+    fill.query::<()>(&mut conn).expect("LPUSH");
+    // Every third from 0 on, most of them in no message.
+    let mut clear = redis::cmd("QADMIN.CLEARJOB");
+    clear.arg("q").arg("ALL").arg("CONFIRM").arg("q").arg("WHERE").arg("id").arg("IN").arg("10000");
+    (0..10_000).for_each(|n| _ = clear.arg(format!("{:08}-0000-4000-8000-000000000000", n * 3)));
+    let reply = qadmin_harness::map(&clear.query::<redis::Value>(&mut conn).expect("a job"));
+    let end = wait_for_job(&mut conn, &reply.text("job_id"));
+    assert_eq!((end.int("processed"), end.int("deleted")), (600, 200), "{end:?}");
+    let left: Vec<String> = redis::cmd("LRANGE").arg("q").arg(0).arg(-1).query(&mut conn).expect("LRANGE");
+    let wanted: Vec<String> = (0..600).rev().filter(|n| n % 3 != 0).map(message).collect();
+    assert_eq!(left, wanted);
+}
+
+/// Each of these filters is kept twice as conditions and once as text, about.
+#[test]
+fn previews_with_long_filters_do_not_wait_once_their_requests_take_too_much_memory() {
+    const CLIENTS: usize = 50;
+    let server = Server::start();
+    let mut conn = server.conn();
+    set(&mut conn, "inline-wait 60000");
+    filled(&server, "celery", 20_000);
+    let slow = Slow::start(&server);
+    let values: String = (0..8_000).map(|n| format!(" {n:060}x")).collect();
+    let line = format!("QADMIN.PREVIEW celery WHERE task IN 8000{values} SAMPLE 0");
+    let clients: Vec<_> = (0..CLIENTS).map(|_| later(&server, line.clone())).collect();
+    let told = || clients.iter().filter(|client| client.is_finished()).count();
+    eventually("each waits or is told that it will not", || {
+        usize::try_from(info(&server, "clients_waiting")).expect("a count") + told() == CLIENTS
+    });
+    let waiting = CLIENTS - told();
+    run(&mut conn, "QADMIN.CANCEL ALL").expect("CANCEL");
+    let modes: Vec<String> = clients.into_iter().map(|client| joined(client).text("mode")).collect();
+    drop(slow);
+    assert_eq!(modes.iter().filter(|mode| *mode == "job").count(), CLIENTS - waiting, "{modes:?}");
+    // 64 MB for three times half a megabyte each.
+    assert!((38..48).contains(&waiting), "{waiting} waited");
+}
+
+/// The message that all look for stands where an immediate sample finds it and the paused scan has not been.
+#[test]
+fn of_previews_whose_time_is_up_at_once_only_one_looks_for_a_sample_of_its_own() {
+    const CLIENTS: i64 = 8;
+    let server = Server::start();
+    let mut conn = server.conn();
+    filled(&server, "celery", 1_500);
+    let needle = r#"{"body":"W10=","headers":{"task":"needle","id":"1"},"properties":{}}"#;
+    redis::cmd("LPUSH").arg("celery").arg(needle).query::<i64>(&mut conn).expect("LPUSH");
+    filled(&server, "celery", 20_000);
+    let slow = Slow::start(&server);
+    let preview = || later(&server, "QADMIN.PREVIEW celery TASK needle");
+    let mut clients = vec![preview()];
+    until_waiting(&server, 1);
+    let id = newest_job(&server).text("job_id");
+    run(&mut conn, &format!("QADMIN.PAUSE {id}")).expect("PAUSE");
+    drop(slow);
+    set(&mut conn, "slice-us 5000");
+    clients.extend((1..CLIENTS).map(|_| preview()));
+    until_waiting(&server, CLIENTS);
+    // Longer than inline-wait: the time of all is up in the turn that follows.
+    run(&mut conn, "DEBUG SLEEP 2.1").expect("DEBUG");
+    let replies: Vec<_> = clients.into_iter().map(joined).collect();
+    assert!(replies.iter().all(|reply| reply.text("mode") == "job" && reply.is_null("sample_error")));
+    let shown = replies.iter().filter(|reply| reply.rows("sample").len() == 1).count();
+    assert_eq!(shown, 1, "{replies:?}");
+    run(&mut conn, &format!("QADMIN.RESUME {id}")).expect("RESUME");
+    assert_eq!(wait_for_job(&mut conn, &id).int("matched"), 1);
+}
+
+#[test]
+fn of_jobs_that_only_records_tell_of_the_newest_are_listed() {
+    let mut server = Server::builder().module().config("appendonly yes").start();
+    let replica = Server::start();
+    let mut conn = server.conn();
+    filled(&server, "celery", 10);
+    let mut starts: Vec<i64> = (0..30)
+        .map(|_| {
+            let id = start_clear(&mut conn, "celery");
+            wait_for_job(&mut conn, &id).int("started_at")
+        })
+        .collect();
+    starts.reverse();
+    server.restart();
+    replica.replica_of(&server);
+    until_caught_up(&server, &replica);
+    for server in [&server, &replica] {
+        eventually("the five newest", || {
+            let jobs = run(&mut server.conn(), "QADMIN.JOBS COUNT 5").expect("JOBS");
+            maps(&jobs).iter().map(|job| job.int("started_at")).collect::<Vec<_>>() == starts[..5]
+        });
+    }
 }

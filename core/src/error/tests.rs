@@ -35,6 +35,7 @@ one_of_each! {
     Error::MissingValue { .. } => Error::MissingValue { keyword: "TASK" };
     Error::NumberOutOfRange { .. } =>
         Error::NumberOutOfRange { keyword: "SAMPLE", min: 0, max: 100, got: got() };
+    Error::FieldTwice { .. } => Error::FieldTwice { name: got() };
     Error::NoFilter => Error::NoFilter;
     Error::GivenTwice { .. } => Error::GivenTwice { keyword: "TASK", instead: "WHERE task IN 2 a b" };
     Error::EmptyOperand { .. } => Error::EmptyOperand { of: of() };
@@ -90,6 +91,7 @@ one_of_each! {
     Error::RightLost { .. } => Error::RightLost { user: got() };
     Error::RecordKey { .. } => Error::RecordKey { key: got() };
     Error::Reentrant => Error::Reentrant;
+    Error::TooManyWalks { .. } => Error::TooManyWalks { max: 8 };
     Error::TooManyWaiting { .. } => Error::TooManyWaiting { max: 10_000 };
     Error::NotReplicated { .. } => Error::NotReplicated { command: "QADMIN.APPLY" };
     Error::UnitMismatch => Error::UnitMismatch;

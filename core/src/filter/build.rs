@@ -9,7 +9,7 @@ use crate::field::{Field, Kind};
 
 /// Longest operand, bytes.
 pub const OPERAND_MAX: usize = 4_096;
-/// Longest GLOB pattern, bytes: a message costs at most its length times this.
+/// Longest GLOB pattern, bytes: each byte of a message costs at most a step over a set of so many places.
 pub const PATTERN_MAX: usize = 256;
 /// Most conditions of one filter.
 pub const CONDITIONS_MAX: usize = 64;

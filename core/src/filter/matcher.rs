@@ -2,8 +2,9 @@
 
 use super::Filter;
 use super::condition::Test;
-use crate::field::Kind;
-use crate::format::{Celery, Reader};
+use crate::concerns::Concerns;
+use crate::field::{Field, Kind, Source};
+use crate::format::{Celery, Found, Reader};
 
 /// What a filter says about one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,6 +16,15 @@ pub struct Verdict {
     /// No condition is false and one is unknown, because the body cannot be read. Never with `matched`.
     pub unreadable: bool,
 }
+
+/// What [`Matcher::concerns`] looks at: name, kind and where it stands. The reader has them behind the fields of
+/// the conditions.
+const CONCERNS: [(&str, Kind, Source); 4] = [
+    ("chord", Kind::Value, Source::Task("chord")),
+    ("group", Kind::Value, Source::Task("group")),
+    ("eta", Kind::Time, Source::Task("eta")),
+    ("redelivered", Kind::Flag, Source::Delivery("redelivered")),
+];
 
 /// Decides about messages, one after another, with buffers that are reused.
 #[derive(Debug, Clone)]
@@ -29,7 +39,9 @@ impl Matcher {
     #[must_use]
     pub fn new(filter: &Filter) -> Self {
         let tests = filter.conditions.iter().map(|c| (c.field.kind, c.test.clone())).collect();
-        let reader = Reader::new(filter.conditions.iter().map(|c| &c.field)).learning();
+        let concerns =
+            CONCERNS.map(|(name, kind, source)| Field { name: name.into(), kind, source, path: Vec::new() });
+        let reader = Reader::new(filter.conditions.iter().map(|c| &c.field).chain(&concerns)).learning();
         Self { tests, reader, scratch: Vec::new() }
     }
 
@@ -47,6 +59,28 @@ impl Matcher {
             _ => self.decide(message, Reader::in_body),
         };
         Verdict { matched: all == Some(true), undecodable: false, unreadable: all.is_none() }
+    }
+
+    /// What there is to know of the message that was examined last and matched. Opens its body if the filter did
+    /// not.
+    pub fn concerns(&mut self, message: &[u8]) -> Concerns {
+        if !self.reader.is_decodable() {
+            return Concerns::default();
+        }
+        if !self.reader.is_body_open() {
+            self.reader.open_body(message);
+        }
+        let get = |concern: usize| self.reader.get(self.tests.len() + concern, message);
+        let is = |concern: usize, except: &[&[u8]]| match get(concern) {
+            Found::Value(raw) => !except.contains(&raw),
+            Found::Number(_) | Found::Absent | Found::Unknown => false,
+        };
+        Concerns {
+            in_chord: is(0, &[b"false", b"{}"]),
+            in_group: is(1, &[]),
+            with_eta: is(2, &[]),
+            redelivered: is(3, &[b"false", b"0"]),
+        }
     }
 
     /// Bytes that the body of the message decided last was decoded to: a small message may be a large body.

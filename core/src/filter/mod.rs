@@ -30,12 +30,19 @@ mod time;
 mod tests;
 
 pub use build::{CONDITIONS_MAX, FILTER_MAX, FilterBuilder, IN_MAX, OPERAND_MAX, PATTERN_MAX};
+pub use canonical::words;
 pub use distinct::{BY_MAX, Distinct, parse_by};
 pub use matcher::{Matcher, Verdict};
 pub use projection::{COMPOUND_MAX, DEFAULT_FIELDS, FIELDS_MAX, Projection, TEXT_MAX};
 
 use crate::field::Field;
 use condition::Test;
+
+/// Does all of `text` match Redis's glob `pattern`, of at most [`PATTERN_MAX`] bytes?
+#[must_use]
+pub fn glob_matches(pattern: &[u8], text: &[u8]) -> bool {
+    glob::matches(pattern, text)
+}
 
 /// One condition.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,7 +27,8 @@ impl Projection {
     /// Rows with these fields, in this order: filter fields and the short names of samples.
     ///
     /// # Errors
-    /// [`Error::NumberOutOfRange`] for none or more than [`FIELDS_MAX`], else what is wrong with a name.
+    /// [`Error::NumberOutOfRange`] for none or more than [`FIELDS_MAX`], [`Error::FieldTwice`], else what is wrong
+    /// with a name.
     pub fn new(fields: &[&[u8]]) -> Result<Self, Error> {
         if !(1..=FIELDS_MAX).contains(&fields.len()) {
             let got = fields.len().to_string().into_bytes();
@@ -35,6 +36,11 @@ impl Projection {
         }
         let fields: Vec<Field> =
             fields.iter().map(|name| Field::parse_sample(name)).collect::<Result<_, _>>()?;
+        let twice =
+            fields.iter().enumerate().find(|(at, field)| fields[..*at].iter().any(|f| f.name == field.name));
+        if let Some((_, field)) = twice {
+            return Err(Error::FieldTwice { name: field.name.as_bytes().to_vec() });
+        }
         let reader = Reader::new(&fields);
         Ok(Self { fields: fields.into_iter().map(|field| (field.name, field.kind)).collect(), reader })
     }

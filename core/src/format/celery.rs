@@ -181,6 +181,14 @@ fn task(name: &'static str) -> [Place; VARIANTS] {
         "task" | "id" | "retries" | "eta" | "expires" => {
             [Place { part: Part::Body, paths: vec![keys(&[name])] }, header]
         }
+        // What a chord is told with: the task itself, or the last one of the chain that it begins (a chain stands
+        // in the body backwards). Protocol 1 has no such chains.
+        "chord" => {
+            let embed = |rest: &[Segment]| [&[Segment::index(2)][..], rest].concat();
+            let own = embed(&keys(&["chord"]));
+            let last = [&keys(&["chain"])[..], &[Segment::index(0)], &keys(&["options", "chord"])].concat();
+            body(vec![keys(&["chord"])], vec![own, embed(&last)])
+        }
         // Workers take protocol 1's `taskset` for the group where it is given.
         "group" => [Place { part: Part::Body, paths: vec![keys(&["taskset"]), keys(&[name])] }, header],
         _ => [header.clone(), header],

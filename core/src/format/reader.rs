@@ -141,6 +141,16 @@ impl<F: Format> Reader<F> {
         self.body_open
     }
 
+    /// The message read last is a JSON object.
+    pub(crate) fn is_decodable(&self) -> bool {
+        self.decodable
+    }
+
+    /// The body of the message read last is open.
+    pub(crate) fn is_body_open(&self) -> bool {
+        self.body_open
+    }
+
     /// Bytes that the body of the message read last was decoded to, until it was open or showed to be broken.
     pub(crate) fn decoded(&self) -> usize {
         self.decoded

@@ -1,5 +1,7 @@
 //! Jobs: what they are, how they end, what they show, and how they share the main thread.
 
+mod cost;
+mod event;
 mod histogram;
 mod pace;
 mod rate;
@@ -8,10 +10,12 @@ mod registry;
 mod status;
 mod terms;
 
+pub use cost::{HitCost, MessageCost};
+pub use event::{CHANNEL, EVENT_FIELDS, Happening, event};
 pub use histogram::Histogram;
 pub use pace::{Next, Pace, TurnClock};
 pub use rate::Rate;
-pub use record::{FIELDS, FieldKind, Record, SAMPLE_AT};
+pub use record::{FIELDS, FieldKind, Record};
 pub use registry::{
     CACHED_MAX, Cached, Caches, Ended, REMEMBERED_BYTES_MAX, REMEMBERED_MAX, Registry, SAMPLES_MAX,
 };
@@ -20,6 +24,7 @@ pub use terms::{Expect, Keep, Terms};
 
 use uuid::Uuid;
 
+use crate::concerns::{Concerns, chord_notice};
 use crate::error::Error;
 use crate::filter::{Distinct, Filter, Matcher, Projection};
 use crate::reply::Reply;
@@ -109,11 +114,13 @@ pub struct FilterJudge {
 impl Judge for FilterJudge {
     fn judge(&mut self, message: &[u8]) -> Judgement {
         let verdict = self.matcher.examine(message);
+        let concerns = if verdict.matched { self.matcher.concerns(message) } else { Concerns::default() };
         Judgement {
             matched: verdict.matched,
             undecodable: verdict.undecodable,
             unreadable: verdict.unreadable,
             decoded: self.matcher.decoded() as u64,
+            concerns,
         }
     }
 
@@ -155,6 +162,7 @@ pub struct Job {
     completed_ms: Option<i64>,
     last_ns: u64,
     record_ns: u64,
+    told_ns: u64,
     right_ns: Option<u64>,
     rate: Option<Rate>,
     duty: Option<u64>,
@@ -188,6 +196,7 @@ impl Job {
             completed_ms: None,
             last_ns: start.now_ns,
             record_ns: start.now_ns,
+            told_ns: start.now_ns,
             right_ns: None,
             rate: terms.rate.filter(|rate| *rate > 0).map(Rate::new),
             duty: None,
@@ -369,6 +378,17 @@ impl Job {
         self.record_ns = now_ns;
     }
 
+    /// Its progress was last told more than `ns` ago.
+    #[must_use]
+    pub fn was_told_before(&self, now_ns: u64, ns: u64) -> bool {
+        now_ns.saturating_sub(self.told_ns) > ns
+    }
+
+    /// Its progress was told now, or nobody listens.
+    pub fn told(&mut self, now_ns: u64) {
+        self.told_ns = now_ns;
+    }
+
     /// The right of its user was last checked more than `ns` ago, or never.
     #[must_use]
     pub fn right_is_older_than(&self, now_ns: u64, ns: u64) -> bool {
@@ -452,6 +472,11 @@ impl Job {
             (false, 0) => Reply::Null,
             (false, rate) => Reply::Int(int(left.saturating_mul(1_000) / rate)),
         };
+        // Who was surprised clears nothing, however many would have gone.
+        let would_delete = match self.error {
+            Some(Error::Unexpected { deleted, .. }) => deleted,
+            _ => c.would_delete,
+        };
         let s = &self.start;
         let filter = &s.filter;
         let mode = match s.effect {
@@ -460,7 +485,8 @@ impl Job {
             Effect::KeepOne | Effect::KeepNewest | Effect::KeepEach => "keepone",
         };
         let keeps = mode == "keepone";
-        let notices = [self.notice.clone(), self.edit_notice(), self.throttle_notice()];
+        let chords = chord_notice(c.concerns.in_chord);
+        let notices = [self.notice.clone(), self.edit_notice(), self.throttle_notice(), chords];
         let notices: Vec<String> = notices.into_iter().flatten().collect();
         let notice = (!notices.is_empty()).then(|| notices.join("; "));
         Record::new(vec![
@@ -489,7 +515,7 @@ impl Job {
             Reply::Int(int(c.processed)),
             Reply::Int(int(c.matched)),
             Reply::Int(int(c.deleted)),
-            Reply::Int(int(c.would_delete)),
+            Reply::Int(int(would_delete)),
             self.scan.kept_index().map_or(Reply::Null, Reply::Int),
             Reply::Int(int(c.drifted)),
             Reply::Int(int(c.arrived)),
@@ -509,6 +535,10 @@ impl Job {
             Reply::Int(int(self.costs.main_thread_ns / 1_000)),
             flag(self.cancel_requested),
             opt(self.error.as_ref().map(ToString::to_string)),
+            Reply::Int(int(c.concerns.in_chord)),
+            Reply::Int(int(c.concerns.in_group)),
+            Reply::Int(int(c.concerns.with_eta)),
+            Reply::Int(int(c.concerns.redelivered)),
             opt(keeps.then(|| s.terms.keep.as_str())),
             opt(s.terms.by_text()),
             number(s.terms.limit),

@@ -16,11 +16,8 @@ pub enum FieldKind {
     Name,
 }
 
-/// Where `sample` stands among the members of STATUS: what came later stands behind it.
-pub const SAMPLE_AT: usize = 45;
-
-/// The members of STATUS in their documented order, without `sample`.
-pub const FIELDS: [(&str, FieldKind); 54] = [
+/// The members of STATUS in their documented order; `sample` stands behind `error`.
+pub const FIELDS: [(&str, FieldKind); 58] = [
     ("job_id", FieldKind::Name),
     ("kind", FieldKind::Name),
     ("status", FieldKind::Name),
@@ -66,6 +63,10 @@ pub const FIELDS: [(&str, FieldKind); 54] = [
     ("main_thread_us", FieldKind::Int),
     ("cancel_requested", FieldKind::Int),
     ("error", FieldKind::Text),
+    ("in_chord", FieldKind::Int),
+    ("in_group", FieldKind::Int),
+    ("with_eta", FieldKind::Int),
+    ("redelivered", FieldKind::Int),
     ("keep", FieldKind::Text),
     ("by", FieldKind::Text),
     ("limit", FieldKind::Int),
@@ -128,7 +129,7 @@ impl Record {
         }
         let by = String::from_utf8_lossy(self.text("by"));
         if !by.is_empty() {
-            options.push(format!("BY {} {by}", by.split(' ').count()));
+            options.push(format!("BY {by}"));
         }
         for name in ["limit", "rate", "expect", "tolerance"] {
             if let Reply::Int(n) = self.get(name) {

@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use uuid::Uuid;
 
 use super::{Job, Kind, Record, Status};
+use crate::concerns::ConcernCounts;
 use crate::reply::Reply;
 
 /// Ended jobs that are remembered in memory. A clear's record in the keyspace outlives its place here.
@@ -226,6 +227,8 @@ pub struct Cached {
     pub drifted: u64,
     /// When it was counted, Unix milliseconds.
     pub cached_ms: i64,
+    /// What there is to know of the matches.
+    pub concerns: ConcernCounts,
 }
 
 /// Counts by digest of (db, queue, filter).

@@ -1,6 +1,7 @@
 //! What a clear was asked for beyond ALL and KEEPONE.
 
 use crate::field::Field;
+use crate::filter::words;
 
 /// The match that KEEPONE keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,8 +64,7 @@ impl Terms {
     /// The names of the BY fields as one text.
     #[must_use]
     pub fn by_text(&self) -> Option<String> {
-        let names: Vec<&str> = self.by.iter().map(|field| &*field.name).collect();
-        (!names.is_empty()).then(|| names.join(" "))
+        (!self.by.is_empty()).then(|| words(self.by.iter().map(|field| &*field.name)))
     }
 }
 

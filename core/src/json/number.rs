@@ -40,7 +40,10 @@ impl<'a> Integer<'a> {
     }
 }
 
-/// Exponents beyond this count as this; no text that fits in memory reaches it by digits alone.
+/// Magnitudes beyond this count as this; no text that fits in memory reaches it by digits alone.
+const MAGNITUDE_MAX: i64 = 1 << 59;
+/// Exponents beyond this count as this: twice the above, so that what digits before the point add to an exponent,
+/// or take from it, decides nothing where it is clamped.
 const EXPONENT_MAX: i64 = 1 << 60;
 
 /// A decimal number of any size: 0.D1D2D3... * 10^magnitude, D1 not 0.
@@ -72,6 +75,8 @@ impl<'a> Decimal<'a> {
         }
         let length = |n: usize| i64::try_from(n).unwrap_or(EXPONENT_MAX);
         let magnitude = length(whole.len()) - length(fraction_zeros) + exponent;
+        // The magnitude itself: it is what the canonical text spells, which must read back as the same number.
+        let magnitude = magnitude.clamp(-MAGNITUDE_MAX, MAGNITUDE_MAX);
         Some(Self { negative: text[0] == b'-', digits: (whole, fraction), magnitude })
     }
 

@@ -190,3 +190,24 @@ fn integers_of_any_size() {
         assert!(Decimal::parse(text.as_bytes()).is_none());
     }
 }
+
+/// Found by fuzzing: clamped exponents to which the digits had then been added read back as other numbers.
+#[test]
+fn numbers_beyond_every_exponent_have_one_text() {
+    let huge = [
+        "162e99999999999999999999",
+        "0.00162e99999999999999999999",
+        "888888888888888888888888888888888888880000000000E00000000000008888888888888888888888",
+        "-7e1152921504606846976",
+        "5e576460752303423488",
+        "162e-99999999999999999999",
+        "0.00000000000000000000162e-1152921504606846976",
+    ];
+    for text in huge {
+        let number = Decimal::parse(text.as_bytes()).expect("number");
+        let canonical = number.canonical();
+        let again = Decimal::parse(&canonical).expect("number");
+        assert_eq!(again.canonical(), canonical, "{text}");
+        assert!(again.compare(&number).is_eq(), "{text}");
+    }
+}

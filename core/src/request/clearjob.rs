@@ -1,4 +1,4 @@
-//! `QADMIN.CLEARJOB queue filter [ALL|KEEPONE] [KEEP OLDEST|NEWEST] [BY n field...] [LIMIT n] [RATE n]
+//! `QADMIN.CLEARJOB queue filter [ALL|KEEPONE] [KEEP OLDEST|NEWEST] [BY [n] field...] [LIMIT n] [RATE n]
 //! [EXPECT n] [TOLERANCE percent] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text]
 //! [FORMAT RESP|JSON]`
 
@@ -9,7 +9,9 @@ use super::options::{Options, parse_uuid, queue_name};
 use super::spec::CommandSpec;
 use super::throttle::RATE_MAX;
 use super::{Format, Request, commands};
+use crate::args::parse_u64;
 use crate::error::Error;
+use crate::field::Field;
 use crate::filter::{BY_MAX, Filter, FilterBuilder, parse_by};
 use crate::job::{Expect, Keep, Terms};
 
@@ -107,11 +109,7 @@ impl Request for ClearJob {
                 "ALL" => all = true,
                 "KEEPONE" => keep_one = true,
                 "KEEP" => keep = Some(parse_keep(options.args.value("KEEP")?)?),
-                "BY" => {
-                    let count = options.count("BY", 1, BY_MAX)?;
-                    let names = options.values("BY", count)?;
-                    by = names.into_iter().map(parse_by).collect::<Result<_, _>>()?;
-                }
+                "BY" => by = parse_fields(&mut options)?,
                 "LIMIT" => limit = Some(options.args.number("LIMIT", 1, MATCHES_MAX)?),
                 "RATE" => rate = Some(options.args.number("RATE", 0, RATE_MAX)?),
                 "EXPECT" => expect = Some(options.args.number("EXPECT", 0, MATCHES_MAX)?),
@@ -162,6 +160,25 @@ fn check_newest(terms: &Terms) -> Result<(), Error> {
     } else {
         Ok(())
     }
+}
+
+/// The fields of BY: as many as a number before them says; without one, all names of fields that follow. In that form
+/// a keyword in small letters that is a field's name, too, is taken for the field, which keeps more messages apart.
+fn parse_fields(options: &mut Options<'_>) -> Result<Vec<Field>, Error> {
+    if options.args.peek().is_some_and(|first| parse_u64(first).is_some()) {
+        let count = options.count("BY", 1, BY_MAX)?;
+        return options.values("BY", count)?.into_iter().map(parse_by).collect();
+    }
+    let mut fields = vec![parse_by(options.args.value("BY")?)?];
+    while let Some(field) = options.args.peek().and_then(|name| parse_by(name).ok()) {
+        if fields.len() >= BY_MAX {
+            let why = "is one too many for BY, which takes 16";
+            return Err(Error::FieldName { got: field.name.as_bytes().to_vec(), why });
+        }
+        options.args.next();
+        fields.push(field);
+    }
+    Ok(fields)
 }
 
 fn parse_keep(word: &[u8]) -> Result<Keep, Error> {

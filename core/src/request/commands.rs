@@ -8,8 +8,8 @@
 use super::spec::{Arg, ArgKind, CommandSpec, KeyAccess, Keys};
 
 /// Every public command, in the order of the documentation.
-pub static COMMANDS: [&CommandSpec; 9] =
-    [&PREVIEW, &CLEARJOB, &STATUS, &CANCEL, &PAUSE, &RESUME, &THROTTLE, &JOBS, &HELP];
+pub static COMMANDS: [&CommandSpec; 10] =
+    [&PREVIEW, &CLEARJOB, &STATUS, &CANCEL, &PAUSE, &RESUME, &THROTTLE, &JOBS, &QUEUES, &HELP];
 
 /// QADMIN.PREVIEW
 pub static PREVIEW: CommandSpec = CommandSpec {
@@ -51,7 +51,7 @@ pub static CLEARJOB: CommandSpec = CommandSpec {
         FILTER,
         Arg::new("mode", ArgKind::OneOf(MODES)).optional(),
         Arg::new("keep", ArgKind::OneOf(KEEPS)).token("KEEP").optional(),
-        Arg::new("by", ArgKind::Block(FIELDS)).token("BY").optional(),
+        Arg::new("by", ArgKind::Block(BYS)).token("BY").optional(),
         Arg::new("limit", ArgKind::Integer).token("LIMIT").optional().shown("n"),
         Arg::new("rate", ArgKind::Integer).token("RATE").optional().shown("n"),
         Arg::new("expect", ArgKind::Integer).token("EXPECT").optional().shown("n"),
@@ -160,6 +160,22 @@ pub static JOBS: CommandSpec = CommandSpec {
     args: &[QUEUE, Arg::new("count", ArgKind::Integer).token("COUNT").optional().shown("n"), FORMAT],
 };
 
+/// QADMIN.QUEUES
+pub static QUEUES: CommandSpec = CommandSpec {
+    name: "QADMIN.QUEUES",
+    summary: "Lists the queues of the database, the deepest first.",
+    complexity: "O(N) with N being the number of keys in the database, in slices between which other clients \
+                 are served.",
+    since: "0.1.0",
+    arity: -1,
+    // What it lists depends on its user, whom a script does not name.
+    flags: &["readonly", "deny-script"],
+    categories: &["read", "qadmin"],
+    keys: Keys::None,
+    fixed: 0,
+    args: &[Arg::new("glob", ArgKind::Pattern).token("GLOB").optional().shown("pattern"), FORMAT],
+};
+
 /// QADMIN.HELP
 pub static HELP: CommandSpec = CommandSpec {
     name: "QADMIN.HELP",
@@ -244,6 +260,11 @@ pub const OPERATOR: Arg = Arg::new(
 
 const FIELDS: &[Arg] =
     &[Arg::new("count", ArgKind::Integer).shown("n"), Arg::new("field", ArgKind::String).multiple()];
+
+const BYS: &[Arg] = &[
+    Arg::new("count", ArgKind::Integer).optional().shown("n"),
+    Arg::new("field", ArgKind::String).multiple(),
+];
 
 const MODES: &[Arg] = &[Arg::word("all", "ALL"), Arg::word("keepone", "KEEPONE")];
 

@@ -8,7 +8,7 @@ use crate::error::Error;
 /// Jobs listed where COUNT is not given.
 pub const JOBS_DEFAULT: usize = 20;
 /// Most jobs listed.
-pub const JOBS_MAX: usize = 1000;
+pub const JOBS_MAX: usize = 100;
 
 /// List jobs, newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]

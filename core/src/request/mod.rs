@@ -19,6 +19,7 @@ mod job_options;
 mod jobs;
 mod options;
 mod preview;
+mod queues;
 mod status;
 mod throttle;
 
@@ -33,6 +34,7 @@ pub use job_options::optional_queue;
 pub use jobs::{JOBS_DEFAULT, JOBS_MAX, Jobs};
 pub use options::QUEUE_MAX;
 pub use preview::{Preview, SAMPLE_DEFAULT, SAMPLE_MAX};
+pub use queues::Queues;
 pub use spec::{CommandSpec, syntax};
 pub use status::{Status, WAIT_MAX_MS};
 pub use throttle::{RATE_MAX, Throttle};

@@ -44,6 +44,7 @@ fn parsers() -> Vec<(&'static CommandSpec, Parser)> {
         of::<Resume>(),
         of::<Throttle>(),
         of::<Jobs>(),
+        of::<Queues>(),
         of::<Help>(),
     ]
 }

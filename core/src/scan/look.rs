@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::sample::SampleRow;
 use super::values::VALUES_MAX;
 use super::{Effect, Scan};
+use crate::concerns::{ConcernCounts, Concerns};
 use crate::reply::Reply;
 
 /// An opened queue. Nobody else changes it between opening and the end of the slice.
@@ -47,6 +48,8 @@ pub struct Judgement {
     pub unreadable: bool,
     /// Bytes that had to be decoded for the verdict.
     pub decoded: u64,
+    /// What else there is to know of a match.
+    pub concerns: Concerns,
 }
 
 /// Decides about messages and describes those that match.
@@ -132,6 +135,10 @@ pub struct Look {
     pub seek_ns: u64,
     /// When its time is over, by the clock; 0 before the first message.
     pub over_ns: u64,
+    /// Time from the first message to the last, in nanoseconds: reading, judging and deleting alone, without the
+    /// question whether deleting is permitted, which costs the same for one message and for many, and without a
+    /// second walk.
+    pub walk_ns: u64,
     /// Time to the first message of the second walk, which takes out what the first met, in nanoseconds.
     pub reseek_ns: u64,
     /// What taking out took, of a second walk alone, in nanoseconds.
@@ -145,11 +152,14 @@ pub struct Look {
     /// A match has one distinct value too many: the walk ended before it.
     pub(super) overflows: bool,
     pub(super) undistinguished: u64,
+    /// Of the messages taken out, how many the scan has counted.
+    pub(super) counted: u64,
     pub(super) matched: u64,
     pub(super) matched_bytes: u64,
     pub(super) undecodable: u64,
     pub(super) unreadable: u64,
     pub(super) would_delete: u64,
+    pub(super) concerns: ConcernCounts,
     pub(super) kept: Option<u64>,
     /// One past the window that was walked back; `None` for a walk towards the head.
     pub(super) top: Option<u64>,
@@ -195,6 +205,7 @@ impl Look {
         }
         self.matched += 1;
         self.matched_bytes += bytes;
+        self.concerns.count(verdict.concerns);
         self.would_delete += u64::from(goes);
         goes
     }
@@ -254,12 +265,14 @@ struct Deadline<'a, C> {
     bytes: u64,
     /// Time that is spoken for.
     reserved: u64,
+    /// Time that was spent beside the walk.
+    beside_ns: u64,
 }
 
 impl<'a, C: Clock> Deadline<'a, C> {
     fn new(clock: &'a C, budget: &Budget) -> Self {
         let opened = clock.now_ns();
-        Self { clock, time: budget.time, opened, at: 0, messages: 0, bytes: 0, reserved: 0 }
+        Self { clock, time: budget.time, opened, at: 0, messages: 0, bytes: 0, reserved: 0, beside_ns: 0 }
     }
 
     /// The first message was read: the budget begins. Answers what the seek took, and when the time is over.
@@ -268,6 +281,19 @@ impl<'a, C: Clock> Deadline<'a, C> {
         let seek_ns = now - self.opened;
         self.at = self.time.end(now, seek_ns);
         (seek_ns, self.at)
+    }
+
+    /// Does something that is no part of the walk; the time for it runs all the same.
+    fn beside<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        let began = self.clock.now_ns();
+        let result = work();
+        self.beside_ns += self.clock.now_ns() - began;
+        result
+    }
+
+    /// What the walk took, behind a seek of `seek_ns`.
+    fn walked(&self, seek_ns: u64) -> u64 {
+        (self.clock.now_ns() - self.opened).saturating_sub(seek_ns + self.beside_ns)
     }
 
     /// One more message is done, `bytes` read and decoded so far; a deletion costs far more than a look, so it does
@@ -299,12 +325,14 @@ impl Scan {
         look.reset();
         debug_assert_eq!(queue.len(), self.marks.len(), "the caller observes the length first");
         let mut deadline = Deadline::new(clock, budget);
-        if self.marks.rest().is_none() && self.oldest_first() {
+        let looked = if self.marks.rest().is_none() && self.oldest_first() {
             self.walk_on(queue, judge, &mut deadline, budget, look);
-            self.take_out(queue, &deadline, permit, look)
+            self.take_out(queue, &mut deadline, permit, look)
         } else {
             self.walk_back(queue, judge, &mut deadline, budget, permit, look)
-        }
+        };
+        look.walk_ns = deadline.walked(look.seek_ns);
+        looked
     }
 
     /// From the next end towards the head; deletes nothing, and notes what is to go. KEEPONE stops where it met its
@@ -351,14 +379,14 @@ impl Scan {
     fn take_out<C: Clock>(
         &self,
         queue: &mut impl Queue,
-        deadline: &Deadline<'_, C>,
+        deadline: &mut Deadline<'_, C>,
         permit: impl FnOnce() -> bool,
         look: &mut Look,
     ) -> Looked {
         if look.planned.is_empty() {
             return Looked::Done;
         }
-        if !permit() {
+        if !deadline.beside(permit) {
             return Looked::Refused;
         }
         let reopened = deadline.clock.now_ns();
@@ -380,6 +408,7 @@ impl Scan {
         }
         look.reseek_ns = began - reopened;
         look.taking_ns = deadline.clock.now_ns() - began;
+        deadline.beside_ns += look.reseek_ns + look.taking_ns;
         Looked::Done
     }
 
@@ -412,7 +441,7 @@ impl Scan {
             });
             let Some(goes) = read else { break };
             if let Some(fingerprint) = goes {
-                if permit.take().is_some_and(|permit| !permit()) {
+                if permit.take().is_some_and(|permit| !deadline.beside(permit)) {
                     return Looked::Refused;
                 }
                 if !queue.delete(index) {

@@ -62,6 +62,7 @@ pub use plan::{Effect, Plan};
 pub use sample::{SAMPLE_MAX, Sample, SampleRow};
 pub use values::VALUES_MAX;
 
+use crate::concerns::ConcernCounts;
 use values::Values;
 
 /// Counters of one job. All but `deleted`, `examined_total` and `passes_run` are of the current pass.
@@ -91,6 +92,8 @@ pub struct Counters {
     pub passes_run: u64,
     /// Examined over all passes.
     pub examined_total: u64,
+    /// What there is to know of the matches.
+    pub concerns: ConcernCounts,
     /// Matches that stay because a value by which they would be told apart cannot be read.
     pub undistinguished: u64,
 }
@@ -147,7 +150,7 @@ impl Scan {
             counting: plan.counts_first(),
             counted: None,
             starts: 1,
-            values: Values::default(),
+            values: Values::new(if plan.effect == Effect::KeepEach { len } else { 0 }),
             overflowed: false,
             marks: Marks::new(len),
             counters,
@@ -306,7 +309,8 @@ impl Scan {
 
     /// Counters and findings of a pass that begins.
     fn begin_pass(&mut self) {
-        self.values.clear();
+        self.values =
+            Values::new(if self.plan.effect == Effect::KeepEach { self.marks.unexamined() } else { 0 });
         self.sample.clear();
         self.counters = Counters {
             total: self.marks.unexamined(),
@@ -337,6 +341,7 @@ impl Scan {
 
     /// Books what a look found and took out.
     pub fn commit(&mut self, look: &mut Look) {
+        self.count_deleted(look);
         let removed = look.removed();
         let c = &mut self.counters;
         c.processed += look.examined;
@@ -347,7 +352,7 @@ impl Scan {
         c.unreadable += look.unreadable;
         c.would_delete += look.would_delete;
         c.undistinguished += look.undistinguished;
-        c.deleted += removed;
+        c.concerns.add(&look.concerns);
         for digest in look.fresh.drain() {
             self.values.insert(digest);
         }
@@ -364,6 +369,12 @@ impl Scan {
         }
         self.marks.set_kept(kept);
         self.advance();
+    }
+
+    /// Counts what a look took out, once: alone where its booking may go wrong behind it.
+    pub fn count_deleted(&mut self, look: &mut Look) {
+        self.counters.deleted += look.removed() - look.counted;
+        look.counted = look.removed();
     }
 
     /// This pass takes messages out.

@@ -6,6 +6,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::concerns::Concerns;
 use crate::queue::End;
 use crate::reply::Reply;
 
@@ -40,7 +41,7 @@ impl Msg {
     }
 
     fn bytes(&self) -> [u8; 5] {
-        let value = self.value().map_or(b'?', |value| b'0' + value as u8);
+        let value = self.value().map_or(b'?', |value| b'0' + u8::try_from(value).expect("small"));
         [if self.matches { b'm' } else { b'o' }, value, 0, 0, 0]
     }
 }
@@ -131,7 +132,9 @@ struct FirstByte;
 
 impl Judge for FirstByte {
     fn judge(&mut self, message: &[u8]) -> Judgement {
-        Judgement { matched: message[0] == b'm', ..Judgement::default() }
+        let matched = message[0] == b'm';
+        let concerns = Concerns { in_chord: matched, with_eta: matched, ..Concerns::default() };
+        Judgement { matched, concerns, ..Judgement::default() }
     }
     fn describe(&mut self, _: &[u8]) -> Vec<(Box<str>, Reply)> {
         Vec::new()
@@ -346,6 +349,8 @@ impl World {
             if msg.matches {
                 job.expect.matched += 1;
                 job.expect.matched_bytes += 5;
+                job.expect.concerns.in_chord += 1;
+                job.expect.concerns.with_eta += 1;
                 job.found.push(*id);
                 job.all_found += 1;
                 if job.decide(msg, &self.list) {

@@ -4,7 +4,11 @@ use crate::reply::Reply;
 
 /// Most rows that a sample keeps: the largest `SAMPLE n` and some more, so that a sample which workers eat
 /// into while the scan goes on can still show `n`.
-pub const SAMPLE_MAX: usize = if cfg!(test) { 6 } else { 128 };
+#[cfg(not(test))]
+pub const SAMPLE_MAX: usize = 128;
+/// Few, so that tests come to it.
+#[cfg(test)]
+pub const SAMPLE_MAX: usize = 6;
 
 /// How positions moved.
 #[derive(Debug, Clone, PartialEq, Eq)]

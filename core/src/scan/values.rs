@@ -1,22 +1,30 @@
 //! The values that were met: one match of each is kept.
 
 /// Most distinct values that one job tells apart.
-pub const VALUES_MAX: usize = if cfg!(test) { 5 } else { 131_072 };
-/// Places in the table: half of them stay free, so that a search is short. 4 MiB.
-const PLACES: usize = 2 * VALUES_MAX.next_power_of_two();
+pub const VALUES_MAX: usize = if cfg!(test) { 5 } else { 1_048_576 };
+/// Places of one page, 64 KiB.
+const PAGE: usize = if cfg!(test) { 4 } else { 4_096 };
 
 const FREE: [u64; 2] = [0; 2];
 
-/// A set of 128-bit digests of a fixed size. It is made whole with its first digest: a table that grows would
-/// move all its digests in one slice.
+/// A set of 128-bit digests, as large as its job can ever need: one that grew would move all of its digests in one
+/// slice. Half of its places stay free, so that a search is short. It is made a page at a time, where the digests
+/// fall: one million of them take 32 MiB.
 #[derive(Debug, Default)]
 pub(super) struct Values {
-    /// Zeros = free. In halves, because of which the server's allocator can hand it out unwritten.
-    table: Vec<[u64; 2]>,
+    /// Zeros = free; an empty page = all of it is.
+    pages: Vec<Vec<[u64; 2]>>,
     len: usize,
 }
 
 impl Values {
+    /// For a pass over so many messages.
+    pub(super) fn new(messages: u64) -> Self {
+        let most = usize::try_from(messages).unwrap_or(VALUES_MAX).min(VALUES_MAX);
+        let pages = (2 * most).next_power_of_two().div_ceil(PAGE);
+        Self { pages: vec![Vec::new(); pages], len: 0 }
+    }
+
     /// Digests in it.
     pub(super) fn len(&self) -> usize {
         self.len
@@ -24,31 +32,31 @@ impl Values {
 
     /// It is in it.
     pub(super) fn contains(&self, digest: u128) -> bool {
-        !self.table.is_empty() && self.table[self.place(digest)] != FREE
+        self.at(self.place(digest)) != FREE
     }
 
     /// Puts it in, if it is not in it yet.
     pub(super) fn insert(&mut self, digest: u128) {
         debug_assert!(self.len <= VALUES_MAX, "who fills the table stops before it is full");
-        if self.table.is_empty() {
-            self.table = vec![FREE; PLACES];
-        }
         let place = self.place(digest);
-        self.len += usize::from(self.table[place] == FREE);
-        self.table[place] = stored(digest);
+        self.len += usize::from(self.at(place) == FREE);
+        let page = &mut self.pages[place / PAGE];
+        if page.is_empty() {
+            *page = vec![FREE; PAGE];
+        }
+        page[place % PAGE] = stored(digest);
     }
 
-    /// Forgets all.
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
+    fn at(&self, place: usize) -> [u64; 2] {
+        self.pages[place / PAGE].get(place % PAGE).copied().unwrap_or(FREE)
     }
 
     /// Where it is, or the free place where it would be.
-    #[expect(clippy::cast_possible_truncation, reason = "the low bits choose the place")]
     fn place(&self, digest: u128) -> usize {
-        let mut place = digest as usize % PLACES;
-        while self.table[place] != FREE && self.table[place] != stored(digest) {
-            place = (place + 1) % PLACES;
+        let places = self.pages.len() * PAGE;
+        let mut place = usize::try_from(digest % places as u128).unwrap_or_default();
+        while ![FREE, stored(digest)].contains(&self.at(place)) {
+            place = (place + 1) % places;
         }
         place
     }
@@ -67,9 +75,10 @@ mod tests {
 
     #[test]
     fn digests_that_want_the_same_place_are_told_apart() {
-        let mut values = Values::default();
-        let step = PLACES as u128;
-        let digests = [3, 3 + step, 3 + 2 * step, 2 + step, u128::MAX];
+        let mut values = Values::new(u64::MAX);
+        let step = 16;
+        // The last ones go on from the last page in the first.
+        let digests = [3, 3 + step, 2 + step, u128::MAX, u128::MAX - step];
         for (at, digest) in digests.into_iter().enumerate() {
             assert!(!values.contains(digest));
             values.insert(digest);
@@ -78,7 +87,17 @@ mod tests {
         }
         assert!(digests.into_iter().all(|digest| values.contains(digest)));
         assert!(!values.contains(3 + 3 * step));
-        values.clear();
-        assert!(!values.contains(3));
+    }
+
+    #[test]
+    fn there_is_room_for_every_message_of_the_pass() {
+        for messages in 0..=5 {
+            let mut values = Values::new(messages);
+            assert!(!values.contains(7));
+            for digest in 0..u128::from(messages) {
+                values.insert(digest * 1_000);
+            }
+            assert_eq!(values.len() as u64, messages);
+        }
     }
 }

@@ -8,9 +8,11 @@ use redis::Connection;
 
 use super::kill::agrees;
 use super::{
-    Filled, QUEUE, assert_no_mismatch, queue, recorded, slow, start_clear, status, tell, until_deleted,
+    Filled, QUEUE, assert_no_mismatch, in_memory, queue, recorded, slow, start_clear, status, tell,
+    until_deleted,
 };
 use crate::model::Rng;
+use crate::stage::Slow;
 use crate::support::run;
 
 /// What the server does besides when it is killed.
@@ -148,4 +150,26 @@ fn what_is_replayed_after_a_kill_is_what_was_there_at_any_stop_of_a_clear() {
         );
         assert_no_mismatch(&server);
     });
+}
+
+/// Only a snapshot is there: what came after it is lost with any server, and what it holds is of one moment.
+#[test]
+fn killed_while_it_writes_a_snapshot_a_server_without_append_only_file_comes_back_as_of_the_one_before() {
+    let mut server = in_memory().start();
+    let mut conn = server.conn();
+    let filled = Filled::new(&server, 20_000, 50.0);
+    let slow = Slow::start(&server);
+    let id = start_clear(&mut conn);
+    until_deleted(&mut conn, &id, 1);
+    tell(&mut conn, "SAVE");
+    let saved = status(&mut conn, &id).int("deleted");
+    until_deleted(&mut conn, &id, saved + 1);
+    // The child takes its time for each key, so that it is met at work.
+    tell(&mut conn, "CONFIG SET rdb-key-save-delay 100000");
+    tell(&mut conn, "BGSAVE");
+    eventually("the child is at work", || server.info("rdb_bgsave_in_progress").as_deref() == Some("1"));
+    server.kill9();
+    drop(slow);
+    server.start_again();
+    agrees(&server, &filled, &id, 1);
 }

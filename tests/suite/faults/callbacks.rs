@@ -17,6 +17,8 @@ pub(super) const ROWS: &[Row] = &[
     ("a waiting client's reply", reply),
     ("a waiting client's time-out", time_out),
     ("a waiting client's disconnection", disconnection),
+    ("an event of a job", |bed| untold(bed, "an event of a job")),
+    ("publishing an event", |bed| untold(bed, "publishing an event")),
     ("INFO", in_info),
     ("reading a setting", reading_a_setting),
     ("writing a setting", writing_a_setting),
@@ -31,6 +33,9 @@ pub(super) const ROWS: &[Row] = &[
     ("QADMIN.THROTTLE", |bed| hold(bed, "QADMIN.THROTTLE", " RATE 1")),
     ("QADMIN.JOBS", jobs),
     ("QADMIN.HELP", help),
+    ("QADMIN.QUEUES", queues),
+    ("a slice of a walk", |bed| walk(bed, "a slice of a walk", 0)),
+    ("a key of a walk", |bed| walk(bed, "a key of a walk", 30_000)),
     ("replying", replying),
 ];
 
@@ -116,6 +121,23 @@ fn disconnection(bed: &mut Bed) {
     eventually("the count ended", || info(&bed.server, "jobs_live") == 0);
 }
 
+/// An event is lost, and the job goes on.
+fn untold(bed: &mut Bed, place: &str) {
+    let mut listener = bed.server.raw();
+    listener.line("SUBSCRIBE qadmin:events");
+    bed.arm(place, 0);
+    let (id, slow) = bed.clear();
+    drop(slow);
+    bed.assert_completed(&id);
+    let heard = loop {
+        let event = String::from_utf8(listener.reply().expect("an event")).expect("text");
+        if !event.contains("\"progress\",") {
+            break event;
+        }
+    };
+    assert!(heard.contains("\"event\":\"end\""), "the start was lost: {heard}");
+}
+
 fn in_info(bed: &mut Bed) {
     bed.arm("INFO", 0);
     assert_eq!(bed.server.info("qadmin_jobs_live"), None);
@@ -198,6 +220,26 @@ fn help(bed: &mut Bed) {
     bed.arm("QADMIN.HELP", 0);
     bed.assert_fault("QADMIN.HELP");
     tell(&mut bed.conn, "QADMIN.HELP");
+}
+
+fn queues(bed: &mut Bed) {
+    bed.arm("QADMIN.QUEUES", 0);
+    bed.assert_fault("QADMIN.QUEUES");
+    assert_eq!(ask(&mut bed.conn, "QADMIN.QUEUES").rows("queues").len(), 1);
+}
+
+/// The walk ends there and says so.
+fn walk(bed: &mut Bed, place: &str, skip: u32) {
+    // In a database of its own: what DEBUG makes is not replicated.
+    let mut conn = bed.server.conn();
+    for line in ["SELECT 9", "DEBUG POPULATE 50000", "CONFIG SET qadmin.slice-us 50"] {
+        tell(&mut conn, line);
+    }
+    bed.arm(place, skip);
+    assert_eq!(ask(&mut conn, "QADMIN.QUEUES").int("complete"), 0);
+    assert_eq!(ask(&mut conn, "QADMIN.QUEUES").int("complete"), 1);
+    tell(&mut conn, "CONFIG SET qadmin.slice-us 500");
+    tell(&mut conn, "FLUSHDB");
 }
 
 /// The job began, and nobody was told: the same command again is the same job.

@@ -22,7 +22,7 @@ fn cancel_all_is_a_list_of_what_it_ended() {
     let kinds: Vec<_> = ended.iter().map(|job| (job.text("kind"), job.text("status"))).collect();
     let cancelled = |kind: &str| (kind.to_string(), "cancelled".to_string());
     assert_eq!(kinds, [cancelled("preview"), cancelled("clear"), cancelled("clear")]);
-    assert_eq!(ended[0].last().expect("members").0, "sample", "status maps");
+    assert!(ended[0].iter().any(|(name, _)| name == "sample"), "status maps");
     assert_eq!(run(&mut conn, "QADMIN.CANCEL ALL"), Ok(Value::Array(Vec::new())));
     assert_eq!(text(&run(&mut conn, "QADMIN.CANCEL ALL FORMAT JSON").expect("a reply")), "[]");
 }
@@ -53,15 +53,12 @@ fn jobs_are_listed_newest_first() {
     for id in &ids {
         wait_for_job(&mut conn, id);
     }
-    let status = ask(&mut conn, &format!("QADMIN.STATUS {}", shown[0]));
+    let mut status = ask(&mut conn, &format!("QADMIN.STATUS {}", shown[0]));
+    status.retain(|(name, _)| name != "sample");
     let list = |conn: &mut Connection, options: &str| {
         maps(&run(conn, &format!("QADMIN.JOBS {options}")).expect("a list"))
     };
-    assert_eq!(
-        list(&mut conn, "")[0],
-        status[..status.len() - 1],
-        "STATUS without its last member, the sample"
-    );
+    assert_eq!(list(&mut conn, "")[0], status, "STATUS without the sample");
     assert_eq!(list(&mut conn, "COUNT 2").len(), 2);
     assert_eq!(list(&mut conn, "QUEUE other").len(), 1);
     assert_eq!(list(&mut conn, "QUEUE celery COUNT 3").len(), 3);
@@ -77,7 +74,7 @@ fn jobs_are_listed_newest_first() {
     }
     eventually("all have ended", || crate::stage::info(&server, "jobs_live") == 0);
     assert_eq!(list(&mut conn, "").len(), 20, "20 where nobody says how many");
-    assert_eq!(list(&mut conn, "COUNT 1000").len(), 26);
+    assert_eq!(list(&mut conn, "COUNT 100").len(), 26);
 }
 
 #[test]
@@ -104,6 +101,8 @@ fn help() {
             Changes how fast a job goes.
         QADMIN.JOBS [QUEUE queue] [COUNT n] [FORMAT <RESP | JSON>]
             Lists live and remembered jobs, newest first.
+        QADMIN.QUEUES [GLOB pattern] [FORMAT <RESP | JSON>]
+            Lists the queues of the database, the deepest first.
         QADMIN.HELP
             Shows this text.
         filter, at least one of:

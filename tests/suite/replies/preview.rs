@@ -48,6 +48,12 @@ fn preview_that_counts_while_the_client_waits() {
         deduplicated: 0
         count_error: null
         elapsed_us: [us]
+        other_priorities_depth: 0
+        in_chord: 0
+        in_group: 0
+        with_eta: 0
+        redelivered: 0
+        notice: null
     "#);
 }
 
@@ -77,6 +83,12 @@ fn preview_from_the_cache() {
         deduplicated: 0
         count_error: null
         elapsed_us: [us]
+        other_priorities_depth: 0
+        in_chord: 0
+        in_group: 0
+        with_eta: 0
+        redelivered: 0
+        notice: null
     "#);
 }
 
@@ -105,6 +117,12 @@ fn preview_that_starts_a_job() {
         deduplicated: 0
         count_error: null
         elapsed_us: [us]
+        other_priorities_depth: 0
+        in_chord: null
+        in_group: null
+        with_eta: null
+        redelivered: null
+        notice: null
     "#);
     insta::assert_snapshot!(three(&server, &line), @r#"
         mode: "job"
@@ -123,6 +141,12 @@ fn preview_that_starts_a_job() {
         deduplicated: 1
         count_error: null
         elapsed_us: [us]
+        other_priorities_depth: 0
+        in_chord: 0
+        in_group: 0
+        with_eta: 0
+        redelivered: 0
+        notice: null
     "#);
 }
 
@@ -150,6 +174,12 @@ fn preview_without_a_count() {
         deduplicated: 0
         count_error: null
         elapsed_us: [us]
+        other_priorities_depth: 0
+        in_chord: null
+        in_group: null
+        with_eta: null
+        redelivered: null
+        notice: null
     "#);
 }
 
@@ -179,5 +209,11 @@ fn preview_whose_count_failed() {
         deduplicated: 0
         count_error: "TOOMANYJOBS 1 previews and stats are live and at most 1 may be, half of the setting max-jobs (2); wait for one, cancel one or raise max-jobs"
         elapsed_us: [us]
+        other_priorities_depth: 0
+        in_chord: null
+        in_group: null
+        with_eta: null
+        redelivered: null
+        notice: null
     "#);
 }

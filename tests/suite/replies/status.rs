@@ -18,6 +18,7 @@ fn clearjob() {
         status: "pending"
         total_estimated: 6
         deduplicated: 0
+        other_priorities_depth: 0
     "#);
     let line = format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery ID {ID}", target());
     let reply = run(&mut server.conn(), &line).expect("a reply");
@@ -29,6 +30,7 @@ fn clearjob() {
         status: "pending"
         total_estimated: 6
         deduplicated: 0
+        other_priorities_depth: 0
     "#);
     wait_for_job(&mut server.conn(), ID);
     insta::assert_snapshot!(three(&server, &line), @r#"
@@ -39,6 +41,7 @@ fn clearjob() {
         status: "completed"
         total_estimated: 6
         deduplicated: 1
+        other_priorities_depth: 0
     "#);
 }
 
@@ -97,6 +100,10 @@ fn status_of_a_job_that_waits_for_its_first_slice() {
         cancel_requested: 0
         error: null
         sample: []
+        in_chord: 0
+        in_group: 0
+        with_eta: 0
+        redelivered: 0
     "#);
 }
 
@@ -154,6 +161,10 @@ fn status_of_a_completed_clear() {
         cancel_requested: 0
         error: null
         sample: []
+        in_chord: 0
+        in_group: 0
+        with_eta: 0
+        redelivered: 0
     "#);
 }
 
@@ -265,6 +276,10 @@ fn status_of_a_dry_run_shows_its_sample() {
             retries: 0
             eta: null
             redelivered: null
+        in_chord: 0
+        in_group: 0
+        with_eta: 0
+        redelivered: 0
     "#);
 }
 
@@ -324,6 +339,10 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         cancel_requested: 1
         error: "ERR it was cancelled"
         sample: []
+        in_chord: 0
+        in_group: 0
+        with_eta: 0
+        redelivered: 0
     "#);
 }
 

@@ -57,6 +57,17 @@ impl Sender {
     }
 }
 
+/// Sends what belongs together (groups, chords, chains), what waits for a time and what was given back; tells what
+/// a count must say of it.
+pub(crate) fn send_workflows(server: &Server) -> Value {
+    let mut command = script(server);
+    command.args(["celery_app.py", "workflows"]).stdout(Stdio::piped());
+    let child = spawn(command).expect("Python starts");
+    let output = child.wait_with_output().expect("a child of ours can be waited for");
+    assert!(output.status.success(), "the sender failed: {}", output.status);
+    serde_json::from_slice(&output.stdout).expect("the sender prints JSON")
+}
+
 /// One line of the sender's output.
 fn sent(line: &str) -> Sent {
     let row: Value = serde_json::from_str(line).expect("the sender prints JSON");

@@ -1,6 +1,7 @@
 //! Messages recorded from celery 5.7.0 with kombu 5.7.0.
 
 use super::*;
+use crate::concerns::Concerns;
 
 const LINES: &str = include_str!("celery.jsonl");
 
@@ -68,6 +69,45 @@ fn recorded_messages_match_as_a_person_would_say() {
     check("WHERE undecodable = 0", &[PLAIN, ETA, PROTOCOL_1, GZIP, PICKLE], &[]);
     check("WHERE group MISSING", &[PLAIN, ETA, PROTOCOL_1, GZIP, PICKLE], &[]);
     check("WHERE id IN 2 nope f62d4492-bcf2-4d5d-a45e-77584cc78b3c", &[PLAIN], &[]);
+}
+
+#[test]
+fn what_there_is_to_know_of_matches() {
+    let index = include_str!("../../../../harness/data/celery-templates.index.jsonl");
+    let lines = include_str!("../../../../harness/data/celery-templates.jsonl");
+    // Envelopes that are known, and those that are not, and whether the filter needs the body.
+    for words in ["WHERE undecodable = 0", "WHERE kwargs.nosuch MISSING"] {
+        let mut matcher = Matcher::new(&filter(words));
+        let mut seen = 0;
+        for (row, message) in index.lines().zip(lines.lines()).chain(index.lines().zip(lines.lines())) {
+            let row: serde_json::Value = serde_json::from_str(row).expect("JSON");
+            if !matcher.examine(message.as_bytes()).matched {
+                continue;
+            }
+            let kind = row["kind"].as_str().expect("a kind");
+            let wanted = Concerns {
+                in_chord: kind == "p2-chord",
+                in_group: ["p2-chord", "p2-group"].contains(&kind),
+                with_eta: ["p2-eta", "p2-countdown", "p1-eta"].contains(&kind),
+                redelivered: kind.contains("redelivered"),
+            };
+            assert_eq!(matcher.concerns(message.as_bytes()), wanted, "{words}: {row}");
+            seen += usize::from(wanted != Concerns::default());
+        }
+        assert!(seen >= 2 * 8, "{seen}");
+    }
+    let chord = |words: &str, body: &str, headers: &str| {
+        let mut matcher = Matcher::new(&filter(words));
+        let message = plain(body, headers);
+        assert!(matcher.examine(message.as_bytes()).matched);
+        matcher.concerns(message.as_bytes()).in_chord
+    };
+    let v1 = r#"{"task": "t", "args": [], "kwargs": {}, "chord": {"task": "c"}}"#;
+    assert!(chord("TASK t", v1, ""));
+    assert!(!chord("TASK t", &v1.replace("\"c\"", "\"c\"}, \"chord\": {"), ""), "the last of equal keys");
+    let last = r#"[[], {}, {"chord": null, "chain": [{"options": {"chord": {"task": "c"}}}, {}]}]"#;
+    assert!(chord("TASK t", last, r#""task": "t""#));
+    assert!(!chord("TASK t", &last.replace("[{", "[{}, {"), r#""task": "t""#));
 }
 
 #[test]

@@ -82,8 +82,12 @@ fn no_value_ships_a_body() {
 #[test]
 fn fields_are_limited_and_checked() {
     assert!(Projection::new(DEFAULT_FIELDS).is_ok());
-    assert!(Projection::new(&vec![&b"id"[..]; FIELDS_MAX]).is_ok());
+    assert!({
+        let names: Vec<String> = (0..FIELDS_MAX).map(|n| format!("args.{n}")).collect();
+        Projection::new(&names.iter().map(String::as_bytes).collect::<Vec<_>>()).is_ok()
+    });
     let error = |fields: &[&[u8]]| Projection::new(fields).expect_err("an error").to_string();
+    assert_eq!(error(&[b"id", b"task", b"id"]), "ERR FIELDS may name each field once, got \"id\" twice");
     assert_eq!(error(&[]), "ERR FIELDS must be an integer from 1 to 32, got \"0\"");
     assert_eq!(
         error(&vec![&b"id"[..]; FIELDS_MAX + 1]),

@@ -96,6 +96,66 @@ fn true_false_or_unknown() {
     assert_eq!(examine("WHERE kwargs.x MISSING", closed().as_bytes()), UNKNOWN);
 }
 
+/// The rows of the table in docs/filter.md: what stands between the bars.
+fn documented() -> Vec<Vec<&'static str>> {
+    let page = include_str!("../../../../docs/filter.md");
+    let from = page.find("| `kwargs.x` in the message |").expect("the table");
+    let rows = page[from..].lines().take_while(|line| line.starts_with('|'));
+    rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
+}
+
+#[test]
+fn the_table_of_the_documentation_is_true() {
+    let rows = documented();
+    let (head, rows) = rows.split_first().expect("a head");
+    assert_eq!((head.len(), rows.len()), (8, 8), "a line below the head, and seven values");
+    for row in &rows[1..] {
+        let messages: Vec<String> = match row[0] {
+            "the body cannot be read" => vec![closed()],
+            "`null`, absent" => vec![with(Some("null")), with(None)],
+            values => values.split(", ").map(|value| with(Some(value.trim_matches('`')))).collect(),
+        };
+        for (test, wanted) in head.iter().zip(row).skip(1) {
+            let words = format!("WHERE kwargs.x {}", test.trim_matches('`'));
+            let wanted = match wanted.trim_matches('*') {
+                "true" => YES,
+                "false" => NO,
+                "unknown" => UNKNOWN,
+                other => {
+                    assert_eq!(other, "true, false or unknown", "in the row of {}", row[0]);
+                    continue;
+                }
+            };
+            for message in &messages {
+                assert_eq!(examine(&words, message.as_bytes()), wanted, "{words} on {message}");
+            }
+        }
+    }
+}
+
+#[test]
+fn ten_thousand_values_of_in_are_all_told_apart() {
+    let all: Vec<String> = (1..=10_000_u64)
+        .map(|n| match n % 2 {
+            0 => (n * 1_000_003).to_string(),
+            _ => format!("{:08x}-0000-4000-8000-{n:012x}", n * 2_654_435),
+        })
+        .collect();
+    let mut words: Vec<&[u8]> = vec![b"WHERE", b"kwargs.x", b"IN", b"10000"];
+    words.extend(all.iter().map(String::as_bytes));
+    let mut matcher = Matcher::new(&parse(&words).expect("as many as there may be"));
+    for value in &all {
+        let number = value.bytes().all(|b| b.is_ascii_digit());
+        let (same, other) = if number {
+            (format!("[[], {{\"x\": {value}}}, {{}}]"), format!("[[], {{\"x\": {value}1}}, {{}}]"))
+        } else {
+            (format!("[[], {{\"x\": \"{value}\"}}, {{}}]"), format!("[[], {{\"x\": \"{value}0\"}}, {{}}]"))
+        };
+        assert_eq!(matcher.examine(plain(&same, r#""task": "t""#).as_bytes()), YES, "{same}");
+        assert_eq!(matcher.examine(plain(&other, r#""task": "t""#).as_bytes()), NO, "{other}");
+    }
+}
+
 #[test]
 fn one_false_condition_decides_whatever_is_unknown() {
     let closed = closed();

@@ -46,6 +46,18 @@ fn every_wrong_command_line_says_what_would_be_right() {
         ("CLEARJOB q TASK t ALL BY 1 id", "ERR BY needs KEEPONE beside it"),
         ("CLEARJOB q TASK t KEEPONE KEEP both", "ERR KEEP must be OLDEST or NEWEST, got \"both\""),
         ("CLEARJOB q TASK t KEEPONE BY 2 id", "ERR BY 2 needs 2 values after it, got 1"),
+        ("CLEARJOB q TASK t KEEPONE BY 0", "ERR BY must be an integer from 1 to 16, got \"0\""),
+        ("CLEARJOB q TASK t KEEPONE BY", "ERR BY needs a value"),
+        (
+            "CLEARJOB q TASK t KEEPONE BY argsrepr",
+            "ERR the field name \"argsrepr\" is shortened by its sender and tells no two messages apart; use args or kwargs",
+        ),
+        ("CLEARJOB q TASK t KEEPONE BY 1 id task", "ERR TASK needs a value"),
+        (
+            "CLEARJOB q TASK t KEEPONE BY args.0 args.1 args.2 args.3 args.4 args.5 args.6 args.7 args.8 args.9 \
+             args.10 args.11 args.12 args.13 args.14 args.15 args.16",
+            "ERR the field name \"args.16\" is one too many for BY, which takes 16",
+        ),
         ("CLEARJOB q TASK t ALL TOLERANCE 5", "ERR TOLERANCE needs EXPECT beside it"),
         (
             "CLEARJOB q TASK t KEEPONE KEEP NEWEST LIMIT 5",
@@ -81,8 +93,8 @@ fn every_wrong_command_line_says_what_would_be_right() {
         ("STATUS UUID WAIT 86400001", "ERR WAIT must be an integer from 0 to 86400000, got \"86400001\""),
         ("STATUS UUID WAIT", "ERR WAIT needs a value"),
         ("STATUS UUID QUEUE", "ERR QUEUE needs a value"),
-        ("JOBS COUNT 0", "ERR COUNT must be an integer from 1 to 1000, got \"0\""),
-        ("JOBS COUNT 1001", "ERR COUNT must be an integer from 1 to 1000, got \"1001\""),
+        ("JOBS COUNT 0", "ERR COUNT must be an integer from 1 to 100, got \"0\""),
+        ("JOBS COUNT 101", "ERR COUNT must be an integer from 1 to 100, got \"101\""),
         (
             "CLEARJOB q TASK t ALL ID 5",
             "ERR ID must be a UUID like 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02, got \"5\"",

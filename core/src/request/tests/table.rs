@@ -114,6 +114,7 @@ fn flags_and_categories_are_as_promised() {
             "QADMIN.RESUME: allow-busy getkeys-api no-mandatory-keys @write @dangerous @qadmin",
             "QADMIN.THROTTLE: allow-busy getkeys-api no-mandatory-keys @write @dangerous @qadmin",
             "QADMIN.JOBS: readonly getkeys-api no-mandatory-keys @read @qadmin",
+            "QADMIN.QUEUES: readonly deny-script @read @qadmin",
             "QADMIN.HELP: readonly fast allow-loading allow-stale @read @qadmin",
         ]
     );
@@ -132,7 +133,7 @@ fn help_shows_every_command() {
     let expected = "\
 QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field [field ...]] [BUST] [NOCOUNT] [FORMAT <RESP | JSON>]
     Counts the messages of a queue that match a filter and shows some of them.
-QADMIN.CLEARJOB queue filter [ALL | KEEPONE] [KEEP <OLDEST | NEWEST>] [BY n field [field ...]] [LIMIT n] [RATE n] [EXPECT n] [TOLERANCE percent] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text] [FORMAT <RESP | JSON>]
+QADMIN.CLEARJOB queue filter [ALL | KEEPONE] [KEEP <OLDEST | NEWEST>] [BY [n] field [field ...]] [LIMIT n] [RATE n] [EXPECT n] [TOLERANCE percent] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text] [FORMAT <RESP | JSON>]
     Starts a job that removes the messages of a queue that match a filter.
 QADMIN.STATUS job-id [QUEUE queue] [WAIT ms] [FORMAT <RESP | JSON>]
     Shows a job as it stands, or waits for its end.
@@ -146,6 +147,8 @@ QADMIN.THROTTLE job-id [RATE n] [DUTY percent] [QUEUE queue] [FORMAT <RESP | JSO
     Changes how fast a job goes.
 QADMIN.JOBS [QUEUE queue] [COUNT n] [FORMAT <RESP | JSON>]
     Lists live and remembered jobs, newest first.
+QADMIN.QUEUES [GLOB pattern] [FORMAT <RESP | JSON>]
+    Lists the queues of the database, the deepest first.
 QADMIN.HELP
     Shows this text.
 filter, at least one of:

@@ -6,6 +6,9 @@ use crate::bed::{Bed, QUEUE, REPOID, TARGET, check, count, factory, timed};
 use crate::floor;
 use crate::table::Table;
 
+/// Ids of the longest list that IN takes.
+const IN_IDS: u64 = 10_000;
+
 /// Lua that looks for two texts in every message. Not exact: it trusts the spacing of the producer and
 /// kwargsrepr, which Celery cuts at 1,024 characters.
 pub(crate) const LUA_FIND: &str = "
@@ -66,6 +69,24 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
         Ok(seconds)
     })?;
     table.timing("QADMIN.PREVIEW by repoid alone", &repo, base);
+
+    // Half of them are in the queue, spread over all of it.
+    let step = (messages / IN_IDS).max(1);
+    let ids: Vec<String> = (0..IN_IDS).map(|i| made.facts(i * 2 * step).id).collect();
+    let present = (0..IN_IDS).filter(|i| i * 2 * step < messages).count() as u64;
+    let number = IN_IDS.to_string();
+    let by_ids: Vec<&str> =
+        ["WHERE", "id", "IN", &number].into_iter().chain(ids.iter().map(String::as_str)).collect();
+    let listed = bed.repeat(|bed| {
+        let (seconds, status) = timed(|| bed.count_job(&by_ids))?;
+        check("count by ids", count(&status, "matched"), present)?;
+        Ok(seconds)
+    })?;
+    table.timing(
+        &format!("QADMIN.PREVIEW WHERE id IN {} ids, of which half are there", grouped(IN_IDS)),
+        &listed,
+        base,
+    );
 
     let floor = floor::walk(bed)?;
     table.timing("the floor: the same walk in one piece, without judging", &floor, base);

@@ -6,7 +6,7 @@ use std::thread;
 
 use qadmin_harness::{Raw, grouped};
 
-use crate::bed::{Bed, QUEUE, Reply, TARGET, factory};
+use crate::bed::{Bed, QUEUE, Reply, TARGET, check, count, factory};
 use crate::table::Table;
 
 /// A job that is run to its end.
@@ -17,6 +17,7 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     bed.filled(messages, 1.0)?;
     let mut table = Table::new("What a job occupies", &["what", "bytes"]);
 
+    let matches = factory(1.0).count(0..messages);
     bed.count_job(&TARGET)?;
     let mut peak = 0;
     let jobs: [(&str, Run); 3] = [
@@ -25,7 +26,8 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
         ("a dry run of KEEPONE", |bed| bed.job(&TARGET, &["KEEPONE", "DRYRUN"])),
     ];
     for (what, job) in jobs {
-        let (more, _) = memory_beyond(bed, job)?;
+        let (more, status) = memory_beyond(bed, job)?;
+        check(what, count(&status, "matched"), matches)?;
         peak = peak.max(more);
         table.row(&[
             format!("memory of the server during {what}, beyond what it had before (peak of INFO)"),
@@ -56,7 +58,8 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     // Last: it changes the queue.
     for (what, words) in [("ALL", "ALL"), ("KEEPONE", "KEEPONE")] {
         bed.filled(messages, 1.0)?;
-        let (more, _) = memory_beyond(bed, |bed| bed.job(&TARGET, &[words]))?;
+        let (more, status) = memory_beyond(bed, |bed| bed.job(&TARGET, &[words]))?;
+        check(what, count(&status, "matched"), matches)?;
         peak = peak.max(more);
         table.row(&[format!("memory of the server during a clear of {what}, likewise"), grouped(more)]);
     }

@@ -1,6 +1,6 @@
 //! Where the time of a count and of a clear goes.
 
-use qadmin_harness::grouped;
+use qadmin_harness::{TARGET_REPOID, grouped};
 
 use crate::bed::{Bed, REPOID, Reply, TARGET, check, count, factory, timed};
 use crate::floor;
@@ -32,6 +32,7 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
         "seek",
         "match and books",
         "loop",
+        "without judging",
         "on a core",
         "off it",
     ];
@@ -45,7 +46,13 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
         Ok(status)
     })?;
     row(&mut table, "count by TASK and REPOID, 1 %", walk, 0.0, &by_both);
-    let by_repo = middle(bed, |bed| bed.count_job(&["REPOID", REPOID]))?;
+    let made = factory(1.0);
+    let of_repo = (0..messages).filter(|i| made.facts(*i).repoid == TARGET_REPOID).count() as u64;
+    let by_repo = middle(bed, |bed| {
+        let status = bed.count_job(&["REPOID", REPOID])?;
+        check("count by repoid", count(&status, "matched"), of_repo)?;
+        Ok(status)
+    })?;
     row(&mut table, "count by REPOID", walk, 0.0, &by_repo);
 
     let expected = factory(SHARE).count(0..messages);
@@ -61,7 +68,8 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     table.note(
         "Of the run with the median time. Walk and delete are what the floor takes in one piece; match and books is what \
          the slices took of the main thread beyond floors and seeks (judging, colder reads, telling replicas, the record); \
-         loop is what passed between slices. On a core and off it: the server's main thread as the kernel accounts it; off \
+         loop is what passed between slices. Without judging: floors, seeks and loop, in floors; what would be left if \
+         match and books cost nothing. On a core and off it: the server's main thread as the kernel accounts it; off \
          it, another thread had its core.",
     );
     Ok(vec![table])
@@ -104,6 +112,7 @@ fn row(table: &mut Table, what: &str, walk: f64, delete: f64, parts: &Parts) {
         s if s < 0.0 => format!("-{}", duration(-s)),
         s => duration(s),
     };
+    let between = parts.whole - parts.main_thread;
     table.row(&[
         what.to_string(),
         part(parts.whole),
@@ -111,7 +120,8 @@ fn row(table: &mut Table, what: &str, walk: f64, delete: f64, parts: &Parts) {
         if delete == 0.0 { "-".to_string() } else { part(delete) },
         part(parts.seek),
         part(parts.main_thread - parts.seek - walk - delete),
-        part(parts.whole - parts.main_thread),
+        part(between),
+        format!("{:.2} x", (walk + delete + parts.seek + between) / (walk + delete)),
         part(parts.ran),
         part(parts.waited),
     ]);

@@ -1,0 +1,66 @@
+//! What somebody should know of the matches before they are cleared.
+//!
+//! None of this decides about a message; it is looked for in matches alone.
+
+/// What one match is, besides a match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Concerns {
+    /// A chord waits for it: without it the chord's callback is never called.
+    pub in_chord: bool,
+    /// It is a member of a group.
+    pub in_group: bool,
+    /// It is not to run before a time.
+    pub with_eta: bool,
+    /// A worker had it and gave it back.
+    pub redelivered: bool,
+}
+
+/// How many matches are so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ConcernCounts {
+    /// Matches that a chord waits for.
+    pub in_chord: u64,
+    /// Matches that are members of a group.
+    pub in_group: u64,
+    /// Matches that are not to run before a time.
+    pub with_eta: u64,
+    /// Matches that a worker had and gave back.
+    pub redelivered: u64,
+}
+
+impl ConcernCounts {
+    /// The names in replies and records, in their order.
+    pub const NAMES: [&'static str; 4] = ["in_chord", "in_group", "with_eta", "redelivered"];
+
+    /// The counts in the order of [`ConcernCounts::NAMES`].
+    #[must_use]
+    pub fn values(&self) -> [u64; 4] {
+        [self.in_chord, self.in_group, self.with_eta, self.redelivered]
+    }
+
+    /// Counts one match.
+    pub fn count(&mut self, match_is: Concerns) {
+        self.in_chord += u64::from(match_is.in_chord);
+        self.in_group += u64::from(match_is.in_group);
+        self.with_eta += u64::from(match_is.with_eta);
+        self.redelivered += u64::from(match_is.redelivered);
+    }
+
+    /// Adds what was counted elsewhere.
+    pub fn add(&mut self, other: &Self) {
+        self.in_chord += other.in_chord;
+        self.in_group += other.in_group;
+        self.with_eta += other.with_eta;
+        self.redelivered += other.redelivered;
+    }
+}
+
+/// The sentence for whoever is about to clear so many members of chords.
+#[must_use]
+pub fn chord_notice(in_chord: u64) -> Option<String> {
+    (in_chord > 0).then(|| {
+        format!(
+            "matches that a chord waits for: {in_chord}; a chord whose member is cleared never calls its callback"
+        )
+    })
+}

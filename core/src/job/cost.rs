@@ -1,0 +1,138 @@
+//! What a message costs, learned from the looks before.
+
+/// Looks at fewer messages say little about what the next ones cost.
+const WORTH_LEARNING: u64 = 8;
+/// What a message is taken to cost before any was measured, nanoseconds.
+const AT_FIRST_NS: u64 = 2_000;
+
+/// Reading, judging, perhaps deleting one message: a moving average, nanoseconds. It sizes windows; the clock alone
+/// ends slices.
+///
+/// Looks are timed by the wall clock, and a thread that loses its processor in a look of a few messages seems to
+/// need milliseconds for each. So one look at most doubles what it is taken for, and any look, however short, may
+/// show that messages cost less: otherwise windows of one message, too short to be learned from, would stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageCost(u64);
+
+impl Default for MessageCost {
+    fn default() -> Self {
+        Self(AT_FIRST_NS)
+    }
+}
+
+impl MessageCost {
+    /// Nanoseconds, at least 1.
+    #[must_use]
+    pub fn ns(self) -> u64 {
+        self.0.max(1)
+    }
+
+    /// Learns from a look at so many messages that took so many nanoseconds after its seek.
+    pub fn learn(&mut self, messages: u64, took_ns: u64) {
+        let Some(each) = took_ns.checked_div(messages) else { return };
+        if messages >= WORTH_LEARNING || each < self.0 {
+            let each = each.min(self.ns().saturating_mul(2));
+            self.0 = (self.0.saturating_mul(3) + each) / 4;
+        }
+    }
+}
+
+/// Before any was measured, nanoseconds: as where few match and each one is the only one in its part of the list.
+const HIT_AT_FIRST_NS: u64 = 10_000;
+/// Less is not believed: the next ones may lie further apart.
+const HIT_MIN_NS: u64 = 1_000;
+/// Nor is more: that slice was interrupted.
+const HIT_MAX_NS: u64 = 50_000;
+
+/// Taking out one message that was met before, on a walk of its own, nanoseconds. It rises at once and falls slowly: a
+/// slice cannot end before all of its messages are out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HitCost(u64);
+
+impl Default for HitCost {
+    fn default() -> Self {
+        Self(HIT_AT_FIRST_NS)
+    }
+}
+
+impl HitCost {
+    /// Nanoseconds.
+    #[must_use]
+    pub fn ns(self) -> u64 {
+        self.0
+    }
+
+    /// Learns from a walk that took out so many messages in so many nanoseconds.
+    pub fn learn(&mut self, messages: u64, took_ns: u64) {
+        let Some(each) = took_ns.checked_div(messages).filter(|each| *each > 0) else { return };
+        self.0 = each.max((self.0 * 3 + each) / 4).clamp(HIT_MIN_NS, HIT_MAX_NS);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The size of a window of half a millisecond.
+    fn window(cost: MessageCost) -> u64 {
+        (500_000 / cost.ns()).max(1)
+    }
+
+    #[test]
+    fn looks_that_lost_their_processor_do_not_shrink_windows_for_good() {
+        let mut cost = MessageCost::default();
+        for _ in 0..100 {
+            cost.learn(window(cost), window(cost) * 600);
+        }
+        // So many in a row, of 50 ms each.
+        for _ in 0..30 {
+            cost.learn(window(cost), 50_000_000);
+        }
+        for _ in 0..60 {
+            cost.learn(window(cost), window(cost) * 600);
+        }
+        assert!(window(cost) > 700, "{cost:?}");
+    }
+
+    #[test]
+    fn one_interruption_costs_less_than_half_of_a_window() {
+        let mut cost = MessageCost::default();
+        let before = window(cost);
+        cost.learn(before, 80_000_000);
+        assert!(window(cost) * 2 > before, "{cost:?}");
+    }
+
+    #[test]
+    fn it_finds_what_messages_cost_from_either_side() {
+        for each in [1, 250, 900, 40_000, 1_000_000] {
+            let mut cost = MessageCost::default();
+            for _ in 0..100 {
+                cost.learn(window(cost).max(WORTH_LEARNING), window(cost).max(WORTH_LEARNING) * each);
+            }
+            assert!(cost.ns() >= each / 2 && cost.ns() <= each * 2 + 4, "{each}: {cost:?}");
+        }
+    }
+
+    #[test]
+    fn what_taking_out_costs_rises_at_once_and_falls_slowly() {
+        let mut cost = HitCost::default();
+        cost.learn(10, 300_000);
+        assert_eq!(cost.ns(), 30_000);
+        cost.learn(10, 100_000);
+        assert_eq!(cost.ns(), 25_000);
+        cost.learn(0, 1_000_000);
+        cost.learn(5, 0);
+        assert_eq!(cost.ns(), 25_000);
+        cost.learn(1, 80_000_000);
+        assert_eq!(cost.ns(), HIT_MAX_NS);
+        (0..100).for_each(|_| cost.learn(1_000, 1_000));
+        assert_eq!(cost.ns(), HIT_MIN_NS);
+    }
+
+    #[test]
+    fn no_messages_teach_nothing() {
+        let mut cost = MessageCost::default();
+        cost.learn(0, 1_000_000);
+        assert_eq!(cost, MessageCost::default());
+    }
+}

@@ -1,0 +1,276 @@
+//! The queues of a keyspace: what kombu's key names say, and rows from what a walk over the keys came across.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::error::Error;
+use crate::filter::Projection;
+use crate::reply::Reply;
+
+/// What kombu puts between a queue's name and the step of a priority list, and between the parts of a binding.
+pub const SEPARATOR: &[u8] = b"\x06\x16";
+/// What the key of a set of bindings holds, behind the prefix that all keys of an app may have.
+const BINDING: &[u8] = b"_kombu.binding.";
+
+/// Queues that one reply lists; the deepest ones.
+pub const LISTED_MAX: usize = 1_000;
+/// Queues that one walk remembers.
+pub const FOUND_MAX: usize = 4_096;
+/// Bytes of their names.
+pub const FOUND_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The queue and the step whose priority list this is.
+#[must_use]
+pub fn priority_of(name: &[u8]) -> Option<(&[u8], u64)> {
+    let at = name.windows(SEPARATOR.len()).rposition(|bytes| bytes == SEPARATOR)?;
+    let step = crate::args::parse_u64(&name[at + SEPARATOR.len()..])?;
+    Some((&name[..at], step))
+}
+
+/// The prefix of the app whose bindings this set holds.
+#[must_use]
+pub fn binding_prefix(key: &[u8]) -> Option<&[u8]> {
+    key.windows(BINDING.len()).position(|bytes| bytes == BINDING).map(|at| &key[..at])
+}
+
+/// The queue of a binding: what stands behind routing key and pattern.
+#[must_use]
+pub fn bound_queue(member: &[u8]) -> Option<&[u8]> {
+    let after = |rest: &'_ [u8]| {
+        rest.windows(SEPARATOR.len()).position(|bytes| bytes == SEPARATOR).map(|at| at + SEPARATOR.len())
+    };
+    let pattern = &member[after(member)?..];
+    Some(&pattern[after(pattern)?..])
+}
+
+/// The other lists of the queue that a list belongs to: its own and its priority lists, whatever steps of 1 to 9 the
+/// app has chosen.
+#[must_use]
+pub fn other_lists(name: &[u8]) -> Vec<Vec<u8>> {
+    let (queue, step) = priority_of(name).map_or((name, None), |(queue, step)| (queue, Some(step)));
+    let own = step.map(|_| queue.to_vec());
+    let steps = (1..=9).filter(|other| step != Some(*other));
+    own.into_iter()
+        .chain(steps.map(|step| [queue, SEPARATOR, step.to_string().as_bytes()].concat()))
+        .collect()
+}
+
+/// What a look at the ends of one list told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Glance {
+    /// Messages in it.
+    pub depth: u64,
+    /// Messages that were looked at.
+    pub sampled: u64,
+    /// Their bytes.
+    pub sampled_bytes: u64,
+    /// Task of the message that runs next.
+    pub task: Option<Vec<u8>>,
+}
+
+impl Glance {
+    fn bytes_estimate(&self) -> u64 {
+        let all = u128::from(self.sampled_bytes) * u128::from(self.depth);
+        u64::try_from(all.checked_div(self.sampled.into()).unwrap_or(0)).unwrap_or(u64::MAX)
+    }
+}
+
+/// Reads the message that runs next: whether its list looks like a queue, and which task that is.
+#[derive(Debug)]
+pub struct NextMessage(Projection);
+
+impl NextMessage {
+    /// A reader.
+    ///
+    /// # Errors
+    /// None, as long as its fields exist.
+    pub fn new() -> Result<Self, Error> {
+        Projection::new(&[b"undecodable", b"task"]).map(Self)
+    }
+
+    /// The task, if there is one; `None` for what is no message.
+    pub fn task(&mut self, message: &[u8]) -> Option<Option<Vec<u8>>> {
+        // Most lists that are no queues are told by their first byte.
+        if message.iter().find(|b| !b.is_ascii_whitespace()) != Some(&b'{') {
+            return None;
+        }
+        let mut members = self.0.row(message).into_iter();
+        if members.next()?.1 != Reply::Int(0) {
+            return None;
+        }
+        Some(
+            members.next().and_then(|(_, task)| if let Reply::Text(task) = task { Some(task) } else { None }),
+        )
+    }
+}
+
+/// One queue: its own list and its priority lists.
+#[derive(Debug, Default)]
+struct Queue {
+    own: Glance,
+    steps: BTreeMap<u64, Glance>,
+    bound: bool,
+}
+
+impl Queue {
+    fn lists(&self) -> impl Iterator<Item = &Glance> {
+        std::iter::once(&self.own).chain(self.steps.values())
+    }
+
+    fn depth(&self) -> u64 {
+        self.lists().map(|list| list.depth).sum()
+    }
+
+    fn row(&self, name: &[u8]) -> Reply {
+        let steps = self
+            .steps
+            .iter()
+            .map(|(step, list)| Reply::map().with("step", *step).with("depth", list.depth).build());
+        // Workers look at the queue's own list first, then at the steps in their order.
+        let next = self.lists().find(|list| list.depth > 0);
+        Reply::map()
+            .with("queue", name)
+            .with("depth", self.depth())
+            .with("own_depth", self.own.depth)
+            .with("priorities", steps.collect::<Vec<_>>())
+            .with("bytes_estimate", self.lists().map(Glance::bytes_estimate).fold(0, u64::saturating_add))
+            .with("next_task", next.and_then(|list| list.task.clone()))
+            .with("bound", self.bound)
+            .build()
+    }
+}
+
+/// What a walk has come across so far.
+#[derive(Debug, Default)]
+pub struct Found {
+    queues: HashMap<Vec<u8>, Queue>,
+    name_bytes: usize,
+    cut: bool,
+}
+
+impl Found {
+    /// A list that looks like a queue, as one of its own or as the priority list of another one. Again, if the walk
+    /// comes across it again.
+    pub fn list(&mut self, name: &[u8], step: Option<u64>, glance: Glance) {
+        if let Some(queue) = self.queue(name) {
+            match step {
+                None => queue.own = glance,
+                Some(step) => {
+                    queue.steps.insert(step, glance);
+                }
+            }
+        }
+    }
+
+    /// A queue that a binding names.
+    pub fn bound(&mut self, name: &[u8]) {
+        if let Some(queue) = self.queue(name) {
+            queue.bound = true;
+        }
+    }
+
+    /// Something was not looked at.
+    pub fn cut(&mut self) {
+        self.cut = true;
+    }
+
+    fn queue(&mut self, name: &[u8]) -> Option<&mut Queue> {
+        if !self.queues.contains_key(name) {
+            if self.queues.len() >= FOUND_MAX || self.name_bytes + name.len() > FOUND_BYTES_MAX {
+                self.cut = true;
+                return None;
+            }
+            self.name_bytes += name.len();
+        }
+        Some(self.queues.entry(name.to_vec()).or_default())
+    }
+
+    /// The rows, deepest first, then by name; and whether they are all that a whole walk finds.
+    #[must_use]
+    pub fn rows(&self) -> (Vec<Reply>, bool) {
+        let mut queues: Vec<_> =
+            self.queues.iter().map(|(name, queue)| (std::cmp::Reverse(queue.depth()), name, queue)).collect();
+        queues.sort_unstable_by_key(|(depth, name, _)| (*depth, *name));
+        let whole = !self.cut && queues.len() <= LISTED_MAX;
+        (queues.iter().take(LISTED_MAX).map(|(_, name, queue)| queue.row(name)).collect(), whole)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_kombu_are_taken_apart() {
+        assert_eq!(priority_of(b"q\x06\x163"), Some((&b"q"[..], 3)));
+        assert_eq!(priority_of(b"a\x06\x163\x06\x169"), Some((&b"a\x06\x163"[..], 9)));
+        for none in [&b"q"[..], b"q\x06\x16", b"q\x06\x16x", b"q\x06\x16-3", b""] {
+            assert_eq!(priority_of(none), None, "{none:?}");
+        }
+        assert_eq!(binding_prefix(b"_kombu.binding.celery"), Some(&b""[..]));
+        assert_eq!(binding_prefix(b"app:_kombu.binding.celery"), Some(&b"app:"[..]));
+        assert_eq!(binding_prefix(b"_kombu.bindin"), None);
+        assert_eq!(bound_queue(b"celery\x06\x16\x06\x16celery"), Some(&b"celery"[..]));
+        assert_eq!(bound_queue(b"\x06\x16*\x06\x16q\x06\x163"), Some(&b"q\x06\x163"[..]));
+        assert_eq!(bound_queue(b"a\x06\x16b"), None);
+        assert_eq!(other_lists(b"q").len(), 9);
+        let others = other_lists(b"q\x06\x163");
+        assert_eq!(
+            (others.len(), others[0].as_slice(), others[3].as_slice()),
+            (9, &b"q"[..], &b"q\x06\x164"[..])
+        );
+    }
+
+    #[test]
+    fn what_is_no_message_is_no_queue() {
+        let mut next = NextMessage::new().expect("fields");
+        assert_eq!(next.task(br#"{"headers": {"task": "a.b"}}"#), Some(Some(b"a.b".to_vec())));
+        assert_eq!(next.task(b" {}"), Some(None));
+        for none in [&b""[..], b"x", b"[]", b"{", b"{} x", b"\xff"] {
+            assert_eq!(next.task(none), None, "{none:?}");
+        }
+    }
+
+    fn glance(depth: u64) -> Glance {
+        Glance { depth, sampled: 2, sampled_bytes: 20, task: Some(depth.to_string().into_bytes()) }
+    }
+
+    #[test]
+    fn rows_add_up_priority_lists_and_stand_in_the_order_of_depth_and_name() {
+        let mut found = Found::default();
+        found.list(b"b", None, glance(5));
+        found.list(b"a", None, glance(5));
+        found.list(b"p", Some(9), glance(4));
+        found.list(b"p", Some(3), glance(3));
+        found.bound(b"p");
+        found.bound(b"empty");
+        found.list(b"a", None, glance(5));
+        let (rows, whole) = found.rows();
+        let rows: Vec<String> =
+            rows.iter().map(|row| String::from_utf8(row.to_json()).expect("JSON")).collect();
+        assert!(whole);
+        assert_eq!(
+            rows[0],
+            r#"{"queue":"p","depth":7,"own_depth":0,"priorities":[{"step":3,"depth":3},{"step":9,"depth":4}],"bytes_estimate":70,"next_task":"3","bound":1}"#
+        );
+        assert!(rows[1].contains(r#""queue":"a","depth":5,"own_depth":5,"#), "{rows:?}");
+        assert!(rows[2].contains(r#""queue":"b""#), "{rows:?}");
+        assert!(
+            rows[3]
+                .contains(r#""depth":0,"own_depth":0,"priorities":[],"bytes_estimate":0,"next_task":null"#)
+        );
+    }
+
+    #[test]
+    fn what_is_found_is_bounded_and_says_so() {
+        let mut found = Found::default();
+        for n in 0..FOUND_MAX + 1 {
+            found.list(format!("q{n}").as_bytes(), None, glance(n as u64));
+        }
+        assert_eq!(found.queues.len(), FOUND_MAX);
+        let (rows, whole) = found.rows();
+        assert_eq!((rows.len(), whole), (LISTED_MAX, false));
+        let mut found = Found::default();
+        (0..3).for_each(|n| found.bound(&vec![n; FOUND_BYTES_MAX / 2]));
+        assert_eq!(found.queues.len(), 2);
+    }
+}

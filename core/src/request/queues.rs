@@ -1,0 +1,49 @@
+//! `QADMIN.QUEUES [GLOB pattern] [FORMAT RESP|JSON]`
+
+use super::options::Options;
+use super::spec::CommandSpec;
+use super::{Format, Request, commands};
+use crate::error::Error;
+use crate::filter::{PATTERN_MAX, glob_matches};
+
+/// List the queues of the selected database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queues {
+    /// Only queues whose names match.
+    pub pattern: Option<Vec<u8>>,
+    /// How the reply is written.
+    pub format: Format,
+}
+
+impl Queues {
+    /// The queue is among those that were asked for.
+    #[must_use]
+    pub fn wants(&self, queue: &[u8]) -> bool {
+        self.pattern.as_deref().is_none_or(|pattern| glob_matches(pattern, queue))
+    }
+}
+
+impl Request for Queues {
+    const COMMAND: &'static CommandSpec = &commands::QUEUES;
+
+    fn parse(args: &[&[u8]], _now_ms: i64) -> Result<Self, Error> {
+        let mut options = Options::new(Self::COMMAND, args);
+        let (mut pattern, mut format) = (None, Format::default());
+        while let Some(keyword) = options.keyword()? {
+            match keyword {
+                "GLOB" => pattern = Some(parse_pattern(options.args.value("GLOB")?)?),
+                "FORMAT" => format = Format::parse(&mut options.args)?,
+                other => return Err(options.unknown(other.as_bytes())),
+            }
+        }
+        Ok(Self { pattern, format })
+    }
+}
+
+fn parse_pattern(text: &[u8]) -> Result<Vec<u8>, Error> {
+    match text.len() {
+        0 => Err(Error::EmptyText { keyword: "GLOB" }),
+        got if got > PATTERN_MAX => Err(Error::TooLong { keyword: "GLOB", max: PATTERN_MAX, got }),
+        _ => Ok(text.to_vec()),
+    }
+}

@@ -1,0 +1,33 @@
+//! QADMIN.QUEUES: the queues of the selected database.
+
+use qadmin_core::error::Error;
+use qadmin_core::request::{Queues, commands};
+
+use super::Answer;
+use crate::redis::{Ctx, block};
+use crate::state;
+use crate::waiters::{For, WAITERS_MAX};
+use crate::walk::{WALK_MAX_MS, WALKS_MAX, Walk};
+
+pub(super) fn run(ctx: Ctx<'_>, request: &Queues) -> Result<Answer, Error> {
+    let caller = ctx.caller();
+    if caller.user.is_none() || ctx.flags().script() {
+        // Nobody knows whose rights would decide what is listed.
+        return Err(Error::NotClient { command: commands::QUEUES.name });
+    }
+    // The first slice at once: most keyspaces need no other.
+    let mut walk = Walk::new(ctx, caller, request)?;
+    walk.slice(ctx);
+    if walk.has_ended() || ctx.flags().cannot_block() {
+        return Ok(Answer::Reply(walk.reply(), request.format));
+    }
+    state::with(|state| {
+        if state.walks.len() >= WALKS_MAX || state.waiters.len() >= WAITERS_MAX {
+            return Err(Error::TooManyWalks { max: WALKS_MAX });
+        }
+        let client = block::block(ctx, WALK_MAX_MS).ok_or(Error::Internal)?;
+        state.waiters.add(client, walk.id, For::Queues(request.format));
+        state.go_on(ctx, walk);
+        Ok(Answer::Later)
+    })?
+}

@@ -1,0 +1,295 @@
+//! Walks over the keys of a database, for QADMIN.QUEUES.
+//!
+//! A keyspace may hold many millions of keys, so it is walked in slices between which others are served, in the hook
+//! before the poll like the slices of jobs, and in turn with those. A step of the server's scan names a handful of
+//! keys; lists and sets of bindings among them are put aside and looked at one by one, so that the clock can be read
+//! in between. What is found depends on the user who asked: a key that they may not read is not looked at.
+
+use std::collections::VecDeque;
+
+use qadmin_core::error::Error;
+use qadmin_core::queues::{
+    Found, Glance, NextMessage, binding_prefix, bound_queue, other_lists, priority_of,
+};
+use qadmin_core::reply::Reply;
+use qadmin_core::request::{QUEUE_MAX, Queues};
+use qadmin_core::scan::Queue as _;
+use uuid::Uuid;
+
+use crate::commands::may_read;
+use crate::redis::call::{How, call};
+use crate::redis::clock::{cpu_ns, now_ns};
+use crate::redis::ctx::Caller;
+use crate::redis::guard::guard;
+use crate::redis::list::{List, Mode, Opened};
+use crate::redis::scan::{Cursor, Holds};
+use crate::redis::{Ctx, RString, event_loop, events};
+use crate::settings;
+use crate::state::State;
+
+/// Walks that may be under way at once, one for each client that waits.
+pub(crate) const WALKS_MAX: usize = 8;
+/// Longest that a client waits for its walk, milliseconds.
+pub(crate) const WALK_MAX_MS: u64 = 10_000;
+/// Bindings of one exchange that are looked at.
+const BINDINGS_MAX: u64 = 1_000;
+/// Messages at either end of a list that its size is estimated from.
+const SAMPLED: u64 = 4;
+/// Bytes after which no further message of a list is looked at.
+const SAMPLED_BYTES: u64 = 64 * 1024;
+/// The bindings of Celery's own exchange: looked at first, so that a walk which is cut short knows those queues.
+const FIRST: &[u8] = b"_kombu.binding.celery";
+/// Steps of the scan after which the clock is read.
+const STEPS_PER_LOOK: u32 = 16;
+
+/// Something that was named and is to be looked at.
+#[derive(Debug)]
+enum Aside {
+    /// A key that holds a list.
+    List(Vec<u8>),
+    /// A key that holds the bindings of an exchange.
+    Bindings(Vec<u8>),
+    /// A queue that a binding names.
+    Bound(Vec<u8>),
+}
+
+/// One walk.
+#[derive(Debug)]
+pub(crate) struct Walk {
+    /// Under what its client waits.
+    pub(crate) id: Uuid,
+    request: Queues,
+    db: i32,
+    caller: Caller,
+    cursor: Cursor,
+    aside: VecDeque<Aside>,
+    next: NextMessage,
+    found: Found,
+    keys: u64,
+    unacked: Option<i64>,
+    began_ns: u64,
+    last: bool,
+    ended: bool,
+}
+
+impl Walk {
+    /// A walk over the selected database for the client that asks.
+    pub(crate) fn new(ctx: Ctx<'_>, caller: Caller, request: &Queues) -> Result<Self, Error> {
+        let unacked = may_read(&caller, b"unacked")
+            .then(|| call(ctx, c"HLEN", How::Read, &[RString::new("unacked")]).ok()?.int())
+            .flatten();
+        Ok(Self {
+            id: Uuid::new_v4(),
+            request: request.clone(),
+            db: ctx.db(),
+            caller,
+            cursor: Cursor::new(),
+            aside: VecDeque::from([Aside::Bindings(FIRST.to_vec())]),
+            next: NextMessage::new()?,
+            found: Found::default(),
+            keys: 0,
+            unacked,
+            began_ns: now_ns(),
+            last: false,
+            ended: false,
+        })
+    }
+
+    /// It met every key.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// It ends here, and says that something is missing.
+    fn give_up(&mut self) {
+        self.found.cut();
+        self.ended = true;
+    }
+
+    /// Walks on for the time of one slice, of the processor's: a thread that is not run meanwhile keeps its time.
+    pub(crate) fn slice(&mut self, ctx: Ctx<'_>) {
+        let until = cpu_ns() + settings::now().slice_us() * 1_000;
+        ctx.select(self.db);
+        let mut steps = 0;
+        while !self.ended {
+            if let Some(aside) = self.aside.pop_front() {
+                match aside {
+                    Aside::List(key) => self.list(ctx, &key, false),
+                    Aside::Bindings(key) => self.bindings(ctx, &key),
+                    Aside::Bound(queue) => self.bound(ctx, &queue),
+                }
+            } else if self.last {
+                self.ended = true;
+            } else {
+                self.step(ctx);
+                steps += 1;
+                if steps % STEPS_PER_LOOK != 0 {
+                    continue;
+                }
+            }
+            if cpu_ns() >= until {
+                return;
+            }
+        }
+    }
+
+    fn step(&mut self, ctx: Ctx<'_>) {
+        let (keys, aside) = (&mut self.keys, &mut self.aside);
+        let more = self.cursor.step(ctx, &mut |name, holds| {
+            *keys += 1;
+            match holds {
+                Holds::List if name.len() <= QUEUE_MAX => aside.push_back(Aside::List(name.to_vec())),
+                Holds::Set if name.len() <= QUEUE_MAX && binding_prefix(name).is_some() => {
+                    aside.push_back(Aside::Bindings(name.to_vec()));
+                }
+                _ => {}
+            }
+        });
+        match more {
+            Ok(more) => self.last = !more,
+            // Where it stands is not known any more.
+            Err(()) => self.give_up(),
+        }
+    }
+
+    /// The priority lists of a queue count as its own, where the caller may read it. What is known to be a queue is
+    /// one whatever is in it.
+    fn list(&mut self, ctx: Ctx<'_>, key: &[u8], is_queue: bool) {
+        let (queue, step) = match priority_of(key) {
+            Some((queue, step)) if may_read(&self.caller, queue) => (queue, Some(step)),
+            _ => (key, None),
+        };
+        if !self.request.wants(queue) || !may_read(&self.caller, key) {
+            return;
+        }
+        let name = RString::new(key);
+        let Opened::List(mut list) = List::open(ctx, &name, Mode::Read) else { return };
+        let depth = list.len();
+        let next = &mut self.next;
+        let Some(message) = list.read(depth.saturating_sub(1), |message| next.task(message)) else { return };
+        let Some(task) = message.or(is_queue.then_some(None)) else { return };
+        let mut glance = Glance { depth, task, ..Glance::default() };
+        let tail = (depth.saturating_sub(SAMPLED)..depth).rev();
+        let head = 0..SAMPLED.min(depth.saturating_sub(SAMPLED));
+        for at in tail.chain(head) {
+            if glance.sampled_bytes >= SAMPLED_BYTES {
+                break;
+            }
+            let Some(bytes) = list.read(at, <[u8]>::len) else { break };
+            glance.sampled += 1;
+            glance.sampled_bytes += bytes as u64;
+        }
+        self.found.list(queue, step, glance);
+    }
+
+    fn bindings(&mut self, ctx: Ctx<'_>, key: &[u8]) {
+        let prefix = binding_prefix(key).filter(|_| may_read(&self.caller, key));
+        let Some(prefix) = prefix else { return };
+        let ask = |command, more: &[u8]| {
+            let args = [RString::new(key), RString::new(more)];
+            call(ctx, command, How::Read, if more.is_empty() { &args[..1] } else { &args })
+        };
+        let members = ask(c"SCARD", b"").ok().and_then(|answer| answer.int()).unwrap_or(0);
+        if u64::try_from(members).unwrap_or(0) > BINDINGS_MAX {
+            self.found.cut();
+        }
+        // Each member at most once, and at most so many.
+        let Ok(members) = ask(c"SRANDMEMBER", BINDINGS_MAX.to_string().as_bytes()) else { return };
+        for member in members.list() {
+            if let Some(queue) = bound_queue(&member).filter(|queue| prefix.len() + queue.len() <= QUEUE_MAX)
+            {
+                self.aside.push_back(Aside::Bound([prefix, queue].concat()));
+            }
+        }
+    }
+
+    /// Its lists are looked at now: the walk may be cut short before it meets them.
+    fn bound(&mut self, ctx: Ctx<'_>, queue: &[u8]) {
+        if self.request.wants(queue) && may_read(&self.caller, queue) {
+            self.found.bound(queue);
+            self.list(ctx, queue, true);
+            for other in other_lists(queue) {
+                self.list(ctx, &other, true);
+            }
+        }
+    }
+
+    /// What it came to so far.
+    pub(crate) fn reply(&self) -> Reply {
+        let (rows, whole) = self.found.rows();
+        Reply::map()
+            .with("queues", rows)
+            .with("complete", whole && self.ended)
+            .with("keys", self.keys)
+            .with("unacked", self.unacked)
+            .with("elapsed_us", (now_ns() - self.began_ns) / 1_000)
+            .build()
+    }
+}
+
+/// Walks whose clients wait.
+#[derive(Debug, Default)]
+pub(crate) struct Walks {
+    all: VecDeque<Walk>,
+    /// The last slice was one of a walk: the next is a job's, if there are any.
+    had_turn: bool,
+}
+
+impl Walks {
+    /// Walks under way, and ended ones whose clients were not answered yet.
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Some have not ended.
+    pub(crate) fn any_live(&self) -> bool {
+        self.all.iter().any(|walk| !walk.ended)
+    }
+
+    /// Takes a walk whose client is to be answered, or is gone.
+    pub(crate) fn take(&mut self, id: Uuid) -> Option<Walk> {
+        let at = self.all.iter().position(|walk| walk.id == id)?;
+        self.all.remove(at)
+    }
+
+    /// The keys of the databases that `hit` chooses are others now: what was found there is not true any more.
+    pub(crate) fn restart(&mut self, hit: impl Fn(i32) -> bool) {
+        for walk in self.all.iter_mut().filter(|walk| hit(walk.db)) {
+            walk.cursor = Cursor::new();
+            walk.aside = VecDeque::from([Aside::Bindings(FIRST.to_vec())]);
+            walk.found = Found::default();
+            walk.keys = 0;
+            walk.last = false;
+        }
+    }
+}
+
+impl State {
+    /// Lets a walk go on in slices.
+    pub(crate) fn go_on(&mut self, ctx: Ctx<'_>, walk: Walk) {
+        self.walks.all.push_back(walk);
+        events::follow(ctx);
+        event_loop::hook(ctx);
+        self.wake();
+    }
+
+    /// Does a slice of a walk, if it is a walk's turn.
+    pub(crate) fn walk(&mut self, ctx: Ctx<'_>) -> bool {
+        let had_turn = std::mem::take(&mut self.walks.had_turn);
+        if had_turn && !self.registry.live().is_empty() {
+            return false;
+        }
+        let Some(at) = self.walks.all.iter().position(|walk| !walk.ended) else { return false };
+        let Some(mut walk) = self.walks.all.remove(at) else { return false };
+        self.walks.had_turn = true;
+        if guard("a slice of a walk", || walk.slice(ctx)).is_none() {
+            walk.give_up();
+        }
+        if walk.ended {
+            self.waiters.release(walk.id);
+        }
+        // The others come first now.
+        self.walks.all.push_back(walk);
+        true
+    }
+}
