@@ -36,7 +36,8 @@ fn every_limit_of_the_page_is_the_one_of_the_code() {
 }
 
 /// Constants with the name of a limit that bound nothing that a client sends.
-const NO_LIMITS: [&str; 5] = ["CREDIT_MAX", "EXPONENT_MAX", "ZEROS_MAX", "OWN_MAX", "HANDLERS_MAX"];
+const NO_LIMITS: [&str; 6] =
+    ["CREDIT_MAX", "EXPONENT_MAX", "MAGNITUDE_MAX", "ZEROS_MAX", "OWN_MAX", "HANDLERS_MAX"];
 
 /// The code of the module and of its core, without tests.
 fn code(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -25,6 +25,7 @@ mod live;
 mod model;
 mod neighbours;
 mod observability;
+mod options;
 mod queues;
 mod replies;
 mod sample;
