@@ -26,7 +26,7 @@ impl State {
     /// Adds a job and starts the slices.
     pub(crate) fn start(&mut self, ctx: Ctx<'_>, mut job: Job) {
         self.totals.jobs_started += 1;
-        log::notice(&started(&job));
+        log::notice(&started(&mut job));
         if self.queues.len() >= QUEUES_MAX {
             self.queues = self.registry.queues().chain(self.caches.queues()).map(<[u8]>::to_vec).collect();
         }
@@ -226,7 +226,10 @@ fn is_done_with(record: &Owed, ctx: Ctx<'_>) -> bool {
     }
 }
 
-fn started(job: &Job) -> String {
+fn started(job: &mut Job) -> String {
+    let options = job.record().options();
+    let options = options.strip_prefix("DRYRUN").unwrap_or(&options).trim_start();
+    let options = if options.is_empty() { String::new() } else { format!(", options {options}") };
     let start = job.start();
     let dry = if start.dry_run { "dry run of " } else { "" };
     let effect = match start.effect {
@@ -237,7 +240,7 @@ fn started(job: &Job) -> String {
         Effect::KeepEach => "clear all but one of each value",
     };
     format!(
-        "job {} started: {dry}{effect} of {} in queue {} (db {}), {} messages, user {}, actor {}, reason {}",
+        "job {} started: {dry}{effect} of {} in queue {} (db {}), {} messages, user {}, actor {}, reason {}{options}",
         start.id,
         String::from_utf8_lossy(&start.filter.canonical()),
         quote(&start.queue),

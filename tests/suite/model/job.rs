@@ -270,7 +270,7 @@ impl Job {
         }
         assert_eq!(now.status, "completed", "{now:?}");
         if let Mode::Limit(limit) = self.mode
-            && now.would_delete == limit
+            && limit == if self.clears() { now.deleted } else { now.would_delete }
         {
             assert!(now.total >= now.processed + now.drifted, "{now:?}");
             return;
