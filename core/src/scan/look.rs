@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::sample::SampleRow;
-use super::values::VALUES_MAX;
+use super::values::MOST;
 use super::{Effect, Scan};
 use crate::concerns::{ConcernCounts, Concerns};
 use crate::reply::Reply;
@@ -235,7 +235,7 @@ impl Look {
                     false
                 }
                 Some(digest) if scan.values.contains(digest) || self.fresh.contains(&digest) => true,
-                Some(_) if scan.values.len() + self.fresh.len() >= VALUES_MAX => {
+                Some(_) if scan.values.len() + self.fresh.len() >= MOST => {
                     self.overflows = true;
                     false
                 }

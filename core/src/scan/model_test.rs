@@ -185,7 +185,7 @@ impl ModelJob {
                 Some(value) if self.seen.contains(&value) => true,
                 Some(value) => {
                     self.seen.push(value);
-                    assert!(self.seen.len() <= VALUES_MAX, "the scan stops before it");
+                    assert!(self.seen.len() <= values::MOST, "the scan stops before it");
                     false
                 }
                 None => {

@@ -1,7 +1,9 @@
 //! The values that were met: one match of each is kept.
 
 /// Most distinct values that one job tells apart.
-pub const VALUES_MAX: usize = if cfg!(test) { 5 } else { 200_000 };
+pub const VALUES_MAX: usize = 200_000;
+/// The same where it is to be met.
+pub(super) const MOST: usize = if cfg!(test) { 5 } else { VALUES_MAX };
 /// Places of one page, 64 KiB.
 const PAGE: usize = if cfg!(test) { 4 } else { 4_096 };
 
@@ -20,7 +22,7 @@ pub(super) struct Values {
 impl Values {
     /// For a pass over so many messages.
     pub(super) fn new(messages: u64) -> Self {
-        let most = usize::try_from(messages).unwrap_or(VALUES_MAX).min(VALUES_MAX);
+        let most = usize::try_from(messages).unwrap_or(MOST).min(MOST);
         let pages = (most + most * 3 / 16 + 1).div_ceil(PAGE);
         Self { pages: vec![Vec::new(); pages], len: 0 }
     }
@@ -37,7 +39,7 @@ impl Values {
 
     /// Puts it in, if it is not in it yet.
     pub(super) fn insert(&mut self, digest: u128) {
-        debug_assert!(self.len <= VALUES_MAX, "who fills the table stops before it is full");
+        debug_assert!(self.len <= MOST, "who fills the table stops before it is full");
         let place = self.place(digest);
         self.len += usize::from(self.at(place) == FREE);
         let page = &mut self.pages[place / PAGE];

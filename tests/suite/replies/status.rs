@@ -104,6 +104,15 @@ fn status_of_a_job_that_waits_for_its_first_slice() {
         in_group: 0
         with_eta: 0
         redelivered: 0
+        keep: null
+        by: null
+        limit: null
+        rate: null
+        expect: null
+        tolerance: null
+        counted: null
+        distinct: null
+        undistinguished: null
     "#);
 }
 
@@ -165,6 +174,15 @@ fn status_of_a_completed_clear() {
         in_group: 0
         with_eta: 0
         redelivered: 0
+        keep: "oldest"
+        by: null
+        limit: null
+        rate: null
+        expect: null
+        tolerance: null
+        counted: null
+        distinct: null
+        undistinguished: null
     "#);
 }
 
@@ -280,6 +298,15 @@ fn status_of_a_dry_run_shows_its_sample() {
         in_group: 0
         with_eta: 0
         redelivered: 0
+        keep: "oldest"
+        by: null
+        limit: null
+        rate: null
+        expect: null
+        tolerance: null
+        counted: null
+        distinct: null
+        undistinguished: null
     "#);
 }
 
@@ -343,6 +370,15 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         in_group: 0
         with_eta: 0
         redelivered: 0
+        keep: null
+        by: null
+        limit: null
+        rate: null
+        expect: null
+        tolerance: null
+        counted: null
+        distinct: null
+        undistinguished: null
     "#);
 }
 
