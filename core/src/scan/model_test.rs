@@ -536,7 +536,7 @@ impl World {
             if !job.edited {
                 assert_eq!(c.total, c.processed + c.drifted + job.open.len() as u64);
                 match job.scan.progress() {
-                    Progress::TooManyValues => assert_eq!(job.seen.len(), VALUES_MAX),
+                    Progress::TooManyValues => assert_eq!(job.seen.len(), values::MOST),
                     Progress::Unexpected { matched } => {
                         assert_eq!((c.deleted, matched), (0, c.matched));
                         assert!(job.open.is_empty() && job.plan().most.is_some_and(|most| matched > most));
