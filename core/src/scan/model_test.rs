@@ -140,7 +140,7 @@ impl Judge for FirstByte {
         Vec::new()
     }
     fn values(&mut self, message: &[u8]) -> Option<u128> {
-        (message[1] != b'?').then(|| u128::from(message[1] - b'0'))
+        (message[1] != b'?').then(|| u128::from(message[1] - b'0') + 1)
     }
 }
 
