@@ -8,3 +8,14 @@ pub enum End {
     /// Index -1, the next end: where Celery's workers pop.
     Tail,
 }
+
+impl End {
+    /// The other side.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Head => Self::Tail,
+            Self::Tail => Self::Head,
+        }
+    }
+}

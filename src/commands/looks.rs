@@ -1,6 +1,7 @@
 //! What the messages of a queue look like, whatever a command takes them for.
 
 use qadmin_core::kind::{MessageKind, Recogniser};
+use qadmin_core::queue::End;
 use qadmin_core::scan::Queue as _;
 
 use crate::redis::clock::cpu_ns;
@@ -19,7 +20,11 @@ pub(super) fn looks_like(ctx: Ctx<'_>, queue: &RString, taken_for: MessageKind) 
         if recogniser.is_done() || cpu_ns().saturating_sub(began) >= longest {
             break;
         }
-        list.read(len - 1 - distance, |message| recogniser.look(message));
+        let index = match taken_for.spec().next_end {
+            End::Tail => len - 1 - distance,
+            End::Head => distance,
+        };
+        list.read(index, |message| recogniser.look(message));
     }
     disagrees(&recogniser, taken_for)
 }

@@ -3,11 +3,12 @@
 use qadmin_core::concerns::{ConcernCounts, chord_notice};
 use qadmin_core::error::Error;
 use qadmin_core::filter::{Matcher, Projection};
-use qadmin_core::job::{Cached, Job, Kind, Origin, Record, Start, Status, sample_row};
+use qadmin_core::job::{Cached, Job, Kind, Origin, Record, Start, Status, Terms, sample_row};
 use qadmin_core::kind::{LOOK_AT, MessageKind, Recogniser};
+use qadmin_core::queue::End;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Preview;
-use qadmin_core::scan::{Effect, Queue, index_from_tail};
+use qadmin_core::scan::{Effect, Queue, shown_index};
 use qadmin_core::settings::Settings;
 use uuid::Uuid;
 
@@ -206,6 +207,7 @@ fn new_job(
         grouping: None,
         top: 0,
         effect: Effect::Count,
+        terms: Terms::default(),
         dry_run: false,
         origin: Origin { user: caller.user, client: caller.client, ..Origin::default() },
         digest,
@@ -286,6 +288,7 @@ impl Asked<'_> {
         let began = cpu_ns();
         let longest = settings.slice_us() * 1_000 * SAMPLE_SLICES;
         let (mut messages, mut bytes) = (0, 0);
+        let next_end = self.kind.spec().next_end;
         if let Opened::List(mut list) = List::open(self.ctx, self.queue, Mode::Read) {
             let len = list.len();
             for distance in 0..len.min(window.max(LOOK_AT)) {
@@ -300,7 +303,11 @@ impl Asked<'_> {
                     (messages, bytes) = (0, 0);
                 }
                 messages += 1;
-                list.read(len - 1 - distance, |message| {
+                let index = match next_end {
+                    End::Tail => len - 1 - distance,
+                    End::Head => distance,
+                };
+                list.read(index, |message| {
                     bytes += message.len();
                     if !recogniser.is_done() {
                         recogniser.look(message);
@@ -310,7 +317,11 @@ impl Asked<'_> {
                         bytes += matcher.decoded();
                         if matched {
                             let members = projection.row(message);
-                            rows.push(sample_row(index_from_tail(distance), message.len() as u64, &members));
+                            rows.push(sample_row(
+                                shown_index(next_end, distance),
+                                message.len() as u64,
+                                &members,
+                            ));
                         }
                     }
                 });

@@ -2,7 +2,7 @@
 
 use qadmin_core::error::Error;
 use qadmin_core::filter::Projection;
-use qadmin_core::job::{Groups, Job, Kind, Origin, Record, Start, Status};
+use qadmin_core::job::{Groups, Job, Kind, Origin, Record, Start, Status, Terms};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Stats;
@@ -123,6 +123,7 @@ fn new_job(
         grouping: Some(request.grouping.clone()),
         top: request.top,
         effect: Effect::Group,
+        terms: Terms::default(),
         dry_run: false,
         origin: Origin { user: caller.user, client: caller.client, ..Origin::default() },
         digest,

@@ -8,8 +8,9 @@ use std::collections::HashMap;
 
 use super::int;
 use crate::filter::{Grouping, group_values};
+use crate::queue::End;
 use crate::reply::Reply;
-use crate::scan::{Group, Tallies, index_from_tail};
+use crate::scan::{Group, Scan, Tallies, shown_index};
 
 /// Most groups that a job keeps.
 pub const GROUPS_MAX: usize = 10_000;
@@ -88,7 +89,8 @@ impl Groups {
 }
 
 /// The `top` largest groups, and what else there is. Groups of one size stand in the order of their values.
-pub(super) fn show(grouping: &Grouping, names: &Names, tallies: &Tallies, top: usize) -> Groups {
+pub(super) fn show(grouping: &Grouping, names: &Names, scan: &Scan, top: usize) -> Groups {
+    let tallies = scan.tallies();
     let mut keys: Vec<&[u8]> = vec![b""; names.numbers.len() + 1];
     for (key, number) in &names.numbers {
         keys[*number as usize] = key;
@@ -112,7 +114,8 @@ pub(super) fn show(grouping: &Grouping, names: &Names, tallies: &Tallies, top: u
     }
     let rest = kept.split_off(top.min(kept.len()));
     kept.sort_unstable_by(larger_first);
-    let rows = kept.iter().map(|group| row(grouping, key(group), group, matched)).collect();
+    let rows =
+        kept.iter().map(|group| row(grouping, key(group), group, scan.plan().next_end, matched)).collect();
     let all = rest.iter().chain(&unkept);
     let (count, bytes) = all.fold((0, 0), |(count, bytes), g| (count + g.count, bytes + g.bytes));
     let groups = unkept.is_none().then_some(rest.len() as u64);
@@ -133,8 +136,8 @@ pub(super) fn notice(tallies: &Tallies) -> Option<String> {
     ))
 }
 
-fn row(grouping: &Grouping, key: &[u8], group: &Group, matched: u64) -> Reply {
-    let index = |distance: Option<u64>| distance.map(index_from_tail);
+fn row(grouping: &Grouping, key: &[u8], group: &Group, next_end: End, matched: u64) -> Reply {
+    let index = |distance: Option<u64>| distance.map(|distance| shown_index(next_end, distance));
     let values = grouping.names().zip(group_values(key));
     let mut members: Vec<(Box<str>, Reply)> =
         values.map(|(name, value)| (name.into(), value.into())).collect();

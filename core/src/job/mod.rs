@@ -9,8 +9,9 @@ mod rate;
 mod record;
 mod registry;
 mod status;
+mod terms;
 
-pub use cost::MessageCost;
+pub use cost::{HitCost, MessageCost};
 pub use event::{CHANNEL, EVENT_FIELDS, Happening, event};
 pub use groups::{GROUP_BYTES_MAX, GROUPS_MAX, Groups, TOP_DEFAULT, TOP_MAX};
 pub use histogram::Histogram;
@@ -21,16 +22,17 @@ pub use registry::{
     CACHED_MAX, Cached, Caches, Ended, REMEMBERED_BYTES_MAX, REMEMBERED_MAX, Registry, SAMPLES_MAX,
 };
 pub use status::Status;
+pub use terms::{Expect, Keep, Terms};
 
 use groups::Names;
 use uuid::Uuid;
 
 use crate::concerns::{Concerns, chord_notice};
 use crate::error::Error;
-use crate::filter::{Filter, Grouping, Matcher, Projection};
+use crate::filter::{Distinct, Filter, Grouping, Matcher, Projection};
 use crate::kind::MessageKind;
 use crate::reply::Reply;
-use crate::scan::{Effect, Judge, Judgement, Look, Progress, Scan, index_from_tail};
+use crate::scan::{Effect, Judge, Judgement, Look, Plan, Progress, Scan, VALUES_MAX};
 
 /// Why a paused job stands still.
 pub const PAUSED: &str = "paused: QADMIN.RESUME lets it go on";
@@ -112,6 +114,8 @@ pub struct Start {
     pub effect: Effect,
     /// Nothing is written to the queue.
     pub dry_run: bool,
+    /// What else was asked for.
+    pub terms: Terms,
     /// Who asked.
     pub origin: Origin,
     /// Digest that equal requests share: of (db, queue, filter) for a preview, of all arguments for a clear.
@@ -129,6 +133,7 @@ pub struct Start {
 pub struct FilterJudge {
     matcher: Matcher,
     projection: Projection,
+    distinct: Option<Distinct>,
     /// Where matches are grouped.
     names: Option<Names>,
     key: Vec<u8>,
@@ -158,6 +163,10 @@ impl Judge for FilterJudge {
 
     fn describe(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {
         self.projection.row(message)
+    }
+
+    fn values(&mut self, message: &[u8]) -> Option<u128> {
+        self.distinct.as_mut()?.digest(message)
     }
 }
 
@@ -202,14 +211,20 @@ impl Job {
     /// Accepts a job over the messages that are in the queue now.
     #[must_use]
     pub fn new(start: Start) -> Self {
+        let terms = &start.terms;
         let judge = FilterJudge {
             matcher: Matcher::of(start.messages, &start.filter, start.grouping.as_ref()),
             projection: start.projection.clone(),
+            distinct: (!terms.by.is_empty()).then(|| Distinct::new(start.messages, &terms.by)),
             names: start.grouping.is_some().then(Names::default),
             key: Vec::new(),
         };
+        let plan = Plan::new(start.effect, start.dry_run)
+            .limit(terms.limit)
+            .most(terms.expect.map(Expect::most))
+            .next_end(start.messages.spec().next_end);
         Self {
-            scan: Scan::new(start.effect, start.dry_run, start.len),
+            scan: Scan::new(plan, start.len),
             judge,
             status: Status::Pending,
             waiting: None,
@@ -224,7 +239,7 @@ impl Job {
             record_ns: start.now_ns,
             told_ns: start.now_ns,
             right_ns: None,
-            rate: None,
+            rate: terms.rate.filter(|rate| *rate > 0).map(Rate::new),
             duty: None,
             progress: 0,
             costs: SliceCosts::default(),
@@ -250,10 +265,16 @@ impl Job {
         self.start.db == db && self.start.queue == queue
     }
 
-    /// It takes messages out of the queue.
+    /// It takes messages out of the queue now.
     #[must_use]
     pub fn writes(&self) -> bool {
         self.scan.deletes()
+    }
+
+    /// It takes messages out of the queue, now or when it has counted them.
+    #[must_use]
+    pub fn clears(&self) -> bool {
+        self.start.effect.clears() && !self.start.dry_run
     }
 
     /// Where it stands.
@@ -453,6 +474,16 @@ impl Job {
             Progress::EditedTooOften { edits } => {
                 Some((Status::Failed, Some(Error::EditedInPlace { times: edits })))
             }
+            Progress::Unexpected { matched } => {
+                let Expect { matches, tolerance } =
+                    self.start.terms.expect.unwrap_or(Expect { matches: 0, tolerance: 0 });
+                let deleted = self.scan.counters().deleted;
+                Some((Status::Failed, Some(Error::Unexpected { matches, tolerance, matched, deleted })))
+            }
+            Progress::TooManyValues => Some((
+                Status::Failed,
+                Some(Error::TooManyValues { max: VALUES_MAX, deleted: self.scan.counters().deleted }),
+            )),
         }
     }
 
@@ -461,27 +492,40 @@ impl Job {
         let c = self.scan.counters().clone();
         let ended = self.status.has_ended();
         let done = c.processed + c.drifted;
+        // Of two passes each is half of the way.
+        let (from, part) = match (self.scan.is_counting(), self.scan.counted()) {
+            (true, _) => (0, 50),
+            (false, Some(_)) => (50, 50),
+            (false, None) => (0, 100),
+        };
         let percent = match (self.status, c.total) {
             (Status::Completed, _) => 100,
-            (_, 0) => 0,
-            (_, total) => int(done.saturating_mul(100) / total).min(99),
+            (_, 0) => from,
+            (_, total) => (from + int(done.saturating_mul(part) / total)).min(99),
         };
         self.progress = self.progress.max(percent);
         let elapsed_ns = self.last_ns.saturating_sub(self.start.now_ns);
         let per_second = rate(c.examined_total, elapsed_ns);
-        let left = c.total.saturating_sub(done);
+        let second = if self.scan.is_counting() { c.total } else { 0 };
+        let left = c.total.saturating_sub(done) + second;
         let eta_ms = match (ended, per_second) {
             (true, _) => Reply::Int(0),
             (false, 0) => Reply::Null,
             (false, rate) => Reply::Int(int(left.saturating_mul(1_000) / rate)),
+        };
+        // Who was surprised clears nothing, however many would have gone.
+        let would_delete = match self.error {
+            Some(Error::Unexpected { deleted, .. }) => deleted,
+            _ => c.would_delete,
         };
         let s = &self.start;
         let filter = &s.filter;
         let mode = match s.effect {
             Effect::Count | Effect::Group => "count",
             Effect::ClearAll => "all",
-            Effect::KeepOne => "keepone",
+            Effect::KeepOne | Effect::KeepNewest | Effect::KeepEach => "keepone",
         };
+        let keeps = mode == "keepone";
         let chords = chord_notice(c.concerns.in_chord);
         let unkept = groups::notice(self.scan.tallies());
         let notices = [self.notice.clone(), self.edit_notice(), self.throttle_notice(), chords, unkept];
@@ -499,7 +543,7 @@ impl Job {
             Reply::Int(i64::from(s.db)),
             text(mode),
             flag(s.dry_run),
-            flag(s.effect == Effect::KeepOne),
+            flag(keeps),
             if filter.is_all() { Reply::Null } else { Reply::Text(filter.canonical()) },
             opt(filter.task()),
             opt(filter.repoid()),
@@ -516,7 +560,7 @@ impl Job {
             Reply::Int(int(c.processed)),
             Reply::Int(int(c.matched)),
             Reply::Int(int(c.deleted)),
-            Reply::Int(int(c.would_delete)),
+            Reply::Int(int(would_delete)),
             self.scan.kept_index().map_or(Reply::Null, Reply::Int),
             Reply::Int(int(c.drifted)),
             Reply::Int(int(c.arrived)),
@@ -540,6 +584,15 @@ impl Job {
             in_group,
             with_eta,
             redelivered,
+            opt(keeps.then(|| s.terms.keep.as_str())),
+            opt(s.terms.by_text()),
+            number(s.terms.limit),
+            number(s.terms.rate),
+            number(s.terms.expect.map(|expect| expect.matches)),
+            number(s.terms.expect.map(|expect| expect.tolerance)),
+            number(self.scan.counted()),
+            number((s.effect == Effect::KeepEach).then(|| self.scan.distinct())),
+            number((s.effect == Effect::KeepEach).then_some(c.undistinguished)),
             text(s.messages.spec().name),
         ])
     }
@@ -567,7 +620,8 @@ impl Job {
     pub fn sample(&self) -> Reply {
         let rows = self.scan.sample().rows().iter().take(self.start.sample);
         Reply::List(
-            rows.map(|row| sample_row(index_from_tail(row.distance), row.bytes, &row.members)).collect(),
+            rows.map(|row| sample_row(self.scan.shown_index(row.distance), row.bytes, &row.members))
+                .collect(),
         )
     }
 
@@ -575,9 +629,7 @@ impl Job {
     #[must_use]
     pub fn groups(&self) -> Groups {
         match (&self.start.grouping, &self.judge.names) {
-            (Some(grouping), Some(names)) => {
-                groups::show(grouping, names, self.scan.tallies(), self.start.top)
-            }
+            (Some(grouping), Some(names)) => groups::show(grouping, names, &self.scan, self.start.top),
             _ => Groups::NONE,
         }
     }
@@ -614,6 +666,10 @@ fn text(s: impl AsRef<[u8]>) -> Reply {
 
 fn opt(s: Option<impl AsRef<[u8]>>) -> Reply {
     s.map_or(Reply::Null, text)
+}
+
+fn number(n: Option<u64>) -> Reply {
+    n.map_or(Reply::Null, |n| Reply::Int(int(n)))
 }
 
 fn flag(on: bool) -> Reply {

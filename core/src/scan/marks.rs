@@ -37,6 +37,22 @@ pub enum Event<'a> {
     Gone,
 }
 
+impl<'a> Event<'a> {
+    /// The same seen from the other end of a list of `len` messages; `indexes` is where the others lie then.
+    pub(super) fn mirrored(self, len: u64, indexes: &'a mut Vec<u64>) -> Event<'a> {
+        match self {
+            Self::Pushed { end, len } => Event::Pushed { end: end.other(), len },
+            Self::Popped { end, len } => Event::Popped { end: end.other(), len },
+            Self::Deleted { indexes: seen } if seen.last().is_none_or(|last| *last < len) => {
+                indexes.extend(seen.iter().rev().map(|index| len - 1 - index));
+                Event::Deleted { indexes }
+            }
+            // What does not add up does not in a mirror either.
+            other => other,
+        }
+    }
+}
+
 /// What one event adds to the counters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
@@ -59,7 +75,7 @@ pub struct Marks {
     end: u64,
     /// The queue's length.
     len: u64,
-    /// The match that KEEPONE keeps.
+    /// The match that stays, of those that would go.
     kept: Option<u64>,
     /// A push event without a change of length: the first half of a rotation (LMOVE of a list onto
     /// itself notifies the push, then the pop: `lmoveGenericCommand`, Redis 7.0 to 8.0).
@@ -83,8 +99,8 @@ impl Marks {
         self.kept
     }
 
-    pub(super) fn set_kept(&mut self, distance: u64) {
-        self.kept = Some(distance);
+    pub(super) fn set_kept(&mut self, distance: Option<u64>) {
+        self.kept = distance;
     }
 
     /// Snapshot messages that are still to be examined.
@@ -122,9 +138,19 @@ impl Marks {
         *self = Self::new(0);
     }
 
-    /// `examined` messages from `next` on were examined, towards the head.
-    pub(super) fn walked_on(&mut self, examined: u64) {
-        self.next += examined;
+    /// `examined` messages from `next` on were examined, towards the head; `removed` of them were taken out.
+    pub(super) fn walked_on(&mut self, examined: u64, removed: u64) {
+        self.next += examined - removed;
+        self.end -= removed;
+        self.len -= removed;
+        self.cursor = self.next;
+        self.top = self.next;
+        self.settle();
+    }
+
+    /// Another pass over what is left of the snapshot.
+    pub(super) fn again(&mut self) {
+        self.next = self.foreign;
         self.cursor = self.next;
         self.top = self.next;
         self.settle();
@@ -261,7 +287,7 @@ mod tests {
     #[test]
     fn a_pop_that_reaches_past_the_snapshot_drifts_only_what_was_unexamined() {
         let mut marks = Marks::new(10);
-        marks.walked_on(4);
+        marks.walked_on(4, 0);
         follow(&mut marks, Event::Pushed { end: End::Head, len: 12 });
         let tally = follow(&mut marks, Event::Popped { end: End::Tail, len: 1 });
         assert_eq!(tally.drifted, 6);

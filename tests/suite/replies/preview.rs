@@ -54,6 +54,8 @@ fn preview_that_counts_while_the_client_waits() {
         with_eta: 0
         redelivered: 0
         notice: null
+        message_kind: "celery"
+        looks_like: null
     "#);
 }
 
@@ -89,6 +91,8 @@ fn preview_from_the_cache() {
         with_eta: 0
         redelivered: 0
         notice: null
+        message_kind: "celery"
+        looks_like: null
     "#);
 }
 
@@ -123,6 +127,8 @@ fn preview_that_starts_a_job() {
         with_eta: null
         redelivered: null
         notice: null
+        message_kind: "celery"
+        looks_like: null
     "#);
     insta::assert_snapshot!(three(&server, &line), @r#"
         mode: "job"
@@ -147,6 +153,8 @@ fn preview_that_starts_a_job() {
         with_eta: 0
         redelivered: 0
         notice: null
+        message_kind: "celery"
+        looks_like: null
     "#);
 }
 
@@ -180,6 +188,8 @@ fn preview_without_a_count() {
         with_eta: null
         redelivered: null
         notice: null
+        message_kind: "celery"
+        looks_like: null
     "#);
 }
 
@@ -215,5 +225,7 @@ fn preview_whose_count_failed() {
         with_eta: null
         redelivered: null
         notice: null
+        message_kind: "celery"
+        looks_like: null
     "#);
 }

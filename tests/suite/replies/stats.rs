@@ -41,6 +41,7 @@ fn stats_that_are_counted_while_the_client_waits() {
         elapsed_us: [us]
         other_priorities_depth: 0
         notice: null
+        message_kind: "celery"
     "#);
 }
 
@@ -116,5 +117,15 @@ fn status_of_stats() {
             share: 0
             groups: 0
         groups_total: 1
+        keep: null
+        by: null
+        limit: null
+        rate: null
+        expect: null
+        tolerance: null
+        counted: null
+        distinct: null
+        undistinguished: null
+        message_kind: "celery"
     "#);
 }

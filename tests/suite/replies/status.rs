@@ -19,6 +19,7 @@ fn clearjob() {
         total_estimated: 6
         deduplicated: 0
         other_priorities_depth: 0
+        message_kind: "celery"
     "#);
     let line = format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery ID {ID}", target());
     let reply = run(&mut server.conn(), &line).expect("a reply");
@@ -31,6 +32,7 @@ fn clearjob() {
         total_estimated: 6
         deduplicated: 0
         other_priorities_depth: 0
+        message_kind: "celery"
     "#);
     wait_for_job(&mut server.conn(), ID);
     insta::assert_snapshot!(three(&server, &line), @r#"
@@ -42,6 +44,7 @@ fn clearjob() {
         total_estimated: 6
         deduplicated: 1
         other_priorities_depth: 0
+        message_kind: "celery"
     "#);
 }
 
@@ -107,6 +110,16 @@ fn status_of_a_job_that_waits_for_its_first_slice() {
         groups: null
         other: null
         groups_total: null
+        keep: null
+        by: null
+        limit: null
+        rate: null
+        expect: null
+        tolerance: null
+        counted: null
+        distinct: null
+        undistinguished: null
+        message_kind: "celery"
     "#);
 }
 
@@ -171,6 +184,16 @@ fn status_of_a_completed_clear() {
         groups: null
         other: null
         groups_total: null
+        keep: "oldest"
+        by: null
+        limit: null
+        rate: null
+        expect: null
+        tolerance: null
+        counted: null
+        distinct: null
+        undistinguished: null
+        message_kind: "celery"
     "#);
 }
 
@@ -289,6 +312,16 @@ fn status_of_a_dry_run_shows_its_sample() {
         groups: null
         other: null
         groups_total: null
+        keep: "oldest"
+        by: null
+        limit: null
+        rate: null
+        expect: null
+        tolerance: null
+        counted: null
+        distinct: null
+        undistinguished: null
+        message_kind: "celery"
     "#);
 }
 
@@ -355,6 +388,16 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         groups: null
         other: null
         groups_total: null
+        keep: null
+        by: null
+        limit: null
+        rate: null
+        expect: null
+        tolerance: null
+        counted: null
+        distinct: null
+        undistinguished: null
+        message_kind: "celery"
     "#);
 }
 

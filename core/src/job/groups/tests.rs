@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::filter::{DEFAULT_FIELDS, Filter, Projection};
-use crate::job::{Job, Kind, Origin, Start};
+use crate::job::{Job, Kind, Origin, Start, Terms};
 use crate::scan::{Budget, Clock, Effect, Event, Look, Queue, Time};
 
 /// By distance from the next end.
@@ -22,6 +22,9 @@ impl Queue for Memory {
         self.0.get(at).map(|message| f(message))
     }
     fn delete(&mut self, _: u64) -> bool {
+        unreachable!("stats delete nothing")
+    }
+    fn reopen(&mut self) -> bool {
         unreachable!("stats delete nothing")
     }
 }
@@ -48,6 +51,7 @@ fn job(len: u64, top: usize) -> Job {
         grouping: Some(Grouping::new(&[b"task", b"retries"]).expect("fields")),
         top,
         effect: Effect::Group,
+        terms: Terms::default(),
         dry_run: false,
         origin: Origin::default(),
         digest: [0; 32],
@@ -59,8 +63,8 @@ fn job(len: u64, top: usize) -> Job {
 
 /// One slice over at most so many messages.
 fn slice(job: &mut Job, queue: &mut Memory, window: u64) {
-    let budget =
-        Budget { time: Time::AfterSeek { slice_ns: 1, last_seek_ns: 0 }, window, max_hits: usize::MAX };
+    let time = Time::AfterSeek { slice_ns: 1, last_seek_ns: 0 };
+    let budget = Budget { time, window, max_hits: usize::MAX, hit_ns: 0 };
     let mut look = Look::default();
     let (scan, judge) = job.parts();
     scan.look(queue, judge, &Frozen, &budget, || true, &mut look);
@@ -172,7 +176,7 @@ fn a_group_by_bytes_has_that_value_under_this_name() {
     let group = Group { group: 1, count: 3, bytes: 30, next: Some(0), last: None };
     let mut key = vec![1];
     key.extend(10_i64.to_le_bytes());
-    let shown = row(&grouping, &key, &group, 4);
+    let shown = row(&grouping, &key, &group, crate::queue::End::Tail, 4);
     let expected = Reply::map()
         .with("bytes", 10)
         .with("count", 3)
