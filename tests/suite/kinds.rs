@@ -1,9 +1,10 @@
 //! Queues of Sidekiq and Resque: the same commands, told what the messages are.
 
 use qadmin_harness::{Fields as _, Server};
-use redis::{Commands as _, Connection};
+use redis::{Commands as _, Connection, pipe};
 
-use crate::stage::{filled, set};
+use crate::durability::until_caught_up;
+use crate::stage::{Slow, filled, set};
 use crate::support::{ask, run, wait_for_job};
 
 /// As Sidekiq 6.4.1 pushed them, and ActiveJob 6.1.7 by it: the newest of each queue first.
@@ -47,11 +48,15 @@ fn a_queue_of_sidekiq_is_counted_shown_and_cleared() {
     let other = ask(&mut conn, "QADMIN.PREVIEW queue:default TASK PlainJob");
     assert_eq!((other.int("match_count"), other.text("message_kind").as_str()), (0, "celery"));
     assert_eq!(other.text("looks_like"), "sidekiq");
-    let clear = "QADMIN.CLEARJOB queue:default WHERE args.0 = 147107 KEEPONE CONFIRM queue:default AS sidekiq";
+    let clear =
+        "QADMIN.CLEARJOB queue:default WHERE args.0 = 147107 KEEPONE CONFIRM queue:default AS sidekiq";
     let job = ask(&mut conn, clear);
     assert_eq!(job.text("message_kind"), "sidekiq");
     let end = wait_for_job(&mut conn, &job.text("job_id"));
-    assert_eq!((end.int("matched"), end.int("deleted"), end.text("message_kind").as_str()), (2, 1, "sidekiq"));
+    assert_eq!(
+        (end.int("matched"), end.int("deleted"), end.text("message_kind").as_str()),
+        (2, 1, "sidekiq")
+    );
     let left: Vec<String> = conn.lrange("queue:default", 0, -1).expect("LRANGE");
     let wanted: Vec<&str> = SIDEKIQ.lines().skip(1).collect();
     assert_eq!(left, wanted, "the one that runs next was kept");
@@ -74,11 +79,15 @@ fn a_clear_that_does_not_say_what_the_messages_are_is_refused_where_they_look_li
     set(&mut conn, "default-kind sidekiq");
     let job = ask(&mut conn, "QADMIN.CLEARJOB q TASK PlainJob DRYRUN");
     assert_eq!(wait_for_job(&mut conn, &job.text("job_id")).int("would_delete"), 3);
-    assert!(refused(&mut conn, "QADMIN.CLEARJOB celery TASK t ALL CONFIRM celery").contains("look like celery's"));
+    assert!(
+        refused(&mut conn, "QADMIN.CLEARJOB celery TASK t ALL CONFIRM celery").contains("look like celery's")
+    );
     // What looks like nothing is taken for what is said.
     let _: i64 = conn.lpush("garbage", &["a", "{}", "[]"]).expect("LPUSH");
     assert!(run(&mut conn, "QADMIN.CLEARJOB garbage TASK t ALL CONFIRM garbage").is_ok());
-    assert!(refused(&mut conn, "QADMIN.PREVIEW q TASK t AS rq").contains("AS must be celery, sidekiq or resque"));
+    assert!(
+        refused(&mut conn, "QADMIN.PREVIEW q TASK t AS rq").contains("AS must be celery, sidekiq or resque")
+    );
 }
 
 #[test]
@@ -108,4 +117,48 @@ fn in_a_queue_of_resque_the_head_runs_next() {
     let end = wait_for_job(&mut conn, &job);
     assert_eq!((end.int("deleted"), end.int("kept_index")), (3, 0), "{end:?}");
     assert_eq!(args(&mut conn, "resque:queue:mail"), [0, 1, 2, 4, 5, 7, 8]);
+}
+
+/// Workers pop from the head and producers push at the tail while a clear goes through the queue.
+#[test]
+fn a_clear_of_a_live_queue_of_resque_takes_its_matches_and_nothing_else_on_the_replica_too() {
+    const MESSAGES: u32 = 12_000;
+    let server = Server::start();
+    let replica = Server::start();
+    replica.replica_of(&server);
+    let mut conn = server.conn();
+    let mut fill = pipe();
+    let message = |n: u32| {
+        let class = if n.is_multiple_of(3) { "Bad" } else { "Good" };
+        format!(r#"{{"class":"{class}","args":[{n}]}}"#)
+    };
+    (0..MESSAGES).for_each(|n| _ = fill.cmd("RPUSH").arg("q").arg(message(n)).ignore());
+    fill.query::<()>(&mut conn).expect("RPUSH");
+    let slow = Slow::start(&server);
+    let id = ask(&mut conn, "QADMIN.CLEARJOB q TASK Bad ALL CONFIRM q AS resque").text("job_id");
+    let (mut popped, mut pushed) = (Vec::new(), MESSAGES);
+    let mut live = true;
+    while live {
+        for _ in 0..3 {
+            popped.extend(conn.lpop::<_, Option<String>>("q", None).expect("LPOP"));
+            let _: i64 = conn.rpush("q", message(pushed)).expect("RPUSH");
+            pushed += 1;
+        }
+        live = ask(&mut conn, &format!("QADMIN.STATUS {id}")).is_null("completed_at")
+            && pushed < MESSAGES + 1_500;
+    }
+    drop(slow);
+    let end = wait_for_job(&mut conn, &id);
+    assert_eq!(end.text("status"), "completed", "{end:?}");
+    assert_eq!((end.int("processed") + end.int("drifted"), end.int("passes_run")), (i64::from(MESSAGES), 1));
+    assert_eq!(end.int("deleted"), end.int("matched"));
+    let left = args(&mut conn, "q");
+    let taken: Vec<String> = popped;
+    let wanted: Vec<u32> = (0..pushed)
+        .filter(|n| !n.is_multiple_of(3) || *n >= MESSAGES)
+        .filter(|n| !taken.contains(&message(*n)))
+        .collect();
+    assert_eq!(left, wanted);
+    until_caught_up(&server, &replica);
+    assert_eq!(args(&mut replica.conn(), "q"), left);
 }

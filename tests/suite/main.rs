@@ -21,6 +21,7 @@ mod hold;
 mod hostile;
 mod introspection;
 mod joins;
+mod kinds;
 mod limits;
 mod live;
 mod model;
