@@ -8,3 +8,20 @@ pub enum End {
     /// Index -1, the next end: where Celery's workers pop.
     Tail,
 }
+
+impl End {
+    /// As Redis calls it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Head => "LEFT",
+            Self::Tail => "RIGHT",
+        }
+    }
+
+    /// The other way.
+    #[must_use]
+    pub fn parse(word: &[u8]) -> Option<Self> {
+        [Self::Head, Self::Tail].into_iter().find(|end| end.word().as_bytes() == word)
+    }
+}

@@ -20,7 +20,7 @@ pub use registry::{
     CACHED_MAX, Cached, Caches, Ended, REMEMBERED_BYTES_MAX, REMEMBERED_MAX, Registry, SAMPLES_MAX,
 };
 pub use status::Status;
-pub use terms::{Expect, Keep, Terms};
+pub use terms::{Destination, Expect, Keep, Terms};
 
 use uuid::Uuid;
 
@@ -180,8 +180,10 @@ impl Job {
             projection: start.projection.clone(),
             distinct: (!terms.by.is_empty()).then(|| Distinct::new(&terms.by)),
         };
-        let plan =
-            Plan::new(start.effect, start.dry_run).limit(terms.limit).most(terms.expect.map(Expect::most));
+        let plan = Plan::new(start.effect, start.dry_run)
+            .limit(terms.limit)
+            .most(terms.expect.map(Expect::most))
+            .to(terms.to.as_ref().map(Destination::end));
         Self {
             scan: Scan::new(plan, start.len),
             judge,
@@ -548,6 +550,8 @@ impl Job {
             number(self.scan.counted()),
             number((s.effect == Effect::KeepEach).then(|| self.scan.distinct())),
             number((s.effect == Effect::KeepEach).then_some(c.undistinguished)),
+            opt(s.terms.to.as_ref().map(|to| &to.key)),
+            flag(s.terms.to.as_ref().is_some_and(|to| to.front)),
         ])
     }
 

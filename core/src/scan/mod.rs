@@ -38,6 +38,11 @@
 //! What is to go may also depend on matches that run later (the newest is kept, an expected number). Then a
 //! first pass counts and writes nothing, and a second one over what is left of the same snapshot clears.
 //!
+//! # Into another list
+//! What is put behind the messages of another list goes there oldest first: such slices are those above. What is put
+//! before them, at the next end, goes there newest first. Then the window is all that is left of the snapshot, and is
+//! walked back over many slices. A slice takes out a bounded number of bytes, which are held until they are in the other list.
+//!
 //! # Edits inside the list
 //! LREM, LINSERT, LSET, LTRIM and their like tell no positions. The scan then starts another pass at the
 //! next end over what may still be the snapshot: it leaves alone as many messages at either end as had been
@@ -63,6 +68,7 @@ pub use sample::{SAMPLE_MAX, Sample, SampleRow};
 pub use values::VALUES_MAX;
 
 use crate::concerns::ConcernCounts;
+use crate::queue::End;
 use values::Values;
 
 /// Counters of one job. All but `deleted`, `examined_total` and `passes_run` are of the current pass.
@@ -399,7 +405,14 @@ impl Scan {
 
     /// Whether a match goes depends on all that run before it.
     fn takes_oldest(&self) -> bool {
-        !self.counting && (self.plan.effect == Effect::KeepEach || self.stops_at().is_some())
+        let joins_behind = self.deletes() && self.plan.to == Some(End::Head);
+        !self.counting && (self.plan.effect == Effect::KeepEach || self.stops_at().is_some() || joins_behind)
+    }
+
+    /// Whether a message goes before all that run before it: they are put at the other list's next end, where the one
+    /// that comes last runs first.
+    fn takes_newest(&self) -> bool {
+        self.deletes() && self.plan.to == Some(End::Tail)
     }
 
     /// One match that stays has been met, in the queue still or not.

@@ -1,5 +1,7 @@
 //! What a job is to do with its matches.
 
+use crate::queue::End;
+
 /// What the job does with a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
@@ -26,13 +28,15 @@ pub struct Plan {
     pub limit: Option<u64>,
     /// Clears nothing if there are more matches than this.
     pub most: Option<u64>,
+    /// What is taken out is put into another list, at this end of it.
+    pub to: Option<End>,
 }
 
 impl Plan {
     /// The effect without a bound.
     #[must_use]
     pub fn new(effect: Effect, dry_run: bool) -> Self {
-        Self { effect, dry_run, limit: None, most: None }
+        Self { effect, dry_run, limit: None, most: None, to: None }
     }
 
     /// With at most so many cleared.
@@ -45,6 +49,12 @@ impl Plan {
     #[must_use]
     pub fn most(self, most: Option<u64>) -> Self {
         Self { most, ..self }
+    }
+
+    /// With what is taken out put at an end of another list.
+    #[must_use]
+    pub fn to(self, to: Option<End>) -> Self {
+        Self { to, ..self }
     }
 
     /// It takes messages out.
