@@ -23,6 +23,7 @@ mod joins;
 mod limits;
 mod live;
 mod model;
+mod moves;
 mod neighbours;
 mod observability;
 mod options;
