@@ -2,7 +2,8 @@
 
 use redis::{Connection, Value};
 
-use crate::server::{Builder, Server, free_port};
+use crate::port::free_port;
+use crate::server::{Builder, Server};
 use crate::wait::eventually;
 
 /// Slots of a cluster.

@@ -14,6 +14,7 @@ mod factory;
 mod fill;
 mod native;
 mod paths;
+mod port;
 mod probe;
 mod raw;
 mod reply;

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::fs::{self, OpenOptions};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -12,6 +11,7 @@ use redis::{Connection, Value};
 use tempfile::TempDir;
 
 use crate::paths::{faults_module_path, module_path, server_binary};
+use crate::port::free_port;
 use crate::raw::Raw;
 use crate::spawner::spawn;
 use crate::wait::eventually;
@@ -152,12 +152,6 @@ fn extra_config() -> Vec<String> {
     lines.split(';').map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect()
 }
 
-/// A port that was free a moment ago.
-pub(crate) fn free_port() -> Result<u16, String> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(|e| format!("no loopback port: {e}"))?;
-    Ok(listener.local_addr().map_err(|e| format!("no loopback port: {e}"))?.port())
-}
-
 /// A running server in a folder of its own; both go when it is dropped.
 #[derive(Debug)]
 pub struct Server {
@@ -202,6 +196,12 @@ impl Server {
     /// Its working folder: AOF, RDB, redis.conf, server.log.
     pub fn dir(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// Leaves its folder behind, for whoever looks into what went wrong, and says where it is.
+    pub fn keep_dir(&mut self) -> &Path {
+        self.dir.disable_cleanup(true);
+        self.dir()
     }
 
     /// `redis://` address of one database.
@@ -361,7 +361,7 @@ impl Server {
                 let words = log.get(already_logged..).unwrap_or(&log);
                 return Err(format!("{} ended at once ({status}):\n{words}", self.binary.display()));
             }
-            if answers(self.port) {
+            if answers(self.port, child.id()) {
                 return Ok(());
             }
             if start.elapsed() > START_PATIENCE {
@@ -373,11 +373,16 @@ impl Server {
     }
 }
 
-/// Whether a server listens there, has loaded its data and answers PING. (RESP2 without a handshake: a server
-/// that is loading refuses commands such as CLIENT SETINFO.)
-fn answers(port: u16) -> bool {
+/// Whether this process listens there, has loaded its data and answers PING. Another server may have taken the port
+/// in the meantime: then ours ends by itself. (RESP2 without a handshake: a server that is loading refuses commands
+/// such as CLIENT SETINFO.)
+fn answers(port: u16, pid: u32) -> bool {
     let Ok(mut raw) = Raw::try_connect(port) else { return false };
+    let own = format!("\r\nprocess_id:{pid}\r\n");
     raw.try_call(&[b"PING"]).is_ok_and(|reply| reply == b"+PONG\r\n")
+        && raw
+            .try_call(&[b"INFO", b"server"])
+            .is_ok_and(|reply| reply.windows(own.len()).any(|at| at == own.as_bytes()))
 }
 
 /// Asks a child for an orderly end.

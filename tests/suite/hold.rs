@@ -10,7 +10,7 @@ const ID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02";
 const OTHER_ID: &str = "0a4cf1f7-93a2-4b7e-8d55-2f6d1f0e7c11";
 
 /// Starts a clear and does something to it before its first slice: no slice is done inside a transaction.
-fn start_and(conn: &mut Connection, id: &str, line: &str) -> Reply {
+pub(crate) fn start_and(conn: &mut Connection, id: &str, line: &str) -> Reply {
     run(conn, "MULTI").expect("MULTI");
     run(conn, &format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery ID {id}", target())).expect("QUEUED");
     run(conn, line).expect("QUEUED");

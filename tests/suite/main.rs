@@ -4,6 +4,7 @@
 
 mod access;
 mod bodies;
+mod bounds;
 mod busy;
 mod callers;
 mod celery;

@@ -94,7 +94,10 @@ fn disturbance(client: &mut Client<'_>) {
             client.say(&["SELECT", "0"]);
         }
         62..64 => load_again(client, "RELOAD"),
-        64 => load_again(client, "LOADAOF"),
+        64 => {
+            let _alone = client.world.blocked.write().expect("nobody panics while it is blocked");
+            load_again(client, "LOADAOF");
+        }
         65..67 => drop(client.say(&["BGSAVE", "SCHEDULE"])),
         67..69 => drop(client.say(&["BGREWRITEAOF"])),
         69..75 => change_rights(client),

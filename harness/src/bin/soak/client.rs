@@ -73,6 +73,12 @@ impl<'w> Client<'w> {
         self.call(&words)
     }
 
+    /// BRPOP of some keys.
+    pub(crate) fn brpop(&mut self, keys: &[&str], seconds: &str) -> Answer {
+        let _blocked = self.world.blocked.read().expect("nobody panics while it is blocked");
+        self.say(&[&["BRPOP"], keys, &[seconds]].concat())
+    }
+
     /// Sends a command and reads its reply.
     pub(crate) fn call(&mut self, args: &[&[u8]]) -> Answer {
         let name = name_of(args);

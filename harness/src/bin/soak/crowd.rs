@@ -242,7 +242,7 @@ fn on_a_free_queue(client: &mut Client<'_>, factory: &mut Factory) {
             args.extend(many.iter().map(Vec::as_slice));
             client.call(&args);
         }
-        7 => drop(client.say(&["BRPOP", key, other, "0.05"])),
+        7 => drop(client.brpop(&[key, other], "0.05")),
         8 => drop(client.say(&["RPOP", key, &n])),
         9 => drop(client.say(&["LPOP", key, &n])),
         10 => {

@@ -75,7 +75,7 @@ fn run(seed: u64, time: Duration) -> Result<(), String> {
             .module_args("job-ttl 60 inline-limit 2000")
     };
     let mut primary = server().try_start()?;
-    let replica = server().try_start()?;
+    let mut replica = server().try_start()?;
     replica.replica_of(&primary);
     // Clients are threads of their own that must not keep a failed run from ending.
     let world = World::new(seed, primary.port(), replica.port(), &version(&primary));
@@ -93,8 +93,10 @@ fn run(seed: u64, time: Duration) -> Result<(), String> {
             client.join().map_err(|_| "a client panicked".to_string())?;
         }
     } else {
-        print_tail("primary", &primary);
-        print_tail("replica", &replica);
+        for (name, server) in [("primary", &mut primary), ("replica", &mut replica)] {
+            print_tail(name, server);
+            println!("the folder of the {name}, with its append-only file: {}", server.keep_dir().display());
+        }
     }
     report.print(world, begin.elapsed());
     held

@@ -85,7 +85,7 @@ pub(crate) fn work(mut client: Client<'_>, worker: Worker) {
         let count = client.chance.within(1, 8).to_string();
         match worker {
             Worker::Brpop => {
-                let popped = strings(client.say(&["BRPOP", LIVE, "0.2"]));
+                let popped = strings(client.brpop(&[LIVE], "0.2"));
                 // The queue's name comes first.
                 for message in popped.iter().skip(1) {
                     took(&client, message, Some(&mut last));

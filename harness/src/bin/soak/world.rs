@@ -42,6 +42,9 @@ pub(crate) struct World {
     /// Held for reading while a transaction is open. A server (Redis 7.0 to Valkey 9.1) runs what EXEC finds
     /// queued even where the module of the command was unloaded meanwhile, and dies.
     pub(crate) transactions: RwLock<()>,
+    /// Held for reading while a client may be blocked by BRPOP. Redis 7.0 serves it from the lists that DEBUG
+    /// LOADAOF is still loading, with or without any module: what follows in the file meets another list.
+    pub(crate) blocked: RwLock<()>,
     /// The next message that nobody accounts for.
     prey: Mutex<u64>,
     victims: Mutex<VecDeque<String>>,
@@ -65,6 +68,7 @@ impl World {
             totals: Totals::default(),
             stop: AtomicBool::new(false),
             transactions: RwLock::default(),
+            blocked: RwLock::default(),
             prey: Mutex::new(0),
             victims: Mutex::default(),
             jobs: Mutex::default(),
