@@ -12,11 +12,12 @@ DESTDIR ?=
 MODULEDIR = $(PREFIX)/lib/redis/modules
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 MODULE = $(TARGET)/release/libqadmin.so
+TOOL = $(TARGET)/release/qadmin
 VENV = target/venv
 CARGO ?= cargo
 PYTHON ?= python3
 
-.PHONY: help deps venv build build-faults install demo playground test test-rust test-server test-servers test-all fuzz servers bench bench-quick callgrind soak valgrind lint clean
+.PHONY: help deps venv build tool build-faults install demo playground test test-rust test-server test-console test-servers test-all fuzz servers bench bench-quick callgrind soak valgrind lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -36,15 +37,22 @@ build: ## build the module: target/release/libqadmin.so
 	$(CARGO) build --release --package qadmin
 	@test -f $(MODULE) || { echo "the build made no $(MODULE)"; exit 1; }
 
+# Apart from build: who wants the module alone need not wait for it. It runs beside the server, not in it, so it does
+# without the whole-program optimization and the line numbers that the release profile has for the module.
+tool: ## build the program for terminals and scripts: target/release/qadmin
+	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+	  CARGO_PROFILE_RELEASE_STRIP=symbols $(CARGO) build --release --package qadmin-console
+
 # A folder of its own: the module that is tested, measured and installed is never this one.
 build-faults: ## build the module with panics on demand, for the tests: target/faults/debug/libqadmin.so
 	$(CARGO) build --package qadmin --features faults --target-dir $(TARGET)/faults
 
 # Does not build: it often runs as root, where there is no cargo and where target/ shall not become root's.
-install: ## install the built module into $(DESTDIR)$(PREFIX)/lib/redis/modules
+install: ## install the built module into $(DESTDIR)$(PREFIX)/lib/redis/modules, and the program if it is built
 	@test -f $(MODULE) || { echo "there is no $(MODULE): run make build first"; exit 1; }
 	install -d $(DESTDIR)$(MODULEDIR)
 	install -m 755 $(MODULE) $(DESTDIR)$(MODULEDIR)/libqadmin.so
+	@test ! -f $(TOOL) || install -D -m 755 $(TOOL) $(DESTDIR)$(PREFIX)/bin/qadmin
 	@echo "Add this line to redis.conf and restart the server:"
 	@echo "  loadmodule $(MODULEDIR)/libqadmin.so"
 
@@ -54,17 +62,21 @@ demo: deps build ## show the module at work on a throw-away server with 200,000 
 playground: deps build ## a throw-away server with the queue of the documentation's examples, to try commands by hand
 	$(CARGO) run --quiet --release --package qadmin-harness --bin playground
 
-test: deps build venv test-rust test-server test-servers ## run every test, and those that matter most on other servers
+test: deps build venv test-rust test-server test-console test-servers ## run every test, and those that matter most on other servers
 
-test-all: deps build venv test-rust ## run the whole suite on all servers, and with other configurations (an hour)
+test-all: deps build venv test-rust test-console ## run the whole suite on all servers, and with other configurations (an hour)
 	@scripts/test-servers.sh all
 
-# The suite against real servers stands apart: it needs the module, the rest needs nothing.
+# The suites against real servers stand apart: they need the module, the rest needs nothing.
 test-rust:
-	$(CARGO) test --workspace --exclude qadmin-tests
+	$(CARGO) test --workspace --exclude qadmin-tests --exclude qadmin-console
 
 test-server: build build-faults venv
 	$(CARGO) test --package qadmin-tests
+
+# The program as it is built for the tests, against the module as it is built for use.
+test-console: build
+	$(CARGO) test --package qadmin-console
 
 # A server that cannot be had is said to be missing, and fails nothing.
 test-servers: build venv ## run what matters most on the other servers that can be had

@@ -31,6 +31,7 @@ pub use factory::{Factory, Facts, Size, TARGET_REPOID, TARGET_TASK};
 pub use fill::{fill, fill_between};
 pub use native::c_module;
 pub use paths::{faults_module_path, module_path, python, server_binary, workspace_root};
+pub use port::free_port;
 pub use probe::Probe;
 pub use raw::Raw;
 pub use reply::{Fields, map, maps, text};

@@ -20,7 +20,10 @@ static NEXT: LazyLock<AtomicU32> = LazyLock::new(|| {
 
 /// A port that is free and that this process was not given before, so that a server which is down for a while finds
 /// its own still free.
-pub(crate) fn free_port() -> Result<u16, String> {
+///
+/// # Errors
+/// A sentence where the loopback interface has none.
+pub fn free_port() -> Result<u16, String> {
     let count = u32::from(PORTS.end - PORTS.start);
     (0..count)
         .map(|_| NEXT.fetch_add(1, Ordering::Relaxed) % count)

@@ -52,6 +52,8 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
             projection: Projection::new(DEFAULT_FIELDS)?,
             fields: None,
             sample: SAMPLE_DEFAULT,
+            grouping: None,
+            top: 0,
             effect: match (request.mode, request.terms.keep) {
                 (Mode::All, _) => Effect::ClearAll,
                 (Mode::KeepOne, _) if !request.terms.by.is_empty() => Effect::KeepEach,

@@ -234,15 +234,23 @@ fn started(job: &mut Job) -> String {
     let dry = if start.dry_run { "dry run of " } else { "" };
     let effect = match start.effect {
         Effect::Count => "preview",
+        Effect::Group => "stats",
         Effect::ClearAll => "clear all",
         Effect::KeepOne => "clear all but one",
         Effect::KeepNewest => "clear all but the newest",
         Effect::KeepEach => "clear all but one of each value",
     };
+    let what = match start.filter.is_all() {
+        true => "all messages".into(),
+        false => String::from_utf8_lossy(&start.filter.canonical()).into_owned(),
+    };
+    let by = start.grouping.as_ref().map_or_else(String::new, |grouping| {
+        let names: Vec<_> = grouping.names().map(|name| quote(name.as_bytes())).collect();
+        format!(" by {}", names.join(", "))
+    });
     format!(
-        "job {} started: {dry}{effect} of {} in queue {} (db {}), {} messages, user {}, actor {}, reason {}{options}",
+        "job {} started: {dry}{effect} of {what}{by} in queue {} (db {}), {} messages, user {}, actor {}, reason {}{options}",
         start.id,
-        String::from_utf8_lossy(&start.filter.canonical()),
         quote(&start.queue),
         start.db,
         start.len,

@@ -320,7 +320,7 @@ fn placeholders_stand_for_one_word_and_dots_for_lines() {
 #[test]
 fn every_test_that_the_safety_page_names_exists() {
     let mut code = String::new();
-    for folder in ["core/src", "tests/suite", "harness"] {
+    for folder in ["core/src", "tests/suite", "harness", "console"] {
         read_all(&workspace_root().join(folder), &mut code);
     }
     let mut named = 0;

@@ -21,6 +21,7 @@ mod canonical;
 mod condition;
 mod distinct;
 mod glob;
+mod grouping;
 mod matcher;
 mod operand;
 mod projection;
@@ -32,6 +33,7 @@ mod tests;
 pub use build::{CONDITIONS_MAX, FILTER_MAX, FilterBuilder, IN_MAX, OPERAND_MAX, PATTERN_MAX};
 pub use canonical::words;
 pub use distinct::{BY_MAX, Distinct, parse_by};
+pub use grouping::{GROUP_FIELDS_MAX, GroupValue, Grouping, group_values};
 pub use matcher::{Matcher, Verdict};
 pub use projection::{COMPOUND_MAX, DEFAULT_FIELDS, FIELDS_MAX, Projection, TEXT_MAX};
 
@@ -62,6 +64,18 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// The filter of a command that was given none: every message matches, also one that is no message.
+    #[must_use]
+    pub fn all() -> Self {
+        Self { conditions: Vec::new(), canonical: Vec::new(), task: None, repoid: None, commitid: None }
+    }
+
+    /// It is [`Filter::all`].
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.conditions.is_empty()
+    }
+
     /// The filter as one line of printable ASCII: TASK, REPOID, COMMITID, then the WHERE terms in the order of
     /// their bytes, each once; operators as symbols, values in their shortest form, `now` as the time that it
     /// meant, and quoted where they are more than a plain word. Different filters have different texts.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::sample::SampleRow;
+use super::tallies::Grouped;
 use super::values::MOST;
 use super::{Effect, Scan};
 use crate::concerns::{ConcernCounts, Concerns};
@@ -50,6 +51,8 @@ pub struct Judgement {
     pub decoded: u64,
     /// What else there is to know of a match.
     pub concerns: Concerns,
+    /// For [`Effect::Group`]: the number of the group that a match is in.
+    pub group: u32,
 }
 
 /// Decides about messages and describes those that match.
@@ -170,6 +173,7 @@ pub struct Look {
     /// One past the window that was walked back; `None` for a walk towards the head.
     pub(super) top: Option<u64>,
     pub(super) rows: Vec<SampleRow>,
+    pub(super) grouped: Vec<Grouped>,
 }
 
 impl Look {
@@ -178,10 +182,12 @@ impl Look {
         let mut hits = std::mem::take(&mut self.hits);
         let mut planned = std::mem::take(&mut self.planned);
         let mut fresh = std::mem::take(&mut self.fresh);
+        let mut grouped = std::mem::take(&mut self.grouped);
         hits.clear();
         planned.clear();
         fresh.clear();
-        *self = Self { hits, planned, fresh, ..Self::default() };
+        grouped.clear();
+        *self = Self { hits, planned, fresh, grouped, ..Self::default() };
     }
 
     /// Messages taken out.
@@ -206,6 +212,9 @@ impl Look {
         if !verdict.matched {
             return false;
         }
+        if scan.plan.effect == Effect::Group {
+            self.grouped.push(Grouped { group: verdict.group, distance, bytes });
+        }
         if scan.samples() && scan.sample.wants(distance) {
             self.rows.push(SampleRow { distance, bytes, members: judge.describe(message) });
         }
@@ -219,7 +228,7 @@ impl Look {
     /// What becomes of a match.
     fn decides(&mut self, scan: &Scan, judge: &mut impl Judge, distance: u64, message: &[u8]) -> bool {
         let goes = match scan.plan.effect {
-            Effect::Count => false,
+            Effect::Count | Effect::Group => false,
             Effect::ClearAll => true,
             // All but one go, whichever it is.
             Effect::KeepOne if scan.counting => scan.has_kept() || self.matched > 0,

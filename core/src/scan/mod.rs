@@ -59,12 +59,14 @@ mod marks;
 mod model_test;
 mod plan;
 mod sample;
+mod tallies;
 mod values;
 
 pub use look::{Budget, Clock, Hit, Judge, Judgement, Look, Looked, Queue, Time, fingerprint};
 pub use marks::{Event, MAX_PASSES, Marks};
 pub use plan::{Effect, Plan};
 pub use sample::{SAMPLE_MAX, Sample, SampleRow};
+pub use tallies::{Group, Tallies};
 pub use values::VALUES_MAX;
 
 use crate::concerns::ConcernCounts;
@@ -141,6 +143,7 @@ pub struct Scan {
     marks: Marks,
     counters: Counters,
     sample: Sample,
+    tallies: Tallies,
     edits: u64,
     gave_up: bool,
     gone: bool,
@@ -161,6 +164,7 @@ impl Scan {
             marks: Marks::new(len),
             counters,
             sample: Sample::default(),
+            tallies: Tallies::default(),
             edits: 0,
             gave_up: false,
             gone: false,
@@ -229,6 +233,12 @@ impl Scan {
         &self.sample
     }
 
+    /// The matches of this pass by group, where the job groups them.
+    #[must_use]
+    pub fn tallies(&self) -> &Tallies {
+        &self.tallies
+    }
+
     /// List index counted from the next end (-1 runs next) of the match that KEEPONE keeps, while it is
     /// still in the queue.
     #[must_use]
@@ -268,6 +278,7 @@ impl Scan {
                 self.counters.drifted += self.marks.unexamined();
                 self.marks.clear();
                 self.sample.clear();
+                self.tallies.lose_places();
                 self.gone = true;
             }
             Event::Pushed { .. } | Event::Popped { .. } | Event::Deleted { .. } => {
@@ -278,6 +289,7 @@ impl Scan {
                         self.counters.drifted += tally.drifted;
                         for shift in &shifts {
                             self.sample.follow(shift);
+                            self.tallies.follow(shift);
                         }
                     }
                     // The event does not add up with what was seen before: somebody changed the list
@@ -318,6 +330,7 @@ impl Scan {
         self.values =
             Values::new(if self.plan.effect == Effect::KeepEach { self.marks.unexamined() } else { 0 });
         self.sample.clear();
+        self.tallies.clear();
         self.counters = Counters {
             total: self.marks.unexamined(),
             deleted: self.counters.deleted,
@@ -364,6 +377,7 @@ impl Scan {
         }
         self.overflowed |= look.overflows;
         self.sample.extend(&mut look.rows);
+        self.tallies.extend(&look.grouped);
         // The place of the one that stays, as it is when the others are out.
         let kept = self.marks.kept().max(look.kept).map(|kept| {
             let index = self.marks.len() - 1 - kept;
@@ -391,7 +405,7 @@ impl Scan {
 
     /// This job shows some of its matches.
     fn samples(&self) -> bool {
-        !self.plan.deletes()
+        !self.plan.deletes() && self.plan.effect != Effect::Group
     }
 
     /// The oldest match must be met before younger ones.

@@ -168,7 +168,7 @@ impl ModelJob {
         let newer = |a: usize, b: usize| list.iter().find(|m| m.id == a || m.id == b).map(|m| m.id);
         let acts = self.clears() && !self.counting;
         let goes = match self.plan().effect {
-            Effect::Count => false,
+            Effect::Count | Effect::Group => false,
             Effect::ClearAll => true,
             Effect::KeepOne => {
                 if first && !self.counting {

@@ -7,6 +7,8 @@ use crate::queue::End;
 pub enum Effect {
     /// Counts it.
     Count,
+    /// Counts it in the group that the judge says.
+    Group,
     /// Clears it.
     ClearAll,
     /// Clears it unless it is the one that runs next of all matches.
@@ -15,6 +17,14 @@ pub enum Effect {
     KeepNewest,
     /// Clears it unless it is the one that runs next of all matches with its values.
     KeepEach,
+}
+
+impl Effect {
+    /// Matches are to go.
+    #[must_use]
+    pub fn clears(self) -> bool {
+        !matches!(self, Self::Count | Self::Group)
+    }
 }
 
 /// The effect and its bounds.
@@ -59,7 +69,7 @@ impl Plan {
 
     /// It takes messages out.
     pub(super) fn deletes(&self) -> bool {
-        self.effect != Effect::Count && !self.dry_run
+        self.effect.clears() && !self.dry_run
     }
 
     /// What is to be cleared is known only when everything was counted: one pass counts, a second one clears.

@@ -1,0 +1,253 @@
+//! What can be typed. Help, completions and the man page are made of it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// Looks at live job queues and clears them, inside a Redis or Valkey server that has the module qadmin.
+#[derive(Debug, Parser)]
+#[command(name = "qadmin", version, max_term_width = 100, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) redis: Redis,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER_HELP: &str = "Exit codes: 0 done; 1 the server refused; 2 usage; 3 not confirmed; 4 a job or a count failed; \
+5 the Redis user lacks a right; 6 no connection or login; 7 the module is not loaded; 8 the server is a replica; \
+9 no such job; 130 Ctrl-C.";
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Server")]
+pub(crate) struct Redis {
+    /// Address of the server or of any node of a cluster: redis://user:password@host:6379/0, rediss:// for TLS,
+    /// unix:///path/redis.sock. Better in the environment where it holds a password.
+    #[arg(
+        long = "redis",
+        value_name = "URL",
+        env = "QADMIN_REDIS_URL",
+        hide_env_values = true,
+        default_value = "redis://127.0.0.1:6379/0",
+        global = true
+    )]
+    pub(crate) url: String,
+    /// Certificates (PEM) of the authority that signed the server's, for rediss://. Default: those of the system.
+    #[arg(long, value_name = "FILE", env = "QADMIN_REDIS_CACERT", global = true)]
+    pub(crate) cacert: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Output {
+    /// Print the server's reply as JSON, for scripts. Integers beyond 2^53-1 are strings; bytes that are no UTF-8 stand
+    /// whole in NAME_b64.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say nothing while a job runs.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Count the messages that match and show some of them.
+    Preview(Preview),
+    /// Take out the messages that match: shows how many and which, asks, clears.
+    Clear(Clear),
+    /// List live and remembered jobs, newest first.
+    Jobs(Jobs),
+    /// Show a job as it stands.
+    Status(Job),
+    /// Follow a job until it ends.
+    Watch(Job),
+    /// Cancel a job, or all that you may cancel. What is cleared stays cleared.
+    Cancel(Cancel),
+    /// Let a job stand still.
+    Pause(Job),
+    /// Let a paused job go on.
+    Resume(Job),
+    /// Change how fast a job goes.
+    Throttle(Throttle),
+    /// List the queues of the database, the deepest first.
+    Queues(Queues),
+    /// Print the completions for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the man page, or write those of all commands into a folder.
+    Man {
+        /// The folder.
+        folder: Option<PathBuf>,
+    },
+}
+
+/// Heading of the filter's options.
+const FILTER: &str = "Which messages (at least one)";
+
+#[derive(Debug, Args)]
+#[group(id = "conditions", required = true, multiple = true)]
+pub(crate) struct Filter {
+    /// Name of the task.
+    #[arg(long, value_name = "NAME", help_heading = FILTER)]
+    pub(crate) task: Option<OsString>,
+    /// kwargs.repoid.
+    #[arg(long, value_name = "ID", allow_hyphen_values = true, help_heading = FILTER)]
+    pub(crate) repoid: Option<String>,
+    /// kwargs.commitid.
+    #[arg(long, value_name = "SHA", help_heading = FILTER)]
+    pub(crate) commitid: Option<OsString>,
+    /// One more condition, such as 'kwargs.pullid = 7', 'task GLOB app.*', 'kwargs.repoid IN 2 147107 147108',
+    /// 'eta EXISTS', 'retries >= 3'. May be given several times; all conditions must hold.
+    #[arg(id = "conditions_where", long = "where", value_name = "CONDITION", value_parser = condition, help_heading = FILTER)]
+    pub(crate) conditions: Vec<Condition>,
+}
+
+/// The words of one --where.
+#[derive(Debug, Clone)]
+pub(crate) struct Condition(Vec<Vec<u8>>);
+
+fn condition(text: &str) -> Result<Condition, String> {
+    crate::words::condition(text).map(Condition)
+}
+
+impl Filter {
+    /// The filter as the server's commands take it.
+    pub(crate) fn words(&self) -> Vec<Vec<u8>> {
+        let mut words: Vec<Vec<u8>> = Vec::new();
+        let mut keyword = |keyword: &str, value: Option<Vec<u8>>| {
+            if let Some(value) = value {
+                words.extend([keyword.as_bytes().to_vec(), value]);
+            }
+        };
+        keyword("TASK", self.task.as_ref().map(|name| name.as_encoded_bytes().to_vec()));
+        keyword("REPOID", self.repoid.as_ref().map(|id| id.as_bytes().to_vec()));
+        keyword("COMMITID", self.commitid.as_ref().map(|sha| sha.as_encoded_bytes().to_vec()));
+        words.extend(self.conditions.iter().flat_map(|condition| condition.0.iter().cloned()));
+        words
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Preview {
+    /// The list's key.
+    pub(crate) queue: OsString,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// Most messages to show, 0 to 100.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) sample: u32,
+    /// Fields to show of each, such as task,eta,kwargs.pullid.
+    #[arg(long, value_name = "FIELD", value_delimiter = ',')]
+    pub(crate) fields: Vec<String>,
+    /// Count anew, whatever the server has counted before.
+    #[arg(long)]
+    pub(crate) bust: bool,
+    /// Only look: depth and sample, no count.
+    #[arg(long, conflicts_with = "bust")]
+    pub(crate) no_count: bool,
+    /// Do not wait for a count that takes a job: answer with its id.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Clear {
+    /// The list's key.
+    pub(crate) queue: OsString,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// Take out every match.
+    #[arg(long, required_unless_present = "keep_one", conflicts_with = "keep_one")]
+    pub(crate) all: bool,
+    /// Keep the match that runs next, take out the others.
+    #[arg(long, visible_alias = "keepone")]
+    pub(crate) keep_one: bool,
+    /// Compute everything, take nothing out.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Clear without looking and asking first. QUEUE is the queue's name once more.
+    #[arg(long, value_name = "QUEUE", conflicts_with = "dry_run")]
+    pub(crate) yes: Option<OsString>,
+    /// Trust the filter: do not count before asking.
+    #[arg(long, conflicts_with_all = ["yes", "dry_run"])]
+    pub(crate) skip_count: bool,
+    /// Why; kept in the job's record.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Who acts; kept in the job's record. Default: the user of the operating system.
+    #[arg(long, value_name = "NAME", env = "QADMIN_ACTOR")]
+    pub(crate) actor: Option<String>,
+    /// Id of the job (a UUID): the same command with the same id starts nothing twice. Default: a new one.
+    #[arg(long, value_name = "UUID")]
+    pub(crate) id: Option<uuid::Uuid>,
+    /// Do not wait for the job's end: answer with its id.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Jobs {
+    /// Only jobs of this queue.
+    pub(crate) queue: Option<OsString>,
+    /// At most so many, 1 to 100.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) count: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Job {
+    /// The job's id.
+    #[arg(value_name = "JOB")]
+    pub(crate) id: uuid::Uuid,
+    /// The job's queue: leads to the right node of a cluster.
+    #[arg(long, value_name = "QUEUE")]
+    pub(crate) queue: Option<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Cancel {
+    /// The job's id.
+    #[arg(value_name = "JOB", required_unless_present = "all")]
+    pub(crate) id: Option<uuid::Uuid>,
+    /// Every live job that you may cancel; with --queue those of one queue.
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) all: bool,
+    /// The job's queue: leads to the right node of a cluster.
+    #[arg(long, value_name = "QUEUE")]
+    pub(crate) queue: Option<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Throttle {
+    #[command(flatten)]
+    pub(crate) job: Job,
+    /// Most messages taken out per second; 0 takes the limit away.
+    #[arg(long, value_name = "N", required_unless_present = "duty")]
+    pub(crate) rate: Option<u64>,
+    /// Share of the server's main thread, in percent; 0: as the setting says.
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) duty: Option<u8>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Queues {
+    /// Only queues whose names match, such as 'celery*'.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) glob: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_description_of_the_arguments_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

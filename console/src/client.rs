@@ -1,0 +1,226 @@
+//! The commands of the module, as functions: requests in, structs out.
+
+use redis::Cmd;
+use serde_json::Value;
+
+use crate::connection::Server;
+use crate::failure::{Exit, Failure};
+use crate::reply::{Accepted, Map, Preview, Queues, Status};
+
+/// A job, and the queue that leads to its node in a cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct JobRef {
+    pub(crate) id: String,
+    pub(crate) queue: Option<Vec<u8>>,
+}
+
+/// What PREVIEW is asked.
+#[derive(Debug, Default)]
+pub(crate) struct PreviewRequest {
+    pub(crate) queue: Vec<u8>,
+    /// The words of the filter.
+    pub(crate) filter: Vec<Vec<u8>>,
+    pub(crate) sample: Option<u32>,
+    pub(crate) fields: Vec<String>,
+    pub(crate) bust: bool,
+    pub(crate) no_count: bool,
+}
+
+/// What CLEARJOB is asked.
+#[derive(Debug, Default)]
+pub(crate) struct ClearRequest {
+    pub(crate) queue: Vec<u8>,
+    /// The words of the filter.
+    pub(crate) filter: Vec<Vec<u8>>,
+    pub(crate) keep_one: bool,
+    pub(crate) dry_run: bool,
+    /// The queue's name as somebody typed it: this program never fills it in.
+    pub(crate) confirm: Option<Vec<u8>>,
+    pub(crate) id: String,
+    pub(crate) actor: Option<String>,
+    pub(crate) reason: Option<String>,
+}
+
+/// What may be asked of a live job.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Hold {
+    Cancel,
+    Pause,
+    Resume,
+    Throttle { rate: Option<u64>, duty: Option<u8> },
+}
+
+/// The module, as seen from here.
+pub(crate) struct Client {
+    server: Server,
+}
+
+impl Client {
+    pub(crate) fn new(server: Server) -> Self {
+        Self { server }
+    }
+
+    /// QADMIN.PREVIEW
+    pub(crate) fn preview(&mut self, request: &PreviewRequest) -> Result<Preview, Failure> {
+        let mut command = redis::cmd("QADMIN.PREVIEW");
+        command.arg(&request.queue).arg(&request.filter);
+        if let Some(n) = request.sample {
+            command.arg("SAMPLE").arg(n);
+        }
+        if !request.fields.is_empty() {
+            command.arg("FIELDS").arg(request.fields.len()).arg(&request.fields);
+        }
+        if request.bust {
+            command.arg("BUST");
+        }
+        if request.no_count {
+            command.arg("NOCOUNT");
+        }
+        Ok(Preview::new(self.map(command, "QADMIN.PREVIEW")?))
+    }
+
+    /// QADMIN.CLEARJOB
+    pub(crate) fn clear(&mut self, request: &ClearRequest) -> Result<Accepted, Failure> {
+        let mut command = redis::cmd("QADMIN.CLEARJOB");
+        command.arg(&request.queue).arg(&request.filter);
+        command.arg(if request.keep_one { "KEEPONE" } else { "ALL" });
+        if request.dry_run {
+            command.arg("DRYRUN");
+        }
+        if let Some(name) = &request.confirm {
+            command.arg("CONFIRM").arg(name);
+        }
+        command.arg("ID").arg(&request.id);
+        if let Some(actor) = &request.actor {
+            command.arg("ACTOR").arg(actor);
+        }
+        if let Some(reason) = &request.reason {
+            command.arg("REASON").arg(reason);
+        }
+        Ok(Accepted::new(self.map(command, "QADMIN.CLEARJOB")?))
+    }
+
+    /// QADMIN.STATUS, waiting for the job's end for so long.
+    pub(crate) fn status(&mut self, job: &JobRef, wait_ms: Option<u64>) -> Result<Status, Failure> {
+        let mut command = about(job, "QADMIN.STATUS");
+        if let Some(ms) = wait_ms {
+            command.arg("WAIT").arg(ms);
+        }
+        self.of_job(command, job, "QADMIN.STATUS")
+    }
+
+    /// QADMIN.CANCEL, PAUSE, RESUME, THROTTLE
+    pub(crate) fn hold(&mut self, job: &JobRef, hold: Hold) -> Result<Status, Failure> {
+        let name = match hold {
+            Hold::Cancel => "QADMIN.CANCEL",
+            Hold::Pause => "QADMIN.PAUSE",
+            Hold::Resume => "QADMIN.RESUME",
+            Hold::Throttle { .. } => "QADMIN.THROTTLE",
+        };
+        let mut command = about(job, name);
+        if let Hold::Throttle { rate, duty } = hold {
+            if let Some(rate) = rate {
+                command.arg("RATE").arg(rate);
+            }
+            if let Some(duty) = duty {
+                command.arg("DUTY").arg(duty);
+            }
+        }
+        self.of_job(command, job, name)
+    }
+
+    /// QADMIN.CANCEL ALL
+    pub(crate) fn cancel_all(&mut self, queue: Option<&[u8]>) -> Result<Vec<Status>, Failure> {
+        let mut command = redis::cmd("QADMIN.CANCEL");
+        command.arg("ALL");
+        self.jobs_of(command, queue, "QADMIN.CANCEL")
+    }
+
+    /// QADMIN.JOBS
+    pub(crate) fn jobs(&mut self, queue: Option<&[u8]>, count: u32) -> Result<Vec<Status>, Failure> {
+        let mut command = redis::cmd("QADMIN.JOBS");
+        command.arg("COUNT").arg(count);
+        let mut jobs = self.jobs_of(command, queue, "QADMIN.JOBS")?;
+        // Of several nodes.
+        jobs.sort_by_key(|job| std::cmp::Reverse(job.started_at));
+        jobs.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+        Ok(jobs)
+    }
+
+    /// QADMIN.QUEUES
+    pub(crate) fn queues(&mut self, glob: Option<&str>) -> Result<Queues, Failure> {
+        let mut command = redis::cmd("QADMIN.QUEUES");
+        if let Some(glob) = glob {
+            command.arg("GLOB").arg(glob);
+        }
+        let replies = self.everywhere(command, "QADMIN.QUEUES")?;
+        Ok(Queues::merge(replies.into_iter().map(|reply| Queues::new(Map::new(reply))).collect()))
+    }
+
+    /// A command about one job. Without its queue, every node of a cluster is asked until one knows it.
+    fn of_job(&mut self, command: Cmd, job: &JobRef, name: &str) -> Result<Status, Failure> {
+        if job.queue.is_some() {
+            return Ok(Status::new(self.map(command, name)?));
+        }
+        let mut command = command;
+        command.arg("FORMAT").arg("JSON");
+        let reply = self.server.call_first(&command, name)?;
+        Ok(Status::new(Map::new(parse(&reply, name)?)))
+    }
+
+    fn jobs_of(
+        &mut self,
+        mut command: Cmd,
+        queue: Option<&[u8]>,
+        name: &str,
+    ) -> Result<Vec<Status>, Failure> {
+        let replies = match queue {
+            Some(queue) => {
+                command.arg("QUEUE").arg(queue);
+                vec![self.json(command, name)?]
+            }
+            None => self.everywhere(command, name)?,
+        };
+        let maps = replies.into_iter().flat_map(|reply| match reply {
+            Value::Array(jobs) => jobs,
+            _ => Vec::new(),
+        });
+        Ok(maps.map(|job| Status::new(Map::new(job))).collect())
+    }
+
+    fn map(&mut self, command: Cmd, name: &str) -> Result<Map, Failure> {
+        self.json(command, name).map(Map::new)
+    }
+
+    fn json(&mut self, mut command: Cmd, name: &str) -> Result<Value, Failure> {
+        command.arg("FORMAT").arg("JSON");
+        let reply = self.server.call(&command, name)?;
+        parse(&reply, name)
+    }
+
+    fn everywhere(&mut self, mut command: Cmd, name: &str) -> Result<Vec<Value>, Failure> {
+        command.arg("FORMAT").arg("JSON");
+        let replies = self.server.call_everywhere(&command, name)?;
+        replies.iter().map(|reply| parse(reply, name)).collect()
+    }
+}
+
+fn about(job: &JobRef, name: &str) -> Cmd {
+    let mut command = redis::cmd(name);
+    command.arg(&job.id);
+    if let Some(queue) = &job.queue {
+        command.arg("QUEUE").arg(queue);
+    }
+    command
+}
+
+fn parse(reply: &redis::Value, name: &str) -> Result<Value, Failure> {
+    let redis::Value::BulkString(text) = reply else {
+        return Err(Failure::new(
+            Exit::Refused,
+            format!("the reply to {name} is of another kind than expected"),
+        ));
+    };
+    serde_json::from_slice(text)
+        .map_err(|error| Failure::new(Exit::Refused, format!("the reply to {name} is no JSON: {error}")))
+}

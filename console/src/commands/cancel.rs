@@ -1,0 +1,23 @@
+//! `qadmin cancel`
+
+use super::{Session, bytes, list, shown, whole};
+use crate::cli;
+use crate::client::{Hold, JobRef};
+use crate::failure::{Exit, Failure};
+use crate::table;
+use crate::text::counted;
+
+pub(crate) fn run(session: &mut Session, args: &cli::Cancel) -> Result<Exit, Failure> {
+    let queue = args.queue.as_deref().map(bytes);
+    if let Some(id) = args.id {
+        let status = session.client.hold(&JobRef { id: id.to_string(), queue }, Hold::Cancel)?;
+        session.show(&whole(&status), || shown::job(&status));
+    } else {
+        let ended = session.client.cancel_all(queue.as_deref())?;
+        session.show(&list(&ended), || match u64::try_from(ended.len()) {
+            Ok(0) => "There was no job to cancel.".to_owned(),
+            n => format!("Cancelled {}:\n{}", counted(n.unwrap_or(u64::MAX), "job"), table::jobs(&ended)),
+        });
+    }
+    Ok(Exit::Done)
+}

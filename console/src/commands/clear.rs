@@ -1,0 +1,124 @@
+//! `qadmin clear`: look, ask, clear, watch.
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Session, bytes, exit_of, preview, shown, whole};
+use crate::cli;
+use crate::client::{ClearRequest, JobRef, PreviewRequest};
+use crate::failure::{Exit, Failure};
+use crate::look;
+use crate::progress::{self, End};
+use crate::prompt;
+use crate::reply::Preview;
+use crate::text::{counted, escape, grouped};
+
+/// Messages that are shown before it is asked.
+const SAMPLE: u32 = 5;
+
+pub(crate) fn run(session: &mut Session, args: &cli::Clear) -> Result<Exit, Failure> {
+    let queue = bytes(&args.queue);
+    let confirm = if args.dry_run {
+        None
+    } else if let Some(name) = &args.yes {
+        Some(bytes(name))
+    } else {
+        match ask(session, args, &queue)? {
+            Answer::Typed(name) => Some(name),
+            Answer::Over(exit) => return Ok(exit),
+        }
+    };
+    let request = ClearRequest {
+        queue: queue.clone(),
+        filter: args.filter.words(),
+        keep_one: args.keep_one,
+        dry_run: args.dry_run,
+        confirm,
+        id: args.id.unwrap_or_else(Uuid::new_v4).to_string(),
+        actor: args.actor.clone().or_else(os_user),
+        reason: args.reason.clone(),
+    };
+    let accepted = session.client.clear(&request)?;
+    if args.no_wait {
+        let id = escape(accepted.job_id.as_bytes());
+        session.show(&Value::Object(accepted.map.0.clone()), || format!("job {id}"));
+        return Ok(Exit::Done);
+    }
+    session.say(&format!("job {}", escape(accepted.job_id.as_bytes())));
+    let job = JobRef { id: accepted.job_id, queue: Some(queue) };
+    let End::Ended(mut status) = progress::follow(&mut session.client, &job, session.quiet)? else {
+        return Ok(Exit::Interrupted);
+    };
+    let json = whole(&status);
+    status.sample.truncate(SAMPLE as usize);
+    session.show(&json, || format!("{}\n\n{}", shown::job(&status), shown::outcome(&status)));
+    Ok(exit_of(&status))
+}
+
+/// How asking ended.
+enum Answer {
+    /// This was typed as the queue's name. The server compares it.
+    Typed(Vec<u8>),
+    /// There is nothing to clear, or nobody wants it.
+    Over(Exit),
+}
+
+/// Shows count and sample, and has the name typed.
+fn ask(session: &mut Session, args: &cli::Clear, queue: &[u8]) -> Result<Answer, Failure> {
+    if session.json || !look::can_ask() {
+        return Err(Failure::new(
+            Exit::Unconfirmed,
+            format!(
+                "nothing was cleared: nobody can be asked here. A script confirms with --yes and the queue's name: \
+                 --yes '{}'",
+                escape(queue)
+            ),
+        ));
+    }
+    let request = PreviewRequest {
+        queue: queue.to_vec(),
+        filter: args.filter.words(),
+        sample: Some(SAMPLE),
+        // What was counted earlier is no ground to clear on.
+        bust: !args.skip_count,
+        no_count: args.skip_count,
+        ..PreviewRequest::default()
+    };
+    let Some(preview) = preview::look(session, &request, true)? else {
+        return Ok(Answer::Over(Exit::Interrupted));
+    };
+    eprintln!("{}\n", shown::preview(&preview));
+    if nothing_to_do(args.keep_one, &preview) {
+        eprintln!("There is nothing to clear.");
+        return Ok(Answer::Over(Exit::Done));
+    }
+    eprintln!("{}", about_to(args.keep_one, &preview));
+    match prompt::type_name(queue) {
+        Some(name) if name == queue => Ok(Answer::Typed(name)),
+        _ => {
+            eprintln!("That is not the queue's name. Nothing was cleared.");
+            Ok(Answer::Over(Exit::Unconfirmed))
+        }
+    }
+}
+
+fn nothing_to_do(keep_one: bool, preview: &Preview) -> bool {
+    preview.match_count.is_some_and(|n| n <= u64::from(keep_one))
+}
+
+fn about_to(keep_one: bool, preview: &Preview) -> String {
+    let Some(matches) = preview.match_count else {
+        return "This clears every match in the queue. How many there are is not known.".replace(
+            "every match",
+            if keep_one { "all matches but the one that runs next" } else { "every match" },
+        );
+    };
+    let gone = matches - u64::from(keep_one);
+    let kept = if keep_one { " and keeps the one that runs next" } else { "" };
+    format!("This clears {} of {}{kept}.", grouped(gone), counted(preview.depth, "message"))
+}
+
+/// Who sits at the terminal, as the operating system says.
+fn os_user() -> Option<String> {
+    whoami::username().ok().filter(|name| !name.is_empty())
+}

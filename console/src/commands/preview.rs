@@ -1,0 +1,43 @@
+//! `qadmin preview`
+
+use serde_json::Value;
+
+use super::{Session, bytes, shown};
+use crate::cli;
+use crate::client::{JobRef, PreviewRequest};
+use crate::failure::{Exit, Failure};
+use crate::progress::{self, End};
+use crate::reply::Preview;
+
+pub(crate) fn run(session: &mut Session, args: &cli::Preview) -> Result<Exit, Failure> {
+    let request = PreviewRequest {
+        queue: bytes(&args.queue),
+        filter: args.filter.words(),
+        sample: Some(args.sample),
+        fields: args.fields.clone(),
+        bust: args.bust,
+        no_count: args.no_count,
+    };
+    let Some(preview) = look(session, &request, !args.no_wait)? else { return Ok(Exit::Interrupted) };
+    session.show(&Value::Object(preview.map.0.clone()), || shown::preview(&preview));
+    Ok(if preview.count_error.is_some() { Exit::JobFailed } else { Exit::Done })
+}
+
+/// Asks for a preview, and where that is a job waits for its count. `None`: the job was left to itself.
+pub(crate) fn look(
+    session: &mut Session,
+    request: &PreviewRequest,
+    wait: bool,
+) -> Result<Option<Preview>, Failure> {
+    let preview = session.client.preview(request)?;
+    let Some(id) =
+        preview.job_id.clone().filter(|_| wait && preview.mode == "job" && preview.match_count.is_none())
+    else {
+        return Ok(Some(preview));
+    };
+    let job = JobRef { id, queue: Some(request.queue.clone()) };
+    match progress::follow(&mut session.client, &job, session.quiet)? {
+        End::Ended(status) => Ok(Some(preview.with_job(&status, request.sample))),
+        End::Left => Ok(None),
+    }
+}

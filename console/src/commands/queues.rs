@@ -1,0 +1,57 @@
+//! `qadmin queues`
+
+use comfy_table::Cell;
+use serde_json::Value;
+
+use super::Session;
+use crate::cli;
+use crate::failure::{Exit, Failure};
+use crate::reply::Queues;
+use crate::table::{cell, show, table};
+use crate::text::{bytes, counted, grouped};
+
+pub(crate) fn run(session: &mut Session, args: &cli::Queues) -> Result<Exit, Failure> {
+    let queues = session.client.queues(args.glob.as_deref())?;
+    session.show(&Value::Object(queues.map.0.clone()), || people(&queues));
+    Ok(Exit::Done)
+}
+
+fn people(queues: &Queues) -> String {
+    let mut table = table(&["queue", ">depth", ">size", "priorities", "next task"]);
+    for row in &queues.queues {
+        let size = row.sum("bytes_estimate");
+        table.add_row([
+            cell(row.bytes("queue").as_deref()),
+            Cell::new(grouped(row.sum("depth"))),
+            Cell::new(if size == 0 { "-".to_owned() } else { format!("~{}", bytes(size)) }),
+            Cell::new(priorities(row)),
+            cell(row.bytes("next_task").as_deref()),
+        ]);
+    }
+    let mut lines = if queues.queues.is_empty() {
+        vec!["No queues (that you may read).".to_owned()]
+    } else {
+        vec![show(&table)]
+    };
+    if let Some(held) = queues.unacked.filter(|n| *n > 0) {
+        lines.push(format!("\nWorkers hold {} that they have not acknowledged.", counted(held, "message")));
+    }
+    if !queues.complete {
+        lines.push(
+            "! The list is not complete: the walk over the keys was cut short, or there are too many."
+                .to_owned(),
+        );
+    }
+    lines.join("\n")
+}
+
+/// The lists of a queue that has priorities: `0:12 3:4`.
+fn priorities(row: &crate::reply::Map) -> String {
+    let steps = row.maps("priorities");
+    if steps.is_empty() {
+        return "-".to_owned();
+    }
+    let own = format!("0:{}", grouped(row.sum("own_depth")));
+    let others = steps.iter().map(|step| format!("{}:{}", step.sum("step"), grouped(step.sum("depth"))));
+    std::iter::once(own).chain(others).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,189 @@
+//! What people see of previews and jobs.
+
+use comfy_table::Cell;
+
+use crate::reply::{Doubts, Preview, Status};
+use crate::table::{self, cell, pairs, show, state};
+use crate::text::{bytes, counted, duration, escape, grouped, percent, time};
+
+/// A preview: the count, what to know before trusting it, and the sample.
+pub(crate) fn preview(preview: &Preview) -> String {
+    let mut rows = vec![
+        ("queue", cell(Some(&preview.queue))),
+        ("filter", cell(Some(preview.filter.as_bytes()))),
+        ("depth", Cell::new(counted(preview.depth, "message"))),
+        ("matches", Cell::new(matches(preview))),
+    ];
+    if let Some(at) = preview.cached_at {
+        rows.push(("counted", Cell::new(format!("{} (--bust counts anew)", time(at)))));
+    }
+    concerns(&preview.doubts, &mut rows);
+    if let Some(job) = preview.job_id.as_ref().filter(|_| preview.match_count.is_none()) {
+        rows.push(("job", cell(Some(job.as_bytes()))));
+    }
+    let mut parts = vec![show(&pairs(rows))];
+    parts.extend(notes(&preview.doubts));
+    if let Some(others) = preview.other_priorities_depth.filter(|n| *n > 0) {
+        parts.push(format!(
+            "! {} in the other priority lists of this queue; this is about one list",
+            counted(others, "message")
+        ));
+    }
+    parts.push(String::new());
+    parts.push(sample(preview));
+    parts.join("\n")
+}
+
+fn matches(preview: &Preview) -> String {
+    if let Some(error) = &preview.count_error {
+        return format!("unknown, the count failed: {}", escape(error.as_bytes()));
+    }
+    match (preview.match_count, preview.mode.as_str()) {
+        (Some(n), _) => {
+            let size = preview.matched_bytes.map(|n| format!(", {}", bytes(n))).unwrap_or_default();
+            format!("{} ({}{size})", grouped(n), percent(n, preview.depth))
+                .replace("(, ", "(")
+                .replace(" ()", "")
+        }
+        (None, "skipped") => "not counted".to_owned(),
+        (None, _) => "still counting".to_owned(),
+    }
+}
+
+fn sample(preview: &Preview) -> String {
+    if let Some(error) = &preview.sample_error {
+        return format!("There is no sample: {}", escape(error.as_bytes()));
+    }
+    let shown = preview.sample.len();
+    let heading = match preview.match_count {
+        Some(0) => return "No message matches.".to_owned(),
+        _ if shown == 0 && preview.match_count.is_some() => return "No sample was asked for.".to_owned(),
+        _ if shown == 0 => return "No match among the messages that run next.".to_owned(),
+        Some(1) => "The matching message:".to_owned(),
+        Some(n) if usize::try_from(n) == Ok(shown) => format!("The {shown} matching messages:"),
+        Some(n) => format!("The first {shown} of {} matching messages:", grouped(n)),
+        None => "Matching messages:".to_owned(),
+    };
+    format!("{heading}\n{}", show(&table::sample(&preview.sample)))
+}
+
+/// A job in full.
+pub(crate) fn job(job: &Status) -> String {
+    let mut rows = vec![
+        ("job", cell(Some(job.job_id.as_bytes()))),
+        ("what", Cell::new(escape(job.what().as_bytes()))),
+        ("status", state(&job.status)),
+    ];
+    if let Some(waiting) = &job.waiting {
+        rows.push(("waits", cell(Some(waiting.as_bytes()))));
+    }
+    if let Some(error) = &job.error {
+        rows.push(("error", cell(Some(error.as_bytes()))));
+    }
+    rows.push(("queue", cell(Some(&job.queue))));
+    rows.push(("filter", cell(Some(job.filter.as_bytes()))));
+    rows.push(("by", Cell::new(by(job))));
+    if let Some(reason) = &job.reason {
+        rows.push(("reason", cell(Some(reason))));
+    }
+    rows.push(("started", Cell::new(time(job.started_at))));
+    if let Some(at) = job.completed_at {
+        let took = u64::try_from(at.saturating_sub(job.started_at)).unwrap_or(0);
+        rows.push(("ended", Cell::new(format!("{}, after {}", time(at), duration(took)))));
+    }
+    rows.push(("examined", Cell::new(examined(job))));
+    rows.push(("matched", Cell::new(grouped(job.matched))));
+    match (job.kind.as_str(), job.dry_run) {
+        ("clear", true) => rows.push(("would clear", Cell::new(grouped(job.would_delete)))),
+        ("clear", false) => rows.push(("cleared", Cell::new(grouped(job.deleted)))),
+        _ => {}
+    }
+    if let Some(kept) = job.kept_index {
+        rows.push((
+            "kept",
+            Cell::new(format!("the message that runs as number {}", grouped(kept.unsigned_abs()))),
+        ));
+    }
+    rows.push(("drifted", Cell::new(grouped(job.doubts.drifted))));
+    rows.push(("arrived", Cell::new(grouped(job.arrived))));
+    rows.push(("in the queue", Cell::new(counted(job.queue_depth, "message"))));
+    concerns(&job.doubts, &mut rows);
+    if job.passes_run > 1 {
+        rows.push(("passes", Cell::new(grouped(job.passes_run))));
+    }
+    if job.slice_max_us > 0 {
+        rows.push(("longest slice", Cell::new(format!("{} us", grouped(job.slice_max_us)))));
+    }
+    let mut parts = vec![show(&pairs(rows))];
+    parts.extend(notes(&job.doubts));
+    if !job.sample.is_empty() {
+        parts.push(String::new());
+        parts.push("Matching messages:".to_owned());
+        parts.push(show(&table::sample(&job.sample)));
+    }
+    parts.join("\n")
+}
+
+fn examined(job: &Status) -> String {
+    let all = format!("{} of {}", grouped(job.processed), grouped(job.total_estimated));
+    if job.has_ended() {
+        return all;
+    }
+    let eta = job.eta_ms.map(|ms| format!(", ETA {}", duration(ms))).unwrap_or_default();
+    format!("{all} ({} %), {}/s{eta}", job.progress, grouped(job.per_second))
+}
+
+fn by(job: &Status) -> String {
+    let user = job.user.as_deref().map(escape).unwrap_or_default();
+    match &job.actor {
+        Some(actor) => format!("{} (Redis user {user})", escape(actor)),
+        None => format!("Redis user {user}"),
+    }
+}
+
+/// One sentence on how a job ended.
+pub(crate) fn outcome(job: &Status) -> String {
+    let matched = counted(job.matched, "matching message");
+    match (job.status.as_str(), job.dry_run) {
+        ("completed", true) => format!("Would clear {} of {matched}.", grouped(job.would_delete)),
+        ("completed", false) => format!("Cleared {} of {matched}.", grouped(job.deleted)),
+        (status, _) => format!(
+            "The job is {}: {} of {matched} are cleared.",
+            escape(status.as_bytes()),
+            grouped(job.deleted)
+        ),
+    }
+}
+
+/// What matches are, besides matches.
+fn concerns(doubts: &Doubts, rows: &mut Vec<(&'static str, Cell)>) {
+    for (name, n) in [
+        ("in a chord", doubts.in_chord),
+        ("in a group", doubts.in_group),
+        ("with an eta", doubts.with_eta),
+        ("redelivered", doubts.redelivered),
+    ] {
+        if n > 0 {
+            rows.push((name, Cell::new(grouped(n))));
+        }
+    }
+}
+
+/// Why a count may be less than the whole truth. Said whenever there is something to say.
+fn notes(doubts: &Doubts) -> Vec<String> {
+    let mut notes = Vec::new();
+    if doubts.unreadable > 0 {
+        notes.push(format!(
+            "! {} cannot be read (pickle, unknown compression ...): whether they match is unknown, the count may be too \
+             low by so many, and they are left alone",
+            counted(doubts.unreadable, "message")
+        ));
+    }
+    if doubts.undecodable > 0 {
+        notes.push(format!("! {} of the queue are no JSON object", counted(doubts.undecodable, "element")));
+    }
+    if let Some(notice) = &doubts.notice {
+        notes.push(format!("! {}", escape(notice.as_bytes())));
+    }
+    notes
+}

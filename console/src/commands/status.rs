@@ -1,0 +1,11 @@
+//! `qadmin status`
+
+use super::{Session, exit_of, job_ref, shown, whole};
+use crate::cli;
+use crate::failure::{Exit, Failure};
+
+pub(crate) fn run(session: &mut Session, args: &cli::Job) -> Result<Exit, Failure> {
+    let status = session.client.status(&job_ref(args), None)?;
+    session.show(&whole(&status), || shown::job(&status));
+    Ok(exit_of(&status))
+}

@@ -1,0 +1,19 @@
+//! `qadmin watch`
+
+use super::{Session, exit_of, job_ref, shown, whole};
+use crate::cli;
+use crate::failure::{Exit, Failure};
+use crate::progress::{self, End};
+
+pub(crate) fn run(session: &mut Session, args: &cli::Job) -> Result<Exit, Failure> {
+    let mut job = job_ref(args);
+    if job.queue.is_none() {
+        // Once asked for all over a cluster; from then on the queue leads there.
+        job.queue = Some(session.client.status(&job, None)?.queue);
+    }
+    let End::Ended(status) = progress::follow(&mut session.client, &job, session.quiet)? else {
+        return Ok(Exit::Interrupted);
+    };
+    session.show(&whole(&status), || shown::job(&status));
+    Ok(exit_of(&status))
+}

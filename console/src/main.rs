@@ -1,0 +1,39 @@
+//! `qadmin`: looks at live job queues and clears them, from a terminal or a script.
+//!
+//! It speaks to servers that have the module of the same name; everything that decides which message goes happens
+//! there. Here is what people see of it: arguments in, tables, bars and questions out.
+
+mod cli;
+mod client;
+mod commands;
+mod connection;
+mod failure;
+mod interrupt;
+mod look;
+mod progress;
+mod prompt;
+mod reply;
+mod table;
+mod text;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    // Usage errors, --help and --version end the process in here, with clap's own codes (2, 0, 0).
+    let cli = cli::Cli::parse();
+    interrupt::install();
+    let json = cli.output.json;
+    match commands::run(&cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            if json {
+                look::print_json(&failure.json());
+            }
+            eprintln!("qadmin: {}", failure.words);
+            failure.exit.into()
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! The server's replies, read into structs.
+//!
+//! They come as the server's own JSON (FORMAT JSON). Two things need care there: integers beyond 2^53-1 are strings, and
+//! bytes that are no UTF-8 have their whole in a twin member `<name>_b64`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map as JsonMap, Value};
+
+/// One map of a reply, with its members in the server's order.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Map(pub(crate) JsonMap<String, Value>);
+
+impl Map {
+    /// A reply that is a map; anything else is an empty one.
+    pub(crate) fn new(value: Value) -> Self {
+        match value {
+            Value::Object(members) => Self(members),
+            _ => Self::default(),
+        }
+    }
+
+    pub(crate) fn int(&self, name: &str) -> Option<i64> {
+        integer(self.0.get(name)?)
+    }
+
+    /// A number that is never below 0. `None`: null, or no member of this server.
+    pub(crate) fn count(&self, name: &str) -> Option<u64> {
+        u64::try_from(self.int(name)?).ok()
+    }
+
+    /// The same where null means none.
+    pub(crate) fn sum(&self, name: &str) -> u64 {
+        self.count(name).unwrap_or(0)
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.int(name) == Some(1)
+    }
+
+    /// A text whole, whatever its bytes.
+    pub(crate) fn bytes(&self, name: &str) -> Option<Vec<u8>> {
+        if let Some(Value::String(twin)) = self.0.get(&format!("{name}_b64")) {
+            return STANDARD.decode(twin).ok();
+        }
+        match self.0.get(name)? {
+            Value::String(text) => Some(text.clone().into_bytes()),
+            Value::Number(n) => Some(n.to_string().into_bytes()),
+            _ => None,
+        }
+    }
+
+    /// A text that the module itself made.
+    pub(crate) fn word(&self, name: &str) -> Option<String> {
+        self.0.get(name)?.as_str().map(str::to_owned)
+    }
+
+    pub(crate) fn maps(&self, name: &str) -> Vec<Self> {
+        match self.0.get(name) {
+            Some(Value::Array(items)) => items.iter().cloned().map(Self::new).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The names of its members, without twins.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0
+            .keys()
+            .map(String::as_str)
+            .filter(|name| name.strip_suffix("_b64").is_none_or(|twin_of| !self.0.contains_key(twin_of)))
+    }
+}
+
+fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(n) => n.as_i64(),
+        Value::String(digits) => digits.parse().ok(),
+        _ => None,
+    }
+}
+
+/// What one should know of a count before one trusts it, and of matches before they are cleared.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Doubts {
+    pub(crate) undecodable: u64,
+    pub(crate) unreadable: u64,
+    pub(crate) drifted: u64,
+    pub(crate) in_chord: u64,
+    pub(crate) in_group: u64,
+    pub(crate) with_eta: u64,
+    pub(crate) redelivered: u64,
+    pub(crate) notice: Option<String>,
+}
+
+impl Doubts {
+    fn new(map: &Map) -> Self {
+        Self {
+            undecodable: map.sum("undecodable"),
+            unreadable: map.sum("unreadable"),
+            drifted: map.sum("drifted"),
+            in_chord: map.sum("in_chord"),
+            in_group: map.sum("in_group"),
+            with_eta: map.sum("with_eta"),
+            redelivered: map.sum("redelivered"),
+            notice: map.word("notice"),
+        }
+    }
+}
+
+/// QADMIN.PREVIEW
+#[derive(Debug, Clone)]
+pub(crate) struct Preview {
+    pub(crate) mode: String,
+    pub(crate) queue: Vec<u8>,
+    pub(crate) filter: String,
+    pub(crate) depth: u64,
+    pub(crate) match_count: Option<u64>,
+    pub(crate) matched_bytes: Option<u64>,
+    pub(crate) sample: Vec<Map>,
+    pub(crate) sample_error: Option<String>,
+    pub(crate) cached_at: Option<i64>,
+    pub(crate) job_id: Option<String>,
+    pub(crate) count_error: Option<String>,
+    pub(crate) other_priorities_depth: Option<u64>,
+    pub(crate) doubts: Doubts,
+    /// The reply itself.
+    pub(crate) map: Map,
+}
+
+impl Preview {
+    pub(crate) fn new(map: Map) -> Self {
+        Self {
+            mode: map.word("mode").unwrap_or_default(),
+            queue: map.bytes("queue").unwrap_or_default(),
+            filter: map.word("filter").unwrap_or_default(),
+            depth: map.sum("depth"),
+            match_count: map.count("match_count"),
+            matched_bytes: map.count("matched_bytes"),
+            sample: map.maps("sample"),
+            sample_error: map.word("sample_error"),
+            cached_at: map.int("cached_at"),
+            job_id: map.word("job_id"),
+            count_error: map.word("count_error"),
+            other_priorities_depth: map.count("other_priorities_depth"),
+            doubts: Doubts::new(&map),
+            map,
+        }
+    }
+
+    /// The same preview with what its job found: the members that the server could not fill in when it answered. A job
+    /// keeps more of a sample than each of those who joined it asked for: the first `rows` are shown.
+    pub(crate) fn with_job(mut self, job: &Status, rows: Option<u32>) -> Self {
+        let members = &mut self.map.0;
+        let mut set = |name: &str, value: Value| {
+            members.insert(name.to_owned(), value);
+        };
+        if job.status == "completed" {
+            for (name, from) in [
+                ("match_count", "matched"),
+                ("matched_bytes", "matched_bytes"),
+                ("undecodable", "undecodable"),
+                ("unreadable", "unreadable"),
+                ("drifted", "drifted"),
+                ("sample", "sample"),
+                ("in_chord", "in_chord"),
+                ("in_group", "in_group"),
+                ("with_eta", "with_eta"),
+                ("redelivered", "redelivered"),
+                ("notice", "notice"),
+            ] {
+                if let Some(value) = job.map.0.get(from) {
+                    set(name, value.clone());
+                }
+            }
+            if let (Some(rows), Some(Value::Array(sample))) = (rows, members.get_mut("sample")) {
+                sample.truncate(usize::try_from(rows).unwrap_or(usize::MAX));
+            }
+        } else {
+            let why = job.error.clone().unwrap_or_else(|| format!("ERR the count was {}", job.status));
+            set("mode", "failed".into());
+            set("count_error", why.into());
+        }
+        Self::new(self.map)
+    }
+}
+
+/// QADMIN.CLEARJOB
+#[derive(Debug, Clone)]
+pub(crate) struct Accepted {
+    pub(crate) job_id: String,
+    /// The reply itself.
+    pub(crate) map: Map,
+}
+
+impl Accepted {
+    pub(crate) fn new(map: Map) -> Self {
+        Self { job_id: map.word("job_id").unwrap_or_default(), map }
+    }
+}
+
+/// QADMIN.STATUS, and each of QADMIN.JOBS
+#[derive(Debug, Clone)]
+pub(crate) struct Status {
+    pub(crate) job_id: String,
+    pub(crate) kind: String,
+    pub(crate) status: String,
+    pub(crate) waiting: Option<String>,
+    pub(crate) queue: Vec<u8>,
+    pub(crate) mode: String,
+    pub(crate) dry_run: bool,
+    pub(crate) filter: String,
+    pub(crate) user: Option<Vec<u8>>,
+    pub(crate) actor: Option<Vec<u8>>,
+    pub(crate) reason: Option<Vec<u8>>,
+    pub(crate) started_at: i64,
+    pub(crate) completed_at: Option<i64>,
+    pub(crate) total_estimated: u64,
+    pub(crate) queue_depth: u64,
+    pub(crate) processed: u64,
+    pub(crate) matched: u64,
+    pub(crate) deleted: u64,
+    pub(crate) would_delete: u64,
+    pub(crate) kept_index: Option<i64>,
+    pub(crate) arrived: u64,
+    pub(crate) passes_run: u64,
+    pub(crate) progress: u64,
+    pub(crate) eta_ms: Option<u64>,
+    pub(crate) per_second: u64,
+    pub(crate) slice_max_us: u64,
+    pub(crate) error: Option<String>,
+    pub(crate) sample: Vec<Map>,
+    pub(crate) doubts: Doubts,
+    /// The reply itself.
+    pub(crate) map: Map,
+}
+
+impl Status {
+    pub(crate) fn new(map: Map) -> Self {
+        Self {
+            job_id: map.word("job_id").unwrap_or_default(),
+            kind: map.word("kind").unwrap_or_default(),
+            status: map.word("status").unwrap_or_default(),
+            waiting: map.word("waiting"),
+            queue: map.bytes("queue").unwrap_or_default(),
+            mode: map.word("mode").unwrap_or_default(),
+            dry_run: map.flag("dry_run"),
+            filter: map.word("filter").unwrap_or_default(),
+            user: map.bytes("user"),
+            actor: map.bytes("actor"),
+            reason: map.bytes("reason"),
+            started_at: map.int("started_at").unwrap_or_default(),
+            completed_at: map.int("completed_at"),
+            total_estimated: map.sum("total_estimated"),
+            queue_depth: map.sum("queue_depth"),
+            processed: map.sum("processed"),
+            matched: map.sum("matched"),
+            deleted: map.sum("deleted"),
+            would_delete: map.sum("would_delete"),
+            kept_index: map.int("kept_index"),
+            arrived: map.sum("arrived"),
+            passes_run: map.sum("passes_run"),
+            progress: map.sum("progress"),
+            eta_ms: map.count("eta_ms"),
+            per_second: map.sum("per_second"),
+            slice_max_us: map.sum("slice_max_us"),
+            error: map.word("error"),
+            sample: map.maps("sample"),
+            doubts: Doubts::new(&map),
+            map,
+        }
+    }
+
+    /// Whether nothing more will happen to it.
+    pub(crate) fn has_ended(&self) -> bool {
+        !matches!(self.status.as_str(), "pending" | "running" | "paused")
+    }
+
+    pub(crate) fn completed(&self) -> bool {
+        self.status == "completed"
+    }
+
+    /// What it does with the messages, as one word or two.
+    pub(crate) fn what(&self) -> String {
+        match (self.kind.as_str(), self.mode.as_str(), self.dry_run) {
+            ("clear", "keepone", false) => "clear, keep one".to_owned(),
+            ("clear", "keepone", true) => "dry run, keep one".to_owned(),
+            ("clear", _, true) => "dry run".to_owned(),
+            (kind, _, _) => kind.to_owned(),
+        }
+    }
+}
+
+/// QADMIN.QUEUES
+#[derive(Debug, Clone)]
+pub(crate) struct Queues {
+    pub(crate) queues: Vec<Map>,
+    pub(crate) complete: bool,
+    pub(crate) unacked: Option<u64>,
+    /// The reply itself.
+    pub(crate) map: Map,
+}
+
+impl Queues {
+    pub(crate) fn new(map: Map) -> Self {
+        Self {
+            queues: map.maps("queues"),
+            complete: map.flag("complete"),
+            unacked: map.count("unacked"),
+            map,
+        }
+    }
+
+    /// Queues of several nodes as one list, the deepest first.
+    pub(crate) fn merge(all: Vec<Self>) -> Self {
+        let mut all = all.into_iter();
+        let mut sum = all.next().unwrap_or_else(|| Self::new(Map::default()));
+        for other in all {
+            sum.queues.extend(other.queues);
+            sum.complete &= other.complete;
+            sum.unacked = sum.unacked.zip(other.unacked).map(|(a, b)| a + b);
+            let keys = sum.map.sum("keys") + other.map.sum("keys");
+            let elapsed = sum.map.sum("elapsed_us") + other.map.sum("elapsed_us");
+            sum.map.0.insert("keys".to_owned(), keys.into());
+            sum.map.0.insert("elapsed_us".to_owned(), elapsed.into());
+        }
+        sum.queues.sort_by_key(|row| std::cmp::Reverse(row.sum("depth")));
+        let rows = sum.queues.iter().map(|row| Value::Object(row.0.clone())).collect();
+        sum.map.0.insert("queues".to_owned(), Value::Array(rows));
+        sum.map.0.insert("complete".to_owned(), i32::from(sum.complete).into());
+        sum.map.0.insert("unacked".to_owned(), sum.unacked.map_or(Value::Null, Value::from));
+        sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn large_integers_and_bytes_are_read_whole() {
+        let map = Map::new(
+            json!({"n": "9223372036854775807", "q": "\u{fffd}", "q_b64": "/w==", "none": null, "x_b64": "y"}),
+        );
+        assert_eq!(map.int("n"), Some(i64::MAX));
+        assert_eq!(map.bytes("q").as_deref(), Some(&b"\xff"[..]));
+        assert_eq!(map.bytes("none"), None);
+        assert_eq!(map.names().collect::<Vec<_>>(), ["n", "q", "none", "x_b64"]);
+    }
+
+    #[test]
+    fn a_preview_whose_job_failed_has_no_count() {
+        let preview = Preview::new(Map::new(
+            json!({"mode": "job", "depth": 3, "match_count": null, "count_error": null}),
+        ));
+        let job = Status::new(Map::new(json!({"status": "cancelled", "matched": 0, "error": null})));
+        let preview = preview.with_job(&job, None);
+        assert_eq!((preview.mode.as_str(), preview.match_count), ("failed", None));
+        assert_eq!(preview.count_error.as_deref(), Some("ERR the count was cancelled"));
+    }
+}

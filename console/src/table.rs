@@ -1,0 +1,160 @@
+//! Tables for people: no frames, so that lines can be copied and searched; as wide as the terminal, and whole where
+//! the output goes elsewhere.
+
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+
+use crate::look;
+use crate::reply::{Map, Status};
+use crate::text::{escape, grouped, time};
+
+/// Narrower than this, a table is not squeezed.
+const MIN_WIDTH: u16 = 40;
+
+/// A table with these headings; those that begin with `>` stand to the right, as numbers do.
+pub(crate) fn table(headings: &[&str]) -> Table {
+    let mut table = bare();
+    table.set_header(headings.iter().map(|heading| {
+        let cell = Cell::new(heading.trim_start_matches('>'));
+        if look::colour() { cell.add_attribute(Attribute::Bold) } else { cell }
+    }));
+    for (at, heading) in headings.iter().enumerate() {
+        if let Some(column) = table.column_mut(at).filter(|_| heading.starts_with('>')) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// Name and value per line.
+pub(crate) fn pairs(rows: Vec<(&str, Cell)>) -> Table {
+    let mut table = bare();
+    for (name, value) in rows {
+        let name = Cell::new(name);
+        table.add_row([if look::colour() { name.add_attribute(Attribute::Dim) } else { name }, value]);
+    }
+    table
+}
+
+fn bare() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    match width() {
+        Some(width) => {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+            table.set_width(width.max(MIN_WIDTH));
+        }
+        None => {
+            table.set_content_arrangement(ContentArrangement::Disabled);
+        }
+    }
+    if look::colour() {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    table
+}
+
+/// Columns of the terminal; none where the output goes elsewhere.
+fn width() -> Option<u16> {
+    let mut probe = Table::new();
+    probe.set_content_arrangement(ContentArrangement::Dynamic);
+    // A terminal that does not know its size says 0.
+    probe.width().filter(|width| *width > 0)
+}
+
+/// What a table looks like, without the spaces that fill it up at the right.
+pub(crate) fn show(table: &Table) -> String {
+    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// A cell of somebody's bytes; `-` where there are none.
+pub(crate) fn cell(bytes: Option<&[u8]>) -> Cell {
+    Cell::new(bytes.map_or_else(|| "-".to_owned(), escape))
+}
+
+/// A job's state, coloured by how it went.
+pub(crate) fn state(status: &str) -> Cell {
+    let cell = Cell::new(escape(status.as_bytes()));
+    if !look::colour() {
+        return cell;
+    }
+    match status {
+        "completed" => cell.fg(Color::Green),
+        "failed" | "interrupted" => cell.fg(Color::Red),
+        "cancelled" | "paused" => cell.fg(Color::Yellow),
+        _ => cell.fg(Color::Cyan),
+    }
+}
+
+/// Sampled messages. `runs` is their place in the queue: 1 runs next.
+pub(crate) fn sample(rows: &[Map]) -> Table {
+    let names: Vec<&str> = rows.first().map(|row| row.names().collect()).unwrap_or_default();
+    let names: Vec<&str> = names.into_iter().filter(|name| *name != "index").collect();
+    let headings: Vec<String> = std::iter::once(">runs".to_owned())
+        .chain(
+            names
+                .iter()
+                .map(|name| if *name == "bytes" { ">bytes".to_owned() } else { escape(name.as_bytes()) }),
+        )
+        .collect();
+    let mut table = table(&headings.iter().map(String::as_str).collect::<Vec<_>>());
+    for row in rows {
+        let place = row.int("index").map_or_else(|| "-".to_owned(), |index| grouped(index.unsigned_abs()));
+        let cells = names.iter().map(|name| cell(row.bytes(name).as_deref()));
+        table.add_row(std::iter::once(Cell::new(place)).chain(cells));
+    }
+    table
+}
+
+/// Jobs: one per line where the terminal is wide enough, else a few lines for each.
+pub(crate) fn jobs(jobs: &[Status]) -> String {
+    let headings =
+        ["started", "job", "what", "status", "queue", ">matched", ">cleared", ">%", "by", "filter", "reason"];
+    let mut table = table(&headings);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    for job in jobs {
+        table.add_row([
+            Cell::new(time(job.started_at)),
+            cell(Some(job.job_id.as_bytes())),
+            Cell::new(escape(job.what().as_bytes())),
+            state(&job.status),
+            cell(Some(&job.queue)),
+            Cell::new(grouped(job.matched)),
+            Cell::new(cleared(job)),
+            Cell::new(job.progress),
+            cell(job.actor.as_deref().or(job.user.as_deref())),
+            cell(Some(job.filter.as_bytes())),
+            cell(job.reason.as_deref()),
+        ]);
+    }
+    let widest: usize =
+        table.column_max_content_widths().iter().map(|columns| usize::from(*columns) + 2).sum();
+    if width().is_none_or(|width| widest <= usize::from(width)) {
+        return show(&table);
+    }
+    jobs.iter().map(|job| show(&card(job))).collect::<Vec<_>>().join("\n\n")
+}
+
+/// The same of one job, below each other.
+fn card(job: &Status) -> Table {
+    let mut rows = vec![
+        ("job", cell(Some(job.job_id.as_bytes()))),
+        ("started", Cell::new(time(job.started_at))),
+        ("what", Cell::new(escape(job.what().as_bytes()))),
+        ("status", state(&job.status)),
+        ("queue", cell(Some(&job.queue))),
+        ("filter", cell(Some(job.filter.as_bytes()))),
+        ("matched", Cell::new(grouped(job.matched))),
+        ("cleared", Cell::new(cleared(job))),
+        ("by", cell(job.actor.as_deref().or(job.user.as_deref()))),
+    ];
+    if let Some(reason) = &job.reason {
+        rows.push(("reason", cell(Some(reason))));
+    }
+    pairs(rows)
+}
+
+fn cleared(job: &Status) -> String {
+    if job.dry_run || job.kind != "clear" { "-".to_owned() } else { grouped(job.deleted) }
+}

@@ -1,0 +1,94 @@
+//! The page about the program says what it does: its examples are run.
+
+use std::fs;
+use std::process::Command;
+
+use qadmin_harness::{Server, fill_examples, workspace_root};
+
+use crate::support::{finish, program};
+
+/// What stands for something that differs from run to run.
+const ANY: &str = "<any>";
+
+#[test]
+fn every_example_prints_what_the_page_says() {
+    let page = fs::read_to_string(workspace_root().join("docs/console.md")).expect("the page");
+    let server = Server::start();
+    fill_examples(server.port()).expect("the queue is filled");
+    let mut wrong = String::new();
+    let mut count = 0;
+    for block in page.split("```console\n").skip(1) {
+        let block = block.split("```").next().expect("a block ends");
+        for example in block.split("\n$ ").map(|text| text.trim_start_matches("$ ")) {
+            let (command, output) = example.split_once('\n').unwrap_or((example, ""));
+            let printed = run(&server, command);
+            count += 1;
+            if !says(output.trim_end(), printed.trim_end()) {
+                wrong +=
+                    &format!("\n$ {command}\n--- the page says\n{output}\n--- the program says\n{printed}");
+            }
+        }
+    }
+    assert!(count >= 6, "the page has examples");
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// Runs a line of the page in a shell; what is printed, both ways.
+fn run(server: &Server, line: &str) -> String {
+    let tool = program(&server.url(0));
+    let mut shell = Command::new("bash");
+    let line = line.replacen("qadmin", env!("CARGO_BIN_EXE_qadmin"), 1);
+    shell.args(["-c", &format!("{{ {line}; }} 2>&1")]);
+    for (name, value) in tool.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.env("QADMIN_ACTOR", "jane");
+    finish(shell).out
+}
+
+/// Whether the text is what the page says: `<any>` is anything within a line, a line `...` any lines.
+fn says(page: &str, text: &str) -> bool {
+    let mut lines = text.lines();
+    let mut skipping = false;
+    for wanted in page.lines() {
+        if wanted.trim() == "..." {
+            skipping = true;
+            continue;
+        }
+        let found = if skipping { lines.find(|line| alike(wanted, line)) } else { lines.next() };
+        if !found.is_some_and(|line| alike(wanted, line)) {
+            return false;
+        }
+        skipping = false;
+    }
+    skipping || lines.next().is_none()
+}
+
+fn alike(wanted: &str, line: &str) -> bool {
+    let mut parts = wanted.split(ANY);
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = line.strip_prefix(first) else { return false };
+    let parts: Vec<_> = parts.collect();
+    for (at, part) in parts.iter().enumerate() {
+        if at + 1 == parts.len() {
+            return rest.ends_with(part);
+        }
+        let Some(found) = rest.find(part) else { return false };
+        rest = &rest[found + part.len()..];
+    }
+    rest.is_empty()
+}
+
+#[test]
+fn every_exit_code_has_a_row() {
+    let page = fs::read_to_string(workspace_root().join("docs/console.md")).expect("the page");
+    for code in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130] {
+        assert!(
+            page.lines().any(|line| line.starts_with(&format!("| {code} |"))),
+            "docs/console.md: exit code {code}"
+        );
+    }
+}

@@ -1,0 +1,87 @@
+//! `qadmin jobs`, `status`, `queues`, and what is told to live jobs.
+
+use qadmin_harness::{Fields as _, Server, fill_examples};
+
+use crate::support::{LONG, QUEUE, about, filled, job, qadmin, slow, target, tell};
+
+#[test]
+fn jobs_are_listed_newest_first_with_who_and_why() {
+    let server = Server::start();
+    fill_examples(server.port()).expect("the queue is filled");
+    assert_eq!(qadmin(&server, &["jobs"]).ended(0).out, "No jobs.\n");
+    qadmin(&server, &about("preview", &target(), &[])).ended(0);
+    qadmin(
+        &server,
+        &about("clear", &target(), &["--all", "--yes", QUEUE, "--actor", "jane", "--reason", "why not"]),
+    )
+    .ended(0);
+    let run = qadmin(&server, &["jobs", QUEUE]).ended(0);
+    let lines: Vec<_> = run.out.lines().collect();
+    assert_eq!(lines.len(), 3, "{run:?}");
+    assert!(lines[0].contains("started") && lines[0].contains("cleared"), "{run:?}");
+    for word in [
+        "clear",
+        "completed",
+        "celery",
+        " 61",
+        "jane",
+        "why not",
+        "TASK app.tasks.upload.Upload REPOID 147107",
+    ] {
+        assert!(lines[1].contains(word), "{word}: {run:?}");
+    }
+    assert!(lines[2].contains("preview") && lines[2].contains("default"), "{run:?}");
+    assert_eq!(qadmin(&server, &["jobs", "--count", "1", "--json"]).json().as_array().map(Vec::len), Some(1));
+    assert_eq!(qadmin(&server, &["jobs", "other", "--json"]).json(), serde_json::json!([]));
+}
+
+#[test]
+fn queues_are_listed_with_their_depth_and_what_runs_next() {
+    let server = Server::start();
+    fill_examples(server.port()).expect("the queue is filled");
+    let mut conn = server.conn();
+    let step: Vec<u8> = redis::cmd("LINDEX").arg(QUEUE).arg(0).query(&mut conn).expect("LINDEX");
+    let _: () = redis::cmd("LPUSH").arg("celery\x06\x163").arg(step).query(&mut conn).expect("LPUSH");
+    let run = qadmin(&server, &["queues"]).ended(0);
+    let row = run.out.lines().nth(1).expect("a row");
+    for word in ["celery", "1,052", "0:1,051 3:1", "app.tasks."] {
+        assert!(row.contains(word), "{word}: {run:?}");
+    }
+    assert_eq!(
+        qadmin(&server, &["queues", "--glob", "x*", "--json"]).json()["queues"],
+        serde_json::json!([])
+    );
+    let preview = qadmin(&server, &about("preview", &target(), &[])).ended(0);
+    assert!(preview.out.contains("! 1 message in the other priority lists"), "{preview:?}");
+    // A name of control characters is shown escaped, and can be given as it is.
+    let other = qadmin(&server, &["preview", "celery\x06\x163", "--where", "bytes > 0"]).ended(0);
+    assert!(other.out.contains(r"celery\x06\x163"), "{other:?}");
+}
+
+#[test]
+fn a_live_job_is_paused_slowed_resumed_and_cancelled() {
+    let server = slow();
+    filled(&server, LONG);
+    let started =
+        qadmin(&server, &about("clear", &target(), &["--all", "--yes", QUEUE, "--no-wait", "--json"]))
+            .ended(0)
+            .json();
+    let id = started["job_id"].as_str().expect("an id");
+    assert!(qadmin(&server, &["pause", id]).ended(0).out.contains("paused"));
+    let run = qadmin(&server, &["throttle", id, "--rate", "100"]).ended(0);
+    assert!(run.out.contains("! throttled: at most 100 messages per second"), "{run:?}");
+    qadmin(&server, &["throttle", id]).ended(2);
+    let status = qadmin(&server, &["status", id, "--json"]).ended(0).json();
+    assert_eq!(status["status"], "paused");
+    assert!(qadmin(&server, &["resume", id]).ended(0).out.contains(" of 30,000 ("));
+    let run = qadmin(&server, &["cancel", "--all", "--queue", QUEUE]).ended(0);
+    assert!(run.out.starts_with("Cancelled 1 job:\n") && run.out.contains(id), "{run:?}");
+    assert_eq!(job(&mut server.conn(), id).text("status"), "cancelled");
+    // It is over, but not completed.
+    assert!(qadmin(&server, &["status", id]).ended(4).out.contains("cancelled"));
+    qadmin(&server, &["watch", id, "--json"]).ended(4);
+    assert_eq!(qadmin(&server, &["cancel", id, "--json"]).ended(0).json()["status"], "cancelled");
+    assert_eq!(qadmin(&server, &["cancel", "--all"]).ended(0).out, "There was no job to cancel.\n");
+    qadmin(&server, &["cancel"]).ended(2);
+    tell(&mut server.conn(), "PING");
+}

@@ -1,0 +1,15 @@
+//! The program `qadmin` as people and scripts use it, against real servers: `make test`, or
+//! `cargo test -p qadmin-console` after `make build`.
+#![expect(clippy::panic, reason = "a test fails by panicking")]
+
+mod clear;
+mod cluster;
+mod docs;
+mod failures;
+mod hostile;
+mod lists;
+mod papers;
+mod preview;
+mod support;
+mod terminal;
+mod tls;

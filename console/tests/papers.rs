@@ -1,0 +1,46 @@
+//! Completions, man pages, help: they need no server.
+
+use std::fs;
+use std::process::Command;
+
+use crate::support::{at, finish};
+
+/// Nobody listens there.
+const NOWHERE: &str = "redis://127.0.0.1:1";
+
+#[test]
+fn completions_are_made_for_every_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let run = at(NOWHERE, &["completions", shell]).ended(0);
+        assert!(run.out.contains("preview") && run.out.contains("keep-one"), "{shell}");
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("qadmin.bash");
+    fs::write(&file, at(NOWHERE, &["completions", "bash"]).out).expect("a file");
+    let mut bash = Command::new("bash");
+    bash.args(["-c", "source \"$0\"; COMP_WORDS=(qadmin pre); COMP_CWORD=1; _qadmin qadmin pre qadmin; echo \"${COMPREPLY[@]}\""]);
+    bash.arg(&file);
+    let run = finish(bash);
+    assert_eq!((run.out.as_str(), run.err.as_str()), ("preview\n", ""));
+}
+
+#[test]
+fn there_is_a_man_page_for_each_command() {
+    let run = at(NOWHERE, &["man"]).ended(0);
+    assert!(run.out.contains(".TH qadmin 1") && run.out.contains("Exit codes:"), "{run:?}");
+    let dir = tempfile::tempdir().expect("a folder");
+    at(NOWHERE, &["man", &dir.path().display().to_string()]).ended(0);
+    for page in ["qadmin.1", "qadmin-clear.1", "qadmin-throttle.1"] {
+        assert!(dir.path().join(page).exists(), "{page}");
+    }
+}
+
+#[test]
+fn help_says_what_the_exit_codes_mean() {
+    let run = at(NOWHERE, &["--help"]).ended(0);
+    for code in ["0 done", "3 not confirmed", "9 no such job", "130 Ctrl-C"] {
+        assert!(run.out.replace('\n', " ").contains(code), "{code}: {run:?}");
+    }
+    at(NOWHERE, &[]).ended(2);
+    at(NOWHERE, &["frobnicate"]).ended(2);
+}

@@ -1,0 +1,109 @@
+//! `qadmin preview`
+
+use qadmin_harness::{Server, fill_examples};
+
+use crate::support::{LONG, about, at, filled, qadmin, slow, target};
+
+#[test]
+fn people_see_count_sample_and_what_makes_the_count_doubtful() {
+    let server = Server::start();
+    fill_examples(server.port()).expect("the queue is filled");
+    let run = qadmin(&server, &about("preview", &target(), &["--sample", "2"])).ended(0);
+    for line in [
+        " queue    celery",
+        " filter   TASK app.tasks.upload.Upload REPOID 147107",
+        " depth    1,051 messages",
+        " matches  61 (5.8 %, 83.8 kB)",
+        "The first 2 of 61 matching messages:",
+    ] {
+        assert!(run.out.lines().any(|l| l == line), "{line}: {run:?}");
+    }
+    assert!(run.out.contains("! 6 messages cannot be read"), "{run:?}");
+    assert!(!run.out.contains("no JSON object"), "nothing is said of 0 elements: {run:?}");
+    let row = run.out.lines().find(|line| line.contains("dde6b29f")).expect("the one that runs next");
+    assert!(row.trim_start().starts_with("12  "), "{row}");
+    assert_eq!(run.err, "", "no bar and no colour where nobody looks");
+    assert!(!run.out.contains('\x1b'));
+}
+
+#[test]
+fn scripts_get_the_reply_of_the_server_as_it_is() {
+    let server = Server::start();
+    fill_examples(server.port()).expect("the queue is filled");
+    let json =
+        qadmin(&server, &about("preview", &target(), &["--sample", "1", "--fields", "task,eta", "--json"]));
+    let json = json.ended(0).json();
+    assert_eq!(
+        (&json["match_count"], &json["unreadable"], &json["mode"]),
+        (&61.into(), &6.into(), &"synchronous".into())
+    );
+    let row: Vec<_> = json["sample"][0].as_object().expect("a row").keys().map(String::as_str).collect();
+    assert_eq!(row, ["index", "bytes", "task", "eta"]);
+    let skipped =
+        qadmin(&server, &["preview", "celery", "--where", "eta EXISTS", "--no-count", "--json"]).json();
+    assert_eq!((&skipped["mode"], &skipped["match_count"]), (&"skipped".into(), &serde_json::Value::Null));
+}
+
+#[test]
+fn elements_that_are_no_messages_are_told() {
+    let server = Server::start();
+    let _: () =
+        redis::cmd("RPUSH").arg("q").arg("{}").arg("no json").query(&mut server.conn()).expect("RPUSH");
+    let run = qadmin(&server, &["preview", "q", "--where", "bytes < 100"]).ended(0);
+    assert!(run.out.contains("! 1 element of the queue are no JSON object"), "{run:?}");
+    assert!(run.out.contains("The 2 matching messages:"), "{run:?}");
+    let none = qadmin(&server, &["preview", "q", "--repoid", "1"]).ended(0);
+    assert!(none.out.contains("No message matches."), "{none:?}");
+    let missing = qadmin(&server, &["preview", "none", "--repoid", "1"]).ended(0);
+    assert!(missing.out.contains("0 messages"), "{missing:?}");
+}
+
+#[test]
+fn a_count_that_takes_a_job_is_waited_for_or_named() {
+    let server = slow();
+    let matches = filled(&server, 2_000);
+    let named = qadmin(&server, &about("preview", &target(), &["--no-wait", "--json"])).ended(0).json();
+    assert_eq!((&named["mode"], &named["match_count"]), (&"job".into(), &serde_json::Value::Null));
+    let waited = qadmin(&server, &about("preview", &target(), &["--sample", "3", "--json"])).ended(0).json();
+    assert_eq!((&waited["mode"], &waited["match_count"]), (&"job".into(), &matches.into()));
+    assert_eq!(waited["sample"].as_array().map(Vec::len), Some(3));
+    assert_eq!(waited["job_id"], named["job_id"], "one scan for both");
+}
+
+#[test]
+fn a_count_that_failed_is_no_count_and_an_exit_code() {
+    let server = slow();
+    filled(&server, LONG);
+    let url = server.url(0);
+    let run = std::thread::scope(|scope| {
+        let run = scope.spawn(|| at(&url, &about("preview", &target(), &["--json"])));
+        let id = crate::support::live_job(&mut server.conn());
+        qadmin(&server, &["cancel", &id]).ended(0);
+        run.join().expect("no panic")
+    });
+    let json = run.ended(4).json();
+    assert_eq!((&json["mode"], &json["match_count"]), (&"failed".into(), &serde_json::Value::Null));
+    assert!(json["count_error"].as_str().is_some_and(|why| why.contains("cancel")), "{json}");
+}
+
+#[test]
+fn the_whole_grammar_of_conditions_can_be_typed() {
+    let server = Server::start();
+    fill_examples(server.port()).expect("the queue is filled");
+    for (condition, canonical) in [
+        ("kwargs.pullid = 48", "WHERE kwargs.pullid = 48"),
+        ("retries >= 1", "WHERE retries >= 1"),
+        ("kwargs.repoid IN 2 147107 1", "WHERE kwargs.repoid IN 2 1 147107"),
+        ("task GLOB 'app.tasks.*'", "WHERE task GLOB app.tasks.*"),
+        ("eta EXISTS", "WHERE eta EXISTS"),
+        (r#"task = "a b""#, r#"WHERE task = "a b""#),
+    ] {
+        let json = qadmin(&server, &["preview", "celery", "--where", condition, "--json"]).ended(0).json();
+        assert_eq!(json["filter"], canonical);
+    }
+    let two = qadmin(
+        &server,
+        &["preview", "celery", "--repoid", "147107", "--where", "retries = 0", "--commitid", "x", "--json"],
+    );
+    assert_eq!(two.ended(0).json()["filter"], "REPOID 147107 COMMITID x WHERE retries = 0");
+}

@@ -1,0 +1,169 @@
+//! At a terminal: questions, the bar, Ctrl-C, colours.
+
+use qadmin_harness::{Fields as _, Server, fill_examples};
+use redis::Commands as _;
+
+use crate::support::{
+    LONG, QUEUE, about, filled, job, live_job, qadmin, rest, slow, target, tell, terminal, terminal_with,
+};
+
+#[test]
+fn a_clear_shows_count_and_sample_and_wants_the_name_typed() {
+    let server = Server::start();
+    fill_examples(server.port()).expect("the queue is filled");
+    let mut session = terminal(&server, &about("clear", &target(), &["--all"]));
+    let shown = session.exp_string("Type the name of the queue to clear it (celery): ").expect("a question");
+    for word in [
+        "61 (5.8 %, 83.8 kB)",
+        "The first 5 of 61 matching messages:",
+        "dde6b29f",
+        "! 6 messages cannot be read",
+        "This clears 61 of 1,051 messages.",
+    ] {
+        assert!(shown.contains(word), "{word}: {shown:?}");
+    }
+    session.send_line("celery2").expect("typing");
+    let (after, code) = rest(session);
+    assert_eq!(code, 3, "{after}");
+    assert!(after.contains("Nothing was cleared."), "{after}");
+    let depth = || server.conn().llen::<_, u64>(QUEUE).expect("LLEN");
+    assert_eq!(depth(), 1_051);
+
+    let mut session = terminal(&server, &about("clear", &target(), &["--keep-one"]));
+    let shown = session.exp_string("(celery): ").expect("a question");
+    assert!(shown.contains("This clears 60 of 1,051 messages and keeps the one that runs next."), "{shown}");
+    session.send_line("celery").expect("typing");
+    let (after, code) = rest(session);
+    assert_eq!(code, 0, "{after}");
+    assert!(after.contains("Cleared 60 of 61 matching messages."), "{after}");
+    assert_eq!(depth(), 991);
+
+    // Only one is left: there is nothing that could be asked.
+    let (after, code) = rest(terminal(&server, &about("clear", &target(), &["--keep-one"])));
+    assert_eq!(code, 0, "{after}");
+    assert!(after.contains("There is nothing to clear."), "{after}");
+}
+
+#[test]
+fn the_end_of_input_and_ctrl_c_are_no_confirmation() {
+    let server = Server::start();
+    fill_examples(server.port()).expect("the queue is filled");
+    for (key, code) in [('d', 3), ('c', 130)] {
+        let mut session = terminal(&server, &about("clear", &target(), &["--all"]));
+        session.exp_string("(celery): ").expect("a question");
+        session.send_control(key).expect("typing");
+        let (after, ended) = rest(session);
+        assert_eq!(ended, code, "{after}");
+    }
+    assert_eq!(server.conn().llen::<_, u64>(QUEUE).expect("LLEN"), 1_051);
+}
+
+#[test]
+fn the_count_can_be_skipped_and_a_count_that_fails_leaves_the_clear_possible() {
+    let server = slow();
+    let matches = filled(&server, LONG);
+    let mut session = terminal(&server, &about("clear", &target(), &["--all", "--skip-count"]));
+    let shown = session.exp_string("(celery): ").expect("a question");
+    assert!(shown.contains("not counted") && shown.contains("How many there are is not known."), "{shown}");
+    session.send_line("no").expect("typing");
+    assert_eq!(rest(session).1, 3);
+
+    let mut session = terminal(&server, &about("clear", &target(), &["--all"]));
+    let mut conn = server.conn();
+    let count = live_job(&mut conn);
+    tell(&mut conn, &format!("QADMIN.CANCEL {count}"));
+    let shown = session.exp_string("(celery): ").expect("a question");
+    assert!(shown.contains("unknown, the count failed:"), "{shown}");
+    tell(&mut conn, "CONFIG SET qadmin.duty 100 qadmin.slice-us 20000");
+    session.send_line(QUEUE).expect("typing");
+    let (after, code) = rest(session);
+    assert_eq!(code, 0, "{after}");
+    assert_eq!(server.conn().llen::<_, u64>(QUEUE).expect("LLEN"), LONG - matches);
+}
+
+#[test]
+fn ctrl_c_asks_and_the_job_is_watched_on_left_or_cancelled() {
+    let server = slow();
+    filled(&server, LONG);
+    let mut conn = server.conn();
+    let mut session = terminal(&server, &about("clear", &target(), &["--all", "--yes", QUEUE]));
+    session.exp_string("job ").expect("the id");
+    let id = live_job(&mut conn);
+    tell(&mut conn, &format!("QADMIN.PAUSE {id}"));
+    // The bar, with what it is about.
+    session.exp_string("celery [").expect("a bar");
+    session.exp_regex(r"matched [0-9,]+  cleared [0-9,]+").expect("counts");
+    session.send_control('c').expect("typing");
+    session.exp_string("[l]eave it running, [c]ancel it or [w]atch on?").expect("a question");
+    session.send_line("what?").expect("typing");
+    session.exp_string("[w]atch on?").expect("asked again");
+    session.send_line("w").expect("typing");
+    session.exp_string("celery [").expect("the bar again");
+    session.send_control('c').expect("typing");
+    session.exp_string("[w]atch on?").expect("a question");
+    session.send_line("l").expect("typing");
+    let (after, code) = rest(session);
+    assert_eq!(code, 130, "{after}");
+    assert!(after.contains(&format!("qadmin watch {id}")), "{after}");
+    assert_eq!(qadmin(&server, &["status", &id, "--json"]).json()["status"], "paused");
+
+    let mut session = terminal(&server, &["watch", &id]);
+    session.exp_string("celery [").expect("a bar");
+    session.send_control('c').expect("typing");
+    session.exp_string("[w]atch on?").expect("a question");
+    // A second Ctrl-C is an answer, too: the job is left alone.
+    session.send_control('c').expect("typing");
+    assert_eq!(rest(session).1, 130);
+    assert_eq!(qadmin(&server, &["status", &id, "--json"]).json()["status"], "paused");
+
+    let mut session = terminal(&server, &["watch", &id]);
+    session.exp_string("celery [").expect("a bar");
+    session.send_control('c').expect("typing");
+    session.exp_string("[w]atch on?").expect("a question");
+    session.send_line("c").expect("typing");
+    let (after, code) = rest(session);
+    assert_eq!(code, 4, "{after}");
+    assert!(after.contains("cancelled"), "{after}");
+    assert_eq!(job(&mut conn, &id).text("status"), "cancelled");
+}
+
+#[test]
+fn a_watch_outlives_a_restart_of_the_server() {
+    let mut server = slow();
+    filled(&server, LONG);
+    let mut conn = server.conn();
+    let mut session = terminal(&server, &about("clear", &target(), &["--all", "--yes", QUEUE]));
+    session.exp_string("job ").expect("the id");
+    let id = live_job(&mut conn);
+    tell(&mut conn, &format!("QADMIN.PAUSE {id}"));
+    session.exp_string("celery [").expect("a bar");
+    server.kill9();
+    session.exp_string("connection lost, trying again").expect("words");
+    server.start_again();
+    let (after, code) = rest(session);
+    assert_eq!(code, 4, "{after}");
+    assert!(after.contains("interrupted"), "{after}");
+}
+
+#[test]
+fn colours_are_for_terminals_and_no_color_takes_them_away() {
+    let server = Server::start();
+    qadmin(&server, &["clear", QUEUE, "--repoid", "1", "--all", "--yes", QUEUE]).ended(0);
+    let (coloured, _) = rest(terminal(&server, &["jobs"]));
+    assert!(coloured.contains("\u{1b}["), "{coloured:?}");
+    let (plain, _) = rest(terminal_with(&server, &["jobs"], &[("NO_COLOR", "1")]));
+    assert!(plain.contains("completed") && !plain.contains("\u{1b}["), "{plain:?}");
+    let (dumb, _) = rest(terminal_with(&server, &["jobs"], &[("TERM", "dumb")]));
+    assert!(dumb.contains("completed") && !dumb.contains("\u{1b}["), "{dumb:?}");
+    let empty = rest(terminal_with(&server, &["jobs"], &[("NO_COLOR", "")])).0;
+    assert!(empty.contains("\u{1b}["), "an empty NO_COLOR says nothing: {empty:?}");
+}
+
+#[test]
+fn quiet_draws_no_bar() {
+    let server = slow();
+    filled(&server, 2_000);
+    let (text, code) = rest(terminal(&server, &about("preview", &target(), &["--quiet"])));
+    assert_eq!(code, 0, "{text}");
+    assert!(!text.contains("celery ["), "{text:?}");
+}
