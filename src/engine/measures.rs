@@ -14,7 +14,7 @@ const UNIT_EVERY_NS: u64 = 10_000_000;
 const FSYNC_LOOK_EVERY_NS: u64 = 1_000_000_000;
 
 /// Bytes that one slice moves to another list, but for its first message: they are held meanwhile.
-const MOVED_BYTES: u64 = 1024 * 1024;
+const MOVED_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The part of a slice that a window is made for. A window that is not done in its slice costs the next one
 /// its seek for a short rest; one that is done early leaves time for another.
@@ -82,7 +82,7 @@ impl Measures {
 
     /// For a look of a clear that puts what it takes out into another list.
     pub(super) fn with_put(&self, budget: Budget) -> Budget {
-        Budget { max_bytes: MOVED_BYTES, put_ns: self.put.ns(), ..budget }
+        Budget { max_bytes: MOVED_BYTES_MAX, put_ns: self.put.ns(), ..budget }
     }
 
     /// Learns from so many messages put into another list.

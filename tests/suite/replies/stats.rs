@@ -125,5 +125,7 @@ fn status_of_stats() {
         counted: null
         distinct: null
         undistinguished: null
+        to: null
+        front: 0
     "#);
 }

@@ -116,6 +116,8 @@ fn status_of_a_job_that_waits_for_its_first_slice() {
         counted: null
         distinct: null
         undistinguished: null
+        to: null
+        front: 0
     "#);
 }
 
@@ -189,6 +191,8 @@ fn status_of_a_completed_clear() {
         counted: null
         distinct: null
         undistinguished: null
+        to: null
+        front: 0
     "#);
 }
 
@@ -316,6 +320,8 @@ fn status_of_a_dry_run_shows_its_sample() {
         counted: null
         distinct: null
         undistinguished: null
+        to: null
+        front: 0
     "#);
 }
 
@@ -391,6 +397,8 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         counted: null
         distinct: null
         undistinguished: null
+        to: null
+        front: 0
     "#);
 }
 
