@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Throttle(Throttle),
     /// List the queues of the database, the deepest first.
     Queues(Queues),
+    /// Show all this as a web page, for people who like to click. On this machine only, unless a token is asked for.
+    Serve(Serve),
     /// Print the completions for a shell.
     Completions {
         /// The shell.
@@ -240,6 +242,23 @@ pub(crate) struct Queues {
     /// Only queues whose names match, such as 'celery*'.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) glob: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen: an address and port, or unix:/path. Addresses that others can reach want --token-file.
+    #[arg(long, value_name = "ADDRESS", env = "QADMIN_LISTEN", default_value = "127.0.0.1:8379")]
+    pub(crate) listen: String,
+    /// File with the token that people log in with (16 characters or more), readable by its owner alone.
+    #[arg(long, value_name = "FILE", env = "QADMIN_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// One more name (with :port where it is not 80 or 443) under which browsers reach the page, such as that of a proxy
+    /// in front of it. May be given several times.
+    #[arg(long, value_name = "HOST")]
+    pub(crate) allow_host: Vec<String>,
+    /// Who acts, where the page is not told; kept in the records of jobs. Default: the user of the operating system.
+    #[arg(long, value_name = "NAME", env = "QADMIN_ACTOR")]
+    pub(crate) actor: Option<String>,
 }
 
 #[cfg(test)]

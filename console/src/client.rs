@@ -100,6 +100,18 @@ impl Client {
         Ok(Accepted::new(self.map(command, "QADMIN.CLEARJOB")?))
     }
 
+    /// Why this Redis user may not clear that queue here; `None` where they may. The server decides that before the
+    /// module sees a command, so one that lacks its confirmation changes nothing and tells it.
+    pub(crate) fn clear_refusal(&mut self, queue: &[u8]) -> Option<String> {
+        let mut command = redis::cmd("QADMIN.CLEARJOB");
+        command.arg(queue).arg(&["REPOID", "0", "ALL"]);
+        match self.server.call(&command, "QADMIN.CLEARJOB") {
+            Err(failure) if failure.exit == Exit::Unconfirmed => None,
+            Err(failure) => Some(failure.words),
+            Ok(_) => Some("the server took a clear without its confirmation".to_owned()),
+        }
+    }
+
     /// QADMIN.STATUS, waiting for the job's end for so long.
     pub(crate) fn status(&mut self, job: &JobRef, wait_ms: Option<u64>) -> Result<Status, Failure> {
         let mut command = about(job, "QADMIN.STATUS");

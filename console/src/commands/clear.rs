@@ -119,6 +119,6 @@ fn about_to(keep_one: bool, preview: &Preview) -> String {
 }
 
 /// Who sits at the terminal, as the operating system says.
-fn os_user() -> Option<String> {
+pub(crate) fn os_user() -> Option<String> {
     whoami::username().ok().filter(|name| !name.is_empty())
 }

@@ -1,7 +1,7 @@
 //! One file per command: ask the server, show what it says, decide the exit code.
 
 mod cancel;
-mod clear;
+pub(crate) mod clear;
 mod hold;
 mod jobs;
 mod papers;
@@ -33,6 +33,7 @@ pub(crate) struct Session {
 pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Completions { shell } => papers::completions(*shell),
+        Command::Serve(args) => crate::serve::run(&cli.redis, args),
         Command::Man { folder } => papers::man(folder.as_deref()),
         command => {
             let server = Server::new(&cli.redis.url, cli.redis.cacert.as_deref())?;
@@ -55,7 +56,7 @@ fn with_server(mut session: Session, command: &Command) -> Result<Exit, Failure>
         Command::Resume(args) => hold::resume(&mut session, args),
         Command::Throttle(args) => hold::throttle(&mut session, args),
         Command::Queues(args) => queues::run(&mut session, args),
-        Command::Completions { .. } | Command::Man { .. } => Ok(Exit::Done),
+        Command::Serve(_) | Command::Completions { .. } | Command::Man { .. } => Ok(Exit::Done),
     }
 }
 
