@@ -138,7 +138,7 @@ pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
             state.end_jobs(
                 |_| true,
                 |job| match job.start().kind {
-                    Kind::Preview => (Status::Failed, Error::RoleChanged),
+                    Kind::Preview | Kind::Stats => (Status::Failed, Error::RoleChanged),
                     Kind::Clear => (
                         Status::Interrupted,
                         Error::Interrupted {
@@ -159,7 +159,7 @@ pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
             state.end_jobs(
                 |_| true,
                 |job| match job.start().kind {
-                    Kind::Preview => (Status::Failed, Error::Loading),
+                    Kind::Preview | Kind::Stats => (Status::Failed, Error::Loading),
                     Kind::Clear => (
                         Status::Interrupted,
                         Error::Interrupted { why: "the server began to load another dataset" },

@@ -77,6 +77,7 @@ pub(crate) fn fields() -> Vec<(&'static str, u64)> {
             ("records_owed", state.owed.len() as u64),
             ("units_applied", totals.applied),
             ("apply_mismatches", totals.apply_mismatches),
+            ("stats_live", live(Kind::Stats)),
         ]
     })
     .unwrap_or_default()

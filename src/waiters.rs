@@ -8,17 +8,17 @@
 use std::collections::{HashMap, VecDeque};
 
 use qadmin_core::error::Error;
-use qadmin_core::request::{Format, Preview};
+use qadmin_core::request::{Format, Preview, Stats};
 use uuid::Uuid;
 
-use crate::commands::{self, preview, status};
+use crate::commands::{self, preview, stats, status};
 use crate::redis::block::{Blocked, unblock};
 use crate::redis::{Ctx, reply};
 use crate::state::{self, State};
 
 /// Clients that may wait at once.
 pub(crate) const WAITERS_MAX: usize = 10_000;
-/// Bytes of the requests of waiting previews that are kept at once: a filter may be long.
+/// Bytes of the requests of waiting previews and stats that are kept at once: a filter may be long.
 pub(crate) const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Clients that are let go in one turn of the event loop: each reply takes some microseconds, and a thousand
 /// clients may wait for one job.
@@ -33,6 +33,8 @@ pub(crate) const LOOKS_PER_TURN: usize = 1;
 pub(crate) enum For {
     /// The count of an inline preview.
     Preview(Box<PreviewWait>),
+    /// The groups of inline stats.
+    Stats(Box<StatsWait>),
     /// The end of a job, to see its status.
     Status(Format),
     /// The end of a walk over the keys.
@@ -55,6 +57,26 @@ pub(crate) struct PreviewWait {
 impl PreviewWait {
     /// What keeping the request takes, about: its filter is there as conditions and as text.
     pub(crate) fn bytes(request: &Preview) -> usize {
+        request.queue.len() + 3 * request.filter.text_len()
+    }
+}
+
+/// Stats on their way.
+#[derive(Debug)]
+pub(crate) struct StatsWait {
+    /// What was asked.
+    pub(crate) request: Stats,
+    /// Logical database.
+    pub(crate) db: i32,
+    /// When, steady clock.
+    pub(crate) accepted_ns: u64,
+    /// They joined another client's scan.
+    pub(crate) deduplicated: bool,
+}
+
+impl StatsWait {
+    /// What keeping the request takes, about.
+    pub(crate) fn bytes(request: &Stats) -> usize {
         request.queue.len() + 3 * request.filter.text_len()
     }
 }
@@ -85,6 +107,7 @@ impl Waiter {
     fn bytes(&self) -> usize {
         match &self.what {
             For::Preview(wait) => PreviewWait::bytes(&wait.request),
+            For::Stats(wait) => StatsWait::bytes(&wait.request),
             For::Status(_) | For::Queues(_) => 0,
         }
     }
@@ -108,9 +131,9 @@ impl Waiters {
         self.all.len()
     }
 
-    /// One more preview may wait.
-    pub(crate) fn has_room_for(&self, request: &Preview) -> bool {
-        self.all.len() < WAITERS_MAX && self.bytes + PreviewWait::bytes(request) <= WAITING_BYTES_MAX
+    /// One more client may wait whose request takes so many bytes.
+    pub(crate) fn has_room_for(&self, bytes: usize) -> bool {
+        self.all.len() < WAITERS_MAX && self.bytes + bytes <= WAITING_BYTES_MAX
     }
 
     /// Adds a blocked client.
@@ -181,6 +204,7 @@ fn answer(ctx: Ctx<'_>, client: Blocked) {
                 let format = wait.request.format;
                 preview::after_wait(state, ctx, waiter.job, &wait).map(|reply| (reply, format))
             }
+            For::Stats(wait) => Ok((stats::after_wait(state, ctx, waiter.job, &wait), wait.request.format)),
             For::Status(format) => status::show(state, ctx, waiter.job, None).map(|reply| (reply, format)),
             For::Queues(format) => {
                 let walk = state.walks.take(waiter.job).ok_or(Error::Internal)?;

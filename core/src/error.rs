@@ -51,8 +51,10 @@ pub enum Error {
         /// The keyword as documented.
         keyword: &'static str,
     },
-    /// FIELDS names a field twice: a row would have two members of that name.
+    /// FIELDS or GROUPBY names a field twice: a row would have two members of that name.
     FieldTwice {
+        /// The keyword as documented.
+        keyword: &'static str,
         /// The name.
         name: Vec<u8>,
     },
@@ -180,6 +182,8 @@ pub enum Error {
         /// The keyword as documented.
         keyword: &'static str,
     },
+    /// STATS without GROUPBY.
+    NoGrouping,
     /// A value is not one of a keyword's few words.
     UnknownChoice {
         /// The keyword as documented.
@@ -397,6 +401,7 @@ impl Error {
             Self::MissingArgument { .. }
             | Self::UnknownKeyword { .. }
             | Self::Repeated { .. }
+            | Self::NoGrouping
             | Self::UnknownChoice { .. }
             | Self::TooFewValues { .. }
             | Self::EmptyText { .. }
@@ -443,8 +448,8 @@ impl Error {
 
             Self::NoFilter => "a filter is needed: at least one of TASK, REPOID, COMMITID and WHERE".into(),
             Self::GivenTwice { keyword, instead } => format!("{keyword} may be given once; use {instead}"),
-            Self::FieldTwice { name } => {
-                format!("FIELDS may name each field once, got {} twice", quote(name))
+            Self::FieldTwice { keyword, name } => {
+                format!("{keyword} may name each field once, got {} twice", quote(name))
             }
             Self::EmptyOperand { of } => format!("the value of {} must not be empty", plain(of)),
             Self::OperandTooLong { of, max } => {
@@ -485,6 +490,7 @@ impl Error {
                 format!("unknown keyword {}; {command} takes {}", quote(got), takes.join(", "))
             }
             Self::Repeated { keyword } => format!("{keyword} is given twice; give it once"),
+            Self::NoGrouping => "say what to group by: GROUPBY 1 task".into(),
             Self::UnknownChoice { keyword, choices, got } => {
                 format!("{keyword} must be {}, got {}", choices.join(" or "), quote(got))
             }

@@ -3,9 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use qadmin_core::filter::FIELDS_MAX;
+use qadmin_core::filter::{FIELDS_MAX, GROUP_FIELDS_MAX};
 use qadmin_core::request::{
-    Cancel, ClearJob, Help, Jobs, Preview, Request, Status, commands, optional_queue,
+    Cancel, ClearJob, Help, Jobs, Preview, Request, Stats, Status, commands, optional_queue,
 };
 use qadmin_core::settings::{SETTINGS, Settings, parse_load_args};
 use qadmin_fuzz::{NOW_MS, check_error, words};
@@ -34,6 +34,13 @@ fuzz_target!(|data: &[u8]| {
                 assert!(preview.sample <= 100);
                 assert!(preview.fields.as_ref().is_none_or(|f| (1..=FIELDS_MAX).contains(&f.len())));
                 assert_eq!(preview.key(0), parse::<Preview>(args).map(|p| p.key(0)).unwrap_or_default());
+            }
+        }
+        b"STATS" => {
+            if let Some(stats) = parse::<Stats>(args) {
+                assert!(stats.top <= 1_000);
+                assert!((1..=GROUP_FIELDS_MAX).contains(&stats.grouping.names().count()));
+                assert_eq!(stats.key(0), parse::<Stats>(args).map(|s| s.key(0)).unwrap_or_default());
             }
         }
         b"CLEARJOB" => {
@@ -73,7 +80,9 @@ fn load(args: &[&[u8]]) {
     match parse_load_args(args) {
         Ok(pairs) => {
             let mut settings = Settings::default();
-            assert!(pairs.iter().all(|(at, value)| *at < SETTINGS.len() && settings.set(*at, *value).is_ok()));
+            assert!(
+                pairs.iter().all(|(at, value)| *at < SETTINGS.len() && settings.set(*at, *value).is_ok())
+            );
         }
         Err(error) => check_error(&error),
     }

@@ -1,12 +1,12 @@
 //! QADMIN.CANCEL: ends jobs before their next slice.
 
 use qadmin_core::error::Error;
-use qadmin_core::job::{Job, Kind, Record, Status};
+use qadmin_core::job::{Job, Kind, Status};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{Cancel, Target, commands};
 use uuid::Uuid;
 
-use super::status::{find, map};
+use super::status::{Found, find};
 use super::{Answer, denied, may_read};
 use crate::redis::Ctx;
 use crate::redis::acl::{self, Right};
@@ -19,10 +19,10 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
     state::with(|state| {
         let ids: Vec<_> = match request.target {
             Target::One(id) => {
-                let (record, sample) = find_own(state, ctx, &caller, id, request.queue.as_deref())?;
+                let found = find_own(state, ctx, &caller, id, request.queue.as_deref())?;
                 if state.registry.find_live(id).is_none() {
                     // Ended, or a record without a job: nothing to change.
-                    return Ok(Answer::Reply(map(&record, sample), request.format));
+                    return Ok(Answer::Reply(found.map(), request.format));
                 }
                 vec![id]
             }
@@ -43,8 +43,8 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
         state.end_jobs(|job| ids.contains(&job.id()), |_| (Status::Cancelled, Error::Cancelled));
         let mut maps = Vec::new();
         for id in &ids {
-            if let Some((record, sample)) = find(state, ctx, *id, None) {
-                maps.push(map(&record, sample));
+            if let Some(found) = find(state, ctx, *id, None) {
+                maps.push(found.map());
             }
         }
         let reply = match request.target {
@@ -55,35 +55,35 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
     })?
 }
 
-/// The record and the sample of a job that the caller may end or hold.
+/// What is known of a job that the caller may end or hold.
 pub(super) fn find_own(
     state: &mut State,
     ctx: Ctx<'_>,
     caller: &Caller,
     id: Uuid,
     queue: Option<&[u8]>,
-) -> Result<(Record, Reply), Error> {
+) -> Result<Found, Error> {
     let unknown = || Error::NoJob {
         id: id.to_string().into_bytes(),
         give_queue: ctx.flags().cluster() && queue.is_none(),
     };
-    let (record, sample) = find(state, ctx, id, queue).ok_or_else(unknown)?;
-    let of = record.text("queue");
+    let found = find(state, ctx, id, queue).ok_or_else(unknown)?;
+    let of = found.record.text("queue");
     if queue.is_some_and(|queue| queue != of) {
         return Err(unknown());
     }
-    let kind = if record.text("kind") == b"preview" { Kind::Preview } else { Kind::Clear };
+    let kind = Kind::parse(found.record.text("kind")).unwrap_or(Kind::Clear);
     if !may_end(caller, kind, of) {
         return Err(denied(ctx, caller, of));
     }
-    Ok((record, sample))
+    Ok(found)
 }
 
 /// Whoever may start such a job may end it.
 fn may_end(caller: &Caller, kind: Kind, queue: &[u8]) -> bool {
     let Some(user) = &caller.user else { return !caller.unknown };
     match kind {
-        Kind::Preview => may_read(caller, queue),
+        Kind::Preview | Kind::Stats => may_read(caller, queue),
         Kind::Clear => acl::may_call(user, &[commands::CLEARJOB.name.as_bytes(), queue]) == Right::Granted,
     }
 }

@@ -46,6 +46,8 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
             projection: Projection::new(DEFAULT_FIELDS)?,
             fields: None,
             sample: SAMPLE_DEFAULT,
+            grouping: None,
+            top: 0,
             effect: match request.mode {
                 Mode::All => Effect::ClearAll,
                 Mode::KeepOne => Effect::KeepOne,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Answer;
 use super::cancel::find_own;
-use super::status::{find, map};
+use super::status::find;
 use crate::record::{Owed, owe};
 use crate::redis::Ctx;
 use crate::redis::clock::now_ms;
@@ -43,7 +43,7 @@ fn change(
     change: impl Fn(&mut Job),
 ) -> Result<Answer, Error> {
     state::with(|state| {
-        let (mut record, sample) = find_own(state, ctx, &ctx.caller(), id, queue)?;
+        let mut found = find_own(state, ctx, &ctx.caller(), id, queue)?;
         if let Some(job) = state.registry.find_live(id) {
             let was_paused = job.is_paused();
             change(job);
@@ -57,8 +57,8 @@ fn change(
                 owe(&mut state.owed, now);
             }
             state.wake();
-            (record, _) = find(state, ctx, id, queue).ok_or(Error::Internal)?;
+            found = find(state, ctx, id, queue).ok_or(Error::Internal)?;
         }
-        Ok(Answer::Reply(map(&record, sample), format))
+        Ok(Answer::Reply(found.map(), format))
     })?
 }

@@ -11,6 +11,7 @@ mod hold;
 mod jobs;
 pub(crate) mod preview;
 mod queues;
+pub(crate) mod stats;
 pub(crate) mod status;
 
 use qadmin_core::error::Error;
@@ -39,7 +40,7 @@ pub(super) fn register(ctx: Ctx<'_>) -> Result<(), &'static str> {
     register_all(ctx, &HANDLERS)
 }
 
-static HANDLERS: [Handler; 11] = [
+static HANDLERS: [Handler; 12] = [
     handler(&commands::PREVIEW, |ctx, args| answer(ctx, args, preview::run)),
     handler(&commands::CLEARJOB, |ctx, args| answer(ctx, args, clearjob::run)),
     with_queue(
@@ -73,6 +74,7 @@ static HANDLERS: [Handler; 11] = [
         |args| optional_queue(&commands::JOBS, args),
     ),
     handler(&commands::QUEUES, |ctx, args| answer(ctx, args, queues::run)),
+    handler(&commands::STATS, |ctx, args| answer(ctx, args, stats::run)),
     handler(&commands::HELP, |ctx, args| answer(ctx, args, help::run)),
     handler(&commands::APPLY, apply::run),
 ];

@@ -27,7 +27,7 @@ const SAMPLE_CLOCK_BYTES: usize = 16 * 1024;
 
 /// How a count came about.
 #[derive(Debug, Clone, Copy)]
-enum How {
+pub(super) enum How {
     Synchronous,
     Job,
     Skipped,
@@ -35,7 +35,7 @@ enum How {
 }
 
 impl How {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Synchronous => "synchronous",
             Self::Job => "job",
@@ -127,7 +127,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
         let inline = depth <= settings.inline_limit()
             && settings.inline_wait_ms() > 0
             && !ctx.flags().cannot_block()
-            && state.waiters.has_room_for(request);
+            && state.waiters.has_room_for(PreviewWait::bytes(request));
         let fields = request.fields.as_deref();
         if let Some(job) = state.registry.equal_live(&digest, fields) {
             job.want_sample(request.sample);
@@ -166,15 +166,15 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
     })?
 }
 
-/// Previews use at most half of the jobs, so that a clear always finds room.
-fn room(state: &State, settings: &Settings) -> Result<(), Error> {
+/// Previews and stats use at most half of the jobs, so that a clear always finds room.
+pub(super) fn room(state: &State, settings: &Settings) -> Result<(), Error> {
     let max_jobs = usize::try_from(settings.max_jobs()).unwrap_or(usize::MAX);
     let limit = usize::try_from(settings.max_previews()).unwrap_or(usize::MAX);
     let live = state.registry.live().len();
     if live >= max_jobs {
         return Err(Error::TooManyJobs { live, max_jobs });
     }
-    let previews = state.registry.count(Kind::Preview);
+    let previews = state.registry.count_looks();
     if previews >= limit {
         return Err(Error::TooManyPreviews { live: previews, limit, max_jobs });
     }
@@ -192,6 +192,8 @@ fn new_job(ctx: Ctx<'_>, request: &Preview, db: i32, digest: [u8; 32], depth: u6
         projection: projection(request)?,
         fields: request.fields.clone(),
         sample: request.sample,
+        grouping: None,
+        top: 0,
         effect: Effect::Count,
         dry_run: false,
         origin: Origin { user: caller.user, client: caller.client, ..Origin::default() },

@@ -1,7 +1,7 @@
 //! QADMIN.STATUS: a job as it stands, or at its end.
 
 use qadmin_core::error::Error;
-use qadmin_core::job::Record;
+use qadmin_core::job::{Groups, Record};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Status;
 use uuid::Uuid;
@@ -36,8 +36,8 @@ pub(crate) fn show(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
     let flags = ctx.flags();
     let unknown =
         || Error::NoJob { id: id.to_string().into_bytes(), give_queue: flags.cluster() && queue.is_none() };
-    let (record, sample) = find(state, ctx, id, queue).ok_or_else(unknown)?;
-    let of = record.text("queue");
+    let found = find(state, ctx, id, queue).ok_or_else(unknown)?;
+    let of = found.record.text("queue");
     if queue.is_some_and(|queue| queue != of) {
         return Err(unknown());
     }
@@ -45,21 +45,17 @@ pub(crate) fn show(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
     if !may_read(&caller, of) {
         return Err(denied(ctx, &caller, of));
     }
-    Ok(map(&record, sample))
+    Ok(found.map())
 }
 
-/// The record and the sample of a job: from memory, else from its hash.
-pub(super) fn find(
-    state: &mut State,
-    ctx: Ctx<'_>,
-    id: Uuid,
-    queue: Option<&[u8]>,
-) -> Option<(Record, Reply)> {
+/// What is known of a job: from memory, else from its hash.
+pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8]>) -> Option<Found> {
     if let Some(job) = state.registry.find_live(id) {
-        return Some((job.record(), job.sample()));
+        return Some(Found { record: job.record(), sample: job.sample(), groups: job.groups() });
     }
     if let Some(job) = state.registry.find_ended(id, now_ms()) {
-        return Some((job.record.clone(), job.sample.clone()));
+        let (sample, groups) = (job.sample.clone(), job.groups.clone());
+        return Some(Found { record: job.record.clone(), sample, groups });
     }
     let cluster = ctx.flags().cluster();
     // Where events saw it; else where it would be in the selected database.
@@ -69,14 +65,37 @@ pub(super) fn find(
         None => (ctx.db(), record::key(queue.unwrap_or_default(), id, cluster)),
     };
     let stored = record::read(ctx, db, &key)?;
-    Some((stored.record, Reply::List(Vec::new())))
+    Some(Found { record: stored.record, sample: Reply::List(Vec::new()), groups: Groups::NONE })
 }
 
-/// The reply: the record's members, and the sample among them in the place that it has had since the first version:
-/// what is new comes behind.
-pub(super) fn map(record: &Record, sample: Reply) -> Reply {
-    let mut members = record.members();
-    let at = members.iter().position(|(name, _)| &**name == "error").map_or(members.len(), |at| at + 1);
-    members.insert(at, ("sample".into(), sample));
-    Reply::Map(members)
+/// What is known of a job.
+pub(super) struct Found {
+    pub(super) record: Record,
+    sample: Reply,
+    groups: Groups,
+}
+
+impl Found {
+    /// The reply: the record's members, and what the job shows of messages in the places that it has had since the
+    /// version that brought it: what is new comes behind.
+    pub(super) fn map(self) -> Reply {
+        let mut members = self.record.members();
+        let groups = [
+            ("groups".into(), self.groups.groups),
+            ("other".into(), self.groups.other),
+            ("groups_total".into(), self.groups.total),
+        ];
+        insert_behind(&mut members, "redelivered", groups);
+        insert_behind(&mut members, "error", [("sample".into(), self.sample)]);
+        Reply::Map(members)
+    }
+}
+
+fn insert_behind<const N: usize>(
+    members: &mut Vec<(Box<str>, Reply)>,
+    name: &str,
+    new: [(Box<str>, Reply); N],
+) {
+    let at = members.iter().position(|(of, _)| &**of == name).map_or(members.len(), |at| at + 1);
+    members.splice(at..at, new);
 }

@@ -230,15 +230,23 @@ fn started(job: &Job) -> String {
     let start = job.start();
     let effect = match (start.effect, start.dry_run) {
         (Effect::Count, _) => "preview",
+        (Effect::Group, _) => "stats",
         (Effect::ClearAll, false) => "clear all",
         (Effect::KeepOne, false) => "clear all but one",
         (Effect::ClearAll, true) => "dry run of clear all",
         (Effect::KeepOne, true) => "dry run of clear all but one",
     };
+    let what = match start.filter.is_all() {
+        true => "all messages".into(),
+        false => String::from_utf8_lossy(&start.filter.canonical()).into_owned(),
+    };
+    let by = start.grouping.as_ref().map_or_else(String::new, |grouping| {
+        let names: Vec<_> = grouping.names().map(|name| quote(name.as_bytes())).collect();
+        format!(" by {}", names.join(", "))
+    });
     format!(
-        "job {} started: {effect} of {} in queue {} (db {}), {} messages, user {}, actor {}, reason {}",
+        "job {} started: {effect} of {what}{by} in queue {} (db {}), {} messages, user {}, actor {}, reason {}",
         start.id,
-        String::from_utf8_lossy(&start.filter.canonical()),
         quote(&start.queue),
         start.db,
         start.len,

@@ -9,7 +9,7 @@ use crate::support::{ask, run, wait_for_job};
 
 /// Every public command that is about a queue.
 const COMMANDS: &str = "+qadmin.preview +qadmin.clearjob +qadmin.status +qadmin.cancel +qadmin.pause +qadmin.resume +qadmin.throttle \
-     +qadmin.jobs +qadmin.queues +qadmin.help";
+     +qadmin.jobs +qadmin.queues +qadmin.stats +qadmin.help";
 
 /// A user and what they may.
 struct Role {
@@ -33,7 +33,7 @@ fn roles() -> Vec<Role> {
         role("nobody", "~* -@all +ping +select", false, false, false),
         role(
             "looker",
-            "%R~celery -@all +qadmin.preview +qadmin.status +qadmin.jobs +qadmin.queues",
+            "%R~celery -@all +qadmin.preview +qadmin.status +qadmin.jobs +qadmin.queues +qadmin.stats",
             true,
             false,
             false,
@@ -78,6 +78,8 @@ fn each_role_may_do_what_its_rules_say_and_nothing_else() {
         for (line, may) in [
             (format!("QADMIN.PREVIEW celery {filter}"), role.looks),
             (format!("QADMIN.PREVIEW celery {filter} NOCOUNT"), role.looks),
+            ("QADMIN.STATS celery GROUPBY 1 task".to_string(), role.looks),
+            (format!("QADMIN.STATS celery {filter} GROUPBY 1 task BUST"), role.looks),
             (format!("QADMIN.STATUS {ended}"), role.looks),
             (format!("QADMIN.STATUS {ended} QUEUE celery"), role.looks),
             (format!("QADMIN.STATUS {ended} WAIT 0"), role.looks),
@@ -120,6 +122,7 @@ fn looks_and_clears(server: &Server, rules: &str, ended: &str) -> (bool, bool) {
         status,
         "QADMIN.JOBS".into(),
         "QADMIN.QUEUES".into(),
+        "QADMIN.STATS celery GROUPBY 1 task".into(),
         "QADMIN.HELP".into(),
     ];
     let clears = [

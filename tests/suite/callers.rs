@@ -88,8 +88,11 @@ fn check_caller(server: &Server, mut call: impl FnMut(&str) -> redis::RedisResul
     assert_eq!(ask_there(&format!("QADMIN.STATUS {job} WAIT 0")).text("status"), "running");
     assert_eq!(ask_there(&format!("QADMIN.PREVIEW celery {}", target())).text("job_id"), job, "joined");
     assert_eq!(ask_there(&format!("QADMIN.PREVIEW celery {} NOCOUNT", target())).text("mode"), "skipped");
+    let stats = ask_there("QADMIN.STATS celery GROUPBY 1 task");
+    assert_eq!((stats.text("mode").as_str(), stats.is_null("groups")), ("job", true));
+    assert_eq!(ask_there(&format!("QADMIN.CANCEL {}", stats.text("job_id"))).text("kind"), "stats");
     assert_eq!(ask_there(&format!("QADMIN.CANCEL {job}")).text("status"), "cancelled");
-    assert_eq!(maps(&call("QADMIN.JOBS").expect("JOBS")).len(), 1);
+    assert_eq!(maps(&call("QADMIN.JOBS").expect("JOBS")).len(), 2);
     assert_eq!(maps(&call("QADMIN.CANCEL ALL").expect("CANCEL ALL")).len(), 0);
     assert!(matches!(call("QADMIN.HELP"), Ok(Value::Array(_))));
     drop(slow);

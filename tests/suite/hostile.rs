@@ -258,8 +258,9 @@ fn every_reply_is_valid_in_every_protocol_whatever_bytes_are_in_it() {
         let start = [&start[..], &[id.as_bytes()]].concat();
         two.call(&start);
         two.call(&[b"QADMIN.STATUS", id.as_bytes(), b"WAIT", b"0"]);
-        let commands: [Vec<&[u8]>; 7] = [
+        let commands: [Vec<&[u8]>; 8] = [
             preview,
+            [&[b"QADMIN.STATS", evil, b"GROUPBY"][..], &fields[1..]].concat(),
             start,
             vec![b"QADMIN.STATUS", id.as_bytes(), b"QUEUE", evil],
             vec![b"QADMIN.CANCEL", id.as_bytes()],

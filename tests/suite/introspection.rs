@@ -31,6 +31,7 @@ fn command_info_says_where_a_command_may_run() {
         ("status", -2, "module movablekeys no_mandatory_keys readonly", [0, 0, 0]),
         ("cancel", -2, "allow_busy module movablekeys no_mandatory_keys", [0, 0, 0]),
         ("jobs", -1, "module movablekeys no_mandatory_keys readonly", [0, 0, 0]),
+        ("stats", -2, "module readonly", [1, 1, 1]),
         ("help", 1, "fast loading module readonly stale", [0, 0, 0]),
     ] {
         let reply = run(&mut conn, &format!("COMMAND INFO qadmin.{name}")).expect("COMMAND INFO");
@@ -46,7 +47,8 @@ fn command_info_says_where_a_command_may_run() {
 fn key_specs_say_what_is_done_to_the_queue() {
     let server = Server::start();
     let mut conn = server.conn();
-    for (name, flags) in [("preview", "RO access"), ("clearjob", "RW access delete")] {
+    for (name, flags) in [("preview", "RO access"), ("stats", "RO access"), ("clearjob", "RW access delete")]
+    {
         let reply = run(&mut conn, &format!("COMMAND INFO qadmin.{name}")).expect("COMMAND INFO");
         let row = list(&list(&reply)[0]);
         let specs = list(&row[8]);
@@ -71,6 +73,7 @@ fn getkeys_finds_the_queue_wherever_it_stands() {
     for (line, expected) in [
         ("QADMIN.PREVIEW q TASK t".to_string(), "q"),
         ("QADMIN.PREVIEW q TASK QUEUE SAMPLE 3".to_string(), "q"),
+        ("QADMIN.STATS q GROUPBY 2 task QUEUE".to_string(), "q"),
         ("QADMIN.CLEARJOB q TASK t ALL CONFIRM q".to_string(), "q"),
         (format!("QADMIN.STATUS {ID} QUEUE q"), "q"),
         (format!("QADMIN.STATUS {ID} WAIT 5 queue q FORMAT JSON"), "q"),
@@ -113,6 +116,7 @@ fn command_docs_has_every_command_with_its_arguments() {
         ("cancel", "target queue format"),
         ("jobs", "queue count format"),
         ("queues", "glob format"),
+        ("stats", "queue filter groupby top bust format"),
         ("help", ""),
     ] {
         let reply = run(&mut conn, &format!("COMMAND DOCS qadmin.{name}")).expect("COMMAND DOCS");
@@ -143,8 +147,8 @@ fn commands_are_listed_as_the_modules_own() {
     let reply = run(&mut server.conn(), "COMMAND LIST FILTERBY MODULE qadmin").expect("COMMAND LIST");
     let names: Vec<String> = words(&reply).iter().map(|name| name.to_lowercase()).collect();
     let all = [
-        "apply", "cancel", "clearjob", "help", "jobs", "pause", "preview", "queues", "resume", "status",
-        "throttle",
+        "apply", "cancel", "clearjob", "help", "jobs", "pause", "preview", "queues", "resume", "stats",
+        "status", "throttle",
     ];
     assert_eq!(names, all.map(|name| format!("qadmin.{name}")));
 }

@@ -109,6 +109,8 @@ fn beyond_a_limit_there_is_an_error_that_says_the_limit() {
         (format!("QADMIN.PREVIEW q WHERE kwargs{} EXISTS", ".a".repeat(17)), "16 parts"),
         ("QADMIN.PREVIEW q TASK a SAMPLE 101".to_owned(), "100"),
         ("QADMIN.PREVIEW q TASK a FIELDS 33 a".to_owned(), "32"),
+        ("QADMIN.STATS q GROUPBY 5 a b c d e".to_owned(), "from 1 to 4"),
+        ("QADMIN.STATS q GROUPBY 1 task TOP 1001".to_owned(), "1000"),
         ("QADMIN.PREVIEW q TASK a FIELDS 3 task id task".to_owned(), "got \"task\" twice"),
         ("QADMIN.JOBS COUNT 101".to_owned(), "100"),
         ("QADMIN.STATUS 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02 WAIT 86400001".to_owned(), "86400000"),

@@ -32,6 +32,7 @@ mod sample;
 mod settings;
 mod smoke;
 mod stage;
+mod stats;
 mod support;
 mod tiers;
 mod unload;

@@ -4,6 +4,7 @@
 
 mod lists;
 mod preview;
+mod stats;
 mod status;
 
 use std::fmt::Write as _;
@@ -47,7 +48,12 @@ fn member(name: &str, value: &Value) -> String {
         (_, Value::Nil) => "null".into(),
         (_, Value::Int(n)) => n.to_string(),
         (_, Value::BulkString(bytes)) => format!("{:?}", String::from_utf8_lossy(bytes)),
-        ("sample", Value::Array(rows)) => {
+        ("other", Value::Array(_) | Value::Map(_)) => {
+            let members: Vec<_> =
+                map(value).iter().map(|(name, value)| format!("{name}: {}", member(name, value))).collect();
+            format!("\n    {}", members.join("\n    "))
+        }
+        ("sample" | "groups", Value::Array(rows)) => {
             let row = |row: &Value| {
                 let members: Vec<_> =
                     map(row).iter().map(|(name, value)| format!("{name}: {}", member(name, value))).collect();
@@ -90,6 +96,7 @@ pub(crate) fn assert_same(resp: &Value, json: &str) {
             Value::Int(n) => assert_eq!(*there, *n, "{name}"),
             Value::BulkString(_) if member(&name, &value).starts_with('[') => assert!(there.is_string()),
             Value::BulkString(_) => assert_eq!(*there, text(&value), "{name}"),
+            Value::Array(_) if name == "other" => assert_same(&value, &json_in_order(&value, there)),
             Value::Array(rows) => {
                 let there = there.as_array().unwrap_or_else(|| panic!("{name} is a list"));
                 assert_eq!(there.len(), rows.len());

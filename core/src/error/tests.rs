@@ -35,7 +35,7 @@ one_of_each! {
     Error::MissingValue { .. } => Error::MissingValue { keyword: "TASK" };
     Error::NumberOutOfRange { .. } =>
         Error::NumberOutOfRange { keyword: "SAMPLE", min: 0, max: 100, got: got() };
-    Error::FieldTwice { .. } => Error::FieldTwice { name: got() };
+    Error::FieldTwice { .. } => Error::FieldTwice { keyword: "FIELDS", name: got() };
     Error::NoFilter => Error::NoFilter;
     Error::GivenTwice { .. } => Error::GivenTwice { keyword: "TASK", instead: "WHERE task IN 2 a b" };
     Error::EmptyOperand { .. } => Error::EmptyOperand { of: of() };
@@ -55,6 +55,7 @@ one_of_each! {
         Error::MissingArgument { command: "C", argument: "queue".to_owned(), syntax: "C queue".to_owned() };
     Error::UnknownKeyword { .. } => Error::UnknownKeyword { command: "C", takes: vec!["A", "B"], got: got() };
     Error::Repeated { .. } => Error::Repeated { keyword: "SAMPLE" };
+    Error::NoGrouping => Error::NoGrouping;
     Error::UnknownChoice { .. } =>
         Error::UnknownChoice { keyword: "FORMAT", choices: &["RESP", "JSON"], got: got() };
     Error::TooFewValues { .. } => Error::TooFewValues { keyword: "FIELDS", want: 3, got: 1 };

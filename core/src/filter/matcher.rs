@@ -2,6 +2,7 @@
 
 use super::Filter;
 use super::condition::Test;
+use super::grouping::{Grouping, push_value};
 use crate::concerns::Concerns;
 use crate::field::{Field, Kind, Source};
 use crate::format::{Celery, Found, Reader};
@@ -30,6 +31,8 @@ const CONCERNS: [(&str, Kind, Source); 4] = [
 #[derive(Debug, Clone)]
 pub struct Matcher {
     tests: Vec<(Kind, Test)>,
+    /// Of the fields behind those of the tests, by which what matches is grouped.
+    grouped: Vec<Kind>,
     reader: Reader<Celery>,
     scratch: Vec<u8>,
 }
@@ -38,11 +41,20 @@ impl Matcher {
     /// A matcher for `filter`.
     #[must_use]
     pub fn new(filter: &Filter) -> Self {
-        let tests = filter.conditions.iter().map(|c| (c.field.kind, c.test.clone())).collect();
+        Self::with_groups(filter, None)
+    }
+
+    /// A matcher for `filter` that says in which group a match is, if there are groups, else what there is to know
+    /// of it: both read a message once.
+    #[must_use]
+    pub fn with_groups(filter: &Filter, grouping: Option<&Grouping>) -> Self {
+        let tests: Vec<_> = filter.conditions.iter().map(|c| (c.field.kind, c.test.clone())).collect();
         let concerns =
             CONCERNS.map(|(name, kind, source)| Field { name: name.into(), kind, source, path: Vec::new() });
-        let reader = Reader::new(filter.conditions.iter().map(|c| &c.field).chain(&concerns)).learning();
-        Self { tests, reader, scratch: Vec::new() }
+        let behind = grouping.map_or(&concerns[..], |grouping| &grouping.fields);
+        let grouped = grouping.iter().flat_map(|grouping| &grouping.fields).map(|field| field.kind).collect();
+        let reader = Reader::new(filter.conditions.iter().map(|c| &c.field).chain(behind)).learning();
+        Self { tests, grouped, reader, scratch: Vec::new() }
     }
 
     /// Decides about one message. The body is decoded only if the rest of the filter leaves it open.
@@ -61,9 +73,26 @@ impl Matcher {
         Verdict { matched: all == Some(true), undecodable: false, unreadable: all.is_none() }
     }
 
+    /// Writes the values by which the message examined last is grouped to `key`. False if one of them stands in
+    /// a body that cannot be read: it is null then.
+    pub fn group_key(&mut self, message: &[u8], key: &mut Vec<u8>) -> bool {
+        key.clear();
+        let first = self.tests.len();
+        let places = first..first + self.grouped.len();
+        let readable = !places.clone().any(|at| self.reader.in_body(at))
+            || !self.reader.is_decodable()
+            || self.reader.is_body_open()
+            || self.reader.open_body(message);
+        for (at, kind) in places.zip(&self.grouped) {
+            push_value(key, self.reader.get(at, message), *kind, &mut self.scratch);
+        }
+        readable
+    }
+
     /// What there is to know of the message that was examined last and matched. Opens its body if the filter did
-    /// not.
+    /// not. Only of a matcher without groups.
     pub fn concerns(&mut self, message: &[u8]) -> Concerns {
+        debug_assert!(self.grouped.is_empty(), "behind the conditions stand the fields of the groups");
         if !self.reader.is_decodable() {
             return Concerns::default();
         }

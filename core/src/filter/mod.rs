@@ -19,6 +19,7 @@ mod build;
 mod canonical;
 mod condition;
 mod glob;
+mod grouping;
 mod matcher;
 mod operand;
 mod projection;
@@ -28,6 +29,7 @@ mod time;
 mod tests;
 
 pub use build::{CONDITIONS_MAX, FILTER_MAX, FilterBuilder, IN_MAX, OPERAND_MAX, PATTERN_MAX};
+pub use grouping::{GROUP_FIELDS_MAX, GroupValue, Grouping, group_values};
 pub use matcher::{Matcher, Verdict};
 pub use projection::{COMPOUND_MAX, DEFAULT_FIELDS, FIELDS_MAX, Projection, TEXT_MAX};
 
@@ -58,6 +60,18 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// The filter of a command that was given none: every message matches, also one that is no message.
+    #[must_use]
+    pub fn all() -> Self {
+        Self { conditions: Vec::new(), canonical: Vec::new(), task: None, repoid: None, commitid: None }
+    }
+
+    /// It is [`Filter::all`].
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.conditions.is_empty()
+    }
+
     /// The filter as one line of printable ASCII: TASK, REPOID, COMMITID, then the WHERE terms in the order of
     /// their bytes, each once; operators as symbols, values in their shortest form, `now` as the time that it
     /// meant, and quoted where they are more than a plain word. Different filters have different texts.

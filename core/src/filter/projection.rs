@@ -39,7 +39,7 @@ impl Projection {
         let twice =
             fields.iter().enumerate().find(|(at, field)| fields[..*at].iter().any(|f| f.name == field.name));
         if let Some((_, field)) = twice {
-            return Err(Error::FieldTwice { name: field.name.as_bytes().to_vec() });
+            return Err(Error::FieldTwice { keyword: "FIELDS", name: field.name.as_bytes().to_vec() });
         }
         let reader = Reader::new(&fields);
         Ok(Self { fields: fields.into_iter().map(|field| (field.name, field.kind)).collect(), reader })
@@ -81,7 +81,7 @@ fn integer(raw: &[u8]) -> Option<i64> {
 }
 
 /// The bytes as they stand in the message, cut.
-fn plain(raw: &[u8], max: usize) -> Reply {
+pub(super) fn plain(raw: &[u8], max: usize) -> Reply {
     // A little more than fits: replaced bytes only grow.
     let mut text = String::from_utf8_lossy(&raw[..raw.len().min(max + 4)]).into_owned();
     cut(&mut text, max);

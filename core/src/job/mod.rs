@@ -2,6 +2,7 @@
 
 mod cost;
 mod event;
+mod groups;
 mod histogram;
 mod pace;
 mod rate;
@@ -11,6 +12,7 @@ mod status;
 
 pub use cost::MessageCost;
 pub use event::{CHANNEL, EVENT_FIELDS, Happening, event};
+pub use groups::{GROUP_BYTES_MAX, GROUPS_MAX, Groups, TOP_DEFAULT, TOP_MAX};
 pub use histogram::Histogram;
 pub use pace::{Next, Pace, TurnClock};
 pub use rate::Rate;
@@ -20,11 +22,12 @@ pub use registry::{
 };
 pub use status::Status;
 
+use groups::Names;
 use uuid::Uuid;
 
 use crate::concerns::{Concerns, chord_notice};
 use crate::error::Error;
-use crate::filter::{Filter, Matcher, Projection};
+use crate::filter::{Filter, Grouping, Matcher, Projection};
 use crate::reply::Reply;
 use crate::scan::{Effect, Judge, Judgement, Look, Progress, Scan, index_from_tail};
 
@@ -38,6 +41,8 @@ pub enum Kind {
     Preview,
     /// QADMIN.CLEARJOB.
     Clear,
+    /// QADMIN.STATS.
+    Stats,
 }
 
 impl Kind {
@@ -47,7 +52,20 @@ impl Kind {
         match self {
             Self::Preview => "preview",
             Self::Clear => "clear",
+            Self::Stats => "stats",
         }
+    }
+
+    /// The kind with this word.
+    #[must_use]
+    pub fn parse(word: &[u8]) -> Option<Self> {
+        [Self::Preview, Self::Clear, Self::Stats].into_iter().find(|kind| kind.as_str().as_bytes() == word)
+    }
+
+    /// It only looks: it lives in memory alone, whoever may read the queue may end it, and equal ones are one.
+    #[must_use]
+    pub fn only_looks(self) -> bool {
+        self != Self::Clear
     }
 }
 
@@ -83,6 +101,10 @@ pub struct Start {
     pub fields: Option<Vec<Vec<u8>>>,
     /// How many sample rows were asked for.
     pub sample: usize,
+    /// By what the matches are grouped.
+    pub grouping: Option<Grouping>,
+    /// How many groups were asked for.
+    pub top: usize,
     /// What happens to a match.
     pub effect: Effect,
     /// Nothing is written to the queue.
@@ -99,22 +121,34 @@ pub struct Start {
     pub now_ns: u64,
 }
 
-/// The filter and the sample's fields, as the scan wants them.
+/// The filter, the sample's fields and the names of groups, as the scan wants them.
 #[derive(Debug)]
 pub struct FilterJudge {
     matcher: Matcher,
     projection: Projection,
+    /// Where matches are grouped.
+    names: Option<Names>,
+    key: Vec<u8>,
 }
 
 impl Judge for FilterJudge {
     fn judge(&mut self, message: &[u8]) -> Judgement {
         let verdict = self.matcher.examine(message);
-        let concerns = if verdict.matched { self.matcher.concerns(message) } else { Concerns::default() };
+        let (mut group, mut concerns, mut readable) = (0, Concerns::default(), true);
+        match &mut self.names {
+            _ if !verdict.matched => {}
+            Some(names) => {
+                readable = self.matcher.group_key(message, &mut self.key);
+                group = names.number(&self.key);
+            }
+            None => concerns = self.matcher.concerns(message),
+        }
         Judgement {
             matched: verdict.matched,
             undecodable: verdict.undecodable,
-            unreadable: verdict.unreadable,
+            unreadable: verdict.unreadable || !readable,
             decoded: self.matcher.decoded() as u64,
+            group,
             concerns,
         }
     }
@@ -165,8 +199,12 @@ impl Job {
     /// Accepts a job over the messages that are in the queue now.
     #[must_use]
     pub fn new(start: Start) -> Self {
-        let judge =
-            FilterJudge { matcher: Matcher::new(&start.filter), projection: start.projection.clone() };
+        let judge = FilterJudge {
+            matcher: Matcher::with_groups(&start.filter, start.grouping.as_ref()),
+            projection: start.projection.clone(),
+            names: start.grouping.is_some().then(Names::default),
+            key: Vec::new(),
+        };
         Self {
             scan: Scan::new(start.effect, start.dry_run, start.len),
             judge,
@@ -437,14 +475,18 @@ impl Job {
         let s = &self.start;
         let filter = &s.filter;
         let mode = match s.effect {
-            Effect::Count => "count",
+            Effect::Count | Effect::Group => "count",
             Effect::ClearAll => "all",
             Effect::KeepOne => "keepone",
         };
         let chords = chord_notice(c.concerns.in_chord);
-        let notices = [self.notice.clone(), self.edit_notice(), self.throttle_notice(), chords];
+        let unkept = groups::notice(self.scan.tallies());
+        let notices = [self.notice.clone(), self.edit_notice(), self.throttle_notice(), chords, unkept];
         let notices: Vec<String> = notices.into_iter().flatten().collect();
         let notice = (!notices.is_empty()).then(|| notices.join("; "));
+        // Stats do not look for them: see the judge.
+        let concern = |n| if self.judge.names.is_some() { Reply::Null } else { Reply::Int(int(n)) };
+        let [in_chord, in_group, with_eta, redelivered] = c.concerns.values().map(concern);
         Record::new(vec![
             text(s.id.to_string()),
             text(s.kind.as_str()),
@@ -455,7 +497,7 @@ impl Job {
             text(mode),
             flag(s.dry_run),
             flag(s.effect == Effect::KeepOne),
-            Reply::Text(filter.canonical()),
+            if filter.is_all() { Reply::Null } else { Reply::Text(filter.canonical()) },
             opt(filter.task()),
             opt(filter.repoid()),
             opt(filter.commitid()),
@@ -491,10 +533,10 @@ impl Job {
             Reply::Int(int(self.costs.main_thread_ns / 1_000)),
             flag(self.cancel_requested),
             opt(self.error.as_ref().map(ToString::to_string)),
-            Reply::Int(int(c.concerns.in_chord)),
-            Reply::Int(int(c.concerns.in_group)),
-            Reply::Int(int(c.concerns.with_eta)),
-            Reply::Int(int(c.concerns.redelivered)),
+            in_chord,
+            in_group,
+            with_eta,
+            redelivered,
         ])
     }
 
@@ -523,6 +565,17 @@ impl Job {
         Reply::List(
             rows.map(|row| sample_row(index_from_tail(row.distance), row.bytes, &row.members)).collect(),
         )
+    }
+
+    /// Its groups as a reply shows them.
+    #[must_use]
+    pub fn groups(&self) -> Groups {
+        match (&self.start.grouping, &self.judge.names) {
+            (Some(grouping), Some(names)) => {
+                groups::show(grouping, names, self.scan.tallies(), self.start.top)
+            }
+            _ => Groups::NONE,
+        }
     }
 }
 

@@ -4,13 +4,13 @@ use std::collections::{HashMap, VecDeque};
 
 use uuid::Uuid;
 
-use super::{Job, Kind, Record, Status};
+use super::{Groups, Job, Kind, Record, Status};
 use crate::concerns::ConcernCounts;
 use crate::reply::Reply;
 
 /// Ended jobs that are remembered in memory. A clear's record in the keyspace outlives its place here.
 pub const REMEMBERED_MAX: usize = 500;
-/// Of these, how many keep their sample.
+/// Of these, how many keep their sample or groups.
 pub const SAMPLES_MAX: usize = 100;
 /// Bytes that remembered jobs may take, records and samples: a filter may be long, and so may a sample's rows.
 /// The newest is remembered whatever it takes.
@@ -33,6 +33,8 @@ pub struct Ended {
     pub record: Record,
     /// Its sample, positions as they were at its end.
     pub sample: Reply,
+    /// Its groups, indexes as they were at its end.
+    pub groups: Groups,
     /// Digest that equal requests share.
     pub digest: [u8; 32],
     /// Fields that its sample was asked for.
@@ -95,10 +97,11 @@ impl Registry {
     /// Remembers a job that ended and was taken out.
     pub fn remember(&mut self, mut job: Job, expires_ms: i64) -> &Ended {
         let sample = job.sample();
+        let groups = job.groups();
         let record = job.record();
         let stale = job.is_outdated();
         let start = job.start();
-        let bytes = start.queue.len() + record.bytes() + sample.bytes();
+        let bytes = start.queue.len() + record.bytes() + sample.bytes() + groups.bytes();
         self.ended.push_front(Ended {
             id: start.id,
             kind: start.kind,
@@ -109,14 +112,18 @@ impl Registry {
             started_ms: start.now_ms,
             record,
             sample,
+            groups,
             expires_ms,
             stale,
             bytes,
         });
         self.ended.truncate(REMEMBERED_MAX);
         if let Some(old) = self.ended.get_mut(SAMPLES_MAX) {
-            old.bytes -= old.sample.bytes();
+            old.bytes -= old.sample.bytes() + old.groups.bytes();
             old.sample = Reply::List(Vec::new());
+            // Without its groups it is no answer any more.
+            old.stale |= old.kind == Kind::Stats;
+            old.groups = Groups::NONE;
         }
         self.keep_within(REMEMBERED_BYTES_MAX);
         &self.ended[0]
@@ -164,11 +171,11 @@ impl Registry {
         self.ended.retain(|job| now_ms < job.expires_ms);
     }
 
-    /// A live preview that answers the same question.
+    /// A live preview or stats that answers the same question.
     pub fn equal_live(&mut self, digest: &[u8; 32], fields: Option<&[Vec<u8>]>) -> Option<&mut Job> {
         self.live.iter_mut().find(|job| {
             let start = job.start();
-            start.kind == Kind::Preview
+            start.kind.only_looks()
                 && start.digest == *digest
                 && start.fields.as_deref() == fields
                 && !job.cancel_requested()
@@ -176,11 +183,11 @@ impl Registry {
         })
     }
 
-    /// A completed preview that answers the same question and was started at `since_ms` or later.
+    /// A completed preview or stats that answers the same question and was started at `since_ms` or later.
     #[must_use]
     pub fn equal_completed(&self, digest: &[u8; 32], since_ms: i64) -> Option<&Ended> {
         self.ended.iter().find(|job| {
-            job.kind == Kind::Preview
+            job.kind.only_looks()
                 && !job.stale
                 && job.digest == *digest
                 && job.started_ms >= since_ms
@@ -188,10 +195,10 @@ impl Registry {
         })
     }
 
-    /// A preview that answers this question is asked for anew: completed ones are no longer given out.
+    /// What answers this question is asked for anew: completed ones are no longer given out.
     pub fn make_stale(&mut self, mut pick: impl FnMut(&Ended) -> bool) {
         for job in &mut self.ended {
-            job.stale |= job.kind == Kind::Preview && pick(job);
+            job.stale |= job.kind.only_looks() && pick(job);
         }
     }
 
@@ -199,6 +206,12 @@ impl Registry {
     pub fn queues(&self) -> impl Iterator<Item = &[u8]> {
         let live = self.live.iter().map(|job| job.start().queue.as_slice());
         live.chain(self.ended.iter().map(|job| job.queue.as_slice()))
+    }
+
+    /// Live jobs that only look.
+    #[must_use]
+    pub fn count_looks(&self) -> usize {
+        self.live.iter().filter(|job| job.start().kind.only_looks()).count()
     }
 
     /// Live jobs of a kind.
@@ -310,6 +323,8 @@ mod tests {
             projection: Projection::new(DEFAULT_FIELDS).expect("fields"),
             fields: None,
             sample: 20,
+            grouping: None,
+            top: 0,
             effect: Effect::Count,
             dry_run: false,
             origin: Origin::default(),

@@ -8,8 +8,8 @@
 use super::spec::{Arg, ArgKind, CommandSpec, KeyAccess, Keys};
 
 /// Every public command, in the order of the documentation.
-pub static COMMANDS: [&CommandSpec; 10] =
-    [&PREVIEW, &CLEARJOB, &STATUS, &CANCEL, &PAUSE, &RESUME, &THROTTLE, &JOBS, &QUEUES, &HELP];
+pub static COMMANDS: [&CommandSpec; 11] =
+    [&PREVIEW, &CLEARJOB, &STATUS, &CANCEL, &PAUSE, &RESUME, &THROTTLE, &JOBS, &QUEUES, &STATS, &HELP];
 
 /// QADMIN.PREVIEW
 pub static PREVIEW: CommandSpec = CommandSpec {
@@ -170,6 +170,28 @@ pub static QUEUES: CommandSpec = CommandSpec {
     args: &[Arg::new("glob", ArgKind::Pattern).token("GLOB").optional().shown("pattern"), FORMAT],
 };
 
+/// QADMIN.STATS
+pub static STATS: CommandSpec = CommandSpec {
+    name: "QADMIN.STATS",
+    summary: "Counts the messages of a queue by the values of their fields.",
+    complexity: "O(N) with N being the length of the queue, in slices between which other clients are \
+                 served.",
+    since: "0.1.0",
+    arity: -2,
+    flags: &["readonly"],
+    categories: &["read", "qadmin"],
+    keys: Keys::At { index: 1, access: KeyAccess::Read },
+    fixed: 1,
+    args: &[
+        Arg::key("queue"),
+        FILTER.optional(),
+        Arg::new("groupby", ArgKind::Block(FIELDS)).token("GROUPBY"),
+        Arg::new("top", ArgKind::Integer).token("TOP").optional().shown("n"),
+        Arg::word("bust", "BUST").optional(),
+        FORMAT,
+    ],
+};
+
 /// QADMIN.HELP
 pub static HELP: CommandSpec = CommandSpec {
     name: "QADMIN.HELP",
@@ -205,7 +227,7 @@ pub static APPLY: CommandSpec = CommandSpec {
     ],
 };
 
-/// The filter that PREVIEW and CLEARJOB share; a syntax line shows it as one word.
+/// The filter that PREVIEW, CLEARJOB and STATS share; a syntax line shows it as one word.
 pub const FILTER: Arg = Arg::new(
     "filter",
     ArgKind::Block(&[

@@ -28,6 +28,11 @@ impl Digest {
         self
     }
 
+    pub(super) fn count(mut self, n: usize) -> Self {
+        self.0.update((n as u64).to_le_bytes());
+        self
+    }
+
     pub(super) fn optional(self, bytes: Option<&[u8]>) -> Self {
         match bytes {
             None => self.flag(false),

@@ -20,6 +20,7 @@ mod jobs;
 mod options;
 mod preview;
 mod queues;
+mod stats;
 mod status;
 mod throttle;
 
@@ -36,6 +37,7 @@ pub use options::QUEUE_MAX;
 pub use preview::{Preview, SAMPLE_DEFAULT, SAMPLE_MAX};
 pub use queues::Queues;
 pub use spec::{CommandSpec, syntax};
+pub use stats::Stats;
 pub use status::{Status, WAIT_MAX_MS};
 pub use throttle::{RATE_MAX, Throttle};
 

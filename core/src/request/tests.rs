@@ -45,6 +45,7 @@ fn parsers() -> Vec<(&'static CommandSpec, Parser)> {
         of::<Throttle>(),
         of::<Jobs>(),
         of::<Queues>(),
+        of::<Stats>(),
         of::<Help>(),
     ]
 }

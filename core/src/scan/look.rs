@@ -1,6 +1,7 @@
 //! One slice's work on the queue: walk, judge every message, take out what goes, stop on time.
 
 use super::sample::SampleRow;
+use super::tallies::Grouped;
 use super::{Effect, Scan};
 use crate::concerns::{ConcernCounts, Concerns};
 use crate::reply::Reply;
@@ -43,6 +44,8 @@ pub struct Judgement {
     pub decoded: u64,
     /// What else there is to know of a match.
     pub concerns: Concerns,
+    /// For [`Effect::Group`]: the number of the group that a match is in.
+    pub group: u32,
 }
 
 /// Decides about messages and describes those that match.
@@ -139,14 +142,17 @@ pub struct Look {
     /// One past the window that was walked back; `None` for a walk towards the head.
     pub(super) top: Option<u64>,
     pub(super) rows: Vec<SampleRow>,
+    pub(super) grouped: Vec<Grouped>,
 }
 
 impl Look {
     /// Forgets the look before.
     pub fn reset(&mut self) {
         let mut hits = std::mem::take(&mut self.hits);
+        let mut grouped = std::mem::take(&mut self.grouped);
         hits.clear();
-        *self = Self { hits, ..Self::default() };
+        grouped.clear();
+        *self = Self { hits, grouped, ..Self::default() };
     }
 
     /// Messages taken out.
@@ -166,7 +172,10 @@ impl Look {
             return false;
         }
         let keeps = scan.effect == Effect::KeepOne && !scan.has_kept() && self.kept.is_none();
-        let goes = scan.effect != Effect::Count && !keeps;
+        let goes = scan.effect.clears() && !keeps;
+        if scan.effect == Effect::Group {
+            self.grouped.push(Grouped { group: verdict.group, distance, bytes });
+        }
         if scan.samples() && scan.sample.wants(distance) {
             self.rows.push(SampleRow { distance, bytes, members: judge.describe(message) });
         }

@@ -42,10 +42,12 @@ mod marks;
 #[cfg(test)]
 mod model_test;
 mod sample;
+mod tallies;
 
 pub use look::{Budget, Clock, Hit, Judge, Judgement, Look, Looked, Queue, Time, fingerprint};
 pub use marks::{Event, MAX_PASSES, Marks};
 pub use sample::{SAMPLE_MAX, Sample, SampleRow};
+pub use tallies::{Group, Tallies};
 
 use crate::concerns::ConcernCounts;
 
@@ -54,10 +56,20 @@ use crate::concerns::ConcernCounts;
 pub enum Effect {
     /// Counts it.
     Count,
+    /// Counts it in the group that the judge says.
+    Group,
     /// Clears it.
     ClearAll,
     /// Clears it unless it is the one that runs next of all matches.
     KeepOne,
+}
+
+impl Effect {
+    /// Matches are to go.
+    #[must_use]
+    pub fn clears(self) -> bool {
+        matches!(self, Self::ClearAll | Self::KeepOne)
+    }
 }
 
 /// Counters of one job. All but `deleted`, `examined_total` and `passes_run` are of the current pass.
@@ -113,6 +125,7 @@ pub struct Scan {
     marks: Marks,
     counters: Counters,
     sample: Sample,
+    tallies: Tallies,
     edits: u64,
     gave_up: bool,
     gone: bool,
@@ -129,6 +142,7 @@ impl Scan {
             marks: Marks::new(len),
             counters,
             sample: Sample::default(),
+            tallies: Tallies::default(),
             edits: 0,
             gave_up: false,
             gone: false,
@@ -183,6 +197,12 @@ impl Scan {
         &self.sample
     }
 
+    /// The matches of this pass by group, where the job groups them.
+    #[must_use]
+    pub fn tallies(&self) -> &Tallies {
+        &self.tallies
+    }
+
     /// List index counted from the next end (-1 runs next) of the match that KEEPONE keeps, while it is
     /// still in the queue.
     #[must_use]
@@ -213,6 +233,7 @@ impl Scan {
                 self.counters.drifted += self.marks.unexamined();
                 self.marks.clear();
                 self.sample.clear();
+                self.tallies.lose_places();
                 self.gone = true;
             }
             Event::Pushed { .. } | Event::Popped { .. } | Event::Deleted { .. } => {
@@ -223,6 +244,7 @@ impl Scan {
                         self.counters.drifted += tally.drifted;
                         for shift in &shifts {
                             self.sample.follow(shift);
+                            self.tallies.follow(shift);
                         }
                     }
                     // The event does not add up with what was seen before: somebody changed the list
@@ -253,6 +275,7 @@ impl Scan {
         }
         self.marks.restart(len);
         self.sample.clear();
+        self.tallies.clear();
         self.counters = Counters {
             total: self.marks.unexamined(),
             deleted: self.counters.deleted,
@@ -279,6 +302,7 @@ impl Scan {
             self.marks.set_kept(distance);
         }
         self.sample.extend(&mut look.rows);
+        self.tallies.extend(&look.grouped);
         match look.top {
             Some(top) => self.marks.walked_back(top, look.examined, removed),
             None => self.marks.walked_on(look.examined),
@@ -294,12 +318,12 @@ impl Scan {
     /// This job takes messages out.
     #[must_use]
     pub fn deletes(&self) -> bool {
-        self.effect != Effect::Count && !self.dry_run
+        self.effect.clears() && !self.dry_run
     }
 
     /// This job shows some of its matches.
     fn samples(&self) -> bool {
-        !self.deletes()
+        !self.deletes() && self.effect != Effect::Group
     }
 
     /// The oldest match must be met before younger ones.

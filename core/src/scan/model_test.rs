@@ -250,7 +250,7 @@ impl World {
                 job.found.push(*id);
                 job.all_found += 1;
                 match job.scan.effect() {
-                    Effect::Count => {}
+                    Effect::Count | Effect::Group => {}
                     Effect::KeepOne if !job.has_kept => {
                         job.has_kept = true;
                         job.kept = Some(*id);

@@ -34,6 +34,7 @@ pub(super) const ROWS: &[Row] = &[
     ("QADMIN.JOBS", jobs),
     ("QADMIN.HELP", help),
     ("QADMIN.QUEUES", queues),
+    ("QADMIN.STATS", stats),
     ("a slice of a walk", |bed| walk(bed, "a slice of a walk", 0)),
     ("a key of a walk", |bed| walk(bed, "a key of a walk", 30_000)),
     ("replying", replying),
@@ -226,6 +227,14 @@ fn queues(bed: &mut Bed) {
     bed.arm("QADMIN.QUEUES", 0);
     bed.assert_fault("QADMIN.QUEUES");
     assert_eq!(ask(&mut bed.conn, "QADMIN.QUEUES").rows("queues").len(), 1);
+}
+
+fn stats(bed: &mut Bed) {
+    let line = "QADMIN.STATS celery GROUPBY 1 task";
+    bed.arm("QADMIN.STATS", 0);
+    bed.assert_fault(line);
+    let count = ask(&mut bed.conn, &format!("{line} BUST"));
+    assert!(count.is_null("count_error"), "{count:?}");
 }
 
 /// The walk ends there and says so.

@@ -189,8 +189,9 @@ fn a_clear_of_all_but_one_in_traffic_leaves_one_at_most() {
 }
 
 #[test]
-fn dry_run_and_preview_in_traffic_count_and_take_nothing() {
+fn dry_run_preview_and_stats_in_traffic_count_and_take_nothing() {
     for command in [
+        "QADMIN.STATS FILTER GROUPBY 2 task repoid",
         "QADMIN.CLEARJOB FILTER DRYRUN",
         "QADMIN.CLEARJOB FILTER KEEPONE DRYRUN",
         "QADMIN.PREVIEW FILTER BUST SAMPLE 5",
@@ -198,5 +199,11 @@ fn dry_run_and_preview_in_traffic_count_and_take_nothing() {
         let outcome = job_in_traffic(Size::Slim, command);
         assert!(outcome.cleared.is_empty());
         assert!(outcome.status.int("matched") >= outcome.here, "{command}: {:?}", outcome.status);
+        if command.contains("STATS") {
+            // All matches are of one task and repository.
+            let groups = outcome.status.rows("groups");
+            assert_eq!(groups.len(), 1, "{groups:?}");
+            assert_eq!(groups[0].int("count"), outcome.status.int("matched"), "{groups:?}");
+        }
     }
 }

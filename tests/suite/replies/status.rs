@@ -104,6 +104,9 @@ fn status_of_a_job_that_waits_for_its_first_slice() {
         in_group: 0
         with_eta: 0
         redelivered: 0
+        groups: null
+        other: null
+        groups_total: null
     "#);
 }
 
@@ -165,6 +168,9 @@ fn status_of_a_completed_clear() {
         in_group: 0
         with_eta: 0
         redelivered: 0
+        groups: null
+        other: null
+        groups_total: null
     "#);
 }
 
@@ -280,6 +286,9 @@ fn status_of_a_dry_run_shows_its_sample() {
         in_group: 0
         with_eta: 0
         redelivered: 0
+        groups: null
+        other: null
+        groups_total: null
     "#);
 }
 
@@ -343,6 +352,9 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         in_group: 0
         with_eta: 0
         redelivered: 0
+        groups: null
+        other: null
+        groups_total: null
     "#);
 }
 

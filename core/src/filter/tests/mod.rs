@@ -1,5 +1,6 @@
 mod golden;
 mod grammar;
+mod groups;
 mod model;
 mod rows;
 mod templates;

@@ -367,6 +367,30 @@ proptest! {
     }
 
     #[test]
+    fn groups_have_the_values_that_rows_show(
+        terms in prop::collection::vec(term(), 0..3),
+        messages in prop::collection::vec(message(), 1..4),
+    ) {
+        let fields: [&[u8]; 4] = [b"task", b"kwargs.x", b"args.0", b"headers.y"];
+        let filter = if terms.is_empty() { Filter::all() } else { filter_of(&terms) };
+        let mut matcher = Matcher::with_groups(&filter, Some(&Grouping::new(&fields).expect("fields")));
+        let mut alone = Matcher::new(&filter);
+        let mut projection = Projection::new(&fields).expect("fields");
+        let mut key = Vec::new();
+        // Twice: the second time by the layouts that were learned.
+        for message in messages.iter().chain(&messages) {
+            let bytes = message.bytes();
+            let verdict = matcher.examine(&bytes);
+            prop_assert_eq!(verdict, alone.examine(&bytes), "grouping changes no verdict");
+            if verdict.matched {
+                matcher.group_key(&bytes, &mut key);
+                let shown: Vec<_> = projection.row(&bytes).into_iter().map(|(_, value)| value).collect();
+                prop_assert_eq!(group_values(&key).map(crate::reply::Reply::from).collect::<Vec<_>>(), shown);
+            }
+        }
+    }
+
+    #[test]
     fn equal_texts_mean_equal_filters(a in prop::collection::vec(term(), 1..3), b in prop::collection::vec(term(), 1..3)) {
         let (a, b) = (filter_of(&a), filter_of(&b));
         prop_assert_eq!(a.canonical() == b.canonical(), a == b);

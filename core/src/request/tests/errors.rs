@@ -77,6 +77,27 @@ fn every_wrong_command_line_says_what_would_be_right() {
         ),
         ("CLEARJOB q TASK t ALL ACTOR ''", "ERR ACTOR must not be empty"),
         ("CLEARJOB q TASK t ALL REASON ''", "ERR REASON must not be empty"),
+        // Groups.
+        ("STATS q", "ERR say what to group by: GROUPBY 1 task"),
+        ("STATS q TASK t TOP 5", "ERR say what to group by: GROUPBY 1 task"),
+        ("STATS q GROUPBY", "ERR GROUPBY needs a value"),
+        ("STATS q GROUPBY 0", "ERR GROUPBY must be an integer from 1 to 4, got \"0\""),
+        ("STATS q GROUPBY 5 a b c d e", "ERR GROUPBY must be an integer from 1 to 4, got \"5\""),
+        ("STATS q GROUPBY task", "ERR GROUPBY must be an integer from 1 to 4, got \"task\""),
+        ("STATS q GROUPBY 2 task", "ERR GROUPBY 2 needs 2 values after it, got 1"),
+        ("STATS q GROUPBY 2 task task", "ERR GROUPBY may name each field once, got \"task\" twice"),
+        (
+            "STATS q GROUPBY 2 repoid kwargs.repoid",
+            "ERR GROUPBY may name each field once, got \"kwargs.repoid\" twice",
+        ),
+        ("STATS q GROUPBY 1 task GROUPBY 1 id", "ERR GROUPBY is given twice; give it once"),
+        ("STATS q GROUPBY 1 task TOP 1001", "ERR TOP must be an integer from 0 to 1000, got \"1001\""),
+        ("STATS q GROUPBY 1 task TOP", "ERR TOP needs a value"),
+        (
+            "STATS q GROUPBY 1 task SAMPLE 5",
+            "ERR unknown keyword \"SAMPLE\"; QADMIN.STATS takes TASK, REPOID, COMMITID, WHERE, GROUPBY, TOP, \
+             BUST, FORMAT",
+        ),
         // Modes, then CONFIRM.
         ("CLEARJOB q TASK t ALL KEEPONE DRYRUN", "ERR ALL and KEEPONE exclude each other; give one of them"),
         (

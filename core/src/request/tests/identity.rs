@@ -65,3 +65,23 @@ fn a_preview_is_known_by_queue_and_filter_alone() {
     assert_ne!(key("q TASK t"), key("p TASK t"));
     assert_ne!(key("q TASK t"), key("q TASK u"));
 }
+
+#[test]
+fn stats_are_known_by_queue_filter_fields_and_top() {
+    let key = |line| get::<Stats>(line).key(0);
+    let same = key("q TASK t GROUPBY 2 task repoid TOP 20");
+    assert_eq!(same, key("q bust format json groupby 2 task repoid TASK t"));
+    for other in [
+        "p TASK t GROUPBY 2 task repoid",
+        "q TASK u GROUPBY 2 task repoid",
+        "q GROUPBY 2 task repoid",
+        "q TASK t GROUPBY 2 repoid task",
+        "q TASK t GROUPBY 1 task",
+        "q TASK t GROUPBY 2 task kwargs.repoid",
+        "q TASK t GROUPBY 2 task repoid TOP 21",
+    ] {
+        assert_ne!(same, key(other), "{other}");
+    }
+    assert_ne!(same, get::<Stats>("q TASK t GROUPBY 2 task repoid").key(1), "another database");
+    assert_ne!(key("q TASK t GROUPBY 1 task"), get::<Preview>("q TASK t").key(0));
+}

@@ -115,6 +115,7 @@ fn flags_and_categories_are_as_promised() {
             "QADMIN.THROTTLE: allow-busy getkeys-api no-mandatory-keys @write @dangerous @qadmin",
             "QADMIN.JOBS: readonly getkeys-api no-mandatory-keys @read @qadmin",
             "QADMIN.QUEUES: readonly deny-script @read @qadmin",
+            "QADMIN.STATS: readonly @read @qadmin",
             "QADMIN.HELP: readonly fast allow-loading allow-stale @read @qadmin",
         ]
     );
@@ -149,6 +150,8 @@ QADMIN.JOBS [QUEUE queue] [COUNT n] [FORMAT <RESP | JSON>]
     Lists live and remembered jobs, newest first.
 QADMIN.QUEUES [GLOB pattern] [FORMAT <RESP | JSON>]
     Lists the queues of the database, the deepest first.
+QADMIN.STATS queue [filter] GROUPBY n field [field ...] [TOP n] [BUST] [FORMAT <RESP | JSON>]
+    Counts the messages of a queue by the values of their fields.
 QADMIN.HELP
     Shows this text.
 filter, at least one of:

@@ -198,6 +198,16 @@ impl Bed {
         self.finished(&job)
     }
 
+    /// Counts all messages by these fields in a job: its status.
+    pub(crate) fn stats_job(&mut self, fields: &[&str]) -> Result<Reply, String> {
+        self.inline(false)?;
+        let count = fields.len().to_string();
+        let words =
+            [&["QADMIN.STATS", QUEUE, "GROUPBY", &count][..], fields, &["TOP", "1000", "BUST"]].concat();
+        let job = self.ask(&words)?;
+        self.finished(&job)
+    }
+
     /// Clears all matches: the job's status.
     pub(crate) fn clear_job(&mut self, filter: &[&str]) -> Result<Reply, String> {
         self.job(filter, &["ALL"])

@@ -1,10 +1,21 @@
 //! Counting matches.
 
-use qadmin_harness::{Fields as _, Series, TARGET_REPOID, TARGET_TASK, grouped, text};
+use std::collections::HashMap;
+
+use qadmin_harness::{Factory, Fields as _, Series, TARGET_REPOID, TARGET_TASK, grouped, text};
 
 use crate::bed::{Bed, QUEUE, REPOID, TARGET, check, count, factory, timed};
 use crate::floor;
 use crate::table::Table;
+
+/// A field of message i.
+type Value = fn(&Factory, u64) -> String;
+
+/// What STATS groups by, and what that is in message i.
+const STATS: [(&str, Value); 2] = [
+    ("task", |made, i| made.facts(i).task.to_string()),
+    ("kwargs.repoid", |made, i| made.facts(i).repoid.to_string()),
+];
 
 /// Ids of the longest list that IN takes.
 const IN_IDS: u64 = 10_000;
@@ -87,6 +98,20 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
         &listed,
         base,
     );
+
+    for (field, of) in STATS {
+        let mut groups: HashMap<String, u64> = HashMap::new();
+        (0..messages).for_each(|i| *groups.entry(of(&made, i)).or_default() += 1);
+        let stats = bed.repeat(|bed| {
+            let (seconds, status) = timed(|| bed.stats_job(&[field]))?;
+            check("groups", count(&status, "groups_total"), groups.len() as u64)?;
+            for row in status.rows("groups") {
+                check(field, count(&row, "count"), groups.get(&row.text(field)).copied().unwrap_or(0))?;
+            }
+            Ok(seconds)
+        })?;
+        table.timing(&format!("QADMIN.STATS by {field}, {} groups", groups.len()), &stats, base);
+    }
 
     let floor = floor::walk(bed)?;
     table.timing("the floor: the same walk in one piece, without judging", &floor, base);

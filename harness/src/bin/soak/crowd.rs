@@ -118,7 +118,20 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
     let line = |text: &str| text.split(' ').map(str::to_string).collect::<Vec<_>>();
     let job = client.world.some_job(chance).unwrap_or_else(|| uuid(chance.next(), chance.next()));
     let mut words = match chance.below(100) {
-        0..35 => {
+        0..6 => {
+            let mut words = vec!["QADMIN.STATS".to_string(), queue.to_string()];
+            if chance.percent(50) {
+                words.extend(any_filter(chance));
+            }
+            let fields = ["1 task", "2 repoid task", "1 id", "3 args.0 headers.lang kwargs.a.b", "1 bytes"];
+            words.extend(line(&format!("GROUPBY {}", chance.pick(&fields))));
+            if chance.percent(50) {
+                words.extend(line(&format!("TOP {}", chance.within(0, 1_000))));
+            }
+            words.extend(chance.percent(50).then(|| "BUST".to_string()));
+            words
+        }
+        6..35 => {
             let mut words = vec!["QADMIN.PREVIEW".to_string(), queue.to_string()];
             words.extend(any_filter(chance));
             if chance.percent(50) {

@@ -4,6 +4,7 @@ use redis::Value;
 
 /// Members that a reply must begin with, by command.
 const PREVIEW: [&str; 5] = ["mode", "queue", "filter", "depth", "match_count"];
+const STATS: [&str; 5] = ["mode", "queue", "filter", "depth", "total"];
 const CLEARJOB: [&str; 5] = ["job_id", "queue", "mode", "dry_run", "status"];
 const STATUS: [&str; 5] = ["job_id", "kind", "status", "waiting", "queue"];
 
@@ -26,6 +27,7 @@ pub(crate) fn judge(name: &str, args: &[&[u8]], value: &Value) -> Result<(), Str
     }
     match name {
         "QADMIN.PREVIEW" => starts(value, &PREVIEW),
+        "QADMIN.STATS" => stats(value),
         "QADMIN.CLEARJOB" => starts(value, &CLEARJOB),
         "QADMIN.STATUS" => job(value),
         "QADMIN.CANCEL" if has("ALL") => list(value)?.iter().try_for_each(job),
@@ -61,6 +63,24 @@ fn starts(value: &Value, names: &[&str]) -> Result<(), String> {
     let members = members(value).ok_or("no map")?;
     let begins = names.iter().zip(&members).all(|(name, (member, _))| name.as_bytes() == *member);
     if begins && members.len() > names.len() { Ok(()) } else { Err("not the promised members".to_string()) }
+}
+
+/// Groups: together with the others they are the matches.
+fn stats(value: &Value) -> Result<(), String> {
+    starts(value, &STATS)?;
+    let map = members(value).ok_or("no map")?;
+    let member = |name: &str| map.iter().find(|(key, _)| *key == name.as_bytes()).map(|(_, value)| *value);
+    let (Some(Value::Array(rows)), Some(other)) = (member("groups"), member("other")) else { return Ok(()) };
+    let count = |row: &Value| {
+        let members = members(row).unwrap_or_default();
+        let of = members.iter().find(|(name, _)| *name == b"count").map(|(_, value)| *value);
+        if let Some(Value::Int(n)) = of { Ok(*n) } else { Err("a group without a count") }
+    };
+    let sum = rows.iter().chain([other]).try_fold(0, |sum, row| Ok::<_, &str>(sum + count(row)?))?;
+    match member("matched") {
+        Some(Value::Int(matched)) if *matched == sum => Ok(()),
+        matched => Err(format!("the groups are {sum} together, and matched is {matched:?}")),
+    }
 }
 
 /// A job as STATUS shows it: what holds for every one.

@@ -1,0 +1,156 @@
+//! The fields by which messages are grouped, and the values of one message as the key of its group.
+//!
+//! A key says exactly what a reply shows: messages are of one group where the values shown are equal.
+
+use std::borrow::Cow;
+
+use super::projection::{COMPOUND_MAX, TEXT_MAX, plain};
+use crate::error::Error;
+use crate::field::{Field, Kind};
+use crate::format::Found;
+use crate::json::{Shape, decode, decode_lossy, inner};
+use crate::reply::Reply;
+
+/// Most fields that messages are grouped by.
+pub const GROUP_FIELDS_MAX: usize = 4;
+
+/// What messages are grouped by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grouping {
+    pub(super) fields: Vec<Field>,
+}
+
+impl Grouping {
+    /// By these fields: filter fields and the short names of samples.
+    ///
+    /// # Errors
+    /// [`Error::NumberOutOfRange`] for none or more than [`GROUP_FIELDS_MAX`], [`Error::FieldTwice`], else what
+    /// is wrong with a name.
+    pub fn new(names: &[&[u8]]) -> Result<Self, Error> {
+        if !(1..=GROUP_FIELDS_MAX).contains(&names.len()) {
+            let (max, got) = (GROUP_FIELDS_MAX as u64, names.len().to_string().into_bytes());
+            return Err(Error::NumberOutOfRange { keyword: "GROUPBY", min: 1, max, got });
+        }
+        let mut fields: Vec<Field> = Vec::with_capacity(names.len());
+        for name in names {
+            let field = Field::parse_sample(name)?;
+            let same = |other: &Field| other.source == field.source && other.path == field.path;
+            if fields.iter().any(same) {
+                return Err(Error::FieldTwice { keyword: "GROUPBY", name: name.to_vec() });
+            }
+            fields.push(field);
+        }
+        Ok(Self { fields })
+    }
+
+    /// The names as given, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|field| &*field.name)
+    }
+}
+
+/// One value of a key. The order is that of groups with equal counts: null, integers, text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GroupValue<'k> {
+    /// Absent, null, or not to be read.
+    Null,
+    /// An integer that fits.
+    Int(i64),
+    /// Other scalars as text, arrays and objects as JSON text.
+    Text(&'k [u8]),
+}
+
+impl From<GroupValue<'_>> for Reply {
+    fn from(value: GroupValue<'_>) -> Self {
+        match value {
+            GroupValue::Null => Self::Null,
+            GroupValue::Int(n) => Self::Int(n),
+            GroupValue::Text(text) => Self::text(text),
+        }
+    }
+}
+
+const NULL: u8 = 0;
+const INT: u8 = 1;
+const TEXT: u8 = 2;
+
+/// The values in a key, in the order of the fields.
+pub fn group_values(mut key: &[u8]) -> impl Iterator<Item = GroupValue<'_>> {
+    std::iter::from_fn(move || {
+        let (&tag, rest) = key.split_first()?;
+        let (value, rest) = match tag {
+            INT => {
+                let (digits, rest) = rest.split_first_chunk()?;
+                (GroupValue::Int(i64::from_le_bytes(*digits)), rest)
+            }
+            TEXT => {
+                let (length, rest) = rest.split_first_chunk()?;
+                let (text, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
+                (GroupValue::Text(text), rest)
+            }
+            _ => (GroupValue::Null, rest),
+        };
+        key = rest;
+        Some(value)
+    })
+}
+
+/// Appends a field's value to a key. Nothing is allocated for the values that messages usually have.
+pub(super) fn push_value(key: &mut Vec<u8>, found: Found<'_>, kind: Kind, scratch: &mut Vec<u8>) {
+    let raw = match found {
+        Found::Value(raw) => raw,
+        Found::Number(number) => return push_int(key, i64::try_from(number).ok()),
+        Found::Absent | Found::Unknown => return key.push(NULL),
+    };
+    match Shape::of(raw) {
+        Shape::Null => key.push(NULL),
+        Shape::Bool if kind == Kind::Flag => push_int(key, Some(i64::from(raw == b"true"))),
+        Shape::Text => match decode(inner(raw), scratch) {
+            Some(text) => push_text(key, cut_bytes(text, TEXT_MAX)),
+            None => push_text(key, decode_lossy(inner(raw), TEXT_MAX).as_bytes()),
+        },
+        Shape::Number => match integer(raw) {
+            Some(n) => push_int(key, Some(n)),
+            None => push_text(key, &as_written(raw, TEXT_MAX)),
+        },
+        Shape::Bool => push_text(key, &as_written(raw, TEXT_MAX)),
+        Shape::Compound => push_text(key, &as_written(raw, COMPOUND_MAX)),
+    }
+}
+
+fn integer(raw: &[u8]) -> Option<i64> {
+    std::str::from_utf8(raw).ok()?.parse().ok()
+}
+
+fn as_written(raw: &[u8], max: usize) -> Cow<'_, [u8]> {
+    let start = &raw[..raw.len().min(max)];
+    if start.is_ascii() {
+        return Cow::Borrowed(start);
+    }
+    match plain(raw, max) {
+        Reply::Text(text) => Cow::Owned(text),
+        _ => Cow::Borrowed(start),
+    }
+}
+
+/// Cuts a text at most `max` bytes long, between two characters.
+fn cut_bytes(text: &[u8], max: usize) -> &[u8] {
+    if text.len() <= max {
+        return text;
+    }
+    let is_boundary = |at: &usize| text[*at] & 0xc0 != 0x80;
+    &text[..(0..=max).rev().find(is_boundary).unwrap_or(0)]
+}
+
+fn push_int(key: &mut Vec<u8>, n: Option<i64>) {
+    let Some(n) = n else { return key.push(NULL) };
+    key.push(INT);
+    key.extend_from_slice(&n.to_le_bytes());
+}
+
+fn push_text(key: &mut Vec<u8>, text: &[u8]) {
+    key.push(TEXT);
+    // No value is longer than TEXT_MAX.
+    key.extend_from_slice(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_le_bytes());
+    key.extend_from_slice(text);
+}

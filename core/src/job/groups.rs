@@ -1,0 +1,166 @@
+//! The groups of a stats job: which number stands for which values, and how a reply shows them.
+//!
+//! The scan counts by number and starts again when the queue was edited in place; names stay, and a group
+//! without matches is not shown. A group is kept from its first match on or not at all, so that what is kept
+//! is exact: all that comes after the room is full goes into one tally for those that are not kept.
+
+use std::collections::HashMap;
+
+use super::int;
+use crate::filter::{Grouping, group_values};
+use crate::reply::Reply;
+use crate::scan::{Group, Tallies, index_from_tail};
+
+/// Most groups that a job keeps.
+pub const GROUPS_MAX: usize = 10_000;
+/// Most bytes of values that it keeps for them.
+pub const GROUP_BYTES_MAX: usize = 1024 * 1024;
+/// Both; tests meet them sooner.
+const ROOM: (usize, usize) = if cfg!(test) { (8, 400) } else { (GROUPS_MAX, GROUP_BYTES_MAX) };
+/// Most groups that a reply shows.
+pub const TOP_MAX: usize = 1_000;
+/// Groups that a reply shows where TOP is not given.
+pub const TOP_DEFAULT: usize = 20;
+
+/// The number of all groups that are not kept.
+const UNKEPT: u32 = 0;
+
+/// The groups that are kept.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    numbers: HashMap<Box<[u8]>, u32>,
+    bytes: usize,
+    full: bool,
+}
+
+impl Names {
+    /// The number of a group.
+    pub(super) fn number(&mut self, key: &[u8]) -> u32 {
+        if let Some(number) = self.numbers.get(key) {
+            return *number;
+        }
+        let (groups, bytes) = ROOM;
+        let fits = self.numbers.len() < groups && self.bytes + key.len() <= bytes;
+        if self.full || !fits {
+            self.full = true;
+            return UNKEPT;
+        }
+        let number = u32::try_from(self.numbers.len() + 1).unwrap_or(UNKEPT);
+        self.bytes += key.len();
+        self.numbers.insert(key.into(), number);
+        number
+    }
+}
+
+/// The groups as replies show them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Groups {
+    /// The largest ones.
+    pub groups: Reply,
+    /// What is not among them.
+    pub other: Reply,
+    /// How many there are, where that is known.
+    pub total: Reply,
+}
+
+impl Groups {
+    /// No groups, for there is no count.
+    pub const NONE: Self = Self { groups: Reply::Null, other: Reply::Null, total: Reply::Null };
+
+    /// Where nothing was counted because nothing is there.
+    #[must_use]
+    pub fn empty() -> Self {
+        let other = other(0, 0, 0, Some(0));
+        Self { groups: Reply::List(Vec::new()), other, total: Reply::Int(0) }
+    }
+
+    /// Bytes that they take: there may be many rows, whose members count, too.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let members = match &self.groups {
+            Reply::List(rows) => {
+                rows.iter().map(|row| if let Reply::Map(row) = row { row.len() } else { 0 }).sum()
+            }
+            _ => 0,
+        };
+        self.groups.bytes() + self.other.bytes() + members * size_of::<(Box<str>, Reply)>()
+    }
+}
+
+/// The `top` largest groups, and what else there is. Groups of one size stand in the order of their values.
+pub(super) fn show(grouping: &Grouping, names: &Names, tallies: &Tallies, top: usize) -> Groups {
+    let mut keys: Vec<&[u8]> = vec![b""; names.numbers.len() + 1];
+    for (key, number) in &names.numbers {
+        keys[*number as usize] = key;
+    }
+    let matched: u64 = tallies.groups().map(|group| group.count).sum();
+    let (mut kept, mut unkept) = (Vec::new(), None);
+    for group in tallies.groups() {
+        if group.group == UNKEPT {
+            unkept = Some(group);
+        } else {
+            kept.push(group);
+        }
+    }
+    let key = |group: &Group| keys.get(group.group as usize).copied().unwrap_or_default();
+    let larger_first = |a: &Group, b: &Group| {
+        b.count.cmp(&a.count).then_with(|| group_values(key(a)).cmp(group_values(key(b))))
+    };
+    // Thousands need not be sorted to show some.
+    if top < kept.len() {
+        kept.select_nth_unstable_by(top, larger_first);
+    }
+    let rest = kept.split_off(top.min(kept.len()));
+    kept.sort_unstable_by(larger_first);
+    let rows = kept.iter().map(|group| row(grouping, key(group), group, matched)).collect();
+    let all = rest.iter().chain(&unkept);
+    let (count, bytes) = all.fold((0, 0), |(count, bytes), g| (count + g.count, bytes + g.bytes));
+    let groups = unkept.is_none().then_some(rest.len() as u64);
+    Groups {
+        groups: Reply::List(rows),
+        other: other(count, bytes, per_mille(count, matched), groups),
+        total: groups.map(|rest| kept.len() as u64 + rest).into(),
+    }
+}
+
+/// What a reader of the groups should know.
+pub(super) fn notice(tallies: &Tallies) -> Option<String> {
+    let unkept = tallies.groups().find(|group| group.group == UNKEPT)?;
+    Some(format!(
+        "more groups than are kept (at most {GROUPS_MAX}, with {GROUP_BYTES_MAX} bytes of values): {} messages of \
+         groups met after that are counted in `other`; the groups shown are exact, one among the others may be larger",
+        unkept.count
+    ))
+}
+
+fn row(grouping: &Grouping, key: &[u8], group: &Group, matched: u64) -> Reply {
+    let index = |distance: Option<u64>| distance.map(index_from_tail);
+    let values = grouping.names().zip(group_values(key));
+    let mut members: Vec<(Box<str>, Reply)> =
+        values.map(|(name, value)| (name.into(), value.into())).collect();
+    let sums = [
+        ("count", Reply::Int(int(group.count))),
+        ("bytes", Reply::Int(int(group.bytes))),
+        ("share", Reply::Int(int(per_mille(group.count, matched)))),
+        ("next_index", index(group.next).into()),
+        ("last_index", index(group.last).into()),
+    ];
+    for (name, value) in sums {
+        // `bytes` may be what is grouped by: a member appears once.
+        if members.iter().all(|(other, _)| &**other != name) {
+            members.push((name.into(), value));
+        }
+    }
+    Reply::Map(members)
+}
+
+fn other(count: u64, bytes: u64, share: u64, groups: Option<u64>) -> Reply {
+    Reply::map().with("count", count).with("bytes", bytes).with("share", share).with("groups", groups).build()
+}
+
+fn per_mille(part: u64, whole: u64) -> u64 {
+    u64::try_from(u128::from(part) * 1_000 / u128::from(whole.max(1))).unwrap_or(1_000)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! `QADMIN.STATS queue [filter] GROUPBY n field ... [TOP n] [BUST] [FORMAT RESP|JSON]`
+
+use super::digest::Digest;
+use super::options::{Options, queue_name};
+use super::spec::CommandSpec;
+use super::{Format, Request, commands};
+use crate::error::Error;
+use crate::filter::{Filter, FilterBuilder, GROUP_FIELDS_MAX, Grouping};
+use crate::job::{TOP_DEFAULT, TOP_MAX};
+
+/// Count what matches by the values of fields.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stats {
+    /// The list's key. Any bytes.
+    pub queue: Vec<u8>,
+    /// What to count; [`Filter::all`] where none was given.
+    pub filter: Filter,
+    /// By what.
+    pub grouping: Grouping,
+    /// Most groups that the reply shows.
+    pub top: usize,
+    /// Count anew, whatever was counted by a completed job.
+    pub bust: bool,
+    /// How the reply is written.
+    pub format: Format,
+}
+
+impl Stats {
+    /// What equal stats share: all but how the reply is written.
+    #[must_use]
+    pub fn key(&self, db: i32) -> [u8; 32] {
+        let mut digest = Digest::new("stats").int(db).bytes(&self.queue).bytes(&self.filter.canonical());
+        digest = digest.count(self.top);
+        for name in self.grouping.names() {
+            digest = digest.bytes(name.as_bytes());
+        }
+        digest.finish()
+    }
+}
+
+impl Request for Stats {
+    const COMMAND: &'static CommandSpec = &commands::STATS;
+
+    fn parse(args: &[&[u8]], now_ms: i64) -> Result<Self, Error> {
+        let mut options = Options::new(Self::COMMAND, args);
+        let queue = queue_name(options.fixed()?)?;
+        let mut filter = FilterBuilder::default();
+        let mut grouping = None;
+        let mut top = TOP_DEFAULT;
+        let mut bust = false;
+        let mut format = Format::default();
+        loop {
+            if filter.accept(&mut options.args, now_ms)? {
+                continue;
+            }
+            let Some(keyword) = options.keyword()? else { break };
+            match keyword {
+                "GROUPBY" => {
+                    let want = options.count("GROUPBY", 1, GROUP_FIELDS_MAX)?;
+                    grouping = Some(Grouping::new(&options.values("GROUPBY", want)?)?);
+                }
+                "TOP" => top = options.count("TOP", 0, TOP_MAX)?,
+                "BUST" => bust = true,
+                "FORMAT" => format = Format::parse(&mut options.args)?,
+                other => return Err(options.unknown(other.as_bytes())),
+            }
+        }
+        let filter = if filter.is_empty() { Filter::all() } else { filter.finish()? };
+        let grouping = grouping.ok_or(Error::NoGrouping)?;
+        Ok(Self { queue, filter, grouping, top, bust, format })
+    }
+}

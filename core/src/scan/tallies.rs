@@ -1,0 +1,197 @@
+//! Counts by group, with the place of each group's first and last match kept while the queue moves under them.
+//!
+//! A group is a number that the judge gives to a match; what it stands for is the judge's business. Places are
+//! kept as *marks* that do not move when something is pushed or popped at the next end: the distance from the
+//! next end is `mark - base`, and such an event moves `base` alone. What left at either end is outside
+//! `floor..cut`. So following a push or a pop costs the same however many groups there are; only what is taken
+//! out of the inside moves every mark.
+
+use super::sample::Shift;
+
+/// What is known of one group.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Tally {
+    count: u64,
+    bytes: u64,
+    next: Place,
+    last: Place,
+}
+
+/// Where a message stands, or where it stood when it left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Place {
+    mark: i64,
+    fate: Fate,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Fate {
+    /// It is in the queue.
+    #[default]
+    Here,
+    /// It left at the next end.
+    Popped,
+    /// It left at the head.
+    Cut,
+    /// It was taken out of the inside: the one behind it has moved up to its mark.
+    Taken,
+}
+
+/// One match that was found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grouped {
+    pub(super) group: u32,
+    pub(super) distance: u64,
+    pub(super) bytes: u64,
+}
+
+/// One group as it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Group {
+    /// Its number.
+    pub group: u32,
+    /// Matches.
+    pub count: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Distance from the next end of the match that runs next. `None`: the one that did has left, and which is
+    /// next now is not known.
+    pub next: Option<u64>,
+    /// Distance of the one that runs last; `None` as above.
+    pub last: Option<u64>,
+}
+
+/// Counts by group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tallies {
+    all: Vec<Tally>,
+    base: i64,
+    /// Marks below this left at the next end.
+    floor: i64,
+    /// Marks from here on left at the head.
+    cut: Option<i64>,
+    /// The queue is gone, and every match with it.
+    gone: bool,
+}
+
+impl Tallies {
+    /// Every group that has matches, by number.
+    pub fn groups(&self) -> impl Iterator<Item = Group> + '_ {
+        let counted = self.all.iter().enumerate().filter(|(_, tally)| tally.count > 0);
+        counted.map(|(at, tally)| Group {
+            group: u32::try_from(at).unwrap_or(u32::MAX),
+            count: tally.count,
+            bytes: tally.bytes,
+            next: self.distance(tally.next),
+            last: self.distance(tally.last),
+        })
+    }
+
+    fn distance(&self, place: Place) -> Option<u64> {
+        if self.gone || self.edges().fate(place) != Fate::Here {
+            return None;
+        }
+        u64::try_from(place.mark - self.base).ok()
+    }
+
+    fn edges(&self) -> Edges {
+        Edges { floor: self.floor, cut: self.cut }
+    }
+
+    /// Books matches, in any order.
+    pub(super) fn extend(&mut self, found: &[Grouped]) {
+        let edges = self.edges();
+        for one in found {
+            let at = one.group as usize;
+            if at >= self.all.len() {
+                self.all.resize(at + 1, Tally::default());
+            }
+            let here = Place { mark: signed(one.distance) + self.base, fate: Fate::Here };
+            let tally = &mut self.all[at];
+            let (next, last) = (tally.next, tally.last);
+            let (next_fate, last_fate) = (edges.fate(next), edges.fate(last));
+            // Where all that was found before left at one end, this is the first of the rest.
+            if tally.count == 0 || here.mark < next.mark || last_fate == Fate::Popped {
+                tally.next = here;
+            }
+            let at_gap = here.mark == last.mark && matches!(last_fate, Fate::Taken | Fate::Popped);
+            if tally.count == 0 || here.mark > last.mark || at_gap || next_fate == Fate::Cut {
+                tally.last = here;
+            }
+            tally.count += 1;
+            tally.bytes += one.bytes;
+        }
+    }
+
+    /// Another pass begins.
+    pub(super) fn clear(&mut self) {
+        self.all.clear();
+        (self.base, self.floor, self.cut, self.gone) = (0, 0, None, false);
+    }
+
+    /// The queue is gone: the counts stand, the places do not.
+    pub(super) fn lose_places(&mut self) {
+        self.gone = true;
+    }
+
+    pub(super) fn follow(&mut self, shift: &Shift) {
+        match shift {
+            Shift::Away(n) => self.base -= signed(*n),
+            Shift::Closer(n) => {
+                self.base += signed(*n);
+                self.floor = self.floor.max(self.base);
+            }
+            Shift::CutAt(len) => {
+                let cut = signed(*len) + self.base;
+                self.cut = Some(self.cut.map_or(cut, |before| before.min(cut)));
+            }
+            Shift::Without(gone) => self.without(gone),
+        }
+    }
+
+    fn without(&mut self, gone: &[u64]) {
+        let (base, edges) = (self.base, self.edges());
+        let distance = |mark: i64| u64::try_from(mark - base);
+        // Before the next end stand the marks of what was popped there: nothing is taken out below them.
+        let below = |mark| distance(mark).map_or(0, |end| signed(gone.partition_point(|d| *d < end) as u64));
+        let is_gone = |mark| distance(mark).is_ok_and(|at| gone.binary_search(&at).is_ok());
+        for tally in &mut self.all {
+            for place in [&mut tally.next, &mut tally.last] {
+                // Written down now: the marks of what left may come to stand on an edge.
+                place.fate = match edges.fate(*place) {
+                    Fate::Here if is_gone(place.mark) => Fate::Taken,
+                    fate => fate,
+                };
+                place.mark -= below(place.mark);
+            }
+        }
+        self.floor -= below(self.floor);
+        self.cut = self.cut.map(|cut| cut - below(cut));
+    }
+}
+
+/// What left at either end.
+#[derive(Debug, Clone, Copy)]
+struct Edges {
+    floor: i64,
+    cut: Option<i64>,
+}
+
+impl Edges {
+    /// What has become of a message by now.
+    fn fate(self, place: Place) -> Fate {
+        match place.fate {
+            Fate::Here | Fate::Taken if place.mark < self.floor => Fate::Popped,
+            Fate::Here | Fate::Taken if self.cut.is_some_and(|cut| place.mark >= cut) => Fate::Cut,
+            fate => fate,
+        }
+    }
+}
+
+fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

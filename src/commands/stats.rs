@@ -1,0 +1,197 @@
+//! QADMIN.STATS: a count by the values of fields.
+
+use qadmin_core::error::Error;
+use qadmin_core::filter::{DEFAULT_FIELDS, Projection};
+use qadmin_core::job::{Groups, Job, Kind, Origin, Record, Start, Status};
+use qadmin_core::reply::Reply;
+use qadmin_core::request::Stats;
+use qadmin_core::scan::Effect;
+use uuid::Uuid;
+
+use super::preview::{How, room};
+use super::{Answer, depth, other_priorities};
+use crate::redis::clock::{now_ms, now_ns};
+use crate::redis::{Ctx, RString, block};
+use crate::settings;
+use crate::state::{self, State};
+use crate::waiters::{For, StatsWait};
+
+/// What is known of the count when the reply is made.
+#[derive(Debug)]
+struct Count {
+    /// Of the job that counted; absent while there is no count.
+    record: Option<Record>,
+    groups: Groups,
+    /// When it was counted, where that was for somebody else and is over.
+    cached_at: Option<i64>,
+    job_id: Option<Uuid>,
+    deduplicated: bool,
+    error: Option<String>,
+}
+
+impl Count {
+    /// No count (yet).
+    fn none(deduplicated: bool) -> Self {
+        Self { record: None, groups: Groups::NONE, cached_at: None, job_id: None, deduplicated, error: None }
+    }
+
+    fn failed(error: &str, deduplicated: bool) -> Self {
+        Self { error: Some(error.to_owned()), ..Self::none(deduplicated) }
+    }
+}
+
+pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
+    let accepted_ns = now_ns();
+    let settings = settings::now();
+    let db = ctx.db();
+    let depth = depth(ctx, &RString::new(&request.queue))?;
+    let digest = request.key(db);
+    let asked = Asked { ctx, request, depth, accepted_ns };
+    let answer = |how, count| Ok(Answer::Reply(asked.reply(how, count), request.format));
+    state::with(|state| {
+        if depth == 0 {
+            // Nothing to scan, so nothing to wait for, wherever the command comes from.
+            return Ok(Answer::Reply(asked.of_nothing(), request.format));
+        }
+        let inline = depth <= settings.inline_limit()
+            && settings.inline_wait_ms() > 0
+            && !ctx.flags().cannot_block()
+            && state.waiters.has_room_for(StatsWait::bytes(request));
+        let (id, deduplicated) = if let Some(job) = state.registry.equal_live(&digest, None) {
+            state.totals.joins += 1;
+            (job.id(), true)
+        } else {
+            if !request.bust {
+                let lock = i64::try_from(settings.job_lock_ttl_ms()).unwrap_or(i64::MAX);
+                let since = now_ms().saturating_sub(lock);
+                if let Some(job) = state.registry.equal_completed(&digest, since) {
+                    let count = Count {
+                        record: Some(job.record.clone()),
+                        groups: job.groups.clone(),
+                        cached_at: Some(job.record.int("completed_at")),
+                        job_id: Some(job.id),
+                        ..Count::none(true)
+                    };
+                    state.totals.joins += 1;
+                    return answer(How::Job, count);
+                }
+            }
+            if let Err(error) = room(state, &settings) {
+                return answer(How::Failed, Count::failed(&error.to_string(), false));
+            }
+            // Renews: what was counted before this is not given to anybody any more.
+            state.registry.make_stale(|job| job.digest == digest);
+            let job = new_job(ctx, request, db, digest, depth)?;
+            let id = job.id();
+            state.start(ctx, job);
+            (id, false)
+        };
+        if !inline {
+            if let Some(job) = state.registry.find_live(id) {
+                job.hand_out();
+            }
+            return answer(How::Job, Count { job_id: Some(id), ..Count::none(deduplicated) });
+        }
+        let client = block::block(ctx, settings.inline_wait_ms()).ok_or(Error::Internal)?;
+        let wait = StatsWait { request: request.clone(), db, accepted_ns, deduplicated };
+        state.waiters.add(client, id, For::Stats(Box::new(wait)));
+        Ok(Answer::Later)
+    })?
+}
+
+fn new_job(ctx: Ctx<'_>, request: &Stats, db: i32, digest: [u8; 32], depth: u64) -> Result<Job, Error> {
+    let caller = ctx.caller();
+    Ok(Job::new(Start {
+        id: Uuid::new_v4(),
+        kind: Kind::Stats,
+        db,
+        queue: request.queue.clone(),
+        filter: request.filter.clone(),
+        projection: Projection::new(DEFAULT_FIELDS)?,
+        fields: None,
+        sample: 0,
+        grouping: Some(request.grouping.clone()),
+        top: request.top,
+        effect: Effect::Group,
+        dry_run: false,
+        origin: Origin { user: caller.user, client: caller.client, ..Origin::default() },
+        digest,
+        len: depth,
+        now_ms: now_ms(),
+        now_ns: now_ns(),
+    }))
+}
+
+/// One command on its way to a reply.
+struct Asked<'a> {
+    ctx: Ctx<'a>,
+    request: &'a Stats,
+    depth: u64,
+    accepted_ns: u64,
+}
+
+impl Asked<'_> {
+    fn reply(&self, how: How, count: Count) -> Reply {
+        let get = |name: &str| count.record.as_ref().map_or(Reply::Null, |record| record.get(name).clone());
+        let counts =
+            ["processed", "matched", "matched_bytes", "undecodable", "unreadable", "drifted"].map(get);
+        self.map(how, counts, get("notice"), count)
+    }
+
+    fn of_nothing(&self) -> Reply {
+        let count = Count { groups: Groups::empty(), ..Count::none(false) };
+        self.map(How::Synchronous, [0; 6].map(Reply::Int), Reply::Null, count)
+    }
+
+    fn map(&self, how: How, counts: [Reply; 6], notice: Reply, count: Count) -> Reply {
+        let [total, matched, matched_bytes, undecodable, unreadable, drifted] = counts;
+        let filter = &self.request.filter;
+        Reply::map()
+            .with("mode", how.as_str())
+            .with("queue", self.request.queue.as_slice())
+            .with("filter", (!filter.is_all()).then(|| filter.canonical()))
+            .with("depth", self.depth)
+            .with("total", total)
+            .with("matched", matched)
+            .with("matched_bytes", matched_bytes)
+            .with("groups", count.groups.groups)
+            .with("other", count.groups.other)
+            .with("groups_total", count.groups.total)
+            .with("undecodable", undecodable)
+            .with("unreadable", unreadable)
+            .with("drifted", drifted)
+            .with("cached_at", count.cached_at)
+            .with("job_id", count.job_id.map(|id| id.to_string()))
+            .with("deduplicated", count.deduplicated)
+            .with("count_error", count.error)
+            .with("elapsed_us", now_ns().saturating_sub(self.accepted_ns) / 1_000)
+            .with("other_priorities_depth", other_priorities(self.ctx, &self.request.queue))
+            .with("notice", notice)
+            .build()
+    }
+}
+
+/// The reply to a client that waited: its job ended, or its time is up and the scan goes on without it.
+pub(crate) fn after_wait(state: &mut State, ctx: Ctx<'_>, id: Uuid, wait: &StatsWait) -> Reply {
+    ctx.select(wait.db);
+    let request = &wait.request;
+    // The queue may hold something else by now; that is no reason to keep the count back.
+    let depth = depth(ctx, &RString::new(&request.queue)).unwrap_or(0);
+    let asked = Asked { ctx, request, depth, accepted_ns: wait.accepted_ns };
+    let deduplicated = wait.deduplicated;
+    if let Some(job) = state.registry.find_live(id) {
+        job.hand_out();
+        return asked.reply(How::Job, Count { job_id: Some(id), ..Count::none(deduplicated) });
+    }
+    let Some(job) = state.registry.find_ended(id, now_ms()) else {
+        return asked.reply(How::Failed, Count::failed(&Error::Internal.to_string(), deduplicated));
+    };
+    if job.record.status() == Status::Completed {
+        // Indexes and depth must be of one moment, that of the job's end.
+        let asked = Asked { depth: u64::try_from(job.record.int("queue_depth")).unwrap_or(0), ..asked };
+        let (record, groups) = (Some(job.record.clone()), job.groups.clone());
+        return asked.reply(How::Synchronous, Count { record, groups, ..Count::none(deduplicated) });
+    }
+    let error = String::from_utf8_lossy(job.record.text("error")).into_owned();
+    asked.reply(How::Failed, Count::failed(&error, deduplicated))
+}
