@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::failure::{Exit, Failure};
+
 /// Looks at live job queues and clears them, inside a Redis or Valkey server that has the module qadmin.
 #[derive(Debug, Parser)]
 #[command(name = "qadmin", version, max_term_width = 100, after_help = AFTER_HELP)]
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     Preview(Preview),
     /// Take out the messages that match: shows how many and which, asks, clears.
     Clear(Clear),
+    /// Show who filled a queue: messages by task, repository or other fields.
+    Stats(Stats),
     /// List live and remembered jobs, newest first.
     Jobs(Jobs),
     /// Show a job as it stands.
@@ -90,10 +94,9 @@ pub(crate) enum Command {
 }
 
 /// Heading of the filter's options.
-const FILTER: &str = "Which messages (at least one)";
+const FILTER: &str = "Which messages";
 
 #[derive(Debug, Args)]
-#[group(id = "conditions", required = true, multiple = true)]
 pub(crate) struct Filter {
     /// Name of the task.
     #[arg(long, value_name = "NAME", help_heading = FILTER)]
@@ -119,6 +122,18 @@ fn condition(text: &str) -> Result<Condition, String> {
 }
 
 impl Filter {
+    /// The same, where there has to be one.
+    pub(crate) fn some_words(&self) -> Result<Vec<Vec<u8>>, Failure> {
+        let words = self.words();
+        if words.is_empty() {
+            return Err(Failure::new(
+                Exit::Usage,
+                "say which messages, by at least one of --task, --repoid, --commitid and --where",
+            ));
+        }
+        Ok(words)
+    }
+
     /// The filter as the server's commands take it.
     pub(crate) fn words(&self) -> Vec<Vec<u8>> {
         let mut words: Vec<Vec<u8>> = Vec::new();
@@ -189,6 +204,26 @@ pub(crate) struct Clear {
     #[arg(long, value_name = "UUID")]
     pub(crate) id: Option<uuid::Uuid>,
     /// Do not wait for the job's end: answer with its id.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Stats {
+    /// The list's key.
+    pub(crate) queue: OsString,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// Fields to count by, 1 to 4, such as task,repoid.
+    #[arg(long, value_name = "FIELD", value_delimiter = ',', default_value = "task")]
+    pub(crate) by: Vec<String>,
+    /// Most groups to show, 0 to 1,000; the others are added up.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) top: u32,
+    /// Count anew, whatever the server has counted before.
+    #[arg(long)]
+    pub(crate) bust: bool,
+    /// Do not wait for a count that takes a job: answer with its id.
     #[arg(long)]
     pub(crate) no_wait: bool,
 }

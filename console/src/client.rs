@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::connection::Server;
 use crate::failure::{Exit, Failure};
-use crate::reply::{Accepted, Map, Preview, Queues, Status};
+use crate::reply::{Accepted, Map, Preview, Queues, Stats, Status};
 
 /// A job, and the queue that leads to its node in a cluster.
 #[derive(Debug, Clone)]
@@ -24,6 +24,17 @@ pub(crate) struct PreviewRequest {
     pub(crate) fields: Vec<String>,
     pub(crate) bust: bool,
     pub(crate) no_count: bool,
+}
+
+/// What STATS is asked.
+#[derive(Debug, Default)]
+pub(crate) struct StatsRequest {
+    pub(crate) queue: Vec<u8>,
+    /// The words of the filter; none: all messages.
+    pub(crate) filter: Vec<Vec<u8>>,
+    pub(crate) by: Vec<String>,
+    pub(crate) top: u32,
+    pub(crate) bust: bool,
 }
 
 /// What CLEARJOB is asked.
@@ -77,6 +88,17 @@ impl Client {
             command.arg("NOCOUNT");
         }
         Ok(Preview::new(self.map(command, "QADMIN.PREVIEW")?))
+    }
+
+    /// QADMIN.STATS
+    pub(crate) fn stats(&mut self, request: &StatsRequest) -> Result<Stats, Failure> {
+        let mut command = redis::cmd("QADMIN.STATS");
+        command.arg(&request.queue).arg(&request.filter);
+        command.arg("GROUPBY").arg(request.by.len()).arg(&request.by).arg("TOP").arg(request.top);
+        if request.bust {
+            command.arg("BUST");
+        }
+        Ok(Stats::new(self.map(command, "QADMIN.STATS")?))
     }
 
     /// QADMIN.CLEARJOB

@@ -18,6 +18,7 @@ const SAMPLE: u32 = 5;
 
 pub(crate) fn run(session: &mut Session, args: &cli::Clear) -> Result<Exit, Failure> {
     let queue = bytes(&args.queue);
+    let filter = args.filter.some_words()?;
     let confirm = if args.dry_run {
         None
     } else if let Some(name) = &args.yes {
@@ -30,7 +31,7 @@ pub(crate) fn run(session: &mut Session, args: &cli::Clear) -> Result<Exit, Fail
     };
     let request = ClearRequest {
         queue: queue.clone(),
-        filter: args.filter.words(),
+        filter,
         keep_one: args.keep_one,
         dry_run: args.dry_run,
         confirm,

@@ -8,6 +8,7 @@ mod papers;
 mod preview;
 mod queues;
 mod shown;
+mod stats;
 mod status;
 mod watch;
 
@@ -48,6 +49,7 @@ fn with_server(mut session: Session, command: &Command) -> Result<Exit, Failure>
     match command {
         Command::Preview(args) => preview::run(&mut session, args),
         Command::Clear(args) => clear::run(&mut session, args),
+        Command::Stats(args) => stats::run(&mut session, args),
         Command::Jobs(args) => jobs::run(&mut session, args),
         Command::Status(args) => status::run(&mut session, args),
         Command::Watch(args) => watch::run(&mut session, args),

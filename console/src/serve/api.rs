@@ -12,13 +12,15 @@ use uuid::Uuid;
 use super::app::App;
 use super::failed;
 use super::params::{Params, Target, encode};
-use crate::client::{ClearRequest, Client, Hold, JobRef, PreviewRequest};
+use crate::client::{ClearRequest, Client, Hold, JobRef, PreviewRequest, StatsRequest};
 use crate::failure::{Exit, Failure};
-use crate::reply::Preview;
+use crate::reply::{Preview, Stats};
 use crate::text::unescape;
 
 /// Rows of a sample.
 pub(crate) const SAMPLE: u32 = 20;
+/// Groups of a count by fields.
+const GROUPS: u32 = 15;
 /// Jobs of a list.
 pub(crate) const JOBS: u32 = 50;
 
@@ -86,6 +88,47 @@ pub(crate) fn look(client: &mut Client, params: &Params) -> Result<(Preview, Opt
     let preview = client.preview(&request)?;
     let refusal = client.clear_refusal(&request.queue);
     Ok((preview, refusal))
+}
+
+/// GET /api/stats
+pub(crate) async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let params = query(&uri);
+    answer(
+        app.ask(move |client| {
+            let stats = count(client, &params)?;
+            let mut map = stats.map.0;
+            let status = match (&stats.job_id, stats.mode.as_str()) {
+                (Some(id), "job") => status_url(id, &stats.queue),
+                _ => Value::Null,
+            };
+            map.insert("status_url".to_owned(), status);
+            Ok(Value::Object(map))
+        })
+        .await,
+    )
+}
+
+/// Stats as the parameters ask for them; of a job that is through, with what it counted.
+pub(crate) fn count(client: &mut Client, params: &Params) -> Result<Stats, Failure> {
+    let target = Target::new(params);
+    let filter = if target.has_filter() { target.words().map_err(usage)? } else { Vec::new() };
+    if target.queue.is_empty() {
+        return Err(usage("name a queue"));
+    }
+    let by = params.texts("by");
+    let request = StatsRequest {
+        filter,
+        queue: target.queue,
+        by: if by.is_empty() { vec!["task".to_owned()] } else { by },
+        top: params.text("top").and_then(|n| n.parse().ok()).unwrap_or(GROUPS),
+        bust: params.flag("bust"),
+    };
+    let stats = client.stats(&request)?;
+    let Some(id) = stats.job_id.clone().filter(|_| stats.mode == "job" && stats.matched.is_none()) else {
+        return Ok(stats);
+    };
+    let status = client.status(&JobRef { id, queue: Some(request.queue) }, None)?;
+    Ok(if status.has_ended() { stats.with_job(&status) } else { stats })
 }
 
 /// GET /api/jobs

@@ -125,6 +125,8 @@ async fn stop() {
 fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/", get(pages::queues))
+        .route("/queue", get(pages::queue))
+        .route("/stats", get(pages::stats))
         .route("/preview", get(pages::preview))
         .route("/clear", post(pages::clear))
         .route("/job", get(pages::job))
@@ -137,6 +139,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/token", get(api::token))
         .route("/api/queues", get(api::queues))
         .route("/api/preview", get(api::preview))
+        .route("/api/stats", get(api::stats))
         .route("/api/jobs", get(api::jobs))
         .route("/api/status", get(api::status))
         .route("/api/clear", post(api::clear))

@@ -2,6 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
 
+use crate::text::unescape;
 use crate::words;
 
 /// Bytes that stand for themselves in a value.
@@ -51,6 +52,11 @@ impl Params {
         self.bytes(name).map(|value| String::from_utf8_lossy(&value).into_owned())
     }
 
+    /// Every value, as text.
+    pub(crate) fn texts(&self, name: &str) -> Vec<String> {
+        self.all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect()
+    }
+
     pub(crate) fn flag(&self, name: &str) -> bool {
         self.bytes(name).is_some_and(|value| value == b"1")
     }
@@ -74,12 +80,19 @@ impl Target {
     pub(crate) fn new(params: &Params) -> Self {
         let one = |name| params.bytes(name).unwrap_or_default();
         Self {
-            queue: one("queue"),
+            // What a form cannot hold as it is, it holds as it is shown.
+            queue: params.text("shown").and_then(|shown| unescape(&shown)).unwrap_or_else(|| one("queue")),
             task: one("task"),
             repoid: one("repoid"),
             commitid: one("commitid"),
             wheres: params.all("where").cloned().collect(),
         }
+    }
+
+    /// Whether there is any condition.
+    pub(crate) fn has_filter(&self) -> bool {
+        !self.wheres.is_empty()
+            || [&self.task, &self.repoid, &self.commitid].iter().any(|value| !value.is_empty())
     }
 
     /// The filter as the server's commands take it; or what is wrong with it.

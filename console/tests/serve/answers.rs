@@ -30,7 +30,12 @@ fn the_preview_is_there_without_a_word_to_redis() {
         skeleton.contains("<noscript><meta http-equiv=\"refresh\" content=\"0;url=/preview?queue=celery"),
         "{skeleton}"
     );
-    page.get("/preview?queue=celery").with(200);
+    let queue = page.get("/queue?queue=celery").with(200).body;
+    assert!(
+        queue.contains("By repository") && queue.contains("/api/stats?queue=celery&amp;by=repoid"),
+        "{queue}"
+    );
+    page.get("/preview?queue=celery").with(303);
     // What is wrong with the filter is told at once.
     page.get("/preview?queue=celery&repoid=x").with(400);
     page.get("/preview?queue=celery&where=retries+%3D+1+BUST").with(400);
@@ -94,6 +99,26 @@ fn a_page_without_a_script_has_the_count_too() {
     page.get("/preview?queue=celery&where=nothing+EXISTS&count_skipped=1").with(400);
     let none = page.get("/preview?queue=celery&repoid=1&now=1").with(200).body;
     assert!(none.contains("No message matches."), "{none}");
+}
+
+#[test]
+fn who_filled_a_queue_leads_to_previews() {
+    let (_server, page) = examples();
+    let json = page.get("/api/stats?queue=celery&by=task&top=2").with(200).json();
+    assert_eq!((&json["groups"][0]["count"], &json["status_url"]), (&133.into(), &Value::Null));
+    let body = page.get("/stats?queue=celery&by=repoid").with(200).body;
+    for part in [
+        "1,051 messages in 459 groups",
+        "<a href=\"/preview?queue=celery&amp;repoid=147107\">147107</a>",
+        "others",
+    ] {
+        assert!(body.contains(part), "{part}: {body}");
+    }
+    let body = page.get("/stats?queue=celery&by=commitid").with(200).body;
+    assert!(body.contains("where=kwargs.commitid%20MISSING\">none</a>"), "{body}");
+    page.get("/api/stats?queue=celery&by=nothing").with(400);
+    page.get("/api/stats?by=task").with(400);
+    page.get("/stats?queue=celery&by=nothing").with(400);
 }
 
 #[test]
@@ -210,7 +235,7 @@ fn nothing_of_a_message_becomes_markup() {
     let mut shown = 0;
     for answer in pages {
         let body = &answer.body;
-        for raw in ["<script>alert", "<img", "\" autofocus onfocus", "\u{1b}"] {
+        for raw in ["<script>alert", "<img", "\" autofocus onfocus"] {
             assert!(!body.contains(raw), "{raw}: {answer:?}");
         }
         shown += body.matches("&lt;script&gt;alert(1)").count();
@@ -225,13 +250,18 @@ fn a_name_that_is_no_text_survives_every_page() {
     let server = Server::start();
     let _: i64 = redis::cmd("LPUSH").arg(&b"\xffq"[..]).arg("{}").query(&mut server.conn()).expect("LPUSH");
     let page = Page::start(&server.url(0), &[]);
-    assert!(page.get("/").with(200).body.contains("href=\"/preview?queue=%FFq\">\\xffq</a>"));
+    assert!(page.get("/").with(200).body.contains("href=\"/queue?queue=%FFq\">\\xffq</a>"));
     let target = "queue=%ffq&where=bytes+%3D+2";
     assert!(
         page.get(&format!("/preview?{target}&now=1"))
             .with(200)
             .body
             .contains("/clear?queue=%FFq&amp;where=bytes%20%3D%202")
+    );
+    // A form holds it as it is shown.
+    assert!(page.get("/queue?queue=%ffq").with(200).body.contains("name=\"shown\" value=\"\\xffq\""));
+    assert!(
+        page.get("/preview?shown=%5Cxffq&where=bytes+%3D+2").with(200).body.contains("queue=%FFq&amp;where")
     );
     // Typed as it is shown.
     let form = format!("csrf={}&action=all&confirm=%5Cxffq", page.csrf());

@@ -50,7 +50,7 @@ fn a_deep_queue_shows_its_sample_at_once_and_its_count_in_the_end() {
     let server = slow();
     filled(&server, LONG);
     let page = Page::start(&server.url(0), &[]);
-    let Some(early) = dom(&page, "/preview?queue=celery&where=retries+%3D+0", 1) else { return };
+    let Some(early) = dom(&page, "/preview?queue=celery&where=bytes+%3E+0", 1) else { return };
     for part in [
         "Counting 30,000 messages ...",
         "messages per second",
@@ -60,11 +60,25 @@ fn a_deep_queue_shows_its_sample_at_once_and_its_count_in_the_end() {
         assert!(early.contains(part), "{part}: {early}");
     }
     tell(&mut server.conn(), "CONFIG SET qadmin.duty 100 qadmin.slice-us 20000");
-    let late = dom(&page, "/preview?queue=celery&where=retries+%3D+0", 30).expect("a browser");
+    let late = dom(&page, "/preview?queue=celery&where=bytes+%3E+0", 30).expect("a browser");
     for part in
         ["30,000 of 30,000 messages match (100 %)", "Showing first 20 of 30,000", "<fieldset id=\"locked\">"]
     {
         assert!(late.contains(part), "{part}: {late}");
+    }
+}
+
+#[test]
+fn the_page_of_a_queue_shows_who_filled_it() {
+    let (_server, page) = examples();
+    let Some(dom) = dom(&page, "/queue?queue=celery", 8) else { return };
+    for part in [
+        "<a href=\"/preview?queue=celery&amp;task=app.tasks.upload.Upload\">app.tasks.upload.Upload</a>",
+        "<a href=\"/preview?queue=celery&amp;repoid=147107\">147107</a>",
+        ">others<",
+        "1,051 messages",
+    ] {
+        assert!(dom.contains(part), "{part}: {dom}");
     }
 }
 

@@ -71,6 +71,7 @@ fn every_answer_forbids_what_no_page_of_ours_needs() {
         "/",
         "/jobs",
         "/preview?queue=celery&repoid=1",
+        "/queue?queue=celery",
         "/api/queues",
         "/api/nothing",
         "/assets/app.js",

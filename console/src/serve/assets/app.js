@@ -185,5 +185,73 @@ async function job(card) {
   }
 }
 
+function groupLink(card, by, group) {
+  const value = group[by];
+  const shown = value === null ? "none" : visible(value);
+  // Bytes that are no text cannot be typed into a filter.
+  if (`${by}_b64` in group) return element("span", shown);
+  const field = by === "task" ? by : `kwargs.${by}`;
+  const [name, condition] = value === null ? ["where", `${field} MISSING`] : [by, value];
+  const link = element("a", shown);
+  link.href = `${card.dataset.preview}&${name}=${encodeURIComponent(condition)}`;
+  return link;
+}
+
+function showGroups(card, reply) {
+  const by = card.dataset.by;
+  const table = element("table");
+  const head = table.createTHead().insertRow();
+  head.append(element("th", by), element("th", "Messages", "number"), element("th", "Share"), element("th", "Next runs", "number"));
+  const body = table.createTBody();
+  const line = (first, group, next) => {
+    const row = body.insertRow();
+    const [name, bar] = [element("td"), element("td", undefined, "bar")];
+    name.append(first);
+    const progress = element("progress");
+    progress.max = 1000;
+    progress.value = group.share;
+    progress.title = `${group.share / 10} %`;
+    bar.append(progress);
+    row.append(name, element("td", grouped(group.count), "number"), bar, element("td", next, "number"));
+  };
+  for (const group of reply.groups)
+    line(groupLink(card, by, group), group, group.next_index === null ? "" : grouped(Math.abs(group.next_index)));
+  if (reply.other && reply.other.count > 0) line("others", reply.other, "");
+  card.querySelector("div").replaceChildren(table);
+}
+
+// The counts of a queue, one after the other: each is a walk over the whole queue.
+async function queue(cards) {
+  for (const card of cards) {
+    const [line, progress] = [card.querySelector("p"), card.querySelector("progress")];
+    progress.hidden = false;
+    line.textContent = "Counting ...";
+    try {
+      let reply = await ask(card.dataset.url);
+      if (reply.mode === "job" && reply.matched === null) {
+        const job = await follow(
+          reply.status_url,
+          (job) => {
+            progress.value = job.progress;
+            if (job.groups) showGroups(card, job);
+          },
+          (words) => { line.textContent = words; },
+        );
+        const error = job.status === "completed" ? null : job.error || `the count was ${job.status}`;
+        reply = { ...reply, ...job, count_error: error };
+      }
+      if (reply.count_error) throw { words: `The count failed: ${visible(reply.count_error)}` };
+      showGroups(card, reply);
+      const unreadable = reply.unreadable > 0 ? `; ${grouped(reply.unreadable)} cannot be read` : "";
+      line.textContent = `${grouped(reply.matched)} messages${unreadable}`;
+    } catch (failure) {
+      line.textContent = failure.words;
+      line.className = "error";
+    }
+    progress.hidden = true;
+  }
+}
+
+if (document.querySelector(".stats")) queue(document.querySelectorAll(".stats"));
 if (at("count")) preview(at("count"));
 if (at("job") && at("job").dataset.url) job(at("job"));

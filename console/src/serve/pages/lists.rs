@@ -19,13 +19,13 @@ pub(crate) fn queues(frame: &Frame, queues: &Queues) -> Markup {
                     @let name = row.bytes("queue").unwrap_or_default();
                     @let size = row.sum("bytes_estimate");
                     tr {
-                        td { a href={ "/preview?queue=" (encode(&name)) } { (escape(&name)) } }
+                        td { a href={ "/queue?queue=" (encode(&name)) } { (escape(&name)) } }
                         td.number { (grouped(row.sum("depth"))) }
                         td.number { @if size > 0 { "~" (bytes(size)) } }
                         td {
                             @for step in row.maps("priorities") {
                                 @let list = [&name[..], b"\x06\x16", step.sum("step").to_string().as_bytes()].concat();
-                                a href={ "/preview?queue=" (encode(&list)) } { (step.sum("step")) ": " (grouped(step.sum("depth"))) } " "
+                                a href={ "/queue?queue=" (encode(&list)) } { (step.sum("step")) ": " (grouped(step.sum("depth"))) } " "
                             }
                         }
                         td { (escape(&row.bytes("next_task").unwrap_or_default())) }

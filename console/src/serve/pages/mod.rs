@@ -7,6 +7,7 @@ mod job;
 mod layout;
 mod lists;
 mod preview;
+mod stats;
 
 use std::sync::Arc;
 
@@ -79,16 +80,33 @@ pub(crate) async fn jobs(State(app): State<Arc<App>>, uri: Uri) -> Response {
     shown(jobs.map(|jobs| lists::jobs(&frame, queue.as_deref(), &jobs)))
 }
 
+/// GET /queue: who filled it, and which of them. Without a word to Redis; the numbers come by the script.
+pub(crate) async fn queue(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let frame = layout::Frame::of(&app);
+    let target = Target::new(&query(&uri));
+    if target.queue.is_empty() {
+        return Redirect::to("/").into_response();
+    }
+    shown(Ok(stats::queue(&frame, &target)))
+}
+
+/// GET /stats: one of these counts as a page of its own, whole without a script.
+pub(crate) async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let frame = layout::Frame::of(&app);
+    let params = query(&uri);
+    let asked = params.clone();
+    let counted = app.ask(move |client| api::count(client, &asked)).await;
+    shown(counted.map(|counted| stats::whole(&frame, &params, &counted)))
+}
+
 /// GET /preview: the page at once, without a word to Redis; the count comes by the script. `count_skipped=1` asks for no
 /// count, `now=1` waits for it: both are whole without a script.
 pub(crate) async fn preview(State(app): State<Arc<App>>, uri: Uri) -> Response {
     let frame = layout::Frame::of(&app);
     let params = query(&uri);
     let target = Target::new(&params);
-    if target.wheres.is_empty()
-        && [&target.task, &target.repoid, &target.commitid].iter().all(|value| value.is_empty())
-    {
-        return shown(Ok(preview::form_only(&frame, &target)));
+    if !target.has_filter() {
+        return Redirect::to(&format!("/queue?{}", target.query())).into_response();
     }
     if let Err(words) = target.words() {
         return (

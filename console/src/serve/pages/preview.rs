@@ -6,18 +6,13 @@ use uuid::Uuid;
 use super::layout::{self, Frame, facts, nothing, text};
 use crate::reply::{Doubts, Map, Preview};
 use crate::serve::app::App;
-use crate::serve::params::Target;
+use crate::serve::params::{Target, encode};
 use crate::text::{bytes, counted, escape, grouped, percent, time};
 
 /// Rows that stand in for messages until they arrive, so that nothing jumps.
 const PLACEHOLDERS: usize = 5;
 
-/// Which messages? Nothing is asked of the server yet.
-pub(crate) fn form_only(frame: &Frame, target: &Target) -> Markup {
-    layout::page(&title(target), frame, html! { (heading(target)) (form(target)) })
-}
-
-/// The same, with what is wrong.
+/// The filter, with what is wrong.
 pub(crate) fn wrong(frame: &Frame, target: &Target, words: &str) -> Markup {
     let body = html! {
         (heading(target))
@@ -107,15 +102,22 @@ fn title(target: &Target) -> String {
 }
 
 fn heading(target: &Target) -> Markup {
-    html! { h1 { "Messages of " (escape(&target.queue)) } }
+    html! {
+        h1 { "Messages of " (escape(&target.queue)) }
+        p { a href={ "/queue?queue=" (encode(&target.queue)) } { "Who filled this queue?" } }
+    }
 }
 
-fn form(target: &Target) -> Markup {
+pub(super) fn form(target: &Target) -> Markup {
     let value = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let conditions = target.wheres.iter().map(|text| value(text)).chain(std::iter::once(String::new()));
     html! {
         form.card.filter method="get" action="/preview" {
-            label { "Queue" input name="queue" value=(value(&target.queue)) required; }
+            @if std::str::from_utf8(&target.queue).is_ok() {
+                label { "Queue" input name="queue" value=(value(&target.queue)) required; }
+            } @else {
+                label { "Queue" input name="shown" value=(escape(&target.queue)) required; }
+            }
             label { "Task" input name="task" value=(value(&target.task)); }
             label { "Repository" input name="repoid" value=(value(&target.repoid)) inputmode="numeric" pattern="-?[0-9]+"; }
             label { "Commit" input name="commitid" value=(value(&target.commitid)); }
