@@ -73,7 +73,7 @@ pub(crate) fn write(ctx: Ctx<'_>, entry: &Entry, queue: &[u8], record: &Record, 
         });
     }
     args.push(RString::new("options"));
-    args.push(RString::new(if record.int("dry_run") == 1 { "DRYRUN" } else { "" }));
+    args.push(RString::new(record.options()));
     let ended = record.int("completed_at");
     let duration = if ended > 0 { ended - record.int("started_at") } else { 0 };
     args.push(RString::new("duration_ms"));

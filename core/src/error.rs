@@ -12,6 +12,8 @@ pub enum Code {
     Err,
     /// A destructive command without its confirmation.
     Confirm,
+    /// More match than the caller expected.
+    Expect,
     /// Unknown or forgotten job id.
     NoJob,
     /// More live jobs than `max-jobs` allows.
@@ -33,6 +35,7 @@ impl Code {
         match self {
             Self::Err => "ERR",
             Self::Confirm => "CONFIRM",
+            Self::Expect => "EXPECT",
             Self::NoJob => "NOJOB",
             Self::TooManyJobs => "TOOMANYJOBS",
             Self::WrongType => "WRONGTYPE",
@@ -229,6 +232,22 @@ pub enum Error {
     NoMode,
     /// Both ALL and KEEPONE.
     TwoModes,
+    /// A keyword that means something only beside another one.
+    Needs {
+        /// The keyword as documented.
+        keyword: &'static str,
+        /// The other one.
+        other: &'static str,
+    },
+    /// Two keywords that cannot both be kept to.
+    Excludes {
+        /// The keyword as documented.
+        keyword: &'static str,
+        /// The other one.
+        other: &'static str,
+        /// Why, as a sentence.
+        why: &'static str,
+    },
     /// A clear without CONFIRM.
     ConfirmMissing {
         /// The queue to clear.
@@ -305,6 +324,24 @@ pub enum Error {
     EditedInPlace {
         /// How often.
         times: u64,
+    },
+    /// More match than EXPECT says.
+    Unexpected {
+        /// EXPECT.
+        matches: u64,
+        /// TOLERANCE, percent.
+        tolerance: u64,
+        /// How many match.
+        matched: u64,
+        /// How many were cleared before an edit in place made it count again.
+        deleted: u64,
+    },
+    /// The matches have more distinct values than can be told apart.
+    TooManyValues {
+        /// How many can.
+        max: usize,
+        /// How many were cleared before.
+        deleted: u64,
     },
     /// The server stopped being the one that may go on with it.
     Interrupted {
@@ -410,9 +447,12 @@ impl Error {
             | Self::NoThrottle
             | Self::NoMode
             | Self::TwoModes
+            | Self::Needs { .. }
+            | Self::Excludes { .. }
             | Self::NotClient { .. }
             | Self::IdInUse { .. } => Code::Err,
             Self::ConfirmMissing { .. } | Self::ConfirmOther { .. } => Code::Confirm,
+            Self::Unexpected { .. } => Code::Expect,
             Self::NoJob { .. } => Code::NoJob,
             Self::TooManyJobs { .. } | Self::TooManyPreviews { .. } => Code::TooManyJobs,
             Self::WrongType | Self::RecordKey { .. } => Code::WrongType,
@@ -423,6 +463,7 @@ impl Error {
             | Self::Swapped
             | Self::Cancelled
             | Self::EditedInPlace { .. }
+            | Self::TooManyValues { .. }
             | Self::Interrupted { .. }
             | Self::Reentrant
             | Self::TooManyWaiting { .. }
@@ -514,6 +555,10 @@ impl Error {
                              KEEPONE clears all but the oldest, DRYRUN only counts"
                 .to_owned(),
             Self::TwoModes => "ALL and KEEPONE exclude each other; give one of them".to_owned(),
+            Self::Needs { keyword, other } => format!("{keyword} needs {other} beside it"),
+            Self::Excludes { keyword, other, why } => {
+                format!("{keyword} and {other} exclude each other: {why}")
+            }
             Self::ConfirmMissing { queue } => {
                 format!("type the queue's name again to clear it: CONFIRM {}", quote(queue))
             }
@@ -558,6 +603,14 @@ impl Error {
             Self::Swapped => "databases were swapped meanwhile; ask again".to_owned(),
             Self::Cancelled => "it was cancelled".to_owned(),
             Self::EditedInPlace { times } => format!("queue was edited in place {times} times"),
+            Self::Unexpected { matches, tolerance, matched, deleted } => {
+                let most = crate::job::Expect { matches: *matches, tolerance: *tolerance }.most();
+                format!("expected at most {most} matches and found {matched}; {}", cleared(*deleted))
+            }
+            Self::TooManyValues { max, deleted } => format!(
+                "the matches have more than {max} distinct values of BY; {}; narrow the filter",
+                cleared(*deleted)
+            ),
             Self::Interrupted { why } => (*why).to_owned(),
             Self::RightLost { user } => format!(
                 "the user {} who started the job was deleted or may no longer clear this queue",
@@ -635,6 +688,14 @@ pub fn quote(bytes: &[u8]) -> String {
     }
     out.push('"');
     out
+}
+
+/// What a job that gave up did before.
+fn cleared(deleted: u64) -> String {
+    match deleted {
+        0 => "nothing was cleared".to_owned(),
+        _ => format!("nothing more than {deleted} was cleared"),
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use qadmin_core::error::Error;
 use qadmin_core::filter::{DEFAULT_FIELDS, Projection};
-use qadmin_core::job::{Job, Kind, Origin, Record, Start};
+use qadmin_core::job::{Job, Keep, Kind, Origin, Record, Start};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{ClearJob, Mode, SAMPLE_DEFAULT, commands};
 use qadmin_core::scan::Effect;
@@ -48,10 +48,13 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
             sample: SAMPLE_DEFAULT,
             grouping: None,
             top: 0,
-            effect: match request.mode {
-                Mode::All => Effect::ClearAll,
-                Mode::KeepOne => Effect::KeepOne,
+            effect: match (request.mode, request.terms.keep) {
+                (Mode::All, _) => Effect::ClearAll,
+                (Mode::KeepOne, _) if !request.terms.by.is_empty() => Effect::KeepEach,
+                (Mode::KeepOne, Keep::Oldest) => Effect::KeepOne,
+                (Mode::KeepOne, Keep::Newest) => Effect::KeepNewest,
             },
+            terms: request.terms.clone(),
             dry_run: request.dry_run,
             origin: Origin {
                 user: caller.user,

@@ -3,7 +3,7 @@
 use qadmin_core::concerns::{ConcernCounts, chord_notice};
 use qadmin_core::error::Error;
 use qadmin_core::filter::{DEFAULT_FIELDS, Matcher, Projection};
-use qadmin_core::job::{Cached, Job, Kind, Origin, Record, Start, Status, sample_row};
+use qadmin_core::job::{Cached, Job, Kind, Origin, Record, Start, Status, Terms, sample_row};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Preview;
 use qadmin_core::scan::{Effect, Queue, index_from_tail};
@@ -195,6 +195,7 @@ fn new_job(ctx: Ctx<'_>, request: &Preview, db: i32, digest: [u8; 32], depth: u6
         grouping: None,
         top: 0,
         effect: Effect::Count,
+        terms: Terms::default(),
         dry_run: false,
         origin: Origin { user: caller.user, client: caller.client, ..Origin::default() },
         digest,

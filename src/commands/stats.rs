@@ -2,7 +2,7 @@
 
 use qadmin_core::error::Error;
 use qadmin_core::filter::{DEFAULT_FIELDS, Projection};
-use qadmin_core::job::{Groups, Job, Kind, Origin, Record, Start, Status};
+use qadmin_core::job::{Groups, Job, Kind, Origin, Record, Start, Status, Terms};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Stats;
 use qadmin_core::scan::Effect;
@@ -113,6 +113,7 @@ fn new_job(ctx: Ctx<'_>, request: &Stats, db: i32, digest: [u8; 32], depth: u64)
         grouping: Some(request.grouping.clone()),
         top: request.top,
         effect: Effect::Group,
+        terms: Terms::default(),
         dry_run: false,
         origin: Origin { user: caller.user, client: caller.client, ..Origin::default() },
         digest,

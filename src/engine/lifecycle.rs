@@ -26,7 +26,7 @@ impl State {
     /// Adds a job and starts the slices.
     pub(crate) fn start(&mut self, ctx: Ctx<'_>, mut job: Job) {
         self.totals.jobs_started += 1;
-        log::notice(&started(&job));
+        log::notice(&started(&mut job));
         if self.queues.len() >= QUEUES_MAX {
             self.queues = self.registry.queues().chain(self.caches.queues()).map(<[u8]>::to_vec).collect();
         }
@@ -226,15 +226,19 @@ fn is_done_with(record: &Owed, ctx: Ctx<'_>) -> bool {
     }
 }
 
-fn started(job: &Job) -> String {
+fn started(job: &mut Job) -> String {
+    let options = job.record().options();
+    let options = options.strip_prefix("DRYRUN").unwrap_or(&options).trim_start();
+    let options = if options.is_empty() { String::new() } else { format!(", options {options}") };
     let start = job.start();
-    let effect = match (start.effect, start.dry_run) {
-        (Effect::Count, _) => "preview",
-        (Effect::Group, _) => "stats",
-        (Effect::ClearAll, false) => "clear all",
-        (Effect::KeepOne, false) => "clear all but one",
-        (Effect::ClearAll, true) => "dry run of clear all",
-        (Effect::KeepOne, true) => "dry run of clear all but one",
+    let dry = if start.dry_run { "dry run of " } else { "" };
+    let effect = match start.effect {
+        Effect::Count => "preview",
+        Effect::Group => "stats",
+        Effect::ClearAll => "clear all",
+        Effect::KeepOne => "clear all but one",
+        Effect::KeepNewest => "clear all but the newest",
+        Effect::KeepEach => "clear all but one of each value",
     };
     let what = match start.filter.is_all() {
         true => "all messages".into(),
@@ -245,7 +249,7 @@ fn started(job: &Job) -> String {
         format!(" by {}", names.join(", "))
     });
     format!(
-        "job {} started: {effect} of {what}{by} in queue {} (db {}), {} messages, user {}, actor {}, reason {}",
+        "job {} started: {dry}{effect} of {what}{by} in queue {} (db {}), {} messages, user {}, actor {}, reason {}{options}",
         start.id,
         quote(&start.queue),
         start.db,

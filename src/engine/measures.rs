@@ -1,6 +1,6 @@
 //! What slices cost, learned from the slices before.
 
-use qadmin_core::job::MessageCost;
+use qadmin_core::job::{HitCost, MessageCost};
 use qadmin_core::scan::{Budget, Look, Time};
 use qadmin_core::settings::Settings;
 
@@ -24,6 +24,8 @@ const REST_PART: u64 = 5;
 pub(crate) struct Measures {
     /// What a message costs.
     message: MessageCost,
+    /// What taking out a message costs on a second walk.
+    hit: HitCost,
     /// What the last seek took, nanoseconds.
     seek_ns: u64,
     /// `appendfsync` is `always`.
@@ -49,7 +51,7 @@ impl Measures {
 
     fn in_time(&self, time: Time, ns: u64) -> Budget {
         let window = ns / self.message.ns() * WINDOW_PART.0 / WINDOW_PART.1;
-        Budget { time, window, max_hits: qadmin_core::unit::UNIT_MAX }
+        Budget { time, window, max_hits: qadmin_core::unit::UNIT_MAX, hit_ns: self.hit.ns() }
     }
 
     /// Learns from the seek of a slice.
@@ -63,6 +65,7 @@ impl Measures {
             self.last_unit_ns = now;
         }
         self.message.learn(look.examined, look.walk_ns);
+        self.hit.learn(look.removed(), look.taking_ns);
     }
 
     /// With `appendfsync always`: when the next unit may be written, if not now.

@@ -56,10 +56,10 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
             Ok(allowance) => most = allowance,
             Err(at) => return Step::Later(at),
         }
-        if !still_may(job) {
-            let user = job.start().origin.user.clone().unwrap_or_default();
-            return Step::Ends(Status::Failed, Some(Error::RightLost { user }));
-        }
+    }
+    if job.clears() && !still_may(job) {
+        let user = job.start().origin.user.clone().unwrap_or_default();
+        return Step::Ends(Status::Failed, Some(Error::RightLost { user }));
     }
     let db = job.start().db;
     ctx.select(db);
@@ -110,7 +110,9 @@ fn count(
         let looked = guard("judging", || scan.look(&mut list, judge, &Steady, &budget, || true, look));
         let now = book(state, job, look);
         let (_, over_ns) = *slice.get_or_insert((look.seek_ns, look.over_ns));
-        let more = job.verdict().is_none() && looked == Some(Looked::Done) && look.examined > 0;
+        // A job that has counted clears in its next slice, on a list that is opened for it.
+        let more =
+            job.verdict().is_none() && !job.writes() && looked == Some(Looked::Done) && look.examined > 0;
         match state.measures.rest(now, over_ns, settings).filter(|_| more) {
             Some(rest) => budget = rest,
             None => break looked,
@@ -157,6 +159,7 @@ fn clear(
         return refused(&refusal, &record_key());
     }
     state.measures.sought(look.seek_ns);
+    look.seek_ns += look.reseek_ns;
     let booked = guard("booking a unit", || {
         book(state, job, look);
         tell_jobs(state, db, &queue, look);

@@ -133,6 +133,16 @@ impl Queue for List<'_> {
         fault::point("behind a deletion");
         deleted
     }
+
+    fn reopen(&mut self) -> bool {
+        match open(self.ctx, self.name, self.mode) {
+            Opened::List(list) if list.len == self.len && self.deleted == 0 => {
+                *self = list;
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 impl Drop for List<'_> {

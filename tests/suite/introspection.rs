@@ -111,7 +111,10 @@ fn command_docs_has_every_command_with_its_arguments() {
     let mut conn = server.conn();
     for (name, arguments) in [
         ("preview", "queue filter sample fields bust nocount format"),
-        ("clearjob", "queue filter mode dryrun confirm id actor reason format"),
+        (
+            "clearjob",
+            "queue filter mode keep by limit rate expect tolerance dryrun confirm id actor reason format",
+        ),
         ("status", "job-id queue wait format"),
         ("cancel", "target queue format"),
         ("jobs", "queue count format"),

@@ -26,6 +26,7 @@ mod live;
 mod model;
 mod neighbours;
 mod observability;
+mod options;
 mod queues;
 mod replies;
 mod sample;

@@ -65,6 +65,9 @@ one_of_each! {
     Error::NoThrottle => Error::NoThrottle;
     Error::NoMode => Error::NoMode;
     Error::TwoModes => Error::TwoModes;
+    Error::Needs { .. } => Error::Needs { keyword: "KEEP", other: "KEEPONE" };
+    Error::Excludes { .. } =>
+        Error::Excludes { keyword: "LIMIT", other: "KEEP NEWEST", why: "it cannot be exact" };
     Error::ConfirmMissing { .. } => Error::ConfirmMissing { queue: got() };
     Error::ConfirmOther { .. } => Error::ConfirmOther { queue: got(), got: got() };
     Error::NotClient { .. } => Error::NotClient { command: "QADMIN.CLEARJOB" };
@@ -82,6 +85,9 @@ one_of_each! {
     Error::Swapped => Error::Swapped;
     Error::Cancelled => Error::Cancelled;
     Error::EditedInPlace { .. } => Error::EditedInPlace { times: 10 };
+    Error::Unexpected { .. } =>
+        Error::Unexpected { matches: 10, tolerance: 5, matched: 12, deleted: 0 };
+    Error::TooManyValues { .. } => Error::TooManyValues { max: 131_072, deleted: 3 };
     Error::Interrupted { .. } => Error::Interrupted { why: "the server became a replica" };
     Error::RightLost { .. } => Error::RightLost { user: got() };
     Error::RecordKey { .. } => Error::RecordKey { key: got() };

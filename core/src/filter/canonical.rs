@@ -41,6 +41,19 @@ pub(super) fn keyword(keyword: &str, value: &[u8]) -> String {
     text
 }
 
+/// Values as words behind one another.
+#[must_use]
+pub fn words<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    for value in values {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        push_word(&mut text, value.as_bytes());
+    }
+    text
+}
+
 fn push_operand(text: &mut String, before: &str, operand: &Operand) {
     text.push_str(before);
     match operand {

@@ -13,11 +13,13 @@
 //! is unknown.
 //!
 //! One file per step: `build` parses, `operand` reads what fields are compared with, `canonical` writes
-//! a filter down, `condition` decides one condition, `matcher` a message, `projection` shows one.
+//! a filter down, `condition` decides one condition, `matcher` a message, `projection` shows one,
+//! `distinct` says which are the same.
 
 mod build;
 mod canonical;
 mod condition;
+mod distinct;
 mod glob;
 mod grouping;
 mod matcher;
@@ -29,6 +31,8 @@ mod time;
 mod tests;
 
 pub use build::{CONDITIONS_MAX, FILTER_MAX, FilterBuilder, IN_MAX, OPERAND_MAX, PATTERN_MAX};
+pub use canonical::words;
+pub use distinct::{BY_MAX, Distinct, parse_by};
 pub use grouping::{GROUP_FIELDS_MAX, GroupValue, Grouping, group_values};
 pub use matcher::{Matcher, Verdict};
 pub use projection::{COMPOUND_MAX, DEFAULT_FIELDS, FIELDS_MAX, Projection, TEXT_MAX};

@@ -37,6 +37,38 @@ impl MessageCost {
     }
 }
 
+/// Before any was measured, nanoseconds: as where few match and each one is the only one in its part of the list.
+const HIT_AT_FIRST_NS: u64 = 10_000;
+/// Less is not believed: the next ones may lie further apart.
+const HIT_AT_LEAST_NS: u64 = 1_000;
+/// Nor is more: that slice was interrupted.
+const HIT_AT_MOST_NS: u64 = 50_000;
+
+/// Taking out one message that was met before, on a walk of its own, nanoseconds. It rises at once and falls slowly: a
+/// slice cannot end before all of its messages are out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HitCost(u64);
+
+impl Default for HitCost {
+    fn default() -> Self {
+        Self(HIT_AT_FIRST_NS)
+    }
+}
+
+impl HitCost {
+    /// Nanoseconds.
+    #[must_use]
+    pub fn ns(self) -> u64 {
+        self.0
+    }
+
+    /// Learns from a walk that took out so many messages in so many nanoseconds.
+    pub fn learn(&mut self, messages: u64, took_ns: u64) {
+        let Some(each) = took_ns.checked_div(messages).filter(|each| *each > 0) else { return };
+        self.0 = each.max((self.0 * 3 + each) / 4).clamp(HIT_AT_LEAST_NS, HIT_AT_MOST_NS);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +111,22 @@ mod tests {
             }
             assert!(cost.ns() >= each / 2 && cost.ns() <= each * 2 + 4, "{each}: {cost:?}");
         }
+    }
+
+    #[test]
+    fn what_taking_out_costs_rises_at_once_and_falls_slowly() {
+        let mut cost = HitCost::default();
+        cost.learn(10, 300_000);
+        assert_eq!(cost.ns(), 30_000);
+        cost.learn(10, 100_000);
+        assert_eq!(cost.ns(), 25_000);
+        cost.learn(0, 1_000_000);
+        cost.learn(5, 0);
+        assert_eq!(cost.ns(), 25_000);
+        cost.learn(1, 80_000_000);
+        assert_eq!(cost.ns(), HIT_AT_MOST_NS);
+        (0..100).for_each(|_| cost.learn(1_000, 1_000));
+        assert_eq!(cost.ns(), HIT_AT_LEAST_NS);
     }
 
     #[test]

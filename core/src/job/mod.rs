@@ -9,8 +9,9 @@ mod rate;
 mod record;
 mod registry;
 mod status;
+mod terms;
 
-pub use cost::MessageCost;
+pub use cost::{HitCost, MessageCost};
 pub use event::{CHANNEL, EVENT_FIELDS, Happening, event};
 pub use groups::{GROUP_BYTES_MAX, GROUPS_MAX, Groups, TOP_DEFAULT, TOP_MAX};
 pub use histogram::Histogram;
@@ -21,15 +22,16 @@ pub use registry::{
     CACHED_MAX, Cached, Caches, Ended, REMEMBERED_BYTES_MAX, REMEMBERED_MAX, Registry, SAMPLES_MAX,
 };
 pub use status::Status;
+pub use terms::{Expect, Keep, Terms};
 
 use groups::Names;
 use uuid::Uuid;
 
 use crate::concerns::{Concerns, chord_notice};
 use crate::error::Error;
-use crate::filter::{Filter, Grouping, Matcher, Projection};
+use crate::filter::{Distinct, Filter, Grouping, Matcher, Projection};
 use crate::reply::Reply;
-use crate::scan::{Effect, Judge, Judgement, Look, Progress, Scan, index_from_tail};
+use crate::scan::{Effect, Judge, Judgement, Look, Plan, Progress, Scan, VALUES_MAX, index_from_tail};
 
 /// Why a paused job stands still.
 pub const PAUSED: &str = "paused: QADMIN.RESUME lets it go on";
@@ -109,6 +111,8 @@ pub struct Start {
     pub effect: Effect,
     /// Nothing is written to the queue.
     pub dry_run: bool,
+    /// What else was asked for.
+    pub terms: Terms,
     /// Who asked.
     pub origin: Origin,
     /// Digest that equal requests share: of (db, queue, filter) for a preview, of all arguments for a clear.
@@ -126,6 +130,7 @@ pub struct Start {
 pub struct FilterJudge {
     matcher: Matcher,
     projection: Projection,
+    distinct: Option<Distinct>,
     /// Where matches are grouped.
     names: Option<Names>,
     key: Vec<u8>,
@@ -155,6 +160,10 @@ impl Judge for FilterJudge {
 
     fn describe(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {
         self.projection.row(message)
+    }
+
+    fn values(&mut self, message: &[u8]) -> Option<u128> {
+        self.distinct.as_mut()?.digest(message)
     }
 }
 
@@ -199,14 +208,18 @@ impl Job {
     /// Accepts a job over the messages that are in the queue now.
     #[must_use]
     pub fn new(start: Start) -> Self {
+        let terms = &start.terms;
         let judge = FilterJudge {
             matcher: Matcher::with_groups(&start.filter, start.grouping.as_ref()),
             projection: start.projection.clone(),
+            distinct: (!terms.by.is_empty()).then(|| Distinct::new(&terms.by)),
             names: start.grouping.is_some().then(Names::default),
             key: Vec::new(),
         };
+        let plan =
+            Plan::new(start.effect, start.dry_run).limit(terms.limit).most(terms.expect.map(Expect::most));
         Self {
-            scan: Scan::new(start.effect, start.dry_run, start.len),
+            scan: Scan::new(plan, start.len),
             judge,
             status: Status::Pending,
             waiting: None,
@@ -221,7 +234,7 @@ impl Job {
             record_ns: start.now_ns,
             told_ns: start.now_ns,
             right_ns: None,
-            rate: None,
+            rate: terms.rate.filter(|rate| *rate > 0).map(Rate::new),
             duty: None,
             progress: 0,
             costs: SliceCosts::default(),
@@ -247,10 +260,16 @@ impl Job {
         self.start.db == db && self.start.queue == queue
     }
 
-    /// It takes messages out of the queue.
+    /// It takes messages out of the queue now.
     #[must_use]
     pub fn writes(&self) -> bool {
         self.scan.deletes()
+    }
+
+    /// It takes messages out of the queue, now or when it has counted them.
+    #[must_use]
+    pub fn clears(&self) -> bool {
+        self.start.effect.clears() && !self.start.dry_run
     }
 
     /// Where it stands.
@@ -450,6 +469,16 @@ impl Job {
             Progress::EditedTooOften { edits } => {
                 Some((Status::Failed, Some(Error::EditedInPlace { times: edits })))
             }
+            Progress::Unexpected { matched } => {
+                let Expect { matches, tolerance } =
+                    self.start.terms.expect.unwrap_or(Expect { matches: 0, tolerance: 0 });
+                let deleted = self.scan.counters().deleted;
+                Some((Status::Failed, Some(Error::Unexpected { matches, tolerance, matched, deleted })))
+            }
+            Progress::TooManyValues => Some((
+                Status::Failed,
+                Some(Error::TooManyValues { max: VALUES_MAX, deleted: self.scan.counters().deleted }),
+            )),
         }
     }
 
@@ -458,27 +487,40 @@ impl Job {
         let c = self.scan.counters().clone();
         let ended = self.status.has_ended();
         let done = c.processed + c.drifted;
+        // Of two passes each is half of the way.
+        let (from, part) = match (self.scan.is_counting(), self.scan.counted()) {
+            (true, _) => (0, 50),
+            (false, Some(_)) => (50, 50),
+            (false, None) => (0, 100),
+        };
         let percent = match (self.status, c.total) {
             (Status::Completed, _) => 100,
-            (_, 0) => 0,
-            (_, total) => int(done.saturating_mul(100) / total).min(99),
+            (_, 0) => from,
+            (_, total) => (from + int(done.saturating_mul(part) / total)).min(99),
         };
         self.progress = self.progress.max(percent);
         let elapsed_ns = self.last_ns.saturating_sub(self.start.now_ns);
         let per_second = rate(c.examined_total, elapsed_ns);
-        let left = c.total.saturating_sub(done);
+        let second = if self.scan.is_counting() { c.total } else { 0 };
+        let left = c.total.saturating_sub(done) + second;
         let eta_ms = match (ended, per_second) {
             (true, _) => Reply::Int(0),
             (false, 0) => Reply::Null,
             (false, rate) => Reply::Int(int(left.saturating_mul(1_000) / rate)),
+        };
+        // Who was surprised clears nothing, however many would have gone.
+        let would_delete = match self.error {
+            Some(Error::Unexpected { deleted, .. }) => deleted,
+            _ => c.would_delete,
         };
         let s = &self.start;
         let filter = &s.filter;
         let mode = match s.effect {
             Effect::Count | Effect::Group => "count",
             Effect::ClearAll => "all",
-            Effect::KeepOne => "keepone",
+            Effect::KeepOne | Effect::KeepNewest | Effect::KeepEach => "keepone",
         };
+        let keeps = mode == "keepone";
         let chords = chord_notice(c.concerns.in_chord);
         let unkept = groups::notice(self.scan.tallies());
         let notices = [self.notice.clone(), self.edit_notice(), self.throttle_notice(), chords, unkept];
@@ -496,7 +538,7 @@ impl Job {
             Reply::Int(i64::from(s.db)),
             text(mode),
             flag(s.dry_run),
-            flag(s.effect == Effect::KeepOne),
+            flag(keeps),
             if filter.is_all() { Reply::Null } else { Reply::Text(filter.canonical()) },
             opt(filter.task()),
             opt(filter.repoid()),
@@ -513,7 +555,7 @@ impl Job {
             Reply::Int(int(c.processed)),
             Reply::Int(int(c.matched)),
             Reply::Int(int(c.deleted)),
-            Reply::Int(int(c.would_delete)),
+            Reply::Int(int(would_delete)),
             self.scan.kept_index().map_or(Reply::Null, Reply::Int),
             Reply::Int(int(c.drifted)),
             Reply::Int(int(c.arrived)),
@@ -537,6 +579,15 @@ impl Job {
             in_group,
             with_eta,
             redelivered,
+            opt(keeps.then(|| s.terms.keep.as_str())),
+            opt(s.terms.by_text()),
+            number(s.terms.limit),
+            number(s.terms.rate),
+            number(s.terms.expect.map(|expect| expect.matches)),
+            number(s.terms.expect.map(|expect| expect.tolerance)),
+            number(self.scan.counted()),
+            number((s.effect == Effect::KeepEach).then(|| self.scan.distinct())),
+            number((s.effect == Effect::KeepEach).then_some(c.undistinguished)),
         ])
     }
 
@@ -610,6 +661,10 @@ fn text(s: impl AsRef<[u8]>) -> Reply {
 
 fn opt(s: Option<impl AsRef<[u8]>>) -> Reply {
     s.map_or(Reply::Null, text)
+}
+
+fn number(n: Option<u64>) -> Reply {
+    n.map_or(Reply::Null, |n| Reply::Int(int(n)))
 }
 
 fn flag(on: bool) -> Reply {

@@ -16,8 +16,8 @@ pub enum FieldKind {
     Name,
 }
 
-/// The members of STATUS in their documented order; `sample` follows them.
-pub const FIELDS: [(&str, FieldKind); 49] = [
+/// The members of STATUS in their documented order; `sample` stands behind `error`.
+pub const FIELDS: [(&str, FieldKind); 58] = [
     ("job_id", FieldKind::Name),
     ("kind", FieldKind::Name),
     ("status", FieldKind::Name),
@@ -67,6 +67,15 @@ pub const FIELDS: [(&str, FieldKind); 49] = [
     ("in_group", FieldKind::Int),
     ("with_eta", FieldKind::Int),
     ("redelivered", FieldKind::Int),
+    ("keep", FieldKind::Text),
+    ("by", FieldKind::Text),
+    ("limit", FieldKind::Int),
+    ("rate", FieldKind::Int),
+    ("expect", FieldKind::Int),
+    ("tolerance", FieldKind::Int),
+    ("counted", FieldKind::Int),
+    ("distinct", FieldKind::Int),
+    ("undistinguished", FieldKind::Int),
 ];
 
 /// The values of [`FIELDS`].
@@ -106,6 +115,28 @@ impl Record {
     #[must_use]
     pub fn status(&self) -> Status {
         Status::parse(self.text("status")).unwrap_or(Status::Interrupted)
+    }
+
+    /// The options that the job was started with, as they are typed.
+    #[must_use]
+    pub fn options(&self) -> String {
+        let mut options = Vec::new();
+        if self.int("dry_run") == 1 {
+            options.push("DRYRUN".to_owned());
+        }
+        if self.text("keep") == b"newest" {
+            options.push("KEEP NEWEST".to_owned());
+        }
+        let by = String::from_utf8_lossy(self.text("by"));
+        if !by.is_empty() {
+            options.push(format!("BY {by}"));
+        }
+        for name in ["limit", "rate", "expect", "tolerance"] {
+            if let Reply::Int(n) = self.get(name) {
+                options.push(format!("{} {n}", name.to_ascii_uppercase()));
+            }
+        }
+        options.join(" ")
     }
 
     /// Sets one value.

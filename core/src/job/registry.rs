@@ -326,6 +326,7 @@ mod tests {
             grouping: None,
             top: 0,
             effect: Effect::Count,
+            terms: crate::job::Terms::default(),
             dry_run: false,
             origin: Origin::default(),
             digest: [0; 32],

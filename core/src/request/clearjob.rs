@@ -1,19 +1,28 @@
-//! `QADMIN.CLEARJOB queue filter [ALL|KEEPONE] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name]
-//! [REASON text] [FORMAT RESP|JSON]`
+//! `QADMIN.CLEARJOB queue filter [ALL|KEEPONE] [KEEP OLDEST|NEWEST] [BY [n] field...] [LIMIT n] [RATE n]
+//! [EXPECT n] [TOLERANCE percent] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text]
+//! [FORMAT RESP|JSON]`
 
 use uuid::Uuid;
 
 use super::digest::Digest;
 use super::options::{Options, parse_uuid, queue_name};
 use super::spec::CommandSpec;
+use super::throttle::RATE_MAX;
 use super::{Format, Request, commands};
+use crate::args::parse_u64;
 use crate::error::Error;
-use crate::filter::{Filter, FilterBuilder};
+use crate::field::Field;
+use crate::filter::{BY_MAX, Filter, FilterBuilder, parse_by};
+use crate::job::{Expect, Keep, Terms};
 
 /// Longest ACTOR, in bytes: a name, an address or a token's id.
 pub const ACTOR_MAX: usize = 256;
 /// Longest REASON, in bytes: a sentence or two, in every record and twice in the audit.
 pub const REASON_MAX: usize = 1024;
+/// Highest LIMIT and EXPECT: more messages than a list holds.
+const MATCHES_MAX: u64 = 1_000_000_000_000;
+/// Highest TOLERANCE, percent.
+const TOLERANCE_MAX: u64 = 1_000;
 
 /// Which matches a clear removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +42,8 @@ pub struct ClearJob {
     pub filter: Filter,
     /// Which of the matches.
     pub mode: Mode,
+    /// What else is to be kept to.
+    pub terms: Terms,
     /// Only compute it.
     pub dry_run: bool,
     /// The id that the caller chose for the job.
@@ -53,11 +64,12 @@ const FILTER_IDENTITY_NOW_MS: i64 = 1_234_567_890_123;
 
 impl ClearJob {
     /// What "the same arguments" means when an ID comes again: equal exactly where the logical database,
-    /// the queue, the filter (in any spelling), the mode, DRYRUN, ACTOR and REASON are. CONFIRM and FORMAT
+    /// the queue, the filter (in any spelling), the mode and its terms, DRYRUN, ACTOR and REASON are. CONFIRM and FORMAT
     /// change nothing about the job.
     #[must_use]
     pub fn fingerprint(&self, db: i32) -> [u8; 32] {
-        Digest::new("clear")
+        let terms = &self.terms;
+        let digest = Digest::new("clear")
             .int(db)
             .bytes(&self.queue)
             .bytes(&self.filter_identity)
@@ -65,7 +77,12 @@ impl ClearJob {
             .flag(self.dry_run)
             .optional(self.actor.as_deref())
             .optional(self.reason.as_deref())
-            .finish()
+            .flag(terms.keep == Keep::Newest)
+            .number(terms.limit)
+            .number(terms.rate)
+            .number(terms.expect.map(|expect| expect.matches))
+            .number(terms.expect.map(|expect| expect.tolerance));
+        terms.by.iter().fold(digest, |digest, field| digest.bytes(field.name.as_bytes())).finish()
     }
 }
 
@@ -77,6 +94,8 @@ impl Request for ClearJob {
         let queue = queue_name(options.fixed()?)?;
         let (mut filter, mut identity) = (FilterBuilder::default(), FilterBuilder::default());
         let (mut all, mut keep_one, mut dry_run) = (false, false, false);
+        let (mut keep, mut by, mut limit, mut rate) = (None, Vec::new(), None, None);
+        let (mut expect, mut tolerance) = (None, None);
         let (mut confirm, mut id, mut actor, mut reason) = (None, None, None, None);
         let mut format = Format::default();
         loop {
@@ -89,6 +108,12 @@ impl Request for ClearJob {
             match keyword {
                 "ALL" => all = true,
                 "KEEPONE" => keep_one = true,
+                "KEEP" => keep = Some(parse_keep(options.args.value("KEEP")?)?),
+                "BY" => by = parse_fields(&mut options)?,
+                "LIMIT" => limit = Some(options.args.number("LIMIT", 1, MATCHES_MAX)?),
+                "RATE" => rate = Some(options.args.number("RATE", 0, RATE_MAX)?),
+                "EXPECT" => expect = Some(options.args.number("EXPECT", 0, MATCHES_MAX)?),
+                "TOLERANCE" => tolerance = Some(options.args.number("TOLERANCE", 0, TOLERANCE_MAX)?),
                 "DRYRUN" => dry_run = true,
                 "CONFIRM" => confirm = Some(options.args.value("CONFIRM")?),
                 "ID" => id = Some(parse_id(options.args.value("ID")?)?),
@@ -107,9 +132,60 @@ impl Request for ClearJob {
             (false, false) if dry_run => Mode::All,
             (false, false) => return Err(Error::NoMode),
         };
+        if tolerance.is_some() && expect.is_none() {
+            return Err(Error::Needs { keyword: "TOLERANCE", other: "EXPECT" });
+        }
+        let expect = expect.map(|matches| Expect { matches, tolerance: tolerance.unwrap_or(0) });
+        if mode == Mode::All && (keep.is_some() || !by.is_empty()) {
+            let keyword = if keep.is_some() { "KEEP" } else { "BY" };
+            return Err(Error::Needs { keyword, other: "KEEPONE" });
+        }
+        let terms = Terms { keep: keep.unwrap_or_default(), by, limit, rate, expect };
+        check_newest(&terms)?;
         // Last, so that who is asked to confirm confirms a command that would otherwise run.
         check_confirm(&queue, confirm, dry_run)?;
-        Ok(Self { queue, filter, mode, dry_run, id, actor, reason, format, filter_identity })
+        Ok(Self { queue, filter, mode, terms, dry_run, id, actor, reason, format, filter_identity })
+    }
+}
+
+/// Which match runs last is known only when all were looked at.
+fn check_newest(terms: &Terms) -> Result<(), Error> {
+    let exclude = |keyword, why| Err(Error::Excludes { keyword, other: "KEEP NEWEST", why });
+    if terms.keep != Keep::Newest {
+        Ok(())
+    } else if !terms.by.is_empty() {
+        exclude("BY", "the newest of each value is not known while messages of older ones are taken")
+    } else if terms.limit.is_some() {
+        exclude("LIMIT", "LIMIT clears what runs next, and which one stays is known only at the end")
+    } else {
+        Ok(())
+    }
+}
+
+/// The fields of BY: as many as a number before them says; without one, all names of fields that follow. In that form
+/// a keyword in small letters that is a field's name, too, is taken for the field, which keeps more messages apart.
+fn parse_fields(options: &mut Options<'_>) -> Result<Vec<Field>, Error> {
+    if options.args.peek().is_some_and(|first| parse_u64(first).is_some()) {
+        let count = options.count("BY", 1, BY_MAX)?;
+        return options.values("BY", count)?.into_iter().map(parse_by).collect();
+    }
+    let mut fields = vec![parse_by(options.args.value("BY")?)?];
+    while let Some(field) = options.args.peek().and_then(|name| parse_by(name).ok()) {
+        if fields.len() >= BY_MAX {
+            let why = "is one too many for BY, which takes 16";
+            return Err(Error::FieldName { got: field.name.as_bytes().to_vec(), why });
+        }
+        options.args.next();
+        fields.push(field);
+    }
+    Ok(fields)
+}
+
+fn parse_keep(word: &[u8]) -> Result<Keep, Error> {
+    match word {
+        _ if word.eq_ignore_ascii_case(b"OLDEST") => Ok(Keep::Oldest),
+        _ if word.eq_ignore_ascii_case(b"NEWEST") => Ok(Keep::Newest),
+        _ => Err(Error::UnknownChoice { keyword: "KEEP", choices: Keep::WORDS, got: word.to_vec() }),
     }
 }
 

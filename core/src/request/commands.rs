@@ -50,6 +50,12 @@ pub static CLEARJOB: CommandSpec = CommandSpec {
         Arg::key("queue"),
         FILTER,
         Arg::new("mode", ArgKind::OneOf(MODES)).optional(),
+        Arg::new("keep", ArgKind::OneOf(KEEPS)).token("KEEP").optional(),
+        Arg::new("by", ArgKind::Block(BYS)).token("BY").optional(),
+        Arg::new("limit", ArgKind::Integer).token("LIMIT").optional().shown("n"),
+        Arg::new("rate", ArgKind::Integer).token("RATE").optional().shown("n"),
+        Arg::new("expect", ArgKind::Integer).token("EXPECT").optional().shown("n"),
+        Arg::new("tolerance", ArgKind::Integer).token("TOLERANCE").optional().shown("percent"),
         Arg::word("dryrun", "DRYRUN").optional(),
         Arg::new("confirm", ArgKind::String).token("CONFIRM").optional().shown("queue"),
         Arg::new("id", ArgKind::String).token("ID").optional().shown("uuid"),
@@ -277,7 +283,14 @@ pub const OPERATOR: Arg = Arg::new(
 const FIELDS: &[Arg] =
     &[Arg::new("count", ArgKind::Integer).shown("n"), Arg::new("field", ArgKind::String).multiple()];
 
+const BYS: &[Arg] = &[
+    Arg::new("count", ArgKind::Integer).optional().shown("n"),
+    Arg::new("field", ArgKind::String).multiple(),
+];
+
 const MODES: &[Arg] = &[Arg::word("all", "ALL"), Arg::word("keepone", "KEEPONE")];
+
+const KEEPS: &[Arg] = &[Arg::word("oldest", "OLDEST"), Arg::word("newest", "NEWEST")];
 
 const TARGETS: &[Arg] = &[Arg::new("job-id", ArgKind::String), Arg::word("all", "ALL")];
 

@@ -40,6 +40,10 @@ impl Digest {
         }
     }
 
+    pub(super) fn number(self, number: Option<u64>) -> Self {
+        self.optional(number.map(u64::to_le_bytes).as_ref().map(<[u8; 8]>::as_slice))
+    }
+
     pub(super) fn finish(self) -> [u8; 32] {
         self.0.finalize().into()
     }

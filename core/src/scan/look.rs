@@ -1,7 +1,10 @@
 //! One slice's work on the queue: walk, judge every message, take out what goes, stop on time.
 
+use std::collections::HashSet;
+
 use super::sample::SampleRow;
 use super::tallies::Grouped;
+use super::values::MOST;
 use super::{Effect, Scan};
 use crate::concerns::{ConcernCounts, Concerns};
 use crate::reply::Reply;
@@ -23,6 +26,10 @@ pub trait Queue {
     /// Takes out the message at `index`, which was just read on a walk away from the head. What follows it
     /// moves up. Says whether it did.
     fn delete(&mut self, index: u64) -> bool;
+
+    /// Forgets where it stands: a walk away from the head may follow, and delete. Nothing may have been deleted
+    /// before. Says whether the queue is still the one that it was.
+    fn reopen(&mut self) -> bool;
 }
 
 /// Time that only goes forward, in nanoseconds from an arbitrary start.
@@ -54,6 +61,9 @@ pub trait Judge {
     fn judge(&mut self, message: &[u8]) -> Judgement;
     /// The members of a sample row.
     fn describe(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)>;
+    /// Digest of the values by which matches are told apart; nothing if one of them cannot be read. Of the
+    /// message that was judged last.
+    fn values(&mut self, message: &[u8]) -> Option<u128>;
 }
 
 /// When a look is over.
@@ -90,6 +100,9 @@ pub struct Budget {
     pub window: u64,
     /// The most messages that one look takes out.
     pub max_hits: usize,
+    /// What it is thought to cost to take out one message that was met before, nanoseconds: a walk towards the
+    /// head leaves this much time for each.
+    pub hit_ns: u64,
 }
 
 /// A message that was taken out.
@@ -108,7 +121,7 @@ pub enum Looked {
     Done,
     /// It was not permitted to delete: nothing happened, and it must not be committed.
     Refused,
-    /// The queue refused a deletion that it should have done. What was done is to be committed.
+    /// The queue refused a deletion that it should have done, or is not the one that it was. What was done is to be committed.
     Stuck,
 }
 
@@ -126,10 +139,22 @@ pub struct Look {
     /// When its time is over, by the clock; 0 before the first message.
     pub over_ns: u64,
     /// Time from the first message to the last, in nanoseconds: reading, judging and deleting alone, without the
-    /// question whether deleting is permitted, which costs the same for one message and for many.
+    /// question whether deleting is permitted, which costs the same for one message and for many, and without a
+    /// second walk.
     pub walk_ns: u64,
+    /// Time to the first message of the second walk, which takes out what the first met, in nanoseconds.
+    pub reseek_ns: u64,
+    /// What taking out took, of a second walk alone, in nanoseconds.
+    pub taking_ns: u64,
     /// Bytes decoded on the way.
     decoded: u64,
+    /// What the second walk is to take out, the farthest from the head first.
+    planned: Vec<Hit>,
+    /// Digests of values that were not met before this look.
+    pub(super) fresh: HashSet<u128>,
+    /// A match has one distinct value too many: the walk ended before it.
+    pub(super) overflows: bool,
+    pub(super) undistinguished: u64,
     /// Of the messages taken out, how many the scan has counted.
     pub(super) counted: u64,
     pub(super) matched: u64,
@@ -149,10 +174,14 @@ impl Look {
     /// Forgets the look before.
     pub fn reset(&mut self) {
         let mut hits = std::mem::take(&mut self.hits);
+        let mut planned = std::mem::take(&mut self.planned);
+        let mut fresh = std::mem::take(&mut self.fresh);
         let mut grouped = std::mem::take(&mut self.grouped);
         hits.clear();
+        planned.clear();
+        fresh.clear();
         grouped.clear();
-        *self = Self { hits, grouped, ..Self::default() };
+        *self = Self { hits, planned, fresh, grouped, ..Self::default() };
     }
 
     /// Messages taken out.
@@ -165,28 +194,67 @@ impl Look {
     fn take_in(&mut self, scan: &Scan, judge: &mut impl Judge, distance: u64, message: &[u8]) -> bool {
         let verdict = judge.judge(message);
         let bytes = message.len() as u64;
+        let goes = verdict.matched && self.decides(scan, judge, distance, message);
+        if self.overflows {
+            return false;
+        }
+        self.examined += 1;
+        self.examined_bytes += bytes;
         self.decoded += verdict.decoded;
         self.undecodable += u64::from(verdict.undecodable);
         self.unreadable += u64::from(verdict.unreadable);
         if !verdict.matched {
             return false;
         }
-        let keeps = scan.effect == Effect::KeepOne && !scan.has_kept() && self.kept.is_none();
-        let goes = scan.effect.clears() && !keeps;
-        if scan.effect == Effect::Group {
+        if scan.plan.effect == Effect::Group {
             self.grouped.push(Grouped { group: verdict.group, distance, bytes });
         }
         if scan.samples() && scan.sample.wants(distance) {
             self.rows.push(SampleRow { distance, bytes, members: judge.describe(message) });
-        }
-        if keeps {
-            self.kept = Some(distance);
         }
         self.matched += 1;
         self.matched_bytes += bytes;
         self.concerns.count(verdict.concerns);
         self.would_delete += u64::from(goes);
         goes
+    }
+
+    /// What becomes of a match.
+    fn decides(&mut self, scan: &Scan, judge: &mut impl Judge, distance: u64, message: &[u8]) -> bool {
+        let goes = match scan.plan.effect {
+            Effect::Count | Effect::Group => false,
+            Effect::ClearAll => true,
+            // All but one go, whichever it is.
+            Effect::KeepOne if scan.counting => scan.has_kept() || self.matched > 0,
+            Effect::KeepOne => {
+                let keeps = !scan.has_kept() && self.kept.is_none();
+                if keeps {
+                    self.kept = Some(distance);
+                }
+                !keeps
+            }
+            Effect::KeepNewest if scan.deletes() => scan.marks.kept() != Some(distance),
+            Effect::KeepNewest => {
+                self.kept = self.kept.max(Some(distance));
+                scan.has_kept() || self.matched > 0
+            }
+            Effect::KeepEach => match judge.values(message) {
+                None => {
+                    self.undistinguished += 1;
+                    false
+                }
+                Some(digest) if scan.values.contains(digest) || self.fresh.contains(&digest) => true,
+                Some(_) if scan.values.len() + self.fresh.len() >= MOST => {
+                    self.overflows = true;
+                    false
+                }
+                Some(digest) => {
+                    self.fresh.insert(digest);
+                    false
+                }
+            },
+        };
+        goes && scan.room().is_none_or(|room| self.would_delete < room)
     }
 }
 
@@ -204,13 +272,16 @@ struct Deadline<'a, C> {
     at: u64,
     messages: u32,
     bytes: u64,
+    /// Time that is spoken for.
+    reserved: u64,
     /// Time that was spent beside the walk.
     beside_ns: u64,
 }
 
 impl<'a, C: Clock> Deadline<'a, C> {
     fn new(clock: &'a C, budget: &Budget) -> Self {
-        Self { clock, time: budget.time, opened: clock.now_ns(), at: 0, messages: 0, bytes: 0, beside_ns: 0 }
+        let opened = clock.now_ns();
+        Self { clock, time: budget.time, opened, at: 0, messages: 0, bytes: 0, reserved: 0, beside_ns: 0 }
     }
 
     /// The first message was read: the budget begins. Answers what the seek took, and when the time is over.
@@ -242,7 +313,7 @@ impl<'a, C: Clock> Deadline<'a, C> {
             return false;
         }
         (self.messages, self.bytes) = (0, bytes);
-        self.clock.now_ns() >= self.at
+        self.clock.now_ns() + self.reserved >= self.at
     }
 }
 
@@ -264,8 +335,8 @@ impl Scan {
         debug_assert_eq!(queue.len(), self.marks.len(), "the caller observes the length first");
         let mut deadline = Deadline::new(clock, budget);
         let looked = if self.marks.rest().is_none() && self.oldest_first() {
-            self.walk_on(queue, judge, &mut deadline, look);
-            Looked::Done
+            self.walk_on(queue, judge, &mut deadline, budget, look);
+            self.take_out(queue, &mut deadline, permit, look)
         } else {
             self.walk_back(queue, judge, &mut deadline, budget, permit, look)
         };
@@ -273,15 +344,18 @@ impl Scan {
         looked
     }
 
-    /// From the next end towards the head; deletes nothing. KEEPONE stops where it met its match: from there
-    /// on it deletes.
+    /// From the next end towards the head; deletes nothing, and notes what is to go. KEEPONE stops where it met its
+    /// match: from there on it deletes.
     fn walk_on<C: Clock>(
         &self,
         queue: &mut impl Queue,
         judge: &mut impl Judge,
         deadline: &mut Deadline<'_, C>,
+        budget: &Budget,
         look: &mut Look,
     ) {
+        let room = self.room().unwrap_or(u64::MAX);
+        let max_hits = budget.max_hits.min(usize::try_from(room).unwrap_or(usize::MAX));
         let next = self.marks.next();
         for distance in next..next + self.marks.unexamined() {
             let index = self.marks.len() - 1 - distance;
@@ -289,18 +363,62 @@ impl Scan {
                 if look.examined == 0 {
                     (look.seek_ns, look.over_ns) = deadline.begin();
                 }
-                look.take_in(self, judge, distance, message);
-                message.len() as u64
+                let goes = look.take_in(self, judge, distance, message);
+                (goes && self.deletes()).then(|| fingerprint(message))
             });
             // A message that cannot be read ends the slice; the next one sees the queue's true state.
-            let Some(bytes) = read else { break };
-            look.examined += 1;
-            look.examined_bytes += bytes;
-            let met = self.deletes() && look.kept.is_some();
-            if met || deadline.is_over(look.examined_bytes + look.decoded, false) {
+            let Some(goes) = read else { break };
+            if let Some(fingerprint) = goes {
+                look.planned.push(Hit { index, fingerprint });
+                deadline.reserved += budget.hit_ns;
+            }
+            let met = look.overflows
+                || look.planned.len() >= max_hits
+                || self.ends_at(look.would_delete)
+                || (self.deletes() && look.kept.is_some() && !self.takes_oldest());
+            if met || deadline.is_over(look.examined_bytes + look.decoded, goes.is_some()) {
                 break;
             }
         }
+    }
+
+    /// Takes out what the walk towards the head noted, on an iterator that never took that way. All of it,
+    /// whatever the clock says: it goes from the farthest to the nearest, and to stop in between would leave
+    /// those behind that run first.
+    fn take_out<C: Clock>(
+        &self,
+        queue: &mut impl Queue,
+        deadline: &mut Deadline<'_, C>,
+        permit: impl FnOnce() -> bool,
+        look: &mut Look,
+    ) -> Looked {
+        if look.planned.is_empty() {
+            return Looked::Done;
+        }
+        if !deadline.beside(permit) {
+            return Looked::Refused;
+        }
+        let reopened = deadline.clock.now_ns();
+        let mut began = reopened;
+        if !queue.reopen() {
+            return Looked::Stuck;
+        }
+        while let Some(hit) = look.planned.pop() {
+            let index = hit.index - look.removed();
+            // Nobody changed the queue in between; if the server thinks otherwise it is not touched.
+            let same = queue.read(index, |message| fingerprint(message) == hit.fingerprint);
+            if look.hits.is_empty() {
+                began = deadline.clock.now_ns();
+            }
+            if same != Some(true) || !queue.delete(index) {
+                return Looked::Stuck;
+            }
+            look.hits.push(hit);
+        }
+        look.reseek_ns = began - reopened;
+        look.taking_ns = deadline.clock.now_ns() - began;
+        deadline.beside_ns += look.reseek_ns + look.taking_ns;
+        Looked::Done
     }
 
     /// From the far side of a window towards the next end, deleting what goes.
@@ -328,9 +446,9 @@ impl Scan {
                     (look.seek_ns, look.over_ns) = deadline.begin();
                 }
                 let goes = look.take_in(self, judge, distance, message) && self.deletes();
-                (message.len() as u64, goes.then(|| fingerprint(message)))
+                goes.then(|| fingerprint(message))
             });
-            let Some((bytes, goes)) = read else { break };
+            let Some(goes) = read else { break };
             if let Some(fingerprint) = goes {
                 if permit.take().is_some_and(|permit| !deadline.beside(permit)) {
                     return Looked::Refused;
@@ -340,10 +458,9 @@ impl Scan {
                 }
                 look.hits.push(Hit { index: before, fingerprint });
             }
-            look.examined += 1;
-            look.examined_bytes += bytes;
             let bytes = look.examined_bytes + look.decoded;
-            if look.hits.len() >= budget.max_hits || deadline.is_over(bytes, goes.is_some()) {
+            if look.overflows || look.hits.len() >= budget.max_hits || deadline.is_over(bytes, goes.is_some())
+            {
                 break;
             }
         }

@@ -59,7 +59,7 @@ pub struct Marks {
     end: u64,
     /// The queue's length.
     len: u64,
-    /// The match that KEEPONE keeps.
+    /// The match that stays, of those that would go.
     kept: Option<u64>,
     /// A push event without a change of length: the first half of a rotation (LMOVE of a list onto
     /// itself notifies the push, then the pop: `lmoveGenericCommand`, Redis 7.0 to 8.0).
@@ -83,8 +83,8 @@ impl Marks {
         self.kept
     }
 
-    pub(super) fn set_kept(&mut self, distance: u64) {
-        self.kept = Some(distance);
+    pub(super) fn set_kept(&mut self, distance: Option<u64>) {
+        self.kept = distance;
     }
 
     /// Snapshot messages that are still to be examined.
@@ -122,9 +122,19 @@ impl Marks {
         *self = Self::new(0);
     }
 
-    /// `examined` messages from `next` on were examined, towards the head.
-    pub(super) fn walked_on(&mut self, examined: u64) {
-        self.next += examined;
+    /// `examined` messages from `next` on were examined, towards the head; `removed` of them were taken out.
+    pub(super) fn walked_on(&mut self, examined: u64, removed: u64) {
+        self.next += examined - removed;
+        self.end -= removed;
+        self.len -= removed;
+        self.cursor = self.next;
+        self.top = self.next;
+        self.settle();
+    }
+
+    /// Another pass over what is left of the snapshot.
+    pub(super) fn again(&mut self) {
+        self.next = self.foreign;
         self.cursor = self.next;
         self.top = self.next;
         self.settle();
@@ -261,7 +271,7 @@ mod tests {
     #[test]
     fn a_pop_that_reaches_past_the_snapshot_drifts_only_what_was_unexamined() {
         let mut marks = Marks::new(10);
-        marks.walked_on(4);
+        marks.walked_on(4, 0);
         follow(&mut marks, Event::Pushed { end: End::Head, len: 12 });
         let tally = follow(&mut marks, Event::Popped { end: End::Tail, len: 1 });
         assert_eq!(tally.drifted, 6);

@@ -27,6 +27,17 @@
 //! lies nearer to the next end, comes first in the following slice. While the oldest match must be met first
 //! (KEEPONE until it has one, a sample that fills) the scan walks towards the head, and deletes nothing.
 //!
+//! # Oldest first
+//! Which matches go may depend on those that run before them (LIMIT, one of each value). Then every slice walks
+//! towards the head and notes what is to go; the queue is opened anew, and a second walk, away from the head,
+//! takes out what was noted, each message once more compared with what was judged. That costs a second seek, in
+//! slices that take something out. The second walk cannot stop half-way, because it meets first what runs last;
+//! so the first walk leaves time for it: for each match as much as taking one out has cost lately.
+//!
+//! # Counting first
+//! What is to go may also depend on matches that run later (the newest is kept, an expected number). Then a
+//! first pass counts and writes nothing, and a second one over what is left of the same snapshot clears.
+//!
 //! # Edits inside the list
 //! LREM, LINSERT, LSET, LTRIM and their like tell no positions. The scan then starts another pass at the
 //! next end over what may still be the snapshot: it leaves alone as many messages at either end as had been
@@ -41,36 +52,20 @@ mod look;
 mod marks;
 #[cfg(test)]
 mod model_test;
+mod plan;
 mod sample;
 mod tallies;
+mod values;
 
 pub use look::{Budget, Clock, Hit, Judge, Judgement, Look, Looked, Queue, Time, fingerprint};
 pub use marks::{Event, MAX_PASSES, Marks};
+pub use plan::{Effect, Plan};
 pub use sample::{SAMPLE_MAX, Sample, SampleRow};
 pub use tallies::{Group, Tallies};
+pub use values::VALUES_MAX;
 
 use crate::concerns::ConcernCounts;
-
-/// What the job does with a match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
-    /// Counts it.
-    Count,
-    /// Counts it in the group that the judge says.
-    Group,
-    /// Clears it.
-    ClearAll,
-    /// Clears it unless it is the one that runs next of all matches.
-    KeepOne,
-}
-
-impl Effect {
-    /// Matches are to go.
-    #[must_use]
-    pub fn clears(self) -> bool {
-        matches!(self, Self::ClearAll | Self::KeepOne)
-    }
-}
+use values::Values;
 
 /// Counters of one job. All but `deleted`, `examined_total` and `passes_run` are of the current pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -101,6 +96,8 @@ pub struct Counters {
     pub examined_total: u64,
     /// What there is to know of the matches.
     pub concerns: ConcernCounts,
+    /// Matches that stay because a value by which they would be told apart cannot be read.
+    pub undistinguished: u64,
 }
 
 /// Where a scan stands.
@@ -115,13 +112,28 @@ pub enum Progress {
         /// Edits seen.
         edits: u64,
     },
+    /// More match than were expected: nothing is cleared, or nothing more after an edit in place.
+    Unexpected {
+        /// Matches, with those that an earlier pass cleared.
+        matched: u64,
+    },
+    /// The matches have more distinct values than can be told apart: nothing more is cleared.
+    TooManyValues,
 }
 
 /// One job's walk over one live queue.
 #[derive(Debug)]
 pub struct Scan {
-    effect: Effect,
-    dry_run: bool,
+    plan: Plan,
+    /// It is in the first of two passes.
+    counting: bool,
+    /// Matches that the first of two passes found.
+    counted: Option<u64>,
+    /// Times that it began with its first pass.
+    starts: u64,
+    values: Values,
+    /// There was no room for one more value.
+    overflowed: bool,
     marks: Marks,
     counters: Counters,
     sample: Sample,
@@ -134,11 +146,15 @@ pub struct Scan {
 impl Scan {
     /// A scan over the `len` messages that are in the queue now.
     #[must_use]
-    pub fn new(effect: Effect, dry_run: bool, len: u64) -> Self {
+    pub fn new(plan: Plan, len: u64) -> Self {
         let counters = Counters { total: len, passes_run: 1, ..Counters::default() };
-        Self {
-            effect,
-            dry_run,
+        let mut scan = Self {
+            plan,
+            counting: plan.counts_first(),
+            counted: None,
+            starts: 1,
+            values: Values::new(if plan.effect == Effect::KeepEach { len } else { 0 }),
+            overflowed: false,
             marks: Marks::new(len),
             counters,
             sample: Sample::default(),
@@ -146,7 +162,9 @@ impl Scan {
             edits: 0,
             gave_up: false,
             gone: false,
-        }
+        };
+        scan.advance();
+        scan
     }
 
     /// Counters as they stand.
@@ -155,16 +173,28 @@ impl Scan {
         &self.counters
     }
 
-    /// What the job does with a match.
+    /// What the job is to do.
     #[must_use]
-    pub fn effect(&self) -> Effect {
-        self.effect
+    pub fn plan(&self) -> &Plan {
+        &self.plan
     }
 
-    /// Nothing is written to the queue.
+    /// It is in the first of two passes, which counts.
     #[must_use]
-    pub fn is_dry_run(&self) -> bool {
-        self.dry_run
+    pub fn is_counting(&self) -> bool {
+        self.counting
+    }
+
+    /// Matches that the first of two passes found, once it is over.
+    #[must_use]
+    pub fn counted(&self) -> Option<u64> {
+        self.counted
+    }
+
+    /// Distinct values met in this pass.
+    #[must_use]
+    pub fn distinct(&self) -> u64 {
+        self.values.len() as u64
     }
 
     /// The queue's length as of the last event.
@@ -215,7 +245,11 @@ impl Scan {
     pub fn progress(&self) -> Progress {
         if self.gave_up {
             Progress::EditedTooOften { edits: self.edits }
-        } else if self.marks.unexamined() == 0 {
+        } else if self.overflowed {
+            Progress::TooManyValues
+        } else if let Some(matched) = self.unexpected() {
+            Progress::Unexpected { matched }
+        } else if self.marks.unexamined() == 0 || self.ends_at(0) {
             Progress::Finished
         } else {
             Progress::Unfinished
@@ -227,6 +261,11 @@ impl Scan {
         if self.gone {
             return;
         }
+        self.take(event);
+        self.advance();
+    }
+
+    fn take(&mut self, event: Event<'_>) {
         match event {
             Event::Edited { len } => self.edited(len),
             Event::Gone => {
@@ -260,20 +299,30 @@ impl Scan {
     pub fn observe_len(&mut self, len: u64) {
         if !self.gone && len != self.marks.len() {
             self.edited(len);
+            self.advance();
         }
     }
 
     fn edited(&mut self, len: u64) {
         self.edits += 1;
         // A pass that examined nothing yet loses nothing by starting over: only real work counts.
-        if self.counters.processed > 0 {
-            if self.counters.passes_run >= MAX_PASSES {
+        if self.counters.processed > 0 || self.counted.is_some() {
+            if self.starts >= MAX_PASSES {
                 self.gave_up = true;
             } else {
+                self.starts += 1;
                 self.counters.passes_run += 1;
             }
         }
         self.marks.restart(len);
+        (self.counting, self.counted, self.overflowed) = (self.plan.counts_first(), None, false);
+        self.begin_pass();
+    }
+
+    /// Counters and findings of a pass that begins.
+    fn begin_pass(&mut self) {
+        self.values =
+            Values::new(if self.plan.effect == Effect::KeepEach { self.marks.unexamined() } else { 0 });
         self.sample.clear();
         self.tallies.clear();
         self.counters = Counters {
@@ -283,6 +332,24 @@ impl Scan {
             examined_total: self.counters.examined_total,
             ..Counters::default()
         };
+    }
+
+    /// Goes over to the second pass where the first one is done and found what is to be cleared.
+    fn advance(&mut self) {
+        let done = self.counting && !self.gone && self.marks.unexamined() == 0;
+        if !done || self.progress() != Progress::Finished {
+            return;
+        }
+        self.counting = false;
+        self.counted = Some(self.counters.matched);
+        if self.counters.would_delete > 0 {
+            self.marks.again();
+            if self.plan.effect != Effect::KeepNewest {
+                self.marks.set_kept(None);
+            }
+            self.counters.passes_run += 1;
+            self.begin_pass();
+        }
     }
 
     /// Books what a look found and took out.
@@ -297,16 +364,25 @@ impl Scan {
         c.undecodable += look.undecodable;
         c.unreadable += look.unreadable;
         c.would_delete += look.would_delete;
+        c.undistinguished += look.undistinguished;
         c.concerns.add(&look.concerns);
-        if let Some(distance) = look.kept {
-            self.marks.set_kept(distance);
+        for digest in look.fresh.drain() {
+            self.values.insert(digest);
         }
+        self.overflowed |= look.overflows;
         self.sample.extend(&mut look.rows);
         self.tallies.extend(&look.grouped);
+        // The place of the one that stays, as it is when the others are out.
+        let kept = self.marks.kept().max(look.kept).map(|kept| {
+            let index = self.marks.len() - 1 - kept;
+            kept - (look.hits.len() - look.hits.partition_point(|hit| hit.index < index)) as u64
+        });
         match look.top {
             Some(top) => self.marks.walked_back(top, look.examined, removed),
-            None => self.marks.walked_on(look.examined),
+            None => self.marks.walked_on(look.examined, removed),
         }
+        self.marks.set_kept(kept);
+        self.advance();
     }
 
     /// Counts what a look took out, once: alone where its booking may go wrong behind it.
@@ -315,29 +391,60 @@ impl Scan {
         look.counted = look.removed();
     }
 
-    /// This job takes messages out.
+    /// This pass takes messages out.
     #[must_use]
     pub fn deletes(&self) -> bool {
-        self.effect.clears() && !self.dry_run
+        self.plan.deletes() && !self.counting
     }
 
     /// This job shows some of its matches.
     fn samples(&self) -> bool {
-        !self.deletes() && self.effect != Effect::Group
+        !self.plan.deletes() && self.plan.effect != Effect::Group
     }
 
     /// The oldest match must be met before younger ones.
     fn oldest_first(&self) -> bool {
-        let seeks_kept = self.effect == Effect::KeepOne && !self.has_kept();
+        let seeks_kept = self.plan.effect == Effect::KeepOne && !self.counting && !self.has_kept();
         // A sample that was not full after this many messages has few matches to come, which are put in
         // their place one by one.
         let fills = self.samples() && !self.sample.is_full() && self.counters.processed < SAMPLE_FILL;
-        seeks_kept || fills
+        seeks_kept || fills || self.takes_oldest()
     }
 
-    /// KEEPONE has met its match, in the queue still or not.
+    /// Whether a match goes depends on all that run before it.
+    fn takes_oldest(&self) -> bool {
+        !self.counting && (self.plan.effect == Effect::KeepEach || self.stops_at().is_some())
+    }
+
+    /// One match that stays has been met, in the queue still or not.
     fn has_kept(&self) -> bool {
         self.counters.matched > 0
+    }
+
+    /// How many more may go.
+    fn room(&self) -> Option<u64> {
+        let gone = if self.plan.deletes() { self.counters.deleted } else { 0 };
+        // What went in this pass is in both.
+        let found = if self.deletes() { 0 } else { self.counters.would_delete };
+        self.plan.limit.map(|limit| limit.saturating_sub(gone + found))
+    }
+
+    /// The bound at which this pass ends, before its snapshot does. Where all matches are to be counted it goes on.
+    fn stops_at(&self) -> Option<u64> {
+        let counts_all = self.plan.most.is_some() && !self.deletes();
+        self.plan.limit.filter(|_| !counts_all)
+    }
+
+    /// With so many more to go this pass is done.
+    fn ends_at(&self, more: u64) -> bool {
+        self.stops_at().is_some() && self.room().is_some_and(|room| more >= room)
+    }
+
+    /// The number of matches, if it is known and more than was expected.
+    fn unexpected(&self) -> Option<u64> {
+        let known = !self.deletes() && !self.gone && self.marks.unexamined() == 0 && self.counted.is_none();
+        let matched = self.counters.deleted + self.counters.matched;
+        self.plan.most.filter(|most| known && matched > *most).map(|_| matched)
     }
 }
 

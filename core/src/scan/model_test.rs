@@ -17,7 +17,7 @@ enum Op {
     Rotate { from: End, to: End },
     Slice { job: usize, messages: u64, window: u64 },
     Refused { job: usize, messages: u64, window: u64 },
-    Accept(Effect, bool),
+    Accept(Plan),
     Lrem(usize),
     Linsert(usize, bool),
     Lset(usize, bool),
@@ -33,12 +33,31 @@ struct Msg {
     matches: bool,
 }
 
+impl Msg {
+    /// By what matches are told apart, from the identity: more values than a job can tell apart, and some that
+    /// cannot be read.
+    fn value(&self) -> Option<u128> {
+        Some(self.id as u128 * 5 % 23 % 7).filter(|value| *value < 6)
+    }
+
+    fn bytes(&self) -> [u8; 5] {
+        let value = self.value().map_or(b'?', |value| b'0' + u8::try_from(value).expect("small"));
+        [if self.matches { b'm' } else { b'o' }, value, 0, 0, 0]
+    }
+}
+
 struct ModelJob {
     scan: Scan,
     /// Ids of the snapshot that the job has not examined and nobody took.
     open: Vec<usize>,
     /// Ids pushed after the job was accepted.
     later: Vec<usize>,
+    /// Ids that were in the queue when the job was accepted.
+    snapshot: Vec<usize>,
+    /// In the first of two passes.
+    counting: bool,
+    /// Values met in this pass.
+    seen: Vec<u128>,
     /// Expected counters, while no edit in place has made positions unknown.
     expect: Counters,
     edited: bool,
@@ -91,7 +110,7 @@ impl Queue for Memory {
         assert!(!(back && self.deleted), "a walk towards the head after a deletion reads other messages");
         self.turned |= back;
         self.at = Some(index);
-        Some(f(if msg.matches { b"match" } else { b"other" }))
+        Some(f(&msg.bytes()))
     }
     fn delete(&mut self, index: u64) -> bool {
         let index = usize::try_from(index).expect("small");
@@ -99,6 +118,12 @@ impl Queue for Memory {
         assert!(!self.turned, "a deletion on a walk towards the head deletes another message");
         self.deleted = true;
         self.out.push(self.list.remove(index));
+        true
+    }
+    fn reopen(&mut self) -> bool {
+        assert!(!self.deleted, "what was taken out is told before the queue is opened again");
+        // What was noted is taken out, whatever the time.
+        (self.at, self.turned, self.left) = (None, false, u64::MAX);
         true
     }
 }
@@ -114,6 +139,9 @@ impl Judge for FirstByte {
     fn describe(&mut self, _: &[u8]) -> Vec<(Box<str>, Reply)> {
         Vec::new()
     }
+    fn values(&mut self, message: &[u8]) -> Option<u128> {
+        (message[1] != b'?').then(|| u128::from(message[1] - b'0') + 1)
+    }
 }
 
 /// Time stands still: the number of messages of a slice comes from `Budget::max_hits` or the model.
@@ -122,6 +150,80 @@ struct Frozen;
 impl Clock for Frozen {
     fn now_ns(&self) -> u64 {
         0
+    }
+}
+
+impl ModelJob {
+    fn plan(&self) -> Plan {
+        *self.scan.plan()
+    }
+
+    fn clears(&self) -> bool {
+        self.plan().effect != Effect::Count && !self.plan().dry_run
+    }
+
+    /// Whether a match that is examined now goes, by the history alone.
+    fn decide(&mut self, msg: &Msg, list: &[Msg]) -> bool {
+        let first = !std::mem::replace(&mut self.has_kept, true);
+        let newer = |a: usize, b: usize| list.iter().find(|m| m.id == a || m.id == b).map(|m| m.id);
+        let acts = self.clears() && !self.counting;
+        let goes = match self.plan().effect {
+            Effect::Count | Effect::Group => false,
+            Effect::ClearAll => true,
+            Effect::KeepOne => {
+                if first && !self.counting {
+                    self.kept = Some(msg.id);
+                }
+                !first
+            }
+            Effect::KeepNewest if acts => self.kept != Some(msg.id),
+            Effect::KeepNewest => {
+                self.kept = newer(self.kept.unwrap_or(msg.id), msg.id);
+                !first
+            }
+            Effect::KeepEach => match msg.value() {
+                Some(value) if self.seen.contains(&value) => true,
+                Some(value) => {
+                    self.seen.push(value);
+                    assert!(self.seen.len() <= values::MOST, "the scan stops before it");
+                    false
+                }
+                None => {
+                    self.expect.undistinguished += 1;
+                    false
+                }
+            },
+        };
+        let gone = if acts { self.expect.deleted } else { self.expect.would_delete };
+        let goes = goes && self.plan().limit.is_none_or(|limit| gone < limit);
+        self.expect.would_delete += u64::from(goes);
+        self.expect.deleted += u64::from(goes && acts);
+        goes && acts
+    }
+
+    /// The second pass, where the first is done and found something.
+    fn turn(&mut self, list: &[Msg]) {
+        let surprised = self.plan().most.is_some_and(|most| self.expect.matched > most);
+        let overflowed = self.scan.progress() == Progress::TooManyValues;
+        if !self.counting || self.gone || self.edited || !self.open.is_empty() || surprised || overflowed {
+            return;
+        }
+        self.counting = false;
+        if self.expect.would_delete > 0 {
+            self.open = list.iter().map(|m| m.id).filter(|id| self.snapshot.contains(id)).collect();
+            self.window = None;
+            self.seen.clear();
+            self.has_kept = false;
+            if self.plan().effect != Effect::KeepNewest {
+                self.kept = None;
+            }
+            self.expect = Counters {
+                total: self.open.len() as u64,
+                passes_run: self.expect.passes_run + 1,
+                examined_total: self.expect.examined_total,
+                ..Counters::default()
+            };
+        }
     }
 }
 
@@ -165,6 +267,7 @@ impl World {
     fn tell(&mut self, event: Event<'_>) {
         for job in &mut self.jobs {
             job.scan.follow(event);
+            job.turn(&self.list);
         }
     }
 
@@ -203,7 +306,8 @@ impl World {
             return;
         }
         let mut look = Look::default();
-        let budget = Budget { time: Time::AfterSeek { slice_ns: 1, last_seek_ns: 0 }, window, max_hits: 7 };
+        let budget =
+            Budget { time: Time::AfterSeek { slice_ns: 1, last_seek_ns: 0 }, window, max_hits: 7, hit_ns: 0 };
         let mut queue = Memory::new(self.list.clone(), messages);
         let looked = job.scan.look(&mut queue, &mut FirstByte, &Frozen, &budget, || write, &mut look);
         assert_ne!(looked, Looked::Stuck);
@@ -249,21 +353,12 @@ impl World {
                 job.expect.concerns.with_eta += 1;
                 job.found.push(*id);
                 job.all_found += 1;
-                match job.scan.effect() {
-                    Effect::Count | Effect::Group => {}
-                    Effect::KeepOne if !job.has_kept => {
-                        job.has_kept = true;
-                        job.kept = Some(*id);
-                    }
-                    Effect::KeepOne | Effect::ClearAll => {
-                        job.expect.would_delete += 1;
-                        if !job.scan.is_dry_run() {
-                            expected_hits.push(index as u64);
-                        }
-                    }
+                if job.decide(msg, &self.list) {
+                    expected_hits.push(index as u64);
                 }
             }
         }
+        expected_hits.sort_unstable();
         let hits: Vec<u64> = look.hits.iter().map(|h| h.index).collect();
         if !job.edited {
             assert_eq!(hits, expected_hits);
@@ -276,8 +371,12 @@ impl World {
         for (hit, out) in look.hits.iter().zip(&queue.out) {
             assert_eq!(self.list[usize::try_from(hit.index).expect("small")].id, out.id);
         }
-        job.expect.deleted += hits.len() as u64;
         job.scan.commit(&mut look);
+        if job.scan.progress() == Progress::TooManyValues && !walked_back && !job.edited {
+            let next = self.list.iter().rev().find(|m| job.open.contains(&m.id));
+            let value = next.filter(|m| m.matches).and_then(Msg::value);
+            assert!(value.is_some_and(|value| !job.seen.contains(&value)), "there was no room for it");
+        }
         if !hits.is_empty() {
             let mut own = self.jobs.remove(at);
             for msg in &queue.out {
@@ -285,8 +384,11 @@ impl World {
             }
             self.list = queue.list;
             self.tell(Event::Deleted { indexes: &hits });
+            own.turn(&self.list);
             own.found.retain(|id| self.list.iter().any(|m| m.id == *id));
             self.jobs.insert(at, own);
+        } else {
+            self.jobs[at].turn(&self.list);
         }
     }
 
@@ -315,11 +417,14 @@ impl World {
             }
             Op::Slice { job, messages, window } => self.slice(job, messages, window, true),
             Op::Refused { job, messages, window } => self.slice(job, messages, window, false),
-            Op::Accept(effect, dry_run) => {
+            Op::Accept(plan) => {
                 if self.jobs.len() < 4 {
                     let len = self.len();
-                    self.jobs.push(ModelJob {
-                        scan: Scan::new(effect, dry_run, len),
+                    let mut job = ModelJob {
+                        scan: Scan::new(plan, len),
+                        snapshot: self.list.iter().map(|m| m.id).collect(),
+                        counting: false,
+                        seen: Vec::new(),
                         open: self.list.iter().map(|m| m.id).collect(),
                         later: Vec::new(),
                         expect: Counters { total: len, passes_run: 1, ..Counters::default() },
@@ -330,7 +435,10 @@ impl World {
                         found: Vec::new(),
                         all_found: 0,
                         window: None,
-                    });
+                    };
+                    job.counting = job.clears() && (plan.most.is_some() || plan.effect == Effect::KeepNewest);
+                    job.turn(&self.list);
+                    self.jobs.push(job);
                 }
             }
             Op::Lrem(at) => self.edit(at, |list, at| _ = list.remove(at)),
@@ -384,7 +492,10 @@ impl World {
     fn check(&self) {
         for job in &self.jobs {
             let c = job.scan.counters();
-            assert!(c.passes_run <= MAX_PASSES);
+            assert!(c.passes_run <= MAX_PASSES * if job.scan.plan.counts_first() { 2 } else { 1 });
+            if let (Some(limit), true) = (job.plan().limit, job.clears()) {
+                assert!(c.deleted <= limit, "edits or not");
+            }
             if job.edited {
                 continue;
             }
@@ -397,7 +508,7 @@ impl World {
                 self.list.iter().rev().position(|m| m.id == id).map(|d| -1 - i64::try_from(d).expect("small"))
             };
             assert_eq!(job.scan.kept_index(), job.kept.and_then(place));
-            if job.scan.effect() == Effect::Count || job.scan.is_dry_run() {
+            if !job.clears() {
                 let rows: Vec<i64> =
                     job.scan.sample().rows().iter().map(|r| index_from_tail(r.distance)).collect();
                 let mut expected: Vec<i64> = job.found.iter().filter_map(|id| place(*id)).collect();
@@ -423,8 +534,20 @@ impl World {
             let job = &self.jobs[at];
             let c = job.scan.counters();
             if !job.edited {
-                assert_eq!(c.total, c.processed + c.drifted);
-                assert!(job.open.is_empty());
+                assert_eq!(c.total, c.processed + c.drifted + job.open.len() as u64);
+                match job.scan.progress() {
+                    Progress::TooManyValues => assert_eq!(job.seen.len(), values::MOST),
+                    Progress::Unexpected { matched } => {
+                        assert_eq!((c.deleted, matched), (0, c.matched));
+                        assert!(job.open.is_empty() && job.plan().most.is_some_and(|most| matched > most));
+                    }
+                    progress => {
+                        assert_eq!(progress, Progress::Finished);
+                        let gone = if job.clears() { c.deleted } else { c.would_delete };
+                        let reached = job.plan().limit.is_some_and(|limit| gone == limit);
+                        assert!(job.open.is_empty() || (reached && !job.counting));
+                    }
+                }
             }
         }
     }
@@ -434,8 +557,24 @@ fn end() -> impl Strategy<Value = End> {
     prop_oneof![Just(End::Head), Just(End::Tail)]
 }
 
-fn effect() -> impl Strategy<Value = Effect> {
-    prop_oneof![Just(Effect::Count), Just(Effect::ClearAll), Just(Effect::KeepOne)]
+fn plan() -> impl Strategy<Value = Plan> {
+    let effect = prop_oneof![
+        2 => Just(Effect::Count),
+        2 => Just(Effect::ClearAll),
+        2 => Just(Effect::KeepOne),
+        3 => Just(Effect::KeepNewest),
+        4 => Just(Effect::KeepEach),
+    ];
+    let bound = || proptest::option::weighted(0.3, 1..20_u64);
+    (effect, any::<bool>(), bound(), bound()).prop_map(|(effect, dry_run, limit, most)| {
+        let plan = Plan::new(effect, dry_run);
+        match effect {
+            Effect::Count => plan,
+            // With a limit the request is refused: the newest is not known before all were looked at.
+            Effect::KeepNewest => plan.most(most),
+            _ => plan.limit(limit).most(most),
+        }
+    })
 }
 
 fn at_the_ends() -> impl Strategy<Value = Op> {
@@ -447,7 +586,7 @@ fn at_the_ends() -> impl Strategy<Value = Op> {
             .prop_map(|(job, messages, window)| Op::Slice { job, messages, window }),
         1 => (0..4_usize, 1..9_u64, 1..14_u64)
             .prop_map(|(job, messages, window)| Op::Refused { job, messages, window }),
-        2 => (effect(), any::<bool>()).prop_map(|(e, dry)| Op::Accept(e, dry)),
+        4 => plan().prop_map(Op::Accept),
     ]
 }
 
@@ -466,7 +605,7 @@ fn anything() -> impl Strategy<Value = Op> {
 fn run(start: usize, pattern: u8, ops: &[Op]) {
     let mut world = World::default();
     world.apply(&Op::Push(End::Head, start, pattern));
-    world.apply(&Op::Accept(Effect::ClearAll, false));
+    world.apply(&Op::Accept(Plan::new(Effect::ClearAll, false)));
     for op in ops {
         world.apply(op);
     }
@@ -495,16 +634,51 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_clear_takes_out_what_its_dry_run_said(
+        start in 1..60_usize,
+        pattern in any::<u8>(),
+        plan in plan(),
+        (messages, window) in (1..9_u64, 1..14_u64),
+    ) {
+        let ends = [true, false].map(|dry_run| {
+            let mut world = World::default();
+            world.apply(&Op::Push(End::Head, start, pattern));
+            world.apply(&Op::Accept(Plan { dry_run, ..plan }));
+            while world.jobs[0].scan.progress() == Progress::Unfinished {
+                world.apply(&Op::Slice { job: 0, messages, window });
+            }
+            let scan = &world.jobs[0].scan;
+            let c = scan.counters();
+            // A job that fails may have cleared something before it met one value too many.
+            let went = match scan.progress() {
+                Progress::TooManyValues => None,
+                Progress::Unexpected { .. } => Some(0),
+                _ => Some(if dry_run { c.would_delete } else { c.deleted }),
+            };
+            (scan.progress(), went)
+        });
+        prop_assert_eq!(ends[0], ends[1]);
+    }
+}
+
 #[test]
 fn a_queue_that_is_edited_in_every_pass_is_given_up_after_ten() {
-    let mut scan = Scan::new(Effect::Count, false, 20);
+    let mut scan = Scan::new(Plan::new(Effect::Count, false), 20);
     let list: Vec<Msg> = (0..20).map(|id| Msg { id, matches: false }).collect();
     for _ in 0..MAX_PASSES {
         assert_eq!(scan.progress(), Progress::Unfinished);
         let mut look = Look::default();
         let mut queue = Memory::new(list.clone(), 3);
-        let budget =
-            Budget { time: Time::AfterSeek { slice_ns: 1, last_seek_ns: 0 }, window: 5, max_hits: 7 };
+        let budget = Budget {
+            time: Time::AfterSeek { slice_ns: 1, last_seek_ns: 0 },
+            window: 5,
+            max_hits: 7,
+            hit_ns: 0,
+        };
         scan.look(&mut queue, &mut FirstByte, &Frozen, &budget, || true, &mut look);
         scan.commit(&mut look);
         scan.follow(Event::Edited { len: 20 });

@@ -16,6 +16,21 @@ pub(super) enum Mode {
     All,
     KeepOne,
     Preview,
+    /// ALL LIMIT n.
+    Limit(i64),
+    /// KEEPONE BY task.
+    KeepEach,
+    /// KEEPONE KEEP NEWEST.
+    KeepNewest,
+    /// ALL EXPECT n.
+    Expect(i64),
+}
+
+impl Mode {
+    /// It counts in a first pass and clears in a second one, with counters of its own.
+    fn counts_first(self) -> bool {
+        matches!(self, Self::KeepNewest | Self::Expect(_))
+    }
 }
 
 /// Matches of a snapshot up to which a sample is never full (it keeps 128).
@@ -86,6 +101,10 @@ impl Job {
 
     /// The message may be missing because of this job.
     pub(super) fn may_clear(&self, msg: &Msg) -> bool {
+        // What has no value that can be read is told apart from everything.
+        if self.mode == Mode::KeepEach && msg.text.kind == Kind::Undecodable {
+            return false;
+        }
         self.clears() && !self.gone && self.matches(msg) && self.snapshot.contains(&msg.uid)
     }
 
@@ -135,7 +154,7 @@ impl Job {
         if !self.clears() {
             assert_eq!(now.deleted, 0, "{now:?}");
         }
-        if !self.edited && !self.gone {
+        if !self.edited && !self.gone && !self.mode.counts_first() {
             assert!(now.processed >= before.processed && now.matched >= before.matched, "{now:?}");
             // A preview is seen here for the first time: what left in the transaction that started it counts.
             let drifted = now.drifted - before.drifted;
@@ -176,7 +195,7 @@ impl Job {
             assert!(now.error.contains(words), "{now:?}");
             return;
         }
-        if self.edited {
+        if self.edited || self.mode.counts_first() {
             return;
         }
         assert_eq!(now.processed, before.processed, "nothing is examined inside a transaction");
@@ -214,8 +233,10 @@ impl Job {
         }
         let would_delete = match self.mode {
             Mode::Preview => 0,
-            Mode::All => now.matched,
-            Mode::KeepOne => (now.matched - 1).max(0),
+            Mode::All | Mode::Expect(_) => now.matched,
+            Mode::KeepOne | Mode::KeepNewest => (now.matched - 1).max(0),
+            Mode::Limit(limit) => now.matched.min(limit),
+            Mode::KeepEach => now.matched - now.distinct - now.undistinguished,
         };
         assert_eq!(now.would_delete, would_delete, "{now:?}");
         assert_eq!(now.deleted, if self.clears() { would_delete } else { 0 }, "{now:?}");
@@ -237,23 +258,47 @@ impl Job {
     /// It is over: what was in the snapshot is accounted for.
     fn ended(&self, now: &Status, others: i64, list: &VecDeque<Msg>) {
         if self.edited && now.status == "failed" {
-            assert!(now.error.contains("queue was edited in place"), "{now:?}");
-            assert_eq!(now.passes, 10, "{now:?}");
+            let edits = now.error.contains("queue was edited in place");
+            assert!(edits || now.error.starts_with("EXPECT "), "{now:?}");
+            assert!(!edits || now.passes == 10 || self.mode.counts_first(), "{now:?}");
+            return;
+        }
+        if let (Mode::Expect(most), "failed") = (self.mode, now.status.as_str()) {
+            assert!(now.error.starts_with("EXPECT ") && now.matched > most, "{now:?}");
+            assert_eq!((now.deleted, now.would_delete), (0, 0), "{now:?}");
             return;
         }
         assert_eq!(now.status, "completed", "{now:?}");
+        if let Mode::Limit(limit) = self.mode
+            && limit == if self.clears() { now.deleted } else { now.would_delete }
+        {
+            assert!(now.total >= now.processed + now.drifted, "{now:?}");
+            return;
+        }
         assert_eq!(now.total, now.processed + now.drifted, "{now:?}");
         assert_eq!(now.progress, 100, "{now:?}");
-        assert!(now.passes <= 10, "{now:?}");
+        assert!(now.passes <= 10 || self.mode.counts_first(), "{now:?}");
         if self.edited {
             return;
         }
-        assert_eq!(now.total, self.total, "{now:?}");
-        assert_eq!(now.arrived, self.arrived, "{now:?}");
-        let there = list.iter().filter(|msg| self.snapshot.contains(&msg.uid) && self.matches(msg)).count();
-        let there = count(there);
+        if !self.mode.counts_first() {
+            assert_eq!(now.total, self.total, "{now:?}");
+            assert_eq!(now.arrived, self.arrived, "{now:?}");
+        }
+        let of = |kinds: &[Kind]| {
+            let there = |msg: &&Msg| self.snapshot.contains(&msg.uid) && kinds.contains(&msg.text.kind);
+            count(list.iter().filter(there).count())
+        };
+        let there = of(&self.kinds);
         match (self.clears(), self.mode) {
-            (true, Mode::All) => assert_eq!(there, 0, "all matches are cleared: {now:?}"),
+            (true, Mode::KeepEach) => {
+                let readable = self.kinds.iter().filter(|kind| **kind != Kind::Undecodable);
+                assert!(readable.into_iter().all(|kind| of(&[*kind]) <= 1), "one of each at most: {now:?}");
+            }
+            (true, Mode::KeepNewest) => assert!(there <= 1, "one at most is kept: {now:?}"),
+            (true, Mode::All | Mode::Limit(_) | Mode::Expect(_)) => {
+                assert_eq!(there, 0, "all matches are cleared: {now:?}");
+            }
             (true, _) => {
                 let kept = i64::from(now.kept_index.is_some());
                 assert!(there == kept || (there < kept && others > 0), "one at most is kept: {now:?}");

@@ -20,6 +20,9 @@ pub(super) struct Status {
     pub(super) passes: i64,
     pub(super) progress: i64,
     pub(super) kept_index: Option<i64>,
+    /// Distinct values of BY, and matches whose value cannot be read.
+    pub(super) distinct: i64,
+    pub(super) undistinguished: i64,
 }
 
 impl Status {
@@ -41,6 +44,8 @@ impl Status {
             arrived: int("arrived"),
             passes: int("passes_run"),
             progress: int("progress"),
+            distinct: maybe("distinct").map_or(0, |text| text.parse().expect("a number")),
+            undistinguished: maybe("undistinguished").map_or(0, |text| text.parse().expect("a number")),
             kept_index: maybe("kept_index").map(|text| text.parse().expect("a number")),
         }
     }

@@ -49,10 +49,14 @@ fn random_job(rng: &mut Rng) -> Doing {
         3 => vec![Kind::Undecodable],
         _ => KINDS.to_vec(),
     };
-    match rng.below(8) {
+    let n = rng.pick(&[1, 3, 40, 300]);
+    let options = [Mode::Limit(n), Mode::KeepEach, Mode::KeepNewest, Mode::Expect(n)];
+    match rng.below(12) {
         0..=3 => Doing::Start(Mode::All, false, kinds),
         4..=5 => Doing::Start(Mode::KeepOne, false, kinds),
         6 => Doing::Start(rng.pick(&[Mode::All, Mode::KeepOne]), true, kinds),
+        7..=9 => Doing::Start(rng.pick(&options), false, kinds),
+        10 => Doing::Start(rng.pick(&options), true, kinds),
         _ => Doing::Start(Mode::Preview, false, kinds),
     }
 }
@@ -73,9 +77,16 @@ fn start(mode: Mode, dry: bool, kinds: &[Kind]) -> (Cmd, String) {
     };
     match mode {
         Mode::Preview => c.arg("BUST"),
-        Mode::All => c.arg(&["ALL", "CONFIRM", "q", "ID"]).arg(&id),
-        Mode::KeepOne => c.arg(&["KEEPONE", "CONFIRM", "q", "ID"]).arg(&id),
+        Mode::All => c.arg("ALL"),
+        Mode::KeepOne => c.arg("KEEPONE"),
+        Mode::Limit(n) => c.arg(&["ALL", "LIMIT"]).arg(n),
+        Mode::KeepEach => c.arg(&["KEEPONE", "BY", "task"]),
+        Mode::KeepNewest => c.arg(&["KEEPONE", "KEEP", "NEWEST"]),
+        Mode::Expect(n) => c.arg(&["ALL", "EXPECT"]).arg(n),
     };
+    if mode != Mode::Preview {
+        c.arg(&["CONFIRM", "q", "ID"]).arg(&id);
+    }
     if dry {
         c.arg("DRYRUN");
     }

@@ -116,5 +116,14 @@ fn status_of_stats() {
             share: 0
             groups: 0
         groups_total: 1
+        keep: null
+        by: null
+        limit: null
+        rate: null
+        expect: null
+        tolerance: null
+        counted: null
+        distinct: null
+        undistinguished: null
     "#);
 }

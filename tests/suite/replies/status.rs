@@ -107,6 +107,15 @@ fn status_of_a_job_that_waits_for_its_first_slice() {
         groups: null
         other: null
         groups_total: null
+        keep: null
+        by: null
+        limit: null
+        rate: null
+        expect: null
+        tolerance: null
+        counted: null
+        distinct: null
+        undistinguished: null
     "#);
 }
 
@@ -171,6 +180,15 @@ fn status_of_a_completed_clear() {
         groups: null
         other: null
         groups_total: null
+        keep: "oldest"
+        by: null
+        limit: null
+        rate: null
+        expect: null
+        tolerance: null
+        counted: null
+        distinct: null
+        undistinguished: null
     "#);
 }
 
@@ -289,6 +307,15 @@ fn status_of_a_dry_run_shows_its_sample() {
         groups: null
         other: null
         groups_total: null
+        keep: "oldest"
+        by: null
+        limit: null
+        rate: null
+        expect: null
+        tolerance: null
+        counted: null
+        distinct: null
+        undistinguished: null
     "#);
 }
 
@@ -355,6 +382,15 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         groups: null
         other: null
         groups_total: null
+        keep: null
+        by: null
+        limit: null
+        rate: null
+        expect: null
+        tolerance: null
+        counted: null
+        distinct: null
+        undistinguished: null
     "#);
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::filter::{DEFAULT_FIELDS, Filter, Projection};
-use crate::job::{Job, Kind, Origin, Start};
+use crate::job::{Job, Kind, Origin, Start, Terms};
 use crate::scan::{Budget, Clock, Effect, Event, Look, Queue, Time};
 
 /// By distance from the next end.
@@ -22,6 +22,9 @@ impl Queue for Memory {
         self.0.get(at).map(|message| f(message))
     }
     fn delete(&mut self, _: u64) -> bool {
+        unreachable!("stats delete nothing")
+    }
+    fn reopen(&mut self) -> bool {
         unreachable!("stats delete nothing")
     }
 }
@@ -47,6 +50,7 @@ fn job(len: u64, top: usize) -> Job {
         grouping: Some(Grouping::new(&[b"task", b"retries"]).expect("fields")),
         top,
         effect: Effect::Group,
+        terms: Terms::default(),
         dry_run: false,
         origin: Origin::default(),
         digest: [0; 32],
@@ -58,8 +62,8 @@ fn job(len: u64, top: usize) -> Job {
 
 /// One slice over at most so many messages.
 fn slice(job: &mut Job, queue: &mut Memory, window: u64) {
-    let budget =
-        Budget { time: Time::AfterSeek { slice_ns: 1, last_seek_ns: 0 }, window, max_hits: usize::MAX };
+    let time = Time::AfterSeek { slice_ns: 1, last_seek_ns: 0 };
+    let budget = Budget { time, window, max_hits: usize::MAX, hit_ns: 0 };
     let mut look = Look::default();
     let (scan, judge) = job.parts();
     scan.look(queue, judge, &Frozen, &budget, || true, &mut look);

@@ -36,9 +36,38 @@ fn every_wrong_command_line_says_what_would_be_right() {
              FIELDS, BUST, NOCOUNT, FORMAT",
         ),
         (
-            "CLEARJOB q TASK t ALL LIMIT 5",
-            "ERR unknown keyword \"LIMIT\"; QADMIN.CLEARJOB takes TASK, REPOID, COMMITID, WHERE, ALL, \
-             KEEPONE, DRYRUN, CONFIRM, ID, ACTOR, REASON, FORMAT",
+            "CLEARJOB q TASK t ALL XYZ",
+            "ERR unknown keyword \"XYZ\"; QADMIN.CLEARJOB takes TASK, REPOID, COMMITID, WHERE, ALL, KEEPONE, \
+             KEEP, BY, LIMIT, RATE, EXPECT, TOLERANCE, DRYRUN, CONFIRM, ID, ACTOR, REASON, FORMAT",
+        ),
+        // Terms of a clear.
+        ("CLEARJOB q TASK t ALL LIMIT 0", "ERR LIMIT must be an integer from 1 to 1000000000000, got \"0\""),
+        ("CLEARJOB q TASK t ALL KEEP NEWEST", "ERR KEEP needs KEEPONE beside it"),
+        ("CLEARJOB q TASK t ALL BY 1 id", "ERR BY needs KEEPONE beside it"),
+        ("CLEARJOB q TASK t KEEPONE KEEP both", "ERR KEEP must be OLDEST or NEWEST, got \"both\""),
+        ("CLEARJOB q TASK t KEEPONE BY 2 id", "ERR BY 2 needs 2 values after it, got 1"),
+        ("CLEARJOB q TASK t KEEPONE BY 0", "ERR BY must be an integer from 1 to 16, got \"0\""),
+        ("CLEARJOB q TASK t KEEPONE BY", "ERR BY needs a value"),
+        (
+            "CLEARJOB q TASK t KEEPONE BY argsrepr",
+            "ERR the field name \"argsrepr\" is shortened by its sender and tells no two messages apart; use args or kwargs",
+        ),
+        ("CLEARJOB q TASK t KEEPONE BY 1 id task", "ERR TASK needs a value"),
+        (
+            "CLEARJOB q TASK t KEEPONE BY args.0 args.1 args.2 args.3 args.4 args.5 args.6 args.7 args.8 args.9 \
+             args.10 args.11 args.12 args.13 args.14 args.15 args.16",
+            "ERR the field name \"args.16\" is one too many for BY, which takes 16",
+        ),
+        ("CLEARJOB q TASK t ALL TOLERANCE 5", "ERR TOLERANCE needs EXPECT beside it"),
+        (
+            "CLEARJOB q TASK t KEEPONE KEEP NEWEST LIMIT 5",
+            "ERR LIMIT and KEEP NEWEST exclude each other: LIMIT clears what runs next, and which one stays is \
+             known only at the end",
+        ),
+        (
+            "CLEARJOB q TASK t KEEPONE KEEP NEWEST BY 1 id",
+            "ERR BY and KEEP NEWEST exclude each other: the newest of each value is not known while messages of \
+             older ones are taken",
         ),
         ("STATUS UUID ALL", "ERR unknown keyword \"ALL\"; QADMIN.STATUS takes QUEUE, WAIT, FORMAT"),
         ("CANCEL UUID WAIT 5", "ERR unknown keyword \"WAIT\"; QADMIN.CANCEL takes QUEUE, FORMAT"),

@@ -58,6 +58,49 @@ fn clearjob_knows_its_modes() {
 }
 
 #[test]
+fn the_fields_of_by_are_counted_or_go_as_far_as_there_are_fields() {
+    for (line, by) in [
+        ("q TASK t KEEPONE BY 2 task args CONFIRM q", "task args"),
+        ("q TASK t KEEPONE BY task args CONFIRM q", "task args"),
+        ("q KEEPONE BY kwargs TASK t CONFIRM q", "kwargs"),
+        ("q TASK t CONFIRM q keepone by repoid kwargs.a.b", "repoid kwargs.a.b"),
+        ("q TASK t DRYRUN KEEPONE BY 1 id LIMIT 5", "id"),
+        ("q TASK t DRYRUN KEEPONE BY id limit 5", "id"),
+    ] {
+        let job: ClearJob = get(line);
+        assert_eq!(job.terms.by_text().as_deref(), Some(by), "{line}");
+    }
+}
+
+#[test]
+fn another_option_is_another_request() {
+    let fingerprint = |options: &str| get::<ClearJob>(&format!("q TASK t DRYRUN {options}")).fingerprint(0);
+    let lines = [
+        "ALL",
+        "KEEPONE",
+        "KEEPONE KEEP NEWEST",
+        "KEEPONE BY id",
+        "KEEPONE BY id task",
+        "ALL LIMIT 1",
+        "ALL LIMIT 2",
+        "ALL RATE 1",
+        "ALL EXPECT 1",
+        "ALL EXPECT 1 TOLERANCE 1",
+        "ALL EXPECT 2",
+    ];
+    for (i, one) in lines.iter().enumerate() {
+        assert_eq!(fingerprint(one), fingerprint(&one.to_lowercase()));
+        for other in &lines[..i] {
+            assert_ne!(fingerprint(one), fingerprint(other), "{one}, {other}");
+        }
+    }
+    // What one may leave out.
+    assert_eq!(fingerprint("KEEPONE"), fingerprint("KEEPONE KEEP OLDEST"));
+    assert_eq!(fingerprint("EXPECT 1"), fingerprint("EXPECT 1 TOLERANCE 0"));
+    assert_eq!(fingerprint("KEEPONE BY 1 id"), fingerprint("KEEPONE BY id"));
+}
+
+#[test]
 fn ids_come_in_any_case_and_are_kept_in_one() {
     let line = format!("q TASK t DRYRUN ID {}", UUID.to_ascii_uppercase());
     let job: ClearJob = get(&line);

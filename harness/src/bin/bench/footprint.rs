@@ -20,10 +20,11 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     let matches = factory(1.0).count(0..messages);
     bed.count_job(&TARGET)?;
     let mut peak = 0;
-    let jobs: [(&str, Run); 3] = [
+    let jobs: [(&str, Run); 4] = [
         ("a count", |bed| bed.count_job(&TARGET)),
         ("a dry run of ALL", |bed| bed.job(&TARGET, &["ALL", "DRYRUN"])),
         ("a dry run of KEEPONE", |bed| bed.job(&TARGET, &["KEEPONE", "DRYRUN"])),
+        ("a dry run of KEEPONE BY id", |bed| bed.job(&TARGET, &["KEEPONE", "BY", "id", "DRYRUN"])),
     ];
     for (what, job) in jobs {
         let (more, status) = memory_beyond(bed, job)?;

@@ -16,6 +16,7 @@ mod footprint;
 mod idle;
 mod instructions;
 mod latency;
+mod options;
 mod split;
 mod table;
 mod targets;
@@ -31,7 +32,7 @@ use table::Table;
 type Section = (&'static str, fn(&mut Bed) -> Result<Vec<Table>, String>);
 
 /// In the order that fills queues the least.
-const SECTIONS: [Section; 10] = [
+const SECTIONS: [Section; 11] = [
     ("counts", counts::measure),
     ("conditions", conditions::measure),
     ("throughput", throughput::measure),
@@ -39,6 +40,7 @@ const SECTIONS: [Section; 10] = [
     ("split", split::measure),
     ("latency", latency::measure),
     ("clears", clears::measure),
+    ("options", options::measure),
     ("depth", depth::measure),
     ("idle", idle::measure),
     ("instructions", instructions::measure),

@@ -147,7 +147,28 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
         35..62 => {
             let mut words = vec!["QADMIN.CLEARJOB".to_string(), queue.to_string()];
             words.extend(if queue == LIVE { filter_of_prey(chance) } else { any_filter(chance) });
-            words.push(chance.pick(&["ALL", "KEEPONE"]).to_string());
+            words.extend(line(chance.pick(&[
+                "ALL",
+                "ALL",
+                "KEEPONE",
+                "KEEPONE KEEP NEWEST",
+                "KEEPONE BY id",
+                "KEEPONE BY 2 task args",
+                "KEEPONE BY kwargs.repoid",
+            ])));
+            if chance.percent(20) && !words.contains(&"NEWEST".to_string()) {
+                words.extend(line(&format!("LIMIT {}", chance.within(1, 300))));
+            }
+            if chance.percent(15) {
+                words.extend(line(&format!("RATE {}", chance.within(50, 5_000))));
+            }
+            if chance.percent(15) {
+                words.extend(line(&format!(
+                    "EXPECT {} TOLERANCE {}",
+                    chance.within(0, 2_000),
+                    chance.within(0, 50)
+                )));
+            }
             words.extend(chance.percent(20).then(|| "DRYRUN".to_string()));
             if chance.percent(95) {
                 words.extend(["CONFIRM".to_string(), queue.to_string()]);

@@ -1,0 +1,144 @@
+//! Which messages are the same, by the values of some fields.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::error::Error;
+use crate::field::{Field, Kind, Source};
+use crate::format::{Celery, Found, Reader};
+use crate::json::{Shape, decode, inner};
+
+/// Most fields of one BY.
+pub const BY_MAX: usize = 16;
+
+/// All positional or all keyword arguments: no filter field, because nothing is compared with them.
+const WHOLE: [(&str, Source); 2] = [("args", Source::Args), ("kwargs", Source::Kwargs)];
+
+/// Reads the name of a BY field: a filter field, a short name of samples, `args` or `kwargs`.
+///
+/// # Errors
+/// As [`Field::parse`]. Of a text that its sender shortened nobody can say that two are the same.
+pub fn parse_by(name: &[u8]) -> Result<Field, Error> {
+    if let Some((name, source)) = WHOLE.into_iter().find(|(whole, _)| whole.as_bytes() == name) {
+        return Ok(Field { name: name.into(), kind: Kind::Value, source, path: Vec::new() });
+    }
+    if matches!(name, b"argsrepr" | b"kwargsrepr") {
+        let why = "is shortened by its sender and tells no two messages apart; use args or kwargs";
+        return Err(Error::FieldName { got: name.to_vec(), why });
+    }
+    Field::parse_sample(name)
+}
+
+/// Digests of the values of some fields. Two messages have the same digest exactly where each value is of the
+/// same kind and has the same text: strings after JSON decoding, everything else as it stands in the message.
+/// What is not known to be the same is not.
+#[derive(Debug, Clone)]
+pub struct Distinct {
+    count: usize,
+    reader: Reader<Celery>,
+    scratch: Vec<u8>,
+}
+
+impl Distinct {
+    /// By these fields.
+    #[must_use]
+    pub fn new(fields: &[Field]) -> Self {
+        Self { count: fields.len(), reader: Reader::new(fields).learning(), scratch: Vec::new() }
+    }
+
+    /// The digest of one message; nothing if a value cannot be read. Absent and null are a value like others.
+    pub fn digest(&mut self, message: &[u8]) -> Option<u128> {
+        let wants_body = |reader: &Reader<Celery>| (0..self.count).any(|at| reader.in_body(at));
+        if self.reader.envelope(message) && wants_body(&self.reader) {
+            self.reader.open_body(message);
+        }
+        let mut digest = Sha256::new();
+        for at in 0..self.count {
+            match self.reader.get(at, message) {
+                Found::Unknown => return None,
+                Found::Absent => digest.update([0]),
+                Found::Number(number) => part(&mut digest, 1, &number.to_le_bytes()),
+                Found::Value(raw) => match text(raw, &mut self.scratch) {
+                    Some(text) => part(&mut digest, 2, text),
+                    None => part(&mut digest, 3, raw),
+                },
+            }
+        }
+        let digest: [u8; 32] = digest.finalize().into();
+        let (half, _) = digest.split_first_chunk::<16>()?;
+        Some(u128::from_le_bytes(*half))
+    }
+}
+
+/// Its kind and its length stand before a value, so that no two sequences of values give the same bytes.
+fn part(digest: &mut Sha256, kind: u8, bytes: &[u8]) {
+    digest.update([kind]);
+    digest.update((bytes.len() as u64).to_le_bytes());
+    digest.update(bytes);
+}
+
+/// What a string says; nothing for other values, and for a string that is no sequence of characters.
+fn text<'a>(raw: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+    if Shape::of(raw) == Shape::Text { decode(inner(raw), scratch) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(by: &[&str], message: &str) -> Option<u128> {
+        let fields: Vec<Field> = by.iter().map(|name| parse_by(name.as_bytes()).expect("a field")).collect();
+        Distinct::new(&fields).digest(message.as_bytes())
+    }
+
+    /// A message of protocol 2 with its body in plain JSON.
+    fn message(id: &str, body: &str) -> String {
+        let body = body.replace('\\', "\\\\").replace('"', "\\\"");
+        format!(
+            r#"{{"content-type": "application/json", "headers": {{"task": "t", "id": {id}}}, "properties": {{}}, "body": "{body}"}}"#
+        )
+    }
+
+    #[test]
+    fn the_same_values_are_the_same_however_they_are_written() {
+        let a = message(r#""abc""#, r#"[[1, "x"], {"k": 1}, {}]"#);
+        let b = message(r#""a\u0062c""#, r#"[[1, "x"], {"k": 1}, {"chord": null}]"#);
+        for by in [vec!["id"], vec!["args"], vec!["kwargs"], vec!["args.1", "kwargs.k"], vec!["task", "args"]]
+        {
+            assert!(digest(&by, &a).is_some());
+            assert_eq!(digest(&by, &a), digest(&by, &b), "{by:?}");
+        }
+    }
+
+    #[test]
+    fn values_that_are_not_known_to_be_the_same_differ() {
+        let values = ["1", "1.0", "\"1\"", "true", "null", "\"\"", "[]", "[1]", "{}", "\"\\ud800\""];
+        let of = |value| digest(&["id"], &message(value, "[[], {}, {}]"));
+        for (at, one) in values.iter().enumerate() {
+            for other in &values[at + 1..] {
+                assert_ne!(of(one), of(other), "{one} {other}");
+            }
+        }
+        let two = |a: &str, b: &str| {
+            digest(
+                &["kwargs.a", "kwargs.b"],
+                &message("1", &format!(r#"[[], {{"a": "{a}", "b": "{b}"}}, {{}}]"#)),
+            )
+        };
+        assert_ne!(two("xy", "z"), two("x", "yz"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_has_no_digest() {
+        let pickled = r#"{"content-type": "application/x-python-serialize", "headers": {"task": "t", "id": "i"}, "properties": {}, "body": "gAR9"}"#;
+        assert_eq!(digest(&["id", "args"], pickled), None);
+        assert!(digest(&["id"], pickled).is_some());
+        assert_eq!(digest(&["id"], "no json"), None);
+        assert!(digest(&["bytes"], "no json").is_some());
+    }
+
+    #[test]
+    fn what_a_sender_shortens_is_refused() {
+        assert!(parse_by(b"argsrepr").is_err() && parse_by(b"kwargsrepr").is_err());
+        assert!(parse_by(b"nothing").is_err() && parse_by(b"args.").is_err());
+    }
+}
