@@ -34,7 +34,7 @@ pub(crate) fn page(frame: &Frame, app: &App, params: &Params, job: &Status) -> M
             a href={ "/jobs?queue=" (encode(&job.queue)) } { "Jobs on this queue" }
         }
     };
-    layout::page(&format!("{} on {}", job.what(), escape(&job.queue)), frame, body)
+    layout::page(&format!("{} on {}", job.what(), escape(&job.queue)), frame, &body)
 }
 
 fn outcome(job: &Status, count_error: Option<&str>) -> String {

@@ -24,7 +24,7 @@ impl Frame {
     }
 }
 
-pub(crate) fn page(title: &str, frame: &Frame, body: Markup) -> Markup {
+pub(crate) fn page(title: &str, frame: &Frame, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {

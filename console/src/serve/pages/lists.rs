@@ -38,7 +38,7 @@ pub(crate) fn queues(frame: &Frame, queues: &Queues) -> Markup {
         }
         @if !queues.complete { p.note { "The list is not complete." } }
     };
-    layout::page("Queues", frame, body)
+    layout::page("Queues", frame, &body)
 }
 
 pub(crate) fn jobs(frame: &Frame, queue: Option<&[u8]>, jobs: &[Status]) -> Markup {
@@ -66,5 +66,5 @@ pub(crate) fn jobs(frame: &Frame, queue: Option<&[u8]>, jobs: &[Status]) -> Mark
             } }
         }
     };
-    layout::page("Jobs", frame, body)
+    layout::page("Jobs", frame, &body)
 }

@@ -39,7 +39,7 @@ pub(crate) fn failure(words: &str) -> Html<String> {
         @for line in words.lines() { p.error { (line) } }
         p { a href="/" { "Queues" } }
     };
-    Html(layout::page("That did not work", &layout::Frame::default(), body).into_string())
+    Html(layout::page("That did not work", &layout::Frame::default(), &body).into_string())
 }
 
 /// GET /login
@@ -62,7 +62,7 @@ pub(crate) fn login_form(error: Option<&str>, back: &str) -> Html<String> {
             button.primary { "Log in" }
         }
     };
-    Html(layout::page("Log in", &layout::Frame::default(), body).into_string())
+    Html(layout::page("Log in", &layout::Frame::default(), &body).into_string())
 }
 
 /// GET /

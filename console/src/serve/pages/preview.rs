@@ -19,7 +19,7 @@ pub(crate) fn wrong(frame: &Frame, target: &Target, words: &str) -> Markup {
         @for line in words.lines() { p.error role="alert" { (line) } }
         (form(target))
     };
-    layout::page(&title(target), frame, body)
+    layout::page(&title(target), frame, &body)
 }
 
 /// The page before anything is known. The script fills it in; a browser without goes on to `now=1`.
@@ -43,7 +43,7 @@ pub(crate) fn skeleton(frame: &Frame, app: &App, target: &Target, bust: bool) ->
             div.scroll #sample { table { tbody { @for _ in 0..PLACEHOLDERS { tr { td.placeholder { (nbsp()) } } } } } }
         }
     };
-    layout::page(&title(target), &frame, body)
+    layout::page(&title(target), &frame, &body)
 }
 
 /// The page with all that a preview said.
@@ -90,7 +90,7 @@ pub(crate) fn whole(
             (sample(&preview.sample))
         }
     };
-    layout::page(&title(target), frame, body)
+    layout::page(&title(target), frame, &body)
 }
 
 fn nbsp() -> &'static str {
@@ -235,9 +235,10 @@ fn actions(app: &App, target: &Target, state: &Actions<'_>) -> Markup {
                     }
                     div.buttons {
                         @if state.refusal.is_none() {
-                            button.danger #clear-all name="action" value="all" { "Clear all" }
-                            button.danger #keep-one name="action" value="keep_one" hidden[state.matches.is_some_and(|n| n <= 1)] { "Clear all but one" }
+                            // The first one is what Enter presses in a field: the one that changes nothing.
                             button #dry-run name="action" value="dry_run" formnovalidate { "Dry run" }
+                            button.danger #keep-one name="action" value="keep_one" hidden[state.matches.is_some_and(|n| n <= 1)] { "Clear all but one" }
+                            button.danger #clear-all name="action" value="all" { "Clear all" }
                         } @else {
                             p { "This Redis user may look, but not clear." }
                         }

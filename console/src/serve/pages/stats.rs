@@ -28,7 +28,7 @@ pub(crate) fn queue(frame: &Frame, target: &Target) -> Markup {
         }
         p { a href={ "/jobs?queue=" (name) } { "Jobs on this queue" } }
     };
-    layout::page(&escape(&target.queue), frame, body)
+    layout::page(&escape(&target.queue), frame, &body)
 }
 
 /// One count, whole.
@@ -57,7 +57,7 @@ pub(crate) fn whole(frame: &Frame, params: &Params, stats: &Stats) -> Markup {
             (table(stats, &by))
         }
     };
-    layout::page(&format!("{} by {what}", escape(&stats.queue)), frame, body)
+    layout::page(&format!("{} by {what}", escape(&stats.queue)), frame, &body)
 }
 
 fn table(stats: &Stats, by: &str) -> Markup {
