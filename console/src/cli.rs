@@ -185,6 +185,24 @@ pub(crate) struct Clear {
     /// Keep the match that runs next, take out the others.
     #[arg(long, visible_alias = "keepone")]
     pub(crate) keep_one: bool,
+    /// With --keep-one: which match stays. Default: the oldest, which runs next.
+    #[arg(long, value_enum, conflicts_with = "all")]
+    pub(crate) keep: Option<Keep>,
+    /// With --keep-one: keep one match of each value of these fields, such as kwargs.commitid.
+    #[arg(long, value_name = "FIELD", value_delimiter = ',', conflicts_with_all = ["all", "keep"])]
+    pub(crate) by: Vec<String>,
+    /// Take out so many at most, those that run next.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+    /// Take out so many per second at most.
+    #[arg(long, value_name = "N")]
+    pub(crate) rate: Option<u64>,
+    /// How many matches there should be: with more, nothing is taken out and the job fails.
+    #[arg(long, value_name = "N")]
+    pub(crate) expect: Option<u64>,
+    /// With --expect: so many percent more are no surprise.
+    #[arg(long, value_name = "PERCENT", requires = "expect")]
+    pub(crate) tolerance: Option<u64>,
     /// Compute everything, take nothing out.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -206,6 +224,15 @@ pub(crate) struct Clear {
     /// Do not wait for the job's end: answer with its id.
     #[arg(long)]
     pub(crate) no_wait: bool,
+}
+
+/// Which match stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Keep {
+    /// The one that runs next.
+    Oldest,
+    /// The one that runs last.
+    Newest,
 }
 
 #[derive(Debug, Args)]

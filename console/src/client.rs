@@ -44,6 +44,14 @@ pub(crate) struct ClearRequest {
     /// The words of the filter.
     pub(crate) filter: Vec<Vec<u8>>,
     pub(crate) keep_one: bool,
+    /// The match that runs last stays, not the one that runs next.
+    pub(crate) keep_newest: bool,
+    /// One stays of each value of these fields.
+    pub(crate) by: Vec<String>,
+    pub(crate) limit: Option<u64>,
+    pub(crate) rate: Option<u64>,
+    pub(crate) expect: Option<u64>,
+    pub(crate) tolerance: Option<u64>,
     pub(crate) dry_run: bool,
     /// The queue's name as somebody typed it: this program never fills it in.
     pub(crate) confirm: Option<Vec<u8>>,
@@ -106,6 +114,22 @@ impl Client {
         let mut command = redis::cmd("QADMIN.CLEARJOB");
         command.arg(&request.queue).arg(&request.filter);
         command.arg(if request.keep_one { "KEEPONE" } else { "ALL" });
+        if request.keep_newest {
+            command.arg("KEEP").arg("NEWEST");
+        }
+        if !request.by.is_empty() {
+            command.arg("BY").arg(request.by.len()).arg(&request.by);
+        }
+        for (keyword, value) in [
+            ("LIMIT", request.limit),
+            ("RATE", request.rate),
+            ("EXPECT", request.expect),
+            ("TOLERANCE", request.tolerance),
+        ] {
+            if let Some(value) = value {
+                command.arg(keyword).arg(value);
+            }
+        }
         if request.dry_run {
             command.arg("DRYRUN");
         }

@@ -206,6 +206,7 @@ pub(crate) fn clear_request(
         id: id.to_string(),
         actor: form.text("actor").or(actor),
         reason: form.text("reason"),
+        ..ClearRequest::default()
     })
 }
 
