@@ -17,7 +17,7 @@ VENV = target/venv
 CARGO ?= cargo
 PYTHON ?= python3
 
-.PHONY: help deps venv build tool build-faults install demo playground test test-rust test-server test-console test-servers test-all fuzz servers bench bench-quick callgrind soak valgrind lint clean
+.PHONY: help deps venv build tool build-faults install demo playground console test test-rust test-server test-console test-servers test-all fuzz servers bench bench-quick callgrind soak valgrind lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -61,6 +61,10 @@ demo: deps build ## show the module at work on a throw-away server with 200,000 
 
 playground: deps build ## a throw-away server with the queue of the documentation's examples, to try commands by hand
 	$(CARGO) run --quiet --release --package qadmin-harness --bin playground
+
+console: deps build tool ## a throw-away server with the queue of the examples, and the web page about it
+	$(CARGO) build --quiet --release --package qadmin-harness --bin playground
+	@scripts/console.sh
 
 test: deps build venv test-rust test-server test-console test-servers ## run every test, and those that matter most on other servers
 

@@ -1,11 +1,13 @@
 //! One unit of a clear: the deletions, what replicas and the append-only file hear of them, and the record.
 
+use qadmin_core::job::Destination;
+use qadmin_core::queue::End;
 use qadmin_core::scan::{Event, Hit, Look, Queue, fingerprint};
 use qadmin_core::unit::{pack, unpack};
 
 use crate::redis::call::{How, call, replicate};
 use crate::redis::guard::{AbortOnUnwind, guard};
-use crate::redis::list::{List, Mode, Opened, is_hash_or_missing};
+use crate::redis::list::{List, Mode, Opened, is_hash_or_missing, put};
 use crate::redis::{Ctx, RString, fault, keyspace};
 use crate::state::{State, tell_own};
 
@@ -18,6 +20,8 @@ pub(crate) enum Refusal {
     Moved,
     /// The record's key holds another type.
     RecordKey,
+    /// The key to which matches go holds another type.
+    NoList,
 }
 
 /// Asks the server whether a write on this record's slot would be refused now, by a write that changes
@@ -48,7 +52,20 @@ impl std::fmt::Display for Refusal {
             Self::Wait(why) => why,
             Self::Moved => "its slot moved to another node of the cluster",
             Self::RecordKey => "its key holds something else",
+            Self::NoList => "the key to which matches go holds no list",
         })
+    }
+}
+
+/// Whether messages may be put into this list, in as far as that is about its key; asked behind [`probe`], in the
+/// same slot.
+pub(crate) fn probe_destination(ctx: Ctx<'_>, key: &RString) -> Result<(), Refusal> {
+    match List::open(ctx, key, Mode::Read) {
+        Opened::List(_) => Ok(()),
+        // On its way to another node it may be there already.
+        Opened::Missing if ctx.flags().cluster() && has_moved(ctx, key) => Err(Refusal::Moved),
+        Opened::Missing => Ok(()),
+        Opened::Other => Err(Refusal::NoList),
     }
 }
 
@@ -80,8 +97,9 @@ pub(crate) fn reason(line: &[u8]) -> Refusal {
     }
 }
 
-/// Tells replicas, the append-only file and everybody else what a look took out of the list, and closes it.
-pub(crate) fn tell(ctx: Ctx<'_>, list: List<'_>, name: &RString, look: &Look) {
+/// Puts what a look took out of the list where it goes, tells replicas, the append-only file and everybody else, and
+/// closes it.
+pub(crate) fn tell(ctx: Ctx<'_>, list: List<'_>, name: &RString, look: &Look, to: Option<&Destination>) {
     if list.deleted() != look.removed() {
         // A panic right behind a deletion: nobody knows which message it was, so nobody could be told.
         std::process::abort();
@@ -93,12 +111,17 @@ pub(crate) fn tell(ctx: Ctx<'_>, list: List<'_>, name: &RString, look: &Look) {
     let no_return = AbortOnUnwind;
     fault::point("telling a unit");
     let (indexes, fingerprints) = pack(&look.hits);
-    let args = [
+    let mut args = vec![
         RString::new(name.bytes()),
         RString::new(list.len().to_string()),
         RString::new(indexes),
         RString::new(fingerprints),
     ];
+    let to = to.map(|to| (RString::new(&to.key), to.end()));
+    if let Some((key, end)) = &to {
+        let len = put_taken(ctx, &list, key, *end);
+        args.extend([RString::new(key.bytes()), RString::new(end.word()), RString::new(len.to_string())]);
+    }
     if !replicate(ctx, c"QADMIN.APPLY", &args) {
         // Our own command is not there: replicas cannot be told, and would diverge.
         std::process::abort();
@@ -107,6 +130,25 @@ pub(crate) fn tell(ctx: Ctx<'_>, list: List<'_>, name: &RString, look: &Look) {
     let emptied = list.is_emptied();
     list.close();
     notify(ctx, name, emptied);
+    if let Some((key, end)) = &to {
+        notify_put(ctx, key, *end);
+    }
+}
+
+/// Puts what was taken out of a list into another one, in its order. Answers how long that one was.
+fn put_taken(ctx: Ctx<'_>, list: &List<'_>, key: &RString, end: End) -> u64 {
+    let taken = list.taken().iter();
+    let before = match end {
+        End::Head => put(ctx, key, end, taken.rev()),
+        End::Tail => put(ctx, key, end, taken),
+    };
+    // It was looked at in this callback. What was taken out has no other place to go.
+    before.unwrap_or_else(|| std::process::abort())
+}
+
+/// As if a client had pushed: jobs on that list follow it as they follow any push.
+fn notify_put(ctx: Ctx<'_>, key: &RString, end: End) {
+    keyspace::notify_list(ctx, if end == End::Head { c"lpush" } else { c"rpush" }, key);
 }
 
 fn notify(ctx: Ctx<'_>, name: &RString, emptied: bool) {
@@ -136,7 +178,15 @@ pub(crate) fn apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied 
 }
 
 fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
-    let [key, len, indexes, prints] = args else { return Applied::Mismatch };
+    let (key, len, indexes, prints, to) = match args {
+        [key, len, indexes, prints] => (key, len, indexes, prints, None),
+        [key, len, indexes, prints, to, end, its_len] => {
+            let (end, its_len) = (End::parse(end), qadmin_core::args::parse_u64(its_len));
+            let (Some(end), Some(its_len)) = (end, its_len) else { return Applied::Mismatch };
+            (key, len, indexes, prints, Some((RString::new(to), end, its_len)))
+        }
+        _ => return Applied::Mismatch,
+    };
     let Some(len) = qadmin_core::args::parse_u64(len) else { return Applied::Mismatch };
     let Some(hits) = unpack(len, indexes, prints) else { return Applied::Mismatch };
     let name = RString::new(key);
@@ -146,7 +196,18 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
         return Applied::Mismatch;
     }
     drop(list);
-    let Opened::List(mut list) = List::open(ctx, &name, Mode::Erase) else { return Applied::Mismatch };
+    if let Some((to, _, its_len)) = &to {
+        let len = match List::open(ctx, to, Mode::Read) {
+            Opened::List(list) => list.len(),
+            Opened::Missing => 0,
+            Opened::Other => return Applied::Mismatch,
+        };
+        if len != *its_len || to.bytes() == *key {
+            return Applied::Mismatch;
+        }
+    }
+    let mode = if to.is_some() { Mode::Take } else { Mode::Erase };
+    let Opened::List(mut list) = List::open(ctx, &name, mode) else { return Applied::Mismatch };
     let no_return = AbortOnUnwind;
     for (taken, hit) in hits.iter().enumerate() {
         let index = hit.index - taken as u64;
@@ -156,8 +217,15 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
         }
     }
     let emptied = list.is_emptied();
+    if let Some((to, end, _)) = &to {
+        put_taken(ctx, &list, to, *end);
+    }
     list.close();
     notify(ctx, &name, emptied);
+    if let Some((to, end, _)) = &to {
+        notify_put(ctx, to, *end);
+        state.forget_counts(ctx.db(), to.bytes());
+    }
     let ascending: Vec<u64> = hits.iter().map(|hit| hit.index).collect();
     let db = ctx.db();
     for job in state.registry.live_mut().iter_mut().filter(|job| job.is_on(db, key)) {

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::failure::{Exit, Failure};
+
 /// Looks at live job queues and clears them, inside a Redis or Valkey server that has the module qadmin.
 #[derive(Debug, Parser)]
 #[command(name = "qadmin", version, max_term_width = 100, after_help = AFTER_HELP)]
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     Preview(Preview),
     /// Take out the messages that match: shows how many and which, asks, clears.
     Clear(Clear),
+    /// Show who filled a queue: messages by task, repository or other fields.
+    Stats(Stats),
     /// List live and remembered jobs, newest first.
     Jobs(Jobs),
     /// Show a job as it stands.
@@ -75,6 +79,8 @@ pub(crate) enum Command {
     Throttle(Throttle),
     /// List the queues of the database, the deepest first.
     Queues(Queues),
+    /// Show all this as a web page, for people who like to click. On this machine only, unless a token is asked for.
+    Serve(Serve),
     /// Print the completions for a shell.
     Completions {
         /// The shell.
@@ -88,10 +94,9 @@ pub(crate) enum Command {
 }
 
 /// Heading of the filter's options.
-const FILTER: &str = "Which messages (at least one)";
+const FILTER: &str = "Which messages";
 
 #[derive(Debug, Args)]
-#[group(id = "conditions", required = true, multiple = true)]
 pub(crate) struct Filter {
     /// Name of the task.
     #[arg(long, value_name = "NAME", help_heading = FILTER)]
@@ -117,6 +122,18 @@ fn condition(text: &str) -> Result<Condition, String> {
 }
 
 impl Filter {
+    /// The same, where there has to be one.
+    pub(crate) fn some_words(&self) -> Result<Vec<Vec<u8>>, Failure> {
+        let words = self.words();
+        if words.is_empty() {
+            return Err(Failure::new(
+                Exit::Usage,
+                "say which messages, by at least one of --task, --repoid, --commitid and --where",
+            ));
+        }
+        Ok(words)
+    }
+
     /// The filter as the server's commands take it.
     pub(crate) fn words(&self) -> Vec<Vec<u8>> {
         let mut words: Vec<Vec<u8>> = Vec::new();
@@ -168,6 +185,24 @@ pub(crate) struct Clear {
     /// Keep the match that runs next, take out the others.
     #[arg(long, visible_alias = "keepone")]
     pub(crate) keep_one: bool,
+    /// With --keep-one: which match stays. Default: the oldest, which runs next.
+    #[arg(long, value_enum, conflicts_with = "all")]
+    pub(crate) keep: Option<Keep>,
+    /// With --keep-one: keep one match of each value of these fields, such as kwargs.commitid.
+    #[arg(long, value_name = "FIELD", value_delimiter = ',', conflicts_with_all = ["all", "keep"])]
+    pub(crate) by: Vec<String>,
+    /// Take out so many at most, those that run next.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+    /// Take out so many per second at most.
+    #[arg(long, value_name = "N")]
+    pub(crate) rate: Option<u64>,
+    /// How many matches there should be: with more, nothing is taken out and the job fails.
+    #[arg(long, value_name = "N")]
+    pub(crate) expect: Option<u64>,
+    /// With --expect: so many percent more are no surprise.
+    #[arg(long, value_name = "PERCENT", requires = "expect")]
+    pub(crate) tolerance: Option<u64>,
     /// Compute everything, take nothing out.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -187,6 +222,35 @@ pub(crate) struct Clear {
     #[arg(long, value_name = "UUID")]
     pub(crate) id: Option<uuid::Uuid>,
     /// Do not wait for the job's end: answer with its id.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+/// Which match stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Keep {
+    /// The one that runs next.
+    Oldest,
+    /// The one that runs last.
+    Newest,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Stats {
+    /// The list's key.
+    pub(crate) queue: OsString,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// Fields to count by, 1 to 4, such as task,repoid.
+    #[arg(long, value_name = "FIELD", value_delimiter = ',', default_value = "task")]
+    pub(crate) by: Vec<String>,
+    /// Most groups to show, 0 to 1,000; the others are added up.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) top: u32,
+    /// Count anew, whatever the server has counted before.
+    #[arg(long)]
+    pub(crate) bust: bool,
+    /// Do not wait for a count that takes a job: answer with its id.
     #[arg(long)]
     pub(crate) no_wait: bool,
 }
@@ -240,6 +304,23 @@ pub(crate) struct Queues {
     /// Only queues whose names match, such as 'celery*'.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) glob: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen: an address and port, or unix:/path. Addresses that others can reach want --token-file.
+    #[arg(long, value_name = "ADDRESS", env = "QADMIN_LISTEN", default_value = "127.0.0.1:8379")]
+    pub(crate) listen: String,
+    /// File with the token that people log in with (16 characters or more), readable by its owner alone.
+    #[arg(long, value_name = "FILE", env = "QADMIN_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// One more name (with :port where it is not 80 or 443) under which browsers reach the page, such as that of a proxy
+    /// in front of it. May be given several times.
+    #[arg(long, value_name = "HOST")]
+    pub(crate) allow_host: Vec<String>,
+    /// Who acts, where the page is not told; kept in the records of jobs. Default: the user of the operating system.
+    #[arg(long, value_name = "NAME", env = "QADMIN_ACTOR")]
+    pub(crate) actor: Option<String>,
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::connection::Server;
 use crate::failure::{Exit, Failure};
-use crate::reply::{Accepted, Map, Preview, Queues, Status};
+use crate::reply::{Accepted, Map, Preview, Queues, Stats, Status};
 
 /// A job, and the queue that leads to its node in a cluster.
 #[derive(Debug, Clone)]
@@ -26,6 +26,17 @@ pub(crate) struct PreviewRequest {
     pub(crate) no_count: bool,
 }
 
+/// What STATS is asked.
+#[derive(Debug, Default)]
+pub(crate) struct StatsRequest {
+    pub(crate) queue: Vec<u8>,
+    /// The words of the filter; none: all messages.
+    pub(crate) filter: Vec<Vec<u8>>,
+    pub(crate) by: Vec<String>,
+    pub(crate) top: u32,
+    pub(crate) bust: bool,
+}
+
 /// What CLEARJOB is asked.
 #[derive(Debug, Default)]
 pub(crate) struct ClearRequest {
@@ -33,6 +44,14 @@ pub(crate) struct ClearRequest {
     /// The words of the filter.
     pub(crate) filter: Vec<Vec<u8>>,
     pub(crate) keep_one: bool,
+    /// The match that runs last stays, not the one that runs next.
+    pub(crate) keep_newest: bool,
+    /// One stays of each value of these fields.
+    pub(crate) by: Vec<String>,
+    pub(crate) limit: Option<u64>,
+    pub(crate) rate: Option<u64>,
+    pub(crate) expect: Option<u64>,
+    pub(crate) tolerance: Option<u64>,
     pub(crate) dry_run: bool,
     /// The queue's name as somebody typed it: this program never fills it in.
     pub(crate) confirm: Option<Vec<u8>>,
@@ -79,11 +98,38 @@ impl Client {
         Ok(Preview::new(self.map(command, "QADMIN.PREVIEW")?))
     }
 
+    /// QADMIN.STATS
+    pub(crate) fn stats(&mut self, request: &StatsRequest) -> Result<Stats, Failure> {
+        let mut command = redis::cmd("QADMIN.STATS");
+        command.arg(&request.queue).arg(&request.filter);
+        command.arg("GROUPBY").arg(request.by.len()).arg(&request.by).arg("TOP").arg(request.top);
+        if request.bust {
+            command.arg("BUST");
+        }
+        Ok(Stats::new(self.map(command, "QADMIN.STATS")?))
+    }
+
     /// QADMIN.CLEARJOB
     pub(crate) fn clear(&mut self, request: &ClearRequest) -> Result<Accepted, Failure> {
         let mut command = redis::cmd("QADMIN.CLEARJOB");
         command.arg(&request.queue).arg(&request.filter);
         command.arg(if request.keep_one { "KEEPONE" } else { "ALL" });
+        if request.keep_newest {
+            command.arg("KEEP").arg("NEWEST");
+        }
+        if !request.by.is_empty() {
+            command.arg("BY").arg(request.by.len()).arg(&request.by);
+        }
+        for (keyword, value) in [
+            ("LIMIT", request.limit),
+            ("RATE", request.rate),
+            ("EXPECT", request.expect),
+            ("TOLERANCE", request.tolerance),
+        ] {
+            if let Some(value) = value {
+                command.arg(keyword).arg(value);
+            }
+        }
         if request.dry_run {
             command.arg("DRYRUN");
         }
@@ -98,6 +144,18 @@ impl Client {
             command.arg("REASON").arg(reason);
         }
         Ok(Accepted::new(self.map(command, "QADMIN.CLEARJOB")?))
+    }
+
+    /// Why this Redis user may not clear that queue here; `None` where they may. The server decides that before the
+    /// module sees a command, so one that lacks its confirmation changes nothing and tells it.
+    pub(crate) fn clear_refusal(&mut self, queue: &[u8]) -> Option<String> {
+        let mut command = redis::cmd("QADMIN.CLEARJOB");
+        command.arg(queue).arg(&["REPOID", "0", "ALL"]);
+        match self.server.call(&command, "QADMIN.CLEARJOB") {
+            Err(failure) if failure.exit == Exit::Unconfirmed => None,
+            Err(failure) => Some(failure.words),
+            Ok(_) => Some("the server took a clear without its confirmation".to_owned()),
+        }
     }
 
     /// QADMIN.STATUS, waiting for the job's end for so long.

@@ -48,11 +48,13 @@ pub(crate) struct Failure {
     pub(crate) words: String,
     /// Whether the connection is gone, so that asking again may help.
     pub(crate) disconnected: bool,
+    /// The first word of the server's error.
+    pub(crate) code: Option<String>,
 }
 
 impl Failure {
     pub(crate) fn new(exit: Exit, words: impl Into<String>) -> Self {
-        Self { exit, words: words.into(), disconnected: false }
+        Self { exit, words: words.into(), disconnected: false, code: None }
     }
 
     /// What scripts read on stdout.
@@ -65,7 +67,7 @@ impl Failure {
         let said = said(error);
         let Some(code) = error.code() else { return Self::connection(error, address) };
         let detail = error.detail().unwrap_or_default();
-        match code {
+        let failure = match code {
             "ERR" if detail.starts_with("unknown command") => Self::new(
                 Exit::NoModule,
                 format!(
@@ -92,7 +94,8 @@ impl Failure {
             ),
             "CONFIRM" => Self::new(Exit::Unconfirmed, said),
             _ => Self::new(Exit::Refused, said),
-        }
+        };
+        Self { code: Some(code.to_owned()), ..failure }
     }
 
     /// A connection that could not be made, or broke.
@@ -102,7 +105,7 @@ impl Failure {
         } else {
             format!("no connection to {address}: {}", escape(error.to_string().as_bytes()))
         };
-        Self { exit: Exit::Unreachable, words, disconnected: true }
+        Self { exit: Exit::Unreachable, words, disconnected: true, code: None }
     }
 }
 

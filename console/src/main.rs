@@ -13,6 +13,7 @@ mod look;
 mod progress;
 mod prompt;
 mod reply;
+mod serve;
 mod table;
 mod text;
 mod words;
@@ -24,7 +25,9 @@ use clap::Parser as _;
 fn main() -> ExitCode {
     // Usage errors, --help and --version end the process in here, with clap's own codes (2, 0, 0).
     let cli = cli::Cli::parse();
-    interrupt::install();
+    if !matches!(cli.command, cli::Command::Serve(_)) {
+        interrupt::install();
+    }
     let json = cli.output.json;
     match commands::run(&cli) {
         Ok(exit) => exit.into(),

@@ -62,6 +62,21 @@ impl Map {
         }
     }
 
+    /// Takes over what a job has counted, or why it has not.
+    fn fill_in(&mut self, job: &Status, members: &[(&str, &str)]) {
+        if job.completed() {
+            for (name, from) in members {
+                if let Some(value) = job.map.0.get(*from) {
+                    self.0.insert((*name).to_owned(), value.clone());
+                }
+            }
+        } else {
+            let why = job.error.clone().unwrap_or_else(|| format!("ERR the count was {}", job.status));
+            self.0.insert("mode".to_owned(), "failed".into());
+            self.0.insert("count_error".to_owned(), why.into());
+        }
+    }
+
     /// The names of its members, without twins.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0
@@ -150,12 +165,9 @@ impl Preview {
     /// The same preview with what its job found: the members that the server could not fill in when it answered. A job
     /// keeps more of a sample than each of those who joined it asked for: the first `rows` are shown.
     pub(crate) fn with_job(mut self, job: &Status, rows: Option<u32>) -> Self {
-        let members = &mut self.map.0;
-        let mut set = |name: &str, value: Value| {
-            members.insert(name.to_owned(), value);
-        };
-        if job.status == "completed" {
-            for (name, from) in [
+        self.map.fill_in(
+            job,
+            &[
                 ("match_count", "matched"),
                 ("matched_bytes", "matched_bytes"),
                 ("undecodable", "undecodable"),
@@ -167,19 +179,72 @@ impl Preview {
                 ("with_eta", "with_eta"),
                 ("redelivered", "redelivered"),
                 ("notice", "notice"),
-            ] {
-                if let Some(value) = job.map.0.get(from) {
-                    set(name, value.clone());
-                }
-            }
-            if let (Some(rows), Some(Value::Array(sample))) = (rows, members.get_mut("sample")) {
-                sample.truncate(usize::try_from(rows).unwrap_or(usize::MAX));
-            }
-        } else {
-            let why = job.error.clone().unwrap_or_else(|| format!("ERR the count was {}", job.status));
-            set("mode", "failed".into());
-            set("count_error", why.into());
+            ],
+        );
+        if let (Some(rows), Some(Value::Array(sample))) = (rows, self.map.0.get_mut("sample")) {
+            sample.truncate(usize::try_from(rows).unwrap_or(usize::MAX));
         }
+        Self::new(self.map)
+    }
+}
+
+/// QADMIN.STATS
+#[derive(Debug, Clone)]
+pub(crate) struct Stats {
+    pub(crate) mode: String,
+    pub(crate) queue: Vec<u8>,
+    pub(crate) filter: Option<String>,
+    pub(crate) depth: u64,
+    pub(crate) matched: Option<u64>,
+    pub(crate) groups: Vec<Map>,
+    pub(crate) other: Map,
+    pub(crate) groups_total: Option<u64>,
+    pub(crate) cached_at: Option<i64>,
+    pub(crate) job_id: Option<String>,
+    pub(crate) count_error: Option<String>,
+    pub(crate) other_priorities_depth: Option<u64>,
+    pub(crate) doubts: Doubts,
+    /// The reply itself.
+    pub(crate) map: Map,
+}
+
+impl Stats {
+    pub(crate) fn new(map: Map) -> Self {
+        Self {
+            mode: map.word("mode").unwrap_or_default(),
+            queue: map.bytes("queue").unwrap_or_default(),
+            filter: map.word("filter"),
+            depth: map.sum("depth"),
+            matched: map.count("matched"),
+            groups: map.maps("groups"),
+            other: Map::new(map.0.get("other").cloned().unwrap_or_default()),
+            groups_total: map.count("groups_total"),
+            cached_at: map.int("cached_at"),
+            job_id: map.word("job_id"),
+            count_error: map.word("count_error"),
+            other_priorities_depth: map.count("other_priorities_depth"),
+            doubts: Doubts::new(&map),
+            map,
+        }
+    }
+
+    /// The same with what its job found.
+    pub(crate) fn with_job(mut self, job: &Status) -> Self {
+        self.map.fill_in(
+            job,
+            &[
+                ("total", "processed"),
+                ("matched", "matched"),
+                ("matched_bytes", "matched_bytes"),
+                ("groups", "groups"),
+                ("other", "other"),
+                ("groups_total", "groups_total"),
+                ("undecodable", "undecodable"),
+                ("unreadable", "unreadable"),
+                ("drifted", "drifted"),
+                ("notice", "notice"),
+            ],
+        );
         Self::new(self.map)
     }
 }

@@ -75,6 +75,39 @@ fn a_dry_run_says_what_would_go_and_keep_one_keeps_it() {
 }
 
 #[test]
+fn a_clear_can_be_bounded_and_refuses_more_than_was_expected() {
+    let server = Server::start();
+    fill_examples(server.port()).expect("the queue is filled");
+    let clear = |more: &[&str]| {
+        let more: Vec<&str> = more.iter().copied().chain(["--yes", QUEUE, "--json"]).collect();
+        qadmin(&server, &about("clear", &target(), &more))
+    };
+    let surprise = clear(&["--all", "--expect", "50", "--tolerance", "10"]).ended(4).json();
+    assert!(surprise["error"].as_str().is_some_and(|why| why.starts_with("EXPECT")), "{surprise}");
+    assert_eq!(depth(&server), 1_051);
+    assert_eq!(
+        clear(&["--all", "--limit", "5", "--expect", "61", "--rate", "1000"]).ended(0).json()["deleted"],
+        5
+    );
+    assert_eq!(depth(&server), 1_046);
+    let newest = ["--keep-one", "--keep", "newest", "--dry-run", "--json"];
+    let newest = qadmin(&server, &about("clear", &target(), &newest)).ended(0).json();
+    assert_eq!(
+        (&newest["would_delete"], newest["kept_index"].as_i64() < Some(-900)),
+        (&55.into(), true),
+        "{newest}"
+    );
+    assert_eq!(clear(&["--keep-one", "--by", "task"]).ended(0).json()["deleted"], 55);
+    let left = qadmin(&server, &about("preview", &target(), &["--json"])).ended(0).json();
+    assert_eq!(left["match_count"], 1);
+    for usage in
+        [&["--all", "--keep", "newest"][..], &["--all", "--by", "task"], &["--all", "--tolerance", "5"]]
+    {
+        clear(usage).ended(2);
+    }
+}
+
+#[test]
 fn the_same_id_starts_nothing_twice() {
     let server = Server::start();
     fill_examples(server.port()).expect("the queue is filled");

@@ -59,6 +59,48 @@ fn queues_are_listed_with_their_depth_and_what_runs_next() {
 }
 
 #[test]
+fn who_filled_a_queue_is_counted_by_any_fields() {
+    let server = Server::start();
+    fill_examples(server.port()).expect("the queue is filled");
+    let run = qadmin(&server, &["stats", QUEUE, "--top", "2"]).ended(0);
+    for line in [" counted  1,051 messages", " groups   22"] {
+        assert!(run.out.lines().any(|l| l == line), "{line}: {run:?}");
+    }
+    let row = run.out.lines().find(|line| line.starts_with(" app.tasks.upload.Upload")).expect("the largest");
+    let words: Vec<_> = row.split_whitespace().collect();
+    assert_eq!(words[1..], ["133", "12.6", "%", "183.8", "kB", "12", "1,051", &"#".repeat(20)]);
+    assert!(run.out.contains(" 20 others ") && run.out.contains(" 847 "), "{run:?}");
+    let args = [
+        "stats",
+        QUEUE,
+        "--task",
+        "app.tasks.upload.Upload",
+        "--by",
+        "repoid,kwargs.report_type",
+        "--top",
+        "1",
+        "--json",
+    ];
+    let json = qadmin(&server, &args).ended(0).json();
+    assert_eq!((&json["matched"], &json["groups"][0]["repoid"]), (&133.into(), &147_107.into()));
+    qadmin(&server, &["stats", QUEUE, "--by", "nothing"]).ended(1);
+}
+
+#[test]
+fn stats_that_take_a_job_are_waited_for() {
+    let server = slow();
+    filled(&server, 2_000);
+    let named = qadmin(&server, &["stats", QUEUE, "--by", "repoid", "--no-wait", "--json"]).ended(0).json();
+    assert_eq!((&named["mode"], &named["groups"]), (&"job".into(), &serde_json::Value::Null));
+    let json = qadmin(&server, &["stats", QUEUE, "--by", "repoid", "--json"]).ended(0).json();
+    assert_eq!(
+        (&json["matched"], &json["total"], &json["job_id"]),
+        (&2_000.into(), &2_000.into(), &named["job_id"])
+    );
+    assert!(json["groups"][0]["count"].as_u64() > Some(1), "{json}");
+}
+
+#[test]
 fn a_live_job_is_paused_slowed_resumed_and_cancelled() {
     let server = slow();
     filled(&server, LONG);

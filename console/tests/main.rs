@@ -10,6 +10,7 @@ mod hostile;
 mod lists;
 mod papers;
 mod preview;
+mod serve;
 mod support;
 mod terminal;
 mod tls;

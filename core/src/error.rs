@@ -14,6 +14,8 @@ pub enum Code {
     Confirm,
     /// More match than the caller expected.
     Expect,
+    /// Two keys that one node of a cluster need not have together.
+    CrossSlot,
     /// Unknown or forgotten job id.
     NoJob,
     /// More live jobs than `max-jobs` allows.
@@ -36,6 +38,7 @@ impl Code {
             Self::Err => "ERR",
             Self::Confirm => "CONFIRM",
             Self::Expect => "EXPECT",
+            Self::CrossSlot => "CROSSSLOT",
             Self::NoJob => "NOJOB",
             Self::TooManyJobs => "TOOMANYJOBS",
             Self::WrongType => "WRONGTYPE",
@@ -230,6 +233,10 @@ pub enum Error {
     NoThrottle,
     /// Neither ALL, KEEPONE nor DRYRUN.
     NoMode,
+    /// TO with the queue itself.
+    ToItself,
+    /// TO with a key of another slot.
+    CrossSlot,
     /// Both ALL and KEEPONE.
     TwoModes,
     /// A keyword that means something only beside another one.
@@ -353,6 +360,11 @@ pub enum Error {
         /// The user.
         user: Vec<u8>,
     },
+    /// Where matches were to go.
+    NoList {
+        /// The key.
+        key: Vec<u8>,
+    },
     /// The key of the job's record holds something else than a hash.
     RecordKey {
         /// The key.
@@ -463,15 +475,17 @@ impl Error {
             | Self::NoThrottle
             | Self::NoMode
             | Self::TwoModes
+            | Self::ToItself
             | Self::Needs { .. }
             | Self::Excludes { .. }
             | Self::NotClient { .. }
             | Self::IdInUse { .. } => Code::Err,
             Self::ConfirmMissing { .. } | Self::ConfirmOther { .. } => Code::Confirm,
             Self::Unexpected { .. } => Code::Expect,
+            Self::CrossSlot => Code::CrossSlot,
             Self::NoJob { .. } => Code::NoJob,
             Self::TooManyJobs { .. } | Self::TooManyPreviews { .. } => Code::TooManyJobs,
-            Self::WrongType | Self::RecordKey { .. } => Code::WrongType,
+            Self::WrongType | Self::RecordKey { .. } | Self::NoList { .. } => Code::WrongType,
             Self::NoPermKey | Self::NoPermCommand { .. } | Self::RightLost { .. } => Code::NoPerm,
             Self::ReadOnly | Self::RoleChanged => Code::ReadOnly,
             Self::Loading => Code::Loading,
@@ -573,6 +587,8 @@ impl Error {
                              KEEPONE clears all but the oldest, DRYRUN only counts"
                 .to_owned(),
             Self::TwoModes => "ALL and KEEPONE exclude each other; give one of them".to_owned(),
+            Self::ToItself => "TO needs another key than the queue itself".to_owned(),
+            Self::CrossSlot => "Keys in request don't hash to the same slot".to_owned(),
             Self::Needs { keyword, other } => format!("{keyword} needs {other} beside it"),
             Self::Excludes { keyword, other, why } => {
                 format!("{keyword} and {other} exclude each other: {why}")
@@ -634,6 +650,7 @@ impl Error {
                 "the user {} who started the job was deleted or may no longer clear this queue",
                 quote(user)
             ),
+            Self::NoList { key } => format!("the key {} holds no list any more", quote(key)),
             Self::RecordKey { key } => {
                 format!("the key {} holds something else than the record of the job", quote(key))
             }

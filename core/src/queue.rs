@@ -10,6 +10,21 @@ pub enum End {
 }
 
 impl End {
+    /// As Redis calls it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Head => "LEFT",
+            Self::Tail => "RIGHT",
+        }
+    }
+
+    /// The other way.
+    #[must_use]
+    pub fn parse(word: &[u8]) -> Option<Self> {
+        [Self::Head, Self::Tail].into_iter().find(|end| end.word().as_bytes() == word)
+    }
+
     /// The other side.
     #[must_use]
     pub fn other(self) -> Self {

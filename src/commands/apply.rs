@@ -9,7 +9,7 @@ use crate::redis::{Ctx, fault, log, reply};
 use crate::state;
 use crate::unit::{self, Applied};
 
-/// Key, length before, indexes, fingerprints.
+/// Key, length before, indexes, fingerprints; where what is taken out goes: key, end, length before.
 pub(super) fn run(ctx: Ctx<'_>, args: &[&[u8]]) {
     let flags = ctx.flags();
     if !flags.replicated() && !flags.loading() {

@@ -3,16 +3,20 @@
 use qadmin_core::error::Error;
 use qadmin_core::filter::Projection;
 use qadmin_core::job::{Job, Keep, Kind, Origin, Record, Start};
+use qadmin_core::queue::End;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{ClearJob, Mode, SAMPLE_DEFAULT, commands};
 use qadmin_core::scan::Effect;
+use qadmin_core::slot;
 use uuid::Uuid;
 
 use super::looks::looks_like;
-use super::{Answer, depth, other_priorities};
+use super::{Answer, denied, depth, other_priorities};
 use crate::audit::Entry;
 use crate::record::{self, Owed};
+use crate::redis::acl::{self, Right};
 use crate::redis::clock::{now_ms, now_ns};
+use crate::redis::ctx::Caller;
 use crate::redis::guard::guard;
 use crate::redis::{Ctx, RString, log};
 use crate::settings;
@@ -27,6 +31,9 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
     let digest = request.fingerprint(db);
     let queue = RString::new(&request.queue);
     let len = depth(ctx, &queue)?;
+    if let Some(to) = &request.terms.to {
+        check_destination(ctx, &caller, &request.queue, &to.key)?;
+    }
     state::with(|state| {
         if let Some(id) = request.id
             && let Some(known) = resent(state, ctx, id, &request.queue, &digest)?
@@ -43,6 +50,10 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
             && let Some(looks) = looks_like(ctx, &queue, kind)
         {
             return Err(Error::LooksLike { looks: looks.spec().name, taken_for: kind.spec().name });
+        }
+        if request.terms.to.is_some() && kind.spec().next_end == End::Head {
+            let why = "moves are made for lists whose workers pop from the tail";
+            return Err(Error::Excludes { keyword: "TO", other: "AS resque", why });
         }
         let mut job = Job::new(Start {
             id: request.id.unwrap_or_else(Uuid::new_v4),
@@ -79,6 +90,17 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         let record = begin(state, ctx, job)?;
         Ok(Answer::Reply(map(ctx, &record, false), request.format))
     })?
+}
+
+/// What the server checks of the keys that it knows of.
+fn check_destination(ctx: Ctx<'_>, caller: &Caller, queue: &[u8], key: &[u8]) -> Result<(), Error> {
+    if ctx.flags().cluster() && slot::of(queue) != slot::of(key) {
+        return Err(Error::CrossSlot);
+    }
+    if caller.user.as_ref().is_none_or(|user| acl::may_add(user, key) != Right::Granted) {
+        return Err(denied(ctx, caller, key));
+    }
+    depth(ctx, &RString::new(key)).map(drop)
 }
 
 /// Writes the first record and starts the job: both or, for all that anybody sees later, neither.

@@ -13,6 +13,9 @@ const UNIT_EVERY_NS: u64 = 10_000_000;
 /// How often `appendfsync` is looked up.
 const FSYNC_LOOK_EVERY_NS: u64 = 1_000_000_000;
 
+/// Bytes that one slice moves to another list, but for its first message: they are held meanwhile.
+const MOVED_BYTES_MAX: u64 = 1024 * 1024;
+
 /// The part of a slice that a window is made for. A window that is not done in its slice costs the next one
 /// its seek for a short rest; one that is done early leaves time for another.
 const WINDOW_PART: (u64, u64) = (7, 8);
@@ -26,6 +29,8 @@ pub(crate) struct Measures {
     message: MessageCost,
     /// What taking out a message costs on a second walk.
     hit: HitCost,
+    /// What putting one into another list costs.
+    put: HitCost,
     /// What the last seek took, nanoseconds.
     seek_ns: u64,
     /// `appendfsync` is `always`.
@@ -51,7 +56,14 @@ impl Measures {
 
     fn in_time(&self, time: Time, ns: u64) -> Budget {
         let window = ns / self.message.ns() * WINDOW_PART.0 / WINDOW_PART.1;
-        Budget { time, window, max_hits: qadmin_core::unit::UNIT_MAX, hit_ns: self.hit.ns() }
+        Budget {
+            time,
+            window,
+            max_hits: qadmin_core::unit::UNIT_MAX,
+            max_bytes: u64::MAX,
+            hit_ns: self.hit.ns(),
+            put_ns: 0,
+        }
     }
 
     /// Learns from the seek of a slice.
@@ -66,6 +78,16 @@ impl Measures {
         }
         self.message.learn(look.examined, look.walk_ns);
         self.hit.learn(look.removed(), look.taking_ns);
+    }
+
+    /// For a look of a clear that puts what it takes out into another list.
+    pub(super) fn with_put(&self, budget: Budget) -> Budget {
+        Budget { max_bytes: MOVED_BYTES_MAX, put_ns: self.put.ns(), ..budget }
+    }
+
+    /// Learns from so many messages put into another list.
+    pub(super) fn put(&mut self, messages: u64, took_ns: u64) {
+        self.put.learn(messages, took_ns);
     }
 
     /// With `appendfsync always`: when the next unit may be written, if not now.

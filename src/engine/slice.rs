@@ -1,7 +1,7 @@
 //! One slice of one job: gates, walk, unit, booking.
 
 use qadmin_core::error::Error;
-use qadmin_core::job::{Job, Kind, PAUSED, Status};
+use qadmin_core::job::{Destination, Job, Kind, PAUSED, Status};
 use qadmin_core::scan::{Budget, Event, Look, Looked, Progress, Queue};
 use qadmin_core::settings::Settings;
 
@@ -64,7 +64,11 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
     let db = job.start().db;
     ctx.select(db);
     let name = RString::new(&job.start().queue);
-    let mode = if writes { Mode::Erase } else { Mode::Read };
+    let mode = match (writes, &job.start().terms.to) {
+        (false, _) => Mode::Read,
+        (true, None) => Mode::Erase,
+        (true, Some(_)) => Mode::Take,
+    };
     let list = match List::open(ctx, &name, mode) {
         Opened::List(list) => list,
         gone => {
@@ -84,6 +88,9 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
     let step = if writes {
         let mut budget = state.measures.budget(&settings);
         budget.max_hits = budget.max_hits.min(most);
+        if job.start().terms.to.is_some() {
+            budget = state.measures.with_put(budget);
+        }
         clear(state, ctx, job, list, &name, &budget, &mut look)
     } else {
         count(state, ctx, job, list, &settings, &mut look)
@@ -137,10 +144,15 @@ fn clear(
     let start = job.start();
     let (db, queue) = (start.db, start.queue.clone());
     let id = start.id;
+    let to = start.terms.to.clone();
     let record_key = || RString::new(record::key(&queue, id, ctx.flags().cluster()));
     let mut refusal = None;
     let (scan, judge) = job.parts();
-    let permit = || match unit::probe(ctx, &record_key()) {
+    let probe = || {
+        unit::probe(ctx, &record_key())?;
+        to.as_ref().map_or(Ok(()), |to| unit::probe_destination(ctx, &RString::new(&to.key)))
+    };
+    let permit = || match probe() {
         Ok(()) => true,
         Err(why) => {
             refusal = Some(why);
@@ -151,18 +163,25 @@ fn clear(
     look.reset();
     // A judge that panics must not keep replicas from hearing what was taken out before.
     let looked = guard("judging", || scan.look(&mut list, judge, &Steady, budget, permit, look));
-    unit::tell(ctx, list, name, look);
+    let began = now_ns();
+    unit::tell(ctx, list, name, look, to.as_ref());
+    if to.is_some() {
+        state.measures.put(look.removed(), now_ns() - began);
+    }
     // Before anything that may panic: whatever becomes of the job, its record says how many are gone.
     job.scan.count_deleted(look);
     state.totals.cleared += look.removed();
     if let Some(refusal) = refusal {
-        return refused(&refusal, &record_key());
+        return refused(&refusal, &record_key(), to.as_ref());
     }
     state.measures.sought(look.seek_ns);
     look.seek_ns += look.reseek_ns;
     let booked = guard("booking a unit", || {
         book(state, job, look);
         tell_jobs(state, db, &queue, look);
+        if let (Some(to), false) = (&to, look.hits.is_empty()) {
+            state.forget_counts(db, &to.key);
+        }
     });
     if booked.is_none() {
         // Others may stand elsewhere in the queue than they think.
@@ -248,11 +267,15 @@ fn moved() -> Step {
 }
 
 /// What a job does that may not write.
-fn refused(refusal: &Refusal, record_key: &RString) -> Step {
+fn refused(refusal: &Refusal, record_key: &RString, to: Option<&Destination>) -> Step {
     match refusal {
         Refusal::Wait(reason) => Step::Waits(reason),
         Refusal::RecordKey => {
             let error = Error::RecordKey { key: record_key.bytes().to_vec() };
+            Step::Ends(Status::Failed, Some(error))
+        }
+        Refusal::NoList => {
+            let error = Error::NoList { key: to.map(|to| to.key.clone()).unwrap_or_default() };
             Step::Ends(Status::Failed, Some(error))
         }
         Refusal::Moved => moved(),
@@ -269,5 +292,7 @@ fn still_may(job: &mut Job) -> bool {
     job.right_checked(now);
     let start = job.start();
     let Some(user) = &start.origin.user else { return true };
+    let may_add = |to: &Destination| acl::may_add(user, &to.key) == Right::Granted;
     acl::may_call(user, &[b"QADMIN.CLEARJOB", &start.queue]) == Right::Granted
+        && start.terms.to.as_ref().is_none_or(may_add)
 }

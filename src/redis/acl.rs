@@ -36,12 +36,20 @@ impl Drop for User {
 
 /// May the user read this key?
 pub(crate) fn may_read(user: &[u8], key: &[u8]) -> Right {
+    may(user, key, raw::REDISMODULE_CMD_KEY_ACCESS.cast_signed())
+}
+
+fn may(user: &[u8], key: &[u8], access: i32) -> Right {
     let Some(user) = User::find(user) else { return Right::NoUser };
     let key = RString::new(key);
-    let access = raw::REDISMODULE_CMD_KEY_ACCESS.cast_signed();
     // SAFETY: user and key are live.
     let granted = unsafe { api!(RedisModule_ACLCheckKeyPermissions(user.0, key.raw(), access)) == 0 };
     if granted { Right::Granted } else { Right::Denied }
+}
+
+/// May the user add to this key?
+pub(crate) fn may_add(user: &[u8], key: &[u8]) -> Right {
+    may(user, key, raw::REDISMODULE_CMD_KEY_INSERT.cast_signed())
 }
 
 /// May the user call this command with these arguments (name first), on all the keys that it names?

@@ -11,14 +11,15 @@
 //!
 //! [`List`] refuses what is not right instead of doing it.
 
-use std::ffi::c_long;
+use std::ffi::{c_int, c_long};
 
+use qadmin_core::queue::End;
 use qadmin_core::scan::Queue;
 
 use super::api::{api, raw};
 use super::ctx::Ctx;
 use super::fault;
-use super::string::{RString, bytes_of};
+use super::string::RString;
 
 /// What a key holds.
 pub(crate) enum Opened<'c> {
@@ -38,6 +39,8 @@ pub(crate) enum Mode {
     /// Reading and [`Queue::delete`]. Opening alone changes nothing: the module turned the
     /// implicit signal of closing off (`RM_SetModuleOptions`).
     Erase,
+    /// The same, and what is deleted is kept, to be put into another list.
+    Take,
 }
 
 /// An opened list.
@@ -53,25 +56,49 @@ pub(crate) struct List<'c> {
     turned: bool,
     /// Messages taken out.
     deleted: u64,
+    /// The message that was read last, where it may be kept.
+    last: Option<RString>,
+    /// What was taken out, from the head on, where it is kept.
+    taken: Vec<RString>,
 }
 
-fn open<'c>(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> Opened<'c> {
+/// A key as it is: its handle, with the length of a list, and its type.
+fn open_any<'c>(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> (List<'c>, isize) {
     let flags = match mode {
         Mode::Read => raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOTOUCH,
-        Mode::Erase => raw::REDISMODULE_READ | raw::REDISMODULE_WRITE | raw::REDISMODULE_OPEN_KEY_NOTOUCH,
+        Mode::Erase | Mode::Take => {
+            raw::REDISMODULE_READ | raw::REDISMODULE_WRITE | raw::REDISMODULE_OPEN_KEY_NOTOUCH
+        }
     };
     // SAFETY: context and name are live (S2, S4). A null answer (missing key) is accepted by KeyType.
     let (key, kind) = unsafe {
         let key = api!(RedisModule_OpenKey(ctx.raw(), name.raw(), flags.cast_signed()));
         (key, api!(RedisModule_KeyType(key)))
     };
-    let mut list = List { key, ctx, name, mode, len: 0, at: None, turned: false, deleted: 0 };
-    match isize::try_from(kind).unwrap_or(-1) {
-        raw::REDISMODULE_KEYTYPE_LIST => {
-            // SAFETY: the handle is live.
-            list.len = unsafe { api!(RedisModule_ValueLength(key)) } as u64;
-            Opened::List(list)
-        }
+    let mut list = List {
+        key,
+        ctx,
+        name,
+        mode,
+        len: 0,
+        at: None,
+        turned: false,
+        deleted: 0,
+        last: None,
+        taken: Vec::new(),
+    };
+    let kind = isize::try_from(kind).unwrap_or(-1);
+    if kind == raw::REDISMODULE_KEYTYPE_LIST {
+        // SAFETY: the handle is live.
+        list.len = unsafe { api!(RedisModule_ValueLength(key)) } as u64;
+    }
+    (list, kind)
+}
+
+fn open<'c>(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> Opened<'c> {
+    let (list, kind) = open_any(ctx, name, mode);
+    match kind {
+        raw::REDISMODULE_KEYTYPE_LIST => Opened::List(list),
         raw::REDISMODULE_KEYTYPE_EMPTY => Opened::Missing,
         _ => Opened::Other,
     }
@@ -86,6 +113,11 @@ impl<'c> List<'c> {
     /// Messages taken out.
     pub(crate) fn deleted(&self) -> u64 {
         self.deleted
+    }
+
+    /// What was taken out and kept, from the head on.
+    pub(crate) fn taken(&self) -> &[RString] {
+        &self.taken
     }
 
     /// Everything was taken out, and the key is gone.
@@ -120,16 +152,22 @@ impl Queue for List<'_> {
         self.turned |= back;
         self.at = Some(index);
         fault::point("reading a message");
-        // SAFETY: the string lives until the end of this function.
-        Some(f(unsafe { bytes_of(message.raw()) }))
+        let result = f(message.bytes());
+        if self.mode == Mode::Take {
+            self.last = Some(message);
+        }
+        Some(result)
     }
 
     fn delete(&mut self, index: u64) -> bool {
-        let right = self.mode == Mode::Erase && !self.turned && self.at == Some(index);
+        let right = self.mode != Mode::Read && !self.turned && self.at == Some(index);
         let Some(at) = c_long::try_from(index).ok().filter(|_| right) else { return false };
         // SAFETY: the handle is live and open for writing; the walk is one on which deleting is right.
         let deleted = unsafe { api!(RedisModule_ListDelete(self.key, at)) } == 0;
         self.deleted += u64::from(deleted);
+        if deleted {
+            self.taken.extend(self.last.take());
+        }
         fault::point("behind a deletion");
         deleted
     }
@@ -152,6 +190,38 @@ impl Drop for List<'_> {
             unsafe { api!(RedisModule_CloseKey(self.key)) }
         }
     }
+}
+
+/// Puts messages into a list, one behind the other at this end, and makes the list where there is none. Answers how long
+/// it was before; `None`, and nothing is put, where the key holds something else.
+pub(crate) fn put<'m>(
+    ctx: Ctx<'_>,
+    name: &RString,
+    end: End,
+    messages: impl Iterator<Item = &'m RString>,
+) -> Option<u64> {
+    let (list, kind) = open_any(ctx, name, Mode::Erase);
+    if ![raw::REDISMODULE_KEYTYPE_LIST, raw::REDISMODULE_KEYTYPE_EMPTY].contains(&kind) {
+        return None;
+    }
+    let place = match end {
+        End::Head => raw::REDISMODULE_LIST_HEAD,
+        End::Tail => raw::REDISMODULE_LIST_TAIL,
+    };
+    let place = c_int::try_from(place).unwrap_or_default();
+    for message in messages {
+        // SAFETY: the handle is live and open for writing, the string is live; the server copies it.
+        let pushed = unsafe { api!(RedisModule_ListPush(list.key, place, message.raw())) } == 0;
+        if !pushed {
+            // Some of them may be in: whoever goes on has them twice or not at all.
+            std::process::abort();
+        }
+    }
+    let len = list.len;
+    drop(list);
+    // SAFETY: context and name are live.
+    unsafe { api!(RedisModule_SignalModifiedKey(ctx.raw(), name.raw())) };
+    Some(len)
 }
 
 /// Whether a key holds a hash or nothing.

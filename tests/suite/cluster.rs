@@ -51,6 +51,22 @@ fn a_jobs_keys_lie_in_the_slot_of_its_queue_whatever_its_name_and_status_is_rout
     }
 }
 
+#[test]
+fn a_move_to_another_slot_is_refused_and_one_to_the_same_slot_works() {
+    let cluster = Cluster::start(NODES, slow);
+    let mut conn = cluster.node(cluster.home(b"celery", NODES)).conn();
+    ask(&mut conn, &[b"LPUSH", b"celery", b"{}", b"{\"headers\":{\"task\":\"t\"}}"]).expect("LPUSH");
+    let clear = |to: &'static [u8]| -> [&'static [u8]; 9] {
+        [b"QADMIN.CLEARJOB", b"celery", b"ALL", b"TASK", b"t", b"TO", to, b"CONFIRM", b"celery"]
+    };
+    let refused = ask(&mut conn, &clear(b"parked")).expect_err("another slot");
+    assert!(refused.to_string().contains("CROSSSLOT") || refused.code() == Some("CROSSSLOT"), "{refused}");
+    let id = reply(&mut conn, &clear(b"{celery}:parked")).text("job_id");
+    let end = reply(&mut conn, &[b"QADMIN.STATUS", id.as_bytes(), b"QUEUE", b"celery", b"WAIT", b"0"]);
+    assert_eq!((end.text("status"), end.int("deleted")), ("completed".into(), 1), "{end:?}");
+    assert_eq!(ask(&mut conn, &[b"LLEN", b"{celery}:parked"]).expect("LLEN"), Value::Int(1));
+}
+
 /// How a cluster's client finds the job's node, and what it hears elsewhere.
 fn routed(conn: &mut Connection, other: &mut Connection, name: &[u8], id: &str, slot: usize) {
     for command in ["QADMIN.STATUS", "QADMIN.CANCEL", "QADMIN.PAUSE", "QADMIN.RESUME"] {

@@ -112,6 +112,9 @@ fn in_a_queue_of_resque_the_head_runs_next() {
     let rows: Vec<(i64, i64)> =
         preview.rows("sample").iter().map(|row| (row.int("index"), row.int("args.0"))).collect();
     assert_eq!(rows, [(0, 0), (3, 3), (6, 6), (9, 9)]);
+    let moved = "QADMIN.CLEARJOB resque:queue:mail TASK Bad ALL TO away CONFIRM resque:queue:mail AS resque";
+    let error = run(&mut conn, moved).expect_err("not for these lists").to_string();
+    assert!(error.contains("TO and AS resque exclude each other"), "{error}");
     let clear = "QADMIN.CLEARJOB resque:queue:mail TASK Bad KEEPONE CONFIRM resque:queue:mail AS resque";
     let job = ask(&mut conn, clear).text("job_id");
     let end = wait_for_job(&mut conn, &job);

@@ -25,6 +25,7 @@ mod kinds;
 mod limits;
 mod live;
 mod model;
+mod moves;
 mod neighbours;
 mod observability;
 mod options;

@@ -16,17 +16,17 @@ const ID: &str = "5b7a3c1e-2f64-4f0a-9a3d-8c2e6b1d7f05";
 
 /// One message and what it says, known without reading it.
 #[derive(Debug, Clone)]
-struct Message {
-    bytes: Vec<u8>,
-    task: &'static str,
-    id: String,
+pub(crate) struct Message {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) task: &'static str,
+    pub(crate) id: String,
     args: String,
     /// Its body can be read.
     readable: bool,
 }
 
 impl Message {
-    fn matches(&self) -> bool {
+    pub(crate) fn matches(&self) -> bool {
         self.task == "m"
     }
 }
@@ -66,21 +66,25 @@ fn message(rng: &mut Rng, number: usize) -> Message {
 }
 
 /// Messages from the one that runs next on.
-fn messages(seed: u64, count: usize) -> Vec<Message> {
+pub(crate) fn messages(seed: u64, count: usize) -> Vec<Message> {
     let mut rng = Rng::new(seed);
     (0..count).map(|number| message(&mut rng, number)).collect()
 }
 
 fn push(conn: &mut Connection, messages: &[Message]) {
+    push_to(conn, "celery", messages);
+}
+
+pub(crate) fn push_to(conn: &mut Connection, queue: &str, messages: &[Message]) {
     for part in messages.chunks(500) {
         let bytes: Vec<&[u8]> = part.iter().map(|message| message.bytes.as_slice()).collect();
-        conn.lpush::<_, _, ()>("celery", bytes).expect("LPUSH");
+        conn.lpush::<_, _, ()>(queue, bytes).expect("LPUSH");
     }
 }
 
 /// What stays of the matches, as a person would say it.
 #[derive(Debug, Clone, Copy)]
-enum Stays {
+pub(crate) enum Stays {
     None,
     All,
     Oldest,
@@ -89,14 +93,14 @@ enum Stays {
     OfEachTaskAndArgs,
 }
 
-struct Case {
-    options: &'static str,
+pub(crate) struct Case {
+    pub(crate) options: &'static str,
     stays: Stays,
     limit: usize,
     status: &'static str,
 }
 
-const fn case(options: &'static str, stays: Stays, limit: usize) -> Case {
+pub(crate) const fn case(options: &'static str, stays: Stays, limit: usize) -> Case {
     Case { options, stays, limit, status: "completed" }
 }
 
@@ -123,7 +127,7 @@ const CASES: [Case; 18] = [
 
 impl Case {
     /// The messages that go, by their place from the next end.
-    fn goes(&self, messages: &[Message]) -> HashSet<usize> {
+    pub(crate) fn goes(&self, messages: &[Message]) -> HashSet<usize> {
         let matches: Vec<usize> = (0..messages.len()).filter(|at| messages[*at].matches()).collect();
         let mut met = HashSet::new();
         let stays = |at: &usize| {
@@ -145,7 +149,7 @@ impl Case {
 }
 
 /// The newest first, as LRANGE shows it.
-fn without(messages: &[Message], gone: &HashSet<usize>) -> Vec<Vec<u8>> {
+pub(crate) fn without(messages: &[Message], gone: &HashSet<usize>) -> Vec<Vec<u8>> {
     let stays = messages.iter().enumerate().filter(|(at, _)| !gone.contains(at));
     stays.map(|(_, message)| message.bytes.clone()).rev().collect()
 }

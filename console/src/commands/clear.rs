@@ -18,6 +18,7 @@ const SAMPLE: u32 = 5;
 
 pub(crate) fn run(session: &mut Session, args: &cli::Clear) -> Result<Exit, Failure> {
     let queue = bytes(&args.queue);
+    let filter = args.filter.some_words()?;
     let confirm = if args.dry_run {
         None
     } else if let Some(name) = &args.yes {
@@ -30,8 +31,14 @@ pub(crate) fn run(session: &mut Session, args: &cli::Clear) -> Result<Exit, Fail
     };
     let request = ClearRequest {
         queue: queue.clone(),
-        filter: args.filter.words(),
+        filter,
         keep_one: args.keep_one,
+        keep_newest: args.keep == Some(cli::Keep::Newest),
+        by: args.by.clone(),
+        limit: args.limit,
+        rate: args.rate,
+        expect: args.expect,
+        tolerance: args.tolerance,
         dry_run: args.dry_run,
         confirm,
         id: args.id.unwrap_or_else(Uuid::new_v4).to_string(),
@@ -92,7 +99,7 @@ fn ask(session: &mut Session, args: &cli::Clear, queue: &[u8]) -> Result<Answer,
         eprintln!("There is nothing to clear.");
         return Ok(Answer::Over(Exit::Done));
     }
-    eprintln!("{}", about_to(args.keep_one, &preview));
+    eprintln!("{}", about_to(args, &preview));
     match prompt::type_name(queue) {
         Some(name) if name == queue => Ok(Answer::Typed(name)),
         _ => {
@@ -106,19 +113,30 @@ fn nothing_to_do(keep_one: bool, preview: &Preview) -> bool {
     preview.match_count.is_some_and(|n| n <= u64::from(keep_one))
 }
 
-fn about_to(keep_one: bool, preview: &Preview) -> String {
-    let Some(matches) = preview.match_count else {
-        return "This clears every match in the queue. How many there are is not known.".replace(
-            "every match",
-            if keep_one { "all matches but the one that runs next" } else { "every match" },
-        );
+fn about_to(args: &cli::Clear, preview: &Preview) -> String {
+    let stays = if args.keep == Some(cli::Keep::Newest) { "runs last" } else { "runs next" };
+    let limit = args.limit.map(|n| format!(", {} at most", grouped(n))).unwrap_or_default();
+    let gone = match (args.keep_one, preview.match_count) {
+        (true, _) if !args.by.is_empty() => {
+            format!(
+                "all matches but the one of each {} that runs next",
+                escape(args.by.join(", ").as_bytes())
+            )
+        }
+        (keep_one, Some(matches)) => {
+            let gone = matches - u64::from(keep_one);
+            let gone = gone.min(args.limit.unwrap_or(gone));
+            let kept = if keep_one { format!(" and keeps the one that {stays}") } else { String::new() };
+            return format!("This clears {} of {}{kept}.", grouped(gone), counted(preview.depth, "message"));
+        }
+        (true, None) => format!("all matches but the one that {stays}"),
+        (false, None) => "every match".to_owned(),
     };
-    let gone = matches - u64::from(keep_one);
-    let kept = if keep_one { " and keeps the one that runs next" } else { "" };
-    format!("This clears {} of {}{kept}.", grouped(gone), counted(preview.depth, "message"))
+    let unknown = if preview.match_count.is_none() { " How many there are is not known." } else { "" };
+    format!("This clears {gone}{limit}.{unknown}")
 }
 
 /// Who sits at the terminal, as the operating system says.
-fn os_user() -> Option<String> {
+pub(crate) fn os_user() -> Option<String> {
     whoami::username().ok().filter(|name| !name.is_empty())
 }

@@ -1,13 +1,14 @@
 //! One file per command: ask the server, show what it says, decide the exit code.
 
 mod cancel;
-mod clear;
+pub(crate) mod clear;
 mod hold;
 mod jobs;
 mod papers;
 mod preview;
 mod queues;
 mod shown;
+mod stats;
 mod status;
 mod watch;
 
@@ -33,6 +34,7 @@ pub(crate) struct Session {
 pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Completions { shell } => papers::completions(*shell),
+        Command::Serve(args) => crate::serve::run(&cli.redis, args),
         Command::Man { folder } => papers::man(folder.as_deref()),
         command => {
             let server = Server::new(&cli.redis.url, cli.redis.cacert.as_deref())?;
@@ -47,6 +49,7 @@ fn with_server(mut session: Session, command: &Command) -> Result<Exit, Failure>
     match command {
         Command::Preview(args) => preview::run(&mut session, args),
         Command::Clear(args) => clear::run(&mut session, args),
+        Command::Stats(args) => stats::run(&mut session, args),
         Command::Jobs(args) => jobs::run(&mut session, args),
         Command::Status(args) => status::run(&mut session, args),
         Command::Watch(args) => watch::run(&mut session, args),
@@ -55,7 +58,7 @@ fn with_server(mut session: Session, command: &Command) -> Result<Exit, Failure>
         Command::Resume(args) => hold::resume(&mut session, args),
         Command::Throttle(args) => hold::throttle(&mut session, args),
         Command::Queues(args) => queues::run(&mut session, args),
-        Command::Completions { .. } | Command::Man { .. } => Ok(Exit::Done),
+        Command::Serve(_) | Command::Completions { .. } | Command::Man { .. } => Ok(Exit::Done),
     }
 }
 

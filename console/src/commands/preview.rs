@@ -12,7 +12,7 @@ use crate::reply::Preview;
 pub(crate) fn run(session: &mut Session, args: &cli::Preview) -> Result<Exit, Failure> {
     let request = PreviewRequest {
         queue: bytes(&args.queue),
-        filter: args.filter.words(),
+        filter: args.filter.some_words()?,
         sample: Some(args.sample),
         fields: args.fields.clone(),
         bust: args.bust,

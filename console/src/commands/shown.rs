@@ -23,12 +23,7 @@ pub(crate) fn preview(preview: &Preview) -> String {
     }
     let mut parts = vec![show(&pairs(rows))];
     parts.extend(notes(&preview.doubts));
-    if let Some(others) = preview.other_priorities_depth.filter(|n| *n > 0) {
-        parts.push(format!(
-            "! {} in the other priority lists of this queue; this is about one list",
-            counted(others, "message")
-        ));
-    }
+    parts.extend(other_lists(preview.other_priorities_depth));
     parts.push(String::new());
     parts.push(sample(preview));
     parts.join("\n")
@@ -169,8 +164,18 @@ fn concerns(doubts: &Doubts, rows: &mut Vec<(&'static str, Cell)>) {
     }
 }
 
+/// What this list is not.
+pub(crate) fn other_lists(depth: Option<u64>) -> Option<String> {
+    depth.filter(|n| *n > 0).map(|n| {
+        format!(
+            "! {} in the other priority lists of this queue; this is about one list",
+            counted(n, "message")
+        )
+    })
+}
+
 /// Why a count may be less than the whole truth. Said whenever there is something to say.
-fn notes(doubts: &Doubts) -> Vec<String> {
+pub(crate) fn notes(doubts: &Doubts) -> Vec<String> {
     let mut notes = Vec::new();
     if doubts.unreadable > 0 {
         notes.push(format!(

@@ -1,5 +1,7 @@
 //! Running the program, from a script's point of view and at a terminal.
 
+pub(crate) mod page;
+
 use std::process::{Command, Stdio};
 
 use qadmin_harness::{Factory, Server, Size, TARGET_REPOID, TARGET_TASK, eventually, fill, map};

@@ -65,6 +65,9 @@ one_of_each! {
     Error::NoThrottle => Error::NoThrottle;
     Error::NoMode => Error::NoMode;
     Error::TwoModes => Error::TwoModes;
+    Error::ToItself => Error::ToItself;
+    Error::CrossSlot => Error::CrossSlot;
+    Error::NoList { .. } => Error::NoList { key: got() };
     Error::Needs { .. } => Error::Needs { keyword: "KEEP", other: "KEEPONE" };
     Error::Excludes { .. } =>
         Error::Excludes { keyword: "LIMIT", other: "KEEP NEWEST", why: "it cannot be exact" };

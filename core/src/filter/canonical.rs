@@ -43,13 +43,13 @@ pub(super) fn keyword(keyword: &str, value: &[u8]) -> String {
 
 /// Values as words behind one another.
 #[must_use]
-pub fn words<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
+pub fn words<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut text = String::new();
     for value in values {
         if !text.is_empty() {
             text.push(' ');
         }
-        push_word(&mut text, value.as_bytes());
+        push_word(&mut text, value);
     }
     text
 }

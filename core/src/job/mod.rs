@@ -22,7 +22,7 @@ pub use registry::{
     CACHED_MAX, Cached, Caches, Ended, REMEMBERED_BYTES_MAX, REMEMBERED_MAX, Registry, SAMPLES_MAX,
 };
 pub use status::Status;
-pub use terms::{Expect, Keep, Terms};
+pub use terms::{Destination, Expect, Keep, Terms};
 
 use groups::Names;
 use uuid::Uuid;
@@ -222,7 +222,8 @@ impl Job {
         let plan = Plan::new(start.effect, start.dry_run)
             .limit(terms.limit)
             .most(terms.expect.map(Expect::most))
-            .next_end(start.messages.spec().next_end);
+            .next_end(start.messages.spec().next_end)
+            .to(terms.to.as_ref().map(Destination::end));
         Self {
             scan: Scan::new(plan, start.len),
             judge,
@@ -593,6 +594,8 @@ impl Job {
             number(self.scan.counted()),
             number((s.effect == Effect::KeepEach).then(|| self.scan.distinct())),
             number((s.effect == Effect::KeepEach).then_some(c.undistinguished)),
+            opt(s.terms.to.as_ref().map(|to| &to.key)),
+            flag(s.terms.to.as_ref().is_some_and(|to| to.front)),
             text(s.messages.spec().name),
         ])
     }

@@ -1,6 +1,7 @@
 //! A job as STATUS shows it, and as the hash that outlives the process holds it.
 
 use crate::error::Error;
+use crate::filter::words;
 use crate::reply::Reply;
 
 use super::Status;
@@ -17,7 +18,7 @@ pub enum FieldKind {
 }
 
 /// The members of STATUS in their documented order; `sample` stands behind `error`.
-pub const FIELDS: [(&str, FieldKind); 59] = [
+pub const FIELDS: [(&str, FieldKind); 61] = [
     ("job_id", FieldKind::Name),
     ("kind", FieldKind::Name),
     ("status", FieldKind::Name),
@@ -76,6 +77,8 @@ pub const FIELDS: [(&str, FieldKind); 59] = [
     ("counted", FieldKind::Int),
     ("distinct", FieldKind::Int),
     ("undistinguished", FieldKind::Int),
+    ("to", FieldKind::Text),
+    ("front", FieldKind::Int),
     ("message_kind", FieldKind::Text),
 ];
 
@@ -136,6 +139,11 @@ impl Record {
             if let Reply::Int(n) = self.get(name) {
                 options.push(format!("{} {n}", name.to_ascii_uppercase()));
             }
+        }
+        let to = self.text("to");
+        if !to.is_empty() {
+            options.push(format!("TO {}", words([to])));
+            options.extend((self.int("front") == 1).then(|| "FRONT".to_owned()));
         }
         options.join(" ")
     }

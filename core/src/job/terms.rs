@@ -2,6 +2,7 @@
 
 use crate::field::Field;
 use crate::filter::words;
+use crate::queue::End;
 
 /// The match that KEEPONE keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,6 +46,23 @@ impl Expect {
     }
 }
 
+/// Where matches go instead of out of sight.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// The other list's key.
+    pub key: Vec<u8>,
+    /// To its next end, before what is there; otherwise where producers push, behind what is there.
+    pub front: bool,
+}
+
+impl Destination {
+    /// The end that messages are pushed at.
+    #[must_use]
+    pub fn end(&self) -> End {
+        if self.front { End::Tail } else { End::Head }
+    }
+}
+
 /// Options of a clear.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Terms {
@@ -58,13 +76,15 @@ pub struct Terms {
     pub rate: Option<u64>,
     /// EXPECT.
     pub expect: Option<Expect>,
+    /// TO and FRONT.
+    pub to: Option<Destination>,
 }
 
 impl Terms {
     /// The names of the BY fields as one text.
     #[must_use]
     pub fn by_text(&self) -> Option<String> {
-        (!self.by.is_empty()).then(|| words(self.by.iter().map(|field| &*field.name)))
+        (!self.by.is_empty()).then(|| words(self.by.iter().map(|field| field.name.as_bytes())))
     }
 }
 

@@ -1,5 +1,5 @@
 //! `QADMIN.CLEARJOB queue filter [ALL|KEEPONE] [KEEP OLDEST|NEWEST] [BY [n] field...] [LIMIT n] [RATE n]
-//! [EXPECT n] [TOLERANCE percent] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text]
+//! [EXPECT n] [TOLERANCE percent] [TO key] [FRONT] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text]
 //! [FORMAT RESP|JSON]`
 
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use crate::args::parse_u64;
 use crate::error::Error;
 use crate::field::Field;
 use crate::filter::{BY_MAX, Filter, FilterBuilder, parse_by};
-use crate::job::{Expect, Keep, Terms};
+use crate::job::{Destination, Expect, Keep, Terms};
 use crate::kind::MessageKind;
 
 /// Longest ACTOR, in bytes: a name, an address or a token's id.
@@ -85,7 +85,9 @@ impl ClearJob {
             .number(terms.limit)
             .number(terms.rate)
             .number(terms.expect.map(|expect| expect.matches))
-            .number(terms.expect.map(|expect| expect.tolerance));
+            .number(terms.expect.map(|expect| expect.tolerance))
+            .optional(terms.to.as_ref().map(|to| to.key.as_slice()))
+            .flag(terms.to.as_ref().is_some_and(|to| to.front));
         terms.by.iter().fold(digest, |digest, field| digest.bytes(field.name.as_bytes())).finish()
     }
 }
@@ -100,6 +102,7 @@ impl Request for ClearJob {
         let (mut all, mut keep_one, mut dry_run) = (false, false, false);
         let (mut keep, mut by, mut limit, mut rate) = (None, Vec::new(), None, None);
         let (mut expect, mut tolerance) = (None, None);
+        let (mut to, mut front) = (None, false);
         let (mut confirm, mut id, mut actor, mut reason) = (None, None, None, None);
         let (mut kind, mut format) = (None, Format::default());
         loop {
@@ -118,6 +121,8 @@ impl Request for ClearJob {
                 "RATE" => rate = Some(options.args.number("RATE", 0, RATE_MAX)?),
                 "EXPECT" => expect = Some(options.args.number("EXPECT", 0, MATCHES_MAX)?),
                 "TOLERANCE" => tolerance = Some(options.args.number("TOLERANCE", 0, TOLERANCE_MAX)?),
+                "TO" => to = Some(parse_to(&queue, options.args.value("TO")?)?),
+                "FRONT" => front = true,
                 "DRYRUN" => dry_run = true,
                 "CONFIRM" => confirm = Some(options.args.value("CONFIRM")?),
                 "ID" => id = Some(parse_id(options.args.value("ID")?)?),
@@ -145,8 +150,13 @@ impl Request for ClearJob {
             let keyword = if keep.is_some() { "KEEP" } else { "BY" };
             return Err(Error::Needs { keyword, other: "KEEPONE" });
         }
-        let terms = Terms { keep: keep.unwrap_or_default(), by, limit, rate, expect };
+        if front && to.is_none() {
+            return Err(Error::Needs { keyword: "FRONT", other: "TO" });
+        }
+        let to = to.map(|key| Destination { key, front });
+        let terms = Terms { keep: keep.unwrap_or_default(), by, limit, rate, expect, to };
         check_newest(&terms)?;
+        check_front(&terms)?;
         // Last, so that who is asked to confirm confirms a command that would otherwise run.
         check_confirm(&queue, confirm, dry_run)?;
         Ok(Self { queue, filter, mode, terms, dry_run, id, actor, reason, kind, format, filter_identity })
@@ -184,6 +194,26 @@ fn parse_fields(options: &mut Options<'_>) -> Result<Vec<Field>, Error> {
         fields.push(field);
     }
     Ok(fields)
+}
+
+/// What goes before the messages of another list goes there the newest first.
+fn check_front(terms: &Terms) -> Result<(), Error> {
+    let why =
+        "to come before what is there, the newest is moved first, and which ones run next is not known then";
+    let exclude = |keyword| Err(Error::Excludes { keyword, other: "FRONT", why });
+    match &terms.to {
+        Some(Destination { front: true, .. }) if terms.limit.is_some() => exclude("LIMIT"),
+        Some(Destination { front: true, .. }) if !terms.by.is_empty() => exclude("BY"),
+        _ => Ok(()),
+    }
+}
+
+fn parse_to(queue: &[u8], key: &[u8]) -> Result<Vec<u8>, Error> {
+    match key {
+        b"" => Err(Error::EmptyText { keyword: "TO" }),
+        _ if key == queue => Err(Error::ToItself),
+        _ => queue_name(key),
+    }
 }
 
 fn parse_keep(word: &[u8]) -> Result<Keep, Error> {

@@ -57,6 +57,9 @@ pub static CLEARJOB: CommandSpec = CommandSpec {
         Arg::new("rate", ArgKind::Integer).token("RATE").optional().shown("n"),
         Arg::new("expect", ArgKind::Integer).token("EXPECT").optional().shown("n"),
         Arg::new("tolerance", ArgKind::Integer).token("TOLERANCE").optional().shown("percent"),
+        // A string and not a key, as QUEUE: it is checked by the command, before it is touched.
+        Arg::new("to", ArgKind::String).token("TO").optional().shown("key"),
+        Arg::word("front", "FRONT").optional(),
         Arg::word("dryrun", "DRYRUN").optional(),
         Arg::new("confirm", ArgKind::String).token("CONFIRM").optional().shown("queue"),
         Arg::new("id", ArgKind::String).token("ID").optional().shown("uuid"),
@@ -223,7 +226,7 @@ pub static APPLY: CommandSpec = CommandSpec {
     summary: "Internal: repeats a slice of a clear on a replica or while the append-only file is loaded.",
     complexity: "O(N) with N being the distance between the first and the last message taken out.",
     since: "0.1.0",
-    arity: 5,
+    arity: -5,
     flags: &["write"],
     categories: &["write", "dangerous", "qadmin"],
     keys: Keys::At { index: 1, access: KeyAccess::ReadDelete },
@@ -233,6 +236,7 @@ pub static APPLY: CommandSpec = CommandSpec {
         Arg::new("length", ArgKind::Integer),
         Arg::new("indexes", ArgKind::String),
         Arg::new("fingerprints", ArgKind::String),
+        Arg::new("destination", ArgKind::Block(PUT)).optional(),
     ],
 };
 
@@ -292,6 +296,13 @@ const BYS: &[Arg] = &[
 ];
 
 const MODES: &[Arg] = &[Arg::word("all", "ALL"), Arg::word("keepone", "KEEPONE")];
+
+/// Where what is taken out goes.
+const PUT: &[Arg] = &[
+    Arg::new("key", ArgKind::String),
+    Arg::new("end", ArgKind::OneOf(&[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")])),
+    Arg::new("its-length", ArgKind::Integer),
+];
 
 const KEEPS: &[Arg] = &[Arg::word("oldest", "OLDEST"), Arg::word("newest", "NEWEST")];
 

@@ -101,9 +101,13 @@ pub struct Budget {
     pub window: u64,
     /// The most messages that one look takes out.
     pub max_hits: usize,
+    /// The most bytes that one look takes out, but for its first message.
+    pub max_bytes: u64,
     /// What it is thought to cost to take out one message that was met before, nanoseconds: a walk towards the
     /// head leaves this much time for each.
     pub hit_ns: u64,
+    /// What it is thought to cost to put one that was taken out elsewhere, nanoseconds, likewise on any walk.
+    pub put_ns: u64,
 }
 
 /// A message that was taken out.
@@ -149,6 +153,8 @@ pub struct Look {
     pub taking_ns: u64,
     /// Bytes decoded on the way.
     decoded: u64,
+    /// Bytes taken out, or to be taken out by the second walk.
+    pub taken_bytes: u64,
     /// What the second walk is to take out, the farthest from the head first.
     planned: Vec<Hit>,
     /// Digests of values that were not met before this look.
@@ -365,16 +371,18 @@ impl Scan {
                     (look.seek_ns, look.over_ns) = deadline.begin();
                 }
                 let goes = look.take_in(self, judge, distance, message);
-                (goes && self.deletes()).then(|| fingerprint(message))
+                (goes && self.deletes()).then(|| (fingerprint(message), message.len() as u64))
             });
             // A message that cannot be read ends the slice; the next one sees the queue's true state.
             let Some(goes) = read else { break };
-            if let Some(fingerprint) = goes {
+            if let Some((fingerprint, bytes)) = goes {
                 look.planned.push(Hit { index, fingerprint });
-                deadline.reserved += budget.hit_ns;
+                look.taken_bytes += bytes;
+                deadline.reserved += budget.hit_ns + budget.put_ns;
             }
             let met = look.overflows
                 || look.planned.len() >= max_hits
+                || look.taken_bytes >= budget.max_bytes
                 || self.ends_at(look.would_delete)
                 || (self.deletes() && look.kept.is_some() && !self.takes_oldest());
             if met || deadline.is_over(look.examined_bytes + look.decoded, goes.is_some()) {
@@ -438,7 +446,8 @@ impl Scan {
     ) -> Looked {
         let next = self.marks.next();
         let (from, top) = self.marks.rest().unwrap_or_else(|| {
-            let top = next + self.marks.unexamined().min(budget.window.max(1));
+            let window = if self.takes_newest() { u64::MAX } else { budget.window.max(1) };
+            let top = next + self.marks.unexamined().min(window);
             (top, top)
         });
         look.top = Some(top);
@@ -451,10 +460,10 @@ impl Scan {
                     (look.seek_ns, look.over_ns) = deadline.begin();
                 }
                 let goes = look.take_in(self, judge, distance, message) && self.deletes();
-                goes.then(|| fingerprint(message))
+                goes.then(|| (fingerprint(message), message.len() as u64))
             });
             let Some(goes) = read else { break };
-            if let Some(fingerprint) = goes {
+            if let Some((fingerprint, bytes)) = goes {
                 if permit.take().is_some_and(|permit| !deadline.beside(permit)) {
                     return Looked::Refused;
                 }
@@ -462,10 +471,12 @@ impl Scan {
                     return Looked::Stuck;
                 }
                 look.hits.push(Hit { index: before, fingerprint });
+                look.taken_bytes += bytes;
+                deadline.reserved += budget.put_ns;
             }
             let bytes = look.examined_bytes + look.decoded;
-            if look.overflows || look.hits.len() >= budget.max_hits || deadline.is_over(bytes, goes.is_some())
-            {
+            let full = look.hits.len() >= budget.max_hits || look.taken_bytes >= budget.max_bytes;
+            if look.overflows || full || deadline.is_over(bytes, goes.is_some()) {
                 break;
             }
         }

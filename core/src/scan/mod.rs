@@ -41,6 +41,11 @@
 //! Where workers pop from the head, distances are counted from there and every event is seen in a mirror; all else is
 //! the same. Such a queue is always walked from its next end: that is the way on which messages can be taken out.
 //!
+//! # Into another list
+//! What is put behind the messages of another list goes there oldest first: such slices are those above. What is put
+//! before them, at the next end, goes there newest first. Then the window is all that is left of the snapshot, and is
+//! walked back over many slices. A slice takes out a bounded number of bytes, which are held until they are in the other list.
+//!
 //! # Edits inside the list
 //! LREM, LINSERT, LSET, LTRIM and their like tell no positions. The scan then starts another pass at the
 //! next end over what may still be the snapshot: it leaves alone as many messages at either end as had been
@@ -439,7 +444,14 @@ impl Scan {
 
     /// Whether a match goes depends on all that run before it.
     fn takes_oldest(&self) -> bool {
-        !self.counting && (self.plan.effect == Effect::KeepEach || self.stops_at().is_some())
+        let joins_behind = self.deletes() && self.plan.to == Some(End::Head);
+        !self.counting && (self.plan.effect == Effect::KeepEach || self.stops_at().is_some() || joins_behind)
+    }
+
+    /// Whether a message goes before all that run before it: they are put at the other list's next end, where the one
+    /// that comes last runs first.
+    fn takes_newest(&self) -> bool {
+        self.deletes() && self.plan.to == Some(End::Tail)
     }
 
     /// One match that stays has been met, in the queue still or not.

@@ -315,8 +315,16 @@ impl World {
             return;
         }
         let mut look = Look::default();
-        let budget =
-            Budget { time: Time::AfterSeek { slice_ns: 1, last_seek_ns: 0 }, window, max_hits: 7, hit_ns: 0 };
+        // Messages are of 5 bytes.
+        let max_bytes = if job.plan().to.is_some() { 11 } else { u64::MAX };
+        let budget = Budget {
+            time: Time::AfterSeek { slice_ns: 1, last_seek_ns: 0 },
+            window,
+            max_hits: 7,
+            hit_ns: 0,
+            put_ns: 0,
+            max_bytes,
+        };
         let mut queue = Memory::new(self.list.clone(), messages);
         let looked = job.scan.look(&mut queue, &mut FirstByte, &Frozen, &budget, || write, &mut look);
         assert_ne!(looked, Looked::Stuck);
@@ -342,7 +350,9 @@ impl World {
                 let mut window: Vec<usize> =
                     window.unwrap_or_default().into_iter().filter(|id| open.contains(id)).collect();
                 if window.is_empty() {
-                    let size = usize::try_from(budget.window).expect("small");
+                    let whole = job.clears() && !job.counting && job.plan().to == Some(End::Tail);
+                    let size =
+                        if whole { open.len() } else { usize::try_from(budget.window).expect("small") };
                     window = open.iter().copied().take(size).collect();
                     window.reverse();
                 }
@@ -585,15 +595,23 @@ fn plan() -> impl Strategy<Value = Plan> {
         4 => Just(Effect::KeepEach),
     ];
     let bound = || proptest::option::weighted(0.3, 1..20_u64);
-    (effect, any::<bool>(), bound(), bound(), end()).prop_map(|(effect, dry_run, limit, most, next_end)| {
-        let plan = Plan::new(effect, dry_run).next_end(next_end);
-        match effect {
-            Effect::Count => plan,
-            // With a limit the request is refused: the newest is not known before all were looked at.
-            Effect::KeepNewest => plan.most(most),
-            _ => plan.limit(limit).most(most),
-        }
-    })
+    let to = proptest::option::weighted(0.3, end());
+    (effect, any::<bool>(), bound(), bound(), to, end()).prop_map(
+        |(effect, dry_run, limit, most, to, next_end)| {
+            // Nothing is moved out of a queue whose workers pop from the head.
+            let to = to.filter(|_| next_end == End::Tail);
+            let plan = Plan::new(effect, dry_run).to(to).next_end(next_end);
+            match effect {
+                // Before what is there goes the newest first: nobody knows then which run next.
+                Effect::KeepEach if to == Some(End::Tail) => plan.to(None).limit(limit).most(most),
+                _ if to == Some(End::Tail) => plan.most(most),
+                Effect::Count => plan,
+                // With a limit the request is refused: the newest is not known before all were looked at.
+                Effect::KeepNewest => plan.most(most),
+                _ => plan.limit(limit).most(most),
+            }
+        },
+    )
 }
 
 fn at_the_ends() -> impl Strategy<Value = Op> {
@@ -697,6 +715,8 @@ fn a_queue_that_is_edited_in_every_pass_is_given_up_after_ten() {
             window: 5,
             max_hits: 7,
             hit_ns: 0,
+            put_ns: 0,
+            max_bytes: u64::MAX,
         };
         scan.look(&mut queue, &mut FirstByte, &Frozen, &budget, || true, &mut look);
         scan.commit(&mut look);

@@ -38,6 +38,8 @@ pub struct Plan {
     pub limit: Option<u64>,
     /// Clears nothing if there are more matches than this.
     pub most: Option<u64>,
+    /// What is taken out is put into another list, at this end of it.
+    pub to: Option<End>,
     /// The end that workers pop from: the scan begins there.
     pub next_end: End,
 }
@@ -46,7 +48,7 @@ impl Plan {
     /// The effect without a bound.
     #[must_use]
     pub fn new(effect: Effect, dry_run: bool) -> Self {
-        Self { effect, dry_run, limit: None, most: None, next_end: End::Tail }
+        Self { effect, dry_run, limit: None, most: None, to: None, next_end: End::Tail }
     }
 
     /// With at most so many cleared.
@@ -65,6 +67,12 @@ impl Plan {
     #[must_use]
     pub fn next_end(self, next_end: End) -> Self {
         Self { next_end, ..self }
+    }
+
+    /// With what is taken out put at an end of another list.
+    #[must_use]
+    pub fn to(self, to: Option<End>) -> Self {
+        Self { to, ..self }
     }
 
     /// It takes messages out.

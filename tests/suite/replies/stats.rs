@@ -126,6 +126,8 @@ fn status_of_stats() {
         counted: null
         distinct: null
         undistinguished: null
+        to: null
+        front: 0
         message_kind: "celery"
     "#);
 }

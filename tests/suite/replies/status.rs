@@ -119,6 +119,8 @@ fn status_of_a_job_that_waits_for_its_first_slice() {
         counted: null
         distinct: null
         undistinguished: null
+        to: null
+        front: 0
         message_kind: "celery"
     "#);
 }
@@ -193,6 +195,8 @@ fn status_of_a_completed_clear() {
         counted: null
         distinct: null
         undistinguished: null
+        to: null
+        front: 0
         message_kind: "celery"
     "#);
 }
@@ -321,6 +325,8 @@ fn status_of_a_dry_run_shows_its_sample() {
         counted: null
         distinct: null
         undistinguished: null
+        to: null
+        front: 0
         message_kind: "celery"
     "#);
 }
@@ -397,6 +403,8 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         counted: null
         distinct: null
         undistinguished: null
+        to: null
+        front: 0
         message_kind: "celery"
     "#);
 }

@@ -64,7 +64,7 @@ fn job(len: u64, top: usize) -> Job {
 /// One slice over at most so many messages.
 fn slice(job: &mut Job, queue: &mut Memory, window: u64) {
     let time = Time::AfterSeek { slice_ns: 1, last_seek_ns: 0 };
-    let budget = Budget { time, window, max_hits: usize::MAX, hit_ns: 0 };
+    let budget = Budget { time, window, max_hits: usize::MAX, max_bytes: u64::MAX, hit_ns: 0, put_ns: 0 };
     let mut look = Look::default();
     let (scan, judge) = job.parts();
     scan.look(queue, judge, &Frozen, &budget, || true, &mut look);

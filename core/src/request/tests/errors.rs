@@ -33,12 +33,12 @@ fn every_wrong_command_line_says_what_would_be_right() {
         (
             "PREVIEW q TASK t XYZ",
             "ERR unknown keyword \"XYZ\"; QADMIN.PREVIEW takes TASK, REPOID, COMMITID, WHERE, SAMPLE, \
-             FIELDS, BUST, NOCOUNT, FORMAT",
+             FIELDS, BUST, NOCOUNT, AS, FORMAT",
         ),
         (
             "CLEARJOB q TASK t ALL XYZ",
             "ERR unknown keyword \"XYZ\"; QADMIN.CLEARJOB takes TASK, REPOID, COMMITID, WHERE, ALL, KEEPONE, \
-             KEEP, BY, LIMIT, RATE, EXPECT, TOLERANCE, DRYRUN, CONFIRM, ID, ACTOR, REASON, FORMAT",
+             KEEP, BY, LIMIT, RATE, EXPECT, TOLERANCE, TO, FRONT, DRYRUN, CONFIRM, ID, ACTOR, REASON, FORMAT",
         ),
         // Terms of a clear.
         ("CLEARJOB q TASK t ALL LIMIT 0", "ERR LIMIT must be an integer from 1 to 1000000000000, got \"0\""),
@@ -57,6 +57,19 @@ fn every_wrong_command_line_says_what_would_be_right() {
             "CLEARJOB q TASK t KEEPONE BY args.0 args.1 args.2 args.3 args.4 args.5 args.6 args.7 args.8 args.9 \
              args.10 args.11 args.12 args.13 args.14 args.15 args.16",
             "ERR the field name \"args.16\" is one too many for BY, which takes 16",
+        ),
+        ("CLEARJOB q TASK t ALL TO q", "ERR TO needs another key than the queue itself"),
+        ("CLEARJOB q TASK t ALL TO ''", "ERR TO must not be empty"),
+        ("CLEARJOB q TASK t ALL FRONT", "ERR FRONT needs TO beside it"),
+        (
+            "CLEARJOB q TASK t ALL TO p FRONT LIMIT 5",
+            "ERR LIMIT and FRONT exclude each other: to come before what is there, the newest is moved first, and which \
+             ones run next is not known then",
+        ),
+        (
+            "CLEARJOB q TASK t KEEPONE BY id FRONT TO p",
+            "ERR BY and FRONT exclude each other: to come before what is there, the newest is moved first, and which ones \
+             run next is not known then",
         ),
         ("CLEARJOB q TASK t ALL TOLERANCE 5", "ERR TOLERANCE needs EXPECT beside it"),
         (

@@ -9,10 +9,12 @@ use crate::table::{Table, duration};
 const SHARE: f64 = 10.0;
 
 /// The words, and whether all matches go.
-const OPTIONS: [(&[&str], bool); 6] = [
+const OPTIONS: [(&[&str], bool); 8] = [
     (&["ALL"], true),
     (&["ALL", "LIMIT", "1000000000"], true),
     (&["ALL", "EXPECT", "1000000000"], true),
+    (&["ALL", "TO", "parked"], true),
+    (&["ALL", "TO", "parked", "FRONT"], true),
     (&["KEEPONE", "BY", "task", "kwargs.commitid"], false),
     (&["KEEPONE", "BY", "args", "kwargs"], false),
     (&["KEEPONE", "BY", "id"], false),
@@ -31,6 +33,7 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
         let (mut slice, mut seek, mut cleared) = (0, 0, 0);
         let series = bed.repeat(|bed| {
             bed.filled(messages, SHARE)?;
+            bed.command(&["DEL", "parked"])?;
             let (seconds, status) = timed(|| bed.job(&TARGET, words))?;
             cleared = count(&status, "deleted");
             check("matched", count(&status, "matched"), matches)?;
@@ -55,7 +58,7 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
         ]);
     }
     table.note(
-        "LIMIT and BY walk towards the head and take out in a second walk, which seeks again; EXPECT counts first. The seek \
+        "LIMIT, BY and TO walk towards the head and take out in a second walk, which seeks again; EXPECT counts first. The seek \
          of a slice with a second walk is both.",
     );
     Ok(vec![table])

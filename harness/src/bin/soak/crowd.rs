@@ -169,6 +169,15 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
                     chance.within(0, 50)
                 )));
             }
+            // To a queue that nobody counts, and never from there to the one that is.
+            if chance.percent(25) {
+                let to = chance.pick(&FREE);
+                let front = !["LIMIT", "BY"].iter().any(|word| words.contains(&(*word).to_string()));
+                if to != queue {
+                    words.extend(["TO".to_string(), to.to_string()]);
+                    words.extend((front && chance.percent(40)).then(|| "FRONT".to_string()));
+                }
+            }
             words.extend(chance.percent(20).then(|| "DRYRUN".to_string()));
             if chance.percent(95) {
                 words.extend(["CONFIRM".to_string(), queue.to_string()]);

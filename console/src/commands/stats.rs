@@ -1,0 +1,111 @@
+//! `qadmin stats`
+
+use comfy_table::Cell;
+use serde_json::Value;
+
+use super::{Session, bytes, shown};
+use crate::cli;
+use crate::client::{JobRef, StatsRequest};
+use crate::failure::{Exit, Failure};
+use crate::progress::{self, End};
+use crate::reply::{Map, Stats};
+use crate::table::{cell, pairs, show, table};
+use crate::text::{self, counted, escape, grouped, time};
+
+/// Signs of the longest bar.
+const BAR: u64 = 20;
+
+pub(crate) fn run(session: &mut Session, args: &cli::Stats) -> Result<Exit, Failure> {
+    let request = StatsRequest {
+        queue: bytes(&args.queue),
+        filter: args.filter.words(),
+        by: args.by.clone(),
+        top: args.top,
+        bust: args.bust,
+    };
+    let mut stats = session.client.stats(&request)?;
+    if stats.mode == "job" && stats.matched.is_none() && !args.no_wait {
+        let id = stats.job_id.clone().unwrap_or_default();
+        let job = JobRef { id, queue: Some(request.queue) };
+        match progress::follow(&mut session.client, &job, session.quiet)? {
+            End::Ended(status) => stats = stats.with_job(&status),
+            End::Left => return Ok(Exit::Interrupted),
+        }
+    }
+    session.show(&Value::Object(stats.map.0.clone()), || people(&stats, &args.by));
+    Ok(if stats.count_error.is_some() { Exit::JobFailed } else { Exit::Done })
+}
+
+fn people(stats: &Stats, by: &[String]) -> String {
+    let counts = match (&stats.count_error, stats.matched) {
+        (Some(error), _) => format!("unknown, the count failed: {}", escape(error.as_bytes())),
+        (None, Some(n)) => counted(n, "message"),
+        (None, None) => {
+            format!("still counting, job {}", escape(stats.job_id.as_deref().unwrap_or_default().as_bytes()))
+        }
+    };
+    let mut rows = vec![("queue", cell(Some(&stats.queue)))];
+    if let Some(filter) = &stats.filter {
+        rows.push(("filter", cell(Some(filter.as_bytes()))));
+    }
+    rows.push(("depth", Cell::new(counted(stats.depth, "message"))));
+    rows.push(("counted", Cell::new(counts)));
+    if let Some(n) = stats.groups_total {
+        rows.push(("groups", Cell::new(grouped(n))));
+    }
+    if let Some(at) = stats.cached_at {
+        rows.push(("when", Cell::new(format!("{} (--bust counts anew)", time(at)))));
+    }
+    let mut parts = vec![show(&pairs(rows))];
+    parts.extend(shown::notes(&stats.doubts));
+    parts.extend(shown::other_lists(stats.other_priorities_depth));
+    if !stats.groups.is_empty() {
+        parts.push(String::new());
+        parts.push(show(&groups(stats, by)));
+    }
+    parts.join("\n")
+}
+
+fn groups(stats: &Stats, by: &[String]) -> comfy_table::Table {
+    let fields: Vec<String> = by.iter().map(|field| escape(field.as_bytes())).collect();
+    let headings: Vec<&str> = fields
+        .iter()
+        .map(String::as_str)
+        .chain([">messages", ">share", ">size", ">next", ">last", ""])
+        .collect();
+    let mut table = table(&headings);
+    let largest = stats.groups.iter().map(|group| group.sum("count")).max().unwrap_or(0).max(1);
+    let place = |n: Option<i64>| n.map_or_else(|| "-".to_owned(), |n| grouped(n.unsigned_abs()));
+    // Grouped by the size of a message, the member of that name is that size.
+    let by_size = by.iter().any(|field| field == "bytes");
+    let size = |group: &Map| if by_size { "-".to_owned() } else { text::bytes(group.sum("bytes")) };
+    for group in &stats.groups {
+        let count = group.sum("count");
+        let mut cells: Vec<Cell> = by.iter().map(|field| cell(group.bytes(field).as_deref())).collect();
+        cells.push(Cell::new(grouped(count)));
+        cells.push(Cell::new(share(group.sum("share"))));
+        cells.push(Cell::new(size(group)));
+        cells.push(Cell::new(place(group.int("next_index"))));
+        cells.push(Cell::new(place(group.int("last_index"))));
+        cells.push(Cell::new("#".repeat(usize::try_from((count * BAR).div_ceil(largest)).unwrap_or(0))));
+        table.add_row(cells);
+    }
+    if stats.other.sum("count") > 0 {
+        let groups = stats
+            .other
+            .count("groups")
+            .map_or_else(|| "others".to_owned(), |n| format!("{} others", grouped(n)));
+        let mut cells = vec![Cell::new(groups)];
+        cells.extend(by.iter().skip(1).map(|_| Cell::new("")));
+        cells.push(Cell::new(grouped(stats.other.sum("count"))));
+        cells.push(Cell::new(share(stats.other.sum("share"))));
+        cells.push(Cell::new(text::bytes(stats.other.sum("bytes"))));
+        table.add_row(cells);
+    }
+    table
+}
+
+/// Per mille as percent.
+fn share(per_mille: u64) -> String {
+    format!("{}.{} %", per_mille / 10, per_mille % 10)
+}

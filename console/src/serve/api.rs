@@ -1,0 +1,219 @@
+//! JSON for the page's own script, and for others: the server's replies, with what a page needs besides.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use serde_json::{Map as JsonMap, Value, json};
+use uuid::Uuid;
+
+use super::app::App;
+use super::failed;
+use super::params::{Params, Target, encode};
+use crate::client::{ClearRequest, Client, Hold, JobRef, PreviewRequest, StatsRequest};
+use crate::failure::{Exit, Failure};
+use crate::reply::{Preview, Stats};
+use crate::text::unescape;
+
+/// Rows of a sample.
+pub(crate) const SAMPLE: u32 = 20;
+/// Groups of a count by fields.
+const GROUPS: u32 = 15;
+/// Jobs of a list.
+pub(crate) const JOBS: u32 = 50;
+
+pub(crate) fn query(uri: &Uri) -> Params {
+    Params::new(uri.query().unwrap_or_default().as_bytes())
+}
+
+fn answer(reply: Result<Value, Failure>) -> Response {
+    match reply {
+        Ok(value) => failed::json(StatusCode::OK, &value),
+        Err(failure) => failed::api(&failure),
+    }
+}
+
+pub(crate) fn usage(words: impl Into<String>) -> Failure {
+    Failure::new(Exit::Usage, words)
+}
+
+/// Where the state of a job is asked for.
+fn status_url(id: &str, queue: &[u8]) -> Value {
+    format!("/api/status?job={}&queue={}", encode(id.as_bytes()), encode(queue)).into()
+}
+
+/// GET /api/token: what changes have to send back as `X-CSRF-Token`.
+pub(crate) async fn token(State(app): State<Arc<App>>) -> Response {
+    failed::json(StatusCode::OK, &json!({ "csrf": app.csrf() }))
+}
+
+/// GET /api/queues
+pub(crate) async fn queues(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let glob = query(&uri).text("glob");
+    answer(app.ask(move |client| Ok(Value::Object(client.queues(glob.as_deref())?.map.0))).await)
+}
+
+/// GET /api/preview
+pub(crate) async fn preview(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let params = query(&uri);
+    answer(
+        app.ask(move |client| {
+            let (preview, refusal) = look(client, &params)?;
+            let mut map = preview.map.0;
+            let status = match (&preview.job_id, preview.mode.as_str()) {
+                (Some(id), "job") => status_url(id, &preview.queue),
+                _ => Value::Null,
+            };
+            map.insert("status_url".to_owned(), status);
+            map.insert("clear_refusal".to_owned(), refusal.map_or(Value::Null, Value::from));
+            Ok(Value::Object(map))
+        })
+        .await,
+    )
+}
+
+/// A preview as the parameters ask for it, and why its queue may not be cleared.
+pub(crate) fn look(client: &mut Client, params: &Params) -> Result<(Preview, Option<String>), Failure> {
+    let target = Target::new(params);
+    let request = PreviewRequest {
+        filter: target.words().map_err(usage)?,
+        queue: target.queue,
+        sample: Some(params.text("sample").and_then(|n| n.parse().ok()).unwrap_or(SAMPLE)),
+        fields: Vec::new(),
+        bust: params.flag("bust"),
+        no_count: params.flag("count_skipped"),
+    };
+    let preview = client.preview(&request)?;
+    let refusal = client.clear_refusal(&request.queue);
+    Ok((preview, refusal))
+}
+
+/// GET /api/stats
+pub(crate) async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let params = query(&uri);
+    answer(
+        app.ask(move |client| {
+            let stats = count(client, &params)?;
+            let mut map = stats.map.0;
+            let status = match (&stats.job_id, stats.mode.as_str()) {
+                (Some(id), "job") => status_url(id, &stats.queue),
+                _ => Value::Null,
+            };
+            map.insert("status_url".to_owned(), status);
+            Ok(Value::Object(map))
+        })
+        .await,
+    )
+}
+
+/// Stats as the parameters ask for them; of a job that is through, with what it counted.
+pub(crate) fn count(client: &mut Client, params: &Params) -> Result<Stats, Failure> {
+    let target = Target::new(params);
+    let filter = if target.has_filter() { target.words().map_err(usage)? } else { Vec::new() };
+    if target.queue.is_empty() {
+        return Err(usage("name a queue"));
+    }
+    let by = params.texts("by");
+    let request = StatsRequest {
+        filter,
+        queue: target.queue,
+        by: if by.is_empty() { vec!["task".to_owned()] } else { by },
+        top: params.text("top").and_then(|n| n.parse().ok()).unwrap_or(GROUPS),
+        bust: params.flag("bust"),
+    };
+    let stats = client.stats(&request)?;
+    let Some(id) = stats.job_id.clone().filter(|_| stats.mode == "job" && stats.matched.is_none()) else {
+        return Ok(stats);
+    };
+    let status = client.status(&JobRef { id, queue: Some(request.queue) }, None)?;
+    Ok(if status.has_ended() { stats.with_job(&status) } else { stats })
+}
+
+/// GET /api/jobs
+pub(crate) async fn jobs(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let queue = query(&uri).bytes("queue");
+    answer(
+        app.ask(move |client| {
+            let jobs = client.jobs(queue.as_deref(), JOBS)?;
+            let jobs: Vec<JsonMap<String, Value>> = jobs.into_iter().map(|job| job.map.0).collect();
+            Ok(json!({ "jobs": jobs }))
+        })
+        .await,
+    )
+}
+
+/// The job that the parameters name.
+pub(crate) fn job_of(params: &Params) -> Result<JobRef, Failure> {
+    let id = params
+        .text("job")
+        .and_then(|id| Uuid::parse_str(&id).ok())
+        .ok_or_else(|| usage("a job has an id, such as 0b4f7c62-6d53-4c0e-9a57-0c2b8f1f3d11"))?;
+    Ok(JobRef { id: id.to_string(), queue: params.bytes("queue") })
+}
+
+/// GET /api/status
+pub(crate) async fn status(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let params = query(&uri);
+    answer(app.ask(move |client| Ok(Value::Object(client.status(&job_of(&params)?, None)?.map.0))).await)
+}
+
+/// POST /api/clear: the queue and the filter in the URL, the rest in the body.
+pub(crate) async fn clear(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> Response {
+    let (target, form, actor) = (query(&uri), Params::new(&body), app.actor.clone());
+    answer(
+        app.ask(move |client| {
+            let request = clear_request(&target, &form, actor)?;
+            let accepted = client.clear(&request)?;
+            let mut map = accepted.map.0;
+            map.insert("status_url".to_owned(), status_url(&accepted.job_id, &request.queue));
+            Ok(Value::Object(map))
+        })
+        .await,
+    )
+}
+
+/// What a form asks for. The queue's name is what was typed: as it is, or as it is shown.
+pub(crate) fn clear_request(
+    target: &Params,
+    form: &Params,
+    actor: Option<String>,
+) -> Result<ClearRequest, Failure> {
+    let target = Target::new(target);
+    let action = form.text("action").unwrap_or_default();
+    let (keep_one, dry_run) = match action.as_str() {
+        "dry_run" => (form.flag("keep_one"), true),
+        "keep_one" => (true, false),
+        "all" => (false, false),
+        _ => return Err(usage("say what to do: action=dry_run, keep_one or all")),
+    };
+    let typed = form.bytes("confirm").filter(|_| !dry_run);
+    let confirm = typed.map(|typed| {
+        let meant = std::str::from_utf8(&typed).ok().and_then(unescape);
+        meant.filter(|_| typed != target.queue).unwrap_or(typed)
+    });
+    let id = match form.text("id") {
+        Some(id) => Uuid::parse_str(&id).map_err(|_| usage("id is a UUID"))?,
+        None => Uuid::new_v4(),
+    };
+    Ok(ClearRequest {
+        filter: target.words().map_err(usage)?,
+        queue: target.queue,
+        keep_one,
+        dry_run,
+        confirm,
+        id: id.to_string(),
+        actor: form.text("actor").or(actor),
+        reason: form.text("reason"),
+        ..ClearRequest::default()
+    })
+}
+
+/// POST /api/cancel
+pub(crate) async fn cancel(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let params = query(&uri);
+    answer(
+        app.ask(move |client| Ok(Value::Object(client.hold(&job_of(&params)?, Hold::Cancel)?.map.0))).await,
+    )
+}

@@ -1,0 +1,117 @@
+//! What all requests share.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use axum::http::HeaderMap;
+use uuid::Uuid;
+
+use super::login::Login;
+use crate::cli::{Redis, Serve};
+use crate::client::Client;
+use crate::commands::clear::os_user;
+use crate::connection::Server;
+use crate::failure::{Exit, Failure};
+
+/// Connections that are kept for later requests.
+const IDLE_MAX: usize = 4;
+
+/// The program as a web server.
+pub(crate) struct App {
+    url: String,
+    cacert: Option<PathBuf>,
+    idle: Mutex<Vec<Client>>,
+    /// Hosts that browsers may name, with their ports.
+    hosts: Vec<String>,
+    /// What forms and scripts of this page send back. Other pages cannot read it.
+    csrf: String,
+    pub(crate) login: Option<Login>,
+    pub(crate) actor: Option<String>,
+}
+
+impl App {
+    pub(crate) fn new(redis: &Redis, args: &Serve, login: Option<Login>) -> Result<Self, Failure> {
+        // An address that cannot be read is told at once; a server that is away may come back.
+        Server::new(&redis.url, redis.cacert.as_deref())?;
+        Ok(Self {
+            url: redis.url.clone(),
+            cacert: redis.cacert.clone(),
+            idle: Mutex::default(),
+            // Of a Unix socket; behind it a proxy has to name one of --allow-host.
+            hosts: std::iter::once("localhost".to_owned())
+                .chain(args.allow_host.iter().map(|h| h.to_ascii_lowercase()))
+                .collect(),
+            csrf: secret(),
+            login,
+            actor: args.actor.clone().or_else(os_user),
+        })
+    }
+
+    /// Lets browsers reach it by the address that it listens on.
+    pub(crate) fn allow_address(&mut self, address: SocketAddr) {
+        let port = address.port();
+        self.hosts.retain(|host| host != "localhost");
+        self.hosts.push(address.to_string());
+        if address.ip().is_loopback() {
+            for name in ["localhost", "127.0.0.1", "[::1]"] {
+                self.hosts.push(format!("{name}:{port}"));
+                if port == 80 {
+                    self.hosts.push(name.to_owned());
+                }
+            }
+        }
+    }
+
+    /// Whether requests may name this host.
+    pub(crate) fn is_host(&self, host: &str) -> bool {
+        self.hosts.contains(&host.to_ascii_lowercase())
+    }
+
+    /// The token that every change has to come with.
+    pub(crate) fn csrf(&self) -> &str {
+        &self.csrf
+    }
+
+    /// Whether a request may see anything but the login.
+    pub(crate) fn is_known(&self, headers: &HeaderMap) -> bool {
+        self.login.as_ref().is_none_or(|login| login.is_known(headers))
+    }
+
+    /// Asks Redis, on a thread where that may take its time.
+    pub(crate) async fn ask<T: Send + 'static>(
+        self: &std::sync::Arc<Self>,
+        question: impl FnOnce(&mut Client) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let app = std::sync::Arc::clone(self);
+        let asked = tokio::task::spawn_blocking(move || {
+            let idle = app.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut client = match idle {
+                Some(client) => client,
+                None => Client::new(Server::new(&app.url, app.cacert.as_deref())?),
+            };
+            let answer = question(&mut client);
+            let mut idle = app.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            if idle.len() < IDLE_MAX {
+                idle.push(client);
+            }
+            answer
+        });
+        asked.await.unwrap_or_else(|_| {
+            Err(Failure::new(
+                Exit::Refused,
+                "an internal fault: the details are on the program's standard error",
+            ))
+        })
+    }
+}
+
+/// 244 random bits as text.
+pub(crate) fn secret() -> String {
+    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
+}
+
+/// Compares secrets in a time that tells nothing about where they differ.
+pub(crate) fn same_secret(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+}

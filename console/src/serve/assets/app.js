@@ -1,0 +1,257 @@
+// Counts and jobs arrive by themselves. Everything that comes from a server is put in as text (textContent); the pages
+// forbid anything else.
+"use strict";
+
+const POLL_MS = 500;
+
+const at = (id) => document.getElementById(id);
+const grouped = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
+const seconds = (ms) => (ms < 1000 ? `${ms} ms` : `${Math.round(ms / 100) / 10} s`);
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+// What is not seen but moves or hides what is, as the program's tables show it.
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+const visible = (value) =>
+  value === null || value === undefined
+    ? ""
+    : String(value).replace(/\\/g, "\\\\").replace(UNSAFE, (c) => {
+        const code = c.codePointAt(0);
+        return code < 0x80 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`;
+      });
+
+function element(name, text, className) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+async function ask(url) {
+  let response;
+  try {
+    response = await fetch(url, { headers: { accept: "application/json" } });
+  } catch {
+    throw { words: "qadmin serve does not answer", passing: true };
+  }
+  const reply = await response.json().catch(() => ({ error: `status ${response.status}` }));
+  if (!response.ok) throw { words: reply.error, passing: response.status === 502 || response.status === 503 };
+  return reply;
+}
+
+// A job until it ends. Where the server is away for a while, that is said and it is asked again.
+async function follow(url, show, away) {
+  for (;;) {
+    try {
+      const job = await ask(url);
+      show(job);
+      if (!["pending", "running", "paused"].includes(job.status)) return job;
+    } catch (failure) {
+      if (!failure.passing) throw failure;
+      away(failure.words);
+    }
+    await pause(POLL_MS);
+  }
+}
+
+function showSample(rows) {
+  const table = element("table");
+  if (rows.length > 0) {
+    const twin = (name) => name.endsWith("_b64") && name.slice(0, -4) in rows[0];
+    const names = Object.keys(rows[0]).filter((name) => name !== "index" && !twin(name));
+    const head = table.createTHead().insertRow();
+    head.append(element("th", "Runs", "number"), ...names.map((name) => element("th", name)));
+    const body = table.createTBody();
+    for (const row of rows) {
+      const line = body.insertRow();
+      line.append(element("td", grouped(Math.abs(row.index)), "number"));
+      line.append(...names.map((name) => element("td", visible(row[name]))));
+    }
+  }
+  at("sample").replaceChildren(table);
+}
+
+function sampleHeading(matches, shown) {
+  if (matches === 0) return "No message matches.";
+  if (matches === null) return shown ? "Matching messages:" : "No match among the messages that run next.";
+  if (matches === shown) return `The first ${grouped(matches)} matching ${matches === 1 ? "message" : "messages"}`;
+  return `Showing first ${shown} of ${grouped(matches)} matching messages`;
+}
+
+function notes(reply) {
+  const said = [];
+  if (reply.unreadable > 0)
+    said.push(`${grouped(reply.unreadable)} messages cannot be read: whether they match is unknown, the count may be too low by so many, and they are left alone.`);
+  if (reply.undecodable > 0) said.push(`${grouped(reply.undecodable)} elements of the queue are no JSON object.`);
+  for (const [name, words] of [["in_chord", "in a chord"], ["in_group", "in a group"], ["with_eta", "with an eta"], ["redelivered", "redelivered"]])
+    if (reply[name] > 0) said.push(`${grouped(reply[name])} of the matches are ${words}.`);
+  if (reply.notice) said.push(visible(reply.notice));
+  if (reply.other_priorities_depth > 0)
+    said.push(`${grouped(reply.other_priorities_depth)} messages in the other priority lists of this queue: this is about one list.`);
+  at("count-notes").replaceChildren(...said.map((words) => element("p", words, "note")));
+}
+
+// The end of a count, whichever way it came. The buttons are free in any case: a clear does not need a count.
+function counted(reply, matches, error) {
+  at("count-progress").hidden = true;
+  at("skip-count").hidden = true;
+  if (error) {
+    at("count-line").textContent = `The count failed: ${visible(error)}`;
+    at("count-line").className = "error";
+    at("count-error").value = error;
+  } else {
+    const share = reply.depth > 0 ? ` (${Math.floor((matches * 1000) / reply.depth) / 10} %)` : "";
+    at("count-line").textContent = `${grouped(matches)} of ${grouped(reply.depth)} messages match${share}`;
+  }
+  at("count-more").textContent = reply.cached_at ? `Counted ${new Date(reply.cached_at).toLocaleString()}. ` : "\u00a0";
+  const anew = element("a", "Count anew");
+  anew.href = `${at("count").dataset.here}&bust=1`;
+  at("count-more").append(anew);
+  notes(reply);
+  at("sample-heading").textContent = sampleHeading(error ? null : matches, reply.sample.length);
+  if (!error && matches <= 1 && at("keep-one")) at("keep-one").hidden = true;
+}
+
+// Nothing is counted, and nothing can be done: the filter, the right or the server is wrong.
+function refused(words) {
+  at("count-progress").hidden = true;
+  at("count-line").textContent = words;
+  at("count-line").className = "error";
+  at("count-more").textContent = "\u00a0";
+  at("sample-heading").textContent = "There is no sample.";
+  showSample([]);
+}
+
+async function preview(card) {
+  let reply;
+  try {
+    reply = await ask(card.dataset.url);
+  } catch (failure) {
+    refused(failure.words);
+    return;
+  }
+  showSample(reply.sample);
+  if (reply.clear_refusal) {
+    at("refusal").textContent = reply.clear_refusal.split("\n")[0];
+    at("refusal").hidden = false;
+    at("destructive").remove();
+    document.querySelectorAll("#locked button").forEach((button) => button.remove());
+  }
+  if (reply.mode !== "job" || reply.match_count !== null) {
+    at("locked").disabled = false;
+    counted(reply, reply.match_count, reply.count_error);
+    return;
+  }
+  at("sample-heading").textContent = sampleHeading(null, reply.sample.length);
+  at("count-line").textContent = `Counting ${grouped(reply.depth)} messages ...`;
+  try {
+    const job = await follow(
+      reply.status_url,
+      (job) => {
+        at("count-progress").value = job.progress;
+        const eta = job.eta_ms === null ? "" : `, ${seconds(job.eta_ms)} to go`;
+        at("count-more").textContent = `${grouped(job.matched)} matches so far, ${grouped(job.per_second)} messages per second${eta}`;
+      },
+      (words) => { at("count-more").textContent = words; },
+    );
+    const whole = { ...reply, ...job, depth: reply.depth, sample: job.sample.slice(0, 20) };
+    const error = job.status === "completed" ? null : job.error || `the count was ${job.status}`;
+    if (!error) showSample(whole.sample);
+    counted(error ? { ...reply, unreadable: 0, undecodable: 0 } : whole, job.matched, error);
+  } catch (failure) {
+    counted(reply, null, failure.words);
+  }
+  at("locked").disabled = false;
+}
+
+async function job(card) {
+  try {
+    await follow(
+      card.dataset.url,
+      (job) => {
+        at("progress").value = job.progress;
+        at("outcome").textContent = job.status;
+        for (const place of card.querySelectorAll("[data-field]")) {
+          const value = job[place.dataset.field];
+          const text = place.dataset.field === "eta_ms" && value !== null ? seconds(value) : value;
+          place.textContent = typeof text === "number" ? grouped(text) : visible(text);
+        }
+      },
+      (words) => { at("outcome").textContent = words; },
+    );
+    // The page knows how to tell the end.
+    location.reload();
+  } catch (failure) {
+    at("outcome").textContent = failure.words;
+  }
+}
+
+function groupLink(card, by, group) {
+  const value = group[by];
+  const shown = value === null ? "none" : visible(value);
+  // Bytes that are no text cannot be typed into a filter.
+  if (`${by}_b64` in group) return element("span", shown);
+  const field = by === "task" ? by : `kwargs.${by}`;
+  const [name, condition] = value === null ? ["where", `${field} MISSING`] : [by, value];
+  const link = element("a", shown);
+  link.href = `${card.dataset.preview}&${name}=${encodeURIComponent(condition)}`;
+  return link;
+}
+
+function showGroups(card, reply) {
+  const by = card.dataset.by;
+  const table = element("table");
+  const head = table.createTHead().insertRow();
+  head.append(element("th", by), element("th", "Messages", "number"), element("th", "Share"), element("th", "Next runs", "number"));
+  const body = table.createTBody();
+  const line = (first, group, next) => {
+    const row = body.insertRow();
+    const [name, bar] = [element("td"), element("td", undefined, "bar")];
+    name.append(first);
+    const progress = element("progress");
+    progress.max = 1000;
+    progress.value = group.share;
+    progress.title = `${group.share / 10} %`;
+    bar.append(progress);
+    row.append(name, element("td", grouped(group.count), "number"), bar, element("td", next, "number"));
+  };
+  for (const group of reply.groups)
+    line(groupLink(card, by, group), group, group.next_index === null ? "" : grouped(Math.abs(group.next_index)));
+  if (reply.other && reply.other.count > 0) line("others", reply.other, "");
+  card.querySelector("div").replaceChildren(table);
+}
+
+// The counts of a queue, one after the other: each is a walk over the whole queue.
+async function queue(cards) {
+  for (const card of cards) {
+    const [line, progress] = [card.querySelector("p"), card.querySelector("progress")];
+    progress.hidden = false;
+    line.textContent = "Counting ...";
+    try {
+      let reply = await ask(card.dataset.url);
+      if (reply.mode === "job" && reply.matched === null) {
+        const job = await follow(
+          reply.status_url,
+          (job) => {
+            progress.value = job.progress;
+            if (job.groups) showGroups(card, job);
+          },
+          (words) => { line.textContent = words; },
+        );
+        const error = job.status === "completed" ? null : job.error || `the count was ${job.status}`;
+        reply = { ...reply, ...job, count_error: error };
+      }
+      if (reply.count_error) throw { words: `The count failed: ${visible(reply.count_error)}` };
+      showGroups(card, reply);
+      const unreadable = reply.unreadable > 0 ? `; ${grouped(reply.unreadable)} cannot be read` : "";
+      line.textContent = `${grouped(reply.matched)} messages${unreadable}`;
+    } catch (failure) {
+      line.textContent = failure.words;
+      line.className = "error";
+    }
+    progress.hidden = true;
+  }
+}
+
+if (document.querySelector(".stats")) queue(document.querySelectorAll(".stats"));
+if (at("count")) preview(at("count"));
+if (at("job") && at("job").dataset.url) job(at("job"));

@@ -1,0 +1,152 @@
+//! `qadmin serve`: the same as at the terminal, as a web page.
+//!
+//! Whoever reaches the page may do what the Redis user of its URL may do, so most of this is about who reaches it:
+//! `guard.rs` checks every request before anything else sees it, `login.rs` knows who has shown the token. Handlers
+//! (`api.rs`, `pages/`) talk to Redis on threads of their own ([`app::App::ask`]).
+
+mod api;
+mod app;
+mod assets;
+mod failed;
+mod guard;
+mod login;
+mod pages;
+mod params;
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware;
+use axum::routing::{get, post};
+use tokio::net::{TcpListener, UnixListener};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::cli::{Redis, Serve};
+use crate::failure::{Exit, Failure};
+use crate::text::escape;
+
+use app::App;
+use login::Login;
+
+/// Bytes of a request's body: forms are small.
+const BODY_MAX: usize = 64 * 1024;
+
+/// Serves until Ctrl-C or SIGTERM.
+pub(crate) fn run(redis: &Redis, args: &Serve) -> Result<Exit, Failure> {
+    let login = args.token_file.as_deref().map(Login::new).transpose()?;
+    let place = Place::new(&args.listen, login.is_some())?;
+    let app = App::new(redis, args, login)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Refused, format!("no threads: {error}")))?;
+    runtime.block_on(listen(place, app)).map_err(|error| {
+        Failure::new(Exit::Refused, format!("{}: {error}", escape(args.listen.as_bytes())))
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Where to listen.
+enum Place {
+    Tcp(SocketAddr),
+    Unix(String),
+}
+
+impl Place {
+    fn new(listen: &str, has_login: bool) -> Result<Self, Failure> {
+        if let Some(path) = listen.strip_prefix("unix:") {
+            return Ok(Self::Unix(path.trim_start_matches("//").to_owned()));
+        }
+        let usage = |words: String| Failure::new(Exit::Usage, words);
+        let address = listen.replacen("localhost:", "127.0.0.1:", 1).parse::<SocketAddr>().map_err(|_| {
+            usage(format!(
+                "--listen {}: it is an address and a port, such as 127.0.0.1:8379, or unix:/path",
+                escape(listen.as_bytes())
+            ))
+        })?;
+        if !address.ip().is_loopback() && !has_login {
+            return Err(usage(format!(
+                "others could reach {address}, and everybody who does may clear queues: give --token-file, or listen on \
+                 127.0.0.1 (and come by ssh -L)"
+            )));
+        }
+        Ok(Self::Tcp(address))
+    }
+}
+
+async fn listen(place: Place, mut app: App) -> io::Result<()> {
+    match place {
+        Place::Tcp(address) => {
+            let listener = TcpListener::bind(address).await?;
+            let address = listener.local_addr()?;
+            app.allow_address(address);
+            println!("http://{address}/");
+            axum::serve(listener, router(Arc::new(app))).with_graceful_shutdown(stop()).await
+        }
+        Place::Unix(path) => {
+            // A socket that nobody answers on is left over from a run that was killed.
+            if std::os::unix::net::UnixStream::connect(&path)
+                .is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused)
+            {
+                fs::remove_file(&path)?;
+            }
+            let listener = UnixListener::bind(&path)?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+            println!("unix:{path}");
+            let served = axum::serve(listener, router(Arc::new(app))).with_graceful_shutdown(stop()).await;
+            // Gone already: somebody else took it away.
+            let _ = fs::remove_file(&path);
+            served
+        }
+    }
+}
+
+async fn stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    let ctrl_c = tokio::signal::ctrl_c();
+    let mut ctrl_c = std::pin::pin!(ctrl_c);
+    std::future::poll_fn(|context| {
+        use std::task::Poll;
+        if terminate.poll_recv(context).is_ready() || ctrl_c.as_mut().poll(context).is_ready() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", get(pages::queues))
+        .route("/queue", get(pages::queue))
+        .route("/stats", get(pages::stats))
+        .route("/preview", get(pages::preview))
+        .route("/clear", post(pages::clear))
+        .route("/job", get(pages::job))
+        .route("/cancel", post(pages::cancel))
+        .route("/jobs", get(pages::jobs))
+        .route("/login", get(pages::login).post(login::log_in))
+        .route("/logout", post(login::log_out))
+        .route("/assets/app.js", get(assets::script))
+        .route("/assets/style.css", get(assets::style))
+        .route("/api/token", get(api::token))
+        .route("/api/queues", get(api::queues))
+        .route("/api/preview", get(api::preview))
+        .route("/api/stats", get(api::stats))
+        .route("/api/jobs", get(api::jobs))
+        .route("/api/status", get(api::status))
+        .route("/api/clear", post(api::clear))
+        .route("/api/cancel", post(api::cancel))
+        .method_not_allowed_fallback(failed::method)
+        .fallback(failed::unknown)
+        .layer(CatchPanicLayer::custom(failed::Panicked))
+        .layer(middleware::from_fn_with_state(app.clone(), guard::check))
+        .with_state(app)
+}

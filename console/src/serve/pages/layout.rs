@@ -1,0 +1,78 @@
+//! What all pages have around them.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::serve::app::App;
+
+/// What the frame of a page shows.
+#[derive(Debug, Default)]
+pub(crate) struct Frame {
+    /// The token of the log-out button; empty where nobody logged in.
+    log_out: Option<String>,
+    /// Where a browser without scripts goes at once, or again after some seconds.
+    refresh: Option<String>,
+}
+
+impl Frame {
+    pub(crate) fn of(app: &App) -> Self {
+        Self { log_out: app.login.is_some().then(|| app.csrf().to_owned()), refresh: None }
+    }
+
+    /// The same for a page that a browser without scripts loads again: `seconds;url=...`.
+    pub(crate) fn refreshed(&self, refresh: String) -> Self {
+        Self { log_out: self.log_out.clone(), refresh: Some(refresh) }
+    }
+}
+
+pub(crate) fn page(title: &str, frame: &Frame, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " - qadmin" }
+                link rel="stylesheet" href="/assets/style.css";
+                @if let Some(refresh) = &frame.refresh {
+                    noscript { meta http-equiv="refresh" content=(refresh); }
+                }
+                script src="/assets/app.js" defer {}
+            }
+            body {
+                a.skip href="#main" { "Skip to the content" }
+                header {
+                    strong { "qadmin" }
+                    nav {
+                        a href="/" { "Queues" }
+                        a href="/jobs" { "Jobs" }
+                    }
+                    @if let Some(csrf) = &frame.log_out {
+                        form method="post" action="/logout" {
+                            input type="hidden" name="csrf" value=(csrf);
+                            button { "Log out" }
+                        }
+                    }
+                }
+                main #main { (body) }
+            }
+        }
+    }
+}
+
+/// A list of names and values.
+pub(crate) fn facts(rows: &[(&str, Markup)]) -> Markup {
+    html! {
+        dl { @for (name, value) in rows { dt { (name) } dd { (value) } } }
+    }
+}
+
+/// Text as markup.
+pub(crate) fn text(text: &str) -> Markup {
+    html! { (text) }
+}
+
+/// Nothing.
+pub(crate) fn nothing() -> Markup {
+    PreEscaped(String::new())
+}

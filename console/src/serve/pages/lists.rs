@@ -1,0 +1,70 @@
+//! Queues and jobs.
+
+use maud::{Markup, html};
+
+use super::layout::{self, Frame};
+use crate::reply::{Queues, Status};
+use crate::serve::params::encode;
+use crate::text::{bytes, counted, escape, grouped, time};
+
+pub(crate) fn queues(frame: &Frame, queues: &Queues) -> Markup {
+    let body = html! {
+        h1 { "Queues" }
+        @if queues.queues.is_empty() {
+            p { "There are no queues, or none that this Redis user may read." }
+        } @else {
+            div.scroll { table {
+                thead { tr { th { "Queue" } th.number { "Messages" } th.number { "Size" } th { "Priorities" } th { "Runs next" } } }
+                tbody { @for row in &queues.queues {
+                    @let name = row.bytes("queue").unwrap_or_default();
+                    @let size = row.sum("bytes_estimate");
+                    tr {
+                        td { a href={ "/queue?queue=" (encode(&name)) } { (escape(&name)) } }
+                        td.number { (grouped(row.sum("depth"))) }
+                        td.number { @if size > 0 { "~" (bytes(size)) } }
+                        td {
+                            @for step in row.maps("priorities") {
+                                @let list = [&name[..], b"\x06\x16", step.sum("step").to_string().as_bytes()].concat();
+                                a href={ "/queue?queue=" (encode(&list)) } { (step.sum("step")) ": " (grouped(step.sum("depth"))) } " "
+                            }
+                        }
+                        td { (escape(&row.bytes("next_task").unwrap_or_default())) }
+                    }
+                } }
+            } }
+        }
+        @if let Some(held) = queues.unacked.filter(|n| *n > 0) {
+            p { "Workers hold " (counted(held, "message")) " that they have not acknowledged." }
+        }
+        @if !queues.complete { p.note { "The list is not complete." } }
+    };
+    layout::page("Queues", frame, &body)
+}
+
+pub(crate) fn jobs(frame: &Frame, queue: Option<&[u8]>, jobs: &[Status]) -> Markup {
+    let body = html! {
+        h1 { "Jobs" @if let Some(queue) = queue { " on " (escape(queue)) } }
+        @if jobs.is_empty() { p { "No jobs." } } @else {
+            div.scroll { table {
+                thead { tr {
+                    th { "Started" } th { "What" } th { "Status" } th { "Queue" } th { "Filter" } th.number { "Matched" }
+                    th.number { "Cleared" } th { "By" } th { "Reason" }
+                } }
+                tbody { @for job in jobs {
+                    tr {
+                        td { a href={ "/job?job=" (encode(job.job_id.as_bytes())) "&queue=" (encode(&job.queue)) } { (time(job.started_at)) } }
+                        td { (escape(job.what().as_bytes())) }
+                        td { (escape(job.status.as_bytes())) }
+                        td { (escape(&job.queue)) }
+                        td { code { (escape(job.filter.as_bytes())) } }
+                        td.number { (grouped(job.matched)) }
+                        td.number { @if job.kind == "clear" && !job.dry_run { (grouped(job.deleted)) } }
+                        td { (escape(job.actor.as_deref().or(job.user.as_deref()).unwrap_or_default())) }
+                        td { (escape(job.reason.as_deref().unwrap_or_default())) }
+                    }
+                } }
+            } }
+        }
+    };
+    layout::page("Jobs", frame, &body)
+}

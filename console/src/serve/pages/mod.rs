@@ -1,0 +1,194 @@
+//! The pages. Each works without the script; with it, counts and jobs arrive by themselves.
+//!
+//! maud writes everything between `(` and `)` as text. What came from a server passes [`escape`] before, so that
+//! marks which turn the direction of text do nothing here, either.
+
+mod job;
+mod layout;
+mod lists;
+mod preview;
+mod stats;
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use maud::{Markup, html};
+
+use super::api::{self, JOBS, clear_request, job_of, query};
+use super::app::App;
+use super::failed;
+use super::login::is_own_path;
+use super::params::{Params, Target, encode};
+use crate::client::Hold;
+use crate::failure::Failure;
+
+fn shown(page: Result<Markup, Failure>) -> Response {
+    match page {
+        Ok(markup) => Html(markup.into_string()).into_response(),
+        Err(failure) => failed::page(&failure),
+    }
+}
+
+/// A page that says what did not work.
+pub(crate) fn failure(words: &str) -> Html<String> {
+    let body = html! {
+        h1 { "That did not work" }
+        @for line in words.lines() { p.error { (line) } }
+        p { a href="/" { "Queues" } }
+    };
+    Html(layout::page("That did not work", &layout::Frame::default(), &body).into_string())
+}
+
+/// GET /login
+pub(crate) async fn login(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let back = query(&uri).text("back").filter(|back| is_own_path(back)).unwrap_or_else(|| "/".to_owned());
+    if app.login.is_none() {
+        Redirect::to("/").into_response()
+    } else {
+        login_form(None, &back).into_response()
+    }
+}
+
+pub(crate) fn login_form(error: Option<&str>, back: &str) -> Html<String> {
+    let body = html! {
+        h1 { "Log in" }
+        @if let Some(error) = error { p.error role="alert" { (error) } }
+        form.card method="post" action="/login" {
+            input type="hidden" name="back" value=(back);
+            label { "Token" input type="password" name="token" required autofocus autocomplete="current-password"; }
+            button.primary { "Log in" }
+        }
+    };
+    Html(layout::page("Log in", &layout::Frame::default(), &body).into_string())
+}
+
+/// GET /
+pub(crate) async fn queues(State(app): State<Arc<App>>) -> Response {
+    let frame = layout::Frame::of(&app);
+    shown(app.ask(|client| client.queues(None)).await.map(|queues| lists::queues(&frame, &queues)))
+}
+
+/// GET /jobs
+pub(crate) async fn jobs(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let frame = layout::Frame::of(&app);
+    let queue = query(&uri).bytes("queue");
+    let asked = queue.clone();
+    let jobs = app.ask(move |client| client.jobs(asked.as_deref(), JOBS)).await;
+    shown(jobs.map(|jobs| lists::jobs(&frame, queue.as_deref(), &jobs)))
+}
+
+/// GET /queue: who filled it, and which of them. Without a word to Redis; the numbers come by the script.
+pub(crate) async fn queue(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let frame = layout::Frame::of(&app);
+    let target = Target::new(&query(&uri));
+    if target.queue.is_empty() {
+        return Redirect::to("/").into_response();
+    }
+    shown(Ok(stats::queue(&frame, &target)))
+}
+
+/// GET /stats: one of these counts as a page of its own, whole without a script.
+pub(crate) async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let frame = layout::Frame::of(&app);
+    let params = query(&uri);
+    let asked = params.clone();
+    let counted = app.ask(move |client| api::count(client, &asked)).await;
+    shown(counted.map(|counted| stats::whole(&frame, &params, &counted)))
+}
+
+/// GET /preview: the page at once, without a word to Redis; the count comes by the script. `count_skipped=1` asks for no
+/// count, `now=1` waits for it: both are whole without a script.
+pub(crate) async fn preview(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let frame = layout::Frame::of(&app);
+    let params = query(&uri);
+    let target = Target::new(&params);
+    if !target.has_filter() {
+        return Redirect::to(&format!("/queue?{}", target.query())).into_response();
+    }
+    if let Err(words) = target.words() {
+        return (
+            axum::http::StatusCode::BAD_REQUEST,
+            Html(preview::wrong(&frame, &target, &words).into_string()),
+        )
+            .into_response();
+    }
+    if !params.flag("count_skipped") && !params.flag("now") {
+        return shown(Ok(preview::skeleton(&frame, &app, &target, params.flag("bust"))));
+    }
+    let asked = params.clone();
+    let looked = app.ask(move |client| {
+        let (mut preview, refusal) = api::look(client, &asked)?;
+        // A job that is through is the count.
+        if let Some(id) =
+            preview.job_id.clone().filter(|_| preview.mode == "job" && preview.match_count.is_none())
+        {
+            let job = crate::client::JobRef { id, queue: Some(preview.queue.clone()) };
+            let status = client.status(&job, None)?;
+            if status.has_ended() {
+                preview = preview.with_job(&status, Some(api::SAMPLE));
+            }
+        }
+        Ok((preview, refusal))
+    });
+    match looked.await {
+        Ok((looked, refusal)) => {
+            shown(Ok(preview::whole(&frame, &app, &target, &looked, refusal.as_deref())))
+        }
+        Err(failure) => {
+            let page = preview::wrong(&frame, &target, &failure.words);
+            (failed::status(&failure), Html(page.into_string())).into_response()
+        }
+    }
+}
+
+/// POST /clear: starts the job and leads to it.
+pub(crate) async fn clear(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> Response {
+    let (target, form, actor) = (query(&uri), Params::new(&body), app.actor.clone());
+    let count_error = form.text("count_error");
+    let back = Target::new(&target).query();
+    let started = app.ask(move |client| {
+        let request = clear_request(&target, &form, actor)?;
+        Ok((client.clear(&request)?.job_id, request.queue))
+    });
+    match started.await {
+        Ok((id, queue)) => {
+            let mut to = format!(
+                "/job?job={}&queue={}&back={}",
+                encode(id.as_bytes()),
+                encode(&queue),
+                encode(back.as_bytes())
+            );
+            if let Some(why) = count_error {
+                to +=
+                    &format!("&count_error={}", encode(why.chars().take(300).collect::<String>().as_bytes()));
+            }
+            Redirect::to(&to).into_response()
+        }
+        Err(failure) => failed::page(&failure),
+    }
+}
+
+/// GET /job
+pub(crate) async fn job(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let frame = layout::Frame::of(&app);
+    let params = query(&uri);
+    let asked = params.clone();
+    let status = app.ask(move |client| client.status(&job_of(&asked)?, None)).await;
+    shown(status.map(|status| job::page(&frame, &app, &params, &status)))
+}
+
+/// POST /cancel
+pub(crate) async fn cancel(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let params = query(&uri);
+    let cancelled = app.ask(move |client| client.hold(&job_of(&params)?, Hold::Cancel)).await;
+    match cancelled {
+        Ok(status) => {
+            let to = format!("/job?job={}&queue={}", encode(status.job_id.as_bytes()), encode(&status.queue));
+            Redirect::to(&to).into_response()
+        }
+        Err(failure) => failed::page(&failure),
+    }
+}

@@ -1,0 +1,250 @@
+//! The preview: filter, count, sample, and the three things that can be done.
+
+use maud::{Markup, html};
+use uuid::Uuid;
+
+use super::layout::{self, Frame, facts, nothing, text};
+use crate::reply::{Doubts, Map, Preview};
+use crate::serve::app::App;
+use crate::serve::params::{Target, encode};
+use crate::text::{bytes, counted, escape, grouped, percent, time};
+
+/// Rows that stand in for messages until they arrive, so that nothing jumps.
+const PLACEHOLDERS: usize = 5;
+
+/// The filter, with what is wrong.
+pub(crate) fn wrong(frame: &Frame, target: &Target, words: &str) -> Markup {
+    let body = html! {
+        (heading(target))
+        @for line in words.lines() { p.error role="alert" { (line) } }
+        (form(target))
+    };
+    layout::page(&title(target), frame, &body)
+}
+
+/// The page before anything is known. The script fills it in; a browser without goes on to `now=1`.
+pub(crate) fn skeleton(frame: &Frame, app: &App, target: &Target, bust: bool) -> Markup {
+    let query = target.query();
+    let bust = if bust { "&bust=1" } else { "" };
+    let frame = frame.refreshed(format!("0;url=/preview?{query}&now=1{bust}"));
+    let body = html! {
+        (heading(target))
+        (form(target))
+        section.card #count data-url={ "/api/preview?" (query) (bust) } data-here={ "/preview?" (query) } aria-live="polite" {
+            p #count-line { "Counting ..." }
+            progress #count-progress max="100" aria-label="Progress of the count" {}
+            p.quiet #count-more { (nbsp()) }
+            div #count-notes {}
+            p #skip-count { a href={ "/preview?" (query) "&count_skipped=1" } { "Trust the filter, skip the count" } }
+        }
+        (actions(app, target, &Actions { locked: true, ..Actions::default() }))
+        section {
+            h2 #sample-heading { "Matching messages:" }
+            div.scroll #sample { table { tbody { @for _ in 0..PLACEHOLDERS { tr { td.placeholder { (nbsp()) } } } } } }
+        }
+    };
+    layout::page(&title(target), &frame, &body)
+}
+
+/// The page with all that a preview said.
+pub(crate) fn whole(
+    frame: &Frame,
+    app: &App,
+    target: &Target,
+    preview: &Preview,
+    refusal: Option<&str>,
+) -> Markup {
+    let query = target.query();
+    let counting = preview.mode == "job" && preview.match_count.is_none();
+    let frame = if counting { &frame.refreshed(format!("2;url=/preview?{query}&now=1")) } else { frame };
+    let body = html! {
+        (heading(target))
+        (form(target))
+        section.card {
+            @if let Some(error) = &preview.count_error {
+                p.error role="alert" { "The count failed: " (escape(error.as_bytes())) }
+            } @else if counting {
+                p { "Counting " (counted(preview.depth, "message")) " ..." }
+                progress max="100" {}
+            } @else if let Some(n) = preview.match_count {
+                p { strong { (grouped(n)) } " of " (counted(preview.depth, "message")) " match " (percent(n, preview.depth)) }
+            } @else {
+                p { "Not counted. The queue has " (counted(preview.depth, "message")) "." }
+            }
+            (details(preview))
+            (notes(&preview.doubts))
+            @if let Some(others) = preview.other_priorities_depth.filter(|n| *n > 0) {
+                p.note { (counted(others, "message")) " in the other priority lists of this queue: this is about one list." }
+            }
+            p { a href={ "/preview?" (query) "&bust=1" } { "Count anew" } }
+        }
+        (actions(app, target, &Actions {
+            locked: counting,
+            matches: preview.match_count,
+            refusal,
+            count_error: preview.count_error.as_deref(),
+        }))
+        section {
+            h2 { (sample_heading(preview)) }
+            @if let Some(error) = &preview.sample_error { p.error { (escape(error.as_bytes())) } }
+            (sample(&preview.sample))
+        }
+    };
+    layout::page(&title(target), frame, &body)
+}
+
+fn nbsp() -> &'static str {
+    "\u{a0}"
+}
+
+fn title(target: &Target) -> String {
+    escape(&target.queue)
+}
+
+fn heading(target: &Target) -> Markup {
+    html! {
+        h1 { "Messages of " (escape(&target.queue)) }
+        p { a href={ "/queue?queue=" (encode(&target.queue)) } { "Who filled this queue?" } }
+    }
+}
+
+pub(super) fn form(target: &Target) -> Markup {
+    let value = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let conditions = target.wheres.iter().map(|text| value(text)).chain(std::iter::once(String::new()));
+    html! {
+        form.card.filter method="get" action="/preview" {
+            @if std::str::from_utf8(&target.queue).is_ok() {
+                label { "Queue" input name="queue" value=(value(&target.queue)) required; }
+            } @else {
+                label { "Queue" input name="shown" value=(escape(&target.queue)) required; }
+            }
+            label { "Task" input name="task" value=(value(&target.task)); }
+            label { "Repository" input name="repoid" value=(value(&target.repoid)) inputmode="numeric" pattern="-?[0-9]+"; }
+            label { "Commit" input name="commitid" value=(value(&target.commitid)); }
+            @for condition in conditions {
+                label { "Condition" input name="where" value=(condition) placeholder="kwargs.pullid = 7"; }
+            }
+            div.buttons {
+                button.primary { "Preview" }
+                button name="count_skipped" value="1" { "Without the count" }
+            }
+        }
+    }
+}
+
+fn details(preview: &Preview) -> Markup {
+    let mut rows = vec![("Filter", html! { code { (escape(preview.filter.as_bytes())) } })];
+    if let Some(n) = preview.matched_bytes.filter(|n| *n > 0) {
+        rows.push(("Size", text(&bytes(n))));
+    }
+    if let Some(at) = preview.cached_at {
+        rows.push(("Counted", text(&time(at))));
+    }
+    for (name, n) in concerns(&preview.doubts) {
+        rows.push((name, text(&grouped(n))));
+    }
+    facts(&rows)
+}
+
+/// What matches are, besides matches; those that there are.
+pub(crate) fn concerns(doubts: &Doubts) -> impl Iterator<Item = (&'static str, u64)> {
+    [
+        ("In a chord", doubts.in_chord),
+        ("In a group", doubts.in_group),
+        ("With an eta", doubts.with_eta),
+        ("Redelivered", doubts.redelivered),
+        ("Taken by workers meanwhile", doubts.drifted),
+    ]
+    .into_iter()
+    .filter(|(_, n)| *n > 0)
+}
+
+/// Why a count may be less than the whole truth.
+pub(crate) fn notes(doubts: &Doubts) -> Markup {
+    html! {
+        @if doubts.unreadable > 0 {
+            p.note { (counted(doubts.unreadable, "message")) " cannot be read: whether they match is unknown, the count may be too low by so many, and they are left alone." }
+        }
+        @if doubts.undecodable > 0 {
+            p.note { (counted(doubts.undecodable, "element")) " of the queue are no JSON object." }
+        }
+        @if let Some(notice) = &doubts.notice { p.note { (escape(notice.as_bytes())) } }
+    }
+}
+
+fn sample_heading(preview: &Preview) -> String {
+    let shown = preview.sample.len();
+    match preview.match_count {
+        Some(0) => "No message matches.".to_owned(),
+        Some(n) if u64::try_from(shown) == Ok(n) => {
+            format!("The first {} matching {}", grouped(n), if n == 1 { "message" } else { "messages" })
+        }
+        Some(n) => format!("Showing first {shown} of {} matching messages", grouped(n)),
+        None if shown == 0 => "No match among the messages that run next.".to_owned(),
+        None => "Matching messages:".to_owned(),
+    }
+}
+
+/// Sampled messages, the one that runs next first.
+pub(crate) fn sample(rows: &[Map]) -> Markup {
+    let Some(first) = rows.first() else { return nothing() };
+    let names: Vec<&str> = first.names().filter(|name| *name != "index").collect();
+    html! {
+        div.scroll { table {
+            thead { tr { th.number { "Runs" } @for name in &names { th { (name) } } } }
+            tbody { @for row in rows { tr {
+                td.number { (grouped(row.int("index").unwrap_or(0).unsigned_abs())) }
+                @for name in &names { td { (escape(&row.bytes(name).unwrap_or_default())) } }
+            } } }
+        } }
+    }
+}
+
+/// What can be done, and why not.
+#[derive(Default)]
+struct Actions<'a> {
+    /// Nothing is known yet.
+    locked: bool,
+    matches: Option<u64>,
+    refusal: Option<&'a str>,
+    count_error: Option<&'a str>,
+}
+
+fn actions(app: &App, target: &Target, state: &Actions<'_>) -> Markup {
+    let shown = escape(&target.queue);
+    html! {
+        section #actions {
+            h2 { "What shall become of them?" }
+            p.note #refusal hidden[state.refusal.is_none()] {
+                @if let Some(words) = state.refusal { (words.lines().next().unwrap_or_default()) }
+            }
+            form.card method="post" action={ "/clear?" (target.query()) } {
+                input type="hidden" name="csrf" value=(app.csrf());
+                input type="hidden" name="id" value=(Uuid::new_v4());
+                input #count-error type="hidden" name="count_error" value=(state.count_error.unwrap_or_default());
+                fieldset #locked disabled[state.locked] {
+                    @if state.refusal.is_none() {
+                        div #destructive {
+                            label {
+                                "Type the name of the queue to clear it: " code { (shown) }
+                                input name="confirm" required autocomplete="off" autocapitalize="off" spellcheck="false";
+                            }
+                            label { "Reason" input name="reason" maxlength="1024"; }
+                            label { "Who are you?" input name="actor" maxlength="256" value=(app.actor.as_deref().unwrap_or_default()); }
+                        }
+                    }
+                    div.buttons {
+                        @if state.refusal.is_none() {
+                            // The first one is what Enter presses in a field: the one that changes nothing.
+                            button #dry-run name="action" value="dry_run" formnovalidate { "Dry run" }
+                            button.danger #keep-one name="action" value="keep_one" hidden[state.matches.is_some_and(|n| n <= 1)] { "Clear all but one" }
+                            button.danger #clear-all name="action" value="all" { "Clear all" }
+                        } @else {
+                            p { "This Redis user may look, but not clear." }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Who filled a queue.
+
+use maud::{Markup, html};
+
+use super::layout::{self, Frame};
+use super::preview::{form, notes};
+use crate::reply::{Map, Stats};
+use crate::serve::params::{Params, Target, encode};
+use crate::text::{bytes, counted, escape, grouped, time};
+
+/// What a queue is counted by: the field, and what people call it.
+const KINDS: [(&str, &str); 3] = [("task", "task"), ("repoid", "repository"), ("commitid", "commit")];
+
+/// Filter, and places for the counts. The script asks for them one after the other.
+pub(crate) fn queue(frame: &Frame, target: &Target) -> Markup {
+    let name = encode(&target.queue);
+    let body = html! {
+        h1 { (escape(&target.queue)) }
+        (form(target))
+        @for (field, what) in KINDS {
+            section.card.stats data-url={ "/api/stats?queue=" (name) "&by=" (field) } data-by=(field)
+                data-preview={ "/preview?queue=" (name) } aria-live="polite" {
+                h2 { "By " (what) }
+                p.quiet { a href={ "/stats?queue=" (name) "&by=" (field) } { "Count by " (what) } }
+                progress hidden max="100" {}
+                div.scroll {}
+            }
+        }
+        p { a href={ "/jobs?queue=" (name) } { "Jobs on this queue" } }
+    };
+    layout::page(&escape(&target.queue), frame, &body)
+}
+
+/// One count, whole.
+pub(crate) fn whole(frame: &Frame, params: &Params, stats: &Stats) -> Markup {
+    let by = params.text("by").unwrap_or_else(|| "task".to_owned());
+    let what = KINDS.iter().find(|(field, _)| *field == by).map_or(by.as_str(), |(_, what)| what);
+    let here = format!("/stats?queue={}&by={}", encode(&stats.queue), encode(by.as_bytes()));
+    let counting = stats.mode == "job" && stats.matched.is_none();
+    let frame = if counting { &frame.refreshed(format!("2;url={here}")) } else { frame };
+    let body = html! {
+        h1 { a href={ "/queue?queue=" (encode(&stats.queue)) } { (escape(&stats.queue)) } " by " (what) }
+        section.card {
+            @if let Some(error) = &stats.count_error {
+                p.error role="alert" { "The count failed: " (escape(error.as_bytes())) }
+            } @else if counting {
+                p { "Counting " (counted(stats.depth, "message")) " ... " a href=(here) { "Look again" } }
+                progress max="100" {}
+            } @else {
+                p {
+                    (counted(stats.matched.unwrap_or(0), "message"))
+                    @if let Some(n) = stats.groups_total { " in " (counted(n, "group")) }
+                }
+            }
+            @if let Some(at) = stats.cached_at { p.quiet { "Counted " (time(at)) } }
+            (notes(&stats.doubts))
+            (table(stats, &by))
+        }
+    };
+    layout::page(&format!("{} by {what}", escape(&stats.queue)), frame, &body)
+}
+
+fn table(stats: &Stats, by: &str) -> Markup {
+    html! {
+        @if !stats.groups.is_empty() {
+            div.scroll { table {
+                thead { tr { th { (by) } th.number { "Messages" } th { "Share" } th.number { "Size" } th.number { "Next runs" } } }
+                tbody {
+                    @for group in &stats.groups {
+                        tr {
+                            td { (value(stats, group, by)) }
+                            td.number { (grouped(group.sum("count"))) }
+                            td.bar { progress max="1000" value=(group.sum("share")) {} }
+                            td.number { (bytes(group.sum("bytes"))) }
+                            td.number { @if let Some(at) = group.int("next_index") { (grouped(at.unsigned_abs())) } }
+                        }
+                    }
+                    @if stats.other.sum("count") > 0 {
+                        tr {
+                            td { "others" }
+                            td.number { (grouped(stats.other.sum("count"))) }
+                            td.bar { progress max="1000" value=(stats.other.sum("share")) {} }
+                            td.number { (bytes(stats.other.sum("bytes"))) }
+                            td {}
+                        }
+                    }
+                }
+            } }
+        }
+    }
+}
+
+/// A group's value, which leads to a preview of its messages.
+fn value(stats: &Stats, group: &Map, by: &str) -> Markup {
+    let queue = encode(&stats.queue);
+    let condition = match (group.bytes(by), by) {
+        (Some(value), "task" | "repoid" | "commitid") => format!("{by}={}", encode(&value)),
+        (None, "repoid" | "commitid") => {
+            format!("where={}", encode(format!("kwargs.{by} MISSING").as_bytes()))
+        }
+        (None, "task") => format!("where={}", encode(b"task MISSING")),
+        (value, _) => return html! { (escape(&value.unwrap_or_default())) },
+    };
+    let shown = group.bytes(by).map_or_else(|| "none".to_owned(), |value| escape(&value));
+    html! { a href={ "/preview?queue=" (queue) "&" (condition) } { (shown) } }
+}

@@ -1,0 +1,168 @@
+//! Parameters of URLs and forms. Values are bytes: names of queues need not be UTF-8.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
+
+use crate::text::unescape;
+use crate::words;
+
+/// Bytes that stand for themselves in a value.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// A value as it stands in a URL.
+pub(crate) fn encode(value: &[u8]) -> String {
+    percent_encode(value, PLAIN).to_string()
+}
+
+/// `a=1&b=2`, in its order.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Params(Vec<(String, Vec<u8>)>);
+
+impl Params {
+    pub(crate) fn new(text: &[u8]) -> Self {
+        let pairs = text.split(|b| *b == b'&').filter(|pair| !pair.is_empty());
+        Self(
+            pairs
+                .map(|pair| {
+                    let mut halves = pair.splitn(2, |b| *b == b'=');
+                    let mut half = || {
+                        let plain: Vec<u8> = halves
+                            .next()
+                            .unwrap_or_default()
+                            .iter()
+                            .map(|b| if *b == b'+' { b' ' } else { *b })
+                            .collect();
+                        percent_decode(&plain).collect::<Vec<u8>>()
+                    };
+                    let name = String::from_utf8_lossy(&half()).into_owned();
+                    (name, half())
+                })
+                .collect(),
+        )
+    }
+
+    /// A value that is not empty. Of several the first counts.
+    pub(crate) fn bytes(&self, name: &str) -> Option<Vec<u8>> {
+        self.0
+            .iter()
+            .find(|(given, value)| given == name && !value.is_empty())
+            .map(|(_, value)| value.clone())
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        self.bytes(name).map(|value| String::from_utf8_lossy(&value).into_owned())
+    }
+
+    /// Every value, as text.
+    pub(crate) fn texts(&self, name: &str) -> Vec<String> {
+        self.all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect()
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.bytes(name).is_some_and(|value| value == b"1")
+    }
+
+    fn all(&self, name: &str) -> impl Iterator<Item = &Vec<u8>> {
+        self.0.iter().filter(move |(given, value)| given == name && !value.is_empty()).map(|(_, value)| value)
+    }
+}
+
+/// A queue and a filter, as they stand in the URL of a preview.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Target {
+    pub(crate) queue: Vec<u8>,
+    pub(crate) task: Vec<u8>,
+    pub(crate) repoid: Vec<u8>,
+    pub(crate) commitid: Vec<u8>,
+    pub(crate) wheres: Vec<Vec<u8>>,
+}
+
+impl Target {
+    pub(crate) fn new(params: &Params) -> Self {
+        let one = |name| params.bytes(name).unwrap_or_default();
+        Self {
+            // What a form cannot hold as it is, it holds as it is shown.
+            queue: params.text("shown").and_then(|shown| unescape(&shown)).unwrap_or_else(|| one("queue")),
+            task: one("task"),
+            repoid: one("repoid"),
+            commitid: one("commitid"),
+            wheres: params.all("where").cloned().collect(),
+        }
+    }
+
+    /// Whether there is any condition.
+    pub(crate) fn has_filter(&self) -> bool {
+        !self.wheres.is_empty()
+            || [&self.task, &self.repoid, &self.commitid].iter().any(|value| !value.is_empty())
+    }
+
+    /// The filter as the server's commands take it; or what is wrong with it.
+    pub(crate) fn words(&self) -> Result<Vec<Vec<u8>>, String> {
+        if self.queue.is_empty() {
+            return Err("name a queue".to_owned());
+        }
+        let mut words = Vec::new();
+        for (keyword, value) in [("TASK", &self.task), ("REPOID", &self.repoid), ("COMMITID", &self.commitid)]
+        {
+            if !value.is_empty() {
+                words.extend([keyword.as_bytes().to_vec(), value.clone()]);
+            }
+        }
+        if !self.repoid.is_empty()
+            && std::str::from_utf8(&self.repoid).ok().and_then(|id| id.parse::<i128>().ok()).is_none()
+        {
+            return Err("the repository is a number".to_owned());
+        }
+        for text in &self.wheres {
+            let text = std::str::from_utf8(text).map_err(|_| "a condition is no UTF-8".to_owned())?;
+            words.extend(words::condition(text)?);
+        }
+        if words.is_empty() {
+            return Err("a filter has at least one condition: task, repository, commit or another".to_owned());
+        }
+        Ok(words)
+    }
+
+    /// The same as a query string.
+    pub(crate) fn query(&self) -> String {
+        let mut pairs = vec![
+            ("queue", &self.queue),
+            ("task", &self.task),
+            ("repoid", &self.repoid),
+            ("commitid", &self.commitid),
+        ];
+        pairs.extend(self.wheres.iter().map(|text| ("where", text)));
+        let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
+        pairs.map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>().join("&")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_survives_its_query_string() {
+        let text = b"queue=%ff+x&task=a.b&repoid=7&where=eta+EXISTS&where=task+%3D+%22a%26b%22&commitid=";
+        let target = Target::new(&Params::new(text));
+        assert_eq!(target.queue, b"\xff x");
+        assert_eq!(target.wheres.len(), 2);
+        let again = Target::new(&Params::new(target.query().as_bytes()));
+        assert_eq!(format!("{target:?}"), format!("{again:?}"));
+        assert_eq!(again.words().expect("a filter").len(), 4 + 3 + 4);
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_is_told_before_the_server_is_asked() {
+        for wrong in [
+            "",
+            "queue=q",
+            "queue=q&repoid=x",
+            "queue=q&where=task",
+            "queue=q&where=retries+%3D+1+BUST",
+            "task=a",
+            "queue=q&where=%ff+%3D+1",
+        ] {
+            assert!(Target::new(&Params::new(wrong.as_bytes())).words().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The three things that can be done, and who may.
+
+use qadmin_harness::eventually;
+use serde_json::Value;
+
+use super::{TARGET, depth, examples};
+use crate::support::page::{Answer, Page};
+use crate::support::{LONG, filled, slow, tell};
+
+/// The page that a form led to, once its job has ended.
+fn ended(page: &Page, started: &Answer) -> String {
+    let to = started.header("location").expect("a place").to_owned();
+    let query = to.split_once('?').expect("a query").1;
+    eventually("the job ends", || {
+        let status = page.get(&format!("/api/status?{query}")).with(200).json();
+        !["pending", "running"].contains(&status["status"].as_str().expect("a status"))
+    });
+    page.get(&to).with(200).body
+}
+
+#[test]
+fn a_dry_run_says_what_would_go() {
+    let (server, page) = examples();
+    let preview = page.get(&format!("/preview?{TARGET}&now=1"));
+    let form = format!("csrf={}&id={}&action=dry_run&confirm=", preview.hidden("csrf"), preview.hidden("id"));
+    let started = page.post(&format!("/clear?{TARGET}"), &form).with(303);
+    let body = ended(&page, &started);
+    assert!(body.contains("Would clear 61 of 61 matching messages"), "{body}");
+    assert!(body.contains("jane"), "{body}");
+    let form = format!("csrf={}&action=dry_run&count_error=TOOMANYJOBS+so+many", page.csrf());
+    let body = ended(&page, &page.post(&format!("/clear?{TARGET}"), &form).with(303));
+    assert!(body.contains("Would clear 61 messages (count probe failed: TOOMANYJOBS so many)"), "{body}");
+    assert_eq!(depth(&server), 1_051);
+}
+
+#[test]
+fn a_clear_wants_the_name_typed_and_happens_once() {
+    let (server, page) = examples();
+    let preview = page.get(&format!("/preview?{TARGET}&now=1"));
+    let (csrf, id) = (preview.hidden("csrf"), preview.hidden("id"));
+    for wrong in ["", "&confirm=", "&confirm=celery2", "&confirm=Celery"] {
+        let form = format!("csrf={csrf}&id={id}&action=all{wrong}");
+        assert!(page.post(&format!("/clear?{TARGET}"), &form).with(400).body.contains("CONFIRM"));
+        let error = page.post(&format!("/api/clear?{TARGET}"), &form).with(400).json();
+        assert!(error["error"].as_str().is_some_and(|words| words.starts_with("CONFIRM")), "{error}");
+    }
+    page.post(&format!("/clear?{TARGET}"), &format!("csrf={csrf}&action=explode&confirm=celery")).with(400);
+    assert_eq!(depth(&server), 1_051);
+    let form = format!("csrf={csrf}&id={id}&action=keep_one&confirm=celery&reason=sent+twice&actor=joe");
+    let started = page.post(&format!("/clear?{TARGET}"), &form).with(303);
+    let body = ended(&page, &started);
+    for part in [
+        "Cleared 60 of 61 matching messages",
+        "sent twice",
+        "joe",
+        "the message that runs as number 12",
+        "Back to the preview",
+    ] {
+        assert!(body.contains(part), "{part}: {body}");
+    }
+    assert_eq!(depth(&server), 991);
+    // The button pressed twice.
+    let again = page.post(&format!("/clear?{TARGET}"), &form).with(303);
+    assert_eq!(again.header("location"), started.header("location"));
+    assert_eq!(
+        page.get("/api/jobs").json()["jobs"]
+            .as_array()
+            .expect("jobs")
+            .iter()
+            .filter(|job| job["kind"] == "clear")
+            .count(),
+        1
+    );
+    let jobs = page.get("/jobs").with(200).body;
+    for part in ["clear, keep one", "completed", "joe", "sent twice"] {
+        assert!(jobs.contains(part), "{part}: {jobs}");
+    }
+    // One is left: nothing that "all but one" could take.
+    let last = page.get(&format!("/preview?{TARGET}&now=1")).body;
+    assert!(
+        last.contains("The first 1 matching message") && last.contains("value=\"keep_one\" hidden"),
+        "{last}"
+    );
+}
+
+#[test]
+fn a_running_job_is_shown_and_cancelled() {
+    let server = slow();
+    filled(&server, LONG);
+    let page = Page::start(&server.url(0), &[]);
+    let target = "queue=celery&where=retries+%3D+0";
+    let form = format!("csrf={}&action=all&confirm=celery", page.csrf());
+    let started = page.post(&format!("/clear?{target}"), &form).with(303);
+    let place = started.header("location").expect("a place").to_owned();
+    let running = page.get(&place).with(200);
+    for part in ["<progress", "data-url=\"/api/status?job=", "http-equiv=\"refresh\"", "Cancel"] {
+        assert!(running.body.contains(part), "{part}: {running:?}");
+    }
+    let query = place.split_once('?').expect("a query").1;
+    let cancel = format!("csrf={}", running.hidden("csrf"));
+    let there = page.post(&format!("/cancel?{query}"), &cancel).with(303);
+    let body = page.get(there.header("location").expect("a place")).with(200).body;
+    assert!(body.contains("cancelled") && !body.contains("data-url"), "{body}");
+    page.post("/api/cancel?job=00000000-0000-4000-8000-000000000000", &cancel).with(404);
+}
+
+#[test]
+fn who_may_not_clear_sees_no_buttons() {
+    let (server, _) = examples();
+    tell(
+        &mut server.conn(),
+        "ACL SETUSER viewer on >secret %R~celery -@all +qadmin.preview +qadmin.status +qadmin.jobs",
+    );
+    let page = Page::start(&format!("redis://viewer:secret@127.0.0.1:{}", server.port()), &[]);
+    let json = page.get(&format!("/api/preview?{TARGET}")).with(200).json();
+    assert_eq!(json["match_count"], 61);
+    assert!(json["clear_refusal"].as_str().is_some_and(|why| why.contains("may not")), "{json}");
+    for how in ["now", "count_skipped"] {
+        let body = page.get(&format!("/preview?{TARGET}&{how}=1")).with(200).body;
+        assert!(!body.contains("name=\"action\"") && body.contains("may look, but not clear"), "{body}");
+    }
+    let form = format!("csrf={}&action=all&confirm=celery", page.csrf());
+    page.post(&format!("/clear?{TARGET}"), &form).with(403);
+    let refused = page.post(&format!("/api/clear?{TARGET}"), &form).with(403).json();
+    assert!(refused["error"].as_str().is_some_and(|why| why.contains("NOPERM")), "{refused}");
+    page.get("/api/queues").with(403);
+    page.get("/").with(403);
+    assert_eq!(depth(&server), 1_051);
+}
+
+#[test]
+fn two_operators_start_two_jobs_that_together_take_every_match_once() {
+    let (server, page) = examples();
+    let other = Page::start(&server.url(0), &["--actor", "joe"]);
+    let start = |page: &Page| {
+        let form = format!("csrf={}&action=all&confirm=celery", page.csrf());
+        page.post(&format!("/api/clear?{TARGET}"), &form).with(200).json()["status_url"]
+            .as_str()
+            .expect("an address")
+            .to_owned()
+    };
+    let urls = [start(&page), start(&other)];
+    let mut deleted = 0;
+    for url in &urls {
+        eventually("the job ends", || page.get(url).with(200).json()["status"] == "completed");
+        deleted += page.get(url).json()["deleted"].as_u64().expect("a number");
+    }
+    assert_eq!((deleted, depth(&server)), (61, 990));
+    let actors: Vec<Value> = page.get("/api/jobs").json()["jobs"]
+        .as_array()
+        .expect("jobs")
+        .iter()
+        .map(|job| job["actor"].clone())
+        .collect();
+    assert!(actors.contains(&"jane".into()) && actors.contains(&"joe".into()), "{actors:?}");
+}
