@@ -235,7 +235,8 @@ fn of_previews_whose_time_is_up_at_once_only_one_looks_for_a_sample_of_its_own()
     const CLIENTS: i64 = 8;
     let server = Server::start();
     let mut conn = server.conn();
-    filled(&server, "celery", 1_500);
+    set(&mut conn, "sample-window 8000");
+    filled(&server, "celery", 6_000);
     let needle = r#"{"body":"W10=","headers":{"task":"needle","id":"1"},"properties":{}}"#;
     redis::cmd("LPUSH").arg("celery").arg(needle).query::<i64>(&mut conn).expect("LPUSH");
     filled(&server, "celery", 20_000);
