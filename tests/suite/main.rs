@@ -14,6 +14,7 @@ mod docs;
 mod durability;
 mod errors;
 mod events;
+mod examples;
 mod factory;
 mod failures;
 mod faults;

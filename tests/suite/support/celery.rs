@@ -22,7 +22,7 @@ pub(crate) struct Sent {
 }
 
 /// A Python process of the tests, with the address of the server in its environment.
-fn script(server: &Server) -> Command {
+pub(crate) fn script(server: &Server) -> Command {
     let mut command = Command::new(python().unwrap_or_else(|sentence| panic!("{sentence}")));
     command
         .current_dir(workspace_root().join("tests/python"))
