@@ -4,6 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use qadmin_core::filter::{FIELDS_MAX, GROUP_FIELDS_MAX};
+use qadmin_core::kind::MessageKind;
 use qadmin_core::request::{
     Cancel, ClearJob, Help, Jobs, Preview, Request, Stats, Status, commands, optional_queue,
 };
@@ -33,14 +34,20 @@ fuzz_target!(|data: &[u8]| {
             if let Some(preview) = parse::<Preview>(args) {
                 assert!(preview.sample <= 100);
                 assert!(preview.fields.as_ref().is_none_or(|f| (1..=FIELDS_MAX).contains(&f.len())));
-                assert_eq!(preview.key(0), parse::<Preview>(args).map(|p| p.key(0)).unwrap_or_default());
+                assert_eq!(
+                    preview.key(0, MessageKind::Celery),
+                    parse::<Preview>(args).map(|p| p.key(0, MessageKind::Celery)).unwrap_or_default()
+                );
             }
         }
         b"STATS" => {
             if let Some(stats) = parse::<Stats>(args) {
                 assert!(stats.top <= 1_000);
                 assert!((1..=GROUP_FIELDS_MAX).contains(&stats.grouping.names().count()));
-                assert_eq!(stats.key(0), parse::<Stats>(args).map(|s| s.key(0)).unwrap_or_default());
+                assert_eq!(
+                    stats.key(0, MessageKind::Celery),
+                    parse::<Stats>(args).map(|s| s.key(0, MessageKind::Celery)).unwrap_or_default()
+                );
             }
         }
         b"CLEARJOB" => {
