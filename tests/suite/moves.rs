@@ -306,7 +306,8 @@ fn who_may_not_write_to_the_other_list_moves_nothing_there() {
             }
         }
     }
-    let id = ask(&mut mover, line).text("job_id");
+    // Slow enough for the right to be looked at again, which it is once per second.
+    let id = ask(&mut mover, &format!("{line} RATE 1000")).text("job_id");
     until_deleted(&mut conn, &id, 1);
     tell(&mut conn, &format!("ACL SETUSER mover reset {rule}"));
     let end = wait_for_job(&mut conn, &id);
