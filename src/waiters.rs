@@ -49,6 +49,9 @@ pub(crate) struct PreviewWait {
     pub(crate) request: Preview,
     /// What the messages are taken for.
     pub(crate) kind: MessageKind,
+    /// What they looked like when it was asked: its own command pays for that look, not the turn in which many are
+    /// let go.
+    pub(crate) looks_like: Option<MessageKind>,
     /// Logical database.
     pub(crate) db: i32,
     /// When, steady clock.

@@ -252,10 +252,12 @@ impl Asked<'_> {
         if !inline {
             return Ok(self.at_once(How::Job, Count { job_id: Some(id), deduplicated, ..Count::default() }));
         }
+        let looks_like = looks_like(self.ctx, self.queue, self.kind);
         let client = block::block(self.ctx, settings.inline_wait_ms()).ok_or(Error::Internal)?;
         let wait = PreviewWait {
             request: self.request.clone(),
             kind: self.kind,
+            looks_like,
             db: self.ctx.db(),
             accepted_ns: self.accepted_ns,
             deduplicated,
@@ -394,20 +396,18 @@ pub(crate) fn after_wait(
     let may_look = state.waiters.may_look();
     // Found by the scan so far, where others' samples took this turn's time.
     let sample = |found: Reply| match may_look {
-        true => asked.look_for_sample(),
-        false => (Ok(first_rows(&found, wait.request.sample)), None),
+        true => asked.look_for_sample().0,
+        false => Ok(first_rows(&found, wait.request.sample)),
     };
     if let Some(job) = state.registry.find_live(id) {
         job.hand_out();
         let count = Count { job_id: Some(id), deduplicated, ..Count::default() };
         let found = job.sample();
-        let (sample, looks_like) = sample(found);
-        return Ok(asked.reply(How::Job, count, sample, looks_like));
+        return Ok(asked.reply(How::Job, count, sample(found), wait.looks_like));
     }
     let Some(job) = state.registry.find_ended(id, now_ms()) else {
         let count = Count { deduplicated, ..failed(&Error::Internal.to_string()) };
-        let (sample, looks_like) = sample(Reply::List(Vec::new()));
-        return Ok(asked.reply(How::Failed, count, sample, looks_like));
+        return Ok(asked.reply(How::Failed, count, sample(Reply::List(Vec::new())), wait.looks_like));
     };
     if job.record.status() == Status::Completed {
         // The sample stands as the job left it, and commands may have run since (servers differ in when they
@@ -415,13 +415,11 @@ pub(crate) fn after_wait(
         let asked = Asked { depth: u64::try_from(job.record.int("queue_depth")).unwrap_or(0), ..asked };
         let count = Count { deduplicated, ..Count::of_record(&job.record) };
         let sample = first_rows(&job.sample, wait.request.sample);
-        let looks_like = looks_like(ctx, &queue, wait.kind);
-        return Ok(asked.reply(How::Synchronous, count, Ok(sample), looks_like));
+        return Ok(asked.reply(How::Synchronous, count, Ok(sample), wait.looks_like));
     }
     let error = String::from_utf8_lossy(job.record.text("error")).into_owned();
     let count = Count { deduplicated, ..failed(&error) };
-    let (sample, looks_like) = sample(job.sample.clone());
-    Ok(asked.reply(How::Failed, count, sample, looks_like))
+    Ok(asked.reply(How::Failed, count, sample(job.sample.clone()), wait.looks_like))
 }
 
 fn first_rows(sample: &Reply, n: usize) -> Reply {
