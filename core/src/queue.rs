@@ -25,6 +25,15 @@ impl End {
         [Self::Head, Self::Tail].into_iter().find(|end| end.word().as_bytes() == word)
     }
 
+    /// The index (0 = head) of the message at a distance from this end of a list of `len` messages.
+    #[must_use]
+    pub fn index(self, distance: u64, len: u64) -> u64 {
+        match self {
+            Self::Head => distance,
+            Self::Tail => len - 1 - distance,
+        }
+    }
+
     /// The other side.
     #[must_use]
     pub fn other(self) -> Self {

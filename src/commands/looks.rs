@@ -1,7 +1,6 @@
 //! What the messages of a queue look like, whatever a command takes them for.
 
 use qadmin_core::kind::{MessageKind, Recogniser};
-use qadmin_core::queue::End;
 use qadmin_core::scan::Queue as _;
 
 use crate::redis::clock::cpu_ns;
@@ -20,11 +19,7 @@ pub(super) fn looks_like(ctx: Ctx<'_>, queue: &RString, taken_for: MessageKind) 
         if recogniser.is_done() || cpu_ns().saturating_sub(began) >= longest {
             break;
         }
-        let index = match taken_for.spec().next_end {
-            End::Tail => len - 1 - distance,
-            End::Head => distance,
-        };
-        list.read(index, |message| recogniser.look(message));
+        list.read(taken_for.spec().next_end.index(distance, len), |message| recogniser.look(message));
     }
     disagrees(&recogniser, taken_for)
 }

@@ -5,7 +5,6 @@ use qadmin_core::error::Error;
 use qadmin_core::filter::{Matcher, Projection};
 use qadmin_core::job::{Cached, Job, Kind, Origin, Record, Start, Status, Terms, sample_row};
 use qadmin_core::kind::{LOOK_AT, MessageKind, Recogniser};
-use qadmin_core::queue::End;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Preview;
 use qadmin_core::scan::{Effect, Queue, shown_index};
@@ -305,11 +304,7 @@ impl Asked<'_> {
                     (messages, bytes) = (0, 0);
                 }
                 messages += 1;
-                let index = match next_end {
-                    End::Tail => len - 1 - distance,
-                    End::Head => distance,
-                };
-                list.read(index, |message| {
+                list.read(next_end.index(distance, len), |message| {
                     bytes += message.len();
                     if !recogniser.is_done() {
                         recogniser.look(message);

@@ -280,10 +280,7 @@ impl Scan {
 
     /// Where the message at a distance from the next end is in the list, 0 = head.
     fn index(&self, distance: u64) -> u64 {
-        match self.plan.next_end {
-            End::Tail => self.marks.len() - 1 - distance,
-            End::Head => distance,
-        }
+        self.plan.next_end.index(distance, self.marks.len())
     }
 
     /// The Redis index of the message at a distance from the next end: from -1 down where workers pop from the tail,
