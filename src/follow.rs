@@ -103,8 +103,13 @@ pub(crate) fn apply(state: &mut State, event: &KeyEvent) {
     };
     let mut gone = false;
     for job in state.registry.live_mut().iter_mut().filter(|job| job.is_on(db, key)) {
-        job.scan.follow(on_queue);
-        gone |= job.scan.is_gone();
+        match &mut job.unacked {
+            // Of what happens inside a hash no event tells anything.
+            Some(scan) if on_queue == Event::Gone => scan.lose(),
+            Some(_) => {}
+            None => job.scan.follow(on_queue),
+        }
+        gone |= job.is_gone();
     }
     if gone {
         // The jobs are done; the next turn says so to those who wait.

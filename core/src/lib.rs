@@ -21,4 +21,5 @@ pub mod request;
 pub mod scan;
 pub mod settings;
 pub mod slot;
+pub mod unacked;
 pub mod unit;

@@ -2,7 +2,8 @@
 
 use qadmin_core::error::Error;
 use qadmin_core::filter::Projection;
-use qadmin_core::job::{Job, Keep, Kind, Origin, Record, Start};
+use qadmin_core::job::{Job, Keep, Kind, Origin, Record, Start, Terms};
+use qadmin_core::kind::MessageKind;
 use qadmin_core::queue::End;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{ClearJob, Mode, SAMPLE_DEFAULT, commands};
@@ -11,6 +12,7 @@ use qadmin_core::slot;
 use uuid::Uuid;
 
 use super::looks::looks_like;
+use super::unacked::{self, Access};
 use super::{Answer, denied, depth, other_priorities};
 use crate::audit::Entry;
 use crate::record::{self, Owed};
@@ -30,7 +32,14 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
     let db = ctx.db();
     let digest = request.fingerprint(db);
     let queue = RString::new(&request.queue);
-    let len = depth(ctx, &queue)?;
+    let held = unacked::find(ctx, &queue, request.index.as_deref(), request.kind, Access::TakeOut)?;
+    let len = match &held {
+        Some(held) => {
+            check_terms(&request.terms)?;
+            held.len
+        }
+        None => depth(ctx, &queue)?,
+    };
     if let Some(to) = &request.terms.to {
         check_destination(ctx, &caller, &request.queue, &to.key)?;
     }
@@ -45,8 +54,12 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         if live as u64 >= max_jobs {
             return Err(Error::TooManyJobs { live, max_jobs: usize::try_from(max_jobs).unwrap_or(live) });
         }
-        let kind = request.kind.unwrap_or_else(|| settings::now().default_kind());
+        let kind = match held {
+            Some(_) => MessageKind::Unacked,
+            None => request.kind.unwrap_or_else(|| settings::now().default_kind()),
+        };
         if request.kind.is_none()
+            && held.is_none()
             && let Some(looks) = looks_like(ctx, &queue, kind)
         {
             return Err(Error::LooksLike { looks: looks.spec().name, taken_for: kind.spec().name });
@@ -83,6 +96,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
             },
             digest,
             len,
+            unacked: held.map(|held| held.start),
             now_ms: now_ms(),
             now_ns: now_ns(),
         });
@@ -90,6 +104,20 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         let record = begin(state, ctx, job)?;
         Ok(Answer::Reply(map(ctx, &record, false), request.format))
     })?
+}
+
+/// What workers hold is walked once, and a hash has no ends.
+fn check_terms(terms: &Terms) -> Result<(), Error> {
+    let given = [
+        (terms.to.is_some(), "TO"),
+        (!terms.by.is_empty(), "BY"),
+        (terms.keep == Keep::Newest, "KEEP NEWEST"),
+        (terms.expect.is_some(), "EXPECT"),
+    ];
+    match given.into_iter().find(|(given, _)| *given) {
+        Some((_, keyword)) => Err(Error::ListsOnly { keyword }),
+        None => Ok(()),
+    }
 }
 
 /// What the server checks of the keys that it knows of.
@@ -169,5 +197,6 @@ fn map(ctx: Ctx<'_>, record: &Record, deduplicated: bool) -> Reply {
         .with("deduplicated", deduplicated)
         .with("other_priorities_depth", other_priorities(ctx, record.text("queue")))
         .with("message_kind", get("message_kind"))
+        .with("notice", get("notice"))
         .build()
 }

@@ -12,6 +12,7 @@ use qadmin_core::settings::Settings;
 use uuid::Uuid;
 
 use super::looks::{disagrees, looks_like};
+use super::unacked::{self, Access, Unacked};
 use super::{Answer, depth, other_priorities};
 use crate::redis::clock::{cpu_ns, now_ms, now_ns};
 use crate::redis::list::{List, Mode, Opened};
@@ -96,10 +97,16 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
     let settings = settings::now();
     let db = ctx.db();
     let queue = RString::new(&request.queue);
-    let depth = depth(ctx, &queue)?;
-    let kind = request.kind.unwrap_or_else(|| settings.default_kind());
+    let held = unacked::find(ctx, &queue, request.index.as_deref(), request.kind, Access::Read)?;
+    let (depth, kind) = match &held {
+        Some(held) => (held.len, MessageKind::Unacked),
+        None => (depth(ctx, &queue)?, request.kind.unwrap_or_else(|| settings.default_kind())),
+    };
+    // From here on it says which index it means.
+    let index = held.as_ref().map(|held| held.start.index.clone());
+    let request = &Preview { index, ..request.clone() };
     let digest = request.key(db, kind);
-    let asked = Asked { ctx, request, kind, queue: &queue, depth, accepted_ns };
+    let asked = Asked { ctx, request, kind, queue: &queue, held: held.as_ref(), depth, accepted_ns };
     let now = now_ms();
     state::with(|state| {
         if request.nocount {
@@ -159,7 +166,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
             state.caches.forget(&digest);
             state.registry.make_stale(|job| job.digest == digest);
         }
-        let mut job = new_job(ctx, request, kind, db, digest, depth)?;
+        let mut job = new_job(ctx, request, kind, db, digest, (depth, held.as_ref()))?;
         let id = job.id();
         if !inline {
             job.hand_out();
@@ -190,7 +197,7 @@ fn new_job(
     kind: MessageKind,
     db: i32,
     digest: [u8; 32],
-    depth: u64,
+    (depth, held): (u64, Option<&Unacked>),
 ) -> Result<Job, Error> {
     let caller = ctx.caller();
     Ok(Job::new(Start {
@@ -211,6 +218,7 @@ fn new_job(
         origin: Origin { user: caller.user, client: caller.client, ..Origin::default() },
         digest,
         len: depth,
+        unacked: held.map(|held| held.start.clone()),
         now_ms: now_ms(),
         now_ns: now_ns(),
     }))
@@ -234,6 +242,8 @@ struct Asked<'a> {
     /// What the messages are taken for.
     kind: MessageKind,
     queue: &'a RString,
+    /// Where workers hold them.
+    held: Option<&'a Unacked>,
     depth: u64,
     accepted_ns: u64,
 }
@@ -251,7 +261,7 @@ impl Asked<'_> {
         if !inline {
             return Ok(self.at_once(How::Job, Count { job_id: Some(id), deduplicated, ..Count::default() }));
         }
-        let looks_like = looks_like(self.ctx, self.queue, self.kind);
+        let looks_like = self.looks_like();
         let client = block::block(self.ctx, settings.inline_wait_ms()).ok_or(Error::Internal)?;
         let wait = PreviewWait {
             request: self.request.clone(),
@@ -263,6 +273,11 @@ impl Asked<'_> {
         };
         state.waiters.add(client, id, For::Preview(Box::new(wait)));
         Ok(Answer::Later)
+    }
+
+    /// What the messages of a list look like.
+    fn looks_like(&self) -> Option<MessageKind> {
+        if self.held.is_some() { None } else { looks_like(self.ctx, self.queue, self.kind) }
     }
 
     /// A reply whose sample is looked for now, at the next end.
@@ -277,17 +292,22 @@ impl Asked<'_> {
         let settings = settings::now();
         let window = settings.sample_window();
         if self.request.sample == 0 || window == 0 {
-            return (Ok(Reply::List(Vec::new())), looks_like(self.ctx, self.queue, self.kind));
+            return (Ok(Reply::List(Vec::new())), self.looks_like());
         }
         let mut projection = match projection(self.request, self.kind) {
             Ok(projection) => projection,
             Err(error) => return (Err(error), None),
         };
         let mut matcher = Matcher::of(self.kind, &self.request.filter, None);
+        let longest = settings.slice_us() * 1_000 * SAMPLE_SLICES;
+        if let Some(held) = self.held {
+            let (index, rows) = (&held.start.index, self.request.sample);
+            let found = unacked::sample(self.ctx, self.queue, index, matcher, projection, rows, longest);
+            return (Ok(found), None);
+        }
         let mut recogniser = Recogniser::new();
         let mut rows = Vec::new();
         let began = cpu_ns();
-        let longest = settings.slice_us() * 1_000 * SAMPLE_SLICES;
         let (mut messages, mut bytes) = (0, 0);
         let next_end = self.kind.spec().next_end;
         if let Opened::List(mut list) = List::open(self.ctx, self.queue, Mode::Read) {
@@ -340,6 +360,10 @@ impl Asked<'_> {
         };
         let [in_chord, in_group, with_eta, redelivered] = count.concerns;
         let notice = chord_notice(in_chord.and_then(|n| u64::try_from(n).ok()).unwrap_or(0));
+        let notice = match self.held {
+            Some(held) => Some(held.notice(notice)),
+            None => notice,
+        };
         Reply::map()
             .with("mode", how.as_str())
             .with("queue", self.request.queue.as_slice())
@@ -378,13 +402,16 @@ pub(crate) fn after_wait(
 ) -> Result<Reply, Error> {
     ctx.select(wait.db);
     let queue = RString::new(&wait.request.queue);
+    let held = wait.request.index.as_ref().map(|index| Unacked::again(ctx, &queue, index));
+    // The queue may hold something else by now; that is no reason to keep the count back.
+    let depth = held.as_ref().map_or_else(|| depth(ctx, &queue).unwrap_or(0), |held| held.len);
     let asked = Asked {
         ctx,
         request: &wait.request,
         kind: wait.kind,
         queue: &queue,
-        // The queue may hold something else by now; that is no reason to keep the count back.
-        depth: depth(ctx, &queue).unwrap_or(0),
+        held: held.as_ref(),
+        depth,
         accepted_ns: wait.accepted_ns,
     };
     let deduplicated = wait.deduplicated;

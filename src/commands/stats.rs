@@ -10,6 +10,7 @@ use qadmin_core::scan::Effect;
 use uuid::Uuid;
 
 use super::preview::{How, room};
+use super::unacked::{self, Access, Unacked};
 use super::{Answer, depth, other_priorities};
 use crate::redis::clock::{now_ms, now_ns};
 use crate::redis::{Ctx, RString, block};
@@ -45,10 +46,17 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
     let accepted_ns = now_ns();
     let settings = settings::now();
     let db = ctx.db();
-    let depth = depth(ctx, &RString::new(&request.queue))?;
-    let kind = request.kind.unwrap_or_else(|| settings.default_kind());
+    let queue = RString::new(&request.queue);
+    let held = unacked::find(ctx, &queue, request.index.as_deref(), request.kind, Access::Read)?;
+    let (depth, kind) = match &held {
+        Some(held) => (held.len, MessageKind::Unacked),
+        None => (depth(ctx, &queue)?, request.kind.unwrap_or_else(|| settings.default_kind())),
+    };
+    // From here on it says which index it means.
+    let index = held.as_ref().map(|held| held.start.index.clone());
+    let request = &Stats { index, ..request.clone() };
     let digest = request.key(db, kind);
-    let asked = Asked { ctx, request, kind, depth, accepted_ns };
+    let asked = Asked { ctx, request, kind, held: held.as_ref(), depth, accepted_ns };
     let answer = |how, count| Ok(Answer::Reply(asked.reply(how, count), request.format));
     state::with(|state| {
         if depth == 0 {
@@ -83,7 +91,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
             }
             // Renews: what was counted before this is not given to anybody any more.
             state.registry.make_stale(|job| job.digest == digest);
-            let job = new_job(ctx, request, kind, db, digest, depth)?;
+            let job = new_job(ctx, request, kind, db, digest, (depth, held.as_ref()))?;
             let id = job.id();
             state.start(ctx, job);
             (id, false)
@@ -107,7 +115,7 @@ fn new_job(
     kind: MessageKind,
     db: i32,
     digest: [u8; 32],
-    depth: u64,
+    (depth, held): (u64, Option<&Unacked>),
 ) -> Result<Job, Error> {
     let caller = ctx.caller();
     Ok(Job::new(Start {
@@ -128,6 +136,7 @@ fn new_job(
         origin: Origin { user: caller.user, client: caller.client, ..Origin::default() },
         digest,
         len: depth,
+        unacked: held.map(|held| held.start.clone()),
         now_ms: now_ms(),
         now_ns: now_ns(),
     }))
@@ -138,6 +147,8 @@ struct Asked<'a> {
     ctx: Ctx<'a>,
     request: &'a Stats,
     kind: MessageKind,
+    /// Where workers hold the messages.
+    held: Option<&'a Unacked>,
     depth: u64,
     accepted_ns: u64,
 }
@@ -158,6 +169,10 @@ impl Asked<'_> {
     fn map(&self, how: How, counts: [Reply; 6], notice: Reply, count: Count) -> Reply {
         let [total, matched, matched_bytes, undecodable, unreadable, drifted] = counts;
         let filter = &self.request.filter;
+        let notice = match (self.held, notice) {
+            (Some(held), Reply::Null) => held.notice(None).into(),
+            (_, notice) => notice,
+        };
         Reply::map()
             .with("mode", how.as_str())
             .with("queue", self.request.queue.as_slice())
@@ -188,9 +203,12 @@ impl Asked<'_> {
 pub(crate) fn after_wait(state: &mut State, ctx: Ctx<'_>, id: Uuid, wait: &StatsWait) -> Reply {
     ctx.select(wait.db);
     let request = &wait.request;
+    let queue = RString::new(&request.queue);
+    let held = request.index.as_ref().map(|index| Unacked::again(ctx, &queue, index));
     // The queue may hold something else by now; that is no reason to keep the count back.
-    let depth = depth(ctx, &RString::new(&request.queue)).unwrap_or(0);
-    let asked = Asked { ctx, request, kind: wait.kind, depth, accepted_ns: wait.accepted_ns };
+    let depth = held.as_ref().map_or_else(|| depth(ctx, &queue).unwrap_or(0), |held| held.len);
+    let held = held.as_ref();
+    let asked = Asked { ctx, request, kind: wait.kind, held, depth, accepted_ns: wait.accepted_ns };
     let deduplicated = wait.deduplicated;
     if let Some(job) = state.registry.find_live(id) {
         job.hand_out();

@@ -10,7 +10,7 @@ use super::int;
 use crate::filter::{Grouping, group_values};
 use crate::queue::End;
 use crate::reply::Reply;
-use crate::scan::{Group, Scan, Tallies, shown_index};
+use crate::scan::{Group, Tallies, shown_index};
 
 /// Most groups that a job keeps.
 pub const GROUPS_MAX: usize = 10_000;
@@ -89,8 +89,13 @@ impl Groups {
 }
 
 /// The `top` largest groups, and what else there is. Groups of one size stand in the order of their values.
-pub(super) fn show(grouping: &Grouping, names: &Names, scan: &Scan, top: usize) -> Groups {
-    let tallies = scan.tallies();
+pub(super) fn show(
+    grouping: &Grouping,
+    names: &Names,
+    tallies: &Tallies,
+    next_end: End,
+    top: usize,
+) -> Groups {
     let mut keys: Vec<&[u8]> = vec![b""; names.numbers.len() + 1];
     for (key, number) in &names.numbers {
         keys[*number as usize] = key;
@@ -115,7 +120,7 @@ pub(super) fn show(grouping: &Grouping, names: &Names, scan: &Scan, top: usize) 
     let rest = kept.split_off(top.min(kept.len()));
     kept.sort_unstable_by(larger_first);
     let rows =
-        kept.iter().map(|group| row(grouping, key(group), group, scan.plan().next_end, matched)).collect();
+        kept.iter().map(|group| row(grouping, key(group), group, next_end, matched)).collect();
     let all = rest.iter().chain(&unkept);
     let (count, bytes) = all.fold((0, 0), |(count, bytes), g| (count + g.count, bytes + g.bytes));
     let groups = unkept.is_none().then_some(rest.len() as u64);

@@ -32,7 +32,10 @@ use crate::error::Error;
 use crate::filter::{Distinct, Filter, Grouping, Matcher, Projection};
 use crate::kind::MessageKind;
 use crate::reply::Reply;
-use crate::scan::{Effect, Judge, Judgement, Look, Plan, Progress, Scan, VALUES_MAX};
+use crate::scan::{
+    Counters, Effect, Judge, Judgement, Look, Plan, Progress, Scan, Tallies, VALUES_MAX,
+};
+use crate::unacked::{UnackedLook, UnackedScan, UnackedStart};
 
 /// Why a paused job stands still.
 pub const PAUSED: &str = "paused: QADMIN.RESUME lets it go on";
@@ -122,6 +125,8 @@ pub struct Start {
     pub digest: [u8; 32],
     /// The queue's length now.
     pub len: u64,
+    /// Where workers hold the messages: the queue is a hash.
+    pub unacked: Option<UnackedStart>,
     /// Wall clock now, Unix milliseconds.
     pub now_ms: i64,
     /// Steady clock now, nanoseconds.
@@ -187,6 +192,8 @@ pub struct Job {
     start: Start,
     /// Where it stands in its queue.
     pub scan: Scan,
+    /// Where it stands in the messages that workers hold; then the other scan is one of nothing.
+    pub unacked: Option<UnackedScan>,
     judge: FilterJudge,
     status: Status,
     waiting: Option<&'static str>,
@@ -224,8 +231,10 @@ impl Job {
             .most(terms.expect.map(Expect::most))
             .next_end(start.messages.spec().next_end)
             .to(terms.to.as_ref().map(Destination::end));
+        let unacked = start.unacked.as_ref().map(|keys| UnackedScan::new(plan, keys, start.len));
         Self {
-            scan: Scan::new(plan, start.len),
+            scan: Scan::new(plan, if unacked.is_some() { 0 } else { start.len }),
+            unacked,
             judge,
             status: Status::Pending,
             waiting: None,
@@ -269,7 +278,23 @@ impl Job {
     /// It takes messages out of the queue now.
     #[must_use]
     pub fn writes(&self) -> bool {
-        self.scan.deletes()
+        self.unacked.as_ref().map_or_else(|| self.scan.deletes(), UnackedScan::deletes)
+    }
+
+    /// Counters as they stand.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        self.unacked.as_ref().map_or_else(|| self.scan.counters(), UnackedScan::counters)
+    }
+
+    /// The queue was deleted, renamed away or replaced: what is under its name now is another one.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.unacked.as_ref().map_or_else(|| self.scan.is_gone(), UnackedScan::is_gone)
+    }
+
+    fn tallies(&self) -> &Tallies {
+        self.unacked.as_ref().map_or_else(|| self.scan.tallies(), UnackedScan::tallies)
     }
 
     /// It takes messages out of the queue, now or when it has counted them.
@@ -322,7 +347,7 @@ impl Job {
     /// Its count is only for those who asked before: what it counted was taken out, or the queue is gone.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
-        self.outdated || self.scan.is_gone()
+        self.outdated || self.is_gone()
     }
 
     /// A joining client wants this many rows.
@@ -333,6 +358,11 @@ impl Job {
     /// Judge and scan side by side, for one slice.
     pub fn parts(&mut self) -> (&mut Scan, &mut FilterJudge) {
         (&mut self.scan, &mut self.judge)
+    }
+
+    /// The same of a job on what workers hold.
+    pub fn unacked_parts(&mut self) -> Option<(&mut UnackedScan, &mut FilterJudge)> {
+        self.unacked.as_mut().map(|scan| (scan, &mut self.judge))
     }
 
     /// The scan may go on.
@@ -448,6 +478,14 @@ impl Job {
         self.last_ns = now_ns;
     }
 
+    /// The same of a job on what workers hold.
+    pub fn commit_unacked(&mut self, look: &mut UnackedLook, now_ns: u64) {
+        if let Some(scan) = &mut self.unacked {
+            scan.commit(look);
+        }
+        self.last_ns = now_ns;
+    }
+
     /// Books the time of one whole callback.
     pub fn spent(&mut self, whole_ns: u64, seek_ns: u64, now_ms: i64) {
         self.costs.whole_us.record(whole_ns / 1_000);
@@ -469,6 +507,9 @@ impl Job {
     /// How a scan that has nothing left to do ends its job; `None` while there is work.
     #[must_use]
     pub fn verdict(&self) -> Option<(Status, Option<Error>)> {
+        if let Some(scan) = &self.unacked {
+            return scan.is_done().then_some((Status::Completed, None));
+        }
         match self.scan.progress() {
             Progress::Unfinished => None,
             Progress::Finished => Some((Status::Completed, None)),
@@ -490,7 +531,7 @@ impl Job {
 
     /// Everything that STATUS shows but the sample.
     pub fn record(&mut self) -> Record {
-        let c = self.scan.counters().clone();
+        let c = self.counters().clone();
         let ended = self.status.has_ended();
         let done = c.processed + c.drifted;
         // Of two passes each is half of the way.
@@ -528,9 +569,10 @@ impl Job {
         };
         let keeps = mode == "keepone";
         let chords = chord_notice(c.concerns.in_chord);
-        let unkept = groups::notice(self.scan.tallies());
+        let unkept = groups::notice(self.tallies());
         let notices = [self.notice.clone(), self.edit_notice(), self.throttle_notice(), chords, unkept];
-        let notices: Vec<String> = notices.into_iter().flatten().collect();
+        let held = self.unacked.iter().flat_map(UnackedScan::notices);
+        let notices: Vec<String> = held.chain(notices.into_iter().flatten()).collect();
         let notice = (!notices.is_empty()).then(|| notices.join("; "));
         // Stats do not look for them: see the judge.
         let concern = |n| if self.judge.names.is_some() { Reply::Null } else { Reply::Int(int(n)) };
@@ -557,7 +599,7 @@ impl Job {
             Reply::Int(self.updated_ms),
             self.completed_ms.map_or(Reply::Null, Reply::Int),
             Reply::Int(int(c.total)),
-            Reply::Int(int(self.scan.len())),
+            Reply::Int(int(self.len())),
             Reply::Int(int(c.processed)),
             Reply::Int(int(c.matched)),
             Reply::Int(int(c.deleted)),
@@ -597,7 +639,12 @@ impl Job {
             opt(s.terms.to.as_ref().map(|to| &to.key)),
             flag(s.terms.to.as_ref().is_some_and(|to| to.front)),
             text(s.messages.spec().name),
+            opt(self.unacked.as_ref().map(UnackedScan::index)),
         ])
+    }
+
+    fn len(&self) -> u64 {
+        self.unacked.as_ref().map_or_else(|| self.scan.len(), UnackedScan::len)
     }
 
     fn throttle_notice(&self) -> Option<String> {
@@ -621,6 +668,9 @@ impl Job {
     /// The rows of its sample as a reply.
     #[must_use]
     pub fn sample(&self) -> Reply {
+        if let Some(scan) = &self.unacked {
+            return scan.sample(self.start.sample);
+        }
         let rows = self.scan.sample().rows().iter().take(self.start.sample);
         Reply::List(
             rows.map(|row| sample_row(self.scan.shown_index(row.distance), row.bytes, &row.members))
@@ -632,7 +682,9 @@ impl Job {
     #[must_use]
     pub fn groups(&self) -> Groups {
         match (&self.start.grouping, &self.judge.names) {
-            (Some(grouping), Some(names)) => groups::show(grouping, names, &self.scan, self.start.top),
+            (Some(grouping), Some(names)) => {
+                groups::show(grouping, names, self.tallies(), self.scan.plan().next_end, self.start.top)
+            },
             _ => Groups::NONE,
         }
     }

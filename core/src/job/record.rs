@@ -18,7 +18,7 @@ pub enum FieldKind {
 }
 
 /// The members of STATUS in their documented order; `sample` stands behind `error`.
-pub const FIELDS: [(&str, FieldKind); 61] = [
+pub const FIELDS: [(&str, FieldKind); 62] = [
     ("job_id", FieldKind::Name),
     ("kind", FieldKind::Name),
     ("status", FieldKind::Name),
@@ -80,6 +80,7 @@ pub const FIELDS: [(&str, FieldKind); 61] = [
     ("to", FieldKind::Text),
     ("front", FieldKind::Int),
     ("message_kind", FieldKind::Text),
+    ("index", FieldKind::Text),
 ];
 
 /// The values of [`FIELDS`].
@@ -144,6 +145,10 @@ impl Record {
         if !to.is_empty() {
             options.push(format!("TO {}", words([to])));
             options.extend((self.int("front") == 1).then(|| "FRONT".to_owned()));
+        }
+        let index = self.text("index");
+        if !index.is_empty() {
+            options.push(format!("INDEX {}", words([index])));
         }
         options.join(" ")
     }

@@ -332,6 +332,7 @@ mod tests {
             origin: Origin::default(),
             digest: [0; 32],
             len: 10,
+            unacked: None,
             now_ms: 0,
             now_ns: 0,
         })

@@ -1,11 +1,11 @@
 //! `QADMIN.CLEARJOB queue filter [ALL|KEEPONE] [KEEP OLDEST|NEWEST] [BY [n] field...] [LIMIT n] [RATE n]
 //! [EXPECT n] [TOLERANCE percent] [TO key] [FRONT] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text]
-//! [FORMAT RESP|JSON]`
+//! [INDEX key] [AS kind] [FORMAT RESP|JSON]`
 
 use uuid::Uuid;
 
 use super::digest::Digest;
-use super::options::{Options, parse_uuid, queue_name};
+use super::options::{Options, key_name, parse_uuid, queue_name};
 use super::spec::CommandSpec;
 use super::throttle::RATE_MAX;
 use super::{Format, Request, commands};
@@ -37,7 +37,7 @@ pub enum Mode {
 /// Remove what matches, or say what would go.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClearJob {
-    /// The list's key. Any bytes.
+    /// The key of the list, or of the hash of what workers hold. Any bytes.
     pub queue: Vec<u8>,
     /// What to remove.
     pub filter: Filter,
@@ -53,6 +53,8 @@ pub struct ClearJob {
     pub actor: Option<Vec<u8>>,
     /// Why, as the caller says; 1 to [`REASON_MAX`] bytes, any.
     pub reason: Option<Vec<u8>>,
+    /// The key of the index, where the queue is a hash of what workers hold; `None` for the hash's name and `_index`.
+    pub index: Option<Vec<u8>>,
     /// What the messages are; `None` for the setting `default-kind`, where they look like it.
     pub kind: Option<MessageKind>,
     /// How the reply is written.
@@ -87,7 +89,8 @@ impl ClearJob {
             .number(terms.expect.map(|expect| expect.matches))
             .number(terms.expect.map(|expect| expect.tolerance))
             .optional(terms.to.as_ref().map(|to| to.key.as_slice()))
-            .flag(terms.to.as_ref().is_some_and(|to| to.front));
+            .flag(terms.to.as_ref().is_some_and(|to| to.front))
+            .optional(self.index.as_deref());
         terms.by.iter().fold(digest, |digest, field| digest.bytes(field.name.as_bytes())).finish()
     }
 }
@@ -104,7 +107,7 @@ impl Request for ClearJob {
         let (mut expect, mut tolerance) = (None, None);
         let (mut to, mut front) = (None, false);
         let (mut confirm, mut id, mut actor, mut reason) = (None, None, None, None);
-        let (mut kind, mut format) = (None, Format::default());
+        let (mut index, mut kind, mut format) = (None, None, Format::default());
         loop {
             let mut term = options.args.clone();
             if filter.accept(&mut options.args, now_ms)? {
@@ -128,6 +131,7 @@ impl Request for ClearJob {
                 "ID" => id = Some(parse_id(options.args.value("ID")?)?),
                 "ACTOR" => actor = Some(parse_text("ACTOR", options.args.value("ACTOR")?, ACTOR_MAX)?),
                 "REASON" => reason = Some(parse_text("REASON", options.args.value("REASON")?, REASON_MAX)?),
+                "INDEX" => index = Some(key_name("INDEX", options.args.value("INDEX")?)?),
                 "AS" => kind = Some(MessageKind::parse(options.args.value("AS")?)?),
                 "FORMAT" => format = Format::parse(&mut options.args)?,
                 other => return Err(options.unknown(other.as_bytes())),
@@ -159,7 +163,20 @@ impl Request for ClearJob {
         check_front(&terms)?;
         // Last, so that who is asked to confirm confirms a command that would otherwise run.
         check_confirm(&queue, confirm, dry_run)?;
-        Ok(Self { queue, filter, mode, terms, dry_run, id, actor, reason, kind, format, filter_identity })
+        Ok(Self {
+            queue,
+            filter,
+            mode,
+            terms,
+            dry_run,
+            id,
+            actor,
+            reason,
+            index,
+            kind,
+            format,
+            filter_identity,
+        })
     }
 }
 

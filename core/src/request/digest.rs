@@ -57,3 +57,8 @@ pub fn preview_key(db: i32, queue: &[u8], kind: MessageKind, canonical_filter: &
     let kind = kind.spec().name.as_bytes();
     Digest::new("preview").int(db).bytes(queue).bytes(kind).bytes(canonical_filter).finish()
 }
+
+/// The same of messages that workers hold, in the order of that index.
+pub(super) fn unacked_key(key: &[u8; 32], index: &[u8]) -> [u8; 32] {
+    Digest::new("unacked").bytes(key).bytes(index).finish()
+}

@@ -1,9 +1,9 @@
-//! `QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field ...] [BUST] [NOCOUNT] [AS kind]
+//! `QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field ...] [BUST] [NOCOUNT] [INDEX key] [AS kind]
 //! [FORMAT RESP|JSON]`
 
-use super::options::{Options, queue_name};
+use super::options::{Options, key_name, queue_name};
 use super::spec::CommandSpec;
-use super::{Format, Request, commands, preview_key};
+use super::{Format, Request, commands, preview_key, unacked_key};
 use crate::error::Error;
 use crate::filter::{FIELDS_MAX, Filter, FilterBuilder, Projection};
 use crate::kind::MessageKind;
@@ -16,7 +16,7 @@ pub const SAMPLE_MAX: usize = 100;
 /// Count what matches and show some.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Preview {
-    /// The list's key. Any bytes.
+    /// The key of the list, or of the hash of what workers hold. Any bytes.
     pub queue: Vec<u8>,
     /// What to count.
     pub filter: Filter,
@@ -28,6 +28,8 @@ pub struct Preview {
     pub bust: bool,
     /// Do not count.
     pub nocount: bool,
+    /// The key of the index, where the queue is a hash of what workers hold; `None` for the hash's name and `_index`.
+    pub index: Option<Vec<u8>>,
     /// What the messages are; `None` for the setting `default-kind`.
     pub kind: Option<MessageKind>,
     /// How the reply is written.
@@ -39,7 +41,8 @@ impl Preview {
     /// sample, which is always live.
     #[must_use]
     pub fn key(&self, db: i32, kind: MessageKind) -> [u8; 32] {
-        preview_key(db, &self.queue, kind, &self.filter.canonical())
+        let key = preview_key(db, &self.queue, kind, &self.filter.canonical());
+        self.index.as_ref().map_or(key, |index| unacked_key(&key, index))
     }
 }
 
@@ -52,7 +55,7 @@ impl Request for Preview {
         let mut filter = FilterBuilder::default();
         let mut sample = SAMPLE_DEFAULT;
         let mut fields = None;
-        let (mut bust, mut nocount, mut kind) = (false, false, None);
+        let (mut bust, mut nocount, mut index, mut kind) = (false, false, None, None);
         let mut format = Format::default();
         loop {
             if filter.accept(&mut options.args, now_ms)? {
@@ -64,12 +67,13 @@ impl Request for Preview {
                 "FIELDS" => fields = Some(parse_fields(&mut options)?),
                 "BUST" => bust = true,
                 "NOCOUNT" => nocount = true,
+                "INDEX" => index = Some(key_name("INDEX", options.args.value("INDEX")?)?),
                 "AS" => kind = Some(MessageKind::parse(options.args.value("AS")?)?),
                 "FORMAT" => format = Format::parse(&mut options.args)?,
                 other => return Err(options.unknown(other.as_bytes())),
             }
         }
-        Ok(Self { queue, filter: filter.finish()?, sample, fields, bust, nocount, kind, format })
+        Ok(Self { queue, filter: filter.finish()?, sample, fields, bust, nocount, index, kind, format })
     }
 }
 

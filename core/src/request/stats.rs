@@ -1,9 +1,9 @@
-//! `QADMIN.STATS queue [filter] GROUPBY n field ... [TOP n] [BUST] [AS kind] [FORMAT RESP|JSON]`
+//! `QADMIN.STATS queue [filter] GROUPBY n field ... [TOP n] [BUST] [INDEX key] [AS kind] [FORMAT RESP|JSON]`
 
 use super::digest::Digest;
-use super::options::{Options, queue_name};
+use super::options::{Options, key_name, queue_name};
 use super::spec::CommandSpec;
-use super::{Format, Request, commands};
+use super::{Format, Request, commands, unacked_key};
 use crate::error::Error;
 use crate::filter::{Filter, FilterBuilder, GROUP_FIELDS_MAX, Grouping};
 use crate::job::{TOP_DEFAULT, TOP_MAX};
@@ -12,7 +12,7 @@ use crate::kind::MessageKind;
 /// Count what matches by the values of fields.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stats {
-    /// The list's key. Any bytes.
+    /// The key of the list, or of the hash of what workers hold. Any bytes.
     pub queue: Vec<u8>,
     /// What to count; [`Filter::all`] where none was given.
     pub filter: Filter,
@@ -22,6 +22,8 @@ pub struct Stats {
     pub top: usize,
     /// Count anew, whatever was counted by a completed job.
     pub bust: bool,
+    /// The key of the index, where the queue is a hash of what workers hold; `None` for the hash's name and `_index`.
+    pub index: Option<Vec<u8>>,
     /// What the messages are; `None` for the setting `default-kind`.
     pub kind: Option<MessageKind>,
     /// How the reply is written.
@@ -37,7 +39,8 @@ impl Stats {
         for name in self.grouping.names() {
             digest = digest.bytes(name.as_bytes());
         }
-        digest.finish()
+        let key = digest.finish();
+        self.index.as_ref().map_or(key, |index| unacked_key(&key, index))
     }
 }
 
@@ -50,7 +53,7 @@ impl Request for Stats {
         let mut filter = FilterBuilder::default();
         let mut grouping = None;
         let mut top = TOP_DEFAULT;
-        let (mut bust, mut kind) = (false, None);
+        let (mut bust, mut index, mut kind) = (false, None, None);
         let mut format = Format::default();
         loop {
             if filter.accept(&mut options.args, now_ms)? {
@@ -64,6 +67,7 @@ impl Request for Stats {
                 }
                 "TOP" => top = options.count("TOP", 0, TOP_MAX)?,
                 "BUST" => bust = true,
+                "INDEX" => index = Some(key_name("INDEX", options.args.value("INDEX")?)?),
                 "AS" => kind = Some(MessageKind::parse(options.args.value("AS")?)?),
                 "FORMAT" => format = Format::parse(&mut options.args)?,
                 other => return Err(options.unknown(other.as_bytes())),
@@ -71,6 +75,6 @@ impl Request for Stats {
         }
         let filter = if filter.is_empty() { Filter::all() } else { filter.finish()? };
         let grouping = grouping.ok_or(Error::NoGrouping)?;
-        Ok(Self { queue, filter, grouping, top, bust, kind, format })
+        Ok(Self { queue, filter, grouping, top, bust, index, kind, format })
     }
 }

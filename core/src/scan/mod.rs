@@ -65,10 +65,12 @@ mod sample;
 mod tallies;
 mod values;
 
+pub(crate) use look::Deadline;
 pub use look::{Budget, Clock, Hit, Judge, Judgement, Look, Looked, Queue, Time, fingerprint};
 pub use marks::{Event, MAX_PASSES, Marks};
 pub use plan::{Effect, Plan};
 pub use sample::{SAMPLE_MAX, Sample, SampleRow};
+pub(crate) use tallies::Grouped;
 pub use tallies::{Group, Tallies};
 pub use values::VALUES_MAX;
 

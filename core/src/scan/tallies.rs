@@ -40,10 +40,10 @@ enum Fate {
 
 /// One match that was found.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Grouped {
-    pub(super) group: u32,
-    pub(super) distance: u64,
-    pub(super) bytes: u64,
+pub(crate) struct Grouped {
+    pub(crate) group: u32,
+    pub(crate) distance: u64,
+    pub(crate) bytes: u64,
 }
 
 /// One group as it stands.
@@ -100,7 +100,7 @@ impl Tallies {
     }
 
     /// Books matches, in any order.
-    pub(super) fn extend(&mut self, found: &[Grouped]) {
+    pub(crate) fn extend(&mut self, found: &[Grouped]) {
         let edges = self.edges();
         for one in found {
             let at = one.group as usize;
@@ -131,7 +131,7 @@ impl Tallies {
     }
 
     /// The queue is gone: the counts stand, the places do not.
-    pub(super) fn lose_places(&mut self) {
+    pub(crate) fn lose_places(&mut self) {
         self.gone = true;
     }
 

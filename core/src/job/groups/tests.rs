@@ -56,6 +56,7 @@ fn job(len: u64, top: usize) -> Job {
         origin: Origin::default(),
         digest: [0; 32],
         len,
+        unacked: None,
         now_ms: 0,
         now_ns: 0,
     })
