@@ -38,6 +38,8 @@ pub struct UnackedLook {
     pub(super) grouped: Vec<Grouped>,
     /// The entry examined last.
     pub(super) cursor: Option<Place>,
+    /// The match that stays, where it was met.
+    pub(super) kept: Option<Vec<u8>>,
     /// There is nothing more up to the bound.
     pub(super) over: bool,
     /// Of what was taken out, how many the scan has counted.
@@ -68,7 +70,7 @@ impl UnackedScan {
                 if self.bound.as_ref().is_none_or(|bound| bound.cmp(score, tag) == Ordering::Less) {
                     return Step::Behind;
                 }
-                let goes = look.take_in(self, judge, score, value) && self.deletes();
+                let goes = look.take_in(self, judge, (score, tag), value) && self.deletes();
                 if goes {
                     look.taken_bytes += tag.len() as u64;
                     look.taken.push(tag.to_vec());
@@ -112,7 +114,7 @@ impl UnackedLook {
         &mut self,
         scan: &UnackedScan,
         judge: &mut impl Judge,
-        score: f64,
+        (score, tag): (f64, &[u8]),
         value: Option<&[u8]>,
     ) -> bool {
         self.examined += 1;
@@ -128,7 +130,6 @@ impl UnackedLook {
         if !verdict.matched {
             return false;
         }
-        let first = scan.counters.matched + self.matched == 0;
         self.matched += 1;
         self.matched_bytes += bytes;
         self.concerns.count(verdict.concerns);
@@ -140,7 +141,13 @@ impl UnackedLook {
         let goes = match scan.plan.effect {
             Effect::ClearAll => true,
             // The lowest deadline comes first.
-            Effect::KeepOne => !first,
+            Effect::KeepOne => match scan.kept.as_ref().or(self.kept.as_ref()) {
+                Some(kept) => kept != tag,
+                None => {
+                    self.kept = Some(tag.to_vec());
+                    false
+                }
+            },
             // Which ones they clear shows in two passes, which are not made here: they clear nothing.
             Effect::Count | Effect::Group | Effect::KeepNewest | Effect::KeepEach => false,
         };

@@ -85,6 +85,8 @@ pub struct UnackedScan {
     bound: Option<Place>,
     /// The entry that was examined last.
     cursor: Option<Place>,
+    /// The tag of the match that KEEPONE keeps: it stays, whatever time it is given meanwhile.
+    kept: Option<Vec<u8>>,
     counters: Counters,
     rows: Vec<Row>,
     tallies: Tallies,
@@ -107,6 +109,7 @@ impl UnackedScan {
             index: start.index.clone(),
             bound: start.bound.clone(),
             cursor: None,
+            kept: None,
             counters: Counters { total: start.entries, passes_run: 1, ..Counters::default() },
             rows: Vec::new(),
             tallies: Tallies::default(),
@@ -229,6 +232,9 @@ impl UnackedScan {
         self.len = self.len.saturating_sub(look.taken.len() as u64);
         if let Some(cursor) = look.cursor.take() {
             self.cursor = Some(cursor);
+        }
+        if let Some(kept) = look.kept.take() {
+            self.kept = Some(kept);
         }
         if look.over {
             self.end();
