@@ -105,7 +105,7 @@ pub(crate) fn apply(state: &mut State, event: &KeyEvent) {
     for job in state.registry.live_mut().iter_mut().filter(|job| job.is_on(db, key)) {
         match &mut job.unacked {
             // Of what happens inside a hash no event tells anything.
-            Some(scan) if on_queue == Event::Gone => scan.lose(),
+            Some(scan) if matches!(on_queue, Event::Gone) => scan.lose(),
             Some(_) => {}
             None => job.scan.follow(on_queue),
         }

@@ -5,9 +5,7 @@ use qadmin_core::filter::{Matcher, Projection};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::reply::Reply;
 use qadmin_core::slot;
-use qadmin_core::unacked::{
-    Held as _, TASKS_GO_ON, UnackedStart, default_index, lost_notice, unacked_row,
-};
+use qadmin_core::unacked::{Held as _, TASKS_GO_ON, UnackedStart, default_index, lost_notice, unacked_row};
 
 use super::{denied, may_read};
 use crate::redis::acl::{self, Right};

@@ -20,7 +20,13 @@ use crate::unacked::{Keys, Opened, take_out};
 use crate::unit;
 
 /// Does the next slice. The job may take out so many messages now.
-pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job, settings: &Settings, most: usize) -> Step {
+pub(super) fn slice(
+    state: &mut State,
+    ctx: Ctx<'_>,
+    job: &mut Job,
+    settings: &Settings,
+    most: usize,
+) -> Step {
     let hash = RString::new(&job.start().queue);
     let index = RString::new(job.unacked.as_ref().map_or(&[][..], |scan| scan.index()));
     let mut keys = match Keys::open(ctx, &hash, &index) {

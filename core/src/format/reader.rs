@@ -116,8 +116,7 @@ impl Reader {
     pub(crate) fn envelope(&mut self, message: &[u8]) -> bool {
         (self.body_open, self.decoded) = (false, 0);
         let layouts = self.layouts.as_mut().map(|layouts| &mut layouts.envelope);
-        let valid =
-            read(&mut self.scanner, layouts, 0, message, &self.envelope, &mut self.envelope_spans);
+        let valid = read(&mut self.scanner, layouts, 0, message, &self.envelope, &mut self.envelope_spans);
         self.decodable = false;
         if valid {
             let own = own(&self.own, &self.envelope_spans, message);

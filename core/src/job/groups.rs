@@ -119,8 +119,7 @@ pub(super) fn show(
     }
     let rest = kept.split_off(top.min(kept.len()));
     kept.sort_unstable_by(larger_first);
-    let rows =
-        kept.iter().map(|group| row(grouping, key(group), group, next_end, matched)).collect();
+    let rows = kept.iter().map(|group| row(grouping, key(group), group, next_end, matched)).collect();
     let all = rest.iter().chain(&unkept);
     let (count, bytes) = all.fold((0, 0), |(count, bytes), g| (count + g.count, bytes + g.bytes));
     let groups = unkept.is_none().then_some(rest.len() as u64);

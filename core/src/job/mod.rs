@@ -32,9 +32,7 @@ use crate::error::Error;
 use crate::filter::{Distinct, Filter, Grouping, Matcher, Projection};
 use crate::kind::MessageKind;
 use crate::reply::Reply;
-use crate::scan::{
-    Counters, Effect, Judge, Judgement, Look, Plan, Progress, Scan, Tallies, VALUES_MAX,
-};
+use crate::scan::{Counters, Effect, Judge, Judgement, Look, Plan, Progress, Scan, Tallies, VALUES_MAX};
 use crate::unacked::{UnackedLook, UnackedScan, UnackedStart};
 
 /// Why a paused job stands still.
@@ -684,7 +682,7 @@ impl Job {
         match (&self.start.grouping, &self.judge.names) {
             (Some(grouping), Some(names)) => {
                 groups::show(grouping, names, self.tallies(), self.scan.plan().next_end, self.start.top)
-            },
+            }
             _ => Groups::NONE,
         }
     }

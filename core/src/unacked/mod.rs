@@ -186,7 +186,10 @@ impl UnackedScan {
         let mut notices = vec![TASKS_GO_ON.to_owned()];
         notices.extend(lost_notice(self.lost));
         if self.empty > 0 {
-            notices.push(format!("entries of the index without a message, which were left alone: {}", self.empty));
+            notices.push(format!(
+                "entries of the index without a message, which were left alone: {}",
+                self.empty
+            ));
         }
         notices
     }

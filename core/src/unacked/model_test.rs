@@ -267,9 +267,10 @@ impl World {
         }
         if !self.moved && self.scan.deletes() && !limited {
             let kept = u64::from(self.plan.effect == Effect::KeepOne);
-            let left = self.stayed.iter().filter(|tag| {
-                self.matched.contains(tag) && self.pair.hash.contains_key(*tag)
-            });
+            let left = self
+                .stayed
+                .iter()
+                .filter(|tag| self.matched.contains(tag) && self.pair.hash.contains_key(*tag));
             assert!(left.count() as u64 <= kept, "a match that stayed is gone");
         }
     }
@@ -304,11 +305,10 @@ fn plan() -> impl Strategy<Value = Plan> {
         Just(Effect::ClearAll),
         Just(Effect::KeepOne)
     ];
-    (effects, any::<bool>(), prop::option::weighted(0.3, 1_u64..6))
-        .prop_map(|(effect, dry, limit)| {
-            let limit = limit.filter(|_| effect.clears());
-            Plan::new(effect, dry && effect.clears()).limit(limit)
-        })
+    (effects, any::<bool>(), prop::option::weighted(0.3, 1_u64..6)).prop_map(|(effect, dry, limit)| {
+        let limit = limit.filter(|_| effect.clears());
+        Plan::new(effect, dry && effect.clears()).limit(limit)
+    })
 }
 
 proptest! {
