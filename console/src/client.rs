@@ -22,6 +22,8 @@ pub(crate) struct PreviewRequest {
     pub(crate) filter: Vec<Vec<u8>>,
     pub(crate) sample: Option<u32>,
     pub(crate) fields: Vec<String>,
+    /// The index, where the queue is the hash of what workers hold.
+    pub(crate) index: Option<Vec<u8>>,
     pub(crate) bust: bool,
     pub(crate) no_count: bool,
 }
@@ -34,6 +36,8 @@ pub(crate) struct StatsRequest {
     pub(crate) filter: Vec<Vec<u8>>,
     pub(crate) by: Vec<String>,
     pub(crate) top: u32,
+    /// The index, where the queue is the hash of what workers hold.
+    pub(crate) index: Option<Vec<u8>>,
     pub(crate) bust: bool,
 }
 
@@ -52,6 +56,8 @@ pub(crate) struct ClearRequest {
     pub(crate) rate: Option<u64>,
     pub(crate) expect: Option<u64>,
     pub(crate) tolerance: Option<u64>,
+    /// The index, where the queue is the hash of what workers hold.
+    pub(crate) index: Option<Vec<u8>>,
     pub(crate) dry_run: bool,
     /// The queue's name as somebody typed it: this program never fills it in.
     pub(crate) confirm: Option<Vec<u8>>,
@@ -89,6 +95,7 @@ impl Client {
         if !request.fields.is_empty() {
             command.arg("FIELDS").arg(request.fields.len()).arg(&request.fields);
         }
+        index(&mut command, request.index.as_ref());
         if request.bust {
             command.arg("BUST");
         }
@@ -103,6 +110,7 @@ impl Client {
         let mut command = redis::cmd("QADMIN.STATS");
         command.arg(&request.queue).arg(&request.filter);
         command.arg("GROUPBY").arg(request.by.len()).arg(&request.by).arg("TOP").arg(request.top);
+        index(&mut command, request.index.as_ref());
         if request.bust {
             command.arg("BUST");
         }
@@ -130,6 +138,7 @@ impl Client {
                 command.arg(keyword).arg(value);
             }
         }
+        index(&mut command, request.index.as_ref());
         if request.dry_run {
             command.arg("DRYRUN");
         }
@@ -260,6 +269,12 @@ impl Client {
         command.arg("FORMAT").arg("JSON");
         let replies = self.server.call_everywhere(&command, name)?;
         replies.iter().map(|reply| parse(reply, name)).collect()
+    }
+}
+
+fn index(command: &mut Cmd, key: Option<&Vec<u8>>) {
+    if let Some(key) = key {
+        command.arg("INDEX").arg(key);
     }
 }
 

@@ -109,7 +109,7 @@ fn who_may_not_read_or_write_the_index_is_refused_before_it_is_touched() {
 fn in_a_cluster_hash_and_index_share_a_slot_or_are_refused() {
     let cluster = Cluster::start(3, slow);
     let mut conn = cluster.node(cluster.home(b"unacked", 3)).conn();
-    let mut put = |key: &str, index: &str, conn: &mut Connection| {
+    let put = |key: &str, index: &str, conn: &mut Connection| {
         conn.hset::<_, _, _, ()>(key, "t1", r#"[{"headers":{"task":"t"}},"","celery"]"#).expect("HSET");
         let _: redis::RedisResult<()> = conn.zadd(index, "t1", 5);
     };
