@@ -2,9 +2,11 @@
 
 use redis::Cmd;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::connection::Server;
 use crate::failure::{Exit, Failure};
+use crate::kind::Kind;
 use crate::reply::{Accepted, Map, Preview, Queues, Stats, Status};
 
 /// A job, and the queue that leads to its node in a cluster.
@@ -26,6 +28,7 @@ pub(crate) struct PreviewRequest {
     pub(crate) index: Option<Vec<u8>>,
     pub(crate) bust: bool,
     pub(crate) no_count: bool,
+    pub(crate) kind: Option<Kind>,
 }
 
 /// What STATS is asked.
@@ -39,6 +42,7 @@ pub(crate) struct StatsRequest {
     /// The index, where the queue is the hash of what workers hold.
     pub(crate) index: Option<Vec<u8>>,
     pub(crate) bust: bool,
+    pub(crate) kind: Option<Kind>,
 }
 
 /// What CLEARJOB is asked.
@@ -58,6 +62,11 @@ pub(crate) struct ClearRequest {
     pub(crate) tolerance: Option<u64>,
     /// The index, where the queue is the hash of what workers hold.
     pub(crate) index: Option<Vec<u8>>,
+    /// The list that matches move to.
+    pub(crate) to: Option<Vec<u8>>,
+    /// To its next end.
+    pub(crate) front: bool,
+    pub(crate) kind: Option<Kind>,
     pub(crate) dry_run: bool,
     /// The queue's name as somebody typed it: this program never fills it in.
     pub(crate) confirm: Option<Vec<u8>>,
@@ -73,6 +82,15 @@ pub(crate) enum Hold {
     Pause,
     Resume,
     Throttle { rate: Option<u64>, duty: Option<u8> },
+}
+
+/// What a Redis user may do to a job.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Rights {
+    pub(crate) cancel: bool,
+    pub(crate) pause: bool,
+    pub(crate) resume: bool,
+    pub(crate) throttle: bool,
 }
 
 /// The module, as seen from here.
@@ -95,13 +113,14 @@ impl Client {
         if !request.fields.is_empty() {
             command.arg("FIELDS").arg(request.fields.len()).arg(&request.fields);
         }
-        index(&mut command, request.index.as_ref());
+        say_index(&mut command, request.index.as_ref());
         if request.bust {
             command.arg("BUST");
         }
         if request.no_count {
             command.arg("NOCOUNT");
         }
+        say_kind(&mut command, request.kind);
         Ok(Preview::new(self.map(command, "QADMIN.PREVIEW")?))
     }
 
@@ -110,10 +129,11 @@ impl Client {
         let mut command = redis::cmd("QADMIN.STATS");
         command.arg(&request.queue).arg(&request.filter);
         command.arg("GROUPBY").arg(request.by.len()).arg(&request.by).arg("TOP").arg(request.top);
-        index(&mut command, request.index.as_ref());
+        say_index(&mut command, request.index.as_ref());
         if request.bust {
             command.arg("BUST");
         }
+        say_kind(&mut command, request.kind);
         Ok(Stats::new(self.map(command, "QADMIN.STATS")?))
     }
 
@@ -138,7 +158,14 @@ impl Client {
                 command.arg(keyword).arg(value);
             }
         }
-        index(&mut command, request.index.as_ref());
+        say_index(&mut command, request.index.as_ref());
+        if let Some(key) = &request.to {
+            command.arg("TO").arg(key);
+        }
+        if request.front {
+            command.arg("FRONT");
+        }
+        say_kind(&mut command, request.kind);
         if request.dry_run {
             command.arg("DRYRUN");
         }
@@ -164,6 +191,20 @@ impl Client {
             Err(failure) if failure.exit == Exit::Unconfirmed => None,
             Err(failure) => Some(failure.words),
             Ok(_) => Some("the server took a clear without its confirmation".to_owned()),
+        }
+    }
+
+    /// Which of CANCEL, PAUSE, RESUME and THROTTLE this Redis user may do to a job: a job that nobody knows tells it.
+    pub(crate) fn may_hold(&mut self, job: &Status) -> Rights {
+        let clears = job.kind != "clear" || self.clear_refusal(&job.queue).is_none();
+        let nobody = JobRef { id: Uuid::new_v4().to_string(), queue: Some(job.queue.clone()) };
+        let mut may =
+            |hold: Hold| clears && self.hold(&nobody, hold).is_err_and(|why| why.exit == Exit::NoJob);
+        Rights {
+            cancel: may(Hold::Cancel),
+            pause: may(Hold::Pause),
+            resume: may(Hold::Resume),
+            throttle: may(Hold::Throttle { rate: Some(0), duty: None }),
         }
     }
 
@@ -272,9 +313,15 @@ impl Client {
     }
 }
 
-fn index(command: &mut Cmd, key: Option<&Vec<u8>>) {
+fn say_index(command: &mut Cmd, key: Option<&Vec<u8>>) {
     if let Some(key) = key {
         command.arg("INDEX").arg(key);
+    }
+}
+
+fn say_kind(command: &mut Cmd, kind: Option<Kind>) {
+    if let Some(kind) = kind {
+        command.arg("AS").arg(kind.word());
     }
 }
 

@@ -1,8 +1,8 @@
 //! `qadmin preview`
 
-use qadmin_harness::{Server, fill_examples};
+use qadmin_harness::{Server, TARGET_REPOID, TARGET_TASK, eventually, fill_examples};
 
-use crate::support::{LONG, about, at, filled, qadmin, slow, target};
+use crate::support::{LONG, QUEUE, about, at, filled, qadmin, slow, target, tell};
 
 #[test]
 fn people_see_count_sample_and_what_makes_the_count_doubtful() {
@@ -62,9 +62,26 @@ fn elements_that_are_no_messages_are_told() {
 fn a_count_that_takes_a_job_is_waited_for_or_named() {
     let server = slow();
     let matches = filled(&server, 2_000);
+    let mut conn = server.conn();
+    // It stands still from the first moment until somebody waits for it.
+    let script = "local reply = redis.call('QADMIN.PREVIEW', KEYS[1], 'TASK', ARGV[1], 'REPOID', ARGV[2])
+        for i = 1, #reply, 2 do
+            if reply[i] == 'job_id' then redis.call('QADMIN.PAUSE', reply[i + 1]) return reply[i + 1] end
+        end";
+    let mut eval = redis::cmd("EVAL");
+    eval.arg(script).arg(1).arg(QUEUE).arg(TARGET_TASK).arg(TARGET_REPOID);
+    let id: String = eval.query(&mut conn).expect("a job");
     let named = qadmin(&server, &about("preview", &target(), &["--no-wait", "--json"])).ended(0).json();
     assert_eq!((&named["mode"], &named["match_count"]), (&"job".into(), &serde_json::Value::Null));
-    let waited = qadmin(&server, &about("preview", &target(), &["--sample", "3", "--json"])).ended(0).json();
+    assert_eq!(named["job_id"], id.as_str());
+    let waited = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            qadmin(&server, &about("preview", &target(), &["--sample", "3", "--json"])).ended(0).json()
+        });
+        eventually("it waits", || server.info("blocked_clients").as_deref() == Some("1"));
+        tell(&mut conn, &format!("QADMIN.RESUME {id}"));
+        waiting.join().expect("it ends")
+    });
     assert_eq!((&waited["mode"], &waited["match_count"]), (&"job".into(), &matches.into()));
     assert_eq!(waited["sample"].as_array().map(Vec::len), Some(3));
     assert_eq!(waited["job_id"], named["job_id"], "one scan for both");
@@ -106,4 +123,30 @@ fn the_whole_grammar_of_conditions_can_be_typed() {
         &["preview", "celery", "--repoid", "147107", "--where", "retries = 0", "--commitid", "x", "--json"],
     );
     assert_eq!(two.ended(0).json()["filter"], "REPOID 147107 COMMITID x WHERE retries = 0");
+}
+
+#[test]
+fn what_workers_hold_is_a_queue_like_any_other_and_its_index_can_be_named() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    for n in 0..3 {
+        let message = r#"[{"headers":{"task":"t"},"body":"","properties":{}},"","celery"]"#;
+        redis::pipe()
+            .hset("unacked", n, message)
+            .ignore()
+            .zadd("times", n, 1_700_000_000 + n)
+            .exec(&mut conn)
+            .expect("the server takes them");
+    }
+    let lost = qadmin(&server, &["preview", "unacked", "--task", "t"]).ended(0);
+    assert!(lost.out.contains("is it the right INDEX?"), "{lost:?}");
+    let found = qadmin(&server, &["preview", "unacked", "--task", "t", "--index", "times"]).ended(0);
+    assert!(found.out.contains("The 3 matching messages:"), "{found:?}");
+    assert!(found.out.contains("tasks that workers hold go on running"), "{found:?}");
+    assert!(found.out.contains("1700000000000"), "{found:?}");
+    let stats = qadmin(&server, &["stats", "unacked", "--by", "routing_key", "--index", "times"]).ended(0);
+    assert!(stats.out.contains("celery"), "{stats:?}");
+    let line = ["clear", "unacked", "--task", "t", "--keep-one", "--index", "times", "--yes", "unacked"];
+    qadmin(&server, &line).ended(0);
+    assert_eq!(redis::cmd("HKEYS").arg("unacked").query::<Vec<u64>>(&mut conn), Ok(vec![0]));
 }
