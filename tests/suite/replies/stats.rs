@@ -129,5 +129,6 @@ fn status_of_stats() {
         to: null
         front: 0
         message_kind: "celery"
+        index: null
     "#);
 }
