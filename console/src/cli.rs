@@ -203,6 +203,9 @@ pub(crate) struct Clear {
     /// With --expect: so many percent more are no surprise.
     #[arg(long, value_name = "PERCENT", requires = "expect")]
     pub(crate) tolerance: Option<u64>,
+    /// Where a body cannot be read (pickle), go by the sender's texts argsrepr and kwargsrepr.
+    #[arg(long)]
+    pub(crate) inexact: bool,
     /// Compute everything, take nothing out.
     #[arg(long)]
     pub(crate) dry_run: bool,

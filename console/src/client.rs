@@ -52,6 +52,8 @@ pub(crate) struct ClearRequest {
     pub(crate) rate: Option<u64>,
     pub(crate) expect: Option<u64>,
     pub(crate) tolerance: Option<u64>,
+    /// What is known by the sender's texts alone goes, too.
+    pub(crate) inexact: bool,
     pub(crate) dry_run: bool,
     /// The queue's name as somebody typed it: this program never fills it in.
     pub(crate) confirm: Option<Vec<u8>>,
@@ -129,6 +131,9 @@ impl Client {
             if let Some(value) = value {
                 command.arg(keyword).arg(value);
             }
+        }
+        if request.inexact {
+            command.arg("INEXACT");
         }
         if request.dry_run {
             command.arg("DRYRUN");

@@ -80,7 +80,7 @@ pub(crate) fn whole(
         }
         (actions(app, target, &Actions {
             locked: counting,
-            matches: preview.match_count,
+            matches: preview.exact_count(),
             refusal,
             count_error: preview.count_error.as_deref(),
         }))
@@ -153,6 +153,7 @@ pub(crate) fn concerns(doubts: &Doubts) -> impl Iterator<Item = (&'static str, u
         ("In a group", doubts.in_group),
         ("With an eta", doubts.with_eta),
         ("Redelivered", doubts.redelivered),
+        ("Known by argsrepr or kwargsrepr alone", doubts.inexact),
         ("Taken by workers meanwhile", doubts.drifted),
     ]
     .into_iter()
