@@ -2,10 +2,11 @@
 //!
 //! Celery writes it into the headers `argsrepr` and `kwargsrepr` (`celery/utils/saferepr.py`). It looks like Python's
 //! `repr` and is not: strings stand in `'`, with a backslash before each `'` and nothing else escaped, so a backslash is
-//! one of the string's own; bytes are not escaped at all; what is too long is cut and ends in `...`, in a string before its end quote; what is nested too
-//! deep is shown as `[...]`, `{...}` or `(...)`. A sender may give a text of its own, and then Python's `repr` is likely.
-//! So a text counts only where both of them mean the same by it, and as a whole: one that is cut, holds bytes or an object
-//! whose extent is not known, or does not keep to the form says nothing about any argument.
+//! one of the string's own; bytes are not escaped at all; what is too long is cut and ends in `...`, in a string before
+//! its end quote; what is nested too deep is shown as `[...]`, `{...}` or `(...)`. A sender may give a text of its own,
+//! and then Python's `repr` is likely. So a text counts only where both of them mean the same by it, and as a whole: one
+//! that is cut, holds bytes or an object whose extent is not known, or does not keep to the form says nothing about any
+//! argument (docs/decisions/0015-arguments-as-their-sender-shows-them.md).
 //!
 //! ```text
 //! args     = tuple | list                               the whole text, no space around it
