@@ -21,7 +21,7 @@ fn read(form: Form, text: &str) -> Option<Vec<(String, Option<String>)>> {
 }
 
 fn json(text: &str) -> Json {
-    serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+    serde_json::from_str(text).expect("JSON")
 }
 
 /// Of `names` those that are answered for, each rightly: by the plain values, as JSON, that `truth` gives for them.
@@ -37,7 +37,8 @@ fn answered<'n>(
     assert_eq!(met, names, "every name in its place: {text}");
     let answered = names.into_iter().zip(&said).filter_map(|(name, (_, json))| Some((name, json.as_ref()?)));
     let right = answered.inspect(|(name, said)| {
-        let truth = truth(name).unwrap_or_else(|| panic!("{name} has no plain value: {text}"));
+        let truth = truth(name).unwrap_or_default();
+        assert!(!truth.is_empty(), "{name} has no plain value: {text}");
         // Numbers are compared as they are written: a tree has lost their digits.
         let same = if said.starts_with('"') { json(said) == json(&truth) } else { **said == truth };
         assert!(same, "{name} is {truth} and not {said}: {text}");
