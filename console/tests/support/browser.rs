@@ -45,9 +45,10 @@ fn driver() -> Option<&'static Driver> {
 
 fn start() -> Result<Driver, String> {
     // The driver leaves its browsers and their folders behind, so they are one group in one folder. What their keeper
-    // waits for is the end of its input, which comes with the end of this process, whatever that is.
+    // waits for is the end of its input, which comes with the end of this process, whatever that is. It keeps no hold of
+    // the output, whose end is the driver's.
     let keeper = "dir=$(mktemp -d); TMPDIR=$dir setsid chromedriver --port=0 --log-level=SEVERE & driver=$!
-        cat >/dev/null; kill -s KILL -- -$driver; wait $driver; rm -rf \"$dir\" || { sleep 1; rm -rf \"$dir\"; }";
+        exec >/dev/null; cat; kill -s KILL -- -$driver; wait $driver; rm -rf \"$dir\" || { sleep 1; rm -rf \"$dir\"; }";
     let mut command = Command::new("sh");
     command.args(["-c", keeper]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut keeper = command.spawn().map_err(|error| error.to_string())?;
@@ -61,14 +62,15 @@ fn start() -> Result<Driver, String> {
         {
             // What it has to say later goes nowhere, but has to be read.
             thread::spawn(move || lines.for_each(drop));
+            // A driver without a browser is none.
+            IDLE.lock().unwrap_or_else(PoisonError::into_inner).push(open(port)?);
             return Ok(Driver { port, _keeper: keeper });
         }
     }
 }
 
 /// One call: the value, or what the driver says.
-fn call(method: &str, path: &str, body: &Value) -> Result<Value, String> {
-    let port = driver().ok_or("no driver")?.port;
+fn call(port: u16, method: &str, path: &str, body: &Value) -> Result<Value, String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.to_string())?;
     let body = if method == "POST" { body.to_string() } else { String::new() };
     let head = format!(
@@ -100,39 +102,43 @@ fn call(method: &str, path: &str, body: &Value) -> Result<Value, String> {
     }
 }
 
+/// Starts a browser; the name of its session.
+fn open(port: u16) -> Result<String, String> {
+    let args = [
+        "--headless=new",
+        // Tests may run as root, in containers with little shared memory.
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--no-first-run",
+        "--hide-scrollbars",
+        "--window-size=1100,1150",
+    ];
+    let wanted = json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": {"args": args}}}});
+    let session = call(port, "POST", "/session", &wanted)?;
+    session["sessionId"].as_str().map(str::to_owned).ok_or_else(|| "no session".to_owned())
+}
+
 /// A browser that one test uses.
 pub(crate) struct Browser {
+    port: u16,
     session: String,
 }
 
 impl Browser {
     /// `None`, with a line, where there is none on this machine.
     pub(crate) fn take() -> Option<Self> {
-        driver()?;
+        let port = driver()?.port;
         let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let session = idle.unwrap_or_else(|| {
-            let args = [
-                "--headless=new",
-                // Tests may run as root, in containers with little shared memory.
-                "--no-sandbox",
-                "--disable-dev-shm-usage",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--no-first-run",
-                "--hide-scrollbars",
-                "--window-size=1100,1150",
-            ];
-            let wanted = json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": {"args": args}}}});
-            let session =
-                call("POST", "/session", &wanted).unwrap_or_else(|why| panic!("no browser starts: {why}"));
-            session["sessionId"].as_str().expect("a session").to_owned()
-        });
-        Some(Self { session })
+        let session =
+            idle.unwrap_or_else(|| open(port).unwrap_or_else(|why| panic!("no browser starts: {why}")));
+        Some(Self { port, session })
     }
 
     fn ask(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
-        call(method, &format!("/session/{}{path}", self.session), body)
+        call(self.port, method, &format!("/session/{}{path}", self.session), body)
     }
 
     fn tell(&self, path: &str, body: &Value) -> Value {

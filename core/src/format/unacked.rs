@@ -55,6 +55,10 @@ impl Format for Unacked {
         Celery.task(own)
     }
 
+    fn reprs(&self) -> Option<(usize, [Path; 2])> {
+        Celery.reprs().map(|(variant, paths)| (variant, paths.map(inside_message)))
+    }
+
     fn open_body(&self, own: &[Option<&[u8]>], body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
         Celery.open_body(own, body, scratch)
     }
