@@ -27,10 +27,10 @@ fn a_held_message_is_judged_as_it_is_in_its_queue() {
         let name = spec.name.replace(".NAME", ".repoid").replace(".N", ".0");
         words.extend([format!("WHERE {name} EXISTS"), format!("WHERE {name} MISSING")]);
     }
-    for words in &words {
+    for (words, inexact) in words.iter().flat_map(|words| [(words, false), (words, true)]) {
         let filter = filter(words);
-        let mut plain = Matcher::of(MessageKind::Celery, &filter, None);
-        let mut of_worker = Matcher::of(MessageKind::Unacked, &filter, None);
+        let mut plain = Matcher::of(MessageKind::Celery, &filter, None).inexact(inexact);
+        let mut of_worker = Matcher::of(MessageKind::Unacked, &filter, None).inexact(inexact);
         for message in RECORDED.lines() {
             let verdict = of_worker.examine(held(message).as_bytes());
             assert_eq!(verdict, plain.examine(message.as_bytes()), "{words}: {message}");
