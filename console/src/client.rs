@@ -27,6 +27,7 @@ pub(crate) struct PreviewRequest {
     pub(crate) bust: bool,
     pub(crate) no_count: bool,
     pub(crate) kind: Option<Kind>,
+    pub(crate) priority: Option<String>,
 }
 
 /// What STATS is asked.
@@ -39,6 +40,7 @@ pub(crate) struct StatsRequest {
     pub(crate) top: u32,
     pub(crate) bust: bool,
     pub(crate) kind: Option<Kind>,
+    pub(crate) priority: Option<String>,
 }
 
 /// What CLEARJOB is asked.
@@ -61,6 +63,7 @@ pub(crate) struct ClearRequest {
     /// To its next end.
     pub(crate) front: bool,
     pub(crate) kind: Option<Kind>,
+    pub(crate) priority: Option<String>,
     pub(crate) dry_run: bool,
     /// The queue's name as somebody typed it: this program never fills it in.
     pub(crate) confirm: Option<Vec<u8>>,
@@ -113,7 +116,7 @@ impl Client {
         if request.no_count {
             command.arg("NOCOUNT");
         }
-        say_kind(&mut command, request.kind);
+        say_kind(&mut command, request.kind, request.priority.as_deref());
         Ok(Preview::new(self.map(command, "QADMIN.PREVIEW")?))
     }
 
@@ -125,7 +128,7 @@ impl Client {
         if request.bust {
             command.arg("BUST");
         }
-        say_kind(&mut command, request.kind);
+        say_kind(&mut command, request.kind, request.priority.as_deref());
         Ok(Stats::new(self.map(command, "QADMIN.STATS")?))
     }
 
@@ -156,7 +159,7 @@ impl Client {
         if request.front {
             command.arg("FRONT");
         }
-        say_kind(&mut command, request.kind);
+        say_kind(&mut command, request.kind, request.priority.as_deref());
         if request.dry_run {
             command.arg("DRYRUN");
         }
@@ -304,9 +307,13 @@ impl Client {
     }
 }
 
-fn say_kind(command: &mut Cmd, kind: Option<Kind>) {
+/// What the messages are, and which lists of a queue with priorities hold them.
+fn say_kind(command: &mut Cmd, kind: Option<Kind>, priority: Option<&str>) {
     if let Some(kind) = kind {
         command.arg("AS").arg(kind.word());
+    }
+    if let Some(priority) = priority {
+        command.arg("PRIORITY").arg(priority);
     }
 }
 
