@@ -215,6 +215,7 @@ pub(crate) fn clear_request(
         filter: target.words().map_err(usage)?,
         kind: target.kind(),
         priority: target.priority.clone(),
+        inexact: form.flag("inexact"),
         queue: target.queue,
         front: to.is_some() && form.flag("front"),
         to,

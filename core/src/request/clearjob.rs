@@ -1,5 +1,5 @@
 //! `QADMIN.CLEARJOB queue filter [ALL|KEEPONE] [KEEP OLDEST|NEWEST] [BY [n] field...] [LIMIT n] [RATE n]
-//! [EXPECT n] [TOLERANCE percent] [TO key] [FRONT] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text]
+//! [EXPECT n] [TOLERANCE percent] [TO key] [FRONT] [INEXACT] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text]
 //! [FORMAT RESP|JSON]`
 
 use uuid::Uuid;
@@ -87,7 +87,8 @@ impl ClearJob {
             .number(terms.expect.map(|expect| expect.matches))
             .number(terms.expect.map(|expect| expect.tolerance))
             .optional(terms.to.as_ref().map(|to| to.key.as_slice()))
-            .flag(terms.to.as_ref().is_some_and(|to| to.front));
+            .flag(terms.to.as_ref().is_some_and(|to| to.front))
+            .flag(terms.inexact);
         terms.by.iter().fold(digest, |digest, field| digest.bytes(field.name.as_bytes())).finish()
     }
 }
@@ -102,7 +103,7 @@ impl Request for ClearJob {
         let (mut all, mut keep_one, mut dry_run) = (false, false, false);
         let (mut keep, mut by, mut limit, mut rate) = (None, Vec::new(), None, None);
         let (mut expect, mut tolerance) = (None, None);
-        let (mut to, mut front) = (None, false);
+        let (mut to, mut front, mut inexact) = (None, false, false);
         let (mut confirm, mut id, mut actor, mut reason) = (None, None, None, None);
         let (mut kind, mut format) = (None, Format::default());
         loop {
@@ -123,6 +124,7 @@ impl Request for ClearJob {
                 "TOLERANCE" => tolerance = Some(options.args.number("TOLERANCE", 0, TOLERANCE_MAX)?),
                 "TO" => to = Some(parse_to(&queue, options.args.value("TO")?)?),
                 "FRONT" => front = true,
+                "INEXACT" => inexact = true,
                 "DRYRUN" => dry_run = true,
                 "CONFIRM" => confirm = Some(options.args.value("CONFIRM")?),
                 "ID" => id = Some(parse_id(options.args.value("ID")?)?),
@@ -154,7 +156,7 @@ impl Request for ClearJob {
             return Err(Error::Needs { keyword: "FRONT", other: "TO" });
         }
         let to = to.map(|key| Destination { key, front });
-        let terms = Terms { keep: keep.unwrap_or_default(), by, limit, rate, expect, to };
+        let terms = Terms { keep: keep.unwrap_or_default(), by, limit, rate, expect, to, inexact };
         check_newest(&terms)?;
         check_front(&terms)?;
         // Last, so that who is asked to confirm confirms a command that would otherwise run.

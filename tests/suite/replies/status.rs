@@ -122,6 +122,7 @@ fn status_of_a_job_that_waits_for_its_first_slice() {
         to: null
         front: 0
         message_kind: "celery"
+        inexact: null
     "#);
 }
 
@@ -198,6 +199,7 @@ fn status_of_a_completed_clear() {
         to: null
         front: 0
         message_kind: "celery"
+        inexact: null
     "#);
 }
 
@@ -328,6 +330,7 @@ fn status_of_a_dry_run_shows_its_sample() {
         to: null
         front: 0
         message_kind: "celery"
+        inexact: null
     "#);
 }
 
@@ -406,6 +409,7 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         to: null
         front: 0
         message_kind: "celery"
+        inexact: null
     "#);
 }
 
