@@ -40,6 +40,22 @@ fn count_and_sample_arrive_and_nothing_jumps() {
 }
 
 #[test]
+fn what_a_count_adds_to_the_form_has_its_place_already() {
+    let Some(browser) = Browser::take() else { return };
+    let (server, page) = super::super::examples();
+    server.freeze();
+    let pickled = "where=content_type+%3D+application%2Fx-python-serialize&where=kwargs.repoid+EXISTS";
+    browser.go(&page, &format!("/preview?queue=celery&{pickled}"));
+    browser.reads("#count-line", "Counting ...");
+    assert!(!browser.sees("#inexact"));
+    let before = browser.js(PLACES);
+    server.thaw();
+    browser.reads("#count-notes", "1 of the matches are known by argsrepr or kwargsrepr alone");
+    assert!(browser.sees("#inexact"));
+    assert_eq!(browser.js(PLACES), before);
+}
+
+#[test]
 fn who_may_only_look_gets_no_buttons_and_nothing_jumps() {
     let Some(browser) = Browser::take() else { return };
     let (server, _page) = super::super::examples();
