@@ -228,8 +228,8 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
     }
     let ascending: Vec<u64> = hits.iter().map(|hit| hit.index).collect();
     let db = ctx.db();
-    for job in state.registry.live_mut().iter_mut().filter(|job| job.is_on(db, key)) {
-        job.scan.follow(Event::Deleted { indexes: &ascending });
+    for job in state.registry.live_mut() {
+        job.follow(db, key, Event::Deleted { indexes: &ascending });
     }
     state.forget_counts(db, key);
     Applied::Done(no_return)

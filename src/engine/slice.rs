@@ -63,7 +63,7 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
     }
     let db = job.start().db;
     ctx.select(db);
-    let name = RString::new(&job.start().queue);
+    let name = RString::new(job.key_here());
     let mode = match (writes, &job.start().terms.to) {
         (false, _) => Mode::Read,
         (true, None) => Mode::Erase,
@@ -75,8 +75,12 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
             if matches!(gone, Opened::Other) {
                 job.note("the key no longer holds a list: the queue was replaced".into());
             }
-            job.scan.follow(Event::Gone);
-            return end(ctx, job, Status::Completed, None);
+            job.follow(db, name.bytes(), Event::Gone);
+            // Of a queue with priorities the next list may have more.
+            return match job.verdict() {
+                Some((status, error)) => end(ctx, job, status, error),
+                None => Step::Worked,
+            };
         }
     };
     job.scan.observe_len(list.len());
@@ -142,7 +146,7 @@ fn clear(
     look: &mut Look,
 ) -> Step {
     let start = job.start();
-    let (db, queue) = (start.db, start.queue.clone());
+    let (db, queue, list_key) = (start.db, start.queue.clone(), job.key_here().to_vec());
     let id = start.id;
     let to = start.terms.to.clone();
     let record_key = || RString::new(record::key(&queue, id, ctx.flags().cluster()));
@@ -178,7 +182,7 @@ fn clear(
     look.seek_ns += look.reseek_ns;
     let booked = guard("booking a unit", || {
         book(state, job, look);
-        tell_jobs(state, db, &queue, look);
+        tell_jobs(state, db, &list_key, look);
         if let (Some(to), false) = (&to, look.hits.is_empty()) {
             state.forget_counts(db, &to.key);
         }
@@ -231,30 +235,31 @@ fn conclude(ctx: Ctx<'_>, job: &mut Job, looked: Option<Looked>, wrote: bool) ->
 }
 
 /// Tells every other job on the queue what a look took out, and forgets what was counted there.
-fn tell_jobs(state: &mut State, db: i32, queue: &[u8], look: &Look) {
+fn tell_jobs(state: &mut State, db: i32, key: &[u8], look: &Look) {
     if look.hits.is_empty() {
         return;
     }
     let indexes: Vec<u64> = look.hits.iter().map(|hit| hit.index).collect();
-    for other in state.registry.live_mut().iter_mut().filter(|other| other.is_on(db, queue)) {
+    for other in state.registry.live_mut().iter_mut().filter(|other| other.is_on(db, key)) {
         let drifted = other.scan.counters().drifted;
-        other.scan.follow(Event::Deleted { indexes: &indexes });
+        other.follow(db, key, Event::Deleted { indexes: &indexes });
         let before_it = other.scan.counters().drifted.saturating_sub(drifted);
         if before_it < indexes.len() as u64 {
             // Not all of them were still before it: it may have counted some.
             other.outdate();
         }
     }
-    state.forget_counts(db, queue);
+    state.forget_counts(db, key);
 }
 
 /// How a job ends whose scan is over: one whose queue was taken away by the cluster did not complete.
 fn end(ctx: Ctx<'_>, job: &Job, status: Status, error: Option<Error>) -> Step {
     let flags = ctx.flags();
     // To a replica every key is one of another node's: nothing could be learned there.
-    if flags.cluster() && flags.primary() && job.scan.is_gone() {
+    if flags.cluster() && flags.primary() {
         ctx.select(job.start().db);
-        if unit::has_moved(ctx, &RString::new(&job.start().queue)) {
+        let mut gone = job.scan.gone().filter_map(|list| job.keys().nth(list));
+        if gone.any(|key| unit::has_moved(ctx, &RString::new(key))) {
             return moved();
         }
     }
@@ -293,6 +298,8 @@ fn still_may(job: &mut Job) -> bool {
     let start = job.start();
     let Some(user) = &start.origin.user else { return true };
     let may_add = |to: &Destination| acl::may_add(user, &to.key) == Right::Granted;
-    acl::may_call(user, &[b"QADMIN.CLEARJOB", &start.queue]) == Right::Granted
+    let may_clear = |key: &[u8]| acl::may_call(user, &[b"QADMIN.CLEARJOB", key]) == Right::Granted;
+    may_clear(&start.queue)
+        && job.keys().all(may_clear)
         && start.terms.to.as_ref().is_none_or(may_add)
 }

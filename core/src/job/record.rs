@@ -18,7 +18,7 @@ pub enum FieldKind {
 }
 
 /// The members of STATUS in their documented order; `sample` stands behind `error`.
-pub const FIELDS: [(&str, FieldKind); 61] = [
+pub const FIELDS: [(&str, FieldKind); 63] = [
     ("job_id", FieldKind::Name),
     ("kind", FieldKind::Name),
     ("status", FieldKind::Name),
@@ -80,6 +80,8 @@ pub const FIELDS: [(&str, FieldKind); 61] = [
     ("to", FieldKind::Text),
     ("front", FieldKind::Int),
     ("message_kind", FieldKind::Text),
+    ("priority", FieldKind::Text),
+    ("kept_priority", FieldKind::Int),
 ];
 
 /// The values of [`FIELDS`].
@@ -127,6 +129,10 @@ impl Record {
         let mut options = Vec::new();
         if self.int("dry_run") == 1 {
             options.push("DRYRUN".to_owned());
+        }
+        let priority = String::from_utf8_lossy(self.text("priority"));
+        if !priority.is_empty() {
+            options.push(format!("PRIORITY {}", priority.to_ascii_uppercase()));
         }
         if self.text("keep") == b"newest" {
             options.push("KEEP NEWEST".to_owned());
