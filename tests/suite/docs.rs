@@ -6,7 +6,7 @@ use std::fs;
 
 use qadmin_core::field;
 use qadmin_core::request::{COMMANDS, syntax};
-use qadmin_core::settings::SETTINGS;
+use qadmin_core::settings::{SETTINGS, TEXTS};
 use qadmin_harness::{Server, fill_examples, workspace_root};
 use redis::{Connection, RedisError, Value};
 
@@ -83,6 +83,9 @@ fn the_table_of_settings_is_the_one_of_the_code() {
             let default = row.show(row.default);
             format!("| `{}` | {default} | {least} | {most} | {} | {} |", row.name, row.unit, row.doc)
         })
+        .chain(TEXTS.iter().map(|row| {
+            format!("| `{}` | {} | {} |  | text | {} |", row.name, row.shown, row.range, row.doc)
+        }))
         .collect();
     assert_eq!(rows, wanted, "docs/settings.md must have these rows:\n{}", wanted.join("\n"));
 }
