@@ -19,7 +19,8 @@ pub(crate) fn register(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
     let given = parse_load_args(args).map_err(|error| error.text())?;
     let _ = config::CALLBACKS.set(config::Callbacks { get, set, get_text, set_text });
     for (at, row) in SETTINGS.iter().enumerate() {
-        let default = given.numbers.iter().find(|(index, _)| *index == at).map_or(row.default, |(_, value)| *value);
+        let default =
+            given.numbers.iter().find(|(index, _)| *index == at).map_or(row.default, |(_, value)| *value);
         set(at, default);
         let registered = match row.words {
             [] => config::register(ctx, at, row.name, default, row.min, row.max),
@@ -30,7 +31,8 @@ pub(crate) fn register(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
         }
     }
     for (at, row) in TEXTS.iter().enumerate() {
-        let default = given.texts.iter().find(|(index, _)| *index == at).map_or(row.default, |(_, text)| text);
+        let default =
+            given.texts.iter().find(|(index, _)| *index == at).map_or(row.default, |(_, text)| text);
         set_text(at, default).map_err(|error| error.text())?;
         if !config::register_text(ctx, at, row.name, default) {
             return Err(format!("the server refused the setting qadmin.{}", row.name));

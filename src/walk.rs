@@ -8,9 +8,7 @@
 use std::collections::VecDeque;
 
 use qadmin_core::error::Error;
-use qadmin_core::queues::{
-    Found, Glance, NextMessage, binding_prefix, bound_queue,
-};
+use qadmin_core::queues::{Found, Glance, NextMessage, binding_prefix, bound_queue};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{QUEUE_MAX, Queues};
 use qadmin_core::scan::Queue as _;

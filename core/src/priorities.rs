@@ -138,9 +138,7 @@ impl Priorities {
         let list = |step| List { key: self.key(queue, step), step: Some(step) };
         match priority {
             None => Ok(vec![List { key: queue.to_vec(), step: None }]),
-            Some(_) if self.step_of(queue).is_some() => {
-                Err(Error::PriorityOfList { queue: queue.to_vec() })
-            }
+            Some(_) if self.step_of(queue).is_some() => Err(Error::PriorityOfList { queue: queue.to_vec() }),
             Some(Priority::All) => Ok(self.steps.bytes().iter().map(|step| list(*step)).collect()),
             Some(Priority::Step(step)) if self.steps.bytes().contains(&step) => Ok(vec![list(step)]),
             Some(Priority::Step(step)) => Err(Error::UnknownStep { step, steps: self.steps_text() }),

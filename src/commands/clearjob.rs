@@ -54,9 +54,10 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         {
             return Err(Error::LooksLike { looks: looks.spec().name, taken_for: kind.spec().name });
         }
-        if request.terms.to.is_some() && kind.spec().next_end == End::Head {
-            let why = "moves are made for lists whose workers pop from the tail";
-            return Err(Error::Excludes { keyword: "TO", other: "AS resque", why });
+        if request.terms.to.as_ref().is_some_and(|to| to.front) && kind.spec().next_end == End::Head {
+            let why =
+                "before what is there the newest goes first, and lists are taken apart from the head on only";
+            return Err(Error::Excludes { keyword: "FRONT", other: "AS resque", why });
         }
         let mut job = Job::new(Start {
             id: request.id.unwrap_or_else(Uuid::new_v4),

@@ -50,7 +50,8 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Jobs) -> Result<Answer, Error> {
                     let place = stored.next().and_then(|(_, id)| state.records.find(id));
                     let stored = place.and_then(|(db, key)| record::read(ctx, db, &key));
                     stored.map(|stored| stored.record).filter(|record| {
-                        wanted.wants(record.text("queue")) && of_record(record).iter().all(|key| wanted.may(key))
+                        wanted.wants(record.text("queue"))
+                            && of_record(record).iter().all(|key| wanted.may(key))
                     })
                 }
                 (None, None) => break,

@@ -10,8 +10,8 @@ use qadmin_core::request::Stats;
 use qadmin_core::scan::Effect;
 use uuid::Uuid;
 
-use super::preview::{How, room};
 use super::lists::{depth_now, lists, others_depth};
+use super::preview::{How, room};
 use super::{Answer, may_read};
 use crate::redis::clock::{now_ms, now_ns};
 use crate::redis::{Ctx, block};
@@ -184,7 +184,10 @@ impl Asked<'_> {
             .with("deduplicated", count.deduplicated)
             .with("count_error", count.error)
             .with("elapsed_us", now_ns().saturating_sub(self.accepted_ns) / 1_000)
-            .with("other_priorities_depth", others_depth(self.ctx, self.lists.iter().map(|list| list.key.as_slice())))
+            .with(
+                "other_priorities_depth",
+                others_depth(self.ctx, self.lists.iter().map(|list| list.key.as_slice())),
+            )
             .with("notice", notice)
             .with("message_kind", self.kind.spec().name)
             .with("priority", self.request.priority.map(Priority::word))

@@ -114,16 +114,17 @@ fn count(
     look: &mut Look,
 ) -> Step {
     let mut budget = state.measures.budget(settings);
-    let mut slice = None;
+    let (mut slice, at) = (None, job.scan.at());
     let looked = loop {
         let (scan, judge) = job.parts();
         look.reset();
         let looked = guard("judging", || scan.look(&mut list, judge, &Steady, &budget, || true, look));
         let now = book(state, job, look);
         let (_, over_ns) = *slice.get_or_insert((look.seek_ns, look.over_ns));
-        // A job that has counted clears in its next slice, on a list that is opened for it.
-        let more =
-            job.verdict().is_none() && !job.writes() && looked == Some(Looked::Done) && look.examined > 0;
+        // A job that has counted clears in its next slice, and one that is done with this list looks at the next one then:
+        // on a list that is opened for it.
+        let here = job.scan.at() == at && !job.writes();
+        let more = job.verdict().is_none() && here && looked == Some(Looked::Done) && look.examined > 0;
         match state.measures.rest(now, over_ns, settings).filter(|_| more) {
             Some(rest) => budget = rest,
             None => break looked,
@@ -148,13 +149,13 @@ fn clear(
     let start = job.start();
     let (db, queue, list_key) = (start.db, start.queue.clone(), job.key_here().to_vec());
     let id = start.id;
-    let to = start.terms.to.clone();
+    let to = start.destination().map(|(to, end)| (to.clone(), end));
     let record_key = || RString::new(record::key(&queue, id, ctx.flags().cluster()));
     let mut refusal = None;
     let (scan, judge) = job.parts();
     let probe = || {
         unit::probe(ctx, &record_key())?;
-        to.as_ref().map_or(Ok(()), |to| unit::probe_destination(ctx, &RString::new(&to.key)))
+        to.as_ref().map_or(Ok(()), |(to, _)| unit::probe_destination(ctx, &RString::new(&to.key)))
     };
     let permit = || match probe() {
         Ok(()) => true,
@@ -168,7 +169,7 @@ fn clear(
     // A judge that panics must not keep replicas from hearing what was taken out before.
     let looked = guard("judging", || scan.look(&mut list, judge, &Steady, budget, permit, look));
     let began = now_ns();
-    unit::tell(ctx, list, name, look, to.as_ref());
+    unit::tell(ctx, list, name, look, to.as_ref().map(|(to, end)| (to, *end)));
     if to.is_some() {
         state.measures.put(look.removed(), now_ns() - began);
     }
@@ -176,14 +177,14 @@ fn clear(
     job.scan.count_deleted(look);
     state.totals.cleared += look.removed();
     if let Some(refusal) = refusal {
-        return refused(&refusal, &record_key(), to.as_ref());
+        return refused(&refusal, &record_key(), to.as_ref().map(|(to, _)| to));
     }
     state.measures.sought(look.seek_ns);
     look.seek_ns += look.reseek_ns;
     let booked = guard("booking a unit", || {
         book(state, job, look);
         tell_jobs(state, db, &list_key, look);
-        if let (Some(to), false) = (&to, look.hits.is_empty()) {
+        if let (Some((to, _)), false) = (&to, look.hits.is_empty()) {
             state.forget_counts(db, &to.key);
         }
     });
@@ -299,7 +300,5 @@ fn still_may(job: &mut Job) -> bool {
     let Some(user) = &start.origin.user else { return true };
     let may_add = |to: &Destination| acl::may_add(user, &to.key) == Right::Granted;
     let may_clear = |key: &[u8]| acl::may_call(user, &[b"QADMIN.CLEARJOB", key]) == Right::Granted;
-    may_clear(&start.queue)
-        && job.keys().all(may_clear)
-        && start.terms.to.as_ref().is_none_or(may_add)
+    may_clear(&start.queue) && job.keys().all(may_clear) && start.terms.to.as_ref().is_none_or(may_add)
 }

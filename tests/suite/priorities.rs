@@ -154,7 +154,7 @@ fn workers_and_producers_beside_a_clear_of_all_lists_lose_nothing() {
     const EACH: usize = 12_000;
     let server = in_memory().start();
     let mut conn = server.conn();
-    set(&mut conn, "slice-us 100 duty 50");
+    set(&mut conn, "slice-us 50 duty 1");
     filled(&mut conn, EACH);
     let workers: Vec<_> = (0..3)
         .map(|_| {
@@ -181,7 +181,8 @@ fn workers_and_producers_beside_a_clear_of_all_lists_lose_nothing() {
                 for n in 0..1_500 {
                     let id = 1_000_000 * (producer + 1) + n;
                     let key = LISTS[n % LISTS.len()];
-                    conn.lpush::<_, _, ()>(key, message(if n % 2 == 0 { "m" } else { "o" }, id)).expect("LPUSH");
+                    conn.lpush::<_, _, ()>(key, message(if n % 2 == 0 { "m" } else { "o" }, id))
+                        .expect("LPUSH");
                 }
             })
         })
@@ -203,7 +204,8 @@ fn workers_and_producers_beside_a_clear_of_all_lists_lose_nothing() {
         .collect();
     let once: HashSet<usize> = got.iter().copied().collect();
     assert_eq!(once.len(), got.len(), "nothing runs twice");
-    let pushed = (0..EACH * 4).chain((1..=2).flat_map(|producer| (0..1_500).map(move |n| 1_000_000 * producer + n)));
+    let pushed =
+        (0..EACH * 4).chain((1..=2).flat_map(|producer| (0..1_500).map(move |n| 1_000_000 * producer + n)));
     let missing: Vec<usize> = pushed.filter(|id| !once.contains(id)).collect();
     assert!(missing.iter().all(|id| id % 2 == 0 && *id < EACH * 4), "nothing else is gone");
     assert_eq!(missing.len() as i64, end.int("deleted"), "{end:?}");
@@ -215,7 +217,7 @@ fn rows_and_groups_say_which_list_and_stand_in_the_order_of_workers() {
     let server = Server::start();
     let mut conn = server.conn();
     for key in LISTS {
-        conn.lpush::<_, _, ()>(key, [message("m", 1), message("o", 2), message("m", 3)]).expect("LPUSH");
+        conn.lpush::<_, _, ()>(key, vec![message("m", 1), message("o", 2), message("m", 3)]).expect("LPUSH");
     }
     let line = "QADMIN.PREVIEW celery TASK m PRIORITY ALL SAMPLE 5 FIELDS 3 id priority properties.priority";
     // Counted anew, from the cache, and not counted at all.
@@ -225,7 +227,9 @@ fn rows_and_groups_say_which_list_and_stand_in_the_order_of_workers() {
         let rows = preview.rows("sample");
         let shown: Vec<_> = rows
             .iter()
-            .map(|row| (row.int("index"), row.int("priority"), row.text("id"), row.int("properties.priority")))
+            .map(|row| {
+                (row.int("index"), row.int("priority"), row.text("id"), row.int("properties.priority"))
+            })
             .collect();
         let expected = [(-1, 0, "1"), (-3, 0, "3"), (-1, 3, "1"), (-3, 3, "3"), (-1, 6, "1")];
         let expected: Vec<_> = expected.map(|(index, step, id)| (index, step, id.to_owned(), 7)).into();
@@ -256,8 +260,11 @@ fn rows_and_groups_say_which_list_and_stand_in_the_order_of_workers() {
     assert_eq!(groups, [("m".to_owned(), [8, -1, 0, -3, 9]), ("o".to_owned(), [4, -2, 0, -2, 9])]);
     assert_eq!((stats.int("depth"), stats.int("total"), stats.text("priority")), (12, 12, "all".into()));
     // Where the app uses other steps than are set, what is not looked at is told.
-    conn.lpush::<_, _, ()>("celery\x06\x165", [message("m", 9)]).expect("LPUSH");
-    assert_eq!(ask(&mut conn, "QADMIN.PREVIEW celery TASK m PRIORITY ALL BUST").int("other_priorities_depth"), 1);
+    conn.lpush::<_, _, ()>("celery\x06\x165", vec![message("m", 9)]).expect("LPUSH");
+    assert_eq!(
+        ask(&mut conn, "QADMIN.PREVIEW celery TASK m PRIORITY ALL BUST").int("other_priorities_depth"),
+        1
+    );
     tell(&mut conn, "CONFIG SET qadmin.priority-steps 9,5,0");
     let preview = ask(&mut conn, "QADMIN.PREVIEW celery TASK m PRIORITY ALL SAMPLE 3");
     let steps: Vec<i64> = preview.rows("sample").iter().map(|row| row.int("priority")).collect();
@@ -272,12 +279,19 @@ fn a_deep_queue_is_counted_by_a_job_over_all_lists_that_shows_its_rows() {
     let preview = ask(&mut conn, "QADMIN.PREVIEW celery TASK m PRIORITY ALL");
     assert_eq!(preview.text("mode"), "job");
     let end = wait_for_job(&mut conn, &preview.text("job_id"));
-    assert_eq!((end.int("matched"), end.int("total_estimated"), end.text("priority")), (2_000, 4_000, "all".into()));
+    assert_eq!(
+        (end.int("matched"), end.int("total_estimated"), end.text("priority")),
+        (2_000, 4_000, "all".into())
+    );
     assert_eq!(end.rows("sample")[0].int("priority"), 0);
     // What empties the first lists empties their part of the sample.
     tell(&mut conn, &format!("DEL {} {}", LISTS[0], LISTS[1]));
     let preview = ask(&mut conn, "QADMIN.PREVIEW celery TASK m PRIORITY ALL");
-    assert_eq!((preview.text("mode"), preview.int("deduplicated")), ("job".into(), 0), "one of its lists is gone");
+    assert_eq!(
+        (preview.text("mode"), preview.int("deduplicated")),
+        ("job".into(), 0),
+        "one of its lists is gone"
+    );
     let end = wait_for_job(&mut conn, &preview.text("job_id"));
     assert_eq!(end.int("matched"), 1_000);
     // A clear of one list alone is one of this count, too.
@@ -290,7 +304,8 @@ fn a_deep_queue_is_counted_by_a_job_over_all_lists_that_shows_its_rows() {
 
 /// Starts a clear of all lists that stands still after its first deletions.
 fn held(conn: &mut Connection) -> String {
-    let job = ask(conn, "QADMIN.CLEARJOB celery TASK m ALL PRIORITY ALL RATE 100 CONFIRM celery").text("job_id");
+    let job =
+        ask(conn, "QADMIN.CLEARJOB celery TASK m ALL PRIORITY ALL RATE 100 CONFIRM celery").text("job_id");
     until_deleted(conn, &job, 1);
     tell(conn, &format!("QADMIN.PAUSE {job}"));
     job
@@ -331,7 +346,9 @@ fn a_list_that_goes_or_is_edited_meanwhile_stops_nobody_and_a_new_one_of_its_nam
     assert_eq!((before > 0, end.int("deleted")), (true, 999), "{end:?}");
     let matches: Vec<usize> = LISTS
         .iter()
-        .map(|key| list(&mut conn, key).iter().filter(|m| m.windows(10).any(|w| w == b"\"task\":\"m\"")).count())
+        .map(|key| {
+            list(&mut conn, key).iter().filter(|m| m.windows(10).any(|w| w == b"\"task\":\"m\"")).count()
+        })
         .collect();
     assert_eq!(matches, [0, 0, 0, 7], "what was pushed later stays");
 }
@@ -363,7 +380,10 @@ fn a_step_moves_into_another_list_and_all_steps_do_not() {
 
     for (line, sentence) in [
         ("QADMIN.PREVIEW celery TASK m PRIORITY", "ERR PRIORITY needs a value"),
-        ("QADMIN.PREVIEW celery TASK m PRIORITY high", "PRIORITY must be ALL or a step of the queue's priorities, got \"high\""),
+        (
+            "QADMIN.PREVIEW celery TASK m PRIORITY high",
+            "PRIORITY must be ALL or a step of the queue's priorities, got \"high\"",
+        ),
         ("QADMIN.PREVIEW celery TASK m PRIORITY 4", "there is no step 4; qadmin.priority-steps has 0 3 6 9"),
         (
             "QADMIN.STATS celery\x06\x163 GROUPBY 1 task PRIORITY ALL",
@@ -388,7 +408,8 @@ fn every_list_needs_the_right_and_a_right_that_is_lost_ends_the_job() {
     let mut admin = server.conn();
     filled(&mut admin, 2_000);
     let user = |name: &str, keys: &str| {
-        let rules = "+qadmin.preview +qadmin.clearjob +qadmin.status +qadmin.stats +qadmin.jobs +qadmin.cancel +select";
+        let rules = "+qadmin.preview +qadmin.clearjob +qadmin.status +qadmin.stats +qadmin.jobs +qadmin.cancel \
+                     +qadmin.pause";
         tell(&mut server.conn(), &format!("ACL SETUSER {name} reset on nopass -@all {rules} {keys}"));
         let mut conn = server.conn();
         tell(&mut conn, &format!("AUTH {name} x"));
@@ -403,7 +424,8 @@ fn every_list_needs_the_right_and_a_right_that_is_lost_ends_the_job() {
         "STATS" => "QADMIN.STATS celery GROUPBY 1 task PRIORITY ALL".to_owned(),
         _ => "QADMIN.CLEARJOB celery TASK m DRYRUN PRIORITY ALL".to_owned(),
     };
-    let denied = |conn: &mut Connection, line: &str| run(conn, line).is_err_and(|e| e.code() == Some("NOPERM"));
+    let denied =
+        |conn: &mut Connection, line: &str| run(conn, line).is_err_and(|e| e.code() == Some("NOPERM"));
     for (command, reads) in [("PREVIEW", true), ("STATS", true), ("CLEARJOB", false)] {
         let line = line(command);
         tell(&mut admin, "ACL LOG RESET");
@@ -446,7 +468,7 @@ fn in_a_cluster_the_lists_must_share_a_slot() {
     assert!(error.to_string().contains("hash tag"), "{error}");
     let mut conn = cluster.node(cluster.home(b"{q}", NODES)).conn();
     for key in ["{q}", "{q}\x06\x169"] {
-        conn.lpush::<_, _, ()>(key, [message("m", 1), message("o", 2)]).expect("LPUSH");
+        conn.lpush::<_, _, ()>(key, vec![message("m", 1), message("o", 2)]).expect("LPUSH");
     }
     let job = ask(&mut conn, &words("{q}")).text("job_id");
     let end = ask(&mut conn, &format!("QADMIN.STATUS {job} QUEUE {{q}} WAIT 0"));
@@ -457,7 +479,8 @@ fn in_a_cluster_the_lists_must_share_a_slot() {
 fn kombu(server: &Server, words: &[&str]) -> Json {
     let mut command = script(server);
     command.arg("priorities.py").args(words).stdout(Stdio::piped());
-    let output = spawn(command).expect("Python starts").wait_with_output().expect("a child can be waited for");
+    let output =
+        spawn(command).expect("Python starts").wait_with_output().expect("a child can be waited for");
     assert!(output.status.success(), "{words:?} failed: {}", output.status);
     serde_json::from_slice(&output.stdout).expect("it prints JSON")
 }
@@ -468,7 +491,8 @@ fn celery_and_qadmin_agree_on_the_lists_and_on_what_runs_next() {
     let mut conn = server.conn();
     for (steps, separator) in [("0 3 6 9", "\x06\x16"), ("0 2 5", ":")] {
         tell(&mut conn, "FLUSHALL");
-        let () = cmd("CONFIG").arg("SET").arg("qadmin.priority-steps").arg(steps).query(&mut conn).expect("SET");
+        let () =
+            cmd("CONFIG").arg("SET").arg("qadmin.priority-steps").arg(steps).query(&mut conn).expect("SET");
         let () = cmd("CONFIG").arg("SET").arg("qadmin.sep").arg(separator).query(&mut conn).expect("SET");
         let sent = kombu(&server, &["send", steps, separator, "60"]);
         let depths: HashMap<String, i64> =
@@ -480,9 +504,14 @@ fn celery_and_qadmin_agree_on_the_lists_and_on_what_runs_next() {
             assert_eq!(one.int("match_count"), *depth, "{step} of {steps}");
         }
         let queues = ask(&mut conn, "QADMIN.QUEUES");
-        assert_eq!((queues.rows("queues").len(), queues.rows("queues")[0].int("depth")), (1, 60), "{queues:?}");
+        assert_eq!(
+            (queues.rows("queues").len(), queues.rows("queues")[0].int("depth")),
+            (1, 60),
+            "{queues:?}"
+        );
         // The order of all: what the sample says is what workers get.
-        let preview = ask(&mut conn, "QADMIN.PREVIEW celery WHERE id EXISTS PRIORITY ALL SAMPLE 100 FIELDS 1 id BUST");
+        let preview =
+            ask(&mut conn, "QADMIN.PREVIEW celery WHERE id EXISTS PRIORITY ALL SAMPLE 100 FIELDS 1 id BUST");
         let shown: Vec<String> = preview.rows("sample").iter().map(|row| row.text("id")).collect();
         let kept = shown[0].clone();
         let line = "QADMIN.CLEARJOB celery WHERE id EXISTS KEEPONE PRIORITY ALL DRYRUN";

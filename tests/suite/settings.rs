@@ -91,8 +91,9 @@ fn every_boundary_is_a_load_argument() {
 #[test]
 fn wrong_load_arguments_keep_the_server_from_starting_and_say_why() {
     let names = TABLE.map(|row| row.0).join(", ");
-    let unknown =
-        format!("unknown setting \"speed\"; qadmin takes pairs of name and value: {names}, default-kind, sep, priority-steps");
+    let unknown = format!(
+        "unknown setting \"speed\"; qadmin takes pairs of name and value: {names}, default-kind, sep, priority-steps"
+    );
     for (args, sentence) in [
         ("speed 9", unknown.as_str()),
         ("duty", "setting duty needs a value"),
@@ -212,11 +213,16 @@ fn texts_are_checked_kept_and_rewritten() {
     let mut conn = server.conn();
     assert_eq!(text_of(&mut conn, TEXTS[0]), b"\x06\x16");
     assert_eq!(text_of(&mut conn, TEXTS[1]), b"0 5");
-    for (name, wrong) in [(0, &b""[..]), (0, &[b'x'; 17]), (0, b"a\0b"), (1, b""), (1, b"1 1"), (1, b"256"), (1, b"a")] {
+    for (name, wrong) in
+        [(0, &b""[..]), (0, &[b'x'; 17]), (0, b"a\0b"), (1, b""), (1, b"1 1"), (1, b"256"), (1, b"a")]
+    {
         let set: redis::RedisResult<()> =
             redis::cmd("CONFIG").arg("SET").arg(TEXTS[name]).arg(wrong).query(&mut conn);
         let error = set.expect_err("refused").to_string();
-        assert!(error.contains(TEXTS[name].trim_start_matches("qadmin.")) && error.contains("must"), "{error}");
+        assert!(
+            error.contains(TEXTS[name].trim_start_matches("qadmin.")) && error.contains("must"),
+            "{error}"
+        );
     }
     assert_eq!(text_of(&mut conn, TEXTS[0]), b"\x06\x16", "a refused value changes nothing");
     let hostile = b"%s\r\n\xff\xe4\xb8\x80\"' ";

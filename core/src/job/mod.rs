@@ -32,6 +32,7 @@ use crate::error::Error;
 use crate::filter::{Distinct, Filter, Grouping, Matcher, Projection};
 use crate::kind::MessageKind;
 use crate::priorities::{List, Priority};
+use crate::queue::End;
 use crate::reply::Reply;
 use crate::scan::{Effect, Event, Judge, Judgement, Look, Plan, Progress, SampleRow, Scan, VALUES_MAX};
 
@@ -131,6 +132,14 @@ pub struct Start {
     pub now_ns: u64,
 }
 
+impl Start {
+    /// The list that matches are moved to, and the end that they are pushed at.
+    #[must_use]
+    pub fn destination(&self) -> Option<(&Destination, End)> {
+        self.terms.to.as_ref().map(|to| (to, to.end(self.messages.spec().next_end)))
+    }
+}
+
 /// The filter, the sample's fields and the names of groups, as the scan wants them.
 #[derive(Debug)]
 pub struct FilterJudge {
@@ -226,7 +235,7 @@ impl Job {
             .limit(terms.limit)
             .most(terms.expect.map(Expect::most))
             .next_end(start.messages.spec().next_end)
-            .to(terms.to.as_ref().map(Destination::end));
+            .to(start.destination().map(|(_, end)| end));
         Self {
             scan: Scan::over(plan, &start.lists.iter().map(|(_, len)| *len).collect::<Vec<_>>()),
             judge,

@@ -167,7 +167,8 @@ impl Request for ClearJob {
         check_newest(&terms)?;
         check_front(&terms)?;
         if priority == Some(Priority::All) && terms.to.is_some() {
-            let why = "in one list nobody knows any more which step a message is of; move one step after the other";
+            let why =
+                "in one list nobody knows any more which step a message is of; move one step after the other";
             return Err(Error::Excludes { keyword: "TO", other: "PRIORITY ALL", why });
         }
         // Last, so that who is asked to confirm confirms a command that would otherwise run.

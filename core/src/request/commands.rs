@@ -315,8 +315,7 @@ const TARGETS: &[Arg] = &[Arg::new("job-id", ArgKind::String), Arg::word("all", 
 const QUEUE: Arg = Arg::new("queue", ArgKind::String).token("QUEUE").optional();
 
 // ALL or a step.
-const PRIORITY: Arg =
-    Arg::new("priority", ArgKind::OneOf(PRIORITIES)).token("PRIORITY").optional();
+const PRIORITY: Arg = Arg::new("priority", ArgKind::OneOf(PRIORITIES)).token("PRIORITY").optional();
 
 const PRIORITIES: &[Arg] = &[Arg::word("all", "ALL"), Arg::new("step", ArgKind::Integer)];
 

@@ -326,7 +326,7 @@ impl<'a, C: Clock> Deadline<'a, C> {
 
 impl Scan {
     /// Works until the budget is spent, the window or the snapshot ends. Always examines at least one message
-    /// if there is one. The queue must hold [`Scan::len`] messages.
+    /// if there is one. The queue must be the list at [`Scan::at`], with as many messages as its events add up to.
     ///
     /// `permit` is asked once before the first deletion.
     pub fn look(
@@ -339,7 +339,10 @@ impl Scan {
         look: &mut Look,
     ) -> Looked {
         look.reset();
-        debug_assert_eq!(queue.len(), self.here().marks.len(), "the caller observes the length first");
+        // The caller observes the length first. Another list than the one that is to be looked at is not touched.
+        if queue.len() != self.here().marks.len() {
+            return Looked::Stuck;
+        }
         let mut deadline = Deadline::new(clock, budget);
         let looked = if self.here().marks.rest().is_none() && self.oldest_first() {
             self.walk_on(queue, judge, &mut deadline, budget, look);

@@ -269,7 +269,10 @@ impl Scan {
 
     /// The matches found so far that run next, each with the place of its list in the order.
     pub fn sample(&self) -> impl Iterator<Item = (usize, &SampleRow)> {
-        self.lists.iter().enumerate().flat_map(|(at, list)| list.sample.rows().iter().map(move |row| (at, row)))
+        self.lists
+            .iter()
+            .enumerate()
+            .flat_map(|(at, list)| list.sample.rows().iter().map(move |row| (at, row)))
     }
 
     /// The matches of this pass by group, where the job groups them.
@@ -467,14 +470,14 @@ impl Scan {
 
     /// Whether a match goes depends on all that run before it.
     fn takes_oldest(&self) -> bool {
-        let joins_behind = self.deletes() && self.plan.to == Some(End::Head);
+        let joins_behind = self.deletes() && self.plan.to == Some(self.plan.next_end.other());
         !self.counting && (self.plan.effect == Effect::KeepEach || self.stops_at().is_some() || joins_behind)
     }
 
     /// Whether a message goes before all that run before it: they are put at the other list's next end, where the one
     /// that comes last runs first.
     fn takes_newest(&self) -> bool {
-        self.deletes() && self.plan.to == Some(End::Tail)
+        self.deletes() && self.plan.to == Some(self.plan.next_end)
     }
 
     /// One match that stays has been met, in the queue still or not.

@@ -16,9 +16,20 @@ enum Op {
     On(usize),
     Push(End, usize, u8),
     Pop(End, usize),
-    Rotate { from: End, to: End },
-    Slice { job: usize, messages: u64, window: u64 },
-    Refused { job: usize, messages: u64, window: u64 },
+    Rotate {
+        from: End,
+        to: End,
+    },
+    Slice {
+        job: usize,
+        messages: u64,
+        window: u64,
+    },
+    Refused {
+        job: usize,
+        messages: u64,
+        window: u64,
+    },
     /// Over all lists, or over the one that ops are about.
     Accept(Plan, bool),
     Lrem(usize),
@@ -245,7 +256,8 @@ impl ModelJob {
     fn turn(&mut self, lists: &[Vec<Msg>]) {
         let surprised = self.plan().most.is_some_and(|most| self.expect.matched > most);
         let overflowed = self.scan.progress() == Progress::TooManyValues;
-        if !self.counting || self.is_gone() || self.edited || !self.open.is_empty() || surprised || overflowed {
+        if !self.counting || self.is_gone() || self.edited || !self.open.is_empty() || surprised || overflowed
+        {
             return;
         }
         self.counting = false;
@@ -409,7 +421,7 @@ impl World {
                 let mut window: Vec<usize> =
                     window.unwrap_or_default().into_iter().filter(|id| open.contains(id)).collect();
                 if window.is_empty() {
-                    let whole = job.clears() && !job.counting && job.plan().to == Some(End::Tail);
+                    let whole = job.clears() && !job.counting && job.plan().to == Some(job.plan().next_end);
                     let size =
                         if whole { open.len() } else { usize::try_from(budget.window).expect("small") };
                     window = open.iter().copied().take(size).collect();
@@ -670,13 +682,13 @@ fn plan() -> impl Strategy<Value = Plan> {
     let to = proptest::option::weighted(0.3, end());
     (effect, any::<bool>(), bound(), bound(), to, end()).prop_map(
         |(effect, dry_run, limit, most, to, next_end)| {
-            // Nothing is moved out of a queue whose workers pop from the head.
-            let to = to.filter(|_| next_end == End::Tail);
+            // Nothing goes before what is there from a queue whose workers pop from the head.
+            let to = to.filter(|to| next_end == End::Tail || *to == End::Tail);
             let plan = Plan::new(effect, dry_run).to(to).next_end(next_end);
             match effect {
                 // Before what is there goes the newest first: nobody knows then which run next.
-                Effect::KeepEach if to == Some(End::Tail) => plan.to(None).limit(limit).most(most),
-                _ if to == Some(End::Tail) => plan.most(most),
+                Effect::KeepEach if to == Some(next_end) => plan.to(None).limit(limit).most(most),
+                _ if to == Some(next_end) => plan.most(most),
                 Effect::Count => plan,
                 // With a limit the request is refused: the newest is not known before all were looked at.
                 Effect::KeepNewest => plan.most(most),

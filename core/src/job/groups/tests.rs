@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::filter::{DEFAULT_FIELDS, Filter, Projection};
-use crate::priorities::List;
 use crate::job::{Job, Kind, Origin, Start, Terms};
+use crate::priorities::List;
 use crate::scan::{Budget, Clock, Effect, Event, Look, Queue, Time};
 
 /// By distance from the next end.
@@ -175,7 +175,8 @@ fn the_bytes_of_values_are_bounded_and_what_is_kept_stays_exact() {
 #[test]
 fn a_group_by_bytes_has_that_value_under_this_name() {
     let grouping = Grouping::new(&[b"bytes"]).expect("a field");
-    let group = Group { group: 1, count: 3, bytes: 30, next: Some(Spot { list: 0, distance: 0 }), last: None };
+    let group =
+        Group { group: 1, count: 3, bytes: 30, next: Some(Spot { list: 0, distance: 0 }), last: None };
     let mut key = vec![1];
     key.extend(10_i64.to_le_bytes());
     let job = job(4, 0);

@@ -67,30 +67,12 @@ fn borders_between_values_count() {
     assert_ne!(preview_key(0, &two, MessageKind::Celery, b""), preview(0, b"ab", MessageKind::Celery, b""));
     let step = [List { key: b"a".to_vec(), step: Some(0) }];
     assert_ne!(preview_key(0, &step, MessageKind::Celery, b""), preview(0, b"a", MessageKind::Celery, b""));
-    assert_ne!(
-        preview(0, b"ab", MessageKind::Celery, b"c"),
-        preview(0, b"a", MessageKind::Celery, b"bc")
-    );
-    assert_ne!(
-        preview(0, b"", MessageKind::Celery, b"abc"),
-        preview(0, b"abc", MessageKind::Celery, b"")
-    );
-    assert_ne!(
-        preview(0, b"q", MessageKind::Celery, b"f"),
-        preview(1, b"q", MessageKind::Celery, b"f")
-    );
-    assert_ne!(
-        preview(0, b"q", MessageKind::Celery, b"f"),
-        preview(-1, b"q", MessageKind::Celery, b"f")
-    );
-    assert_ne!(
-        preview(0, b"q", MessageKind::Celery, b"f"),
-        preview(0, b"q", MessageKind::Resque, b"f")
-    );
-    assert_eq!(
-        preview(3, b"q", MessageKind::Celery, b"f"),
-        preview(3, b"q", MessageKind::Celery, b"f")
-    );
+    assert_ne!(preview(0, b"ab", MessageKind::Celery, b"c"), preview(0, b"a", MessageKind::Celery, b"bc"));
+    assert_ne!(preview(0, b"", MessageKind::Celery, b"abc"), preview(0, b"abc", MessageKind::Celery, b""));
+    assert_ne!(preview(0, b"q", MessageKind::Celery, b"f"), preview(1, b"q", MessageKind::Celery, b"f"));
+    assert_ne!(preview(0, b"q", MessageKind::Celery, b"f"), preview(-1, b"q", MessageKind::Celery, b"f"));
+    assert_ne!(preview(0, b"q", MessageKind::Celery, b"f"), preview(0, b"q", MessageKind::Resque, b"f"));
+    assert_eq!(preview(3, b"q", MessageKind::Celery, b"f"), preview(3, b"q", MessageKind::Celery, b"f"));
 }
 
 #[test]
@@ -128,5 +110,8 @@ fn stats_are_known_by_queue_filter_fields_and_top() {
         get::<Stats>("q TASK t GROUPBY 2 task repoid").key(1, MessageKind::Celery, &one(b"q")),
         "another database"
     );
-    assert_ne!(key("q TASK t GROUPBY 1 task"), get::<Preview>("q TASK t").key(0, MessageKind::Celery, &one(b"q")));
+    assert_ne!(
+        key("q TASK t GROUPBY 1 task"),
+        get::<Preview>("q TASK t").key(0, MessageKind::Celery, &one(b"q"))
+    );
 }
