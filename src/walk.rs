@@ -207,7 +207,7 @@ impl Walk {
         if self.request.wants(queue) && may_read(&self.caller, queue) {
             self.found.bound(queue);
             self.list(ctx, queue, true);
-            for other in settings::now().priorities().others(std::iter::once(queue)) {
+            for other in settings::now().priorities().others(&[queue]) {
                 self.list(ctx, &other, true);
             }
         }

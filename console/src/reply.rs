@@ -7,6 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map as JsonMap, Value};
 
+use crate::kind::Kind;
+
 /// One map of a reply, with its members in the server's order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Map(pub(crate) JsonMap<String, Value>);
@@ -137,6 +139,8 @@ pub(crate) struct Preview {
     pub(crate) job_id: Option<String>,
     pub(crate) count_error: Option<String>,
     pub(crate) other_priorities_depth: Option<u64>,
+    /// Another kind than the messages were taken for.
+    pub(crate) looks_like: Option<Kind>,
     pub(crate) doubts: Doubts,
     /// The reply itself.
     pub(crate) map: Map,
@@ -157,6 +161,7 @@ impl Preview {
             job_id: map.word("job_id"),
             count_error: map.word("count_error"),
             other_priorities_depth: map.count("other_priorities_depth"),
+            looks_like: map.word("looks_like").as_deref().and_then(Kind::parse),
             doubts: Doubts::new(&map),
             map,
         }
@@ -274,6 +279,9 @@ pub(crate) struct Status {
     pub(crate) mode: String,
     pub(crate) dry_run: bool,
     pub(crate) filter: String,
+    /// The list that matches move to.
+    pub(crate) to: Option<Vec<u8>>,
+    pub(crate) message_kind: Option<String>,
     pub(crate) user: Option<Vec<u8>>,
     pub(crate) actor: Option<Vec<u8>>,
     pub(crate) reason: Option<Vec<u8>>,
@@ -310,6 +318,8 @@ impl Status {
             mode: map.word("mode").unwrap_or_default(),
             dry_run: map.flag("dry_run"),
             filter: map.word("filter").unwrap_or_default(),
+            to: map.bytes("to"),
+            message_kind: map.word("message_kind"),
             user: map.bytes("user"),
             actor: map.bytes("actor"),
             reason: map.bytes("reason"),
@@ -347,11 +357,16 @@ impl Status {
     /// What it does with the messages, as one word or two.
     pub(crate) fn what(&self) -> String {
         match (self.kind.as_str(), self.mode.as_str(), self.dry_run) {
-            ("clear", "keepone", false) => "clear, keep one".to_owned(),
+            ("clear", "keepone", false) => format!("{}, keep one", self.verb()),
             ("clear", "keepone", true) => "dry run, keep one".to_owned(),
             ("clear", _, true) => "dry run".to_owned(),
+            ("clear", _, false) => self.verb().to_owned(),
             (kind, _, _) => kind.to_owned(),
         }
+    }
+
+    fn verb(&self) -> &'static str {
+        if self.to.is_some() { "move" } else { "clear" }
     }
 }
 

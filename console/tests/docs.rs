@@ -83,6 +83,23 @@ fn alike(wanted: &str, line: &str) -> bool {
 }
 
 #[test]
+fn the_shipped_configuration_names_every_setting_with_its_default() {
+    let root = workspace_root();
+    let settings = fs::read_to_string(root.join("docs/settings.md")).expect("the page");
+    let snippet = fs::read_to_string(root.join("packaging/redis.conf")).expect("the snippet");
+    let rows: Vec<String> = settings
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);
+            Some(format!("# qadmin.{} {}", cells.next()?.trim_end_matches('`'), cells.next()?))
+        })
+        .collect();
+    assert!(rows.len() >= 11, "{rows:?}");
+    let shipped: Vec<&str> = snippet.lines().filter(|line| line.starts_with("# qadmin.")).collect();
+    assert_eq!(shipped, rows);
+}
+
+#[test]
 fn every_exit_code_has_a_row() {
     let page = fs::read_to_string(workspace_root().join("docs/console.md")).expect("the page");
     for code in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130] {

@@ -1,8 +1,8 @@
 //! `qadmin preview`
 
-use qadmin_harness::{Server, fill_examples};
+use qadmin_harness::{Server, TARGET_REPOID, TARGET_TASK, eventually, fill_examples};
 
-use crate::support::{LONG, about, at, filled, qadmin, slow, target};
+use crate::support::{LONG, QUEUE, about, at, filled, qadmin, slow, target, tell};
 
 #[test]
 fn people_see_count_sample_and_what_makes_the_count_doubtful() {
@@ -62,9 +62,26 @@ fn elements_that_are_no_messages_are_told() {
 fn a_count_that_takes_a_job_is_waited_for_or_named() {
     let server = slow();
     let matches = filled(&server, 2_000);
+    let mut conn = server.conn();
+    // It stands still from the first moment until somebody waits for it.
+    let script = "local reply = redis.call('QADMIN.PREVIEW', KEYS[1], 'TASK', ARGV[1], 'REPOID', ARGV[2])
+        for i = 1, #reply, 2 do
+            if reply[i] == 'job_id' then redis.call('QADMIN.PAUSE', reply[i + 1]) return reply[i + 1] end
+        end";
+    let mut eval = redis::cmd("EVAL");
+    eval.arg(script).arg(1).arg(QUEUE).arg(TARGET_TASK).arg(TARGET_REPOID);
+    let id: String = eval.query(&mut conn).expect("a job");
     let named = qadmin(&server, &about("preview", &target(), &["--no-wait", "--json"])).ended(0).json();
     assert_eq!((&named["mode"], &named["match_count"]), (&"job".into(), &serde_json::Value::Null));
-    let waited = qadmin(&server, &about("preview", &target(), &["--sample", "3", "--json"])).ended(0).json();
+    assert_eq!(named["job_id"], id.as_str());
+    let waited = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            qadmin(&server, &about("preview", &target(), &["--sample", "3", "--json"])).ended(0).json()
+        });
+        eventually("it waits", || server.info("blocked_clients").as_deref() == Some("1"));
+        tell(&mut conn, &format!("QADMIN.RESUME {id}"));
+        waiting.join().expect("it ends")
+    });
     assert_eq!((&waited["mode"], &waited["match_count"]), (&"job".into(), &matches.into()));
     assert_eq!(waited["sample"].as_array().map(Vec::len), Some(3));
     assert_eq!(waited["job_id"], named["job_id"], "one scan for both");

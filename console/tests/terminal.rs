@@ -29,6 +29,13 @@ fn a_clear_shows_count_and_sample_and_wants_the_name_typed() {
     let depth = || server.conn().llen::<_, u64>(QUEUE).expect("LLEN");
     assert_eq!(depth(), 1_051);
 
+    let mut session = terminal(&server, &about("clear", &target(), &["--all", "--to", "celery:parked"]));
+    let shown = session.exp_string("(celery): ").expect("a question");
+    assert!(shown.contains("This moves 61 of 1,051 messages to celery:parked."), "{shown}");
+    session.send_line("celery:parked").expect("typing");
+    assert_eq!(rest(session).1, 3);
+    assert_eq!(depth(), 1_051);
+
     let mut session = terminal(&server, &about("clear", &target(), &["--keep-one"]));
     let shown = session.exp_string("(celery): ").expect("a question");
     assert!(shown.contains("This clears 60 of 1,051 messages and keeps the one that runs next."), "{shown}");

@@ -148,14 +148,14 @@ impl Priorities {
     /// The other lists of the queue that these lists belong to: its own and those of the steps that are set and of all
     /// others from 1 to 9, for the app may have chosen others than those that are set.
     #[must_use]
-    pub fn others<'a>(&self, lists: impl Iterator<Item = &'a [u8]> + Clone) -> Vec<Vec<u8>> {
-        let Some(first) = lists.clone().next() else { return Vec::new() };
-        let queue = self.step_of(first).map_or(first, |(queue, _)| queue);
+    pub fn others(&self, lists: &[&[u8]]) -> Vec<Vec<u8>> {
+        let Some(first) = lists.first() else { return Vec::new() };
+        let queue = self.step_of(first).map_or(*first, |(queue, _)| queue);
         let more = (1..=9).filter(|step| !self.steps.bytes().contains(step));
         let steps = self.steps.bytes().iter().copied().chain(more);
         let mut keys: Vec<Vec<u8>> = Vec::new();
         for key in std::iter::once(0).chain(steps).map(|step| self.key(queue, step)) {
-            if !keys.contains(&key) && lists.clone().all(|list| list != key) {
+            if !keys.contains(&key) && !lists.contains(&key.as_slice()) {
                 keys.push(key);
             }
         }
@@ -235,7 +235,7 @@ mod tests {
     fn others_are_the_lists_of_the_same_queue_that_are_not_looked_into() {
         let mut priorities = Priorities::default();
         let others = |priorities: &Priorities, lists: &[&[u8]]| {
-            let others = priorities.others(lists.iter().copied());
+            let others = priorities.others(lists);
             others.iter().map(|key| String::from_utf8_lossy(key).replace("\x06\x16", "|")).collect::<Vec<_>>()
         };
         let plain = ["q|3", "q|6", "q|9", "q|1", "q|2", "q|4", "q|5", "q|7", "q|8"];

@@ -48,10 +48,11 @@ pub(super) fn depth_now<'a>(ctx: Ctx<'_>, keys: impl Iterator<Item = &'a [u8]>) 
 
 /// Messages in the lists of a queue with priorities that a command does not go over; null where nobody knows that the
 /// caller may read them all, or where another node of a cluster has some of them.
-pub(super) fn others_depth<'a>(ctx: Ctx<'_>, keys: impl Iterator<Item = &'a [u8]> + Clone) -> Reply {
-    let Some(first) = keys.clone().next() else { return Reply::Null };
+pub(super) fn others_depth<'a>(ctx: Ctx<'_>, keys: impl Iterator<Item = &'a [u8]>) -> Reply {
+    let keys: Vec<&[u8]> = keys.collect();
+    let Some(first) = keys.first() else { return Reply::Null };
     let caller = ctx.caller();
-    let others = settings::now().priorities().others(keys);
+    let others = settings::now().priorities().others(&keys);
     let here = |other: &Vec<u8>| !ctx.flags().cluster() || slot::of(other) == slot::of(first);
     let nobody = caller.user.is_none() || ctx.flags().script();
     if nobody || !others.iter().all(|other| here(other) && may_read(&caller, other)) {

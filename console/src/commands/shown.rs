@@ -4,7 +4,8 @@ use comfy_table::Cell;
 
 use crate::reply::{Doubts, Preview, Status};
 use crate::table::{self, cell, pairs, show, state};
-use crate::text::{bytes, counted, duration, escape, grouped, percent, time};
+use crate::text::{bytes, counted, duration, escape, grouped, percent, place, time};
+use crate::undo::Undo;
 
 /// A preview: the count, what to know before trusting it, and the sample.
 pub(crate) fn preview(preview: &Preview) -> String {
@@ -24,6 +25,9 @@ pub(crate) fn preview(preview: &Preview) -> String {
     let mut parts = vec![show(&pairs(rows))];
     parts.extend(notes(&preview.doubts));
     parts.extend(other_lists(preview.other_priorities_depth));
+    if let Some(kind) = preview.looks_like {
+        parts.push(format!("! The messages look like those of {}: --as {}", kind.name(), kind.word()));
+    }
     parts.push(String::new());
     parts.push(sample(preview));
     parts.join("\n")
@@ -93,11 +97,11 @@ pub(crate) fn job(job: &Status) -> String {
         ("clear", false) => rows.push(("cleared", Cell::new(grouped(job.deleted)))),
         _ => {}
     }
+    if let Some(key) = &job.to {
+        rows.push(("moved to", cell(Some(key))));
+    }
     if let Some(kept) = job.kept_index {
-        rows.push((
-            "kept",
-            Cell::new(format!("the message that runs as number {}", grouped(kept.unsigned_abs()))),
-        ));
+        rows.push(("kept", Cell::new(format!("the message that runs as number {}", grouped(place(kept))))));
     }
     rows.push(("drifted", Cell::new(grouped(job.doubts.drifted))));
     rows.push(("arrived", Cell::new(grouped(job.arrived))));
@@ -115,6 +119,10 @@ pub(crate) fn job(job: &Status) -> String {
         parts.push(String::new());
         parts.push("Matching messages:".to_owned());
         parts.push(show(&table::sample(&job.sample)));
+    }
+    if let Some(undo) = Undo::of(job) {
+        parts.push(String::new());
+        parts.push(format!("Undo: {}", undo.command()));
     }
     parts.join("\n")
 }
@@ -139,10 +147,15 @@ fn by(job: &Status) -> String {
 /// One sentence on how a job ended.
 pub(crate) fn outcome(job: &Status) -> String {
     let matched = counted(job.matched, "matching message");
-    match (job.status.as_str(), job.dry_run) {
-        ("completed", true) => format!("Would clear {} of {matched}.", grouped(job.would_delete)),
-        ("completed", false) => format!("Cleared {} of {matched}.", grouped(job.deleted)),
-        (status, _) => format!(
+    let key = job.to.as_deref().map(escape);
+    match (job.status.as_str(), job.dry_run, key) {
+        ("completed", true, Some(key)) => {
+            format!("Would clear {} of {matched}, moving them to {key}.", grouped(job.would_delete))
+        }
+        ("completed", true, None) => format!("Would clear {} of {matched}.", grouped(job.would_delete)),
+        ("completed", false, Some(key)) => format!("Moved {} of {matched} to {key}.", grouped(job.deleted)),
+        ("completed", false, None) => format!("Cleared {} of {matched}.", grouped(job.deleted)),
+        (status, ..) => format!(
             "The job is {}: {} of {matched} are cleared.",
             escape(status.as_bytes()),
             grouped(job.deleted)

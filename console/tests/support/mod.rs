@@ -1,5 +1,6 @@
 //! Running the program, from a script's point of view and at a terminal.
 
+pub(crate) mod browser;
 pub(crate) mod page;
 
 use std::process::{Command, Stdio};

@@ -285,8 +285,8 @@ impl Scan {
     /// counted from the next end (-1 runs next).
     #[must_use]
     pub fn kept(&self) -> Option<(usize, i64)> {
-        let kept = self.lists.iter().enumerate().filter_map(|(at, list)| Some((at, list.marks.kept()?)));
-        kept.last().map(|(at, distance)| (at, self.shown_index(distance)))
+        let mut kept = self.lists.iter().enumerate().filter_map(|(at, list)| Some((at, list.marks.kept()?)));
+        kept.next().map(|(at, distance)| (at, self.shown_index(distance)))
     }
 
     /// Whether there is more to do.

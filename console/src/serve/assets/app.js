@@ -7,6 +7,8 @@ const POLL_MS = 500;
 const at = (id) => document.getElementById(id);
 const grouped = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 const seconds = (ms) => (ms < 1000 ? `${ms} ms` : `${Math.round(ms / 100) / 10} s`);
+// Indexes count from the end that runs next: -1, -2 at the tail, 0, 1 at the head. 1 runs next.
+const place = (index) => grouped(index < 0 ? -index : index + 1);
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 // What is not seen but moves or hides what is, as the program's tables show it.
@@ -63,7 +65,7 @@ function showSample(rows) {
     const body = table.createTBody();
     for (const row of rows) {
       const line = body.insertRow();
-      line.append(element("td", grouped(Math.abs(row.index)), "number"));
+      line.append(element("td", place(row.index), "number"));
       line.append(...names.map((name) => element("td", visible(row[name]))));
     }
   }
@@ -87,7 +89,15 @@ function notes(reply) {
   if (reply.notice) said.push(visible(reply.notice));
   if (reply.other_priorities_depth > 0)
     said.push(`${grouped(reply.other_priorities_depth)} messages in the other priority lists of this queue: this is about one list.`);
-  at("count-notes").replaceChildren(...said.map((words) => element("p", words, "note")));
+  const lines = said.map((words) => element("p", words, "note"));
+  if (reply.looks_like) {
+    const line = element("p", `The messages look like those of ${visible(reply.looks_like)}: `, "note");
+    const link = element("a", "read them so");
+    link.href = `${at("count").dataset.any}&as=${encodeURIComponent(reply.looks_like)}`;
+    line.append(link);
+    lines.unshift(line);
+  }
+  at("count-notes").replaceChildren(...lines);
 }
 
 // The end of a count, whichever way it came. The buttons are free in any case: a clear does not need a count.
@@ -102,7 +112,7 @@ function counted(reply, matches, error) {
     const share = reply.depth > 0 ? ` (${Math.floor((matches * 1000) / reply.depth) / 10} %)` : "";
     at("count-line").textContent = `${grouped(matches)} of ${grouped(reply.depth)} messages match${share}`;
   }
-  at("count-more").textContent = reply.cached_at ? `Counted ${new Date(reply.cached_at).toLocaleString()}. ` : "\u00a0";
+  at("count-more").textContent = reply.cached_at ? `Counted ${new Date(reply.cached_at).toLocaleString()}. ` : "";
   const anew = element("a", "Count anew");
   anew.href = `${at("count").dataset.here}&bust=1`;
   at("count-more").append(anew);
@@ -131,10 +141,12 @@ async function preview(card) {
   }
   showSample(reply.sample);
   if (reply.clear_refusal) {
+    // What goes leaves its room behind: nothing below moves.
+    const card = at("locked").closest(".card");
+    card.style.minHeight = `${card.getBoundingClientRect().height}px`;
     at("refusal").textContent = reply.clear_refusal.split("\n")[0];
-    at("refusal").hidden = false;
     at("destructive").remove();
-    document.querySelectorAll("#locked button").forEach((button) => button.remove());
+    at("locked").querySelector(".buttons").replaceChildren(element("p", "This Redis user may look, but not clear."));
   }
   if (reply.mode !== "job" || reply.match_count !== null) {
     at("locked").disabled = false;
@@ -170,10 +182,12 @@ async function job(card) {
       (job) => {
         at("progress").value = job.progress;
         at("outcome").textContent = job.status;
-        for (const place of card.querySelectorAll("[data-field]")) {
-          const value = job[place.dataset.field];
-          const text = place.dataset.field === "eta_ms" && value !== null ? seconds(value) : value;
-          place.textContent = typeof text === "number" ? grouped(text) : visible(text);
+        for (const form of card.querySelectorAll("[data-paused]"))
+          form.hidden = (form.dataset.paused === "1") !== (job.status === "paused");
+        for (const shown of card.querySelectorAll("[data-field]")) {
+          const value = job[shown.dataset.field];
+          const text = shown.dataset.field === "eta_ms" && value !== null ? seconds(value) : value;
+          shown.textContent = typeof text === "number" ? grouped(text) : visible(text);
         }
       },
       (words) => { at("outcome").textContent = words; },
@@ -215,7 +229,7 @@ function showGroups(card, reply) {
     row.append(name, element("td", grouped(group.count), "number"), bar, element("td", next, "number"));
   };
   for (const group of reply.groups)
-    line(groupLink(card, by, group), group, group.next_index === null ? "" : grouped(Math.abs(group.next_index)));
+    line(groupLink(card, by, group), group, group.next_index === null ? "" : place(group.next_index));
   if (reply.other && reply.other.count > 0) line("others", reply.other, "");
   card.querySelector("div").replaceChildren(table);
 }

@@ -4,10 +4,11 @@ use maud::{Markup, html};
 use uuid::Uuid;
 
 use super::layout::{self, Frame, facts, nothing, text};
+use crate::kind::Kind;
 use crate::reply::{Doubts, Map, Preview};
 use crate::serve::app::App;
-use crate::serve::params::{Target, encode};
-use crate::text::{bytes, counted, escape, grouped, percent, time};
+use crate::serve::params::Target;
+use crate::text::{bytes, counted, escape, grouped, percent, place, time};
 
 /// Rows that stand in for messages until they arrive, so that nothing jumps.
 const PLACEHOLDERS: usize = 5;
@@ -30,7 +31,8 @@ pub(crate) fn skeleton(frame: &Frame, app: &App, target: &Target, bust: bool) ->
     let body = html! {
         (heading(target))
         (form(target))
-        section.card #count data-url={ "/api/preview?" (query) (bust) } data-here={ "/preview?" (query) } aria-live="polite" {
+        section.card #count data-url={ "/api/preview?" (query) (bust) } data-here={ "/preview?" (query) }
+            data-any={ "/preview?" (target.taken_for(None).query()) } aria-live="polite" {
             p #count-line { "Counting ..." }
             progress #count-progress max="100" aria-label="Progress of the count" {}
             p.quiet #count-more { (nbsp()) }
@@ -73,6 +75,12 @@ pub(crate) fn whole(
             }
             (details(preview))
             (notes(&preview.doubts))
+            @if let Some(kind) = preview.looks_like {
+                p.note {
+                    "The messages look like those of " (kind.name()) ": "
+                    a href={ "/preview?" (target.taken_for(Some(kind)).query()) } { "read them so" }
+                }
+            }
             @if let Some(others) = preview.other_priorities_depth.filter(|n| *n > 0) {
                 p.note { (counted(others, "message")) " in the other priority lists of this queue: this is about one list." }
             }
@@ -104,7 +112,7 @@ fn title(target: &Target) -> String {
 fn heading(target: &Target) -> Markup {
     html! {
         h1 { "Messages of " (escape(&target.queue)) }
-        p { a href={ "/queue?queue=" (encode(&target.queue)) } { "Who filled this queue?" } }
+        p { a href={ "/queue?" (target.queue_query()) } { "Who filled this queue?" } }
     }
 }
 
@@ -123,6 +131,15 @@ pub(super) fn form(target: &Target) -> Markup {
             label { "Commit" input name="commitid" value=(value(&target.commitid)); }
             @for condition in conditions {
                 label { "Condition" input name="where" value=(condition) placeholder="kwargs.pullid = 7"; }
+            }
+            label {
+                "Messages of"
+                select name="as" {
+                    option value="" { "what the server is set to" }
+                    @for kind in Kind::ALL {
+                        option value=(kind.word()) selected[target.kind() == Some(kind)] { (kind.name()) }
+                    }
+                }
             }
             div.buttons {
                 button.primary { "Preview" }
@@ -193,7 +210,7 @@ pub(crate) fn sample(rows: &[Map]) -> Markup {
         div.scroll { table {
             thead { tr { th.number { "Runs" } @for name in &names { th { (name) } } } }
             tbody { @for row in rows { tr {
-                td.number { (grouped(row.int("index").unwrap_or(0).unsigned_abs())) }
+                td.number { (grouped(place(row.int("index").unwrap_or_default()))) }
                 @for name in &names { td { (escape(&row.bytes(name).unwrap_or_default())) } }
             } } }
         } }
@@ -215,36 +232,77 @@ fn actions(app: &App, target: &Target, state: &Actions<'_>) -> Markup {
     html! {
         section #actions {
             h2 { "What shall become of them?" }
-            p.note #refusal hidden[state.refusal.is_none()] {
-                @if let Some(words) = state.refusal { (words.lines().next().unwrap_or_default()) }
-            }
             form.card method="post" action={ "/clear?" (target.query()) } {
                 input type="hidden" name="csrf" value=(app.csrf());
                 input type="hidden" name="id" value=(Uuid::new_v4());
                 input #count-error type="hidden" name="count_error" value=(state.count_error.unwrap_or_default());
+                p.error #refusal { @if let Some(words) = state.refusal { (words.lines().next().unwrap_or_default()) } }
                 fieldset #locked disabled[state.locked] {
                     @if state.refusal.is_none() {
                         div #destructive {
+                            (whereto(target))
                             label {
-                                "Type the name of the queue to clear it: " code { (shown) }
+                                "Type the name of the queue: " code { (shown) }
                                 input name="confirm" required autocomplete="off" autocapitalize="off" spellcheck="false";
                             }
                             label { "Reason" input name="reason" maxlength="1024"; }
-                            label { "Who are you?" input name="actor" maxlength="256" value=(app.actor.as_deref().unwrap_or_default()); }
+                            (actor(app))
                         }
                     }
                     div.buttons {
                         @if state.refusal.is_none() {
                             // The first one is what Enter presses in a field: the one that changes nothing.
                             button #dry-run name="action" value="dry_run" formnovalidate { "Dry run" }
-                            button.danger #keep-one name="action" value="keep_one" hidden[state.matches.is_some_and(|n| n <= 1)] { "Clear all but one" }
-                            button.danger #clear-all name="action" value="all" { "Clear all" }
+                            button.danger #clear-all name="action" value="all" { (verb()) " all" }
+                            button.danger #keep-one name="action" value="keep_one" hidden[state.matches.is_some_and(|n| n <= 1)] { (verb()) " all but one" }
                         } @else {
                             p { "This Redis user may look, but not clear." }
                         }
                     }
                 }
             }
+        }
+    }
+}
+
+/// What becomes of what is taken out. Moving is what is chosen where nobody chooses: it can be undone.
+fn whereto(target: &Target) -> Markup {
+    let parked = [&target.queue, &b":parked"[..]].concat();
+    html! {
+        // The server moves from lists whose workers pop from the tail.
+        @if target.kind() == Some(Kind::Resque) {
+            input type="hidden" name="how" value="clear";
+        } @else {
+            fieldset.choice {
+                legend { "What is taken out" }
+                label.option {
+                    input #how-move type="radio" name="how" value="move" checked;
+                    "moves to another list (advised: it can be undone)"
+                }
+                label.within {
+                    "The other list, in a cluster of the same slot: {name}:parked"
+                    input name="to_shown" value=(escape(&parked)) autocomplete="off" autocapitalize="off" spellcheck="false";
+                }
+                label.option {
+                    input #how-clear type="radio" name="how" value="clear";
+                    "is cleared for good"
+                }
+            }
+        }
+    }
+}
+
+/// "Clear", or "Move" where that is chosen: the style shows one of them.
+fn verb() -> Markup {
+    html! { span.when-clear { "Clear" } span.when-move { "Move" } }
+}
+
+/// Who acts.
+pub(super) fn actor(app: &App) -> Markup {
+    html! {
+        label {
+            "Who are you?"
+            input name="actor" maxlength="256" value=(app.actor.as_deref().unwrap_or_default());
         }
     }
 }
