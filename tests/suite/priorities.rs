@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::process::Stdio;
 use std::thread;
 
-use qadmin_harness::{Cluster, Fields as _, Server, eventually, maps, spawn};
+use qadmin_harness::{Cluster, Fields as _, Server, c_module, eventually, maps, spawn};
 use redis::{Commands as _, Connection, cmd};
 use serde_json::Value as Json;
 
@@ -351,6 +351,31 @@ fn a_list_that_goes_or_is_edited_meanwhile_stops_nobody_and_a_new_one_of_its_nam
         })
         .collect();
     assert_eq!(matches, [0, 0, 0, 7], "what was pushed later stays");
+}
+
+/// Seen when the slice that works on that list begins; the pass that begins then is over all lists, from the first one on.
+#[test]
+fn a_silent_edit_in_a_later_list_begins_another_pass_at_the_first() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    let library = c_module("callqadmin", server.dir()).expect("the other module is built");
+    tell(&mut conn, &format!("MODULE LOAD {}", library.display()));
+    filled(&mut conn, 500);
+    let job = ask(&mut conn, "QADMIN.CLEARJOB celery TASK m ALL PRIORITY ALL RATE 1000 CONFIRM celery").text("job_id");
+    until_deleted(&mut conn, &job, 300);
+    tell(&mut conn, &format!("QADMIN.PAUSE {job}"));
+    assert!(status(&mut conn, &job).int("deleted") < 500, "it is in the second list");
+    // The youngest of the list is an odd one: it stays.
+    tell(&mut conn, &format!("CALLQADMIN.CUT {} 0", LISTS[1]));
+    let end = released(&mut conn, &job);
+    assert_eq!((end.text("status").as_str(), end.int("passes_run")), ("completed", 2), "{end:?}");
+    assert_eq!(end.int("deleted"), 1_000, "{end:?}");
+    for (at, key) in LISTS.iter().enumerate() {
+        let all: Vec<String> = conn.lrange(key, 0, -1).expect("LRANGE");
+        let ids: Vec<usize> = all.iter().rev().map(|message| id_of(message)).collect();
+        let odd = (at * 500..(at + 1) * 500).filter(|id| id % 2 == 1 && *id != 999);
+        assert_eq!(ids, odd.collect::<Vec<_>>(), "{key}");
+    }
 }
 
 #[test]
