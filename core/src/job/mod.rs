@@ -8,6 +8,7 @@ mod pace;
 mod rate;
 mod record;
 mod registry;
+mod room;
 mod status;
 mod terms;
 
@@ -21,6 +22,7 @@ pub use record::{FIELDS, FieldKind, Record};
 pub use registry::{
     CACHED_MAX, Cached, Caches, Ended, REMEMBERED_BYTES_MAX, REMEMBERED_MAX, Registry, SAMPLES_MAX,
 };
+pub use room::too_many;
 pub use status::Status;
 pub use terms::{Destination, Expect, Keep, Terms};
 
