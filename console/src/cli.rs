@@ -217,6 +217,9 @@ pub(crate) struct Clear {
     /// With --to: to the end that runs next, before what is there.
     #[arg(long, requires = "to")]
     pub(crate) front: bool,
+    /// Where a body cannot be read (pickle), go by the sender's texts argsrepr and kwargsrepr.
+    #[arg(long)]
+    pub(crate) inexact: bool,
     /// Compute everything, take nothing out.
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -61,6 +61,8 @@ pub(crate) struct ClearRequest {
     /// To its next end.
     pub(crate) front: bool,
     pub(crate) kind: Option<Kind>,
+    /// What is known by the sender's texts alone goes, too.
+    pub(crate) inexact: bool,
     pub(crate) dry_run: bool,
     /// The queue's name as somebody typed it: this program never fills it in.
     pub(crate) confirm: Option<Vec<u8>>,
@@ -157,6 +159,9 @@ impl Client {
             command.arg("FRONT");
         }
         say_kind(&mut command, request.kind);
+        if request.inexact {
+            command.arg("INEXACT");
+        }
         if request.dry_run {
             command.arg("DRYRUN");
         }

@@ -106,6 +106,7 @@ pub(crate) struct Doubts {
     pub(crate) in_group: u64,
     pub(crate) with_eta: u64,
     pub(crate) redelivered: u64,
+    pub(crate) inexact: u64,
     pub(crate) notice: Option<String>,
 }
 
@@ -119,6 +120,7 @@ impl Doubts {
             in_group: map.sum("in_group"),
             with_eta: map.sum("with_eta"),
             redelivered: map.sum("redelivered"),
+            inexact: map.sum("inexact"),
             notice: map.word("notice"),
         }
     }
@@ -167,6 +169,11 @@ impl Preview {
         }
     }
 
+    /// The matches that a clear takes without being told to go by the sender's texts.
+    pub(crate) fn exact_count(&self) -> Option<u64> {
+        self.match_count.map(|n| n.saturating_sub(self.doubts.inexact))
+    }
+
     /// The same preview with what its job found: the members that the server could not fill in when it answered. A job
     /// keeps more of a sample than each of those who joined it asked for: the first `rows` are shown.
     pub(crate) fn with_job(mut self, job: &Status, rows: Option<u32>) -> Self {
@@ -183,6 +190,7 @@ impl Preview {
                 ("in_group", "in_group"),
                 ("with_eta", "with_eta"),
                 ("redelivered", "redelivered"),
+                ("inexact", "inexact"),
                 ("notice", "notice"),
             ],
         );
@@ -247,6 +255,7 @@ impl Stats {
                 ("undecodable", "undecodable"),
                 ("unreadable", "unreadable"),
                 ("drifted", "drifted"),
+                ("inexact", "inexact"),
                 ("notice", "notice"),
             ],
         );

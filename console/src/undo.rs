@@ -15,6 +15,8 @@ pub(crate) struct Undo {
     pub(crate) to: Vec<u8>,
     /// What they are, where that has to be said.
     pub(crate) kind: Option<Kind>,
+    /// Some were known by their sender's texts alone, and are again.
+    pub(crate) inexact: bool,
 }
 
 impl Undo {
@@ -28,6 +30,8 @@ impl Undo {
             filter: words::filter(&job.filter).ok()?,
             to: job.queue.clone(),
             kind: job.message_kind.as_deref().and_then(Kind::parse).filter(|kind| *kind != Kind::Celery),
+            // Null where nobody asked for it.
+            inexact: job.map.count("inexact").is_some(),
         })
     }
 
@@ -49,7 +53,8 @@ impl Undo {
         if let Some(kind) = self.kind {
             option("as", kind.word().as_bytes());
         }
-        command + &format!(" --all --to {}", quote(&self.to))
+        let inexact = if self.inexact { " --inexact" } else { "" };
+        command + &format!("{inexact} --all --to {}", quote(&self.to))
     }
 }
 
@@ -80,6 +85,10 @@ mod tests {
                 .expect("a move")
                 .command(),
             r"qadmin clear 'a b' --repoid -7 --commitid $'\xff' --as sidekiq --all --to celery"
+        );
+        assert_eq!(
+            undo(&json!({"filter": "REPOID 7", "inexact": 0})).expect("a move").command(),
+            "qadmin clear celery:parked --repoid 7 --inexact --all --to celery"
         );
     }
 

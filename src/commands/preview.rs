@@ -1,6 +1,6 @@
 //! QADMIN.PREVIEW: the four tiers of a count, and the sample.
 
-use qadmin_core::concerns::{ConcernCounts, chord_notice};
+use qadmin_core::concerns::{ConcernCounts, chord_notice, inexact_notice};
 use qadmin_core::error::Error;
 use qadmin_core::filter::{Matcher, Projection};
 use qadmin_core::job::{Cached, Job, Kind, Origin, Record, Start, Status, Terms, sample_row};
@@ -58,6 +58,7 @@ struct Count {
     unreadable: Option<i64>,
     drifted: Option<i64>,
     concerns: [Option<i64>; 4],
+    inexact: Option<i64>,
     cached_at: Option<i64>,
     job_id: Option<Uuid>,
     deduplicated: bool,
@@ -74,6 +75,7 @@ impl Count {
             unreadable: get("unreadable"),
             drifted: get("drifted"),
             concerns: ConcernCounts::NAMES.map(get),
+            inexact: get("inexact"),
             ..Self::default()
         }
     }
@@ -87,6 +89,7 @@ impl Count {
             unreadable: int(count.unreadable),
             drifted: int(count.drifted),
             concerns: count.concerns.values().map(int),
+            inexact: int(count.concerns.inexact),
             cached_at: Some(count.cached_ms),
             ..Self::default()
         }
@@ -126,6 +129,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
                 unreadable: zero,
                 drifted: zero,
                 concerns: [zero; 4],
+                inexact: zero,
                 ..Count::default()
             };
             return Ok(asked.at_once(How::Synchronous, count));
@@ -284,10 +288,10 @@ impl Asked<'_> {
         let settings = settings::now();
         let window = settings.sample_window();
         let mut projection = match projection(self.request, self.kind) {
-            Ok(projection) => projection,
+            Ok(projection) => projection.inexact(true),
             Err(error) => return (Err(error), None),
         };
-        let mut matcher = Matcher::of(self.kind, &self.request.filter, None);
+        let mut matcher = Matcher::of(self.kind, &self.request.filter, None).inexact(true);
         let mut recogniser = Recogniser::new();
         let mut rows = Vec::new();
         let began = cpu_ns();
@@ -350,7 +354,10 @@ impl Asked<'_> {
             Err(error) => (Reply::List(Vec::new()), Some(error.to_string())),
         };
         let [in_chord, in_group, with_eta, redelivered] = count.concerns;
-        let notice = chord_notice(in_chord.and_then(|n| u64::try_from(n).ok()).unwrap_or(0));
+        let number = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+        let notices = [chord_notice(number(in_chord)), inexact_notice(number(count.inexact))];
+        let notices: Vec<String> = notices.into_iter().flatten().collect();
+        let notice = (!notices.is_empty()).then(|| notices.join("; "));
         Reply::map()
             .with("mode", how.as_str())
             .with("queue", self.request.queue.as_slice())
@@ -376,6 +383,7 @@ impl Asked<'_> {
             .with("notice", notice)
             .with("message_kind", self.kind.spec().name)
             .with("looks_like", looks_like.map(|kind| kind.spec().name))
+            .with("inexact", count.inexact)
             .with("priority", self.request.priority.map(Priority::word))
             .build()
     }

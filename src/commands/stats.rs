@@ -153,17 +153,18 @@ impl Asked<'_> {
     fn reply(&self, how: How, count: Count) -> Reply {
         let get = |name: &str| count.record.as_ref().map_or(Reply::Null, |record| record.get(name).clone());
         let counts =
-            ["processed", "matched", "matched_bytes", "undecodable", "unreadable", "drifted"].map(get);
+            ["processed", "matched", "matched_bytes", "undecodable", "unreadable", "drifted", "inexact"]
+                .map(get);
         self.map(how, counts, get("notice"), count)
     }
 
     fn of_nothing(&self) -> Reply {
         let count = Count { groups: Groups::empty(), ..Count::none(false) };
-        self.map(How::Synchronous, [0; 6].map(Reply::Int), Reply::Null, count)
+        self.map(How::Synchronous, [0; 7].map(Reply::Int), Reply::Null, count)
     }
 
-    fn map(&self, how: How, counts: [Reply; 6], notice: Reply, count: Count) -> Reply {
-        let [total, matched, matched_bytes, undecodable, unreadable, drifted] = counts;
+    fn map(&self, how: How, counts: [Reply; 7], notice: Reply, count: Count) -> Reply {
+        let [total, matched, matched_bytes, undecodable, unreadable, drifted, inexact] = counts;
         let filter = &self.request.filter;
         Reply::map()
             .with("mode", how.as_str())
@@ -190,6 +191,7 @@ impl Asked<'_> {
             )
             .with("notice", notice)
             .with("message_kind", self.kind.spec().name)
+            .with("inexact", inexact)
             .with("priority", self.request.priority.map(Priority::word))
             .build()
     }

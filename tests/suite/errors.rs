@@ -78,7 +78,7 @@ fn every_syntax_error_says_what_would_be_right() {
         (
             "CLEARJOB q TASK t ALL BUST",
             "ERR unknown keyword \"BUST\"; QADMIN.CLEARJOB takes TASK, REPOID, COMMITID, WHERE, ALL, KEEPONE, \
-             KEEP, BY, LIMIT, RATE, EXPECT, TOLERANCE, TO, FRONT, DRYRUN, CONFIRM, ID, ACTOR, REASON, PRIORITY, AS, FORMAT",
+             KEEP, BY, LIMIT, RATE, EXPECT, TOLERANCE, TO, FRONT, INEXACT, DRYRUN, CONFIRM, ID, ACTOR, REASON, PRIORITY, AS, FORMAT",
         ),
         (
             &format!("STATUS {ID} COUNT 1"),

@@ -113,7 +113,7 @@ fn command_docs_has_every_command_with_its_arguments() {
         ("preview", "queue filter sample fields bust nocount priority kind format"),
         (
             "clearjob",
-            "queue filter mode keep by limit rate expect tolerance to front dryrun confirm id actor reason priority kind format",
+            "queue filter mode keep by limit rate expect tolerance to front inexact dryrun confirm id actor reason priority kind format",
         ),
         ("status", "job-id queue wait format"),
         ("cancel", "target queue format"),

@@ -20,6 +20,7 @@ mod failures;
 mod faults;
 mod hold;
 mod hostile;
+mod inexact;
 mod introspection;
 mod joins;
 mod kinds;

@@ -42,6 +42,7 @@ pub(crate) fn run(session: &mut Session, args: &cli::Clear) -> Result<Exit, Fail
         to: args.to.as_deref().map(bytes),
         front: args.front,
         kind: args.kind,
+        inexact: args.inexact,
         dry_run: args.dry_run,
         confirm,
         id: args.id.unwrap_or_else(Uuid::new_v4).to_string(),
@@ -99,7 +100,7 @@ fn ask(session: &mut Session, args: &cli::Clear, queue: &[u8]) -> Result<Answer,
         return Ok(Answer::Over(Exit::Interrupted));
     };
     eprintln!("{}\n", shown::preview(&preview));
-    if nothing_to_do(args.keep_one, &preview) {
+    if clears(args, &preview).is_some_and(|n| n <= u64::from(args.keep_one)) {
         eprintln!("There is nothing to clear.");
         return Ok(Answer::Over(Exit::Done));
     }
@@ -113,8 +114,9 @@ fn ask(session: &mut Session, args: &cli::Clear, queue: &[u8]) -> Result<Answer,
     }
 }
 
-fn nothing_to_do(keep_one: bool, preview: &Preview) -> bool {
-    preview.match_count.is_some_and(|n| n <= u64::from(keep_one))
+/// How many of the matches that were counted are matches for this clear.
+fn clears(args: &cli::Clear, preview: &Preview) -> Option<u64> {
+    if args.inexact { preview.match_count } else { preview.exact_count() }
 }
 
 fn about_to(args: &cli::Clear, preview: &Preview) -> String {
@@ -124,7 +126,7 @@ fn about_to(args: &cli::Clear, preview: &Preview) -> String {
     };
     let stays = if args.keep == Some(cli::Keep::Newest) { "runs last" } else { "runs next" };
     let limit = args.limit.map(|n| format!(", {} at most", grouped(n))).unwrap_or_default();
-    let gone = match (args.keep_one, preview.match_count) {
+    let gone = match (args.keep_one, clears(args, preview)) {
         (true, _) if !args.by.is_empty() => {
             format!(
                 "all matches but the one of each {} that runs next",

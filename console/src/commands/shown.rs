@@ -170,6 +170,7 @@ fn concerns(doubts: &Doubts, rows: &mut Vec<(&'static str, Cell)>) {
         ("in a group", doubts.in_group),
         ("with an eta", doubts.with_eta),
         ("redelivered", doubts.redelivered),
+        ("inexact", doubts.inexact),
     ] {
         if n > 0 {
             rows.push((name, Cell::new(grouped(n))));

@@ -212,6 +212,7 @@ pub(crate) fn clear_request(
     Ok(ClearRequest {
         filter: target.words().map_err(usage)?,
         kind: target.kind(),
+        inexact: form.flag("inexact"),
         queue: target.queue,
         front: to.is_some() && form.flag("front"),
         to,

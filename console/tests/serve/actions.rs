@@ -244,3 +244,23 @@ fn two_operators_start_two_jobs_that_together_take_every_match_once() {
         .collect();
     assert!(actors.contains(&"jane".into()) && actors.contains(&"joe".into()), "{actors:?}");
 }
+
+#[test]
+fn what_only_the_senders_text_tells_of_goes_where_it_is_ticked_and_comes_back() {
+    let (server, page) = examples();
+    let filter = "where=content_type+%3D+application%2Fx-python-serialize&where=kwargs.repoid+EXISTS";
+    let preview = page.get(&format!("/preview?queue=celery&{filter}&now=1"));
+    assert!(preview.body.contains("<label class=\"option\" id=\"inexact\"><input"), "{}", preview.body);
+    let none = page.get(&format!("/preview?{TARGET}&now=1")).body;
+    assert!(none.contains("<label class=\"option\" id=\"inexact\" hidden>"), "nothing to tick: {none}");
+    let form = |more: &str| format!("csrf={}&action=all&{more}", page.csrf());
+    let unticked = page.post(&format!("/clear?queue=celery&{filter}"), &form("confirm=celery&how=clear"));
+    assert!(ended(&page, &unticked.with(303)).contains("Cleared 0 of 0 matching messages"));
+    let ticked = form("confirm=celery&how=move&to_shown=celery%3Aparked&inexact=1");
+    let body = ended(&page, &page.post(&format!("/clear?queue=celery&{filter}"), &ticked).with(303));
+    assert_eq!(depth(&server), 1_050);
+    assert!(body.contains("<input type=\"hidden\" name=\"inexact\" value=\"1\">"), "the undo knows: {body}");
+    let back = format!("/clear?queue=celery%3Aparked&{filter}&to=celery");
+    ended(&page, &page.post(&back, &form("confirm=celery%3Aparked&inexact=1")).with(303));
+    assert_eq!(depth(&server), 1_051);
+}

@@ -98,6 +98,10 @@ impl Format for Celery {
         own[TASK]
     }
 
+    fn reprs(&self) -> Option<(usize, [Path; 2])> {
+        Some((PROTOCOL_2, [keys(&["headers", "argsrepr"]), keys(&["headers", "kwargsrepr"])]))
+    }
+
     fn open_body(&self, own: &[Option<&[u8]>], body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
         body.clear();
         let set = |at: usize| own[at].filter(|raw| !is_falsy(raw));

@@ -1,5 +1,6 @@
 //! Finds the fields that a question is about in one message after another.
 
+use super::reprs::Reprs;
 use super::{Format, Part, VARIANTS, format_of};
 use crate::field::Field;
 use crate::json::{Paths, Scanner, Span, Templates};
@@ -17,7 +18,7 @@ pub(crate) enum Found<'a> {
     Number(u64),
     /// Absent or null.
     Absent,
-    /// In the body, which is not open.
+    /// In the body, which is not open, and nothing stands in for it.
     Unknown,
 }
 
@@ -53,6 +54,10 @@ pub(crate) struct Reader {
     decodable: bool,
     variant: usize,
     body_open: bool,
+    /// What stands in for bodies that are not readable, where that is asked for.
+    reprs: Option<Box<Reprs>>,
+    inexact: bool,
+    reprs_read: bool,
     /// Bytes that the body of the message read last was decoded to.
     decoded: usize,
 }
@@ -61,7 +66,8 @@ impl Reader {
     /// A reader of `fields` of messages of a kind; their positions are what [`Reader::get`] takes.
     pub(crate) fn new<'f>(kind: MessageKind, fields: impl IntoIterator<Item = &'f Field>) -> Self {
         let format = format_of(kind);
-        let places: Vec<_> = fields.into_iter().map(|field| format.places(field)).collect();
+        let fields: Vec<&Field> = fields.into_iter().collect();
+        let places: Vec<_> = fields.iter().map(|field| format.places(field)).collect();
         let own = format.own_paths();
         let of = |variant: usize, part: Part| {
             places.iter().map(move |place| &place[variant]).filter(move |place| place.part == part)
@@ -101,6 +107,9 @@ impl Reader {
             decodable: false,
             variant: 0,
             body_open: false,
+            reprs: Reprs::new(format, &fields).map(Box::new),
+            inexact: false,
+            reprs_read: false,
             decoded: 0,
         }
     }
@@ -111,10 +120,15 @@ impl Reader {
         self
     }
 
+    /// The same with or without what stands in for bodies that are not readable ([`Reader::read_reprs`]).
+    pub(crate) fn inexact(self, inexact: bool) -> Self {
+        Self { inexact, ..self }
+    }
+
     /// Starts with a message: is its envelope a JSON object? If not, only the fields that do not stand in the
     /// bytes are found.
     pub(crate) fn envelope(&mut self, message: &[u8]) -> bool {
-        (self.body_open, self.decoded) = (false, 0);
+        (self.body_open, self.reprs_read, self.decoded) = (false, false, 0);
         let layouts = self.layouts.as_mut().map(|layouts| &mut layouts.envelope);
         self.decodable =
             read(&mut self.scanner, layouts, 0, message, &self.envelope, &mut self.envelope_spans)
@@ -128,6 +142,10 @@ impl Reader {
 
     /// Opens the body of the message whose envelope was read last; false if it is not readable.
     pub(crate) fn open_body(&mut self, message: &[u8]) -> bool {
+        if self.reprs_read {
+            // It was tried before.
+            return false;
+        }
         let own = own(&self.own, &self.envelope_spans, message);
         let own = &own[..self.own.len()];
         let paths = &self.bodies[self.variant];
@@ -142,6 +160,22 @@ impl Reader {
         self.body_open
     }
 
+    /// Where the body of the message whose envelope was read last is not readable: reads what the envelope shows of the
+    /// arguments as text. False if there is nothing, or it is not asked for; also where something was read a field may
+    /// stay unknown.
+    pub(crate) fn read_reprs(&mut self, message: &[u8]) -> bool {
+        if self.reprs_read {
+            return true;
+        }
+        let Some(reprs) = self.reprs.as_mut().filter(|_| self.inexact && self.decodable) else {
+            return false;
+        };
+        let Some(bytes) = reprs.read(message, self.variant) else { return false };
+        self.decoded += bytes;
+        self.reprs_read = true;
+        true
+    }
+
     /// The message read last is a JSON object.
     pub(crate) fn is_decodable(&self) -> bool {
         self.decodable
@@ -152,7 +186,8 @@ impl Reader {
         self.body_open
     }
 
-    /// Bytes that the body of the message read last was decoded to, until it was open or showed to be broken.
+    /// Bytes that the body of the message read last was decoded to, until it was open or showed to be broken, and of
+    /// what stands in for it.
     pub(crate) fn decoded(&self) -> usize {
         self.decoded
     }
@@ -173,7 +208,10 @@ impl Reader {
             _ if !self.decodable => return Found::Unknown,
             Part::Envelope => (message, &self.envelope_spans),
             Part::Body if self.body_open => (&*self.body, &self.body_spans),
-            Part::Body => return Found::Unknown,
+            Part::Body => match &self.reprs {
+                Some(reprs) if self.reprs_read => return reprs.get(position),
+                _ => return Found::Unknown,
+            },
         };
         let values = field.slots.iter().filter_map(|&slot| spans[slot]).map(|span| span.of(text));
         values.into_iter().find(|raw| *raw != b"null").map_or(Found::Absent, Found::Value)

@@ -29,7 +29,7 @@ pub use terms::{Destination, Expect, Keep, Terms};
 use groups::Names;
 use uuid::Uuid;
 
-use crate::concerns::{Concerns, chord_notice};
+use crate::concerns::{Concerns, chord_notice, inexact_notice};
 use crate::error::Error;
 use crate::filter::{Distinct, Filter, Grouping, Matcher, Projection};
 use crate::kind::MessageKind;
@@ -140,6 +140,11 @@ impl Start {
     pub fn destination(&self) -> Option<(&Destination, End)> {
         self.terms.to.as_ref().map(|to| (to, to.end(self.messages.spec().next_end)))
     }
+
+    /// Where a body cannot be read, what its sender's texts say counts.
+    fn is_inexact(&self) -> bool {
+        self.kind.only_looks() || self.terms.inexact
+    }
 }
 
 /// The filter, the sample's fields and the names of groups, as the scan wants them.
@@ -162,6 +167,7 @@ impl Judge for FilterJudge {
             Some(names) => {
                 readable = self.matcher.group_key(message, &mut self.key);
                 group = names.number(&self.key);
+                concerns.inexact = self.matcher.is_inexact();
             }
             None => concerns = self.matcher.concerns(message),
         }
@@ -226,9 +232,10 @@ impl Job {
     #[must_use]
     pub fn new(start: Start) -> Self {
         let terms = &start.terms;
+        let inexact = start.is_inexact();
         let judge = FilterJudge {
-            matcher: Matcher::of(start.messages, &start.filter, start.grouping.as_ref()),
-            projection: start.projection.clone(),
+            matcher: Matcher::of(start.messages, &start.filter, start.grouping.as_ref()).inexact(inexact),
+            projection: start.projection.clone().inexact(inexact),
             distinct: (!terms.by.is_empty()).then(|| Distinct::new(start.messages, &terms.by)),
             names: start.grouping.is_some().then(Names::default),
             key: Vec::new(),
@@ -574,7 +581,9 @@ impl Job {
         let keeps = mode == "keepone";
         let chords = chord_notice(c.concerns.in_chord);
         let unkept = groups::notice(&self.scan.groups());
-        let notices = [self.notice.clone(), self.edit_notice(), self.throttle_notice(), chords, unkept];
+        let inexact = inexact_notice(c.concerns.inexact).filter(|_| s.kind == Kind::Preview);
+        let notices =
+            [self.notice.clone(), self.edit_notice(), self.throttle_notice(), chords, unkept, inexact];
         let notices: Vec<String> = notices.into_iter().flatten().collect();
         let notice = (!notices.is_empty()).then(|| notices.join("; "));
         // Stats do not look for them: see the judge.
@@ -644,6 +653,7 @@ impl Job {
             opt(s.terms.to.as_ref().map(|to| &to.key)),
             flag(s.terms.to.as_ref().is_some_and(|to| to.front)),
             text(s.messages.spec().name),
+            number(s.is_inexact().then_some(c.concerns.inexact)),
             opt(s.priority.map(Priority::word)),
             number(kept_priority.map(u64::from)),
         ])

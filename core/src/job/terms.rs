@@ -78,6 +78,8 @@ pub struct Terms {
     pub expect: Option<Expect>,
     /// TO and FRONT.
     pub to: Option<Destination>,
+    /// INEXACT: what is known of arguments by their sender's text alone counts, too.
+    pub inexact: bool,
 }
 
 impl Terms {

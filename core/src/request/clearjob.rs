@@ -1,5 +1,5 @@
 //! `QADMIN.CLEARJOB queue filter [ALL|KEEPONE] [KEEP OLDEST|NEWEST] [BY [n] field...] [LIMIT n] [RATE n]
-//! [EXPECT n] [TOLERANCE percent] [TO key] [FRONT] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text]
+//! [EXPECT n] [TOLERANCE percent] [TO key] [FRONT] [INEXACT] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text]
 //! [PRIORITY ALL|step] [AS kind] [FORMAT RESP|JSON]`
 
 use uuid::Uuid;
@@ -91,6 +91,7 @@ impl ClearJob {
             .number(terms.expect.map(|expect| expect.tolerance))
             .optional(terms.to.as_ref().map(|to| to.key.as_slice()))
             .flag(terms.to.as_ref().is_some_and(|to| to.front))
+            .flag(terms.inexact)
             .optional(self.priority.map(Priority::word).as_deref().map(str::as_bytes));
         terms.by.iter().fold(digest, |digest, field| digest.bytes(field.name.as_bytes())).finish()
     }
@@ -106,7 +107,7 @@ impl Request for ClearJob {
         let (mut all, mut keep_one, mut dry_run) = (false, false, false);
         let (mut keep, mut by, mut limit, mut rate) = (None, Vec::new(), None, None);
         let (mut expect, mut tolerance) = (None, None);
-        let (mut to, mut front) = (None, false);
+        let (mut to, mut front, mut inexact) = (None, false, false);
         let (mut confirm, mut id, mut actor, mut reason) = (None, None, None, None);
         let (mut priority, mut kind, mut format) = (None, None, Format::default());
         loop {
@@ -127,6 +128,7 @@ impl Request for ClearJob {
                 "TOLERANCE" => tolerance = Some(options.args.number("TOLERANCE", 0, TOLERANCE_MAX)?),
                 "TO" => to = Some(parse_to(options.args.value("TO")?)?),
                 "FRONT" => front = true,
+                "INEXACT" => inexact = true,
                 "DRYRUN" => dry_run = true,
                 "CONFIRM" => confirm = Some(options.args.value("CONFIRM")?),
                 "ID" => id = Some(parse_id(options.args.value("ID")?)?),
@@ -163,7 +165,7 @@ impl Request for ClearJob {
             return Err(Error::ToItself);
         }
         let to = to.map(|key| Destination { key, front });
-        let terms = Terms { keep: keep.unwrap_or_default(), by, limit, rate, expect, to };
+        let terms = Terms { keep: keep.unwrap_or_default(), by, limit, rate, expect, to, inexact };
         check_newest(&terms)?;
         check_front(&terms)?;
         if priority == Some(Priority::All) && terms.to.is_some() {

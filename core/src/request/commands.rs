@@ -61,6 +61,7 @@ pub static CLEARJOB: CommandSpec = CommandSpec {
         // A string and not a key, as QUEUE: it is checked by the command, before it is touched.
         Arg::new("to", ArgKind::String).token("TO").optional().shown("key"),
         Arg::word("front", "FRONT").optional(),
+        Arg::word("inexact", "INEXACT").optional(),
         Arg::word("dryrun", "DRYRUN").optional(),
         Arg::new("confirm", ArgKind::String).token("CONFIRM").optional().shown("queue"),
         Arg::new("id", ArgKind::String).token("ID").optional().shown("uuid"),

@@ -56,6 +56,7 @@ fn preview_that_counts_while_the_client_waits() {
         notice: null
         message_kind: "celery"
         looks_like: null
+        inexact: 0
         priority: null
     "#);
 }
@@ -94,6 +95,7 @@ fn preview_from_the_cache() {
         notice: null
         message_kind: "celery"
         looks_like: null
+        inexact: 0
         priority: null
     "#);
 }
@@ -131,6 +133,7 @@ fn preview_that_starts_a_job() {
         notice: null
         message_kind: "celery"
         looks_like: null
+        inexact: null
         priority: null
     "#);
     insta::assert_snapshot!(three(&server, &line), @r#"
@@ -158,6 +161,7 @@ fn preview_that_starts_a_job() {
         notice: null
         message_kind: "celery"
         looks_like: null
+        inexact: 0
         priority: null
     "#);
 }
@@ -194,6 +198,7 @@ fn preview_without_a_count() {
         notice: null
         message_kind: "celery"
         looks_like: null
+        inexact: null
         priority: null
     "#);
 }
@@ -232,6 +237,7 @@ fn preview_whose_count_failed() {
         notice: null
         message_kind: "celery"
         looks_like: null
+        inexact: null
         priority: null
     "#);
 }

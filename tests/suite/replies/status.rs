@@ -125,6 +125,7 @@ fn status_of_a_job_that_waits_for_its_first_slice() {
         to: null
         front: 0
         message_kind: "celery"
+        inexact: null
         priority: null
         kept_priority: null
     "#);
@@ -203,6 +204,7 @@ fn status_of_a_completed_clear() {
         to: null
         front: 0
         message_kind: "celery"
+        inexact: null
         priority: null
         kept_priority: null
     "#);
@@ -335,6 +337,7 @@ fn status_of_a_dry_run_shows_its_sample() {
         to: null
         front: 0
         message_kind: "celery"
+        inexact: null
         priority: null
         kept_priority: null
     "#);
@@ -415,6 +418,7 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         to: null
         front: 0
         message_kind: "celery"
+        inexact: null
         priority: null
         kept_priority: null
     "#);

@@ -84,7 +84,7 @@ function notes(reply) {
   if (reply.unreadable > 0)
     said.push(`${grouped(reply.unreadable)} messages cannot be read: whether they match is unknown, the count may be too low by so many, and they are left alone.`);
   if (reply.undecodable > 0) said.push(`${grouped(reply.undecodable)} elements of the queue are no JSON object.`);
-  for (const [name, words] of [["in_chord", "in a chord"], ["in_group", "in a group"], ["with_eta", "with an eta"], ["redelivered", "redelivered"]])
+  for (const [name, words] of [["in_chord", "in a chord"], ["in_group", "in a group"], ["with_eta", "with an eta"], ["redelivered", "redelivered"], ["inexact", "known by argsrepr or kwargsrepr alone"]])
     if (reply[name] > 0) said.push(`${grouped(reply[name])} of the matches are ${words}.`);
   if (reply.notice) said.push(visible(reply.notice));
   if (reply.other_priorities_depth > 0)
@@ -119,6 +119,7 @@ function counted(reply, matches, error) {
   notes(reply);
   at("sample-heading").textContent = sampleHeading(error ? null : matches, reply.sample.length);
   if (!error && matches <= 1 && at("keep-one")) at("keep-one").hidden = true;
+  if (reply.inexact > 0 && at("inexact")) at("inexact").hidden = false;
 }
 
 // Nothing is counted, and nothing can be done: the filter, the right or the server is wrong.

@@ -109,6 +109,7 @@ fn back_again(app: &App, job: &Status, undo: &Undo) -> Markup {
                 input type="hidden" name="id" value=(Uuid::new_v4());
                 input type="hidden" name="action" value="all";
                 input type="hidden" name="reason" value={ "undo of " (job.job_id) };
+                @if undo.inexact { input type="hidden" name="inexact" value="1"; }
                 label {
                     "Type the name of that list: " code { (name) }
                     input name="confirm" required autocomplete="off" autocapitalize="off" spellcheck="false";

@@ -89,6 +89,7 @@ pub(crate) fn whole(
         (actions(app, target, &Actions {
             locked: counting,
             matches: preview.match_count,
+            inexact: preview.doubts.inexact,
             refusal,
             count_error: preview.count_error.as_deref(),
         }))
@@ -170,6 +171,7 @@ pub(crate) fn concerns(doubts: &Doubts) -> impl Iterator<Item = (&'static str, u
         ("In a group", doubts.in_group),
         ("With an eta", doubts.with_eta),
         ("Redelivered", doubts.redelivered),
+        ("Known by argsrepr or kwargsrepr alone", doubts.inexact),
         ("Taken by workers meanwhile", doubts.drifted),
     ]
     .into_iter()
@@ -223,6 +225,8 @@ struct Actions<'a> {
     /// Nothing is known yet.
     locked: bool,
     matches: Option<u64>,
+    /// Of these, those that a clear has to be told to take.
+    inexact: u64,
     refusal: Option<&'a str>,
     count_error: Option<&'a str>,
 }
@@ -247,6 +251,10 @@ fn actions(app: &App, target: &Target, state: &Actions<'_>) -> Markup {
                             }
                             label { "Reason" input name="reason" maxlength="1024"; }
                             (actor(app))
+                            label.option #inexact hidden[state.inexact == 0] {
+                                input type="checkbox" name="inexact" value="1";
+                                "Also those that argsrepr or kwargsrepr alone tell of"
+                            }
                         }
                     }
                     div.buttons {

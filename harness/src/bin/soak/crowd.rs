@@ -182,6 +182,7 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
                     words.extend((front && chance.percent(40)).then(|| "FRONT".to_string()));
                 }
             }
+            words.extend(chance.percent(20).then(|| "INEXACT".to_string()));
             words.extend(chance.percent(20).then(|| "DRYRUN".to_string()));
             if chance.percent(95) {
                 words.extend(["CONFIRM".to_string(), queue.to_string()]);
