@@ -102,7 +102,7 @@ fn the_shipped_configuration_names_every_setting_with_its_default() {
     assert_eq!(shipped, rows);
     // And a server takes them as they stand there.
     let settings = shipped.iter().map(|line| line.trim_start_matches("# "));
-    let server = settings.fold(Server::builder().module(), |server, line| server.config(line)).start();
+    let server = settings.fold(Server::builder().module(), qadmin_harness::Builder::config).start();
     let defaults = Server::start();
     let of = |server: &Server| -> BTreeMap<String, String> {
         redis::cmd("CONFIG").arg("GET").arg("qadmin.*").query(&mut server.conn()).expect("settings")
