@@ -265,14 +265,14 @@ fn actions(app: &App, target: &Target, state: &Actions<'_>) -> Markup {
                             }
                             label { "Reason" input name="reason" maxlength="1024"; }
                             (actor(app))
-                            label.option #inexact hidden[state.inexact == 0] {
-                                input type="checkbox" name="inexact" value="1";
-                                "Also those that argsrepr or kwargsrepr alone tell of"
-                            }
                         }
                     }
                     div.buttons {
                         @if state.refusal.is_none() {
+                            label.option #inexact hidden[state.inexact == 0] {
+                                input type="checkbox" name="inexact" value="1";
+                                "Also those that argsrepr or kwargsrepr alone tell of"
+                            }
                             // The first one is what Enter presses in a field: the one that changes nothing.
                             button #dry-run name="action" value="dry_run" formnovalidate { "Dry run" }
                             button.danger #clear-all name="action" value="all" { (verb()) " all" }
