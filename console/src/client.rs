@@ -27,6 +27,7 @@ pub(crate) struct PreviewRequest {
     pub(crate) bust: bool,
     pub(crate) no_count: bool,
     pub(crate) kind: Option<Kind>,
+    pub(crate) priority: Option<String>,
 }
 
 /// What STATS is asked.
@@ -39,6 +40,7 @@ pub(crate) struct StatsRequest {
     pub(crate) top: u32,
     pub(crate) bust: bool,
     pub(crate) kind: Option<Kind>,
+    pub(crate) priority: Option<String>,
 }
 
 /// What CLEARJOB is asked.
@@ -61,6 +63,7 @@ pub(crate) struct ClearRequest {
     /// To its next end.
     pub(crate) front: bool,
     pub(crate) kind: Option<Kind>,
+    pub(crate) priority: Option<String>,
     /// What is known by the sender's texts alone goes, too.
     pub(crate) inexact: bool,
     pub(crate) dry_run: bool,
@@ -115,7 +118,7 @@ impl Client {
         if request.no_count {
             command.arg("NOCOUNT");
         }
-        say_kind(&mut command, request.kind);
+        say_kind(&mut command, request.kind, request.priority.as_deref());
         Ok(Preview::new(self.map(command, "QADMIN.PREVIEW")?))
     }
 
@@ -127,7 +130,7 @@ impl Client {
         if request.bust {
             command.arg("BUST");
         }
-        say_kind(&mut command, request.kind);
+        say_kind(&mut command, request.kind, request.priority.as_deref());
         Ok(Stats::new(self.map(command, "QADMIN.STATS")?))
     }
 
@@ -158,7 +161,7 @@ impl Client {
         if request.front {
             command.arg("FRONT");
         }
-        say_kind(&mut command, request.kind);
+        say_kind(&mut command, request.kind, request.priority.as_deref());
         if request.inexact {
             command.arg("INEXACT");
         }
@@ -309,9 +312,13 @@ impl Client {
     }
 }
 
-fn say_kind(command: &mut Cmd, kind: Option<Kind>) {
+/// What the messages are, and which lists of a queue with priorities hold them.
+fn say_kind(command: &mut Cmd, kind: Option<Kind>, priority: Option<&str>) {
     if let Some(kind) = kind {
         command.arg("AS").arg(kind.word());
+    }
+    if let Some(priority) = priority {
+        command.arg("PRIORITY").arg(priority);
     }
 }
 
