@@ -71,7 +71,7 @@ console: deps build tool ## a throw-away server with the queue of the examples, 
 
 test: deps build venv test-rust test-server test-console test-package test-servers ## run every test, and those that matter most on other servers
 
-test-all: deps build venv test-rust test-console test-package ## run the whole suite on all servers, and with other configurations (an hour)
+test-all: deps build build-faults venv test-rust test-console test-package ## run the whole suite on all servers, and with other configurations (an hour)
 	@scripts/test-servers.sh all
 
 # The suites against real servers stand apart: they need the module, the rest needs nothing.

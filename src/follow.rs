@@ -102,17 +102,11 @@ pub(crate) fn apply(state: &mut State, event: &KeyEvent) {
         What::Edited(len) => Event::Edited { len },
     };
     let mut gone = false;
-    for job in state.registry.live_mut().iter_mut().filter(|job| job.is_on(db, key)) {
-        match &mut job.unacked {
-            // Of what happens inside a hash no event tells anything.
-            Some(scan) if matches!(on_queue, Event::Gone) => scan.lose(),
-            Some(_) => {}
-            None => job.scan.follow(on_queue),
-        }
-        gone |= job.is_gone();
+    for job in state.registry.live_mut() {
+        gone |= job.follow(db, key, on_queue) && matches!(event.what, What::Gone);
     }
     if gone {
-        // The jobs are done; the next turn says so to those who wait.
+        // Jobs may be done; the next turn says so to those who wait.
         state.wake();
     }
 }

@@ -160,6 +160,9 @@ pub(crate) struct Preview {
     /// What the queue's messages are. Default: what the server's setting default-kind says.
     #[arg(id = "kind", long = "as", value_enum, value_name = "KIND")]
     pub(crate) kind: Option<Kind>,
+    /// Of a queue with priorities: all its lists as one queue, or the list of one step. Default: the list of that name.
+    #[arg(long, value_name = "all|STEP")]
+    pub(crate) priority: Option<String>,
     /// Most messages to show, 0 to 100.
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) sample: u32,
@@ -189,6 +192,9 @@ pub(crate) struct Clear {
     /// What the queue's messages are. Default: what the server's setting default-kind says.
     #[arg(id = "kind", long = "as", value_enum, value_name = "KIND")]
     pub(crate) kind: Option<Kind>,
+    /// Of a queue with priorities: all its lists as one queue, or the list of one step. Default: the list of that name.
+    #[arg(long, value_name = "all|STEP")]
+    pub(crate) priority: Option<String>,
     /// Take out every match.
     #[arg(long, required_unless_present = "keep_one", conflicts_with = "keep_one")]
     pub(crate) all: bool,
@@ -267,6 +273,9 @@ pub(crate) struct Stats {
     /// What the queue's messages are. Default: what the server's setting default-kind says.
     #[arg(id = "kind", long = "as", value_enum, value_name = "KIND")]
     pub(crate) kind: Option<Kind>,
+    /// Of a queue with priorities: all its lists as one queue, or the list of one step. Default: the list of that name.
+    #[arg(long, value_name = "all|STEP")]
+    pub(crate) priority: Option<String>,
     /// Fields to count by, 1 to 4, such as task,repoid.
     #[arg(long, value_name = "FIELD", value_delimiter = ',', default_value = "task")]
     pub(crate) by: Vec<String>,

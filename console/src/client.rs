@@ -29,6 +29,7 @@ pub(crate) struct PreviewRequest {
     pub(crate) bust: bool,
     pub(crate) no_count: bool,
     pub(crate) kind: Option<Kind>,
+    pub(crate) priority: Option<String>,
 }
 
 /// What STATS is asked.
@@ -43,6 +44,7 @@ pub(crate) struct StatsRequest {
     pub(crate) index: Option<Vec<u8>>,
     pub(crate) bust: bool,
     pub(crate) kind: Option<Kind>,
+    pub(crate) priority: Option<String>,
 }
 
 /// What CLEARJOB is asked.
@@ -67,6 +69,7 @@ pub(crate) struct ClearRequest {
     /// To its next end.
     pub(crate) front: bool,
     pub(crate) kind: Option<Kind>,
+    pub(crate) priority: Option<String>,
     /// What is known by the sender's texts alone goes, too.
     pub(crate) inexact: bool,
     pub(crate) dry_run: bool,
@@ -122,7 +125,7 @@ impl Client {
         if request.no_count {
             command.arg("NOCOUNT");
         }
-        say_kind(&mut command, request.kind);
+        say_kind(&mut command, request.kind, request.priority.as_deref());
         Ok(Preview::new(self.map(command, "QADMIN.PREVIEW")?))
     }
 
@@ -135,7 +138,7 @@ impl Client {
         if request.bust {
             command.arg("BUST");
         }
-        say_kind(&mut command, request.kind);
+        say_kind(&mut command, request.kind, request.priority.as_deref());
         Ok(Stats::new(self.map(command, "QADMIN.STATS")?))
     }
 
@@ -167,7 +170,7 @@ impl Client {
         if request.front {
             command.arg("FRONT");
         }
-        say_kind(&mut command, request.kind);
+        say_kind(&mut command, request.kind, request.priority.as_deref());
         if request.inexact {
             command.arg("INEXACT");
         }
@@ -324,9 +327,13 @@ fn say_index(command: &mut Cmd, key: Option<&Vec<u8>>) {
     }
 }
 
-fn say_kind(command: &mut Cmd, kind: Option<Kind>) {
+/// What the messages are, and which lists of a queue with priorities hold them.
+fn say_kind(command: &mut Cmd, kind: Option<Kind>, priority: Option<&str>) {
     if let Some(kind) = kind {
         command.arg("AS").arg(kind.word());
+    }
+    if let Some(priority) = priority {
+        command.arg("PRIORITY").arg(priority);
     }
 }
 

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map as JsonMap, Value};
 
 use crate::kind::Kind;
+use crate::text::{grouped, place};
 
 /// One map of a reply, with its members in the server's order.
 #[derive(Debug, Clone, Default)]
@@ -77,6 +78,13 @@ impl Map {
             self.0.insert("mode".to_owned(), "failed".into());
             self.0.insert("count_error".to_owned(), why.into());
         }
+    }
+
+    /// Where the `next` or the `last` of a group runs, in words.
+    pub(crate) fn runs(&self, which: &str) -> Option<String> {
+        let place = grouped(place(self.int(&format!("{which}_index"))?));
+        let step = self.count(&format!("{which}_priority"));
+        Some(place + &step.map(|step| format!(" of step {step}")).unwrap_or_default())
     }
 
     /// The names of its members, without twins.
@@ -291,6 +299,8 @@ pub(crate) struct Status {
     /// The list that matches move to.
     pub(crate) to: Option<Vec<u8>>,
     pub(crate) message_kind: Option<String>,
+    /// All lists of a queue with priorities, or one step; none: the list of the queue's name.
+    pub(crate) priority: Option<String>,
     pub(crate) user: Option<Vec<u8>>,
     pub(crate) actor: Option<Vec<u8>>,
     pub(crate) reason: Option<Vec<u8>>,
@@ -329,6 +339,7 @@ impl Status {
             filter: map.word("filter").unwrap_or_default(),
             to: map.bytes("to"),
             message_kind: map.word("message_kind"),
+            priority: map.word("priority"),
             user: map.bytes("user"),
             actor: map.bytes("actor"),
             reason: map.bytes("reason"),
@@ -372,6 +383,13 @@ impl Status {
             ("clear", _, false) => self.verb().to_owned(),
             (kind, _, _) => kind.to_owned(),
         }
+    }
+
+    /// Where the match that stays runs, in words.
+    pub(crate) fn kept(&self) -> Option<String> {
+        let place = grouped(place(self.kept_index?));
+        let step = self.map.count("kept_priority").map(|step| format!(" of step {step}")).unwrap_or_default();
+        Some(format!("the message that runs as number {place}{step}"))
     }
 
     fn verb(&self) -> &'static str {

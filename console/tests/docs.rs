@@ -1,5 +1,6 @@
 //! The page about the program says what it does: its examples are run.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
@@ -91,12 +92,22 @@ fn the_shipped_configuration_names_every_setting_with_its_default() {
         .lines()
         .filter_map(|line| {
             let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);
-            Some(format!("# qadmin.{} {}", cells.next()?.trim_end_matches('`'), cells.next()?))
+            let (name, value) = (cells.next()?.trim_end_matches('`'), cells.next()?);
+            let quote = if value.contains([' ', '\\']) { "\"" } else { "" };
+            Some(format!("# qadmin.{name} {quote}{value}{quote}"))
         })
         .collect();
     assert!(rows.len() >= 11, "{rows:?}");
     let shipped: Vec<&str> = snippet.lines().filter(|line| line.starts_with("# qadmin.")).collect();
     assert_eq!(shipped, rows);
+    // And a server takes them as they stand there.
+    let settings = shipped.iter().map(|line| line.trim_start_matches("# "));
+    let server = settings.fold(Server::builder().module(), qadmin_harness::Builder::config).start();
+    let defaults = Server::start();
+    let of = |server: &Server| -> BTreeMap<String, String> {
+        redis::cmd("CONFIG").arg("GET").arg("qadmin.*").query(&mut server.conn()).expect("settings")
+    };
+    assert_eq!(of(&server), of(&defaults));
 }
 
 #[test]

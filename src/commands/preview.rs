@@ -5,15 +5,17 @@ use qadmin_core::error::Error;
 use qadmin_core::filter::{Matcher, Projection};
 use qadmin_core::job::{Cached, Job, Kind, Origin, Record, Start, Status, Terms, sample_row};
 use qadmin_core::kind::{LOOK_AT, MessageKind, Recogniser};
+use qadmin_core::priorities::{List as Listed, Priority};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Preview;
 use qadmin_core::scan::{Effect, Queue, shown_index};
 use qadmin_core::settings::Settings;
 use uuid::Uuid;
 
+use super::lists::{depth_now, lists, others_depth};
 use super::looks::{disagrees, looks_like};
-use super::unacked::{self, Access, Unacked};
-use super::{Answer, depth, other_priorities};
+use super::unacked::{self, Access, Unacked, Words};
+use super::{Answer, may_read};
 use crate::redis::clock::{cpu_ns, now_ms, now_ns};
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::{Ctx, RString, block};
@@ -99,17 +101,22 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
     let accepted_ns = now_ns();
     let settings = settings::now();
     let db = ctx.db();
-    let queue = RString::new(&request.queue);
-    let held = unacked::find(ctx, &queue, request.index.as_deref(), request.kind, Access::Read)?;
-    let (depth, kind) = match &held {
-        Some(held) => (held.len, MessageKind::Unacked),
-        None => (depth(ctx, &queue)?, request.kind.unwrap_or_else(|| settings.default_kind())),
+    let words = Words::new(&request.queue, request.index.as_deref(), request.kind, request.priority);
+    let held = unacked::find(ctx, &words, Access::Read)?;
+    let (kind, over) = match &held {
+        Some(held) => (MessageKind::Unacked, held.lists(&request.queue)),
+        None => {
+            let kind = request.kind.unwrap_or_else(|| settings.default_kind());
+            (kind, lists(ctx, &request.queue, request.priority, kind, may_read)?)
+        }
     };
     // From here on it says which index it means.
     let index = held.as_ref().map(|held| held.start.index.clone());
     let request = &Preview { index, ..request.clone() };
-    let digest = request.key(db, kind);
-    let asked = Asked { ctx, request, kind, queue: &queue, held: held.as_ref(), depth, accepted_ns };
+    let depth: u64 = over.iter().map(|(_, len)| len).sum();
+    let lists: Vec<Listed> = over.iter().map(|(list, _)| list.clone()).collect();
+    let digest = request.key(db, kind, &lists);
+    let asked = Asked { ctx, request, kind, lists: &lists, held: held.as_ref(), depth, accepted_ns };
     let now = now_ms();
     state::with(|state| {
         if request.nocount {
@@ -141,7 +148,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
         let inline = depth <= settings.inline_limit()
             && settings.inline_wait_ms() > 0
             && !ctx.flags().cannot_block()
-            && state.waiters.has_room_for(PreviewWait::bytes(request));
+            && state.waiters.has_room_for(PreviewWait::bytes(request, &lists));
         let fields = request.fields.as_deref();
         if let Some(job) = state.registry.equal_live(&digest, fields) {
             job.want_sample(request.sample);
@@ -150,7 +157,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
                 job.hand_out();
             }
             state.totals.joins += 1;
-            return asked.go(state, id, inline, true, &settings);
+            return asked.go(state, id, inline, true, &over, &settings);
         }
         if !request.bust {
             let lock = i64::try_from(settings.job_lock_ttl_ms()).unwrap_or(i64::MAX);
@@ -170,13 +177,13 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
             state.caches.forget(&digest);
             state.registry.make_stale(|job| job.digest == digest);
         }
-        let mut job = new_job(ctx, request, kind, db, digest, (depth, held.as_ref()))?;
+        let mut job = new_job(ctx, request, kind, db, digest, (over.clone(), held.as_ref()))?;
         let id = job.id();
         if !inline {
             job.hand_out();
         }
         state.start(ctx, job);
-        asked.go(state, id, inline, false, &settings)
+        asked.go(state, id, inline, false, &over, &settings)
     })?
 }
 
@@ -201,7 +208,7 @@ fn new_job(
     kind: MessageKind,
     db: i32,
     digest: [u8; 32],
-    (depth, held): (u64, Option<&Unacked>),
+    (lists, held): (Vec<(Listed, u64)>, Option<&Unacked>),
 ) -> Result<Job, Error> {
     let caller = ctx.caller();
     Ok(Job::new(Start {
@@ -209,6 +216,8 @@ fn new_job(
         kind: Kind::Preview,
         db,
         queue: request.queue.clone(),
+        priority: request.priority,
+        lists,
         messages: kind,
         filter: request.filter.clone(),
         projection: projection(request, kind)?,
@@ -221,7 +230,6 @@ fn new_job(
         dry_run: false,
         origin: Origin { user: caller.user, client: caller.client, ..Origin::default() },
         digest,
-        len: depth,
         unacked: held.map(|held| held.start.clone()),
         now_ms: now_ms(),
         now_ns: now_ns(),
@@ -245,7 +253,8 @@ struct Asked<'a> {
     request: &'a Preview,
     /// What the messages are taken for.
     kind: MessageKind,
-    queue: &'a RString,
+    /// Where they are, in the order in which workers look into the lists.
+    lists: &'a [Listed],
     /// Where workers hold them.
     held: Option<&'a Unacked>,
     depth: u64,
@@ -260,16 +269,18 @@ impl Asked<'_> {
         id: Uuid,
         inline: bool,
         deduplicated: bool,
+        over: &[(Listed, u64)],
         settings: &Settings,
     ) -> Result<Answer, Error> {
         if !inline {
             return Ok(self.at_once(How::Job, Count { job_id: Some(id), deduplicated, ..Count::default() }));
         }
-        let looks_like = self.looks_like();
+        let looks_like = looks_like(self.ctx, over, self.kind);
         let client = block::block(self.ctx, settings.inline_wait_ms()).ok_or(Error::Internal)?;
         let wait = PreviewWait {
             request: self.request.clone(),
             kind: self.kind,
+            lists: self.lists.to_vec(),
             looks_like,
             db: self.ctx.db(),
             accepted_ns: self.accepted_ns,
@@ -277,11 +288,6 @@ impl Asked<'_> {
         };
         state.waiters.add(client, id, For::Preview(Box::new(wait)));
         Ok(Answer::Later)
-    }
-
-    /// What the messages of a list look like.
-    fn looks_like(&self) -> Option<MessageKind> {
-        if self.held.is_some() { None } else { looks_like(self.ctx, self.queue, self.kind) }
     }
 
     /// A reply whose sample is looked for now, at the next end.
@@ -295,9 +301,6 @@ impl Asked<'_> {
     fn look_for_sample(&self) -> (Result<Reply, Error>, Option<MessageKind>) {
         let settings = settings::now();
         let window = settings.sample_window();
-        if self.request.sample == 0 || window == 0 {
-            return (Ok(Reply::List(Vec::new())), self.looks_like());
-        }
         let mut projection = match projection(self.request, self.kind) {
             Ok(projection) => projection.inexact(true),
             Err(error) => return (Err(error), None),
@@ -305,8 +308,8 @@ impl Asked<'_> {
         let mut matcher = Matcher::of(self.kind, &self.request.filter, None).inexact(true);
         let longest = settings.slice_us() * 1_000 * SAMPLE_SLICES;
         if let Some(held) = self.held {
-            let (index, rows) = (&held.start.index, self.request.sample);
-            let found = unacked::sample(self.ctx, self.queue, index, matcher, projection, rows, longest);
+            let rows = (self.request.sample, longest);
+            let found = unacked::sample(self.ctx, &self.request.queue, held, matcher, projection, rows);
             return (Ok(found), None);
         }
         let mut recogniser = Recogniser::new();
@@ -314,23 +317,28 @@ impl Asked<'_> {
         let began = cpu_ns();
         let (mut messages, mut bytes) = (0, 0);
         let next_end = self.kind.spec().next_end;
-        if let Opened::List(mut list) = List::open(self.ctx, self.queue, Mode::Read) {
+        // Messages that run before those of the list.
+        let mut before = 0;
+        'lists: for listed in self.lists {
+            let name = RString::new(&listed.key);
+            let Opened::List(mut list) = List::open(self.ctx, &name, Mode::Read) else { continue };
             let len = list.len();
-            for distance in 0..len.min(window.max(LOOK_AT)) {
-                let samples = rows.len() < self.request.sample && distance < window;
-                if !samples && recogniser.is_done() {
-                    break;
+            for distance in 0..len {
+                let samples = rows.len() < self.request.sample && before + distance < window;
+                let looks = !recogniser.is_done() && before + distance < LOOK_AT;
+                if !samples && !looks {
+                    break 'lists;
                 }
                 if messages >= SAMPLE_CLOCK_MESSAGES || bytes >= SAMPLE_CLOCK_BYTES {
                     if cpu_ns().saturating_sub(began) >= longest {
-                        break;
+                        break 'lists;
                     }
                     (messages, bytes) = (0, 0);
                 }
                 messages += 1;
                 list.read(next_end.index(distance, len), |message| {
                     bytes += message.len();
-                    if !recogniser.is_done() {
+                    if looks {
                         recogniser.look(message);
                     }
                     if samples {
@@ -338,17 +346,19 @@ impl Asked<'_> {
                         bytes += matcher.decoded();
                         if matched {
                             let members = projection.row(message);
-                            rows.push(sample_row(
-                                shown_index(next_end, distance),
-                                message.len() as u64,
-                                &members,
-                            ));
+                            let index = shown_index(next_end, distance);
+                            rows.push(sample_row(index, listed.step, message.len() as u64, &members));
                         }
                     }
                 });
             }
+            before += len;
         }
         (Ok(Reply::List(rows)), disagrees(&recogniser, self.kind))
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        self.lists.iter().map(|list| list.key.as_slice())
     }
 
     fn reply(
@@ -388,7 +398,7 @@ impl Asked<'_> {
             .with("deduplicated", count.deduplicated)
             .with("count_error", count.error)
             .with("elapsed_us", now_ns().saturating_sub(self.accepted_ns) / 1_000)
-            .with("other_priorities_depth", other_priorities(self.ctx, &self.request.queue))
+            .with("other_priorities_depth", others_depth(self.ctx, self.keys()))
             .with("in_chord", in_chord)
             .with("in_group", in_group)
             .with("with_eta", with_eta)
@@ -397,6 +407,7 @@ impl Asked<'_> {
             .with("message_kind", self.kind.spec().name)
             .with("looks_like", looks_like.map(|kind| kind.spec().name))
             .with("inexact", count.inexact)
+            .with("priority", self.request.priority.map(Priority::word))
             .build()
     }
 }
@@ -409,15 +420,17 @@ pub(crate) fn after_wait(
     wait: &PreviewWait,
 ) -> Result<Reply, Error> {
     ctx.select(wait.db);
-    let queue = RString::new(&wait.request.queue);
-    let held = wait.request.index.as_ref().map(|index| Unacked::again(ctx, &queue, index));
+    let held = wait.request.index.as_ref().map(|index| Unacked::again(ctx, &wait.request.queue, index));
     // The queue may hold something else by now; that is no reason to keep the count back.
-    let depth = held.as_ref().map_or_else(|| depth(ctx, &queue).unwrap_or(0), |held| held.len);
+    let depth = match &held {
+        Some(held) => held.len,
+        None => depth_now(ctx, wait.lists.iter().map(|list| list.key.as_slice())),
+    };
     let asked = Asked {
         ctx,
         request: &wait.request,
         kind: wait.kind,
-        queue: &queue,
+        lists: &wait.lists,
         held: held.as_ref(),
         depth,
         accepted_ns: wait.accepted_ns,

@@ -4,16 +4,18 @@ use qadmin_core::error::Error;
 use qadmin_core::filter::Projection;
 use qadmin_core::job::{Groups, Job, Kind, Origin, Record, Start, Status, Terms};
 use qadmin_core::kind::MessageKind;
+use qadmin_core::priorities::{List, Priority};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Stats;
 use qadmin_core::scan::Effect;
 use uuid::Uuid;
 
+use super::lists::{depth_now, lists, others_depth};
 use super::preview::{How, room};
-use super::unacked::{self, Access, Unacked};
-use super::{Answer, depth, other_priorities};
+use super::unacked::{self, Access, Unacked, Words};
+use super::{Answer, may_read};
 use crate::redis::clock::{now_ms, now_ns};
-use crate::redis::{Ctx, RString, block};
+use crate::redis::{Ctx, block};
 use crate::settings;
 use crate::state::{self, State};
 use crate::waiters::{For, StatsWait};
@@ -46,17 +48,22 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
     let accepted_ns = now_ns();
     let settings = settings::now();
     let db = ctx.db();
-    let queue = RString::new(&request.queue);
-    let held = unacked::find(ctx, &queue, request.index.as_deref(), request.kind, Access::Read)?;
-    let (depth, kind) = match &held {
-        Some(held) => (held.len, MessageKind::Unacked),
-        None => (depth(ctx, &queue)?, request.kind.unwrap_or_else(|| settings.default_kind())),
+    let words = Words::new(&request.queue, request.index.as_deref(), request.kind, request.priority);
+    let held = unacked::find(ctx, &words, Access::Read)?;
+    let (kind, over) = match &held {
+        Some(held) => (MessageKind::Unacked, held.lists(&request.queue)),
+        None => {
+            let kind = request.kind.unwrap_or_else(|| settings.default_kind());
+            (kind, lists(ctx, &request.queue, request.priority, kind, may_read)?)
+        }
     };
     // From here on it says which index it means.
     let index = held.as_ref().map(|held| held.start.index.clone());
     let request = &Stats { index, ..request.clone() };
-    let digest = request.key(db, kind);
-    let asked = Asked { ctx, request, kind, held: held.as_ref(), depth, accepted_ns };
+    let depth: u64 = over.iter().map(|(_, len)| len).sum();
+    let lists: Vec<List> = over.iter().map(|(list, _)| list.clone()).collect();
+    let digest = request.key(db, kind, &lists);
+    let asked = Asked { ctx, request, kind, lists: &lists, held: held.as_ref(), depth, accepted_ns };
     let answer = |how, count| Ok(Answer::Reply(asked.reply(how, count), request.format));
     state::with(|state| {
         if depth == 0 {
@@ -66,7 +73,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
         let inline = depth <= settings.inline_limit()
             && settings.inline_wait_ms() > 0
             && !ctx.flags().cannot_block()
-            && state.waiters.has_room_for(StatsWait::bytes(request));
+            && state.waiters.has_room_for(StatsWait::bytes(request, &lists));
         let (id, deduplicated) = if let Some(job) = state.registry.equal_live(&digest, None) {
             state.totals.joins += 1;
             (job.id(), true)
@@ -91,7 +98,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
             }
             // Renews: what was counted before this is not given to anybody any more.
             state.registry.make_stale(|job| job.digest == digest);
-            let job = new_job(ctx, request, kind, db, digest, (depth, held.as_ref()))?;
+            let job = new_job(ctx, request, kind, db, digest, (over.clone(), held.as_ref()))?;
             let id = job.id();
             state.start(ctx, job);
             (id, false)
@@ -103,7 +110,8 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
             return answer(How::Job, Count { job_id: Some(id), ..Count::none(deduplicated) });
         }
         let client = block::block(ctx, settings.inline_wait_ms()).ok_or(Error::Internal)?;
-        let wait = StatsWait { request: request.clone(), kind, db, accepted_ns, deduplicated };
+        let lists = lists.clone();
+        let wait = StatsWait { request: request.clone(), kind, lists, db, accepted_ns, deduplicated };
         state.waiters.add(client, id, For::Stats(Box::new(wait)));
         Ok(Answer::Later)
     })?
@@ -115,7 +123,7 @@ fn new_job(
     kind: MessageKind,
     db: i32,
     digest: [u8; 32],
-    (depth, held): (u64, Option<&Unacked>),
+    (lists, held): (Vec<(List, u64)>, Option<&Unacked>),
 ) -> Result<Job, Error> {
     let caller = ctx.caller();
     Ok(Job::new(Start {
@@ -123,6 +131,8 @@ fn new_job(
         kind: Kind::Stats,
         db,
         queue: request.queue.clone(),
+        priority: request.priority,
+        lists,
         messages: kind,
         filter: request.filter.clone(),
         projection: Projection::of(kind, kind.spec().sample)?,
@@ -135,7 +145,6 @@ fn new_job(
         dry_run: false,
         origin: Origin { user: caller.user, client: caller.client, ..Origin::default() },
         digest,
-        len: depth,
         unacked: held.map(|held| held.start.clone()),
         now_ms: now_ms(),
         now_ns: now_ns(),
@@ -147,6 +156,7 @@ struct Asked<'a> {
     ctx: Ctx<'a>,
     request: &'a Stats,
     kind: MessageKind,
+    lists: &'a [List],
     /// Where workers hold the messages.
     held: Option<&'a Unacked>,
     depth: u64,
@@ -193,10 +203,14 @@ impl Asked<'_> {
             .with("deduplicated", count.deduplicated)
             .with("count_error", count.error)
             .with("elapsed_us", now_ns().saturating_sub(self.accepted_ns) / 1_000)
-            .with("other_priorities_depth", other_priorities(self.ctx, &self.request.queue))
+            .with(
+                "other_priorities_depth",
+                others_depth(self.ctx, self.lists.iter().map(|list| list.key.as_slice())),
+            )
             .with("notice", notice)
             .with("message_kind", self.kind.spec().name)
             .with("inexact", inexact)
+            .with("priority", self.request.priority.map(Priority::word))
             .build()
     }
 }
@@ -205,12 +219,21 @@ impl Asked<'_> {
 pub(crate) fn after_wait(state: &mut State, ctx: Ctx<'_>, id: Uuid, wait: &StatsWait) -> Reply {
     ctx.select(wait.db);
     let request = &wait.request;
-    let queue = RString::new(&request.queue);
-    let held = request.index.as_ref().map(|index| Unacked::again(ctx, &queue, index));
+    let held = request.index.as_ref().map(|index| Unacked::again(ctx, &request.queue, index));
     // The queue may hold something else by now; that is no reason to keep the count back.
-    let depth = held.as_ref().map_or_else(|| depth(ctx, &queue).unwrap_or(0), |held| held.len);
-    let held = held.as_ref();
-    let asked = Asked { ctx, request, kind: wait.kind, held, depth, accepted_ns: wait.accepted_ns };
+    let depth = match &held {
+        Some(held) => held.len,
+        None => depth_now(ctx, wait.lists.iter().map(|list| list.key.as_slice())),
+    };
+    let asked = Asked {
+        ctx,
+        request,
+        kind: wait.kind,
+        lists: &wait.lists,
+        held: held.as_ref(),
+        depth,
+        accepted_ns: wait.accepted_ns,
+    };
     let deduplicated = wait.deduplicated;
     if let Some(job) = state.registry.find_live(id) {
         job.hand_out();

@@ -3,6 +3,7 @@
 use qadmin_core::error::Error;
 use qadmin_core::filter::{Matcher, Projection};
 use qadmin_core::kind::MessageKind;
+use qadmin_core::priorities::{self, Priority};
 use qadmin_core::reply::Reply;
 use qadmin_core::slot;
 use qadmin_core::unacked::{Held as _, TASKS_GO_ON, UnackedStart, default_index, lost_notice, unacked_row};
@@ -29,6 +30,26 @@ pub(super) enum Access {
     TakeOut,
 }
 
+/// What a command says about its queue.
+pub(super) struct Words<'a> {
+    queue: &'a [u8],
+    index: Option<&'a [u8]>,
+    kind: Option<MessageKind>,
+    priority: Option<Priority>,
+}
+
+impl<'a> Words<'a> {
+    /// Queue, INDEX, AS and PRIORITY.
+    pub(super) fn new(
+        queue: &'a [u8],
+        index: Option<&'a [u8]>,
+        kind: Option<MessageKind>,
+        priority: Option<Priority>,
+    ) -> Self {
+        Self { queue, index, kind, priority }
+    }
+}
+
 /// The two keys as they are when a command comes.
 pub(super) struct Unacked {
     pub(super) start: UnackedStart,
@@ -41,13 +62,9 @@ pub(super) struct Unacked {
 ///
 /// # Errors
 /// INDEX beside a list, an index in another slot, out of the caller's reach, or of the wrong type.
-pub(super) fn find(
-    ctx: Ctx<'_>,
-    queue: &RString,
-    index: Option<&[u8]>,
-    kind: Option<MessageKind>,
-    access: Access,
-) -> Result<Option<Unacked>, Error> {
+pub(super) fn find(ctx: Ctx<'_>, words: &Words<'_>, access: Access) -> Result<Option<Unacked>, Error> {
+    let Words { queue, index, kind, priority } = *words;
+    let queue = &RString::new(queue);
     match Hash::open(ctx, queue) {
         OpenedHash::Hash(_) => {}
         OpenedHash::Missing if index.is_some() => {}
@@ -60,6 +77,9 @@ pub(super) fn find(
     if kind.is_some_and(|kind| kind != MessageKind::Celery) {
         let keyword = if kind == Some(MessageKind::Resque) { "AS resque" } else { "AS sidekiq" };
         return Err(Error::ListsOnly { keyword });
+    }
+    if priority.is_some() {
+        return Err(Error::ListsOnly { keyword: "PRIORITY" });
     }
     let index = index.map_or_else(|| default_index(queue.bytes()), <[u8]>::to_vec);
     if ctx.flags().cluster() && slot::of(queue.bytes()) != slot::of(&index) {
@@ -100,8 +120,13 @@ fn look(ctx: Ctx<'_>, queue: &RString, index: Vec<u8>) -> Result<Unacked, Error>
 
 impl Unacked {
     /// The keys of a command that was accepted before, as they are now: of whatever type.
-    pub(super) fn again(ctx: Ctx<'_>, queue: &RString, index: &[u8]) -> Self {
-        look(ctx, queue, index.to_vec()).unwrap_or_else(|_| Self::nothing(index.to_vec()))
+    pub(super) fn again(ctx: Ctx<'_>, queue: &[u8], index: &[u8]) -> Self {
+        look(ctx, &RString::new(queue), index.to_vec()).unwrap_or_else(|_| Self::nothing(index.to_vec()))
+    }
+
+    /// The hash in the place of the lists that a command goes over.
+    pub(super) fn lists(&self, queue: &[u8]) -> Vec<(priorities::List, u64)> {
+        vec![(priorities::List { key: queue.to_vec(), step: None }, self.len)]
     }
 
     fn nothing(index: Vec<u8>) -> Self {
@@ -116,20 +141,20 @@ impl Unacked {
     }
 }
 
-/// The immediate sample: the matches among the entries that come first, `window` of them at most, and no longer than
-/// `longest` nanoseconds.
+/// The immediate sample: so many matches among the entries that come first, `sample-window` of them at most, and no longer
+/// than so many nanoseconds.
 pub(super) fn sample(
     ctx: Ctx<'_>,
-    queue: &RString,
-    index: &[u8],
+    queue: &[u8],
+    held: &Unacked,
     mut matcher: Matcher,
     mut projection: Projection,
-    rows: usize,
-    longest: u64,
+    (rows, longest): (usize, u64),
 ) -> Reply {
-    let (began, name) = (cpu_ns(), RString::new(index));
+    let began = cpu_ns();
+    let [queue, name] = [queue, &held.start.index].map(RString::new);
     let mut found = Vec::new();
-    if let Opened::Keys(mut keys) = Keys::open(ctx, queue, &name) {
+    if let Opened::Keys(mut keys) = Keys::open(ctx, &queue, &name) {
         keys.seek(None);
         for at in 0..settings::now().sample_window() {
             let look = at % CLOCK_MESSAGES == 0;

@@ -31,6 +31,7 @@ mod moves;
 mod neighbours;
 mod observability;
 mod options;
+mod priorities;
 mod queues;
 mod replies;
 mod sample;

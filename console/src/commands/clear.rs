@@ -43,6 +43,7 @@ pub(crate) fn run(session: &mut Session, args: &cli::Clear) -> Result<Exit, Fail
         to: args.to.as_deref().map(bytes),
         front: args.front,
         kind: args.kind,
+        priority: args.priority.clone(),
         inexact: args.inexact,
         dry_run: args.dry_run,
         confirm,
@@ -96,6 +97,7 @@ fn ask(session: &mut Session, args: &cli::Clear, queue: &[u8]) -> Result<Answer,
         bust: !args.skip_count,
         no_count: args.skip_count,
         kind: args.kind,
+        priority: args.priority.clone(),
         ..PreviewRequest::default()
     };
     let Some(preview) = preview::look(session, &request, true)? else {

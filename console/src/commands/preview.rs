@@ -19,6 +19,7 @@ pub(crate) fn run(session: &mut Session, args: &cli::Preview) -> Result<Exit, Fa
         bust: args.bust,
         no_count: args.no_count,
         kind: args.kind,
+        priority: args.priority.clone(),
     };
     let Some(preview) = look(session, &request, !args.no_wait)? else { return Ok(Exit::Interrupted) };
     session.show(&Value::Object(preview.map.0.clone()), || shown::preview(&preview));

@@ -4,7 +4,7 @@ use comfy_table::Cell;
 
 use crate::reply::{Doubts, Preview, Status};
 use crate::table::{self, cell, pairs, show, state};
-use crate::text::{bytes, counted, duration, escape, grouped, percent, place, time};
+use crate::text::{bytes, counted, duration, escape, grouped, percent, time};
 use crate::undo::Undo;
 
 /// A preview: the count, what to know before trusting it, and the sample.
@@ -80,6 +80,9 @@ pub(crate) fn job(job: &Status) -> String {
         rows.push(("error", cell(Some(error.as_bytes()))));
     }
     rows.push(("queue", cell(Some(&job.queue))));
+    if let Some(priority) = &job.priority {
+        rows.push(("priority", cell(Some(priority.as_bytes()))));
+    }
     rows.push(("filter", cell(Some(job.filter.as_bytes()))));
     rows.push(("by", Cell::new(by(job))));
     if let Some(reason) = &job.reason {
@@ -100,8 +103,8 @@ pub(crate) fn job(job: &Status) -> String {
     if let Some(key) = &job.to {
         rows.push(("moved to", cell(Some(key))));
     }
-    if let Some(kept) = job.kept_index {
-        rows.push(("kept", Cell::new(format!("the message that runs as number {}", grouped(place(kept))))));
+    if let Some(kept) = job.kept() {
+        rows.push(("kept", Cell::new(kept)));
     }
     rows.push(("drifted", Cell::new(grouped(job.doubts.drifted))));
     rows.push(("arrived", Cell::new(grouped(job.arrived))));
@@ -182,7 +185,7 @@ fn concerns(doubts: &Doubts, rows: &mut Vec<(&'static str, Cell)>) {
 pub(crate) fn other_lists(depth: Option<u64>) -> Option<String> {
     depth.filter(|n| *n > 0).map(|n| {
         format!(
-            "! {} in the other priority lists of this queue; this is about one list",
+            "! {} in the other priority lists of this queue, which are not looked at: --priority all",
             counted(n, "message")
         )
     })

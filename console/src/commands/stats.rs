@@ -24,6 +24,7 @@ pub(crate) fn run(session: &mut Session, args: &cli::Stats) -> Result<Exit, Fail
         index: args.index.as_ref().map(|key| bytes(key)),
         bust: args.bust,
         kind: args.kind,
+        priority: args.priority.clone(),
     };
     let mut stats = session.client.stats(&request)?;
     if stats.mode == "job" && stats.matched.is_none() && !args.no_wait {
@@ -77,7 +78,6 @@ fn groups(stats: &Stats, by: &[String]) -> comfy_table::Table {
         .collect();
     let mut table = table(&headings);
     let largest = stats.groups.iter().map(|group| group.sum("count")).max().unwrap_or(0).max(1);
-    let runs = |n: Option<i64>| n.map_or_else(|| "-".to_owned(), |n| grouped(text::place(n)));
     // Grouped by the size of a message, the member of that name is that size.
     let by_size = by.iter().any(|field| field == "bytes");
     let size = |group: &Map| if by_size { "-".to_owned() } else { text::bytes(group.sum("bytes")) };
@@ -87,8 +87,8 @@ fn groups(stats: &Stats, by: &[String]) -> comfy_table::Table {
         cells.push(Cell::new(grouped(count)));
         cells.push(Cell::new(share(group.sum("share"))));
         cells.push(Cell::new(size(group)));
-        cells.push(Cell::new(runs(group.int("next_index"))));
-        cells.push(Cell::new(runs(group.int("last_index"))));
+        cells.push(Cell::new(group.runs("next").unwrap_or_else(|| "-".to_owned())));
+        cells.push(Cell::new(group.runs("last").unwrap_or_else(|| "-".to_owned())));
         cells.push(Cell::new("#".repeat(usize::try_from((count * BAR).div_ceil(largest)).unwrap_or(0))));
         table.add_row(cells);
     }

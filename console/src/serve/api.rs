@@ -80,6 +80,7 @@ pub(crate) fn look(client: &mut Client, params: &Params) -> Result<(Preview, Opt
     let request = PreviewRequest {
         filter: target.words().map_err(usage)?,
         kind: target.kind(),
+        priority: target.priority.clone(),
         queue: target.queue,
         sample: Some(params.text("sample").and_then(|n| n.parse().ok()).unwrap_or(SAMPLE)),
         fields: Vec::new(),
@@ -119,6 +120,7 @@ pub(crate) fn count(client: &mut Client, params: &Params) -> Result<Stats, Failu
     let request = StatsRequest {
         filter,
         kind: target.kind(),
+        priority: target.priority.clone(),
         queue: target.queue,
         by: if by.is_empty() { vec!["task".to_owned()] } else { by },
         top: params.text("top").and_then(|n| n.parse().ok()).unwrap_or(GROUPS),
@@ -214,6 +216,7 @@ pub(crate) fn clear_request(
     Ok(ClearRequest {
         filter: target.words().map_err(usage)?,
         kind: target.kind(),
+        priority: target.priority.clone(),
         inexact: form.flag("inexact"),
         queue: target.queue,
         front: to.is_some() && form.flag("front"),

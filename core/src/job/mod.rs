@@ -8,6 +8,7 @@ mod pace;
 mod rate;
 mod record;
 mod registry;
+mod room;
 mod status;
 mod terms;
 
@@ -21,6 +22,7 @@ pub use record::{FIELDS, FieldKind, Record};
 pub use registry::{
     CACHED_MAX, Cached, Caches, Ended, REMEMBERED_BYTES_MAX, REMEMBERED_MAX, Registry, SAMPLES_MAX,
 };
+pub use room::too_many;
 pub use status::Status;
 pub use terms::{Destination, Expect, Keep, Terms};
 
@@ -31,8 +33,12 @@ use crate::concerns::{Concerns, chord_notice, inexact_notice};
 use crate::error::Error;
 use crate::filter::{Distinct, Filter, Grouping, Matcher, Projection};
 use crate::kind::MessageKind;
+use crate::priorities::{List, Priority};
+use crate::queue::End;
 use crate::reply::Reply;
-use crate::scan::{Counters, Effect, Judge, Judgement, Look, Plan, Progress, Scan, Tallies, VALUES_MAX};
+use crate::scan::{
+    Counters, Effect, Event, Group, Judge, Judgement, Look, Plan, Progress, SampleRow, Scan, VALUES_MAX,
+};
 use crate::unacked::{UnackedLook, UnackedScan, UnackedStart};
 
 /// Why a paused job stands still.
@@ -95,8 +101,12 @@ pub struct Start {
     pub kind: Kind,
     /// Logical database.
     pub db: i32,
-    /// The queue's key.
+    /// The queue's name, which is its key unless PRIORITY says otherwise.
     pub queue: Vec<u8>,
+    /// Which of its priorities, where they are looked at.
+    pub priority: Option<Priority>,
+    /// The lists that hold its messages, in the order in which workers look into them, and how many are in each now.
+    pub lists: Vec<(List, u64)>,
     /// What the messages are taken for.
     pub messages: MessageKind,
     /// Which messages.
@@ -121,8 +131,6 @@ pub struct Start {
     pub origin: Origin,
     /// Digest that equal requests share: of (db, queue, filter) for a preview, of all arguments for a clear.
     pub digest: [u8; 32],
-    /// The queue's length now.
-    pub len: u64,
     /// Where workers hold the messages: the queue is a hash.
     pub unacked: Option<UnackedStart>,
     /// Wall clock now, Unix milliseconds.
@@ -132,6 +140,12 @@ pub struct Start {
 }
 
 impl Start {
+    /// The list that matches are moved to, and the end that they are pushed at.
+    #[must_use]
+    pub fn destination(&self) -> Option<(&Destination, End)> {
+        self.terms.to.as_ref().map(|to| (to, to.end(self.messages.spec().next_end)))
+    }
+
     /// Where a body cannot be read, what its sender's texts say counts.
     fn is_inexact(&self) -> bool {
         self.kind.only_looks() || self.terms.inexact
@@ -237,10 +251,11 @@ impl Job {
             .limit(terms.limit)
             .most(terms.expect.map(Expect::most))
             .next_end(start.messages.spec().next_end)
-            .to(terms.to.as_ref().map(Destination::end));
-        let unacked = start.unacked.as_ref().map(|keys| UnackedScan::new(plan, keys, start.len));
+            .to(start.destination().map(|(_, end)| end));
+        let lens: Vec<u64> = start.lists.iter().map(|(_, len)| *len).collect();
+        let unacked = start.unacked.as_ref().map(|keys| UnackedScan::new(plan, keys, lens.iter().sum()));
         Self {
-            scan: Scan::new(plan, if unacked.is_some() { 0 } else { start.len }),
+            scan: Scan::over(plan, if unacked.is_some() { &[] } else { &lens }),
             unacked,
             judge,
             status: Status::Pending,
@@ -276,10 +291,46 @@ impl Job {
         self.start.id
     }
 
-    /// It works on this queue.
+    /// The keys of its lists, in the order in which workers look into them.
+    pub fn keys(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        self.start.lists.iter().map(|(list, _)| list.key.as_slice())
+    }
+
+    /// The place of this list among its own.
     #[must_use]
-    pub fn is_on(&self, db: i32, queue: &[u8]) -> bool {
-        self.start.db == db && self.start.queue == queue
+    pub fn list_of(&self, db: i32, key: &[u8]) -> Option<usize> {
+        self.keys().position(|own| own == key).filter(|_| self.start.db == db)
+    }
+
+    /// It works on this list.
+    #[must_use]
+    pub fn is_on(&self, db: i32, key: &[u8]) -> bool {
+        self.list_of(db, key).is_some()
+    }
+
+    /// Follows what happened to a list, if it is one of its own; says whether it is.
+    pub fn follow(&mut self, db: i32, key: &[u8], event: Event<'_>) -> bool {
+        let list = self.list_of(db, key);
+        if let Some(list) = list {
+            match (&mut self.unacked, event) {
+                (None, event) => self.scan.follow(list, event),
+                (Some(scan), Event::Gone) => scan.lose(),
+                // Of what happens inside a hash no event tells anything.
+                (Some(_), _) => {}
+            }
+        }
+        list.is_some()
+    }
+
+    /// The key of the list that its next slice works on.
+    #[must_use]
+    pub fn key_here(&self) -> &[u8] {
+        self.start.lists.get(self.scan.at()).map_or(self.start.queue.as_slice(), |(list, _)| &list.key)
+    }
+
+    /// The step of a list, where priorities are looked at.
+    fn step(&self, list: usize) -> Option<u8> {
+        self.start.lists.get(list).and_then(|(list, _)| list.step)
     }
 
     /// It takes messages out of the queue now.
@@ -294,14 +345,17 @@ impl Job {
         self.unacked.as_ref().map_or_else(|| self.scan.counters(), UnackedScan::counters)
     }
 
-    /// The queue was deleted, renamed away or replaced: what is under its name now is another one.
+    /// The keys that were deleted, renamed away or replaced: what is under their names now is something else.
     #[must_use]
-    pub fn is_gone(&self) -> bool {
-        self.unacked.as_ref().map_or_else(|| self.scan.is_gone(), UnackedScan::is_gone)
+    pub fn gone(&self) -> Vec<&[u8]> {
+        match &self.unacked {
+            Some(scan) => scan.is_gone().then_some(self.start.queue.as_slice()).into_iter().collect(),
+            None => self.scan.gone().filter_map(|list| self.keys().nth(list)).collect(),
+        }
     }
 
-    fn tallies(&self) -> &Tallies {
-        self.unacked.as_ref().map_or_else(|| self.scan.tallies(), UnackedScan::tallies)
+    fn tallied(&self) -> Vec<Group> {
+        self.unacked.as_ref().map_or_else(|| self.scan.groups(), UnackedScan::groups)
     }
 
     /// It takes messages out of the queue, now or when it has counted them.
@@ -354,7 +408,7 @@ impl Job {
     /// Its count is only for those who asked before: what it counted was taken out, or the queue is gone.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
-        self.outdated || self.is_gone()
+        self.outdated || !self.gone().is_empty()
     }
 
     /// A joining client wants this many rows.
@@ -576,7 +630,7 @@ impl Job {
         };
         let keeps = mode == "keepone";
         let chords = chord_notice(c.concerns.in_chord);
-        let unkept = groups::notice(self.tallies());
+        let unkept = groups::notice(&self.tallied());
         let inexact = inexact_notice(c.concerns.inexact).filter(|_| s.kind == Kind::Preview);
         let notices =
             [self.notice.clone(), self.edit_notice(), self.throttle_notice(), chords, unkept, inexact];
@@ -586,6 +640,8 @@ impl Job {
         // Stats do not look for them: see the judge.
         let concern = |n| if self.judge.names.is_some() { Reply::Null } else { Reply::Int(int(n)) };
         let [in_chord, in_group, with_eta, redelivered] = c.concerns.values().map(concern);
+        let kept = self.scan.kept();
+        let kept_priority = kept.and_then(|(list, _)| self.step(list));
         Record::new(vec![
             text(s.id.to_string()),
             text(s.kind.as_str()),
@@ -613,7 +669,7 @@ impl Job {
             Reply::Int(int(c.matched)),
             Reply::Int(int(c.deleted)),
             Reply::Int(int(would_delete)),
-            self.scan.kept_index().map_or(Reply::Null, Reply::Int),
+            kept.map_or(Reply::Null, |(_, index)| Reply::Int(index)),
             Reply::Int(int(c.drifted)),
             Reply::Int(int(c.arrived)),
             Reply::Int(int(c.undecodable)),
@@ -649,6 +705,8 @@ impl Job {
             flag(s.terms.to.as_ref().is_some_and(|to| to.front)),
             text(s.messages.spec().name),
             number(s.is_inexact().then_some(c.concerns.inexact)),
+            opt(s.priority.map(Priority::word)),
+            number(kept_priority.map(u64::from)),
             opt(self.unacked.as_ref().map(UnackedScan::index)),
         ])
     }
@@ -681,11 +739,11 @@ impl Job {
         if let Some(scan) = &self.unacked {
             return scan.sample(self.start.sample);
         }
-        let rows = self.scan.sample().rows().iter().take(self.start.sample);
-        Reply::List(
-            rows.map(|row| sample_row(self.scan.shown_index(row.distance), row.bytes, &row.members))
-                .collect(),
-        )
+        let rows = self.scan.sample().take(self.start.sample);
+        let row = |(list, row): (usize, &SampleRow)| {
+            sample_row(self.scan.shown_index(row.distance), self.step(list), row.bytes, &row.members)
+        };
+        Reply::List(rows.map(row).collect())
     }
 
     /// Its groups as a reply shows them.
@@ -693,21 +751,29 @@ impl Job {
     pub fn groups(&self) -> Groups {
         match (&self.start.grouping, &self.judge.names) {
             (Some(grouping), Some(names)) => {
-                groups::show(grouping, names, self.tallies(), self.scan.plan().next_end, self.start.top)
+                groups::show(grouping, names, self.tallied(), self.scan.plan().next_end, &self.start)
             }
             _ => Groups::NONE,
         }
     }
 }
 
-/// One row of a sample: index, size, chosen fields.
+/// One row of a sample: index, size, the step of its list where priorities are looked at, chosen fields.
 #[must_use]
-pub fn sample_row(index: i64, bytes: u64, members: &[(Box<str>, Reply)]) -> Reply {
-    let mut row = Vec::with_capacity(members.len() + 2);
+pub fn sample_row(index: i64, step: Option<u8>, bytes: u64, members: &[(Box<str>, Reply)]) -> Reply {
+    let mut row = Vec::with_capacity(members.len() + 3);
     row.push(("index".into(), Reply::Int(index)));
     row.push(("bytes".into(), Reply::Int(int(bytes))));
-    // `bytes` may be among the chosen fields; a member appears once.
-    row.extend(members.iter().filter(|(name, _)| &**name != "bytes" && &**name != "index").cloned());
+    if let Some(step) = step {
+        row.push(("priority".into(), Reply::Int(step.into())));
+    }
+    // These may be among the chosen fields; a member appears once.
+    let own = row.len();
+    for (name, value) in members {
+        if row[..own].iter().all(|(there, _)| there != name) {
+            row.push((name.clone(), value.clone()));
+        }
+    }
     Reply::Map(row)
 }
 

@@ -18,7 +18,7 @@ pub enum FieldKind {
 }
 
 /// The members of STATUS in their documented order; `sample` stands behind `error`.
-pub const FIELDS: [(&str, FieldKind); 63] = [
+pub const FIELDS: [(&str, FieldKind); 65] = [
     ("job_id", FieldKind::Name),
     ("kind", FieldKind::Name),
     ("status", FieldKind::Name),
@@ -81,6 +81,8 @@ pub const FIELDS: [(&str, FieldKind); 63] = [
     ("front", FieldKind::Int),
     ("message_kind", FieldKind::Text),
     ("inexact", FieldKind::Int),
+    ("priority", FieldKind::Text),
+    ("kept_priority", FieldKind::Int),
     ("index", FieldKind::Text),
 ];
 
@@ -129,6 +131,10 @@ impl Record {
         let mut options = Vec::new();
         if self.int("dry_run") == 1 {
             options.push("DRYRUN".to_owned());
+        }
+        let priority = String::from_utf8_lossy(self.text("priority"));
+        if !priority.is_empty() {
+            options.push(format!("PRIORITY {}", priority.to_ascii_uppercase()));
         }
         // A clear counts it where it was allowed.
         if self.text("kind") == Kind::Clear.as_str().as_bytes() && *self.get("inexact") != Reply::Null {

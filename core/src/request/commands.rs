@@ -30,6 +30,7 @@ pub static PREVIEW: CommandSpec = CommandSpec {
         Arg::new("fields", ArgKind::Block(FIELDS)).token("FIELDS").optional(),
         Arg::word("bust", "BUST").optional(),
         Arg::word("nocount", "NOCOUNT").optional(),
+        PRIORITY,
         INDEX,
         AS,
         FORMAT,
@@ -67,6 +68,7 @@ pub static CLEARJOB: CommandSpec = CommandSpec {
         Arg::new("id", ArgKind::String).token("ID").optional().shown("uuid"),
         Arg::new("actor", ArgKind::String).token("ACTOR").optional().shown("name"),
         Arg::new("reason", ArgKind::String).token("REASON").optional().shown("text"),
+        PRIORITY,
         INDEX,
         AS,
         FORMAT,
@@ -202,6 +204,7 @@ pub static STATS: CommandSpec = CommandSpec {
         Arg::new("groupby", ArgKind::Block(FIELDS)).token("GROUPBY"),
         Arg::new("top", ArgKind::Integer).token("TOP").optional().shown("n"),
         Arg::word("bust", "BUST").optional(),
+        PRIORITY,
         INDEX,
         AS,
         FORMAT,
@@ -315,6 +318,10 @@ const TARGETS: &[Arg] = &[Arg::new("job-id", ArgKind::String), Arg::word("all", 
 // A string and not a key: the tree may call a key only what a key spec finds.
 const QUEUE: Arg = Arg::new("queue", ArgKind::String).token("QUEUE").optional();
 
+// ALL or a step.
+const PRIORITY: Arg = Arg::new("priority", ArgKind::OneOf(PRIORITIES)).token("PRIORITY").optional();
+
+const PRIORITIES: &[Arg] = &[Arg::word("all", "ALL"), Arg::new("step", ArgKind::Integer)];
 // A string and not a key, as TO: it is checked by the command, before it is touched.
 const INDEX: Arg = Arg::new("index", ArgKind::String).token("INDEX").optional().shown("key");
 

@@ -1,5 +1,5 @@
-//! `QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field ...] [BUST] [NOCOUNT] [INDEX key] [AS kind]
-//! [FORMAT RESP|JSON]`
+//! `QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field ...] [BUST] [NOCOUNT] [PRIORITY ALL|step]
+//! [INDEX key] [AS kind] [FORMAT RESP|JSON]`
 
 use super::options::{Options, key_name, queue_name};
 use super::spec::CommandSpec;
@@ -7,6 +7,7 @@ use super::{Format, Request, commands, preview_key, unacked_key};
 use crate::error::Error;
 use crate::filter::{FIELDS_MAX, Filter, FilterBuilder, Projection};
 use crate::kind::MessageKind;
+use crate::priorities::{List, Priority};
 
 /// Rows of a sample where SAMPLE is not given.
 pub const SAMPLE_DEFAULT: usize = 20;
@@ -28,6 +29,8 @@ pub struct Preview {
     pub bust: bool,
     /// Do not count.
     pub nocount: bool,
+    /// Which lists of a queue with priorities; `None` for the one that has the queue's name.
+    pub priority: Option<Priority>,
     /// The key of the index, where the queue is a hash of what workers hold; `None` for the hash's name and `_index`.
     pub index: Option<Vec<u8>>,
     /// What the messages are; `None` for the setting `default-kind`.
@@ -37,11 +40,11 @@ pub struct Preview {
 }
 
 impl Preview {
-    /// Under what the count of this preview is cached and found by equal ones, with messages of that kind: not the
-    /// sample, which is always live.
+    /// Under what the count of this preview is cached and found by equal ones, with messages of that kind in those lists:
+    /// not the sample, which is always live.
     #[must_use]
-    pub fn key(&self, db: i32, kind: MessageKind) -> [u8; 32] {
-        let key = preview_key(db, &self.queue, kind, &self.filter.canonical());
+    pub fn key(&self, db: i32, kind: MessageKind, lists: &[List]) -> [u8; 32] {
+        let key = preview_key(db, lists, kind, &self.filter.canonical());
         self.index.as_ref().map_or(key, |index| unacked_key(&key, index))
     }
 }
@@ -55,7 +58,7 @@ impl Request for Preview {
         let mut filter = FilterBuilder::default();
         let mut sample = SAMPLE_DEFAULT;
         let mut fields = None;
-        let (mut bust, mut nocount, mut index, mut kind) = (false, false, None, None);
+        let (mut bust, mut nocount, mut priority, mut index, mut kind) = (false, false, None, None, None);
         let mut format = Format::default();
         loop {
             if filter.accept(&mut options.args, now_ms)? {
@@ -67,13 +70,15 @@ impl Request for Preview {
                 "FIELDS" => fields = Some(parse_fields(&mut options)?),
                 "BUST" => bust = true,
                 "NOCOUNT" => nocount = true,
+                "PRIORITY" => priority = Some(Priority::parse(options.args.value("PRIORITY")?)?),
                 "INDEX" => index = Some(key_name("INDEX", options.args.value("INDEX")?)?),
                 "AS" => kind = Some(MessageKind::parse(options.args.value("AS")?)?),
                 "FORMAT" => format = Format::parse(&mut options.args)?,
                 other => return Err(options.unknown(other.as_bytes())),
             }
         }
-        Ok(Self { queue, filter: filter.finish()?, sample, fields, bust, nocount, index, kind, format })
+        let filter = filter.finish()?;
+        Ok(Self { queue, filter, sample, fields, bust, nocount, priority, index, kind, format })
     }
 }
 

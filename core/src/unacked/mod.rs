@@ -39,7 +39,7 @@ pub use place::{Place, default_index, unix_ms};
 
 use crate::job::int;
 use crate::reply::Reply;
-use crate::scan::{Counters, Plan, Tallies};
+use crate::scan::{Counters, Group, Plan, Tallies};
 
 /// What everybody who counts or clears such messages is told.
 pub const TASKS_GO_ON: &str = "tasks that workers hold go on running: taking out their messages only keeps these from \
@@ -165,10 +165,10 @@ impl UnackedScan {
         self.plan.effect.clears() && !self.plan.dry_run
     }
 
-    /// The matches by group.
+    /// The matches by group. A hash has no places that they could be found at.
     #[must_use]
-    pub fn tallies(&self) -> &Tallies {
-        &self.tallies
+    pub fn groups(&self) -> Vec<Group> {
+        self.tallies.groups(0).collect()
     }
 
     /// The matches found first, as a reply. They are shown as they were when they were met: what becomes of single

@@ -57,6 +57,7 @@ fn preview_that_counts_while_the_client_waits() {
         message_kind: "celery"
         looks_like: null
         inexact: 0
+        priority: null
     "#);
 }
 
@@ -95,6 +96,7 @@ fn preview_from_the_cache() {
         message_kind: "celery"
         looks_like: null
         inexact: 0
+        priority: null
     "#);
 }
 
@@ -132,6 +134,7 @@ fn preview_that_starts_a_job() {
         message_kind: "celery"
         looks_like: null
         inexact: null
+        priority: null
     "#);
     insta::assert_snapshot!(three(&server, &line), @r#"
         mode: "job"
@@ -159,6 +162,7 @@ fn preview_that_starts_a_job() {
         message_kind: "celery"
         looks_like: null
         inexact: 0
+        priority: null
     "#);
 }
 
@@ -195,6 +199,7 @@ fn preview_without_a_count() {
         message_kind: "celery"
         looks_like: null
         inexact: null
+        priority: null
     "#);
 }
 
@@ -233,5 +238,6 @@ fn preview_whose_count_failed() {
         message_kind: "celery"
         looks_like: null
         inexact: null
+        priority: null
     "#);
 }

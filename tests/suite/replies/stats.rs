@@ -43,6 +43,7 @@ fn stats_that_are_counted_while_the_client_waits() {
         notice: null
         message_kind: "celery"
         inexact: 0
+        priority: null
     "#);
 }
 
@@ -131,6 +132,8 @@ fn status_of_stats() {
         front: 0
         message_kind: "celery"
         inexact: 0
+        priority: null
+        kept_priority: null
         index: null
     "#);
 }

@@ -20,6 +20,7 @@ fn clearjob() {
         deduplicated: 0
         other_priorities_depth: 0
         message_kind: "celery"
+        priority: null
         notice: null
     "#);
     let line = format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery ID {ID}", target());
@@ -34,6 +35,7 @@ fn clearjob() {
         deduplicated: 0
         other_priorities_depth: 0
         message_kind: "celery"
+        priority: null
         notice: null
     "#);
     wait_for_job(&mut server.conn(), ID);
@@ -47,6 +49,7 @@ fn clearjob() {
         deduplicated: 1
         other_priorities_depth: 0
         message_kind: "celery"
+        priority: null
         notice: null
     "#);
 }
@@ -126,6 +129,8 @@ fn status_of_a_job_that_waits_for_its_first_slice() {
         front: 0
         message_kind: "celery"
         inexact: null
+        priority: null
+        kept_priority: null
         index: null
     "#);
 }
@@ -204,6 +209,8 @@ fn status_of_a_completed_clear() {
         front: 0
         message_kind: "celery"
         inexact: null
+        priority: null
+        kept_priority: null
         index: null
     "#);
 }
@@ -336,6 +343,8 @@ fn status_of_a_dry_run_shows_its_sample() {
         front: 0
         message_kind: "celery"
         inexact: null
+        priority: null
+        kept_priority: null
         index: null
     "#);
 }
@@ -416,6 +425,8 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         front: 0
         message_kind: "celery"
         inexact: null
+        priority: null
+        kept_priority: null
         index: null
     "#);
 }

@@ -32,6 +32,8 @@ fn what_can_be_done_to_lists_alone_is_refused_and_nothing_is_touched() {
         (clear("KEEPONE KEEP NEWEST"), only("KEEP NEWEST")),
         (clear("ALL EXPECT 5"), only("EXPECT")),
         (clear("ALL AS sidekiq"), only("AS sidekiq")),
+        (clear("ALL PRIORITY ALL"), only("PRIORITY")),
+        (format!("QADMIN.PREVIEW {HASH} TASK t PRIORITY 3"), only("PRIORITY")),
         (format!("QADMIN.PREVIEW {HASH} TASK t AS resque"), only("AS resque")),
         (format!("QADMIN.STATS {HASH} GROUPBY 1 task AS sidekiq"), only("AS sidekiq")),
         (

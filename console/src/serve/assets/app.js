@@ -87,8 +87,6 @@ function notes(reply) {
   for (const [name, words] of [["in_chord", "in a chord"], ["in_group", "in a group"], ["with_eta", "with an eta"], ["redelivered", "redelivered"], ["inexact", "known by argsrepr or kwargsrepr alone"]])
     if (reply[name] > 0) said.push(`${grouped(reply[name])} of the matches are ${words}.`);
   if (reply.notice) said.push(visible(reply.notice));
-  if (reply.other_priorities_depth > 0)
-    said.push(`${grouped(reply.other_priorities_depth)} messages in the other priority lists of this queue: this is about one list.`);
   const lines = said.map((words) => element("p", words, "note"));
   if (reply.looks_like) {
     const line = element("p", `The messages look like those of ${visible(reply.looks_like)}: `, "note");
@@ -96,6 +94,13 @@ function notes(reply) {
     link.href = `${at("count").dataset.any}&as=${encodeURIComponent(reply.looks_like)}`;
     line.append(link);
     lines.unshift(line);
+  }
+  if (reply.other_priorities_depth > 0) {
+    const words = `${grouped(reply.other_priorities_depth)} messages in the other priority lists of this queue, which are not looked at: `;
+    const [line, link] = [element("p", words, "note"), element("a", "all lists")];
+    link.href = at("count").dataset.lists;
+    line.append(link);
+    lines.push(line);
   }
   at("count-notes").replaceChildren(...lines);
 }
@@ -127,7 +132,9 @@ function refused(words) {
   at("count-progress").hidden = true;
   at("count-line").textContent = words;
   at("count-line").className = "error";
-  at("count-more").textContent = "\u00a0";
+  const again = element("a", "Try again");
+  again.href = at("count").dataset.here;
+  at("count-more").replaceChildren(again);
   at("sample-heading").textContent = "There is no sample.";
   showSample([]);
 }
@@ -212,6 +219,12 @@ function groupLink(card, by, group) {
   return link;
 }
 
+function runs(group) {
+  if (group.next_index === null) return "";
+  const step = group.next_priority === null || group.next_priority === undefined ? "" : ` of step ${group.next_priority}`;
+  return place(group.next_index) + step;
+}
+
 function showGroups(card, reply) {
   const by = card.dataset.by;
   const table = element("table");
@@ -230,7 +243,7 @@ function showGroups(card, reply) {
     row.append(name, element("td", grouped(group.count), "number"), bar, element("td", next, "number"));
   };
   for (const group of reply.groups)
-    line(groupLink(card, by, group), group, group.next_index === null ? "" : place(group.next_index));
+    line(groupLink(card, by, group), group, runs(group));
   if (reply.other && reply.other.count > 0) line("others", reply.other, "");
   card.querySelector("div").replaceChildren(table);
 }

@@ -6,10 +6,11 @@ use uuid::Uuid;
 use super::layout::{self, Frame, facts, text};
 use super::preview::{actor, concerns, notes, sample};
 use crate::client::Rights;
+use crate::kind::Kind;
 use crate::reply::{Doubts, Status};
 use crate::serve::app::App;
 use crate::serve::params::{Params, Target, encode};
-use crate::text::{counted, duration, escape, grouped, place as runs_as, time};
+use crate::text::{counted, duration, escape, grouped, time};
 use crate::undo::Undo;
 
 /// The address of a job's page, with all that it was led to with.
@@ -115,7 +116,10 @@ fn back_again(app: &App, job: &Status, undo: &Undo) -> Markup {
                     input name="confirm" required autocomplete="off" autocapitalize="off" spellcheck="false";
                 }
                 (actor(app))
-                label.option { input type="checkbox" name="front" value="1"; "Before what is in the queue: they run next" }
+                // The server moves to the end of Resque's lists alone.
+                @if undo.kind != Some(Kind::Resque) {
+                    label.option { input type="checkbox" name="front" value="1"; "Before what is in the queue: they run next" }
+                }
                 button.primary { "Undo: move them back" }
             }
         }
@@ -189,6 +193,9 @@ fn numbers(job: &Status) -> Vec<(&'static str, Markup)> {
 /// What does not.
 fn about(job: &Status) -> Vec<(&'static str, Markup)> {
     let mut rows = vec![("Filter", html! { code { (escape(job.filter.as_bytes())) } })];
+    if let Some(priority) = &job.priority {
+        rows.push(("Priority", text(&escape(priority.as_bytes()))));
+    }
     if let Some(key) = &job.to {
         rows.push(("Moved to", html! { code { (escape(key)) } }));
     }
@@ -199,8 +206,8 @@ fn about(job: &Status) -> Vec<(&'static str, Markup)> {
     rows.push(("Redis user", text(&escape(job.user.as_deref().unwrap_or_default()))));
     rows.push(("By", text(&escape(job.actor.as_deref().unwrap_or_default()))));
     rows.push(("Reason", text(&escape(job.reason.as_deref().unwrap_or_default()))));
-    if let Some(kept) = job.kept_index {
-        rows.push(("Kept", text(&format!("the message that runs as number {}", grouped(runs_as(kept))))));
+    if let Some(kept) = job.kept() {
+        rows.push(("Kept", text(&kept)));
     }
     rows.extend(concerns(&job.doubts).map(|(name, n)| (name, text(&grouped(n)))));
     rows.push(("Job", html! { code { (escape(job.job_id.as_bytes())) } }));

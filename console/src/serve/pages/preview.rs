@@ -32,7 +32,8 @@ pub(crate) fn skeleton(frame: &Frame, app: &App, target: &Target, bust: bool) ->
         (heading(target))
         (form(target))
         section.card #count data-url={ "/api/preview?" (query) (bust) } data-here={ "/preview?" (query) }
-            data-any={ "/preview?" (target.taken_for(None).query()) } aria-live="polite" {
+            data-any={ "/preview?" (target.taken_for(None).query()) }
+            data-lists={ "/preview?" (target.of_all_lists().query()) } aria-live="polite" {
             p #count-line { "Counting ..." }
             progress #count-progress max="100" aria-label="Progress of the count" {}
             p.quiet #count-more { (nbsp()) }
@@ -82,7 +83,10 @@ pub(crate) fn whole(
                 }
             }
             @if let Some(others) = preview.other_priorities_depth.filter(|n| *n > 0) {
-                p.note { (counted(others, "message")) " in the other priority lists of this queue: this is about one list." }
+                p.note {
+                    (counted(others, "message")) " in the other priority lists of this queue, which are not looked at: "
+                    a href={ "/preview?" (target.of_all_lists().query()) } { "all lists" }
+                }
             }
             p { a href={ "/preview?" (query) "&bust=1" } { "Count anew" } }
         }
@@ -139,6 +143,16 @@ pub(super) fn form(target: &Target) -> Markup {
                     option value="" { "what the server is set to" }
                     @for kind in Kind::ALL {
                         option value=(kind.word()) selected[target.kind() == Some(kind)] { (kind.name()) }
+                    }
+                }
+            }
+            label {
+                "Lists of priorities"
+                select name="priority" {
+                    option value="" { "the one of that name" }
+                    option value="all" selected[target.is_of_all_lists()] { "all, as one queue" }
+                    @if let Some(step) = target.priority.as_ref().filter(|_| !target.is_of_all_lists()) {
+                        option value=(step) selected { "step " (step) }
                     }
                 }
             }
@@ -251,14 +265,14 @@ fn actions(app: &App, target: &Target, state: &Actions<'_>) -> Markup {
                             }
                             label { "Reason" input name="reason" maxlength="1024"; }
                             (actor(app))
-                            label.option #inexact hidden[state.inexact == 0] {
-                                input type="checkbox" name="inexact" value="1";
-                                "Also those that argsrepr or kwargsrepr alone tell of"
-                            }
                         }
                     }
                     div.buttons {
                         @if state.refusal.is_none() {
+                            label.option #inexact hidden[state.inexact == 0] {
+                                input type="checkbox" name="inexact" value="1";
+                                "Also those that argsrepr or kwargsrepr alone tell of"
+                            }
                             // The first one is what Enter presses in a field: the one that changes nothing.
                             button #dry-run name="action" value="dry_run" formnovalidate { "Dry run" }
                             button.danger #clear-all name="action" value="all" { (verb()) " all" }
@@ -277,8 +291,8 @@ fn actions(app: &App, target: &Target, state: &Actions<'_>) -> Markup {
 fn whereto(target: &Target) -> Markup {
     let parked = [&target.queue, &b":parked"[..]].concat();
     html! {
-        // The server moves from lists whose workers pop from the tail.
-        @if target.kind() == Some(Kind::Resque) {
+        // In one list nobody would know any more of which step a message was.
+        @if target.is_of_all_lists() {
             input type="hidden" name="how" value="clear";
         } @else {
             fieldset.choice {

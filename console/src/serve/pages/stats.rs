@@ -6,7 +6,7 @@ use super::layout::{self, Frame};
 use super::preview::{form, notes};
 use crate::reply::{Map, Stats};
 use crate::serve::params::{Params, Target, encode};
-use crate::text::{bytes, counted, escape, grouped, place, time};
+use crate::text::{bytes, counted, escape, grouped, time};
 
 /// What a queue is counted by: the field, and what people call it.
 const KINDS: [(&str, &str); 3] = [("task", "task"), ("repoid", "repository"), ("commitid", "commit")];
@@ -73,7 +73,7 @@ fn table(stats: &Stats, by: &str, queue: &str) -> Markup {
                             td.number { (grouped(group.sum("count"))) }
                             td.bar { progress max="1000" value=(group.sum("share")) {} }
                             td.number { (bytes(group.sum("bytes"))) }
-                            td.number { @if let Some(at) = group.int("next_index") { (grouped(place(at))) } }
+                            td.number { (group.runs("next").unwrap_or_default()) }
                         }
                     }
                     @if stats.other.sum("count") > 0 {

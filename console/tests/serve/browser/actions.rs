@@ -135,6 +135,7 @@ fn the_keyboard_is_enough() {
         "commitid",
         "where",
         "as",
+        "priority",
         "Preview",
         "count_skipped",
         "Count anew",

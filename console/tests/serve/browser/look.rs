@@ -82,4 +82,12 @@ fn pictures() {
     shoot("page-dark.png", 1_100, 1_300, true, &preview);
     shoot("page-phone.png", 390, 1_400, false, &preview);
     shoot("page-queue.png", 1_100, 1_000, false, "/queue?queue=celery");
+    browser.size(1_100, 1_150);
+    browser.go(&page, &preview);
+    browser.reads("#count-line", "messages match");
+    browser.fill("[name=confirm]", "celery");
+    browser.fill("[name=reason]", "floods the queue");
+    browser.click("#clear-all");
+    browser.until("the undo", || browser.sees("#undo"));
+    fs::write(workspace_root().join("docs/images/page-job.png"), browser.picture()).expect("a file");
 }

@@ -40,6 +40,22 @@ fn count_and_sample_arrive_and_nothing_jumps() {
 }
 
 #[test]
+fn what_a_count_adds_to_the_form_has_its_place_already() {
+    let Some(browser) = Browser::take() else { return };
+    let (server, page) = super::super::examples();
+    server.freeze();
+    let pickled = "where=content_type+%3D+application%2Fx-python-serialize&where=kwargs.repoid+EXISTS";
+    browser.go(&page, &format!("/preview?queue=celery&{pickled}"));
+    browser.reads("#count-line", "Counting ...");
+    assert!(!browser.sees("#inexact"));
+    let before = browser.js(PLACES);
+    server.thaw();
+    browser.reads("#count-notes", "1 of the matches are known by argsrepr or kwargsrepr alone");
+    assert!(browser.sees("#inexact"));
+    assert_eq!(browser.js(PLACES), before);
+}
+
+#[test]
 fn who_may_only_look_gets_no_buttons_and_nothing_jumps() {
     let Some(browser) = Browser::take() else { return };
     let (server, _page) = super::super::examples();
@@ -167,7 +183,33 @@ fn messages_of_another_kind_are_told_and_read_as_such() {
     browser.go(&page, "/preview?queue=resque%3Aqueue%3Amail&task=Archive&as=resque");
     browser.reads("#count-line", "1 of 1 messages match");
     browser.reads("#sample tbody td", "1");
-    assert!(!browser.sees("#how-move"), "the server moves nothing there");
+    browser.fill("[name=confirm]", "resque:queue:mail");
+    browser.click("#clear-all");
+    browser.shows("#outcome", "Moved 1 of 1 matching message to resque:queue:mail:parked");
+    assert!(
+        browser.sees("#undo") && !browser.sees("#undo [name=front]"),
+        "the server moves to that end alone"
+    );
+}
+
+#[test]
+fn lists_of_other_priorities_are_told_and_cleared_as_one_queue() {
+    let Some(browser) = Browser::take() else { return };
+    let server = Server::start();
+    let [own, other] = crate::priorities::two_lists(&server);
+    let page = Page::start(&server.url(0), &[]);
+    let target = crate::support::target();
+    let list = encoded("celery\u{6}\u{16}3");
+    browser.go(&page, &format!("/preview?queue={list}&task={}&repoid={}", target[1], target[3]));
+    browser.reads("#count-line", &format!("{other} of 60 messages match"));
+    browser.reads("#count-notes", "100 messages in the other priority lists of this queue");
+    browser.click("#count-notes a");
+    browser.reads("#count-line", &format!("{} of 160 messages match", own + other));
+    assert_eq!(browser.property("[name=priority]", "value"), "all");
+    assert!(!browser.sees("#how-move"), "in one list nobody would know the steps");
+    browser.fill("[name=confirm]", "celery");
+    browser.click("#clear-all");
+    browser.reads("#outcome", &format!("Cleared {n} of {n} matching messages", n = own + other));
 }
 
 #[test]
