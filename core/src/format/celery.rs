@@ -10,7 +10,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 
 use super::body::{Compression, json_of_msgpack};
-use super::{Format, Part, Place, VARIANTS, inside, keys, same};
+use super::{Format, Own, Part, Place, VARIANTS, inside, keys, same};
 use crate::field::{Field, Source};
 use crate::json::{Path, Segment, Shape, decode, inner};
 
@@ -89,19 +89,19 @@ impl Format for Celery {
 
     /// Headers that are neither an object nor empty belong to no protocol; as protocol 2 such a message has
     /// no task and no other header.
-    fn variant(&self, own: &[Option<&[u8]>]) -> usize {
-        let odd_headers = own[HEADERS].is_some_and(|raw| !raw.starts_with(b"{") && !is_falsy(raw));
-        if own[TASK].is_some() || odd_headers { PROTOCOL_2 } else { PROTOCOL_1 }
+    fn variant(&self, own: Own<'_>) -> usize {
+        let odd_headers = || own.get(HEADERS).is_some_and(|raw| !raw.starts_with(b"{") && !is_falsy(raw));
+        if own.get(TASK).is_some() || odd_headers() { PROTOCOL_2 } else { PROTOCOL_1 }
     }
 
-    fn task<'m>(&self, own: &[Option<&'m [u8]>]) -> Option<&'m [u8]> {
-        own[TASK]
+    fn task<'m>(&self, own: Own<'m>) -> Option<&'m [u8]> {
+        own.get(TASK)
     }
 
-    fn open_body(&self, own: &[Option<&[u8]>], body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
+    fn open_body(&self, own: Own<'_>, body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
         body.clear();
-        let set = |at: usize| own[at].filter(|raw| !is_falsy(raw));
-        let packed = match text(own[CONTENT_TYPE], scratch) {
+        let set = |at: usize| own.get(at).filter(|raw| !is_falsy(raw));
+        let packed = match text(own.get(CONTENT_TYPE), scratch) {
             Some(JSON) => false,
             Some(MSGPACK) => true,
             _ => return false,
@@ -124,12 +124,12 @@ impl Format for Celery {
         if !encoded {
             // Neither MessagePack nor compressed bytes are text.
             let plain = !packed && compression.is_none();
-            let Some(text) = text(own[BODY], scratch).filter(|_| plain) else { return false };
+            let Some(text) = text(own.get(BODY), scratch).filter(|_| plain) else { return false };
             body.extend_from_slice(text);
             return true;
         }
         // Most bodies are plain base64 without an escape; what is not is for the exact way.
-        let Some(raw) = own[BODY].filter(|raw| Shape::of(raw) == Shape::Text) else { return false };
+        let Some(raw) = own.get(BODY).filter(|raw| Shape::of(raw) == Shape::Text) else { return false };
         let fast = base64_simd::STANDARD.decode_append(inner(raw), body).is_ok();
         let whole = (fast || base64(raw, body, scratch)) && compression.is_none_or(|how| how.undo(body));
         if packed {

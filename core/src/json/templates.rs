@@ -24,7 +24,8 @@
 use std::ops::Range;
 
 use super::scan::{Span, atom};
-use super::text::{no_control, string_end};
+use super::steps::Pattern;
+use super::text::{is_plain, string_end};
 
 /// Longest text that is learned from, bytes.
 const TEXT_MAX: usize = 16 * 1024;
@@ -52,14 +53,27 @@ struct Mark {
     offset: usize,
 }
 
+/// How far the texts of a layout were seen to differ in one scalar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Freedom {
+    /// Not at all.
+    Same,
+    /// In the characters of a string without special bytes, but not in its length.
+    Length,
+    /// Anyhow: it is open.
+    Open,
+}
+
 /// One layout.
 #[derive(Debug, Clone)]
 struct Template {
     text: Box<[u8]>,
     /// All scalars that are values, in order.
-    scalars: Box<[Range<usize>]>,
-    /// Those of them that differ from text to text.
-    open: Vec<Range<usize>>,
+    scalars: Box<[(Range<usize>, Freedom)]>,
+    /// What stands before each of the open ones.
+    before: Vec<Pattern>,
+    /// What stands behind the last of them.
+    behind: Pattern,
     /// Where the wanted values stand in `text`.
     spans: Box<[Option<Span>]>,
     /// The same for any text that fits, as start and end.
@@ -72,50 +86,62 @@ impl Template {
     fn new(text: &[u8], scalars: Vec<Range<usize>>, spans: &[Option<Span>]) -> Self {
         let mut new = Self {
             text: text.into(),
-            scalars: scalars.into(),
-            open: Vec::new(),
+            scalars: scalars.into_iter().map(|scalar| (scalar, Freedom::Same)).collect(),
+            before: Vec::new(),
+            behind: Pattern::new(&[]),
             spans: spans.into(),
             marks: Vec::new(),
             fitted: 0,
         };
-        new.mark();
+        new.compile();
         new
     }
 
-    fn mark(&mut self) {
+    /// Makes what is compared with of what is known.
+    fn compile(&mut self) {
+        let mut bytes: Vec<Option<u8>> = self.text.iter().copied().map(Some).collect();
+        for (scalar, _) in self.scalars.iter().filter(|(_, freedom)| *freedom == Freedom::Length) {
+            bytes[scalar.start + 1..scalar.end - 1].fill(None);
+        }
+        let open = self.scalars.iter().filter(|(_, freedom)| *freedom == Freedom::Open);
+        let open: Vec<_> = open.map(|(scalar, _)| scalar.clone()).collect();
+        let mut from = 0;
+        self.before.clear();
+        for scalar in &open {
+            self.before.push(Pattern::new(&bytes[from..scalar.start]));
+            from = scalar.end;
+        }
+        self.behind = Pattern::new(&bytes[from..]);
         let mark = |at: usize| {
-            let opens = self.open.iter().take_while(|open| open.end <= at).count();
-            let from = opens.checked_sub(1).map_or(0, |last| self.open[last].end);
+            let opens = open.iter().take_while(|open| open.end <= at).count();
+            let from = opens.checked_sub(1).map_or(0, |last| open[last].end);
             Mark { opens, offset: at - from }
         };
         self.marks = self.spans.iter().map(|span| span.map(|s| (mark(s.start), mark(s.end)))).collect();
     }
 
     /// The text fits. `ends` gets the ends of its open scalars, behind a first 0.
+    #[inline(always)]
     fn fits(&self, text: &[u8], ends: &mut Vec<usize>) -> bool {
-        ends.clear();
-        ends.push(0);
-        let (mut at, mut from) = (0, 0);
-        for open in &self.open {
-            let same = &self.text[from..open.start];
-            if !text.get(at..).is_some_and(|rest| rest.starts_with(same)) {
+        ends.resize(self.before.len() + 1, 0);
+        let mut at = 0;
+        for (before, end) in self.before.iter().zip(&mut ends[1..]) {
+            if !text.get(at..).is_some_and(|rest| before.begins(rest)) {
                 return false;
             }
-            let Some(end) = scalar_end(text, at + same.len()) else { return false };
-            at = end;
-            ends.push(at);
-            from = open.end;
+            let Some(found) = scalar_end(text, at + before.len()) else { return false };
+            (at, *end) = (found, found);
         }
-        text[at..] == self.text[from..]
+        text.get(at..).is_some_and(|rest| rest.len() == self.behind.len() && self.behind.begins(rest))
     }
 
-    /// Opens the scalars in which the text differs; false if it is laid out otherwise.
+    /// Gives the scalars the freedom in which the text makes use of; false if it is laid out otherwise.
     fn widen(&mut self, text: &[u8], scalars: &[Range<usize>]) -> bool {
         if scalars.len() != self.scalars.len() {
             return false;
         }
         let (mut at, mut from) = (0, 0);
-        for (own, other) in self.scalars.iter().zip(scalars) {
+        for ((own, _), other) in self.scalars.iter().zip(scalars) {
             if self.text[from..own.start] != text[at..other.start] {
                 return false;
             }
@@ -124,11 +150,14 @@ impl Template {
         if self.text[from..] != text[at..] {
             return false;
         }
-        let differing = self.scalars.iter().zip(scalars).filter(|(own, other)| {
-            self.open.contains(own) || self.text[(*own).clone()] != text[(*other).clone()]
-        });
-        self.open = differing.map(|(own, _)| own.clone()).collect();
-        self.mark();
+        for ((own, freedom), other) in self.scalars.iter_mut().zip(scalars) {
+            let (own, other) = (&self.text[own.clone()], &text[other.clone()]);
+            if *freedom != Freedom::Open && own != other {
+                let same_length = own.len() == other.len() && is_plain(own) && is_plain(other);
+                *freedom = if same_length { Freedom::Length } else { Freedom::Open };
+            }
+        }
+        self.compile();
         true
     }
 }
@@ -139,6 +168,8 @@ pub(crate) struct Templates {
     list: Vec<Template>,
     /// Which template a text with this hint fitted last.
     guesses: [u8; GUESSES],
+    /// The one that the text tried last fits, and the ends of the open scalars there, behind a first 0.
+    fitting: usize,
     ends: Vec<usize>,
     kept: usize,
     credit: u32,
@@ -148,20 +179,19 @@ pub(crate) struct Templates {
 impl Default for Templates {
     fn default() -> Self {
         let ends = Vec::new();
-        Self { list: Vec::new(), guesses: [0; GUESSES], ends, kept: 0, credit: CREDIT, sleep: 0 }
+        Self { list: Vec::new(), guesses: [0; GUESSES], fitting: 0, ends, kept: 0, credit: CREDIT, sleep: 0 }
     }
 }
 
 impl Templates {
-    /// The text is valid, and `slots` hold where its wanted values stand; or nothing is known about it. Texts with
-    /// the same `hint` are thought to be of the same layout, which only decides what is tried first.
-    pub(crate) fn fit(&mut self, text: &[u8], hint: u64, slots: &mut [Option<Span>]) -> bool {
+    /// The text is valid, and [`Templates::place`] says where its wanted values stand; or nothing is known about it.
+    /// Texts with the same `hint` are thought to be of the same layout, which only decides what is tried first.
+    pub(super) fn fit(&mut self, text: &[u8], hint: u64) -> bool {
         if self.sleep > 0 {
             self.sleep -= 1;
             return false;
         }
-        // Inside a string a control character is not valid, outside it is white space: the scan's to tell apart.
-        if self.list.is_empty() || !no_control(text) {
+        if self.list.is_empty() {
             return false;
         }
         let guess = &mut self.guesses[usize::try_from(hint % GUESSES as u64).unwrap_or(0)];
@@ -170,18 +200,22 @@ impl Templates {
         let mut order = std::iter::once(first).chain((0..self.list.len()).filter(|at| *at != first));
         let Some(at) = order.find(|at| self.list[*at].fits(text, ends)) else { return false };
         *guess = u8::try_from(at).unwrap_or(0);
+        self.fitting = at;
         let template = &mut self.list[at];
         template.fitted = template.fitted.saturating_add(1);
-        let place = |mark: Mark| ends[mark.opens] + mark.offset;
-        for (slot, marks) in slots.iter_mut().zip(&template.marks) {
-            *slot = marks.map(|(start, end)| Span { start: place(start), end: place(end) });
-        }
         self.credit += u32::from(self.credit < CREDIT_MAX);
         true
     }
 
+    /// Where a wanted value stands in the text that was tried last, if that fitted.
+    #[inline]
+    pub(super) fn place(&self, slot: usize) -> Option<Span> {
+        let place = |mark: Mark| self.ends[mark.opens] + mark.offset;
+        self.list[self.fitting].marks[slot].map(|(start, end)| Span { start: place(start), end: place(end) })
+    }
+
     /// Learns from a text that fitted no template and that a scan found valid, with the wanted values at `slots`.
-    pub(crate) fn learn(&mut self, text: &[u8], slots: &[Option<Span>]) {
+    pub(super) fn learn(&mut self, text: &[u8], slots: &[Option<Span>]) {
         if self.sleep > 0 || text.len() > TEXT_MAX {
             return;
         }
