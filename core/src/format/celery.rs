@@ -12,11 +12,13 @@ use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use super::body::{Compression, json_of_msgpack};
 use super::{Format, Own, Part, Place, VARIANTS, inside, keys, same};
 use crate::field::{Field, Source};
-use crate::json::{Path, Segment, Shape, decode, inner};
+use crate::json::{Path, Segment, Shape, decode, inner, is_ascii};
 
 /// The media types of bodies that are read.
 const JSON: &[u8] = b"application/json";
 const MSGPACK: &[u8] = b"application/x-msgpack";
+/// The first as it mostly stands in a message.
+const QUOTED_JSON: &[u8] = b"\"application/json\"";
 
 /// Bodies are padded, as Python's `b64decode` requires; like it this ignores the unused bits at the end.
 const BASE64: GeneralPurpose =
@@ -101,10 +103,13 @@ impl Format for Celery {
     fn open_body(&self, own: Own<'_>, body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
         body.clear();
         let set = |at: usize| own.get(at).filter(|raw| !is_falsy(raw));
-        let packed = match text(own.get(CONTENT_TYPE), scratch) {
-            Some(JSON) => false,
-            Some(MSGPACK) => true,
-            _ => return false,
+        let packed = match own.get(CONTENT_TYPE) {
+            Some(QUOTED_JSON) => false,
+            raw => match text(raw, scratch) {
+                Some(JSON) => false,
+                Some(MSGPACK) => true,
+                _ => return false,
+            },
         };
         let compression = match set(COMPRESSION) {
             None => None,
@@ -115,6 +120,7 @@ impl Format for Celery {
         };
         let encoded = match set(BODY_ENCODING) {
             None => false,
+            Some(b"\"base64\"") => true,
             Some(raw) => match text(Some(raw), scratch) {
                 Some(b"base64") => true,
                 Some(name) if name.eq_ignore_ascii_case(b"utf-8") => false,
@@ -139,7 +145,7 @@ impl Format for Celery {
             };
         }
         // Workers decode these bytes strictly, and the text of a plain body not at all.
-        whole && std::str::from_utf8(body).is_ok()
+        whole && (is_ascii(body) || std::str::from_utf8(body).is_ok())
     }
 }
 

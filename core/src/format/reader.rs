@@ -100,8 +100,8 @@ impl Reader {
     /// bytes are found.
     pub(crate) fn envelope(&mut self, message: &[u8]) -> bool {
         (self.body_open, self.decoded) = (false, 0);
-        self.decodable =
-            self.envelope.read(&mut self.scanner, message, 0) && message.trim_ascii_start().starts_with(b"{");
+        self.decodable = self.envelope.read(&mut self.scanner, message, 0)
+            && (message.starts_with(b"{") || message.trim_ascii_start().starts_with(b"{"));
         if self.decodable {
             self.variant = self.format.variant(Own::new(&self.own, &self.envelope, message));
         }

@@ -29,6 +29,7 @@ pub(crate) use number::{Decimal, Integer};
 pub(crate) use paths::{Path, Paths, Segment, array_index};
 pub(crate) use reading::Reading;
 pub(crate) use scan::{Scanner, Span};
+pub(crate) use steps::{differ, is_ascii};
 use templates::Templates;
 pub(crate) use text::{cut, decode, decode_lossy};
 

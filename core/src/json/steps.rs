@@ -44,6 +44,40 @@ pub(super) fn plain<const N: usize>(bytes: &[u8; N]) -> bool {
     (slash | below).move_mask() == 0
 }
 
+/// No byte is above 0x7f.
+pub(crate) fn is_ascii(bytes: &[u8]) -> bool {
+    let Some(last) = bytes.last_chunk() else { return bytes.is_ascii() };
+    let steps = bytes.as_chunks::<STEP>().0.iter();
+    steps.fold(u8x16::new(*last), |all, step| all | u8x16::new(*step)).move_mask() == 0
+}
+
+/// No string that is written as `raw`, perhaps with escapes, says `text`. False says nothing.
+pub(crate) fn differ(raw: &[u8], text: &[u8]) -> bool {
+    // No character is written shorter than it is.
+    if raw.len() < text.len() {
+        return true;
+    }
+    let Some(last_at) = text.len().checked_sub(STEP) else {
+        let same = raw.iter().zip(text).take_while(|(raw, text)| raw == text && **raw != b'\\').count();
+        return raw.get(same) != Some(&b'\\') && (same < text.len() || same < raw.len());
+    };
+    let mut at = 0;
+    loop {
+        let (Some(a), Some(b)) = (raw[at..].first_chunk(), text[at..].first_chunk()) else { return false };
+        let a = u8x16::new(*a);
+        let other = !a.cmp_eq(u8x16::new(*b)).move_mask().cast_unsigned() & 0xffff;
+        let slash = a.cmp_eq(u8x16::splat(b'\\')).move_mask().cast_unsigned() & 0xffff;
+        if other | slash != 0 {
+            // Before an escape both are characters as they stand.
+            return other.trailing_zeros() < slash.trailing_zeros();
+        }
+        if at == last_at {
+            return raw.len() > text.len();
+        }
+        at = (at + STEP).min(last_at);
+    }
+}
+
 /// Bytes each of which must be a certain one, or may be any but a special one.
 #[derive(Debug, Clone)]
 pub(super) struct Pattern {
@@ -91,14 +125,16 @@ impl Pattern {
         counts.iter_mut().take(bytes.len()).for_each(|byte| *byte = 0xff);
         Self {
             len: bytes.len(),
-            whole: bytes[..last_at.next_multiple_of(STEP).min(bytes.len())]
-                .chunks(STEP)
-                .map(Step::new)
-                .collect(),
+            whole: bytes[..last_at.next_multiple_of(STEP)].chunks(STEP).map(Step::new).collect(),
             last: Step::new(&bytes[last_at..]),
             last_at,
             counts: u8x16::new(counts),
         }
+    }
+
+    /// Bytes of memory for the steps of so many bytes, beside the patterns themselves.
+    pub(super) fn size(bytes: usize) -> usize {
+        bytes.div_ceil(STEP) * size_of::<Step>()
     }
 
     /// How many bytes it is for.
@@ -129,3 +165,6 @@ impl Pattern {
         (self.last.wrong(&bytes) & self.counts).cmp_eq(u8x16::splat(0)).move_mask() == 0xffff
     }
 }
+
+#[cfg(test)]
+mod tests;

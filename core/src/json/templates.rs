@@ -1,31 +1,41 @@
 //! Templates: texts that are laid out like one that was scanned before need no scan.
 //!
 //! Producers write the same text over and over: same keys, same order, same spacing, and in between a handful
-//! of scalars that differ. A template is one such text, with the scalars that were seen to differ *open*.
-//! Another text fits it if it is the same byte for byte but for the open scalars, and has a valid scalar in each
-//! of those places; then it is valid, and the wanted values stand in it where they stand in the template, moved by
-//! what the open scalars before them are longer or shorter.
+//! of scalars that differ. A template is one such text, with a [`Freedom`] for each scalar that was seen to differ:
+//! most are strings that differ in their characters and not in their length (ids, digests), the others are *open*.
+//! Another text fits it if it is the same byte for byte but for these, and has in each of those places a string of
+//! that length without special bytes, or any valid scalar; then it is valid, and the wanted values stand in it where
+//! they stand in the template, moved by what the open scalars before them are longer or shorter.
 //!
 //! # Why that is exact
 //! Run the scan over the template `T` and over a text `M` that fits it, side by side. Where the bytes are the same
-//! both take the same step. Where an open scalar begins (never a key, always a whole value), both are about to skip
-//! or to note one value; the fit has skipped the scalar of `M` by the very rules of the scan (`string_end`, `atom`),
-//! so both go on behind it, in the same state. Nothing of a scalar's content decides about what comes after it,
-//! not even its kind: a wanted path that leads on below a scalar finds nothing there in both. So `M` is valid, all
-//! wanted values are found at the corresponding places, and no value that was missing in `T` is there in `M`.
+//! both take the same step. Where a scalar begins that may differ (never a key, always a whole value), both are about
+//! to skip or to note one value. If it is open, the fit has skipped the scalar of `M` by the very rules of the scan
+//! (`string_end`, `atom`), so both go on behind it, in the same state. If only its characters are free, both have a
+//! quote there and the next quote just behind as many bytes, and no byte between them (of `M` by comparison, of `T`
+//! by [`is_plain`]) is a quote, a backslash or a control character: both have read one string, and go on behind it.
+//! Nothing of a scalar's content decides about what comes after it, not even its kind: a wanted path that leads on
+//! below a scalar finds nothing there in both. So `M` is valid, all wanted values are found at the corresponding
+//! places, and no value that was missing in `T` is there in `M`. White space needs no rule of its own: it stands
+//! between scalars, where all bytes are the same.
 //! What a value *means* (null, empty, another media type) is not decided here at all: whoever wants it reads it at
 //! its place in `M`. A text that fits no template is scanned, which decides as always.
 //!
 //! # What it learns
-//! Which scalars differ is learned from the texts themselves: a template starts with none open, and opens those in
-//! which a further text of the same layout differs. Texts that never repeat cost little: learning has a credit
-//! that fits earn, and sleeps when it is used up.
+//! Which scalars differ is learned from the texts themselves: a template starts with none free, and frees those in
+//! which a further text of the same layout differs, no more than that needs. Texts that never repeat cost little:
+//! learning has a credit that fits earn, and sleeps when it is used up.
+//!
+//! # What it costs
+//! All that stands between two open scalars is one [`Pattern`], compared without a branch whatever of it is free:
+//! its length is known, so nothing in it waits for the end of a string to be found. Only open scalars have to be
+//! followed byte by byte, or word by word.
 
 use std::ops::Range;
 
 use super::scan::{Span, atom};
 use super::steps::Pattern;
-use super::text::{is_plain, string_end};
+use super::text::{LONG, is_plain, long_string_end, string_end};
 
 /// Longest text that is learned from, bytes.
 const TEXT_MAX: usize = 16 * 1024;
@@ -33,8 +43,8 @@ const TEXT_MAX: usize = 16 * 1024;
 const SCALARS_MAX: usize = 512;
 /// Most templates; the one that fitted least makes room.
 const TEMPLATES_MAX: usize = 48;
-/// Most bytes of texts that are kept.
-const KEPT_MAX: usize = 256 * 1024;
+/// Most bytes of memory for templates.
+const KEPT_MAX: usize = 512 * 1024;
 /// Places in the table of guesses; a power of two.
 const GUESSES: usize = 64;
 /// Texts that may be learned from before one fits, and after a sleep.
@@ -64,14 +74,23 @@ enum Freedom {
     Open,
 }
 
+/// An open scalar.
+#[derive(Debug, Clone)]
+struct Open {
+    /// What stands before it.
+    before: Pattern,
+    /// It is a long string, mostly.
+    long: bool,
+}
+
 /// One layout.
 #[derive(Debug, Clone)]
 struct Template {
     text: Box<[u8]>,
     /// All scalars that are values, in order.
     scalars: Box<[(Range<usize>, Freedom)]>,
-    /// What stands before each of the open ones.
-    before: Vec<Pattern>,
+    /// The open ones.
+    open: Vec<Open>,
     /// What stands behind the last of them.
     behind: Pattern,
     /// Where the wanted values stand in `text`.
@@ -87,7 +106,7 @@ impl Template {
         let mut new = Self {
             text: text.into(),
             scalars: scalars.into_iter().map(|scalar| (scalar, Freedom::Same)).collect(),
-            before: Vec::new(),
+            open: Vec::new(),
             behind: Pattern::new(&[]),
             spans: spans.into(),
             marks: Vec::new(),
@@ -95,6 +114,12 @@ impl Template {
         };
         new.compile();
         new
+    }
+
+    /// Bytes of memory that it may come to take.
+    fn size(&self) -> usize {
+        let each = size_of::<(Range<usize>, Freedom)>() + size_of::<Open>();
+        Pattern::size(self.text.len()) + self.text.len() + self.scalars.len() * each
     }
 
     /// Makes what is compared with of what is known.
@@ -106,9 +131,10 @@ impl Template {
         let open = self.scalars.iter().filter(|(_, freedom)| *freedom == Freedom::Open);
         let open: Vec<_> = open.map(|(scalar, _)| scalar.clone()).collect();
         let mut from = 0;
-        self.before.clear();
+        self.open.clear();
         for scalar in &open {
-            self.before.push(Pattern::new(&bytes[from..scalar.start]));
+            let before = Pattern::new(&bytes[from..scalar.start]);
+            self.open.push(Open { before, long: scalar.len() > LONG });
             from = scalar.end;
         }
         self.behind = Pattern::new(&bytes[from..]);
@@ -123,19 +149,19 @@ impl Template {
     /// The text fits. `ends` gets the ends of its open scalars, behind a first 0.
     #[inline(always)]
     fn fits(&self, text: &[u8], ends: &mut Vec<usize>) -> bool {
-        ends.resize(self.before.len() + 1, 0);
+        ends.resize(self.open.len() + 1, 0);
         let mut at = 0;
-        for (before, end) in self.before.iter().zip(&mut ends[1..]) {
+        for (Open { before, long }, end) in self.open.iter().zip(&mut ends[1..]) {
             if !text.get(at..).is_some_and(|rest| before.begins(rest)) {
                 return false;
             }
-            let Some(found) = scalar_end(text, at + before.len()) else { return false };
+            let Some(found) = scalar_end(text, at + before.len(), *long) else { return false };
             (at, *end) = (found, found);
         }
         text.get(at..).is_some_and(|rest| rest.len() == self.behind.len() && self.behind.begins(rest))
     }
 
-    /// Gives the scalars the freedom in which the text makes use of; false if it is laid out otherwise.
+    /// Gives the scalars the freedom that the text makes use of; false if it is laid out otherwise.
     fn widen(&mut self, text: &[u8], scalars: &[Range<usize>]) -> bool {
         if scalars.len() != self.scalars.len() {
             return false;
@@ -197,8 +223,13 @@ impl Templates {
         let guess = &mut self.guesses[usize::try_from(hint % GUESSES as u64).unwrap_or(0)];
         let first = usize::from(*guess).min(self.list.len() - 1);
         let ends = &mut self.ends;
-        let mut order = std::iter::once(first).chain((0..self.list.len()).filter(|at| *at != first));
-        let Some(at) = order.find(|at| self.list[*at].fits(text, ends)) else { return false };
+        let at = if self.list[first].fits(text, ends) {
+            first
+        } else {
+            let mut others = (0..self.list.len()).filter(|at| *at != first);
+            let Some(at) = others.find(|at| self.list[*at].fits(text, ends)) else { return false };
+            at
+        };
         *guess = u8::try_from(at).unwrap_or(0);
         self.fitting = at;
         let template = &mut self.list[at];
@@ -228,21 +259,26 @@ impl Templates {
         if self.list.iter_mut().any(|template| template.widen(text, &scalars)) {
             return;
         }
-        while self.list.len() >= TEMPLATES_MAX || self.kept + text.len() > KEPT_MAX {
+        let new = Template::new(text, scalars, slots);
+        while self.list.len() >= TEMPLATES_MAX || self.kept + new.size() > KEPT_MAX {
             let fitted = |at: &usize| self.list[*at].fitted;
             let Some(least) = (0..self.list.len()).min_by_key(fitted) else { break };
-            self.kept -= self.list.swap_remove(least).text.len();
+            self.kept -= self.list.swap_remove(least).size();
             self.list.iter_mut().for_each(|template| template.fitted /= 2);
         }
-        self.kept += text.len();
-        self.list.push(Template::new(text, scalars, slots));
+        self.kept += new.size();
+        self.list.push(new);
     }
 }
 
 /// One past the scalar at `at`, by the rules of the scan; nothing for an array or an object, or what is not valid.
-#[inline]
-fn scalar_end(text: &[u8], at: usize) -> Option<usize> {
-    if *text.get(at)? == b'"' { Some(string_end(text, at + 1)? + 1) } else { atom(text, at) }
+#[inline(always)]
+fn scalar_end(text: &[u8], at: usize, long: bool) -> Option<usize> {
+    match *text.get(at)? {
+        b'"' if long => Some(long_string_end(text, at + 1)? + 1),
+        b'"' => Some(string_end(text, at + 1)? + 1),
+        _ => atom(text, at),
+    }
 }
 
 /// The scalars of a valid text that are values and not keys, in order. Nothing where there are too many.
@@ -254,7 +290,7 @@ fn scalars(text: &[u8]) -> Option<Vec<Range<usize>>> {
             at += 1;
             continue;
         }
-        let end = scalar_end(text, at)?;
+        let end = scalar_end(text, at, false)?;
         let is_key = *byte == b'"' && text[end..].trim_ascii_start().first() == Some(&b':');
         if !is_key {
             all.push(at..end);
@@ -264,5 +300,7 @@ fn scalars(text: &[u8]) -> Option<Vec<Range<usize>>> {
     (all.len() <= SCALARS_MAX).then_some(all)
 }
 
+#[cfg(test)]
+mod borders;
 #[cfg(test)]
 mod tests;

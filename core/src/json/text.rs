@@ -1,6 +1,6 @@
 //! JSON strings: where they end and what they say.
 
-use super::steps::{WORD, plain, special};
+use super::steps::{WORD, is_ascii, plain, special};
 
 /// The *special* bytes of a text: quotes, backslashes and everything below 0x20. Made for a whole text at
 /// once, because that is branchless and 16 bytes at a time; then the end of a string is the next bit.
@@ -73,24 +73,39 @@ fn escape_end(text: &[u8], at: usize) -> Option<usize> {
 }
 
 /// As many bytes of a long string are looked at without a branch.
-const LONG: usize = 128;
+pub(super) const LONG: usize = 128;
 
 /// What [`end`] says of a string, without a map: for single strings in a text.
 #[inline(always)]
-pub(super) fn string_end(text: &[u8], mut at: usize) -> Option<usize> {
-    let mut found = special_from(text, at)?;
+pub(super) fn string_end(text: &[u8], at: usize) -> Option<usize> {
+    let Some(word) = text.get(at..).and_then(|rest| rest.first_chunk()) else {
+        return string_end_by_words(text, at);
+    };
+    let found = special(word);
     if found == 0 {
+        return string_end_by_words(text, at + WORD);
+    }
+    let first = found.trailing_zeros() as usize;
+    if word[first % WORD] == b'"' { Some(at + first) } else { string_end_by_words(text, at + first) }
+}
+
+/// The same for strings that are mostly longer than [`LONG`].
+pub(super) fn long_string_end(text: &[u8], mut at: usize) -> Option<usize> {
+    while let Some(long) = text.get(at..).and_then(|rest| rest.first_chunk::<LONG>())
+        && plain(long)
+    {
+        at += LONG;
+    }
+    string_end_by_words(text, at)
+}
+
+/// The same where the string is longer than a word, has an escape or is near the end of the text.
+#[inline(never)]
+fn string_end_by_words(text: &[u8], mut at: usize) -> Option<usize> {
+    let mut found = special_from(text, at)?;
+    while found == 0 {
         at += WORD;
-        while let Some(long) = text.get(at..).and_then(|rest| rest.first_chunk::<LONG>())
-            && plain(long)
-        {
-            at += LONG;
-        }
         found = special_from(text, at)?;
-        while found == 0 {
-            at += WORD;
-            found = special_from(text, at)?;
-        }
     }
     at += found.trailing_zeros() as usize;
     if text.get(at) == Some(&b'"') { Some(at) } else { string_end_after_escape(text, at) }
@@ -159,7 +174,7 @@ pub(crate) fn decode<'a>(raw: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<&'a 
 }
 
 fn utf8(bytes: &[u8]) -> Option<&[u8]> {
-    (bytes.is_ascii() || std::str::from_utf8(bytes).is_ok()).then_some(bytes)
+    (is_ascii(bytes) || std::str::from_utf8(bytes).is_ok()).then_some(bytes)
 }
 
 /// What a string says, with U+FFFD for what is no character, cut at `max` bytes (on a character's boundary).
