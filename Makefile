@@ -17,7 +17,7 @@ VENV = target/venv
 CARGO ?= cargo
 PYTHON ?= python3
 
-.PHONY: help deps venv build tool build-faults install demo playground console test test-rust test-server test-console test-servers test-all fuzz servers bench bench-quick callgrind soak valgrind lint clean
+.PHONY: help deps venv build tool build-faults install dist demo playground console test test-rust test-server test-console test-package test-servers test-all fuzz servers bench bench-quick callgrind soak valgrind lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -56,6 +56,9 @@ install: ## install the built module into $(DESTDIR)$(PREFIX)/lib/redis/modules,
 	@echo "Add this line to redis.conf and restart the server:"
 	@echo "  loadmodule $(MODULEDIR)/libqadmin.so"
 
+dist: build tool ## pack what is released into target/dist: an archive, a .deb, their checksums
+	@scripts/dist.sh
+
 demo: deps build ## show the module at work on a throw-away server with 200,000 messages
 	$(CARGO) run --quiet --release --package qadmin-harness --bin demo
 
@@ -66,9 +69,9 @@ console: deps build tool ## a throw-away server with the queue of the examples, 
 	$(CARGO) build --quiet --release --package qadmin-harness --bin playground
 	@scripts/console.sh
 
-test: deps build venv test-rust test-server test-console test-servers ## run every test, and those that matter most on other servers
+test: deps build venv test-rust test-server test-console test-package test-servers ## run every test, and those that matter most on other servers
 
-test-all: deps build venv test-rust test-console ## run the whole suite on all servers, and with other configurations (an hour)
+test-all: deps build build-faults venv test-rust test-console test-package ## run the whole suite on all servers, and with other configurations (an hour)
 	@scripts/test-servers.sh all
 
 # The suites against real servers stand apart: they need the module, the rest needs nothing.
@@ -80,7 +83,13 @@ test-server: build build-faults venv
 
 # The program as it is built for the tests, against the module as it is built for use.
 test-console: build
+	@scripts/deps.sh browser
 	$(CARGO) test --package qadmin-console
+
+# The program as the tests of the console have built it: another build takes minutes, and packs the same way.
+test-package: build ## build the packages, install the .deb, use what it brings, take it away again
+	$(CARGO) build --package qadmin-console
+	TOOL=$(TARGET)/debug/qadmin scripts/test-package.sh
 
 # A server that cannot be had is said to be missing, and fails nothing.
 test-servers: build venv ## run what matters most on the other servers that can be had

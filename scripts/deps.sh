@@ -4,6 +4,9 @@
 #   - a Redis or Valkey server (>= 7.0.6) and its redis-cli: tests, demo and benchmark start their own
 #   - Python 3 with venv and pip: the real Celery lives in target/venv
 #
+# `scripts/deps.sh browser` gets Chromium and its driver instead, for the tests of the web page. Those are left out where
+# it cannot be had, so that is told and fails nothing.
+#
 # It never starts, enables or configures a system service. Debian's package redis-server does all of that when
 # it is installed; but the program itself is in redis-tools (redis-server is one name of redis-check-rdb), so
 # only redis-tools is installed there and target/bin/redis-server becomes a link to it.
@@ -29,6 +32,8 @@ have_libclang() {
   return 1
 }
 
+have_browser() { have chromedriver && { have chromium || have chromium-browser || have google-chrome; }; }
+
 have_venv() { "${PYTHON:-python3}" -c 'import venv, ensurepip' >/dev/null 2>&1; }
 
 # Names of what is missing, in the words of this script.
@@ -46,15 +51,18 @@ package() {
     apt:linker) echo gcc libc6-dev ;;
     apt:libclang) echo libclang-dev ;;
     apt:server | apt:cli) echo redis-tools ;;
+    apt:browser) echo chromium chromium-driver ;;
     apt:venv) echo python3 python3-venv python3-pip ;;
     dnf:linker) echo gcc ;;
     dnf:libclang) echo clang-devel ;;
     # Newer releases call it valkey and provide the old name.
     dnf:server | dnf:cli) echo redis ;;
+    dnf:browser) echo chromium chromedriver ;;
     dnf:venv) echo python3 python3-pip ;;
     apk:linker) echo gcc musl-dev ;;
     apk:libclang) echo clang-dev clang-libclang ;;
     apk:server | apk:cli) echo redis ;;
+    apk:browser) echo chromium chromium-chromedriver ;;
     apk:venv) echo python3 py3-pip ;;
     brew:linker) echo llvm ;;
     brew:libclang) echo llvm ;;
@@ -64,6 +72,7 @@ package() {
     pacman:libclang) echo clang ;;
     # Arch replaced redis by valkey.
     pacman:server | pacman:cli) echo valkey ;;
+    pacman:browser) echo chromium ;;
     pacman:venv) echo python python-pip ;;
   esac
 }
@@ -74,7 +83,8 @@ install() {
   shift
   if [ "$manager" != brew ] && [ "$(id -u)" != 0 ]; then
     have sudo || { echo "This needs root, and there is no sudo. As root, install: $*"; exit 1; }
-    root=(sudo)
+    # What is not needed is no reason to ask for a password.
+    if [ -n "${OPTIONAL:-}" ]; then root=(sudo -n); else root=(sudo); fi
   fi
   echo "Installing $*"
   case "$manager" in
@@ -98,6 +108,26 @@ link_debian_server() {
   fi
 }
 
+find_manager() {
+  local candidate
+  for candidate in apt:apt-get dnf:dnf apk:apk pacman:pacman brew:brew; do
+    if have "${candidate#*:}"; then
+      echo "${candidate%%:*}"
+      return
+    fi
+  done
+}
+
+if [ "${1:-}" = browser ]; then
+  have_browser && exit 0
+  manager=$(find_manager)
+  packages=$([ -z "$manager" ] || package "$manager" browser)
+  # shellcheck disable=SC2086 # names, one word each
+  if [ -n "$packages" ]; then (OPTIONAL=yes install "$manager" $packages) >/dev/null 2>&1 || true; fi
+  have_browser || echo "skipped: the tests of the web page in a browser (chromium and chromedriver cannot be had here)"
+  exit 0
+fi
+
 if ! have "${CARGO:-cargo}"; then
   echo "Rust is missing: see https://rustup.rs (qadmin needs 1.90 or newer)."
   exit 1
@@ -107,13 +137,7 @@ link_debian_server
 lacking=$(missing)
 [ -z "$lacking" ] && exit 0
 
-manager=
-for candidate in apt:apt-get dnf:dnf apk:apk pacman:pacman brew:brew; do
-  if have "${candidate#*:}"; then
-    manager=${candidate%%:*}
-    break
-  fi
-done
+manager=$(find_manager)
 if [ -n "$manager" ]; then
   packages=()
   for part in $lacking; do

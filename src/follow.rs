@@ -102,12 +102,11 @@ pub(crate) fn apply(state: &mut State, event: &KeyEvent) {
         What::Edited(len) => Event::Edited { len },
     };
     let mut gone = false;
-    for job in state.registry.live_mut().iter_mut().filter(|job| job.is_on(db, key)) {
-        job.scan.follow(on_queue);
-        gone |= job.scan.is_gone();
+    for job in state.registry.live_mut() {
+        gone |= job.follow(db, key, on_queue) && matches!(event.what, What::Gone);
     }
     if gone {
-        // The jobs are done; the next turn says so to those who wait.
+        // Jobs may be done; the next turn says so to those who wait.
         state.wake();
     }
 }

@@ -53,6 +53,7 @@ fn on_load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
 /// Gives back what is held between callbacks: the module goes.
 fn free() {
     state::free();
+    redis::config::free();
 }
 
 /// Refuses while something would be lost; the sentence goes to the log.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use qadmin_core::error::Error;
-use qadmin_core::job::{Job, Record};
+use qadmin_core::job::{Job, Record, too_many};
 use qadmin_core::slot;
 use uuid::Uuid;
 
@@ -124,13 +124,9 @@ fn swapped(db: i32, a: i32, b: i32) -> i32 {
 /// Queues a record that is to be written later, in the place of an older one of the same job.
 pub(crate) fn owe(owed: &mut VecDeque<Owed>, record: Owed) {
     owed.retain(|older| older.id != record.id || older.audit.is_some());
-    let mut bytes: usize = owed.iter().map(|owed| owed.record.bytes()).sum::<usize>() + record.record.bytes();
-    while let Some(oldest) = owed.front()
-        && (owed.len() >= OWED_MAX || bytes > OWED_BYTES_MAX)
-    {
-        bytes -= oldest.record.bytes();
-        owed.pop_front();
-    }
+    let sizes = owed.iter().map(|owed| owed.record.bytes());
+    let gone = too_many(sizes, record.record.bytes(), OWED_MAX, OWED_BYTES_MAX);
+    owed.drain(..gone);
     owed.push_back(record);
 }
 

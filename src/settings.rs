@@ -1,6 +1,7 @@
 //! The settings in force.
 
-use qadmin_core::settings::{SETTINGS, Settings, parse_load_args};
+use qadmin_core::error::Error;
+use qadmin_core::settings::{SETTINGS, Settings, TEXTS, parse_load_args};
 
 use crate::redis::main_cell::MainCell;
 use crate::redis::{Ctx, config};
@@ -16,15 +17,24 @@ pub(crate) fn now() -> Settings {
 /// and LOADEX override.
 pub(crate) fn register(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
     let given = parse_load_args(args).map_err(|error| error.text())?;
-    let _ = config::CALLBACKS.set(config::Callbacks { get, set });
+    let _ = config::CALLBACKS.set(config::Callbacks { get, set, get_text, set_text });
     for (at, row) in SETTINGS.iter().enumerate() {
-        let default = given.iter().find(|(index, _)| *index == at).map_or(row.default, |(_, value)| *value);
+        let default =
+            given.numbers.iter().find(|(index, _)| *index == at).map_or(row.default, |(_, value)| *value);
         set(at, default);
         let registered = match row.words {
             [] => config::register(ctx, at, row.name, default, row.min, row.max),
             words => config::register_words(ctx, at, row.name, default, words),
         };
         if !registered {
+            return Err(format!("the server refused the setting qadmin.{}", row.name));
+        }
+    }
+    for (at, row) in TEXTS.iter().enumerate() {
+        let default =
+            given.texts.iter().find(|(index, _)| *index == at).map_or(row.default, |(_, text)| text);
+        set_text(at, default).map_err(|error| error.text())?;
+        if !config::register_text(ctx, at, row.name, default) {
             return Err(format!("the server refused the setting qadmin.{}", row.name));
         }
     }
@@ -44,4 +54,13 @@ fn set(at: usize, value: i64) {
         // The server has checked the range, which is the one of the table.
         let _ = settings.get_or_insert_with(Settings::default).set(at, value);
     }
+}
+
+fn get_text(at: usize) -> Vec<u8> {
+    now().text(at)
+}
+
+fn set_text(at: usize, text: &[u8]) -> Result<(), Error> {
+    let mut settings = IN_FORCE.try_borrow_mut().ok_or(Error::Reentrant)?;
+    settings.get_or_insert_with(Settings::default).set_text(at, text)
 }

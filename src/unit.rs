@@ -99,7 +99,13 @@ pub(crate) fn reason(line: &[u8]) -> Refusal {
 
 /// Puts what a look took out of the list where it goes, tells replicas, the append-only file and everybody else, and
 /// closes it.
-pub(crate) fn tell(ctx: Ctx<'_>, list: List<'_>, name: &RString, look: &Look, to: Option<&Destination>) {
+pub(crate) fn tell(
+    ctx: Ctx<'_>,
+    list: List<'_>,
+    name: &RString,
+    look: &Look,
+    to: Option<(&Destination, End)>,
+) {
     if list.deleted() != look.removed() {
         // A panic right behind a deletion: nobody knows which message it was, so nobody could be told.
         std::process::abort();
@@ -117,7 +123,7 @@ pub(crate) fn tell(ctx: Ctx<'_>, list: List<'_>, name: &RString, look: &Look, to
         RString::new(indexes),
         RString::new(fingerprints),
     ];
-    let to = to.map(|to| (RString::new(&to.key), to.end()));
+    let to = to.map(|(to, end)| (RString::new(&to.key), end));
     if let Some((key, end)) = &to {
         let len = put_taken(ctx, &list, key, *end);
         args.extend([RString::new(key.bytes()), RString::new(end.word()), RString::new(len.to_string())]);
@@ -228,8 +234,8 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
     }
     let ascending: Vec<u64> = hits.iter().map(|hit| hit.index).collect();
     let db = ctx.db();
-    for job in state.registry.live_mut().iter_mut().filter(|job| job.is_on(db, key)) {
-        job.scan.follow(Event::Deleted { indexes: &ascending });
+    for job in state.registry.live_mut() {
+        job.follow(db, key, Event::Deleted { indexes: &ascending });
     }
     state.forget_counts(db, key);
     Applied::Done(no_return)

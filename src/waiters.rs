@@ -8,7 +8,9 @@
 use std::collections::{HashMap, VecDeque};
 
 use qadmin_core::error::Error;
+use qadmin_core::filter::Filter;
 use qadmin_core::kind::MessageKind;
+use qadmin_core::priorities::List;
 use qadmin_core::request::{Format, Preview, Stats};
 use uuid::Uuid;
 
@@ -49,6 +51,8 @@ pub(crate) struct PreviewWait {
     pub(crate) request: Preview,
     /// What the messages are taken for.
     pub(crate) kind: MessageKind,
+    /// The lists that they are in.
+    pub(crate) lists: Vec<List>,
     /// What they looked like when it was asked: its own command pays for that look, not the turn in which many are
     /// let go.
     pub(crate) looks_like: Option<MessageKind>,
@@ -62,8 +66,8 @@ pub(crate) struct PreviewWait {
 
 impl PreviewWait {
     /// What keeping the request takes, about: its filter is there as conditions and as text.
-    pub(crate) fn bytes(request: &Preview) -> usize {
-        request.queue.len() + 3 * request.filter.text_len()
+    pub(crate) fn bytes(request: &Preview, lists: &[List]) -> usize {
+        bytes(&request.queue, lists, &request.filter)
     }
 }
 
@@ -74,6 +78,8 @@ pub(crate) struct StatsWait {
     pub(crate) request: Stats,
     /// What the messages are taken for.
     pub(crate) kind: MessageKind,
+    /// The lists that they are in.
+    pub(crate) lists: Vec<List>,
     /// Logical database.
     pub(crate) db: i32,
     /// When, steady clock.
@@ -84,9 +90,13 @@ pub(crate) struct StatsWait {
 
 impl StatsWait {
     /// What keeping the request takes, about.
-    pub(crate) fn bytes(request: &Stats) -> usize {
-        request.queue.len() + 3 * request.filter.text_len()
+    pub(crate) fn bytes(request: &Stats, lists: &[List]) -> usize {
+        bytes(&request.queue, lists, &request.filter)
     }
+}
+
+fn bytes(queue: &[u8], lists: &[List], filter: &Filter) -> usize {
+    queue.len() + lists.iter().map(|list| list.key.len()).sum::<usize>() + 3 * filter.text_len()
 }
 
 /// One waiting client.
@@ -114,8 +124,8 @@ enum Stage {
 impl Waiter {
     fn bytes(&self) -> usize {
         match &self.what {
-            For::Preview(wait) => PreviewWait::bytes(&wait.request),
-            For::Stats(wait) => StatsWait::bytes(&wait.request),
+            For::Preview(wait) => PreviewWait::bytes(&wait.request, &wait.lists),
+            For::Stats(wait) => StatsWait::bytes(&wait.request, &wait.lists),
             For::Status(_) | For::Queues(_) => 0,
         }
     }

@@ -8,9 +8,7 @@
 use std::collections::VecDeque;
 
 use qadmin_core::error::Error;
-use qadmin_core::queues::{
-    Found, Glance, NextMessage, binding_prefix, bound_queue, other_lists, priority_of,
-};
+use qadmin_core::queues::{Found, Glance, NextMessage, binding_prefix, bound_queue};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{QUEUE_MAX, Queues};
 use qadmin_core::scan::Queue as _;
@@ -155,8 +153,8 @@ impl Walk {
     /// The priority lists of a queue count as its own, where the caller may read it. What is known to be a queue is
     /// one whatever is in it.
     fn list(&mut self, ctx: Ctx<'_>, key: &[u8], is_queue: bool) {
-        let (queue, step) = match priority_of(key) {
-            Some((queue, step)) if may_read(&self.caller, queue) => (queue, Some(step)),
+        let (queue, step) = match settings::now().priorities().step_of(key) {
+            Some((queue, step)) if may_read(&self.caller, queue) => (queue, Some(u64::from(step))),
             _ => (key, None),
         };
         if !self.request.wants(queue) || !may_read(&self.caller, key) {
@@ -195,9 +193,10 @@ impl Walk {
         }
         // Each member at most once, and at most so many.
         let Ok(members) = ask(c"SRANDMEMBER", BINDINGS_MAX.to_string().as_bytes()) else { return };
+        let settings = settings::now();
         for member in members.list() {
-            if let Some(queue) = bound_queue(&member).filter(|queue| prefix.len() + queue.len() <= QUEUE_MAX)
-            {
+            let queue = bound_queue(&member, settings.priorities().separator());
+            if let Some(queue) = queue.filter(|queue| prefix.len() + queue.len() <= QUEUE_MAX) {
                 self.aside.push_back(Aside::Bound([prefix, queue].concat()));
             }
         }
@@ -208,7 +207,7 @@ impl Walk {
         if self.request.wants(queue) && may_read(&self.caller, queue) {
             self.found.bound(queue);
             self.list(ctx, queue, true);
-            for other in other_lists(queue) {
+            for other in settings::now().priorities().others(&[queue]) {
                 self.list(ctx, &other, true);
             }
         }

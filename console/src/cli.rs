@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::failure::{Exit, Failure};
+use crate::kind::Kind;
 
 /// Looks at live job queues and clears them, inside a Redis or Valkey server that has the module qadmin.
 #[derive(Debug, Parser)]
@@ -156,6 +157,12 @@ pub(crate) struct Preview {
     pub(crate) queue: OsString,
     #[command(flatten)]
     pub(crate) filter: Filter,
+    /// What the queue's messages are. Default: what the server's setting default-kind says.
+    #[arg(id = "kind", long = "as", value_enum, value_name = "KIND")]
+    pub(crate) kind: Option<Kind>,
+    /// Of a queue with priorities: all its lists as one queue, or the list of one step. Default: the list of that name.
+    #[arg(long, value_name = "all|STEP")]
+    pub(crate) priority: Option<String>,
     /// Most messages to show, 0 to 100.
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) sample: u32,
@@ -179,6 +186,12 @@ pub(crate) struct Clear {
     pub(crate) queue: OsString,
     #[command(flatten)]
     pub(crate) filter: Filter,
+    /// What the queue's messages are. Default: what the server's setting default-kind says.
+    #[arg(id = "kind", long = "as", value_enum, value_name = "KIND")]
+    pub(crate) kind: Option<Kind>,
+    /// Of a queue with priorities: all its lists as one queue, or the list of one step. Default: the list of that name.
+    #[arg(long, value_name = "all|STEP")]
+    pub(crate) priority: Option<String>,
     /// Take out every match.
     #[arg(long, required_unless_present = "keep_one", conflicts_with = "keep_one")]
     pub(crate) all: bool,
@@ -203,6 +216,16 @@ pub(crate) struct Clear {
     /// With --expect: so many percent more are no surprise.
     #[arg(long, value_name = "PERCENT", requires = "expect")]
     pub(crate) tolerance: Option<u64>,
+    /// Move matches to this other list instead of clearing them, so that it can be undone. In a cluster the key has to lie
+    /// in the queue's slot: '{celery}:parked'.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) to: Option<OsString>,
+    /// With --to: to the end that runs next, before what is there.
+    #[arg(long, requires = "to")]
+    pub(crate) front: bool,
+    /// Where a body cannot be read (pickle), go by the sender's texts argsrepr and kwargsrepr.
+    #[arg(long)]
+    pub(crate) inexact: bool,
     /// Compute everything, take nothing out.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -241,6 +264,12 @@ pub(crate) struct Stats {
     pub(crate) queue: OsString,
     #[command(flatten)]
     pub(crate) filter: Filter,
+    /// What the queue's messages are. Default: what the server's setting default-kind says.
+    #[arg(id = "kind", long = "as", value_enum, value_name = "KIND")]
+    pub(crate) kind: Option<Kind>,
+    /// Of a queue with priorities: all its lists as one queue, or the list of one step. Default: the list of that name.
+    #[arg(long, value_name = "all|STEP")]
+    pub(crate) priority: Option<String>,
     /// Fields to count by, 1 to 4, such as task,repoid.
     #[arg(long, value_name = "FIELD", value_delimiter = ',', default_value = "task")]
     pub(crate) by: Vec<String>,

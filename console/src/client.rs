@@ -2,9 +2,11 @@
 
 use redis::Cmd;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::connection::Server;
 use crate::failure::{Exit, Failure};
+use crate::kind::Kind;
 use crate::reply::{Accepted, Map, Preview, Queues, Stats, Status};
 
 /// A job, and the queue that leads to its node in a cluster.
@@ -24,6 +26,8 @@ pub(crate) struct PreviewRequest {
     pub(crate) fields: Vec<String>,
     pub(crate) bust: bool,
     pub(crate) no_count: bool,
+    pub(crate) kind: Option<Kind>,
+    pub(crate) priority: Option<String>,
 }
 
 /// What STATS is asked.
@@ -35,6 +39,8 @@ pub(crate) struct StatsRequest {
     pub(crate) by: Vec<String>,
     pub(crate) top: u32,
     pub(crate) bust: bool,
+    pub(crate) kind: Option<Kind>,
+    pub(crate) priority: Option<String>,
 }
 
 /// What CLEARJOB is asked.
@@ -52,6 +58,14 @@ pub(crate) struct ClearRequest {
     pub(crate) rate: Option<u64>,
     pub(crate) expect: Option<u64>,
     pub(crate) tolerance: Option<u64>,
+    /// The list that matches move to.
+    pub(crate) to: Option<Vec<u8>>,
+    /// To its next end.
+    pub(crate) front: bool,
+    pub(crate) kind: Option<Kind>,
+    pub(crate) priority: Option<String>,
+    /// What is known by the sender's texts alone goes, too.
+    pub(crate) inexact: bool,
     pub(crate) dry_run: bool,
     /// The queue's name as somebody typed it: this program never fills it in.
     pub(crate) confirm: Option<Vec<u8>>,
@@ -67,6 +81,15 @@ pub(crate) enum Hold {
     Pause,
     Resume,
     Throttle { rate: Option<u64>, duty: Option<u8> },
+}
+
+/// What a Redis user may do to a job.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Rights {
+    pub(crate) cancel: bool,
+    pub(crate) pause: bool,
+    pub(crate) resume: bool,
+    pub(crate) throttle: bool,
 }
 
 /// The module, as seen from here.
@@ -95,6 +118,7 @@ impl Client {
         if request.no_count {
             command.arg("NOCOUNT");
         }
+        say_kind(&mut command, request.kind, request.priority.as_deref());
         Ok(Preview::new(self.map(command, "QADMIN.PREVIEW")?))
     }
 
@@ -106,6 +130,7 @@ impl Client {
         if request.bust {
             command.arg("BUST");
         }
+        say_kind(&mut command, request.kind, request.priority.as_deref());
         Ok(Stats::new(self.map(command, "QADMIN.STATS")?))
     }
 
@@ -129,6 +154,16 @@ impl Client {
             if let Some(value) = value {
                 command.arg(keyword).arg(value);
             }
+        }
+        if let Some(key) = &request.to {
+            command.arg("TO").arg(key);
+        }
+        if request.front {
+            command.arg("FRONT");
+        }
+        say_kind(&mut command, request.kind, request.priority.as_deref());
+        if request.inexact {
+            command.arg("INEXACT");
         }
         if request.dry_run {
             command.arg("DRYRUN");
@@ -155,6 +190,20 @@ impl Client {
             Err(failure) if failure.exit == Exit::Unconfirmed => None,
             Err(failure) => Some(failure.words),
             Ok(_) => Some("the server took a clear without its confirmation".to_owned()),
+        }
+    }
+
+    /// Which of CANCEL, PAUSE, RESUME and THROTTLE this Redis user may do to a job: a job that nobody knows tells it.
+    pub(crate) fn may_hold(&mut self, job: &Status) -> Rights {
+        let clears = job.kind != "clear" || self.clear_refusal(&job.queue).is_none();
+        let nobody = JobRef { id: Uuid::new_v4().to_string(), queue: Some(job.queue.clone()) };
+        let mut may =
+            |hold: Hold| clears && self.hold(&nobody, hold).is_err_and(|why| why.exit == Exit::NoJob);
+        Rights {
+            cancel: may(Hold::Cancel),
+            pause: may(Hold::Pause),
+            resume: may(Hold::Resume),
+            throttle: may(Hold::Throttle { rate: Some(0), duty: None }),
         }
     }
 
@@ -260,6 +309,16 @@ impl Client {
         command.arg("FORMAT").arg("JSON");
         let replies = self.server.call_everywhere(&command, name)?;
         replies.iter().map(|reply| parse(reply, name)).collect()
+    }
+}
+
+/// What the messages are, and which lists of a queue with priorities hold them.
+fn say_kind(command: &mut Cmd, kind: Option<Kind>, priority: Option<&str>) {
+    if let Some(kind) = kind {
+        command.arg("AS").arg(kind.word());
+    }
+    if let Some(priority) = priority {
+        command.arg("PRIORITY").arg(priority);
     }
 }
 

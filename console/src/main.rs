@@ -9,13 +9,16 @@ mod commands;
 mod connection;
 mod failure;
 mod interrupt;
+mod kind;
 mod look;
 mod progress;
 mod prompt;
 mod reply;
 mod serve;
+mod shell;
 mod table;
 mod text;
+mod undo;
 mod words;
 
 use std::process::ExitCode;

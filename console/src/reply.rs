@@ -7,6 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map as JsonMap, Value};
 
+use crate::kind::Kind;
+use crate::text::{grouped, place};
+
 /// One map of a reply, with its members in the server's order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Map(pub(crate) JsonMap<String, Value>);
@@ -77,6 +80,13 @@ impl Map {
         }
     }
 
+    /// Where the `next` or the `last` of a group runs, in words.
+    pub(crate) fn runs(&self, which: &str) -> Option<String> {
+        let place = grouped(place(self.int(&format!("{which}_index"))?));
+        let step = self.count(&format!("{which}_priority"));
+        Some(place + &step.map(|step| format!(" of step {step}")).unwrap_or_default())
+    }
+
     /// The names of its members, without twins.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0
@@ -104,6 +114,7 @@ pub(crate) struct Doubts {
     pub(crate) in_group: u64,
     pub(crate) with_eta: u64,
     pub(crate) redelivered: u64,
+    pub(crate) inexact: u64,
     pub(crate) notice: Option<String>,
 }
 
@@ -117,6 +128,7 @@ impl Doubts {
             in_group: map.sum("in_group"),
             with_eta: map.sum("with_eta"),
             redelivered: map.sum("redelivered"),
+            inexact: map.sum("inexact"),
             notice: map.word("notice"),
         }
     }
@@ -137,6 +149,8 @@ pub(crate) struct Preview {
     pub(crate) job_id: Option<String>,
     pub(crate) count_error: Option<String>,
     pub(crate) other_priorities_depth: Option<u64>,
+    /// Another kind than the messages were taken for.
+    pub(crate) looks_like: Option<Kind>,
     pub(crate) doubts: Doubts,
     /// The reply itself.
     pub(crate) map: Map,
@@ -157,9 +171,15 @@ impl Preview {
             job_id: map.word("job_id"),
             count_error: map.word("count_error"),
             other_priorities_depth: map.count("other_priorities_depth"),
+            looks_like: map.word("looks_like").as_deref().and_then(Kind::parse),
             doubts: Doubts::new(&map),
             map,
         }
+    }
+
+    /// The matches that a clear takes without being told to go by the sender's texts.
+    pub(crate) fn exact_count(&self) -> Option<u64> {
+        self.match_count.map(|n| n.saturating_sub(self.doubts.inexact))
     }
 
     /// The same preview with what its job found: the members that the server could not fill in when it answered. A job
@@ -178,6 +198,7 @@ impl Preview {
                 ("in_group", "in_group"),
                 ("with_eta", "with_eta"),
                 ("redelivered", "redelivered"),
+                ("inexact", "inexact"),
                 ("notice", "notice"),
             ],
         );
@@ -242,6 +263,7 @@ impl Stats {
                 ("undecodable", "undecodable"),
                 ("unreadable", "unreadable"),
                 ("drifted", "drifted"),
+                ("inexact", "inexact"),
                 ("notice", "notice"),
             ],
         );
@@ -274,6 +296,11 @@ pub(crate) struct Status {
     pub(crate) mode: String,
     pub(crate) dry_run: bool,
     pub(crate) filter: String,
+    /// The list that matches move to.
+    pub(crate) to: Option<Vec<u8>>,
+    pub(crate) message_kind: Option<String>,
+    /// All lists of a queue with priorities, or one step; none: the list of the queue's name.
+    pub(crate) priority: Option<String>,
     pub(crate) user: Option<Vec<u8>>,
     pub(crate) actor: Option<Vec<u8>>,
     pub(crate) reason: Option<Vec<u8>>,
@@ -310,6 +337,9 @@ impl Status {
             mode: map.word("mode").unwrap_or_default(),
             dry_run: map.flag("dry_run"),
             filter: map.word("filter").unwrap_or_default(),
+            to: map.bytes("to"),
+            message_kind: map.word("message_kind"),
+            priority: map.word("priority"),
             user: map.bytes("user"),
             actor: map.bytes("actor"),
             reason: map.bytes("reason"),
@@ -347,11 +377,23 @@ impl Status {
     /// What it does with the messages, as one word or two.
     pub(crate) fn what(&self) -> String {
         match (self.kind.as_str(), self.mode.as_str(), self.dry_run) {
-            ("clear", "keepone", false) => "clear, keep one".to_owned(),
+            ("clear", "keepone", false) => format!("{}, keep one", self.verb()),
             ("clear", "keepone", true) => "dry run, keep one".to_owned(),
             ("clear", _, true) => "dry run".to_owned(),
+            ("clear", _, false) => self.verb().to_owned(),
             (kind, _, _) => kind.to_owned(),
         }
+    }
+
+    /// Where the match that stays runs, in words.
+    pub(crate) fn kept(&self) -> Option<String> {
+        let place = grouped(place(self.kept_index?));
+        let step = self.map.count("kept_priority").map(|step| format!(" of step {step}")).unwrap_or_default();
+        Some(format!("the message that runs as number {place}{step}"))
+    }
+
+    fn verb(&self) -> &'static str {
+        if self.to.is_some() { "move" } else { "clear" }
     }
 }
 

@@ -5,7 +5,7 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Tab
 
 use crate::look;
 use crate::reply::{Map, Status};
-use crate::text::{escape, grouped, time};
+use crate::text::{escape, grouped, place, time};
 
 /// Narrower than this, a table is not squeezed.
 const MIN_WIDTH: u16 = 40;
@@ -100,9 +100,9 @@ pub(crate) fn sample(rows: &[Map]) -> Table {
         .collect();
     let mut table = table(&headings.iter().map(String::as_str).collect::<Vec<_>>());
     for row in rows {
-        let place = row.int("index").map_or_else(|| "-".to_owned(), |index| grouped(index.unsigned_abs()));
+        let runs = row.int("index").map_or_else(|| "-".to_owned(), |index| grouped(place(index)));
         let cells = names.iter().map(|name| cell(row.bytes(name).as_deref()));
-        table.add_row(std::iter::once(Cell::new(place)).chain(cells));
+        table.add_row(std::iter::once(Cell::new(runs)).chain(cells));
     }
     table
 }

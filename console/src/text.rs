@@ -77,6 +77,12 @@ pub(crate) fn counted(n: u64, one: &str) -> String {
     format!("{} {one}{}", grouped(n), if n == 1 { "" } else { "s" })
 }
 
+/// The place that an index of a reply stands for; 1 runs next. Indexes count from the end that runs next: -1, -2 where
+/// that is the tail, 0, 1 where it is the head.
+pub(crate) fn place(index: i64) -> u64 {
+    if index < 0 { index.unsigned_abs() } else { index.unsigned_abs() + 1 }
+}
+
 /// `part` of `whole` in percent, with one digit behind the point; empty where there is no whole.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
@@ -185,6 +191,11 @@ mod tests {
         assert_eq!(escape("a\u{9b}31m\u{202e}b\u{feff}".as_bytes()), r"a\u{9b}31m\u{202e}b\u{feff}");
         assert_eq!(escape(b"\xff\xc3 \\ ok"), r"\xff\xc3 \\ ok");
         assert_eq!(escape("Größe 日本 🎉".as_bytes()), "Größe 日本 🎉");
+    }
+
+    #[test]
+    fn what_runs_next_is_number_one_at_either_end() {
+        assert_eq!([-1, -12, 0, 4].map(place), [1, 12, 1, 5]);
     }
 
     #[test]

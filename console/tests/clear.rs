@@ -108,6 +108,85 @@ fn a_clear_can_be_bounded_and_refuses_more_than_was_expected() {
 }
 
 #[test]
+fn what_is_moved_comes_back_by_the_command_that_is_printed() {
+    let server = Server::start();
+    fill_examples(server.port()).expect("the queue is filled");
+    let before: Vec<Vec<u8>> = server.conn().lrange(QUEUE, 0, -1).expect("LRANGE");
+    let dry = qadmin(&server, &about("clear", &target(), &["--all", "--to", "celery:parked", "--dry-run"]))
+        .ended(0);
+    assert!(
+        dry.out.ends_with("Would clear 61 of 61 matching messages, moving them to celery:parked.\n"),
+        "{dry:?}"
+    );
+    assert!(!dry.out.contains("Undo"), "{dry:?}");
+    let moved = ["--all", "--to", "celery:parked", "--yes", QUEUE];
+    let moved = qadmin(&server, &about("clear", &target(), &moved)).ended(0);
+    assert!(moved.out.ends_with("Moved 61 of 61 matching messages to celery:parked.\n"), "{moved:?}");
+    assert_eq!(server.conn().llen::<_, u64>("celery:parked"), Ok(61));
+    let id = moved.err.trim().strip_prefix("job ").expect("the job is named").to_owned();
+    let undo = |out: &str| out.lines().find_map(|line| line.strip_prefix("Undo: qadmin ")).map(str::to_owned);
+    let command = undo(&moved.out).expect("the way back");
+    // Whoever looks later is told, too.
+    assert_eq!(undo(&qadmin(&server, &["status", &id]).ended(0).out).as_ref(), Some(&command));
+    assert_eq!(
+        command,
+        "clear celery:parked --task app.tasks.upload.Upload --repoid 147107 --all --to celery"
+    );
+    let args: Vec<&str> = command.split(' ').chain(["--yes", "celery:parked", "--front"]).collect();
+    let back = qadmin(&server, &args).ended(0);
+    assert!(back.out.ends_with("Moved 61 of 61 matching messages to celery.\n"), "{back:?}");
+    let after: Vec<Vec<u8>> = server.conn().lrange(QUEUE, 0, -1).expect("LRANGE");
+    assert_eq!(after.len(), before.len());
+    // The first match ran as number 12; in front it runs next.
+    assert_eq!(after.last(), before.get(before.len() - 12));
+    qadmin(&server, &about("clear", &target(), &["--all", "--front", "--yes", QUEUE])).ended(2);
+    let same =
+        qadmin(&server, &about("clear", &target(), &["--all", "--to", QUEUE, "--yes", QUEUE])).ended(1);
+    assert!(same.err.contains("another key"), "{same:?}");
+}
+
+#[test]
+fn messages_of_other_kinds_are_read_as_they_are_meant() {
+    let server = Server::start();
+    let jobs = [
+        ("queue:default", r#"{"class":"HardJob","args":[7],"jid":"abc","retry":true,"queue":"default"}"#),
+        ("resque:queue:mail", r#"{"class":"Archive","args":[1]}"#),
+        ("resque:queue:mail", r#"{"class":"Archive","args":[2]}"#),
+    ];
+    for (queue, job) in jobs {
+        let _: i64 = server.conn().rpush(queue, job).expect("RPUSH");
+    }
+    let default = ["preview", "queue:default", "--task", "HardJob"];
+    let taken_wrong = qadmin(&server, &default).ended(0);
+    assert!(
+        taken_wrong.out.contains("! The messages look like those of Sidekiq: --as sidekiq"),
+        "{taken_wrong:?}"
+    );
+    let run = qadmin(&server, &[&default[..], &["--as", "sidekiq", "--json"]].concat()).ended(0).json();
+    assert_eq!((&run["match_count"], &run["message_kind"]), (&1.into(), &"sidekiq".into()));
+    let stats = ["stats", "queue:default", "--by", "task", "--as", "sidekiq", "--json"];
+    assert_eq!(qadmin(&server, &stats).ended(0).json()["groups"][0]["task"], "HardJob");
+    let clear = ["clear", "queue:default", "--task", "HardJob", "--all", "--yes", "queue:default"];
+    assert!(qadmin(&server, &clear).ended(1).err.contains("look like sidekiq"));
+    let parked = qadmin(&server, &[&clear[..], &["--as", "sidekiq", "--to", "parked"]].concat()).ended(0);
+    assert!(
+        parked.out.contains("Undo: qadmin clear parked --task HardJob --as sidekiq --all --to queue:default"),
+        "{parked:?}"
+    );
+    // The head of Resque's lists runs next.
+    let mail =
+        qadmin(&server, &["preview", "resque:queue:mail", "--task", "Archive", "--as", "resque"]).ended(0);
+    let places: Vec<&str> = mail
+        .out
+        .lines()
+        .filter(|line| line.contains("Archive"))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert_eq!(places[places.len() - 2..], ["1", "2"], "{mail:?}");
+    qadmin(&server, &["preview", "q", "--task", "a", "--as", "rq"]).ended(2);
+}
+
+#[test]
 fn the_same_id_starts_nothing_twice() {
     let server = Server::start();
     fill_examples(server.port()).expect("the queue is filled");

@@ -29,6 +29,14 @@ fn any_node_leads_to_the_queue_and_lists_are_of_all_nodes() {
         assert_eq!(names, [QUEUE, other.as_str()], "the deepest first");
     }
     let away = cluster.node((home + 1) % 3);
+    // Only within the queue's slot.
+    let elsewhere = ["--all", "--to", "celery:parked", "--yes", QUEUE];
+    assert!(qadmin(away, &about("clear", &target(), &elsewhere)).ended(1).err.contains("CROSSSLOT"));
+    let parked = ["--all", "--to", "{celery}:parked", "--yes", QUEUE];
+    let parked = qadmin(away, &about("clear", &target(), &parked)).ended(0).out;
+    assert!(parked.contains("Undo: qadmin clear '{celery}:parked' --task "), "{parked}");
+    let back = ["--repoid", "147107", "--all", "--to", QUEUE, "--yes", "{celery}:parked"];
+    qadmin(away, &[&["clear", "{celery}:parked"], &back[..]].concat()).ended(0);
     let cleared =
         qadmin(away, &about("clear", &target(), &["--all", "--yes", QUEUE, "--json"])).ended(0).json();
     assert_eq!(cleared["deleted"], 61);

@@ -1,5 +1,6 @@
 //! The page about the program says what it does: its examples are run.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
@@ -80,6 +81,33 @@ fn alike(wanted: &str, line: &str) -> bool {
         rest = &rest[found + part.len()..];
     }
     rest.is_empty()
+}
+
+#[test]
+fn the_shipped_configuration_names_every_setting_with_its_default() {
+    let root = workspace_root();
+    let settings = fs::read_to_string(root.join("docs/settings.md")).expect("the page");
+    let snippet = fs::read_to_string(root.join("packaging/redis.conf")).expect("the snippet");
+    let rows: Vec<String> = settings
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);
+            let (name, value) = (cells.next()?.trim_end_matches('`'), cells.next()?);
+            let quote = if value.contains([' ', '\\']) { "\"" } else { "" };
+            Some(format!("# qadmin.{name} {quote}{value}{quote}"))
+        })
+        .collect();
+    assert!(rows.len() >= 11, "{rows:?}");
+    let shipped: Vec<&str> = snippet.lines().filter(|line| line.starts_with("# qadmin.")).collect();
+    assert_eq!(shipped, rows);
+    // And a server takes them as they stand there.
+    let settings = shipped.iter().map(|line| line.trim_start_matches("# "));
+    let server = settings.fold(Server::builder().module(), qadmin_harness::Builder::config).start();
+    let defaults = Server::start();
+    let of = |server: &Server| -> BTreeMap<String, String> {
+        redis::cmd("CONFIG").arg("GET").arg("qadmin.*").query(&mut server.conn()).expect("settings")
+    };
+    assert_eq!(of(&server), of(&defaults));
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod hostile;
 mod lists;
 mod papers;
 mod preview;
+mod priorities;
 mod serve;
 mod support;
 mod terminal;

@@ -17,7 +17,7 @@ fn a_clear_shows_count_and_sample_and_wants_the_name_typed() {
         "61 (5.8 %, 83.8 kB)",
         "The first 5 of 61 matching messages:",
         "dde6b29f",
-        "! 6 messages cannot be read",
+        "! 2 messages cannot be read",
         "This clears 61 of 1,051 messages.",
     ] {
         assert!(shown.contains(word), "{word}: {shown:?}");
@@ -27,6 +27,13 @@ fn a_clear_shows_count_and_sample_and_wants_the_name_typed() {
     assert_eq!(code, 3, "{after}");
     assert!(after.contains("Nothing was cleared."), "{after}");
     let depth = || server.conn().llen::<_, u64>(QUEUE).expect("LLEN");
+    assert_eq!(depth(), 1_051);
+
+    let mut session = terminal(&server, &about("clear", &target(), &["--all", "--to", "celery:parked"]));
+    let shown = session.exp_string("(celery): ").expect("a question");
+    assert!(shown.contains("This moves 61 of 1,051 messages to celery:parked."), "{shown}");
+    session.send_line("celery:parked").expect("typing");
+    assert_eq!(rest(session).1, 3);
     assert_eq!(depth(), 1_051);
 
     let mut session = terminal(&server, &about("clear", &target(), &["--keep-one"]));
@@ -42,6 +49,29 @@ fn a_clear_shows_count_and_sample_and_wants_the_name_typed() {
     let (after, code) = rest(terminal(&server, &about("clear", &target(), &["--keep-one"])));
     assert_eq!(code, 0, "{after}");
     assert!(after.contains("There is nothing to clear."), "{after}");
+}
+
+#[test]
+fn what_only_the_senders_text_tells_of_is_asked_about_where_it_would_go() {
+    let server = Server::start();
+    fill_examples(server.port()).expect("the queue is filled");
+    let clear = |more: &[&'static str]| {
+        let pickled = ["--where", "content_type = application/x-python-serialize"];
+        let args = ["clear", QUEUE, "--where", "kwargs.repoid EXISTS"];
+        [&args[..], &pickled[..], &["--all"], more].concat()
+    };
+    let (after, code) = rest(terminal(&server, &clear(&[])));
+    assert_eq!(code, 0, "{after}");
+    assert!(after.contains("There is nothing to clear."), "{after}");
+    assert!(after.contains("CLEARJOB takes them only with INEXACT"), "{after}");
+    let mut session = terminal(&server, &clear(&["--inexact"]));
+    let shown = session.exp_string("(celery): ").expect("a question");
+    assert!(shown.contains("This clears 1 of 1,051 messages."), "{shown}");
+    session.send_line("celery").expect("typing");
+    let (after, code) = rest(session);
+    assert_eq!(code, 0, "{after}");
+    assert!(after.contains("Cleared 1 of 1 matching message."), "{after}");
+    assert_eq!(server.conn().llen::<_, u64>(QUEUE).expect("LLEN"), 1_050);
 }
 
 #[test]

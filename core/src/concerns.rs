@@ -13,6 +13,8 @@ pub struct Concerns {
     pub with_eta: bool,
     /// A worker had it and gave it back.
     pub redelivered: bool,
+    /// That it matches, or in which group it is, is known by `argsrepr` or `kwargsrepr` alone.
+    pub inexact: bool,
 }
 
 /// How many matches are so.
@@ -26,10 +28,13 @@ pub struct ConcernCounts {
     pub with_eta: u64,
     /// Matches that a worker had and gave back.
     pub redelivered: u64,
+    /// Matches that are known by `argsrepr` or `kwargsrepr` alone. Not among [`ConcernCounts::NAMES`]: where groups are
+    /// counted it is the only one that is looked for.
+    pub inexact: u64,
 }
 
 impl ConcernCounts {
-    /// The names in replies and records, in their order.
+    /// The names of what matches belong to in replies and records, in their order.
     pub const NAMES: [&'static str; 4] = ["in_chord", "in_group", "with_eta", "redelivered"];
 
     /// The counts in the order of [`ConcernCounts::NAMES`].
@@ -44,6 +49,7 @@ impl ConcernCounts {
         self.in_group += u64::from(match_is.in_group);
         self.with_eta += u64::from(match_is.with_eta);
         self.redelivered += u64::from(match_is.redelivered);
+        self.inexact += u64::from(match_is.inexact);
     }
 
     /// Adds what was counted elsewhere.
@@ -52,6 +58,7 @@ impl ConcernCounts {
         self.in_group += other.in_group;
         self.with_eta += other.with_eta;
         self.redelivered += other.redelivered;
+        self.inexact += other.inexact;
     }
 }
 
@@ -61,6 +68,16 @@ pub fn chord_notice(in_chord: u64) -> Option<String> {
     (in_chord > 0).then(|| {
         format!(
             "matches that a chord waits for: {in_chord}; a chord whose member is cleared never calls its callback"
+        )
+    })
+}
+
+/// The sentence for whoever counts what is known of so many matches by their sender's text alone.
+#[must_use]
+pub fn inexact_notice(inexact: u64) -> Option<String> {
+    (inexact > 0).then(|| {
+        format!(
+            "matches that are known by argsrepr or kwargsrepr alone: {inexact}; CLEARJOB takes them only with INEXACT"
         )
     })
 }

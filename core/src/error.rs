@@ -439,6 +439,37 @@ pub enum Error {
         /// What was given.
         got: Vec<u8>,
     },
+    /// A setting that is a text is not what it may be.
+    SettingRefused {
+        /// The setting's name.
+        name: &'static str,
+        /// What would be right, as the rest of a sentence.
+        why: &'static str,
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// PRIORITY has neither ALL nor a step.
+    NoPriority {
+        /// What was given.
+        got: Vec<u8>,
+    },
+    /// PRIORITY has a step that is not set.
+    UnknownStep {
+        /// The step.
+        step: u8,
+        /// Those that are.
+        steps: String,
+    },
+    /// In a cluster the lists of a queue with priorities are on different nodes.
+    PrioritySlots {
+        /// The queue's name.
+        queue: Vec<u8>,
+    },
+    /// PRIORITY of what is itself the list of a step.
+    PriorityOfList {
+        /// The name.
+        queue: Vec<u8>,
+    },
 }
 
 impl Error {
@@ -482,7 +513,7 @@ impl Error {
             | Self::IdInUse { .. } => Code::Err,
             Self::ConfirmMissing { .. } | Self::ConfirmOther { .. } => Code::Confirm,
             Self::Unexpected { .. } => Code::Expect,
-            Self::CrossSlot => Code::CrossSlot,
+            Self::CrossSlot | Self::PrioritySlots { .. } => Code::CrossSlot,
             Self::NoJob { .. } => Code::NoJob,
             Self::TooManyJobs { .. } | Self::TooManyPreviews { .. } => Code::TooManyJobs,
             Self::WrongType | Self::RecordKey { .. } | Self::NoList { .. } => Code::WrongType,
@@ -506,6 +537,10 @@ impl Error {
             | Self::MissingSettingValue { .. }
             | Self::SettingOutOfRange { .. }
             | Self::SettingNoChoice { .. }
+            | Self::SettingRefused { .. }
+            | Self::NoPriority { .. }
+            | Self::UnknownStep { .. }
+            | Self::PriorityOfList { .. }
             | Self::LooksLike { .. } => Code::Err,
         }
     }
@@ -672,7 +707,7 @@ impl Error {
             Self::UnknownSetting { got } => format!(
                 "unknown setting {}; qadmin takes pairs of name and value: {}",
                 quote(got),
-                crate::settings::SETTINGS.map(|row| row.name).join(", ")
+                crate::settings::names().collect::<Vec<_>>().join(", ")
             ),
             Self::RepeatedSetting { name } => format!("setting {name} is given twice; give it once"),
             Self::MissingSettingValue { name } => format!("setting {name} needs a value"),
@@ -685,6 +720,21 @@ impl Error {
             ),
             Self::SettingNoChoice { name, words, got } => {
                 format!("setting {name} must be {}, got {}", one_of(words), quote(got))
+            }
+            Self::SettingRefused { name, why, got } => format!("setting {name} {why}, got {}", quote(got)),
+            Self::NoPriority { got } => {
+                format!("PRIORITY must be ALL or a step of the queue's priorities, got {}", quote(got))
+            }
+            Self::UnknownStep { step, steps } => {
+                format!("there is no step {step}; qadmin.priority-steps has {steps}")
+            }
+            Self::PrioritySlots { queue } => format!(
+                "the lists of queue {} with its priorities are in different slots of the cluster; only a name with a \
+                 hash tag, {{like this}}, keeps them together",
+                quote(queue)
+            ),
+            Self::PriorityOfList { queue } => {
+                format!("{} is the list of one step; PRIORITY goes with the queue's own name", quote(queue))
             }
         }
     }

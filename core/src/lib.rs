@@ -14,6 +14,7 @@ mod format;
 pub mod job;
 mod json;
 pub mod kind;
+pub mod priorities;
 pub mod queue;
 pub mod queues;
 pub mod reply;

@@ -6,8 +6,6 @@ use crate::error::Error;
 use crate::filter::Projection;
 use crate::reply::Reply;
 
-/// What kombu puts between a queue's name and the step of a priority list, and between the parts of a binding.
-pub const SEPARATOR: &[u8] = b"\x06\x16";
 /// What the key of a set of bindings holds, behind the prefix that all keys of an app may have.
 const BINDING: &[u8] = b"_kombu.binding.";
 
@@ -18,40 +16,20 @@ pub const FOUND_MAX: usize = 4_096;
 /// Bytes of their names.
 pub const FOUND_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// The queue and the step whose priority list this is.
-#[must_use]
-pub fn priority_of(name: &[u8]) -> Option<(&[u8], u64)> {
-    let at = name.windows(SEPARATOR.len()).rposition(|bytes| bytes == SEPARATOR)?;
-    let step = crate::args::parse_u64(&name[at + SEPARATOR.len()..])?;
-    Some((&name[..at], step))
-}
-
 /// The prefix of the app whose bindings this set holds.
 #[must_use]
 pub fn binding_prefix(key: &[u8]) -> Option<&[u8]> {
     key.windows(BINDING.len()).position(|bytes| bytes == BINDING).map(|at| &key[..at])
 }
 
-/// The queue of a binding: what stands behind routing key and pattern.
+/// The queue of a binding: what stands behind routing key and pattern, each with the separator behind it.
 #[must_use]
-pub fn bound_queue(member: &[u8]) -> Option<&[u8]> {
-    let after = |rest: &'_ [u8]| {
-        rest.windows(SEPARATOR.len()).position(|bytes| bytes == SEPARATOR).map(|at| at + SEPARATOR.len())
+pub fn bound_queue<'a>(member: &'a [u8], separator: &[u8]) -> Option<&'a [u8]> {
+    let after = |rest: &[u8]| {
+        rest.windows(separator.len()).position(|bytes| bytes == separator).map(|at| at + separator.len())
     };
     let pattern = &member[after(member)?..];
     Some(&pattern[after(pattern)?..])
-}
-
-/// The other lists of the queue that a list belongs to: its own and its priority lists, whatever steps of 1 to 9 the
-/// app has chosen.
-#[must_use]
-pub fn other_lists(name: &[u8]) -> Vec<Vec<u8>> {
-    let (queue, step) = priority_of(name).map_or((name, None), |(queue, step)| (queue, Some(step)));
-    let own = step.map(|_| queue.to_vec());
-    let steps = (1..=9).filter(|other| step != Some(*other));
-    own.into_iter()
-        .chain(steps.map(|step| [queue, SEPARATOR, step.to_string().as_bytes()].concat()))
-        .collect()
 }
 
 /// What a look at the ends of one list told.
@@ -201,23 +179,13 @@ mod tests {
 
     #[test]
     fn names_of_kombu_are_taken_apart() {
-        assert_eq!(priority_of(b"q\x06\x163"), Some((&b"q"[..], 3)));
-        assert_eq!(priority_of(b"a\x06\x163\x06\x169"), Some((&b"a\x06\x163"[..], 9)));
-        for none in [&b"q"[..], b"q\x06\x16", b"q\x06\x16x", b"q\x06\x16-3", b""] {
-            assert_eq!(priority_of(none), None, "{none:?}");
-        }
         assert_eq!(binding_prefix(b"_kombu.binding.celery"), Some(&b""[..]));
         assert_eq!(binding_prefix(b"app:_kombu.binding.celery"), Some(&b"app:"[..]));
         assert_eq!(binding_prefix(b"_kombu.bindin"), None);
+        let bound_queue = |member| bound_queue(member, crate::priorities::SEPARATOR);
         assert_eq!(bound_queue(b"celery\x06\x16\x06\x16celery"), Some(&b"celery"[..]));
         assert_eq!(bound_queue(b"\x06\x16*\x06\x16q\x06\x163"), Some(&b"q\x06\x163"[..]));
         assert_eq!(bound_queue(b"a\x06\x16b"), None);
-        assert_eq!(other_lists(b"q").len(), 9);
-        let others = other_lists(b"q\x06\x163");
-        assert_eq!(
-            (others.len(), others[0].as_slice(), others[3].as_slice()),
-            (9, &b"q"[..], &b"q\x06\x164"[..])
-        );
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use crate::args::parse_u64;
 use crate::error::Error;
 use crate::kind::{self, MessageKind};
+use crate::priorities::{Priorities, SEPARATOR};
 
 /// One setting. All are integers; those with words show and take the word in that place instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,6 +162,46 @@ pub const SETTINGS: [SettingSpec; 11] = [
     },
 ];
 
+/// One setting that is a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextSpec {
+    /// The name behind `qadmin.` and in the load arguments.
+    pub name: &'static str,
+    /// The value where nothing else is said.
+    pub default: &'static [u8],
+    /// The default as the documentation shows it.
+    pub shown: &'static str,
+    /// What it may be.
+    pub range: &'static str,
+    /// One line for the documentation.
+    pub doc: &'static str,
+}
+
+/// Index of `sep`.
+pub const SEP: usize = 0;
+/// Index of `priority-steps`.
+pub const PRIORITY_STEPS: usize = 1;
+
+/// Every setting that is a text; the constants above are indexes into it.
+pub const TEXTS: [TextSpec; 2] = [
+    TextSpec {
+        name: "sep",
+        default: SEPARATOR,
+        shown: r"\x06\x16",
+        range: "1 to 16 bytes",
+        doc: "What stands between the name of a queue and the step of a priority list, and between the parts of a \
+              binding: the transport option `sep` of the app.",
+    },
+    TextSpec {
+        name: "priority-steps",
+        default: b"0 3 6 9",
+        shown: "0 3 6 9",
+        range: "1 to 16 numbers from 0 to 255",
+        doc: "The steps of queues with priorities, in the order in which workers look into their lists: the transport \
+              option `priority_steps` of the app.",
+    },
+];
+
 impl SettingSpec {
     /// Reads a value as users write it.
     #[must_use]
@@ -183,7 +224,12 @@ impl SettingSpec {
     }
 }
 
-/// Finds a setting by its name, in any case.
+/// The names of all settings.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    SETTINGS.iter().map(|row| row.name).chain(TEXTS.iter().map(|row| row.name))
+}
+
+/// Finds a setting that is a number by its name, in any case.
 #[must_use]
 pub fn index_of(name: &[u8]) -> Option<usize> {
     SETTINGS.iter().position(|row| row.name.as_bytes().eq_ignore_ascii_case(name))
@@ -193,11 +239,12 @@ pub fn index_of(name: &[u8]) -> Option<usize> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     values: [i64; SETTINGS.len()],
+    priorities: Priorities,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { values: SETTINGS.map(|row| row.default) }
+        Self { values: SETTINGS.map(|row| row.default), priorities: Priorities::default() }
     }
 }
 
@@ -221,6 +268,37 @@ impl Settings {
         }
         *slot = value;
         Ok(())
+    }
+
+    /// The text of the setting at `index` of [`TEXTS`]; empty where there is no such setting.
+    #[must_use]
+    pub fn text(&self, index: usize) -> Vec<u8> {
+        match index {
+            SEP => self.priorities.separator().to_vec(),
+            PRIORITY_STEPS => self.priorities.steps_text().into_bytes(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Changes the setting at `index` of [`TEXTS`].
+    ///
+    /// # Errors
+    /// [`Error::SettingRefused`]; [`Error::UnknownSetting`] where there is no such index.
+    pub fn set_text(&mut self, index: usize, text: &[u8]) -> Result<(), Error> {
+        let set = match index {
+            // The server hands a default over as a text of C.
+            _ if text.contains(&0) => Err("must hold no zero byte"),
+            SEP => self.priorities.set_separator(text),
+            PRIORITY_STEPS => self.priorities.set_steps(text),
+            _ => return Err(Error::UnknownSetting { got: index.to_string().into_bytes() }),
+        };
+        set.map_err(|why| Error::SettingRefused { name: TEXTS[index].name, why, got: text.to_vec() })
+    }
+
+    /// How the lists of queues with priorities are called, and which there are.
+    #[must_use]
+    pub fn priorities(&self) -> &Priorities {
+        &self.priorities
     }
 
     /// Deepest queue that PREVIEW counts while the client waits, in messages.
@@ -304,24 +382,42 @@ impl Settings {
     }
 }
 
+/// What the module's load arguments say.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Given {
+    /// Index in [`SETTINGS`] and value, in the order given.
+    pub numbers: Vec<(usize, i64)>,
+    /// Index in [`TEXTS`] and value, in the order given.
+    pub texts: Vec<(usize, Vec<u8>)>,
+}
+
 /// Reads the module's load arguments: pairs of a setting's name, in any case, and its value.
-///
-/// Answers `(index, value)` in the order given.
 ///
 /// # Errors
 /// [`Error::UnknownSetting`], [`Error::RepeatedSetting`], [`Error::MissingSettingValue`],
-/// [`Error::SettingOutOfRange`].
-pub fn parse_load_args(args: &[&[u8]]) -> Result<Vec<(usize, i64)>, Error> {
-    let mut given: Vec<(usize, i64)> = Vec::new();
+/// [`Error::SettingOutOfRange`], [`Error::SettingRefused`].
+pub fn parse_load_args(args: &[&[u8]]) -> Result<Given, Error> {
+    let mut given = Given::default();
     for pair in args.chunks(2) {
         let name = pair[0];
+        let text_at = TEXTS.iter().position(|row| row.name.as_bytes().eq_ignore_ascii_case(name));
+        if let Some(at) = text_at {
+            let row = &TEXTS[at];
+            if given.texts.iter().any(|(earlier, _)| *earlier == at) {
+                return Err(Error::RepeatedSetting { name: row.name });
+            }
+            let text = *pair.get(1).ok_or(Error::MissingSettingValue { name: row.name })?;
+            Settings::default().set_text(at, text)?;
+            given.texts.push((at, text.to_vec()));
+            continue;
+        }
         let index = index_of(name).ok_or_else(|| Error::UnknownSetting { got: name.to_vec() })?;
         let row = &SETTINGS[index];
-        if given.iter().any(|&(earlier, _)| earlier == index) {
+        if given.numbers.iter().any(|&(earlier, _)| earlier == index) {
             return Err(Error::RepeatedSetting { name: row.name });
         }
         let text = *pair.get(1).ok_or(Error::MissingSettingValue { name: row.name })?;
-        given.push((index, row.parse(text).ok_or_else(|| out_of_range(row, text))?));
+        given.numbers.push((index, row.parse(text).ok_or_else(|| out_of_range(row, text))?));
     }
     Ok(given)
 }

@@ -31,7 +31,10 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
                 .live()
                 .iter()
                 .filter(|job| of_queue(&job.start().queue))
-                .filter(|job| may_end(&caller, job.start().kind, &job.start().queue))
+                .filter(|job| {
+                    let may = |key| may_end(&caller, job.start().kind, key);
+                    may(&job.start().queue) && job.keys().all(may)
+                })
                 .map(Job::id)
                 .collect(),
         };
@@ -73,8 +76,8 @@ pub(super) fn find_own(
         return Err(unknown());
     }
     let kind = Kind::parse(found.record.text("kind")).unwrap_or(Kind::Clear);
-    if !may_end(caller, kind, of) {
-        return Err(denied(ctx, caller, of));
+    if let Some(key) = found.keys.iter().find(|key| !may_end(caller, kind, key)) {
+        return Err(denied(ctx, caller, key));
     }
     Ok(found)
 }

@@ -10,8 +10,9 @@ use qadmin_core::scan::Effect;
 use qadmin_core::slot;
 use uuid::Uuid;
 
+use super::lists::{lists, of_record, others_depth};
 use super::looks::looks_like;
-use super::{Answer, denied, depth, other_priorities};
+use super::{Answer, denied, depth};
 use crate::audit::Entry;
 use crate::record::{self, Owed};
 use crate::redis::acl::{self, Right};
@@ -29,9 +30,12 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
     }
     let db = ctx.db();
     let digest = request.fingerprint(db);
-    let queue = RString::new(&request.queue);
-    let len = depth(ctx, &queue)?;
+    let kind = request.kind.unwrap_or_else(|| settings::now().default_kind());
+    let lists = lists(ctx, &request.queue, request.priority, kind, may_clear)?;
     if let Some(to) = &request.terms.to {
+        if lists.iter().any(|(list, _)| list.key == to.key) {
+            return Err(Error::ToItself);
+        }
         check_destination(ctx, &caller, &request.queue, &to.key)?;
     }
     state::with(|state| {
@@ -45,21 +49,23 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         if live as u64 >= max_jobs {
             return Err(Error::TooManyJobs { live, max_jobs: usize::try_from(max_jobs).unwrap_or(live) });
         }
-        let kind = request.kind.unwrap_or_else(|| settings::now().default_kind());
         if request.kind.is_none()
-            && let Some(looks) = looks_like(ctx, &queue, kind)
+            && let Some(looks) = looks_like(ctx, &lists, kind)
         {
             return Err(Error::LooksLike { looks: looks.spec().name, taken_for: kind.spec().name });
         }
-        if request.terms.to.is_some() && kind.spec().next_end == End::Head {
-            let why = "moves are made for lists whose workers pop from the tail";
-            return Err(Error::Excludes { keyword: "TO", other: "AS resque", why });
+        if request.terms.to.as_ref().is_some_and(|to| to.front) && kind.spec().next_end == End::Head {
+            let why =
+                "before what is there the newest goes first, and lists are taken apart from the head on only";
+            return Err(Error::Excludes { keyword: "FRONT", other: "AS resque", why });
         }
         let mut job = Job::new(Start {
             id: request.id.unwrap_or_else(Uuid::new_v4),
             kind: Kind::Clear,
             db,
             queue: request.queue.clone(),
+            priority: request.priority,
+            lists,
             messages: kind,
             filter: request.filter.clone(),
             projection: Projection::of(kind, kind.spec().sample)?,
@@ -82,7 +88,6 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
                 reason: request.reason.clone(),
             },
             digest,
-            len,
             now_ms: now_ms(),
             now_ns: now_ns(),
         });
@@ -90,6 +95,12 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         let record = begin(state, ctx, job)?;
         Ok(Answer::Reply(map(ctx, &record, false), request.format))
     })?
+}
+
+/// Whether the caller may clear a list that has not the queue's own name.
+fn may_clear(caller: &Caller, key: &[u8]) -> bool {
+    let Some(user) = &caller.user else { return false };
+    acl::may_call(user, &[commands::CLEARJOB.name.as_bytes(), key]) == Right::Granted
 }
 
 /// What the server checks of the keys that it knows of.
@@ -159,6 +170,7 @@ fn resent(
 
 fn map(ctx: Ctx<'_>, record: &Record, deduplicated: bool) -> Reply {
     let get = |name: &str| record.get(name).clone();
+    let keys = of_record(record);
     Reply::map()
         .with("job_id", get("job_id"))
         .with("queue", get("queue"))
@@ -167,7 +179,8 @@ fn map(ctx: Ctx<'_>, record: &Record, deduplicated: bool) -> Reply {
         .with("status", get("status"))
         .with("total_estimated", get("total_estimated"))
         .with("deduplicated", deduplicated)
-        .with("other_priorities_depth", other_priorities(ctx, record.text("queue")))
+        .with("other_priorities_depth", others_depth(ctx, keys.iter().map(Vec::as_slice)))
         .with("message_kind", get("message_kind"))
+        .with("priority", get("priority"))
         .build()
 }

@@ -9,6 +9,7 @@ use qadmin_core::reply::Reply;
 use qadmin_core::request::Jobs;
 use uuid::Uuid;
 
+use super::lists::of_record;
 use super::{Answer, may_read};
 use crate::record;
 use crate::redis::Ctx;
@@ -48,7 +49,10 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Jobs) -> Result<Answer, Error> {
                 (None, Some(_)) => {
                     let place = stored.next().and_then(|(_, id)| state.records.find(id));
                     let stored = place.and_then(|(db, key)| record::read(ctx, db, &key));
-                    stored.map(|stored| stored.record).filter(|record| wanted.wants(record.text("queue")))
+                    stored.map(|stored| stored.record).filter(|record| {
+                        wanted.wants(record.text("queue"))
+                            && of_record(record).iter().all(|key| wanted.may(key))
+                    })
                 }
                 (None, None) => break,
             };
@@ -72,10 +76,12 @@ fn in_memory(state: &State) -> Vec<(i64, Uuid)> {
 /// The record of one of them.
 fn remembered(registry: &mut Registry, id: Uuid, wanted: &mut Wanted<'_>) -> Option<Record> {
     if let Some(job) = registry.find_live(id) {
-        return wanted.wants(&job.start().queue).then(|| job.record());
+        let may = wanted.wants(&job.start().queue) && job.keys().all(|key| wanted.may(key));
+        return may.then(|| job.record());
     }
     let job = registry.find_ended(id, now_ms())?;
-    wanted.wants(&job.queue).then(|| job.record.clone())
+    let may = wanted.wants(&job.queue) && job.keys.iter().all(|key| wanted.may(key));
+    may.then(|| job.record.clone())
 }
 
 /// What the caller asked for and may see.
@@ -88,9 +94,10 @@ struct Wanted<'a> {
 
 impl Wanted<'_> {
     fn wants(&mut self, queue: &[u8]) -> bool {
-        if self.request.queue.as_deref().is_some_and(|wanted| wanted != queue) {
-            return false;
-        }
+        self.request.queue.as_deref().is_none_or(|wanted| wanted == queue) && self.may(queue)
+    }
+
+    fn may(&mut self, queue: &[u8]) -> bool {
         if let Some(may) = self.readable.get(queue) {
             return *may;
         }

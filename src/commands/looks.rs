@@ -1,6 +1,7 @@
 //! What the messages of a queue look like, whatever a command takes them for.
 
 use qadmin_core::kind::{MessageKind, Recogniser};
+use qadmin_core::priorities;
 use qadmin_core::scan::Queue as _;
 
 use crate::redis::clock::cpu_ns;
@@ -10,8 +11,14 @@ use crate::settings;
 
 /// Looks at the messages that run next, as long as one slice may take, and says what most of them look like where that
 /// is another kind than the one they are taken for.
-pub(super) fn looks_like(ctx: Ctx<'_>, queue: &RString, taken_for: MessageKind) -> Option<MessageKind> {
-    let Opened::List(mut list) = List::open(ctx, queue, Mode::Read) else { return None };
+pub(super) fn looks_like(
+    ctx: Ctx<'_>,
+    lists: &[(priorities::List, u64)],
+    taken_for: MessageKind,
+) -> Option<MessageKind> {
+    let (first, _) = lists.iter().find(|(_, len)| *len > 0)?;
+    let name = RString::new(&first.key);
+    let Opened::List(mut list) = List::open(ctx, &name, Mode::Read) else { return None };
     let (began, longest) = (cpu_ns(), settings::now().slice_us() * 1_000);
     let mut recogniser = Recogniser::new();
     let len = list.len();

@@ -9,6 +9,7 @@ mod clearjob;
 mod help;
 mod hold;
 mod jobs;
+mod lists;
 pub(crate) mod looks;
 pub(crate) mod preview;
 mod queues;
@@ -16,10 +17,8 @@ pub(crate) mod stats;
 pub(crate) mod status;
 
 use qadmin_core::error::Error;
-use qadmin_core::queues::other_lists;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{CommandSpec, Format, Request, commands, optional_queue};
-use qadmin_core::slot;
 
 use crate::redis::acl::{self, Right};
 use crate::redis::clock::now_ms;
@@ -118,20 +117,6 @@ fn depth(ctx: Ctx<'_>, queue: &RString) -> Result<u64, Error> {
         Opened::Missing => Ok(0),
         Opened::Other => Err(Error::WrongType),
     }
-}
-
-/// Messages in the other lists of a queue with priorities; null where nobody knows that the caller may read them
-/// all, or where another node of a cluster has some of them.
-fn other_priorities(ctx: Ctx<'_>, queue: &[u8]) -> Reply {
-    let caller = ctx.caller();
-    let others = other_lists(queue);
-    let here = |other: &Vec<u8>| !ctx.flags().cluster() || slot::of(other) == slot::of(queue);
-    let nobody = caller.user.is_none() || ctx.flags().script();
-    if nobody || !others.iter().all(|other| here(other) && may_read(&caller, other)) {
-        return Reply::Null;
-    }
-    // What holds no list holds no message.
-    others.iter().map(|other| depth(ctx, &RString::new(other)).unwrap_or(0)).sum::<u64>().into()
 }
 
 /// Whether the caller may look at what is about this queue. Modules and the primary's link have no user, and may.

@@ -1,18 +1,20 @@
 //! QADMIN.PREVIEW: the four tiers of a count, and the sample.
 
-use qadmin_core::concerns::{ConcernCounts, chord_notice};
+use qadmin_core::concerns::{ConcernCounts, chord_notice, inexact_notice};
 use qadmin_core::error::Error;
 use qadmin_core::filter::{Matcher, Projection};
 use qadmin_core::job::{Cached, Job, Kind, Origin, Record, Start, Status, Terms, sample_row};
 use qadmin_core::kind::{LOOK_AT, MessageKind, Recogniser};
+use qadmin_core::priorities::{List as Listed, Priority};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Preview;
 use qadmin_core::scan::{Effect, Queue, shown_index};
 use qadmin_core::settings::Settings;
 use uuid::Uuid;
 
+use super::lists::{depth_now, lists, others_depth};
 use super::looks::{disagrees, looks_like};
-use super::{Answer, depth, other_priorities};
+use super::{Answer, may_read};
 use crate::redis::clock::{cpu_ns, now_ms, now_ns};
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::{Ctx, RString, block};
@@ -56,6 +58,7 @@ struct Count {
     unreadable: Option<i64>,
     drifted: Option<i64>,
     concerns: [Option<i64>; 4],
+    inexact: Option<i64>,
     cached_at: Option<i64>,
     job_id: Option<Uuid>,
     deduplicated: bool,
@@ -72,6 +75,7 @@ impl Count {
             unreadable: get("unreadable"),
             drifted: get("drifted"),
             concerns: ConcernCounts::NAMES.map(get),
+            inexact: get("inexact"),
             ..Self::default()
         }
     }
@@ -85,6 +89,7 @@ impl Count {
             unreadable: int(count.unreadable),
             drifted: int(count.drifted),
             concerns: count.concerns.values().map(int),
+            inexact: int(count.concerns.inexact),
             cached_at: Some(count.cached_ms),
             ..Self::default()
         }
@@ -95,11 +100,12 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
     let accepted_ns = now_ns();
     let settings = settings::now();
     let db = ctx.db();
-    let queue = RString::new(&request.queue);
-    let depth = depth(ctx, &queue)?;
     let kind = request.kind.unwrap_or_else(|| settings.default_kind());
-    let digest = request.key(db, kind);
-    let asked = Asked { ctx, request, kind, queue: &queue, depth, accepted_ns };
+    let over = lists(ctx, &request.queue, request.priority, kind, may_read)?;
+    let depth: u64 = over.iter().map(|(_, len)| len).sum();
+    let lists: Vec<Listed> = over.iter().map(|(list, _)| list.clone()).collect();
+    let digest = request.key(db, kind, &lists);
+    let asked = Asked { ctx, request, kind, lists: &lists, depth, accepted_ns };
     let now = now_ms();
     state::with(|state| {
         if request.nocount {
@@ -123,6 +129,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
                 unreadable: zero,
                 drifted: zero,
                 concerns: [zero; 4],
+                inexact: zero,
                 ..Count::default()
             };
             return Ok(asked.at_once(How::Synchronous, count));
@@ -130,7 +137,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
         let inline = depth <= settings.inline_limit()
             && settings.inline_wait_ms() > 0
             && !ctx.flags().cannot_block()
-            && state.waiters.has_room_for(PreviewWait::bytes(request));
+            && state.waiters.has_room_for(PreviewWait::bytes(request, &lists));
         let fields = request.fields.as_deref();
         if let Some(job) = state.registry.equal_live(&digest, fields) {
             job.want_sample(request.sample);
@@ -139,7 +146,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
                 job.hand_out();
             }
             state.totals.joins += 1;
-            return asked.go(state, id, inline, true, &settings);
+            return asked.go(state, id, inline, true, &over, &settings);
         }
         if !request.bust {
             let lock = i64::try_from(settings.job_lock_ttl_ms()).unwrap_or(i64::MAX);
@@ -159,13 +166,13 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
             state.caches.forget(&digest);
             state.registry.make_stale(|job| job.digest == digest);
         }
-        let mut job = new_job(ctx, request, kind, db, digest, depth)?;
+        let mut job = new_job(ctx, request, kind, db, digest, over.clone())?;
         let id = job.id();
         if !inline {
             job.hand_out();
         }
         state.start(ctx, job);
-        asked.go(state, id, inline, false, &settings)
+        asked.go(state, id, inline, false, &over, &settings)
     })?
 }
 
@@ -190,7 +197,7 @@ fn new_job(
     kind: MessageKind,
     db: i32,
     digest: [u8; 32],
-    depth: u64,
+    lists: Vec<(Listed, u64)>,
 ) -> Result<Job, Error> {
     let caller = ctx.caller();
     Ok(Job::new(Start {
@@ -198,6 +205,8 @@ fn new_job(
         kind: Kind::Preview,
         db,
         queue: request.queue.clone(),
+        priority: request.priority,
+        lists,
         messages: kind,
         filter: request.filter.clone(),
         projection: projection(request, kind)?,
@@ -210,7 +219,6 @@ fn new_job(
         dry_run: false,
         origin: Origin { user: caller.user, client: caller.client, ..Origin::default() },
         digest,
-        len: depth,
         now_ms: now_ms(),
         now_ns: now_ns(),
     }))
@@ -233,7 +241,8 @@ struct Asked<'a> {
     request: &'a Preview,
     /// What the messages are taken for.
     kind: MessageKind,
-    queue: &'a RString,
+    /// Where they are, in the order in which workers look into the lists.
+    lists: &'a [Listed],
     depth: u64,
     accepted_ns: u64,
 }
@@ -246,16 +255,18 @@ impl Asked<'_> {
         id: Uuid,
         inline: bool,
         deduplicated: bool,
+        over: &[(Listed, u64)],
         settings: &Settings,
     ) -> Result<Answer, Error> {
         if !inline {
             return Ok(self.at_once(How::Job, Count { job_id: Some(id), deduplicated, ..Count::default() }));
         }
-        let looks_like = looks_like(self.ctx, self.queue, self.kind);
+        let looks_like = looks_like(self.ctx, over, self.kind);
         let client = block::block(self.ctx, settings.inline_wait_ms()).ok_or(Error::Internal)?;
         let wait = PreviewWait {
             request: self.request.clone(),
             kind: self.kind,
+            lists: self.lists.to_vec(),
             looks_like,
             db: self.ctx.db(),
             accepted_ns: self.accepted_ns,
@@ -276,37 +287,39 @@ impl Asked<'_> {
     fn look_for_sample(&self) -> (Result<Reply, Error>, Option<MessageKind>) {
         let settings = settings::now();
         let window = settings.sample_window();
-        if self.request.sample == 0 || window == 0 {
-            return (Ok(Reply::List(Vec::new())), looks_like(self.ctx, self.queue, self.kind));
-        }
         let mut projection = match projection(self.request, self.kind) {
-            Ok(projection) => projection,
+            Ok(projection) => projection.inexact(true),
             Err(error) => return (Err(error), None),
         };
-        let mut matcher = Matcher::of(self.kind, &self.request.filter, None);
+        let mut matcher = Matcher::of(self.kind, &self.request.filter, None).inexact(true);
         let mut recogniser = Recogniser::new();
         let mut rows = Vec::new();
         let began = cpu_ns();
         let longest = settings.slice_us() * 1_000 * SAMPLE_SLICES;
         let (mut messages, mut bytes) = (0, 0);
         let next_end = self.kind.spec().next_end;
-        if let Opened::List(mut list) = List::open(self.ctx, self.queue, Mode::Read) {
+        // Messages that run before those of the list.
+        let mut before = 0;
+        'lists: for listed in self.lists {
+            let name = RString::new(&listed.key);
+            let Opened::List(mut list) = List::open(self.ctx, &name, Mode::Read) else { continue };
             let len = list.len();
-            for distance in 0..len.min(window.max(LOOK_AT)) {
-                let samples = rows.len() < self.request.sample && distance < window;
-                if !samples && recogniser.is_done() {
-                    break;
+            for distance in 0..len {
+                let samples = rows.len() < self.request.sample && before + distance < window;
+                let looks = !recogniser.is_done() && before + distance < LOOK_AT;
+                if !samples && !looks {
+                    break 'lists;
                 }
                 if messages >= SAMPLE_CLOCK_MESSAGES || bytes >= SAMPLE_CLOCK_BYTES {
                     if cpu_ns().saturating_sub(began) >= longest {
-                        break;
+                        break 'lists;
                     }
                     (messages, bytes) = (0, 0);
                 }
                 messages += 1;
                 list.read(next_end.index(distance, len), |message| {
                     bytes += message.len();
-                    if !recogniser.is_done() {
+                    if looks {
                         recogniser.look(message);
                     }
                     if samples {
@@ -314,17 +327,19 @@ impl Asked<'_> {
                         bytes += matcher.decoded();
                         if matched {
                             let members = projection.row(message);
-                            rows.push(sample_row(
-                                shown_index(next_end, distance),
-                                message.len() as u64,
-                                &members,
-                            ));
+                            let index = shown_index(next_end, distance);
+                            rows.push(sample_row(index, listed.step, message.len() as u64, &members));
                         }
                     }
                 });
             }
+            before += len;
         }
         (Ok(Reply::List(rows)), disagrees(&recogniser, self.kind))
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        self.lists.iter().map(|list| list.key.as_slice())
     }
 
     fn reply(
@@ -339,7 +354,10 @@ impl Asked<'_> {
             Err(error) => (Reply::List(Vec::new()), Some(error.to_string())),
         };
         let [in_chord, in_group, with_eta, redelivered] = count.concerns;
-        let notice = chord_notice(in_chord.and_then(|n| u64::try_from(n).ok()).unwrap_or(0));
+        let number = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+        let notices = [chord_notice(number(in_chord)), inexact_notice(number(count.inexact))];
+        let notices: Vec<String> = notices.into_iter().flatten().collect();
+        let notice = (!notices.is_empty()).then(|| notices.join("; "));
         Reply::map()
             .with("mode", how.as_str())
             .with("queue", self.request.queue.as_slice())
@@ -357,7 +375,7 @@ impl Asked<'_> {
             .with("deduplicated", count.deduplicated)
             .with("count_error", count.error)
             .with("elapsed_us", now_ns().saturating_sub(self.accepted_ns) / 1_000)
-            .with("other_priorities_depth", other_priorities(self.ctx, &self.request.queue))
+            .with("other_priorities_depth", others_depth(self.ctx, self.keys()))
             .with("in_chord", in_chord)
             .with("in_group", in_group)
             .with("with_eta", with_eta)
@@ -365,6 +383,8 @@ impl Asked<'_> {
             .with("notice", notice)
             .with("message_kind", self.kind.spec().name)
             .with("looks_like", looks_like.map(|kind| kind.spec().name))
+            .with("inexact", count.inexact)
+            .with("priority", self.request.priority.map(Priority::word))
             .build()
     }
 }
@@ -377,14 +397,13 @@ pub(crate) fn after_wait(
     wait: &PreviewWait,
 ) -> Result<Reply, Error> {
     ctx.select(wait.db);
-    let queue = RString::new(&wait.request.queue);
     let asked = Asked {
         ctx,
         request: &wait.request,
         kind: wait.kind,
-        queue: &queue,
+        lists: &wait.lists,
         // The queue may hold something else by now; that is no reason to keep the count back.
-        depth: depth(ctx, &queue).unwrap_or(0),
+        depth: depth_now(ctx, wait.lists.iter().map(|list| list.key.as_slice())),
         accepted_ns: wait.accepted_ns,
     };
     let deduplicated = wait.deduplicated;

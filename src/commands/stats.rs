@@ -4,15 +4,17 @@ use qadmin_core::error::Error;
 use qadmin_core::filter::Projection;
 use qadmin_core::job::{Groups, Job, Kind, Origin, Record, Start, Status, Terms};
 use qadmin_core::kind::MessageKind;
+use qadmin_core::priorities::{List, Priority};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Stats;
 use qadmin_core::scan::Effect;
 use uuid::Uuid;
 
+use super::lists::{depth_now, lists, others_depth};
 use super::preview::{How, room};
-use super::{Answer, depth, other_priorities};
+use super::{Answer, may_read};
 use crate::redis::clock::{now_ms, now_ns};
-use crate::redis::{Ctx, RString, block};
+use crate::redis::{Ctx, block};
 use crate::settings;
 use crate::state::{self, State};
 use crate::waiters::{For, StatsWait};
@@ -45,10 +47,12 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
     let accepted_ns = now_ns();
     let settings = settings::now();
     let db = ctx.db();
-    let depth = depth(ctx, &RString::new(&request.queue))?;
     let kind = request.kind.unwrap_or_else(|| settings.default_kind());
-    let digest = request.key(db, kind);
-    let asked = Asked { ctx, request, kind, depth, accepted_ns };
+    let over = lists(ctx, &request.queue, request.priority, kind, may_read)?;
+    let depth: u64 = over.iter().map(|(_, len)| len).sum();
+    let lists: Vec<List> = over.iter().map(|(list, _)| list.clone()).collect();
+    let digest = request.key(db, kind, &lists);
+    let asked = Asked { ctx, request, kind, lists: &lists, depth, accepted_ns };
     let answer = |how, count| Ok(Answer::Reply(asked.reply(how, count), request.format));
     state::with(|state| {
         if depth == 0 {
@@ -58,7 +62,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
         let inline = depth <= settings.inline_limit()
             && settings.inline_wait_ms() > 0
             && !ctx.flags().cannot_block()
-            && state.waiters.has_room_for(StatsWait::bytes(request));
+            && state.waiters.has_room_for(StatsWait::bytes(request, &lists));
         let (id, deduplicated) = if let Some(job) = state.registry.equal_live(&digest, None) {
             state.totals.joins += 1;
             (job.id(), true)
@@ -83,7 +87,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
             }
             // Renews: what was counted before this is not given to anybody any more.
             state.registry.make_stale(|job| job.digest == digest);
-            let job = new_job(ctx, request, kind, db, digest, depth)?;
+            let job = new_job(ctx, request, kind, db, digest, over.clone())?;
             let id = job.id();
             state.start(ctx, job);
             (id, false)
@@ -95,7 +99,8 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
             return answer(How::Job, Count { job_id: Some(id), ..Count::none(deduplicated) });
         }
         let client = block::block(ctx, settings.inline_wait_ms()).ok_or(Error::Internal)?;
-        let wait = StatsWait { request: request.clone(), kind, db, accepted_ns, deduplicated };
+        let lists = lists.clone();
+        let wait = StatsWait { request: request.clone(), kind, lists, db, accepted_ns, deduplicated };
         state.waiters.add(client, id, For::Stats(Box::new(wait)));
         Ok(Answer::Later)
     })?
@@ -107,7 +112,7 @@ fn new_job(
     kind: MessageKind,
     db: i32,
     digest: [u8; 32],
-    depth: u64,
+    lists: Vec<(List, u64)>,
 ) -> Result<Job, Error> {
     let caller = ctx.caller();
     Ok(Job::new(Start {
@@ -115,6 +120,8 @@ fn new_job(
         kind: Kind::Stats,
         db,
         queue: request.queue.clone(),
+        priority: request.priority,
+        lists,
         messages: kind,
         filter: request.filter.clone(),
         projection: Projection::of(kind, kind.spec().sample)?,
@@ -127,7 +134,6 @@ fn new_job(
         dry_run: false,
         origin: Origin { user: caller.user, client: caller.client, ..Origin::default() },
         digest,
-        len: depth,
         now_ms: now_ms(),
         now_ns: now_ns(),
     }))
@@ -138,6 +144,7 @@ struct Asked<'a> {
     ctx: Ctx<'a>,
     request: &'a Stats,
     kind: MessageKind,
+    lists: &'a [List],
     depth: u64,
     accepted_ns: u64,
 }
@@ -146,17 +153,18 @@ impl Asked<'_> {
     fn reply(&self, how: How, count: Count) -> Reply {
         let get = |name: &str| count.record.as_ref().map_or(Reply::Null, |record| record.get(name).clone());
         let counts =
-            ["processed", "matched", "matched_bytes", "undecodable", "unreadable", "drifted"].map(get);
+            ["processed", "matched", "matched_bytes", "undecodable", "unreadable", "drifted", "inexact"]
+                .map(get);
         self.map(how, counts, get("notice"), count)
     }
 
     fn of_nothing(&self) -> Reply {
         let count = Count { groups: Groups::empty(), ..Count::none(false) };
-        self.map(How::Synchronous, [0; 6].map(Reply::Int), Reply::Null, count)
+        self.map(How::Synchronous, [0; 7].map(Reply::Int), Reply::Null, count)
     }
 
-    fn map(&self, how: How, counts: [Reply; 6], notice: Reply, count: Count) -> Reply {
-        let [total, matched, matched_bytes, undecodable, unreadable, drifted] = counts;
+    fn map(&self, how: How, counts: [Reply; 7], notice: Reply, count: Count) -> Reply {
+        let [total, matched, matched_bytes, undecodable, unreadable, drifted, inexact] = counts;
         let filter = &self.request.filter;
         Reply::map()
             .with("mode", how.as_str())
@@ -177,9 +185,14 @@ impl Asked<'_> {
             .with("deduplicated", count.deduplicated)
             .with("count_error", count.error)
             .with("elapsed_us", now_ns().saturating_sub(self.accepted_ns) / 1_000)
-            .with("other_priorities_depth", other_priorities(self.ctx, &self.request.queue))
+            .with(
+                "other_priorities_depth",
+                others_depth(self.ctx, self.lists.iter().map(|list| list.key.as_slice())),
+            )
             .with("notice", notice)
             .with("message_kind", self.kind.spec().name)
+            .with("inexact", inexact)
+            .with("priority", self.request.priority.map(Priority::word))
             .build()
     }
 }
@@ -189,8 +202,9 @@ pub(crate) fn after_wait(state: &mut State, ctx: Ctx<'_>, id: Uuid, wait: &Stats
     ctx.select(wait.db);
     let request = &wait.request;
     // The queue may hold something else by now; that is no reason to keep the count back.
-    let depth = depth(ctx, &RString::new(&request.queue)).unwrap_or(0);
-    let asked = Asked { ctx, request, kind: wait.kind, depth, accepted_ns: wait.accepted_ns };
+    let depth = depth_now(ctx, wait.lists.iter().map(|list| list.key.as_slice()));
+    let asked =
+        Asked { ctx, request, kind: wait.kind, lists: &wait.lists, depth, accepted_ns: wait.accepted_ns };
     let deduplicated = wait.deduplicated;
     if let Some(job) = state.registry.find_live(id) {
         job.hand_out();

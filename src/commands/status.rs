@@ -6,6 +6,7 @@ use qadmin_core::reply::Reply;
 use qadmin_core::request::Status;
 use uuid::Uuid;
 
+use super::lists::of_record;
 use super::{Answer, denied, may_read};
 use crate::record;
 use crate::redis::clock::now_ms;
@@ -42,8 +43,8 @@ pub(crate) fn show(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
         return Err(unknown());
     }
     let caller = ctx.caller();
-    if !may_read(&caller, of) {
-        return Err(denied(ctx, &caller, of));
+    if let Some(key) = found.keys.iter().find(|key| !may_read(&caller, key)) {
+        return Err(denied(ctx, &caller, key));
     }
     Ok(found.map())
 }
@@ -51,11 +52,13 @@ pub(crate) fn show(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
 /// What is known of a job: from memory, else from its hash.
 pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8]>) -> Option<Found> {
     if let Some(job) = state.registry.find_live(id) {
-        return Some(Found { record: job.record(), sample: job.sample(), groups: job.groups() });
+        let keys = keys(&job.start().queue, job.keys());
+        return Some(Found { record: job.record(), keys, sample: job.sample(), groups: job.groups() });
     }
     if let Some(job) = state.registry.find_ended(id, now_ms()) {
         let (sample, groups) = (job.sample.clone(), job.groups.clone());
-        return Some(Found { record: job.record.clone(), sample, groups });
+        let keys = keys(&job.queue, job.keys.iter().map(Vec::as_slice));
+        return Some(Found { record: job.record.clone(), keys, sample, groups });
     }
     let cluster = ctx.flags().cluster();
     // Where events saw it; else where it would be in the selected database.
@@ -65,12 +68,22 @@ pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
         None => (ctx.db(), record::key(queue.unwrap_or_default(), id, cluster)),
     };
     let stored = record::read(ctx, db, &key)?;
-    Some(Found { record: stored.record, sample: Reply::List(Vec::new()), groups: Groups::NONE })
+    let of_record = of_record(&stored.record);
+    let keys = keys(stored.record.text("queue"), of_record.iter().map(Vec::as_slice));
+    Some(Found { record: stored.record, keys, sample: Reply::List(Vec::new()), groups: Groups::NONE })
+}
+
+/// The queue's own name and the keys of its other lists that the job goes over.
+fn keys<'a>(queue: &[u8], lists: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
+    let others = lists.filter(|key| *key != queue).map(<[u8]>::to_vec);
+    std::iter::once(queue.to_vec()).chain(others).collect()
 }
 
 /// What is known of a job.
 pub(super) struct Found {
     pub(super) record: Record,
+    /// On which its reader must have a right: the queue's name first.
+    pub(super) keys: Vec<Vec<u8>>,
     sample: Reply,
     groups: Groups,
 }

@@ -28,9 +28,9 @@ impl State {
         self.totals.jobs_started += 1;
         log::notice(&started(&mut job));
         if self.queues.len() >= QUEUES_MAX {
-            self.queues = self.registry.queues().chain(self.caches.queues()).map(<[u8]>::to_vec).collect();
+            self.queues = self.registry.keys().chain(self.caches.keys()).map(<[u8]>::to_vec).collect();
         }
-        self.queues.insert(job.start().queue.clone());
+        self.queues.extend(job.keys().map(<[u8]>::to_vec));
         if !keyspace::follow_lists(ctx) {
             // Then every change is seen by the length alone, as one by another module is.
             log::warning("the server refused to tell what happens to lists");
@@ -119,7 +119,7 @@ impl State {
         let c = job.scan.counters();
         let count = Cached {
             db: start.db,
-            queue: start.queue.clone(),
+            keys: job.keys().map(<[u8]>::to_vec).collect(),
             match_count: c.matched,
             matched_bytes: c.matched_bytes,
             undecodable: c.undecodable,
@@ -133,9 +133,10 @@ impl State {
     }
 
     /// The queue is not what it was: counts of it are not given out again.
-    pub(crate) fn forget_counts(&mut self, db: i32, queue: &[u8]) {
-        self.caches.drop_if(|count| count.db == db && count.queue == queue);
-        self.registry.make_stale(|job| job.db == db && job.queue == queue);
+    pub(crate) fn forget_counts(&mut self, db: i32, key: &[u8]) {
+        let among = |keys: &[Vec<u8>]| keys.iter().any(|own| own == key);
+        self.caches.drop_if(|count| count.db == db && among(&count.keys));
+        self.registry.make_stale(|job| job.db == db && among(&job.keys));
     }
 
     /// Books the time of a slice, and how much of it the thread was on a processor.
@@ -248,12 +249,13 @@ fn started(job: &mut Job) -> String {
         let names: Vec<_> = grouping.names().map(|name| quote(name.as_bytes())).collect();
         format!(" by {}", names.join(", "))
     });
+    let len: u64 = start.lists.iter().map(|(_, len)| len).sum();
     format!(
         "job {} started: {dry}{effect} of {what}{by} in queue {} (db {}), {} messages, user {}, actor {}, reason {}{options}",
         start.id,
         quote(&start.queue),
         start.db,
-        start.len,
+        len,
         quote(start.origin.user.as_deref().unwrap_or_default()),
         quote(start.origin.actor.as_deref().unwrap_or_default()),
         quote(start.origin.reason.as_deref().unwrap_or_default()),

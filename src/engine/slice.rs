@@ -63,7 +63,7 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
     }
     let db = job.start().db;
     ctx.select(db);
-    let name = RString::new(&job.start().queue);
+    let name = RString::new(job.key_here());
     let mode = match (writes, &job.start().terms.to) {
         (false, _) => Mode::Read,
         (true, None) => Mode::Erase,
@@ -75,14 +75,22 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
             if matches!(gone, Opened::Other) {
                 job.note("the key no longer holds a list: the queue was replaced".into());
             }
-            job.scan.follow(Event::Gone);
-            return end(ctx, job, Status::Completed, None);
+            job.follow(db, name.bytes(), Event::Gone);
+            // Of a queue with priorities the next list may have more.
+            return match job.verdict() {
+                Some((status, error)) => end(ctx, job, status, error),
+                None => Step::Worked,
+            };
         }
     };
     job.scan.observe_len(list.len());
     if job.scan.progress() != Progress::Unfinished {
         let (status, error) = job.verdict().unwrap_or((Status::Completed, None));
         return Step::Ends(status, error);
+    }
+    if job.key_here() != name.bytes() {
+        // Somebody changed this list without telling: another pass begins, at the first list.
+        return Step::Worked;
     }
     let mut look = std::mem::take(&mut state.look);
     let step = if writes {
@@ -110,16 +118,17 @@ fn count(
     look: &mut Look,
 ) -> Step {
     let mut budget = state.measures.budget(settings);
-    let mut slice = None;
+    let (mut slice, at) = (None, job.scan.at());
     let looked = loop {
         let (scan, judge) = job.parts();
         look.reset();
         let looked = guard("judging", || scan.look(&mut list, judge, &Steady, &budget, || true, look));
         let now = book(state, job, look);
         let (_, over_ns) = *slice.get_or_insert((look.seek_ns, look.over_ns));
-        // A job that has counted clears in its next slice, on a list that is opened for it.
-        let more =
-            job.verdict().is_none() && !job.writes() && looked == Some(Looked::Done) && look.examined > 0;
+        // A job that has counted clears in its next slice, and one that is done with this list looks at the next one then:
+        // on a list that is opened for it.
+        let here = job.scan.at() == at && !job.writes();
+        let more = job.verdict().is_none() && here && looked == Some(Looked::Done) && look.examined > 0;
         match state.measures.rest(now, over_ns, settings).filter(|_| more) {
             Some(rest) => budget = rest,
             None => break looked,
@@ -142,15 +151,15 @@ fn clear(
     look: &mut Look,
 ) -> Step {
     let start = job.start();
-    let (db, queue) = (start.db, start.queue.clone());
+    let (db, queue, list_key) = (start.db, start.queue.clone(), job.key_here().to_vec());
     let id = start.id;
-    let to = start.terms.to.clone();
+    let to = start.destination().map(|(to, end)| (to.clone(), end));
     let record_key = || RString::new(record::key(&queue, id, ctx.flags().cluster()));
     let mut refusal = None;
     let (scan, judge) = job.parts();
     let probe = || {
         unit::probe(ctx, &record_key())?;
-        to.as_ref().map_or(Ok(()), |to| unit::probe_destination(ctx, &RString::new(&to.key)))
+        to.as_ref().map_or(Ok(()), |(to, _)| unit::probe_destination(ctx, &RString::new(&to.key)))
     };
     let permit = || match probe() {
         Ok(()) => true,
@@ -164,7 +173,7 @@ fn clear(
     // A judge that panics must not keep replicas from hearing what was taken out before.
     let looked = guard("judging", || scan.look(&mut list, judge, &Steady, budget, permit, look));
     let began = now_ns();
-    unit::tell(ctx, list, name, look, to.as_ref());
+    unit::tell(ctx, list, name, look, to.as_ref().map(|(to, end)| (to, *end)));
     if to.is_some() {
         state.measures.put(look.removed(), now_ns() - began);
     }
@@ -172,14 +181,14 @@ fn clear(
     job.scan.count_deleted(look);
     state.totals.cleared += look.removed();
     if let Some(refusal) = refusal {
-        return refused(&refusal, &record_key(), to.as_ref());
+        return refused(&refusal, &record_key(), to.as_ref().map(|(to, _)| to));
     }
     state.measures.sought(look.seek_ns);
     look.seek_ns += look.reseek_ns;
     let booked = guard("booking a unit", || {
         book(state, job, look);
-        tell_jobs(state, db, &queue, look);
-        if let (Some(to), false) = (&to, look.hits.is_empty()) {
+        tell_jobs(state, db, &list_key, look);
+        if let (Some((to, _)), false) = (&to, look.hits.is_empty()) {
             state.forget_counts(db, &to.key);
         }
     });
@@ -231,30 +240,31 @@ fn conclude(ctx: Ctx<'_>, job: &mut Job, looked: Option<Looked>, wrote: bool) ->
 }
 
 /// Tells every other job on the queue what a look took out, and forgets what was counted there.
-fn tell_jobs(state: &mut State, db: i32, queue: &[u8], look: &Look) {
+fn tell_jobs(state: &mut State, db: i32, key: &[u8], look: &Look) {
     if look.hits.is_empty() {
         return;
     }
     let indexes: Vec<u64> = look.hits.iter().map(|hit| hit.index).collect();
-    for other in state.registry.live_mut().iter_mut().filter(|other| other.is_on(db, queue)) {
+    for other in state.registry.live_mut().iter_mut().filter(|other| other.is_on(db, key)) {
         let drifted = other.scan.counters().drifted;
-        other.scan.follow(Event::Deleted { indexes: &indexes });
+        other.follow(db, key, Event::Deleted { indexes: &indexes });
         let before_it = other.scan.counters().drifted.saturating_sub(drifted);
         if before_it < indexes.len() as u64 {
             // Not all of them were still before it: it may have counted some.
             other.outdate();
         }
     }
-    state.forget_counts(db, queue);
+    state.forget_counts(db, key);
 }
 
 /// How a job ends whose scan is over: one whose queue was taken away by the cluster did not complete.
 fn end(ctx: Ctx<'_>, job: &Job, status: Status, error: Option<Error>) -> Step {
     let flags = ctx.flags();
     // To a replica every key is one of another node's: nothing could be learned there.
-    if flags.cluster() && flags.primary() && job.scan.is_gone() {
+    if flags.cluster() && flags.primary() {
         ctx.select(job.start().db);
-        if unit::has_moved(ctx, &RString::new(&job.start().queue)) {
+        let mut gone = job.scan.gone().filter_map(|list| job.keys().nth(list));
+        if gone.any(|key| unit::has_moved(ctx, &RString::new(key))) {
             return moved();
         }
     }
@@ -293,6 +303,6 @@ fn still_may(job: &mut Job) -> bool {
     let start = job.start();
     let Some(user) = &start.origin.user else { return true };
     let may_add = |to: &Destination| acl::may_add(user, &to.key) == Right::Granted;
-    acl::may_call(user, &[b"QADMIN.CLEARJOB", &start.queue]) == Right::Granted
-        && start.terms.to.as_ref().is_none_or(may_add)
+    let may_clear = |key: &[u8]| acl::may_call(user, &[b"QADMIN.CLEARJOB", key]) == Right::Granted;
+    may_clear(&start.queue) && job.keys().all(may_clear) && start.terms.to.as_ref().is_none_or(may_add)
 }

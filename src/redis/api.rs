@@ -36,7 +36,8 @@ required! {
     RedisModule_Alloc RedisModule_Realloc RedisModule_Free RedisModule_Calloc
     RedisModule_CreateCommand RedisModule_GetCommand RedisModule_SetCommandInfo
     RedisModule_SetModuleOptions RedisModule_GetServerVersion RedisModule_Log
-    RedisModule_RegisterNumericConfig RedisModule_LoadConfigs RedisModule_RegisterInfoFunc
+    RedisModule_RegisterNumericConfig RedisModule_RegisterEnumConfig RedisModule_RegisterStringConfig
+    RedisModule_LoadConfigs RedisModule_RegisterInfoFunc
     RedisModule_InfoAddSection RedisModule_InfoAddFieldULongLong RedisModule_InfoAddFieldLongLong
     RedisModule_LatencyAddSample
     RedisModule_SubscribeToServerEvent RedisModule_SubscribeToKeyspaceEvents RedisModule_NotifyKeyspaceEvent

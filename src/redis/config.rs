@@ -3,9 +3,13 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_longlong, c_void};
 use std::sync::OnceLock;
 
+use qadmin_core::error::Error;
+
 use super::api::{api, raw};
 use super::ctx::Ctx;
 use super::guard::guard;
+use super::main_cell::MainCell;
+use super::string::{RString, bytes_of};
 
 /// Reads and writes a setting by its place in the table.
 pub(crate) struct Callbacks {
@@ -13,6 +17,10 @@ pub(crate) struct Callbacks {
     pub(crate) get: fn(usize) -> i64,
     /// Sets a value that the server found to be in range.
     pub(crate) set: fn(usize, i64),
+    /// The text.
+    pub(crate) get_text: fn(usize) -> Vec<u8>,
+    /// Sets a text.
+    pub(crate) set_text: fn(usize, &[u8]) -> Result<(), Error>,
 }
 
 /// The module's callbacks, set once at load.
@@ -68,6 +76,24 @@ pub(crate) fn register(ctx: Ctx<'_>, at: usize, name: &str, default: i64, min: i
     }
 }
 
+/// Registers one setting that is a text (`at` as in [`register`]).
+pub(crate) fn register_text(ctx: Ctx<'_>, at: usize, name: &str, default: &[u8]) -> bool {
+    let (Ok(name), Ok(default)) = (CString::new(name), CString::new(default)) else { return false };
+    // SAFETY: S2; name and default are copied; the private data is a number, not an address.
+    unsafe {
+        api!(RedisModule_RegisterStringConfig(
+            ctx.raw(),
+            name.as_ptr(),
+            default.as_ptr(),
+            raw::REDISMODULE_CONFIG_DEFAULT,
+            Some(on_get_text),
+            Some(on_set_text),
+            None,
+            at as *mut c_void
+        )) == 0
+    }
+}
+
 /// Applies what redis.conf or LOADEX say; `false` if one of them is refused.
 pub(crate) fn load(ctx: Ctx<'_>) -> bool {
     // SAFETY: S2.
@@ -93,6 +119,49 @@ extern "C" fn on_set(
     });
     // The server has its own words for a setting that was refused without any.
     c_int::from(done.is_none())
+}
+
+/// What the server was handed last: it copies the text and leaves the string to us (`getModuleStringConfig`, Redis 7.0
+/// to 8.0).
+static SHOWN: MainCell<Option<RString>> = MainCell::new(None);
+
+/// Gives back what the server was handed: the module goes.
+pub(crate) fn free() {
+    if let Some(mut shown) = SHOWN.try_borrow_mut() {
+        *shown = None;
+    }
+}
+
+extern "C" fn on_get_text(_: *const c_char, at: *mut c_void) -> *mut raw::RedisModuleString {
+    let shown = guard("reading a setting", || {
+        let text = CALLBACKS.get().map(|callbacks| (callbacks.get_text)(at as usize)).unwrap_or_default();
+        let mut shown = SHOWN.try_borrow_mut()?;
+        Some(shown.insert(RString::new(text)).raw())
+    });
+    shown.flatten().unwrap_or(std::ptr::null_mut())
+}
+
+extern "C" fn on_set_text(
+    _: *const c_char,
+    value: *mut raw::RedisModuleString,
+    at: *mut c_void,
+    error: *mut *mut raw::RedisModuleString,
+) -> c_int {
+    let done = guard("writing a setting", || {
+        // SAFETY: S2; the server's string outlives this call.
+        let text = unsafe { bytes_of(value) };
+        CALLBACKS.get().map_or(Ok(()), |callbacks| (callbacks.set_text)(at as usize, text))
+    });
+    match done {
+        Some(Ok(())) => 0,
+        Some(Err(why)) => {
+            // SAFETY: `error` is where the server wants its own string, which it frees (`propagateErrorString`, Redis
+            // 7.0 to 8.0).
+            unsafe { *error = RString::new(why.text()).into_raw() };
+            1
+        }
+        None => 1,
+    }
 }
 
 extern "C" fn on_get_word(name: *const c_char, at: *mut c_void) -> c_int {

@@ -5,7 +5,7 @@ use std::ffi::c_int;
 use super::api::{self, api, raw};
 use super::config::{MODULE, server_version};
 use super::ctx::{Ctx, arguments};
-use super::guard::guard;
+use super::guard::{forget_panics, guard, tell_panics};
 use super::{event_loop, log};
 
 /// The oldest server that the module loads into: 7.0.6.
@@ -23,6 +23,7 @@ extern "C" fn RedisModule_OnLoad(
     if unsafe { raw::Export_RedisModule_Init(raw_ctx, MODULE.as_ptr(), module_version(), version) } != 0 {
         return 1;
     }
+    tell_panics();
     #[cfg(feature = "faults")]
     super::fault::arm_from_environment();
     let loaded = guard("OnLoad", || {
@@ -74,6 +75,7 @@ fn undo() {
     event_loop::unhook();
     event_loop::close();
     crate::free();
+    forget_panics();
     Ctx::detach();
 }
 

@@ -24,6 +24,13 @@ impl RString {
         (!raw.is_null()).then(|| Self(raw))
     }
 
+    /// Gives the string away to whoever frees it.
+    pub(super) fn into_raw(self) -> *mut raw::RedisModuleString {
+        let raw = self.0;
+        std::mem::forget(self);
+        raw
+    }
+
     pub(super) fn raw(&self) -> *mut raw::RedisModuleString {
         self.0
     }

@@ -3,6 +3,7 @@
 Worker:  python -m celery -A celery_app worker ...       (QADMIN_TEST_URL: redis://host:port)
 Sender:  python celery_app.py send COUNT SEED            prints one JSON line for each message it sent
          python celery_app.py workflows                  sends what belongs together, or was given back
+         python celery_app.py closed                     sends what has a body that is not read, and what has one
          python celery_app.py kinds                      lists the kinds of messages that are sent in turns
 
 The queue lies in database 0. What ran is counted in database 1, hash `executed` (task id -> times), so that
@@ -15,6 +16,7 @@ import random
 import sys
 import time
 import uuid
+from datetime import datetime, timezone
 
 import redis
 from celery import Celery, chain, chord, current_task, group
@@ -125,11 +127,51 @@ def workflows():
     )
 
 
+def closed():
+    """Sends messages of two repositories, most of them with bodies that are not read, and prints a line for each.
+
+    `known`: what the headers show of the arguments is whole and certain.
+    """
+    application = make_app()
+
+    def send_one(serializer, compression, known, kwargs, **options):
+        row = {"id": str(uuid.uuid4()), "repoid": kwargs["repoid"], "known": known}
+        row["closed"] = (serializer, compression) != ("json", None)
+        application.send_task(
+            TASKS[0], kwargs=kwargs, task_id=row["id"], serializer=serializer, compression=compression, **options
+        )
+        print(json.dumps(row))
+
+    for repoid in (7, 8):
+        for serializer, compression in [
+            ("json", None),
+            ("pickle", None),
+            ("yaml", None),
+            ("json", "bzip2"),
+            ("json", "lzma"),
+        ]:
+            send_one(serializer, compression, True, {"repoid": repoid, "commitid": f"it's {serializer}"})
+        for known, more in [
+            (True, {"at": datetime.now(timezone.utc), "id": uuid.uuid4(), "price": 1.5, "more": {"repoid": 9}}),
+            (True, {"lines": "a\n\t\"b\"", "path": "C:\\temp"}),
+            (False, {"text": "x" * 2_000}),
+            (False, {"data": b"x', 'repoid': 7, 'y': b'z"}),
+            (False, {"note": "', 'repoid': 7, 'x': '"}),
+            (False, {"path": "C:\\"}),
+            (False, {"repo": Exception("a repository")}),
+        ]:
+            send_one("pickle", None, known, {**more, "repoid": repoid})
+        # A sender who does not show them.
+        send_one("pickle", None, False, {"repoid": repoid}, kwargsrepr="<hidden>")
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "send":
         send(int(sys.argv[2]), int(sys.argv[3]))
     elif sys.argv[1] == "workflows":
         workflows()
+    elif sys.argv[1] == "closed":
+        closed()
     else:
         for kind in KINDS:
             print(kind)

@@ -6,7 +6,7 @@ use std::fs;
 
 use qadmin_core::field;
 use qadmin_core::request::{COMMANDS, syntax};
-use qadmin_core::settings::SETTINGS;
+use qadmin_core::settings::{SETTINGS, TEXTS};
 use qadmin_harness::{Server, fill_examples, workspace_root};
 use redis::{Connection, RedisError, Value};
 
@@ -73,17 +73,21 @@ fn every_command_has_a_page_with_its_syntax() {
 fn the_table_of_settings_is_the_one_of_the_code() {
     let text = read("docs/settings.md");
     let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| `")).collect();
-    let wanted: Vec<String> = SETTINGS
-        .iter()
-        .map(|row| {
-            let (least, most) = match row.words {
-                [] => (row.min.to_string(), row.max.to_string()),
-                words => (words.join(", "), String::new()),
-            };
-            let default = row.show(row.default);
-            format!("| `{}` | {default} | {least} | {most} | {} | {} |", row.name, row.unit, row.doc)
-        })
-        .collect();
+    let wanted: Vec<String> =
+        SETTINGS
+            .iter()
+            .map(|row| {
+                let (least, most) = match row.words {
+                    [] => (row.min.to_string(), row.max.to_string()),
+                    words => (words.join(", "), String::new()),
+                };
+                let default = row.show(row.default);
+                format!("| `{}` | {default} | {least} | {most} | {} | {} |", row.name, row.unit, row.doc)
+            })
+            .chain(TEXTS.iter().map(|row| {
+                format!("| `{}` | {} | {} |  | text | {} |", row.name, row.shown, row.range, row.doc)
+            }))
+            .collect();
     assert_eq!(rows, wanted, "docs/settings.md must have these rows:\n{}", wanted.join("\n"));
 }
 

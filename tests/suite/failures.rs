@@ -31,6 +31,7 @@ fn assert_failed(reply: &Reply, error: &str) {
         "in_group",
         "with_eta",
         "redelivered",
+        "inexact",
         "notice",
     ] {
         assert!(reply.is_null(unknown), "{unknown} of {reply:?}");

@@ -37,8 +37,9 @@ struct Bed {
 
 impl Bed {
     fn new() -> Self {
-        let server = Server::builder().faults().start();
-        let replica = Server::builder().faults().start();
+        // Whatever its environment asks Rust for.
+        let bed = || Server::builder().faults().env("RUST_BACKTRACE", "full").start();
+        let (server, replica) = (bed(), bed());
         replica.replica_of(&server);
         let conn = server.conn();
         let filled = Filled::new(&server, 1, 0.0);
@@ -108,7 +109,7 @@ impl Bed {
                 log.contains(if is_callback(place) { &line } else { point }),
                 "{place} leaves no line:\n{log}"
             );
-            assert_eq!(log.matches("panicked at").count(), 1, "{place}:\n{log}");
+            assert_eq!(log.matches("> panic at ").count(), 1, "{place}:\n{log}");
             eventually("nobody waits and nothing is owed", || {
                 ["clients_waiting", "jobs_live", "records_owed"]
                     .iter()

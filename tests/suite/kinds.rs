@@ -112,14 +112,46 @@ fn in_a_queue_of_resque_the_head_runs_next() {
     let rows: Vec<(i64, i64)> =
         preview.rows("sample").iter().map(|row| (row.int("index"), row.int("args.0"))).collect();
     assert_eq!(rows, [(0, 0), (3, 3), (6, 6), (9, 9)]);
-    let moved = "QADMIN.CLEARJOB resque:queue:mail TASK Bad ALL TO away CONFIRM resque:queue:mail AS resque";
+    let moved =
+        "QADMIN.CLEARJOB resque:queue:mail TASK Bad ALL TO away FRONT CONFIRM resque:queue:mail AS resque";
     let error = run(&mut conn, moved).expect_err("not for these lists").to_string();
-    assert!(error.contains("TO and AS resque exclude each other"), "{error}");
+    assert!(error.contains("FRONT and AS resque exclude each other"), "{error}");
     let clear = "QADMIN.CLEARJOB resque:queue:mail TASK Bad KEEPONE CONFIRM resque:queue:mail AS resque";
     let job = ask(&mut conn, clear).text("job_id");
     let end = wait_for_job(&mut conn, &job);
     assert_eq!((end.int("deleted"), end.int("kept_index")), (3, 0), "{end:?}");
     assert_eq!(args(&mut conn, "resque:queue:mail"), [0, 1, 2, 4, 5, 7, 8]);
+}
+
+/// Behind what is there is the tail, where Resque pushes.
+#[test]
+fn what_is_moved_from_a_queue_of_resque_goes_behind_what_is_there_in_its_order_and_back() {
+    let server = Server::start();
+    let replica = Server::start();
+    replica.replica_of(&server);
+    let mut conn = server.conn();
+    set(&mut conn, "slice-us 100 duty 100");
+    resque(&mut conn, "q", 0..6_000);
+    resque(&mut conn, "parked", 9_000..9_003);
+    let mut wanted = vec![9_000, 9_001, 9_002];
+    for (options, moved) in [("ALL LIMIT 1000", 0..3_000), ("KEEPONE", 3_003..6_000), ("ALL", 3_000..3_001)] {
+        let line = format!("QADMIN.CLEARJOB q TASK Bad {options} TO parked CONFIRM q AS resque");
+        let job = ask(&mut conn, &line).text("job_id");
+        let end = wait_for_job(&mut conn, &job);
+        wanted.extend(moved.filter(|n| n % 3 == 0));
+        assert_eq!(end.text("status"), "completed", "{options}: {end:?}");
+        assert_eq!(args(&mut conn, "parked"), wanted, "{options}");
+    }
+    assert_eq!(args(&mut conn, "q"), (0..6_000).filter(|n| n % 3 != 0).collect::<Vec<_>>());
+    let back = "QADMIN.CLEARJOB parked TASK Bad WHERE args.0 < 6000 ALL TO q CONFIRM parked AS resque";
+    let job = ask(&mut conn, back).text("job_id");
+    assert_eq!(wait_for_job(&mut conn, &job).int("deleted"), 2_000);
+    assert_eq!(args(&mut conn, "parked"), [9_000, 9_001, 9_002]);
+    assert_eq!(args(&mut conn, "q").len(), 6_000);
+    until_caught_up(&server, &replica);
+    for key in ["q", "parked"] {
+        assert_eq!(args(&mut replica.conn(), key), args(&mut conn, key), "{key} of the replica");
+    }
 }
 
 /// Workers pop from the head and producers push at the tail while a clear goes through the queue.

@@ -77,7 +77,7 @@ fn what_is_moved_is_what_a_clear_takes_and_keeps_its_order_behind_or_before_what
             assert_eq!(end.text("status"), "completed", "{words}: {end:?}");
             assert_eq!((end.int("deleted"), end.int("would_delete")), (count, count), "{words}: {end:?}");
             assert_eq!((end.text("to"), end.int("front")), ("parked".into(), i64::from(front)), "{words}");
-            assert!(end.int("slices") > 3, "{words}: in more than one piece: {end:?}");
+            assert!(end.int("slices") > 3 || count < 100, "{words}: in more than one piece: {end:?}");
             assert!(queue(&mut conn) == without(&all, &gone), "{words}: another queue than it should be");
             assert!(
                 list(&mut conn, "parked") == joined(&there, &moved, front),

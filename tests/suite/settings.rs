@@ -21,13 +21,15 @@ const TABLE: [(&str, i64, i64, i64); 10] = [
 
 /// The one that is a word.
 const KIND: &str = "qadmin.default-kind";
+/// Those that are texts.
+const TEXTS: [&str; 2] = ["qadmin.sep", "qadmin.priority-steps"];
 
 /// Names and values of the numbers of `CONFIG GET qadmin.*`, sorted.
 fn all(conn: &mut Connection) -> Vec<(String, i64)> {
     let reply = run(conn, "CONFIG GET qadmin.*").expect("CONFIG GET");
     let mut found: Vec<_> = qadmin_harness::map(&reply)
         .into_iter()
-        .filter(|(name, _)| name != KIND)
+        .filter(|(name, _)| name != KIND && !TEXTS.contains(&name.as_str()))
         .map(|(name, value)| (name, text(&value).parse().expect("a number")))
         .collect();
     found.sort();
@@ -89,8 +91,9 @@ fn every_boundary_is_a_load_argument() {
 #[test]
 fn wrong_load_arguments_keep_the_server_from_starting_and_say_why() {
     let names = TABLE.map(|row| row.0).join(", ");
-    let unknown =
-        format!("unknown setting \"speed\"; qadmin takes pairs of name and value: {names}, default-kind");
+    let unknown = format!(
+        "unknown setting \"speed\"; qadmin takes pairs of name and value: {names}, default-kind, sep, priority-steps"
+    );
     for (args, sentence) in [
         ("speed 9", unknown.as_str()),
         ("duty", "setting duty needs a value"),
@@ -102,6 +105,8 @@ fn wrong_load_arguments_keep_the_server_from_starting_and_say_why() {
         ("duty -1", "setting duty must be an integer from 1 to 100 (percent), got \"-1\""),
         ("slice-us 49", "setting slice-us must be an integer from 50 to 100000 (microseconds), got \"49\""),
         ("max-jobs 1", "setting max-jobs must be an integer from 2 to 64 (jobs), got \"1\""),
+        ("priority-steps 0,x", "setting priority-steps must be 1 to 16 different numbers"),
+        ("sep 12345678901234567", "setting sep must be 1 to 16 bytes"),
         ("default-kind rq", "setting default-kind must be celery, sidekiq or resque, got \"rq\""),
         ("job-ttl 59", "setting job-ttl must be an integer from 60 to 2592000 (seconds), got \"59\""),
     ] {
@@ -195,4 +200,38 @@ fn the_kind_of_messages_is_a_word() {
     run(&mut server.conn(), "CONFIG REWRITE").expect("CONFIG REWRITE");
     server.restart();
     assert_eq!(kind(&mut server.conn()), "celery", "against a load argument that says otherwise");
+}
+
+fn text_of(conn: &mut Connection, name: &str) -> Vec<u8> {
+    let reply = run(conn, &format!("CONFIG GET {name}")).expect("CONFIG GET");
+    redis::from_redis_value(qadmin_harness::map(&reply)[0].1.clone()).expect("bytes")
+}
+
+#[test]
+fn texts_are_checked_kept_and_rewritten() {
+    let mut server = Server::builder().module_args("priority-steps 0,5").start();
+    let mut conn = server.conn();
+    assert_eq!(text_of(&mut conn, TEXTS[0]), b"\x06\x16");
+    assert_eq!(text_of(&mut conn, TEXTS[1]), b"0 5");
+    for (name, wrong) in
+        [(0, &b""[..]), (0, &[b'x'; 17]), (0, b"a\0b"), (1, b""), (1, b"1 1"), (1, b"256"), (1, b"a")]
+    {
+        let set: redis::RedisResult<()> =
+            redis::cmd("CONFIG").arg("SET").arg(TEXTS[name]).arg(wrong).query(&mut conn);
+        let error = set.expect_err("refused").to_string();
+        assert!(
+            error.contains(TEXTS[name].trim_start_matches("qadmin.")) && error.contains("must"),
+            "{error}"
+        );
+    }
+    assert_eq!(text_of(&mut conn, TEXTS[0]), b"\x06\x16", "a refused value changes nothing");
+    let hostile = b"%s\r\n\xff\xe4\xb8\x80\"' ";
+    for (name, value) in [(TEXTS[0], &hostile[..]), (TEXTS[1], b"9 0 255")] {
+        let () = redis::cmd("CONFIG").arg("SET").arg(name).arg(value).query(&mut conn).expect("CONFIG SET");
+    }
+    run(&mut conn, "CONFIG REWRITE").expect("CONFIG REWRITE");
+    server.restart();
+    let mut conn = server.conn();
+    assert_eq!(text_of(&mut conn, TEXTS[0]), hostile);
+    assert_eq!(text_of(&mut conn, TEXTS[1]), b"9 0 255");
 }

@@ -39,6 +39,11 @@ pub(crate) fn run(session: &mut Session, args: &cli::Clear) -> Result<Exit, Fail
         rate: args.rate,
         expect: args.expect,
         tolerance: args.tolerance,
+        to: args.to.as_deref().map(bytes),
+        front: args.front,
+        kind: args.kind,
+        priority: args.priority.clone(),
+        inexact: args.inexact,
         dry_run: args.dry_run,
         confirm,
         id: args.id.unwrap_or_else(Uuid::new_v4).to_string(),
@@ -89,13 +94,15 @@ fn ask(session: &mut Session, args: &cli::Clear, queue: &[u8]) -> Result<Answer,
         // What was counted earlier is no ground to clear on.
         bust: !args.skip_count,
         no_count: args.skip_count,
+        kind: args.kind,
+        priority: args.priority.clone(),
         ..PreviewRequest::default()
     };
     let Some(preview) = preview::look(session, &request, true)? else {
         return Ok(Answer::Over(Exit::Interrupted));
     };
     eprintln!("{}\n", shown::preview(&preview));
-    if nothing_to_do(args.keep_one, &preview) {
+    if clears(args, &preview).is_some_and(|n| n <= u64::from(args.keep_one)) {
         eprintln!("There is nothing to clear.");
         return Ok(Answer::Over(Exit::Done));
     }
@@ -109,14 +116,19 @@ fn ask(session: &mut Session, args: &cli::Clear, queue: &[u8]) -> Result<Answer,
     }
 }
 
-fn nothing_to_do(keep_one: bool, preview: &Preview) -> bool {
-    preview.match_count.is_some_and(|n| n <= u64::from(keep_one))
+/// How many of the matches that were counted are matches for this clear.
+fn clears(args: &cli::Clear, preview: &Preview) -> Option<u64> {
+    if args.inexact { preview.match_count } else { preview.exact_count() }
 }
 
 fn about_to(args: &cli::Clear, preview: &Preview) -> String {
+    let (verb, whereto) = match &args.to {
+        Some(key) => ("moves", format!(" to {}", escape(&bytes(key)))),
+        None => ("clears", String::new()),
+    };
     let stays = if args.keep == Some(cli::Keep::Newest) { "runs last" } else { "runs next" };
     let limit = args.limit.map(|n| format!(", {} at most", grouped(n))).unwrap_or_default();
-    let gone = match (args.keep_one, preview.match_count) {
+    let gone = match (args.keep_one, clears(args, preview)) {
         (true, _) if !args.by.is_empty() => {
             format!(
                 "all matches but the one of each {} that runs next",
@@ -127,13 +139,17 @@ fn about_to(args: &cli::Clear, preview: &Preview) -> String {
             let gone = matches - u64::from(keep_one);
             let gone = gone.min(args.limit.unwrap_or(gone));
             let kept = if keep_one { format!(" and keeps the one that {stays}") } else { String::new() };
-            return format!("This clears {} of {}{kept}.", grouped(gone), counted(preview.depth, "message"));
+            return format!(
+                "This {verb} {} of {}{whereto}{kept}.",
+                grouped(gone),
+                counted(preview.depth, "message")
+            );
         }
         (true, None) => format!("all matches but the one that {stays}"),
         (false, None) => "every match".to_owned(),
     };
     let unknown = if preview.match_count.is_none() { " How many there are is not known." } else { "" };
-    format!("This clears {gone}{limit}.{unknown}")
+    format!("This {verb} {gone}{limit}{whereto}.{unknown}")
 }
 
 /// Who sits at the terminal, as the operating system says.

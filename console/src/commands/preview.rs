@@ -17,6 +17,8 @@ pub(crate) fn run(session: &mut Session, args: &cli::Preview) -> Result<Exit, Fa
         fields: args.fields.clone(),
         bust: args.bust,
         no_count: args.no_count,
+        kind: args.kind,
+        priority: args.priority.clone(),
     };
     let Some(preview) = look(session, &request, !args.no_wait)? else { return Ok(Exit::Interrupted) };
     session.show(&Value::Object(preview.map.0.clone()), || shown::preview(&preview));

@@ -5,6 +5,7 @@ use comfy_table::Cell;
 use crate::reply::{Doubts, Preview, Status};
 use crate::table::{self, cell, pairs, show, state};
 use crate::text::{bytes, counted, duration, escape, grouped, percent, time};
+use crate::undo::Undo;
 
 /// A preview: the count, what to know before trusting it, and the sample.
 pub(crate) fn preview(preview: &Preview) -> String {
@@ -24,6 +25,9 @@ pub(crate) fn preview(preview: &Preview) -> String {
     let mut parts = vec![show(&pairs(rows))];
     parts.extend(notes(&preview.doubts));
     parts.extend(other_lists(preview.other_priorities_depth));
+    if let Some(kind) = preview.looks_like {
+        parts.push(format!("! The messages look like those of {}: --as {}", kind.name(), kind.word()));
+    }
     parts.push(String::new());
     parts.push(sample(preview));
     parts.join("\n")
@@ -76,6 +80,9 @@ pub(crate) fn job(job: &Status) -> String {
         rows.push(("error", cell(Some(error.as_bytes()))));
     }
     rows.push(("queue", cell(Some(&job.queue))));
+    if let Some(priority) = &job.priority {
+        rows.push(("priority", cell(Some(priority.as_bytes()))));
+    }
     rows.push(("filter", cell(Some(job.filter.as_bytes()))));
     rows.push(("by", Cell::new(by(job))));
     if let Some(reason) = &job.reason {
@@ -93,11 +100,11 @@ pub(crate) fn job(job: &Status) -> String {
         ("clear", false) => rows.push(("cleared", Cell::new(grouped(job.deleted)))),
         _ => {}
     }
-    if let Some(kept) = job.kept_index {
-        rows.push((
-            "kept",
-            Cell::new(format!("the message that runs as number {}", grouped(kept.unsigned_abs()))),
-        ));
+    if let Some(key) = &job.to {
+        rows.push(("moved to", cell(Some(key))));
+    }
+    if let Some(kept) = job.kept() {
+        rows.push(("kept", Cell::new(kept)));
     }
     rows.push(("drifted", Cell::new(grouped(job.doubts.drifted))));
     rows.push(("arrived", Cell::new(grouped(job.arrived))));
@@ -115,6 +122,10 @@ pub(crate) fn job(job: &Status) -> String {
         parts.push(String::new());
         parts.push("Matching messages:".to_owned());
         parts.push(show(&table::sample(&job.sample)));
+    }
+    if let Some(undo) = Undo::of(job) {
+        parts.push(String::new());
+        parts.push(format!("Undo: {}", undo.command()));
     }
     parts.join("\n")
 }
@@ -139,10 +150,15 @@ fn by(job: &Status) -> String {
 /// One sentence on how a job ended.
 pub(crate) fn outcome(job: &Status) -> String {
     let matched = counted(job.matched, "matching message");
-    match (job.status.as_str(), job.dry_run) {
-        ("completed", true) => format!("Would clear {} of {matched}.", grouped(job.would_delete)),
-        ("completed", false) => format!("Cleared {} of {matched}.", grouped(job.deleted)),
-        (status, _) => format!(
+    let key = job.to.as_deref().map(escape);
+    match (job.status.as_str(), job.dry_run, key) {
+        ("completed", true, Some(key)) => {
+            format!("Would clear {} of {matched}, moving them to {key}.", grouped(job.would_delete))
+        }
+        ("completed", true, None) => format!("Would clear {} of {matched}.", grouped(job.would_delete)),
+        ("completed", false, Some(key)) => format!("Moved {} of {matched} to {key}.", grouped(job.deleted)),
+        ("completed", false, None) => format!("Cleared {} of {matched}.", grouped(job.deleted)),
+        (status, ..) => format!(
             "The job is {}: {} of {matched} are cleared.",
             escape(status.as_bytes()),
             grouped(job.deleted)
@@ -157,6 +173,7 @@ fn concerns(doubts: &Doubts, rows: &mut Vec<(&'static str, Cell)>) {
         ("in a group", doubts.in_group),
         ("with an eta", doubts.with_eta),
         ("redelivered", doubts.redelivered),
+        ("inexact", doubts.inexact),
     ] {
         if n > 0 {
             rows.push((name, Cell::new(grouped(n))));
@@ -168,7 +185,7 @@ fn concerns(doubts: &Doubts, rows: &mut Vec<(&'static str, Cell)>) {
 pub(crate) fn other_lists(depth: Option<u64>) -> Option<String> {
     depth.filter(|n| *n > 0).map(|n| {
         format!(
-            "! {} in the other priority lists of this queue; this is about one list",
+            "! {} in the other priority lists of this queue, which are not looked at: --priority all",
             counted(n, "message")
         )
     })

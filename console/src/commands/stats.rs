@@ -22,6 +22,8 @@ pub(crate) fn run(session: &mut Session, args: &cli::Stats) -> Result<Exit, Fail
         by: args.by.clone(),
         top: args.top,
         bust: args.bust,
+        kind: args.kind,
+        priority: args.priority.clone(),
     };
     let mut stats = session.client.stats(&request)?;
     if stats.mode == "job" && stats.matched.is_none() && !args.no_wait {
@@ -75,7 +77,6 @@ fn groups(stats: &Stats, by: &[String]) -> comfy_table::Table {
         .collect();
     let mut table = table(&headings);
     let largest = stats.groups.iter().map(|group| group.sum("count")).max().unwrap_or(0).max(1);
-    let place = |n: Option<i64>| n.map_or_else(|| "-".to_owned(), |n| grouped(n.unsigned_abs()));
     // Grouped by the size of a message, the member of that name is that size.
     let by_size = by.iter().any(|field| field == "bytes");
     let size = |group: &Map| if by_size { "-".to_owned() } else { text::bytes(group.sum("bytes")) };
@@ -85,8 +86,8 @@ fn groups(stats: &Stats, by: &[String]) -> comfy_table::Table {
         cells.push(Cell::new(grouped(count)));
         cells.push(Cell::new(share(group.sum("share"))));
         cells.push(Cell::new(size(group)));
-        cells.push(Cell::new(place(group.int("next_index"))));
-        cells.push(Cell::new(place(group.int("last_index"))));
+        cells.push(Cell::new(group.runs("next").unwrap_or_else(|| "-".to_owned())));
+        cells.push(Cell::new(group.runs("last").unwrap_or_else(|| "-".to_owned())));
         cells.push(Cell::new("#".repeat(usize::try_from((count * BAR).div_ceil(largest)).unwrap_or(0))));
         table.add_row(cells);
     }

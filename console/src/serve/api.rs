@@ -79,6 +79,8 @@ pub(crate) fn look(client: &mut Client, params: &Params) -> Result<(Preview, Opt
     let target = Target::new(params);
     let request = PreviewRequest {
         filter: target.words().map_err(usage)?,
+        kind: target.kind(),
+        priority: target.priority.clone(),
         queue: target.queue,
         sample: Some(params.text("sample").and_then(|n| n.parse().ok()).unwrap_or(SAMPLE)),
         fields: Vec::new(),
@@ -112,12 +114,12 @@ pub(crate) async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Response {
 pub(crate) fn count(client: &mut Client, params: &Params) -> Result<Stats, Failure> {
     let target = Target::new(params);
     let filter = if target.has_filter() { target.words().map_err(usage)? } else { Vec::new() };
-    if target.queue.is_empty() {
-        return Err(usage("name a queue"));
-    }
+    target.check().map_err(usage)?;
     let by = params.texts("by");
     let request = StatsRequest {
         filter,
+        kind: target.kind(),
+        priority: target.priority.clone(),
         queue: target.queue,
         by: if by.is_empty() { vec!["task".to_owned()] } else { by },
         top: params.text("top").and_then(|n| n.parse().ok()).unwrap_or(GROUPS),
@@ -176,11 +178,11 @@ pub(crate) async fn clear(State(app): State<Arc<App>>, uri: Uri, body: Bytes) ->
 
 /// What a form asks for. The queue's name is what was typed: as it is, or as it is shown.
 pub(crate) fn clear_request(
-    target: &Params,
+    given: &Params,
     form: &Params,
     actor: Option<String>,
 ) -> Result<ClearRequest, Failure> {
-    let target = Target::new(target);
+    let target = Target::new(given);
     let action = form.text("action").unwrap_or_default();
     let (keep_one, dry_run) = match action.as_str() {
         "dry_run" => (form.flag("keep_one"), true),
@@ -193,13 +195,30 @@ pub(crate) fn clear_request(
         let meant = std::str::from_utf8(&typed).ok().and_then(unescape);
         meant.filter(|_| typed != target.queue).unwrap_or(typed)
     });
+    let to = match form.text("how").as_deref() {
+        Some("clear") => None,
+        how => {
+            // A field of a form holds it as it is shown.
+            let shown = form.text("to_shown").map(|shown| unescape(&shown).unwrap_or(shown.into_bytes()));
+            let to = form.bytes("to").or_else(|| given.bytes("to")).or(shown.filter(|_| how.is_some()));
+            if how.is_some() && to.is_none() {
+                return Err(usage("name the list that they move to"));
+            }
+            to
+        }
+    };
     let id = match form.text("id") {
         Some(id) => Uuid::parse_str(&id).map_err(|_| usage("id is a UUID"))?,
         None => Uuid::new_v4(),
     };
     Ok(ClearRequest {
         filter: target.words().map_err(usage)?,
+        kind: target.kind(),
+        priority: target.priority.clone(),
+        inexact: form.flag("inexact"),
         queue: target.queue,
+        front: to.is_some() && form.flag("front"),
+        to,
         keep_one,
         dry_run,
         confirm,
@@ -210,10 +229,35 @@ pub(crate) fn clear_request(
     })
 }
 
-/// POST /api/cancel
-pub(crate) async fn cancel(State(app): State<Arc<App>>, uri: Uri) -> Response {
-    let params = query(&uri);
+/// What a path asks of a job.
+pub(crate) fn hold_of(uri: &Uri, form: &Params) -> Result<Hold, Failure> {
+    let number = |name: &str| match form.text(name).map(|text| text.parse::<u64>()) {
+        None => Ok(None),
+        Some(Ok(n)) => Ok(Some(n)),
+        Some(Err(_)) => Err(usage(format!("{name} is a number"))),
+    };
+    Ok(match uri.path().rsplit('/').next() {
+        Some("pause") => Hold::Pause,
+        Some("resume") => Hold::Resume,
+        Some("throttle") => {
+            let duty = number("duty")?.map(|percent| u8::try_from(percent).unwrap_or(u8::MAX));
+            match (number("rate")?, duty) {
+                (None, None) => return Err(usage("say how fast: rate or duty")),
+                (rate, duty) => Hold::Throttle { rate, duty },
+            }
+        }
+        _ => Hold::Cancel,
+    })
+}
+
+/// POST /api/cancel, /api/pause, /api/resume, /api/throttle
+pub(crate) async fn hold(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> Response {
+    let (params, form) = (query(&uri), Params::new(&body));
     answer(
-        app.ask(move |client| Ok(Value::Object(client.hold(&job_of(&params)?, Hold::Cancel)?.map.0))).await,
+        app.ask(move |client| {
+            let hold = hold_of(&uri, &form)?;
+            Ok(Value::Object(client.hold(&job_of(&params)?, hold)?.map.0))
+        })
+        .await,
     )
 }

@@ -16,12 +16,13 @@ mod params;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware;
 use axum::routing::{get, post};
+use rustix::fs::Mode;
+use rustix::process::umask;
 use tokio::net::{TcpListener, UnixListener};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -95,8 +96,7 @@ async fn listen(place: Place, mut app: App) -> io::Result<()> {
             {
                 fs::remove_file(&path)?;
             }
-            let listener = UnixListener::bind(&path)?;
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+            let listener = bind_private(&path)?;
             println!("unix:{path}");
             let served = axum::serve(listener, router(Arc::new(app))).with_graceful_shutdown(stop()).await;
             // Gone already: somebody else took it away.
@@ -104,6 +104,15 @@ async fn listen(place: Place, mut app: App) -> io::Result<()> {
             served
         }
     }
+}
+
+/// A socket that is its owner's alone from the first moment: with rights that are set behind it, somebody could be
+/// connected already.
+fn bind_private(path: &str) -> io::Result<UnixListener> {
+    let before = umask(Mode::from_raw_mode(0o177));
+    let listener = UnixListener::bind(path);
+    umask(before);
+    listener
 }
 
 async fn stop() {
@@ -130,7 +139,10 @@ fn router(app: Arc<App>) -> Router {
         .route("/preview", get(pages::preview))
         .route("/clear", post(pages::clear))
         .route("/job", get(pages::job))
-        .route("/cancel", post(pages::cancel))
+        .route("/cancel", post(pages::hold))
+        .route("/pause", post(pages::hold))
+        .route("/resume", post(pages::hold))
+        .route("/throttle", post(pages::hold))
         .route("/jobs", get(pages::jobs))
         .route("/login", get(pages::login).post(login::log_in))
         .route("/logout", post(login::log_out))
@@ -143,7 +155,10 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/jobs", get(api::jobs))
         .route("/api/status", get(api::status))
         .route("/api/clear", post(api::clear))
-        .route("/api/cancel", post(api::cancel))
+        .route("/api/cancel", post(api::hold))
+        .route("/api/pause", post(api::hold))
+        .route("/api/resume", post(api::hold))
+        .route("/api/throttle", post(api::hold))
         .method_not_allowed_fallback(failed::method)
         .fallback(failed::unknown)
         .layer(CatchPanicLayer::custom(failed::Panicked))

@@ -2,7 +2,9 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
 
+use crate::kind::Kind;
 use crate::text::unescape;
+use crate::undo::Undo;
 use crate::words;
 
 /// Bytes that stand for themselves in a value.
@@ -74,6 +76,10 @@ pub(crate) struct Target {
     pub(crate) repoid: Vec<u8>,
     pub(crate) commitid: Vec<u8>,
     pub(crate) wheres: Vec<Vec<u8>>,
+    /// What the messages are, as it is asked for.
+    kind: Option<String>,
+    /// Which lists of a queue with priorities: all, or those of a step.
+    pub(crate) priority: Option<String>,
 }
 
 impl Target {
@@ -86,7 +92,51 @@ impl Target {
             repoid: one("repoid"),
             commitid: one("commitid"),
             wheres: params.all("where").cloned().collect(),
+            kind: params.text("as"),
+            priority: params.text("priority"),
         }
+    }
+
+    /// What brings moved messages back.
+    pub(crate) fn of_undo(undo: &Undo) -> Self {
+        let Undo { queue, filter, kind, .. } = undo;
+        let one = |value: &Option<Vec<u8>>| value.clone().unwrap_or_default();
+        Self {
+            queue: queue.clone(),
+            task: one(&filter.task),
+            repoid: one(&filter.repoid),
+            commitid: one(&filter.commitid),
+            wheres: filter.wheres.iter().map(|text| text.clone().into_bytes()).collect(),
+            kind: kind.map(|kind| kind.word().to_owned()),
+            priority: None,
+        }
+    }
+
+    /// The same in all lists of the queue.
+    pub(crate) fn of_all_lists(&self) -> Self {
+        let mut all = Self { priority: Some("all".to_owned()), ..self.clone() };
+        // Of one of them the name without its step.
+        if let Some(at) = all.queue.windows(2).rposition(|two| two == b"\x06\x16")
+            && !all.queue[at + 2..].is_empty()
+            && all.queue[at + 2..].iter().all(u8::is_ascii_digit)
+        {
+            all.queue.truncate(at);
+        }
+        all
+    }
+
+    /// Whether more than one list may be meant.
+    pub(crate) fn is_of_all_lists(&self) -> bool {
+        self.priority.as_ref().is_some_and(|priority| priority.eq_ignore_ascii_case("all"))
+    }
+
+    /// The same messages taken for others.
+    pub(crate) fn taken_for(&self, kind: Option<Kind>) -> Self {
+        Self { kind: kind.map(|kind| kind.word().to_owned()), ..self.clone() }
+    }
+
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        Kind::parse(self.kind.as_deref()?)
     }
 
     /// Whether there is any condition.
@@ -95,11 +145,20 @@ impl Target {
             || [&self.task, &self.repoid, &self.commitid].iter().any(|value| !value.is_empty())
     }
 
-    /// The filter as the server's commands take it; or what is wrong with it.
-    pub(crate) fn words(&self) -> Result<Vec<Vec<u8>>, String> {
+    /// What is wrong with it, apart from its filter.
+    pub(crate) fn check(&self) -> Result<(), String> {
         if self.queue.is_empty() {
             return Err("name a queue".to_owned());
         }
+        if self.kind.is_some() && self.kind().is_none() {
+            return Err("messages are those of celery, sidekiq or resque".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The filter as the server's commands take it; or what is wrong with it.
+    pub(crate) fn words(&self) -> Result<Vec<Vec<u8>>, String> {
+        self.check()?;
         let mut words = Vec::new();
         for (keyword, value) in [("TASK", &self.task), ("REPOID", &self.repoid), ("COMMITID", &self.commitid)]
         {
@@ -124,6 +183,8 @@ impl Target {
 
     /// The same as a query string.
     pub(crate) fn query(&self) -> String {
+        let kind = self.kind.clone().unwrap_or_default().into_bytes();
+        let priority = self.priority.clone().unwrap_or_default().into_bytes();
         let mut pairs = vec![
             ("queue", &self.queue),
             ("task", &self.task),
@@ -131,8 +192,15 @@ impl Target {
             ("commitid", &self.commitid),
         ];
         pairs.extend(self.wheres.iter().map(|text| ("where", text)));
+        pairs.extend([("as", &kind), ("priority", &priority)]);
         let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
         pairs.map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>().join("&")
+    }
+
+    /// The queue alone, as a query string.
+    pub(crate) fn queue_query(&self) -> String {
+        let (queue, kind, priority) = (self.queue.clone(), self.kind.clone(), self.priority.clone());
+        Self { queue, kind, priority, ..Self::default() }.query()
     }
 }
 
@@ -142,13 +210,27 @@ mod tests {
 
     #[test]
     fn a_target_survives_its_query_string() {
-        let text = b"queue=%ff+x&task=a.b&repoid=7&where=eta+EXISTS&where=task+%3D+%22a%26b%22&commitid=";
+        let text =
+            b"queue=%ff+x&task=a.b&repoid=7&where=eta+EXISTS&where=task+%3D+%22a%26b%22&as=sidekiq&priority=3&commitid=";
         let target = Target::new(&Params::new(text));
         assert_eq!(target.queue, b"\xff x");
         assert_eq!(target.wheres.len(), 2);
         let again = Target::new(&Params::new(target.query().as_bytes()));
         assert_eq!(format!("{target:?}"), format!("{again:?}"));
         assert_eq!(again.words().expect("a filter").len(), 4 + 3 + 4);
+    }
+
+    #[test]
+    fn one_list_leads_to_all_lists_of_its_queue() {
+        for (list, queue) in [
+            (&b"q"[..], &b"q"[..]),
+            (b"q\x06\x163", b"q"),
+            (b"q\x06\x16", b"q\x06\x16"),
+            (b"q\x06\x16x", b"q\x06\x16x"),
+        ] {
+            let all = Target { queue: list.to_vec(), ..Target::default() }.of_all_lists();
+            assert_eq!((all.queue.as_slice(), all.is_of_all_lists()), (queue, true));
+        }
     }
 
     #[test]
@@ -161,6 +243,7 @@ mod tests {
             "queue=q&where=retries+%3D+1+BUST",
             "task=a",
             "queue=q&where=%ff+%3D+1",
+            "queue=q&repoid=1&as=rq",
         ] {
             assert!(Target::new(&Params::new(wrong.as_bytes())).words().is_err(), "{wrong}");
         }

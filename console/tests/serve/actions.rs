@@ -105,6 +105,96 @@ fn a_running_job_is_shown_and_cancelled() {
 }
 
 #[test]
+fn matches_are_moved_and_moved_back() {
+    let (server, page) = examples();
+    let csrf = page.csrf();
+    let clear =
+        |target: &str, form: &str| page.post(&format!("/clear?{target}"), &format!("csrf={csrf}&{form}"));
+    clear(TARGET, "action=all&confirm=celery&how=move&to_shown=").with(400);
+    let same = clear(TARGET, "action=all&confirm=celery&how=move&to_shown=celery").with(400).body;
+    assert!(same.contains("another key") && same.contains("Back to the preview"), "{same}");
+    assert_eq!(depth(&server), 1_051);
+    // As it is shown: a name that is no text.
+    let form = "action=all&confirm=celery&how=move&to_shown=%5Cxff%5Cx5cparked";
+    let body = ended(&page, &clear(TARGET, form).with(303));
+    assert!(body.contains("Moved 61 of 61 matching messages to \\xff\\\\parked"), "{body}");
+    let parked =
+        || redis::cmd("LLEN").arg(&b"\xff\\parked"[..]).query::<u64>(&mut server.conn()).expect("LLEN");
+    assert_eq!((depth(&server), parked()), (990, 61));
+    let (action, _) =
+        body.split("action=\"/clear?").nth(1).expect("a form").split_once('"').expect("a quote");
+    let action = action.replace("&amp;", "&");
+    assert!(action.ends_with("&to=celery") && action.starts_with("queue=%FF%5Cparked&task="), "{action}");
+    clear(&action, "action=all&confirm=celery").with(400);
+    let body = ended(&page, &clear(&action, "action=all&confirm=%5Cxff%5C%5Cparked&front=1").with(303));
+    assert!(body.contains("Moved 61 of 61 matching messages to celery"), "{body}");
+    assert_eq!((depth(&server), parked()), (1_051, 0));
+    // The same for programs.
+    let json = page
+        .post(&format!("/api/clear?{TARGET}"), &format!("csrf={csrf}&action=all&confirm=celery&to=parked"));
+    let url = json.with(200).json()["status_url"].as_str().expect("an address").to_owned();
+    eventually("the move ends", || page.get(&url).with(200).json()["status"] == "completed");
+    assert_eq!(page.get(&url).json()["to"], "parked");
+    // What is cleared for good is not offered back.
+    let form = "action=all&confirm=celery&how=clear&to_shown=elsewhere";
+    let body = ended(&page, &clear("queue=celery&task=app.tasks.notify.Notify", form).with(303));
+    assert!(body.contains("Cleared 56 of 56") && !body.contains("id=\"undo\""), "{body}");
+}
+
+#[test]
+fn a_job_is_held_by_whom_may() {
+    let server = slow();
+    filled(&server, LONG);
+    let page = Page::start(&server.url(0), &[]);
+    let csrf = page.csrf();
+    let form = format!("csrf={csrf}&action=all&confirm=celery");
+    let started = page.post("/clear?queue=celery&where=bytes+%3E+0", &form).with(303);
+    let place = started.header("location").expect("a place").to_owned();
+    let query = place.split_once('?').expect("a query").1.to_owned();
+    let hold = |what: &str, more: &str| page.post(&format!("{what}?{query}"), &format!("csrf={csrf}{more}"));
+    assert_eq!(hold("/pause", "").with(303).header("location"), Some(place.as_str()));
+    let paused = page.get(&place).with(200).body;
+    let form_of = |body: &str, what: &str| {
+        let form = body
+            .split(&format!("action=\"/{what}?"))
+            .nth(1)
+            .map(|rest| rest.split('>').next().unwrap_or_default());
+        form.map(|tag| !tag.contains("hidden"))
+    };
+    assert_eq!(
+        ["pause", "resume", "cancel", "throttle"].map(|what| form_of(&paused, what)),
+        [Some(false), Some(true), Some(true), Some(true)],
+        "{paused}"
+    );
+    assert_eq!(hold("/api/resume", "").with(200).json()["status"], "running");
+    hold("/throttle", "&rate=500&duty=").with(303);
+    assert!(page.get(&place).with(200).body.contains("at most 500 messages per second"));
+    for wrong in ["", "&rate=x", "&duty=101", "&rate=-1"] {
+        hold("/api/throttle", wrong).with(400);
+    }
+    assert_eq!(hold("/api/throttle", "&rate=0&duty=5").with(200).json()["status"], "running");
+
+    let mut conn = server.conn();
+    let all = "+qadmin.status +qadmin.preview +qadmin.cancel +qadmin.pause +qadmin.resume +qadmin.throttle";
+    tell(&mut conn, "ACL SETUSER viewer on >secret ~celery -@all +qadmin.status");
+    tell(&mut conn, &format!("ACL SETUSER previewer on >secret ~celery -@all {all}"));
+    tell(
+        &mut conn,
+        "ACL SETUSER canceller on >secret ~celery -@all +qadmin.status +qadmin.clearjob +qadmin.cancel",
+    );
+    for (user, may_cancel) in [("viewer", None), ("previewer", None), ("canceller", Some(true))] {
+        let page = Page::start(&format!("redis://{user}:secret@127.0.0.1:{}", server.port()), &[]);
+        let body = page.get(&place).with(200).body;
+        assert_eq!(form_of(&body, "cancel"), may_cancel, "{user}: {body}");
+        for what in ["pause", "resume", "throttle"] {
+            assert_eq!(form_of(&body, what), None, "{user}: {body}");
+        }
+        page.post(&format!("/pause?{query}"), &format!("csrf={}", page.csrf())).with(403);
+    }
+    assert_eq!(hold("/api/cancel", "").with(200).json()["status"], "cancelled");
+}
+
+#[test]
 fn who_may_not_clear_sees_no_buttons() {
     let (server, _) = examples();
     tell(
@@ -153,4 +243,24 @@ fn two_operators_start_two_jobs_that_together_take_every_match_once() {
         .map(|job| job["actor"].clone())
         .collect();
     assert!(actors.contains(&"jane".into()) && actors.contains(&"joe".into()), "{actors:?}");
+}
+
+#[test]
+fn what_only_the_senders_text_tells_of_goes_where_it_is_ticked_and_comes_back() {
+    let (server, page) = examples();
+    let filter = "where=content_type+%3D+application%2Fx-python-serialize&where=kwargs.repoid+EXISTS";
+    let preview = page.get(&format!("/preview?queue=celery&{filter}&now=1"));
+    assert!(preview.body.contains("<label class=\"option\" id=\"inexact\"><input"), "{}", preview.body);
+    let none = page.get(&format!("/preview?{TARGET}&now=1")).body;
+    assert!(none.contains("<label class=\"option\" id=\"inexact\" hidden>"), "nothing to tick: {none}");
+    let form = |more: &str| format!("csrf={}&action=all&{more}", page.csrf());
+    let unticked = page.post(&format!("/clear?queue=celery&{filter}"), &form("confirm=celery&how=clear"));
+    assert!(ended(&page, &unticked.with(303)).contains("Cleared 0 of 0 matching messages"));
+    let ticked = form("confirm=celery&how=move&to_shown=celery%3Aparked&inexact=1");
+    let body = ended(&page, &page.post(&format!("/clear?queue=celery&{filter}"), &ticked).with(303));
+    assert_eq!(depth(&server), 1_050);
+    assert!(body.contains("<input type=\"hidden\" name=\"inexact\" value=\"1\">"), "the undo knows: {body}");
+    let back = format!("/clear?queue=celery%3Aparked&{filter}&to=celery");
+    ended(&page, &page.post(&back, &form("confirm=celery%3Aparked&inexact=1")).with(303));
+    assert_eq!(depth(&server), 1_051);
 }

@@ -119,6 +119,32 @@ fn a_socket_is_for_its_owner_and_goes_with_the_program() {
 }
 
 #[test]
+fn a_socket_is_its_owners_alone_from_the_first_moment() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for turn in 0..5 {
+        let socket = dir.path().join(turn.to_string());
+        let first_seen = {
+            let socket = socket.clone();
+            std::thread::spawn(move || {
+                loop {
+                    if let Ok(metadata) = fs::metadata(&socket) {
+                        return metadata.permissions().mode() & 0o777;
+                    }
+                }
+            })
+        };
+        // With a umask that takes nothing away.
+        let tool = program("redis://127.0.0.1:1");
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "umask 0; exec \"$0\" serve --listen \"$1\"", env!("CARGO_BIN_EXE_qadmin")]);
+        shell.arg(format!("unix:{}", socket.display())).stdin(std::process::Stdio::null());
+        shell.envs(tool.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let _page = Page::run(shell);
+        assert_eq!(first_seen.join().expect("it is seen"), 0o600);
+    }
+}
+
+#[test]
 fn a_port_that_is_taken_is_told() {
     let port = free_port().expect("a port");
     let _taken = std::net::TcpListener::bind(("127.0.0.1", port)).expect("the port");

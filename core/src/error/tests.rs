@@ -108,6 +108,11 @@ one_of_each! {
     Error::LooksLike { .. } => Error::LooksLike { looks: "sidekiq", taken_for: "celery" };
     Error::SettingNoChoice { .. } =>
         Error::SettingNoChoice { name: "default-kind", words: &["a", "b", "c"], got: got() };
+    Error::SettingRefused { .. } => Error::SettingRefused { name: "sep", why: "must be short", got: got() };
+    Error::NoPriority { .. } => Error::NoPriority { got: got() };
+    Error::UnknownStep { .. } => Error::UnknownStep { step: 4, steps: "0 3".to_owned() };
+    Error::PrioritySlots { .. } => Error::PrioritySlots { queue: got() };
+    Error::PriorityOfList { .. } => Error::PriorityOfList { queue: got() };
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub struct Matcher {
     grouped: Vec<Kind>,
     reader: Reader,
     scratch: Vec<u8>,
+    inexact: bool,
 }
 
 impl Matcher {
@@ -59,11 +60,18 @@ impl Matcher {
         let behind = grouping.map_or(&concerns[..], |grouping| &grouping.fields);
         let grouped = grouping.iter().flat_map(|grouping| &grouping.fields).map(|field| field.kind).collect();
         let reader = Reader::new(kind, filter.conditions.iter().map(|c| &c.field).chain(behind)).learning();
-        Self { tests, grouped, reader, scratch: Vec::new() }
+        Self { tests, grouped, reader, scratch: Vec::new(), inexact: false }
+    }
+
+    /// The same, and where a body cannot be read the texts that stand in for it in the envelope count, or not.
+    #[must_use]
+    pub fn inexact(self, inexact: bool) -> Self {
+        Self { reader: self.reader.inexact(inexact), ..self }
     }
 
     /// Decides about one message. The body is decoded only if the rest of the filter leaves it open.
     pub fn examine(&mut self, message: &[u8]) -> Verdict {
+        self.inexact = false;
         if !self.reader.envelope(message) {
             let matched = self.decide(message, |_, _| true) == Some(true);
             return Verdict { matched, undecodable: true, unreadable: false };
@@ -72,22 +80,33 @@ impl Matcher {
         let all = match outside {
             Some(false) => Some(false),
             _ if !self.tests.iter().enumerate().any(|(at, _)| self.reader.in_body(at)) => outside,
-            _ if !self.reader.open_body(message) => None,
-            _ => self.decide(message, Reader::in_body),
+            _ if self.reader.open_body(message) => self.decide(message, Reader::in_body),
+            _ if self.reader.read_reprs(message) => {
+                let all = self.decide(message, Reader::in_body);
+                self.inexact = all == Some(true);
+                all
+            }
+            _ => None,
         };
         Verdict { matched: all == Some(true), undecodable: false, unreadable: all.is_none() }
     }
 
     /// Writes the values by which the message examined last is grouped to `key`. False if one of them stands in
-    /// a body that cannot be read: it is null then.
+    /// a body that cannot be read, and nothing stands in for it: it is null then.
     pub fn group_key(&mut self, message: &[u8], key: &mut Vec<u8>) -> bool {
         key.clear();
         let first = self.tests.len();
         let places = first..first + self.grouped.len();
-        let readable = !places.clone().any(|at| self.reader.in_body(at))
+        let mut readable = !places.clone().any(|at| self.reader.in_body(at))
             || !self.reader.is_decodable()
             || self.reader.is_body_open()
             || self.reader.open_body(message);
+        if !readable && self.reader.read_reprs(message) {
+            let mut in_body = places.clone().filter(|at| self.reader.in_body(*at));
+            let is_known = |at: usize| self.reader.get(at, message) != Found::Unknown;
+            self.inexact |= in_body.clone().any(is_known);
+            readable = in_body.all(is_known);
+        }
         for (at, kind) in places.zip(&self.grouped) {
             push_value(key, self.reader.get(at, message), *kind, &mut self.scratch);
         }
@@ -114,7 +133,14 @@ impl Matcher {
             in_group: is(1, &[]),
             with_eta: is(2, &[]),
             redelivered: is(3, &[b"false", b"0"]),
+            inexact: self.inexact,
         }
+    }
+
+    /// The message that was examined last matched, or its group has a value, by what stands in for its body.
+    #[must_use]
+    pub fn is_inexact(&self) -> bool {
+        self.inexact
     }
 
     /// Bytes that the body of the message decided last was decoded to: a small message may be a large body.

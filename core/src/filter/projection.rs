@@ -54,12 +54,18 @@ impl Projection {
         Ok(Self { fields: fields.into_iter().map(|field| (field.name, field.kind)).collect(), reader })
     }
 
+    /// The same, and where a body cannot be read the texts that stand in for it in the envelope count, or not.
+    #[must_use]
+    pub fn inexact(self, inexact: bool) -> Self {
+        Self { reader: self.reader.inexact(inexact), ..self }
+    }
+
     /// The members of one row. Integers that fit are integers, other scalars text, arrays and objects JSON
     /// text; what is absent, null or cannot be read is null.
     pub fn row(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {
         let wants_body = |reader: &Reader| (0..self.fields.len()).any(|at| reader.in_body(at));
-        if self.reader.envelope(message) && wants_body(&self.reader) {
-            self.reader.open_body(message);
+        if self.reader.envelope(message) && wants_body(&self.reader) && !self.reader.open_body(message) {
+            self.reader.read_reprs(message);
         }
         let values = self.fields.iter().enumerate().map(|(at, (name, kind))| {
             let value = match self.reader.get(at, message) {

@@ -100,6 +100,10 @@ impl Format for Celery {
         own.get(TASK)
     }
 
+    fn reprs(&self) -> Option<(usize, [Path; 2])> {
+        Some((PROTOCOL_2, [keys(&["headers", "argsrepr"]), keys(&["headers", "kwargsrepr"])]))
+    }
+
     fn open_body(&self, own: Own<'_>, body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
         body.clear();
         let set = |at: usize| own.get(at).filter(|raw| !is_falsy(raw));

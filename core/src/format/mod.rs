@@ -11,6 +11,8 @@ mod body;
 mod celery;
 mod reader;
 mod recognise;
+mod repr;
+mod reprs;
 mod ruby;
 
 pub(crate) use reader::{Found, Reader};
@@ -86,6 +88,12 @@ pub(crate) trait Format: Sync + std::fmt::Debug {
 
     /// The raw name of the task, where the envelope has it.
     fn task<'m>(&self, own: Own<'m>) -> Option<&'m [u8]>;
+
+    /// The variant whose envelopes show the arguments as text, and on which paths: positional ones, then those with a
+    /// name. Used where the body cannot be had.
+    fn reprs(&self) -> Option<(usize, [Path; 2])> {
+        None
+    }
 
     /// Puts the body as JSON text into `body`. False if it cannot be had: then the body's fields are unknown, and
     /// `body` holds what was decoded until that showed.

@@ -1,5 +1,6 @@
 //! Finds the fields that a question is about in one message after another.
 
+use super::reprs::Reprs;
 use super::{Format, Own, Part, VARIANTS, format_of};
 use crate::field::Field;
 use crate::json::{Paths, Reading, Scanner};
@@ -17,7 +18,7 @@ pub(crate) enum Found<'a> {
     Number(u64),
     /// Absent or null.
     Absent,
-    /// In the body, which is not open.
+    /// In the body, which is not open, and nothing stands in for it.
     Unknown,
 }
 
@@ -43,6 +44,10 @@ pub(crate) struct Reader {
     decodable: bool,
     variant: usize,
     body_open: bool,
+    /// What stands in for bodies that are not readable, where that is asked for.
+    reprs: Option<Box<Reprs>>,
+    inexact: bool,
+    reprs_read: bool,
     /// Bytes that the body of the message read last was decoded to.
     decoded: usize,
 }
@@ -51,7 +56,8 @@ impl Reader {
     /// A reader of `fields` of messages of a kind; their positions are what [`Reader::get`] takes.
     pub(crate) fn new<'f>(kind: MessageKind, fields: impl IntoIterator<Item = &'f Field>) -> Self {
         let format = format_of(kind);
-        let places: Vec<_> = fields.into_iter().map(|field| format.places(field)).collect();
+        let fields: Vec<&Field> = fields.into_iter().collect();
+        let places: Vec<_> = fields.iter().map(|field| format.places(field)).collect();
         let own = format.own_paths();
         let of = |variant: usize, part: Part| {
             places.iter().map(move |place| &place[variant]).filter(move |place| place.part == part)
@@ -87,6 +93,9 @@ impl Reader {
             decodable: false,
             variant: 0,
             body_open: false,
+            reprs: Reprs::new(format, &fields).map(Box::new),
+            inexact: false,
+            reprs_read: false,
             decoded: 0,
         }
     }
@@ -96,10 +105,15 @@ impl Reader {
         Self { envelope: self.envelope.learning(), bodies: self.bodies.map(Reading::learning), ..self }
     }
 
+    /// The same with or without what stands in for bodies that are not readable ([`Reader::read_reprs`]).
+    pub(crate) fn inexact(self, inexact: bool) -> Self {
+        Self { inexact, ..self }
+    }
+
     /// Starts with a message: is its envelope a JSON object? If not, only the fields that do not stand in the
     /// bytes are found.
     pub(crate) fn envelope(&mut self, message: &[u8]) -> bool {
-        (self.body_open, self.decoded) = (false, 0);
+        (self.body_open, self.reprs_read, self.decoded) = (false, false, 0);
         self.decodable = self.envelope.read(&mut self.scanner, message, 0)
             && (message.starts_with(b"{") || message.trim_ascii_start().starts_with(b"{"));
         if self.decodable {
@@ -110,6 +124,10 @@ impl Reader {
 
     /// Opens the body of the message whose envelope was read last; false if it is not readable.
     pub(crate) fn open_body(&mut self, message: &[u8]) -> bool {
+        if self.reprs_read {
+            // It was tried before.
+            return false;
+        }
         let own = Own::new(&self.own, &self.envelope, message);
         let whole = self.format.open_body(own, &mut self.body, &mut self.scratch);
         self.decoded = self.body.len();
@@ -118,6 +136,22 @@ impl Reader {
         self.body.shrink_to(BUFFER_KEEP);
         self.scratch.shrink_to(BUFFER_KEEP);
         self.body_open
+    }
+
+    /// Where the body of the message whose envelope was read last is not readable: reads what the envelope shows of the
+    /// arguments as text. False if there is nothing, or it is not asked for; also where something was read a field may
+    /// stay unknown.
+    pub(crate) fn read_reprs(&mut self, message: &[u8]) -> bool {
+        if self.reprs_read {
+            return true;
+        }
+        let Some(reprs) = self.reprs.as_mut().filter(|_| self.inexact && self.decodable) else {
+            return false;
+        };
+        let Some(bytes) = reprs.read(message, self.variant) else { return false };
+        self.decoded += bytes;
+        self.reprs_read = true;
+        true
     }
 
     /// The message read last is a JSON object.
@@ -130,7 +164,8 @@ impl Reader {
         self.body_open
     }
 
-    /// Bytes that the body of the message read last was decoded to, until it was open or showed to be broken.
+    /// Bytes that the body of the message read last was decoded to, until it was open or showed to be broken, and of
+    /// what stands in for it.
     pub(crate) fn decoded(&self) -> usize {
         self.decoded
     }
@@ -150,7 +185,10 @@ impl Reader {
             _ if !self.decodable => return Found::Unknown,
             Part::Envelope => (message, &self.envelope),
             Part::Body if self.body_open => (&*self.body, &self.bodies[self.variant]),
-            Part::Body => return Found::Unknown,
+            Part::Body => match &self.reprs {
+                Some(reprs) if self.reprs_read => return reprs.get(position),
+                _ => return Found::Unknown,
+            },
         };
         let values = field.slots.iter().filter_map(|&slot| reading.value(slot, text));
         { values }.find(|raw| *raw != b"null").map_or(Found::Absent, Found::Value)

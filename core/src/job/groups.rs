@@ -6,11 +6,11 @@
 
 use std::collections::HashMap;
 
-use super::int;
+use super::{Start, int};
 use crate::filter::{Grouping, group_values};
 use crate::queue::End;
 use crate::reply::Reply;
-use crate::scan::{Group, Scan, Tallies, shown_index};
+use crate::scan::{Group, Scan, Spot, shown_index};
 
 /// Most groups that a job keeps.
 pub const GROUPS_MAX: usize = 10_000;
@@ -88,16 +88,17 @@ impl Groups {
     }
 }
 
-/// The `top` largest groups, and what else there is. Groups of one size stand in the order of their values.
-pub(super) fn show(grouping: &Grouping, names: &Names, scan: &Scan, top: usize) -> Groups {
-    let tallies = scan.tallies();
+/// The largest groups, as many as were asked for, and what else there is. Groups of one size stand in the order of their
+/// values.
+pub(super) fn show(grouping: &Grouping, names: &Names, scan: &Scan, start: &Start) -> Groups {
+    let (all, top) = (scan.groups(), start.top);
     let mut keys: Vec<&[u8]> = vec![b""; names.numbers.len() + 1];
     for (key, number) in &names.numbers {
         keys[*number as usize] = key;
     }
-    let matched: u64 = tallies.groups().map(|group| group.count).sum();
+    let matched: u64 = all.iter().map(|group| group.count).sum();
     let (mut kept, mut unkept) = (Vec::new(), None);
-    for group in tallies.groups() {
+    for group in all {
         if group.group == UNKEPT {
             unkept = Some(group);
         } else {
@@ -114,8 +115,8 @@ pub(super) fn show(grouping: &Grouping, names: &Names, scan: &Scan, top: usize) 
     }
     let rest = kept.split_off(top.min(kept.len()));
     kept.sort_unstable_by(larger_first);
-    let rows =
-        kept.iter().map(|group| row(grouping, key(group), group, scan.plan().next_end, matched)).collect();
+    let shown = Shown { grouping, next_end: scan.plan().next_end, matched, start };
+    let rows = kept.iter().map(|group| shown.row(key(group), group)).collect();
     let all = rest.iter().chain(&unkept);
     let (count, bytes) = all.fold((0, 0), |(count, bytes), g| (count + g.count, bytes + g.bytes));
     let groups = unkept.is_none().then_some(rest.len() as u64);
@@ -127,8 +128,8 @@ pub(super) fn show(grouping: &Grouping, names: &Names, scan: &Scan, top: usize) 
 }
 
 /// What a reader of the groups should know.
-pub(super) fn notice(tallies: &Tallies) -> Option<String> {
-    let unkept = tallies.groups().find(|group| group.group == UNKEPT)?;
+pub(super) fn notice(groups: &[Group]) -> Option<String> {
+    let unkept = groups.iter().find(|group| group.group == UNKEPT)?;
     Some(format!(
         "more groups than are kept (at most {GROUPS_MAX}, with {GROUP_BYTES_MAX} bytes of values): {} messages of \
          groups met after that are counted in `other`; the groups shown are exact, one among the others may be larger",
@@ -136,25 +137,42 @@ pub(super) fn notice(tallies: &Tallies) -> Option<String> {
     ))
 }
 
-fn row(grouping: &Grouping, key: &[u8], group: &Group, next_end: End, matched: u64) -> Reply {
-    let index = |distance: Option<u64>| distance.map(|distance| shown_index(next_end, distance));
-    let values = grouping.names().zip(group_values(key));
-    let mut members: Vec<(Box<str>, Reply)> =
-        values.map(|(name, value)| (name.into(), value.into())).collect();
-    let sums = [
-        ("count", Reply::Int(int(group.count))),
-        ("bytes", Reply::Int(int(group.bytes))),
-        ("share", Reply::Int(int(per_mille(group.count, matched)))),
-        ("next_index", index(group.next).into()),
-        ("last_index", index(group.last).into()),
-    ];
-    for (name, value) in sums {
-        // `bytes` may be what is grouped by: a member appears once.
-        if members.iter().all(|(other, _)| &**other != name) {
-            members.push((name.into(), value));
+/// What rows have in common.
+struct Shown<'a> {
+    grouping: &'a Grouping,
+    next_end: End,
+    matched: u64,
+    start: &'a Start,
+}
+
+impl Shown<'_> {
+    fn row(&self, key: &[u8], group: &Group) -> Reply {
+        let index = |spot: Option<Spot>| spot.map(|spot| shown_index(self.next_end, spot.distance)).into();
+        let step = |spot: Option<Spot>| {
+            let list = spot.and_then(|spot| self.start.lists.get(spot.list));
+            list.and_then(|(list, _)| list.step).map(u64::from).into()
+        };
+        let values = self.grouping.names().zip(group_values(key));
+        let mut members: Vec<(Box<str>, Reply)> =
+            values.map(|(name, value)| (name.into(), value.into())).collect();
+        let mut sums = vec![
+            ("count", Reply::Int(int(group.count))),
+            ("bytes", Reply::Int(int(group.bytes))),
+            ("share", Reply::Int(int(per_mille(group.count, self.matched)))),
+            ("next_index", index(group.next)),
+            ("last_index", index(group.last)),
+        ];
+        if self.start.priority.is_some() {
+            sums.extend([("next_priority", step(group.next)), ("last_priority", step(group.last))]);
         }
+        for (name, value) in sums {
+            // `bytes` may be what is grouped by: a member appears once.
+            if members.iter().all(|(other, _)| &**other != name) {
+                members.push((name.into(), value));
+            }
+        }
+        Reply::Map(members)
     }
-    Reply::Map(members)
 }
 
 fn other(count: u64, bytes: u64, share: u64, groups: Option<u64>) -> Reply {

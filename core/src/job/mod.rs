@@ -8,6 +8,7 @@ mod pace;
 mod rate;
 mod record;
 mod registry;
+mod room;
 mod status;
 mod terms;
 
@@ -21,18 +22,21 @@ pub use record::{FIELDS, FieldKind, Record};
 pub use registry::{
     CACHED_MAX, Cached, Caches, Ended, REMEMBERED_BYTES_MAX, REMEMBERED_MAX, Registry, SAMPLES_MAX,
 };
+pub use room::too_many;
 pub use status::Status;
 pub use terms::{Destination, Expect, Keep, Terms};
 
 use groups::Names;
 use uuid::Uuid;
 
-use crate::concerns::{Concerns, chord_notice};
+use crate::concerns::{Concerns, chord_notice, inexact_notice};
 use crate::error::Error;
 use crate::filter::{Distinct, Filter, Grouping, Matcher, Projection};
 use crate::kind::MessageKind;
+use crate::priorities::{List, Priority};
+use crate::queue::End;
 use crate::reply::Reply;
-use crate::scan::{Effect, Judge, Judgement, Look, Plan, Progress, Scan, VALUES_MAX};
+use crate::scan::{Effect, Event, Judge, Judgement, Look, Plan, Progress, SampleRow, Scan, VALUES_MAX};
 
 /// Why a paused job stands still.
 pub const PAUSED: &str = "paused: QADMIN.RESUME lets it go on";
@@ -94,8 +98,12 @@ pub struct Start {
     pub kind: Kind,
     /// Logical database.
     pub db: i32,
-    /// The queue's key.
+    /// The queue's name, which is its key unless PRIORITY says otherwise.
     pub queue: Vec<u8>,
+    /// Which of its priorities, where they are looked at.
+    pub priority: Option<Priority>,
+    /// The lists that hold its messages, in the order in which workers look into them, and how many are in each now.
+    pub lists: Vec<(List, u64)>,
     /// What the messages are taken for.
     pub messages: MessageKind,
     /// Which messages.
@@ -120,12 +128,23 @@ pub struct Start {
     pub origin: Origin,
     /// Digest that equal requests share: of (db, queue, filter) for a preview, of all arguments for a clear.
     pub digest: [u8; 32],
-    /// The queue's length now.
-    pub len: u64,
     /// Wall clock now, Unix milliseconds.
     pub now_ms: i64,
     /// Steady clock now, nanoseconds.
     pub now_ns: u64,
+}
+
+impl Start {
+    /// The list that matches are moved to, and the end that they are pushed at.
+    #[must_use]
+    pub fn destination(&self) -> Option<(&Destination, End)> {
+        self.terms.to.as_ref().map(|to| (to, to.end(self.messages.spec().next_end)))
+    }
+
+    /// Where a body cannot be read, what its sender's texts say counts.
+    fn is_inexact(&self) -> bool {
+        self.kind.only_looks() || self.terms.inexact
+    }
 }
 
 /// The filter, the sample's fields and the names of groups, as the scan wants them.
@@ -148,6 +167,7 @@ impl Judge for FilterJudge {
             Some(names) => {
                 readable = self.matcher.group_key(message, &mut self.key);
                 group = names.number(&self.key);
+                concerns.inexact = self.matcher.is_inexact();
             }
             None => concerns = self.matcher.concerns(message),
         }
@@ -212,9 +232,10 @@ impl Job {
     #[must_use]
     pub fn new(start: Start) -> Self {
         let terms = &start.terms;
+        let inexact = start.is_inexact();
         let judge = FilterJudge {
-            matcher: Matcher::of(start.messages, &start.filter, start.grouping.as_ref()),
-            projection: start.projection.clone(),
+            matcher: Matcher::of(start.messages, &start.filter, start.grouping.as_ref()).inexact(inexact),
+            projection: start.projection.clone().inexact(inexact),
             distinct: (!terms.by.is_empty()).then(|| Distinct::new(start.messages, &terms.by)),
             names: start.grouping.is_some().then(Names::default),
             key: Vec::new(),
@@ -223,9 +244,9 @@ impl Job {
             .limit(terms.limit)
             .most(terms.expect.map(Expect::most))
             .next_end(start.messages.spec().next_end)
-            .to(terms.to.as_ref().map(Destination::end));
+            .to(start.destination().map(|(_, end)| end));
         Self {
-            scan: Scan::new(plan, start.len),
+            scan: Scan::over(plan, &start.lists.iter().map(|(_, len)| *len).collect::<Vec<_>>()),
             judge,
             status: Status::Pending,
             waiting: None,
@@ -260,10 +281,41 @@ impl Job {
         self.start.id
     }
 
-    /// It works on this queue.
+    /// The keys of its lists, in the order in which workers look into them.
+    pub fn keys(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        self.start.lists.iter().map(|(list, _)| list.key.as_slice())
+    }
+
+    /// The place of this list among its own.
     #[must_use]
-    pub fn is_on(&self, db: i32, queue: &[u8]) -> bool {
-        self.start.db == db && self.start.queue == queue
+    pub fn list_of(&self, db: i32, key: &[u8]) -> Option<usize> {
+        self.keys().position(|own| own == key).filter(|_| self.start.db == db)
+    }
+
+    /// It works on this list.
+    #[must_use]
+    pub fn is_on(&self, db: i32, key: &[u8]) -> bool {
+        self.list_of(db, key).is_some()
+    }
+
+    /// Follows what happened to a list, if it is one of its own; says whether it is.
+    pub fn follow(&mut self, db: i32, key: &[u8], event: Event<'_>) -> bool {
+        let list = self.list_of(db, key);
+        if let Some(list) = list {
+            self.scan.follow(list, event);
+        }
+        list.is_some()
+    }
+
+    /// The key of the list that its next slice works on.
+    #[must_use]
+    pub fn key_here(&self) -> &[u8] {
+        self.start.lists.get(self.scan.at()).map_or(self.start.queue.as_slice(), |(list, _)| &list.key)
+    }
+
+    /// The step of a list, where priorities are looked at.
+    fn step(&self, list: usize) -> Option<u8> {
+        self.start.lists.get(list).and_then(|(list, _)| list.step)
     }
 
     /// It takes messages out of the queue now.
@@ -322,7 +374,7 @@ impl Job {
     /// Its count is only for those who asked before: what it counted was taken out, or the queue is gone.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
-        self.outdated || self.scan.is_gone()
+        self.outdated || self.scan.gone().next().is_some()
     }
 
     /// A joining client wants this many rows.
@@ -528,13 +580,17 @@ impl Job {
         };
         let keeps = mode == "keepone";
         let chords = chord_notice(c.concerns.in_chord);
-        let unkept = groups::notice(self.scan.tallies());
-        let notices = [self.notice.clone(), self.edit_notice(), self.throttle_notice(), chords, unkept];
+        let unkept = groups::notice(&self.scan.groups());
+        let inexact = inexact_notice(c.concerns.inexact).filter(|_| s.kind == Kind::Preview);
+        let notices =
+            [self.notice.clone(), self.edit_notice(), self.throttle_notice(), chords, unkept, inexact];
         let notices: Vec<String> = notices.into_iter().flatten().collect();
         let notice = (!notices.is_empty()).then(|| notices.join("; "));
         // Stats do not look for them: see the judge.
         let concern = |n| if self.judge.names.is_some() { Reply::Null } else { Reply::Int(int(n)) };
         let [in_chord, in_group, with_eta, redelivered] = c.concerns.values().map(concern);
+        let kept = self.scan.kept();
+        let kept_priority = kept.and_then(|(list, _)| self.step(list));
         Record::new(vec![
             text(s.id.to_string()),
             text(s.kind.as_str()),
@@ -562,7 +618,7 @@ impl Job {
             Reply::Int(int(c.matched)),
             Reply::Int(int(c.deleted)),
             Reply::Int(int(would_delete)),
-            self.scan.kept_index().map_or(Reply::Null, Reply::Int),
+            kept.map_or(Reply::Null, |(_, index)| Reply::Int(index)),
             Reply::Int(int(c.drifted)),
             Reply::Int(int(c.arrived)),
             Reply::Int(int(c.undecodable)),
@@ -597,6 +653,9 @@ impl Job {
             opt(s.terms.to.as_ref().map(|to| &to.key)),
             flag(s.terms.to.as_ref().is_some_and(|to| to.front)),
             text(s.messages.spec().name),
+            number(s.is_inexact().then_some(c.concerns.inexact)),
+            opt(s.priority.map(Priority::word)),
+            number(kept_priority.map(u64::from)),
         ])
     }
 
@@ -621,31 +680,39 @@ impl Job {
     /// The rows of its sample as a reply.
     #[must_use]
     pub fn sample(&self) -> Reply {
-        let rows = self.scan.sample().rows().iter().take(self.start.sample);
-        Reply::List(
-            rows.map(|row| sample_row(self.scan.shown_index(row.distance), row.bytes, &row.members))
-                .collect(),
-        )
+        let rows = self.scan.sample().take(self.start.sample);
+        let row = |(list, row): (usize, &SampleRow)| {
+            sample_row(self.scan.shown_index(row.distance), self.step(list), row.bytes, &row.members)
+        };
+        Reply::List(rows.map(row).collect())
     }
 
     /// Its groups as a reply shows them.
     #[must_use]
     pub fn groups(&self) -> Groups {
         match (&self.start.grouping, &self.judge.names) {
-            (Some(grouping), Some(names)) => groups::show(grouping, names, &self.scan, self.start.top),
+            (Some(grouping), Some(names)) => groups::show(grouping, names, &self.scan, &self.start),
             _ => Groups::NONE,
         }
     }
 }
 
-/// One row of a sample: index, size, chosen fields.
+/// One row of a sample: index, size, the step of its list where priorities are looked at, chosen fields.
 #[must_use]
-pub fn sample_row(index: i64, bytes: u64, members: &[(Box<str>, Reply)]) -> Reply {
-    let mut row = Vec::with_capacity(members.len() + 2);
+pub fn sample_row(index: i64, step: Option<u8>, bytes: u64, members: &[(Box<str>, Reply)]) -> Reply {
+    let mut row = Vec::with_capacity(members.len() + 3);
     row.push(("index".into(), Reply::Int(index)));
     row.push(("bytes".into(), Reply::Int(int(bytes))));
-    // `bytes` may be among the chosen fields; a member appears once.
-    row.extend(members.iter().filter(|(name, _)| &**name != "bytes" && &**name != "index").cloned());
+    if let Some(step) = step {
+        row.push(("priority".into(), Reply::Int(step.into())));
+    }
+    // These may be among the chosen fields; a member appears once.
+    let own = row.len();
+    for (name, value) in members {
+        if row[..own].iter().all(|(there, _)| there != name) {
+            row.push((name.clone(), value.clone()));
+        }
+    }
     Reply::Map(row)
 }
 

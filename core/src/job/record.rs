@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::filter::words;
 use crate::reply::Reply;
 
-use super::Status;
+use super::{Kind, Status};
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum FieldKind {
 }
 
 /// The members of STATUS in their documented order; `sample` stands behind `error`.
-pub const FIELDS: [(&str, FieldKind); 61] = [
+pub const FIELDS: [(&str, FieldKind); 64] = [
     ("job_id", FieldKind::Name),
     ("kind", FieldKind::Name),
     ("status", FieldKind::Name),
@@ -80,6 +80,9 @@ pub const FIELDS: [(&str, FieldKind); 61] = [
     ("to", FieldKind::Text),
     ("front", FieldKind::Int),
     ("message_kind", FieldKind::Text),
+    ("inexact", FieldKind::Int),
+    ("priority", FieldKind::Text),
+    ("kept_priority", FieldKind::Int),
 ];
 
 /// The values of [`FIELDS`].
@@ -127,6 +130,14 @@ impl Record {
         let mut options = Vec::new();
         if self.int("dry_run") == 1 {
             options.push("DRYRUN".to_owned());
+        }
+        let priority = String::from_utf8_lossy(self.text("priority"));
+        if !priority.is_empty() {
+            options.push(format!("PRIORITY {}", priority.to_ascii_uppercase()));
+        }
+        // A clear counts it where it was allowed.
+        if self.text("kind") == Kind::Clear.as_str().as_bytes() && *self.get("inexact") != Reply::Null {
+            options.push("INEXACT".to_owned());
         }
         if self.text("keep") == b"newest" {
             options.push("KEEP NEWEST".to_owned());

@@ -27,8 +27,10 @@ pub struct Ended {
     pub kind: Kind,
     /// Logical database.
     pub db: i32,
-    /// The queue's key.
+    /// The queue's name.
     pub queue: Vec<u8>,
+    /// The keys of its lists.
+    pub keys: Vec<Vec<u8>>,
     /// What it showed at its end.
     pub record: Record,
     /// Its sample, positions as they were at its end.
@@ -100,13 +102,16 @@ impl Registry {
         let groups = job.groups();
         let record = job.record();
         let stale = job.is_outdated();
+        let keys: Vec<Vec<u8>> = job.keys().map(<[u8]>::to_vec).collect();
         let start = job.start();
-        let bytes = start.queue.len() + record.bytes() + sample.bytes() + groups.bytes();
+        let keys_bytes: usize = keys.iter().map(Vec::len).sum();
+        let bytes = start.queue.len() + keys_bytes + record.bytes() + sample.bytes() + groups.bytes();
         self.ended.push_front(Ended {
             id: start.id,
             kind: start.kind,
             db: start.db,
             queue: start.queue.clone(),
+            keys,
             digest: start.digest,
             fields: start.fields.clone(),
             started_ms: start.now_ms,
@@ -202,10 +207,10 @@ impl Registry {
         }
     }
 
-    /// The queues of all jobs, live and remembered; some more than once.
-    pub fn queues(&self) -> impl Iterator<Item = &[u8]> {
-        let live = self.live.iter().map(|job| job.start().queue.as_slice());
-        live.chain(self.ended.iter().map(|job| job.queue.as_slice()))
+    /// The keys of the lists of all jobs, live and remembered; some more than once.
+    pub fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        let live = self.live.iter().flat_map(Job::keys);
+        live.chain(self.ended.iter().flat_map(|job| job.keys.iter().map(Vec::as_slice)))
     }
 
     /// Live jobs that only look.
@@ -226,8 +231,8 @@ impl Registry {
 pub struct Cached {
     /// Logical database.
     pub db: i32,
-    /// The queue's key.
-    pub queue: Vec<u8>,
+    /// The keys of the queue's lists.
+    pub keys: Vec<Vec<u8>>,
     /// Messages that matched.
     pub match_count: u64,
     /// Their bytes.
@@ -284,9 +289,9 @@ impl Caches {
         self.counts.retain(|_, count| !pick(count));
     }
 
-    /// The queues that counts are held of; some more than once.
-    pub fn queues(&self) -> impl Iterator<Item = &[u8]> {
-        self.counts.values().map(|count| count.queue.as_slice())
+    /// The keys of the lists that counts are held of; some more than once.
+    pub fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.counts.values().flat_map(|count| count.keys.iter().map(Vec::as_slice))
     }
 
     /// Counts held.
@@ -319,6 +324,8 @@ mod tests {
             kind: Kind::Preview,
             db: 0,
             queue: b"q".to_vec(),
+            priority: None,
+            lists: vec![(crate::priorities::List { key: b"q".to_vec(), step: None }, 10)],
             messages: crate::kind::MessageKind::Celery,
             filter: filter.finish().expect("a filter"),
             projection: Projection::new(DEFAULT_FIELDS).expect("fields"),
@@ -331,7 +338,6 @@ mod tests {
             dry_run: false,
             origin: Origin::default(),
             digest: [0; 32],
-            len: 10,
             now_ms: 0,
             now_ns: 0,
         })

@@ -56,10 +56,10 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// The end that messages are pushed at.
+    /// The end that messages are pushed at, of a list whose workers pop from `next_end`.
     #[must_use]
-    pub fn end(&self) -> End {
-        if self.front { End::Tail } else { End::Head }
+    pub fn end(&self, next_end: End) -> End {
+        if self.front { next_end } else { next_end.other() }
     }
 }
 
@@ -78,6 +78,8 @@ pub struct Terms {
     pub expect: Option<Expect>,
     /// TO and FRONT.
     pub to: Option<Destination>,
+    /// INEXACT: what is known of arguments by their sender's text alone counts, too.
+    pub inexact: bool,
 }
 
 impl Terms {

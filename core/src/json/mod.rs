@@ -28,7 +28,7 @@ mod text;
 pub(crate) use number::{Decimal, Integer};
 pub(crate) use paths::{Path, Paths, Segment, array_index};
 pub(crate) use reading::Reading;
-pub(crate) use scan::{Scanner, Span};
+pub(crate) use scan::{Scanner, Span, number as number_end};
 pub(crate) use steps::{differ, is_ascii};
 use templates::Templates;
 pub(crate) use text::{cut, decode, decode_lossy};

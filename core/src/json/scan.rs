@@ -222,7 +222,8 @@ pub(super) fn atom(text: &[u8], at: usize) -> Option<usize> {
     text[at..].starts_with(literal).then_some(at + literal.len())
 }
 
-fn number(text: &[u8], mut at: usize) -> Option<usize> {
+/// One past the number at `at`.
+pub(crate) fn number(text: &[u8], mut at: usize) -> Option<usize> {
     at += usize::from(text.get(at) == Some(&b'-'));
     at = match text.get(at)? {
         b'0' => at + 1,

@@ -1,6 +1,6 @@
 //! `QADMIN.CLEARJOB queue filter [ALL|KEEPONE] [KEEP OLDEST|NEWEST] [BY [n] field...] [LIMIT n] [RATE n]
-//! [EXPECT n] [TOLERANCE percent] [TO key] [FRONT] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text]
-//! [FORMAT RESP|JSON]`
+//! [EXPECT n] [TOLERANCE percent] [TO key] [FRONT] [INEXACT] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text]
+//! [PRIORITY ALL|step] [AS kind] [FORMAT RESP|JSON]`
 
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ use crate::field::Field;
 use crate::filter::{BY_MAX, Filter, FilterBuilder, parse_by};
 use crate::job::{Destination, Expect, Keep, Terms};
 use crate::kind::MessageKind;
+use crate::priorities::Priority;
 
 /// Longest ACTOR, in bytes: a name, an address or a token's id.
 pub const ACTOR_MAX: usize = 256;
@@ -53,6 +54,8 @@ pub struct ClearJob {
     pub actor: Option<Vec<u8>>,
     /// Why, as the caller says; 1 to [`REASON_MAX`] bytes, any.
     pub reason: Option<Vec<u8>>,
+    /// Which lists of a queue with priorities; `None` for the one that has the queue's name.
+    pub priority: Option<Priority>,
     /// What the messages are; `None` for the setting `default-kind`, where they look like it.
     pub kind: Option<MessageKind>,
     /// How the reply is written.
@@ -87,7 +90,9 @@ impl ClearJob {
             .number(terms.expect.map(|expect| expect.matches))
             .number(terms.expect.map(|expect| expect.tolerance))
             .optional(terms.to.as_ref().map(|to| to.key.as_slice()))
-            .flag(terms.to.as_ref().is_some_and(|to| to.front));
+            .flag(terms.to.as_ref().is_some_and(|to| to.front))
+            .flag(terms.inexact)
+            .optional(self.priority.map(Priority::word).as_deref().map(str::as_bytes));
         terms.by.iter().fold(digest, |digest, field| digest.bytes(field.name.as_bytes())).finish()
     }
 }
@@ -102,9 +107,9 @@ impl Request for ClearJob {
         let (mut all, mut keep_one, mut dry_run) = (false, false, false);
         let (mut keep, mut by, mut limit, mut rate) = (None, Vec::new(), None, None);
         let (mut expect, mut tolerance) = (None, None);
-        let (mut to, mut front) = (None, false);
+        let (mut to, mut front, mut inexact) = (None, false, false);
         let (mut confirm, mut id, mut actor, mut reason) = (None, None, None, None);
-        let (mut kind, mut format) = (None, Format::default());
+        let (mut priority, mut kind, mut format) = (None, None, Format::default());
         loop {
             let mut term = options.args.clone();
             if filter.accept(&mut options.args, now_ms)? {
@@ -121,13 +126,15 @@ impl Request for ClearJob {
                 "RATE" => rate = Some(options.args.number("RATE", 0, RATE_MAX)?),
                 "EXPECT" => expect = Some(options.args.number("EXPECT", 0, MATCHES_MAX)?),
                 "TOLERANCE" => tolerance = Some(options.args.number("TOLERANCE", 0, TOLERANCE_MAX)?),
-                "TO" => to = Some(parse_to(&queue, options.args.value("TO")?)?),
+                "TO" => to = Some(parse_to(options.args.value("TO")?)?),
                 "FRONT" => front = true,
+                "INEXACT" => inexact = true,
                 "DRYRUN" => dry_run = true,
                 "CONFIRM" => confirm = Some(options.args.value("CONFIRM")?),
                 "ID" => id = Some(parse_id(options.args.value("ID")?)?),
                 "ACTOR" => actor = Some(parse_text("ACTOR", options.args.value("ACTOR")?, ACTOR_MAX)?),
                 "REASON" => reason = Some(parse_text("REASON", options.args.value("REASON")?, REASON_MAX)?),
+                "PRIORITY" => priority = Some(Priority::parse(options.args.value("PRIORITY")?)?),
                 "AS" => kind = Some(MessageKind::parse(options.args.value("AS")?)?),
                 "FORMAT" => format = Format::parse(&mut options.args)?,
                 other => return Err(options.unknown(other.as_bytes())),
@@ -153,13 +160,35 @@ impl Request for ClearJob {
         if front && to.is_none() {
             return Err(Error::Needs { keyword: "FRONT", other: "TO" });
         }
+        // With a step it may be another list of the queue: which lists those are is a setting.
+        if priority.is_none() && to.as_ref() == Some(&queue) {
+            return Err(Error::ToItself);
+        }
         let to = to.map(|key| Destination { key, front });
-        let terms = Terms { keep: keep.unwrap_or_default(), by, limit, rate, expect, to };
+        let terms = Terms { keep: keep.unwrap_or_default(), by, limit, rate, expect, to, inexact };
         check_newest(&terms)?;
         check_front(&terms)?;
+        if priority == Some(Priority::All) && terms.to.is_some() {
+            let why =
+                "in one list nobody knows any more which step a message is of; move one step after the other";
+            return Err(Error::Excludes { keyword: "TO", other: "PRIORITY ALL", why });
+        }
         // Last, so that who is asked to confirm confirms a command that would otherwise run.
         check_confirm(&queue, confirm, dry_run)?;
-        Ok(Self { queue, filter, mode, terms, dry_run, id, actor, reason, kind, format, filter_identity })
+        Ok(Self {
+            queue,
+            filter,
+            mode,
+            terms,
+            dry_run,
+            id,
+            actor,
+            reason,
+            priority,
+            kind,
+            format,
+            filter_identity,
+        })
     }
 }
 
@@ -208,12 +237,8 @@ fn check_front(terms: &Terms) -> Result<(), Error> {
     }
 }
 
-fn parse_to(queue: &[u8], key: &[u8]) -> Result<Vec<u8>, Error> {
-    match key {
-        b"" => Err(Error::EmptyText { keyword: "TO" }),
-        _ if key == queue => Err(Error::ToItself),
-        _ => queue_name(key),
-    }
+fn parse_to(key: &[u8]) -> Result<Vec<u8>, Error> {
+    if key.is_empty() { Err(Error::EmptyText { keyword: "TO" }) } else { queue_name(key) }
 }
 
 fn parse_keep(word: &[u8]) -> Result<Keep, Error> {

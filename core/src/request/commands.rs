@@ -30,6 +30,7 @@ pub static PREVIEW: CommandSpec = CommandSpec {
         Arg::new("fields", ArgKind::Block(FIELDS)).token("FIELDS").optional(),
         Arg::word("bust", "BUST").optional(),
         Arg::word("nocount", "NOCOUNT").optional(),
+        PRIORITY,
         AS,
         FORMAT,
     ],
@@ -60,11 +61,13 @@ pub static CLEARJOB: CommandSpec = CommandSpec {
         // A string and not a key, as QUEUE: it is checked by the command, before it is touched.
         Arg::new("to", ArgKind::String).token("TO").optional().shown("key"),
         Arg::word("front", "FRONT").optional(),
+        Arg::word("inexact", "INEXACT").optional(),
         Arg::word("dryrun", "DRYRUN").optional(),
         Arg::new("confirm", ArgKind::String).token("CONFIRM").optional().shown("queue"),
         Arg::new("id", ArgKind::String).token("ID").optional().shown("uuid"),
         Arg::new("actor", ArgKind::String).token("ACTOR").optional().shown("name"),
         Arg::new("reason", ArgKind::String).token("REASON").optional().shown("text"),
+        PRIORITY,
         AS,
         FORMAT,
     ],
@@ -199,6 +202,7 @@ pub static STATS: CommandSpec = CommandSpec {
         Arg::new("groupby", ArgKind::Block(FIELDS)).token("GROUPBY"),
         Arg::new("top", ArgKind::Integer).token("TOP").optional().shown("n"),
         Arg::word("bust", "BUST").optional(),
+        PRIORITY,
         AS,
         FORMAT,
     ],
@@ -310,6 +314,11 @@ const TARGETS: &[Arg] = &[Arg::new("job-id", ArgKind::String), Arg::word("all", 
 
 // A string and not a key: the tree may call a key only what a key spec finds.
 const QUEUE: Arg = Arg::new("queue", ArgKind::String).token("QUEUE").optional();
+
+// ALL or a step.
+const PRIORITY: Arg = Arg::new("priority", ArgKind::OneOf(PRIORITIES)).token("PRIORITY").optional();
+
+const PRIORITIES: &[Arg] = &[Arg::word("all", "ALL"), Arg::new("step", ArgKind::Integer)];
 
 const AS: Arg = Arg::new(
     "kind",

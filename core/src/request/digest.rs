@@ -2,6 +2,7 @@
 //! two sequences of values give the same bytes.
 
 use crate::kind::MessageKind;
+use crate::priorities::List;
 use sha2::{Digest as _, Sha256};
 
 /// A digest in the making.
@@ -34,6 +35,12 @@ impl Digest {
         self
     }
 
+    /// The lists that a command goes over, and whether it says of which step each is.
+    pub(super) fn lists(self, lists: &[List]) -> Self {
+        let each = |digest: Self, list: &List| digest.bytes(&list.key).number(list.step.map(u64::from));
+        lists.iter().fold(self.count(lists.len()), each)
+    }
+
     pub(super) fn optional(self, bytes: Option<&[u8]>) -> Self {
         match bytes {
             None => self.flag(false),
@@ -50,10 +57,10 @@ impl Digest {
     }
 }
 
-/// Under what a count is cached and a live preview joined: the logical database, the queue, what its messages are
-/// taken for and the filter's canonical text.
+/// Under what a count is cached and a live preview joined: the logical database, the queue's lists, what its messages
+/// are taken for and the filter's canonical text.
 #[must_use]
-pub fn preview_key(db: i32, queue: &[u8], kind: MessageKind, canonical_filter: &[u8]) -> [u8; 32] {
+pub fn preview_key(db: i32, lists: &[List], kind: MessageKind, canonical_filter: &[u8]) -> [u8; 32] {
     let kind = kind.spec().name.as_bytes();
-    Digest::new("preview").int(db).bytes(queue).bytes(kind).bytes(canonical_filter).finish()
+    Digest::new("preview").int(db).lists(lists).bytes(kind).bytes(canonical_filter).finish()
 }

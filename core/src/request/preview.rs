@@ -1,5 +1,5 @@
-//! `QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field ...] [BUST] [NOCOUNT] [AS kind]
-//! [FORMAT RESP|JSON]`
+//! `QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field ...] [BUST] [NOCOUNT] [PRIORITY ALL|step]
+//! [AS kind] [FORMAT RESP|JSON]`
 
 use super::options::{Options, queue_name};
 use super::spec::CommandSpec;
@@ -7,6 +7,7 @@ use super::{Format, Request, commands, preview_key};
 use crate::error::Error;
 use crate::filter::{FIELDS_MAX, Filter, FilterBuilder, Projection};
 use crate::kind::MessageKind;
+use crate::priorities::{List, Priority};
 
 /// Rows of a sample where SAMPLE is not given.
 pub const SAMPLE_DEFAULT: usize = 20;
@@ -28,6 +29,8 @@ pub struct Preview {
     pub bust: bool,
     /// Do not count.
     pub nocount: bool,
+    /// Which lists of a queue with priorities; `None` for the one that has the queue's name.
+    pub priority: Option<Priority>,
     /// What the messages are; `None` for the setting `default-kind`.
     pub kind: Option<MessageKind>,
     /// How the reply is written.
@@ -35,11 +38,11 @@ pub struct Preview {
 }
 
 impl Preview {
-    /// Under what the count of this preview is cached and found by equal ones, with messages of that kind: not the
-    /// sample, which is always live.
+    /// Under what the count of this preview is cached and found by equal ones, with messages of that kind in those lists:
+    /// not the sample, which is always live.
     #[must_use]
-    pub fn key(&self, db: i32, kind: MessageKind) -> [u8; 32] {
-        preview_key(db, &self.queue, kind, &self.filter.canonical())
+    pub fn key(&self, db: i32, kind: MessageKind, lists: &[List]) -> [u8; 32] {
+        preview_key(db, lists, kind, &self.filter.canonical())
     }
 }
 
@@ -52,7 +55,7 @@ impl Request for Preview {
         let mut filter = FilterBuilder::default();
         let mut sample = SAMPLE_DEFAULT;
         let mut fields = None;
-        let (mut bust, mut nocount, mut kind) = (false, false, None);
+        let (mut bust, mut nocount, mut priority, mut kind) = (false, false, None, None);
         let mut format = Format::default();
         loop {
             if filter.accept(&mut options.args, now_ms)? {
@@ -64,12 +67,13 @@ impl Request for Preview {
                 "FIELDS" => fields = Some(parse_fields(&mut options)?),
                 "BUST" => bust = true,
                 "NOCOUNT" => nocount = true,
+                "PRIORITY" => priority = Some(Priority::parse(options.args.value("PRIORITY")?)?),
                 "AS" => kind = Some(MessageKind::parse(options.args.value("AS")?)?),
                 "FORMAT" => format = Format::parse(&mut options.args)?,
                 other => return Err(options.unknown(other.as_bytes())),
             }
         }
-        Ok(Self { queue, filter: filter.finish()?, sample, fields, bust, nocount, kind, format })
+        Ok(Self { queue, filter: filter.finish()?, sample, fields, bust, nocount, priority, kind, format })
     }
 }
 

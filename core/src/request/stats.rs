@@ -1,4 +1,5 @@
-//! `QADMIN.STATS queue [filter] GROUPBY n field ... [TOP n] [BUST] [AS kind] [FORMAT RESP|JSON]`
+//! `QADMIN.STATS queue [filter] GROUPBY n field ... [TOP n] [BUST] [PRIORITY ALL|step] [AS kind]
+//! [FORMAT RESP|JSON]`
 
 use super::digest::Digest;
 use super::options::{Options, queue_name};
@@ -8,6 +9,7 @@ use crate::error::Error;
 use crate::filter::{Filter, FilterBuilder, GROUP_FIELDS_MAX, Grouping};
 use crate::job::{TOP_DEFAULT, TOP_MAX};
 use crate::kind::MessageKind;
+use crate::priorities::{List, Priority};
 
 /// Count what matches by the values of fields.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +24,8 @@ pub struct Stats {
     pub top: usize,
     /// Count anew, whatever was counted by a completed job.
     pub bust: bool,
+    /// Which lists of a queue with priorities; `None` for the one that has the queue's name.
+    pub priority: Option<Priority>,
     /// What the messages are; `None` for the setting `default-kind`.
     pub kind: Option<MessageKind>,
     /// How the reply is written.
@@ -29,10 +33,10 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// What equal stats of messages of that kind share: all but how the reply is written.
+    /// What equal stats of messages of that kind in those lists share: all but how the reply is written.
     #[must_use]
-    pub fn key(&self, db: i32, kind: MessageKind) -> [u8; 32] {
-        let mut digest = Digest::new("stats").int(db).bytes(&self.queue).bytes(&self.filter.canonical());
+    pub fn key(&self, db: i32, kind: MessageKind, lists: &[List]) -> [u8; 32] {
+        let mut digest = Digest::new("stats").int(db).lists(lists).bytes(&self.filter.canonical());
         digest = digest.count(self.top).bytes(kind.spec().name.as_bytes());
         for name in self.grouping.names() {
             digest = digest.bytes(name.as_bytes());
@@ -50,7 +54,7 @@ impl Request for Stats {
         let mut filter = FilterBuilder::default();
         let mut grouping = None;
         let mut top = TOP_DEFAULT;
-        let (mut bust, mut kind) = (false, None);
+        let (mut bust, mut priority, mut kind) = (false, None, None);
         let mut format = Format::default();
         loop {
             if filter.accept(&mut options.args, now_ms)? {
@@ -64,6 +68,7 @@ impl Request for Stats {
                 }
                 "TOP" => top = options.count("TOP", 0, TOP_MAX)?,
                 "BUST" => bust = true,
+                "PRIORITY" => priority = Some(Priority::parse(options.args.value("PRIORITY")?)?),
                 "AS" => kind = Some(MessageKind::parse(options.args.value("AS")?)?),
                 "FORMAT" => format = Format::parse(&mut options.args)?,
                 other => return Err(options.unknown(other.as_bytes())),
@@ -71,6 +76,6 @@ impl Request for Stats {
         }
         let filter = if filter.is_empty() { Filter::all() } else { filter.finish()? };
         let grouping = grouping.ok_or(Error::NoGrouping)?;
-        Ok(Self { queue, filter, grouping, top, bust, kind, format })
+        Ok(Self { queue, filter, grouping, top, bust, priority, kind, format })
     }
 }

@@ -216,7 +216,7 @@ impl Look {
         if scan.plan.effect == Effect::Group {
             self.grouped.push(Grouped { group: verdict.group, distance, bytes });
         }
-        if scan.samples() && scan.sample.wants(distance) {
+        if scan.samples() && scan.here().sample.wants(distance) {
             self.rows.push(SampleRow { distance, bytes, members: judge.describe(message) });
         }
         self.matched += 1;
@@ -240,7 +240,7 @@ impl Look {
                 }
                 !keeps
             }
-            Effect::KeepNewest if scan.deletes() => scan.marks.kept() != Some(distance),
+            Effect::KeepNewest if scan.deletes() => scan.here().marks.kept() != Some(distance),
             Effect::KeepNewest => {
                 self.kept = self.kept.max(Some(distance));
                 scan.has_kept() || self.matched > 0
@@ -326,7 +326,7 @@ impl<'a, C: Clock> Deadline<'a, C> {
 
 impl Scan {
     /// Works until the budget is spent, the window or the snapshot ends. Always examines at least one message
-    /// if there is one. The queue must hold [`Scan::len`] messages.
+    /// if there is one. The queue must be the list at [`Scan::at`], with as many messages as its events add up to.
     ///
     /// `permit` is asked once before the first deletion.
     pub fn look(
@@ -339,9 +339,12 @@ impl Scan {
         look: &mut Look,
     ) -> Looked {
         look.reset();
-        debug_assert_eq!(queue.len(), self.marks.len(), "the caller observes the length first");
+        // The caller observes the length first. Another list than the one that is to be looked at is not touched.
+        if queue.len() != self.here().marks.len() {
+            return Looked::Stuck;
+        }
         let mut deadline = Deadline::new(clock, budget);
-        let looked = if self.marks.rest().is_none() && self.oldest_first() {
+        let looked = if self.here().marks.rest().is_none() && self.oldest_first() {
             self.walk_on(queue, judge, &mut deadline, budget, look);
             self.take_out(queue, &mut deadline, permit, look)
         } else {
@@ -363,8 +366,8 @@ impl Scan {
     ) {
         let room = self.room().unwrap_or(u64::MAX);
         let max_hits = budget.max_hits.min(usize::try_from(room).unwrap_or(usize::MAX));
-        let next = self.marks.next();
-        for distance in next..next + self.marks.unexamined() {
+        let next = self.here().marks.next();
+        for distance in next..next + self.here().marks.unexamined() {
             let index = self.index(distance);
             let read = queue.read(index, |message| {
                 if look.examined == 0 {
@@ -444,16 +447,16 @@ impl Scan {
         permit: impl FnOnce() -> bool,
         look: &mut Look,
     ) -> Looked {
-        let next = self.marks.next();
-        let (from, top) = self.marks.rest().unwrap_or_else(|| {
+        let next = self.here().marks.next();
+        let (from, top) = self.here().marks.rest().unwrap_or_else(|| {
             let window = if self.takes_newest() { u64::MAX } else { budget.window.max(1) };
-            let top = next + self.marks.unexamined().min(window);
+            let top = next + self.here().marks.unexamined().min(window);
             (top, top)
         });
         look.top = Some(top);
         let mut permit = Some(permit);
         for distance in (next..from).rev() {
-            let before = self.marks.len() - 1 - distance;
+            let before = self.here().marks.len() - 1 - distance;
             let index = before - look.removed();
             let read = queue.read(index, |message| {
                 if look.examined == 0 {

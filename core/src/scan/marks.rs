@@ -138,6 +138,16 @@ impl Marks {
         *self = Self::new(0);
     }
 
+    /// Another list has its name now, of which nothing is examined: only its length is known.
+    pub(super) fn stand_outside(&mut self, event: Event<'_>) {
+        let len = match event {
+            Event::Pushed { len, .. } | Event::Popped { len, .. } | Event::Edited { len } => len,
+            Event::Deleted { indexes } => self.len.saturating_sub(indexes.len() as u64),
+            Event::Gone => 0,
+        };
+        *self = Self { end: 0, len, ..Self::new(0) };
+    }
+
     /// `examined` messages from `next` on were examined, towards the head; `removed` of them were taken out.
     pub(super) fn walked_on(&mut self, examined: u64, removed: u64) {
         self.next += examined - removed;

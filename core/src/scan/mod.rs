@@ -46,6 +46,12 @@
 //! before them, at the next end, goes there newest first. Then the window is all that is left of the snapshot, and is
 //! walked back over many slices. A slice takes out a bounded number of bytes, which are held until they are in the other list.
 //!
+//! # Several lists
+//! A queue with priorities is several lists, looked into by workers in one order. The scan takes them in that order, one
+//! after the other; each has its own marks and is followed from the start, so the snapshot is that of one moment over
+//! all of them. What is decided over all matches (the one that stays, a bound, an expected number, the values that were
+//! met) is decided over all lists, and so are the passes: an edit inside one of them begins another pass over all.
+//!
 //! # Edits inside the list
 //! LREM, LINSERT, LSET, LTRIM and their like tell no positions. The scan then starts another pass at the
 //! next end over what may still be the snapshot: it leaves alone as many messages at either end as had been
@@ -63,17 +69,19 @@ mod model_test;
 mod plan;
 mod sample;
 mod tallies;
+mod track;
 mod values;
 
 pub use look::{Budget, Clock, Hit, Judge, Judgement, Look, Looked, Queue, Time, fingerprint};
 pub use marks::{Event, MAX_PASSES, Marks};
 pub use plan::{Effect, Plan};
 pub use sample::{SAMPLE_MAX, Sample, SampleRow};
-pub use tallies::{Group, Tallies};
+pub use tallies::{Group, Spot};
 pub use values::VALUES_MAX;
 
 use crate::concerns::ConcernCounts;
 use crate::queue::End;
+use track::Track;
 use values::Values;
 
 /// Counters of one job. All but `deleted`, `examined_total` and `passes_run` are of the current pass.
@@ -133,6 +141,10 @@ pub enum Progress {
 /// One job's walk over one live queue.
 #[derive(Debug)]
 pub struct Scan {
+    /// In the order in which workers look into them; one at least.
+    lists: Vec<Track>,
+    /// The one that is walked: all before it are done.
+    at: usize,
     plan: Plan,
     /// It is in the first of two passes.
     counting: bool,
@@ -143,34 +155,37 @@ pub struct Scan {
     values: Values,
     /// There was no room for one more value.
     overflowed: bool,
-    marks: Marks,
     counters: Counters,
-    sample: Sample,
-    tallies: Tallies,
     edits: u64,
     gave_up: bool,
-    gone: bool,
 }
 
 impl Scan {
     /// A scan over the `len` messages that are in the queue now.
     #[must_use]
     pub fn new(plan: Plan, len: u64) -> Self {
+        Self::over(plan, &[len])
+    }
+
+    /// A scan over the messages that are in several lists now, in the order in which workers look into them: so many in
+    /// each.
+    #[must_use]
+    pub fn over(plan: Plan, lens: &[u64]) -> Self {
+        let len = lens.iter().sum();
         let counters = Counters { total: len, passes_run: 1, ..Counters::default() };
+        let lens = if lens.is_empty() { &[0] } else { lens };
         let mut scan = Self {
+            lists: lens.iter().map(|len| Track::new(*len)).collect(),
+            at: 0,
             plan,
             counting: plan.counts_first(),
             counted: None,
             starts: 1,
             values: Values::new(if plan.effect == Effect::KeepEach { len } else { 0 }),
             overflowed: false,
-            marks: Marks::new(len),
             counters,
-            sample: Sample::default(),
-            tallies: Tallies::default(),
             edits: 0,
             gave_up: false,
-            gone: false,
         };
         scan.advance();
         scan
@@ -206,16 +221,35 @@ impl Scan {
         self.values.len() as u64
     }
 
-    /// The queue's length as of the last event.
+    /// The list that the next look works on, by its place in the order.
+    #[must_use]
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    fn here(&self) -> &Track {
+        &self.lists[self.at]
+    }
+
+    fn here_mut(&mut self) -> &mut Track {
+        &mut self.lists[self.at]
+    }
+
+    /// The queue's length as of the last event, all lists together.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.marks.len()
+        self.lists.iter().map(|list| list.marks.len()).sum()
     }
 
     /// The queue holds nothing, as of the last event.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.marks.len() == 0
+        self.len() == 0
+    }
+
+    /// Messages of the snapshot that are still to be examined.
+    fn unexamined(&self) -> u64 {
+        self.lists.iter().map(|list| list.marks.unexamined()).sum()
     }
 
     /// Edits in place seen so far.
@@ -224,29 +258,35 @@ impl Scan {
         self.edits
     }
 
-    /// The queue was deleted, renamed away or replaced: what is under its name now is another queue.
-    #[must_use]
-    pub fn is_gone(&self) -> bool {
-        self.gone
+    /// The lists that were deleted, renamed away or replaced: what is under such a name now is another list.
+    pub fn gone(&self) -> impl Iterator<Item = usize> + '_ {
+        self.lists.iter().enumerate().filter(|(_, list)| list.gone).map(|(at, _)| at)
     }
 
-    /// The matches found so far that run next.
-    #[must_use]
-    pub fn sample(&self) -> &Sample {
-        &self.sample
+    fn is_gone(&self) -> bool {
+        self.lists.iter().all(|list| list.gone)
+    }
+
+    /// The matches found so far that run next, each with the place of its list in the order.
+    pub fn sample(&self) -> impl Iterator<Item = (usize, &SampleRow)> {
+        self.lists
+            .iter()
+            .enumerate()
+            .flat_map(|(at, list)| list.sample.rows().iter().map(move |row| (at, row)))
     }
 
     /// The matches of this pass by group, where the job groups them.
     #[must_use]
-    pub fn tallies(&self) -> &Tallies {
-        &self.tallies
+    pub fn groups(&self) -> Vec<Group> {
+        tallies::over_all(self.lists.iter().map(|list| &list.tallies))
     }
 
-    /// List index counted from the next end (-1 runs next) of the match that KEEPONE keeps, while it is
-    /// still in the queue.
+    /// The match that KEEPONE keeps, while it is still in the queue: the place of its list in the order, and its index
+    /// counted from the next end (-1 runs next).
     #[must_use]
-    pub fn kept_index(&self) -> Option<i64> {
-        self.marks.kept().map(|distance| self.shown_index(distance))
+    pub fn kept(&self) -> Option<(usize, i64)> {
+        let mut kept = self.lists.iter().enumerate().filter_map(|(at, list)| Some((at, list.marks.kept()?)));
+        kept.next().map(|(at, distance)| (at, self.shown_index(distance)))
     }
 
     /// Whether there is more to do.
@@ -258,29 +298,34 @@ impl Scan {
             Progress::TooManyValues
         } else if let Some(matched) = self.unexpected() {
             Progress::Unexpected { matched }
-        } else if self.marks.unexamined() == 0 || self.ends_at(0) {
+        } else if self.unexamined() == 0 || self.ends_at(0) {
             Progress::Finished
         } else {
             Progress::Unfinished
         }
     }
 
-    /// Follows something that happened to the queue.
-    pub fn follow(&mut self, event: Event<'_>) {
-        if self.gone {
-            return;
-        }
+    /// Follows something that happened to one of the lists, told by its place in the order.
+    pub fn follow(&mut self, list: usize, event: Event<'_>) {
         let mut mirrored = Vec::new();
-        self.take(match self.plan.next_end {
+        let Some(track) = self.lists.get_mut(list) else { return };
+        let event = match self.plan.next_end {
             End::Tail => event,
-            End::Head => event.mirrored(self.marks.len(), &mut mirrored),
-        });
+            End::Head => event.mirrored(track.marks.len(), &mut mirrored),
+        };
+        match track.follow(event) {
+            Ok(tally) => {
+                self.counters.arrived += tally.arrived;
+                self.counters.drifted += tally.drifted;
+            }
+            Err(len) => self.edited(list, len),
+        }
         self.advance();
     }
 
     /// Where the message at a distance from the next end is in the list, 0 = head.
     fn index(&self, distance: u64) -> u64 {
-        self.plan.next_end.index(distance, self.marks.len())
+        self.plan.next_end.index(distance, self.here().marks.len())
     }
 
     /// The Redis index of the message at a distance from the next end: from -1 down where workers pop from the tail,
@@ -290,45 +335,16 @@ impl Scan {
         shown_index(self.plan.next_end, distance)
     }
 
-    fn take(&mut self, event: Event<'_>) {
-        match event {
-            Event::Edited { len } => self.edited(len),
-            Event::Gone => {
-                self.counters.drifted += self.marks.unexamined();
-                self.marks.clear();
-                self.sample.clear();
-                self.tallies.lose_places();
-                self.gone = true;
-            }
-            Event::Pushed { .. } | Event::Popped { .. } | Event::Deleted { .. } => {
-                let mut shifts = Vec::new();
-                match self.marks.follow(event, &mut shifts) {
-                    Ok(tally) => {
-                        self.counters.arrived += tally.arrived;
-                        self.counters.drifted += tally.drifted;
-                        for shift in &shifts {
-                            self.sample.follow(shift);
-                            self.tallies.follow(shift);
-                        }
-                    }
-                    // The event does not add up with what was seen before: somebody changed the list
-                    // without telling, which is as good as an edit in place.
-                    Err(len) => self.edited(len),
-                }
-            }
-        }
-    }
-
-    /// Compares the length found at the start of a slice with the one that the events add up to.
-    /// Another module may change a list without any event.
+    /// Compares the length found at the start of a slice with the one that the events add up to, of the list that the
+    /// slice works on. Another module may change a list without any event.
     pub fn observe_len(&mut self, len: u64) {
-        if !self.gone && len != self.marks.len() {
-            self.edited(len);
+        if !self.here().gone && len != self.here().marks.len() {
+            self.edited(self.at, len);
             self.advance();
         }
     }
 
-    fn edited(&mut self, len: u64) {
+    fn edited(&mut self, list: usize, len: u64) {
         self.edits += 1;
         // A pass that examined nothing yet loses nothing by starting over: only real work counts.
         if self.counters.processed > 0 || self.counted.is_some() {
@@ -339,19 +355,21 @@ impl Scan {
                 self.counters.passes_run += 1;
             }
         }
-        self.marks.restart(len);
+        for (at, track) in self.lists.iter_mut().enumerate() {
+            track.restart(if at == list { len } else { track.marks.len() });
+        }
         (self.counting, self.counted, self.overflowed) = (self.plan.counts_first(), None, false);
         self.begin_pass();
     }
 
     /// Counters and findings of a pass that begins.
     fn begin_pass(&mut self) {
-        self.values =
-            Values::new(if self.plan.effect == Effect::KeepEach { self.marks.unexamined() } else { 0 });
-        self.sample.clear();
-        self.tallies.clear();
+        let total = self.unexamined();
+        self.values = Values::new(if self.plan.effect == Effect::KeepEach { total } else { 0 });
+        self.lists.iter_mut().for_each(Track::forget);
+        self.at = 0;
         self.counters = Counters {
-            total: self.marks.unexamined(),
+            total,
             deleted: self.counters.deleted,
             passes_run: self.counters.passes_run,
             examined_total: self.counters.examined_total,
@@ -359,21 +377,26 @@ impl Scan {
         };
     }
 
-    /// Goes over to the second pass where the first one is done and found what is to be cleared.
+    /// Goes on to the next list where one is done, and over to the second pass where the first one is done and found what
+    /// is to be cleared.
     fn advance(&mut self) {
-        let done = self.counting && !self.gone && self.marks.unexamined() == 0;
-        if !done || self.progress() != Progress::Finished {
-            return;
-        }
-        self.counting = false;
-        self.counted = Some(self.counters.matched);
-        if self.counters.would_delete > 0 {
-            self.marks.again();
-            if self.plan.effect != Effect::KeepNewest {
-                self.marks.set_kept(None);
+        let done = self.counting && !self.is_gone() && self.unexamined() == 0;
+        if done && self.progress() == Progress::Finished {
+            self.counting = false;
+            self.counted = Some(self.counters.matched);
+            if self.counters.would_delete > 0 {
+                for list in &mut self.lists {
+                    list.marks.again();
+                    if self.plan.effect != Effect::KeepNewest {
+                        list.marks.set_kept(None);
+                    }
+                }
+                self.counters.passes_run += 1;
+                self.begin_pass();
             }
-            self.counters.passes_run += 1;
-            self.begin_pass();
+        }
+        while self.here().marks.unexamined() == 0 && self.at + 1 < self.lists.len() {
+            self.at += 1;
         }
     }
 
@@ -395,20 +418,26 @@ impl Scan {
             self.values.insert(digest);
         }
         self.overflowed |= look.overflows;
-        self.sample.extend(&mut look.rows);
-        self.tallies.extend(&look.grouped);
+        if look.kept.is_some() {
+            // The newest is in this list now.
+            self.lists[..self.at].iter_mut().for_each(|list| list.marks.set_kept(None));
+        }
+        let list = self.here_mut();
+        list.sample.extend(&mut look.rows);
+        list.tallies.extend(&look.grouped);
         // The place of the one that stays, as it is when the others are out.
-        let kept = self.marks.kept().max(look.kept).map(|kept| {
+        let kept = self.here().marks.kept().max(look.kept).map(|kept| {
             let index = self.index(kept);
             let below = look.hits.partition_point(|hit| hit.index < index);
             let nearer = if self.plan.next_end == End::Tail { look.hits.len() - below } else { below };
             kept - nearer as u64
         });
+        let marks = &mut self.here_mut().marks;
         match look.top {
-            Some(top) => self.marks.walked_back(top, look.examined, removed),
-            None => self.marks.walked_on(look.examined, removed),
+            Some(top) => marks.walked_back(top, look.examined, removed),
+            None => marks.walked_on(look.examined, removed),
         }
-        self.marks.set_kept(kept);
+        marks.set_kept(kept);
         self.advance();
     }
 
@@ -434,21 +463,21 @@ impl Scan {
         let seeks_kept = self.plan.effect == Effect::KeepOne && !self.counting && !self.has_kept();
         // A sample that was not full after this many messages has few matches to come, which are put in
         // their place one by one.
-        let fills = self.samples() && !self.sample.is_full() && self.counters.processed < SAMPLE_FILL;
+        let fills = self.samples() && !self.here().sample.is_full() && self.counters.processed < SAMPLE_FILL;
         // From the head the walk towards the other end is the one on which messages can be taken out.
         seeks_kept || fills || self.takes_oldest() || self.plan.next_end == End::Head
     }
 
     /// Whether a match goes depends on all that run before it.
     fn takes_oldest(&self) -> bool {
-        let joins_behind = self.deletes() && self.plan.to == Some(End::Head);
+        let joins_behind = self.deletes() && self.plan.to == Some(self.plan.next_end.other());
         !self.counting && (self.plan.effect == Effect::KeepEach || self.stops_at().is_some() || joins_behind)
     }
 
     /// Whether a message goes before all that run before it: they are put at the other list's next end, where the one
     /// that comes last runs first.
     fn takes_newest(&self) -> bool {
-        self.deletes() && self.plan.to == Some(End::Tail)
+        self.deletes() && self.plan.to == Some(self.plan.next_end)
     }
 
     /// One match that stays has been met, in the queue still or not.
@@ -477,7 +506,7 @@ impl Scan {
 
     /// The number of matches, if it is known and more than was expected.
     fn unexpected(&self) -> Option<u64> {
-        let known = !self.deletes() && !self.gone && self.marks.unexamined() == 0 && self.counted.is_none();
+        let known = !self.deletes() && !self.is_gone() && self.unexamined() == 0 && self.counted.is_none();
         let matched = self.counters.deleted + self.counters.matched;
         self.plan.most.filter(|most| known && matched > *most).map(|_| matched)
     }

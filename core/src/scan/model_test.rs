@@ -1,4 +1,4 @@
-//! The scan against a naive list that remembers the history of every message.
+//! The scan against naive lists that remember the history of every message.
 //!
 //! The model knows nothing of marks: it tags each message with what each job may do with it, and predicts
 //! what a slice examines, counts and clears from the tags alone.
@@ -12,12 +12,26 @@ use crate::reply::Reply;
 
 #[derive(Debug, Clone)]
 enum Op {
+    /// The ops that follow are about this list.
+    On(usize),
     Push(End, usize, u8),
     Pop(End, usize),
-    Rotate { from: End, to: End },
-    Slice { job: usize, messages: u64, window: u64 },
-    Refused { job: usize, messages: u64, window: u64 },
-    Accept(Plan),
+    Rotate {
+        from: End,
+        to: End,
+    },
+    Slice {
+        job: usize,
+        messages: u64,
+        window: u64,
+    },
+    Refused {
+        job: usize,
+        messages: u64,
+        window: u64,
+    },
+    /// Over all lists, or over the one that ops are about.
+    Accept(Plan, bool),
     Lrem(usize),
     Linsert(usize, bool),
     Lset(usize, bool),
@@ -48,6 +62,8 @@ impl Msg {
 
 struct ModelJob {
     scan: Scan,
+    /// The lists that it goes over, in this order.
+    over: Vec<usize>,
     /// Ids of the snapshot that the job has not examined and nobody took.
     open: Vec<usize>,
     /// Ids pushed after the job was accepted.
@@ -61,20 +77,22 @@ struct ModelJob {
     /// Expected counters, while no edit in place has made positions unknown.
     expect: Counters,
     edited: bool,
-    gone: bool,
+    /// Those of its lists that are gone.
+    gone: Vec<bool>,
     kept: Option<usize>,
     has_kept: bool,
     /// Ids of the matches found, in order, which a sample must show while they are in the queue.
     found: Vec<usize>,
-    /// How many matches were ever found.
-    all_found: usize,
+    /// How many matches were ever found, in each list.
+    all_found: Vec<usize>,
     /// The rest of a window that was walked back in part, from its far side.
     window: Option<Vec<usize>>,
 }
 
-#[derive(Default)]
 struct World {
-    list: Vec<Msg>,
+    lists: Vec<Vec<Msg>>,
+    /// The one that ops are about.
+    on: usize,
     jobs: Vec<ModelJob>,
     ids: usize,
 }
@@ -170,10 +188,34 @@ impl ModelJob {
         self.plan().effect != Effect::Count && !self.plan().dry_run
     }
 
+    /// The place of a list among its own.
+    fn place(&self, list: usize) -> Option<usize> {
+        self.over.iter().position(|over| *over == list)
+    }
+
+    fn is_gone(&self) -> bool {
+        self.gone.iter().all(|gone| *gone)
+    }
+
+    /// The messages of its lists in the order in which they run.
+    fn order<'l>(&self, lists: &'l [Vec<Msg>]) -> Vec<&'l Msg> {
+        self.over.iter().flat_map(|list| in_order(&lists[*list], self.plan().next_end)).collect()
+    }
+
+    /// The place of its list and the index of a message.
+    fn spot(&self, lists: &[Vec<Msg>], id: usize) -> Option<(usize, i64)> {
+        let next_end = self.plan().next_end;
+        self.over.iter().enumerate().find_map(|(place, list)| {
+            let at = in_order(&lists[*list], next_end).iter().position(|m| m.id == id)?;
+            let at = i64::try_from(at).expect("small");
+            Some((place, if next_end == End::Tail { -1 - at } else { at }))
+        })
+    }
+
     /// Whether a match that is examined now goes, by the history alone.
-    fn decide(&mut self, msg: &Msg, list: &[Msg]) -> bool {
+    fn decide(&mut self, msg: &Msg, lists: &[Vec<Msg>]) -> bool {
         let first = !std::mem::replace(&mut self.has_kept, true);
-        let order = in_order(list, self.plan().next_end);
+        let order = self.order(lists);
         let newer = |a: usize, b: usize| order.iter().rfind(|m| m.id == a || m.id == b).map(|m| m.id);
         let acts = self.clears() && !self.counting;
         let goes = match self.plan().effect {
@@ -211,15 +253,17 @@ impl ModelJob {
     }
 
     /// The second pass, where the first is done and found something.
-    fn turn(&mut self, list: &[Msg]) {
+    fn turn(&mut self, lists: &[Vec<Msg>]) {
         let surprised = self.plan().most.is_some_and(|most| self.expect.matched > most);
         let overflowed = self.scan.progress() == Progress::TooManyValues;
-        if !self.counting || self.gone || self.edited || !self.open.is_empty() || surprised || overflowed {
+        if !self.counting || self.is_gone() || self.edited || !self.open.is_empty() || surprised || overflowed
+        {
             return;
         }
         self.counting = false;
         if self.expect.would_delete > 0 {
-            self.open = list.iter().map(|m| m.id).filter(|id| self.snapshot.contains(id)).collect();
+            let all = self.order(lists);
+            self.open = all.iter().map(|m| m.id).filter(|id| self.snapshot.contains(id)).collect();
             self.window = None;
             self.seen.clear();
             self.has_kept = false;
@@ -237,26 +281,36 @@ impl ModelJob {
 }
 
 impl World {
+    fn new(lists: usize) -> Self {
+        Self { lists: vec![Vec::new(); lists], on: 0, jobs: Vec::new(), ids: 0 }
+    }
+
+    fn list(&mut self) -> &mut Vec<Msg> {
+        &mut self.lists[self.on]
+    }
+
     fn push(&mut self, end: End, matches: &[bool]) {
         for &m in matches {
             self.ids += 1;
             let msg = Msg { id: self.ids, matches: m };
             match end {
-                End::Head => self.list.insert(0, msg),
-                End::Tail => self.list.push(msg),
+                End::Head => self.list().insert(0, msg),
+                End::Tail => self.list().push(msg),
             }
-            for job in self.jobs.iter_mut().filter(|job| !job.gone) {
-                job.later.push(self.ids);
-                job.expect.arrived += 1;
+            for job in &mut self.jobs {
+                if let Some(place) = job.place(self.on) {
+                    job.later.push(self.ids);
+                    job.expect.arrived += u64::from(!job.gone[place]);
+                }
             }
         }
     }
 
     fn take(&mut self, end: End) -> Option<Msg> {
         let msg = match end {
-            End::Head if self.list.is_empty() => return None,
-            End::Head => self.list.remove(0),
-            End::Tail => self.list.pop()?,
+            End::Head if self.list().is_empty() => return None,
+            End::Head => self.list().remove(0),
+            End::Tail => self.list().pop()?,
         };
         self.forget(msg.id);
         Some(msg)
@@ -275,45 +329,62 @@ impl World {
 
     fn tell(&mut self, event: Event<'_>) {
         for job in &mut self.jobs {
-            job.scan.follow(event);
-            job.turn(&self.list);
+            if let Some(place) = job.place(self.on) {
+                job.scan.follow(place, event);
+                job.turn(&self.lists);
+            }
         }
     }
 
     fn len(&self) -> u64 {
-        self.list.len() as u64
+        self.lists[self.on].len() as u64
     }
 
     fn tell_edit(&mut self) {
         let len = self.len();
-        self.jobs.iter_mut().for_each(|job| job.edited = true);
+        let on = self.on;
+        self.jobs.iter_mut().for_each(|job| {
+            // What has a gone list's name now is not its business.
+            job.edited |= job.place(on).is_some_and(|place| !job.gone[place]);
+        });
         if len == 0 { self.gone() } else { self.tell(Event::Edited { len }) }
     }
 
     fn gone(&mut self) {
-        self.list.clear();
+        let was = std::mem::take(self.list());
         for job in &mut self.jobs {
-            job.expect.drifted += job.open.len() as u64;
-            job.open.clear();
-            job.kept = None;
-            job.gone = true;
+            let Some(place) = job.place(self.on) else { continue };
+            let here = |id: &usize| was.iter().any(|m| m.id == *id);
+            let before = job.open.len();
+            job.open.retain(|id| !here(id));
+            job.expect.drifted += (before - job.open.len()) as u64;
+            job.kept = job.kept.filter(|id| !here(id));
+            job.gone[place] = true;
         }
         self.tell(Event::Gone);
     }
 
     fn slice(&mut self, n: usize, messages: u64, window: u64, write: bool) {
         let Some(at) = n.checked_rem(self.jobs.len()) else { return };
-        let len = self.len();
+        let alone = self.lists.len() == 1;
         let job = &mut self.jobs[at];
-        if job.gone {
+        if job.is_gone() {
             return;
         }
-        let silent = job.scan.len() != len;
+        let here = job.over[job.scan.at()];
+        let len = self.lists[here].len() as u64;
+        let silent = alone && job.scan.len() != len;
         job.scan.observe_len(len);
         job.edited |= silent;
         if job.scan.progress() != Progress::Unfinished {
             return;
         }
+        let here = job.over[job.scan.at()];
+        if !job.edited {
+            let open = |list: &&usize| self.lists[**list].iter().any(|m| job.open.contains(&m.id));
+            assert_eq!(Some(here), job.over.iter().find(open).copied(), "one list after the other");
+        }
+        let list = self.lists[here].clone();
         let mut look = Look::default();
         // Messages are of 5 bytes.
         let max_bytes = if job.plan().to.is_some() { 11 } else { u64::MAX };
@@ -325,7 +396,7 @@ impl World {
             put_ns: 0,
             max_bytes,
         };
-        let mut queue = Memory::new(self.list.clone(), messages);
+        let mut queue = Memory::new(list.clone(), messages);
         let looked = job.scan.look(&mut queue, &mut FirstByte, &Frozen, &budget, || write, &mut look);
         assert_ne!(looked, Looked::Stuck);
         if looked == Looked::Refused {
@@ -340,7 +411,7 @@ impl World {
             // Whatever the marks say: a walk towards the head examines the open messages that run next, a walk
             // back those of a window of them, from its far side.
             let expected = usize::try_from(look.examined).expect("small");
-            let open: Vec<usize> = in_order(&self.list, job.plan().next_end)
+            let open: Vec<usize> = in_order(&list, job.plan().next_end)
                 .iter()
                 .map(|m| m.id)
                 .filter(|id| job.open.contains(id))
@@ -350,7 +421,7 @@ impl World {
                 let mut window: Vec<usize> =
                     window.unwrap_or_default().into_iter().filter(|id| open.contains(id)).collect();
                 if window.is_empty() {
-                    let whole = job.clears() && !job.counting && job.plan().to == Some(End::Tail);
+                    let whole = job.clears() && !job.counting && job.plan().to == Some(job.plan().next_end);
                     let size =
                         if whole { open.len() } else { usize::try_from(budget.window).expect("small") };
                     window = open.iter().copied().take(size).collect();
@@ -364,7 +435,7 @@ impl World {
         };
         let mut expected_hits = Vec::new();
         for id in &examined {
-            let (index, msg) = self.list.iter().enumerate().find(|(_, m)| m.id == *id).expect("is there");
+            let (index, msg) = list.iter().enumerate().find(|(_, m)| m.id == *id).expect("is there");
             job.open.retain(|o| o != id);
             job.expect.processed += 1;
             job.expect.examined_total += 1;
@@ -374,8 +445,9 @@ impl World {
                 job.expect.concerns.in_chord += 1;
                 job.expect.concerns.with_eta += 1;
                 job.found.push(*id);
-                job.all_found += 1;
-                if job.decide(msg, &self.list) {
+                let place = job.place(here).expect("its own");
+                job.all_found[place] += 1;
+                if job.decide(msg, &self.lists) {
                     expected_hits.push(index as u64);
                 }
             }
@@ -386,16 +458,16 @@ impl World {
             assert_eq!(hits, expected_hits);
         }
         for hit in &look.hits {
-            let msg = &self.list[usize::try_from(hit.index).expect("small")];
+            let msg = &list[usize::try_from(hit.index).expect("small")];
             assert!(msg.matches, "a message that does not match is never cleared");
             assert!(!job.later.contains(&msg.id), "nothing pushed later is cleared");
         }
         for (hit, out) in look.hits.iter().zip(&queue.out) {
-            assert_eq!(self.list[usize::try_from(hit.index).expect("small")].id, out.id);
+            assert_eq!(list[usize::try_from(hit.index).expect("small")].id, out.id);
         }
         job.scan.commit(&mut look);
         if job.scan.progress() == Progress::TooManyValues && !walked_back && !job.edited {
-            let order = in_order(&self.list, job.plan().next_end);
+            let order = job.order(&self.lists);
             let next = order.into_iter().find(|m| job.open.contains(&m.id));
             let value = next.filter(|m| m.matches).and_then(Msg::value);
             assert!(value.is_some_and(|value| !job.seen.contains(&value)), "there was no room for it");
@@ -405,18 +477,21 @@ impl World {
             for msg in &queue.out {
                 self.forget(msg.id);
             }
-            self.list = queue.list;
+            self.lists[here] = queue.list;
+            let on = std::mem::replace(&mut self.on, here);
             self.tell(Event::Deleted { indexes: &hits });
-            own.turn(&self.list);
-            own.found.retain(|id| self.list.iter().any(|m| m.id == *id));
+            self.on = on;
+            own.turn(&self.lists);
+            own.found.retain(|id| self.lists.iter().flatten().any(|m| m.id == *id));
             self.jobs.insert(at, own);
         } else {
-            self.jobs[at].turn(&self.list);
+            self.jobs[at].turn(&self.lists);
         }
     }
 
     fn apply(&mut self, op: &Op) {
         match *op {
+            Op::On(list) => self.on = list % self.lists.len(),
             Op::Push(end, n, pattern) => {
                 let matches: Vec<bool> = (0..n).map(|i| pattern >> (i % 8) & 1 == 1).collect();
                 self.push(end, &matches);
@@ -426,7 +501,7 @@ impl World {
                 let taken = (0..n).map_while(|_| self.take(end)).count();
                 if taken > 0 {
                     self.tell(Event::Popped { end, len: self.len() });
-                    if self.list.is_empty() {
+                    if self.list().is_empty() {
                         self.gone();
                     }
                 }
@@ -440,30 +515,7 @@ impl World {
             }
             Op::Slice { job, messages, window } => self.slice(job, messages, window, true),
             Op::Refused { job, messages, window } => self.slice(job, messages, window, false),
-            Op::Accept(plan) => {
-                if self.jobs.len() < 4 {
-                    let len = self.len();
-                    let mut job = ModelJob {
-                        scan: Scan::new(plan, len),
-                        snapshot: self.list.iter().map(|m| m.id).collect(),
-                        counting: false,
-                        seen: Vec::new(),
-                        open: self.list.iter().map(|m| m.id).collect(),
-                        later: Vec::new(),
-                        expect: Counters { total: len, passes_run: 1, ..Counters::default() },
-                        edited: false,
-                        gone: false,
-                        kept: None,
-                        has_kept: false,
-                        found: Vec::new(),
-                        all_found: 0,
-                        window: None,
-                    };
-                    job.counting = job.clears() && (plan.most.is_some() || plan.effect == Effect::KeepNewest);
-                    job.turn(&self.list);
-                    self.jobs.push(job);
-                }
-            }
+            Op::Accept(plan, all) => self.accept(plan, all),
             Op::Lrem(at) => self.edit(at, |list, at| _ = list.remove(at)),
             Op::Linsert(at, matches) => {
                 let id = self.ids + 1;
@@ -476,18 +528,19 @@ impl World {
                 self.edit(at, |list, at| list[at] = Msg { id, matches });
             }
             Op::Ltrim(head, tail) => {
-                if !self.list.is_empty() {
-                    let keep = self.list.len().saturating_sub(tail);
-                    self.list.truncate(keep);
-                    self.list.drain(..head.min(keep));
+                if !self.list().is_empty() {
+                    let keep = self.list().len().saturating_sub(tail);
+                    self.list().truncate(keep);
+                    self.list().drain(..head.min(keep));
                     self.tell_edit();
                 }
             }
             Op::Silent(at) => {
                 // Another module takes one out and tells nobody; the next slice sees the length. (A push
                 // between the two cannot be told from what was there: a documented limit.)
-                if self.list.len() > 1 {
-                    self.list.remove(at % self.list.len());
+                if self.lists.len() == 1 && self.list().len() > 1 {
+                    let at = at % self.list().len();
+                    self.list().remove(at);
                     let len = self.len();
                     for job in &mut self.jobs {
                         job.edited = true;
@@ -496,7 +549,7 @@ impl World {
                 }
             }
             Op::Del => {
-                if !self.list.is_empty() {
+                if !self.list().is_empty() {
                     self.gone();
                 }
             }
@@ -504,10 +557,42 @@ impl World {
         self.check();
     }
 
+    fn accept(&mut self, plan: Plan, all: bool) {
+        if self.jobs.len() >= 4 {
+            return;
+        }
+        let over: Vec<usize> = if all { (0..self.lists.len()).collect() } else { vec![self.on] };
+        // Where the newest goes first, nobody knows which of several lists comes first.
+        let plan = if over.len() > 1 { plan.to(None) } else { plan };
+        let lens: Vec<u64> = over.iter().map(|list| self.lists[*list].len() as u64).collect();
+        let ids: Vec<usize> =
+            over.iter().flat_map(|list| &self.lists[*list]).map(|message| message.id).collect();
+        let mut job = ModelJob {
+            scan: Scan::over(plan, &lens),
+            snapshot: ids.clone(),
+            counting: false,
+            seen: Vec::new(),
+            open: ids,
+            later: Vec::new(),
+            expect: Counters { total: lens.iter().sum(), passes_run: 1, ..Counters::default() },
+            edited: false,
+            gone: vec![false; over.len()],
+            kept: None,
+            has_kept: false,
+            found: Vec::new(),
+            all_found: vec![0; over.len()],
+            window: None,
+            over,
+        };
+        job.counting = job.clears() && (plan.most.is_some() || plan.effect == Effect::KeepNewest);
+        job.turn(&self.lists);
+        self.jobs.push(job);
+    }
+
     fn edit(&mut self, at: usize, f: impl FnOnce(&mut Vec<Msg>, usize)) {
-        if !self.list.is_empty() {
-            let at = at % self.list.len();
-            f(&mut self.list, at);
+        if !self.list().is_empty() {
+            let at = at % self.list().len();
+            f(self.list(), at);
             self.tell_edit();
         }
     }
@@ -524,26 +609,25 @@ impl World {
             }
             assert_eq!(*c, job.expect);
             assert_eq!(c.total, c.processed + c.drifted + job.open.len() as u64);
-            if job.gone {
+            if job.is_gone() {
                 continue;
             }
-            let next_end = job.plan().next_end;
-            let place = |id: usize| {
-                let at = in_order(&self.list, next_end).iter().position(|m| m.id == id)?;
-                Some(if next_end == End::Tail {
-                    -1 - i64::try_from(at).expect("small")
-                } else {
-                    i64::try_from(at).expect("small")
-                })
-            };
-            assert_eq!(job.scan.kept_index(), job.kept.and_then(place));
-            if !job.clears() {
-                let rows: Vec<i64> =
-                    job.scan.sample().rows().iter().map(|r| job.scan.shown_index(r.distance)).collect();
-                let mut expected: Vec<i64> = job.found.iter().filter_map(|id| place(*id)).collect();
-                expected.sort_by_key(|index| if next_end == End::Tail { -index } else { *index });
+            assert_eq!(job.scan.kept(), job.kept.and_then(|id| job.spot(&self.lists, id)));
+            if job.clears() {
+                continue;
+            }
+            let rows = job.scan.sample().map(|(list, row)| (list, job.scan.shown_index(row.distance)));
+            let rows: Vec<(usize, i64)> = rows.collect();
+            let found: Vec<(usize, i64)> =
+                job.found.iter().filter_map(|id| job.spot(&self.lists, *id)).collect();
+            for (list, all_found) in job.all_found.iter().enumerate() {
+                let of = |all: &[(usize, i64)]| {
+                    all.iter().filter(|spot| spot.0 == list).map(|spot| spot.1).collect::<Vec<_>>()
+                };
+                let (rows, mut expected) = (of(&rows), of(&found));
+                expected.sort_by_key(|index| if job.plan().next_end == End::Tail { -index } else { *index });
                 // Up to its size a sample shows every match; beyond, those that run next, without a gap.
-                if job.all_found > SAMPLE_MAX {
+                if *all_found > SAMPLE_MAX {
                     expected.truncate(rows.len());
                 }
                 assert_eq!(rows, expected);
@@ -554,7 +638,7 @@ impl World {
     fn finish(&mut self) {
         for at in 0..self.jobs.len() {
             for _ in 0..2_000 {
-                if self.jobs[at].gone || self.jobs[at].scan.progress() != Progress::Unfinished {
+                if self.jobs[at].is_gone() || self.jobs[at].scan.progress() != Progress::Unfinished {
                     break;
                 }
                 self.slice(at, 3, 5, true);
@@ -598,13 +682,13 @@ fn plan() -> impl Strategy<Value = Plan> {
     let to = proptest::option::weighted(0.3, end());
     (effect, any::<bool>(), bound(), bound(), to, end()).prop_map(
         |(effect, dry_run, limit, most, to, next_end)| {
-            // Nothing is moved out of a queue whose workers pop from the head.
-            let to = to.filter(|_| next_end == End::Tail);
+            // Nothing goes before what is there from a queue whose workers pop from the head.
+            let to = to.filter(|to| next_end == End::Tail || *to == End::Tail);
             let plan = Plan::new(effect, dry_run).to(to).next_end(next_end);
             match effect {
                 // Before what is there goes the newest first: nobody knows then which run next.
-                Effect::KeepEach if to == Some(End::Tail) => plan.to(None).limit(limit).most(most),
-                _ if to == Some(End::Tail) => plan.most(most),
+                Effect::KeepEach if to == Some(next_end) => plan.to(None).limit(limit).most(most),
+                _ if to == Some(next_end) => plan.most(most),
                 Effect::Count => plan,
                 // With a limit the request is refused: the newest is not known before all were looked at.
                 Effect::KeepNewest => plan.most(most),
@@ -623,7 +707,8 @@ fn at_the_ends() -> impl Strategy<Value = Op> {
             .prop_map(|(job, messages, window)| Op::Slice { job, messages, window }),
         1 => (0..4_usize, 1..9_u64, 1..14_u64)
             .prop_map(|(job, messages, window)| Op::Refused { job, messages, window }),
-        4 => plan().prop_map(Op::Accept),
+        4 => (plan(), any::<bool>()).prop_map(|(plan, all)| Op::Accept(plan, all)),
+        3 => (0..3_usize).prop_map(Op::On),
     ]
 }
 
@@ -639,10 +724,13 @@ fn anything() -> impl Strategy<Value = Op> {
     ]
 }
 
-fn run(start: usize, pattern: u8, ops: &[Op]) {
-    let mut world = World::default();
-    world.apply(&Op::Push(End::Head, start, pattern));
-    world.apply(&Op::Accept(Plan::new(Effect::ClearAll, false)));
+fn run(lists: usize, start: usize, pattern: u8, ops: &[Op]) {
+    let mut world = World::new(lists);
+    for list in 0..lists {
+        world.apply(&Op::On(list));
+        world.apply(&Op::Push(End::Head, start / (list + 1), pattern));
+    }
+    world.apply(&Op::Accept(Plan::new(Effect::ClearAll, false), true));
     for op in ops {
         world.apply(op);
     }
@@ -658,7 +746,25 @@ proptest! {
         pattern in any::<u8>(),
         ops in proptest::collection::vec(at_the_ends(), 1..60),
     ) {
-        run(start, pattern, &ops);
+        run(1, start, pattern, &ops);
+    }
+
+    #[test]
+    fn changes_at_the_ends_of_several_lists_are_followed_exactly(
+        start in 1..40_usize,
+        pattern in any::<u8>(),
+        ops in proptest::collection::vec(at_the_ends(), 1..80),
+    ) {
+        run(3, start, pattern, &ops);
+    }
+
+    #[test]
+    fn edits_in_place_of_several_lists_never_clear_what_was_pushed_later(
+        start in 1..40_usize,
+        pattern in any::<u8>(),
+        ops in proptest::collection::vec(anything(), 1..80),
+    ) {
+        run(3, start, pattern, &ops);
     }
 
     #[test]
@@ -667,7 +773,7 @@ proptest! {
         pattern in any::<u8>(),
         ops in proptest::collection::vec(anything(), 1..80),
     ) {
-        run(start, pattern, &ops);
+        run(1, start, pattern, &ops);
     }
 }
 
@@ -679,12 +785,15 @@ proptest! {
         start in 1..60_usize,
         pattern in any::<u8>(),
         plan in plan(),
+        all in any::<bool>(),
         (messages, window) in (1..9_u64, 1..14_u64),
     ) {
         let ends = [true, false].map(|dry_run| {
-            let mut world = World::default();
+            let mut world = World::new(2);
             world.apply(&Op::Push(End::Head, start, pattern));
-            world.apply(&Op::Accept(Plan { dry_run, ..plan }));
+            world.apply(&Op::On(1));
+            world.apply(&Op::Push(End::Head, start / 2, pattern));
+            world.apply(&Op::Accept(Plan { dry_run, ..plan }, all));
             while world.jobs[0].scan.progress() == Progress::Unfinished {
                 world.apply(&Op::Slice { job: 0, messages, window });
             }
@@ -720,7 +829,7 @@ fn a_queue_that_is_edited_in_every_pass_is_given_up_after_ten() {
         };
         scan.look(&mut queue, &mut FirstByte, &Frozen, &budget, || true, &mut look);
         scan.commit(&mut look);
-        scan.follow(Event::Edited { len: 20 });
+        scan.follow(0, Event::Edited { len: 20 });
     }
     assert_eq!(scan.progress(), Progress::EditedTooOften { edits: MAX_PASSES });
 }

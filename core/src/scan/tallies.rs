@@ -46,6 +46,15 @@ pub(super) struct Grouped {
     pub(super) bytes: u64,
 }
 
+/// Where a message stands now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spot {
+    /// Its list, by its place in the order in which workers look into them.
+    pub list: usize,
+    /// Its distance from the next end.
+    pub distance: u64,
+}
+
 /// One group as it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Group {
@@ -55,16 +64,38 @@ pub struct Group {
     pub count: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Distance from the next end of the match that runs next. `None`: the one that did has left, and which is
-    /// next now is not known.
-    pub next: Option<u64>,
-    /// Distance of the one that runs last; `None` as above.
-    pub last: Option<u64>,
+    /// The match that runs next. `None`: the one that did has left, and which is next now is not known.
+    pub next: Option<Spot>,
+    /// The one that runs last; `None` as above.
+    pub last: Option<Spot>,
+}
+
+/// The groups of several lists together, by number.
+pub(super) fn over_all<'a>(lists: impl Iterator<Item = &'a Tallies>) -> Vec<Group> {
+    let mut all: Vec<Option<Group>> = Vec::new();
+    for (list, tallies) in lists.enumerate() {
+        for here in tallies.groups(list) {
+            let at = here.group as usize;
+            if at >= all.len() {
+                all.resize(at + 1, None);
+            }
+            all[at] = Some(match all[at] {
+                None => here,
+                Some(before) => Group {
+                    count: before.count + here.count,
+                    bytes: before.bytes + here.bytes,
+                    last: here.last,
+                    ..before
+                },
+            });
+        }
+    }
+    all.into_iter().flatten().collect()
 }
 
 /// Counts by group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tallies {
+pub(super) struct Tallies {
     all: Vec<Tally>,
     base: i64,
     /// Marks below this left at the next end.
@@ -76,15 +107,16 @@ pub struct Tallies {
 }
 
 impl Tallies {
-    /// Every group that has matches, by number.
-    pub fn groups(&self) -> impl Iterator<Item = Group> + '_ {
+    /// Every group that has matches, by number; `list` is where they are.
+    pub(super) fn groups(&self, list: usize) -> impl Iterator<Item = Group> + '_ {
         let counted = self.all.iter().enumerate().filter(|(_, tally)| tally.count > 0);
-        counted.map(|(at, tally)| Group {
+        let spot = move |place| self.distance(place).map(|distance| Spot { list, distance });
+        counted.map(move |(at, tally)| Group {
             group: u32::try_from(at).unwrap_or(u32::MAX),
             count: tally.count,
             bytes: tally.bytes,
-            next: self.distance(tally.next),
-            last: self.distance(tally.last),
+            next: spot(tally.next),
+            last: spot(tally.last),
         })
     }
 

@@ -4,7 +4,7 @@ use super::*;
 
 fn load(line: &str) -> Result<Vec<(usize, i64)>, String> {
     let args: Vec<&[u8]> = line.split_whitespace().map(str::as_bytes).collect();
-    parse_load_args(&args).map_err(|error| error.to_string())
+    parse_load_args(&args).map(|given| given.numbers).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -42,6 +42,25 @@ fn getters_read_their_own_row() {
         (settings.default_kind().spec().name, SETTINGS[DEFAULT_KIND].name),
         ("resque", "default-kind")
     );
+}
+
+#[test]
+fn texts_are_read_back_as_they_are_shown() {
+    let mut settings = Settings::default();
+    for (index, row) in TEXTS.iter().enumerate() {
+        assert_eq!(settings.text(index), row.default, "{}", row.name);
+        settings.set_text(index, row.default).expect("the default");
+        assert!(settings.set_text(index, b"0\0").is_err(), "{}", row.name);
+        assert!(row.doc.ends_with('.') && row.doc.is_ascii() && !row.doc.contains("  "), "{}", row.name);
+    }
+    assert_eq!(settings, Settings::default());
+    settings.set_text(PRIORITY_STEPS, b"0,1").expect("steps");
+    settings.set_text(SEP, b"%s").expect("a separator");
+    assert_eq!((settings.text(PRIORITY_STEPS), settings.text(SEP)), (b"0 1".to_vec(), b"%s".to_vec()));
+    assert!(settings.set_text(TEXTS.len(), b"x").is_err());
+    let given = parse_load_args(&[b"Sep", b":", b"duty", b"9", b"priority-steps", b"0 5"]).expect("pairs");
+    assert_eq!(given.numbers, [(DUTY, 9)]);
+    assert_eq!(given.texts, [(SEP, b":".to_vec()), (PRIORITY_STEPS, b"0 5".to_vec())]);
 }
 
 #[test]
@@ -86,7 +105,14 @@ fn load_arguments_that_are_wrong_refuse_with_a_sentence() {
             "qadmin.duty 50",
             "ERR unknown setting \"qadmin.duty\"; qadmin takes pairs of name and value: inline-limit, \
              inline-wait, cache-ttl, job-lock-ttl, job-ttl, sample-window, slice-us, duty, max-jobs, \
-             audit-maxlen, default-kind",
+             audit-maxlen, default-kind, sep, priority-steps",
+        ),
+        ("sep : sep ;", "ERR setting sep is given twice; give it once"),
+        ("priority-steps", "ERR setting priority-steps needs a value"),
+        (
+            "priority-steps 0,3,x",
+            "ERR setting priority-steps must be 1 to 16 different numbers from 0 to 255 with spaces between them, \
+             got \"0,3,x\"",
         ),
         ("default-kind 1", r#"ERR setting default-kind must be celery, sidekiq or resque, got "1""#),
     ];

@@ -48,7 +48,8 @@ fn no_panic_escapes_from_a_callback() {
 /// Named before the module is there, so on a server of its own.
 #[test]
 fn no_panic_escapes_from_loading() {
-    let server = Server::builder().env("QADMIN_FAULT", "OnLoad").may_crash().start();
+    let server =
+        Server::builder().env("QADMIN_FAULT", "OnLoad").env("RUST_BACKTRACE", "full").may_crash().start();
     let mut conn = server.conn();
     let load = format!("MODULE LOAD {}", faults_module_path().expect("built").display());
     run(&mut conn, &load).expect_err("refused");
@@ -62,7 +63,7 @@ fn goes_on(bed: &mut Bed, place: &str) {
     let (id, slow) = bed.clear();
     let logged = bed.server.log().len();
     bed.arm(place, 3);
-    eventually("it panicked", || bed.server.log()[logged..].contains("panicked at"));
+    eventually("it panicked", || bed.server.log()[logged..].contains("> panic at "));
     drop(slow);
     bed.assert_completed(&id);
 }

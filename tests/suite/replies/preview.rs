@@ -56,6 +56,8 @@ fn preview_that_counts_while_the_client_waits() {
         notice: null
         message_kind: "celery"
         looks_like: null
+        inexact: 0
+        priority: null
     "#);
 }
 
@@ -93,6 +95,8 @@ fn preview_from_the_cache() {
         notice: null
         message_kind: "celery"
         looks_like: null
+        inexact: 0
+        priority: null
     "#);
 }
 
@@ -129,6 +133,8 @@ fn preview_that_starts_a_job() {
         notice: null
         message_kind: "celery"
         looks_like: null
+        inexact: null
+        priority: null
     "#);
     insta::assert_snapshot!(three(&server, &line), @r#"
         mode: "job"
@@ -155,6 +161,8 @@ fn preview_that_starts_a_job() {
         notice: null
         message_kind: "celery"
         looks_like: null
+        inexact: 0
+        priority: null
     "#);
 }
 
@@ -190,6 +198,8 @@ fn preview_without_a_count() {
         notice: null
         message_kind: "celery"
         looks_like: null
+        inexact: null
+        priority: null
     "#);
 }
 
@@ -227,5 +237,7 @@ fn preview_whose_count_failed() {
         notice: null
         message_kind: "celery"
         looks_like: null
+        inexact: null
+        priority: null
     "#);
 }

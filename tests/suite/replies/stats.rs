@@ -42,6 +42,8 @@ fn stats_that_are_counted_while_the_client_waits() {
         other_priorities_depth: 0
         notice: null
         message_kind: "celery"
+        inexact: 0
+        priority: null
     "#);
 }
 
@@ -129,5 +131,8 @@ fn status_of_stats() {
         to: null
         front: 0
         message_kind: "celery"
+        inexact: 0
+        priority: null
+        kept_priority: null
     "#);
 }

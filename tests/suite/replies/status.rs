@@ -20,6 +20,7 @@ fn clearjob() {
         deduplicated: 0
         other_priorities_depth: 0
         message_kind: "celery"
+        priority: null
     "#);
     let line = format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery ID {ID}", target());
     let reply = run(&mut server.conn(), &line).expect("a reply");
@@ -33,6 +34,7 @@ fn clearjob() {
         deduplicated: 0
         other_priorities_depth: 0
         message_kind: "celery"
+        priority: null
     "#);
     wait_for_job(&mut server.conn(), ID);
     insta::assert_snapshot!(three(&server, &line), @r#"
@@ -45,6 +47,7 @@ fn clearjob() {
         deduplicated: 1
         other_priorities_depth: 0
         message_kind: "celery"
+        priority: null
     "#);
 }
 
@@ -122,6 +125,9 @@ fn status_of_a_job_that_waits_for_its_first_slice() {
         to: null
         front: 0
         message_kind: "celery"
+        inexact: null
+        priority: null
+        kept_priority: null
     "#);
 }
 
@@ -198,6 +204,9 @@ fn status_of_a_completed_clear() {
         to: null
         front: 0
         message_kind: "celery"
+        inexact: null
+        priority: null
+        kept_priority: null
     "#);
 }
 
@@ -328,6 +337,9 @@ fn status_of_a_dry_run_shows_its_sample() {
         to: null
         front: 0
         message_kind: "celery"
+        inexact: null
+        priority: null
+        kept_priority: null
     "#);
 }
 
@@ -406,6 +418,9 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         to: null
         front: 0
         message_kind: "celery"
+        inexact: null
+        priority: null
+        kept_priority: null
     "#);
 }
 

@@ -68,6 +68,36 @@ pub(crate) fn send_workflows(server: &Server) -> Value {
     serde_json::from_slice(&output.stdout).expect("the sender prints JSON")
 }
 
+/// A message that was sent, most likely with a body that is not read.
+#[derive(Debug, Clone)]
+pub(crate) struct Closed {
+    pub(crate) id: String,
+    pub(crate) repoid: i64,
+    /// Its body is not read ...
+    pub(crate) closed: bool,
+    /// ... and its headers show its arguments.
+    pub(crate) known: bool,
+}
+
+/// Sends messages whose bodies are not read, and some that are; tells what they are.
+pub(crate) fn send_closed(server: &Server) -> Vec<Closed> {
+    let mut command = script(server);
+    command.args(["celery_app.py", "closed"]).stdout(Stdio::piped());
+    let output = spawn(command).expect("Python starts").wait_with_output().expect("a child of ours");
+    assert!(output.status.success(), "the sender failed: {}", output.status);
+    let lines = String::from_utf8(output.stdout).expect("the sender prints text");
+    let row = |line: &str| {
+        let row: Value = serde_json::from_str(line).expect("the sender prints JSON");
+        Closed {
+            id: row["id"].as_str().expect("text").to_string(),
+            repoid: row["repoid"].as_i64().expect("a number"),
+            closed: row["closed"].as_bool().expect("a flag"),
+            known: row["known"].as_bool().expect("a flag"),
+        }
+    };
+    lines.lines().map(row).collect()
+}
+
 /// One line of the sender's output.
 fn sent(line: &str) -> Sent {
     let row: Value = serde_json::from_str(line).expect("the sender prints JSON");

@@ -7,6 +7,8 @@ const POLL_MS = 500;
 const at = (id) => document.getElementById(id);
 const grouped = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 const seconds = (ms) => (ms < 1000 ? `${ms} ms` : `${Math.round(ms / 100) / 10} s`);
+// Indexes count from the end that runs next: -1, -2 at the tail, 0, 1 at the head. 1 runs next.
+const place = (index) => grouped(index < 0 ? -index : index + 1);
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 // What is not seen but moves or hides what is, as the program's tables show it.
@@ -63,7 +65,7 @@ function showSample(rows) {
     const body = table.createTBody();
     for (const row of rows) {
       const line = body.insertRow();
-      line.append(element("td", grouped(Math.abs(row.index)), "number"));
+      line.append(element("td", place(row.index), "number"));
       line.append(...names.map((name) => element("td", visible(row[name]))));
     }
   }
@@ -82,12 +84,25 @@ function notes(reply) {
   if (reply.unreadable > 0)
     said.push(`${grouped(reply.unreadable)} messages cannot be read: whether they match is unknown, the count may be too low by so many, and they are left alone.`);
   if (reply.undecodable > 0) said.push(`${grouped(reply.undecodable)} elements of the queue are no JSON object.`);
-  for (const [name, words] of [["in_chord", "in a chord"], ["in_group", "in a group"], ["with_eta", "with an eta"], ["redelivered", "redelivered"]])
+  for (const [name, words] of [["in_chord", "in a chord"], ["in_group", "in a group"], ["with_eta", "with an eta"], ["redelivered", "redelivered"], ["inexact", "known by argsrepr or kwargsrepr alone"]])
     if (reply[name] > 0) said.push(`${grouped(reply[name])} of the matches are ${words}.`);
   if (reply.notice) said.push(visible(reply.notice));
-  if (reply.other_priorities_depth > 0)
-    said.push(`${grouped(reply.other_priorities_depth)} messages in the other priority lists of this queue: this is about one list.`);
-  at("count-notes").replaceChildren(...said.map((words) => element("p", words, "note")));
+  const lines = said.map((words) => element("p", words, "note"));
+  if (reply.looks_like) {
+    const line = element("p", `The messages look like those of ${visible(reply.looks_like)}: `, "note");
+    const link = element("a", "read them so");
+    link.href = `${at("count").dataset.any}&as=${encodeURIComponent(reply.looks_like)}`;
+    line.append(link);
+    lines.unshift(line);
+  }
+  if (reply.other_priorities_depth > 0) {
+    const words = `${grouped(reply.other_priorities_depth)} messages in the other priority lists of this queue, which are not looked at: `;
+    const [line, link] = [element("p", words, "note"), element("a", "all lists")];
+    link.href = at("count").dataset.lists;
+    line.append(link);
+    lines.push(line);
+  }
+  at("count-notes").replaceChildren(...lines);
 }
 
 // The end of a count, whichever way it came. The buttons are free in any case: a clear does not need a count.
@@ -102,13 +117,14 @@ function counted(reply, matches, error) {
     const share = reply.depth > 0 ? ` (${Math.floor((matches * 1000) / reply.depth) / 10} %)` : "";
     at("count-line").textContent = `${grouped(matches)} of ${grouped(reply.depth)} messages match${share}`;
   }
-  at("count-more").textContent = reply.cached_at ? `Counted ${new Date(reply.cached_at).toLocaleString()}. ` : "\u00a0";
+  at("count-more").textContent = reply.cached_at ? `Counted ${new Date(reply.cached_at).toLocaleString()}. ` : "";
   const anew = element("a", "Count anew");
   anew.href = `${at("count").dataset.here}&bust=1`;
   at("count-more").append(anew);
   notes(reply);
   at("sample-heading").textContent = sampleHeading(error ? null : matches, reply.sample.length);
   if (!error && matches <= 1 && at("keep-one")) at("keep-one").hidden = true;
+  if (reply.inexact > 0 && at("inexact")) at("inexact").hidden = false;
 }
 
 // Nothing is counted, and nothing can be done: the filter, the right or the server is wrong.
@@ -131,10 +147,12 @@ async function preview(card) {
   }
   showSample(reply.sample);
   if (reply.clear_refusal) {
+    // What goes leaves its room behind: nothing below moves.
+    const card = at("locked").closest(".card");
+    card.style.minHeight = `${card.getBoundingClientRect().height}px`;
     at("refusal").textContent = reply.clear_refusal.split("\n")[0];
-    at("refusal").hidden = false;
     at("destructive").remove();
-    document.querySelectorAll("#locked button").forEach((button) => button.remove());
+    at("locked").querySelector(".buttons").replaceChildren(element("p", "This Redis user may look, but not clear."));
   }
   if (reply.mode !== "job" || reply.match_count !== null) {
     at("locked").disabled = false;
@@ -170,10 +188,12 @@ async function job(card) {
       (job) => {
         at("progress").value = job.progress;
         at("outcome").textContent = job.status;
-        for (const place of card.querySelectorAll("[data-field]")) {
-          const value = job[place.dataset.field];
-          const text = place.dataset.field === "eta_ms" && value !== null ? seconds(value) : value;
-          place.textContent = typeof text === "number" ? grouped(text) : visible(text);
+        for (const form of card.querySelectorAll("[data-paused]"))
+          form.hidden = (form.dataset.paused === "1") !== (job.status === "paused");
+        for (const shown of card.querySelectorAll("[data-field]")) {
+          const value = job[shown.dataset.field];
+          const text = shown.dataset.field === "eta_ms" && value !== null ? seconds(value) : value;
+          shown.textContent = typeof text === "number" ? grouped(text) : visible(text);
         }
       },
       (words) => { at("outcome").textContent = words; },
@@ -197,6 +217,12 @@ function groupLink(card, by, group) {
   return link;
 }
 
+function runs(group) {
+  if (group.next_index === null) return "";
+  const step = group.next_priority === null || group.next_priority === undefined ? "" : ` of step ${group.next_priority}`;
+  return place(group.next_index) + step;
+}
+
 function showGroups(card, reply) {
   const by = card.dataset.by;
   const table = element("table");
@@ -215,7 +241,7 @@ function showGroups(card, reply) {
     row.append(name, element("td", grouped(group.count), "number"), bar, element("td", next, "number"));
   };
   for (const group of reply.groups)
-    line(groupLink(card, by, group), group, group.next_index === null ? "" : grouped(Math.abs(group.next_index)));
+    line(groupLink(card, by, group), group, runs(group));
   if (reply.other && reply.other.count > 0) line("others", reply.other, "");
   card.querySelector("div").replaceChildren(table);
 }

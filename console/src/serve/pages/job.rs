@@ -1,17 +1,40 @@
 //! One job.
 
 use maud::{Markup, html};
+use uuid::Uuid;
 
 use super::layout::{self, Frame, facts, text};
-use super::preview::{concerns, notes, sample};
-use crate::reply::Status;
+use super::preview::{actor, concerns, notes, sample};
+use crate::client::Rights;
+use crate::kind::Kind;
+use crate::reply::{Doubts, Status};
 use crate::serve::app::App;
-use crate::serve::params::{Params, encode};
+use crate::serve::params::{Params, Target, encode};
 use crate::text::{counted, duration, escape, grouped, time};
+use crate::undo::Undo;
 
-pub(crate) fn page(frame: &Frame, app: &App, params: &Params, job: &Status) -> Markup {
+/// The address of a job's page, with all that it was led to with.
+pub(super) fn place(params: &Params) -> String {
+    format!("/job?{}", query(params))
+}
+
+fn query(params: &Params) -> String {
+    let pairs = ["job", "queue", "back", "count_error"]
+        .into_iter()
+        .filter_map(|name| params.bytes(name).map(|value| format!("{name}={}", encode(&value))));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+pub(super) fn page(
+    frame: &Frame,
+    app: &App,
+    params: &Params,
+    job: &Status,
+    rights: Rights,
+    undo: Option<&Undo>,
+) -> Markup {
     let here = format!("job={}&queue={}", encode(job.job_id.as_bytes()), encode(&job.queue));
-    let frame = if job.has_ended() { frame } else { &frame.refreshed(format!("2;url=/job?{here}")) };
+    let frame = if job.has_ended() { frame } else { &frame.refreshed(format!("2;url={}", place(params))) };
     let body = html! {
         h1 { (escape(job.what().as_bytes())) " on " (escape(&job.queue)) }
         section.card #job data-url=[(!job.has_ended()).then(|| format!("/api/status?{here}"))] aria-live="polite" {
@@ -19,14 +42,11 @@ pub(crate) fn page(frame: &Frame, app: &App, params: &Params, job: &Status) -> M
             progress #progress max="100" value=(job.progress) aria-label="Progress of the job" {}
             @if let Some(error) = &job.error { p.error role="alert" { (escape(error.as_bytes())) } }
             (facts(&numbers(job)))
-            (notes(&job.doubts))
-            @if !job.has_ended() {
-                form method="post" action={ "/cancel?" (here) } {
-                    input type="hidden" name="csrf" value=(app.csrf());
-                    button.danger { "Cancel" }
-                }
-            }
+            (notes(&Doubts { notice: None, ..job.doubts.clone() }))
+            p.note data-field="notice" { (escape(job.doubts.notice.as_deref().unwrap_or_default().as_bytes())) }
+            @if !job.has_ended() { (holds(app, params, job, rights)) }
         }
+        @if let Some(undo) = undo { (back_again(app, job, undo)) }
         section.card { (facts(&about(job))) }
         @if !job.sample.is_empty() { section { h2 { "Matching messages:" } (sample(&job.sample)) } }
         p {
@@ -37,25 +57,100 @@ pub(crate) fn page(frame: &Frame, app: &App, params: &Params, job: &Status) -> M
     layout::page(&format!("{} on {}", job.what(), escape(&job.queue)), frame, &body)
 }
 
+/// What can be done to a live job by whom may.
+fn holds(app: &App, params: &Params, job: &Status, rights: Rights) -> Markup {
+    let here = query(params);
+    let paused = job.status == "paused";
+    let button = |path: &str, when: Option<bool>, class: &str, name: &str| {
+        html! {
+            form method="post" action={ "/" (path) "?" (here) } data-paused=[when.map(u8::from)]
+                hidden[when.is_some_and(|when| when != paused)] {
+                input type="hidden" name="csrf" value=(app.csrf());
+                button class=(class) { (name) }
+            }
+        }
+    };
+    html! {
+        div.buttons #holds {
+            @if rights.pause { (button("pause", Some(false), "", "Pause")) }
+            @if rights.resume { (button("resume", Some(true), "primary", "Resume")) }
+            @if rights.cancel { (button("cancel", None, "danger", "Cancel")) }
+        }
+        @if rights.throttle {
+            form.throttle #throttle method="post" action={ "/throttle?" (here) } {
+                input type="hidden" name="csrf" value=(app.csrf());
+                label {
+                    "Messages per second at most (0: no limit)"
+                    input name="rate" type="number" min="0" inputmode="numeric" value=[job.map.count("rate")];
+                }
+                label {
+                    "Share of the server's main thread, percent (0: as it is set)"
+                    input name="duty" type="number" min="0" max="100" inputmode="numeric";
+                }
+                button { "Change its speed" }
+            }
+        }
+    }
+}
+
+/// The form that moves matches back.
+fn back_again(app: &App, job: &Status, undo: &Undo) -> Markup {
+    let target = Target::of_undo(undo);
+    let (name, there) = (escape(&undo.queue), escape(&undo.to));
+    html! {
+        section.card #undo {
+            h2 { "Undo" }
+            p {
+                (counted(job.deleted, "message")) " went to " code { (name) } ". The same filter moves what it matches there back to "
+                code { (there) } ", behind what is in it by then. "
+                a href={ "/preview?" (target.query()) } { "Look at them" }
+            }
+            form method="post" action={ "/clear?" (target.query()) "&to=" (encode(&undo.to)) } {
+                input type="hidden" name="csrf" value=(app.csrf());
+                input type="hidden" name="id" value=(Uuid::new_v4());
+                input type="hidden" name="action" value="all";
+                input type="hidden" name="reason" value={ "undo of " (job.job_id) };
+                @if undo.inexact { input type="hidden" name="inexact" value="1"; }
+                label {
+                    "Type the name of that list: " code { (name) }
+                    input name="confirm" required autocomplete="off" autocapitalize="off" spellcheck="false";
+                }
+                (actor(app))
+                // The server moves to the end of Resque's lists alone.
+                @if undo.kind != Some(Kind::Resque) {
+                    label.option { input type="checkbox" name="front" value="1"; "Before what is in the queue: they run next" }
+                }
+                button.primary { "Undo: move them back" }
+            }
+        }
+    }
+}
+
 fn outcome(job: &Status, count_error: Option<&str>) -> String {
     let status = escape(job.status.as_bytes());
+    let whereto =
+        job.to.as_deref().map(|key| format!(", moving them to {}", escape(key))).unwrap_or_default();
     match (job.completed(), job.dry_run, count_error) {
         (true, true, Some(why)) => {
             format!(
-                "Would clear {} (count probe failed: {})",
+                "Would clear {} (count probe failed: {}){whereto}",
                 counted(job.would_delete, "message"),
                 escape(why.as_bytes())
             )
         }
         (true, true, None) => {
             format!(
-                "Would clear {} of {}",
+                "Would clear {} of {}{whereto}",
                 grouped(job.would_delete),
                 counted(job.matched, "matching message")
             )
         }
         (true, false, _) if job.kind == "clear" => {
-            format!("Cleared {} of {}", grouped(job.deleted), counted(job.matched, "matching message"))
+            let (deleted, matched) = (grouped(job.deleted), counted(job.matched, "matching message"));
+            match &job.to {
+                Some(key) => format!("Moved {deleted} of {matched} to {}", escape(key)),
+                None => format!("Cleared {deleted} of {matched}"),
+            }
         }
         (true, ..) => counted(job.matched, "message") + " match",
         _ => status,
@@ -78,7 +173,10 @@ fn numbers(job: &Status) -> Vec<(&'static str, Markup)> {
         ("Matched", place("matched", grouped(job.matched))),
     ];
     if job.kind == "clear" && !job.dry_run {
-        rows.push(("Cleared", place("deleted", grouped(job.deleted))));
+        rows.push((
+            if job.to.is_some() { "Moved" } else { "Cleared" },
+            place("deleted", grouped(job.deleted)),
+        ));
     }
     rows.push(("Taken by workers first", place("drifted", grouped(job.doubts.drifted))));
     rows.push(("Arrived meanwhile", place("arrived", grouped(job.arrived))));
@@ -94,21 +192,22 @@ fn numbers(job: &Status) -> Vec<(&'static str, Markup)> {
 
 /// What does not.
 fn about(job: &Status) -> Vec<(&'static str, Markup)> {
-    let mut rows = vec![
-        ("Filter", html! { code { (escape(job.filter.as_bytes())) } }),
-        ("Started", text(&time(job.started_at))),
-    ];
+    let mut rows = vec![("Filter", html! { code { (escape(job.filter.as_bytes())) } })];
+    if let Some(priority) = &job.priority {
+        rows.push(("Priority", text(&escape(priority.as_bytes()))));
+    }
+    if let Some(key) = &job.to {
+        rows.push(("Moved to", html! { code { (escape(key)) } }));
+    }
+    rows.push(("Started", text(&time(job.started_at))));
     if let Some(at) = job.completed_at {
         rows.push(("Ended", text(&time(at))));
     }
     rows.push(("Redis user", text(&escape(job.user.as_deref().unwrap_or_default()))));
     rows.push(("By", text(&escape(job.actor.as_deref().unwrap_or_default()))));
     rows.push(("Reason", text(&escape(job.reason.as_deref().unwrap_or_default()))));
-    if let Some(kept) = job.kept_index {
-        rows.push((
-            "Kept",
-            text(&format!("the message that runs as number {}", grouped(kept.unsigned_abs()))),
-        ));
+    if let Some(kept) = job.kept() {
+        rows.push(("Kept", text(&kept)));
     }
     rows.extend(concerns(&job.doubts).map(|(name, n)| (name, text(&grouped(n)))));
     rows.push(("Job", html! { code { (escape(job.job_id.as_bytes())) } }));

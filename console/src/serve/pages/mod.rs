@@ -22,8 +22,9 @@ use super::app::App;
 use super::failed;
 use super::login::is_own_path;
 use super::params::{Params, Target, encode};
-use crate::client::Hold;
+use crate::client::Rights;
 use crate::failure::Failure;
+use crate::undo::Undo;
 
 fn shown(page: Result<Markup, Failure>) -> Response {
     match page {
@@ -34,10 +35,18 @@ fn shown(page: Result<Markup, Failure>) -> Response {
 
 /// A page that says what did not work.
 pub(crate) fn failure(words: &str) -> Html<String> {
+    failure_of(words, None)
+}
+
+/// The same with a way back.
+fn failure_of(words: &str, back: Option<&str>) -> Html<String> {
     let body = html! {
         h1 { "That did not work" }
         @for line in words.lines() { p.error { (line) } }
-        p { a href="/" { "Queues" } }
+        p {
+            @if let Some(back) = back { a href=(back) { "Back to the preview" } " " }
+            a href="/" { "Queues" }
+        }
     };
     Html(layout::page("That did not work", &layout::Frame::default(), &body).into_string())
 }
@@ -167,7 +176,10 @@ pub(crate) async fn clear(State(app): State<Arc<App>>, uri: Uri, body: Bytes) ->
             }
             Redirect::to(&to).into_response()
         }
-        Err(failure) => failed::page(&failure),
+        Err(failure) => {
+            let back = format!("/preview?{back}");
+            (failed::status(&failure), failure_of(&failure.words, Some(&back))).into_response()
+        }
     }
 }
 
@@ -176,19 +188,25 @@ pub(crate) async fn job(State(app): State<Arc<App>>, uri: Uri) -> Response {
     let frame = layout::Frame::of(&app);
     let params = query(&uri);
     let asked = params.clone();
-    let status = app.ask(move |client| client.status(&job_of(&asked)?, None)).await;
-    shown(status.map(|status| job::page(&frame, &app, &params, &status)))
+    let seen = app.ask(move |client| {
+        let status = client.status(&job_of(&asked)?, None)?;
+        let rights = if status.has_ended() { Rights::default() } else { client.may_hold(&status) };
+        let undo = Undo::of(&status).filter(|undo| client.clear_refusal(&undo.queue).is_none());
+        Ok((status, rights, undo))
+    });
+    shown(
+        seen.await
+            .map(|(status, rights, undo)| job::page(&frame, &app, &params, &status, rights, undo.as_ref())),
+    )
 }
 
-/// POST /cancel
-pub(crate) async fn cancel(State(app): State<Arc<App>>, uri: Uri) -> Response {
-    let params = query(&uri);
-    let cancelled = app.ask(move |client| client.hold(&job_of(&params)?, Hold::Cancel)).await;
-    match cancelled {
-        Ok(status) => {
-            let to = format!("/job?job={}&queue={}", encode(status.job_id.as_bytes()), encode(&status.queue));
-            Redirect::to(&to).into_response()
-        }
+/// POST /cancel, /pause, /resume, /throttle: does it, and leads back to the job.
+pub(crate) async fn hold(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> Response {
+    let (params, form) = (query(&uri), Params::new(&body));
+    let place = job::place(&params);
+    let held = app.ask(move |client| client.hold(&job_of(&params)?, api::hold_of(&uri, &form)?)).await;
+    match held {
+        Ok(_) => Redirect::to(&place).into_response(),
         Err(failure) => failed::page(&failure),
     }
 }

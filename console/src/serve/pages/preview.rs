@@ -4,10 +4,11 @@ use maud::{Markup, html};
 use uuid::Uuid;
 
 use super::layout::{self, Frame, facts, nothing, text};
+use crate::kind::Kind;
 use crate::reply::{Doubts, Map, Preview};
 use crate::serve::app::App;
-use crate::serve::params::{Target, encode};
-use crate::text::{bytes, counted, escape, grouped, percent, time};
+use crate::serve::params::Target;
+use crate::text::{bytes, counted, escape, grouped, percent, place, time};
 
 /// Rows that stand in for messages until they arrive, so that nothing jumps.
 const PLACEHOLDERS: usize = 5;
@@ -30,7 +31,9 @@ pub(crate) fn skeleton(frame: &Frame, app: &App, target: &Target, bust: bool) ->
     let body = html! {
         (heading(target))
         (form(target))
-        section.card #count data-url={ "/api/preview?" (query) (bust) } data-here={ "/preview?" (query) } aria-live="polite" {
+        section.card #count data-url={ "/api/preview?" (query) (bust) } data-here={ "/preview?" (query) }
+            data-any={ "/preview?" (target.taken_for(None).query()) }
+            data-lists={ "/preview?" (target.of_all_lists().query()) } aria-live="polite" {
             p #count-line { "Counting ..." }
             progress #count-progress max="100" aria-label="Progress of the count" {}
             p.quiet #count-more { (nbsp()) }
@@ -73,14 +76,24 @@ pub(crate) fn whole(
             }
             (details(preview))
             (notes(&preview.doubts))
+            @if let Some(kind) = preview.looks_like {
+                p.note {
+                    "The messages look like those of " (kind.name()) ": "
+                    a href={ "/preview?" (target.taken_for(Some(kind)).query()) } { "read them so" }
+                }
+            }
             @if let Some(others) = preview.other_priorities_depth.filter(|n| *n > 0) {
-                p.note { (counted(others, "message")) " in the other priority lists of this queue: this is about one list." }
+                p.note {
+                    (counted(others, "message")) " in the other priority lists of this queue, which are not looked at: "
+                    a href={ "/preview?" (target.of_all_lists().query()) } { "all lists" }
+                }
             }
             p { a href={ "/preview?" (query) "&bust=1" } { "Count anew" } }
         }
         (actions(app, target, &Actions {
             locked: counting,
             matches: preview.match_count,
+            inexact: preview.doubts.inexact,
             refusal,
             count_error: preview.count_error.as_deref(),
         }))
@@ -104,7 +117,7 @@ fn title(target: &Target) -> String {
 fn heading(target: &Target) -> Markup {
     html! {
         h1 { "Messages of " (escape(&target.queue)) }
-        p { a href={ "/queue?queue=" (encode(&target.queue)) } { "Who filled this queue?" } }
+        p { a href={ "/queue?" (target.queue_query()) } { "Who filled this queue?" } }
     }
 }
 
@@ -123,6 +136,25 @@ pub(super) fn form(target: &Target) -> Markup {
             label { "Commit" input name="commitid" value=(value(&target.commitid)); }
             @for condition in conditions {
                 label { "Condition" input name="where" value=(condition) placeholder="kwargs.pullid = 7"; }
+            }
+            label {
+                "Messages of"
+                select name="as" {
+                    option value="" { "what the server is set to" }
+                    @for kind in Kind::ALL {
+                        option value=(kind.word()) selected[target.kind() == Some(kind)] { (kind.name()) }
+                    }
+                }
+            }
+            label {
+                "Lists of priorities"
+                select name="priority" {
+                    option value="" { "the one of that name" }
+                    option value="all" selected[target.is_of_all_lists()] { "all, as one queue" }
+                    @if let Some(step) = target.priority.as_ref().filter(|_| !target.is_of_all_lists()) {
+                        option value=(step) selected { "step " (step) }
+                    }
+                }
             }
             div.buttons {
                 button.primary { "Preview" }
@@ -153,6 +185,7 @@ pub(crate) fn concerns(doubts: &Doubts) -> impl Iterator<Item = (&'static str, u
         ("In a group", doubts.in_group),
         ("With an eta", doubts.with_eta),
         ("Redelivered", doubts.redelivered),
+        ("Known by argsrepr or kwargsrepr alone", doubts.inexact),
         ("Taken by workers meanwhile", doubts.drifted),
     ]
     .into_iter()
@@ -193,7 +226,7 @@ pub(crate) fn sample(rows: &[Map]) -> Markup {
         div.scroll { table {
             thead { tr { th.number { "Runs" } @for name in &names { th { (name) } } } }
             tbody { @for row in rows { tr {
-                td.number { (grouped(row.int("index").unwrap_or(0).unsigned_abs())) }
+                td.number { (grouped(place(row.int("index").unwrap_or_default()))) }
                 @for name in &names { td { (escape(&row.bytes(name).unwrap_or_default())) } }
             } } }
         } }
@@ -206,6 +239,8 @@ struct Actions<'a> {
     /// Nothing is known yet.
     locked: bool,
     matches: Option<u64>,
+    /// Of these, those that a clear has to be told to take.
+    inexact: u64,
     refusal: Option<&'a str>,
     count_error: Option<&'a str>,
 }
@@ -215,36 +250,81 @@ fn actions(app: &App, target: &Target, state: &Actions<'_>) -> Markup {
     html! {
         section #actions {
             h2 { "What shall become of them?" }
-            p.note #refusal hidden[state.refusal.is_none()] {
-                @if let Some(words) = state.refusal { (words.lines().next().unwrap_or_default()) }
-            }
             form.card method="post" action={ "/clear?" (target.query()) } {
                 input type="hidden" name="csrf" value=(app.csrf());
                 input type="hidden" name="id" value=(Uuid::new_v4());
                 input #count-error type="hidden" name="count_error" value=(state.count_error.unwrap_or_default());
+                p.error #refusal { @if let Some(words) = state.refusal { (words.lines().next().unwrap_or_default()) } }
                 fieldset #locked disabled[state.locked] {
                     @if state.refusal.is_none() {
                         div #destructive {
+                            (whereto(target))
                             label {
-                                "Type the name of the queue to clear it: " code { (shown) }
+                                "Type the name of the queue: " code { (shown) }
                                 input name="confirm" required autocomplete="off" autocapitalize="off" spellcheck="false";
                             }
                             label { "Reason" input name="reason" maxlength="1024"; }
-                            label { "Who are you?" input name="actor" maxlength="256" value=(app.actor.as_deref().unwrap_or_default()); }
+                            (actor(app))
                         }
                     }
                     div.buttons {
                         @if state.refusal.is_none() {
+                            label.option #inexact hidden[state.inexact == 0] {
+                                input type="checkbox" name="inexact" value="1";
+                                "Also those that argsrepr or kwargsrepr alone tell of"
+                            }
                             // The first one is what Enter presses in a field: the one that changes nothing.
                             button #dry-run name="action" value="dry_run" formnovalidate { "Dry run" }
-                            button.danger #keep-one name="action" value="keep_one" hidden[state.matches.is_some_and(|n| n <= 1)] { "Clear all but one" }
-                            button.danger #clear-all name="action" value="all" { "Clear all" }
+                            button.danger #clear-all name="action" value="all" { (verb()) " all" }
+                            button.danger #keep-one name="action" value="keep_one" hidden[state.matches.is_some_and(|n| n <= 1)] { (verb()) " all but one" }
                         } @else {
                             p { "This Redis user may look, but not clear." }
                         }
                     }
                 }
             }
+        }
+    }
+}
+
+/// What becomes of what is taken out. Moving is what is chosen where nobody chooses: it can be undone.
+fn whereto(target: &Target) -> Markup {
+    let parked = [&target.queue, &b":parked"[..]].concat();
+    html! {
+        // In one list nobody would know any more of which step a message was.
+        @if target.is_of_all_lists() {
+            input type="hidden" name="how" value="clear";
+        } @else {
+            fieldset.choice {
+                legend { "What is taken out" }
+                label.option {
+                    input #how-move type="radio" name="how" value="move" checked;
+                    "moves to another list (advised: it can be undone)"
+                }
+                label.within {
+                    "The other list, in a cluster of the same slot: {name}:parked"
+                    input name="to_shown" value=(escape(&parked)) autocomplete="off" autocapitalize="off" spellcheck="false";
+                }
+                label.option {
+                    input #how-clear type="radio" name="how" value="clear";
+                    "is cleared for good"
+                }
+            }
+        }
+    }
+}
+
+/// "Clear", or "Move" where that is chosen: the style shows one of them.
+fn verb() -> Markup {
+    html! { span.when-clear { "Clear" } span.when-move { "Move" } }
+}
+
+/// Who acts.
+pub(super) fn actor(app: &App) -> Markup {
+    html! {
+        label {
+            "Who are you?"
+            input name="actor" maxlength="256" value=(app.actor.as_deref().unwrap_or_default());
         }
     }
 }

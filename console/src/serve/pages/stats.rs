@@ -13,20 +13,20 @@ const KINDS: [(&str, &str); 3] = [("task", "task"), ("repoid", "repository"), ("
 
 /// Filter, and places for the counts. The script asks for them one after the other.
 pub(crate) fn queue(frame: &Frame, target: &Target) -> Markup {
-    let name = encode(&target.queue);
+    let here = target.queue_query();
     let body = html! {
         h1 { (escape(&target.queue)) }
         (form(target))
         @for (field, what) in KINDS {
-            section.card.stats data-url={ "/api/stats?queue=" (name) "&by=" (field) } data-by=(field)
-                data-preview={ "/preview?queue=" (name) } aria-live="polite" {
+            section.card.stats data-url={ "/api/stats?" (here) "&by=" (field) } data-by=(field)
+                data-preview={ "/preview?" (here) } aria-live="polite" {
                 h2 { "By " (what) }
-                p.quiet { a href={ "/stats?queue=" (name) "&by=" (field) } { "Count by " (what) } }
+                p.quiet { a href={ "/stats?" (here) "&by=" (field) } { "Count by " (what) } }
                 progress hidden max="100" {}
                 div.scroll {}
             }
         }
-        p { a href={ "/jobs?queue=" (name) } { "Jobs on this queue" } }
+        p { a href={ "/jobs?queue=" (encode(&target.queue)) } { "Jobs on this queue" } }
     };
     layout::page(&escape(&target.queue), frame, &body)
 }
@@ -35,11 +35,12 @@ pub(crate) fn queue(frame: &Frame, target: &Target) -> Markup {
 pub(crate) fn whole(frame: &Frame, params: &Params, stats: &Stats) -> Markup {
     let by = params.text("by").unwrap_or_else(|| "task".to_owned());
     let what = KINDS.iter().find(|(field, _)| *field == by).map_or(by.as_str(), |(_, what)| what);
-    let here = format!("/stats?queue={}&by={}", encode(&stats.queue), encode(by.as_bytes()));
+    let queue = Target::new(params).queue_query();
+    let here = format!("/stats?{queue}&by={}", encode(by.as_bytes()));
     let counting = stats.mode == "job" && stats.matched.is_none();
     let frame = if counting { &frame.refreshed(format!("2;url={here}")) } else { frame };
     let body = html! {
-        h1 { a href={ "/queue?queue=" (encode(&stats.queue)) } { (escape(&stats.queue)) } " by " (what) }
+        h1 { a href={ "/queue?" (queue) } { (escape(&stats.queue)) } " by " (what) }
         section.card {
             @if let Some(error) = &stats.count_error {
                 p.error role="alert" { "The count failed: " (escape(error.as_bytes())) }
@@ -54,13 +55,13 @@ pub(crate) fn whole(frame: &Frame, params: &Params, stats: &Stats) -> Markup {
             }
             @if let Some(at) = stats.cached_at { p.quiet { "Counted " (time(at)) } }
             (notes(&stats.doubts))
-            (table(stats, &by))
+            (table(stats, &by, &queue))
         }
     };
     layout::page(&format!("{} by {what}", escape(&stats.queue)), frame, &body)
 }
 
-fn table(stats: &Stats, by: &str) -> Markup {
+fn table(stats: &Stats, by: &str, queue: &str) -> Markup {
     html! {
         @if !stats.groups.is_empty() {
             div.scroll { table {
@@ -68,11 +69,11 @@ fn table(stats: &Stats, by: &str) -> Markup {
                 tbody {
                     @for group in &stats.groups {
                         tr {
-                            td { (value(stats, group, by)) }
+                            td { (value(queue, group, by)) }
                             td.number { (grouped(group.sum("count"))) }
                             td.bar { progress max="1000" value=(group.sum("share")) {} }
                             td.number { (bytes(group.sum("bytes"))) }
-                            td.number { @if let Some(at) = group.int("next_index") { (grouped(at.unsigned_abs())) } }
+                            td.number { (group.runs("next").unwrap_or_default()) }
                         }
                     }
                     @if stats.other.sum("count") > 0 {
@@ -91,8 +92,7 @@ fn table(stats: &Stats, by: &str) -> Markup {
 }
 
 /// A group's value, which leads to a preview of its messages.
-fn value(stats: &Stats, group: &Map, by: &str) -> Markup {
-    let queue = encode(&stats.queue);
+fn value(queue: &str, group: &Map, by: &str) -> Markup {
     let condition = match (group.bytes(by), by) {
         (Some(value), "task" | "repoid" | "commitid") => format!("{by}={}", encode(&value)),
         (None, "repoid" | "commitid") => {
@@ -102,5 +102,5 @@ fn value(stats: &Stats, group: &Map, by: &str) -> Markup {
         (value, _) => return html! { (escape(&value.unwrap_or_default())) },
     };
     let shown = group.bytes(by).map_or_else(|| "none".to_owned(), |value| escape(&value));
-    html! { a href={ "/preview?queue=" (queue) "&" (condition) } { (shown) } }
+    html! { a href={ "/preview?" (queue) "&" (condition) } { (shown) } }
 }

@@ -90,6 +90,7 @@ fn what_there_is_to_know_of_matches() {
                 in_group: ["p2-chord", "p2-group"].contains(&kind),
                 with_eta: ["p2-eta", "p2-countdown", "p1-eta"].contains(&kind),
                 redelivered: kind.contains("redelivered"),
+                inexact: false,
             };
             assert_eq!(matcher.concerns(message.as_bytes()), wanted, "{words}: {row}");
             seen += usize::from(wanted != Concerns::default());

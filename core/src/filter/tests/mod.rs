@@ -1,6 +1,7 @@
 mod golden;
 mod grammar;
 mod groups;
+mod inexact;
 mod model;
 mod rows;
 mod ruby;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::*;
 use crate::filter::{DEFAULT_FIELDS, Filter, Projection};
 use crate::job::{Job, Kind, Origin, Start, Terms};
+use crate::priorities::List;
 use crate::scan::{Budget, Clock, Effect, Event, Look, Queue, Time};
 
 /// By distance from the next end.
@@ -43,6 +44,8 @@ fn job(len: u64, top: usize) -> Job {
         kind: Kind::Stats,
         db: 0,
         queue: b"q".to_vec(),
+        priority: None,
+        lists: vec![(List { key: b"q".to_vec(), step: None }, len)],
         messages: crate::kind::MessageKind::Celery,
         filter: Filter::all(),
         projection: Projection::new(DEFAULT_FIELDS).expect("fields"),
@@ -55,7 +58,6 @@ fn job(len: u64, top: usize) -> Job {
         dry_run: false,
         origin: Origin::default(),
         digest: [0; 32],
-        len,
         now_ms: 0,
         now_ns: 0,
     })
@@ -121,7 +123,7 @@ proptest! {
         if edited && len > 0 {
             // The pass begins again, and so do the counts.
             slice(&mut job, &mut queue, window);
-            job.scan.follow(Event::Edited { len });
+            job.scan.follow(0, Event::Edited { len });
             prop_assert_eq!(&job.groups().groups, &Reply::List(Vec::new()));
         }
         while job.verdict().is_none() {
@@ -173,10 +175,13 @@ fn the_bytes_of_values_are_bounded_and_what_is_kept_stays_exact() {
 #[test]
 fn a_group_by_bytes_has_that_value_under_this_name() {
     let grouping = Grouping::new(&[b"bytes"]).expect("a field");
-    let group = Group { group: 1, count: 3, bytes: 30, next: Some(0), last: None };
+    let group =
+        Group { group: 1, count: 3, bytes: 30, next: Some(Spot { list: 0, distance: 0 }), last: None };
     let mut key = vec![1];
     key.extend(10_i64.to_le_bytes());
-    let shown = row(&grouping, &key, &group, crate::queue::End::Tail, 4);
+    let job = job(4, 0);
+    let shown = Shown { grouping: &grouping, next_end: End::Tail, matched: 4, start: job.start() };
+    let shown = shown.row(&key, &group);
     let expected = Reply::map()
         .with("bytes", 10)
         .with("count", 3)

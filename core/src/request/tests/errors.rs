@@ -17,7 +17,7 @@ fn every_wrong_command_line_says_what_would_be_right() {
         (
             "PREVIEW",
             "ERR QADMIN.PREVIEW needs queue: QADMIN.PREVIEW queue filter [SAMPLE n] \
-             [FIELDS n field [field ...]] [BUST] [NOCOUNT] [AS <CELERY | SIDEKIQ | RESQUE>] [FORMAT <RESP | JSON>]",
+             [FIELDS n field [field ...]] [BUST] [NOCOUNT] [PRIORITY <ALL | step>] [AS <CELERY | SIDEKIQ | RESQUE>] [FORMAT <RESP | JSON>]",
         ),
         (
             "STATUS",
@@ -33,12 +33,12 @@ fn every_wrong_command_line_says_what_would_be_right() {
         (
             "PREVIEW q TASK t XYZ",
             "ERR unknown keyword \"XYZ\"; QADMIN.PREVIEW takes TASK, REPOID, COMMITID, WHERE, SAMPLE, \
-             FIELDS, BUST, NOCOUNT, AS, FORMAT",
+             FIELDS, BUST, NOCOUNT, PRIORITY, AS, FORMAT",
         ),
         (
             "CLEARJOB q TASK t ALL XYZ",
             "ERR unknown keyword \"XYZ\"; QADMIN.CLEARJOB takes TASK, REPOID, COMMITID, WHERE, ALL, KEEPONE, \
-             KEEP, BY, LIMIT, RATE, EXPECT, TOLERANCE, TO, FRONT, DRYRUN, CONFIRM, ID, ACTOR, REASON, AS, FORMAT",
+             KEEP, BY, LIMIT, RATE, EXPECT, TOLERANCE, TO, FRONT, INEXACT, DRYRUN, CONFIRM, ID, ACTOR, REASON, PRIORITY, AS, FORMAT",
         ),
         // Terms of a clear.
         ("CLEARJOB q TASK t ALL LIMIT 0", "ERR LIMIT must be an integer from 1 to 1000000000000, got \"0\""),
@@ -59,6 +59,16 @@ fn every_wrong_command_line_says_what_would_be_right() {
             "ERR the field name \"args.16\" is one too many for BY, which takes 16",
         ),
         ("CLEARJOB q TASK t ALL TO q", "ERR TO needs another key than the queue itself"),
+        ("PREVIEW q TASK t PRIORITY", "ERR PRIORITY needs a value"),
+        (
+            "STATS q GROUPBY 1 task PRIORITY 256",
+            "ERR PRIORITY must be ALL or a step of the queue's priorities, got \"256\"",
+        ),
+        (
+            "CLEARJOB q TASK t ALL TO p PRIORITY ALL",
+            "ERR TO and PRIORITY ALL exclude each other: in one list nobody knows any more which step a message is of; \
+             move one step after the other",
+        ),
         ("CLEARJOB q TASK t ALL TO ''", "ERR TO must not be empty"),
         ("CLEARJOB q TASK t ALL FRONT", "ERR FRONT needs TO beside it"),
         (
@@ -138,7 +148,7 @@ fn every_wrong_command_line_says_what_would_be_right() {
         (
             "STATS q GROUPBY 1 task SAMPLE 5",
             "ERR unknown keyword \"SAMPLE\"; QADMIN.STATS takes TASK, REPOID, COMMITID, WHERE, GROUPBY, TOP, \
-             BUST, AS, FORMAT",
+             BUST, PRIORITY, AS, FORMAT",
         ),
         // Modes, then CONFIRM.
         ("CLEARJOB q TASK t ALL KEEPONE DRYRUN", "ERR ALL and KEEPONE exclude each other; give one of them"),

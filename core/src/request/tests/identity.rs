@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::kind::MessageKind;
+use crate::priorities::List;
 
 fn clear(line: &str) -> [u8; 32] {
     get::<ClearJob>(line).fingerprint(0)
@@ -41,6 +42,8 @@ fn a_clear_that_differs_in_anything_is_another() {
         "q TASK t ALL CONFIRM q ACTOR a",
         "q TASK t ALL CONFIRM q REASON a",
         "q TASK t ALL CONFIRM q ACTOR a REASON a",
+        "q TASK t ALL CONFIRM q PRIORITY ALL",
+        "q TASK t ALL CONFIRM q PRIORITY 0",
     ];
     for (i, one) in lines.iter().enumerate() {
         for other in &lines[i + 1..] {
@@ -50,37 +53,34 @@ fn a_clear_that_differs_in_anything_is_another() {
     }
 }
 
+fn preview(db: i32, queue: &[u8], kind: MessageKind, filter: &[u8]) -> [u8; 32] {
+    preview_key(db, &one(queue), kind, filter)
+}
+
+fn one(queue: &[u8]) -> [List; 1] {
+    [List { key: queue.to_vec(), step: None }]
+}
+
 #[test]
 fn borders_between_values_count() {
-    assert_ne!(
-        preview_key(0, b"ab", MessageKind::Celery, b"c"),
-        preview_key(0, b"a", MessageKind::Celery, b"bc")
-    );
-    assert_ne!(
-        preview_key(0, b"", MessageKind::Celery, b"abc"),
-        preview_key(0, b"abc", MessageKind::Celery, b"")
-    );
-    assert_ne!(
-        preview_key(0, b"q", MessageKind::Celery, b"f"),
-        preview_key(1, b"q", MessageKind::Celery, b"f")
-    );
-    assert_ne!(
-        preview_key(0, b"q", MessageKind::Celery, b"f"),
-        preview_key(-1, b"q", MessageKind::Celery, b"f")
-    );
-    assert_ne!(
-        preview_key(0, b"q", MessageKind::Celery, b"f"),
-        preview_key(0, b"q", MessageKind::Resque, b"f")
-    );
-    assert_eq!(
-        preview_key(3, b"q", MessageKind::Celery, b"f"),
-        preview_key(3, b"q", MessageKind::Celery, b"f")
-    );
+    let two = [one(b"a"), one(b"b")].concat();
+    assert_ne!(preview_key(0, &two, MessageKind::Celery, b""), preview(0, b"ab", MessageKind::Celery, b""));
+    let step = [List { key: b"a".to_vec(), step: Some(0) }];
+    assert_ne!(preview_key(0, &step, MessageKind::Celery, b""), preview(0, b"a", MessageKind::Celery, b""));
+    assert_ne!(preview(0, b"ab", MessageKind::Celery, b"c"), preview(0, b"a", MessageKind::Celery, b"bc"));
+    assert_ne!(preview(0, b"", MessageKind::Celery, b"abc"), preview(0, b"abc", MessageKind::Celery, b""));
+    assert_ne!(preview(0, b"q", MessageKind::Celery, b"f"), preview(1, b"q", MessageKind::Celery, b"f"));
+    assert_ne!(preview(0, b"q", MessageKind::Celery, b"f"), preview(-1, b"q", MessageKind::Celery, b"f"));
+    assert_ne!(preview(0, b"q", MessageKind::Celery, b"f"), preview(0, b"q", MessageKind::Resque, b"f"));
+    assert_eq!(preview(3, b"q", MessageKind::Celery, b"f"), preview(3, b"q", MessageKind::Celery, b"f"));
 }
 
 #[test]
 fn a_preview_is_known_by_queue_and_filter_alone() {
-    let key = |line| get::<Preview>(line).key(0, MessageKind::Celery);
+    let key = |line| {
+        let preview = get::<Preview>(line);
+        preview.key(0, MessageKind::Celery, &one(&preview.queue))
+    };
     assert_eq!(key("q TASK t"), key("q SAMPLE 5 FIELDS 1 id BUST FORMAT JSON TASK t"));
     assert_ne!(key("q TASK t"), key("p TASK t"));
     assert_ne!(key("q TASK t"), key("q TASK u"));
@@ -88,7 +88,10 @@ fn a_preview_is_known_by_queue_and_filter_alone() {
 
 #[test]
 fn stats_are_known_by_queue_filter_fields_and_top() {
-    let key = |line| get::<Stats>(line).key(0, MessageKind::Celery);
+    let key = |line| {
+        let stats = get::<Stats>(line);
+        stats.key(0, MessageKind::Celery, &one(&stats.queue))
+    };
     let same = key("q TASK t GROUPBY 2 task repoid TOP 20");
     assert_eq!(same, key("q bust format json groupby 2 task repoid TASK t"));
     for other in [
@@ -104,8 +107,11 @@ fn stats_are_known_by_queue_filter_fields_and_top() {
     }
     assert_ne!(
         same,
-        get::<Stats>("q TASK t GROUPBY 2 task repoid").key(1, MessageKind::Celery),
+        get::<Stats>("q TASK t GROUPBY 2 task repoid").key(1, MessageKind::Celery, &one(b"q")),
         "another database"
     );
-    assert_ne!(key("q TASK t GROUPBY 1 task"), get::<Preview>("q TASK t").key(0, MessageKind::Celery));
+    assert_ne!(
+        key("q TASK t GROUPBY 1 task"),
+        get::<Preview>("q TASK t").key(0, MessageKind::Celery, &one(b"q"))
+    );
 }

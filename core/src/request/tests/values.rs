@@ -90,6 +90,7 @@ fn another_option_is_another_request() {
         "ALL TO p",
         "ALL TO p FRONT",
         "ALL TO p2",
+        "ALL INEXACT",
     ];
     for (i, one) in lines.iter().enumerate() {
         assert_eq!(fingerprint(one), fingerprint(&one.replace("ALL", "all")));

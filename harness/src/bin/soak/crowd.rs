@@ -3,6 +3,7 @@
 use qadmin_harness::{Factory, TARGET_TASK};
 use redis::Value;
 
+use crate::chance::Chance;
 use crate::client::{Answer, Client};
 use crate::replies::members;
 use crate::traffic::rest;
@@ -129,6 +130,7 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
                 words.extend(line(&format!("TOP {}", chance.within(0, 1_000))));
             }
             words.extend(chance.percent(50).then(|| "BUST".to_string()));
+            words.extend(priority(chance));
             words
         }
         6..35 => {
@@ -142,6 +144,7 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
             }
             words.extend(chance.percent(30).then(|| "BUST".to_string()));
             words.extend(chance.percent(10).then(|| "NOCOUNT".to_string()));
+            words.extend(priority(chance));
             words
         }
         35..62 => {
@@ -169,6 +172,7 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
                     chance.within(0, 50)
                 )));
             }
+            words.extend(priority(chance));
             // To a queue that nobody counts, and never from there to the one that is.
             if chance.percent(25) {
                 let to = chance.pick(&FREE);
@@ -178,6 +182,7 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
                     words.extend((front && chance.percent(40)).then(|| "FRONT".to_string()));
                 }
             }
+            words.extend(chance.percent(20).then(|| "INEXACT".to_string()));
             words.extend(chance.percent(20).then(|| "DRYRUN".to_string()));
             if chance.percent(95) {
                 words.extend(["CONFIRM".to_string(), queue.to_string()]);
@@ -208,10 +213,22 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
         // Not for clients.
         _ => vec!["QADMIN.APPLY".into(), queue.into(), "3".into(), "\u{1}".into(), "12345678".into()],
     };
+    if chance.percent(8) && ["PREVIEW", "STATS", "CLEARJOB"].iter().any(|name| words[0].ends_with(name)) {
+        words.extend(line(chance.pick(&["AS RESQUE", "AS SIDEKIQ", "AS CELERY"])));
+    }
     if chance.percent(20) && !words[0].ends_with("HELP") && !words[0].ends_with("APPLY") {
         words.extend(line("FORMAT JSON"));
     }
     (words, queue)
+}
+
+/// Some lists of a queue with priorities, at times.
+fn priority(chance: &mut Chance) -> Vec<String> {
+    let steps = ["ALL", "ALL", "0", "3", "9", "4"];
+    match chance.percent(25) {
+        true => vec!["PRIORITY".to_string(), chance.pick(&steps).to_string()],
+        false => Vec::new(),
+    }
 }
 
 fn spoil(client: &mut Client<'_>, args: &mut Vec<Vec<u8>>) {

@@ -17,7 +17,9 @@ pub(crate) const LIVE: &str = "live";
 /// What a worker of the kind of BLMOVE holds.
 pub(crate) const HELD: &str = "live:held";
 /// Queues with which anything is done, in every database.
-pub(crate) const FREE: [&str; 4] = ["free:a", "free:b", "free:c", "free {\"d\"}\r\n"];
+/// The last two are priority lists, of the live queue and of the first free one.
+pub(crate) const FREE: [&str; 6] =
+    ["free:a", "free:b", "free:c", "free {\"d\"}\r\n", "live\x06\x163", "free:a\x06\x169"];
 /// How elements begin that no Celery would send.
 pub(crate) const GARBAGE: &str = "garbage";
 

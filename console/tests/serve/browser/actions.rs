@@ -1,0 +1,173 @@
+//! The three things that can be done, with the mouse and with keys.
+
+use super::super::depth;
+use super::*;
+use crate::support::browser::{ENTER, TAB};
+
+fn parked(server: &Server) -> u64 {
+    redis::cmd("LLEN").arg("celery:parked").query(&mut server.conn()).expect("LLEN")
+}
+
+#[test]
+fn a_dry_run_says_what_would_go_and_leads_back() {
+    let Some((server, _page, browser)) = at_preview() else { return };
+    browser.click("#how-clear");
+    browser.click("#dry-run");
+    browser.reads("#outcome", "Would clear 61 of 61 matching messages");
+    browser.click("a[href^='/preview?']");
+    browser.reads("#count-line", "61 of 1,051 messages match");
+    assert_eq!(depth(&server), 1_051);
+}
+
+#[test]
+fn a_clear_wants_the_name_typed() {
+    let Some((server, _page, browser)) = at_preview() else { return };
+    browser.click("#how-clear");
+    assert_eq!(
+        (browser.text("#clear-all"), browser.text("#keep-one")),
+        ("Clear all".into(), "Clear all but one".into())
+    );
+    browser.click("#clear-all");
+    assert!(browser.place().starts_with("preview?"), "the browser itself asks for the name");
+    browser.fill("[name=confirm]", "Celery");
+    browser.click("#clear-all");
+    browser.reads("main", "is not the name of queue");
+    assert_eq!(depth(&server), 1_051);
+    browser.click("main a");
+    browser.reads("#count-line", "61 of 1,051 messages match");
+    browser.click("#how-clear");
+    browser.fill("[name=confirm]", "celery");
+    browser.fill("[name=reason]", "sent twice");
+    browser.click("#keep-one");
+    browser.reads("#outcome", "Cleared 60 of 61 matching messages");
+    browser.reads("main", "sent twice");
+    assert!(!browser.sees("#undo"), "what is cleared for good does not come back");
+    assert_eq!((depth(&server), parked(&server)), (991, 0));
+    browser.click("nav a:last-child");
+    browser.reads("tbody tr", "clear, keep one");
+}
+
+#[test]
+fn what_was_moved_comes_back() {
+    let Some((server, _page, browser)) = at_preview() else { return };
+    // Advised, so chosen where nobody chooses.
+    assert_eq!(browser.text("#clear-all"), "Move all");
+    assert_eq!(browser.property("[name=to_shown]", "value"), "celery:parked");
+    browser.fill("[name=confirm]", "celery");
+    browser.click("#clear-all");
+    browser.reads("#outcome", "Moved 61 of 61 matching messages to celery:parked");
+    assert_eq!((depth(&server), parked(&server)), (990, 61));
+    browser.click("#undo button");
+    browser.fill("#undo [name=confirm]", "celery");
+    browser.click("#undo button");
+    browser.reads("main", "is not the name of queue");
+    assert_eq!(parked(&server), 61);
+    browser.devtools("Page.navigateToHistoryEntry", &serde_json::json!({"entryId": history(&browser, 1)}));
+    browser.until("the job again", || browser.sees("#undo"));
+    browser.js("document.querySelector('#undo [name=confirm]').value = ''");
+    browser.fill("#undo [name=confirm]", "celery:parked");
+    browser.click("#undo button");
+    browser.shows("#outcome", "Moved 61 of 61 matching messages to celery");
+    browser.reads("main", "undo of ");
+    assert_eq!((depth(&server), parked(&server)), (1_051, 0));
+}
+
+/// The page so many steps back.
+fn history(browser: &Browser, steps: u64) -> u64 {
+    let history = browser.devtools("Page.getNavigationHistory", &serde_json::json!({}));
+    let now = history["currentIndex"].as_u64().expect("an index");
+    let at = usize::try_from(now - steps).expect("small");
+    history["entries"][at]["id"].as_u64().expect("an id")
+}
+
+#[test]
+fn two_operators_at_once_take_every_match_once() {
+    let Some((server, page, jane)) = at_preview() else { return };
+    let Some(joe) = Browser::take() else { return };
+    joe.go(&page, &preview_of_target());
+    joe.reads("#count-line", "61 of 1,051 messages match");
+    for (browser, reason) in [(&jane, "floods"), (&joe, "broken")] {
+        browser.click("#how-clear");
+        browser.fill("[name=confirm]", "celery");
+        browser.fill("[name=reason]", reason);
+    }
+    jane.click("#clear-all");
+    joe.click("#clear-all");
+    let cleared = |browser: &Browser| {
+        browser.reads("#outcome", "Cleared ");
+        browser.text("#outcome").split(' ').nth(1).and_then(|n| n.parse::<u64>().ok()).expect("a number")
+    };
+    assert_eq!((cleared(&jane) + cleared(&joe), depth(&server)), (61, 990));
+    for browser in [&jane, &joe] {
+        browser.go(&page, "/jobs");
+        let jobs = browser.text("tbody");
+        assert!(jobs.contains("floods") && jobs.contains("broken"), "{jobs}");
+    }
+}
+
+/// What has the focus, and whether that is seen.
+const FOCUS: &str = "(() => {
+    const at = document.activeElement;
+    const style = getComputedStyle(at);
+    const name = at.id || at.name || at.textContent.trim().slice(0, 30);
+    return [name, style.outlineStyle !== 'none' && style.outlineWidth !== '0px'];
+})()";
+
+#[test]
+fn the_keyboard_is_enough() {
+    let Some((server, _page, browser)) = at_preview() else { return };
+    let mut order = Vec::new();
+    while order.last().is_none_or(|name| name != "keep-one") {
+        assert!(order.len() < 40, "{order:?}");
+        browser.press(TAB);
+        let focus = browser.js(FOCUS);
+        assert_eq!(focus[1], true, "the focus is seen: {focus}");
+        order.push(focus[0].as_str().expect("a name").to_owned());
+    }
+    let wanted = [
+        "Skip to the content",
+        "Queues",
+        "Jobs",
+        "Who filled this queue?",
+        "queue",
+        "task",
+        "repoid",
+        "commitid",
+        "where",
+        "as",
+        "priority",
+        "Preview",
+        "count_skipped",
+        "Count anew",
+        "how-move",
+        "to_shown",
+        "confirm",
+        "reason",
+        "actor",
+        "dry-run",
+        "clear-all",
+        "keep-one",
+    ];
+    assert_eq!(order, wanted);
+    // Enter in a field is the one that changes nothing.
+    browser.js("document.querySelector('[name=reason]').focus()");
+    browser.press(ENTER);
+    browser.reads("#outcome", "Would clear 61 of 61 matching messages");
+    assert_eq!(depth(&server), 1_051);
+    // The first Tab and Enter lead past the frame.
+    browser.press(TAB);
+    assert_eq!(browser.js(FOCUS)[0], "Skip to the content");
+    browser.press(ENTER);
+    // The table may be scrolled by keys.
+    browser.press(&TAB.repeat(2));
+    assert_eq!(browser.js(FOCUS)[0], "Back to the preview");
+    browser.press(ENTER);
+    browser.reads("#count-line", "61 of 1,051 messages match");
+    browser.js("document.querySelector('[name=confirm]').focus()");
+    browser.press("celery");
+    browser.press(&TAB.repeat(4));
+    assert_eq!(browser.js(FOCUS)[0], "clear-all");
+    browser.press(ENTER);
+    browser.reads("#outcome", "Moved 61 of 61 matching messages to celery:parked");
+    assert_eq!(parked(&server), 61);
+}

@@ -1,0 +1,93 @@
+//! What the pages look like: dark, light, on a phone.
+
+use std::fs;
+
+use qadmin_harness::workspace_root;
+
+use super::*;
+
+/// Texts that are hard to read: their colour, what is behind them, and how far apart these are (4.5 is what is asked
+/// of pages). What cannot be pressed now may be pale.
+const PALE: &str = "(() => {
+    const light = (rgb) => rgb.map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+    const numbers = (colour) => colour.match(/[0-9.]+/g).map(Number);
+    const behind = (at) => {
+        for (; at; at = at.parentElement) {
+            const colour = numbers(getComputedStyle(at).backgroundColor);
+            if (colour.length < 4 || colour[3] > 0) return colour.slice(0, 3);
+        }
+        return [255, 255, 255];
+    };
+    return [...document.querySelectorAll('body *')]
+        .filter(at => [...at.childNodes].some(n => n.nodeType === 3 && n.data.trim()) && at.checkVisibility({visibilityProperty: true}) && !at.closest(':disabled'))
+        .map(at => {
+            const [text, back] = [light(numbers(getComputedStyle(at).color).slice(0, 3)), light(behind(at))];
+            return [at.textContent.trim().slice(0, 30), (Math.max(text, back) + 0.05) / (Math.min(text, back) + 0.05)];
+        })
+        .filter(([, contrast]) => contrast < 4.5);
+})()";
+
+/// Whether something stands out at the right, or is too small for a finger.
+const OVERFLOW: &str = "[document.documentElement.scrollWidth > innerWidth,
+    [...document.querySelectorAll('button, .filter input')].filter(at => at.checkVisibility() && at.offsetHeight < 32).length]";
+
+#[test]
+fn pages_are_read_in_dark_and_light_and_fit_a_phone() {
+    let Some((_server, page, browser)) = at_preview() else { return };
+    browser.fill("[name=confirm]", "celery");
+    browser.click("#clear-all");
+    browser.reads("#outcome", "Moved 61 of 61");
+    let job = format!("/{}", browser.place());
+    let mut backs = Vec::new();
+    for dark in [false, true] {
+        browser.dark(dark);
+        for path in ["/", "/queue?queue=celery", &preview_of_target(), &job, "/jobs", "/nowhere"] {
+            browser.go(&page, path);
+            if path.starts_with("/preview") {
+                browser.reads("#count-line", "messages match");
+            }
+            assert_eq!(browser.js(PALE), serde_json::json!([]), "dark {dark}: {path}");
+        }
+        backs.push(browser.js("getComputedStyle(document.body).backgroundColor"));
+    }
+    assert_ne!(backs[0], backs[1]);
+    browser.size(360, 740);
+    for path in ["/", "/queue?queue=celery", &preview_of_target(), &job, "/jobs"] {
+        browser.go(&page, path);
+        if path.starts_with("/preview") {
+            browser.reads("#count-line", "messages match");
+        }
+        assert_eq!(browser.js(OVERFLOW), serde_json::json!([false, 0]), "{path}");
+    }
+}
+
+#[test]
+#[ignore = "renews the pictures in docs/images, which are looked at before they are committed"]
+fn pictures() {
+    let (_server, page, browser) = at_preview().expect("a browser");
+    let shoot = |name: &str, width: u32, height: u32, dark: bool, path: &str| {
+        browser.size(width, height);
+        browser.dark(dark);
+        browser.go(&page, path);
+        if path.starts_with("/preview") {
+            browser.reads("#count-line", "messages match");
+        } else {
+            browser.reads(".stats:nth-of-type(3)", "1,051 messages");
+        }
+        fs::write(workspace_root().join("docs/images").join(name), browser.picture()).expect("a file");
+    };
+    let preview = format!("{}&bust=1", preview_of_target());
+    shoot("page-preview.png", 1_100, 1_300, false, &preview);
+    shoot("page-dark.png", 1_100, 1_300, true, &preview);
+    shoot("page-phone.png", 390, 1_400, false, &preview);
+    shoot("page-queue.png", 1_100, 1_000, false, "/queue?queue=celery");
+    browser.size(1_100, 1_150);
+    browser.go(&page, &preview);
+    browser.reads("#count-line", "messages match");
+    browser.fill("[name=confirm]", "celery");
+    browser.fill("[name=reason]", "floods the queue");
+    browser.click("#clear-all");
+    browser.until("the undo", || browser.sees("#undo"));
+    fs::write(workspace_root().join("docs/images/page-job.png"), browser.picture()).expect("a file");
+}

@@ -1,0 +1,250 @@
+//! How count and sample arrive.
+
+use qadmin_harness::eventually;
+
+use super::*;
+use crate::support::{LONG, filled, live_job, slow, tell};
+
+/// Where things are that come behind the count, and whether they are seen: `[[top, left], ...]`.
+const PLACES: &str = "['#count', '#actions', '[name=confirm]', '#dry-run', '#clear-all', '#sample-heading', '#sample'].map(css => {
+    const box = document.querySelector(css).getBoundingClientRect();
+    return [Math.round(box.top + scrollY), Math.round(box.left)];
+})";
+
+#[test]
+fn count_and_sample_arrive_and_nothing_jumps() {
+    let Some(browser) = Browser::take() else { return };
+    let (server, page) = super::super::examples();
+    for (width, height) in [(1_100, 1_150), (360, 740)] {
+        browser.size(width, height);
+        // Redis takes its time.
+        server.freeze();
+        browser.go(&page, &preview_of_target());
+        browser.reads("#count-line", "Counting ...");
+        browser.reads("#sample-heading", "Matching messages:");
+        assert!(!browser.can_use("#dry-run") && !browser.can_use("#clear-all"));
+        assert!(browser.sees("#skip-count a") && browser.sees("#count-progress"));
+        let before = browser.js(PLACES);
+        server.thaw();
+        browser.reads("#count-line", "61 of 1,051 messages match (5.8 %)");
+        assert_eq!(browser.js(PLACES), before, "{width}");
+        browser.reads("#sample-heading", "Showing first 20 of 61 matching messages");
+        assert_eq!(browser.js("document.querySelectorAll('#sample tbody tr').length"), 20);
+        browser.reads("#sample", "dde6b29f-933d-427b-8075-4b73baa546ff");
+        browser.reads("#count-notes", "2 messages cannot be read");
+        assert!(!browser.sees("#count-progress") && !browser.sees("#skip-count"));
+        for button in ["#dry-run", "#clear-all", "#keep-one"] {
+            assert!(browser.can_use(button), "{button}");
+        }
+    }
+}
+
+#[test]
+fn what_a_count_adds_to_the_form_has_its_place_already() {
+    let Some(browser) = Browser::take() else { return };
+    let (server, page) = super::super::examples();
+    server.freeze();
+    let pickled = "where=content_type+%3D+application%2Fx-python-serialize&where=kwargs.repoid+EXISTS";
+    browser.go(&page, &format!("/preview?queue=celery&{pickled}"));
+    browser.reads("#count-line", "Counting ...");
+    assert!(!browser.sees("#inexact"));
+    let before = browser.js(PLACES);
+    server.thaw();
+    browser.reads("#count-notes", "1 of the matches are known by argsrepr or kwargsrepr alone");
+    assert!(browser.sees("#inexact"));
+    assert_eq!(browser.js(PLACES), before);
+}
+
+#[test]
+fn who_may_only_look_gets_no_buttons_and_nothing_jumps() {
+    let Some(browser) = Browser::take() else { return };
+    let (server, _page) = super::super::examples();
+    tell(&mut server.conn(), "ACL SETUSER viewer on >secret %R~celery -@all +qadmin.preview +qadmin.status");
+    let page = Page::start(&format!("redis://viewer:secret@127.0.0.1:{}", server.port()), &[]);
+    server.freeze();
+    browser.go(&page, &preview_of_target());
+    let places = "['#count', '#actions', '#sample-heading', '#sample'].map(css => document.querySelector(css).getBoundingClientRect().top + scrollY).map(Math.round)";
+    let before = browser.js(places);
+    server.thaw();
+    browser.reads("#count-line", "61 of 1,051 messages match");
+    browser.reads("#actions", "may look, but not clear");
+    assert!(!browser.sees("#actions button") && !browser.sees("[name=confirm]"));
+    assert_eq!(browser.js(places), before);
+}
+
+#[test]
+fn a_deep_queue_shows_its_sample_at_once_then_how_far_it_is_then_the_count() {
+    let Some(browser) = Browser::take() else { return };
+    let server = slow();
+    filled(&server, LONG);
+    let page = Page::start(&server.url(0), &[]);
+    browser.go(&page, "/preview?queue=celery&where=bytes+%3E+0");
+    browser.reads("#count-line", "Counting 30,000 messages ...");
+    browser.reads("#count-more", "messages per second");
+    browser.reads("#sample-heading", "Matching messages:");
+    assert_eq!(browser.js("document.querySelectorAll('#sample tbody tr').length"), 20);
+    assert!(browser.sees("#count-progress") && !browser.can_use("#clear-all"));
+    let before = browser.property("#count-progress", "value").as_f64().expect("a number");
+    browser.until("the bar grows", || browser.property("#count-progress", "value").as_f64() > Some(before));
+    // Who need not know does not wait.
+    browser.click("#skip-count a");
+    browser.reads("h2 + .scroll, section:last-child h2", "Matching messages:");
+    assert!(browser.place().ends_with("count_skipped=1") && !browser.sees("progress"));
+    assert!(browser.can_use("#clear-all") && browser.can_use("#keep-one"));
+    tell(&mut server.conn(), "CONFIG SET qadmin.duty 100 qadmin.slice-us 20000");
+    browser.go(&page, "/preview?queue=celery&where=bytes+%3E+0");
+    browser.reads("#count-line", "30,000 of 30,000 messages match (100 %)");
+    browser.reads("#sample-heading", "Showing first 20 of 30,000 matching messages");
+    assert!(browser.can_use("#clear-all") && !browser.sees("#count-progress"));
+}
+
+#[test]
+fn a_cached_count_says_when_and_can_be_had_anew() {
+    let Some((server, page, browser)) = at_preview() else { return };
+    assert_eq!(browser.text("#count-more"), "Count anew");
+    browser.go(&page, &preview_of_target());
+    browser.reads("#count-more", "Counted ");
+    let conn = &mut server.conn();
+    let match_of: String = redis::cmd("LINDEX").arg("celery").arg(-12).query(conn).expect("a message");
+    push(&server, "celery", &match_of);
+    browser.go(&page, &preview_of_target());
+    browser.reads("#count-line", "61 of 1,052 messages match");
+    browser.click("#count-more a");
+    browser.reads("#count-line", "62 of 1,052 messages match");
+    assert!(!browser.text("#count-more").contains("Counted "));
+}
+
+#[test]
+fn a_count_that_fails_says_why_is_never_zero_and_leaves_the_clear_possible() {
+    let Some(browser) = Browser::take() else { return };
+    let server = slow();
+    let matches = filled(&server, LONG);
+    assert!(matches > 0);
+    let page = Page::start(&server.url(0), &[]);
+    let failed = |why: &str| {
+        browser.reads("#count-line", &format!("The count failed: {why}"));
+        assert!(!browser.text("#count").contains("0 of") && !browser.text("#count").contains("No message"));
+        assert!(
+            browser.can_use("#clear-all") && browser.can_use("#dry-run") && !browser.sees("#count-progress")
+        );
+    };
+    browser.go(&page, "/preview?queue=celery&where=bytes+%3E+1");
+    browser.reads("#count-line", "Counting 30,000 messages ...");
+    let conn = &mut server.conn();
+    let job = live_job(conn);
+    tell(conn, &format!("QADMIN.CANCEL {job}"));
+    failed("ERR it was cancelled");
+    // No room for another count.
+    tell(conn, "CONFIG SET qadmin.max-jobs 2");
+    tell(conn, "QADMIN.PREVIEW celery WHERE bytes > 2");
+    browser.go(&page, "/preview?queue=celery&where=bytes+%3E+0");
+    failed("TOOMANYJOBS");
+    browser.click("#dry-run");
+    browser.reads("h1", "dry run on celery");
+    tell(conn, "CONFIG SET qadmin.duty 100 qadmin.slice-us 20000");
+    browser.reads("#outcome", "Would clear 30,000 messages (count probe failed: TOOMANYJOBS");
+}
+
+#[test]
+fn what_is_left_to_do_follows_from_how_many_match() {
+    let Some((_server, page, browser)) = at_preview() else { return };
+    let there = browser.js("document.getElementById('clear-all').getBoundingClientRect().left");
+    browser.go(&page, "/preview?queue=celery&where=id+%3D+dde6b29f-933d-427b-8075-4b73baa546ff");
+    browser.reads("#count-line", "1 of 1,051 messages match");
+    browser.reads("#sample-heading", "The first 1 matching message");
+    assert!(!browser.sees("#keep-one") && browser.can_use("#clear-all"));
+    assert_eq!(browser.js("document.getElementById('clear-all').getBoundingClientRect().left"), there);
+    browser.go(&page, "/preview?queue=celery&repoid=1");
+    browser.reads("#count-line", "0 of 1,051 messages match");
+    browser.reads("#sample-heading", "No message matches.");
+    assert!(!browser.sees("#keep-one"));
+}
+
+#[test]
+fn messages_of_another_kind_are_told_and_read_as_such() {
+    let Some(browser) = Browser::take() else { return };
+    let server = Server::start();
+    push(
+        &server,
+        "queue:default",
+        r#"{"class":"HardJob","args":[7],"jid":"abc","retry":true,"queue":"default"}"#,
+    );
+    let page = Page::start(&server.url(0), &[]);
+    browser.go(&page, "/preview?queue=queue%3Adefault&task=HardJob");
+    browser.reads("#count-line", "0 of 1 messages match");
+    browser.reads("#count-notes", "look like those of sidekiq");
+    browser.click("#count-notes a");
+    browser.reads("#count-line", "1 of 1 messages match");
+    assert_eq!(browser.property("[name=as]", "value"), "sidekiq");
+    browser.click("#dry-run");
+    browser.reads("#outcome", "Would clear 1 of 1 matching message");
+    // The head of a list of Resque's runs next.
+    push(&server, "resque:queue:mail", r#"{"class":"Archive","args":[1]}"#);
+    browser.go(&page, "/preview?queue=resque%3Aqueue%3Amail&task=Archive&as=resque");
+    browser.reads("#count-line", "1 of 1 messages match");
+    browser.reads("#sample tbody td", "1");
+    browser.fill("[name=confirm]", "resque:queue:mail");
+    browser.click("#clear-all");
+    browser.shows("#outcome", "Moved 1 of 1 matching message to resque:queue:mail:parked");
+    assert!(
+        browser.sees("#undo") && !browser.sees("#undo [name=front]"),
+        "the server moves to that end alone"
+    );
+}
+
+#[test]
+fn lists_of_other_priorities_are_told_and_cleared_as_one_queue() {
+    let Some(browser) = Browser::take() else { return };
+    let server = Server::start();
+    let [own, other] = crate::priorities::two_lists(&server);
+    let page = Page::start(&server.url(0), &[]);
+    let target = crate::support::target();
+    let list = encoded("celery\u{6}\u{16}3");
+    browser.go(&page, &format!("/preview?queue={list}&task={}&repoid={}", target[1], target[3]));
+    browser.reads("#count-line", &format!("{other} of 60 messages match"));
+    browser.reads("#count-notes", "100 messages in the other priority lists of this queue");
+    browser.click("#count-notes a");
+    browser.reads("#count-line", &format!("{} of 160 messages match", own + other));
+    assert_eq!(browser.property("[name=priority]", "value"), "all");
+    assert!(!browser.sees("#how-move"), "in one list nobody would know the steps");
+    browser.fill("[name=confirm]", "celery");
+    browser.click("#clear-all");
+    browser.reads("#outcome", &format!("Cleared {n} of {n} matching messages", n = own + other));
+}
+
+#[test]
+fn who_filled_a_queue_leads_to_its_messages() {
+    let Some((_server, page, browser)) = at_preview() else { return };
+    browser.go(&page, "/");
+    browser.click("td a");
+    for (card, words) in [(1, "app.tasks.upload.Upload"), (2, "147107"), (3, "none")] {
+        browser.reads(&format!(".stats:nth-of-type({card})"), words);
+        browser.reads(&format!(".stats:nth-of-type({card})"), "1,051 messages");
+    }
+    browser.click("a[href='/preview?queue=celery&repoid=147107']");
+    browser.reads("#count-line", "62 of 1,051 messages match");
+    browser.click(".filter .primary");
+    browser.reads("#count-line", "62 of 1,051 messages match");
+    eventually("the form asks for the same", || browser.place().contains("repoid=147107"));
+}
+
+#[test]
+fn without_a_script_there_is_all_that_is_needed() {
+    let Some(browser) = Browser::take() else { return };
+    let (server, page) = super::super::examples();
+    browser.scripts(false);
+    browser.go(&page, &preview_of_target());
+    browser.reads(".card p", "61 of 1,051 messages match 5.8 %");
+    assert!(browser.place().ends_with("now=1"));
+    browser.go(&page, &format!("{}&count_skipped=1", preview_of_target()));
+    browser.reads("section:last-child h2", "Matching messages:");
+    assert!(!browser.sees("progress") && browser.can_use("#clear-all"));
+    browser.fill("[name=confirm]", "celery");
+    browser.click("#clear-all");
+    browser.reads("#outcome", "Moved 61 of 61 matching messages to celery:parked");
+    browser.fill("#undo [name=confirm]", "celery:parked");
+    browser.click("#undo [name=front]");
+    browser.click("#undo button");
+    browser.shows("#outcome", "Moved 61 of 61 matching messages to celery");
+    assert_eq!(super::super::depth(&server), 1_051);
+}

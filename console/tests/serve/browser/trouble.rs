@@ -1,0 +1,113 @@
+//! What goes wrong: a server that goes away, one without the module, messages that mean harm.
+
+use super::*;
+use crate::support::{LONG, filled, slow, tell};
+
+#[test]
+fn a_server_that_restarts_under_a_preview_is_told_and_counted_anew() {
+    let Some(browser) = Browser::take() else { return };
+    let mut server = slow();
+    filled(&server, LONG);
+    let page = Page::start(&server.url(0), &[]);
+    browser.go(&page, "/preview?queue=celery&where=bytes+%3E+0");
+    browser.reads("#count-more", "messages per second");
+    server.kill9();
+    browser.reads("#count-more", "no connection to 127.0.0.1");
+    server.start_again();
+    // Previews live in memory: that count is over, and is no 0.
+    browser.reads("#count-line", "The count failed: NOJOB");
+    assert!(browser.can_use("#clear-all") && !browser.text("#count").contains("0 of"));
+    tell(&mut server.conn(), "CONFIG SET qadmin.duty 100 qadmin.slice-us 20000");
+    browser.click("#count-more a");
+    browser.reads("#count-line", "30,000 of 30,000 messages match (100 %)");
+}
+
+#[test]
+fn a_server_that_restarts_under_a_job_is_told_and_what_became_of_it() {
+    let Some(browser) = Browser::take() else { return };
+    let mut server = slow();
+    filled(&server, LONG);
+    let page = Page::start(&server.url(0), &[]);
+    browser.go(&page, "/preview?queue=celery&where=bytes+%3E+0&count_skipped=1");
+    browser.fill("[name=confirm]", "celery");
+    browser.click("#clear-all");
+    browser.until("some are moved", || {
+        browser.text("[data-field=deleted]").replace(',', "").parse::<u64>().is_ok_and(|n| n > 0)
+    });
+    server.kill9();
+    browser.reads("#outcome", "no connection to 127.0.0.1");
+    server.start_again();
+    browser.reads("#outcome", "interrupted");
+    // What it moved can be moved back.
+    browser.fill("#undo [name=confirm]", "celery:parked");
+    tell(&mut server.conn(), "CONFIG SET qadmin.duty 100 qadmin.slice-us 20000");
+    browser.click("#undo button");
+    browser.until("they are back", || browser.text("#outcome").ends_with(" matching messages to celery"));
+    assert_eq!(super::super::depth(&server), LONG);
+}
+
+#[test]
+fn a_server_that_is_away_or_lacks_the_module_is_told_and_nothing_can_be_pressed() {
+    let Some(browser) = Browser::take() else { return };
+    let server = Server::plain();
+    for (url, words) in [
+        (server.url(0), "the module qadmin is not loaded"),
+        ("redis://127.0.0.1:1".to_owned(), "no connection to 127.0.0.1"),
+    ] {
+        let page = Page::start(&url, &[]);
+        browser.go(&page, &preview_of_target());
+        browser.reads("#count-line", words);
+        browser.reads("#sample-heading", "There is no sample.");
+        assert!(!browser.can_use("#clear-all") && !browser.sees("#count-progress"));
+        browser.go(&page, "/queue?queue=celery");
+        browser.reads(".stats", words);
+        browser.go(&page, "/");
+        browser.reads("main", words);
+    }
+}
+
+#[test]
+fn what_messages_say_is_text_and_nothing_else() {
+    let Some(browser) = Browser::take() else { return };
+    let server = Server::start();
+    fill_examples(server.port()).expect("the queue is filled");
+    let evil = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>";
+    let queue = format!("q{evil}");
+    push(&server, &queue, &message(evil, evil, evil));
+    let page = Page::start(&server.url(0), &[]);
+    let (name, filter) = (encoded(&queue), "where=retries+%3D+0");
+    let harmless = |what: &str| {
+        let owned = browser.js(
+            "document.title.includes('owned') && !document.title.includes('<img') || document.images.length > 0 \
+             || document.querySelectorAll('script:not([src])').length > 0",
+        );
+        assert_eq!(owned, false, "{what}");
+        assert!(
+            browser.text("body").contains("<img src=x onerror="),
+            "{what}: it is shown: {}",
+            browser.text("body")
+        );
+    };
+    browser.go(&page, "/");
+    harmless("queues");
+    browser.go(&page, &format!("/queue?queue={name}"));
+    browser.reads(".stats:nth-of-type(3) table", "<img src=x onerror=");
+    harmless("a queue");
+    browser.go(&page, &format!("/preview?queue={name}&{filter}"));
+    browser.reads("#count-line", "1 of 1 messages match");
+    browser.reads("#sample", "<script>document.title='owned'</script>");
+    assert_eq!(browser.text("#sample").matches("<img src=x").count(), 3, "name, id and commit");
+    harmless("a preview");
+    browser.fill("[name=confirm]", &queue);
+    browser.fill("[name=reason]", evil);
+    browser.click("#clear-all");
+    browser.reads("#outcome", "Moved 1 of 1 matching message");
+    harmless("a job");
+    browser.fill("#undo [name=confirm]", &format!("{queue}:parked"));
+    browser.click("#undo button");
+    browser.shows("#outcome", &format!("Moved 1 of 1 matching message to {queue}"));
+    browser.go(&page, "/jobs");
+    harmless("jobs");
+    browser.go(&page, &format!("/preview?queue={name}&where={}", encoded(evil)));
+    harmless("a condition that cannot be");
+}

@@ -1,0 +1,342 @@
+//! The text that Python shows of a call's arguments, read as far as it is certain what it says.
+//!
+//! Celery writes it into the headers `argsrepr` and `kwargsrepr` (`celery/utils/saferepr.py`). It looks like Python's
+//! `repr` and is not: strings stand in `'`, with a backslash before each `'` and nothing else escaped, so a backslash is
+//! one of the string's own; bytes are not escaped at all; what is too long is cut and ends in `...`, in a string before
+//! its end quote; what is nested too deep is shown as `[...]`, `{...}` or `(...)`. A sender may give a text of its own,
+//! and then Python's `repr` is likely. So a text counts only where both of them mean the same by it, and as a whole: one
+//! that is cut, holds bytes or an object whose extent is not known, or does not keep to the form says nothing about any
+//! argument (docs/decisions/0015-arguments-as-their-sender-shows-them.md).
+//!
+//! ```text
+//! args     = tuple | list                               the whole text, no space around it
+//! kwargs   = "{}" | "{" string ": " value {", " string ": " value} "}"
+//! value    = string | number | "None" | "True" | "False" | "nan" | "inf" | "-inf" | "set()" | "frozenset()"
+//!          | tuple | list | dict | set | "(...)" | "(...,)" | "[...]" | "{...}" | shown
+//! shown    = one of the types of the standard library whose form is fixed: "UUID('...')"
+//! ```
+
+use std::io::Write as _;
+
+use crate::json::number_end;
+
+/// Longest text that is read, bytes. Celery cuts at 1,024 characters, which are 4 KB at most and what closes brackets.
+pub(super) const REPR_MAX: usize = 16 * 1024;
+/// Deepest nesting that is read. Celery shows three levels.
+const REPR_DEPTH_MAX: usize = 32;
+
+/// Which of the two texts it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Positional arguments.
+    Args,
+    /// Keyword arguments.
+    Kwargs,
+}
+
+/// Which argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key<'t> {
+    At(usize),
+    Name(&'t [u8]),
+}
+
+/// What one argument is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Value<'t> {
+    None,
+    Bool(bool),
+    /// A number, written as in JSON.
+    Number(&'t [u8]),
+    /// What stands between the quotes of a string that is certain: its only backslashes stand before `'`.
+    Text(&'t [u8]),
+    /// Whatever else is skipped.
+    Other,
+}
+
+impl Value<'_> {
+    /// Appends the value as JSON: nothing for None and for what is no plain value.
+    pub(super) fn json(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Bool(true) => out.extend_from_slice(b"true"),
+            Self::Bool(false) => out.extend_from_slice(b"false"),
+            Self::Number(digits) => out.extend_from_slice(digits),
+            Self::Text(content) => {
+                out.push(b'"');
+                for &byte in content {
+                    match byte {
+                        b'\\' => {}
+                        b'"' => out.extend_from_slice(b"\\\""),
+                        // Writing to memory does not fail.
+                        0..=0x1f => drop(write!(out, "\\u{byte:04x}")),
+                        _ => out.push(byte),
+                    }
+                }
+                out.push(b'"');
+            }
+            Self::None | Self::Other => {}
+        }
+    }
+}
+
+/// Hands out the arguments that `text` (UTF-8) shows, in their order. False where it is not certain what it says: then
+/// what was handed out means nothing.
+pub(super) fn arguments<'t>(text: &'t [u8], form: Form, mut each: impl FnMut(Key<'t>, Value<'t>)) -> bool {
+    text.len() <= REPR_MAX && Reading::new(text).all(form, &mut each).is_some()
+}
+
+/// What comes next in a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// An item of a tuple or list.
+    Item,
+    /// The first value of a dict or set.
+    First,
+    /// A member of a set.
+    Member,
+    /// A key of a dict.
+    Key,
+    /// A value of a dict.
+    Value,
+}
+
+/// A container that is not closed yet.
+#[derive(Debug, Clone, Copy)]
+struct Level {
+    closer: u8,
+    role: Role,
+    /// Items before the one that comes next.
+    items: usize,
+}
+
+/// One pass over a text. Every function answers nothing where the text leaves the form.
+struct Reading<'t> {
+    text: &'t [u8],
+    at: usize,
+    levels: [Level; REPR_DEPTH_MAX],
+    depth: usize,
+}
+
+/// Values that are one word.
+const WORDS: [(&[u8], Value<'static>); 8] = [
+    (b"None", Value::None),
+    (b"True", Value::Bool(true)),
+    (b"False", Value::Bool(false)),
+    (b"nan", Value::Other),
+    (b"inf", Value::Other),
+    (b"-inf", Value::Other),
+    (b"set()", Value::Other),
+    (b"frozenset()", Value::Other),
+];
+
+/// Types whose text has a fixed form, in which no user's text stands.
+const SHOWN: [&[u8]; 6] = [
+    b"UUID(",
+    b"Decimal(",
+    b"datetime.datetime(",
+    b"datetime.date(",
+    b"datetime.time(",
+    b"datetime.timedelta(",
+];
+
+impl<'t> Reading<'t> {
+    fn new(text: &'t [u8]) -> Self {
+        let level = Level { closer: 0, role: Role::Item, items: 0 };
+        Self { text, at: 0, levels: [level; REPR_DEPTH_MAX], depth: 0 }
+    }
+
+    fn rest(&self) -> &'t [u8] {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn byte(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    fn skip(&mut self, what: &[u8]) -> Option<()> {
+        self.rest().starts_with(what).then(|| self.at += what.len())
+    }
+
+    fn all(&mut self, form: Form, each: &mut impl FnMut(Key<'t>, Value<'t>)) -> Option<()> {
+        match (form, self.byte()?) {
+            (Form::Args, b'(' | b'[') => {
+                if self.open()? {
+                    return self.end();
+                }
+            }
+            (Form::Kwargs, b'{') => {
+                if self.open()? {
+                    return self.end();
+                }
+                // Keyword arguments are no set.
+                self.levels[0].role = Role::Key;
+            }
+            _ => return None,
+        }
+        let mut name: &[u8] = &[];
+        loop {
+            let mut value = match self.byte()? {
+                b'(' | b'[' | b'{' if !self.open()? => continue,
+                b'(' | b'[' | b'{' => Value::Other,
+                _ => self.scalar()?,
+            };
+            loop {
+                if self.depth == 1 {
+                    let level = self.levels[0];
+                    match (level.role, value) {
+                        (Role::Key, Value::Text(key)) if !key.contains(&b'\\') => name = key,
+                        (Role::Value, value) => each(Key::Name(name), value),
+                        (Role::Item, value) => each(Key::At(level.items), value),
+                        _ => return None,
+                    }
+                }
+                if !self.follow()? {
+                    break;
+                }
+                if self.depth == 0 {
+                    return self.end();
+                }
+                value = Value::Other;
+            }
+        }
+    }
+
+    fn end(&self) -> Option<()> {
+        (self.at == self.text.len()).then_some(())
+    }
+
+    /// Steps into a container. True if that was all of it.
+    fn open(&mut self) -> Option<bool> {
+        let (closer, role) = match self.byte()? {
+            b'(' => (b')', Role::Item),
+            b'[' => (b']', Role::Item),
+            _ => (b'}', Role::First),
+        };
+        self.at += 1;
+        // The outermost one is always shown, unless it is cut.
+        let hidden: &[&[u8]] = match closer {
+            _ if self.depth == 0 => &[],
+            b')' => &[b"...)", b"...,)"],
+            b']' => &[b"...]"],
+            _ => &[b"...}"],
+        };
+        if self.skip(&[closer]).is_some() || hidden.iter().any(|hidden| self.skip(hidden).is_some()) {
+            return Some(true);
+        }
+        *self.levels.get_mut(self.depth)? = Level { closer, role, items: 0 };
+        self.depth += 1;
+        Some(false)
+    }
+
+    /// Goes on behind a value. True if the container that it stands in ends there.
+    fn follow(&mut self) -> Option<bool> {
+        let Level { closer, role, items } = self.levels[self.depth.checked_sub(1)?];
+        let is_tuple = closer == b')';
+        let next = match (self.byte()?, role) {
+            (b':', Role::Key | Role::First) => {
+                self.skip(b": ")?;
+                Role::Value
+            }
+            // A tuple of one item has a comma behind it; in brackets without one it is no tuple.
+            (b',', _) if is_tuple && items == 0 && self.skip(b",)").is_some() => {
+                self.depth -= 1;
+                return Some(true);
+            }
+            (_, Role::Key) => return None,
+            (b',', _) => {
+                self.skip(b", ")?;
+                match role {
+                    Role::Item => Role::Item,
+                    Role::Value | Role::Key => Role::Key,
+                    Role::First | Role::Member => Role::Member,
+                }
+            }
+            (byte, _) if byte == closer && !(is_tuple && items == 0) => {
+                self.at += 1;
+                self.depth -= 1;
+                return Some(true);
+            }
+            _ => return None,
+        };
+        let level = &mut self.levels[self.depth - 1];
+        level.items += usize::from(next != Role::Value);
+        level.role = next;
+        Some(false)
+    }
+
+    /// A value that is no container. That it ends there shows behind it.
+    fn scalar(&mut self) -> Option<Value<'t>> {
+        for (word, value) in WORDS {
+            if self.skip(word).is_some() {
+                return Some(value);
+            }
+        }
+        match self.byte()? {
+            b'\'' | b'"' => self.string(),
+            b'-' | b'0'..=b'9' => {
+                let (start, end) = (self.at, number_end(self.text, self.at)?);
+                self.at = end;
+                Some(Value::Number(&self.text[start..end]))
+            }
+            _ => self.shown(),
+        }
+    }
+
+    /// Where a backslash stands before a quote the two writers may mean different ends: then the text says nothing.
+    fn string(&mut self) -> Option<Value<'t>> {
+        let quote = self.byte()?;
+        let start = self.at + 1;
+        let (mut at, mut certain) = (start, true);
+        loop {
+            at += memchr::memchr2(quote, b'\\', self.text.get(at..)?)?;
+            if self.text[at] == quote {
+                break;
+            }
+            let end = at + self.text[at..].iter().take_while(|byte| **byte == b'\\').count();
+            let next = *self.text.get(end)?;
+            if next != quote {
+                // To one writer it is a backslash, to the other the start of an escape.
+                certain = false;
+                at = end;
+            } else if quote == b'"' || end - at > 1 {
+                return None;
+            } else {
+                // Behind the end of a string comes one of a few bytes. Where none of them does, the quote is escaped.
+                match self.text.get(end + 1)? {
+                    b',' | b':' | b')' | b']' | b'}' => return None,
+                    _ => at = end + 1,
+                }
+            }
+        }
+        let content = &self.text[start..at];
+        self.at = at + 1;
+        // Cut, or a string that looks so. Others than Celery cut in the middle.
+        let whole = memchr::memmem::find(content, b"...").is_none();
+        whole.then_some(if certain { Value::Text(content) } else { Value::Other })
+    }
+
+    fn shown(&mut self) -> Option<Value<'t>> {
+        let rest = self.rest();
+        let name = SHOWN.iter().find(|name| rest.starts_with(name))?;
+        let (mut open, mut before) = (1, 0);
+        for (at, &byte) in rest.iter().enumerate().skip(name.len()) {
+            match byte {
+                b'(' => open += 1,
+                b')' => open -= 1,
+                b'.' if before == b'.' => return None,
+                b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {}
+                b'.' | b',' | b'=' | b'+' | b'-' | b'_' | b'/' | b'\'' | b' ' => {}
+                _ => return None,
+            }
+            if open == 0 {
+                self.at += at + 1;
+                return Some(Value::Other);
+            }
+            before = byte;
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

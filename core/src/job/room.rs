@@ -1,0 +1,50 @@
+//! Room for what waits to be written: the oldest makes room for the newest.
+
+/// How many of the oldest have to go so that one more of `new` bytes is one of at most `most` entries that take at most
+/// `most_bytes` together. The newest is kept whatever it takes.
+#[must_use]
+pub fn too_many(
+    oldest_first: impl IntoIterator<Item = usize>,
+    new: usize,
+    most: usize,
+    most_bytes: usize,
+) -> usize {
+    let sizes: Vec<usize> = oldest_first.into_iter().collect();
+    let mut bytes = sizes.iter().fold(new, |sum, size| sum.saturating_add(*size));
+    let mut gone = 0;
+    while gone < sizes.len() && (sizes.len() - gone >= most || bytes > most_bytes) {
+        bytes = bytes.saturating_sub(sizes[gone]);
+        gone += 1;
+    }
+    gone
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_go_until_the_newest_fits_by_number_and_by_bytes() {
+        assert_eq!(too_many([], 10, 3, 5), 0, "the newest is kept whatever it takes");
+        assert_eq!(too_many([1, 1], 1, 3, 5), 0);
+        assert_eq!(too_many([1, 1, 1], 1, 3, 5), 1, "one too many");
+        assert_eq!(too_many([1, 2, 1], 1, 9, 5), 0, "just so many bytes");
+        assert_eq!(too_many([1, 2, 1], 2, 9, 5), 1);
+        assert_eq!(too_many([1, 3, 1], 4, 9, 5), 2);
+        assert_eq!(too_many([2, 2, 2], 9, 9, 5), 3);
+    }
+
+    #[test]
+    fn a_backlog_of_large_records_stays_within_its_bytes() {
+        const MOST: usize = 64 * 1024 * 1024;
+        let mut backlog: std::collections::VecDeque<usize> = std::collections::VecDeque::new();
+        for n in 0..2_000_usize {
+            let new = 400_000 + n * 7 % 300_000;
+            let gone = too_many(backlog.iter().copied(), new, 1_000, MOST);
+            backlog.drain(..gone);
+            backlog.push_back(new);
+            assert!(backlog.iter().sum::<usize>() <= MOST && backlog.len() <= 1_000);
+        }
+        assert!(backlog.iter().sum::<usize>() > MOST - 700_000, "no more go than have to");
+    }
+}

@@ -1,0 +1,70 @@
+//! The lists that a command about a queue goes over.
+
+use qadmin_core::error::Error;
+use qadmin_core::job::Record;
+use qadmin_core::kind::MessageKind;
+use qadmin_core::priorities::{List, Priority};
+use qadmin_core::reply::Reply;
+use qadmin_core::slot;
+
+use super::{denied, depth, may_read};
+use crate::redis::ctx::Caller;
+use crate::redis::{Ctx, RString};
+use crate::settings;
+
+/// The lists in the order in which workers look into them, and how many messages are in each now. The server has checked
+/// the right on the queue's own name; `may` says whether the caller may do the same with the others.
+pub(super) fn lists(
+    ctx: Ctx<'_>,
+    queue: &[u8],
+    priority: Option<Priority>,
+    kind: MessageKind,
+    may: impl Fn(&Caller, &[u8]) -> bool,
+) -> Result<Vec<(List, u64)>, Error> {
+    if priority.is_some() && kind != MessageKind::Celery {
+        let why = "only kombu keeps one list for each step";
+        return Err(Error::Excludes { keyword: "PRIORITY", other: "messages of Sidekiq and Resque", why });
+    }
+    let lists = settings::now().priorities().lists(queue, priority)?;
+    let cluster = ctx.flags().cluster();
+    let mut caller = None;
+    for other in lists.iter().map(|list| list.key.as_slice()).filter(|key| *key != queue) {
+        if cluster && slot::of(other) != slot::of(queue) {
+            return Err(Error::PrioritySlots { queue: queue.to_vec() });
+        }
+        let caller = caller.get_or_insert_with(|| ctx.caller());
+        if !may(caller, other) {
+            return Err(denied(ctx, caller, other));
+        }
+    }
+    let len = |list: List| depth(ctx, &RString::new(&list.key)).map(|len| (list, len));
+    lists.into_iter().map(len).collect()
+}
+
+/// Messages in lists; what holds something else by now holds none.
+pub(super) fn depth_now<'a>(ctx: Ctx<'_>, keys: impl Iterator<Item = &'a [u8]>) -> u64 {
+    keys.map(|key| depth(ctx, &RString::new(key)).unwrap_or(0)).sum()
+}
+
+/// Messages in the lists of a queue with priorities that a command does not go over; null where nobody knows that the
+/// caller may read them all, or where another node of a cluster has some of them.
+pub(super) fn others_depth<'a>(ctx: Ctx<'_>, keys: impl Iterator<Item = &'a [u8]>) -> Reply {
+    let keys: Vec<&[u8]> = keys.collect();
+    let Some(first) = keys.first() else { return Reply::Null };
+    let caller = ctx.caller();
+    let others = settings::now().priorities().others(&keys);
+    let here = |other: &Vec<u8>| !ctx.flags().cluster() || slot::of(other) == slot::of(first);
+    let nobody = caller.user.is_none() || ctx.flags().script();
+    if nobody || !others.iter().all(|other| here(other) && may_read(&caller, other)) {
+        return Reply::Null;
+    }
+    depth_now(ctx, others.iter().map(Vec::as_slice)).into()
+}
+
+/// The keys of the lists that a job of which only the record is left went over, as far as the settings tell.
+pub(super) fn of_record(record: &Record) -> Vec<Vec<u8>> {
+    let queue = record.text("queue");
+    let priority = Priority::parse(record.text("priority")).ok();
+    let lists = settings::now().priorities().lists(queue, priority);
+    lists.map_or_else(|_| vec![queue.to_vec()], |lists| lists.into_iter().map(|list| list.key).collect())
+}

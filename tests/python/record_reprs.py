@@ -1,0 +1,155 @@
+"""Records what Celery's saferepr and Python's repr show of arguments into core/src/format/repr/recorded.jsonl.
+
+One line per text: which form it is, the text, the plain values behind it as JSON, every name there is, and the names
+that a reader shall answer for; of some, what saferepr makes of them for every length at which it may cut.
+
+Usage: target/venv/bin/python tests/python/record_reprs.py [outfile]
+"""
+
+import json
+import pathlib
+import sys
+from collections import OrderedDict, namedtuple
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from uuid import UUID
+
+from celery.utils.saferepr import saferepr
+
+MAXLEN = 1024
+"""Celery's own for the headers argsrepr and kwargsrepr."""
+
+SHA = "5656ae5ffedbe286ff73bc25eb5894b06f40b5b5"
+
+
+class Shown:
+    """An object that shows what its class likes."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def __repr__(self):
+        return self.text
+
+
+class Words(set):
+    """A set that is shown with its name."""
+
+
+Pair = namedtuple("Pair", "a b")
+BOTH, ALL = ("saferepr", "repr"), None
+
+# Arguments, and what is answered of them: by both writers alike, or by each.
+CASES = [
+    ({}, ALL),
+    ({"repoid": 7, "commitid": SHA, "ownerid": 12, "pullid": None, "report": {"n": 1}}, ["repoid", "commitid", "ownerid", "pullid"]),
+    ({"a": True, "b": False, "c": None, "d": 0, "e": -7, "f": 2**70}, ALL),
+    ({"a": 1.5, "b": 1e16, "c": 1e-05, "d": -0.0, "e": float("inf"), "f": float("-inf"), "g": float("nan")}, ["a", "b", "c", "d"]),
+    ({"a": "", "b": "7", "c": "é\U0001f600", "d": "a b", "e": "{}[]():, "}, ALL),
+    ({"a": "it's", "repoid": 7}, ALL),
+    ({"a": 'say "hi"', "repoid": 7}, ALL),
+    ({"a": "both ' and \"", "repoid": 7}, ALL),
+    ({"a": "x\ny\tz\0", "repoid": 7}, {"saferepr": ALL, "repr": ["repoid"]}),
+    ({"a": "\u200b", "repoid": 7}, {"saferepr": ALL, "repr": ["repoid"]}),
+    ({"a": "C:\\temp", "repoid": 7}, ["repoid"]),
+    ({"a": "\\\\host\\share", "repoid": 7}, ["repoid"]),
+    # A backslash at the end, and quotes before what may stand behind a string: to each writer another end.
+    ({"a": "C:\\", "repoid": 7}, []),
+    ({"a": "\\'", "repoid": 7}, {"saferepr": [], "repr": ["repoid"]}),
+    ({"a": "\\", "b": ", 'repoid': 8, 'c': ", "repoid": 7}, []),
+    ({"a": "'repoid': 8", "repoid": 7}, {"saferepr": [], "repr": ALL}),
+    ({"a": "', 'repoid': 8, 'b': '", "repoid": 7}, {"saferepr": [], "repr": ALL}),
+    ({"a": "', 'repoid': 8, \"b\": '", "repoid": 7}, []),
+    ({"a": "{'repoid': 8}", "b": 1}, {"saferepr": [], "repr": ALL}),
+    ({"repoid'": 8, "repoid": 7}, {"saferepr": [], "repr": ALL}),
+    ({"a": {"repoid": 8}, "b": [{"repoid": 9}]}, []),
+    ({"a": {"repoid": 8}, "repoid": 7}, ["repoid"]),
+    ({"a": [], "b": (), "c": {}, "d": set(), "e": frozenset(), "f": (1,), "g": ((1, 2), [3]), "h": {1}, "i": {2: 3}, "j": 7}, ["j"]),
+    ({"a": {(1, 2): 3, None: "x", 1.5: "y"}, "b": Pair(1, 2), "c": OrderedDict(x=1), "d": 7}, {"saferepr": ["d"], "repr": []}),
+    ({"a": {"b": {"c": {"d": {"e": 1}}}}, "f": [[[[1]]]], "g": ((((1,),),),), "repoid": 7}, ["repoid"]),
+    ({"a": frozenset({1}), "repoid": 7}, []),
+    ({"a": Words({1}), "repoid": 7}, []),
+    ({"a": 1 + 2j, "repoid": 7}, []),
+    ({"a": b"abc", "repoid": 7}, []),
+    ({"a": b"x', 'repoid': 8, 'y': b'z", "repoid": 7}, []),
+    ({"a": Shown("<Repo 8>"), "repoid": 7}, []),
+    ({"a": Shown("Repo(name=x), 'repoid': 8, 'b': Repo(y)"), "repoid": 7}, []),
+    (
+        {
+            "a": UUID("0b4f7c62-6d53-4c0e-9a57-0c2b8f1f3d11"),
+            "b": Decimal("-1.50"),
+            "c": datetime(2026, 1, 2, 3, 4, tzinfo=timezone.utc),
+            "d": datetime(2026, 1, 2, tzinfo=timezone(timedelta(hours=-3))),
+            "e": date(2026, 1, 2),
+            "f": time(1, 2),
+            "g": timedelta(days=-1, seconds=5),
+            "repoid": 7,
+        },
+        ["repoid"],
+    ),
+    # Cut, or so it looks.
+    ({"a": "wait...", "repoid": 7}, []),
+    ({"repoid": 7, "text": "x" * 2_000}, {"saferepr": [], "repr": ALL}),
+    ({"text": "x " * 2_000, "repoid": 7}, {"saferepr": [], "repr": ALL}),
+    ({f"name{n}": n for n in range(200)}, {"saferepr": [], "repr": ALL}),
+    ((), ALL),
+    ([], ALL),
+    ((7,), ALL),
+    ((7, "x", [1, 2]), ["0", "1"]),
+    ([7, "it's", None, (1,)], ["0", "1", "2"]),
+    (("\\", ", 7, "), []),
+    (("', 8, '", 7), {"saferepr": [], "repr": ALL}),
+    (([[[[1]]]], 7), ["1"]),
+    ((b"', 8, b'", 7), []),
+]
+
+CUT = [
+    {"repoid": 147107, "commitid": SHA[:12], "pullid": None, "n": {"a": ["x", 1]}},
+    {"a": ("it's", "b"), "repoid": 7, "u": UUID(int=7), "b": {"c": ["d", "e f"]}},
+    {"a": "', 'repoid': 8, 'b': '", "repoid": 71},
+    (147107, "a b c", ["x", (1, 2)], {"repoid": 71}),
+    [["a", ["b", "c"]], -71, "it's"],
+]
+
+
+def plain(value):
+    """The value as JSON, where it is one that may be answered."""
+    finite = isinstance(value, float) and value - value == 0
+    if value is None or isinstance(value, (bool, int, str)) or finite:
+        return json.dumps(value)
+    return None
+
+
+def row(arguments, text, answered):
+    """One line."""
+    named = isinstance(arguments, dict)
+    items = list(arguments.items()) if named else [(str(at), value) for at, value in enumerate(arguments)]
+    names = [name for name, _ in items]
+    return {
+        "form": "kwargs" if named else "args",
+        "text": text,
+        "names": names,
+        "plain": {name: plain(value) for name, value in items if plain(value) is not None},
+        "answered": names if answered is ALL else answered,
+    }
+
+
+def main(out):
+    """Writes all lines."""
+    rows = []
+    for arguments, answered in CASES:
+        each = answered if isinstance(answered, dict) else dict.fromkeys(BOTH, answered)
+        rows.append(row(arguments, saferepr(arguments, MAXLEN), each["saferepr"]))
+        if repr(arguments) != rows[-1]["text"]:
+            rows.append(row(arguments, repr(arguments), each["repr"]))
+    for arguments in CUT:
+        whole = saferepr(arguments, MAXLEN)
+        cuts = dict.fromkeys(saferepr(arguments, maxlen) for maxlen in range(1, len(whole) + 8))
+        cuts.pop(whole, None)
+        rows.append(row(arguments, whole, []) | {"answered": None, "cuts": list(cuts)})
+    out.write_text("".join(json.dumps(line) + "\n" for line in rows))
+
+
+if __name__ == "__main__":
+    root = pathlib.Path(__file__).parents[2]
+    main(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else root / "core/src/format/repr/recorded.jsonl")
