@@ -76,8 +76,7 @@ Section: database
 Priority: optional
 Installed-Size: $(du -k -s "$root/usr" | cut -f1)
 Depends: libc6 (>= $(libc)), libgcc-s1
-Recommends: redis-server (>= 5:7.0.6) | valkey-server
-Suggests: bash-completion
+Suggests: redis-server (>= 5:7.0.6) | valkey-server, bash-completion
 Description: look at a live job queue and clear it, inside Redis or Valkey
  A module for Redis and Valkey that counts, shows and clears the messages of a
  live queue of Celery, Sidekiq or Resque that match a filter, and a program for

@@ -132,7 +132,9 @@ function refused(words) {
   at("count-progress").hidden = true;
   at("count-line").textContent = words;
   at("count-line").className = "error";
-  at("count-more").textContent = "\u00a0";
+  const again = element("a", "Try again");
+  again.href = at("count").dataset.here;
+  at("count-more").replaceChildren(again);
   at("sample-heading").textContent = "There is no sample.";
   showSample([]);
 }

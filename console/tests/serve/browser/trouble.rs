@@ -67,6 +67,20 @@ fn a_server_that_is_away_or_lacks_the_module_is_told_and_nothing_can_be_pressed(
 }
 
 #[test]
+fn a_server_that_was_away_is_tried_again() {
+    let Some(browser) = Browser::take() else { return };
+    let (mut server, page) = super::super::examples();
+    tell(&mut server.conn(), "SAVE");
+    server.kill9();
+    browser.go(&page, &preview_of_target());
+    browser.reads("#count-line", "no connection to 127.0.0.1");
+    server.start_again();
+    browser.click("#count-more a");
+    browser.reads("#count-line", "61 of 1,051 messages match");
+    assert!(browser.can_use("#clear-all"));
+}
+
+#[test]
 fn what_messages_say_is_text_and_nothing_else() {
     let Some(browser) = Browser::take() else { return };
     let server = Server::start();
