@@ -3,6 +3,7 @@
 mod celery;
 mod durability;
 mod live;
+mod odd;
 mod refusals;
 
 use std::collections::BTreeMap;
