@@ -35,6 +35,8 @@ const CONTENT_TYPE: usize = 2;
 const COMPRESSION: usize = 3;
 const BODY_ENCODING: usize = 4;
 const BODY: usize = 5;
+/// How many there are.
+pub(super) const OWN_PATHS: usize = 6;
 
 /// Variants.
 const PROTOCOL_1: usize = 0;
@@ -50,14 +52,15 @@ fn body(protocol_1: Vec<Path>, protocol_2: Vec<Path>) -> [Place; VARIANTS] {
 
 impl Format for Celery {
     fn own_paths(&self) -> Vec<Path> {
-        vec![
-            keys(&["headers", "task"]),
-            keys(&["headers"]),
-            keys(&["content-type"]),
-            keys(&["headers", "compression"]),
-            keys(&["properties", "body_encoding"]),
-            keys(&["body"]),
-        ]
+        let paths: [&[&str]; OWN_PATHS] = [
+            &["headers", "task"],
+            &["headers"],
+            &["content-type"],
+            &["headers", "compression"],
+            &["properties", "body_encoding"],
+            &["body"],
+        ];
+        paths.map(keys).into()
     }
 
     fn places(&self, field: &Field) -> [Place; VARIANTS] {

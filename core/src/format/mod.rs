@@ -14,6 +14,7 @@ mod recognise;
 mod repr;
 mod reprs;
 mod ruby;
+mod unacked;
 
 pub(crate) use reader::{Found, Reader};
 pub use recognise::{LOOK_AT, Recogniser};
@@ -26,6 +27,7 @@ use crate::kind::MessageKind;
 pub(crate) fn format_of(kind: MessageKind) -> &'static dyn Format {
     match kind {
         MessageKind::Celery => &celery::Celery,
+        MessageKind::Unacked => &unacked::Unacked,
         MessageKind::Sidekiq => &ruby::Sidekiq,
         MessageKind::Resque => &ruby::Resque,
     }
@@ -79,6 +81,11 @@ impl<'m> Own<'m> {
 pub(crate) trait Format: Sync + std::fmt::Debug {
     /// Paths in the envelope that the format itself needs, in the order of the positions of [`Own`].
     fn own_paths(&self) -> Vec<Path>;
+
+    /// Whether a valid JSON text is a message.
+    fn is_message(&self, text: &[u8], _own: Own<'_>) -> bool {
+        text.starts_with(b"{") || text.trim_ascii_start().starts_with(b"{")
+    }
 
     /// Where `field` stands, per variant.
     fn places(&self, field: &Field) -> [Place; VARIANTS];

@@ -114,10 +114,11 @@ impl Reader {
     /// bytes are found.
     pub(crate) fn envelope(&mut self, message: &[u8]) -> bool {
         (self.body_open, self.reprs_read, self.decoded) = (false, false, 0);
-        self.decodable = self.envelope.read(&mut self.scanner, message, 0)
-            && (message.starts_with(b"{") || message.trim_ascii_start().starts_with(b"{"));
+        self.decodable = self.envelope.read(&mut self.scanner, message, 0);
         if self.decodable {
-            self.variant = self.format.variant(Own::new(&self.own, &self.envelope, message));
+            let own = Own::new(&self.own, &self.envelope, message);
+            self.decodable = self.format.is_message(message, own);
+            self.variant = self.format.variant(own);
         }
         self.decodable
     }
