@@ -95,6 +95,7 @@ pub(crate) fn whole(
             matches: preview.match_count,
             inexact: preview.doubts.inexact,
             refusal,
+            held: preview.is_of_workers(),
             count_error: preview.count_error.as_deref(),
         }))
         section {
@@ -226,7 +227,7 @@ pub(crate) fn sample(rows: &[Map]) -> Markup {
         div.scroll { table {
             thead { tr { th.number { "Runs" } @for name in &names { th { (name) } } } }
             tbody { @for row in rows { tr {
-                td.number { (grouped(place(row.int("index").unwrap_or_default()))) }
+                td.number { @if let Some(index) = row.int("index") { (grouped(place(index))) } }
                 @for name in &names { td { (escape(&row.bytes(name).unwrap_or_default())) } }
             } } }
         } }
@@ -242,6 +243,8 @@ struct Actions<'a> {
     /// Of these, those that a clear has to be told to take.
     inexact: u64,
     refusal: Option<&'a str>,
+    /// Messages are those that workers hold: the server moves none of them.
+    held: bool,
     count_error: Option<&'a str>,
 }
 
@@ -258,7 +261,7 @@ fn actions(app: &App, target: &Target, state: &Actions<'_>) -> Markup {
                 fieldset #locked disabled[state.locked] {
                     @if state.refusal.is_none() {
                         div #destructive {
-                            (whereto(target))
+                            (whereto(target, state.held))
                             label {
                                 "Type the name of the queue: " code { (shown) }
                                 input name="confirm" required autocomplete="off" autocapitalize="off" spellcheck="false";
@@ -288,11 +291,11 @@ fn actions(app: &App, target: &Target, state: &Actions<'_>) -> Markup {
 }
 
 /// What becomes of what is taken out. Moving is what is chosen where nobody chooses: it can be undone.
-fn whereto(target: &Target) -> Markup {
+fn whereto(target: &Target, held: bool) -> Markup {
     let parked = [&target.queue, &b":parked"[..]].concat();
     html! {
         // In one list nobody would know any more of which step a message was.
-        @if target.is_of_all_lists() {
+        @if held || target.is_of_all_lists() {
             input type="hidden" name="how" value="clear";
         } @else {
             fieldset.choice {
