@@ -187,9 +187,13 @@ fn workers_and_producers_beside_a_clear_of_all_lists_lose_nothing() {
             })
         })
         .collect();
-    let job = ask(&mut conn, "QADMIN.CLEARJOB celery TASK m ALL PRIORITY ALL CONFIRM celery");
-    let total = job.int("total_estimated");
-    let end = wait_for_job(&mut conn, &job.text("job_id"));
+    let job = ask(&mut conn, "QADMIN.CLEARJOB celery TASK m ALL PRIORITY ALL RATE 500 CONFIRM celery");
+    let (total, job) = (job.int("total_estimated"), job.text("job_id"));
+    until_deleted(&mut conn, &job, 1);
+    // Until workers were faster than the job.
+    eventually("drift", || status(&mut conn, &job).int("drifted") > 0);
+    tell(&mut conn, &format!("QADMIN.THROTTLE {job} RATE 0"));
+    let end = wait_for_job(&mut conn, &job);
     producers.into_iter().for_each(|producer| producer.join().expect("a producer"));
     assert_eq!(end.text("status"), "completed", "{end:?}");
     assert_eq!(total, end.int("processed") + end.int("drifted"), "{end:?}");
