@@ -15,6 +15,7 @@ mod redis;
 mod settings;
 mod settle;
 mod state;
+mod unacked;
 mod unit;
 mod waiters;
 mod walk;

@@ -153,7 +153,7 @@ impl Filter {
 
 #[derive(Debug, Args)]
 pub(crate) struct Preview {
-    /// The list's key.
+    /// The list's key, or that of the hash of messages that workers hold.
     pub(crate) queue: OsString,
     #[command(flatten)]
     pub(crate) filter: Filter,
@@ -172,6 +172,9 @@ pub(crate) struct Preview {
     /// Count anew, whatever the server has counted before.
     #[arg(long)]
     pub(crate) bust: bool,
+    /// Where the queue is the hash of what workers hold: the key of its index. Default: the hash's name and _index.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) index: Option<OsString>,
     /// Only look: depth and sample, no count.
     #[arg(long, conflicts_with = "bust")]
     pub(crate) no_count: bool,
@@ -182,7 +185,7 @@ pub(crate) struct Preview {
 
 #[derive(Debug, Args)]
 pub(crate) struct Clear {
-    /// The list's key.
+    /// The list's key, or that of the hash of messages that workers hold.
     pub(crate) queue: OsString,
     #[command(flatten)]
     pub(crate) filter: Filter,
@@ -216,6 +219,9 @@ pub(crate) struct Clear {
     /// With --expect: so many percent more are no surprise.
     #[arg(long, value_name = "PERCENT", requires = "expect")]
     pub(crate) tolerance: Option<u64>,
+    /// Where the queue is the hash of what workers hold: the key of its index. Default: the hash's name and _index.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) index: Option<OsString>,
     /// Move matches to this other list instead of clearing them, so that it can be undone. In a cluster the key has to lie
     /// in the queue's slot: '{celery}:parked'.
     #[arg(long, value_name = "KEY")]
@@ -260,7 +266,7 @@ pub(crate) enum Keep {
 
 #[derive(Debug, Args)]
 pub(crate) struct Stats {
-    /// The list's key.
+    /// The list's key, or that of the hash of messages that workers hold.
     pub(crate) queue: OsString,
     #[command(flatten)]
     pub(crate) filter: Filter,
@@ -273,6 +279,9 @@ pub(crate) struct Stats {
     /// Fields to count by, 1 to 4, such as task,repoid.
     #[arg(long, value_name = "FIELD", value_delimiter = ',', default_value = "task")]
     pub(crate) by: Vec<String>,
+    /// Where the queue is the hash of what workers hold: the key of its index. Default: the hash's name and _index.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) index: Option<OsString>,
     /// Most groups to show, 0 to 1,000; the others are added up.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) top: u32,

@@ -24,6 +24,8 @@ pub(crate) struct PreviewRequest {
     pub(crate) filter: Vec<Vec<u8>>,
     pub(crate) sample: Option<u32>,
     pub(crate) fields: Vec<String>,
+    /// The index, where the queue is the hash of what workers hold.
+    pub(crate) index: Option<Vec<u8>>,
     pub(crate) bust: bool,
     pub(crate) no_count: bool,
     pub(crate) kind: Option<Kind>,
@@ -38,6 +40,8 @@ pub(crate) struct StatsRequest {
     pub(crate) filter: Vec<Vec<u8>>,
     pub(crate) by: Vec<String>,
     pub(crate) top: u32,
+    /// The index, where the queue is the hash of what workers hold.
+    pub(crate) index: Option<Vec<u8>>,
     pub(crate) bust: bool,
     pub(crate) kind: Option<Kind>,
     pub(crate) priority: Option<String>,
@@ -58,6 +62,8 @@ pub(crate) struct ClearRequest {
     pub(crate) rate: Option<u64>,
     pub(crate) expect: Option<u64>,
     pub(crate) tolerance: Option<u64>,
+    /// The index, where the queue is the hash of what workers hold.
+    pub(crate) index: Option<Vec<u8>>,
     /// The list that matches move to.
     pub(crate) to: Option<Vec<u8>>,
     /// To its next end.
@@ -112,6 +118,7 @@ impl Client {
         if !request.fields.is_empty() {
             command.arg("FIELDS").arg(request.fields.len()).arg(&request.fields);
         }
+        say_index(&mut command, request.index.as_ref());
         if request.bust {
             command.arg("BUST");
         }
@@ -127,6 +134,7 @@ impl Client {
         let mut command = redis::cmd("QADMIN.STATS");
         command.arg(&request.queue).arg(&request.filter);
         command.arg("GROUPBY").arg(request.by.len()).arg(&request.by).arg("TOP").arg(request.top);
+        say_index(&mut command, request.index.as_ref());
         if request.bust {
             command.arg("BUST");
         }
@@ -155,6 +163,7 @@ impl Client {
                 command.arg(keyword).arg(value);
             }
         }
+        say_index(&mut command, request.index.as_ref());
         if let Some(key) = &request.to {
             command.arg("TO").arg(key);
         }
@@ -309,6 +318,12 @@ impl Client {
         command.arg("FORMAT").arg("JSON");
         let replies = self.server.call_everywhere(&command, name)?;
         replies.iter().map(|reply| parse(reply, name)).collect()
+    }
+}
+
+fn say_index(command: &mut Cmd, key: Option<&Vec<u8>>) {
+    if let Some(key) = key {
+        command.arg("INDEX").arg(key);
     }
 }
 

@@ -124,3 +124,29 @@ fn the_whole_grammar_of_conditions_can_be_typed() {
     );
     assert_eq!(two.ended(0).json()["filter"], "REPOID 147107 COMMITID x WHERE retries = 0");
 }
+
+#[test]
+fn what_workers_hold_is_a_queue_like_any_other_and_its_index_can_be_named() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    for n in 0..3 {
+        let message = r#"[{"headers":{"task":"t"},"body":"","properties":{}},"","celery"]"#;
+        redis::pipe()
+            .hset("unacked", n, message)
+            .ignore()
+            .zadd("times", n, 1_700_000_000 + n)
+            .exec(&mut conn)
+            .expect("the server takes them");
+    }
+    let lost = qadmin(&server, &["preview", "unacked", "--task", "t"]).ended(0);
+    assert!(lost.out.contains("is it the right INDEX?"), "{lost:?}");
+    let found = qadmin(&server, &["preview", "unacked", "--task", "t", "--index", "times"]).ended(0);
+    assert!(found.out.contains("The 3 matching messages:"), "{found:?}");
+    assert!(found.out.contains("tasks that workers hold go on running"), "{found:?}");
+    assert!(found.out.contains("1700000000000"), "{found:?}");
+    let stats = qadmin(&server, &["stats", "unacked", "--by", "routing_key", "--index", "times"]).ended(0);
+    assert!(stats.out.contains("celery"), "{stats:?}");
+    let line = ["clear", "unacked", "--task", "t", "--keep-one", "--index", "times", "--yes", "unacked"];
+    qadmin(&server, &line).ended(0);
+    assert_eq!(redis::cmd("HKEYS").arg("unacked").query::<Vec<u64>>(&mut conn), Ok(vec![0]));
+}

@@ -237,6 +237,25 @@ pub enum Error {
     ToItself,
     /// TO with a key of another slot.
     CrossSlot,
+    /// The index of a hash is in another slot.
+    IndexSlot {
+        /// The hash.
+        queue: Vec<u8>,
+        /// The index.
+        index: Vec<u8>,
+    },
+    /// The index of a hash is not here any more: its slot moves.
+    IndexAway {
+        /// The index.
+        index: Vec<u8>,
+    },
+    /// What can be done to a list and not to the hash of what workers hold.
+    ListsOnly {
+        /// The keyword as documented.
+        keyword: &'static str,
+    },
+    /// INDEX beside a list.
+    NoIndex,
     /// Both ALL and KEEPONE.
     TwoModes,
     /// A keyword that means something only beside another one.
@@ -507,13 +526,16 @@ impl Error {
             | Self::NoMode
             | Self::TwoModes
             | Self::ToItself
+            | Self::ListsOnly { .. }
+            | Self::NoIndex
+            | Self::IndexAway { .. }
             | Self::Needs { .. }
             | Self::Excludes { .. }
             | Self::NotClient { .. }
             | Self::IdInUse { .. } => Code::Err,
             Self::ConfirmMissing { .. } | Self::ConfirmOther { .. } => Code::Confirm,
             Self::Unexpected { .. } => Code::Expect,
-            Self::CrossSlot | Self::PrioritySlots { .. } => Code::CrossSlot,
+            Self::CrossSlot | Self::IndexSlot { .. } | Self::PrioritySlots { .. } => Code::CrossSlot,
             Self::NoJob { .. } => Code::NoJob,
             Self::TooManyJobs { .. } | Self::TooManyPreviews { .. } => Code::TooManyJobs,
             Self::WrongType | Self::RecordKey { .. } | Self::NoList { .. } => Code::WrongType,
@@ -624,6 +646,20 @@ impl Error {
             Self::TwoModes => "ALL and KEEPONE exclude each other; give one of them".to_owned(),
             Self::ToItself => "TO needs another key than the queue itself".to_owned(),
             Self::CrossSlot => "Keys in request don't hash to the same slot".to_owned(),
+            Self::IndexSlot { queue, index } => format!(
+                "Keys in request don't hash to the same slot: {} and its index {}; both names need the same {{tag}}",
+                quote(queue),
+                quote(index)
+            ),
+            Self::IndexAway { index } => {
+                format!("the index {} is on its way to another node of the cluster; ask again", quote(index))
+            }
+            Self::ListsOnly { keyword } => {
+                format!("{keyword} is for lists, and this key is the hash of messages that workers hold")
+            }
+            Self::NoIndex => {
+                "INDEX is for the hash of messages that workers hold, and this key is a list".to_owned()
+            }
             Self::Needs { keyword, other } => format!("{keyword} needs {other} beside it"),
             Self::Excludes { keyword, other, why } => {
                 format!("{keyword} and {other} exclude each other: {why}")

@@ -17,6 +17,9 @@ pub enum MessageKind {
     Sidekiq,
     /// Resque, and ActiveJob on it.
     Resque,
+    /// Celery's messages that workers hold, as kombu keeps them in a hash. The type of the key tells it; there is no
+    /// word for it behind AS.
+    Unacked,
 }
 
 /// A kind as users see it.
@@ -42,6 +45,25 @@ pub const KINDS: [KindSpec; 3] = [
     KindSpec { kind: MessageKind::Resque, name: "resque", next_end: End::Head, sample: POSITIONAL },
 ];
 
+/// What Celery's messages are where workers hold them. There is no end that runs next.
+static UNACKED: KindSpec = KindSpec {
+    kind: MessageKind::Unacked,
+    name: "celery",
+    next_end: End::Tail,
+    sample: &[
+        b"task",
+        b"id",
+        b"repoid",
+        b"commitid",
+        b"ownerid",
+        b"pullid",
+        b"retries",
+        b"eta",
+        b"redelivered",
+        b"routing_key",
+    ],
+};
+
 /// The names of [`KINDS`], in their order.
 pub const NAMES: &[&str] = &[KINDS[0].name, KINDS[1].name, KINDS[2].name];
 
@@ -49,8 +71,8 @@ impl MessageKind {
     /// Its row.
     #[must_use]
     pub fn spec(self) -> &'static KindSpec {
-        // Every kind has a row: a test holds the table against the type.
-        KINDS.iter().find(|row| row.kind == self).unwrap_or(&KINDS[0])
+        // All but one have a row there: a test holds the table against the type.
+        KINDS.iter().find(|row| row.kind == self).unwrap_or(&UNACKED)
     }
 
     /// Reads the name behind AS, in any case.

@@ -22,4 +22,5 @@ pub mod request;
 pub mod scan;
 pub mod settings;
 pub mod slot;
+pub mod unacked;
 pub mod unit;

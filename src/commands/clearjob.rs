@@ -2,7 +2,8 @@
 
 use qadmin_core::error::Error;
 use qadmin_core::filter::Projection;
-use qadmin_core::job::{Job, Keep, Kind, Origin, Record, Start};
+use qadmin_core::job::{Job, Keep, Kind, Origin, Record, Start, Terms};
+use qadmin_core::kind::MessageKind;
 use qadmin_core::queue::End;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{ClearJob, Mode, SAMPLE_DEFAULT, commands};
@@ -12,6 +13,7 @@ use uuid::Uuid;
 
 use super::lists::{lists, of_record, others_depth};
 use super::looks::looks_like;
+use super::unacked::{self, Access, Words};
 use super::{Answer, denied, depth};
 use crate::audit::Entry;
 use crate::record::{self, Owed};
@@ -30,8 +32,18 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
     }
     let db = ctx.db();
     let digest = request.fingerprint(db);
-    let kind = request.kind.unwrap_or_else(|| settings::now().default_kind());
-    let lists = lists(ctx, &request.queue, request.priority, kind, may_clear)?;
+    let words = Words::new(&request.queue, request.index.as_deref(), request.kind, request.priority);
+    let held = unacked::find(ctx, &words, Access::TakeOut)?;
+    let (kind, lists) = match &held {
+        Some(held) => {
+            check_terms(&request.terms)?;
+            (MessageKind::Unacked, held.lists(&request.queue))
+        }
+        None => {
+            let kind = request.kind.unwrap_or_else(|| settings::now().default_kind());
+            (kind, lists(ctx, &request.queue, request.priority, kind, may_clear)?)
+        }
+    };
     if let Some(to) = &request.terms.to {
         if lists.iter().any(|(list, _)| list.key == to.key) {
             return Err(Error::ToItself);
@@ -50,6 +62,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
             return Err(Error::TooManyJobs { live, max_jobs: usize::try_from(max_jobs).unwrap_or(live) });
         }
         if request.kind.is_none()
+            && held.is_none()
             && let Some(looks) = looks_like(ctx, &lists, kind)
         {
             return Err(Error::LooksLike { looks: looks.spec().name, taken_for: kind.spec().name });
@@ -88,6 +101,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
                 reason: request.reason.clone(),
             },
             digest,
+            unacked: held.map(|held| held.start),
             now_ms: now_ms(),
             now_ns: now_ns(),
         });
@@ -95,6 +109,20 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         let record = begin(state, ctx, job)?;
         Ok(Answer::Reply(map(ctx, &record, false), request.format))
     })?
+}
+
+/// What workers hold is walked once, and a hash has no ends.
+fn check_terms(terms: &Terms) -> Result<(), Error> {
+    let given = [
+        (terms.to.is_some(), "TO"),
+        (!terms.by.is_empty(), "BY"),
+        (terms.keep == Keep::Newest, "KEEP NEWEST"),
+        (terms.expect.is_some(), "EXPECT"),
+    ];
+    match given.into_iter().find(|(given, _)| *given) {
+        Some((_, keyword)) => Err(Error::ListsOnly { keyword }),
+        None => Ok(()),
+    }
 }
 
 /// Whether the caller may clear a list that has not the queue's own name.
@@ -182,5 +210,6 @@ fn map(ctx: Ctx<'_>, record: &Record, deduplicated: bool) -> Reply {
         .with("other_priorities_depth", others_depth(ctx, keys.iter().map(Vec::as_slice)))
         .with("message_kind", get("message_kind"))
         .with("priority", get("priority"))
+        .with("notice", get("notice"))
         .build()
 }

@@ -15,6 +15,7 @@ pub(crate) mod preview;
 mod queues;
 pub(crate) mod stats;
 pub(crate) mod status;
+mod unacked;
 
 use qadmin_core::error::Error;
 use qadmin_core::reply::Reply;

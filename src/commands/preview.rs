@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::lists::{depth_now, lists, others_depth};
 use super::looks::{disagrees, looks_like};
+use super::unacked::{self, Access, Unacked, Words};
 use super::{Answer, may_read};
 use crate::redis::clock::{cpu_ns, now_ms, now_ns};
 use crate::redis::list::{List, Mode, Opened};
@@ -100,12 +101,22 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
     let accepted_ns = now_ns();
     let settings = settings::now();
     let db = ctx.db();
-    let kind = request.kind.unwrap_or_else(|| settings.default_kind());
-    let over = lists(ctx, &request.queue, request.priority, kind, may_read)?;
+    let words = Words::new(&request.queue, request.index.as_deref(), request.kind, request.priority);
+    let held = unacked::find(ctx, &words, Access::Read)?;
+    let (kind, over) = match &held {
+        Some(held) => (MessageKind::Unacked, held.lists(&request.queue)),
+        None => {
+            let kind = request.kind.unwrap_or_else(|| settings.default_kind());
+            (kind, lists(ctx, &request.queue, request.priority, kind, may_read)?)
+        }
+    };
+    // From here on it says which index it means.
+    let index = held.as_ref().map(|held| held.start.index.clone());
+    let request = &Preview { index, ..request.clone() };
     let depth: u64 = over.iter().map(|(_, len)| len).sum();
     let lists: Vec<Listed> = over.iter().map(|(list, _)| list.clone()).collect();
     let digest = request.key(db, kind, &lists);
-    let asked = Asked { ctx, request, kind, lists: &lists, depth, accepted_ns };
+    let asked = Asked { ctx, request, kind, lists: &lists, held: held.as_ref(), depth, accepted_ns };
     let now = now_ms();
     state::with(|state| {
         if request.nocount {
@@ -166,7 +177,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
             state.caches.forget(&digest);
             state.registry.make_stale(|job| job.digest == digest);
         }
-        let mut job = new_job(ctx, request, kind, db, digest, over.clone())?;
+        let mut job = new_job(ctx, request, kind, db, digest, (over.clone(), held.as_ref()))?;
         let id = job.id();
         if !inline {
             job.hand_out();
@@ -197,7 +208,7 @@ fn new_job(
     kind: MessageKind,
     db: i32,
     digest: [u8; 32],
-    lists: Vec<(Listed, u64)>,
+    (lists, held): (Vec<(Listed, u64)>, Option<&Unacked>),
 ) -> Result<Job, Error> {
     let caller = ctx.caller();
     Ok(Job::new(Start {
@@ -219,6 +230,7 @@ fn new_job(
         dry_run: false,
         origin: Origin { user: caller.user, client: caller.client, ..Origin::default() },
         digest,
+        unacked: held.map(|held| held.start.clone()),
         now_ms: now_ms(),
         now_ns: now_ns(),
     }))
@@ -243,6 +255,8 @@ struct Asked<'a> {
     kind: MessageKind,
     /// Where they are, in the order in which workers look into the lists.
     lists: &'a [Listed],
+    /// Where workers hold them.
+    held: Option<&'a Unacked>,
     depth: u64,
     accepted_ns: u64,
 }
@@ -292,10 +306,15 @@ impl Asked<'_> {
             Err(error) => return (Err(error), None),
         };
         let mut matcher = Matcher::of(self.kind, &self.request.filter, None).inexact(true);
+        let longest = settings.slice_us() * 1_000 * SAMPLE_SLICES;
+        if let Some(held) = self.held {
+            let rows = (self.request.sample, longest);
+            let found = unacked::sample(self.ctx, &self.request.queue, held, matcher, projection, rows);
+            return (Ok(found), None);
+        }
         let mut recogniser = Recogniser::new();
         let mut rows = Vec::new();
         let began = cpu_ns();
-        let longest = settings.slice_us() * 1_000 * SAMPLE_SLICES;
         let (mut messages, mut bytes) = (0, 0);
         let next_end = self.kind.spec().next_end;
         // Messages that run before those of the list.
@@ -358,6 +377,10 @@ impl Asked<'_> {
         let notices = [chord_notice(number(in_chord)), inexact_notice(number(count.inexact))];
         let notices: Vec<String> = notices.into_iter().flatten().collect();
         let notice = (!notices.is_empty()).then(|| notices.join("; "));
+        let notice = match self.held {
+            Some(held) => Some(held.notice(notice)),
+            None => notice,
+        };
         Reply::map()
             .with("mode", how.as_str())
             .with("queue", self.request.queue.as_slice())
@@ -397,13 +420,19 @@ pub(crate) fn after_wait(
     wait: &PreviewWait,
 ) -> Result<Reply, Error> {
     ctx.select(wait.db);
+    let held = wait.request.index.as_ref().map(|index| Unacked::again(ctx, &wait.request.queue, index));
+    // The queue may hold something else by now; that is no reason to keep the count back.
+    let depth = match &held {
+        Some(held) => held.len,
+        None => depth_now(ctx, wait.lists.iter().map(|list| list.key.as_slice())),
+    };
     let asked = Asked {
         ctx,
         request: &wait.request,
         kind: wait.kind,
         lists: &wait.lists,
-        // The queue may hold something else by now; that is no reason to keep the count back.
-        depth: depth_now(ctx, wait.lists.iter().map(|list| list.key.as_slice())),
+        held: held.as_ref(),
+        depth,
         accepted_ns: wait.accepted_ns,
     };
     let deduplicated = wait.deduplicated;

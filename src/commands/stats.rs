@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::lists::{depth_now, lists, others_depth};
 use super::preview::{How, room};
+use super::unacked::{self, Access, Unacked, Words};
 use super::{Answer, may_read};
 use crate::redis::clock::{now_ms, now_ns};
 use crate::redis::{Ctx, block};
@@ -47,12 +48,22 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
     let accepted_ns = now_ns();
     let settings = settings::now();
     let db = ctx.db();
-    let kind = request.kind.unwrap_or_else(|| settings.default_kind());
-    let over = lists(ctx, &request.queue, request.priority, kind, may_read)?;
+    let words = Words::new(&request.queue, request.index.as_deref(), request.kind, request.priority);
+    let held = unacked::find(ctx, &words, Access::Read)?;
+    let (kind, over) = match &held {
+        Some(held) => (MessageKind::Unacked, held.lists(&request.queue)),
+        None => {
+            let kind = request.kind.unwrap_or_else(|| settings.default_kind());
+            (kind, lists(ctx, &request.queue, request.priority, kind, may_read)?)
+        }
+    };
+    // From here on it says which index it means.
+    let index = held.as_ref().map(|held| held.start.index.clone());
+    let request = &Stats { index, ..request.clone() };
     let depth: u64 = over.iter().map(|(_, len)| len).sum();
     let lists: Vec<List> = over.iter().map(|(list, _)| list.clone()).collect();
     let digest = request.key(db, kind, &lists);
-    let asked = Asked { ctx, request, kind, lists: &lists, depth, accepted_ns };
+    let asked = Asked { ctx, request, kind, lists: &lists, held: held.as_ref(), depth, accepted_ns };
     let answer = |how, count| Ok(Answer::Reply(asked.reply(how, count), request.format));
     state::with(|state| {
         if depth == 0 {
@@ -87,7 +98,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
             }
             // Renews: what was counted before this is not given to anybody any more.
             state.registry.make_stale(|job| job.digest == digest);
-            let job = new_job(ctx, request, kind, db, digest, over.clone())?;
+            let job = new_job(ctx, request, kind, db, digest, (over.clone(), held.as_ref()))?;
             let id = job.id();
             state.start(ctx, job);
             (id, false)
@@ -112,7 +123,7 @@ fn new_job(
     kind: MessageKind,
     db: i32,
     digest: [u8; 32],
-    lists: Vec<(List, u64)>,
+    (lists, held): (Vec<(List, u64)>, Option<&Unacked>),
 ) -> Result<Job, Error> {
     let caller = ctx.caller();
     Ok(Job::new(Start {
@@ -134,6 +145,7 @@ fn new_job(
         dry_run: false,
         origin: Origin { user: caller.user, client: caller.client, ..Origin::default() },
         digest,
+        unacked: held.map(|held| held.start.clone()),
         now_ms: now_ms(),
         now_ns: now_ns(),
     }))
@@ -145,6 +157,8 @@ struct Asked<'a> {
     request: &'a Stats,
     kind: MessageKind,
     lists: &'a [List],
+    /// Where workers hold the messages.
+    held: Option<&'a Unacked>,
     depth: u64,
     accepted_ns: u64,
 }
@@ -166,6 +180,10 @@ impl Asked<'_> {
     fn map(&self, how: How, counts: [Reply; 7], notice: Reply, count: Count) -> Reply {
         let [total, matched, matched_bytes, undecodable, unreadable, drifted, inexact] = counts;
         let filter = &self.request.filter;
+        let notice = match (self.held, notice) {
+            (Some(held), Reply::Null) => held.notice(None).into(),
+            (_, notice) => notice,
+        };
         Reply::map()
             .with("mode", how.as_str())
             .with("queue", self.request.queue.as_slice())
@@ -201,10 +219,21 @@ impl Asked<'_> {
 pub(crate) fn after_wait(state: &mut State, ctx: Ctx<'_>, id: Uuid, wait: &StatsWait) -> Reply {
     ctx.select(wait.db);
     let request = &wait.request;
+    let held = request.index.as_ref().map(|index| Unacked::again(ctx, &request.queue, index));
     // The queue may hold something else by now; that is no reason to keep the count back.
-    let depth = depth_now(ctx, wait.lists.iter().map(|list| list.key.as_slice()));
-    let asked =
-        Asked { ctx, request, kind: wait.kind, lists: &wait.lists, depth, accepted_ns: wait.accepted_ns };
+    let depth = match &held {
+        Some(held) => held.len,
+        None => depth_now(ctx, wait.lists.iter().map(|list| list.key.as_slice())),
+    };
+    let asked = Asked {
+        ctx,
+        request,
+        kind: wait.kind,
+        lists: &wait.lists,
+        held: held.as_ref(),
+        depth,
+        accepted_ns: wait.accepted_ns,
+    };
     let deduplicated = wait.deduplicated;
     if let Some(job) = state.registry.find_live(id) {
         job.hand_out();

@@ -116,7 +116,7 @@ impl State {
         if job.status() != Status::Completed || start.kind != Kind::Preview || job.is_outdated() {
             return;
         }
-        let c = job.scan.counters();
+        let c = job.counters();
         let count = Cached {
             db: start.db,
             keys: job.keys().map(<[u8]>::to_vec).collect(),

@@ -16,6 +16,9 @@ const FSYNC_LOOK_EVERY_NS: u64 = 1_000_000_000;
 /// Bytes that one slice moves to another list, but for its first message: they are held meanwhile.
 const MOVED_BYTES_MAX: u64 = 1024 * 1024;
 
+/// Bytes of delivery tags that one slice takes out, but for its first: they are in the unit.
+const TAGS_BYTES_MAX: u64 = 1024 * 1024;
+
 /// The part of a slice that a window is made for. A window that is not done in its slice costs the next one
 /// its seek for a short rest; one that is done early leaves time for another.
 const WINDOW_PART: (u64, u64) = (7, 8);
@@ -29,6 +32,8 @@ pub(crate) struct Measures {
     message: MessageCost,
     /// What taking out a message costs on a second walk.
     hit: HitCost,
+    /// What taking out one that a worker holds costs, of both keys.
+    held: HitCost,
     /// What putting one into another list costs.
     put: HitCost,
     /// What the last seek took, nanoseconds.
@@ -88,6 +93,20 @@ impl Measures {
     /// Learns from so many messages put into another list.
     pub(super) fn put(&mut self, messages: u64, took_ns: u64) {
         self.put.learn(messages, took_ns);
+    }
+
+    /// For a look at what workers hold: the way to its first entry is short, and earns no longer stretch.
+    pub(super) fn unacked(&self, settings: &Settings, most: usize) -> Budget {
+        let slice_ns = settings.slice_us() * 1_000;
+        let budget = self.in_time(Time::AfterSeek { slice_ns, last_seek_ns: 0 }, slice_ns);
+        let max_hits = budget.max_hits.min(most);
+        Budget { max_hits, max_bytes: TAGS_BYTES_MAX, hit_ns: self.held.ns(), ..budget }
+    }
+
+    /// Learns from so many messages of workers taken out.
+    pub(super) fn took_held(&mut self, messages: u64, took_ns: u64, now: u64) {
+        self.last_unit_ns = now;
+        self.held.learn(messages, took_ns);
     }
 
     /// With `appendfsync always`: when the next unit may be written, if not now.

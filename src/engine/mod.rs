@@ -20,6 +20,7 @@
 mod lifecycle;
 mod measures;
 mod slice;
+mod unacked;
 
 use qadmin_core::error::Error;
 use qadmin_core::job::{Next, Status};

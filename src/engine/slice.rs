@@ -4,6 +4,7 @@ use qadmin_core::error::Error;
 use qadmin_core::job::{Destination, Job, Kind, PAUSED, Status};
 use qadmin_core::scan::{Budget, Event, Look, Looked, Progress, Queue};
 use qadmin_core::settings::Settings;
+use qadmin_core::unacked::UnackedStart;
 
 use super::gate;
 use crate::record::{self, Owed};
@@ -63,6 +64,9 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
     }
     let db = job.start().db;
     ctx.select(db);
+    if job.unacked.is_some() {
+        return super::unacked::slice(state, ctx, job, &settings, most);
+    }
     let name = RString::new(job.key_here());
     let mode = match (writes, &job.start().terms.to) {
         (false, _) => Mode::Read,
@@ -212,7 +216,7 @@ fn book(state: &mut State, job: &mut Job, look: &mut Look) -> u64 {
 }
 
 /// What the slice came to, with the record that is due.
-fn conclude(ctx: Ctx<'_>, job: &mut Job, looked: Option<Looked>, wrote: bool) -> Step {
+pub(super) fn conclude(ctx: Ctx<'_>, job: &mut Job, looked: Option<Looked>, wrote: bool) -> Step {
     match looked {
         Some(Looked::Done | Looked::Refused) => {}
         Some(Looked::Stuck) => {
@@ -258,13 +262,12 @@ fn tell_jobs(state: &mut State, db: i32, key: &[u8], look: &Look) {
 }
 
 /// How a job ends whose scan is over: one whose queue was taken away by the cluster did not complete.
-fn end(ctx: Ctx<'_>, job: &Job, status: Status, error: Option<Error>) -> Step {
+pub(super) fn end(ctx: Ctx<'_>, job: &Job, status: Status, error: Option<Error>) -> Step {
     let flags = ctx.flags();
     // To a replica every key is one of another node's: nothing could be learned there.
     if flags.cluster() && flags.primary() {
         ctx.select(job.start().db);
-        let mut gone = job.scan.gone().filter_map(|list| job.keys().nth(list));
-        if gone.any(|key| unit::has_moved(ctx, &RString::new(key))) {
+        if job.gone().into_iter().any(|key| unit::has_moved(ctx, &RString::new(key))) {
             return moved();
         }
     }
@@ -277,7 +280,7 @@ fn moved() -> Step {
 }
 
 /// What a job does that may not write.
-fn refused(refusal: &Refusal, record_key: &RString, to: Option<&Destination>) -> Step {
+pub(super) fn refused(refusal: &Refusal, record_key: &RString, to: Option<&Destination>) -> Step {
     match refusal {
         Refusal::Wait(reason) => Step::Waits(reason),
         Refusal::RecordKey => {
@@ -303,6 +306,10 @@ fn still_may(job: &mut Job) -> bool {
     let start = job.start();
     let Some(user) = &start.origin.user else { return true };
     let may_add = |to: &Destination| acl::may_add(user, &to.key) == Right::Granted;
+    let may_take_out = |keys: &UnackedStart| acl::may_take_out(user, &keys.index) == Right::Granted;
     let may_clear = |key: &[u8]| acl::may_call(user, &[b"QADMIN.CLEARJOB", key]) == Right::Granted;
-    may_clear(&start.queue) && job.keys().all(may_clear) && start.terms.to.as_ref().is_none_or(may_add)
+    may_clear(&start.queue)
+        && job.keys().all(may_clear)
+        && start.terms.to.as_ref().is_none_or(may_add)
+        && start.unacked.as_ref().is_none_or(may_take_out)
 }

@@ -47,6 +47,12 @@ fn may(user: &[u8], key: &[u8], access: i32) -> Right {
     if granted { Right::Granted } else { Right::Denied }
 }
 
+/// May the user read this key and take out of it?
+pub(crate) fn may_take_out(user: &[u8], key: &[u8]) -> Right {
+    let access = raw::REDISMODULE_CMD_KEY_ACCESS | raw::REDISMODULE_CMD_KEY_DELETE;
+    may(user, key, access.cast_signed())
+}
+
 /// May the user add to this key?
 pub(crate) fn may_add(user: &[u8], key: &[u8]) -> Right {
     may(user, key, raw::REDISMODULE_CMD_KEY_INSERT.cast_signed())

@@ -26,6 +26,7 @@ pub(crate) mod event_loop;
 pub(crate) mod events;
 pub(crate) mod fault;
 pub(crate) mod guard;
+pub(crate) mod hash;
 pub(crate) mod info;
 pub(crate) mod keyspace;
 pub(crate) mod list;
@@ -35,6 +36,7 @@ pub(crate) mod main_cell;
 pub(crate) mod reply;
 pub(crate) mod scan;
 pub(crate) mod string;
+pub(crate) mod zset;
 
 pub(crate) use ctx::Ctx;
 pub(crate) use string::RString;

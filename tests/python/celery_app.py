@@ -4,6 +4,7 @@ Worker:  python -m celery -A celery_app worker ...       (QADMIN_TEST_URL: redis
 Sender:  python celery_app.py send COUNT SEED            prints one JSON line for each message it sent
          python celery_app.py workflows                  sends what belongs together, or was given back
          python celery_app.py closed                     sends what has a body that is not read, and what has one
+         python celery_app.py later COUNT                sends what is to run in an hour, a JSON line for each
          python celery_app.py kinds                      lists the kinds of messages that are sent in turns
 
 The queue lies in database 0. What ran is counted in database 1, hash `executed` (task id -> times), so that
@@ -163,11 +164,28 @@ def closed():
             send_one("pickle", None, known, {**more, "repoid": repoid})
         # A sender who does not show them.
         send_one("pickle", None, False, {"repoid": repoid}, kwargsrepr="<hidden>")
+def later(count):
+    """Sends count messages that are to run in an hour and prints what is in each."""
+    application = make_app()
+    with application.producer_pool.acquire(block=True) as producer:
+        for i in range(count):
+            row = {"id": str(uuid.UUID(int=i, version=4)), "repoid": REPOIDS[i % len(REPOIDS)]}
+            application.send_task(
+                TASKS[0],
+                kwargs={"repoid": row["repoid"]},
+                task_id=row["id"],
+                queue=QUEUE,
+                countdown=3600,
+                producer=producer,
+            )
+            print(json.dumps(row))
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "send":
         send(int(sys.argv[2]), int(sys.argv[3]))
+    elif sys.argv[1] == "later":
+        later(int(sys.argv[2]))
     elif sys.argv[1] == "workflows":
         workflows()
     elif sys.argv[1] == "closed":

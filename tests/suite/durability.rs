@@ -12,6 +12,8 @@ mod replica;
 mod roles;
 mod units;
 
+pub(crate) use units::{transactions, word};
+
 use std::collections::HashSet;
 
 use qadmin_harness::{

@@ -73,12 +73,12 @@ fn every_syntax_error_says_what_would_be_right() {
         (
             "PREVIEW q TASK t XYZ",
             "ERR unknown keyword \"XYZ\"; QADMIN.PREVIEW takes TASK, REPOID, COMMITID, WHERE, SAMPLE, FIELDS, \
-             BUST, NOCOUNT, PRIORITY, AS, FORMAT",
+             BUST, NOCOUNT, PRIORITY, INDEX, AS, FORMAT",
         ),
         (
             "CLEARJOB q TASK t ALL BUST",
             "ERR unknown keyword \"BUST\"; QADMIN.CLEARJOB takes TASK, REPOID, COMMITID, WHERE, ALL, KEEPONE, \
-             KEEP, BY, LIMIT, RATE, EXPECT, TOLERANCE, TO, FRONT, INEXACT, DRYRUN, CONFIRM, ID, ACTOR, REASON, PRIORITY, AS, FORMAT",
+             KEEP, BY, LIMIT, RATE, EXPECT, TOLERANCE, TO, FRONT, INEXACT, DRYRUN, CONFIRM, ID, ACTOR, REASON, PRIORITY, INDEX, AS, FORMAT",
         ),
         (
             &format!("STATUS {ID} COUNT 1"),

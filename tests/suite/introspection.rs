@@ -110,16 +110,16 @@ fn command_docs_has_every_command_with_its_arguments() {
     let server = Server::start();
     let mut conn = server.conn();
     for (name, arguments) in [
-        ("preview", "queue filter sample fields bust nocount priority kind format"),
+        ("preview", "queue filter sample fields bust nocount priority index kind format"),
         (
             "clearjob",
-            "queue filter mode keep by limit rate expect tolerance to front inexact dryrun confirm id actor reason priority kind format",
+            "queue filter mode keep by limit rate expect tolerance to front inexact dryrun confirm id actor reason priority index kind format",
         ),
         ("status", "job-id queue wait format"),
         ("cancel", "target queue format"),
         ("jobs", "queue count format"),
         ("queues", "glob format"),
-        ("stats", "queue filter groupby top bust priority kind format"),
+        ("stats", "queue filter groupby top bust priority index kind format"),
         ("help", ""),
     ] {
         let reply = run(&mut conn, &format!("COMMAND DOCS qadmin.{name}")).expect("COMMAND DOCS");

@@ -41,4 +41,5 @@ mod stage;
 mod stats;
 mod support;
 mod tiers;
+mod unacked;
 mod unload;

@@ -15,6 +15,7 @@ pub(crate) fn run(session: &mut Session, args: &cli::Preview) -> Result<Exit, Fa
         filter: args.filter.some_words()?,
         sample: Some(args.sample),
         fields: args.fields.clone(),
+        index: args.index.as_ref().map(|key| bytes(key)),
         bust: args.bust,
         no_count: args.no_count,
         kind: args.kind,

@@ -21,6 +21,7 @@ pub(crate) fn run(session: &mut Session, args: &cli::Stats) -> Result<Exit, Fail
         filter: args.filter.words(),
         by: args.by.clone(),
         top: args.top,
+        index: args.index.as_ref().map(|key| bytes(key)),
         bust: args.bust,
         kind: args.kind,
         priority: args.priority.clone(),

@@ -67,6 +67,10 @@ one_of_each! {
     Error::TwoModes => Error::TwoModes;
     Error::ToItself => Error::ToItself;
     Error::CrossSlot => Error::CrossSlot;
+    Error::IndexSlot { .. } => Error::IndexSlot { queue: got(), index: got() };
+    Error::ListsOnly { .. } => Error::ListsOnly { keyword: "TO" };
+    Error::IndexAway { .. } => Error::IndexAway { index: got() };
+    Error::NoIndex => Error::NoIndex;
     Error::NoList { .. } => Error::NoList { key: got() };
     Error::Needs { .. } => Error::Needs { keyword: "KEEP", other: "KEEPONE" };
     Error::Excludes { .. } =>

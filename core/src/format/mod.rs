@@ -14,6 +14,7 @@ mod recognise;
 mod repr;
 mod reprs;
 mod ruby;
+mod unacked;
 
 pub(crate) use reader::{Found, Reader};
 pub use recognise::{LOOK_AT, Recogniser};
@@ -26,6 +27,7 @@ use crate::kind::MessageKind;
 pub(crate) fn format_of(kind: MessageKind) -> &'static dyn Format {
     match kind {
         MessageKind::Celery => &celery::Celery,
+        MessageKind::Unacked => &unacked::Unacked,
         MessageKind::Sidekiq => &ruby::Sidekiq,
         MessageKind::Resque => &ruby::Resque,
     }
@@ -58,6 +60,11 @@ pub(crate) struct Place {
 pub(crate) trait Format: Sync + std::fmt::Debug {
     /// Paths in the envelope that the format itself needs, in the order in which it gets their values.
     fn own_paths(&self) -> Vec<Path>;
+
+    /// Whether a valid JSON text is a message. `own` are the raw values at [`Format::own_paths`].
+    fn is_message(&self, text: &[u8], _own: &[Option<&[u8]>]) -> bool {
+        text.trim_ascii_start().starts_with(b"{")
+    }
 
     /// Where `field` stands, per variant.
     fn places(&self, field: &Field) -> [Place; VARIANTS];

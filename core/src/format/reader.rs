@@ -130,12 +130,13 @@ impl Reader {
     pub(crate) fn envelope(&mut self, message: &[u8]) -> bool {
         (self.body_open, self.reprs_read, self.decoded) = (false, false, 0);
         let layouts = self.layouts.as_mut().map(|layouts| &mut layouts.envelope);
-        self.decodable =
-            read(&mut self.scanner, layouts, 0, message, &self.envelope, &mut self.envelope_spans)
-                && message.trim_ascii_start().starts_with(b"{");
-        if self.decodable {
-            self.variant =
-                self.format.variant(&own(&self.own, &self.envelope_spans, message)[..self.own.len()]);
+        let valid = read(&mut self.scanner, layouts, 0, message, &self.envelope, &mut self.envelope_spans);
+        self.decodable = false;
+        if valid {
+            let own = own(&self.own, &self.envelope_spans, message);
+            let own = &own[..self.own.len()];
+            self.decodable = self.format.is_message(message, own);
+            self.variant = self.format.variant(own);
         }
         self.decodable
     }
@@ -249,7 +250,7 @@ fn hint(task: Option<&[u8]>) -> u64 {
 }
 
 /// Most paths that a format wants for itself.
-const OWN_MAX: usize = 8;
+const OWN_MAX: usize = 10;
 
 fn own<'m>(slots: &[usize], spans: &[Option<Span>], message: &'m [u8]) -> [Option<&'m [u8]>; OWN_MAX] {
     let mut values = [None; OWN_MAX];

@@ -39,7 +39,7 @@ impl Recogniser {
             Some(MessageKind::Celery) => self.celery += 1,
             Some(MessageKind::Sidekiq) => self.sidekiq += 1,
             Some(MessageKind::Resque) => self.resque += 1,
-            None => {}
+            Some(MessageKind::Unacked) | None => {}
         }
     }
 

@@ -10,7 +10,7 @@ use super::{Start, int};
 use crate::filter::{Grouping, group_values};
 use crate::queue::End;
 use crate::reply::Reply;
-use crate::scan::{Group, Scan, Spot, shown_index};
+use crate::scan::{Group, Spot, shown_index};
 
 /// Most groups that a job keeps.
 pub const GROUPS_MAX: usize = 10_000;
@@ -88,10 +88,16 @@ impl Groups {
     }
 }
 
-/// The largest groups, as many as were asked for, and what else there is. Groups of one size stand in the order of their
-/// values.
-pub(super) fn show(grouping: &Grouping, names: &Names, scan: &Scan, start: &Start) -> Groups {
-    let (all, top) = (scan.groups(), start.top);
+/// The largest of all groups, as many as were asked for, and what else there is. Groups of one size stand in the order of
+/// their values.
+pub(super) fn show(
+    grouping: &Grouping,
+    names: &Names,
+    all: Vec<Group>,
+    next_end: End,
+    start: &Start,
+) -> Groups {
+    let top = start.top;
     let mut keys: Vec<&[u8]> = vec![b""; names.numbers.len() + 1];
     for (key, number) in &names.numbers {
         keys[*number as usize] = key;
@@ -115,7 +121,7 @@ pub(super) fn show(grouping: &Grouping, names: &Names, scan: &Scan, start: &Star
     }
     let rest = kept.split_off(top.min(kept.len()));
     kept.sort_unstable_by(larger_first);
-    let shown = Shown { grouping, next_end: scan.plan().next_end, matched, start };
+    let shown = Shown { grouping, next_end, matched, start };
     let rows = kept.iter().map(|group| shown.row(key(group), group)).collect();
     let all = rest.iter().chain(&unkept);
     let (count, bytes) = all.fold((0, 0), |(count, bytes), g| (count + g.count, bytes + g.bytes));

@@ -36,7 +36,10 @@ use crate::kind::MessageKind;
 use crate::priorities::{List, Priority};
 use crate::queue::End;
 use crate::reply::Reply;
-use crate::scan::{Effect, Event, Judge, Judgement, Look, Plan, Progress, SampleRow, Scan, VALUES_MAX};
+use crate::scan::{
+    Counters, Effect, Event, Group, Judge, Judgement, Look, Plan, Progress, SampleRow, Scan, VALUES_MAX,
+};
+use crate::unacked::{UnackedLook, UnackedScan, UnackedStart};
 
 /// Why a paused job stands still.
 pub const PAUSED: &str = "paused: QADMIN.RESUME lets it go on";
@@ -128,6 +131,8 @@ pub struct Start {
     pub origin: Origin,
     /// Digest that equal requests share: of (db, queue, filter) for a preview, of all arguments for a clear.
     pub digest: [u8; 32],
+    /// Where workers hold the messages: the queue is a hash.
+    pub unacked: Option<UnackedStart>,
     /// Wall clock now, Unix milliseconds.
     pub now_ms: i64,
     /// Steady clock now, nanoseconds.
@@ -207,6 +212,8 @@ pub struct Job {
     start: Start,
     /// Where it stands in its queue.
     pub scan: Scan,
+    /// Where it stands in the messages that workers hold; then the other scan is one of nothing.
+    pub unacked: Option<UnackedScan>,
     judge: FilterJudge,
     status: Status,
     waiting: Option<&'static str>,
@@ -245,8 +252,11 @@ impl Job {
             .most(terms.expect.map(Expect::most))
             .next_end(start.messages.spec().next_end)
             .to(start.destination().map(|(_, end)| end));
+        let lens: Vec<u64> = start.lists.iter().map(|(_, len)| *len).collect();
+        let unacked = start.unacked.as_ref().map(|keys| UnackedScan::new(plan, keys, lens.iter().sum()));
         Self {
-            scan: Scan::over(plan, &start.lists.iter().map(|(_, len)| *len).collect::<Vec<_>>()),
+            scan: Scan::over(plan, if unacked.is_some() { &[] } else { &lens }),
+            unacked,
             judge,
             status: Status::Pending,
             waiting: None,
@@ -302,7 +312,12 @@ impl Job {
     pub fn follow(&mut self, db: i32, key: &[u8], event: Event<'_>) -> bool {
         let list = self.list_of(db, key);
         if let Some(list) = list {
-            self.scan.follow(list, event);
+            match (&mut self.unacked, event) {
+                (None, event) => self.scan.follow(list, event),
+                (Some(scan), Event::Gone) => scan.lose(),
+                // Of what happens inside a hash no event tells anything.
+                (Some(_), _) => {}
+            }
         }
         list.is_some()
     }
@@ -321,7 +336,26 @@ impl Job {
     /// It takes messages out of the queue now.
     #[must_use]
     pub fn writes(&self) -> bool {
-        self.scan.deletes()
+        self.unacked.as_ref().map_or_else(|| self.scan.deletes(), UnackedScan::deletes)
+    }
+
+    /// Counters as they stand.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        self.unacked.as_ref().map_or_else(|| self.scan.counters(), UnackedScan::counters)
+    }
+
+    /// The keys that were deleted, renamed away or replaced: what is under their names now is something else.
+    #[must_use]
+    pub fn gone(&self) -> Vec<&[u8]> {
+        match &self.unacked {
+            Some(scan) => scan.is_gone().then_some(self.start.queue.as_slice()).into_iter().collect(),
+            None => self.scan.gone().filter_map(|list| self.keys().nth(list)).collect(),
+        }
+    }
+
+    fn tallied(&self) -> Vec<Group> {
+        self.unacked.as_ref().map_or_else(|| self.scan.groups(), UnackedScan::groups)
     }
 
     /// It takes messages out of the queue, now or when it has counted them.
@@ -374,7 +408,7 @@ impl Job {
     /// Its count is only for those who asked before: what it counted was taken out, or the queue is gone.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
-        self.outdated || self.scan.gone().next().is_some()
+        self.outdated || !self.gone().is_empty()
     }
 
     /// A joining client wants this many rows.
@@ -385,6 +419,11 @@ impl Job {
     /// Judge and scan side by side, for one slice.
     pub fn parts(&mut self) -> (&mut Scan, &mut FilterJudge) {
         (&mut self.scan, &mut self.judge)
+    }
+
+    /// The same of a job on what workers hold.
+    pub fn unacked_parts(&mut self) -> Option<(&mut UnackedScan, &mut FilterJudge)> {
+        self.unacked.as_mut().map(|scan| (scan, &mut self.judge))
     }
 
     /// The scan may go on.
@@ -500,6 +539,14 @@ impl Job {
         self.last_ns = now_ns;
     }
 
+    /// The same of a job on what workers hold.
+    pub fn commit_unacked(&mut self, look: &mut UnackedLook, now_ns: u64) {
+        if let Some(scan) = &mut self.unacked {
+            scan.commit(look);
+        }
+        self.last_ns = now_ns;
+    }
+
     /// Books the time of one whole callback.
     pub fn spent(&mut self, whole_ns: u64, seek_ns: u64, now_ms: i64) {
         self.costs.whole_us.record(whole_ns / 1_000);
@@ -521,6 +568,9 @@ impl Job {
     /// How a scan that has nothing left to do ends its job; `None` while there is work.
     #[must_use]
     pub fn verdict(&self) -> Option<(Status, Option<Error>)> {
+        if let Some(scan) = &self.unacked {
+            return scan.is_done().then_some((Status::Completed, None));
+        }
         match self.scan.progress() {
             Progress::Unfinished => None,
             Progress::Finished => Some((Status::Completed, None)),
@@ -542,7 +592,7 @@ impl Job {
 
     /// Everything that STATUS shows but the sample.
     pub fn record(&mut self) -> Record {
-        let c = self.scan.counters().clone();
+        let c = self.counters().clone();
         let ended = self.status.has_ended();
         let done = c.processed + c.drifted;
         // Of two passes each is half of the way.
@@ -580,11 +630,12 @@ impl Job {
         };
         let keeps = mode == "keepone";
         let chords = chord_notice(c.concerns.in_chord);
-        let unkept = groups::notice(&self.scan.groups());
+        let unkept = groups::notice(&self.tallied());
         let inexact = inexact_notice(c.concerns.inexact).filter(|_| s.kind == Kind::Preview);
         let notices =
             [self.notice.clone(), self.edit_notice(), self.throttle_notice(), chords, unkept, inexact];
-        let notices: Vec<String> = notices.into_iter().flatten().collect();
+        let held = self.unacked.iter().flat_map(UnackedScan::notices);
+        let notices: Vec<String> = held.chain(notices.into_iter().flatten()).collect();
         let notice = (!notices.is_empty()).then(|| notices.join("; "));
         // Stats do not look for them: see the judge.
         let concern = |n| if self.judge.names.is_some() { Reply::Null } else { Reply::Int(int(n)) };
@@ -613,7 +664,7 @@ impl Job {
             Reply::Int(self.updated_ms),
             self.completed_ms.map_or(Reply::Null, Reply::Int),
             Reply::Int(int(c.total)),
-            Reply::Int(int(self.scan.len())),
+            Reply::Int(int(self.len())),
             Reply::Int(int(c.processed)),
             Reply::Int(int(c.matched)),
             Reply::Int(int(c.deleted)),
@@ -656,7 +707,12 @@ impl Job {
             number(s.is_inexact().then_some(c.concerns.inexact)),
             opt(s.priority.map(Priority::word)),
             number(kept_priority.map(u64::from)),
+            opt(self.unacked.as_ref().map(UnackedScan::index)),
         ])
+    }
+
+    fn len(&self) -> u64 {
+        self.unacked.as_ref().map_or_else(|| self.scan.len(), UnackedScan::len)
     }
 
     fn throttle_notice(&self) -> Option<String> {
@@ -680,6 +736,9 @@ impl Job {
     /// The rows of its sample as a reply.
     #[must_use]
     pub fn sample(&self) -> Reply {
+        if let Some(scan) = &self.unacked {
+            return scan.sample(self.start.sample);
+        }
         let rows = self.scan.sample().take(self.start.sample);
         let row = |(list, row): (usize, &SampleRow)| {
             sample_row(self.scan.shown_index(row.distance), self.step(list), row.bytes, &row.members)
@@ -691,7 +750,9 @@ impl Job {
     #[must_use]
     pub fn groups(&self) -> Groups {
         match (&self.start.grouping, &self.judge.names) {
-            (Some(grouping), Some(names)) => groups::show(grouping, names, &self.scan, &self.start),
+            (Some(grouping), Some(names)) => {
+                groups::show(grouping, names, self.tallied(), self.scan.plan().next_end, &self.start)
+            }
             _ => Groups::NONE,
         }
     }

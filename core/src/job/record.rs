@@ -18,7 +18,7 @@ pub enum FieldKind {
 }
 
 /// The members of STATUS in their documented order; `sample` stands behind `error`.
-pub const FIELDS: [(&str, FieldKind); 64] = [
+pub const FIELDS: [(&str, FieldKind); 65] = [
     ("job_id", FieldKind::Name),
     ("kind", FieldKind::Name),
     ("status", FieldKind::Name),
@@ -83,6 +83,7 @@ pub const FIELDS: [(&str, FieldKind); 64] = [
     ("inexact", FieldKind::Int),
     ("priority", FieldKind::Text),
     ("kept_priority", FieldKind::Int),
+    ("index", FieldKind::Text),
 ];
 
 /// The values of [`FIELDS`].
@@ -155,6 +156,10 @@ impl Record {
         if !to.is_empty() {
             options.push(format!("TO {}", words([to])));
             options.extend((self.int("front") == 1).then(|| "FRONT".to_owned()));
+        }
+        let index = self.text("index");
+        if !index.is_empty() {
+            options.push(format!("INDEX {}", words([index])));
         }
         options.join(" ")
     }

@@ -338,6 +338,7 @@ mod tests {
             dry_run: false,
             origin: Origin::default(),
             digest: [0; 32],
+            unacked: None,
             now_ms: 0,
             now_ns: 0,
         })

@@ -1,11 +1,11 @@
 //! `QADMIN.CLEARJOB queue filter [ALL|KEEPONE] [KEEP OLDEST|NEWEST] [BY [n] field...] [LIMIT n] [RATE n]
 //! [EXPECT n] [TOLERANCE percent] [TO key] [FRONT] [INEXACT] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text]
-//! [PRIORITY ALL|step] [AS kind] [FORMAT RESP|JSON]`
+//! [PRIORITY ALL|step] [INDEX key] [AS kind] [FORMAT RESP|JSON]`
 
 use uuid::Uuid;
 
 use super::digest::Digest;
-use super::options::{Options, parse_uuid, queue_name};
+use super::options::{Options, key_name, parse_uuid, queue_name};
 use super::spec::CommandSpec;
 use super::throttle::RATE_MAX;
 use super::{Format, Request, commands};
@@ -38,7 +38,7 @@ pub enum Mode {
 /// Remove what matches, or say what would go.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClearJob {
-    /// The list's key. Any bytes.
+    /// The key of the list, or of the hash of what workers hold. Any bytes.
     pub queue: Vec<u8>,
     /// What to remove.
     pub filter: Filter,
@@ -56,6 +56,8 @@ pub struct ClearJob {
     pub reason: Option<Vec<u8>>,
     /// Which lists of a queue with priorities; `None` for the one that has the queue's name.
     pub priority: Option<Priority>,
+    /// The key of the index, where the queue is a hash of what workers hold; `None` for the hash's name and `_index`.
+    pub index: Option<Vec<u8>>,
     /// What the messages are; `None` for the setting `default-kind`, where they look like it.
     pub kind: Option<MessageKind>,
     /// How the reply is written.
@@ -92,7 +94,8 @@ impl ClearJob {
             .optional(terms.to.as_ref().map(|to| to.key.as_slice()))
             .flag(terms.to.as_ref().is_some_and(|to| to.front))
             .flag(terms.inexact)
-            .optional(self.priority.map(Priority::word).as_deref().map(str::as_bytes));
+            .optional(self.priority.map(Priority::word).as_deref().map(str::as_bytes))
+            .optional(self.index.as_deref());
         terms.by.iter().fold(digest, |digest, field| digest.bytes(field.name.as_bytes())).finish()
     }
 }
@@ -109,7 +112,7 @@ impl Request for ClearJob {
         let (mut expect, mut tolerance) = (None, None);
         let (mut to, mut front, mut inexact) = (None, false, false);
         let (mut confirm, mut id, mut actor, mut reason) = (None, None, None, None);
-        let (mut priority, mut kind, mut format) = (None, None, Format::default());
+        let (mut priority, mut index, mut kind, mut format) = (None, None, None, Format::default());
         loop {
             let mut term = options.args.clone();
             if filter.accept(&mut options.args, now_ms)? {
@@ -135,6 +138,7 @@ impl Request for ClearJob {
                 "ACTOR" => actor = Some(parse_text("ACTOR", options.args.value("ACTOR")?, ACTOR_MAX)?),
                 "REASON" => reason = Some(parse_text("REASON", options.args.value("REASON")?, REASON_MAX)?),
                 "PRIORITY" => priority = Some(Priority::parse(options.args.value("PRIORITY")?)?),
+                "INDEX" => index = Some(key_name("INDEX", options.args.value("INDEX")?)?),
                 "AS" => kind = Some(MessageKind::parse(options.args.value("AS")?)?),
                 "FORMAT" => format = Format::parse(&mut options.args)?,
                 other => return Err(options.unknown(other.as_bytes())),
@@ -185,6 +189,7 @@ impl Request for ClearJob {
             actor,
             reason,
             priority,
+            index,
             kind,
             format,
             filter_identity,

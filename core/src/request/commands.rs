@@ -31,6 +31,7 @@ pub static PREVIEW: CommandSpec = CommandSpec {
         Arg::word("bust", "BUST").optional(),
         Arg::word("nocount", "NOCOUNT").optional(),
         PRIORITY,
+        INDEX,
         AS,
         FORMAT,
     ],
@@ -68,6 +69,7 @@ pub static CLEARJOB: CommandSpec = CommandSpec {
         Arg::new("actor", ArgKind::String).token("ACTOR").optional().shown("name"),
         Arg::new("reason", ArgKind::String).token("REASON").optional().shown("text"),
         PRIORITY,
+        INDEX,
         AS,
         FORMAT,
     ],
@@ -203,6 +205,7 @@ pub static STATS: CommandSpec = CommandSpec {
         Arg::new("top", ArgKind::Integer).token("TOP").optional().shown("n"),
         Arg::word("bust", "BUST").optional(),
         PRIORITY,
+        INDEX,
         AS,
         FORMAT,
     ],
@@ -319,6 +322,8 @@ const QUEUE: Arg = Arg::new("queue", ArgKind::String).token("QUEUE").optional();
 const PRIORITY: Arg = Arg::new("priority", ArgKind::OneOf(PRIORITIES)).token("PRIORITY").optional();
 
 const PRIORITIES: &[Arg] = &[Arg::word("all", "ALL"), Arg::new("step", ArgKind::Integer)];
+// A string and not a key, as TO: it is checked by the command, before it is touched.
+const INDEX: Arg = Arg::new("index", ArgKind::String).token("INDEX").optional().shown("key");
 
 const AS: Arg = Arg::new(
     "kind",

@@ -64,3 +64,8 @@ pub fn preview_key(db: i32, lists: &[List], kind: MessageKind, canonical_filter:
     let kind = kind.spec().name.as_bytes();
     Digest::new("preview").int(db).lists(lists).bytes(kind).bytes(canonical_filter).finish()
 }
+
+/// The same of messages that workers hold, in the order of that index.
+pub(super) fn unacked_key(key: &[u8; 32], index: &[u8]) -> [u8; 32] {
+    Digest::new("unacked").bytes(key).bytes(index).finish()
+}

@@ -28,6 +28,7 @@ pub use cancel::{Cancel, Target};
 pub use clearjob::{ACTOR_MAX, ClearJob, Mode, REASON_MAX};
 pub use commands::COMMANDS;
 pub use digest::preview_key;
+use digest::unacked_key;
 pub use format::Format;
 pub use help::Help;
 pub use hold::{Named, Pause, Resume};

@@ -79,6 +79,15 @@ pub(super) fn queue_name(name: &[u8]) -> Result<Vec<u8>, Error> {
     }
 }
 
+/// The name of another key behind `keyword`, any bytes but none.
+pub(super) fn key_name(keyword: &'static str, name: &[u8]) -> Result<Vec<u8>, Error> {
+    match name.len() {
+        0 => Err(Error::EmptyText { keyword }),
+        1..=QUEUE_MAX => Ok(name.to_vec()),
+        got => Err(Error::TooLong { keyword, max: QUEUE_MAX, got }),
+    }
+}
+
 /// A UUID in its hyphenated form of 36 characters, in any case.
 pub(super) fn parse_uuid(text: &[u8]) -> Option<Uuid> {
     // The other forms that the crate reads (braces, URN, no hyphens) have other lengths.

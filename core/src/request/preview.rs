@@ -1,9 +1,9 @@
 //! `QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field ...] [BUST] [NOCOUNT] [PRIORITY ALL|step]
-//! [AS kind] [FORMAT RESP|JSON]`
+//! [INDEX key] [AS kind] [FORMAT RESP|JSON]`
 
-use super::options::{Options, queue_name};
+use super::options::{Options, key_name, queue_name};
 use super::spec::CommandSpec;
-use super::{Format, Request, commands, preview_key};
+use super::{Format, Request, commands, preview_key, unacked_key};
 use crate::error::Error;
 use crate::filter::{FIELDS_MAX, Filter, FilterBuilder, Projection};
 use crate::kind::MessageKind;
@@ -17,7 +17,7 @@ pub const SAMPLE_MAX: usize = 100;
 /// Count what matches and show some.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Preview {
-    /// The list's key. Any bytes.
+    /// The key of the list, or of the hash of what workers hold. Any bytes.
     pub queue: Vec<u8>,
     /// What to count.
     pub filter: Filter,
@@ -31,6 +31,8 @@ pub struct Preview {
     pub nocount: bool,
     /// Which lists of a queue with priorities; `None` for the one that has the queue's name.
     pub priority: Option<Priority>,
+    /// The key of the index, where the queue is a hash of what workers hold; `None` for the hash's name and `_index`.
+    pub index: Option<Vec<u8>>,
     /// What the messages are; `None` for the setting `default-kind`.
     pub kind: Option<MessageKind>,
     /// How the reply is written.
@@ -42,7 +44,8 @@ impl Preview {
     /// not the sample, which is always live.
     #[must_use]
     pub fn key(&self, db: i32, kind: MessageKind, lists: &[List]) -> [u8; 32] {
-        preview_key(db, lists, kind, &self.filter.canonical())
+        let key = preview_key(db, lists, kind, &self.filter.canonical());
+        self.index.as_ref().map_or(key, |index| unacked_key(&key, index))
     }
 }
 
@@ -55,7 +58,7 @@ impl Request for Preview {
         let mut filter = FilterBuilder::default();
         let mut sample = SAMPLE_DEFAULT;
         let mut fields = None;
-        let (mut bust, mut nocount, mut priority, mut kind) = (false, false, None, None);
+        let (mut bust, mut nocount, mut priority, mut index, mut kind) = (false, false, None, None, None);
         let mut format = Format::default();
         loop {
             if filter.accept(&mut options.args, now_ms)? {
@@ -68,12 +71,14 @@ impl Request for Preview {
                 "BUST" => bust = true,
                 "NOCOUNT" => nocount = true,
                 "PRIORITY" => priority = Some(Priority::parse(options.args.value("PRIORITY")?)?),
+                "INDEX" => index = Some(key_name("INDEX", options.args.value("INDEX")?)?),
                 "AS" => kind = Some(MessageKind::parse(options.args.value("AS")?)?),
                 "FORMAT" => format = Format::parse(&mut options.args)?,
                 other => return Err(options.unknown(other.as_bytes())),
             }
         }
-        Ok(Self { queue, filter: filter.finish()?, sample, fields, bust, nocount, priority, kind, format })
+        let filter = filter.finish()?;
+        Ok(Self { queue, filter, sample, fields, bust, nocount, priority, index, kind, format })
     }
 }
 

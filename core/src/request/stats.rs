@@ -1,10 +1,10 @@
-//! `QADMIN.STATS queue [filter] GROUPBY n field ... [TOP n] [BUST] [PRIORITY ALL|step] [AS kind]
+//! `QADMIN.STATS queue [filter] GROUPBY n field ... [TOP n] [BUST] [PRIORITY ALL|step] [INDEX key] [AS kind]
 //! [FORMAT RESP|JSON]`
 
 use super::digest::Digest;
-use super::options::{Options, queue_name};
+use super::options::{Options, key_name, queue_name};
 use super::spec::CommandSpec;
-use super::{Format, Request, commands};
+use super::{Format, Request, commands, unacked_key};
 use crate::error::Error;
 use crate::filter::{Filter, FilterBuilder, GROUP_FIELDS_MAX, Grouping};
 use crate::job::{TOP_DEFAULT, TOP_MAX};
@@ -14,7 +14,7 @@ use crate::priorities::{List, Priority};
 /// Count what matches by the values of fields.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stats {
-    /// The list's key. Any bytes.
+    /// The key of the list, or of the hash of what workers hold. Any bytes.
     pub queue: Vec<u8>,
     /// What to count; [`Filter::all`] where none was given.
     pub filter: Filter,
@@ -26,6 +26,8 @@ pub struct Stats {
     pub bust: bool,
     /// Which lists of a queue with priorities; `None` for the one that has the queue's name.
     pub priority: Option<Priority>,
+    /// The key of the index, where the queue is a hash of what workers hold; `None` for the hash's name and `_index`.
+    pub index: Option<Vec<u8>>,
     /// What the messages are; `None` for the setting `default-kind`.
     pub kind: Option<MessageKind>,
     /// How the reply is written.
@@ -41,7 +43,8 @@ impl Stats {
         for name in self.grouping.names() {
             digest = digest.bytes(name.as_bytes());
         }
-        digest.finish()
+        let key = digest.finish();
+        self.index.as_ref().map_or(key, |index| unacked_key(&key, index))
     }
 }
 
@@ -54,7 +57,7 @@ impl Request for Stats {
         let mut filter = FilterBuilder::default();
         let mut grouping = None;
         let mut top = TOP_DEFAULT;
-        let (mut bust, mut priority, mut kind) = (false, None, None);
+        let (mut bust, mut priority, mut index, mut kind) = (false, None, None, None);
         let mut format = Format::default();
         loop {
             if filter.accept(&mut options.args, now_ms)? {
@@ -69,6 +72,7 @@ impl Request for Stats {
                 "TOP" => top = options.count("TOP", 0, TOP_MAX)?,
                 "BUST" => bust = true,
                 "PRIORITY" => priority = Some(Priority::parse(options.args.value("PRIORITY")?)?),
+                "INDEX" => index = Some(key_name("INDEX", options.args.value("INDEX")?)?),
                 "AS" => kind = Some(MessageKind::parse(options.args.value("AS")?)?),
                 "FORMAT" => format = Format::parse(&mut options.args)?,
                 other => return Err(options.unknown(other.as_bytes())),
@@ -76,6 +80,6 @@ impl Request for Stats {
         }
         let filter = if filter.is_empty() { Filter::all() } else { filter.finish()? };
         let grouping = grouping.ok_or(Error::NoGrouping)?;
-        Ok(Self { queue, filter, grouping, top, bust, priority, kind, format })
+        Ok(Self { queue, filter, grouping, top, bust, priority, index, kind, format })
     }
 }

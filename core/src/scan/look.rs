@@ -272,7 +272,7 @@ const CLOCK_EVERY_MESSAGES: u32 = 16;
 const CLOCK_EVERY_BYTES: u64 = 64 * 1024;
 
 /// When a slice is over.
-struct Deadline<'a, C> {
+pub(crate) struct Deadline<'a, C> {
     clock: &'a C,
     time: Time,
     opened: u64,
@@ -286,13 +286,14 @@ struct Deadline<'a, C> {
 }
 
 impl<'a, C: Clock> Deadline<'a, C> {
-    fn new(clock: &'a C, budget: &Budget) -> Self {
+    /// Of a look that begins now: it goes to its first message.
+    pub(crate) fn new(clock: &'a C, budget: &Budget) -> Self {
         let opened = clock.now_ns();
         Self { clock, time: budget.time, opened, at: 0, messages: 0, bytes: 0, reserved: 0, beside_ns: 0 }
     }
 
     /// The first message was read: the budget begins. Answers what the seek took, and when the time is over.
-    fn begin(&mut self) -> (u64, u64) {
+    pub(crate) fn begin(&mut self) -> (u64, u64) {
         let now = self.clock.now_ns();
         let seek_ns = now - self.opened;
         self.at = self.time.end(now, seek_ns);
@@ -307,6 +308,11 @@ impl<'a, C: Clock> Deadline<'a, C> {
         result
     }
 
+    /// So much of the time is spoken for.
+    pub(crate) fn reserve(&mut self, ns: u64) {
+        self.reserved += ns;
+    }
+
     /// What the walk took, behind a seek of `seek_ns`.
     fn walked(&self, seek_ns: u64) -> u64 {
         (self.clock.now_ns() - self.opened).saturating_sub(seek_ns + self.beside_ns)
@@ -314,7 +320,7 @@ impl<'a, C: Clock> Deadline<'a, C> {
 
     /// One more message is done, `bytes` read and decoded so far; a deletion costs far more than a look, so it does
     /// not wait to be counted.
-    fn is_over(&mut self, bytes: u64, deleted: bool) -> bool {
+    pub(crate) fn is_over(&mut self, bytes: u64, deleted: bool) -> bool {
         self.messages += 1;
         if !deleted && self.messages < CLOCK_EVERY_MESSAGES && bytes - self.bytes < CLOCK_EVERY_BYTES {
             return false;

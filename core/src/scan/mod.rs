@@ -72,11 +72,13 @@ mod tallies;
 mod track;
 mod values;
 
+pub(crate) use look::Deadline;
 pub use look::{Budget, Clock, Hit, Judge, Judgement, Look, Looked, Queue, Time, fingerprint};
 pub use marks::{Event, MAX_PASSES, Marks};
 pub use plan::{Effect, Plan};
 pub use sample::{SAMPLE_MAX, Sample, SampleRow};
 pub use tallies::{Group, Spot};
+pub(crate) use tallies::{Grouped, Tallies};
 pub use values::VALUES_MAX;
 
 use crate::concerns::ConcernCounts;

@@ -40,10 +40,10 @@ enum Fate {
 
 /// One match that was found.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Grouped {
-    pub(super) group: u32,
-    pub(super) distance: u64,
-    pub(super) bytes: u64,
+pub(crate) struct Grouped {
+    pub(crate) group: u32,
+    pub(crate) distance: u64,
+    pub(crate) bytes: u64,
 }
 
 /// Where a message stands now.
@@ -95,7 +95,7 @@ pub(super) fn over_all<'a>(lists: impl Iterator<Item = &'a Tallies>) -> Vec<Grou
 
 /// Counts by group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Tallies {
+pub(crate) struct Tallies {
     all: Vec<Tally>,
     base: i64,
     /// Marks below this left at the next end.
@@ -108,7 +108,7 @@ pub(super) struct Tallies {
 
 impl Tallies {
     /// Every group that has matches, by number; `list` is where they are.
-    pub(super) fn groups(&self, list: usize) -> impl Iterator<Item = Group> + '_ {
+    pub(crate) fn groups(&self, list: usize) -> impl Iterator<Item = Group> + '_ {
         let counted = self.all.iter().enumerate().filter(|(_, tally)| tally.count > 0);
         let spot = move |place| self.distance(place).map(|distance| Spot { list, distance });
         counted.map(move |(at, tally)| Group {
@@ -132,7 +132,7 @@ impl Tallies {
     }
 
     /// Books matches, in any order.
-    pub(super) fn extend(&mut self, found: &[Grouped]) {
+    pub(crate) fn extend(&mut self, found: &[Grouped]) {
         let edges = self.edges();
         for one in found {
             let at = one.group as usize;
@@ -163,7 +163,7 @@ impl Tallies {
     }
 
     /// The queue is gone: the counts stand, the places do not.
-    pub(super) fn lose_places(&mut self) {
+    pub(crate) fn lose_places(&mut self) {
         self.gone = true;
     }
 

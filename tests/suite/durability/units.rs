@@ -8,7 +8,7 @@ use super::{Filled, QUEUE, record_key, slow, start_clear, until_caught_up};
 use crate::support::wait_for_job;
 
 /// A command in an append-only file.
-pub(super) type Command = Vec<Vec<u8>>;
+pub(crate) type Command = Vec<Vec<u8>>;
 
 #[test]
 fn deletions_record_and_audit_entry_are_one_transaction_for_replicas_and_the_append_only_file() {
@@ -49,7 +49,7 @@ fn judge(transactions: &[Vec<Command>], id: &str) {
     assert!(status.contains(&b"completed".to_vec()));
 }
 
-pub(super) fn word(command: &Command, at: usize) -> String {
+pub(crate) fn word(command: &Command, at: usize) -> String {
     String::from_utf8_lossy(&command[at]).into_owned()
 }
 
@@ -64,7 +64,7 @@ pub(super) fn incr_file(server: &Server) -> PathBuf {
 }
 
 /// The transactions in the append-only file.
-pub(super) fn transactions(server: &Server) -> Vec<Vec<Command>> {
+pub(crate) fn transactions(server: &Server) -> Vec<Vec<Command>> {
     let bytes = std::fs::read(incr_file(server)).expect("the append-only file");
     let mut all = Vec::new();
     let mut open: Option<Vec<Command>> = None;

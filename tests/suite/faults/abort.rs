@@ -10,8 +10,15 @@ use crate::durability::{
 use crate::support::{run, wait_for_job};
 
 /// Places of this file.
-pub(super) const PLACES: [&str; 5] =
-    ["behind a deletion", "telling a unit", "a unit of the primary", "passing on a unit", "QADMIN.APPLY"];
+pub(super) const PLACES: [&str; 6] = [
+    "behind a deletion",
+    "telling a unit",
+    "a unit of the primary",
+    "passing on a unit",
+    "QADMIN.APPLY",
+    // Tried where what workers hold is.
+    "between hash and index",
+];
 
 /// A server with an append-only file, whose module panics on demand.
 fn server() -> Server {

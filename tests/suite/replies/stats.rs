@@ -134,5 +134,6 @@ fn status_of_stats() {
         inexact: 0
         priority: null
         kept_priority: null
+        index: null
     "#);
 }

@@ -21,6 +21,7 @@ fn clearjob() {
         other_priorities_depth: 0
         message_kind: "celery"
         priority: null
+        notice: null
     "#);
     let line = format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery ID {ID}", target());
     let reply = run(&mut server.conn(), &line).expect("a reply");
@@ -35,6 +36,7 @@ fn clearjob() {
         other_priorities_depth: 0
         message_kind: "celery"
         priority: null
+        notice: null
     "#);
     wait_for_job(&mut server.conn(), ID);
     insta::assert_snapshot!(three(&server, &line), @r#"
@@ -48,6 +50,7 @@ fn clearjob() {
         other_priorities_depth: 0
         message_kind: "celery"
         priority: null
+        notice: null
     "#);
 }
 
@@ -128,6 +131,7 @@ fn status_of_a_job_that_waits_for_its_first_slice() {
         inexact: null
         priority: null
         kept_priority: null
+        index: null
     "#);
 }
 
@@ -207,6 +211,7 @@ fn status_of_a_completed_clear() {
         inexact: null
         priority: null
         kept_priority: null
+        index: null
     "#);
 }
 
@@ -340,6 +345,7 @@ fn status_of_a_dry_run_shows_its_sample() {
         inexact: null
         priority: null
         kept_priority: null
+        index: null
     "#);
 }
 
@@ -421,6 +427,7 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         inexact: null
         priority: null
         kept_priority: null
+        index: null
     "#);
 }
 

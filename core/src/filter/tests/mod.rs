@@ -7,6 +7,7 @@ mod rows;
 mod ruby;
 mod templates;
 mod truth;
+mod unacked;
 
 use super::*;
 use crate::args::Args;

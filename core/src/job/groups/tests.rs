@@ -58,6 +58,7 @@ fn job(len: u64, top: usize) -> Job {
         dry_run: false,
         origin: Origin::default(),
         digest: [0; 32],
+        unacked: None,
         now_ms: 0,
         now_ns: 0,
     })

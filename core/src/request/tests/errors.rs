@@ -17,7 +17,7 @@ fn every_wrong_command_line_says_what_would_be_right() {
         (
             "PREVIEW",
             "ERR QADMIN.PREVIEW needs queue: QADMIN.PREVIEW queue filter [SAMPLE n] \
-             [FIELDS n field [field ...]] [BUST] [NOCOUNT] [PRIORITY <ALL | step>] [AS <CELERY | SIDEKIQ | RESQUE>] [FORMAT <RESP | JSON>]",
+             [FIELDS n field [field ...]] [BUST] [NOCOUNT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE>] [FORMAT <RESP | JSON>]",
         ),
         (
             "STATUS",
@@ -33,12 +33,12 @@ fn every_wrong_command_line_says_what_would_be_right() {
         (
             "PREVIEW q TASK t XYZ",
             "ERR unknown keyword \"XYZ\"; QADMIN.PREVIEW takes TASK, REPOID, COMMITID, WHERE, SAMPLE, \
-             FIELDS, BUST, NOCOUNT, PRIORITY, AS, FORMAT",
+             FIELDS, BUST, NOCOUNT, PRIORITY, INDEX, AS, FORMAT",
         ),
         (
             "CLEARJOB q TASK t ALL XYZ",
             "ERR unknown keyword \"XYZ\"; QADMIN.CLEARJOB takes TASK, REPOID, COMMITID, WHERE, ALL, KEEPONE, \
-             KEEP, BY, LIMIT, RATE, EXPECT, TOLERANCE, TO, FRONT, INEXACT, DRYRUN, CONFIRM, ID, ACTOR, REASON, PRIORITY, AS, FORMAT",
+             KEEP, BY, LIMIT, RATE, EXPECT, TOLERANCE, TO, FRONT, INEXACT, DRYRUN, CONFIRM, ID, ACTOR, REASON, PRIORITY, INDEX, AS, FORMAT",
         ),
         // Terms of a clear.
         ("CLEARJOB q TASK t ALL LIMIT 0", "ERR LIMIT must be an integer from 1 to 1000000000000, got \"0\""),
@@ -148,7 +148,7 @@ fn every_wrong_command_line_says_what_would_be_right() {
         (
             "STATS q GROUPBY 1 task SAMPLE 5",
             "ERR unknown keyword \"SAMPLE\"; QADMIN.STATS takes TASK, REPOID, COMMITID, WHERE, GROUPBY, TOP, \
-             BUST, PRIORITY, AS, FORMAT",
+             BUST, PRIORITY, INDEX, AS, FORMAT",
         ),
         // Modes, then CONFIRM.
         ("CLEARJOB q TASK t ALL KEEPONE DRYRUN", "ERR ALL and KEEPONE exclude each other; give one of them"),

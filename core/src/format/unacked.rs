@@ -1,0 +1,70 @@
+//! Celery messages as kombu keeps those that a worker holds: `[message, exchange, routing_key]`, in a hash.
+//!
+//! The message is the first item, laid out as in a queue. The other two say where it was sent to; they answer for
+//! `exchange` and `routing_key` where the message itself does not say.
+
+use super::celery::Celery;
+use super::{Format, Part, Place, VARIANTS};
+use crate::field::{Field, Source};
+use crate::json::{Path, Segment};
+
+/// See the module.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unacked;
+
+/// Items of the array.
+const MESSAGE: usize = 0;
+const EXCHANGE: usize = 1;
+const ROUTING_KEY: usize = 2;
+/// One more makes it something else: a worker takes it apart into three.
+const ITEMS: usize = 3;
+
+impl Format for Unacked {
+    /// Celery's own, then the items and the one that may not be there.
+    fn own_paths(&self) -> Vec<Path> {
+        let celery = Celery.own_paths().into_iter().map(inside_message);
+        celery.chain((MESSAGE..=ITEMS).map(|at| vec![Segment::index(at)])).collect()
+    }
+
+    fn is_message(&self, _: &[u8], own: &[Option<&[u8]>]) -> bool {
+        let [message, exchange, routing_key, more] = own.last_chunk().copied().unwrap_or_default();
+        let object = message.is_some_and(|raw| raw.starts_with(b"{"));
+        object && exchange.is_some() && routing_key.is_some() && more.is_none()
+    }
+
+    fn places(&self, field: &Field) -> [Place; VARIANTS] {
+        let item = match field.source {
+            Source::Delivery("exchange") => Some(EXCHANGE),
+            Source::Delivery("routing_key") => Some(ROUTING_KEY),
+            _ => None,
+        };
+        Celery.places(field).map(|Place { part, paths }| {
+            if part != Part::Envelope {
+                return Place { part, paths };
+            }
+            let paths = paths.into_iter().map(inside_message);
+            Place { part, paths: paths.chain(item.map(|at| vec![Segment::index(at)])).collect() }
+        })
+    }
+
+    fn variant(&self, own: &[Option<&[u8]>]) -> usize {
+        Celery.variant(own)
+    }
+
+    fn task<'m>(&self, own: &[Option<&'m [u8]>]) -> Option<&'m [u8]> {
+        Celery.task(own)
+    }
+
+    fn reprs(&self) -> Option<(usize, [Path; 2])> {
+        Celery.reprs().map(|(variant, paths)| (variant, paths.map(inside_message)))
+    }
+
+    fn open_body(&self, own: &[Option<&[u8]>], body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
+        Celery.open_body(own, body, scratch)
+    }
+}
+
+fn inside_message(mut path: Path) -> Path {
+    path.insert(0, Segment::index(MESSAGE));
+    path
+}

@@ -1,0 +1,158 @@
+//! One slice's work on what workers hold: walk, judge, note what goes, stop on time.
+
+use std::cmp::Ordering;
+
+use super::{Place, Row, UnackedScan};
+use crate::concerns::ConcernCounts;
+use crate::scan::{Budget, Clock, Deadline, Effect, Grouped, Judge, SAMPLE_MAX};
+
+/// Hash and index, opened. Nobody changes them between opening and the end of the slice.
+pub trait Held {
+    /// Goes to the first entry of the index behind this place; to the first of all without one.
+    fn seek(&mut self, behind: Option<&Place>);
+
+    /// Reads the next entry: score, tag and, where the hash has it, the value. `None` at the end, and where the index
+    /// cannot be read.
+    fn next<R>(&mut self, f: impl FnOnce(f64, &[u8], Option<&[u8]>) -> R) -> Option<R>;
+}
+
+/// What one slice saw. Nothing is booked until [`UnackedScan::commit`].
+#[derive(Debug, Default)]
+pub struct UnackedLook {
+    /// The tags of what is to be taken out. Empty where the job does not take out.
+    pub taken: Vec<Vec<u8>>,
+    /// Their bytes.
+    pub taken_bytes: u64,
+    /// Entries examined.
+    pub examined: u64,
+    /// Time to the first entry, in nanoseconds.
+    pub seek_ns: u64,
+    pub(super) matched: u64,
+    pub(super) matched_bytes: u64,
+    pub(super) undecodable: u64,
+    pub(super) unreadable: u64,
+    pub(super) would_delete: u64,
+    pub(super) empty: u64,
+    pub(super) concerns: ConcernCounts,
+    pub(super) rows: Vec<Row>,
+    pub(super) grouped: Vec<Grouped>,
+    /// The entry examined last.
+    pub(super) cursor: Option<Place>,
+    /// The match that stays, where it was met.
+    pub(super) kept: Option<Vec<u8>>,
+    /// There is nothing more up to the bound.
+    pub(super) over: bool,
+    /// Of what was taken out, how many the scan has counted.
+    pub(super) counted: u64,
+    /// Bytes read and decoded.
+    bytes: u64,
+}
+
+impl UnackedScan {
+    /// Works until the budget is spent or there is nothing left up to the bound. Always examines at least one entry if
+    /// there is one.
+    pub fn look(
+        &self,
+        held: &mut impl Held,
+        judge: &mut impl Judge,
+        clock: &impl Clock,
+        budget: &Budget,
+        look: &mut UnackedLook,
+    ) {
+        *look = UnackedLook::default();
+        let mut deadline = Deadline::new(clock, budget);
+        held.seek(self.cursor.as_ref());
+        loop {
+            let step = held.next(|score, tag, value| {
+                if look.examined == 0 {
+                    (look.seek_ns, _) = deadline.begin();
+                }
+                if self.bound.as_ref().is_none_or(|bound| bound.cmp(score, tag) == Ordering::Less) {
+                    return Step::Behind;
+                }
+                let goes = look.take_in(self, judge, (score, tag), value) && self.deletes();
+                if goes {
+                    look.taken_bytes += tag.len() as u64;
+                    look.taken.push(tag.to_vec());
+                    deadline.reserve(budget.hit_ns);
+                }
+                let full = look.taken.len() >= budget.max_hits
+                    || look.taken_bytes >= budget.max_bytes
+                    || self.room().is_some_and(|room| look.would_delete >= room);
+                match full || deadline.is_over(look.bytes, goes) {
+                    true => Step::Last(Place { score, tag: tag.to_vec() }),
+                    false => Step::Next,
+                }
+            });
+            match step {
+                Some(Step::Next) => {}
+                Some(Step::Last(place)) => {
+                    look.cursor = Some(place);
+                    return;
+                }
+                Some(Step::Behind) | None => {
+                    look.over = true;
+                    return;
+                }
+            }
+        }
+    }
+}
+
+enum Step {
+    /// On to the next entry.
+    Next,
+    /// The slice ends with this one.
+    Last(Place),
+    /// This one is behind the bound.
+    Behind,
+}
+
+impl UnackedLook {
+    /// Judges one entry; says whether it is to go.
+    fn take_in(
+        &mut self,
+        scan: &UnackedScan,
+        judge: &mut impl Judge,
+        (score, tag): (f64, &[u8]),
+        value: Option<&[u8]>,
+    ) -> bool {
+        self.examined += 1;
+        let Some(message) = value else {
+            self.empty += 1;
+            return false;
+        };
+        let verdict = judge.judge(message);
+        let bytes = message.len() as u64;
+        self.bytes += bytes + verdict.decoded;
+        self.undecodable += u64::from(verdict.undecodable);
+        self.unreadable += u64::from(verdict.unreadable);
+        if !verdict.matched {
+            return false;
+        }
+        self.matched += 1;
+        self.matched_bytes += bytes;
+        self.concerns.count(verdict.concerns);
+        if scan.plan.effect == Effect::Group {
+            self.grouped.push(Grouped { group: verdict.group, distance: 0, bytes });
+        } else if !scan.deletes() && scan.rows.len() + self.rows.len() < SAMPLE_MAX {
+            self.rows.push(Row { score, bytes, members: judge.describe(message) });
+        }
+        let goes = match scan.plan.effect {
+            Effect::ClearAll => true,
+            // The lowest deadline comes first.
+            Effect::KeepOne => match scan.kept.as_ref().or(self.kept.as_ref()) {
+                Some(kept) => kept != tag,
+                None => {
+                    self.kept = Some(tag.to_vec());
+                    false
+                }
+            },
+            // Which ones they clear shows in two passes, which are not made here: they clear nothing.
+            Effect::Count | Effect::Group | Effect::KeepNewest | Effect::KeepEach => false,
+        };
+        let goes = goes && scan.room().is_none_or(|room| self.would_delete < room);
+        self.would_delete += u64::from(goes);
+        goes
+    }
+}

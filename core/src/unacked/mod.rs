@@ -1,0 +1,271 @@
+//! Messages that workers hold: the scan over a hash of messages in the order of its index.
+//!
+//! kombu keeps what a worker has taken and not acknowledged in two keys: a hash from delivery tag to
+//! `[message, exchange, routing_key]`, and a sorted set, the *index*, from delivery tag to the seconds at which the
+//! message was delivered. Both change together, in one transaction.
+//!
+//! # The way
+//! The scan walks the index, which is an order: by time, then by tag. Where it stands is the *place* of the entry that
+//! it examined last, and not a rank: entries before it come and go without moving it. The *bound* is the place of the
+//! last entry when the job was accepted. So:
+//!
+//! * every entry that is there when the job is accepted, and keeps its place until the scan comes to it, is examined
+//!   exactly once, the lowest deadline first;
+//! * none is examined twice: the scan goes up, and two entries never have the same place;
+//! * an entry that is added later has a later time and stands behind the bound: it is not looked at. The times are
+//!   those of the workers' clocks; one that is added with a time *before* the bound, because its worker's clock is
+//!   behind, is looked at if the scan has not passed its place.
+//!
+//! SCAN's cursor promises less: elements may come twice, in no order, and what was added meanwhile may come or not. It
+//! walks the hash, where the order of time is not known, so KEEPONE could not tell which match to keep.
+//!
+//! # What is not on the way
+//! A message of the hash without an entry in the index is not met. kombu never leaves one behind (and would never give
+//! it back); the scan says how many there are at least. An entry without a message is met and left alone: kombu leaves
+//! such entries when it gives messages back at a shutdown, and removes them itself later.
+//!
+//! # Two steps per slice
+//! [`UnackedScan::look`] reads, judges and notes what is to go. The caller takes that out, of both keys as one unit,
+//! and books it with [`UnackedScan::commit`]; if it may not write now it drops the look, and the same entries are
+//! examined later.
+
+mod look;
+#[cfg(test)]
+mod model_test;
+mod place;
+
+pub use look::{Held, UnackedLook};
+pub use place::{Place, default_index, unix_ms};
+
+use crate::job::int;
+use crate::reply::Reply;
+use crate::scan::{Counters, Group, Plan, Tallies};
+
+/// What everybody who counts or clears such messages is told.
+pub const TASKS_GO_ON: &str = "tasks that workers hold go on running: taking out their messages only keeps these from \
+                               being delivered again";
+
+/// The two keys when a job is accepted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnackedStart {
+    /// The index's key.
+    pub index: Vec<u8>,
+    /// Entries of the index.
+    pub entries: u64,
+    /// The place of the last one; `None`: there is none.
+    pub bound: Option<Place>,
+}
+
+/// One match as a sample shows it.
+#[derive(Debug, Clone, PartialEq)]
+struct Row {
+    score: f64,
+    bytes: u64,
+    members: Vec<(Box<str>, Reply)>,
+}
+
+/// One row of a sample. A hash has no places: `index` is null.
+#[must_use]
+pub fn unacked_row(score: f64, bytes: u64, members: &[(Box<str>, Reply)]) -> Reply {
+    let mut row: Vec<(Box<str>, Reply)> = vec![
+        ("index".into(), Reply::Null),
+        ("bytes".into(), Reply::Int(int(bytes))),
+        ("deadline".into(), Reply::Int(unix_ms(score))),
+    ];
+    // `bytes` may be among the chosen fields; a member appears once.
+    row.extend(members.iter().filter(|(name, _)| &**name != "bytes").cloned());
+    Reply::Map(row)
+}
+
+/// One job's walk over the messages that workers hold.
+#[derive(Debug)]
+pub struct UnackedScan {
+    plan: Plan,
+    index: Vec<u8>,
+    bound: Option<Place>,
+    /// The entry that was examined last.
+    cursor: Option<Place>,
+    /// The tag of the match that KEEPONE keeps: it stays, whatever time it is given meanwhile.
+    kept: Option<Vec<u8>>,
+    counters: Counters,
+    rows: Vec<Row>,
+    tallies: Tallies,
+    /// Messages in the hash, as of the last look at it.
+    len: u64,
+    /// Messages without an entry, at least.
+    lost: u64,
+    /// Entries without a message that were met.
+    empty: u64,
+    done: bool,
+    gone: bool,
+}
+
+impl UnackedScan {
+    /// A scan over what workers hold now: so many messages in the hash.
+    #[must_use]
+    pub fn new(plan: Plan, start: &UnackedStart, len: u64) -> Self {
+        let mut scan = Self {
+            plan,
+            index: start.index.clone(),
+            bound: start.bound.clone(),
+            cursor: None,
+            kept: None,
+            counters: Counters { total: start.entries, passes_run: 1, ..Counters::default() },
+            rows: Vec::new(),
+            tallies: Tallies::default(),
+            len: 0,
+            lost: 0,
+            empty: 0,
+            done: start.bound.is_none(),
+            gone: false,
+        };
+        scan.observe(len, start.entries);
+        scan
+    }
+
+    /// The key of its index.
+    #[must_use]
+    pub fn index(&self) -> &[u8] {
+        &self.index
+    }
+
+    /// Counters as they stand. What left before it was examined is known at the end alone.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Messages in the hash, as of the last look at it.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Nobody holds a message, as of the last look.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// There is nothing more to do.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.done || self.gone
+    }
+
+    /// The hash was deleted, renamed away or replaced: what is under its name now is another one.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    /// It takes messages out.
+    #[must_use]
+    pub fn deletes(&self) -> bool {
+        self.plan.effect.clears() && !self.plan.dry_run
+    }
+
+    /// The matches by group. A hash has no places that they could be found at.
+    #[must_use]
+    pub fn groups(&self) -> Vec<Group> {
+        self.tallies.groups(0).collect()
+    }
+
+    /// The matches found first, as a reply. They are shown as they were when they were met: what becomes of single
+    /// entries is not told to anybody.
+    #[must_use]
+    pub fn sample(&self, rows: usize) -> Reply {
+        Reply::List(
+            self.rows.iter().take(rows).map(|row| unacked_row(row.score, row.bytes, &row.members)).collect(),
+        )
+    }
+
+    /// What a reader of the counts should know.
+    #[must_use]
+    pub fn notices(&self) -> Vec<String> {
+        let mut notices = vec![TASKS_GO_ON.to_owned()];
+        notices.extend(lost_notice(self.lost));
+        if self.empty > 0 {
+            notices.push(format!(
+                "entries of the index without a message, which were left alone: {}",
+                self.empty
+            ));
+        }
+        notices
+    }
+
+    /// So many messages are in the hash now, and so many entries in the index.
+    pub fn observe(&mut self, len: u64, entries: u64) {
+        self.len = len;
+        self.lost = len.saturating_sub(entries);
+    }
+
+    /// The hash is gone, and every message with it.
+    pub fn lose(&mut self) {
+        if !self.is_done() {
+            self.end();
+        }
+        (self.len, self.lost, self.gone) = (0, 0, true);
+        self.rows.clear();
+    }
+
+    /// What was not met has left.
+    fn end(&mut self) {
+        self.counters.drifted = self.counters.total.saturating_sub(self.counters.processed);
+        self.done = true;
+    }
+
+    /// Books a look, after what it noted was taken out.
+    pub fn commit(&mut self, look: &mut UnackedLook) {
+        self.count_deleted(look);
+        let c = &mut self.counters;
+        c.processed += look.examined;
+        c.examined_total += look.examined;
+        c.matched += look.matched;
+        c.matched_bytes += look.matched_bytes;
+        c.undecodable += look.undecodable;
+        c.unreadable += look.unreadable;
+        c.would_delete += look.would_delete;
+        c.concerns.add(&look.concerns);
+        self.empty += look.empty;
+        self.rows.append(&mut look.rows);
+        self.tallies.extend(&look.grouped);
+        // A hash has no places that groups could be found at.
+        self.tallies.lose_places();
+        self.len = self.len.saturating_sub(look.taken.len() as u64);
+        if let Some(cursor) = look.cursor.take() {
+            self.cursor = Some(cursor);
+        }
+        if let Some(kept) = look.kept.take() {
+            self.kept = Some(kept);
+        }
+        if look.over {
+            self.end();
+        } else if self.room() == Some(0) {
+            self.done = true;
+        }
+    }
+
+    /// Counts what was taken out, once: alone where the booking may go wrong behind it.
+    pub fn count_deleted(&mut self, look: &mut UnackedLook) {
+        let taken = look.taken.len() as u64;
+        self.counters.deleted += taken - look.counted;
+        look.counted = taken;
+    }
+
+    /// How many more may go.
+    fn room(&self) -> Option<u64> {
+        self.plan.limit.map(|limit| limit.saturating_sub(self.counters.would_delete))
+    }
+}
+
+/// Says how many messages of a hash have no entry in its index.
+#[must_use]
+pub fn lost_notice(lost: u64) -> Option<String> {
+    (lost > 0).then(|| {
+        format!(
+            "messages of the hash that the index does not know, which were not looked at: {lost} or more; is it the \
+             right INDEX?"
+        )
+    })
+}

@@ -1,0 +1,61 @@
+//! A sorted set, read by the server's own commands.
+//!
+//! The iterators that modules are given (`RM_Zset...`) find a score, and not a place among entries of one score: to go
+//! on behind an entry they would pass all of those again, however many there are. Commands find a place by its rank,
+//! in logarithmic time.
+
+use super::call::{How, call};
+use super::ctx::Ctx;
+use super::string::RString;
+
+/// Entries of a sorted set; 0 where there is none.
+///
+/// # Errors
+/// The server's error line: `WRONGTYPE` where the key holds something else.
+pub(crate) fn len(ctx: Ctx<'_>, key: &RString) -> Result<u64, Vec<u8>> {
+    count(ctx, c"ZCARD", &[RString::new(key.bytes())])
+}
+
+/// Entries with a score below this one.
+///
+/// # Errors
+/// As of [`len`].
+pub(crate) fn below(ctx: Ctx<'_>, key: &RString, score: f64) -> Result<u64, Vec<u8>> {
+    up_to(ctx, key, format!("({score:e}"))
+}
+
+/// Entries with this score or a lower one.
+///
+/// # Errors
+/// As of [`len`].
+pub(crate) fn below_or_at(ctx: Ctx<'_>, key: &RString, score: f64) -> Result<u64, Vec<u8>> {
+    up_to(ctx, key, format!("{score:e}"))
+}
+
+fn up_to(ctx: Ctx<'_>, key: &RString, most: String) -> Result<u64, Vec<u8>> {
+    count(ctx, c"ZCOUNT", &[RString::new(key.bytes()), RString::new("-inf"), RString::new(most)])
+}
+
+fn count(ctx: Ctx<'_>, command: &std::ffi::CStr, args: &[RString]) -> Result<u64, Vec<u8>> {
+    let answer = call(ctx, command, How::Read, args)?;
+    Ok(answer.int().and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
+}
+
+/// Tag and score of the entries of these ranks, both ends included; -1 is the last.
+///
+/// # Errors
+/// As of [`len`].
+pub(crate) fn range(
+    ctx: Ctx<'_>,
+    key: &RString,
+    first: i64,
+    last: i64,
+) -> Result<Vec<(Vec<u8>, f64)>, Vec<u8>> {
+    let [first, last] = [first, last].map(|rank| RString::new(rank.to_string()));
+    let args = [RString::new(key.bytes()), first, last, RString::new("WITHSCORES")];
+    let flat = call(ctx, c"ZRANGE", How::Read, &args)?.list();
+    let (pairs, _) = flat.as_chunks::<2>();
+    let score = |text: &[u8]| std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+    let read = |[tag, text]: &[Vec<u8>; 2]| Some((tag.clone(), score(text)?));
+    pairs.iter().map(read).collect::<Option<_>>().ok_or_else(|| b"ERR a score is no number".to_vec())
+}
