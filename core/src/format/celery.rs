@@ -10,13 +10,15 @@ use base64::alphabet::STANDARD;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 
 use super::body::{Compression, json_of_msgpack};
-use super::{Format, Part, Place, VARIANTS, inside, keys, same};
+use super::{Format, Own, Part, Place, VARIANTS, inside, keys, same};
 use crate::field::{Field, Source};
-use crate::json::{Path, Segment, Shape, decode, inner};
+use crate::json::{Path, Segment, Shape, decode, inner, is_ascii};
 
 /// The media types of bodies that are read.
 const JSON: &[u8] = b"application/json";
 const MSGPACK: &[u8] = b"application/x-msgpack";
+/// The first as it mostly stands in a message.
+const QUOTED_JSON: &[u8] = b"\"application/json\"";
 
 /// Bodies are padded, as Python's `b64decode` requires; like it this ignores the unused bits at the end.
 const BASE64: GeneralPurpose =
@@ -33,6 +35,8 @@ const CONTENT_TYPE: usize = 2;
 const COMPRESSION: usize = 3;
 const BODY_ENCODING: usize = 4;
 const BODY: usize = 5;
+/// How many there are.
+pub(super) const OWN_PATHS: usize = 6;
 
 /// Variants.
 const PROTOCOL_1: usize = 0;
@@ -48,14 +52,15 @@ fn body(protocol_1: Vec<Path>, protocol_2: Vec<Path>) -> [Place; VARIANTS] {
 
 impl Format for Celery {
     fn own_paths(&self) -> Vec<Path> {
-        vec![
-            keys(&["headers", "task"]),
-            keys(&["headers"]),
-            keys(&["content-type"]),
-            keys(&["headers", "compression"]),
-            keys(&["properties", "body_encoding"]),
-            keys(&["body"]),
-        ]
+        let paths: [&[&str]; OWN_PATHS] = [
+            &["headers", "task"],
+            &["headers"],
+            &["content-type"],
+            &["headers", "compression"],
+            &["properties", "body_encoding"],
+            &["body"],
+        ];
+        paths.map(keys).into()
     }
 
     fn places(&self, field: &Field) -> [Place; VARIANTS] {
@@ -89,26 +94,29 @@ impl Format for Celery {
 
     /// Headers that are neither an object nor empty belong to no protocol; as protocol 2 such a message has
     /// no task and no other header.
-    fn variant(&self, own: &[Option<&[u8]>]) -> usize {
-        let odd_headers = own[HEADERS].is_some_and(|raw| !raw.starts_with(b"{") && !is_falsy(raw));
-        if own[TASK].is_some() || odd_headers { PROTOCOL_2 } else { PROTOCOL_1 }
+    fn variant(&self, own: Own<'_>) -> usize {
+        let odd_headers = || own.get(HEADERS).is_some_and(|raw| !raw.starts_with(b"{") && !is_falsy(raw));
+        if own.get(TASK).is_some() || odd_headers() { PROTOCOL_2 } else { PROTOCOL_1 }
     }
 
-    fn task<'m>(&self, own: &[Option<&'m [u8]>]) -> Option<&'m [u8]> {
-        own[TASK]
+    fn task<'m>(&self, own: Own<'m>) -> Option<&'m [u8]> {
+        own.get(TASK)
     }
 
     fn reprs(&self) -> Option<(usize, [Path; 2])> {
         Some((PROTOCOL_2, [keys(&["headers", "argsrepr"]), keys(&["headers", "kwargsrepr"])]))
     }
 
-    fn open_body(&self, own: &[Option<&[u8]>], body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
+    fn open_body(&self, own: Own<'_>, body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
         body.clear();
-        let set = |at: usize| own[at].filter(|raw| !is_falsy(raw));
-        let packed = match text(own[CONTENT_TYPE], scratch) {
-            Some(JSON) => false,
-            Some(MSGPACK) => true,
-            _ => return false,
+        let set = |at: usize| own.get(at).filter(|raw| !is_falsy(raw));
+        let packed = match own.get(CONTENT_TYPE) {
+            Some(QUOTED_JSON) => false,
+            raw => match text(raw, scratch) {
+                Some(JSON) => false,
+                Some(MSGPACK) => true,
+                _ => return false,
+            },
         };
         let compression = match set(COMPRESSION) {
             None => None,
@@ -119,6 +127,7 @@ impl Format for Celery {
         };
         let encoded = match set(BODY_ENCODING) {
             None => false,
+            Some(b"\"base64\"") => true,
             Some(raw) => match text(Some(raw), scratch) {
                 Some(b"base64") => true,
                 Some(name) if name.eq_ignore_ascii_case(b"utf-8") => false,
@@ -128,12 +137,12 @@ impl Format for Celery {
         if !encoded {
             // Neither MessagePack nor compressed bytes are text.
             let plain = !packed && compression.is_none();
-            let Some(text) = text(own[BODY], scratch).filter(|_| plain) else { return false };
+            let Some(text) = text(own.get(BODY), scratch).filter(|_| plain) else { return false };
             body.extend_from_slice(text);
             return true;
         }
         // Most bodies are plain base64 without an escape; what is not is for the exact way.
-        let Some(raw) = own[BODY].filter(|raw| Shape::of(raw) == Shape::Text) else { return false };
+        let Some(raw) = own.get(BODY).filter(|raw| Shape::of(raw) == Shape::Text) else { return false };
         let fast = base64_simd::STANDARD.decode_append(inner(raw), body).is_ok();
         let whole = (fast || base64(raw, body, scratch)) && compression.is_none_or(|how| how.undo(body));
         if packed {
@@ -143,7 +152,7 @@ impl Format for Celery {
             };
         }
         // Workers decode these bytes strictly, and the text of a plain body not at all.
-        whole && std::str::from_utf8(body).is_ok()
+        whole && (is_ascii(body) || std::str::from_utf8(body).is_ok())
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) use reader::{Found, Reader};
 pub use recognise::{LOOK_AT, Recogniser};
 
 use crate::field::{Field, Source};
-use crate::json::{Path, Segment};
+use crate::json::{Path, Reading, Segment};
 use crate::kind::MessageKind;
 
 /// How messages of a kind are laid out.
@@ -56,24 +56,45 @@ pub(crate) struct Place {
     pub(crate) paths: Vec<Path>,
 }
 
+/// The raw values at [`Format::own_paths`] in one envelope.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Own<'m> {
+    slots: &'m [usize],
+    envelope: &'m Reading,
+    message: &'m [u8],
+}
+
+impl<'m> Own<'m> {
+    /// Those of the message that `envelope` read last; `slots` has the slots of the paths.
+    fn new(slots: &'m [usize], envelope: &'m Reading, message: &'m [u8]) -> Self {
+        Self { slots, envelope, message }
+    }
+
+    /// The one at a position of the paths.
+    #[inline]
+    fn get(self, position: usize) -> Option<&'m [u8]> {
+        self.envelope.value(self.slots[position], self.message)
+    }
+}
+
 /// A layout of messages.
 pub(crate) trait Format: Sync + std::fmt::Debug {
-    /// Paths in the envelope that the format itself needs, in the order in which it gets their values.
+    /// Paths in the envelope that the format itself needs, in the order of the positions of [`Own`].
     fn own_paths(&self) -> Vec<Path>;
 
-    /// Whether a valid JSON text is a message. `own` are the raw values at [`Format::own_paths`].
-    fn is_message(&self, text: &[u8], _own: &[Option<&[u8]>]) -> bool {
-        text.trim_ascii_start().starts_with(b"{")
+    /// Whether a valid JSON text is a message.
+    fn is_message(&self, text: &[u8], _own: Own<'_>) -> bool {
+        text.starts_with(b"{") || text.trim_ascii_start().starts_with(b"{")
     }
 
     /// Where `field` stands, per variant.
     fn places(&self, field: &Field) -> [Place; VARIANTS];
 
-    /// The variant of an envelope, below [`VARIANTS`]. `own` are the raw values at [`Format::own_paths`].
-    fn variant(&self, own: &[Option<&[u8]>]) -> usize;
+    /// The variant of an envelope, below [`VARIANTS`].
+    fn variant(&self, own: Own<'_>) -> usize;
 
     /// The raw name of the task, where the envelope has it.
-    fn task<'m>(&self, own: &[Option<&'m [u8]>]) -> Option<&'m [u8]>;
+    fn task<'m>(&self, own: Own<'m>) -> Option<&'m [u8]>;
 
     /// The variant whose envelopes show the arguments as text, and on which paths: positional ones, then those with a
     /// name. Used where the body cannot be had.
@@ -83,7 +104,7 @@ pub(crate) trait Format: Sync + std::fmt::Debug {
 
     /// Puts the body as JSON text into `body`. False if it cannot be had: then the body's fields are unknown, and
     /// `body` holds what was decoded until that showed.
-    fn open_body(&self, own: &[Option<&[u8]>], body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool;
+    fn open_body(&self, own: Own<'_>, body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool;
 }
 
 /// The same place in both variants of a format.

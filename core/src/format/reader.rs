@@ -1,9 +1,9 @@
 //! Finds the fields that a question is about in one message after another.
 
 use super::reprs::Reprs;
-use super::{Format, Part, VARIANTS, format_of};
+use super::{Format, Own, Part, VARIANTS, format_of};
 use crate::field::Field;
-use crate::json::{Paths, Scanner, Span, Templates};
+use crate::json::{Paths, Reading, Scanner};
 use crate::kind::MessageKind;
 
 /// Most bytes of a decoded body's buffer that stay allocated from one message to the next.
@@ -29,13 +29,6 @@ struct Slots {
     slots: Box<[usize]>,
 }
 
-/// The layouts of envelopes and of each variant's bodies.
-#[derive(Debug, Clone, Default)]
-struct Layouts {
-    envelope: Templates,
-    bodies: [Templates; VARIANTS],
-}
-
 /// Reads the fields it was made for. Its buffers are reused: no memory is allocated per message once they
 /// have grown to the usual size.
 #[derive(Debug, Clone)]
@@ -43,12 +36,9 @@ pub(crate) struct Reader {
     format: &'static dyn Format,
     fields: Vec<[Slots; VARIANTS]>,
     own: Vec<usize>,
-    envelope: Paths,
-    bodies: [Paths; VARIANTS],
+    envelope: Reading,
+    bodies: [Reading; VARIANTS],
     scanner: Scanner,
-    layouts: Option<Box<Layouts>>,
-    envelope_spans: Vec<Option<Span>>,
-    body_spans: Vec<Option<Span>>,
     body: Vec<u8>,
     scratch: Vec<u8>,
     decodable: bool,
@@ -91,17 +81,13 @@ impl Reader {
             }
         }
         let [first, second] = per_variant;
-        let bodies = compiled.map(|(paths, _)| paths);
         Self {
             format,
             fields: first.into_iter().zip(second).map(|(a, b)| [a, b]).collect(),
             own: own_slots.to_vec(),
-            envelope_spans: vec![None; envelope.slots()],
-            body_spans: vec![None; bodies.iter().map(Paths::slots).max().unwrap_or(0)],
-            envelope,
-            bodies,
+            envelope: Reading::new(envelope),
+            bodies: compiled.map(|(paths, _)| Reading::new(paths)),
             scanner: Scanner::default(),
-            layouts: None,
             body: Vec::new(),
             scratch: Vec::new(),
             decodable: false,
@@ -115,9 +101,8 @@ impl Reader {
     }
 
     /// The same for many messages: it learns their layouts.
-    pub(crate) fn learning(mut self) -> Self {
-        self.layouts = Some(Box::default());
-        self
+    pub(crate) fn learning(self) -> Self {
+        Self { envelope: self.envelope.learning(), bodies: self.bodies.map(Reading::learning), ..self }
     }
 
     /// The same with or without what stands in for bodies that are not readable ([`Reader::read_reprs`]).
@@ -129,12 +114,9 @@ impl Reader {
     /// bytes are found.
     pub(crate) fn envelope(&mut self, message: &[u8]) -> bool {
         (self.body_open, self.reprs_read, self.decoded) = (false, false, 0);
-        let layouts = self.layouts.as_mut().map(|layouts| &mut layouts.envelope);
-        let valid = read(&mut self.scanner, layouts, 0, message, &self.envelope, &mut self.envelope_spans);
-        self.decodable = false;
-        if valid {
-            let own = own(&self.own, &self.envelope_spans, message);
-            let own = &own[..self.own.len()];
+        self.decodable = self.envelope.read(&mut self.scanner, message, 0);
+        if self.decodable {
+            let own = Own::new(&self.own, &self.envelope, message);
             self.decodable = self.format.is_message(message, own);
             self.variant = self.format.variant(own);
         }
@@ -147,15 +129,11 @@ impl Reader {
             // It was tried before.
             return false;
         }
-        let own = own(&self.own, &self.envelope_spans, message);
-        let own = &own[..self.own.len()];
-        let paths = &self.bodies[self.variant];
-        let layouts = self.layouts.as_mut().map(|layouts| &mut layouts.bodies[self.variant]);
-        let spans = &mut self.body_spans[..paths.slots()];
+        let own = Own::new(&self.own, &self.envelope, message);
         let whole = self.format.open_body(own, &mut self.body, &mut self.scratch);
         self.decoded = self.body.len();
-        self.body_open =
-            whole && read(&mut self.scanner, layouts, hint(self.format.task(own)), &self.body, paths, spans);
+        let body = &mut self.bodies[self.variant];
+        self.body_open = whole && body.read(&mut self.scanner, &self.body, hint(self.format.task(own)));
         self.body.shrink_to(BUFFER_KEEP);
         self.scratch.shrink_to(BUFFER_KEEP);
         self.body_open
@@ -196,26 +174,25 @@ impl Reader {
     /// The message whose envelope was read last would not have to be scanned.
     #[cfg(test)]
     pub(crate) fn knows(&mut self, message: &[u8]) -> bool {
-        let spans = &mut self.envelope_spans;
-        self.layouts.as_mut().is_some_and(|layouts| layouts.envelope.fit(message, 0, spans))
+        self.envelope.knows(message)
     }
 
     /// The field at `position` of those the reader was made for, in the message read last.
     pub(crate) fn get<'a>(&'a self, position: usize, message: &'a [u8]) -> Found<'a> {
         let field = &self.fields[position][self.variant];
-        let (text, spans) = match field.part {
+        let (text, reading) = match field.part {
             Part::Size => return Found::Number(message.len() as u64),
             Part::Undecodable => return Found::Number(u64::from(!self.decodable)),
             _ if !self.decodable => return Found::Unknown,
-            Part::Envelope => (message, &self.envelope_spans),
-            Part::Body if self.body_open => (&*self.body, &self.body_spans),
+            Part::Envelope => (message, &self.envelope),
+            Part::Body if self.body_open => (&*self.body, &self.bodies[self.variant]),
             Part::Body => match &self.reprs {
                 Some(reprs) if self.reprs_read => return reprs.get(position),
                 _ => return Found::Unknown,
             },
         };
-        let values = field.slots.iter().filter_map(|&slot| spans[slot]).map(|span| span.of(text));
-        values.into_iter().find(|raw| *raw != b"null").map_or(Found::Absent, Found::Value)
+        let values = field.slots.iter().filter_map(|&slot| reading.value(slot, text));
+        { values }.find(|raw| *raw != b"null").map_or(Found::Absent, Found::Value)
     }
 
     /// Whether the field at `position` needs the body of the message whose envelope was read last.
@@ -224,38 +201,7 @@ impl Reader {
     }
 }
 
-/// Is the text valid, and where do the wanted values stand? By the layouts that are known, else by a scan.
-fn read(
-    scanner: &mut Scanner,
-    layouts: Option<&mut Templates>,
-    hint: u64,
-    text: &[u8],
-    paths: &Paths,
-    spans: &mut [Option<Span>],
-) -> bool {
-    let Some(layouts) = layouts else { return scanner.scan(text, paths, spans) };
-    if layouts.fit(text, hint, spans) {
-        return true;
-    }
-    let valid = scanner.scan(text, paths, spans);
-    if valid {
-        layouts.learn(text, spans);
-    }
-    valid
-}
-
 /// Bodies of one task are mostly laid out alike.
 fn hint(task: Option<&[u8]>) -> u64 {
     task.map_or(0, xxhash_rust::xxh3::xxh3_64)
-}
-
-/// Most paths that a format wants for itself.
-const OWN_MAX: usize = 10;
-
-fn own<'m>(slots: &[usize], spans: &[Option<Span>], message: &'m [u8]) -> [Option<&'m [u8]>; OWN_MAX] {
-    let mut values = [None; OWN_MAX];
-    for (value, &slot) in values.iter_mut().zip(slots) {
-        *value = spans[slot].map(|span| span.of(message));
-    }
-    values
 }

@@ -7,7 +7,7 @@
 //! Sources: recorded messages of Sidekiq 6.4.1 and ActiveJob 6.1.7 (core/src/filter/tests/sidekiq.jsonl); Resque's
 //! `Resque.push` and ActiveJob's `ResqueAdapter`.
 
-use super::{Format, Part, Place, VARIANTS, inside, keys, same};
+use super::{Format, Own, Part, Place, VARIANTS, inside, keys, same};
 use crate::field::{Field, Source};
 use crate::json::{Path, Segment};
 
@@ -45,15 +45,15 @@ impl Format for Sidekiq {
         }
     }
 
-    fn variant(&self, own: &[Option<&[u8]>]) -> usize {
-        if own[0].is_some_and(|wrapped| wrapped != b"null") { ACTIVE_JOB } else { PLAIN }
+    fn variant(&self, own: Own<'_>) -> usize {
+        if own.get(0).is_some_and(|wrapped| wrapped != b"null") { ACTIVE_JOB } else { PLAIN }
     }
 
-    fn task<'m>(&self, own: &[Option<&'m [u8]>]) -> Option<&'m [u8]> {
-        own[0].or(own[1])
+    fn task<'m>(&self, own: Own<'m>) -> Option<&'m [u8]> {
+        own.get(0).or(own.get(1))
     }
 
-    fn open_body(&self, _: &[Option<&[u8]>], _: &mut Vec<u8>, _: &mut Vec<u8>) -> bool {
+    fn open_body(&self, _: Own<'_>, _: &mut Vec<u8>, _: &mut Vec<u8>) -> bool {
         // There is none, and no field in one.
         false
     }
@@ -75,15 +75,15 @@ impl Format for Resque {
         }
     }
 
-    fn variant(&self, own: &[Option<&[u8]>]) -> usize {
-        if own[0] == Some(RESQUE_WRAPPER) { ACTIVE_JOB } else { PLAIN }
+    fn variant(&self, own: Own<'_>) -> usize {
+        if own.get(0) == Some(RESQUE_WRAPPER) { ACTIVE_JOB } else { PLAIN }
     }
 
-    fn task<'m>(&self, own: &[Option<&'m [u8]>]) -> Option<&'m [u8]> {
-        own[0]
+    fn task<'m>(&self, own: Own<'m>) -> Option<&'m [u8]> {
+        own.get(0)
     }
 
-    fn open_body(&self, _: &[Option<&[u8]>], _: &mut Vec<u8>, _: &mut Vec<u8>) -> bool {
+    fn open_body(&self, _: Own<'_>, _: &mut Vec<u8>, _: &mut Vec<u8>) -> bool {
         false
     }
 }

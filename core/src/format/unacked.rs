@@ -3,8 +3,8 @@
 //! The message is the first item, laid out as in a queue. The other two say where it was sent to; they answer for
 //! `exchange` and `routing_key` where the message itself does not say.
 
-use super::celery::Celery;
-use super::{Format, Part, Place, VARIANTS};
+use super::celery::{Celery, OWN_PATHS};
+use super::{Format, Own, Part, Place, VARIANTS};
 use crate::field::{Field, Source};
 use crate::json::{Path, Segment};
 
@@ -26,10 +26,12 @@ impl Format for Unacked {
         celery.chain((MESSAGE..=ITEMS).map(|at| vec![Segment::index(at)])).collect()
     }
 
-    fn is_message(&self, _: &[u8], own: &[Option<&[u8]>]) -> bool {
-        let [message, exchange, routing_key, more] = own.last_chunk().copied().unwrap_or_default();
-        let object = message.is_some_and(|raw| raw.starts_with(b"{"));
-        object && exchange.is_some() && routing_key.is_some() && more.is_none()
+    fn is_message(&self, _: &[u8], own: Own<'_>) -> bool {
+        let item = |at: usize| own.get(OWN_PATHS + at);
+        item(MESSAGE).is_some_and(|raw| raw.starts_with(b"{"))
+            && item(EXCHANGE).is_some()
+            && item(ROUTING_KEY).is_some()
+            && item(ITEMS).is_none()
     }
 
     fn places(&self, field: &Field) -> [Place; VARIANTS] {
@@ -47,11 +49,11 @@ impl Format for Unacked {
         })
     }
 
-    fn variant(&self, own: &[Option<&[u8]>]) -> usize {
+    fn variant(&self, own: Own<'_>) -> usize {
         Celery.variant(own)
     }
 
-    fn task<'m>(&self, own: &[Option<&'m [u8]>]) -> Option<&'m [u8]> {
+    fn task<'m>(&self, own: Own<'m>) -> Option<&'m [u8]> {
         Celery.task(own)
     }
 
@@ -59,7 +61,7 @@ impl Format for Unacked {
         Celery.reprs().map(|(variant, paths)| (variant, paths.map(inside_message)))
     }
 
-    fn open_body(&self, own: &[Option<&[u8]>], body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
+    fn open_body(&self, own: Own<'_>, body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
         Celery.open_body(own, body, scratch)
     }
 }

@@ -1,11 +1,6 @@
 //! JSON strings: where they end and what they say.
 
-use wide::u8x16;
-
-/// Bytes in one step of [`Map::draw`].
-const STEP: usize = 16;
-/// Bytes in one word of a map.
-const WORD: usize = 64;
+use super::steps::{WORD, is_ascii, plain, special};
 
 /// The *special* bytes of a text: quotes, backslashes and everything below 0x20. Made for a whole text at
 /// once, because that is branchless and 16 bytes at a time; then the end of a string is the next bit.
@@ -46,21 +41,6 @@ impl Map {
     }
 }
 
-/// One word of the map.
-fn special(word: &[u8; WORD]) -> u64 {
-    let mut bits = 0;
-    for (n, step) in word.as_chunks::<STEP>().0.iter().enumerate() {
-        let step = u8x16::new(*step);
-        let quote = step.cmp_eq(u8x16::splat(b'"'));
-        let slash = step.cmp_eq(u8x16::splat(b'\\'));
-        // The smaller of a byte and 0x1f is the byte itself just for control characters.
-        let control = step.min(u8x16::splat(0x1f)).cmp_eq(step);
-        let mask = (quote | slash | control).move_mask();
-        bits |= u64::from(mask.cast_unsigned() & 0xffff) << (n * STEP);
-    }
-    bits
-}
-
 /// The position of the closing quote of the string whose first byte is at `at`, and whether there are
 /// escapes before it. Nothing where the string does not end, holds a raw control character or an escape
 /// that JSON does not know. `map` is that of `text`.
@@ -92,21 +72,90 @@ fn escape_end(text: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// What [`end`] says of a string in a text without control characters, which needs no map.
-#[inline]
-pub(super) fn string_end(text: &[u8], mut at: usize) -> Option<usize> {
+/// As many bytes of a long string are looked at without a branch.
+pub(super) const LONG: usize = 128;
+
+/// What [`end`] says of a string, without a map: for single strings in a text.
+#[inline(always)]
+pub(super) fn string_end(text: &[u8], at: usize) -> Option<usize> {
+    let Some(word) = text.get(at..).and_then(|rest| rest.first_chunk()) else {
+        return string_end_by_words(text, at);
+    };
+    let found = special(word);
+    if found == 0 {
+        return string_end_by_words(text, at + WORD);
+    }
+    let first = found.trailing_zeros() as usize;
+    if word[first % WORD] == b'"' { Some(at + first) } else { string_end_by_words(text, at + first) }
+}
+
+/// The same for strings that are mostly longer than [`LONG`].
+pub(super) fn long_string_end(text: &[u8], mut at: usize) -> Option<usize> {
+    while let Some(long) = text.get(at..).and_then(|rest| rest.first_chunk::<LONG>())
+        && plain(long)
+    {
+        at += LONG;
+    }
+    string_end_by_words(text, at)
+}
+
+/// The same where the string is longer than a word, has an escape or is near the end of the text.
+#[inline(never)]
+fn string_end_by_words(text: &[u8], mut at: usize) -> Option<usize> {
+    let mut found = special_from(text, at)?;
+    while found == 0 {
+        at += WORD;
+        found = special_from(text, at)?;
+    }
+    at += found.trailing_zeros() as usize;
+    if text.get(at) == Some(&b'"') { Some(at) } else { string_end_after_escape(text, at) }
+}
+
+/// The value is a string without special bytes.
+pub(super) fn is_plain(raw: &[u8]) -> bool {
+    raw.first() == Some(&b'"') && string_end(raw, 1) == Some(raw.len() - 1) && !raw.contains(&b'\\')
+}
+
+/// The end of a string with something else than a quote at `at`.
+#[cold]
+#[inline(never)]
+fn string_end_after_escape(text: &[u8], mut at: usize) -> Option<usize> {
     loop {
-        at += memchr::memchr2(b'"', b'\\', text.get(at..)?)?;
-        if text[at] == b'"' {
-            return Some(at);
+        match text.get(at)? {
+            b'"' => return Some(at),
+            b'\\' => at = escape_end(text, at)?,
+            ..0x20 => return None,
+            _ => match special_from(text, at)? {
+                0 => at += WORD,
+                found => at += found.trailing_zeros() as usize,
+            },
         }
-        at = escape_end(text, at)?;
     }
 }
 
-/// The text has no byte below 0x20.
-pub(super) fn no_control(text: &[u8]) -> bool {
-    text.iter().fold(u8::MAX, |least, byte| least.min(*byte)) >= 0x20
+/// The special bytes among the next ones at `at`, as many as a word has; none of them is behind the end of the text.
+/// Nothing where the text has no byte at `at`.
+#[inline(always)]
+fn special_from(text: &[u8], at: usize) -> Option<u64> {
+    if at >= text.len() {
+        return None;
+    }
+    // Near the end of the text these are the last bits of its last word.
+    let start = at.min(text.len().wrapping_sub(WORD));
+    match text.get(start..).and_then(|rest| rest.first_chunk()) {
+        Some(word) => Some(special(word) >> (at - start)),
+        None => Some(special_of_few(&text[at..])),
+    }
+}
+
+/// The special bytes of less than a word.
+#[cold]
+#[inline(never)]
+fn special_of_few(few: &[u8]) -> u64 {
+    // Spaces are not special.
+    let mut word = [b' '; WORD];
+    word[..few.len()].copy_from_slice(few);
+    special(&word)
 }
 
 fn hex4(text: &[u8], at: usize) -> Option<u32> {
@@ -125,7 +174,7 @@ pub(crate) fn decode<'a>(raw: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<&'a 
 }
 
 fn utf8(bytes: &[u8]) -> Option<&[u8]> {
-    (bytes.is_ascii() || std::str::from_utf8(bytes).is_ok()).then_some(bytes)
+    (is_ascii(bytes) || std::str::from_utf8(bytes).is_ok()).then_some(bytes)
 }
 
 /// What a string says, with U+FFFD for what is no character, cut at `max` bytes (on a character's boundary).
