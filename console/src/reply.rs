@@ -182,6 +182,11 @@ impl Preview {
         self.match_count.map(|n| n.saturating_sub(self.doubts.inexact))
     }
 
+    /// Whether these are messages that workers hold: they have no place in a queue. Not known where none is shown.
+    pub(crate) fn is_of_workers(&self) -> bool {
+        self.sample.iter().any(|row| row.int("index").is_none())
+    }
+
     /// The same preview with what its job found: the members that the server could not fill in when it answered. A job
     /// keeps more of a sample than each of those who joined it asked for: the first `rows` are shown.
     pub(crate) fn with_job(mut self, job: &Status, rows: Option<u32>) -> Self {

@@ -8,7 +8,7 @@ const at = (id) => document.getElementById(id);
 const grouped = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 const seconds = (ms) => (ms < 1000 ? `${ms} ms` : `${Math.round(ms / 100) / 10} s`);
 // Indexes count from the end that runs next: -1, -2 at the tail, 0, 1 at the head. 1 runs next.
-const place = (index) => grouped(index < 0 ? -index : index + 1);
+const place = (index) => (index === null ? "" : grouped(index < 0 ? -index : index + 1));
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 // What is not seen but moves or hides what is, as the program's tables show it.
@@ -70,6 +70,11 @@ function showSample(rows) {
     }
   }
   at("sample").replaceChildren(table);
+  // Messages that workers hold have no place in a queue, and the server moves none of them.
+  if (at("how-move") && rows.some((row) => row.index === null)) {
+    at("how-clear").checked = true;
+    at("how-move").disabled = true;
+  }
 }
 
 function sampleHeading(matches, shown) {
@@ -220,7 +225,6 @@ function groupLink(card, by, group) {
 }
 
 function runs(group) {
-  if (group.next_index === null) return "";
   const step = group.next_priority === null || group.next_priority === undefined ? "" : ` of step ${group.next_priority}`;
   return place(group.next_index) + step;
 }

@@ -3,8 +3,9 @@
 use maud::{Markup, html};
 use uuid::Uuid;
 
+use super::actions::actor;
 use super::layout::{self, Frame, facts, text};
-use super::preview::{actor, concerns, notes, sample};
+use super::preview::{concerns, notes, sample};
 use crate::client::Rights;
 use crate::kind::Kind;
 use crate::reply::{Doubts, Status};

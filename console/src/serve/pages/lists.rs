@@ -34,7 +34,10 @@ pub(crate) fn queues(frame: &Frame, queues: &Queues) -> Markup {
             } }
         }
         @if let Some(held) = queues.unacked.filter(|n| *n > 0) {
-            p { "Workers hold " (counted(held, "message")) " that they have not acknowledged." }
+            p {
+                "Workers hold " a href="/queue?queue=unacked" { (counted(held, "message")) }
+                " that they have not acknowledged."
+            }
         }
         @if !queues.complete { p.note { "The list is not complete." } }
     };

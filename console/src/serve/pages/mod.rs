@@ -3,6 +3,7 @@
 //! maud writes everything between `(` and `)` as text. What came from a server passes [`escape`] before, so that
 //! marks which turn the direction of text do nothing here, either.
 
+mod actions;
 mod job;
 mod layout;
 mod lists;

@@ -1,8 +1,8 @@
-//! The preview: filter, count, sample, and the three things that can be done.
+//! The preview: filter, count, sample.
 
 use maud::{Markup, html};
-use uuid::Uuid;
 
+use super::actions::{Actions, actions};
 use super::layout::{self, Frame, facts, nothing, text};
 use crate::kind::Kind;
 use crate::reply::{Doubts, Map, Preview};
@@ -95,6 +95,7 @@ pub(crate) fn whole(
             matches: preview.match_count,
             inexact: preview.doubts.inexact,
             refusal,
+            held: preview.is_of_workers(),
             count_error: preview.count_error.as_deref(),
         }))
         section {
@@ -226,105 +227,9 @@ pub(crate) fn sample(rows: &[Map]) -> Markup {
         div.scroll { table {
             thead { tr { th.number { "Runs" } @for name in &names { th { (name) } } } }
             tbody { @for row in rows { tr {
-                td.number { (grouped(place(row.int("index").unwrap_or_default()))) }
+                td.number { @if let Some(index) = row.int("index") { (grouped(place(index))) } }
                 @for name in &names { td { (escape(&row.bytes(name).unwrap_or_default())) } }
             } } }
         } }
-    }
-}
-
-/// What can be done, and why not.
-#[derive(Default)]
-struct Actions<'a> {
-    /// Nothing is known yet.
-    locked: bool,
-    matches: Option<u64>,
-    /// Of these, those that a clear has to be told to take.
-    inexact: u64,
-    refusal: Option<&'a str>,
-    count_error: Option<&'a str>,
-}
-
-fn actions(app: &App, target: &Target, state: &Actions<'_>) -> Markup {
-    let shown = escape(&target.queue);
-    html! {
-        section #actions {
-            h2 { "What shall become of them?" }
-            form.card method="post" action={ "/clear?" (target.query()) } {
-                input type="hidden" name="csrf" value=(app.csrf());
-                input type="hidden" name="id" value=(Uuid::new_v4());
-                input #count-error type="hidden" name="count_error" value=(state.count_error.unwrap_or_default());
-                p.error #refusal { @if let Some(words) = state.refusal { (words.lines().next().unwrap_or_default()) } }
-                fieldset #locked disabled[state.locked] {
-                    @if state.refusal.is_none() {
-                        div #destructive {
-                            (whereto(target))
-                            label {
-                                "Type the name of the queue: " code { (shown) }
-                                input name="confirm" required autocomplete="off" autocapitalize="off" spellcheck="false";
-                            }
-                            label { "Reason" input name="reason" maxlength="1024"; }
-                            (actor(app))
-                        }
-                    }
-                    div.buttons {
-                        @if state.refusal.is_none() {
-                            label.option #inexact hidden[state.inexact == 0] {
-                                input type="checkbox" name="inexact" value="1";
-                                "Also those that argsrepr or kwargsrepr alone tell of"
-                            }
-                            // The first one is what Enter presses in a field: the one that changes nothing.
-                            button #dry-run name="action" value="dry_run" formnovalidate { "Dry run" }
-                            button.danger #clear-all name="action" value="all" { (verb()) " all" }
-                            button.danger #keep-one name="action" value="keep_one" hidden[state.matches.is_some_and(|n| n <= 1)] { (verb()) " all but one" }
-                        } @else {
-                            p { "This Redis user may look, but not clear." }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// What becomes of what is taken out. Moving is what is chosen where nobody chooses: it can be undone.
-fn whereto(target: &Target) -> Markup {
-    let parked = [&target.queue, &b":parked"[..]].concat();
-    html! {
-        // In one list nobody would know any more of which step a message was.
-        @if target.is_of_all_lists() {
-            input type="hidden" name="how" value="clear";
-        } @else {
-            fieldset.choice {
-                legend { "What is taken out" }
-                label.option {
-                    input #how-move type="radio" name="how" value="move" checked;
-                    "moves to another list (advised: it can be undone)"
-                }
-                label.within {
-                    "The other list, in a cluster of the same slot: {name}:parked"
-                    input name="to_shown" value=(escape(&parked)) autocomplete="off" autocapitalize="off" spellcheck="false";
-                }
-                label.option {
-                    input #how-clear type="radio" name="how" value="clear";
-                    "is cleared for good"
-                }
-            }
-        }
-    }
-}
-
-/// "Clear", or "Move" where that is chosen: the style shows one of them.
-fn verb() -> Markup {
-    html! { span.when-clear { "Clear" } span.when-move { "Move" } }
-}
-
-/// Who acts.
-pub(super) fn actor(app: &App) -> Markup {
-    html! {
-        label {
-            "Who are you?"
-            input name="actor" maxlength="256" value=(app.actor.as_deref().unwrap_or_default());
-        }
     }
 }

@@ -213,6 +213,31 @@ fn lists_of_other_priorities_are_told_and_cleared_as_one_queue() {
 }
 
 #[test]
+fn what_workers_hold_is_looked_at_and_cleared_for_good() {
+    let Some(browser) = Browser::take() else { return };
+    let server = Server::start();
+    let entry = format!("[{}, \"\", \"celery\"]", message("app.tasks.notify.Notify", "held-1", "c0ffee"));
+    redis::pipe()
+        .hset("unacked", "tag", entry)
+        .zadd("unacked_index", "tag", 1_700_000_000)
+        .exec(&mut server.conn())
+        .expect("the server takes it");
+    let page = Page::start(&server.url(0), &[]);
+    browser.go(&page, "/");
+    browser.click("main p a");
+    browser.reads(".stats", "app.tasks.notify.Notify");
+    browser.click(".stats td a");
+    browser.reads("#count-line", "1 of 1 messages match");
+    browser.reads("#sample", "held-1");
+    assert!(!browser.can_use("#how-move"), "the server moves none of them");
+    browser.fill("[name=confirm]", "unacked");
+    browser.click("#clear-all");
+    browser.reads("#outcome", "Cleared 1 of 1 matching message");
+    let left: u64 = redis::cmd("EXISTS").arg("unacked").query(&mut server.conn()).expect("EXISTS");
+    assert_eq!(left, 0);
+}
+
+#[test]
 fn who_filled_a_queue_leads_to_its_messages() {
     let Some((_server, page, browser)) = at_preview() else { return };
     browser.go(&page, "/");
