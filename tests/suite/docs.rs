@@ -13,8 +13,11 @@ use redis::{Connection, RedisError, Value};
 use crate::support::run;
 
 /// Pages whose examples are run; each against a server and a queue of its own.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 14] = [
     "README.md",
+    "docs/commands/stats.md",
+    "docs/commands/pause.md",
+    "docs/commands/throttle.md",
     "docs/priorities.md",
     "docs/commands/preview.md",
     "docs/commands/clearjob.md",
