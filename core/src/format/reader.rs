@@ -191,8 +191,8 @@ impl Reader {
                 _ => return Found::Unknown,
             },
         };
-        let values = field.slots.iter().filter_map(|&slot| reading.value(slot, text));
-        { values }.find(|raw| *raw != b"null").map_or(Found::Absent, Found::Value)
+        let mut values = field.slots.iter().filter_map(|&slot| reading.value(slot, text));
+        values.find(|raw| *raw != b"null").map_or(Found::Absent, Found::Value)
     }
 
     /// Whether the field at `position` needs the body of the message whose envelope was read last.

@@ -1,6 +1,6 @@
 //! The wanted values of one text after another.
 
-use super::{Paths, Scanner, Templates};
+use super::{Paths, Scanner, Span, Templates};
 
 /// Reads texts in which the same values are wanted; it may learn how they are laid out.
 #[derive(Debug, Clone)]
@@ -8,7 +8,7 @@ pub(crate) struct Reading {
     paths: Paths,
     layouts: Option<Box<Templates>>,
     /// Where the values stand in the text that was read last, if it was scanned.
-    spans: Vec<Option<super::Span>>,
+    spans: Vec<Option<Span>>,
     /// It was not: it fits a layout, which says so.
     fits: bool,
 }
