@@ -88,7 +88,7 @@ test-console: build
 
 # The program as the tests of the console have built it: another build takes minutes, and packs the same way.
 test-package: build ## build the packages, install the .deb, use what it brings, take it away again
-	$(CARGO) build --package qadmin-console
+	$(CARGO) test --package qadmin-console --no-run
 	TOOL=$(TARGET)/debug/qadmin scripts/test-package.sh
 
 # A server that cannot be had is said to be missing, and fails nothing.

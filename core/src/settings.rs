@@ -188,7 +188,7 @@ pub const TEXTS: [TextSpec; 2] = [
         name: "sep",
         default: SEPARATOR,
         shown: r"\x06\x16",
-        range: "1 to 16 bytes",
+        range: "1 to 16 bytes, no zero, double quote or backslash",
         doc: "What stands between the name of a queue and the step of a priority list, and between the parts of a \
               binding: the transport option `sep` of the app.",
     },
@@ -286,8 +286,11 @@ impl Settings {
     /// [`Error::SettingRefused`]; [`Error::UnknownSetting`] where there is no such index.
     pub fn set_text(&mut self, index: usize, text: &[u8]) -> Result<(), Error> {
         let set = match index {
-            // The server hands a default over as a text of C.
-            _ if text.contains(&0) => Err("must hold no zero byte"),
+            // The server hands a default over as a text of C, and Valkey 8.1 writes the others into its configuration so
+            // that it cannot read them again.
+            _ if text.iter().any(|byte| matches!(byte, 0 | b'"' | b'\\')) => {
+                Err("must hold no zero byte, double quote or backslash")
+            }
             SEP => self.priorities.set_separator(text),
             PRIORITY_STEPS => self.priorities.set_steps(text),
             _ => return Err(Error::UnknownSetting { got: index.to_string().into_bytes() }),

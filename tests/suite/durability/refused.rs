@@ -39,7 +39,7 @@ fn at_maxmemory_looking_clearing_and_cancelling_work() {
     let filled = Filled::new(&server, 4_000, 40.0);
     // The count is to answer here, however busy the machine is.
     tell(&mut conn, "CONFIG SET qadmin.inline-wait 60000");
-    tell(&mut conn, "CONFIG SET maxmemory 1");
+    tell(&mut conn, "CONFIG SET maxmemory 1 maxmemory-policy noeviction");
     let refused = run(&mut conn, "SET a b").expect_err("writes are refused");
     assert_eq!(refused.code(), Some("OOM"), "{refused}");
 

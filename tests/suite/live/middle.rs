@@ -99,10 +99,11 @@ fn looks_at_a_clear_that_goes_from_the_next_end() -> usize {
         if !["pending", "running"].contains(&status.text("status").as_str()) {
             break;
         }
-        // Nine others stand before each match. A window is far smaller than 2,000 messages.
+        // Nine others stand before each match. A window is far smaller than 6,000 messages, also where the machine made
+        // a seek long, and the slice may be as long.
         let passed = left.iter().rev().take_while(|message| !is_match(message)).count() / 9;
         let deleted = usize::try_from(status.int("deleted")).expect("not negative");
-        assert!((passed.saturating_sub(1)..=passed + 200).contains(&deleted), "{passed} passed: {status:?}");
+        assert!((passed.saturating_sub(1)..=passed + 600).contains(&deleted), "{passed} passed: {status:?}");
         looks += 1;
     }
     assert_eq!(run(&mut conn, "LLEN q").expect("LLEN"), redis::Value::Int(18_000));
