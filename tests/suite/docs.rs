@@ -13,12 +13,13 @@ use redis::{Connection, RedisError, Value};
 use crate::support::run;
 
 /// Pages whose examples are run; each against a server and a queue of its own.
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 15] = [
     "README.md",
     "docs/commands/stats.md",
     "docs/commands/pause.md",
     "docs/commands/throttle.md",
     "docs/priorities.md",
+    "docs/unacked.md",
     "docs/commands/preview.md",
     "docs/commands/clearjob.md",
     "docs/commands/status.md",
