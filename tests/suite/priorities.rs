@@ -174,6 +174,9 @@ fn workers_and_producers_beside_a_clear_of_all_lists_lose_nothing() {
             })
         })
         .collect();
+    let job = ask(&mut conn, "QADMIN.CLEARJOB celery TASK m ALL PRIORITY ALL RATE 500 CONFIRM celery");
+    let (total, job) = (job.int("total_estimated"), job.text("job_id"));
+    // All that they push is pushed later.
     let producers: Vec<_> = (0..2)
         .map(|producer| {
             let mut conn = server.conn();
@@ -187,8 +190,6 @@ fn workers_and_producers_beside_a_clear_of_all_lists_lose_nothing() {
             })
         })
         .collect();
-    let job = ask(&mut conn, "QADMIN.CLEARJOB celery TASK m ALL PRIORITY ALL RATE 500 CONFIRM celery");
-    let (total, job) = (job.int("total_estimated"), job.text("job_id"));
     until_deleted(&mut conn, &job, 1);
     // Until workers were faster than the job.
     eventually("drift", || status(&mut conn, &job).int("drifted") > 0);
@@ -201,17 +202,21 @@ fn workers_and_producers_beside_a_clear_of_all_lists_lose_nothing() {
         // Where workers look last: they get it when all else is gone.
         conn.lpush::<_, _, ()>(LISTS[3], "stop").expect("LPUSH");
     }
-    let got: Vec<usize> = workers
-        .into_iter()
-        .flat_map(|worker| worker.join().expect("a worker"))
-        .map(|message| id_of(&message))
-        .collect();
+    let mut got: Vec<String> =
+        workers.into_iter().flat_map(|worker| worker.join().expect("a worker")).collect();
+    // Where the disk is slow workers may have gone before producers were done.
+    for key in LISTS {
+        got.extend(conn.lrange::<_, Vec<String>>(key, 0, -1).expect("LRANGE"));
+    }
+    let got: Vec<usize> =
+        got.iter().filter(|message| *message != "stop").map(|message| id_of(message)).collect();
     let once: HashSet<usize> = got.iter().copied().collect();
-    assert_eq!(once.len(), got.len(), "nothing runs twice");
+    assert_eq!(once.len(), got.len(), "nothing is there twice");
     let pushed =
         (0..EACH * 4).chain((1..=2).flat_map(|producer| (0..1_500).map(move |n| 1_000_000 * producer + n)));
     let missing: Vec<usize> = pushed.filter(|id| !once.contains(id)).collect();
-    assert!(missing.iter().all(|id| id % 2 == 0 && *id < EACH * 4), "nothing else is gone");
+    let odd: Vec<&usize> = missing.iter().filter(|id| *id % 2 == 1 || **id >= EACH * 4).collect();
+    assert!(odd.is_empty(), "nothing else is gone: {odd:?} {end:?}");
     assert_eq!(missing.len() as i64, end.int("deleted"), "{end:?}");
     assert!(end.int("deleted") > 0 && end.int("drifted") > 0, "there was something for both: {end:?}");
 }
