@@ -5,10 +5,11 @@
 use libfuzzer_sys::fuzz_target;
 use qadmin_core::filter::{FIELDS_MAX, GROUP_FIELDS_MAX};
 use qadmin_core::kind::MessageKind;
+use qadmin_core::priorities::{List, Priority, STEPS_MAX};
 use qadmin_core::request::{
     Cancel, ClearJob, Help, Jobs, Preview, Request, Stats, Status, commands, optional_queue,
 };
-use qadmin_core::settings::{SETTINGS, Settings, parse_load_args};
+use qadmin_core::settings::{SETTINGS, Settings, TEXTS, parse_load_args};
 use qadmin_fuzz::{NOW_MS, check_error, words};
 
 fn parse<R: Request>(args: &[&[u8]]) -> Option<R> {
@@ -26,6 +27,22 @@ fn same_queue(args: &[&[u8]], at: Option<usize>, queue: Option<&[u8]>) {
     assert_eq!(at.map(|at| args[at - 1]), queue);
 }
 
+/// The lists that a command goes over: each once, and one of them has the queue's own name where all are meant.
+fn lists(queue: &[u8], priority: Option<Priority>) -> Vec<List> {
+    match Settings::default().priorities().lists(queue, priority) {
+        Ok(lists) => {
+            assert!((1..=STEPS_MAX).contains(&lists.len()));
+            assert!(lists.iter().all(|list| lists.iter().filter(|other| other.key == list.key).count() == 1));
+            assert!(priority.is_some_and(|priority| priority != Priority::All) || lists[0].key == queue);
+            lists
+        }
+        Err(error) => {
+            check_error(&error);
+            Vec::new()
+        }
+    }
+}
+
 fuzz_target!(|data: &[u8]| {
     let words = words(data);
     let Some((name, args)) = words.split_first() else { return };
@@ -34,20 +51,18 @@ fuzz_target!(|data: &[u8]| {
             if let Some(preview) = parse::<Preview>(args) {
                 assert!(preview.sample <= 100);
                 assert!(preview.fields.as_ref().is_none_or(|f| (1..=FIELDS_MAX).contains(&f.len())));
-                assert_eq!(
-                    preview.key(0, MessageKind::Celery),
-                    parse::<Preview>(args).map(|p| p.key(0, MessageKind::Celery)).unwrap_or_default()
-                );
+                let lists = lists(&preview.queue, preview.priority);
+                let again = parse::<Preview>(args).map(|again| again.key(0, MessageKind::Celery, &lists));
+                assert_eq!(Some(preview.key(0, MessageKind::Celery, &lists)), again);
             }
         }
         b"STATS" => {
             if let Some(stats) = parse::<Stats>(args) {
                 assert!(stats.top <= 1_000);
                 assert!((1..=GROUP_FIELDS_MAX).contains(&stats.grouping.names().count()));
-                assert_eq!(
-                    stats.key(0, MessageKind::Celery),
-                    parse::<Stats>(args).map(|s| s.key(0, MessageKind::Celery)).unwrap_or_default()
-                );
+                let lists = lists(&stats.queue, stats.priority);
+                let again = parse::<Stats>(args).map(|again| again.key(0, MessageKind::Celery, &lists));
+                assert_eq!(Some(stats.key(0, MessageKind::Celery, &lists)), again);
             }
         }
         b"CLEARJOB" => {
@@ -85,11 +100,14 @@ fuzz_target!(|data: &[u8]| {
 /// The arguments of loadmodule.
 fn load(args: &[&[u8]]) {
     match parse_load_args(args) {
-        Ok(pairs) => {
+        Ok(given) => {
             let mut settings = Settings::default();
-            assert!(
-                pairs.iter().all(|(at, value)| *at < SETTINGS.len() && settings.set(*at, *value).is_ok())
-            );
+            for (at, value) in given.numbers {
+                assert!(at < SETTINGS.len() && settings.set(at, value).is_ok());
+            }
+            for (at, text) in given.texts {
+                assert!(at < TEXTS.len() && settings.set_text(at, &text).is_ok());
+            }
         }
         Err(error) => check_error(&error),
     }
