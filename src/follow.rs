@@ -1,7 +1,7 @@
 //! Following what happens to keys and to the server.
 
 use qadmin_core::error::Error;
-use qadmin_core::job::{Kind, Status};
+use qadmin_core::job::{Job, Kind, Status};
 use qadmin_core::queue::End;
 use qadmin_core::scan::Event;
 
@@ -21,6 +21,8 @@ enum What {
     Edited(u64),
     /// Deleted, expired, renamed away or replaced.
     Gone,
+    /// Messages were taken out of a hash of what workers hold, on a replica: by its primary's workers or jobs.
+    HeldTaken,
     /// A record was written or loaded.
     RecordSeen,
 }
@@ -59,13 +61,17 @@ fn classify(ctx: Ctx<'_>, event: &[u8], key: &[u8]) -> Option<What> {
         b"hset" | b"restore" if is_record => Some(What::RecordSeen),
         b"hset" => None,
         b"del" | b"expired" | b"evicted" | b"rename_from" | b"rename_to" | b"move_from" => Some(What::Gone),
+        // What a clear takes out of a hash comes to a replica as the primary's HDEL, and so does what workers acknowledge.
+        b"hdel" if !is_record && !ctx.flags().primary() => Some(What::HeldTaken),
         _ if !watched(ctx.db(), key) => None,
         b"lpush" => list_len(ctx, key, |len| What::Pushed(End::Head, len)),
         b"rpush" => list_len(ctx, key, |len| What::Pushed(End::Tail, len)),
         b"lpop" => list_len(ctx, key, |len| What::Popped(End::Head, len)),
         b"rpop" => list_len(ctx, key, |len| What::Popped(End::Tail, len)),
+        // Of a hash they say that it is another one.
+        b"restore" | b"copy_to" => Some(keyspace::list_len(ctx, key).map_or(What::Gone, What::Edited)),
         b"expire" | b"persist" | b"hexpire" | b"hdel" | b"hincrby" | b"new" => None,
-        // LREM, LINSERT, LSET, LTRIM, SORT STORE, RESTORE, COPY and whatever comes after this was written.
+        // LREM, LINSERT, LSET, LTRIM, SORT STORE and whatever comes after this was written.
         _ => list_len(ctx, key, What::Edited),
     }
 }
@@ -90,6 +96,15 @@ pub(crate) fn apply(state: &mut State, event: &KeyEvent) {
     let (db, key) = (event.db, event.key.as_slice());
     let on_queue = match event.what {
         What::RecordSeen => return state.records.seen(db, key),
+        What::HeldTaken => {
+            state.forget_counts(db, key);
+            return state
+                .registry
+                .live_mut()
+                .iter_mut()
+                .filter(|job| job.is_on(db, key))
+                .for_each(Job::outdate);
+        }
         What::Gone => {
             if key.starts_with(record::PREFIX) {
                 state.records.gone(db, key);

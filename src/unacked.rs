@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use qadmin_core::unacked::{Held, Place};
+use uuid::Uuid;
 
 use crate::redis::call::{How, call};
 use crate::redis::guard::AbortOnUnwind;
@@ -138,13 +139,15 @@ fn signed(rank: u64) -> i64 {
 /// Takes entries out of both keys, as one unit of replication with whatever else the callback writes.
 ///
 /// # Errors
-/// The server's error line. If it is that of the second key the first is cleared already.
+/// The server's error line; nothing was taken out then.
 pub(crate) fn take_out(
     ctx: Ctx<'_>,
     hash: &RString,
     index: &RString,
     tags: &[Vec<u8>],
 ) -> Result<(), Vec<u8>> {
+    // A tag that nobody has: it changes nothing, and is refused for all the reasons for which the real one would be.
+    call(ctx, c"ZREM", How::Write, &[RString::new(index.bytes()), RString::new(Uuid::new_v4().to_string())])?;
     // Between the two nothing may unwind.
     let no_return = AbortOnUnwind;
     let args = |key: &RString| {

@@ -2,7 +2,7 @@
 
 use qadmin_core::job::Destination;
 use qadmin_core::queue::End;
-use qadmin_core::scan::{Event, Hit, Look, Queue, fingerprint};
+use qadmin_core::scan::{Hit, Look, Queue, fingerprint};
 use qadmin_core::unit::{pack, unpack};
 
 use crate::redis::call::{How, call, replicate};
@@ -235,7 +235,7 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
     let ascending: Vec<u64> = hits.iter().map(|hit| hit.index).collect();
     let db = ctx.db();
     for job in state.registry.live_mut() {
-        job.follow(db, key, Event::Deleted { indexes: &ascending });
+        job.follow_deletion(db, key, &ascending);
     }
     state.forget_counts(db, key);
     Applied::Done(no_return)

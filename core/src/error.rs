@@ -479,6 +479,8 @@ pub enum Error {
         /// Those that are.
         steps: String,
     },
+    /// In a cluster what workers hold is asked of a replica.
+    HeldOnPrimary,
     /// In a cluster the lists of a queue with priorities are on different nodes.
     PrioritySlots {
         /// The queue's name.
@@ -563,6 +565,7 @@ impl Error {
             | Self::NoPriority { .. }
             | Self::UnknownStep { .. }
             | Self::PriorityOfList { .. }
+            | Self::HeldOnPrimary
             | Self::LooksLike { .. } => Code::Err,
         }
     }
@@ -763,6 +766,9 @@ impl Error {
             }
             Self::UnknownStep { step, steps } => {
                 format!("there is no step {step}; qadmin.priority-steps has {steps}")
+            }
+            Self::HeldOnPrimary => {
+                "in a cluster what workers hold is looked at on the primary, not on a replica".to_owned()
             }
             Self::PrioritySlots { queue } => format!(
                 "the lists of queue {} with its priorities are in different slots of the cluster; only a name with a \

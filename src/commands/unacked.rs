@@ -85,6 +85,11 @@ pub(super) fn find(ctx: Ctx<'_>, words: &Words<'_>, access: Access) -> Result<Op
     if ctx.flags().cluster() && slot::of(queue.bytes()) != slot::of(&index) {
         return Err(Error::IndexSlot { queue: queue.bytes().to_vec(), index });
     }
+    let flags = ctx.flags();
+    if flags.cluster() && !flags.primary() {
+        // A slice has no client that may read there: the server would send it to the primary.
+        return Err(Error::HeldOnPrimary);
+    }
     check_right(ctx, &ctx.caller(), &index, access)?;
     look(ctx, queue, index).map(Some)
 }

@@ -249,14 +249,8 @@ fn tell_jobs(state: &mut State, db: i32, key: &[u8], look: &Look) {
         return;
     }
     let indexes: Vec<u64> = look.hits.iter().map(|hit| hit.index).collect();
-    for other in state.registry.live_mut().iter_mut().filter(|other| other.is_on(db, key)) {
-        let drifted = other.scan.counters().drifted;
-        other.follow(db, key, Event::Deleted { indexes: &indexes });
-        let before_it = other.scan.counters().drifted.saturating_sub(drifted);
-        if before_it < indexes.len() as u64 {
-            // Not all of them were still before it: it may have counted some.
-            other.outdate();
-        }
+    for other in state.registry.live_mut() {
+        other.follow_deletion(db, key, &indexes);
     }
     state.forget_counts(db, key);
 }

@@ -12,7 +12,7 @@ use crate::durability::{
     assert_no_mismatch, audit, in_memory, slow, status, tell, until_caught_up, until_deleted,
 };
 use crate::options::{Case, Message, Stays, case, messages, push_to, without};
-use crate::stage::set;
+use crate::stage::{Slow, set};
 use crate::support::celery::script;
 use crate::support::{Reply, ask, run, wait_for_job};
 
@@ -309,6 +309,30 @@ fn a_deep_queue_is_counted_by_a_job_over_all_lists_that_shows_its_rows() {
     let preview = ask(&mut conn, "QADMIN.PREVIEW celery TASK m PRIORITY ALL");
     assert_eq!(preview.int("deduplicated"), 0, "a preview right after a clear tells the truth");
     assert_eq!(wait_for_job(&mut conn, &preview.text("job_id")).int("matched"), 500);
+}
+
+/// Most lists of a queue with priorities are empty most of the time.
+#[test]
+fn a_list_that_workers_empty_keeps_nobody_from_joining_the_scan_of_all() {
+    let server = in_memory().start();
+    let mut conn = server.conn();
+    set(&mut conn, "inline-limit 0");
+    filled(&mut conn, 8_000);
+    let slow = Slow::start(&server);
+    let preview = |conn: &mut Connection| ask(conn, "QADMIN.PREVIEW celery TASK m PRIORITY ALL SAMPLE 0");
+    let job = preview(&mut conn).text("job_id");
+    let popped: Vec<String> = conn.lpop(LISTS[0], std::num::NonZeroUsize::new(9_000)).expect("LPOP");
+    assert_eq!(popped.len(), 8_000);
+    for _ in 0..3 {
+        conn.lpush::<_, _, ()>(LISTS[0], message("m", 1)).expect("LPUSH");
+        conn.rpop::<_, String>(LISTS[0], None).expect("RPOP");
+    }
+    let again = preview(&mut conn);
+    assert_eq!((again.int("deduplicated"), again.text("job_id")), (1, job), "it is joined: {again:?}");
+    // What somebody deletes is another matter.
+    tell(&mut conn, &format!("DEL {}", LISTS[3]));
+    assert_eq!(preview(&mut conn).int("deduplicated"), 0);
+    drop(slow);
 }
 
 /// Starts a clear of all lists that stands still after its first deletions.

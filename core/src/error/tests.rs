@@ -115,6 +115,7 @@ one_of_each! {
     Error::SettingRefused { .. } => Error::SettingRefused { name: "sep", why: "must be short", got: got() };
     Error::NoPriority { .. } => Error::NoPriority { got: got() };
     Error::UnknownStep { .. } => Error::UnknownStep { step: 4, steps: "0 3".to_owned() };
+    Error::HeldOnPrimary => Error::HeldOnPrimary;
     Error::PrioritySlots { .. } => Error::PrioritySlots { queue: got() };
     Error::PriorityOfList { .. } => Error::PriorityOfList { queue: got() };
 }

@@ -405,10 +405,21 @@ impl Job {
         self.outdated = true;
     }
 
+    /// Follows messages that were cleared from a list by somebody else than itself: what it has counted of them is not
+    /// there any more.
+    pub fn follow_deletion(&mut self, db: i32, key: &[u8], indexes: &[u64]) {
+        let drifted = self.scan.counters().drifted;
+        if self.follow(db, key, Event::Deleted { indexes }) {
+            let before_it = self.scan.counters().drifted.saturating_sub(drifted);
+            // Not all of them were still before it: it may have counted some.
+            self.outdated |= before_it < indexes.len() as u64;
+        }
+    }
+
     /// Its count is only for those who asked before: what it counted was taken out, or the queue is gone.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
-        self.outdated || !self.gone().is_empty()
+        self.outdated || self.unacked.as_ref().map_or_else(|| self.scan.lost_messages(), UnackedScan::is_gone)
     }
 
     /// A joining client wants this many rows.

@@ -265,6 +265,12 @@ impl Scan {
         self.lists.iter().enumerate().filter(|(_, list)| list.gone).map(|(at, _)| at)
     }
 
+    /// Messages went with their list, or nothing is left of the queue: what was counted is not there any more.
+    #[must_use]
+    pub fn lost_messages(&self) -> bool {
+        self.is_gone() || self.lists.iter().any(|list| list.lost)
+    }
+
     fn is_gone(&self) -> bool {
         self.lists.iter().all(|list| list.gone)
     }
@@ -315,12 +321,17 @@ impl Scan {
             End::Tail => event,
             End::Head => event.mirrored(track.marks.len(), &mut mirrored),
         };
+        let kept_goes = matches!(event, Event::Gone) && track.marks.kept().is_some();
         match track.follow(event) {
             Ok(tally) => {
                 self.counters.arrived += tally.arrived;
                 self.counters.drifted += tally.drifted;
             }
             Err(len) => self.edited(list, len),
+        }
+        if kept_goes && self.plan.effect == Effect::KeepNewest && !self.is_gone() {
+            // The newest of what is left is not known: all is counted anew.
+            self.edited(list, 0);
         }
         self.advance();
     }

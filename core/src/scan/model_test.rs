@@ -358,8 +358,11 @@ impl World {
             let before = job.open.len();
             job.open.retain(|id| !here(id));
             job.expect.drifted += (before - job.open.len()) as u64;
+            let kept_goes = job.kept.is_some_and(|id| here(&id));
             job.kept = job.kept.filter(|id| !here(id));
             job.gone[place] = true;
+            // The newest of what is left is looked for anew.
+            job.edited |= kept_goes && job.plan().effect == Effect::KeepNewest && !job.is_gone();
         }
         self.tell(Event::Gone);
     }

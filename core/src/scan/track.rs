@@ -12,11 +12,19 @@ pub(super) struct Track {
     pub(super) tallies: Tallies,
     /// Deleted, renamed away or replaced: what is under its name now is another list.
     pub(super) gone: bool,
+    /// It held messages when it went: one that workers have emptied did not.
+    pub(super) lost: bool,
 }
 
 impl Track {
     pub(super) fn new(len: u64) -> Self {
-        Self { marks: Marks::new(len), sample: Sample::default(), tallies: Tallies::default(), gone: false }
+        Self {
+            marks: Marks::new(len),
+            sample: Sample::default(),
+            tallies: Tallies::default(),
+            gone: false,
+            lost: false,
+        }
     }
 
     /// Follows what happened to the list. `Err(len)` where that tells no positions, or does not add up with what was
@@ -28,6 +36,7 @@ impl Track {
         }
         if matches!(event, Event::Gone) {
             let drifted = self.marks.unexamined();
+            self.lost = self.marks.len() > 0;
             self.marks.clear();
             self.sample.clear();
             self.tallies.lose_places();

@@ -76,6 +76,7 @@ fn a_hash_that_is_gone_completes_the_job_and_what_takes_its_name_is_not_touched(
         ("deleted", "DEL unacked unacked_index"),
         ("renamed", "RENAME unacked elsewhere"),
         ("replaced", "SET unacked mine"),
+        ("copied over", "COPY spare unacked REPLACE"),
         ("expired", "PEXPIRE unacked 1"),
         ("index replaced", "SET unacked_index mine"),
         ("index deleted", "DEL unacked_index"),
@@ -83,6 +84,7 @@ fn a_hash_that_is_gone_completes_the_job_and_what_takes_its_name_is_not_touched(
         let server = in_memory().start();
         let mut conn = server.conn();
         append(&mut conn, &many(0, 5_000, 50.0));
+        tell(&mut conn, "HSET spare 1 mine");
         let slow = Slow::start(&server);
         let id = ask(&mut conn, &format!("QADMIN.CLEARJOB {HASH} {} ALL RATE 1000 CONFIRM {HASH}", target()))
             .text("job_id");
@@ -103,6 +105,7 @@ fn a_hash_that_is_gone_completes_the_job_and_what_takes_its_name_is_not_touched(
                 let there: i64 = conn.hlen("elsewhere").expect("HLEN");
                 assert_eq!(there, 5_000 - end.int("deleted"));
             }
+            "copied over" => assert_eq!(conn.hlen::<_, i64>(HASH).expect("HLEN"), 1, "{end:?}"),
             "replaced" => assert!(end.int("drifted") > 0, "{end:?}"),
             "index replaced" => assert!(end.text("notice").contains("they were replaced"), "{end:?}"),
             "index deleted" => assert!(end.text("notice").contains("is it the right INDEX"), "{end:?}"),

@@ -4,7 +4,7 @@ use qadmin_harness::{Cluster, Fields as _, Server, map};
 use redis::{Commands as _, Connection, Value};
 
 use super::{HASH, INDEX, append, both, many, of};
-use crate::durability::{in_memory, slow, tell, until_deleted};
+use crate::durability::{in_memory, slow, tell, until_caught_up, until_deleted};
 use crate::stage::{Slow, info, target};
 use crate::support::{ask, run, wait_for_job};
 
@@ -109,7 +109,7 @@ fn who_may_not_read_or_write_the_index_is_refused_before_it_is_touched() {
 
 #[test]
 fn in_a_cluster_hash_and_index_share_a_slot_or_are_refused() {
-    let cluster = Cluster::start(3, slow);
+    let mut cluster = Cluster::start(3, slow);
     let mut conn = cluster.node(cluster.home(b"unacked", 3)).conn();
     let put = |key: &str, index: &str, conn: &mut Connection| {
         conn.hset::<_, _, _, ()>(key, "t1", r#"[{"headers":{"task":"t"}},"","celery"]"#).expect("HSET");
@@ -123,6 +123,15 @@ fn in_a_cluster_hash_and_index_share_a_slot_or_are_refused() {
     );
     let mut conn = cluster.node(cluster.home(b"{app}", 3)).conn();
     put("{app}unacked", "{app}unacked_index", &mut conn);
+    let home = cluster.home(b"{app}", 3);
+    let replica = cluster.add_replica(home, slow());
+    let mut there = cluster.node(replica).conn();
+    until_caught_up(cluster.node(home), cluster.node(replica));
+    run(&mut there, "READONLY").expect("READONLY");
+    assert_eq!(
+        refused(&mut there, "QADMIN.PREVIEW {app}unacked TASK t"),
+        "ERR in a cluster what workers hold is looked at on the primary, not on a replica"
+    );
     let job = ask(&mut conn, "QADMIN.CLEARJOB {app}unacked TASK t ALL CONFIRM {app}unacked");
     let words = ["QADMIN.STATUS", &job.text("job_id"), "QUEUE", "{app}unacked", "WAIT", "0"].join(" ");
     let end = ask(&mut conn, &words);
