@@ -34,7 +34,7 @@ fn is_match(message: &str) -> bool {
 fn in_the_middle_of_keep_one(line: &str) -> (Server, Connection, Reply, redis::Value) {
     for _ in 0..ATTEMPTS {
         let (server, mut conn) = slow_queue();
-        let id = ask(&mut conn, "QADMIN.CLEARJOB q TASK m KEEPONE CONFIRM q").text("job_id");
+        let id = ask(&mut conn, "QADMIN.CLEARJOB q TASK m KEEPONE RATE 2000 CONFIRM q").text("job_id");
         let status = format!("QADMIN.STATUS {id}");
         eventually("a match is kept", || !ask(&mut conn, &status).is_null("kept_index"));
         let mut words = line.split(' ');
@@ -89,7 +89,7 @@ fn matches_that_run_next_go_first() {
 
 fn looks_at_a_clear_that_goes_from_the_next_end() -> usize {
     let (_server, mut conn) = slow_queue();
-    let id = ask(&mut conn, "QADMIN.CLEARJOB q TASK m ALL CONFIRM q").text("job_id");
+    let id = ask(&mut conn, "QADMIN.CLEARJOB q TASK m ALL RATE 2000 CONFIRM q").text("job_id");
     let mut looks = 0;
     loop {
         let mut look = redis::pipe();
