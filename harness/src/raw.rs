@@ -2,6 +2,10 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
+
+/// Longest wait for an answer: who waits for what never comes shall fail, not hang.
+const LONGEST: Duration = Duration::from_secs(300);
 
 /// One connection without a client library in between.
 #[derive(Debug)]
@@ -28,6 +32,7 @@ impl Raw {
     pub fn try_connect(port: u16) -> io::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(LONGEST))?;
         Ok(Self { stream, buffer: Vec::new(), sent: 0, received: 0 })
     }
 
