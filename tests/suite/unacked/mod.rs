@@ -175,7 +175,7 @@ fn a_clear_takes_matches_out_of_both_keys_and_keepone_keeps_the_lowest_deadline(
         assert_eq!(end.text("status"), "completed", "{options}: {end:?}");
         assert_eq!((end.int("deleted"), end.int("would_delete")), (count, count), "{options}: {end:?}");
         assert!(end.is_null("kept_index"), "{end:?}");
-        assert!(end.int("slices") > 3, "{options}: in more than one piece: {end:?}");
+        assert!(end.int("slices") > 3 || count < 100, "{options}: in more than one piece: {end:?}");
         let mut left = of(&all);
         goes.iter().for_each(|one| assert!(left.remove(&one.tag).is_some()));
         assert_eq!(both(&mut conn), left, "{options}");
