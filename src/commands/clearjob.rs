@@ -3,7 +3,6 @@
 use qadmin_core::error::Error;
 use qadmin_core::filter::Projection;
 use qadmin_core::job::{Job, Keep, Kind, Origin, Record, Start, Terms};
-use qadmin_core::kind::MessageKind;
 use qadmin_core::queue::End;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{ClearJob, Mode, SAMPLE_DEFAULT, commands};
@@ -11,9 +10,9 @@ use qadmin_core::scan::Effect;
 use qadmin_core::slot;
 use uuid::Uuid;
 
-use super::lists::{lists, of_record, others_depth};
+use super::lists::{Over, of_record, others_depth};
 use super::looks::looks_like;
-use super::unacked::{self, Access, Words};
+use super::unacked::{Access, Words};
 use super::{Answer, denied, depth};
 use crate::audit::Entry;
 use crate::record::{self, Owed};
@@ -33,17 +32,10 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
     let db = ctx.db();
     let digest = request.fingerprint(db);
     let words = Words::new(&request.queue, request.index.as_deref(), request.kind, request.priority);
-    let held = unacked::find(ctx, &words, Access::TakeOut)?;
-    let (kind, lists) = match &held {
-        Some(held) => {
-            check_terms(&request.terms)?;
-            (MessageKind::Unacked, held.lists(&request.queue))
-        }
-        None => {
-            let kind = request.kind.unwrap_or_else(|| settings::now().default_kind());
-            (kind, lists(ctx, &request.queue, request.priority, kind, may_clear)?)
-        }
-    };
+    let Over { held, kind, lists } = Over::find(ctx, &words, Access::TakeOut, may_clear)?;
+    if held.is_some() {
+        check_terms(&request.terms)?;
+    }
     if let Some(to) = &request.terms.to {
         if lists.iter().any(|(list, _)| list.key == to.key) {
             return Err(Error::ToItself);

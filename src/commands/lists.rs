@@ -7,14 +7,55 @@ use qadmin_core::priorities::{List, Priority};
 use qadmin_core::reply::Reply;
 use qadmin_core::slot;
 
+use super::unacked::{self, Access, Unacked, Words};
 use super::{denied, depth, may_read};
 use crate::redis::ctx::Caller;
 use crate::redis::{Ctx, RString};
 use crate::settings;
 
-/// The lists in the order in which workers look into them, and how many messages are in each now. The server has checked
-/// the right on the queue's own name; `may` says whether the caller may do the same with the others.
-pub(super) fn lists(
+/// What a command about a queue goes over.
+pub(super) struct Over {
+    /// The two keys of what workers hold, where it is about those.
+    pub(super) held: Option<Unacked>,
+    /// What the messages are taken for.
+    pub(super) kind: MessageKind,
+    /// The lists, or the hash in their place, and how many messages are in each now.
+    pub(super) lists: Vec<(List, u64)>,
+}
+
+impl Over {
+    /// Looks at the type of the key, and at what the command says about it. `access` is what is asked of the index of a hash;
+    /// `may` says whether the caller may do with other lists what the server has checked for the queue's own name.
+    pub(super) fn find(
+        ctx: Ctx<'_>,
+        words: &Words<'_>,
+        access: Access,
+        may: impl Fn(&Caller, &[u8]) -> bool,
+    ) -> Result<Self, Error> {
+        let held = unacked::find(ctx, words, access)?;
+        let (kind, lists) = match &held {
+            Some(held) => (MessageKind::Unacked, held.lists(words.queue)),
+            None => {
+                let kind = words.kind.unwrap_or_else(|| settings::now().default_kind());
+                (kind, lists(ctx, words.queue, words.priority, kind, may)?)
+            }
+        };
+        Ok(Self { held, kind, lists })
+    }
+
+    /// Messages in all of them.
+    pub(super) fn depth(&self) -> u64 {
+        self.lists.iter().map(|(_, len)| len).sum()
+    }
+
+    /// The index that is meant, given or not.
+    pub(super) fn index(&self) -> Option<Vec<u8>> {
+        self.held.as_ref().map(|held| held.start.index.clone())
+    }
+}
+
+/// The lists in the order in which workers look into them, and how many messages are in each now.
+fn lists(
     ctx: Ctx<'_>,
     queue: &[u8],
     priority: Option<Priority>,

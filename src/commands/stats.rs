@@ -10,9 +10,9 @@ use qadmin_core::request::Stats;
 use qadmin_core::scan::Effect;
 use uuid::Uuid;
 
-use super::lists::{depth_now, lists, others_depth};
+use super::lists::{Over, depth_now, others_depth};
 use super::preview::{How, room};
-use super::unacked::{self, Access, Unacked, Words};
+use super::unacked::{Access, Unacked, Words};
 use super::{Answer, may_read};
 use crate::redis::clock::{now_ms, now_ns};
 use crate::redis::{Ctx, block};
@@ -49,18 +49,11 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
     let settings = settings::now();
     let db = ctx.db();
     let words = Words::new(&request.queue, request.index.as_deref(), request.kind, request.priority);
-    let held = unacked::find(ctx, &words, Access::Read)?;
-    let (kind, over) = match &held {
-        Some(held) => (MessageKind::Unacked, held.lists(&request.queue)),
-        None => {
-            let kind = request.kind.unwrap_or_else(|| settings.default_kind());
-            (kind, lists(ctx, &request.queue, request.priority, kind, may_read)?)
-        }
-    };
+    let over = Over::find(ctx, &words, Access::Read, may_read)?;
     // From here on it says which index it means.
-    let index = held.as_ref().map(|held| held.start.index.clone());
-    let request = &Stats { index, ..request.clone() };
-    let depth: u64 = over.iter().map(|(_, len)| len).sum();
+    let request = &Stats { index: over.index(), ..request.clone() };
+    let depth = over.depth();
+    let Over { held, kind, lists: over } = over;
     let lists: Vec<List> = over.iter().map(|(list, _)| list.clone()).collect();
     let digest = request.key(db, kind, &lists);
     let asked = Asked { ctx, request, kind, lists: &lists, held: held.as_ref(), depth, accepted_ns };

@@ -32,10 +32,10 @@ pub(super) enum Access {
 
 /// What a command says about its queue.
 pub(super) struct Words<'a> {
-    queue: &'a [u8],
+    pub(super) queue: &'a [u8],
     index: Option<&'a [u8]>,
-    kind: Option<MessageKind>,
-    priority: Option<Priority>,
+    pub(super) kind: Option<MessageKind>,
+    pub(super) priority: Option<Priority>,
 }
 
 impl<'a> Words<'a> {
