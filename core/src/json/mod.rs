@@ -18,6 +18,7 @@
 //! pass for most texts is that they repeat: see [`Templates`]; [`Reading`] takes the way that a text needs.
 
 mod number;
+mod parts;
 mod paths;
 mod reading;
 mod scan;
@@ -26,6 +27,7 @@ mod templates;
 mod text;
 
 pub(crate) use number::{Decimal, Integer};
+pub(crate) use parts::{compact, items, members};
 pub(crate) use paths::{Path, Paths, Segment, array_index};
 pub(crate) use reading::Reading;
 pub(crate) use scan::{Scanner, Span, number as number_end};

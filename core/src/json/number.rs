@@ -110,6 +110,13 @@ impl<'a> Decimal<'a> {
         }
     }
 
+    /// This number times ten to the power of `places`.
+    pub(crate) fn shifted(&self, places: i64) -> Self {
+        let is_zero = self.is_zero();
+        let magnitude = (self.magnitude + places).clamp(-MAGNITUDE_MAX, MAGNITUDE_MAX);
+        Self { magnitude: if is_zero { 0 } else { magnitude }, ..*self }
+    }
+
     /// This number of seconds in whole microseconds (towards zero); nothing beyond +-10^12 seconds.
     pub(crate) fn micros(&self) -> Option<i64> {
         if self.magnitude > 12 {
