@@ -124,6 +124,11 @@ pub enum Error {
         /// The field.
         of: Box<str>,
     },
+    /// CONTAINS on a field that is never an array.
+    NotAnArray {
+        /// The field.
+        of: Box<str>,
+    },
     /// A field that does not exist.
     UnknownField {
         /// What was given.
@@ -140,6 +145,13 @@ pub enum Error {
     UnknownOperator {
         /// What was given.
         got: Vec<u8>,
+    },
+    /// OR where no WHERE condition stands before it.
+    OrAlone,
+    /// A condition that cannot be asked of any argument.
+    AnyArgument {
+        /// The field: `args.*` or `kwargs.*`.
+        of: Box<str>,
     },
     /// WHERE with a field and nothing after it.
     MissingOperator {
@@ -508,9 +520,12 @@ impl Error {
             | Self::NotANumber { .. }
             | Self::NotATime { .. }
             | Self::NotText { .. }
+            | Self::NotAnArray { .. }
             | Self::UnknownField { .. }
             | Self::FieldName { .. }
             | Self::UnknownOperator { .. }
+            | Self::OrAlone
+            | Self::AnyArgument { .. }
             | Self::MissingOperator { .. }
             | Self::InTooShort { .. }
             | Self::TooManyConditions { .. }
@@ -592,21 +607,33 @@ impl Error {
                 format!("{} must be an integer, got {}", plain(of), quote(got))
             }
             Self::NotANumber { of, got } => {
-                format!("{} can only be less or greater than a number, got {}", plain(of), quote(got))
+                format!(
+                    "<, <=, > and >= need a number or a time (ISO-8601 or now[+-]N[s|m|h|d]) for {}, got {}",
+                    plain(of),
+                    quote(got)
+                )
             }
             Self::NotATime { of, got } => format!(
-                "{} must be a time (ISO-8601, Unix seconds or now[+-]N[s|m|h|d]), got {}",
+                "{} must be a time (ISO-8601, Unix seconds or milliseconds, or now[+-]N[s|m|h|d]), got {}",
                 plain(of),
                 quote(got)
             ),
-            Self::NotText { of } => format!("GLOB compares text, and {} is no text", plain(of)),
+            Self::NotText { of } => format!("GLOB needs a text field; {} is not one", plain(of)),
+            Self::NotAnArray { of } => {
+                format!("CONTAINS needs a field that may be an array; {} is not one", plain(of))
+            }
             Self::UnknownField { got } => {
                 format!("unknown field {}; fields are {}", quote(got), crate::field::names())
             }
             Self::FieldName { got, why } => format!("the field name {} {why}", quote(got)),
             Self::UnknownOperator { got } => format!(
-                "unknown operator {}; operators are = != < <= > >= EQ NE LT LE GT GE GLOB IN EXISTS MISSING",
+                "unknown operator {}; operators are = != < <= > >= EQ NE LT LE GT GE GLOB IN CONTAINS EXISTS MISSING",
                 quote(got)
+            ),
+            Self::OrAlone => "OR must follow a WHERE condition: WHERE field = a OR field = b".into(),
+            Self::AnyArgument { of } => format!(
+                "!= and MISSING cannot be asked of any argument; name one, such as {}",
+                if &**of == "args.*" { "args.0" } else { "kwargs.name" }
             ),
             Self::MissingOperator { of } => format!("WHERE {} needs an operator", plain(of)),
             Self::InTooShort { count, got } => format!("IN {count} needs {count} values, got {got}"),

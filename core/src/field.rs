@@ -4,17 +4,18 @@
 //! that part stands in the bytes is the business of a format (see `format`).
 
 use crate::error::Error;
+use crate::json::array_index;
 
 /// What a field is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// A moment: ISO-8601, Unix seconds or `now[+-]N[s|m|h|d]`.
+    /// A moment: ISO-8601, Unix seconds or milliseconds, or `now[+-]N[s|m|h|d]`.
     Time,
     /// An integer of any size.
     Integer,
     /// 0 or 1; a JSON `false` or `true` in the message counts as such.
     Flag,
-    /// Text or an integer, by the look of the operand.
+    /// Any JSON value: what it is compared as depends on the look of the operand.
     Value,
 }
 
@@ -42,7 +43,7 @@ pub enum Source {
 /// One row of [`FIELDS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spec {
-    /// What users type; with `.N` or `.NAME` at its end more must follow the point.
+    /// What users type; where it ends in `.N` or `.NAME` more must follow the point.
     pub name: &'static str,
     /// What it is compared with.
     pub kind: Kind,
@@ -63,6 +64,7 @@ const fn row(name: &'static str, kind: Kind, source: Source, doc: &'static str) 
 pub const FIELDS: &[Spec] = &[
     row("task", Kind::Value, Source::Task("task"), "name of the task"),
     row("id", Kind::Value, Source::Task("id"), "id of the task"),
+    row("enqueued", Kind::Time, Source::Task("enqueued"), "time at which it was put into the queue"),
     row("root_id", Kind::Value, Source::Task("root_id"), "id of the first task of the workflow"),
     row("parent_id", Kind::Value, Source::Task("parent_id"), "id of the task that sent this one"),
     row("group", Kind::Value, Source::Task("group"), "id of the group that the task is in"),
@@ -95,7 +97,11 @@ pub const FIELDS: &[Spec] = &[
         "keyword arguments as Python shows them, shortened",
     ),
     row("bytes", Kind::Integer, Source::Size, "length of the message"),
+    row("args", Kind::Value, Source::Args, "all positional arguments, an array"),
+    row("args.*", Kind::Value, Source::Args, "any positional argument"),
     row("args.N", Kind::Value, Source::Args, "positional argument, from 0"),
+    row("kwargs", Kind::Value, Source::Kwargs, "all keyword arguments, an object"),
+    row("kwargs.*", Kind::Value, Source::Kwargs, "any keyword argument"),
     row("kwargs.NAME", Kind::Value, Source::Kwargs, "keyword argument"),
     row("headers.NAME", Kind::Value, Source::Headers, "header"),
     row("properties.NAME", Kind::Value, Source::Properties, "property"),
@@ -114,6 +120,9 @@ pub const SHORT_NAMES: &[(&str, &str)] = &[
 pub const FIELD_NAME_MAX: usize = 256;
 /// Most parts between points in a field name.
 pub const FIELD_DEPTH_MAX: usize = 16;
+/// Most places at which a field without quotes may stand, because the points between its parts may be points inside
+/// names: six parts in a row have as many.
+pub const FIELD_READINGS_MAX: usize = 32;
 
 /// A field as a user named it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,12 +133,18 @@ pub struct Field {
     pub kind: Kind,
     /// The part of the message.
     pub source: Source,
-    /// For args, kwargs, headers and properties: what stands behind the first point, one string per part.
+    /// For args, kwargs, headers and properties: what stands after the first point, one string per part, without
+    /// quotes. Empty for all of them.
     pub path: Vec<Box<str>>,
+    /// Bit n: part n of the path was typed in quotes, so that its neighbours cannot be parts of the same name.
+    pub quoted: u16,
+    /// Any of the values directly inside is meant: `args.*`, `kwargs.*`.
+    pub any: bool,
 }
 
 impl Field {
-    /// Reads the name of a filter field. Names are case-sensitive, as JSON's are.
+    /// Reads the name of a filter field. Names are case-sensitive, as JSON's are. A part in double quotes is one name
+    /// whatever is in it; `\"` and `\\` stand for a quote and a backslash there.
     ///
     /// # Errors
     /// [`Error::UnknownField`], [`Error::FieldName`].
@@ -140,39 +155,132 @@ impl Field {
         }
         let text = std::str::from_utf8(name).map_err(|_| bad("is not UTF-8"))?;
         let (spec, rest) = find(text).ok_or_else(|| Error::UnknownField { got: name.to_vec() })?;
-        let path: Vec<Box<str>> = rest.map_or(Vec::new(), |rest| rest.split('.').map(Into::into).collect());
-        if path.iter().any(|part| part.is_empty()) {
-            return Err(bad("has an empty part"));
-        }
-        if path.len() >= FIELD_DEPTH_MAX {
+        let parts = rest.map_or(Ok(Vec::new()), parts).map_err(bad)?;
+        if parts.len() >= FIELD_DEPTH_MAX {
             return Err(bad("has more than 16 parts"));
         }
-        if spec.source == Source::Args && crate::json::array_index(&path[0]).is_none() {
+        if spec.source == Source::Args && parts.first().is_some_and(|(part, _)| array_index(part).is_none()) {
             return Err(bad("needs a position from 0 after args."));
         }
-        Ok(Self { name: text.into(), kind: spec.kind, source: spec.source, path })
+        let quoted =
+            parts.iter().enumerate().fold(0, |bits, (at, (_, quoted))| bits | u16::from(*quoted) << at);
+        let path = parts.into_iter().map(|(part, _)| part).collect();
+        let any = spec.name.ends_with(".*");
+        let field = Self { name: text.into(), kind: spec.kind, source: spec.source, path, quoted, any };
+        if field.readings() > FIELD_READINGS_MAX {
+            return Err(bad("has more than 6 parts without quotes; write its parts in double quotes"));
+        }
+        Ok(field)
     }
 
     /// Reads the name of a member of a sample row: a filter field or one of [`SHORT_NAMES`].
     ///
     /// # Errors
-    /// As [`Field::parse`].
+    /// As [`Field::parse`]; [`Error::FieldName`] for `args.*` and `kwargs.*`, which have no single value.
     pub fn parse_sample(name: &[u8]) -> Result<Self, Error> {
         let short = SHORT_NAMES.iter().find(|(short, _)| short.as_bytes() == name);
-        let Some((short, long)) = short else { return Self::parse(name) };
-        Ok(Self { name: (*short).into(), ..Self::parse(long.as_bytes())? })
+        let field = match short {
+            Some((short, long)) => Self { name: (*short).into(), ..Self::parse(long.as_bytes())? },
+            None => Self::parse(name)?,
+        };
+        if field.any {
+            let why = "has no single value; name one argument, or take all of them as args or kwargs";
+            return Err(Error::FieldName { got: name.to_vec(), why });
+        }
+        Ok(field)
+    }
+
+    /// The field means the same value of a message.
+    #[must_use]
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        (self.source, &self.path, self.quoted, self.any)
+            == (other.source, &other.path, other.quoted, other.any)
+    }
+
+    /// A point before this part may be a point inside a name.
+    fn may_join(&self, part: usize) -> bool {
+        let first = usize::from(self.source == Source::Args) + 1;
+        let is_quoted = |part: usize| self.quoted >> part & 1 == 1;
+        part >= first && part < self.path.len() && !is_quoted(part) && !is_quoted(part - 1)
+    }
+
+    /// In how many ways the name can be divided into names of members.
+    fn readings(&self) -> usize {
+        let points = (1..self.path.len()).filter(|part| self.may_join(*part)).count();
+        1 << points.min(FIELD_DEPTH_MAX)
+    }
+
+    /// The names of members on the way to the value, in each way to read the field's own path: first with each part
+    /// as a name, then with more and more of the points as points inside names.
+    #[must_use]
+    pub fn ways(&self) -> Vec<Vec<String>> {
+        let points: Vec<usize> = (1..self.path.len()).filter(|part| self.may_join(*part)).collect();
+        let mut joined: Vec<u32> = (0..1 << points.len()).collect();
+        joined.sort_by_key(|joined| joined.count_ones());
+        let way = |joined: u32| {
+            let mut names: Vec<String> = Vec::with_capacity(self.path.len());
+            for (at, part) in self.path.iter().enumerate() {
+                let join =
+                    points.iter().position(|point| *point == at).is_some_and(|bit| joined >> bit & 1 == 1);
+                match names.last_mut().filter(|_| join) {
+                    Some(name) => *name = format!("{name}.{part}"),
+                    None => names.push(part.to_string()),
+                }
+            }
+            names
+        };
+        joined.into_iter().map(way).collect()
     }
 }
 
 /// The row for `name`, and what follows the point where the row wants something there.
 fn find(name: &str) -> Option<(&'static Spec, Option<&str>)> {
-    FIELDS.iter().find_map(|spec| match spec.name.split_once('.') {
-        None => (spec.name == name).then_some((spec, None)),
-        Some((group, _)) => {
-            let rest = name.strip_prefix(group)?.strip_prefix('.')?;
-            Some((spec, Some(rest)))
-        }
+    let group = |spec: &Spec| spec.name.strip_suffix(".NAME").or_else(|| spec.name.strip_suffix(".N"));
+    let whole = FIELDS.iter().find(|spec| group(spec).is_none() && spec.name == name);
+    whole.map(|spec| (spec, None)).or_else(|| {
+        FIELDS.iter().find_map(|spec| Some((spec, Some(name.strip_prefix(group(spec)?)?.strip_prefix('.')?))))
     })
+}
+
+/// The parts of a path, and whether each stood in quotes.
+fn parts(path: &str) -> Result<Vec<(Box<str>, bool)>, &'static str> {
+    let mut parts = Vec::new();
+    let mut rest = path;
+    loop {
+        let (part, quoted, after) = match rest.strip_prefix('"') {
+            Some(inside) => {
+                let (part, after) = quoted_part(inside).ok_or("has a quote that does not end")?;
+                (part, true, after)
+            }
+            None => {
+                let (part, after) = rest.split_at(rest.find('.').unwrap_or(rest.len()));
+                (part.to_owned(), false, after)
+            }
+        };
+        if part.is_empty() && !quoted {
+            return Err("has an empty part");
+        }
+        parts.push((part.into(), quoted));
+        match after.strip_prefix('.') {
+            Some(after) => rest = after,
+            None if after.is_empty() => return Ok(parts),
+            None => return Err("needs a point after a part in quotes"),
+        }
+    }
+}
+
+/// A part whose opening quote was read, and what follows its closing quote.
+fn quoted_part(inside: &str) -> Option<(String, &str)> {
+    let mut part = String::new();
+    let mut chars = inside.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return Some((part, &inside[at + 1..])),
+            '\\' => part.push(chars.next()?.1),
+            _ => part.push(c),
+        }
+    }
+    None
 }
 
 /// The names of all filter fields, separated by spaces: for errors and help.

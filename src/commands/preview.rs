@@ -336,7 +336,7 @@ impl Asked<'_> {
                     }
                     if samples {
                         let matched = matcher.examine(message).matched;
-                        bytes += matcher.decoded();
+                        bytes += matcher.work();
                         if matched {
                             let members = projection.row(message);
                             let index = shown_index(next_end, distance);

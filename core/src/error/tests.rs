@@ -44,9 +44,12 @@ one_of_each! {
     Error::NotANumber { .. } => Error::NotANumber { of: of(), got: got() };
     Error::NotATime { .. } => Error::NotATime { of: of(), got: got() };
     Error::NotText { .. } => Error::NotText { of: of() };
+    Error::NotAnArray { .. } => Error::NotAnArray { of: of() };
     Error::UnknownField { .. } => Error::UnknownField { got: got() };
     Error::FieldName { .. } => Error::FieldName { got: got(), why: "ends with a dot" };
     Error::UnknownOperator { .. } => Error::UnknownOperator { got: got() };
+    Error::OrAlone => Error::OrAlone;
+    Error::AnyArgument { .. } => Error::AnyArgument { of: of() };
     Error::MissingOperator { .. } => Error::MissingOperator { of: of() };
     Error::InTooShort { .. } => Error::InTooShort { count: 3, got: 1 };
     Error::TooManyConditions { .. } => Error::TooManyConditions { max: 64 };

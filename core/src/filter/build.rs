@@ -1,11 +1,11 @@
 //! From the words of a command to a filter.
 
 use super::condition::{Order, Test};
-use super::operand::{Operand, Set};
-use super::{Condition, Filter, canonical};
+use super::operand::{Limit, Operand, Set, integer_operand};
+use super::{Clause, Condition, Filter, canonical};
 use crate::args::Args;
 use crate::error::Error;
-use crate::field::{Field, Kind};
+use crate::field::{Field, Kind, Source};
 
 /// Longest operand, bytes.
 pub const OPERAND_MAX: usize = 4_096;
@@ -24,39 +24,48 @@ pub struct FilterBuilder {
     task: Option<Box<[u8]>>,
     repoid: Option<Box<[u8]>>,
     commitid: Option<Box<[u8]>>,
-    wheres: Vec<Condition>,
+    wheres: Vec<Clause>,
+    /// Conditions in them.
+    conditions: usize,
+    /// The condition that was taken last is one of WHERE or OR, so that OR may follow.
+    after_where: bool,
     /// Bytes of the operands so far.
     bytes: usize,
 }
 
 impl FilterBuilder {
-    /// Takes one whole condition if the next argument starts one (TASK, REPOID, COMMITID, WHERE in any case)
+    /// Takes one whole condition if the next argument starts one (TASK, REPOID, COMMITID, WHERE, OR in any case)
     /// and tells whether it did; otherwise nothing is taken. `now_ms`, Unix milliseconds, is what `now`
     /// means in operands.
     ///
     /// # Errors
     /// Whatever is wrong with the condition; the builder is of no use then.
     pub fn accept(&mut self, args: &mut Args<'_>, now_ms: i64) -> Result<bool, Error> {
+        let after_where = std::mem::take(&mut self.after_where);
         if args.keyword("TASK") {
             let instead = "WHERE task IN 2 a b";
             let value = operand("TASK", args.value("TASK")?)?;
             once(&mut self.task, value.into(), "TASK", instead)?;
         } else if args.keyword("REPOID") {
             let value = operand("REPOID", args.value("REPOID")?)?;
-            let Operand::Integer(value) = Operand::equal(Kind::Integer, "REPOID", value, now_ms)? else {
-                return Ok(false);
-            };
+            let value = integer_operand(Kind::Integer, "REPOID", value)?;
             once(&mut self.repoid, value, "REPOID", "WHERE kwargs.repoid IN 2 a b")?;
         } else if args.keyword("COMMITID") {
             let value = operand("COMMITID", args.value("COMMITID")?)?;
             once(&mut self.commitid, value.into(), "COMMITID", "WHERE kwargs.commitid IN 2 a b")?;
         } else if args.keyword("WHERE") {
-            if self.wheres.len() >= CONDITIONS_MAX {
-                return Err(Error::TooManyConditions { max: CONDITIONS_MAX });
+            let condition = self.condition("WHERE", args, now_ms)?;
+            self.wheres.push(vec![condition]);
+        } else if args.keyword("OR") {
+            if !after_where {
+                return Err(Error::OrAlone);
             }
-            let condition = self.condition(args, now_ms)?;
-            self.wheres.push(condition);
+            let condition = self.condition("OR", args, now_ms)?;
+            if let Some(clause) = self.wheres.last_mut() {
+                clause.push(condition);
+            }
         } else {
+            self.after_where = after_where;
             return Ok(false);
         }
         Ok(true)
@@ -76,37 +85,47 @@ impl FilterBuilder {
         if self.is_empty() {
             return Err(Error::NoFilter);
         }
-        let mut conditions = Vec::with_capacity(self.wheres.len() + 3);
-        let mut terms = Vec::with_capacity(conditions.capacity());
+        let mut clauses: Vec<Clause> = Vec::with_capacity(self.wheres.len() + 3);
+        let mut terms = Vec::with_capacity(clauses.capacity());
         let mut short = |keyword: &str, field: &str, test: Option<Test>, value: &Option<Box<[u8]>>| {
             let (Some(test), Some(value)) = (test, value) else { return Ok(()) };
-            conditions.push(Condition { field: Field::parse(field.as_bytes())?, test });
+            clauses.push(vec![Condition { field: Field::parse(field.as_bytes())?, test }]);
             terms.push(canonical::keyword(keyword, value));
             Ok(())
         };
-        let text = |value: &Option<Box<[u8]>>| Some(Test::Equal(Operand::Text(value.clone()?)));
-        let integer = |value: &Option<Box<[u8]>>| Some(Test::Equal(Operand::Integer(value.clone()?)));
+        let text = |value: &Option<Box<[u8]>>| Some(Test::Exact(value.clone()?));
+        let integer = |value: &Option<Box<[u8]>>| Some(Test::Equal(Operand::number(value.clone()?)));
         short("TASK", "task", text(&self.task), &self.task)?;
         short("REPOID", "kwargs.repoid", integer(&self.repoid), &self.repoid)?;
         short("COMMITID", "kwargs.commitid", text(&self.commitid), &self.commitid)?;
-        let mut wheres: Vec<(String, Condition)> =
-            self.wheres.into_iter().map(|condition| (canonical::condition(&condition), condition)).collect();
+        let mut wheres: Vec<(String, Clause)> = self.wheres.into_iter().map(canonical::clause).collect();
         wheres.sort_by(|a, b| a.0.cmp(&b.0));
         wheres.dedup_by(|a, b| a.0 == b.0);
-        for (term, condition) in wheres {
+        for (term, clause) in wheres {
             terms.push(term);
-            conditions.push(condition);
+            clauses.push(clause);
         }
         let canonical = terms.join(" ").into_bytes();
         if canonical.len() > FILTER_MAX {
             return Err(Error::FilterTooLong { max: FILTER_MAX });
         }
         let (task, repoid, commitid) = (self.task, self.repoid, self.commitid);
-        Ok(Filter { conditions, canonical, task, repoid, commitid })
+        Ok(Filter { clauses, canonical, task, repoid, commitid })
     }
 
-    fn condition(&mut self, args: &mut Args<'_>, now_ms: i64) -> Result<Condition, Error> {
-        let field = Field::parse(args.value("WHERE")?)?;
+    /// Takes the field, the operator and the operands that follow `keyword`, WHERE or OR.
+    fn condition(
+        &mut self,
+        keyword: &'static str,
+        args: &mut Args<'_>,
+        now_ms: i64,
+    ) -> Result<Condition, Error> {
+        if self.conditions >= CONDITIONS_MAX {
+            return Err(Error::TooManyConditions { max: CONDITIONS_MAX });
+        }
+        self.conditions += 1;
+        self.after_where = true;
+        let field = Field::parse(args.value(keyword)?)?;
         let of: &str = &field.name;
         let Some(operator) = args.next() else { return Err(Error::MissingOperator { of: of.into() }) };
         let known = OPERATORS.iter().find(|(spellings, _)| {
@@ -115,20 +134,36 @@ impl FilterBuilder {
         let Some((spellings, operator)) = known else {
             return Err(Error::UnknownOperator { got: operator.to_vec() });
         };
-        let word = spellings[0];
+        if field.any && matches!(operator, Operator::NotEqual | Operator::Missing) {
+            return Err(Error::AnyArgument { of: of.into() });
+        }
+        let test = self.test(*operator, spellings[0], &field, args, now_ms)?;
+        Ok(Condition { field, test })
+    }
+
+    /// Takes the operands of an operator that is spelled `word`.
+    fn test(
+        &mut self,
+        operator: Operator,
+        word: &'static str,
+        field: &Field,
+        args: &mut Args<'_>,
+        now_ms: i64,
+    ) -> Result<Test, Error> {
+        let (kind, of) = (field.kind, &*field.name);
         let mut value = |args: &mut _| self.value(word, of, args);
-        let kind = field.kind;
-        let test = match operator {
-            Operator::Equal => Test::Equal(Operand::equal(kind, of, value(args)?, now_ms)?),
-            Operator::NotEqual => Test::NotEqual(Operand::equal(kind, of, value(args)?, now_ms)?),
-            Operator::Order(order) => {
-                Test::Compare(*order, Operand::compare(kind, of, value(args)?, now_ms)?)
-            }
+        Ok(match operator {
+            Operator::Equal => Test::Equal(Operand::new(kind, of, value(args)?, now_ms)?),
+            Operator::NotEqual => Test::NotEqual(Operand::new(kind, of, value(args)?, now_ms)?),
+            Operator::Order(order) => Test::Compare(order, Limit::new(kind, of, value(args)?, now_ms)?),
             Operator::Glob if kind != Kind::Value => return Err(Error::NotText { of: of.into() }),
+            Operator::Contains if kind != Kind::Value => return Err(Error::NotAnArray { of: of.into() }),
+            Operator::Contains => Test::Contains(Operand::new(kind, of, value(args)?, now_ms)?),
             Operator::Glob => match value(args)? {
                 pattern if pattern.len() > PATTERN_MAX => {
                     return Err(Error::OperandTooLong { of: "GLOB".into(), max: PATTERN_MAX });
                 }
+                pattern if is_whole(field) => Test::GlobJson(pattern.into()),
                 pattern => Test::Glob(pattern.into()),
             },
             Operator::In => {
@@ -138,13 +173,12 @@ impl FilterBuilder {
                     return Err(Error::InTooShort { count, got });
                 }
                 let operands: Result<Vec<_>, _> =
-                    (0..count).map(|_| Operand::equal(kind, of, value(args)?, now_ms)).collect();
+                    (0..count).map(|_| Operand::new(kind, of, value(args)?, now_ms)).collect();
                 Test::In(Set::new(operands?))
             }
             Operator::Exists => Test::Exists,
             Operator::Missing => Test::Missing,
-        };
-        Ok(Condition { field, test })
+        })
     }
 
     /// Takes an operand and counts its bytes.
@@ -163,6 +197,7 @@ enum Operator {
     Order(Order),
     Glob,
     In,
+    Contains,
     Exists,
     Missing,
 }
@@ -177,9 +212,15 @@ const OPERATORS: &[(&[&str], Operator)] = &[
     (&[">=", "GE"], Operator::Order(Order::GreaterOrEqual)),
     (&["GLOB"], Operator::Glob),
     (&["IN"], Operator::In),
+    (&["CONTAINS"], Operator::Contains),
     (&["EXISTS"], Operator::Exists),
     (&["MISSING"], Operator::Missing),
 ];
+
+/// All positional or all keyword arguments: their JSON text is what GLOB compares.
+fn is_whole(field: &Field) -> bool {
+    matches!(field.source, Source::Args | Source::Kwargs) && field.path.is_empty() && !field.any
+}
 
 /// Checks the length of an operand.
 fn operand<'a>(of: &str, value: &'a [u8]) -> Result<&'a [u8], Error> {

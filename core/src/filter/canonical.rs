@@ -3,29 +3,43 @@
 use std::fmt::Write as _;
 
 use super::condition::{Order, Test};
-use super::operand::Operand;
-use super::{Condition, time};
+use super::{Clause, Condition};
 
-/// `WHERE field test`.
-pub(super) fn condition(condition: &Condition) -> String {
-    let mut text = String::from("WHERE ");
+/// `WHERE field test`, with `OR field test` for each further condition of which one is enough; and the conditions, each
+/// once, in the order of the text.
+pub(super) fn clause(conditions: Clause) -> (String, Clause) {
+    let mut keyed: Vec<_> =
+        conditions.into_iter().map(|condition| (self::condition(&condition), condition)).collect();
+    keyed.sort_by(|a, b| a.0.cmp(&b.0));
+    keyed.dedup_by(|a, b| a.0 == b.0);
+    let (terms, conditions): (Vec<String>, Clause) = keyed.into_iter().unzip();
+    (format!("WHERE {}", terms.join(" OR ")), conditions)
+}
+
+/// `field test`.
+fn condition(condition: &Condition) -> String {
+    let mut text = String::new();
     push_word(&mut text, condition.field.name.as_bytes());
+    let mut operand = |before: &str, operand: &[u8]| {
+        text.push_str(before);
+        push_word(&mut text, operand);
+    };
     match &condition.test {
-        Test::Equal(operand) => push_operand(&mut text, " = ", operand),
-        Test::NotEqual(operand) => push_operand(&mut text, " != ", operand),
-        Test::Compare(Order::Less, operand) => push_operand(&mut text, " < ", operand),
-        Test::Compare(Order::LessOrEqual, operand) => push_operand(&mut text, " <= ", operand),
-        Test::Compare(Order::Greater, operand) => push_operand(&mut text, " > ", operand),
-        Test::Compare(Order::GreaterOrEqual, operand) => push_operand(&mut text, " >= ", operand),
-        Test::Glob(pattern) => {
-            text.push_str(" GLOB ");
-            push_word(&mut text, pattern);
-        }
+        Test::Exact(value) => operand(" = ", value),
+        Test::Equal(value) => operand(" = ", &value.canonical()),
+        Test::NotEqual(value) => operand(" != ", &value.canonical()),
+        Test::Compare(Order::Less, limit) => operand(" < ", &limit.canonical()),
+        Test::Compare(Order::LessOrEqual, limit) => operand(" <= ", &limit.canonical()),
+        Test::Compare(Order::Greater, limit) => operand(" > ", &limit.canonical()),
+        Test::Compare(Order::GreaterOrEqual, limit) => operand(" >= ", &limit.canonical()),
+        Test::Glob(pattern) | Test::GlobJson(pattern) => operand(" GLOB ", pattern),
+        Test::Contains(value) => operand(" CONTAINS ", &value.canonical()),
         Test::In(set) => {
             // Writing to a String cannot fail.
             let _ = write!(text, " IN {}", set.len());
-            for operand in set.iter() {
-                push_operand(&mut text, " ", &operand);
+            for value in set.iter() {
+                text.push(' ');
+                push_word(&mut text, &value.canonical());
             }
         }
         Test::Exists => text.push_str(" EXISTS"),
@@ -52,14 +66,6 @@ pub fn words<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> String {
         push_word(&mut text, value);
     }
     text
-}
-
-fn push_operand(text: &mut String, before: &str, operand: &Operand) {
-    text.push_str(before);
-    match operand {
-        Operand::Text(value) | Operand::Integer(value) | Operand::Number(value) => push_word(text, value),
-        Operand::Time(micros) => text.push_str(&time::canonical(*micros)),
-    }
 }
 
 /// A value as one word: as it is where it is a plain word, otherwise between quotes with everything escaped

@@ -2,11 +2,11 @@
 
 use std::cmp::Ordering;
 
-use super::operand::{Operand, Set};
-use super::{glob, time};
-use crate::field::Kind;
-use crate::format::Found;
-use crate::json::{Decimal, Integer, Shape, decode, differ, inner};
+use super::glob;
+use super::operand::{Limit, Operand, Set};
+use super::uuid;
+use super::value::Seen;
+use crate::json::{differ, inner, items};
 
 /// A comparison by size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,112 +28,121 @@ impl Order {
     }
 }
 
+/// What a pattern costs for each byte of a text, in bytes worked through.
+const GLOB_WORK: usize = 2;
+
 /// What a condition asks of a field's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Test {
+    /// The string is this text, byte for byte, whatever it looks like.
+    Exact(Box<[u8]>),
     Equal(Operand),
     NotEqual(Operand),
-    Compare(Order, Operand),
+    Compare(Order, Limit),
     Glob(Box<[u8]>),
+    /// The JSON text, as it stands in the message, fits the pattern.
+    GlobJson(Box<[u8]>),
     In(Set),
+    /// An item of the array equals the operand.
+    Contains(Operand),
     Exists,
     Missing,
 }
 
-/// A value as conditions see it: the texts and numbers that it equals.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Seen<'a> {
-    /// A JSON number, as written.
-    Number(&'a [u8]),
-    /// A string, decoded.
-    Text(&'a [u8]),
-    /// Equals nothing: an array, an object, a boolean, a string that is no sequence of characters.
-    Other,
-}
-
-impl<'a> Seen<'a> {
-    fn new(raw: &'a [u8], kind: Kind, scratch: &'a mut Vec<u8>) -> Self {
-        match Shape::of(raw) {
-            Shape::Number => Self::Number(raw),
-            Shape::Text => decode(inner(raw), scratch).map_or(Self::Other, Self::Text),
-            Shape::Bool if kind == Kind::Flag => Self::Number(if raw == b"true" { b"1" } else { b"0" }),
-            Shape::Bool | Shape::Null | Shape::Compound => Self::Other,
-        }
-    }
-
-    /// The integer that this is or spells: `7`, `"7"`, `"007"`; not `1.0`, `1e0`, `true`.
-    pub(super) fn integer(self) -> Option<Integer<'a>> {
-        match self {
-            Self::Number(text) | Self::Text(text) => Integer::parse(text),
-            Self::Other => None,
-        }
-    }
-
-    /// The number for comparisons by size: any JSON number, or a string that spells an integer.
-    pub(super) fn decimal(self) -> Option<Decimal<'a>> {
-        match self {
-            Self::Number(text) => Decimal::parse(text),
-            Self::Text(text) => Integer::parse(text).and_then(|_| Decimal::parse(text)),
-            Self::Other => None,
-        }
-    }
-
-    /// The moment that this is: Unix seconds or ISO-8601.
-    pub(super) fn time(self) -> Option<i64> {
-        match self {
-            Self::Number(text) | Self::Text(text) => time::parse(text),
-            Self::Other => None,
-        }
-    }
-}
-
 impl Test {
-    /// True, false, or nothing for unknown.
-    pub(super) fn decide(&self, found: Found<'_>, kind: Kind, scratch: &mut Vec<u8>) -> Option<bool> {
-        let mut digits = [0; DIGITS];
-        let raw = match found {
-            Found::Unknown => return None,
-            Found::Absent => return Some(*self == Self::Missing),
-            Found::Value(raw) => raw,
-            Found::Number(number) => decimal(number, &mut digits),
-        };
+    /// What can be said without decoding `raw`, a JSON value other than null: most messages are of another task than
+    /// the one that is asked for.
+    pub(super) fn decide_raw(&self, raw: &[u8]) -> Option<bool> {
         match self {
-            Self::Exists => return Some(true),
-            Self::Missing => return Some(false),
-            // Most messages are of another task than the one that is asked for.
-            Self::Equal(Operand::Text(text)) if raw.starts_with(b"\"") && differ(inner(raw), text) => {
-                return Some(false);
-            }
-            _ => {}
+            Self::Exists => Some(true),
+            Self::Missing => Some(false),
+            Self::GlobJson(pattern) => Some(glob::matches(pattern, raw)),
+            Self::Exact(text) if raw.starts_with(b"\"") && differ(inner(raw), text) => Some(false),
+            _ => None,
         }
-        Some(self.holds(Seen::new(raw, kind, scratch)))
     }
 
-    fn holds(&self, seen: Seen<'_>) -> bool {
+    /// What can be said of a field that is absent or null.
+    pub(super) fn decide_absent(&self) -> bool {
+        *self == Self::Missing
+    }
+
+    /// Bytes that are worked through to decide about this value, beside a look at its text.
+    pub(super) fn work(&self, seen: Seen<'_>) -> usize {
+        match (self, seen) {
+            (Self::Glob(_), Seen::Text(text) | Seen::Time(text)) => text.len().saturating_mul(GLOB_WORK),
+            (_, Seen::Compound(raw)) => raw.len(),
+            (_, Seen::Text(text) | Seen::Number(text) | Seen::Time(text)) => text.len() / 16,
+            (_, Seen::Bool(_) | Seen::Uuid(_) | Seen::Opaque) => 0,
+        }
+    }
+
+    /// Is the condition true of the value? Nothing where the value has no meaning for the operator: such a value is
+    /// neither equal to the operand nor different from it.
+    pub(super) fn decide(&self, seen: Seen<'_>, scratch: &mut Scratch) -> Option<bool> {
         match self {
-            Self::Equal(operand) => operand.equals(seen),
-            Self::NotEqual(operand) => !operand.equals(seen),
-            Self::Compare(order, operand) => operand.order(seen).is_some_and(|found| order.holds(found)),
-            Self::Glob(pattern) => matches!(seen, Seen::Text(text) if glob::matches(pattern, text)),
-            Self::In(set) => set.contains(seen),
-            Self::Exists => true,
-            Self::Missing => false,
+            Self::Exact(text) => exact(text, seen),
+            Self::Equal(operand) => operand.equals(seen, &mut scratch.compact),
+            Self::NotEqual(operand) => operand.equals(seen, &mut scratch.compact).map(|equal| !equal),
+            Self::Compare(order, limit) => limit.order(seen).map(|found| order.holds(found)),
+            Self::Glob(pattern) => glob_text(pattern, seen),
+            Self::In(set) => set.contains(seen, &mut scratch.compact),
+            Self::Contains(operand) => contains(operand, seen, scratch),
+            Self::Exists => Some(true),
+            Self::Missing => Some(false),
+            // Decided by the text that stands in the message.
+            Self::GlobJson(_) => None,
         }
     }
 }
 
-/// Most digits of a `u64`.
-const DIGITS: usize = 20;
+/// Memory that is reused from one value to the next.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scratch {
+    /// The compact text of an array or object.
+    compact: Vec<u8>,
+    /// A decoded item of an array.
+    item: Vec<u8>,
+}
 
-/// `number` in decimal, at the end of `buffer`.
-fn decimal(mut number: u64, buffer: &mut [u8; DIGITS]) -> &[u8] {
-    let mut at = DIGITS;
-    loop {
-        at -= 1;
-        buffer[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            return &buffer[at..];
+impl Scratch {
+    /// Frees what is larger than usual values need.
+    pub(super) fn shrink(&mut self, keep: usize) {
+        self.compact.shrink_to(keep);
+        self.item.shrink_to(keep);
+    }
+}
+
+fn exact(text: &[u8], seen: Seen<'_>) -> Option<bool> {
+    match seen {
+        Seen::Text(seen) | Seen::Time(seen) => Some(seen == text),
+        Seen::Uuid(seen) => Some(uuid::text(seen) == *text),
+        Seen::Number(_) | Seen::Bool(_) => Some(false),
+        Seen::Compound(_) | Seen::Opaque => None,
+    }
+}
+
+fn glob_text(pattern: &[u8], seen: Seen<'_>) -> Option<bool> {
+    match seen {
+        Seen::Text(text) | Seen::Time(text) => Some(glob::matches(pattern, text)),
+        Seen::Uuid(uuid) => Some(glob::matches(pattern, &uuid::text(uuid))),
+        Seen::Number(_) | Seen::Bool(_) | Seen::Compound(_) | Seen::Opaque => None,
+    }
+}
+
+fn contains(operand: &Operand, seen: Seen<'_>, scratch: &mut Scratch) -> Option<bool> {
+    let Seen::Compound(array) = seen else { return None };
+    if !array.starts_with(b"[") {
+        return None;
+    }
+    let mut all = Some(false);
+    for raw in items(array).filter(|raw| *raw != b"null") {
+        let item = Seen::of(raw, crate::field::Kind::Value, &mut scratch.item);
+        match operand.equals(item, &mut scratch.compact) {
+            Some(true) => return Some(true),
+            Some(false) => {}
+            None => all = None,
         }
     }
+    all
 }

@@ -2,26 +2,22 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::uuid;
+use super::value::Seen;
 use crate::error::Error;
-use crate::field::{Field, Kind, Source};
+use crate::field::{Field, Kind};
 use crate::format::{Found, Reader};
-use crate::json::{Shape, decode, inner};
+use crate::json::Shape;
 use crate::kind::MessageKind;
 
 /// Most fields of one BY.
 pub const BY_MAX: usize = 16;
 
-/// All positional or all keyword arguments: no filter field, because nothing is compared with them.
-const WHOLE: [(&str, Source); 2] = [("args", Source::Args), ("kwargs", Source::Kwargs)];
-
-/// Reads the name of a BY field: a filter field, a short name of samples, `args` or `kwargs`.
+/// Reads the name of a BY field: a filter field or a short name of samples.
 ///
 /// # Errors
-/// As [`Field::parse`]. Of a text that its sender shortened nobody can say that two are the same.
+/// As [`Field::parse_sample`]. Of a text that its sender shortened nobody can say that two are the same.
 pub fn parse_by(name: &[u8]) -> Result<Field, Error> {
-    if let Some((name, source)) = WHOLE.into_iter().find(|(whole, _)| whole.as_bytes() == name) {
-        return Ok(Field { name: name.into(), kind: Kind::Value, source, path: Vec::new() });
-    }
     if matches!(name, b"argsrepr" | b"kwargsrepr") {
         let why = "is shortened by its sender and tells no two messages apart; use args or kwargs";
         return Err(Error::FieldName { got: name.to_vec(), why });
@@ -30,8 +26,8 @@ pub fn parse_by(name: &[u8]) -> Result<Field, Error> {
 }
 
 /// Digests of the values of some fields. Two messages have the same digest exactly where each value is of the
-/// same kind and has the same text: strings after JSON decoding, everything else as it stands in the message.
-/// What is not known to be the same is not.
+/// same kind and has the same text: strings after JSON decoding, wrapped scalars as the scalar, everything else as it
+/// stands in the message. What is not known to be the same is not.
 #[derive(Debug, Clone)]
 pub struct Distinct {
     count: usize,
@@ -58,10 +54,7 @@ impl Distinct {
                 Found::Unknown => return None,
                 Found::Absent => digest.update([0]),
                 Found::Number(number) => part(&mut digest, 1, &number.to_le_bytes()),
-                Found::Value(raw) => match text(raw, &mut self.scratch) {
-                    Some(text) => part(&mut digest, 2, text),
-                    None => part(&mut digest, 3, raw),
-                },
+                Found::Value(raw) => value(&mut digest, raw, &mut self.scratch),
             }
         }
         let digest: [u8; 32] = digest.finalize().into();
@@ -77,9 +70,15 @@ fn part(digest: &mut Sha256, kind: u8, bytes: &[u8]) {
     digest.update(bytes);
 }
 
-/// What a string says; nothing for other values, and for a string that is no sequence of characters.
-fn text<'a>(raw: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<&'a [u8]> {
-    if Shape::of(raw) == Shape::Text { decode(inner(raw), scratch) } else { None }
+/// Appends the value of a field to a digest.
+fn value(digest: &mut Sha256, raw: &[u8], scratch: &mut Vec<u8>) {
+    match Seen::of(raw, Kind::Value, scratch) {
+        Seen::Text(text) if Shape::of(raw) != Shape::Number => part(digest, 2, text),
+        Seen::Time(text) => part(digest, 2, text),
+        Seen::Uuid(uuid) => part(digest, 2, &uuid::text(uuid)),
+        Seen::Number(number) => part(digest, 3, number),
+        Seen::Text(_) | Seen::Bool(_) | Seen::Compound(_) | Seen::Opaque => part(digest, 3, raw),
+    }
 }
 
 #[cfg(test)]

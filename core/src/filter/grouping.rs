@@ -1,14 +1,18 @@
 //! The fields by which messages are grouped, and the values of one message as the key of its group.
 //!
-//! A key says exactly what a reply shows: messages are of one group where the values shown are equal.
+//! A key says exactly what a reply shows: messages are of one group where the values shown are equal. What is shown,
+//! typed back as the operand of `=`, matches just the messages of the group (see `value`); only of what is cut this is
+//! not true.
 
 use std::borrow::Cow;
 
 use super::projection::{COMPOUND_MAX, TEXT_MAX, plain};
+use super::value::{Seen, shown_text};
+use super::{time, uuid};
 use crate::error::Error;
 use crate::field::{Field, Kind};
 use crate::format::Found;
-use crate::json::{Shape, decode, decode_lossy, inner};
+use crate::json::{Decimal, Integer, compact, decode_lossy, inner};
 use crate::reply::Reply;
 
 /// Most fields that messages are grouped by.
@@ -34,8 +38,7 @@ impl Grouping {
         let mut fields: Vec<Field> = Vec::with_capacity(names.len());
         for name in names {
             let field = Field::parse_sample(name)?;
-            let same = |other: &Field| other.source == field.source && other.path == field.path;
-            if fields.iter().any(same) {
+            if fields.iter().any(|other| other.is_same_place(&field)) {
                 return Err(Error::FieldTwice { keyword: "GROUPBY", name: name.to_vec() });
             }
             fields.push(field);
@@ -95,32 +98,73 @@ pub fn group_values(mut key: &[u8]) -> impl Iterator<Item = GroupValue<'_>> {
     })
 }
 
-/// Appends a field's value to a key. Nothing is allocated for the values that messages usually have.
+/// Appends a field's value to a key: the text that its class shows, so that equal keys are equal values. Nothing is
+/// allocated for the values that messages usually have.
 pub(super) fn push_value(key: &mut Vec<u8>, found: Found<'_>, kind: Kind, scratch: &mut Vec<u8>) {
     let raw = match found {
         Found::Value(raw) => raw,
         Found::Number(number) => return push_int(key, i64::try_from(number).ok()),
         Found::Absent | Found::Unknown => return key.push(NULL),
     };
-    match Shape::of(raw) {
-        Shape::Null => key.push(NULL),
-        Shape::Bool if kind == Kind::Flag => push_int(key, Some(i64::from(raw == b"true"))),
-        Shape::Text => match decode(inner(raw), scratch) {
-            Some(text) => push_text(key, cut_bytes(text, TEXT_MAX)),
-            None => push_text(key, decode_lossy(inner(raw), TEXT_MAX).as_bytes()),
-        },
-        Shape::Number => match integer(raw) {
-            Some(n) => push_int(key, Some(n)),
-            None => push_text(key, &as_written(raw, TEXT_MAX)),
-        },
-        Shape::Bool => push_text(key, &as_written(raw, TEXT_MAX)),
-        Shape::Compound => push_text(key, &as_written(raw, COMPOUND_MAX)),
+    if raw == b"null" {
+        return key.push(NULL);
+    }
+    let seen = Seen::of(raw, kind, scratch);
+    if kind == Kind::Time
+        && let Some(micros) = seen.moment()
+    {
+        return push_text(key, time::canonical(micros).as_bytes());
+    }
+    match seen {
+        Seen::Number(number) => push_number(key, number),
+        Seen::Bool(is) => push_text(key, if is { &b"true"[..] } else { b"false" }),
+        Seen::Uuid(uuid) => push_text(key, &uuid::text(uuid)),
+        Seen::Text(text) | Seen::Time(text) if text.len() > TEXT_MAX => {
+            push_text(key, cut_bytes(text, TEXT_MAX))
+        }
+        Seen::Text(text) | Seen::Time(text) => push_string(key, text),
+        Seen::Compound(raw) => push_compound(key, raw),
+        Seen::Opaque if raw.starts_with(b"\"") => {
+            push_text(key, decode_lossy(inner(raw), TEXT_MAX).as_bytes())
+        }
+        Seen::Opaque => push_text(key, &as_written(raw, COMPOUND_MAX)),
     }
 }
 
-fn integer(raw: &[u8]) -> Option<i64> {
-    std::str::from_utf8(raw).ok()?.parse().ok()
+fn push_number(key: &mut Vec<u8>, number: &[u8]) {
+    let small = |number: &[u8]| std::str::from_utf8(number).ok()?.parse().ok();
+    match small(number) {
+        Some(n) => push_int(key, Some(n)),
+        None => {
+            let shown = Decimal::parse(number).map_or_else(|| number.to_vec(), |number| number.canonical());
+            match small(&shown) {
+                Some(n) => push_int(key, Some(n)),
+                None => push_text(key, cut_bytes(&shown, TEXT_MAX)),
+            }
+        }
+    }
 }
+
+fn push_string(key: &mut Vec<u8>, text: &[u8]) {
+    let shown = shown_text(text);
+    match std::str::from_utf8(&shown).ok().and_then(|shown| shown.parse().ok()) {
+        Some(n) if Integer::parse(&shown).is_some() => push_int(key, Some(n)),
+        _ => push_text(key, cut_bytes(&shown, TEXT_MAX)),
+    }
+}
+
+/// Long ones are cut: what is beyond the cut is not read.
+fn push_compound(key: &mut Vec<u8>, raw: &[u8]) {
+    if raw.len() > COMPACT_MAX {
+        return push_text(key, &as_written(raw, COMPOUND_MAX));
+    }
+    let mut shown = Vec::with_capacity(raw.len());
+    compact(raw, &mut shown, &mut Vec::new());
+    push_text(key, &as_written(&shown, COMPOUND_MAX));
+}
+
+/// Longest array or object that is brought into its compact text for a group, bytes.
+const COMPACT_MAX: usize = 64 * 1024;
 
 fn as_written(raw: &[u8], max: usize) -> Cow<'_, [u8]> {
     let start = &raw[..raw.len().min(max)];

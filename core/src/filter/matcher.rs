@@ -1,11 +1,16 @@
 //! A filter at work on messages.
 
-use super::Filter;
-use super::condition::Test;
+use std::ops::Range;
+
+use super::condition::{Scratch, Test};
 use super::grouping::{Grouping, push_value};
+use super::value::Seen;
+use super::views::Views;
+use super::{Condition, Filter};
 use crate::concerns::Concerns;
 use crate::field::{Field, Kind, Source};
 use crate::format::{Found, Reader};
+use crate::json::{items, members};
 use crate::kind::MessageKind;
 
 /// What a filter says about one message.
@@ -15,8 +20,12 @@ pub struct Verdict {
     pub matched: bool,
     /// The message is no JSON object. It can still match: conditions on `undecodable` and `bytes` see it.
     pub undecodable: bool,
-    /// No condition is false and one is unknown, because the body cannot be read. Never with `matched`.
+    /// No clause is false and one is unknown: the body cannot be read, or a value has no meaning for the operator.
+    /// Never with `matched`.
     pub unreadable: bool,
+    /// It is unknown because of a value that has no meaning for the operator; the body was read. Only with
+    /// `unreadable`.
+    pub uncompared: bool,
 }
 
 /// What [`Matcher::concerns`] looks at: name, kind and where it stands. The reader has them behind the fields of
@@ -28,15 +37,45 @@ const CONCERNS: [(&str, Kind, Source); 4] = [
     ("redelivered", Kind::Flag, Source::Delivery("redelivered")),
 ];
 
+/// Work beyond which a message is not judged any further, in bytes that were worked through: as many as these ...
+const WORK_MAX: usize = 1024 * 1024;
+/// ... and as many times the length of the message.
+const WORK_PER_BYTE: usize = 2;
+/// What a test costs at the least, in bytes worked through.
+const TEST_WORK: usize = 16;
+
+/// Bytes of scratch memory that stay allocated from one message to the next.
+const SCRATCH_KEEP: usize = 64 * 1024;
+
+/// One condition, ready to be asked.
+#[derive(Debug, Clone)]
+struct Asked {
+    /// Position of its field.
+    field: usize,
+    kind: Kind,
+    /// It is asked of each value directly inside the field's.
+    any: bool,
+    test: Test,
+}
+
 /// Decides about messages, one after another, with buffers that are reused.
 #[derive(Debug, Clone)]
 pub struct Matcher {
-    tests: Vec<(Kind, Test)>,
-    /// Of the fields behind those of the tests, by which what matches is grouped.
+    tests: Vec<Asked>,
+    /// The tests of each clause.
+    clauses: Vec<Range<usize>>,
+    /// How many fields the tests have; those that matches are grouped by, or their concerns, come after them.
+    fields: usize,
+    /// Of the fields by which what matches is grouped.
     grouped: Vec<Kind>,
     reader: Reader,
-    scratch: Vec<u8>,
+    views: Views,
+    scratch: Scratch,
+    group_scratch: Vec<u8>,
     inexact: bool,
+    /// A test of the message that is examined was unknown although its field was found.
+    uncompared: bool,
+    work: usize,
 }
 
 impl Matcher {
@@ -50,17 +89,46 @@ impl Matcher {
     /// what there is to know of it: both read a message once.
     #[must_use]
     pub fn of(kind: MessageKind, filter: &Filter, grouping: Option<&Grouping>) -> Self {
-        let tests: Vec<_> = filter.conditions.iter().map(|c| (c.field.kind, c.test.clone())).collect();
+        let mut fields: Vec<&Field> = Vec::new();
+        let (mut tests, mut clauses) = (Vec::new(), Vec::with_capacity(filter.clauses.len()));
+        for clause in &filter.clauses {
+            let first = tests.len();
+            for Condition { field, test } in clause {
+                // Any of the values inside is asked of the value around them.
+                let same = |known: &&Field| known.is_same_place(field) && known.kind == field.kind;
+                let position = fields.iter().position(same).unwrap_or_else(|| {
+                    fields.push(field);
+                    fields.len() - 1
+                });
+                tests.push(Asked { field: position, kind: field.kind, any: field.any, test: test.clone() });
+            }
+            clauses.push(first..tests.len());
+        }
         let concerns = CONCERNS.map(|(name, of, source)| Field {
             name: name.into(),
             kind: of,
             source,
             path: Vec::new(),
+            quoted: 0,
+            any: false,
         });
+        let count = fields.len();
         let behind = grouping.map_or(&concerns[..], |grouping| &grouping.fields);
         let grouped = grouping.iter().flat_map(|grouping| &grouping.fields).map(|field| field.kind).collect();
-        let reader = Reader::new(kind, filter.conditions.iter().map(|c| &c.field).chain(behind)).learning();
-        Self { tests, grouped, reader, scratch: Vec::new(), inexact: false }
+        let reader = Reader::new(kind, fields.into_iter().chain(behind)).learning();
+        Self {
+            tests,
+            clauses,
+            fields: count,
+            grouped,
+            reader,
+            views: Views::default(),
+            scratch: Scratch::default(),
+            group_scratch: Vec::new(),
+            inexact: false,
+            uncompared: false,
+            work: 0,
+        }
     }
 
     /// The same, and where a body cannot be read the texts that stand in for it in the envelope count, or not.
@@ -71,32 +139,42 @@ impl Matcher {
 
     /// Decides about one message. The body is decoded only if the rest of the filter leaves it open.
     pub fn examine(&mut self, message: &[u8]) -> Verdict {
-        self.inexact = false;
-        if !self.reader.envelope(message) {
-            let matched = self.decide(message, |_, _| true) == Some(true);
-            return Verdict { matched, undecodable: true, unreadable: false };
+        if self.work > SCRATCH_KEEP {
+            self.scratch.shrink(SCRATCH_KEEP);
         }
-        let outside = self.decide(message, |reader, at| !reader.in_body(at));
+        (self.inexact, self.uncompared, self.work) = (false, false, 0);
+        self.views.clear();
+        if !self.reader.envelope(message) {
+            let all = self.decide(message, Clauses::All);
+            return Verdict { matched: all == Some(true), undecodable: true, ..Verdict::default() };
+        }
+        let outside = self.decide(message, Clauses::Envelope);
         let all = match outside {
             Some(false) => Some(false),
-            _ if !self.tests.iter().enumerate().any(|(at, _)| self.reader.in_body(at)) => outside,
-            _ if self.reader.open_body(message) => self.decide(message, Reader::in_body),
+            _ if !self.tests.iter().any(|test| self.reader.in_body(test.field)) => outside,
+            _ if self.reader.open_body(message) => both(outside, self.decide(message, Clauses::Body)),
             _ if self.reader.read_reprs(message) => {
-                let all = self.decide(message, Reader::in_body);
+                let all = both(outside, self.decide(message, Clauses::Body));
                 self.inexact = all == Some(true);
                 all
             }
-            _ => None,
+            // One condition of the envelope may be enough.
+            _ => both(outside, self.decide(message, Clauses::Body)),
         };
-        Verdict { matched: all == Some(true), undecodable: false, unreadable: all.is_none() }
+        let unreadable = all.is_none();
+        Verdict {
+            matched: all == Some(true),
+            undecodable: false,
+            unreadable,
+            uncompared: unreadable && self.uncompared,
+        }
     }
 
     /// Writes the values by which the message examined last is grouped to `key`. False if one of them stands in
     /// a body that cannot be read, and nothing stands in for it: it is null then.
     pub fn group_key(&mut self, message: &[u8], key: &mut Vec<u8>) -> bool {
         key.clear();
-        let first = self.tests.len();
-        let places = first..first + self.grouped.len();
+        let places = self.fields..self.fields + self.grouped.len();
         let mut readable = !places.clone().any(|at| self.reader.in_body(at))
             || !self.reader.is_decodable()
             || self.reader.is_body_open()
@@ -108,7 +186,7 @@ impl Matcher {
             readable = in_body.all(is_known);
         }
         for (at, kind) in places.zip(&self.grouped) {
-            push_value(key, self.reader.get(at, message), *kind, &mut self.scratch);
+            push_value(key, self.reader.get(at, message), *kind, &mut self.group_scratch);
         }
         readable
     }
@@ -123,7 +201,7 @@ impl Matcher {
         if !self.reader.is_body_open() {
             self.reader.open_body(message);
         }
-        let get = |concern: usize| self.reader.get(self.tests.len() + concern, message);
+        let get = |concern: usize| self.reader.get(self.fields + concern, message);
         let is = |concern: usize, except: &[&[u8]]| match get(concern) {
             Found::Value(raw) => !except.contains(&raw),
             Found::Number(_) | Found::Absent | Found::Unknown => false,
@@ -143,10 +221,11 @@ impl Matcher {
         self.inexact
     }
 
-    /// Bytes that the body of the message decided last was decoded to: a small message may be a large body.
+    /// What the message decided last cost beside the look at its own bytes, in bytes that were worked through: those that
+    /// its body was decoded to, and those that conditions went over. A small message may be a large body.
     #[must_use]
-    pub fn decoded(&self) -> usize {
-        self.reader.decoded()
+    pub fn work(&self) -> usize {
+        self.reader.decoded().saturating_add(self.work)
     }
 
     /// The envelope would be read without a scan.
@@ -155,19 +234,125 @@ impl Matcher {
         self.reader.knows(message)
     }
 
-    /// The conditions on the fields that `of` chooses, ANDed: false beats unknown beats true.
-    fn decide(&mut self, message: &[u8], of: impl Fn(&Reader, usize) -> bool) -> Option<bool> {
+    /// The clauses that are chosen, ANDed: false beats unknown beats true.
+    fn decide(&mut self, message: &[u8], chosen: Clauses) -> Option<bool> {
         let mut all = Some(true);
-        for (at, (kind, test)) in self.tests.iter().enumerate() {
-            if !of(&self.reader, at) {
+        for clause in 0..self.clauses.len() {
+            let tests = self.clauses[clause].clone();
+            let needs_body = match chosen {
+                Clauses::All => false,
+                _ => self.tests[tests.clone()].iter().any(|test| self.reader.in_body(test.field)),
+            };
+            if needs_body != (chosen == Clauses::Body) {
                 continue;
             }
-            match test.decide(self.reader.get(at, message), *kind, &mut self.scratch) {
+            match self.decide_clause(message, tests) {
                 Some(true) => {}
                 Some(false) => return Some(false),
                 None => all = None,
             }
         }
         all
+    }
+
+    /// The conditions of one clause, ORed: true beats unknown beats false.
+    fn decide_clause(&mut self, message: &[u8], tests: Range<usize>) -> Option<bool> {
+        let mut one = Some(false);
+        for at in tests {
+            match self.decide_test(message, at) {
+                Some(true) => return Some(true),
+                Some(false) => {}
+                None => one = None,
+            }
+        }
+        one
+    }
+
+    fn decide_test(&mut self, message: &[u8], at: usize) -> Option<bool> {
+        let asked = &self.tests[at];
+        let mut digits = [0; DIGITS];
+        let raw = match self.reader.get(asked.field, message) {
+            Found::Unknown => return None,
+            Found::Absent => return Some(asked.test.decide_absent()),
+            Found::Value(raw) => raw,
+            Found::Number(number) => decimal(number, &mut digits),
+        };
+        let most = WORK_PER_BYTE.saturating_mul(message.len()).saturating_add(WORK_MAX);
+        let decided = if asked.any {
+            self.work += raw.len();
+            (self.work <= most).then(|| decide_any(asked, raw, &mut self.scratch)).flatten()
+        } else if let Some(decided) = asked.test.decide_raw(raw) {
+            Some(decided)
+        } else if self.work > most {
+            None
+        } else {
+            let (seen, work) = self.views.see(asked.field, raw, asked.kind);
+            self.work += work + asked.test.work(seen) + TEST_WORK;
+            (self.work <= most).then(|| asked.test.decide(seen, &mut self.scratch)).flatten()
+        };
+        self.uncompared |= decided.is_none();
+        decided
+    }
+}
+
+/// Some of a filter's clauses, in a message with a certain layout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Clauses {
+    /// Those that the envelope decides.
+    Envelope,
+    /// Those with a condition on the body.
+    Body,
+    All,
+}
+
+/// AND: false beats unknown beats true.
+fn both(a: Option<bool>, b: Option<bool>) -> Option<bool> {
+    match (a, b) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (Some(true), Some(true)) => Some(true),
+        _ => None,
+    }
+}
+
+/// The test of each value directly inside an array or object, ORed. Null is no value.
+fn decide_any(asked: &Asked, raw: &[u8], scratch: &mut Scratch) -> Option<bool> {
+    let mut item_scratch = Vec::new();
+    let mut one = Some(false);
+    let mut decide = |raw: &[u8]| {
+        if raw == b"null" {
+            return false;
+        }
+        let decided = asked
+            .test
+            .decide_raw(raw)
+            .or_else(|| asked.test.decide(Seen::of(raw, asked.kind, &mut item_scratch), scratch));
+        match decided {
+            Some(true) => return true,
+            Some(false) => {}
+            None => one = None,
+        }
+        false
+    };
+    let is_true = match raw.first() {
+        Some(b'[') => items(raw).any(&mut decide),
+        Some(b'{') => members(raw).any(|(_, value)| decide(value)),
+        _ => return None,
+    };
+    if is_true { Some(true) } else { one }
+}
+
+/// Most digits of a `u64`.
+const DIGITS: usize = 20;
+
+/// `number` in decimal, at the end of `buffer`.
+fn decimal(mut number: u64, buffer: &mut [u8; DIGITS]) -> &[u8] {
+    let mut at = DIGITS;
+    loop {
+        at -= 1;
+        buffer[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return &buffer[at..];
+        }
     }
 }

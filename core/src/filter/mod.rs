@@ -1,20 +1,22 @@
 //! Filters: which messages a command means.
 //!
 //! ```text
-//! filter    = condition+                                   all are ANDed
-//! condition = "TASK" name | "REPOID" integer | "COMMITID" sha          each at most once
-//!           | "WHERE" field test
-//! test      = compare value | "GLOB" pattern | "IN" count value... | "EXISTS" | "MISSING"
+//! filter    = clause+                                      all of them must be true
+//! clause    = "TASK" name | "REPOID" integer | "COMMITID" sha          each at most once
+//!           | "WHERE" condition ("OR" condition)*          one of the conditions must be true
+//! condition = field test
+//! test      = compare value | "GLOB" pattern | "IN" count value... | "CONTAINS" value | "EXISTS" | "MISSING"
 //! compare   = "=" | "!=" | "<" | "<=" | ">" | ">=" | "EQ" | "NE" | "LT" | "LE" | "GT" | "GE"
 //! ```
 //!
-//! A condition is true, false or unknown; a message matches if all are true. *Unknown* comes from a body
-//! that cannot be read and from nothing else; one false condition decides against the message whatever else
-//! is unknown.
+//! A condition is true, false or unknown. It is *unknown* where the body of the message cannot be read, and where the
+//! value has no meaning for the operator: a value that was not compared is neither equal to the operand nor different
+//! from it. A clause is true if one of its conditions is, else unknown if one is; a message matches if all clauses are
+//! true, and one false clause decides against it whatever else is unknown.
 //!
-//! One file per step: `build` parses, `operand` reads what fields are compared with, `canonical` writes
-//! a filter down, `condition` decides one condition, `matcher` a message, `projection` shows one,
-//! `distinct` says which are the same.
+//! One file per step: `build` parses, `value` says which values are the same scalar and `wrapped` how libraries write
+//! those that JSON lacks, `operand` reads what fields are compared with, `canonical` writes a filter down, `condition`
+//! decides one condition, `matcher` a message, `projection` shows one, `distinct` says which are the same.
 
 mod build;
 mod canonical;
@@ -26,6 +28,10 @@ mod matcher;
 mod operand;
 mod projection;
 mod time;
+mod uuid;
+mod value;
+mod views;
+mod wrapped;
 
 #[cfg(test)]
 mod tests;
@@ -53,10 +59,13 @@ struct Condition {
     test: Test,
 }
 
+/// Conditions of which one is enough.
+type Clause = Vec<Condition>;
+
 /// A parsed filter. Two filters that are equal match the same messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
-    conditions: Vec<Condition>,
+    clauses: Vec<Clause>,
     canonical: Vec<u8>,
     task: Option<Box<[u8]>>,
     repoid: Option<Box<[u8]>>,
@@ -67,18 +76,18 @@ impl Filter {
     /// The filter of a command that was given none: every message matches, also one that is no message.
     #[must_use]
     pub fn all() -> Self {
-        Self { conditions: Vec::new(), canonical: Vec::new(), task: None, repoid: None, commitid: None }
+        Self { clauses: Vec::new(), canonical: Vec::new(), task: None, repoid: None, commitid: None }
     }
 
     /// It is [`Filter::all`].
     #[must_use]
     pub fn is_all(&self) -> bool {
-        self.conditions.is_empty()
+        self.clauses.is_empty()
     }
 
     /// The filter as one line of printable ASCII: TASK, REPOID, COMMITID, then the WHERE terms in the order of
-    /// their bytes, each once; operators as symbols, values in their shortest form, `now` as the time that it
-    /// meant, and quoted where they are more than a plain word. Different filters have different texts.
+    /// their bytes, each once, and so the conditions that OR joins; operators as symbols, values in their shortest
+    /// form, `now` as the time that it meant, and quoted where they are more than a plain word. Different filters have different texts.
     #[must_use]
     pub fn canonical(&self) -> Vec<u8> {
         self.canonical.clone()

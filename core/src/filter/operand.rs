@@ -2,126 +2,338 @@
 
 use std::cmp::Ordering;
 
-use super::condition::Seen;
 use super::time;
+use super::uuid;
+use super::value::{Class, Seen, quoted};
 use crate::error::Error;
 use crate::field::Kind;
-use crate::json::{Decimal, Integer};
+use crate::json::{Decimal, Integer, compact};
 
-/// One operand, in the form in which equal ones are equal.
+/// What `=`, `!=`, IN and CONTAINS compare with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Operand {
-    /// Equals this text, byte for byte.
-    Text(Box<[u8]>),
-    /// The canonical text of an integer; equals integers and strings that spell them.
-    Integer(Box<[u8]>),
-    /// The canonical text of a number, for comparisons by size.
+    /// Equals the scalars of its class, and the string that is written like it.
+    Scalar {
+        /// The string.
+        text: Box<[u8]>,
+        class: Class,
+        /// The moment that the text means, microseconds since 1970: values that are the same moment and of another
+        /// class are neither equal to it nor different from it.
+        moment: Option<i64>,
+    },
+    /// Equals every value that is this moment, microseconds since 1970.
+    Time(i64),
+}
+
+impl Operand {
+    /// Reads the operand of a field. `of` is the field's name, for errors; `now_ms`, Unix milliseconds, is what `now`
+    /// means.
+    pub(super) fn new(kind: Kind, of: &str, text: &[u8], now_ms: i64) -> Result<Self, Error> {
+        match kind {
+            Kind::Time => time_operand(of, text, now_ms).map(Self::Time),
+            Kind::Integer | Kind::Flag => integer_operand(kind, of, text).map(Self::number),
+            Kind::Value => Ok(match quoted(text) {
+                Some(text) => Self::Scalar { text: text.into(), class: Class::Text, moment: None },
+                None => Self::scalar(text),
+            }),
+        }
+    }
+
+    /// The integer with this canonical text.
+    pub(super) fn number(canonical: Box<[u8]>) -> Self {
+        Self::Scalar { class: Class::of(&canonical), text: canonical, moment: None }
+    }
+
+    fn scalar(text: &[u8]) -> Self {
+        let class = Class::of(text);
+        let moment = if Decimal::parse(text).is_some() { None } else { time::parse(text) };
+        // All ways to write these are one operand. Integers keep their digits, however many: with an exponent they
+        // would be no operand of an integer field.
+        let text: Box<[u8]> = match (class.shown(), Integer::parse(text)) {
+            (_, Some(integer)) => integer.canonical().into(),
+            (Some(shown), None) if matches!(class, Class::Uuid(_) | Class::Moment(_)) => (*shown).into(),
+            _ => text.into(),
+        };
+        Self::Scalar { text, class, moment }
+    }
+
+    /// The text of the filter's own text: read again, it is the same operand.
+    pub(super) fn canonical(&self) -> Vec<u8> {
+        match self {
+            Self::Time(micros) => time::canonical(*micros).into_bytes(),
+            Self::Scalar { text, class: Class::Text, .. }
+                if Class::of(text) != Class::Text || text.is_empty() =>
+            {
+                [b"\"", &**text, b"\""].concat()
+            }
+            Self::Scalar { text, class: Class::Text, .. } if quoted(text).is_some() => {
+                [b"\"", &**text, b"\""].concat()
+            }
+            Self::Scalar { text, .. } => text.to_vec(),
+        }
+    }
+
+    /// Is the value equal to this? Nothing where the two cannot be compared.
+    pub(super) fn equals(&self, seen: Seen<'_>, scratch: &mut Vec<u8>) -> Option<bool> {
+        match self {
+            Self::Time(time) => seen.moment().map(|moment| moment == *time),
+            Self::Scalar { text, class, moment } => {
+                let equal = equals(text, class, seen, scratch)?;
+                if !equal && moment.is_some() && seen.moment() == *moment { None } else { Some(equal) }
+            }
+        }
+    }
+}
+
+fn time_operand(of: &str, text: &[u8], now_ms: i64) -> Result<i64, Error> {
+    time::operand(text, now_ms).ok_or_else(|| Error::NotATime { of: of.into(), got: text.to_vec() })
+}
+
+/// The canonical text of an integer; a flag is 0 or 1, and `true` and `false` are these.
+pub(super) fn integer_operand(kind: Kind, of: &str, text: &[u8]) -> Result<Box<[u8]>, Error> {
+    let text = match Class::of(text) {
+        Class::Bool(is) if kind == Kind::Flag => {
+            if is {
+                b"1"
+            } else {
+                b"0"
+            }
+        }
+        _ => text,
+    };
+    Integer::parse(text)
+        .map(|integer| integer.canonical().into())
+        .ok_or_else(|| Error::NotAnInteger { of: of.into(), got: text.to_vec() })
+}
+
+/// Is a value of this class, or the string `text`? Nothing where the two cannot be compared.
+fn equals(text: &[u8], class: &Class, seen: Seen<'_>, scratch: &mut Vec<u8>) -> Option<bool> {
+    match (class, seen) {
+        (_, Seen::Opaque) => None,
+        (Class::Compound(wanted), Seen::Compound(raw)) => compound_equals(wanted, raw, scratch),
+        (_, Seen::Compound(_)) => None,
+        (_, Seen::Text(seen)) if seen == text => Some(true),
+        (Class::Compound(wanted), Seen::Text(seen)) => Some(seen == &**wanted),
+        (Class::Compound(_), _) => None,
+        (Class::Number(wanted), Seen::Number(seen)) => Some(number_equals(wanted, seen)),
+        (Class::Number(wanted), Seen::Text(seen)) => {
+            Some(seen == &**wanted || (Integer::parse(seen).is_some() && number_equals(wanted, seen)))
+        }
+        // 32 digits may be meant as a UUID.
+        (Class::Number(_), Seen::Uuid(seen)) => (uuid::parse(text) != Some(seen)).then_some(false),
+        (Class::Bool(wanted), Seen::Bool(seen)) => Some(*wanted == seen),
+        (Class::Bool(wanted), Seen::Text(seen)) => {
+            Some(seen == if *wanted { &b"true"[..] } else { b"false" })
+        }
+        (Class::Uuid(wanted), Seen::Uuid(seen)) => Some(*wanted == seen),
+        (Class::Uuid(wanted), Seen::Text(seen)) => Some(uuid::parse(seen) == Some(*wanted)),
+        (Class::Moment(wanted), Seen::Text(seen) | Seen::Time(seen)) => {
+            Some(time::iso(seen).is_some_and(|seen| seen.is_exact && seen.micros == *wanted))
+        }
+        (Class::Text, Seen::Time(seen)) => Some(seen == text),
+        _ => Some(false),
+    }
+}
+
+/// Numeric equality; nothing is parsed where the bytes tell.
+fn number_equals(canonical: &[u8], number: &[u8]) -> bool {
+    if canonical == number {
+        return true;
+    }
+    if is_plain(number) && is_plain(canonical) {
+        return false;
+    }
+    match (Decimal::parse(canonical), Decimal::parse(number)) {
+        (Some(wanted), Some(seen)) => seen.compare(&wanted).is_eq(),
+        _ => false,
+    }
+}
+
+/// Digits without a zero before them: two such texts are the same number where they are the same text.
+fn is_plain(number: &[u8]) -> bool {
+    number.iter().all(u8::is_ascii_digit) && (number.len() == 1 || number.first() != Some(&b'0'))
+}
+
+/// Arrays and objects are equal where their compact texts are. Whether two objects that are written differently are
+/// different is not known: the order of members and repeated names say nothing.
+fn compound_equals(wanted: &[u8], raw: &[u8], scratch: &mut Vec<u8>) -> Option<bool> {
+    scratch.clear();
+    compact(raw, scratch, &mut Vec::new());
+    if **scratch == *wanted {
+        return Some(true);
+    }
+    if scratch.contains(&b'{') || wanted.contains(&b'{') { None } else { Some(false) }
+}
+
+/// What `<`, `<=`, `>` and `>=` compare with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Limit {
+    /// The canonical text of a number.
     Number(Box<[u8]>),
     /// Microseconds since 1970.
     Time(i64),
 }
 
-impl Operand {
-    /// Reads what `=`, `!=` and IN compare with. `of` is the field's name, for errors.
-    pub(super) fn equal(kind: Kind, of: &str, text: &[u8], now_ms: i64) -> Result<Self, Error> {
-        let integer = Integer::parse(text).map(|integer| Self::Integer(integer.canonical().into()));
+impl Limit {
+    /// Reads the operand of a field; see [`Operand::new`].
+    pub(super) fn new(kind: Kind, of: &str, text: &[u8], now_ms: i64) -> Result<Self, Error> {
         match kind {
-            Kind::Time => Self::time(of, text, now_ms),
-            Kind::Integer | Kind::Flag => {
-                integer.ok_or_else(|| Error::NotAnInteger { of: of.into(), got: text.to_vec() })
-            }
-            Kind::Value => Ok(integer.unwrap_or_else(|| Self::Text(text.into()))),
-        }
-    }
-
-    /// Reads what `<`, `<=`, `>` and `>=` compare with.
-    pub(super) fn compare(kind: Kind, of: &str, text: &[u8], now_ms: i64) -> Result<Self, Error> {
-        match kind {
-            Kind::Time => Self::time(of, text, now_ms),
+            Kind::Time => time_operand(of, text, now_ms).map(Self::Time),
             // In digits, however many: with an exponent the filter's own text would be no filter.
-            Kind::Integer | Kind::Flag => Integer::parse(text)
-                .map(|integer| Self::Number(integer.canonical().into()))
-                .ok_or_else(|| Error::NotAnInteger { of: of.into(), got: text.to_vec() }),
-            Kind::Value => Decimal::parse(text)
-                .map(|number| Self::Number(number.canonical().into()))
-                .ok_or_else(|| Error::NotANumber { of: of.into(), got: text.to_vec() }),
-        }
-    }
-
-    fn time(of: &str, text: &[u8], now_ms: i64) -> Result<Self, Error> {
-        let time = time::operand(text, now_ms).map(Self::Time);
-        time.ok_or_else(|| Error::NotATime { of: of.into(), got: text.to_vec() })
-    }
-
-    /// Is the value equal to this?
-    pub(super) fn equals(&self, seen: Seen<'_>) -> bool {
-        match self {
-            Self::Text(text) => matches!(seen, Seen::Text(seen) if *seen == **text),
-            Self::Integer(text) => seen.integer().is_some_and(|seen| Some(seen) == Integer::parse(text)),
-            Self::Number(_) => self.order(seen) == Some(Ordering::Equal),
-            Self::Time(time) => seen.time() == Some(*time),
+            Kind::Integer | Kind::Flag => integer_operand(kind, of, text).map(Self::Number),
+            Kind::Value => match Decimal::parse(text) {
+                Some(number) => Ok(Self::Number(number.canonical().into())),
+                None => time::operand(text, now_ms)
+                    .map(Self::Time)
+                    .ok_or_else(|| Error::NotANumber { of: of.into(), got: text.to_vec() }),
+            },
         }
     }
 
     /// How the value stands to this; nothing where they have no order.
     pub(super) fn order(&self, seen: Seen<'_>) -> Option<Ordering> {
         match self {
-            Self::Number(text) | Self::Integer(text) => Some(seen.decimal()?.compare(&Decimal::parse(text)?)),
-            Self::Time(time) => Some(seen.time()?.cmp(time)),
-            Self::Text(_) => None,
+            Self::Number(text) => Some(seen.decimal()?.compare(&Decimal::parse(text)?)),
+            Self::Time(time) => Some(seen.moment()?.cmp(time)),
+        }
+    }
+
+    /// The text of the filter's own text.
+    pub(super) fn canonical(&self) -> Vec<u8> {
+        match self {
+            Self::Number(text) => text.to_vec(),
+            Self::Time(micros) => time::canonical(*micros).into_bytes(),
         }
     }
 }
+
+/// Digits of the longest number whose shortest text is certainly its digits.
+const PLAIN_MAX: usize = 20;
 
 /// The operands of IN, sorted so that thousands of them cost a message no more than a few.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Set {
-    /// Canonical texts, in the order of [`Integer`].
-    integers: Vec<Box<[u8]>>,
+    /// All of them, each once, in the order of their canonical texts.
+    operands: Vec<Operand>,
+    /// What equals strings byte for byte.
     texts: Vec<Box<[u8]>>,
-    times: Vec<i64>,
+    /// Canonical texts of numbers.
+    numbers: Vec<Box<[u8]>>,
+    uuids: Vec<[u8; 16]>,
+    /// Of operands of a time field, and of texts that say which moment they are.
+    moments: Vec<i64>,
+    /// Every moment that an operand means, also those of texts without an offset.
+    ambiguous: Vec<i64>,
+    /// Indexes of operands of which there are few: booleans, arrays, objects.
+    others: Vec<usize>,
+    /// They are moments, all of them: every value that is one is compared.
+    of_times: bool,
 }
 
 impl Set {
     /// The set of `operands`.
-    pub(super) fn new(operands: impl IntoIterator<Item = Operand>) -> Self {
-        let mut set = Self::default();
-        for operand in operands {
+    pub(super) fn new(operands: Vec<Operand>) -> Self {
+        let mut keyed: Vec<(Vec<u8>, Operand)> =
+            operands.into_iter().map(|operand| (operand.canonical(), operand)).collect();
+        keyed.sort_by(|a, b| a.0.cmp(&b.0));
+        keyed.dedup_by(|a, b| a.0 == b.0);
+        let mut set =
+            Self { operands: keyed.into_iter().map(|(_, operand)| operand).collect(), ..Self::default() };
+        for (at, operand) in set.operands.iter().enumerate() {
             match operand {
-                Operand::Integer(text) | Operand::Number(text) => set.integers.push(text),
-                Operand::Text(text) => set.texts.push(text),
-                Operand::Time(time) => set.times.push(time),
+                Operand::Time(micros) => {
+                    set.moments.push(*micros);
+                    set.of_times = true;
+                }
+                Operand::Scalar { text, class, moment } => {
+                    set.texts.push(text.clone());
+                    set.ambiguous.extend(moment);
+                    match class {
+                        Class::Number(canonical) => set.numbers.push(canonical.clone()),
+                        Class::Uuid(uuid) => set.uuids.push(*uuid),
+                        Class::Moment(micros) => set.moments.push(*micros),
+                        Class::Bool(_) | Class::Compound(_) => set.others.push(at),
+                        Class::Text => {}
+                    }
+                }
             }
         }
-        set.integers.sort_by(|a, b| Integer::parse(a).cmp(&Integer::parse(b)));
-        set.integers.dedup();
-        set.texts.sort();
-        set.texts.dedup();
-        set.times.sort_unstable();
-        set.times.dedup();
+        set.texts.extend(set.numbers.iter().cloned());
+        set.texts.sort_unstable();
+        set.numbers.sort_unstable();
+        set.uuids.sort_unstable();
+        set.moments.sort_unstable();
+        set.ambiguous.sort_unstable();
         set
     }
 
-    /// Is the value equal to one of them?
-    pub(super) fn contains(&self, seen: Seen<'_>) -> bool {
-        let text = |seen: &[u8]| self.texts.binary_search_by(|text| (**text).cmp(seen)).is_ok();
-        let integer =
-            |seen| self.integers.binary_search_by(|text| Integer::parse(text).cmp(&Some(seen))).is_ok();
-        matches!(seen, Seen::Text(seen) if text(seen))
-            || (!self.integers.is_empty() && seen.integer().is_some_and(integer))
-            || (!self.times.is_empty()
-                && seen.time().is_some_and(|time| self.times.binary_search(&time).is_ok()))
+    /// Is the value equal to one of them? Nothing where it is not and cannot be compared with one of them.
+    pub(super) fn contains(&self, seen: Seen<'_>, scratch: &mut Vec<u8>) -> Option<bool> {
+        if self.of_times {
+            return seen.moment().map(|moment| self.moments.binary_search(&moment).is_ok());
+        }
+        if self.has_class_of(seen) {
+            return Some(true);
+        }
+        let mut all = match seen {
+            Seen::Opaque => None,
+            // A scalar is not compared with an array or object.
+            Seen::Compound(_) => (self.others.len() == self.operands.len()).then_some(false),
+            _ if self.ambiguous.is_empty() => Some(false),
+            _ => {
+                let same = seen.moment().is_some_and(|moment| self.ambiguous.binary_search(&moment).is_ok());
+                (!same).then_some(false)
+            }
+        };
+        for other in &self.others {
+            match self.operands[*other].equals(seen, scratch) {
+                Some(true) => return Some(true),
+                Some(false) => {}
+                None => all = None,
+            }
+        }
+        all
+    }
+
+    fn has_class_of(&self, seen: Seen<'_>) -> bool {
+        match seen {
+            Seen::Number(number) => self.has_number(number),
+            Seen::Text(text) => {
+                let has = |text: &[u8]| self.texts.binary_search_by(|known| (**known).cmp(text)).is_ok();
+                has(text)
+                    || (!self.numbers.is_empty() && Integer::parse(text).is_some() && self.has_number(text))
+                    || (!self.uuids.is_empty()
+                        && uuid::parse(text).is_some_and(|uuid| self.uuids.binary_search(&uuid).is_ok()))
+                    || self.has_moment(text)
+            }
+            Seen::Time(text) => {
+                self.has_moment(text) || self.texts.binary_search_by(|known| (**known).cmp(text)).is_ok()
+            }
+            Seen::Uuid(uuid) => self.uuids.binary_search(&uuid).is_ok(),
+            Seen::Bool(_) | Seen::Compound(_) | Seen::Opaque => false,
+        }
+    }
+
+    fn has_moment(&self, text: &[u8]) -> bool {
+        let is = |iso: time::Iso| iso.is_exact && self.moments.binary_search(&iso.micros).is_ok();
+        !self.moments.is_empty() && time::iso(text).is_some_and(is)
+    }
+
+    fn has_number(&self, number: &[u8]) -> bool {
+        let has = |canonical: &[u8]| self.numbers.binary_search_by(|known| (**known).cmp(canonical)).is_ok();
+        if number.len() <= PLAIN_MAX && is_plain(number) {
+            return has(number);
+        }
+        Decimal::parse(number).is_some_and(|number| has(&number.canonical()))
     }
 
     /// All of them, each once, in a fixed order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Operand> + '_ {
-        let integers = self.integers.iter().map(|text| Operand::Integer(text.clone()));
-        let texts = self.texts.iter().map(|text| Operand::Text(text.clone()));
-        integers.chain(texts).chain(self.times.iter().map(|&time| Operand::Time(time)))
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Operand> {
+        self.operands.iter()
     }
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.integers.len() + self.texts.len() + self.times.len()
+        self.operands.len()
     }
 }

@@ -1,5 +1,7 @@
 //! The fields of a message as a sample shows them.
 
+use super::uuid;
+use super::wrapped::{self, Wrapped};
 use crate::error::Error;
 use crate::field::{Field, Kind};
 use crate::format::{Found, Reader};
@@ -86,7 +88,19 @@ fn show(raw: &[u8], kind: Kind) -> Reply {
         Shape::Text => Reply::Text(decode_lossy(inner(raw), TEXT_MAX).into_bytes()),
         Shape::Number => integer(raw).map_or_else(|| plain(raw, TEXT_MAX), Reply::Int),
         Shape::Bool => plain(raw, TEXT_MAX),
+        Shape::Compound if raw.starts_with(b"{") => show_object(raw),
         Shape::Compound => plain(raw, COMPOUND_MAX),
+    }
+}
+
+/// A wrapped scalar as the scalar.
+fn show_object(raw: &[u8]) -> Reply {
+    match wrapped::read(raw, &mut Vec::new()) {
+        Some(Wrapped::Number(number)) => integer(number).map_or_else(|| plain(number, TEXT_MAX), Reply::Int),
+        Some(Wrapped::Bool(is)) => Reply::text(if is { &b"true"[..] } else { b"false" }),
+        Some(Wrapped::Text(text) | Wrapped::Time(text)) => plain(text, TEXT_MAX),
+        Some(Wrapped::Uuid(uuid)) => Reply::text(&uuid::text(uuid)),
+        Some(Wrapped::Opaque) | None => plain(raw, COMPOUND_MAX),
     }
 }
 

@@ -6,6 +6,8 @@ use crate::json::Decimal;
 const SECOND: i64 = 1_000_000;
 /// Seconds in a day.
 const DAY: i64 = 86_400;
+/// Numbers above this are milliseconds.
+const MILLISECONDS_FROM: &[u8] = b"100000000000";
 /// 0001-01-01T00:00:00Z and 10000-01-01T00:00:00Z: what ISO-8601 and Python's datetime can say.
 const RANGE: std::ops::Range<i64> = -62_135_596_800 * SECOND..253_402_300_800 * SECOND;
 
@@ -33,19 +35,40 @@ pub(super) fn operand(text: &[u8], now_ms: i64) -> Option<i64> {
     in_range(now.checked_add(count.checked_mul(sign * unit * SECOND)?)?)
 }
 
-/// ISO-8601 or Unix seconds (with a fraction if any; below a microsecond it is dropped). Nothing for what is
-/// neither, or outside the years 1 to 9999.
+/// ISO-8601, Unix seconds, or Unix milliseconds above 10^11 (both with a fraction if any; below a microsecond it is
+/// dropped). Nothing for what is neither, or outside the years 1 to 9999.
+///
+/// Sidekiq 7 writes seconds and Sidekiq 8 milliseconds, both of them into one queue during an upgrade; 10^11 seconds
+/// are in the year 5138, 10^11 milliseconds in 1973.
 pub(super) fn parse(text: &[u8]) -> Option<i64> {
-    // A plain number is always seconds, also `20240101`, which ISO-8601 would allow as a date.
-    in_range(Decimal::parse(text).map_or_else(|| iso(text), |seconds| seconds.micros())?)
+    // A plain number is a number of seconds, also `20240101`, which ISO-8601 would allow as a date.
+    match Decimal::parse(text) {
+        Some(number) => of_number(&number),
+        None => iso(text).map(|iso| iso.micros),
+    }
+}
+
+fn of_number(number: &Decimal<'_>) -> Option<i64> {
+    let is_milliseconds = Decimal::parse(MILLISECONDS_FROM).is_some_and(|from| number.compare(&from).is_gt());
+    let number = if is_milliseconds { number.shifted(-3) } else { *number };
+    in_range(number.micros()?)
+}
+
+/// A moment in ISO-8601.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Iso {
+    /// Microseconds since 1970. Where the text has no offset it is taken for UTC.
+    pub(super) micros: i64,
+    /// The text has a time of day and an offset, so that it says which moment it is.
+    pub(super) is_exact: bool,
 }
 
 fn in_range(micros: i64) -> Option<i64> {
     RANGE.contains(&micros).then_some(micros)
 }
 
-/// `YYYY-MM-DD[(T| )hh:mm[:ss[(.|,)fraction]][Z|+-hh[[:]mm]]]`; without an offset it is UTC, as Celery sends.
-fn iso(text: &[u8]) -> Option<i64> {
+/// Reads `YYYY-MM-DD[(T| )hh:mm[:ss[(.|,)fraction]][Z|+-hh[[:]mm]]]`; without an offset it is UTC, as Celery sends.
+pub(super) fn iso(text: &[u8]) -> Option<Iso> {
     let mut rest = text;
     let year = number(&mut rest, 4)?;
     mark(&mut rest, b"-")?;
@@ -57,7 +80,7 @@ fn iso(text: &[u8]) -> Option<i64> {
     }
     let mut micros = days_since_1970(year, month, day) * DAY * SECOND;
     if rest.is_empty() {
-        return Some(micros);
+        return Some(Iso { micros: in_range(micros)?, is_exact: false });
     }
     mark(&mut rest, b"Tt ")?;
     let hour = number(&mut rest, 2)?;
@@ -73,8 +96,9 @@ fn iso(text: &[u8]) -> Option<i64> {
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
+    let is_exact = !rest.is_empty();
     micros += (hour * 3_600 + minute * 60 + second - offset(&mut rest)?) * SECOND;
-    rest.is_empty().then_some(micros)
+    if rest.is_empty() { Some(Iso { micros: in_range(micros)?, is_exact }) } else { None }
 }
 
 /// Seconds east of UTC.

@@ -81,14 +81,10 @@ impl Format for Celery {
                 ],
                 _ => vec![keys(&["properties", "delivery_info", name])],
             }),
-            Source::Args => {
-                body(vec![inside(&keys(&["args"]), field)], vec![inside(&[Segment::index(0)], field)])
-            }
-            Source::Kwargs => {
-                body(vec![inside(&keys(&["kwargs"]), field)], vec![inside(&[Segment::index(1)], field)])
-            }
-            Source::Headers => envelope(vec![inside(&keys(&["headers"]), field)]),
-            Source::Properties => envelope(vec![inside(&keys(&["properties"]), field)]),
+            Source::Args => body(inside(&keys(&["args"]), field), inside(&[Segment::index(0)], field)),
+            Source::Kwargs => body(inside(&keys(&["kwargs"]), field), inside(&[Segment::index(1)], field)),
+            Source::Headers => envelope(inside(&keys(&["headers"]), field)),
+            Source::Properties => envelope(inside(&keys(&["properties"]), field)),
         }
     }
 
@@ -172,6 +168,8 @@ fn text<'a>(raw: Option<&'a [u8]>, scratch: &'a mut Vec<u8>) -> Option<&'a [u8]>
 fn task(name: &'static str) -> [Place; VARIANTS] {
     let header = Place { part: Part::Envelope, paths: vec![keys(&["headers", name])] };
     match name {
+        // Neither Celery nor kombu writes down when a message is sent.
+        "enqueued" => same(Part::Untold, Vec::new()),
         "task" | "id" | "retries" | "eta" | "expires" => {
             [Place { part: Part::Body, paths: vec![keys(&[name])] }, header]
         }

@@ -47,6 +47,8 @@ pub(crate) enum Part {
     Envelope,
     /// In the decoded body.
     Body,
+    /// Messages of this kind do not say it: nothing is known of it.
+    Untold,
 }
 
 /// Where to look for a field. The first path with a value that is not null is taken.
@@ -118,16 +120,15 @@ fn keys(names: &[&str]) -> Path {
     names.iter().map(|name| Segment::key(name)).collect()
 }
 
-/// `first`, then the parts of the field's own path. Its first part is a position of `args` or a name
-/// elsewhere; deeper a number may be either.
-fn inside(first: &[Segment], field: &Field) -> Path {
-    let mut path = first.to_vec();
-    for (depth, part) in field.path.iter().enumerate() {
-        path.push(match (depth, field.source) {
-            (0, Source::Args) => Segment { key: None, ..Segment::either(part) },
-            (0, _) => Segment::key(part),
-            _ => Segment::either(part),
-        });
-    }
-    path
+/// `first`, then the parts of the field's own path, in each way in which its points can be read. The first part is a
+/// position of `args` or a name elsewhere; deeper a number may be either.
+fn inside(first: &[Segment], field: &Field) -> Vec<Path> {
+    let segment = |(depth, part): (usize, &String)| match (depth, field.source) {
+        (0, Source::Args) => Segment { key: None, ..Segment::either(part) },
+        (0, _) => Segment::key(part),
+        _ => Segment::either(part),
+    };
+    let path =
+        |names: Vec<String>| first.iter().cloned().chain(names.iter().enumerate().map(segment)).collect();
+    field.ways().into_iter().map(path).collect()
 }

@@ -18,7 +18,7 @@ pub(crate) enum Found<'a> {
     Number(u64),
     /// Absent or null.
     Absent,
-    /// In the body, which is not open, and nothing stands in for it.
+    /// In the body, which is not open, and nothing stands in for it; or messages of this kind do not say it.
     Unknown,
 }
 
@@ -75,7 +75,7 @@ impl Reader {
                 let slots = match place.part {
                     Part::Envelope => envelope_slots.by_ref().take(count).collect(),
                     Part::Body => body_slots[variant].by_ref().take(count).collect(),
-                    Part::Size | Part::Undecodable => Box::default(),
+                    Part::Size | Part::Undecodable | Part::Untold => Box::default(),
                 };
                 all.push(Slots { part: place.part, slots });
             }
@@ -183,6 +183,7 @@ impl Reader {
         let (text, reading) = match field.part {
             Part::Size => return Found::Number(message.len() as u64),
             Part::Undecodable => return Found::Number(u64::from(!self.decodable)),
+            Part::Untold => return Found::Unknown,
             _ if !self.decodable => return Found::Unknown,
             Part::Envelope => (message, &self.envelope),
             Part::Body if self.body_open => (&*self.body, &self.bodies[self.variant]),

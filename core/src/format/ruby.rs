@@ -38,6 +38,7 @@ impl Format for Sidekiq {
             Source::Task("task") => each(vec![keys(&["class"])], vec![keys(&["wrapped"])]),
             Source::Task("id") => same(Part::Envelope, vec![id]),
             Source::Task("retries") => same(Part::Envelope, vec![keys(&["retry_count"])]),
+            Source::Task("enqueued") => same(Part::Envelope, vec![keys(&["enqueued_at"])]),
             // Sidekiq Pro's batches, whose callbacks wait as those of groups do.
             Source::Task("group") => same(Part::Envelope, vec![keys(&["bid"])]),
             Source::Delivery("routing_key") => same(Part::Envelope, vec![keys(&["queue"])]),
@@ -70,6 +71,11 @@ impl Format for Resque {
             Source::Task("task") => each(vec![keys(&["class"])], vec![in_wrapper("job_class")]),
             Source::Task("id") => each(Vec::new(), vec![in_wrapper("job_id")]),
             Source::Task("retries") => each(Vec::new(), vec![in_wrapper("executions")]),
+            // Resque itself does not write it down, ActiveJob does.
+            Source::Task("enqueued") => [
+                Place { part: Part::Untold, paths: Vec::new() },
+                Place { part: Part::Envelope, paths: vec![in_wrapper("enqueued_at")] },
+            ],
             Source::Delivery("routing_key") => each(Vec::new(), vec![in_wrapper("queue_name")]),
             _ => shared(field),
         }
@@ -93,11 +99,9 @@ fn shared(field: &Field) -> [Place; VARIANTS] {
     match field.source {
         Source::Size => same(Part::Size, Vec::new()),
         Source::Undecodable => same(Part::Undecodable, Vec::new()),
-        Source::Args => {
-            each(vec![inside(&keys(&["args"]), field)], vec![inside(&in_wrapper("arguments"), field)])
-        }
+        Source::Args => each(inside(&keys(&["args"]), field), inside(&in_wrapper("arguments"), field)),
         // Whatever else stands beside class and arguments: `headers.created_at`.
-        Source::Headers => same(Part::Envelope, vec![inside(&[], field)]),
+        Source::Headers => same(Part::Envelope, inside(&[], field)),
         Source::Delivery("priority") => each(Vec::new(), vec![in_wrapper("priority")]),
         Source::Task(_) | Source::Delivery(_) | Source::Kwargs | Source::Properties => {
             same(Part::Envelope, Vec::new())

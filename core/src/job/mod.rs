@@ -180,7 +180,7 @@ impl Judge for FilterJudge {
             matched: verdict.matched,
             undecodable: verdict.undecodable,
             unreadable: verdict.unreadable || !readable,
-            decoded: self.matcher.decoded() as u64,
+            decoded: self.matcher.work() as u64,
             group,
             concerns,
         }

@@ -255,6 +255,7 @@ pub const FILTER: Arg = Arg::new(
         Arg::new("repoid", ArgKind::Integer).token("REPOID").optional().shown("id"),
         Arg::new("commitid", ArgKind::String).token("COMMITID").optional().shown("sha"),
         Arg::new("where", ArgKind::Block(WHERE)).token("WHERE").optional().repeated(),
+        Arg::new("or", ArgKind::Block(WHERE)).token("OR").optional().repeated(),
     ]),
 )
 .shown("filter");
@@ -270,6 +271,7 @@ const CONDITIONS: &[Arg] = &[
         ArgKind::Block(&[Arg::new("count", ArgKind::Integer), Arg::new("value", ArgKind::String).multiple()]),
     )
     .token("IN"),
+    Arg::new("contains", ArgKind::String).token("CONTAINS").shown("value"),
     Arg::word("exists", "EXISTS"),
     Arg::word("missing", "MISSING"),
 ];

@@ -22,16 +22,19 @@ fn text(text: &str) -> Reply {
 }
 
 #[test]
-fn values_in_any_spelling_are_one_group_and_text_is_no_integer() {
+fn values_in_any_spelling_are_one_group() {
     let kwargs = |json: &str| plain(&format!(r#"[[], {{"x": {json}}}, {{}}]"#), r#""task": "t""#);
     let of = |json: &str| values(&[b"kwargs.x"], &[&kwargs(json)])[0].0[0].clone();
     assert_eq!(of(r#""abc""#), of(r#""\u0061b\u0063""#));
     assert_eq!(of("0"), of("-0"));
-    assert_eq!((of("7"), of(r#""7""#)), (Reply::Int(7), text("7")));
-    assert_eq!((of("null"), of("true"), of("1.50")), (Reply::Null, text("true"), text("1.50")));
+    for seven in ["7", "7.0", r#""7""#, r#""007""#] {
+        assert_eq!(of(seven), Reply::Int(7), "{seven}");
+    }
+    assert_eq!((of("null"), of("true"), of("1.50")), (Reply::Null, text("true"), text("1.5")));
+    assert_eq!((of(r#""true""#), of(r#""1.50""#)), (text("true"), text("\"1.50\"")));
     assert_eq!(of("18446744073709551617"), text("18446744073709551617"));
     assert_eq!(of(r#""\ud800""#), text("\u{fffd}"));
-    assert_eq!(of(r#"{"a": [1]}"#), text(r#"{"a": [1]}"#));
+    assert_eq!(of(r#"{"a": [1]}"#), text(r#"{"a":[1]}"#));
 }
 
 #[test]

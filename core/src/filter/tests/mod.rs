@@ -3,6 +3,7 @@ mod grammar;
 mod groups;
 mod inexact;
 mod model;
+mod round_trip;
 mod rows;
 mod ruby;
 mod templates;

@@ -1,8 +1,10 @@
 use super::*;
 
-const YES: Verdict = Verdict { matched: true, undecodable: false, unreadable: false };
-const NO: Verdict = Verdict { matched: false, undecodable: false, unreadable: false };
-const UNKNOWN: Verdict = Verdict { matched: false, undecodable: false, unreadable: true };
+const YES: Verdict = Verdict { matched: true, undecodable: false, unreadable: false, uncompared: false };
+const NO: Verdict = Verdict { matched: false, undecodable: false, unreadable: false, uncompared: false };
+const UNKNOWN: Verdict = Verdict { matched: false, undecodable: false, unreadable: true, uncompared: false };
+/// The body was read, and a value in it has no meaning for the operator.
+const UNCOMPARED: Verdict = Verdict { uncompared: true, ..UNKNOWN };
 
 /// A message in which kwargs.x is `value`, or is not there.
 fn with(value: Option<&str>) -> String {
@@ -17,8 +19,8 @@ fn closed() -> String {
 
 #[test]
 fn true_false_or_unknown() {
-    // Condition on kwargs.x, values for which it is true, values for which it is false. All are unknown
-    // where the body cannot be read.
+    // Condition on kwargs.x, values for which it is true, values for which it is unknown; of all others it is false.
+    // All are unknown where the body cannot be read.
     let everything = [
         "1",
         "0",
@@ -30,11 +32,16 @@ fn true_false_or_unknown() {
         "\"\"",
         "\"1\"",
         "\"01\"",
+        "\"1.0\"",
+        "\"true\"",
+        "\"True\"",
         "\"a\"",
         "\"A\"",
         "[]",
         "[1]",
+        "[1, [2]]",
         "{}",
+        "{\"x\": 1}",
         "NaN",
         "Infinity",
         r#""\ud800""#,
@@ -43,31 +50,69 @@ fn true_false_or_unknown() {
         "9007199254740992",
         "2.5",
     ];
-    let table: &[(&str, &[&str])] = &[
-        ("= 1", &["1", "\"1\"", "\"01\""]),
-        ("= 01", &["1", "\"1\"", "\"01\""]),
-        ("= 0", &["0"]),
-        ("= -1", &["-1"]),
-        ("= 1.0", &[]),
-        ("= true", &[]),
-        ("= a", &["\"a\""]),
-        ("= 18446744073709551617", &["18446744073709551617"]),
-        ("= 9007199254740993", &["9007199254740993"]),
-        ("IN 3 1 a 9007199254740992", &["1", "\"1\"", "\"01\"", "\"a\"", "9007199254740992"]),
-        ("IN 1 1.0", &[]),
-        ("> 9007199254740992", &["9007199254740993", "18446744073709551617"]),
-        (">= 2.50", &["2.5", "9007199254740993", "9007199254740992", "18446744073709551617"]),
-        ("< 1", &["0", "-1"]),
-        ("<= 1", &["0", "-1", "1", "1.0", "1e0", "\"1\"", "\"01\""]),
-        ("GLOB *", &["\"\"", "\"1\"", "\"01\"", "\"a\"", "\"A\""]),
-        ("GLOB [a-z]", &["\"a\""]),
-        ("GLOB ?", &["\"1\"", "\"a\"", "\"A\""]),
+    let compounds = ["[]", "[1]", "[1, [2]]", "{}", "{\"x\": 1}", r#""\ud800""#];
+    let texts = ["\"\"", "\"true\"", "\"True\"", "\"a\"", "\"A\"", "NaN", "Infinity"];
+    let numbers =
+        ["1", "0", "-1", "1.0", "1e0", "18446744073709551617", "9007199254740993", "9007199254740992", "2.5"];
+    let no_number = [&compounds[..], &texts[..], &["true", "false"]].concat();
+    let no_text = [&compounds[..], &numbers[..], &["true", "false"]].concat();
+    let no_array: Vec<&str> = everything.into_iter().filter(|value| !value.starts_with('[')).collect();
+    let one = ["1", "1.0", "1e0", "\"1\"", "\"01\""];
+    let table: &[(&str, &[&str], &[&str])] = &[
+        ("= 1", &one, &compounds),
+        ("= 01", &one, &compounds),
+        ("= 1e0", &one, &compounds),
+        ("= 1.0", &["1", "1.0", "1e0", "\"1\"", "\"01\"", "\"1.0\""], &compounds),
+        ("= \"1.0\"", &["\"1.0\""], &compounds),
+        ("= 0", &["0"], &compounds),
+        ("= -1", &["-1"], &compounds),
+        ("= 2.50", &["2.5"], &compounds),
+        ("= true", &["true", "\"true\""], &compounds),
+        ("= True", &["true", "\"true\"", "\"True\""], &compounds),
+        ("= \"True\"", &["\"True\""], &compounds),
+        ("= false", &["false"], &compounds),
+        ("= \"\"", &["\"\""], &compounds),
+        ("= a", &["\"a\""], &compounds),
+        ("= NaN", &["NaN"], &compounds),
+        ("= 18446744073709551617", &["18446744073709551617"], &compounds),
+        ("= 9007199254740993", &["9007199254740993"], &compounds),
+        ("= [1]", &["[1]"], &[&["{}", "{\"x\": 1}", "true", "false", r#""\ud800""#], &numbers[..]].concat()),
+        (
+            "= [1,[2.0]]",
+            &["[1, [2]]"],
+            &[&["{}", "{\"x\": 1}", "true", "false", r#""\ud800""#], &numbers[..]].concat(),
+        ),
+        (
+            "= {\"x\":1}",
+            &["{\"x\": 1}"],
+            &[&["[]", "[1]", "[1, [2]]", "{}", "true", "false", r#""\ud800""#], &numbers[..]].concat(),
+        ),
+        (
+            "IN 3 1 a 9007199254740992",
+            &["1", "1.0", "1e0", "\"1\"", "\"01\"", "\"a\"", "9007199254740992"],
+            &compounds,
+        ),
+        ("IN 2 true 2.50", &["true", "\"true\"", "2.5"], &compounds),
+        ("IN 1 1.0", &["1", "1.0", "1e0", "\"1\"", "\"01\"", "\"1.0\""], &compounds),
+        ("> 9007199254740992", &["9007199254740993", "18446744073709551617"], &no_number),
+        (">= 2.50", &["2.5", "9007199254740993", "9007199254740992", "18446744073709551617"], &no_number),
+        ("< 1", &["0", "-1"], &no_number),
+        ("<= 1", &["0", "-1", "1", "1.0", "1e0", "\"1\"", "\"01\"", "\"1.0\""], &no_number),
+        ("GLOB *", &[&["\"1\"", "\"01\"", "\"1.0\""], &texts[..]].concat(), &no_text),
+        ("GLOB [a-z]", &["\"a\""], &no_text),
+        ("GLOB ?", &["\"1\"", "\"a\"", "\"A\""], &no_text),
+        ("CONTAINS 1", &["[1]", "[1, [2]]"], &no_array),
+        ("CONTAINS 2", &[], &[&["[1, [2]]"], &no_array[..]].concat()),
     ];
-    for (test, yes) in table {
+    for (test, yes, unknown) in table {
         let words = format!("WHERE kwargs.x {test}");
+        let wanted = |value: &str| match (yes.contains(&value), unknown.contains(&value)) {
+            (true, _) => YES,
+            (_, true) => UNCOMPARED,
+            _ => NO,
+        };
         for value in everything {
-            let wanted = if yes.contains(&value) { YES } else { NO };
-            assert_eq!(examine(&words, with(Some(value)).as_bytes()), wanted, "{words} on {value}");
+            assert_eq!(examine(&words, with(Some(value)).as_bytes()), wanted(value), "{words} on {value}");
         }
         for absent in [with(None), with(Some("null"))] {
             assert_eq!(examine(&words, absent.as_bytes()), NO, "{words} on nothing");
@@ -76,8 +121,12 @@ fn true_false_or_unknown() {
         if let Some(operand) = test.strip_prefix("= ") {
             let words = format!("WHERE kwargs.x != {operand}");
             for value in everything {
-                let wanted = if yes.contains(&value) { NO } else { YES };
-                assert_eq!(examine(&words, with(Some(value)).as_bytes()), wanted, "{words} on {value}");
+                let opposite = match wanted(value) {
+                    YES => NO,
+                    NO => YES,
+                    unknown => unknown,
+                };
+                assert_eq!(examine(&words, with(Some(value)).as_bytes()), opposite, "{words} on {value}");
             }
             assert_eq!(examine(&words, with(Some("null")).as_bytes()), NO);
             assert_eq!(examine(&words, with(None).as_bytes()), NO);
@@ -110,8 +159,8 @@ fn the_table_of_the_documentation_is_true() {
     let (head, rows) = rows.split_first().expect("a head");
     assert_eq!(
         (head.len(), rows.len()),
-        (8, 11),
-        "a line below the head, seven values, three texts of a sender"
+        (9, 19),
+        "a line below the head, thirteen kinds of values, absent ones, a closed body, three texts of a sender"
     );
     for row in &rows[1..] {
         let shown = row[0].strip_prefix("the same, and `kwargsrepr` is ");
@@ -124,14 +173,20 @@ fn the_table_of_the_documentation_is_true() {
             }
             "the body cannot be read" => vec![closed()],
             "`null`, absent" => vec![with(Some("null")), with(None)],
-            values => values.split(", ").map(|value| with(Some(value.trim_matches('`')))).collect(),
+            values => values.split("`, `").map(|value| with(Some(value.trim_matches('`')))).collect(),
         };
         for (test, wanted) in head.iter().zip(row).skip(1) {
             let words = format!("WHERE kwargs.x {}", test.trim_matches('`'));
             let wanted = match wanted.trim_matches('*') {
                 "true" => YES,
                 "false" => NO,
-                "unknown" => UNKNOWN,
+                "unknown"
+                    if row[0].contains("cannot be read")
+                        || shown.is_some_and(|shown| shown.contains("...")) =>
+                {
+                    UNKNOWN
+                }
+                "unknown" => UNCOMPARED,
                 other => {
                     assert_eq!(other, "true, false or unknown", "in the row of {}", row[0]);
                     continue;
@@ -229,7 +284,7 @@ fn bodies_that_cannot_be_read() {
 
 #[test]
 fn undecodable_elements_match_what_asks_for_them_only() {
-    let undecodable = Verdict { matched: false, undecodable: true, unreadable: false };
+    let undecodable = Verdict { matched: false, undecodable: true, unreadable: false, uncompared: false };
     for element in [
         &b""[..],
         b"x",
@@ -298,6 +353,7 @@ fn times_compare_as_moments() {
         "\"2024-02-29T20:00:00-05:00\"",
         "1709254800",
         "1709254800.0",
+        "1709254800000",
         "\"1709254800\"",
         "\"2024-03-01 01:00:00\"",
     ] {
@@ -308,9 +364,9 @@ fn times_compare_as_moments() {
         assert_eq!(at("WHERE eta != now+1h", eta), NO, "{eta}");
     }
     for odd in ["\"soon\"", "true", "[]", "1e99", "\"now\""] {
-        assert_eq!(at("WHERE eta = now", odd), NO, "{odd}");
-        assert_eq!(at("WHERE eta < now+1000d", odd), NO, "{odd}");
-        assert_eq!(at("WHERE eta != now", odd), YES, "{odd}");
+        assert_eq!(at("WHERE eta = now", odd), UNCOMPARED, "{odd}");
+        assert_eq!(at("WHERE eta < now+1000d", odd), UNCOMPARED, "{odd}");
+        assert_eq!(at("WHERE eta != now", odd), UNCOMPARED, "{odd}");
     }
     assert_eq!(at("WHERE eta != now", "null"), NO);
 }

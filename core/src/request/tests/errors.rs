@@ -32,12 +32,12 @@ fn every_wrong_command_line_says_what_would_be_right() {
         // Unknown keywords.
         (
             "PREVIEW q TASK t XYZ",
-            "ERR unknown keyword \"XYZ\"; QADMIN.PREVIEW takes TASK, REPOID, COMMITID, WHERE, SAMPLE, \
+            "ERR unknown keyword \"XYZ\"; QADMIN.PREVIEW takes TASK, REPOID, COMMITID, WHERE, OR, SAMPLE, \
              FIELDS, BUST, NOCOUNT, PRIORITY, INDEX, AS, FORMAT",
         ),
         (
             "CLEARJOB q TASK t ALL XYZ",
-            "ERR unknown keyword \"XYZ\"; QADMIN.CLEARJOB takes TASK, REPOID, COMMITID, WHERE, ALL, KEEPONE, \
+            "ERR unknown keyword \"XYZ\"; QADMIN.CLEARJOB takes TASK, REPOID, COMMITID, WHERE, OR, ALL, KEEPONE, \
              KEEP, BY, LIMIT, RATE, EXPECT, TOLERANCE, TO, FRONT, INEXACT, DRYRUN, CONFIRM, ID, ACTOR, REASON, PRIORITY, INDEX, AS, FORMAT",
         ),
         // Terms of a clear.
@@ -147,7 +147,7 @@ fn every_wrong_command_line_says_what_would_be_right() {
         ("STATS q GROUPBY 1 task TOP", "ERR TOP needs a value"),
         (
             "STATS q GROUPBY 1 task SAMPLE 5",
-            "ERR unknown keyword \"SAMPLE\"; QADMIN.STATS takes TASK, REPOID, COMMITID, WHERE, GROUPBY, TOP, \
+            "ERR unknown keyword \"SAMPLE\"; QADMIN.STATS takes TASK, REPOID, COMMITID, WHERE, OR, GROUPBY, TOP, \
              BUST, PRIORITY, INDEX, AS, FORMAT",
         ),
         // Modes, then CONFIRM.

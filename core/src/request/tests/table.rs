@@ -166,7 +166,7 @@ QADMIN.STATS queue [filter] GROUPBY n field [field ...] [TOP n] [BUST] [PRIORITY
 QADMIN.HELP
     Shows this text.
 filter, at least one of:
-    [TASK name] [REPOID id] [COMMITID sha] [WHERE field <operator value | GLOB pattern | IN count value [value ...] | EXISTS | MISSING>]...
+    [TASK name] [REPOID id] [COMMITID sha] [WHERE field <operator value | GLOB pattern | IN count value [value ...] | CONTAINS value | EXISTS | MISSING>]... [OR field <operator value | GLOB pattern | IN count value [value ...] | CONTAINS value | EXISTS | MISSING>]...
 operator, one of:
     EQ NE LT LE GT GE = != < <= > >=";
     assert_eq!(lines.join("\n"), expected);

@@ -1,0 +1,242 @@
+//! What is shown of a value, typed back as an operand, means just that value; and what could not be compared is
+//! neither equal to an operand nor different from it.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::kind::MessageKind;
+use crate::reply::Reply;
+
+/// Values of every kind, in every way to write them that has its own rule.
+const VALUES: &[&str] = &[
+    "0",
+    "-0",
+    "7",
+    "-7",
+    "7.0",
+    "70e-1",
+    "1e3",
+    "1000",
+    "12.5",
+    "12.50",
+    "0.0000001",
+    "18446744073709551617",
+    "8888000000000000000000000000000000000000000000",
+    "1e400",
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "true",
+    "false",
+    "[]",
+    "[ ]",
+    "[7]",
+    "[7.0]",
+    "[1, [2]]",
+    "[true, null]",
+    "{}",
+    r#"{"a": 1}"#,
+    r#"{"a":1}"#,
+    r#"{"b": [1]}"#,
+    r#""""#,
+    r#""abc""#,
+    r#""\u0061bc""#,
+    r#""7""#,
+    r#""007""#,
+    r#""-0""#,
+    r#""7.0""#,
+    r#""12.5""#,
+    r#""12.50""#,
+    r#""1e3""#,
+    r#""1000""#,
+    r#""1.10""#,
+    r#""1.1""#,
+    r#""true""#,
+    r#""True""#,
+    r#""false""#,
+    r#""False""#,
+    r#""TRUE""#,
+    r#""null""#,
+    r#""None""#,
+    r#""NaN""#,
+    r#""\"7\"""#,
+    r#""\"12.50\"""#,
+    r#""\"\"""#,
+    r#""\"""#,
+    r#""[7]""#,
+    r#""[ 7 ]""#,
+    r#""{\"a\":1}""#,
+    r#""{\"a\": 1}""#,
+    r#""[urgent]""#,
+    r#""a \"b\" c""#,
+    r#"" ""#,
+    r#""7d0f3c1e-3f0b-4c53-9d1c-0a5f8f6b2a11""#,
+    r#""7D0F3C1E-3F0B-4C53-9D1C-0A5F8F6B2A11""#,
+    r#""7d0f3c1e3f0b4c539d1c0a5f8f6b2a11""#,
+    r#""11111111222243338444555555555555""#,
+    r#"{"__type__": "uuid", "__value__": {"hex": "7d0f3c1e3f0b4c539d1c0a5f8f6b2a11"}}"#,
+    r#"{"__type__": "uuid", "__value__": {"hex": "a1111111222243338444555555555555"}}"#,
+    r#"{"__type__": "datetime", "__value__": "2024-05-01T10:00:00+00:00"}"#,
+    r#"{"__type__": "datetime", "__value__": "2024-05-01T12:00:00+02:00"}"#,
+    r#"{"__type__": "datetime", "__value__": "2024-05-01T10:00:00"}"#,
+    r#"{"__type__": "date", "__value__": "2024-05-01"}"#,
+    r#"{"__type__": "time", "__value__": "10:00:00"}"#,
+    r#"{"_aj_serialized": "ActiveJob::Serializers::TimeWithZoneSerializer", "value": "2024-05-01T10:00:00.000000000Z", "time_zone": "UTC"}"#,
+    r#""2024-05-01T10:00:00+00:00""#,
+    r#""2024-05-01T10:00:00Z""#,
+    r#""2024-05-01T12:00:00+02:00""#,
+    r#""2024-05-01T10:00:00""#,
+    r#""2024-05-01 10:00:00""#,
+    r#""2024-05-01""#,
+    "1714557600",
+    "1714557600000",
+    r#""1714557600""#,
+    r#"{"__type__": "decimal", "__value__": "12.50"}"#,
+    r#"{"__type__": "decimal", "__value__": "7"}"#,
+    r#"{"__type__": "decimal", "__value__": "NaN"}"#,
+    r#"{"__type__": "bytes", "__value__": "abc"}"#,
+    r#"{"__type__": "money", "__value__": 12.5}"#,
+    r#"{"_aj_globalid": "gid://app/User/42"}"#,
+    r#""gid://app/User/42""#,
+    r#"{"_aj_serialized": "ActiveJob::Serializers::SymbolSerializer", "value": "abc"}"#,
+    r#"{"_aj_serialized": "ActiveJob::Serializers::BigDecimalSerializer", "value": "0.125e2"}"#,
+];
+
+fn message(value: &str) -> String {
+    plain(&format!(r#"[[], {{"x": {value}}}, {{}}]"#), r#""task": "t""#)
+}
+
+fn shown(message: &str) -> Reply {
+    let mut matcher = Matcher::of(
+        MessageKind::Celery,
+        &Filter::all(),
+        Some(&Grouping::new(&[b"kwargs.x"]).expect("a field")),
+    );
+    let mut key = Vec::new();
+    assert!(matcher.examine(message.as_bytes()).matched);
+    assert!(matcher.group_key(message.as_bytes(), &mut key));
+    group_values(&key).map(Reply::from).next().expect("a value")
+}
+
+fn typed(shown: &Reply) -> Vec<u8> {
+    match shown {
+        Reply::Int(n) => n.to_string().into_bytes(),
+        Reply::Text(text) => text.clone(),
+        other => panic!("{other:?} is no value of a group"),
+    }
+}
+
+fn of(operator: &str, operand: &[u8]) -> Filter {
+    parse(&[b"WHERE", b"kwargs.x", operator.as_bytes(), operand]).expect("what is shown can be typed")
+}
+
+#[test]
+fn a_group_typed_back_has_the_same_messages() {
+    let messages: Vec<String> = VALUES.iter().map(|value| message(value)).collect();
+    let groups: Vec<Reply> = messages.iter().map(|message| shown(message)).collect();
+    for (value, group) in VALUES.iter().zip(&groups) {
+        let operand = typed(group);
+        let text = String::from_utf8_lossy(&operand);
+        let (equal, other) = (of("=", &operand), of("!=", &operand));
+        let set = parse(&[b"WHERE", b"kwargs.x", b"IN", b"2", &operand, b"no such value"]).expect("a filter");
+        let again = of("=", &operand).canonical();
+        let (mut equal, mut other, mut set) =
+            (Matcher::new(&equal), Matcher::new(&other), Matcher::new(&set));
+        for ((message, its), its_value) in messages.iter().zip(&groups).zip(VALUES) {
+            let is = equal.examine(message.as_bytes());
+            assert_eq!(is.matched, its == group, "{value} is shown as {text}; = is asked of {its_value}");
+            assert_eq!(set.examine(message.as_bytes()).matched, is.matched, "IN {text} of {its_value}");
+            let differs = other.examine(message.as_bytes());
+            assert!(!(differs.matched && its == group), "{text} != {its_value}");
+            assert_eq!(differs.uncompared, is.uncompared, "{text} and {its_value}");
+        }
+        assert!(again.is_ascii());
+    }
+}
+
+#[test]
+fn values_that_are_the_same_moment_in_another_form_are_not_called_different() {
+    for (operand, value) in [
+        ("2024-05-01T10:00:00Z", "1714557600"),
+        ("2024-05-01T10:00:00Z", "1714557600000"),
+        ("2024-05-01T10:00:00Z", r#""2024-05-01T10:00:00""#),
+        ("2024-05-01T10:00:00", r#""2024-05-01 10:00:00""#),
+        ("2024-05-01T10:00:00", r#""2024-05-01T12:00:00+02:00""#),
+    ] {
+        for operator in ["=", "!="] {
+            let verdict = Matcher::new(&of(operator, operand.as_bytes())).examine(message(value).as_bytes());
+            assert!(verdict.uncompared && !verdict.matched, "{value} {operator} {operand}");
+        }
+    }
+}
+
+/// Operators and the ones that deny them.
+const OPPOSITES: &[(&str, &str)] = &[("=", "!="), ("<", ">="), ("<=", ">"), ("EXISTS", "MISSING")];
+
+fn operand() -> impl Strategy<Value = Vec<u8>> {
+    let shown = prop::sample::select(VALUES).prop_map(|value| typed(&shown(&message(value))));
+    let raw = prop::sample::select(VALUES).prop_map(|value| value.trim_matches('"').as_bytes().to_vec());
+    let some = prop_oneof![shown, raw, prop::collection::vec(any::<u8>(), 1..12)];
+    some.prop_filter("an operand is not empty", |operand| !operand.is_empty())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn a_condition_and_its_opposite_are_never_both_true(
+        (operator, opposite) in prop::sample::select(OPPOSITES),
+        operand in operand(),
+        value in prop::sample::select(VALUES),
+        deeper in any::<bool>(),
+    ) {
+        let field: &[u8] = if deeper { b"kwargs.x.a" } else { b"kwargs.x" };
+        let condition = |operator: &str| {
+            let words: [&[u8]; 4] = [b"WHERE", field, operator.as_bytes(), &operand];
+            let count = if operator.len() > 2 { 3 } else { 4 };
+            let mut args = Args::new(&words[..count]);
+            let mut builder = FilterBuilder::default();
+            builder.accept(&mut args, NOW_MS).ok().and_then(|_| builder.finish().ok())
+        };
+        let (Some(one), Some(other)) = (condition(operator), condition(opposite)) else { return Ok(()) };
+        let message = message(value);
+        let (one, other) =
+            (Matcher::new(&one).examine(message.as_bytes()), Matcher::new(&other).examine(message.as_bytes()));
+        prop_assert!(!(one.matched && other.matched));
+        // What could not be compared for one of them could not be compared for the other.
+        prop_assert_eq!(one.uncompared, other.uncompared);
+    }
+
+    #[test]
+    fn the_text_of_a_filter_is_the_same_filter(
+        operator in prop::sample::select(&["=", "!=", "CONTAINS"][..]),
+        operand in operand(),
+    ) {
+        let filter = of(operator, &operand);
+        // The words of the text: the operand may stand in quotes, with escapes.
+        let text = String::from_utf8(filter.canonical()).expect("ASCII");
+        let word = text.strip_prefix(&format!("WHERE kwargs.x {operator} ")).expect("the condition");
+        let word = unescape(word);
+        prop_assert_eq!(of(operator, &word), filter, "{}", text);
+    }
+}
+
+/// Undoes what `canonical` does to a word.
+fn unescape(word: &str) -> Vec<u8> {
+    let Some(inside) = word.strip_prefix('"').and_then(|word| word.strip_suffix('"')) else {
+        return word.as_bytes().to_vec();
+    };
+    let mut out = Vec::new();
+    let mut chars = inside.chars();
+    while let Some(c) = chars.next() {
+        match (c, if c == '\\' { chars.next() } else { None }) {
+            ('\\', Some('x')) => {
+                let digits: String = chars.by_ref().take(2).collect();
+                out.push(u8::from_str_radix(&digits, 16).expect("two digits"));
+            }
+            ('\\', Some(other)) => out.push(other as u8),
+            (c, _) => out.push(c as u8),
+        }
+    }
+    out
+}
