@@ -72,6 +72,17 @@ pub fn chord_notice(in_chord: u64) -> Option<String> {
     })
 }
 
+/// The sentence about messages with a value that has no meaning for the filter's operator.
+#[must_use]
+pub fn uncompared_notice(uncompared: u64) -> Option<String> {
+    (uncompared > 0).then(|| {
+        format!(
+            "messages with a value that could not be compared (an array, an object, or not of the operand's type): \
+             {uncompared}; they do not match and are counted in unreadable"
+        )
+    })
+}
+
 /// The sentence for whoever counts what is known of so many matches by their sender's text alone.
 #[must_use]
 pub fn inexact_notice(inexact: u64) -> Option<String> {

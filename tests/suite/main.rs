@@ -43,3 +43,4 @@ mod support;
 mod tiers;
 mod unacked;
 mod unload;
+mod values;

@@ -113,7 +113,7 @@ fn equals(text: &[u8], class: &Class, seen: Seen<'_>, scratch: &mut Vec<u8>) -> 
         (Class::Compound(wanted), Seen::Compound(raw)) => compound_equals(wanted, raw, scratch),
         (_, Seen::Compound(_)) => None,
         (_, Seen::Text(seen)) if seen == text => Some(true),
-        (Class::Compound(wanted), Seen::Text(seen)) => Some(seen == &**wanted),
+        (Class::Compound(wanted), Seen::Text(seen) | Seen::Time(seen)) => Some(seen == &**wanted),
         (Class::Compound(_), _) => None,
         (Class::Number(wanted), Seen::Number(seen)) => Some(number_equals(wanted, seen)),
         (Class::Number(wanted), Seen::Text(seen)) => {

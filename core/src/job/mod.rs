@@ -29,7 +29,7 @@ pub use terms::{Destination, Expect, Keep, Terms};
 use groups::Names;
 use uuid::Uuid;
 
-use crate::concerns::{Concerns, chord_notice, inexact_notice};
+use crate::concerns::{Concerns, chord_notice, inexact_notice, uncompared_notice};
 use crate::error::Error;
 use crate::filter::{Distinct, Filter, Grouping, Matcher, Projection};
 use crate::kind::MessageKind;
@@ -180,6 +180,7 @@ impl Judge for FilterJudge {
             matched: verdict.matched,
             undecodable: verdict.undecodable,
             unreadable: verdict.unreadable || !readable,
+            uncompared: verdict.uncompared,
             decoded: self.matcher.work() as u64,
             group,
             concerns,
@@ -643,8 +644,16 @@ impl Job {
         let chords = chord_notice(c.concerns.in_chord);
         let unkept = groups::notice(&self.tallied());
         let inexact = inexact_notice(c.concerns.inexact).filter(|_| s.kind == Kind::Preview);
-        let notices =
-            [self.notice.clone(), self.edit_notice(), self.throttle_notice(), chords, unkept, inexact];
+        let uncompared = uncompared_notice(c.uncompared);
+        let notices = [
+            self.notice.clone(),
+            self.edit_notice(),
+            self.throttle_notice(),
+            chords,
+            unkept,
+            inexact,
+            uncompared,
+        ];
         let held = self.unacked.iter().flat_map(UnackedScan::notices);
         let notices: Vec<String> = held.chain(notices.into_iter().flatten()).collect();
         let notice = (!notices.is_empty()).then(|| notices.join("; "));

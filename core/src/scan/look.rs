@@ -46,8 +46,10 @@ pub struct Judgement {
     pub matched: bool,
     /// The element is no JSON object.
     pub undecodable: bool,
-    /// No condition is false, and one is unknown because of the body.
+    /// No clause is false, and one is unknown.
     pub unreadable: bool,
+    /// It is unknown because of a value that has no meaning for the operator. Only with `unreadable`.
+    pub uncompared: bool,
     /// Bytes that had to be decoded for the verdict.
     pub decoded: u64,
     /// What else there is to know of a match.
@@ -168,6 +170,7 @@ pub struct Look {
     pub(super) matched_bytes: u64,
     pub(super) undecodable: u64,
     pub(super) unreadable: u64,
+    pub(super) uncompared: u64,
     pub(super) would_delete: u64,
     pub(super) concerns: ConcernCounts,
     pub(super) kept: Option<u64>,
@@ -210,6 +213,7 @@ impl Look {
         self.decoded += verdict.decoded;
         self.undecodable += u64::from(verdict.undecodable);
         self.unreadable += u64::from(verdict.unreadable);
+        self.uncompared += u64::from(verdict.uncompared);
         if !verdict.matched {
             return false;
         }

@@ -107,8 +107,10 @@ pub struct Counters {
     pub arrived: u64,
     /// Examined elements whose envelope is no JSON object.
     pub undecodable: u64,
-    /// Examined messages whose verdict stayed unknown because of the body.
+    /// Examined messages whose verdict stayed unknown.
     pub unreadable: u64,
+    /// Those of them with a value that has no meaning for the operator.
+    pub uncompared: u64,
     /// Passes begun.
     pub passes_run: u64,
     /// Examined over all passes.
@@ -424,6 +426,7 @@ impl Scan {
         c.matched_bytes += look.matched_bytes;
         c.undecodable += look.undecodable;
         c.unreadable += look.unreadable;
+        c.uncompared += look.uncompared;
         c.would_delete += look.would_delete;
         c.undistinguished += look.undistinguished;
         c.concerns.add(&look.concerns);

@@ -31,6 +31,7 @@ pub struct UnackedLook {
     pub(super) matched_bytes: u64,
     pub(super) undecodable: u64,
     pub(super) unreadable: u64,
+    pub(super) uncompared: u64,
     pub(super) would_delete: u64,
     pub(super) empty: u64,
     pub(super) concerns: ConcernCounts,
@@ -127,6 +128,7 @@ impl UnackedLook {
         self.bytes += bytes + verdict.decoded;
         self.undecodable += u64::from(verdict.undecodable);
         self.unreadable += u64::from(verdict.unreadable);
+        self.uncompared += u64::from(verdict.uncompared);
         if !verdict.matched {
             return false;
         }

@@ -225,6 +225,7 @@ impl UnackedScan {
         c.matched_bytes += look.matched_bytes;
         c.undecodable += look.undecodable;
         c.unreadable += look.unreadable;
+        c.uncompared += look.uncompared;
         c.would_delete += look.would_delete;
         c.concerns.add(&look.concerns);
         self.empty += look.empty;

@@ -1,0 +1,155 @@
+//! What a person types is what matches: conditions on values of every kind.
+
+use std::collections::BTreeSet;
+use std::process::Stdio;
+
+use qadmin_harness::{Fields as _, Server, map, spawn};
+use redis::{Commands as _, Connection, Value};
+use serde_json::Value as Json;
+
+use crate::support::celery::{queued, script};
+use crate::support::{Reply, wait_for_job};
+
+/// Small inputs made from public reports: messages as real producers write them, a filter as a person types it, and the
+/// tags of the messages that are meant. Messages are given in the order in which they run.
+const REPORTS: &str = include_str!("../data/reports.jsonl");
+
+fn command(conn: &mut Connection, words: &[&str]) -> Reply {
+    let mut command = redis::cmd(words[0]);
+    command.arg(&words[1..]);
+    map(&command.query::<Value>(conn).unwrap_or_else(|error| panic!("{words:?}: {error}")))
+}
+
+/// What a preview counts: matches, and messages for which the filter stayed unknown.
+fn counted(conn: &mut Connection, queue: &str, filter: &[&str], more: &[&str]) -> (i64, i64) {
+    let reply = command(conn, &[&["QADMIN.PREVIEW", queue], filter, more].concat());
+    (reply.int("match_count"), reply.int("unreadable"))
+}
+
+fn cleared(conn: &mut Connection, queue: &str, filter: &[&str], more: &[&str]) -> Reply {
+    let clear = [&["QADMIN.CLEARJOB", queue], filter, &["ALL", "CONFIRM", queue], more].concat();
+    let job = command(conn, &clear).text("job_id");
+    let end = wait_for_job(conn, &job);
+    assert_eq!(end.text("status"), "completed", "{clear:?}: {end:?}");
+    end
+}
+
+fn texts(json: &Json) -> Vec<&str> {
+    json.as_array().expect("an array").iter().map(|word| word.as_str().expect("a text")).collect()
+}
+
+/// The times in these messages are relative to the time at which they were written down.
+fn moved_to_now(conn: &mut Connection, id: &str, text: &str) -> String {
+    if id != "C26a" {
+        return text.to_owned();
+    }
+    const WRITTEN: f64 = 1_795_872_551.0;
+    let (now, _): (i64, i64) = redis::cmd("TIME").query(conn).expect("TIME");
+    let mut message: Json = serde_json::from_str(text).expect("a message");
+    let moved = now as f64 - WRITTEN;
+    let at = &mut message["enqueued_at"];
+    *at = match at.as_i64() {
+        Some(ms) => Json::from(ms + (moved * 1_000.0) as i64),
+        None => Json::from(at.as_f64().expect("a time") + moved),
+    };
+    message.to_string()
+}
+
+#[test]
+fn the_inputs_of_public_reports_are_counted_and_cleared_as_they_were_meant() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    let mut wrong = Vec::new();
+    for line in REPORTS.lines() {
+        let case: Json = serde_json::from_str(line).expect("a case");
+        let id = case["id"].as_str().expect("an id");
+        let filter = texts(&case["filter"]);
+        let kind = case["as"].as_str();
+        let more: Vec<&str> = kind.map_or(Vec::new(), |kind| vec!["AS", kind]);
+        let (mut left, mut meant) = (Vec::new(), 0);
+        for message in case["messages"].as_array().expect("messages") {
+            let text = moved_to_now(&mut conn, id, message["text"].as_str().expect("a text"));
+            let push = if kind == Some("resque") { "RPUSH" } else { "LPUSH" };
+            let _: i64 = redis::cmd(push).arg(id).arg(&text).query(&mut conn).expect("a push");
+            if texts(&case["meant"]).contains(&message["tag"].as_str().expect("a tag")) {
+                meant += 1;
+            } else {
+                left.push(text);
+            }
+        }
+        if kind != Some("resque") {
+            left.reverse();
+        }
+        let (count, _) = counted(&mut conn, id, &filter, &more);
+        let end = cleared(&mut conn, id, &filter, &more);
+        let stayed: Vec<String> = conn.lrange(id, 0, -1).expect("LRANGE");
+        if (count, end.int("deleted")) != (meant, meant) || stayed != left {
+            wrong.push(format!("{id}: counted {count}, cleared {}, meant {meant}", end.int("deleted")));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Values of every kind in messages of the real kombu.
+fn sent_values(server: &Server) -> Json {
+    let mut command = script(server);
+    command.arg("values.py").stdout(Stdio::piped());
+    let output = spawn(command).expect("Python starts").wait_with_output().expect("it ends");
+    assert!(output.status.success(), "the sender failed: {}", output.status);
+    serde_json::from_slice(&output.stdout).expect("the sender prints JSON")
+}
+
+#[test]
+fn every_condition_counts_and_clears_what_python_says_of_the_values() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    let sent = sent_values(&server);
+    let all: Vec<String> = queued(&server);
+    assert_eq!(all.len(), texts(&sent["sent"]).len());
+    let mut wrong = Vec::new();
+    for question in sent["questions"].as_array().expect("questions") {
+        let filter = texts(&question["words"]);
+        let (yes, unknown) = (texts(&question["true"]), texts(&question["unknown"]));
+        let wanted = (yes.len() as i64, unknown.len() as i64);
+        let got = counted(&mut conn, "celery", &filter, &[]);
+        if got != wanted {
+            wrong.push(format!("{filter:?}: counted {got:?}, Python says {wanted:?}"));
+            continue;
+        }
+        let _: i64 = redis::cmd("COPY").arg(&["celery", "copy", "REPLACE"]).query(&mut conn).expect("COPY");
+        let end = cleared(&mut conn, "copy", &filter, &[]);
+        let stayed: Vec<String> = conn.lrange("copy", 0, -1).expect("LRANGE");
+        let stayed: BTreeSet<String> = stayed.iter().map(|text| id_of(text)).collect();
+        let meant: BTreeSet<String> = all.iter().filter(|id| !yes.contains(&id.as_str())).cloned().collect();
+        if end.int("deleted") != wanted.0 || stayed != meant {
+            wrong.push(format!("{filter:?}: cleared {}, Python says {wanted:?}", end.int("deleted")));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+fn id_of(text: &str) -> String {
+    let message: Json = serde_json::from_str(text).expect("a message");
+    message["headers"]["id"].as_str().expect("an id").to_owned()
+}
+
+#[test]
+fn a_row_of_stats_typed_back_is_previewed_with_its_count() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    sent_values(&server);
+    let stats = command(&mut conn, &["QADMIN.STATS", "celery", "GROUPBY", "1", "kwargs.v", "TOP", "500"]);
+    let rows = stats.rows("groups");
+    assert!(rows.len() > 40, "{rows:?}");
+    for row in &rows {
+        let value = row.get_field("kwargs.v");
+        let operand = match value {
+            Value::Nil => continue,
+            Value::Int(n) => n.to_string(),
+            Value::BulkString(bytes) => String::from_utf8(bytes.clone()).expect("text"),
+            other => panic!("{other:?} is no value of a group"),
+        };
+        let (count, _) = counted(&mut conn, "celery", &["WHERE", "kwargs.v", "=", &operand], &[]);
+        assert_eq!(count, row.int("count"), "{operand}");
+    }
+}
