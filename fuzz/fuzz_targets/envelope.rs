@@ -62,11 +62,18 @@ fn fresh() -> Vec<Matcher> {
 }
 
 fn falsy(value: &Value) -> bool {
-    value.is_null() || *value == Value::Bool(false) || value == "" || value.as_i64() == Some(0)
+    match value {
+        Value::Null => true,
+        Value::Bool(is) => !is,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+    }
 }
 
-/// Keyword arguments of a message of protocol 2; nothing where its body cannot be read. `Err` where the judge
-/// does not know either: it is stricter with texts than a worker is.
+/// Keyword arguments of a message with a header `task`; nothing where its body cannot be read, or is nothing that a
+/// worker takes apart. `Err` where the judge does not know either: it is stricter with texts than a worker is.
 fn kwargs(message: &Value) -> Result<Option<Value>, ()> {
     if message["content-type"] == "application/x-msgpack" || !falsy(&message["headers"]["compression"]) {
         // Tests with bodies of the real libraries cover these.
@@ -83,8 +90,11 @@ fn kwargs(message: &Value) -> Result<Option<Value>, ()> {
         _ => return Ok(None),
     };
     let tree: Value = serde_json::from_slice(&bytes).map_err(|_| ())?;
-    let kwargs = tree.get(1).cloned().unwrap_or(Value::Null);
-    Ok(Some(kwargs))
+    Ok(match &tree {
+        Value::Array(items) => Some(items.get(1).cloned().unwrap_or(Value::Null)),
+        Value::Object(members) if members.contains_key("args") => Some(tree["kwargs"].clone()),
+        _ => None,
+    })
 }
 
 fn decide(test: Test, value: &Value) -> bool {

@@ -36,6 +36,7 @@ mod queues;
 mod replies;
 mod sample;
 mod settings;
+mod shapes;
 mod smoke;
 mod stage;
 mod stats;

@@ -228,6 +228,12 @@ impl Matcher {
         self.reader.decoded().saturating_add(self.work)
     }
 
+    /// Bytes that the body of the message decided last was decoded to: none where it was not opened.
+    #[cfg(test)]
+    pub(super) fn decoded(&self) -> usize {
+        self.reader.decoded()
+    }
+
     /// The envelope would be read without a scan.
     #[cfg(test)]
     pub(super) fn knows(&mut self, message: &[u8]) -> bool {

@@ -2,15 +2,21 @@
 //!
 //! The envelope is `{"body", "content-encoding", "content-type", "headers", "properties"}`. Protocol 2 keeps
 //! everything about the task in the headers and `[args, kwargs, embed]` in the body; protocol 1 has no
-//! header `task` and keeps everything in the body, a dict. A worker tells them apart by the presence of
-//! that header, and so does this.
+//! header `task` and keeps everything in the body, an object. A worker tells them apart by the presence of
+//! that header, and so does this. (`Consumer.create_task_handler` in celery/worker/consumer/consumer.py, 5.7.0;
+//! `task_message_handler` in celery/worker/strategy.py for what follows.)
+//!
+//! # Headers and body of different protocols
+//! An object with a member `args` is taken apart by a worker whether or not there is a header `task`
+//! (`hybrid_to_proto2`): the arguments are the body's; of everything else, the name included, the header counts where
+//! there is one, even one that is null, and the body's member where there is none. An object without `args` is
+//! protocol 1 without arguments if there is no header `task` (`proto1_to_proto2`; then no header counts), and no
+//! body at all if there is one: the worker fails to unpack it. An array without a header `task` is refused by
+//! workers; its arguments are read all the same, because they stand where protocol 2 has them.
 
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
-
+use super::base64::decode_skipping;
 use super::body::{Compression, json_of_msgpack};
-use super::{Format, Own, Part, Place, VARIANTS, inside, keys, same};
+use super::{ARRAY, Format, OBJECT, Own, Part, Place, Places, inside, keys, same};
 use crate::field::{Field, Source};
 use crate::json::{Path, Segment, Shape, decode, inner, is_ascii};
 
@@ -19,10 +25,6 @@ const JSON: &[u8] = b"application/json";
 const MSGPACK: &[u8] = b"application/x-msgpack";
 /// The first as it mostly stands in a message.
 const QUOTED_JSON: &[u8] = b"\"application/json\"";
-
-/// Bodies are padded, as Python's `b64decode` requires; like it this ignores the unused bits at the end.
-const BASE64: GeneralPurpose =
-    GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
 
 /// See the module.
 #[derive(Debug, Clone, Copy)]
@@ -42,12 +44,16 @@ pub(super) const OWN_PATHS: usize = 6;
 const PROTOCOL_1: usize = 0;
 const PROTOCOL_2: usize = 1;
 
-fn envelope(paths: Vec<Path>) -> [Place; VARIANTS] {
+/// In the envelope of both protocols.
+fn envelope(paths: Vec<Path>) -> Places {
     same(Part::Envelope, paths)
 }
 
-fn body(protocol_1: Vec<Path>, protocol_2: Vec<Path>) -> [Place; VARIANTS] {
-    [Place { part: Part::Body, paths: protocol_1 }, Place { part: Part::Body, paths: protocol_2 }]
+/// In the body of both protocols: on `object` where it is an object, on `array` where it is an array.
+fn body(object: Vec<Path>, array: Vec<Path>) -> Places {
+    let mut body = <[Vec<Path>; 2]>::default();
+    (body[OBJECT], body[ARRAY]) = (object, array);
+    std::array::from_fn(|_| Place { part: Part::Body, envelope: Vec::new(), body: body.clone() })
 }
 
 impl Format for Celery {
@@ -63,7 +69,7 @@ impl Format for Celery {
         paths.map(keys).into()
     }
 
-    fn places(&self, field: &Field) -> [Place; VARIANTS] {
+    fn places(&self, field: &Field) -> Places {
         match field.source {
             Source::Size => same(Part::Size, Vec::new()),
             Source::Undecodable => same(Part::Undecodable, Vec::new()),
@@ -71,7 +77,8 @@ impl Format for Celery {
             Source::Delivery(name) => envelope(match name {
                 "content_type" => vec![keys(&["content-type"])],
                 "compression" => vec![keys(&["headers", "compression"])],
-                "priority" => vec![keys(&["properties", "priority"])],
+                // kombu 3 wrote it beside the exchange; other senders still do.
+                "priority" => vec![keys(&["properties", name]), keys(&["properties", "delivery_info", name])],
                 // kombu sets both of the first when it gives a message back; other transports the others.
                 "redelivered" => vec![
                     keys(&["headers", name]),
@@ -88,8 +95,9 @@ impl Format for Celery {
         }
     }
 
-    /// Headers that are neither an object nor empty belong to no protocol; as protocol 2 such a message has
-    /// no task and no other header.
+    /// Headers that are empty are none, whatever they are: PHP writes an empty object as `[]`, and kombu takes what
+    /// Python takes as false for no headers (`Message.__init__` in kombu/message.py, 5.7.0). Headers that are neither an
+    /// object nor empty belong to no protocol; as protocol 2 such a message has no task and no other header.
     fn variant(&self, own: Own<'_>) -> usize {
         let odd_headers = || own.get(HEADERS).is_some_and(|raw| !raw.starts_with(b"{") && !is_falsy(raw));
         if own.get(TASK).is_some() || odd_headers() { PROTOCOL_2 } else { PROTOCOL_1 }
@@ -101,6 +109,14 @@ impl Format for Celery {
 
     fn reprs(&self) -> Option<(usize, [Path; 2])> {
         Some((PROTOCOL_2, [keys(&["headers", "argsrepr"]), keys(&["headers", "kwargsrepr"])]))
+    }
+
+    fn object_mark(&self) -> Option<Path> {
+        Some(keys(&["args"]))
+    }
+
+    fn takes_object(&self, variant: usize, marked: bool) -> bool {
+        marked || variant == PROTOCOL_1
     }
 
     fn open_body(&self, own: Own<'_>, body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
@@ -140,7 +156,8 @@ impl Format for Celery {
         // Most bodies are plain base64 without an escape; what is not is for the exact way.
         let Some(raw) = own.get(BODY).filter(|raw| Shape::of(raw) == Shape::Text) else { return false };
         let fast = base64_simd::STANDARD.decode_append(inner(raw), body).is_ok();
-        let whole = (fast || base64(raw, body, scratch)) && compression.is_none_or(|how| how.undo(body));
+        let whole =
+            (fast || decode_skipping(raw, body, scratch)) && compression.is_none_or(|how| how.undo(body));
         if packed {
             return whole && json_of_msgpack(body, scratch) && {
                 std::mem::swap(body, scratch);
@@ -152,26 +169,22 @@ impl Format for Celery {
     }
 }
 
-/// Puts what the string decodes to into `body`, as Python's `b64decode` does.
-fn base64(raw: &[u8], body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
-    let Some(text) = text(Some(raw), scratch) else { return false };
-    body.clear();
-    BASE64.decode_vec(text, body).is_ok()
-}
-
 /// What a string says; nothing for other values.
 fn text<'a>(raw: Option<&'a [u8]>, scratch: &'a mut Vec<u8>) -> Option<&'a [u8]> {
     raw.filter(|raw| Shape::of(raw) == Shape::Text).and_then(|raw| decode(inner(raw), scratch))
 }
 
 /// The places of a field that protocol 2 has as a header.
-fn task(name: &'static str) -> [Place; VARIANTS] {
-    let header = Place { part: Part::Envelope, paths: vec![keys(&["headers", name])] };
+fn task(name: &'static str) -> Places {
+    let header = vec![keys(&["headers", name])];
     match name {
         // Neither Celery nor kombu writes down when a message is sent.
-        "enqueued" => same(Part::Untold, Vec::new()),
-        "task" | "id" | "retries" | "eta" | "expires" => {
-            [Place { part: Part::Body, paths: vec![keys(&[name])] }, header]
+        "enqueued" => return same(Part::Untold, Vec::new()),
+        // The header decides which protocol it is.
+        "task" => {
+            let mut places = body(vec![keys(&[name])], Vec::new());
+            places[PROTOCOL_2] = Place::outside(Part::Envelope, header);
+            places
         }
         // What a chord is told with: the task itself, or the last one of the chain that it begins (a chain stands
         // in the body backwards). Protocol 1 has no such chains.
@@ -181,13 +194,31 @@ fn task(name: &'static str) -> [Place; VARIANTS] {
             let last = [&keys(&["chain"])[..], &[Segment::index(0)], &keys(&["options", "chord"])].concat();
             body(vec![keys(&["chord"])], vec![own, embed(&last)])
         }
-        // Workers take protocol 1's `taskset` for the group where it is given.
-        "group" => [Place { part: Part::Body, paths: vec![keys(&["taskset"]), keys(&[name])] }, header],
-        _ => [header.clone(), header],
+        _ => {
+            let member = match name {
+                // Workers before Celery 4 take protocol 1's `taskset` for the group; newer senders write both.
+                "group" => vec![keys(&["taskset"]), keys(&[name])],
+                _ => vec![keys(&[name])],
+            };
+            let mut places = body(member, Vec::new());
+            for (variant, place) in places.iter_mut().enumerate() {
+                let part = if variant == PROTOCOL_1 { Part::BodyDecides } else { Part::EnvelopeElseBody };
+                (place.part, place.envelope) = (part, header.clone());
+            }
+            places
+        }
     }
 }
 
-/// What Python takes as false, as far as it stands where a string or an object is expected.
+/// What Python takes as false.
 fn is_falsy(raw: &[u8]) -> bool {
-    matches!(raw, b"null" | b"false" | b"\"\"" | b"0")
+    match raw {
+        b"null" | b"false" | b"\"\"" => true,
+        [b'[' | b'{', between @ .., _] => between.trim_ascii().is_empty(),
+        [b'0' | b'-', ..] => {
+            let mut digits = raw.iter().take_while(|byte| !matches!(byte, b'e' | b'E'));
+            digits.all(|byte| matches!(byte, b'-' | b'.' | b'0'))
+        }
+        _ => false,
+    }
 }

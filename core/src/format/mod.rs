@@ -2,11 +2,14 @@
 //!
 //! A message is an *envelope*, a JSON object that is read always, and a *body* inside it, possibly encoded,
 //! that is read only when a question needs it. A format may have several *variants* (Celery: protocols 1
-//! and 2) which are told apart by the envelope. For each field and variant the format says in which part
-//! the field stands and on which paths; [`Reader`] does the rest, the same for every format.
+//! and 2) which are told apart by the envelope alone, so that no message pays for a body that nobody asked
+//! about. A body has one of two *shapes* (an object or an array), which is known once it is open; where its
+//! members stand is decided by that shape and not by the variant. For each field and variant the format says
+//! in which part the field stands and on which paths; [`Reader`] does the rest, the same for every format.
 //!
 //! To add a kind of message: a file here, its row in [`format_of`], its row in [`crate::kind`].
 
+mod base64;
 mod body;
 mod celery;
 mod reader;
@@ -34,7 +37,14 @@ pub(crate) fn format_of(kind: MessageKind) -> &'static dyn Format {
 }
 
 /// Most variants of one format.
-pub(crate) const VARIANTS: usize = 2;
+pub(crate) const VARIANTS: usize = 5;
+
+/// Shapes of a body; their positions in [`Place::body`].
+pub(crate) const SHAPES: usize = 2;
+/// The body is an object.
+pub(crate) const OBJECT: usize = 0;
+/// The body is an array.
+pub(crate) const ARRAY: usize = 1;
 
 /// The part of a message in which a field stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,13 +59,52 @@ pub(crate) enum Part {
     Body,
     /// Messages of this kind do not say it: nothing is known of it.
     Untold,
+    /// In the envelope if the member is there, null or not; otherwise in the decoded body.
+    EnvelopeElseBody,
+    /// As [`Part::EnvelopeElseBody`], except that the body decides whether the envelope counts: it does not where the
+    /// body is an object without [`Format::object_mark`].
+    BodyDecides,
+    /// In the envelope, in the positional argument with this number, or in no single one of them. It is not readable
+    /// where that argument is encrypted ([`Derived::encrypted`]).
+    Argument(Option<usize>),
+    /// Made from several values of the envelope: [`Derived::name`].
+    Name,
+    /// Nowhere: the message is not of this kind, and nothing of it is shown to anybody or compared with anything.
+    Withheld,
 }
 
-/// Where to look for a field. The first path with a value that is not null is taken.
+/// Where to look for a field. Of several paths the first with a value that is not null is taken.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) part: Part,
-    pub(crate) paths: Vec<Path>,
+    /// Paths in the envelope.
+    pub(crate) envelope: Vec<Path>,
+    /// Paths in the body, by its shape.
+    pub(crate) body: [Vec<Path>; SHAPES],
+}
+
+impl Place {
+    /// In the envelope, or in no part that has paths.
+    fn outside(part: Part, envelope: Vec<Path>) -> Self {
+        Self { part, envelope, body: Default::default() }
+    }
+
+    /// Nowhere.
+    fn withheld() -> Self {
+        Self::outside(Part::Withheld, Vec::new())
+    }
+}
+
+/// Where a field stands, per variant.
+pub(crate) type Places = [Place; VARIANTS];
+
+/// What a format finds out about one message beyond single values of it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Derived {
+    /// The name of the task as a JSON string, where it is made from several values; empty if that was not possible.
+    pub(crate) name: Vec<u8>,
+    /// The positional argument that cannot be read because it is encrypted.
+    pub(crate) encrypted: Option<usize>,
 }
 
 /// The raw values at [`Format::own_paths`] in one envelope.
@@ -90,10 +139,18 @@ pub(crate) trait Format: Sync + std::fmt::Debug {
     }
 
     /// Where `field` stands, per variant.
-    fn places(&self, field: &Field) -> [Place; VARIANTS];
+    fn places(&self, field: &Field) -> Places;
 
     /// The variant of an envelope, below [`VARIANTS`].
     fn variant(&self, own: Own<'_>) -> usize;
+
+    /// Whether [`Format::derive`] has to be called for each message.
+    fn derives(&self) -> bool {
+        false
+    }
+
+    /// Finds out what no single value says. `derived` holds what was found in the message before.
+    fn derive(&self, _own: Own<'_>, _variant: usize, _derived: &mut Derived) {}
 
     /// The raw name of the task, where the envelope has it.
     fn task<'m>(&self, own: Own<'m>) -> Option<&'m [u8]>;
@@ -104,15 +161,25 @@ pub(crate) trait Format: Sync + std::fmt::Debug {
         None
     }
 
+    /// The member of bodies that are objects whose presence decides what such a body is.
+    fn object_mark(&self) -> Option<Path> {
+        None
+    }
+
+    /// Whether an object, with or without [`Format::object_mark`], is a body of an envelope of this variant.
+    fn takes_object(&self, _variant: usize, _marked: bool) -> bool {
+        true
+    }
+
     /// Puts the body as JSON text into `body`. False if it cannot be had: then the body's fields are unknown, and
     /// `body` holds what was decoded until that showed.
     fn open_body(&self, own: Own<'_>, body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool;
 }
 
-/// The same place in both variants of a format.
-fn same(part: Part, paths: Vec<Path>) -> [Place; VARIANTS] {
-    let place = Place { part, paths };
-    [place.clone(), place]
+/// The same place in every variant of a format.
+fn same(part: Part, envelope: Vec<Path>) -> Places {
+    let place = Place::outside(part, envelope);
+    std::array::from_fn(|_| place.clone())
 }
 
 /// A path of names.

@@ -1,7 +1,7 @@
 //! Finds the fields that a question is about in one message after another.
 
 use super::reprs::Reprs;
-use super::{Format, Own, Part, VARIANTS, format_of};
+use super::{ARRAY, Derived, Format, OBJECT, Own, Part, Place, Places, SHAPES, VARIANTS, format_of};
 use crate::field::Field;
 use crate::json::{Paths, Reading, Scanner};
 use crate::kind::MessageKind;
@@ -26,7 +26,8 @@ pub(crate) enum Found<'a> {
 #[derive(Debug, Clone)]
 struct Slots {
     part: Part,
-    slots: Box<[usize]>,
+    envelope: Box<[usize]>,
+    body: [Box<[usize]>; SHAPES],
 }
 
 /// Reads the fields it was made for. Its buffers are reused: no memory is allocated per message once they
@@ -37,13 +38,21 @@ pub(crate) struct Reader {
     fields: Vec<[Slots; VARIANTS]>,
     own: Vec<usize>,
     envelope: Reading,
-    bodies: [Reading; VARIANTS],
+    /// By the shape of the body.
+    bodies: [Reading; SHAPES],
+    /// Slot of [`Format::object_mark`].
+    mark: Option<usize>,
     scanner: Scanner,
     body: Vec<u8>,
     scratch: Vec<u8>,
     decodable: bool,
     variant: usize,
     body_open: bool,
+    /// Of the body that is open.
+    shape: usize,
+    /// The body that is open lets members of the envelope count ([`Part::BodyDecides`]).
+    envelope_counts: bool,
+    derived: Derived,
     /// What stands in for bodies that are not readable, where that is asked for.
     reprs: Option<Box<Reprs>>,
     inexact: bool,
@@ -57,42 +66,41 @@ impl Reader {
     pub(crate) fn new<'f>(kind: MessageKind, fields: impl IntoIterator<Item = &'f Field>) -> Self {
         let format = format_of(kind);
         let fields: Vec<&Field> = fields.into_iter().collect();
-        let places: Vec<_> = fields.iter().map(|field| format.places(field)).collect();
+        let places: Vec<Places> = fields.iter().map(|field| format.places(field)).collect();
         let own = format.own_paths();
-        let of = |variant: usize, part: Part| {
-            places.iter().map(move |place| &place[variant]).filter(move |place| place.part == part)
-        };
-        let in_envelope = (0..VARIANTS).flat_map(|v| of(v, Part::Envelope)).flat_map(|place| &place.paths);
-        let (envelope, envelope_slots) = Paths::new(own.iter().chain(in_envelope));
+        let mark = format.object_mark();
+        let all = || places.iter().flatten();
+        let in_envelope = own.iter().chain(all().flat_map(|place| &place.envelope));
+        let (envelope, envelope_slots) = Paths::new(in_envelope);
+        let in_object = mark.iter().chain(all().flat_map(|place| &place.body[OBJECT]));
+        let (object, object_slots) = Paths::new(in_object);
+        let (array, array_slots) = Paths::new(all().flat_map(|place| &place.body[ARRAY]));
         let (own_slots, field_slots) = envelope_slots.split_at(own.len());
-        let compiled = [0, 1].map(|v| Paths::new(of(v, Part::Body).flat_map(|place| &place.paths)));
+        let (mark, in_object) = object_slots.split_at(usize::from(mark.is_some()));
         let mut envelope_slots = field_slots.iter().copied();
-        let mut body_slots = [0, 1].map(|v: usize| compiled[v].1.iter().copied());
-        let mut per_variant = [Vec::new(), Vec::new()];
-        for (variant, all) in per_variant.iter_mut().enumerate() {
-            for place in places.iter().map(|place| &place[variant]) {
-                let count = place.paths.len();
-                let slots = match place.part {
-                    Part::Envelope => envelope_slots.by_ref().take(count).collect(),
-                    Part::Body => body_slots[variant].by_ref().take(count).collect(),
-                    Part::Size | Part::Undecodable | Part::Untold => Box::default(),
-                };
-                all.push(Slots { part: place.part, slots });
-            }
-        }
-        let [first, second] = per_variant;
+        let mut body_slots = [in_object, &array_slots].map(|slots| slots.iter().copied());
+        let mut slots = |place: &Place| Slots {
+            part: place.part,
+            envelope: envelope_slots.by_ref().take(place.envelope.len()).collect(),
+            body: [OBJECT, ARRAY]
+                .map(|shape| body_slots[shape].by_ref().take(place.body[shape].len()).collect()),
+        };
         Self {
             format,
-            fields: first.into_iter().zip(second).map(|(a, b)| [a, b]).collect(),
+            fields: places.iter().map(|places| places.each_ref().map(&mut slots)).collect(),
             own: own_slots.to_vec(),
             envelope: Reading::new(envelope),
-            bodies: compiled.map(|(paths, _)| Reading::new(paths)),
+            bodies: [object, array].map(Reading::new),
+            mark: mark.first().copied(),
             scanner: Scanner::default(),
             body: Vec::new(),
             scratch: Vec::new(),
             decodable: false,
             variant: 0,
             body_open: false,
+            shape: OBJECT,
+            envelope_counts: false,
+            derived: Derived::default(),
             reprs: Reprs::new(format, &fields).map(Box::new),
             inexact: false,
             reprs_read: false,
@@ -119,6 +127,9 @@ impl Reader {
             let own = Own::new(&self.own, &self.envelope, message);
             self.decodable = self.format.is_message(message, own);
             self.variant = self.format.variant(own);
+            if self.format.derives() {
+                self.format.derive(own, self.variant, &mut self.derived);
+            }
         }
         self.decodable
     }
@@ -132,11 +143,35 @@ impl Reader {
         let own = Own::new(&self.own, &self.envelope, message);
         let whole = self.format.open_body(own, &mut self.body, &mut self.scratch);
         self.decoded = self.body.len();
-        let body = &mut self.bodies[self.variant];
-        self.body_open = whole && body.read(&mut self.scanner, &self.body, hint(self.format.task(own)));
+        let hint = hint(self.format.task(own));
+        self.body_open = whole && self.read_body(hint);
         self.body.shrink_to(BUFFER_KEEP);
         self.scratch.shrink_to(BUFFER_KEEP);
         self.body_open
+    }
+
+    /// Reads the decoded body by its shape; false if it is neither an object nor an array that a message of this
+    /// variant may have.
+    fn read_body(&mut self, hint: u64) -> bool {
+        self.shape = match self.body.first() {
+            Some(b'[') => ARRAY,
+            Some(b'{') => OBJECT,
+            _ => match self.body.trim_ascii_start().first() {
+                Some(b'[') => ARRAY,
+                Some(b'{') => OBJECT,
+                _ => return false,
+            },
+        };
+        if !self.bodies[self.shape].read(&mut self.scanner, &self.body, hint) {
+            return false;
+        }
+        if self.shape == ARRAY {
+            self.envelope_counts = true;
+            return true;
+        }
+        let marked = self.mark.is_none_or(|slot| self.bodies[OBJECT].value(slot, &self.body).is_some());
+        self.envelope_counts = marked;
+        self.format.takes_object(self.variant, marked)
     }
 
     /// Where the body of the message whose envelope was read last is not readable: reads what the envelope shows of the
@@ -178,28 +213,89 @@ impl Reader {
     }
 
     /// The field at `position` of those the reader was made for, in the message read last.
+    #[inline]
     pub(crate) fn get<'a>(&'a self, position: usize, message: &'a [u8]) -> Found<'a> {
         let field = &self.fields[position][self.variant];
-        let (text, reading) = match field.part {
-            Part::Size => return Found::Number(message.len() as u64),
-            Part::Undecodable => return Found::Number(u64::from(!self.decodable)),
-            Part::Untold => return Found::Unknown,
-            _ if !self.decodable => return Found::Unknown,
-            Part::Envelope => (message, &self.envelope),
-            Part::Body if self.body_open => (&*self.body, &self.bodies[self.variant]),
-            Part::Body => match &self.reprs {
-                Some(reprs) if self.reprs_read => return reprs.get(position),
-                _ => return Found::Unknown,
+        match field.part {
+            Part::Envelope if self.decodable => first(&self.envelope, &field.envelope, message),
+            Part::Body if self.decodable => self.get_in_body(position),
+            // Most messages have every header.
+            Part::EnvelopeElseBody if self.decodable => match self.member(field, message) {
+                Some(b"null") => Found::Absent,
+                Some(raw) => Found::Value(raw),
+                None => self.get_in_body(position),
             },
-        };
-        let mut values = field.slots.iter().filter_map(|&slot| reading.value(slot, text));
-        values.find(|raw| *raw != b"null").map_or(Found::Absent, Found::Value)
+            _ => self.get_elsewhere(position, message),
+        }
     }
 
-    /// Whether the field at `position` needs the body of the message whose envelope was read last.
-    pub(crate) fn in_body(&self, position: usize) -> bool {
-        self.fields[position][self.variant].part == Part::Body
+    /// The same for fields that do not stand in one part alone.
+    fn get_elsewhere<'a>(&'a self, position: usize, message: &'a [u8]) -> Found<'a> {
+        let field = &self.fields[position][self.variant];
+        match field.part {
+            Part::Size => Found::Number(message.len() as u64),
+            Part::Undecodable => Found::Number(u64::from(!self.decodable)),
+            Part::Untold => Found::Unknown,
+            _ if !self.decodable => Found::Unknown,
+            Part::BodyDecides if !self.body_open => Found::Unknown,
+            Part::BodyDecides if !self.envelope_counts => self.get_in_body(position),
+            Part::EnvelopeElseBody | Part::BodyDecides => match self.member(field, message) {
+                Some(b"null") => Found::Absent,
+                Some(raw) => Found::Value(raw),
+                None => self.get_in_body(position),
+            },
+            Part::Argument(at) if self.is_encrypted(at) => Found::Unknown,
+            Part::Name if self.derived.name.is_empty() => Found::Unknown,
+            Part::Name => Found::Value(&self.derived.name),
+            Part::Envelope | Part::Argument(_) => first(&self.envelope, &field.envelope, message),
+            Part::Body => self.get_in_body(position),
+            Part::Withheld => Found::Unknown,
+        }
     }
+
+    /// The field where it stands in the body, or in what stands in for one that is not readable.
+    fn get_in_body(&self, position: usize) -> Found<'_> {
+        if self.body_open {
+            let slots = &self.fields[position][self.variant].body[self.shape];
+            return first(&self.bodies[self.shape], slots, &self.body);
+        }
+        match &self.reprs {
+            Some(reprs) if self.reprs_read => reprs.get(position),
+            _ => Found::Unknown,
+        }
+    }
+
+    /// Whether the field at `position` needs the body of the message whose envelope was read last, or is of those that no
+    /// body makes readable.
+    #[inline]
+    pub(crate) fn in_body(&self, position: usize) -> bool {
+        let field = &self.fields[position][self.variant];
+        match field.part {
+            Part::Size | Part::Undecodable | Part::Untold | Part::Envelope => false,
+            Part::Body | Part::BodyDecides | Part::Withheld => true,
+            // Whether there is a value can be asked without the text.
+            Part::EnvelopeElseBody => self.member(field, &[]).is_none(),
+            Part::Argument(at) => self.is_encrypted(at),
+            Part::Name => self.derived.name.is_empty(),
+        }
+    }
+
+    /// The member of the envelope where a field stands, null or not.
+    #[inline]
+    fn member<'m>(&self, field: &Slots, message: &'m [u8]) -> Option<&'m [u8]> {
+        field.envelope.iter().find_map(|&slot| self.envelope.value(slot, message))
+    }
+
+    /// The positional argument `at`, or one of all where there is no such number, is encrypted.
+    fn is_encrypted(&self, at: Option<usize>) -> bool {
+        self.derived.encrypted.is_some_and(|encrypted| at.is_none_or(|at| at == encrypted))
+    }
+}
+
+/// The first value that is not null.
+fn first<'t>(reading: &Reading, slots: &[usize], text: &'t [u8]) -> Found<'t> {
+    let mut values = slots.iter().filter_map(|&slot| reading.value(slot, text));
+    values.find(|raw| *raw != b"null").map_or(Found::Absent, Found::Value)
 }
 
 /// Bodies of one task are mostly laid out alike.

@@ -8,8 +8,17 @@ use super::keys;
 /// Messages at the next end that are looked at to tell what a queue holds.
 pub const LOOK_AT: u64 = 100;
 
-/// The members that tell the kinds apart; positions below.
-const MEMBERS: [&str; 6] = ["body", "headers", "properties", "class", "args", "jid"];
+/// The members that tell the kinds apart; positions below. The last two are inside what Resque keeps of a failure.
+const MEMBERS: [&[&str]; 8] = [
+    &["body"],
+    &["headers"],
+    &["properties"],
+    &["class"],
+    &["args"],
+    &["jid"],
+    &["payload", "class"],
+    &["payload", "args"],
+];
 
 /// Looks at messages, one after another, and says what most of them look like.
 #[derive(Debug, Default)]
@@ -28,7 +37,7 @@ impl Recogniser {
     /// One that has seen nothing.
     #[must_use]
     pub fn new() -> Self {
-        let (paths, slots) = Paths::new(MEMBERS.map(|name| keys(&[name])).iter());
+        let (paths, slots) = Paths::new(MEMBERS.map(keys).iter());
         Self { spans: vec![None; paths.slots()], paths, slots, ..Self::default() }
     }
 
@@ -67,11 +76,14 @@ impl Recogniser {
             return None;
         }
         let shape = |at: usize| self.spans[self.slots[at]].map(|span| Shape::of(span.of(message)));
-        let [body, headers, properties, class, args, jid] = [0, 1, 2, 3, 4, 5].map(shape);
+        let [body, headers, properties, class, args, jid, failed, failed_of] =
+            [0, 1, 2, 3, 4, 5, 6, 7].map(shape);
         if body == Some(Shape::Text) && headers.or(properties) == Some(Shape::Compound) {
             Some(MessageKind::Celery)
         } else if class == Some(Shape::Text) && args == Some(Shape::Compound) {
             Some(if jid == Some(Shape::Text) { MessageKind::Sidekiq } else { MessageKind::Resque })
+        } else if failed == Some(Shape::Text) && failed_of == Some(Shape::Compound) {
+            Some(MessageKind::Resque)
         } else {
             None
         }
@@ -98,6 +110,8 @@ mod tests {
         assert_eq!(most(celery.iter().copied()), Some(MessageKind::Celery));
         assert_eq!(most(SIDEKIQ.lines()), Some(MessageKind::Sidekiq));
         assert_eq!(most([r#"{"class":"A","args":[]}"#]), Some(MessageKind::Resque));
+        assert_eq!(most([r#"{"payload":{"class":"A","args":[]},"error":"no"}"#]), Some(MessageKind::Resque));
+        assert_eq!(most([r#"{"body":"","headers":[],"properties":{}}"#]), Some(MessageKind::Celery));
     }
 
     #[test]

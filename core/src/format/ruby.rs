@@ -4,12 +4,26 @@
 //! arguments proper; it is told from others by the wrapper. Keyword arguments are no place of their own in either:
 //! ActiveJob appends them as an object (`args.1.amount`).
 //!
-//! Sources: recorded messages of Sidekiq 6.4.1 and ActiveJob 6.1.7 (core/src/filter/tests/sidekiq.jsonl); Resque's
-//! `Resque.push` and ActiveJob's `ResqueAdapter`.
+//! # Names
+//! The task of a job is what Sidekiq's own pages call it, as long as that is a value of the message or made of some
+//! (`JobRecord#display_class` in lib/sidekiq/api.rb, 6.4.1 and 8.1): a mail is `UserMailer#welcome`, a call that was
+//! delayed by the extensions of Sidekiq before 7 is `UserMailer.welcome`; see `docs/decisions/0020`. The class is
+//! still there, as `headers.wrapped` or `headers.class`.
+//!
+//! # What is withheld
+//! An envelope of Celery's read as one of these would show its body as a "header". It is none of these messages, so
+//! nothing of it is known; see `docs/decisions/0021`.
+//!
+//! Sources: recorded messages of Sidekiq 6.4.1, 7.3.9 and 8.0.10, with ActiveJob 6.1.7 and 7.1.5
+//! (core/src/filter/tests/sidekiq.jsonl, core/src/format/ruby/recorded.jsonl and recorded78.jsonl), and of Resque 3.0;
+//! for what ActiveJob gives Resque, its `ResqueAdapter`.
 
-use super::{Format, Own, Part, Place, VARIANTS, inside, keys, same};
+mod names;
+
+use super::{Derived, Format, Own, Part, Place, Places, VARIANTS, keys, same};
 use crate::field::{Field, Source};
-use crate::json::{Path, Segment};
+use crate::json::{Path, Segment, Shape, array_index};
+use names::{DELAYED_CLASS, is_mailer, is_wrapper, items, name_of_call, name_of_mail, says};
 
 /// See the module.
 #[derive(Debug, Clone, Copy)]
@@ -19,102 +33,271 @@ pub(super) struct Sidekiq;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Resque;
 
-/// Variants.
+/// Variants of both: a job with its own class and arguments.
 const PLAIN: usize = 0;
+/// A job of ActiveJob.
 const ACTIVE_JOB: usize = 1;
+/// An envelope of Celery's.
+const FOREIGN: usize = 2;
+/// Of Sidekiq: a job of ActiveJob that sends a mail.
+const MAIL: usize = 3;
+/// Of Sidekiq: a call that the extensions delayed.
+const CALL: usize = 4;
+/// Of Resque: a job that failed, with what it failed of.
+const FAILED: usize = 3;
+/// Likewise, of ActiveJob.
+const FAILED_ACTIVE_JOB: usize = 4;
 
-/// The class that ActiveJob's Resque adapter wraps jobs in, as it stands in a message.
-const RESQUE_WRAPPER: &[u8] = b"\"ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper\"";
+/// The class that ActiveJob's Resque adapter wraps jobs in.
+const RESQUE_WRAPPER: &[u8] = b"ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper";
+
+/// Members that an envelope of Celery's has: the body, and what kombu writes beside it.
+const CELERY: [&str; 4] = ["body", "properties", "headers", "content-type"];
+
+/// Positions in [`Format::own_paths`] behind those of [`CELERY`], for Sidekiq.
+const CLASS: usize = 4;
+const WRAPPED: usize = 5;
+const JOB_CLASS: usize = 6;
+const MAILER: usize = 7;
+const ACTION: usize = 8;
+const FIRST: usize = 9;
+const ARGS: usize = 10;
+const ENCRYPT: usize = 11;
+const DISPLAY_CLASS: usize = 12;
+/// And for Resque, behind the class.
+const PAYLOAD_CLASS: usize = 5;
 
 impl Format for Sidekiq {
-    /// What is wrapped, then the class.
     fn own_paths(&self) -> Vec<Path> {
-        vec![keys(&["wrapped"]), keys(&["class"])]
+        let argument = |at: &str| below(&in_wrapper(&[], "arguments"), &[at.into()]);
+        let own = [
+            keys(&["class"]),
+            keys(&["wrapped"]),
+            in_wrapper(&[], "job_class"),
+            argument("0"),
+            argument("1"),
+            below(&keys(&["args"]), &["0".into()]),
+            keys(&["args"]),
+            keys(&["encrypt"]),
+            keys(&["display_class"]),
+        ];
+        CELERY.iter().map(|name| keys(&[name])).chain(own).collect()
     }
 
-    fn places(&self, field: &Field) -> [Place; VARIANTS] {
-        let id = keys(&["jid"]);
-        match field.source {
-            Source::Task("task") => each(vec![keys(&["class"])], vec![keys(&["wrapped"])]),
-            Source::Task("id") => same(Part::Envelope, vec![id]),
-            Source::Task("retries") => same(Part::Envelope, vec![keys(&["retry_count"])]),
-            Source::Task("enqueued") => same(Part::Envelope, vec![keys(&["enqueued_at"])]),
+    fn places(&self, field: &Field) -> Places {
+        let everywhere = |path| same(Part::Envelope, vec![path]);
+        let mut places = match field.source {
+            Source::Task("task") => {
+                let plain = Place::outside(Part::Envelope, vec![keys(&["class"])]);
+                // Rails 4.2 did not say beside the wrapper what is wrapped.
+                let names = vec![keys(&["wrapped"]), in_wrapper(&[], "job_class"), keys(&["class"])];
+                let name = Place::outside(Part::Name, Vec::new());
+                by_variant([plain, Place::outside(Part::Envelope, names), name.clone(), name])
+            }
+            Source::Task("id") => everywhere(keys(&["jid"])),
+            Source::Task("retries") => everywhere(keys(&["retry_count"])),
+            Source::Task("enqueued") => everywhere(keys(&["enqueued_at"])),
             // Sidekiq Pro's batches, whose callbacks wait as those of groups do.
-            Source::Task("group") => same(Part::Envelope, vec![keys(&["bid"])]),
-            Source::Delivery("routing_key") => same(Part::Envelope, vec![keys(&["queue"])]),
-            _ => shared(field),
-        }
+            Source::Task("group") => everywhere(keys(&["bid"])),
+            Source::Delivery("routing_key") => everywhere(keys(&["queue"])),
+            Source::Args => {
+                let plain = Place::outside(argument(&field.path), inside(&keys(&["args"]), field));
+                let wrapped =
+                    Place::outside(Part::Argument(None), inside(&in_wrapper(&[], "arguments"), field));
+                by_variant([plain.clone(), wrapped.clone(), wrapped, plain])
+            }
+            Source::Headers => {
+                let part = match field.path.split_first() {
+                    Some((first, rest)) if &**first == "args" => argument(rest),
+                    _ => Part::Envelope,
+                };
+                same(part, inside(&[], field))
+            }
+            Source::Delivery("priority") => {
+                let wrapped = Place::outside(Part::Argument(None), vec![in_wrapper(&[], "priority")]);
+                let none = Place::outside(Part::Envelope, Vec::new());
+                by_variant([none.clone(), wrapped.clone(), wrapped, none])
+            }
+            _ => return shared(field),
+        };
+        places[FOREIGN] = Place::withheld();
+        places
     }
 
     fn variant(&self, own: Own<'_>) -> usize {
-        if own.get(0).is_some_and(|wrapped| wrapped != b"null") { ACTIVE_JOB } else { PLAIN }
+        if is_foreign(own) {
+            return FOREIGN;
+        }
+        let class = own.get(CLASS);
+        let wrapped = own.get(WRAPPED).filter(|raw| *raw != b"null");
+        if wrapped.is_none() && !class.is_some_and(is_wrapper) {
+            let is_call = class.is_some_and(|raw| raw[1..].starts_with(DELAYED_CLASS));
+            return if is_call { CALL } else { PLAIN };
+        }
+        let is_text = |at: usize| own.get(at).is_some_and(|raw| Shape::of(raw) == Shape::Text);
+        let is_mail = wrapped.or(own.get(JOB_CLASS)).is_some_and(is_mailer);
+        if is_mail && is_text(MAILER) && is_text(ACTION) { MAIL } else { ACTIVE_JOB }
+    }
+
+    fn derives(&self) -> bool {
+        true
+    }
+
+    fn derive(&self, own: Own<'_>, variant: usize, derived: &mut Derived) {
+        derived.name.clear();
+        derived.encrypted = None;
+        match variant {
+            MAIL => name_of_mail(own.get(MAILER), own.get(ACTION), &mut derived.name),
+            CALL => name_of_call(own.get(DISPLAY_CLASS), own.get(FIRST), &mut derived.name),
+            _ => {}
+        }
+        // What Ruby takes as true; Sidekiq Enterprise writes `true`.
+        if own.get(ENCRYPT).is_some_and(|raw| !matches!(raw, b"null" | b"false")) {
+            derived.encrypted = own.get(ARGS).map(items).and_then(|count| count.checked_sub(1));
+        }
     }
 
     fn task<'m>(&self, own: Own<'m>) -> Option<&'m [u8]> {
-        own.get(0).or(own.get(1))
+        own.get(WRAPPED).or(own.get(CLASS))
     }
 
-    fn open_body(&self, _: Own<'_>, _: &mut Vec<u8>, _: &mut Vec<u8>) -> bool {
+    fn open_body(&self, _: Own<'_>, body: &mut Vec<u8>, _: &mut Vec<u8>) -> bool {
         // There is none, and no field in one.
+        body.clear();
         false
     }
 }
 
 impl Format for Resque {
-    /// The class.
     fn own_paths(&self) -> Vec<Path> {
-        vec![keys(&["class"])]
+        let own = [keys(&["class"]), keys(&["payload", "class"])];
+        CELERY.iter().map(|name| keys(&[name])).chain(own).collect()
     }
 
-    fn places(&self, field: &Field) -> [Place; VARIANTS] {
-        match field.source {
-            Source::Task("task") => each(vec![keys(&["class"])], vec![in_wrapper("job_class")]),
-            Source::Task("id") => each(Vec::new(), vec![in_wrapper("job_id")]),
-            Source::Task("retries") => each(Vec::new(), vec![in_wrapper("executions")]),
+    fn places(&self, field: &Field) -> Places {
+        let payload = [Segment::key("payload")];
+        let envelope = |paths| Place::outside(Part::Envelope, paths);
+        // A member of what ActiveJob gives the wrapper, which no plain job has.
+        let of_active_job = |name: &str| {
+            let [own, failed] = [&[][..], &payload].map(|before| envelope(vec![in_wrapper(before, name)]));
+            by_variant([envelope(Vec::new()), own, envelope(Vec::new()), failed])
+        };
+        let mut places = match field.source {
+            Source::Task("task") => by_variant([
+                envelope(vec![keys(&["class"])]),
+                envelope(vec![in_wrapper(&[], "job_class")]),
+                envelope(vec![keys(&["payload", "class"])]),
+                envelope(vec![in_wrapper(&payload, "job_class")]),
+            ]),
+            Source::Args => by_variant([
+                envelope(inside(&keys(&["args"]), field)),
+                envelope(inside(&in_wrapper(&[], "arguments"), field)),
+                envelope(inside(&keys(&["payload", "args"]), field)),
+                envelope(inside(&in_wrapper(&payload, "arguments"), field)),
+            ]),
+            Source::Task("id") => of_active_job("job_id"),
+            Source::Task("retries") => of_active_job("executions"),
             // Resque itself does not write it down, ActiveJob does.
-            Source::Task("enqueued") => [
-                Place { part: Part::Untold, paths: Vec::new() },
-                Place { part: Part::Envelope, paths: vec![in_wrapper("enqueued_at")] },
-            ],
-            Source::Delivery("routing_key") => each(Vec::new(), vec![in_wrapper("queue_name")]),
-            _ => shared(field),
-        }
+            Source::Task("enqueued") => {
+                let mut places = of_active_job("enqueued_at");
+                for plain in [PLAIN, FAILED] {
+                    places[plain] = Place::outside(Part::Untold, Vec::new());
+                }
+                places
+            }
+            Source::Delivery("priority") => of_active_job("priority"),
+            Source::Delivery("routing_key") => {
+                let mut places = of_active_job("queue_name");
+                // Where a job does not lie in the list of its queue, a member beside it names the queue.
+                places.iter_mut().for_each(|place| place.envelope.push(keys(&["queue"])));
+                places
+            }
+            Source::Headers => same(Part::Envelope, inside(&[], field)),
+            _ => return shared(field),
+        };
+        places[FOREIGN] = Place::withheld();
+        places
     }
 
     fn variant(&self, own: Own<'_>) -> usize {
-        if own.get(0) == Some(RESQUE_WRAPPER) { ACTIVE_JOB } else { PLAIN }
+        let is_wrapper = |raw| says(raw, RESQUE_WRAPPER);
+        match (own.get(CLASS), own.get(PAYLOAD_CLASS)) {
+            _ if is_foreign(own) => FOREIGN,
+            (Some(class), _) if is_wrapper(class) => ACTIVE_JOB,
+            (None, Some(class)) if is_wrapper(class) => FAILED_ACTIVE_JOB,
+            (None, Some(_)) => FAILED,
+            _ => PLAIN,
+        }
     }
 
     fn task<'m>(&self, own: Own<'m>) -> Option<&'m [u8]> {
-        own.get(0)
+        own.get(CLASS)
     }
 
-    fn open_body(&self, _: Own<'_>, _: &mut Vec<u8>, _: &mut Vec<u8>) -> bool {
+    fn open_body(&self, _: Own<'_>, body: &mut Vec<u8>, _: &mut Vec<u8>) -> bool {
+        body.clear();
         false
     }
 }
 
-/// Where both have a field.
-fn shared(field: &Field) -> [Place; VARIANTS] {
+/// The envelope has a body, and beside it what kombu writes.
+fn is_foreign(own: Own<'_>) -> bool {
+    own.get(0).is_some() && (1..CELERY.len()).any(|at| own.get(at).is_some())
+}
+
+/// Where neither has a field, and what every message has.
+fn shared(field: &Field) -> Places {
     match field.source {
         Source::Size => same(Part::Size, Vec::new()),
         Source::Undecodable => same(Part::Undecodable, Vec::new()),
-        Source::Args => each(inside(&keys(&["args"]), field), inside(&in_wrapper("arguments"), field)),
-        // Whatever else stands beside class and arguments: `headers.created_at`.
-        Source::Headers => same(Part::Envelope, inside(&[], field)),
-        Source::Delivery("priority") => each(Vec::new(), vec![in_wrapper("priority")]),
-        Source::Task(_) | Source::Delivery(_) | Source::Kwargs | Source::Properties => {
-            same(Part::Envelope, Vec::new())
+        // Each by its name: what is new must be thought of here.
+        Source::Task(_)
+        | Source::Delivery(_)
+        | Source::Args
+        | Source::Kwargs
+        | Source::Headers
+        | Source::Properties => {
+            let mut places = same(Part::Envelope, Vec::new());
+            places[FOREIGN] = Place::withheld();
+            places
         }
     }
 }
 
-/// In the envelope, in another place where it is ActiveJob's.
-fn each(plain: Vec<Path>, active_job: Vec<Path>) -> [Place; VARIANTS] {
-    [plain, active_job].map(|paths| Place { part: Part::Envelope, paths })
+/// For [`PLAIN`], [`ACTIVE_JOB`] and the two variants that only one of the formats has.
+fn by_variant([plain, active_job, third, fourth]: [Place; 4]) -> Places {
+    let mut places: Places = std::array::from_fn(|_| Place::withheld());
+    const { assert!(VARIANTS == 5) };
+    places[PLAIN] = plain;
+    places[ACTIVE_JOB] = active_job;
+    places[3] = third;
+    places[4] = fourth;
+    places
 }
 
-/// A member of what ActiveJob gives the wrapper.
-fn in_wrapper(name: &str) -> Path {
-    [keys(&["args"]), vec![Segment::index(0), Segment::key(name)]].concat()
+/// The part of what stands on `path` in `args`.
+fn argument(path: &[Box<str>]) -> Part {
+    Part::Argument(path.first().and_then(|name| array_index(name)))
 }
+
+/// A member of what ActiveJob gives the wrapper, whose message stands on the path `before`.
+fn in_wrapper(before: &[Segment], name: &str) -> Path {
+    below(before, &["args".into(), "0".into(), name.into()])
+}
+
+/// `before`, then the parts of the field's own path, in each way in which its points can be read.
+fn inside(before: &[Segment], field: &Field) -> Vec<Path> {
+    let path = |names: Vec<String>| {
+        before.iter().cloned().chain(names.iter().map(|name| Segment::either(name))).collect()
+    };
+    field.ways().into_iter().map(path).collect()
+}
+
+/// `before`, then these parts. Numbers are positions or names on every path of these formats alike: a scan finds one
+/// value by one way only, and `headers.args.0` is the same value as `args.0`.
+fn below(before: &[Segment], parts: &[Box<str>]) -> Path {
+    before.iter().cloned().chain(parts.iter().map(|part| Segment::either(part))).collect()
+}
+
+#[cfg(test)]
+mod tests;

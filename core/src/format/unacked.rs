@@ -4,7 +4,7 @@
 //! `exchange` and `routing_key` where the message itself does not say.
 
 use super::celery::{Celery, OWN_PATHS};
-use super::{Format, Own, Part, Place, VARIANTS};
+use super::{Format, Own, Place, Places};
 use crate::field::{Field, Source};
 use crate::json::{Path, Segment};
 
@@ -34,18 +34,15 @@ impl Format for Unacked {
             && item(ITEMS).is_none()
     }
 
-    fn places(&self, field: &Field) -> [Place; VARIANTS] {
+    fn places(&self, field: &Field) -> Places {
         let item = match field.source {
             Source::Delivery("exchange") => Some(EXCHANGE),
             Source::Delivery("routing_key") => Some(ROUTING_KEY),
             _ => None,
         };
-        Celery.places(field).map(|Place { part, paths }| {
-            if part != Part::Envelope {
-                return Place { part, paths };
-            }
-            let paths = paths.into_iter().map(inside_message);
-            Place { part, paths: paths.chain(item.map(|at| vec![Segment::index(at)])).collect() }
+        Celery.places(field).map(|place| {
+            let envelope = place.envelope.into_iter().map(inside_message);
+            Place { envelope: envelope.chain(item.map(|at| vec![Segment::index(at)])).collect(), ..place }
         })
     }
 
@@ -59,6 +56,14 @@ impl Format for Unacked {
 
     fn reprs(&self) -> Option<(usize, [Path; 2])> {
         Celery.reprs().map(|(variant, paths)| (variant, paths.map(inside_message)))
+    }
+
+    fn object_mark(&self) -> Option<Path> {
+        Celery.object_mark()
+    }
+
+    fn takes_object(&self, variant: usize, marked: bool) -> bool {
+        Celery.takes_object(variant, marked)
     }
 
     fn open_body(&self, own: Own<'_>, body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {

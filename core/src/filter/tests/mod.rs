@@ -6,6 +6,7 @@ mod model;
 mod round_trip;
 mod rows;
 mod ruby;
+mod shapes;
 mod templates;
 mod truth;
 mod unacked;

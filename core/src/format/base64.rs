@@ -1,0 +1,80 @@
+//! Base64 as Python's `b64decode` reads it where nobody asks it to validate.
+//!
+//! kombu decodes bodies with it (`Base64.decode` in kombu/transport/virtual/base.py, 5.7.0), and a worker runs whatever
+//! it makes of them. Its rules are those of `binascii.a2b_base64` in non-strict mode (Modules/binascii.c, CPython
+//! 3.11):
+//!
+//! - characters outside the alphabet (line breaks, `-`, `_`, anything that is not ASCII) are skipped;
+//! - padding ends the data where it completes a group of four: after two characters two `=`, after three one. What
+//!   follows is not looked at. The `=` need not stand side by side: only a character of the alphabet between them makes
+//!   the count begin again. Padding anywhere else is skipped;
+//! - bits that no byte uses are ignored;
+//! - data that ends in the middle of a group is an error.
+
+use crate::json::{Shape, decode, inner};
+
+const PAD: u8 = b'=';
+/// In [`VALUES`]: not in the alphabet.
+const NONE: u8 = 64;
+
+/// The six bits that a character stands for.
+const VALUES: [u8; 256] = {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut values = [NONE; 256];
+    let mut at = 0;
+    while at < alphabet.len() {
+        #[expect(clippy::cast_possible_truncation, reason = "there are 64 of them")]
+        let value = at as u8;
+        values[alphabet[at] as usize] = value;
+        at += 1;
+    }
+    values
+};
+
+/// Replaces `body` by what the raw JSON string decodes to. False where Python refuses it, or where it is no string;
+/// then what `body` holds means nothing.
+pub(super) fn decode_skipping(raw: &[u8], body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
+    body.clear();
+    if Shape::of(raw) != Shape::Text {
+        return false;
+    }
+    let text = inner(raw);
+    // Without an escape the bytes are the characters. kombu replaces what is not UTF-8 by a character that is skipped.
+    let text = if memchr::memchr(b'\\', text).is_none() { Some(text) } else { decode(text, scratch) };
+    text.is_some_and(|text| python(text, body))
+}
+
+/// `binascii.a2b_base64` of the text; see the module.
+fn python(text: &[u8], out: &mut Vec<u8>) -> bool {
+    // Characters of the group of four that has begun, padding that followed them, and the bits left of the last one.
+    let (mut in_group, mut pads, mut left) = (0_u8, 0_u8, 0_u8);
+    out.reserve(text.len() / 4 * 3 + 3);
+    for &byte in text {
+        if byte == PAD {
+            if in_group >= 2 {
+                pads += 1;
+                if in_group + pads >= 4 {
+                    return true;
+                }
+            }
+            continue;
+        }
+        let value = VALUES[usize::from(byte)];
+        if value == NONE {
+            continue;
+        }
+        pads = 0;
+        match in_group {
+            0 => {}
+            1 => out.push(left << 2 | value >> 4),
+            2 => out.push(left << 4 | value >> 2),
+            _ => out.push(left << 6 | value),
+        }
+        left = value;
+        in_group = (in_group + 1) % 4;
+    }
+    in_group == 0
+}
+
+#[cfg(test)]
+mod tests;
