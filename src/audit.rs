@@ -1,5 +1,6 @@
 //! The audit stream: one entry when a clear is accepted, one when it ends.
 
+use qadmin_core::excerpt::excerpt;
 use qadmin_core::job::Record;
 use qadmin_core::reply::Reply;
 use qadmin_core::slot;
@@ -7,6 +8,12 @@ use qadmin_core::slot;
 use crate::redis::call::{How, call};
 use crate::redis::{Ctx, RString, fault, log};
 use crate::settings;
+
+/// Bytes of each text in an entry; the rest of a longer one is told by its digest. The record of the job has more.
+const AUDIT_TEXT_MAX: usize = 1_024;
+
+/// Entries for which there is room also while more memory is in use than `maxmemory` allows.
+const KEPT_AT_LEAST: u64 = 100;
 
 /// What an entry tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,9 +53,16 @@ fn key(queue: &[u8], cluster: bool) -> String {
 /// stops no job.
 pub(crate) fn write(ctx: Ctx<'_>, entry: &Entry, queue: &[u8], record: &Record, cluster: bool) {
     fault::point("writing the audit");
-    let keep = settings::now().audit_maxlen();
+    let key = RString::new(key(queue, cluster));
+    let mut keep = settings::now().audit_maxlen();
     if keep == 0 {
         return;
+    }
+    if ctx.flags().out_of_memory() {
+        // A clear is not refused for memory: its entries take the place of the oldest.
+        let there =
+            call(ctx, c"XLEN", How::Read, &[RString::new(key.bytes())]).ok().and_then(|len| len.int());
+        keep = keep.min(u64::try_from(there.unwrap_or(0)).unwrap_or(0).max(KEPT_AT_LEAST));
     }
     let event = match entry {
         Entry::Start => "start",
@@ -56,7 +70,7 @@ pub(crate) fn write(ctx: Ctx<'_>, entry: &Entry, queue: &[u8], record: &Record, 
         Entry::Interrupted => "interrupted",
     };
     let mut args = vec![
-        RString::new(key(queue, cluster)),
+        key,
         RString::new("MAXLEN"),
         RString::new("="),
         RString::new(keep.to_string()),
@@ -68,12 +82,12 @@ pub(crate) fn write(ctx: Ctx<'_>, entry: &Entry, queue: &[u8], record: &Record, 
         args.push(RString::new(field));
         args.push(match record.get(field) {
             Reply::Int(n) => RString::new(n.to_string()),
-            Reply::Text(bytes) => RString::new(bytes),
+            Reply::Text(bytes) => RString::new(excerpt(bytes, AUDIT_TEXT_MAX)),
             _ => RString::new(""),
         });
     }
     args.push(RString::new("options"));
-    args.push(RString::new(record.options()));
+    args.push(RString::new(excerpt(record.options().as_bytes(), AUDIT_TEXT_MAX)));
     let ended = record.int("completed_at");
     let duration = if ended > 0 { ended - record.int("started_at") } else { 0 };
     args.push(RString::new("duration_ms"));

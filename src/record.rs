@@ -9,8 +9,10 @@ use uuid::Uuid;
 
 use crate::audit::{self, Entry};
 use crate::redis::call::{How, call};
+use crate::redis::hash::{Hash, OpenedHash};
 use crate::redis::{Ctx, RString, fault};
 use crate::settings;
+use crate::state::State;
 use crate::unit::{self, Refusal};
 
 /// What every record's key begins with.
@@ -20,7 +22,15 @@ pub(crate) const PREFIX: &[u8] = b"qadmin:job:";
 /// memory and in the log).
 const OWED_MAX: usize = 1_000;
 /// Bytes that those may take.
-const OWED_BYTES_MAX: usize = 64 * 1024 * 1024;
+const OWED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes that all records in the keyspace take together; beyond it those of the jobs that started first are deleted,
+/// also before their time is over. Some five thousand records of usual size fit.
+const RECORDS_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// What a record takes in memory beside its texts, bytes: as MEMORY USAGE of Redis 7.0.15 says of one.
+const RECORD_OVERHEAD: usize = 6 * 1024;
+/// Records that are deleted in one turn, so that the newest find room.
+const TRIMMED_PER_TURN: usize = 8;
 
 /// The key of a job's record: in the queue's slot where slots exist.
 pub(crate) fn key(queue: &[u8], id: Uuid, cluster: bool) -> Vec<u8> {
@@ -70,8 +80,8 @@ impl Owed {
         Self { db: start.db, id: start.id, queue: start.queue.clone(), record, digest: start.digest, audit }
     }
 
-    /// Writes the record whole, with its time to live, and the audit entry: one unit with whatever else the
-    /// callback replicates.
+    /// Brings the record under its key up to date, whole, with its time to live, and writes the audit entry: one unit
+    /// with whatever else the callback replicates.
     ///
     /// # Errors
     /// The server's refusal; nothing was written then. Where the key holds something else for good, the audit
@@ -84,20 +94,28 @@ impl Owed {
         written
     }
 
+    /// Writes the fields that the key does not hold yet. What it holds is read first, each time: whoever deleted the
+    /// key, or a field of it, or let it expire since the last write gets the whole record back, and a record of which
+    /// only a part is there cannot come to be. Replicas and the append-only file then hear of the few fields that a
+    /// slice changes, and of a long filter once.
     fn write_hash(&self, ctx: Ctx<'_>) -> Result<(), Vec<u8>> {
         ctx.select(self.db);
-        let key = key(&self.queue, self.id, ctx.flags().cluster());
-        let mut hset = vec![RString::new(&key)];
-        for (field, value) in self.record.hash_fields() {
-            hset.push(RString::new(field));
-            hset.push(RString::new(value));
+        let key = RString::new(key(&self.queue, self.id, ctx.flags().cluster()));
+        let there = hash_at(ctx, &key);
+        let mut hset = vec![RString::new(key.bytes())];
+        let request = (REQUEST, hex(&self.digest).into_bytes());
+        for (field, value) in self.record.hash_fields().chain([request]) {
+            if there.get(field.as_bytes()) != Some(&value) {
+                hset.push(RString::new(field));
+                hset.push(RString::new(value));
+            }
         }
-        hset.push(RString::new(REQUEST));
-        hset.push(RString::new(hex(&self.digest)));
-        call(ctx, c"HSET", How::Write, &hset)?;
+        if hset.len() > 1 {
+            call(ctx, c"HSET", How::Write, &hset)?;
+        }
         fault::point("writing a record");
         let ttl = settings::now().job_ttl_ms().to_string();
-        call(ctx, c"PEXPIRE", How::Write, &[RString::new(&key), RString::new(ttl)])?;
+        call(ctx, c"PEXPIRE", How::Write, &[key, RString::new(ttl)])?;
         Ok(())
     }
 
@@ -121,6 +139,11 @@ fn swapped(db: i32, a: i32, b: i32) -> i32 {
     }
 }
 
+/// Half of the places for records that wait to be written are taken.
+pub(crate) fn is_backlog_long(owed: &VecDeque<Owed>) -> bool {
+    owed.len() >= OWED_MAX / 2
+}
+
 /// Queues a record that is to be written later, in the place of an older one of the same job.
 pub(crate) fn owe(owed: &mut VecDeque<Owed>, record: Owed) {
     owed.retain(|older| older.id != record.id || older.audit.is_some());
@@ -128,6 +151,43 @@ pub(crate) fn owe(owed: &mut VecDeque<Owed>, record: Owed) {
     let gone = too_many(sizes, record.record.bytes(), OWED_MAX, OWED_BYTES_MAX);
     owed.drain(..gone);
     owed.push_back(record);
+}
+
+impl State {
+    /// Deletes the oldest records while all together take too much, some in each turn. The record of a live job stays.
+    /// The caller has asked the gate.
+    pub(crate) fn trim_records(&mut self, ctx: Ctx<'_>) {
+        // How much it takes, and how old it is, is known of what was read.
+        if let Some((id, db, key)) = self.records.some_unread() {
+            let stored = read_as_it_stands(ctx, db, &key);
+            self.records.learn(id, stored.as_ref().map(|stored| &stored.record));
+        }
+        for _ in 0..TRIMMED_PER_TURN {
+            if !self.records.takes_too_much() {
+                return;
+            }
+            let is_live = |id: &Uuid| self.registry.live().iter().any(|job| job.id() == *id);
+            let Some(oldest) = self.records.oldest().find(|id| !is_live(id)) else { return };
+            let Some((db, key)) = self.records.find(oldest) else { return };
+            // What somebody else has put under such a name is not deleted.
+            if read_as_it_stands(ctx, db, &key).is_some() {
+                ctx.select(db);
+                match call(ctx, c"UNLINK", How::Write, &[RString::new(&key)]) {
+                    // One whose slot moved to another node is that node's.
+                    Err(line) if unit::reason(&line) != Refusal::Moved => return,
+                    _ => {}
+                }
+            }
+            // The server tells of it, too, and is heard when this callback is over.
+            self.records.gone(db, &key);
+        }
+    }
+
+    /// Knows the record of a job that starts, and what it takes.
+    pub(crate) fn know_record(&mut self, ctx: Ctx<'_>, owed: &Owed) {
+        self.records.seen(owed.db, &key(&owed.queue, owed.id, ctx.flags().cluster()));
+        self.records.learn(owed.id, Some(&owed.record));
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -169,6 +229,21 @@ impl Stored {
     }
 }
 
+/// Fields of a hash that may be a record: a record has fewer, and what has more is not read.
+const RECORD_FIELDS_MAX: u64 = 256;
+
+/// Returns the fields of the hash under a key of the selected database; none where the key is missing, holds another
+/// type, or holds a hash with so many fields that it is not a record.
+fn hash_at(ctx: Ctx<'_>, key: &RString) -> HashMap<Vec<u8>, Vec<u8>> {
+    match Hash::open(ctx, key) {
+        OpenedHash::Hash(hash) if hash.len() <= RECORD_FIELDS_MAX => {}
+        _ => return HashMap::new(),
+    }
+    let answer = call(ctx, c"HGETALL", How::Read, &[RString::new(key.bytes())]);
+    let mut fields = answer.map(|answer| answer.list()).unwrap_or_default().into_iter();
+    std::iter::from_fn(|| fields.next().zip(fields.next())).collect()
+}
+
 /// Reads the record under a key of the given database. A live status without a live job is shown as
 /// interrupted on a primary.
 pub(crate) fn read(ctx: Ctx<'_>, db: i32, key: &[u8]) -> Option<Stored> {
@@ -189,13 +264,9 @@ pub(crate) fn read_as_it_stands(ctx: Ctx<'_>, db: i32, key: &[u8]) -> Option<Sto
     if !ctx.select(db) {
         return None;
     }
-    let answer = call(ctx, c"HGETALL", How::Read, &[RString::new(key)]);
+    let fields = hash_at(ctx, &RString::new(key));
     ctx.select(before);
-    let fields = answer.ok()?.list();
-    let (pairs, _) = fields.as_chunks::<2>();
-    let get = |name: &str| {
-        pairs.iter().find(|[field, _]| field == name.as_bytes()).map(|[_, value]| value.as_slice())
-    };
+    let get = |name: &str| fields.get(name.as_bytes()).map(Vec::as_slice);
     let record = Record::from_hash(get)?;
     let request = get(REQUEST).unwrap_or_default().to_vec();
     Some(Stored { record, request })
@@ -205,8 +276,10 @@ pub(crate) fn read_as_it_stands(ctx: Ctx<'_>, db: i32, key: &[u8]) -> Option<Sto
 #[derive(Default)]
 pub(crate) struct Index {
     places: HashMap<Uuid, (i32, Vec<u8>)>,
-    /// When the jobs of those started that were read once.
-    started: HashMap<Uuid, i64>,
+    /// Of those that were read once: when their jobs started, and what they take in memory, bytes.
+    started: HashMap<Uuid, (i64, usize)>,
+    /// The sum of the latter.
+    bytes: usize,
     /// The same in the order of their start.
     by_start: BTreeSet<(i64, Uuid)>,
     /// The others: nobody has read them yet.
@@ -241,8 +314,9 @@ impl Index {
 
     fn forget_start(&mut self, id: Uuid) {
         self.unread.remove(&id);
-        if let Some(started) = self.started.remove(&id) {
+        if let Some((started, bytes)) = self.started.remove(&id) {
             self.by_start.remove(&(started, id));
+            self.bytes -= bytes;
         }
     }
 
@@ -250,8 +324,10 @@ impl Index {
     pub(crate) fn learn(&mut self, id: Uuid, record: Option<&Record>) {
         if self.unread.remove(&id) {
             let started = record.map_or(i64::MIN, |record| record.int("started_at"));
-            self.started.insert(id, started);
+            let bytes = record.map_or(0, |record| record.bytes() + RECORD_OVERHEAD);
+            self.started.insert(id, (started, bytes));
             self.by_start.insert((started, id));
+            self.bytes += bytes;
         }
     }
 
@@ -259,6 +335,16 @@ impl Index {
     pub(crate) fn some_unread(&self) -> Option<(Uuid, i32, Vec<u8>)> {
         let id = self.unread.first()?;
         self.places.get(id).map(|(db, key)| (*id, *db, key.clone()))
+    }
+
+    /// All records together take more than [`RECORDS_BYTES_MAX`].
+    pub(crate) fn takes_too_much(&self) -> bool {
+        self.bytes > RECORDS_BYTES_MAX
+    }
+
+    /// Those that were read once, the earliest start first.
+    pub(crate) fn oldest(&self) -> impl Iterator<Item = Uuid> {
+        self.by_start.iter().map(|(_, id)| *id)
     }
 
     /// Those that were read once, the latest start first.

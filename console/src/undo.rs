@@ -104,6 +104,7 @@ mod tests {
             json!({"dry_run": 1}),
             json!({"status": "running"}),
             json!({"filter": "SOMETHING new"}),
+            json!({"filter": "[first 6 of 20 bytes, SHA-256 0a] TASK a"}),
             json!({"priority": "3"}),
         ] {
             assert_eq!(undo(&other), None, "{other}");

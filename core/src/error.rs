@@ -28,6 +28,8 @@ pub enum Code {
     ReadOnly,
     /// The server is loading its data.
     Loading,
+    /// More memory is in use than `maxmemory` allows.
+    Oom,
 }
 
 impl Code {
@@ -45,6 +47,7 @@ impl Code {
             Self::NoPerm => "NOPERM",
             Self::ReadOnly => "READONLY",
             Self::Loading => "LOADING",
+            Self::Oom => "OOM",
         }
     }
 }
@@ -312,6 +315,10 @@ pub enum Error {
         /// Whether QUEUE, not given, might lead to the cluster node that knows the job.
         give_queue: bool,
     },
+    /// A dry run would leave a record, and more memory is in use than `maxmemory` allows.
+    OutOfMemory,
+    /// A paused preview ended so that another job found room.
+    MadeRoom,
     /// As many jobs are live as `max-jobs` allows.
     TooManyJobs {
         /// How many are live.
@@ -555,6 +562,7 @@ impl Error {
             Self::CrossSlot | Self::IndexSlot { .. } | Self::PrioritySlots { .. } => Code::CrossSlot,
             Self::NoJob { .. } => Code::NoJob,
             Self::TooManyJobs { .. } | Self::TooManyPreviews { .. } => Code::TooManyJobs,
+            Self::OutOfMemory => Code::Oom,
             Self::WrongType | Self::RecordKey { .. } | Self::NoList { .. } => Code::WrongType,
             Self::NoPermKey | Self::NoPermCommand { .. } | Self::RightLost { .. } => Code::NoPerm,
             Self::ReadOnly | Self::RoleChanged => Code::ReadOnly,
@@ -562,6 +570,7 @@ impl Error {
             Self::Flushed
             | Self::Swapped
             | Self::Cancelled
+            | Self::MadeRoom
             | Self::EditedInPlace { .. }
             | Self::TooManyValues { .. }
             | Self::Interrupted { .. }
@@ -709,6 +718,11 @@ impl Error {
             Self::NoJob { id, give_queue: true } => {
                 format!("no job with id {} on this node; give QUEUE with the job's queue", quote(id))
             }
+            Self::OutOfMemory => {
+                "more memory is in use than maxmemory allows and a dry run leaves a record; \
+                                  use QADMIN.PREVIEW, which counts the same and leaves nothing"
+                    .to_owned()
+            }
             Self::TooManyJobs { live, max_jobs } => format!(
                 "{live} jobs are live and the setting max-jobs is {max_jobs}; \
                  wait for one, cancel one or raise max-jobs"
@@ -737,6 +751,7 @@ impl Error {
             Self::Flushed => "the database was flushed meanwhile; ask again".to_owned(),
             Self::Swapped => "databases were swapped meanwhile; ask again".to_owned(),
             Self::Cancelled => "it was cancelled".to_owned(),
+            Self::MadeRoom => "it was paused and another job needed its place; start it again".to_owned(),
             Self::EditedInPlace { times } => format!("queue was edited in place {times} times"),
             Self::Unexpected { matches, tolerance, matched, deleted } => {
                 let most = crate::job::Expect { matches: *matches, tolerance: *tolerance }.most();

@@ -8,6 +8,7 @@
 pub mod args;
 pub mod concerns;
 pub mod error;
+pub mod excerpt;
 pub mod field;
 pub mod filter;
 mod format;

@@ -15,13 +15,13 @@ use super::looks::looks_like;
 use super::unacked::{Access, Words};
 use super::{Answer, denied, depth};
 use crate::audit::Entry;
+use crate::engine::Newcomer;
 use crate::record::{self, Owed};
 use crate::redis::acl::{self, Right};
 use crate::redis::clock::{now_ms, now_ns};
 use crate::redis::ctx::Caller;
 use crate::redis::guard::guard;
 use crate::redis::{Ctx, RString, log};
-use crate::settings;
 use crate::state::{self, State};
 
 pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
@@ -48,11 +48,10 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         {
             return Ok(Answer::Reply(map(ctx, &known, true), request.format));
         }
-        let max_jobs = settings::now().max_jobs();
-        let live = state.registry.live().len();
-        if live as u64 >= max_jobs {
-            return Err(Error::TooManyJobs { live, max_jobs: usize::try_from(max_jobs).unwrap_or(live) });
+        if request.dry_run && ctx.flags().out_of_memory() {
+            return Err(Error::OutOfMemory);
         }
+        state.room_for(ctx, Newcomer::Clear)?;
         if request.kind.is_none()
             && held.is_none()
             && let Some(looks) = looks_like(ctx, &lists, kind)
@@ -138,7 +137,7 @@ fn check_destination(ctx: Ctx<'_>, caller: &Caller, queue: &[u8], key: &[u8]) ->
 fn begin(state: &mut State, ctx: Ctx<'_>, job: Job) -> Result<Record, Error> {
     let mut job = Some(job);
     let begun = guard("the start of a job", || {
-        let record = job.as_mut().map_or(Err(Error::Internal), |job| write_first(ctx, job))?;
+        let record = job.as_mut().map_or(Err(Error::Internal), |job| write_first(state, ctx, job))?;
         if let Some(job) = job.take() {
             state.start(ctx, job);
         }
@@ -152,10 +151,13 @@ fn begin(state: &mut State, ctx: Ctx<'_>, job: Job) -> Result<Record, Error> {
 
 /// The record and the audit entry of a job that is about to start. Where the record cannot be written the job
 /// does not start: it would leave no trace.
-fn write_first(ctx: Ctx<'_>, job: &mut Job) -> Result<Record, Error> {
+fn write_first(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Result<Record, Error> {
     let owed = Owed::of(job, Some(Entry::Start));
     match owed.write(ctx) {
-        Ok(()) => Ok(owed.record),
+        Ok(()) => {
+            state.know_record(ctx, &owed);
+            Ok(owed.record)
+        }
         Err(refusal) => {
             log::warning(&format!("no job was started, its record was refused: {refusal}"));
             Err(Error::RecordKey { key: record::key(&owed.queue, owed.id, ctx.flags().cluster()) })

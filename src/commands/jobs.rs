@@ -22,6 +22,12 @@ use crate::state::{self, State};
 /// it is for those of which nobody knows yet when their jobs started: each is read once for that.
 const READ_SLICES: u64 = 4;
 
+/// Bytes of each text of a filter in a row; the rest of a longer one is told by its digest. STATUS shows more.
+const ROW_FILTER_MAX: usize = 1_024;
+/// Bytes that the texts of all rows of one reply take, but for the first row's: those that are started before are not
+/// listed then. A hundred rows of usual size take a tenth of it.
+const REPLY_BYTES_MAX: usize = 1024 * 1024;
+
 pub(super) fn run(ctx: Ctx<'_>, request: &Jobs) -> Result<Answer, Error> {
     let mut wanted = Wanted { request, caller: ctx.caller(), readable: HashMap::new() };
     state::with(|state| {
@@ -40,7 +46,8 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Jobs) -> Result<Answer, Error> {
         // From before a restart or a failover, or from a primary.
         let mut stored = state.records.newest().filter(|(_, id)| !ids.contains(id)).peekable();
         let mut records: Vec<Record> = Vec::new();
-        while records.len() < request.count {
+        let mut bytes = 0;
+        while records.len() < request.count && bytes < REPLY_BYTES_MAX {
             // What is in memory is shown however long the others take.
             let there = stored.peek().filter(|_| in_time(1)).map(|(started, _)| *started);
             let next = memory.next_if(|(started, _)| there.is_none_or(|there| *started >= there));
@@ -56,7 +63,11 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Jobs) -> Result<Answer, Error> {
                 }
                 (None, None) => break,
             };
-            records.extend(record);
+            if let Some(mut record) = record {
+                record.cut_filter(ROW_FILTER_MAX);
+                bytes += record.bytes();
+                records.push(record);
+            }
         }
         let maps = records.iter().map(|record| Reply::Map(record.members())).collect();
         Ok(Answer::Reply(Reply::List(maps), request.format))

@@ -9,6 +9,39 @@ use crate::redis::list::{List, Mode, Opened};
 use crate::redis::{Ctx, RString};
 use crate::settings;
 
+/// The clock is read after so many messages, or after so many bytes and steps of work.
+const CLOCK_MESSAGES: u64 = 8;
+const CLOCK_WORK: usize = 16 * 1024;
+
+/// The processor time of a look that a command takes itself, in one go.
+pub(super) struct LookTime {
+    over_ns: u64,
+    messages: u64,
+    work: usize,
+}
+
+impl LookTime {
+    /// Begins a look of at most `longest_ns` nanoseconds. Its first message is looked at in any case.
+    pub(super) fn begin(longest_ns: u64) -> Self {
+        Self { over_ns: cpu_ns() + longest_ns, messages: 0, work: 0 }
+    }
+
+    /// One message was looked at, which took so many bytes and steps of work ([`qadmin_core::filter::Work`]).
+    pub(super) fn took(&mut self, work: usize) {
+        self.messages += 1;
+        self.work += work;
+    }
+
+    /// Whether no further message is to be looked at.
+    pub(super) fn is_over(&mut self) -> bool {
+        if self.messages < CLOCK_MESSAGES && self.work < CLOCK_WORK {
+            return false;
+        }
+        (self.messages, self.work) = (0, 0);
+        cpu_ns() >= self.over_ns
+    }
+}
+
 /// Looks at the messages that run next, as long as one slice may take, and says what most of them look like where that
 /// is another kind than the one they are taken for.
 pub(super) fn looks_like(

@@ -13,10 +13,11 @@ use qadmin_core::settings::Settings;
 use uuid::Uuid;
 
 use super::lists::{Over, depth_now, others_depth};
-use super::looks::{disagrees, looks_like};
+use super::looks::{LookTime, disagrees, looks_like};
 use super::unacked::{self, Access, Unacked, Words};
 use super::{Answer, may_read};
-use crate::redis::clock::{cpu_ns, now_ms, now_ns};
+use crate::engine::Newcomer;
+use crate::redis::clock::{now_ms, now_ns};
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::{Ctx, RString, block};
 use crate::settings;
@@ -26,9 +27,6 @@ use crate::waiters::{For, PreviewWait};
 /// Longest look for an immediate sample, in slices: the 2,000 messages of the default window take no longer, as far
 /// as they are of usual size.
 const SAMPLE_SLICES: u64 = 4;
-/// The clock is read after so many messages, or bytes of messages.
-const SAMPLE_CLOCK_MESSAGES: u64 = 8;
-const SAMPLE_CLOCK_BYTES: usize = 16 * 1024;
 
 /// How a count came about.
 #[derive(Debug, Clone, Copy)]
@@ -162,7 +160,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
             }
         }
         state.totals.cache_misses += 1;
-        if let Err(error) = room(state, &settings) {
+        if let Err(error) = state.room_for(ctx, Newcomer::Look) {
             return Ok(asked.at_once(How::Failed, failed(&error.to_string())));
         }
         if request.bust {
@@ -178,21 +176,6 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
         state.start(ctx, job);
         asked.go(state, id, inline, false, &over, &settings)
     })?
-}
-
-/// Previews and stats use at most half of the jobs, so that a clear always finds room.
-pub(super) fn room(state: &State, settings: &Settings) -> Result<(), Error> {
-    let max_jobs = usize::try_from(settings.max_jobs()).unwrap_or(usize::MAX);
-    let limit = usize::try_from(settings.max_previews()).unwrap_or(usize::MAX);
-    let live = state.registry.live().len();
-    if live >= max_jobs {
-        return Err(Error::TooManyJobs { live, max_jobs });
-    }
-    let previews = state.registry.count_looks();
-    if previews >= limit {
-        return Err(Error::TooManyPreviews { live: previews, limit, max_jobs });
-    }
-    Ok(())
 }
 
 fn new_job(
@@ -307,8 +290,7 @@ impl Asked<'_> {
         }
         let mut recogniser = Recogniser::new();
         let mut rows = Vec::new();
-        let began = cpu_ns();
-        let (mut messages, mut bytes) = (0, 0);
+        let mut time = LookTime::begin(longest);
         let next_end = self.kind.spec().next_end;
         // Messages that run before those of the list.
         let mut before = 0;
@@ -319,30 +301,25 @@ impl Asked<'_> {
             for distance in 0..len {
                 let samples = rows.len() < self.request.sample && before + distance < window;
                 let looks = !recogniser.is_done() && before + distance < LOOK_AT;
-                if !samples && !looks {
+                if (!samples && !looks) || time.is_over() {
                     break 'lists;
                 }
-                if messages >= SAMPLE_CLOCK_MESSAGES || bytes >= SAMPLE_CLOCK_BYTES {
-                    if cpu_ns().saturating_sub(began) >= longest {
-                        break 'lists;
-                    }
-                    (messages, bytes) = (0, 0);
-                }
-                messages += 1;
                 list.read(next_end.index(distance, len), |message| {
-                    bytes += message.len();
+                    let mut work = message.len();
                     if looks {
                         recogniser.look(message);
                     }
                     if samples {
                         let matched = matcher.examine(message).matched;
-                        bytes += matcher.work();
+                        work += matcher.work();
                         if matched {
                             let members = projection.row(message);
+                            work += projection.work(message);
                             let index = shown_index(next_end, distance);
                             rows.push(sample_row(index, listed.step, message.len() as u64, &members));
                         }
                     }
+                    time.took(work);
                 });
             }
             before += len;

@@ -11,9 +11,10 @@ use qadmin_core::scan::Effect;
 use uuid::Uuid;
 
 use super::lists::{Over, depth_now, others_depth};
-use super::preview::{How, room};
+use super::preview::How;
 use super::unacked::{Access, Unacked, Words};
 use super::{Answer, may_read};
+use crate::engine::Newcomer;
 use crate::redis::clock::{now_ms, now_ns};
 use crate::redis::{Ctx, block};
 use crate::settings;
@@ -86,7 +87,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
                     return answer(How::Job, count);
                 }
             }
-            if let Err(error) = room(state, &settings) {
+            if let Err(error) = state.room_for(ctx, Newcomer::Look) {
                 return answer(How::Failed, Count::failed(&error.to_string(), false));
             }
             // Renews: what was counted before this is not given to anybody any more.

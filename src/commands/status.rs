@@ -53,7 +53,7 @@ pub(crate) fn show(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
 pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8]>) -> Option<Found> {
     if let Some(job) = state.registry.find_live(id) {
         let keys = keys(&job.start().queue, job.keys());
-        return Some(Found { record: job.record(), keys, sample: job.sample(), groups: job.groups() });
+        return Some(Found { record: job.live_record(), keys, sample: job.sample(), groups: job.groups() });
     }
     if let Some(job) = state.registry.find_ended(id, now_ms()) {
         let (sample, groups) = (job.sample.clone(), job.groups.clone());

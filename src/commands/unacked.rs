@@ -8,18 +8,15 @@ use qadmin_core::reply::Reply;
 use qadmin_core::slot;
 use qadmin_core::unacked::{Held as _, TASKS_GO_ON, UnackedStart, default_index, lost_notice, unacked_row};
 
+use super::looks::LookTime;
 use super::{denied, may_read};
 use crate::redis::acl::{self, Right};
-use crate::redis::clock::cpu_ns;
 use crate::redis::ctx::Caller;
 use crate::redis::hash::{Hash, OpenedHash};
 use crate::redis::list::{List, Mode, Opened as OpenedList};
 use crate::redis::{Ctx, RString};
 use crate::settings;
 use crate::unacked::{Keys, Opened};
-
-/// The clock is read after so many messages of an immediate sample.
-const CLOCK_MESSAGES: u64 = 8;
 
 /// What is asked of the two keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,21 +153,23 @@ pub(super) fn sample(
     mut projection: Projection,
     (rows, longest): (usize, u64),
 ) -> Reply {
-    let began = cpu_ns();
+    let mut time = LookTime::begin(longest);
     let [queue, name] = [queue, &held.start.index].map(RString::new);
     let mut found = Vec::new();
     if let Opened::Keys(mut keys) = Keys::open(ctx, &queue, &name) {
         keys.seek(None);
-        for at in 0..settings::now().sample_window() {
-            let look = at % CLOCK_MESSAGES == 0;
-            if found.len() >= rows || (look && cpu_ns().saturating_sub(began) >= longest) {
+        for _ in 0..settings::now().sample_window() {
+            if found.len() >= rows || time.is_over() {
                 break;
             }
             let read = keys.next(|score, _, value| {
-                let Some(message) = value else { return };
+                let Some(message) = value else { return time.took(0) };
+                let mut work = message.len();
                 if matcher.examine(message).matched {
                     found.push(unacked_row(score, message.len() as u64, &projection.row(message)));
+                    work += projection.work(message);
                 }
+                time.took(work + matcher.work());
             });
             if read.is_none() {
                 break;

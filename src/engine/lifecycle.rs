@@ -1,6 +1,7 @@
 //! How jobs begin and end, and what is still to be written when they did.
 
 use qadmin_core::error::{Error, quote};
+use qadmin_core::excerpt::excerpt;
 use qadmin_core::job::{Cached, Happening, Job, Kind, Status};
 use qadmin_core::scan::Effect;
 use uuid::Uuid;
@@ -19,6 +20,8 @@ const OWED_PER_TURN: usize = 8;
 /// A slice during which the thread was off its processor for longer than this was interrupted: its length says
 /// something about the machine, and nothing about the slice.
 const INTERRUPTED_NS: u64 = 50_000;
+/// Bytes of a filter's text in a line of the log.
+const LOGGED_MAX: usize = 1_024;
 /// Queues whose events are looked at, before those are forgotten that nothing is known of any more.
 const QUEUES_MAX: usize = 4_096;
 
@@ -66,7 +69,13 @@ impl State {
         self.conclude(job, status, error, Some(ctx));
     }
 
-    fn conclude(&mut self, mut job: Job, status: Status, error: Option<Error>, ctx: Option<Ctx<'_>>) {
+    pub(super) fn conclude(
+        &mut self,
+        mut job: Job,
+        status: Status,
+        error: Option<Error>,
+        ctx: Option<Ctx<'_>>,
+    ) {
         let now = now_ms();
         job.end(status, error, now);
         match status {
@@ -160,7 +169,11 @@ impl State {
     /// Writes some of the records that could not be written before, and looks at some of those that may tell
     /// of jobs that live no more. Says whether there is more to do at once.
     pub(super) fn pay_owed(&mut self, ctx: Ctx<'_>) -> bool {
-        if (self.owed.is_empty() && self.unsettled.is_empty()) || gate(ctx).is_some() {
+        if gate(ctx).is_some() {
+            return false;
+        }
+        guard("making room for records", || self.trim_records(ctx));
+        if self.owed.is_empty() && self.unsettled.is_empty() {
             return false;
         }
         for paid in 0..OWED_PER_TURN {
@@ -228,7 +241,8 @@ fn is_done_with(record: &Owed, ctx: Ctx<'_>) -> bool {
 }
 
 fn started(job: &mut Job) -> String {
-    let options = job.record().options();
+    let record = job.record();
+    let (filter, options) = (excerpt(record.text("filter"), LOGGED_MAX), record.options());
     let options = options.strip_prefix("DRYRUN").unwrap_or(&options).trim_start();
     let options = if options.is_empty() { String::new() } else { format!(", options {options}") };
     let start = job.start();
@@ -243,7 +257,7 @@ fn started(job: &mut Job) -> String {
     };
     let what = match start.filter.is_all() {
         true => "all messages".into(),
-        false => String::from_utf8_lossy(&start.filter.canonical()).into_owned(),
+        false => String::from_utf8_lossy(&filter).into_owned(),
     };
     let by = start.grouping.as_ref().map_or_else(String::new, |grouping| {
         let names: Vec<_> = grouping.names().map(|name| quote(name.as_bytes())).collect();

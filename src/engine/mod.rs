@@ -19,6 +19,7 @@
 
 mod lifecycle;
 mod measures;
+mod room;
 mod slice;
 mod unacked;
 
@@ -26,6 +27,7 @@ use qadmin_core::error::Error;
 use qadmin_core::job::{Next, Status};
 
 pub(crate) use measures::Measures;
+pub(crate) use room::Newcomer;
 use slice::{Step, slice};
 
 use crate::redis::clock::{cpu_ns, now_ns};

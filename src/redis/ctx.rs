@@ -46,6 +46,10 @@ impl Flags {
     pub(crate) fn aof(self) -> bool {
         self.has(raw::REDISMODULE_CTX_FLAGS_AOF)
     }
+    /// More memory is in use than `maxmemory` allows (`RM_GetContextFlags` asks `getMaxmemoryState`, Redis 7.0 to 8.0).
+    pub(crate) fn out_of_memory(self) -> bool {
+        self.has(raw::REDISMODULE_CTX_FLAGS_OOM)
+    }
     /// Slots exist.
     pub(crate) fn cluster(self) -> bool {
         self.has(raw::REDISMODULE_CTX_FLAGS_CLUSTER)

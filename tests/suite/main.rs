@@ -34,6 +34,7 @@ mod options;
 mod priorities;
 mod queues;
 mod replies;
+mod room;
 mod sample;
 mod settings;
 mod shapes;

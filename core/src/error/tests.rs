@@ -82,6 +82,8 @@ one_of_each! {
     Error::ConfirmOther { .. } => Error::ConfirmOther { queue: got(), got: got() };
     Error::NotClient { .. } => Error::NotClient { command: "QADMIN.CLEARJOB" };
     Error::NoJob { .. } => Error::NoJob { id: got(), give_queue: true };
+    Error::OutOfMemory => Error::OutOfMemory;
+    Error::MadeRoom => Error::MadeRoom;
     Error::TooManyJobs { .. } => Error::TooManyJobs { live: 16, max_jobs: 16 };
     Error::TooManyPreviews { .. } => Error::TooManyPreviews { live: 8, limit: 8, max_jobs: 16 };
     Error::IdInUse { .. } => Error::IdInUse { id: "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02".to_owned() };

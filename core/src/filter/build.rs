@@ -1,6 +1,7 @@
 //! From the words of a command to a filter.
 
 use super::condition::{Order, Test};
+use super::glob::Glob;
 use super::operand::{Limit, Operand, Set, integer_operand};
 use super::{Clause, Condition, Filter, canonical};
 use crate::args::Args;
@@ -163,8 +164,8 @@ impl FilterBuilder {
                 pattern if pattern.len() > PATTERN_MAX => {
                     return Err(Error::OperandTooLong { of: "GLOB".into(), max: PATTERN_MAX });
                 }
-                pattern if is_whole(field) => Test::GlobJson(pattern.into()),
-                pattern => Test::Glob(pattern.into()),
+                pattern if is_whole(field) => Test::GlobJson(Glob::new(pattern)),
+                pattern => Test::Glob(Glob::new(pattern)),
             },
             Operator::In => {
                 let count = args.number("IN", 1, IN_MAX)?;

@@ -32,7 +32,7 @@ fn condition(condition: &Condition) -> String {
         Test::Compare(Order::LessOrEqual, limit) => operand(" <= ", &limit.canonical()),
         Test::Compare(Order::Greater, limit) => operand(" > ", &limit.canonical()),
         Test::Compare(Order::GreaterOrEqual, limit) => operand(" >= ", &limit.canonical()),
-        Test::Glob(pattern) | Test::GlobJson(pattern) => operand(" GLOB ", pattern),
+        Test::Glob(glob) | Test::GlobJson(glob) => operand(" GLOB ", glob.pattern()),
         Test::Contains(value) => operand(" CONTAINS ", &value.canonical()),
         Test::In(set) => {
             // Writing to a String cannot fail.

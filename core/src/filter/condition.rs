@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::glob;
+use super::glob::Glob;
 use super::operand::{Limit, Operand, Set};
 use super::uuid;
 use super::value::Seen;
@@ -28,8 +28,12 @@ impl Order {
     }
 }
 
-/// What a pattern costs for each byte of a text, in bytes worked through.
-const GLOB_WORK: usize = 2;
+/// Steps for each byte of an array or object that is gone through.
+const COMPOUND_STEPS: usize = 4;
+/// Steps of a search among the values of IN, beside the bytes of the value.
+const IN_STEPS: usize = 64;
+/// So many bytes of a text are compared in one step.
+const TEXT_BYTES: usize = 16;
 
 /// What a condition asks of a field's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,9 +43,9 @@ pub(super) enum Test {
     Equal(Operand),
     NotEqual(Operand),
     Compare(Order, Limit),
-    Glob(Box<[u8]>),
+    Glob(Glob),
     /// The JSON text, as it stands in the message, fits the pattern.
-    GlobJson(Box<[u8]>),
+    GlobJson(Glob),
     In(Set),
     /// An item of the array equals the operand.
     Contains(Operand),
@@ -56,7 +60,7 @@ impl Test {
         match self {
             Self::Exists => Some(true),
             Self::Missing => Some(false),
-            Self::GlobJson(pattern) => Some(glob::matches(pattern, raw)),
+            Self::GlobJson(glob) => Some(glob.matches(raw)),
             Self::Exact(text) if raw.starts_with(b"\"") && differ(inner(raw), text) => Some(false),
             _ => None,
         }
@@ -67,12 +71,13 @@ impl Test {
         *self == Self::Missing
     }
 
-    /// Bytes that are worked through to decide about this value, beside a look at its text.
-    pub(super) fn work(&self, seen: Seen<'_>) -> usize {
+    /// The most steps that deciding about this value takes.
+    pub(super) fn steps(&self, seen: Seen<'_>) -> usize {
         match (self, seen) {
-            (Self::Glob(_), Seen::Text(text) | Seen::Time(text)) => text.len().saturating_mul(GLOB_WORK),
-            (_, Seen::Compound(raw)) => raw.len(),
-            (_, Seen::Text(text) | Seen::Number(text) | Seen::Time(text)) => text.len() / 16,
+            (Self::Glob(glob), Seen::Text(text) | Seen::Time(text)) => glob.steps(text.len()),
+            (_, Seen::Compound(raw)) => raw.len().saturating_mul(COMPOUND_STEPS),
+            (Self::In(_), Seen::Text(text) | Seen::Number(text) | Seen::Time(text)) => IN_STEPS + text.len(),
+            (_, Seen::Text(text) | Seen::Number(text) | Seen::Time(text)) => text.len() / TEXT_BYTES,
             (_, Seen::Bool(_) | Seen::Uuid(_) | Seen::Opaque) => 0,
         }
     }
@@ -85,7 +90,7 @@ impl Test {
             Self::Equal(operand) => operand.equals(seen, &mut scratch.compact),
             Self::NotEqual(operand) => operand.equals(seen, &mut scratch.compact).map(|equal| !equal),
             Self::Compare(order, limit) => limit.order(seen).map(|found| order.holds(found)),
-            Self::Glob(pattern) => glob_text(pattern, seen),
+            Self::Glob(glob) => glob_text(glob, seen),
             Self::In(set) => set.contains(seen, &mut scratch.compact),
             Self::Contains(operand) => contains(operand, seen, scratch),
             Self::Exists => Some(true),
@@ -122,10 +127,10 @@ fn exact(text: &[u8], seen: Seen<'_>) -> Option<bool> {
     }
 }
 
-fn glob_text(pattern: &[u8], seen: Seen<'_>) -> Option<bool> {
+fn glob_text(glob: &Glob, seen: Seen<'_>) -> Option<bool> {
     match seen {
-        Seen::Text(text) | Seen::Time(text) => Some(glob::matches(pattern, text)),
-        Seen::Uuid(uuid) => Some(glob::matches(pattern, &uuid::text(uuid))),
+        Seen::Text(text) | Seen::Time(text) => Some(glob.matches(text)),
+        Seen::Uuid(uuid) => Some(glob.matches(&uuid::text(uuid))),
         Seen::Number(_) | Seen::Bool(_) | Seen::Compound(_) | Seen::Opaque => None,
     }
 }

@@ -2,6 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::Work;
 use super::uuid;
 use super::value::Seen;
 use crate::error::Error;
@@ -33,17 +34,25 @@ pub struct Distinct {
     count: usize,
     reader: Reader,
     scratch: Vec<u8>,
+    work: Work,
 }
 
 impl Distinct {
     /// By these fields of messages of a kind.
     #[must_use]
     pub fn new(kind: MessageKind, fields: &[Field]) -> Self {
-        Self { count: fields.len(), reader: Reader::new(kind, fields).learning(), scratch: Vec::new() }
+        Self {
+            count: fields.len(),
+            reader: Reader::new(kind, fields).learning(),
+            scratch: Vec::new(),
+            work: Work::default(),
+        }
     }
 
-    /// The digest of one message; nothing if a value cannot be read. Absent and null are a value like others.
+    /// The digest of one message; nothing if a value cannot be read, or if the values are so long together that their
+    /// digest is more work than one message may be. Absent and null are a value like others.
     pub fn digest(&mut self, message: &[u8]) -> Option<u128> {
+        self.work = Work::on(message.len());
         let wants_body = |reader: &Reader| (0..self.count).any(|at| reader.in_body(at));
         if self.reader.envelope(message) && wants_body(&self.reader) {
             self.reader.open_body(message);
@@ -54,6 +63,7 @@ impl Distinct {
                 Found::Unknown => return None,
                 Found::Absent => digest.update([0]),
                 Found::Number(number) => part(&mut digest, 1, &number.to_le_bytes()),
+                Found::Value(raw) if !self.work.take(raw.len().saturating_mul(DIGEST_STEPS)) => return None,
                 Found::Value(raw) => value(&mut digest, raw, &mut self.scratch),
             }
         }
@@ -61,7 +71,17 @@ impl Distinct {
         let (half, _) = digest.split_first_chunk::<16>()?;
         Some(u128::from_le_bytes(*half))
     }
+
+    /// The work for the message whose digest was asked for last, in steps: it is read once more.
+    #[must_use]
+    pub fn work(&self, message: &[u8]) -> usize {
+        message.len() + self.reader.decoded() + self.work.done()
+    }
 }
+
+/// What a byte of a value costs, in steps: it is decoded and goes into a SHA-256. As many as a message has for each of
+/// its bytes, so that values that do not lie inside one another are never too much.
+const DIGEST_STEPS: usize = super::work::WORK_PER_BYTE;
 
 /// Its kind and its length stand before a value, so that no two sequences of values give the same bytes.
 fn part(digest: &mut Sha256, kind: u8, bytes: &[u8]) {
@@ -134,6 +154,19 @@ mod tests {
         assert!(digest(&["id"], pickled).is_some());
         assert_eq!(digest(&["id"], "no json"), None);
         assert!(digest(&["bytes"], "no json").is_some());
+    }
+
+    #[test]
+    fn values_that_are_too_much_work_together_tell_no_two_messages_apart() {
+        let long = "x".repeat(500_000);
+        let body = format!(r#"[[], {{"a": {{"b": {{"c": "{long}"}}}}}}, {{}}]"#);
+        let message = message("1", &body);
+        let by = ["kwargs", "kwargs.a", "kwargs.a.b", "kwargs.a.b.c", "id"];
+        assert!(digest(&by[3..], &message).is_some());
+        assert_eq!(digest(&by, &message), None);
+        let longer = format!(r#"[["{0}"], {{"a": "{0}"}}, {{}}]"#, "y".repeat(1_500_000));
+        let message = self::message("1", &longer);
+        assert!(digest(&["args", "kwargs", "id"], &message).is_some(), "each byte once is never too much");
     }
 
     #[test]

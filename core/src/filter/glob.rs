@@ -1,147 +1,424 @@
 //! Redis's own glob, byte by byte and case-sensitive: `*`, `?`, `[abc]`, `[^a-z]`, `\` before a byte that is
-//! meant as itself. An unfinished `[` class ends with the pattern.
+//! meant as itself. An unfinished `[` class ends with the pattern (`stringmatchlen` in `util.c`, Redis 7.0.15).
+//!
+//! A pattern is compiled once for each filter, so that a text costs little: the literal bytes at both ends of the
+//! pattern are compared first, literal parts between stars are searched for, and only what has `?` or a class
+//! between them is followed piece by piece. Whatever the pattern, the work on a text is bounded by
+//! [`Glob::steps`], which depends on the length of the text alone.
 
-/// Steps per byte of the text, and besides, after which the fast way is given up.
-const STEPS_PER_BYTE: usize = 16;
-const STEPS_MORE: usize = 65_536;
+use std::sync::Arc;
 
-/// Does all of `text` match `pattern`? The fast way takes a step per byte for what people write. For a pattern that
-/// makes it go back again and again (`*aaaa...b` over a megabyte of `a`: pattern times text) it is given up for one
-/// that costs every byte the same.
-pub(super) fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    let steps = text.len().saturating_mul(STEPS_PER_BYTE).saturating_add(STEPS_MORE);
-    going_back(pattern, text, steps).unwrap_or_else(|| all_ways(pattern, text))
+use memchr::memmem::Finder;
+
+/// Steps for each byte of the text after which the fast way over pieces is given up, and besides.
+const STEPS_PER_BYTE: usize = 4;
+const STEPS_MORE: usize = 64;
+/// What a search for one literal part costs beside the bytes that it goes over, in steps.
+const PART_STEPS: usize = 16;
+
+/// A compiled pattern.
+#[derive(Debug, Clone)]
+pub struct Glob {
+    pattern: Arc<[u8]>,
+    plan: Arc<Plan>,
 }
 
-/// Follows one way and goes back to the last star where it ends; nothing after so many steps.
-fn going_back(pattern: &[u8], text: &[u8], steps: usize) -> Option<bool> {
-    let (mut p, mut t) = (0, 0);
-    // Where to go on if what follows the last star does not fit: one byte more is left to that star.
-    let mut star: Option<(usize, usize)> = None;
-    for _ in 0..steps {
-        if pattern.get(p) == Some(&b'*') {
-            p += 1;
-            star = Some((p, t));
-            continue;
+/// Two patterns are equal if they are written alike.
+impl PartialEq for Glob {
+    fn eq(&self, other: &Self) -> bool {
+        self.pattern == other.pattern
+    }
+}
+
+impl Eq for Glob {}
+
+/// How texts are compared with a pattern.
+#[derive(Debug)]
+enum Plan {
+    /// A pattern that means one text.
+    Text(Box<[u8]>),
+    /// Literal parts with stars between them: the first and the last one, and in their order those that are searched
+    /// for between the two.
+    Parts { first: Box<[u8]>, middle: Box<[Finder<'static>]>, last: Box<[u8]> },
+    /// Everything else.
+    Pieces(Box<Pieces>),
+    /// A pattern with a piece that no byte fits.
+    Nothing,
+}
+
+impl Glob {
+    /// Compiles a pattern of at most [`super::PATTERN_MAX`] bytes. A longer one, which no parser lets through, matches
+    /// nothing.
+    #[must_use]
+    pub fn new(pattern: &[u8]) -> Self {
+        let fits = pattern.len() <= super::PATTERN_MAX;
+        let plan = if fits { Plan::of(&read(pattern)) } else { Plan::Nothing };
+        Self { pattern: pattern.into(), plan: Arc::new(plan) }
+    }
+
+    /// The pattern as it was given.
+    #[must_use]
+    pub fn pattern(&self) -> &[u8] {
+        &self.pattern
+    }
+
+    /// Returns whether all of `text` matches.
+    #[must_use]
+    pub fn matches(&self, text: &[u8]) -> bool {
+        match &*self.plan {
+            Plan::Text(only) => text == &**only,
+            Plan::Parts { first, middle, last } => {
+                let Some(rest) = text.strip_prefix(&**first) else { return false };
+                let Some(mut rest) = rest.strip_suffix(&**last) else { return false };
+                // Where a part begins earliest, most is left for those after it.
+                middle.iter().all(|part| {
+                    let Some(at) = part.find(rest) else { return false };
+                    rest = &rest[at + part.needle().len()..];
+                    true
+                })
+            }
+            Plan::Pieces(pieces) => pieces.match_all_of(text),
+            Plan::Nothing => false,
         }
-        match text.get(t) {
-            None => return Some(p == pattern.len()),
-            Some(&byte) => {
-                if let Some(after) = one(pattern, p, byte) {
-                    p = after;
-                    t += 1;
-                    continue;
+    }
+
+    /// The most work that [`Glob::matches`] does on a text of `text_len` bytes, in steps of about a nanosecond: it is
+    /// the same for all texts of a length, so that what it decides about a message does not depend on the machine.
+    #[must_use]
+    pub fn steps(&self, text_len: usize) -> usize {
+        let ends = self.pattern.len();
+        match &*self.plan {
+            Plan::Text(_) | Plan::Nothing => ends,
+            Plan::Parts { middle, .. } if middle.is_empty() => ends,
+            Plan::Parts { middle, .. } => text_len.saturating_add(ends + PART_STEPS * middle.len()),
+            Plan::Pieces(pieces) => {
+                let per_byte = STEPS_PER_BYTE + 2 * pieces.words;
+                text_len.saturating_mul(per_byte).saturating_add(ends + STEPS_MORE)
+            }
+        }
+    }
+}
+
+/// The bytes that a piece of a pattern fits, one bit each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Class([u64; 4]);
+
+impl Class {
+    const NONE: Self = Self([0; 4]);
+    const ALL: Self = Self([u64::MAX; 4]);
+
+    fn of(bytes: impl IntoIterator<Item = u8>) -> Self {
+        bytes.into_iter().fold(Self::NONE, |mut class, byte| {
+            class.0[usize::from(byte / 64)] |= 1 << (byte % 64);
+            class
+        })
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self(std::array::from_fn(|word| self.0[word] | other.0[word]))
+    }
+
+    fn not(self) -> Self {
+        Self(self.0.map(|word| !word))
+    }
+
+    fn has(self, byte: u8) -> bool {
+        self.0[usize::from(byte / 64)] >> (byte % 64) & 1 == 1
+    }
+
+    /// The byte, if it is the only one.
+    fn only(self) -> Option<u8> {
+        let count: u32 = self.0.iter().map(|word| word.count_ones()).sum();
+        (count == 1).then(|| (0..=u8::MAX).find(|byte| self.has(*byte))).flatten()
+    }
+}
+
+/// A pattern taken apart.
+enum Token {
+    Star,
+    One(Class),
+}
+
+fn read(pattern: &[u8]) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let mut rest = pattern;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        tokens.push(match (byte, after) {
+            (b'*', _) => Token::Star,
+            (b'?', _) => Token::One(Class::ALL),
+            (b'[', _) => {
+                let (class, after) = class(after);
+                rest = after;
+                Token::One(class)
+            }
+            (b'\\', [literal, after @ ..]) => {
+                rest = after;
+                Token::One(Class::of([*literal]))
+            }
+            _ => Token::One(Class::of([byte])),
+        });
+    }
+    tokens
+}
+
+/// The class whose bracket was just read, and what follows it.
+fn class(pattern: &[u8]) -> (Class, &[u8]) {
+    let (negated, mut rest) = match pattern {
+        [b'^', rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
+    let mut class = Class::NONE;
+    let after = loop {
+        let (bytes, after) = match rest {
+            [] => break rest,
+            [b']', after @ ..] => break after,
+            [b'\\', literal, after @ ..] => (Class::of([*literal]), after),
+            [from, b'-', to, after @ ..] => (Class::of(*from.min(to)..=*from.max(to)), after),
+            [literal, after @ ..] => (Class::of([*literal]), after),
+        };
+        class = class.or(bytes);
+        rest = after;
+    };
+    (if negated { class.not() } else { class }, after)
+}
+
+impl Plan {
+    fn of(tokens: &[Token]) -> Self {
+        let mut parts: Vec<Vec<u8>> = vec![Vec::new()];
+        let mut literal = true;
+        for token in tokens {
+            match token {
+                Token::Star => parts.push(Vec::new()),
+                Token::One(Class::NONE) => return Self::Nothing,
+                Token::One(class) => match class.only() {
+                    Some(byte) => parts.last_mut().into_iter().for_each(|part| part.push(byte)),
+                    None => literal = false,
+                },
+            }
+        }
+        if !literal {
+            return Self::Pieces(Box::new(Pieces::of(tokens)));
+        }
+        let first = parts.remove(0).into_boxed_slice();
+        let Some(last) = parts.pop() else { return Self::Text(first) };
+        parts.retain(|part| !part.is_empty());
+        let middle = parts.iter().map(|part| Finder::new(part).into_owned()).collect();
+        Self::Parts { first, middle, last: last.into() }
+    }
+}
+
+/// A set of places in a pattern, one bit each: there is one before each piece and one after the last.
+type Places = [u64; super::PATTERN_MAX / 64 + 1];
+
+/// The pieces of a pattern, each of which takes one byte.
+struct Pieces {
+    /// Literal bytes at the beginning and at the end, before and after any star.
+    first: Box<[u8]>,
+    last: Box<[u8]>,
+    /// For each byte the places from which it leads to the next one.
+    fits: Box<[Places; 256]>,
+    /// Places at which a star lets any byte stay.
+    stays: Places,
+    /// The number of pieces.
+    count: usize,
+    /// Words of a set of places that are in use.
+    words: usize,
+}
+
+impl std::fmt::Debug for Pieces {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pieces").field("count", &self.count).finish_non_exhaustive()
+    }
+}
+
+/// Whether a place is in a set.
+fn has(places: &Places, place: usize) -> bool {
+    places[place / 64] >> (place % 64) & 1 == 1
+}
+
+impl Pieces {
+    fn of(tokens: &[Token]) -> Self {
+        let mut fits: Box<[Places; 256]> = Box::new([Places::default(); 256]);
+        let mut stays = Places::default();
+        let mut count = 0;
+        for token in tokens {
+            match token {
+                Token::Star => stays[count / 64] |= 1 << (count % 64),
+                Token::One(class) => {
+                    for byte in (0..=u8::MAX).filter(|byte| class.has(*byte)) {
+                        fits[usize::from(byte)][count / 64] |= 1 << (count % 64);
+                    }
+                    count += 1;
                 }
             }
         }
-        let Some((after_star, from)) = star else { return Some(false) };
-        star = Some((after_star, from + 1));
-        (p, t) = (after_star, from + 1);
+        let literal = |token: &Token| if let Token::One(class) = token { class.only() } else { None };
+        let first = tokens.iter().map_while(literal).collect();
+        let mut last: Box<[u8]> = tokens.iter().rev().map_while(literal).collect();
+        last.reverse();
+        Self { first, last, fits, stays, count, words: count / 64 + 1 }
     }
-    None
-}
 
-/// A set of places in a pattern, one bit each: there is one before each piece and one behind the last.
-type Places = [u64; super::PATTERN_MAX / 64 + 1];
-
-/// Follows all ways at once: after each byte the set of places that the text so far may have led to.
-fn all_ways(pattern: &[u8], text: &[u8]) -> bool {
-    let bit = |at: usize| (at / 64, 1_u64 << (at % 64));
-    // Pieces that a byte fits, and places that a star lets it stay at.
-    let mut fits = vec![Places::default(); 256];
-    let mut stays = Places::default();
-    let (mut p, mut last) = (0, 0);
-    while p < pattern.len() {
-        let (word, mask) = bit(last);
-        if pattern[p] == b'*' {
-            stays[word] |= mask;
-            p += 1;
-            continue;
+    fn match_all_of(&self, text: &[u8]) -> bool {
+        let has_star = self.stays != Places::default();
+        let length_fits = if has_star { text.len() >= self.count } else { text.len() == self.count };
+        if !length_fits || !text.starts_with(&self.first) || !text.ends_with(&self.last) {
+            return false;
         }
-        let mut after = None;
-        for byte in 0..=u8::MAX {
-            if let Some(next) = one(pattern, p, byte) {
-                fits[usize::from(byte)][word] |= mask;
-                after = Some(next);
+        let steps = text.len().saturating_mul(STEPS_PER_BYTE).saturating_add(STEPS_MORE);
+        self.going_back(text, steps).unwrap_or_else(|| self.all_ways(text))
+    }
+
+    /// Follows one way and goes back to the last star where it ends; nothing after `steps` steps. What people write is
+    /// decided here. A pattern that goes back again and again (`*a?aaaa...b` over a megabyte of `a`: pattern times text)
+    /// is not.
+    fn going_back(&self, text: &[u8], steps: usize) -> Option<bool> {
+        let (mut place, mut at) = (0, 0);
+        // Where to go on if what follows the last star does not fit: one byte more is left to that star.
+        let mut star = has(&self.stays, 0).then_some((0, 0));
+        for _ in 0..steps {
+            let Some(&byte) = text.get(at) else { return Some(place == self.count) };
+            if place < self.count && has(&self.fits[usize::from(byte)], place) {
+                (place, at) = (place + 1, at + 1);
+                if has(&self.stays, place) {
+                    star = Some((place, at));
+                }
+                continue;
+            }
+            let Some((after_star, from)) = star else { return Some(false) };
+            if after_star == self.count {
+                return Some(true);
+            }
+            star = Some((after_star, from + 1));
+            (place, at) = (after_star, from + 1);
+        }
+        None
+    }
+
+    /// Follows all ways at once: after each byte the set of places that the text so far may have led to. Every byte
+    /// costs the same.
+    fn all_ways(&self, text: &[u8]) -> bool {
+        let mut now = Places::default();
+        now[0] = 1;
+        for byte in text {
+            let fits = &self.fits[usize::from(*byte)];
+            let mut carry = 0;
+            for ((now, fits), stays) in now.iter_mut().zip(fits).zip(&self.stays).take(self.words) {
+                let on = *now & fits;
+                *now = (*now & stays) | (on << 1) | carry;
+                carry = on >> 63;
             }
         }
-        // A piece that no byte fits lets nothing through.
-        let Some(next) = after else { return false };
-        p = next;
-        last += 1;
+        has(&now, self.count)
     }
-    let mut now = Places::default();
-    now[0] = 1;
-    for byte in text {
-        let fits = &fits[usize::from(*byte)];
-        let mut carry = 0;
-        for at in 0..now.len() {
-            let on = now[at] & fits[at];
-            now[at] = (now[at] & stays[at]) | (on << 1) | carry;
-            carry = on >> 63;
-        }
-    }
-    let (word, mask) = bit(last);
-    now[word] & mask != 0
-}
-
-/// Matches one byte against the piece of the pattern at `p`, which is no star; where the next piece starts.
-fn one(pattern: &[u8], p: usize, byte: u8) -> Option<usize> {
-    match *pattern.get(p)? {
-        b'?' => Some(p + 1),
-        b'[' => class(pattern, p + 1, byte),
-        b'\\' if p + 1 < pattern.len() => (pattern[p + 1] == byte).then_some(p + 2),
-        literal => (literal == byte).then_some(p + 1),
-    }
-}
-
-fn class(pattern: &[u8], mut p: usize, byte: u8) -> Option<usize> {
-    let negated = pattern.get(p) == Some(&b'^');
-    p += usize::from(negated);
-    let mut hit = false;
-    let end = loop {
-        match pattern[p.min(pattern.len())..] {
-            [] => break p,
-            [b']', ..] => break p + 1,
-            [b'\\', literal, ..] => {
-                hit |= literal == byte;
-                p += 2;
-            }
-            [from, b'-', to, ..] => {
-                hit |= (from.min(to)..=from.max(to)).contains(&byte);
-                p += 3;
-            }
-            [literal, ..] => {
-                hit |= literal == byte;
-                p += 1;
-            }
-        }
-    };
-    (hit != negated).then_some(end)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn word(alphabet: &'static [u8], most: usize) -> impl Strategy<Value = Vec<u8>> {
         proptest::collection::vec(proptest::sample::select(alphabet), 0..most)
     }
 
-    proptest! {
-        #[test]
-        fn both_ways_say_the_same(pattern in word(b"ab*?[]^-\\", 12), text in word(b"ab-]", 12)) {
-            prop_assert_eq!(going_back(&pattern, &text, usize::MAX), Some(all_ways(&pattern, &text)));
+    /// `stringmatchlen` itself: it follows one way after the other.
+    fn redis(pattern: &[u8], text: &[u8]) -> bool {
+        let Some(&first) = pattern.first() else { return text.is_empty() };
+        if first == b'*' {
+            return (0..=text.len()).any(|at| redis(&pattern[1..], &text[at..]));
         }
+        let Some((&byte, rest)) = text.split_first() else { return false };
+        match (first, &pattern[1..]) {
+            (b'?', after) => redis(after, rest),
+            (b'[', mut after) => {
+                let negated = after.first() == Some(&b'^');
+                after = &after[usize::from(negated)..];
+                let mut hit = false;
+                loop {
+                    match after {
+                        [] => break,
+                        [b']', end @ ..] => {
+                            after = end;
+                            break;
+                        }
+                        [b'\\', literal, end @ ..] => {
+                            hit |= *literal == byte;
+                            after = end;
+                        }
+                        [from, b'-', to, end @ ..] => {
+                            hit |= (*from.min(to)..=*from.max(to)).contains(&byte);
+                            after = end;
+                        }
+                        [literal, end @ ..] => {
+                            hit |= *literal == byte;
+                            after = end;
+                        }
+                    }
+                }
+                hit != negated && redis(after, rest)
+            }
+            (b'\\', [literal, after @ ..]) => *literal == byte && redis(after, rest),
+            (literal, after) => literal == byte && redis(after, rest),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn a_compiled_pattern_matches_what_redis_matches(
+            pattern in word(b"ab*?[]^-\\", 12),
+            text in word(b"ab-]*", 12),
+        ) {
+            prop_assert_eq!(Glob::new(&pattern).matches(&text), redis(&pattern, &text));
+        }
+
+        #[test]
+        fn literal_parts_match_what_redis_matches(pattern in word(b"ab*", 14), text in word(b"ab", 14)) {
+            prop_assert_eq!(Glob::new(&pattern).matches(&text), redis(&pattern, &text));
+        }
+
+        #[test]
+        fn both_ways_over_pieces_say_the_same(pattern in word(b"ab*?[]^-\\", 80), text in word(b"ab-]", 12)) {
+            let pieces = Pieces::of(&read(&pattern));
+            let slow = pieces.all_ways(&text);
+            prop_assert_eq!(pieces.going_back(&text, usize::MAX), Some(slow));
+            prop_assert_eq!(Glob::new(&pattern).matches(&text), slow);
+        }
+    }
+
+    #[test]
+    fn patterns_longer_than_a_word_of_places_match_as_short_ones_do() {
+        let long = [&b"*"[..], &b"?".repeat(200), b"[ab]", &b"c".repeat(50), b"*"].concat();
+        let glob = Glob::new(&long);
+        let text = |last: &[u8]| [&b"x".repeat(300)[..], last, &b"c".repeat(50), b"y"].concat();
+        assert!(glob.matches(&text(b"b")));
+        assert!(!glob.matches(&text(b"x")));
     }
 
     #[test]
     fn a_pattern_that_goes_back_for_every_byte_is_decided_all_the_same() {
         let text = b"a".repeat(1 << 20);
-        let pattern = [b"*", &b"a".repeat(254)[..], b"b"].concat();
-        assert_eq!(going_back(&pattern, &text, text.len() * STEPS_PER_BYTE), None, "it is given up");
-        assert!(!matches(&pattern, &text));
-        assert!(matches(&pattern, &[&text[..], b"b"].concat()));
+        let pattern = [b"*?", &b"a".repeat(253)[..], b"b"].concat();
+        let pieces = Pieces::of(&read(&pattern));
+        assert_eq!(pieces.going_back(&text, text.len() * STEPS_PER_BYTE), None, "it is given up");
+        let glob = Glob::new(&pattern);
+        assert!(!glob.matches(&text));
+        assert!(!glob.matches(&[&text[..], b"bx"].concat()));
+        assert!(glob.matches(&[&text[..], b"b"].concat()));
+    }
+
+    #[test]
+    fn the_work_on_a_text_is_known_before_and_small_for_ordinary_patterns() {
+        let steps = |pattern: &str| Glob::new(pattern.as_bytes()).steps(1 << 20);
+        assert_eq!(steps("app.tasks.a"), 11);
+        assert_eq!(steps("app.tasks.*"), 11);
+        assert_eq!(steps("*.Upload"), 8);
+        assert!(steps("*upload*") < (1 << 20) + 100);
+        let worst = steps(&format!("*{}b", "?a".repeat(127)));
+        assert!(worst <= 14 * (1 << 20) + 1_000, "{worst}");
     }
 }

@@ -6,6 +6,7 @@ use super::condition::{Scratch, Test};
 use super::grouping::{Grouping, push_value};
 use super::value::Seen;
 use super::views::Views;
+use super::work::Work;
 use super::{Condition, Filter};
 use crate::concerns::Concerns;
 use crate::field::{Field, Kind, Source};
@@ -37,12 +38,8 @@ const CONCERNS: [(&str, Kind, Source); 4] = [
     ("redelivered", Kind::Flag, Source::Delivery("redelivered")),
 ];
 
-/// Work beyond which a message is not judged any further, in bytes that were worked through: as many as these ...
-const WORK_MAX: usize = 1024 * 1024;
-/// ... and as many times the length of the message.
-const WORK_PER_BYTE: usize = 2;
-/// What a test costs at the least, in bytes worked through.
-const TEST_WORK: usize = 16;
+/// What a test costs at the least, in steps.
+const TEST_STEPS: usize = 16;
 
 /// Bytes of scratch memory that stay allocated from one message to the next.
 const SCRATCH_KEEP: usize = 64 * 1024;
@@ -75,7 +72,7 @@ pub struct Matcher {
     inexact: bool,
     /// A test of the message that is examined was unknown although its field was found.
     uncompared: bool,
-    work: usize,
+    work: Work,
 }
 
 impl Matcher {
@@ -127,7 +124,7 @@ impl Matcher {
             group_scratch: Vec::new(),
             inexact: false,
             uncompared: false,
-            work: 0,
+            work: Work::default(),
         }
     }
 
@@ -139,10 +136,10 @@ impl Matcher {
 
     /// Decides about one message. The body is decoded only if the rest of the filter leaves it open.
     pub fn examine(&mut self, message: &[u8]) -> Verdict {
-        if self.work > SCRATCH_KEEP {
+        if self.work.done() > SCRATCH_KEEP {
             self.scratch.shrink(SCRATCH_KEEP);
         }
-        (self.inexact, self.uncompared, self.work) = (false, false, 0);
+        (self.inexact, self.uncompared, self.work) = (false, false, Work::on(message.len()));
         self.views.clear();
         if !self.reader.envelope(message) {
             let all = self.decide(message, Clauses::All);
@@ -221,11 +218,11 @@ impl Matcher {
         self.inexact
     }
 
-    /// What the message decided last cost beside the look at its own bytes, in bytes that were worked through: those that
-    /// its body was decoded to, and those that conditions went over. A small message may be a large body.
+    /// The work for the message decided last beside the look at its own bytes, in steps: bytes that its body was decoded
+    /// to, and what conditions went over. A small message may be a large body.
     #[must_use]
     pub fn work(&self) -> usize {
-        self.reader.decoded().saturating_add(self.work)
+        self.reader.decoded().saturating_add(self.work.done())
     }
 
     /// Bytes that the body of the message decided last was decoded to: none where it was not opened.
@@ -283,18 +280,15 @@ impl Matcher {
             Found::Value(raw) => raw,
             Found::Number(number) => decimal(number, &mut digits),
         };
-        let most = WORK_PER_BYTE.saturating_mul(message.len()).saturating_add(WORK_MAX);
         let decided = if asked.any {
-            self.work += raw.len();
-            (self.work <= most).then(|| decide_any(asked, raw, &mut self.scratch)).flatten()
+            let steps = raw.len().saturating_add(TEST_STEPS);
+            self.work.take(steps).then(|| decide_any(asked, raw, &mut self.scratch, &mut self.work)).flatten()
         } else if let Some(decided) = asked.test.decide_raw(raw) {
             Some(decided)
-        } else if self.work > most {
-            None
         } else {
-            let (seen, work) = self.views.see(asked.field, raw, asked.kind);
-            self.work += work + asked.test.work(seen) + TEST_WORK;
-            (self.work <= most).then(|| asked.test.decide(seen, &mut self.scratch)).flatten()
+            let (seen, steps) = self.views.see(asked.field, raw, asked.kind);
+            let steps = steps.saturating_add(asked.test.steps(seen)).saturating_add(TEST_STEPS);
+            self.work.take(steps).then(|| asked.test.decide(seen, &mut self.scratch)).flatten()
         };
         self.uncompared |= decided.is_none();
         decided
@@ -321,17 +315,18 @@ fn both(a: Option<bool>, b: Option<bool>) -> Option<bool> {
 }
 
 /// The test of each value directly inside an array or object, ORed. Null is no value.
-fn decide_any(asked: &Asked, raw: &[u8], scratch: &mut Scratch) -> Option<bool> {
+fn decide_any(asked: &Asked, raw: &[u8], scratch: &mut Scratch, work: &mut Work) -> Option<bool> {
     let mut item_scratch = Vec::new();
     let mut one = Some(false);
     let mut decide = |raw: &[u8]| {
         if raw == b"null" {
             return false;
         }
-        let decided = asked
-            .test
-            .decide_raw(raw)
-            .or_else(|| asked.test.decide(Seen::of(raw, asked.kind, &mut item_scratch), scratch));
+        let decided = asked.test.decide_raw(raw).or_else(|| {
+            let seen = Seen::of(raw, asked.kind, &mut item_scratch);
+            let steps = raw.len().saturating_add(asked.test.steps(seen)).saturating_add(TEST_STEPS);
+            work.take(steps).then(|| asked.test.decide(seen, scratch)).flatten()
+        });
         match decided {
             Some(true) => return true,
             Some(false) => {}

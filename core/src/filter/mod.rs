@@ -31,6 +31,7 @@ mod time;
 mod uuid;
 mod value;
 mod views;
+mod work;
 mod wrapped;
 
 #[cfg(test)]
@@ -39,18 +40,14 @@ mod tests;
 pub use build::{CONDITIONS_MAX, FILTER_MAX, FilterBuilder, IN_MAX, OPERAND_MAX, PATTERN_MAX};
 pub use canonical::words;
 pub use distinct::{BY_MAX, Distinct, parse_by};
+pub use glob::Glob;
 pub use grouping::{GROUP_FIELDS_MAX, GroupValue, Grouping, group_values};
 pub use matcher::{Matcher, Verdict};
 pub use projection::{COMPOUND_MAX, DEFAULT_FIELDS, FIELDS_MAX, Projection, TEXT_MAX};
+pub use work::Work;
 
 use crate::field::Field;
 use condition::Test;
-
-/// Does all of `text` match Redis's glob `pattern`, of at most [`PATTERN_MAX`] bytes?
-#[must_use]
-pub fn glob_matches(pattern: &[u8], text: &[u8]) -> bool {
-    glob::matches(pattern, text)
-}
 
 /// One condition.
 #[derive(Debug, Clone, PartialEq, Eq)]

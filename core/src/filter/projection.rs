@@ -62,6 +62,12 @@ impl Projection {
         Self { reader: self.reader.inexact(inexact), ..self }
     }
 
+    /// The work for the row that was made last, in steps: the message is read once more.
+    #[must_use]
+    pub fn work(&self, message: &[u8]) -> usize {
+        message.len() + self.reader.decoded() + self.fields.len() * TEXT_MAX
+    }
+
     /// The members of one row. Integers that fit are integers, other scalars text, arrays and objects JSON
     /// text; what is absent, null or cannot be read is null.
     pub fn row(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {

@@ -9,6 +9,8 @@ mod rate;
 mod record;
 mod registry;
 mod room;
+#[cfg(test)]
+mod slices_test;
 mod status;
 mod terms;
 
@@ -18,7 +20,7 @@ pub use groups::{GROUP_BYTES_MAX, GROUPS_MAX, Groups, TOP_DEFAULT, TOP_MAX};
 pub use histogram::Histogram;
 pub use pace::{Next, Pace, TurnClock};
 pub use rate::Rate;
-pub use record::{FIELDS, FieldKind, Record};
+pub use record::{FIELDS, FILTER_KEPT_MAX, FieldKind, Record};
 pub use registry::{
     CACHED_MAX, Cached, Caches, Ended, REMEMBERED_BYTES_MAX, REMEMBERED_MAX, Registry, SAMPLES_MAX,
 };
@@ -31,6 +33,7 @@ use uuid::Uuid;
 
 use crate::concerns::{Concerns, chord_notice, inexact_notice, uncompared_notice};
 use crate::error::Error;
+use crate::excerpt::excerpt;
 use crate::filter::{Distinct, Filter, Grouping, Matcher, Projection};
 use crate::kind::MessageKind;
 use crate::priorities::{List, Priority};
@@ -161,6 +164,8 @@ pub struct FilterJudge {
     /// Where matches are grouped.
     names: Option<Names>,
     key: Vec<u8>,
+    /// Work that was not asked for yet, in steps.
+    work: usize,
 }
 
 impl Judge for FilterJudge {
@@ -176,23 +181,32 @@ impl Judge for FilterJudge {
             }
             None => concerns = self.matcher.concerns(message),
         }
+        self.work += self.matcher.work();
         Judgement {
             matched: verdict.matched,
             undecodable: verdict.undecodable,
             unreadable: verdict.unreadable || !readable,
             uncompared: verdict.uncompared,
-            decoded: self.matcher.work() as u64,
             group,
             concerns,
         }
     }
 
     fn describe(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {
-        self.projection.row(message)
+        let row = self.projection.row(message);
+        self.work += self.projection.work(message);
+        row
     }
 
     fn values(&mut self, message: &[u8]) -> Option<u128> {
-        self.distinct.as_mut()?.digest(message)
+        let distinct = self.distinct.as_mut()?;
+        let digest = distinct.digest(message);
+        self.work += distinct.work(message);
+        digest
+    }
+
+    fn work(&mut self) -> u64 {
+        std::mem::take(&mut self.work) as u64
     }
 }
 
@@ -216,6 +230,8 @@ pub struct Job {
     /// Where it stands in the messages that workers hold; then the other scan is one of nothing.
     pub unacked: Option<UnackedScan>,
     judge: FilterJudge,
+    /// The text of the filter as records keep it.
+    filter_kept: Option<Vec<u8>>,
     status: Status,
     waiting: Option<&'static str>,
     notice: Option<String>,
@@ -247,6 +263,7 @@ impl Job {
             distinct: (!terms.by.is_empty()).then(|| Distinct::new(start.messages, &terms.by)),
             names: start.grouping.is_some().then(Names::default),
             key: Vec::new(),
+            work: 0,
         };
         let plan = Plan::new(start.effect, start.dry_run)
             .limit(terms.limit)
@@ -259,6 +276,8 @@ impl Job {
             scan: Scan::over(plan, if unacked.is_some() { &[] } else { &lens }),
             unacked,
             judge,
+            filter_kept: (!start.filter.is_all())
+                .then(|| excerpt(&start.filter.canonical(), FILTER_KEPT_MAX)),
             status: Status::Pending,
             waiting: None,
             notice: None,
@@ -602,7 +621,16 @@ impl Job {
         }
     }
 
-    /// Everything that STATUS shows but the sample.
+    /// Everything that STATUS shows of a live job but the sample: its record with the whole text of the filter.
+    pub fn live_record(&mut self) -> Record {
+        let mut record = self.record();
+        if !self.start.filter.is_all() {
+            record.set("filter", Reply::Text(self.start.filter.canonical()));
+        }
+        record
+    }
+
+    /// The record as it is kept and repeated: a long filter is cut to [`FILTER_KEPT_MAX`] bytes.
     pub fn record(&mut self) -> Record {
         let c = self.counters().clone();
         let ended = self.status.has_ended();
@@ -672,7 +700,7 @@ impl Job {
             text(mode),
             flag(s.dry_run),
             flag(keeps),
-            if filter.is_all() { Reply::Null } else { Reply::Text(filter.canonical()) },
+            opt(self.filter_kept.as_deref()),
             opt(filter.task()),
             opt(filter.repoid()),
             opt(filter.commitid()),

@@ -1,10 +1,15 @@
 //! A job as STATUS shows it, and as the hash that outlives the process holds it.
 
 use crate::error::Error;
+use crate::excerpt::excerpt;
 use crate::filter::words;
 use crate::reply::Reply;
 
 use super::{Kind, Status};
+
+/// Bytes of a filter's text that a record keeps, in the keyspace and in memory: the rest of a longer one is told by its
+/// digest ([`crate::excerpt`]). STATUS of a live job shows it whole. About a hundred UUIDs fit.
+pub const FILTER_KEPT_MAX: usize = 4_096;
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,6 +184,15 @@ impl Record {
             self.set("eta_ms", Reply::Int(0));
             self.set("completed_at", self.get("updated_at").clone());
             self.set("error", Reply::Text(why.to_string().into()));
+        }
+    }
+
+    /// Cuts the texts of the filter to at most `max` bytes each.
+    pub fn cut_filter(&mut self, max: usize) {
+        for name in ["filter", "filter_task", "filter_repoid", "filter_commitid"] {
+            if self.text(name).len() > max {
+                self.set(name, Reply::Text(excerpt(self.text(name), max)));
+            }
         }
     }
 

@@ -12,9 +12,9 @@ use crate::reply::Reply;
 pub const REMEMBERED_MAX: usize = 500;
 /// Of these, how many keep their sample or groups.
 pub const SAMPLES_MAX: usize = 100;
-/// Bytes that remembered jobs may take, records and samples: a filter may be long, and so may a sample's rows.
+/// Bytes that remembered jobs may take, records and samples: names may be long, and so may a sample's rows.
 /// The newest is remembered whatever it takes.
-pub const REMEMBERED_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub const REMEMBERED_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Counts that are cached; the oldest makes room.
 pub const CACHED_MAX: usize = 1_000;
 

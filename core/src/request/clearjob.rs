@@ -214,6 +214,17 @@ fn check_newest(terms: &Terms) -> Result<(), Error> {
 /// The fields of BY: as many as a number before them says; without one, all names of fields that follow. In that form
 /// a keyword in small letters that is a field's name, too, is taken for the field, which keeps more messages apart.
 fn parse_fields(options: &mut Options<'_>) -> Result<Vec<Field>, Error> {
+    let fields = read_fields(options)?;
+    // Twice the same tells no more messages apart, and costs each of them twice.
+    let same = |a: &Field, b: &Field| a.source == b.source && a.path == b.path;
+    let twice = fields.iter().enumerate().find(|(at, field)| fields[..*at].iter().any(|f| same(f, field)));
+    match twice {
+        Some((_, field)) => Err(Error::FieldTwice { keyword: "BY", name: field.name.as_bytes().to_vec() }),
+        None => Ok(fields),
+    }
+}
+
+fn read_fields(options: &mut Options<'_>) -> Result<Vec<Field>, Error> {
     if options.args.peek().is_some_and(|first| parse_u64(first).is_some()) {
         let count = options.count("BY", 1, BY_MAX)?;
         return options.values("BY", count)?.into_iter().map(parse_by).collect();

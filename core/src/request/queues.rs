@@ -4,13 +4,13 @@ use super::options::Options;
 use super::spec::CommandSpec;
 use super::{Format, Request, commands};
 use crate::error::Error;
-use crate::filter::{PATTERN_MAX, glob_matches};
+use crate::filter::{Glob, PATTERN_MAX};
 
 /// List the queues of the selected database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queues {
     /// Only queues whose names match.
-    pub pattern: Option<Vec<u8>>,
+    pub pattern: Option<Glob>,
     /// How the reply is written.
     pub format: Format,
 }
@@ -19,7 +19,7 @@ impl Queues {
     /// The queue is among those that were asked for.
     #[must_use]
     pub fn wants(&self, queue: &[u8]) -> bool {
-        self.pattern.as_deref().is_none_or(|pattern| glob_matches(pattern, queue))
+        self.pattern.as_ref().is_none_or(|pattern| pattern.matches(queue))
     }
 }
 
@@ -40,10 +40,10 @@ impl Request for Queues {
     }
 }
 
-fn parse_pattern(text: &[u8]) -> Result<Vec<u8>, Error> {
+fn parse_pattern(text: &[u8]) -> Result<Glob, Error> {
     match text.len() {
         0 => Err(Error::EmptyText { keyword: "GLOB" }),
         got if got > PATTERN_MAX => Err(Error::TooLong { keyword: "GLOB", max: PATTERN_MAX, got }),
-        _ => Ok(text.to_vec()),
+        _ => Ok(Glob::new(text)),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::deadline::Deadline;
 use super::sample::SampleRow;
 use super::tallies::Grouped;
 use super::values::MOST;
@@ -50,8 +51,6 @@ pub struct Judgement {
     pub unreadable: bool,
     /// It is unknown because of a value that has no meaning for the operator. Only with `unreadable`.
     pub uncompared: bool,
-    /// Bytes that had to be decoded for the verdict.
-    pub decoded: u64,
     /// What else there is to know of a match.
     pub concerns: Concerns,
     /// For [`Effect::Group`]: the number of the group that a match is in.
@@ -67,6 +66,11 @@ pub trait Judge {
     /// Digest of the values by which matches are told apart; nothing if one of them cannot be read. Of the
     /// message that was judged last.
     fn values(&mut self, message: &[u8]) -> Option<u128>;
+    /// The work that was done since it was asked for last, beside reading each message once: in steps, of which each is
+    /// worth a byte that is read ([`crate::filter::Work`]). None unless the judge says otherwise.
+    fn work(&mut self) -> u64 {
+        0
+    }
 }
 
 /// When a look is over.
@@ -86,7 +90,7 @@ pub enum Time {
 
 impl Time {
     /// The end of a look whose first message was read at `now_ns`, `seek_ns` after it began.
-    fn end(self, now_ns: u64, seek_ns: u64) -> u64 {
+    pub(super) fn end(self, now_ns: u64, seek_ns: u64) -> u64 {
         match self {
             Self::AfterSeek { slice_ns, last_seek_ns } => now_ns + slice_ns.max(seek_ns.min(last_seek_ns)),
             Self::Until(at) => at,
@@ -153,8 +157,8 @@ pub struct Look {
     pub reseek_ns: u64,
     /// What taking out took, of a second walk alone, in nanoseconds.
     pub taking_ns: u64,
-    /// Bytes decoded on the way.
-    decoded: u64,
+    /// Work of the judge on the way, in steps.
+    work: u64,
     /// Bytes taken out, or to be taken out by the second walk.
     pub taken_bytes: u64,
     /// What the second walk is to take out, the farthest from the head first.
@@ -200,8 +204,19 @@ impl Look {
         self.hits.len() as u64
     }
 
-    /// Judges one message at `distance`; says whether it is to go.
+    /// Judges one message at `distance` and counts what that took; says whether it is to go.
     fn take_in(&mut self, scan: &Scan, judge: &mut impl Judge, distance: u64, message: &[u8]) -> bool {
+        let goes = self.judge(scan, judge, distance, message);
+        self.work += judge.work();
+        goes
+    }
+
+    /// Bytes read and steps of work so far: what time is measured by between two looks at the clock.
+    fn done(&self) -> u64 {
+        self.examined_bytes + self.work
+    }
+
+    fn judge(&mut self, scan: &Scan, judge: &mut impl Judge, distance: u64, message: &[u8]) -> bool {
         let verdict = judge.judge(message);
         let bytes = message.len() as u64;
         let goes = verdict.matched && self.decides(scan, judge, distance, message);
@@ -210,7 +225,6 @@ impl Look {
         }
         self.examined += 1;
         self.examined_bytes += bytes;
-        self.decoded += verdict.decoded;
         self.undecodable += u64::from(verdict.undecodable);
         self.unreadable += u64::from(verdict.unreadable);
         self.uncompared += u64::from(verdict.uncompared);
@@ -266,71 +280,6 @@ impl Look {
             },
         };
         goes && scan.room().is_none_or(|room| self.would_delete < room)
-    }
-}
-
-/// The clock is read after this many messages ...
-const CLOCK_EVERY_MESSAGES: u32 = 16;
-/// ... or this many bytes, whichever comes first: a rate measured on small messages says nothing about
-/// the large ones behind them.
-const CLOCK_EVERY_BYTES: u64 = 64 * 1024;
-
-/// When a slice is over.
-pub(crate) struct Deadline<'a, C> {
-    clock: &'a C,
-    time: Time,
-    opened: u64,
-    at: u64,
-    messages: u32,
-    bytes: u64,
-    /// Time that is spoken for.
-    reserved: u64,
-    /// Time that was spent beside the walk.
-    beside_ns: u64,
-}
-
-impl<'a, C: Clock> Deadline<'a, C> {
-    /// Of a look that begins now: it goes to its first message.
-    pub(crate) fn new(clock: &'a C, budget: &Budget) -> Self {
-        let opened = clock.now_ns();
-        Self { clock, time: budget.time, opened, at: 0, messages: 0, bytes: 0, reserved: 0, beside_ns: 0 }
-    }
-
-    /// The first message was read: the budget begins. Answers what the seek took, and when the time is over.
-    pub(crate) fn begin(&mut self) -> (u64, u64) {
-        let now = self.clock.now_ns();
-        let seek_ns = now - self.opened;
-        self.at = self.time.end(now, seek_ns);
-        (seek_ns, self.at)
-    }
-
-    /// Does something that is no part of the walk; the time for it runs all the same.
-    fn beside<R>(&mut self, work: impl FnOnce() -> R) -> R {
-        let began = self.clock.now_ns();
-        let result = work();
-        self.beside_ns += self.clock.now_ns() - began;
-        result
-    }
-
-    /// So much of the time is spoken for.
-    pub(crate) fn reserve(&mut self, ns: u64) {
-        self.reserved += ns;
-    }
-
-    /// What the walk took, behind a seek of `seek_ns`.
-    fn walked(&self, seek_ns: u64) -> u64 {
-        (self.clock.now_ns() - self.opened).saturating_sub(seek_ns + self.beside_ns)
-    }
-
-    /// One more message is done, `bytes` read and decoded so far; a deletion costs far more than a look, so it does
-    /// not wait to be counted.
-    pub(crate) fn is_over(&mut self, bytes: u64, deleted: bool) -> bool {
-        self.messages += 1;
-        if !deleted && self.messages < CLOCK_EVERY_MESSAGES && bytes - self.bytes < CLOCK_EVERY_BYTES {
-            return false;
-        }
-        (self.messages, self.bytes) = (0, bytes);
-        self.clock.now_ns() + self.reserved >= self.at
     }
 }
 
@@ -398,7 +347,7 @@ impl Scan {
                 || look.taken_bytes >= budget.max_bytes
                 || self.ends_at(look.would_delete)
                 || (self.deletes() && look.kept.is_some() && !self.takes_oldest());
-            if met || deadline.is_over(look.examined_bytes + look.decoded, goes.is_some()) {
+            if met || deadline.is_over(look.done(), goes.is_some()) {
                 break;
             }
         }
@@ -487,9 +436,8 @@ impl Scan {
                 look.taken_bytes += bytes;
                 deadline.reserved += budget.put_ns;
             }
-            let bytes = look.examined_bytes + look.decoded;
             let full = look.hits.len() >= budget.max_hits || look.taken_bytes >= budget.max_bytes;
-            if look.overflows || full || deadline.is_over(bytes, goes.is_some()) {
+            if look.overflows || full || deadline.is_over(look.done(), goes.is_some()) {
                 break;
             }
         }

@@ -62,6 +62,7 @@
 //! to delete, because the server must not write now (a replica, a pause, a full disk), is dropped: the same
 //! messages are examined later, and still counted once.
 
+mod deadline;
 mod look;
 mod marks;
 #[cfg(test)]
@@ -72,7 +73,7 @@ mod tallies;
 mod track;
 mod values;
 
-pub(crate) use look::Deadline;
+pub(crate) use deadline::Deadline;
 pub use look::{Budget, Clock, Hit, Judge, Judgement, Look, Looked, Queue, Time, fingerprint};
 pub use marks::{Event, MAX_PASSES, Marks};
 pub use plan::{Effect, Plan};

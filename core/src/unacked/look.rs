@@ -45,8 +45,8 @@ pub struct UnackedLook {
     pub(super) over: bool,
     /// Of what was taken out, how many the scan has counted.
     pub(super) counted: u64,
-    /// Bytes read and decoded.
-    bytes: u64,
+    /// Bytes read and steps of work.
+    work: u64,
 }
 
 impl UnackedScan {
@@ -80,7 +80,7 @@ impl UnackedScan {
                 let full = look.taken.len() >= budget.max_hits
                     || look.taken_bytes >= budget.max_bytes
                     || self.room().is_some_and(|room| look.would_delete >= room);
-                match full || deadline.is_over(look.bytes, goes) {
+                match full || deadline.is_over(look.work, goes) {
                     true => Step::Last(Place { score, tag: tag.to_vec() }),
                     false => Step::Next,
                 }
@@ -110,8 +110,20 @@ enum Step {
 }
 
 impl UnackedLook {
-    /// Judges one entry; says whether it is to go.
+    /// Judges one entry and counts what that took; says whether it is to go.
     fn take_in(
+        &mut self,
+        scan: &UnackedScan,
+        judge: &mut impl Judge,
+        place: (f64, &[u8]),
+        value: Option<&[u8]>,
+    ) -> bool {
+        let goes = self.judge(scan, judge, place, value);
+        self.work += judge.work() + value.map_or(0, |message| message.len() as u64);
+        goes
+    }
+
+    fn judge(
         &mut self,
         scan: &UnackedScan,
         judge: &mut impl Judge,
@@ -125,7 +137,6 @@ impl UnackedLook {
         };
         let verdict = judge.judge(message);
         let bytes = message.len() as u64;
-        self.bytes += bytes + verdict.decoded;
         self.undecodable += u64::from(verdict.undecodable);
         self.unreadable += u64::from(verdict.unreadable);
         self.uncompared += u64::from(verdict.uncompared);

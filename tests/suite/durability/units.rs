@@ -1,11 +1,13 @@
 //! One slice is one transaction for whoever repeats it: deletions, record and audit entry.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
-use qadmin_harness::{Fields as _, Server};
+use qadmin_harness::{Fields as _, Server, TARGET_REPOID, TARGET_TASK};
+use redis::Commands as _;
 
-use super::{Filled, QUEUE, record_key, slow, start_clear, until_caught_up};
-use crate::support::wait_for_job;
+use super::{Filled, QUEUE, record_key, slow, start_clear, tell, until_caught_up, until_deleted};
+use crate::support::{ask, wait_for_job};
 
 /// A command in an append-only file.
 pub(crate) type Command = Vec<Vec<u8>>;
@@ -47,6 +49,35 @@ fn judge(transactions: &[Vec<Command>], id: &str) {
     assert!(names(end).ends_with(&["HSET".into(), "PEXPIREAT".into(), "XADD".into()]), "{:?}", names(end));
     let status = end.iter().find(|command| word(command, 0) == "HSET").expect("a record");
     assert!(status.contains(&b"completed".to_vec()));
+}
+
+#[test]
+fn a_unit_repeats_only_the_fields_of_the_record_that_changed_whatever_the_length_of_the_filter() {
+    let server = slow().start();
+    let mut conn = server.conn();
+    let filled = Filled::new(&server, 3_000, 50.0);
+    let values: String = (0..2_000).map(|n| format!(" {n:060}")).collect();
+    let filter =
+        format!("TASK {TARGET_TASK} REPOID {TARGET_REPOID} WHERE task IN 2001 {TARGET_TASK}{values}");
+    let job = ask(&mut conn, &format!("QADMIN.CLEARJOB {QUEUE} ALL {filter} CONFIRM {QUEUE}"));
+    let id = job.text("job_id");
+    until_deleted(&mut conn, &id, 100);
+    // Whatever an administrator does to the record: the next unit writes what is missing, and only that.
+    tell(&mut conn, &format!("HDEL {} user reason", record_key(&id)));
+    tell(&mut conn, &format!("HSET {} queue other", record_key(&id)));
+    let end = wait_for_job(&mut conn, &id);
+    assert_eq!((end.text("status"), end.int("deleted")), ("completed".into(), filled.matches()), "{end:?}");
+    let hash: HashMap<String, String> = conn.hgetall(record_key(&id)).expect("HGETALL");
+    assert_eq!((hash["user"].as_str(), hash["queue"].as_str()), ("default", QUEUE));
+    let (mut units, mut bytes) = (0, 0);
+    for unit in transactions(&server).iter().filter(|unit| word(&unit[0], 0) == "QADMIN.APPLY") {
+        let record = unit.iter().find(|command| word(command, 0) == "HSET").expect("a record");
+        assert!(record.iter().step_by(2).all(|field| field != b"filter"), "the filter was written again");
+        units += 1;
+        bytes += record.iter().map(Vec::len).sum::<usize>();
+    }
+    assert!(units > 1, "there was more than one unit");
+    assert!(bytes / units < 1_000, "{bytes} bytes of records in {units} units");
 }
 
 pub(crate) fn word(command: &Command, at: usize) -> String {

@@ -11,6 +11,7 @@ use crate::support::{ask, run};
 pub(super) const ROWS: &[Row] = &[
     ("a turn of the event loop", |bed| goes_on(bed, "a turn of the event loop")),
     ("the timer", |bed| goes_on(bed, "the timer")),
+    ("making room for records", |bed| goes_on(bed, "making room for records")),
     ("a keyspace notification", keyspace),
     ("a server event", server_event),
     ("an event that was put aside", put_aside),

@@ -457,7 +457,7 @@ proptest! {
 
     #[test]
     fn globs_are_what_a_naive_reading_says(pattern in r"[ab*?\[\]^\\-]{0,8}", text in r"[ab\]^\\-]{0,6}") {
-        prop_assert_eq!(glob::matches(pattern.as_bytes(), text.as_bytes()), naive_glob(pattern.as_bytes(), text.as_bytes()));
+        prop_assert_eq!(Glob::new(pattern.as_bytes()).matches(text.as_bytes()), naive_glob(pattern.as_bytes(), text.as_bytes()));
     }
 }
 

@@ -54,6 +54,11 @@ fn every_wrong_command_line_says_what_would_be_right() {
         ),
         ("CLEARJOB q TASK t KEEPONE BY 1 id task", "ERR TASK needs a value"),
         (
+            "CLEARJOB q TASK t KEEPONE BY 3 id repoid kwargs.repoid",
+            "ERR BY may name each field once, got \"kwargs.repoid\" twice",
+        ),
+        ("CLEARJOB q TASK t KEEPONE BY id task id ALL", "ERR BY may name each field once, got \"id\" twice"),
+        (
             "CLEARJOB q TASK t KEEPONE BY args.0 args.1 args.2 args.3 args.4 args.5 args.6 args.7 args.8 args.9 \
              args.10 args.11 args.12 args.13 args.14 args.15 args.16",
             "ERR the field name \"args.16\" is one too many for BY, which takes 16",

@@ -1,0 +1,74 @@
+//! Room for one more job, and which jobs end so that it is found.
+
+use qadmin_core::error::Error;
+use qadmin_core::job::{Job, Status};
+
+use super::slice::{self, Step};
+use crate::record;
+use crate::redis::Ctx;
+use crate::settings;
+use crate::state::State;
+
+/// What a job is that needs room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Newcomer {
+    /// A preview or stats: these use at most half of the jobs, so that a clear always finds room.
+    Look,
+    /// A clear.
+    Clear,
+}
+
+impl State {
+    /// Finds room for one more job. Where there is none, jobs that have nothing left to do end now instead of in their
+    /// next slice, and then previews and stats that stand still because somebody paused them, the oldest first: they
+    /// change nothing, can be started again, and must not keep everybody else from counting.
+    ///
+    /// # Errors
+    /// [`Error::TooManyJobs`], [`Error::TooManyPreviews`].
+    pub(crate) fn room_for(&mut self, ctx: Ctx<'_>, newcomer: Newcomer) -> Result<(), Error> {
+        if self.is_full(newcomer).is_none() {
+            return Ok(());
+        }
+        self.end_done(ctx, newcomer);
+        while let Some(error) = self.is_full(newcomer) {
+            let is_idle = |job: &&Job| job.start().kind.only_looks() && job.is_paused();
+            let Some(id) = self.registry.live().iter().find(is_idle).map(Job::id) else { return Err(error) };
+            self.end_jobs(|job| job.id() == id, |_| (Status::Cancelled, Error::MadeRoom));
+        }
+        Ok(())
+    }
+
+    /// Why one more job does not fit.
+    fn is_full(&self, newcomer: Newcomer) -> Option<Error> {
+        let settings = settings::now();
+        let max_jobs = usize::try_from(settings.max_jobs()).unwrap_or(usize::MAX);
+        let live = self.registry.live().len();
+        if live >= max_jobs {
+            return Some(Error::TooManyJobs { live, max_jobs });
+        }
+        let limit = usize::try_from(settings.max_previews()).unwrap_or(usize::MAX);
+        let looks = self.registry.count_looks();
+        (newcomer == Newcomer::Look && looks >= limit).then_some(Error::TooManyPreviews {
+            live: looks,
+            limit,
+            max_jobs,
+        })
+    }
+
+    /// Ends the jobs that have nothing left to do: many may be started within one turn of the event loop, before a
+    /// slice comes. Their records are written by the running command if it writes anyway and its keys may be in any
+    /// slot, otherwise in a later turn.
+    fn end_done(&mut self, ctx: Ctx<'_>, newcomer: Newcomer) {
+        let writes = newcomer == Newcomer::Clear && !ctx.flags().cluster();
+        if !writes && record::is_backlog_long(&self.owed) {
+            return;
+        }
+        let db = ctx.db();
+        for job in self.registry.take_if(|job| !job.is_paused() && job.verdict().is_some()) {
+            let (status, error) = job.verdict().unwrap_or((Status::Completed, None));
+            let Step::Ends(status, error) = slice::end(ctx, &job, status, error) else { continue };
+            self.conclude(job, status, error, writes.then_some(ctx));
+        }
+        ctx.select(db);
+    }
+}
