@@ -17,6 +17,12 @@ enum What {
     Pushed(End, u64),
     /// Messages were popped; the list then held so many.
     Popped(End, u64),
+    /// LREM took messages out; the list then held so many.
+    Removed(u64),
+    /// LSET put a message in the place of another one; the list held so many.
+    Set(u64),
+    /// LTRIM ran; the list then held so many.
+    Trimmed(u64),
     /// Changed inside.
     Edited(u64),
     /// Deleted, expired, renamed away or replaced.
@@ -68,10 +74,13 @@ fn classify(ctx: Ctx<'_>, event: &[u8], key: &[u8]) -> Option<What> {
         b"rpush" => list_len(ctx, key, |len| What::Pushed(End::Tail, len)),
         b"lpop" => list_len(ctx, key, |len| What::Popped(End::Head, len)),
         b"rpop" => list_len(ctx, key, |len| What::Popped(End::Tail, len)),
-        // Of a hash they say that it is another one.
-        b"restore" | b"copy_to" => Some(keyspace::list_len(ctx, key).map_or(What::Gone, What::Edited)),
+        // They replace whatever was there, and are told alone, without a `del` (Redis 7.0 to 8.0, Valkey 8.1 and 9.1).
+        b"restore" | b"copy_to" | b"sortstore" => Some(What::Gone),
+        b"lrem" => list_len(ctx, key, What::Removed),
+        b"lset" => list_len(ctx, key, What::Set),
+        b"ltrim" => list_len(ctx, key, What::Trimmed),
         b"expire" | b"persist" | b"hexpire" | b"hdel" | b"hincrby" | b"new" => None,
-        // LREM, LINSERT, LSET, LTRIM, SORT STORE and whatever comes after this was written.
+        // LINSERT and whatever comes after this was written.
         _ => list_len(ctx, key, What::Edited),
     }
 }
@@ -114,6 +123,9 @@ pub(crate) fn apply(state: &mut State, event: &KeyEvent) {
         }
         What::Pushed(end, len) => Event::Pushed { end, len },
         What::Popped(end, len) => Event::Popped { end, len },
+        What::Removed(len) => Event::Removed { len },
+        What::Set(len) => Event::Set { len },
+        What::Trimmed(len) => Event::Trimmed { len },
         What::Edited(len) => Event::Edited { len },
     };
     let mut gone = false;

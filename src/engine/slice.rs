@@ -73,7 +73,7 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
         (true, None) => Mode::Erase,
         (true, Some(_)) => Mode::Take,
     };
-    let list = match List::open(ctx, &name, mode) {
+    let mut list = match List::open(ctx, &name, mode) {
         Opened::List(list) => list,
         gone => {
             if matches!(gone, Opened::Other) {
@@ -88,6 +88,9 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
         }
     };
     job.scan.observe_len(list.len());
+    if job.scan.take_bearings(&mut list) && !list.reopen() {
+        return Step::Ends(Status::Failed, Some(Error::Internal));
+    }
     if job.scan.progress() != Progress::Unfinished {
         let (status, error) = job.verdict().unwrap_or((Status::Completed, None));
         return Step::Ends(status, error);

@@ -11,6 +11,7 @@
 //!
 //! [`List`] refuses what is not right instead of doing it.
 
+use std::collections::VecDeque;
 use std::ffi::{c_int, c_long};
 
 use qadmin_core::queue::End;
@@ -20,6 +21,11 @@ use super::api::{api, raw};
 use super::ctx::Ctx;
 use super::fault;
 use super::string::RString;
+
+/// Messages that are remembered as those that stayed last.
+const STAYED_MAX: usize = 16;
+/// Bytes of the largest one of those.
+const STAYED_BYTES_MAX: usize = 64 * 1024;
 
 /// What a key holds.
 pub(crate) enum Opened<'c> {
@@ -56,8 +62,10 @@ pub(crate) struct List<'c> {
     turned: bool,
     /// Messages taken out.
     deleted: u64,
-    /// The message that was read last, where it may be kept.
+    /// The message that was read last.
     last: Option<RString>,
+    /// The last few that stay, as [`Queue::stays`] says: they are freed a little later than they would be otherwise.
+    stayed: VecDeque<RString>,
     /// What was taken out, from the head on, where it is kept.
     taken: Vec<RString>,
 }
@@ -85,6 +93,7 @@ fn open_any<'c>(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> (List<'c>, isize
         turned: false,
         deleted: 0,
         last: None,
+        stayed: VecDeque::new(),
         taken: Vec::new(),
     };
     let kind = isize::try_from(kind).unwrap_or(-1);
@@ -105,6 +114,20 @@ fn open<'c>(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> Opened<'c> {
 }
 
 impl<'c> List<'c> {
+    /// Reads a message, in as far as the walk so far permits it.
+    fn get(&mut self, index: u64) -> Option<RString> {
+        let back = self.at.is_some_and(|at| index < at);
+        if back && self.deleted > 0 {
+            return None;
+        }
+        let at = c_long::try_from(index).ok()?;
+        // SAFETY: the handle is live. The answer is a string of our own (S4), or null for a bad index.
+        let message = unsafe { RString::own(api!(RedisModule_ListGet(self.key, at))) }?;
+        self.turned |= back;
+        self.at = Some(index);
+        Some(message)
+    }
+
     /// Opens a key. The handle must not be kept beyond the callback, which its lifetime ensures.
     pub(crate) fn open(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> Opened<'c> {
         open(ctx, name, mode)
@@ -142,21 +165,32 @@ impl Queue for List<'_> {
     }
 
     fn read<R>(&mut self, index: u64, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
-        let back = self.at.is_some_and(|at| index < at);
-        if back && self.deleted > 0 {
-            return None;
-        }
-        let at = c_long::try_from(index).ok()?;
-        // SAFETY: the handle is live. The answer is a string of our own (S4), or null for a bad index.
-        let message = unsafe { RString::own(api!(RedisModule_ListGet(self.key, at))) }?;
-        self.turned |= back;
-        self.at = Some(index);
+        let message = self.get(index)?;
         fault::point("reading a message");
         let result = f(message.bytes());
-        if self.mode == Mode::Take {
-            self.last = Some(message);
-        }
+        self.last = Some(message);
         Some(result)
+    }
+
+    fn peek<R>(&mut self, index: u64, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        self.last = None;
+        self.get(index).map(|message| f(message.bytes()))
+    }
+
+    fn stays(&mut self, most: usize) {
+        let Some(message) = self.last.take() else { return };
+        if most == 0 || message.bytes().len() > STAYED_BYTES_MAX {
+            // What stayed before it is no neighbour of what comes next.
+            return self.stayed.clear();
+        }
+        while self.stayed.len() >= most.min(STAYED_MAX) {
+            self.stayed.pop_front();
+        }
+        self.stayed.push_back(message);
+    }
+
+    fn stayed(&mut self, most: usize, mut f: impl FnMut(&[u8])) {
+        self.stayed.drain(..).rev().take(most).for_each(|message| f(message.bytes()));
     }
 
     fn delete(&mut self, index: u64) -> bool {
@@ -166,7 +200,10 @@ impl Queue for List<'_> {
         let deleted = unsafe { api!(RedisModule_ListDelete(self.key, at)) } == 0;
         self.deleted += u64::from(deleted);
         if deleted {
-            self.taken.extend(self.last.take());
+            let message = self.last.take();
+            if self.mode == Mode::Take {
+                self.taken.extend(message);
+            }
         }
         fault::point("behind a deletion");
         deleted

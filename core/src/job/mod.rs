@@ -676,6 +676,7 @@ impl Job {
         let notices = [
             self.notice.clone(),
             self.edit_notice(),
+            self.newest_notice(),
             self.throttle_notice(),
             chords,
             unkept,
@@ -771,14 +772,30 @@ impl Job {
         (!both.is_empty()).then(|| format!("throttled: {}", both.join(", ")))
     }
 
+    fn newest_notice(&self) -> Option<String> {
+        self.scan.is_newest_unknown().then(|| {
+            "the newest matches left the queue again and again while the job counted them: it does not know which match \
+             is the newest, and cleared nothing more"
+                .to_owned()
+        })
+    }
+
     fn edit_notice(&self) -> Option<String> {
-        let edits = self.scan.edits();
-        (edits > 0).then(|| {
+        let (edits, refound) = (self.scan.edits(), self.scan.refound());
+        let again = (edits > 0).then(|| {
             format!(
                 "edits in place of the queue: {edits} (LREM, LINSERT, LSET, LTRIM or the like): \
                  the scan began again at the next end, the counters are of the current pass"
             )
-        })
+        });
+        let went_on = (refound > 0).then(|| {
+            format!(
+                "messages were taken out inside the queue (LREM, LTRIM): {refound} times the scan found its place again \
+                 and went on"
+            )
+        });
+        let both: Vec<String> = again.into_iter().chain(went_on).collect();
+        (!both.is_empty()).then(|| both.join("; "))
     }
 
     /// The rows of its sample as a reply.

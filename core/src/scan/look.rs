@@ -1,11 +1,13 @@
 //! One slice's work on the queue: walk, judge every message, take out what goes, stop on time.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
+use super::bearings::glance;
 use super::deadline::Deadline;
+use super::newest::Found;
 use super::sample::SampleRow;
+use super::surroundings::{Surroundings, mark_of};
 use super::tallies::Grouped;
-use super::values::MOST;
 use super::{Effect, Scan};
 use crate::concerns::{ConcernCounts, Concerns};
 use crate::queue::End;
@@ -24,6 +26,17 @@ pub trait Queue {
     /// Reads the message at `index` (0 = head). `None` if it cannot be read. After a [`Queue::delete`] only
     /// the same index or higher ones can.
     fn read<R>(&mut self, index: u64, f: impl FnOnce(&[u8]) -> R) -> Option<R>;
+
+    /// The same for a message that is not judged: it is looked at to know the place again.
+    fn peek<R>(&mut self, index: u64, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        self.read(index, f)
+    }
+
+    /// The message that was read last stays in the queue, and is remembered as one of the last `most` that do.
+    fn stays(&mut self, _most: usize) {}
+
+    /// Hands over those that were remembered, the last one first, at most so many, and forgets them.
+    fn stayed(&mut self, _most: usize, _f: impl FnMut(&[u8])) {}
 
     /// Takes out the message at `index`, which was just read on a walk away from the head. What follows it
     /// moves up. Says whether it did.
@@ -163,8 +176,10 @@ pub struct Look {
     pub taken_bytes: u64,
     /// What the second walk is to take out, the farthest from the head first.
     planned: Vec<Hit>,
-    /// Digests of values that were not met before this look.
-    pub(super) fresh: HashSet<u128>,
+    /// Digests of values for which no match stayed before this look, each with the distance of the one that does now.
+    pub(super) fresh: HashMap<u128, u64>,
+    /// Of those, values that were never met before.
+    unknown_values: usize,
     /// A match has one distinct value too many: the walk ended before it.
     pub(super) overflows: bool,
     pub(super) undistinguished: u64,
@@ -177,11 +192,19 @@ pub struct Look {
     pub(super) uncompared: u64,
     pub(super) would_delete: u64,
     pub(super) concerns: ConcernCounts,
+    /// The match that KEEPONE keeps from now on.
     pub(super) kept: Option<u64>,
+    /// The matches of which KEEP NEWEST keeps one.
+    pub(super) newest: Found,
     /// One past the window that was walked back; `None` for a walk towards the head.
     pub(super) top: Option<u64>,
     pub(super) rows: Vec<SampleRow>,
     pub(super) grouped: Vec<Grouped>,
+    /// What stands around the far side of a window that this look began, and further away of where it ended; of nearer
+    /// messages those that stayed.
+    pub(super) around_top: Surroundings,
+    /// What stands around the place where it ended.
+    pub(super) around_end: Surroundings,
 }
 
 impl Look {
@@ -191,11 +214,13 @@ impl Look {
         let mut planned = std::mem::take(&mut self.planned);
         let mut fresh = std::mem::take(&mut self.fresh);
         let mut grouped = std::mem::take(&mut self.grouped);
+        let mut newest = std::mem::take(&mut self.newest);
         hits.clear();
         planned.clear();
         fresh.clear();
         grouped.clear();
-        *self = Self { hits, planned, fresh, grouped, ..Self::default() };
+        newest.clear();
+        *self = Self { hits, planned, fresh, grouped, newest, ..Self::default() };
     }
 
     /// Messages taken out.
@@ -250,31 +275,33 @@ impl Look {
             Effect::Count | Effect::Group => false,
             Effect::ClearAll => true,
             // All but one go, whichever it is.
-            Effect::KeepOne if scan.counting => scan.has_kept() || self.matched > 0,
+            Effect::KeepOne if scan.counting => scan.has_matched() || self.matched > 0,
             Effect::KeepOne => {
-                let keeps = !scan.has_kept() && self.kept.is_none();
+                let keeps = !scan.spared && self.kept.is_none();
                 if keeps {
                     self.kept = Some(distance);
                 }
                 !keeps
             }
-            Effect::KeepNewest if scan.deletes() => scan.here().marks.kept() != Some(distance),
+            // Whatever has happened meanwhile: no match goes before a newer one is known to be in the queue.
+            Effect::KeepNewest if scan.deletes() => scan.has_newer(distance),
             Effect::KeepNewest => {
-                self.kept = self.kept.max(Some(distance));
-                scan.has_kept() || self.matched > 0
+                self.newest.add(distance);
+                scan.has_matched() || self.matched > 0
             }
             Effect::KeepEach => match judge.values(message) {
                 None => {
                     self.undistinguished += 1;
                     false
                 }
-                Some(digest) if scan.values.contains(digest) || self.fresh.contains(&digest) => true,
-                Some(_) if scan.values.len() + self.fresh.len() >= MOST => {
+                Some(digest) if scan.values.contains(digest) || self.fresh.contains_key(&digest) => true,
+                Some(digest) if !scan.values.knows(digest) && !scan.values.has_room(self.unknown_values) => {
                     self.overflows = true;
                     false
                 }
                 Some(digest) => {
-                    self.fresh.insert(digest);
+                    self.unknown_values += usize::from(!scan.values.knows(digest));
+                    self.fresh.insert(digest, distance);
                     false
                 }
             },
@@ -303,7 +330,8 @@ impl Scan {
             return Looked::Stuck;
         }
         let mut deadline = Deadline::new(clock, budget);
-        let looked = if self.here().marks.rest().is_none() && self.oldest_first() {
+        let walks_on = self.oldest_first() && self.here().marks.rest().is_none();
+        let looked = if walks_on || self.seeks_kept() {
             self.walk_on(queue, judge, &mut deadline, budget, look);
             self.take_out(queue, &mut deadline, permit, look)
         } else {
@@ -326,7 +354,11 @@ impl Scan {
         let room = self.room().unwrap_or(u64::MAX);
         let max_hits = budget.max_hits.min(usize::try_from(room).unwrap_or(usize::MAX));
         let next = self.here().marks.next();
-        for distance in next..next + self.here().marks.unexamined() {
+        // A window may be open where the match that was kept has left.
+        let end =
+            self.here().marks.rest().map_or(next + self.here().marks.unexamined(), |(cursor, _)| cursor);
+        let reach = self.reach();
+        for distance in next..end {
             let index = self.index(distance);
             let read = queue.read(index, |message| {
                 if look.examined == 0 {
@@ -337,6 +369,9 @@ impl Scan {
             });
             // A message that cannot be read ends the slice; the next one sees the queue's true state.
             let Some(goes) = read else { break };
+            if goes.is_none() && !look.overflows {
+                queue.stays(reach);
+            }
             if let Some((fingerprint, bytes)) = goes {
                 look.planned.push(Hit { index, fingerprint });
                 look.taken_bytes += bytes;
@@ -351,6 +386,14 @@ impl Scan {
                 break;
             }
         }
+        self.glance_ahead(queue, next + look.examined, &mut look.around_end.far);
+        queue.stayed(self.reach(), |message| look.around_end.near.push(mark_of(message)));
+    }
+
+    /// What stands from this distance on, further away from the next end.
+    fn glance_ahead(&self, queue: &mut impl Queue, from: u64, far: &mut Vec<u64>) {
+        let to = (from + self.reach() as u64).min(self.here().marks.len());
+        far.extend((from..to).map_while(|distance| glance(queue, self.index(distance))));
     }
 
     /// Takes out what the walk towards the head noted, on an iterator that never took that way. All of it,
@@ -413,7 +456,13 @@ impl Scan {
             (top, top)
         });
         look.top = Some(top);
+        if from == top {
+            let to = (top + self.reach() as u64).min(self.here().marks.len());
+            let seen: Vec<_> = (top..to).rev().map(|distance| glance(queue, self.index(distance))).collect();
+            look.around_top.far.extend(seen.into_iter().rev().map_while(|seen| seen));
+        }
         let mut permit = Some(permit);
+        let reach = self.reach();
         for distance in (next..from).rev() {
             let before = self.here().marks.len() - 1 - distance;
             let index = before - look.removed();
@@ -422,9 +471,15 @@ impl Scan {
                     (look.seek_ns, look.over_ns) = deadline.begin();
                 }
                 let goes = look.take_in(self, judge, distance, message) && self.deletes();
+                if !goes && look.around_top.near.len() < reach {
+                    look.around_top.near.push(mark_of(message));
+                }
                 goes.then(|| (fingerprint(message), message.len() as u64))
             });
             let Some(goes) = read else { break };
+            if goes.is_none() && !look.overflows {
+                queue.stays(reach);
+            }
             if let Some((fingerprint, bytes)) = goes {
                 if permit.take().is_some_and(|permit| !deadline.beside(permit)) {
                     return Looked::Refused;
@@ -441,6 +496,15 @@ impl Scan {
                 break;
             }
         }
+        let cursor = from - look.examined;
+        if cursor > next {
+            // The window stays open: what stands nearer is what is examined next.
+            let to = cursor.saturating_sub(self.reach() as u64);
+            let before = self.here().marks.len() - 1 - look.removed();
+            let seen = (to..cursor).rev().map_while(|distance| glance(queue, before - distance));
+            look.around_end.near.extend(seen);
+        }
+        queue.stayed(self.reach(), |message| look.around_end.far.push(mark_of(message)));
         Looked::Done
     }
 }

@@ -28,6 +28,21 @@ pub enum Event<'a> {
         /// Indexes before the deletion.
         indexes: &'a [u64],
     },
+    /// Messages were taken out anywhere (LREM); the list then held `len`.
+    Removed {
+        /// Length after the removal.
+        len: u64,
+    },
+    /// A message was put in the place of another one (LSET); the list then held `len`.
+    Set {
+        /// Length, which has not changed.
+        len: u64,
+    },
+    /// The list was cut at its ends (LTRIM); it then held `len`. Which end lost how many is not told.
+    Trimmed {
+        /// Length after the cut.
+        len: u64,
+    },
     /// The list was changed inside, positions unknown; it then held `len`.
     Edited {
         /// Length after the edit.
@@ -60,6 +75,28 @@ pub(super) struct Tally {
     pub(super) drifted: u64,
 }
 
+/// Messages that may be missing at most before the scan looks where they stood.
+pub(super) const MISSING_MAX: u64 = 16;
+
+/// Messages that were taken out at places that nobody told. Until it is known where they stood, all marks but the length
+/// are those before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Missing {
+    /// How many.
+    pub(super) removed: u64,
+    /// Of these, how many are known to have been nearer than the end of the snapshot: all, or none.
+    pub(super) of_end: u64,
+    /// Messages that were put in the place of others, and not taken out again.
+    pub(super) set: u64,
+}
+
+impl Missing {
+    /// Nothing had been pushed later that could be missing.
+    pub(super) fn is_end_known(self) -> bool {
+        self.of_end == self.removed
+    }
+}
+
 /// Marks by distance from the next end: `foreign <= next <= cursor <= top <= end <= len`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marks {
@@ -75,16 +112,24 @@ pub struct Marks {
     end: u64,
     /// The queue's length.
     len: u64,
-    /// The match that stays, of those that would go.
-    kept: Option<u64>,
     /// A push event without a change of length: the first half of a rotation (LMOVE of a list onto
     /// itself notifies the push, then the pop: `lmoveGenericCommand`, Redis 7.0 to 8.0).
     rotating: Option<End>,
+    missing: Missing,
 }
 
 impl Marks {
     pub(super) fn new(len: u64) -> Self {
-        Self { foreign: 0, next: 0, cursor: 0, top: 0, end: len, len, kept: None, rotating: None }
+        Self {
+            foreign: 0,
+            next: 0,
+            cursor: 0,
+            top: 0,
+            end: len,
+            len,
+            rotating: None,
+            missing: Missing::default(),
+        }
     }
 
     pub(super) fn len(&self) -> u64 {
@@ -93,14 +138,6 @@ impl Marks {
 
     pub(super) fn next(&self) -> u64 {
         self.next
-    }
-
-    pub(super) fn kept(&self) -> Option<u64> {
-        self.kept
-    }
-
-    pub(super) fn set_kept(&mut self, distance: Option<u64>) {
-        self.kept = distance;
     }
 
     /// Snapshot messages that are still to be examined.
@@ -128,7 +165,7 @@ impl Marks {
                 && self.next <= self.cursor
                 && self.cursor <= self.top
                 && self.top <= self.end
-                && self.end <= self.len,
+                && self.end <= self.len + self.missing.removed,
             "{self:?}"
         );
     }
@@ -140,21 +177,23 @@ impl Marks {
 
     /// Another list has its name now, of which nothing is examined: only its length is known.
     pub(super) fn stand_outside(&mut self, event: Event<'_>) {
-        let len = match event {
-            Event::Pushed { len, .. } | Event::Popped { len, .. } | Event::Edited { len } => len,
-            Event::Deleted { indexes } => self.len.saturating_sub(indexes.len() as u64),
-            Event::Gone => 0,
-        };
+        let len = self.len_after(event);
         *self = Self { end: 0, len, ..Self::new(0) };
     }
 
-    /// `examined` messages from `next` on were examined, towards the head; `removed` of them were taken out.
+    /// `examined` messages from `next` on were examined, towards the head; `removed` of them were taken out. Where a
+    /// window is open they are of its rest.
     pub(super) fn walked_on(&mut self, examined: u64, removed: u64) {
+        let open = self.rest().is_some();
         self.next += examined - removed;
         self.end -= removed;
         self.len -= removed;
-        self.cursor = self.next;
-        self.top = self.next;
+        if open {
+            self.cursor -= removed;
+            self.top -= removed;
+        } else {
+            (self.cursor, self.top) = (self.next, self.next);
+        }
         self.settle();
     }
 
@@ -185,15 +224,16 @@ impl Marks {
     pub(super) fn restart(&mut self, len: u64) {
         let growth = len.saturating_sub(self.len);
         let spared = |pushed: u64| if pushed == 0 { 0 } else { pushed + growth };
-        let at_head = spared(self.len - self.end);
+        // Of what is missing nobody knows whether it was pushed later: as if none of it were.
+        let at_head = spared(self.len + self.missing.removed - self.end);
         self.foreign = spared(self.foreign).min(len);
         self.next = self.foreign;
         self.cursor = self.next;
         self.top = self.next;
         self.end = len.saturating_sub(at_head).max(self.next);
         self.len = len;
-        self.kept = None;
         self.rotating = None;
+        self.missing = Missing::default();
         self.settle();
     }
 
@@ -213,32 +253,153 @@ impl Marks {
                     self.push(end, tally.arrived, shifts);
                 }
             }
-            Event::Popped { end, len } => match self.rotating.take() {
-                Some(pushed) if len == self.len => {
+            Event::Popped { end, len } => match self.rotating {
+                Some(pushed) if len == self.len && self.is_sure_of(end, 1) => {
                     tally.drifted = self.pop(end, 1, shifts);
                     self.push(pushed, 1, shifts);
+                    self.rotating = None;
                     tally.arrived = 1;
                 }
-                None if len < self.len => tally.drifted = self.pop(end, self.len - len, shifts),
-                _ => return Err(len),
+                None if len < self.len && self.is_sure_of(end, self.len - len) => {
+                    tally.drifted = self.pop(end, self.len - len, shifts);
+                }
+                _ => return Err(self.lose_place(event)),
             },
-            Event::Deleted { indexes } if indexes.last().is_none_or(|last| *last < self.len) => {
+            Event::Deleted { indexes }
+                if indexes.last().is_none_or(|last| *last < self.len) && self.missing.removed == 0 =>
+            {
                 tally.drifted = self.delete(indexes, shifts);
             }
-            Event::Deleted { .. } => return Err(self.len),
-            // The scan handles these two itself.
-            Event::Edited { len } => return Err(len),
+            Event::Deleted { .. } => return Err(self.lose_place(event)),
+            // LTRIM tells that it ran, whether it took something or not: producers that cap a list run it each time.
+            Event::Trimmed { len } if len == self.len && self.rotating.is_none() => {}
+            Event::Trimmed { len } | Event::Removed { len } if len < self.len && self.rotating.is_none() => {
+                let removed = self.len - len;
+                let set = matches!(event, Event::Trimmed { .. }) || self.missing.set != removed;
+                self.lose(removed, set).ok_or(len)?;
+            }
+            Event::Set { len } if len == self.len && self.rotating.is_none() => self.missing.set += 1,
+            // The scan handles these itself.
+            Event::Trimmed { len } | Event::Removed { len } | Event::Set { len } | Event::Edited { len } => {
+                return Err(len);
+            }
             Event::Gone => return Err(0),
         }
         self.settle();
         Ok(tally)
     }
 
+    /// Messages were taken out, and where is not known: see [`Missing`]. `None`: it can never be known.
+    /// `set` says that what LSET put in was not what is missing: it may be there still.
+    fn lose(&mut self, removed: u64, set: bool) -> Option<()> {
+        let nothing_later = self.missing.is_end_known() && self.end == self.len + self.missing.removed;
+        let missing = Missing {
+            removed: self.missing.removed + removed,
+            of_end: self.missing.of_end + if nothing_later { removed } else { 0 },
+            // What LSET put in and LREM took out again is gone, and what stood there before with it.
+            set: if set { self.missing.set } else { 0 },
+        };
+        if missing.removed > MISSING_MAX || missing.set > 0 {
+            return None;
+        }
+        (self.missing, self.len) = (missing, self.len - removed);
+        Some(())
+    }
+
+    /// All that is missing was unexamined: nothing nearer than that, and nothing pushed later, was there.
+    pub(super) fn all_were_unexamined(&self) -> bool {
+        self.missing.removed > 0 && self.missing.set == 0 && self.top == 0 && self.missing.is_end_known()
+    }
+
+    /// Where the marks are is not known any more, because of this event. Answers the length behind it.
+    pub(super) fn lose_place(&mut self, event: Event<'_>) -> u64 {
+        // The other half of a rotation was told before: what it pushed is to be spared like everything pushed later.
+        if let (Event::Popped { len, .. }, Some(pushed)) = (event, self.rotating)
+            && len == self.len
+        {
+            self.push(pushed, 1, &mut Vec::new());
+        }
+        self.len_after(event)
+    }
+
+    /// The length that an event tells.
+    pub(super) fn len_after(&self, event: Event<'_>) -> u64 {
+        match event {
+            Event::Pushed { len, .. }
+            | Event::Popped { len, .. }
+            | Event::Trimmed { len }
+            | Event::Removed { len }
+            | Event::Set { len }
+            | Event::Edited { len } => len,
+            Event::Deleted { indexes } => self.len.saturating_sub(indexes.len() as u64),
+            Event::Gone => 0,
+        }
+    }
+
+    /// Messages are missing, and where they stood is to be found out.
+    pub(super) fn missing(&self) -> Missing {
+        self.missing
+    }
+
+    /// The marks between which what is examined changes, nearest first: next, cursor, top.
+    pub(super) fn inner(&self) -> [u64; 3] {
+        [self.next, self.cursor, self.top]
+    }
+
+    pub(super) fn foreign(&self) -> u64 {
+        self.foreign
+    }
+
+    pub(super) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// It is known how many of the missing messages were nearer than each of the inner marks and than the end. Answers
+    /// how many were unexamined.
+    pub(super) fn found(&mut self, inner: [u64; 3], end: u64) -> u64 {
+        let before = self.unexamined();
+        for (mark, nearer) in [&mut self.next, &mut self.cursor, &mut self.top].into_iter().zip(inner) {
+            *mark -= nearer;
+        }
+        self.end -= end;
+        self.foreign = self.foreign.min(self.next);
+        self.missing = Missing::default();
+        let drifted = before - self.unexamined();
+        self.settle();
+        drifted
+    }
+
+    /// Nothing of the list is to be examined any more, in no pass: where its marks are does not matter.
+    pub(super) fn done_with(&mut self, len: u64) {
+        // As many as were pushed later may still be there: another pass spares them.
+        let end = len.saturating_sub(self.len + self.missing.removed - self.end);
+        let foreign = self.foreign.min(end);
+        *self = Self { foreign, next: end, cursor: end, top: end, end, ..Self::new(len) };
+    }
+
+    /// Whether an event at the ends moves the marks by the same, wherever the missing messages stood.
+    fn is_sure_of(&self, end: End, popped: u64) -> bool {
+        let missing = self.missing;
+        if missing.removed == 0 {
+            return true;
+        }
+        match end {
+            End::Tail => {
+                let inner = self.top == 0 || popped + missing.removed <= self.next;
+                inner && popped + missing.removed <= self.end
+            }
+            End::Head => {
+                let left = self.len - popped;
+                // Only what was pushed later is popped, or what is unexamined for sure.
+                left >= self.end || (missing.is_end_known() && left >= self.top)
+            }
+        }
+    }
+
     fn push(&mut self, end: End, n: u64, shifts: &mut Vec<Shift>) {
         self.len += n;
         if end == End::Tail {
             self.positions().into_iter().for_each(|mark| *mark += n);
-            self.kept = self.kept.map(|d| d + n);
             shifts.push(Shift::Away(n));
         }
     }
@@ -250,12 +411,16 @@ impl Marks {
         match end {
             End::Tail => {
                 self.positions().into_iter().for_each(|mark| *mark = mark.saturating_sub(n));
-                self.kept = self.kept.and_then(|d| d.checked_sub(n));
                 shifts.push(Shift::Closer(n));
+            }
+            // The end as it was before the missing messages were taken out.
+            End::Head if self.missing.removed > 0 => {
+                let end = self.end - if self.missing.is_end_known() { self.missing.of_end } else { 0 };
+                self.end -= end.saturating_sub(left);
+                shifts.push(Shift::CutAt(left));
             }
             End::Head => {
                 self.positions().into_iter().for_each(|mark| *mark = (*mark).min(left));
-                self.kept = self.kept.filter(|d| *d < left);
                 shifts.push(Shift::CutAt(left));
             }
         }
@@ -268,10 +433,8 @@ impl Marks {
         let gone: Vec<u64> = indexes.iter().rev().map(|i| self.len - 1 - i).collect();
         let before = self.unexamined();
         let below = |mark: u64| gone.partition_point(|d| *d < mark) as u64;
-        let kept = self.kept.filter(|d| gone.binary_search(d).is_err()).map(|d| d - below(d));
         self.positions().into_iter().for_each(|mark| *mark -= below(*mark));
         self.len -= gone.len() as u64;
-        self.kept = kept;
         shifts.push(Shift::Without(gone));
         before - self.unexamined()
     }

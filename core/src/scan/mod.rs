@@ -38,6 +38,14 @@
 //! What is to go may also depend on matches that run later (the newest is kept, an expected number). Then a
 //! first pass counts and writes nothing, and a second one over what is left of the same snapshot clears.
 //!
+//! # What stays
+//! KEEPONE rests on messages that stay, and those may leave at any moment, by any hand. A worker that takes the oldest
+//! match from the next end runs it: no other match has to stay in its place. A match that leaves in any other way does
+//! not run, so the oldest match that is left stays instead, and the scan goes back to walking towards the head until it
+//! has met that one. The same holds for the match of each value with BY. Of the newest matches the scan remembers many
+//! places; a match goes only while a newer one is known to be in the queue, and when that cannot be known any more the
+//! scan counts once more. See `newest` and `places`.
+//!
 //! Where workers pop from the head, distances are counted from there and every event is seen in a mirror; all else is
 //! the same. Such a queue is always walked from its next end: that is the way on which messages can be taken out.
 //!
@@ -53,8 +61,16 @@
 //! met) is decided over all lists, and so are the passes: an edit inside one of them begins another pass over all.
 //!
 //! # Edits inside the list
-//! LREM, LINSERT, LSET, LTRIM and their like tell no positions. The scan then starts another pass at the
-//! next end over what may still be the snapshot: it leaves alone as many messages at either end as had been
+//! LREM, LINSERT, LSET, LTRIM and their like tell no positions. What LREM and LTRIM take out is *missing*: how many
+//! messages it is, is told by the change of length, and where they stood is found out before the next look. The scan
+//! remembers a few messages on either side of each mark, by fingerprint, and tries every number of missing messages
+//! that may have been nearer than the mark. If exactly one explains what stands there now, the mark is found, and what
+//! was missing of the unexamined is drift. Until then all marks but the length are those before the removal, and events at
+//! the ends move them as ever, as long as they do so in the same way wherever the missing messages stood. See `bearings`
+//! and `surroundings`.
+//!
+//! In every other case (LINSERT, LSET, equal messages side by side, an edit that nobody told) the scan starts another
+//! pass at the next end over what may still be the snapshot: it leaves alone as many messages at either end as had been
 //! pushed there since the job began, which can only spare too many, never too few.
 //!
 //! # Two steps per slice
@@ -62,13 +78,17 @@
 //! to delete, because the server must not write now (a replica, a pause, a full disk), is dropped: the same
 //! messages are examined later, and still counted once.
 
+mod bearings;
 mod deadline;
 mod look;
 mod marks;
 #[cfg(test)]
 mod model_test;
+mod newest;
+mod places;
 mod plan;
 mod sample;
+mod surroundings;
 mod tallies;
 mod track;
 mod values;
@@ -76,6 +96,7 @@ mod values;
 pub(crate) use deadline::Deadline;
 pub use look::{Budget, Clock, Hit, Judge, Judgement, Look, Looked, Queue, Time, fingerprint};
 pub use marks::{Event, MAX_PASSES, Marks};
+pub use newest::NEWEST_MAX;
 pub use plan::{Effect, Plan};
 pub use sample::{SAMPLE_MAX, Sample, SampleRow};
 pub use tallies::{Group, Spot};
@@ -84,6 +105,9 @@ pub use values::VALUES_MAX;
 
 use crate::concerns::ConcernCounts;
 use crate::queue::End;
+use marks::Missing;
+use newest::Known;
+use places::Departure;
 use track::Track;
 use values::Values;
 
@@ -157,12 +181,18 @@ pub struct Scan {
     counted: Option<u64>,
     /// Times that it began with its first pass.
     starts: u64,
+    /// A match that stays has been met in this pass, and is in the queue, or ran.
+    spared: bool,
     values: Values,
     /// There was no room for one more value.
     overflowed: bool,
     counters: Counters,
     edits: u64,
+    /// Edits in place after which it found its place again.
+    refound: u64,
     gave_up: bool,
+    /// It began anew as often as it may, and does not know which match is the newest.
+    newest_unknown: bool,
 }
 
 impl Scan {
@@ -186,11 +216,14 @@ impl Scan {
             counting: plan.counts_first(),
             counted: None,
             starts: 1,
+            spared: false,
             values: Values::new(if plan.effect == Effect::KeepEach { len } else { 0 }),
             overflowed: false,
             counters,
             edits: 0,
+            refound: 0,
             gave_up: false,
+            newest_unknown: false,
         };
         scan.advance();
         scan
@@ -296,8 +329,36 @@ impl Scan {
     /// counted from the next end (-1 runs next).
     #[must_use]
     pub fn kept(&self) -> Option<(usize, i64)> {
-        let mut kept = self.lists.iter().enumerate().filter_map(|(at, list)| Some((at, list.marks.kept()?)));
-        kept.next().map(|(at, distance)| (at, self.shown_index(distance)))
+        let kept = match self.plan.effect {
+            Effect::KeepNewest => self.newest().ok()?,
+            _ => self.lists.iter().enumerate().find_map(|(at, list)| Some((at, list.kept.last()?))),
+        };
+        kept.map(|(at, distance)| (at, self.shown_index(distance)))
+    }
+
+    /// The newest match that is in the queue, of those that were found: the place of its list, and its distance from
+    /// the next end. `Err`: it is not known.
+    fn newest(&self) -> Result<Option<(usize, u64)>, ()> {
+        for (at, list) in self.lists.iter().enumerate().rev() {
+            match list.newest.known(if self.deletes() { list.marks.next() } else { 0 }) {
+                Known::At(distance) => return Ok(Some((at, distance))),
+                Known::Unknown => return Err(()),
+                Known::Nowhere => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// A match that runs later than the message at this distance in the list that is walked is known to be in the queue.
+    fn has_newer(&self, distance: u64) -> bool {
+        self.newest().is_ok_and(|newest| newest.is_some_and(|newest| newest > (self.at, distance)))
+    }
+
+    /// It has ended without having cleared all that it was to: again and again so many matches left that it does not
+    /// know which one is the newest.
+    #[must_use]
+    pub fn is_newest_unknown(&self) -> bool {
+        self.newest_unknown
     }
 
     /// Whether there is more to do.
@@ -309,7 +370,7 @@ impl Scan {
             Progress::TooManyValues
         } else if let Some(matched) = self.unexpected() {
             Progress::Unexpected { matched }
-        } else if self.unexamined() == 0 || self.ends_at(0) {
+        } else if (self.unexamined() == 0 && !self.is_astray()) || self.ends_at(0) || self.newest_unknown {
             Progress::Finished
         } else {
             Progress::Unfinished
@@ -319,22 +380,31 @@ impl Scan {
     /// Follows something that happened to one of the lists, told by its place in the order.
     pub fn follow(&mut self, list: usize, event: Event<'_>) {
         let mut mirrored = Vec::new();
+        let (here, counting) = (self.at == list, self.counting);
         let Some(track) = self.lists.get_mut(list) else { return };
+        if let (Event::Removed { len } | Event::Trimmed { len }, true) = (event, track.is_done() && !counting)
+        {
+            track.marks.done_with(len);
+            return self.advance();
+        }
         let event = match self.plan.next_end {
             End::Tail => event,
             End::Head => event.mirrored(track.marks.len(), &mut mirrored),
         };
-        let kept_goes = matches!(event, Event::Gone) && track.marks.kept().is_some();
         match track.follow(event) {
-            Ok(tally) => {
-                self.counters.arrived += tally.arrived;
-                self.counters.drifted += tally.drifted;
+            // Where the missing messages stood is found out in the list that is walked alone.
+            Ok(_) if track.marks.missing() != Missing::default() && !here => {
+                let len = track.marks.len();
+                self.edited(list, len);
+            }
+            Ok(followed) => {
+                self.counters.arrived += followed.tally.arrived;
+                self.counters.drifted += followed.tally.drifted;
+                // Where a worker took it, it runs; where somebody else took it out, the next match stays.
+                self.spared &= followed.kept != Some(Departure::Removed);
+                followed.values.into_iter().for_each(|value| self.values.lose(value));
             }
             Err(len) => self.edited(list, len),
-        }
-        if kept_goes && self.plan.effect == Effect::KeepNewest && !self.is_gone() {
-            // The newest of what is left is not known: all is counted anew.
-            self.edited(list, 0);
         }
         self.advance();
     }
@@ -373,6 +443,7 @@ impl Scan {
         }
         for (at, track) in self.lists.iter_mut().enumerate() {
             track.restart(if at == list { len } else { track.marks.len() });
+            track.newest.clear();
         }
         (self.counting, self.counted, self.overflowed) = (self.plan.counts_first(), None, false);
         self.begin_pass();
@@ -383,6 +454,7 @@ impl Scan {
         let total = self.unexamined();
         self.values = Values::new(if self.plan.effect == Effect::KeepEach { total } else { 0 });
         self.lists.iter_mut().for_each(Track::forget);
+        self.spared = false;
         self.at = 0;
         self.counters = Counters {
             total,
@@ -396,24 +468,52 @@ impl Scan {
     /// Goes on to the next list where one is done, and over to the second pass where the first one is done and found what
     /// is to be cleared.
     fn advance(&mut self) {
-        let done = self.counting && !self.is_gone() && self.unexamined() == 0;
-        if done && self.progress() == Progress::Finished {
+        let done = self.counting && !self.is_gone() && self.unexamined() == 0 && !self.is_astray();
+        if self.lacks_newest(done) {
+            self.count_anew();
+        } else if done && self.progress() == Progress::Finished {
             self.counting = false;
             self.counted = Some(self.counters.matched);
             if self.counters.would_delete > 0 {
-                for list in &mut self.lists {
-                    list.marks.again();
-                    if self.plan.effect != Effect::KeepNewest {
-                        list.marks.set_kept(None);
-                    }
-                }
-                self.counters.passes_run += 1;
-                self.begin_pass();
+                self.pass_again();
             }
         }
         while self.here().marks.unexamined() == 0 && self.at + 1 < self.lists.len() {
             self.at += 1;
         }
+    }
+
+    /// Which match stays is to be known now, and is not.
+    fn lacks_newest(&self, counted: bool) -> bool {
+        let needed =
+            if self.counting { counted && self.counters.would_delete > 0 } else { self.unexamined() > 0 };
+        let goes_on = !self.gave_up && !self.newest_unknown && self.unexpected().is_none();
+        let keeps_newest = self.plan.effect == Effect::KeepNewest && self.plan.deletes();
+        keeps_newest && needed && goes_on && self.newest().is_err()
+    }
+
+    /// Another pass over what is left of the snapshot.
+    fn pass_again(&mut self) {
+        self.lists.iter_mut().for_each(|list| list.marks.again());
+        self.counters.passes_run += 1;
+        self.begin_pass();
+    }
+
+    /// Which match is the newest is not known any more: what is left of the snapshot is counted once more.
+    fn count_anew(&mut self) {
+        if self.starts >= MAX_PASSES {
+            self.newest_unknown = true;
+            return;
+        }
+        self.starts += 1;
+        self.lists.iter_mut().for_each(|list| list.newest.clear());
+        (self.counting, self.counted) = (true, None);
+        self.pass_again();
+    }
+
+    /// It counts first, and where the end of the snapshot is has to be found out before it can clear.
+    fn is_astray(&self) -> bool {
+        self.counting && self.here().marks.missing() != Missing::default()
     }
 
     /// Books what a look found and took out.
@@ -431,30 +531,49 @@ impl Scan {
         c.would_delete += look.would_delete;
         c.undistinguished += look.undistinguished;
         c.concerns.add(&look.concerns);
-        for digest in look.fresh.drain() {
-            self.values.insert(digest);
-        }
         self.overflowed |= look.overflows;
-        if look.kept.is_some() {
-            // The newest is in this list now.
-            self.lists[..self.at].iter_mut().for_each(|list| list.marks.set_kept(None));
+        self.spared |= look.kept.is_some();
+        let mut holders: Vec<(u64, usize)> =
+            look.fresh.drain().map(|(digest, distance)| (distance, self.values.insert(digest))).collect();
+        holders.sort_unstable();
+        if self.counting {
+            // The pass that clears finds them anew.
+            holders.clear();
         }
+        let next_end = self.plan.next_end;
         let list = self.here_mut();
         list.sample.extend(&mut look.rows);
         list.tallies.extend(&look.grouped);
-        // The place of the one that stays, as it is when the others are out.
-        let kept = self.here().marks.kept().max(look.kept).map(|kept| {
-            let index = self.index(kept);
-            let below = look.hits.partition_point(|hit| hit.index < index);
-            let nearer = if self.plan.next_end == End::Tail { look.hits.len() - below } else { below };
-            kept - nearer as u64
-        });
-        let marks = &mut self.here_mut().marks;
-        match look.top {
-            Some(top) => marks.walked_back(top, look.examined, removed),
-            None => marks.walked_on(look.examined, removed),
+        list.kept.append(look.kept.take().map(|distance| (distance, ())).into_iter());
+        list.newest.extend(&mut look.newest);
+        list.holders.append(holders.into_iter());
+        if removed > 0 {
+            // Their distances, ascending; all that is remembered is as it was before they were taken out.
+            let len = list.marks.len();
+            let mut gone: Vec<u64> = look.hits.iter().map(|hit| next_end.index(hit.index, len)).collect();
+            gone.sort_unstable();
+            list.took_out(gone);
         }
-        marks.set_kept(kept);
+        let reach = self.reach();
+        let list = self.here_mut();
+        list.bulky = look.examined_bytes > look.examined * bearings::BULKY_ON_AVERAGE;
+        match look.top {
+            Some(top) => {
+                list.stood_around_window(look, reach);
+                list.marks.walked_back(top, look.examined, removed);
+                if list.marks.rest().is_none() {
+                    list.close_window();
+                }
+            }
+            None => {
+                list.stood_around(look, reach);
+                let open = list.marks.rest().is_some();
+                list.marks.walked_on(look.examined, removed);
+                if open && list.marks.rest().is_none() {
+                    list.close_window();
+                }
+            }
+        }
         self.advance();
     }
 
@@ -475,14 +594,18 @@ impl Scan {
         !self.plan.deletes() && self.plan.effect != Effect::Group
     }
 
+    /// The match that stays is to be met next, before younger ones.
+    fn seeks_kept(&self) -> bool {
+        self.plan.effect == Effect::KeepOne && !self.counting && !self.spared
+    }
+
     /// The oldest match must be met before younger ones.
     fn oldest_first(&self) -> bool {
-        let seeks_kept = self.plan.effect == Effect::KeepOne && !self.counting && !self.has_kept();
         // A sample that was not full after this many messages has few matches to come, which are put in
         // their place one by one.
         let fills = self.samples() && !self.here().sample.is_full() && self.counters.processed < SAMPLE_FILL;
         // From the head the walk towards the other end is the one on which messages can be taken out.
-        seeks_kept || fills || self.takes_oldest() || self.plan.next_end == End::Head
+        self.seeks_kept() || fills || self.takes_oldest() || self.plan.next_end == End::Head
     }
 
     /// Whether a match goes depends on all that run before it.
@@ -497,8 +620,8 @@ impl Scan {
         self.deletes() && self.plan.to == Some(self.plan.next_end)
     }
 
-    /// One match that stays has been met, in the queue still or not.
-    fn has_kept(&self) -> bool {
+    /// A match was found in this pass.
+    fn has_matched(&self) -> bool {
         self.counters.matched > 0
     }
 

@@ -32,10 +32,13 @@ enum Op {
     },
     /// Over all lists, or over the one that ops are about.
     Accept(Plan, bool),
-    Lrem(usize),
+    Lrem(usize, usize),
+    Clean(usize, usize),
     Linsert(usize, bool),
     Lset(usize, bool),
     Ltrim(usize, usize),
+    /// LTRIM that takes nothing.
+    LtrimNothing,
     Silent(usize),
     Del,
 }
@@ -45,6 +48,8 @@ enum Op {
 struct Msg {
     id: usize,
     matches: bool,
+    /// No other message has the same bytes.
+    unique: bool,
 }
 
 impl Msg {
@@ -55,8 +60,9 @@ impl Msg {
     }
 
     fn bytes(&self) -> [u8; 5] {
+        let [.., a, b, c] = if self.unique { self.id.to_be_bytes() } else { [0; 8] };
         let value = self.value().map_or(b'?', |value| b'0' + u8::try_from(value).expect("small"));
-        [if self.matches { b'm' } else { b'o' }, value, 0, 0, 0]
+        [if self.matches { b'm' } else { b'o' }, value, a, b, c]
     }
 }
 
@@ -72,15 +78,23 @@ struct ModelJob {
     snapshot: Vec<usize>,
     /// In the first of two passes.
     counting: bool,
-    /// Values met in this pass.
-    seen: Vec<u128>,
+    /// Values met in this pass, each with the match that stays for it, unless that was taken by other hands than a
+    /// worker's: then the next one stays.
+    seen: Vec<(u128, Option<usize>)>,
     /// Expected counters, while no edit in place has made positions unknown.
     expect: Counters,
     edited: bool,
     /// Those of its lists that are gone.
     gone: Vec<bool>,
+    /// The match that KEEPONE keeps.
     kept: Option<usize>,
-    has_kept: bool,
+    /// A worker took the match that was kept: it ran, and no other stays in its place.
+    ran: bool,
+    /// Matches that the last counting pass found, and how many of them have left.
+    pass_found: Vec<usize>,
+    pass_lost: usize,
+    /// Starts of the scan that the model knows of.
+    starts: u64,
     /// Ids of the matches found, in order, which a sample must show while they are in the queue.
     found: Vec<usize>,
     /// How many matches were ever found, in each list.
@@ -95,6 +109,7 @@ struct World {
     on: usize,
     jobs: Vec<ModelJob>,
     ids: usize,
+    unique: bool,
 }
 
 /// A queue that keeps the rules of the server's iterator: after a deletion, and for a deletion, only walks
@@ -108,11 +123,12 @@ struct Memory {
     left: u64,
     /// What was taken out, in order.
     out: Vec<Msg>,
+    stayed: Vec<[u8; 5]>,
 }
 
 impl Memory {
     fn new(list: Vec<Msg>, left: u64) -> Self {
-        Self { list, at: None, turned: false, deleted: false, left, out: Vec::new() }
+        Self { list, at: None, turned: false, deleted: false, left, out: Vec::new(), stayed: Vec::new() }
     }
 }
 
@@ -122,6 +138,15 @@ impl Queue for Memory {
     }
     fn read<R>(&mut self, index: u64, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
         self.left = self.left.checked_sub(1)?;
+        self.peek(index, f)
+    }
+    fn stays(&mut self, _: usize) {
+        self.stayed.push(self.at.and_then(|at| self.list.get(at)).expect("was just read").bytes());
+    }
+    fn stayed(&mut self, most: usize, mut f: impl FnMut(&[u8])) {
+        self.stayed.drain(..).rev().take(most).for_each(|message| f(&message));
+    }
+    fn peek<R>(&mut self, index: u64, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
         let index = usize::try_from(index).ok()?;
         let msg = self.list.get(index)?;
         let back = self.at.is_some_and(|at| index < at);
@@ -212,32 +237,86 @@ impl ModelJob {
         })
     }
 
+    /// The newest match in the queue, of those that the last counting pass found.
+    fn newest(&self, lists: &[Vec<Msg>]) -> Option<usize> {
+        self.order(lists).iter().rfind(|m| self.pass_found.contains(&m.id)).map(|m| m.id)
+    }
+
+    /// The match that the job shows as kept.
+    fn shown(&self, lists: &[Vec<Msg>]) -> Option<usize> {
+        if self.plan().effect == Effect::KeepNewest { self.newest(lists) } else { self.kept }
+    }
+
+    /// Where the scan could not find its place, it began again: positions are not predicted any more.
+    fn see_edits(&mut self) {
+        self.edited |= self.scan.edits > 0;
+    }
+
+    /// The scan knows where it is.
+    fn is_sure(&self) -> bool {
+        self.scan.lists.iter().all(|list| list.marks.missing() == marks::Missing::default())
+    }
+
+    /// A message left the queue, by other hands than the job's own: a worker of its own took it, or somebody else.
+    fn forget(&mut self, id: usize, by_worker: bool) {
+        if let Some(at) = self.open.iter().position(|o| *o == id) {
+            self.open.remove(at);
+            self.expect.drifted += 1;
+        }
+        self.lose(id, by_worker);
+    }
+
+    fn lose(&mut self, id: usize, by_worker: bool) {
+        if self.kept == Some(id) {
+            (self.kept, self.ran) = (None, by_worker);
+        }
+        let counting = self.counting;
+        self.pass_lost += usize::from(self.pass_found.contains(&id));
+        for (_, holder) in
+            self.seen.iter_mut().filter(|(_, holder)| *holder == Some(id) && !by_worker && !counting)
+        {
+            *holder = None;
+        }
+    }
+
     /// Whether a match that is examined now goes, by the history alone.
     fn decide(&mut self, msg: &Msg, lists: &[Vec<Msg>]) -> bool {
-        let first = !std::mem::replace(&mut self.has_kept, true);
-        let order = self.order(lists);
-        let newer = |a: usize, b: usize| order.iter().rfind(|m| m.id == a || m.id == b).map(|m| m.id);
+        let first = self.expect.matched == 1;
         let acts = self.clears() && !self.counting;
         let goes = match self.plan().effect {
             Effect::Count | Effect::Group => false,
             Effect::ClearAll => true,
+            Effect::KeepOne if self.counting => !first,
             Effect::KeepOne => {
-                if first && !self.counting {
+                let goes = self.kept.is_some() || self.ran;
+                if !goes {
+                    let order = self.order(lists);
+                    let mut before = order.iter().take_while(|m| m.id != msg.id);
+                    assert!(before.all(|m| !m.matches || !self.open.contains(&m.id)), "an older one is open");
                     self.kept = Some(msg.id);
                 }
-                !first
+                goes
             }
-            Effect::KeepNewest if acts => self.kept != Some(msg.id),
+            Effect::KeepNewest if acts => self.newest(lists) != Some(msg.id),
             Effect::KeepNewest => {
-                self.kept = newer(self.kept.unwrap_or(msg.id), msg.id);
+                self.pass_found.push(msg.id);
                 !first
             }
             Effect::KeepEach => match msg.value() {
-                Some(value) if self.seen.contains(&value) => true,
                 Some(value) => {
-                    self.seen.push(value);
-                    assert!(self.seen.len() <= values::MOST, "the scan stops before it");
-                    false
+                    let known = self.seen.iter_mut().find(|(seen, _)| *seen == value);
+                    match known {
+                        Some((_, Some(_))) => true,
+                        Some((_, holder)) => {
+                            *holder = Some(msg.id);
+                            false
+                        }
+                        None => {
+                            self.seen.push((value, Some(msg.id)));
+                            assert!(self.seen.len() <= values::MOST, "the scan stops before it");
+                            false
+                        }
+                    }
                 }
                 None => {
                     self.expect.undistinguished += 1;
@@ -252,37 +331,59 @@ impl ModelJob {
         goes && acts
     }
 
+    /// The newest match is not known any more: too many have left. The scan counts those that are left.
+    fn recount(&mut self, lists: &[Vec<Msg>]) {
+        if self.edited || self.scan.starts == self.starts {
+            return;
+        }
+        assert_eq!(self.plan().effect, Effect::KeepNewest);
+        let lost = self.pass_lost >= newest::MOST || self.scan.refound > 0;
+        assert!(lost, "the newest is known while one of the last few is there");
+        self.starts = self.scan.starts;
+        self.counting = true;
+        self.pass_found.clear();
+        self.pass_lost = 0;
+        self.begin(lists, self.expect.deleted);
+    }
+
+    /// Another pass over what is left of the snapshot.
+    fn begin(&mut self, lists: &[Vec<Msg>], deleted: u64) {
+        let all = self.order(lists);
+        self.open = all.iter().map(|m| m.id).filter(|id| self.snapshot.contains(id)).collect();
+        self.window = None;
+        self.seen.clear();
+        self.expect = Counters {
+            total: self.open.len() as u64,
+            deleted,
+            passes_run: self.expect.passes_run + 1,
+            examined_total: self.expect.examined_total,
+            ..Counters::default()
+        };
+    }
+
     /// The second pass, where the first is done and found something.
     fn turn(&mut self, lists: &[Vec<Msg>]) {
+        self.recount(lists);
         let surprised = self.plan().most.is_some_and(|most| self.expect.matched > most);
         let overflowed = self.scan.progress() == Progress::TooManyValues;
         if !self.counting || self.is_gone() || self.edited || !self.open.is_empty() || surprised || overflowed
         {
             return;
         }
+        if self.scan.is_newest_unknown() || !self.is_sure() {
+            return;
+        }
         self.counting = false;
         if self.expect.would_delete > 0 {
-            let all = self.order(lists);
-            self.open = all.iter().map(|m| m.id).filter(|id| self.snapshot.contains(id)).collect();
-            self.window = None;
-            self.seen.clear();
-            self.has_kept = false;
-            if self.plan().effect != Effect::KeepNewest {
-                self.kept = None;
-            }
-            self.expect = Counters {
-                total: self.open.len() as u64,
-                passes_run: self.expect.passes_run + 1,
-                examined_total: self.expect.examined_total,
-                ..Counters::default()
-            };
+            (self.kept, self.ran) = (None, false);
+            self.begin(lists, self.expect.deleted);
         }
     }
 }
 
 impl World {
     fn new(lists: usize) -> Self {
-        Self { lists: vec![Vec::new(); lists], on: 0, jobs: Vec::new(), ids: 0 }
+        Self { lists: vec![Vec::new(); lists], on: 0, jobs: Vec::new(), ids: 0, unique: false }
     }
 
     fn list(&mut self) -> &mut Vec<Msg> {
@@ -292,7 +393,7 @@ impl World {
     fn push(&mut self, end: End, matches: &[bool]) {
         for &m in matches {
             self.ids += 1;
-            let msg = Msg { id: self.ids, matches: m };
+            let msg = Msg { id: self.ids, matches: m, unique: self.unique };
             match end {
                 End::Head => self.list().insert(0, msg),
                 End::Tail => self.list().push(msg),
@@ -312,26 +413,24 @@ impl World {
             End::Head => self.list().remove(0),
             End::Tail => self.list().pop()?,
         };
-        self.forget(msg.id);
+        for job in &mut self.jobs {
+            job.forget(msg.id, job.plan().next_end == end);
+        }
         Some(msg)
     }
 
-    /// A message left the queue by other hands than the job's own.
-    fn forget(&mut self, id: usize) {
-        for job in &mut self.jobs {
-            if let Some(at) = job.open.iter().position(|o| *o == id) {
-                job.open.remove(at);
-                job.expect.drifted += 1;
-            }
-            job.kept = job.kept.filter(|k| *k != id);
-        }
+    fn tell(&mut self, event: Event<'_>) {
+        self.tell_half(event);
+        self.jobs.iter_mut().for_each(ModelJob::see_edits);
+        let on = self.on;
+        self.jobs.iter_mut().filter(|job| job.place(on).is_some()).for_each(|job| job.turn(&self.lists));
     }
 
-    fn tell(&mut self, event: Event<'_>) {
+    /// Tells an event behind which another one comes, before what happened is told completely.
+    fn tell_half(&mut self, event: Event<'_>) {
         for job in &mut self.jobs {
             if let Some(place) = job.place(self.on) {
                 job.scan.follow(place, event);
-                job.turn(&self.lists);
             }
         }
     }
@@ -358,11 +457,8 @@ impl World {
             let before = job.open.len();
             job.open.retain(|id| !here(id));
             job.expect.drifted += (before - job.open.len()) as u64;
-            let kept_goes = job.kept.is_some_and(|id| here(&id));
-            job.kept = job.kept.filter(|id| !here(id));
+            was.iter().for_each(|m| job.lose(m.id, false));
             job.gone[place] = true;
-            // The newest of what is left is looked for anew.
-            job.edited |= kept_goes && job.plan().effect == Effect::KeepNewest && !job.is_gone();
         }
         self.tell(Event::Gone);
     }
@@ -379,6 +475,9 @@ impl World {
         let silent = alone && job.scan.len() != len;
         job.scan.observe_len(len);
         job.edited |= silent;
+        job.scan.take_bearings(&mut Memory::new(self.lists[here].clone(), u64::MAX));
+        job.see_edits();
+        job.turn(&self.lists);
         if job.scan.progress() != Progress::Unfinished {
             return;
         }
@@ -433,7 +532,12 @@ impl World {
                 job.window = Some(window[expected..].to_vec());
                 window[..expected].to_vec()
             } else {
-                open[..expected].to_vec()
+                // On the way to another match to keep, the window stays open.
+                let done = &open[..expected];
+                job.window = window.map(|window| {
+                    window.into_iter().filter(|id| open.contains(id) && !done.contains(id)).collect()
+                });
+                done.to_vec()
             }
         };
         let mut expected_hits = Vec::new();
@@ -460,10 +564,12 @@ impl World {
         if !job.edited {
             assert_eq!(hits, expected_hits);
         }
+        let spared = job.newest(&self.lists).filter(|_| job.plan().effect == Effect::KeepNewest);
         for hit in &look.hits {
             let msg = &list[usize::try_from(hit.index).expect("small")];
             assert!(msg.matches, "a message that does not match is never cleared");
             assert!(!job.later.contains(&msg.id), "nothing pushed later is cleared");
+            assert!(job.edited || spared != Some(msg.id), "the newest that is left stays");
         }
         for (hit, out) in look.hits.iter().zip(&queue.out) {
             assert_eq!(list[usize::try_from(hit.index).expect("small")].id, out.id);
@@ -473,18 +579,20 @@ impl World {
             let order = job.order(&self.lists);
             let next = order.into_iter().find(|m| job.open.contains(&m.id));
             let value = next.filter(|m| m.matches).and_then(Msg::value);
-            assert!(value.is_some_and(|value| !job.seen.contains(&value)), "there was no room for it");
+            let met = |value| job.seen.iter().any(|(seen, _)| *seen == value);
+            assert!(value.is_some_and(|value| !met(value)), "there was no room for it");
         }
         if !hits.is_empty() {
             let mut own = self.jobs.remove(at);
             for msg in &queue.out {
-                self.forget(msg.id);
+                self.jobs.iter_mut().for_each(|job| job.forget(msg.id, false));
             }
             self.lists[here] = queue.list;
             let on = std::mem::replace(&mut self.on, here);
             self.tell(Event::Deleted { indexes: &hits });
             self.on = on;
             own.turn(&self.lists);
+            own.pass_lost += queue.out.iter().filter(|msg| own.pass_found.contains(&msg.id)).count();
             own.found.retain(|id| self.lists.iter().flatten().any(|m| m.id == *id));
             self.jobs.insert(at, own);
         } else {
@@ -512,30 +620,58 @@ impl World {
             Op::Rotate { from, to } => {
                 if let Some(msg) = self.take(from) {
                     self.push(to, &[msg.matches]);
-                    self.tell(Event::Pushed { end: to, len: self.len() });
+                    self.tell_half(Event::Pushed { end: to, len: self.len() });
                     self.tell(Event::Popped { end: from, len: self.len() });
                 }
             }
             Op::Slice { job, messages, window } => self.slice(job, messages, window, true),
             Op::Refused { job, messages, window } => self.slice(job, messages, window, false),
             Op::Accept(plan, all) => self.accept(plan, all),
-            Op::Lrem(at) => self.edit(at, |list, at| _ = list.remove(at)),
+            Op::Lrem(at, n) => {
+                let len = self.list().len();
+                if n < len {
+                    // It looks as if LREM took out what LSET put in. What LSET put in is then judged in its place.
+                    for job in &mut self.jobs {
+                        let set = |list: &Track| list.marks.missing().set == n as u64;
+                        job.edited |= job.scan.lists.iter().any(set);
+                    }
+                    (0..n).for_each(|i| self.remove(at.wrapping_mul(i + 1) % (len - i)));
+                    self.tell(Event::Removed { len: self.len() });
+                }
+            }
             Op::Linsert(at, matches) => {
                 let id = self.ids + 1;
                 self.ids = id;
-                self.edit(at, |list, at| list.insert(at, Msg { id, matches }));
+                let unique = self.unique;
+                self.edit(at, |list, at| list.insert(at, Msg { id, matches, unique }));
             }
-            Op::Lset(at, matches) => {
-                let id = self.ids + 1;
-                self.ids = id;
-                self.edit(at, |list, at| list[at] = Msg { id, matches });
+            Op::Lset(at, matches) => self.lset(at, matches),
+            Op::Clean(at, n) => {
+                // What queues do that take out by index: LSET to a word, and LREM of that word.
+                let len = self.list().len();
+                if n < len {
+                    let before = self.ids;
+                    (0..n).for_each(|i| self.lset(at % len + i, false));
+                    (0..len)
+                        .rev()
+                        .filter(|i| self.list()[*i].id > before)
+                        .collect::<Vec<_>>()
+                        .into_iter()
+                        .for_each(|i| self.remove(i));
+                    self.tell(Event::Removed { len: self.len() });
+                }
             }
             Op::Ltrim(head, tail) => {
+                let len = self.list().len();
+                if head + tail < len {
+                    (0..head).for_each(|_| self.remove(0));
+                    (0..tail).for_each(|i| self.remove(len - head - 1 - i));
+                    self.tell(Event::Trimmed { len: self.len() });
+                }
+            }
+            Op::LtrimNothing => {
                 if !self.list().is_empty() {
-                    let keep = self.list().len().saturating_sub(tail);
-                    self.list().truncate(keep);
-                    self.list().drain(..head.min(keep));
-                    self.tell_edit();
+                    self.tell(Event::Trimmed { len: self.len() });
                 }
             }
             Op::Silent(at) => {
@@ -581,7 +717,10 @@ impl World {
             edited: false,
             gone: vec![false; over.len()],
             kept: None,
-            has_kept: false,
+            ran: false,
+            pass_found: Vec::new(),
+            pass_lost: 0,
+            starts: 1,
             found: Vec::new(),
             all_found: vec![0; over.len()],
             window: None,
@@ -590,6 +729,23 @@ impl World {
         job.counting = job.clears() && (plan.most.is_some() || plan.effect == Effect::KeepNewest);
         job.turn(&self.lists);
         self.jobs.push(job);
+    }
+
+    /// A message is taken out of the inside, by hands that are no worker's.
+    fn remove(&mut self, at: usize) {
+        let msg = self.list().remove(at);
+        self.jobs.iter_mut().for_each(|job| job.forget(msg.id, false));
+    }
+
+    fn lset(&mut self, at: usize, matches: bool) {
+        self.ids += 1;
+        let (id, unique) = (self.ids, self.unique);
+        if !self.list().is_empty() {
+            let at = at % self.list().len();
+            self.remove(at);
+            self.list().insert(at, Msg { id, matches, unique });
+            self.tell(Event::Set { len: self.len() });
+        }
     }
 
     fn edit(&mut self, at: usize, f: impl FnOnce(&mut Vec<Msg>, usize)) {
@@ -607,15 +763,18 @@ impl World {
             if let (Some(limit), true) = (job.plan().limit, job.clears()) {
                 assert!(c.deleted <= limit, "edits or not");
             }
-            if job.edited {
+            if job.edited || !job.is_sure() {
                 continue;
             }
-            assert_eq!(*c, job.expect);
+            assert_eq!(*c, job.expect, "{:?}", job.scan);
             assert_eq!(c.total, c.processed + c.drifted + job.open.len() as u64);
             if job.is_gone() {
                 continue;
             }
-            assert_eq!(job.scan.kept(), job.kept.and_then(|id| job.spot(&self.lists, id)));
+            let shown = job.shown(&self.lists).and_then(|id| job.spot(&self.lists, id));
+            let lost = job.pass_lost >= newest::MOST || job.scan.refound > 0;
+            let lost = lost && job.plan().effect == Effect::KeepNewest;
+            assert!(job.scan.kept() == shown || (lost && job.scan.kept().is_none()), "{shown:?}");
             if job.clears() {
                 continue;
             }
@@ -649,7 +808,8 @@ impl World {
             }
             let job = &self.jobs[at];
             let c = job.scan.counters();
-            if !job.edited {
+            // A job that ended before its last message may have ended before it found its place again.
+            if !job.edited && job.is_sure() {
                 assert_eq!(c.total, c.processed + c.drifted + job.open.len() as u64);
                 match job.scan.progress() {
                     Progress::TooManyValues => assert_eq!(job.seen.len(), values::MOST),
@@ -661,7 +821,8 @@ impl World {
                         assert_eq!(progress, Progress::Finished);
                         let gone = if job.clears() { c.deleted } else { c.would_delete };
                         let reached = job.plan().limit.is_some_and(|limit| gone == limit);
-                        assert!(job.open.is_empty() || (reached && !job.counting));
+                        let unknown = job.scan.is_newest_unknown();
+                        assert!(job.open.is_empty() || (reached && !job.counting) || unknown);
                     }
                 }
             }
@@ -706,6 +867,7 @@ fn at_the_ends() -> impl Strategy<Value = Op> {
         4 => (end(), 1..6_usize, any::<u8>()).prop_map(|(e, n, p)| Op::Push(e, n, p)),
         4 => (end(), 1..6_usize).prop_map(|(e, n)| Op::Pop(e, n)),
         2 => (end(), end()).prop_map(|(from, to)| Op::Rotate { from, to }),
+        1 => Just(Op::LtrimNothing),
         8 => (0..4_usize, 1..9_u64, 1..14_u64)
             .prop_map(|(job, messages, window)| Op::Slice { job, messages, window }),
         1 => (0..4_usize, 1..9_u64, 1..14_u64)
@@ -718,7 +880,8 @@ fn at_the_ends() -> impl Strategy<Value = Op> {
 fn anything() -> impl Strategy<Value = Op> {
     prop_oneof![
         12 => at_the_ends(),
-        1 => any::<usize>().prop_map(Op::Lrem),
+        1 => (any::<usize>(), 1..4_usize).prop_map(|(at, n)| Op::Lrem(at, n)),
+        1 => (any::<usize>(), 1..3_usize).prop_map(|(at, n)| Op::Clean(at, n)),
         1 => (any::<usize>(), any::<bool>()).prop_map(|(at, m)| Op::Linsert(at, m)),
         1 => (any::<usize>(), any::<bool>()).prop_map(|(at, m)| Op::Lset(at, m)),
         1 => (0..4_usize, 0..4_usize).prop_map(|(h, t)| Op::Ltrim(h, t)),
@@ -727,8 +890,9 @@ fn anything() -> impl Strategy<Value = Op> {
     ]
 }
 
-fn run(lists: usize, start: usize, pattern: u8, ops: &[Op]) {
+fn run(lists: usize, start: usize, pattern: u8, ops: &[Op], unique: bool) {
     let mut world = World::new(lists);
+    world.unique = unique;
     for list in 0..lists {
         world.apply(&Op::On(list));
         world.apply(&Op::Push(End::Head, start / (list + 1), pattern));
@@ -747,36 +911,40 @@ proptest! {
     fn changes_at_the_ends_are_followed_exactly(
         start in 1..60_usize,
         pattern in any::<u8>(),
+        unique in any::<bool>(),
         ops in proptest::collection::vec(at_the_ends(), 1..60),
     ) {
-        run(1, start, pattern, &ops);
+        run(1, start, pattern, &ops, unique);
     }
 
     #[test]
     fn changes_at_the_ends_of_several_lists_are_followed_exactly(
         start in 1..40_usize,
         pattern in any::<u8>(),
+        unique in any::<bool>(),
         ops in proptest::collection::vec(at_the_ends(), 1..80),
     ) {
-        run(3, start, pattern, &ops);
+        run(3, start, pattern, &ops, unique);
     }
 
     #[test]
     fn edits_in_place_of_several_lists_never_clear_what_was_pushed_later(
         start in 1..40_usize,
         pattern in any::<u8>(),
+        unique in any::<bool>(),
         ops in proptest::collection::vec(anything(), 1..80),
     ) {
-        run(3, start, pattern, &ops);
+        run(3, start, pattern, &ops, unique);
     }
 
     #[test]
     fn edits_in_place_never_clear_what_was_pushed_later(
         start in 1..60_usize,
         pattern in any::<u8>(),
+        unique in any::<bool>(),
         ops in proptest::collection::vec(anything(), 1..80),
     ) {
-        run(1, start, pattern, &ops);
+        run(1, start, pattern, &ops, unique);
     }
 }
 
@@ -817,7 +985,7 @@ proptest! {
 #[test]
 fn a_queue_that_is_edited_in_every_pass_is_given_up_after_ten() {
     let mut scan = Scan::new(Plan::new(Effect::Count, false), 20);
-    let list: Vec<Msg> = (0..20).map(|id| Msg { id, matches: false }).collect();
+    let list: Vec<Msg> = (0..20).map(|id| Msg { id, matches: false, unique: false }).collect();
     for _ in 0..MAX_PASSES {
         assert_eq!(scan.progress(), Progress::Unfinished);
         let mut look = Look::default();

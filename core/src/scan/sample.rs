@@ -23,6 +23,18 @@ pub(super) enum Shift {
     Without(Vec<u64>),
 }
 
+impl Shift {
+    /// Where a boundary at this distance is behind the shift.
+    pub(super) fn moved(&self, at: u64) -> u64 {
+        match self {
+            Self::Away(n) => at + n,
+            Self::Closer(n) => at.saturating_sub(*n),
+            Self::CutAt(len) => at.min(*len),
+            Self::Without(gone) => at - gone.partition_point(|distance| *distance < at) as u64,
+        }
+    }
+}
+
 /// One matching message as a sample shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SampleRow {
@@ -71,6 +83,11 @@ impl Sample {
         if self.rows.len() == SAMPLE_MAX {
             self.limit = self.rows.last().map(|row| row.distance + 1);
         }
+    }
+
+    /// Where its rows are is not known any more: it shows none, and takes none.
+    pub(super) fn stop(&mut self) {
+        (self.rows, self.limit) = (Vec::new(), Some(0));
     }
 
     pub(super) fn clear(&mut self) {

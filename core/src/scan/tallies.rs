@@ -156,6 +156,11 @@ impl Tallies {
         }
     }
 
+    /// Nothing was found, or where it is was lost before.
+    pub(super) fn is_empty(&self) -> bool {
+        self.gone || self.all.is_empty()
+    }
+
     /// Another pass begins.
     pub(super) fn clear(&mut self) {
         self.all.clear();

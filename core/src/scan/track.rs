@@ -1,8 +1,23 @@
 //! One of the lists that a scan goes over: where it stands there, and what it found.
 
+use super::look::Look;
 use super::marks::{Event, Marks, Tally};
-use super::sample::Sample;
+use super::newest::{Known, Newest};
+use super::places::{Departure, Places};
+use super::sample::{Sample, Shift};
+use super::surroundings::Surroundings;
 use super::tallies::Tallies;
+use crate::queue::End;
+
+/// What an event means to a scan.
+#[derive(Debug, Default)]
+pub(super) struct Followed {
+    pub(super) tally: Tally,
+    /// The match that KEEPONE kept has left.
+    pub(super) kept: Option<Departure>,
+    /// Values whose match has left, and does not run.
+    pub(super) values: Vec<usize>,
+}
 
 /// One list of a scan.
 #[derive(Debug)]
@@ -10,6 +25,16 @@ pub(super) struct Track {
     pub(super) marks: Marks,
     pub(super) sample: Sample,
     pub(super) tallies: Tallies,
+    /// The match that KEEPONE keeps.
+    pub(super) kept: Places<()>,
+    /// The matches that KEEP NEWEST may keep.
+    pub(super) newest: Newest,
+    /// The matches that stay for one value each, with the place of the value.
+    pub(super) holders: Places<usize>,
+    /// What stands around next, cursor, top, the end, and behind the match that stays.
+    pub(super) around: [Surroundings; 5],
+    /// Its messages are too large to be looked at more than once.
+    pub(super) bulky: bool,
     /// Deleted, renamed away or replaced: what is under its name now is another list.
     pub(super) gone: bool,
     /// It held messages when it went: one that workers have emptied did not.
@@ -22,6 +47,11 @@ impl Track {
             marks: Marks::new(len),
             sample: Sample::default(),
             tallies: Tallies::default(),
+            kept: Places::default(),
+            newest: Newest::default(),
+            holders: Places::default(),
+            around: Default::default(),
+            bulky: false,
             gone: false,
             lost: false,
         }
@@ -29,27 +59,141 @@ impl Track {
 
     /// Follows what happened to the list. `Err(len)` where that tells no positions, or does not add up with what was
     /// seen before: somebody changed the list without telling, which is as good as an edit in place.
-    pub(super) fn follow(&mut self, event: Event<'_>) -> Result<Tally, u64> {
+    pub(super) fn follow(&mut self, event: Event<'_>) -> Result<Followed, u64> {
         if self.gone {
             self.marks.stand_outside(event);
-            return Ok(Tally::default());
+            return Ok(Followed::default());
         }
+        let mut followed = Followed::default();
         if matches!(event, Event::Gone) {
             let drifted = self.marks.unexamined();
             self.lost = self.marks.len() > 0;
             self.marks.clear();
             self.sample.clear();
             self.tallies.lose_places();
+            self.kept.clear(|()| followed.kept = Some(Departure::Removed));
+            self.newest.clear();
+            self.holders.clear(|value| followed.values.push(value));
             self.gone = true;
-            return Ok(Tally { arrived: 0, drifted });
+            followed.tally = Tally { arrived: 0, drifted };
+            return Ok(followed);
+        }
+        if self.unsettles_kept(event) {
+            return Err(self.marks.lose_place(event));
         }
         let mut shifts = Vec::new();
-        let tally = self.marks.follow(event, &mut shifts)?;
+        let (mut boundaries, open) = (self.boundaries(), self.marks.rest().is_some());
+        let missing = self.marks.missing().removed > 0;
+        followed.tally = self.marks.follow(event, &mut shifts)?;
         for shift in &shifts {
+            for (at, around) in boundaries.iter_mut().zip(&mut self.around) {
+                // While messages are missing, what is cut off the head is not told in the coordinates of the marks.
+                match shift {
+                    Shift::CutAt(left) if missing && *left < *at => *around = Surroundings::default(),
+                    _ => around.follow(*at, shift),
+                }
+                *at = shift.moved(*at);
+            }
             self.sample.follow(shift);
             self.tallies.follow(shift);
+            self.follow_decisions(shift, &mut followed);
         }
-        Ok(tally)
+        if self.marks.all_were_unexamined() && self.kept_boundary() == 0 {
+            followed.tally.drifted += self.marks.found([0; 3], self.marks.missing().removed);
+        }
+        if open && self.marks.rest().is_none() {
+            self.close_window();
+        }
+        if self.kept_boundary() != boundaries[4] {
+            self.around[4] = Surroundings::default();
+        }
+        Ok(followed)
+    }
+
+    /// The rest of a window is done: what stood around its far side stands around the next message now.
+    pub(super) fn close_window(&mut self) {
+        self.around[0] = std::mem::take(&mut self.around[2]);
+        self.around[1] = Surroundings::default();
+    }
+
+    /// Books what a look towards the head saw.
+    pub(super) fn stood_around(&mut self, look: &mut Look, reach: usize) {
+        let before = std::mem::take(&mut self.around[0].near);
+        let mut here = std::mem::take(&mut look.around_end);
+        here.near.extend(before);
+        here.near.truncate(reach);
+        self.around[0] = here;
+    }
+
+    /// Books what a look from the far side of a window saw.
+    pub(super) fn stood_around_window(&mut self, look: &mut Look, reach: usize) {
+        let seen = std::mem::take(&mut look.around_top);
+        let mut cursor = std::mem::take(&mut look.around_end);
+        if self.marks.rest().is_none() {
+            cursor.far.extend(&seen.far);
+            self.around[2] = seen;
+        } else {
+            cursor.far.extend(&self.around[1].far);
+            self.around[2].near.extend(&seen.near);
+        }
+        cursor.far.truncate(reach);
+        self.around[1] = cursor;
+        let from = self.marks.rest().map_or(look.top.unwrap_or_default(), |(cursor, _)| cursor);
+        if from - look.examined == self.marks.next() {
+            // Further down stands what stood before the window.
+            let below = self.around[0].near.clone();
+            self.around[2].near.extend(below);
+        }
+        self.around[2].near.truncate(reach);
+    }
+
+    fn boundaries(&self) -> [u64; 5] {
+        let [next, cursor, top] = self.marks.inner();
+        [next, cursor, top, self.marks.end(), self.kept_boundary()]
+    }
+
+    /// Right behind the match that stays; 0 where there is none.
+    fn kept_boundary(&self) -> u64 {
+        let newest = match self.newest.known(0) {
+            Known::At(distance) => Some(distance),
+            _ => None,
+        };
+        self.kept.last().or(newest).map_or(0, |kept| kept + 1)
+    }
+
+    /// While messages are missing: whether an event may have taken the match that stays, or not.
+    fn unsettles_kept(&self, event: Event<'_>) -> bool {
+        let (kept, missing) = (self.kept_boundary(), self.marks.missing().removed);
+        if kept == 0 || missing == 0 {
+            return false;
+        }
+        let len = self.marks.len();
+        match event {
+            Event::Popped { end: End::Tail, len: left } => len.saturating_sub(left).max(1) + missing >= kept,
+            Event::Popped { end: End::Head, len: left } => left.min(len.saturating_sub(1)) < kept,
+            _ => false,
+        }
+    }
+
+    /// What was taken out by the scan itself, at these distances, ascending.
+    pub(super) fn took_out(&mut self, gone: Vec<u64>) {
+        let shift = Shift::Without(gone);
+        for (at, around) in self.boundaries().into_iter().zip(&mut self.around) {
+            around.follow(at, &shift);
+        }
+        // Of the messages that decisions rest on the scan takes none itself.
+        self.follow_decisions(&shift, &mut Followed::default());
+    }
+
+    fn follow_decisions(&mut self, shift: &Shift, followed: &mut Followed) {
+        self.kept.follow(shift, |(), departure| followed.kept = Some(departure));
+        self.newest.follow(shift);
+        self.holders.follow(shift, |value, departure| {
+            // What a worker took ran: no other match with its value has to stay.
+            if departure == Departure::Removed {
+                followed.values.push(value);
+            }
+        });
     }
 
     /// Another pass begins over what may still be the snapshot; the list holds `len` messages.
@@ -63,5 +207,14 @@ impl Track {
     pub(super) fn forget(&mut self) {
         self.sample.clear();
         self.tallies.clear();
+        self.kept.clear(drop);
+        self.holders.clear(drop);
+        self.around = Default::default();
+    }
+
+    /// Nothing more is examined here, and nothing of it is remembered: where messages are taken out does not matter.
+    pub(super) fn is_done(&self) -> bool {
+        let remembers = !self.kept.is_empty() || !self.holders.is_empty() || self.kept_boundary() > 0;
+        self.marks.unexamined() == 0 && !remembers && self.sample.rows().is_empty() && self.tallies.is_empty()
     }
 }

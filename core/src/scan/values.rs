@@ -1,5 +1,7 @@
 //! The values that were met: one match of each is kept.
 
+use std::collections::HashSet;
+
 /// Most distinct values that one job tells apart.
 pub const VALUES_MAX: usize = 200_000;
 /// The same where it is to be met.
@@ -17,6 +19,8 @@ pub(super) struct Values {
     /// Zeros = free; an empty page = all of it is.
     pages: Vec<Vec<[u64; 2]>>,
     len: usize,
+    /// Places of digests whose match is not in the queue any more, and did not run: the next one stays.
+    lost: HashSet<usize>,
 }
 
 impl Values {
@@ -24,7 +28,7 @@ impl Values {
     pub(super) fn new(messages: u64) -> Self {
         let most = usize::try_from(messages).unwrap_or(MOST).min(MOST);
         let pages = (most + most * 3 / 16 + 1).div_ceil(PAGE);
-        Self { pages: vec![Vec::new(); pages], len: 0 }
+        Self { pages: vec![Vec::new(); pages], len: 0, lost: HashSet::new() }
     }
 
     /// Digests in it.
@@ -32,13 +36,29 @@ impl Values {
         self.len
     }
 
-    /// It is in it.
+    /// A match with this value stays, or ran.
     pub(super) fn contains(&self, digest: u128) -> bool {
+        let place = self.place(digest);
+        self.at(place) != FREE && !self.lost.contains(&place)
+    }
+
+    /// A match with this value was met, whether one stays or not.
+    pub(super) fn knows(&self, digest: u128) -> bool {
         self.at(self.place(digest)) != FREE
     }
 
-    /// Puts it in, if it is not in it yet.
-    pub(super) fn insert(&mut self, digest: u128) {
+    /// One more value can be told apart from all others when `more` others are added before it.
+    pub(super) fn has_room(&self, more: usize) -> bool {
+        self.len + more < MOST
+    }
+
+    /// The match that stays for the digest at this place was taken out.
+    pub(super) fn lose(&mut self, place: usize) {
+        self.lost.insert(place);
+    }
+
+    /// Puts it in, if it is not in it yet: a match with this value stays. Answers its place.
+    pub(super) fn insert(&mut self, digest: u128) -> usize {
         debug_assert!(self.len <= MOST, "who fills the table stops before it is full");
         let place = self.place(digest);
         self.len += usize::from(self.at(place) == FREE);
@@ -47,6 +67,8 @@ impl Values {
             *page = vec![FREE; PAGE];
         }
         page[place % PAGE] = stored(digest);
+        self.lost.remove(&place);
+        place
     }
 
     fn at(&self, place: usize) -> [u64; 2] {

@@ -1,7 +1,9 @@
 //! Jobs on a queue of 100,000 real-shaped messages while producers and workers go on at full speed: nothing
 //! is lost, doubled or moved, and nothing goes that does not match.
 
+mod edits;
 mod middle;
+mod newest;
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, HashSet};

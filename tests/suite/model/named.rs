@@ -109,11 +109,15 @@ fn a_blocked_worker_is_served_before_the_first_slice_and_what_it_takes_is_drift(
 fn a_queue_that_is_gone_completes_the_job_and_a_new_one_of_its_name_is_not_touched() {
     let server = server();
     let mut conn = server.conn();
-    let endings: [&[&str]; 8] = [
+    let endings: [&[&str]; 12] = [
         &["DEL q"],
         &["UNLINK q"],
         &["RENAME q away"],
         &["RENAME other q"],
+        &["COPY other q REPLACE"],
+        &["COPY other q REPLACE"],
+        &["SORT other BY nosort STORE q"],
+        &["SORT other BY nosort STORE q"],
         &["RPOP q 100000"],
         &["LTRIM q 1 0"],
         &["PEXPIREAT q 1"],
@@ -124,7 +128,7 @@ fn a_queue_that_is_gone_completes_the_job_and_a_new_one_of_its_name_is_not_touch
     for (at, ending) in endings.into_iter().enumerate() {
         run(&mut conn, "DEL q away other").expect("DEL");
         fill(&mut conn, 400);
-        let length = if ending[0].starts_with("RENAME other") {
+        let length = if ending[0].contains(" other ") {
             cmd("LPUSH").arg("other").arg(MATCH).exec(&mut conn).expect("LPUSH");
             4
         } else {
@@ -147,6 +151,43 @@ fn a_queue_that_is_gone_completes_the_job_and_a_new_one_of_its_name_is_not_touch
         assert!(at % 2 == 1 || deleted == 0, "{ending:?}: nothing was examined");
         assert_eq!(queue(&mut conn), vec![MATCH; length], "{ending:?}");
     }
+}
+
+#[test]
+fn a_queue_that_is_restored_over_completes_the_job_and_the_new_one_is_not_touched() {
+    let server = server();
+    let mut conn = server.conn();
+    push(&mut conn, "LPUSH", MATCH, 700);
+    let dump: Vec<u8> = cmd("DUMP").arg("q").query(&mut conn).expect("DUMP");
+    run(&mut conn, "DEL q").expect("DEL");
+    fill(&mut conn, 400);
+    let mut both = redis::pipe();
+    both.atomic().cmd("QADMIN.CLEARJOB").arg(CLEAR.split(' ').skip(1).collect::<Vec<_>>());
+    both.cmd("RESTORE").arg("q").arg(0).arg(dump).arg("REPLACE");
+    both.exec(&mut conn).expect("EXEC");
+    let status = wait_for_job(&mut conn, ID);
+    assert_eq!(status.text("status"), "completed", "{status:?}");
+    assert_eq!(numbers(&status, ["total_estimated", "processed", "deleted", "drifted"]), [400, 0, 0, 400]);
+    assert_eq!(queue(&mut conn), vec![MATCH; 700]);
+}
+
+#[test]
+fn producers_that_cap_the_queue_and_take_nothing_from_it_do_not_edit_it() {
+    let server = server();
+    let mut conn = server.conn();
+    fill(&mut conn, 2_000);
+    let late = format!("LPUSH q {MATCH}");
+    let capped = [late.as_str(), "LTRIM q 0 100000"].repeat(20);
+    together(&mut conn, &[&[CLEAR], &capped[..]].concat());
+    let mut steps = 0;
+    while ask(&mut conn, &format!("QADMIN.STATUS {ID}")).text("status") != "completed" {
+        together(&mut conn, &[&late, "LTRIM q 0 100000"]);
+        steps += 1;
+    }
+    let status = wait_for_job(&mut conn, ID);
+    assert_eq!(numbers(&status, ["processed", "deleted", "passes_run"]), [2_000, 1_000, 1], "{status:?}");
+    assert!(status.is_null("notice"), "{status:?}");
+    assert_eq!(queue(&mut conn).iter().filter(|message| *message == MATCH).count(), 20 + steps);
 }
 
 #[test]
