@@ -6,6 +6,7 @@ use qadmin_core::queue::End;
 use qadmin_core::scan::Event;
 
 use crate::record;
+use crate::redis::clock::now_ms;
 use crate::redis::events::{self, ServerEvent};
 use crate::redis::{Ctx, keyspace};
 use crate::state::{self, State};
@@ -97,7 +98,10 @@ fn is_known(key: &[u8]) -> bool {
 }
 
 fn watched(db: i32, key: &[u8]) -> bool {
-    state::with(|state| state.registry.live().iter().any(|job| job.is_on(db, key))).unwrap_or(true)
+    let followed = |state: &mut State| {
+        state.registry.live().iter().any(|job| job.is_on(db, key)) || state.registry.follows(db, key)
+    };
+    state::with(followed).unwrap_or(true)
 }
 
 /// Follows one event.
@@ -128,6 +132,7 @@ pub(crate) fn apply(state: &mut State, event: &KeyEvent) {
         What::Trimmed(len) => Event::Trimmed { len },
         What::Edited(len) => Event::Edited { len },
     };
+    state.registry.follow_found(db, key, on_queue, now_ms());
     let mut gone = false;
     for job in state.registry.live_mut() {
         gone |= job.follow(db, key, on_queue) && matches!(event.what, What::Gone);

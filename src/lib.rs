@@ -19,6 +19,7 @@ mod unacked;
 mod unit;
 mod waiters;
 mod walk;
+mod zero;
 
 use redis::call::{How, call};
 use redis::{Ctx, RString, block, event_loop, events, keyspace};

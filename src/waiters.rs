@@ -14,6 +14,7 @@ use qadmin_core::priorities::List;
 use qadmin_core::request::{Format, Preview, Stats};
 use uuid::Uuid;
 
+use crate::commands::looks::Looks;
 use crate::commands::{self, preview, stats, status};
 use crate::redis::block::{Blocked, unblock};
 use crate::redis::{Ctx, reply};
@@ -55,7 +56,7 @@ pub(crate) struct PreviewWait {
     pub(crate) lists: Vec<List>,
     /// What they looked like when it was asked: its own command pays for that look, not the turn in which many are
     /// let go.
-    pub(crate) looks_like: Option<MessageKind>,
+    pub(crate) looks_like: Option<Looks>,
     /// Logical database.
     pub(crate) db: i32,
     /// When, steady clock.

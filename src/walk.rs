@@ -8,12 +8,14 @@
 use std::collections::VecDeque;
 
 use qadmin_core::error::Error;
+use qadmin_core::kind::{MessageKind, Recogniser};
 use qadmin_core::queues::{Found, Glance, NextMessage, binding_prefix, bound_queue};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{QUEUE_MAX, Queues};
 use qadmin_core::scan::Queue as _;
 use uuid::Uuid;
 
+use crate::commands::looks::library_of;
 use crate::commands::may_read;
 use crate::redis::call::{How, call};
 use crate::redis::clock::{cpu_ns, now_ns};
@@ -33,6 +35,8 @@ pub(crate) const WALK_MAX_MS: u64 = 10_000;
 const BINDINGS_MAX: u64 = 1_000;
 /// Messages at either end of a list that its size is estimated from.
 const SAMPLED: u64 = 4;
+/// Elements of a list that may be ids of jobs, of which the jobs are looked for.
+const IDS_PER_LIST: usize = 2;
 /// Bytes after which no further message of a list is looked at.
 const SAMPLED_BYTES: u64 = 64 * 1024;
 /// The bindings of Celery's own exchange: looked at first, so that a walk which is cut short knows those queues.
@@ -161,22 +165,44 @@ impl Walk {
             return;
         }
         let name = RString::new(key);
-        let Opened::List(mut list) = List::open(ctx, &name, Mode::Read) else { return };
-        let depth = list.len();
         let next = &mut self.next;
-        let Some(message) = list.read(depth.saturating_sub(1), |message| next.task(message)) else { return };
-        let Some(task) = message.or(is_queue.then_some(None)) else { return };
-        let mut glance = Glance { depth, task, ..Glance::default() };
-        let tail = (depth.saturating_sub(SAMPLED)..depth).rev();
-        let head = 0..SAMPLED.min(depth.saturating_sub(SAMPLED));
-        for at in tail.chain(head) {
-            if glance.sampled_bytes >= SAMPLED_BYTES {
-                break;
+        let mut recogniser = Recogniser::new();
+        let mut glance = Glance::default();
+        let message = {
+            let Opened::List(mut list) = List::open(ctx, &name, Mode::Read) else { return };
+            let depth = list.len();
+            glance.depth = depth;
+            let Some(message) = list.read(depth.saturating_sub(1), |message| next.task(message)) else {
+                return;
+            };
+            let tail = (depth.saturating_sub(SAMPLED)..depth).rev();
+            let head = 0..SAMPLED.min(depth.saturating_sub(SAMPLED));
+            for at in tail.chain(head) {
+                if glance.sampled_bytes >= SAMPLED_BYTES {
+                    break;
+                }
+                let read = list.read(at, |message| {
+                    recogniser.look(message);
+                    message.len()
+                });
+                let Some(bytes) = read else { break };
+                glance.sampled += 1;
+                glance.sampled_bytes += bytes as u64;
             }
-            let Some(bytes) = list.read(at, <[u8]>::len) else { break };
-            glance.sampled += 1;
-            glance.sampled_bytes += bytes as u64;
-        }
+            message
+        };
+        // Looking for a job may delete it where its time is over: no list is open meanwhile.
+        let ids = recogniser.ids();
+        let ids = &ids[..ids.len().min(IDS_PER_LIST)];
+        let kind = match library_of(ctx, &self.caller, key, ids) {
+            Some(_) => Some(MessageKind::Ids),
+            None => recogniser.kind_of_most(),
+        };
+        let is_queue = is_queue || kind == Some(MessageKind::Ids);
+        let Some(task) = message.or(is_queue.then_some(None)) else { return };
+        glance.task = task;
+        let default = settings::now().default_kind();
+        glance.looks_like = kind.filter(|kind| *kind != default).map(|kind| kind.spec().name);
         self.found.list(queue, step, glance);
     }
 

@@ -169,6 +169,9 @@ pub(crate) struct Preview {
     /// Fields to show of each, such as task,eta,kwargs.pullid.
     #[arg(long, value_name = "FIELD", value_delimiter = ',')]
     pub(crate) fields: Vec<String>,
+    /// Count as matches what only the sender's texts argsrepr and kwargsrepr tell of, as a clear with --inexact takes it.
+    #[arg(long)]
+    pub(crate) inexact: bool,
     /// Count anew, whatever the server has counted before.
     #[arg(long)]
     pub(crate) bust: bool,
@@ -285,6 +288,9 @@ pub(crate) struct Stats {
     /// Most groups to show, 0 to 1,000; the others are added up.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) top: u32,
+    /// Count what only the sender's texts argsrepr and kwargsrepr tell of.
+    #[arg(long)]
+    pub(crate) inexact: bool,
     /// Count anew, whatever the server has counted before.
     #[arg(long)]
     pub(crate) bust: bool,

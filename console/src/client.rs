@@ -28,6 +28,8 @@ pub(crate) struct PreviewRequest {
     pub(crate) index: Option<Vec<u8>>,
     pub(crate) bust: bool,
     pub(crate) no_count: bool,
+    /// What is known by the sender's texts alone is a match.
+    pub(crate) inexact: bool,
     pub(crate) kind: Option<Kind>,
     pub(crate) priority: Option<String>,
 }
@@ -43,6 +45,8 @@ pub(crate) struct StatsRequest {
     /// The index, where the queue is the hash of what workers hold.
     pub(crate) index: Option<Vec<u8>>,
     pub(crate) bust: bool,
+    /// What is known by the sender's texts alone counts.
+    pub(crate) inexact: bool,
     pub(crate) kind: Option<Kind>,
     pub(crate) priority: Option<String>,
 }
@@ -125,8 +129,11 @@ impl Client {
         if request.no_count {
             command.arg("NOCOUNT");
         }
+        if request.inexact {
+            command.arg("INEXACT");
+        }
         say_kind(&mut command, request.kind, request.priority.as_deref());
-        Ok(Preview::new(self.map(command, "QADMIN.PREVIEW")?))
+        Ok(Preview::new(self.map(command, "QADMIN.PREVIEW")?, request.sample))
     }
 
     /// QADMIN.STATS
@@ -137,6 +144,9 @@ impl Client {
         say_index(&mut command, request.index.as_ref());
         if request.bust {
             command.arg("BUST");
+        }
+        if request.inexact {
+            command.arg("INEXACT");
         }
         say_kind(&mut command, request.kind, request.priority.as_deref());
         Ok(Stats::new(self.map(command, "QADMIN.STATS")?))

@@ -9,10 +9,12 @@ pub(crate) enum Kind {
     Sidekiq,
     /// Resque's. Its workers pop from the head.
     Resque,
+    /// No messages but ids of jobs that a library keeps elsewhere (RQ, BullMQ ...): a clear leaves those jobs behind.
+    Ids,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 3] = [Self::Celery, Self::Sidekiq, Self::Resque];
+    pub(crate) const ALL: [Self; 4] = [Self::Celery, Self::Sidekiq, Self::Resque, Self::Ids];
 
     /// The word that the server knows.
     pub(crate) fn word(self) -> &'static str {
@@ -20,6 +22,7 @@ impl Kind {
             Self::Celery => "celery",
             Self::Sidekiq => "sidekiq",
             Self::Resque => "resque",
+            Self::Ids => "ids",
         }
     }
 
@@ -29,6 +32,7 @@ impl Kind {
             Self::Celery => "Celery",
             Self::Sidekiq => "Sidekiq",
             Self::Resque => "Resque",
+            Self::Ids => "ids of jobs that are kept elsewhere",
         }
     }
 

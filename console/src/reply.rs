@@ -144,6 +144,8 @@ pub(crate) struct Preview {
     pub(crate) match_count: Option<u64>,
     pub(crate) matched_bytes: Option<u64>,
     pub(crate) sample: Vec<Map>,
+    /// Rows that were asked for; `None`: as many as the server shows by itself.
+    pub(crate) sample_asked: Option<u32>,
     pub(crate) sample_error: Option<String>,
     pub(crate) cached_at: Option<i64>,
     pub(crate) job_id: Option<String>,
@@ -157,7 +159,7 @@ pub(crate) struct Preview {
 }
 
 impl Preview {
-    pub(crate) fn new(map: Map) -> Self {
+    pub(crate) fn new(map: Map, sample_asked: Option<u32>) -> Self {
         Self {
             mode: map.word("mode").unwrap_or_default(),
             queue: map.bytes("queue").unwrap_or_default(),
@@ -166,6 +168,7 @@ impl Preview {
             match_count: map.count("match_count"),
             matched_bytes: map.count("matched_bytes"),
             sample: map.maps("sample"),
+            sample_asked,
             sample_error: map.word("sample_error"),
             cached_at: map.int("cached_at"),
             job_id: map.word("job_id"),
@@ -177,19 +180,15 @@ impl Preview {
         }
     }
 
-    /// The matches that a clear takes without being told to go by the sender's texts.
-    pub(crate) fn exact_count(&self) -> Option<u64> {
-        self.match_count.map(|n| n.saturating_sub(self.doubts.inexact))
-    }
-
     /// Whether these are messages that workers hold: they have no place in a queue. Not known where none is shown.
     pub(crate) fn is_of_workers(&self) -> bool {
         self.sample.iter().any(|row| row.int("index").is_none())
     }
 
     /// The same preview with what its job found: the members that the server could not fill in when it answered. A job
-    /// keeps more of a sample than each of those who joined it asked for: the first `rows` are shown.
-    pub(crate) fn with_job(mut self, job: &Status, rows: Option<u32>) -> Self {
+    /// keeps more of a sample than each of those who joined it asked for: the first rows are shown.
+    pub(crate) fn with_job(mut self, job: &Status) -> Self {
+        let rows = self.sample_asked;
         self.map.fill_in(
             job,
             &[
@@ -210,7 +209,7 @@ impl Preview {
         if let (Some(rows), Some(Value::Array(sample))) = (rows, self.map.0.get_mut("sample")) {
             sample.truncate(usize::try_from(rows).unwrap_or(usize::MAX));
         }
-        Self::new(self.map)
+        Self::new(self.map, rows)
     }
 }
 
@@ -463,11 +462,10 @@ mod tests {
 
     #[test]
     fn a_preview_whose_job_failed_has_no_count() {
-        let preview = Preview::new(Map::new(
-            json!({"mode": "job", "depth": 3, "match_count": null, "count_error": null}),
-        ));
+        let map = Map::new(json!({"mode": "job", "depth": 3, "match_count": null, "count_error": null}));
+        let preview = Preview::new(map, None);
         let job = Status::new(Map::new(json!({"status": "cancelled", "matched": 0, "error": null})));
-        let preview = preview.with_job(&job, None);
+        let preview = preview.with_job(&job);
         assert_eq!((preview.mode.as_str(), preview.match_count), ("failed", None));
         assert_eq!(preview.count_error.as_deref(), Some("ERR the count was cancelled"));
     }

@@ -150,3 +150,31 @@ fn what_workers_hold_is_a_queue_like_any_other_and_its_index_can_be_named() {
     qadmin(&server, &line).ended(0);
     assert_eq!(redis::cmd("HKEYS").arg("unacked").query::<Vec<u64>>(&mut conn), Ok(vec![0]));
 }
+
+/// Only who asked for no sample is told so.
+#[test]
+fn a_count_that_is_given_again_shows_its_sample_or_says_why_not() {
+    let server = Server::builder().module_args("sample-window 10").start();
+    fill_examples(server.port()).expect("the queue is filled");
+    for _ in 0..2 {
+        let run = qadmin(&server, &about("preview", &target(), &["--sample", "2"])).ended(0);
+        assert!(run.out.contains("The first 2 of 61 matching messages:"), "{run:?}");
+    }
+    let none = qadmin(&server, &about("preview", &target(), &["--sample", "0"])).ended(0);
+    assert!(none.out.contains("No sample was asked for."), "{none:?}");
+    let other = qadmin(&server, &about("preview", &target(), &["--fields", "task"])).ended(0);
+    assert!(other.out.contains("There is no sample: ERR none of the messages that run next"), "{other:?}");
+    assert!(!other.out.contains("No sample was asked for."), "{other:?}");
+}
+
+#[test]
+fn what_the_senders_text_alone_tells_is_counted_where_it_is_asked_for() {
+    let server = Server::start();
+    fill_examples(server.port()).expect("the queue is filled");
+    let pickled = ["preview", QUEUE, "--where", "content_type = application/x-python-serialize"];
+    let pickled = [&pickled[..], &["--where", "kwargs.repoid EXISTS"]].concat();
+    let beside = qadmin(&server, &pickled).ended(0);
+    assert!(beside.out.contains("No message matches.") && beside.out.contains("with INEXACT"), "{beside:?}");
+    let among = qadmin(&server, &[&pickled[..], &["--inexact"]].concat()).ended(0);
+    assert!(among.out.contains("The matching message:"), "{among:?}");
+}

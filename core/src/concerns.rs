@@ -17,7 +17,16 @@ pub struct Concerns {
     pub inexact: bool,
 }
 
-/// How many matches are so.
+/// What stays behind elsewhere when a match is taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LeftBehind {
+    /// A lock that keeps equal jobs out: `lock_digest`, `unique_digest` or `unique_for` of Sidekiq's jobs.
+    pub lock: bool,
+    /// A batch that waits for it: `bid` of Sidekiq Pro, `data.batchId` of Laravel.
+    pub batch: bool,
+}
+
+/// How many matches are so, and how many messages are spared that match by their sender's texts alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ConcernCounts {
     /// Matches that a chord waits for.
@@ -28,9 +37,14 @@ pub struct ConcernCounts {
     pub with_eta: u64,
     /// Matches that a worker had and gave back.
     pub redelivered: u64,
-    /// Matches that are known by `argsrepr` or `kwargsrepr` alone. Not among [`ConcernCounts::NAMES`]: where groups are
-    /// counted it is the only one that is looked for.
+    /// Messages of which `argsrepr` or `kwargsrepr` alone tells that they match, or in which group they are. They are
+    /// among the matches where the request had INEXACT, else beside them. Not among [`ConcernCounts::NAMES`]: where groups
+    /// are counted it is the only one that is looked for.
     pub inexact: u64,
+    /// Matches that leave a lock behind.
+    pub locks: u64,
+    /// Matches that a batch waits for.
+    pub batches: u64,
 }
 
 impl ConcernCounts {
@@ -52,6 +66,17 @@ impl ConcernCounts {
         self.inexact += u64::from(match_is.inexact);
     }
 
+    /// Counts what one match leaves behind.
+    pub fn count_left(&mut self, left: LeftBehind) {
+        self.locks += u64::from(left.lock);
+        self.batches += u64::from(left.batch);
+    }
+
+    /// Counts a message that is no match, although its sender's texts say that it is one.
+    pub fn count_spared(&mut self, message_is: Concerns) {
+        self.inexact += u64::from(message_is.inexact);
+    }
+
     /// Adds what was counted elsewhere.
     pub fn add(&mut self, other: &Self) {
         self.in_chord += other.in_chord;
@@ -59,6 +84,8 @@ impl ConcernCounts {
         self.with_eta += other.with_eta;
         self.redelivered += other.redelivered;
         self.inexact += other.inexact;
+        self.locks += other.locks;
+        self.batches += other.batches;
     }
 }
 
@@ -83,12 +110,32 @@ pub fn uncompared_notice(uncompared: u64) -> Option<String> {
     })
 }
 
-/// The sentence for whoever counts what is known of so many matches by their sender's text alone.
+/// The sentences for whoever is about to clear matches that leave something behind.
 #[must_use]
-pub fn inexact_notice(inexact: u64) -> Option<String> {
-    (inexact > 0).then(|| {
+pub fn left_notices(counts: &ConcernCounts) -> [Option<String>; 2] {
+    let locks = (counts.locks > 0).then(|| {
         format!(
-            "matches that are known by argsrepr or kwargsrepr alone: {inexact}; CLEARJOB takes them only with INEXACT"
+            "matches that hold a lock (lock_digest, unique_digest, unique_for): {}; a clear leaves the lock, and jobs like \
+             them are not added until it expires or is deleted",
+            counts.locks
         )
-    })
+    });
+    let batches = (counts.batches > 0).then(|| {
+        format!(
+            "matches that a batch waits for (bid, data.batchId): {}; a batch whose job is cleared never completes",
+            counts.batches
+        )
+    });
+    [locks, batches]
+}
+
+/// The sentence for whoever counts messages of which so many match by their sender's texts alone. They are among the
+/// matches where they are `taken`, else beside them.
+#[must_use]
+pub fn inexact_notice(inexact: u64, taken: bool) -> Option<String> {
+    let what = match taken {
+        true => "matches that are known by argsrepr or kwargsrepr alone",
+        false => "not among the matches, because they are known by argsrepr or kwargsrepr alone",
+    };
+    (inexact > 0).then(|| format!("{what}: {inexact}; CLEARJOB takes them only with INEXACT"))
 }

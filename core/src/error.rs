@@ -468,6 +468,23 @@ pub enum Error {
         /// The kind that they would be taken for.
         taken_for: &'static str,
     },
+    /// A clear of a list whose elements are ids of jobs that are kept elsewhere, without the word that says so.
+    Ids {
+        /// The library that looks into the list.
+        library: &'static str,
+        /// Where it keeps a job.
+        records: &'static str,
+    },
+    /// A count that was made before has matches, and none of them can be shown.
+    NoSample {
+        /// Why none beyond the messages that run next.
+        why: &'static str,
+    },
+    /// The key holds a type of which nothing is read.
+    WrongTypeOf {
+        /// What it holds, and what to do instead.
+        holds: &'static str,
+    },
     /// A setting's value is none of its words.
     SettingNoChoice {
         /// The setting's name.
@@ -563,7 +580,9 @@ impl Error {
             Self::NoJob { .. } => Code::NoJob,
             Self::TooManyJobs { .. } | Self::TooManyPreviews { .. } => Code::TooManyJobs,
             Self::OutOfMemory => Code::Oom,
-            Self::WrongType | Self::RecordKey { .. } | Self::NoList { .. } => Code::WrongType,
+            Self::WrongType | Self::WrongTypeOf { .. } | Self::RecordKey { .. } | Self::NoList { .. } => {
+                Code::WrongType
+            }
             Self::NoPermKey | Self::NoPermCommand { .. } | Self::RightLost { .. } => Code::NoPerm,
             Self::ReadOnly | Self::RoleChanged => Code::ReadOnly,
             Self::Loading => Code::Loading,
@@ -590,6 +609,8 @@ impl Error {
             | Self::UnknownStep { .. }
             | Self::PriorityOfList { .. }
             | Self::HeldOnPrimary
+            | Self::Ids { .. }
+            | Self::NoSample { .. }
             | Self::LooksLike { .. } => Code::Err,
         }
     }
@@ -799,6 +820,19 @@ impl Error {
                 "the messages look like {looks}'s and would be read as {taken_for}'s; say which: AS {looks} or AS \
                  {taken_for}"
             ),
+            Self::Ids { library, records } => format!(
+                "the elements are ids of jobs that {library} keeps elsewhere ({records}): a clear of this list alone takes \
+                 the ids and leaves the jobs behind, which then never run and may keep their ids, locks or memory; remove \
+                 jobs with {library}, or say AS ids to treat the ids as elements all the same"
+            ),
+            Self::NoSample { why } => {
+                format!(
+                    "none of the messages that run next matches, and {why}; BUST counts anew and shows some"
+                )
+            }
+            Self::WrongTypeOf { holds } => {
+                format!("Operation against a key holding the wrong kind of value: it is {holds}")
+            }
             Self::SettingNoChoice { name, words, got } => {
                 format!("setting {name} must be {}, got {}", one_of(words), quote(got))
             }

@@ -17,6 +17,9 @@ pub enum MessageKind {
     Sidekiq,
     /// Resque, and ActiveJob on it.
     Resque,
+    /// No messages: ids of jobs that are kept elsewhere (see [`crate::ids`]). Read as Celery's, so that nothing is known of
+    /// them but their bytes and that they are no JSON objects.
+    Ids,
     /// Celery's messages that workers hold, as kombu keeps them in a hash. The type of the key tells it; there is no
     /// word for it behind AS.
     Unacked,
@@ -39,10 +42,12 @@ pub struct KindSpec {
 const POSITIONAL: &[&[u8]] = &[b"task", b"id", b"args.0", b"args.1", b"args.2", b"args.3", b"retries"];
 
 /// Every kind; the first is what a message is taken for where nothing else is said.
-pub const KINDS: [KindSpec; 3] = [
+pub const KINDS: [KindSpec; 4] = [
     KindSpec { kind: MessageKind::Celery, name: "celery", next_end: End::Tail, sample: DEFAULT_FIELDS },
     KindSpec { kind: MessageKind::Sidekiq, name: "sidekiq", next_end: End::Tail, sample: POSITIONAL },
     KindSpec { kind: MessageKind::Resque, name: "resque", next_end: End::Head, sample: POSITIONAL },
+    // Which end runs next depends on the library: from the tail it is as good as from the head.
+    KindSpec { kind: MessageKind::Ids, name: "ids", next_end: End::Tail, sample: &[b"undecodable"] },
 ];
 
 /// What Celery's messages are where workers hold them. There is no end that runs next.
@@ -65,7 +70,9 @@ static UNACKED: KindSpec = KindSpec {
 };
 
 /// The names of [`KINDS`], in their order.
-pub const NAMES: &[&str] = &[KINDS[0].name, KINDS[1].name, KINDS[2].name];
+pub const NAMES: &[&str] = &[KINDS[0].name, KINDS[1].name, KINDS[2].name, KINDS[3].name];
+/// Those of them that messages may be taken for where a command does not say: ids are meant only where somebody says so.
+pub const MESSAGE_NAMES: &[&str] = &[KINDS[0].name, KINDS[1].name, KINDS[2].name];
 
 impl MessageKind {
     /// Its row.

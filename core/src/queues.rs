@@ -43,6 +43,8 @@ pub struct Glance {
     pub sampled_bytes: u64,
     /// Task of the message that runs next.
     pub task: Option<Vec<u8>>,
+    /// The kind that these messages look like, where it is not the one that messages are taken for, or `ids`.
+    pub looks_like: Option<&'static str>,
 }
 
 impl Glance {
@@ -113,6 +115,7 @@ impl Queue {
             .with("bytes_estimate", self.lists().map(Glance::bytes_estimate).fold(0, u64::saturating_add))
             .with("next_task", next.and_then(|list| list.task.clone()))
             .with("bound", self.bound)
+            .with("looks_like", next.and_then(|list| list.looks_like))
             .build()
     }
 }
@@ -199,7 +202,13 @@ mod tests {
     }
 
     fn glance(depth: u64) -> Glance {
-        Glance { depth, sampled: 2, sampled_bytes: 20, task: Some(depth.to_string().into_bytes()) }
+        Glance {
+            depth,
+            sampled: 2,
+            sampled_bytes: 20,
+            task: Some(depth.to_string().into_bytes()),
+            looks_like: None,
+        }
     }
 
     #[test]
@@ -218,7 +227,7 @@ mod tests {
         assert!(whole);
         assert_eq!(
             rows[0],
-            r#"{"queue":"p","depth":7,"own_depth":0,"priorities":[{"step":3,"depth":3},{"step":9,"depth":4}],"bytes_estimate":70,"next_task":"3","bound":1}"#
+            r#"{"queue":"p","depth":7,"own_depth":0,"priorities":[{"step":3,"depth":3},{"step":9,"depth":4}],"bytes_estimate":70,"next_task":"3","bound":1,"looks_like":null}"#
         );
         assert!(rows[1].contains(r#""queue":"a","depth":5,"own_depth":5,"#), "{rows:?}");
         assert!(rows[2].contains(r#""queue":"b""#), "{rows:?}");

@@ -155,9 +155,9 @@ pub const SETTINGS: [SettingSpec; 11] = [
         name: "default-kind",
         default: 0,
         min: 0,
-        max: kind::NAMES.len() as i64 - 1,
+        max: kind::MESSAGE_NAMES.len() as i64 - 1,
         unit: "kind",
-        words: kind::NAMES,
+        words: kind::MESSAGE_NAMES,
         doc: "What messages are taken for where a command has no AS.",
     },
 ];

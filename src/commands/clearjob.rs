@@ -3,6 +3,8 @@
 use qadmin_core::error::Error;
 use qadmin_core::filter::Projection;
 use qadmin_core::job::{Job, Keep, Kind, Origin, Record, Start, Terms};
+use qadmin_core::kind::MessageKind;
+use qadmin_core::priorities::List;
 use qadmin_core::queue::End;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{ClearJob, Mode, SAMPLE_DEFAULT, commands};
@@ -12,6 +14,7 @@ use uuid::Uuid;
 
 use super::lists::{Over, of_record, others_depth};
 use super::looks::looks_like;
+use super::preview::nothing_there;
 use super::unacked::{Access, Words};
 use super::{Answer, denied, depth};
 use crate::audit::Entry;
@@ -52,17 +55,18 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
             return Err(Error::OutOfMemory);
         }
         state.room_for(ctx, Newcomer::Clear)?;
-        if request.kind.is_none()
-            && held.is_none()
-            && let Some(looks) = looks_like(ctx, &lists, kind)
-        {
-            return Err(Error::LooksLike { looks: looks.spec().name, taken_for: kind.spec().name });
+        if held.is_none() {
+            check_looks(ctx, request, &lists, kind)?;
         }
         if request.terms.to.as_ref().is_some_and(|to| to.front) && kind.spec().next_end == End::Head {
             let why =
                 "before what is there the newest goes first, and lists are taken apart from the head on only";
             return Err(Error::Excludes { keyword: "FRONT", other: "AS resque", why });
         }
+        // Only for whoever asks: others may not read the keys that are named.
+        let nothing = held.is_none() && lists.iter().all(|(_, len)| *len == 0);
+        let keys: Vec<List> = lists.iter().map(|(list, _)| list.clone()).collect();
+        let nothing = nothing.then(|| nothing_there(ctx, &request.queue, &keys));
         let mut job = Job::new(Start {
             id: request.id.unwrap_or_else(Uuid::new_v4),
             kind: Kind::Clear,
@@ -97,9 +101,39 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
             now_ns: now_ns(),
         });
         job.hand_out();
-        let record = begin(state, ctx, job)?;
-        Ok(Answer::Reply(map(ctx, &record, false), request.format))
+        let mut shown = begin(state, ctx, job)?;
+        if let Some(nothing) = nothing {
+            shown.set("notice", nothing.into());
+        }
+        Ok(Answer::Reply(map(ctx, &shown, false), request.format))
     })?
+}
+
+/// Messages that look like another kind are not cleared unless the command says what they are, and ids of jobs that are
+/// kept elsewhere not unless it says that they are ids.
+fn check_looks(
+    ctx: Ctx<'_>,
+    request: &ClearJob,
+    lists: &[(List, u64)],
+    kind: MessageKind,
+) -> Result<(), Error> {
+    if kind == MessageKind::Ids {
+        let why = "which of the ids runs next depends on the library that wrote them";
+        let exclude = |keyword| Err(Error::Excludes { keyword, other: "AS ids", why });
+        return match request.mode {
+            Mode::KeepOne => exclude("KEEPONE"),
+            Mode::All if request.terms.limit.is_some() => exclude("LIMIT"),
+            Mode::All => Ok(()),
+        };
+    }
+    let Some(looks) = looks_like(ctx, lists, kind) else { return Ok(()) };
+    match looks.library {
+        Some(library) => Err(Error::Ids { library: library.name(), records: library.records() }),
+        None if request.kind.is_none() && looks.kind != kind => {
+            Err(Error::LooksLike { looks: looks.kind.spec().name, taken_for: kind.spec().name })
+        }
+        None => Ok(()),
+    }
 }
 
 /// What workers hold is walked once, and a hash has no ends.

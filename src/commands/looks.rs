@@ -1,10 +1,15 @@
 //! What the messages of a queue look like, whatever a command takes them for.
 
+use qadmin_core::ids::{Kept, Library, LookUp, look_ups};
 use qadmin_core::kind::{MessageKind, Recogniser};
 use qadmin_core::priorities;
 use qadmin_core::scan::Queue as _;
 
+use super::may_read;
 use crate::redis::clock::cpu_ns;
+use crate::redis::ctx::Caller;
+use crate::redis::hash::{Hash, OpenedHash};
+use crate::redis::key::{Type, type_of};
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::{Ctx, RString};
 use crate::settings;
@@ -42,29 +47,75 @@ impl LookTime {
     }
 }
 
-/// Looks at the messages that run next, as long as one slice may take, and says what most of them look like where that
-/// is another kind than the one they are taken for.
+/// What most messages look like.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Looks {
+    /// Messages of this kind, or ids.
+    pub(crate) kind: MessageKind,
+    /// Of ids: whose.
+    pub(crate) library: Option<Library>,
+}
+
+impl Looks {
+    /// The kind's name, where it is another one than the messages are taken for.
+    pub(crate) fn unlike(self, taken_for: MessageKind) -> Option<&'static str> {
+        (self.kind != taken_for).then(|| self.kind.spec().name)
+    }
+}
+
+/// Looks at the messages that run next, as long as one slice may take, and says what most of them look like.
 pub(super) fn looks_like(
     ctx: Ctx<'_>,
     lists: &[(priorities::List, u64)],
     taken_for: MessageKind,
-) -> Option<MessageKind> {
+) -> Option<Looks> {
     let (first, _) = lists.iter().find(|(_, len)| *len > 0)?;
     let name = RString::new(&first.key);
-    let Opened::List(mut list) = List::open(ctx, &name, Mode::Read) else { return None };
-    let (began, longest) = (cpu_ns(), settings::now().slice_us() * 1_000);
     let mut recogniser = Recogniser::new();
-    let len = list.len();
-    for distance in 0..len {
-        if recogniser.is_done() || cpu_ns().saturating_sub(began) >= longest {
-            break;
+    {
+        let Opened::List(mut list) = List::open(ctx, &name, Mode::Read) else { return None };
+        let (began, longest) = (cpu_ns(), settings::now().slice_us() * 1_000);
+        let len = list.len();
+        for distance in 0..len {
+            if recogniser.is_done() || cpu_ns().saturating_sub(began) >= longest {
+                break;
+            }
+            list.read(taken_for.spec().next_end.index(distance, len), |message| recogniser.look(message));
         }
-        list.read(taken_for.spec().next_end.index(distance, len), |message| recogniser.look(message));
     }
-    disagrees(&recogniser, taken_for)
+    recognised(ctx, &recogniser, &first.key)
 }
 
-/// What most of the messages look like, where that is another kind.
-pub(super) fn disagrees(recogniser: &Recogniser, taken_for: MessageKind) -> Option<MessageKind> {
-    recogniser.kind_of_most().filter(|kind| *kind != taken_for)
+/// What the messages look like that were looked at, of which the first that may be ids are of this list. No list may be
+/// open: looking for a job may delete it where its time is over.
+pub(super) fn recognised(ctx: Ctx<'_>, recogniser: &Recogniser, list: &[u8]) -> Option<Looks> {
+    if let Some(kind) = recogniser.kind_of_most() {
+        return Some(Looks { kind, library: None });
+    }
+    let ids = recogniser.ids();
+    let library = (!ids.is_empty()).then(|| library_of(ctx, &ctx.caller(), list, ids)).flatten()?;
+    Some(Looks { kind: MessageKind::Ids, library: Some(library) })
+}
+
+/// Whose ids these elements of a list are: the first job that is found tells. A key that the caller may not read is not
+/// looked at; then the name of the list decides, so that nobody learns what is there.
+pub(crate) fn library_of(ctx: Ctx<'_>, caller: &Caller, list: &[u8], ids: &[Vec<u8>]) -> Option<Library> {
+    let found = |place: &LookUp<'_>| match may_read(caller, &place.key) {
+        true => is_there(ctx, place),
+        false => place.library.names_so(list),
+    };
+    ids.iter().find_map(|id| look_ups(list, id).iter().find(|place| found(place)).map(|place| place.library))
+}
+
+fn is_there(ctx: Ctx<'_>, place: &LookUp<'_>) -> bool {
+    let key = RString::new(&place.key);
+    if let Kept::String = place.kept {
+        return type_of(ctx, &key) == Type::String;
+    }
+    let OpenedHash::Hash(hash) = Hash::open(ctx, &key) else { return false };
+    match place.kept {
+        Kept::Hash(fields) => fields.iter().all(|field| hash.get(&RString::new(field)).is_some()),
+        Kept::Field(field) => hash.get(&RString::new(field)).is_some(),
+        Kept::String => false,
+    }
 }

@@ -13,6 +13,7 @@ mod lists;
 pub(crate) mod looks;
 pub(crate) mod preview;
 mod queues;
+mod sample;
 pub(crate) mod stats;
 pub(crate) mod status;
 mod unacked;
@@ -25,6 +26,7 @@ use crate::redis::acl::{self, Right};
 use crate::redis::clock::now_ms;
 use crate::redis::command::{Handler, register as register_all};
 use crate::redis::ctx::Caller;
+use crate::redis::key::{Type, type_of};
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::{Ctx, RString, fault, reply};
 
@@ -116,8 +118,28 @@ fn depth(ctx: Ctx<'_>, queue: &RString) -> Result<u64, Error> {
     match List::open(ctx, queue, Mode::Read) {
         Opened::List(list) => Ok(qadmin_core::scan::Queue::len(&list)),
         Opened::Missing => Ok(0),
-        Opened::Other => Err(Error::WrongType),
+        Opened::Other => Err(wrong_type(ctx, queue)),
     }
+}
+
+/// A key holds something of which nothing is read: what that is, and what to do instead.
+fn wrong_type(ctx: Ctx<'_>, key: &RString) -> Error {
+    let holds = match type_of(ctx, key) {
+        Type::SortedSet if key.bytes().ends_with(b"_index") => {
+            "a sorted set; if it is kombu's index of unacknowledged messages, name the hash that belongs to it"
+        }
+        Type::SortedSet => {
+            "a sorted set, such as Sidekiq's schedule, retry and dead, Laravel's delayed jobs or BullMQ's delayed and \
+             failed ones; lists are read, and kombu's hash of unacknowledged messages: remove such jobs with their library"
+        }
+        Type::Set => "a set; lists are read, and kombu's hash of unacknowledged messages",
+        Type::Stream => {
+            "a stream; lists are read, and kombu's hash of unacknowledged messages: what a stream holds is removed by XDEL"
+        }
+        // As a queue a hash is what workers hold: here it is the list of TO.
+        Type::Missing | Type::String | Type::List | Type::Hash | Type::Other => return Error::WrongType,
+    };
+    Error::WrongTypeOf { holds }
 }
 
 /// Whether the caller may look at what is about this queue. Modules and the primary's link have no user, and may.

@@ -1,32 +1,29 @@
 //! QADMIN.PREVIEW: the four tiers of a count, and the sample.
 
-use qadmin_core::concerns::{ConcernCounts, chord_notice, inexact_notice};
+use qadmin_core::concerns::ConcernCounts;
 use qadmin_core::error::Error;
-use qadmin_core::filter::{Matcher, Projection};
-use qadmin_core::job::{Cached, Job, Kind, Origin, Record, Start, Status, Terms, sample_row};
-use qadmin_core::kind::{LOOK_AT, MessageKind, Recogniser};
+use qadmin_core::ids::Library;
+use qadmin_core::job::{Cached, Job, Kind, Origin, Record, Start, Status, Terms};
+use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{List as Listed, Priority};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Preview;
-use qadmin_core::scan::{Effect, Queue, shown_index};
+use qadmin_core::scan::Effect;
 use qadmin_core::settings::Settings;
 use uuid::Uuid;
 
 use super::lists::{Over, depth_now, others_depth};
-use super::looks::{LookTime, disagrees, looks_like};
-use super::unacked::{self, Access, Unacked, Words};
+use super::looks::{Looks, looks_like};
+use super::sample::projection;
+use super::unacked::{Access, Unacked, Words};
 use super::{Answer, may_read};
 use crate::engine::Newcomer;
 use crate::redis::clock::{now_ms, now_ns};
-use crate::redis::list::{List, Mode, Opened};
-use crate::redis::{Ctx, RString, block};
+use crate::redis::{Ctx, block};
 use crate::settings;
 use crate::state::{self, State};
 use crate::waiters::{For, PreviewWait};
-
-/// Longest look for an immediate sample, in slices: the 2,000 messages of the default window take no longer, as far
-/// as they are of usual size.
-const SAMPLE_SLICES: u64 = 4;
+use crate::zero;
 
 /// How a count came about.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +55,7 @@ struct Count {
     drifted: Option<i64>,
     concerns: [Option<i64>; 4],
     inexact: Option<i64>,
+    notice: Option<String>,
     cached_at: Option<i64>,
     job_id: Option<Uuid>,
     deduplicated: bool,
@@ -75,6 +73,7 @@ impl Count {
             drifted: get("drifted"),
             concerns: ConcernCounts::NAMES.map(get),
             inexact: get("inexact"),
+            notice: text(record.text("notice")),
             ..Self::default()
         }
     }
@@ -89,10 +88,15 @@ impl Count {
             drifted: int(count.drifted),
             concerns: count.concerns.values().map(int),
             inexact: int(count.concerns.inexact),
+            notice: count.notice.clone(),
             cached_at: Some(count.cached_ms),
             ..Self::default()
         }
     }
+}
+
+fn text(bytes: &[u8]) -> Option<String> {
+    (!bytes.is_empty()).then(|| String::from_utf8_lossy(bytes).into_owned())
 }
 
 pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
@@ -107,7 +111,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
     let Over { held, kind, lists: over } = over;
     let lists: Vec<Listed> = over.iter().map(|(list, _)| list.clone()).collect();
     let digest = request.key(db, kind, &lists);
-    let asked = Asked { ctx, request, kind, lists: &lists, held: held.as_ref(), depth, accepted_ns };
+    let asked = Asked { ctx, request, kind, lists: &lists, held: held.as_ref(), depth, digest, accepted_ns };
     let now = now_ms();
     state::with(|state| {
         if request.nocount {
@@ -118,7 +122,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
             if let Some(count) = state.caches.get(&digest, now, ttl) {
                 let count = Count::of_cache(count);
                 state.totals.cache_hits += 1;
-                return Ok(asked.at_once(How::Synchronous, count));
+                return Ok(asked.counted_before(state, How::Synchronous, count));
             }
         }
         if depth == 0 {
@@ -132,6 +136,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
                 drifted: zero,
                 concerns: [zero; 4],
                 inexact: zero,
+                notice: asked.held.is_none().then(|| nothing_there(ctx, &request.queue, &lists)),
                 ..Count::default()
             };
             return Ok(asked.at_once(How::Synchronous, count));
@@ -156,7 +161,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
                 let count =
                     Count { job_id: Some(job.id), deduplicated: true, ..Count::of_record(&job.record) };
                 state.totals.joins += 1;
-                return Ok(asked.at_once(How::Job, count));
+                return Ok(asked.counted_before(state, How::Job, count));
             }
         }
         state.totals.cache_misses += 1;
@@ -176,6 +181,19 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
         state.start(ctx, job);
         asked.go(state, id, inline, false, &over, &settings)
     })?
+}
+
+/// Why there is nothing in the lists: the other lists of a queue with priorities may hold its messages, or another key was
+/// meant.
+pub(super) fn nothing_there(ctx: Ctx<'_>, queue: &[u8], lists: &[Listed]) -> String {
+    match others_depth(ctx, lists.iter().map(|list| list.key.as_slice())) {
+        Reply::Int(n @ 1..) => {
+            format!(
+                "this list is empty; messages in the other priority lists of the queue: {n} (PRIORITY ALL)"
+            )
+        }
+        _ => zero::no_such_key(ctx, queue),
+    }
 }
 
 fn new_job(
@@ -202,7 +220,7 @@ fn new_job(
         grouping: None,
         top: 0,
         effect: Effect::Count,
-        terms: Terms::default(),
+        terms: Terms { inexact: request.inexact, ..Terms::default() },
         dry_run: false,
         origin: Origin { user: caller.user, client: caller.client, ..Origin::default() },
         digest,
@@ -212,29 +230,24 @@ fn new_job(
     }))
 }
 
-fn projection(request: &Preview, kind: MessageKind) -> Result<Projection, Error> {
-    match &request.fields {
-        None => Projection::of(kind, kind.spec().sample),
-        Some(fields) => Projection::of(kind, &fields.iter().map(Vec::as_slice).collect::<Vec<_>>()),
-    }
-}
-
 fn failed(error: &str) -> Count {
     Count { error: Some(error.to_owned()), ..Count::default() }
 }
 
 /// One preview on its way to a reply.
-struct Asked<'a> {
-    ctx: Ctx<'a>,
-    request: &'a Preview,
+pub(super) struct Asked<'a> {
+    pub(super) ctx: Ctx<'a>,
+    pub(super) request: &'a Preview,
     /// What the messages are taken for.
-    kind: MessageKind,
+    pub(super) kind: MessageKind,
     /// Where they are, in the order in which workers look into the lists.
-    lists: &'a [Listed],
+    pub(super) lists: &'a [Listed],
     /// Where workers hold them.
-    held: Option<&'a Unacked>,
-    depth: u64,
-    accepted_ns: u64,
+    pub(super) held: Option<&'a Unacked>,
+    pub(super) depth: u64,
+    /// Digest that equal requests share.
+    pub(super) digest: [u8; 32],
+    pub(super) accepted_ns: u64,
 }
 
 impl Asked<'_> {
@@ -268,63 +281,40 @@ impl Asked<'_> {
 
     /// A reply whose sample is looked for now, at the next end.
     fn at_once(&self, how: How, count: Count) -> Answer {
-        let (sample, looks_like) = self.look_for_sample();
-        Answer::Reply(self.reply(how, count, sample, looks_like), self.request.format)
+        let looked = self.look_for_sample();
+        Answer::Reply(
+            self.reply(how, count, looked.rows.map(Reply::List), looked.looks_like),
+            self.request.format,
+        )
     }
 
-    /// Looks at the messages that run next: until the sample is full, `sample-window` of them at most, and no
-    /// longer than a slice may take, for everybody waits meanwhile. What kind they are of shows on the way.
-    fn look_for_sample(&self) -> (Result<Reply, Error>, Option<MessageKind>) {
-        let settings = settings::now();
-        let window = settings.sample_window();
-        let mut projection = match projection(self.request, self.kind) {
-            Ok(projection) => projection.inexact(true),
-            Err(error) => return (Err(error), None),
-        };
-        let mut matcher = Matcher::of(self.kind, &self.request.filter, None).inexact(true);
-        let longest = settings.slice_us() * 1_000 * SAMPLE_SLICES;
-        if let Some(held) = self.held {
-            let rows = (self.request.sample, longest);
-            let found = unacked::sample(self.ctx, &self.request.queue, held, matcher, projection, rows);
-            return (Ok(found), None);
-        }
-        let mut recogniser = Recogniser::new();
-        let mut rows = Vec::new();
-        let mut time = LookTime::begin(longest);
-        let next_end = self.kind.spec().next_end;
-        // Messages that run before those of the list.
-        let mut before = 0;
-        'lists: for listed in self.lists {
-            let name = RString::new(&listed.key);
-            let Opened::List(mut list) = List::open(self.ctx, &name, Mode::Read) else { continue };
-            let len = list.len();
-            for distance in 0..len {
-                let samples = rows.len() < self.request.sample && before + distance < window;
-                let looks = !recogniser.is_done() && before + distance < LOOK_AT;
-                if (!samples && !looks) || time.is_over() {
-                    break 'lists;
-                }
-                list.read(next_end.index(distance, len), |message| {
-                    let mut work = message.len();
-                    if looks {
-                        recogniser.look(message);
+    /// A reply with a count that was made before: its sample is looked for now, and goes on with the matches that the
+    /// scan found, where it is known which messages these are by now.
+    fn counted_before(&self, state: &State, how: How, count: Count) -> Answer {
+        let mut looked = self.look_for_sample();
+        let wants = self.request.sample.min(usize::try_from(count.match_count.unwrap_or(0)).unwrap_or(0));
+        if let Ok(rows) = &mut looked.rows
+            && rows.len() < wants
+        {
+            let found = state.registry.found(&self.digest, self.request.fields.as_deref());
+            let known = found.and_then(|found| found.rows(self.depth, &looked.distances));
+            let is_known = known.is_some();
+            rows.extend(known.into_iter().flatten().take(self.request.sample - rows.len()));
+            if rows.is_empty() {
+                let why = match (self.held, is_known) {
+                    (Some(_), _) => "what workers hold has no places that could be remembered",
+                    (None, true) => "those that were counted first have left the queue since",
+                    (None, false) => {
+                        "where those that were counted are is not known for these fields or not known any more"
                     }
-                    if samples {
-                        let matched = matcher.examine(message).matched;
-                        work += matcher.work();
-                        if matched {
-                            let members = projection.row(message);
-                            work += projection.work(message);
-                            let index = shown_index(next_end, distance);
-                            rows.push(sample_row(index, listed.step, message.len() as u64, &members));
-                        }
-                    }
-                    time.took(work);
-                });
+                };
+                looked.rows = Err(Error::NoSample { why });
             }
-            before += len;
         }
-        (Ok(Reply::List(rows)), disagrees(&recogniser, self.kind))
+        Answer::Reply(
+            self.reply(how, count, looked.rows.map(Reply::List), looked.looks_like),
+            self.request.format,
+        )
     }
 
     fn keys(&self) -> impl Iterator<Item = &[u8]> + Clone {
@@ -336,21 +326,20 @@ impl Asked<'_> {
         how: How,
         count: Count,
         sample: Result<Reply, Error>,
-        looks_like: Option<MessageKind>,
+        looks_like: Option<Looks>,
     ) -> Reply {
         let (sample, sample_error) = match sample {
             Ok(rows) => (rows, None),
             Err(error) => (Reply::List(Vec::new()), Some(error.to_string())),
         };
         let [in_chord, in_group, with_eta, redelivered] = count.concerns;
-        let number = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
-        let notices = [chord_notice(number(in_chord)), inexact_notice(number(count.inexact))];
-        let notices: Vec<String> = notices.into_iter().flatten().collect();
-        let notice = (!notices.is_empty()).then(|| notices.join("; "));
-        let notice = match self.held {
-            Some(held) => Some(held.notice(notice)),
-            None => notice,
+        let notice = match (self.held, count.notice) {
+            (Some(held), None) => Some(held.notice(None)),
+            (_, notice) => notice,
         };
+        let ids = looks_like.and_then(|looks| looks.library).map(Library::notice);
+        let notices: Vec<String> = [ids, notice].into_iter().flatten().collect();
+        let notice = (!notices.is_empty()).then(|| notices.join("; "));
         Reply::map()
             .with("mode", how.as_str())
             .with("queue", self.request.queue.as_slice())
@@ -375,7 +364,7 @@ impl Asked<'_> {
             .with("redelivered", redelivered)
             .with("notice", notice)
             .with("message_kind", self.kind.spec().name)
-            .with("looks_like", looks_like.map(|kind| kind.spec().name))
+            .with("looks_like", looks_like.and_then(|looks| looks.unlike(self.kind)))
             .with("inexact", count.inexact)
             .with("priority", self.request.priority.map(Priority::word))
             .build()
@@ -403,13 +392,14 @@ pub(crate) fn after_wait(
         lists: &wait.lists,
         held: held.as_ref(),
         depth,
+        digest: wait.request.key(wait.db, wait.kind, &wait.lists),
         accepted_ns: wait.accepted_ns,
     };
     let deduplicated = wait.deduplicated;
     let may_look = state.waiters.may_look();
     // Found by the scan so far, where others' samples took this turn's time.
     let sample = |found: Reply| match may_look {
-        true => asked.look_for_sample().0,
+        true => asked.look_for_sample().rows.map(Reply::List),
         false => Ok(first_rows(&found, wait.request.sample)),
     };
     if let Some(job) = state.registry.find_live(id) {

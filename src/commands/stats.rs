@@ -135,7 +135,7 @@ fn new_job(
         grouping: Some(request.grouping.clone()),
         top: request.top,
         effect: Effect::Group,
-        terms: Terms::default(),
+        terms: Terms { inexact: request.inexact, ..Terms::default() },
         dry_run: false,
         origin: Origin { user: caller.user, client: caller.client, ..Origin::default() },
         digest,

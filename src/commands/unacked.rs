@@ -2,14 +2,16 @@
 
 use qadmin_core::error::Error;
 use qadmin_core::filter::{Matcher, Projection};
+use qadmin_core::job::marked;
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{self, Priority};
 use qadmin_core::reply::Reply;
+use qadmin_core::request::Preview;
 use qadmin_core::slot;
 use qadmin_core::unacked::{Held as _, TASKS_GO_ON, UnackedStart, default_index, lost_notice, unacked_row};
 
 use super::looks::LookTime;
-use super::{denied, may_read};
+use super::{denied, may_read, wrong_type};
 use crate::redis::acl::{self, Right};
 use crate::redis::ctx::Caller;
 use crate::redis::hash::{Hash, OpenedHash};
@@ -67,12 +69,16 @@ pub(super) fn find(ctx: Ctx<'_>, words: &Words<'_>, access: Access) -> Result<Op
         OpenedHash::Missing if index.is_some() => {}
         OpenedHash::Other if index.is_some() => {
             let list = matches!(List::open(ctx, queue, Mode::Read), OpenedList::List(_));
-            return Err(if list { Error::NoIndex } else { Error::WrongType });
+            return Err(if list { Error::NoIndex } else { wrong_type(ctx, queue) });
         }
         OpenedHash::Missing | OpenedHash::Other => return Ok(None),
     }
     if kind.is_some_and(|kind| kind != MessageKind::Celery) {
-        let keyword = if kind == Some(MessageKind::Resque) { "AS resque" } else { "AS sidekiq" };
+        let keyword = match kind {
+            Some(MessageKind::Resque) => "AS resque",
+            Some(MessageKind::Ids) => "AS ids",
+            _ => "AS sidekiq",
+        };
         return Err(Error::ListsOnly { keyword });
     }
     if priority.is_some() {
@@ -143,30 +149,32 @@ impl Unacked {
     }
 }
 
-/// The immediate sample: so many matches among the entries that come first, `sample-window` of them at most, and no longer
-/// than so many nanoseconds.
+/// The immediate sample: matches among the entries that come first, `sample-window` of them at most, and no longer than
+/// `longest` nanoseconds.
 pub(super) fn sample(
     ctx: Ctx<'_>,
-    queue: &[u8],
+    request: &Preview,
     held: &Unacked,
     mut matcher: Matcher,
     mut projection: Projection,
-    (rows, longest): (usize, u64),
-) -> Reply {
+    longest: u64,
+) -> Vec<Reply> {
     let mut time = LookTime::begin(longest);
-    let [queue, name] = [queue, &held.start.index].map(RString::new);
+    let [queue, name] = [&request.queue, &held.start.index].map(RString::new);
     let mut found = Vec::new();
     if let Opened::Keys(mut keys) = Keys::open(ctx, &queue, &name) {
         keys.seek(None);
         for _ in 0..settings::now().sample_window() {
-            if found.len() >= rows || time.is_over() {
+            if found.len() >= request.sample || time.is_over() {
                 break;
             }
             let read = keys.next(|score, _, value| {
                 let Some(message) = value else { return time.took(0) };
                 let mut work = message.len();
-                if matcher.examine(message).matched {
-                    found.push(unacked_row(score, message.len() as u64, &projection.row(message)));
+                if matcher.examine(message).matched && (request.inexact || !matcher.is_inexact()) {
+                    let inexact = request.inexact.then(|| matcher.is_inexact());
+                    let members = marked(inexact, projection.row(message));
+                    found.push(unacked_row(score, message.len() as u64, &members));
                     work += projection.work(message);
                 }
                 time.took(work + matcher.work());
@@ -176,5 +184,5 @@ pub(super) fn sample(
             }
         }
     }
-    Reply::List(found)
+    found
 }

@@ -14,6 +14,7 @@ use crate::redis::guard::guard;
 use crate::redis::{Ctx, event_loop, events, info, keyspace, log};
 use crate::settings;
 use crate::state::State;
+use crate::zero;
 
 /// Records that are written late in one turn.
 const OWED_PER_TURN: usize = 8;
@@ -78,6 +79,11 @@ impl State {
     ) {
         let now = now_ms();
         job.end(status, error, now);
+        if let Some(ctx) = ctx.filter(|_| status == Status::Completed) {
+            // A sentence for people: where it panics there is none.
+            let why = guard("a look for why nothing matches", || zero::explain(ctx, &job)).flatten();
+            job.explain(why);
+        }
         match status {
             Status::Completed => self.totals.jobs_completed += 1,
             Status::Cancelled => self.totals.jobs_cancelled += 1,
@@ -96,11 +102,13 @@ impl State {
             self.settle_soon(ctx, &job);
         }
         self.outbox.tell(&mut job, Happening::End);
-        self.cache_count(&job, now);
+        self.cache_count(&mut job, now);
         let id = job.id();
         let expires = now + i64::try_from(settings::now().job_ttl_ms()).unwrap_or(i64::MAX / 2);
         self.registry.forget_expired(now);
-        self.registry.remember(job, expires);
+        let asked_for = settings::now().cache_ttl_ms().max(settings::now().job_lock_ttl_ms());
+        let found_until = now.saturating_add(i64::try_from(asked_for).unwrap_or(i64::MAX));
+        self.registry.remember(job, expires, found_until);
         self.waiters.release(id);
         if self.wants_turn() {
             hook_and_arm(ctx);
@@ -120,12 +128,13 @@ impl State {
     }
 
     /// A completed count answers the next equal preview.
-    fn cache_count(&mut self, job: &Job, now: i64) {
-        let start = job.start();
-        if job.status() != Status::Completed || start.kind != Kind::Preview || job.is_outdated() {
+    fn cache_count(&mut self, job: &mut Job, now: i64) {
+        let completed = job.status() == Status::Completed && job.start().kind == Kind::Preview;
+        if !completed || job.is_outdated() {
             return;
         }
-        let c = job.counters();
+        let notice = job.notices();
+        let (start, c) = (job.start(), job.counters());
         let count = Cached {
             db: start.db,
             keys: job.keys().map(<[u8]>::to_vec).collect(),
@@ -136,6 +145,7 @@ impl State {
             drifted: c.drifted,
             cached_ms: now,
             concerns: c.concerns,
+            notice,
         };
         let ttl = i64::try_from(settings::now().cache_ttl_ms()).unwrap_or(i64::MAX);
         self.caches.put(start.digest, count, ttl);

@@ -28,6 +28,7 @@ pub(crate) mod fault;
 pub(crate) mod guard;
 pub(crate) mod hash;
 pub(crate) mod info;
+pub(crate) mod key;
 pub(crate) mod keyspace;
 pub(crate) mod list;
 mod load;

@@ -93,7 +93,11 @@ fn matches_of_chords_groups_times_and_workers_are_counted() {
     assert_eq!(NAMES.map(|name| none.int(name)), [0; 4]);
     assert!(none.is_null("notice"));
     let some = ask(&mut conn, &format!("QADMIN.PREVIEW celery TASK {task} REPOID 101 WHERE group EXISTS"));
+    assert_eq!((some.int("in_chord"), some.int("in_group"), some.int("with_eta")), (3, 8, 0), "{some:?}");
+    assert_eq!(some.int("inexact"), 1, "{some:?}");
     // The pickled one is known by its headers: it is in a group, and of chords it does not tell.
+    let line = format!("QADMIN.PREVIEW celery TASK {task} REPOID 101 WHERE group EXISTS INEXACT");
+    let some = ask(&mut conn, &line);
     assert_eq!((some.int("in_chord"), some.int("in_group"), some.int("with_eta")), (3, 9, 0), "{some:?}");
     assert_eq!(some.int("inexact"), 1, "{some:?}");
 

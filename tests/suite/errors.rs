@@ -73,7 +73,7 @@ fn every_syntax_error_says_what_would_be_right() {
         (
             "PREVIEW q TASK t XYZ",
             "ERR unknown keyword \"XYZ\"; QADMIN.PREVIEW takes TASK, REPOID, COMMITID, WHERE, SAMPLE, FIELDS, \
-             BUST, NOCOUNT, PRIORITY, INDEX, AS, FORMAT",
+             BUST, NOCOUNT, INEXACT, PRIORITY, INDEX, AS, FORMAT",
         ),
         (
             "CLEARJOB q TASK t ALL BUST",

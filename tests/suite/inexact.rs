@@ -26,6 +26,11 @@ fn ids(sent: &[Closed], pick: impl Fn(&Closed) -> bool) -> Vec<String> {
     sent.iter().filter(|message| pick(message)).map(|message| message.id.clone()).collect()
 }
 
+/// The row says whether its message is known by the sender's texts alone.
+fn has_mark(row: &[(String, redis::Value)]) -> bool {
+    row.iter().any(|(name, _)| name == "inexact")
+}
+
 fn end_of(conn: &mut Connection, line: &str) -> Reply {
     let job = ask(conn, line);
     let end = wait_for_job(conn, &job.text("job_id"));
@@ -34,7 +39,7 @@ fn end_of(conn: &mut Connection, line: &str) -> Reply {
 }
 
 #[test]
-fn pickled_messages_are_counted_and_only_a_clear_that_is_told_to_takes_them() {
+fn a_preview_counts_what_a_clear_with_the_same_words_takes_from_pickled_messages() {
     let server = Server::start();
     let mut conn = server.conn();
     let sent = send_closed(&server);
@@ -43,64 +48,73 @@ fn pickled_messages_are_counted_and_only_a_clear_that_is_told_to_takes_them() {
     let closed = sent.iter().filter(|m| m.closed).count() as i64;
     assert!(exact > 0 && inexact > 3 && unknown > 3, "{sent:?}");
 
-    // A count, a cached one, one of a job, and that of a job that is given again.
-    let line = "QADMIN.PREVIEW celery REPOID 7 SAMPLE 100";
-    let counted = ask(&mut conn, line);
-    let cached = ask(&mut conn, line);
-    assert!(counted.is_null("cached_at") && !cached.is_null("cached_at"));
-    let job: Reply = {
-        let _: () = redis::cmd("CONFIG")
-            .arg(&["SET", "qadmin.inline-limit", "0"])
-            .query(&mut conn)
-            .expect("CONFIG SET");
+    // Without the word they stand beside the count, with it they are in it.
+    for (word, matched) in [("", exact), (" INEXACT", exact + inexact)] {
+        let line = format!("QADMIN.PREVIEW celery REPOID 7 SAMPLE 100{word}");
+        // A count, a cached one, one of a job, and that of a job that is given again.
+        let set = |conn: &mut Connection, name: &str, value: &str| {
+            let _: () = redis::cmd("CONFIG").arg("SET").arg(name).arg(value).query(conn).expect("CONFIG SET");
+        };
+        let counted = ask(&mut conn, &line);
+        let cached = ask(&mut conn, &line);
+        assert!(counted.is_null("cached_at") && !cached.is_null("cached_at"));
+        set(&mut conn, "qadmin.inline-limit", "0");
         let job = ask(&mut conn, &format!("{line} BUST"));
         assert!(job.is_null("inexact") && job.is_null("match_count"), "not counted yet: {job:?}");
-        wait_for_job(&mut conn, &job.text("job_id"))
-    };
-    let _: () =
-        redis::cmd("CONFIG").arg(&["SET", "qadmin.cache-ttl", "0"]).query(&mut conn).expect("CONFIG SET");
-    let again = ask(&mut conn, line);
-    assert_eq!((again.text("mode").as_str(), again.int("deduplicated")), ("job", 1), "{again:?}");
-    for (reply, matched) in
-        [(&counted, "match_count"), (&cached, "match_count"), (&job, "matched"), (&again, "match_count")]
-    {
-        assert_eq!(counts(reply, matched), (exact + inexact, inexact, unknown), "{reply:?}");
-        let notice = reply.text("notice");
-        assert!(
-            notice.contains(&format!("alone: {inexact}; CLEARJOB takes them only with INEXACT")),
-            "{notice}"
-        );
-    }
-    for reply in [&counted, &cached, &job, &again] {
-        let rows = maps(reply.get_field("sample"));
-        assert_eq!(rows.len() as i64, exact + inexact, "{reply:?}");
-        assert!(rows.iter().all(|row| row.int("repoid") == 7), "{rows:?}");
-        assert!(rows.iter().any(|row| row.text("commitid") == "it's pickle"), "{rows:?}");
-    }
-    let _: () = redis::cmd("CONFIG")
-        .arg(&["SET", "qadmin.inline-limit", "1000"])
-        .query(&mut conn)
-        .expect("CONFIG SET");
+        let job = wait_for_job(&mut conn, &job.text("job_id"));
+        set(&mut conn, "qadmin.cache-ttl", "0");
+        let again = ask(&mut conn, &line);
+        assert_eq!((again.text("mode").as_str(), again.int("deduplicated")), ("job", 1), "{again:?}");
+        set(&mut conn, "qadmin.cache-ttl", "60");
+        set(&mut conn, "qadmin.inline-limit", "1000");
+        for (reply, name) in
+            [(&counted, "match_count"), (&cached, "match_count"), (&job, "matched"), (&again, "match_count")]
+        {
+            assert_eq!(counts(reply, name), (matched, inexact, unknown), "{reply:?}");
+            let notice = reply.text("notice");
+            assert_eq!(notice.starts_with("not among the matches"), word.is_empty(), "{notice}");
+            assert!(
+                notice.contains(&format!("alone: {inexact}; CLEARJOB takes them only with INEXACT")),
+                "{notice}"
+            );
+        }
+        for reply in [&counted, &cached, &job, &again] {
+            let rows = maps(reply.get_field("sample"));
+            assert_eq!(rows.len() as i64, matched, "{reply:?}");
+            assert!(rows.iter().all(|row| row.int("repoid") == 7), "{rows:?}");
+            let marked = rows.iter().filter(|row| has_mark(row) && row.int("inexact") == 1).count();
+            let pickled = |row: &&Reply| !row.is_null("commitid") && row.text("commitid") == "it's pickle";
+            let known = rows.iter().filter(pickled).count();
+            assert_eq!(has_mark(&rows[0]), !word.is_empty(), "the word marks the rows: {rows:?}");
+            assert_eq!(marked as i64, matched - exact, "{rows:?}");
+            assert_eq!(known > 0, !word.is_empty(), "{rows:?}");
+        }
+        // The word is part of what a preview is known by: the clear takes what either of them says.
+        let dry = end_of(&mut conn, &format!("QADMIN.CLEARJOB celery REPOID 7 ALL DRYRUN{word}"));
+        assert_eq!(dry.int("would_delete"), counted.int("match_count"), "{dry:?}");
+        let rows = maps(dry.get_field("sample"));
+        assert_eq!(has_mark(&rows[0]), !word.is_empty(), "{rows:?}");
 
-    // By what is shown they are grouped, too; what is not known is null.
-    let stats = ask(&mut conn, "QADMIN.STATS celery GROUPBY 1 repoid");
-    let group = |value: &dyn Fn(&Reply) -> bool| {
-        let groups = maps(stats.get_field("groups"));
-        groups.iter().find(|group| value(group)).map_or(0, |group| group.int("count"))
-    };
-    for repoid in [7, 8] {
-        let known = sent.iter().filter(|m| m.repoid == repoid && (!m.closed || m.known)).count() as i64;
-        assert_eq!(
-            group(&|group| !group.is_null("repoid") && group.int("repoid") == repoid),
-            known,
-            "{stats:?}"
-        );
+        // The groups of stats are those of previews with the same words: what is not known is null.
+        let stats = ask(&mut conn, &format!("QADMIN.STATS celery GROUPBY 1 repoid{word}"));
+        let group = |value: &dyn Fn(&Reply) -> bool| {
+            let groups = maps(stats.get_field("groups"));
+            groups.iter().find(|group| value(group)).map_or(0, |group| group.int("count"))
+        };
+        let counts_as = |m: &Closed| !m.closed || (m.known && !word.is_empty());
+        for repoid in [7, 8] {
+            let counted = ask(&mut conn, &format!("QADMIN.PREVIEW celery REPOID {repoid}{word}"));
+            let known = sent.iter().filter(|m| m.repoid == repoid && counts_as(m)).count() as i64;
+            let row = group(&|group| !group.is_null("repoid") && group.int("repoid") == repoid);
+            assert_eq!((row, counted.int("match_count")), (known, known), "{stats:?}");
+        }
+        let null = sent.iter().filter(|m| !counts_as(m)).count() as i64;
+        assert_eq!(group(&|group| group.is_null("repoid")), null, "{stats:?}");
+        let known = sent.iter().filter(|m| m.closed && m.known).count() as i64;
+        assert_eq!(counts(&stats, "matched"), (sent.len() as i64, known, unknown), "{stats:?}");
+        let stats = ask(&mut conn, &format!("QADMIN.STATS celery REPOID 7 GROUPBY 1 task{word}"));
+        assert_eq!(counts(&stats, "matched"), (matched, inexact, unknown), "{stats:?}");
     }
-    assert_eq!(group(&|group| group.is_null("repoid")), unknown, "{stats:?}");
-    let known = sent.iter().filter(|m| m.closed && m.known).count() as i64;
-    assert_eq!(counts(&stats, "matched"), (sent.len() as i64, known, unknown), "{stats:?}");
-    let stats = ask(&mut conn, "QADMIN.STATS celery REPOID 7 GROUPBY 1 task");
-    assert_eq!(counts(&stats, "matched"), (exact + inexact, inexact, unknown), "{stats:?}");
 
     // Who is not told to takes what is certain: what the dry run says.
     for (options, deleted) in [("DRYRUN", 0), ("CONFIRM celery", exact)] {

@@ -110,7 +110,7 @@ fn command_docs_has_every_command_with_its_arguments() {
     let server = Server::start();
     let mut conn = server.conn();
     for (name, arguments) in [
-        ("preview", "queue filter sample fields bust nocount priority index kind format"),
+        ("preview", "queue filter sample fields bust nocount inexact priority index kind format"),
         (
             "clearjob",
             "queue filter mode keep by limit rate expect tolerance to front inexact dryrun confirm id actor reason priority index kind format",
@@ -119,7 +119,7 @@ fn command_docs_has_every_command_with_its_arguments() {
         ("cancel", "target queue format"),
         ("jobs", "queue count format"),
         ("queues", "glob format"),
-        ("stats", "queue filter groupby top bust priority index kind format"),
+        ("stats", "queue filter groupby top bust inexact priority index kind format"),
         ("help", ""),
     ] {
         let reply = run(&mut conn, &format!("COMMAND DOCS qadmin.{name}")).expect("COMMAND DOCS");

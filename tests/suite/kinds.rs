@@ -86,7 +86,8 @@ fn a_clear_that_does_not_say_what_the_messages_are_is_refused_where_they_look_li
     let _: i64 = conn.lpush("garbage", &["a", "{}", "[]"]).expect("LPUSH");
     assert!(run(&mut conn, "QADMIN.CLEARJOB garbage TASK t ALL CONFIRM garbage").is_ok());
     assert!(
-        refused(&mut conn, "QADMIN.PREVIEW q TASK t AS rq").contains("AS must be celery, sidekiq or resque")
+        refused(&mut conn, "QADMIN.PREVIEW q TASK t AS rq")
+            .contains("AS must be celery, sidekiq, resque or ids")
     );
 }
 
@@ -196,4 +197,42 @@ fn a_clear_of_a_live_queue_of_resque_takes_its_matches_and_nothing_else_on_the_r
     assert_eq!(left, wanted);
     until_caught_up(&server, &replica);
     assert_eq!(args(&mut replica.conn(), "q"), left);
+}
+
+/// A lock and a batch are kept elsewhere, and a clear does not reach them.
+#[test]
+fn what_a_clear_leaves_behind_is_named() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    for n in 0..6 {
+        let more = match n % 3 {
+            0 => r#","lock_digest":"uniquejobs:1""#,
+            1 => r#","unique_digest":"u1","bid":"b""#,
+            _ => "",
+        };
+        let job = format!(r#"{{"class":"Job","args":[{n}],"jid":"j{n}"{more}}}"#);
+        let _: i64 = conn.lpush("queue:default", job).expect("LPUSH");
+    }
+    let locks =
+        "matches that hold a lock (lock_digest, unique_digest, unique_for): 4; a clear leaves the lock";
+    let batches =
+        "matches that a batch waits for (bid, data.batchId): 2; a batch whose job is cleared never completes";
+    for _ in 0..2 {
+        let preview = ask(&mut conn, "QADMIN.PREVIEW queue:default TASK Job AS sidekiq");
+        let notice = preview.text("notice");
+        assert!(notice.contains(locks) && notice.contains(batches), "counted and cached: {notice}");
+    }
+    for action in ["DRYRUN", "ALL CONFIRM queue:default"] {
+        let job = ask(&mut conn, &format!("QADMIN.CLEARJOB queue:default TASK Job {action} AS sidekiq"));
+        let end = wait_for_job(&mut conn, &job.text("job_id"));
+        assert_eq!(end.int("matched"), 6, "{end:?}");
+        assert!(end.text("notice").contains(locks) && end.text("notice").contains(batches), "{end:?}");
+    }
+    let payload = r#"{"displayName":"App","job":"J","data":{"batchId":"9d0f"}}"#;
+    let _: i64 = conn.rpush("queues:default", payload).expect("RPUSH");
+    let preview = ask(&mut conn, "QADMIN.PREVIEW queues:default WHERE headers.displayName = App AS resque");
+    assert!(preview.text("notice").contains("matches that a batch waits for (bid, data.batchId): 1;"));
+    // Where nothing is left behind nothing is said.
+    let _: i64 = conn.lpush("queue:low", r#"{"class":"Job","args":[],"jid":"j"}"#).expect("LPUSH");
+    assert!(ask(&mut conn, "QADMIN.PREVIEW queue:low TASK Job AS sidekiq").is_null("notice"));
 }

@@ -96,6 +96,8 @@ fn ask(session: &mut Session, args: &cli::Clear, queue: &[u8]) -> Result<Answer,
         // What was counted earlier is no ground to clear on.
         bust: !args.skip_count,
         no_count: args.skip_count,
+        // Counted with the words of the clear: it takes what is shown.
+        inexact: args.inexact,
         kind: args.kind,
         priority: args.priority.clone(),
         ..PreviewRequest::default()
@@ -104,7 +106,7 @@ fn ask(session: &mut Session, args: &cli::Clear, queue: &[u8]) -> Result<Answer,
         return Ok(Answer::Over(Exit::Interrupted));
     };
     eprintln!("{}\n", shown::preview(&preview));
-    if clears(args, &preview).is_some_and(|n| n <= u64::from(args.keep_one)) {
+    if preview.match_count.is_some_and(|n| n <= u64::from(args.keep_one)) {
         eprintln!("There is nothing to clear.");
         return Ok(Answer::Over(Exit::Done));
     }
@@ -118,11 +120,6 @@ fn ask(session: &mut Session, args: &cli::Clear, queue: &[u8]) -> Result<Answer,
     }
 }
 
-/// How many of the matches that were counted are matches for this clear.
-fn clears(args: &cli::Clear, preview: &Preview) -> Option<u64> {
-    if args.inexact { preview.match_count } else { preview.exact_count() }
-}
-
 fn about_to(args: &cli::Clear, preview: &Preview) -> String {
     let (verb, whereto) = match &args.to {
         Some(key) => ("moves", format!(" to {}", escape(&bytes(key)))),
@@ -130,7 +127,7 @@ fn about_to(args: &cli::Clear, preview: &Preview) -> String {
     };
     let stays = if args.keep == Some(cli::Keep::Newest) { "runs last" } else { "runs next" };
     let limit = args.limit.map(|n| format!(", {} at most", grouped(n))).unwrap_or_default();
-    let gone = match (args.keep_one, clears(args, preview)) {
+    let gone = match (args.keep_one, preview.match_count) {
         (true, _) if !args.by.is_empty() => {
             format!(
                 "all matches but the one of each {} that runs next",

@@ -18,6 +18,7 @@ pub(crate) fn run(session: &mut Session, args: &cli::Preview) -> Result<Exit, Fa
         index: args.index.as_ref().map(|key| bytes(key)),
         bust: args.bust,
         no_count: args.no_count,
+        inexact: args.inexact,
         kind: args.kind,
         priority: args.priority.clone(),
     };
@@ -40,7 +41,7 @@ pub(crate) fn look(
     };
     let job = JobRef { id, queue: Some(request.queue.clone()) };
     match progress::follow(&mut session.client, &job, session.quiet)? {
-        End::Ended(status) => Ok(Some(preview.with_job(&status, request.sample))),
+        End::Ended(status) => Ok(Some(preview.with_job(&status))),
         End::Left => Ok(None),
     }
 }

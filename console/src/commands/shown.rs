@@ -2,6 +2,7 @@
 
 use comfy_table::Cell;
 
+use crate::kind::Kind;
 use crate::reply::{Doubts, Preview, Status};
 use crate::table::{self, cell, pairs, show, state};
 use crate::text::{bytes, counted, duration, escape, grouped, percent, time};
@@ -25,7 +26,7 @@ pub(crate) fn preview(preview: &Preview) -> String {
     let mut parts = vec![show(&pairs(rows))];
     parts.extend(notes(&preview.doubts));
     parts.extend(other_lists(preview.other_priorities_depth));
-    if let Some(kind) = preview.looks_like {
+    if let Some(kind) = preview.looks_like.filter(|kind| *kind != Kind::Ids) {
         parts.push(format!("! The messages look like those of {}: --as {}", kind.name(), kind.word()));
     }
     parts.push(String::new());
@@ -56,7 +57,8 @@ fn sample(preview: &Preview) -> String {
     let shown = preview.sample.len();
     let heading = match preview.match_count {
         Some(0) => return "No message matches.".to_owned(),
-        _ if shown == 0 && preview.match_count.is_some() => return "No sample was asked for.".to_owned(),
+        Some(_) if preview.sample_asked == Some(0) => return "No sample was asked for.".to_owned(),
+        Some(n) if shown == 0 => return format!("None of the {} is shown.", counted(n, "matching message")),
         _ if shown == 0 => return "No match among the messages that run next.".to_owned(),
         Some(1) => "The matching message:".to_owned(),
         Some(n) if usize::try_from(n) == Ok(shown) => format!("The {shown} matching messages:"),

@@ -23,6 +23,7 @@ pub(crate) fn run(session: &mut Session, args: &cli::Stats) -> Result<Exit, Fail
         top: args.top,
         index: args.index.as_ref().map(|key| bytes(key)),
         bust: args.bust,
+        inexact: args.inexact,
         kind: args.kind,
         priority: args.priority.clone(),
     };

@@ -86,6 +86,7 @@ pub(crate) fn look(client: &mut Client, params: &Params) -> Result<(Preview, Opt
         fields: Vec::new(),
         bust: params.flag("bust"),
         no_count: params.flag("count_skipped"),
+        inexact: params.flag("inexact"),
         index: None,
     };
     let preview = client.preview(&request)?;
@@ -125,6 +126,7 @@ pub(crate) fn count(client: &mut Client, params: &Params) -> Result<Stats, Failu
         by: if by.is_empty() { vec!["task".to_owned()] } else { by },
         top: params.text("top").and_then(|n| n.parse().ok()).unwrap_or(GROUPS),
         bust: params.flag("bust"),
+        inexact: params.flag("inexact"),
         index: None,
     };
     let stats = client.stats(&request)?;

@@ -151,7 +151,7 @@ impl Target {
             return Err("name a queue".to_owned());
         }
         if self.kind.is_some() && self.kind().is_none() {
-            return Err("messages are those of celery, sidekiq or resque".to_owned());
+            return Err("messages are those of celery, sidekiq or resque, or ids".to_owned());
         }
         Ok(())
     }

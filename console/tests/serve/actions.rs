@@ -251,6 +251,8 @@ fn what_only_the_senders_text_tells_of_goes_where_it_is_ticked_and_comes_back() 
     let filter = "where=content_type+%3D+application%2Fx-python-serialize&where=kwargs.repoid+EXISTS";
     let preview = page.get(&format!("/preview?queue=celery&{filter}&now=1"));
     assert!(preview.body.contains("<label class=\"option\" id=\"inexact\"><input"), "{}", preview.body);
+    assert!(preview.body.contains("<strong>0</strong> of 1,051 messages match"), "{}", preview.body);
+    assert!(preview.body.contains("Also the <span id=\"inexact-count\">1 </span>that"), "{}", preview.body);
     let none = page.get(&format!("/preview?{TARGET}&now=1")).body;
     assert!(none.contains("<label class=\"option\" id=\"inexact\" hidden>"), "nothing to tick: {none}");
     let form = |more: &str| format!("csrf={}&action=all&{more}", page.csrf());

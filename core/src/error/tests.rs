@@ -114,6 +114,9 @@ one_of_each! {
     Error::MissingSettingValue { .. } => Error::MissingSettingValue { name: "duty" };
     Error::SettingOutOfRange { .. } =>
         Error::SettingOutOfRange { name: "duty", min: 1, max: 100, unit: "percent", got: got() };
+    Error::Ids { .. } => Error::Ids { library: "RQ", records: "rq:job:<id>" };
+    Error::NoSample { .. } => Error::NoSample { why: "they have left since" };
+    Error::WrongTypeOf { .. } => Error::WrongTypeOf { holds: "a sorted set" };
     Error::LooksLike { .. } => Error::LooksLike { looks: "sidekiq", taken_for: "celery" };
     Error::SettingNoChoice { .. } =>
         Error::SettingNoChoice { name: "default-kind", words: &["a", "b", "c"], got: got() };

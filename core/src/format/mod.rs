@@ -12,6 +12,7 @@
 mod base64;
 mod body;
 mod celery;
+mod leavings;
 mod reader;
 mod recognise;
 mod repr;
@@ -19,6 +20,7 @@ mod reprs;
 mod ruby;
 mod unacked;
 
+pub(crate) use leavings::Leavings;
 pub(crate) use reader::{Found, Reader};
 pub use recognise::{LOOK_AT, Recogniser};
 
@@ -29,7 +31,7 @@ use crate::kind::MessageKind;
 /// How messages of a kind are laid out.
 pub(crate) fn format_of(kind: MessageKind) -> &'static dyn Format {
     match kind {
-        MessageKind::Celery => &celery::Celery,
+        MessageKind::Celery | MessageKind::Ids => &celery::Celery,
         MessageKind::Unacked => &unacked::Unacked,
         MessageKind::Sidekiq => &ruby::Sidekiq,
         MessageKind::Resque => &ruby::Resque,

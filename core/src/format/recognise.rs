@@ -1,5 +1,6 @@
 //! What kind of message some bytes look like.
 
+use crate::ids::{IDS_LOOKED_UP, may_be_id};
 use crate::json::{Paths, Scanner, Shape, Span};
 use crate::kind::MessageKind;
 
@@ -31,6 +32,9 @@ pub struct Recogniser {
     celery: u64,
     sidekiq: u64,
     resque: u64,
+    /// Elements that may be ids, and the first of them.
+    id_like: u64,
+    ids: Vec<Vec<u8>>,
 }
 
 impl Recogniser {
@@ -48,8 +52,28 @@ impl Recogniser {
             Some(MessageKind::Celery) => self.celery += 1,
             Some(MessageKind::Sidekiq) => self.sidekiq += 1,
             Some(MessageKind::Resque) => self.resque += 1,
-            Some(MessageKind::Unacked) | None => {}
+            Some(MessageKind::Ids | MessageKind::Unacked) => {}
+            None if may_be_id(message) => {
+                self.id_like += 1;
+                if self.ids.len() < IDS_LOOKED_UP {
+                    self.ids.push(message.to_vec());
+                }
+            }
+            None => {}
         }
+    }
+
+    /// The first elements that may be ids of jobs, where more than half of what was looked at may be one: whether they are
+    /// is for whoever can look for the jobs.
+    #[must_use]
+    pub fn ids(&self) -> &[Vec<u8>] {
+        if self.id_like * 2 > self.looked { &self.ids } else { &[] }
+    }
+
+    /// Messages looked at.
+    #[must_use]
+    pub fn looked(&self) -> u64 {
+        self.looked
     }
 
     /// It has seen as many as it wants.

@@ -2,6 +2,7 @@
 
 mod cost;
 mod event;
+mod found;
 mod groups;
 mod histogram;
 mod pace;
@@ -9,6 +10,7 @@ mod rate;
 mod record;
 mod registry;
 mod room;
+mod rows;
 #[cfg(test)]
 mod slices_test;
 mod status;
@@ -16,6 +18,7 @@ mod terms;
 
 pub use cost::{HitCost, MessageCost};
 pub use event::{CHANNEL, EVENT_FIELDS, Happening, event};
+pub use found::Found;
 pub use groups::{GROUP_BYTES_MAX, GROUPS_MAX, Groups, TOP_DEFAULT, TOP_MAX};
 pub use histogram::Histogram;
 pub use pace::{Next, Pace, TurnClock};
@@ -25,16 +28,18 @@ pub use registry::{
     CACHED_MAX, Cached, Caches, Ended, REMEMBERED_BYTES_MAX, REMEMBERED_MAX, Registry, SAMPLES_MAX,
 };
 pub use room::too_many;
+pub use rows::{marked, sample_row};
 pub use status::Status;
 pub use terms::{Destination, Expect, Keep, Terms};
 
 use groups::Names;
 use uuid::Uuid;
 
-use crate::concerns::{Concerns, chord_notice, inexact_notice, uncompared_notice};
+use crate::concerns::{Concerns, chord_notice, inexact_notice, left_notices, uncompared_notice};
 use crate::error::Error;
 use crate::excerpt::excerpt;
 use crate::filter::{Distinct, Filter, Grouping, Matcher, Projection};
+use crate::format::Leavings;
 use crate::kind::MessageKind;
 use crate::priorities::{List, Priority};
 use crate::queue::End;
@@ -149,8 +154,9 @@ impl Start {
         self.terms.to.as_ref().map(|to| (to, to.end(self.messages.spec().next_end)))
     }
 
-    /// Where a body cannot be read, what its sender's texts say counts.
-    fn is_inexact(&self) -> bool {
+    /// Where a body cannot be read, the texts that its sender put into the envelope are read. What they tell alone
+    /// counts as a match only with [`Terms::inexact`]; a job that only looks says how many messages that concerns.
+    fn reads_texts(&self) -> bool {
         self.kind.only_looks() || self.terms.inexact
     }
 }
@@ -159,6 +165,13 @@ impl Start {
 #[derive(Debug)]
 pub struct FilterJudge {
     matcher: Matcher,
+    /// The same filter without the sender's texts, where what those tell alone is counted apart: it says what is known
+    /// of a message all the same.
+    exact: Option<Matcher>,
+    /// Sample rows say whether they match by the sender's texts alone.
+    marks_inexact: bool,
+    /// Where matches are counted or cleared and may leave something behind.
+    leavings: Option<Leavings>,
     projection: Projection,
     distinct: Option<Distinct>,
     /// Where matches are grouped.
@@ -171,31 +184,48 @@ pub struct FilterJudge {
 impl Judge for FilterJudge {
     fn judge(&mut self, message: &[u8]) -> Judgement {
         let verdict = self.matcher.examine(message);
-        let (mut group, mut concerns, mut readable) = (0, Concerns::default(), true);
-        match &mut self.names {
-            _ if !verdict.matched => {}
-            Some(names) => {
-                readable = self.matcher.group_key(message, &mut self.key);
-                group = names.number(&self.key);
-                concerns.inexact = self.matcher.is_inexact();
-            }
-            None => concerns = self.matcher.concerns(message),
-        }
         self.work += self.matcher.work();
-        Judgement {
+        let mut judgement = Judgement {
             matched: verdict.matched,
             undecodable: verdict.undecodable,
-            unreadable: verdict.unreadable || !readable,
+            unreadable: verdict.unreadable,
             uncompared: verdict.uncompared,
-            group,
-            concerns,
+            ..Judgement::default()
+        };
+        if !verdict.matched {
+            return judgement;
         }
+        if self.exact.is_some() && self.matcher.is_inexact() {
+            // A clear with the same words would leave it alone.
+            judgement.matched = false;
+            judgement.concerns.inexact = true;
+            return judgement;
+        }
+        match &mut self.names {
+            None => {
+                judgement.concerns = self.matcher.concerns(message);
+                judgement.left = self.leavings.as_mut().map(|left| left.look(message)).unwrap_or_default();
+            }
+            Some(names) => {
+                let readable = self.matcher.group_key(message, &mut self.key);
+                let inexact = self.matcher.is_inexact();
+                if let Some(exact) = self.exact.as_mut().filter(|_| inexact) {
+                    // Its group is the one that a preview with the same words finds it in.
+                    exact.examine(message);
+                    exact.group_key(message, &mut self.key);
+                }
+                judgement.group = names.number(&self.key);
+                judgement.concerns = Concerns { inexact, ..Concerns::default() };
+                judgement.unreadable |= !readable;
+            }
+        }
+        judgement
     }
 
     fn describe(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {
         let row = self.projection.row(message);
         self.work += self.projection.work(message);
-        row
+        marked(self.marks_inexact.then(|| self.matcher.is_inexact()), row)
     }
 
     fn values(&mut self, message: &[u8]) -> Option<u128> {
@@ -235,6 +265,8 @@ pub struct Job {
     status: Status,
     waiting: Option<&'static str>,
     notice: Option<String>,
+    /// Why nothing matched.
+    explanation: Option<String>,
     error: Option<Error>,
     cancel_requested: bool,
     handed_out: bool,
@@ -256,10 +288,14 @@ impl Job {
     #[must_use]
     pub fn new(start: Start) -> Self {
         let terms = &start.terms;
-        let inexact = start.is_inexact();
+        let texts = start.reads_texts();
+        let matcher = Matcher::of(start.messages, &start.filter, start.grouping.as_ref());
         let judge = FilterJudge {
-            matcher: Matcher::of(start.messages, &start.filter, start.grouping.as_ref()).inexact(inexact),
-            projection: start.projection.clone().inexact(inexact),
+            exact: (texts && !terms.inexact).then(|| matcher.clone()),
+            marks_inexact: terms.inexact,
+            leavings: Leavings::of(start.messages),
+            matcher: matcher.inexact(texts),
+            projection: start.projection.clone().inexact(texts),
             distinct: (!terms.by.is_empty()).then(|| Distinct::new(start.messages, &terms.by)),
             names: start.grouping.is_some().then(Names::default),
             key: Vec::new(),
@@ -281,6 +317,7 @@ impl Job {
             status: Status::Pending,
             waiting: None,
             notice: None,
+            explanation: None,
             error: None,
             cancel_requested: false,
             handed_out: false,
@@ -531,6 +568,11 @@ impl Job {
         self.notice = Some(notice);
     }
 
+    /// Says why nothing matched.
+    pub fn explain(&mut self, why: Option<String>) {
+        self.explanation = why;
+    }
+
     /// Its record was last written more than `ns` ago.
     #[must_use]
     pub fn record_is_older_than(&self, now_ns: u64, ns: u64) -> bool {
@@ -669,23 +711,7 @@ impl Job {
             Effect::KeepOne | Effect::KeepNewest | Effect::KeepEach => "keepone",
         };
         let keeps = mode == "keepone";
-        let chords = chord_notice(c.concerns.in_chord);
-        let unkept = groups::notice(&self.tallied());
-        let inexact = inexact_notice(c.concerns.inexact).filter(|_| s.kind == Kind::Preview);
-        let uncompared = uncompared_notice(c.uncompared);
-        let notices = [
-            self.notice.clone(),
-            self.edit_notice(),
-            self.newest_notice(),
-            self.throttle_notice(),
-            chords,
-            unkept,
-            inexact,
-            uncompared,
-        ];
-        let held = self.unacked.iter().flat_map(UnackedScan::notices);
-        let notices: Vec<String> = held.chain(notices.into_iter().flatten()).collect();
-        let notice = (!notices.is_empty()).then(|| notices.join("; "));
+        let notice = self.notices();
         // Stats do not look for them: see the judge.
         let concern = |n| if self.judge.names.is_some() { Reply::Null } else { Reply::Int(int(n)) };
         let [in_chord, in_group, with_eta, redelivered] = c.concerns.values().map(concern);
@@ -753,11 +779,35 @@ impl Job {
             opt(s.terms.to.as_ref().map(|to| &to.key)),
             flag(s.terms.to.as_ref().is_some_and(|to| to.front)),
             text(s.messages.spec().name),
-            number(s.is_inexact().then_some(c.concerns.inexact)),
+            number(s.reads_texts().then_some(c.concerns.inexact)),
             opt(s.priority.map(Priority::word)),
             number(kept_priority.map(u64::from)),
             opt(self.unacked.as_ref().map(UnackedScan::index)),
         ])
+    }
+
+    /// What a reader of its counters should know, in one line.
+    #[must_use]
+    pub fn notices(&self) -> Option<String> {
+        let concerns = &self.counters().concerns;
+        let inexact = inexact_notice(concerns.inexact, self.start.terms.inexact);
+        let [locks, batches] = left_notices(concerns);
+        let notices = [
+            self.explanation.clone(),
+            self.notice.clone(),
+            self.edit_notice(),
+            self.newest_notice(),
+            self.throttle_notice(),
+            chord_notice(concerns.in_chord),
+            locks,
+            batches,
+            groups::notice(&self.tallied()),
+            inexact.filter(|_| self.start.kind == Kind::Preview),
+            uncompared_notice(self.counters().uncompared),
+        ];
+        let held = self.unacked.iter().flat_map(UnackedScan::notices);
+        let notices: Vec<String> = held.chain(notices.into_iter().flatten()).collect();
+        (!notices.is_empty()).then(|| notices.join("; "))
     }
 
     fn len(&self) -> u64 {
@@ -821,25 +871,6 @@ impl Job {
             _ => Groups::NONE,
         }
     }
-}
-
-/// One row of a sample: index, size, the step of its list where priorities are looked at, chosen fields.
-#[must_use]
-pub fn sample_row(index: i64, step: Option<u8>, bytes: u64, members: &[(Box<str>, Reply)]) -> Reply {
-    let mut row = Vec::with_capacity(members.len() + 3);
-    row.push(("index".into(), Reply::Int(index)));
-    row.push(("bytes".into(), Reply::Int(int(bytes))));
-    if let Some(step) = step {
-        row.push(("priority".into(), Reply::Int(step.into())));
-    }
-    // These may be among the chosen fields; a member appears once.
-    let own = row.len();
-    for (name, value) in members {
-        if row[..own].iter().all(|(there, _)| there != name) {
-            row.push((name.clone(), value.clone()));
-        }
-    }
-    Reply::Map(row)
 }
 
 /// Messages per second, rounded down; 0 where no time has passed.

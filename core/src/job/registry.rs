@@ -4,9 +4,10 @@ use std::collections::{HashMap, VecDeque};
 
 use uuid::Uuid;
 
-use super::{Groups, Job, Kind, Record, Status};
+use super::{Found, Groups, Job, Kind, Record, Status};
 use crate::concerns::ConcernCounts;
 use crate::reply::Reply;
+use crate::scan::Event;
 
 /// Ended jobs that are remembered in memory. A clear's record in the keyspace outlives its place here.
 pub const REMEMBERED_MAX: usize = 500;
@@ -19,7 +20,7 @@ pub const REMEMBERED_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub const CACHED_MAX: usize = 1_000;
 
 /// A job that ended.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Ended {
     /// Its id.
     pub id: Uuid,
@@ -47,6 +48,8 @@ pub struct Ended {
     pub expires_ms: i64,
     /// No equal preview may be given this one any more (the queue was written to since).
     pub stale: bool,
+    /// Of a completed count: where its matches are by now.
+    found: Option<Found>,
     /// What it takes, bytes, about.
     bytes: usize,
 }
@@ -96,8 +99,8 @@ impl Registry {
         self.turn = at + 1;
     }
 
-    /// Remembers a job that ended and was taken out.
-    pub fn remember(&mut self, mut job: Job, expires_ms: i64) -> &Ended {
+    /// Remembers a job that ended and was taken out. Until `found_until_ms` an equal preview may ask where its matches are.
+    pub fn remember(&mut self, mut job: Job, expires_ms: i64, found_until_ms: i64) -> &Ended {
         let sample = job.sample();
         let groups = job.groups();
         let record = job.record();
@@ -106,7 +109,7 @@ impl Registry {
         let start = job.start();
         let keys_bytes: usize = keys.iter().map(Vec::len).sum();
         let bytes = start.queue.len() + keys_bytes + record.bytes() + sample.bytes() + groups.bytes();
-        self.ended.push_front(Ended {
+        let mut ended = Ended {
             id: start.id,
             kind: start.kind,
             db: start.db,
@@ -120,8 +123,12 @@ impl Registry {
             groups,
             expires_ms,
             stale,
+            found: None,
             bytes,
-        });
+        };
+        ended.found = Found::of(job, found_until_ms);
+        ended.bytes += ended.found.as_ref().map_or(0, Found::bytes);
+        self.ended.push_front(ended);
         self.ended.truncate(REMEMBERED_MAX);
         if let Some(old) = self.ended.get_mut(SAMPLES_MAX) {
             old.bytes -= old.sample.bytes() + old.groups.bytes();
@@ -129,6 +136,7 @@ impl Registry {
             // Without its groups it is no answer any more.
             old.stale |= old.kind == Kind::Stats;
             old.groups = Groups::NONE;
+            old.bytes -= old.found.take().map_or(0, |found| found.bytes());
         }
         self.keep_within(REMEMBERED_BYTES_MAX);
         &self.ended[0]
@@ -200,10 +208,43 @@ impl Registry {
         })
     }
 
+    /// Where the matches of a completed preview are that answers the same question with the same fields.
+    #[must_use]
+    pub fn found(&self, digest: &[u8; 32], fields: Option<&[Vec<u8>]>) -> Option<&Found> {
+        let equal = |job: &&Ended| !job.stale && job.digest == *digest && job.fields.as_deref() == fields;
+        self.ended.iter().filter(equal).find_map(|job| job.found.as_ref())
+    }
+
+    /// Some completed count wants to know what happens to this list.
+    #[must_use]
+    pub fn follows(&self, db: i32, key: &[u8]) -> bool {
+        self.followers().any(|job| job.db == db && job.found.as_ref().is_some_and(|found| found.is_on(key)))
+    }
+
+    fn followers(&self) -> impl Iterator<Item = &Ended> {
+        self.ended.iter().take(SAMPLES_MAX).filter(|job| !job.stale && job.found.is_some())
+    }
+
+    /// Follows what happened to a list where completed counts have their matches.
+    pub fn follow_found(&mut self, db: i32, key: &[u8], event: Event<'_>, now_ms: i64) {
+        for job in self.ended.iter_mut().take(SAMPLES_MAX).filter(|job| job.db == db && !job.stale) {
+            if let Some(found) = &mut job.found {
+                found.follow(key, event);
+                if !found.is_wanted(now_ms) {
+                    job.bytes -= found.bytes().min(job.bytes);
+                    job.found = None;
+                }
+            }
+        }
+    }
+
     /// What answers this question is asked for anew: completed ones are no longer given out.
     pub fn make_stale(&mut self, mut pick: impl FnMut(&Ended) -> bool) {
         for job in &mut self.ended {
             job.stale |= job.kind.only_looks() && pick(job);
+            if job.stale {
+                job.found = None;
+            }
         }
     }
 
@@ -247,6 +288,8 @@ pub struct Cached {
     pub cached_ms: i64,
     /// What there is to know of the matches.
     pub concerns: ConcernCounts,
+    /// The sentences about them.
+    pub notice: Option<String>,
 }
 
 /// Counts by digest of (db, queue, filter).
@@ -371,7 +414,7 @@ mod tests {
         assert_eq!(registry.take_if(|job| job.id().as_u128() == 1).len(), 1);
         let (_, third) = registry.take_turn().expect("a live job");
         assert_eq!(third.id().as_u128(), 3);
-        registry.remember(third, 1_000);
+        registry.remember(third, 1_000, 1_000);
         registry.add(job(5));
         assert_eq!(slices(&mut registry, 4), [4, 5, 2, 4]);
     }
@@ -380,7 +423,7 @@ mod tests {
     fn what_is_remembered_is_bounded_in_bytes() {
         let mut registry = Registry::default();
         for n in 1..=10 {
-            registry.remember(job(n), 1_000);
+            registry.remember(job(n), 1_000, 1_000);
         }
         let each = registry.ended[0].bytes;
         registry.keep_within(each * 4);
@@ -394,7 +437,7 @@ mod tests {
     fn what_is_remembered_is_bounded_and_forgotten_in_time() {
         let mut registry = Registry::default();
         for n in 0..REMEMBERED_MAX + 10 {
-            registry.remember(job(n as u128), 1_000);
+            registry.remember(job(n as u128), 1_000, 1_000);
         }
         assert_eq!(registry.ended(0).count(), REMEMBERED_MAX);
         assert!(registry.find_ended(Uuid::from_u128(5), 0).is_none(), "the oldest made room");

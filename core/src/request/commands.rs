@@ -30,6 +30,7 @@ pub static PREVIEW: CommandSpec = CommandSpec {
         Arg::new("fields", ArgKind::Block(FIELDS)).token("FIELDS").optional(),
         Arg::word("bust", "BUST").optional(),
         Arg::word("nocount", "NOCOUNT").optional(),
+        Arg::word("inexact", "INEXACT").optional(),
         PRIORITY,
         INDEX,
         AS,
@@ -204,6 +205,7 @@ pub static STATS: CommandSpec = CommandSpec {
         Arg::new("groupby", ArgKind::Block(FIELDS)).token("GROUPBY"),
         Arg::new("top", ArgKind::Integer).token("TOP").optional().shown("n"),
         Arg::word("bust", "BUST").optional(),
+        Arg::word("inexact", "INEXACT").optional(),
         PRIORITY,
         INDEX,
         AS,
@@ -333,6 +335,7 @@ const AS: Arg = Arg::new(
         Arg::word("celery", "CELERY"),
         Arg::word("sidekiq", "SIDEKIQ"),
         Arg::word("resque", "RESQUE"),
+        Arg::word("ids", "IDS"),
     ]),
 )
 .token("AS")

@@ -58,11 +58,17 @@ impl Digest {
 }
 
 /// Under what a count is cached and a live preview joined: the logical database, the queue's lists, what its messages
-/// are taken for and the filter's canonical text.
+/// are taken for, the filter's canonical text and whether matches that are known by their sender's texts alone count.
 #[must_use]
-pub fn preview_key(db: i32, lists: &[List], kind: MessageKind, canonical_filter: &[u8]) -> [u8; 32] {
+pub fn preview_key(
+    db: i32,
+    lists: &[List],
+    kind: MessageKind,
+    canonical_filter: &[u8],
+    inexact: bool,
+) -> [u8; 32] {
     let kind = kind.spec().name.as_bytes();
-    Digest::new("preview").int(db).lists(lists).bytes(kind).bytes(canonical_filter).finish()
+    Digest::new("preview").int(db).lists(lists).bytes(kind).bytes(canonical_filter).flag(inexact).finish()
 }
 
 /// The same of messages that workers hold, in the order of that index.

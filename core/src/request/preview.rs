@@ -1,5 +1,5 @@
-//! `QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field ...] [BUST] [NOCOUNT] [PRIORITY ALL|step]
-//! [INDEX key] [AS kind] [FORMAT RESP|JSON]`
+//! `QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field ...] [BUST] [NOCOUNT] [INEXACT]
+//! [PRIORITY ALL|step] [INDEX key] [AS kind] [FORMAT RESP|JSON]`
 
 use super::options::{Options, key_name, queue_name};
 use super::spec::CommandSpec;
@@ -29,6 +29,8 @@ pub struct Preview {
     pub bust: bool,
     /// Do not count.
     pub nocount: bool,
+    /// Messages that match by `argsrepr` or `kwargsrepr` alone are matches, as they are for a clear with this word.
+    pub inexact: bool,
     /// Which lists of a queue with priorities; `None` for the one that has the queue's name.
     pub priority: Option<Priority>,
     /// The key of the index, where the queue is a hash of what workers hold; `None` for the hash's name and `_index`.
@@ -44,7 +46,7 @@ impl Preview {
     /// not the sample, which is always live.
     #[must_use]
     pub fn key(&self, db: i32, kind: MessageKind, lists: &[List]) -> [u8; 32] {
-        let key = preview_key(db, lists, kind, &self.filter.canonical());
+        let key = preview_key(db, lists, kind, &self.filter.canonical(), self.inexact);
         self.index.as_ref().map_or(key, |index| unacked_key(&key, index))
     }
 }
@@ -58,7 +60,8 @@ impl Request for Preview {
         let mut filter = FilterBuilder::default();
         let mut sample = SAMPLE_DEFAULT;
         let mut fields = None;
-        let (mut bust, mut nocount, mut priority, mut index, mut kind) = (false, false, None, None, None);
+        let (mut bust, mut nocount, mut inexact) = (false, false, false);
+        let (mut priority, mut index, mut kind) = (None, None, None);
         let mut format = Format::default();
         loop {
             if filter.accept(&mut options.args, now_ms)? {
@@ -70,6 +73,7 @@ impl Request for Preview {
                 "FIELDS" => fields = Some(parse_fields(&mut options)?),
                 "BUST" => bust = true,
                 "NOCOUNT" => nocount = true,
+                "INEXACT" => inexact = true,
                 "PRIORITY" => priority = Some(Priority::parse(options.args.value("PRIORITY")?)?),
                 "INDEX" => index = Some(key_name("INDEX", options.args.value("INDEX")?)?),
                 "AS" => kind = Some(MessageKind::parse(options.args.value("AS")?)?),
@@ -78,7 +82,7 @@ impl Request for Preview {
             }
         }
         let filter = filter.finish()?;
-        Ok(Self { queue, filter, sample, fields, bust, nocount, priority, index, kind, format })
+        Ok(Self { queue, filter, sample, fields, bust, nocount, inexact, priority, index, kind, format })
     }
 }
 

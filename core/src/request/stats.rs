@@ -1,5 +1,5 @@
-//! `QADMIN.STATS queue [filter] GROUPBY n field ... [TOP n] [BUST] [PRIORITY ALL|step] [INDEX key] [AS kind]
-//! [FORMAT RESP|JSON]`
+//! `QADMIN.STATS queue [filter] GROUPBY n field ... [TOP n] [BUST] [INEXACT] [PRIORITY ALL|step] [INDEX key]
+//! [AS kind] [FORMAT RESP|JSON]`
 
 use super::digest::Digest;
 use super::options::{Options, key_name, queue_name};
@@ -24,6 +24,8 @@ pub struct Stats {
     pub top: usize,
     /// Count anew, whatever was counted by a completed job.
     pub bust: bool,
+    /// What `argsrepr` and `kwargsrepr` tell alone counts: that a message matches, and the value by which it is grouped.
+    pub inexact: bool,
     /// Which lists of a queue with priorities; `None` for the one that has the queue's name.
     pub priority: Option<Priority>,
     /// The key of the index, where the queue is a hash of what workers hold; `None` for the hash's name and `_index`.
@@ -39,7 +41,7 @@ impl Stats {
     #[must_use]
     pub fn key(&self, db: i32, kind: MessageKind, lists: &[List]) -> [u8; 32] {
         let mut digest = Digest::new("stats").int(db).lists(lists).bytes(&self.filter.canonical());
-        digest = digest.count(self.top).bytes(kind.spec().name.as_bytes());
+        digest = digest.count(self.top).bytes(kind.spec().name.as_bytes()).flag(self.inexact);
         for name in self.grouping.names() {
             digest = digest.bytes(name.as_bytes());
         }
@@ -57,7 +59,8 @@ impl Request for Stats {
         let mut filter = FilterBuilder::default();
         let mut grouping = None;
         let mut top = TOP_DEFAULT;
-        let (mut bust, mut priority, mut index, mut kind) = (false, None, None, None);
+        let (mut bust, mut inexact) = (false, false);
+        let (mut priority, mut index, mut kind) = (None, None, None);
         let mut format = Format::default();
         loop {
             if filter.accept(&mut options.args, now_ms)? {
@@ -71,6 +74,7 @@ impl Request for Stats {
                 }
                 "TOP" => top = options.count("TOP", 0, TOP_MAX)?,
                 "BUST" => bust = true,
+                "INEXACT" => inexact = true,
                 "PRIORITY" => priority = Some(Priority::parse(options.args.value("PRIORITY")?)?),
                 "INDEX" => index = Some(key_name("INDEX", options.args.value("INDEX")?)?),
                 "AS" => kind = Some(MessageKind::parse(options.args.value("AS")?)?),
@@ -80,6 +84,6 @@ impl Request for Stats {
         }
         let filter = if filter.is_empty() { Filter::all() } else { filter.finish()? };
         let grouping = grouping.ok_or(Error::NoGrouping)?;
-        Ok(Self { queue, filter, grouping, top, bust, priority, index, kind, format })
+        Ok(Self { queue, filter, grouping, top, bust, inexact, priority, index, kind, format })
     }
 }

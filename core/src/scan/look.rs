@@ -9,7 +9,7 @@ use super::sample::SampleRow;
 use super::surroundings::{Surroundings, mark_of};
 use super::tallies::Grouped;
 use super::{Effect, Scan};
-use crate::concerns::{ConcernCounts, Concerns};
+use crate::concerns::{ConcernCounts, Concerns, LeftBehind};
 use crate::queue::End;
 use crate::reply::Reply;
 
@@ -64,8 +64,11 @@ pub struct Judgement {
     pub unreadable: bool,
     /// It is unknown because of a value that has no meaning for the operator. Only with `unreadable`.
     pub uncompared: bool,
-    /// What else there is to know of a match.
+    /// What else there is to know of a match; of a message that does not match, only whether it would by its sender's
+    /// texts alone.
     pub concerns: Concerns,
+    /// What a match leaves behind elsewhere when it is taken out.
+    pub left: LeftBehind,
     /// For [`Effect::Group`]: the number of the group that a match is in.
     pub group: u32,
 }
@@ -254,6 +257,7 @@ impl Look {
         self.unreadable += u64::from(verdict.unreadable);
         self.uncompared += u64::from(verdict.uncompared);
         if !verdict.matched {
+            self.concerns.count_spared(verdict.concerns);
             return false;
         }
         if scan.plan.effect == Effect::Group {
@@ -265,6 +269,7 @@ impl Look {
         self.matched += 1;
         self.matched_bytes += bytes;
         self.concerns.count(verdict.concerns);
+        self.concerns.count_left(verdict.left);
         self.would_delete += u64::from(goes);
         goes
     }

@@ -141,11 +141,13 @@ impl UnackedLook {
         self.unreadable += u64::from(verdict.unreadable);
         self.uncompared += u64::from(verdict.uncompared);
         if !verdict.matched {
+            self.concerns.count_spared(verdict.concerns);
             return false;
         }
         self.matched += 1;
         self.matched_bytes += bytes;
         self.concerns.count(verdict.concerns);
+        self.concerns.count_left(verdict.left);
         if scan.plan.effect == Effect::Group {
             self.grouped.push(Grouped { group: verdict.group, distance: 0, bytes });
         } else if !scan.deletes() && scan.rows.len() + self.rows.len() < SAMPLE_MAX {

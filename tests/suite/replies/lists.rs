@@ -85,9 +85,9 @@ fn help() {
     let Value::Array(lines) = reply else { panic!("HELP answers a list, not {reply:?}") };
     let lines: Vec<_> = lines.iter().map(text).collect();
     insta::assert_snapshot!(lines.join("\n"), @r"
-        QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field [field ...]] [BUST] [NOCOUNT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE>] [FORMAT <RESP | JSON>]
+        QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field [field ...]] [BUST] [NOCOUNT] [INEXACT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | IDS>] [FORMAT <RESP | JSON>]
             Counts the messages of a queue that match a filter and shows some of them.
-        QADMIN.CLEARJOB queue filter [ALL | KEEPONE] [KEEP <OLDEST | NEWEST>] [BY [n] field [field ...]] [LIMIT n] [RATE n] [EXPECT n] [TOLERANCE percent] [TO key] [FRONT] [INEXACT] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE>] [FORMAT <RESP | JSON>]
+        QADMIN.CLEARJOB queue filter [ALL | KEEPONE] [KEEP <OLDEST | NEWEST>] [BY [n] field [field ...]] [LIMIT n] [RATE n] [EXPECT n] [TOLERANCE percent] [TO key] [FRONT] [INEXACT] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | IDS>] [FORMAT <RESP | JSON>]
             Starts a job that removes the messages of a queue that match a filter.
         QADMIN.STATUS job-id [QUEUE queue] [WAIT ms] [FORMAT <RESP | JSON>]
             Shows a job as it stands, or waits for its end.
@@ -103,7 +103,7 @@ fn help() {
             Lists live and remembered jobs, newest first.
         QADMIN.QUEUES [GLOB pattern] [FORMAT <RESP | JSON>]
             Lists the queues of the database, the deepest first.
-        QADMIN.STATS queue [filter] GROUPBY n field [field ...] [TOP n] [BUST] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE>] [FORMAT <RESP | JSON>]
+        QADMIN.STATS queue [filter] GROUPBY n field [field ...] [TOP n] [BUST] [INEXACT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | IDS>] [FORMAT <RESP | JSON>]
             Counts the messages of a queue by the values of their fields.
         QADMIN.HELP
             Shows this text.

@@ -80,6 +80,7 @@ function showSample(rows) {
 function sampleHeading(matches, shown) {
   if (matches === 0) return "No message matches.";
   if (matches === null) return shown ? "Matching messages:" : "No match among the messages that run next.";
+  if (shown === 0) return `None of ${grouped(matches)} matching messages is shown`;
   if (matches === shown) return `The first ${grouped(matches)} matching ${matches === 1 ? "message" : "messages"}`;
   return `Showing first ${shown} of ${grouped(matches)} matching messages`;
 }
@@ -89,11 +90,12 @@ function notes(reply) {
   if (reply.unreadable > 0)
     said.push(`${grouped(reply.unreadable)} messages cannot be read: whether they match is unknown, the count may be too low by so many, and they are left alone.`);
   if (reply.undecodable > 0) said.push(`${grouped(reply.undecodable)} elements of the queue are no JSON object.`);
-  for (const [name, words] of [["in_chord", "in a chord"], ["in_group", "in a group"], ["with_eta", "with an eta"], ["redelivered", "redelivered"], ["inexact", "known by argsrepr or kwargsrepr alone"]])
+  for (const [name, words] of [["in_chord", "in a chord"], ["in_group", "in a group"], ["with_eta", "with an eta"], ["redelivered", "redelivered"]])
     if (reply[name] > 0) said.push(`${grouped(reply[name])} of the matches are ${words}.`);
+  if (reply.inexact > 0) said.push(`${grouped(reply.inexact)} ${reply.inexact === 1 ? "message matches" : "messages match"} by argsrepr or kwargsrepr alone: not counted above.`);
   if (reply.notice) said.push(visible(reply.notice));
   const lines = said.map((words) => element("p", words, "note"));
-  if (reply.looks_like) {
+  if (reply.looks_like && reply.looks_like !== "ids") {
     const line = element("p", `The messages look like those of ${visible(reply.looks_like)}: `, "note");
     const link = element("a", "read them so");
     link.href = `${at("count").dataset.any}&as=${encodeURIComponent(reply.looks_like)}`;
@@ -128,8 +130,11 @@ function counted(reply, matches, error) {
   at("count-more").append(anew);
   notes(reply);
   at("sample-heading").textContent = sampleHeading(error ? null : matches, reply.sample.length);
-  if (!error && matches <= 1 && at("keep-one")) at("keep-one").hidden = true;
-  if (reply.inexact > 0 && at("inexact")) at("inexact").hidden = false;
+  if (!error && matches + (reply.inexact || 0) <= 1 && at("keep-one")) at("keep-one").hidden = true;
+  if (reply.inexact > 0 && at("inexact")) {
+    at("inexact-count").textContent = `${grouped(reply.inexact)} `;
+    at("inexact").hidden = false;
+  }
 }
 
 // Nothing is counted, and nothing can be done: the filter, the right or the server is wrong.

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::serve::app::App;
 use crate::serve::params::Target;
-use crate::text::escape;
+use crate::text::{escape, grouped};
 
 /// What can be done, and why not.
 #[derive(Default)]
@@ -13,7 +13,7 @@ pub(super) struct Actions<'a> {
     /// Nothing is known yet.
     pub(super) locked: bool,
     pub(super) matches: Option<u64>,
-    /// Of these, those that a clear has to be told to take.
+    /// Beside these, messages that a clear takes only where it is told to.
     pub(super) inexact: u64,
     pub(super) refusal: Option<&'a str>,
     /// Messages are those that workers hold: the server moves none of them.
@@ -48,12 +48,12 @@ pub(super) fn actions(app: &App, target: &Target, state: &Actions<'_>) -> Markup
                         @if state.refusal.is_none() {
                             label.option #inexact hidden[state.inexact == 0] {
                                 input type="checkbox" name="inexact" value="1";
-                                "Also those that argsrepr or kwargsrepr alone tell of"
+                                span { "Also the " span #inexact-count { (grouped(state.inexact)) " " } "that argsrepr or kwargsrepr alone tell of" }
                             }
                             // The first one is what Enter presses in a field: the one that changes nothing.
                             button #dry-run name="action" value="dry_run" formnovalidate { "Dry run" }
                             button.danger #clear-all name="action" value="all" { (verb()) " all" }
-                            button.danger #keep-one name="action" value="keep_one" hidden[state.matches.is_some_and(|n| n <= 1)] { (verb()) " all but one" }
+                            button.danger #keep-one name="action" value="keep_one" hidden[state.matches.is_some_and(|n| n + state.inexact <= 1)] { (verb()) " all but one" }
                         } @else {
                             p { "This Redis user may look, but not clear." }
                         }

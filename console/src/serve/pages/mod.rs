@@ -138,7 +138,7 @@ pub(crate) async fn preview(State(app): State<Arc<App>>, uri: Uri) -> Response {
             let job = crate::client::JobRef { id, queue: Some(preview.queue.clone()) };
             let status = client.status(&job, None)?;
             if status.has_ended() {
-                preview = preview.with_job(&status, Some(api::SAMPLE));
+                preview = preview.with_job(&status);
             }
         }
         Ok((preview, refusal))

@@ -76,7 +76,7 @@ pub(crate) fn whole(
             }
             (details(preview))
             (notes(&preview.doubts))
-            @if let Some(kind) = preview.looks_like {
+            @if let Some(kind) = preview.looks_like.filter(|kind| *kind != Kind::Ids) {
                 p.note {
                     "The messages look like those of " (kind.name()) ": "
                     a href={ "/preview?" (target.taken_for(Some(kind)).query()) } { "read them so" }
@@ -213,6 +213,7 @@ fn sample_heading(preview: &Preview) -> String {
         Some(n) if u64::try_from(shown) == Ok(n) => {
             format!("The first {} matching {}", grouped(n), if n == 1 { "message" } else { "messages" })
         }
+        Some(n) if shown == 0 => format!("None of {} matching messages is shown", grouped(n)),
         Some(n) => format!("Showing first {shown} of {} matching messages", grouped(n)),
         None if shown == 0 => "No match among the messages that run next.".to_owned(),
         None => "Matching messages:".to_owned(),

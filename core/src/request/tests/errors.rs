@@ -17,7 +17,7 @@ fn every_wrong_command_line_says_what_would_be_right() {
         (
             "PREVIEW",
             "ERR QADMIN.PREVIEW needs queue: QADMIN.PREVIEW queue filter [SAMPLE n] \
-             [FIELDS n field [field ...]] [BUST] [NOCOUNT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE>] [FORMAT <RESP | JSON>]",
+             [FIELDS n field [field ...]] [BUST] [NOCOUNT] [INEXACT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | IDS>] [FORMAT <RESP | JSON>]",
         ),
         (
             "STATUS",
@@ -33,7 +33,7 @@ fn every_wrong_command_line_says_what_would_be_right() {
         (
             "PREVIEW q TASK t XYZ",
             "ERR unknown keyword \"XYZ\"; QADMIN.PREVIEW takes TASK, REPOID, COMMITID, WHERE, OR, SAMPLE, \
-             FIELDS, BUST, NOCOUNT, PRIORITY, INDEX, AS, FORMAT",
+             FIELDS, BUST, NOCOUNT, INEXACT, PRIORITY, INDEX, AS, FORMAT",
         ),
         (
             "CLEARJOB q TASK t ALL XYZ",
@@ -153,7 +153,7 @@ fn every_wrong_command_line_says_what_would_be_right() {
         (
             "STATS q GROUPBY 1 task SAMPLE 5",
             "ERR unknown keyword \"SAMPLE\"; QADMIN.STATS takes TASK, REPOID, COMMITID, WHERE, OR, GROUPBY, TOP, \
-             BUST, PRIORITY, INDEX, AS, FORMAT",
+             BUST, INEXACT, PRIORITY, INDEX, AS, FORMAT",
         ),
         // Modes, then CONFIRM.
         ("CLEARJOB q TASK t ALL KEEPONE DRYRUN", "ERR ALL and KEEPONE exclude each other; give one of them"),

@@ -54,7 +54,7 @@ fn a_clear_that_differs_in_anything_is_another() {
 }
 
 fn preview(db: i32, queue: &[u8], kind: MessageKind, filter: &[u8]) -> [u8; 32] {
-    preview_key(db, &one(queue), kind, filter)
+    preview_key(db, &one(queue), kind, filter, false)
 }
 
 fn one(queue: &[u8]) -> [List; 1] {
@@ -64,9 +64,10 @@ fn one(queue: &[u8]) -> [List; 1] {
 #[test]
 fn borders_between_values_count() {
     let two = [one(b"a"), one(b"b")].concat();
-    assert_ne!(preview_key(0, &two, MessageKind::Celery, b""), preview(0, b"ab", MessageKind::Celery, b""));
+    let over = |lists: &[List]| preview_key(0, lists, MessageKind::Celery, b"", false);
+    assert_ne!(over(&two), preview(0, b"ab", MessageKind::Celery, b""));
     let step = [List { key: b"a".to_vec(), step: Some(0) }];
-    assert_ne!(preview_key(0, &step, MessageKind::Celery, b""), preview(0, b"a", MessageKind::Celery, b""));
+    assert_ne!(over(&step), preview(0, b"a", MessageKind::Celery, b""));
     assert_ne!(preview(0, b"ab", MessageKind::Celery, b"c"), preview(0, b"a", MessageKind::Celery, b"bc"));
     assert_ne!(preview(0, b"", MessageKind::Celery, b"abc"), preview(0, b"abc", MessageKind::Celery, b""));
     assert_ne!(preview(0, b"q", MessageKind::Celery, b"f"), preview(1, b"q", MessageKind::Celery, b"f"));
@@ -84,6 +85,7 @@ fn a_preview_is_known_by_queue_and_filter_alone() {
     assert_eq!(key("q TASK t"), key("q SAMPLE 5 FIELDS 1 id BUST FORMAT JSON TASK t"));
     assert_ne!(key("q TASK t"), key("p TASK t"));
     assert_ne!(key("q TASK t"), key("q TASK u"));
+    assert_ne!(key("q TASK t"), key("q TASK t INEXACT"), "what is known by texts alone counts, or does not");
 }
 
 #[test]
@@ -102,6 +104,7 @@ fn stats_are_known_by_queue_filter_fields_and_top() {
         "q TASK t GROUPBY 1 task",
         "q TASK t GROUPBY 2 task kwargs.repoid",
         "q TASK t GROUPBY 2 task repoid TOP 21",
+        "q TASK t GROUPBY 2 task repoid INEXACT",
     ] {
         assert_ne!(same, key(other), "{other}");
     }

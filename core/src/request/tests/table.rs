@@ -143,9 +143,9 @@ fn help_shows_every_command() {
         })
         .collect();
     let expected = "\
-QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field [field ...]] [BUST] [NOCOUNT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE>] [FORMAT <RESP | JSON>]
+QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field [field ...]] [BUST] [NOCOUNT] [INEXACT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | IDS>] [FORMAT <RESP | JSON>]
     Counts the messages of a queue that match a filter and shows some of them.
-QADMIN.CLEARJOB queue filter [ALL | KEEPONE] [KEEP <OLDEST | NEWEST>] [BY [n] field [field ...]] [LIMIT n] [RATE n] [EXPECT n] [TOLERANCE percent] [TO key] [FRONT] [INEXACT] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE>] [FORMAT <RESP | JSON>]
+QADMIN.CLEARJOB queue filter [ALL | KEEPONE] [KEEP <OLDEST | NEWEST>] [BY [n] field [field ...]] [LIMIT n] [RATE n] [EXPECT n] [TOLERANCE percent] [TO key] [FRONT] [INEXACT] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | IDS>] [FORMAT <RESP | JSON>]
     Starts a job that removes the messages of a queue that match a filter.
 QADMIN.STATUS job-id [QUEUE queue] [WAIT ms] [FORMAT <RESP | JSON>]
     Shows a job as it stands, or waits for its end.
@@ -161,7 +161,7 @@ QADMIN.JOBS [QUEUE queue] [COUNT n] [FORMAT <RESP | JSON>]
     Lists live and remembered jobs, newest first.
 QADMIN.QUEUES [GLOB pattern] [FORMAT <RESP | JSON>]
     Lists the queues of the database, the deepest first.
-QADMIN.STATS queue [filter] GROUPBY n field [field ...] [TOP n] [BUST] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE>] [FORMAT <RESP | JSON>]
+QADMIN.STATS queue [filter] GROUPBY n field [field ...] [TOP n] [BUST] [INEXACT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | IDS>] [FORMAT <RESP | JSON>]
     Counts the messages of a queue by the values of their fields.
 QADMIN.HELP
     Shows this text.

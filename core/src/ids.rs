@@ -1,0 +1,174 @@
+//! Lists whose elements are not messages but ids of jobs that are kept elsewhere.
+//!
+//! Several libraries keep a job in a key of its own, or in a field of a hash, and put its id into a list. To take the id out
+//! alone does harm: the job stays behind, is never run, and may keep its id, its lock or its dependents waiting. Which
+//! libraries do, and where, was recorded from RQ 3.0.0, BullMQ 5.81.5 and 6.7.0, Bull 4.16.5, Dramatiq 2.2.1 and SAQ 0.26.4, and
+//! read in the sources of Asynq (`internal/base/base.go`) and Bee-Queue (`lib/queue.js`).
+
+/// Longest element that is taken for an id, bytes.
+pub const ID_MAX: usize = 256;
+/// Ids of one list whose jobs are looked for.
+pub const IDS_LOOKED_UP: usize = 8;
+
+/// A library that keeps jobs and ids apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Library {
+    /// RQ.
+    Rq,
+    /// Asynq.
+    Asynq,
+    /// Bee-Queue.
+    BeeQueue,
+    /// BullMQ and Bull, which look the same from here.
+    Bull,
+    /// Dramatiq.
+    Dramatiq,
+    /// SAQ.
+    Saq,
+}
+
+impl Library {
+    /// What people call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rq => "RQ",
+            Self::Asynq => "Asynq",
+            Self::BeeQueue => "Bee-Queue",
+            Self::Bull => "BullMQ or Bull",
+            Self::Dramatiq => "Dramatiq",
+            Self::Saq => "SAQ",
+        }
+    }
+
+    /// Where it keeps a job.
+    #[must_use]
+    pub fn records(self) -> &'static str {
+        match self {
+            Self::Rq => "hash <prefix>:job:<id>",
+            Self::Asynq => "hash asynq:{<queue>}:t:<id>",
+            Self::BeeQueue => "hash bq:<queue>:jobs",
+            Self::Bull => "hash <prefix>:<queue>:<id>",
+            Self::Dramatiq => "hash <queue>.msgs",
+            Self::Saq => "the key that the id names",
+        }
+    }
+
+    /// How the names of its lists begin where nobody configured another prefix.
+    fn default_prefix(self) -> &'static [u8] {
+        match self {
+            Self::Rq => b"rq:queue:",
+            Self::Asynq => b"asynq:{",
+            Self::BeeQueue => b"bq:",
+            Self::Bull => b"bull:",
+            Self::Dramatiq => b"dramatiq:",
+            Self::Saq => b"saq:",
+        }
+    }
+
+    /// The list is named as this library names its lists by default. Where a job must not be looked at, that decides.
+    #[must_use]
+    pub fn names_so(self, list: &[u8]) -> bool {
+        list.starts_with(self.default_prefix())
+    }
+
+    /// The sentence for whoever looks at such a list.
+    #[must_use]
+    pub fn notice(self) -> String {
+        format!(
+            "the elements look like ids of jobs that {} keeps elsewhere ({}): fields of jobs are not read here, and \
+             CLEARJOB takes such ids only with AS ids, for their jobs would stay behind",
+            self.name(),
+            self.records()
+        )
+    }
+}
+
+/// How a job is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept<'a> {
+    /// A hash of its own, with all of these fields.
+    Hash(&'static [&'static str]),
+    /// A field of a hash.
+    Field(&'a [u8]),
+    /// A string.
+    String,
+}
+
+/// One place where the job of an id may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookUp<'a> {
+    /// Whose job that is.
+    pub library: Library,
+    /// The key.
+    pub key: Vec<u8>,
+    /// What has to be there.
+    pub kept: Kept<'a>,
+}
+
+/// Whether these bytes may be an id: a short text that is no JSON object.
+#[must_use]
+pub fn may_be_id(element: &[u8]) -> bool {
+    !element.is_empty() && element.len() <= ID_MAX && !element.trim_ascii_start().starts_with(b"{")
+}
+
+/// The places where the job of this element of the list may be, at most six.
+#[must_use]
+pub fn look_ups<'a>(list: &[u8], id: &'a [u8]) -> Vec<LookUp<'a>> {
+    let mut places = Vec::new();
+    let mut place = |library, key: Vec<u8>, kept| places.push(LookUp { library, key, kept });
+    const QUEUE: &[u8] = b":queue:";
+    if let Some(at) = list.windows(QUEUE.len()).position(|bytes| bytes == QUEUE) {
+        place(Library::Rq, [&list[..at], b":job:", id].concat(), Kept::Hash(&["origin", "data"]));
+    }
+    if let Some(colon) = list.iter().rposition(|b| *b == b':') {
+        let base = &list[..=colon];
+        place(Library::Asynq, [base, b"t:", id].concat(), Kept::Hash(&["msg", "state"]));
+        place(Library::BeeQueue, [base, b"jobs"].concat(), Kept::Field(id));
+        place(Library::Bull, [base, id].concat(), Kept::Hash(&["name", "data"]));
+    }
+    place(Library::Dramatiq, [list, b".msgs"].concat(), Kept::Field(id));
+    if id.starts_with(b"saq:job:") {
+        place(Library::Saq, id.to_vec(), Kept::String);
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(list: &str, id: &str) -> Vec<(Library, String)> {
+        let places = look_ups(list.as_bytes(), id.as_bytes());
+        places.into_iter().map(|place| (place.library, String::from_utf8(place.key).expect("text"))).collect()
+    }
+
+    #[test]
+    fn jobs_are_looked_for_where_libraries_keep_them() {
+        for (list, id, library, key) in [
+            ("rq:queue:uploads", "job-a", Library::Rq, "rq:job:job-a"),
+            ("{rq}:queue:x:intermediate", "7", Library::Rq, "{rq}:job:7"),
+            ("bull:uploads:wait", "1", Library::Bull, "bull:uploads:1"),
+            ("asynq:{low}:pending", "a-b", Library::Asynq, "asynq:{low}:t:a-b"),
+            ("bq:mail:waiting", "12", Library::BeeQueue, "bq:mail:jobs"),
+            ("dramatiq:uploads.DQ", "x", Library::Dramatiq, "dramatiq:uploads.DQ.msgs"),
+            ("saq:uploads:queued", "saq:job:uploads:7", Library::Saq, "saq:job:uploads:7"),
+        ] {
+            assert!(keys(list, id).contains(&(library, key.to_owned())), "{list}: {:?}", keys(list, id));
+            assert!(library.notice().is_ascii() && library.name().is_ascii());
+        }
+        assert_eq!(keys("celery", "junk"), [(Library::Dramatiq, "celery.msgs".to_owned())]);
+        assert!(look_ups(b"a:queue:b", b"saq:job:x").len() <= 6);
+    }
+
+    #[test]
+    fn what_may_be_an_id() {
+        for id in [&b"1"[..], b"job-a", b"0:0", b"[1]", b"\"x\"", &[b'x'; ID_MAX]] {
+            assert!(may_be_id(id), "{id:?}");
+        }
+        for none in [&b""[..], b"{}", b" {\"a\":1}", &[b'x'; ID_MAX + 1]] {
+            assert!(!may_be_id(none), "{none:?}");
+        }
+        assert!(Library::Rq.names_so(b"rq:queue:x") && !Library::Bull.names_so(b"celery"));
+    }
+}

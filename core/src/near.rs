@@ -1,0 +1,117 @@
+//! Names that somebody may have meant: how near one name is to another.
+
+/// Longest name that is compared, bytes.
+const NAME_MAX: usize = 256;
+
+/// Single bytes that are to be put in, left out or changed to turn one name into the other, if these are one or two: with
+/// short names one alone, for almost any two of those are near.
+#[must_use]
+pub fn edits(one: &[u8], other: &[u8]) -> Option<usize> {
+    let most = if one.len().min(other.len()) <= 4 { 1 } else { 2 };
+    if one.len().max(other.len()) > NAME_MAX || one.len().abs_diff(other.len()) > most {
+        return None;
+    }
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.iter().enumerate() {
+        let mut before = i;
+        row[0] = i + 1;
+        for (j, b) in other.iter().enumerate() {
+            let changed = before + usize::from(a != b);
+            before = row[j + 1];
+            row[j + 1] = changed.min(before + 1).min(row[j] + 1);
+        }
+    }
+    row.last().copied().filter(|edits| (1..=most).contains(edits))
+}
+
+/// How near a task's name is to the one that was asked for, 0 the nearest; `None` for another name.
+#[must_use]
+pub fn task(asked: &[u8], there: &[u8]) -> Option<usize> {
+    let inside = |long: &[u8], short: &[u8]| {
+        long.strip_suffix(short).and_then(<[u8]>::last).is_some_and(|b| b".:#/".contains(b))
+    };
+    if asked == there || asked.is_empty() || there.is_empty() {
+        None
+    } else if asked.eq_ignore_ascii_case(there) {
+        Some(0)
+    } else if inside(there, asked) || inside(asked, there) {
+        Some(1)
+    } else {
+        edits(asked, there).map(|edits| edits + 1)
+    }
+}
+
+/// How near the name of a key is to that of a missing queue, 0 the nearest; `None` for another name.
+#[must_use]
+pub fn queue(asked: &[u8], there: &[u8]) -> Option<usize> {
+    let behind_prefix = |long: &[u8], short: &[u8]| {
+        long.strip_suffix(short).and_then(<[u8]>::last).is_some_and(|b| !b.is_ascii_alphanumeric())
+    };
+    if asked == there || asked.is_empty() {
+        None
+    } else if behind_prefix(there, asked) || behind_prefix(asked, there) {
+        Some(0)
+    } else if asked.eq_ignore_ascii_case(there) {
+        Some(1)
+    } else {
+        edits(asked, there).map(|edits| edits + 1)
+    }
+}
+
+/// The keys under which libraries keep a queue of this name.
+#[must_use]
+pub fn queue_keys(name: &[u8]) -> Vec<Vec<u8>> {
+    [
+        ("queue:", ""),
+        ("resque:queue:", ""),
+        ("queues:", ""),
+        ("laravel_database_queues:", ""),
+        ("laravel-database-queues:", ""),
+        ("rq:queue:", ""),
+        ("bull:", ":wait"),
+        ("dramatiq:", ""),
+        ("asynq:{", "}:pending"),
+        ("saq:", ":queued"),
+        ("bq:", ":waiting"),
+        ("huey.redis.", ""),
+    ]
+    .map(|(before, behind)| [before.as_bytes(), name, behind.as_bytes()].concat())
+    .to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_or_two_bytes_are_near_and_of_short_names_one() {
+        let near = |a: &str, b: &str| edits(a.as_bytes(), b.as_bytes());
+        assert_eq!(near("celery", "celry"), Some(1));
+        assert_eq!(near("celery", "celrey"), Some(2));
+        assert_eq!(near("celery", "celeryy"), Some(1));
+        assert_eq!(near("celery", "celery"), None);
+        assert_eq!(near("celery", "cabbage"), None);
+        assert_eq!((near("mail", "mial"), near("mail", "mails")), (None, Some(1)));
+        assert_eq!((near("", "a"), near("", "")), (Some(1), None));
+        assert_eq!(edits(&[b'x'; 300], &[b'x'; 299]), None);
+    }
+
+    #[test]
+    fn tasks_are_near_by_their_last_part_too() {
+        let near = |a: &str, b: &str| task(a.as_bytes(), b.as_bytes());
+        assert_eq!(near("upload", "app.tasks.upload"), Some(1));
+        assert_eq!(near("app.tasks.Upload", "app.tasks.upload"), Some(0));
+        assert_eq!(near("old.app.upload", "app.upload"), Some(1));
+        assert_eq!(near("app.uplaod", "app.upload"), Some(3));
+        assert_eq!(near("load", "app.upload"), None);
+    }
+
+    #[test]
+    fn queues_are_near_behind_a_prefix() {
+        let near = |a: &str, b: &str| queue(a.as_bytes(), b.as_bytes());
+        assert_eq!((near("celery", "app:celery"), near("app:celery", "celery")), (Some(0), Some(0)));
+        assert_eq!((near("Celery", "celery"), near("celry", "celery")), (Some(1), Some(2)));
+        assert_eq!((near("celery", "xcelery"), near("celery", "uncelery")), (Some(2), Some(3)));
+        assert!(queue_keys(b"mail").contains(&b"resque:queue:mail".to_vec()));
+    }
+}

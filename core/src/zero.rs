@@ -1,0 +1,317 @@
+//! Why nothing matches: what messages look like that were looked at beside what the filter asks for.
+//!
+//! A count of 0 is the answer to a wrong question as often as to a right one: a task's name with a letter too few, a pattern behind
+//! TASK, a number compared with a text. [`Onlooker`] looks at some messages and names the first such reason that it finds. It
+//! never decides about a message.
+
+use std::collections::HashMap;
+
+use crate::error::quote;
+use crate::field::Field;
+use crate::filter::{Filter, words};
+use crate::format::{Found, Reader};
+use crate::json::{Decimal, Shape, decode_lossy, inner};
+use crate::kind::MessageKind;
+use crate::near;
+
+/// Names of tasks that are remembered.
+const NAMES_MAX: usize = 64;
+/// Names of tasks that a sentence shows.
+const NAMES_SHOWN: usize = 3;
+/// Conditions that are looked at.
+const CONDITIONS_MAX: usize = 16;
+/// Longest name or value that is remembered, bytes.
+const SHOWN_MAX: usize = 100;
+
+/// What the values of one field were.
+#[derive(Debug, Clone, Default)]
+struct Values {
+    numbers: u64,
+    texts: u64,
+    others: u64,
+    unknown: u64,
+    absent: u64,
+    example: Option<Vec<u8>>,
+}
+
+impl Values {
+    fn see(&mut self, found: Found<'_>) {
+        let (counter, shown) = match found {
+            Found::Absent => (&mut self.absent, None),
+            Found::Unknown => (&mut self.unknown, None),
+            Found::Number(n) => (&mut self.numbers, Some(n.to_string().into_bytes())),
+            Found::Value(raw) => match Shape::of(raw) {
+                Shape::Null => (&mut self.absent, None),
+                Shape::Number => (&mut self.numbers, Some(raw.to_vec())),
+                Shape::Text => (&mut self.texts, Some(decode_lossy(inner(raw), SHOWN_MAX).into_bytes())),
+                // A scalar that a library has wrapped is not told by its JSON.
+                Shape::Compound if is_wrapped(raw) => (&mut self.unknown, None),
+                Shape::Bool | Shape::Compound => (&mut self.others, Some(raw.to_vec())),
+            },
+        };
+        *counter += 1;
+        if let (None, Some(mut shown)) = (&self.example, shown) {
+            shown.truncate(SHOWN_MAX);
+            self.example = Some(shown);
+        }
+    }
+}
+
+fn is_wrapped(object: &[u8]) -> bool {
+    let head = &object[..object.len().min(64)];
+    [&b"\"__type__\""[..], b"\"_aj_"].iter().any(|mark| head.windows(mark.len()).any(|bytes| bytes == *mark))
+}
+
+/// One condition of the filter that compares with a value.
+#[derive(Debug, Clone)]
+struct Asked {
+    name: String,
+    operand: Vec<u8>,
+    values: Values,
+}
+
+impl Asked {
+    /// What is to be said of it, if all values that were seen are of another type.
+    fn explain(&self) -> Option<String> {
+        let Values { numbers, texts, others, unknown, absent, example } = &self.values;
+        let is_number = std::str::from_utf8(&self.operand).is_ok() && Decimal::parse(&self.operand).is_some();
+        // Times are compared with numbers and with texts, and truth values have words.
+        let is_time = self
+            .operand
+            .get(..5)
+            .is_some_and(|year| year[..4].iter().all(u8::is_ascii_digit) && year[4] == b'-');
+        let is_truth = [&b"true"[..], b"false"].iter().any(|word| self.operand.eq_ignore_ascii_case(word));
+        let name = quote(self.name.as_bytes());
+        let shown = || quote(example.as_deref().unwrap_or_default());
+        match (numbers + texts + others, unknown, absent) {
+            (0, 0, 1..) => Some(format!("none of them has {name}")),
+            (0, ..) => None,
+            _ if is_time || (is_truth && *others > 0) => None,
+            (seen, ..) if *others == seen => {
+                Some(format!("{name} is no number and no text in them, but such as {}", shown()))
+            }
+            (seen, ..) if *numbers == seen && !is_number => {
+                let operand = quote(&self.operand);
+                Some(format!("{name} is a number in them, such as {}, and {operand} is none", shown()))
+            }
+            (seen, ..) if *texts == seen && is_number => {
+                let numeric = example.as_deref().is_some_and(|text| Decimal::parse(text).is_some());
+                (!numeric).then(|| format!("{name} is a text in them, such as {}, and no number", shown()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Looks at messages of which none matches.
+#[derive(Debug)]
+pub struct Onlooker {
+    reader: Reader,
+    task: Option<Vec<u8>>,
+    asked: Vec<Asked>,
+    names: HashMap<Vec<u8>, u64>,
+    nearest: Option<(usize, Vec<u8>)>,
+    looked: u64,
+    messages: u64,
+    of_task: u64,
+}
+
+impl Onlooker {
+    /// One for messages that were taken for a kind, and a filter that none of them matched.
+    #[must_use]
+    pub fn new(kind: MessageKind, filter: &Filter) -> Self {
+        let mut conditions = comparisons(&filter.canonical());
+        conditions.truncate(CONDITIONS_MAX);
+        let is_task = |(field, _): &(Field, Vec<u8>)| &*field.name == "task";
+        let task = conditions.iter().find(|condition| is_task(condition)).map(|(_, operand)| operand.clone());
+        conditions.retain(|condition| !is_task(condition));
+        let name = Field::parse(b"task").ok();
+        let fields = name.iter().chain(conditions.iter().map(|(field, _)| field));
+        let reader = Reader::new(kind, fields);
+        let asked = conditions.into_iter().map(|(field, operand)| Asked {
+            name: field.name.into(),
+            operand,
+            values: Values::default(),
+        });
+        Self {
+            reader,
+            task,
+            asked: asked.collect(),
+            names: HashMap::new(),
+            nearest: None,
+            looked: 0,
+            messages: 0,
+            of_task: 0,
+        }
+    }
+
+    /// Looks at one message; says how many bytes were decoded for that.
+    pub fn look(&mut self, message: &[u8]) -> usize {
+        self.looked += 1;
+        if !self.reader.envelope(message) {
+            return 0;
+        }
+        self.messages += 1;
+        let opened = self.reader.in_body(0) && self.reader.open_body(message);
+        let text = |found| match found {
+            Found::Value(raw) if Shape::of(raw) == Shape::Text => {
+                Some(decode_lossy(inner(raw), 256).into_bytes())
+            }
+            _ => None,
+        };
+        let name = text(self.reader.get(0, message)).unwrap_or_default();
+        let is_asked = self.task.as_ref().is_none_or(|task| *task == name);
+        self.remember(name);
+        if is_asked {
+            self.of_task += 1;
+            let wants_body = (1..=self.asked.len()).any(|at| self.reader.in_body(at));
+            if wants_body && !opened {
+                self.reader.open_body(message);
+            }
+            for (at, asked) in self.asked.iter_mut().enumerate() {
+                asked.values.see(self.reader.get(at + 1, message));
+            }
+        }
+        self.reader.decoded()
+    }
+
+    fn remember(&mut self, name: Vec<u8>) {
+        if name.is_empty() {
+            return;
+        }
+        if let Some(task) = &self.task
+            && let Some(rank) = near::task(task, &name)
+            && self.nearest.as_ref().is_none_or(|(best, _)| rank < *best)
+        {
+            self.nearest = Some((rank, name.clone()));
+        }
+        if self.names.len() < NAMES_MAX || self.names.contains_key(&name) {
+            *self.names.entry(name).or_default() += 1;
+        }
+    }
+
+    /// The first reason that is true of what was looked at, in one line of printable ASCII.
+    #[must_use]
+    pub fn explain(&self) -> Option<String> {
+        let pattern = self.task.as_ref().filter(|task| task.iter().any(|b| b"*?".contains(b)));
+        if let Some(pattern) = pattern.filter(|_| self.of_task == 0) {
+            return Some(format!(
+                "TASK compares byte for byte, for a pattern say WHERE task GLOB {}",
+                words([pattern.as_slice()])
+            ));
+        }
+        if self.looked == 0 {
+            return None;
+        }
+        let looked = match self.looked {
+            1 => "of the one message that was looked at".to_owned(),
+            n => format!("of the {n} messages that run next"),
+        };
+        if self.messages == 0 {
+            return Some(format!("{looked} none is a JSON object"));
+        }
+        match &self.task {
+            Some(task) if self.of_task == 0 => Some(self.other_names(&looked, task)),
+            _ => {
+                let reason = self.asked.iter().find_map(Asked::explain)?;
+                Some(match &self.task {
+                    Some(_) => format!("messages looked at that have this task: {}; {reason}", self.of_task),
+                    None => format!("{looked}: {reason}"),
+                })
+            }
+        }
+    }
+
+    fn other_names(&self, looked: &str, task: &[u8]) -> String {
+        let near =
+            self.nearest.as_ref().map(|(_, name)| format!(", and one has nearly this name: {}", quote(name)));
+        let mut names: Vec<_> = self.names.iter().collect();
+        names.sort_unstable_by_key(|(name, count)| (std::cmp::Reverse(**count), *name));
+        let shown: Vec<String> = names.iter().take(NAMES_SHOWN).map(|(name, _)| quote(name)).collect();
+        let seen = match (shown.is_empty(), names.len().saturating_sub(NAMES_SHOWN)) {
+            (true, _) => "; none has a task".to_owned(),
+            (false, 0) => format!("; seen are {}", shown.join(", ")),
+            (false, more) => format!("; seen are {} and {more} more", shown.join(", ")),
+        };
+        format!("{looked} none has the task {}{}{seen}", quote(task), near.unwrap_or_default())
+    }
+}
+
+/// The fields of a filter's text that are compared with one value, and that value.
+fn comparisons(canonical: &[u8]) -> Vec<(Field, Vec<u8>)> {
+    let words = split(canonical);
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < words.len() {
+        let name: &[u8] = match words[at].as_slice() {
+            b"TASK" => b"task",
+            b"REPOID" => b"kwargs.repoid",
+            b"COMMITID" => b"kwargs.commitid",
+            b"WHERE" | b"OR" => {
+                let operator = words.get(at + 2).map_or(&b""[..], Vec::as_slice);
+                let operand = words.get(at + 3);
+                if [&b"="[..], b"<", b"<=", b">", b">="].contains(&operator)
+                    && let (Some(Ok(field)), Some(operand)) =
+                        (words.get(at + 1).map(|name| Field::parse(name)), operand)
+                {
+                    found.push((field, operand.clone()));
+                }
+                let digits = operand.and_then(|count| std::str::from_utf8(count).ok());
+                at += match operator {
+                    b"EXISTS" | b"MISSING" => 3,
+                    b"IN" => 4 + digits.and_then(|count| count.parse::<usize>().ok()).unwrap_or(0),
+                    _ => 4,
+                };
+                continue;
+            }
+            _ => {
+                at += 1;
+                continue;
+            }
+        };
+        if let (Ok(field), Some(operand)) = (Field::parse(name), words.get(at + 1)) {
+            found.push((field, operand.clone()));
+        }
+        at += 2;
+    }
+    found
+}
+
+/// The words of a canonical text, without the quotes that stand around a whole word.
+fn split(text: &[u8]) -> Vec<Vec<u8>> {
+    let mut words = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.first() {
+        if *first == b' ' {
+            rest = &rest[1..];
+        } else if *first == b'"' {
+            let mut word = Vec::new();
+            let mut at = 1;
+            while at < rest.len() && rest[at] != b'"' {
+                let (byte, len) = match &rest[at..] {
+                    [b'\\', b'x', digits @ ..] => (hex(digits).unwrap_or(b'?'), 4),
+                    [b'\\', byte, ..] => (*byte, 2),
+                    [byte, ..] => (*byte, 1),
+                    [] => break,
+                };
+                word.push(byte);
+                at += len;
+            }
+            rest = rest.get(at + 1..).unwrap_or_default();
+            words.push(word);
+        } else {
+            let end = rest.iter().position(|b| *b == b' ').unwrap_or(rest.len());
+            words.push(rest[..end].to_vec());
+            rest = &rest[end..];
+        }
+    }
+    words
+}
+
+fn hex(digits: &[u8]) -> Option<u8> {
+    let digits = std::str::from_utf8(digits.get(..2)?).ok()?;
+    u8::from_str_radix(digits, 16).ok()
+}
+
+#[cfg(test)]
+mod tests;

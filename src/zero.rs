@@ -1,0 +1,108 @@
+//! A count of 0 explains itself: what was probably meant by a key that is not there, and why no message matches.
+//!
+//! Both looks are bounded in time, for everybody waits meanwhile, and neither decides anything.
+
+use qadmin_core::error::quote;
+use qadmin_core::job::{Job, Kind};
+use qadmin_core::near;
+use qadmin_core::scan::Queue as _;
+use qadmin_core::zero::Onlooker;
+
+use crate::commands::may_read;
+use crate::redis::clock::cpu_ns;
+use crate::redis::key::{Type, type_of};
+use crate::redis::list::{List, Mode, Opened};
+use crate::redis::scan::{Cursor, Holds};
+use crate::redis::{Ctx, RString};
+use crate::settings;
+
+/// Longest walk over the keys, in slices: a command pays for it, as for its sample. A look at messages comes behind the last
+/// slice of a job, and takes no longer than one.
+const WALK_SLICES: u64 = 4;
+/// The clock is read after so many messages, or bytes of messages.
+const CLOCK_MESSAGES: u64 = 8;
+const CLOCK_BYTES: usize = 16 * 1024;
+/// Steps of the walk over the keys after which the clock is read.
+const CLOCK_STEPS: u32 = 16;
+
+/// There is no such key: which queue was probably meant. Only keys that the caller may read are named, and none where it is
+/// not known who that is.
+pub(crate) fn no_such_key(ctx: Ctx<'_>, queue: &[u8]) -> String {
+    let none = format!("there is no key {}", quote(queue));
+    let caller = ctx.caller();
+    if caller.user.is_none() || ctx.flags().script() {
+        return none;
+    }
+    let is_queue = |key: &[u8]| may_read(&caller, key) && type_of(ctx, &RString::new(key)) == Type::List;
+    let by_form = near::queue_keys(queue).into_iter().find(|key| is_queue(key));
+    let meant = by_form.or_else(|| nearest(ctx, queue, |key| may_read(&caller, key)));
+    match meant {
+        Some(key) if key.starts_with(b"queue:") => format!("{none}; {} is one (AS sidekiq)", quote(&key)),
+        Some(key) if key.starts_with(b"resque:queue:") => {
+            format!("{none}; {} is one (AS resque)", quote(&key))
+        }
+        Some(key) => format!("{none}; {} is one", quote(&key)),
+        None => none,
+    }
+}
+
+/// The list whose name is nearest to this one, of those that a short walk over the keys comes across.
+fn nearest(ctx: Ctx<'_>, queue: &[u8], may_read: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+    let (began, longest) = (cpu_ns(), settings::now().slice_us() * 1_000 * WALK_SLICES);
+    let mut best: Option<(usize, Vec<u8>)> = None;
+    let mut cursor = Cursor::new();
+    let mut steps = 0;
+    loop {
+        let step = cursor.step(ctx, &mut |name, holds| {
+            if holds != Holds::List {
+                return;
+            }
+            let Some(rank) = near::queue(queue, name) else { return };
+            // Of equally near ones the first by name, whatever the order of the walk.
+            let nearer = best.as_ref().is_none_or(|(least, there)| (rank, name) < (*least, there.as_slice()));
+            if nearer && may_read(name) {
+                best = Some((rank, name.to_vec()));
+            }
+        });
+        steps += 1;
+        let over = steps % CLOCK_STEPS == 0 && cpu_ns().saturating_sub(began) >= longest;
+        if step != Ok(true) || over {
+            return best.map(|(_, name)| name);
+        }
+    }
+}
+
+/// Why none of the messages matches that a completed job examined, as far as those tell that run next.
+pub(crate) fn explain(ctx: Ctx<'_>, job: &Job) -> Option<String> {
+    let (start, counters) = (job.start(), job.counters());
+    let nothing = counters.matched == 0 && counters.deleted == 0 && counters.concerns.inexact == 0;
+    let asks = matches!(start.kind, Kind::Preview | Kind::Clear) && !start.filter.is_all();
+    if !nothing || !asks || start.unacked.is_some() || job.is_outdated() {
+        return None;
+    }
+    ctx.select(start.db);
+    let (began, longest) = (cpu_ns(), settings::now().slice_us() * 1_000);
+    let mut left = settings::now().sample_window();
+    let mut onlooker = Onlooker::new(start.messages, &start.filter);
+    let (mut messages, mut bytes) = (0, 0);
+    let next_end = start.messages.spec().next_end;
+    'lists: for key in job.keys() {
+        let name = RString::new(key);
+        let Opened::List(mut list) = List::open(ctx, &name, Mode::Read) else { continue };
+        let len = list.len();
+        for distance in 0..len.min(left) {
+            if messages >= CLOCK_MESSAGES || bytes >= CLOCK_BYTES {
+                if cpu_ns().saturating_sub(began) >= longest {
+                    break 'lists;
+                }
+                (messages, bytes) = (0, 0);
+            }
+            messages += 1;
+            list.read(next_end.index(distance, len), |message| {
+                bytes += message.len() + onlooker.look(message);
+            });
+        }
+        left = left.saturating_sub(len);
+    }
+    onlooker.explain()
+}

@@ -1,0 +1,205 @@
+//! Lists of ids: the jobs are kept elsewhere, so a clear of the list alone would leave them behind. Held against the keys
+//! that the real libraries wrote (tests/data/recorded).
+
+use qadmin_harness::{Fields as _, Server};
+use redis::{Commands as _, Connection};
+
+use crate::support::{ask, run, wait_for_job};
+
+/// What Python writes as `b'...'`.
+fn python_bytes(text: &str) -> Vec<u8> {
+    let inner = text.strip_prefix('b').unwrap_or(text);
+    let inner = &inner.as_bytes()[1..inner.len() - 1];
+    let mut bytes = Vec::new();
+    let mut at = 0;
+    while at < inner.len() {
+        if inner[at] != b'\\' {
+            bytes.push(inner[at]);
+            at += 1;
+            continue;
+        }
+        let escaped = inner[at + 1];
+        at += 2;
+        bytes.push(match escaped {
+            b'x' => {
+                at += 2;
+                let digits = std::str::from_utf8(&inner[at - 2..at]).expect("two digits");
+                u8::from_str_radix(digits, 16).expect("hexadecimal")
+            }
+            b'n' => b'\n',
+            b't' => b'\t',
+            b'r' => b'\r',
+            other => other,
+        });
+    }
+    bytes
+}
+
+/// Writes the keys of a file as they were at its first moment.
+fn restore(conn: &mut Connection, file: &str) {
+    let path = format!("{}/data/recorded/{file}.txt", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).expect("recorded keys");
+    let moment = text.lines().skip_while(|line| !line.starts_with("=====")).skip(1);
+    let (mut kind, mut key) = (String::new(), String::new());
+    for line in moment.take_while(|line| !line.starts_with("=====")) {
+        let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
+        if ["list", "hash", "string", "set", "zset", "stream"].contains(&first) {
+            (kind, key) = (first.to_owned(), rest.split_whitespace().next().expect("a key").to_owned());
+        } else if !line.starts_with("     ") {
+            kind.clear();
+        } else {
+            let at = line.find("b'").or_else(|| line.find("b\""));
+            let Some(value) = at.map(|at| python_bytes(&line[at..])) else { continue };
+            let written: redis::RedisResult<()> = match kind.as_str() {
+                "list" => conn.rpush(&key, value),
+                "string" => conn.set(&key, value),
+                "set" => conn.sadd(&key, value),
+                "zset" => conn.zadd(&key, value, 1),
+                "hash" => {
+                    let field =
+                        line.trim_start().trim_start_matches(". ").split(" = ").next().expect("a field");
+                    conn.hset(&key, field, value)
+                }
+                _ => Ok(()),
+            };
+            written.expect("a recorded key is written");
+        }
+    }
+}
+
+/// File, list, library.
+const LISTS: [(&str, &str, &str); 8] = [
+    ("rq", "rq:queue:uploads", "RQ"),
+    ("bullmq6", "bull:uploads:wait", "BullMQ or Bull"),
+    ("bullmq6", "bull:other:wait", "BullMQ or Bull"),
+    ("bullmq5", "bull:uploads:wait", "BullMQ or Bull"),
+    ("bull", "bull:uploads:wait", "BullMQ or Bull"),
+    ("dramatiq", "dramatiq:uploads", "Dramatiq"),
+    ("dramatiq", "dramatiq:uploads.DQ", "Dramatiq"),
+    ("saq", "saq:uploads:queued", "SAQ"),
+];
+
+#[test]
+fn ids_of_jobs_are_named_and_no_clear_takes_them_unless_it_names_them() {
+    for (file, list, library) in LISTS {
+        let server = Server::start();
+        let mut conn = server.conn();
+        restore(&mut conn, file);
+        let ids: Vec<Vec<u8>> = conn.lrange(list, 0, -1).expect("LRANGE");
+        assert!(!ids.is_empty(), "{list}");
+        let preview = ask(&mut conn, &format!("QADMIN.PREVIEW {list} TASK upload"));
+        assert_eq!((preview.int("match_count"), preview.text("looks_like").as_str()), (0, "ids"), "{list}");
+        let notice = preview.text("notice");
+        assert!(notice.contains(&format!("ids of jobs that {library} keeps elsewhere")), "{list}: {notice}");
+        for kind in ["", " AS celery", " AS resque"] {
+            for action in [format!("ALL CONFIRM {list}"), "DRYRUN".to_owned()] {
+                let line = format!("QADMIN.CLEARJOB {list} WHERE undecodable = 1 {action}{kind}");
+                let error = run(&mut conn, &line).expect_err("refused").to_string();
+                assert!(error.contains(&format!("ids of jobs that {library} keeps elsewhere")), "{error}");
+                assert!(error.contains("say AS ids"), "{error}");
+            }
+        }
+        assert_eq!(conn.lrange::<_, Vec<Vec<u8>>>(list, 0, -1).expect("LRANGE"), ids, "nothing was touched");
+        let queues = ask(&mut conn, "QADMIN.QUEUES");
+        let row =
+            queues.rows("queues").into_iter().find(|row| row.text("queue") == list).expect("it is listed");
+        assert_eq!((row.text("looks_like").as_str(), row.int("depth")), ("ids", ids.len() as i64), "{list}");
+
+        // Who insists has their way.
+        let line = format!("QADMIN.CLEARJOB {list} WHERE undecodable = 1 ALL CONFIRM {list} AS ids");
+        let job = ask(&mut conn, &line);
+        assert_eq!(job.text("message_kind"), "ids");
+        let end = wait_for_job(&mut conn, &job.text("job_id"));
+        assert_eq!(end.int("deleted"), ids.len() as i64, "{list}: {end:?}");
+    }
+}
+
+#[test]
+fn which_id_runs_next_is_not_known() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    restore(&mut conn, "rq");
+    for mode in ["KEEPONE", "ALL LIMIT 1"] {
+        let line = format!(
+            "QADMIN.CLEARJOB rq:queue:uploads WHERE undecodable = 1 {mode} CONFIRM rq:queue:uploads AS ids"
+        );
+        let error = run(&mut conn, &line).expect_err("refused").to_string();
+        assert!(error.contains("and AS ids exclude each other"), "{error}");
+    }
+}
+
+#[test]
+fn junk_is_no_list_of_ids() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    // Short texts that are ids of nothing, although keys of such names are there.
+    let _: i64 = conn.rpush("celery", &["1", "2", "other", "a:b"]).expect("RPUSH");
+    let _: i64 = conn.rpush("app:celery", &["1", "2", "text"]).expect("RPUSH");
+    let _: () = conn.set("app:1", "a string").expect("SET");
+    let _: i64 = conn.hset("app:2", "name", "a hash of an application").expect("HSET");
+    let _: i64 = conn.rpush("other", "x").expect("RPUSH");
+    for queue in ["celery", "app:celery"] {
+        let preview = ask(&mut conn, &format!("QADMIN.PREVIEW {queue} WHERE undecodable = 1"));
+        assert!(preview.is_null("looks_like") && preview.is_null("notice"), "{preview:?}");
+        let job =
+            ask(&mut conn, &format!("QADMIN.CLEARJOB {queue} WHERE undecodable = 1 ALL CONFIRM {queue}"));
+        let end = wait_for_job(&mut conn, &job.text("job_id"));
+        assert_eq!(end.int("deleted"), preview.int("match_count"));
+    }
+    let queues = ask(&mut conn, "QADMIN.QUEUES");
+    assert!(queues.rows("queues").is_empty(), "{queues:?}");
+    // A queue of messages among which some are broken, one of them an id of a job.
+    for n in 0..20 {
+        let _: i64 = conn
+            .lpush("bull:q:wait", format!(r#"{{"headers":{{"task":"t","id":"{n}"}},"body":""}}"#))
+            .expect("LPUSH");
+    }
+    let _: i64 = conn.lpush("bull:q:wait", &["junk", "7"]).expect("LPUSH");
+    let _: () = conn.hset_multiple("bull:q:7", &[("name", "n"), ("data", "{}")]).expect("HSET");
+    let job = ask(&mut conn, "QADMIN.CLEARJOB bull:q:wait WHERE undecodable = 1 ALL CONFIRM bull:q:wait");
+    assert_eq!(wait_for_job(&mut conn, &job.text("job_id")).int("deleted"), 2);
+}
+
+/// Whether a key is there is for those who may read it: else the name of the list decides.
+#[test]
+fn who_may_not_read_the_jobs_learns_nothing_of_them() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    restore(&mut conn, "rq");
+    let _: i64 = conn.rpush("mine:list", &["secret", "none"]).expect("RPUSH");
+    let _: () = conn.hset_multiple("mine:secret", &[("name", "n"), ("data", "{}")]).expect("HSET");
+    assert_eq!(ask(&mut conn, "QADMIN.PREVIEW mine:list TASK t").text("looks_like"), "ids");
+    let user = "ACL SETUSER bob on >pw +@all ~mine:list ~rq:queue:*";
+    run(&mut conn, user).expect("ACL SETUSER");
+    let mut bob = server.conn();
+    run(&mut bob, "AUTH bob pw").expect("AUTH");
+    assert!(ask(&mut bob, "QADMIN.PREVIEW mine:list TASK t BUST").is_null("looks_like"));
+    assert_eq!(ask(&mut bob, "QADMIN.PREVIEW rq:queue:uploads TASK t").text("looks_like"), "ids");
+    let line = "QADMIN.CLEARJOB rq:queue:uploads WHERE undecodable = 1 ALL CONFIRM rq:queue:uploads";
+    assert!(run(&mut bob, line).expect_err("refused").to_string().contains("say AS ids"));
+}
+
+#[test]
+fn what_is_no_list_says_what_it_is() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    let _: i64 = conn.zadd("retry", "{}", 1).expect("ZADD");
+    let _: i64 = conn.zadd("unacked_index", "tag", 1).expect("ZADD");
+    let _: i64 = conn.sadd("set", "a").expect("SADD");
+    let _: String = redis::cmd("XADD").arg(&["stream", "*", "a", "b"]).query(&mut conn).expect("XADD");
+    for (key, says) in [
+        ("retry", "it is a sorted set, such as Sidekiq's schedule, retry and dead"),
+        ("unacked_index", "it is a sorted set; if it is kombu's index"),
+        ("set", "it is a set"),
+        ("stream", "it is a stream"),
+    ] {
+        for line in [
+            format!("QADMIN.PREVIEW {key} TASK t"),
+            format!("QADMIN.STATS {key} GROUPBY 1 task"),
+            format!("QADMIN.CLEARJOB {key} TASK t ALL CONFIRM {key}"),
+        ] {
+            let error = run(&mut conn, &line).expect_err("no list").to_string();
+            assert!(error.contains("WRONGTYPE") && error.contains(says), "{line}: {error}");
+        }
+    }
+}
