@@ -170,7 +170,7 @@ pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
                 |_| true,
                 |job| match job.start().kind {
                     Kind::Preview | Kind::Stats => (Status::Failed, Error::RoleChanged),
-                    Kind::Clear => (
+                    Kind::Clear | Kind::Undo => (
                         Status::Interrupted,
                         Error::Interrupted {
                             why: "the server became a replica; start the job on its primary",
@@ -191,7 +191,7 @@ pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
                 |_| true,
                 |job| match job.start().kind {
                     Kind::Preview | Kind::Stats => (Status::Failed, Error::Loading),
-                    Kind::Clear => (
+                    Kind::Clear | Kind::Undo => (
                         Status::Interrupted,
                         Error::Interrupted { why: "the server began to load another dataset" },
                     ),

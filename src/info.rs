@@ -78,6 +78,7 @@ pub(crate) fn fields() -> Vec<(&'static str, u64)> {
             ("units_applied", totals.applied),
             ("apply_mismatches", totals.apply_mismatches),
             ("stats_live", live(Kind::Stats)),
+            ("undos_live", live(Kind::Undo)),
         ]
     })
     .unwrap_or_default()

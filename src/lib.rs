@@ -9,6 +9,7 @@ mod commands;
 mod engine;
 mod follow;
 mod info;
+mod moved;
 mod outbox;
 mod record;
 mod redis;

@@ -8,9 +8,10 @@ use qadmin_core::slot;
 use uuid::Uuid;
 
 use crate::audit::{self, Entry};
+use crate::moved;
 use crate::redis::call::{How, call};
 use crate::redis::hash::{Hash, OpenedHash};
-use crate::redis::{Ctx, RString, fault};
+use crate::redis::{Ctx, RString, fault, log};
 use crate::settings;
 use crate::state::State;
 use crate::unit::{self, Refusal};
@@ -100,9 +101,9 @@ impl Owed {
     /// slice changes, and of a long filter once.
     fn write_hash(&self, ctx: Ctx<'_>) -> Result<(), Vec<u8>> {
         ctx.select(self.db);
-        let key = RString::new(key(&self.queue, self.id, ctx.flags().cluster()));
-        let there = hash_at(ctx, &key);
-        let mut hset = vec![RString::new(key.bytes())];
+        let name = key(&self.queue, self.id, ctx.flags().cluster());
+        let there = hash_at(ctx, &RString::new(&name));
+        let mut hset = vec![RString::new(&name)];
         let request = (REQUEST, hex(&self.digest).into_bytes());
         for (field, value) in self.record.hash_fields().chain([request]) {
             if there.get(field.as_bytes()) != Some(&value) {
@@ -114,9 +115,35 @@ impl Owed {
             call(ctx, c"HSET", How::Write, &hset)?;
         }
         fault::point("writing a record");
-        let ttl = settings::now().job_ttl_ms().to_string();
-        call(ctx, c"PEXPIRE", How::Write, &[key, RString::new(ttl)])?;
+        expire(ctx, &name)?;
+        if let Err(refusal) = self.write_more(ctx) {
+            let refusal = String::from_utf8_lossy(&refusal).into_owned();
+            log::warning(&format!("what belongs to the record of job {} was refused: {refusal}", self.id));
+        }
         Ok(())
+    }
+
+    /// Lets the journal of a job that moved messages live as long as its record. Of an undo: notes in the record of the
+    /// job that it undoes by whom it is undone, and how many of its messages are back; that record and its journal live
+    /// as long as this one.
+    fn write_more(&self, ctx: Ctx<'_>) -> Result<(), Vec<u8>> {
+        let cluster = ctx.flags().cluster();
+        if self.record.int("deleted") > 0 && !self.record.text("to").is_empty() {
+            moved::renew(ctx, &RString::new(moved::key(&self.queue, self.id, cluster)))?;
+        }
+        let undone = Uuid::try_parse_ascii(self.record.text("undoes")).ok();
+        let Some(id) = undone.filter(|_| self.record.int("dry_run") == 0) else { return Ok(()) };
+        let key = key(&self.queue, id, cluster);
+        let exists = call(ctx, c"EXISTS", How::Read, &[RString::new(&key)])?.int();
+        if exists != Some(1) {
+            return Ok(());
+        }
+        let by = self.id.to_string();
+        let count = self.record.int("undone").to_string();
+        let hset = [key.as_slice(), b"undone_by", by.as_bytes(), b"undone", count.as_bytes()];
+        call(ctx, c"HSET", How::Write, &hset.map(RString::new))?;
+        expire(ctx, &key)?;
+        moved::renew(ctx, &RString::new(moved::key(&self.queue, id, cluster)))
     }
 
     /// Two databases changed places.
@@ -188,6 +215,12 @@ impl State {
         self.records.seen(owed.db, &key(&owed.queue, owed.id, ctx.flags().cluster()));
         self.records.learn(owed.id, Some(&owed.record));
     }
+}
+
+/// Lets a record live for its time.
+fn expire(ctx: Ctx<'_>, key: &[u8]) -> Result<(), Vec<u8>> {
+    let ttl = settings::now().job_ttl_ms().to_string();
+    call(ctx, c"PEXPIRE", How::Write, &[RString::new(key), RString::new(ttl)]).map(drop)
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -270,6 +303,24 @@ pub(crate) fn read_as_it_stands(ctx: Ctx<'_>, db: i32, key: &[u8]) -> Option<Sto
     let record = Record::from_hash(get)?;
     let request = get(REQUEST).unwrap_or_default().to_vec();
     Some(Stored { record, request })
+}
+
+/// Puts into the record of a job that moved messages who undid it, as its hash says: that may have happened while another
+/// server was the primary.
+pub(crate) fn read_undone(ctx: Ctx<'_>, db: i32, key: &[u8], record: &mut Record) {
+    let before = ctx.db();
+    if record.text("to").is_empty() || !ctx.select(db) {
+        return;
+    }
+    let answer = call(ctx, c"HMGET", How::Read, &[key, b"undone_by", b"undone"].map(RString::new));
+    ctx.select(before);
+    let fields = answer.map(|answer| answer.list()).unwrap_or_default();
+    if let [by, undone] = fields.as_slice()
+        && !by.is_empty()
+        && let Some(undone) = std::str::from_utf8(undone).ok().and_then(|digits| digits.parse().ok())
+    {
+        record.mark_undone(by, undone);
+    }
 }
 
 /// Where the records are that this server has seen: by id, so that an id alone finds them.

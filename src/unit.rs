@@ -5,6 +5,7 @@ use qadmin_core::queue::End;
 use qadmin_core::scan::{Hit, Look, Queue, fingerprint};
 use qadmin_core::unit::{pack, unpack};
 
+use crate::moved;
 use crate::redis::call::{How, call, replicate};
 use crate::redis::guard::{AbortOnUnwind, guard};
 use crate::redis::list::{List, Mode, Opened, is_hash_or_missing, put};
@@ -98,20 +99,21 @@ pub(crate) fn reason(line: &[u8]) -> Refusal {
 }
 
 /// Puts what a look took out of the list where it goes, tells replicas, the append-only file and everybody else, and
-/// closes it.
+/// closes it. Answers the digests of what was put into another list.
 pub(crate) fn tell(
     ctx: Ctx<'_>,
     list: List<'_>,
     name: &RString,
     look: &Look,
     to: Option<(&Destination, End)>,
-) {
+) -> Vec<u64> {
     if list.deleted() != look.removed() {
         // A panic right behind a deletion: nobody knows which message it was, so nobody could be told.
         std::process::abort();
     }
     if look.hits.is_empty() {
-        return list.close();
+        list.close();
+        return Vec::new();
     }
     // From the first deletion until the unit is in the replication buffer nothing may unwind.
     let no_return = AbortOnUnwind;
@@ -134,11 +136,13 @@ pub(crate) fn tell(
     }
     drop(no_return);
     let emptied = list.is_emptied();
+    let moved = if to.is_some() { moved::digests(list.taken()) } else { Vec::new() };
     list.close();
     notify(ctx, name, emptied);
     if let Some((key, end)) = &to {
         notify_put(ctx, key, *end);
     }
+    moved
 }
 
 /// Puts what was taken out of a list into another one, in its order. Answers how long that one was.

@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Preview(Preview),
     /// Take out the messages that match: shows how many and which, asks, clears.
     Clear(Clear),
+    /// Move back what a job moved to another list, and nothing else: counts what is left, asks, moves.
+    Undo(Undo),
     /// Show who filled a queue: messages by task, repository or other fields.
     Stats(Stats),
     /// List live and remembered jobs, newest first.
@@ -225,12 +227,15 @@ pub(crate) struct Clear {
     /// Where the queue is the hash of what workers hold: the key of its index. Default: the hash's name and _index.
     #[arg(long, value_name = "KEY")]
     pub(crate) index: Option<OsString>,
-    /// Move matches to this other list instead of clearing them, so that it can be undone. In a cluster the key has to lie
-    /// in the queue's slot: '{celery}:parked'.
+    /// Move matches to a list of the job's own instead of clearing them, so that it can be undone.
+    #[arg(long, visible_alias = "move", conflicts_with = "to")]
+    pub(crate) park: bool,
+    /// The same to this list, which others may use, too. In a cluster the key has to lie in the queue's slot:
+    /// '{celery}:parked'.
     #[arg(long, value_name = "KEY")]
     pub(crate) to: Option<OsString>,
-    /// With --to: to the end that runs next, before what is there.
-    #[arg(long, requires = "to")]
+    /// With --to or --park: to the end that runs next, before what is there.
+    #[arg(long)]
     pub(crate) front: bool,
     /// Where a body cannot be read (pickle), go by the sender's texts argsrepr and kwargsrepr.
     #[arg(long)]
@@ -254,6 +259,33 @@ pub(crate) struct Clear {
     #[arg(long, value_name = "UUID")]
     pub(crate) id: Option<uuid::Uuid>,
     /// Do not wait for the job's end: answer with its id.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Undo {
+    #[command(flatten)]
+    pub(crate) job: Job,
+    /// To the end of the queue that runs next, before what is in it. Default: to run after what is in it.
+    #[arg(long)]
+    pub(crate) front: bool,
+    /// Count what would be moved back, move nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Move back without counting and asking first. LIST is the name of the list that the job moved messages to.
+    #[arg(long, value_name = "LIST", conflicts_with = "dry_run")]
+    pub(crate) yes: Option<OsString>,
+    /// Why; kept in the undo's record.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Who acts; kept in the undo's record. Default: the user of the operating system.
+    #[arg(long, value_name = "NAME", env = "QADMIN_ACTOR")]
+    pub(crate) actor: Option<String>,
+    /// Id of the undo (a UUID): the same command with the same id starts nothing twice. Default: a new one.
+    #[arg(id = "undo_id", long = "id", value_name = "UUID")]
+    pub(crate) id: Option<uuid::Uuid>,
+    /// Do not wait for the undo's end: answer with its id.
     #[arg(long)]
     pub(crate) no_wait: bool,
 }

@@ -70,6 +70,8 @@ pub(crate) struct ClearRequest {
     pub(crate) index: Option<Vec<u8>>,
     /// The list that matches move to.
     pub(crate) to: Option<Vec<u8>>,
+    /// They move to a list of the job's own instead.
+    pub(crate) park: bool,
     /// To its next end.
     pub(crate) front: bool,
     pub(crate) kind: Option<Kind>,
@@ -79,6 +81,21 @@ pub(crate) struct ClearRequest {
     pub(crate) dry_run: bool,
     /// The queue's name as somebody typed it: this program never fills it in.
     pub(crate) confirm: Option<Vec<u8>>,
+    pub(crate) id: String,
+    pub(crate) actor: Option<String>,
+    pub(crate) reason: Option<String>,
+}
+
+/// What UNDO is asked.
+#[derive(Debug, Clone)]
+pub(crate) struct UndoRequest {
+    /// The job to undo.
+    pub(crate) job: JobRef,
+    /// The list's name as somebody typed it: this program never fills it in.
+    pub(crate) confirm: Option<Vec<u8>>,
+    /// To the end of the queue that runs next.
+    pub(crate) front: bool,
+    pub(crate) dry_run: bool,
     pub(crate) id: String,
     pub(crate) actor: Option<String>,
     pub(crate) reason: Option<String>,
@@ -177,6 +194,9 @@ impl Client {
         if let Some(key) = &request.to {
             command.arg("TO").arg(key);
         }
+        if request.park {
+            command.arg("PARK");
+        }
         if request.front {
             command.arg("FRONT");
         }
@@ -198,6 +218,38 @@ impl Client {
             command.arg("REASON").arg(reason);
         }
         Ok(Accepted::new(self.map(command, "QADMIN.CLEARJOB")?))
+    }
+
+    /// QADMIN.UNDO
+    pub(crate) fn undo(&mut self, request: &UndoRequest) -> Result<Accepted, Failure> {
+        let mut command = about(&request.job, "QADMIN.UNDO");
+        if request.front {
+            command.arg("FRONT");
+        }
+        if request.dry_run {
+            command.arg("DRYRUN");
+        }
+        if let Some(name) = &request.confirm {
+            command.arg("CONFIRM").arg(name);
+        }
+        command.arg("ID").arg(&request.id);
+        if let Some(actor) = &request.actor {
+            command.arg("ACTOR").arg(actor);
+        }
+        if let Some(reason) = &request.reason {
+            command.arg("REASON").arg(reason);
+        }
+        Ok(Accepted::new(self.map(command, "QADMIN.UNDO")?))
+    }
+
+    /// Why the server would not undo that job now; `None` where it would. One that lacks its confirmation changes nothing
+    /// and tells it.
+    pub(crate) fn undo_refusal(&mut self, job: &JobRef) -> Option<String> {
+        match self.server.call(&about(job, "QADMIN.UNDO"), "QADMIN.UNDO") {
+            Err(failure) if failure.exit == Exit::Unconfirmed => None,
+            Err(failure) => Some(failure.words),
+            Ok(_) => Some("the server took an undo without its confirmation".to_owned()),
+        }
     }
 
     /// Why this Redis user may not clear that queue here; `None` where they may. The server decides that before the

@@ -21,7 +21,16 @@ fn ask(question: &str) -> Option<String> {
 
 /// Has the queue's name typed. Gives what was typed, as bytes: the server compares it.
 pub(crate) fn type_name(queue: &[u8]) -> Option<Vec<u8>> {
-    let typed = ask(&format!("Type the name of the queue to clear it ({}): ", escape(queue)))?;
+    name(&format!("Type the name of the queue to clear it ({}): ", escape(queue)), queue)
+}
+
+/// The same of the list that messages are moved back from.
+pub(crate) fn type_list(list: &[u8]) -> Option<Vec<u8>> {
+    name(&format!("Type the name of that list to move them back ({}): ", escape(list)), list)
+}
+
+fn name(question: &str, queue: &[u8]) -> Option<Vec<u8>> {
+    let typed = ask(question)?;
     Some(match unescape(&typed) {
         // As it is shown, or as it is.
         Some(bytes) if typed.as_bytes() != queue => bytes,

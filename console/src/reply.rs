@@ -300,9 +300,14 @@ pub(crate) struct Status {
     pub(crate) mode: String,
     pub(crate) dry_run: bool,
     pub(crate) filter: String,
-    /// The list that matches move to.
+    /// The list that matches move to; of an undo the queue that they go back to.
     pub(crate) to: Option<Vec<u8>>,
-    pub(crate) message_kind: Option<String>,
+    /// Of an undo: the job that it undoes.
+    pub(crate) undoes: Option<String>,
+    /// The last job that undid this one.
+    pub(crate) undone_by: Option<String>,
+    /// How many of the messages that a job moved are back.
+    pub(crate) undone: Option<u64>,
     /// All lists of a queue with priorities, or one step; none: the list of the queue's name.
     pub(crate) priority: Option<String>,
     pub(crate) user: Option<Vec<u8>>,
@@ -342,7 +347,9 @@ impl Status {
             dry_run: map.flag("dry_run"),
             filter: map.word("filter").unwrap_or_default(),
             to: map.bytes("to"),
-            message_kind: map.word("message_kind"),
+            undoes: map.word("undoes"),
+            undone_by: map.word("undone_by"),
+            undone: map.count("undone"),
             priority: map.word("priority"),
             user: map.bytes("user"),
             actor: map.bytes("actor"),
@@ -385,6 +392,7 @@ impl Status {
             ("clear", "keepone", true) => "dry run, keep one".to_owned(),
             ("clear", _, true) => "dry run".to_owned(),
             ("clear", _, false) => self.verb().to_owned(),
+            ("undo", _, true) => "dry run of an undo".to_owned(),
             (kind, _, _) => kind.to_owned(),
         }
     }

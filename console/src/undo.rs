@@ -1,64 +1,43 @@
-//! How a clear that moved its matches is undone: the same filter moves them back.
+//! Which job can be undone, and how that is typed.
 
-use crate::kind::Kind;
 use crate::reply::Status;
 use crate::shell::quote;
-use crate::words::{self, Parts};
 
-/// The clear that brings matches back.
-#[derive(Debug, PartialEq, Eq)]
+/// A job whose messages can be moved back.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Undo {
-    /// Where they are.
+    /// Its id.
+    pub(crate) job: String,
+    /// The queue that it moved them from.
     pub(crate) queue: Vec<u8>,
-    pub(crate) filter: Parts,
-    /// Where they were.
-    pub(crate) to: Vec<u8>,
-    /// What they are, where that has to be said.
-    pub(crate) kind: Option<Kind>,
-    /// Some were known by their sender's texts alone, and are again.
-    pub(crate) inexact: bool,
+    /// The list that they are in.
+    pub(crate) list: Vec<u8>,
+    /// An undo of it ended half-way, and this one goes on from there.
+    pub(crate) continues: bool,
 }
 
 impl Undo {
-    /// Of a job that has ended and moved something.
+    /// Of a job that has ended and moved something, or of an undo that ended half-way. Never of an undo that is through,
+    /// nor of a job that was undone.
     pub(crate) fn of(job: &Status) -> Option<Self> {
-        if !job.has_ended() || job.dry_run || job.deleted == 0 {
+        let to = job.to.clone()?;
+        if !job.has_ended() || job.dry_run {
             return None;
         }
-        // The list of another step has a name of its own, which only the server knows.
-        if job.priority.as_deref().is_some_and(|step| step != "0") {
-            return None;
+        match (&job.undoes, job.kind.as_str()) {
+            (Some(undoes), "undo") if !job.completed() => {
+                Some(Self { job: undoes.clone(), queue: to, list: job.queue.clone(), continues: true })
+            }
+            (None, "clear") if job.deleted > 0 && job.undone_by.is_none() => {
+                Some(Self { job: job.job_id.clone(), queue: job.queue.clone(), list: to, continues: false })
+            }
+            _ => None,
         }
-        Some(Self {
-            queue: job.to.clone()?,
-            filter: words::filter(&job.filter).ok()?,
-            to: job.queue.clone(),
-            kind: job.message_kind.as_deref().and_then(Kind::parse).filter(|kind| *kind != Kind::Celery),
-            // Null where nobody asked for it.
-            inexact: job.map.count("inexact").is_some(),
-        })
     }
 
     /// It as a command to type.
     pub(crate) fn command(&self) -> String {
-        let mut command = format!("qadmin clear {}", quote(&self.queue));
-        let mut option = |name: &str, value: &[u8]| command += &format!(" --{name} {}", quote(value));
-        let filter = &self.filter;
-        for (name, value) in
-            [("task", &filter.task), ("repoid", &filter.repoid), ("commitid", &filter.commitid)]
-        {
-            if let Some(value) = value {
-                option(name, value);
-            }
-        }
-        for condition in &filter.wheres {
-            option("where", condition.as_bytes());
-        }
-        if let Some(kind) = self.kind {
-            option("as", kind.word().as_bytes());
-        }
-        let inexact = if self.inexact { " --inexact" } else { "" };
-        command + &format!("{inexact} --all --to {}", quote(&self.to))
+        format!("qadmin undo {} --queue {}", quote(self.job.as_bytes()), quote(&self.queue))
     }
 }
 
@@ -70,8 +49,8 @@ mod tests {
     use crate::reply::{Map, Status};
 
     fn undo(members: &serde_json::Value) -> Option<Undo> {
-        let mut job = json!({"status": "completed", "kind": "clear", "dry_run": 0, "deleted": 3, "queue": "celery",
-            "to": "celery:parked", "filter": "TASK a.b WHERE eta EXISTS WHERE task = \"it's\"", "message_kind": "celery"});
+        let mut job = json!({"job_id": "x-1", "status": "completed", "kind": "clear", "dry_run": 0, "deleted": 3,
+            "queue": "celery", "to": "celery:parked:x", "undoes": null, "undone_by": null});
         for (name, value) in members.as_object().expect("members") {
             job[name] = value.clone();
         }
@@ -79,25 +58,16 @@ mod tests {
     }
 
     #[test]
-    fn the_command_moves_back_what_the_same_filter_meets() {
-        assert_eq!(
-            undo(&json!({})).expect("a move").command(),
-            r#"qadmin clear celery:parked --task a.b --where 'eta EXISTS' --where 'task = "it'\''s"' --all --to celery"#
-        );
-        assert_eq!(
-            undo(&json!({"filter": "REPOID -7 COMMITID \"\\xff\"", "to": "a b", "message_kind": "sidekiq"}))
-                .expect("a move")
-                .command(),
-            r"qadmin clear 'a b' --repoid -7 --commitid $'\xff' --as sidekiq --all --to celery"
-        );
-        assert_eq!(
-            undo(&json!({"filter": "REPOID 7", "inexact": 0})).expect("a move").command(),
-            "qadmin clear celery:parked --repoid 7 --inexact --all --to celery"
-        );
+    fn a_job_that_moved_something_can_be_undone_by_its_id() {
+        for over in ["completed", "cancelled", "failed", "interrupted"] {
+            let undo = undo(&json!({"status": over, "queue": "a b"})).expect("a move");
+            assert_eq!(undo.command(), "qadmin undo x-1 --queue 'a b'", "{over}");
+            assert_eq!(undo.list, b"celery:parked:x");
+        }
     }
 
     #[test]
-    fn only_what_was_moved_can_be_moved_back() {
+    fn nothing_else_can_and_no_undo_that_is_through() {
         for other in [
             json!({"to": null}),
             json!({"deleted": 0}),
@@ -106,11 +76,20 @@ mod tests {
             json!({"filter": "SOMETHING new"}),
             json!({"filter": "[first 6 of 20 bytes, SHA-256 0a] TASK a"}),
             json!({"priority": "3"}),
+            json!({"undone_by": "y"}),
+            json!({"kind": "undo", "undoes": "y"}),
+            json!({"kind": "undo", "undoes": "y", "status": "running"}),
+            json!({"kind": "undo", "undoes": "y", "status": "cancelled", "dry_run": 1}),
         ] {
             assert_eq!(undo(&other), None, "{other}");
         }
-        for over in ["cancelled", "failed", "interrupted"] {
-            assert!(undo(&json!({"status": over})).is_some(), "{over}");
-        }
+    }
+
+    #[test]
+    fn an_undo_that_ended_half_way_is_continued_as_the_undo_of_its_job() {
+        let members = json!({"kind": "undo", "status": "cancelled", "undoes": "y-2", "queue": "parked", "to": "celery"});
+        let undo = undo(&members).expect("a rest");
+        assert_eq!(undo.command(), "qadmin undo y-2 --queue celery");
+        assert!(undo.continues && undo.list == b"parked");
     }
 }

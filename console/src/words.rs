@@ -34,55 +34,8 @@ pub(crate) fn condition(text: &str) -> Result<Vec<Vec<u8>>, String> {
     Ok(words)
 }
 
-/// A filter taken apart.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Parts {
-    pub(crate) task: Option<Vec<u8>>,
-    pub(crate) repoid: Option<Vec<u8>>,
-    pub(crate) commitid: Option<Vec<u8>>,
-    /// Each as `--where` takes it.
-    pub(crate) wheres: Vec<String>,
-}
-
-/// The parts of a filter's canonical text, as replies show it.
-pub(crate) fn filter(text: &str) -> Result<Parts, String> {
-    let mut parts = Parts::default();
-    let words = tokens(text)?;
-    let mut rest = words.as_slice();
-    while let Some(((keyword, _), behind)) = rest.split_first() {
-        if keyword == b"WHERE" {
-            // Counted, not looked for: a value may read WHERE, too.
-            let count = behind.get(2).and_then(|(n, _)| std::str::from_utf8(n).ok()?.parse::<usize>().ok());
-            let length = match behind.get(1).map(|(operator, _)| operator.as_slice()) {
-                Some(b"EXISTS" | b"MISSING") => 2,
-                Some(b"IN") => count.unwrap_or(0).saturating_add(3),
-                _ => 3,
-            };
-            let (words, behind) = behind.split_at_checked(length).ok_or("a condition is cut short")?;
-            parts.wheres.push(words.iter().map(|(_, raw)| *raw).collect::<Vec<_>>().join(" "));
-            rest = behind;
-            continue;
-        }
-        let place = match keyword.as_slice() {
-            b"TASK" => &mut parts.task,
-            b"REPOID" => &mut parts.repoid,
-            b"COMMITID" => &mut parts.commitid,
-            _ => return Err("a part of the filter is not known".to_owned()),
-        };
-        let ((value, _), behind) = behind.split_first().ok_or("a value is missing")?;
-        *place = Some(value.clone());
-        rest = behind;
-    }
-    Ok(parts)
-}
-
 /// Splits as redis-cli does: words between spaces, "..." with escapes, '...' without.
 fn split(text: &str) -> Result<Vec<Vec<u8>>, String> {
-    Ok(tokens(text)?.into_iter().map(|(word, _)| word).collect())
-}
-
-/// The words, each with how it is written.
-fn tokens(text: &str) -> Result<Vec<(Vec<u8>, &str)>, String> {
     let mut words = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
@@ -100,7 +53,7 @@ fn tokens(text: &str) -> Result<Vec<(Vec<u8>, &str)>, String> {
         if after.starts_with(|c: char| !c.is_whitespace()) {
             return Err("a space is missing behind a quote".to_owned());
         }
-        words.push((word, &rest[..rest.len() - after.len()]));
+        words.push(word);
         rest = after.trim_start();
     }
     Ok(words)
@@ -134,7 +87,7 @@ fn quoted(text: &str) -> Result<(Vec<u8>, &str), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Parts, condition, filter};
+    use super::condition;
 
     fn words(text: &str) -> Result<Vec<String>, String> {
         condition(text)
@@ -151,27 +104,6 @@ mod tests {
         ok("repoid IN 2 1 2", &["repoid", "IN", "2", "1", "2"]);
         ok("kwargs.x = ''", &["kwargs.x", "=", ""]);
         assert_eq!(condition(r#"task = "\xff""#).expect("bytes")[3], b"\xff");
-    }
-
-    #[test]
-    fn a_filter_is_taken_apart_as_it_was_put_together() {
-        let parts = filter(
-            r#"TASK "a \xff" REPOID 7 WHERE eta EXISTS WHERE repoid IN 2 WHERE "a b" WHERE task = TASK COMMITID x"#,
-        );
-        let wheres = ["eta EXISTS", r#"repoid IN 2 WHERE "a b""#, "task = TASK"].map(str::to_owned).to_vec();
-        let wanted = Parts {
-            task: Some(b"a \xff".to_vec()),
-            repoid: Some(b"7".to_vec()),
-            commitid: Some(b"x".to_vec()),
-            wheres,
-        };
-        assert_eq!(parts.as_ref(), Ok(&wanted));
-        for text in parts.expect("parts").wheres {
-            assert!(condition(&text).is_ok(), "{text}");
-        }
-        for wrong in ["TASK", "WHERE", "WHERE a =", "WHERE a IN 3 1 2", "AND x", "TASK \"a"] {
-            assert!(filter(wrong).is_err(), "{wrong}");
-        }
     }
 
     #[test]

@@ -128,21 +128,51 @@ fn what_is_moved_comes_back_by_the_command_that_is_printed() {
     let command = undo(&moved.out).expect("the way back");
     // Whoever looks later is told, too.
     assert_eq!(undo(&qadmin(&server, &["status", &id]).ended(0).out).as_ref(), Some(&command));
-    assert_eq!(
-        command,
-        "clear celery:parked --task app.tasks.upload.Upload --repoid 147107 --all --to celery"
+    assert_eq!(command, format!("undo {id} --queue celery"));
+    let args = |more: &[&'static str]| -> Vec<String> {
+        command.split(' ').chain(more.iter().copied()).map(str::to_owned).collect()
+    };
+    let run = |more: &[&'static str], exit| {
+        let args = args(more);
+        qadmin(&server, &args.iter().map(String::as_str).collect::<Vec<_>>()).ended(exit)
+    };
+    // A colleague parks others in the same list; they stay there.
+    let others = ["--task", "app.tasks.notify.Notify", "--all", "--to", "celery:parked", "--yes", QUEUE];
+    qadmin(&server, &[&["clear", QUEUE], &others[..]].concat()).ended(0);
+    let dry = run(&["--dry-run"], 0);
+    assert!(dry.out.ends_with("Would move 61 messages from celery:parked back to celery.\n"), "{dry:?}");
+    assert!(!dry.out.contains("Undo"), "{dry:?}");
+    let unasked = run(&[], 3);
+    assert!(unasked.err.contains("nobody can be asked here"), "{unasked:?}");
+    let wrong = run(&["--yes", "celery"], 3);
+    assert!(wrong.err.contains("not to \"celery\""), "{wrong:?}");
+    let back = run(&["--yes", "celery:parked", "--front"], 0);
+    assert!(
+        back.out
+            .ends_with("Moved 61 messages from celery:parked back to celery; 56 of others are left there.\n"),
+        "{back:?}"
     );
-    let args: Vec<&str> = command.split(' ').chain(["--yes", "celery:parked", "--front"]).collect();
-    let back = qadmin(&server, &args).ended(0);
-    assert!(back.out.ends_with("Moved 61 of 61 matching messages to celery.\n"), "{back:?}");
+    assert!(!back.out.contains("Undo") && !back.out.contains("Continue"), "an undo is not undone: {back:?}");
+    let undone = qadmin(&server, &["status", &id]).ended(0).out;
+    assert!(undone.contains("61 of 61, by job ") && undo(&undone).is_none(), "{undone}");
+    assert!(run(&["--yes", "celery:parked"], 1).err.contains("was undone by job"));
+    assert_eq!(server.conn().llen::<_, u64>("celery:parked"), Ok(56));
     let after: Vec<Vec<u8>> = server.conn().lrange(QUEUE, 0, -1).expect("LRANGE");
-    assert_eq!(after.len(), before.len());
+    assert_eq!(after.len(), before.len() - 56);
     // The first match ran as number 12; in front it runs next.
     assert_eq!(after.last(), before.get(before.len() - 12));
     qadmin(&server, &about("clear", &target(), &["--all", "--front", "--yes", QUEUE])).ended(2);
     let same =
         qadmin(&server, &about("clear", &target(), &["--all", "--to", QUEUE, "--yes", QUEUE])).ended(1);
     assert!(same.err.contains("another key"), "{same:?}");
+    // A list of the job's own.
+    let own = qadmin(&server, &about("clear", &target(), &["--all", "--park", "--yes", QUEUE])).ended(0);
+    let id = own.err.trim().strip_prefix("job ").expect("the job is named").to_owned();
+    let list = format!("celery:parked:{}", &id[..8]);
+    assert!(own.out.ends_with(&format!("Moved 61 of 61 matching messages to {list}.\n")), "{own:?}");
+    let back = qadmin(&server, &["undo", &id, "--yes", &list]).ended(0);
+    assert!(back.out.contains("0 of others are left there"), "{back:?}");
+    qadmin(&server, &about("clear", &target(), &["--all", "--park", "--to", "x", "--yes", QUEUE])).ended(2);
 }
 
 #[test]
@@ -170,7 +200,7 @@ fn messages_of_other_kinds_are_read_as_they_are_meant() {
     assert!(qadmin(&server, &clear).ended(1).err.contains("look like sidekiq"));
     let parked = qadmin(&server, &[&clear[..], &["--as", "sidekiq", "--to", "parked"]].concat()).ended(0);
     assert!(
-        parked.out.contains("Undo: qadmin clear parked --task HardJob --as sidekiq --all --to queue:default"),
+        parked.out.contains("Undo: qadmin undo ") && parked.out.contains(" --queue queue:default"),
         "{parked:?}"
     );
     // The head of Resque's lists runs next.

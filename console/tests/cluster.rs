@@ -34,9 +34,12 @@ fn any_node_leads_to_the_queue_and_lists_are_of_all_nodes() {
     assert!(qadmin(away, &about("clear", &target(), &elsewhere)).ended(1).err.contains("CROSSSLOT"));
     let parked = ["--all", "--to", "{celery}:parked", "--yes", QUEUE];
     let parked = qadmin(away, &about("clear", &target(), &parked)).ended(0).out;
-    assert!(parked.contains("Undo: qadmin clear '{celery}:parked' --task "), "{parked}");
-    let back = ["--repoid", "147107", "--all", "--to", QUEUE, "--yes", "{celery}:parked"];
-    qadmin(away, &[&["clear", "{celery}:parked"], &back[..]].concat()).ended(0);
+    let undo = parked.split("Undo: qadmin undo ").nth(1).expect("the way back");
+    let id = undo.split(' ').next().expect("an id");
+    // With and without the queue, which leads to the node.
+    qadmin(away, &["undo", id, "--queue", QUEUE, "--dry-run"]).ended(0);
+    let back = qadmin(away, &["undo", id, "--yes", "{celery}:parked"]).ended(0);
+    assert!(back.out.contains("Moved 61 messages from {celery}:parked back to celery"), "{back:?}");
     let cleared =
         qadmin(away, &about("clear", &target(), &["--all", "--yes", QUEUE, "--json"])).ended(0).json();
     assert_eq!(cleared["deleted"], 61);

@@ -197,3 +197,25 @@ fn quiet_draws_no_bar() {
     assert_eq!(code, 0, "{text}");
     assert!(!text.contains("celery ["), "{text:?}");
 }
+
+#[test]
+fn an_undo_says_how_many_were_moved_and_are_left_and_has_the_lists_name_typed() {
+    let server = Server::start();
+    fill_examples(server.port()).expect("the queue is filled");
+    let moved = ["--all", "--to", "celery:parked", "--yes", QUEUE];
+    let moved = qadmin(&server, &about("clear", &target(), &moved)).ended(0);
+    let id = moved.err.trim().strip_prefix("job ").expect("the job is named").to_owned();
+    redis::cmd("RPOP").arg("celery:parked").arg(11).exec(&mut server.conn()).expect("RPOP");
+    let mut session = terminal(&server, &["undo", &id]);
+    let shown = session.exp_string("(celery:parked): ").expect("a question");
+    assert!(shown.contains("moved 61 messages to celery:parked. 50 of them are left there."), "{shown}");
+    session.send_line("celery").expect("typing");
+    let (after, code) = rest(session);
+    assert!(code == 3 && after.contains("Nothing was moved back."), "{after}");
+    let mut session = terminal(&server, &["undo", &id, "--front"]);
+    let shown = session.exp_string("(celery:parked): ").expect("a question");
+    assert!(shown.contains("to run before what is in it"), "{shown}");
+    session.send_line("celery:parked").expect("typing");
+    let (after, code) = rest(session);
+    assert!(code == 0 && after.contains("Moved 50 messages from celery:parked back to celery"), "{after}");
+}

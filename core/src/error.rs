@@ -3,7 +3,11 @@
 //! An error is one line of ASCII, `CODE text`: what was wrong and what would be right. Bytes that come
 //! from a user are quoted and escaped by [`quote`], never put in raw.
 
+mod undo;
+
 use std::fmt::Write as _;
+
+pub use undo::UndoError;
 
 /// The first word of an error reply; clients switch on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -301,6 +305,13 @@ pub enum Error {
         /// What was given.
         got: Vec<u8>,
     },
+    /// The list that PARK would make exists.
+    ListExists {
+        /// Its key.
+        list: Vec<u8>,
+    },
+    /// An undo is refused.
+    Undo(UndoError),
     /// A clear was sent by a script or by another module.
     NotClient {
         /// The command's name.
@@ -408,6 +419,8 @@ pub enum Error {
         /// The key.
         key: Vec<u8>,
     },
+    /// What the job moved that an undo undoes is not known any more.
+    JournalGone,
     /// A fault of the module; the details stand in the server's log.
     Internal,
     /// A command of the module was called from inside one of the module's own writes.
@@ -573,7 +586,9 @@ impl Error {
             | Self::Needs { .. }
             | Self::Excludes { .. }
             | Self::NotClient { .. }
+            | Self::ListExists { .. }
             | Self::IdInUse { .. } => Code::Err,
+            Self::Undo(error) => error.code(),
             Self::ConfirmMissing { .. } | Self::ConfirmOther { .. } => Code::Confirm,
             Self::Unexpected { .. } => Code::Expect,
             Self::CrossSlot | Self::IndexSlot { .. } | Self::PrioritySlots { .. } => Code::CrossSlot,
@@ -598,6 +613,7 @@ impl Error {
             | Self::TooManyWalks { .. }
             | Self::NotReplicated { .. }
             | Self::UnitMismatch
+            | Self::JournalGone
             | Self::Internal
             | Self::UnknownSetting { .. }
             | Self::RepeatedSetting { .. }
@@ -731,6 +747,11 @@ impl Error {
                 let queue = quote(queue);
                 format!("{} is not the name of queue {queue}; to clear it: CONFIRM {queue}", quote(got))
             }
+            Self::ListExists { list } => format!(
+                "the key {} exists; PARK needs one that does not: choose another ID, or move to it by TO",
+                quote(list)
+            ),
+            Self::Undo(error) => error.text(),
             Self::NotClient { command } => {
                 format!("{command} must come from a client, not from a script or a module")
             }
@@ -803,6 +824,11 @@ impl Error {
             }
             Self::UnitMismatch => {
                 "the list does not hold what the primary cleared; nothing was touched".to_owned()
+            }
+            Self::JournalGone => {
+                "which messages the job moved is not known any more: its list qadmin:moved:<id> is \
+                                  gone or was changed"
+                    .to_owned()
             }
             Self::Internal => "internal fault of the module; the server's log says more".to_owned(),
 

@@ -16,6 +16,7 @@ pub mod ids;
 pub mod job;
 mod json;
 pub mod kind;
+pub mod moved;
 pub mod near;
 pub mod priorities;
 pub mod queue;

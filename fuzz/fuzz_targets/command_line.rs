@@ -7,7 +7,7 @@ use qadmin_core::filter::{FIELDS_MAX, GROUP_FIELDS_MAX};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{List, Priority, STEPS_MAX};
 use qadmin_core::request::{
-    Cancel, ClearJob, Help, Jobs, Preview, Request, Stats, Status, commands, optional_queue,
+    Cancel, ClearJob, Help, Jobs, Preview, Request, Stats, Status, Undo, commands, optional_queue,
 };
 use qadmin_core::settings::{SETTINGS, Settings, TEXTS, parse_load_args};
 use qadmin_fuzz::{NOW_MS, check_error, words};
@@ -54,6 +54,12 @@ fuzz_target!(|data: &[u8]| {
                 let lists = lists(&preview.queue, preview.priority);
                 let again = parse::<Preview>(args).map(|again| again.key(0, MessageKind::Celery, &lists));
                 assert_eq!(Some(preview.key(0, MessageKind::Celery, &lists)), again);
+            }
+        }
+        b"UNDO" => {
+            if let Some(undo) = parse::<Undo>(args) {
+                same_queue(args, optional_queue(&commands::UNDO, args), undo.queue.as_deref());
+                assert_eq!(parse::<Undo>(args).map(|again| again.fingerprint(0)), Some(undo.fingerprint(0)));
             }
         }
         b"STATS" => {

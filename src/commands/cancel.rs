@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::status::{Found, find};
 use super::{Answer, denied, may_read};
+use crate::engine::may_undo;
 use crate::redis::Ctx;
 use crate::redis::acl::{self, Right};
 use crate::redis::ctx::Caller;
@@ -87,6 +88,7 @@ fn may_end(caller: &Caller, kind: Kind, queue: &[u8]) -> bool {
     let Some(user) = &caller.user else { return !caller.unknown };
     match kind {
         Kind::Preview | Kind::Stats => may_read(caller, queue),
+        Kind::Undo => may_undo(user, queue),
         Kind::Clear => acl::may_call(user, &[commands::CLEARJOB.name.as_bytes(), queue]) == Right::Granted,
     }
 }

@@ -2,12 +2,12 @@
 
 use qadmin_core::error::Error;
 use qadmin_core::filter::Projection;
-use qadmin_core::job::{Job, Keep, Kind, Origin, Record, Start, Terms};
+use qadmin_core::job::{Destination, Job, Keep, Kind, Origin, Record, Start, Terms};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::List;
 use qadmin_core::queue::End;
 use qadmin_core::reply::Reply;
-use qadmin_core::request::{ClearJob, Mode, SAMPLE_DEFAULT, commands};
+use qadmin_core::request::{ClearJob, Mode, QUEUE_MAX, SAMPLE_DEFAULT, commands};
 use qadmin_core::scan::Effect;
 use qadmin_core::slot;
 use uuid::Uuid;
@@ -19,6 +19,7 @@ use super::unacked::{Access, Words};
 use super::{Answer, denied, depth};
 use crate::audit::Entry;
 use crate::engine::Newcomer;
+use crate::moved;
 use crate::record::{self, Owed};
 use crate::redis::acl::{self, Right};
 use crate::redis::clock::{now_ms, now_ns};
@@ -39,11 +40,19 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
     if held.is_some() {
         check_terms(&request.terms)?;
     }
-    if let Some(to) = &request.terms.to {
+    let id = request.id.unwrap_or_else(Uuid::new_v4);
+    let mut terms = request.terms.clone();
+    terms.to = terms.to.map(|to| to.parked(&request.queue, id, ctx.flags().cluster()));
+    let mut there = 0;
+    if let Some(to) = &terms.to {
         if lists.iter().any(|(list, _)| list.key == to.key) {
             return Err(Error::ToItself);
         }
-        check_destination(ctx, &caller, &request.queue, &to.key)?;
+        if to.own && to.key.len() > QUEUE_MAX {
+            let keyword = "the name of the list that PARK makes";
+            return Err(Error::TooLong { keyword, max: QUEUE_MAX, got: to.key.len() });
+        }
+        there = check_destination(ctx, &caller, &request.queue, to)?;
     }
     state::with(|state| {
         if let Some(id) = request.id
@@ -53,6 +62,9 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         }
         if request.dry_run && ctx.flags().out_of_memory() {
             return Err(Error::OutOfMemory);
+        }
+        if let Some(to) = terms.to.as_ref().filter(|to| to.own && there > 0) {
+            return Err(Error::ListExists { list: to.key.clone() });
         }
         state.room_for(ctx, Newcomer::Clear)?;
         if held.is_none() {
@@ -68,7 +80,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         let keys: Vec<List> = lists.iter().map(|(list, _)| list.clone()).collect();
         let nothing = nothing.then(|| nothing_there(ctx, &request.queue, &keys));
         let mut job = Job::new(Start {
-            id: request.id.unwrap_or_else(Uuid::new_v4),
+            id,
             kind: Kind::Clear,
             db,
             queue: request.queue.clone(),
@@ -87,7 +99,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
                 (Mode::KeepOne, Keep::Oldest) => Effect::KeepOne,
                 (Mode::KeepOne, Keep::Newest) => Effect::KeepNewest,
             },
-            terms: request.terms.clone(),
+            terms,
             dry_run: request.dry_run,
             origin: Origin {
                 user: caller.user,
@@ -139,6 +151,7 @@ fn check_looks(
 /// What workers hold is walked once, and a hash has no ends.
 fn check_terms(terms: &Terms) -> Result<(), Error> {
     let given = [
+        (terms.to.as_ref().is_some_and(|to| to.own), "PARK"),
         (terms.to.is_some(), "TO"),
         (!terms.by.is_empty(), "BY"),
         (terms.keep == Keep::Newest, "KEEP NEWEST"),
@@ -156,23 +169,29 @@ fn may_clear(caller: &Caller, key: &[u8]) -> bool {
     acl::may_call(user, &[commands::CLEARJOB.name.as_bytes(), key]) == Right::Granted
 }
 
-/// What the server checks of the keys that it knows of.
-fn check_destination(ctx: Ctx<'_>, caller: &Caller, queue: &[u8], key: &[u8]) -> Result<(), Error> {
+/// What the server checks of the keys that it knows of. Answers how many messages are in the list.
+fn check_destination(ctx: Ctx<'_>, caller: &Caller, queue: &[u8], to: &Destination) -> Result<u64, Error> {
+    let key = to.key.as_slice();
     if ctx.flags().cluster() && slot::of(queue) != slot::of(key) {
         return Err(Error::CrossSlot);
     }
     if caller.user.as_ref().is_none_or(|user| acl::may_add(user, key) != Right::Granted) {
         return Err(denied(ctx, caller, key));
     }
-    depth(ctx, &RString::new(key)).map(drop)
+    match depth(ctx, &RString::new(key)) {
+        // Whatever it holds, PARK needs a key that does not exist.
+        Err(Error::WrongType) if to.own => Err(Error::ListExists { list: to.key.clone() }),
+        depth => depth,
+    }
 }
 
 /// Writes the first record and starts the job: both or, for all that anybody sees later, neither.
-fn begin(state: &mut State, ctx: Ctx<'_>, job: Job) -> Result<Record, Error> {
+pub(super) fn begin(state: &mut State, ctx: Ctx<'_>, job: Job) -> Result<Record, Error> {
     let mut job = Some(job);
     let begun = guard("the start of a job", || {
         let record = job.as_mut().map_or(Err(Error::Internal), |job| write_first(state, ctx, job))?;
-        if let Some(job) = job.take() {
+        if let Some(mut job) = job.take() {
+            state.mark_undone(&mut job);
             state.start(ctx, job);
         }
         Ok(record)
@@ -186,6 +205,11 @@ fn begin(state: &mut State, ctx: Ctx<'_>, job: Job) -> Result<Record, Error> {
 /// The record and the audit entry of a job that is about to start. Where the record cannot be written the job
 /// does not start: it would leave no trace.
 fn write_first(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Result<Record, Error> {
+    ctx.select(job.start().db);
+    if job.start().destination().is_some() && job.start().terms.undo.is_none() && !job.start().dry_run {
+        // An earlier job had the same id, and is forgotten.
+        moved::forget(ctx, &moved::key_of(job, ctx));
+    }
     let owed = Owed::of(job, Some(Entry::Start));
     match owed.write(ctx) {
         Ok(()) => {
@@ -200,7 +224,7 @@ fn write_first(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Result<Record,
 }
 
 /// The job that this very request started before, if it did.
-fn resent(
+pub(super) fn resent(
     state: &mut State,
     ctx: Ctx<'_>,
     id: Uuid,
@@ -224,7 +248,7 @@ fn resent(
     if same { Ok(Some(record)) } else { Err(Error::IdInUse { id: id.to_string() }) }
 }
 
-fn map(ctx: Ctx<'_>, record: &Record, deduplicated: bool) -> Reply {
+pub(super) fn map(ctx: Ctx<'_>, record: &Record, deduplicated: bool) -> Reply {
     let get = |name: &str| record.get(name).clone();
     let keys = of_record(record);
     Reply::map()
@@ -239,5 +263,6 @@ fn map(ctx: Ctx<'_>, record: &Record, deduplicated: bool) -> Reply {
         .with("message_kind", get("message_kind"))
         .with("priority", get("priority"))
         .with("notice", get("notice"))
+        .with("to", get("to"))
         .build()
 }

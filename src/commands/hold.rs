@@ -1,7 +1,7 @@
 //! QADMIN.PAUSE, RESUME and THROTTLE: how a live job goes on. They change memory; the record follows from the hook.
 
 use qadmin_core::error::Error;
-use qadmin_core::job::{Happening, Job, Kind};
+use qadmin_core::job::{Happening, Job};
 use qadmin_core::request::{Format, Pause, Resume, Throttle};
 use uuid::Uuid;
 
@@ -52,7 +52,7 @@ fn change(
                 (true, false) => state.outbox.tell(job, Happening::Resumed),
                 _ => {}
             }
-            if job.start().kind == Kind::Clear {
+            if job.start().kind.is_recorded() {
                 let now = Owed::of(job, None);
                 owe(&mut state.owed, now);
             }

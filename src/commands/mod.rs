@@ -17,6 +17,7 @@ mod sample;
 pub(crate) mod stats;
 pub(crate) mod status;
 mod unacked;
+mod undo;
 
 use qadmin_core::error::Error;
 use qadmin_core::reply::Reply;
@@ -24,7 +25,7 @@ use qadmin_core::request::{CommandSpec, Format, Request, commands, optional_queu
 
 use crate::redis::acl::{self, Right};
 use crate::redis::clock::now_ms;
-use crate::redis::command::{Handler, register as register_all};
+use crate::redis::command::{HANDLERS_MAX, Handler, register as register_all};
 use crate::redis::ctx::Caller;
 use crate::redis::key::{Type, type_of};
 use crate::redis::list::{List, Mode, Opened};
@@ -43,9 +44,14 @@ pub(super) fn register(ctx: Ctx<'_>) -> Result<(), &'static str> {
     register_all(ctx, &HANDLERS)
 }
 
-static HANDLERS: [Handler; 12] = [
+static HANDLERS: [Handler; 13] = [
     handler(&commands::PREVIEW, |ctx, args| answer(ctx, args, preview::run)),
     handler(&commands::CLEARJOB, |ctx, args| answer(ctx, args, clearjob::run)),
+    with_queue(
+        &commands::UNDO,
+        |ctx, args| answer(ctx, args, undo::run),
+        |args| optional_queue(&commands::UNDO, args),
+    ),
     with_queue(
         &commands::STATUS,
         |ctx, args| answer(ctx, args, status::run),
@@ -81,6 +87,9 @@ static HANDLERS: [Handler; 12] = [
     handler(&commands::HELP, |ctx, args| answer(ctx, args, help::run)),
     handler(&commands::APPLY, apply::run),
 ];
+
+// One entry point for each: see `redis::command`.
+const _: () = assert!(HANDLERS.len() <= HANDLERS_MAX, "a command would have no entry point");
 
 const fn handler(spec: &'static CommandSpec, run: fn(Ctx<'_>, &[&[u8]])) -> Handler {
     Handler { spec, run, key_at: |_| None }

@@ -51,6 +51,7 @@ pub(crate) fn show(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
 
 /// What is known of a job: from memory, else from its hash.
 pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8]>) -> Option<Found> {
+    let cluster = ctx.flags().cluster();
     if let Some(job) = state.registry.find_live(id) {
         let keys = keys(&job.start().queue, job.keys());
         return Some(Found { record: job.live_record(), keys, sample: job.sample(), groups: job.groups() });
@@ -58,9 +59,10 @@ pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
     if let Some(job) = state.registry.find_ended(id, now_ms()) {
         let (sample, groups) = (job.sample.clone(), job.groups.clone());
         let keys = keys(&job.queue, job.keys.iter().map(Vec::as_slice));
-        return Some(Found { record: job.record.clone(), keys, sample, groups });
+        let (mut record, db) = (job.record.clone(), job.db);
+        record::read_undone(ctx, db, &record::key(record.text("queue"), id, cluster), &mut record);
+        return Some(Found { record, keys, sample, groups });
     }
-    let cluster = ctx.flags().cluster();
     // Where events saw it; else where it would be in the selected database.
     let (db, key) = match state.records.find(id) {
         Some(place) => place,

@@ -2,7 +2,7 @@
 
 use qadmin_core::error::{Error, quote};
 use qadmin_core::excerpt::excerpt;
-use qadmin_core::job::{Cached, Happening, Job, Kind, Status};
+use qadmin_core::job::{Cached, Happening, Job, Kind, Status, int};
 use qadmin_core::scan::Effect;
 use uuid::Uuid;
 
@@ -98,9 +98,10 @@ impl State {
         if let Some(record) = unwritten {
             owe(&mut self.owed, record);
             hook_and_arm(ctx);
-        } else if told.is_none() && job.start().kind == Kind::Clear {
+        } else if told.is_none() && job.start().kind.is_recorded() {
             self.settle_soon(ctx, &job);
         }
+        self.mark_undone(&mut job);
         self.outbox.tell(&mut job, Happening::End);
         self.cache_count(&mut job, now);
         let id = job.id();
@@ -112,6 +113,18 @@ impl State {
         self.waiters.release(id);
         if self.wants_turn() {
             hook_and_arm(ctx);
+        }
+    }
+
+    /// Notes of the job that an undo undoes how far the undo is, where that job is remembered here. Its record in the
+    /// keyspace is written with that of the undo.
+    pub(crate) fn mark_undone(&mut self, undo: &mut Job) {
+        let Some(undoing) = undo.start().terms.undo.filter(|_| !undo.start().dry_run) else { return };
+        let by = undo.id().to_string();
+        let undone = int(undoing.undone + undo.counters().deleted);
+        self.registry.mark_undone(undoing.job, by.as_bytes(), undone);
+        for owed in self.owed.iter_mut().filter(|owed| owed.id == undoing.job) {
+            owed.record.mark_undone(by.as_bytes(), undone);
         }
     }
 
@@ -219,7 +232,7 @@ impl State {
 /// Writes the end of a job to the log and, of a clear, into its record, if it may be written now.
 fn write_end(job: &mut Job, ctx: Option<Ctx<'_>>, unwritten: &mut Option<Owed>) {
     log::notice(&ended(job));
-    if job.start().kind != Kind::Clear {
+    if !job.start().kind.is_recorded() {
         return;
     }
     let record = unwritten.insert(Owed::of(job, Some(Entry::End)));
@@ -258,6 +271,7 @@ fn started(job: &mut Job) -> String {
     let start = job.start();
     let dry = if start.dry_run { "dry run of " } else { "" };
     let effect = match start.effect {
+        _ if start.kind == Kind::Undo => "undo",
         Effect::Count => "preview",
         Effect::Group => "stats",
         Effect::ClearAll => "clear all",
@@ -266,7 +280,7 @@ fn started(job: &mut Job) -> String {
         Effect::KeepEach => "clear all but one of each value",
     };
     let what = match start.filter.is_all() {
-        true => "all messages".into(),
+        true => start.terms.undo.map_or_else(|| "all messages".into(), |undo| format!("job {}", undo.job)),
         false => String::from_utf8_lossy(&filter).into_owned(),
     };
     let by = start.grouping.as_ref().map_or_else(String::new, |grouping| {

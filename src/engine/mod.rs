@@ -28,6 +28,7 @@ use qadmin_core::job::{Next, Status};
 
 pub(crate) use measures::Measures;
 pub(crate) use room::Newcomer;
+pub(crate) use slice::may_undo;
 use slice::{Step, slice};
 
 use crate::redis::clock::{cpu_ns, now_ns};
@@ -121,6 +122,7 @@ fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
         match step {
             Step::Worked => {
                 guard("the account of a slice", || state.account(&mut job, spent()));
+                state.mark_undone(&mut job);
                 state.outbox.tell_progress(&mut job);
                 state.registry.put_back(at, job);
                 return Turn::Worked(duty);

@@ -5,8 +5,10 @@ use qadmin_core::job::{Destination, Job, Kind, PAUSED, Status};
 use qadmin_core::scan::{Budget, Event, Look, Looked, Progress, Queue};
 use qadmin_core::settings::Settings;
 use qadmin_core::unacked::UnackedStart;
+use uuid::Uuid;
 
 use super::gate;
+use crate::moved;
 use crate::record::{self, Owed};
 use crate::redis::acl::{self, Right};
 use crate::redis::clock::{Steady, now_ns};
@@ -21,6 +23,10 @@ use crate::unit::{self, Refusal};
 const RECORD_EVERY_NS: u64 = 250_000_000;
 /// How often the right of the user who started a clear is checked.
 const RIGHT_EVERY_NS: u64 = 900_000_000;
+
+/// What an undo will not find.
+const JOURNAL_REFUSED: &str =
+    "some of what was moved could not be written down, and no undo that begins later will move it";
 
 /// What a slice came to.
 pub(super) enum Step {
@@ -64,6 +70,13 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
     }
     let db = job.start().db;
     ctx.select(db);
+    if job.journal_read().is_some() {
+        job.runs();
+        return match moved::read(ctx, job, settings.slice_us() * 1_000) {
+            true => Step::Worked,
+            false => Step::Ends(Status::Failed, Some(Error::JournalGone)),
+        };
+    }
     if job.unacked.is_some() {
         return super::unacked::slice(state, ctx, job, &settings, most);
     }
@@ -180,13 +193,20 @@ fn clear(
     // A judge that panics must not keep replicas from hearing what was taken out before.
     let looked = guard("judging", || scan.look(&mut list, judge, &Steady, budget, permit, look));
     let began = now_ns();
-    unit::tell(ctx, list, name, look, to.as_ref().map(|(to, end)| (to, *end)));
+    let moved = unit::tell(ctx, list, name, look, to.as_ref().map(|(to, end)| (to, *end)));
     if to.is_some() {
         state.measures.put(look.removed(), now_ns() - began);
     }
     // Before anything that may panic: whatever becomes of the job, its record says how many are gone.
     job.scan.count_deleted(look);
     state.totals.cleared += look.removed();
+    if !moved.is_empty() && guard("writing the journal", || moved::append(ctx, job, &moved)) != Some(true) {
+        if job.start().kind == Kind::Undo {
+            // What is back would still be claimed by another undo of the same job.
+            moved::forget(ctx, &moved::key_of(job, ctx));
+        }
+        job.note(JOURNAL_REFUSED.into());
+    }
     if let Some(refusal) = refusal {
         return refused(&refusal, &record_key(), to.as_ref().map(|(to, _)| to));
     }
@@ -234,7 +254,7 @@ pub(super) fn conclude(ctx: Ctx<'_>, job: &mut Job, looked: Option<Looked>, wrot
     }
     let now = now_ns();
     let due = job.record_is_older_than(now, RECORD_EVERY_NS) && gate(ctx).is_none();
-    if job.start().kind == Kind::Clear && (due || wrote) {
+    if job.start().kind.is_recorded() && (due || wrote) {
         // Refused for now is no harm where nothing was deleted: the next one has all fields again.
         if let Err(refusal) = Owed::of(job, None).write(ctx)
             && wrote
@@ -304,9 +324,19 @@ fn still_may(job: &mut Job) -> bool {
     let Some(user) = &start.origin.user else { return true };
     let may_add = |to: &Destination| acl::may_add(user, &to.key) == Right::Granted;
     let may_take_out = |keys: &UnackedStart| acl::may_take_out(user, &keys.index) == Right::Granted;
-    let may_clear = |key: &[u8]| acl::may_call(user, &[b"QADMIN.CLEARJOB", key]) == Right::Granted;
+    let may_clear = |key: &[u8]| match start.kind {
+        Kind::Undo => may_undo(user, key),
+        _ => acl::may_call(user, &[b"QADMIN.CLEARJOB", key]) == Right::Granted,
+    };
     may_clear(&start.queue)
         && job.keys().all(may_clear)
         && start.terms.to.as_ref().is_none_or(may_add)
         && start.unacked.as_ref().is_none_or(may_take_out)
+}
+
+/// Whether a user may move messages back out of this list.
+pub(crate) fn may_undo(user: &[u8], list: &[u8]) -> bool {
+    let any_job = Uuid::nil().to_string();
+    acl::may_call(user, &[b"QADMIN.UNDO", any_job.as_bytes()]) == Right::Granted
+        && acl::may_take_out(user, list) == Right::Granted
 }

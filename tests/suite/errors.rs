@@ -78,7 +78,7 @@ fn every_syntax_error_says_what_would_be_right() {
         (
             "CLEARJOB q TASK t ALL BUST",
             "ERR unknown keyword \"BUST\"; QADMIN.CLEARJOB takes TASK, REPOID, COMMITID, WHERE, ALL, KEEPONE, \
-             KEEP, BY, LIMIT, RATE, EXPECT, TOLERANCE, TO, FRONT, INEXACT, DRYRUN, CONFIRM, ID, ACTOR, REASON, PRIORITY, INDEX, AS, FORMAT",
+             KEEP, BY, LIMIT, RATE, EXPECT, TOLERANCE, TO, PARK, FRONT, INEXACT, DRYRUN, CONFIRM, ID, ACTOR, REASON, PRIORITY, INDEX, AS, FORMAT",
         ),
         (
             &format!("STATUS {ID} COUNT 1"),
@@ -155,6 +155,12 @@ fn every_syntax_error_says_what_would_be_right() {
 #[test]
 fn a_clear_that_nobody_confirmed_does_nothing() {
     check(&[
+        (
+            "UNDO 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02 CONFIRM x",
+            "NOJOB no job with id \"6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02\"; jobs are forgotten after job-ttl. A whole \
+             list is moved by QADMIN.CLEARJOB list WHERE bytes GE 0 ALL TO queue CONFIRM list",
+        ),
+        ("UNDO x", "NOJOB no job with id \"x\""),
         ("CLEARJOB q TASK t ALL", "CONFIRM type the queue's name again to clear it: CONFIRM \"q\""),
         ("CLEARJOB q TASK t KEEPONE", "CONFIRM type the queue's name again to clear it: CONFIRM \"q\""),
         ("CLEARJOB '' TASK t ALL", "CONFIRM type the queue's name again to clear it: CONFIRM \"\""),

@@ -46,6 +46,12 @@ impl Bed {
         Self { server, replica, conn, filled }
     }
 
+    /// A queue as at the beginning.
+    fn fill(&mut self) {
+        tell(&mut self.conn, "DEL celery");
+        self.filled = Filled::new(&self.server, 2_000, 50.0);
+    }
+
     /// The module panics when it next comes to this place, or after it passed it so often.
     fn arm(&mut self, place: &str, skip: u32) {
         let _: i32 = redis::cmd("QADMIN.FAULT").arg(place).arg(skip).query(&mut self.conn).expect("armed");

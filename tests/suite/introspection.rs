@@ -28,6 +28,7 @@ fn command_info_says_where_a_command_may_run() {
     for (name, arity, flags, keys) in [
         ("preview", -2, "module readonly", [1, 1, 1]),
         ("clearjob", -2, "module noscript write", [1, 1, 1]),
+        ("undo", -2, "module movablekeys no_mandatory_keys noscript write", [0, 0, 0]),
         ("status", -2, "module movablekeys no_mandatory_keys readonly", [0, 0, 0]),
         ("cancel", -2, "allow_busy module movablekeys no_mandatory_keys", [0, 0, 0]),
         ("jobs", -1, "module movablekeys no_mandatory_keys readonly", [0, 0, 0]),
@@ -113,13 +114,14 @@ fn command_docs_has_every_command_with_its_arguments() {
         ("preview", "queue filter sample fields bust nocount inexact priority index kind format"),
         (
             "clearjob",
-            "queue filter mode keep by limit rate expect tolerance to front inexact dryrun confirm id actor reason priority index kind format",
+            "queue filter mode keep by limit rate expect tolerance destination front inexact dryrun confirm id actor reason priority index kind format",
         ),
         ("status", "job-id queue wait format"),
         ("cancel", "target queue format"),
         ("jobs", "queue count format"),
         ("queues", "glob format"),
         ("stats", "queue filter groupby top bust inexact priority index kind format"),
+        ("undo", "job-id queue confirm front dryrun id actor reason format"),
         ("help", ""),
     ] {
         let reply = run(&mut conn, &format!("COMMAND DOCS qadmin.{name}")).expect("COMMAND DOCS");
@@ -151,7 +153,7 @@ fn commands_are_listed_as_the_modules_own() {
     let names: Vec<String> = words(&reply).iter().map(|name| name.to_lowercase()).collect();
     let all = [
         "apply", "cancel", "clearjob", "help", "jobs", "pause", "preview", "queues", "resume", "stats",
-        "status", "throttle",
+        "status", "throttle", "undo",
     ];
     assert_eq!(names, all.map(|name| format!("qadmin.{name}")));
 }

@@ -46,6 +46,7 @@ mod stats;
 mod support;
 mod tiers;
 mod unacked;
+mod undo;
 mod unload;
 mod values;
 mod zero;

@@ -436,5 +436,5 @@ fn a_clear_with_a_rate_takes_its_time_and_can_be_made_faster() {
     ask(&mut conn, &format!("QADMIN.THROTTLE {job} RATE 0"));
     let end = wait_for_job(&mut conn, &job);
     assert_eq!(end.text("status"), "completed");
-    assert_eq!(end.int("rate"), 1, "as it was asked for");
+    assert!(end.is_null("rate"), "none is in force: {end:?}");
 }

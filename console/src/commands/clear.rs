@@ -19,6 +19,9 @@ const SAMPLE: u32 = 5;
 pub(crate) fn run(session: &mut Session, args: &cli::Clear) -> Result<Exit, Failure> {
     let queue = bytes(&args.queue);
     let filter = args.filter.some_words()?;
+    if args.front && args.to.is_none() && !args.park {
+        return Err(Failure::new(Exit::Usage, "--front goes with --park or --to"));
+    }
     let confirm = if args.dry_run {
         None
     } else if let Some(name) = &args.yes {
@@ -41,6 +44,7 @@ pub(crate) fn run(session: &mut Session, args: &cli::Clear) -> Result<Exit, Fail
         tolerance: args.tolerance,
         index: args.index.as_ref().map(|key| bytes(key)),
         to: args.to.as_deref().map(bytes),
+        park: args.park,
         front: args.front,
         kind: args.kind,
         priority: args.priority.clone(),
@@ -123,6 +127,7 @@ fn ask(session: &mut Session, args: &cli::Clear, queue: &[u8]) -> Result<Answer,
 fn about_to(args: &cli::Clear, preview: &Preview) -> String {
     let (verb, whereto) = match &args.to {
         Some(key) => ("moves", format!(" to {}", escape(&bytes(key)))),
+        None if args.park => ("moves", " to a list of the job's own".to_owned()),
         None => ("clears", String::new()),
     };
     let stays = if args.keep == Some(cli::Keep::Newest) { "runs last" } else { "runs next" };

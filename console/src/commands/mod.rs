@@ -10,6 +10,7 @@ mod queues;
 mod shown;
 mod stats;
 mod status;
+mod undo;
 mod watch;
 
 use std::ffi::OsStr;
@@ -49,6 +50,7 @@ fn with_server(mut session: Session, command: &Command) -> Result<Exit, Failure>
     match command {
         Command::Preview(args) => preview::run(&mut session, args),
         Command::Clear(args) => clear::run(&mut session, args),
+        Command::Undo(args) => undo::run(&mut session, args),
         Command::Stats(args) => stats::run(&mut session, args),
         Command::Jobs(args) => jobs::run(&mut session, args),
         Command::Status(args) => status::run(&mut session, args),

@@ -99,8 +99,20 @@ pub(crate) fn job(job: &Status) -> String {
     rows.push(("matched", Cell::new(grouped(job.matched))));
     match (job.kind.as_str(), job.dry_run) {
         ("clear", true) => rows.push(("would clear", Cell::new(grouped(job.would_delete)))),
-        ("clear", false) => rows.push(("cleared", Cell::new(grouped(job.deleted)))),
+        ("clear", false) => {
+            rows.push((if job.to.is_some() { "moved" } else { "cleared" }, Cell::new(grouped(job.deleted))));
+        }
+        ("undo", true) => rows.push(("would go back", Cell::new(grouped(job.would_delete)))),
+        ("undo", false) => rows.push(("moved back", Cell::new(grouped(job.deleted)))),
         _ => {}
+    }
+    if let Some(of) = &job.undoes {
+        rows.push(("undoes", cell(Some(of.as_bytes()))));
+    }
+    if let Some(by) = &job.undone_by {
+        let by = escape(by.as_bytes());
+        let undone = grouped(job.undone.unwrap_or_default());
+        rows.push(("undone", Cell::new(format!("{undone} of {}, by job {by}", grouped(job.deleted)))));
     }
     if let Some(key) = &job.to {
         rows.push(("moved to", cell(Some(key))));
@@ -127,7 +139,8 @@ pub(crate) fn job(job: &Status) -> String {
     }
     if let Some(undo) = Undo::of(job) {
         parts.push(String::new());
-        parts.push(format!("Undo: {}", undo.command()));
+        let word = if undo.continues { "Continue" } else { "Undo" };
+        parts.push(format!("{word}: {}", undo.command()));
     }
     parts.join("\n")
 }
@@ -151,6 +164,9 @@ fn by(job: &Status) -> String {
 
 /// One sentence on how a job ended.
 pub(crate) fn outcome(job: &Status) -> String {
+    if job.kind == "undo" {
+        return undo_outcome(job);
+    }
     let matched = counted(job.matched, "matching message");
     let key = job.to.as_deref().map(escape);
     match (job.status.as_str(), job.dry_run, key) {
@@ -164,6 +180,26 @@ pub(crate) fn outcome(job: &Status) -> String {
             "The job is {}: {} of {matched} are cleared.",
             escape(status.as_bytes()),
             grouped(job.deleted)
+        ),
+    }
+}
+
+/// The same of an undo: what is back, and what is left in the list.
+fn undo_outcome(job: &Status) -> String {
+    let (list, queue) = (escape(&job.queue), job.to.as_deref().map(escape).unwrap_or_default());
+    match (job.status.as_str(), job.dry_run) {
+        ("completed", true) => {
+            format!("Would move {} from {list} back to {queue}.", counted(job.would_delete, "message"))
+        }
+        ("completed", false) => format!(
+            "Moved {} from {list} back to {queue}; {} of others are left there.",
+            counted(job.deleted, "message"),
+            grouped(job.queue_depth)
+        ),
+        (status, _) => format!(
+            "The job is {}: {} are back in {queue}.",
+            escape(status.as_bytes()),
+            counted(job.deleted, "message")
         ),
     }
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::app::App;
 use super::failed;
 use super::params::{Params, Target, encode};
-use crate::client::{ClearRequest, Client, Hold, JobRef, PreviewRequest, StatsRequest};
+use crate::client::{ClearRequest, Client, Hold, JobRef, PreviewRequest, StatsRequest, UndoRequest};
 use crate::failure::{Exit, Failure};
 use crate::reply::{Preview, Stats};
 use crate::text::unescape;
@@ -194,23 +194,18 @@ pub(crate) fn clear_request(
         "all" => (false, false),
         _ => return Err(usage("say what to do: action=dry_run, keep_one or all")),
     };
-    let typed = form.bytes("confirm").filter(|_| !dry_run);
-    let confirm = typed.map(|typed| {
-        let meant = std::str::from_utf8(&typed).ok().and_then(unescape);
-        meant.filter(|_| typed != target.queue).unwrap_or(typed)
-    });
+    let confirm = form.bytes("confirm").filter(|_| !dry_run).map(|typed| meant(typed, &target.queue));
     let to = match form.text("how").as_deref() {
         Some("clear") => None,
         how => {
             // A field of a form holds it as it is shown.
             let shown = form.text("to_shown").map(|shown| unescape(&shown).unwrap_or(shown.into_bytes()));
-            let to = form.bytes("to").or_else(|| given.bytes("to")).or(shown.filter(|_| how.is_some()));
-            if how.is_some() && to.is_none() {
-                return Err(usage("name the list that they move to"));
-            }
-            to
+            form.bytes("to").or_else(|| given.bytes("to")).or(shown.filter(|_| how.is_some()))
         }
     };
+    // Who moves and names no list gets one of the job's own.
+    let moves = form.text("how").is_some_and(|how| how != "clear");
+    let park = to.is_none() && (moves || form.flag("park"));
     let id = match form.text("id") {
         Some(id) => Uuid::parse_str(&id).map_err(|_| usage("id is a UUID"))?,
         None => Uuid::new_v4(),
@@ -221,8 +216,9 @@ pub(crate) fn clear_request(
         priority: target.priority.clone(),
         inexact: form.flag("inexact"),
         queue: target.queue,
-        front: to.is_some() && form.flag("front"),
+        front: (to.is_some() || park) && form.flag("front"),
         to,
+        park,
         keep_one,
         dry_run,
         confirm,
@@ -233,12 +229,67 @@ pub(crate) fn clear_request(
     })
 }
 
+/// A name as it was typed: as it is, or as it is shown.
+fn meant(typed: Vec<u8>, name: &[u8]) -> Vec<u8> {
+    let shown = std::str::from_utf8(&typed).ok().and_then(unescape);
+    shown.filter(|_| typed != name).unwrap_or(typed)
+}
+
+/// The undo that a form asks for. The list's name is what was typed.
+pub(crate) fn undo_request(
+    given: &Params,
+    form: &Params,
+    actor: Option<String>,
+) -> Result<UndoRequest, Failure> {
+    let dry_run = match form.text("action").as_deref() {
+        Some("dry_run") => true,
+        Some("all") => false,
+        _ => return Err(usage("say what to do: action=dry_run or all")),
+    };
+    let list = given.bytes("list").unwrap_or_default();
+    let id = match form.text("id") {
+        Some(id) => Uuid::parse_str(&id).map_err(|_| usage("id is a UUID"))?,
+        None => Uuid::new_v4(),
+    };
+    Ok(UndoRequest {
+        job: job_of(given)?,
+        confirm: form.bytes("confirm").filter(|_| !dry_run).map(|typed| meant(typed, &list)),
+        front: form.flag("front"),
+        dry_run,
+        // A rehearsal has an id of its own: the form may be sent again for the undo itself.
+        id: if dry_run { Uuid::new_v4() } else { id }.to_string(),
+        actor: form.text("actor").or(actor),
+        reason: form.text("reason"),
+    })
+}
+
+/// POST /api/undo: the job and its queue in the URL, the rest in the body.
+pub(crate) async fn undo(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> Response {
+    let (target, form, actor) = (query(&uri), Params::new(&body), app.actor.clone());
+    answer(
+        app.ask(move |client| {
+            let accepted = client.undo(&undo_request(&target, &form, actor)?)?;
+            let list = accepted.map.bytes("queue").unwrap_or_default();
+            let mut map = accepted.map.0;
+            map.insert("status_url".to_owned(), status_url(&accepted.job_id, &list));
+            Ok(Value::Object(map))
+        })
+        .await,
+    )
+}
+
 /// What a path asks of a job.
 pub(crate) fn hold_of(uri: &Uri, form: &Params) -> Result<Hold, Failure> {
-    let number = |name: &str| match form.text(name).map(|text| text.parse::<u64>()) {
-        None => Ok(None),
-        Some(Ok(n)) => Ok(Some(n)),
-        Some(Err(_)) => Err(usage(format!("{name} is a number"))),
+    // A form says what its fields held: what was not changed is not sent to the server, where somebody else may have
+    // changed it meanwhile. An emptied field takes the limit away.
+    let number = |name: &str| {
+        let (now, before) = (form.text(name), form.text(&format!("{name}_was")));
+        match now.clone().map(|text| text.parse::<u64>()) {
+            _ if before.is_some() && now == before => Ok(None),
+            None => Ok(before.map(|_| 0)),
+            Some(Ok(n)) => Ok(Some(n)),
+            Some(Err(_)) => Err(usage(format!("{name} is a number"))),
+        }
     };
     Ok(match uri.path().rsplit('/').next() {
         Some("pause") => Hold::Pause,

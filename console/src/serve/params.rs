@@ -4,7 +4,6 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encod
 
 use crate::kind::Kind;
 use crate::text::unescape;
-use crate::undo::Undo;
 use crate::words;
 
 /// Bytes that stand for themselves in a value.
@@ -94,21 +93,6 @@ impl Target {
             wheres: params.all("where").cloned().collect(),
             kind: params.text("as"),
             priority: params.text("priority"),
-        }
-    }
-
-    /// What brings moved messages back.
-    pub(crate) fn of_undo(undo: &Undo) -> Self {
-        let Undo { queue, filter, kind, .. } = undo;
-        let one = |value: &Option<Vec<u8>>| value.clone().unwrap_or_default();
-        Self {
-            queue: queue.clone(),
-            task: one(&filter.task),
-            repoid: one(&filter.repoid),
-            commitid: one(&filter.commitid),
-            wheres: filter.wheres.iter().map(|text| text.clone().into_bytes()).collect(),
-            kind: kind.map(|kind| kind.word().to_owned()),
-            priority: None,
         }
     }
 

@@ -110,7 +110,6 @@ fn matches_are_moved_and_moved_back() {
     let csrf = page.csrf();
     let clear =
         |target: &str, form: &str| page.post(&format!("/clear?{target}"), &format!("csrf={csrf}&{form}"));
-    clear(TARGET, "action=all&confirm=celery&how=move&to_shown=").with(400);
     let same = clear(TARGET, "action=all&confirm=celery&how=move&to_shown=celery").with(400).body;
     assert!(same.contains("another key") && same.contains("Back to the preview"), "{same}");
     assert_eq!(depth(&server), 1_051);
@@ -121,14 +120,46 @@ fn matches_are_moved_and_moved_back() {
     let parked =
         || redis::cmd("LLEN").arg(&b"\xff\\parked"[..]).query::<u64>(&mut server.conn()).expect("LLEN");
     assert_eq!((depth(&server), parked()), (990, 61));
-    let (action, _) =
-        body.split("action=\"/clear?").nth(1).expect("a form").split_once('"').expect("a quote");
-    let action = action.replace("&amp;", "&");
-    assert!(action.ends_with("&to=celery") && action.starts_with("queue=%FF%5Cparked&task="), "{action}");
-    clear(&action, "action=all&confirm=celery").with(400);
-    let body = ended(&page, &clear(&action, "action=all&confirm=%5Cxff%5C%5Cparked&front=1").with(303));
-    assert!(body.contains("Moved 61 of 61 matching messages to celery"), "{body}");
-    assert_eq!((depth(&server), parked()), (1_051, 0));
+    assert!(body.contains("This job moved 61 messages to"), "{body}");
+    let undo_of = |body: &str| {
+        let form = body.split("action=\"/undo?").nth(1)?.split_once('"')?.0.replace("&amp;", "&");
+        Some(form)
+    };
+    let action = undo_of(&body).expect("a form");
+    assert!(action.ends_with("&queue=celery&list=%FF%5Cparked"), "{action}");
+    let undo =
+        |action: &str, form: &str| page.post(&format!("/undo?{action}"), &format!("csrf={csrf}&{form}"));
+    let refused = undo(&action, "action=all&confirm=celery").with(400).body;
+    assert!(refused.contains("Back to the job"), "{refused}");
+    undo(&action, "confirm=celery").with(400);
+    // What others put into the list stays there.
+    redis::cmd("LPUSH").arg(&b"\xff\\parked"[..]).arg("theirs").exec(&mut server.conn()).expect("LPUSH");
+    let body = ended(&page, &undo(&action, "action=dry_run").with(303));
+    assert!(body.contains("Would move 61 messages from \\xff\\\\parked back to celery"), "{body}");
+    assert!(undo_of(&body).is_none(), "a rehearsal is not undone: {body}");
+    let body = ended(&page, &undo(&action, "action=all&confirm=%5Cxff%5C%5Cparked&front=1").with(303));
+    assert!(
+        body.contains("Moved 61 messages from \\xff\\\\parked back to celery; 1 left in the list"),
+        "{body}"
+    );
+    assert!(undo_of(&body).is_none(), "an undo is not undone: {body}");
+    assert_eq!((depth(&server), parked()), (1_051, 1));
+    let undone =
+        page.get(&format!("/job?{}", action.split("&list=").next().expect("the job"))).with(200).body;
+    assert!(undone.contains("61 messages are back") && undo_of(&undone).is_none(), "{undone}");
+    // Who names no list gets one of the job's own; programs say park=1, and undo by the API.
+    let body = ended(&page, &clear(TARGET, "action=all&confirm=celery&how=move&to_shown=").with(303));
+    assert!(body.contains("Moved 61 of 61 matching messages to celery:parked:"), "{body}");
+    let action = undo_of(&body).expect("a form");
+    let list = action.split("&list=").nth(1).expect("a list").to_owned();
+    let json = page.post(&format!("/api/undo?{action}"), &format!("csrf={csrf}&action=all&confirm={list}"));
+    let json = json.with(200).json();
+    assert_eq!(json["moved"], 61, "{json}");
+    let url = json["status_url"].as_str().expect("an address").to_owned();
+    eventually("the undo ends", || page.get(&url).with(200).json()["status"] == "completed");
+    let form = format!("csrf={csrf}&action=dry_run&park=1");
+    let own = page.post(&format!("/api/clear?{TARGET}"), &form).with(200).json();
+    assert!(own["to"].as_str().is_some_and(|to| to.starts_with("celery:parked:")), "{own}");
     // The same for programs.
     let json = page
         .post(&format!("/api/clear?{TARGET}"), &format!("csrf={csrf}&action=all&confirm=celery&to=parked"));
@@ -169,6 +200,18 @@ fn a_job_is_held_by_whom_may() {
     assert_eq!(hold("/api/resume", "").with(200).json()["status"], "running");
     hold("/throttle", "&rate=500&duty=").with(303);
     assert!(page.get(&place).with(200).body.contains("at most 500 messages per second"));
+    let shown = page.get(&place).with(200).body;
+    assert!(shown.contains("name=\"rate_was\" value=\"500\""), "the rate in force: {shown}");
+    // Somebody else slows it down; a form that changes only the share leaves that alone.
+    let id = place.split("job=").nth(1).expect("an id").split('&').next().expect("an id");
+    tell(&mut server.conn(), &format!("QADMIN.THROTTLE {id} RATE 300"));
+    hold("/throttle", "&rate=500&rate_was=500&duty=30&duty_was=").with(303);
+    let status = || page.get(&format!("/api/status?job={id}&queue=celery")).with(200).json();
+    assert_eq!((status()["rate"].clone(), status()["duty"].clone()), (300.into(), 30.into()));
+    // Nothing was changed, so nothing is sent; an emptied field takes the limit away.
+    hold("/api/throttle", "&rate=500&rate_was=500&duty=30&duty_was=30").with(400);
+    hold("/throttle", "&rate=&rate_was=300&duty=30&duty_was=30").with(303);
+    assert_eq!((status()["rate"].clone(), status()["duty"].clone()), (Value::Null, 30.into()));
     for wrong in ["", "&rate=x", "&duty=101", "&rate=-1"] {
         hold("/api/throttle", wrong).with(400);
     }
@@ -261,8 +304,8 @@ fn what_only_the_senders_text_tells_of_goes_where_it_is_ticked_and_comes_back() 
     let ticked = form("confirm=celery&how=move&to_shown=celery%3Aparked&inexact=1");
     let body = ended(&page, &page.post(&format!("/clear?queue=celery&{filter}"), &ticked).with(303));
     assert_eq!(depth(&server), 1_050);
-    assert!(body.contains("<input type=\"hidden\" name=\"inexact\" value=\"1\">"), "the undo knows: {body}");
-    let back = format!("/clear?queue=celery%3Aparked&{filter}&to=celery");
-    ended(&page, &page.post(&back, &form("confirm=celery%3Aparked&inexact=1")).with(303));
+    let undo = body.split("action=\"/undo?").nth(1).expect("a form").split_once('"').expect("a quote").0;
+    let undo = format!("/undo?{}", undo.replace("&amp;", "&"));
+    ended(&page, &page.post(&undo, &form("confirm=celery%3Aparked")).with(303));
     assert_eq!(depth(&server), 1_051);
 }

@@ -80,6 +80,9 @@ one_of_each! {
         Error::Excludes { keyword: "LIMIT", other: "KEEP NEWEST", why: "it cannot be exact" };
     Error::ConfirmMissing { .. } => Error::ConfirmMissing { queue: got() };
     Error::ConfirmOther { .. } => Error::ConfirmOther { queue: got(), got: got() };
+    Error::ListExists { .. } => Error::ListExists { list: got() };
+    Error::Undo(_) => Error::Undo(UndoError::Confirm { list: got(), got: Some(got()) });
+    Error::JournalGone => Error::JournalGone;
     Error::NotClient { .. } => Error::NotClient { command: "QADMIN.CLEARJOB" };
     Error::NoJob { .. } => Error::NoJob { id: got(), give_queue: true };
     Error::OutOfMemory => Error::OutOfMemory;

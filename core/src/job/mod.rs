@@ -15,6 +15,7 @@ mod rows;
 mod slices_test;
 mod status;
 mod terms;
+mod undo;
 
 pub use cost::{HitCost, MessageCost};
 pub use event::{CHANNEL, EVENT_FIELDS, Happening, event};
@@ -30,7 +31,8 @@ pub use registry::{
 pub use room::too_many;
 pub use rows::{marked, sample_row};
 pub use status::Status;
-pub use terms::{Destination, Expect, Keep, Terms};
+pub use terms::{Destination, Expect, Keep, Terms, Undoing, parked_list};
+pub use undo::Undoable;
 
 use groups::Names;
 use uuid::Uuid;
@@ -41,6 +43,7 @@ use crate::excerpt::excerpt;
 use crate::filter::{Distinct, Filter, Grouping, Matcher, Projection};
 use crate::format::Leavings;
 use crate::kind::MessageKind;
+use crate::moved::{self, Claims, Way};
 use crate::priorities::{List, Priority};
 use crate::queue::End;
 use crate::reply::Reply;
@@ -61,6 +64,8 @@ pub enum Kind {
     Clear,
     /// QADMIN.STATS.
     Stats,
+    /// QADMIN.UNDO.
+    Undo,
 }
 
 impl Kind {
@@ -71,19 +76,28 @@ impl Kind {
             Self::Preview => "preview",
             Self::Clear => "clear",
             Self::Stats => "stats",
+            Self::Undo => "undo",
         }
     }
 
     /// The kind with this word.
     #[must_use]
     pub fn parse(word: &[u8]) -> Option<Self> {
-        [Self::Preview, Self::Clear, Self::Stats].into_iter().find(|kind| kind.as_str().as_bytes() == word)
+        [Self::Preview, Self::Clear, Self::Stats, Self::Undo]
+            .into_iter()
+            .find(|kind| kind.as_str().as_bytes() == word)
     }
 
     /// It only looks: it lives in memory alone, whoever may read the queue may end it, and equal ones are one.
     #[must_use]
     pub fn only_looks(self) -> bool {
-        self != Self::Clear
+        matches!(self, Self::Preview | Self::Stats)
+    }
+
+    /// It has a record in the keyspace, and entries in the audit stream.
+    #[must_use]
+    pub fn is_recorded(self) -> bool {
+        !self.only_looks()
     }
 }
 
@@ -179,10 +193,15 @@ pub struct FilterJudge {
     key: Vec<u8>,
     /// Work that was not asked for yet, in steps.
     work: usize,
+    /// Of an undo: a match is what it may take, whatever is in it.
+    claims: Option<Claims>,
 }
 
 impl Judge for FilterJudge {
     fn judge(&mut self, message: &[u8]) -> Judgement {
+        if let Some(claims) = &mut self.claims {
+            return Judgement { matched: claims.claim(moved::digest(message)), ..Judgement::default() };
+        }
         let verdict = self.matcher.examine(message);
         self.work += self.matcher.work();
         let mut judgement = Judgement {
@@ -277,6 +296,10 @@ pub struct Job {
     record_ns: u64,
     told_ns: u64,
     right_ns: Option<u64>,
+    /// Elements of the journal that were read; `None` where all were, or there is none to read.
+    journal_read: Option<u64>,
+    /// The pass in which claims were last used.
+    claims_pass: u64,
     rate: Option<Rate>,
     duty: Option<u64>,
     progress: i64,
@@ -300,6 +323,7 @@ impl Job {
             names: start.grouping.is_some().then(Names::default),
             key: Vec::new(),
             work: 0,
+            claims: terms.undo.map(|undo| Claims::new(undo.moved)),
         };
         let plan = Plan::new(start.effect, start.dry_run)
             .limit(terms.limit)
@@ -328,6 +352,8 @@ impl Job {
             record_ns: start.now_ns,
             told_ns: start.now_ns,
             right_ns: None,
+            journal_read: terms.undo.map(|_| 0),
+            claims_pass: 1,
             rate: terms.rate.filter(|rate| *rate > 0).map(Rate::new),
             duty: None,
             progress: 0,
@@ -484,8 +510,50 @@ impl Job {
         self.start.sample = self.start.sample.max(rows);
     }
 
-    /// Judge and scan side by side, for one slice.
+    /// The job whose moves it writes down, and the way that messages take: its own moves there, or those back of the job
+    /// that it undoes.
+    #[must_use]
+    pub fn journal(&self) -> (Uuid, Way) {
+        self.start.terms.undo.map_or((self.start.id, Way::There), |undo| (undo.job, Way::Back))
+    }
+
+    /// Where an undo goes on reading what it may take; `None` for one that has read all, and for any other job.
+    #[must_use]
+    pub fn journal_read(&self) -> Option<u64> {
+        self.journal_read
+    }
+
+    /// Reads more of what an undo may take: the elements that follow those that were read, none at the end. Says whether
+    /// they are what they should be.
+    pub fn read_journal(&mut self, elements: &[Vec<u8>]) -> bool {
+        let (Some(read), Some(claims)) = (&mut self.journal_read, &mut self.judge.claims) else {
+            return false;
+        };
+        *read += elements.len() as u64;
+        if elements.is_empty() {
+            self.journal_read = None;
+            let moved = self.start.terms.undo.map_or(0, |undo| undo.moved);
+            let unknown = moved.saturating_sub(claims.moved());
+            if unknown > 0 {
+                self.notice = Some(format!(
+                    "{unknown} of the {moved} messages that the job moved were not written down; those stay where they are"
+                ));
+            }
+            return true;
+        }
+        elements.iter().all(|element| claims.read(element))
+    }
+
+    /// Judge and scan side by side, for one look. What a look before claimed and did not book is not claimed any more.
     pub fn parts(&mut self) -> (&mut Scan, &mut FilterJudge) {
+        let pass = self.scan.counters().passes_run;
+        if let Some(claims) = &mut self.judge.claims
+            && (!self.start.dry_run || pass != self.claims_pass)
+        {
+            // A dry run moves nothing: its claims are used for one pass.
+            claims.give_back();
+        }
+        self.claims_pass = pass;
         (&mut self.scan, &mut self.judge)
     }
 
@@ -609,6 +677,9 @@ impl Job {
     /// Books a look that was carried out.
     pub fn commit(&mut self, look: &mut Look, now_ns: u64) {
         self.scan.commit(look);
+        if let Some(claims) = self.judge.claims.as_mut().filter(|_| !self.start.dry_run) {
+            claims.settle();
+        }
         self.last_ns = now_ns;
     }
 
@@ -712,8 +783,14 @@ impl Job {
         };
         let keeps = mode == "keepone";
         let notice = self.notices();
-        // Stats do not look for them: see the judge.
-        let concern = |n| if self.judge.names.is_some() { Reply::Null } else { Reply::Int(int(n)) };
+        // Stats and undos do not look for them: see the judge.
+        let concern = |n| {
+            if self.judge.names.is_some() || s.terms.undo.is_some() {
+                Reply::Null
+            } else {
+                Reply::Int(int(n))
+            }
+        };
         let [in_chord, in_group, with_eta, redelivered] = c.concerns.values().map(concern);
         let kept = self.scan.kept();
         let kept_priority = kept.and_then(|(list, _)| self.step(list));
@@ -770,7 +847,7 @@ impl Job {
             opt(keeps.then(|| s.terms.keep.as_str())),
             opt(s.terms.by_text()),
             number(s.terms.limit),
-            number(s.terms.rate),
+            number(self.rate.as_ref().map(Rate::per_second)),
             number(s.terms.expect.map(|expect| expect.matches)),
             number(s.terms.expect.map(|expect| expect.tolerance)),
             number(self.scan.counted()),
@@ -783,6 +860,11 @@ impl Job {
             opt(s.priority.map(Priority::word)),
             number(kept_priority.map(u64::from)),
             opt(self.unacked.as_ref().map(UnackedScan::index)),
+            number(self.duty),
+            flag(s.terms.to.as_ref().is_some_and(|to| to.own)),
+            opt(s.terms.undo.map(|undo| undo.job.to_string())),
+            Reply::Null,
+            number(s.terms.undo.map(|undo| undo.undone + if s.dry_run { 0 } else { c.deleted })),
         ])
     }
 

@@ -23,7 +23,7 @@ pub enum FieldKind {
 }
 
 /// The members of STATUS in their documented order; `sample` stands behind `error`.
-pub const FIELDS: [(&str, FieldKind); 65] = [
+pub const FIELDS: [(&str, FieldKind); 70] = [
     ("job_id", FieldKind::Name),
     ("kind", FieldKind::Name),
     ("status", FieldKind::Name),
@@ -89,6 +89,11 @@ pub const FIELDS: [(&str, FieldKind); 65] = [
     ("priority", FieldKind::Text),
     ("kept_priority", FieldKind::Int),
     ("index", FieldKind::Text),
+    ("duty", FieldKind::Int),
+    ("parked", FieldKind::Int),
+    ("undoes", FieldKind::Text),
+    ("undone_by", FieldKind::Text),
+    ("undone", FieldKind::Int),
 ];
 
 /// The values of [`FIELDS`].
@@ -157,9 +162,14 @@ impl Record {
                 options.push(format!("{} {n}", name.to_ascii_uppercase()));
             }
         }
+        let undoes = self.text("undoes");
+        if !undoes.is_empty() {
+            options.push(format!("UNDO {}", String::from_utf8_lossy(undoes)));
+        }
         let to = self.text("to");
-        if !to.is_empty() {
-            options.push(format!("TO {}", words([to])));
+        if *self.get("to") != Reply::Null {
+            let word = if self.int("parked") == 1 { "PARK" } else { "TO" };
+            options.push(format!("{word} {}", words([to])));
             options.extend((self.int("front") == 1).then(|| "FRONT".to_owned()));
         }
         let index = self.text("index");
@@ -174,6 +184,12 @@ impl Record {
         if let Some(at) = FIELDS.iter().position(|(field, _)| *field == name) {
             self.0[at] = value;
         }
+    }
+
+    /// Notes which job undoes this one, and how many of its messages are back.
+    pub fn mark_undone(&mut self, by: &[u8], undone: i64) {
+        self.set("undone_by", Reply::Text(by.to_vec()));
+        self.set("undone", Reply::Int(undone));
     }
 
     /// A record that says it runs although nothing runs any more. Its last sign of life was its end.

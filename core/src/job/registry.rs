@@ -174,6 +174,13 @@ impl Registry {
         self.ended.iter().find(|job| job.id == id && now_ms < job.expires_ms)
     }
 
+    /// Notes of an ended job which job undoes it, and how many of its messages are back.
+    pub fn mark_undone(&mut self, id: Uuid, by: &[u8], undone: i64) {
+        if let Some(job) = self.ended.iter_mut().find(|job| job.id == id) {
+            job.record.mark_undone(by, undone);
+        }
+    }
+
     /// Ended jobs, newest end first.
     pub fn ended(&self, now_ms: i64) -> impl Iterator<Item = &Ended> {
         self.ended.iter().filter(move |job| now_ms < job.expires_ms)

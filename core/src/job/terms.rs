@@ -1,8 +1,11 @@
 //! What a clear was asked for beyond ALL and KEEPONE.
 
+use uuid::Uuid;
+
 use crate::field::Field;
 use crate::filter::words;
 use crate::queue::End;
+use crate::slot;
 
 /// The match that KEEPONE keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,18 +52,53 @@ impl Expect {
 /// Where matches go instead of out of sight.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
-    /// The other list's key.
+    /// The other list's key. With PARK it is empty until the job has its id: see [`Destination::parked`].
     pub key: Vec<u8>,
     /// To its next end, before what is there; otherwise where producers push, behind what is there.
     pub front: bool,
+    /// PARK: the list is the job's own, and did not exist when the job was accepted.
+    pub own: bool,
 }
 
 impl Destination {
+    /// The same with the name of the list that PARK means for this job.
+    #[must_use]
+    pub fn parked(self, queue: &[u8], id: Uuid, cluster: bool) -> Self {
+        if self.own { Self { key: parked_list(queue, id, cluster), ..self } } else { self }
+    }
+
     /// The end that messages are pushed at, of a list whose workers pop from `next_end`.
     #[must_use]
     pub fn end(&self, next_end: End) -> End {
         if self.front { next_end } else { next_end.other() }
     }
+}
+
+/// The list of a job's own that PARK moves messages to: `<queue>:parked:<first 8 digits of the id>`. In a cluster it lies
+/// in the queue's slot: where that name does not, braces around the queue's name lead there, and where the name has
+/// braces itself a number in braces before it.
+#[must_use]
+pub fn parked_list(queue: &[u8], id: Uuid, cluster: bool) -> Vec<u8> {
+    let id = id.simple().to_string();
+    let suffix = [b":parked:", &id.as_bytes()[..8]].concat();
+    let names = [
+        [queue, &suffix].concat(),
+        [b"{", queue, b"}", &suffix].concat(),
+        [format!("{{{}}}", slot::tag(slot::of(queue))).as_bytes(), queue, &suffix].concat(),
+    ];
+    let fits = |name: &Vec<u8>| !cluster || slot::of(name) == slot::of(queue);
+    names.into_iter().find(fits).unwrap_or_default()
+}
+
+/// The job that an undo moves messages back for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Undoing {
+    /// Its id.
+    pub job: Uuid,
+    /// How many messages it moved.
+    pub moved: u64,
+    /// How many of them earlier undos moved back.
+    pub undone: u64,
 }
 
 /// Options of a clear.
@@ -76,10 +114,12 @@ pub struct Terms {
     pub rate: Option<u64>,
     /// EXPECT.
     pub expect: Option<Expect>,
-    /// TO and FRONT.
+    /// TO or PARK, and FRONT; of an undo the queue that messages go back to.
     pub to: Option<Destination>,
     /// INEXACT: what is known of arguments by their sender's text alone counts, too.
     pub inexact: bool,
+    /// Of an undo: what it undoes.
+    pub undo: Option<Undoing>,
 }
 
 impl Terms {
@@ -93,6 +133,22 @@ impl Terms {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_list_of_a_job_is_named_after_the_queue_and_lies_in_its_slot() {
+        let id = Uuid::try_parse("6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02").expect("an id");
+        let name = |queue: &str, cluster| {
+            String::from_utf8(parked_list(queue.as_bytes(), id, cluster)).expect("ASCII")
+        };
+        assert_eq!(name("celery", false), "celery:parked:6f1c2b8e");
+        assert_eq!(name("celery", true), "{celery}:parked:6f1c2b8e");
+        assert_eq!(name("{a}celery", true), "{a}celery:parked:6f1c2b8e");
+        for queue in ["", "celery", "{a}b", "a}b", "{}x", "a{b", "}{", "{", "}", "{{a}}", "a{}b}"] {
+            assert_eq!(slot::of(name(queue, true).as_bytes()), slot::of(queue.as_bytes()), "{queue}");
+            assert!(name(queue, true).contains(queue), "{queue}");
+            assert_eq!(name(queue, false), format!("{queue}:parked:6f1c2b8e"));
+        }
+    }
 
     #[test]
     fn a_tolerance_is_rounded_down() {

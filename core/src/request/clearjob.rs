@@ -1,5 +1,5 @@
 //! `QADMIN.CLEARJOB queue filter [ALL|KEEPONE] [KEEP OLDEST|NEWEST] [BY [n] field...] [LIMIT n] [RATE n]
-//! [EXPECT n] [TOLERANCE percent] [TO key] [FRONT] [INEXACT] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text]
+//! [EXPECT n] [TOLERANCE percent] [TO key | PARK] [FRONT] [INEXACT] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text]
 //! [PRIORITY ALL|step] [INDEX key] [AS kind] [FORMAT RESP|JSON]`
 
 use uuid::Uuid;
@@ -93,6 +93,7 @@ impl ClearJob {
             .number(terms.expect.map(|expect| expect.tolerance))
             .optional(terms.to.as_ref().map(|to| to.key.as_slice()))
             .flag(terms.to.as_ref().is_some_and(|to| to.front))
+            .flag(terms.to.as_ref().is_some_and(|to| to.own))
             .flag(terms.inexact)
             .optional(self.priority.map(Priority::word).as_deref().map(str::as_bytes))
             .optional(self.index.as_deref());
@@ -110,7 +111,7 @@ impl Request for ClearJob {
         let (mut all, mut keep_one, mut dry_run) = (false, false, false);
         let (mut keep, mut by, mut limit, mut rate) = (None, Vec::new(), None, None);
         let (mut expect, mut tolerance) = (None, None);
-        let (mut to, mut front, mut inexact) = (None, false, false);
+        let (mut to, mut park, mut front, mut inexact) = (None, false, false, false);
         let (mut confirm, mut id, mut actor, mut reason) = (None, None, None, None);
         let (mut priority, mut index, mut kind, mut format) = (None, None, None, Format::default());
         loop {
@@ -130,6 +131,7 @@ impl Request for ClearJob {
                 "EXPECT" => expect = Some(options.args.number("EXPECT", 0, MATCHES_MAX)?),
                 "TOLERANCE" => tolerance = Some(options.args.number("TOLERANCE", 0, TOLERANCE_MAX)?),
                 "TO" => to = Some(parse_to(options.args.value("TO")?)?),
+                "PARK" => park = true,
                 "FRONT" => front = true,
                 "INEXACT" => inexact = true,
                 "DRYRUN" => dry_run = true,
@@ -161,21 +163,30 @@ impl Request for ClearJob {
             let keyword = if keep.is_some() { "KEEP" } else { "BY" };
             return Err(Error::Needs { keyword, other: "KEEPONE" });
         }
-        if front && to.is_none() {
-            return Err(Error::Needs { keyword: "FRONT", other: "TO" });
+        if park && to.is_some() {
+            let why = "PARK moves to a list of the job's own, and TO to the one that it names";
+            return Err(Error::Excludes { keyword: "PARK", other: "TO", why });
+        }
+        if front && to.is_none() && !park {
+            return Err(Error::Needs { keyword: "FRONT", other: "TO or PARK" });
         }
         // With a step it may be another list of the queue: which lists those are is a setting.
         if priority.is_none() && to.as_ref() == Some(&queue) {
             return Err(Error::ToItself);
         }
-        let to = to.map(|key| Destination { key, front });
-        let terms = Terms { keep: keep.unwrap_or_default(), by, limit, rate, expect, to, inexact };
+        let to = match park {
+            true => Some(Destination { key: Vec::new(), front, own: true }),
+            false => to.map(|key| Destination { key, front, own: false }),
+        };
+        let keep = keep.unwrap_or_default();
+        let terms = Terms { keep, by, limit, rate, expect, to, inexact, undo: None };
         check_newest(&terms)?;
         check_front(&terms)?;
         if priority == Some(Priority::All) && terms.to.is_some() {
             let why =
                 "in one list nobody knows any more which step a message is of; move one step after the other";
-            return Err(Error::Excludes { keyword: "TO", other: "PRIORITY ALL", why });
+            let keyword = if park { "PARK" } else { "TO" };
+            return Err(Error::Excludes { keyword, other: "PRIORITY ALL", why });
         }
         // Last, so that who is asked to confirm confirms a command that would otherwise run.
         check_confirm(&queue, confirm, dry_run)?;
@@ -275,11 +286,11 @@ fn check_confirm(queue: &[u8], confirm: Option<&[u8]>, dry_run: bool) -> Result<
     }
 }
 
-fn parse_id(text: &[u8]) -> Result<Uuid, Error> {
+pub(super) fn parse_id(text: &[u8]) -> Result<Uuid, Error> {
     parse_uuid(text).ok_or_else(|| Error::NotUuid { keyword: "ID", got: text.to_vec() })
 }
 
-fn parse_text(keyword: &'static str, text: &[u8], max: usize) -> Result<Vec<u8>, Error> {
+pub(super) fn parse_text(keyword: &'static str, text: &[u8], max: usize) -> Result<Vec<u8>, Error> {
     match text.len() {
         0 => Err(Error::EmptyText { keyword }),
         got if got > max => Err(Error::TooLong { keyword, max, got }),

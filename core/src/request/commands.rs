@@ -8,8 +8,8 @@
 use super::spec::{Arg, ArgKind, CommandSpec, KeyAccess, Keys};
 
 /// Every public command, in the order of the documentation.
-pub static COMMANDS: [&CommandSpec; 11] =
-    [&PREVIEW, &CLEARJOB, &STATUS, &CANCEL, &PAUSE, &RESUME, &THROTTLE, &JOBS, &QUEUES, &STATS, &HELP];
+pub static COMMANDS: [&CommandSpec; 12] =
+    [&PREVIEW, &CLEARJOB, &UNDO, &STATUS, &CANCEL, &PAUSE, &RESUME, &THROTTLE, &JOBS, &QUEUES, &STATS, &HELP];
 
 /// QADMIN.PREVIEW
 pub static PREVIEW: CommandSpec = CommandSpec {
@@ -60,8 +60,7 @@ pub static CLEARJOB: CommandSpec = CommandSpec {
         Arg::new("rate", ArgKind::Integer).token("RATE").optional().shown("n"),
         Arg::new("expect", ArgKind::Integer).token("EXPECT").optional().shown("n"),
         Arg::new("tolerance", ArgKind::Integer).token("TOLERANCE").optional().shown("percent"),
-        // A string and not a key, as QUEUE: it is checked by the command, before it is touched.
-        Arg::new("to", ArgKind::String).token("TO").optional().shown("key"),
+        Arg::new("destination", ArgKind::OneOf(DESTINATIONS)).optional(),
         Arg::word("front", "FRONT").optional(),
         Arg::word("inexact", "INEXACT").optional(),
         Arg::word("dryrun", "DRYRUN").optional(),
@@ -72,6 +71,32 @@ pub static CLEARJOB: CommandSpec = CommandSpec {
         PRIORITY,
         INDEX,
         AS,
+        FORMAT,
+    ],
+};
+
+/// QADMIN.UNDO
+pub static UNDO: CommandSpec = CommandSpec {
+    name: "QADMIN.UNDO",
+    summary: "Starts a job that moves back what a job moved to another list.",
+    complexity: "O(1) to start; the job is O(N+M) with N being the length of the other list and M the number of \
+                 messages moved there, in slices between which other clients are served.",
+    since: "0.1.0",
+    arity: -2,
+    flags: &["write", "deny-script", "getkeys-api", "no-mandatory-keys"],
+    categories: &["write", "dangerous", "qadmin"],
+    keys: Keys::OptionalQueue,
+    fixed: 1,
+    args: &[
+        Arg::new("job-id", ArgKind::String),
+        QUEUE,
+        // A string and not a key: it is checked by the command, before it is touched.
+        Arg::new("confirm", ArgKind::String).token("CONFIRM").optional().shown("list"),
+        Arg::word("front", "FRONT").optional(),
+        Arg::word("dryrun", "DRYRUN").optional(),
+        Arg::new("id", ArgKind::String).token("ID").optional().shown("uuid"),
+        Arg::new("actor", ArgKind::String).token("ACTOR").optional().shown("name"),
+        Arg::new("reason", ArgKind::String).token("REASON").optional().shown("text"),
         FORMAT,
     ],
 };
@@ -314,6 +339,10 @@ const PUT: &[Arg] = &[
     Arg::new("end", ArgKind::OneOf(&[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")])),
     Arg::new("its-length", ArgKind::Integer),
 ];
+
+// A string and not a key, as QUEUE: it is checked by the command, before it is touched.
+const DESTINATIONS: &[Arg] =
+    &[Arg::new("to", ArgKind::String).token("TO").shown("key"), Arg::word("park", "PARK")];
 
 const KEEPS: &[Arg] = &[Arg::word("oldest", "OLDEST"), Arg::word("newest", "NEWEST")];
 

@@ -63,5 +63,8 @@ pub fn optional_queue(command: &'static CommandSpec, args: &[&[u8]]) -> Option<u
     if command.keys != Keys::OptionalQueue {
         return None;
     }
-    JobOptions::parse(command, args).ok()?.queue_at
+    match command.name {
+        "QADMIN.UNDO" => super::undo::queue_at(args),
+        _ => JobOptions::parse(command, args).ok()?.queue_at,
+    }
 }

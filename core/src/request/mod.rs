@@ -23,6 +23,7 @@ mod queues;
 mod stats;
 mod status;
 mod throttle;
+mod undo;
 
 pub use cancel::{Cancel, Target};
 pub use clearjob::{ACTOR_MAX, ClearJob, Mode, REASON_MAX};
@@ -41,6 +42,7 @@ pub use spec::{CommandSpec, syntax};
 pub use stats::Stats;
 pub use status::{Status, WAIT_MAX_MS};
 pub use throttle::{RATE_MAX, Throttle};
+pub use undo::Undo;
 
 use crate::error::Error;
 

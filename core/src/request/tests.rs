@@ -38,6 +38,7 @@ fn parsers() -> Vec<(&'static CommandSpec, Parser)> {
     vec![
         of::<Preview>(),
         of::<ClearJob>(),
+        of::<Undo>(),
         of::<Status>(),
         of::<Cancel>(),
         of::<Pause>(),

@@ -27,6 +27,7 @@ pub(super) const ROWS: &[Row] = &[
     ("OnUnload", unload),
     ("QADMIN.PREVIEW", preview),
     ("QADMIN.CLEARJOB", clearjob),
+    ("QADMIN.UNDO", undo),
     ("QADMIN.STATUS", status_command),
     ("QADMIN.CANCEL", cancel),
     ("QADMIN.PAUSE", |bed| hold(bed, "QADMIN.PAUSE", "")),
@@ -187,6 +188,27 @@ fn clearjob(bed: &mut Bed) {
     bed.arm("QADMIN.CLEARJOB", 0);
     bed.assert_fault(&clear_line());
     assert_eq!(info(&bed.server, "jobs_live"), 0, "no job");
+}
+
+fn undo(bed: &mut Bed) {
+    let (id, list) = move_all(bed);
+    let line = format!("QADMIN.UNDO {id} CONFIRM {list} FRONT");
+    bed.arm("QADMIN.UNDO", 0);
+    bed.assert_fault(&line);
+    assert_eq!(info(&bed.server, "jobs_live"), 0, "no job");
+    let id = ask(&mut bed.conn, &line).text("job_id");
+    let end = crate::support::wait_for_job(&mut bed.conn, &id);
+    assert_eq!(end.int("deleted"), bed.filled.matches(), "{end:?}");
+    bed.fill();
+}
+
+/// Moves all matches to a list of the job's own; answers id and list.
+pub(super) fn move_all(bed: &mut Bed) -> (String, String) {
+    let job = ask(&mut bed.conn, &format!("{} PARK", clear_line()));
+    let (id, list) = (job.text("job_id"), job.text("to"));
+    let end = crate::support::wait_for_job(&mut bed.conn, &id);
+    assert_eq!((end.text("status").as_str(), end.int("deleted")), ("completed", bed.filled.matches()));
+    (id, list)
 }
 
 fn status_command(bed: &mut Bed) {

@@ -27,6 +27,21 @@ pub(super) const ROWS: &[Row] = &[
         let deleted = fails(bed, "booking a unit", 1);
         assert!(deleted > 0, "it deleted before");
     }),
+    ("writing the journal", |bed| {
+        // What a slice moved is moved, and an undo leaves it where it is.
+        bed.arm("writing the journal", 1);
+        let (id, list) = super::callbacks::move_all(bed);
+        let undo = ask(&mut bed.conn, &format!("QADMIN.UNDO {id} CONFIRM {list}")).text("job_id");
+        let undo = crate::support::wait_for_job(&mut bed.conn, &undo);
+        let left: i64 = bed.conn.llen(&list).expect("LLEN");
+        assert!(left > 0 && undo.int("deleted") == bed.filled.matches() - left, "{undo:?}");
+        let notice = format!(
+            "{left} of the {} messages that the job moved were not written down",
+            bed.filled.matches()
+        );
+        assert!(undo.text("notice").contains(&notice), "{undo:?}");
+        bed.fill();
+    }),
     ("the account of a slice", |bed| {
         bed.arm("the account of a slice", 1);
         let id = start_clear(&mut bed.conn);
@@ -60,6 +75,21 @@ fn a_panic_while_the_record_is_written_fails_the_job_and_loses_no_count() {
         // The first is the one of the start.
         let deleted = fails(bed, "writing a record", 1);
         assert!(deleted > 0);
+    })]);
+}
+
+#[test]
+fn an_undo_that_cannot_write_down_what_is_back_leaves_no_journal_that_claims_it() {
+    Bed::new().walk(&[("writing the journal", |bed| {
+        let (id, list) = super::callbacks::move_all(bed);
+        bed.arm("writing the journal", 0);
+        let undo = ask(&mut bed.conn, &format!("QADMIN.UNDO {id} CONFIRM {list}")).text("job_id");
+        let undo = crate::support::wait_for_job(&mut bed.conn, &undo);
+        assert_eq!(undo.int("deleted"), bed.filled.matches(), "{undo:?}");
+        // Slices after the first one begin a new journal, which tells of nothing that was moved there.
+        let journal: Vec<Vec<u8>> = bed.conn.lrange(format!("qadmin:moved:{id}"), 0, -1).expect("LRANGE");
+        assert!(journal.iter().all(|element| element.starts_with(b"-")), "no claim is left");
+        bed.fill();
     })]);
 }
 

@@ -135,5 +135,10 @@ fn status_of_stats() {
         priority: null
         kept_priority: null
         index: null
+        duty: null
+        parked: 0
+        undoes: null
+        undone_by: null
+        undone: null
     "#);
 }

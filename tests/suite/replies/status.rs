@@ -22,6 +22,7 @@ fn clearjob() {
         message_kind: "celery"
         priority: null
         notice: null
+        to: null
     "#);
     let line = format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery ID {ID}", target());
     let reply = run(&mut server.conn(), &line).expect("a reply");
@@ -37,6 +38,7 @@ fn clearjob() {
         message_kind: "celery"
         priority: null
         notice: null
+        to: null
     "#);
     wait_for_job(&mut server.conn(), ID);
     insta::assert_snapshot!(three(&server, &line), @r#"
@@ -51,6 +53,7 @@ fn clearjob() {
         message_kind: "celery"
         priority: null
         notice: null
+        to: null
     "#);
 }
 
@@ -132,6 +135,11 @@ fn status_of_a_job_that_waits_for_its_first_slice() {
         priority: null
         kept_priority: null
         index: null
+        duty: null
+        parked: 0
+        undoes: null
+        undone_by: null
+        undone: null
     "#);
 }
 
@@ -212,6 +220,11 @@ fn status_of_a_completed_clear() {
         priority: null
         kept_priority: null
         index: null
+        duty: null
+        parked: 0
+        undoes: null
+        undone_by: null
+        undone: null
     "#);
 }
 
@@ -346,6 +359,11 @@ fn status_of_a_dry_run_shows_its_sample() {
         priority: null
         kept_priority: null
         index: null
+        duty: null
+        parked: 0
+        undoes: null
+        undone_by: null
+        undone: null
     "#);
 }
 
@@ -428,6 +446,11 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         priority: null
         kept_priority: null
         index: null
+        duty: null
+        parked: 0
+        undoes: null
+        undone_by: null
+        undone: null
     "#);
 }
 

@@ -26,7 +26,7 @@ pub(super) fn actions(app: &App, target: &Target, state: &Actions<'_>) -> Markup
     let shown = escape(&target.queue);
     html! {
         section #actions {
-            h2 { "What shall become of them?" }
+            h2 { "What do you want to do with these messages?" }
             form.card method="post" action={ "/clear?" (target.query()) } {
                 input type="hidden" name="csrf" value=(app.csrf());
                 input type="hidden" name="id" value=(Uuid::new_v4());
@@ -66,34 +66,33 @@ pub(super) fn actions(app: &App, target: &Target, state: &Actions<'_>) -> Markup
 
 /// What becomes of what is taken out. Moving is what is chosen where nobody chooses: it can be undone.
 fn whereto(target: &Target, held: bool) -> Markup {
-    let parked = [&target.queue, &b":parked"[..]].concat();
     html! {
         // In one list nobody would know any more of which step a message was.
         @if held || target.is_of_all_lists() {
             input type="hidden" name="how" value="clear";
         } @else {
             fieldset.choice {
-                legend { "What is taken out" }
+                legend { "How" }
                 label.option {
                     input #how-move type="radio" name="how" value="move" checked;
-                    "moves to another list (advised: it can be undone)"
+                    "Move (can be undone)"
                 }
                 label.within {
-                    "The other list, in a cluster of the same slot: {name}:parked"
-                    input name="to_shown" value=(escape(&parked)) autocomplete="off" autocapitalize="off" spellcheck="false";
+                    "Destination list (empty: a list of its own, made for this job)"
+                    input name="to_shown" autocomplete="off" autocapitalize="off" spellcheck="false";
                 }
                 label.option {
                     input #how-clear type="radio" name="how" value="clear";
-                    "is cleared for good"
+                    "Delete"
                 }
             }
         }
     }
 }
 
-/// "Clear", or "Move" where that is chosen: the style shows one of them.
+/// "Delete", or "Move" where that is chosen: the style shows one of them.
 fn verb() -> Markup {
-    html! { span.when-clear { "Clear" } span.when-move { "Move" } }
+    html! { span.when-clear { "Delete" } span.when-move { "Move" } }
 }
 
 /// Who acts.

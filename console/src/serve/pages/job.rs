@@ -7,10 +7,9 @@ use super::actions::actor;
 use super::layout::{self, Frame, facts, text};
 use super::preview::{concerns, notes, sample};
 use crate::client::Rights;
-use crate::kind::Kind;
 use crate::reply::{Doubts, Status};
 use crate::serve::app::App;
-use crate::serve::params::{Params, Target, encode};
+use crate::serve::params::{Params, encode};
 use crate::text::{counted, duration, escape, grouped, time};
 use crate::undo::Undo;
 
@@ -80,13 +79,16 @@ fn holds(app: &App, params: &Params, job: &Status, rights: Rights) -> Markup {
         @if rights.throttle {
             form.throttle #throttle method="post" action={ "/throttle?" (here) } {
                 input type="hidden" name="csrf" value=(app.csrf());
+                // What the fields hold now: only what was changed is sent to the server.
+                input type="hidden" name="rate_was" value=[job.map.count("rate")];
+                input type="hidden" name="duty_was" value=[job.map.count("duty")];
                 label {
                     "Messages per second at most (0: no limit)"
                     input name="rate" type="number" min="0" inputmode="numeric" value=[job.map.count("rate")];
                 }
                 label {
                     "Share of the server's main thread, percent (0: as it is set)"
-                    input name="duty" type="number" min="0" max="100" inputmode="numeric";
+                    input name="duty" type="number" min="0" max="100" inputmode="numeric" value=[job.map.count("duty")];
                 }
                 button { "Change its speed" }
             }
@@ -94,40 +96,64 @@ fn holds(app: &App, params: &Params, job: &Status, rights: Rights) -> Markup {
     }
 }
 
-/// The form that moves matches back.
+/// The form that moves back what a job moved.
 fn back_again(app: &App, job: &Status, undo: &Undo) -> Markup {
-    let target = Target::of_undo(undo);
-    let (name, there) = (escape(&undo.queue), escape(&undo.to));
+    let (list, queue) = (escape(&undo.list), escape(&undo.queue));
+    let of = format!("job={}&queue={}", encode(undo.job.as_bytes()), encode(&undo.queue));
     html! {
         section.card #undo {
-            h2 { "Undo" }
+            h2 { @if undo.continues { "Continue the undo" } @else { "Undo" } }
             p {
-                (counted(job.deleted, "message")) " went to " code { (name) } ". The same filter moves what it matches there back to "
-                code { (there) } ", behind what is in it by then. "
-                a href={ "/preview?" (target.query()) } { "Look at them" }
+                @if undo.continues {
+                    (counted(job.undone.unwrap_or_default(), "message")) " are back. What is left of that job's in " code { (list) }
+                } @else {
+                    "This job moved " (counted(job.deleted, "message")) " to " code { (list) } ". What is left of them there"
+                }
+                " goes back to " code { (queue) } ", to run after what is in it by then. Other messages of the list stay."
             }
-            form method="post" action={ "/clear?" (target.query()) "&to=" (encode(&undo.to)) } {
+            form method="post" action={ "/undo?" (of) "&list=" (encode(&undo.list)) } {
                 input type="hidden" name="csrf" value=(app.csrf());
                 input type="hidden" name="id" value=(Uuid::new_v4());
-                input type="hidden" name="action" value="all";
-                input type="hidden" name="reason" value={ "undo of " (job.job_id) };
-                @if undo.inexact { input type="hidden" name="inexact" value="1"; }
                 label {
-                    "Type the name of that list: " code { (name) }
+                    "Type the name of that list: " code { (list) }
                     input name="confirm" required autocomplete="off" autocapitalize="off" spellcheck="false";
                 }
+                label { "Reason" input name="reason" maxlength="1024"; }
                 (actor(app))
                 // The server moves to the end of Resque's lists alone.
-                @if undo.kind != Some(Kind::Resque) {
+                @if job.map.word("message_kind").as_deref() != Some("resque") {
                     label.option { input type="checkbox" name="front" value="1"; "Before what is in the queue: they run next" }
                 }
-                button.primary { "Undo: move them back" }
+                div.buttons {
+                    // The first one is what Enter presses in a field: the one that changes nothing.
+                    button #undo-count name="action" value="dry_run" formnovalidate { "Count what is left" }
+                    button.primary #undo-all name="action" value="all" { "Undo: move them back" }
+                }
             }
         }
     }
 }
 
+/// How an undo ended, or its rehearsal.
+fn undo_outcome(job: &Status) -> String {
+    let (list, queue) = (escape(&job.queue), escape(job.to.as_deref().unwrap_or_default()));
+    match (job.completed(), job.dry_run) {
+        (true, true) => {
+            format!("Would move {} from {list} back to {queue}", counted(job.would_delete, "message"))
+        }
+        (true, false) => format!(
+            "Moved {} from {list} back to {queue}; {} left in the list",
+            counted(job.deleted, "message"),
+            grouped(job.queue_depth)
+        ),
+        _ => escape(job.status.as_bytes()),
+    }
+}
+
 fn outcome(job: &Status, count_error: Option<&str>) -> String {
+    if job.kind == "undo" {
+        return undo_outcome(job);
+    }
     let status = escape(job.status.as_bytes());
     let whereto =
         job.to.as_deref().map(|key| format!(", moving them to {}", escape(key))).unwrap_or_default();
@@ -179,6 +205,9 @@ fn numbers(job: &Status) -> Vec<(&'static str, Markup)> {
             place("deleted", grouped(job.deleted)),
         ));
     }
+    if job.kind == "undo" && !job.dry_run {
+        rows.push(("Moved back", place("deleted", grouped(job.deleted))));
+    }
     rows.push(("Taken by workers first", place("drifted", grouped(job.doubts.drifted))));
     rows.push(("Arrived meanwhile", place("arrived", grouped(job.arrived))));
     rows.push(("Per second", place("per_second", grouped(job.per_second))));
@@ -198,7 +227,21 @@ fn about(job: &Status) -> Vec<(&'static str, Markup)> {
         rows.push(("Priority", text(&escape(priority.as_bytes()))));
     }
     if let Some(key) = &job.to {
-        rows.push(("Moved to", html! { code { (escape(key)) } }));
+        rows.push((
+            if job.kind == "undo" { "Moved back to" } else { "Moved to" },
+            html! { code { (escape(key)) } },
+        ));
+    }
+    let link = |id: &str, queue: &[u8]| {
+        html! { a href={ "/job?job=" (encode(id.as_bytes())) "&queue=" (encode(queue)) } { code { (escape(id.as_bytes())) } } }
+    };
+    if let Some(of) = &job.undoes {
+        rows.push(("Undoes", link(of, job.to.as_deref().unwrap_or_default())));
+    }
+    if let Some(by) = &job.undone_by {
+        let undone = counted(job.undone.unwrap_or_default(), "message");
+        let by = link(by, job.to.as_deref().unwrap_or_default());
+        rows.push(("Undone", html! { (undone) " are back, by job " (by) }));
     }
     rows.push(("Started", text(&time(job.started_at))));
     if let Some(at) = job.completed_at {

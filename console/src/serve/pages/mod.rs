@@ -18,12 +18,12 @@ use axum::http::Uri;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 
-use super::api::{self, JOBS, clear_request, job_of, query};
+use super::api::{self, JOBS, clear_request, job_of, query, undo_request};
 use super::app::App;
 use super::failed;
 use super::login::is_own_path;
 use super::params::{Params, Target, encode};
-use crate::client::Rights;
+use crate::client::{JobRef, Rights};
 use crate::failure::Failure;
 use crate::undo::Undo;
 
@@ -41,11 +41,15 @@ pub(crate) fn failure(words: &str) -> Html<String> {
 
 /// The same with a way back.
 fn failure_of(words: &str, back: Option<&str>) -> Html<String> {
+    failure_to(words, back.map(|back| (back, "Back to the preview")))
+}
+
+fn failure_to(words: &str, back: Option<(&str, &str)>) -> Html<String> {
     let body = html! {
         h1 { "That did not work" }
         @for line in words.lines() { p.error { (line) } }
         p {
-            @if let Some(back) = back { a href=(back) { "Back to the preview" } " " }
+            @if let Some((back, name)) = back { a href=(back) { (name) } " " }
             a href="/" { "Queues" }
         }
     };
@@ -135,7 +139,7 @@ pub(crate) async fn preview(State(app): State<Arc<App>>, uri: Uri) -> Response {
         if let Some(id) =
             preview.job_id.clone().filter(|_| preview.mode == "job" && preview.match_count.is_none())
         {
-            let job = crate::client::JobRef { id, queue: Some(preview.queue.clone()) };
+            let job = JobRef { id, queue: Some(preview.queue.clone()) };
             let status = client.status(&job, None)?;
             if status.has_ended() {
                 preview = preview.with_job(&status);
@@ -192,13 +196,35 @@ pub(crate) async fn job(State(app): State<Arc<App>>, uri: Uri) -> Response {
     let seen = app.ask(move |client| {
         let status = client.status(&job_of(&asked)?, None)?;
         let rights = if status.has_ended() { Rights::default() } else { client.may_hold(&status) };
-        let undo = Undo::of(&status).filter(|undo| client.clear_refusal(&undo.queue).is_none());
+        let undo = Undo::of(&status).filter(|undo| {
+            client.undo_refusal(&JobRef { id: undo.job.clone(), queue: Some(undo.queue.clone()) }).is_none()
+        });
         Ok((status, rights, undo))
     });
     shown(
         seen.await
             .map(|(status, rights, undo)| job::page(&frame, &app, &params, &status, rights, undo.as_ref())),
     )
+}
+
+/// POST /undo: starts the undo, or a rehearsal of it, and leads to it.
+pub(crate) async fn undo(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> Response {
+    let (params, form, actor) = (query(&uri), Params::new(&body), app.actor.clone());
+    let back = job::place(&params);
+    let started = app.ask(move |client| {
+        let accepted = client.undo(&undo_request(&params, &form, actor)?)?;
+        Ok((accepted.job_id, accepted.map.bytes("queue").unwrap_or_default()))
+    });
+    match started.await {
+        Ok((id, list)) => {
+            let place = format!("/job?job={}&queue={}", encode(id.as_bytes()), encode(&list));
+            Redirect::to(&place).into_response()
+        }
+        Err(failure) => {
+            let page = failure_to(&failure.words, Some((&back, "Back to the job")));
+            (failed::status(&failure), page).into_response()
+        }
+    }
 }
 
 /// POST /cancel, /pause, /resume, /throttle: does it, and leads back to the job.

@@ -5,7 +5,7 @@ use super::*;
 use crate::support::browser::{ENTER, TAB};
 
 fn parked(server: &Server) -> u64 {
-    redis::cmd("LLEN").arg("celery:parked").query(&mut server.conn()).expect("LLEN")
+    redis::cmd("LLEN").arg(parked_list(server, "celery")).query(&mut server.conn()).expect("LLEN")
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn a_clear_wants_the_name_typed() {
     browser.click("#how-clear");
     assert_eq!(
         (browser.text("#clear-all"), browser.text("#keep-one")),
-        ("Clear all".into(), "Clear all but one".into())
+        ("Delete all".into(), "Delete all but one".into())
     );
     browser.click("#clear-all");
     assert!(browser.place().starts_with("preview?"), "the browser itself asks for the name");
@@ -42,7 +42,7 @@ fn a_clear_wants_the_name_typed() {
     browser.reads("#outcome", "Cleared 60 of 61 matching messages");
     browser.reads("main", "sent twice");
     assert!(!browser.sees("#undo"), "what is cleared for good does not come back");
-    assert_eq!((depth(&server), parked(&server)), (991, 0));
+    assert_eq!((depth(&server), parked_list(&server, "celery")), (991, String::new()));
     browser.click("nav a:last-child");
     browser.reads("tbody tr", "clear, keep one");
 }
@@ -52,24 +52,33 @@ fn what_was_moved_comes_back() {
     let Some((server, _page, browser)) = at_preview() else { return };
     // Advised, so chosen where nobody chooses.
     assert_eq!(browser.text("#clear-all"), "Move all");
-    assert_eq!(browser.property("[name=to_shown]", "value"), "celery:parked");
+    assert_eq!(browser.property("[name=to_shown]", "value"), "", "a list of the job's own");
     browser.fill("[name=confirm]", "celery");
     browser.click("#clear-all");
-    browser.reads("#outcome", "Moved 61 of 61 matching messages to celery:parked");
+    browser.reads("#outcome", "Moved 61 of 61 matching messages to celery:parked:");
+    let list = parked_list(&server, "celery");
     assert_eq!((depth(&server), parked(&server)), (990, 61));
-    browser.click("#undo button");
+    browser.reads("#undo", &format!("This job moved 61 messages to {list}."));
+    browser.click("#undo-count");
+    browser.reads("#outcome", &format!("Would move 61 messages from {list} back to celery"));
+    assert!(!browser.sees("#undo"), "a rehearsal is not undone");
+    browser.devtools("Page.navigateToHistoryEntry", &serde_json::json!({"entryId": history(&browser, 1)}));
+    browser.until("the job again", || browser.sees("#undo"));
+    browser.click("#undo-all");
     browser.fill("#undo [name=confirm]", "celery");
-    browser.click("#undo button");
-    browser.reads("main", "is not the name of queue");
+    browser.click("#undo-all");
+    browser.reads("main", "to move them back");
     assert_eq!(parked(&server), 61);
     browser.devtools("Page.navigateToHistoryEntry", &serde_json::json!({"entryId": history(&browser, 1)}));
     browser.until("the job again", || browser.sees("#undo"));
     browser.js("document.querySelector('#undo [name=confirm]').value = ''");
-    browser.fill("#undo [name=confirm]", "celery:parked");
-    browser.click("#undo button");
-    browser.shows("#outcome", "Moved 61 of 61 matching messages to celery");
-    browser.reads("main", "undo of ");
-    assert_eq!((depth(&server), parked(&server)), (1_051, 0));
+    browser.fill("#undo [name=confirm]", &list);
+    browser.fill("#undo [name=reason]", "too many");
+    browser.click("#undo-all");
+    browser.shows("#outcome", &format!("Moved 61 messages from {list} back to celery; 0 left in the list"));
+    browser.reads("main", "too many");
+    assert!(!browser.sees("#undo"), "an undo is not undone");
+    assert_eq!(depth(&server), 1_051);
 }
 
 /// The page so many steps back.
@@ -168,6 +177,6 @@ fn the_keyboard_is_enough() {
     browser.press(&TAB.repeat(4));
     assert_eq!(browser.js(FOCUS)[0], "clear-all");
     browser.press(ENTER);
-    browser.reads("#outcome", "Moved 61 of 61 matching messages to celery:parked");
+    browser.reads("#outcome", "Moved 61 of 61 matching messages to celery:parked:");
     assert_eq!(parked(&server), 61);
 }

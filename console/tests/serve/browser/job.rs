@@ -66,7 +66,7 @@ fn the_end_of_a_job_comes_by_itself() {
     browser.reads("[data-field=status]", "running");
     tell(&mut server.conn(), "CONFIG SET qadmin.duty 100 qadmin.slice-us 20000");
     let n = qadmin_harness::grouped(matches);
-    browser.reads("#outcome", &format!("Moved {n} of {n} matching messages to celery:parked"));
+    browser.reads("#outcome", &format!("Moved {n} of {n} matching messages to celery:parked:"));
     assert_eq!(browser.property("#progress", "value"), 100);
-    browser.reads("#undo", &format!("{n} messages went to celery:parked"));
+    browser.reads("#undo", &format!("This job moved {n} messages to celery:parked:"));
 }

@@ -53,3 +53,10 @@ fn encoded(text: &str) -> String {
         out
     })
 }
+
+/// The list that a job has parked messages of this queue in; empty where there is none.
+pub(crate) fn parked_list(server: &qadmin_harness::Server, queue: &str) -> String {
+    let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut server.conn()).expect("KEYS");
+    let prefix = format!("{queue}:parked:");
+    keys.into_iter().find(|key| key.starts_with(&prefix)).unwrap_or_default()
+}

@@ -185,7 +185,7 @@ fn messages_of_another_kind_are_told_and_read_as_such() {
     browser.reads("#sample tbody td", "1");
     browser.fill("[name=confirm]", "resque:queue:mail");
     browser.click("#clear-all");
-    browser.shows("#outcome", "Moved 1 of 1 matching message to resque:queue:mail:parked");
+    browser.reads("#outcome", "Moved 1 of 1 matching message to resque:queue:mail:parked:");
     assert!(
         browser.sees("#undo") && !browser.sees("#undo [name=front]"),
         "the server moves to that end alone"
@@ -266,10 +266,10 @@ fn without_a_script_there_is_all_that_is_needed() {
     assert!(!browser.sees("progress") && browser.can_use("#clear-all"));
     browser.fill("[name=confirm]", "celery");
     browser.click("#clear-all");
-    browser.reads("#outcome", "Moved 61 of 61 matching messages to celery:parked");
-    browser.fill("#undo [name=confirm]", "celery:parked");
+    browser.reads("#outcome", "Moved 61 of 61 matching messages to celery:parked:");
+    browser.fill("#undo [name=confirm]", &parked_list(&server, "celery"));
     browser.click("#undo [name=front]");
-    browser.click("#undo button");
-    browser.shows("#outcome", "Moved 61 of 61 matching messages to celery");
+    browser.click("#undo-all");
+    browser.reads("#outcome", "back to celery; 0 left in the list");
     assert_eq!(super::super::depth(&server), 1_051);
 }

@@ -39,10 +39,10 @@ fn a_server_that_restarts_under_a_job_is_told_and_what_became_of_it() {
     server.start_again();
     browser.reads("#outcome", "interrupted");
     // What it moved can be moved back.
-    browser.fill("#undo [name=confirm]", "celery:parked");
+    browser.fill("#undo [name=confirm]", &parked_list(&server, "celery"));
     tell(&mut server.conn(), "CONFIG SET qadmin.duty 100 qadmin.slice-us 20000");
-    browser.click("#undo button");
-    browser.until("they are back", || browser.text("#outcome").ends_with(" matching messages to celery"));
+    browser.click("#undo-all");
+    browser.reads("#outcome", "back to celery; 0 left in the list");
     assert_eq!(super::super::depth(&server), LONG);
 }
 
@@ -117,9 +117,9 @@ fn what_messages_say_is_text_and_nothing_else() {
     browser.click("#clear-all");
     browser.reads("#outcome", "Moved 1 of 1 matching message");
     harmless("a job");
-    browser.fill("#undo [name=confirm]", &format!("{queue}:parked"));
-    browser.click("#undo button");
-    browser.shows("#outcome", &format!("Moved 1 of 1 matching message to {queue}"));
+    browser.fill("#undo [name=confirm]", &parked_list(&server, &queue));
+    browser.click("#undo-all");
+    browser.reads("#outcome", "0 left in the list");
     browser.go(&page, "/jobs");
     harmless("jobs");
     browser.go(&page, &format!("/preview?queue={name}&where={}", encoded(evil)));

@@ -38,7 +38,7 @@ fn every_wrong_command_line_says_what_would_be_right() {
         (
             "CLEARJOB q TASK t ALL XYZ",
             "ERR unknown keyword \"XYZ\"; QADMIN.CLEARJOB takes TASK, REPOID, COMMITID, WHERE, OR, ALL, KEEPONE, \
-             KEEP, BY, LIMIT, RATE, EXPECT, TOLERANCE, TO, FRONT, INEXACT, DRYRUN, CONFIRM, ID, ACTOR, REASON, PRIORITY, INDEX, AS, FORMAT",
+             KEEP, BY, LIMIT, RATE, EXPECT, TOLERANCE, TO, PARK, FRONT, INEXACT, DRYRUN, CONFIRM, ID, ACTOR, REASON, PRIORITY, INDEX, AS, FORMAT",
         ),
         // Terms of a clear.
         ("CLEARJOB q TASK t ALL LIMIT 0", "ERR LIMIT must be an integer from 1 to 1000000000000, got \"0\""),
@@ -74,8 +74,24 @@ fn every_wrong_command_line_says_what_would_be_right() {
             "ERR TO and PRIORITY ALL exclude each other: in one list nobody knows any more which step a message is of; \
              move one step after the other",
         ),
+        (
+            "CLEARJOB q TASK t ALL TO p PARK",
+            "ERR PARK and TO exclude each other: PARK moves to a list of the job's own, and TO to the one that it names",
+        ),
+        (
+            "CLEARJOB q TASK t ALL PARK PRIORITY ALL",
+            "ERR PARK and PRIORITY ALL exclude each other: in one list nobody knows any more which step a message is of; \
+             move one step after the other",
+        ),
+        ("UNDO x", "NOJOB no job with id \"x\""),
+        (
+            "UNDO UUID FILTER x",
+            "ERR unknown keyword \"FILTER\"; QADMIN.UNDO takes QUEUE, CONFIRM, FRONT, DRYRUN, ID, ACTOR, REASON, FORMAT",
+        ),
+        ("UNDO UUID CONFIRM", "ERR CONFIRM needs a value"),
+        ("UNDO UUID ID x", "ERR ID must be a UUID like 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02, got \"x\""),
         ("CLEARJOB q TASK t ALL TO ''", "ERR TO must not be empty"),
-        ("CLEARJOB q TASK t ALL FRONT", "ERR FRONT needs TO beside it"),
+        ("CLEARJOB q TASK t ALL FRONT", "ERR FRONT needs TO or PARK beside it"),
         (
             "CLEARJOB q TASK t ALL TO p FRONT LIMIT 5",
             "ERR LIMIT and FRONT exclude each other: to come before what is there, the newest is moved first, and which \

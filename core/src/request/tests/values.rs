@@ -90,6 +90,8 @@ fn another_option_is_another_request() {
         "ALL TO p",
         "ALL TO p FRONT",
         "ALL TO p2",
+        "ALL PARK",
+        "ALL PARK FRONT",
         "ALL INEXACT",
     ];
     for (i, one) in lines.iter().enumerate() {
@@ -133,6 +135,30 @@ fn commands_about_jobs() {
         Jobs { queue: Some(b"count".to_vec()), count: 100, format: Format::Resp }
     );
     assert_eq!(get::<Help>(""), Help);
+    let undo = get::<Undo>("UUID confirm parked front QUEUE q dryrun ID UUID actor a REASON r format json");
+    let text = |text: &str| Some(text.as_bytes().to_vec());
+    assert_eq!(
+        undo,
+        Undo {
+            job: uuid(),
+            queue: text("q"),
+            confirm: text("parked"),
+            front: true,
+            dry_run: true,
+            id: Some(uuid()),
+            actor: text("a"),
+            reason: text("r"),
+            format: Format::Json,
+        }
+    );
+    // What is the same undo and what is another one.
+    let fingerprint = |line: &str| get::<Undo>(line).fingerprint(0);
+    let same = fingerprint("UUID");
+    assert_eq!(same, fingerprint("UUID QUEUE q CONFIRM parked FORMAT JSON ID UUID"));
+    for other in ["UUID FRONT", "UUID DRYRUN", "UUID ACTOR a", "UUID REASON a"] {
+        assert_ne!(same, fingerprint(other), "{other}");
+    }
+    assert_ne!(same, get::<Undo>("UUID").fingerprint(1), "another database");
 }
 
 #[test]
@@ -143,6 +169,8 @@ fn the_key_stands_where_the_parser_took_it() {
     assert_eq!(at(&commands::JOBS, "COUNT 5"), None);
     assert_eq!(at(&commands::STATUS, "QUEUE QUEUE q"), Some(3), "the first is the id");
     assert_eq!(at(&commands::CANCEL, "ALL FORMAT JSON queue ''"), Some(5));
+    assert_eq!(at(&commands::UNDO, "UUID CONFIRM QUEUE FRONT queue q"), Some(6));
+    assert_eq!(at(&commands::UNDO, "UUID FRONT DRYRUN"), None);
     for line in ["UUID QUEUE", "UUID QUEUE a QUEUE b", "UUID QUEUE a COUNT 5", ""] {
         assert_eq!(at(&commands::STATUS, line), None, "{line} does not run");
     }
@@ -179,6 +207,9 @@ proptest! {
         }
         if let Ok(request) = Status::parse(&args, NOW_MS) {
             prop_assert_eq!(request.queue, key(&commands::STATUS));
+        }
+        if let Ok(request) = Undo::parse(&args, NOW_MS) {
+            prop_assert_eq!(request.queue, key(&commands::UNDO));
         }
         if let Ok(request) = Cancel::parse(&args, NOW_MS) {
             prop_assert_eq!(request.queue, key(&commands::CANCEL));

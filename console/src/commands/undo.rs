@@ -1,0 +1,103 @@
+//! `qadmin undo`: count what is left, ask, move back, watch.
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::clear::os_user;
+use super::{Session, bytes, exit_of, job_ref, shown, whole};
+use crate::cli;
+use crate::client::{JobRef, UndoRequest};
+use crate::failure::{Exit, Failure};
+use crate::look;
+use crate::progress::{self, End};
+use crate::prompt;
+use crate::reply::Status;
+use crate::text::{counted, escape, grouped};
+
+pub(crate) fn run(session: &mut Session, args: &cli::Undo) -> Result<Exit, Failure> {
+    let mut job = job_ref(&args.job);
+    if job.queue.is_none() {
+        // Asked for once all over a cluster; from then on the queue leads to its node.
+        job.queue = Some(session.client.status(&job, None)?.queue);
+    }
+    let mut request = UndoRequest {
+        job,
+        confirm: None,
+        front: args.front,
+        dry_run: args.dry_run,
+        id: args.id.unwrap_or_else(Uuid::new_v4).to_string(),
+        actor: args.actor.clone().or_else(os_user),
+        reason: args.reason.clone(),
+    };
+    if !args.dry_run {
+        request.confirm = match &args.yes {
+            Some(name) => Some(bytes(name)),
+            None => match ask(session, &request)? {
+                Some(name) => Some(name),
+                None => return Ok(Exit::Unconfirmed),
+            },
+        };
+    }
+    let accepted = session.client.undo(&request)?;
+    if args.no_wait {
+        let id = escape(accepted.job_id.as_bytes());
+        session.show(&Value::Object(accepted.map.0.clone()), || format!("job {id}"));
+        return Ok(Exit::Done);
+    }
+    session.say(&format!("job {}", escape(accepted.job_id.as_bytes())));
+    let undo = JobRef { id: accepted.job_id, queue: accepted.map.bytes("queue") };
+    let End::Ended(status) = progress::follow(&mut session.client, &undo, session.quiet)? else {
+        return Ok(Exit::Interrupted);
+    };
+    session.show(&whole(&status), || format!("{}\n\n{}", shown::job(&status), shown::outcome(&status)));
+    Ok(exit_of(&status))
+}
+
+/// Says how many messages the job moved and how many of them are left, and has the list's name typed.
+fn ask(session: &mut Session, request: &UndoRequest) -> Result<Option<Vec<u8>>, Failure> {
+    if session.json || !look::can_ask() {
+        return Err(Failure::new(
+            Exit::Unconfirmed,
+            "nothing was moved back: nobody can be asked here. A script confirms with --yes and the name of the list \
+             that the job moved messages to",
+        ));
+    }
+    let Some((moved, left)) = count(session, request)? else { return Ok(None) };
+    eprintln!(
+        "Job {} moved {} to {}. {} of them are left there.",
+        escape(request.job.id.as_bytes()),
+        counted(moved, "message"),
+        escape(&left.queue),
+        grouped(left.would_delete)
+    );
+    let place = if request.front { "before" } else { "after" };
+    let queue = escape(left.to.as_deref().unwrap_or_default());
+    eprintln!(
+        "This moves them back to {queue}, to run {place} what is in it, and leaves all others where they are."
+    );
+    match prompt::type_list(&left.queue) {
+        Some(name) if name == left.queue => Ok(Some(name)),
+        _ => {
+            eprintln!("That is not the list's name. Nothing was moved back.");
+            Ok(None)
+        }
+    }
+}
+
+/// How many messages the job moved, and a dry run of its undo that is through.
+fn count(session: &mut Session, request: &UndoRequest) -> Result<Option<(u64, Box<Status>)>, Failure> {
+    let rehearsal = UndoRequest { dry_run: true, id: Uuid::new_v4().to_string(), ..request.clone() };
+    let accepted = session.client.undo(&rehearsal)?;
+    let job = JobRef { id: accepted.job_id.clone(), queue: accepted.map.bytes("queue") };
+    match progress::follow(&mut session.client, &job, session.quiet)? {
+        End::Ended(status) if status.completed() => Ok(Some((accepted.map.sum("moved"), status))),
+        End::Ended(status) => Err(Failure::new(
+            Exit::JobFailed,
+            format!(
+                "what is left could not be counted: {}",
+                escape(status.error.as_deref().unwrap_or_default().as_bytes())
+            ),
+        )),
+        End::Left => Ok(None),
+    }
+}

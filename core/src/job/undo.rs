@@ -1,0 +1,162 @@
+//! What the record of a job says about undoing it.
+
+use super::{Kind, Record, Status, Undoing};
+use crate::error::{Error, UndoError};
+use crate::moved::UNDO_MAX;
+use crate::reply::Reply;
+
+/// What can be moved back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undoable {
+    /// The job, and how many messages it moved.
+    pub undoing: Undoing,
+    /// The list that it moved them to.
+    pub list: Vec<u8>,
+    /// The undo before this one.
+    pub undone_by: Option<uuid::Uuid>,
+}
+
+impl Undoable {
+    /// Of the record of the job `id`, in the database `db`.
+    ///
+    /// # Errors
+    /// [`Error::Undo`] where the job moved nothing that could be moved back.
+    pub fn of(record: &Record, id: uuid::Uuid, db: i32) -> Result<Self, Error> {
+        let refuse = |error| Err(Error::Undo(error));
+        let nothing = |why| refuse(UndoError::Nothing { id: id.to_string(), why });
+        let kind = Kind::parse(record.text("kind"));
+        let deleted = u64::try_from(record.int("deleted")).unwrap_or(0);
+        if kind == Some(Kind::Undo) {
+            return nothing(
+                "it is an undo itself; to move the messages away again, start a new QADMIN.CLEARJOB with PARK",
+            );
+        }
+        if kind != Some(Kind::Clear) {
+            return nothing("it only counted");
+        }
+        if record.int("dry_run") == 1 {
+            return nothing("it was a dry run");
+        }
+        if !record.status().has_ended() {
+            return nothing("it has not ended; wait for its end, or cancel it");
+        }
+        if *record.get("to") == Reply::Null {
+            return nothing("it cleared its matches; only what PARK or TO moved can be moved back");
+        }
+        if deleted == 0 {
+            return nothing("it moved nothing");
+        }
+        if record.int("db") != i64::from(db) {
+            return refuse(UndoError::OtherDatabase { id: id.to_string(), db: record.int("db") });
+        }
+        let undoable = Self {
+            undoing: Undoing {
+                job: id,
+                moved: deleted,
+                undone: u64::try_from(record.int("undone")).unwrap_or(0),
+            },
+            list: record.text("to").to_vec(),
+            undone_by: uuid::Uuid::try_parse_ascii(record.text("undone_by")).ok(),
+        };
+        if deleted > UNDO_MAX {
+            return Err(undoable.unknown(record, "it moved more than 20000000"));
+        }
+        Ok(undoable)
+    }
+
+    /// What the undo before this one leaves to do: nothing where it completed and moved something back. One that was
+    /// cancelled, failed or was interrupted can be continued.
+    ///
+    /// # Errors
+    /// [`UndoError::Already`].
+    pub fn check_last(&self, last: Status) -> Result<(), Error> {
+        let undone = match last {
+            Status::Completed if self.undoing.undone > 0 => Some(self.undoing.undone),
+            last if !last.has_ended() => None,
+            _ => return Ok(()),
+        };
+        let by = self.undone_by.map(|id| id.to_string()).unwrap_or_default();
+        Err(Error::Undo(UndoError::Already { id: self.undoing.job.to_string(), by, undone }))
+    }
+
+    /// Which messages the job moved cannot be known.
+    #[must_use]
+    pub fn unknown(&self, record: &Record, why: &'static str) -> Error {
+        Error::Undo(UndoError::MovesUnknown {
+            id: self.undoing.job.to_string(),
+            why,
+            list: self.list.clone(),
+            queue: record.text("queue").to_vec(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const ID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02";
+
+    /// A record of a job that moved something, with these members instead.
+    fn record(members: &[(&str, &str)]) -> Record {
+        let all = [
+            ("job_id", ID),
+            ("kind", "clear"),
+            ("status", "completed"),
+            ("queue", "celery"),
+            ("db", "0"),
+            ("to", "celery:parked"),
+            ("deleted", "200"),
+        ];
+        let found = |name: &str| {
+            members.iter().chain(&all).find(|(of, _)| *of == name).map(|(_, value)| value.as_bytes())
+        };
+        Record::from_hash(found).expect("a record")
+    }
+
+    fn of(members: &[(&str, &str)]) -> Result<Undoable, String> {
+        Undoable::of(&record(members), Uuid::nil(), 0).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn only_what_a_job_moved_can_be_moved_back_and_only_when_it_has_ended() {
+        for status in ["completed", "cancelled", "failed", "interrupted"] {
+            let undoable = of(&[("status", status), ("undone", "7")]).expect("it moved something");
+            assert_eq!((undoable.undoing.moved, undoable.undoing.undone), (200, 7), "{status}");
+            assert_eq!(undoable.list, b"celery:parked");
+        }
+        for (members, word) in [
+            (&[("kind", "undo")][..], "undo itself"),
+            (&[("kind", "preview")], "counted"),
+            (&[("kind", "stats")], "counted"),
+            (&[("dry_run", "1")], "dry run"),
+            (&[("status", "running")], "not ended"),
+            (&[("status", "paused")], "not ended"),
+            (&[("to", "")], "cleared"),
+            (&[("deleted", "0")], "nothing"),
+            (&[("db", "3")], "SELECT 3"),
+            (&[("deleted", "20000001")], "more than 20000000"),
+        ] {
+            let refused = of(members).expect_err(word);
+            assert!(refused.contains(word), "{refused}");
+        }
+        assert_eq!(UNDO_MAX, 20_000_000, "as the error says");
+    }
+
+    #[test]
+    fn a_job_is_undone_once_unless_its_undo_ended_half_way_or_moved_nothing() {
+        let check = |undone: &str, last| {
+            of(&[("undone", undone), ("undone_by", ID)]).expect("it moved something").check_last(last)
+        };
+        for live in [Status::Pending, Status::Running, Status::Paused] {
+            assert!(check("5", live).expect_err("it is live").to_string().contains("is being undone by"));
+        }
+        assert!(check("5", Status::Completed).expect_err("it was undone").to_string().contains("5 of its"));
+        for open in [Status::Cancelled, Status::Failed, Status::Interrupted] {
+            assert_eq!(check("5", open), Ok(()));
+        }
+        assert_eq!(check("0", Status::Completed), Ok(()));
+    }
+}

@@ -1,0 +1,237 @@
+//! Which messages a job moved to another list: what it writes down of each of them, and what an undo makes of that.
+//!
+//! A message is known by a digest of its bytes, the whole XXH3-64. While a job moves messages it appends the digests
+//! to a list of its own in the keyspace (its *journal*), in the unit that moves them. An undo reads the journal into
+//! [`Claims`] and takes a message out of the list only where a claim to it is left. It appends the digests of what it
+//! moved back to the same journal, so that an undo that ended half-way can be continued.
+//!
+//! Two messages of the same bytes are one and the same here: of three equal ones in the list an undo takes as many as the
+//! job moved there, whichever they are.
+
+/// Most digests in one element of a journal: what is read at once is 4 KiB.
+const CHUNK: usize = 512;
+/// Bytes of one digest.
+const DIGEST: usize = 8;
+/// The most messages whose move can be undone by one job: their claims take about 24 bytes each while it runs.
+pub const UNDO_MAX: u64 = 20_000_000;
+
+/// What a journal knows a message by.
+#[must_use]
+pub fn digest(message: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(message)
+}
+
+/// The way that messages took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// From the queue to the other list.
+    There,
+    /// Back, by an undo.
+    Back,
+}
+
+impl Way {
+    /// The first byte of an element.
+    fn sign(self) -> u8 {
+        match self {
+            Self::There => b'+',
+            Self::Back => b'-',
+        }
+    }
+}
+
+/// The elements that are appended to a journal for these digests: a sign, then eight bytes each, little-endian.
+pub fn elements(way: Way, digests: &[u64]) -> impl Iterator<Item = Vec<u8>> + '_ {
+    digests.chunks(CHUNK).map(move |chunk| {
+        let mut element = Vec::with_capacity(1 + chunk.len() * DIGEST);
+        element.push(way.sign());
+        element.extend(chunk.iter().flat_map(|digest| digest.to_le_bytes()));
+        element
+    })
+}
+
+/// Places of one page, 64 KiB.
+const PAGE: usize = if cfg!(test) { 4 } else { 4_096 };
+
+/// One digest, and one more than the number of messages with it that may still be taken; 0 in a place that is free.
+type Place = (u64, u32);
+
+/// The messages that an undo may take: each as often as the job moved it and no undo has moved it back.
+///
+/// A table of a fixed size, made a page at a time where digests fall: one that grew would move all its entries in one
+/// slice. A third of its places stay free at least, so that a search is short.
+#[derive(Debug)]
+pub struct Claims {
+    pages: Vec<Vec<Place>>,
+    /// Different digests in the table.
+    len: usize,
+    /// Messages that may still be taken.
+    left: u64,
+    /// Messages that the journal says were moved.
+    moved: u64,
+    /// Claims used since the last [`Claims::settle`], by their places.
+    used: Vec<usize>,
+}
+
+impl Claims {
+    /// Room for the claims of a job that moved so many messages.
+    #[must_use]
+    pub fn new(moved: u64) -> Self {
+        let most = usize::try_from(moved).unwrap_or(usize::MAX / 4);
+        let pages = (most + most / 2 + 1).div_ceil(PAGE);
+        Self { pages: vec![Vec::new(); pages], len: 0, left: 0, moved: 0, used: Vec::new() }
+    }
+
+    /// Messages that may still be taken.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Messages that the journal, as far as it was read, says were moved.
+    #[must_use]
+    pub fn moved(&self) -> u64 {
+        self.moved
+    }
+
+    /// Reads one element of a journal, the elements in their order. False where it is not one, or tells of more messages
+    /// than the job moved: then nothing is known for sure.
+    #[must_use]
+    pub fn read(&mut self, element: &[u8]) -> bool {
+        let Some((sign, digests)) = element.split_first() else { return false };
+        let (digests, rest) = digests.as_chunks::<DIGEST>();
+        let way = [Way::There, Way::Back].into_iter().find(|way| way.sign() == *sign);
+        let Some(way) = way.filter(|_| rest.is_empty() && !digests.is_empty()) else { return false };
+        digests.iter().map(|bytes| u64::from_le_bytes(*bytes)).all(|digest| match way {
+            Way::There => self.add(digest),
+            Way::Back => self.take(digest).is_some(),
+        })
+    }
+
+    /// Takes a message if a claim to it is left; says whether it is. It counts as taken from [`Claims::settle`] on.
+    pub fn claim(&mut self, digest: u64) -> bool {
+        let taken = self.take(digest);
+        self.used.extend(taken);
+        taken.is_some()
+    }
+
+    /// What was claimed was moved.
+    pub fn settle(&mut self) {
+        self.used.clear();
+    }
+
+    /// What was claimed since the last [`Claims::settle`] was not moved: the claims are there again.
+    pub fn give_back(&mut self) {
+        while let Some(place) = self.used.pop() {
+            self.pages[place / PAGE][place % PAGE].1 += 1;
+            self.left += 1;
+        }
+    }
+
+    fn add(&mut self, digest: u64) -> bool {
+        let places = self.pages.len() * PAGE;
+        let place = self.place(digest);
+        let page = &mut self.pages[place / PAGE];
+        if page.is_empty() {
+            *page = vec![(0, 0); PAGE];
+        }
+        match &mut page[place % PAGE] {
+            (_, 0) if (self.len + 1) * 3 > places * 2 => return false,
+            free @ (_, 0) => {
+                *free = (digest, 2);
+                self.len += 1;
+            }
+            (_, u32::MAX) => return false,
+            (_, count) => *count += 1,
+        }
+        self.left += 1;
+        self.moved += 1;
+        true
+    }
+
+    fn take(&mut self, digest: u64) -> Option<usize> {
+        let place = self.place(digest);
+        let (_, count) = self.pages[place / PAGE].get_mut(place % PAGE).filter(|(_, count)| *count > 1)?;
+        *count -= 1;
+        self.left -= 1;
+        Some(place)
+    }
+
+    /// Where a digest is, or the free place where it would be.
+    fn place(&self, digest: u64) -> usize {
+        let places = self.pages.len() * PAGE;
+        let mut place = usize::try_from(digest % places as u64).unwrap_or_default();
+        loop {
+            match self.pages[place / PAGE].get(place % PAGE) {
+                Some((there, 1..)) if *there != digest => place = (place + 1) % places,
+                _ => return place,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn claims(moved: &[u64], back: &[u64]) -> Claims {
+        let mut claims = Claims::new(moved.len() as u64);
+        for (way, digests) in [(Way::There, moved), (Way::Back, back)] {
+            assert!(elements(way, digests).all(|element| claims.read(&element)));
+        }
+        claims
+    }
+
+    #[test]
+    fn a_message_is_taken_as_often_as_it_was_moved_and_not_moved_back() {
+        let moved: Vec<u64> = (0..2_000).map(|n| n % 700).collect();
+        let back: Vec<u64> = (0..650).collect();
+        let mut claims = claims(&moved, &back);
+        assert_eq!((claims.left(), claims.moved()), (1_350, 2_000));
+        let mut left: HashMap<u64, i64> = HashMap::new();
+        moved.iter().for_each(|digest| *left.entry(*digest).or_default() += 1);
+        back.iter().for_each(|digest| *left.entry(*digest).or_default() -= 1);
+        for round in 0..4 {
+            for digest in 0..800 {
+                let count = left.entry(digest).or_default();
+                assert_eq!(claims.claim(digest), *count > 0, "{digest} in round {round}");
+                *count -= 1;
+            }
+        }
+        assert_eq!(claims.left(), 0);
+    }
+
+    #[test]
+    fn what_was_claimed_and_not_moved_can_be_claimed_again() {
+        let mut claims = claims(&[1, 1, 2], &[]);
+        assert!(claims.claim(1));
+        claims.settle();
+        assert!(claims.claim(1) && claims.claim(2) && !claims.claim(1));
+        claims.give_back();
+        assert_eq!(claims.left(), 2);
+        assert!(claims.claim(1) && claims.claim(2) && !claims.claim(1) && !claims.claim(2));
+    }
+
+    #[test]
+    fn digests_that_fall_on_one_place_are_told_apart() {
+        let places = 4 * PAGE as u64;
+        let moved: Vec<u64> = (0..9).map(|n| n * places).collect();
+        let mut claims = claims(&moved, &[]);
+        assert!(!claims.claim(places * 100));
+        assert!(moved.iter().all(|digest| claims.claim(*digest)));
+        assert!(!moved.iter().any(|digest| claims.claim(*digest)));
+    }
+
+    #[test]
+    fn what_is_no_element_or_more_than_was_moved_is_refused() {
+        for wrong in [&b""[..], b"+", b"*12345678", b"+1234567", b"+123456789", b"-12345678"] {
+            assert!(!Claims::new(5).read(wrong), "{wrong:?}");
+        }
+        let mut few = Claims::new(3);
+        let many: Vec<u64> = (0..100).collect();
+        assert!(!elements(Way::There, &many).all(|element| few.read(&element)));
+        assert!(!few.claim(1_000), "a search ends all the same");
+    }
+}

@@ -1,0 +1,104 @@
+//! `QADMIN.UNDO job-id [QUEUE queue] [CONFIRM list] [FRONT] [DRYRUN] [ID uuid] [ACTOR name] [REASON text]
+//! [FORMAT RESP|JSON]`
+
+use uuid::Uuid;
+
+use super::clearjob::{ACTOR_MAX, REASON_MAX, parse_id, parse_text};
+use super::digest::Digest;
+use super::options::{Options, job_id, queue_name};
+use super::spec::CommandSpec;
+use super::{Format, Request, commands};
+use crate::error::{Error, UndoError};
+
+/// Move back what a job moved to another list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undo {
+    /// The job.
+    pub job: Uuid,
+    /// The queue that it worked on, which leads to the cluster node that knows it.
+    pub queue: Option<Vec<u8>>,
+    /// The name of the list that messages are taken from, typed again. Which list that is only the job's record says.
+    pub confirm: Option<Vec<u8>>,
+    /// To the end that runs next, before what is in the queue; otherwise where producers push.
+    pub front: bool,
+    /// Only count what would be moved.
+    pub dry_run: bool,
+    /// The id that the caller chose for the undo.
+    pub id: Option<Uuid>,
+    /// Who acts, as the caller says; 1 to [`ACTOR_MAX`] bytes, any.
+    pub actor: Option<Vec<u8>>,
+    /// Why, as the caller says; 1 to [`REASON_MAX`] bytes, any.
+    pub reason: Option<Vec<u8>>,
+    /// How the reply is written.
+    pub format: Format,
+}
+
+impl Undo {
+    /// What "the same arguments" means when an ID comes again: as for a clear, QUEUE, CONFIRM and FORMAT change nothing
+    /// about the job.
+    #[must_use]
+    pub fn fingerprint(&self, db: i32) -> [u8; 32] {
+        Digest::new("undo")
+            .int(db)
+            .bytes(self.job.as_bytes())
+            .flag(self.front)
+            .flag(self.dry_run)
+            .optional(self.actor.as_deref())
+            .optional(self.reason.as_deref())
+            .finish()
+    }
+
+    /// Whether CONFIRM names the list that messages are taken from. A dry run needs no CONFIRM; one that names another
+    /// list shows a mistake there, too.
+    ///
+    /// # Errors
+    /// [`UndoError::Confirm`].
+    pub fn check_confirm(&self, list: &[u8]) -> Result<(), Error> {
+        match &self.confirm {
+            Some(name) if name == list => Ok(()),
+            None if self.dry_run => Ok(()),
+            got => Err(Error::Undo(UndoError::Confirm { list: list.to_vec(), got: got.clone() })),
+        }
+    }
+}
+
+impl Request for Undo {
+    const COMMAND: &'static CommandSpec = &commands::UNDO;
+
+    fn parse(args: &[&[u8]], _now_ms: i64) -> Result<Self, Error> {
+        let mut options = Options::new(Self::COMMAND, args);
+        let job = options.fixed()?;
+        let (mut queue, mut confirm, mut front, mut dry_run) = (None, None, false, false);
+        let (mut id, mut actor, mut reason, mut format) = (None, None, None, Format::default());
+        while let Some(keyword) = options.keyword()? {
+            match keyword {
+                "QUEUE" => queue = Some(queue_name(options.args.value("QUEUE")?)?),
+                "CONFIRM" => confirm = Some(options.args.value("CONFIRM")?.to_vec()),
+                "FRONT" => front = true,
+                "DRYRUN" => dry_run = true,
+                "ID" => id = Some(parse_id(options.args.value("ID")?)?),
+                "ACTOR" => actor = Some(parse_text("ACTOR", options.args.value("ACTOR")?, ACTOR_MAX)?),
+                "REASON" => reason = Some(parse_text("REASON", options.args.value("REASON")?, REASON_MAX)?),
+                "FORMAT" => format = Format::parse(&mut options.args)?,
+                other => return Err(options.unknown(other.as_bytes())),
+            }
+        }
+        let job = job_id(job)?;
+        Ok(Self { job, queue, confirm, front, dry_run, id, actor, reason, format })
+    }
+}
+
+/// Where the value of QUEUE stands in the command line (the command's name is 0), given the arguments after the name.
+pub(super) fn queue_at(args: &[&[u8]]) -> Option<usize> {
+    Undo::parse(args, 0).ok()?.queue?;
+    let mut at = 1;
+    // The words parse: what follows a keyword with a value is that value.
+    while let Some(word) = args.get(at) {
+        let keyword = commands::UNDO.keyword(word)?;
+        if keyword == "QUEUE" {
+            return Some(at + 2);
+        }
+        at += if ["FRONT", "DRYRUN"].contains(&keyword) { 1 } else { 2 };
+    }
+    None
+}

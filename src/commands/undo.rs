@@ -1,0 +1,156 @@
+//! QADMIN.UNDO: starts a job that moves back what another one moved, and answers at once.
+
+use qadmin_core::error::{Error, UndoError};
+use qadmin_core::filter::{Filter, Projection};
+use qadmin_core::job::{Destination, Job, Kind, Origin, Record, Start, Terms, Undoable};
+use qadmin_core::kind::MessageKind;
+use qadmin_core::priorities::{List, Priority};
+use qadmin_core::queue::End;
+use qadmin_core::reply::Reply;
+use qadmin_core::request::{SAMPLE_DEFAULT, Undo, commands};
+use qadmin_core::scan::Effect;
+use uuid::Uuid;
+
+use super::clearjob::{begin, map, resent};
+use super::status::find;
+use super::{Answer, denied, depth, may_read};
+use crate::engine::Newcomer;
+use crate::moved;
+use crate::redis::acl::{self, Right};
+use crate::redis::clock::{now_ms, now_ns};
+use crate::redis::ctx::Caller;
+use crate::redis::{Ctx, RString};
+use crate::settings;
+use crate::state::{self, State};
+
+pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
+    let caller = ctx.caller();
+    if caller.user.is_none() || ctx.flags().script() {
+        return Err(Error::NotClient { command: commands::UNDO.name });
+    }
+    let digest = request.fingerprint(ctx.db());
+    state::with(|state| {
+        let record = find_record(state, ctx, &caller, request)?;
+        let undoable = Undoable::of(&record, request.job, ctx.db());
+        // The undo of this very request may be what undid the job.
+        if let Some(id) = request.id
+            && let Some(known) = resent(state, ctx, id, record.text("queue"), &digest)?
+        {
+            return Ok(Answer::Reply(reply(ctx, &known, &record, true), request.format));
+        }
+        let undoable = undoable?;
+        let queue = queue_of(&record)?;
+        check_rights(ctx, &caller, &undoable.list, &queue)?;
+        let len = depth(ctx, &RString::new(&undoable.list))?;
+        depth(ctx, &RString::new(&queue))?;
+        if let Some(last) = undoable.undone_by
+            && let Some(last) = find(state, ctx, last, Some(record.text("queue")))
+        {
+            undoable.check_last(last.record.status())?;
+        }
+        if request.dry_run && ctx.flags().out_of_memory() {
+            return Err(Error::OutOfMemory);
+        }
+        state.room_for(ctx, Newcomer::Clear)?;
+        let journal = moved::key(record.text("queue"), request.job, ctx.flags().cluster());
+        if !moved::exists(ctx, &RString::new(journal)) {
+            return Err(undoable.unknown(&record, "its list qadmin:moved:<id> is gone"));
+        }
+        let messages = MessageKind::parse(record.text("message_kind"))?;
+        if request.front && messages.spec().next_end == End::Head {
+            let why =
+                "before what is there the newest goes first, and lists are taken apart from the head on only";
+            return Err(Error::Excludes { keyword: "FRONT", other: "messages of Resque", why });
+        }
+        // Last, so that who is asked to confirm confirms a command that would otherwise run.
+        request.check_confirm(&undoable.list)?;
+        let job = Job::new(Start {
+            id: request.id.unwrap_or_else(Uuid::new_v4),
+            kind: Kind::Undo,
+            db: ctx.db(),
+            queue: undoable.list.clone(),
+            priority: None,
+            lists: vec![(List { key: undoable.list, step: None }, len)],
+            messages,
+            filter: Filter::all(),
+            projection: Projection::of(messages, messages.spec().sample)?,
+            fields: None,
+            sample: SAMPLE_DEFAULT,
+            grouping: None,
+            top: 0,
+            effect: Effect::ClearAll,
+            terms: Terms {
+                to: Some(Destination { key: queue, front: request.front, own: false }),
+                undo: Some(undoable.undoing),
+                ..Terms::default()
+            },
+            dry_run: request.dry_run,
+            origin: Origin {
+                user: caller.user,
+                actor: request.actor.clone(),
+                client: caller.client,
+                reason: request.reason.clone(),
+            },
+            digest,
+            unacked: None,
+            now_ms: now_ms(),
+            now_ns: now_ns(),
+        });
+        let undo = begin(state, ctx, job)?;
+        Ok(Answer::Reply(reply(ctx, &undo, &record, false), request.format))
+    })?
+}
+
+/// The record of the job to undo, if the caller may see it.
+fn find_record(state: &mut State, ctx: Ctx<'_>, caller: &Caller, request: &Undo) -> Result<Record, Error> {
+    let queue = request.queue.as_deref();
+    let id = || request.job.to_string().into_bytes();
+    let unknown = || match ctx.flags().cluster() && queue.is_none() {
+        true => Error::NoJob { id: id(), give_queue: true },
+        false => Error::Undo(UndoError::Forgotten { id: id() }),
+    };
+    let found = find(state, ctx, request.job, queue).ok_or_else(unknown)?;
+    if queue.is_some_and(|queue| queue != found.record.text("queue")) {
+        return Err(unknown());
+    }
+    match found.keys.iter().find(|key| !may_read(caller, key)) {
+        Some(key) => Err(denied(ctx, caller, key)),
+        None => Ok(found.record),
+    }
+}
+
+/// The list that the job took its messages from: of a queue with priorities the one of its step.
+fn queue_of(record: &Record) -> Result<Vec<u8>, Error> {
+    let priority = record.text("priority");
+    let priority = if priority.is_empty() { None } else { Some(Priority::parse(priority)?) };
+    let mut lists = settings::now().priorities().lists(record.text("queue"), priority)?;
+    // What goes over several lists moves nothing.
+    lists.pop().filter(|_| lists.is_empty()).map(|list| list.key).ok_or(Error::Internal)
+}
+
+/// The caller may take messages out of the one list and put them into the other one.
+fn check_rights(ctx: Ctx<'_>, caller: &Caller, list: &[u8], queue: &[u8]) -> Result<(), Error> {
+    let may = |granted: fn(&[u8], &[u8]) -> Right, key: &[u8]| {
+        caller.user.as_ref().is_some_and(|user| granted(user, key) == Right::Granted)
+    };
+    if !may(acl::may_take_out, list) {
+        return Err(denied(ctx, caller, list));
+    }
+    if !may(acl::may_add, queue) {
+        return Err(denied(ctx, caller, queue));
+    }
+    Ok(())
+}
+
+/// That of a clear, and what the undo is about.
+fn reply(ctx: Ctx<'_>, undo: &Record, job: &Record, deduplicated: bool) -> Reply {
+    let more = [
+        ("undoes".into(), undo.get("undoes").clone()),
+        ("moved".into(), job.get("deleted").clone()),
+        ("undone".into(), undo.get("undone").clone()),
+    ];
+    match map(ctx, undo, deduplicated) {
+        Reply::Map(members) => Reply::Map(members.into_iter().chain(more).collect()),
+        other => other,
+    }
+}
