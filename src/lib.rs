@@ -13,6 +13,7 @@ mod moved;
 mod outbox;
 mod record;
 mod redis;
+mod rights;
 mod settings;
 mod settle;
 mod state;
@@ -49,6 +50,14 @@ fn on_load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
     if !subscribed {
         return Err("the server refused a subscription that the module cannot do without".into());
     }
+    let missing = redis::server::all_missing();
+    if !missing.is_empty() {
+        redis::log::warning(&format!(
+            "qadmin calls these commands, which this server does not have under their names (rename-command): {}; what \
+             needs them is refused or told less",
+            missing.join(", ")
+        ));
+    }
     redis::log::notice(&format!("qadmin {} loaded", env!("CARGO_PKG_VERSION")));
     Ok(())
 }
@@ -56,6 +65,7 @@ fn on_load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
 /// Gives back what is held between callbacks: the module goes.
 fn free() {
     state::free();
+    redis::acl::free();
     redis::config::free();
 }
 
@@ -67,6 +77,12 @@ fn on_unload() -> Result<(), String> {
         return Err(format!(
             "not unloaded: live jobs: {live}, clients that wait for one: {waiting}; \
              end them with QADMIN.CANCEL ALL, or wait"
+        ));
+    }
+    if let Some(command) = redis::server::missing(redis::server::ACL) {
+        return Err(format!(
+            "not unloaded: without the command {command} nobody knows whether ACL rules of users name commands of this \
+             module, which some servers do not survive"
         ));
     }
     // Redis 8.0 and Valkey 8.1 recompute all rules without the commands that are gone, and assert themselves

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::commands::looks::Looks;
 use crate::commands::{self, preview, stats, status};
-use crate::redis::block::{Blocked, unblock};
+use crate::redis::block::{Blocked, ClientId};
 use crate::redis::{Ctx, reply};
 use crate::state::{self, State};
 
@@ -109,6 +109,8 @@ pub(crate) struct Waiter {
     pub(crate) what: For,
     /// How far it is.
     stage: Stage,
+    /// Lets the client go; `None` once that was done.
+    token: Option<Blocked>,
 }
 
 /// How far a waiting client is.
@@ -135,9 +137,9 @@ impl Waiter {
 /// All of them.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
-    all: HashMap<Blocked, Waiter>,
+    all: HashMap<ClientId, Waiter>,
     /// Clients to let go. Some may be gone by then, and a handle may have come back as another client's.
-    due: VecDeque<Blocked>,
+    due: VecDeque<ClientId>,
     /// Bytes of all requests.
     bytes: usize,
     /// Immediate samples that were looked for in this turn.
@@ -157,9 +159,10 @@ impl Waiters {
 
     /// Adds a blocked client.
     pub(crate) fn add(&mut self, client: Blocked, job: Uuid, what: For) {
-        let waiter = Waiter { job, what, stage: Stage::Waits };
+        let id = client.id();
+        let waiter = Waiter { job, what, stage: Stage::Waits, token: Some(client) };
         self.bytes += waiter.bytes();
-        self.all.insert(client, waiter);
+        self.all.insert(id, waiter);
     }
 
     /// Everybody who waits for this job is to go, turn by turn.
@@ -182,7 +185,9 @@ impl Waiters {
         for client in self.due.drain(..self.due.len().min(RELEASED_PER_TURN)) {
             if let Some(waiter) = self.all.get_mut(&client).filter(|waiter| waiter.stage == Stage::Due) {
                 waiter.stage = Stage::LetGo;
-                unblock(client);
+                if let Some(token) = waiter.token.take() {
+                    token.unblock();
+                }
             }
         }
     }
@@ -198,7 +203,7 @@ impl Waiters {
         self.all.values().any(|waiter| waiter.job == job)
     }
 
-    fn take(&mut self, client: Blocked) -> Option<Waiter> {
+    fn take(&mut self, client: ClientId) -> Option<Waiter> {
         let waiter = self.all.remove(&client)?;
         self.bytes -= waiter.bytes();
         Some(waiter)
@@ -206,16 +211,16 @@ impl Waiters {
 }
 
 /// The job ended: reply with its end.
-pub(crate) fn ready(ctx: Ctx<'_>, client: Blocked) {
+pub(crate) fn ready(ctx: Ctx<'_>, client: ClientId) {
     answer(ctx, client);
 }
 
 /// The time is up: reply with the job as it stands.
-pub(crate) fn timeout(ctx: Ctx<'_>, client: Blocked) {
+pub(crate) fn timeout(ctx: Ctx<'_>, client: ClientId) {
     answer(ctx, client);
 }
 
-fn answer(ctx: Ctx<'_>, client: Blocked) {
+fn answer(ctx: Ctx<'_>, client: ClientId) {
     let answer = state::with(|state| {
         let waiter = state.waiters.take(client).ok_or(Error::Internal)?;
         match waiter.what {
@@ -238,14 +243,15 @@ fn answer(ctx: Ctx<'_>, client: Blocked) {
 }
 
 /// The client is gone: nobody is left to wait for an inline preview that no one else asked for.
-pub(crate) fn gone(client: Blocked) -> bool {
+pub(crate) fn gone(client: ClientId) -> Option<Blocked> {
     state::with(|state| {
-        let Some(waiter) = state.waiters.take(client) else { return false };
+        let mut waiter = state.waiters.take(client)?;
+        let token = waiter.token.take();
         state.walks.take(waiter.job);
         abandon(state, waiter.job);
-        waiter.stage != Stage::LetGo
+        token
     })
-    .unwrap_or(false)
+    .unwrap_or(None)
 }
 
 fn abandon(state: &mut State, id: Uuid) {

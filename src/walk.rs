@@ -11,19 +11,19 @@ use qadmin_core::error::Error;
 use qadmin_core::kind::{MessageKind, Recogniser};
 use qadmin_core::queues::{Found, Glance, NextMessage, binding_prefix, bound_queue};
 use qadmin_core::reply::Reply;
-use qadmin_core::request::{QUEUE_MAX, Queues};
+use qadmin_core::request::{QUEUE_MAX, Queues, commands};
 use qadmin_core::scan::Queue as _;
 use uuid::Uuid;
 
 use crate::commands::looks::library_of;
-use crate::commands::may_read;
 use crate::redis::call::{How, call};
 use crate::redis::clock::{cpu_ns, now_ns};
 use crate::redis::ctx::Caller;
 use crate::redis::guard::guard;
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::scan::{Cursor, Holds};
-use crate::redis::{Ctx, RString, event_loop, events};
+use crate::redis::{Ctx, RString, event_loop, events, server};
+use crate::rights::may_read;
 use crate::settings;
 use crate::state::State;
 
@@ -77,7 +77,7 @@ pub(crate) struct Walk {
 impl Walk {
     /// A walk over the selected database for the client that asks.
     pub(crate) fn new(ctx: Ctx<'_>, caller: Caller, request: &Queues) -> Result<Self, Error> {
-        let unacked = may_read(&caller, b"unacked")
+        let unacked = may_see(&caller, b"unacked")
             .then(|| call(ctx, c"HLEN", How::Read, &[RString::new("unacked")]).ok()?.int())
             .flatten();
         Ok(Self {
@@ -158,10 +158,10 @@ impl Walk {
     /// one whatever is in it.
     fn list(&mut self, ctx: Ctx<'_>, key: &[u8], is_queue: bool) {
         let (queue, step) = match settings::now().priorities().step_of(key) {
-            Some((queue, step)) if may_read(&self.caller, queue) => (queue, Some(u64::from(step))),
+            Some((queue, step)) if may_see(&self.caller, queue) => (queue, Some(u64::from(step))),
             _ => (key, None),
         };
-        if !self.request.wants(queue) || !may_read(&self.caller, key) {
+        if !self.request.wants(queue) || !may_see(&self.caller, key) {
             return;
         }
         let name = RString::new(key);
@@ -207,12 +207,16 @@ impl Walk {
     }
 
     fn bindings(&mut self, ctx: Ctx<'_>, key: &[u8]) {
-        let prefix = binding_prefix(key).filter(|_| may_read(&self.caller, key));
+        let prefix = binding_prefix(key).filter(|_| may_see(&self.caller, key));
         let Some(prefix) = prefix else { return };
         let ask = |command, more: &[u8]| {
             let args = [RString::new(key), RString::new(more)];
             call(ctx, command, How::Read, if more.is_empty() { &args[..1] } else { &args })
         };
+        if server::missing(server::BINDINGS).is_some() {
+            return self.found.cut();
+        }
+        // Another node of a cluster may have it.
         let members = ask(c"SCARD", b"").ok().and_then(|answer| answer.int()).unwrap_or(0);
         if u64::try_from(members).unwrap_or(0) > BINDINGS_MAX {
             self.found.cut();
@@ -230,7 +234,7 @@ impl Walk {
 
     /// Its lists are looked at now: the walk may be cut short before it meets them.
     fn bound(&mut self, ctx: Ctx<'_>, queue: &[u8]) {
-        if self.request.wants(queue) && may_read(&self.caller, queue) {
+        if self.request.wants(queue) && may_see(&self.caller, queue) {
             self.found.bound(queue);
             self.list(ctx, queue, true);
             for other in settings::now().priorities().others(&[queue]) {
@@ -250,6 +254,11 @@ impl Walk {
             .with("elapsed_us", (now_ns() - self.began_ns) / 1_000)
             .build()
     }
+}
+
+/// Whether the caller may learn of what is under this key.
+fn may_see(caller: &Caller, key: &[u8]) -> bool {
+    may_read(caller, &commands::QUEUES, [key])
 }
 
 /// Walks whose clients wait.

@@ -5,15 +5,17 @@
 use qadmin_core::error::quote;
 use qadmin_core::job::{Job, Kind};
 use qadmin_core::near;
+use qadmin_core::request::commands;
 use qadmin_core::scan::Queue as _;
 use qadmin_core::zero::Onlooker;
 
-use crate::commands::may_read;
 use crate::redis::clock::cpu_ns;
+use crate::redis::ctx::Caller;
 use crate::redis::key::{Type, type_of};
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::scan::{Cursor, Holds};
 use crate::redis::{Ctx, RString};
+use crate::rights;
 use crate::settings;
 
 /// Longest walk over the keys, in slices: a command pays for it, as for its sample. A look at messages comes behind the last
@@ -33,9 +35,9 @@ pub(crate) fn no_such_key(ctx: Ctx<'_>, queue: &[u8]) -> String {
     if caller.user.is_none() || ctx.flags().script() {
         return none;
     }
-    let is_queue = |key: &[u8]| may_read(&caller, key) && type_of(ctx, &RString::new(key)) == Type::List;
+    let is_queue = |key: &[u8]| may_see(&caller, key) && type_of(ctx, &RString::new(key)) == Type::List;
     let by_form = near::queue_keys(queue).into_iter().find(|key| is_queue(key));
-    let meant = by_form.or_else(|| nearest(ctx, queue, |key| may_read(&caller, key)));
+    let meant = by_form.or_else(|| nearest(ctx, queue, |key| may_see(&caller, key)));
     match meant {
         Some(key) if key.starts_with(b"queue:") => format!("{none}; {} is one (AS sidekiq)", quote(&key)),
         Some(key) if key.starts_with(b"resque:queue:") => {
@@ -44,6 +46,11 @@ pub(crate) fn no_such_key(ctx: Ctx<'_>, queue: &[u8]) -> String {
         Some(key) => format!("{none}; {} is one", quote(&key)),
         None => none,
     }
+}
+
+/// Whether the caller may preview this queue, and so may learn that it is there.
+fn may_see(caller: &Caller, queue: &[u8]) -> bool {
+    rights::may_read(caller, &commands::PREVIEW, [queue])
 }
 
 /// The list whose name is nearest to this one, of those that a short walk over the keys comes across.

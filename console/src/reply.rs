@@ -150,6 +150,8 @@ pub(crate) struct Preview {
     pub(crate) cached_at: Option<i64>,
     pub(crate) job_id: Option<String>,
     pub(crate) count_error: Option<String>,
+    /// Of a list of one step, the queue that it is a part of.
+    pub(crate) queue_of_list: Option<Vec<u8>>,
     pub(crate) other_priorities_depth: Option<u64>,
     /// Another kind than the messages were taken for.
     pub(crate) looks_like: Option<Kind>,
@@ -173,6 +175,7 @@ impl Preview {
             cached_at: map.int("cached_at"),
             job_id: map.word("job_id"),
             count_error: map.word("count_error"),
+            queue_of_list: map.bytes("queue_of_list"),
             other_priorities_depth: map.count("other_priorities_depth"),
             looks_like: map.word("looks_like").as_deref().and_then(Kind::parse),
             doubts: Doubts::new(&map),

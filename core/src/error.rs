@@ -362,6 +362,16 @@ pub enum Error {
         /// The command's name.
         command: &'static str,
     },
+    /// A command of the server that the module calls is not there.
+    NoCommand {
+        /// The command's name.
+        command: &'static str,
+    },
+    /// The user is switched off, and their connection still open.
+    UserOff {
+        /// The user.
+        user: Vec<u8>,
+    },
     /// A write was asked of a replica.
     ReadOnly,
     /// The server is loading its data.
@@ -598,7 +608,9 @@ impl Error {
             Self::WrongType | Self::WrongTypeOf { .. } | Self::RecordKey { .. } | Self::NoList { .. } => {
                 Code::WrongType
             }
-            Self::NoPermKey | Self::NoPermCommand { .. } | Self::RightLost { .. } => Code::NoPerm,
+            Self::NoPermKey | Self::NoPermCommand { .. } | Self::UserOff { .. } | Self::RightLost { .. } => {
+                Code::NoPerm
+            }
             Self::ReadOnly | Self::RoleChanged => Code::ReadOnly,
             Self::Loading => Code::Loading,
             Self::Flushed
@@ -627,6 +639,7 @@ impl Error {
             | Self::HeldOnPrimary
             | Self::Ids { .. }
             | Self::NoSample { .. }
+            | Self::NoCommand { .. }
             | Self::LooksLike { .. } => Code::Err,
         }
     }
@@ -784,6 +797,16 @@ impl Error {
             Self::NoPermCommand { command } => {
                 format!("this user has no permissions to run the '{command}' command")
             }
+            Self::NoCommand { command } => format!(
+                "this server has no command {command}, which qadmin calls for this; it works where no \
+                 rename-command takes that name away"
+            ),
+            Self::UserOff { user } => {
+                format!(
+                    "the user {} is switched off; clear as one who is on (ACL SETUSER ... on)",
+                    quote(user)
+                )
+            }
             Self::ReadOnly => "You can't write against a read only replica.".to_owned(),
             Self::Loading => "Redis is loading the dataset in memory".to_owned(),
 
@@ -805,7 +828,7 @@ impl Error {
             ),
             Self::Interrupted { why } => (*why).to_owned(),
             Self::RightLost { user } => format!(
-                "the user {} who started the job was deleted or may no longer clear this queue",
+                "the user {} who started the job was deleted, is switched off or may no longer clear this queue",
                 quote(user)
             ),
             Self::NoList { key } => format!("the key {} holds no list any more", quote(key)),

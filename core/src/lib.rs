@@ -23,6 +23,7 @@ pub mod queue;
 pub mod queues;
 pub mod reply;
 pub mod request;
+pub mod rules;
 pub mod scan;
 pub mod settings;
 pub mod slot;

@@ -119,8 +119,8 @@ pub const SETTINGS: [SettingSpec; 11] = [
         max: 100_000,
         unit: "microseconds",
         words: &[],
-        doc: "Longest stretch of work after the seek; where the seek took much longer, three quarters of the seek. Below \
-              50 a slice does little but seek.",
+        doc: "Longest stretch of work after the seek; where this seek and the one before it took longer, as long as \
+              the shorter of the two. Below 50 a slice does little but seek.",
     },
     SettingSpec {
         name: "duty",

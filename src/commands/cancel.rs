@@ -3,15 +3,15 @@
 use qadmin_core::error::Error;
 use qadmin_core::job::{Job, Kind, Status};
 use qadmin_core::reply::Reply;
-use qadmin_core::request::{Cancel, Target, commands};
+use qadmin_core::request::{Cancel, CommandSpec, Target, commands};
 use uuid::Uuid;
 
 use super::status::{Found, find};
-use super::{Answer, denied, may_read};
-use crate::engine::may_undo;
-use crate::redis::Ctx;
-use crate::redis::acl::{self, Right};
+use super::{Answer, needs_commands};
+use crate::redis::acl::Access;
 use crate::redis::ctx::Caller;
+use crate::redis::{Ctx, server};
+use crate::rights::{self, Need, needs_of, starter};
 use crate::state::{self, State};
 
 pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
@@ -20,7 +20,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
     state::with(|state| {
         let ids: Vec<_> = match request.target {
             Target::One(id) => {
-                let found = find_own(state, ctx, &caller, id, request.queue.as_deref())?;
+                let found = find_own(state, ctx, &commands::CANCEL, id, request.queue.as_deref())?;
                 if state.registry.find_live(id).is_none() {
                     // Ended, or a record without a job: nothing to change.
                     return Ok(Answer::Reply(found.map(), request.format));
@@ -32,10 +32,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
                 .live()
                 .iter()
                 .filter(|job| of_queue(&job.start().queue))
-                .filter(|job| {
-                    let may = |key| may_end(&caller, job.start().kind, key);
-                    may(&job.start().queue) && job.keys().all(may)
-                })
+                .filter(|job| may_end(&caller, &commands::CANCEL, job.start().kind, &needs_of(job)))
                 .map(Job::id)
                 .collect(),
         };
@@ -59,11 +56,11 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
     })?
 }
 
-/// What is known of a job that the caller may end or hold.
+/// What is known of a job that the caller may end or hold by this command.
 pub(super) fn find_own(
     state: &mut State,
     ctx: Ctx<'_>,
-    caller: &Caller,
+    command: &CommandSpec,
     id: Uuid,
     queue: Option<&[u8]>,
 ) -> Result<Found, Error> {
@@ -71,24 +68,33 @@ pub(super) fn find_own(
         id: id.to_string().into_bytes(),
         give_queue: ctx.flags().cluster() && queue.is_none(),
     };
-    let found = find(state, ctx, id, queue).ok_or_else(unknown)?;
+    let Some(found) = find(state, ctx, id, queue) else {
+        needs_commands(server::RECORD_READ)?;
+        return Err(unknown());
+    };
     let of = found.record.text("queue");
     if queue.is_some_and(|queue| queue != of) {
         return Err(unknown());
     }
     let kind = Kind::parse(found.record.text("kind")).unwrap_or(Kind::Clear);
-    if let Some(key) = found.keys.iter().find(|key| !may_end(caller, kind, key)) {
-        return Err(denied(ctx, caller, key));
-    }
+    let access = if kind.is_recorded() { Access::TakeOut } else { Access::Read };
+    let needs = match state.registry.find_live(id) {
+        Some(job) => needs_of(job),
+        None => found.needs(access),
+    };
+    let caller = ctx.caller();
+    rights::check(ctx, &caller, command, &to_end(&needs))?;
+    rights::check(ctx, &caller, starter(kind), &needs)?;
     Ok(found)
 }
 
-/// Whoever may start such a job may end it.
-fn may_end(caller: &Caller, kind: Kind, queue: &[u8]) -> bool {
-    let Some(user) = &caller.user else { return !caller.unknown };
-    match kind {
-        Kind::Preview | Kind::Stats => may_read(caller, queue),
-        Kind::Undo => may_undo(user, queue),
-        Kind::Clear => acl::may_call(user, &[commands::CLEARJOB.name.as_bytes(), queue]) == Right::Granted,
-    }
+/// Whoever may start such a job may end it, by a command that may read its keys.
+fn may_end(caller: &Caller, command: &CommandSpec, kind: Kind, needs: &[Need<'_>]) -> bool {
+    rights::may(caller, command, &to_end(needs)) && rights::may(caller, starter(kind), needs)
+}
+
+/// What the command that ends or holds a job needs where the job needs this: nothing is taken out by it.
+fn to_end<'a>(needs: &[Need<'a>]) -> Vec<Need<'a>> {
+    let less = |access| if access == Access::TakeOut { Access::Read } else { access };
+    needs.iter().map(|(key, access)| (*key, less(*access))).collect()
 }

@@ -15,28 +15,33 @@ use uuid::Uuid;
 use super::lists::{Over, of_record, others_depth};
 use super::looks::looks_like;
 use super::preview::nothing_there;
-use super::unacked::{Access, Words};
-use super::{Answer, denied, depth};
+use super::unacked::Words;
+use super::{Answer, depth, needs_commands};
 use crate::audit::Entry;
 use crate::engine::Newcomer;
 use crate::moved;
 use crate::record::{self, Owed};
-use crate::redis::acl::{self, Right};
+use crate::redis::acl::{self, Access};
 use crate::redis::clock::{now_ms, now_ns};
 use crate::redis::ctx::Caller;
 use crate::redis::guard::guard;
-use crate::redis::{Ctx, RString, log};
+use crate::redis::{Ctx, RString, log, server};
+use crate::rights::{self, Need};
 use crate::state::{self, State};
 
 pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
     let caller = ctx.caller();
-    if caller.user.is_none() || ctx.flags().script() {
+    let Some(user) = caller.user.as_deref().filter(|_| !ctx.flags().script()) else {
         return Err(Error::NotClient { command: commands::CLEARJOB.name });
+    };
+    if acl::is_off(user) {
+        return Err(Error::UserOff { user: user.to_vec() });
     }
+    needs_commands(server::RECORD)?;
     let db = ctx.db();
     let digest = request.fingerprint(db);
     let words = Words::new(&request.queue, request.index.as_deref(), request.kind, request.priority);
-    let Over { held, kind, lists } = Over::find(ctx, &words, Access::TakeOut, may_clear)?;
+    let Over { held, kind, lists } = Over::find(ctx, &words, &commands::CLEARJOB, Access::TakeOut)?;
     if held.is_some() {
         check_terms(&request.terms)?;
     }
@@ -52,7 +57,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
             let keyword = "the name of the list that PARK makes";
             return Err(Error::TooLong { keyword, max: QUEUE_MAX, got: to.key.len() });
         }
-        there = check_destination(ctx, &caller, &request.queue, to)?;
+        there = check_destination(ctx, &caller, request, &lists, to)?;
     }
     state::with(|state| {
         if let Some(id) = request.id
@@ -163,21 +168,23 @@ fn check_terms(terms: &Terms) -> Result<(), Error> {
     }
 }
 
-/// Whether the caller may clear a list that has not the queue's own name.
-fn may_clear(caller: &Caller, key: &[u8]) -> bool {
-    let Some(user) = &caller.user else { return false };
-    acl::may_call(user, &[commands::CLEARJOB.name.as_bytes(), key]) == Right::Granted
-}
-
-/// What the server checks of the keys that it knows of. Answers how many messages are in the list.
-fn check_destination(ctx: Ctx<'_>, caller: &Caller, queue: &[u8], to: &Destination) -> Result<u64, Error> {
-    let key = to.key.as_slice();
+/// What the server checks of the keys that it knows of: slot, right and type. The right is one to take out of all lists
+/// and to add to this one. Answers how many messages are in it.
+fn check_destination(
+    ctx: Ctx<'_>,
+    caller: &Caller,
+    request: &ClearJob,
+    lists: &[(List, u64)],
+    to: &Destination,
+) -> Result<u64, Error> {
+    let (queue, key) = (request.queue.as_slice(), to.key.as_slice());
     if ctx.flags().cluster() && slot::of(queue) != slot::of(key) {
         return Err(Error::CrossSlot);
     }
-    if caller.user.as_ref().is_none_or(|user| acl::may_add(user, key) != Right::Granted) {
-        return Err(denied(ctx, caller, key));
-    }
+    let others = lists.iter().map(|(list, _)| list.key.as_slice()).filter(|other| *other != queue);
+    let taken = std::iter::once(queue).chain(others).map(|key| (key, Access::TakeOut));
+    let needs: Vec<Need<'_>> = taken.chain([(key, Access::Add)]).collect();
+    rights::check(ctx, caller, &commands::CLEARJOB, &needs)?;
     match depth(ctx, &RString::new(key)) {
         // Whatever it holds, PARK needs a key that does not exist.
         Err(Error::WrongType) if to.own => Err(Error::ListExists { list: to.key.clone() }),
@@ -259,7 +266,10 @@ pub(super) fn map(ctx: Ctx<'_>, record: &Record, deduplicated: bool) -> Reply {
         .with("status", get("status"))
         .with("total_estimated", get("total_estimated"))
         .with("deduplicated", deduplicated)
-        .with("other_priorities_depth", others_depth(ctx, keys.iter().map(Vec::as_slice)))
+        .with(
+            "other_priorities_depth",
+            others_depth(ctx, &commands::CLEARJOB, keys.iter().map(Vec::as_slice)),
+        )
         .with("message_kind", get("message_kind"))
         .with("priority", get("priority"))
         .with("notice", get("notice"))

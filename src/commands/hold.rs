@@ -2,7 +2,7 @@
 
 use qadmin_core::error::Error;
 use qadmin_core::job::{Happening, Job};
-use qadmin_core::request::{Format, Pause, Resume, Throttle};
+use qadmin_core::request::{CommandSpec, Format, Pause, Resume, Throttle, commands};
 use uuid::Uuid;
 
 use super::Answer;
@@ -15,16 +15,19 @@ use crate::state;
 
 pub(super) fn pause(ctx: Ctx<'_>, request: &Pause) -> Result<Answer, Error> {
     let named = &request.0;
-    change(ctx, named.id, named.queue.as_deref(), named.format, |job| job.pause(now_ms()))
+    change(ctx, &commands::PAUSE, (named.id, named.queue.as_deref()), named.format, |job| job.pause(now_ms()))
 }
 
 pub(super) fn resume(ctx: Ctx<'_>, request: &Resume) -> Result<Answer, Error> {
     let named = &request.0;
-    change(ctx, named.id, named.queue.as_deref(), named.format, |job| job.resume(now_ms()))
+    change(ctx, &commands::RESUME, (named.id, named.queue.as_deref()), named.format, |job| {
+        job.resume(now_ms());
+    })
 }
 
 pub(super) fn throttle(ctx: Ctx<'_>, request: &Throttle) -> Result<Answer, Error> {
-    change(ctx, request.id, request.queue.as_deref(), request.format, |job| {
+    let named = (request.id, request.queue.as_deref());
+    change(ctx, &commands::THROTTLE, named, request.format, |job| {
         if let Some(rate) = request.rate {
             job.throttle(rate);
         }
@@ -37,13 +40,13 @@ pub(super) fn throttle(ctx: Ctx<'_>, request: &Throttle) -> Result<Answer, Error
 /// Changes a live job and answers its status; an ended one stays as it is.
 fn change(
     ctx: Ctx<'_>,
-    id: Uuid,
-    queue: Option<&[u8]>,
+    command: &CommandSpec,
+    (id, queue): (Uuid, Option<&[u8]>),
     format: Format,
     change: impl Fn(&mut Job),
 ) -> Result<Answer, Error> {
     state::with(|state| {
-        let mut found = find_own(state, ctx, &ctx.caller(), id, queue)?;
+        let mut found = find_own(state, ctx, command, id, queue)?;
         if let Some(job) = state.registry.find_live(id) {
             let was_paused = job.is_paused();
             change(job);

@@ -6,15 +6,17 @@ use std::collections::{HashMap, HashSet};
 use qadmin_core::error::Error;
 use qadmin_core::job::{Record, Registry};
 use qadmin_core::reply::Reply;
-use qadmin_core::request::Jobs;
+use qadmin_core::request::{Jobs, commands};
 use uuid::Uuid;
 
+use super::Answer;
 use super::lists::of_record;
-use super::{Answer, may_read};
+use super::status::keys;
 use crate::record;
 use crate::redis::Ctx;
 use crate::redis::clock::{cpu_ns, now_ms};
 use crate::redis::ctx::Caller;
+use crate::rights::may_read;
 use crate::settings;
 use crate::state::{self, State};
 
@@ -57,8 +59,8 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Jobs) -> Result<Answer, Error> {
                     let place = stored.next().and_then(|(_, id)| state.records.find(id));
                     let stored = place.and_then(|(db, key)| record::read(ctx, db, &key));
                     stored.map(|stored| stored.record).filter(|record| {
-                        wanted.wants(record.text("queue"))
-                            && of_record(record).iter().all(|key| wanted.may(key))
+                        let others = of_record(record);
+                        wanted.wants(record.text("queue"), others.iter().map(Vec::as_slice))
                     })
                 }
                 (None, None) => break,
@@ -87,11 +89,11 @@ fn in_memory(state: &State) -> Vec<(i64, Uuid)> {
 /// The record of one of them.
 fn remembered(registry: &mut Registry, id: Uuid, wanted: &mut Wanted<'_>) -> Option<Record> {
     if let Some(job) = registry.find_live(id) {
-        let may = wanted.wants(&job.start().queue) && job.keys().all(|key| wanted.may(key));
+        let may = wanted.wants(&job.start().queue, job.keys());
         return may.then(|| job.record());
     }
     let job = registry.find_ended(id, now_ms())?;
-    let may = wanted.wants(&job.queue) && job.keys.iter().all(|key| wanted.may(key));
+    let may = wanted.wants(&job.queue, job.keys.iter().map(Vec::as_slice));
     may.then(|| job.record.clone())
 }
 
@@ -99,21 +101,22 @@ fn remembered(registry: &mut Registry, id: Uuid, wanted: &mut Wanted<'_>) -> Opt
 struct Wanted<'a> {
     request: &'a Jobs,
     caller: Caller,
-    /// By queue: most jobs are on few of them.
-    readable: HashMap<Vec<u8>, bool>,
+    /// By the keys of a job: most jobs are on few queues.
+    readable: HashMap<Vec<Vec<u8>>, bool>,
 }
 
 impl Wanted<'_> {
-    fn wants(&mut self, queue: &[u8]) -> bool {
-        self.request.queue.as_deref().is_none_or(|wanted| wanted == queue) && self.may(queue)
-    }
-
-    fn may(&mut self, queue: &[u8]) -> bool {
-        if let Some(may) = self.readable.get(queue) {
+    /// Whether a job on this queue, which goes over these lists, is to be listed.
+    fn wants<'a>(&mut self, queue: &[u8], lists: impl Iterator<Item = &'a [u8]>) -> bool {
+        if self.request.queue.as_deref().is_some_and(|wanted| wanted != queue) {
+            return false;
+        }
+        let keys = keys(queue, lists);
+        if let Some(may) = self.readable.get(&keys) {
             return *may;
         }
-        let may = may_read(&self.caller, queue);
-        self.readable.insert(queue.to_vec(), may);
+        let may = may_read(&self.caller, &commands::JOBS, keys.iter().map(Vec::as_slice));
+        self.readable.insert(keys, may);
         may
     }
 }

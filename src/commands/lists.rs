@@ -5,12 +5,14 @@ use qadmin_core::job::Record;
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{List, Priority};
 use qadmin_core::reply::Reply;
+use qadmin_core::request::CommandSpec;
 use qadmin_core::slot;
 
-use super::unacked::{self, Access, Unacked, Words};
-use super::{denied, depth, may_read};
-use crate::redis::ctx::Caller;
-use crate::redis::{Ctx, RString};
+use super::unacked::{self, Unacked, Words};
+use super::{depth, needs_commands};
+use crate::redis::acl::Access;
+use crate::redis::{Ctx, RString, server};
+use crate::rights::{self, Need};
 use crate::settings;
 
 /// What a command about a queue goes over.
@@ -24,20 +26,23 @@ pub(super) struct Over {
 }
 
 impl Over {
-    /// Looks at the type of the key, and at what the command says about it. `access` is what is asked of the index of a hash;
-    /// `may` says whether the caller may do with other lists what the server has checked for the queue's own name.
+    /// Looks at the type of the key, and at what the command says about it. The caller has to have the right to do
+    /// with all keys together what the server has checked for the queue's own name: `access`, by this command.
     pub(super) fn find(
         ctx: Ctx<'_>,
         words: &Words<'_>,
+        command: &CommandSpec,
         access: Access,
-        may: impl Fn(&Caller, &[u8]) -> bool,
     ) -> Result<Self, Error> {
-        let held = unacked::find(ctx, words, access)?;
+        if ctx.flags().cluster() {
+            needs_commands(server::MOVED)?;
+        }
+        let held = unacked::find(ctx, words, command, access)?;
         let (kind, lists) = match &held {
             Some(held) => (MessageKind::Unacked, held.lists(words.queue)),
             None => {
                 let kind = words.kind.unwrap_or_else(|| settings::now().default_kind());
-                (kind, lists(ctx, words.queue, words.priority, kind, may)?)
+                (kind, lists(ctx, words, kind, command, access)?)
             }
         };
         Ok(Self { held, kind, lists })
@@ -57,26 +62,25 @@ impl Over {
 /// The lists in the order in which workers look into them, and how many messages are in each now.
 fn lists(
     ctx: Ctx<'_>,
-    queue: &[u8],
-    priority: Option<Priority>,
+    words: &Words<'_>,
     kind: MessageKind,
-    may: impl Fn(&Caller, &[u8]) -> bool,
+    command: &CommandSpec,
+    access: Access,
 ) -> Result<Vec<(List, u64)>, Error> {
+    let Words { queue, priority, .. } = *words;
     if priority.is_some() && kind != MessageKind::Celery {
         let why = "only kombu keeps one list for each step";
         return Err(Error::Excludes { keyword: "PRIORITY", other: "messages of Sidekiq and Resque", why });
     }
     let lists = settings::now().priorities().lists(queue, priority)?;
     let cluster = ctx.flags().cluster();
-    let mut caller = None;
-    for other in lists.iter().map(|list| list.key.as_slice()).filter(|key| *key != queue) {
-        if cluster && slot::of(other) != slot::of(queue) {
-            return Err(Error::PrioritySlots { queue: queue.to_vec() });
-        }
-        let caller = caller.get_or_insert_with(|| ctx.caller());
-        if !may(caller, other) {
-            return Err(denied(ctx, caller, other));
-        }
+    let others = lists.iter().map(|list| list.key.as_slice()).filter(|key| *key != queue);
+    if cluster && others.clone().any(|other| slot::of(other) != slot::of(queue)) {
+        return Err(Error::PrioritySlots { queue: queue.to_vec() });
+    }
+    let needs: Vec<Need<'_>> = std::iter::once(queue).chain(others).map(|key| (key, access)).collect();
+    if needs.len() > 1 {
+        rights::check(ctx, &ctx.caller(), command, &needs)?;
     }
     let len = |list: List| depth(ctx, &RString::new(&list.key)).map(|len| (list, len));
     lists.into_iter().map(len).collect()
@@ -88,15 +92,20 @@ pub(super) fn depth_now<'a>(ctx: Ctx<'_>, keys: impl Iterator<Item = &'a [u8]>) 
 }
 
 /// Messages in the lists of a queue with priorities that a command does not go over; null where nobody knows that the
-/// caller may read them all, or where another node of a cluster has some of them.
-pub(super) fn others_depth<'a>(ctx: Ctx<'_>, keys: impl Iterator<Item = &'a [u8]>) -> Reply {
+/// caller may read them all by this command, or where another node of a cluster has some of them.
+pub(super) fn others_depth<'a>(
+    ctx: Ctx<'_>,
+    command: &CommandSpec,
+    keys: impl Iterator<Item = &'a [u8]>,
+) -> Reply {
     let keys: Vec<&[u8]> = keys.collect();
     let Some(first) = keys.first() else { return Reply::Null };
     let caller = ctx.caller();
     let others = settings::now().priorities().others(&keys);
     let here = |other: &Vec<u8>| !ctx.flags().cluster() || slot::of(other) == slot::of(first);
     let nobody = caller.user.is_none() || ctx.flags().script();
-    if nobody || !others.iter().all(|other| here(other) && may_read(&caller, other)) {
+    let all = || keys.iter().copied().chain(others.iter().map(Vec::as_slice));
+    if nobody || !others.iter().all(here) || !rights::may_read(&caller, command, all()) {
         return Reply::Null;
     }
     depth_now(ctx, others.iter().map(Vec::as_slice)).into()

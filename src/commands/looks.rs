@@ -3,15 +3,16 @@
 use qadmin_core::ids::{Kept, Library, LookUp, look_ups};
 use qadmin_core::kind::{MessageKind, Recogniser};
 use qadmin_core::priorities;
+use qadmin_core::request::commands;
 use qadmin_core::scan::Queue as _;
 
-use super::may_read;
 use crate::redis::clock::cpu_ns;
 use crate::redis::ctx::Caller;
 use crate::redis::hash::{Hash, OpenedHash};
 use crate::redis::key::{Type, type_of};
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::{Ctx, RString};
+use crate::rights;
 use crate::settings;
 
 /// The clock is read after so many messages, or after so many bytes and steps of work.
@@ -100,7 +101,7 @@ pub(super) fn recognised(ctx: Ctx<'_>, recogniser: &Recogniser, list: &[u8]) -> 
 /// Whose ids these elements of a list are: the first job that is found tells. A key that the caller may not read is not
 /// looked at; then the name of the list decides, so that nobody learns what is there.
 pub(crate) fn library_of(ctx: Ctx<'_>, caller: &Caller, list: &[u8], ids: &[Vec<u8>]) -> Option<Library> {
-    let found = |place: &LookUp<'_>| match may_read(caller, &place.key) {
+    let found = |place: &LookUp<'_>| match rights::may_read(caller, &commands::PREVIEW, [list, &place.key]) {
         true => is_there(ctx, place),
         false => place.library.names_so(list),
     };

@@ -23,13 +23,11 @@ use qadmin_core::error::Error;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{CommandSpec, Format, Request, commands, optional_queue};
 
-use crate::redis::acl::{self, Right};
 use crate::redis::clock::now_ms;
 use crate::redis::command::{HANDLERS_MAX, Handler, register as register_all};
-use crate::redis::ctx::Caller;
 use crate::redis::key::{Type, type_of};
 use crate::redis::list::{List, Mode, Opened};
-use crate::redis::{Ctx, RString, fault, reply};
+use crate::redis::{Ctx, RString, fault, reply, server};
 
 /// What a command came to.
 enum Answer {
@@ -122,6 +120,11 @@ pub(crate) fn send(ctx: Ctx<'_>, tree: &Reply, format: Format) {
     }
 }
 
+/// That the server has these commands.
+fn needs_commands(commands: server::Lines) -> Result<(), Error> {
+    server::missing(commands).map_or(Ok(()), |command| Err(Error::NoCommand { command }))
+}
+
 /// The queue's length; a missing queue is an empty one.
 fn depth(ctx: Ctx<'_>, queue: &RString) -> Result<u64, Error> {
     match List::open(ctx, queue, Mode::Read) {
@@ -149,20 +152,4 @@ fn wrong_type(ctx: Ctx<'_>, key: &RString) -> Error {
         Type::Missing | Type::String | Type::List | Type::Hash | Type::Other => return Error::WrongType,
     };
     Error::WrongTypeOf { holds }
-}
-
-/// Whether the caller may look at what is about this queue. Modules and the primary's link have no user, and may.
-pub(crate) fn may_read(caller: &Caller, queue: &[u8]) -> bool {
-    match &caller.user {
-        Some(user) => acl::may_read(user, queue) == Right::Granted,
-        None => !caller.unknown,
-    }
-}
-
-/// A refusal that the server itself did not see: it goes to ACL LOG like the server's own.
-fn denied(ctx: Ctx<'_>, caller: &Caller, queue: &[u8]) -> Error {
-    if let Some(user) = &caller.user {
-        acl::log_denied_key(ctx, user, queue);
-    }
-    Error::NoPermKey
 }

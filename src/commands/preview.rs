@@ -7,17 +7,18 @@ use qadmin_core::job::{Cached, Job, Kind, Origin, Record, Start, Status, Terms};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{List as Listed, Priority};
 use qadmin_core::reply::Reply;
-use qadmin_core::request::Preview;
+use qadmin_core::request::{Preview, commands};
 use qadmin_core::scan::Effect;
 use qadmin_core::settings::Settings;
 use uuid::Uuid;
 
+use super::Answer;
 use super::lists::{Over, depth_now, others_depth};
 use super::looks::{Looks, looks_like};
 use super::sample::projection;
-use super::unacked::{Access, Unacked, Words};
-use super::{Answer, may_read};
+use super::unacked::{Unacked, Words};
 use crate::engine::Newcomer;
+use crate::redis::acl::Access;
 use crate::redis::clock::{now_ms, now_ns};
 use crate::redis::{Ctx, block};
 use crate::settings;
@@ -104,7 +105,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
     let settings = settings::now();
     let db = ctx.db();
     let words = Words::new(&request.queue, request.index.as_deref(), request.kind, request.priority);
-    let over = Over::find(ctx, &words, Access::Read, may_read)?;
+    let over = Over::find(ctx, &words, &commands::PREVIEW, Access::Read)?;
     // From here on it says which index it means.
     let request = &Preview { index: over.index(), ..request.clone() };
     let depth = over.depth();
@@ -186,7 +187,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
 /// Why there is nothing in the lists: the other lists of a queue with priorities may hold its messages, or another key was
 /// meant.
 pub(super) fn nothing_there(ctx: Ctx<'_>, queue: &[u8], lists: &[Listed]) -> String {
-    match others_depth(ctx, lists.iter().map(|list| list.key.as_slice())) {
+    match others_depth(ctx, &commands::PREVIEW, lists.iter().map(|list| list.key.as_slice())) {
         Reply::Int(n @ 1..) => {
             format!(
                 "this list is empty; messages in the other priority lists of the queue: {n} (PRIORITY ALL)"
@@ -357,7 +358,7 @@ impl Asked<'_> {
             .with("deduplicated", count.deduplicated)
             .with("count_error", count.error)
             .with("elapsed_us", now_ns().saturating_sub(self.accepted_ns) / 1_000)
-            .with("other_priorities_depth", others_depth(self.ctx, self.keys()))
+            .with("other_priorities_depth", others_depth(self.ctx, &commands::PREVIEW, self.keys()))
             .with("in_chord", in_chord)
             .with("in_group", in_group)
             .with("with_eta", with_eta)
@@ -367,6 +368,10 @@ impl Asked<'_> {
             .with("looks_like", looks_like.and_then(|looks| looks.unlike(self.kind)))
             .with("inexact", count.inexact)
             .with("priority", self.request.priority.map(Priority::word))
+            .with(
+                "queue_of_list",
+                settings::now().priorities().step_of(&self.request.queue).map(|(queue, _)| queue),
+            )
             .build()
     }
 }

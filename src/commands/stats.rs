@@ -6,15 +6,16 @@ use qadmin_core::job::{Groups, Job, Kind, Origin, Record, Start, Status, Terms};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{List, Priority};
 use qadmin_core::reply::Reply;
-use qadmin_core::request::Stats;
+use qadmin_core::request::{Stats, commands};
 use qadmin_core::scan::Effect;
 use uuid::Uuid;
 
+use super::Answer;
 use super::lists::{Over, depth_now, others_depth};
 use super::preview::How;
-use super::unacked::{Access, Unacked, Words};
-use super::{Answer, may_read};
+use super::unacked::{Unacked, Words};
 use crate::engine::Newcomer;
+use crate::redis::acl::Access;
 use crate::redis::clock::{now_ms, now_ns};
 use crate::redis::{Ctx, block};
 use crate::settings;
@@ -50,7 +51,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
     let settings = settings::now();
     let db = ctx.db();
     let words = Words::new(&request.queue, request.index.as_deref(), request.kind, request.priority);
-    let over = Over::find(ctx, &words, Access::Read, may_read)?;
+    let over = Over::find(ctx, &words, &commands::STATS, Access::Read)?;
     // From here on it says which index it means.
     let request = &Stats { index: over.index(), ..request.clone() };
     let depth = over.depth();
@@ -199,7 +200,7 @@ impl Asked<'_> {
             .with("elapsed_us", now_ns().saturating_sub(self.accepted_ns) / 1_000)
             .with(
                 "other_priorities_depth",
-                others_depth(self.ctx, self.lists.iter().map(|list| list.key.as_slice())),
+                others_depth(self.ctx, &commands::STATS, self.lists.iter().map(|list| list.key.as_slice())),
             )
             .with("notice", notice)
             .with("message_kind", self.kind.spec().name)

@@ -3,14 +3,16 @@
 use qadmin_core::error::Error;
 use qadmin_core::job::{Groups, Record};
 use qadmin_core::reply::Reply;
-use qadmin_core::request::Status;
+use qadmin_core::request::{Status, commands};
 use uuid::Uuid;
 
 use super::lists::of_record;
-use super::{Answer, denied, may_read};
+use super::{Answer, needs_commands};
 use crate::record;
+use crate::redis::acl::Access;
 use crate::redis::clock::now_ms;
-use crate::redis::{Ctx, block};
+use crate::redis::{Ctx, block, server};
+use crate::rights::{self, Need};
 use crate::state::{self, State};
 use crate::waiters::{For, WAITERS_MAX};
 
@@ -37,15 +39,16 @@ pub(crate) fn show(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
     let flags = ctx.flags();
     let unknown =
         || Error::NoJob { id: id.to_string().into_bytes(), give_queue: flags.cluster() && queue.is_none() };
-    let found = find(state, ctx, id, queue).ok_or_else(unknown)?;
+    let Some(found) = find(state, ctx, id, queue) else {
+        // Where records cannot be read nobody knows whether there is one.
+        needs_commands(server::RECORD_READ)?;
+        return Err(unknown());
+    };
     let of = found.record.text("queue");
     if queue.is_some_and(|queue| queue != of) {
         return Err(unknown());
     }
-    let caller = ctx.caller();
-    if let Some(key) = found.keys.iter().find(|key| !may_read(&caller, key)) {
-        return Err(denied(ctx, &caller, key));
-    }
+    rights::check(ctx, &ctx.caller(), &commands::STATUS, &found.needs(Access::Read))?;
     Ok(found.map())
 }
 
@@ -76,7 +79,7 @@ pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
 }
 
 /// The queue's own name and the keys of its other lists that the job goes over.
-fn keys<'a>(queue: &[u8], lists: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
+pub(super) fn keys<'a>(queue: &[u8], lists: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
     let others = lists.filter(|key| *key != queue).map(<[u8]>::to_vec);
     std::iter::once(queue.to_vec()).chain(others).collect()
 }
@@ -91,6 +94,11 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// What somebody needs who does this with all its keys.
+    pub(super) fn needs(&self, access: Access) -> Vec<Need<'_>> {
+        self.keys.iter().map(|key| (key.as_slice(), access)).collect()
+    }
+
     /// The reply: the record's members, and what the job shows of messages in the places that it has had since the
     /// version that brought it: what is new comes behind.
     pub(super) fn map(self) -> Reply {

@@ -6,28 +6,19 @@ use qadmin_core::job::marked;
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{self, Priority};
 use qadmin_core::reply::Reply;
-use qadmin_core::request::Preview;
+use qadmin_core::request::{CommandSpec, Preview};
 use qadmin_core::slot;
 use qadmin_core::unacked::{Held as _, TASKS_GO_ON, UnackedStart, default_index, lost_notice, unacked_row};
 
 use super::looks::LookTime;
-use super::{denied, may_read, wrong_type};
-use crate::redis::acl::{self, Right};
-use crate::redis::ctx::Caller;
+use super::{needs_commands, wrong_type};
+use crate::redis::acl::Access;
 use crate::redis::hash::{Hash, OpenedHash};
 use crate::redis::list::{List, Mode, Opened as OpenedList};
-use crate::redis::{Ctx, RString};
+use crate::redis::{Ctx, RString, server};
+use crate::rights;
 use crate::settings;
 use crate::unacked::{Keys, Opened};
-
-/// What is asked of the two keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
-    /// Reading.
-    Read,
-    /// Reading and taking out.
-    TakeOut,
-}
 
 /// What a command says about its queue.
 pub(super) struct Words<'a> {
@@ -61,7 +52,12 @@ pub(super) struct Unacked {
 ///
 /// # Errors
 /// INDEX beside a list, an index in another slot, out of the caller's reach, or of the wrong type.
-pub(super) fn find(ctx: Ctx<'_>, words: &Words<'_>, access: Access) -> Result<Option<Unacked>, Error> {
+pub(super) fn find(
+    ctx: Ctx<'_>,
+    words: &Words<'_>,
+    command: &CommandSpec,
+    access: Access,
+) -> Result<Option<Unacked>, Error> {
     let Words { queue, index, kind, priority } = *words;
     let queue = &RString::new(queue);
     match Hash::open(ctx, queue) {
@@ -93,17 +89,13 @@ pub(super) fn find(ctx: Ctx<'_>, words: &Words<'_>, access: Access) -> Result<Op
         // A slice has no client that may read there: the server would send it to the primary.
         return Err(Error::HeldOnPrimary);
     }
-    check_right(ctx, &ctx.caller(), &index, access)?;
+    let needs = [(queue.bytes(), access), (index.as_slice(), access)];
+    rights::check(ctx, &ctx.caller(), command, &needs)?;
+    needs_commands(server::HELD)?;
+    if access == Access::TakeOut {
+        needs_commands(server::HELD_OUT)?;
+    }
     look(ctx, queue, index).map(Some)
-}
-
-fn check_right(ctx: Ctx<'_>, caller: &Caller, index: &[u8], access: Access) -> Result<(), Error> {
-    let granted = match (access, &caller.user) {
-        (Access::Read, _) => may_read(caller, index),
-        (Access::TakeOut, Some(user)) => acl::may_take_out(user, index) == Right::Granted,
-        (Access::TakeOut, None) => false,
-    };
-    if granted { Ok(()) } else { Err(denied(ctx, caller, index)) }
 }
 
 /// The two keys as they are now.

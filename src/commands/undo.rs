@@ -13,21 +13,26 @@ use uuid::Uuid;
 
 use super::clearjob::{begin, map, resent};
 use super::status::find;
-use super::{Answer, denied, depth, may_read};
+use super::{Answer, depth, needs_commands};
 use crate::engine::Newcomer;
 use crate::moved;
-use crate::redis::acl::{self, Right};
+use crate::redis::acl::{self, Access};
 use crate::redis::clock::{now_ms, now_ns};
 use crate::redis::ctx::Caller;
-use crate::redis::{Ctx, RString};
+use crate::redis::{Ctx, RString, server};
+use crate::rights;
 use crate::settings;
 use crate::state::{self, State};
 
 pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
     let caller = ctx.caller();
-    if caller.user.is_none() || ctx.flags().script() {
+    let Some(user) = caller.user.as_deref().filter(|_| !ctx.flags().script()) else {
         return Err(Error::NotClient { command: commands::UNDO.name });
+    };
+    if acl::is_off(user) {
+        return Err(Error::UserOff { user: user.to_vec() });
     }
+    needs_commands(server::RECORD)?;
     let digest = request.fingerprint(ctx.db());
     state::with(|state| {
         let record = find_record(state, ctx, &caller, request)?;
@@ -40,7 +45,8 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
         }
         let undoable = undoable?;
         let queue = queue_of(&record)?;
-        check_rights(ctx, &caller, &undoable.list, &queue)?;
+        let needs = [(undoable.list.as_slice(), Access::TakeOut), (queue.as_slice(), Access::Add)];
+        rights::check(ctx, &caller, &commands::UNDO, &needs)?;
         let len = depth(ctx, &RString::new(&undoable.list))?;
         depth(ctx, &RString::new(&queue))?;
         if let Some(last) = undoable.undone_by
@@ -113,10 +119,8 @@ fn find_record(state: &mut State, ctx: Ctx<'_>, caller: &Caller, request: &Undo)
     if queue.is_some_and(|queue| queue != found.record.text("queue")) {
         return Err(unknown());
     }
-    match found.keys.iter().find(|key| !may_read(caller, key)) {
-        Some(key) => Err(denied(ctx, caller, key)),
-        None => Ok(found.record),
-    }
+    rights::check(ctx, caller, &commands::UNDO, &found.needs(Access::Read))?;
+    Ok(found.record)
 }
 
 /// The list that the job took its messages from: of a queue with priorities the one of its step.
@@ -126,20 +130,6 @@ fn queue_of(record: &Record) -> Result<Vec<u8>, Error> {
     let mut lists = settings::now().priorities().lists(record.text("queue"), priority)?;
     // What goes over several lists moves nothing.
     lists.pop().filter(|_| lists.is_empty()).map(|list| list.key).ok_or(Error::Internal)
-}
-
-/// The caller may take messages out of the one list and put them into the other one.
-fn check_rights(ctx: Ctx<'_>, caller: &Caller, list: &[u8], queue: &[u8]) -> Result<(), Error> {
-    let may = |granted: fn(&[u8], &[u8]) -> Right, key: &[u8]| {
-        caller.user.as_ref().is_some_and(|user| granted(user, key) == Right::Granted)
-    };
-    if !may(acl::may_take_out, list) {
-        return Err(denied(ctx, caller, list));
-    }
-    if !may(acl::may_add, queue) {
-        return Err(denied(ctx, caller, queue));
-    }
-    Ok(())
 }
 
 /// That of a clear, and what the undo is about.

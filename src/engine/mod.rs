@@ -28,7 +28,6 @@ use qadmin_core::job::{Next, Status};
 
 pub(crate) use measures::Measures;
 pub(crate) use room::Newcomer;
-pub(crate) use slice::may_undo;
 use slice::{Step, slice};
 
 use crate::redis::clock::{cpu_ns, now_ns};

@@ -4,8 +4,6 @@ use qadmin_core::error::Error;
 use qadmin_core::job::{Destination, Job, Kind, PAUSED, Status};
 use qadmin_core::scan::{Budget, Event, Look, Looked, Progress, Queue};
 use qadmin_core::settings::Settings;
-use qadmin_core::unacked::UnackedStart;
-use uuid::Uuid;
 
 use super::gate;
 use crate::moved;
@@ -15,6 +13,7 @@ use crate::redis::clock::{Steady, now_ns};
 use crate::redis::guard::guard;
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::{Ctx, RString, log};
+use crate::rights::{needs_of, starter};
 use crate::settings;
 use crate::state::{State, lose_track};
 use crate::unit::{self, Refusal};
@@ -312,8 +311,8 @@ pub(super) fn refused(refusal: &Refusal, record_key: &RString, to: Option<&Desti
     }
 }
 
-/// The user who started the job still may clear this queue. Asked before the first slice and then about
-/// once per second.
+/// Whether the user who started the job still may, by one selector for all keys of the job, and is not switched off.
+/// Asked before the first slice and then about once per second.
 fn still_may(job: &mut Job) -> bool {
     let now = now_ns();
     if !job.right_is_older_than(now, RIGHT_EVERY_NS) {
@@ -322,21 +321,5 @@ fn still_may(job: &mut Job) -> bool {
     job.right_checked(now);
     let start = job.start();
     let Some(user) = &start.origin.user else { return true };
-    let may_add = |to: &Destination| acl::may_add(user, &to.key) == Right::Granted;
-    let may_take_out = |keys: &UnackedStart| acl::may_take_out(user, &keys.index) == Right::Granted;
-    let may_clear = |key: &[u8]| match start.kind {
-        Kind::Undo => may_undo(user, key),
-        _ => acl::may_call(user, &[b"QADMIN.CLEARJOB", key]) == Right::Granted,
-    };
-    may_clear(&start.queue)
-        && job.keys().all(may_clear)
-        && start.terms.to.as_ref().is_none_or(may_add)
-        && start.unacked.as_ref().is_none_or(may_take_out)
-}
-
-/// Whether a user may move messages back out of this list.
-pub(crate) fn may_undo(user: &[u8], list: &[u8]) -> bool {
-    let any_job = Uuid::nil().to_string();
-    acl::may_call(user, &[b"QADMIN.UNDO", any_job.as_bytes()]) == Right::Granted
-        && acl::may_take_out(user, list) == Right::Granted
+    acl::may(user, starter(start.kind), &needs_of(job)) == Right::Granted && !acl::is_off(user)
 }

@@ -1,8 +1,25 @@
-//! Rights of a user, looked up by name for one check and forgotten: a user may be deleted at any time.
+//! Rights of a user, looked up by name for one question and forgotten: a user may be deleted at any time.
+//!
+//! The server permits a command where one selector of the user permits the command and all of its keys. It has no
+//! call for keys that are no arguments: `RM_ACLCheckCommandPermissions` takes the keys that the command's key specs
+//! find in an argument vector, and `RM_ACLCheckKeyPermissions` is content with any selector for each key
+//! (`ACLUserCheckKeyPerm`, Redis 7.0 to 8.0, Valkey 7.2 to 9.1), so that the rights of two selectors would add up.
+//! Therefore each selector of a user who has some becomes a user of our own with root rules alone; of such a user both
+//! calls say what that selector permits. They are kept for as long as the description of the user stays the same; the
+//! server keeps that description until the rules change.
+
+use std::ffi::CString;
+
+use qadmin_core::request::CommandSpec;
+use qadmin_core::rules::Rules;
 
 use super::api::{api, raw};
 use super::ctx::Ctx;
+use super::main_cell::MainCell;
 use super::string::RString;
+
+/// Users whose selectors are kept.
+const KEPT_MAX: usize = 16;
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +32,29 @@ pub(crate) enum Right {
     NoUser,
 }
 
+/// What is done with a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Access {
+    /// It is read.
+    Read,
+    /// It is read, and something is taken out of it.
+    TakeOut,
+    /// Something is added to it.
+    Add,
+}
+
+impl Access {
+    fn flags(self) -> i32 {
+        let flags = match self {
+            Self::Read => raw::REDISMODULE_CMD_KEY_ACCESS,
+            Self::TakeOut => raw::REDISMODULE_CMD_KEY_ACCESS | raw::REDISMODULE_CMD_KEY_DELETE,
+            Self::Add => raw::REDISMODULE_CMD_KEY_INSERT,
+        };
+        flags.cast_signed()
+    }
+}
+
+/// A handle of a user.
 struct User(*mut raw::RedisModuleUser);
 
 impl User {
@@ -25,49 +65,119 @@ impl User {
         // Lazily: a handle that is made is freed, and there is nothing to free in null.
         (!user.is_null()).then(|| Self(user))
     }
+
+    /// A user of our own, whom nobody can log in as, with these rules; `None` if the server does not understand them.
+    fn with_rules(rules: &str) -> Option<Self> {
+        let rules = CString::new(rules).ok()?;
+        // SAFETY: the name is NUL-terminated and copied; the new user is ours to free (S4).
+        let user = Self(unsafe { api!(RedisModule_CreateModuleUser(c"qadmin selector".as_ptr())) });
+        // SAFETY: user and rules are live; without a context and a place for it no error text is made.
+        let done = unsafe {
+            api!(RedisModule_SetModuleUserACLString(
+                std::ptr::null_mut(),
+                user.0,
+                rules.as_ptr(),
+                std::ptr::null_mut()
+            )) == 0
+        };
+        done.then_some(user)
+    }
+
+    /// The description of the user, as ACL LIST shows it.
+    fn description(&self) -> Vec<u8> {
+        // SAFETY: the user is live; the answer is ours to free (S4).
+        let text = unsafe { RString::own(api!(RedisModule_GetModuleUserACLString(self.0))) };
+        text.map(|text| text.bytes().to_vec()).unwrap_or_default()
+    }
+
+    fn permits_command(&self, words: &[&[u8]]) -> bool {
+        let strings: Vec<RString> = words.iter().map(RString::new).collect();
+        let mut argv: Vec<*mut raw::RedisModuleString> = strings.iter().map(RString::raw).collect();
+        let argc = i32::try_from(argv.len()).unwrap_or(0);
+        // SAFETY: user and strings are live.
+        unsafe { api!(RedisModule_ACLCheckCommandPermissions(self.0, argv.as_mut_ptr(), argc)) == 0 }
+    }
+
+    fn permits_key(&self, key: &[u8], access: Access) -> bool {
+        let key = RString::new(key);
+        // SAFETY: user and key are live.
+        unsafe { api!(RedisModule_ACLCheckKeyPermissions(self.0, key.raw(), access.flags())) == 0 }
+    }
+
+    /// Of a user without further selectors: whether this user may run the command on these keys.
+    fn permits(&self, command: &CommandSpec, keys: &[(&[u8], Access)]) -> bool {
+        // Rules may name a first argument, which is the first key of the commands that have a key spec. The commands
+        // without one are asked about with it, too: a word that is no id of a job is of no other meaning to the rules.
+        let mut words = vec![command.name.as_bytes()];
+        words.extend(keys.first().map(|(key, _)| *key));
+        // Some servers call a command with too few arguments not permitted (redis/redis pull request 14847).
+        let least = usize::try_from(command.arity.unsigned_abs()).unwrap_or(0);
+        while words.len() < least {
+            words.push(b"-");
+        }
+        self.permits_command(&words) && keys.iter().all(|(key, access)| self.permits_key(key, *access))
+    }
 }
 
 impl Drop for User {
     fn drop(&mut self) {
-        // SAFETY: S4. Frees the handle, not the user.
+        // SAFETY: S4. Frees the handle, and a user only if it is one of our own.
         unsafe { api!(RedisModule_FreeModuleUser(self.0)) };
     }
 }
 
-/// May the user read this key?
-pub(crate) fn may_read(user: &[u8], key: &[u8]) -> Right {
-    may(user, key, raw::REDISMODULE_CMD_KEY_ACCESS.cast_signed())
+/// The selectors of a user, each as a user of our own.
+struct Known {
+    name: Vec<u8>,
+    description: Vec<u8>,
+    selectors: Vec<User>,
 }
 
-fn may(user: &[u8], key: &[u8], access: i32) -> Right {
-    let Some(user) = User::find(user) else { return Right::NoUser };
-    let key = RString::new(key);
-    // SAFETY: user and key are live.
-    let granted = unsafe { api!(RedisModule_ACLCheckKeyPermissions(user.0, key.raw(), access)) == 0 };
-    if granted { Right::Granted } else { Right::Denied }
+static KNOWN: MainCell<Vec<Known>> = MainCell::new(Vec::new());
+
+/// Gives back what is kept of users: the module is unloaded.
+pub(crate) fn free() {
+    if let Some(mut known) = KNOWN.try_borrow_mut() {
+        *known = Vec::new();
+    }
 }
 
-/// May the user read this key and take out of it?
-pub(crate) fn may_take_out(user: &[u8], key: &[u8]) -> Right {
-    let access = raw::REDISMODULE_CMD_KEY_ACCESS | raw::REDISMODULE_CMD_KEY_DELETE;
-    may(user, key, access.cast_signed())
+/// May the user run this command on all these keys, by one and the same selector? For a command with a key spec the
+/// first key is the one that the key spec finds.
+pub(crate) fn may(name: &[u8], command: &CommandSpec, keys: &[(&[u8], Access)]) -> Right {
+    let Some(user) = User::find(name) else { return Right::NoUser };
+    let granted = |granted| if granted { Right::Granted } else { Right::Denied };
+    let description = user.description();
+    if !description.windows(2).any(|two| two == b" (") {
+        return granted(user.permits(command, keys));
+    }
+    // Nothing that is called below leads back here.
+    let Some(mut known) = KNOWN.try_borrow_mut() else { return Right::Denied };
+    let at = known.iter().position(|user| user.name == name && user.description == description);
+    let at = at.unwrap_or_else(|| {
+        known.retain(|user| user.name != name);
+        if known.len() >= KEPT_MAX {
+            known.remove(0);
+        }
+        let rules = Rules::parse(&description).selectors;
+        let selectors = rules.iter().filter_map(|rules| User::with_rules(rules)).collect();
+        known.push(Known { name: name.to_vec(), description, selectors });
+        known.len() - 1
+    });
+    granted(known[at].selectors.iter().any(|selector| selector.permits(command, keys)))
 }
 
-/// May the user add to this key?
-pub(crate) fn may_add(user: &[u8], key: &[u8]) -> Right {
-    may(user, key, raw::REDISMODULE_CMD_KEY_INSERT.cast_signed())
+/// Whether the server has this command, given with as many arguments as it takes: not where `rename-command` took it
+/// away. Asked of a user who may do everything: what that user may not call is not there.
+pub(super) fn is_command(line: &str) -> bool {
+    let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+    User::with_rules("+@all ~*").is_none_or(|user| user.permits_command(&words))
 }
 
-/// May the user call this command with these arguments (name first), on all the keys that it names?
-pub(crate) fn may_call(user: &[u8], argv: &[&[u8]]) -> Right {
-    let Some(user) = User::find(user) else { return Right::NoUser };
-    let strings: Vec<RString> = argv.iter().map(RString::new).collect();
-    let mut argv: Vec<*mut raw::RedisModuleString> = strings.iter().map(RString::raw).collect();
-    let argc = i32::try_from(argv.len()).unwrap_or(0);
-    // SAFETY: user and strings are live.
-    let granted =
-        unsafe { api!(RedisModule_ACLCheckCommandPermissions(user.0, argv.as_mut_ptr(), argc)) == 0 };
-    if granted { Right::Granted } else { Right::Denied }
+/// Whether the user is switched off (`ACL SETUSER name off`). The server's own checks do not look at that: it counts
+/// when somebody logs in, and connections that are there go on.
+pub(crate) fn is_off(name: &[u8]) -> bool {
+    User::find(name).is_some_and(|user| !Rules::parse(&user.description()).enabled)
 }
 
 /// Writes a refusal on a key to ACL LOG.

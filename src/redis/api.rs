@@ -40,6 +40,7 @@ required! {
     RedisModule_LoadConfigs RedisModule_RegisterInfoFunc
     RedisModule_InfoAddSection RedisModule_InfoAddFieldULongLong RedisModule_InfoAddFieldLongLong
     RedisModule_LatencyAddSample
+    RedisModule_GetServerInfo RedisModule_ServerInfoGetField RedisModule_FreeServerInfo
     RedisModule_SubscribeToServerEvent RedisModule_SubscribeToKeyspaceEvents RedisModule_NotifyKeyspaceEvent
     RedisModule_EventLoopAdd RedisModule_EventLoopDel
     RedisModule_GetDetachedThreadSafeContext RedisModule_FreeThreadSafeContext
@@ -47,6 +48,7 @@ required! {
     RedisModule_GetClientId RedisModule_GetClientUserNameById RedisModule_GetClientInfoById
     RedisModule_GetModuleUserFromUserName RedisModule_FreeModuleUser RedisModule_ACLCheckKeyPermissions
     RedisModule_ACLCheckCommandPermissions RedisModule_ACLAddLogEntry
+    RedisModule_CreateModuleUser RedisModule_SetModuleUserACLString RedisModule_GetModuleUserACLString
     RedisModule_IsKeysPositionRequest RedisModule_KeyAtPosWithFlags
     RedisModule_OpenKey RedisModule_CloseKey RedisModule_KeyType RedisModule_ValueLength
     RedisModule_ListGet RedisModule_ListDelete RedisModule_ListPush RedisModule_SignalModifiedKey

@@ -10,19 +10,40 @@ use super::ctx::Ctx;
 use super::guard::guard;
 use super::reply;
 
-/// A client that waits, as the key under which it is found again. It is unblocked exactly once.
+/// The name of a client that waits, by which it is found again. The server may give it to another client once the
+/// first one was let go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Blocked(*mut raw::RedisModuleBlockedClient);
+pub(crate) struct ClientId(*mut raw::RedisModuleBlockedClient);
+
+/// The right to let a client go. There is one of each client, and letting the client go uses it up, because the server
+/// frees what it stands for.
+#[derive(Debug)]
+#[must_use = "a client that nobody lets go waits until its time is up"]
+pub(crate) struct Blocked(ClientId);
+
+impl Blocked {
+    /// The client's name.
+    pub(crate) fn id(&self) -> ClientId {
+        self.0
+    }
+
+    /// Lets the client go on; its reply is made in the `ready` callback.
+    pub(crate) fn unblock(self) {
+        let ClientId(client) = self.0;
+        // SAFETY: the handle comes from `block`, or from the server in a callback that asks for this call, and `self`
+        // was the only token for it.
+        unsafe { api!(RedisModule_UnblockClient(client, ptr::null_mut())) };
+    }
+}
 
 /// What the module does when a wait is over.
 pub(crate) struct Callbacks {
     /// The client was unblocked: reply.
-    pub(crate) ready: fn(Ctx<'_>, Blocked),
-    /// Its time is up, or CLIENT UNBLOCK: reply.
-    pub(crate) timeout: fn(Ctx<'_>, Blocked),
-    /// It disconnected: nobody to reply to. Says whether it still is to be unblocked (it may have been, a
-    /// moment before it left).
-    pub(crate) gone: fn(Blocked) -> bool,
+    pub(crate) ready: fn(Ctx<'_>, ClientId),
+    /// Its time is up, or CLIENT UNBLOCK: reply, and forget the token, which is used up by the caller.
+    pub(crate) timeout: fn(Ctx<'_>, ClientId),
+    /// It disconnected: nobody to reply to. Gives the token back, unless it was used a moment before the client left.
+    pub(crate) gone: fn(ClientId) -> Option<Blocked>,
 }
 
 /// The module's callbacks, set once at load.
@@ -39,20 +60,14 @@ pub(crate) fn block(ctx: Ctx<'_>, timeout_ms: u64) -> Option<Blocked> {
             return None;
         }
         api!(RedisModule_SetDisconnectCallback(client, Some(on_gone)));
-        Some(Blocked(client))
+        Some(Blocked(ClientId(client)))
     }
 }
 
-/// Lets a client go on; its reply is made in the `ready` callback. The caller forgets the handle.
-pub(crate) fn unblock(client: Blocked) {
-    // SAFETY: the handle comes from `block` or from one of the callbacks and is used once.
-    unsafe { api!(RedisModule_UnblockClient(client.0, ptr::null_mut())) };
-}
-
-/// The handle of the client that a callback is about.
-fn handle(ctx: *mut raw::RedisModuleCtx) -> Blocked {
+/// The client that a callback is about.
+fn handle(ctx: *mut raw::RedisModuleCtx) -> ClientId {
     // SAFETY: called in a blocked client's callback (S2).
-    Blocked(unsafe { api!(RedisModule_GetBlockedClientHandle(ctx)) })
+    ClientId(unsafe { api!(RedisModule_GetBlockedClientHandle(ctx)) })
 }
 
 extern "C" fn on_ready(
@@ -88,30 +103,33 @@ extern "C" fn on_timeout(
     if answered.is_none() {
         answer_fault(ctx, client);
     }
-    // The server has replied and lets the client go; the handle is freed by this call.
-    unblock(client);
+    // The server has replied and lets the client go; the handle is freed by this call. It asks for the time-out of such
+    // clients only as were not let go, and the module has dropped its token.
+    Blocked(client).unblock();
     0
 }
 
 extern "C" fn on_gone(_: *mut raw::RedisModuleCtx, client: *mut raw::RedisModuleBlockedClient) {
+    let client = ClientId(client);
     // A second try: a client that is remembered although it is gone would be taken for another one later.
-    let waits = forget(Blocked(client)).or_else(|| forget(Blocked(client)));
-    if waits == Some(true) {
-        unblock(Blocked(client));
+    if let Some(Some(token)) = forget(client).or_else(|| forget(client)) {
+        token.unblock();
     }
 }
 
-/// Tells the module that nobody waits here any more; says whether the client is still to be unblocked.
-fn forget(client: Blocked) -> Option<bool> {
+/// Tells the module that nobody waits here any more; answers the token if the client is still to be let go, and `None`
+/// if the module panicked.
+fn forget(client: ClientId) -> Option<Option<Blocked>> {
     guard("a waiting client's disconnection", || {
-        CALLBACKS.get().is_some_and(|callbacks| (callbacks.gone)(client))
+        CALLBACKS.get().and_then(|callbacks| (callbacks.gone)(client))
     })
 }
 
 /// The callback that makes the reply panicked, which it does before it sends any: the client is answered all the
 /// same, and does not wait any more.
-fn answer_fault(ctx: *mut raw::RedisModuleCtx, client: Blocked) {
+fn answer_fault(ctx: *mut raw::RedisModuleCtx, client: ClientId) {
     // SAFETY: S2.
     reply::error(unsafe { Ctx::new(ctx) }, &Error::Internal);
-    forget(client);
+    // The server lets the client go: the token is dropped.
+    let _ = forget(client);
 }

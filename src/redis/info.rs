@@ -19,7 +19,13 @@ pub(crate) fn register(ctx: Ctx<'_>, callback: Callback) -> bool {
     unsafe { api!(RedisModule_RegisterInfoFunc(ctx.raw(), Some(on_info))) == 0 }
 }
 
-extern "C" fn on_info(info: *mut raw::RedisModuleInfoCtx, _: c_int) {
+extern "C" fn on_info(info: *mut raw::RedisModuleInfoCtx, for_crash_report: c_int) {
+    // The server asks for a crash report from its signal handler (`sigsegvHandler`, Redis 7.0 to 8.0), on whichever
+    // thread crashed. The state is the main thread's alone, may be in the middle of a change, and following what was put
+    // aside calls the server: a crash report goes without this section.
+    if for_crash_report != 0 {
+        return;
+    }
     guard("INFO", || {
         let fields = CALLBACK.get().map(|callback| callback()).unwrap_or_default();
         // SAFETY: the context is valid for this callback; names are NUL-terminated and copied.

@@ -2,12 +2,13 @@
 
 use std::ffi::{CStr, c_char, c_int};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use super::api::{api, raw};
 use super::ctx::Ctx;
 use super::guard::guard;
 use super::list::{List, Mode, Opened};
+use super::server;
 use super::string::{RString, bytes_of};
 
 /// What the module does when something happens.
@@ -23,12 +24,22 @@ static CALLBACKS: OnceLock<Callbacks> = OnceLock::new();
 /// The lists' own events are subscribed to.
 static FOLLOWS_LISTS: AtomicBool = AtomicBool::new(false);
 
-/// Subscribes to what can happen to job records, and to any key.
+/// A module that follows what happens to any key moves clients to another database on this server: see
+/// [`server::moves_clients`].
+static MOVES_CLIENTS: AtomicBool = AtomicBool::new(false);
+
+/// The database that a key is being moved from, between the two events that MOVE causes; negative: none.
+static MOVED_FROM: AtomicI32 = AtomicI32::new(-1);
+
+/// Subscribes to what can happen to job records and, where that harms nobody, to any key.
 pub(crate) fn subscribe(ctx: Ctx<'_>, callbacks: Callbacks) -> bool {
     let _ = CALLBACKS.set(callbacks);
     // A library that was unloaded may still be there, as it was.
     FOLLOWS_LISTS.store(false, Ordering::Relaxed);
-    let types = raw::REDISMODULE_NOTIFY_GENERIC
+    let moves_clients = server::moves_clients(ctx);
+    MOVES_CLIENTS.store(moves_clients, Ordering::Relaxed);
+    let any_key = if moves_clients { 0 } else { raw::REDISMODULE_NOTIFY_GENERIC };
+    let types = any_key
         | raw::REDISMODULE_NOTIFY_HASH
         | raw::REDISMODULE_NOTIFY_EXPIRED
         | raw::REDISMODULE_NOTIFY_EVICTED
@@ -38,13 +49,14 @@ pub(crate) fn subscribe(ctx: Ctx<'_>, callbacks: Callbacks) -> bool {
 }
 
 /// Subscribes to pushes, pops and edits, once. Not at load: the server takes some 500 instructions to bring an event
-/// to a module, and every LPUSH of a server that never has a job would pay for it. False if the server refuses.
+/// to a module, and every LPUSH of a server that never has a job would pay for it. Where to follow any key moves clients,
+/// that begins here, too; Valkey 8.1 has no call that would end it. False if the server refuses.
 pub(crate) fn follow_lists(ctx: Ctx<'_>) -> bool {
+    let any_key = if MOVES_CLIENTS.load(Ordering::Relaxed) { raw::REDISMODULE_NOTIFY_GENERIC } else { 0 };
+    let types = raw::REDISMODULE_NOTIFY_LIST | any_key;
     // SAFETY: S2; the callback lives as long as the library.
-    let subscribe = || unsafe {
-        api!(RedisModule_SubscribeToKeyspaceEvents(ctx.raw(), raw::REDISMODULE_NOTIFY_LIST, Some(on_event)))
-            == 0
-    };
+    let subscribe =
+        || unsafe { api!(RedisModule_SubscribeToKeyspaceEvents(ctx.raw(), types, Some(on_event))) == 0 };
     if !FOLLOWS_LISTS.load(Ordering::Relaxed) {
         FOLLOWS_LISTS.store(subscribe(), Ordering::Relaxed);
     }
@@ -82,12 +94,30 @@ extern "C" fn on_event(
     key: *mut raw::RedisModuleString,
 ) -> c_int {
     let Some(callbacks) = CALLBACKS.get() else { return 0 };
-    let followed = guard("a keyspace notification", || {
-        // SAFETY: S2: event and key are live for this callback.
-        unsafe { (callbacks.event)(Ctx::new(ctx), CStr::from_ptr(event).to_bytes(), bytes_of(key)) }
-    });
+    // SAFETY: S2: event and key are live for this callback.
+    let (ctx, event, key) = unsafe { (Ctx::new(ctx), CStr::from_ptr(event).to_bytes(), bytes_of(key)) };
+    let followed = guard("a keyspace notification", || (callbacks.event)(ctx, event, key));
     if followed.is_none() {
         (callbacks.missed)();
     }
+    if MOVES_CLIENTS.load(Ordering::Relaxed) {
+        bring_back(ctx, event);
+    }
     0
+}
+
+/// Brings the client that moved a key back to the database that it had selected, which is the one that the key left. The
+/// two events of a MOVE follow each other. COPY with DB has one event, which says where the copy is and nothing of where
+/// the client was.
+fn bring_back(ctx: Ctx<'_>, event: &[u8]) {
+    match event {
+        b"move_from" => MOVED_FROM.store(ctx.db(), Ordering::Relaxed),
+        b"move_to" => {
+            let from = MOVED_FROM.swap(-1, Ordering::Relaxed);
+            if from >= 0 {
+                ctx.select(from);
+            }
+        }
+        _ => {}
+    }
 }

@@ -36,6 +36,7 @@ pub(crate) mod log;
 pub(crate) mod main_cell;
 pub(crate) mod reply;
 pub(crate) mod scan;
+pub(crate) mod server;
 pub(crate) mod string;
 pub(crate) mod zset;
 

@@ -64,3 +64,19 @@ fn the_log_has_one_line_when_a_job_starts_and_one_when_it_ends() {
     assert!(started.contains("started: clear all of") && started.contains("actor \"%s%n\""), "{started}");
     assert!(ended.contains(&format!("completed: examined 2000, matched {matches}")), "{ended}");
 }
+
+/// The server collects its crash report in a signal handler, on whichever thread crashed, while the state of the module may
+/// be in the middle of a change.
+#[test]
+fn a_crash_report_does_not_touch_the_state_of_the_module() {
+    let mut server = Server::builder().module().may_crash().start();
+    let mut conn = server.conn();
+    filled(&server, "celery", 2_000);
+    let id = ask(&mut conn, &format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery RATE 1", target()));
+    assert_eq!(counter(&server, "jobs_live"), 1, "{id:?}");
+    run(&mut conn, "DEBUG SEGFAULT").expect_err("the server crashes");
+    server.wait_for_exit();
+    let log = server.log();
+    assert!(log.contains("MODULES INFO OUTPUT"), "the report reached the modules: {log}");
+    assert!(!log.contains("qadmin_jobs_live"), "{log}");
+}

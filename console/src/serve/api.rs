@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::app::App;
 use super::failed;
+use super::pages::preview::all_lists;
 use super::params::{Params, Target, encode};
 use crate::client::{ClearRequest, Client, Hold, JobRef, PreviewRequest, StatsRequest, UndoRequest};
 use crate::failure::{Exit, Failure};
@@ -61,6 +62,7 @@ pub(crate) async fn preview(State(app): State<Arc<App>>, uri: Uri) -> Response {
     answer(
         app.ask(move |client| {
             let (preview, refusal) = look(client, &params)?;
+            let lists = all_lists(&Target::new(&params), &preview);
             let mut map = preview.map.0;
             let status = match (&preview.job_id, preview.mode.as_str()) {
                 (Some(id), "job") => status_url(id, &preview.queue),
@@ -68,6 +70,7 @@ pub(crate) async fn preview(State(app): State<Arc<App>>, uri: Uri) -> Response {
             };
             map.insert("status_url".to_owned(), status);
             map.insert("clear_refusal".to_owned(), refusal.map_or(Value::Null, Value::from));
+            map.insert("lists_url".to_owned(), lists.into());
             Ok(Value::Object(map))
         })
         .await,

@@ -3,6 +3,9 @@
 //! A browser sends requests for any page that its user has open, so being on loopback is no protection by itself:
 //! - **Host** has to be a name of ours. A page whose name suddenly leads to 127.0.0.1 (DNS rebinding) says its own name.
 //! - **Origin**, and Sec-Fetch-Site where a browser sends it, have to be ours wherever something changes.
+//! - **Sec-Fetch-Site**, else Origin or Referer, have to be ours wherever something is shown, too, because counting takes
+//!   the time of a server in production. Another page may only lead the browser here; then nothing is counted until
+//!   somebody asks for it (`pages/arrival.rs`).
 //! - **Token**: a form or script that changes something sends back what only our own pages could tell it.
 //! - **Session**: with a token file, whoever has not shown the token sees nothing but the login.
 
@@ -14,10 +17,13 @@ use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
+use tokio::time::timeout;
 
 use super::BODY_MAX;
 use super::app::{App, same_secret};
+use super::connections::{Connection, READ};
 use super::failed::refusal;
+use super::pages::arrival;
 use super::params::Params;
 
 /// No script, style or frame but our own files; no markup by scripts; forms go nowhere else.
@@ -39,8 +45,13 @@ const HEADERS: [(HeaderName, &str); 7] = [
 /// Refuses, or lets the request through; either way the answer gets its headers.
 pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let mut response = match admit(&app, request).await {
-        Ok(request) => next.run(request).await,
-        Err(refused) => *refused,
+        Ok(request) => {
+            let connection = request.extensions().get::<Arc<Connection>>().cloned();
+            // From here on the connection keeps its place.
+            let _answering = connection.as_ref().map(Connection::answer);
+            next.run(request).await
+        }
+        Err(answer) => *answer,
     };
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -63,18 +74,27 @@ async fn admit(app: &App, request: Request) -> Result<Request, Box<Response>> {
         return refuse(StatusCode::FORBIDDEN, "the request comes from another page");
     }
     let path = uri.path();
+    let elsewhere = !changes && is_from_elsewhere(app, path, request.headers());
+    if elsewhere && !is_navigation(path, request.headers()) {
+        return refuse(StatusCode::FORBIDDEN, "the request comes from another page");
+    }
     if !app.is_known(request.headers()) && path != "/login" && !path.starts_with("/assets/") {
         if path.starts_with("/api/") {
             return refuse(StatusCode::UNAUTHORIZED, "log in first");
         }
         return Err(Box::new(Redirect::to(&login_for(&uri, changes)).into_response()));
     }
+    if elsewhere && arrival::counts(path) {
+        return Err(Box::new(arrival::page(app, &uri).into_response()));
+    }
     if !changes {
         return Ok(request);
     }
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, BODY_MAX).await else {
-        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large");
+    let body = match timeout(READ, to_bytes(body, BODY_MAX)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return refuse(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large"),
+        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the request did not come whole in time"),
     };
     if path == "/login" {
         // Nobody is logged in yet whose right another page could use.
@@ -105,11 +125,44 @@ fn login_for(uri: &Uri, changes: bool) -> String {
 fn is_from_here(app: &App, headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or("null"));
-    let own = |origin: &str| {
-        origin
-            .strip_prefix("http://")
-            .or_else(|| origin.strip_prefix("https://"))
-            .is_some_and(|host| app.is_host(host))
+    site.is_none_or(|site| matches!(site, b"same-origin" | b"none"))
+        && origin.is_none_or(|origin| is_own(app, origin))
+}
+
+/// Whether the origin, or the address of a page, is one of ours.
+fn is_own(app: &App, address: &str) -> bool {
+    let rest = address.strip_prefix("http://").or_else(|| address.strip_prefix("https://"));
+    rest.and_then(|rest| rest.split('/').next()).is_some_and(|host| app.is_host(host))
+}
+
+/// Whether a request that only looks comes from another page: an image, a script or a link there. Browsers say so in
+/// Sec-Fetch-Site. Older ones do not, and those that come to a name that is not trusted; they name the page in Origin or
+/// Referer. What names none of them and is a browser all the same was told by another page to keep silent, or somebody
+/// typed the address: nobody types those of /api.
+fn is_from_elsewhere(app: &App, path: &str, headers: &HeaderMap) -> bool {
+    let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("null"));
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return !matches!(site.as_bytes(), b"same-origin" | b"none");
+    }
+    if let Some(page) = text(header::ORIGIN).or_else(|| text(header::REFERER)) {
+        return !is_own(app, page);
+    }
+    let browser = text(header::USER_AGENT).is_some_and(|agent| agent.starts_with("Mozilla/"));
+    browser && !is_navigation(path, headers)
+}
+
+/// Whether the browser's window goes to the page, and does not only fetch it for another one.
+fn is_navigation(path: &str, headers: &HeaderMap) -> bool {
+    if path.starts_with("/api/") || path.starts_with("/assets/") {
+        return false;
+    }
+    let is = |name: &str, value: &[u8]| headers.get(name).map(|given| given.as_bytes() == value);
+    let html = || {
+        let accepts = headers.get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok());
+        accepts.is_some_and(|accepts| accepts.contains("text/html"))
     };
-    site.is_none_or(|site| matches!(site, b"same-origin" | b"none")) && origin.is_none_or(own)
+    match (is("sec-fetch-mode", b"navigate"), is("sec-fetch-dest", b"document")) {
+        (None, None) => html(),
+        (mode, dest) => mode == Some(true) && dest == Some(true),
+    }
 }

@@ -7,6 +7,7 @@
 mod api;
 mod app;
 mod assets;
+mod connections;
 mod failed;
 mod guard;
 mod login;
@@ -16,6 +17,7 @@ mod params;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::sync::Arc;
 
 use axum::Router;
@@ -46,7 +48,10 @@ pub(crate) fn run(redis: &Redis, args: &Serve) -> Result<Exit, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Refused, format!("no threads: {error}")))?;
-    runtime.block_on(listen(place, app)).map_err(|error| {
+    let served = runtime.block_on(listen(place, app));
+    // Threads that still wait for an answer of Redis hold nobody up.
+    runtime.shutdown_background();
+    served.map_err(|error| {
         Failure::new(Exit::Refused, format!("{}: {error}", escape(args.listen.as_bytes())))
     })?;
     Ok(Exit::Done)
@@ -87,22 +92,40 @@ async fn listen(place: Place, mut app: App) -> io::Result<()> {
             let address = listener.local_addr()?;
             app.allow_address(address);
             println!("http://{address}/");
-            axum::serve(listener, router(Arc::new(app))).with_graceful_shutdown(stop()).await
+            connections::serve(listener, router(Arc::new(app)), stop()).await;
         }
         Place::Unix(path) => {
-            // A socket that nobody answers on is left over from a run that was killed.
-            if std::os::unix::net::UnixStream::connect(&path)
-                .is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused)
-            {
-                fs::remove_file(&path)?;
-            }
+            remove_stale(&path)?;
             let listener = bind_private(&path)?;
+            let own = fs::symlink_metadata(&path)?.ino();
             println!("unix:{path}");
-            let served = axum::serve(listener, router(Arc::new(app))).with_graceful_shutdown(stop()).await;
-            // Gone already: somebody else took it away.
-            let _ = fs::remove_file(&path);
-            served
+            connections::serve(listener, router(Arc::new(app)), stop()).await;
+            // Somebody else may have put another file there meanwhile.
+            if fs::symlink_metadata(&path).is_ok_and(|file| file.ino() == own && file.file_type().is_socket())
+            {
+                // An error means that it is gone already.
+                let _ = fs::remove_file(&path);
+            }
         }
+    }
+    Ok(())
+}
+
+/// Takes a socket away that nobody answers on: it is left over from a run that was killed. Anything else that has the name
+/// is left alone. (To connect to a file that is no socket is refused, too.)
+fn remove_stale(path: &str) -> io::Result<()> {
+    let file = match fs::symlink_metadata(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !file.file_type().is_socket() {
+        return Err(io::Error::other("this is no socket; give a path at which there is nothing"));
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        // It is somebody's: listening on it will say so.
+        _ => Ok(()),
     }
 }
 

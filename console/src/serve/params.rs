@@ -96,17 +96,11 @@ impl Target {
         }
     }
 
-    /// The same in all lists of the queue.
-    pub(crate) fn of_all_lists(&self) -> Self {
-        let mut all = Self { priority: Some("all".to_owned()), ..self.clone() };
-        // Of one of them the name without its step.
-        if let Some(at) = all.queue.windows(2).rposition(|two| two == b"\x06\x16")
-            && !all.queue[at + 2..].is_empty()
-            && all.queue[at + 2..].iter().all(u8::is_ascii_digit)
-        {
-            all.queue.truncate(at);
-        }
-        all
+    /// The same in all lists of the queue. `queue` is the queue that this list is a part of, where the server says that
+    /// it is the list of one step: what stands between a name and a step is a setting of the server.
+    pub(crate) fn of_all_lists(&self, queue: Option<&[u8]>) -> Self {
+        let queue = queue.unwrap_or(&self.queue).to_vec();
+        Self { queue, priority: Some("all".to_owned()), ..self.clone() }
     }
 
     /// Whether more than one list may be meant.
@@ -206,14 +200,11 @@ mod tests {
 
     #[test]
     fn one_list_leads_to_all_lists_of_its_queue() {
-        for (list, queue) in [
-            (&b"q"[..], &b"q"[..]),
-            (b"q\x06\x163", b"q"),
-            (b"q\x06\x16", b"q\x06\x16"),
-            (b"q\x06\x16x", b"q\x06\x16x"),
-        ] {
-            let all = Target { queue: list.to_vec(), ..Target::default() }.of_all_lists();
-            assert_eq!((all.queue.as_slice(), all.is_of_all_lists()), (queue, true));
+        for (list, said, queue) in [("q", None, "q"), ("q:3", Some(&b"q"[..]), "q"), ("q:3", None, "q:3")] {
+            let target = Target { queue: list.into(), task: b"t".to_vec(), ..Target::default() };
+            let all = target.of_all_lists(said);
+            assert_eq!((all.queue.as_slice(), all.is_of_all_lists()), (queue.as_bytes(), true));
+            assert_eq!(all.task, b"t");
         }
     }
 

@@ -269,3 +269,36 @@ fn a_name_that_is_no_text_survives_every_page() {
     let url = started["status_url"].as_str().expect("an address").to_owned();
     eventually("the clear is through", || page.get(&url).with(200).json()["deleted"] == 1);
 }
+
+#[test]
+fn all_lists_of_a_queue_are_found_by_the_separator_that_the_server_is_set_to() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    redis::cmd("CONFIG").arg(&["SET", "qadmin.sep", "::"]).exec(&mut conn).expect("CONFIG SET");
+    for (list, messages) in [("q", 2), ("q::3", 1), ("q\u{6}\u{16}3", 1)] {
+        for id in 0..messages {
+            let message = format!(r#"{{"headers":{{"task":"t","id":"{list}-{id}"}},"body":""}}"#);
+            redis::cmd("LPUSH")
+                .arg(list)
+                .arg(message.replace(['\u{6}', '\u{16}'], ""))
+                .exec(&mut conn)
+                .expect("LPUSH");
+        }
+    }
+    let page = Page::start(&server.url(0), &[]);
+    let json = page.get("/api/preview?queue=q%3A%3A3&task=t").with(200).json();
+    assert_eq!((&json["queue_of_list"], &json["other_priorities_depth"]), (&"q".into(), &2.into()));
+    let all = json["lists_url"].as_str().expect("an address").to_owned();
+    assert_eq!(all, "/preview?queue=q&task=t&priority=all");
+    // The page without a script has the same link, and it leads there.
+    let list = page.get("/preview?queue=q%3A%3A3&task=t&now=1").with(200).body;
+    assert!(list.contains(&format!("<a href=\"{}\">all lists</a>", all.replace('&', "&amp;"))), "{list}");
+    let whole = page.get(&format!("{all}&now=1")).with(200).body;
+    assert!(whole.contains("<strong>3</strong> of 3 messages match"), "{whole}");
+    // What is no list of a step with this separator is a queue of its own.
+    let other = page.get("/api/preview?queue=q%06%163&task=t").with(200).json();
+    assert_eq!(
+        (&other["queue_of_list"], &other["lists_url"]),
+        (&Value::Null, &"/preview?queue=q%06%163&task=t&priority=all".into())
+    );
+}

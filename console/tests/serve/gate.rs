@@ -1,6 +1,7 @@
 //! Who gets in, and what every answer carries.
 
 use super::{TARGET, depth, examples};
+use crate::support::page::Page;
 
 #[test]
 fn no_other_name_leads_here() {
@@ -112,4 +113,103 @@ fn too_large_and_odd_requests_are_refused_in_order() {
     assert!(page.get("/api/nothing").with(404).json()["error"].is_string());
     assert!(page.post("/api/queues", &format!("csrf={}", page.csrf())).with(405).json()["error"].is_string());
     page.get("/nowhere").with(404);
+}
+
+/// Headers that browsers send: of a page of ours, of an address that is typed or taken from the bookmarks, of another
+/// page, of another port of this machine.
+fn site(site: &str) -> String {
+    format!("Sec-Fetch-Site: {site}\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image\r\n")
+}
+
+fn navigation(site: &str) -> String {
+    format!("Sec-Fetch-Site: {site}\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n")
+}
+
+#[test]
+fn no_other_page_makes_the_server_count() {
+    let (server, page) = examples();
+    let api = format!("/api/preview?{TARGET}");
+    let paths = [
+        api.as_str(),
+        "/api/stats?queue=celery&by=task",
+        "/api/queues",
+        "/api/jobs",
+        "/api/token",
+        "/",
+        "/jobs",
+        "/queue?queue=celery",
+        "/stats?queue=celery&by=task",
+        &format!("/preview?{TARGET}&now=1"),
+        "/assets/app.js",
+    ];
+    let own = format!("http://{}/preview?{TARGET}", page.place);
+    const BROWSER: &str = "User-Agent: Mozilla/5.0 (X11; Linux)\r\n";
+    for path in paths {
+        for elsewhere in [
+            site("cross-site"),
+            site("same-site"),
+            "Sec-Fetch-Site: cross-site\r\n".to_owned(),
+            format!("{}Accept: text/html\r\n", site("cross-site")),
+            // A frame is no window.
+            "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\n".to_owned(),
+            // Browsers that do not say it so.
+            "Referer: http://evil.example/\r\nAccept: image/*\r\n".to_owned(),
+            "Referer: http://127.0.0.1.evil.example/\r\n".to_owned(),
+            "Origin: http://evil.example\r\n".to_owned(),
+            "Origin: null\r\n".to_owned(),
+            format!("{BROWSER}Accept: image/avif,image/webp,*/*\r\n"),
+            BROWSER.to_owned(),
+        ] {
+            page.get_with(path, &elsewhere).with(403);
+        }
+        for here in [
+            site("same-origin"),
+            navigation("none"),
+            navigation("same-origin"),
+            format!("{BROWSER}Referer: {own}\r\nAccept: */*\r\n"),
+            String::new(),
+        ] {
+            page.get_with(path, &here).with(200);
+        }
+        let navigates = page.get_with(path, &navigation("cross-site"));
+        let fetched = path.starts_with("/api/") || path.starts_with("/assets/");
+        assert_eq!(navigates.status, if fetched { 403 } else { 200 }, "{path}");
+    }
+    drop(server);
+}
+
+#[test]
+fn a_link_on_another_page_leads_to_a_page_that_asks_the_server_nothing() {
+    // Nobody listens there: whatever asks the server fails.
+    let page = Page::start("redis://127.0.0.1:1", &[]);
+    let preview = format!("/preview?{TARGET}");
+    for path in [
+        "/",
+        preview.as_str(),
+        &format!("{preview}&now=1"),
+        &format!("{preview}&count_skipped=1"),
+        "/queue?queue=celery",
+        "/stats?queue=celery&by=task",
+    ] {
+        for elsewhere in [
+            navigation("cross-site"),
+            navigation("same-site"),
+            "Referer: http://chat.example/\r\nAccept: text/html,*/*\r\n".to_owned(),
+        ] {
+            let shown = page.get_with(path, &elsewhere).with(200).body;
+            let link = format!("<a href=\"{}\">", path.replace('&', "&amp;"));
+            assert!(shown.contains(&link), "{path}: {shown}");
+            // Neither the script nor a browser without one goes on by itself.
+            assert!(
+                !shown.contains("data-url") && !shown.contains("http-equiv=\"refresh\""),
+                "{path}: {shown}"
+            );
+        }
+    }
+    let shown = page.get_with(&preview, &navigation("cross-site")).body;
+    assert!(shown.contains("Messages of celery") && shown.contains("value=\"147107\""), "{shown}");
+    // Markup in the address is text.
+    let hostile = page.get_with("/preview?queue=%3Cimg+src%3Dx%3E&task=t", &navigation("cross-site")).body;
+    assert!(!hostile.contains("<img"), "{hostile}");
+    page.get_with("/jobs", &navigation("cross-site")).with(502);
 }

@@ -75,6 +75,11 @@ impl Page {
         self.say(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.host()))
     }
 
+    /// GET with these lines of headers.
+    pub(crate) fn get_with(&self, path: &str, headers: &str) -> Answer {
+        self.say(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", self.host()))
+    }
+
     /// POST of a form as a browser sends it from the page itself.
     pub(crate) fn post(&self, path: &str, form: &str) -> Answer {
         self.post_with(
@@ -120,6 +125,18 @@ impl Page {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
         Answer { status, head: head.to_owned(), body: body.to_owned() }
+    }
+}
+
+impl Page {
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until the program has ended; answers whether it ended well.
+    pub(crate) fn ended(mut self) -> bool {
+        self.child.wait().expect("its end").success()
     }
 }
 

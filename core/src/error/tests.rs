@@ -93,6 +93,8 @@ one_of_each! {
     Error::WrongType => Error::WrongType;
     Error::NoPermKey => Error::NoPermKey;
     Error::NoPermCommand { .. } => Error::NoPermCommand { command: "QADMIN.CLEARJOB" };
+    Error::NoCommand { .. } => Error::NoCommand { command: "HSET" };
+    Error::UserOff { .. } => Error::UserOff { user: got() };
     Error::ReadOnly => Error::ReadOnly;
     Error::Loading => Error::Loading;
     Error::RoleChanged => Error::RoleChanged;

@@ -58,6 +58,7 @@ fn preview_that_counts_while_the_client_waits() {
         looks_like: null
         inexact: 0
         priority: null
+        queue_of_list: null
     "#);
 }
 
@@ -97,6 +98,7 @@ fn preview_from_the_cache() {
         looks_like: null
         inexact: 0
         priority: null
+        queue_of_list: null
     "#);
 }
 
@@ -135,6 +137,7 @@ fn preview_that_starts_a_job() {
         looks_like: null
         inexact: null
         priority: null
+        queue_of_list: null
     "#);
     insta::assert_snapshot!(three(&server, &line), @r#"
         mode: "job"
@@ -163,6 +166,7 @@ fn preview_that_starts_a_job() {
         looks_like: null
         inexact: 0
         priority: null
+        queue_of_list: null
     "#);
 }
 
@@ -200,6 +204,7 @@ fn preview_without_a_count() {
         looks_like: null
         inexact: null
         priority: null
+        queue_of_list: null
     "#);
 }
 
@@ -239,5 +244,6 @@ fn preview_whose_count_failed() {
         looks_like: null
         inexact: null
         priority: null
+        queue_of_list: null
     "#);
 }

@@ -105,7 +105,7 @@ function notes(reply) {
   if (reply.other_priorities_depth > 0) {
     const words = `${grouped(reply.other_priorities_depth)} messages in the other priority lists of this queue, which are not looked at: `;
     const [line, link] = [element("p", words, "note"), element("a", "all lists")];
-    link.href = at("count").dataset.lists;
+    link.href = reply.lists_url;
     line.append(link);
     lines.push(line);
   }

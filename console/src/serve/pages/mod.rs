@@ -4,10 +4,11 @@
 //! marks which turn the direction of text do nothing here, either.
 
 mod actions;
+pub(crate) mod arrival;
 mod job;
 mod layout;
 mod lists;
-mod preview;
+pub(crate) mod preview;
 mod stats;
 
 use std::sync::Arc;

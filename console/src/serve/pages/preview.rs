@@ -33,7 +33,7 @@ pub(crate) fn skeleton(frame: &Frame, app: &App, target: &Target, bust: bool) ->
         (form(target))
         section.card #count data-url={ "/api/preview?" (query) (bust) } data-here={ "/preview?" (query) }
             data-any={ "/preview?" (target.taken_for(None).query()) }
-            data-lists={ "/preview?" (target.of_all_lists().query()) } aria-live="polite" {
+            aria-live="polite" {
             p #count-line { "Counting ..." }
             progress #count-progress max="100" aria-label="Progress of the count" {}
             p.quiet #count-more { (nbsp()) }
@@ -85,7 +85,7 @@ pub(crate) fn whole(
             @if let Some(others) = preview.other_priorities_depth.filter(|n| *n > 0) {
                 p.note {
                     (counted(others, "message")) " in the other priority lists of this queue, which are not looked at: "
-                    a href={ "/preview?" (target.of_all_lists().query()) } { "all lists" }
+                    a href=(all_lists(target, preview)) { "all lists" }
                 }
             }
             p { a href={ "/preview?" (query) "&bust=1" } { "Count anew" } }
@@ -105,6 +105,11 @@ pub(crate) fn whole(
         }
     };
     layout::page(&title(target), frame, &body)
+}
+
+/// The same preview of all lists of the queue.
+pub(crate) fn all_lists(target: &Target, preview: &Preview) -> String {
+    format!("/preview?{}", target.of_all_lists(preview.queue_of_list.as_deref()).query())
 }
 
 fn nbsp() -> &'static str {

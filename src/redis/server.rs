@@ -1,0 +1,109 @@
+//! What kind of server this is, as its INFO says. Asked where nothing else tells how it behaves: abilities are told by the
+//! functions that the server has ([`super::api`]).
+
+use std::ffi::CStr;
+use std::sync::OnceLock;
+
+use super::acl;
+use super::api::api;
+use super::ctx::Ctx;
+use super::string::RString;
+
+/// A field of a section of INFO; `None` if this server has no such field. INFO is made inside the server, so it does not
+/// matter whether the command is renamed.
+fn field(ctx: Ctx<'_>, section: &CStr, field: &CStr) -> Option<Vec<u8>> {
+    // SAFETY: S2; the names are NUL-terminated. The data is ours to free, and so is the string, which is null where there
+    // is no such field.
+    unsafe {
+        let data = api!(RedisModule_GetServerInfo(ctx.raw(), section.as_ptr()));
+        let value =
+            RString::own(api!(RedisModule_ServerInfoGetField(std::ptr::null_mut(), data, field.as_ptr())));
+        api!(RedisModule_FreeServerInfo(std::ptr::null_mut(), data));
+        value.map(|value| value.bytes().to_vec())
+    }
+}
+
+/// Commands of the server, each as a line that has the arguments which it needs at least.
+pub(crate) type Lines = &'static [&'static str];
+
+/// Commands that write and read the records of clears.
+pub(crate) const RECORD: Lines = &["HSET k f v", "PEXPIRE k 1", "HDEL k f", "HGETALL k"];
+/// The command that reads them.
+pub(crate) const RECORD_READ: Lines = &["HGETALL k"];
+/// Commands that walk along the index of what workers hold.
+pub(crate) const HELD: Lines = &["ZCARD k", "ZCOUNT k 0 1", "ZRANGE k 0 1"];
+/// Commands that take out of hash and index.
+pub(crate) const HELD_OUT: Lines = &["HDEL k f", "ZREM k m"];
+/// The command that tells, in a cluster, whether a queue that is gone moved to another node.
+pub(crate) const MOVED: Lines = &["EXISTS k"];
+/// The command that says who called a script, and what rules users have.
+pub(crate) const ACL: Lines = &["ACL WHOAMI"];
+/// Commands that read the bindings of kombu's exchanges.
+pub(crate) const BINDINGS: Lines = &["SCARD k", "SRANDMEMBER k"];
+/// Commands without which less is told, and nothing fails: how much workers hold, the audit stream, whether writes are
+/// synced one by one, whether anybody listens.
+const OTHERS: Lines = &["HLEN k", "XADD k * f v", "CONFIG GET appendfsync", "PUBSUB NUMPAT"];
+
+/// All of them.
+const ALL: [Lines; 7] = [RECORD, HELD, HELD_OUT, MOVED, ACL, BINDINGS, OTHERS];
+
+/// The name of the first of these commands that the server does not have, because `rename-command` took it away. That
+/// is settled before modules are loaded.
+pub(crate) fn missing(commands: Lines) -> Option<&'static str> {
+    lines()
+        .zip(0..)
+        .find(|(line, bit)| is_missing(*bit) && commands.contains(line))
+        .map(|(line, _)| name(line))
+}
+
+/// The names of all commands that the module calls and the server does not have.
+pub(crate) fn all_missing() -> Vec<&'static str> {
+    let missing = lines().zip(0..).filter(|(_, bit)| is_missing(*bit));
+    let mut names: Vec<_> = missing.map(|(line, _)| name(line)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn lines() -> impl Iterator<Item = &'static str> {
+    ALL.into_iter().flatten().copied()
+}
+
+/// Whether the command is missing that has this place among all. A bit for each: what a static owns is not freed when
+/// the library is unloaded.
+fn is_missing(bit: u32) -> bool {
+    static MISSING: OnceLock<u64> = OnceLock::new();
+    let missing = MISSING.get_or_init(|| {
+        let bits = |(line, bit): (&str, u32)| u64::from(!acl::is_command(line)) << bit;
+        let missing = lines().zip(0..).map(bits).fold(0, |all, bit| all | bit);
+        // Nobody takes all of them away: then it is the question that this server does not understand.
+        if missing.count_ones() as usize == lines().count() { 0 } else { missing }
+    });
+    missing >> bit & 1 == 1
+}
+
+fn name(line: &'static str) -> &'static str {
+    line.split_once(' ').map_or(line, |(name, _)| name)
+}
+
+/// Whether this server leaves clients in another database when a module follows what happens to any key. From Valkey 8.1
+/// on a notification runs on the client that executes the command, selects the database of the event, and does not go back
+/// (`moduleNotifyKeyspaceEvent`; valkey-io/valkey pull requests 1819 and 4024): after `MOVE key db` and
+/// `COPY key key DB db` the client is in that database. Seen on Valkey 8.1.1, and not on 9.1.2, Redis 7.0.15, 8.0.2 and
+/// 8.0.6. Releases between 8.1 and 9.1.2 are taken for affected: where they are not, little is lost by that. A cluster has
+/// one database before Valkey 9.0, so nobody can be left in another one there.
+pub(super) fn moves_clients(ctx: Ctx<'_>) -> bool {
+    let version = field(ctx, c"server", c"valkey_version");
+    version.is_some_and(|version| affected(&version, ctx.flags().cluster()))
+}
+
+fn affected(version: &[u8], cluster: bool) -> bool {
+    let text = String::from_utf8_lossy(version);
+    let mut parts = text.split('.').map(|part| {
+        let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        part[..digits].parse::<u32>().unwrap_or(0)
+    });
+    let mut next = || parts.next().unwrap_or(0);
+    let first = if cluster { (9, 0, 0) } else { (8, 1, 0) };
+    (first..(9, 1, 2)).contains(&(next(), next(), next()))
+}

@@ -1,0 +1,85 @@
+//! Who may do what with keys that the server does not see: those of a job, those that belong to a queue, and those that
+//! a walk over the database finds.
+//!
+//! Every question is about a command and all keys that it touches, because the server's rule is that one selector of
+//! the user permits all of them together.
+
+use qadmin_core::error::Error;
+use qadmin_core::job::{Job, Kind};
+use qadmin_core::request::{CommandSpec, commands};
+
+use crate::redis::acl::{self, Access, Right};
+use crate::redis::ctx::Caller;
+use crate::redis::{Ctx, server};
+
+/// A key and what is done with it.
+pub(crate) type Need<'a> = (&'a [u8], Access);
+
+/// Whether the caller may run this command on these keys. Modules and the primary's link have no user, and may. Of a
+/// command with a key spec the first key is the queue.
+pub(crate) fn may(caller: &Caller, command: &CommandSpec, needs: &[Need<'_>]) -> bool {
+    match &caller.user {
+        Some(user) => acl::may(user, command, needs) == Right::Granted,
+        None => !caller.unknown,
+    }
+}
+
+/// Whether the caller may run this command on keys that it reads.
+pub(crate) fn may_read<'a>(
+    caller: &Caller,
+    command: &CommandSpec,
+    keys: impl IntoIterator<Item = &'a [u8]>,
+) -> bool {
+    let needs: Vec<Need<'_>> = keys.into_iter().map(|key| (key, Access::Read)).collect();
+    may(caller, command, &needs)
+}
+
+/// The same, with the refusal in the server's own words. It goes to ACL LOG as the server's own do.
+///
+/// # Errors
+/// [`Error::NoPermKey`]; [`Error::NoCommand`] where nobody can know who called a script.
+pub(crate) fn check(
+    ctx: Ctx<'_>,
+    caller: &Caller,
+    command: &CommandSpec,
+    needs: &[Need<'_>],
+) -> Result<(), Error> {
+    if may(caller, command, needs) {
+        return Ok(());
+    }
+    if caller.unknown
+        && let Some(command) = server::missing(server::ACL)
+    {
+        return Err(Error::NoCommand { command });
+    }
+    if let Some(user) = &caller.user {
+        // The key that no selector grants, or the one that is one too many.
+        let refused = needs.iter().find(|need| acl::may(user, command, &[**need]) != Right::Granted);
+        if let Some((key, _)) = refused.or(needs.last()) {
+            acl::log_denied_key(ctx, user, key);
+        }
+    }
+    Err(Error::NoPermKey)
+}
+
+/// The command that starts jobs of this kind.
+pub(crate) fn starter(kind: Kind) -> &'static CommandSpec {
+    match kind {
+        Kind::Preview => &commands::PREVIEW,
+        Kind::Stats => &commands::STATS,
+        Kind::Clear => &commands::CLEARJOB,
+        Kind::Undo => &commands::UNDO,
+    }
+}
+
+/// What a job does with its keys: the queue's own name first, its other lists, the index of what workers hold, and
+/// where matches go.
+pub(crate) fn needs_of(job: &Job) -> Vec<Need<'_>> {
+    let start = job.start();
+    let access = if start.kind.is_recorded() { Access::TakeOut } else { Access::Read };
+    let lists = job.keys().filter(|key| *key != start.queue);
+    let index = start.unacked.iter().map(|keys| keys.index.as_slice());
+    let to = start.terms.to.iter().map(|to| (to.key.as_slice(), Access::Add));
+    let taken = std::iter::once(start.queue.as_slice()).chain(lists).chain(index);
+    taken.map(|key| (key, access)).chain(to).collect()
+}
