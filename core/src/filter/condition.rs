@@ -54,14 +54,17 @@ pub(super) enum Test {
 }
 
 impl Test {
-    /// What can be said without decoding `raw`, a JSON value other than null: most messages are of another task than
-    /// the one that is asked for.
+    /// What can be said without decoding `raw`, a JSON value other than null: most messages are of another task, or have
+    /// another number, than the one that is asked for.
+    #[inline]
     pub(super) fn decide_raw(&self, raw: &[u8]) -> Option<bool> {
         match self {
+            Self::Exact(text) if raw.first() == Some(&b'"') && differ(inner(raw), text) => Some(false),
+            Self::Equal(operand) => operand.equals_raw(raw),
+            Self::NotEqual(operand) => operand.equals_raw(raw).map(|equal| !equal),
             Self::Exists => Some(true),
             Self::Missing => Some(false),
             Self::GlobJson(glob) => Some(glob.matches(raw)),
-            Self::Exact(text) if raw.starts_with(b"\"") && differ(inner(raw), text) => Some(false),
             _ => None,
         }
     }

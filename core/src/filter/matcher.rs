@@ -10,7 +10,7 @@ use super::work::Work;
 use super::{Condition, Filter};
 use crate::concerns::Concerns;
 use crate::field::{Field, Kind, Source};
-use crate::format::{Found, Reader};
+use crate::format::{Found, Reader, VARIANTS};
 use crate::json::{items, members};
 use crate::kind::MessageKind;
 
@@ -55,12 +55,19 @@ struct Asked {
     test: Test,
 }
 
+/// The tests of one clause, of which one is enough.
+#[derive(Debug, Clone)]
+struct Asking {
+    tests: Range<usize>,
+    /// Per variant of the format: whether one of their fields stands in the body; nothing where the message decides.
+    needs_body: [Option<bool>; VARIANTS],
+}
+
 /// Decides about messages, one after another, with buffers that are reused.
 #[derive(Debug, Clone)]
 pub struct Matcher {
     tests: Vec<Asked>,
-    /// The tests of each clause.
-    clauses: Vec<Range<usize>>,
+    clauses: Vec<Asking>,
     /// How many fields the tests have; those that matches are grouped by, or their concerns, come after them.
     fields: usize,
     /// Of the fields by which what matches is grouped.
@@ -113,6 +120,7 @@ impl Matcher {
         let behind = grouping.map_or(&concerns[..], |grouping| &grouping.fields);
         let grouped = grouping.iter().flat_map(|grouping| &grouping.fields).map(|field| field.kind).collect();
         let reader = Reader::new(kind, fields.into_iter().chain(behind)).learning();
+        let clauses = clauses.into_iter().map(|clause| Asking::new(clause, &tests, &reader)).collect();
         Self {
             tests,
             clauses,
@@ -142,21 +150,20 @@ impl Matcher {
         (self.inexact, self.uncompared, self.work) = (false, false, Work::on(message.len()));
         self.views.clear();
         if !self.reader.envelope(message) {
-            let all = self.decide(message, Clauses::All);
+            let (all, _) = self.decide(message, Clauses::All);
             return Verdict { matched: all == Some(true), undecodable: true, ..Verdict::default() };
         }
-        let outside = self.decide(message, Clauses::Envelope);
-        let all = match outside {
-            Some(false) => Some(false),
-            _ if !self.tests.iter().any(|test| self.reader.in_body(test.field)) => outside,
-            _ if self.reader.open_body(message) => both(outside, self.decide(message, Clauses::Body)),
-            _ if self.reader.read_reprs(message) => {
-                let all = both(outside, self.decide(message, Clauses::Body));
-                self.inexact = all == Some(true);
-                all
-            }
-            // One condition of the envelope may be enough.
-            _ => both(outside, self.decide(message, Clauses::Body)),
+        let (outside, needs_body) = self.decide(message, Clauses::Envelope);
+        let all = if outside == Some(false) || !needs_body {
+            outside
+        } else if self.reader.open_body(message) {
+            both(outside, self.decide(message, Clauses::Body).0)
+        } else {
+            let by_text = self.reader.read_reprs(message);
+            // Of what stays unknown one condition of the envelope may be enough.
+            let all = both(outside, self.decide(message, Clauses::Body).0);
+            self.inexact = by_text && all == Some(true);
+            all
         };
         let unreadable = all.is_none();
         Verdict {
@@ -237,28 +244,40 @@ impl Matcher {
         self.reader.knows(message)
     }
 
-    /// The clauses that are chosen, ANDed: false beats unknown beats true.
-    fn decide(&mut self, message: &[u8], chosen: Clauses) -> Option<bool> {
+    /// The clauses that are chosen, ANDed: false beats unknown beats true. And whether others are left.
+    #[inline]
+    fn decide(&mut self, message: &[u8], chosen: Clauses) -> (Option<bool>, bool) {
         let mut all = Some(true);
+        let mut left = false;
+        let variant = self.reader.variant();
         for clause in 0..self.clauses.len() {
-            let tests = self.clauses[clause].clone();
-            let needs_body = match chosen {
-                Clauses::All => false,
-                _ => self.tests[tests.clone()].iter().any(|test| self.reader.in_body(test.field)),
-            };
-            if needs_body != (chosen == Clauses::Body) {
-                continue;
+            let asking = &self.clauses[clause];
+            let (first, end) = (asking.tests.start, asking.tests.end);
+            if chosen != Clauses::All {
+                let in_body = |test: &Asked| self.reader.in_body(test.field);
+                let needs_body = asking.needs_body[variant];
+                let needs_body = needs_body.unwrap_or_else(|| self.tests[first..end].iter().any(in_body));
+                if needs_body != (chosen == Clauses::Body) {
+                    left = true;
+                    continue;
+                }
             }
-            match self.decide_clause(message, tests) {
+            // Most clauses are one condition.
+            let decided = match end - first {
+                1 => self.decide_test(message, first),
+                _ => self.decide_clause(message, first..end),
+            };
+            match decided {
                 Some(true) => {}
-                Some(false) => return Some(false),
+                Some(false) => return (Some(false), left),
                 None => all = None,
             }
         }
-        all
+        (all, left)
     }
 
     /// The conditions of one clause, ORed: true beats unknown beats false.
+    #[inline(never)]
     fn decide_clause(&mut self, message: &[u8], tests: Range<usize>) -> Option<bool> {
         let mut one = Some(false);
         for at in tests {
@@ -271,20 +290,33 @@ impl Matcher {
         one
     }
 
+    #[inline(always)]
     fn decide_test(&mut self, message: &[u8], at: usize) -> Option<bool> {
+        let asked = &self.tests[at];
+        match self.reader.get(asked.field, message) {
+            Found::Value(raw) => match asked.test.decide_raw(raw) {
+                Some(decided) if !asked.any => Some(decided),
+                _ => self.decide_value(message, at),
+            },
+            Found::Absent => Some(asked.test.decide_absent()),
+            Found::Unknown => None,
+            Found::Number(_) => self.decide_value(message, at),
+        }
+    }
+
+    /// The same for values of which the bytes alone do not tell.
+    #[inline(never)]
+    fn decide_value(&mut self, message: &[u8], at: usize) -> Option<bool> {
         let asked = &self.tests[at];
         let mut digits = [0; DIGITS];
         let raw = match self.reader.get(asked.field, message) {
-            Found::Unknown => return None,
-            Found::Absent => return Some(asked.test.decide_absent()),
             Found::Value(raw) => raw,
             Found::Number(number) => decimal(number, &mut digits),
+            Found::Absent | Found::Unknown => return None,
         };
         let decided = if asked.any {
             let steps = raw.len().saturating_add(TEST_STEPS);
             self.work.take(steps).then(|| decide_any(asked, raw, &mut self.scratch, &mut self.work)).flatten()
-        } else if let Some(decided) = asked.test.decide_raw(raw) {
-            Some(decided)
         } else {
             let (seen, steps) = self.views.see(asked.field, raw, asked.kind);
             let steps = steps.saturating_add(asked.test.steps(seen)).saturating_add(TEST_STEPS);
@@ -292,6 +324,21 @@ impl Matcher {
         };
         self.uncompared |= decided.is_none();
         decided
+    }
+}
+
+impl Asking {
+    fn new(tests: Range<usize>, all: &[Asked], reader: &Reader) -> Self {
+        let needs_body = std::array::from_fn(|variant| {
+            let fields = all[tests.clone()].iter().map(|test| reader.always_in_body(test.field, variant));
+            // One in the body is enough; one that depends on the message leaves it open.
+            fields.fold(Some(false), |one, of| match (one, of) {
+                (Some(true), _) | (_, Some(true)) => Some(true),
+                (None, _) | (_, None) => None,
+                _ => Some(false),
+            })
+        });
+        Self { tests, needs_body }
     }
 }
 

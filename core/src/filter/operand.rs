@@ -7,7 +7,7 @@ use super::uuid;
 use super::value::{Class, Seen, quoted};
 use crate::error::Error;
 use crate::field::Kind;
-use crate::json::{Decimal, Integer, compact};
+use crate::json::{Decimal, Integer, compact, differ, inner};
 
 /// What `=`, `!=`, IN and CONTAINS compare with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +70,22 @@ impl Operand {
                 [b"\"", &**text, b"\""].concat()
             }
             Self::Scalar { text, .. } => text.to_vec(),
+        }
+    }
+
+    /// Is `raw`, a JSON value, equal to this? Nothing where its bytes alone do not tell.
+    #[inline]
+    pub(super) fn equals_raw(&self, raw: &[u8]) -> Option<bool> {
+        match self {
+            Self::Scalar { class: Class::Number(wanted), .. } if is_plain(raw) && is_plain(wanted) => {
+                Some(raw == &**wanted)
+            }
+            Self::Scalar { text, class: Class::Text, moment: None }
+                if raw.first() == Some(&b'"') && differ(inner(raw), text) =>
+            {
+                Some(false)
+            }
+            _ => None,
         }
     }
 

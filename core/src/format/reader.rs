@@ -280,6 +280,21 @@ impl Reader {
         }
     }
 
+    /// What [`Reader::in_body`] says of the field at `position` in every message of a variant; nothing where it depends on
+    /// the message.
+    pub(crate) fn always_in_body(&self, position: usize, variant: usize) -> Option<bool> {
+        match self.fields[position][variant].part {
+            Part::Size | Part::Undecodable | Part::Untold | Part::Envelope => Some(false),
+            Part::Body | Part::BodyDecides | Part::Withheld => Some(true),
+            Part::EnvelopeElseBody | Part::Argument(_) | Part::Name => None,
+        }
+    }
+
+    /// The variant of the message whose envelope was read last, below [`VARIANTS`].
+    pub(crate) fn variant(&self) -> usize {
+        self.variant
+    }
+
     /// The member of the envelope where a field stands, null or not.
     #[inline]
     fn member<'m>(&self, field: &Slots, message: &'m [u8]) -> Option<&'m [u8]> {
