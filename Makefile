@@ -15,6 +15,8 @@ MODULE = $(TARGET)/release/libqadmin.so
 TOOL = $(TARGET)/release/qadmin
 VENV = target/venv
 CARGO ?= cargo
+# The tests of the suite mostly wait: for paced jobs, for replicas, for fsync.
+TEST_THREADS ?= 6
 PYTHON ?= python3
 
 .PHONY: help deps venv build tool build-faults install dist demo playground console test test-rust test-server test-console test-package test-servers test-all fuzz servers bench bench-quick callgrind soak valgrind lint clean
@@ -79,7 +81,7 @@ test-rust:
 	$(CARGO) test --workspace --exclude qadmin-tests --exclude qadmin-console
 
 test-server: build build-faults venv
-	$(CARGO) test --package qadmin-tests
+	$(CARGO) test --package qadmin-tests -- --test-threads=$(TEST_THREADS)
 
 # The program as it is built for the tests, against the module as it is built for use.
 test-console: build

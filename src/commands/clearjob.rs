@@ -187,7 +187,9 @@ fn check_destination(
     rights::check(ctx, caller, &commands::CLEARJOB, &needs)?;
     match depth(ctx, &RString::new(key)) {
         // Whatever it holds, PARK needs a key that does not exist.
-        Err(Error::WrongType) if to.own => Err(Error::ListExists { list: to.key.clone() }),
+        Err(Error::WrongType | Error::WrongTypeOf { .. }) if to.own => {
+            Err(Error::ListExists { list: to.key.clone() })
+        }
         depth => depth,
     }
 }

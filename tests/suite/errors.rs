@@ -72,12 +72,12 @@ fn every_syntax_error_says_what_would_be_right() {
         ),
         (
             "PREVIEW q TASK t XYZ",
-            "ERR unknown keyword \"XYZ\"; QADMIN.PREVIEW takes TASK, REPOID, COMMITID, WHERE, SAMPLE, FIELDS, \
+            "ERR unknown keyword \"XYZ\"; QADMIN.PREVIEW takes TASK, REPOID, COMMITID, WHERE, OR, SAMPLE, FIELDS, \
              BUST, NOCOUNT, INEXACT, PRIORITY, INDEX, AS, FORMAT",
         ),
         (
             "CLEARJOB q TASK t ALL BUST",
-            "ERR unknown keyword \"BUST\"; QADMIN.CLEARJOB takes TASK, REPOID, COMMITID, WHERE, ALL, KEEPONE, \
+            "ERR unknown keyword \"BUST\"; QADMIN.CLEARJOB takes TASK, REPOID, COMMITID, WHERE, OR, ALL, KEEPONE, \
              KEEP, BY, LIMIT, RATE, EXPECT, TOLERANCE, TO, PARK, FRONT, INEXACT, DRYRUN, CONFIRM, ID, ACTOR, REASON, PRIORITY, INDEX, AS, FORMAT",
         ),
         (
@@ -102,14 +102,17 @@ fn every_syntax_error_says_what_would_be_right() {
         ("PREVIEW q WHERE task =", "ERR = needs a value"),
         (
             "PREVIEW q WHERE task ~ x",
-            "ERR unknown operator \"~\"; operators are = != < <= > >= EQ NE LT LE GT GE GLOB IN EXISTS MISSING",
+            "ERR unknown operator \"~\"; operators are = != < <= > >= EQ NE LT LE GT GE GLOB IN CONTAINS EXISTS MISSING",
         ),
         ("PREVIEW q WHERE task IN 3 a b", "ERR IN 3 needs 3 values, got 2"),
-        ("PREVIEW q WHERE retries GLOB 1*", "ERR GLOB compares text, and retries is no text"),
-        ("PREVIEW q WHERE task < abc", "ERR task can only be less or greater than a number, got \"abc\""),
+        ("PREVIEW q WHERE retries GLOB 1*", "ERR GLOB needs a text field; retries is not one"),
+        (
+            "PREVIEW q WHERE task < abc",
+            "ERR <, <=, > and >= need a number or a time (ISO-8601 or now[+-]N[s|m|h|d]) for task, got \"abc\"",
+        ),
         (
             "PREVIEW q WHERE eta > tomorrow",
-            "ERR eta must be a time (ISO-8601, Unix seconds or now[+-]N[s|m|h|d]), got \"tomorrow\"",
+            "ERR eta must be a time (ISO-8601, Unix seconds or milliseconds, or now[+-]N[s|m|h|d]), got \"tomorrow\"",
         ),
         ("PREVIEW q TASK ''", "ERR the value of TASK must not be empty"),
         ("PREVIEW q TASK a TASK b", "ERR TASK may be given once; use WHERE task IN 2 a b"),

@@ -397,18 +397,15 @@ fn hostile_values_are_groups_of_their_own_in_every_protocol() {
         (vec![json(r#""a\u0000b\r\n""#), json(r#""a\u0000b\u000d\u000a""#)], Some(b"a\0b\r\n".to_vec())),
         (vec![json(r#""%s%n""#)], Some(b"%s%n".to_vec())),
         (vec![json(r#""\ud800""#)], Some("\u{fffd}".into())),
-        (vec![json(r#""""#)], Some(Vec::new())),
-        (vec![json(r#""7""#)], Some(b"7".to_vec())),
-        (vec![json("7"), json("7"), json("7")], Some(b"7".to_vec())),
+        // The empty string cannot be typed otherwise, and a number and its digits are one.
+        (vec![json(r#""""#)], Some(br#""""#.to_vec())),
+        (vec![json("7"), json("7.0"), json(r#""7""#), json(r#""007""#)], Some(b"7".to_vec())),
         (vec![json("1e400")], Some(b"1e400".to_vec())),
         (vec![json("true")], Some(b"true".to_vec())),
         (vec![json(&format!("\"{long}\"")), json(&format!("\"{long}y\""))], Some(vec![b'x'; 1_024])),
         (vec![json(&format!("\"{wide}\""))], Some("é".repeat(512).into())),
         (vec![json(&format!("[\"{long}\"]"))], Some([b"[\"", &[b'x'; 254][..]].concat())),
-        (
-            vec![json(r#"{"a": [null, {"b": "\u00e9"}]}"#)],
-            Some(br#"{"a": [null, {"b": "\u00e9"}]}"#.to_vec()),
-        ),
+        (vec![json(r#"{"a": [null, {"b": "\u00e9"}]}"#)], Some("{\"a\":[null,{\"b\":\"é\"}]}".into())),
         (vec![[&b"{\"x\": "[..], &deep, b"}"].concat()], Some(vec![b'['; 256])),
     ];
     let mut conn = server.conn();

@@ -224,7 +224,7 @@ impl Limit {
 }
 
 /// Digits of the longest number whose shortest text is certainly its digits.
-const PLAIN_MAX: usize = 20;
+const PLAIN_DIGITS: usize = 20;
 
 /// The operands of IN, sorted so that thousands of them cost a message no more than a few.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -337,7 +337,7 @@ impl Set {
 
     fn has_number(&self, number: &[u8]) -> bool {
         let has = |canonical: &[u8]| self.numbers.binary_search_by(|known| (**known).cmp(canonical)).is_ok();
-        if number.len() <= PLAIN_MAX && is_plain(number) {
+        if number.len() <= PLAIN_DIGITS && is_plain(number) {
             return has(number);
         }
         Decimal::parse(number).is_some_and(|number| has(&number.canonical()))

@@ -16,6 +16,9 @@ pub struct Found {
     lists: Vec<List>,
     /// Edits in place that the scan had seen when it was done: one more, and the places are lost.
     edits: u64,
+    /// Messages were taken out or replaced inside a list: the scan of a completed job reads no message any more by which
+    /// it could find the places again.
+    is_lost: bool,
     /// Of no use from this time on, Unix milliseconds.
     until_ms: i64,
 }
@@ -28,7 +31,7 @@ impl Found {
             return None;
         }
         let lists = job.start.lists.into_iter().map(|(list, _)| list).collect();
-        Some(Self { edits: job.scan.edits(), scan: job.scan, lists, until_ms })
+        Some(Self { edits: job.scan.edits(), is_lost: false, scan: job.scan, lists, until_ms })
     }
 
     /// It follows what happens to this list.
@@ -38,11 +41,17 @@ impl Found {
 
     /// It may still be asked for.
     pub(super) fn is_wanted(&self, now_ms: i64) -> bool {
-        now_ms < self.until_ms && self.scan.edits() == self.edits
+        now_ms < self.until_ms && !self.is_lost && self.scan.edits() == self.edits
     }
 
     pub(super) fn follow(&mut self, key: &[u8], event: Event<'_>) {
         if let Some(list) = self.lists.iter().position(|list| list.key == key) {
+            self.is_lost |= match event {
+                // LTRIM of what is short enough takes nothing.
+                Event::Trimmed { len } => self.lists.len() > 1 || self.scan.len() != len,
+                Event::Removed { .. } | Event::Set { .. } | Event::Edited { .. } => true,
+                Event::Pushed { .. } | Event::Popped { .. } | Event::Deleted { .. } | Event::Gone => false,
+            };
             self.scan.follow(list, event);
         }
     }
@@ -51,7 +60,7 @@ impl Found {
     /// known any more which messages these are; the lists hold `depth` messages now.
     #[must_use]
     pub fn rows(&self, depth: u64, looked: &[u64]) -> Option<Vec<Reply>> {
-        if self.scan.edits() != self.edits || self.scan.len() != depth {
+        if self.is_lost || self.scan.edits() != self.edits || self.scan.len() != depth {
             return None;
         }
         let behind = |list: usize| looked.get(list).copied().unwrap_or(0);

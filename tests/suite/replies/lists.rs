@@ -110,7 +110,7 @@ fn help() {
         QADMIN.HELP
             Shows this text.
         filter, at least one of:
-            [TASK name] [REPOID id] [COMMITID sha] [WHERE field <operator value | GLOB pattern | IN count value [value ...] | EXISTS | MISSING>]...
+            [TASK name] [REPOID id] [COMMITID sha] [WHERE field <operator value | GLOB pattern | IN count value [value ...] | CONTAINS value | EXISTS | MISSING>]... [OR field <operator value | GLOB pattern | IN count value [value ...] | CONTAINS value | EXISTS | MISSING>]...
         operator, one of:
             EQ NE LT LE GT GE = != < <= > >=
     ");
