@@ -3,35 +3,66 @@
 //! The grammar is the server's own (docs/filter.md), so the canonical text of a filter can be pasted, without its
 //! WHERE. What belongs to a condition is counted here all the same: a word too many would be an option to the server.
 
-/// The words of one condition.
+/// The words of one condition, or of several with OR between them, of which one is enough.
 pub(crate) fn condition(text: &str) -> Result<Vec<Vec<u8>>, String> {
-    let mut words = split(text)?;
+    let words = split(text)?;
+    let mut all = vec![b"WHERE".to_vec()];
+    let mut rest = words.as_slice();
+    loop {
+        let (first, after) = rest.split_at(length(rest)?);
+        all.extend_from_slice(first);
+        match after.split_first() {
+            None => return Ok(all),
+            Some((or, more)) if or.eq_ignore_ascii_case(b"OR") => {
+                all.push(b"OR".to_vec());
+                rest = more;
+            }
+            Some(_) => {
+                return Err("one value follows the operator, and nothing follows EXISTS and MISSING but OR; put quotes \
+                            around a value with spaces: 'task = \"a b\"'"
+                    .to_owned());
+            }
+        }
+    }
+}
+
+/// How many words the condition has with which `words` begin.
+fn length(words: &[Vec<u8>]) -> Result<usize, String> {
     let Some(operator) = words.get(1).map(|word| word.to_ascii_uppercase()) else {
         return Err(
             "a condition is a field and an operator, such as 'kwargs.pullid = 7' or 'eta EXISTS'".to_owned()
         );
     };
-    let operands = words.len() - 2;
     match operator.as_slice() {
-        b"EXISTS" | b"MISSING" if operands > 0 => return Err("nothing follows EXISTS and MISSING".to_owned()),
-        b"EXISTS" | b"MISSING" => {}
+        b"EXISTS" | b"MISSING" => Ok(2),
         b"IN" => {
             let count = words.get(2).and_then(|word| std::str::from_utf8(word).ok()?.parse::<usize>().ok());
-            if count != Some(operands.saturating_sub(1)) || operands < 2 {
-                return Err("IN is followed by a count and as many values, such as 'kwargs.repoid IN 2 147107 147108'".to_owned());
-            }
+            let length = count.filter(|count| *count > 0).and_then(|count| count.checked_add(3));
+            length.filter(|length| *length <= words.len()).ok_or_else(|| {
+                "IN is followed by a count and as many values, such as 'kwargs.repoid IN 2 147107 147108'"
+                    .to_owned()
+            })
         }
-        _ if operands == 1 => {}
-        _ if operands == 0 => return Err("a value is missing behind the operator".to_owned()),
-        _ => {
-            return Err(
-                "one value follows the operator; put quotes around one with spaces: 'task = \"a b\"'"
-                    .to_owned(),
-            );
+        _ if words.len() == 2 => Err("a value is missing after the operator".to_owned()),
+        _ => Ok(3),
+    }
+}
+
+/// A word as [`condition`] reads it: as it is where it is plain, else in quotes.
+pub(crate) fn word(value: &[u8]) -> String {
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"_./:@%+,-".contains(b);
+    if !value.is_empty() && value.iter().all(plain) {
+        return value.iter().map(|b| char::from(*b)).collect();
+    }
+    let mut text = String::from("\"");
+    for b in value {
+        match b {
+            b'"' | b'\\' => text.extend(['\\', char::from(*b)]),
+            b' '..=b'~' => text.push(char::from(*b)),
+            b => text += &format!("\\x{b:02x}"),
         }
     }
-    words.insert(0, b"WHERE".to_vec());
-    Ok(words)
+    text + "\""
 }
 
 /// Splits as redis-cli does: words between spaces, "..." with escapes, '...' without.
@@ -104,6 +135,19 @@ mod tests {
         ok("repoid IN 2 1 2", &["repoid", "IN", "2", "1", "2"]);
         ok("kwargs.x = ''", &["kwargs.x", "=", ""]);
         assert_eq!(condition(r#"task = "\xff""#).expect("bytes")[3], b"\xff");
+        ok(
+            "a = 1 or b IN 2 x y OR c EXISTS",
+            &["a", "=", "1", "OR", "b", "IN", "2", "x", "y", "OR", "c", "EXISTS"],
+        );
+        ok(r#"headers."meta.user" CONTAINS OR"#, &[r#"headers."meta.user""#, "CONTAINS", "OR"]);
+    }
+
+    #[test]
+    fn a_word_is_read_as_the_value_that_it_was_written_for() {
+        for value in [&b"app.tasks.a"[..], b"", b"\"12.50\"", b"a b\\", b"\xff\n", b"it's"] {
+            let text = format!("x = {}", super::word(value));
+            assert_eq!(condition(&text).expect("a condition")[3], value, "{text}");
+        }
     }
 
     #[test]
@@ -115,6 +159,8 @@ mod tests {
             "task = a b",
             "repoid = 1 CONFIRM celery",
             "eta EXISTS BUST",
+            "eta EXISTS OR",
+            "eta EXISTS OR task",
             "repoid IN 2 1",
             "repoid IN 1 2 3",
             "repoid IN 1",

@@ -7,6 +7,7 @@ use super::preview::{form, notes};
 use crate::reply::{Map, Stats};
 use crate::serve::params::{Params, Target, encode};
 use crate::text::{bytes, counted, escape, grouped, time};
+use crate::words::word;
 
 /// What a queue is counted by: the field, and what people call it.
 const KINDS: [(&str, &str); 3] = [("task", "task"), ("repoid", "repository"), ("commitid", "commit")];
@@ -91,16 +92,22 @@ fn table(stats: &Stats, by: &str, queue: &str) -> Markup {
     }
 }
 
-/// A group's value, which leads to a preview of its messages.
+/// A group's value, which leads to a preview of its messages: what is shown, typed as the operand of `=`, matches them.
 fn value(queue: &str, group: &Map, by: &str) -> Markup {
-    let condition = match (group.bytes(by), by) {
-        (Some(value), "task" | "repoid" | "commitid") => format!("{by}={}", encode(&value)),
-        (None, "repoid" | "commitid") => {
-            format!("where={}", encode(format!("kwargs.{by} MISSING").as_bytes()))
+    let field = if matches!(by, "repoid" | "commitid") { format!("kwargs.{by}") } else { by.to_owned() };
+    let condition = match group.bytes(by) {
+        Some(value) if by == "task" && is_name(&value) => format!("task={}", encode(&value)),
+        Some(value) if by == "repoid" && value.iter().all(u8::is_ascii_digit) => {
+            format!("repoid={}", encode(&value))
         }
-        (None, "task") => format!("where={}", encode(b"task MISSING")),
-        (value, _) => return html! { (escape(&value.unwrap_or_default())) },
+        Some(value) => format!("where={}", encode(format!("{field} = {}", word(&value)).as_bytes())),
+        None => format!("where={}", encode(format!("{field} MISSING").as_bytes())),
     };
     let shown = group.bytes(by).map_or_else(|| "none".to_owned(), |value| escape(&value));
     html! { a href={ "/preview?" (queue) "&" (condition) } { (shown) } }
+}
+
+/// The text means nothing but itself, so that TASK, which compares byte for byte, finds the same messages.
+fn is_name(text: &[u8]) -> bool {
+    text.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_') && text.contains(&b'.')
 }
