@@ -43,14 +43,14 @@ fn moved_to_now(conn: &mut Connection, id: &str, text: &str) -> String {
     if id != "C26a" {
         return text.to_owned();
     }
-    const WRITTEN: f64 = 1_795_872_551.0;
+    const WRITTEN: i64 = 1_795_872_551;
     let (now, _): (i64, i64) = redis::cmd("TIME").query(conn).expect("TIME");
     let mut message: Json = serde_json::from_str(text).expect("a message");
-    let moved = now as f64 - WRITTEN;
+    let moved = now - WRITTEN;
     let at = &mut message["enqueued_at"];
     *at = match at.as_i64() {
-        Some(ms) => Json::from(ms + (moved * 1_000.0) as i64),
-        None => Json::from(at.as_f64().expect("a time") + moved),
+        Some(ms) => Json::from(ms + moved * 1_000),
+        None => Json::from(at.as_f64().expect("a time") + moved as f64),
     };
     message.to_string()
 }

@@ -120,12 +120,12 @@ pub(super) fn push_value(key: &mut Vec<u8>, found: Found<'_>, kind: Kind, scratc
         Seen::Bool(is) => push_text(key, if is { &b"true"[..] } else { b"false" }),
         Seen::Uuid(uuid) => push_text(key, &uuid::text(uuid)),
         Seen::Text(text) | Seen::Time(text) if text.len() > TEXT_MAX => {
-            push_text(key, cut_bytes(text, TEXT_MAX))
+            push_text(key, cut_bytes(text, TEXT_MAX));
         }
         Seen::Text(text) | Seen::Time(text) => push_string(key, text),
         Seen::Compound(raw) => push_compound(key, raw),
         Seen::Opaque if raw.starts_with(b"\"") => {
-            push_text(key, decode_lossy(inner(raw), TEXT_MAX).as_bytes())
+            push_text(key, decode_lossy(inner(raw), TEXT_MAX).as_bytes());
         }
         Seen::Opaque => push_text(key, &as_written(raw, COMPOUND_MAX)),
     }

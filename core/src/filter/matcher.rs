@@ -330,13 +330,12 @@ impl Matcher {
 impl Asking {
     fn new(tests: Range<usize>, all: &[Asked], reader: &Reader) -> Self {
         let needs_body = std::array::from_fn(|variant| {
-            let fields = all[tests.clone()].iter().map(|test| reader.always_in_body(test.field, variant));
+            let mut of = all[tests.clone()].iter().map(|test| reader.always_in_body(test.field, variant));
             // One in the body is enough; one that depends on the message leaves it open.
-            fields.fold(Some(false), |one, of| match (one, of) {
-                (Some(true), _) | (_, Some(true)) => Some(true),
-                (None, _) | (_, None) => None,
-                _ => Some(false),
-            })
+            if of.clone().any(|of| of == Some(true)) {
+                return Some(true);
+            }
+            of.all(|of| of == Some(false)).then_some(false)
         });
         Self { tests, needs_body }
     }

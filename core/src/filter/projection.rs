@@ -105,7 +105,7 @@ fn show_object(raw: &[u8]) -> Reply {
         Some(Wrapped::Number(number)) => integer(number).map_or_else(|| plain(number, TEXT_MAX), Reply::Int),
         Some(Wrapped::Bool(is)) => Reply::text(if is { &b"true"[..] } else { b"false" }),
         Some(Wrapped::Text(text) | Wrapped::Time(text)) => plain(text, TEXT_MAX),
-        Some(Wrapped::Uuid(uuid)) => Reply::text(&uuid::text(uuid)),
+        Some(Wrapped::Uuid(uuid)) => Reply::text(uuid::text(uuid)),
         Some(Wrapped::Opaque) | None => plain(raw, COMPOUND_MAX),
     }
 }

@@ -122,7 +122,7 @@ fn typed(shown: &Reply) -> Vec<u8> {
     match shown {
         Reply::Int(n) => n.to_string().into_bytes(),
         Reply::Text(text) => text.clone(),
-        other => panic!("{other:?} is no value of a group"),
+        other => unreachable!("{other:?} is no value of a group"),
     }
 }
 
