@@ -8,7 +8,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use libfuzzer_sys::fuzz_target;
-use qadmin_core::filter::{DEFAULT_FIELDS, Matcher, Projection, Verdict};
+use qadmin_core::filter::{
+    COMPOUND_MAX, DEFAULT_FIELDS, Filter, GroupValue, Grouping, Matcher, Projection, Verdict, group_values,
+};
+use qadmin_core::kind::MessageKind;
 use qadmin_core::reply::Reply;
 use qadmin_fuzz::{filter, words};
 use serde_json::Value;
@@ -42,10 +45,7 @@ const ASKED: &[(&str, &[Ask])] = &[
     ("WHERE\nheaders.task\nEXISTS", &[Ask::Header("task", Test::Exists)]),
     ("WHERE\nheaders.group\nMISSING", &[Ask::Header("group", Test::Missing)]),
     ("REPOID\n7", &[Ask::Kwarg("repoid", Test::IsInteger(7))]),
-    ("TASK\na\nREPOID\n7", &[
-        Ask::Header("task", Test::Is("a")),
-        Ask::Kwarg("repoid", Test::IsInteger(7)),
-    ]),
+    ("TASK\na\nREPOID\n7", &[Ask::Header("task", Test::Is("a")), Ask::Kwarg("repoid", Test::IsInteger(7))]),
     ("COMMITID\nabc", &[Ask::Kwarg("commitid", Test::Is("abc"))]),
     ("WHERE\nkwargs.x\nMISSING", &[Ask::Kwarg("x", Test::Missing)]),
     ("WHERE\nundecodable\n=\n1", &[Ask::Undecodable]),
@@ -97,27 +97,34 @@ fn kwargs(message: &Value) -> Result<Option<Value>, ()> {
     })
 }
 
-fn decide(test: Test, value: &Value) -> bool {
+/// True, false or unknown; `Err` where the judge does not know.
+fn decide(test: Test, value: &Value) -> Result<Option<bool>, ()> {
     let integer = |n: i64| match value {
-        // A number is compared as it is written: the judge has lost `7.0` and `7e0` into floats.
-        Value::Number(number) => number.as_i64() == Some(n),
+        Value::Number(number) => match number.as_i64() {
+            Some(m) => Ok(m == n),
+            // The judge has lost what is not an integer into floats.
+            None => Err(()),
+        },
         Value::String(text) => {
             let digits = text.strip_prefix('-').unwrap_or(text);
-            !digits.is_empty()
+            Ok(!digits.is_empty()
                 && digits.bytes().all(|b| b.is_ascii_digit())
-                && text.parse::<i128>().is_ok_and(|m| m == i128::from(n))
+                && text.parse::<i128>().is_ok_and(|m| m == i128::from(n)))
         }
-        _ => false,
+        _ => Ok(false),
     };
-    match (value, test) {
-        (Value::Null, Test::Missing) => true,
-        (Value::Null, _) => false,
-        (_, Test::Exists) => true,
-        (_, Test::Missing) => false,
-        (value, Test::Is(text)) => value == text,
-        (value, Test::IsNot(text)) => value != text,
-        (_, Test::IsInteger(n)) => integer(n),
-    }
+    Ok(match (value, test) {
+        (Value::Null, Test::Missing) => Some(true),
+        (Value::Null, _) => Some(false),
+        (_, Test::Exists) => Some(true),
+        (_, Test::Missing) => Some(false),
+        // Perhaps a scalar that a library has wrapped.
+        (Value::Object(members), _) if members.keys().any(|name| name.starts_with('_')) => return Err(()),
+        (Value::Object(_) | Value::Array(_), _) => None,
+        (value, Test::Is(text)) => Some(value == text),
+        (value, Test::IsNot(text)) => Some(value != text),
+        (_, Test::IsInteger(n)) => Some(integer(n)?),
+    })
 }
 
 /// The verdict, if the judge can tell.
@@ -133,27 +140,37 @@ fn oracle(asked: &[Ask], message: &[u8]) -> Option<Verdict> {
             && message.len() < 300
             && message.iter().filter(|b| b"[{".contains(b)).count() < 100
             && !message.iter().any(|b| *b < 0x20 || *b == 0x7f);
-        let undecodable = Verdict { matched: false, undecodable: true, unreadable: false };
+        let undecodable = Verdict { undecodable: true, ..Verdict::default() };
         let asks = matches!(asked, [Ask::Undecodable]);
         return plain.then_some(Verdict { matched: asks, ..undecodable });
     };
     if !tree.is_object() {
         let asks = matches!(asked, [Ask::Undecodable]);
-        return Some(Verdict { matched: asks, undecodable: true, unreadable: false });
+        return Some(Verdict { matched: asks, undecodable: true, ..Verdict::default() });
     }
     let headers = &tree["headers"];
     let proper = headers.is_object() && headers.get("task").is_some();
     let mut all = Some(true);
+    let mut uncompared = false;
     for ask in asked {
         let one = match ask {
             Ask::Undecodable => Some(false),
             // Other protocols have these elsewhere: not asked of the judge.
             Ask::Header(..) | Ask::Kwarg(..) if !proper => return None,
-            Ask::Header(name, test) => Some(decide(*test, &headers[name])),
+            Ask::Header(name, test) => decide(*test, &headers[name]).ok()?.or_else(|| {
+                uncompared = true;
+                None
+            }),
             Ask::Kwarg(name, test) => match kwargs(&tree) {
                 Err(()) => return None,
                 Ok(None) => None,
-                Ok(Some(kwargs)) => Some(decide(*test, kwargs.get(name).unwrap_or(&Value::Null))),
+                Ok(Some(kwargs)) => {
+                    let value = kwargs.get(name).unwrap_or(&Value::Null);
+                    decide(*test, value).ok()?.or_else(|| {
+                        uncompared = true;
+                        None
+                    })
+                }
             },
         };
         all = match (all, one) {
@@ -162,7 +179,9 @@ fn oracle(asked: &[Ask], message: &[u8]) -> Option<Verdict> {
             _ => Some(true),
         };
     }
-    Some(Verdict { matched: all == Some(true), undecodable: false, unreadable: all.is_none() })
+    let unreadable = all.is_none();
+    let uncompared = unreadable && uncompared;
+    Some(Verdict { matched: all == Some(true), undecodable: false, unreadable, uncompared })
 }
 
 /// Nothing that a row shows is longer than rows may be.
@@ -171,6 +190,46 @@ fn check_row(row: &[(Box<str>, Reply)]) {
     for (name, value) in row {
         if let Reply::Text(text) = value {
             assert!(text.len() <= 1_024 && std::str::from_utf8(text).is_ok(), "{name}");
+        }
+    }
+}
+
+/// Fields whose values are shown and typed again.
+const SHOWN: [&str; 3] = ["task", "kwargs.x", "headers.group"];
+/// Operators and the ones that deny them.
+const OPPOSITES: [[&str; 2]; 3] = [["=", "!="], ["<", ">="], ["<=", ">"]];
+
+/// What a group shows of the message, typed as an operand: `=` is true of the message, and no operator together with
+/// the one that denies it.
+fn check_round_trip(message: &[u8]) {
+    for field in SHOWN {
+        let grouping = Grouping::new(&[field.as_bytes()]).expect("a field");
+        let mut matcher = Matcher::of(MessageKind::Celery, &Filter::all(), Some(&grouping));
+        let mut key = Vec::new();
+        if matcher.examine(message).undecodable || !matcher.group_key(message, &mut key) {
+            continue;
+        }
+        let operand = match group_values(&key).next() {
+            Some(GroupValue::Int(n)) => n.to_string().into_bytes(),
+            Some(GroupValue::Text(text)) => text.to_vec(),
+            _ => continue,
+        };
+        // What is cut, or is no sequence of characters, cannot be typed.
+        let whole =
+            operand.len() < COMPOUND_MAX && !operand.windows(3).any(|three| three == "\u{fffd}".as_bytes());
+        if !whole || operand.is_empty() {
+            continue;
+        }
+        for [one, other] in OPPOSITES {
+            let verdict = |operator: &str| {
+                let words: [&[u8]; 4] = [b"WHERE", field.as_bytes(), operator.as_bytes(), &operand];
+                filter(&words).ok().map(|filter| Matcher::new(&filter).examine(message))
+            };
+            let (Some(first), Some(second)) = (verdict(one), verdict(other)) else { continue };
+            let says = || format!("{field} {one} {:?}", String::from_utf8_lossy(&operand));
+            assert!(!(first.matched && second.matched), "{}", says());
+            assert_eq!(first.uncompared, second.uncompared, "{}", says());
+            assert!(one != "=" || first.matched, "{} of {:?}", says(), String::from_utf8_lossy(message));
         }
     }
 }
@@ -186,6 +245,7 @@ fuzz_target!(|data: &[u8]| {
     for message in lines.iter().chain(lines) {
         let mut fresh = new.clone();
         check_row(&projection.row(message));
+        check_round_trip(message);
         for (at, (text, asked)) in ASKED.iter().enumerate() {
             let verdict = fresh[at].examine(message);
             let says = || format!("{text:?} of {:?}", String::from_utf8_lossy(message));

@@ -124,10 +124,7 @@ pub(super) fn push_value(key: &mut Vec<u8>, found: Found<'_>, kind: Kind, scratc
         }
         Seen::Text(text) | Seen::Time(text) => push_string(key, text),
         Seen::Compound(raw) => push_compound(key, raw),
-        Seen::Opaque if raw.starts_with(b"\"") => {
-            push_text(key, decode_lossy(inner(raw), TEXT_MAX).as_bytes());
-        }
-        Seen::Opaque => push_text(key, &as_written(raw, COMPOUND_MAX)),
+        Seen::Opaque => push_text(key, decode_lossy(inner(raw), TEXT_MAX).as_bytes()),
     }
 }
 

@@ -38,9 +38,9 @@ pub(super) enum Seen<'a> {
     Time(&'a [u8]),
     /// A wrapped UUID.
     Uuid([u8; 16]),
-    /// An array or an object, as it stands in the message.
+    /// An array or an object, as it stands in the message; also a wrapping whose value is no scalar.
     Compound(&'a [u8]),
-    /// A string that is no sequence of characters, or a wrapping whose value is no scalar: it is compared with nothing.
+    /// A string that is no sequence of characters: it is compared with nothing.
     Opaque,
 }
 
@@ -55,13 +55,12 @@ impl<'a> Seen<'a> {
             Shape::Null => Self::Opaque,
             Shape::Compound if raw.starts_with(b"[") => Self::Compound(raw),
             Shape::Compound => match wrapped::read(raw, scratch) {
-                None => Self::Compound(raw),
+                None | Some(Wrapped::Opaque) => Self::Compound(raw),
                 Some(Wrapped::Number(number)) => Self::Number(number),
                 Some(Wrapped::Bool(is)) => Self::Bool(is),
                 Some(Wrapped::Text(text)) => Self::Text(text),
                 Some(Wrapped::Time(text)) => Self::Time(text),
                 Some(Wrapped::Uuid(uuid)) => Self::Uuid(uuid),
-                Some(Wrapped::Opaque) => Self::Opaque,
             },
         }
     }

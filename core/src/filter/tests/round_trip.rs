@@ -96,6 +96,8 @@ const VALUES: &[&str] = &[
     r#"{"__type__": "decimal", "__value__": "NaN"}"#,
     r#"{"__type__": "bytes", "__value__": "abc"}"#,
     r#"{"__type__": "money", "__value__": 12.5}"#,
+    r#"{"__type__": "uuid", "__value__": {"int": 5}}"#,
+    r#"{"__type__": "money", "__value__": [7]}"#,
     r#"{"_aj_globalid": "gid://app/User/42"}"#,
     r#""gid://app/User/42""#,
     r#"{"_aj_serialized": "ActiveJob::Serializers::SymbolSerializer", "value": "abc"}"#,
