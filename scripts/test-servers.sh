@@ -35,7 +35,7 @@ suite() {
   shift 2
   echo "== ${server:+$("$server" --version | head -1)}${server:-the server of this machine}${lines:+ with: $lines}"
   env ${server:+"QADMIN_SERVER=$server"} "QADMIN_SERVER_CONFIG=$lines" \
-    "$cargo" test --quiet --package qadmin-tests --test suite -- "$@" || failed=1
+    "$cargo" test --quiet --package qadmin-tests --test suite -- --test-threads="${TEST_THREADS:-6}" "$@" || failed=1
 }
 
 # $1: lines for the configuration -> whether the system's server starts with them
