@@ -24,8 +24,10 @@ fn matching(kind: MessageKind, messages: &[&str], words: &str) -> Vec<usize> {
     verdicts
         .enumerate()
         .filter_map(|(at, verdict)| {
-            // An argument that is an object is not compared with a number.
-            assert!(!verdict.undecodable && verdict.unreadable == verdict.uncompared, "{words}: {at}");
+            // The argument of the last message of Resque is an object, which is not compared with a number.
+            let uncompared = kind == MessageKind::Resque && words == "WHERE args.0 = 147107" && at == 2;
+            assert!(!verdict.undecodable, "{words}: {at}");
+            assert_eq!((verdict.unreadable, verdict.uncompared), (uncompared, uncompared), "{words}: {at}");
             verdict.matched.then_some(at)
         })
         .collect()
