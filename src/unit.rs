@@ -8,7 +8,8 @@ use qadmin_core::unit::{pack, unpack};
 use crate::moved;
 use crate::redis::call::{How, call, replicate};
 use crate::redis::guard::{AbortOnUnwind, guard};
-use crate::redis::list::{List, Mode, Opened, is_hash_or_missing, put};
+use crate::redis::key::{Type, type_of};
+use crate::redis::list::{List, Mode, Opened, put};
 use crate::redis::{Ctx, RString, fault, keyspace};
 use crate::state::{State, tell_own};
 
@@ -29,7 +30,7 @@ pub(crate) enum Refusal {
 /// nothing and notifies nobody: removing a field that no record has. It is refused for all the reasons for
 /// which the real write would be, and may be asked while the queue is open.
 pub(crate) fn probe(ctx: Ctx<'_>, record_key: &RString) -> Result<(), Refusal> {
-    if !is_hash_or_missing(ctx, record_key) {
+    if !matches!(type_of(ctx, record_key), Type::Hash | Type::Missing) {
         return Err(Refusal::RecordKey);
     }
     let field = RString::new("");

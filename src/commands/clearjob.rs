@@ -16,28 +16,22 @@ use super::lists::{Over, of_record, others_depth};
 use super::looks::looks_like;
 use super::preview::nothing_there;
 use super::unacked::Words;
-use super::{Answer, depth, needs_commands};
+use super::{Answer, check_starter, depth};
 use crate::audit::Entry;
 use crate::engine::Newcomer;
 use crate::moved;
 use crate::record::{self, Owed};
-use crate::redis::acl::{self, Access};
+use crate::redis::acl::Access;
 use crate::redis::clock::{now_ms, now_ns};
 use crate::redis::ctx::Caller;
 use crate::redis::guard::guard;
-use crate::redis::{Ctx, RString, log, server};
+use crate::redis::{Ctx, RString, log};
 use crate::rights::{self, Need};
 use crate::state::{self, State};
 
 pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
     let caller = ctx.caller();
-    let Some(user) = caller.user.as_deref().filter(|_| !ctx.flags().script()) else {
-        return Err(Error::NotClient { command: commands::CLEARJOB.name });
-    };
-    if acl::is_off(user) {
-        return Err(Error::UserOff { user: user.to_vec() });
-    }
-    needs_commands(server::RECORD)?;
+    check_starter(ctx, &caller, &commands::CLEARJOB)?;
     let db = ctx.db();
     let digest = request.fingerprint(db);
     let words = Words::new(&request.queue, request.index.as_deref(), request.kind, request.priority);

@@ -23,8 +23,10 @@ use qadmin_core::error::Error;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{CommandSpec, Format, Request, commands, optional_queue};
 
+use crate::redis::acl;
 use crate::redis::clock::now_ms;
 use crate::redis::command::{HANDLERS_MAX, Handler, register as register_all};
+use crate::redis::ctx::Caller;
 use crate::redis::key::{Type, type_of};
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::{Ctx, RString, fault, reply, server};
@@ -132,6 +134,18 @@ fn depth(ctx: Ctx<'_>, queue: &RString) -> Result<u64, Error> {
         Opened::Missing => Ok(0),
         Opened::Other => Err(wrong_type(ctx, queue)),
     }
+}
+
+/// A job that takes messages out is started by a client whose user is known and not switched off, and only where its
+/// record can be written.
+fn check_starter(ctx: Ctx<'_>, caller: &Caller, command: &CommandSpec) -> Result<(), Error> {
+    let Some(user) = caller.user.as_deref().filter(|_| !ctx.flags().script()) else {
+        return Err(Error::NotClient { command: command.name });
+    };
+    if acl::is_off(user) {
+        return Err(Error::UserOff { user: user.to_vec() });
+    }
+    needs_commands(server::RECORD)
 }
 
 /// A key holds something of which nothing is read: what that is, and what to do instead.

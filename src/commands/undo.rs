@@ -13,26 +13,20 @@ use uuid::Uuid;
 
 use super::clearjob::{begin, map, resent};
 use super::status::find;
-use super::{Answer, depth, needs_commands};
+use super::{Answer, check_starter, depth};
 use crate::engine::Newcomer;
 use crate::moved;
-use crate::redis::acl::{self, Access};
+use crate::redis::acl::Access;
 use crate::redis::clock::{now_ms, now_ns};
 use crate::redis::ctx::Caller;
-use crate::redis::{Ctx, RString, server};
+use crate::redis::{Ctx, RString};
 use crate::rights;
 use crate::settings;
 use crate::state::{self, State};
 
 pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
     let caller = ctx.caller();
-    let Some(user) = caller.user.as_deref().filter(|_| !ctx.flags().script()) else {
-        return Err(Error::NotClient { command: commands::UNDO.name });
-    };
-    if acl::is_off(user) {
-        return Err(Error::UserOff { user: user.to_vec() });
-    }
-    needs_commands(server::RECORD)?;
+    check_starter(ctx, &caller, &commands::UNDO)?;
     let digest = request.fingerprint(ctx.db());
     state::with(|state| {
         let record = find_record(state, ctx, &caller, request)?;

@@ -260,21 +260,3 @@ pub(crate) fn put<'m>(
     unsafe { api!(RedisModule_SignalModifiedKey(ctx.raw(), name.raw())) };
     Some(len)
 }
-
-/// Whether a key holds a hash or nothing.
-pub(crate) fn is_hash_or_missing(ctx: Ctx<'_>, name: &RString) -> bool {
-    let flags = raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOTOUCH;
-    // SAFETY: context and name are live; the handle is closed at once, a null one is not closed.
-    let kind = unsafe {
-        let key = api!(RedisModule_OpenKey(ctx.raw(), name.raw(), flags.cast_signed()));
-        let kind = api!(RedisModule_KeyType(key));
-        if !key.is_null() {
-            api!(RedisModule_CloseKey(key));
-        }
-        kind
-    };
-    matches!(
-        isize::try_from(kind).unwrap_or(-1),
-        raw::REDISMODULE_KEYTYPE_HASH | raw::REDISMODULE_KEYTYPE_EMPTY
-    )
-}
