@@ -173,11 +173,18 @@ async function preview(card) {
   }
   at("sample-heading").textContent = sampleHeading(null, reply.sample.length);
   at("count-line").textContent = `Counting ${grouped(reply.depth)} messages ...`;
+  let shown = reply.sample.length;
   try {
     const job = await follow(
       reply.status_url,
       (job) => {
         at("count-progress").value = job.progress;
+        const sample = job.sample.slice(0, 20);
+        if (sample.length > shown) {
+          shown = sample.length;
+          at("sample-heading").textContent = sampleHeading(null, shown);
+          showSample(sample);
+        }
         const eta = job.eta_ms === null ? "" : `, ${seconds(job.eta_ms)} to go`;
         at("count-more").textContent = `${grouped(job.matched)} matches so far, ${grouped(job.per_second)} messages per second${eta}`;
       },
