@@ -10,11 +10,13 @@ import json
 import pathlib
 import sys
 from collections import OrderedDict, namedtuple
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from celery.utils.saferepr import saferepr
+from kombu.utils.json import dumps
 
 MAXLEN = 1024
 """Celery's own for the headers argsrepr and kwargsrepr."""
@@ -36,8 +38,54 @@ class Words(set):
     """A set that is shown with its name."""
 
 
+class MyUUID(UUID):
+    """A UUID that is shown with another name."""
+
+
+class MyDecimal(Decimal):
+    """Shown as a Decimal by the decimal module in C."""
+
+
+class Moment(datetime):
+    """A datetime that is shown with another name."""
+
+
+class Zone(tzinfo):
+    """A zone that shows itself as it likes."""
+
+    def utcoffset(self, at):
+        return timedelta(hours=5)
+
+    def __repr__(self):
+        return "datetime.timezone.utc.five"
+
+
+ID = UUID("0b4f7c62-6d53-4c0e-9a57-0c2b8f1f3d11")
+EAST = timezone(timedelta(hours=5, minutes=45))
 Pair = namedtuple("Pair", "a b")
 BOTH, ALL = ("saferepr", "repr"), None
+
+DECIMALS = [
+    "0", "-0", "0.00", "-1.50", "7", "1E+5", "1E-10", "0E-8", "-1.234E+30", "12345678901234567890.123", "NaN", "-NaN", "NaN12",
+    "sNaN", "Infinity", "-Infinity",
+]
+STRANGE = [
+    "UUID('a')", "UUID()", "UUID(int=7)", f"UUID('{ID.hex}')", f"UUID('{str(ID).upper()}')", f"UUID('{ID}', '{ID}')",
+    f"UUID('{ID}''{ID}')", "Decimal('')", "Decimal('1.')", "Decimal('.5')", "Decimal('1e5')", "Decimal('1E5')", "Decimal('+1')",
+    "Decimal('--1')", "Decimal(' 1')", "Decimal('1_0')", "Decimal('nan')", "Decimal('Inf')", "Decimal(1)", "Decimal('-')",
+    "datetime.date(2026, 2, 30)", "datetime.date(2026, 13, 1)", "datetime.date(0, 1, 1)", "datetime.date(2026, 1)",
+    "datetime.date(2026, 1, 2, 3)", "datetime.date(2026, 01, 2)", "datetime.date(2026,1,2)", "datetime.date(2026, 1, 2, tzinfo=datetime.timezone.utc)",
+    "datetime.date()", "datetime.date(-1, 1, 1)", "datetime.date(99999, 1, 1)", "datetime.datetime(2026, 1, 2)",
+    "datetime.datetime(2026, 1, 2, 24, 0)", "datetime.datetime(2026, 1, 2, 1, 60)", "datetime.datetime(2026, 1, 2, 1, 2, 60)",
+    "datetime.datetime(2026, 1, 2, 1, 2, 3, 1000000)", "datetime.datetime(2026, 1, 2, 1, 2, 3, 4, 5)",
+    "datetime.datetime(2026, 1, 2, 1, 2, tzinfo=None)", "datetime.datetime(2026, 1, 2, 1, 2, tzinfo=UTC)",
+    "datetime.datetime(2026, 1, 2, 1, 2, tzinfo=datetime.timezone.utc, fold=1)",
+    "datetime.datetime(2026, 1, 2, 1, 2, tzinfo=datetime.timezone(datetime.timedelta(seconds=86400)))",
+    "datetime.datetime(2026, 1, 2, 1, 2, tzinfo=datetime.timezone(datetime.timedelta(days=-1, seconds=0)))",
+    "datetime.datetime(2026, 1, 2, 1, 2, tzinfo=datetime.timezone(datetime.timedelta(days=-2, seconds=60)))",
+    "datetime.datetime(2026, 1, 2, 1, 2, tzinfo=datetime.timezone(datetime.timedelta(0)))", "datetime.time(1)", "datetime.time(25, 0)",
+    "datetime.time(1, 2, 3, 4, 5)", "datetime.time(1, 2, )",
+]
 
 # Arguments, and what is answered of them: by both writers alike, or by each.
 CASES = [
@@ -76,7 +124,7 @@ CASES = [
     ({"a": Shown("Repo(name=x), 'repoid': 8, 'b': Repo(y)"), "repoid": 7}, []),
     (
         {
-            "a": UUID("0b4f7c62-6d53-4c0e-9a57-0c2b8f1f3d11"),
+            "a": ID,
             "b": Decimal("-1.50"),
             "c": datetime(2026, 1, 2, 3, 4, tzinfo=timezone.utc),
             "d": datetime(2026, 1, 2, tzinfo=timezone(timedelta(hours=-3))),
@@ -85,8 +133,61 @@ CASES = [
             "g": timedelta(days=-1, seconds=5),
             "repoid": 7,
         },
+        ["a", "b", "c", "d", "e", "f", "repoid"],
+    ),
+    ({f"d{n}": Decimal(text) for n, text in enumerate(DECIMALS)}, ALL),
+    (
+        {
+            "a": datetime(2026, 1, 2),
+            "b": datetime(2026, 12, 31, 23, 59, 59, 999999),
+            "c": datetime(2026, 1, 2, 3, 4, 5, 60, timezone.utc),
+            "d": datetime(2026, 1, 2, 0, 0, 0, 7, EAST),
+            "e": datetime(2026, 1, 2, 0, 0, tzinfo=timezone(timedelta(hours=-23, minutes=-59))),
+            "f": datetime(1, 1, 1),
+            "g": datetime.max,
+            "h": datetime(2024, 2, 29, 1, 0, 1),
+            "i": date(1, 1, 1),
+            "j": date(9999, 12, 31),
+            "k": time(0),
+            "l": time(23, 59, 59, 999999, timezone.utc),
+            "m": time(1, 2, 0, 3, EAST),
+            "n": UUID(int=0),
+            "o": UUID(int=2**128 - 1),
+        },
+        ALL,
+    ),
+    # Which offset it is does not stand in the text, or ISO-8601 has no form for it, or not all readers know it.
+    (
+        {
+            "a": datetime(2026, 7, 1, tzinfo=ZoneInfo("Europe/Berlin")),
+            "b": datetime(2026, 7, 1, tzinfo=ZoneInfo("UTC")),
+            "c": datetime(2026, 7, 1, tzinfo=timezone(timedelta(hours=2), "CEST")),
+            "d": datetime(2026, 7, 1, tzinfo=timezone(timedelta(seconds=61))),
+            "e": datetime(2026, 7, 1, tzinfo=timezone(timedelta(microseconds=1))),
+            "f": datetime(2026, 7, 1, tzinfo=Zone()),
+            "g": datetime(2026, 7, 1, fold=1),
+            "h": datetime(2026, 7, 1, fold=1, tzinfo=timezone.utc),
+            "i": time(1, 2, tzinfo=Zone()),
+            "j": timedelta(0),
+            # Before the year 1 in UTC.
+            "k": datetime(1, 1, 1, tzinfo=EAST),
+            "repoid": 7,
+        },
         ["repoid"],
     ),
+    ({"a": datetime(2026, 7, 1, tzinfo=timezone(timedelta(0), ")), 8, UUID((")), "repoid": 7}, []),
+    ((datetime(2026, 7, 1, tzinfo=timezone(timedelta(0), ")), 8, UUID((")), 7), []),
+    ({"a": [ID, {"b": Decimal("1.5")}], "b": {"c": date(2026, 1, 2), ID: ID}, "c": (ID,), "d": {ID}, "repoid": 7}, ["repoid"]),
+    ({"a": [[[ID]]], "b": {"c": {"d": Decimal("1")}}, "c": ((((time(1),),),),), "d": ID}, ["d"]),
+    ((ID, Decimal("-0"), datetime(2026, 1, 2), [ID], None, date(2026, 1, 2), time(1, 2)), ["0", "1", "2", "4", "5", "6"]),
+    ([ID, [Decimal("1E+5")], timedelta(1), 7], ["0", "3"]),
+    ({"a": MyDecimal("1.50"), "repoid": 7}, ALL),
+    ({"a": MyUUID(ID.hex), "repoid": 7}, []),
+    ({"a": Moment(2026, 1, 2), "repoid": 7}, []),
+    ({"a": f"UUID('{ID}')", "repoid": 7}, {"saferepr": [], "repr": ALL}),
+    ({"a": "Decimal(7), UUID()", "repoid": 7}, ALL),
+    # Objects that show what no value of these types shows.
+    *(({"a": Shown(text), "repoid": 7}, ["repoid"]) for text in STRANGE),
     # Cut, or so it looks.
     ({"a": "wait...", "repoid": 7}, []),
     ({"repoid": 7, "text": "x" * 2_000}, {"saferepr": [], "repr": ALL}),
@@ -109,11 +210,15 @@ CUT = [
     {"a": "', 'repoid': 8, 'b': '", "repoid": 71},
     (147107, "a b c", ["x", (1, 2)], {"repoid": 71}),
     [["a", ["b", "c"]], -71, "it's"],
+    {"u": ID, "d": Decimal("-12.50"), "repoid": 71, "n": [ID, {"d": Decimal("1E+3")}]},
+    (datetime(2026, 1, 2, 3, 4, 5, 6, EAST), date(2026, 1, 2), [time(1, 2), (ID,)], datetime(2026, 1, 2, tzinfo=timezone.utc)),
 ]
 
 
 def plain(value):
-    """The value as JSON, where it is one that may be answered."""
+    """The value as JSON, by kombu where JSON lacks it, where it is one that may be answered."""
+    if isinstance(value, (UUID, Decimal, date, time)):
+        return dumps(value)
     finite = isinstance(value, float) and value - value == 0
     if value is None or isinstance(value, (bool, int, str)) or finite:
         return json.dumps(value)

@@ -27,7 +27,7 @@ mod grouping;
 mod matcher;
 mod operand;
 mod projection;
-mod time;
+pub(crate) mod time;
 mod uuid;
 mod value;
 mod views;

@@ -9,7 +9,7 @@ const DAY: i64 = 86_400;
 /// Numbers above this are milliseconds.
 const MILLISECONDS_FROM: &[u8] = b"100000000000";
 /// 0001-01-01T00:00:00Z and 10000-01-01T00:00:00Z: what ISO-8601 and Python's datetime can say.
-const RANGE: std::ops::Range<i64> = -62_135_596_800 * SECOND..253_402_300_800 * SECOND;
+pub(crate) const RANGE: std::ops::Range<i64> = -62_135_596_800 * SECOND..253_402_300_800 * SECOND;
 
 /// An operand: any form of [`parse`], or `now[+-]N[s|m|h|d]` (seconds where no unit is given).
 pub(super) fn operand(text: &[u8], now_ms: i64) -> Option<i64> {
@@ -56,11 +56,11 @@ fn of_number(number: &Decimal<'_>) -> Option<i64> {
 
 /// A moment in ISO-8601.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Iso {
+pub(crate) struct Iso {
     /// Microseconds since 1970. Where the text has no offset it is taken for UTC.
-    pub(super) micros: i64,
+    pub(crate) micros: i64,
     /// The text has a time of day and an offset, so that it says which moment it is.
-    pub(super) is_exact: bool,
+    pub(crate) is_exact: bool,
 }
 
 fn in_range(micros: i64) -> Option<i64> {
@@ -68,7 +68,7 @@ fn in_range(micros: i64) -> Option<i64> {
 }
 
 /// Reads `YYYY-MM-DD[(T| )hh:mm[:ss[(.|,)fraction]][Z|+-hh[[:]mm]]]`; without an offset it is UTC, as Celery sends.
-pub(super) fn iso(text: &[u8]) -> Option<Iso> {
+pub(crate) fn iso(text: &[u8]) -> Option<Iso> {
     let mut rest = text;
     let year = number(&mut rest, 4)?;
     mark(&mut rest, b"-")?;
@@ -159,7 +159,7 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// ISO-8601 in UTC, without a fraction where there is none: one text for each moment.
-pub(super) fn canonical(micros: i64) -> String {
+pub(crate) fn canonical(micros: i64) -> String {
     let (seconds, fraction) = (micros.div_euclid(SECOND), micros.rem_euclid(SECOND));
     let (days, clock) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
     let (era, day) =

@@ -13,12 +13,15 @@
 //! kwargs   = "{}" | "{" string ": " value {", " string ": " value} "}"
 //! value    = string | number | "None" | "True" | "False" | "nan" | "inf" | "-inf" | "set()" | "frozenset()"
 //!          | tuple | list | dict | set | "(...)" | "(...,)" | "[...]" | "{...}" | shown
-//! shown    = one of the types of the standard library whose form is fixed: "UUID('...')"
+//! shown    = one of the types of the standard library whose form is fixed: "UUID('...')"; see `shown`
 //! ```
+
+mod shown;
 
 use std::io::Write as _;
 
 use crate::json::number_end;
+use shown::Iso;
 
 /// Longest text that is read, bytes. Celery cuts at 1,024 characters, which are 4 KB at most and what closes brackets.
 pub(super) const REPR_MAX: usize = 16 * 1024;
@@ -50,12 +53,18 @@ pub(super) enum Value<'t> {
     Number(&'t [u8]),
     /// What stands between the quotes of a string that is certain: its only backslashes stand before `'`.
     Text(&'t [u8]),
+    /// A UUID in lower case, with dashes.
+    Uuid(&'t [u8]),
+    /// A `Decimal`, as its `str` writes it.
+    Decimal(&'t [u8]),
+    /// A date, a time, or both: kombu's name for its type, and the ISO text.
+    Time(&'static str, Iso),
     /// Whatever else is skipped.
     Other,
 }
 
 impl Value<'_> {
-    /// Appends the value as JSON: nothing for None and for what is no plain value.
+    /// Appends the value as JSON, as kombu writes what JSON lacks: nothing for None and for what is no plain value.
     pub(super) fn json(self, out: &mut Vec<u8>) {
         match self {
             Self::Bool(true) => out.extend_from_slice(b"true"),
@@ -74,9 +83,25 @@ impl Value<'_> {
                 }
                 out.push(b'"');
             }
+            Self::Uuid(text) => {
+                out.extend_from_slice(br#"{"__type__":"uuid","__value__":{"hex":""#);
+                out.extend(text.iter().filter(|byte| **byte != b'-'));
+                out.extend_from_slice(br#""}}"#);
+            }
+            Self::Decimal(text) => wrap("decimal", text, out),
+            Self::Time(of, iso) => wrap(of, iso.text(), out),
             Self::None | Self::Other => {}
         }
     }
+}
+
+/// Appends a text without quotes and backslashes as kombu wraps it.
+fn wrap(of: &str, text: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(br#"{"__type__":""#);
+    out.extend_from_slice(of.as_bytes());
+    out.extend_from_slice(br#"","__value__":""#);
+    out.extend_from_slice(text);
+    out.extend_from_slice(br#""}"#);
 }
 
 /// Hands out the arguments that `text` (UTF-8) shows, in their order. False where it is not certain what it says: then
@@ -127,16 +152,6 @@ const WORDS: [(&[u8], Value<'static>); 8] = [
     (b"-inf", Value::Other),
     (b"set()", Value::Other),
     (b"frozenset()", Value::Other),
-];
-
-/// Types whose text has a fixed form, in which no user's text stands.
-const SHOWN: [&[u8]; 6] = [
-    b"UUID(",
-    b"Decimal(",
-    b"datetime.datetime(",
-    b"datetime.date(",
-    b"datetime.time(",
-    b"datetime.timedelta(",
 ];
 
 impl<'t> Reading<'t> {
@@ -316,25 +331,9 @@ impl<'t> Reading<'t> {
     }
 
     fn shown(&mut self) -> Option<Value<'t>> {
-        let rest = self.rest();
-        let name = SHOWN.iter().find(|name| rest.starts_with(name))?;
-        let (mut open, mut before) = (1, 0);
-        for (at, &byte) in rest.iter().enumerate().skip(name.len()) {
-            match byte {
-                b'(' => open += 1,
-                b')' => open -= 1,
-                b'.' if before == b'.' => return None,
-                b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {}
-                b'.' | b',' | b'=' | b'+' | b'-' | b'_' | b'/' | b'\'' | b' ' => {}
-                _ => return None,
-            }
-            if open == 0 {
-                self.at += at + 1;
-                return Some(Value::Other);
-            }
-            before = byte;
-        }
-        None
+        let (value, len) = shown::read(self.rest())?;
+        self.at += len;
+        Some(value)
     }
 }
 

@@ -40,7 +40,7 @@ fn answered<'n>(
         let truth = truth(name).unwrap_or_default();
         assert!(!truth.is_empty(), "{name} has no plain value: {text}");
         // Numbers are compared as they are written: a tree has lost their digits.
-        let same = if said.starts_with('"') { json(said) == json(&truth) } else { **said == truth };
+        let same = if said.starts_with(['"', '{']) { json(said) == json(&truth) } else { **said == truth };
         assert!(same, "{name} is {truth} and not {said}: {text}");
     });
     Some(right.map(|(name, _)| name).collect())
@@ -91,6 +91,8 @@ enum Py {
     Bool(bool),
     Int(i64),
     Text(String),
+    /// What both writers show of a value, and what kombu's JSON makes of it.
+    Shown(&'static str, &'static str),
     List(Vec<Py>),
     Tuple(Vec<Py>),
     Set(Vec<Py>),
@@ -125,6 +127,7 @@ impl Writer {
             Py::Bool(false) => "False".into(),
             Py::Int(n) => n.to_string(),
             Py::Text(text) => self.text(text),
+            Py::Shown(text, _) => (*text).into(),
             Py::List(items) => format!("[{}]", all(items)),
             Py::Tuple(items) if items.len() == 1 => format!("({},)", all(items)),
             Py::Tuple(items) => format!("({})", all(items)),
@@ -145,12 +148,27 @@ fn plain(value: &Py) -> Option<String> {
         Py::Bool(on) => Some(on.to_string()),
         Py::Int(n) => Some(n.to_string()),
         Py::Text(text) => Some(serde_json::to_string(text).expect("a string")),
+        Py::Shown(_, json) => Some((*json).into()),
         Py::List(_) | Py::Tuple(_) | Py::Set(_) | Py::Dict(_) => None,
     }
 }
 
+/// Values of the standard library: what is shown of them, and their JSON.
+const SHOWN: [(&str, &str); 4] = [
+    (
+        "UUID('0b4f7c62-6d53-4c0e-9a57-0c2b8f1f3d11')",
+        r#"{"__type__": "uuid", "__value__": {"hex": "0b4f7c626d534c0e9a570c2b8f1f3d11"}}"#,
+    ),
+    ("Decimal('-1.50')", r#"{"__type__": "decimal", "__value__": "-1.50"}"#),
+    (
+        "datetime.datetime(2026, 1, 2, 3, 4, tzinfo=datetime.timezone.utc)",
+        r#"{"__type__": "datetime", "__value__": "2026-01-02T03:04:00+00:00"}"#,
+    ),
+    ("datetime.time(1, 2)", r#"{"__type__": "time", "__value__": "01:02:00"}"#),
+];
+
 /// What texts are made of that mean to be read as something else.
-const PIECES: [&str; 22] = [
+const PIECES: [&str; 24] = [
     "'",
     "\"",
     "\\",
@@ -169,6 +187,8 @@ const PIECES: [&str; 22] = [
     "...",
     "'repoid': 8",
     "b'",
+    "UUID(",
+    "Decimal('7')",
     "a",
     "7",
     "\u{e9}",
@@ -185,6 +205,7 @@ fn value() -> impl Strategy<Value = Py> {
         any::<bool>().prop_map(Py::Bool),
         any::<i64>().prop_map(Py::Int),
         pieces(6).prop_map(Py::Text),
+        prop::sample::select(&SHOWN[..]).prop_map(|(text, json)| Py::Shown(text, json)),
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {
         let some = || prop::collection::vec(inner.clone(), 0..3);
@@ -323,6 +344,12 @@ fn what_is_no_text_of_python_is_not_read() {
         "(UUID(\"a\"),)",
         "(Uuid('a'),)",
         "(datetime.datetime(2026, 1),",
+        "(datetime.datetime(2026, 1, 2, 3, 4,",
+        "(datetime.time(1, 2, tzinfo=tz('(')),)",
+        "(datetime.time(1, 2, tzinfo=tz(')')),)",
+        "(datetime.time(1, 2, tzinfo=tz(', 7')),)",
+        "(MyUUID('0b4f7c62-6d53-4c0e-9a57-0c2b8f1f3d11'),)",
+        "(uuid.UUID('0b4f7c62-6d53-4c0e-9a57-0c2b8f1f3d11'),)",
         "('***', <secret>)",
     ] {
         for form in [Form::Args, Form::Kwargs] {

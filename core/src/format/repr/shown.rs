@@ -1,0 +1,198 @@
+//! Values of Python's standard library whose text has a fixed form: which part of a text they are, and what they are.
+//!
+//! Sources, CPython 3.11: `UUID.__repr__` (`Lib/uuid.py`), `dec_repr` (`Modules/_decimal/_decimal.c`), `datetime_repr`,
+//! `date_repr`, `time_repr` and `timezone_repr` (`Modules/_datetimemodule.c`). Subclasses of `UUID` and of the types of
+//! `datetime` are shown by their own names and are not read here. What a value becomes is what kombu's JSON makes of it
+//! (`kombu/utils/json.py`, 5.7.0), so that a condition says the same of both.
+
+use std::io::{Cursor, Write as _};
+
+use super::Value;
+use crate::filter::time::iso;
+
+/// A type, by what its text begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Type {
+    Uuid,
+    Decimal,
+    DateTime,
+    Date,
+    Time,
+    /// JSON has no form for it, and kombu none either.
+    Delta,
+}
+
+const TYPES: [(&[u8], Type); 6] = [
+    (b"UUID(", Type::Uuid),
+    (b"Decimal(", Type::Decimal),
+    (b"datetime.datetime(", Type::DateTime),
+    (b"datetime.date(", Type::Date),
+    (b"datetime.time(", Type::Time),
+    (b"datetime.timedelta(", Type::Delta),
+];
+
+/// Longest ISO text with a date: `9999-12-31T23:59:59.999999+23:59`.
+const ISO_MAX: usize = 32;
+/// Stands before a time of day while it is checked; as long as every date and the letter behind it.
+const ANY_DATE: &str = "2000-01-01T";
+
+/// The ISO-8601 text of a date, a time or both, as Python's `isoformat` writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) struct Iso {
+    bytes: [u8; ISO_MAX],
+    from: usize,
+    to: usize,
+}
+
+impl Iso {
+    /// The text, ASCII.
+    pub(super) fn text(&self) -> &[u8] {
+        self.bytes.get(self.from..self.to).unwrap_or_default()
+    }
+}
+
+/// Reads the value that `text` begins with, and how many bytes of the text it takes. Nothing where it is none of these
+/// types, or where it is not certain where it ends. A value of these types that is not read itself is
+/// [`Value::Other`].
+pub(super) fn read(text: &[u8]) -> Option<(Value<'_>, usize)> {
+    let (name, of) = TYPES.iter().find(|(name, _)| text.starts_with(name))?;
+    let end = end(text, name.len())?;
+    let inside = &text[name.len()..end - 1];
+    let value = match of {
+        Type::Uuid => quoted(inside).filter(|text| is_uuid(text)).map(Value::Uuid),
+        Type::Decimal => quoted(inside).filter(|text| is_decimal(text)).map(Value::Decimal),
+        Type::DateTime => moment(inside, true, 5..=7).map(|iso| Value::Time("datetime", iso)),
+        Type::Date => moment(inside, true, 3..=3).map(|iso| Value::Time("date", iso)),
+        Type::Time => moment(inside, false, 2..=4).map(|iso| Value::Time("time", iso)),
+        Type::Delta => None,
+    };
+    Some((value.unwrap_or(Value::Other), end))
+}
+
+/// Where a call ends whose arguments begin at `from`: behind its closing bracket. A text in quotes, such as the name of a
+/// time zone, was chosen by somebody: one that holds what could be taken for the end of the call leaves that uncertain.
+fn end(text: &[u8], from: usize) -> Option<usize> {
+    let (mut open, mut before, mut is_quoted) = (1, 0, false);
+    for (at, &byte) in text.iter().enumerate().skip(from) {
+        match byte {
+            b'(' | b')' | b',' | b'=' if is_quoted => return None,
+            b'(' => open += 1,
+            b')' => open -= 1,
+            b'\'' => is_quoted = !is_quoted,
+            b'.' if before == b'.' => return None,
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {}
+            b'.' | b',' | b'=' | b'+' | b'-' | b'_' | b'/' | b' ' => {}
+            _ => return None,
+        }
+        if open == 0 {
+            return Some(at + 1);
+        }
+        before = byte;
+    }
+    None
+}
+
+/// What stands between quotes.
+fn quoted(text: &[u8]) -> Option<&[u8]> {
+    text.strip_prefix(b"'")?.strip_suffix(b"'").filter(|inside| !inside.contains(&b'\''))
+}
+
+/// As `str(uuid)` writes it: lower case, with dashes.
+fn is_uuid(text: &[u8]) -> bool {
+    let fits = |(at, byte): (usize, &u8)| match at {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+    };
+    text.len() == 36 && text.iter().enumerate().all(fits)
+}
+
+/// As `str(decimal)` writes it: also `NaN`, `sNaN` (with digits behind it, if any) and `Infinity`.
+fn is_decimal(text: &[u8]) -> bool {
+    let digits = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
+    let number = |text: &[u8]| !text.is_empty() && digits(text);
+    let text = text.strip_prefix(b"-").unwrap_or(text);
+    let payload = text.strip_prefix(b"NaN").or_else(|| text.strip_prefix(b"sNaN"));
+    if text == b"Infinity" || payload.is_some_and(digits) {
+        return true;
+    }
+    let (mantissa, exponent) = split(text, b"E");
+    let (whole, fraction) = split(mantissa, b".");
+    let exponent = exponent.map(|text| text.strip_prefix(b"+").or_else(|| text.strip_prefix(b"-")));
+    number(whole) && fraction.is_none_or(number) && exponent.is_none_or(|text| text.is_some_and(number))
+}
+
+/// What stands before and behind the first `mark`.
+fn split<'t>(text: &'t [u8], mark: &[u8]) -> (&'t [u8], Option<&'t [u8]>) {
+    match memchr::memmem::find(text, mark) {
+        Some(at) => (&text[..at], Some(&text[at + mark.len()..])),
+        None => (text, None),
+    }
+}
+
+/// The ISO text of the numbers in a call, as many as `counts` allows: a date first if there is one, then hours, minutes,
+/// seconds and microseconds; behind them the time zone. Nothing where it is no date or time, or not certain which one:
+/// rules of a time zone are nothing that the text says, and `fold` is for those alone.
+fn moment(inside: &[u8], has_date: bool, counts: std::ops::RangeInclusive<usize>) -> Option<Iso> {
+    let (parts, zone) = split(inside, b", tzinfo=");
+    let mut numbers = [0; 7];
+    let first = if has_date { 0 } else { 3 };
+    let mut count = 0;
+    for part in parts.split(|byte| *byte == b',') {
+        let digits = if count == 0 { part } else { part.strip_prefix(b" ")? };
+        *numbers.get_mut(first + count)? = number(digits)?;
+        count += 1;
+    }
+    if !counts.contains(&count) {
+        return None;
+    }
+    let has_time = counts != (3..=3);
+    let mut bytes = [0; ISO_MAX];
+    let mut out = Cursor::new(&mut bytes[..]);
+    let [year, month, day, hour, minute, second, micros] = numbers;
+    match has_date {
+        true => write!(out, "{year:04}-{month:02}-{day:02}").ok()?,
+        false => write!(out, "{}", &ANY_DATE[..ANY_DATE.len() - 1]).ok()?,
+    }
+    if has_time {
+        write!(out, "T{hour:02}:{minute:02}:{second:02}").ok()?;
+        if micros > 0 {
+            write!(out, ".{micros:06}").ok()?;
+        }
+        if let Some(zone) = zone {
+            let minutes = offset(zone)?;
+            let sign = if minutes < 0 { '-' } else { '+' };
+            write!(out, "{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60).ok()?;
+        }
+    } else if zone.is_some() {
+        return None;
+    }
+    let to = usize::try_from(out.position()).ok()?;
+    iso(bytes.get(..to)?)?;
+    Some(Iso { bytes, from: if has_date { 0 } else { ANY_DATE.len() }, to })
+}
+
+/// Digits without a zero before them, at most six.
+fn number(digits: &[u8]) -> Option<u32> {
+    let is_plain = matches!(digits, [b'0'] | [b'1'..=b'9', ..]) && digits.len() <= 6;
+    if is_plain && digits.iter().all(u8::is_ascii_digit) {
+        Some(digits.iter().fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0')))
+    } else {
+        None
+    }
+}
+
+/// Minutes east of UTC of a zone with one offset and no name of its own; nothing for every other zone.
+fn offset(zone: &[u8]) -> Option<i64> {
+    const DAY: i64 = 24 * 60 * 60;
+    if zone == b"datetime.timezone.utc" {
+        return Some(0);
+    }
+    let delta = zone.strip_prefix(b"datetime.timezone(datetime.timedelta(")?.strip_suffix(b"))")?;
+    let (days, seconds) = match delta.strip_prefix(b"days=-1, ") {
+        Some(rest) => (-1, rest),
+        None => (0, delta),
+    };
+    let seconds = i64::from(number(seconds.strip_prefix(b"seconds=")?)?) + days * DAY;
+    // ISO-8601 has no offsets of seconds.
+    (seconds.abs() < DAY && seconds % 60 == 0).then_some(seconds / 60)
+}
