@@ -1,10 +1,13 @@
 """Sends a task once for every kind of value, by the real kombu, and says which messages each condition means.
 
-What a condition means is worked out here from Python's own values, not from what lies in the queue. Prints one JSON
-object: `sent` (ids in the order of sending) and `questions` (words of a filter, the ids for which it is true, the ids
-for which it is unknown).
+The values are sent in JSON, in MessagePack as far as that has a form for them, and in pickle, which is never read: of
+those only Celery's text of the arguments tells. What a condition means is worked out here from Python's own values, not
+from what lies in the queue. Prints one JSON object: `queues`, each with its name (`queue`), the words to add to a command
+(`more`), `sent` (ids in the order of sending) and `questions` (words of a filter, the ids for which it is true, the ids for
+which it is unknown).
 """
 
+import base64
 import datetime as dt
 import fnmatch
 import json
@@ -14,11 +17,15 @@ import re
 import uuid
 from decimal import Decimal
 from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 from celery import Celery
+from kombu.exceptions import EncodeError
+from kombu.serialization import dumps
+from kombu.utils.json import dumps as json_dumps
 from kombu.utils.json import register_type
+from msgpack import ExtType, Timestamp
 
-QUEUE = "celery"
 ID = uuid.UUID("7d0f3c1e-3f0b-4c53-9d1c-0a5f8f6b2a11")
 UTC = dt.timezone.utc
 
@@ -39,16 +46,20 @@ VALUES = [
     dt.datetime(2024, 5, 1, 10, tzinfo=UTC), dt.datetime(2024, 5, 1, 12, 0, 0, 5, dt.timezone(dt.timedelta(hours=2))),
     dt.datetime(2024, 5, 1, 12, tzinfo=dt.timezone(dt.timedelta(hours=2))), dt.datetime(2024, 5, 1, 10),
     dt.date(2024, 5, 1), dt.time(10, 0), "2024-05-01T10:00:00Z", "2024-05-01T10:00:00+00:00", "2024-05-01T10:00:00",
-    "2024-05-01", "2030-01-01T00:00:00Z", Decimal("12.50"), Decimal("7"), Decimal("1E+3"), Decimal("NaN"), b"abc",
-    b"12", Money("12.50"), Money("abc"), [], [7], ["7"], [7, 8], [True], [[7]], [None], {}, {"a": 1}, {"a": [7]}, None,
+    "2024-05-01", "2030-01-01T00:00:00Z", Decimal("12.50"), Decimal("7"), Decimal("1E+3"), Decimal("NaN"),
+    Decimal("-0"), Decimal("Infinity"), dt.time(10, 0, 0, 5, UTC), b"abc", b"12", b"", "é".encode(), b"\xff\xfe", [b"abc"], [ID, Decimal("7")],
+    dt.datetime(2024, 5, 1, 10, tzinfo=ZoneInfo("Europe/Berlin")), Money("12.50"), Money("abc"), [], [7], ["7"], [7, 8], [True], [[7]], [None], {}, {"a": 1}, {"a": [7]}, None,
 ]
+# What MessagePack can say, and JSON cannot.
+PACKED = [Timestamp(1714557600), Timestamp(1714557600, 5_000), Timestamp(1714557600, 999), ExtType(5, b"abc"), ExtType(7, b"\xff")]
 
 OPERANDS = [
     "7", "007", "7.0", "70e-1", "12", "12.5", "12.50", '"12.50"', '"1.10"', "1.10", "1.1", "1000", "1e3", "-7", "0",
     str(2**70), "true", "True", "false", '"True"', '""', "abc", "Abc", "NaN", "Infinity", 'say "hi"', '""12.50""',
     "é\n", str(ID), ID.hex, str(ID).upper(), str(uuid.UUID(int=5)), "2024-05-01T10:00:00Z",
     "2024-05-01T12:00:00+02:00", "2024-05-01T10:00:00", "2024-05-01", "1714557600", "1714557600000", "10:00:00",
-    "[7]", "[7,8]", "[7, 8]", "[]", "{}", '{"a":1}', '{"a": [7]}', "None",
+    "[7]", "[7,8]", "[7, 8]", "[]", "{}", '{"a":1}', '{"a": [7]}', "None", "é", "//4=", "97", "5", "10:00:00.000005+00:00",
+    "2024-05-01T10:00:00.000005Z",
 ]
 LIMITS = ["7", "12.50", "1e3", "2024-05-01T10:00:00Z", "2024-05-01", "2027-01-01T00:00:00+02:00"]
 PATTERNS = ["*", "a*", "2024-05-01*", "7d0f3c1e-*", "?", "*12*"]
@@ -102,7 +113,10 @@ def text_class(text, shown=False):
 def text_of(value):
     """The text of a value that is one, or that is wrapped as one."""
     if isinstance(value, bytes):
-        return value.decode()
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return base64.b64encode(value).decode()
     if isinstance(value, Money):
         return value.text
     if isinstance(value, (dt.date, dt.time)):
@@ -126,7 +140,7 @@ def value_class(value):
         at = moment(text)
         return ("moment", at[0]) if at and at[1] else ("text", text)
     if isinstance(value, (list, dict)):
-        return "compound", json.dumps(value, separators=(",", ":"))
+        return "compound", json_dumps(value, separators=(",", ":"))
     return text_class(text, shown=True)
 
 
@@ -183,7 +197,9 @@ def order(value, limit, holds):
 
 def glob(value, pattern):
     text = str(value) if isinstance(value, uuid.UUID) else text_of(value)
-    return None if text is None else fnmatch.fnmatchcase(text, pattern)
+    # The server's patterns go by bytes.
+    by_bytes = lambda text: text.encode().decode("latin-1")
+    return None if text is None else fnmatch.fnmatchcase(by_bytes(text), by_bytes(pattern))
 
 
 def contains(value, operand):
@@ -221,15 +237,47 @@ def questions():
     yield ["MISSING"], lambda value: False
 
 
-def main():
-    app = Celery(broker=f"{os.environ['QADMIN_TEST_URL']}/0")
-    app.conf.task_serializer = "json"
-    sent = []
-    for value in VALUES:
-        sent.append((app.send_task("t.value", kwargs={"v": value}, queue=QUEUE, retry=False).id, value))
+def unpacked(value):
+    """A value of MessagePack as what it stands for."""
+    if isinstance(value, Timestamp):
+        return value.to_datetime()
+    return list(value) if isinstance(value, ExtType) else value
+
+
+def is_shown(value):
+    """Celery's text of the arguments tells which value it is."""
+    if isinstance(value, dt.datetime) and isinstance(value.tzinfo, ZoneInfo):
+        return False
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
+    return value is None or isinstance(value, (bool, int, float, str, uuid.UUID, Decimal, dt.date, dt.time))
+
+
+def is_packed(value):
+    """MessagePack has a form for the value."""
+    try:
+        dumps({"v": value}, serializer="msgpack")
+    except EncodeError:
+        return False
+    return True
+
+
+def send(app, queue, serializer, values, is_known, more):
+    """Sends the values; what is asked of a value that is not known is unknown."""
+    sent = [
+        (app.send_task("t.value", kwargs={"v": value}, queue=queue, serializer=serializer, retry=False).id, value)
+        for value in values
+    ]
     asked = []
     for words, decide in questions():
-        said = [(task, decide(value) if value is not None else words == ["MISSING"]) for task, value in sent]
+
+        def truth(value):
+            if not is_known(value):
+                return None
+            value = unpacked(value)
+            return decide(value) if value is not None else words == ["MISSING"]
+
+        said = [(task, truth(value)) for task, value in sent]
         asked.append(
             {
                 "words": ["WHERE", "kwargs.v", *words],
@@ -237,7 +285,18 @@ def main():
                 "unknown": [task for task, truth in said if truth is None],
             }
         )
-    print(json.dumps({"sent": [task for task, _ in sent], "questions": asked}))
+    return {"queue": queue, "more": more, "sent": [task for task, _ in sent], "questions": asked}
+
+
+def main():
+    app = Celery(broker=f"{os.environ['QADMIN_TEST_URL']}/0")
+    packed = [value for value in VALUES if is_packed(value)] + PACKED
+    queues = [
+        send(app, "celery", "json", VALUES, lambda value: True, []),
+        send(app, "packed", "msgpack", packed, lambda value: True, []),
+        send(app, "pickled", "pickle", VALUES, is_shown, ["INEXACT"]),
+    ]
+    print(json.dumps({"queues": queues}))
 
 
 main()

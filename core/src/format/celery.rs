@@ -15,7 +15,8 @@
 //! workers; its arguments are read all the same, because they stand where protocol 2 has them.
 
 use super::base64::decode_skipping;
-use super::body::{Compression, json_of_msgpack};
+use super::body::Compression;
+use super::msgpack::json_of_msgpack;
 use super::{ARRAY, Format, OBJECT, Own, Part, Place, Places, inside, keys, same};
 use crate::field::{Field, Source};
 use crate::json::{Path, Segment, Shape, decode, inner, is_ascii};

@@ -13,6 +13,7 @@ mod base64;
 mod body;
 mod celery;
 mod leavings;
+mod msgpack;
 mod reader;
 mod recognise;
 mod repr;

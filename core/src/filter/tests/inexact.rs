@@ -76,6 +76,92 @@ fn plain_values_of_whole_texts_are_known() {
     }
 }
 
+/// A value as kombu's JSON has it, as MessagePack if that has a form for it, and as Python shows it if that is read.
+type Sent = (String, Option<&'static [u8]>, Option<&'static str>);
+
+/// Whatever way a value is sent in, a condition says the same of it: in JSON by kombu, in MessagePack (where that has a form
+/// for it), and as text alone (where that shows it).
+#[test]
+fn a_value_is_judged_alike_however_it_was_sent() {
+    let wrapped = |of: &str, text: &str| format!(r#"{{"__type__": "{of}", "__value__": "{text}"}}"#);
+    let uuid = r#"{"__type__": "uuid", "__value__": {"hex": "7d0f3c1e3f0b4c539d1c0a5f8f6b2a11"}}"#.to_owned();
+    let values: &[Sent] = &[
+        (uuid, None, Some("UUID('7d0f3c1e-3f0b-4c53-9d1c-0a5f8f6b2a11')")),
+        (wrapped("decimal", "12.50"), None, Some("Decimal('12.50')")),
+        (wrapped("decimal", "-0"), None, Some("Decimal('-0')")),
+        (wrapped("decimal", "1E+5"), None, Some("Decimal('1E+5')")),
+        (wrapped("decimal", "NaN"), None, Some("Decimal('NaN')")),
+        (
+            wrapped("datetime", "2024-05-01T10:00:00.000005+00:00"),
+            Some(b"\xd7\xff\x00\x00\x4e\x20\x66\x32\x12\xa0"),
+            Some("datetime.datetime(2024, 5, 1, 10, 0, 0, 5, tzinfo=datetime.timezone.utc)"),
+        ),
+        (
+            wrapped("datetime", "2024-05-01T10:00:00+00:00"),
+            Some(b"\xd6\xff\x66\x32\x12\xa0"),
+            Some("datetime.datetime(2024, 5, 1, 10, 0, tzinfo=datetime.timezone.utc)"),
+        ),
+        (wrapped("datetime", "2024-05-01T10:00:00"), None, Some("datetime.datetime(2024, 5, 1, 10, 0)")),
+        (wrapped("date", "2024-05-01"), None, Some("datetime.date(2024, 5, 1)")),
+        (wrapped("time", "10:00:00"), None, Some("datetime.time(10, 0)")),
+        (wrapped("bytes", "abc"), Some(b"\xc4\x03abc"), None),
+        (wrapped("bytes", "12"), Some(b"\xc4\x0212"), None),
+        (wrapped("bytes", ""), Some(b"\xc4\x00"), None),
+        (wrapped("base64", "//79"), Some(b"\xc4\x03\xff\xfe\xfd"), None),
+        (r#"[5, {"__type__": "bytes", "__value__": "abc"}]"#.into(), Some(b"\xc7\x03\x05abc"), None),
+        ("NaN".into(), Some(b"\xcb\x7f\xf8\0\0\0\0\0\0"), None),
+        ("-Infinity".into(), Some(b"\xcb\xff\xf0\0\0\0\0\0\0"), None),
+        ("1.100000023841858".into(), Some(b"\xca\x3f\x8c\xcc\xcd"), None),
+    ];
+    let operands = [
+        "7d0f3c1e-3f0b-4c53-9d1c-0a5f8f6b2a11",
+        "7D0F3C1E3F0B4C539D1C0A5F8F6B2A11",
+        "12.5",
+        "0",
+        "1e5",
+        "NaN",
+        "-Infinity",
+        "12",
+        "2024-05-01T10:00:00Z",
+        "2024-05-01T12:00:00.000005+02:00",
+        "2024-05-01T10:00:00",
+        "2024-05-01",
+        "10:00:00",
+        "abc",
+        "//79",
+        "97",
+        "1.1",
+        "1.100000023841858",
+        "5",
+    ];
+    let tests =
+        ["EXISTS", "MISSING", "GLOB *", "GLOB 2024-05-01T10:00:00*+00:00", "GLOB 7d0f3c1e-*", "GLOB a*"];
+    let compare =
+        ["=", "!=", "CONTAINS", "IN 1"].map(|word| operands.map(|operand| format!("{word} {operand}")));
+    let order = ["< 12.50", ">= 1e5", "< 2024-05-01T10:00:01Z", ">= 2030-01-01"];
+    let words = compare.iter().flatten().map(String::as_str).chain(tests).chain(order);
+    for (test, (json, msgpack, shown)) in words.flat_map(|test| values.iter().map(move |value| (test, value)))
+    {
+        let words = format!("WHERE kwargs.v {test}");
+        let wanted = judged(&words, &plain(&format!(r#"[[], {{"v": {json}}}, {{}}]"#), r#""task": "t""#));
+        if let Some(shown) = shown {
+            assert_eq!(
+                judged(&words, &pickled("()", &format!("{{'v': {shown}}}"))),
+                wanted,
+                "{words}: {shown}"
+            );
+        }
+        if let Some(msgpack) = msgpack {
+            use base64::Engine as _;
+            let body = [&b"\x93\x90\x81\xa1v"[..], msgpack, b"\x80"].concat();
+            let body = base64::engine::general_purpose::STANDARD.encode(body);
+            let message =
+                pickled("()", "{}").replace("gAR9", &body).replace("x-python-serialize", "x-msgpack");
+            assert_eq!(judged(&words, &message), wanted, "{words}: {json} in MessagePack");
+        }
+    }
+}
+
 #[test]
 fn a_text_that_is_no_whole_one_leaves_all_unknown() {
     for (args, kwargs) in [

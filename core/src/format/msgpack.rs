@@ -1,0 +1,316 @@
+//! Bodies in MessagePack, as JSON text.
+//!
+//! Read as kombu reads them (`kombu/serialization.py`, 5.7.0: `unpackb(s, raw=False)` of msgpack 1.x): texts are UTF-8, one
+//! value is the whole body, the extension -1 is a timestamp and the others have codes from 0 to 127. What JSON lacks is
+//! written as kombu's JSON writes it (`kombu/utils/json.py`), so that a condition says the same of both serializers:
+//! binary data as `bytes` where it is UTF-8, else as `base64`; a timestamp as `datetime`; another extension as Python's
+//! `ExtType`, which is a tuple of code and data.
+//!
+//! Floats of 32 bits are the number that Python makes of them; NaN and the infinities are the words that Python's JSON has
+//! for them. The format: `github.com/msgpack/msgpack/blob/master/spec.md`, 2017.
+
+use std::fmt::Display;
+use std::io::{Error, ErrorKind, Result, Write};
+
+use crate::filter::time;
+
+/// Deepest nesting of a body. Celery's own nest a handful deep.
+const DEPTH_MAX: usize = 128;
+/// Most values of a body, those inside others included; each becomes a piece of JSON text, which takes some 30 ns. A body
+/// of the longest size that is read may hold one in each byte.
+const VALUES_MAX: usize = 64 * 1024;
+/// Longest JSON text that a body becomes, bytes.
+const JSON_MAX: usize = 1024 * 1024;
+/// Nanoseconds in a second.
+const SECOND_NS: u32 = 1_000_000_000;
+
+/// Writes one MessagePack value as JSON text. False for what Python does not read either (broken texts, keys that are
+/// containers ...), for keys that are neither text nor integer, for what is not one whole value, and for what is nested
+/// deeper than [`DEPTH_MAX`], has more than [`VALUES_MAX`] values or becomes more than [`JSON_MAX`] bytes.
+pub(super) fn json_of_msgpack(msgpack: &[u8], json: &mut Vec<u8>) -> bool {
+    json.clear();
+    let mut writer = Writer { rest: msgpack, out: Bounded(json), levels: Vec::new(), values: 0 };
+    writer.all().is_some() && writer.rest.is_empty()
+}
+
+/// Text that takes no more than [`JSON_MAX`] bytes.
+struct Bounded<'t>(&'t mut Vec<u8>);
+
+impl Write for Bounded<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        if self.0.len() + bytes.len() > JSON_MAX {
+            return Err(Error::from(ErrorKind::FileTooLarge));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A container that is not complete yet.
+struct Level {
+    is_map: bool,
+    /// Values that it has, keys included, and how many of them were written.
+    count: u64,
+    written: u64,
+}
+
+impl Level {
+    fn wants_key(&self) -> bool {
+        self.is_map && self.written.is_multiple_of(2)
+    }
+}
+
+/// What was read: a whole value, or the head of a container.
+enum Read {
+    Value,
+    Open(Level),
+}
+
+/// One pass over a body. Every function answers nothing where the body is not to be read.
+struct Writer<'m, 't> {
+    rest: &'m [u8],
+    out: Bounded<'t>,
+    levels: Vec<Level>,
+    values: usize,
+}
+
+impl Writer<'_, '_> {
+    fn all(&mut self) -> Option<()> {
+        loop {
+            self.values += 1;
+            if self.values > VALUES_MAX {
+                return None;
+            }
+            let read = if self.levels.last().is_some_and(Level::wants_key) {
+                self.key()?;
+                Read::Value
+            } else {
+                self.value()?
+            };
+            match read {
+                Read::Open(level) => {
+                    if self.levels.len() >= DEPTH_MAX {
+                        return None;
+                    }
+                    self.put(if level.is_map { b"{" } else { b"[" })?;
+                    self.levels.push(level);
+                }
+                Read::Value => self.count(),
+            }
+            // Whatever is complete now is closed, and is a value of what stands around it.
+            while let Some(level) = self.levels.last().filter(|level| level.written == level.count) {
+                let closer: &[u8] = if level.is_map { b"}" } else { b"]" };
+                self.put(closer)?;
+                self.levels.pop();
+                self.count();
+            }
+            let Some(level) = self.levels.last() else { return Some(()) };
+            let mark: &[u8] = match level.written {
+                0 => b"",
+                written if level.is_map && written % 2 == 1 => b":",
+                _ => b",",
+            };
+            self.put(mark)?;
+        }
+    }
+
+    fn count(&mut self) {
+        if let Some(level) = self.levels.last_mut() {
+            level.written += 1;
+        }
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Option<()> {
+        self.out.write_all(bytes).ok()
+    }
+
+    fn show(&mut self, number: impl Display) -> Option<()> {
+        write!(self.out, "{number}").ok()
+    }
+
+    fn string(&mut self, text: &str) -> Option<()> {
+        serde_json::to_writer(&mut self.out, text).ok()
+    }
+
+    /// The next `count` bytes.
+    fn take(&mut self, count: usize) -> Option<&[u8]> {
+        let (taken, rest) = self.rest.split_at_checked(count)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
+    /// An unsigned number of `bytes` bytes, at most eight.
+    fn number(&mut self, bytes: usize) -> Option<u64> {
+        Some(self.take(bytes)?.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
+    }
+
+    /// A length of `bytes` bytes.
+    fn length(&mut self, bytes: usize) -> Option<usize> {
+        usize::try_from(self.number(bytes)?).ok()
+    }
+
+    /// A text or an integer, as the name of a member.
+    fn key(&mut self) -> Option<()> {
+        let is_text = matches!(self.rest.first()?, 0xa0..=0xbf | 0xd9..=0xdb);
+        if !is_text && !matches!(self.rest.first()?, 0x00..=0x7f | 0xcc..=0xd3 | 0xe0..) {
+            return None;
+        }
+        if is_text {
+            return self.value().map(|_| ());
+        }
+        self.put(b"\"")?;
+        self.value()?;
+        self.put(b"\"")
+    }
+
+    fn value(&mut self) -> Option<Read> {
+        let head = self.take(1)?[0];
+        match head {
+            0x00..=0x7f => self.show(head)?,
+            0x80..=0x8f => return self.open(true, u64::from(head & 0x0f)),
+            0x90..=0x9f => return self.open(false, u64::from(head & 0x0f)),
+            0xa0..=0xbf => self.text(usize::from(head & 0x1f))?,
+            0xc0 => self.put(b"null")?,
+            0xc1 => return None,
+            0xc2 => self.put(b"false")?,
+            0xc3 => self.put(b"true")?,
+            0xc4..=0xc6 => {
+                let length = self.length(1 << (head - 0xc4))?;
+                self.binary(length)?;
+            }
+            0xc7..=0xc9 => {
+                let length = self.length(1 << (head - 0xc7))?;
+                self.extension(length)?;
+            }
+            0xca => {
+                let bits = u32::try_from(self.number(4)?).ok()?;
+                self.float(f64::from(f32::from_bits(bits)))?;
+            }
+            0xcb => {
+                let bits = self.number(8)?;
+                self.float(f64::from_bits(bits))?;
+            }
+            0xcc..=0xcf => {
+                let number = self.number(1 << (head - 0xcc))?;
+                self.show(number)?;
+            }
+            0xd0..=0xd3 => {
+                let bytes = 1 << (head - 0xd0);
+                // The sign is the first of its bits.
+                let unused = 64 - 8 * bytes;
+                let number = (self.number(bytes)? << unused).cast_signed() >> unused;
+                self.show(number)?;
+            }
+            0xd4..=0xd8 => self.extension(1 << (head - 0xd4))?,
+            0xd9..=0xdb => {
+                let length = self.length(1 << (head - 0xd9))?;
+                self.text(length)?;
+            }
+            0xdc | 0xdd => {
+                let count = self.number(2 << (head - 0xdc))?;
+                return self.open(false, count);
+            }
+            0xde | 0xdf => {
+                let count = self.number(2 << (head - 0xde))?;
+                return self.open(true, count);
+            }
+            0xe0.. => self.show(head.cast_signed())?,
+        }
+        Some(Read::Value)
+    }
+
+    fn open(&self, is_map: bool, items: u64) -> Option<Read> {
+        let count = if is_map { items * 2 } else { items };
+        // Each value has a byte at least.
+        (count <= self.rest.len() as u64).then_some(Read::Open(Level { is_map, count, written: 0 }))
+    }
+
+    fn text(&mut self, length: usize) -> Option<()> {
+        let (text, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        self.string(std::str::from_utf8(text).ok()?)
+    }
+
+    fn float(&mut self, number: f64) -> Option<()> {
+        match number {
+            _ if number.is_nan() => self.put(b"NaN"),
+            f64::INFINITY => self.put(b"Infinity"),
+            f64::NEG_INFINITY => self.put(b"-Infinity"),
+            // The shortest digits that are this number; JSON has the same form for them.
+            _ => write!(self.out, "{number:?}").ok(),
+        }
+    }
+
+    /// Binary data, as kombu's JSON wraps Python's `bytes`.
+    fn binary(&mut self, length: usize) -> Option<()> {
+        let (bytes, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.wrapped("bytes", text),
+            Err(_) => self.wrapped("base64", &base64_simd::STANDARD.encode_to_string(bytes)),
+        }
+    }
+
+    fn wrapped(&mut self, of: &str, text: &str) -> Option<()> {
+        write!(self.out, "{{\"__type__\":\"{of}\",\"__value__\":").ok()?;
+        self.string(text)?;
+        self.put(b"}")
+    }
+
+    fn extension(&mut self, length: usize) -> Option<()> {
+        let code = self.take(1)?[0].cast_signed();
+        match code {
+            -1 => self.timestamp(length),
+            0.. => {
+                write!(self.out, "[{code},").ok()?;
+                self.binary(length)?;
+                self.put(b"]")
+            }
+            // Kept for later versions of the format; Python refuses them.
+            _ => None,
+        }
+    }
+
+    fn timestamp(&mut self, length: usize) -> Option<()> {
+        let (seconds, nanos) = match length {
+            4 => (self.number(4)?.cast_signed(), 0),
+            8 => {
+                let both = self.number(8)?;
+                ((both & 0x3_ffff_ffff).cast_signed(), both >> 34)
+            }
+            12 => {
+                let nanos = self.number(4)?;
+                (self.number(8)?.cast_signed(), nanos)
+            }
+            _ => return None,
+        };
+        let nanos = u32::try_from(nanos).ok().filter(|nanos| *nanos < SECOND_NS)?;
+        match iso(seconds, nanos / 1_000) {
+            Some(text) => self.wrapped("datetime", &text),
+            // A moment that neither Python's datetime nor ISO-8601 can say.
+            None => write!(self.out, "{{\"__type__\":\"timestamp\",\"__value__\":[{seconds},{nanos}]}}").ok(),
+        }
+    }
+}
+
+/// The moment as Python's `isoformat` writes it in UTC; nothing outside of the years 1 to 9999.
+fn iso(seconds: i64, micros: u32) -> Option<String> {
+    let micros_of_second = seconds.checked_mul(1_000_000)?;
+    if !time::RANGE.contains(&micros_of_second) {
+        return None;
+    }
+    let mut text = time::canonical(micros_of_second);
+    text.pop();
+    if micros > 0 {
+        text.push_str(&format!(".{micros:06}"));
+    }
+    text.push_str("+00:00");
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests;
