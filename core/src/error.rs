@@ -177,6 +177,11 @@ pub enum Error {
         /// Most of them.
         max: usize,
     },
+    /// All INs of a filter have more values than a filter may have.
+    TooManyInValues {
+        /// Most of them.
+        max: u64,
+    },
     /// A filter whose operands are too long together.
     FilterTooLong {
         /// Most bytes of its canonical text.
@@ -576,6 +581,7 @@ impl Error {
             | Self::MissingOperator { .. }
             | Self::InTooShort { .. }
             | Self::TooManyConditions { .. }
+            | Self::TooManyInValues { .. }
             | Self::FilterTooLong { .. } => Code::Err,
             Self::MissingArgument { .. }
             | Self::UnknownKeyword { .. }
@@ -697,6 +703,9 @@ impl Error {
             Self::MissingOperator { of } => format!("WHERE {} needs an operator", plain(of)),
             Self::InTooShort { count, got } => format!("IN {count} needs {count} values, got {got}"),
             Self::TooManyConditions { max } => format!("a filter may have at most {max} conditions"),
+            Self::TooManyInValues { max } => {
+                format!("all INs of a filter may have at most {max} values together")
+            }
             Self::FilterTooLong { max } => format!("a filter must not be longer than {max} bytes"),
 
             Self::MissingArgument { command, argument, syntax } => {

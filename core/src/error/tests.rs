@@ -53,6 +53,7 @@ one_of_each! {
     Error::MissingOperator { .. } => Error::MissingOperator { of: of() };
     Error::InTooShort { .. } => Error::InTooShort { count: 3, got: 1 };
     Error::TooManyConditions { .. } => Error::TooManyConditions { max: 64 };
+    Error::TooManyInValues { .. } => Error::TooManyInValues { max: 20_000 };
     Error::FilterTooLong { .. } => Error::FilterTooLong { max: 524_288 };
     Error::MissingArgument { .. } =>
         Error::MissingArgument { command: "C", argument: "queue".to_owned(), syntax: "C queue".to_owned() };

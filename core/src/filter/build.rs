@@ -1,5 +1,7 @@
 //! From the words of a command to a filter.
 
+use std::sync::Arc;
+
 use super::condition::{Order, Test};
 use super::glob::Glob;
 use super::operand::{Limit, Operand, Set, integer_operand};
@@ -16,6 +18,9 @@ pub const PATTERN_MAX: usize = 256;
 pub const CONDITIONS_MAX: usize = 64;
 /// Most values of one IN.
 pub const IN_MAX: u64 = 10_000;
+/// Most values of all INs of one filter. One takes some 300 ns to read, however short it is, and a command is read while
+/// nobody else is served.
+pub const IN_ALL_MAX: u64 = 20_000;
 /// Longest canonical text of a filter, bytes: it is in every record and reply. 10,000 UUIDs fit.
 pub const FILTER_MAX: usize = 512 * 1024;
 
@@ -32,6 +37,10 @@ pub struct FilterBuilder {
     after_where: bool,
     /// Bytes of the operands so far.
     bytes: usize,
+    /// Values of all INs so far.
+    in_values: u64,
+    /// An operand begins with `now`.
+    says_now: bool,
 }
 
 impl FilterBuilder {
@@ -76,6 +85,12 @@ impl FilterBuilder {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.task.is_none() && self.repoid.is_none() && self.commitid.is_none() && self.wheres.is_empty()
+    }
+
+    /// May the filter depend on what `now` means? False is certain.
+    #[must_use]
+    pub fn says_now(&self) -> bool {
+        self.says_now
     }
 
     /// The filter of all conditions.
@@ -173,9 +188,15 @@ impl FilterBuilder {
                 if usize::try_from(count).unwrap_or(usize::MAX) > got {
                     return Err(Error::InTooShort { count, got });
                 }
-                let operands: Result<Vec<_>, _> =
-                    (0..count).map(|_| Operand::new(kind, of, value(args)?, now_ms)).collect();
-                Test::In(Set::new(operands?))
+                self.in_values += count;
+                if self.in_values > IN_ALL_MAX {
+                    return Err(Error::TooManyInValues { max: IN_ALL_MAX });
+                }
+                let mut operands = Vec::with_capacity(got.min(usize::try_from(count).unwrap_or(got)));
+                for _ in 0..count {
+                    operands.push(Operand::new(kind, of, self.value(word, of, args)?, now_ms)?);
+                }
+                Test::In(Arc::new(Set::new(operands)))
             }
             Operator::Exists => Test::Exists,
             Operator::Missing => Test::Missing,
@@ -186,6 +207,7 @@ impl FilterBuilder {
     fn value<'a>(&mut self, word: &'static str, of: &str, args: &mut Args<'a>) -> Result<&'a [u8], Error> {
         let value = operand(of, args.value(word)?)?;
         self.bytes += value.len();
+        self.says_now |= value.get(..3).is_some_and(|first| first.eq_ignore_ascii_case(b"now"));
         if self.bytes > FILTER_MAX { Err(Error::FilterTooLong { max: FILTER_MAX }) } else { Ok(value) }
     }
 }

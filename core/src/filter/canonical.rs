@@ -16,6 +16,9 @@ pub(super) fn clause(conditions: Clause) -> (String, Clause) {
     (format!("WHERE {}", terms.join(" OR ")), conditions)
 }
 
+/// Bytes that a value of IN takes of the text, about: thousands of them shall not grow it step by step.
+const WORD: usize = 40;
+
 /// `field test`.
 fn condition(condition: &Condition) -> String {
     let mut text = String::new();
@@ -37,6 +40,7 @@ fn condition(condition: &Condition) -> String {
         Test::In(set) => {
             // Writing to a String cannot fail.
             let _ = write!(text, " IN {}", set.len());
+            text.reserve(set.len() * WORD);
             for value in set.iter() {
                 text.push(' ');
                 push_word(&mut text, &value.canonical());
@@ -71,21 +75,39 @@ pub fn words<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> String {
 /// A value as one word: as it is where it is a plain word, otherwise between quotes with everything escaped
 /// that is not printable ASCII. A plain word has neither space nor quote, so no two texts are the same.
 fn push_word(text: &mut String, value: &[u8]) {
-    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"_.:@+/,*?=-".contains(b);
-    if !value.is_empty() && value.iter().all(plain) {
-        text.extend(value.iter().copied().map(char::from));
-        return;
+    let is_plain = !value.is_empty() && value.iter().all(|byte| PLAIN[usize::from(*byte)]);
+    if let (true, Ok(word)) = (is_plain, std::str::from_utf8(value)) {
+        return text.push_str(word);
     }
     text.push('"');
-    for &b in value {
-        match b {
-            b'"' | b'\\' => text.extend(['\\', char::from(b)]),
-            0x20..=0x7e => text.push(char::from(b)),
+    for &byte in value {
+        match byte {
+            b'"' | b'\\' => text.extend(['\\', char::from(byte)]),
+            0x20..=0x7e => text.push(char::from(byte)),
             _ => {
-                // Writing to a String cannot fail.
-                let _ = write!(text, "\\x{b:02x}");
+                let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value & 15)]);
+                text.extend(['\\', 'x', digit(byte >> 4), digit(byte)]);
             }
         }
     }
     text.push('"');
 }
+
+/// Bytes of plain words.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let marks = b"_.:@+/,*?=-";
+    let mut at = 0;
+    while at < marks.len() {
+        plain[marks[at] as usize] = true;
+        at += 1;
+    }
+    let mut byte = 0_u8;
+    while byte < 128 {
+        if byte.is_ascii_alphanumeric() {
+            plain[byte as usize] = true;
+        }
+        byte += 1;
+    }
+    plain
+};

@@ -1,6 +1,7 @@
 //! One condition on one value.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use super::glob::Glob;
 use super::operand::{Limit, Operand, Set};
@@ -46,7 +47,8 @@ pub(super) enum Test {
     Glob(Glob),
     /// The JSON text, as it stands in the message, fits the pattern.
     GlobJson(Glob),
-    In(Set),
+    /// Shared by the filter, its copies and matchers: it may have thousands of values.
+    In(Arc<Set>),
     /// An item of the array equals the operand.
     Contains(Operand),
     Exists,

@@ -37,7 +37,7 @@ mod wrapped;
 #[cfg(test)]
 mod tests;
 
-pub use build::{CONDITIONS_MAX, FILTER_MAX, FilterBuilder, IN_MAX, OPERAND_MAX, PATTERN_MAX};
+pub use build::{CONDITIONS_MAX, FILTER_MAX, FilterBuilder, IN_ALL_MAX, IN_MAX, OPERAND_MAX, PATTERN_MAX};
 pub use canonical::words;
 pub use distinct::{BY_MAX, Distinct, parse_by};
 pub use glob::Glob;
@@ -88,6 +88,12 @@ impl Filter {
     #[must_use]
     pub fn canonical(&self) -> Vec<u8> {
         self.canonical.clone()
+    }
+
+    /// The same text, borrowed.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        &self.canonical
     }
 
     /// Length of the canonical text, bytes.

@@ -1,10 +1,11 @@
 //! What fields are compared with.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::time;
 use super::uuid;
-use super::value::{Class, Seen, quoted};
+use super::value::{Class, PLAIN_DIGITS, Seen, quoted};
 use crate::error::Error;
 use crate::field::Kind;
 use crate::json::{Decimal, Integer, compact, differ, inner};
@@ -46,30 +47,35 @@ impl Operand {
 
     fn scalar(text: &[u8]) -> Self {
         let class = Class::of(text);
-        let moment = if Decimal::parse(text).is_some() { None } else { time::parse(text) };
+        let moment = match &class {
+            Class::Moment(micros) => Some(*micros),
+            Class::Text => time::iso(text).map(|iso| iso.micros),
+            // A number is no text of a time.
+            _ => None,
+        };
         // All ways to write these are one operand. Integers keep their digits, however many: with an exponent they
         // would be no operand of an integer field.
-        let text: Box<[u8]> = match (class.shown(), Integer::parse(text)) {
-            (_, Some(integer)) => integer.canonical().into(),
-            (Some(shown), None) if matches!(class, Class::Uuid(_) | Class::Moment(_)) => (*shown).into(),
-            _ => text.into(),
+        let text: Box<[u8]> = match &class {
+            Class::Number(_) => {
+                Integer::parse(text).map_or_else(|| text.into(), |integer| integer.canonical().into())
+            }
+            Class::Uuid(uuid) => Box::new(uuid::text(*uuid)),
+            Class::Moment(micros) => time::canonical(*micros).into_bytes().into(),
+            Class::Bool(_) | Class::Compound(_) | Class::Text => text.into(),
         };
         Self::Scalar { text, class, moment }
     }
 
     /// The text of the filter's own text: read again, it is the same operand.
-    pub(super) fn canonical(&self) -> Vec<u8> {
+    pub(super) fn canonical(&self) -> Cow<'_, [u8]> {
         match self {
-            Self::Time(micros) => time::canonical(*micros).into_bytes(),
+            Self::Time(micros) => Cow::Owned(time::canonical(*micros).into_bytes()),
             Self::Scalar { text, class: Class::Text, .. }
-                if Class::of(text) != Class::Text || text.is_empty() =>
+                if text.is_empty() || quoted(text).is_some() || Class::of(text) != Class::Text =>
             {
-                [b"\"", &**text, b"\""].concat()
+                Cow::Owned([b"\"", &**text, b"\""].concat())
             }
-            Self::Scalar { text, class: Class::Text, .. } if quoted(text).is_some() => {
-                [b"\"", &**text, b"\""].concat()
-            }
-            Self::Scalar { text, .. } => text.to_vec(),
+            Self::Scalar { text, .. } => Cow::Borrowed(text),
         }
     }
 
@@ -223,15 +229,12 @@ impl Limit {
     }
 }
 
-/// Digits of the longest number whose shortest text is certainly its digits.
-const PLAIN_DIGITS: usize = 20;
-
 /// The operands of IN, sorted so that thousands of them cost a message no more than a few.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Set {
     /// All of them, each once, in the order of their canonical texts.
     operands: Vec<Operand>,
-    /// What equals strings byte for byte.
+    /// What equals strings byte for byte and is neither a UUID nor a moment.
     texts: Vec<Box<[u8]>>,
     /// Canonical texts of numbers.
     numbers: Vec<Box<[u8]>>,
@@ -249,12 +252,7 @@ pub(super) struct Set {
 impl Set {
     /// The set of `operands`.
     pub(super) fn new(operands: Vec<Operand>) -> Self {
-        let mut keyed: Vec<(Vec<u8>, Operand)> =
-            operands.into_iter().map(|operand| (operand.canonical(), operand)).collect();
-        keyed.sort_by(|a, b| a.0.cmp(&b.0));
-        keyed.dedup_by(|a, b| a.0 == b.0);
-        let mut set =
-            Self { operands: keyed.into_iter().map(|(_, operand)| operand).collect(), ..Self::default() };
+        let mut set = Self { operands: sorted(operands), ..Self::default() };
         for (at, operand) in set.operands.iter().enumerate() {
             match operand {
                 Operand::Time(micros) => {
@@ -262,19 +260,30 @@ impl Set {
                     set.of_times = true;
                 }
                 Operand::Scalar { text, class, moment } => {
-                    set.texts.push(text.clone());
                     set.ambiguous.extend(moment);
                     match class {
-                        Class::Number(canonical) => set.numbers.push(canonical.clone()),
-                        Class::Uuid(uuid) => set.uuids.push(*uuid),
-                        Class::Moment(micros) => set.moments.push(*micros),
+                        // A string that is the operand's text is a UUID or a moment, too.
+                        Class::Uuid(uuid) => {
+                            set.uuids.push(*uuid);
+                            continue;
+                        }
+                        Class::Moment(micros) => {
+                            set.moments.push(*micros);
+                            continue;
+                        }
+                        Class::Number(canonical) => {
+                            set.numbers.push(canonical.clone());
+                            if canonical != text {
+                                set.texts.push(canonical.clone());
+                            }
+                        }
                         Class::Bool(_) | Class::Compound(_) => set.others.push(at),
                         Class::Text => {}
                     }
+                    set.texts.push(text.clone());
                 }
             }
         }
-        set.texts.extend(set.numbers.iter().cloned());
         set.texts.sort_unstable();
         set.numbers.sort_unstable();
         set.uuids.sort_unstable();
@@ -352,4 +361,25 @@ impl Set {
     pub(super) fn len(&self) -> usize {
         self.operands.len()
     }
+}
+
+/// The operands in the order of their canonical texts, each once.
+fn sorted(operands: Vec<Operand>) -> Vec<Operand> {
+    let texts: Vec<Cow<'_, [u8]>> = operands.iter().map(Operand::canonical).collect();
+    // Compared by eight bytes behind what all of them begin with: few have to be compared as a whole.
+    let first = texts.first().map_or(&[][..], |first| &**first);
+    let common = texts.iter().fold(first.len(), |most, text| {
+        first.iter().zip(text.iter()).take(most).take_while(|(a, b)| a == b).count()
+    });
+    let head = |text: &[u8]| {
+        let mut head = [0; 8];
+        head.iter_mut().zip(&text[common..]).for_each(|(to, from)| *to = *from);
+        u64::from_be_bytes(head)
+    };
+    let mut order: Vec<(u64, usize)> = texts.iter().enumerate().map(|(at, text)| (head(text), at)).collect();
+    order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| texts[a.1].cmp(&texts[b.1])));
+    order.dedup_by(|a, b| a.0 == b.0 && texts[a.1] == texts[b.1]);
+    drop(texts);
+    let mut operands: Vec<Option<Operand>> = operands.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|(_, at)| operands[at].take()).collect()
 }

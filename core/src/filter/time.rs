@@ -171,10 +171,25 @@ pub(crate) fn canonical(micros: i64) -> String {
     let month = (from_march + 2) % 12 + 1;
     let year = era * 400 + year + i64::from(month <= 2);
     let (hour, minute, second) = (clock / 3_600, clock / 60 % 60, clock % 60);
-    let mut text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+    // Thousands of them are one IN: `format!` would be most of the work.
+    let mut text = String::with_capacity("9999-12-31T23:59:59.999999Z".len());
+    push_digits(&mut text, "", year, 4);
+    for (mark, part) in [("-", month), ("-", day), ("T", hour), (":", minute), (":", second)] {
+        push_digits(&mut text, mark, part, 2);
+    }
     if fraction != 0 {
-        text.push_str(format!(".{fraction:06}").trim_end_matches('0'));
+        push_digits(&mut text, ".", fraction, 6);
+        text.truncate(text.trim_end_matches('0').len());
     }
     text.push('Z');
     text
+}
+
+/// Appends `mark` and the last `count` digits of a number that is not negative.
+fn push_digits(text: &mut String, mark: &str, number: i64, count: u32) {
+    text.push_str(mark);
+    for place in (0..count).rev() {
+        let digit = number / 10_i64.pow(place) % 10;
+        text.push(char::from(b'0' + u8::try_from(digit).unwrap_or(0)));
+    }
 }

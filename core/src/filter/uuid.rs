@@ -5,38 +5,47 @@ pub(super) const TEXT: usize = 36;
 /// Where the dashes stand in it.
 const DASHES: [usize; 4] = [8, 13, 18, 23];
 
+/// Where the two digits of each byte stand in it.
+const PAIRS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+/// No digit.
+const NONE: u8 = 0xff;
+/// What each byte is as a hexadecimal digit.
+const VALUES: [u8; 256] = {
+    let mut values = [NONE; 256];
+    let mut digit = 0_u8;
+    while digit < 16 {
+        let text = DIGITS[digit as usize];
+        values[text as usize] = digit;
+        values[text.to_ascii_uppercase() as usize] = digit;
+        digit += 1;
+    }
+    values
+};
+
 /// Reads 32 hexadecimal digits in any case, without dashes or with all four of them.
 pub(super) fn parse(text: &[u8]) -> Option<[u8; 16]> {
-    let mut bytes = [0; 16];
-    let mut at = 0;
-    let mut digit = |position: usize| {
-        let value = char::from(text[position]).to_digit(16)?;
-        let byte: &mut u8 = bytes.get_mut(at / 2)?;
-        *byte = *byte << 4 | u8::try_from(value).ok()?;
-        at += 1;
-        Some(())
-    };
-    match text.len() {
-        32 => (0..32).try_for_each(&mut digit)?,
-        TEXT => (0..TEXT).try_for_each(|position| {
-            if DASHES.contains(&position) { (text[position] == b'-').then_some(()) } else { digit(position) }
-        })?,
+    let has_dashes = match text.len() {
+        32 => false,
+        TEXT if DASHES.iter().all(|at| text[*at] == b'-') => true,
         _ => return None,
+    };
+    let (mut bytes, mut seen) = ([0; 16], 0);
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        let from = if has_dashes { PAIRS[at] } else { 2 * at };
+        let (high, low) = (VALUES[usize::from(text[from])], VALUES[usize::from(text[from + 1])]);
+        seen |= high | low;
+        *byte = high << 4 | low & 15;
     }
-    Some(bytes)
+    (seen != NONE).then_some(bytes)
 }
 
 /// The text with dashes, in lower case.
 pub(super) fn text(uuid: [u8; 16]) -> [u8; TEXT] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = [b'-'; TEXT];
-    let mut positions = (0..TEXT).filter(|position| !DASHES.contains(position));
-    for byte in uuid {
-        for digit in [byte >> 4, byte & 15] {
-            if let Some(position) = positions.next() {
-                text[position] = DIGITS[usize::from(digit)];
-            }
-        }
+    for (byte, from) in uuid.into_iter().zip(PAIRS) {
+        text[from] = DIGITS[usize::from(byte >> 4)];
+        text[from + 1] = DIGITS[usize::from(byte & 15)];
     }
     text
 }

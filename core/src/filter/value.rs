@@ -89,6 +89,9 @@ impl<'a> Seen<'a> {
     }
 }
 
+/// Digits of the longest number whose shortest text is certainly its digits.
+pub(super) const PLAIN_DIGITS: usize = 20;
+
 /// Which scalar a text means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Class {
@@ -111,6 +114,10 @@ impl Class {
     pub(super) fn of(text: &[u8]) -> Self {
         // Most texts are names: their first byte says so.
         match text.first() {
+            // What is written like this is its own shortest text.
+            Some(b'1'..=b'9') if text.len() <= PLAIN_DIGITS && text.iter().all(u8::is_ascii_digit) => {
+                Self::Number(text.into())
+            }
             Some(b'0'..=b'9' | b'-') => {
                 if let Some(number) = Decimal::parse(text) {
                     return Self::Number(number.canonical().into());

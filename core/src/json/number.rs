@@ -130,7 +130,7 @@ impl<'a> Decimal<'a> {
 
     /// One text for each value: plain where that is short, else `<digits>e<exponent>`.
     pub(crate) fn canonical(&self) -> Vec<u8> {
-        let mut digits: Vec<u8> = self.digits().collect();
+        let mut digits = [self.digits.0, self.digits.1].concat();
         while digits.last() == Some(&b'0') {
             digits.pop();
         }

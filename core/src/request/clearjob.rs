@@ -9,7 +9,7 @@ use super::options::{Options, key_name, parse_uuid, queue_name};
 use super::spec::CommandSpec;
 use super::throttle::RATE_MAX;
 use super::{Format, Request, commands};
-use crate::args::parse_u64;
+use crate::args::{Args, parse_u64};
 use crate::error::Error;
 use crate::field::Field;
 use crate::filter::{BY_MAX, Filter, FilterBuilder, parse_by};
@@ -62,13 +62,14 @@ pub struct ClearJob {
     pub kind: Option<MessageKind>,
     /// How the reply is written.
     pub format: Format,
-    // The filter's canonical text as if the command had come at `FILTER_IDENTITY_NOW_MS`.
-    filter_identity: Vec<u8>,
+    // The filter's canonical text as if the command had come at `FILTER_IDENTITY_NOW_MS`; `None` where that is the
+    // filter's own.
+    pub(super) filter_identity: Option<Vec<u8>>,
 }
 
 /// A client that sends a command again sends the same words at another time. For `now` to be the same
 /// argument both times, identity reads it as one fixed moment: an odd one, so that nobody means it.
-const FILTER_IDENTITY_NOW_MS: i64 = 1_234_567_890_123;
+pub(super) const FILTER_IDENTITY_NOW_MS: i64 = 1_234_567_890_123;
 
 impl ClearJob {
     /// What "the same arguments" means when an ID comes again: equal exactly where the logical database,
@@ -80,7 +81,7 @@ impl ClearJob {
         let digest = Digest::new("clear")
             .int(db)
             .bytes(&self.queue)
-            .bytes(&self.filter_identity)
+            .bytes(self.filter_identity.as_deref().unwrap_or(self.filter.text()))
             .flag(self.mode == Mode::KeepOne)
             .flag(self.dry_run)
             .optional(self.actor.as_deref())
@@ -107,7 +108,7 @@ impl Request for ClearJob {
     fn parse(args: &[&[u8]], now_ms: i64) -> Result<Self, Error> {
         let mut options = Options::new(Self::COMMAND, args);
         let queue = queue_name(options.fixed()?)?;
-        let (mut filter, mut identity) = (FilterBuilder::default(), FilterBuilder::default());
+        let (mut filter, mut filter_terms) = (FilterBuilder::default(), Vec::new());
         let (mut all, mut keep_one, mut dry_run) = (false, false, false);
         let (mut keep, mut by, mut limit, mut rate) = (None, Vec::new(), None, None);
         let (mut expect, mut tolerance) = (None, None);
@@ -115,9 +116,9 @@ impl Request for ClearJob {
         let (mut confirm, mut id, mut actor, mut reason) = (None, None, None, None);
         let (mut priority, mut index, mut kind, mut format) = (None, None, None, Format::default());
         loop {
-            let mut term = options.args.clone();
+            let term = options.args.clone();
             if filter.accept(&mut options.args, now_ms)? {
-                identity.accept(&mut term, FILTER_IDENTITY_NOW_MS)?;
+                filter_terms.push(term);
                 continue;
             }
             let Some(keyword) = options.keyword()? else { break };
@@ -146,8 +147,8 @@ impl Request for ClearJob {
                 other => return Err(options.unknown(other.as_bytes())),
             }
         }
+        let filter_identity = if filter.says_now() { Some(identity_of(filter_terms)?) } else { None };
         let filter = filter.finish()?;
-        let filter_identity = identity.finish()?.canonical();
         let mode = match (all, keep_one) {
             (true, true) => return Err(Error::TwoModes),
             (false, true) => Mode::KeepOne,
@@ -206,6 +207,16 @@ impl Request for ClearJob {
             filter_identity,
         })
     }
+}
+
+/// The canonical text of a filter as if its command had come at [`FILTER_IDENTITY_NOW_MS`]. `terms`: where each of its
+/// terms begins.
+fn identity_of(terms: Vec<Args<'_>>) -> Result<Vec<u8>, Error> {
+    let mut filter = FilterBuilder::default();
+    for mut term in terms {
+        filter.accept(&mut term, FILTER_IDENTITY_NOW_MS)?;
+    }
+    Ok(filter.finish()?.canonical())
 }
 
 /// Which match runs last is known only when all were looked at.

@@ -46,7 +46,7 @@ impl Preview {
     /// not the sample, which is always live.
     #[must_use]
     pub fn key(&self, db: i32, kind: MessageKind, lists: &[List]) -> [u8; 32] {
-        let key = preview_key(db, lists, kind, &self.filter.canonical(), self.inexact);
+        let key = preview_key(db, lists, kind, self.filter.text(), self.inexact);
         self.index.as_ref().map_or(key, |index| unacked_key(&key, index))
     }
 }

@@ -40,7 +40,7 @@ impl Stats {
     /// What equal stats of messages of that kind in those lists share: all but how the reply is written.
     #[must_use]
     pub fn key(&self, db: i32, kind: MessageKind, lists: &[List]) -> [u8; 32] {
-        let mut digest = Digest::new("stats").int(db).lists(lists).bytes(&self.filter.canonical());
+        let mut digest = Digest::new("stats").int(db).lists(lists).bytes(self.filter.text());
         digest = digest.count(self.top).bytes(kind.spec().name.as_bytes()).flag(self.inexact);
         for name in self.grouping.names() {
             digest = digest.bytes(name.as_bytes());

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 #[test]
@@ -195,6 +197,17 @@ fn there_is_a_limit_on_everything() {
     let words = |count: usize| -> Vec<&[u8]> { [&b"WHERE"[..], b"id", b"EXISTS"].repeat(count) };
     assert!(parse(&words(CONDITIONS_MAX)).is_ok());
     assert_eq!(parse(&words(CONDITIONS_MAX + 1)), Err(Error::TooManyConditions { max: CONDITIONS_MAX }));
+    let ins = |sizes: &[usize]| {
+        let counts: Vec<String> = sizes.iter().map(usize::to_string).collect();
+        let mut all: Vec<&[u8]> = Vec::new();
+        for (size, count) in sizes.iter().zip(&counts) {
+            all.extend([&b"WHERE"[..], b"id", b"IN", count.as_bytes()]);
+            all.extend(std::iter::repeat_n(&b"7"[..], *size));
+        }
+        parse(&all)
+    };
+    assert!(ins(&[10_000, 10_000]).is_ok());
+    assert_eq!(ins(&[10_000, 9_999, 2]), Err(Error::TooManyInValues { max: IN_ALL_MAX }));
     let value = vec![b'x'; OPERAND_MAX];
     let mut many: Vec<&[u8]> = vec![b"WHERE", b"id", b"IN", b"200"];
     many.extend(std::iter::repeat_n(&*value, 200));
@@ -240,6 +253,7 @@ fn every_error_of_a_filter_is_one_line_of_ascii() {
         Error::MissingOperator { of },
         Error::InTooShort { count: 2, got: 1 },
         Error::TooManyConditions { max: 1 },
+        Error::TooManyInValues { max: 1 },
         Error::FilterTooLong { max: 1 },
     ];
     for error in all {
@@ -257,4 +271,29 @@ fn integers_of_any_size_stay_integers_in_the_filters_text() {
     assert_eq!(text, words);
     assert_eq!(filter(&text).canonical(), text.as_bytes());
     assert_eq!(filter("WHERE retries >= 007").canonical(), b"WHERE retries >= 7");
+}
+
+proptest! {
+    /// Their order is that of their texts, byte by byte, whatever they begin with.
+    #[test]
+    fn the_values_of_in_stand_in_the_order_of_their_texts_each_once(
+        start in "[a-b]{0,9}",
+        ends in prop::collection::vec("[a-b.*]{0,10}", 1..20),
+        times in prop::collection::vec(0..10_000_000_000_i64, 1..20),
+    ) {
+        let in_of = |field: &str, values: &[String]| {
+            let (mut order, count) = (values.to_vec(), values.len());
+            let words = format!("WHERE {field} IN {count} {}", values.join(" "));
+            order.sort();
+            order.dedup();
+            let wanted = format!("WHERE {field} IN {} {}", order.len(), order.join(" "));
+            (String::from_utf8(filter(&words).canonical()).expect("ASCII"), wanted)
+        };
+        let texts: Vec<String> = ends.iter().map(|end| format!("x{start}{end}")).collect();
+        let (text, wanted) = in_of("id", &texts);
+        prop_assert_eq!(text, wanted);
+        let times: Vec<String> = times.iter().map(|micros| time::canonical(*micros)).collect();
+        let (text, wanted) = in_of("eta", &times);
+        prop_assert_eq!(text, wanted);
+    }
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::kind::MessageKind;
 use crate::priorities::List;
+use crate::request::clearjob::FILTER_IDENTITY_NOW_MS;
 
 fn clear(line: &str) -> [u8; 32] {
     get::<ClearJob>(line).fingerprint(0)
@@ -20,6 +21,25 @@ fn a_clear_is_the_same_in_any_spelling() {
         assert_eq!(clear(line), job, "{line}");
     }
     assert_eq!(clear("q TASK t DRYRUN"), clear("q TASK t ALL DRYRUN CONFIRM q"));
+}
+
+#[test]
+fn a_filter_is_read_twice_only_where_it_may_say_now() {
+    for (filter, may_say_now) in [
+        ("TASK now", false),
+        ("TASK t WHERE id IN 2 a b", false),
+        ("WHERE eta < 2030-01-01", false),
+        ("WHERE eta < NOW", true),
+        ("WHERE eta IN 2 5 now-1d", true),
+        ("WHERE retries = 1 OR kwargs.at >= now+5m", true),
+        ("WHERE id = nowhere", true),
+    ] {
+        let job = get::<ClearJob>(&format!("q {filter} ALL CONFIRM q"));
+        assert_eq!(job.filter_identity.is_some(), may_say_now, "{filter}");
+        let own = job.filter_identity.as_deref().unwrap_or(job.filter.text());
+        let again = ClearJob::parse(&words(&format!("q {filter} ALL CONFIRM q")), FILTER_IDENTITY_NOW_MS);
+        assert_eq!(again.expect("parses").filter.text(), own, "{filter}");
+    }
 }
 
 #[test]
