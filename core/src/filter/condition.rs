@@ -58,7 +58,7 @@ pub(super) enum Test {
 impl Test {
     /// What can be said without decoding `raw`, a JSON value other than null: most messages are of another task, or have
     /// another number, than the one that is asked for.
-    #[inline]
+    #[inline(always)]
     pub(super) fn decide_raw(&self, raw: &[u8]) -> Option<bool> {
         match self {
             Self::Exact(text) if raw.first() == Some(&b'"') && differ(inner(raw), text) => Some(false),

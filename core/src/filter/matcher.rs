@@ -150,18 +150,18 @@ impl Matcher {
         (self.inexact, self.uncompared, self.work) = (false, false, Work::on(message.len()));
         self.views.clear();
         if !self.reader.envelope(message) {
-            let (all, _) = self.decide(message, Clauses::All);
+            let (all, _) = self.decide_rest(message, Clauses::All);
             return Verdict { matched: all == Some(true), undecodable: true, ..Verdict::default() };
         }
         let (outside, needs_body) = self.decide(message, Clauses::Envelope);
         let all = if outside == Some(false) || !needs_body {
             outside
         } else if self.reader.open_body(message) {
-            both(outside, self.decide(message, Clauses::Body).0)
+            both(outside, self.decide_rest(message, Clauses::Body).0)
         } else {
             let by_text = self.reader.read_reprs(message);
             // Of what stays unknown one condition of the envelope may be enough.
-            let all = both(outside, self.decide(message, Clauses::Body).0);
+            let all = both(outside, self.decide_rest(message, Clauses::Body).0);
             self.inexact = by_text && all == Some(true);
             all
         };
@@ -244,8 +244,14 @@ impl Matcher {
         self.reader.knows(message)
     }
 
+    /// The same as [`Self::decide`], apart from it: most messages are decided by their envelope.
+    #[inline(never)]
+    fn decide_rest(&mut self, message: &[u8], chosen: Clauses) -> (Option<bool>, bool) {
+        self.decide(message, chosen)
+    }
+
     /// The clauses that are chosen, ANDed: false beats unknown beats true. And whether others are left.
-    #[inline]
+    #[inline(always)]
     fn decide(&mut self, message: &[u8], chosen: Clauses) -> (Option<bool>, bool) {
         let mut all = Some(true);
         let mut left = false;

@@ -52,6 +52,8 @@ pub(crate) struct Reader {
     shape: usize,
     /// The body that is open lets members of the envelope count ([`Part::BodyDecides`]).
     envelope_counts: bool,
+    /// [`Format::derives`].
+    derives: bool,
     derived: Derived,
     /// What stands in for bodies that are not readable, where that is asked for.
     reprs: Option<Box<Reprs>>,
@@ -100,6 +102,7 @@ impl Reader {
             body_open: false,
             shape: OBJECT,
             envelope_counts: false,
+            derives: format.derives(),
             derived: Derived::default(),
             reprs: Reprs::new(format, &fields).map(Box::new),
             inexact: false,
@@ -120,6 +123,7 @@ impl Reader {
 
     /// Starts with a message: is its envelope a JSON object? If not, only the fields that do not stand in the
     /// bytes are found.
+    #[inline]
     pub(crate) fn envelope(&mut self, message: &[u8]) -> bool {
         (self.body_open, self.reprs_read, self.decoded) = (false, false, 0);
         self.decodable = self.envelope.read(&mut self.scanner, message, 0);
@@ -127,7 +131,7 @@ impl Reader {
             let own = Own::new(&self.own, &self.envelope, message);
             self.decodable = self.format.is_message(message, own);
             self.variant = self.format.variant(own);
-            if self.format.derives() {
+            if self.derives {
                 self.format.derive(own, self.variant, &mut self.derived);
             }
         }
