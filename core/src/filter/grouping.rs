@@ -109,12 +109,36 @@ pub(super) fn push_value(key: &mut Vec<u8>, found: Found<'_>, kind: Kind, scratc
     if raw == b"null" {
         return key.push(NULL);
     }
+    let start = key.len();
     let seen = Seen::of(raw, kind, scratch);
     if kind == Kind::Time
         && let Some(micros) = seen.moment()
     {
         return push_text(key, time::canonical(micros).as_bytes());
     }
+    push_seen(key, raw, seen);
+    if kind != Kind::Value {
+        quote_stray(key, start, kind);
+    }
+}
+
+/// The value that stands from `start` to the end of the key is of a field of times, where it is no moment, or of one of
+/// integers or flags: if it is none of these either, it is shown in double quotes, as it is typed.
+fn quote_stray(key: &mut Vec<u8>, start: usize, kind: Kind) {
+    let text = match group_values(&key[start..]).next() {
+        Some(GroupValue::Text(text)) if kind == Kind::Time || Integer::parse(text).is_none() => text.to_vec(),
+        Some(GroupValue::Int(n)) if kind == Kind::Time => n.to_string().into_bytes(),
+        _ => return,
+    };
+    key.truncate(start);
+    if text.len() + 2 > TEXT_MAX {
+        // It is cut, or would be: it cannot be typed.
+        return push_text(key, &text);
+    }
+    push_text(key, &[b"\"", &*text, b"\""].concat());
+}
+
+fn push_seen(key: &mut Vec<u8>, raw: &[u8], seen: Seen<'_>) {
     match seen {
         Seen::Number(number) => push_number(key, number),
         Seen::Bool(is) => push_text(key, if is { &b"true"[..] } else { b"false" }),

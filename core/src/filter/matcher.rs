@@ -11,7 +11,7 @@ use super::{Condition, Filter};
 use crate::concerns::Concerns;
 use crate::field::{Field, Kind, Source};
 use crate::format::{Found, Reader, VARIANTS};
-use crate::json::{items, members};
+use crate::json::{decode, inner, items, members};
 use crate::kind::MessageKind;
 
 /// What a filter says about one message.
@@ -369,29 +369,59 @@ fn both(a: Option<bool>, b: Option<bool>) -> Option<bool> {
 /// The test of each value directly inside an array or object, ORed. Null is no value.
 fn decide_any(asked: &Asked, raw: &[u8], scratch: &mut Scratch, work: &mut Work) -> Option<bool> {
     let mut item_scratch = Vec::new();
-    let mut one = Some(false);
-    let mut decide = |raw: &[u8]| {
+    let mut decide = |raw: &[u8], work: &mut Work| {
         if raw == b"null" {
-            return false;
+            return Some(false);
         }
-        let decided = asked.test.decide_raw(raw).or_else(|| {
+        asked.test.decide_raw(raw).or_else(|| {
             let seen = Seen::of(raw, asked.kind, &mut item_scratch);
             let steps = raw.len().saturating_add(asked.test.steps(seen)).saturating_add(TEST_STEPS);
             work.take(steps).then(|| asked.test.decide(seen, scratch)).flatten()
-        });
-        match decided {
-            Some(true) => return true,
-            Some(false) => {}
-            None => one = None,
+        })
+    };
+    let mut one = Some(false);
+    match raw.first() {
+        Some(b'[') => {
+            for item in items(raw) {
+                match decide(item, work) {
+                    Some(true) => return Some(true),
+                    Some(false) => {}
+                    None => one = None,
+                }
+            }
         }
-        false
-    };
-    let is_true = match raw.first() {
-        Some(b'[') => items(raw).any(&mut decide),
-        Some(b'{') => members(raw).any(|(_, value)| decide(value)),
+        Some(b'{') => {
+            let mut all = members(raw);
+            while let Some((name, value)) = all.next() {
+                let decided = decide(value, work);
+                // One value that is unknown says all that others could.
+                if decided == Some(false) || (decided.is_none() && one.is_none()) {
+                    continue;
+                }
+                // The last member of a name counts. Whether there is a later one takes a look at all that follow.
+                let is_last =
+                    work.take(raw.len()).then(|| !all.clone().any(|(other, _)| is_same_name(name, other)));
+                match (is_last, decided) {
+                    (Some(true), Some(true)) => return Some(true),
+                    (Some(false), _) => {}
+                    _ => one = None,
+                }
+            }
+        }
         _ => return None,
-    };
-    if is_true { Some(true) } else { one }
+    }
+    one
+}
+
+/// The two names, as they stand in the message, are the same string.
+fn is_same_name(one: &[u8], other: &[u8]) -> bool {
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    match (decode(inner(one), &mut a), decode(inner(other), &mut b)) {
+        (Some(one), Some(other)) => one == other,
+        // A half of a character that is written with other letters is the same half.
+        (None, None) => one.eq_ignore_ascii_case(other),
+        _ => false,
+    }
 }
 
 /// Most digits of a `u64`.

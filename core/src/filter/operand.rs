@@ -24,20 +24,41 @@ pub(super) enum Operand {
     },
     /// Equals every value that is this moment, microseconds since 1970.
     Time(i64),
+    /// Of a field of times, integers or flags: equals a value that is none of these, as the scalar inside would in a
+    /// field of any values.
+    Stray(Box<Self>),
 }
 
 impl Operand {
     /// Reads the operand of a field. `of` is the field's name, for errors; `now_ms`, Unix milliseconds, is what `now`
-    /// means.
+    /// means. In a field of times, integers or flags an operand in double quotes is a value that is none of these.
     pub(super) fn new(kind: Kind, of: &str, text: &[u8], now_ms: i64) -> Result<Self, Error> {
+        if kind != Kind::Value
+            && let Some(inside) = in_quotes(text)
+        {
+            return Ok(Self::stray(kind, inside));
+        }
         match kind {
             Kind::Time => time_operand(of, text, now_ms).map(Self::Time),
             Kind::Integer | Kind::Flag => integer_operand(kind, of, text).map(Self::number),
-            Kind::Value => Ok(match quoted(text) {
-                Some(text) => Self::Scalar { text: text.into(), class: Class::Text, moment: None },
-                None => Self::scalar(text),
-            }),
+            Kind::Value => Ok(Self::any(text)),
         }
+    }
+
+    fn any(text: &[u8]) -> Self {
+        match quoted(text) {
+            Some(text) => Self::Scalar { text: text.into(), class: Class::Text, moment: None },
+            None => Self::scalar(text),
+        }
+    }
+
+    /// What stands in quotes. Where it is a value of the field's kind after all, the quotes mean nothing.
+    fn stray(kind: Kind, inside: &[u8]) -> Self {
+        match kind {
+            Kind::Time => time::parse(inside).map(Self::Time),
+            _ => Integer::parse(inside).map(|integer| Self::number(integer.canonical().into())),
+        }
+        .unwrap_or_else(|| Self::Stray(Box::new(Self::any(inside))))
     }
 
     /// The integer with this canonical text.
@@ -70,6 +91,7 @@ impl Operand {
     pub(super) fn canonical(&self) -> Cow<'_, [u8]> {
         match self {
             Self::Time(micros) => Cow::Owned(time::canonical(*micros).into_bytes()),
+            Self::Stray(inside) => Cow::Owned([b"\"", &*inside.canonical(), b"\""].concat()),
             Self::Scalar { text, class: Class::Text, .. }
                 if text.is_empty() || quoted(text).is_some() || Class::of(text) != Class::Text =>
             {
@@ -99,12 +121,18 @@ impl Operand {
     pub(super) fn equals(&self, seen: Seen<'_>, scratch: &mut Vec<u8>) -> Option<bool> {
         match self {
             Self::Time(time) => seen.moment().map(|moment| moment == *time),
+            Self::Stray(inside) => inside.equals(seen, scratch),
             Self::Scalar { text, class, moment } => {
                 let equal = equals(text, class, seen, scratch)?;
                 if !equal && moment.is_some() && seen.moment() == *moment { None } else { Some(equal) }
             }
         }
     }
+}
+
+/// What stands between double quotes, if the operand begins and ends with one.
+fn in_quotes(operand: &[u8]) -> Option<&[u8]> {
+    operand.strip_prefix(b"\"")?.strip_suffix(b"\"")
 }
 
 fn time_operand(of: &str, text: &[u8], now_ms: i64) -> Result<i64, Error> {
@@ -243,9 +271,9 @@ pub(super) struct Set {
     moments: Vec<i64>,
     /// Every moment that an operand means, also those of texts without an offset.
     ambiguous: Vec<i64>,
-    /// Indexes of operands of which there are few: booleans, arrays, objects.
+    /// Indexes of operands of which there are few: booleans, arrays, objects, strays.
     others: Vec<usize>,
-    /// They are moments, all of them: every value that is one is compared.
+    /// They are the moments of a time field, but for strays: every value that is a moment is compared.
     of_times: bool,
 }
 
@@ -259,6 +287,7 @@ impl Set {
                     set.moments.push(*micros);
                     set.of_times = true;
                 }
+                Operand::Stray(_) => set.others.push(at),
                 Operand::Scalar { text, class, moment } => {
                     set.ambiguous.extend(moment);
                     match class {
@@ -294,13 +323,15 @@ impl Set {
 
     /// Is the value equal to one of them? Nothing where it is not and cannot be compared with one of them.
     pub(super) fn contains(&self, seen: Seen<'_>, scratch: &mut Vec<u8>) -> Option<bool> {
-        if self.of_times {
-            return seen.moment().map(|moment| self.moments.binary_search(&moment).is_ok());
-        }
-        if self.has_class_of(seen) {
+        let among_moments = |moment: i64| self.moments.binary_search(&moment).is_ok();
+        if !self.of_times && self.has_class_of(seen) {
             return Some(true);
         }
         let mut all = match seen {
+            _ if self.of_times => match seen.moment().map(among_moments) {
+                Some(true) => return Some(true),
+                other => other,
+            },
             Seen::Opaque => None,
             // A scalar is not compared with an array or object.
             Seen::Compound(_) => (self.others.len() == self.operands.len()).then_some(false),

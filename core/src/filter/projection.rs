@@ -1,6 +1,8 @@
 //! The fields of a message as a sample shows them.
 
+use super::grouping::{group_values, push_value};
 use super::uuid;
+use super::value::Seen;
 use super::wrapped::{self, Wrapped};
 use crate::error::Error;
 use crate::field::{Field, Kind};
@@ -87,7 +89,25 @@ impl Projection {
     }
 }
 
+/// As the value stands in the message, where that can be typed as an operand of the field; what a field of times,
+/// integers or flags holds beside these is shown as its group is: in double quotes.
 fn show(raw: &[u8], kind: Kind) -> Reply {
+    let shown = as_written(raw, kind);
+    let can_be_typed = match (&shown, kind) {
+        (Reply::Null, _) | (_, Kind::Value) => true,
+        (_, Kind::Time) => Seen::of(raw, kind, &mut Vec::new()).moment().is_some(),
+        (Reply::Text(text), Kind::Integer | Kind::Flag) => Integer::parse(text).is_some(),
+        _ => true,
+    };
+    if can_be_typed {
+        return shown;
+    }
+    let mut key = Vec::new();
+    push_value(&mut key, Found::Value(raw), kind, &mut Vec::new());
+    group_values(&key).next().map_or(Reply::Null, Reply::from)
+}
+
+fn as_written(raw: &[u8], kind: Kind) -> Reply {
     match Shape::of(raw) {
         Shape::Null => Reply::Null,
         Shape::Bool if kind == Kind::Flag => Reply::Int(i64::from(raw == b"true")),

@@ -9,7 +9,7 @@ use super::{Shape, inner};
 /// The members of an object as pairs of raw key (with its quotes) and raw value, in their order.
 ///
 /// `raw` is a valid object. Anything else has no members.
-pub(crate) fn members(raw: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+pub(crate) fn members(raw: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
     let mut parts = Parts::new(raw, b'{');
     std::iter::from_fn(move || {
         let key = parts.value()?;
@@ -33,6 +33,7 @@ pub(crate) fn items(raw: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// A position inside an array or object.
+#[derive(Clone)]
 struct Parts<'t> {
     text: &'t [u8],
     at: usize,

@@ -242,3 +242,120 @@ fn unescape(word: &str) -> Vec<u8> {
     }
     out
 }
+
+/// Values of fields of times, integers and flags that are none of these, beside some that are.
+const STRAYS: &[&str] = &[
+    "3",
+    "7.0",
+    "1.5",
+    "1e400",
+    "-9000000000000000000",
+    "99999999999999999999999999",
+    "true",
+    "[]",
+    "[1, 2]",
+    r#"{"a": 1}"#,
+    r#""""#,
+    r#""3""#,
+    r#""soon""#,
+    r#""\"soon\"""#,
+    r#""\"3\"""#,
+    r#""now""#,
+    r#""now-1d""#,
+    r#""true""#,
+    r#""True""#,
+    r#""12.50""#,
+    r#""1e3""#,
+    r#""2024-13-45""#,
+    r#""2024-05-01T10:00:00Z""#,
+    r#"{"__type__": "datetime", "__value__": "2024-05-01T10:00:00Z"}"#,
+    r#"{"__type__": "uuid", "__value__": {"hex": "7d0f3c1e3f0b4c539d1c0a5f8f6b2a11"}}"#,
+];
+
+/// What a group and what a sample shows of the field.
+fn shown_of(field: &[u8], message: &str) -> [Reply; 2] {
+    let grouping = Grouping::new(&[field]).expect("a field");
+    let mut matcher = Matcher::of(MessageKind::Celery, &Filter::all(), Some(&grouping));
+    let mut key = Vec::new();
+    assert!(matcher.examine(message.as_bytes()).matched);
+    assert!(matcher.group_key(message.as_bytes(), &mut key));
+    let row = Projection::new(&[field]).expect("a field").row(message.as_bytes());
+    [group_values(&key).map(Reply::from).next().expect("a value"), row[0].1.clone()]
+}
+
+#[test]
+fn what_a_field_of_times_or_numbers_holds_beside_these_can_be_typed() {
+    for field in ["eta", "retries", "redelivered"] {
+        let messages: Vec<String> = STRAYS
+            .iter()
+            .map(|value| plain("[[], {}, {}]", &format!(r#""task": "t", "{field}": {value}"#)))
+            .collect();
+        let shown: Vec<[Reply; 2]> =
+            messages.iter().map(|message| shown_of(field.as_bytes(), message)).collect();
+        for (value, [group, sample]) in STRAYS.iter().zip(&shown) {
+            let operand = typed(group);
+            let of = |operator: &[u8]| parse(&[b"WHERE", field.as_bytes(), operator, &operand]);
+            let text = String::from_utf8_lossy(&operand);
+            let (Ok(equal), Ok(differs)) = (of(b"="), of(b"!=")) else {
+                panic!("{field} = {text} is refused")
+            };
+            let set = parse(&[b"WHERE", field.as_bytes(), b"IN", b"2", &operand, b"77"]).expect("a filter");
+            for ((message, [its, _]), its_value) in messages.iter().zip(&shown).zip(STRAYS) {
+                let says = || format!("{field}: {value} is shown as {text}; asked of {its_value}");
+                let is = Matcher::new(&equal).examine(message.as_bytes());
+                let other = Matcher::new(&differs).examine(message.as_bytes());
+                assert_eq!(is.matched, its == group, "{}", says());
+                assert_eq!(
+                    Matcher::new(&set).examine(message.as_bytes()).matched,
+                    is.matched,
+                    "IN: {}",
+                    says()
+                );
+                assert!(!(other.matched && is.matched), "{}", says());
+                assert_eq!(other.unreadable, is.unreadable, "{}", says());
+            }
+            let sample =
+                parse(&[b"WHERE", field.as_bytes(), b"=", &typed(sample)]).expect("a sample can be typed");
+            assert!(!sample.canonical().is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_stray_value_is_typed_in_quotes_and_a_slip_is_still_an_error() {
+    let text = |words: &str| String::from_utf8(filter(words).canonical()).expect("ASCII");
+    assert_eq!(text(r#"WHERE eta = "soon""#), r#"WHERE eta = "\"soon\"""#);
+    assert_eq!(text(r#"WHERE retries = "007""#), "WHERE retries = 7");
+    assert_eq!(text(r#"WHERE eta = "1714557600""#), "WHERE eta = 2024-05-01T10:00:00Z");
+    for words in [[&b"eta"[..], b"=", b"soon"], [b"retries", b"=", b"1.5"], [b"eta", b"<", b"\"soon\""]] {
+        assert!(parse(&[&[&b"WHERE"[..]], &words[..]].concat()).is_err());
+    }
+}
+
+#[test]
+fn texts_of_the_longest_length_that_is_shown_can_be_typed() {
+    for length in [255, 256, 257, 1_000, 1_023, 1_024] {
+        let text = "x".repeat(length);
+        let message = message(&format!("\"{text}\""));
+        assert_eq!(typed(&shown(&message)), text.as_bytes());
+        assert!(Matcher::new(&of("=", text.as_bytes())).examine(message.as_bytes()).matched);
+    }
+}
+
+#[test]
+fn of_a_key_that_stands_twice_any_argument_sees_the_last() {
+    for (kwargs, wanted) in [
+        (r#"{"x": 7, "x": 8}"#, false),
+        (r#"{"x": 7, "\u0078": 8}"#, false),
+        (r#"{"x": 7, "x": null}"#, false),
+        (r#"{"x": 8, "x": 7}"#, true),
+        (r#"{"x": 7, "y": 8}"#, true),
+        (r#"{"x": 7, "y": 7, "x": 8}"#, true),
+    ] {
+        let message = plain(&format!("[[], {kwargs}, {{}}]"), r#""task": "t""#);
+        let verdict = Matcher::new(&filter("WHERE kwargs.* = 7")).examine(message.as_bytes());
+        assert_eq!((verdict.matched, verdict.unreadable), (wanted, false), "{kwargs}");
+    }
+    let unknown = plain(r#"[[], {"x": [7], "x": 8}, {}]"#, r#""task": "t""#);
+    assert!(!Matcher::new(&filter("WHERE kwargs.* = 7")).examine(unknown.as_bytes()).unreadable);
+}
