@@ -1,5 +1,10 @@
 //! What the fuzz targets share.
 
+pub mod oracle;
+pub mod parts;
+pub mod question;
+pub mod shown;
+
 use qadmin_core::args::Args;
 use qadmin_core::error::Error;
 use qadmin_core::filter::{Filter, FilterBuilder};
