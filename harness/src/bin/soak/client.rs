@@ -8,7 +8,8 @@ use crate::gate::Inside;
 use crate::tally::End;
 use crate::world::World;
 
-/// The codes with which the module and the server may refuse a command of the module. OOM is not among them.
+/// The codes with which the module and the server may refuse a command of the module. OOM is not among them: only a dry
+/// run, and a transaction, may be refused for memory.
 const CODES: [&str; 13] = [
     "ERR",
     "CONFIRM",
@@ -100,7 +101,9 @@ impl<'w> Client<'w> {
             Answer::Refused(line) => {
                 let code = line.split(' ').next().unwrap_or_default();
                 self.world.tally.note(&name, End::Refused(code));
-                let known = CODES.contains(&code) || (code == "OOM" && self.in_multi);
+                // A dry run leaves a record, for which memory is needed.
+                let dry_run = args.iter().any(|arg| arg.eq_ignore_ascii_case(b"DRYRUN"));
+                let known = CODES.contains(&code) || (code == "OOM" && (self.in_multi || dry_run));
                 // While the module is unloaded the server answers itself, and repeats the arguments as they are.
                 let away = line.starts_with("ERR unknown command");
                 let lawful = away || known && line.bytes().all(|byte| (b' '..0x7f).contains(&byte));

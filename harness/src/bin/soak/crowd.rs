@@ -130,6 +130,7 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
                 words.extend(line(&format!("TOP {}", chance.within(0, 1_000))));
             }
             words.extend(chance.percent(50).then(|| "BUST".to_string()));
+            words.extend(chance.percent(25).then(|| "INEXACT".to_string()));
             words.extend(priority(chance));
             words
         }
@@ -144,6 +145,7 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
             }
             words.extend(chance.percent(30).then(|| "BUST".to_string()));
             words.extend(chance.percent(10).then(|| "NOCOUNT".to_string()));
+            words.extend(chance.percent(25).then(|| "INEXACT".to_string()));
             words.extend(priority(chance));
             words
         }
@@ -174,9 +176,12 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
             }
             words.extend(priority(chance));
             // To a queue that nobody counts, and never from there to the one that is.
-            if chance.percent(25) {
+            let front = !["LIMIT", "BY"].iter().any(|word| words.contains(&(*word).to_string()));
+            if chance.percent(15) {
+                words.push("PARK".to_string());
+                words.extend((front && chance.percent(40)).then(|| "FRONT".to_string()));
+            } else if chance.percent(25) {
                 let to = chance.pick(&FREE);
-                let front = !["LIMIT", "BY"].iter().any(|word| words.contains(&(*word).to_string()));
                 if to != queue {
                     words.extend(["TO".to_string(), to.to_string()]);
                     words.extend((front && chance.percent(40)).then(|| "FRONT".to_string()));
@@ -199,7 +204,19 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
             }
             words
         }
-        62..77 => line(&format!("QADMIN.STATUS {job}")),
+        62..71 => line(&format!("QADMIN.STATUS {job}")),
+        71..77 => {
+            // Where that job moved to another list CONFIRM is wrong, and the undo is refused.
+            let parked = format!("{queue}:parked:{}", job.get(..8).unwrap_or_default());
+            let list = if chance.percent(60) { parked } else { chance.pick(&FREE).to_string() };
+            let mut words = line(&format!("QADMIN.UNDO {job}"));
+            if chance.percent(90) {
+                words.extend(["CONFIRM".to_string(), list]);
+            }
+            words.extend(chance.percent(30).then(|| "FRONT".to_string()));
+            words.extend(chance.percent(20).then(|| "DRYRUN".to_string()));
+            words
+        }
         77..82 => line(&format!("QADMIN.STATUS {job} WAIT {}", chance.within(1, 800))),
         82..88 => line(&format!("QADMIN.CANCEL {job}")),
         88 => line("QADMIN.CANCEL ALL"),
@@ -214,7 +231,7 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
         _ => vec!["QADMIN.APPLY".into(), queue.into(), "3".into(), "\u{1}".into(), "12345678".into()],
     };
     if chance.percent(8) && ["PREVIEW", "STATS", "CLEARJOB"].iter().any(|name| words[0].ends_with(name)) {
-        words.extend(line(chance.pick(&["AS RESQUE", "AS SIDEKIQ", "AS CELERY"])));
+        words.extend(line(chance.pick(&["AS RESQUE", "AS SIDEKIQ", "AS CELERY", "AS IDS", "AS IDS"])));
     }
     if chance.percent(20) && !words[0].ends_with("HELP") && !words[0].ends_with("APPLY") {
         words.extend(line("FORMAT JSON"));
@@ -250,9 +267,11 @@ fn uuid(high: u64, low: u64) -> String {
 
 /// A message or what is none.
 fn element(client: &mut Client<'_>, factory: &mut Factory) -> Vec<u8> {
-    match client.chance.percent(25) {
-        true => format!("{GARBAGE}-{}", client.chance.below(50)).into_bytes(),
-        false => factory.message(client.world.fresh()),
+    match client.chance.below(100) {
+        0..25 => format!("{GARBAGE}-{}", client.chance.below(50)).into_bytes(),
+        // An id of a job that is kept elsewhere.
+        25..32 => format!("{GARBAGE}-{}", uuid(client.chance.next(), client.chance.next())).into_bytes(),
+        _ => factory.message(client.world.fresh()),
     }
 }
 

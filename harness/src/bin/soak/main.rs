@@ -1,4 +1,4 @@
-//! `make soak`: twenty clients that do anything, a primary with an append-only file, a replica, and people who
+//! `make soak`: twenty-two clients that do anything, a primary with an append-only file, a replica, and people who
 //! disturb both. Every few seconds all stand still and what must hold is checked: see [`quiet`].
 //!
 //!     SOAK_MINUTES=30 SOAK_SEED=7 soak
@@ -11,6 +11,7 @@ mod client;
 mod crowd;
 mod gate;
 mod ledger;
+mod private;
 mod quiet;
 mod replies;
 mod tally;
@@ -189,7 +190,7 @@ fn first_violation(world: &World) -> Result<(), String> {
     world.violations().into_iter().next().map_or(Ok(()), Err)
 }
 
-/// Twenty clients and the two who disturb.
+/// Twenty-two clients and the two who disturb.
 fn crowd(world: &'static World, replica: &Server) -> Result<Vec<JoinHandle<()>>, String> {
     let mut number = 0;
     let mut client = |port, victim| {
@@ -217,6 +218,9 @@ fn crowd(world: &'static World, replica: &Server) -> Result<Vec<JoinHandle<()>>,
         let client = client(world.replica, true);
         threads.push(thread::spawn(move || crowd::look_on(client)));
     }
+    let (parks, holds) = (client(world.port, false), client(world.port, false));
+    threads.push(thread::spawn(move || private::park(parks)));
+    threads.push(thread::spawn(move || private::hold(holds)));
     let admin = client(world.port, false);
     threads.push(thread::spawn(move || admin::disturb(admin)));
     let (other, pid) = (client(world.replica, true), i32::try_from(replica.pid()));

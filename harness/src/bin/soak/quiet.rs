@@ -8,6 +8,7 @@ use qadmin_harness::Server;
 use redis::{Connection, Value, cmd, pipe};
 
 use crate::client::Answer;
+use crate::private;
 use crate::traffic::is_innocent;
 use crate::world::{FREE, HELD, LIVE, World};
 
@@ -169,7 +170,7 @@ fn accounts(world: &World, primary: &Server) -> Result<(), String> {
         queue.iter().rev().map(Vec::as_slice).filter(|message| is_innocent(message)).collect();
     world.ledger.lock().expect("nobody panics with the ledger in hand").compare(&innocent)?;
     match range(&mut conn, HELD)?.len() {
-        0 => Ok(()),
+        0 => private::compare(world, &mut conn),
         n => Err(format!("{n} messages are held by nobody")),
     }
 }
@@ -245,6 +246,8 @@ pub(crate) fn drain(world: &World, primary: &Server) -> Result<u64, String> {
     tell(&mut conn, "FLUSHALL SYNC")?;
     tell(&mut conn, "SCRIPT FLUSH")?;
     world.ledger.lock().expect("nobody panics with the ledger in hand").drained();
+    world.parked.lock().expect("nobody panics with the ledger in hand").clear();
+    world.held.lock().expect("nobody panics with the ledger in hand").clear();
     // The buffers of clients shrink by and by.
     let mut least = u64::MAX;
     for _ in 0..20 {

@@ -28,7 +28,7 @@ pub(crate) fn judge(name: &str, args: &[&[u8]], value: &Value) -> Result<(), Str
     match name {
         "QADMIN.PREVIEW" => starts(value, &PREVIEW),
         "QADMIN.STATS" => stats(value),
-        "QADMIN.CLEARJOB" => starts(value, &CLEARJOB),
+        "QADMIN.CLEARJOB" | "QADMIN.UNDO" => starts(value, &CLEARJOB),
         "QADMIN.STATUS" => job(value),
         "QADMIN.CANCEL" if has("ALL") => list(value)?.iter().try_for_each(job),
         "QADMIN.CANCEL" => job(value),

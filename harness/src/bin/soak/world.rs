@@ -38,6 +38,10 @@ pub(crate) struct World {
     pub(crate) unloads: bool,
     pub(crate) gate: Gate,
     pub(crate) ledger: Mutex<Ledger>,
+    /// What the one who parks has pushed and nobody has popped, oldest first.
+    pub(crate) parked: Mutex<Vec<Vec<u8>>>,
+    /// What is held as unacknowledged, by its tag.
+    pub(crate) held: Mutex<BTreeMap<String, Vec<u8>>>,
     pub(crate) tally: Tally,
     pub(crate) totals: Totals,
     pub(crate) stop: AtomicBool,
@@ -66,6 +70,8 @@ impl World {
             unloads: !version.starts_with("redis 8"),
             gate: Gate::default(),
             ledger: Mutex::default(),
+            parked: Mutex::default(),
+            held: Mutex::default(),
             tally: Tally::default(),
             totals: Totals::default(),
             stop: AtomicBool::new(false),
@@ -174,6 +180,15 @@ pub(crate) fn filter_of_prey(chance: &mut Chance) -> Vec<String> {
         "WHERE task GLOB app.tasks.upload.Uploa[d]".to_string(),
         "WHERE undecodable = 1".to_string(),
         "WHERE bytes < 100".to_string(),
+        format!("WHERE undecodable = 1 OR task = {TARGET_TASK}"),
+        format!("WHERE task = {TARGET_TASK} OR bytes < 100 WHERE retries >= 0 OR bytes < 100"),
+        format!("TASK {TARGET_TASK} WHERE kwargs.* EXISTS OR args.* EXISTS"),
+        format!(
+            "TASK {TARGET_TASK} WHERE kwargs.repoid > {} OR args CONTAINS 7",
+            104_729 + 1_009 * chance.below(500)
+        ),
+        format!("TASK {TARGET_TASK} WHERE kwargs.* GLOB *{:x}*", chance.below(256)),
+        format!("WHERE headers.\"task\" = {TARGET_TASK}"),
     ];
     chance.pick(&texts).split(' ').map(str::to_string).collect()
 }
@@ -193,6 +208,10 @@ pub(crate) fn any_filter(chance: &mut Chance) -> Vec<String> {
         "COMMITID 00ff00".to_string(),
         "WHERE kwargs.a.b.c < 9223372036854775807".to_string(),
         "WHERE undecodable = 0".to_string(),
+        "WHERE kwargs.* GLOB *a* OR args CONTAINS 7".to_string(),
+        format!("WHERE kwargs.* = {}", 104_729 + 1_009 * chance.below(500)),
+        "WHERE args.* CONTAINS x OR headers.\"meta.user\" MISSING".to_string(),
+        "WHERE kwargs CONTAINS 1 OR eta = \"soon\"".to_string(),
     ];
     match chance.percent(40) {
         true => filter_of_prey(chance),
