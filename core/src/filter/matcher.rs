@@ -159,11 +159,17 @@ impl Matcher {
         } else if self.reader.open_body(message) {
             both(outside, self.decide_rest(message, Clauses::Body).0)
         } else {
-            let by_text = self.reader.read_reprs(message);
-            // Of what stays unknown one condition of the envelope may be enough.
-            let all = both(outside, self.decide_rest(message, Clauses::Body).0);
-            self.inexact = by_text && all == Some(true);
-            all
+            // Of what stays unknown one condition of the envelope may be enough: then the text says nothing new.
+            let uncompared = self.uncompared;
+            let without_text = both(outside, self.decide_rest(message, Clauses::Body).0);
+            if without_text.is_some() || !self.reader.read_reprs(message) {
+                without_text
+            } else {
+                self.uncompared = uncompared;
+                let all = both(outside, self.decide_rest(message, Clauses::Body).0);
+                self.inexact = all == Some(true);
+                all
+            }
         };
         let unreadable = all.is_none();
         Verdict {

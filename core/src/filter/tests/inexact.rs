@@ -289,3 +289,19 @@ fn what_is_read_counts_as_decoded() {
     matcher.concerns(message.as_bytes());
     assert_eq!(matcher.decoded(), kwargs.len());
 }
+
+#[test]
+fn what_matches_without_the_text_is_no_inexact_match() {
+    let message = br#"{"body": "?", "content-type": "application/x-python-serialize", "headers": {"task": "t", "id": "1", "kwargsrepr": "{'x': 7}"}, "properties": {}}"#;
+    for (words, exact, inexact) in [
+        ("WHERE task = t OR kwargs.x = 8", true, false),
+        ("WHERE task = t OR kwargs.x = 7", true, false),
+        ("WHERE task = u OR kwargs.x = 7", false, true),
+        ("WHERE task = u OR kwargs.x = 8", false, false),
+    ] {
+        let mut by_text = Matcher::new(&filter(words)).inexact(true);
+        assert_eq!(examine(words, message).matched, exact, "{words}");
+        assert_eq!(by_text.examine(message).matched, exact || inexact, "{words}");
+        assert_eq!(by_text.is_inexact(), inexact, "{words}");
+    }
+}
