@@ -458,7 +458,7 @@ fn hostile_values_are_groups_of_their_own_in_every_protocol() {
     assert_eq!(json["other"]["count"], 0);
     // The same field of what is no object, and a name with any bytes.
     let mut raw = server.raw();
-    let error = String::from_utf8_lossy(&raw.call(&[
+    let reply = String::from_utf8_lossy(&raw.call(&[
         b"QADMIN.STATS",
         QUEUE.as_bytes(),
         b"GROUPBY",
@@ -466,7 +466,7 @@ fn hostile_values_are_groups_of_their_own_in_every_protocol() {
         b"kwargs.\xff\0",
     ]))
     .into_owned();
-    assert!(error.starts_with("-ERR ") || error.starts_with('*'), "{error}");
+    assert!(reply.starts_with("-ERR "), "{reply}");
 }
 
 #[test]
