@@ -32,10 +32,9 @@ pub(crate) fn slow() -> Builder {
     in_memory().config("appendonly yes").config("appendfsync always").config("auto-aof-rewrite-percentage 0")
 }
 
-/// The same without an append-only file. Slices are far apart only while somebody looks on: the queues of
-/// these tests are longer.
+/// The same without an append-only file.
 pub(crate) fn in_memory() -> Builder {
-    Server::builder().module_args(&crate::stage::slowly())
+    crate::stage::slow_server()
 }
 
 /// What was put into a queue.
@@ -151,10 +150,14 @@ pub(crate) fn assert_no_mismatch(server: &Server) {
     assert_eq!(server.info("qadmin_apply_mismatches").as_deref(), Some("0"), "units that did not fit");
 }
 
+/// Nothing more has to happen in the middle of the jobs: the rest of their work is done as fast as can be.
+pub(crate) fn hurry(conn: &mut Connection) {
+    crate::stage::set(conn, "slice-us 500 duty 100");
+}
+
 /// Clears what is left and compares the queue with what it must then hold.
 pub(crate) fn finish_the_work(conn: &mut Connection, filled: &Filled) {
-    // Nothing has to happen in the middle of this one.
-    crate::stage::set(conn, "slice-us 500 duty 100");
+    hurry(conn);
     let id = start_clear(conn);
     let end = crate::support::wait_for_job(conn, &id);
     assert_eq!(end.text("status"), "completed", "{end:?}");

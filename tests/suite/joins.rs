@@ -3,7 +3,9 @@
 use qadmin_harness::{Fields as _, Server, eventually};
 use redis::Connection;
 
-use crate::stage::{LONG, Slow, filled, info, joined, later, newest_job, set, target, until_waiting};
+use crate::stage::{
+    LONG, Slow, filled, info, inline_preview, joined, later, newest_job, set, target, until_waiting,
+};
 use crate::support::{Reply, ask, run, wait_for_job};
 
 /// Fits an inline count, and is over at once.
@@ -17,10 +19,13 @@ fn preview(conn: &mut Connection, options: &str) -> Reply {
 fn fifty_equal_previews_cost_one_scan() {
     let server = Server::start();
     let mut conn = server.conn();
+    set(&mut conn, "inline-wait 60000");
     let matching = filled(&server, "celery", LONG);
-    let slow = Slow::start(&server);
-    let clients: Vec<_> =
-        (0..50).map(|_| later(&server, format!("QADMIN.PREVIEW celery {}", target()))).collect();
+    let mut slow = Slow::start(&server);
+    let mut clients = vec![inline_preview(&server, "celery")];
+    // The scan stands still until all the others are there.
+    slow.hold(&mut conn);
+    clients.extend((1..50).map(|_| later(&server, format!("QADMIN.PREVIEW celery {}", target()))));
     until_waiting(&server, 50);
     drop(slow);
     let replies: Vec<Reply> = clients.into_iter().map(joined).collect();

@@ -1,11 +1,10 @@
 //! Queues and jobs set up so that a test can meet a job at work.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
-use qadmin_harness::{Factory, Fields as _, Server, Size, TARGET_REPOID, TARGET_TASK, eventually, fill, map};
+use qadmin_harness::{
+    Builder, Factory, Fields as _, Server, Size, TARGET_REPOID, TARGET_TASK, eventually, fill, map,
+};
 use redis::{Connection, RedisResult, Value};
 
 use crate::support::{Reply, ask, run};
@@ -25,12 +24,14 @@ pub(crate) fn filled(server: &Server, queue: &str, n: u64) -> i64 {
     i64::try_from(factory.count(0..n)).expect("small")
 }
 
-/// Makes jobs slow: the shortest slices, with the longest pauses that `duty` has while others are active,
-/// and a client that is always active. Dropped, jobs run at full speed.
+/// Makes jobs slow: the shortest slices, with the longest pauses that `duty` has while others are active, on a server
+/// whose own cron ends a wait in each of these pauses. Dropped, jobs run at full speed.
+///
+/// How slow a job is depends on no other process, so it does not matter who of them gets how much of the machine.
+/// A test that does more to a job than a few commands stops it with [`Slow::hold`].
 pub(crate) struct Slow {
     server_port: u16,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    held: Vec<String>,
 }
 
 /// The shortest slices and the longest pauses. Where everything runs so many times slower than usual
@@ -40,34 +41,49 @@ pub(crate) fn slowly() -> String {
     format!("slice-us {} duty {}", 50 * times, times.min(100))
 }
 
+/// A server that is slow from its start on, as [`Slow`] makes one.
+pub(crate) fn slow_server() -> Builder {
+    Server::builder().module_args(&slowly()).config("hz 500")
+}
+
+/// The server's cron turns the event loop so many times per second, which is as often as a server allows. For a job
+/// every one of these turns is somebody else's: it keeps to `duty`.
+const TURNS: &str = "CONFIG SET hz 500";
+
 impl Slow {
     pub(crate) fn start(server: &Server) -> Self {
-        set(&mut server.conn(), &slowly());
-        let stop = Arc::new(AtomicBool::new(false));
-        let (told, mut conn) = (Arc::clone(&stop), server.conn());
-        let thread = thread::spawn(move || {
-            // An error means that the test stopped or blocked the server: it says so itself where that is wrong.
-            while !told.load(Ordering::Relaxed) && run(&mut conn, "PING").is_ok() {
-                // A request in each of the pauses between slices is activity enough; more would only cost
-                // the processor that all tests share.
-                thread::sleep(Duration::from_millis(1));
+        let mut conn = server.conn();
+        set(&mut conn, &slowly());
+        run(&mut conn, TURNS).expect("CONFIG SET hz");
+        // The cron's next turn was planned when it came ten times per second: after this it is due, and so are all others.
+        run(&mut conn, "DEBUG SLEEP 0.1").expect("DEBUG SLEEP");
+        Self { server_port: server.port(), held: Vec::new() }
+    }
+
+    /// Lets all live jobs stand still until this is dropped, however long the test takes.
+    pub(crate) fn hold(&mut self, conn: &mut Connection) {
+        for job in qadmin_harness::maps(&run(conn, "QADMIN.JOBS").expect("JOBS answers")) {
+            if job.is_null("completed_at") {
+                let id = job.text("job_id");
+                let held = ask(conn, &format!("QADMIN.PAUSE {id}"));
+                assert_eq!(held.text("status"), "paused", "the job ended before it could be held: {held:?}");
+                self.held.push(id);
             }
-        });
-        Self { server_port: server.port(), stop, thread: Some(thread) }
+        }
+        assert!(!self.held.is_empty(), "there is no live job to hold");
     }
 }
 
 impl Drop for Slow {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
         // Errors: the server may be gone or busy, which is not for a destructor to judge.
         if let Ok(client) = redis::Client::open(format!("redis://127.0.0.1:{}", self.server_port))
             && let Ok(mut conn) = client.get_connection()
         {
-            let _ = run(&mut conn, "CONFIG SET qadmin.slice-us 500 qadmin.duty 100");
+            let _ = run(&mut conn, "CONFIG SET qadmin.slice-us 500 qadmin.duty 100 hz 10");
+            for id in &self.held {
+                let _ = run(&mut conn, &format!("QADMIN.RESUME {id}"));
+            }
         }
     }
 }

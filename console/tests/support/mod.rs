@@ -4,7 +4,6 @@ pub(crate) mod browser;
 pub(crate) mod page;
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use qadmin_harness::{Factory, Server, Size, TARGET_REPOID, TARGET_TASK, eventually, fill, map};
 use redis::{Connection, Value};
@@ -117,34 +116,13 @@ pub(crate) fn about<'a>(command: &'a str, target: &'a [String; 4], more: &[&'a s
     args
 }
 
-/// A server whose jobs take seconds, however fast the machine is: short slices, far apart because another client is
-/// never idle, and with `appendfsync always` a hundred units a second at most. Every preview is a job there.
+/// A server whose jobs take seconds, however fast the machine is: short slices, far apart because its own cron, 500 times
+/// per second, counts as another client that is active, and with `appendfsync always` a hundred units a second at most.
+/// Every preview is a job there.
 pub(crate) fn slow() -> Server {
-    let server = slow_and_idle();
-    let url = server.url(0);
-    std::thread::spawn(move || keep_busy(&url));
-    server
-}
-
-/// Never lets the server be idle, also when it is started again; until it is gone for good.
-fn keep_busy(url: &str) {
-    const GONE: Duration = Duration::from_secs(20);
-    let client = redis::Client::open(url).expect("an address");
-    let mut seen = Instant::now();
-    while seen.elapsed() < GONE {
-        if let Ok(mut conn) = client.get_connection() {
-            while redis::cmd("PING").query::<()>(&mut conn).is_ok() {
-                seen = Instant::now();
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-fn slow_and_idle() -> Server {
     Server::builder()
         .module_args("slice-us 50 duty 1 inline-limit 0")
+        .config("hz 500")
         .config("appendonly yes")
         .config("appendfsync always")
         .config("auto-aof-rewrite-percentage 0")

@@ -4,7 +4,7 @@ use qadmin_harness::{Factory, Fields as _, Size, Traffic};
 use redis::Value;
 
 use super::{
-    Filled, QUEUE, assert_no_mismatch, clear_line, digest, in_memory, queue, slow, start_clear, tell,
+    Filled, QUEUE, assert_no_mismatch, clear_line, digest, hurry, in_memory, queue, slow, start_clear, tell,
     until_deleted,
 };
 use crate::support::{ask, run, wait_for_job};
@@ -28,9 +28,11 @@ fn replayed(policy: &str, preamble: &str) {
     let filled = Filled::new(&server, 4_000, 30.0);
     let traffic = Traffic::start(server.port(), QUEUE, Factory::new(8).size(Size::Slim).share(0.0), 200);
     let id = start_clear(&mut conn);
-    until_deleted(&mut conn, &id, 100);
+    let before = until_deleted(&mut conn, &id, 100);
     // What comes after lies in the next incremental file, what came before in the rewritten one.
     tell(&mut conn, "BGREWRITEAOF");
+    until_deleted(&mut conn, &id, before + 100);
+    hurry(&mut conn);
     let end = wait_for_job(&mut conn, &id);
     traffic.stop();
     assert_eq!(end.text("status"), "completed", "{end:?}");
@@ -51,10 +53,12 @@ fn replayed(policy: &str, preamble: &str) {
 fn the_file_can_be_switched_on_while_a_job_runs() {
     let mut server = in_memory().start();
     let mut conn = server.conn();
-    let filled = Filled::new(&server, 20_000, 50.0);
+    let filled = Filled::new(&server, 6_000, 50.0);
     let id = start_clear(&mut conn);
-    until_deleted(&mut conn, &id, 100);
+    let before = until_deleted(&mut conn, &id, 100);
     tell(&mut conn, "CONFIG SET appendonly yes");
+    until_deleted(&mut conn, &id, before + 100);
+    hurry(&mut conn);
     let end = wait_for_job(&mut conn, &id);
     assert_eq!(end.text("status"), "completed", "{end:?}");
     qadmin_harness::eventually("the first rewrite is done", || {

@@ -7,8 +7,8 @@ use qadmin_harness::{Factory, Fields as _, Server, Size, TARGET_TASK, Traffic, T
 use redis::{Commands as _, Connection};
 
 use super::{
-    Filled, QUEUE, assert_no_mismatch, digest, filter, in_memory, queue, recorded, slow, start_clear, status,
-    tell, until_caught_up, until_deleted,
+    Filled, QUEUE, assert_no_mismatch, digest, filter, hurry, in_memory, queue, recorded, slow, start_clear,
+    status, tell, until_caught_up, until_deleted,
 };
 use crate::model::Rng;
 use crate::support::{ask, run, wait_for_job};
@@ -112,8 +112,8 @@ fn promoted(fleet: &Fleet, filled: &Filled, jobs: [&str; 2]) {
     for id in jobs {
         eventually("the record is corrected", || recorded(&mut conn, id, "status") == "interrupted");
     }
-    // The rest without the pace that the test needed before.
     tell(&mut conn, "CONFIG SET appendfsync no");
+    hurry(&mut conn);
     let end = ask(&mut conn, &second_clear()).text("job_id");
     let end = wait_for_job(&mut conn, &end);
     assert_eq!(end.text("status"), "completed", "{end:?}");
@@ -140,6 +140,7 @@ fn a_replica_without_the_module_keeps_what_was_cleared_until_it_takes_everything
     replica.replica_of(&primary);
     let mut conn = primary.conn();
     let filled = Filled::new(&primary, 1_000, 40.0);
+    hurry(&mut conn);
     let id = start_clear(&mut conn);
     assert_eq!(wait_for_job(&mut conn, &id).text("status"), "completed");
     tell(&mut conn, "LPUSH later x");
@@ -161,6 +162,7 @@ fn without_the_module_a_server_loads_an_append_only_file_only_after_it_was_rewri
     let mut server = slow().start();
     let mut conn = server.conn();
     let filled = Filled::new(&server, 1_000, 40.0);
+    hurry(&mut conn);
     let id = start_clear(&mut conn);
     assert_eq!(wait_for_job(&mut conn, &id).text("status"), "completed");
     let conf = server.dir().join("redis.conf");

@@ -18,8 +18,7 @@ fn after_kill_9_the_record_and_the_queue_agree_and_a_new_clear_finishes_the_work
 fn killed(policy: &str, at: i64) {
     let mut server = slow().config(format!("appendfsync {policy}")).start();
     let mut conn = server.conn();
-    // With the policy `everysec` the clear is slow only while somebody looks on.
-    let filled = Filled::new(&server, if policy == "always" { 4_000 } else { 20_000 }, 50.0);
+    let filled = Filled::new(&server, 4_000, 50.0);
     // With `everysec` a server may hold back the pushes and the job's start, too: a crash would take them.
     let written = || server.info("aof_buffer_length").as_deref() == Some("0");
     eventually("the file has all messages", written);
@@ -91,7 +90,7 @@ fn after_a_restart_in_order_the_same_holds() {
 fn a_snapshot_taken_in_the_middle_holds_a_queue_and_a_record_that_agree() {
     let mut server = super::in_memory().start();
     let mut conn = server.conn();
-    let filled = Filled::new(&server, 20_000, 50.0);
+    let filled = Filled::new(&server, 4_000, 50.0);
     let id = start_clear(&mut conn);
     until_deleted(&mut conn, &id, 300);
     super::tell(&mut conn, "SAVE");

@@ -20,7 +20,7 @@ fn where_nobody_can_ask_whether_every_write_is_synced_units_are_as_far_apart() {
 
 fn one_unit_in_ten_milliseconds(server: &Server) {
     let mut conn = server.conn();
-    Filled::new(server, 4_000, 50.0);
+    Filled::new(server, 2_000, 50.0);
     // The rate is that of the server, not of each job.
     let other = ask(&mut conn, "QADMIN.CLEARJOB celery ALL WHERE bytes > 0 CONFIRM celery").text("job_id");
     let id = start_clear(&mut conn);

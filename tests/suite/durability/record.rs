@@ -6,9 +6,10 @@ use qadmin_harness::{Fields as _, eventually, maps, text};
 use redis::{Commands as _, Connection, Value};
 
 use super::{
-    Filled, audit, clear_line, events, filter, queue, record_key, recorded, slow, start_clear, status, tell,
-    until_caught_up, until_deleted,
+    Filled, audit, clear_line, events, filter, hurry, queue, record_key, recorded, slow, start_clear, status,
+    tell, until_caught_up, until_deleted,
 };
+use crate::stage::{set, slowly};
 use crate::support::{ask, run, wait_for_job};
 
 const ID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02";
@@ -18,6 +19,7 @@ fn the_record_has_every_field_of_status_and_a_time_to_live() {
     let server = slow().start();
     let mut conn = server.conn();
     Filled::new(&server, 500, 40.0);
+    hurry(&mut conn);
     tell(&mut conn, "CONFIG SET qadmin.job-ttl 1000");
     let job = ask(&mut conn, &format!("{} ACTOR ann REASON tests", clear_line()));
     let id = job.text("job_id");
@@ -58,6 +60,7 @@ fn a_record_that_is_deleted_or_made_to_expire_during_the_job_comes_back_whole() 
     until_deleted(&mut conn, &id, 700);
     tell(&mut conn, &format!("PEXPIRE {} 1", record_key(&id)));
     eventually("the record is back", || conn.hlen(record_key(&id)).is_ok_and(|len: usize| len == whole));
+    hurry(&mut conn);
     let end = wait_for_job(&mut conn, &id);
     assert_eq!(end.text("status"), "completed", "{end:?}");
     assert_eq!(recorded(&mut conn, &id, "deleted"), end.int("deleted").to_string());
@@ -134,6 +137,7 @@ fn the_audit_stream_tells_beginning_and_end_and_is_kept_short() {
     let server = slow().start();
     let mut conn = server.conn();
     let filled = Filled::new(&server, 500, 40.0);
+    hurry(&mut conn);
     let job = ask(&mut conn, &format!("{} ACTOR ann REASON tests", clear_line()));
     wait_for_job(&mut conn, &job.text("job_id"));
     let entries = audit(&mut conn);
@@ -164,12 +168,14 @@ fn the_audit_stream_is_kept_short_by_the_entry_of_an_interrupted_job_too() {
     let mut server = slow().module_args("slice-us 50 duty 1 audit-maxlen 4").start();
     let mut conn = server.conn();
     Filled::new(&server, 4_000, 40.0);
+    hurry(&mut conn);
     for at in 0..4 {
         // One job after the other on a queue that has no match but for the last one's.
         let id = ask(&mut conn, &format!("QADMIN.CLEARJOB celery ALL TASK none.{at} CONFIRM celery"));
         wait_for_job(&mut conn, &id.text("job_id"));
     }
     assert_eq!(events(&mut conn), ["start", "end", "start", "end"]);
+    set(&mut conn, &slowly());
     let id = start_clear(&mut conn);
     until_deleted(&mut conn, &id, 100);
     assert_eq!(events(&mut conn), ["end", "start", "end", "start"]);

@@ -4,9 +4,10 @@ use qadmin_harness::{Fields as _, eventually};
 use redis::{Commands as _, Value};
 
 use super::{
-    Filled, QUEUE, clear_line, filter, in_memory, queue, record_key, slow, start_clear, status, tell,
+    Filled, QUEUE, clear_line, filter, hurry, in_memory, queue, record_key, slow, start_clear, status, tell,
     until_deleted, until_waiting,
 };
+use crate::stage::{set, slowly};
 use crate::support::{ask, run, wait_for_job};
 
 #[test]
@@ -27,6 +28,7 @@ fn while_the_disk_fails_a_clear_waits_with_a_reason_and_goes_on_when_it_works_ag
     assert_eq!(status(&mut conn, &id).int("deleted"), filled.missing(&queue(&mut conn)));
     std::fs::remove_dir_all(obstacle).expect("the folder goes");
     tell(&mut conn, "BGSAVE");
+    hurry(&mut conn);
     let end = wait_for_job(&mut conn, &id);
     assert_eq!(end.text("status"), "completed", "{end:?}");
     assert_eq!(queue(&mut conn), filled.survivors());
@@ -43,13 +45,16 @@ fn at_maxmemory_looking_clearing_and_cancelling_work() {
     let refused = run(&mut conn, "SET a b").expect_err("writes are refused");
     assert_eq!(refused.code(), Some("OOM"), "{refused}");
 
+    hurry(&mut conn);
     let preview = ask(&mut conn, &format!("QADMIN.PREVIEW celery {}", filter()));
     assert_eq!(preview.int("match_count"), filled.matches());
+    set(&mut conn, &slowly());
     let cancelled = start_clear(&mut conn);
     until_deleted(&mut conn, &cancelled, 10);
     let end = ask(&mut conn, &format!("QADMIN.CANCEL {cancelled}"));
     assert_eq!(end.text("status"), "cancelled", "{end:?}");
     eventually("the record is written", || super::recorded(&mut conn, &cancelled, "status") == "cancelled");
+    hurry(&mut conn);
     let end = ask(&mut conn, &clear_line());
     let end = wait_for_job(&mut conn, &end.text("job_id"));
     assert_eq!(end.text("status"), "completed", "{end:?}");
@@ -100,8 +105,7 @@ fn a_record_that_is_evicted_while_its_job_runs_comes_back_whole() {
         assert_eq!(status(&mut conn, &id).text("status"), "running");
     }
     let evicted: u64 = server.info("evicted_keys").expect("INFO").parse().expect("a number");
-    // The rest without the pace that the test needed.
-    tell(&mut conn, "CONFIG SET qadmin.slice-us 500 qadmin.duty 100");
+    hurry(&mut conn);
     assert!(evicted >= 2, "{evicted} keys were evicted");
     let end = wait_for_job(&mut conn, &id);
     assert_eq!(end.text("status"), "completed", "{end:?}");

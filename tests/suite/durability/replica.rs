@@ -5,8 +5,8 @@ use qadmin_harness::{Factory, Fields as _, Server, Size, Traffic, eventually};
 use redis::Commands as _;
 
 use super::{
-    Filled, QUEUE, assert_no_mismatch, digest, events, filter, finish_the_work, queue, record_key, recorded,
-    slow, start_clear, status, tell, until_caught_up, until_deleted, until_waiting,
+    Filled, QUEUE, assert_no_mismatch, digest, events, filter, finish_the_work, hurry, queue, record_key,
+    recorded, slow, start_clear, status, tell, until_caught_up, until_deleted, until_waiting,
 };
 use crate::support::{ask, wait_for_job};
 
@@ -39,6 +39,7 @@ fn at_any_stop_of_a_clear_under_traffic_primary_and_replica_are_equal() {
         until_deleted(&mut conn, &id, at);
         assert_equal(&primary, &replica);
     }
+    hurry(&mut conn);
     let end = wait_for_job(&mut conn, &id);
     traffic.stop();
     assert_eq!(end.text("status"), "completed", "{end:?}");
@@ -73,6 +74,7 @@ fn a_replica_that_was_away_catches_up_in_part_or_whole() {
         primary.info("sync_full").expect("INFO").parse::<u64>().expect("a number") > before
     });
     assert_equal(&primary, &replica);
+    hurry(&mut conn);
     let end = wait_for_job(&mut conn, &id);
     assert_eq!(end.text("status"), "completed", "{end:?}");
     assert_equal(&primary, &replica);
@@ -115,16 +117,20 @@ fn a_preview_on_the_replica_adds_up_while_its_primary_clears() {
     until_caught_up(&primary, &replica);
     tell(&mut there, "CONFIG SET qadmin.inline-limit 0");
     let id = start_clear(&mut conn);
-    until_deleted(&mut conn, &id, 100);
+    let before = until_deleted(&mut conn, &id, 100);
     // A filter that the clear has nothing to do with, and the clear's own.
     let other = ask(&mut there, &format!("QADMIN.PREVIEW {QUEUE} WHERE task != x"));
     let same = ask(&mut there, &format!("QADMIN.PREVIEW {QUEUE} {}", filter()));
     let (other, same) = (other.text("job_id"), same.text("job_id"));
+    // The clear goes on beside both.
+    until_deleted(&mut conn, &id, before + 100);
+    hurry(&mut there);
     for preview in [other, same] {
         let end = wait_for_job(&mut there, &preview);
         assert_eq!(end.text("status"), "completed", "{end:?}");
         assert_eq!(end.int("total_estimated"), end.int("processed") + end.int("drifted"), "{end:?}");
     }
+    hurry(&mut conn);
     wait_for_job(&mut conn, &id);
     until_caught_up(&primary, &replica);
     let after = ask(&mut there, &format!("QADMIN.PREVIEW {QUEUE} {} NOCOUNT", filter()));
@@ -168,6 +174,7 @@ fn without_enough_replicas_a_clear_waits_and_goes_on_by_itself() {
     // Looking and cancelling are no writes; the job goes on when the condition is met.
     let replica = slow().start();
     replica.replica_of(&primary);
+    hurry(&mut conn);
     let end = wait_for_job(&mut conn, &id);
     assert_eq!(end.text("status"), "completed", "{end:?}");
     until_caught_up(&primary, &replica);
@@ -189,6 +196,7 @@ fn a_replica_of_a_replica_gets_the_clears_and_holds_the_same() {
         assert_eq!(digest(&mut conn), digest(&mut last.conn()), "primary and the end of the chain differ");
         tell(&mut conn, "CLIENT UNPAUSE");
     }
+    hurry(&mut conn);
     let end = wait_for_job(&mut conn, &id);
     assert_eq!(end.text("status"), "completed", "{end:?}");
     until_caught_up(&primary, &middle);

@@ -4,8 +4,8 @@
 use qadmin_harness::{Fields as _, Server, eventually};
 
 use super::{
-    Filled, assert_no_mismatch, clear_line, digest, finish_the_work, queue, recorded, slow, start_clear,
-    status, tell, until_caught_up, until_deleted, until_waiting,
+    Filled, assert_no_mismatch, clear_line, digest, finish_the_work, hurry, queue, recorded, slow,
+    start_clear, status, tell, until_caught_up, until_deleted, until_waiting,
 };
 use crate::support::{ask, wait_for_job};
 
@@ -28,6 +28,7 @@ fn while_writes_are_paused_a_clear_waits_and_says_so_then_goes_on_by_itself() {
     let stands = queue(&mut conn);
     assert_eq!(status(&mut conn, &id).int("deleted"), filled.missing(&stands));
     tell(&mut conn, "CLIENT UNPAUSE");
+    hurry(&mut conn);
     let end = wait_for_job(&mut conn, &id);
     assert_eq!(end.text("status"), "completed", "{end:?}");
     until_caught_up(&primary, &replica);
@@ -42,6 +43,7 @@ fn a_pause_of_all_clients_ends_by_its_time_and_the_clear_goes_on() {
     let id = start_clear(&mut conn);
     until_deleted(&mut conn, &id, 100);
     tell(&mut conn, "CLIENT PAUSE 300 ALL");
+    hurry(&mut conn);
     let end = wait_for_job(&mut conn, &id);
     assert_eq!(end.text("status"), "completed", "{end:?}");
     assert_eq!(queue(&mut conn), filled.survivors());

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use qadmin_harness::{Fields as _, Server, TARGET_REPOID, TARGET_TASK};
 use redis::Commands as _;
 
-use super::{Filled, QUEUE, record_key, slow, start_clear, tell, until_caught_up, until_deleted};
+use super::{Filled, QUEUE, hurry, record_key, slow, start_clear, tell, until_caught_up, until_deleted};
 use crate::support::{ask, wait_for_job};
 
 /// A command in an append-only file.
@@ -18,7 +18,7 @@ fn deletions_record_and_audit_entry_are_one_transaction_for_replicas_and_the_app
     let replica = slow().start();
     replica.replica_of(&primary);
     let mut conn = primary.conn();
-    let filled = Filled::new(&primary, 3_000, 50.0);
+    let filled = Filled::new(&primary, 1_000, 50.0);
     let id = start_clear(&mut conn);
     let end = wait_for_job(&mut conn, &id);
     assert_eq!(end.text("status"), "completed", "{end:?}");
@@ -65,6 +65,8 @@ fn a_unit_repeats_only_the_fields_of_the_record_that_changed_whatever_the_length
     // Whatever an administrator does to the record: the next unit writes what is missing, and only that.
     tell(&mut conn, &format!("HDEL {} user reason", record_key(&id)));
     tell(&mut conn, &format!("HSET {} queue other", record_key(&id)));
+    until_deleted(&mut conn, &id, 200);
+    hurry(&mut conn);
     let end = wait_for_job(&mut conn, &id);
     assert_eq!((end.text("status"), end.int("deleted")), ("completed".into(), filled.matches()), "{end:?}");
     let hash: HashMap<String, String> = conn.hgetall(record_key(&id)).expect("HGETALL");

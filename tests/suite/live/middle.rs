@@ -3,6 +3,7 @@
 use qadmin_harness::{Fields as _, Server, eventually};
 use redis::{Commands as _, Connection};
 
+use crate::stage::set;
 use crate::support::{Reply, ask, run, wait_for_job};
 
 /// How often a test begins again that has to meet a job in its middle.
@@ -45,6 +46,7 @@ fn in_the_middle_of_keep_one(line: &str) -> (Server, Connection, Reply, redis::V
         let before = qadmin_harness::map(&before);
         assert_eq!(before.int("kept_index"), -10, "the match that runs next");
         if before.text("status") == "running" {
+            set(&mut conn, "slice-us 500 duty 100");
             let status = wait_for_job(&mut conn, &id);
             return (server, conn, status, answer);
         }
@@ -89,6 +91,8 @@ fn matches_that_run_next_go_first() {
 
 fn looks_at_a_clear_that_goes_from_the_next_end() -> usize {
     let (_server, mut conn) = slow_queue();
+    // Its rate alone makes it last for a second.
+    set(&mut conn, "duty 100");
     let id = ask(&mut conn, "QADMIN.CLEARJOB q TASK m ALL RATE 2000 CONFIRM q").text("job_id");
     let mut looks = 0;
     loop {

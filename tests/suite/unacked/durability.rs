@@ -20,7 +20,7 @@ fn both_keys_and_the_record_are_one_transaction_for_replicas_and_the_append_only
     let replica = Server::builder().config("appendonly yes").start();
     replica.replica_of(&primary);
     let mut conn = primary.conn();
-    append(&mut conn, &many(0, 2_000, 50.0));
+    append(&mut conn, &many(0, 600, 50.0));
     until_caught_up(&primary, &replica);
     let id = start(&mut conn);
     let end = wait_for_job(&mut conn, &id);

@@ -25,9 +25,9 @@ fn a_clear_beside_workers_takes_every_match_that_stays_and_nothing_that_came_lat
         let replica = Server::plain();
         replica.replica_of(&primary);
         let mut conn = primary.conn();
-        let before = many(0, 6_000, 30.0);
+        let before = many(0, 2_000, 30.0);
         append(&mut conn, &before);
-        let mut later = many(6_000, 2_000, 50.0).into_iter();
+        let mut later = many(2_000, 2_000, 50.0).into_iter();
         let line = format!("QADMIN.CLEARJOB {HASH} {} {options} CONFIRM {HASH}", target());
         let id = ask(&mut conn, &line).text("job_id");
         let (mut acked, mut came): (BTreeSet<String>, Vec<Held>) = (BTreeSet::new(), Vec::new());
@@ -56,7 +56,7 @@ fn a_clear_beside_workers_takes_every_match_that_stays_and_nothing_that_came_lat
         let end = wait_for_job(&mut conn, &id);
         assert_eq!(end.text("status"), "completed", "{end:?}");
         assert_eq!(end.int("total_estimated"), end.int("processed") + end.int("drifted"), "{end:?}");
-        assert!(end.int("slices") > 5 && !came.is_empty(), "{end:?}");
+        assert!(end.int("slices") > 1 && !came.is_empty(), "{end:?}");
         let left = both(&mut conn);
         // Nothing that came later was taken, and of what was there nothing that does not match.
         assert!(came.iter().all(|one| left.contains_key(&one.tag)));
@@ -145,8 +145,9 @@ fn two_clears_and_a_count_on_one_hash_take_every_match_once() {
     let clear = format!("QADMIN.CLEARJOB {HASH} {} ALL CONFIRM {HASH}", target());
     let preview = format!("QADMIN.PREVIEW {HASH} {}", target());
     let ids = [&clear, &clear, &preview].map(|line| ask(&mut conn, line).text("job_id"));
-    let [first, second, count] = ids.map(|id| wait_for_job(&mut conn, &id));
+    // All three are at work: from here on at full speed.
     drop(slow);
+    let [first, second, count] = ids.map(|id| wait_for_job(&mut conn, &id));
     let matches = all.iter().filter(|one| one.matches).count() as i64;
     assert_eq!(first.int("deleted") + second.int("deleted"), matches, "{first:?} {second:?}");
     for job in [&first, &second, &count] {
