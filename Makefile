@@ -19,7 +19,7 @@ CARGO ?= cargo
 TEST_THREADS ?= 6
 PYTHON ?= python3
 
-.PHONY: help deps venv build tool build-faults install dist demo playground console test test-rust test-server test-console test-package test-servers test-all fuzz servers bench bench-quick callgrind soak valgrind lint clean
+.PHONY: help deps venv build tool build-faults install dist demo playground console test test-rust test-server test-console test-package test-servers test-all test-nightly get-servers fuzz servers bench bench-quick callgrind soak valgrind lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -71,10 +71,15 @@ console: deps build tool ## a throw-away server with the queue of the examples, 
 	$(CARGO) build --quiet --release --package qadmin-harness --bin playground
 	@scripts/console.sh
 
-test: deps build venv test-rust test-server test-console test-package test-servers ## run every test, and those that matter most on other servers
+test: deps build venv get-servers test-rust test-server test-console test-package test-servers ## run every test, and those that matter most on other servers
 
 test-all: deps build build-faults venv test-rust test-console test-package ## run the whole suite on all servers, and with other configurations (an hour)
 	@scripts/test-servers.sh all
+
+# Sizes and rounds that would keep everybody waiting: the same tests, and what the variables mean is in docs/testing.md.
+test-nightly: deps ## the suite with a queue of a million messages and many more rounds of chance (half an hour)
+	QADMIN_EDITS_MESSAGES=$${QADMIN_EDITS_MESSAGES:-1000000} QADMIN_MODEL_RUNS=$${QADMIN_MODEL_RUNS:-400} \
+	  QADMIN_KILL_ROUNDS=$${QADMIN_KILL_ROUNDS:-10} $(MAKE) test-server
 
 # The suites against real servers stand apart: they need the module, the rest needs nothing.
 test-rust:
@@ -93,7 +98,11 @@ test-package: build ## build the packages, install the .deb, use what it brings,
 	$(CARGO) test --package qadmin-console --no-run
 	TOOL=$(TARGET)/debug/qadmin scripts/test-package.sh
 
-# A server that cannot be had is said to be missing, and fails nothing.
+# Some tests of the suite are about one server, so these come before it. A server that cannot be had is said to be
+# missing, and fails nothing but where QADMIN_REQUIRE names servers.
+get-servers:
+	@scripts/test-servers.sh get
+
 test-servers: build venv ## run what matters most on the other servers that can be had
 	@scripts/test-servers.sh
 

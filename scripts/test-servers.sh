@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Runs the suite on other servers than the system's (see servers.sh).
 #
+#   scripts/test-servers.sh get    gets the others and runs nothing
 #   scripts/test-servers.sh        what matters most, on each of the others
 #   scripts/test-servers.sh all    everything, on each of them and on the system's own, and on the system's own
 #                                  with one unusual setting after the other
 #
-# A server that cannot be had, and a setting that a server does not know, is told in one line and fails nothing.
+# A server that cannot be had, and a setting that a server does not know, is told in one line and fails nothing. Where
+# QADMIN_REQUIRE names `servers`, all of them have to be there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,16 +18,29 @@ VARIANTS=("io-threads 4" "activedefrag yes" "list-compress-depth 1" "maxmemory 4
   "appendonly yes; appendfsync always")
 
 cargo=${CARGO:-cargo}
-all=${1:-}
+what=${1:-}
 failed=0
+QADMIN_REQUIRE=${QADMIN_REQUIRE:-}
+
+# Says what is missing; that is the end where it is required.
+missing() {
+  case ",${QADMIN_REQUIRE// /}," in
+    *,servers,*)
+      echo "QADMIN_REQUIRE names servers, and $*"
+      exit 1
+      ;;
+  esac
+  echo "skipped: $*"
+}
 
 # The other servers that run here -> servers
 find_others() {
   local log each
   log=$(timeout 600 scripts/servers.sh 2>&1 </dev/null) ||
-    echo "skipped: other servers than those that are here already cannot be had ($(tail -1 <<<"$log"))"
+    missing "other servers than those that are here already cannot be had ($(tail -1 <<<"$log"))"
   for each in target/servers/*/run; do
-    if [ -x "$each" ] && "$each" --version >/dev/null 2>&1; then servers+=("$PWD/$each"); fi
+    if [ ! -x "$each" ]; then continue; fi
+    if "$each" --version >/dev/null 2>&1; then servers+=("$PWD/$each"); else missing "$each does not start here"; fi
   done
 }
 
@@ -46,7 +61,9 @@ knows() {
 
 servers=()
 find_others
-if [ "$all" = all ]; then
+if [ "$what" = get ]; then
+  exit 0
+elif [ "$what" = all ]; then
   suite "" ""
   for server in ${servers[@]+"${servers[@]}"}; do suite "$server" ""; done
   for lines in "${VARIANTS[@]}"; do

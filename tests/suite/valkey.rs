@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use qadmin_harness::{Builder, Fields as _, Server, workspace_root};
+use qadmin_harness::{Builder, Fields as _, Server, leave_out, workspace_root};
 use redis::{Connection, Value};
 
 use crate::durability::{tell, until_caught_up};
@@ -15,7 +15,7 @@ fn valkey_8_1() -> Option<PathBuf> {
     if path.is_file() {
         return Some(path);
     }
-    eprintln!("skipped: {} is not there; `make servers` gets Valkey 8.1", path.display());
+    leave_out("servers", &format!("{} is not there; `make servers` gets Valkey 8.1", path.display()));
     None
 }
 

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
+use qadmin_harness::leave_out;
 use serde_json::{Value, json};
 
 use super::page::Page;
@@ -36,11 +37,7 @@ static IDLE: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 fn driver() -> Option<&'static Driver> {
     static DRIVER: OnceLock<Option<Driver>> = OnceLock::new();
-    DRIVER
-        .get_or_init(|| {
-            start().inspect_err(|why| eprintln!("no browser, its tests are left out: {why}")).ok()
-        })
-        .as_ref()
+    DRIVER.get_or_init(|| start().inspect_err(|why| leave_out("browser", why)).ok()).as_ref()
 }
 
 fn start() -> Result<Driver, String> {
