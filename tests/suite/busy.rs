@@ -163,8 +163,8 @@ fn unloading_is_refused_while_something_would_be_lost() {
 
     // What is in the queue may change behind its back now.
     let more = filled(&server, "celery", 500);
-    run(&mut conn, &format!("MODULE LOAD {} duty 60", module_path().expect("built").display()))
-        .expect("LOAD");
+    let module = module_path().expect("built");
+    run(&mut conn, &format!("MODULE LOAD {} duty 60 inline-wait 60000", module.display())).expect("LOAD");
     assert_eq!(info(&server, "jobs_started"), 0, "a new life");
     let duty = run(&mut conn, "CONFIG GET qadmin.duty").expect("CONFIG GET");
     assert!(format!("{duty:?}").contains("60"), "{duty:?}");

@@ -142,8 +142,8 @@ fn a_job_that_was_handed_out_survives_its_clients() {
     let server = Server::start();
     let mut conn = server.conn();
     filled(&server, "celery", LONG);
-    set(&mut conn, "inline-wait 20");
     let slow = Slow::start(&server);
+    set(&mut conn, "inline-wait 20");
     let mut told = server.conn();
     let job = preview(&mut told, "").text("job_id");
     drop(told);

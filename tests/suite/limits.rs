@@ -241,6 +241,7 @@ fn of_previews_whose_time_is_up_at_once_only_one_looks_for_a_sample_of_its_own()
     redis::cmd("LPUSH").arg("celery").arg(needle).query::<i64>(&mut conn).expect("LPUSH");
     filled(&server, "celery", 20_000);
     let slow = Slow::start(&server);
+    set(&mut conn, "inline-wait 2000");
     let preview = || later(&server, "QADMIN.PREVIEW celery TASK needle");
     let mut clients = vec![preview()];
     until_waiting(&server, 1);

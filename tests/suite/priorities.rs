@@ -394,7 +394,7 @@ fn a_silent_edit_in_a_later_list_begins_another_pass_at_the_first() {
     let library = c_module("callqadmin", server.dir()).expect("the other module is built");
     tell(&mut conn, &format!("MODULE LOAD {}", library.display()));
     filled(&mut conn, 500);
-    let job = ask(&mut conn, "QADMIN.CLEARJOB celery TASK m ALL PRIORITY ALL RATE 1000 CONFIRM celery")
+    let job = ask(&mut conn, "QADMIN.CLEARJOB celery TASK m ALL PRIORITY ALL RATE 200 CONFIRM celery")
         .text("job_id");
     until_deleted(&mut conn, &job, 300);
     tell(&mut conn, &format!("QADMIN.PAUSE {job}"));

@@ -28,7 +28,8 @@ pub(crate) fn filled(server: &Server, queue: &str, n: u64) -> i64 {
 /// whose own cron ends a wait in each of these pauses. Dropped, jobs run at full speed.
 ///
 /// How slow a job is depends on no other process, so it does not matter who of them gets how much of the machine.
-/// A test that does more to a job than a few commands stops it with [`Slow::hold`].
+/// A test that does more to a job than a few commands stops it with [`Slow::hold`]. Clients wait for a count for as long as
+/// they may, unless the test sets that itself afterwards.
 pub(crate) struct Slow {
     server_port: u16,
     held: Vec<String>,
@@ -53,7 +54,7 @@ const TURNS: &str = "CONFIG SET hz 500";
 impl Slow {
     pub(crate) fn start(server: &Server) -> Self {
         let mut conn = server.conn();
-        set(&mut conn, &slowly());
+        set(&mut conn, &format!("{} inline-wait 60000", slowly()));
         run(&mut conn, TURNS).expect("CONFIG SET hz");
         // The cron's next turn was planned when it came ten times per second: after this it is due, and so are all others.
         run(&mut conn, "DEBUG SLEEP 0.1").expect("DEBUG SLEEP");

@@ -222,8 +222,8 @@ fn stats_that_were_cancelled_are_failed_for_who_waits_and_not_given_again() {
     drop(slow);
     assert_eq!(wait_for_job(&mut conn, &next.text("job_id")).text("status"), "completed");
     // Who waits no longer than this is told the job that goes on.
-    set(&mut conn, "inline-wait 20");
     let slow = Slow::start(&server);
+    set(&mut conn, "inline-wait 20");
     let told = ask(&mut conn, &format!("{line} BUST"));
     assert_eq!((told.text("mode"), told.is_null("groups")), ("job".into(), true));
     drop(slow);

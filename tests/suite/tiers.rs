@@ -140,8 +140,8 @@ fn a_client_whose_time_is_up_is_told_the_job_that_goes_on() {
     let server = Server::start();
     let mut conn = server.conn();
     let matching = filled(&server, "celery", LONG);
-    set(&mut conn, "inline-wait 20");
     let slow = Slow::start(&server);
+    set(&mut conn, "inline-wait 20");
     let reply = preview(&mut conn, "");
     assert_eq!(reply.text("mode"), "job");
     assert!(reply.is_null("match_count"));
