@@ -3,11 +3,9 @@
 use qadmin_harness::{Fields as _, Server, eventually};
 use redis::{Commands as _, Connection};
 
+use crate::durability::until_deleted;
 use crate::stage::set;
 use crate::support::{Reply, ask, run, wait_for_job};
-
-/// How often a test begins again that has to meet a job in its middle.
-const ATTEMPTS: usize = 50;
 
 const MATCH: &str = r#"{"body":"","headers":{"task":"m","id":"late"}}"#;
 
@@ -30,28 +28,30 @@ fn is_match(message: &str) -> bool {
     message.contains(r#""task":"m""#)
 }
 
+/// The rest of a job as fast as can be.
+fn let_go(conn: &mut Connection, id: &str) {
+    set(conn, "slice-us 500 duty 100");
+    run(conn, &format!("QADMIN.THROTTLE {id} RATE 0")).expect("THROTTLE");
+}
+
 /// Runs a line of words in the middle of a KEEPONE clear that has met its match, and waits for the job's end.
-/// Where the machine let the clear go on to its end first, it begins again with another queue.
 fn in_the_middle_of_keep_one(line: &str) -> (Server, Connection, Reply, redis::Value) {
-    for _ in 0..ATTEMPTS {
-        let (server, mut conn) = slow_queue();
-        let id = ask(&mut conn, "QADMIN.CLEARJOB q TASK m KEEPONE RATE 2000 CONFIRM q").text("job_id");
-        let status = format!("QADMIN.STATUS {id}");
-        eventually("a match is kept", || !ask(&mut conn, &status).is_null("kept_index"));
-        let mut words = line.split(' ');
-        let mut both = redis::pipe();
-        both.atomic().cmd("QADMIN.STATUS").arg(&id);
-        both.cmd(words.next().expect("a line has a first word")).arg(words.collect::<Vec<_>>());
-        let (before, answer): (redis::Value, redis::Value) = both.query(&mut conn).expect("EXEC");
-        let before = qadmin_harness::map(&before);
-        assert_eq!(before.int("kept_index"), -10, "the match that runs next");
-        if before.text("status") == "running" {
-            set(&mut conn, "slice-us 500 duty 100");
-            let status = wait_for_job(&mut conn, &id);
-            return (server, conn, status, answer);
-        }
-    }
-    panic!("the clear was over too soon, {ATTEMPTS} times");
+    let (server, mut conn) = slow_queue();
+    // At this rate it would take ten seconds.
+    let id = ask(&mut conn, "QADMIN.CLEARJOB q TASK m KEEPONE RATE 200 CONFIRM q").text("job_id");
+    let status = format!("QADMIN.STATUS {id}");
+    eventually("a match is kept", || !ask(&mut conn, &status).is_null("kept_index"));
+    let mut words = line.split(' ');
+    let mut both = redis::pipe();
+    both.atomic().cmd("QADMIN.STATUS").arg(&id);
+    both.cmd(words.next().expect("a line has a first word")).arg(words.collect::<Vec<_>>());
+    let (before, answer): (redis::Value, redis::Value) = both.query(&mut conn).expect("EXEC");
+    let before = qadmin_harness::map(&before);
+    assert_eq!(before.text("status"), "running", "it is in its middle: {before:?}");
+    assert_eq!(before.int("kept_index"), -10, "the match that runs next");
+    let_go(&mut conn, &id);
+    let status = wait_for_job(&mut conn, &id);
+    (server, conn, status, answer)
 }
 
 fn matches_left(conn: &mut Connection) -> Vec<String> {
@@ -83,33 +83,24 @@ fn a_kept_match_that_a_worker_takes_is_not_replaced_by_another() {
 
 #[test]
 fn matches_that_run_next_go_first() {
-    // Where the machine let the clear go on to its end before it could be looked at, it begins again.
-    let looks =
-        (0..ATTEMPTS).map(|_| looks_at_a_clear_that_goes_from_the_next_end()).find(|looks| *looks > 3);
-    assert!(looks.is_some(), "the clear was over too soon, {ATTEMPTS} times");
-}
-
-fn looks_at_a_clear_that_goes_from_the_next_end() -> usize {
     let (_server, mut conn) = slow_queue();
-    // Its rate alone makes it last for a second.
+    // At this rate alone it takes four seconds.
     set(&mut conn, "duty 100");
-    let id = ask(&mut conn, "QADMIN.CLEARJOB q TASK m ALL RATE 2000 CONFIRM q").text("job_id");
-    let mut looks = 0;
-    loop {
+    let id = ask(&mut conn, "QADMIN.CLEARJOB q TASK m ALL RATE 500 CONFIRM q").text("job_id");
+    for at_least in [300, 700, 1_000, 1_300] {
+        until_deleted(&mut conn, &id, at_least);
         let mut look = redis::pipe();
         look.atomic().cmd("QADMIN.STATUS").arg(&id).cmd("LRANGE").arg(&["q", "0", "-1"]);
         let (status, left): (redis::Value, Vec<String>) = look.query(&mut conn).expect("EXEC");
         let status = qadmin_harness::map(&status);
-        if !["pending", "running"].contains(&status.text("status").as_str()) {
-            break;
-        }
+        assert_eq!(status.text("status"), "running", "it is in its middle: {status:?}");
         // Nine others stand before each match. A window is far smaller than 6,000 messages, also where the machine made
         // a seek long, and the slice may be as long.
         let passed = left.iter().rev().take_while(|message| !is_match(message)).count() / 9;
-        let deleted = usize::try_from(status.int("deleted")).expect("not negative");
-        assert!((passed.saturating_sub(1)..=passed + 600).contains(&deleted), "{passed} passed: {status:?}");
-        looks += 1;
+        let now = usize::try_from(status.int("deleted")).expect("not negative");
+        assert!((passed.saturating_sub(1)..=passed + 600).contains(&now), "{passed} passed: {status:?}");
     }
+    let_go(&mut conn, &id);
+    wait_for_job(&mut conn, &id);
     assert_eq!(run(&mut conn, "LLEN q").expect("LLEN"), redis::Value::Int(18_000));
-    looks
 }
