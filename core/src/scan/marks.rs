@@ -354,6 +354,15 @@ impl Marks {
         self.end
     }
 
+    /// The marks would stay in their order if as many of the missing messages had been nearer than each of them: between
+    /// two marks no more can be missing than stood there.
+    pub(super) fn leaves_order(&self, inner: [u64; 3], end: u64) -> bool {
+        let marks = [self.next, self.cursor, self.top, self.end];
+        let nearer = [inner[0], inner[1], inner[2], end];
+        let moved = marks.iter().zip(nearer).map(|(mark, nearer)| mark.checked_sub(nearer));
+        moved.collect::<Option<Vec<_>>>().is_some_and(|moved| moved.is_sorted())
+    }
+
     /// It is known how many of the missing messages were nearer than each of the inner marks and than the end. Answers
     /// how many were unexamined.
     pub(super) fn found(&mut self, inner: [u64; 3], end: u64) -> u64 {

@@ -1004,3 +1004,22 @@ fn a_queue_that_is_edited_in_every_pass_is_given_up_after_ten() {
     }
     assert_eq!(scan.progress(), Progress::EditedTooOften { edits: MAX_PASSES });
 }
+
+#[test]
+fn messages_known_around_the_end_of_the_queue_are_forgotten_when_they_may_be_missing() {
+    let count = Op::Accept(Plan::new(Effect::Count, false).next_end(End::Head), false);
+    let ops = [
+        Op::Slice { job: 0, messages: 3, window: 3 },
+        Op::Push(End::Head, 1, 0),
+        count.clone(),
+        count.clone(),
+        count,
+        Op::Refused { job: 1, messages: 1, window: 1 },
+        Op::On(0),
+        Op::Lrem(0, 1),
+        Op::Push(End::Tail, 2, 0),
+        Op::Lrem(0, 2),
+        Op::LtrimNothing,
+    ];
+    run(3, 5, 7, &ops, false);
+}

@@ -100,6 +100,8 @@ impl Track {
         }
         if self.marks.all_were_unexamined() && self.kept_boundary() == 0 {
             followed.tally.drifted += self.marks.found([0; 3], self.marks.missing().removed);
+            // Any of the messages that are known to stand around a boundary may be among those.
+            self.around = Default::default();
         }
         if open && self.marks.rest().is_none() {
             self.close_window();
