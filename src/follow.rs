@@ -10,6 +10,7 @@ use crate::redis::clock::now_ms;
 use crate::redis::events::{self, ServerEvent};
 use crate::redis::{Ctx, keyspace};
 use crate::state::{self, State};
+use crate::unacked;
 
 /// What happened to a key, in as far as it matters to jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,8 @@ enum What {
     Edited(u64),
     /// Deleted, expired, renamed away or replaced.
     Gone,
+    /// Entries of an index of what workers hold came, left or got another score.
+    IndexChanged,
     /// Messages were taken out of a hash of what workers hold, on a replica: by its primary's workers or jobs.
     HeldTaken,
     /// A record was written or loaded.
@@ -53,6 +56,11 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
     if what == What::RecordSeen {
         events::follow(ctx);
     }
+    // Which ones came is known by counting now, before the next command comes. While another callback holds the state that
+    // cannot be done: then `apply` says that nobody looked.
+    if what == What::IndexChanged && state::with(|state| unacked::count_index(state, ctx, key)).is_ok() {
+        return;
+    }
     state::follow_or_put_aside(KeyEvent { db: ctx.db(), key: key.to_vec(), what });
 }
 
@@ -76,11 +84,14 @@ fn classify(ctx: Ctx<'_>, event: &[u8], key: &[u8]) -> Option<What> {
         b"lpop" => list_len(ctx, key, |len| What::Popped(End::Head, len)),
         b"rpop" => list_len(ctx, key, |len| What::Popped(End::Tail, len)),
         // They replace whatever was there, and are told alone, without a `del` (Redis 7.0 to 8.0, Valkey 8.1 and 9.1).
-        b"restore" | b"copy_to" | b"sortstore" => Some(What::Gone),
+        b"restore" | b"copy_to" | b"sortstore" | b"zunionstore" | b"zinterstore" | b"zdiffstore"
+        | b"zrangestore" | b"geosearchstore" | b"georadiusstore" => Some(What::Gone),
         b"lrem" => list_len(ctx, key, What::Removed),
         b"lset" => list_len(ctx, key, What::Set),
         b"ltrim" => list_len(ctx, key, What::Trimmed),
         b"expire" | b"persist" | b"hexpire" | b"hdel" | b"hincrby" | b"new" => None,
+        // ZADD, ZREM and whatever else changes entries of a sorted set.
+        _ if event.starts_with(b"z") || is_index(ctx.db(), key) => Some(What::IndexChanged),
         // LINSERT and whatever comes after this was written.
         _ => list_len(ctx, key, What::Edited),
     }
@@ -99,9 +110,16 @@ fn is_known(key: &[u8]) -> bool {
 
 fn watched(db: i32, key: &[u8]) -> bool {
     let followed = |state: &mut State| {
-        state.registry.live().iter().any(|job| job.is_on(db, key)) || state.registry.follows(db, key)
+        let on_it = |job: &Job| job.is_on(db, key) || job.has_index(db, key);
+        state.registry.live().iter().any(on_it) || state.registry.follows(db, key)
     };
     state::with(followed).unwrap_or(true)
+}
+
+/// A live job walks along this sorted set.
+fn is_index(db: i32, key: &[u8]) -> bool {
+    // While a callback holds the state the answer is not known. All events that sorted sets have today begin with a z.
+    state::with(|state| state.registry.live().iter().any(|job| job.has_index(db, key))).unwrap_or(false)
 }
 
 /// Follows one event.
@@ -109,6 +127,7 @@ pub(crate) fn apply(state: &mut State, event: &KeyEvent) {
     let (db, key) = (event.db, event.key.as_slice());
     let on_queue = match event.what {
         What::RecordSeen => return state.records.seen(db, key),
+        What::IndexChanged => return unacked::lose_sight(state, db, key),
         What::HeldTaken => {
             state.forget_counts(db, key);
             return state

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use qadmin_core::job::Job;
 use qadmin_core::unacked::{Held, Place};
 use uuid::Uuid;
 
@@ -9,9 +10,12 @@ use crate::redis::call::{How, call};
 use crate::redis::guard::AbortOnUnwind;
 use crate::redis::hash::{Hash, OpenedHash};
 use crate::redis::{Ctx, RString, fault, zset};
+use crate::state::{self, State};
 
 /// Entries of the index that are asked for at once.
 const READ_AHEAD: i64 = 32;
+/// The same where only their places are wanted.
+const PLACES_AHEAD: i64 = 64;
 
 /// Both keys, opened for one callback. To be dropped before anything is written to them.
 pub(crate) struct Keys<'c> {
@@ -22,6 +26,9 @@ pub(crate) struct Keys<'c> {
     /// The rank of the entry behind those that were read.
     rank: i64,
     read: VecDeque<(Vec<u8>, f64)>,
+    /// On the way back: the rank of the first of those that were read.
+    back: i64,
+    read_back: Vec<(Vec<u8>, f64)>,
     refused: Option<Vec<u8>>,
 }
 
@@ -61,6 +68,8 @@ impl<'c> Keys<'c> {
                 entries,
                 rank: 0,
                 read: VecDeque::new(),
+                back: 0,
+                read_back: Vec::new(),
                 refused: None,
             }),
             Err(line) if line.starts_with(b"WRONGTYPE") => Opened::Other,
@@ -95,6 +104,11 @@ impl<'c> Keys<'c> {
 
     /// The rank of the first entry behind a place, whether there is an entry at that place or not.
     fn rank_behind(&mut self, place: &Place) -> Option<i64> {
+        self.count_before(place, |tag| tag <= place.tag.as_slice())
+    }
+
+    /// Entries with a score below that of a place, and those of the same score whose tag is one of the first.
+    fn count_before(&mut self, place: &Place, is_first: impl Fn(&[u8]) -> bool) -> Option<i64> {
         let (ctx, index) = (self.ctx, self.index);
         // Within the entries of the same score, in halves.
         let mut from = signed(self.ask(zset::below(ctx, index, place.score))?);
@@ -103,7 +117,7 @@ impl<'c> Keys<'c> {
             let middle = from + (to - from) / 2;
             let found = self.ask(zset::range(ctx, index, middle, middle))?;
             match found.first() {
-                Some((tag, _)) if *tag <= place.tag => from = middle + 1,
+                Some((tag, _)) if is_first(tag) => from = middle + 1,
                 _ => to = middle,
             }
         }
@@ -129,6 +143,39 @@ impl Held for Keys<'_> {
         let value = self.hash.as_ref().and_then(|hash| hash.get(&RString::new(&tag)));
         fault::point("reading a message");
         Some(f(score, &tag, value.as_ref().map(RString::bytes)))
+    }
+
+    fn seek_back(&mut self, place: Option<&Place>) {
+        self.read_back.clear();
+        self.back = self.rank(place).map_or(0, signed);
+    }
+
+    fn previous(&mut self) -> Option<Place> {
+        if self.read_back.is_empty() && self.back > 0 && self.refused.is_none() {
+            let first = (self.back - PLACES_AHEAD).max(0);
+            self.read_back = self.ask(zset::range(self.ctx, self.index, first, self.back - 1))?;
+            self.back = first;
+        }
+        self.read_back.pop().map(|(tag, score)| Place { score, tag })
+    }
+
+    fn rank(&mut self, place: Option<&Place>) -> Option<u64> {
+        let Some(place) = place else { return Some(self.entries) };
+        self.count_before(place, |tag| tag < place.tag.as_slice()).and_then(|rank| u64::try_from(rank).ok())
+    }
+
+    fn at(&mut self, rank: u64) -> Option<Place> {
+        let rank = signed(rank);
+        let (tag, score) = self.ask(zset::range(self.ctx, self.index, rank, rank))?.pop()?;
+        Some(Place { score, tag })
+    }
+
+    fn up_to(&mut self, score: f64) -> Option<u64> {
+        self.ask(zset::below_or_at(self.ctx, self.index, score))
+    }
+
+    fn is_refused(&self) -> bool {
+        self.refused.is_some()
     }
 }
 
@@ -157,7 +204,38 @@ pub(crate) fn take_out(
     };
     call(ctx, c"HDEL", How::Write, &args(hash))?;
     fault::point("between hash and index");
-    call(ctx, c"ZREM", How::Write, &args(index))?;
+    // Whoever takes out counts the index afterwards for all jobs.
+    let mut taken = None;
+    state::tell_own(ctx, index.bytes(), b"zrem", || {
+        taken = Some(call(ctx, c"ZREM", How::Write, &args(index)));
+    });
     drop(no_return);
-    Ok(())
+    taken.map_or(Ok(()), |answer| answer.map(|_| ()))
+}
+
+/// Something changed in an index, and nothing else since: counts it for all jobs that have to know.
+pub(crate) fn count_index(state: &mut State, ctx: Ctx<'_>, index: &[u8]) {
+    let db = ctx.db();
+    state
+        .registry
+        .live_mut()
+        .iter_mut()
+        .filter(|job| job.has_index(db, index))
+        .for_each(|job| count(ctx, job));
+}
+
+/// The same for one job, in whose database the context is.
+pub(crate) fn count(ctx: Ctx<'_>, job: &mut Job) {
+    let Some(scan) = job.unacked.as_mut().filter(|scan| scan.watches()) else { return };
+    let index = RString::new(scan.index());
+    match Keys::index_of_nothing(ctx, &index) {
+        Opened::Keys(mut keys) => scan.count(&mut keys),
+        _ => scan.lose_sight(),
+    }
+}
+
+/// An index may have changed more than once since it was counted.
+pub(crate) fn lose_sight(state: &mut State, db: i32, index: &[u8]) {
+    let on_it = state.registry.live_mut().iter_mut().filter(|job| job.has_index(db, index));
+    on_it.filter_map(|job| job.unacked.as_mut()).for_each(|scan| scan.lose_sight());
 }

@@ -10,12 +10,13 @@ use qadmin_core::reply::Reply;
 use qadmin_core::request::{ClearJob, Mode, QUEUE_MAX, SAMPLE_DEFAULT, commands};
 use qadmin_core::scan::Effect;
 use qadmin_core::slot;
+use qadmin_core::unacked::PLACES_MAX;
 use uuid::Uuid;
 
 use super::lists::{Over, of_record, others_depth};
 use super::looks::looks_like;
 use super::preview::nothing_there;
-use super::unacked::Words;
+use super::unacked::{self, Words};
 use super::{Answer, check_starter, depth};
 use crate::audit::Entry;
 use crate::engine::Newcomer;
@@ -27,6 +28,7 @@ use crate::redis::ctx::Caller;
 use crate::redis::guard::guard;
 use crate::redis::{Ctx, RString, log};
 use crate::rights::{self, Need};
+use crate::settings;
 use crate::state::{self, State};
 
 pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
@@ -111,6 +113,8 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
             now_ms: now_ms(),
             now_ns: now_ns(),
         });
+        let room = PLACES_MAX.saturating_sub(state.registry.room_taken());
+        unacked::remember(ctx, &mut job, room, &state.measures.unacked(&settings::now(), usize::MAX));
         job.hand_out();
         let mut shown = begin(state, ctx, job)?;
         if let Some(nothing) = nothing {

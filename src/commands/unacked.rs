@@ -2,17 +2,19 @@
 
 use qadmin_core::error::Error;
 use qadmin_core::filter::{Matcher, Projection};
-use qadmin_core::job::marked;
+use qadmin_core::job::{Job, marked};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{self, Priority};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{CommandSpec, Preview};
+use qadmin_core::scan::Budget;
 use qadmin_core::slot;
 use qadmin_core::unacked::{Held as _, TASKS_GO_ON, UnackedStart, default_index, lost_notice, unacked_row};
 
 use super::looks::LookTime;
 use super::{needs_commands, wrong_type};
 use crate::redis::acl::Access;
+use crate::redis::clock::Steady;
 use crate::redis::hash::{Hash, OpenedHash};
 use crate::redis::list::{List, Mode, Opened as OpenedList};
 use crate::redis::{Ctx, RString, server};
@@ -96,6 +98,18 @@ pub(super) fn find(
         needs_commands(server::HELD_OUT)?;
     }
     look(ctx, queue, index).map(Some)
+}
+
+/// Lets a clear that is accepted now remember which entries are in the index, as many as it has room for. Takes the time
+/// of one slice at most; slices go on.
+pub(super) fn remember(ctx: Ctx<'_>, job: &mut Job, room: usize, budget: &Budget) {
+    let Some(scan) = &mut job.unacked else { return };
+    let index = RString::new(scan.index());
+    match Keys::index_of_nothing(ctx, &index) {
+        Opened::Keys(mut keys) => scan.remember(&mut keys, room, &Steady, budget),
+        // It was an index when the command looked at it before.
+        _ => scan.lose_index(),
+    }
 }
 
 /// The two keys as they are now.

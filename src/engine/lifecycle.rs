@@ -39,6 +39,13 @@ impl State {
             // Then every change is seen by the length alone, as one by another module is.
             log::warning("the server refused to tell what happens to lists");
         }
+        if let Some(scan) = &mut job.unacked {
+            self.queues.insert(scan.index().to_vec());
+            if !keyspace::follow_indexes(ctx) {
+                log::warning("the server refused to tell what happens to sorted sets");
+                scan.lose_sight();
+            }
+        }
         events::follow(ctx);
         self.outbox.tell(&mut job, Happening::Start);
         self.registry.add(job);

@@ -96,7 +96,7 @@ impl Measures {
     }
 
     /// For a look at what workers hold: the way to its first entry is short, and earns no longer stretch.
-    pub(super) fn unacked(&self, settings: &Settings, most: usize) -> Budget {
+    pub(crate) fn unacked(&self, settings: &Settings, most: usize) -> Budget {
         let slice_ns = settings.slice_us() * 1_000;
         let budget = self.in_time(Time::AfterSeek { slice_ns, last_seek_ns: 0 }, slice_ns);
         let max_hits = budget.max_hits.min(most);

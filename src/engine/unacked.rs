@@ -3,6 +3,8 @@
 //! The gates before it are those of a list (`slice`). It differs in its order: what is to go is noted first, and taken
 //! out when the walk is over, by two commands that replicate themselves. In between nothing can change, for it is one
 //! callback. So replicas and the append-only file need nothing of this module for it.
+//!
+//! The first slices of a clear over a large index only read which entries were there when it was accepted.
 
 use qadmin_core::error::Error;
 use qadmin_core::job::{Job, Status};
@@ -16,7 +18,7 @@ use crate::redis::clock::{Steady, now_ns};
 use crate::redis::guard::guard;
 use crate::redis::{Ctx, RString, log};
 use crate::state::State;
-use crate::unacked::{Keys, Opened, take_out};
+use crate::unacked::{self, Keys, Opened, take_out};
 use crate::unit;
 
 /// Does the next slice. The job may take out so many messages now.
@@ -48,6 +50,18 @@ pub(super) fn slice(
         return Step::Ends(Status::Failed, Some(Error::Internal));
     };
     scan.observe(keys.len(), keys.entries());
+    // Modules can change sorted sets without an event.
+    scan.count(&mut keys);
+    if scan.is_reading() {
+        state.look.seek_ns = scan.read(&mut keys, &Steady, &budget);
+        let unread = keys.refused();
+        drop(keys);
+        job.runs();
+        return match unread {
+            Some(line) => refused(&unit::reason(&line), &record_key(ctx, job), None),
+            None => conclude(ctx, job, Some(Looked::Done), false),
+        };
+    }
     let looked = guard("judging", || scan.look(&mut keys, judge, &Steady, &budget, &mut look));
     let unread = keys.refused();
     drop(keys);
@@ -61,6 +75,10 @@ pub(super) fn slice(
     }
     if let Err(step) = write(state, ctx, job, (&hash, &index), &mut look) {
         return step;
+    }
+    if !look.taken.is_empty() {
+        unacked::count(ctx, job);
+        unacked::count_index(state, ctx, index.bytes());
     }
     book(state, job, &mut look);
     conclude(ctx, job, Some(Looked::Done), !look.taken.is_empty())

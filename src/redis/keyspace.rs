@@ -24,6 +24,9 @@ static CALLBACKS: OnceLock<Callbacks> = OnceLock::new();
 /// The lists' own events are subscribed to.
 static FOLLOWS_LISTS: AtomicBool = AtomicBool::new(false);
 
+/// Those of sorted sets are.
+static FOLLOWS_INDEXES: AtomicBool = AtomicBool::new(false);
+
 /// A module that follows what happens to any key moves clients to another database on this server: see
 /// [`server::moves_clients`].
 static MOVES_CLIENTS: AtomicBool = AtomicBool::new(false);
@@ -36,6 +39,7 @@ pub(crate) fn subscribe(ctx: Ctx<'_>, callbacks: Callbacks) -> bool {
     let _ = CALLBACKS.set(callbacks);
     // A library that was unloaded may still be there, as it was.
     FOLLOWS_LISTS.store(false, Ordering::Relaxed);
+    FOLLOWS_INDEXES.store(false, Ordering::Relaxed);
     let moves_clients = server::moves_clients(ctx);
     MOVES_CLIENTS.store(moves_clients, Ordering::Relaxed);
     let any_key = if moves_clients { 0 } else { raw::REDISMODULE_NOTIFY_GENERIC };
@@ -53,14 +57,23 @@ pub(crate) fn subscribe(ctx: Ctx<'_>, callbacks: Callbacks) -> bool {
 /// that begins here, too; Valkey 8.1 has no call that would end it. False if the server refuses.
 pub(crate) fn follow_lists(ctx: Ctx<'_>) -> bool {
     let any_key = if MOVES_CLIENTS.load(Ordering::Relaxed) { raw::REDISMODULE_NOTIFY_GENERIC } else { 0 };
-    let types = raw::REDISMODULE_NOTIFY_LIST | any_key;
+    follow_once(ctx, raw::REDISMODULE_NOTIFY_LIST | any_key, &FOLLOWS_LISTS)
+}
+
+/// Subscribes to what changes sorted sets, once: when the first job on what workers hold begins, for the same reason. What
+/// happens to any key is told since [`follow_lists`]. False if the server refuses.
+pub(crate) fn follow_indexes(ctx: Ctx<'_>) -> bool {
+    follow_once(ctx, raw::REDISMODULE_NOTIFY_ZSET, &FOLLOWS_INDEXES)
+}
+
+fn follow_once(ctx: Ctx<'_>, types: c_int, follows: &AtomicBool) -> bool {
     // SAFETY: S2; the callback lives as long as the library.
     let subscribe =
         || unsafe { api!(RedisModule_SubscribeToKeyspaceEvents(ctx.raw(), types, Some(on_event))) == 0 };
-    if !FOLLOWS_LISTS.load(Ordering::Relaxed) {
-        FOLLOWS_LISTS.store(subscribe(), Ordering::Relaxed);
+    if !follows.load(Ordering::Relaxed) {
+        follows.store(subscribe(), Ordering::Relaxed);
     }
-    FOLLOWS_LISTS.load(Ordering::Relaxed)
+    follows.load(Ordering::Relaxed)
 }
 
 /// Tells others (subscribers of keyspace events, other modules) what was done to a key.

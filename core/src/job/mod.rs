@@ -393,16 +393,21 @@ impl Job {
 
     /// Follows what happened to a list, if it is one of its own; says whether it is.
     pub fn follow(&mut self, db: i32, key: &[u8], event: Event<'_>) -> bool {
-        let list = self.list_of(db, key);
-        if let Some(list) = list {
-            match (&mut self.unacked, event) {
-                (None, event) => self.scan.follow(list, event),
-                (Some(scan), Event::Gone) => scan.lose(),
-                // Of what happens inside a hash no event tells anything.
-                (Some(_), _) => {}
-            }
+        let (list, is_index) = (self.list_of(db, key), self.has_index(db, key));
+        match (&mut self.unacked, event) {
+            (None, event) => list.into_iter().for_each(|list| self.scan.follow(list, event)),
+            (Some(scan), Event::Gone) if is_index => scan.lose_index(),
+            (Some(scan), Event::Gone) if list.is_some() => scan.lose(),
+            // Of what happens inside a hash no event tells anything.
+            (Some(_), _) => {}
         }
-        list.is_some()
+        list.is_some() || is_index
+    }
+
+    /// This key is the index of what workers hold, which the job walks along.
+    #[must_use]
+    pub fn has_index(&self, db: i32, key: &[u8]) -> bool {
+        self.start.db == db && self.unacked.as_ref().is_some_and(|scan| scan.index() == key)
     }
 
     /// The key of the list that its next slice works on.
@@ -432,7 +437,10 @@ impl Job {
     #[must_use]
     pub fn gone(&self) -> Vec<&[u8]> {
         match &self.unacked {
-            Some(scan) => scan.is_gone().then_some(self.start.queue.as_slice()).into_iter().collect(),
+            Some(scan) => {
+                let hash = scan.is_gone().then_some(self.start.queue.as_slice());
+                hash.into_iter().chain(scan.is_index_gone().then_some(scan.index())).collect()
+            }
             None => self.scan.gone().filter_map(|list| self.keys().nth(list)).collect(),
         }
     }
@@ -502,7 +510,11 @@ impl Job {
     /// Its count is only for those who asked before: what it counted was taken out, or the queue is gone.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
-        self.outdated || self.unacked.as_ref().map_or_else(|| self.scan.lost_messages(), UnackedScan::is_gone)
+        self.outdated
+            || self
+                .unacked
+                .as_ref()
+                .map_or_else(|| self.scan.lost_messages(), |scan| scan.is_gone() || scan.is_index_gone())
     }
 
     /// A joining client wants this many rows.

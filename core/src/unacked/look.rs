@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::snapshot::Membership;
 use super::{Place, Row, UnackedScan};
 use crate::concerns::ConcernCounts;
 use crate::scan::{Budget, Clock, Deadline, Effect, Grouped, Judge, SAMPLE_MAX};
@@ -14,6 +15,25 @@ pub trait Held {
     /// Reads the next entry: score, tag and, where the hash has it, the value. `None` at the end, and where the index
     /// cannot be read.
     fn next<R>(&mut self, f: impl FnOnce(f64, &[u8], Option<&[u8]>) -> R) -> Option<R>;
+
+    /// Goes to the last entry of the index below this place; to the last of all without one.
+    fn seek_back(&mut self, place: Option<&Place>);
+
+    /// Reads the place of the entry before the one that was read last. `None` at the beginning, and where the index cannot
+    /// be read.
+    fn previous(&mut self) -> Option<Place>;
+
+    /// Entries below this place; all of them without one. `None` where the index cannot be read.
+    fn rank(&mut self, place: Option<&Place>) -> Option<u64>;
+
+    /// The place of the entry with this rank; 0 is the lowest. `None` where there is none, or the index cannot be read.
+    fn at(&mut self, rank: u64) -> Option<Place>;
+
+    /// Entries with this score or a lower one. `None` where the index cannot be read.
+    fn up_to(&mut self, score: f64) -> Option<u64>;
+
+    /// The index could not be read.
+    fn is_refused(&self) -> bool;
 }
 
 /// What one slice saw. Nothing is booked until [`UnackedScan::commit`].
@@ -25,6 +45,12 @@ pub struct UnackedLook {
     pub taken_bytes: u64,
     /// Entries examined.
     pub examined: u64,
+    /// Of these, the ones that may have come after the job was accepted: they are left alone.
+    pub(super) uncertain: u64,
+    /// Uncertain entries that match.
+    pub(super) doubtful: u64,
+    /// Entries that came after the job was accepted: those on the way and, where the way is over, those behind it.
+    pub(super) later: u64,
     /// Time to the first entry, in nanoseconds.
     pub seek_ns: u64,
     pub(super) matched: u64,
@@ -50,8 +76,8 @@ pub struct UnackedLook {
 }
 
 impl UnackedScan {
-    /// Works until the budget is spent or there is nothing left up to the bound. Always examines at least one entry if
-    /// there is one.
+    /// Works until the budget is spent or there is nothing left up to the bound. Always passes at least one entry if there
+    /// is one.
     pub fn look(
         &self,
         held: &mut impl Held,
@@ -62,10 +88,11 @@ impl UnackedScan {
     ) {
         *look = UnackedLook::default();
         let mut deadline = Deadline::new(clock, budget);
+        let mut first = true;
         held.seek(self.cursor.as_ref());
         loop {
             let step = held.next(|score, tag, value| {
-                if look.examined == 0 {
+                if std::mem::take(&mut first) {
                     (look.seek_ns, _) = deadline.begin();
                 }
                 if self.bound.as_ref().is_none_or(|bound| bound.cmp(score, tag) == Ordering::Less) {
@@ -93,10 +120,21 @@ impl UnackedScan {
                 }
                 Some(Step::Behind) | None => {
                     look.over = true;
+                    look.later += self.count_behind(held);
                     return;
                 }
             }
         }
+    }
+}
+
+impl UnackedScan {
+    /// Entries behind the bound: the bound was the last one when the job was accepted.
+    fn count_behind(&self, held: &mut impl Held) -> u64 {
+        let (Some(bound), Some(all)) = (&self.bound, held.rank(None)) else { return 0 };
+        let Some(below) = held.rank(Some(bound)) else { return 0 };
+        let is_there = below < all && held.at(below).as_ref() == Some(bound);
+        all.saturating_sub(below + u64::from(is_there))
     }
 }
 
@@ -118,7 +156,13 @@ impl UnackedLook {
         place: (f64, &[u8]),
         value: Option<&[u8]>,
     ) -> bool {
-        let goes = self.judge(scan, judge, place, value);
+        let goes = match scan.membership(place) {
+            Membership::Later => {
+                self.later += 1;
+                false
+            }
+            known => self.judge(scan, judge, place, value, known == Membership::There),
+        };
         self.work += judge.work() + value.map_or(0, |message| message.len() as u64);
         goes
     }
@@ -129,8 +173,10 @@ impl UnackedLook {
         judge: &mut impl Judge,
         (score, tag): (f64, &[u8]),
         value: Option<&[u8]>,
+        certain: bool,
     ) -> bool {
         self.examined += 1;
+        self.uncertain += u64::from(!certain);
         let Some(message) = value else {
             self.empty += 1;
             return false;
@@ -142,6 +188,10 @@ impl UnackedLook {
         self.uncompared += u64::from(verdict.uncompared);
         if !verdict.matched {
             self.concerns.count_spared(verdict.concerns);
+            return false;
+        }
+        if !certain {
+            self.doubtful += 1;
             return false;
         }
         self.matched += 1;

@@ -11,10 +11,12 @@
 //!
 //! * every entry that is there when the job is accepted, and keeps its place until the scan comes to it, is examined
 //!   exactly once, the lowest deadline first;
-//! * none is examined twice: the scan goes up, and two entries never have the same place;
-//! * an entry that is added later has a later time and stands behind the bound: it is not looked at. The times are
-//!   those of the workers' clocks; one that is added with a time *before* the bound, because its worker's clock is
-//!   behind, is looked at if the scan has not passed its place.
+//! * none is examined twice: the scan goes up, and two entries never have the same place.
+//!
+//! An entry that is added later usually has a later time and stands behind the bound. The times are those of the workers'
+//! clocks, so it may also stand before the bound. A clear therefore remembers which entries were there when it was
+//! accepted (`snapshot.rs` says how), and takes out no other one. Previews and stats remember nothing: such an entry is
+//! counted by them if the scan has not passed its place.
 //!
 //! SCAN's cursor promises less: elements may come twice, in no order, and what was added meanwhile may come or not. It
 //! walks the hash, where the order of time is not known, so KEEPONE could not tell which match to keep.
@@ -29,17 +31,22 @@
 //! and books it with [`UnackedScan::commit`]; if it may not write now it drops the look, and the same entries are
 //! examined later.
 
+mod digests;
 mod look;
 #[cfg(test)]
 mod model_test;
 mod place;
+mod snapshot;
 
 pub use look::{Held, UnackedLook};
 pub use place::{Place, default_index, unix_ms};
+pub use snapshot::PLACES_MAX;
+
+use snapshot::{Membership, Snapshot};
 
 use crate::job::int;
 use crate::reply::Reply;
-use crate::scan::{Counters, Group, Plan, Tallies};
+use crate::scan::{Budget, Clock, Counters, Group, Plan, Tallies};
 
 /// What everybody who counts or clears such messages is told.
 pub const TASKS_GO_ON: &str = "tasks that workers hold go on running: taking out their messages only keeps these from \
@@ -83,6 +90,8 @@ pub struct UnackedScan {
     plan: Plan,
     index: Vec<u8>,
     bound: Option<Place>,
+    /// Which entries were there when the job was accepted. A job that only looks takes all up to the bound for those.
+    snapshot: Option<Snapshot>,
     /// The entry that was examined last.
     cursor: Option<Place>,
     /// The tag of the match that KEEPONE keeps: it stays, whatever time it is given meanwhile.
@@ -96,8 +105,17 @@ pub struct UnackedScan {
     lost: u64,
     /// Entries without a message that were met.
     empty: u64,
+    /// Entries examined that were there when the job was accepted.
+    certain: u64,
+    /// Entries examined that may have come later.
+    uncertain: u64,
+    /// Of these, the ones that match: they were left alone.
+    doubtful: u64,
+    /// Entries that came later.
+    later: u64,
     done: bool,
     gone: bool,
+    index_gone: bool,
 }
 
 impl UnackedScan {
@@ -108,6 +126,7 @@ impl UnackedScan {
             plan,
             index: start.index.clone(),
             bound: start.bound.clone(),
+            snapshot: None,
             cursor: None,
             kept: None,
             counters: Counters { total: start.entries, passes_run: 1, ..Counters::default() },
@@ -116,11 +135,68 @@ impl UnackedScan {
             len: 0,
             lost: 0,
             empty: 0,
+            certain: 0,
+            uncertain: 0,
+            doubtful: 0,
+            later: 0,
             done: start.bound.is_none(),
             gone: false,
+            index_gone: false,
         };
         scan.observe(len, start.entries);
         scan
+    }
+
+    /// Remembers which entries are in the index now, of which at most `room` fit: for a clear, when it is accepted. Reads
+    /// until the budget is spent; [`Self::read`] goes on.
+    pub fn remember(&mut self, held: &mut impl Held, room: usize, clock: &impl Clock, budget: &Budget) {
+        let Some(bound) = self.bound.as_ref().filter(|_| self.plan.effect.clears() && !self.done) else {
+            return;
+        };
+        self.snapshot = Some(Snapshot::new(held, (self.counters.total, bound), room, clock, budget));
+    }
+
+    /// It does not know yet which entries were there when it was accepted: nothing is examined until then.
+    #[must_use]
+    pub fn is_reading(&self) -> bool {
+        self.snapshot.as_ref().is_some_and(Snapshot::is_reading)
+    }
+
+    /// Reads on which entries were there, until the budget is spent. The index was counted in this callback. Answers the
+    /// time to the first entry, in nanoseconds.
+    pub fn read(&mut self, held: &mut impl Held, clock: &impl Clock, budget: &Budget) -> u64 {
+        self.snapshot.as_mut().map_or(0, |snapshot| snapshot.read(held, clock, budget))
+    }
+
+    /// Entries that it has room to remember.
+    #[must_use]
+    pub fn room_taken(&self) -> usize {
+        self.snapshot.as_ref().map_or(0, Snapshot::room)
+    }
+
+    /// It must be told of each change of the index ([`Self::count`]) to know later which entries were there.
+    #[must_use]
+    pub fn watches(&self) -> bool {
+        !self.is_done() && self.snapshot.as_ref().is_some_and(Snapshot::watches)
+    }
+
+    /// Something changed in the index: it is as `held` has it now. To be called after each command that changes it, before
+    /// the next one does.
+    pub fn count(&mut self, held: &mut impl Held) {
+        if let Some(snapshot) = &mut self.snapshot {
+            snapshot.count(held, self.cursor.as_ref().map(|place| place.score));
+        }
+    }
+
+    /// The index may have changed without [`Self::count`] being called.
+    pub fn lose_sight(&mut self) {
+        if let Some(snapshot) = &mut self.snapshot {
+            snapshot.lose_sight();
+        }
+    }
+
+    fn membership(&self, (score, tag): (f64, &[u8])) -> Membership {
+        self.snapshot.as_ref().map_or(Membership::There, |snapshot| snapshot.membership(score, tag))
     }
 
     /// The key of its index.
@@ -159,6 +235,12 @@ impl UnackedScan {
         self.gone
     }
 
+    /// The index was emptied, deleted, renamed away or replaced: what is under its name now is another one.
+    #[must_use]
+    pub fn is_index_gone(&self) -> bool {
+        self.index_gone
+    }
+
     /// It takes messages out.
     #[must_use]
     pub fn deletes(&self) -> bool {
@@ -191,6 +273,18 @@ impl UnackedScan {
                 self.empty
             ));
         }
+        if self.doubtful > 0 {
+            notices.push(format!(
+                "matches that were left alone because they may have been delivered after the command: {}; another job \
+                 clears those that are still held",
+                self.doubtful
+            ));
+        }
+        if self.index_gone && !self.gone {
+            notices.push(
+                "the index was emptied, deleted or replaced before the scan had passed all of it".to_owned(),
+            );
+        }
         notices
     }
 
@@ -209,6 +303,14 @@ impl UnackedScan {
         self.rows.clear();
     }
 
+    /// The index is gone, and all entries with it.
+    pub fn lose_index(&mut self) {
+        if !self.is_done() {
+            self.index_gone = true;
+            self.end();
+        }
+    }
+
     /// What was not met has left.
     fn end(&mut self) {
         self.counters.drifted = self.counters.total.saturating_sub(self.counters.processed);
@@ -218,8 +320,15 @@ impl UnackedScan {
     /// Books a look, after what it noted was taken out.
     pub fn commit(&mut self, look: &mut UnackedLook) {
         self.count_deleted(look);
+        self.certain += look.examined - look.uncertain;
+        self.uncertain += look.uncertain;
+        self.later += look.later;
+        // Of those that nobody knows, no more were there than entries were.
+        let most = self.snapshot.as_ref().map_or(0, Snapshot::most_uncertain);
+        let there = self.uncertain.min(most).min(self.counters.total.saturating_sub(self.certain));
         let c = &mut self.counters;
-        c.processed += look.examined;
+        c.processed = self.certain + there;
+        c.arrived = self.later + self.uncertain - there;
         c.examined_total += look.examined;
         c.matched += look.matched;
         c.matched_bytes += look.matched_bytes;
@@ -229,6 +338,7 @@ impl UnackedScan {
         c.would_delete += look.would_delete;
         c.concerns.add(&look.concerns);
         self.empty += look.empty;
+        self.doubtful += look.doubtful;
         self.rows.append(&mut look.rows);
         self.tallies.extend(&look.grouped);
         // A hash has no places that groups could be found at.

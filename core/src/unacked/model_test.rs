@@ -1,7 +1,7 @@
 //! The scan against a naive hash with its index, while workers take, acknowledge and give back messages.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use proptest::prelude::*;
 
@@ -18,12 +18,20 @@ enum Op {
     Ack(usize),
     /// The nth message is given back as at a shutdown: its entry stays.
     Empty(usize),
+    /// Several messages are taken by one command.
+    DeliverSome(Vec<(i8, u8, bool)>),
+    /// A message is taken while nobody can count the index.
+    DeliverUnseen { score: i8, tag: u8, matches: bool },
     /// The nth entry gets another time.
     Move(usize, i8),
+    /// The nth message is given back and taken again under the same tag, at this time.
+    TakeAgain(usize, i8),
     /// A message without an entry.
     Lose(bool),
     /// A slice over at most so many entries, which may write or not.
     Slice(u64, bool),
+    /// Another job takes the nth entry out.
+    Other(usize),
 }
 
 /// Hash and index as they are.
@@ -70,6 +78,19 @@ impl Pair {
 struct Opened<'a> {
     pair: &'a Pair,
     at: usize,
+    back: usize,
+    refused: bool,
+}
+
+impl<'a> Opened<'a> {
+    fn new(pair: &'a Pair) -> Self {
+        Self { pair, at: usize::MAX, back: 0, refused: false }
+    }
+
+    fn place(&self, at: usize) -> Option<Place> {
+        let (score, tag) = self.pair.index.get(at).filter(|_| !self.refused)?;
+        Some(Place { score: f64::from(*score), tag: tag.clone() })
+    }
 }
 
 impl Held for Opened<'_> {
@@ -84,6 +105,35 @@ impl Held for Opened<'_> {
         let (score, tag) = self.pair.index.get(self.at)?;
         self.at += 1;
         Some(f(f64::from(*score), tag, self.pair.hash.get(tag).map(Vec::as_slice)))
+    }
+
+    fn seek_back(&mut self, place: Option<&Place>) {
+        self.back = self.rank(place).map_or(0, |rank| rank as usize);
+    }
+
+    fn previous(&mut self) -> Option<Place> {
+        self.back = self.back.checked_sub(1)?;
+        self.place(self.back)
+    }
+
+    fn rank(&mut self, place: Option<&Place>) -> Option<u64> {
+        let is_before = |(score, tag): &&(i8, Vec<u8>)| {
+            place.is_none_or(|place| (f64::from(*score), tag) < (place.score, &place.tag))
+        };
+        (!self.refused).then(|| self.pair.index.iter().filter(is_before).count() as u64)
+    }
+
+    fn at(&mut self, rank: u64) -> Option<Place> {
+        self.place(rank as usize)
+    }
+
+    fn up_to(&mut self, score: f64) -> Option<u64> {
+        let is_in = |(other, _): &&(i8, Vec<u8>)| f64::from(*other) <= score;
+        (!self.refused).then(|| self.pair.index.iter().filter(is_in).count() as u64)
+    }
+
+    fn is_refused(&self) -> bool {
+        self.refused
     }
 }
 
@@ -126,29 +176,75 @@ struct World {
     scan: UnackedScan,
     plan: Plan,
     start: UnackedStart,
+    /// Entries that were there at the start.
+    there: HashSet<(i8, Vec<u8>)>,
     /// Tags that were there at the start and have neither left nor moved since, nor lost their message.
     stayed: Vec<Vec<u8>>,
     matched: Vec<Vec<u8>>,
     seen: Vec<Vec<u8>>,
     taken: Vec<Vec<u8>>,
     moved: bool,
+    /// Something came that the scan may not be able to tell from what was there.
+    disturbed: bool,
+}
+
+fn budget(entries: u64) -> Budget {
+    Budget {
+        time: Time::AfterSeek { slice_ns: entries, last_seek_ns: 0 },
+        window: 1,
+        max_hits: 5,
+        max_bytes: u64::MAX,
+        hit_ns: 0,
+        put_ns: 0,
+    }
 }
 
 impl World {
     fn new(pair: Pair, plan: Plan) -> Self {
+        Self::with_room(pair, plan, usize::MAX)
+    }
+
+    fn with_room(pair: Pair, plan: Plan, room: usize) -> Self {
         let start = pair.start();
         let stayed = pair.index.iter().map(|(_, tag)| tag.clone()).filter(|tag| pair.hash.contains_key(tag));
+        let mut scan = UnackedScan::new(plan, &start, pair.hash.len() as u64);
+        scan.remember(&mut Opened::new(&pair), room, &Ticking::default(), &budget(1));
         Self {
-            scan: UnackedScan::new(plan, &start, pair.hash.len() as u64),
+            scan,
             plan,
             start,
+            there: pair.index.iter().cloned().collect(),
             stayed: stayed.collect(),
             matched: Vec::new(),
             seen: Vec::new(),
             taken: Vec::new(),
             moved: false,
+            disturbed: false,
             pair,
         }
+    }
+
+    /// The scan remembers what was there.
+    fn remembers(&self) -> bool {
+        self.plan.effect.clears()
+    }
+
+    /// The server tells that the index changed.
+    fn tell(&mut self) {
+        if self.scan.watches() {
+            self.scan.count(&mut Opened::new(&self.pair));
+        }
+    }
+
+    /// An entry is about to come at this time.
+    fn comes(&mut self, score: i8) {
+        let is_before = self.start.bound.as_ref().is_some_and(|bound| f64::from(score) <= bound.score);
+        self.disturbed |= is_before && self.scan.watches();
+    }
+
+    fn deliver(&mut self, (score, tag, matches): (i8, u8, bool)) {
+        self.comes(score);
+        deliver(&mut self.pair, score, tag, matches);
     }
 
     fn touch(&mut self, tag: &[u8]) {
@@ -157,11 +253,40 @@ impl World {
 
     fn apply(&mut self, op: &Op) {
         match *op {
-            Op::Deliver { score, tag, matches } => deliver(&mut self.pair, score, tag, matches),
-            Op::Ack(n) => {
+            Op::Deliver { score, tag, matches } => {
+                self.deliver((score, tag, matches));
+                self.tell();
+            }
+            Op::DeliverSome(ref all) => {
+                all.iter().for_each(|one| self.deliver(*one));
+                self.tell();
+            }
+            Op::DeliverUnseen { score, tag, matches } => {
+                self.disturbed |= self.scan.watches();
+                self.deliver((score, tag, matches));
+                self.scan.lose_sight();
+            }
+            Op::TakeAgain(n, score) => {
+                if let Some(tag) = self.pair.nth(n) {
+                    self.touch(&tag);
+                    self.comes(score);
+                    // The scan may come to it a second time, at another place.
+                    self.moved = true;
+                    let message = self.pair.hash.get(&tag).cloned();
+                    self.pair.remove(&tag);
+                    self.tell();
+                    self.pair.put(score, tag.clone());
+                    self.tell();
+                    message.into_iter().for_each(|message| {
+                        self.pair.hash.insert(tag.clone(), message);
+                    });
+                }
+            }
+            Op::Ack(n) | Op::Other(n) => {
                 if let Some(tag) = self.pair.nth(n) {
                     self.touch(&tag);
                     self.pair.remove(&tag);
+                    self.tell();
                 }
             }
             Op::Empty(n) => {
@@ -173,8 +298,10 @@ impl World {
             Op::Move(n, score) => {
                 if let Some(tag) = self.pair.nth(n) {
                     self.touch(&tag);
+                    self.comes(score);
                     self.moved = true;
                     self.pair.put(score, tag);
+                    self.tell();
                 }
             }
             Op::Lose(matches) => {
@@ -189,18 +316,16 @@ impl World {
         if self.scan.is_done() {
             return;
         }
-        let budget = Budget {
-            time: Time::AfterSeek { slice_ns: entries, last_seek_ns: 0 },
-            window: 1,
-            max_hits: 5,
-            max_bytes: u64::MAX,
-            hit_ns: 0,
-            put_ns: 0,
-        };
         let (mut look, mut judge) = (UnackedLook::default(), Seen::default());
         self.scan.observe(self.pair.hash.len() as u64, self.pair.index.len() as u64);
-        let mut opened = Opened { pair: &self.pair, at: usize::MAX };
-        self.scan.look(&mut opened, &mut judge, &Ticking::default(), &budget, &mut look);
+        let mut opened = Opened::new(&self.pair);
+        self.scan.count(&mut opened);
+        if self.scan.is_reading() {
+            self.scan.read(&mut opened, &Ticking::default(), &budget(entries));
+            assert_eq!(self.scan.counters().processed, 0, "nothing is examined before all is read");
+            return;
+        }
+        self.scan.look(&mut opened, &mut judge, &Ticking::default(), &budget(entries), &mut look);
         if !look.taken.is_empty() && !write {
             return;
         }
@@ -208,16 +333,29 @@ impl World {
         assert!(judge.0.is_sorted_by_key(place), "in the order of the index");
         for tag in judge.0 {
             assert!(self.moved || !self.seen.contains(&tag), "examined twice");
-            if self.pair.hash[&tag][0] == b'm' {
-                self.matched.push(tag.clone());
+            let score = self.pair.index.iter().find(|(_, other)| *other == tag).expect("it is there").0;
+            let known = self.scan.membership((f64::from(score), &tag));
+            if known == Membership::There {
+                let was_there = self.there.contains(&(score, tag.clone()));
+                assert!(
+                    was_there || !self.remembers(),
+                    "one that came later is taken for one that was there"
+                );
+                if self.pair.hash[&tag][0] == b'm' {
+                    self.matched.push(tag.clone());
+                }
             }
+            assert!(known == Membership::There || self.disturbed, "nothing came that could be one of those");
             self.seen.push(tag);
         }
         for tag in &look.taken {
             assert!(self.pair.hash[tag][0] == b'm', "what does not match is never taken out");
+            let entry = self.pair.index.iter().find(|(_, other)| other == tag).expect("it is there");
+            assert!(self.there.contains(entry), "one that came later is taken out");
             self.taken.push(tag.clone());
             self.pair.remove(tag);
         }
+        self.scan.count(&mut Opened::new(&self.pair));
         self.scan.commit(&mut look);
         self.check();
     }
@@ -264,9 +402,16 @@ impl World {
             for tag in &self.stayed {
                 assert!(self.seen.contains(tag), "one that stayed was not examined");
             }
-            // More are examined than were there only where some came with an earlier time.
             assert_eq!(c.drifted, self.start.entries.saturating_sub(c.processed));
+            // More are examined than were there only by who does not remember them, where some came with an earlier time.
             assert!(c.processed + c.drifted >= c.total);
+            assert!(c.processed <= c.total || !self.remembers());
+        }
+        if !limited && !self.disturbed {
+            let matches =
+                self.stayed.iter().filter(|tag| self.pair.hash.get(*tag).is_some_and(|m| m[0] == b'm'));
+            matches.for_each(|tag| assert!(self.matched.contains(tag), "a match that stayed is not counted"));
+            assert!(self.scan.doubtful == 0);
         }
         if !self.moved && self.scan.deletes() && !limited {
             let kept = u64::from(self.plan.effect == Effect::KeepOne);
@@ -292,10 +437,16 @@ fn deliver(pair: &mut Pair, score: i8, tag: u8, matches: bool) {
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         4 => (any::<i8>(), any::<u8>(), any::<bool>())
-            .prop_map(|(score, tag, matches)| Op::Deliver { score: score / 16, tag, matches }),
+            .prop_map(|(score, tag, matches)| Op::Deliver { score: score / 4, tag, matches }),
+        1 => prop::collection::vec((any::<i8>().prop_map(|score| score / 4), any::<u8>(), any::<bool>()), 2..5)
+            .prop_map(Op::DeliverSome),
+        1 => (any::<i8>(), any::<u8>(), any::<bool>())
+            .prop_map(|(score, tag, matches)| Op::DeliverUnseen { score: score / 4, tag, matches }),
+        1 => (any::<usize>(), any::<i8>()).prop_map(|(n, score)| Op::TakeAgain(n, score / 4)),
+        1 => any::<usize>().prop_map(Op::Other),
         3 => any::<usize>().prop_map(Op::Ack),
         1 => any::<usize>().prop_map(Op::Empty),
-        1 => (any::<usize>(), any::<i8>()).prop_map(|(n, score)| Op::Move(n, score / 16)),
+        1 => (any::<usize>(), any::<i8>()).prop_map(|(n, score)| Op::Move(n, score / 4)),
         1 => any::<bool>().prop_map(Op::Lose),
         6 => (1_u64..9, prop::bool::weighted(0.8)).prop_map(|(n, write)| Op::Slice(n, write)),
     ]
@@ -319,15 +470,16 @@ proptest! {
 
     #[test]
     fn every_entry_that_stays_is_examined_once_in_order_and_nothing_else_is_taken_out(
-        before in prop::collection::vec((any::<i8>(), any::<u8>(), any::<bool>()), 0..40),
+        before in prop::collection::vec((any::<i8>(), any::<u8>(), any::<bool>()), 0..120),
         plan in plan(),
+        room in prop_oneof![Just(usize::MAX), 0..100_usize],
         ops in prop::collection::vec(op(), 0..60),
     ) {
         let mut pair = Pair::default();
         for (score, tag, matches) in before {
-            deliver(&mut pair, score / 16, tag, matches);
+            deliver(&mut pair, score / 4, tag, matches);
         }
-        let mut world = World::new(pair, plan);
+        let mut world = World::with_room(pair, plan, room);
         for op in &ops {
             world.apply(op);
         }
@@ -344,11 +496,124 @@ fn what_is_delivered_later_is_not_looked_at() {
     (0..20).for_each(|n| deliver(&mut world.pair, 20 + n, 0, true));
     // Of the same time as the last one, and a later tag.
     deliver(&mut world.pair, 19, 2, true);
+    // Of a time that the scan has not come to yet: the clock of its worker is behind.
+    deliver(&mut world.pair, 15, 2, true);
     while !world.scan.is_done() {
         world.slice(4, true);
     }
-    assert_eq!((world.taken.len(), world.pair.hash.len()), (20, 21));
-    assert_eq!(world.scan.counters().drifted, 0);
+    assert_eq!((world.taken.len(), world.pair.hash.len()), (20, 22));
+    let c = world.scan.counters();
+    assert_eq!((c.processed, c.drifted, c.arrived), (20, 0, 22));
+}
+
+/// A hundred entries, of which the command itself reads the last sixteen.
+fn a_hundred(room: usize) -> World {
+    let mut pair = Pair::default();
+    (0..100).for_each(|n| deliver(&mut pair, n, 1, true));
+    let world = World::with_room(pair, Plan::new(Effect::ClearAll, false), room);
+    assert_eq!(world.scan.is_reading(), room > 16);
+    world
+}
+
+fn run(mut world: World) -> World {
+    while !world.scan.is_done() {
+        world.slice(4, true);
+    }
+    world
+}
+
+#[test]
+fn what_comes_while_the_index_is_read_costs_the_entries_of_its_segment_and_no_others() {
+    for (score, unknown) in [(0, 2), (50, 4), (83, 4), (84, 0), (99, 0), (100, 0)] {
+        let mut world = a_hundred(usize::MAX);
+        world.apply(&Op::Deliver { score, tag: 0, matches: true });
+        let world = run(world);
+        let left = world.pair.hash.len() as u64 - 1;
+        assert_eq!((left > 0, left <= unknown), (unknown > 0, true), "{score}: {left} are left");
+        let c = world.scan.counters();
+        assert_eq!((c.processed, c.arrived, c.deleted), (100, 1, 100 - left), "{score}");
+        let said = world.scan.notices().iter().any(|notice| {
+            notice.contains(&format!("may have been delivered after the command: {};", left + 1))
+        });
+        assert_eq!(said, left > 0, "{:?}", world.scan.notices());
+    }
+}
+
+#[test]
+fn what_comes_after_all_was_read_costs_nothing() {
+    let mut world = a_hundred(usize::MAX);
+    while world.scan.is_reading() {
+        world.slice(1, true);
+    }
+    assert!(!world.scan.watches());
+    for score in 0..100 {
+        world.apply(&Op::Deliver { score, tag: 0, matches: true });
+    }
+    let world = run(world);
+    assert_eq!((world.taken.len(), world.pair.hash.len()), (100, 100));
+    assert_eq!((world.scan.counters().arrived, world.scan.doubtful), (100, 0));
+}
+
+#[test]
+fn without_room_to_remember_entries_are_told_apart_by_counting_as_long_as_the_scan_has_not_passed_them() {
+    for room in [0, 10, 50] {
+        let mut world = a_hundred(room);
+        while world.scan.is_reading() {
+            world.slice(1, true);
+        }
+        assert!(world.scan.watches());
+        // Acknowledged before the scan comes, and replaced by one that came later.
+        world.apply(&Op::Ack(5));
+        world.apply(&Op::Deliver { score: 5, tag: 0, matches: true });
+        while world.scan.counters().processed < 30 {
+            world.slice(4, true);
+        }
+        // The scan has passed these.
+        (0..9).for_each(|score| world.apply(&Op::Deliver { score, tag: 0, matches: true }));
+        let world = run(world);
+        let c = world.scan.counters();
+        assert_eq!((c.processed, c.drifted, c.deleted), (99, 1, 99 - (world.pair.hash.len() as u64 - 10)));
+        assert!((1..=4).contains(&world.scan.doubtful), "{}", world.scan.doubtful);
+    }
+}
+
+#[test]
+fn an_index_that_cannot_be_read_leaves_what_was_not_read_uncertain() {
+    let mut pair = Pair::default();
+    (0..100).for_each(|n| deliver(&mut pair, n, 1, true));
+    let mut world = World::new(pair, Plan::new(Effect::ClearAll, false));
+    world.disturbed = true;
+    world.scan.count(&mut Opened { refused: true, ..Opened::new(&world.pair) });
+    assert!(!world.scan.watches());
+    let world = run(world);
+    assert_eq!(
+        (world.taken.len(), world.scan.doubtful),
+        (16, 84),
+        "only those that the command read are known"
+    );
+    let c = world.scan.counters();
+    assert_eq!((c.processed, c.drifted, c.arrived), (100, 0, 0));
+}
+
+#[test]
+fn a_read_that_is_refused_is_not_the_end_of_the_index() {
+    let world = &mut a_hundred(usize::MAX);
+    let mut refused = Opened { refused: true, ..Opened::new(&world.pair) };
+    world.scan.read(&mut refused, &Ticking::default(), &budget(9));
+    assert!(world.scan.is_reading() && world.scan.watches());
+}
+
+#[test]
+fn an_index_that_is_gone_ends_the_scan_and_the_messages_stay() {
+    let mut world = a_hundred(usize::MAX);
+    world.scan.lose_index();
+    let c = world.scan.counters();
+    assert_eq!((c.processed, c.drifted, world.scan.len()), (0, 100, 100));
+    assert!(world.scan.is_done() && world.scan.is_index_gone() && !world.scan.is_gone());
+    assert!(world.scan.notices()[1].starts_with("the index was emptied"), "{:?}", world.scan.notices());
+    // Where the hash is emptied as well there is nothing to say.
+    world.scan.lose();
+    assert_eq!(world.scan.notices().len(), 1);
 }
 
 #[test]

@@ -80,11 +80,16 @@ fn a_hash_that_is_gone_completes_the_job_and_what_takes_its_name_is_not_touched(
         ("expired", "PEXPIRE unacked 1"),
         ("index replaced", "SET unacked_index mine"),
         ("index deleted", "DEL unacked_index"),
+        ("index renamed over", "RENAME spare_index unacked_index"),
+        ("index copied over", "COPY spare_index unacked_index REPLACE"),
+        ("index stored over", "ZUNIONSTORE unacked_index 1 spare_index"),
+        ("index cut", "ZRANGESTORE unacked_index unacked_index 0 -1"),
     ] {
         let server = in_memory().start();
         let mut conn = server.conn();
         append(&mut conn, &many(0, 5_000, 50.0));
         tell(&mut conn, "HSET spare 1 mine");
+        tell(&mut conn, "ZADD spare_index 1700000004.5 1");
         let slow = Slow::start(&server);
         let id = ask(&mut conn, &format!("QADMIN.CLEARJOB {HASH} {} ALL RATE 1000 CONFIRM {HASH}", target()))
             .text("job_id");
@@ -108,7 +113,11 @@ fn a_hash_that_is_gone_completes_the_job_and_what_takes_its_name_is_not_touched(
             "copied over" => assert_eq!(conn.hlen::<_, i64>(HASH).expect("HLEN"), 1, "{end:?}"),
             "replaced" => assert!(end.int("drifted") > 0, "{end:?}"),
             "index replaced" => assert!(end.text("notice").contains("they were replaced"), "{end:?}"),
-            "index deleted" => assert!(end.text("notice").contains("is it the right INDEX"), "{end:?}"),
+            _ if what.starts_with("index") => {
+                assert!(end.text("notice").contains("the index was emptied, deleted or replaced"), "{end:?}");
+                let there: i64 = conn.hlen(HASH).expect("HLEN");
+                assert_eq!(there, 5_000 - end.int("deleted"), "{what}: {end:?}");
+            }
             _ => {}
         }
     }

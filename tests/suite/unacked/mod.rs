@@ -2,6 +2,7 @@
 
 mod celery;
 mod durability;
+mod late;
 mod live;
 mod odd;
 mod refusals;
