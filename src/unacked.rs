@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use qadmin_core::job::Job;
-use qadmin_core::unacked::{Held, Place};
+use qadmin_core::unacked::{Held, Place, UnackedScan};
 use uuid::Uuid;
 
 use crate::redis::call::{How, call};
@@ -237,5 +237,5 @@ pub(crate) fn count(ctx: Ctx<'_>, job: &mut Job) {
 /// An index may have changed more than once since it was counted.
 pub(crate) fn lose_sight(state: &mut State, db: i32, index: &[u8]) {
     let on_it = state.registry.live_mut().iter_mut().filter(|job| job.has_index(db, index));
-    on_it.filter_map(|job| job.unacked.as_mut()).for_each(|scan| scan.lose_sight());
+    on_it.filter_map(|job| job.unacked.as_mut()).for_each(UnackedScan::lose_sight);
 }

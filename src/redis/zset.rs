@@ -53,9 +53,11 @@ pub(crate) fn range(
 ) -> Result<Vec<(Vec<u8>, f64)>, Vec<u8>> {
     let [first, last] = [first, last].map(|rank| RString::new(rank.to_string()));
     let args = [RString::new(key.bytes()), first, last, RString::new("WITHSCORES")];
-    let flat = call(ctx, c"ZRANGE", How::Read, &args)?.list();
-    let (pairs, _) = flat.as_chunks::<2>();
+    let mut flat = call(ctx, c"ZRANGE", How::Read, &args)?.list().into_iter();
     let score = |text: &[u8]| std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-    let read = |[tag, text]: &[Vec<u8>; 2]| Some((tag.clone(), score(text)?));
-    pairs.iter().map(read).collect::<Option<_>>().ok_or_else(|| b"ERR a score is no number".to_vec())
+    let mut pairs = Vec::with_capacity(flat.len() / 2);
+    while let (Some(tag), Some(text)) = (flat.next(), flat.next()) {
+        pairs.push((tag, score(&text).ok_or_else(|| b"ERR a score is no number".to_vec())?));
+    }
+    Ok(pairs)
 }

@@ -108,7 +108,7 @@ impl Held for Opened<'_> {
     }
 
     fn seek_back(&mut self, place: Option<&Place>) {
-        self.back = self.rank(place).map_or(0, |rank| rank as usize);
+        self.back = self.rank(place).and_then(|rank| usize::try_from(rank).ok()).unwrap_or(0);
     }
 
     fn previous(&mut self) -> Option<Place> {
@@ -124,7 +124,7 @@ impl Held for Opened<'_> {
     }
 
     fn at(&mut self, rank: u64) -> Option<Place> {
-        self.place(rank as usize)
+        self.place(usize::try_from(rank).ok()?)
     }
 
     fn up_to(&mut self, score: f64) -> Option<u64> {

@@ -23,8 +23,6 @@
 //! the same segment. Only a ZADD with several members can do that, one of them new and another one with a new score. It
 //! would have to come while the segment is not read yet, and kombu sends none.
 
-use std::cmp::Ordering;
-
 use super::digests::Digests;
 use super::{Held, Place};
 use crate::scan::{Budget, Clock, Deadline};
@@ -156,7 +154,7 @@ impl Snapshot {
             let Some(place) = held.previous() else {
                 if !held.is_refused() {
                     self.reading = false;
-                    self.finish(None);
+                    self.finish(0);
                 }
                 break;
             };
@@ -179,24 +177,30 @@ impl Snapshot {
 
     fn remember(&mut self, place: &Place) {
         if self.divided {
-            self.finish(Some(place.score));
-            let segment = self.segments.iter_mut().find(|segment| place.score <= segment.upper);
-            let Some(segment) = segment.filter(|segment| segment.state == State::Watched) else { return };
+            let at = self.segment_of(place.score);
+            self.finish(at + 1);
+            let segment = self.segments.get_mut(at).filter(|segment| segment.state == State::Watched);
+            let Some(segment) = segment else { return };
             segment.read += 1;
         }
         self.digests.insert(place);
     }
 
-    /// The reading has come down to this score, or to the end: whatever is above was read.
-    fn finish(&mut self, score: Option<f64>) {
-        let mut lower = f64::NEG_INFINITY;
-        for (at, segment) in self.segments.iter_mut().enumerate() {
-            let is_read = score.is_none_or(|score| at > 0 && score <= lower);
-            lower = segment.upper;
-            if is_read && segment.state == State::Watched {
-                segment.state = State::Read;
+    /// Everything in this segment and in those above it was read.
+    fn finish(&mut self, from: usize) {
+        // Those above were finished before, but for the nearest.
+        for segment in self.segments.iter_mut().skip(from) {
+            match segment.state {
+                State::Watched => segment.state = State::Read,
+                State::Read => return,
+                State::Grown => {}
             }
         }
+    }
+
+    /// The number of the segment that has the entries of this score; the one behind the last where none has.
+    fn segment_of(&self, score: f64) -> usize {
+        self.segments.partition_point(|segment| segment.upper < score)
     }
 
     /// Counts the segments again, after something changed. The scan has passed everything below `passed`.
@@ -243,8 +247,7 @@ impl Snapshot {
         if self.digests.contains(score, tag) {
             return Membership::There;
         }
-        let is_in = |segment: &&Segment| score.partial_cmp(&segment.upper) != Some(Ordering::Greater);
-        match self.segments.iter().find(is_in).map(|segment| segment.state) {
+        match self.segments.get(self.segment_of(score)).map(|segment| segment.state) {
             Some(State::Watched) => Membership::There,
             Some(State::Grown) => Membership::Uncertain,
             Some(State::Read) | None => Membership::Later,
