@@ -203,7 +203,8 @@ impl Queue for List<'_> {
 
     fn stayed(&mut self, most: usize, mut f: impl FnMut(&[u8])) {
         if let Some((first, last)) = self.staying.take() {
-            let count = usize::try_from(first.abs_diff(last)).map_or(most, |steps| most.min(steps.saturating_add(1)));
+            let count =
+                usize::try_from(first.abs_diff(last)).map_or(most, |steps| most.min(steps.saturating_add(1)));
             for step in 0..count as u64 {
                 let index = if first < last { last - step } else { last + step };
                 let Some(message) = self.get(index) else { return };

@@ -156,7 +156,12 @@ impl Scan {
         let is_known = !track.around[4].near.is_empty();
         let kept = self.keeper().filter(|_| is_known).and_then(|kept| look(4, kept + 1));
         let ascending = inner[0] <= inner[1] && inner[1] <= inner[2] && inner[2] <= end;
-        (ascending && track.marks.leaves_order(inner, end)).then_some(Bearings { inner, end, kept, around: refreshed })
+        (ascending && track.marks.leaves_order(inner, end)).then_some(Bearings {
+            inner,
+            end,
+            kept,
+            around: refreshed,
+        })
     }
 
     /// The match that stays, where it is in the list that is walked.

@@ -32,14 +32,14 @@ const TYPES: [(&[u8], Type); 6] = [
 ];
 
 /// Longest ISO text with a date: `9999-12-31T23:59:59.999999+23:59`.
-const ISO_MAX: usize = 32;
+const ISO_BYTES: usize = 32;
 /// Stands before a time of day while it is checked; as long as every date and the letter behind it.
 const ANY_DATE: &str = "2000-01-01T";
 
 /// The ISO-8601 text of a date, a time or both, as Python's `isoformat` writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) struct Iso {
-    bytes: [u8; ISO_MAX],
+    bytes: [u8; ISO_BYTES],
     from: usize,
     to: usize,
 }
@@ -146,7 +146,7 @@ fn moment(inside: &[u8], has_date: bool, counts: std::ops::RangeInclusive<usize>
         return None;
     }
     let has_time = counts != (3..=3);
-    let mut bytes = [0; ISO_MAX];
+    let mut bytes = [0; ISO_BYTES];
     let mut out = Cursor::new(&mut bytes[..]);
     let [year, month, day, hour, minute, second, micros] = numbers;
     match has_date {
