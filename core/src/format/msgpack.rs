@@ -12,6 +12,8 @@
 use std::fmt::Display;
 use std::io::{Error, ErrorKind, Result, Write};
 
+use rmp::Marker;
+
 use crate::filter::time;
 
 /// Deepest nesting of a body. Celery's own nest a handful deep.
@@ -148,17 +150,14 @@ impl Writer<'_, '_> {
         Some(self.take(bytes)?.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
     }
 
-    /// A length of `bytes` bytes.
-    fn length(&mut self, bytes: usize) -> Option<usize> {
-        usize::try_from(self.number(bytes)?).ok()
-    }
-
     /// A text or an integer, as the name of a member.
     fn key(&mut self) -> Option<()> {
-        let is_text = matches!(self.rest.first()?, 0xa0..=0xbf | 0xd9..=0xdb);
-        if !is_text && !matches!(self.rest.first()?, 0x00..=0x7f | 0xcc..=0xd3 | 0xe0..) {
-            return None;
-        }
+        let is_text = match Marker::from_u8(*self.rest.first()?) {
+            Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => true,
+            Marker::FixPos(_) | Marker::U8 | Marker::U16 | Marker::U32 | Marker::U64 => false,
+            Marker::FixNeg(_) | Marker::I8 | Marker::I16 | Marker::I32 | Marker::I64 => false,
+            _ => return None,
+        };
         if is_text {
             return self.value().map(|_| ());
         }
@@ -168,59 +167,70 @@ impl Writer<'_, '_> {
     }
 
     fn value(&mut self) -> Option<Read> {
-        let head = self.take(1)?[0];
-        match head {
-            0x00..=0x7f => self.show(head)?,
-            0x80..=0x8f => return self.open(true, u64::from(head & 0x0f)),
-            0x90..=0x9f => return self.open(false, u64::from(head & 0x0f)),
-            0xa0..=0xbf => self.text(usize::from(head & 0x1f))?,
-            0xc0 => self.put(b"null")?,
-            0xc1 => return None,
-            0xc2 => self.put(b"false")?,
-            0xc3 => self.put(b"true")?,
-            0xc4..=0xc6 => {
-                let length = self.length(1 << (head - 0xc4))?;
-                self.binary(length)?;
-            }
-            0xc7..=0xc9 => {
-                let length = self.length(1 << (head - 0xc7))?;
-                self.extension(length)?;
-            }
-            0xca => {
-                let bits = u32::try_from(self.number(4)?).ok()?;
-                self.float(f64::from(f32::from_bits(bits)))?;
-            }
-            0xcb => {
-                let bits = self.number(8)?;
-                self.float(f64::from_bits(bits))?;
-            }
-            0xcc..=0xcf => {
-                let number = self.number(1 << (head - 0xcc))?;
-                self.show(number)?;
-            }
-            0xd0..=0xd3 => {
-                let bytes = 1 << (head - 0xd0);
-                // The sign is the first of its bits.
-                let unused = 64 - 8 * bytes;
-                let number = (self.number(bytes)? << unused).cast_signed() >> unused;
-                self.show(number)?;
-            }
-            0xd4..=0xd8 => self.extension(1 << (head - 0xd4))?,
-            0xd9..=0xdb => {
-                let length = self.length(1 << (head - 0xd9))?;
-                self.text(length)?;
-            }
-            0xdc | 0xdd => {
-                let count = self.number(2 << (head - 0xdc))?;
-                return self.open(false, count);
-            }
-            0xde | 0xdf => {
-                let count = self.number(2 << (head - 0xde))?;
-                return self.open(true, count);
-            }
-            0xe0.. => self.show(head.cast_signed())?,
+        match Marker::from_u8(self.take(1)?[0]) {
+            Marker::FixMap(count) => return self.open(true, u64::from(count)),
+            Marker::Map16 => return self.container(true, 2),
+            Marker::Map32 => return self.container(true, 4),
+            Marker::FixArray(count) => return self.open(false, u64::from(count)),
+            Marker::Array16 => return self.container(false, 2),
+            Marker::Array32 => return self.container(false, 4),
+            Marker::Null => self.put(b"null")?,
+            Marker::True => self.put(b"true")?,
+            Marker::False => self.put(b"false")?,
+            Marker::FixPos(number) => self.show(number)?,
+            Marker::FixNeg(number) => self.show(number)?,
+            Marker::U8 => self.unsigned(1)?,
+            Marker::U16 => self.unsigned(2)?,
+            Marker::U32 => self.unsigned(4)?,
+            Marker::U64 => self.unsigned(8)?,
+            Marker::I8 => self.signed(1)?,
+            Marker::I16 => self.signed(2)?,
+            Marker::I32 => self.signed(4)?,
+            Marker::I64 => self.signed(8)?,
+            Marker::F32 => self.float(4)?,
+            Marker::F64 => self.float(8)?,
+            Marker::FixStr(length) => self.text(usize::from(length))?,
+            Marker::Str8 => self.long(1, Self::text)?,
+            Marker::Str16 => self.long(2, Self::text)?,
+            Marker::Str32 => self.long(4, Self::text)?,
+            Marker::Bin8 => self.long(1, Self::binary)?,
+            Marker::Bin16 => self.long(2, Self::binary)?,
+            Marker::Bin32 => self.long(4, Self::binary)?,
+            Marker::FixExt1 => self.extension(1)?,
+            Marker::FixExt2 => self.extension(2)?,
+            Marker::FixExt4 => self.extension(4)?,
+            Marker::FixExt8 => self.extension(8)?,
+            Marker::FixExt16 => self.extension(16)?,
+            Marker::Ext8 => self.long(1, Self::extension)?,
+            Marker::Ext16 => self.long(2, Self::extension)?,
+            Marker::Ext32 => self.long(4, Self::extension)?,
+            Marker::Reserved => return None,
         }
         Some(Read::Value)
+    }
+
+    /// What has a length of `bytes` bytes before it, written by `write`.
+    fn long(&mut self, bytes: usize, write: impl FnOnce(&mut Self, usize) -> Option<()>) -> Option<()> {
+        let length = usize::try_from(self.number(bytes)?).ok()?;
+        write(self, length)
+    }
+
+    fn unsigned(&mut self, bytes: usize) -> Option<()> {
+        let number = self.number(bytes)?;
+        self.show(number)
+    }
+
+    fn signed(&mut self, bytes: usize) -> Option<()> {
+        // The sign is the first of its bits.
+        let unused = 64 - 8 * bytes;
+        let number = (self.number(bytes)? << unused).cast_signed() >> unused;
+        self.show(number)
+    }
+
+    /// A container whose count takes `bytes` bytes.
+    fn container(&mut self, is_map: bool, bytes: usize) -> Option<Read> {
+        let count = self.number(bytes)?;
+        self.open(is_map, count)
     }
 
     fn open(&self, is_map: bool, items: u64) -> Option<Read> {
@@ -235,7 +245,12 @@ impl Writer<'_, '_> {
         self.string(std::str::from_utf8(text).ok()?)
     }
 
-    fn float(&mut self, number: f64) -> Option<()> {
+    fn float(&mut self, bytes: usize) -> Option<()> {
+        let bits = self.number(bytes)?;
+        let number = match u32::try_from(bits) {
+            Ok(bits) if bytes == 4 => f64::from(f32::from_bits(bits)),
+            _ => f64::from_bits(bits),
+        };
         match number {
             _ if number.is_nan() => self.put(b"NaN"),
             f64::INFINITY => self.put(b"Infinity"),
