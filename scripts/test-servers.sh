@@ -72,4 +72,7 @@ elif [ "$what" = all ]; then
 else
   for server in ${servers[@]+"${servers[@]}"}; do suite "$server" "" $MOST; done
 fi
+# The last line says what the whole run was worth.
+printf 'tested on %s other servers:%s\n' "${#servers[@]}" \
+  "$(for server in ${servers[@]+"${servers[@]}"}; do printf ' %s' "$(basename "$(dirname "$server")")"; done)"
 exit $failed
