@@ -7,6 +7,7 @@ use qadmin_core::job::{Job, Kind};
 use qadmin_core::near;
 use qadmin_core::request::commands;
 use qadmin_core::scan::Queue as _;
+use qadmin_core::unacked::Held as _;
 use qadmin_core::zero::Onlooker;
 
 use crate::redis::clock::cpu_ns;
@@ -17,6 +18,7 @@ use crate::redis::scan::{Cursor, Holds};
 use crate::redis::{Ctx, RString};
 use crate::rights;
 use crate::settings;
+use crate::unacked::{self, Keys};
 
 /// Longest walk over the keys, in slices: a command pays for it, as for its sample. A look at messages comes behind the last
 /// slice of a job, and takes no longer than one.
@@ -79,37 +81,83 @@ fn nearest(ctx: Ctx<'_>, queue: &[u8], may_read: impl Fn(&[u8]) -> bool) -> Opti
     }
 }
 
-/// Why none of the messages matches that a completed job examined, as far as those tell that run next.
+/// Why none of the messages matches that a completed job examined, as far as those tell that run next, or, of what workers
+/// hold, those that were delivered first.
 pub(crate) fn explain(ctx: Ctx<'_>, job: &Job) -> Option<String> {
     let (start, counters) = (job.start(), job.counters());
     let nothing = counters.matched == 0 && counters.deleted == 0 && counters.concerns.inexact == 0;
     let asks = matches!(start.kind, Kind::Preview | Kind::Clear) && !start.filter.is_all();
-    if !nothing || !asks || start.unacked.is_some() || job.is_outdated() {
+    if !nothing || !asks || job.is_outdated() {
         return None;
     }
     ctx.select(start.db);
-    let (began, longest) = (cpu_ns(), settings::now().slice_us() * 1_000);
-    let mut left = settings::now().sample_window();
-    let mut onlooker = Onlooker::new(start.messages, &start.filter);
-    let (mut messages, mut bytes) = (0, 0);
-    let next_end = start.messages.spec().next_end;
-    'lists: for key in job.keys() {
-        let name = RString::new(key);
-        let Opened::List(mut list) = List::open(ctx, &name, Mode::Read) else { continue };
-        let len = list.len();
-        for distance in 0..len.min(left) {
-            if messages >= CLOCK_MESSAGES || bytes >= CLOCK_BYTES {
-                if cpu_ns().saturating_sub(began) >= longest {
-                    break 'lists;
-                }
-                (messages, bytes) = (0, 0);
-            }
-            messages += 1;
-            list.read(next_end.index(distance, len), |message| {
-                bytes += message.len() + onlooker.look(message);
-            });
-        }
-        left = left.saturating_sub(len);
+    let mut look = Look::new(Onlooker::new(start.messages, &start.filter));
+    match &job.unacked {
+        Some(scan) => look.at_held(ctx, &start.queue, scan.index()),
+        None => look.at_lists(ctx, job),
     }
-    onlooker.explain()
+    look.onlooker.explain()
+}
+
+/// A look at messages, with an end.
+struct Look {
+    onlooker: Onlooker,
+    began: u64,
+    longest: u64,
+    left: u64,
+    /// Since the clock was read.
+    messages: u64,
+    bytes: usize,
+}
+
+impl Look {
+    fn new(onlooker: Onlooker) -> Self {
+        let settings = settings::now();
+        let (longest, left) = (settings.slice_us() * 1_000, settings.sample_window());
+        Self { onlooker, began: cpu_ns(), longest, left, messages: 0, bytes: 0 }
+    }
+
+    /// Another message may be looked at; counts it.
+    fn goes_on(&mut self) -> bool {
+        if self.messages >= CLOCK_MESSAGES || self.bytes >= CLOCK_BYTES {
+            if cpu_ns().saturating_sub(self.began) >= self.longest {
+                self.left = 0;
+            }
+            (self.messages, self.bytes) = (0, 0);
+        }
+        self.messages += 1;
+        let goes_on = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        goes_on
+    }
+
+    fn at(&mut self, message: &[u8]) {
+        self.bytes += message.len() + self.onlooker.look(message);
+    }
+
+    /// Looks at the messages of each list that run next.
+    fn at_lists(&mut self, ctx: Ctx<'_>, job: &Job) {
+        let next_end = job.start().messages.spec().next_end;
+        for key in job.keys() {
+            let name = RString::new(key);
+            let Opened::List(mut list) = List::open(ctx, &name, Mode::Read) else { continue };
+            let len = list.len();
+            for distance in 0..len {
+                if !self.goes_on() {
+                    return;
+                }
+                list.read(next_end.index(distance, len), |message| self.at(message));
+            }
+        }
+    }
+
+    /// Looks at the messages that workers hold, from the first delivery on.
+    fn at_held(&mut self, ctx: Ctx<'_>, hash: &[u8], index: &[u8]) {
+        let (hash, index) = (RString::new(hash), RString::new(index));
+        let unacked::Opened::Keys(mut keys) = Keys::open(ctx, &hash, &index) else { return };
+        keys.seek(None);
+        while self.goes_on()
+            && keys.next(|_, _, value| value.into_iter().for_each(|it| self.at(it))).is_some()
+        {}
+    }
 }

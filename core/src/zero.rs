@@ -107,6 +107,8 @@ impl Asked {
 #[derive(Debug)]
 pub struct Onlooker {
     reader: Reader,
+    /// The messages are those that workers hold.
+    is_held: bool,
     task: Option<Vec<u8>>,
     asked: Vec<Asked>,
     names: HashMap<Vec<u8>, u64>,
@@ -135,6 +137,7 @@ impl Onlooker {
         });
         Self {
             reader,
+            is_held: kind == MessageKind::Unacked,
             task,
             asked: asked.collect(),
             names: HashMap::new(),
@@ -205,6 +208,7 @@ impl Onlooker {
         }
         let looked = match self.looked {
             1 => "of the one message that was looked at".to_owned(),
+            n if self.is_held => format!("of the {n} messages that were delivered first"),
             n => format!("of the {n} messages that run next"),
         };
         if self.messages == 0 {

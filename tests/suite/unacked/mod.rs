@@ -327,3 +327,26 @@ fn a_job_can_be_paused_throttled_and_cancelled() {
     assert_eq!(end.int("deleted"), gone);
     assert!(gone < 2_000, "{gone}");
 }
+
+#[test]
+fn a_count_of_nothing_says_what_workers_hold_instead() {
+    let server = in_memory().module_args("sample-window 50").start();
+    let mut conn = server.conn();
+    append(&mut conn, &many(0, 200, 100.0));
+    let notice = |conn: &mut Connection, filter: &str| {
+        ask(conn, &format!("QADMIN.PREVIEW {HASH} {filter}")).text("notice")
+    };
+    let says = notice(&mut conn, "TASK app.tasks.upload.Uplaod");
+    assert!(
+        says.contains(
+            "of the 50 messages that were delivered first none has the task \"app.tasks.upload.Uplaod\", and one has \
+             nearly this name: \"app.tasks.upload.Upload\""
+        ),
+        "{says}"
+    );
+    assert!(notice(&mut conn, "TASK app.*").contains("say WHERE task GLOB app.*"));
+    // A match is no reason for advice, and neither is a number that nobody has.
+    assert!(!notice(&mut conn, "TASK app.tasks.upload.Upload").contains("delivered first"));
+    assert!(notice(&mut conn, "WHERE retries > 1").contains(r#"none of them has "retries""#));
+    assert!(!notice(&mut conn, "WHERE bytes > 1000000").contains("delivered first"));
+}
