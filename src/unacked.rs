@@ -98,6 +98,14 @@ impl<'c> Keys<'c> {
         self.refused.take()
     }
 
+    /// Reads the message whose entry is at this place; nothing where it has left.
+    pub(crate) fn read_at<R>(&mut self, place: &Place, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        let rank = self.rank(Some(place))?;
+        self.at(rank).filter(|there| there == place)?;
+        let value = self.hash.as_ref()?.get(&RString::new(&place.tag))?;
+        Some(f(value.bytes()))
+    }
+
     fn ask<R>(&mut self, answer: Result<R, Vec<u8>>) -> Option<R> {
         answer.map_err(|line| self.refused = Some(line)).ok()
     }

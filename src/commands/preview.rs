@@ -3,7 +3,7 @@
 use qadmin_core::concerns::ConcernCounts;
 use qadmin_core::error::Error;
 use qadmin_core::ids::Library;
-use qadmin_core::job::{Cached, Job, Kind, Origin, Record, Start, Status, Terms};
+use qadmin_core::job::{Cached, Found, Job, Kind, Origin, Record, Start, Status, Terms};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{List as Listed, Priority};
 use qadmin_core::reply::Reply;
@@ -184,6 +184,11 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
     })?
 }
 
+/// Why a count that was made before has no sample.
+const HAVE_LEFT: &str = "those that were counted first have left since";
+const NOT_KNOWN: &str =
+    "where those that were counted are is not known for these fields or not known any more";
+
 /// Why there is nothing in the lists: the other lists of a queue with priorities may hold its messages, or another key was
 /// meant.
 pub(super) fn nothing_there(ctx: Ctx<'_>, queue: &[u8], lists: &[Listed]) -> String {
@@ -292,23 +297,24 @@ impl Asked<'_> {
     /// A reply with a count that was made before: its sample is looked for now, and goes on with the matches that the
     /// scan found, where it is known which messages these are by now.
     fn counted_before(&self, state: &State, how: How, count: Count) -> Answer {
-        let mut looked = self.look_for_sample();
         let wants = self.request.sample.min(usize::try_from(count.match_count.unwrap_or(0)).unwrap_or(0));
+        let found = state.registry.found(&self.digest, self.request.fields.as_deref());
+        if let Some(held) = self.held {
+            let rows = self.held_counted_before(held, found, wants).map(Reply::List);
+            return Answer::Reply(self.reply(how, count, rows, None), self.request.format);
+        }
+        let mut looked = self.look_for_sample();
         if let Ok(rows) = &mut looked.rows
             && rows.len() < wants
         {
-            let found = state.registry.found(&self.digest, self.request.fields.as_deref());
-            let known = found.and_then(|found| found.rows(self.depth, &looked.distances));
+            let known = match found {
+                Some(Found::Lists(found)) => found.rows(self.depth, &looked.distances),
+                _ => None,
+            };
             let is_known = known.is_some();
             rows.extend(known.into_iter().flatten().take(self.request.sample - rows.len()));
             if rows.is_empty() {
-                let why = match (self.held, is_known) {
-                    (Some(_), _) => "what workers hold has no places that could be remembered",
-                    (None, true) => "those that were counted first have left the queue since",
-                    (None, false) => {
-                        "where those that were counted are is not known for these fields or not known any more"
-                    }
-                };
+                let why = if is_known { HAVE_LEFT } else { NOT_KNOWN };
                 looked.rows = Err(Error::NoSample { why });
             }
         }
@@ -316,6 +322,22 @@ impl Asked<'_> {
             self.reply(how, count, looked.rows.map(Reply::List), looked.looks_like),
             self.request.format,
         )
+    }
+
+    /// The sample of a count of what workers hold that was made before, with at least one row if it wants any.
+    fn held_counted_before(
+        &self,
+        held: &Unacked,
+        found: Option<&Found>,
+        wants: usize,
+    ) -> Result<Vec<Reply>, Error> {
+        let mut sample = self.look_at_held(held)?;
+        let Some(Found::Held(places)) = found.filter(|_| sample.rows.len() < wants) else {
+            let nothing = sample.rows.is_empty() && wants > 0;
+            return if nothing { Err(Error::NoSample { why: NOT_KNOWN }) } else { Ok(sample.rows) };
+        };
+        sample.go_on(held, places);
+        if sample.rows.is_empty() { Err(Error::NoSample { why: HAVE_LEFT }) } else { Ok(sample.rows) }
     }
 
     fn keys(&self) -> impl Iterator<Item = &[u8]> + Clone {

@@ -10,7 +10,7 @@ use qadmin_core::scan::{Queue, shown_index};
 
 use super::looks::{LookTime, Looks, recognised};
 use super::preview::Asked;
-use super::unacked;
+use super::unacked::{HeldSample, Unacked};
 use crate::redis::RString;
 use crate::redis::list::{List, Mode, Opened};
 use crate::settings;
@@ -41,16 +41,14 @@ impl Asked<'_> {
     pub(super) fn look_for_sample(&self) -> Looked {
         let settings = settings::now();
         let window = settings.sample_window();
-        let mut projection = match projection(self.request, self.kind) {
-            Ok(projection) => projection.inexact(true),
+        if let Some(held) = self.held {
+            return Looked { rows: self.look_at_held(held).map(|sample| sample.rows), ..Looked::default() };
+        }
+        let (mut matcher, mut projection) = match self.readers() {
+            Ok(readers) => readers,
             Err(error) => return Looked { rows: Err(error), ..Looked::default() },
         };
-        let mut matcher = Matcher::of(self.kind, &self.request.filter, None).inexact(true);
         let longest = settings.slice_us() * 1_000 * SAMPLE_SLICES;
-        if let Some(held) = self.held {
-            let found = unacked::sample(self.ctx, self.request, held, matcher, projection, longest);
-            return Looked { rows: Ok(found), ..Looked::default() };
-        }
         let mut recogniser = Recogniser::new();
         let (mut rows, mut distances) = (Vec::new(), Vec::new());
         let mut time = LookTime::begin(longest);
@@ -96,6 +94,22 @@ impl Asked<'_> {
         }
         let looks_like = first.and_then(|key| recognised(self.ctx, &recogniser, key));
         Looked { rows: Ok(rows), distances, looks_like }
+    }
+
+    /// The same for what workers hold.
+    ///
+    /// # Errors
+    /// FIELDS names a field that messages do not have.
+    pub(super) fn look_at_held(&self, held: &Unacked) -> Result<HeldSample<'_>, Error> {
+        let longest = settings::now().slice_us() * 1_000 * SAMPLE_SLICES;
+        let mut sample = HeldSample::new(self.ctx, self.request, self.readers()?, longest);
+        sample.look(held);
+        Ok(sample)
+    }
+
+    fn readers(&self) -> Result<(Matcher, Projection), Error> {
+        let projection = projection(self.request, self.kind)?.inexact(true);
+        Ok((Matcher::of(self.kind, &self.request.filter, None).inexact(true), projection))
     }
 
     /// What a row shows of the message that was examined last.

@@ -9,7 +9,9 @@ use qadmin_core::reply::Reply;
 use qadmin_core::request::{CommandSpec, Preview};
 use qadmin_core::scan::Budget;
 use qadmin_core::slot;
-use qadmin_core::unacked::{Held as _, TASKS_GO_ON, UnackedStart, default_index, lost_notice, unacked_row};
+use qadmin_core::unacked::{
+    Held as _, Place, TASKS_GO_ON, UnackedStart, default_index, lost_notice, unacked_row,
+};
 
 use super::looks::LookTime;
 use super::{needs_commands, wrong_type};
@@ -155,40 +157,78 @@ impl Unacked {
     }
 }
 
-/// The immediate sample: matches among the entries that come first, `sample-window` of them at most, and no longer than
-/// `longest` nanoseconds.
-pub(super) fn sample(
-    ctx: Ctx<'_>,
-    request: &Preview,
-    held: &Unacked,
-    mut matcher: Matcher,
-    mut projection: Projection,
-    longest: u64,
-) -> Vec<Reply> {
-    let mut time = LookTime::begin(longest);
-    let [queue, name] = [&request.queue, &held.start.index].map(RString::new);
-    let mut found = Vec::new();
-    if let Opened::Keys(mut keys) = Keys::open(ctx, &queue, &name) {
+/// The rows of a sample of what workers hold.
+pub(super) struct HeldSample<'a> {
+    ctx: Ctx<'a>,
+    request: &'a Preview,
+    matcher: Matcher,
+    projection: Projection,
+    time: LookTime,
+    pub(super) rows: Vec<Reply>,
+    /// The entry that was looked at last.
+    to: Option<Place>,
+}
+
+impl<'a> HeldSample<'a> {
+    /// One without rows, for which there are so many nanoseconds.
+    pub(super) fn new(
+        ctx: Ctx<'a>,
+        request: &'a Preview,
+        (matcher, projection): (Matcher, Projection),
+        longest: u64,
+    ) -> Self {
+        Self { ctx, request, matcher, projection, time: LookTime::begin(longest), rows: Vec::new(), to: None }
+    }
+
+    fn is_over(&mut self) -> bool {
+        self.rows.len() >= self.request.sample || self.time.is_over()
+    }
+
+    fn see(&mut self, score: f64, message: &[u8]) {
+        let mut work = message.len();
+        if self.matcher.examine(message).matched && (self.request.inexact || !self.matcher.is_inexact()) {
+            let inexact = self.request.inexact.then(|| self.matcher.is_inexact());
+            let members = marked(inexact, self.projection.row(message));
+            self.rows.push(unacked_row(score, message.len() as u64, &members));
+            work += self.projection.work(message);
+        }
+        self.time.took(work + self.matcher.work());
+    }
+
+    /// Looks at the entries that come first, `sample-window` of them at most.
+    pub(super) fn look(&mut self, held: &Unacked) {
+        let [queue, name] = [&self.request.queue, &held.start.index].map(RString::new);
+        let Opened::Keys(mut keys) = Keys::open(self.ctx, &queue, &name) else { return };
         keys.seek(None);
         for _ in 0..settings::now().sample_window() {
-            if found.len() >= request.sample || time.is_over() {
-                break;
+            if self.is_over() {
+                return;
             }
-            let read = keys.next(|score, _, value| {
-                let Some(message) = value else { return time.took(0) };
-                let mut work = message.len();
-                if matcher.examine(message).matched && (request.inexact || !matcher.is_inexact()) {
-                    let inexact = request.inexact.then(|| matcher.is_inexact());
-                    let members = marked(inexact, projection.row(message));
-                    found.push(unacked_row(score, message.len() as u64, &members));
-                    work += projection.work(message);
+            let read = keys.next(|score, tag, value| {
+                self.to = Some(Place { score, tag: tag.to_vec() });
+                match value {
+                    Some(message) => self.see(score, message),
+                    None => self.time.took(0),
                 }
-                time.took(work + matcher.work());
             });
             if read.is_none() {
-                break;
+                return;
             }
         }
     }
-    found
+
+    /// Goes on with the matches that a count has found, as far as they are still there.
+    pub(super) fn go_on(&mut self, held: &Unacked, found: &[Place]) {
+        let [queue, name] = [&self.request.queue, &held.start.index].map(RString::new);
+        let Opened::Keys(mut keys) = Keys::open(self.ctx, &queue, &name) else { return };
+        let to = self.to.take();
+        let is_further =
+            |place: &&Place| to.as_ref().is_none_or(|to| to.cmp(place.score, &place.tag).is_lt());
+        for place in found.iter().filter(is_further) {
+            if self.is_over() {
+                return;
+            }
+            keys.read_at(place, |message| self.see(place.score, message));
+        }
+    }
 }

@@ -3,15 +3,27 @@
 //! A count that is given again would otherwise show only what stands among the messages that run next. The scan of the job
 //! goes on to follow what happens to its lists: pushes and pops move its sample as they did while it ran. An edit in place
 //! tells no positions, and whatever is done without an event shows in the length: then nothing is known any more.
+//!
+//! What workers hold stands in an index: a match is found again by its time and its tag, or has left.
 
 use super::{Job, Kind, Status, sample_row};
 use crate::priorities::List;
 use crate::reply::Reply;
 use crate::scan::{Event, Scan};
+use crate::unacked::Place;
 
 /// The sample of a completed count.
 #[derive(Debug)]
-pub struct Found {
+pub enum Found {
+    /// In lists.
+    Lists(Box<FoundInLists>),
+    /// In the index of what workers hold: the places of the first ones, lowest first.
+    Held(Vec<Place>),
+}
+
+/// Where matches are in lists.
+#[derive(Debug)]
+pub struct FoundInLists {
     scan: Scan,
     lists: Vec<List>,
     /// Edits in place that the scan had seen when it was done: one more, and the places are lost.
@@ -24,21 +36,49 @@ pub struct Found {
 }
 
 impl Found {
-    /// What a job found. `None` where it is not a completed count of lists that is given out again.
+    /// What a job found. `None` where it is not a completed count that is given out again.
     pub(super) fn of(job: Job, until_ms: i64) -> Option<Self> {
         let counted = job.status() == Status::Completed && job.start.kind == Kind::Preview;
-        if !counted || job.is_outdated() || job.unacked.is_some() {
+        if !counted || job.is_outdated() {
             return None;
         }
+        if let Some(held) = &job.unacked {
+            return Some(Self::Held(held.found().cloned().collect()));
+        }
         let lists = job.start.lists.into_iter().map(|(list, _)| list).collect();
-        Some(Self { edits: job.scan.edits(), is_lost: false, scan: job.scan, lists, until_ms })
+        let edits = job.scan.edits();
+        Some(Self::Lists(Box::new(FoundInLists { edits, is_lost: false, scan: job.scan, lists, until_ms })))
+    }
+
+    /// Where it is followed what happens to lists.
+    pub(super) fn in_lists(&mut self) -> Option<&mut FoundInLists> {
+        match self {
+            Self::Lists(found) => Some(found),
+            Self::Held(_) => None,
+        }
     }
 
     /// It follows what happens to this list.
     pub(super) fn is_on(&self, key: &[u8]) -> bool {
-        self.lists.iter().any(|list| list.key == key)
+        match self {
+            Self::Lists(found) => found.lists.iter().any(|list| list.key == key),
+            Self::Held(_) => false,
+        }
     }
 
+    /// What it takes, bytes, about.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Lists(found) => {
+                let members = found.scan.sample().flat_map(|(_, row)| &row.members);
+                members.map(|(name, value)| name.len() + value.bytes()).sum()
+            }
+            Self::Held(places) => places.iter().map(|place| size_of::<Place>() + place.tag.len()).sum(),
+        }
+    }
+}
+
+impl FoundInLists {
     /// It may still be asked for.
     pub(super) fn is_wanted(&self, now_ms: i64) -> bool {
         now_ms < self.until_ms && !self.is_lost && self.scan.edits() == self.edits
@@ -70,11 +110,5 @@ impl Found {
             sample_row(self.scan.shown_index(row.distance), step, row.bytes, &row.members)
         });
         Some(shown.collect())
-    }
-
-    /// What it takes, bytes, about.
-    pub(super) fn bytes(&self) -> usize {
-        let members = self.scan.sample().flat_map(|(_, row)| &row.members);
-        members.map(|(name, value)| name.len() + value.bytes()).sum()
     }
 }

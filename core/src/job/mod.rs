@@ -19,7 +19,7 @@ mod undo;
 
 pub use cost::{HitCost, MessageCost};
 pub use event::{CHANNEL, EVENT_FIELDS, Happening, event};
-pub use found::Found;
+pub use found::{Found, FoundInLists};
 pub use groups::{GROUP_BYTES_MAX, GROUPS_MAX, Groups, TOP_DEFAULT, TOP_MAX};
 pub use histogram::Histogram;
 pub use pace::{Next, Pace, TurnClock};

@@ -216,11 +216,15 @@ impl Registry {
         })
     }
 
-    /// Where the matches of a completed preview are that answers the same question with the same fields.
+    /// Where the matches of a completed preview are that answers the same question: with the same fields, or with any,
+    /// where only their places are known.
     #[must_use]
     pub fn found(&self, digest: &[u8; 32], fields: Option<&[Vec<u8>]>) -> Option<&Found> {
-        let equal = |job: &&Ended| !job.stale && job.digest == *digest && job.fields.as_deref() == fields;
-        self.ended.iter().filter(equal).find_map(|job| job.found.as_ref())
+        let mut equal = self.ended.iter().filter(|job| !job.stale && job.digest == *digest);
+        equal.find_map(|job| match &job.found {
+            Some(Found::Lists(_)) if job.fields.as_deref() != fields => None,
+            found => found.as_ref(),
+        })
     }
 
     /// Some completed count wants to know what happens to this list.
@@ -236,12 +240,11 @@ impl Registry {
     /// Follows what happened to a list where completed counts have their matches.
     pub fn follow_found(&mut self, db: i32, key: &[u8], event: Event<'_>, now_ms: i64) {
         for job in self.ended.iter_mut().take(SAMPLES_MAX).filter(|job| job.db == db && !job.stale) {
-            if let Some(found) = &mut job.found {
-                found.follow(key, event);
-                if !found.is_wanted(now_ms) {
-                    job.bytes -= found.bytes().min(job.bytes);
-                    job.found = None;
-                }
+            let Some(found) = job.found.as_mut().and_then(Found::in_lists) else { continue };
+            found.follow(key, event);
+            if !found.is_wanted(now_ms) {
+                let bytes = job.found.take().map_or(0, |found| found.bytes());
+                job.bytes -= bytes.min(job.bytes);
             }
         }
     }

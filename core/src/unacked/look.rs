@@ -201,7 +201,8 @@ impl UnackedLook {
         if scan.plan.effect == Effect::Group {
             self.grouped.push(Grouped { group: verdict.group, distance: 0, bytes });
         } else if !scan.deletes() && scan.rows.len() + self.rows.len() < SAMPLE_MAX {
-            self.rows.push(Row { score, bytes, members: judge.describe(message) });
+            let place = Place { score, tag: tag.to_vec() };
+            self.rows.push(Row { place, bytes, members: judge.describe(message) });
         }
         let goes = match scan.plan.effect {
             Effect::ClearAll => true,

@@ -66,7 +66,7 @@ pub struct UnackedStart {
 /// One match as a sample shows it.
 #[derive(Debug, Clone, PartialEq)]
 struct Row {
-    score: f64,
+    place: Place,
     bytes: u64,
     members: Vec<(Box<str>, Reply)>,
 }
@@ -258,8 +258,17 @@ impl UnackedScan {
     #[must_use]
     pub fn sample(&self, rows: usize) -> Reply {
         Reply::List(
-            self.rows.iter().take(rows).map(|row| unacked_row(row.score, row.bytes, &row.members)).collect(),
+            self.rows
+                .iter()
+                .take(rows)
+                .map(|row| unacked_row(row.place.score, row.bytes, &row.members))
+                .collect(),
         )
+    }
+
+    /// Where the matches are that were found first, in the order of the index.
+    pub fn found(&self) -> impl Iterator<Item = &Place> {
+        self.rows.iter().map(|row| &row.place)
     }
 
     /// What a reader of the counts should know.

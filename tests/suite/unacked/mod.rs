@@ -350,3 +350,45 @@ fn a_count_of_nothing_says_what_workers_hold_instead() {
     assert!(notice(&mut conn, "WHERE retries > 1").contains(r#"none of them has "retries""#));
     assert!(!notice(&mut conn, "WHERE bytes > 1000000").contains("delivered first"));
 }
+
+#[test]
+fn a_count_that_is_given_again_shows_matches_that_are_still_held() {
+    const WINDOW: u64 = 50;
+    let server = in_memory().module_args(&format!("sample-window {WINDOW}")).start();
+    let mut conn = server.conn();
+    // No match among those that are looked at first.
+    let mut all = many(0, 2 * WINDOW, 0.0);
+    let matches = many(2 * WINDOW, 5, 100.0);
+    all.extend(many(2 * WINDOW, 5, 100.0));
+    append(&mut conn, &all);
+    let line = format!("QADMIN.PREVIEW {HASH} {}", target());
+    let shown = |reply: &Reply| -> Vec<i64> {
+        assert!(reply.is_null("sample_error"), "{reply:?}");
+        reply.rows("sample").iter().map(|row| row.int("deadline")).collect()
+    };
+    let counted = ask(&mut conn, &line);
+    let first = shown(&counted);
+    assert_eq!((counted.int("match_count"), first.len()), (5, 5));
+    let again = ask(&mut conn, &line);
+    assert!(!again.is_null("cached_at"));
+    assert_eq!(shown(&again), first);
+    assert_eq!(shown(&ask(&mut conn, &format!("{line} SAMPLE 2"))), first[..2]);
+    // With other fields, too: the places are known.
+    let fields = ask(&mut conn, &format!("{line} FIELDS 1 retries"));
+    assert!(!fields.is_null("cached_at"));
+    assert_eq!(fields.rows("sample").len(), 5);
+    // The first one was acknowledged, the second one was given back and delivered again.
+    let mut pipe = redis::pipe();
+    pipe.zrem(INDEX, &matches[0].tag).ignore().hdel(HASH, &matches[0].tag).ignore();
+    pipe.zadd(INDEX, &matches[1].tag, matches[1].score + 1_000.0).ignore();
+    pipe.exec(&mut conn).expect("a worker's commands");
+    let left = ask(&mut conn, &line);
+    assert!(!left.is_null("cached_at"));
+    assert_eq!(shown(&left), first[2..]);
+    for one in &matches[2..] {
+        let _: i64 = redis::cmd("HDEL").arg(HASH).arg(&one.tag).query(&mut conn).expect("HDEL");
+    }
+    let gone = ask(&mut conn, &line);
+    assert!(gone.rows("sample").is_empty() && !gone.is_null("cached_at"), "{gone:?}");
+    assert!(gone.text("sample_error").contains("have left since"), "{gone:?}");
+}
