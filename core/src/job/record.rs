@@ -88,13 +88,17 @@ pub const FIELDS: [(&str, FieldKind); 70] = [
     ("inexact", FieldKind::Int),
     ("priority", FieldKind::Text),
     ("kept_priority", FieldKind::Int),
-    ("index", FieldKind::Text),
+    ("index_key", FieldKind::Text),
     ("duty", FieldKind::Int),
     ("parked", FieldKind::Int),
     ("undoes", FieldKind::Text),
     ("undone_by", FieldKind::Text),
     ("undone", FieldKind::Int),
 ];
+
+/// Fields that records of earlier versions hold under another name: the name of today and the earlier one. Servers of an
+/// earlier version may have written the record before an upgrade, so both names are read; the name of today goes first.
+const RENAMED: [(&str, &str); 1] = [("index_key", "index")];
 
 /// The values of [`FIELDS`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,9 +176,9 @@ impl Record {
             options.push(format!("{word} {}", words([to])));
             options.extend((self.int("front") == 1).then(|| "FRONT".to_owned()));
         }
-        let index = self.text("index");
-        if !index.is_empty() {
-            options.push(format!("INDEX {}", words([index])));
+        let index_key = self.text("index_key");
+        if !index_key.is_empty() {
+            options.push(format!("INDEX {}", words([index_key])));
         }
         options.join(" ")
     }
@@ -236,13 +240,15 @@ impl Record {
         })
     }
 
-    /// Reads a hash back. `None` if it is not the record of a job.
+    /// Reads a hash back, also one that an earlier version of the module wrote. `None` if it is not the record of a job.
     #[must_use]
     pub fn from_hash<'a>(get: impl Fn(&str) -> Option<&'a [u8]>) -> Option<Self> {
         Status::parse(get("status")?)?;
         uuid::Uuid::try_parse_ascii(get("job_id")?).ok()?;
         let values = FIELDS.iter().map(|(name, kind)| {
-            let bytes = get(name).unwrap_or_default();
+            let earlier =
+                || RENAMED.iter().find(|(today, _)| today == name).and_then(|(_, earlier)| get(earlier));
+            let bytes = get(name).or_else(earlier).unwrap_or_default();
             match kind {
                 FieldKind::Int => std::str::from_utf8(bytes)
                     .ok()
@@ -253,5 +259,37 @@ impl Record {
             }
         });
         Some(Self(values.collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record as a hash holds it, with these fields beside those that every record has.
+    fn record(fields: &[(&str, &str)]) -> Record {
+        let all = [("job_id", "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02"), ("status", "completed")];
+        let get = |name: &str| {
+            fields.iter().chain(&all).find(|(of, _)| *of == name).map(|(_, value)| value.as_bytes())
+        };
+        Record::from_hash(get).expect("it is a record")
+    }
+
+    #[test]
+    fn a_field_that_was_renamed_is_read_under_its_earlier_name_and_the_name_of_today_goes_first() {
+        for (fields, index_key) in [
+            (&[("index_key", "today")][..], &b"today"[..]),
+            (&[("index", "earlier")], b"earlier"),
+            (&[("index", "earlier"), ("index_key", "today")], b"today"),
+            // The name of today is there and says that the queue is a list.
+            (&[("index", "earlier"), ("index_key", "")], b""),
+            (&[], b""),
+        ] {
+            let record = record(fields);
+            assert_eq!(record.text("index_key"), index_key, "{fields:?}");
+            assert_eq!(record.get("index"), &Reply::Null, "{fields:?}");
+            let option = String::from_utf8_lossy(index_key);
+            assert_eq!(record.options().strip_prefix("INDEX ").unwrap_or_default(), option, "{fields:?}");
+        }
     }
 }

@@ -10,7 +10,7 @@
 //! last entry when the job was accepted. So:
 //!
 //! * every entry that is there when the job is accepted, and keeps its place until the scan comes to it, is examined
-//!   exactly once, the lowest deadline first;
+//!   exactly once, the message that was delivered first comes first;
 //! * none is examined twice: the scan goes up, and two entries never have the same place.
 //!
 //! An entry that is added later usually has a later time and stands behind the bound. The times are those of the workers'
@@ -77,7 +77,7 @@ pub fn unacked_row(score: f64, bytes: u64, members: &[(Box<str>, Reply)]) -> Rep
     let mut row: Vec<(Box<str>, Reply)> = vec![
         ("index".into(), Reply::Null),
         ("bytes".into(), Reply::Int(int(bytes))),
-        ("deadline".into(), Reply::Int(unix_ms(score))),
+        ("delivered_at".into(), Reply::Int(unix_ms(score))),
     ];
     // `bytes` may be among the chosen fields; a member appears once.
     row.extend(members.iter().filter(|(name, _)| &**name != "bytes").cloned());

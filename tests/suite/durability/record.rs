@@ -43,6 +43,29 @@ fn the_record_has_every_field_of_status_and_a_time_to_live() {
 }
 
 #[test]
+fn a_record_that_an_earlier_version_wrote_is_shown_under_the_names_of_today() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    let message = r#"[{"body":"e30=","headers":{"task":"t","id":"1"},"properties":{}},"",""]"#;
+    let _: () = conn.hset("unacked", "tag", message).expect("HSET");
+    let _: () = conn.zadd("times", "tag", 1_700_000_000).expect("ZADD");
+    let job = ask(&mut conn, "QADMIN.CLEARJOB unacked TASK t INDEX times ALL CONFIRM unacked");
+    let end = wait_for_job(&mut conn, &job.text("job_id"));
+    let mut earlier: HashMap<String, Vec<u8>> =
+        conn.hgetall(record_key(&end.text("job_id"))).expect("HGETALL");
+    let index_key = earlier.remove("index_key").expect("the record has the key of the index");
+    earlier.insert("index".into(), index_key);
+    earlier.insert("job_id".into(), ID.into());
+    let earlier: Vec<(String, Vec<u8>)> = earlier.into_iter().collect();
+    let _: () = conn.hset_multiple(record_key(ID), &earlier).expect("HSET");
+    let shown = ask(&mut conn, &format!("QADMIN.STATUS {ID}"));
+    let names =
+        |of: &crate::support::Reply| -> Vec<String> { of.iter().map(|(name, _)| name.clone()).collect() };
+    assert_eq!(names(&shown), names(&end));
+    assert_eq!((shown.text("index_key"), shown.int("deleted")), ("times".into(), 1), "{shown:?}");
+}
+
+#[test]
 fn a_record_that_is_deleted_or_made_to_expire_during_the_job_comes_back_whole() {
     let server = slow().start();
     let mut conn = server.conn();

@@ -134,7 +134,7 @@ fn status_of_stats() {
         inexact: 0
         priority: null
         kept_priority: null
-        index: null
+        index_key: null
         duty: null
         parked: 0
         undoes: null

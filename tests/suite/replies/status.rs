@@ -134,7 +134,7 @@ fn status_of_a_job_that_waits_for_its_first_slice() {
         inexact: null
         priority: null
         kept_priority: null
-        index: null
+        index_key: null
         duty: null
         parked: 0
         undoes: null
@@ -219,7 +219,7 @@ fn status_of_a_completed_clear() {
         inexact: null
         priority: null
         kept_priority: null
-        index: null
+        index_key: null
         duty: null
         parked: 0
         undoes: null
@@ -358,7 +358,7 @@ fn status_of_a_dry_run_shows_its_sample() {
         inexact: null
         priority: null
         kept_priority: null
-        index: null
+        index_key: null
         duty: null
         parked: 0
         undoes: null
@@ -445,7 +445,7 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         inexact: null
         priority: null
         kept_priority: null
-        index: null
+        index_key: null
         duty: null
         parked: 0
         undoes: null

@@ -104,18 +104,18 @@ fn what_workers_hold_is_counted_shown_and_grouped_in_the_order_of_time() {
         assert_eq!(rows.len(), 3);
         for (row, one) in rows.iter().zip(&matches) {
             let names: Vec<&str> = row.iter().map(|(name, _)| name.as_str()).collect();
-            assert_eq!(names[..4], ["index", "bytes", "deadline", "task"], "{row:?}");
+            assert_eq!(names[..4], ["index", "bytes", "delivered_at", "task"], "{row:?}");
             assert!(row.is_null("index"));
             assert_eq!(row.int("bytes"), one.value.len() as i64);
             let at = all.iter().position(|held| held == *one).expect("it is one of them");
-            assert_eq!(row.int("deadline"), 1_700_000_000_000 + at as i64);
+            assert_eq!(row.int("delivered_at"), 1_700_000_000_000 + at as i64);
             assert_eq!((row.text("task"), row.text("routing_key")), (TARGET_TASK.into(), "celery".into()));
         }
         let counted = if inline == "0" {
             assert_eq!(preview.text("mode"), "job");
             let end = wait_for_job(&mut conn, &preview.text("job_id"));
             assert_eq!(end.rows("sample")[..3], rows[..]);
-            assert_eq!((end.text("index"), end.int("total_estimated")), (INDEX.into(), 3_000));
+            assert_eq!((end.text("index_key"), end.int("total_estimated")), (INDEX.into(), 3_000));
             assert!(end.text("notice").starts_with("tasks that workers hold go on running"), "{end:?}");
             end.int("matched")
         } else {
@@ -126,7 +126,7 @@ fn what_workers_hold_is_counted_shown_and_grouped_in_the_order_of_time() {
     set(&mut conn, "inline-limit 200000");
     let fields = ask(&mut conn, &format!("QADMIN.PREVIEW {HASH} {} FIELDS 2 bytes id", target()));
     let names: Vec<String> = fields.rows("sample")[0].iter().map(|(name, _)| name.clone()).collect();
-    assert_eq!(names, ["index", "bytes", "deadline", "id"]);
+    assert_eq!(names, ["index", "bytes", "delivered_at", "id"]);
     // Filters see what stands beside the message.
     for (condition, expected) in [
         ("routing_key = celery", 3_000),
@@ -212,7 +212,7 @@ fn another_index_is_named_by_index_and_status_and_resent_ids_know_it() {
     for again in [0, 1] {
         assert_eq!(ask(&mut conn, &line).int("deduplicated"), again);
         let end = wait_for_job(&mut conn, id);
-        assert_eq!((end.text("index"), end.int("deleted")), ("times".into(), matches), "{end:?}");
+        assert_eq!((end.text("index_key"), end.int("deleted")), ("times".into(), matches), "{end:?}");
     }
     let other = run(&mut conn, &line.replace("times", "unacked_index")).expect_err("other arguments");
     assert!(other.to_string().contains("belongs to a job with other arguments"), "{other}");
@@ -302,7 +302,7 @@ fn entries_of_one_time_are_passed_in_their_order_however_many_there_are_and_time
     assert_eq!(both(&mut conn), of(&left));
     let preview = ask(&mut conn, &format!("QADMIN.PREVIEW {HASH} WHERE task EXISTS SAMPLE 100"));
     let deadlines: Vec<Value> =
-        preview.rows("sample").iter().map(|row| row.get_field("deadline").clone()).collect();
+        preview.rows("sample").iter().map(|row| row.get_field("delivered_at").clone()).collect();
     assert!(deadlines.is_sorted_by_key(|value| if let Value::Int(n) = value { *n } else { i64::MIN }));
 }
 

@@ -43,7 +43,7 @@ fn any_bytes_may_be_the_name_of_hash_or_index_or_a_tag() {
         );
         let end = wait_for_job(&mut conn, &map(&job.expect("a reply")).text("job_id"));
         assert_eq!((end.text("status"), end.int("deleted")), ("completed".into(), 4), "{end:?}");
-        assert_eq!(end.get_field("index"), &Value::BulkString(index.to_vec()));
+        assert_eq!(end.get_field("index_key"), &Value::BulkString(index.to_vec()));
         let left: Vec<Vec<u8>> = conn.zrange(index, 0, -1).expect("ZRANGE");
         assert_eq!(left, tags.iter().skip(1).step_by(2).map(|tag| tag.to_vec()).collect::<Vec<_>>());
         assert_eq!(conn.hlen::<_, usize>(hash).expect("HLEN"), 3);
