@@ -7,6 +7,7 @@
 
 pub mod args;
 pub mod concerns;
+pub mod container;
 pub mod error;
 pub mod excerpt;
 pub mod field;

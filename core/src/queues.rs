@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::container::Container;
 use crate::error::Error;
 use crate::filter::Projection;
+use crate::priorities::Priority;
 use crate::reply::Reply;
 
 /// What the key of a set of bindings holds, behind the prefix that all keys of an app may have.
@@ -100,6 +102,12 @@ impl Queue {
         self.lists().map(|list| list.depth).sum()
     }
 
+    /// `None` where a binding alone names it: none of its lists exists.
+    fn container(&self) -> Option<Container> {
+        let priority = (!self.steps.is_empty()).then_some(Priority::All);
+        Container::of(false, priority, self.depth() > 0)
+    }
+
     fn row(&self, name: &[u8]) -> Reply {
         let steps = self
             .steps
@@ -116,6 +124,7 @@ impl Queue {
             .with("next_task", next.and_then(|list| list.task.clone()))
             .with("bound", self.bound)
             .with("looks_like", next.and_then(|list| list.looks_like))
+            .with("container", self.container())
             .build()
     }
 }
@@ -227,10 +236,12 @@ mod tests {
         assert!(whole);
         assert_eq!(
             rows[0],
-            r#"{"queue":"p","depth":7,"own_depth":0,"priorities":[{"step":3,"depth":3},{"step":9,"depth":4}],"bytes_estimate":70,"next_task":"3","bound":1,"looks_like":null}"#
+            r#"{"queue":"p","depth":7,"own_depth":0,"priorities":[{"step":3,"depth":3},{"step":9,"depth":4}],"bytes_estimate":70,"next_task":"3","bound":1,"looks_like":null,"container":"lists"}"#
         );
         assert!(rows[1].contains(r#""queue":"a","depth":5,"own_depth":5,"#), "{rows:?}");
         assert!(rows[2].contains(r#""queue":"b""#), "{rows:?}");
+        assert!(rows[1..3].iter().all(|row| row.ends_with(r#""container":"list"}"#)), "{rows:?}");
+        assert!(rows[3].ends_with(r#""container":null}"#), "{rows:?}");
         assert!(
             rows[3]
                 .contains(r#""depth":0,"own_depth":0,"priorities":[],"bytes_estimate":0,"next_task":null"#)

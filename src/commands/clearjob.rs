@@ -6,7 +6,7 @@ use qadmin_core::job::{Destination, Job, Keep, Kind, Origin, Record, Start, Term
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::List;
 use qadmin_core::queue::End;
-use qadmin_core::reply::Reply;
+use qadmin_core::reply::{MapBuilder, Reply};
 use qadmin_core::request::{ClearJob, Mode, QUEUE_MAX, SAMPLE_DEFAULT, commands};
 use qadmin_core::scan::Effect;
 use qadmin_core::slot;
@@ -230,6 +230,11 @@ fn write_first(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Result<Record,
     }
 }
 
+/// The reply about a job that is accepted now, or was before.
+fn map(ctx: Ctx<'_>, record: &Record, deduplicated: bool) -> Reply {
+    members(ctx, record, deduplicated).with("container", record.get("container").clone()).build()
+}
+
 /// The job that this very request started before, if it did.
 pub(super) fn resent(
     state: &mut State,
@@ -255,7 +260,8 @@ pub(super) fn resent(
     if same { Ok(Some(record)) } else { Err(Error::IdInUse { id: id.to_string() }) }
 }
 
-pub(super) fn map(ctx: Ctx<'_>, record: &Record, deduplicated: bool) -> Reply {
+/// The members of the reply, but for `container`, which stands after those that the reply to an undo has beside them.
+pub(super) fn members(ctx: Ctx<'_>, record: &Record, deduplicated: bool) -> MapBuilder {
     let get = |name: &str| record.get(name).clone();
     let keys = of_record(record);
     Reply::map()
@@ -274,5 +280,4 @@ pub(super) fn map(ctx: Ctx<'_>, record: &Record, deduplicated: bool) -> Reply {
         .with("priority", get("priority"))
         .with("notice", get("notice"))
         .with("to", get("to"))
-        .build()
 }

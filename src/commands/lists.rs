@@ -1,5 +1,6 @@
 //! The lists that a command about a queue goes over.
 
+use qadmin_core::container::Container;
 use qadmin_core::error::Error;
 use qadmin_core::job::Record;
 use qadmin_core::kind::MessageKind;
@@ -51,6 +52,11 @@ impl Over {
     /// Messages in all of them.
     pub(super) fn depth(&self) -> u64 {
         self.lists.iter().map(|(_, len)| len).sum()
+    }
+
+    /// What kind of storage that is, as far as the keys and the words of the command tell.
+    pub(super) fn container(&self, priority: Option<Priority>) -> Option<Container> {
+        Container::of(self.held.is_some(), priority, self.depth() > 0)
     }
 
     /// The index that is meant, given or not.

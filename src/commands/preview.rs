@@ -1,6 +1,7 @@
 //! QADMIN.PREVIEW: the four tiers of a count, and the sample.
 
 use qadmin_core::concerns::ConcernCounts;
+use qadmin_core::container::Container;
 use qadmin_core::error::Error;
 use qadmin_core::ids::Library;
 use qadmin_core::job::{Cached, Found, Job, Kind, Origin, Record, Start, Status, Terms};
@@ -108,11 +109,21 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
     let over = Over::find(ctx, &words, &commands::PREVIEW, Access::Read)?;
     // From here on it says which index it means.
     let request = &Preview { index: over.index(), ..request.clone() };
-    let depth = over.depth();
+    let (depth, container) = (over.depth(), over.container(request.priority));
     let Over { held, kind, lists: over } = over;
     let lists: Vec<Listed> = over.iter().map(|(list, _)| list.clone()).collect();
     let digest = request.key(db, kind, &lists);
-    let asked = Asked { ctx, request, kind, lists: &lists, held: held.as_ref(), depth, digest, accepted_ns };
+    let asked = Asked {
+        ctx,
+        request,
+        kind,
+        lists: &lists,
+        container,
+        held: held.as_ref(),
+        depth,
+        digest,
+        accepted_ns,
+    };
     let now = now_ms();
     state::with(|state| {
         if request.nocount {
@@ -248,6 +259,8 @@ pub(super) struct Asked<'a> {
     pub(super) kind: MessageKind,
     /// Where they are, in the order in which workers look into the lists.
     pub(super) lists: &'a [Listed],
+    /// What kind of storage that is; `None` where nothing tells.
+    pub(super) container: Option<Container>,
     /// Where workers hold them.
     pub(super) held: Option<&'a Unacked>,
     pub(super) depth: u64,
@@ -394,6 +407,7 @@ impl Asked<'_> {
                 "queue_of_list",
                 settings::now().priorities().step_of(&self.request.queue).map(|(queue, _)| queue),
             )
+            .with("container", self.container)
             .build()
     }
 }
@@ -412,11 +426,13 @@ pub(crate) fn after_wait(
         Some(held) => held.len,
         None => depth_now(ctx, wait.lists.iter().map(|list| list.key.as_slice())),
     };
+    // A client waits only for a queue that held messages when its command was accepted.
     let asked = Asked {
         ctx,
         request: &wait.request,
         kind: wait.kind,
         lists: &wait.lists,
+        container: Container::of(held.is_some(), wait.request.priority, true),
         held: held.as_ref(),
         depth,
         digest: wait.request.key(wait.db, wait.kind, &wait.lists),

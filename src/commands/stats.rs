@@ -1,5 +1,6 @@
 //! QADMIN.STATS: a count by the values of fields.
 
+use qadmin_core::container::Container;
 use qadmin_core::error::Error;
 use qadmin_core::filter::Projection;
 use qadmin_core::job::{Groups, Job, Kind, Origin, Record, Start, Status, Terms};
@@ -54,11 +55,12 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
     let over = Over::find(ctx, &words, &commands::STATS, Access::Read)?;
     // From here on it says which index it means.
     let request = &Stats { index: over.index(), ..request.clone() };
-    let depth = over.depth();
+    let (depth, container) = (over.depth(), over.container(request.priority));
     let Over { held, kind, lists: over } = over;
     let lists: Vec<List> = over.iter().map(|(list, _)| list.clone()).collect();
     let digest = request.key(db, kind, &lists);
-    let asked = Asked { ctx, request, kind, lists: &lists, held: held.as_ref(), depth, accepted_ns };
+    let asked =
+        Asked { ctx, request, kind, lists: &lists, container, held: held.as_ref(), depth, accepted_ns };
     let answer = |how, count| Ok(Answer::Reply(asked.reply(how, count), request.format));
     state::with(|state| {
         if depth == 0 {
@@ -152,6 +154,8 @@ struct Asked<'a> {
     request: &'a Stats,
     kind: MessageKind,
     lists: &'a [List],
+    /// What kind of storage that is; `None` where nothing tells.
+    container: Option<Container>,
     /// Where workers hold the messages.
     held: Option<&'a Unacked>,
     depth: u64,
@@ -206,6 +210,7 @@ impl Asked<'_> {
             .with("message_kind", self.kind.spec().name)
             .with("inexact", inexact)
             .with("priority", self.request.priority.map(Priority::word))
+            .with("container", self.container)
             .build()
     }
 }
@@ -220,11 +225,13 @@ pub(crate) fn after_wait(state: &mut State, ctx: Ctx<'_>, id: Uuid, wait: &Stats
         Some(held) => held.len,
         None => depth_now(ctx, wait.lists.iter().map(|list| list.key.as_slice())),
     };
+    // A client waits only for a queue that held messages when its command was accepted.
     let asked = Asked {
         ctx,
         request,
         kind: wait.kind,
         lists: &wait.lists,
+        container: Container::of(held.is_some(), request.priority, true),
         held: held.as_ref(),
         depth,
         accepted_ns: wait.accepted_ns,

@@ -11,7 +11,7 @@ use qadmin_core::request::{SAMPLE_DEFAULT, Undo, commands};
 use qadmin_core::scan::Effect;
 use uuid::Uuid;
 
-use super::clearjob::{begin, map, resent};
+use super::clearjob::{begin, members, resent};
 use super::status::find;
 use super::{Answer, check_starter, depth};
 use crate::engine::Newcomer;
@@ -128,13 +128,10 @@ fn queue_of(record: &Record) -> Result<Vec<u8>, Error> {
 
 /// That of a clear, and what the undo is about.
 fn reply(ctx: Ctx<'_>, undo: &Record, job: &Record, deduplicated: bool) -> Reply {
-    let more = [
-        ("undoes".into(), undo.get("undoes").clone()),
-        ("moved".into(), job.get("deleted").clone()),
-        ("undone".into(), undo.get("undone").clone()),
-    ];
-    match map(ctx, undo, deduplicated) {
-        Reply::Map(members) => Reply::Map(members.into_iter().chain(more).collect()),
-        other => other,
-    }
+    members(ctx, undo, deduplicated)
+        .with("undoes", undo.get("undoes").clone())
+        .with("moved", job.get("deleted").clone())
+        .with("undone", undo.get("undone").clone())
+        .with("container", undo.get("container").clone())
+        .build()
 }

@@ -10,6 +10,7 @@ mod callers;
 mod celery;
 mod clients;
 mod cluster;
+mod containers;
 mod docs;
 mod durability;
 mod errors;

@@ -38,6 +38,7 @@ use groups::Names;
 use uuid::Uuid;
 
 use crate::concerns::{Concerns, chord_notice, inexact_notice, left_notices, uncompared_notice};
+use crate::container::Container;
 use crate::error::Error;
 use crate::excerpt::excerpt;
 use crate::filter::{Distinct, Filter, Grouping, Matcher, Projection};
@@ -166,6 +167,12 @@ impl Start {
     #[must_use]
     pub fn destination(&self) -> Option<(&Destination, End)> {
         self.terms.to.as_ref().map(|to| (to, to.end(self.messages.spec().next_end)))
+    }
+
+    /// What kind of storage its messages are in; `None` where the key was missing and the request does not tell.
+    #[must_use]
+    pub fn container(&self) -> Option<Container> {
+        Container::of(self.unacked.is_some(), self.priority, self.lists.iter().any(|(_, len)| *len > 0))
     }
 
     /// Where a body cannot be read, the texts that its sender put into the envelope are read. What they tell alone
@@ -877,6 +884,7 @@ impl Job {
             opt(s.terms.undo.map(|undo| undo.job.to_string())),
             Reply::Null,
             number(s.terms.undo.map(|undo| undo.undone + if s.dry_run { 0 } else { c.deleted })),
+            s.container().into(),
         ])
     }
 

@@ -1,8 +1,10 @@
 //! A job as STATUS shows it, and as the hash that outlives the process holds it.
 
+use crate::container::Container;
 use crate::error::Error;
 use crate::excerpt::excerpt;
 use crate::filter::words;
+use crate::priorities::Priority;
 use crate::reply::Reply;
 
 use super::{Kind, Status};
@@ -23,7 +25,7 @@ pub enum FieldKind {
 }
 
 /// The members of STATUS in their documented order; `sample` stands behind `error`.
-pub const FIELDS: [(&str, FieldKind); 70] = [
+pub const FIELDS: [(&str, FieldKind); 71] = [
     ("job_id", FieldKind::Name),
     ("kind", FieldKind::Name),
     ("status", FieldKind::Name),
@@ -94,6 +96,7 @@ pub const FIELDS: [(&str, FieldKind); 70] = [
     ("undoes", FieldKind::Text),
     ("undone_by", FieldKind::Text),
     ("undone", FieldKind::Int),
+    ("container", FieldKind::Text),
 ];
 
 /// Fields that records of earlier versions hold under another name: the name of today and the earlier one. Servers of an
@@ -240,6 +243,13 @@ impl Record {
         })
     }
 
+    /// The container of a job whose record was written before records named it. Where the job met no message, nothing
+    /// tells whether its queue was a list.
+    fn container_of_earlier_version(&self) -> Option<Container> {
+        let priority = Priority::parse(self.text("priority")).ok();
+        Container::of(!self.text("index_key").is_empty(), priority, self.int("total_estimated") > 0)
+    }
+
     /// Reads a hash back, also one that an earlier version of the module wrote. `None` if it is not the record of a job.
     #[must_use]
     pub fn from_hash<'a>(get: impl Fn(&str) -> Option<&'a [u8]>) -> Option<Self> {
@@ -258,7 +268,11 @@ impl Record {
                 FieldKind::Text | FieldKind::Name => Reply::Text(bytes.to_vec()),
             }
         });
-        Some(Self(values.collect()))
+        let mut record = Self(values.collect());
+        if get("container").is_none() {
+            record.set("container", record.container_of_earlier_version().into());
+        }
+        Some(record)
     }
 }
 
@@ -290,6 +304,25 @@ mod tests {
             assert_eq!(record.get("index"), &Reply::Null, "{fields:?}");
             let option = String::from_utf8_lossy(index_key);
             assert_eq!(record.options().strip_prefix("INDEX ").unwrap_or_default(), option, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_does_not_name_its_container_tells_it_by_what_else_it_holds() {
+        for (fields, container) in [
+            (&[("index", "unacked_index")][..], &b"unacked"[..]),
+            (&[("index_key", "unacked_index"), ("total_estimated", "0")], b"unacked"),
+            (&[("priority", "all"), ("total_estimated", "7")], b"lists"),
+            (&[("priority", "3"), ("total_estimated", "7")], b"list"),
+            (&[("priority", ""), ("total_estimated", "7")], b"list"),
+            (&[("total_estimated", "0")], b""),
+            (&[], b""),
+            // One that names it is taken by its word, also where nothing was there and where a later version wrote it.
+            (&[("container", "lists"), ("index_key", "unacked_index")], b"lists"),
+            (&[("container", ""), ("total_estimated", "7")], b""),
+            (&[("container", "zset")], b"zset"),
+        ] {
+            assert_eq!(record(fields).text("container"), container, "{fields:?}");
         }
     }
 }

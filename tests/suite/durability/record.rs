@@ -56,6 +56,7 @@ fn a_record_that_an_earlier_version_wrote_is_shown_under_the_names_of_today() {
     let index_key = earlier.remove("index_key").expect("the record has the key of the index");
     earlier.insert("index".into(), index_key);
     earlier.insert("job_id".into(), ID.into());
+    earlier.remove("container").expect("the record names the container");
     let earlier: Vec<(String, Vec<u8>)> = earlier.into_iter().collect();
     let _: () = conn.hset_multiple(record_key(ID), &earlier).expect("HSET");
     let shown = ask(&mut conn, &format!("QADMIN.STATUS {ID}"));
@@ -63,6 +64,7 @@ fn a_record_that_an_earlier_version_wrote_is_shown_under_the_names_of_today() {
         |of: &crate::support::Reply| -> Vec<String> { of.iter().map(|(name, _)| name.clone()).collect() };
     assert_eq!(names(&shown), names(&end));
     assert_eq!((shown.text("index_key"), shown.int("deleted")), ("times".into(), 1), "{shown:?}");
+    assert_eq!(shown.text("container"), "unacked", "{shown:?}");
 }
 
 #[test]

@@ -59,6 +59,7 @@ fn preview_that_counts_while_the_client_waits() {
         inexact: 0
         priority: null
         queue_of_list: null
+        container: "list"
     "#);
 }
 
@@ -99,6 +100,7 @@ fn preview_from_the_cache() {
         inexact: 0
         priority: null
         queue_of_list: null
+        container: "list"
     "#);
 }
 
@@ -138,6 +140,7 @@ fn preview_that_starts_a_job() {
         inexact: null
         priority: null
         queue_of_list: null
+        container: "list"
     "#);
     insta::assert_snapshot!(three(&server, &line), @r#"
         mode: "job"
@@ -167,6 +170,7 @@ fn preview_that_starts_a_job() {
         inexact: 0
         priority: null
         queue_of_list: null
+        container: "list"
     "#);
 }
 
@@ -205,6 +209,7 @@ fn preview_without_a_count() {
         inexact: null
         priority: null
         queue_of_list: null
+        container: "list"
     "#);
 }
 
@@ -245,5 +250,6 @@ fn preview_whose_count_failed() {
         inexact: null
         priority: null
         queue_of_list: null
+        container: "list"
     "#);
 }

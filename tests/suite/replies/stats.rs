@@ -44,6 +44,7 @@ fn stats_that_are_counted_while_the_client_waits() {
         message_kind: "celery"
         inexact: 0
         priority: null
+        container: "list"
     "#);
 }
 
@@ -140,5 +141,6 @@ fn status_of_stats() {
         undoes: null
         undone_by: null
         undone: null
+        container: "list"
     "#);
 }

@@ -23,6 +23,7 @@ fn clearjob() {
         priority: null
         notice: null
         to: null
+        container: "list"
     "#);
     let line = format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery ID {ID}", target());
     let reply = run(&mut server.conn(), &line).expect("a reply");
@@ -39,6 +40,7 @@ fn clearjob() {
         priority: null
         notice: null
         to: null
+        container: "list"
     "#);
     wait_for_job(&mut server.conn(), ID);
     insta::assert_snapshot!(three(&server, &line), @r#"
@@ -54,6 +56,7 @@ fn clearjob() {
         priority: null
         notice: null
         to: null
+        container: "list"
     "#);
 }
 
@@ -140,6 +143,7 @@ fn status_of_a_job_that_waits_for_its_first_slice() {
         undoes: null
         undone_by: null
         undone: null
+        container: "list"
     "#);
 }
 
@@ -225,6 +229,7 @@ fn status_of_a_completed_clear() {
         undoes: null
         undone_by: null
         undone: null
+        container: "list"
     "#);
 }
 
@@ -364,6 +369,7 @@ fn status_of_a_dry_run_shows_its_sample() {
         undoes: null
         undone_by: null
         undone: null
+        container: "list"
     "#);
 }
 
@@ -451,6 +457,7 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         undoes: null
         undone_by: null
         undone: null
+        container: "list"
     "#);
 }
 
