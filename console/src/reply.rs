@@ -183,9 +183,9 @@ impl Preview {
         }
     }
 
-    /// Whether these are messages that workers hold: they have no place in a queue. Not known where none is shown.
+    /// Whether these are messages that workers hold: they have no place in a queue, and the server moves none of them.
     pub(crate) fn is_of_workers(&self) -> bool {
-        self.sample.iter().any(|row| row.int("index").is_none())
+        self.map.word("container").as_deref() == Some("unacked")
     }
 
     /// The same preview with what its job found: the members that the server could not fill in when it answered. A job

@@ -144,6 +144,9 @@ fn what_workers_hold_is_a_queue_like_any_other_and_its_index_can_be_named() {
     assert!(found.out.contains("The 3 matching messages:"), "{found:?}");
     assert!(found.out.contains("tasks that workers hold go on running"), "{found:?}");
     assert!(found.out.contains("1700000000000"), "{found:?}");
+    let none =
+        qadmin(&server, &["preview", "unacked", "--task", "no.such", "--index", "times", "--json"]).ended(0);
+    assert_eq!(none.json()["container"], "unacked", "{none:?}");
     let stats = qadmin(&server, &["stats", "unacked", "--by", "routing_key", "--index", "times"]).ended(0);
     assert!(stats.out.contains("celery"), "{stats:?}");
     let line = ["clear", "unacked", "--task", "t", "--keep-one", "--index", "times", "--yes", "unacked"];

@@ -289,6 +289,26 @@ fn two_operators_start_two_jobs_that_together_take_every_match_once() {
 }
 
 #[test]
+fn what_workers_hold_is_not_moved_also_where_no_message_is_shown() {
+    let (server, page) = examples();
+    let message = r#"[{"headers":{"task":"t"},"body":"","properties":{}},"","celery"]"#;
+    redis::pipe()
+        .hset("unacked", "tag", message)
+        .zadd("unacked_index", "tag", 1_700_000_000)
+        .exec(&mut server.conn())
+        .expect("the server takes them");
+    for (about, moves) in [
+        ("queue=unacked&task=t", false),
+        ("queue=unacked&task=no.such.task", false),
+        ("queue=celery&task=no.such.task", true),
+    ] {
+        let body = page.get(&format!("/preview?{about}&now=1")).with(200).body;
+        assert_eq!(body.contains("id=\"how-move\""), moves, "{about}: {body}");
+        assert_eq!(body.contains("type=\"hidden\" name=\"how\" value=\"clear\""), !moves, "{about}: {body}");
+    }
+}
+
+#[test]
 fn what_only_the_senders_text_tells_of_goes_where_it_is_ticked_and_comes_back() {
     let (server, page) = examples();
     let filter = "where=content_type+%3D+application%2Fx-python-serialize&where=kwargs.repoid+EXISTS";

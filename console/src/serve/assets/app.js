@@ -70,11 +70,6 @@ function showSample(rows) {
     }
   }
   at("sample").replaceChildren(table);
-  // Messages that workers hold have no place in a queue, and the server moves none of them.
-  if (at("how-move") && rows.some((row) => row.index === null)) {
-    at("how-clear").checked = true;
-    at("how-move").disabled = true;
-  }
 }
 
 function sampleHeading(matches, shown) {
@@ -158,6 +153,11 @@ async function preview(card) {
     return;
   }
   showSample(reply.sample);
+  // The server does not move messages that workers hold.
+  if (at("how-move") && reply.container === "unacked") {
+    at("how-clear").checked = true;
+    at("how-move").disabled = true;
+  }
   if (reply.clear_refusal) {
     // What goes leaves its room behind: nothing below moves.
     const card = at("locked").closest(".card");

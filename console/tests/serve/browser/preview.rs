@@ -232,6 +232,11 @@ fn what_workers_hold_is_looked_at_and_cleared_for_good() {
     browser.reads("#count-line", "1 of 1 messages match");
     browser.reads("#sample", "held-1");
     assert!(!browser.can_use("#how-move"), "the server moves none of them");
+    browser.go(&page, "/preview?queue=unacked&task=no.such.task");
+    browser.reads("#count-line", "0 of 1 messages match");
+    assert!(!browser.can_use("#how-move"), "they are known where no message is shown, too");
+    browser.go(&page, "/preview?queue=unacked&task=app.tasks.notify.Notify");
+    browser.reads("#count-line", "1 of 1 messages match");
     browser.fill("[name=confirm]", "unacked");
     browser.click("#clear-all");
     browser.reads("#outcome", "Cleared 1 of 1 matching message");
