@@ -4,12 +4,11 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use qadmin_harness::{
-    Factory, Fields as _, Series, Server, TARGET_REPOID, TARGET_TASK, fill, grouped, map, module_path,
-    python, spawn, text, workspace_root,
+    Factory, Fields as _, Series, Server, TARGET_REPOID, TARGET_TASK, c_module, fill, grouped, map,
+    module_path, python, spawn, text, workspace_root,
 };
 use redis::{Connection, Value};
 
-use crate::floor;
 use crate::targets::Targets;
 
 /// The queue of every measurement.
@@ -47,7 +46,7 @@ impl Bed {
         module_path()?;
         python()?;
         let server = Server::builder().module().try_start()?;
-        floor::load(&server)?;
+        load_floors(&server)?;
         let conn = server.conn();
         let targets = Targets::default();
         Ok(Self { server, conn, messages, targets, repetitions, original: None, fresh: false })
@@ -239,6 +238,14 @@ impl Bed {
         }
         serde_json::from_slice(&out.stdout).map_err(|e| format!("{script}: {e}"))
     }
+}
+
+/// Builds the module whose commands measure the floors, and loads it into a server.
+fn load_floors(server: &Server) -> Result<(), String> {
+    let library = c_module("benchfloor", server.dir())?;
+    let loaded =
+        redis::cmd("MODULE").arg("LOAD").arg(library.to_string_lossy().as_ref()).exec(&mut server.conn());
+    loaded.map_err(|e| format!("the module of floors: {e}"))
 }
 
 /// The factory of every measurement.

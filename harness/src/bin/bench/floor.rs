@@ -1,16 +1,8 @@
 //! The floors: the same walk in one piece, by a module that does nothing else (tests/module/benchfloor.c).
 
-use qadmin_harness::{Series, Server, c_module, text};
+use qadmin_harness::{Series, text};
 
 use crate::bed::{Bed, QUEUE, check, factory, timed};
-
-/// Builds the module and loads it into a server.
-pub(crate) fn load(server: &Server) -> Result<(), String> {
-    let library = c_module("benchfloor", server.dir())?;
-    let loaded =
-        redis::cmd("MODULE").arg("LOAD").arg(library.to_string_lossy().as_ref()).exec(&mut server.conn());
-    loaded.map_err(|e| format!("the module of floors: {e}"))
-}
 
 /// Reads the whole queue.
 pub(crate) fn walk(bed: &mut Bed) -> Result<Series, String> {
