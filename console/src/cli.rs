@@ -399,6 +399,11 @@ pub(crate) struct Serve {
     pub(crate) actor: Option<String>,
 }
 
+/// The default of `--actor`: the user of the operating system, where it has a name.
+pub(crate) fn os_user() -> Option<String> {
+    whoami::username().ok().filter(|name| !name.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;

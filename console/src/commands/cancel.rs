@@ -1,6 +1,7 @@
 //! `qadmin cancel`
 
-use super::{Session, bytes, list, shown, whole};
+use super::session::{Session, bytes, list, whole};
+use super::shown;
 use crate::cli;
 use crate::client::{Hold, JobRef};
 use crate::failure::{Exit, Failure};

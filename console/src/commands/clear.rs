@@ -3,7 +3,8 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Session, bytes, exit_of, preview, shown, whole};
+use super::session::{Session, bytes, exit_of, whole};
+use super::{preview, shown};
 use crate::cli;
 use crate::client::{ClearRequest, JobRef, PreviewRequest};
 use crate::failure::{Exit, Failure};
@@ -52,7 +53,7 @@ pub(crate) fn run(session: &mut Session, args: &cli::Clear) -> Result<Exit, Fail
         dry_run: args.dry_run,
         confirm,
         id: args.id.unwrap_or_else(Uuid::new_v4).to_string(),
-        actor: args.actor.clone().or_else(os_user),
+        actor: args.actor.clone().or_else(cli::os_user),
         reason: args.reason.clone(),
     };
     let accepted = session.client.clear(&request)?;
@@ -154,9 +155,4 @@ fn about_to(args: &cli::Clear, preview: &Preview) -> String {
     };
     let unknown = if preview.match_count.is_none() { " How many there are is not known." } else { "" };
     format!("This {verb} {gone}{limit}{whereto}.{unknown}")
-}
-
-/// Who sits at the terminal, as the operating system says.
-pub(crate) fn os_user() -> Option<String> {
-    whoami::username().ok().filter(|name| !name.is_empty())
 }

@@ -1,6 +1,7 @@
 //! `qadmin pause`, `resume`, `throttle`
 
-use super::{Session, job_ref, shown, whole};
+use super::session::{Session, job_ref, whole};
+use super::shown;
 use crate::cli;
 use crate::client::{Hold, JobRef};
 use crate::failure::{Exit, Failure};

@@ -1,6 +1,6 @@
 //! `qadmin jobs`
 
-use super::{Session, bytes, list};
+use super::session::{Session, bytes, list};
 use crate::cli;
 use crate::failure::{Exit, Failure};
 use crate::table;

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Session, bytes, shown};
+use super::session::{Session, bytes};
+use super::shown;
 use crate::cli;
 use crate::client::{JobRef, PreviewRequest};
 use crate::failure::{Exit, Failure};

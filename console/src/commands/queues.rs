@@ -3,7 +3,7 @@
 use comfy_table::Cell;
 use serde_json::Value;
 
-use super::Session;
+use super::session::Session;
 use crate::cli;
 use crate::failure::{Exit, Failure};
 use crate::reply::Queues;

@@ -3,7 +3,8 @@
 use comfy_table::Cell;
 use serde_json::Value;
 
-use super::{Session, bytes, shown};
+use super::session::{Session, bytes};
+use super::shown;
 use crate::cli;
 use crate::client::{JobRef, StatsRequest};
 use crate::failure::{Exit, Failure};

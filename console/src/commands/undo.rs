@@ -3,8 +3,8 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::clear::os_user;
-use super::{Session, bytes, exit_of, job_ref, shown, whole};
+use super::session::{Session, bytes, exit_of, job_ref, whole};
+use super::shown;
 use crate::cli;
 use crate::client::{JobRef, UndoRequest};
 use crate::failure::{Exit, Failure};
@@ -26,7 +26,7 @@ pub(crate) fn run(session: &mut Session, args: &cli::Undo) -> Result<Exit, Failu
         front: args.front,
         dry_run: args.dry_run,
         id: args.id.unwrap_or_else(Uuid::new_v4).to_string(),
-        actor: args.actor.clone().or_else(os_user),
+        actor: args.actor.clone().or_else(cli::os_user),
         reason: args.reason.clone(),
     };
     if !args.dry_run {

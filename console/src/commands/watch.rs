@@ -1,6 +1,7 @@
 //! `qadmin watch`
 
-use super::{Session, exit_of, job_ref, shown, whole};
+use super::session::{Session, exit_of, job_ref, whole};
+use super::shown;
 use crate::cli;
 use crate::failure::{Exit, Failure};
 use crate::progress::{self, End};

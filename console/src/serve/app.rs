@@ -5,12 +5,10 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use axum::http::HeaderMap;
-use uuid::Uuid;
 
-use super::login::Login;
-use crate::cli::{Redis, Serve};
+use super::session::{Login, secret};
+use crate::cli::{Redis, Serve, os_user};
 use crate::client::Client;
-use crate::commands::clear::os_user;
 use crate::connection::Server;
 use crate::failure::{Exit, Failure};
 
@@ -104,14 +102,4 @@ impl App {
             ))
         })
     }
-}
-
-/// 244 random bits as text.
-pub(crate) fn secret() -> String {
-    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
-}
-
-/// Compares secrets in a time that tells nothing about where they differ.
-pub(crate) fn same_secret(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }

@@ -19,12 +19,15 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use tokio::time::timeout;
 
-use super::BODY_MAX;
-use super::app::{App, same_secret};
+use super::app::App;
 use super::connections::{Connection, READ};
 use super::failed::refusal;
 use super::pages::arrival;
 use super::params::Params;
+use super::session::same_secret;
+
+/// Bytes of a request's body: forms are small.
+const BODY_MAX: usize = 64 * 1024;
 
 /// No script, style or frame but our own files; no markup by scripts; forms go nowhere else.
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \

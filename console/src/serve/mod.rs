@@ -1,11 +1,13 @@
 //! `qadmin serve`: the same as at the terminal, as a web page.
 //!
 //! Whoever reaches the page may do what the Redis user of its URL may do, so most of this is about who reaches it:
-//! `guard.rs` checks every request before anything else sees it, `login.rs` knows who has shown the token. Handlers
-//! (`api.rs`, `pages/`) talk to Redis on threads of their own ([`app::App::ask`]).
+//! `guard.rs` checks every request before anything else sees it, `session.rs` knows who has shown the token. Handlers
+//! (`api.rs`, `pages/`) ask for what a URL or form means (`ask.rs`), and talk to Redis on threads of their own
+//! ([`app::App::ask`]).
 
 mod api;
 mod app;
+mod ask;
 mod assets;
 mod connections;
 mod failed;
@@ -13,6 +15,8 @@ mod guard;
 mod login;
 mod pages;
 mod params;
+mod session;
+mod status;
 
 use std::fs;
 use std::io;
@@ -33,10 +37,7 @@ use crate::failure::{Exit, Failure};
 use crate::text::escape;
 
 use app::App;
-use login::Login;
-
-/// Bytes of a request's body: forms are small.
-const BODY_MAX: usize = 64 * 1024;
+use session::Login;
 
 /// Serves until Ctrl-C or SIGTERM.
 pub(crate) fn run(redis: &Redis, args: &Serve) -> Result<Exit, Failure> {
@@ -168,7 +169,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/resume", post(pages::hold))
         .route("/throttle", post(pages::hold))
         .route("/jobs", get(pages::jobs))
-        .route("/login", get(pages::login).post(login::log_in))
+        .route("/login", get(login::show).post(login::log_in))
         .route("/logout", post(login::log_out))
         .route("/assets/app.js", get(assets::script))
         .route("/assets/style.css", get(assets::style))

@@ -98,9 +98,14 @@ impl Target {
 
     /// The same in all lists of the queue. `queue` is the queue that this list is a part of, where the server says that
     /// it is the list of one step: what stands between a name and a step is a setting of the server.
-    pub(crate) fn of_all_lists(&self, queue: Option<&[u8]>) -> Self {
+    fn of_all_lists(&self, queue: Option<&[u8]>) -> Self {
         let queue = queue.unwrap_or(&self.queue).to_vec();
         Self { queue, priority: Some("all".to_owned()), ..self.clone() }
+    }
+
+    /// The address of the preview of all lists of the queue; `queue` as for [`Self::of_all_lists`].
+    pub(crate) fn all_lists_url(&self, queue: Option<&[u8]>) -> String {
+        format!("/preview?{}", self.of_all_lists(queue).query())
     }
 
     /// Whether more than one list may be meant.

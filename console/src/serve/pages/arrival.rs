@@ -9,8 +9,8 @@ use maud::html;
 
 use super::layout::{self, Frame};
 use super::preview::form;
-use crate::serve::api::query;
 use crate::serve::app::App;
+use crate::serve::ask::query;
 use crate::serve::params::Target;
 use crate::text::escape;
 

@@ -5,10 +5,12 @@
 
 mod actions;
 pub(crate) mod arrival;
+pub(crate) mod error;
 mod job;
 mod layout;
 mod lists;
-pub(crate) mod preview;
+pub(crate) mod login;
+mod preview;
 mod stats;
 
 use std::sync::Arc;
@@ -17,13 +19,12 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
-use maud::{Markup, html};
+use maud::Markup;
 
-use super::api::{self, JOBS, clear_request, job_of, query, undo_request};
 use super::app::App;
-use super::failed;
-use super::login::is_own_path;
+use super::ask::{self, JOBS, clear_request, job_of, query, undo_request};
 use super::params::{Params, Target, encode};
+use super::status::status;
 use crate::client::{JobRef, Rights};
 use crate::failure::Failure;
 use crate::undo::Undo;
@@ -31,53 +32,8 @@ use crate::undo::Undo;
 fn shown(page: Result<Markup, Failure>) -> Response {
     match page {
         Ok(markup) => Html(markup.into_string()).into_response(),
-        Err(failure) => failed::page(&failure),
+        Err(failure) => error::page(&failure),
     }
-}
-
-/// A page that says what did not work.
-pub(crate) fn failure(words: &str) -> Html<String> {
-    failure_of(words, None)
-}
-
-/// The same with a way back.
-fn failure_of(words: &str, back: Option<&str>) -> Html<String> {
-    failure_to(words, back.map(|back| (back, "Back to the preview")))
-}
-
-fn failure_to(words: &str, back: Option<(&str, &str)>) -> Html<String> {
-    let body = html! {
-        h1 { "That did not work" }
-        @for line in words.lines() { p.error { (line) } }
-        p {
-            @if let Some((back, name)) = back { a href=(back) { (name) } " " }
-            a href="/" { "Queues" }
-        }
-    };
-    Html(layout::page("That did not work", &layout::Frame::default(), &body).into_string())
-}
-
-/// GET /login
-pub(crate) async fn login(State(app): State<Arc<App>>, uri: Uri) -> Response {
-    let back = query(&uri).text("back").filter(|back| is_own_path(back)).unwrap_or_else(|| "/".to_owned());
-    if app.login.is_none() {
-        Redirect::to("/").into_response()
-    } else {
-        login_form(None, &back).into_response()
-    }
-}
-
-pub(crate) fn login_form(error: Option<&str>, back: &str) -> Html<String> {
-    let body = html! {
-        h1 { "Log in" }
-        @if let Some(error) = error { p.error role="alert" { (error) } }
-        form.card method="post" action="/login" {
-            input type="hidden" name="back" value=(back);
-            label { "Token" input type="password" name="token" required autofocus autocomplete="current-password"; }
-            button.primary { "Log in" }
-        }
-    };
-    Html(layout::page("Log in", &layout::Frame::default(), &body).into_string())
 }
 
 /// GET /
@@ -110,7 +66,7 @@ pub(crate) async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Response {
     let frame = layout::Frame::of(&app);
     let params = query(&uri);
     let asked = params.clone();
-    let counted = app.ask(move |client| api::count(client, &asked)).await;
+    let counted = app.ask(move |client| ask::count(client, &asked)).await;
     shown(counted.map(|counted| stats::whole(&frame, &params, &counted)))
 }
 
@@ -135,7 +91,7 @@ pub(crate) async fn preview(State(app): State<Arc<App>>, uri: Uri) -> Response {
     }
     let asked = params.clone();
     let looked = app.ask(move |client| {
-        let (mut preview, refusal) = api::look(client, &asked)?;
+        let (mut preview, refusal) = ask::look(client, &asked)?;
         // A job that is through is the count.
         if let Some(id) =
             preview.job_id.clone().filter(|_| preview.mode == "job" && preview.match_count.is_none())
@@ -154,7 +110,7 @@ pub(crate) async fn preview(State(app): State<Arc<App>>, uri: Uri) -> Response {
         }
         Err(failure) => {
             let page = preview::wrong(&frame, &target, &failure.words);
-            (failed::status(&failure), Html(page.into_string())).into_response()
+            (status(&failure), Html(page.into_string())).into_response()
         }
     }
 }
@@ -184,7 +140,7 @@ pub(crate) async fn clear(State(app): State<Arc<App>>, uri: Uri, body: Bytes) ->
         }
         Err(failure) => {
             let back = format!("/preview?{back}");
-            (failed::status(&failure), failure_of(&failure.words, Some(&back))).into_response()
+            (status(&failure), error::failure_of(&failure.words, Some(&back))).into_response()
         }
     }
 }
@@ -222,8 +178,8 @@ pub(crate) async fn undo(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> 
             Redirect::to(&place).into_response()
         }
         Err(failure) => {
-            let page = failure_to(&failure.words, Some((&back, "Back to the job")));
-            (failed::status(&failure), page).into_response()
+            let page = error::failure_to(&failure.words, Some((&back, "Back to the job")));
+            (status(&failure), page).into_response()
         }
     }
 }
@@ -232,9 +188,9 @@ pub(crate) async fn undo(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> 
 pub(crate) async fn hold(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> Response {
     let (params, form) = (query(&uri), Params::new(&body));
     let place = job::place(&params);
-    let held = app.ask(move |client| client.hold(&job_of(&params)?, api::hold_of(&uri, &form)?)).await;
+    let held = app.ask(move |client| client.hold(&job_of(&params)?, ask::hold_of(&uri, &form)?)).await;
     match held {
         Ok(_) => Redirect::to(&place).into_response(),
-        Err(failure) => failed::page(&failure),
+        Err(failure) => error::page(&failure),
     }
 }

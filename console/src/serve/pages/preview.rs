@@ -85,7 +85,7 @@ pub(crate) fn whole(
             @if let Some(others) = preview.other_priorities_depth.filter(|n| *n > 0) {
                 p.note {
                     (counted(others, "message")) " in the other priority lists of this queue, which are not looked at: "
-                    a href=(all_lists(target, preview)) { "all lists" }
+                    a href=(target.all_lists_url(preview.queue_of_list.as_deref())) { "all lists" }
                 }
             }
             p { a href={ "/preview?" (query) "&bust=1" } { "Count anew" } }
@@ -105,11 +105,6 @@ pub(crate) fn whole(
         }
     };
     layout::page(&title(target), frame, &body)
-}
-
-/// The same preview of all lists of the queue.
-pub(crate) fn all_lists(target: &Target, preview: &Preview) -> String {
-    format!("/preview?{}", target.of_all_lists(preview.queue_of_list.as_deref()).query())
 }
 
 fn nbsp() -> &'static str {

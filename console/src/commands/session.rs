@@ -1,0 +1,55 @@
+//! What every command works with.
+
+use std::ffi::OsStr;
+
+use serde_json::Value;
+
+use crate::cli::Job;
+use crate::client::{Client, JobRef};
+use crate::failure::Exit;
+use crate::look;
+use crate::reply::Status;
+
+/// A connection, and how to show what comes of it.
+pub(crate) struct Session {
+    pub(super) client: Client,
+    pub(super) json: bool,
+    pub(super) quiet: bool,
+}
+
+impl Session {
+    /// Prints a reply: as it is for scripts, or as people read it.
+    pub(super) fn show(&self, json: &Value, people: impl FnOnce() -> String) {
+        if self.json { look::print_json(json) } else { look::print(&people()) }
+    }
+
+    /// Says something beside the reply; never on standard output.
+    pub(super) fn say(&self, words: &str) {
+        if !self.quiet && !self.json {
+            eprintln!("{words}");
+        }
+    }
+}
+
+/// The bytes of an argument.
+pub(super) fn bytes(argument: &OsStr) -> Vec<u8> {
+    argument.as_encoded_bytes().to_vec()
+}
+
+pub(super) fn job_ref(job: &Job) -> JobRef {
+    JobRef { id: job.id.to_string(), queue: job.queue.as_deref().map(bytes) }
+}
+
+/// The exit code of a job that is over, or may be.
+pub(super) fn exit_of(job: &Status) -> Exit {
+    if job.has_ended() && !job.completed() { Exit::JobFailed } else { Exit::Done }
+}
+
+/// A list of replies as JSON.
+pub(super) fn list(jobs: &[Status]) -> Value {
+    Value::Array(jobs.iter().map(|job| Value::Object(job.map.0.clone())).collect())
+}
+
+pub(super) fn whole(status: &Status) -> Value {
+    Value::Object(status.map.0.clone())
+}

@@ -1,0 +1,20 @@
+//! The login.
+
+use axum::response::Html;
+use maud::html;
+
+use super::layout::{self, Frame};
+
+/// The form that asks for the token; `back` is where it leads to.
+pub(crate) fn form(error: Option<&str>, back: &str) -> Html<String> {
+    let body = html! {
+        h1 { "Log in" }
+        @if let Some(error) = error { p.error role="alert" { (error) } }
+        form.card method="post" action="/login" {
+            input type="hidden" name="back" value=(back);
+            label { "Token" input type="password" name="token" required autofocus autocomplete="current-password"; }
+            button.primary { "Log in" }
+        }
+    };
+    Html(layout::page("Log in", &Frame::default(), &body).into_string())
+}

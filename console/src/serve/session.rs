@@ -1,0 +1,149 @@
+//! Sessions of browsers: who has shown the token, and the secrets that say so.
+
+use std::collections::{HashMap, VecDeque};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::header::{self, HeaderMap};
+use uuid::Uuid;
+
+use crate::failure::{Exit, Failure};
+use crate::text::escape;
+
+/// The fewest characters of a token: shorter tokens can be guessed.
+const TOKEN_MIN: usize = 16;
+/// How long a browser stays logged in.
+const LIFE: Duration = Duration::from_secs(12 * 3600);
+/// Browsers that are logged in at the same time.
+const SESSIONS_MAX: usize = 256;
+/// Wrong tokens, from anybody, within [`WINDOW`]. More are not looked at.
+const WRONG_MAX: usize = 10;
+const WINDOW: Duration = Duration::from_secs(60);
+const COOKIE: &str = "qadmin_session";
+
+/// Who may come in.
+pub(crate) struct Login {
+    token: Vec<u8>,
+    state: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// Sessions and when they began.
+    sessions: HashMap<String, Instant>,
+    wrong: VecDeque<Instant>,
+}
+
+/// What an attempt to log in came to.
+pub(crate) enum Answer {
+    Session(String),
+    Wrong,
+    TooMany,
+}
+
+impl Login {
+    pub(crate) fn new(path: &Path) -> Result<Self, Failure> {
+        let usage = |words: String| {
+            Failure::new(Exit::Usage, format!("{}: {words}", escape(path.as_os_str().as_encoded_bytes())))
+        };
+        let mode = fs::metadata(path).map_err(|error| usage(error.to_string()))?.permissions().mode();
+        if mode & 0o077 != 0 {
+            return Err(usage("others may read this token; chmod 600 it".to_owned()));
+        }
+        let token = fs::read(path).map_err(|error| usage(error.to_string()))?.trim_ascii().to_vec();
+        if token.len() < TOKEN_MIN {
+            return Err(usage(format!("a token has {TOKEN_MIN} characters or more")));
+        }
+        Ok(Self { token, state: Mutex::default() })
+    }
+
+    /// Whether the request comes from a browser that is logged in.
+    pub(crate) fn is_known(&self, headers: &HeaderMap) -> bool {
+        let Some(session) = session(headers) else { return false };
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state
+            .sessions
+            .iter()
+            .any(|(known, begin)| begin.elapsed() < LIFE && same_secret(known.as_bytes(), session.as_bytes()))
+    }
+
+    /// Begins a session if the token is the right one.
+    pub(crate) fn try_token(&self, token: &[u8]) -> Answer {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        while state.wrong.front().is_some_and(|at| at.elapsed() > WINDOW) {
+            state.wrong.pop_front();
+        }
+        if state.wrong.len() >= WRONG_MAX {
+            return Answer::TooMany;
+        }
+        if !same_secret(token.trim_ascii(), &self.token) {
+            state.wrong.push_back(Instant::now());
+            return Answer::Wrong;
+        }
+        state.sessions.retain(|_, begin| begin.elapsed() < LIFE);
+        if state.sessions.len() >= SESSIONS_MAX {
+            let oldest = state.sessions.iter().min_by_key(|(_, begin)| **begin).map(|(name, _)| name.clone());
+            state.sessions.remove(&oldest.unwrap_or_default());
+        }
+        let session = secret();
+        state.sessions.insert(session.clone(), Instant::now());
+        Answer::Session(session)
+    }
+
+    /// Ends the session of the browser that sends the request.
+    pub(crate) fn forget(&self, headers: &HeaderMap) {
+        if let Some(session) = session(headers) {
+            self.state.lock().unwrap_or_else(PoisonError::into_inner).sessions.remove(&session);
+        }
+    }
+}
+
+fn session(headers: &HeaderMap) -> Option<String> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value.to_owned())
+}
+
+/// The header that gives a browser its session.
+pub(crate) fn cookie(session: &str) -> String {
+    let age = LIFE.as_secs();
+    format!("{COOKIE}={session}; HttpOnly; SameSite=Strict; Path=/; Max-Age={age}")
+}
+
+/// The header that takes it away again.
+pub(crate) fn no_cookie() -> String {
+    format!("{COOKIE}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0")
+}
+
+/// Whether a place to go back to is one of ours: `//elsewhere` and `/\elsewhere` are not.
+pub(crate) fn is_own_path(path: &str) -> bool {
+    path.starts_with('/') && !path.starts_with("//") && !path.contains(|c: char| c == '\\' || c.is_control())
+}
+
+/// 244 random bits as text.
+pub(crate) fn secret() -> String {
+    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
+}
+
+/// Compares secrets in a time that tells nothing about where they differ.
+pub(crate) fn same_secret(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_own_path;
+
+    #[test]
+    fn nobody_is_led_elsewhere_after_the_login() {
+        assert!(is_own_path("/preview?queue=a&task=%2F"));
+        for wrong in
+            ["//evil.example", "/\\evil.example", "https://evil.example", "", "javascript:x", "/\n/evil"]
+        {
+            assert!(!is_own_path(wrong), "{wrong:?}");
+        }
+    }
+}
