@@ -2,6 +2,7 @@
 //! `cargo test -p qadmin-console` after `make build`.
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
+mod circles;
 mod clear;
 mod cluster;
 mod docs;
