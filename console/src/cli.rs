@@ -153,8 +153,9 @@ impl Filter {
     }
 }
 
+/// Which messages of which queue a command is about.
 #[derive(Debug, Args)]
-pub(crate) struct Preview {
+pub(crate) struct Target {
     /// The list's key, or that of the hash of messages that workers hold.
     pub(crate) queue: OsString,
     #[command(flatten)]
@@ -165,6 +166,20 @@ pub(crate) struct Preview {
     /// Of a queue with priorities: all its lists as one queue, or the list of one step. Default: the list of that name.
     #[arg(long, value_name = "all|STEP")]
     pub(crate) priority: Option<String>,
+}
+
+/// The index of a queue that is a hash. It is apart from the target because help lists it further down.
+#[derive(Debug, Args)]
+pub(crate) struct Index {
+    /// Where the queue is the hash of what workers hold: the key of its index. Default: the hash's name and _index.
+    #[arg(id = "index", long = "index", value_name = "KEY")]
+    pub(crate) key: Option<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Preview {
+    #[command(flatten)]
+    pub(crate) target: Target,
     /// Most messages to show, 0 to 100.
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) sample: u32,
@@ -177,9 +192,8 @@ pub(crate) struct Preview {
     /// Count anew, whatever the server has counted before.
     #[arg(long)]
     pub(crate) bust: bool,
-    /// Where the queue is the hash of what workers hold: the key of its index. Default: the hash's name and _index.
-    #[arg(long, value_name = "KEY")]
-    pub(crate) index: Option<OsString>,
+    #[command(flatten)]
+    pub(crate) index: Index,
     /// Only look: depth and sample, no count.
     #[arg(long, conflicts_with = "bust")]
     pub(crate) no_count: bool,
@@ -190,16 +204,8 @@ pub(crate) struct Preview {
 
 #[derive(Debug, Args)]
 pub(crate) struct Clear {
-    /// The list's key, or that of the hash of messages that workers hold.
-    pub(crate) queue: OsString,
     #[command(flatten)]
-    pub(crate) filter: Filter,
-    /// What the queue's messages are. Default: what the server's setting default-kind says.
-    #[arg(id = "kind", long = "as", value_enum, value_name = "KIND")]
-    pub(crate) kind: Option<Kind>,
-    /// Of a queue with priorities: all its lists as one queue, or the list of one step. Default: the list of that name.
-    #[arg(long, value_name = "all|STEP")]
-    pub(crate) priority: Option<String>,
+    pub(crate) target: Target,
     /// Take out every match.
     #[arg(long, required_unless_present = "keep_one", conflicts_with = "keep_one")]
     pub(crate) all: bool,
@@ -224,9 +230,8 @@ pub(crate) struct Clear {
     /// With --expect: so many percent more are no surprise.
     #[arg(long, value_name = "PERCENT", requires = "expect")]
     pub(crate) tolerance: Option<u64>,
-    /// Where the queue is the hash of what workers hold: the key of its index. Default: the hash's name and _index.
-    #[arg(long, value_name = "KEY")]
-    pub(crate) index: Option<OsString>,
+    #[command(flatten)]
+    pub(crate) index: Index,
     /// Move matches to a list of the job's own instead of clearing them, so that it can be undone.
     #[arg(long, visible_alias = "move", conflicts_with = "to")]
     pub(crate) park: bool,
@@ -301,22 +306,13 @@ pub(crate) enum Keep {
 
 #[derive(Debug, Args)]
 pub(crate) struct Stats {
-    /// The list's key, or that of the hash of messages that workers hold.
-    pub(crate) queue: OsString,
     #[command(flatten)]
-    pub(crate) filter: Filter,
-    /// What the queue's messages are. Default: what the server's setting default-kind says.
-    #[arg(id = "kind", long = "as", value_enum, value_name = "KIND")]
-    pub(crate) kind: Option<Kind>,
-    /// Of a queue with priorities: all its lists as one queue, or the list of one step. Default: the list of that name.
-    #[arg(long, value_name = "all|STEP")]
-    pub(crate) priority: Option<String>,
+    pub(crate) target: Target,
     /// Fields to count by, 1 to 4, such as task,repoid.
     #[arg(long, value_name = "FIELD", value_delimiter = ',', default_value = "task")]
     pub(crate) by: Vec<String>,
-    /// Where the queue is the hash of what workers hold: the key of its index. Default: the hash's name and _index.
-    #[arg(long, value_name = "KEY")]
-    pub(crate) index: Option<OsString>,
+    #[command(flatten)]
+    pub(crate) index: Index,
     /// Most groups to show, 0 to 1,000; the others are added up.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) top: u32,

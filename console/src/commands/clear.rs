@@ -18,8 +18,8 @@ use crate::text::{counted, escape, grouped};
 const SAMPLE: u32 = 5;
 
 pub(crate) fn run(session: &mut Session, args: &cli::Clear) -> Result<Exit, Failure> {
-    let queue = bytes(&args.queue);
-    let filter = args.filter.some_words()?;
+    let queue = bytes(&args.target.queue);
+    let filter = args.target.filter.some_words()?;
     if args.front && args.to.is_none() && !args.park {
         return Err(Failure::new(Exit::Usage, "--front goes with --park or --to"));
     }
@@ -43,12 +43,12 @@ pub(crate) fn run(session: &mut Session, args: &cli::Clear) -> Result<Exit, Fail
         rate: args.rate,
         expect: args.expect,
         tolerance: args.tolerance,
-        index: args.index.as_ref().map(|key| bytes(key)),
+        index: args.index.key.as_deref().map(bytes),
         to: args.to.as_deref().map(bytes),
         park: args.park,
         front: args.front,
-        kind: args.kind,
-        priority: args.priority.clone(),
+        kind: args.target.kind,
+        priority: args.target.priority.clone(),
         inexact: args.inexact,
         dry_run: args.dry_run,
         confirm,
@@ -95,16 +95,16 @@ fn ask(session: &mut Session, args: &cli::Clear, queue: &[u8]) -> Result<Answer,
     }
     let request = PreviewRequest {
         queue: queue.to_vec(),
-        filter: args.filter.words(),
+        filter: args.target.filter.words(),
         sample: Some(SAMPLE),
-        index: args.index.as_ref().map(|key| bytes(key)),
+        index: args.index.key.as_deref().map(bytes),
         // What was counted earlier is no ground to clear on.
         bust: !args.skip_count,
         no_count: args.skip_count,
         // Counted with the words of the clear: it takes what is shown.
         inexact: args.inexact,
-        kind: args.kind,
-        priority: args.priority.clone(),
+        kind: args.target.kind,
+        priority: args.target.priority.clone(),
         ..PreviewRequest::default()
     };
     let Some(preview) = preview::look(session, &request, true)? else {

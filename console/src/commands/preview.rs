@@ -12,16 +12,16 @@ use crate::reply::Preview;
 
 pub(crate) fn run(session: &mut Session, args: &cli::Preview) -> Result<Exit, Failure> {
     let request = PreviewRequest {
-        queue: bytes(&args.queue),
-        filter: args.filter.some_words()?,
+        queue: bytes(&args.target.queue),
+        filter: args.target.filter.some_words()?,
         sample: Some(args.sample),
         fields: args.fields.clone(),
-        index: args.index.as_ref().map(|key| bytes(key)),
+        index: args.index.key.as_deref().map(bytes),
         bust: args.bust,
         no_count: args.no_count,
         inexact: args.inexact,
-        kind: args.kind,
-        priority: args.priority.clone(),
+        kind: args.target.kind,
+        priority: args.target.priority.clone(),
     };
     let Some(preview) = look(session, &request, !args.no_wait)? else { return Ok(Exit::Interrupted) };
     session.show(&Value::Object(preview.map.0.clone()), || shown::preview(&preview));

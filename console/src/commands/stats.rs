@@ -18,15 +18,15 @@ const BAR: u64 = 20;
 
 pub(crate) fn run(session: &mut Session, args: &cli::Stats) -> Result<Exit, Failure> {
     let request = StatsRequest {
-        queue: bytes(&args.queue),
-        filter: args.filter.words(),
+        queue: bytes(&args.target.queue),
+        filter: args.target.filter.words(),
         by: args.by.clone(),
         top: args.top,
-        index: args.index.as_ref().map(|key| bytes(key)),
+        index: args.index.key.as_deref().map(bytes),
         bust: args.bust,
         inexact: args.inexact,
-        kind: args.kind,
-        priority: args.priority.clone(),
+        kind: args.target.kind,
+        priority: args.target.priority.clone(),
     };
     let mut stats = session.client.stats(&request)?;
     if stats.mode == "job" && stats.matched.is_none() && !args.no_wait {
