@@ -8,7 +8,8 @@
 use std::collections::VecDeque;
 
 use qadmin_core::error::Error;
-use qadmin_core::kind::{MessageKind, Recogniser};
+use qadmin_core::format::Recogniser;
+use qadmin_core::kind::MessageKind;
 use qadmin_core::queues::{Found, Glance, NextMessage, binding_prefix, bound_queue};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{QUEUE_MAX, Queues, commands};

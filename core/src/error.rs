@@ -140,6 +140,8 @@ pub enum Error {
     UnknownField {
         /// What was given.
         got: Vec<u8>,
+        /// The fields that there are.
+        known: String,
     },
     /// A field name that cannot be one.
     FieldName {
@@ -398,10 +400,8 @@ pub enum Error {
     },
     /// More match than EXPECT says.
     Unexpected {
-        /// EXPECT.
-        matches: u64,
-        /// TOLERANCE, percent.
-        tolerance: u64,
+        /// The most that EXPECT and TOLERANCE allow.
+        most: u64,
         /// How many match.
         matched: u64,
         /// How many were cleared before an edit in place made it count again.
@@ -465,6 +465,8 @@ pub enum Error {
     UnknownSetting {
         /// What was given.
         got: Vec<u8>,
+        /// The settings that there are.
+        known: String,
     },
     /// A setting is given twice.
     RepeatedSetting {
@@ -687,8 +689,8 @@ impl Error {
             Self::NotAnArray { of } => {
                 format!("CONTAINS needs a field that may be an array; {} is not one", plain(of))
             }
-            Self::UnknownField { got } => {
-                format!("unknown field {}; fields are {}", quote(got), crate::field::names())
+            Self::UnknownField { got, known } => {
+                format!("unknown field {}; fields are {}", quote(got), known)
             }
             Self::FieldName { got, why } => format!("the field name {} {why}", quote(got)),
             Self::UnknownOperator { got } => format!(
@@ -827,8 +829,7 @@ impl Error {
             Self::Cancelled => "it was cancelled".to_owned(),
             Self::MadeRoom => "it was paused and another job needed its place; start it again".to_owned(),
             Self::EditedInPlace { times } => format!("queue was edited in place {times} times"),
-            Self::Unexpected { matches, tolerance, matched, deleted } => {
-                let most = crate::job::Expect { matches: *matches, tolerance: *tolerance }.most();
+            Self::Unexpected { most, matched, deleted } => {
                 format!("expected at most {most} matches and found {matched}; {}", cleared(*deleted))
             }
             Self::TooManyValues { max, deleted } => format!(
@@ -864,11 +865,9 @@ impl Error {
             }
             Self::Internal => "internal fault of the module; the server's log says more".to_owned(),
 
-            Self::UnknownSetting { got } => format!(
-                "unknown setting {}; qadmin takes pairs of name and value: {}",
-                quote(got),
-                crate::settings::names().collect::<Vec<_>>().join(", ")
-            ),
+            Self::UnknownSetting { got, known } => {
+                format!("unknown setting {}; qadmin takes pairs of name and value: {}", quote(got), known)
+            }
             Self::RepeatedSetting { name } => format!("setting {name} is given twice; give it once"),
             Self::MissingSettingValue { name } => format!("setting {name} needs a value"),
             Self::SettingOutOfRange { name, min, max, unit, got } => {

@@ -154,7 +154,8 @@ impl Field {
             return Err(bad("is longer than 256 bytes"));
         }
         let text = std::str::from_utf8(name).map_err(|_| bad("is not UTF-8"))?;
-        let (spec, rest) = find(text).ok_or_else(|| Error::UnknownField { got: name.to_vec() })?;
+        let (spec, rest) =
+            find(text).ok_or_else(|| Error::UnknownField { got: name.to_vec(), known: names() })?;
         let parts = rest.map_or(Ok(Vec::new()), parts).map_err(bad)?;
         if parts.len() >= FIELD_DEPTH_MAX {
             return Err(bad("has more than 16 parts"));

@@ -1,10 +1,7 @@
 //! The kinds of messages that are understood, a row each: what writes them, and from which end its workers take
 //! them. Where the fields stand in their bytes is the business of a format (see `format`).
 
-pub use crate::format::{LOOK_AT, Recogniser};
-
 use crate::error::Error;
-use crate::filter::DEFAULT_FIELDS;
 use crate::queue::End;
 
 /// What writes the messages of a queue.
@@ -37,6 +34,10 @@ pub struct KindSpec {
     /// The fields of a sample row for which none were asked.
     pub sample: &'static [&'static [u8]],
 }
+
+/// The fields of a sample row of Celery's messages for which none were asked.
+pub const DEFAULT_FIELDS: &[&[u8]] =
+    &[b"task", b"id", b"repoid", b"commitid", b"ownerid", b"pullid", b"retries", b"eta", b"redelivered"];
 
 /// What is shown of a job that has nothing but positional arguments.
 const POSITIONAL: &[&[u8]] = &[b"task", b"id", b"args.0", b"args.1", b"args.2", b"args.3", b"retries"];

@@ -6,13 +6,15 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+#[cfg(test)]
+mod circles_test;
 pub mod concerns;
 pub mod container;
 pub mod error;
 pub mod excerpt;
 pub mod field;
 pub mod filter;
-mod format;
+pub mod format;
 pub mod ids;
 pub mod job;
 mod json;
@@ -28,6 +30,7 @@ pub mod rules;
 pub mod scan;
 pub mod settings;
 pub mod slot;
+mod time;
 pub mod unacked;
 pub mod unit;
 pub mod zero;

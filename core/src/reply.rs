@@ -66,6 +66,12 @@ impl Reply {
     }
 }
 
+/// A counter as a reply integer.
+#[must_use]
+pub fn int(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
 /// Builds a [`Reply::Map`] in the order of the calls.
 #[derive(Debug, Clone, Default)]
 pub struct MapBuilder(Vec<(Box<str>, Reply)>);

@@ -261,7 +261,7 @@ impl Settings {
     /// [`Error::SettingOutOfRange`]; [`Error::UnknownSetting`] where there is no such index.
     pub fn set(&mut self, index: usize, value: i64) -> Result<(), Error> {
         let (Some(row), Some(slot)) = (SETTINGS.get(index), self.values.get_mut(index)) else {
-            return Err(Error::UnknownSetting { got: index.to_string().into_bytes() });
+            return Err(unknown(index.to_string().into_bytes()));
         };
         if !(row.min..=row.max).contains(&value) {
             return Err(out_of_range(row, value.to_string().as_bytes()));
@@ -293,7 +293,7 @@ impl Settings {
             }
             SEP => self.priorities.set_separator(text),
             PRIORITY_STEPS => self.priorities.set_steps(text),
-            _ => return Err(Error::UnknownSetting { got: index.to_string().into_bytes() }),
+            _ => return Err(unknown(index.to_string().into_bytes())),
         };
         set.map_err(|why| Error::SettingRefused { name: TEXTS[index].name, why, got: text.to_vec() })
     }
@@ -414,7 +414,7 @@ pub fn parse_load_args(args: &[&[u8]]) -> Result<Given, Error> {
             given.texts.push((at, text.to_vec()));
             continue;
         }
-        let index = index_of(name).ok_or_else(|| Error::UnknownSetting { got: name.to_vec() })?;
+        let index = index_of(name).ok_or_else(|| unknown(name.to_vec()))?;
         let row = &SETTINGS[index];
         if given.numbers.iter().any(|&(earlier, _)| earlier == index) {
             return Err(Error::RepeatedSetting { name: row.name });
@@ -423,6 +423,10 @@ pub fn parse_load_args(args: &[&[u8]]) -> Result<Given, Error> {
         given.numbers.push((index, row.parse(text).ok_or_else(|| out_of_range(row, text))?));
     }
     Ok(given)
+}
+
+fn unknown(got: Vec<u8>) -> Error {
+    Error::UnknownSetting { got, known: names().collect::<Vec<_>>().join(", ") }
 }
 
 fn out_of_range(row: &SettingSpec, got: &[u8]) -> Error {

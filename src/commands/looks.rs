@@ -1,7 +1,8 @@
 //! What the messages of a queue look like, whatever a command takes them for.
 
+use qadmin_core::format::Recogniser;
 use qadmin_core::ids::{Kept, Library, LookUp, look_ups};
-use qadmin_core::kind::{MessageKind, Recogniser};
+use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities;
 use qadmin_core::request::commands;
 use qadmin_core::scan::Queue as _;

@@ -81,7 +81,7 @@ impl Count {
     }
 
     fn of_cache(count: &Cached) -> Self {
-        let int = |n: u64| Some(qadmin_core::job::int(n));
+        let int = |n: u64| Some(qadmin_core::reply::int(n));
         Self {
             match_count: int(count.match_count),
             matched_bytes: int(count.matched_bytes),

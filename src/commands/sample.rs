@@ -2,8 +2,9 @@
 
 use qadmin_core::error::Error;
 use qadmin_core::filter::{Matcher, Projection};
+use qadmin_core::format::{LOOK_AT, Recogniser};
 use qadmin_core::job::{marked, sample_row};
-use qadmin_core::kind::{LOOK_AT, MessageKind, Recogniser};
+use qadmin_core::kind::MessageKind;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Preview;
 use qadmin_core::scan::{Queue, shown_index};

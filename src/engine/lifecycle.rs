@@ -2,7 +2,8 @@
 
 use qadmin_core::error::{Error, quote};
 use qadmin_core::excerpt::excerpt;
-use qadmin_core::job::{Cached, Happening, Job, Kind, Status, int};
+use qadmin_core::job::{Cached, Happening, Job, Kind, Status};
+use qadmin_core::reply::int;
 use qadmin_core::scan::Effect;
 use uuid::Uuid;
 

@@ -8,7 +8,8 @@ use std::hint::black_box;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use qadmin_core::args::Args;
-use qadmin_core::filter::{DEFAULT_FIELDS, Filter, FilterBuilder, Matcher, Projection};
+use qadmin_core::filter::{Filter, FilterBuilder, Matcher, Projection};
+use qadmin_core::kind::DEFAULT_FIELDS;
 
 /// How many tasks there are.
 pub const TASKS: u64 = 20;

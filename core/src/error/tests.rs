@@ -45,7 +45,7 @@ one_of_each! {
     Error::NotATime { .. } => Error::NotATime { of: of(), got: got() };
     Error::NotText { .. } => Error::NotText { of: of() };
     Error::NotAnArray { .. } => Error::NotAnArray { of: of() };
-    Error::UnknownField { .. } => Error::UnknownField { got: got() };
+    Error::UnknownField { .. } => Error::UnknownField { got: got(), known: crate::field::names() };
     Error::FieldName { .. } => Error::FieldName { got: got(), why: "ends with a dot" };
     Error::UnknownOperator { .. } => Error::UnknownOperator { got: got() };
     Error::OrAlone => Error::OrAlone;
@@ -103,8 +103,7 @@ one_of_each! {
     Error::Swapped => Error::Swapped;
     Error::Cancelled => Error::Cancelled;
     Error::EditedInPlace { .. } => Error::EditedInPlace { times: 10 };
-    Error::Unexpected { .. } =>
-        Error::Unexpected { matches: 10, tolerance: 5, matched: 12, deleted: 0 };
+    Error::Unexpected { .. } => Error::Unexpected { most: 10, matched: 12, deleted: 0 };
     Error::TooManyValues { .. } => Error::TooManyValues { max: 131_072, deleted: 3 };
     Error::Interrupted { .. } => Error::Interrupted { why: "the server became a replica" };
     Error::RightLost { .. } => Error::RightLost { user: got() };
@@ -115,7 +114,7 @@ one_of_each! {
     Error::NotReplicated { .. } => Error::NotReplicated { command: "QADMIN.APPLY" };
     Error::UnitMismatch => Error::UnitMismatch;
     Error::Internal => Error::Internal;
-    Error::UnknownSetting { .. } => Error::UnknownSetting { got: got() };
+    Error::UnknownSetting { .. } => Error::UnknownSetting { got: got(), known: "duty, sep".to_owned() };
     Error::RepeatedSetting { .. } => Error::RepeatedSetting { name: "duty" };
     Error::MissingSettingValue { .. } => Error::MissingSettingValue { name: "duty" };
     Error::SettingOutOfRange { .. } =>
@@ -155,7 +154,7 @@ fn every_error_stays_short_whatever_the_user_sends() {
     let errors = [
         Error::ConfirmOther { queue: long.clone(), got: long.clone() },
         Error::NoJob { id: long.clone(), give_queue: true },
-        Error::UnknownSetting { got: long },
+        crate::settings::parse_load_args(&[&long]).expect_err("no setting has this name"),
     ];
     for error in errors {
         assert!(error.to_string().len() < 1200, "{} bytes", error.to_string().len());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::condition::{Order, Test};
-use super::glob::Glob;
+use super::glob::{Glob, PATTERN_MAX};
 use super::operand::{Limit, Operand, Set, integer_operand};
 use super::{Clause, Condition, Filter, canonical};
 use crate::args::Args;
@@ -12,8 +12,6 @@ use crate::field::{Field, Kind, Source};
 
 /// Longest operand, bytes.
 pub const OPERAND_MAX: usize = 4_096;
-/// Longest GLOB pattern, bytes: each byte of a message costs at most a step over a set of so many places.
-pub const PATTERN_MAX: usize = 256;
 /// Most conditions of one filter.
 pub const CONDITIONS_MAX: usize = 64;
 /// Most values of one IN.

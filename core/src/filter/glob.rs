@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use memchr::memmem::Finder;
 
+/// Longest GLOB pattern, bytes: each byte of a message costs at most a step over a set of so many places.
+pub const PATTERN_MAX: usize = 256;
 /// Steps for each byte of the text after which the fast way over pieces is given up, and besides.
 const STEPS_PER_BYTE: usize = 4;
 const STEPS_MORE: usize = 64;
@@ -47,11 +49,11 @@ enum Plan {
 }
 
 impl Glob {
-    /// Compiles a pattern of at most [`super::PATTERN_MAX`] bytes. A longer one, which no parser lets through, matches
+    /// Compiles a pattern of at most [`PATTERN_MAX`] bytes. A longer one, which no parser lets through, matches
     /// nothing.
     #[must_use]
     pub fn new(pattern: &[u8]) -> Self {
-        let fits = pattern.len() <= super::PATTERN_MAX;
+        let fits = pattern.len() <= PATTERN_MAX;
         let plan = if fits { Plan::of(&read(pattern)) } else { Plan::Nothing };
         Self { pattern: pattern.into(), plan: Arc::new(plan) }
     }
@@ -209,7 +211,7 @@ impl Plan {
 }
 
 /// A set of places in a pattern, one bit each: there is one before each piece and one after the last.
-type Places = [u64; super::PATTERN_MAX / 64 + 1];
+type Places = [u64; PATTERN_MAX / 64 + 1];
 
 /// The pieces of a pattern, each of which takes one byte.
 struct Pieces {

@@ -6,14 +6,15 @@
 
 use std::borrow::Cow;
 
-use super::projection::{COMPOUND_MAX, TEXT_MAX, plain};
+use super::shown::{COMPOUND_MAX, TEXT_MAX, plain};
+use super::uuid;
 use super::value::{Seen, shown_text};
-use super::{time, uuid};
 use crate::error::Error;
 use crate::field::{Field, Kind};
 use crate::format::Found;
 use crate::json::{Decimal, Integer, compact, decode_lossy, inner};
 use crate::reply::Reply;
+use crate::time;
 
 /// Most fields that messages are grouped by.
 pub const GROUP_FIELDS_MAX: usize = 4;

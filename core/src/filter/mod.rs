@@ -27,7 +27,7 @@ mod grouping;
 mod matcher;
 mod operand;
 mod projection;
-pub(crate) mod time;
+mod shown;
 mod uuid;
 mod value;
 mod views;
@@ -37,13 +37,14 @@ mod wrapped;
 #[cfg(test)]
 mod tests;
 
-pub use build::{CONDITIONS_MAX, FILTER_MAX, FilterBuilder, IN_ALL_MAX, IN_MAX, OPERAND_MAX, PATTERN_MAX};
+pub use build::{CONDITIONS_MAX, FILTER_MAX, FilterBuilder, IN_ALL_MAX, IN_MAX, OPERAND_MAX};
 pub use canonical::words;
 pub use distinct::{BY_MAX, Distinct, parse_by};
-pub use glob::Glob;
+pub use glob::{Glob, PATTERN_MAX};
 pub use grouping::{GROUP_FIELDS_MAX, GroupValue, Grouping, group_values};
 pub use matcher::{Matcher, Verdict};
-pub use projection::{COMPOUND_MAX, DEFAULT_FIELDS, FIELDS_MAX, Projection, TEXT_MAX};
+pub use projection::{FIELDS_MAX, Projection};
+pub use shown::{COMPOUND_MAX, TEXT_MAX};
 pub use work::Work;
 
 use crate::field::Field;

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::time;
 use super::uuid;
 use super::value::{Class, PLAIN_DIGITS, Seen, quoted};
 use crate::error::Error;
 use crate::field::Kind;
 use crate::json::{Decimal, Integer, compact, differ, inner};
+use crate::time;
 
 /// What `=`, `!=`, IN and CONTAINS compare with.
 #[derive(Debug, Clone, PartialEq, Eq)]

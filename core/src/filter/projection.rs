@@ -1,25 +1,19 @@
 //! The fields of a message as a sample shows them.
 
 use super::grouping::{group_values, push_value};
+use super::shown::{COMPOUND_MAX, TEXT_MAX, plain};
 use super::uuid;
 use super::value::Seen;
 use super::wrapped::{self, Wrapped};
 use crate::error::Error;
 use crate::field::{Field, Kind};
 use crate::format::{Found, Reader};
-use crate::json::{Integer, Shape, cut, decode_lossy, inner};
+use crate::json::{Integer, Shape, decode_lossy, inner};
 use crate::kind::MessageKind;
 use crate::reply::Reply;
 
-/// The fields of a sample row for which none were asked.
-pub const DEFAULT_FIELDS: &[&[u8]] =
-    &[b"task", b"id", b"repoid", b"commitid", b"ownerid", b"pullid", b"retries", b"eta", b"redelivered"];
 /// Most fields of a sample row.
 pub const FIELDS_MAX: usize = 32;
-/// Longest scalar in a sample row, bytes: what is longer is cut, so that no argument ships a whole body.
-pub const TEXT_MAX: usize = 1_024;
-/// Longest array or object in a sample row, bytes of JSON text.
-pub const COMPOUND_MAX: usize = 256;
 
 /// Makes the rows of a sample.
 #[derive(Debug, Clone)]
@@ -133,12 +127,4 @@ fn show_object(raw: &[u8]) -> Reply {
 fn integer(raw: &[u8]) -> Option<i64> {
     let digits = Integer::parse(raw)?.canonical();
     std::str::from_utf8(&digits).ok()?.parse().ok()
-}
-
-/// The bytes as they stand in the message, cut.
-pub(super) fn plain(raw: &[u8], max: usize) -> Reply {
-    // A little more than fits: replaced bytes only grow.
-    let mut text = String::from_utf8_lossy(&raw[..raw.len().min(max + 4)]).into_owned();
-    cut(&mut text, max);
-    Reply::Text(text.into_bytes())
 }

@@ -20,10 +20,11 @@
 
 use std::borrow::Cow;
 
+use super::uuid;
 use super::wrapped::{self, Wrapped};
-use super::{time, uuid};
 use crate::field::Kind;
 use crate::json::{Decimal, Integer, Paths, Scanner, Shape, compact, decode, inner};
+use crate::time;
 
 /// One value as conditions see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

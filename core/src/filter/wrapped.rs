@@ -6,8 +6,9 @@
 //! `_aj_globalid`; `_aj_serialized` names the serializer) and `serializers/*.rb`: symbols, times, dates, durations,
 //! modules and big decimals as `value`; ranges and structures have other members.
 
-use super::{time, uuid};
+use super::uuid;
 use crate::json::{Decimal, Shape, decode, inner, members};
+use crate::time;
 
 /// Most members of an object that is looked into: no wrapping has more.
 const MEMBERS_MAX: usize = 8;

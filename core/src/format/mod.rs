@@ -22,7 +22,7 @@ mod ruby;
 mod unacked;
 
 pub(crate) use leavings::Leavings;
-pub(crate) use reader::{Found, Reader};
+pub(crate) use reader::Reader;
 pub use recognise::{LOOK_AT, Recogniser};
 
 use crate::field::{Field, Source};
@@ -100,6 +100,19 @@ impl Place {
 
 /// Where a field stands, per variant.
 pub(crate) type Places = [Place; VARIANTS];
+
+/// One field in one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found<'a> {
+    /// A JSON value other than null.
+    Value(&'a [u8]),
+    /// A number that does not stand in the bytes.
+    Number(u64),
+    /// Absent or null.
+    Absent,
+    /// In the body, which is not open, and nothing stands in for it; or messages of this kind do not say it.
+    Unknown,
+}
 
 /// What a format finds out about one message beyond single values of it.
 #[derive(Debug, Clone, Default)]

@@ -14,7 +14,7 @@ use std::io::{Error, ErrorKind, Result, Write};
 
 use rmp::Marker;
 
-use crate::filter::time;
+use crate::time;
 
 /// Deepest nesting of a body. Celery's own nest a handful deep.
 const DEPTH_MAX: usize = 128;

@@ -1,26 +1,13 @@
 //! Finds the fields that a question is about in one message after another.
 
 use super::reprs::Reprs;
-use super::{ARRAY, Derived, Format, OBJECT, Own, Part, Place, Places, SHAPES, VARIANTS, format_of};
+use super::{ARRAY, Derived, Format, Found, OBJECT, Own, Part, Place, Places, SHAPES, VARIANTS, format_of};
 use crate::field::Field;
 use crate::json::{Paths, Reading, Scanner};
 use crate::kind::MessageKind;
 
 /// Most bytes of a decoded body's buffer that stay allocated from one message to the next.
 const BUFFER_KEEP: usize = 256 * 1024;
-
-/// One field in one message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Found<'a> {
-    /// A JSON value other than null.
-    Value(&'a [u8]),
-    /// A number that does not stand in the bytes.
-    Number(u64),
-    /// Absent or null.
-    Absent,
-    /// In the body, which is not open, and nothing stands in for it; or messages of this kind do not say it.
-    Unknown,
-}
 
 /// Where a field stands: slots in the order in which they are tried.
 #[derive(Debug, Clone)]

@@ -47,7 +47,7 @@ use crate::kind::MessageKind;
 use crate::moved::{self, Claims, Way};
 use crate::priorities::{List, Priority};
 use crate::queue::End;
-use crate::reply::Reply;
+use crate::reply::{Reply, int};
 use crate::scan::{
     Counters, Effect, Event, Group, Judge, Judgement, Look, Plan, Progress, SampleRow, Scan, VALUES_MAX,
 };
@@ -741,10 +741,9 @@ impl Job {
                 Some((Status::Failed, Some(Error::EditedInPlace { times: edits })))
             }
             Progress::Unexpected { matched } => {
-                let Expect { matches, tolerance } =
-                    self.start.terms.expect.unwrap_or(Expect { matches: 0, tolerance: 0 });
+                let most = self.start.terms.expect.map_or(0, Expect::most);
                 let deleted = self.scan.counters().deleted;
-                Some((Status::Failed, Some(Error::Unexpected { matches, tolerance, matched, deleted })))
+                Some((Status::Failed, Some(Error::Unexpected { most, matched, deleted })))
             }
             Progress::TooManyValues => Some((
                 Status::Failed,
@@ -981,12 +980,6 @@ fn rate(messages: u64, ns: u64) -> u64 {
         return 0;
     }
     u64::try_from(u128::from(messages) * 1_000_000_000 / u128::from(ns)).unwrap_or(u64::MAX)
-}
-
-/// A counter as a reply integer.
-#[must_use]
-pub fn int(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 fn text(s: impl AsRef<[u8]>) -> Reply {

@@ -372,8 +372,9 @@ impl Caches {
 mod tests {
     use super::*;
     use crate::args::Args;
-    use crate::filter::{DEFAULT_FIELDS, FilterBuilder, Projection};
+    use crate::filter::{FilterBuilder, Projection};
     use crate::job::{Origin, Start};
+    use crate::kind::DEFAULT_FIELDS;
     use crate::scan::Effect;
 
     fn job(n: u128) -> Job {

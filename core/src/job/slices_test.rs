@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::{FilterJudge, Job, Kind, Origin, Start, Terms};
 use crate::args::Args;
-use crate::filter::{DEFAULT_FIELDS, FilterBuilder, Projection, parse_by};
-use crate::kind::MessageKind;
+use crate::filter::{FilterBuilder, Projection, parse_by};
+use crate::kind::{DEFAULT_FIELDS, MessageKind};
 use crate::priorities::List;
 use crate::reply::Reply;
 use crate::scan::{Budget, Clock, Effect, Judge, Judgement, Look, Looked, Queue, Time};

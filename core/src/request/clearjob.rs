@@ -5,9 +5,9 @@
 use uuid::Uuid;
 
 use super::digest::Digest;
+use super::job_options::RATE_MAX;
 use super::options::{Options, key_name, parse_uuid, queue_name};
 use super::spec::CommandSpec;
-use super::throttle::RATE_MAX;
 use super::{Format, Request, commands};
 use crate::args::{Args, parse_u64};
 use crate::error::Error;

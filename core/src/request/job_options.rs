@@ -5,12 +5,18 @@
 //! both questions must have the same answer.
 
 use super::Format;
-use super::jobs::{JOBS_DEFAULT, JOBS_MAX};
 use super::options::{Options, queue_name};
-use super::spec::{CommandSpec, Keys};
-use super::status::WAIT_MAX_MS;
-use super::throttle::RATE_MAX;
+use super::spec::CommandSpec;
 use crate::error::Error;
+
+/// Longest WAIT, in milliseconds: a day. Who wants longer says 0, until the job ends.
+pub const WAIT_MAX_MS: u64 = 86_400_000;
+/// Jobs listed where COUNT is not given.
+pub const JOBS_DEFAULT: usize = 20;
+/// Most jobs listed.
+pub const JOBS_MAX: usize = 100;
+/// Highest RATE, messages per second: more than a server takes out.
+pub const RATE_MAX: u64 = 10_000_000;
 
 /// What stands before and behind the keywords of a command about jobs.
 #[derive(Debug)]
@@ -24,7 +30,7 @@ pub(super) struct JobOptions<'a> {
     pub(super) duty: Option<u64>,
     pub(super) format: Format,
     // Index of QUEUE's value in the command line, where the command's name is 0.
-    queue_at: Option<usize>,
+    pub(super) queue_at: Option<usize>,
 }
 
 impl<'a> JobOptions<'a> {
@@ -50,21 +56,5 @@ impl<'a> JobOptions<'a> {
             }
         }
         Ok(Self { target, queue, wait_ms, count, rate, duty, format, queue_at })
-    }
-}
-
-/// Where the key of a command with an optional QUEUE stands in the command line (the command's name is
-/// 0), given the arguments after the name: the answer of the getkeys callback.
-///
-/// `None` without QUEUE, and where the arguments do not parse: such a command touches no key and answers
-/// with its error.
-#[must_use]
-pub fn optional_queue(command: &'static CommandSpec, args: &[&[u8]]) -> Option<usize> {
-    if command.keys != Keys::OptionalQueue {
-        return None;
-    }
-    match command.name {
-        "QADMIN.UNDO" => super::undo::queue_at(args),
-        _ => JobOptions::parse(command, args).ok()?.queue_at,
     }
 }

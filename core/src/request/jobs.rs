@@ -5,17 +5,12 @@ use super::spec::CommandSpec;
 use super::{Format, Request, commands};
 use crate::error::Error;
 
-/// Jobs listed where COUNT is not given.
-pub const JOBS_DEFAULT: usize = 20;
-/// Most jobs listed.
-pub const JOBS_MAX: usize = 100;
-
 /// List jobs, newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Jobs {
     /// Only jobs of this queue.
     pub queue: Option<Vec<u8>>,
-    /// Most jobs to list, 1 to [`JOBS_MAX`].
+    /// Most jobs to list, 1 to [`JOBS_MAX`](super::JOBS_MAX).
     pub count: usize,
     /// How the reply is written.
     pub format: Format,

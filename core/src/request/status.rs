@@ -8,9 +8,6 @@ use super::spec::CommandSpec;
 use super::{Format, Request, commands};
 use crate::error::Error;
 
-/// Longest WAIT, in milliseconds: a day. Who wants longer says 0, until the job ends.
-pub const WAIT_MAX_MS: u64 = 86_400_000;
-
 /// Show a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {

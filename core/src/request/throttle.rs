@@ -8,9 +8,6 @@ use super::spec::CommandSpec;
 use super::{Format, Request, commands};
 use crate::error::Error;
 
-/// Highest RATE, messages per second: more than a server takes out.
-pub const RATE_MAX: u64 = 10_000_000;
-
 /// Change how fast a job goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Throttle {

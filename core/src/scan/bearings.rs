@@ -1,6 +1,6 @@
 //! Finding the place again after messages were taken out at places that nobody told. See the module's essay.
 
-use super::look::Queue;
+use super::interface::Queue;
 use super::marks::{MAX_PASSES, Missing};
 use super::newest::Known;
 use super::surroundings::{Found, Surroundings, mark_of};

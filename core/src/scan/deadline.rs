@@ -1,6 +1,6 @@
 //! When a slice is over: time, and how often it is looked at by work that is counted.
 
-use super::look::{Budget, Clock, Time};
+use super::interface::{Budget, Clock, Time};
 
 /// The clock is read after this many messages ...
 const CLOCK_EVERY_MESSAGES: u32 = 16;

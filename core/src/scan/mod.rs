@@ -80,6 +80,7 @@
 
 mod bearings;
 mod deadline;
+mod interface;
 mod look;
 mod marks;
 #[cfg(test)]
@@ -94,7 +95,8 @@ mod track;
 mod values;
 
 pub(crate) use deadline::Deadline;
-pub use look::{Budget, Clock, Hit, Judge, Judgement, Look, Looked, Queue, Time, fingerprint};
+pub use interface::{Budget, Clock, Judge, Judgement, Queue, Time};
+pub use look::{Hit, Look, Looked, fingerprint};
 pub use marks::{Event, MAX_PASSES, Marks};
 pub use newest::NEWEST_MAX;
 pub use plan::{Effect, Plan};

@@ -32,20 +32,21 @@
 //! examined later.
 
 mod digests;
+mod held;
 mod look;
 #[cfg(test)]
 mod model_test;
 mod place;
 mod snapshot;
 
-pub use look::{Held, UnackedLook};
+pub use held::Held;
+pub use look::UnackedLook;
 pub use place::{Place, default_index, unix_ms};
 pub use snapshot::PLACES_MAX;
 
 use snapshot::{Membership, Snapshot};
 
-use crate::job::int;
-use crate::reply::Reply;
+use crate::reply::{Reply, int};
 use crate::scan::{Budget, Clock, Counters, Group, Plan, Tallies};
 
 /// What everybody who counts or clears such messages is told.

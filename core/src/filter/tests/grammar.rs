@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::time;
 
 #[test]
 fn one_meaning_has_one_text() {
@@ -247,7 +248,7 @@ fn every_error_of_a_filter_is_one_line_of_ascii() {
         Error::NotANumber { of: of.clone(), got: got.clone() },
         Error::NotATime { of: of.clone(), got: got.clone() },
         Error::NotText { of: of.clone() },
-        Error::UnknownField { got: got.clone() },
+        Error::UnknownField { got: got.clone(), known: crate::field::names() },
         Error::FieldName { got: got.clone(), why: "is not UTF-8" },
         Error::UnknownOperator { got },
         Error::MissingOperator { of },

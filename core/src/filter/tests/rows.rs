@@ -1,4 +1,5 @@
 use super::*;
+use crate::kind::DEFAULT_FIELDS;
 use crate::reply::Reply;
 
 fn row(fields: &[&str], message: &str) -> Vec<Reply> {

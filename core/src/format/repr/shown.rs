@@ -8,7 +8,7 @@
 use std::io::{Cursor, Write as _};
 
 use super::Value;
-use crate::filter::time::iso;
+use crate::time::iso;
 
 /// A type, by what its text begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

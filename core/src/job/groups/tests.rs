@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::filter::{DEFAULT_FIELDS, Filter, Projection};
+use crate::filter::{Filter, Projection};
 use crate::job::{Job, Kind, Origin, Start, Terms};
+use crate::kind::DEFAULT_FIELDS;
 use crate::priorities::List;
 use crate::scan::{Budget, Clock, Effect, Event, Look, Queue, Time};
 

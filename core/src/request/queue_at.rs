@@ -1,0 +1,20 @@
+//! Where the optional QUEUE of a command stands, for the server, which asks before it runs the command.
+
+use super::job_options::JobOptions;
+use super::spec::{CommandSpec, Keys};
+
+/// Where the key of a command with an optional QUEUE stands in the command line (the command's name is
+/// 0), given the arguments after the name: the answer of the getkeys callback.
+///
+/// `None` without QUEUE, and where the arguments do not parse: such a command touches no key and answers
+/// with its error.
+#[must_use]
+pub fn optional_queue(command: &'static CommandSpec, args: &[&[u8]]) -> Option<usize> {
+    if command.keys != Keys::OptionalQueue {
+        return None;
+    }
+    match command.name {
+        "QADMIN.UNDO" => super::undo::queue_at(args),
+        _ => JobOptions::parse(command, args).ok()?.queue_at,
+    }
+}
