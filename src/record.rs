@@ -12,9 +12,9 @@ use crate::moved;
 use crate::redis::call::{How, call};
 use crate::redis::hash::{Hash, OpenedHash};
 use crate::redis::{Ctx, RString, fault, log};
+use crate::refusal::{Refusal, reason};
 use crate::settings;
 use crate::state::State;
-use crate::unit::{self, Refusal};
 
 /// What every record's key begins with.
 pub(crate) const PREFIX: &[u8] = b"qadmin:job:";
@@ -88,7 +88,7 @@ impl Owed {
     /// The server's refusal; nothing was written then. Where the key holds something else for good, the audit
     /// entry stands all the same.
     pub(crate) fn write(&self, ctx: Ctx<'_>) -> Result<(), Refusal> {
-        let written = self.write_hash(ctx).map_err(|line| unit::reason(&line));
+        let written = self.write_hash(ctx).map_err(|line| reason(&line));
         if let (Ok(()) | Err(Refusal::RecordKey), Some(entry)) = (&written, &self.audit) {
             audit::write(ctx, entry, &self.queue, &self.record, ctx.flags().cluster());
         }
@@ -201,7 +201,7 @@ impl State {
                 ctx.select(db);
                 match call(ctx, c"UNLINK", How::Write, &[RString::new(&key)]) {
                     // One whose slot moved to another node is that node's.
-                    Err(line) if unit::reason(&line) != Refusal::Moved => return,
+                    Err(line) if reason(&line) != Refusal::Moved => return,
                     _ => {}
                 }
             }
@@ -322,6 +322,9 @@ pub(crate) fn read_undone(ctx: Ctx<'_>, db: i32, key: &[u8], record: &mut Record
         record.mark_undone(by, undone);
     }
 }
+
+/// Records still to be looked at.
+pub(crate) type Unsettled = VecDeque<(Uuid, i32, Vec<u8>)>;
 
 /// Where the records are that this server has seen: by id, so that an id alone finds them.
 #[derive(Default)]

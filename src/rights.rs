@@ -9,7 +9,7 @@ use qadmin_core::job::{Job, Kind};
 use qadmin_core::request::{CommandSpec, commands};
 
 use crate::redis::acl::{self, Access, Right};
-use crate::redis::ctx::Caller;
+use crate::redis::caller::Caller;
 use crate::redis::{Ctx, server};
 
 /// A key and what is done with it.

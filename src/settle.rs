@@ -1,10 +1,6 @@
 //! Records that say a job lives although nothing runs any more: left by a process that ended, or by the
 //! primary before this one. A server that may write rewrites them as interrupted, with an audit entry.
 
-use std::collections::VecDeque;
-
-use uuid::Uuid;
-
 use crate::audit::Entry;
 use crate::record;
 use crate::redis::clock::now_ms;
@@ -13,9 +9,6 @@ use crate::state::State;
 
 /// Records that are looked at in one turn: most have ended and cost a few microseconds.
 const PER_TURN: usize = 16;
-
-/// Records still to be looked at.
-pub(crate) type Unsettled = VecDeque<(Uuid, i32, Vec<u8>)>;
 
 impl State {
     /// This server became the one that may write, or loaded other data: every record that it knows is to be

@@ -12,13 +12,13 @@ use qadmin_core::job::{Caches, Pace, Registry, Status, TurnClock};
 use qadmin_core::scan::Look;
 
 use crate::follow::{self, KeyEvent};
-use crate::info::Totals;
+use crate::measures::Measures;
 use crate::outbox::Outbox;
-use crate::record::{Index, Owed};
+use crate::record::{Index, Owed, Unsettled};
 use crate::redis::Ctx;
 use crate::redis::guard::guard;
 use crate::redis::main_cell::MainCell;
-use crate::settle::Unsettled;
+use crate::totals::Totals;
 use crate::waiters::Waiters;
 use crate::walk::Walks;
 
@@ -48,7 +48,7 @@ pub(crate) struct State {
     /// The running slice's findings; kept for its memory.
     pub(crate) look: Look,
     /// Measures that the next slices are planned with.
-    pub(crate) measures: crate::engine::Measures,
+    pub(crate) measures: Measures,
     /// Events that are to be published.
     pub(crate) outbox: Outbox,
     /// Counters of INFO.

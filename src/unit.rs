@@ -11,20 +11,8 @@ use crate::redis::guard::{AbortOnUnwind, guard};
 use crate::redis::key::{Type, type_of};
 use crate::redis::list::{List, Mode, Opened, put};
 use crate::redis::{Ctx, RString, fault, keyspace};
+use crate::refusal::{Refusal, reason};
 use crate::state::{State, tell_own};
-
-/// Why a unit may not be written now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// Later perhaps; what `waiting` says.
-    Wait(&'static str),
-    /// The queue's slot is no longer served here.
-    Moved,
-    /// The record's key holds another type.
-    RecordKey,
-    /// The key to which matches go holds another type.
-    NoList,
-}
 
 /// Asks the server whether a write on this record's slot would be refused now, by a write that changes
 /// nothing and notifies nobody: removing a field that no record has. It is refused for all the reasons for
@@ -38,24 +26,6 @@ pub(crate) fn probe(ctx: Ctx<'_>, record_key: &RString) -> Result<(), Refusal> {
     match call(ctx, c"HDEL", How::Write, &args) {
         Ok(_) => Ok(()),
         Err(line) => Err(reason(&line)),
-    }
-}
-
-impl Refusal {
-    /// Trying again later may help.
-    pub(crate) fn may_pass(&self) -> bool {
-        matches!(self, Self::Wait(_))
-    }
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Wait(why) => why,
-            Self::Moved => "its slot moved to another node of the cluster",
-            Self::RecordKey => "its key holds something else",
-            Self::NoList => "the key to which matches go holds no list",
-        })
     }
 }
 
@@ -77,26 +47,6 @@ pub(crate) fn has_moved(ctx: Ctx<'_>, key: &RString) -> bool {
     // While its slot migrates, a key that is not here counts as one of the other node's.
     let asked = call(ctx, c"EXISTS", How::Read, &[RString::new(key.bytes())]);
     asked.is_err_and(|line| reason(&line) == Refusal::Moved)
-}
-
-/// What the server's refusal means for a job.
-pub(crate) fn reason(line: &[u8]) -> Refusal {
-    let says = |word: &[u8]| line.windows(word.len()).any(|w| w == word);
-    if says(b"WRONGTYPE") {
-        Refusal::RecordKey
-    } else if says(b"NOREPLICAS") {
-        Refusal::Wait("not enough good replicas to write (min-replicas-to-write)")
-    } else if says(b"MISCONF") {
-        Refusal::Wait("the server cannot persist to disk and refuses writes (MISCONF)")
-    } else if says(b"READONLY") {
-        Refusal::Wait("the server is a read-only replica")
-    } else if says(b"non local key") {
-        Refusal::Moved
-    } else if says(b"cluster is down") {
-        Refusal::Wait("the cluster is down")
-    } else {
-        Refusal::Wait("the server refuses writes")
-    }
 }
 
 /// Puts what a look took out of the list where it goes, tells replicas, the append-only file and everybody else, and

@@ -16,10 +16,10 @@ use qadmin_core::request::{QUEUE_MAX, Queues, commands};
 use qadmin_core::scan::Queue as _;
 use uuid::Uuid;
 
-use crate::commands::looks::library_of;
+use crate::library::library_of;
 use crate::redis::call::{How, call};
+use crate::redis::caller::Caller;
 use crate::redis::clock::{cpu_ns, now_ns};
-use crate::redis::ctx::Caller;
 use crate::redis::guard::guard;
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::scan::{Cursor, Holds};

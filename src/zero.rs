@@ -10,8 +10,8 @@ use qadmin_core::scan::Queue as _;
 use qadmin_core::unacked::Held as _;
 use qadmin_core::zero::Onlooker;
 
+use crate::redis::caller::Caller;
 use crate::redis::clock::cpu_ns;
-use crate::redis::ctx::Caller;
 use crate::redis::key::{Type, type_of};
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::scan::{Cursor, Holds};

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::status::{Found, find};
 use super::{Answer, needs_commands};
 use crate::redis::acl::Access;
-use crate::redis::ctx::Caller;
+use crate::redis::caller::Caller;
 use crate::redis::{Ctx, server};
 use crate::rights::{self, Need, needs_of, starter};
 use crate::state::{self, State};

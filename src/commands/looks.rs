@@ -1,19 +1,15 @@
 //! What the messages of a queue look like, whatever a command takes them for.
 
 use qadmin_core::format::Recogniser;
-use qadmin_core::ids::{Kept, Library, LookUp, look_ups};
+use qadmin_core::ids::Library;
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities;
-use qadmin_core::request::commands;
 use qadmin_core::scan::Queue as _;
 
+use crate::library::library_of;
 use crate::redis::clock::cpu_ns;
-use crate::redis::ctx::Caller;
-use crate::redis::hash::{Hash, OpenedHash};
-use crate::redis::key::{Type, type_of};
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::{Ctx, RString};
-use crate::rights;
 use crate::settings;
 
 /// The clock is read after so many messages, or after so many bytes and steps of work.
@@ -97,27 +93,4 @@ pub(super) fn recognised(ctx: Ctx<'_>, recogniser: &Recogniser, list: &[u8]) -> 
     let ids = recogniser.ids();
     let library = (!ids.is_empty()).then(|| library_of(ctx, &ctx.caller(), list, ids)).flatten()?;
     Some(Looks { kind: MessageKind::Ids, library: Some(library) })
-}
-
-/// Whose ids these elements of a list are: the first job that is found tells. A key that the caller may not read is not
-/// looked at; then the name of the list decides, so that nobody learns what is there.
-pub(crate) fn library_of(ctx: Ctx<'_>, caller: &Caller, list: &[u8], ids: &[Vec<u8>]) -> Option<Library> {
-    let found = |place: &LookUp<'_>| match rights::may_read(caller, &commands::PREVIEW, [list, &place.key]) {
-        true => is_there(ctx, place),
-        false => place.library.names_so(list),
-    };
-    ids.iter().find_map(|id| look_ups(list, id).iter().find(|place| found(place)).map(|place| place.library))
-}
-
-fn is_there(ctx: Ctx<'_>, place: &LookUp<'_>) -> bool {
-    let key = RString::new(&place.key);
-    if let Kept::String = place.kept {
-        return type_of(ctx, &key) == Type::String;
-    }
-    let OpenedHash::Hash(hash) = Hash::open(ctx, &key) else { return false };
-    match place.kept {
-        Kept::Hash(fields) => fields.iter().all(|field| hash.get(&RString::new(field)).is_some()),
-        Kept::Field(field) => hash.get(&RString::new(field)).is_some(),
-        Kept::String => false,
-    }
 }

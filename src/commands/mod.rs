@@ -24,9 +24,9 @@ use qadmin_core::reply::Reply;
 use qadmin_core::request::{CommandSpec, Format, Request, commands, optional_queue};
 
 use crate::redis::acl;
+use crate::redis::caller::Caller;
 use crate::redis::clock::now_ms;
 use crate::redis::command::{HANDLERS_MAX, Handler, register as register_all};
-use crate::redis::ctx::Caller;
 use crate::redis::key::{Type, type_of};
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::{Ctx, RString, fault, reply, server};

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::Answer;
 use super::lists::{Over, depth_now, others_depth};
 use super::looks::{Looks, looks_like};
-use super::sample::projection;
+use super::sample::{Looked, Sampling, projection};
 use super::unacked::{Unacked, Words};
 use crate::engine::Newcomer;
 use crate::redis::acl::Access;
@@ -252,24 +252,34 @@ fn failed(error: &str) -> Count {
 }
 
 /// One preview on its way to a reply.
-pub(super) struct Asked<'a> {
-    pub(super) ctx: Ctx<'a>,
-    pub(super) request: &'a Preview,
+struct Asked<'a> {
+    ctx: Ctx<'a>,
+    request: &'a Preview,
     /// What the messages are taken for.
-    pub(super) kind: MessageKind,
+    kind: MessageKind,
     /// Where they are, in the order in which workers look into the lists.
-    pub(super) lists: &'a [Listed],
+    lists: &'a [Listed],
     /// What kind of storage that is; `None` where nothing tells.
-    pub(super) container: Option<Container>,
+    container: Option<Container>,
     /// Where workers hold them.
-    pub(super) held: Option<&'a Unacked>,
-    pub(super) depth: u64,
+    held: Option<&'a Unacked>,
+    depth: u64,
     /// Digest that equal requests share.
-    pub(super) digest: [u8; 32],
-    pub(super) accepted_ns: u64,
+    digest: [u8; 32],
+    accepted_ns: u64,
 }
 
 impl Asked<'_> {
+    /// Looks at the messages that run next.
+    fn look_for_sample(&self) -> Looked {
+        self.sampling().look()
+    }
+
+    fn sampling(&self) -> Sampling<'_> {
+        let Self { ctx, request, kind, lists, held, .. } = *self;
+        Sampling { ctx, request, kind, lists, held }
+    }
+
     /// Waits for a job, or answers with its id.
     fn go(
         &self,
@@ -344,7 +354,8 @@ impl Asked<'_> {
         found: Option<&Found>,
         wants: usize,
     ) -> Result<Vec<Reply>, Error> {
-        let mut sample = self.look_at_held(held)?;
+        let sampling = self.sampling();
+        let mut sample = sampling.look_at_held(held)?;
         let Some(Found::Held(places)) = found.filter(|_| sample.rows.len() < wants) else {
             let nothing = sample.rows.is_empty() && wants > 0;
             return if nothing { Err(Error::NoSample { why: NOT_KNOWN }) } else { Ok(sample.rows) };

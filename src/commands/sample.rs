@@ -5,15 +5,15 @@ use qadmin_core::filter::{Matcher, Projection};
 use qadmin_core::format::{LOOK_AT, Recogniser};
 use qadmin_core::job::{marked, sample_row};
 use qadmin_core::kind::MessageKind;
+use qadmin_core::priorities::List as Listed;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Preview;
 use qadmin_core::scan::{Queue, shown_index};
 
 use super::looks::{LookTime, Looks, recognised};
-use super::preview::Asked;
 use super::unacked::{HeldSample, Unacked};
-use crate::redis::RString;
 use crate::redis::list::{List, Mode, Opened};
+use crate::redis::{Ctx, RString};
 use crate::settings;
 
 /// Longest look for an immediate sample, in slices: the 2,000 messages of the default window take no longer, as far
@@ -36,10 +36,22 @@ impl Default for Looked {
     }
 }
 
-impl Asked<'_> {
+/// What is looked at for the sample of a preview.
+pub(super) struct Sampling<'a> {
+    pub(super) ctx: Ctx<'a>,
+    pub(super) request: &'a Preview,
+    /// What the messages are taken for.
+    pub(super) kind: MessageKind,
+    /// Where they are, in the order in which workers look into the lists.
+    pub(super) lists: &'a [Listed],
+    /// Where workers hold them.
+    pub(super) held: Option<&'a Unacked>,
+}
+
+impl Sampling<'_> {
     /// Looks at the messages that run next: until the sample is full, `sample-window` of them at most, and no
     /// longer than a slice may take, for everybody waits meanwhile. What kind they are of shows on the way.
-    pub(super) fn look_for_sample(&self) -> Looked {
+    pub(super) fn look(&self) -> Looked {
         let settings = settings::now();
         let window = settings.sample_window();
         if let Some(held) = self.held {

@@ -18,7 +18,7 @@
 //! 6. Tell every other job on the queue what moved.
 
 mod lifecycle;
-mod measures;
+mod outcome;
 mod room;
 mod slice;
 mod unacked;
@@ -26,9 +26,9 @@ mod unacked;
 use qadmin_core::error::Error;
 use qadmin_core::job::{Next, Status};
 
-pub(crate) use measures::Measures;
+use outcome::Step;
 pub(crate) use room::Newcomer;
-use slice::{Step, slice};
+use slice::slice;
 
 use crate::redis::clock::{cpu_ns, now_ns};
 use crate::redis::guard::guard;

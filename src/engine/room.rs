@@ -3,7 +3,7 @@
 use qadmin_core::error::Error;
 use qadmin_core::job::{Job, Status};
 
-use super::slice::{self, Step};
+use super::outcome::{Step, end};
 use crate::record;
 use crate::redis::Ctx;
 use crate::settings;
@@ -66,7 +66,7 @@ impl State {
         let db = ctx.db();
         for job in self.registry.take_if(|job| !job.is_paused() && job.verdict().is_some()) {
             let (status, error) = job.verdict().unwrap_or((Status::Completed, None));
-            let Step::Ends(status, error) = slice::end(ctx, &job, status, error) else { continue };
+            let Step::Ends(status, error) = end(ctx, &job, status, error) else { continue };
             self.conclude(job, status, error, writes.then_some(ctx));
         }
         ctx.select(db);

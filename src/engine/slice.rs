@@ -1,43 +1,30 @@
 //! One slice of one job: gates, walk, unit, booking.
 
 use qadmin_core::error::Error;
-use qadmin_core::job::{Destination, Job, Kind, PAUSED, Status};
+use qadmin_core::job::{Job, Kind, PAUSED, Status};
 use qadmin_core::scan::{Budget, Event, Look, Looked, Progress, Queue};
 use qadmin_core::settings::Settings;
 
 use super::gate;
+use super::outcome::{Step, conclude, end, refused};
 use crate::moved;
-use crate::record::{self, Owed};
+use crate::record;
 use crate::redis::acl::{self, Right};
 use crate::redis::clock::{Steady, now_ns};
 use crate::redis::guard::guard;
 use crate::redis::list::{List, Mode, Opened};
-use crate::redis::{Ctx, RString, log};
+use crate::redis::{Ctx, RString};
 use crate::rights::{needs_of, starter};
 use crate::settings;
 use crate::state::{State, lose_track};
-use crate::unit::{self, Refusal};
+use crate::unit;
 
-/// How often a record is written while nothing is deleted.
-const RECORD_EVERY_NS: u64 = 250_000_000;
 /// How often the right of the user who started a clear is checked.
 const RIGHT_EVERY_NS: u64 = 900_000_000;
 
 /// What an undo will not find.
 const JOURNAL_REFUSED: &str =
     "some of what was moved could not be written down, and no undo that begins later will move it";
-
-/// What a slice came to.
-pub(super) enum Step {
-    /// It read, and perhaps deleted.
-    Worked,
-    /// It must stand still.
-    Waits(&'static str),
-    /// It may go on at this time of the steady clock, for reasons of pace alone.
-    Later(u64),
-    /// The job is at its end.
-    Ends(Status, Option<Error>),
-}
 
 /// Does the next slice of a job.
 pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
@@ -237,34 +224,6 @@ fn book(state: &mut State, job: &mut Job, look: &mut Look) -> u64 {
     now
 }
 
-/// What the slice came to, with the record that is due.
-pub(super) fn conclude(ctx: Ctx<'_>, job: &mut Job, looked: Option<Looked>, wrote: bool) -> Step {
-    match looked {
-        Some(Looked::Done | Looked::Refused) => {}
-        Some(Looked::Stuck) => {
-            log::warning(&format!("the server refused a deletion of job {}", job.id()));
-            return Step::Ends(Status::Failed, Some(Error::Internal));
-        }
-        None => return Step::Ends(Status::Failed, Some(Error::Internal)),
-    }
-    if let Some((status, error)) = job.verdict() {
-        // The end writes the record itself, in this same unit.
-        return Step::Ends(status, error);
-    }
-    let now = now_ns();
-    let due = job.record_is_older_than(now, RECORD_EVERY_NS) && gate(ctx).is_none();
-    if job.start().kind.is_recorded() && (due || wrote) {
-        // Refused for now is no harm where nothing was deleted: the next one has all fields again.
-        if let Err(refusal) = Owed::of(job, None).write(ctx)
-            && wrote
-        {
-            log::warning(&format!("the record of job {} was refused: {refusal}", job.id()));
-        }
-        job.record_written(now);
-    }
-    Step::Worked
-}
-
 /// Tells every other job on the queue what a look took out, and forgets what was counted there.
 fn tell_jobs(state: &mut State, db: i32, key: &[u8], look: &Look) {
     if look.hits.is_empty() {
@@ -275,40 +234,6 @@ fn tell_jobs(state: &mut State, db: i32, key: &[u8], look: &Look) {
         other.follow_deletion(db, key, &indexes);
     }
     state.forget_counts(db, key);
-}
-
-/// How a job ends whose scan is over: one whose queue was taken away by the cluster did not complete.
-pub(super) fn end(ctx: Ctx<'_>, job: &Job, status: Status, error: Option<Error>) -> Step {
-    let flags = ctx.flags();
-    // To a replica every key is one of another node's: nothing could be learned there.
-    if flags.cluster() && flags.primary() {
-        ctx.select(job.start().db);
-        if job.gone().into_iter().any(|key| unit::has_moved(ctx, &RString::new(key))) {
-            return moved();
-        }
-    }
-    Step::Ends(status, error)
-}
-
-fn moved() -> Step {
-    let why = "the queue moved to another node of the cluster; start the job there";
-    Step::Ends(Status::Interrupted, Some(Error::Interrupted { why }))
-}
-
-/// What a job does that may not write.
-pub(super) fn refused(refusal: &Refusal, record_key: &RString, to: Option<&Destination>) -> Step {
-    match refusal {
-        Refusal::Wait(reason) => Step::Waits(reason),
-        Refusal::RecordKey => {
-            let error = Error::RecordKey { key: record_key.bytes().to_vec() };
-            Step::Ends(Status::Failed, Some(error))
-        }
-        Refusal::NoList => {
-            let error = Error::NoList { key: to.map(|to| to.key.clone()).unwrap_or_default() };
-            Step::Ends(Status::Failed, Some(error))
-        }
-        Refusal::Moved => moved(),
-    }
 }
 
 /// Whether the user who started the job still may, by one selector for all keys of the job, and is not switched off.

@@ -12,11 +12,12 @@ use qadmin_core::scan::Looked;
 use qadmin_core::settings::Settings;
 use qadmin_core::unacked::UnackedLook;
 
-use super::slice::{Step, conclude, end, refused};
+use super::outcome::{Step, conclude, end, refused};
 use crate::record;
 use crate::redis::clock::{Steady, now_ns};
 use crate::redis::guard::guard;
 use crate::redis::{Ctx, RString, log};
+use crate::refusal::reason;
 use crate::state::State;
 use crate::unacked::{self, Keys, Opened, take_out};
 use crate::unit;
@@ -33,7 +34,7 @@ pub(super) fn slice(
     let index = RString::new(job.unacked.as_ref().map_or(&[][..], |scan| scan.index()));
     let mut keys = match Keys::open(ctx, &hash, &index) {
         Opened::Keys(keys) => keys,
-        Opened::Refused(line) => return refused(&unit::reason(&line), &record_key(ctx, job), None),
+        Opened::Refused(line) => return refused(&reason(&line), &record_key(ctx, job), None),
         gone => {
             if matches!(gone, Opened::Other) {
                 job.note("hash or index hold something else: they were replaced".into());
@@ -58,7 +59,7 @@ pub(super) fn slice(
         drop(keys);
         job.runs();
         return match unread {
-            Some(line) => refused(&unit::reason(&line), &record_key(ctx, job), None),
+            Some(line) => refused(&reason(&line), &record_key(ctx, job), None),
             None => conclude(ctx, job, Some(Looked::Done), false),
         };
     }
@@ -71,7 +72,7 @@ pub(super) fn slice(
         return Step::Ends(Status::Failed, Some(Error::Internal));
     }
     if let Some(line) = unread {
-        return refused(&unit::reason(&line), &record_key(ctx, job), None);
+        return refused(&reason(&line), &record_key(ctx, job), None);
     }
     if let Err(step) = write(state, ctx, job, (&hash, &index), &mut look) {
         return step;

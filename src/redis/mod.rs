@@ -18,6 +18,7 @@ mod alloc;
 pub(crate) mod api;
 pub(crate) mod block;
 pub(crate) mod call;
+pub(crate) mod caller;
 pub(crate) mod clock;
 pub(crate) mod command;
 pub(crate) mod config;

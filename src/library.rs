@@ -1,0 +1,33 @@
+//! Which library keeps the jobs whose ids are in a list.
+
+use qadmin_core::ids::{Kept, Library, LookUp, look_ups};
+use qadmin_core::request::commands;
+
+use crate::redis::caller::Caller;
+use crate::redis::hash::{Hash, OpenedHash};
+use crate::redis::key::{Type, type_of};
+use crate::redis::{Ctx, RString};
+use crate::rights;
+
+/// Whose ids these elements of a list are: the first job that is found tells. A key that the caller may not read is not
+/// looked at; then the name of the list decides, so that nobody learns what is there.
+pub(crate) fn library_of(ctx: Ctx<'_>, caller: &Caller, list: &[u8], ids: &[Vec<u8>]) -> Option<Library> {
+    let found = |place: &LookUp<'_>| match rights::may_read(caller, &commands::PREVIEW, [list, &place.key]) {
+        true => is_there(ctx, place),
+        false => place.library.names_so(list),
+    };
+    ids.iter().find_map(|id| look_ups(list, id).iter().find(|place| found(place)).map(|place| place.library))
+}
+
+fn is_there(ctx: Ctx<'_>, place: &LookUp<'_>) -> bool {
+    let key = RString::new(&place.key);
+    if let Kept::String = place.kept {
+        return type_of(ctx, &key) == Type::String;
+    }
+    let OpenedHash::Hash(hash) = Hash::open(ctx, &key) else { return false };
+    match place.kept {
+        Kept::Hash(fields) => fields.iter().all(|field| hash.get(&RString::new(field)).is_some()),
+        Kept::Field(field) => hash.get(&RString::new(field)).is_some(),
+        Kept::String => false,
+    }
+}
