@@ -133,10 +133,11 @@ fn every_link_between_pages_leads_somewhere() {
     }
 }
 
-/// README, CHANGELOG and everything below docs/.
+/// The pages in the root of the repository and everything below docs/.
 fn pages() -> Vec<std::path::PathBuf> {
     let root = workspace_root();
-    let mut found = vec![root.join("README.md"), root.join("CHANGELOG.md")];
+    let papers = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "RELEASING.md"];
+    let mut found: Vec<std::path::PathBuf> = papers.iter().map(|page| root.join(page)).collect();
     let mut folders = vec![root.join("docs")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("docs/ can be listed") {
