@@ -1,20 +1,17 @@
-//! Following what happens to keys and to the server.
+//! Following what happens to keys: what an event means for the jobs.
 
-use qadmin_core::error::Error;
-use qadmin_core::job::{Job, Kind, Status};
+use qadmin_core::job::Job;
 use qadmin_core::queue::End;
 use qadmin_core::scan::Event;
 
 use crate::record;
 use crate::redis::clock::now_ms;
-use crate::redis::events::{self, ServerEvent};
-use crate::redis::{Ctx, keyspace};
-use crate::state::{self, State};
+use crate::state::State;
 use crate::unacked;
 
 /// What happened to a key, in as far as it matters to jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum What {
+pub(crate) enum What {
     /// Messages were pushed; the list then held so many.
     Pushed(End, u64),
     /// Messages were popped; the list then held so many.
@@ -40,86 +37,9 @@ enum What {
 /// One keyspace event.
 #[derive(Debug)]
 pub(crate) struct KeyEvent {
-    db: i32,
-    key: Vec<u8>,
-    what: What,
-}
-
-/// The keyspace callback: synchronously after each command, also inside transactions and scripts, on
-/// replicas and while an append-only file is loaded.
-pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
-    if state::is_own(ctx, key, event) {
-        return;
-    }
-    let Some(what) = classify(ctx, event, key) else { return };
-    // From the first record on: who loads it now may become the primary that has to say what became of its job.
-    if what == What::RecordSeen {
-        events::follow(ctx);
-    }
-    // Which ones came is known by counting now, before the next command comes. While another callback holds the state that
-    // cannot be done: then `apply` says that nobody looked.
-    if what == What::IndexChanged && state::with(|state| unacked::count_index(state, ctx, key)).is_ok() {
-        return;
-    }
-    state::follow_or_put_aside(KeyEvent { db: ctx.db(), key: key.to_vec(), what });
-}
-
-fn classify(ctx: Ctx<'_>, event: &[u8], key: &[u8]) -> Option<What> {
-    let is_record = key.starts_with(record::PREFIX);
-    if !is_record && !is_known(key) {
-        return None;
-    }
-    match event {
-        // The key must not be opened here: it is not in its database yet (Redis 7.0 to 8.0).
-        b"loaded" => is_record.then_some(What::RecordSeen),
-        // A record that came with its slot from another node is RESTOREd.
-        b"hset" | b"restore" if is_record => Some(What::RecordSeen),
-        b"hset" => None,
-        b"del" | b"expired" | b"evicted" | b"rename_from" | b"rename_to" | b"move_from" => Some(What::Gone),
-        // What a clear takes out of a hash comes to a replica as the primary's HDEL, and so does what workers acknowledge.
-        b"hdel" if !is_record && !ctx.flags().primary() => Some(What::HeldTaken),
-        _ if !watched(ctx.db(), key) => None,
-        b"lpush" => list_len(ctx, key, |len| What::Pushed(End::Head, len)),
-        b"rpush" => list_len(ctx, key, |len| What::Pushed(End::Tail, len)),
-        b"lpop" => list_len(ctx, key, |len| What::Popped(End::Head, len)),
-        b"rpop" => list_len(ctx, key, |len| What::Popped(End::Tail, len)),
-        // They replace whatever was there, and are told alone, without a `del` (Redis 7.0 to 8.0, Valkey 8.1 and 9.1).
-        b"restore" | b"copy_to" | b"sortstore" | b"zunionstore" | b"zinterstore" | b"zdiffstore"
-        | b"zrangestore" | b"geosearchstore" | b"georadiusstore" => Some(What::Gone),
-        b"lrem" => list_len(ctx, key, What::Removed),
-        b"lset" => list_len(ctx, key, What::Set),
-        b"ltrim" => list_len(ctx, key, What::Trimmed),
-        b"expire" | b"persist" | b"hexpire" | b"hdel" | b"hincrby" | b"new" => None,
-        // ZADD, ZREM and whatever else changes entries of a sorted set.
-        _ if event.starts_with(b"z") || is_index(ctx.db(), key) => Some(What::IndexChanged),
-        // LINSERT and whatever comes after this was written.
-        _ => list_len(ctx, key, What::Edited),
-    }
-}
-
-fn list_len(ctx: Ctx<'_>, key: &[u8], what: impl FnOnce(u64) -> What) -> Option<What> {
-    // A key that is no list (any more) is what the next slice finds, or `del` says.
-    keyspace::list_len(ctx, key).map(what)
-}
-
-/// Most servers never run a job on most of their keys: for those this is all that an event costs.
-fn is_known(key: &[u8]) -> bool {
-    // While a callback holds the state the answer is not known: take it as yes, `apply` looks again.
-    state::with(|state| state.queues.contains(key)).unwrap_or(true)
-}
-
-fn watched(db: i32, key: &[u8]) -> bool {
-    let followed = |state: &mut State| {
-        let on_it = |job: &Job| job.is_on(db, key) || job.has_index(db, key);
-        state.registry.live().iter().any(on_it) || state.registry.follows(db, key)
-    };
-    state::with(followed).unwrap_or(true)
-}
-
-/// A live job walks along this sorted set.
-fn is_index(db: i32, key: &[u8]) -> bool {
-    // While a callback holds the state the answer is not known. All events that sorted sets have today begin with a z.
-    state::with(|state| state.registry.live().iter().any(|job| job.has_index(db, key))).unwrap_or(false)
+    pub(crate) db: i32,
+    pub(crate) key: Vec<u8>,
+    pub(crate) what: What,
 }
 
 /// Follows one event.
@@ -159,75 +79,5 @@ pub(crate) fn apply(state: &mut State, event: &KeyEvent) {
     if gone {
         // Jobs may be done; the next turn says so to those who wait.
         state.wake();
-    }
-}
-
-/// The callback for what happens to the whole server.
-pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
-    let followed = state::with(|state| match event {
-        ServerEvent::Flush(db) => {
-            let hit = |other: i32| db.is_none_or(|db| db == other);
-            state.end_jobs(|job| hit(job.start().db), |_| (Status::Failed, Error::Flushed));
-            state.caches.drop_if(|count| hit(count.db));
-            state.registry.make_stale(|job| hit(job.db));
-            state.records.flushed(db);
-            state.walks.restart(hit);
-        }
-        ServerEvent::Swap(a, b) => {
-            let hit = |db: i32| db == a || db == b;
-            state.end_jobs(|job| hit(job.start().db), |_| (Status::Failed, Error::Swapped));
-            state.caches.drop_if(|count| hit(count.db));
-            state.registry.make_stale(|job| hit(job.db));
-            state.records.swapped(a, b);
-            state.walks.restart(hit);
-            for owed in &mut state.owed {
-                owed.swapped(a, b);
-            }
-        }
-        ServerEvent::Promoted | ServerEvent::Demoted => {
-            state.end_jobs(
-                |_| true,
-                |job| match job.start().kind {
-                    Kind::Preview | Kind::Stats => (Status::Failed, Error::RoleChanged),
-                    Kind::Clear | Kind::Undo => (
-                        Status::Interrupted,
-                        Error::Interrupted {
-                            why: "the server became a replica; start the job on its primary",
-                        },
-                    ),
-                },
-            );
-            if event == ServerEvent::Promoted {
-                state.settle_later(ctx);
-            } else {
-                // Records are the new primary's to write.
-                state.owed.clear();
-                state.unsettled.clear();
-            }
-        }
-        ServerEvent::LoadBegins => {
-            state.end_jobs(
-                |_| true,
-                |job| match job.start().kind {
-                    Kind::Preview | Kind::Stats => (Status::Failed, Error::Loading),
-                    Kind::Clear | Kind::Undo => (
-                        Status::Interrupted,
-                        Error::Interrupted { why: "the server began to load another dataset" },
-                    ),
-                },
-            );
-            state.caches.drop_if(|_| true);
-            state.registry.make_stale(|_| true);
-            state.walks.restart(|_| true);
-        }
-        ServerEvent::LoadEnded => {
-            if ctx.flags().primary() {
-                state.settle_later(ctx);
-            }
-        }
-    });
-    if followed.is_err() {
-        // No slice flushes, swaps or changes roles; another module that hears of its deletions may.
-        state::lose_track();
     }
 }

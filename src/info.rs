@@ -2,11 +2,11 @@
 
 use qadmin_core::job::Kind;
 
-use crate::state;
+use crate::entry;
 
 /// The fields of the section `qadmin`.
 pub(crate) fn fields() -> Vec<(&'static str, u64)> {
-    state::with(|state| {
+    entry::with(|state| {
         let totals = &state.totals;
         let live = |kind| state.registry.count(kind) as u64;
         vec![

@@ -7,9 +7,11 @@
 mod audit;
 mod commands;
 mod engine;
+mod entry;
 mod follow;
 mod info;
 mod library;
+mod listen;
 mod measures;
 mod moved;
 mod outbox;
@@ -40,15 +42,15 @@ fn on_load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
         timer: engine::timer,
     });
     let _ = block::CALLBACKS.set(block::Callbacks {
-        ready: waiters::ready,
-        timeout: waiters::timeout,
-        gone: waiters::gone,
+        ready: commands::waiting::ready,
+        timeout: commands::waiting::timeout,
+        gone: commands::waiting::gone,
     });
-    events::prepare(events::Callbacks { event: follow::on_server_event, missed: state::lose_track });
+    events::prepare(events::Callbacks { event: listen::on_server_event, missed: entry::lose_track });
     let subscribed = event_loop::open()
         && keyspace::subscribe(
             ctx,
-            keyspace::Callbacks { event: follow::on_key_event, missed: state::lose_track },
+            keyspace::Callbacks { event: listen::on_key_event, missed: entry::lose_track },
         )
         && redis::info::register(ctx, info::fields);
     if !subscribed {
@@ -68,14 +70,14 @@ fn on_load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
 
 /// Gives back what is held between callbacks: the module goes.
 fn free() {
-    state::free();
+    entry::free();
     redis::acl::free();
     redis::config::free();
 }
 
 /// Refuses while something would be lost; the sentence goes to the log.
 fn on_unload() -> Result<(), String> {
-    let (live, waiting) = state::with(|state| (state.registry.live().len(), state.waiters.len()))
+    let (live, waiting) = entry::with(|state| (state.registry.live().len(), state.waiters.len()))
         .map_err(|error| error.to_string())?;
     if live > 0 || waiting > 0 {
         return Err(format!(

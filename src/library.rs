@@ -1,6 +1,7 @@
-//! Which library keeps the jobs whose ids are in a list.
+//! What the elements of a list are: messages of a kind, or ids of jobs that a library keeps elsewhere.
 
 use qadmin_core::ids::{Kept, Library, LookUp, look_ups};
+use qadmin_core::kind::MessageKind;
 use qadmin_core::request::commands;
 
 use crate::redis::caller::Caller;
@@ -8,6 +9,22 @@ use crate::redis::hash::{Hash, OpenedHash};
 use crate::redis::key::{Type, type_of};
 use crate::redis::{Ctx, RString};
 use crate::rights;
+
+/// What most messages look like.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Looks {
+    /// Messages of this kind, or ids.
+    pub(crate) kind: MessageKind,
+    /// Of ids: whose.
+    pub(crate) library: Option<Library>,
+}
+
+impl Looks {
+    /// The kind's name, where it is another one than the messages are taken for.
+    pub(crate) fn unlike(self, taken_for: MessageKind) -> Option<&'static str> {
+        (self.kind != taken_for).then(|| self.kind.spec().name)
+    }
+}
 
 /// Whose ids these elements of a list are: the first job that is found tells. A key that the caller may not read is not
 /// looked at; then the name of the list decides, so that nobody learns what is there.

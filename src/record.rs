@@ -14,7 +14,6 @@ use crate::redis::hash::{Hash, OpenedHash};
 use crate::redis::{Ctx, RString, fault, log};
 use crate::refusal::{Refusal, reason};
 use crate::settings;
-use crate::state::State;
 
 /// What every record's key begins with.
 pub(crate) const PREFIX: &[u8] = b"qadmin:job:";
@@ -30,9 +29,6 @@ const OWED_BYTES_MAX: usize = 16 * 1024 * 1024;
 const RECORDS_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// What a record takes in memory beside its texts, bytes: as MEMORY USAGE of Redis 7.0.15 says of one.
 const RECORD_OVERHEAD: usize = 6 * 1024;
-/// Records that are deleted in one turn, so that the newest find room.
-const TRIMMED_PER_TURN: usize = 8;
-
 /// The key of a job's record: in the queue's slot where slots exist.
 pub(crate) fn key(queue: &[u8], id: Uuid, cluster: bool) -> Vec<u8> {
     if cluster {
@@ -178,43 +174,6 @@ pub(crate) fn owe(owed: &mut VecDeque<Owed>, record: Owed) {
     let gone = too_many(sizes, record.record.bytes(), OWED_MAX, OWED_BYTES_MAX);
     owed.drain(..gone);
     owed.push_back(record);
-}
-
-impl State {
-    /// Deletes the oldest records while all together take too much, some in each turn. The record of a live job stays.
-    /// The caller has asked the gate.
-    pub(crate) fn trim_records(&mut self, ctx: Ctx<'_>) {
-        // How much it takes, and how old it is, is known of what was read.
-        if let Some((id, db, key)) = self.records.some_unread() {
-            let stored = read_as_it_stands(ctx, db, &key);
-            self.records.learn(id, stored.as_ref().map(|stored| &stored.record));
-        }
-        for _ in 0..TRIMMED_PER_TURN {
-            if !self.records.takes_too_much() {
-                return;
-            }
-            let is_live = |id: &Uuid| self.registry.live().iter().any(|job| job.id() == *id);
-            let Some(oldest) = self.records.oldest().find(|id| !is_live(id)) else { return };
-            let Some((db, key)) = self.records.find(oldest) else { return };
-            // What somebody else has put under such a name is not deleted.
-            if read_as_it_stands(ctx, db, &key).is_some() {
-                ctx.select(db);
-                match call(ctx, c"UNLINK", How::Write, &[RString::new(&key)]) {
-                    // One whose slot moved to another node is that node's.
-                    Err(line) if reason(&line) != Refusal::Moved => return,
-                    _ => {}
-                }
-            }
-            // The server tells of it, too, and is heard when this callback is over.
-            self.records.gone(db, &key);
-        }
-    }
-
-    /// Knows the record of a job that starts, and what it takes.
-    pub(crate) fn know_record(&mut self, ctx: Ctx<'_>, owed: &Owed) {
-        self.records.seen(owed.db, &key(&owed.queue, owed.id, ctx.flags().cluster()));
-        self.records.learn(owed.id, Some(&owed.record));
-    }
 }
 
 /// Lets a record live for its time.

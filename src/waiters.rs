@@ -7,18 +7,14 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use qadmin_core::error::Error;
 use qadmin_core::filter::Filter;
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::List;
 use qadmin_core::request::{Format, Preview, Stats};
 use uuid::Uuid;
 
-use crate::commands::looks::Looks;
-use crate::commands::{self, preview, stats, status};
+use crate::library::Looks;
 use crate::redis::block::{Blocked, ClientId};
-use crate::redis::{Ctx, reply};
-use crate::state::{self, State};
 
 /// Clients that may wait at once.
 pub(crate) const WAITERS_MAX: usize = 10_000;
@@ -110,7 +106,7 @@ pub(crate) struct Waiter {
     /// How far it is.
     stage: Stage,
     /// Lets the client go; `None` once that was done.
-    token: Option<Blocked>,
+    pub(crate) token: Option<Blocked>,
 }
 
 /// How far a waiting client is.
@@ -203,63 +199,10 @@ impl Waiters {
         self.all.values().any(|waiter| waiter.job == job)
     }
 
-    fn take(&mut self, client: ClientId) -> Option<Waiter> {
+    /// Takes a client out: it is replied to, or it is gone.
+    pub(crate) fn take(&mut self, client: ClientId) -> Option<Waiter> {
         let waiter = self.all.remove(&client)?;
         self.bytes -= waiter.bytes();
         Some(waiter)
     }
-}
-
-/// The job ended: reply with its end.
-pub(crate) fn ready(ctx: Ctx<'_>, client: ClientId) {
-    answer(ctx, client);
-}
-
-/// The time is up: reply with the job as it stands.
-pub(crate) fn timeout(ctx: Ctx<'_>, client: ClientId) {
-    answer(ctx, client);
-}
-
-fn answer(ctx: Ctx<'_>, client: ClientId) {
-    let answer = state::with(|state| {
-        let waiter = state.waiters.take(client).ok_or(Error::Internal)?;
-        match waiter.what {
-            For::Preview(wait) => {
-                let format = wait.request.format;
-                preview::after_wait(state, ctx, waiter.job, &wait).map(|reply| (reply, format))
-            }
-            For::Stats(wait) => Ok((stats::after_wait(state, ctx, waiter.job, &wait), wait.request.format)),
-            For::Status(format) => status::show(state, ctx, waiter.job, None).map(|reply| (reply, format)),
-            For::Queues(format) => {
-                let walk = state.walks.take(waiter.job).ok_or(Error::Internal)?;
-                Ok((walk.reply(), format))
-            }
-        }
-    });
-    match answer.and_then(|answer| answer) {
-        Ok((reply, format)) => commands::send(ctx, &reply, format),
-        Err(error) => reply::error(ctx, &error),
-    }
-}
-
-/// The client is gone: nobody is left to wait for an inline preview that no one else asked for.
-pub(crate) fn gone(client: ClientId) -> Option<Blocked> {
-    state::with(|state| {
-        let mut waiter = state.waiters.take(client)?;
-        let token = waiter.token.take();
-        state.walks.take(waiter.job);
-        abandon(state, waiter.job);
-        token
-    })
-    .unwrap_or(None)
-}
-
-fn abandon(state: &mut State, id: Uuid) {
-    if state.waiters.any(id) {
-        return;
-    }
-    state.end_jobs(
-        |job| job.id() == id && !job.is_handed_out(),
-        |_| (qadmin_core::job::Status::Cancelled, Error::Cancelled),
-    );
 }

@@ -23,10 +23,9 @@ use crate::redis::clock::{cpu_ns, now_ns};
 use crate::redis::guard::guard;
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::scan::{Cursor, Holds};
-use crate::redis::{Ctx, RString, event_loop, events, server};
+use crate::redis::{Ctx, RString, server};
 use crate::rights::may_read;
 use crate::settings;
-use crate::state::State;
 
 /// Walks that may be under way at once, one for each client that waits.
 pub(crate) const WALKS_MAX: usize = 8;
@@ -287,6 +286,30 @@ impl Walks {
         self.all.remove(at)
     }
 
+    /// Adds one.
+    pub(crate) fn add(&mut self, walk: Walk) {
+        self.all.push_back(walk);
+    }
+
+    /// Does a slice of a walk, if it is a walk's turn: while jobs live, every other turn is theirs. Answers what the walk's
+    /// client waits under if the walk ended with it; nothing if no slice was done.
+    pub(crate) fn turn(&mut self, ctx: Ctx<'_>, jobs_live: bool) -> Option<Option<Uuid>> {
+        let had_turn = std::mem::take(&mut self.had_turn);
+        if had_turn && jobs_live {
+            return None;
+        }
+        let at = self.all.iter().position(|walk| !walk.ended)?;
+        let mut walk = self.all.remove(at)?;
+        self.had_turn = true;
+        if guard("a slice of a walk", || walk.slice(ctx)).is_none() {
+            walk.give_up();
+        }
+        let ended = walk.ended.then_some(walk.id);
+        // The others come first now.
+        self.all.push_back(walk);
+        Some(ended)
+    }
+
     /// The keys of the databases that `hit` chooses are others now: what was found there is not true any more.
     pub(crate) fn restart(&mut self, hit: impl Fn(i32) -> bool) {
         for walk in self.all.iter_mut().filter(|walk| hit(walk.db)) {
@@ -296,35 +319,5 @@ impl Walks {
             walk.keys = 0;
             walk.last = false;
         }
-    }
-}
-
-impl State {
-    /// Lets a walk go on in slices.
-    pub(crate) fn go_on(&mut self, ctx: Ctx<'_>, walk: Walk) {
-        self.walks.all.push_back(walk);
-        events::follow(ctx);
-        event_loop::hook(ctx);
-        self.wake();
-    }
-
-    /// Does a slice of a walk, if it is a walk's turn.
-    pub(crate) fn walk(&mut self, ctx: Ctx<'_>) -> bool {
-        let had_turn = std::mem::take(&mut self.walks.had_turn);
-        if had_turn && !self.registry.live().is_empty() {
-            return false;
-        }
-        let Some(at) = self.walks.all.iter().position(|walk| !walk.ended) else { return false };
-        let Some(mut walk) = self.walks.all.remove(at) else { return false };
-        self.walks.had_turn = true;
-        if guard("a slice of a walk", || walk.slice(ctx)).is_none() {
-            walk.give_up();
-        }
-        if walk.ended {
-            self.waiters.release(walk.id);
-        }
-        // The others come first now.
-        self.walks.all.push_back(walk);
-        true
     }
 }

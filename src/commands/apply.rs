@@ -4,9 +4,9 @@ use qadmin_core::error::{Error, quote};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::commands;
 
+use crate::entry;
 use crate::redis::call::replicate_verbatim;
 use crate::redis::{Ctx, fault, log, reply};
-use crate::state;
 use crate::unit::{self, Applied};
 
 /// Key, length before, indexes, fingerprints; where what is taken out goes: key, end, length before.
@@ -15,7 +15,7 @@ pub(super) fn run(ctx: Ctx<'_>, args: &[&[u8]]) {
     if !flags.replicated() && !flags.loading() {
         return reply::error(ctx, &Error::NotReplicated { command: commands::APPLY.name });
     }
-    match state::with(|state| unit::apply(state, ctx, args)) {
+    match entry::with(|state| unit::apply(state, ctx, args)) {
         Ok(Applied::Done(no_return)) => {
             fault::point("passing on a unit");
             if flags.replicated() {

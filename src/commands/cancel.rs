@@ -8,16 +8,17 @@ use uuid::Uuid;
 
 use super::status::{Found, find};
 use super::{Answer, needs_commands};
+use crate::entry;
 use crate::redis::acl::Access;
 use crate::redis::caller::Caller;
 use crate::redis::{Ctx, server};
 use crate::rights::{self, Need, needs_of, starter};
-use crate::state::{self, State};
+use crate::state::State;
 
 pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
     let caller = ctx.caller();
     let of_queue = |queue: &[u8]| request.queue.as_deref().is_none_or(|wanted| wanted == queue);
-    state::with(|state| {
+    entry::with(|state| {
         let ids: Vec<_> = match request.target {
             Target::One(id) => {
                 let found = find_own(state, ctx, &commands::CANCEL, id, request.queue.as_deref())?;

@@ -20,6 +20,7 @@ use super::unacked::{self, Words};
 use super::{Answer, check_starter, depth};
 use crate::audit::Entry;
 use crate::engine::Newcomer;
+use crate::entry;
 use crate::moved;
 use crate::record::{self, Owed};
 use crate::redis::acl::Access;
@@ -29,7 +30,7 @@ use crate::redis::guard::guard;
 use crate::redis::{Ctx, RString, log};
 use crate::rights::{self, Need};
 use crate::settings;
-use crate::state::{self, State};
+use crate::state::State;
 
 pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
     let caller = ctx.caller();
@@ -55,7 +56,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         }
         there = check_destination(ctx, &caller, request, &lists, to)?;
     }
-    state::with(|state| {
+    entry::with(|state| {
         if let Some(id) = request.id
             && let Some(known) = resent(state, ctx, id, &request.queue, &digest)?
         {

@@ -8,10 +8,10 @@ use uuid::Uuid;
 use super::Answer;
 use super::cancel::find_own;
 use super::status::find;
+use crate::entry;
 use crate::record::{Owed, owe};
 use crate::redis::Ctx;
 use crate::redis::clock::now_ms;
-use crate::state;
 
 pub(super) fn pause(ctx: Ctx<'_>, request: &Pause) -> Result<Answer, Error> {
     let named = &request.0;
@@ -45,7 +45,7 @@ fn change(
     format: Format,
     change: impl Fn(&mut Job),
 ) -> Result<Answer, Error> {
-    state::with(|state| {
+    entry::with(|state| {
         let mut found = find_own(state, ctx, command, id, queue)?;
         if let Some(job) = state.registry.find_live(id) {
             let was_paused = job.is_paused();

@@ -12,13 +12,14 @@ use uuid::Uuid;
 use super::Answer;
 use super::lists::of_record;
 use super::status::keys;
+use crate::entry;
 use crate::record;
 use crate::redis::Ctx;
 use crate::redis::caller::Caller;
 use crate::redis::clock::{cpu_ns, now_ms};
 use crate::rights::may_read;
 use crate::settings;
-use crate::state::{self, State};
+use crate::state::State;
 
 /// Slices that reading records from the keyspace may take, of processor time; each record costs some 20 us. Half of
 /// it is for those of which nobody knows yet when their jobs started: each is read once for that.
@@ -32,7 +33,7 @@ const REPLY_BYTES_MAX: usize = 1024 * 1024;
 
 pub(super) fn run(ctx: Ctx<'_>, request: &Jobs) -> Result<Answer, Error> {
     let mut wanted = Wanted { request, caller: ctx.caller(), readable: HashMap::new() };
-    state::with(|state| {
+    entry::with(|state| {
         let began = cpu_ns();
         let longest = settings::now().slice_us() * 1_000 * READ_SLICES;
         let in_time = |share: u64| cpu_ns().saturating_sub(began) < longest / share;

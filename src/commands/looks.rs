@@ -1,12 +1,11 @@
 //! What the messages of a queue look like, whatever a command takes them for.
 
 use qadmin_core::format::Recogniser;
-use qadmin_core::ids::Library;
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities;
 use qadmin_core::scan::Queue as _;
 
-use crate::library::library_of;
+use crate::library::{Looks, library_of};
 use crate::redis::clock::cpu_ns;
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::{Ctx, RString};
@@ -42,22 +41,6 @@ impl LookTime {
         }
         (self.messages, self.work) = (0, 0);
         cpu_ns() >= self.over_ns
-    }
-}
-
-/// What most messages look like.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Looks {
-    /// Messages of this kind, or ids.
-    pub(crate) kind: MessageKind,
-    /// Of ids: whose.
-    pub(crate) library: Option<Library>,
-}
-
-impl Looks {
-    /// The kind's name, where it is another one than the messages are taken for.
-    pub(crate) fn unlike(self, taken_for: MessageKind) -> Option<&'static str> {
-        (self.kind != taken_for).then(|| self.kind.spec().name)
     }
 }
 

@@ -15,15 +15,17 @@ use uuid::Uuid;
 
 use super::Answer;
 use super::lists::{Over, depth_now, others_depth};
-use super::looks::{Looks, looks_like};
+use super::looks::looks_like;
 use super::sample::{Looked, Sampling, projection};
 use super::unacked::{Unacked, Words};
 use crate::engine::Newcomer;
+use crate::entry;
+use crate::library::Looks;
 use crate::redis::acl::Access;
 use crate::redis::clock::{now_ms, now_ns};
 use crate::redis::{Ctx, block};
 use crate::settings;
-use crate::state::{self, State};
+use crate::state::State;
 use crate::waiters::{For, PreviewWait};
 use crate::zero;
 
@@ -125,7 +127,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
         accepted_ns,
     };
     let now = now_ms();
-    state::with(|state| {
+    entry::with(|state| {
         if request.nocount {
             return Ok(asked.at_once(How::Skipped, Count::default()));
         }

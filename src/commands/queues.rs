@@ -4,8 +4,8 @@ use qadmin_core::error::Error;
 use qadmin_core::request::{Queues, commands};
 
 use super::Answer;
+use crate::entry;
 use crate::redis::{Ctx, block};
-use crate::state;
 use crate::waiters::{For, WAITERS_MAX};
 use crate::walk::{WALK_MAX_MS, WALKS_MAX, Walk};
 
@@ -21,7 +21,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Queues) -> Result<Answer, Error> {
     if walk.has_ended() || ctx.flags().cannot_block() {
         return Ok(Answer::Reply(walk.reply(), request.format));
     }
-    state::with(|state| {
+    entry::with(|state| {
         if state.walks.len() >= WALKS_MAX || state.waiters.len() >= WAITERS_MAX {
             return Err(Error::TooManyWalks { max: WALKS_MAX });
         }

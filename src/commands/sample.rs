@@ -10,8 +10,9 @@ use qadmin_core::reply::Reply;
 use qadmin_core::request::Preview;
 use qadmin_core::scan::{Queue, shown_index};
 
-use super::looks::{LookTime, Looks, recognised};
+use super::looks::{LookTime, recognised};
 use super::unacked::{HeldSample, Unacked};
+use crate::library::Looks;
 use crate::redis::list::{List, Mode, Opened};
 use crate::redis::{Ctx, RString};
 use crate::settings;

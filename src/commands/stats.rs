@@ -16,11 +16,12 @@ use super::lists::{Over, depth_now, others_depth};
 use super::preview::How;
 use super::unacked::{Unacked, Words};
 use crate::engine::Newcomer;
+use crate::entry;
 use crate::redis::acl::Access;
 use crate::redis::clock::{now_ms, now_ns};
 use crate::redis::{Ctx, block};
 use crate::settings;
-use crate::state::{self, State};
+use crate::state::State;
 use crate::waiters::{For, StatsWait};
 
 /// What is known of the count when the reply is made.
@@ -62,7 +63,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
     let asked =
         Asked { ctx, request, kind, lists: &lists, container, held: held.as_ref(), depth, accepted_ns };
     let answer = |how, count| Ok(Answer::Reply(asked.reply(how, count), request.format));
-    state::with(|state| {
+    entry::with(|state| {
         if depth == 0 {
             // Nothing to scan, so nothing to wait for, wherever the command comes from.
             return Ok(Answer::Reply(asked.of_nothing(), request.format));

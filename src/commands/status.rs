@@ -8,16 +8,17 @@ use uuid::Uuid;
 
 use super::lists::of_record;
 use super::{Answer, needs_commands};
+use crate::entry;
 use crate::record;
 use crate::redis::acl::Access;
 use crate::redis::clock::now_ms;
 use crate::redis::{Ctx, block, server};
 use crate::rights::{self, Need};
-use crate::state::{self, State};
+use crate::state::State;
 use crate::waiters::{For, WAITERS_MAX};
 
 pub(super) fn run(ctx: Ctx<'_>, request: &Status) -> Result<Answer, Error> {
-    state::with(|state| {
+    entry::with(|state| {
         let reply = show(state, ctx, request.id, request.queue.as_deref())?;
         let is_live = state.registry.find_live(request.id).is_some();
         match request.wait_ms {

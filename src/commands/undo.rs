@@ -15,6 +15,7 @@ use super::clearjob::{begin, members, resent};
 use super::status::find;
 use super::{Answer, check_starter, depth};
 use crate::engine::Newcomer;
+use crate::entry;
 use crate::moved;
 use crate::redis::acl::Access;
 use crate::redis::caller::Caller;
@@ -22,13 +23,13 @@ use crate::redis::clock::{now_ms, now_ns};
 use crate::redis::{Ctx, RString};
 use crate::rights;
 use crate::settings;
-use crate::state::{self, State};
+use crate::state::State;
 
 pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
     let caller = ctx.caller();
     check_starter(ctx, &caller, &commands::UNDO)?;
     let digest = request.fingerprint(ctx.db());
-    state::with(|state| {
+    entry::with(|state| {
         let record = find_record(state, ctx, &caller, request)?;
         let undoable = Undoable::of(&record, request.job, ctx.db());
         // The undo of this very request may be what undid the job.

@@ -19,9 +19,11 @@
 
 mod lifecycle;
 mod outcome;
+mod records;
 mod room;
 mod slice;
 mod unacked;
+mod walks;
 
 use qadmin_core::error::Error;
 use qadmin_core::job::{Next, Status};
@@ -30,11 +32,12 @@ use outcome::Step;
 pub(crate) use room::Newcomer;
 use slice::slice;
 
+use crate::entry;
 use crate::redis::clock::{cpu_ns, now_ns};
 use crate::redis::guard::guard;
 use crate::redis::{Ctx, event_loop};
 use crate::settings;
-use crate::state::{self, State};
+use crate::state::State;
 
 /// How often waiting jobs and owed records try again.
 const RETRY_NS: u64 = 50_000_000;
@@ -51,7 +54,7 @@ enum Turn {
 
 /// The hook: the event loop is about to poll.
 pub(crate) fn before_poll(ctx: Ctx<'_>) {
-    let _ = state::with(|state| {
+    let _ = entry::with(|state| {
         let due = state.wants_turn();
         let early = work(state, ctx) == Next::Wait;
         // Here and nowhere else: the server replies to them next.
@@ -90,13 +93,13 @@ fn work(state: &mut State, ctx: Ctx<'_>) -> Next {
 
 /// The poll returned.
 pub(crate) fn after_poll() {
-    let _ = state::with(|state| state.turn.polled_ns = now_ns());
+    let _ = entry::with(|state| state.turn.polled_ns = now_ns());
 }
 
 /// The timer fired: there is nothing to do here but to let the loop turn, or to leave it.
 pub(crate) fn timer() {
     let began = now_ns();
-    let _ = state::with(|state| {
+    let _ = entry::with(|state| {
         if state.is_idle() {
             event_loop::unhook();
         }

@@ -7,6 +7,7 @@ use qadmin_core::settings::Settings;
 
 use super::gate;
 use super::outcome::{Step, conclude, end, refused};
+use crate::entry::lose_track;
 use crate::moved;
 use crate::record;
 use crate::redis::acl::{self, Right};
@@ -16,7 +17,7 @@ use crate::redis::list::{List, Mode, Opened};
 use crate::redis::{Ctx, RString};
 use crate::rights::{needs_of, starter};
 use crate::settings;
-use crate::state::{State, lose_track};
+use crate::state::State;
 use crate::unit;
 
 /// How often the right of the user who started a clear is checked.

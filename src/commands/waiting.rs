@@ -1,0 +1,65 @@
+//! What clients that wait for a job are answered when it ends, when their time is up, and when they are gone.
+
+use qadmin_core::error::Error;
+use uuid::Uuid;
+
+use super::{preview, send, stats, status};
+use crate::entry;
+use crate::redis::block::{Blocked, ClientId};
+use crate::redis::{Ctx, reply};
+use crate::state::State;
+use crate::waiters::For;
+
+/// The job ended: reply with its end.
+pub(crate) fn ready(ctx: Ctx<'_>, client: ClientId) {
+    answer(ctx, client);
+}
+
+/// The time is up: reply with the job as it stands.
+pub(crate) fn timeout(ctx: Ctx<'_>, client: ClientId) {
+    answer(ctx, client);
+}
+
+fn answer(ctx: Ctx<'_>, client: ClientId) {
+    let answer = entry::with(|state| {
+        let waiter = state.waiters.take(client).ok_or(Error::Internal)?;
+        match waiter.what {
+            For::Preview(wait) => {
+                let format = wait.request.format;
+                preview::after_wait(state, ctx, waiter.job, &wait).map(|reply| (reply, format))
+            }
+            For::Stats(wait) => Ok((stats::after_wait(state, ctx, waiter.job, &wait), wait.request.format)),
+            For::Status(format) => status::show(state, ctx, waiter.job, None).map(|reply| (reply, format)),
+            For::Queues(format) => {
+                let walk = state.walks.take(waiter.job).ok_or(Error::Internal)?;
+                Ok((walk.reply(), format))
+            }
+        }
+    });
+    match answer.and_then(|answer| answer) {
+        Ok((reply, format)) => send(ctx, &reply, format),
+        Err(error) => reply::error(ctx, &error),
+    }
+}
+
+/// The client is gone: nobody is left to wait for an inline preview that no one else asked for.
+pub(crate) fn gone(client: ClientId) -> Option<Blocked> {
+    entry::with(|state| {
+        let mut waiter = state.waiters.take(client)?;
+        let token = waiter.token.take();
+        state.walks.take(waiter.job);
+        abandon(state, waiter.job);
+        token
+    })
+    .unwrap_or(None)
+}
+
+fn abandon(state: &mut State, id: Uuid) {
+    if state.waiters.any(id) {
+        return;
+    }
+    state.end_jobs(
+        |job| job.id() == id && !job.is_handed_out(),
+        |_| (qadmin_core::job::Status::Cancelled, Error::Cancelled),
+    );
+}
