@@ -178,6 +178,8 @@ struct World {
     start: UnackedStart,
     /// Entries that were there at the start.
     there: HashSet<(i8, Vec<u8>)>,
+    /// Of their tags, those that have been in the index ever since, whatever their scores.
+    never_left: HashSet<Vec<u8>>,
     /// Tags that were there at the start and have neither left nor moved since, nor lost their message.
     stayed: Vec<Vec<u8>>,
     matched: Vec<Vec<u8>>,
@@ -214,6 +216,7 @@ impl World {
             plan,
             start,
             there: pair.index.iter().cloned().collect(),
+            never_left: pair.index.iter().map(|(_, tag)| tag.clone()).collect(),
             stayed: stayed.collect(),
             matched: Vec::new(),
             seen: Vec::new(),
@@ -222,6 +225,11 @@ impl World {
             disturbed: false,
             pair,
         }
+    }
+
+    /// The entry was there at the start: as it is, or with another score that it was given in its place.
+    fn was_there(&self, score: i8, tag: &Vec<u8>) -> bool {
+        self.never_left.contains(tag) || self.there.contains(&(score, tag.clone()))
     }
 
     /// The scan remembers what was there.
@@ -273,6 +281,7 @@ impl World {
                     // The scan may come to it a second time, at another place.
                     self.moved = true;
                     let message = self.pair.hash.get(&tag).cloned();
+                    self.never_left.remove(&tag);
                     self.pair.remove(&tag);
                     self.tell();
                     self.pair.put(score, tag.clone());
@@ -285,6 +294,7 @@ impl World {
             Op::Ack(n) | Op::Other(n) => {
                 if let Some(tag) = self.pair.nth(n) {
                     self.touch(&tag);
+                    self.never_left.remove(&tag);
                     self.pair.remove(&tag);
                     self.tell();
                 }
@@ -336,7 +346,7 @@ impl World {
             let score = self.pair.index.iter().find(|(_, other)| *other == tag).expect("it is there").0;
             let known = self.scan.membership((f64::from(score), &tag));
             if known == Membership::There {
-                let was_there = self.there.contains(&(score, tag.clone()));
+                let was_there = self.was_there(score, &tag);
                 assert!(
                     was_there || !self.remembers(),
                     "one that came later is taken for one that was there"
@@ -351,8 +361,9 @@ impl World {
         for tag in &look.taken {
             assert!(self.pair.hash[tag][0] == b'm', "what does not match is never taken out");
             let entry = self.pair.index.iter().find(|(_, other)| other == tag).expect("it is there");
-            assert!(self.there.contains(entry), "one that came later is taken out");
+            assert!(self.was_there(entry.0, tag), "one that came later is taken out");
             self.taken.push(tag.clone());
+            self.never_left.remove(tag);
             self.pair.remove(tag);
         }
         self.scan.count(&mut Opened::new(&self.pair));

@@ -21,7 +21,8 @@
 //!
 //! One thing cannot be seen by counting: a single command that adds an entry to a segment and takes another one out of
 //! the same segment. Only a ZADD with several members can do that, one of them new and another one with a new score. It
-//! would have to come while the segment is not read yet, and kombu sends none.
+//! would have to come while the segment is not read yet, and kombu sends none. An entry that is given another score within
+//! its segment, by one command, stays the entry that was there: it never left the index.
 
 use super::digests::Digests;
 use super::{Held, Place};
