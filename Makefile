@@ -19,7 +19,7 @@ CARGO ?= cargo
 TEST_THREADS ?= 6
 PYTHON ?= python3
 
-.PHONY: help deps venv build tool build-faults install dist demo playground console test test-rust test-server test-console test-package test-servers test-all test-nightly get-servers fuzz servers bench bench-quick callgrind soak valgrind lint clean
+.PHONY: help deps venv build tool build-faults install dist demo playground console test test-rust test-server test-console test-package test-servers test-all test-nightly get-servers fuzz servers bench bench-quick callgrind soak valgrind lint deny clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -133,6 +133,17 @@ valgrind: deps build venv ## part of the suite with its servers under valgrind's
 lint: ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+# Without the advisories: their database is a Git repository on another host, which not every machine that builds can reach.
+# make deny DENY="advisories licenses bans sources" checks them, too.
+DENY ?= licenses bans sources
+deny: $(TARGET)/tools/bin/cargo-deny ## licences, bans and sources of the dependencies (deny.toml)
+	$< --locked check $(DENY)
+	$< --locked --manifest-path fuzz/Cargo.toml --config deny.toml check $(DENY)
+
+# The version that deny.toml was written for.
+$(TARGET)/tools/bin/cargo-deny:
+	$(CARGO) install --locked --root $(TARGET)/tools --version 0.20.2 cargo-deny
 
 clean: ## remove everything that was built
 	$(CARGO) clean
