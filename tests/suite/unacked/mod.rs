@@ -364,7 +364,7 @@ fn a_count_that_is_given_again_shows_matches_that_are_still_held() {
     let line = format!("QADMIN.PREVIEW {HASH} {}", target());
     let shown = |reply: &Reply| -> Vec<i64> {
         assert!(reply.is_null("sample_error"), "{reply:?}");
-        reply.rows("sample").iter().map(|row| row.int("deadline")).collect()
+        reply.rows("sample").iter().map(|row| row.int("delivered_at")).collect()
     };
     let counted = ask(&mut conn, &line);
     let first = shown(&counted);
