@@ -67,8 +67,6 @@ pub(crate) struct List<'c> {
     /// The last few that stay, as [`Queue::stays`] says, where some of those before them may be deleted: they are freed
     /// a little later than they would be otherwise.
     stayed: VecDeque<RString>,
-    /// The first and the last index of the messages that stay, where nothing is deleted and they can be read again.
-    staying: Option<(u64, u64)>,
     /// What was taken out, from the head on, where it is kept.
     taken: Vec<RString>,
 }
@@ -97,7 +95,6 @@ fn open_any<'c>(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> (List<'c>, isize
         deleted: 0,
         last: None,
         stayed: VecDeque::new(),
-        staying: None,
         taken: Vec::new(),
     };
     let kind = isize::try_from(kind).unwrap_or(-1);
@@ -182,14 +179,6 @@ impl Queue for List<'_> {
     }
 
     fn stays(&mut self, most: usize) {
-        if self.mode == Mode::Read {
-            // Nothing moves them: reading them again at the end costs less than keeping each one until then.
-            self.staying = match (self.at, self.staying) {
-                (Some(at), Some((first, last))) if last.abs_diff(at) == 1 => Some((first, at)),
-                (at, _) => at.map(|at| (at, at)),
-            };
-            return;
-        }
         let Some(message) = self.last.take() else { return };
         if most == 0 || message.bytes().len() > STAYED_BYTES_MAX {
             // What stayed before it is no neighbour of what comes next.
@@ -202,19 +191,6 @@ impl Queue for List<'_> {
     }
 
     fn stayed(&mut self, most: usize, mut f: impl FnMut(&[u8])) {
-        if let Some((first, last)) = self.staying.take() {
-            let count =
-                usize::try_from(first.abs_diff(last)).map_or(most, |steps| most.min(steps.saturating_add(1)));
-            for step in 0..count as u64 {
-                let index = if first < last { last - step } else { last + step };
-                let Some(message) = self.get(index) else { return };
-                if message.bytes().len() > STAYED_BYTES_MAX {
-                    return;
-                }
-                f(message.bytes());
-            }
-            return;
-        }
         self.stayed.drain(..).rev().take(most).for_each(|message| f(message.bytes()));
     }
 

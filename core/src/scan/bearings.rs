@@ -11,7 +11,7 @@ const REACH: usize = 4;
 /// ... and once somebody has: as many may be missing when the scan looks where they stood.
 const REACH_WHEN_EDITED: usize = 16;
 /// A message of more bytes is not looked at again to find the place: beside one like that another pass begins.
-const BULKY: usize = 64 * 1024;
+pub(super) const BULKY: usize = 64 * 1024;
 /// Nor is any, where messages are larger than this on average.
 pub(super) const BULKY_ON_AVERAGE: u64 = 8 * 1024;
 

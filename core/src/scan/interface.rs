@@ -22,10 +22,11 @@ pub trait Queue {
         self.read(index, f)
     }
 
-    /// The message that was read last stays in the queue, and is remembered as one of the last `most` that do.
+    /// The message that was read last stays in the queue, and is remembered as one of the last `most` that do. Only where
+    /// others are taken out: elsewhere a message can be read again at its index.
     fn stays(&mut self, _most: usize) {}
 
-    /// Hands over those that were remembered, the last one first, at most so many, and forgets them.
+    /// Hands over those that were remembered, the last one first, at most `most` of them, and forgets them.
     fn stayed(&mut self, _most: usize, _f: impl FnMut(&[u8])) {}
 
     /// Takes out the message at `index`, which was just read on a walk away from the head. What follows it

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::bearings::glance;
+use super::bearings::{BULKY, glance};
 use super::deadline::Deadline;
 use super::interface::{Budget, Clock, Judge, Queue};
 use super::newest::Found;
@@ -54,6 +54,8 @@ pub struct Look {
     pub reseek_ns: u64,
     /// What taking out took, of a second walk alone, in nanoseconds.
     pub taking_ns: u64,
+    /// Messages that were examined last, in a row, of which none is too large to be read again.
+    light: u64,
     /// Work of the judge on the way, in steps.
     work: u64,
     /// Bytes taken out, or to be taken out by the second walk.
@@ -120,6 +122,11 @@ impl Look {
         goes
     }
 
+    /// How many of the messages that were examined last, at most `reach`, are read again to know the place.
+    fn again(&self, reach: usize) -> usize {
+        usize::try_from(self.light).map_or(reach, |light| light.min(reach))
+    }
+
     /// Bytes read and steps of work so far: what time is measured by between two looks at the clock.
     fn done(&self) -> u64 {
         self.examined_bytes + self.work
@@ -134,6 +141,7 @@ impl Look {
         }
         self.examined += 1;
         self.examined_bytes += bytes;
+        self.light = if message.len() > BULKY { 0 } else { self.light + 1 };
         self.undecodable += u64::from(verdict.undecodable);
         self.unreadable += u64::from(verdict.unreadable);
         self.uncompared += u64::from(verdict.uncompared);
@@ -243,7 +251,7 @@ impl Scan {
         // A window may be open where the match that was kept has left.
         let end =
             self.here().marks.rest().map_or(next + self.here().marks.unexamined(), |(cursor, _)| cursor);
-        let reach = self.reach();
+        let (reach, deletes) = (self.reach(), self.deletes());
         for distance in next..end {
             let index = self.index(distance);
             let read = queue.read(index, |message| {
@@ -251,11 +259,11 @@ impl Scan {
                     (look.seek_ns, look.over_ns) = deadline.begin();
                 }
                 let goes = look.take_in(self, judge, distance, message);
-                (goes && self.deletes()).then(|| (fingerprint(message), message.len() as u64))
+                (goes && deletes).then(|| (fingerprint(message), message.len() as u64))
             });
             // A message that cannot be read ends the slice; the next one sees the queue's true state.
             let Some(goes) = read else { break };
-            if goes.is_none() && !look.overflows {
+            if deletes && goes.is_none() && !look.overflows {
                 queue.stays(reach);
             }
             if let Some((fingerprint, bytes)) = goes {
@@ -267,13 +275,19 @@ impl Scan {
                 || look.planned.len() >= max_hits
                 || look.taken_bytes >= budget.max_bytes
                 || self.ends_at(look.would_delete)
-                || (self.deletes() && look.kept.is_some() && !self.takes_oldest());
+                || (deletes && look.kept.is_some() && !self.takes_oldest());
             if met || deadline.is_over(look.done(), goes.is_some()) {
                 break;
             }
         }
-        self.glance_ahead(queue, next + look.examined, &mut look.around_end.far);
-        queue.stayed(self.reach(), |message| look.around_end.near.push(mark_of(message)));
+        let at = next + look.examined;
+        self.glance_ahead(queue, at, &mut look.around_end.far);
+        if deletes {
+            queue.stayed(reach, |message| look.around_end.near.push(mark_of(message)));
+        } else {
+            let nearer = (next..at).rev().take(look.again(reach));
+            look.around_end.near.extend(nearer.map_while(|distance| glance(queue, self.index(distance))));
+        }
     }
 
     /// What stands from this distance on, further away from the next end.
@@ -348,7 +362,7 @@ impl Scan {
             look.around_top.far.extend(seen.into_iter().rev().map_while(|seen| seen));
         }
         let mut permit = Some(permit);
-        let reach = self.reach();
+        let (reach, deletes) = (self.reach(), self.deletes());
         for distance in (next..from).rev() {
             let before = self.here().marks.len() - 1 - distance;
             let index = before - look.removed();
@@ -356,14 +370,14 @@ impl Scan {
                 if look.examined == 0 {
                     (look.seek_ns, look.over_ns) = deadline.begin();
                 }
-                let goes = look.take_in(self, judge, distance, message) && self.deletes();
+                let goes = look.take_in(self, judge, distance, message) && deletes;
                 if !goes && look.around_top.near.len() < reach {
                     look.around_top.near.push(mark_of(message));
                 }
                 goes.then(|| (fingerprint(message), message.len() as u64))
             });
             let Some(goes) = read else { break };
-            if goes.is_none() && !look.overflows {
+            if deletes && goes.is_none() && !look.overflows {
                 queue.stays(reach);
             }
             if let Some((fingerprint, bytes)) = goes {
@@ -383,15 +397,26 @@ impl Scan {
             }
         }
         let cursor = from - look.examined;
+        // Where the whole window was examined, what stands around its far side stands around the next message.
         if cursor > next {
-            // The window stays open: what stands nearer is what is examined next.
-            let to = cursor.saturating_sub(self.reach() as u64);
-            let before = self.here().marks.len() - 1 - look.removed();
-            let seen = (to..cursor).rev().map_while(|distance| glance(queue, before - distance));
-            look.around_end.near.extend(seen);
+            self.look_around_cursor(queue, cursor..from, look);
         }
-        queue.stayed(self.reach(), |message| look.around_end.far.push(mark_of(message)));
         Looked::Done
+    }
+
+    /// Notes what stands around the place at which a window stays open: the nearer messages are examined next, the
+    /// farther ones are what this look left standing at the distances `walked`.
+    fn look_around_cursor(&self, queue: &mut impl Queue, walked: std::ops::Range<u64>, look: &mut Look) {
+        let (cursor, reach) = (walked.start, self.reach());
+        let before = self.here().marks.len() - 1 - look.removed();
+        let nearer = (cursor.saturating_sub(reach as u64)..cursor).rev();
+        look.around_end.near.extend(nearer.map_while(|distance| glance(queue, before - distance)));
+        if self.deletes() {
+            queue.stayed(reach, |message| look.around_end.far.push(mark_of(message)));
+        } else {
+            let farther = walked.take(look.again(reach));
+            look.around_end.far.extend(farther.map_while(|distance| glance(queue, before - distance)));
+        }
     }
 }
 
