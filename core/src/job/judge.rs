@@ -1,0 +1,115 @@
+//! What a job asks of each message.
+
+use super::groups::Names;
+use super::rows::marked;
+use super::start::Start;
+use crate::concerns::Concerns;
+use crate::filter::{Distinct, Matcher, Projection};
+use crate::format::Leavings;
+use crate::moved::{self, Claims};
+use crate::reply::Reply;
+use crate::scan::{Judge, Judgement};
+
+/// The filter, the sample's fields and the names of groups, as the scan wants them.
+#[derive(Debug)]
+pub struct FilterJudge {
+    matcher: Matcher,
+    /// The same filter without the sender's texts, where what those tell alone is counted apart: it says what is known
+    /// of a message all the same.
+    exact: Option<Matcher>,
+    /// Sample rows say whether they match by the sender's texts alone.
+    marks_inexact: bool,
+    /// Where matches are counted or cleared and may leave something behind.
+    leavings: Option<Leavings>,
+    projection: Projection,
+    distinct: Option<Distinct>,
+    /// Where matches are grouped.
+    pub(super) names: Option<Names>,
+    key: Vec<u8>,
+    /// Work that was not asked for yet, in steps.
+    pub(super) work: usize,
+    /// Of an undo: a match is what it may take, whatever is in it.
+    pub(super) claims: Option<Claims>,
+}
+
+impl FilterJudge {
+    /// The judge of a job that starts.
+    pub(super) fn new(start: &Start) -> Self {
+        let (terms, texts) = (&start.terms, start.reads_texts());
+        let matcher = Matcher::of(start.messages, &start.filter, start.grouping.as_ref());
+        Self {
+            exact: (texts && !terms.inexact).then(|| matcher.clone()),
+            marks_inexact: terms.inexact,
+            leavings: Leavings::of(start.messages),
+            matcher: matcher.inexact(texts),
+            projection: start.projection.clone().inexact(texts),
+            distinct: (!terms.by.is_empty()).then(|| Distinct::new(start.messages, &terms.by)),
+            names: start.grouping.is_some().then(Names::default),
+            key: Vec::new(),
+            work: 0,
+            claims: terms.undo.map(|undo| Claims::new(undo.moved)),
+        }
+    }
+}
+
+impl Judge for FilterJudge {
+    fn judge(&mut self, message: &[u8]) -> Judgement {
+        if let Some(claims) = &mut self.claims {
+            return Judgement { matched: claims.claim(moved::digest(message)), ..Judgement::default() };
+        }
+        let verdict = self.matcher.examine(message);
+        self.work += self.matcher.work();
+        let mut judgement = Judgement {
+            matched: verdict.matched,
+            undecodable: verdict.undecodable,
+            unreadable: verdict.unreadable,
+            uncompared: verdict.uncompared,
+            ..Judgement::default()
+        };
+        if !verdict.matched {
+            return judgement;
+        }
+        if self.exact.is_some() && self.matcher.is_inexact() {
+            // A clear with the same words would leave it alone.
+            judgement.matched = false;
+            judgement.concerns.inexact = true;
+            return judgement;
+        }
+        match &mut self.names {
+            None => {
+                judgement.concerns = self.matcher.concerns(message);
+                judgement.left = self.leavings.as_mut().map(|left| left.look(message)).unwrap_or_default();
+            }
+            Some(names) => {
+                let readable = self.matcher.group_key(message, &mut self.key);
+                let inexact = self.matcher.is_inexact();
+                if let Some(exact) = self.exact.as_mut().filter(|_| inexact) {
+                    // Its group is the one that a preview with the same words finds it in.
+                    exact.examine(message);
+                    exact.group_key(message, &mut self.key);
+                }
+                judgement.group = names.number(&self.key);
+                judgement.concerns = Concerns { inexact, ..Concerns::default() };
+                judgement.unreadable |= !readable;
+            }
+        }
+        judgement
+    }
+
+    fn describe(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {
+        let row = self.projection.row(message);
+        self.work += self.projection.work(message);
+        marked(self.marks_inexact.then(|| self.matcher.is_inexact()), row)
+    }
+
+    fn values(&mut self, message: &[u8]) -> Option<u128> {
+        let distinct = self.distinct.as_mut()?;
+        let digest = distinct.digest(message);
+        self.work += distinct.work(message);
+        digest
+    }
+
+    fn work(&mut self) -> u64 {
+        std::mem::take(&mut self.work) as u64
+    }
+}

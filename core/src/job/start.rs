@@ -1,0 +1,138 @@
+//! What a job is started with.
+
+use uuid::Uuid;
+
+use super::terms::{Destination, Terms};
+use crate::container::Container;
+use crate::filter::{Filter, Grouping, Projection};
+use crate::kind::MessageKind;
+use crate::priorities::{List, Priority};
+use crate::queue::End;
+use crate::scan::Effect;
+use crate::unacked::UnackedStart;
+
+/// What a job was started by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// QADMIN.PREVIEW.
+    Preview,
+    /// QADMIN.CLEARJOB.
+    Clear,
+    /// QADMIN.STATS.
+    Stats,
+    /// QADMIN.UNDO.
+    Undo,
+}
+
+impl Kind {
+    /// The word in `kind`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Preview => "preview",
+            Self::Clear => "clear",
+            Self::Stats => "stats",
+            Self::Undo => "undo",
+        }
+    }
+
+    /// The kind with this word.
+    #[must_use]
+    pub fn parse(word: &[u8]) -> Option<Self> {
+        [Self::Preview, Self::Clear, Self::Stats, Self::Undo]
+            .into_iter()
+            .find(|kind| kind.as_str().as_bytes() == word)
+    }
+
+    /// It only looks: it lives in memory alone, whoever may read the queue may end it, and equal ones are one.
+    #[must_use]
+    pub fn only_looks(self) -> bool {
+        matches!(self, Self::Preview | Self::Stats)
+    }
+
+    /// It has a record in the keyspace, and entries in the audit stream.
+    #[must_use]
+    pub fn is_recorded(self) -> bool {
+        !self.only_looks()
+    }
+}
+
+/// Who asked for a job.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The authenticated Redis user.
+    pub user: Option<Vec<u8>>,
+    /// Who acts, as the calling app claims.
+    pub actor: Option<Vec<u8>>,
+    /// The connection: `id=7 addr=127.0.0.1:4242`.
+    pub client: Option<Vec<u8>>,
+    /// Why, as the caller says.
+    pub reason: Option<Vec<u8>>,
+}
+
+/// Everything that a job is started with.
+#[derive(Debug)]
+pub struct Start {
+    /// Its id.
+    pub id: Uuid,
+    /// The command behind it.
+    pub kind: Kind,
+    /// Logical database.
+    pub db: i32,
+    /// The queue's name, which is its key unless PRIORITY says otherwise.
+    pub queue: Vec<u8>,
+    /// Which of its priorities, where they are looked at.
+    pub priority: Option<Priority>,
+    /// The lists that hold its messages, in the order in which workers look into them, and how many are in each now.
+    pub lists: Vec<(List, u64)>,
+    /// What the messages are taken for.
+    pub messages: MessageKind,
+    /// Which messages.
+    pub filter: Filter,
+    /// Which fields its sample shows.
+    pub projection: Projection,
+    /// Names of those fields where the caller chose them: previews with other fields are not equal.
+    pub fields: Option<Vec<Vec<u8>>>,
+    /// How many sample rows were asked for.
+    pub sample: usize,
+    /// By what the matches are grouped.
+    pub grouping: Option<Grouping>,
+    /// How many groups were asked for.
+    pub top: usize,
+    /// What happens to a match.
+    pub effect: Effect,
+    /// Nothing is written to the queue.
+    pub dry_run: bool,
+    /// What else was asked for.
+    pub terms: Terms,
+    /// Who asked.
+    pub origin: Origin,
+    /// Digest that equal requests share: of (db, queue, filter) for a preview, of all arguments for a clear.
+    pub digest: [u8; 32],
+    /// Where workers hold the messages: the queue is a hash.
+    pub unacked: Option<UnackedStart>,
+    /// Wall clock now, Unix milliseconds.
+    pub now_ms: i64,
+    /// Steady clock now, nanoseconds.
+    pub now_ns: u64,
+}
+
+impl Start {
+    /// The list that matches are moved to, and the end that they are pushed at.
+    #[must_use]
+    pub fn destination(&self) -> Option<(&Destination, End)> {
+        self.terms.to.as_ref().map(|to| (to, to.end(self.messages.spec().next_end)))
+    }
+
+    /// What kind of storage its messages are in; `None` where the key was missing and the request does not tell.
+    #[must_use]
+    pub fn container(&self) -> Option<Container> {
+        Container::of(self.unacked.is_some(), self.priority, self.lists.iter().any(|(_, len)| *len > 0))
+    }
+
+    /// Where a body cannot be read, the texts that its sender put into the envelope are read. What they tell alone
+    /// counts as a match only with [`Terms::inexact`]; a job that only looks says how many messages that concerns.
+    pub(super) fn reads_texts(&self) -> bool {
+        self.kind.only_looks() || self.terms.inexact
+    }
+}
