@@ -19,7 +19,7 @@ CARGO ?= cargo
 TEST_THREADS ?= 6
 PYTHON ?= python3
 
-.PHONY: help deps venv build tool build-faults install dist demo playground console test test-rust test-server test-console test-package test-servers test-all test-nightly get-servers fuzz servers bench bench-quick callgrind soak valgrind lint deny clean
+.PHONY: help deps venv build tool build-faults build-tests install dist demo playground console test test-rust test-server test-console test-package test-servers test-all test-nightly get-servers fuzz servers bench bench-quick callgrind soak valgrind lint deny clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -45,9 +45,14 @@ tool: ## build the program for terminals and scripts: target/release/qadmin
 	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
 	  CARGO_PROFILE_RELEASE_STRIP=symbols $(CARGO) build --release --package qadmin-console
 
-# A folder of its own: the module that is tested, measured and installed is never this one.
+# It shares the dependencies that are built for the tests, and is put into a folder of its own: the module that is
+# tested, measured and installed is never this one.
 build-faults: ## build the module with panics on demand, for the tests: target/faults/debug/libqadmin.so
-	$(CARGO) build --package qadmin --features faults --target-dir $(TARGET)/faults
+	$(CARGO) build --package qadmin --features faults
+	install -D $(TARGET)/debug/libqadmin.so $(TARGET)/faults/debug/libqadmin.so
+
+build-tests: build-faults
+	$(CARGO) test --workspace --no-run
 
 # Does not build: it often runs as root, where there is no cargo and where target/ shall not become root's.
 install: ## install the built module into $(DESTDIR)$(PREFIX)/lib/redis/modules, and the program if it is built
@@ -71,7 +76,11 @@ console: deps build tool ## a throw-away server with the queue of the examples, 
 	$(CARGO) build --quiet --release --package qadmin-harness --bin playground
 	@scripts/console.sh
 
-test: deps build venv get-servers test-rust test-server test-console test-package test-servers ## run every test, and those that matter most on other servers
+# Everything that the tests need is made side by side first: the whole-program optimization of the module keeps one
+# processor busy for a minute or more, and cargo locks the folders of the release and of the tests apart.
+test: deps ## run every test, and those that matter most on other servers
+	$(MAKE) --jobs 4 --output-sync=target build build-tests venv get-servers
+	$(MAKE) test-rust test-server test-console test-package test-servers
 
 test-all: deps build build-faults venv test-rust test-console test-package ## run the whole suite on all servers, and with other configurations (an hour)
 	@scripts/test-servers.sh all
