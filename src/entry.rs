@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use qadmin_core::error::Error;
+use qadmin_core::error::{EndReason, Error, ServerError};
 use qadmin_core::job::Status;
 
 use crate::follow::{self, KeyEvent};
@@ -35,10 +35,10 @@ pub(crate) fn free() {
 /// Works on the state.
 ///
 /// # Errors
-/// [`Error::Reentrant`] if a callback up the stack holds it: another module called one of our commands from
+/// [`ServerError::Reentrant`] if a callback up the stack holds it: another module called one of our commands from
 /// inside a notification that our own write caused.
 pub(crate) fn with<R>(work: impl FnOnce(&mut State) -> R) -> Result<R, Error> {
-    let mut held = STATE.try_borrow_mut().ok_or(Error::Reentrant)?;
+    let mut held = STATE.try_borrow_mut().ok_or(ServerError::Reentrant)?;
     let state = held.get_or_insert_with(State::default);
     // Left by a callback that panicked.
     catch_up(state);
@@ -61,7 +61,7 @@ fn catch_up(state: &mut State) {
         }
     }
     if LOST_TRACK.swap(false, Ordering::Relaxed) {
-        state.end_jobs(|_| true, |_| (Status::Failed, Error::Internal));
+        state.end_jobs(|_| true, |_| (Status::Failed, EndReason::Internal));
         state.caches.drop_if(|_| true);
         state.registry.make_stale(|_| true);
     }

@@ -1,6 +1,6 @@
 //! The callbacks for what happens to keys and to the server.
 
-use qadmin_core::error::Error;
+use qadmin_core::error::EndReason;
 use qadmin_core::job::{Job, Kind, Status};
 use qadmin_core::queue::End;
 
@@ -94,7 +94,7 @@ pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
     let followed = entry::with(|state| match event {
         ServerEvent::Flush(db) => {
             let hit = |other: i32| db.is_none_or(|db| db == other);
-            state.end_jobs(|job| hit(job.start().db), |_| (Status::Failed, Error::Flushed));
+            state.end_jobs(|job| hit(job.start().db), |_| (Status::Failed, EndReason::Flushed));
             state.caches.drop_if(|count| hit(count.db));
             state.registry.make_stale(|job| hit(job.db));
             state.records.flushed(db);
@@ -102,7 +102,7 @@ pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
         }
         ServerEvent::Swap(a, b) => {
             let hit = |db: i32| db == a || db == b;
-            state.end_jobs(|job| hit(job.start().db), |_| (Status::Failed, Error::Swapped));
+            state.end_jobs(|job| hit(job.start().db), |_| (Status::Failed, EndReason::DatabasesSwapped));
             state.caches.drop_if(|count| hit(count.db));
             state.registry.make_stale(|job| hit(job.db));
             state.records.swapped(a, b);
@@ -115,13 +115,8 @@ pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
             state.end_jobs(
                 |_| true,
                 |job| match job.start().kind {
-                    Kind::Preview | Kind::Stats => (Status::Failed, Error::RoleChanged),
-                    Kind::Clear | Kind::Undo => (
-                        Status::Interrupted,
-                        Error::Interrupted {
-                            why: "the server became a replica; start the job on its primary",
-                        },
-                    ),
+                    Kind::Preview | Kind::Stats => (Status::Failed, EndReason::RoleChanged),
+                    Kind::Clear | Kind::Undo => (Status::Interrupted, EndReason::BecameReplica),
                 },
             );
             if event == ServerEvent::Promoted {
@@ -136,11 +131,8 @@ pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
             state.end_jobs(
                 |_| true,
                 |job| match job.start().kind {
-                    Kind::Preview | Kind::Stats => (Status::Failed, Error::Loading),
-                    Kind::Clear | Kind::Undo => (
-                        Status::Interrupted,
-                        Error::Interrupted { why: "the server began to load another dataset" },
-                    ),
+                    Kind::Preview | Kind::Stats => (Status::Failed, EndReason::Loading),
+                    Kind::Clear | Kind::Undo => (Status::Interrupted, EndReason::DatasetReplaced),
                 },
             );
             state.caches.drop_if(|_| true);

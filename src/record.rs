@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use qadmin_core::error::Error;
+use qadmin_core::error::EndReason;
 use qadmin_core::job::{Job, Record, too_many};
 use qadmin_core::slot;
 use uuid::Uuid;
@@ -241,14 +241,10 @@ fn hash_at(ctx: Ctx<'_>, key: &RString) -> HashMap<Vec<u8>, Vec<u8>> {
 pub(crate) fn read(ctx: Ctx<'_>, db: i32, key: &[u8]) -> Option<Stored> {
     let mut stored = read_as_it_stands(ctx, db, key)?;
     if ctx.flags().primary() {
-        stored.record.interrupt(&GONE);
+        stored.record.interrupt(&EndReason::ServerGone);
     }
     Some(stored)
 }
-
-/// Why a record without its job says that it was interrupted.
-pub(crate) const GONE: Error =
-    Error::Interrupted { why: "the server that ran the job stopped or was replaced; start it again" };
 
 /// Reads the record under a key of the given database.
 pub(crate) fn read_as_it_stands(ctx: Ctx<'_>, db: i32, key: &[u8]) -> Option<Stored> {

@@ -4,7 +4,7 @@
 //! Every question is about a command and all keys that it touches, because the server's rule is that one selector of
 //! the user permits all of them together.
 
-use qadmin_core::error::Error;
+use qadmin_core::error::{Error, ServerError};
 use qadmin_core::job::{Job, Kind};
 use qadmin_core::request::{CommandSpec, commands};
 
@@ -37,7 +37,7 @@ pub(crate) fn may_read<'a>(
 /// The same, with the refusal in the server's own words. It goes to ACL LOG as the server's own do.
 ///
 /// # Errors
-/// [`Error::NoPermKey`]; [`Error::NoCommand`] where nobody can know who called a script.
+/// [`ServerError::NoPermKey`]; [`ServerError::NoCommand`] where nobody can know who called a script.
 pub(crate) fn check(
     ctx: Ctx<'_>,
     caller: &Caller,
@@ -50,7 +50,7 @@ pub(crate) fn check(
     if caller.unknown
         && let Some(command) = server::missing(server::ACL)
     {
-        return Err(Error::NoCommand { command });
+        return Err(ServerError::NoCommand { command }.into());
     }
     if let Some(user) = &caller.user {
         // The key that no selector grants, or the one that is one too many.
@@ -59,7 +59,7 @@ pub(crate) fn check(
             acl::log_denied_key(ctx, user, key);
         }
     }
-    Err(Error::NoPermKey)
+    Err(ServerError::NoPermKey.into())
 }
 
 /// The command that starts jobs of this kind.

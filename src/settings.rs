@@ -1,6 +1,6 @@
 //! The settings in force.
 
-use qadmin_core::error::Error;
+use qadmin_core::error::{Error, ServerError};
 use qadmin_core::settings::{SETTINGS, Settings, TEXTS, parse_load_args};
 
 use crate::redis::main_cell::MainCell;
@@ -61,6 +61,6 @@ fn get_text(at: usize) -> Vec<u8> {
 }
 
 fn set_text(at: usize, text: &[u8]) -> Result<(), Error> {
-    let mut settings = IN_FORCE.try_borrow_mut().ok_or(Error::Reentrant)?;
+    let mut settings = IN_FORCE.try_borrow_mut().ok_or(ServerError::Reentrant)?;
     settings.get_or_insert_with(Settings::default).set_text(at, text)
 }

@@ -1,6 +1,8 @@
 //! Records that say a job lives although nothing runs any more: left by a process that ended, or by the
 //! primary before this one. A server that may write rewrites them as interrupted, with an audit entry.
 
+use qadmin_core::error::EndReason;
+
 use crate::audit::Entry;
 use crate::record;
 use crate::redis::clock::now_ms;
@@ -39,7 +41,7 @@ impl State {
                         Entry::End
                     }
                     None => {
-                        stored.record.interrupt(&record::GONE);
+                        stored.record.interrupt(&EndReason::ServerGone);
                         Entry::Interrupted
                     }
                 };

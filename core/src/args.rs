@@ -3,7 +3,7 @@
 //! Keywords are compared without case, values are byte strings. The cursor hands out borrowed slices and
 //! builds no strings on the way.
 
-use crate::error::Error;
+use crate::error::{Error, RequestError};
 
 /// The arguments that are left to parse.
 #[derive(Debug, Clone)]
@@ -43,22 +43,19 @@ impl<'a> Args<'a> {
     /// Takes the value that must follow `keyword`.
     ///
     /// # Errors
-    /// [`Error::MissingValue`] at the end of the arguments.
+    /// [`RequestError::MissingValue`] at the end of the arguments.
     pub fn value(&mut self, keyword: &'static str) -> Result<&'a [u8], Error> {
-        self.next().ok_or(Error::MissingValue { keyword })
+        self.next().ok_or(Error::Request(RequestError::MissingValue { keyword }))
     }
 
     /// Takes the decimal integer that must follow `keyword`, within `min..=max`.
     ///
     /// # Errors
-    /// [`Error::MissingValue`] or [`Error::NumberOutOfRange`].
+    /// [`RequestError::MissingValue`] or [`RequestError::NumberOutOfRange`].
     pub fn number(&mut self, keyword: &'static str, min: u64, max: u64) -> Result<u64, Error> {
         let text = self.value(keyword)?;
-        parse_u64(text).filter(|n| (min..=max).contains(n)).ok_or_else(|| Error::NumberOutOfRange {
-            keyword,
-            min,
-            max,
-            got: text.to_vec(),
+        parse_u64(text).filter(|n| (min..=max).contains(n)).ok_or_else(|| {
+            Error::Request(RequestError::NumberOutOfRange { keyword, min, max, got: text.to_vec() })
         })
     }
 

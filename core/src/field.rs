@@ -3,7 +3,7 @@
 //! A row says what users call a field, what it is compared with and which part of a message it means. Where
 //! that part stands in the bytes is the business of a format (see `format`).
 
-use crate::error::Error;
+use crate::error::{Error, FilterError};
 use crate::json::array_index;
 
 /// What a field is compared with.
@@ -147,15 +147,15 @@ impl Field {
     /// whatever is in it; `\"` and `\\` stand for a quote and a backslash there.
     ///
     /// # Errors
-    /// [`Error::UnknownField`], [`Error::FieldName`].
+    /// [`FilterError::UnknownField`], [`FilterError::FieldName`].
     pub fn parse(name: &[u8]) -> Result<Self, Error> {
-        let bad = |why| Error::FieldName { got: name.to_vec(), why };
+        let bad = |why| Error::Filter(FilterError::FieldName { got: name.to_vec(), why });
         if name.len() > FIELD_NAME_MAX {
             return Err(bad("is longer than 256 bytes"));
         }
         let text = std::str::from_utf8(name).map_err(|_| bad("is not UTF-8"))?;
         let (spec, rest) =
-            find(text).ok_or_else(|| Error::UnknownField { got: name.to_vec(), known: names() })?;
+            find(text).ok_or_else(|| FilterError::UnknownField { got: name.to_vec(), known: names() })?;
         let parts = rest.map_or(Ok(Vec::new()), parts).map_err(bad)?;
         if parts.len() >= FIELD_DEPTH_MAX {
             return Err(bad("has more than 16 parts"));
@@ -177,7 +177,7 @@ impl Field {
     /// Reads the name of a member of a sample row: a filter field or one of [`SHORT_NAMES`].
     ///
     /// # Errors
-    /// As [`Field::parse`]; [`Error::FieldName`] for `args.*` and `kwargs.*`, which have no single value.
+    /// As [`Field::parse`]; [`FilterError::FieldName`] for `args.*` and `kwargs.*`, which have no single value.
     pub fn parse_sample(name: &[u8]) -> Result<Self, Error> {
         let short = SHORT_NAMES.iter().find(|(short, _)| short.as_bytes() == name);
         let field = match short {
@@ -186,7 +186,7 @@ impl Field {
         };
         if field.any {
             let why = "has no single value; name one argument, or take all of them as args or kwargs";
-            return Err(Error::FieldName { got: name.to_vec(), why });
+            return Err(FilterError::FieldName { got: name.to_vec(), why }.into());
         }
         Ok(field)
     }

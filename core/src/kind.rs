@@ -1,7 +1,7 @@
 //! The kinds of messages that are understood, a row each: what writes them, and from which end its workers take
 //! them. Where the fields stand in their bytes is the business of a format (see `format`).
 
-use crate::error::Error;
+use crate::error::{Error, RequestError};
 use crate::queue::End;
 
 /// What writes the messages of a queue.
@@ -86,12 +86,18 @@ impl MessageKind {
     /// Reads the name behind AS, in any case.
     ///
     /// # Errors
-    /// [`Error::UnknownChoice`].
+    /// [`RequestError::UnknownChoice`].
     pub fn parse(name: &[u8]) -> Result<Self, Error> {
         KINDS
             .iter()
             .find(|row| name.eq_ignore_ascii_case(row.name.as_bytes()))
             .map(|row| row.kind)
-            .ok_or_else(|| Error::UnknownChoice { keyword: "AS", choices: NAMES, got: name.to_vec() })
+            .ok_or_else(|| {
+                Error::Request(RequestError::UnknownChoice {
+                    keyword: "AS",
+                    choices: NAMES,
+                    got: name.to_vec(),
+                })
+            })
     }
 }

@@ -4,7 +4,7 @@
 //! them in the order of the steps and take what they find first (`_q_for_pri` and `_brpop_start` of
 //! `kombu.transport.redis`, kombu 5.7).
 
-use crate::error::Error;
+use crate::error::{Error, RequestError, TargetError};
 
 /// What kombu puts between a queue's name and the step of a priority list, and between the parts of a binding.
 pub const SEPARATOR: &[u8] = b"\x06\x16";
@@ -28,13 +28,13 @@ impl Priority {
     /// Reads the value of PRIORITY.
     ///
     /// # Errors
-    /// [`Error::NoPriority`].
+    /// [`RequestError::NoPriority`].
     pub fn parse(text: &[u8]) -> Result<Self, Error> {
         if text.eq_ignore_ascii_case(b"ALL") {
             return Ok(Self::All);
         }
         let step = crate::args::parse_u64(text).and_then(|step| u8::try_from(step).ok());
-        step.map(Self::Step).ok_or_else(|| Error::NoPriority { got: text.to_vec() })
+        step.map(Self::Step).ok_or_else(|| Error::Request(RequestError::NoPriority { got: text.to_vec() }))
     }
 
     /// The word in `priority`.
@@ -133,15 +133,19 @@ impl Priorities {
     /// The lists that a command about a queue goes over, in the order in which workers look into them.
     ///
     /// # Errors
-    /// [`Error::UnknownStep`]; [`Error::PriorityOfList`] where the name is the one of a list of some step.
+    /// [`TargetError::UnknownStep`]; [`TargetError::PriorityOfList`] where the name is the one of a list of some step.
     pub fn lists(&self, queue: &[u8], priority: Option<Priority>) -> Result<Vec<List>, Error> {
         let list = |step| List { key: self.key(queue, step), step: Some(step) };
         match priority {
             None => Ok(vec![List { key: queue.to_vec(), step: None }]),
-            Some(_) if self.step_of(queue).is_some() => Err(Error::PriorityOfList { queue: queue.to_vec() }),
+            Some(_) if self.step_of(queue).is_some() => {
+                Err(TargetError::PriorityOfList { queue: queue.to_vec() }.into())
+            }
             Some(Priority::All) => Ok(self.steps.bytes().iter().map(|step| list(*step)).collect()),
             Some(Priority::Step(step)) if self.steps.bytes().contains(&step) => Ok(vec![list(step)]),
-            Some(Priority::Step(step)) => Err(Error::UnknownStep { step, steps: self.steps_text() }),
+            Some(Priority::Step(step)) => {
+                Err(TargetError::UnknownStep { step, steps: self.steps_text() }.into())
+            }
         }
     }
 
@@ -211,11 +215,11 @@ mod tests {
         let priorities = Priorities::default();
         assert!(matches!(
             priorities.lists(b"q", Some(Priority::Step(4))),
-            Err(Error::UnknownStep { step: 4, .. })
+            Err(Error::Target(TargetError::UnknownStep { step: 4, .. }))
         ));
         assert!(matches!(
             priorities.lists(b"q\x06\x163", Some(Priority::All)),
-            Err(Error::PriorityOfList { .. })
+            Err(Error::Target(TargetError::PriorityOfList { .. }))
         ));
         assert!(priorities.lists(b"q\x06\x163", None).is_ok(), "by its own name");
     }

@@ -4,7 +4,7 @@
 //! To add a setting: a constant, a row and a getter here; the row's place is its index for good.
 
 use crate::args::parse_u64;
-use crate::error::Error;
+use crate::error::{Error, SettingError};
 use crate::kind::{self, MessageKind};
 use crate::priorities::{Priorities, SEPARATOR};
 
@@ -258,7 +258,7 @@ impl Settings {
     /// Changes the setting at `index`.
     ///
     /// # Errors
-    /// [`Error::SettingOutOfRange`]; [`Error::UnknownSetting`] where there is no such index.
+    /// [`SettingError::OutOfRange`]; [`SettingError::Unknown`] where there is no such index.
     pub fn set(&mut self, index: usize, value: i64) -> Result<(), Error> {
         let (Some(row), Some(slot)) = (SETTINGS.get(index), self.values.get_mut(index)) else {
             return Err(unknown(index.to_string().into_bytes()));
@@ -283,7 +283,7 @@ impl Settings {
     /// Changes the setting at `index` of [`TEXTS`].
     ///
     /// # Errors
-    /// [`Error::SettingRefused`]; [`Error::UnknownSetting`] where there is no such index.
+    /// [`SettingError::InvalidText`]; [`SettingError::Unknown`] where there is no such index.
     pub fn set_text(&mut self, index: usize, text: &[u8]) -> Result<(), Error> {
         let set = match index {
             // The server hands a default over as a text of C, and Valkey 8.1 writes the others into its configuration so
@@ -295,7 +295,9 @@ impl Settings {
             PRIORITY_STEPS => self.priorities.set_steps(text),
             _ => return Err(unknown(index.to_string().into_bytes())),
         };
-        set.map_err(|why| Error::SettingRefused { name: TEXTS[index].name, why, got: text.to_vec() })
+        set.map_err(|why| {
+            Error::Setting(SettingError::InvalidText { name: TEXTS[index].name, why, got: text.to_vec() })
+        })
     }
 
     /// How the lists of queues with priorities are called, and which there are.
@@ -397,8 +399,8 @@ pub struct Given {
 /// Reads the module's load arguments: pairs of a setting's name, in any case, and its value.
 ///
 /// # Errors
-/// [`Error::UnknownSetting`], [`Error::RepeatedSetting`], [`Error::MissingSettingValue`],
-/// [`Error::SettingOutOfRange`], [`Error::SettingRefused`].
+/// [`SettingError::Unknown`], [`SettingError::Repeated`], [`SettingError::MissingValue`],
+/// [`SettingError::OutOfRange`], [`SettingError::InvalidText`].
 pub fn parse_load_args(args: &[&[u8]]) -> Result<Given, Error> {
     let mut given = Given::default();
     for pair in args.chunks(2) {
@@ -407,9 +409,9 @@ pub fn parse_load_args(args: &[&[u8]]) -> Result<Given, Error> {
         if let Some(at) = text_at {
             let row = &TEXTS[at];
             if given.texts.iter().any(|(earlier, _)| *earlier == at) {
-                return Err(Error::RepeatedSetting { name: row.name });
+                return Err(SettingError::Repeated { name: row.name }.into());
             }
-            let text = *pair.get(1).ok_or(Error::MissingSettingValue { name: row.name })?;
+            let text = *pair.get(1).ok_or(SettingError::MissingValue { name: row.name })?;
             Settings::default().set_text(at, text)?;
             given.texts.push((at, text.to_vec()));
             continue;
@@ -417,24 +419,24 @@ pub fn parse_load_args(args: &[&[u8]]) -> Result<Given, Error> {
         let index = index_of(name).ok_or_else(|| unknown(name.to_vec()))?;
         let row = &SETTINGS[index];
         if given.numbers.iter().any(|&(earlier, _)| earlier == index) {
-            return Err(Error::RepeatedSetting { name: row.name });
+            return Err(SettingError::Repeated { name: row.name }.into());
         }
-        let text = *pair.get(1).ok_or(Error::MissingSettingValue { name: row.name })?;
+        let text = *pair.get(1).ok_or(SettingError::MissingValue { name: row.name })?;
         given.numbers.push((index, row.parse(text).ok_or_else(|| out_of_range(row, text))?));
     }
     Ok(given)
 }
 
 fn unknown(got: Vec<u8>) -> Error {
-    Error::UnknownSetting { got, known: names().collect::<Vec<_>>().join(", ") }
+    Error::Setting(SettingError::Unknown { got, known: names().collect::<Vec<_>>().join(", ") })
 }
 
 fn out_of_range(row: &SettingSpec, got: &[u8]) -> Error {
     let SettingSpec { name, min, max, unit, words, .. } = *row;
     let got = got.to_vec();
     match words {
-        [] => Error::SettingOutOfRange { name, min, max, unit, got },
-        words => Error::SettingNoChoice { name, words, got },
+        [] => Error::Setting(SettingError::OutOfRange { name, min, max, unit, got }),
+        words => Error::Setting(SettingError::UnknownChoice { name, words, got }),
     }
 }
 

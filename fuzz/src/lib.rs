@@ -6,7 +6,7 @@ pub mod question;
 pub mod shown;
 
 use qadmin_core::args::Args;
-use qadmin_core::error::Error;
+use qadmin_core::error::{Error, FilterError};
 use qadmin_core::filter::{Filter, FilterBuilder};
 
 /// What `now` means in operands.
@@ -24,7 +24,7 @@ pub fn filter(words: &[&[u8]]) -> Result<Filter, Error> {
     while builder.accept(&mut args, NOW_MS)? {}
     match args.remaining() {
         0 => builder.finish(),
-        _ => Err(Error::NoFilter),
+        _ => Err(FilterError::NoFilter.into()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! QADMIN.APPLY, the internal command: a slice of a clear, as replicas and append-only files have it.
 
-use qadmin_core::error::{Error, quote};
+use qadmin_core::error::{Error, ServerError, quote};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::commands;
 
@@ -13,7 +13,10 @@ use crate::unit::{self, Applied};
 pub(super) fn run(ctx: Ctx<'_>, args: &[&[u8]]) {
     let flags = ctx.flags();
     if !flags.replicated() && !flags.loading() {
-        return reply::error(ctx, &Error::NotReplicated { command: commands::APPLY.name });
+        return reply::error(
+            ctx,
+            &Error::Server(ServerError::NotReplicated { command: commands::APPLY.name }),
+        );
     }
     match entry::with(|state| unit::apply(state, ctx, args)) {
         Ok(Applied::Done(no_return)) => {
@@ -34,7 +37,7 @@ pub(super) fn run(ctx: Ctx<'_>, args: &[&[u8]]) {
                 ctx.db(),
                 args.get(1).map(|len| quote(len)).unwrap_or_default(),
             ));
-            reply::error(ctx, &Error::UnitMismatch);
+            reply::error(ctx, &Error::Server(ServerError::UnitMismatch));
         }
         Err(error) => reply::error(ctx, &error),
     }

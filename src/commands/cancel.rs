@@ -1,6 +1,6 @@
 //! QADMIN.CANCEL: ends jobs before their next slice.
 
-use qadmin_core::error::Error;
+use qadmin_core::error::{EndReason, Error, JobError, ServerError};
 use qadmin_core::job::{Job, Kind, Status};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{Cancel, CommandSpec, Target, commands};
@@ -42,7 +42,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
                 job.request_cancel();
             }
         }
-        state.end_jobs(|job| ids.contains(&job.id()), |_| (Status::Cancelled, Error::Cancelled));
+        state.end_jobs(|job| ids.contains(&job.id()), |_| (Status::Cancelled, EndReason::Cancelled));
         let mut maps = Vec::new();
         for id in &ids {
             if let Some(found) = find(state, ctx, *id, None) {
@@ -50,7 +50,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
             }
         }
         let reply = match request.target {
-            Target::One(_) => maps.pop().ok_or(Error::Internal)?,
+            Target::One(_) => maps.pop().ok_or(ServerError::Internal)?,
             Target::All => Reply::List(maps),
         };
         Ok(Answer::Reply(reply, request.format))
@@ -65,9 +65,11 @@ pub(super) fn find_own(
     id: Uuid,
     queue: Option<&[u8]>,
 ) -> Result<Found, Error> {
-    let unknown = || Error::NoJob {
-        id: id.to_string().into_bytes(),
-        give_queue: ctx.flags().cluster() && queue.is_none(),
+    let unknown = || {
+        Error::Job(JobError::NoJob {
+            id: id.to_string().into_bytes(),
+            give_queue: ctx.flags().cluster() && queue.is_none(),
+        })
     };
     let Some(found) = find(state, ctx, id, queue) else {
         needs_commands(server::RECORD_READ)?;

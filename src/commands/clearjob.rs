@@ -1,6 +1,6 @@
 //! QADMIN.CLEARJOB: starts a clear and answers at once.
 
-use qadmin_core::error::Error;
+use qadmin_core::error::{EndReason, Error, JobError, RequestError, ServerError, TargetError};
 use qadmin_core::filter::Projection;
 use qadmin_core::job::{Destination, Job, Keep, Kind, Origin, Record, Start, Terms};
 use qadmin_core::kind::MessageKind;
@@ -48,11 +48,11 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
     let mut there = 0;
     if let Some(to) = &terms.to {
         if lists.iter().any(|(list, _)| list.key == to.key) {
-            return Err(Error::ToItself);
+            return Err(RequestError::ToItself.into());
         }
         if to.own && to.key.len() > QUEUE_MAX {
             let keyword = "the name of the list that PARK makes";
-            return Err(Error::TooLong { keyword, max: QUEUE_MAX, got: to.key.len() });
+            return Err(RequestError::TooLong { keyword, max: QUEUE_MAX, got: to.key.len() }.into());
         }
         there = check_destination(ctx, &caller, request, &lists, to)?;
     }
@@ -63,10 +63,10 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
             return Ok(Answer::Reply(map(ctx, &known, true), request.format));
         }
         if request.dry_run && ctx.flags().out_of_memory() {
-            return Err(Error::OutOfMemory);
+            return Err(JobError::OutOfMemory.into());
         }
         if let Some(to) = terms.to.as_ref().filter(|to| to.own && there > 0) {
-            return Err(Error::ListExists { list: to.key.clone() });
+            return Err(TargetError::ListExists { list: to.key.clone() }.into());
         }
         state.room_for(ctx, Newcomer::Clear)?;
         if held.is_none() {
@@ -75,7 +75,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         if request.terms.to.as_ref().is_some_and(|to| to.front) && kind.spec().next_end == End::Head {
             let why =
                 "before what is there the newest goes first, and lists are taken apart from the head on only";
-            return Err(Error::Excludes { keyword: "FRONT", other: "AS resque", why });
+            return Err(RequestError::Excludes { keyword: "FRONT", other: "AS resque", why }.into());
         }
         // Only for whoever asks: others may not read the keys that are named.
         let nothing = held.is_none() && lists.iter().all(|(_, len)| *len == 0);
@@ -135,7 +135,7 @@ fn check_looks(
 ) -> Result<(), Error> {
     if kind == MessageKind::Ids {
         let why = "which of the ids runs next depends on the library that wrote them";
-        let exclude = |keyword| Err(Error::Excludes { keyword, other: "AS ids", why });
+        let exclude = |keyword| Err(RequestError::Excludes { keyword, other: "AS ids", why }.into());
         return match request.mode {
             Mode::KeepOne => exclude("KEEPONE"),
             Mode::All if request.terms.limit.is_some() => exclude("LIMIT"),
@@ -144,9 +144,11 @@ fn check_looks(
     }
     let Some(looks) = looks_like(ctx, lists, kind) else { return Ok(()) };
     match looks.library {
-        Some(library) => Err(Error::Ids { library: library.name(), records: library.records() }),
+        Some(library) => {
+            Err(TargetError::ListOfIds { library: library.name(), records: library.records() }.into())
+        }
         None if request.kind.is_none() && looks.kind != kind => {
-            Err(Error::LooksLike { looks: looks.kind.spec().name, taken_for: kind.spec().name })
+            Err(TargetError::LooksLike { looks: looks.kind.spec().name, taken_for: kind.spec().name }.into())
         }
         None => Ok(()),
     }
@@ -162,7 +164,7 @@ fn check_terms(terms: &Terms) -> Result<(), Error> {
         (terms.expect.is_some(), "EXPECT"),
     ];
     match given.into_iter().find(|(given, _)| *given) {
-        Some((_, keyword)) => Err(Error::ListsOnly { keyword }),
+        Some((_, keyword)) => Err(TargetError::ListsOnly { keyword }.into()),
         None => Ok(()),
     }
 }
@@ -178,7 +180,7 @@ fn check_destination(
 ) -> Result<u64, Error> {
     let (queue, key) = (request.queue.as_slice(), to.key.as_slice());
     if ctx.flags().cluster() && slot::of(queue) != slot::of(key) {
-        return Err(Error::CrossSlot);
+        return Err(TargetError::CrossSlot.into());
     }
     let others = lists.iter().map(|(list, _)| list.key.as_slice()).filter(|other| *other != queue);
     let taken = std::iter::once(queue).chain(others).map(|key| (key, Access::TakeOut));
@@ -186,8 +188,10 @@ fn check_destination(
     rights::check(ctx, caller, &commands::CLEARJOB, &needs)?;
     match depth(ctx, &RString::new(key)) {
         // Whatever it holds, PARK needs a key that does not exist.
-        Err(Error::WrongType | Error::WrongTypeOf { .. }) if to.own => {
-            Err(Error::ListExists { list: to.key.clone() })
+        Err(Error::Server(ServerError::WrongType) | Error::Target(TargetError::WrongTypeOf { .. }))
+            if to.own =>
+        {
+            Err(TargetError::ListExists { list: to.key.clone() }.into())
         }
         depth => depth,
     }
@@ -197,7 +201,8 @@ fn check_destination(
 pub(super) fn begin(state: &mut State, ctx: Ctx<'_>, job: Job) -> Result<Record, Error> {
     let mut job = Some(job);
     let begun = guard("the start of a job", || {
-        let record = job.as_mut().map_or(Err(Error::Internal), |job| write_first(state, ctx, job))?;
+        let record =
+            job.as_mut().map_or(Err(ServerError::Internal.into()), |job| write_first(state, ctx, job))?;
         if let Some(mut job) = job.take() {
             state.mark_undone(&mut job);
             state.start(ctx, job);
@@ -207,7 +212,7 @@ pub(super) fn begin(state: &mut State, ctx: Ctx<'_>, job: Job) -> Result<Record,
     if let (None, Some(job)) = (&begun, &job) {
         state.settle_soon(Some(ctx), job);
     }
-    begun.unwrap_or(Err(Error::Internal))
+    begun.unwrap_or(Err(Error::Server(ServerError::Internal)))
 }
 
 /// The record and the audit entry of a job that is about to start. Where the record cannot be written the job
@@ -226,7 +231,8 @@ fn write_first(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Result<Record,
         }
         Err(refusal) => {
             log::warning(&format!("no job was started, its record was refused: {refusal}"));
-            Err(Error::RecordKey { key: record::key(&owed.queue, owed.id, ctx.flags().cluster()) })
+            Err(EndReason::RecordKeyTaken { key: record::key(&owed.queue, owed.id, ctx.flags().cluster()) }
+                .into())
         }
     }
 }
@@ -258,7 +264,7 @@ pub(super) fn resent(
             None => return Ok(None),
         }
     };
-    if same { Ok(Some(record)) } else { Err(Error::IdInUse { id: id.to_string() }) }
+    if same { Ok(Some(record)) } else { Err(JobError::IdInUse { id: id.to_string() }.into()) }
 }
 
 /// The members of the reply, but for `container`, which stands after those that the reply to an undo has beside them.

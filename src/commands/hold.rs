@@ -1,6 +1,6 @@
 //! QADMIN.PAUSE, RESUME and THROTTLE: how a live job goes on. They change memory; the record follows from the hook.
 
-use qadmin_core::error::Error;
+use qadmin_core::error::{Error, ServerError};
 use qadmin_core::job::{Happening, Job};
 use qadmin_core::request::{CommandSpec, Format, Pause, Resume, Throttle, commands};
 use uuid::Uuid;
@@ -60,7 +60,7 @@ fn change(
                 owe(&mut state.owed, now);
             }
             state.wake();
-            found = find(state, ctx, id, queue).ok_or(Error::Internal)?;
+            found = find(state, ctx, id, queue).ok_or(ServerError::Internal)?;
         }
         Ok(Answer::Reply(found.map(), format))
     })?

@@ -1,7 +1,7 @@
 //! The lists that a command about a queue goes over.
 
 use qadmin_core::container::Container;
-use qadmin_core::error::Error;
+use qadmin_core::error::{Error, RequestError, TargetError};
 use qadmin_core::job::Record;
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{List, Priority};
@@ -76,13 +76,18 @@ fn lists(
     let Words { queue, priority, .. } = *words;
     if priority.is_some() && kind != MessageKind::Celery {
         let why = "only kombu keeps one list for each step";
-        return Err(Error::Excludes { keyword: "PRIORITY", other: "messages of Sidekiq and Resque", why });
+        return Err(RequestError::Excludes {
+            keyword: "PRIORITY",
+            other: "messages of Sidekiq and Resque",
+            why,
+        }
+        .into());
     }
     let lists = settings::now().priorities().lists(queue, priority)?;
     let cluster = ctx.flags().cluster();
     let others = lists.iter().map(|list| list.key.as_slice()).filter(|key| *key != queue);
     if cluster && others.clone().any(|other| slot::of(other) != slot::of(queue)) {
-        return Err(Error::PrioritySlots { queue: queue.to_vec() });
+        return Err(TargetError::PrioritySlots { queue: queue.to_vec() }.into());
     }
     let needs: Vec<Need<'_>> = std::iter::once(queue).chain(others).map(|key| (key, access)).collect();
     if needs.len() > 1 {

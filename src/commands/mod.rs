@@ -20,7 +20,7 @@ mod unacked;
 mod undo;
 pub(crate) mod waiting;
 
-use qadmin_core::error::Error;
+use qadmin_core::error::{Error, RequestError, ServerError, TargetError};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{CommandSpec, Format, Request, commands, optional_queue};
 
@@ -125,7 +125,7 @@ pub(crate) fn send(ctx: Ctx<'_>, tree: &Reply, format: Format) {
 
 /// That the server has these commands.
 fn needs_commands(commands: server::Lines) -> Result<(), Error> {
-    server::missing(commands).map_or(Ok(()), |command| Err(Error::NoCommand { command }))
+    server::missing(commands).map_or(Ok(()), |command| Err(Error::Server(ServerError::NoCommand { command })))
 }
 
 /// The queue's length; a missing queue is an empty one.
@@ -141,10 +141,10 @@ fn depth(ctx: Ctx<'_>, queue: &RString) -> Result<u64, Error> {
 /// record can be written.
 fn check_starter(ctx: Ctx<'_>, caller: &Caller, command: &CommandSpec) -> Result<(), Error> {
     let Some(user) = caller.user.as_deref().filter(|_| !ctx.flags().script()) else {
-        return Err(Error::NotClient { command: command.name });
+        return Err(RequestError::NotClient { command: command.name }.into());
     };
     if acl::is_off(user) {
-        return Err(Error::UserOff { user: user.to_vec() });
+        return Err(ServerError::UserOff { user: user.to_vec() }.into());
     }
     needs_commands(server::RECORD)
 }
@@ -164,7 +164,9 @@ fn wrong_type(ctx: Ctx<'_>, key: &RString) -> Error {
             "a stream; lists are read, and kombu's hash of unacknowledged messages: what a stream holds is removed by XDEL"
         }
         // As a queue a hash is what workers hold: here it is the list of TO.
-        Type::Missing | Type::String | Type::List | Type::Hash | Type::Other => return Error::WrongType,
+        Type::Missing | Type::String | Type::List | Type::Hash | Type::Other => {
+            return Error::Server(ServerError::WrongType);
+        }
     };
-    Error::WrongTypeOf { holds }
+    Error::Target(TargetError::WrongTypeOf { holds })
 }

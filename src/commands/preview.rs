@@ -2,7 +2,7 @@
 
 use qadmin_core::concerns::ConcernCounts;
 use qadmin_core::container::Container;
-use qadmin_core::error::Error;
+use qadmin_core::error::{EndReason, Error, ServerError, TargetError};
 use qadmin_core::ids::Library;
 use qadmin_core::job::{Cached, Found, Job, Kind, Origin, Record, Start, Status, Terms};
 use qadmin_core::kind::MessageKind;
@@ -296,7 +296,7 @@ impl Asked<'_> {
             return Ok(self.at_once(How::Job, Count { job_id: Some(id), deduplicated, ..Count::default() }));
         }
         let looks_like = looks_like(self.ctx, over, self.kind);
-        let client = block::block(self.ctx, settings.inline_wait_ms()).ok_or(Error::Internal)?;
+        let client = block::block(self.ctx, settings.inline_wait_ms()).ok_or(ServerError::Internal)?;
         let wait = PreviewWait {
             request: self.request.clone(),
             kind: self.kind,
@@ -340,7 +340,7 @@ impl Asked<'_> {
             rows.extend(known.into_iter().flatten().take(self.request.sample - rows.len()));
             if rows.is_empty() {
                 let why = if is_known { HAVE_LEFT } else { NOT_KNOWN };
-                looked.rows = Err(Error::NoSample { why });
+                looked.rows = Err(TargetError::NoSample { why }.into());
             }
         }
         Answer::Reply(
@@ -360,10 +360,18 @@ impl Asked<'_> {
         let mut sample = sampling.look_at_held(held)?;
         let Some(Found::Held(places)) = found.filter(|_| sample.rows.len() < wants) else {
             let nothing = sample.rows.is_empty() && wants > 0;
-            return if nothing { Err(Error::NoSample { why: NOT_KNOWN }) } else { Ok(sample.rows) };
+            return if nothing {
+                Err(TargetError::NoSample { why: NOT_KNOWN }.into())
+            } else {
+                Ok(sample.rows)
+            };
         };
         sample.go_on(held, places);
-        if sample.rows.is_empty() { Err(Error::NoSample { why: HAVE_LEFT }) } else { Ok(sample.rows) }
+        if sample.rows.is_empty() {
+            Err(TargetError::NoSample { why: HAVE_LEFT }.into())
+        } else {
+            Ok(sample.rows)
+        }
     }
 
     fn keys(&self) -> impl Iterator<Item = &[u8]> + Clone {
@@ -465,7 +473,7 @@ pub(crate) fn after_wait(
         return Ok(asked.reply(How::Job, count, sample(found), wait.looks_like));
     }
     let Some(job) = state.registry.find_ended(id, now_ms()) else {
-        let count = Count { deduplicated, ..failed(&Error::Internal.to_string()) };
+        let count = Count { deduplicated, ..failed(&EndReason::Internal.to_string()) };
         return Ok(asked.reply(How::Failed, count, sample(Reply::List(Vec::new())), wait.looks_like));
     };
     if job.record.status() == Status::Completed {

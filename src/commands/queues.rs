@@ -1,6 +1,6 @@
 //! QADMIN.QUEUES: the queues of the selected database.
 
-use qadmin_core::error::Error;
+use qadmin_core::error::{Error, JobError, RequestError, ServerError};
 use qadmin_core::request::{Queues, commands};
 
 use super::Answer;
@@ -13,7 +13,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Queues) -> Result<Answer, Error> {
     let caller = ctx.caller();
     if caller.user.is_none() || ctx.flags().script() {
         // Nobody knows whose rights would decide what is listed.
-        return Err(Error::NotClient { command: commands::QUEUES.name });
+        return Err(RequestError::NotClient { command: commands::QUEUES.name }.into());
     }
     // The first slice at once: most keyspaces need no other.
     let mut walk = Walk::new(ctx, caller, request)?;
@@ -23,9 +23,9 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Queues) -> Result<Answer, Error> {
     }
     entry::with(|state| {
         if state.walks.len() >= WALKS_MAX || state.waiters.len() >= WAITERS_MAX {
-            return Err(Error::TooManyWalks { max: WALKS_MAX });
+            return Err(JobError::TooManyWalks { max: WALKS_MAX }.into());
         }
-        let client = block::block(ctx, WALK_MAX_MS).ok_or(Error::Internal)?;
+        let client = block::block(ctx, WALK_MAX_MS).ok_or(ServerError::Internal)?;
         state.waiters.add(client, walk.id, For::Queues(request.format));
         state.go_on(ctx, walk);
         Ok(Answer::Later)

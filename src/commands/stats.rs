@@ -1,7 +1,7 @@
 //! QADMIN.STATS: a count by the values of fields.
 
 use qadmin_core::container::Container;
-use qadmin_core::error::Error;
+use qadmin_core::error::{EndReason, Error, ServerError};
 use qadmin_core::filter::Projection;
 use qadmin_core::job::{Groups, Job, Kind, Origin, Record, Start, Status, Terms};
 use qadmin_core::kind::MessageKind;
@@ -107,7 +107,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
             }
             return answer(How::Job, Count { job_id: Some(id), ..Count::none(deduplicated) });
         }
-        let client = block::block(ctx, settings.inline_wait_ms()).ok_or(Error::Internal)?;
+        let client = block::block(ctx, settings.inline_wait_ms()).ok_or(ServerError::Internal)?;
         let lists = lists.clone();
         let wait = StatsWait { request: request.clone(), kind, lists, db, accepted_ns, deduplicated };
         state.waiters.add(client, id, For::Stats(Box::new(wait)));
@@ -243,7 +243,7 @@ pub(crate) fn after_wait(state: &mut State, ctx: Ctx<'_>, id: Uuid, wait: &Stats
         return asked.reply(How::Job, Count { job_id: Some(id), ..Count::none(deduplicated) });
     }
     let Some(job) = state.registry.find_ended(id, now_ms()) else {
-        return asked.reply(How::Failed, Count::failed(&Error::Internal.to_string(), deduplicated));
+        return asked.reply(How::Failed, Count::failed(&EndReason::Internal.to_string(), deduplicated));
     };
     if job.record.status() == Status::Completed {
         // Indexes and depth must be of one moment, that of the job's end.

@@ -1,6 +1,6 @@
 //! QADMIN.STATUS: a job as it stands, or at its end.
 
-use qadmin_core::error::Error;
+use qadmin_core::error::{Error, JobError, ServerError};
 use qadmin_core::job::{Groups, Record};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{Status, commands};
@@ -24,9 +24,9 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Status) -> Result<Answer, Error> {
         match request.wait_ms {
             Some(wait_ms) if is_live && !ctx.flags().cannot_block() => {
                 if state.waiters.len() >= WAITERS_MAX {
-                    return Err(Error::TooManyWaiting { max: WAITERS_MAX });
+                    return Err(JobError::TooManyWaiting { max: WAITERS_MAX }.into());
                 }
-                let client = block::block(ctx, wait_ms).ok_or(Error::Internal)?;
+                let client = block::block(ctx, wait_ms).ok_or(ServerError::Internal)?;
                 state.waiters.add(client, request.id, For::Status(request.format));
                 Ok(Answer::Later)
             }
@@ -38,8 +38,12 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Status) -> Result<Answer, Error> {
 /// The map of one job, live or remembered, if the caller may see it.
 pub(crate) fn show(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8]>) -> Result<Reply, Error> {
     let flags = ctx.flags();
-    let unknown =
-        || Error::NoJob { id: id.to_string().into_bytes(), give_queue: flags.cluster() && queue.is_none() };
+    let unknown = || {
+        Error::Job(JobError::NoJob {
+            id: id.to_string().into_bytes(),
+            give_queue: flags.cluster() && queue.is_none(),
+        })
+    };
     let Some(found) = find(state, ctx, id, queue) else {
         // Where records cannot be read nobody knows whether there is one.
         needs_commands(server::RECORD_READ)?;

@@ -1,6 +1,6 @@
 //! Commands on the hash of messages that workers hold: which index belongs to it, who may, and what runs there.
 
-use qadmin_core::error::Error;
+use qadmin_core::error::{Error, ServerError, TargetError};
 use qadmin_core::filter::{Matcher, Projection};
 use qadmin_core::job::{Job, marked};
 use qadmin_core::kind::MessageKind;
@@ -69,7 +69,7 @@ pub(super) fn find(
         OpenedHash::Missing if index.is_some() => {}
         OpenedHash::Other if index.is_some() => {
             let list = matches!(List::open(ctx, queue, Mode::Read), OpenedList::List(_));
-            return Err(if list { Error::NoIndex } else { wrong_type(ctx, queue) });
+            return Err(if list { Error::Target(TargetError::NoIndex) } else { wrong_type(ctx, queue) });
         }
         OpenedHash::Missing | OpenedHash::Other => return Ok(None),
     }
@@ -79,19 +79,19 @@ pub(super) fn find(
             Some(MessageKind::Ids) => "AS ids",
             _ => "AS sidekiq",
         };
-        return Err(Error::ListsOnly { keyword });
+        return Err(TargetError::ListsOnly { keyword }.into());
     }
     if priority.is_some() {
-        return Err(Error::ListsOnly { keyword: "PRIORITY" });
+        return Err(TargetError::ListsOnly { keyword: "PRIORITY" }.into());
     }
     let index = index.map_or_else(|| default_index(queue.bytes()), <[u8]>::to_vec);
     if ctx.flags().cluster() && slot::of(queue.bytes()) != slot::of(&index) {
-        return Err(Error::IndexSlot { queue: queue.bytes().to_vec(), index });
+        return Err(TargetError::IndexSlot { queue: queue.bytes().to_vec(), index }.into());
     }
     let flags = ctx.flags();
     if flags.cluster() && !flags.primary() {
         // A slice has no client that may read there: the server would send it to the primary.
-        return Err(Error::HeldOnPrimary);
+        return Err(TargetError::UnackedOnReplica.into());
     }
     let needs = [(queue.bytes(), access), (index.as_slice(), access)];
     rights::check(ctx, &ctx.caller(), command, &needs)?;
@@ -121,16 +121,16 @@ fn look(ctx: Ctx<'_>, queue: &RString, index: Vec<u8>) -> Result<Unacked, Error>
         Opened::Keys(mut keys) => {
             let (entries, bound) = (keys.entries(), keys.last());
             match keys.refused() {
-                Some(_) => Err(Error::IndexAway { index }),
+                Some(_) => Err(TargetError::IndexMigrating { index }.into()),
                 None => Ok(Unacked { len: keys.len(), start: UnackedStart { index, entries, bound } }),
             }
         }
         Opened::Missing => match Keys::index_of_nothing(ctx, &name) {
-            Opened::Other => Err(Error::WrongType),
+            Opened::Other => Err(ServerError::WrongType.into()),
             _ => Ok(Unacked::nothing(index)),
         },
-        Opened::Other => Err(Error::WrongType),
-        Opened::Refused(_) => Err(Error::IndexAway { index }),
+        Opened::Other => Err(ServerError::WrongType.into()),
+        Opened::Refused(_) => Err(TargetError::IndexMigrating { index }.into()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! QADMIN.UNDO: starts a job that moves back what another one moved, and answers at once.
 
-use qadmin_core::error::{Error, UndoError};
+use qadmin_core::error::{Error, JobError, RequestError, ServerError, UndoError};
 use qadmin_core::filter::{Filter, Projection};
 use qadmin_core::job::{Destination, Job, Kind, Origin, Record, Start, Terms, Undoable};
 use qadmin_core::kind::MessageKind;
@@ -50,7 +50,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
             undoable.check_last(last.record.status())?;
         }
         if request.dry_run && ctx.flags().out_of_memory() {
-            return Err(Error::OutOfMemory);
+            return Err(JobError::OutOfMemory.into());
         }
         state.room_for(ctx, Newcomer::Clear)?;
         let journal = moved::key(record.text("queue"), request.job, ctx.flags().cluster());
@@ -61,7 +61,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
         if request.front && messages.spec().next_end == End::Head {
             let why =
                 "before what is there the newest goes first, and lists are taken apart from the head on only";
-            return Err(Error::Excludes { keyword: "FRONT", other: "messages of Resque", why });
+            return Err(RequestError::Excludes { keyword: "FRONT", other: "messages of Resque", why }.into());
         }
         // Last, so that who is asked to confirm confirms a command that would otherwise run.
         request.check_confirm(&undoable.list)?;
@@ -107,7 +107,7 @@ fn find_record(state: &mut State, ctx: Ctx<'_>, caller: &Caller, request: &Undo)
     let queue = request.queue.as_deref();
     let id = || request.job.to_string().into_bytes();
     let unknown = || match ctx.flags().cluster() && queue.is_none() {
-        true => Error::NoJob { id: id(), give_queue: true },
+        true => Error::Job(JobError::NoJob { id: id(), give_queue: true }),
         false => Error::Undo(UndoError::Forgotten { id: id() }),
     };
     let found = find(state, ctx, request.job, queue).ok_or_else(unknown)?;
@@ -124,7 +124,7 @@ fn queue_of(record: &Record) -> Result<Vec<u8>, Error> {
     let priority = if priority.is_empty() { None } else { Some(Priority::parse(priority)?) };
     let mut lists = settings::now().priorities().lists(record.text("queue"), priority)?;
     // What goes over several lists moves nothing.
-    lists.pop().filter(|_| lists.is_empty()).map(|list| list.key).ok_or(Error::Internal)
+    lists.pop().filter(|_| lists.is_empty()).map(|list| list.key).ok_or(Error::Server(ServerError::Internal))
 }
 
 /// That of a clear, and what the undo is about.

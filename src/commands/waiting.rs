@@ -1,6 +1,6 @@
 //! What clients that wait for a job are answered when it ends, when their time is up, and when they are gone.
 
-use qadmin_core::error::Error;
+use qadmin_core::error::{EndReason, ServerError};
 use uuid::Uuid;
 
 use super::{preview, send, stats, status};
@@ -22,7 +22,7 @@ pub(crate) fn timeout(ctx: Ctx<'_>, client: ClientId) {
 
 fn answer(ctx: Ctx<'_>, client: ClientId) {
     let answer = entry::with(|state| {
-        let waiter = state.waiters.take(client).ok_or(Error::Internal)?;
+        let waiter = state.waiters.take(client).ok_or(ServerError::Internal)?;
         match waiter.what {
             For::Preview(wait) => {
                 let format = wait.request.format;
@@ -31,7 +31,7 @@ fn answer(ctx: Ctx<'_>, client: ClientId) {
             For::Stats(wait) => Ok((stats::after_wait(state, ctx, waiter.job, &wait), wait.request.format)),
             For::Status(format) => status::show(state, ctx, waiter.job, None).map(|reply| (reply, format)),
             For::Queues(format) => {
-                let walk = state.walks.take(waiter.job).ok_or(Error::Internal)?;
+                let walk = state.walks.take(waiter.job).ok_or(ServerError::Internal)?;
                 Ok((walk.reply(), format))
             }
         }
@@ -60,6 +60,6 @@ fn abandon(state: &mut State, id: Uuid) {
     }
     state.end_jobs(
         |job| job.id() == id && !job.is_handed_out(),
-        |_| (qadmin_core::job::Status::Cancelled, Error::Cancelled),
+        |_| (qadmin_core::job::Status::Cancelled, EndReason::Cancelled),
     );
 }

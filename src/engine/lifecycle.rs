@@ -1,6 +1,6 @@
 //! How jobs begin and end, and what is still to be written when they did.
 
-use qadmin_core::error::{Error, quote};
+use qadmin_core::error::{EndReason, quote};
 use qadmin_core::excerpt::excerpt;
 use qadmin_core::job::{Cached, Happening, Job, Kind, Status};
 use qadmin_core::reply::int;
@@ -66,7 +66,11 @@ impl State {
     }
 
     /// Ends live jobs outside a slice.
-    pub(crate) fn end_jobs(&mut self, pick: impl FnMut(&Job) -> bool, end: impl Fn(&Job) -> (Status, Error)) {
+    pub(crate) fn end_jobs(
+        &mut self,
+        pick: impl FnMut(&Job) -> bool,
+        end: impl Fn(&Job) -> (Status, EndReason),
+    ) {
         for job in self.registry.take_if(pick) {
             let (status, error) = end(&job);
             self.conclude(job, status, Some(error), None);
@@ -74,7 +78,7 @@ impl State {
     }
 
     /// Ends a job at the end of its slice, with its record in the slice's unit where it may be written.
-    pub(super) fn finish(&mut self, ctx: Ctx<'_>, job: Job, status: Status, error: Option<Error>) {
+    pub(super) fn finish(&mut self, ctx: Ctx<'_>, job: Job, status: Status, error: Option<EndReason>) {
         self.conclude(job, status, error, Some(ctx));
     }
 
@@ -82,7 +86,7 @@ impl State {
         &mut self,
         mut job: Job,
         status: Status,
-        error: Option<Error>,
+        error: Option<EndReason>,
         ctx: Option<Ctx<'_>>,
     ) {
         let now = now_ms();

@@ -25,7 +25,7 @@ mod slice;
 mod unacked;
 mod walks;
 
-use qadmin_core::error::Error;
+use qadmin_core::error::EndReason;
 use qadmin_core::job::{Next, Status};
 
 use outcome::Step;
@@ -119,7 +119,7 @@ fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
         let duty = job.duty().unwrap_or_else(duty);
         let (began, cpu) = (now_ns(), cpu_ns());
         let step = guard("a slice", || slice(state, ctx, &mut job))
-            .unwrap_or(Step::Ends(Status::Failed, Some(Error::Internal)));
+            .unwrap_or(Step::Ends(Status::Failed, Some(EndReason::Internal)));
         let spent = || (now_ns() - began, cpu_ns() - cpu);
         match step {
             Step::Worked => {

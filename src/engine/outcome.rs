@@ -1,6 +1,6 @@
 //! What a slice came to, and what the job does then.
 
-use qadmin_core::error::Error;
+use qadmin_core::error::EndReason;
 use qadmin_core::job::{Destination, Job, Status};
 use qadmin_core::scan::Looked;
 
@@ -23,7 +23,7 @@ pub(super) enum Step {
     /// It may go on at this time of the steady clock, for reasons of pace alone.
     Later(u64),
     /// The job is at its end.
-    Ends(Status, Option<Error>),
+    Ends(Status, Option<EndReason>),
 }
 
 /// What the slice came to, with the record that is due.
@@ -32,9 +32,9 @@ pub(super) fn conclude(ctx: Ctx<'_>, job: &mut Job, looked: Option<Looked>, wrot
         Some(Looked::Done | Looked::Refused) => {}
         Some(Looked::Stuck) => {
             log::warning(&format!("the server refused a deletion of job {}", job.id()));
-            return Step::Ends(Status::Failed, Some(Error::Internal));
+            return Step::Ends(Status::Failed, Some(EndReason::Internal));
         }
-        None => return Step::Ends(Status::Failed, Some(Error::Internal)),
+        None => return Step::Ends(Status::Failed, Some(EndReason::Internal)),
     }
     if let Some((status, error)) = job.verdict() {
         // The end writes the record itself, in this same unit.
@@ -55,7 +55,7 @@ pub(super) fn conclude(ctx: Ctx<'_>, job: &mut Job, looked: Option<Looked>, wrot
 }
 
 /// How a job ends whose scan is over: one whose queue was taken away by the cluster did not complete.
-pub(super) fn end(ctx: Ctx<'_>, job: &Job, status: Status, error: Option<Error>) -> Step {
+pub(super) fn end(ctx: Ctx<'_>, job: &Job, status: Status, error: Option<EndReason>) -> Step {
     let flags = ctx.flags();
     // To a replica every key is one of another node's: nothing could be learned there.
     if flags.cluster() && flags.primary() {
@@ -68,8 +68,7 @@ pub(super) fn end(ctx: Ctx<'_>, job: &Job, status: Status, error: Option<Error>)
 }
 
 fn moved() -> Step {
-    let why = "the queue moved to another node of the cluster; start the job there";
-    Step::Ends(Status::Interrupted, Some(Error::Interrupted { why }))
+    Step::Ends(Status::Interrupted, Some(EndReason::QueueMigrated))
 }
 
 /// What a job does that may not write.
@@ -77,11 +76,12 @@ pub(super) fn refused(refusal: &Refusal, record_key: &RString, to: Option<&Desti
     match refusal {
         Refusal::Wait(reason) => Step::Waits(reason),
         Refusal::RecordKey => {
-            let error = Error::RecordKey { key: record_key.bytes().to_vec() };
+            let error = EndReason::RecordKeyTaken { key: record_key.bytes().to_vec() };
             Step::Ends(Status::Failed, Some(error))
         }
         Refusal::NoList => {
-            let error = Error::NoList { key: to.map(|to| to.key.clone()).unwrap_or_default() };
+            let error =
+                EndReason::DestinationNotAList { key: to.map(|to| to.key.clone()).unwrap_or_default() };
             Step::Ends(Status::Failed, Some(error))
         }
         Refusal::Moved => moved(),

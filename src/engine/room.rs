@@ -1,6 +1,6 @@
 //! Room for one more job, and which jobs end so that it is found.
 
-use qadmin_core::error::Error;
+use qadmin_core::error::{EndReason, Error, JobError};
 use qadmin_core::job::{Job, Status};
 
 use super::outcome::{Step, end};
@@ -24,7 +24,7 @@ impl State {
     /// change nothing, can be started again, and must not keep everybody else from counting.
     ///
     /// # Errors
-    /// [`Error::TooManyJobs`], [`Error::TooManyPreviews`].
+    /// [`JobError::TooManyJobs`], [`JobError::TooManyPreviews`].
     pub(crate) fn room_for(&mut self, ctx: Ctx<'_>, newcomer: Newcomer) -> Result<(), Error> {
         if self.is_full(newcomer).is_none() {
             return Ok(());
@@ -33,7 +33,7 @@ impl State {
         while let Some(error) = self.is_full(newcomer) {
             let is_idle = |job: &&Job| job.start().kind.only_looks() && job.is_paused();
             let Some(id) = self.registry.live().iter().find(is_idle).map(Job::id) else { return Err(error) };
-            self.end_jobs(|job| job.id() == id, |_| (Status::Cancelled, Error::MadeRoom));
+            self.end_jobs(|job| job.id() == id, |_| (Status::Cancelled, EndReason::Evicted));
         }
         Ok(())
     }
@@ -44,15 +44,15 @@ impl State {
         let max_jobs = usize::try_from(settings.max_jobs()).unwrap_or(usize::MAX);
         let live = self.registry.live().len();
         if live >= max_jobs {
-            return Some(Error::TooManyJobs { live, max_jobs });
+            return Some(Error::Job(JobError::TooManyJobs { live, max_jobs }));
         }
         let limit = usize::try_from(settings.max_previews()).unwrap_or(usize::MAX);
         let looks = self.registry.count_looks();
-        (newcomer == Newcomer::Look && looks >= limit).then_some(Error::TooManyPreviews {
+        (newcomer == Newcomer::Look && looks >= limit).then_some(Error::Job(JobError::TooManyPreviews {
             live: looks,
             limit,
             max_jobs,
-        })
+        }))
     }
 
     /// Ends the jobs that have nothing left to do: many may be started within one turn of the event loop, before a

@@ -1,6 +1,6 @@
 //! One slice of one job: gates, walk, unit, booking.
 
-use qadmin_core::error::Error;
+use qadmin_core::error::EndReason;
 use qadmin_core::job::{Job, Kind, PAUSED, Status};
 use qadmin_core::scan::{Budget, Event, Look, Looked, Progress, Queue};
 use qadmin_core::settings::Settings;
@@ -53,7 +53,7 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
     }
     if job.clears() && !still_may(job) {
         let user = job.start().origin.user.clone().unwrap_or_default();
-        return Step::Ends(Status::Failed, Some(Error::RightLost { user }));
+        return Step::Ends(Status::Failed, Some(EndReason::RightLost { user }));
     }
     let db = job.start().db;
     ctx.select(db);
@@ -61,7 +61,7 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
         job.runs();
         return match moved::read(ctx, job, settings.slice_us() * 1_000) {
             true => Step::Worked,
-            false => Step::Ends(Status::Failed, Some(Error::JournalGone)),
+            false => Step::Ends(Status::Failed, Some(EndReason::JournalLost)),
         };
     }
     if job.unacked.is_some() {
@@ -89,7 +89,7 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
     };
     job.scan.observe_len(list.len());
     if job.scan.take_bearings(&mut list) && !list.reopen() {
-        return Step::Ends(Status::Failed, Some(Error::Internal));
+        return Step::Ends(Status::Failed, Some(EndReason::Internal));
     }
     if job.scan.progress() != Progress::Unfinished {
         let (status, error) = job.verdict().unwrap_or((Status::Completed, None));
@@ -209,7 +209,7 @@ fn clear(
     if booked.is_none() {
         // Others may stand elsewhere in the queue than they think.
         lose_track();
-        return Step::Ends(Status::Failed, Some(Error::Internal));
+        return Step::Ends(Status::Failed, Some(EndReason::Internal));
     }
     conclude(ctx, job, looked, !look.hits.is_empty())
 }

@@ -6,7 +6,7 @@
 //!
 //! The first slices of a clear over a large index only read which entries were there when it was accepted.
 
-use qadmin_core::error::Error;
+use qadmin_core::error::EndReason;
 use qadmin_core::job::{Job, Status};
 use qadmin_core::scan::Looked;
 use qadmin_core::settings::Settings;
@@ -48,7 +48,7 @@ pub(super) fn slice(
     let budget = state.measures.unacked(settings, most);
     let mut look = UnackedLook::default();
     let Some((scan, judge)) = job.unacked_parts() else {
-        return Step::Ends(Status::Failed, Some(Error::Internal));
+        return Step::Ends(Status::Failed, Some(EndReason::Internal));
     };
     scan.observe(keys.len(), keys.entries());
     // Modules can change sorted sets without an event.
@@ -69,7 +69,7 @@ pub(super) fn slice(
     state.look.seek_ns = look.seek_ns;
     if looked.is_none() {
         // Nothing was taken out yet.
-        return Step::Ends(Status::Failed, Some(Error::Internal));
+        return Step::Ends(Status::Failed, Some(EndReason::Internal));
     }
     if let Some(line) = unread {
         return refused(&reason(&line), &record_key(ctx, job), None);
@@ -102,7 +102,7 @@ fn write(
     if let Err(line) = take_out(ctx, hash, index, &look.taken) {
         let line = String::from_utf8_lossy(&line).into_owned();
         log::warning(&format!("the server refused a deletion of job {}: {line}", job.id()));
-        return Err(Step::Ends(Status::Failed, Some(Error::Internal)));
+        return Err(Step::Ends(Status::Failed, Some(EndReason::Internal)));
     }
     let (ended, taken) = (now_ns(), look.taken.len() as u64);
     state.measures.took_held(taken, ended - began, ended);

@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_longlong};
 use std::ptr;
 
-use qadmin_core::error::Error;
+use qadmin_core::error::{Error, ServerError};
 
 use super::api::{api, raw};
 use super::ctx::Ctx;
@@ -129,7 +129,7 @@ fn forget(client: ClientId) -> Option<Option<Blocked>> {
 /// same, and does not wait any more.
 fn answer_fault(ctx: *mut raw::RedisModuleCtx, client: ClientId) {
     // SAFETY: S2.
-    reply::error(unsafe { Ctx::new(ctx) }, &Error::Internal);
+    reply::error(unsafe { Ctx::new(ctx) }, &Error::Server(ServerError::Internal));
     // The server lets the client go: the token is dropped.
     let _ = forget(client);
 }

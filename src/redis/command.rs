@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char, c_int};
 use std::ptr;
 use std::sync::OnceLock;
 
-use qadmin_core::error::Error;
+use qadmin_core::error::{Error, ServerError};
 use qadmin_core::request::CommandSpec;
 use qadmin_core::request::spec::{Arg, ArgKind, KeyAccess, Keys};
 
@@ -77,7 +77,7 @@ extern "C" fn entry<const N: usize>(
     }
     // A panic comes before the reply is sent: handlers send it last.
     if guard(handler.spec.name, || (handler.run)(ctx, &args)).is_none() {
-        reply::error(ctx, &Error::Internal);
+        reply::error(ctx, &Error::Server(ServerError::Internal));
     }
     0
 }

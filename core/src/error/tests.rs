@@ -5,19 +5,24 @@ use super::*;
 /// Bytes that would break a reply if they got into it raw.
 const EVIL: &[u8] = b"a\"b\\c\r\n\0\xff\xe4\xb8\x80%s";
 
-/// One line per variant: its pattern and one of it. A variant without a line does not compile.
+/// Makes one sample of every variant, from one line per variant. A variant without a line does not compile.
 macro_rules! one_of_each {
-    ($($variant:pat => $sample:expr;)*) => {
+    ($($area:ident($type:ident) { $($variant:ident $({ $dots:tt })? => $sample:expr;)* })*) => {
         fn one_of_each() -> Vec<Error> {
             fn has_a_line(error: &Error) {
-                match error { $($variant => {})* }
+                match error { $($(Error::$area($type::$variant $({ $dots })?) => {})*)* }
             }
-            $(
-                let sample = $sample;
-                assert!(matches!(sample, $variant), "{sample:?} stands in its own line");
+            let mut samples = Vec::new();
+            $($(
+                let sample = Error::$area($sample);
+                assert!(
+                    matches!(sample, Error::$area($type::$variant $({ $dots })?)),
+                    "{sample:?} is in the line of another variant"
+                );
                 has_a_line(&sample);
-            )*
-            vec![$($sample),*]
+                samples.push(sample);
+            )*)*
+            samples
         }
     };
 }
@@ -31,106 +36,130 @@ fn of() -> Box<str> {
     "kwargs.\n\u{4e00}".into()
 }
 
+fn id() -> String {
+    "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02".to_owned()
+}
+
 one_of_each! {
-    Error::MissingValue { .. } => Error::MissingValue { keyword: "TASK" };
-    Error::NumberOutOfRange { .. } =>
-        Error::NumberOutOfRange { keyword: "SAMPLE", min: 0, max: 100, got: got() };
-    Error::FieldTwice { .. } => Error::FieldTwice { keyword: "FIELDS", name: got() };
-    Error::NoFilter => Error::NoFilter;
-    Error::GivenTwice { .. } => Error::GivenTwice { keyword: "TASK", instead: "WHERE task IN 2 a b" };
-    Error::EmptyOperand { .. } => Error::EmptyOperand { of: of() };
-    Error::OperandTooLong { .. } => Error::OperandTooLong { of: of(), max: 4096 };
-    Error::NotAnInteger { .. } => Error::NotAnInteger { of: of(), got: got() };
-    Error::NotANumber { .. } => Error::NotANumber { of: of(), got: got() };
-    Error::NotATime { .. } => Error::NotATime { of: of(), got: got() };
-    Error::NotText { .. } => Error::NotText { of: of() };
-    Error::NotAnArray { .. } => Error::NotAnArray { of: of() };
-    Error::UnknownField { .. } => Error::UnknownField { got: got(), known: crate::field::names() };
-    Error::FieldName { .. } => Error::FieldName { got: got(), why: "ends with a dot" };
-    Error::UnknownOperator { .. } => Error::UnknownOperator { got: got() };
-    Error::OrAlone => Error::OrAlone;
-    Error::AnyArgument { .. } => Error::AnyArgument { of: of() };
-    Error::MissingOperator { .. } => Error::MissingOperator { of: of() };
-    Error::InTooShort { .. } => Error::InTooShort { count: 3, got: 1 };
-    Error::TooManyConditions { .. } => Error::TooManyConditions { max: 64 };
-    Error::TooManyInValues { .. } => Error::TooManyInValues { max: 20_000 };
-    Error::FilterTooLong { .. } => Error::FilterTooLong { max: 524_288 };
-    Error::MissingArgument { .. } =>
-        Error::MissingArgument { command: "C", argument: "queue".to_owned(), syntax: "C queue".to_owned() };
-    Error::UnknownKeyword { .. } => Error::UnknownKeyword { command: "C", takes: vec!["A", "B"], got: got() };
-    Error::Repeated { .. } => Error::Repeated { keyword: "SAMPLE" };
-    Error::NoGrouping => Error::NoGrouping;
-    Error::UnknownChoice { .. } =>
-        Error::UnknownChoice { keyword: "FORMAT", choices: &["RESP", "JSON"], got: got() };
-    Error::TooFewValues { .. } => Error::TooFewValues { keyword: "FIELDS", want: 3, got: 1 };
-    Error::EmptyText { .. } => Error::EmptyText { keyword: "ACTOR" };
-    Error::TooLong { .. } => Error::TooLong { keyword: "ACTOR", max: 256, got: 257 };
-    Error::NotUuid { .. } => Error::NotUuid { keyword: "ID", got: got() };
-    Error::NoThrottle => Error::NoThrottle;
-    Error::NoMode => Error::NoMode;
-    Error::TwoModes => Error::TwoModes;
-    Error::ToItself => Error::ToItself;
-    Error::CrossSlot => Error::CrossSlot;
-    Error::IndexSlot { .. } => Error::IndexSlot { queue: got(), index: got() };
-    Error::ListsOnly { .. } => Error::ListsOnly { keyword: "TO" };
-    Error::IndexAway { .. } => Error::IndexAway { index: got() };
-    Error::NoIndex => Error::NoIndex;
-    Error::NoList { .. } => Error::NoList { key: got() };
-    Error::Needs { .. } => Error::Needs { keyword: "KEEP", other: "KEEPONE" };
-    Error::Excludes { .. } =>
-        Error::Excludes { keyword: "LIMIT", other: "KEEP NEWEST", why: "it cannot be exact" };
-    Error::ConfirmMissing { .. } => Error::ConfirmMissing { queue: got() };
-    Error::ConfirmOther { .. } => Error::ConfirmOther { queue: got(), got: got() };
-    Error::ListExists { .. } => Error::ListExists { list: got() };
-    Error::Undo(_) => Error::Undo(UndoError::Confirm { list: got(), got: Some(got()) });
-    Error::JournalGone => Error::JournalGone;
-    Error::NotClient { .. } => Error::NotClient { command: "QADMIN.CLEARJOB" };
-    Error::NoJob { .. } => Error::NoJob { id: got(), give_queue: true };
-    Error::OutOfMemory => Error::OutOfMemory;
-    Error::MadeRoom => Error::MadeRoom;
-    Error::TooManyJobs { .. } => Error::TooManyJobs { live: 16, max_jobs: 16 };
-    Error::TooManyPreviews { .. } => Error::TooManyPreviews { live: 8, limit: 8, max_jobs: 16 };
-    Error::IdInUse { .. } => Error::IdInUse { id: "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02".to_owned() };
-    Error::WrongType => Error::WrongType;
-    Error::NoPermKey => Error::NoPermKey;
-    Error::NoPermCommand { .. } => Error::NoPermCommand { command: "QADMIN.CLEARJOB" };
-    Error::NoCommand { .. } => Error::NoCommand { command: "HSET" };
-    Error::UserOff { .. } => Error::UserOff { user: got() };
-    Error::ReadOnly => Error::ReadOnly;
-    Error::Loading => Error::Loading;
-    Error::RoleChanged => Error::RoleChanged;
-    Error::Flushed => Error::Flushed;
-    Error::Swapped => Error::Swapped;
-    Error::Cancelled => Error::Cancelled;
-    Error::EditedInPlace { .. } => Error::EditedInPlace { times: 10 };
-    Error::Unexpected { .. } => Error::Unexpected { most: 10, matched: 12, deleted: 0 };
-    Error::TooManyValues { .. } => Error::TooManyValues { max: 131_072, deleted: 3 };
-    Error::Interrupted { .. } => Error::Interrupted { why: "the server became a replica" };
-    Error::RightLost { .. } => Error::RightLost { user: got() };
-    Error::RecordKey { .. } => Error::RecordKey { key: got() };
-    Error::Reentrant => Error::Reentrant;
-    Error::TooManyWalks { .. } => Error::TooManyWalks { max: 8 };
-    Error::TooManyWaiting { .. } => Error::TooManyWaiting { max: 10_000 };
-    Error::NotReplicated { .. } => Error::NotReplicated { command: "QADMIN.APPLY" };
-    Error::UnitMismatch => Error::UnitMismatch;
-    Error::Internal => Error::Internal;
-    Error::UnknownSetting { .. } => Error::UnknownSetting { got: got(), known: "duty, sep".to_owned() };
-    Error::RepeatedSetting { .. } => Error::RepeatedSetting { name: "duty" };
-    Error::MissingSettingValue { .. } => Error::MissingSettingValue { name: "duty" };
-    Error::SettingOutOfRange { .. } =>
-        Error::SettingOutOfRange { name: "duty", min: 1, max: 100, unit: "percent", got: got() };
-    Error::Ids { .. } => Error::Ids { library: "RQ", records: "rq:job:<id>" };
-    Error::NoSample { .. } => Error::NoSample { why: "they have left since" };
-    Error::WrongTypeOf { .. } => Error::WrongTypeOf { holds: "a sorted set" };
-    Error::LooksLike { .. } => Error::LooksLike { looks: "sidekiq", taken_for: "celery" };
-    Error::SettingNoChoice { .. } =>
-        Error::SettingNoChoice { name: "default-kind", words: &["a", "b", "c"], got: got() };
-    Error::SettingRefused { .. } => Error::SettingRefused { name: "sep", why: "must be short", got: got() };
-    Error::NoPriority { .. } => Error::NoPriority { got: got() };
-    Error::UnknownStep { .. } => Error::UnknownStep { step: 4, steps: "0 3".to_owned() };
-    Error::HeldOnPrimary => Error::HeldOnPrimary;
-    Error::PrioritySlots { .. } => Error::PrioritySlots { queue: got() };
-    Error::PriorityOfList { .. } => Error::PriorityOfList { queue: got() };
+    Filter(FilterError) {
+        FieldTwice { .. } => FilterError::FieldTwice { keyword: "FIELDS", name: got() };
+        NoFilter => FilterError::NoFilter;
+        GivenTwice { .. } => FilterError::GivenTwice { keyword: "TASK", instead: "WHERE task IN 2 a b" };
+        EmptyOperand { .. } => FilterError::EmptyOperand { of: of() };
+        OperandTooLong { .. } => FilterError::OperandTooLong { of: of(), max: 4096 };
+        NotAnInteger { .. } => FilterError::NotAnInteger { of: of(), got: got() };
+        NotANumber { .. } => FilterError::NotANumber { of: of(), got: got() };
+        NotATime { .. } => FilterError::NotATime { of: of(), got: got() };
+        NotText { .. } => FilterError::NotText { of: of() };
+        NotAnArray { .. } => FilterError::NotAnArray { of: of() };
+        UnknownField { .. } => FilterError::UnknownField { got: got(), known: crate::field::names() };
+        FieldName { .. } => FilterError::FieldName { got: got(), why: "ends with a dot" };
+        UnknownOperator { .. } => FilterError::UnknownOperator { got: got() };
+        OrAlone => FilterError::OrAlone;
+        AnyArgument { .. } => FilterError::AnyArgument { of: of() };
+        MissingOperator { .. } => FilterError::MissingOperator { of: of() };
+        InTooShort { .. } => FilterError::InTooShort { count: 3, got: 1 };
+        TooManyConditions { .. } => FilterError::TooManyConditions { max: 64 };
+        TooManyInValues { .. } => FilterError::TooManyInValues { max: 20_000 };
+        FilterTooLong { .. } => FilterError::FilterTooLong { max: 524_288 };
+    }
+    Request(RequestError) {
+        MissingValue { .. } => RequestError::MissingValue { keyword: "TASK" };
+        NumberOutOfRange { .. } => RequestError::NumberOutOfRange { keyword: "SAMPLE", min: 0, max: 100, got: got() };
+        MissingArgument { .. } => RequestError::MissingArgument { command: "C", argument: "queue".to_owned(), syntax: "C queue".to_owned() };
+        UnknownKeyword { .. } => RequestError::UnknownKeyword { command: "C", takes: vec!["A", "B"], got: got() };
+        Repeated { .. } => RequestError::Repeated { keyword: "SAMPLE" };
+        NoGrouping => RequestError::NoGrouping;
+        UnknownChoice { .. } => RequestError::UnknownChoice { keyword: "FORMAT", choices: &["RESP", "JSON"], got: got() };
+        TooFewValues { .. } => RequestError::TooFewValues { keyword: "FIELDS", want: 3, got: 1 };
+        EmptyText { .. } => RequestError::EmptyText { keyword: "ACTOR" };
+        TooLong { .. } => RequestError::TooLong { keyword: "ACTOR", max: 256, got: 257 };
+        NotUuid { .. } => RequestError::NotUuid { keyword: "ID", got: got() };
+        NoThrottle => RequestError::NoThrottle;
+        NoMode => RequestError::NoMode;
+        TwoModes => RequestError::TwoModes;
+        ToItself => RequestError::ToItself;
+        Needs { .. } => RequestError::Needs { keyword: "KEEP", other: "KEEPONE" };
+        Excludes { .. } => RequestError::Excludes { keyword: "LIMIT", other: "KEEP NEWEST", why: "it cannot be exact" };
+        ConfirmMissing { .. } => RequestError::ConfirmMissing { queue: got() };
+        ConfirmOther { .. } => RequestError::ConfirmOther { queue: got(), got: got() };
+        NotClient { .. } => RequestError::NotClient { command: "QADMIN.CLEARJOB" };
+        NoPriority { .. } => RequestError::NoPriority { got: got() };
+    }
+    Target(TargetError) {
+        CrossSlot => TargetError::CrossSlot;
+        IndexSlot { .. } => TargetError::IndexSlot { queue: got(), index: got() };
+        ListsOnly { .. } => TargetError::ListsOnly { keyword: "TO" };
+        IndexMigrating { .. } => TargetError::IndexMigrating { index: got() };
+        NoIndex => TargetError::NoIndex;
+        ListExists { .. } => TargetError::ListExists { list: got() };
+        ListOfIds { .. } => TargetError::ListOfIds { library: "RQ", records: "rq:job:<id>" };
+        NoSample { .. } => TargetError::NoSample { why: "they have left since" };
+        WrongTypeOf { .. } => TargetError::WrongTypeOf { holds: "a sorted set" };
+        LooksLike { .. } => TargetError::LooksLike { looks: "sidekiq", taken_for: "celery" };
+        UnknownStep { .. } => TargetError::UnknownStep { step: 4, steps: "0 3".to_owned() };
+        UnackedOnReplica => TargetError::UnackedOnReplica;
+        PrioritySlots { .. } => TargetError::PrioritySlots { queue: got() };
+        PriorityOfList { .. } => TargetError::PriorityOfList { queue: got() };
+    }
+    Job(JobError) {
+        NoJob { .. } => JobError::NoJob { id: got(), give_queue: true };
+        OutOfMemory => JobError::OutOfMemory;
+        TooManyJobs { .. } => JobError::TooManyJobs { live: 16, max_jobs: 16 };
+        TooManyPreviews { .. } => JobError::TooManyPreviews { live: 8, limit: 8, max_jobs: 16 };
+        IdInUse { .. } => JobError::IdInUse { id: id() };
+        TooManyWalks { .. } => JobError::TooManyWalks { max: 8 };
+        TooManyWaiting { .. } => JobError::TooManyWaiting { max: 10_000 };
+    }
+    Undo(UndoError) {
+        Confirm { .. } => UndoError::Confirm { list: got(), got: Some(got()) };
+        Forgotten { .. } => UndoError::Forgotten { id: got() };
+        Nothing { .. } => UndoError::Nothing { id: id(), why: "it moved nothing" };
+        Already { .. } => UndoError::Already { id: id(), by: id(), undone: Some(3) };
+        MovesUnknown { .. } => UndoError::MovesUnknown { id: id(), why: "its journal is gone", list: got(), queue: got() };
+        OtherDatabase { .. } => UndoError::OtherDatabase { id: id(), db: 3 };
+    }
+    Setting(SettingError) {
+        Unknown { .. } => SettingError::Unknown { got: got(), known: "duty, sep".to_owned() };
+        Repeated { .. } => SettingError::Repeated { name: "duty" };
+        MissingValue { .. } => SettingError::MissingValue { name: "duty" };
+        OutOfRange { .. } => SettingError::OutOfRange { name: "duty", min: 1, max: 100, unit: "percent", got: got() };
+        UnknownChoice { .. } => SettingError::UnknownChoice { name: "default-kind", words: &["a", "b", "c"], got: got() };
+        InvalidText { .. } => SettingError::InvalidText { name: "sep", why: "must be short", got: got() };
+    }
+    Server(ServerError) {
+        WrongType => ServerError::WrongType;
+        NoPermKey => ServerError::NoPermKey;
+        NoPermCommand { .. } => ServerError::NoPermCommand { command: "QADMIN.CLEARJOB" };
+        NoCommand { .. } => ServerError::NoCommand { command: "HSET" };
+        UserOff { .. } => ServerError::UserOff { user: got() };
+        ReadOnly => ServerError::ReadOnly;
+        Loading => ServerError::Loading;
+        Reentrant => ServerError::Reentrant;
+        NotReplicated { .. } => ServerError::NotReplicated { command: "QADMIN.APPLY" };
+        UnitMismatch => ServerError::UnitMismatch;
+        Internal => ServerError::Internal;
+    }
+    End(EndReason) {
+        DestinationNotAList { .. } => EndReason::DestinationNotAList { key: got() };
+        JournalLost => EndReason::JournalLost;
+        Evicted => EndReason::Evicted;
+        RoleChanged => EndReason::RoleChanged;
+        Flushed => EndReason::Flushed;
+        DatabasesSwapped => EndReason::DatabasesSwapped;
+        Cancelled => EndReason::Cancelled;
+        EditedInPlace { .. } => EndReason::EditedInPlace { times: 10 };
+        MoreThanExpected { .. } => EndReason::MoreThanExpected { most: 10, matched: 12, deleted: 0 };
+        TooManyValues { .. } => EndReason::TooManyValues { max: 131_072, deleted: 3 };
+        RightLost { .. } => EndReason::RightLost { user: got() };
+        RecordKeyTaken { .. } => EndReason::RecordKeyTaken { key: got() };
+        BecameReplica => EndReason::BecameReplica;
+        DatasetReplaced => EndReason::DatasetReplaced;
+        QueueMigrated => EndReason::QueueMigrated;
+        ServerGone => EndReason::ServerGone;
+        Loading => EndReason::Loading;
+        Internal => EndReason::Internal;
+    }
 }
 
 #[test]
@@ -152,8 +181,8 @@ fn every_error_is_one_line_of_ascii_behind_its_code() {
 fn every_error_stays_short_whatever_the_user_sends() {
     let long = vec![0xff; 1 << 20];
     let errors = [
-        Error::ConfirmOther { queue: long.clone(), got: long.clone() },
-        Error::NoJob { id: long.clone(), give_queue: true },
+        Error::Request(RequestError::ConfirmOther { queue: long.clone(), got: long.clone() }),
+        Error::Job(JobError::NoJob { id: long.clone(), give_queue: true }),
         crate::settings::parse_load_args(&[&long]).expect_err("no setting has this name"),
     ];
     for error in errors {
@@ -164,11 +193,11 @@ fn every_error_stays_short_whatever_the_user_sends() {
 #[test]
 fn what_the_server_says_is_said_in_its_words() {
     let lines: Vec<String> = [
-        Error::WrongType,
-        Error::NoPermKey,
-        Error::NoPermCommand { command: "QADMIN.CLEARJOB" },
-        Error::ReadOnly,
-        Error::Loading,
+        Error::Server(ServerError::WrongType),
+        Error::Server(ServerError::NoPermKey),
+        Error::Server(ServerError::NoPermCommand { command: "QADMIN.CLEARJOB" }),
+        Error::Server(ServerError::ReadOnly),
+        Error::Server(ServerError::Loading),
     ]
     .iter()
     .map(ToString::to_string)
@@ -188,39 +217,42 @@ fn what_the_server_says_is_said_in_its_words() {
 #[test]
 fn errors_about_jobs_and_counts_read_as_documented() {
     let table = [
-        (Error::NoJob { id: b"x".to_vec(), give_queue: false }, r#"NOJOB no job with id "x""#),
+        (Error::Job(JobError::NoJob { id: b"x".to_vec(), give_queue: false }), r#"NOJOB no job with id "x""#),
         (
-            Error::NoJob { id: b"x".to_vec(), give_queue: true },
+            Error::Job(JobError::NoJob { id: b"x".to_vec(), give_queue: true }),
             r#"NOJOB no job with id "x" on this node; give QUEUE with the job's queue"#,
         ),
         (
-            Error::TooManyJobs { live: 16, max_jobs: 16 },
+            Error::Job(JobError::TooManyJobs { live: 16, max_jobs: 16 }),
             "TOOMANYJOBS 16 jobs are live and the setting max-jobs is 16; \
              wait for one, cancel one or raise max-jobs",
         ),
         (
-            Error::TooManyPreviews { live: 8, limit: 8, max_jobs: 16 },
+            Error::Job(JobError::TooManyPreviews { live: 8, limit: 8, max_jobs: 16 }),
             "TOOMANYJOBS 8 previews and stats are live and at most 8 may be, \
              half of the setting max-jobs (16); wait for one, cancel one or raise max-jobs",
         ),
         (
-            Error::IdInUse { id: "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02".to_owned() },
+            Error::Job(JobError::IdInUse { id: "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02".to_owned() }),
             "ERR ID 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02 belongs to a job with other arguments; \
              choose another ID",
         ),
         (
-            Error::NotClient { command: "QADMIN.CLEARJOB" },
+            Error::Request(RequestError::NotClient { command: "QADMIN.CLEARJOB" }),
             "ERR QADMIN.CLEARJOB must come from a client, not from a script or a module",
         ),
         (
-            Error::RoleChanged,
+            Error::End(EndReason::RoleChanged),
             "READONLY the server changed its role between primary and replica meanwhile; ask again",
         ),
-        (Error::Flushed, "ERR the database was flushed meanwhile; ask again"),
-        (Error::Swapped, "ERR databases were swapped meanwhile; ask again"),
-        (Error::Cancelled, "ERR it was cancelled"),
-        (Error::EditedInPlace { times: 10 }, "ERR queue was edited in place 10 times"),
-        (Error::Internal, "ERR internal fault of the module; the server's log says more"),
+        (Error::End(EndReason::Flushed), "ERR the database was flushed meanwhile; ask again"),
+        (Error::End(EndReason::DatabasesSwapped), "ERR databases were swapped meanwhile; ask again"),
+        (Error::End(EndReason::Cancelled), "ERR it was cancelled"),
+        (Error::End(EndReason::EditedInPlace { times: 10 }), "ERR queue was edited in place 10 times"),
+        (
+            Error::Server(ServerError::Internal),
+            "ERR internal fault of the module; the server's log says more",
+        ),
     ];
     for (error, line) in table {
         assert_eq!(error.to_string(), line);

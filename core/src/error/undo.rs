@@ -1,18 +1,19 @@
-//! Why an undo is refused.
+//! Errors of UNDO: why the messages that a job moved cannot be moved back.
 
-use super::{Code, quote};
+use super::Code;
+use super::quote::quote;
 
-/// Why what a job moved cannot be moved back.
+/// Why an undo is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UndoError {
     /// CONFIRM is missing, or names another list.
     Confirm {
-        /// The list that messages would be taken from.
+        /// The list that messages would be moved back from.
         list: Vec<u8>,
-        /// What was given.
+        /// The name that was given.
         got: Option<Vec<u8>>,
     },
-    /// The job is unknown or forgotten.
+    /// There is no job with this id, or it was forgotten.
     Forgotten {
         /// The id as the client wrote it.
         id: Vec<u8>,
@@ -21,83 +22,81 @@ pub enum UndoError {
     Nothing {
         /// The canonical id.
         id: String,
-        /// Why, and what would be right.
+        /// Why not, and what would be right.
         why: &'static str,
     },
-    /// The job was undone, or is being undone now.
+    /// The job was undone already, or is being undone.
     Already {
         /// The canonical id.
         id: String,
         /// The id of the undo.
         by: String,
-        /// How many messages are back; `None` while the undo is live.
+        /// The number of messages that the undo moved back; `None` while the undo runs.
         undone: Option<u64>,
     },
-    /// Which messages the job moved is not known.
+    /// It is not known which messages the job moved.
     MovesUnknown {
         /// The canonical id.
         id: String,
-        /// Why, as a clause.
+        /// Why not, as a clause.
         why: &'static str,
-        /// The list that it moved to.
+        /// The list that the job moved messages to.
         list: Vec<u8>,
-        /// The list that it moved from.
+        /// The queue that it moved them from.
         queue: Vec<u8>,
     },
     /// The job worked in another database.
     OtherDatabase {
         /// The canonical id.
         id: String,
-        /// That database.
+        /// The number of that database.
         db: i64,
     },
 }
 
 impl UndoError {
-    pub(super) fn code(&self) -> Code {
+    pub(super) fn describe(&self) -> (Code, String) {
         match self {
-            Self::Confirm { .. } => Code::Confirm,
-            Self::Forgotten { .. } => Code::NoJob,
-            Self::Nothing { .. }
-            | Self::Already { .. }
-            | Self::MovesUnknown { .. }
-            | Self::OtherDatabase { .. } => Code::Err,
-        }
-    }
-
-    pub(super) fn text(&self) -> String {
-        match self {
-            Self::Confirm { list, got: None } => format!(
-                "type the name of the list that messages are moved back from: CONFIRM {}",
-                quote(list)
+            Self::Confirm { list, got: None } => (
+                Code::Confirm,
+                format!(
+                    "type the name of the list that messages are moved back from: CONFIRM {}",
+                    quote(list)
+                ),
             ),
             Self::Confirm { list, got: Some(got) } => {
-                let list = quote(list);
-                format!(
-                    "the job moved messages to {list}, not to {}; to move them back: CONFIRM {list}",
-                    quote(got)
-                )
+                let (list, got) = (quote(list), quote(got));
+                let text = format!(
+                    "the job moved messages to {list}, not to {got}; to move them back: CONFIRM {list}"
+                );
+                (Code::Confirm, text)
             }
-            Self::Forgotten { id } => format!(
-                "no job with id {}; jobs are forgotten after job-ttl. A whole list is moved by QADMIN.CLEARJOB list \
-                 WHERE bytes GE 0 ALL TO queue CONFIRM list",
-                quote(id)
+            Self::Forgotten { id } => (
+                Code::NoJob,
+                format!(
+                    "no job with id {}; jobs are forgotten after job-ttl. A whole list is moved by QADMIN.CLEARJOB list \
+                     WHERE bytes GE 0 ALL TO queue CONFIRM list",
+                    quote(id)
+                ),
             ),
-            Self::Nothing { id, why } => format!("job {id} cannot be undone: {why}"),
+            Self::Nothing { id, why } => (Code::Err, format!("job {id} cannot be undone: {why}")),
             Self::Already { id, by, undone: None } => {
-                format!("job {id} is being undone by job {by}; wait for its end, or cancel it")
+                (Code::Err, format!("job {id} is being undone by job {by}; wait for its end, or cancel it"))
             }
             Self::Already { id, by, undone: Some(undone) } => {
-                format!("job {id} was undone by job {by}; {undone} of its messages are back")
+                (Code::Err, format!("job {id} was undone by job {by}; {undone} of its messages are back"))
             }
             Self::MovesUnknown { id, why, list, queue } => {
                 let (list, queue) = (quote(list), quote(queue));
-                format!(
+                let text = format!(
                     "which messages job {id} moved is not known: {why}. All of them and others in the list are moved by \
                      QADMIN.CLEARJOB {list} WHERE bytes GE 0 ALL TO {queue} CONFIRM {list}"
-                )
+                );
+                (Code::Err, text)
             }
-            Self::OtherDatabase { id, db } => format!("job {id} worked in database {db}; SELECT {db} first"),
+            Self::OtherDatabase { id, db } => {
+                (Code::Err, format!("job {id} worked in database {db}; SELECT {db} first"))
+            }
         }
     }
 }

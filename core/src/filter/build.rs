@@ -7,7 +7,7 @@ use super::glob::{Glob, PATTERN_MAX};
 use super::operand::{Limit, Operand, Set, integer_operand};
 use super::{Clause, Condition, Filter, canonical};
 use crate::args::Args;
-use crate::error::Error;
+use crate::error::{Error, FilterError};
 use crate::field::{Field, Kind, Source};
 
 /// Longest operand, bytes.
@@ -66,7 +66,7 @@ impl FilterBuilder {
             self.wheres.push(vec![condition]);
         } else if args.keyword("OR") {
             if !after_where {
-                return Err(Error::OrAlone);
+                return Err(FilterError::OrAlone.into());
             }
             let condition = self.condition("OR", args, now_ms)?;
             if let Some(clause) = self.wheres.last_mut() {
@@ -94,10 +94,10 @@ impl FilterBuilder {
     /// The filter of all conditions.
     ///
     /// # Errors
-    /// [`Error::NoFilter`] without a condition, [`Error::FilterTooLong`].
+    /// [`FilterError::NoFilter`] without a condition, [`FilterError::FilterTooLong`].
     pub fn finish(self) -> Result<Filter, Error> {
         if self.is_empty() {
-            return Err(Error::NoFilter);
+            return Err(FilterError::NoFilter.into());
         }
         let mut clauses: Vec<Clause> = Vec::with_capacity(self.wheres.len() + 3);
         let mut terms = Vec::with_capacity(clauses.capacity());
@@ -105,7 +105,7 @@ impl FilterBuilder {
             let (Some(test), Some(value)) = (test, value) else { return Ok(()) };
             clauses.push(vec![Condition { field: Field::parse(field.as_bytes())?, test }]);
             terms.push(canonical::keyword(keyword, value));
-            Ok(())
+            Ok::<(), Error>(())
         };
         let text = |value: &Option<Box<[u8]>>| Some(Test::Exact(value.clone()?));
         let integer = |value: &Option<Box<[u8]>>| Some(Test::Equal(Operand::number(value.clone()?)));
@@ -121,7 +121,7 @@ impl FilterBuilder {
         }
         let canonical = terms.join(" ").into_bytes();
         if canonical.len() > FILTER_MAX {
-            return Err(Error::FilterTooLong { max: FILTER_MAX });
+            return Err(FilterError::FilterTooLong { max: FILTER_MAX }.into());
         }
         let (task, repoid, commitid) = (self.task, self.repoid, self.commitid);
         Ok(Filter { clauses, canonical, task, repoid, commitid })
@@ -135,21 +135,23 @@ impl FilterBuilder {
         now_ms: i64,
     ) -> Result<Condition, Error> {
         if self.conditions >= CONDITIONS_MAX {
-            return Err(Error::TooManyConditions { max: CONDITIONS_MAX });
+            return Err(FilterError::TooManyConditions { max: CONDITIONS_MAX }.into());
         }
         self.conditions += 1;
         self.after_where = true;
         let field = Field::parse(args.value(keyword)?)?;
         let of: &str = &field.name;
-        let Some(operator) = args.next() else { return Err(Error::MissingOperator { of: of.into() }) };
+        let Some(operator) = args.next() else {
+            return Err(FilterError::MissingOperator { of: of.into() }.into());
+        };
         let known = OPERATORS.iter().find(|(spellings, _)| {
             spellings.iter().any(|word| operator.eq_ignore_ascii_case(word.as_bytes()))
         });
         let Some((spellings, operator)) = known else {
-            return Err(Error::UnknownOperator { got: operator.to_vec() });
+            return Err(FilterError::UnknownOperator { got: operator.to_vec() }.into());
         };
         if field.any && matches!(operator, Operator::NotEqual | Operator::Missing) {
-            return Err(Error::AnyArgument { of: of.into() });
+            return Err(FilterError::AnyArgument { of: of.into() }.into());
         }
         let test = self.test(*operator, spellings[0], &field, args, now_ms)?;
         Ok(Condition { field, test })
@@ -170,12 +172,16 @@ impl FilterBuilder {
             Operator::Equal => Test::Equal(Operand::new(kind, of, value(args)?, now_ms)?),
             Operator::NotEqual => Test::NotEqual(Operand::new(kind, of, value(args)?, now_ms)?),
             Operator::Order(order) => Test::Compare(order, Limit::new(kind, of, value(args)?, now_ms)?),
-            Operator::Glob if kind != Kind::Value => return Err(Error::NotText { of: of.into() }),
-            Operator::Contains if kind != Kind::Value => return Err(Error::NotAnArray { of: of.into() }),
+            Operator::Glob if kind != Kind::Value => {
+                return Err(FilterError::NotText { of: of.into() }.into());
+            }
+            Operator::Contains if kind != Kind::Value => {
+                return Err(FilterError::NotAnArray { of: of.into() }.into());
+            }
             Operator::Contains => Test::Contains(Operand::new(kind, of, value(args)?, now_ms)?),
             Operator::Glob => match value(args)? {
                 pattern if pattern.len() > PATTERN_MAX => {
-                    return Err(Error::OperandTooLong { of: "GLOB".into(), max: PATTERN_MAX });
+                    return Err(FilterError::OperandTooLong { of: "GLOB".into(), max: PATTERN_MAX }.into());
                 }
                 pattern if is_whole(field) => Test::GlobJson(Glob::new(pattern)),
                 pattern => Test::Glob(Glob::new(pattern)),
@@ -184,11 +190,11 @@ impl FilterBuilder {
                 let count = args.number("IN", 1, IN_MAX)?;
                 let got = args.remaining();
                 if usize::try_from(count).unwrap_or(usize::MAX) > got {
-                    return Err(Error::InTooShort { count, got });
+                    return Err(FilterError::InTooShort { count, got }.into());
                 }
                 self.in_values += count;
                 if self.in_values > IN_ALL_MAX {
-                    return Err(Error::TooManyInValues { max: IN_ALL_MAX });
+                    return Err(FilterError::TooManyInValues { max: IN_ALL_MAX }.into());
                 }
                 let mut operands = Vec::with_capacity(got.min(usize::try_from(count).unwrap_or(got)));
                 for _ in 0..count {
@@ -206,7 +212,11 @@ impl FilterBuilder {
         let value = operand(of, args.value(word)?)?;
         self.bytes += value.len();
         self.says_now |= value.get(..3).is_some_and(|first| first.eq_ignore_ascii_case(b"now"));
-        if self.bytes > FILTER_MAX { Err(Error::FilterTooLong { max: FILTER_MAX }) } else { Ok(value) }
+        if self.bytes > FILTER_MAX {
+            Err(FilterError::FilterTooLong { max: FILTER_MAX }.into())
+        } else {
+            Ok(value)
+        }
     }
 }
 
@@ -246,9 +256,9 @@ fn is_whole(field: &Field) -> bool {
 /// Checks the length of an operand.
 fn operand<'a>(of: &str, value: &'a [u8]) -> Result<&'a [u8], Error> {
     match value.len() {
-        0 => Err(Error::EmptyOperand { of: of.into() }),
+        0 => Err(FilterError::EmptyOperand { of: of.into() }.into()),
         1..=OPERAND_MAX => Ok(value),
-        _ => Err(Error::OperandTooLong { of: of.into(), max: OPERAND_MAX }),
+        _ => Err(FilterError::OperandTooLong { of: of.into(), max: OPERAND_MAX }.into()),
     }
 }
 
@@ -258,5 +268,9 @@ fn once(
     keyword: &'static str,
     instead: &'static str,
 ) -> Result<(), Error> {
-    if place.replace(value).is_some() { Err(Error::GivenTwice { keyword, instead }) } else { Ok(()) }
+    if place.replace(value).is_some() {
+        Err(FilterError::GivenTwice { keyword, instead }.into())
+    } else {
+        Ok(())
+    }
 }

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use super::Work;
 use super::uuid;
 use super::value::Seen;
-use crate::error::Error;
+use crate::error::{Error, FilterError};
 use crate::field::{Field, Kind};
 use crate::format::{Found, Reader};
 use crate::json::Shape;
@@ -21,7 +21,7 @@ pub const BY_MAX: usize = 16;
 pub fn parse_by(name: &[u8]) -> Result<Field, Error> {
     if matches!(name, b"argsrepr" | b"kwargsrepr") {
         let why = "is shortened by its sender and tells no two messages apart; use args or kwargs";
-        return Err(Error::FieldName { got: name.to_vec(), why });
+        return Err(FilterError::FieldName { got: name.to_vec(), why }.into());
     }
     Field::parse_sample(name)
 }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use super::shown::{COMPOUND_MAX, TEXT_MAX, plain};
 use super::uuid;
 use super::value::{Seen, shown_text};
-use crate::error::Error;
+use crate::error::{Error, FilterError, RequestError};
 use crate::field::{Field, Kind};
 use crate::format::Found;
 use crate::json::{Decimal, Integer, compact, decode_lossy, inner};
@@ -29,18 +29,18 @@ impl Grouping {
     /// By these fields: filter fields and the short names of samples.
     ///
     /// # Errors
-    /// [`Error::NumberOutOfRange`] for none or more than [`GROUP_FIELDS_MAX`], [`Error::FieldTwice`], else what
+    /// [`RequestError::NumberOutOfRange`] for none or more than [`GROUP_FIELDS_MAX`], [`FilterError::FieldTwice`], else what
     /// is wrong with a name.
     pub fn new(names: &[&[u8]]) -> Result<Self, Error> {
         if !(1..=GROUP_FIELDS_MAX).contains(&names.len()) {
             let (max, got) = (GROUP_FIELDS_MAX as u64, names.len().to_string().into_bytes());
-            return Err(Error::NumberOutOfRange { keyword: "GROUPBY", min: 1, max, got });
+            return Err(RequestError::NumberOutOfRange { keyword: "GROUPBY", min: 1, max, got }.into());
         }
         let mut fields: Vec<Field> = Vec::with_capacity(names.len());
         for name in names {
             let field = Field::parse_sample(name)?;
             if fields.iter().any(|other| other.is_same_place(&field)) {
-                return Err(Error::FieldTwice { keyword: "GROUPBY", name: name.to_vec() });
+                return Err(FilterError::FieldTwice { keyword: "GROUPBY", name: name.to_vec() }.into());
             }
             fields.push(field);
         }

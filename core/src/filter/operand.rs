@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use super::uuid;
 use super::value::{Class, PLAIN_DIGITS, Seen, quoted};
-use crate::error::Error;
+use crate::error::{Error, FilterError};
 use crate::field::Kind;
 use crate::json::{Decimal, Integer, compact, differ, inner};
 use crate::time;
@@ -136,7 +136,8 @@ fn in_quotes(operand: &[u8]) -> Option<&[u8]> {
 }
 
 fn time_operand(of: &str, text: &[u8], now_ms: i64) -> Result<i64, Error> {
-    time::operand(text, now_ms).ok_or_else(|| Error::NotATime { of: of.into(), got: text.to_vec() })
+    time::operand(text, now_ms)
+        .ok_or_else(|| Error::Filter(FilterError::NotATime { of: of.into(), got: text.to_vec() }))
 }
 
 /// The canonical text of an integer; a flag is 0 or 1, and `true` and `false` are these.
@@ -153,7 +154,7 @@ pub(super) fn integer_operand(kind: Kind, of: &str, text: &[u8]) -> Result<Box<[
     };
     Integer::parse(text)
         .map(|integer| integer.canonical().into())
-        .ok_or_else(|| Error::NotAnInteger { of: of.into(), got: text.to_vec() })
+        .ok_or_else(|| Error::Filter(FilterError::NotAnInteger { of: of.into(), got: text.to_vec() }))
 }
 
 /// Is a value of this class, or the string `text`? Nothing where the two cannot be compared.
@@ -233,9 +234,9 @@ impl Limit {
             Kind::Integer | Kind::Flag => integer_operand(kind, of, text).map(Self::Number),
             Kind::Value => match Decimal::parse(text) {
                 Some(number) => Ok(Self::Number(number.canonical().into())),
-                None => time::operand(text, now_ms)
-                    .map(Self::Time)
-                    .ok_or_else(|| Error::NotANumber { of: of.into(), got: text.to_vec() }),
+                None => time::operand(text, now_ms).map(Self::Time).ok_or_else(|| {
+                    Error::Filter(FilterError::NotANumber { of: of.into(), got: text.to_vec() })
+                }),
             },
         }
     }

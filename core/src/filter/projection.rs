@@ -5,7 +5,7 @@ use super::shown::{COMPOUND_MAX, TEXT_MAX, plain};
 use super::uuid;
 use super::value::Seen;
 use super::wrapped::{self, Wrapped};
-use crate::error::Error;
+use crate::error::{Error, FilterError, RequestError};
 use crate::field::{Field, Kind};
 use crate::format::{Found, Reader};
 use crate::json::{Integer, Shape, decode_lossy, inner};
@@ -34,19 +34,20 @@ impl Projection {
     /// Rows of messages of a kind with these fields, in this order: filter fields and the short names of samples.
     ///
     /// # Errors
-    /// [`Error::NumberOutOfRange`] for none or more than [`FIELDS_MAX`], [`Error::FieldTwice`], else what is wrong
+    /// [`RequestError::NumberOutOfRange`] for none or more than [`FIELDS_MAX`], [`FilterError::FieldTwice`], else what is wrong
     /// with a name.
     pub fn of(kind: MessageKind, fields: &[&[u8]]) -> Result<Self, Error> {
         if !(1..=FIELDS_MAX).contains(&fields.len()) {
-            let got = fields.len().to_string().into_bytes();
-            return Err(Error::NumberOutOfRange { keyword: "FIELDS", min: 1, max: FIELDS_MAX as u64, got });
+            let (max, got) = (FIELDS_MAX as u64, fields.len().to_string().into_bytes());
+            return Err(RequestError::NumberOutOfRange { keyword: "FIELDS", min: 1, max, got }.into());
         }
         let fields: Vec<Field> =
             fields.iter().map(|name| Field::parse_sample(name)).collect::<Result<_, _>>()?;
         let twice =
             fields.iter().enumerate().find(|(at, field)| fields[..*at].iter().any(|f| f.name == field.name));
         if let Some((_, field)) = twice {
-            return Err(Error::FieldTwice { keyword: "FIELDS", name: field.name.as_bytes().to_vec() });
+            let name = field.name.as_bytes().to_vec();
+            return Err(FilterError::FieldTwice { keyword: "FIELDS", name }.into());
         }
         let reader = Reader::new(kind, &fields);
         Ok(Self { fields: fields.into_iter().map(|field| (field.name, field.kind)).collect(), reader })

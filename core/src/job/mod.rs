@@ -41,7 +41,7 @@ pub use undo::Undoable;
 
 use uuid::Uuid;
 
-use crate::error::Error;
+use crate::error::EndReason;
 use crate::excerpt::excerpt;
 use crate::moved::Way;
 use crate::reply::int;
@@ -78,7 +78,7 @@ pub struct Job {
     notice: Option<String>,
     /// Why nothing matched.
     explanation: Option<String>,
-    error: Option<Error>,
+    error: Option<EndReason>,
     cancel_requested: bool,
     handed_out: bool,
     outdated: bool,
@@ -247,7 +247,7 @@ impl Job {
 
     /// The failure that ended it.
     #[must_use]
-    pub fn error(&self) -> Option<&Error> {
+    pub fn error(&self) -> Option<&EndReason> {
         self.error.as_ref()
     }
 
@@ -490,7 +490,7 @@ impl Job {
     }
 
     /// Ends it. An ended job does not change any more.
-    pub fn end(&mut self, status: Status, error: Option<Error>, now_ms: i64) {
+    pub fn end(&mut self, status: Status, error: Option<EndReason>, now_ms: i64) {
         if self.status.to(status) {
             self.waiting = None;
             self.error = error;
@@ -501,7 +501,7 @@ impl Job {
 
     /// How a scan that has nothing left to do ends its job; `None` while there is work.
     #[must_use]
-    pub fn verdict(&self) -> Option<(Status, Option<Error>)> {
+    pub fn verdict(&self) -> Option<(Status, Option<EndReason>)> {
         if let Some(scan) = &self.unacked {
             return scan.is_done().then_some((Status::Completed, None));
         }
@@ -509,16 +509,16 @@ impl Job {
             Progress::Unfinished => None,
             Progress::Finished => Some((Status::Completed, None)),
             Progress::EditedTooOften { edits } => {
-                Some((Status::Failed, Some(Error::EditedInPlace { times: edits })))
+                Some((Status::Failed, Some(EndReason::EditedInPlace { times: edits })))
             }
             Progress::Unexpected { matched } => {
                 let most = self.start.terms.expect.map_or(0, Expect::most);
                 let deleted = self.scan.counters().deleted;
-                Some((Status::Failed, Some(Error::Unexpected { most, matched, deleted })))
+                Some((Status::Failed, Some(EndReason::MoreThanExpected { most, matched, deleted })))
             }
             Progress::TooManyValues => Some((
                 Status::Failed,
-                Some(Error::TooManyValues { max: VALUES_MAX, deleted: self.scan.counters().deleted }),
+                Some(EndReason::TooManyValues { max: VALUES_MAX, deleted: self.scan.counters().deleted }),
             )),
         }
     }

@@ -1,7 +1,7 @@
 //! A job as STATUS shows it, and as the hash that outlives the process holds it.
 
 use crate::container::Container;
-use crate::error::Error;
+use crate::error::EndReason;
 use crate::excerpt::excerpt;
 use crate::filter::words;
 use crate::priorities::Priority;
@@ -200,7 +200,7 @@ impl Record {
     }
 
     /// A record that says it runs although nothing runs any more. Its last sign of life was its end.
-    pub fn interrupt(&mut self, why: &Error) {
+    pub fn interrupt(&mut self, why: &EndReason) {
         if !self.status().has_ended() {
             self.set("status", Reply::Text(Status::Interrupted.as_str().into()));
             self.set("waiting", Reply::Null);

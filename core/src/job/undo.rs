@@ -20,7 +20,7 @@ impl Undoable {
     /// Of the record of the job `id`, in the database `db`.
     ///
     /// # Errors
-    /// [`Error::Undo`] where the job moved nothing that could be moved back.
+    /// [`UndoError::Nothing`], [`UndoError::OtherDatabase`], [`UndoError::MovesUnknown`].
     pub fn of(record: &Record, id: uuid::Uuid, db: i32) -> Result<Self, Error> {
         let refuse = |error| Err(Error::Undo(error));
         let nothing = |why| refuse(UndoError::Nothing { id: id.to_string(), why });
@@ -76,7 +76,7 @@ impl Undoable {
             _ => return Ok(()),
         };
         let by = self.undone_by.map(|id| id.to_string()).unwrap_or_default();
-        Err(Error::Undo(UndoError::Already { id: self.undoing.job.to_string(), by, undone }))
+        Err(UndoError::Already { id: self.undoing.job.to_string(), by, undone }.into())
     }
 
     /// Which messages the job moved cannot be known.

@@ -3,7 +3,7 @@
 use super::groups::{self, Groups};
 use super::{Job, Kind, Rate, Record, Status, sample_row};
 use crate::concerns::{chord_notice, inexact_notice, left_notices, uncompared_notice};
-use crate::error::Error;
+use crate::error::EndReason;
 use crate::priorities::Priority;
 use crate::reply::{Reply, int};
 use crate::scan::{Effect, SampleRow};
@@ -47,7 +47,7 @@ impl Job {
         };
         // Who was surprised clears nothing, however many would have gone.
         let would_delete = match self.error {
-            Some(Error::Unexpected { deleted, .. }) => deleted,
+            Some(EndReason::MoreThanExpected { deleted, .. }) => deleted,
             _ => c.would_delete,
         };
         let s = &self.start;

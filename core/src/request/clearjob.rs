@@ -10,7 +10,7 @@ use super::options::{Options, key_name, parse_uuid, queue_name};
 use super::spec::CommandSpec;
 use super::{Format, Request, commands};
 use crate::args::{Args, parse_u64};
-use crate::error::Error;
+use crate::error::{Error, FilterError, RequestError};
 use crate::field::Field;
 use crate::filter::{BY_MAX, Filter, FilterBuilder, parse_by};
 use crate::job::{Destination, Expect, Keep, Terms};
@@ -150,30 +150,30 @@ impl Request for ClearJob {
         let filter_identity = if filter.says_now() { Some(identity_of(filter_terms)?) } else { None };
         let filter = filter.finish()?;
         let mode = match (all, keep_one) {
-            (true, true) => return Err(Error::TwoModes),
+            (true, true) => return Err(RequestError::TwoModes.into()),
             (false, true) => Mode::KeepOne,
             (true, false) => Mode::All,
             (false, false) if dry_run => Mode::All,
-            (false, false) => return Err(Error::NoMode),
+            (false, false) => return Err(RequestError::NoMode.into()),
         };
         if tolerance.is_some() && expect.is_none() {
-            return Err(Error::Needs { keyword: "TOLERANCE", other: "EXPECT" });
+            return Err(RequestError::Needs { keyword: "TOLERANCE", other: "EXPECT" }.into());
         }
         let expect = expect.map(|matches| Expect { matches, tolerance: tolerance.unwrap_or(0) });
         if mode == Mode::All && (keep.is_some() || !by.is_empty()) {
             let keyword = if keep.is_some() { "KEEP" } else { "BY" };
-            return Err(Error::Needs { keyword, other: "KEEPONE" });
+            return Err(RequestError::Needs { keyword, other: "KEEPONE" }.into());
         }
         if park && to.is_some() {
             let why = "PARK moves to a list of the job's own, and TO to the one that it names";
-            return Err(Error::Excludes { keyword: "PARK", other: "TO", why });
+            return Err(RequestError::Excludes { keyword: "PARK", other: "TO", why }.into());
         }
         if front && to.is_none() && !park {
-            return Err(Error::Needs { keyword: "FRONT", other: "TO or PARK" });
+            return Err(RequestError::Needs { keyword: "FRONT", other: "TO or PARK" }.into());
         }
         // With a step it may be another list of the queue: which lists those are is a setting.
         if priority.is_none() && to.as_ref() == Some(&queue) {
-            return Err(Error::ToItself);
+            return Err(RequestError::ToItself.into());
         }
         let to = match park {
             true => Some(Destination { key: Vec::new(), front, own: true }),
@@ -187,7 +187,7 @@ impl Request for ClearJob {
             let why =
                 "in one list nobody knows any more which step a message is of; move one step after the other";
             let keyword = if park { "PARK" } else { "TO" };
-            return Err(Error::Excludes { keyword, other: "PRIORITY ALL", why });
+            return Err(RequestError::Excludes { keyword, other: "PRIORITY ALL", why }.into());
         }
         // Last, so that who is asked to confirm confirms a command that would otherwise run.
         check_confirm(&queue, confirm, dry_run)?;
@@ -221,7 +221,7 @@ fn identity_of(terms: Vec<Args<'_>>) -> Result<Vec<u8>, Error> {
 
 /// Which match runs last is known only when all were looked at.
 fn check_newest(terms: &Terms) -> Result<(), Error> {
-    let exclude = |keyword, why| Err(Error::Excludes { keyword, other: "KEEP NEWEST", why });
+    let exclude = |keyword, why| Err(RequestError::Excludes { keyword, other: "KEEP NEWEST", why }.into());
     if terms.keep != Keep::Newest {
         Ok(())
     } else if !terms.by.is_empty() {
@@ -241,7 +241,9 @@ fn parse_fields(options: &mut Options<'_>) -> Result<Vec<Field>, Error> {
     let same = |a: &Field, b: &Field| a.source == b.source && a.path == b.path;
     let twice = fields.iter().enumerate().find(|(at, field)| fields[..*at].iter().any(|f| same(f, field)));
     match twice {
-        Some((_, field)) => Err(Error::FieldTwice { keyword: "BY", name: field.name.as_bytes().to_vec() }),
+        Some((_, field)) => {
+            Err(FilterError::FieldTwice { keyword: "BY", name: field.name.as_bytes().to_vec() }.into())
+        }
         None => Ok(fields),
     }
 }
@@ -255,7 +257,7 @@ fn read_fields(options: &mut Options<'_>) -> Result<Vec<Field>, Error> {
     while let Some(field) = options.args.peek().and_then(|name| parse_by(name).ok()) {
         if fields.len() >= BY_MAX {
             let why = "is one too many for BY, which takes 16";
-            return Err(Error::FieldName { got: field.name.as_bytes().to_vec(), why });
+            return Err(FilterError::FieldName { got: field.name.as_bytes().to_vec(), why }.into());
         }
         options.args.next();
         fields.push(field);
@@ -267,7 +269,7 @@ fn read_fields(options: &mut Options<'_>) -> Result<Vec<Field>, Error> {
 fn check_front(terms: &Terms) -> Result<(), Error> {
     let why =
         "to come before what is there, the newest is moved first, and which ones run next is not known then";
-    let exclude = |keyword| Err(Error::Excludes { keyword, other: "FRONT", why });
+    let exclude = |keyword| Err(RequestError::Excludes { keyword, other: "FRONT", why }.into());
     match &terms.to {
         Some(Destination { front: true, .. }) if terms.limit.is_some() => exclude("LIMIT"),
         Some(Destination { front: true, .. }) if !terms.by.is_empty() => exclude("BY"),
@@ -276,14 +278,17 @@ fn check_front(terms: &Terms) -> Result<(), Error> {
 }
 
 fn parse_to(key: &[u8]) -> Result<Vec<u8>, Error> {
-    if key.is_empty() { Err(Error::EmptyText { keyword: "TO" }) } else { queue_name(key) }
+    if key.is_empty() { Err(RequestError::EmptyText { keyword: "TO" }.into()) } else { queue_name(key) }
 }
 
 fn parse_keep(word: &[u8]) -> Result<Keep, Error> {
     match word {
         _ if word.eq_ignore_ascii_case(b"OLDEST") => Ok(Keep::Oldest),
         _ if word.eq_ignore_ascii_case(b"NEWEST") => Ok(Keep::Newest),
-        _ => Err(Error::UnknownChoice { keyword: "KEEP", choices: Keep::WORDS, got: word.to_vec() }),
+        _ => {
+            Err(RequestError::UnknownChoice { keyword: "KEEP", choices: Keep::WORDS, got: word.to_vec() }
+                .into())
+        }
     }
 }
 
@@ -291,20 +296,21 @@ fn parse_keep(word: &[u8]) -> Result<Keep, Error> {
 fn check_confirm(queue: &[u8], confirm: Option<&[u8]>, dry_run: bool) -> Result<(), Error> {
     match confirm {
         Some(name) if name == queue => Ok(()),
-        Some(name) => Err(Error::ConfirmOther { queue: queue.to_vec(), got: name.to_vec() }),
+        Some(name) => Err(RequestError::ConfirmOther { queue: queue.to_vec(), got: name.to_vec() }.into()),
         None if dry_run => Ok(()),
-        None => Err(Error::ConfirmMissing { queue: queue.to_vec() }),
+        None => Err(RequestError::ConfirmMissing { queue: queue.to_vec() }.into()),
     }
 }
 
 pub(super) fn parse_id(text: &[u8]) -> Result<Uuid, Error> {
-    parse_uuid(text).ok_or_else(|| Error::NotUuid { keyword: "ID", got: text.to_vec() })
+    parse_uuid(text)
+        .ok_or_else(|| Error::Request(RequestError::NotUuid { keyword: "ID", got: text.to_vec() }))
 }
 
 pub(super) fn parse_text(keyword: &'static str, text: &[u8], max: usize) -> Result<Vec<u8>, Error> {
     match text.len() {
-        0 => Err(Error::EmptyText { keyword }),
-        got if got > max => Err(Error::TooLong { keyword, max, got }),
+        0 => Err(RequestError::EmptyText { keyword }.into()),
+        got if got > max => Err(RequestError::TooLong { keyword, max, got }.into()),
         _ => Ok(text.to_vec()),
     }
 }

@@ -1,7 +1,7 @@
 //! `FORMAT RESP|JSON`, which every command with a map for a reply takes.
 
 use crate::args::Args;
-use crate::error::Error;
+use crate::error::{Error, RequestError};
 
 /// How the reply is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,6 +25,6 @@ impl Format {
             return Ok(Self::Json);
         }
         let got = args.value("FORMAT")?;
-        Err(Error::UnknownChoice { keyword: "FORMAT", choices: Self::WORDS, got: got.to_vec() })
+        Err(RequestError::UnknownChoice { keyword: "FORMAT", choices: Self::WORDS, got: got.to_vec() }.into())
     }
 }

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::spec::{CommandSpec, show, syntax};
 use crate::args::Args;
-use crate::error::Error;
+use crate::error::{Error, JobError, RequestError};
 
 /// The arguments of one command on their way through its parser.
 pub(super) struct Options<'a> {
@@ -22,7 +22,7 @@ impl<'a> Options<'a> {
     /// Takes the next fixed argument.
     pub(super) fn fixed(&mut self) -> Result<&'a [u8], Error> {
         let argument = &self.command.args[self.fixed_taken];
-        let value = self.args.next().ok_or_else(|| Error::MissingArgument {
+        let value = self.args.next().ok_or_else(|| RequestError::MissingArgument {
             command: self.command.name,
             argument: show(argument),
             syntax: syntax(self.command),
@@ -36,7 +36,7 @@ impl<'a> Options<'a> {
         let Some(arg) = self.args.peek() else { return Ok(None) };
         let Some(keyword) = self.command.keyword(arg) else { return Err(self.unknown(arg)) };
         if self.seen.contains(&keyword) {
-            return Err(Error::Repeated { keyword });
+            return Err(RequestError::Repeated { keyword }.into());
         }
         self.seen.push(keyword);
         self.args.next();
@@ -53,18 +53,18 @@ impl<'a> Options<'a> {
     pub(super) fn values(&mut self, keyword: &'static str, want: usize) -> Result<Vec<&'a [u8]>, Error> {
         let got = self.args.remaining();
         if got < want {
-            return Err(Error::TooFewValues { keyword, want, got });
+            return Err(RequestError::TooFewValues { keyword, want, got }.into());
         }
         Ok((0..want).filter_map(|_| self.args.next()).collect())
     }
 
     /// What to answer to an argument that is none of the command's keywords.
     pub(super) fn unknown(&self, got: &[u8]) -> Error {
-        Error::UnknownKeyword {
+        Error::Request(RequestError::UnknownKeyword {
             command: self.command.name,
             takes: self.command.keywords(),
             got: got.to_vec(),
-        }
+        })
     }
 }
 
@@ -75,16 +75,16 @@ pub const QUEUE_MAX: usize = 8 * 1024;
 pub(super) fn queue_name(name: &[u8]) -> Result<Vec<u8>, Error> {
     match name.len() {
         0..=QUEUE_MAX => Ok(name.to_vec()),
-        got => Err(Error::TooLong { keyword: "the queue's name", max: QUEUE_MAX, got }),
+        got => Err(RequestError::TooLong { keyword: "the queue's name", max: QUEUE_MAX, got }.into()),
     }
 }
 
 /// The name of another key behind `keyword`, any bytes but none.
 pub(super) fn key_name(keyword: &'static str, name: &[u8]) -> Result<Vec<u8>, Error> {
     match name.len() {
-        0 => Err(Error::EmptyText { keyword }),
+        0 => Err(RequestError::EmptyText { keyword }.into()),
         1..=QUEUE_MAX => Ok(name.to_vec()),
-        got => Err(Error::TooLong { keyword, max: QUEUE_MAX, got }),
+        got => Err(RequestError::TooLong { keyword, max: QUEUE_MAX, got }.into()),
     }
 }
 
@@ -99,5 +99,5 @@ pub(super) fn parse_uuid(text: &[u8]) -> Option<Uuid> {
 
 /// The job that a client names. What cannot be an id is an id that nobody has.
 pub(super) fn job_id(text: &[u8]) -> Result<Uuid, Error> {
-    parse_uuid(text).ok_or_else(|| Error::NoJob { id: text.to_vec(), give_queue: false })
+    parse_uuid(text).ok_or_else(|| Error::Job(JobError::NoJob { id: text.to_vec(), give_queue: false }))
 }

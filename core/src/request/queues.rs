@@ -3,7 +3,7 @@
 use super::options::Options;
 use super::spec::CommandSpec;
 use super::{Format, Request, commands};
-use crate::error::Error;
+use crate::error::{Error, RequestError};
 use crate::filter::{Glob, PATTERN_MAX};
 
 /// List the queues of the selected database.
@@ -42,8 +42,10 @@ impl Request for Queues {
 
 fn parse_pattern(text: &[u8]) -> Result<Glob, Error> {
     match text.len() {
-        0 => Err(Error::EmptyText { keyword: "GLOB" }),
-        got if got > PATTERN_MAX => Err(Error::TooLong { keyword: "GLOB", max: PATTERN_MAX, got }),
+        0 => Err(RequestError::EmptyText { keyword: "GLOB" }.into()),
+        got if got > PATTERN_MAX => {
+            Err(RequestError::TooLong { keyword: "GLOB", max: PATTERN_MAX, got }.into())
+        }
         _ => Ok(Glob::new(text)),
     }
 }

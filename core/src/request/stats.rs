@@ -5,7 +5,7 @@ use super::digest::Digest;
 use super::options::{Options, key_name, queue_name};
 use super::spec::CommandSpec;
 use super::{Format, Request, commands, unacked_key};
-use crate::error::Error;
+use crate::error::{Error, RequestError};
 use crate::filter::{Filter, FilterBuilder, GROUP_FIELDS_MAX, Grouping};
 use crate::job::{TOP_DEFAULT, TOP_MAX};
 use crate::kind::MessageKind;
@@ -83,7 +83,7 @@ impl Request for Stats {
             }
         }
         let filter = if filter.is_empty() { Filter::all() } else { filter.finish()? };
-        let grouping = grouping.ok_or(Error::NoGrouping)?;
+        let grouping = grouping.ok_or(RequestError::NoGrouping)?;
         Ok(Self { queue, filter, grouping, top, bust, inexact, priority, index, kind, format })
     }
 }

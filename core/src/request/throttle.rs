@@ -6,7 +6,7 @@ use super::job_options::JobOptions;
 use super::options::job_id;
 use super::spec::CommandSpec;
 use super::{Format, Request, commands};
-use crate::error::Error;
+use crate::error::{Error, RequestError};
 
 /// Change how fast a job goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Request for Throttle {
     fn parse(args: &[&[u8]], _now_ms: i64) -> Result<Self, Error> {
         let JobOptions { target, rate, duty, queue, format, .. } = JobOptions::parse(Self::COMMAND, args)?;
         if rate.is_none() && duty.is_none() {
-            return Err(Error::NoThrottle);
+            return Err(RequestError::NoThrottle.into());
         }
         Ok(Self { id: job_id(target)?, rate, duty, queue, format })
     }

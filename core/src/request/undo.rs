@@ -57,7 +57,7 @@ impl Undo {
         match &self.confirm {
             Some(name) if name == list => Ok(()),
             None if self.dry_run => Ok(()),
-            got => Err(Error::Undo(UndoError::Confirm { list: list.to_vec(), got: got.clone() })),
+            got => Err(UndoError::Confirm { list: list.to_vec(), got: got.clone() }.into()),
         }
     }
 }

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::error::FilterError;
 use crate::time;
 
 #[test]
@@ -197,7 +198,10 @@ fn errors_say_what_was_wrong_and_what_would_be_right() {
 fn there_is_a_limit_on_everything() {
     let words = |count: usize| -> Vec<&[u8]> { [&b"WHERE"[..], b"id", b"EXISTS"].repeat(count) };
     assert!(parse(&words(CONDITIONS_MAX)).is_ok());
-    assert_eq!(parse(&words(CONDITIONS_MAX + 1)), Err(Error::TooManyConditions { max: CONDITIONS_MAX }));
+    assert_eq!(
+        parse(&words(CONDITIONS_MAX + 1)),
+        Err(Error::Filter(FilterError::TooManyConditions { max: CONDITIONS_MAX }))
+    );
     let ins = |sizes: &[usize]| {
         let counts: Vec<String> = sizes.iter().map(usize::to_string).collect();
         let mut all: Vec<&[u8]> = Vec::new();
@@ -208,11 +212,14 @@ fn there_is_a_limit_on_everything() {
         parse(&all)
     };
     assert!(ins(&[10_000, 10_000]).is_ok());
-    assert_eq!(ins(&[10_000, 9_999, 2]), Err(Error::TooManyInValues { max: IN_ALL_MAX }));
+    assert_eq!(
+        ins(&[10_000, 9_999, 2]),
+        Err(Error::Filter(FilterError::TooManyInValues { max: IN_ALL_MAX }))
+    );
     let value = vec![b'x'; OPERAND_MAX];
     let mut many: Vec<&[u8]> = vec![b"WHERE", b"id", b"IN", b"200"];
     many.extend(std::iter::repeat_n(&*value, 200));
-    assert_eq!(parse(&many), Err(Error::FilterTooLong { max: FILTER_MAX }));
+    assert_eq!(parse(&many), Err(Error::Filter(FilterError::FilterTooLong { max: FILTER_MAX })));
     // Escapes make the text four times as long as the operands.
     let value = vec![0xff; OPERAND_MAX];
     let mut many: Vec<Vec<u8>> = Vec::new();
@@ -222,7 +229,7 @@ fn there_is_a_limit_on_everything() {
         many.extend([b"WHERE".to_vec(), b"id".to_vec(), b"NE".to_vec(), value]);
     }
     let many: Vec<&[u8]> = many.iter().map(|word| &**word).collect();
-    assert_eq!(parse(&many), Err(Error::FilterTooLong { max: FILTER_MAX }));
+    assert_eq!(parse(&many), Err(Error::Filter(FilterError::FilterTooLong { max: FILTER_MAX })));
 }
 
 #[test]
@@ -240,24 +247,24 @@ fn times_survive_their_text() {
 fn every_error_of_a_filter_is_one_line_of_ascii() {
     let (of, got): (Box<str>, Vec<u8>) = ("kwargs.é\n".into(), "é\r\n\0\"\\".as_bytes().repeat(30));
     let all = [
-        Error::NoFilter,
-        Error::GivenTwice { keyword: "TASK", instead: "WHERE" },
-        Error::EmptyOperand { of: of.clone() },
-        Error::OperandTooLong { of: of.clone(), max: 1 },
-        Error::NotAnInteger { of: of.clone(), got: got.clone() },
-        Error::NotANumber { of: of.clone(), got: got.clone() },
-        Error::NotATime { of: of.clone(), got: got.clone() },
-        Error::NotText { of: of.clone() },
-        Error::UnknownField { got: got.clone(), known: crate::field::names() },
-        Error::FieldName { got: got.clone(), why: "is not UTF-8" },
-        Error::UnknownOperator { got },
-        Error::MissingOperator { of },
-        Error::InTooShort { count: 2, got: 1 },
-        Error::TooManyConditions { max: 1 },
-        Error::TooManyInValues { max: 1 },
-        Error::FilterTooLong { max: 1 },
+        FilterError::NoFilter,
+        FilterError::GivenTwice { keyword: "TASK", instead: "WHERE" },
+        FilterError::EmptyOperand { of: of.clone() },
+        FilterError::OperandTooLong { of: of.clone(), max: 1 },
+        FilterError::NotAnInteger { of: of.clone(), got: got.clone() },
+        FilterError::NotANumber { of: of.clone(), got: got.clone() },
+        FilterError::NotATime { of: of.clone(), got: got.clone() },
+        FilterError::NotText { of: of.clone() },
+        FilterError::UnknownField { got: got.clone(), known: crate::field::names() },
+        FilterError::FieldName { got: got.clone(), why: "is not UTF-8" },
+        FilterError::UnknownOperator { got },
+        FilterError::MissingOperator { of },
+        FilterError::InTooShort { count: 2, got: 1 },
+        FilterError::TooManyConditions { max: 1 },
+        FilterError::TooManyInValues { max: 1 },
+        FilterError::FilterTooLong { max: 1 },
     ];
-    for error in all {
+    for error in all.map(Error::from) {
         let text = error.to_string();
         assert!(text.starts_with("ERR ") && text.len() < 700, "{text}");
         assert!(text.bytes().all(|b| (0x20..0x7f).contains(&b)), "{text}");

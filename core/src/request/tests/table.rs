@@ -2,6 +2,7 @@
 
 use super::spec::{Arg, ArgKind, Keys};
 use super::*;
+use crate::error::RequestError;
 use crate::reply::Reply;
 
 #[test]
@@ -54,7 +55,10 @@ fn arity_is_the_name_and_the_fixed_arguments() {
         let open = command.args.len() > command.fixed;
         assert_eq!(command.arity, if open { -least } else { least }, "{}", command.name);
         for given in 0..command.fixed + 3 {
-            let missing = matches!(parse(&vec![b"x".as_slice(); given]), Err(Error::MissingArgument { .. }));
+            let missing = matches!(
+                parse(&vec![b"x".as_slice(); given]),
+                Err(Error::Request(RequestError::MissingArgument { .. }))
+            );
             assert_eq!(missing, given < command.fixed, "{} with {given}", command.name);
         }
     }
@@ -81,7 +85,8 @@ fn every_keyword_of_the_table_is_parsed_and_no_other() {
             for spelled in [(*word).to_owned(), word.to_ascii_lowercase()] {
                 let mut args: Vec<&[u8]> = vec![UUID.as_bytes(); command.fixed];
                 args.push(spelled.as_bytes());
-                let unknown = matches!(parse(&args), Err(Error::UnknownKeyword { .. }));
+                let unknown =
+                    matches!(parse(&args), Err(Error::Request(RequestError::UnknownKeyword { .. })));
                 assert_eq!(unknown, !command.keywords().contains(word), "{} {spelled}", command.name);
             }
         }

@@ -1,0 +1,158 @@
+//! Errors about what a command is to work on: the key, what it holds, and the node that has it.
+
+use super::Code;
+use super::quote::quote;
+
+/// Why a command does not work on this key, or not on this node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetError {
+    /// The queue and another key of the command are in different slots.
+    CrossSlot,
+    /// The hash of unacknowledged messages and its index are in different slots.
+    IndexSlot {
+        /// The hash.
+        queue: Vec<u8>,
+        /// The index.
+        index: Vec<u8>,
+    },
+    /// The index of a hash is not on this node any more: its slot is being migrated.
+    IndexMigrating {
+        /// The index.
+        index: Vec<u8>,
+    },
+    /// A keyword that works on lists only was given for the hash of unacknowledged messages.
+    ListsOnly {
+        /// The keyword as documented.
+        keyword: &'static str,
+    },
+    /// INDEX was given for a list.
+    NoIndex,
+    /// In a cluster, a replica was asked about the hash of unacknowledged messages.
+    UnackedOnReplica,
+    /// The list that PARK would create exists already.
+    ListExists {
+        /// The key of the list.
+        list: Vec<u8>,
+    },
+    /// PRIORITY names a step that the setting does not have.
+    UnknownStep {
+        /// The step that was given.
+        step: u8,
+        /// The steps of the setting, separated by blanks.
+        steps: String,
+    },
+    /// The lists of a queue with priorities are in different slots of the cluster.
+    PrioritySlots {
+        /// The queue's name.
+        queue: Vec<u8>,
+    },
+    /// PRIORITY was given for a key that is itself the list of one step.
+    PriorityOfList {
+        /// The key.
+        queue: Vec<u8>,
+    },
+    /// AS is missing, and the messages look like another kind than the one they would be read as.
+    LooksLike {
+        /// The kind that most of the messages look like.
+        looks: &'static str,
+        /// The kind that they would be read as.
+        taken_for: &'static str,
+    },
+    /// AS ids is missing, and the elements of the list are ids of jobs that a library keeps in other keys.
+    ListOfIds {
+        /// The library.
+        library: &'static str,
+        /// The keys in which it keeps a job.
+        records: &'static str,
+    },
+    /// An earlier count has matches, and none of them can be shown.
+    NoSample {
+        /// Why none can be shown beyond the messages that run next, as a clause.
+        why: &'static str,
+    },
+    /// The key holds a type that no command reads.
+    WrongTypeOf {
+        /// What the key holds and what to do instead.
+        holds: &'static str,
+    },
+}
+
+impl TargetError {
+    pub(super) fn describe(&self) -> (Code, String) {
+        match self {
+            Self::CrossSlot => (Code::CrossSlot, "Keys in request don't hash to the same slot".into()),
+            Self::IndexSlot { queue, index } => (
+                Code::CrossSlot,
+                format!(
+                    "Keys in request don't hash to the same slot: {} and its index {}; both names need the same {{tag}}",
+                    quote(queue),
+                    quote(index)
+                ),
+            ),
+            Self::PrioritySlots { queue } => (
+                Code::CrossSlot,
+                format!(
+                    "the lists of queue {} with its priorities are in different slots of the cluster; only a name with a \
+                     hash tag, {{like this}}, keeps them together",
+                    quote(queue)
+                ),
+            ),
+            Self::WrongTypeOf { holds } => (
+                Code::WrongType,
+                format!("Operation against a key holding the wrong kind of value: it is {holds}"),
+            ),
+            Self::IndexMigrating { index } => (
+                Code::Err,
+                format!("the index {} is on its way to another node of the cluster; ask again", quote(index)),
+            ),
+            Self::ListsOnly { keyword } => (
+                Code::Err,
+                format!("{keyword} is for lists, and this key is the hash of messages that workers hold"),
+            ),
+            Self::NoIndex => (
+                Code::Err,
+                "INDEX is for the hash of messages that workers hold, and this key is a list".into(),
+            ),
+            Self::UnackedOnReplica => (
+                Code::Err,
+                "in a cluster what workers hold is looked at on the primary, not on a replica".into(),
+            ),
+            Self::ListExists { list } => (
+                Code::Err,
+                format!(
+                    "the key {} exists; PARK needs one that does not: choose another ID, or move to it by TO",
+                    quote(list)
+                ),
+            ),
+            Self::UnknownStep { step, steps } => {
+                (Code::Err, format!("there is no step {step}; qadmin.priority-steps has {steps}"))
+            }
+            Self::PriorityOfList { queue } => (
+                Code::Err,
+                format!("{} is the list of one step; PRIORITY goes with the queue's own name", quote(queue)),
+            ),
+            Self::LooksLike { looks, taken_for } => (
+                Code::Err,
+                format!(
+                    "the messages look like {looks}'s and would be read as {taken_for}'s; say which: AS {looks} or AS \
+                     {taken_for}"
+                ),
+            ),
+            Self::ListOfIds { library, records } => (Code::Err, list_of_ids(library, records)),
+            Self::NoSample { why } => (
+                Code::Err,
+                format!(
+                    "none of the messages that run next matches, and {why}; BUST counts anew and shows some"
+                ),
+            ),
+        }
+    }
+}
+
+fn list_of_ids(library: &str, records: &str) -> String {
+    format!(
+        "the elements are ids of jobs that {library} keeps elsewhere ({records}): a clear of this list alone takes \
+         the ids and leaves the jobs behind, which then never run and may keep their ids, locks or memory; remove \
+         jobs with {library}, or say AS ids to treat the ids as elements all the same"
+    )
+}
