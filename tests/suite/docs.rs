@@ -13,8 +13,9 @@ use redis::{Connection, RedisError, Value};
 use crate::support::run;
 
 /// Pages whose examples are run; each against a server and a queue of its own.
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 16] = [
     "README.md",
+    "docs/walkthrough.md",
     "docs/commands/stats.md",
     "docs/commands/pause.md",
     "docs/commands/throttle.md",
