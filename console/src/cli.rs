@@ -121,7 +121,7 @@ pub(crate) struct Filter {
 pub(crate) struct Condition(Vec<Vec<u8>>);
 
 fn condition(text: &str) -> Result<Condition, String> {
-    crate::words::condition(text).map(Condition)
+    crate::filter_syntax::condition(text).map(Condition)
 }
 
 impl Filter {

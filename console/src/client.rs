@@ -103,7 +103,7 @@ pub(crate) struct UndoRequest {
 
 /// What may be asked of a live job.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Hold {
+pub(crate) enum Control {
     Cancel,
     Pause,
     Resume,
@@ -265,16 +265,17 @@ impl Client {
     }
 
     /// Which of CANCEL, PAUSE, RESUME and THROTTLE this Redis user may do to a job: a job that nobody knows tells it.
-    pub(crate) fn may_hold(&mut self, job: &Status) -> Rights {
+    pub(crate) fn may_control(&mut self, job: &Status) -> Rights {
         let clears = job.kind != "clear" || self.clear_refusal(&job.queue).is_none();
         let nobody = JobRef { id: Uuid::new_v4().to_string(), queue: Some(job.queue.clone()) };
-        let mut may =
-            |hold: Hold| clears && self.hold(&nobody, hold).is_err_and(|why| why.exit == Exit::NoJob);
+        let mut may = |control: Control| {
+            clears && self.control(&nobody, control).is_err_and(|why| why.exit == Exit::NoJob)
+        };
         Rights {
-            cancel: may(Hold::Cancel),
-            pause: may(Hold::Pause),
-            resume: may(Hold::Resume),
-            throttle: may(Hold::Throttle { rate: Some(0), duty: None }),
+            cancel: may(Control::Cancel),
+            pause: may(Control::Pause),
+            resume: may(Control::Resume),
+            throttle: may(Control::Throttle { rate: Some(0), duty: None }),
         }
     }
 
@@ -288,15 +289,15 @@ impl Client {
     }
 
     /// QADMIN.CANCEL, PAUSE, RESUME, THROTTLE
-    pub(crate) fn hold(&mut self, job: &JobRef, hold: Hold) -> Result<Status, Failure> {
-        let name = match hold {
-            Hold::Cancel => "QADMIN.CANCEL",
-            Hold::Pause => "QADMIN.PAUSE",
-            Hold::Resume => "QADMIN.RESUME",
-            Hold::Throttle { .. } => "QADMIN.THROTTLE",
+    pub(crate) fn control(&mut self, job: &JobRef, control: Control) -> Result<Status, Failure> {
+        let name = match control {
+            Control::Cancel => "QADMIN.CANCEL",
+            Control::Pause => "QADMIN.PAUSE",
+            Control::Resume => "QADMIN.RESUME",
+            Control::Throttle { .. } => "QADMIN.THROTTLE",
         };
         let mut command = about(job, name);
-        if let Hold::Throttle { rate, duty } = hold {
+        if let Control::Throttle { rate, duty } = control {
             if let Some(rate) = rate {
                 command.arg("RATE").arg(rate);
             }

@@ -8,18 +8,18 @@ mod client;
 mod commands;
 mod connection;
 mod failure;
+mod filter_syntax;
 mod interrupt;
 mod kind;
-mod look;
 mod progress;
 mod prompt;
 mod reply;
 mod serve;
 mod shell;
 mod table;
+mod terminal;
 mod text;
 mod undo;
-mod words;
 
 use std::process::ExitCode;
 
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => {
             if json {
-                look::print_json(&failure.json());
+                terminal::print_json(&failure.json());
             }
             eprintln!("qadmin: {}", failure.words);
             failure.exit.into()

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::client::{Client, Hold, JobRef};
+use crate::client::{Client, Control, JobRef};
 use crate::failure::{Exit, Failure};
 use crate::interrupt::{Asking, Following};
-use crate::look;
 use crate::prompt::{self, Fate};
 use crate::reply::Status;
+use crate::terminal;
 use crate::text::{duration, escape, grouped};
 
 /// How often a bar is renewed, and the longest that Ctrl-C waits.
@@ -46,11 +46,11 @@ pub(crate) fn follow(client: &mut Client, job: &JobRef, quiet: bool) -> Result<E
         bar.set_position(status.progress.min(STEPS));
         bar.set_message(line(&status));
         if following.pressed() {
-            let fate = bar.suspend(|| if look::can_ask() { ask() } else { Fate::Leave });
+            let fate = bar.suspend(|| if terminal::can_ask() { ask() } else { Fate::Leave });
             match fate {
                 Fate::Watch => {}
                 Fate::Leave => break Ok(End::Left),
-                Fate::Cancel => break client.hold(job, Hold::Cancel).map(Box::new).map(End::Ended),
+                Fate::Cancel => break client.control(job, Control::Cancel).map(Box::new).map(End::Ended),
             }
         }
     };
@@ -88,7 +88,7 @@ fn patient(client: &mut Client, job: &JobRef, bar: &ProgressBar) -> Result<Statu
 }
 
 fn bar(quiet: bool) -> ProgressBar {
-    if quiet || !look::bars() {
+    if quiet || !terminal::bars() {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos:>3}% {wide_msg}")

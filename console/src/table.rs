@@ -3,8 +3,8 @@
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
-use crate::look;
 use crate::reply::{Map, Status};
+use crate::terminal;
 use crate::text::{escape, grouped, place, time};
 
 /// Narrower than this, a table is not squeezed.
@@ -15,7 +15,7 @@ pub(crate) fn table(headings: &[&str]) -> Table {
     let mut table = bare();
     table.set_header(headings.iter().map(|heading| {
         let cell = Cell::new(heading.trim_start_matches('>'));
-        if look::colour() { cell.add_attribute(Attribute::Bold) } else { cell }
+        if terminal::colour() { cell.add_attribute(Attribute::Bold) } else { cell }
     }));
     for (at, heading) in headings.iter().enumerate() {
         if let Some(column) = table.column_mut(at).filter(|_| heading.starts_with('>')) {
@@ -30,7 +30,7 @@ pub(crate) fn pairs(rows: Vec<(&str, Cell)>) -> Table {
     let mut table = bare();
     for (name, value) in rows {
         let name = Cell::new(name);
-        table.add_row([if look::colour() { name.add_attribute(Attribute::Dim) } else { name }, value]);
+        table.add_row([if terminal::colour() { name.add_attribute(Attribute::Dim) } else { name }, value]);
     }
     table
 }
@@ -47,7 +47,7 @@ fn bare() -> Table {
             table.set_content_arrangement(ContentArrangement::Disabled);
         }
     }
-    if look::colour() {
+    if terminal::colour() {
         table.enforce_styling();
     } else {
         table.force_no_tty();
@@ -76,7 +76,7 @@ pub(crate) fn cell(bytes: Option<&[u8]>) -> Cell {
 /// A job's state, coloured by how it went.
 pub(crate) fn state(status: &str) -> Cell {
     let cell = Cell::new(escape(status.as_bytes()));
-    if !look::colour() {
+    if !terminal::colour() {
         return cell;
     }
     match status {

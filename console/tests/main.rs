@@ -9,7 +9,7 @@ mod docs;
 mod failures;
 mod hostile;
 mod lists;
-mod papers;
+mod man;
 mod preview;
 mod priorities;
 mod serve;

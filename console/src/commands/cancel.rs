@@ -1,9 +1,9 @@
 //! `qadmin cancel`
 
+use super::render;
 use super::session::{Session, bytes, list, whole};
-use super::shown;
 use crate::cli;
-use crate::client::{Hold, JobRef};
+use crate::client::{Control, JobRef};
 use crate::failure::{Exit, Failure};
 use crate::table;
 use crate::text::counted;
@@ -11,8 +11,8 @@ use crate::text::counted;
 pub(crate) fn run(session: &mut Session, args: &cli::Cancel) -> Result<Exit, Failure> {
     let queue = args.queue.as_deref().map(bytes);
     if let Some(id) = args.id {
-        let status = session.client.hold(&JobRef { id: id.to_string(), queue }, Hold::Cancel)?;
-        session.show(&whole(&status), || shown::job(&status));
+        let status = session.client.control(&JobRef { id: id.to_string(), queue }, Control::Cancel)?;
+        session.show(&whole(&status), || render::job(&status));
     } else {
         let ended = session.client.cancel_all(queue.as_deref())?;
         session.show(&list(&ended), || match u64::try_from(ended.len()) {

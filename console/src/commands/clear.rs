@@ -4,14 +4,14 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::session::{Session, bytes, exit_of, whole};
-use super::{preview, shown};
+use super::{preview, render};
 use crate::cli;
 use crate::client::{ClearRequest, JobRef, PreviewRequest};
 use crate::failure::{Exit, Failure};
-use crate::look;
 use crate::progress::{self, End};
 use crate::prompt;
 use crate::reply::Preview;
+use crate::terminal;
 use crate::text::{counted, escape, grouped};
 
 /// Messages that are shown before it is asked.
@@ -69,7 +69,7 @@ pub(crate) fn run(session: &mut Session, args: &cli::Clear) -> Result<Exit, Fail
     };
     let json = whole(&status);
     status.sample.truncate(SAMPLE as usize);
-    session.show(&json, || format!("{}\n\n{}", shown::job(&status), shown::outcome(&status)));
+    session.show(&json, || format!("{}\n\n{}", render::job(&status), render::outcome(&status)));
     Ok(exit_of(&status))
 }
 
@@ -83,7 +83,7 @@ enum Answer {
 
 /// Shows count and sample, and has the name typed.
 fn ask(session: &mut Session, args: &cli::Clear, queue: &[u8]) -> Result<Answer, Failure> {
-    if session.json || !look::can_ask() {
+    if session.json || !terminal::can_ask() {
         return Err(Failure::new(
             Exit::Unconfirmed,
             format!(
@@ -110,7 +110,7 @@ fn ask(session: &mut Session, args: &cli::Clear, queue: &[u8]) -> Result<Answer,
     let Some(preview) = preview::look(session, &request, true)? else {
         return Ok(Answer::Over(Exit::Interrupted));
     };
-    eprintln!("{}\n", shown::preview(&preview));
+    eprintln!("{}\n", render::preview(&preview));
     if preview.match_count.is_some_and(|n| n <= u64::from(args.keep_one)) {
         eprintln!("There is nothing to clear.");
         return Ok(Answer::Over(Exit::Done));

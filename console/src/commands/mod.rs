@@ -2,13 +2,13 @@
 
 mod cancel;
 mod clear;
-mod hold;
+mod control;
 mod jobs;
-mod papers;
+mod man;
 mod preview;
 mod queues;
+mod render;
 mod session;
-mod shown;
 mod stats;
 mod status;
 mod undo;
@@ -24,9 +24,9 @@ use session::Session;
 /// Runs what was typed.
 pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
     match &cli.command {
-        Command::Completions { shell } => papers::completions(*shell),
+        Command::Completions { shell } => man::completions(*shell),
         Command::Serve(args) => crate::serve::run(&cli.redis, args),
-        Command::Man { folder } => papers::man(folder.as_deref()),
+        Command::Man { folder } => man::man(folder.as_deref()),
         command => {
             let server = Server::new(&cli.redis.url, cli.redis.cacert.as_deref())?;
             let session =
@@ -46,9 +46,9 @@ fn with_server(mut session: Session, command: &Command) -> Result<Exit, Failure>
         Command::Status(args) => status::run(&mut session, args),
         Command::Watch(args) => watch::run(&mut session, args),
         Command::Cancel(args) => cancel::run(&mut session, args),
-        Command::Pause(args) => hold::pause(&mut session, args),
-        Command::Resume(args) => hold::resume(&mut session, args),
-        Command::Throttle(args) => hold::throttle(&mut session, args),
+        Command::Pause(args) => control::pause(&mut session, args),
+        Command::Resume(args) => control::resume(&mut session, args),
+        Command::Throttle(args) => control::throttle(&mut session, args),
         Command::Queues(args) => queues::run(&mut session, args),
         Command::Serve(_) | Command::Completions { .. } | Command::Man { .. } => Ok(Exit::Done),
     }

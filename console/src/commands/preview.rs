@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::render;
 use super::session::{Session, bytes};
-use super::shown;
 use crate::cli;
 use crate::client::{JobRef, PreviewRequest};
 use crate::failure::{Exit, Failure};
@@ -24,7 +24,7 @@ pub(crate) fn run(session: &mut Session, args: &cli::Preview) -> Result<Exit, Fa
         priority: args.target.priority.clone(),
     };
     let Some(preview) = look(session, &request, !args.no_wait)? else { return Ok(Exit::Interrupted) };
-    session.show(&Value::Object(preview.map.0.clone()), || shown::preview(&preview));
+    session.show(&Value::Object(preview.map.0.clone()), || render::preview(&preview));
     Ok(if preview.count_error.is_some() { Exit::JobFailed } else { Exit::Done })
 }
 

@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::cli::Job;
 use crate::client::{Client, JobRef};
 use crate::failure::Exit;
-use crate::look;
 use crate::reply::Status;
+use crate::terminal;
 
 /// A connection, and how to show what comes of it.
 pub(crate) struct Session {
@@ -20,7 +20,7 @@ pub(crate) struct Session {
 impl Session {
     /// Prints a reply: as it is for scripts, or as people read it.
     pub(super) fn show(&self, json: &Value, people: impl FnOnce() -> String) {
-        if self.json { look::print_json(json) } else { look::print(&people()) }
+        if self.json { terminal::print_json(json) } else { terminal::print(&people()) }
     }
 
     /// Says something beside the reply; never on standard output.

@@ -3,8 +3,8 @@
 use comfy_table::Cell;
 use serde_json::Value;
 
+use super::render;
 use super::session::{Session, bytes};
-use super::shown;
 use crate::cli;
 use crate::client::{JobRef, StatsRequest};
 use crate::failure::{Exit, Failure};
@@ -62,8 +62,8 @@ fn people(stats: &Stats, by: &[String]) -> String {
         rows.push(("when", Cell::new(format!("{} (--bust counts anew)", time(at)))));
     }
     let mut parts = vec![show(&pairs(rows))];
-    parts.extend(shown::notes(&stats.doubts));
-    parts.extend(shown::other_lists(stats.other_priorities_depth));
+    parts.extend(render::notes(&stats.doubts));
+    parts.extend(render::other_lists(stats.other_priorities_depth));
     if !stats.groups.is_empty() {
         parts.push(String::new());
         parts.push(show(&groups(stats, by)));

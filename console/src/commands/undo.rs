@@ -3,15 +3,15 @@
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::render;
 use super::session::{Session, bytes, exit_of, job_ref, whole};
-use super::shown;
 use crate::cli;
 use crate::client::{JobRef, UndoRequest};
 use crate::failure::{Exit, Failure};
-use crate::look;
 use crate::progress::{self, End};
 use crate::prompt;
 use crate::reply::Status;
+use crate::terminal;
 use crate::text::{counted, escape, grouped};
 
 pub(crate) fn run(session: &mut Session, args: &cli::Undo) -> Result<Exit, Failure> {
@@ -49,13 +49,13 @@ pub(crate) fn run(session: &mut Session, args: &cli::Undo) -> Result<Exit, Failu
     let End::Ended(status) = progress::follow(&mut session.client, &undo, session.quiet)? else {
         return Ok(Exit::Interrupted);
     };
-    session.show(&whole(&status), || format!("{}\n\n{}", shown::job(&status), shown::outcome(&status)));
+    session.show(&whole(&status), || format!("{}\n\n{}", render::job(&status), render::outcome(&status)));
     Ok(exit_of(&status))
 }
 
 /// Says how many messages the job moved and how many of them are left, and has the list's name typed.
 fn ask(session: &mut Session, request: &UndoRequest) -> Result<Option<Vec<u8>>, Failure> {
-    if session.json || !look::can_ask() {
+    if session.json || !terminal::can_ask() {
         return Err(Failure::new(
             Exit::Unconfirmed,
             "nothing was moved back: nobody can be asked here. A script confirms with --yes and the name of the list \

@@ -1,7 +1,7 @@
 //! `qadmin watch`
 
+use super::render;
 use super::session::{Session, exit_of, job_ref, whole};
-use super::shown;
 use crate::cli;
 use crate::failure::{Exit, Failure};
 use crate::progress::{self, End};
@@ -15,6 +15,6 @@ pub(crate) fn run(session: &mut Session, args: &cli::Job) -> Result<Exit, Failur
     let End::Ended(status) = progress::follow(&mut session.client, &job, session.quiet)? else {
         return Ok(Exit::Interrupted);
     };
-    session.show(&whole(&status), || shown::job(&status));
+    session.show(&whole(&status), || render::job(&status));
     Ok(exit_of(&status))
 }

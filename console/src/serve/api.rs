@@ -9,7 +9,7 @@ use axum::response::Response;
 use serde_json::{Map as JsonMap, Value, json};
 
 use super::app::App;
-use super::ask::{JOBS, clear_request, count, hold_of, job_of, look, query, undo_request};
+use super::ask::{JOBS, clear_request, control_of, count, job_of, look, query, undo_request};
 use super::params::{Params, Target, encode};
 use super::status;
 use crate::failure::Failure;
@@ -126,12 +126,12 @@ pub(crate) async fn undo(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> 
 }
 
 /// POST /api/cancel, /api/pause, /api/resume, /api/throttle
-pub(crate) async fn hold(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> Response {
+pub(crate) async fn control(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> Response {
     let (params, form) = (query(&uri), Params::new(&body));
     answer(
         app.ask(move |client| {
-            let hold = hold_of(&uri, &form)?;
-            Ok(Value::Object(client.hold(&job_of(&params)?, hold)?.map.0))
+            let control = control_of(&uri, &form)?;
+            Ok(Value::Object(client.control(&job_of(&params)?, control)?.map.0))
         })
         .await,
     )

@@ -4,7 +4,7 @@ use axum::http::Uri;
 use uuid::Uuid;
 
 use super::params::{Params, Target};
-use crate::client::{ClearRequest, Client, Hold, JobRef, PreviewRequest, StatsRequest, UndoRequest};
+use crate::client::{ClearRequest, Client, Control, JobRef, PreviewRequest, StatsRequest, UndoRequest};
 use crate::failure::{Exit, Failure};
 use crate::reply::{Preview, Stats};
 use crate::text::unescape;
@@ -163,7 +163,7 @@ pub(crate) fn undo_request(
 }
 
 /// What a path asks of a job.
-pub(crate) fn hold_of(uri: &Uri, form: &Params) -> Result<Hold, Failure> {
+pub(crate) fn control_of(uri: &Uri, form: &Params) -> Result<Control, Failure> {
     // A form says what its fields held: what was not changed is not sent to the server, where somebody else may have
     // changed it meanwhile. An emptied field takes the limit away.
     let number = |name: &str| {
@@ -176,15 +176,15 @@ pub(crate) fn hold_of(uri: &Uri, form: &Params) -> Result<Hold, Failure> {
         }
     };
     Ok(match uri.path().rsplit('/').next() {
-        Some("pause") => Hold::Pause,
-        Some("resume") => Hold::Resume,
+        Some("pause") => Control::Pause,
+        Some("resume") => Control::Resume,
         Some("throttle") => {
             let duty = number("duty")?.map(|percent| u8::try_from(percent).unwrap_or(u8::MAX));
             match (number("rate")?, duty) {
                 (None, None) => return Err(usage("say how fast: rate or duty")),
-                (rate, duty) => Hold::Throttle { rate, duty },
+                (rate, duty) => Control::Throttle { rate, duty },
             }
         }
-        _ => Hold::Cancel,
+        _ => Control::Cancel,
     })
 }

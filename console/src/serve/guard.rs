@@ -21,9 +21,9 @@ use tokio::time::timeout;
 
 use super::app::App;
 use super::connections::{Connection, READ};
-use super::failed::refusal;
 use super::pages::arrival;
 use super::params::Params;
+use super::responses::refusal;
 use super::session::same_secret;
 
 /// Bytes of a request's body: forms are small.

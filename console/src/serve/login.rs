@@ -10,9 +10,9 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::app::App;
 use super::ask::query;
-use super::failed::refusal;
 use super::pages;
 use super::params::Params;
+use super::responses::refusal;
 use super::session::{Answer, cookie, is_own_path, no_cookie};
 
 /// GET /login

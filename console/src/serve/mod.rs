@@ -10,11 +10,11 @@ mod app;
 mod ask;
 mod assets;
 mod connections;
-mod failed;
 mod guard;
 mod login;
 mod pages;
 mod params;
+mod responses;
 mod session;
 mod status;
 
@@ -164,10 +164,10 @@ fn router(app: Arc<App>) -> Router {
         .route("/clear", post(pages::clear))
         .route("/job", get(pages::job))
         .route("/undo", post(pages::undo))
-        .route("/cancel", post(pages::hold))
-        .route("/pause", post(pages::hold))
-        .route("/resume", post(pages::hold))
-        .route("/throttle", post(pages::hold))
+        .route("/cancel", post(pages::control))
+        .route("/pause", post(pages::control))
+        .route("/resume", post(pages::control))
+        .route("/throttle", post(pages::control))
         .route("/jobs", get(pages::jobs))
         .route("/login", get(login::show).post(login::log_in))
         .route("/logout", post(login::log_out))
@@ -181,13 +181,13 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/status", get(api::status))
         .route("/api/clear", post(api::clear))
         .route("/api/undo", post(api::undo))
-        .route("/api/cancel", post(api::hold))
-        .route("/api/pause", post(api::hold))
-        .route("/api/resume", post(api::hold))
-        .route("/api/throttle", post(api::hold))
-        .method_not_allowed_fallback(failed::method)
-        .fallback(failed::unknown)
-        .layer(CatchPanicLayer::custom(failed::Panicked))
+        .route("/api/cancel", post(api::control))
+        .route("/api/pause", post(api::control))
+        .route("/api/resume", post(api::control))
+        .route("/api/throttle", post(api::control))
+        .method_not_allowed_fallback(responses::method)
+        .fallback(responses::unknown)
+        .layer(CatchPanicLayer::custom(responses::Panicked))
         .layer(middleware::from_fn_with_state(app.clone(), guard::check))
         .with_state(app)
 }

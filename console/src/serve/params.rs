@@ -2,9 +2,9 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
 
+use crate::filter_syntax;
 use crate::kind::Kind;
 use crate::text::unescape;
-use crate::words;
 
 /// Bytes that stand for themselves in a value.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -156,7 +156,7 @@ impl Target {
         }
         for text in &self.wheres {
             let text = std::str::from_utf8(text).map_err(|_| "a condition is no UTF-8".to_owned())?;
-            words.extend(words::condition(text)?);
+            words.extend(filter_syntax::condition(text)?);
         }
         if words.is_empty() {
             return Err("a filter has at least one condition: task, repository, commit or another".to_owned());

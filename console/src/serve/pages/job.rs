@@ -44,7 +44,7 @@ pub(super) fn page(
             (facts(&numbers(job)))
             (notes(&Doubts { notice: None, ..job.doubts.clone() }))
             p.note data-field="notice" { (escape(job.doubts.notice.as_deref().unwrap_or_default().as_bytes())) }
-            @if !job.has_ended() { (holds(app, params, job, rights)) }
+            @if !job.has_ended() { (controls(app, params, job, rights)) }
         }
         @if let Some(undo) = undo { (back_again(app, job, undo)) }
         section.card { (facts(&about(job))) }
@@ -58,7 +58,7 @@ pub(super) fn page(
 }
 
 /// What can be done to a live job by whom may.
-fn holds(app: &App, params: &Params, job: &Status, rights: Rights) -> Markup {
+fn controls(app: &App, params: &Params, job: &Status, rights: Rights) -> Markup {
     let here = query(params);
     let paused = job.status == "paused";
     let button = |path: &str, when: Option<bool>, class: &str, name: &str| {
@@ -71,7 +71,7 @@ fn holds(app: &App, params: &Params, job: &Status, rights: Rights) -> Markup {
         }
     };
     html! {
-        div.buttons #holds {
+        div.buttons #controls {
             @if rights.pause { (button("pause", Some(false), "", "Pause")) }
             @if rights.resume { (button("resume", Some(true), "primary", "Resume")) }
             @if rights.cancel { (button("cancel", None, "danger", "Cancel")) }

@@ -152,7 +152,7 @@ pub(crate) async fn job(State(app): State<Arc<App>>, uri: Uri) -> Response {
     let asked = params.clone();
     let seen = app.ask(move |client| {
         let status = client.status(&job_of(&asked)?, None)?;
-        let rights = if status.has_ended() { Rights::default() } else { client.may_hold(&status) };
+        let rights = if status.has_ended() { Rights::default() } else { client.may_control(&status) };
         let undo = Undo::of(&status).filter(|undo| {
             client.undo_refusal(&JobRef { id: undo.job.clone(), queue: Some(undo.queue.clone()) }).is_none()
         });
@@ -185,10 +185,10 @@ pub(crate) async fn undo(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> 
 }
 
 /// POST /cancel, /pause, /resume, /throttle: does it, and leads back to the job.
-pub(crate) async fn hold(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> Response {
+pub(crate) async fn control(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> Response {
     let (params, form) = (query(&uri), Params::new(&body));
     let place = job::place(&params);
-    let held = app.ask(move |client| client.hold(&job_of(&params)?, ask::hold_of(&uri, &form)?)).await;
+    let held = app.ask(move |client| client.control(&job_of(&params)?, ask::control_of(&uri, &form)?)).await;
     match held {
         Ok(_) => Redirect::to(&place).into_response(),
         Err(failure) => error::page(&failure),

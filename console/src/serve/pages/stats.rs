@@ -4,10 +4,10 @@ use maud::{Markup, html};
 
 use super::layout::{self, Frame};
 use super::preview::{form, notes};
+use crate::filter_syntax::word;
 use crate::reply::{Map, Stats};
 use crate::serve::params::{Params, Target, encode};
 use crate::text::{bytes, counted, escape, grouped, time};
-use crate::words::word;
 
 /// What a queue is counted by: the field, and what people call it.
 const KINDS: [(&str, &str); 3] = [("task", "task"), ("repoid", "repository"), ("commitid", "commit")];

@@ -47,7 +47,7 @@ fn a_job_is_followed_held_slowed_down_and_cancelled() {
     browser.until("the other button", || browser.sees("form[action^='/resume']"));
     browser.click("form[action^='/cancel'] button");
     browser.reads("#outcome", "cancelled");
-    assert!(!browser.sees("#holds"));
+    assert!(!browser.sees("#controls"));
     browser.click("nav a:last-child");
     browser.reads("tbody tr", "cancelled");
 }

@@ -8,7 +8,7 @@ use clap_complete::Shell;
 
 use crate::cli::Cli;
 use crate::failure::{Exit, Failure};
-use crate::look;
+use crate::terminal;
 
 pub(crate) fn completions(shell: Shell) -> Result<Exit, Failure> {
     let mut out = Vec::new();
@@ -31,6 +31,6 @@ pub(crate) fn man(folder: Option<&Path>) -> Result<Exit, Failure> {
 }
 
 fn print(text: &[u8]) -> Result<Exit, Failure> {
-    look::print(String::from_utf8_lossy(text).trim_end());
+    terminal::print(String::from_utf8_lossy(text).trim_end());
     Ok(Exit::Done)
 }
