@@ -1,4 +1,4 @@
-//! What can be typed. Help, completions and the man page are made of it.
+//! The arguments of the program. Help, completions and man pages are generated from them.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use crate::failure::{Exit, Failure};
 use crate::kind::Kind;
 
-/// Looks at live job queues and clears them, inside a Redis or Valkey server that has the module qadmin.
+/// Previews and clears messages of live job queues, inside a Redis or Valkey server with the module qadmin.
 #[derive(Debug, Parser)]
 #[command(name = "qadmin", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
@@ -22,14 +22,14 @@ pub(crate) struct Cli {
 }
 
 const AFTER_HELP: &str = "Exit codes: 0 done; 1 the server refused; 2 usage; 3 not confirmed; 4 a job or a count failed; \
-5 the Redis user lacks a right; 6 no connection or login; 7 the module is not loaded; 8 the server is a replica; \
+5 the Redis user lacks a permission; 6 no connection or login; 7 the module is not loaded; 8 the server is a replica; \
 9 no such job; 130 Ctrl-C.";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server")]
 pub(crate) struct Redis {
     /// Address of the server or of any node of a cluster: redis://user:password@host:6379/0, rediss:// for TLS,
-    /// unix:///path/redis.sock. Better in the environment where it holds a password.
+    /// unix:///path/redis.sock. Use the environment variable if it contains a password.
     #[arg(
         long = "redis",
         value_name = "URL",
@@ -39,7 +39,7 @@ pub(crate) struct Redis {
         global = true
     )]
     pub(crate) url: String,
-    /// Certificates (PEM) of the authority that signed the server's, for rediss://. Default: those of the system.
+    /// Certificates (PEM) of the authority that signed the server's certificate, for rediss://. Default: those of the system.
     #[arg(long, value_name = "FILE", env = "QADMIN_REDIS_CACERT", global = true)]
     pub(crate) cacert: Option<PathBuf>,
 }
@@ -47,11 +47,11 @@ pub(crate) struct Redis {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Output {
-    /// Print the server's reply as JSON, for scripts. Integers beyond 2^53-1 are strings; bytes that are no UTF-8 stand
-    /// whole in NAME_b64.
+    /// Print the server's reply as JSON, for scripts. Integers beyond 2^53-1 are strings; bytes that are not UTF-8 are
+    /// complete in NAME_b64.
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Say nothing while a job runs.
+    /// Print nothing while a job runs.
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
 }
@@ -60,36 +60,36 @@ pub(crate) struct Output {
 pub(crate) enum Command {
     /// Count the messages that match and show some of them.
     Preview(Preview),
-    /// Take out the messages that match: shows how many and which, asks, clears.
+    /// Clear the messages that match: show how many and which, ask, clear.
     Clear(Clear),
-    /// Move back what a job moved to another list, and nothing else: counts what is left, asks, moves.
+    /// Move back what a job moved to another list, and nothing else: count, ask, move.
     Undo(Undo),
-    /// Show who filled a queue: messages by task, repository or other fields.
+    /// Count the messages of a queue by task, repository or other fields.
     Stats(Stats),
     /// List live and remembered jobs, newest first.
     Jobs(Jobs),
-    /// Show a job as it stands.
+    /// Show the status of a job.
     Status(Job),
     /// Follow a job until it ends.
     Watch(Job),
-    /// Cancel a job, or all that you may cancel. What is cleared stays cleared.
+    /// Cancel a job, or all jobs that you may cancel. Messages that were cleared stay cleared.
     Cancel(Cancel),
-    /// Let a job stand still.
+    /// Pause a job.
     Pause(Job),
-    /// Let a paused job go on.
+    /// Resume a paused job.
     Resume(Job),
-    /// Change how fast a job goes.
+    /// Change the speed of a job.
     Throttle(Throttle),
     /// List the queues of the database, the deepest first.
     Queues(Queues),
-    /// Show all this as a web page, for people who like to click. On this machine only, unless a token is asked for.
+    /// Serve a web UI. It is reachable from this machine only, unless --token-file protects it with a login.
     Serve(Serve),
     /// Print the completions for a shell.
     Completions {
         /// The shell.
         shell: Shell,
     },
-    /// Print the man page, or write those of all commands into a folder.
+    /// Print the man page, or write the pages of all commands into a folder.
     Man {
         /// The folder.
         folder: Option<PathBuf>,
@@ -110,13 +110,13 @@ pub(crate) struct Filter {
     /// kwargs.commitid.
     #[arg(long, value_name = "SHA", help_heading = FILTER)]
     pub(crate) commitid: Option<OsString>,
-    /// One more condition, such as 'kwargs.pullid = 7', 'task GLOB app.*', 'kwargs.repoid IN 2 147107 147108',
-    /// 'eta EXISTS', 'retries >= 3'. May be given several times; all conditions must hold.
+    /// Another condition, such as 'kwargs.pullid = 7', 'task GLOB app.*', 'kwargs.repoid IN 2 147107 147108',
+    /// 'eta EXISTS', 'retries >= 3'. Can be given several times; all conditions must be true.
     #[arg(id = "conditions_where", long = "where", value_name = "CONDITION", value_parser = condition, help_heading = FILTER)]
     pub(crate) conditions: Vec<Condition>,
 }
 
-/// The words of one --where.
+/// The words of one `--where`.
 #[derive(Debug, Clone)]
 pub(crate) struct Condition(Vec<Vec<u8>>);
 
@@ -125,13 +125,13 @@ fn condition(text: &str) -> Result<Condition, String> {
 }
 
 impl Filter {
-    /// The same, where there has to be one.
+    /// The filter as the server's commands take it; an error if it is empty.
     pub(crate) fn some_words(&self) -> Result<Vec<Vec<u8>>, Failure> {
         let words = self.words();
         if words.is_empty() {
             return Err(Failure::new(
                 Exit::Usage,
-                "say which messages, by at least one of --task, --repoid, --commitid and --where",
+                "a filter is required: at least one of --task, --repoid, --commitid and --where",
             ));
         }
         Ok(words)
@@ -153,25 +153,25 @@ impl Filter {
     }
 }
 
-/// Which messages of which queue a command is about.
+/// The queue, the filter and how messages are read.
 #[derive(Debug, Args)]
 pub(crate) struct Target {
-    /// The list's key, or that of the hash of messages that workers hold.
+    /// The key of the list, or of the hash of unacknowledged messages.
     pub(crate) queue: OsString,
     #[command(flatten)]
     pub(crate) filter: Filter,
-    /// What the queue's messages are. Default: what the server's setting default-kind says.
+    /// The kind of the queue's messages. Default: the server's setting default-kind.
     #[arg(id = "kind", long = "as", value_enum, value_name = "KIND")]
     pub(crate) kind: Option<Kind>,
-    /// Of a queue with priorities: all its lists as one queue, or the list of one step. Default: the list of that name.
+    /// For a queue with priorities: all its lists as one queue, or the list of one step. Default: the list with that name.
     #[arg(long, value_name = "all|STEP")]
     pub(crate) priority: Option<String>,
 }
 
-/// The index of a queue that is a hash. It is apart from the target because help lists it further down.
+/// The index of a queue that is a hash. It is separate from [`Target`] because help lists it further down.
 #[derive(Debug, Args)]
 pub(crate) struct Index {
-    /// Where the queue is the hash of what workers hold: the key of its index. Default: the hash's name and _index.
+    /// For the hash of unacknowledged messages: the key of its index. Default: the hash's name followed by _index.
     #[arg(id = "index", long = "index", value_name = "KEY")]
     pub(crate) key: Option<OsString>,
 }
@@ -180,24 +180,24 @@ pub(crate) struct Index {
 pub(crate) struct Preview {
     #[command(flatten)]
     pub(crate) target: Target,
-    /// Most messages to show, 0 to 100.
+    /// Maximum number of messages to show, 0 to 100.
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) sample: u32,
-    /// Fields to show of each, such as task,eta,kwargs.pullid.
+    /// Fields to show for each message, such as task,eta,kwargs.pullid.
     #[arg(long, value_name = "FIELD", value_delimiter = ',')]
     pub(crate) fields: Vec<String>,
-    /// Count as matches what only the sender's texts argsrepr and kwargsrepr tell of, as a clear with --inexact takes it.
+    /// Also count messages that match only by the sender's texts argsrepr and kwargsrepr, as a clear with --inexact does.
     #[arg(long)]
     pub(crate) inexact: bool,
-    /// Count anew, whatever the server has counted before.
+    /// Count again, whatever the server has counted before.
     #[arg(long)]
     pub(crate) bust: bool,
     #[command(flatten)]
     pub(crate) index: Index,
-    /// Only look: depth and sample, no count.
+    /// Show depth and sample only, without a count.
     #[arg(long, conflicts_with = "bust")]
     pub(crate) no_count: bool,
-    /// Do not wait for a count that takes a job: answer with its id.
+    /// Do not wait for a count that needs a job: print the job's id.
     #[arg(long)]
     pub(crate) no_wait: bool,
 }
@@ -206,55 +206,55 @@ pub(crate) struct Preview {
 pub(crate) struct Clear {
     #[command(flatten)]
     pub(crate) target: Target,
-    /// Take out every match.
+    /// Clear every match.
     #[arg(long, required_unless_present = "keep_one", conflicts_with = "keep_one")]
     pub(crate) all: bool,
-    /// Keep the match that runs next, take out the others.
+    /// Keep the match that runs next and clear the others.
     #[arg(long, visible_alias = "keepone")]
     pub(crate) keep_one: bool,
-    /// With --keep-one: which match stays. Default: the oldest, which runs next.
+    /// With --keep-one: which match is kept. Default: the oldest, which runs next.
     #[arg(long, value_enum, conflicts_with = "all")]
     pub(crate) keep: Option<Keep>,
     /// With --keep-one: keep one match of each value of these fields, such as kwargs.commitid.
     #[arg(long, value_name = "FIELD", value_delimiter = ',', conflicts_with_all = ["all", "keep"])]
     pub(crate) by: Vec<String>,
-    /// Take out so many at most, those that run next.
+    /// Clear at most N matches, those that run next.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
-    /// Take out so many per second at most.
+    /// Clear at most N messages per second.
     #[arg(long, value_name = "N")]
     pub(crate) rate: Option<u64>,
-    /// How many matches there should be: with more, nothing is taken out and the job fails.
+    /// Expected number of matches: if there are more, nothing is cleared and the job fails.
     #[arg(long, value_name = "N")]
     pub(crate) expect: Option<u64>,
-    /// With --expect: so many percent more are no surprise.
+    /// With --expect: allowed overshoot in percent.
     #[arg(long, value_name = "PERCENT", requires = "expect")]
     pub(crate) tolerance: Option<u64>,
     #[command(flatten)]
     pub(crate) index: Index,
-    /// Move matches to a list of the job's own instead of clearing them, so that it can be undone.
+    /// Move matches to a list of the job's own instead of deleting them, so that the clear can be undone.
     #[arg(long, visible_alias = "move", conflicts_with = "to")]
     pub(crate) park: bool,
-    /// The same to this list, which others may use, too. In a cluster the key has to lie in the queue's slot:
+    /// Move matches to this list, which others can use, too. In a cluster the key must be in the queue's slot:
     /// '{celery}:parked'.
     #[arg(long, value_name = "KEY")]
     pub(crate) to: Option<OsString>,
-    /// With --to or --park: to the end that runs next, before what is there.
+    /// With --to or --park: add them at the consumer end, before the messages of that list.
     #[arg(long)]
     pub(crate) front: bool,
-    /// Where a body cannot be read (pickle), go by the sender's texts argsrepr and kwargsrepr.
+    /// Where a body cannot be read (pickle), compare the sender's texts argsrepr and kwargsrepr.
     #[arg(long)]
     pub(crate) inexact: bool,
-    /// Compute everything, take nothing out.
+    /// Compute everything, clear nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Clear without looking and asking first. QUEUE is the queue's name once more.
+    /// Clear without a preview and a question. QUEUE is the queue's name again.
     #[arg(long, value_name = "QUEUE", conflicts_with = "dry_run")]
     pub(crate) yes: Option<OsString>,
-    /// Trust the filter: do not count before asking.
+    /// Trust the filter: ask without counting first.
     #[arg(long, conflicts_with_all = ["yes", "dry_run"])]
     pub(crate) skip_count: bool,
-    /// Why; kept in the job's record.
+    /// Reason; kept in the job's record.
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
     /// Who acts; kept in the job's record. Default: the user of the operating system.
@@ -263,7 +263,7 @@ pub(crate) struct Clear {
     /// Id of the job (a UUID): the same command with the same id starts nothing twice. Default: a new one.
     #[arg(long, value_name = "UUID")]
     pub(crate) id: Option<uuid::Uuid>,
-    /// Do not wait for the job's end: answer with its id.
+    /// Do not wait for the job's end: print its id.
     #[arg(long)]
     pub(crate) no_wait: bool,
 }
@@ -272,16 +272,16 @@ pub(crate) struct Clear {
 pub(crate) struct Undo {
     #[command(flatten)]
     pub(crate) job: Job,
-    /// To the end of the queue that runs next, before what is in it. Default: to run after what is in it.
+    /// Add the messages at the consumer end, before those of the queue. Default: after them.
     #[arg(long)]
     pub(crate) front: bool,
-    /// Count what would be moved back, move nothing.
+    /// Count what would be moved back; move nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Move back without counting and asking first. LIST is the name of the list that the job moved messages to.
+    /// Move back without a count and a question. LIST is the name of the list to which the job moved messages.
     #[arg(long, value_name = "LIST", conflicts_with = "dry_run")]
     pub(crate) yes: Option<OsString>,
-    /// Why; kept in the undo's record.
+    /// Reason; kept in the undo's record.
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
     /// Who acts; kept in the undo's record. Default: the user of the operating system.
@@ -290,17 +290,17 @@ pub(crate) struct Undo {
     /// Id of the undo (a UUID): the same command with the same id starts nothing twice. Default: a new one.
     #[arg(id = "undo_id", long = "id", value_name = "UUID")]
     pub(crate) id: Option<uuid::Uuid>,
-    /// Do not wait for the undo's end: answer with its id.
+    /// Do not wait for the undo's end: print its id.
     #[arg(long)]
     pub(crate) no_wait: bool,
 }
 
-/// Which match stays.
+/// Which match is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Keep {
-    /// The one that runs next.
+    /// The match that runs next.
     Oldest,
-    /// The one that runs last.
+    /// The match that runs last.
     Newest,
 }
 
@@ -308,21 +308,21 @@ pub(crate) enum Keep {
 pub(crate) struct Stats {
     #[command(flatten)]
     pub(crate) target: Target,
-    /// Fields to count by, 1 to 4, such as task,repoid.
+    /// Fields by which messages are counted, 1 to 4, such as task,repoid.
     #[arg(long, value_name = "FIELD", value_delimiter = ',', default_value = "task")]
     pub(crate) by: Vec<String>,
     #[command(flatten)]
     pub(crate) index: Index,
-    /// Most groups to show, 0 to 1,000; the others are added up.
+    /// Maximum number of groups to show, 0 to 1,000; one row sums up the others.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) top: u32,
-    /// Count what only the sender's texts argsrepr and kwargsrepr tell of.
+    /// Also count messages that are known only by the sender's texts argsrepr and kwargsrepr.
     #[arg(long)]
     pub(crate) inexact: bool,
-    /// Count anew, whatever the server has counted before.
+    /// Count again, whatever the server has counted before.
     #[arg(long)]
     pub(crate) bust: bool,
-    /// Do not wait for a count that takes a job: answer with its id.
+    /// Do not wait for a count that needs a job: print the job's id.
     #[arg(long)]
     pub(crate) no_wait: bool,
 }
@@ -331,7 +331,7 @@ pub(crate) struct Stats {
 pub(crate) struct Jobs {
     /// Only jobs of this queue.
     pub(crate) queue: Option<OsString>,
-    /// At most so many, 1 to 100.
+    /// Maximum number of jobs, 1 to 100.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) count: u32,
 }
@@ -341,7 +341,7 @@ pub(crate) struct Job {
     /// The job's id.
     #[arg(value_name = "JOB")]
     pub(crate) id: uuid::Uuid,
-    /// The job's queue: leads to the right node of a cluster.
+    /// The job's queue. In a cluster it leads to the right node.
     #[arg(long, value_name = "QUEUE")]
     pub(crate) queue: Option<OsString>,
 }
@@ -351,10 +351,10 @@ pub(crate) struct Cancel {
     /// The job's id.
     #[arg(value_name = "JOB", required_unless_present = "all")]
     pub(crate) id: Option<uuid::Uuid>,
-    /// Every live job that you may cancel; with --queue those of one queue.
+    /// Cancel every live job that you may cancel; with --queue, those of one queue.
     #[arg(long, conflicts_with = "id")]
     pub(crate) all: bool,
-    /// The job's queue: leads to the right node of a cluster.
+    /// The job's queue. In a cluster it leads to the right node.
     #[arg(long, value_name = "QUEUE")]
     pub(crate) queue: Option<OsString>,
 }
@@ -363,10 +363,10 @@ pub(crate) struct Cancel {
 pub(crate) struct Throttle {
     #[command(flatten)]
     pub(crate) job: Job,
-    /// Most messages taken out per second; 0 takes the limit away.
+    /// Maximum number of messages cleared per second; 0 removes the limit.
     #[arg(long, value_name = "N", required_unless_present = "duty")]
     pub(crate) rate: Option<u64>,
-    /// Share of the server's main thread, in percent; 0: as the setting says.
+    /// Share of the server's main thread, in percent; 0 means the server's setting.
     #[arg(long, value_name = "PERCENT")]
     pub(crate) duty: Option<u8>,
 }
@@ -380,22 +380,22 @@ pub(crate) struct Queues {
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Where to listen: an address and port, or unix:/path. Addresses that others can reach want --token-file.
+    /// Where to listen: an address and port, or unix:/path. An address that is reachable from the network needs --token-file.
     #[arg(long, value_name = "ADDRESS", env = "QADMIN_LISTEN", default_value = "127.0.0.1:8379")]
     pub(crate) listen: String,
-    /// File with the token that people log in with (16 characters or more), readable by its owner alone.
+    /// File with the token for the login (16 characters or more), readable by its owner only.
     #[arg(long, value_name = "FILE", env = "QADMIN_TOKEN_FILE")]
     pub(crate) token_file: Option<PathBuf>,
-    /// One more name (with :port where it is not 80 or 443) under which browsers reach the page, such as that of a proxy
-    /// in front of it. May be given several times.
+    /// Another host name (with :port unless it is 80 or 443) under which browsers reach the page, such as that of a proxy
+    /// in front of it. Can be given several times.
     #[arg(long, value_name = "HOST")]
     pub(crate) allow_host: Vec<String>,
-    /// Who acts, where the page is not told; kept in the records of jobs. Default: the user of the operating system.
+    /// Who acts, if the form does not say; kept in the records of jobs. Default: the user of the operating system.
     #[arg(long, value_name = "NAME", env = "QADMIN_ACTOR")]
     pub(crate) actor: Option<String>,
 }
 
-/// The default of `--actor`: the user of the operating system, where it has a name.
+/// The default of `--actor`: the user of the operating system, if the user has a name.
 pub(crate) fn os_user() -> Option<String> {
     whoami::username().ok().filter(|name| !name.is_empty())
 }

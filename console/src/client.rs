@@ -1,4 +1,4 @@
-//! The commands of the module, as functions: requests in, structs out.
+//! The commands of the module as functions that take requests and return structs.
 
 use redis::Cmd;
 use serde_json::Value;
@@ -16,7 +16,7 @@ pub(crate) struct JobRef {
     pub(crate) queue: Option<Vec<u8>>,
 }
 
-/// What PREVIEW is asked.
+/// The arguments of PREVIEW.
 #[derive(Debug, Default)]
 pub(crate) struct PreviewRequest {
     pub(crate) queue: Vec<u8>,
@@ -24,76 +24,76 @@ pub(crate) struct PreviewRequest {
     pub(crate) filter: Vec<Vec<u8>>,
     pub(crate) sample: Option<u32>,
     pub(crate) fields: Vec<String>,
-    /// The index, where the queue is the hash of what workers hold.
+    /// The key of the index, if the queue is the hash of unacknowledged messages.
     pub(crate) index: Option<Vec<u8>>,
     pub(crate) bust: bool,
     pub(crate) no_count: bool,
-    /// What is known by the sender's texts alone is a match.
+    /// Whether messages match that are known by the sender's texts only.
     pub(crate) inexact: bool,
     pub(crate) kind: Option<Kind>,
     pub(crate) priority: Option<String>,
 }
 
-/// What STATS is asked.
+/// The arguments of STATS.
 #[derive(Debug, Default)]
 pub(crate) struct StatsRequest {
     pub(crate) queue: Vec<u8>,
-    /// The words of the filter; none: all messages.
+    /// The words of the filter; empty for all messages.
     pub(crate) filter: Vec<Vec<u8>>,
     pub(crate) by: Vec<String>,
     pub(crate) top: u32,
-    /// The index, where the queue is the hash of what workers hold.
+    /// The key of the index, if the queue is the hash of unacknowledged messages.
     pub(crate) index: Option<Vec<u8>>,
     pub(crate) bust: bool,
-    /// What is known by the sender's texts alone counts.
+    /// Whether messages count that are known by the sender's texts only.
     pub(crate) inexact: bool,
     pub(crate) kind: Option<Kind>,
     pub(crate) priority: Option<String>,
 }
 
-/// What CLEARJOB is asked.
+/// The arguments of CLEARJOB.
 #[derive(Debug, Default)]
 pub(crate) struct ClearRequest {
     pub(crate) queue: Vec<u8>,
     /// The words of the filter.
     pub(crate) filter: Vec<Vec<u8>>,
     pub(crate) keep_one: bool,
-    /// The match that runs last stays, not the one that runs next.
+    /// Whether the match that runs last is kept and not the match that runs next.
     pub(crate) keep_newest: bool,
-    /// One stays of each value of these fields.
+    /// Fields; one match of each of their values is kept.
     pub(crate) by: Vec<String>,
     pub(crate) limit: Option<u64>,
     pub(crate) rate: Option<u64>,
     pub(crate) expect: Option<u64>,
     pub(crate) tolerance: Option<u64>,
-    /// The index, where the queue is the hash of what workers hold.
+    /// The key of the index, if the queue is the hash of unacknowledged messages.
     pub(crate) index: Option<Vec<u8>>,
-    /// The list that matches move to.
+    /// The list to which matches are moved.
     pub(crate) to: Option<Vec<u8>>,
-    /// They move to a list of the job's own instead.
+    /// Whether matches are moved to a list of the job's own instead.
     pub(crate) park: bool,
-    /// To its next end.
+    /// Whether they are added at the consumer end of that list.
     pub(crate) front: bool,
     pub(crate) kind: Option<Kind>,
     pub(crate) priority: Option<String>,
-    /// What is known by the sender's texts alone goes, too.
+    /// Whether messages are cleared that match by the sender's texts only.
     pub(crate) inexact: bool,
     pub(crate) dry_run: bool,
-    /// The queue's name as somebody typed it: this program never fills it in.
+    /// The queue's name as the user typed it; the program never fills it in.
     pub(crate) confirm: Option<Vec<u8>>,
     pub(crate) id: String,
     pub(crate) actor: Option<String>,
     pub(crate) reason: Option<String>,
 }
 
-/// What UNDO is asked.
+/// The arguments of UNDO.
 #[derive(Debug, Clone)]
 pub(crate) struct UndoRequest {
     /// The job to undo.
     pub(crate) job: JobRef,
-    /// The list's name as somebody typed it: this program never fills it in.
+    /// The list's name as the user typed it; the program never fills it in.
     pub(crate) confirm: Option<Vec<u8>>,
-    /// To the end of the queue that runs next.
+    /// Whether messages are added at the consumer end of the queue.
     pub(crate) front: bool,
     pub(crate) dry_run: bool,
     pub(crate) id: String,
@@ -101,7 +101,7 @@ pub(crate) struct UndoRequest {
     pub(crate) reason: Option<String>,
 }
 
-/// What may be asked of a live job.
+/// The ways to control a live job.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Control {
     Cancel,
@@ -110,7 +110,7 @@ pub(crate) enum Control {
     Throttle { rate: Option<u64>, duty: Option<u8> },
 }
 
-/// What a Redis user may do to a job.
+/// How a Redis user may control a job.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Rights {
     pub(crate) cancel: bool,
@@ -119,7 +119,7 @@ pub(crate) struct Rights {
     pub(crate) throttle: bool,
 }
 
-/// The module, as seen from here.
+/// A client of the module's commands.
 pub(crate) struct Client {
     server: Server,
 }
@@ -242,29 +242,30 @@ impl Client {
         Ok(Accepted::new(self.map(command, "QADMIN.UNDO")?))
     }
 
-    /// Why the server would not undo that job now; `None` where it would. One that lacks its confirmation changes nothing
-    /// and tells it.
+    /// Why the server would refuse to undo that job now; `None` if it would accept. An undo without confirmation changes
+    /// nothing and shows whether it would be accepted.
     pub(crate) fn undo_refusal(&mut self, job: &JobRef) -> Option<String> {
         match self.server.call(&about(job, "QADMIN.UNDO"), "QADMIN.UNDO") {
             Err(failure) if failure.exit == Exit::Unconfirmed => None,
             Err(failure) => Some(failure.words),
-            Ok(_) => Some("the server took an undo without its confirmation".to_owned()),
+            Ok(_) => Some("the server accepted an undo without confirmation".to_owned()),
         }
     }
 
-    /// Why this Redis user may not clear that queue here; `None` where they may. The server decides that before the
-    /// module sees a command, so one that lacks its confirmation changes nothing and tells it.
+    /// Why this Redis user may not clear that queue here; `None` if they may. The server decides this before the module
+    /// sees a command, so a clear without confirmation changes nothing and shows it.
     pub(crate) fn clear_refusal(&mut self, queue: &[u8]) -> Option<String> {
         let mut command = redis::cmd("QADMIN.CLEARJOB");
         command.arg(queue).arg(&["REPOID", "0", "ALL"]);
         match self.server.call(&command, "QADMIN.CLEARJOB") {
             Err(failure) if failure.exit == Exit::Unconfirmed => None,
             Err(failure) => Some(failure.words),
-            Ok(_) => Some("the server took a clear without its confirmation".to_owned()),
+            Ok(_) => Some("the server accepted a clear without confirmation".to_owned()),
         }
     }
 
-    /// Which of CANCEL, PAUSE, RESUME and THROTTLE this Redis user may do to a job: a job that nobody knows tells it.
+    /// Which of CANCEL, PAUSE, RESUME and THROTTLE this Redis user may use on a job. The commands are tried with an unknown
+    /// id: `NOJOB` shows that the user has the permission.
     pub(crate) fn may_control(&mut self, job: &Status) -> Rights {
         let clears = job.kind != "clear" || self.clear_refusal(&job.queue).is_none();
         let nobody = JobRef { id: Uuid::new_v4().to_string(), queue: Some(job.queue.clone()) };
@@ -279,7 +280,7 @@ impl Client {
         }
     }
 
-    /// QADMIN.STATUS, waiting for the job's end for so long.
+    /// QADMIN.STATUS, which waits for the job's end for `wait_ms` milliseconds.
     pub(crate) fn status(&mut self, job: &JobRef, wait_ms: Option<u64>) -> Result<Status, Failure> {
         let mut command = about(job, "QADMIN.STATUS");
         if let Some(ms) = wait_ms {
@@ -320,7 +321,7 @@ impl Client {
         let mut command = redis::cmd("QADMIN.JOBS");
         command.arg("COUNT").arg(count);
         let mut jobs = self.jobs_of(command, queue, "QADMIN.JOBS")?;
-        // Of several nodes.
+        // The jobs can come from several nodes.
         jobs.sort_by_key(|job| std::cmp::Reverse(job.started_at));
         jobs.truncate(usize::try_from(count).unwrap_or(usize::MAX));
         Ok(jobs)
@@ -336,7 +337,7 @@ impl Client {
         Ok(Queues::merge(replies.into_iter().map(|reply| Queues::new(Map::new(reply))).collect()))
     }
 
-    /// A command about one job. Without its queue, every node of a cluster is asked until one knows it.
+    /// A command about one job. Without its queue, the nodes of a cluster are asked one after the other.
     fn of_job(&mut self, command: Cmd, job: &JobRef, name: &str) -> Result<Status, Failure> {
         if job.queue.is_some() {
             return Ok(Status::new(self.map(command, name)?));
@@ -390,7 +391,7 @@ fn say_index(command: &mut Cmd, key: Option<&Vec<u8>>) {
     }
 }
 
-/// What the messages are, and which lists of a queue with priorities hold them.
+/// Adds the kind of the messages, and the lists of a queue with priorities.
 fn say_kind(command: &mut Cmd, kind: Option<Kind>, priority: Option<&str>) {
     if let Some(kind) = kind {
         command.arg("AS").arg(kind.word());
@@ -411,11 +412,8 @@ fn about(job: &JobRef, name: &str) -> Cmd {
 
 fn parse(reply: &redis::Value, name: &str) -> Result<Value, Failure> {
     let redis::Value::BulkString(text) = reply else {
-        return Err(Failure::new(
-            Exit::Refused,
-            format!("the reply to {name} is of another kind than expected"),
-        ));
+        return Err(Failure::new(Exit::Refused, format!("the reply to {name} has an unexpected type")));
     };
     serde_json::from_slice(text)
-        .map_err(|error| Failure::new(Exit::Refused, format!("the reply to {name} is no JSON: {error}")))
+        .map_err(|error| Failure::new(Exit::Refused, format!("the reply to {name} is not JSON: {error}")))
 }

@@ -1,11 +1,11 @@
 //! Connections: one server, or the nodes of a cluster.
 //!
-//! In a cluster any node may be named. Redirections are followed as the server gives them, so it is the server that
-//! says which node knows a queue; nothing is asked that needs other rights than the module's commands do. Only
-//! lists over all nodes (JOBS, QUEUES, STATUS without a queue) ask for the nodes (CLUSTER SLOTS).
+//! In a cluster the user can name any node. The client follows the server's redirections, so the server decides which
+//! node knows a queue, and the client needs no permissions beyond those of the module's commands. Only lists over all
+//! nodes (JOBS, QUEUES, STATUS without a queue) ask for the nodes (CLUSTER SLOTS).
 //!
-//! Every command that is sent here may be sent twice (a clear has an id of its own), so one that finds its connection
-//! closed is sent again on a new one.
+//! Every command can safely be sent twice (a clear has an id of its own). If the connection turns out to be closed, the
+//! command is sent again on a new one.
 
 use std::collections::HashMap;
 use std::fs;
@@ -19,11 +19,11 @@ use redis::{
 use crate::failure::{Exit, Failure};
 use crate::text::escape;
 
-/// How long a connection may take.
+/// Maximum time to connect.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long a reply may take. An inline count takes as long as `inline-wait`, a minute at most.
+/// Maximum time for a reply. An inline count takes up to `inline-wait`, which is a minute at most.
 const REPLY: Duration = Duration::from_secs(75);
-/// Redirections that one command may meet: more are a cluster that does not know itself.
+/// Maximum number of redirections of one command; a cluster that redirects more often is inconsistent.
 const REDIRECTIONS: usize = 5;
 
 /// A server, or a cluster.
@@ -32,19 +32,19 @@ pub(crate) struct Server {
     ca: Option<Vec<u8>>,
     /// Connections by address.
     open: HashMap<String, Connection>,
-    /// The node that answered last: the one that knows the queue.
+    /// The node that answered last, which knows the queue.
     at: ConnectionAddr,
 }
 
 impl Server {
-    /// Reads the address; connects when the first command is sent.
+    /// Parses the address. The connection is made when the first command is sent.
     pub(crate) fn new(url: &str, ca: Option<&Path>) -> Result<Self, Failure> {
-        // The URL may hold a password, so no message repeats it.
+        // The URL can contain a password, so no message repeats it.
         let given = url.into_connection_info().map_err(|error| {
             Failure::new(
                 Exit::Usage,
                 format!(
-                    "the address of the server is not understood ({}); it looks like \
+                    "the address of the server is invalid ({}); expected \
                      redis://user:password@host:6379/0, rediss://host:6379/0 or unix:///path/redis.sock",
                     escape(error.to_string().as_bytes())
                 ),
@@ -55,7 +55,7 @@ impl Server {
                 Failure::new(Exit::Usage, format!("{}: {error}", escape(path.as_os_str().as_encoded_bytes())))
             })
         });
-        // An error means that a provider is chosen already.
+        // An error means that a provider has already been chosen.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(Self { at: given.addr().clone(), ca: ca.transpose()?, open: HashMap::new(), given })
     }
@@ -82,12 +82,12 @@ impl Server {
         }
         Err(Failure::new(
             Exit::Refused,
-            "the nodes of the cluster send each other's queues back and forth; try again",
+            "the nodes of the cluster redirect the command in a circle; try again",
         ))
     }
 
-    /// Sends a command to every primary of a cluster, or to the one server. A cluster that does not tell its nodes is
-    /// an error: a list that lacks some would look whole.
+    /// Sends a command to every primary of a cluster, or to the single server. It is an error if the nodes of a cluster
+    /// are not known, because an incomplete list would look complete.
     pub(crate) fn call_everywhere(&mut self, command: &Cmd, name: &str) -> Result<Vec<Value>, Failure> {
         let mut replies = Vec::new();
         for node in self.nodes()? {
@@ -97,8 +97,8 @@ impl Server {
         Ok(replies)
     }
 
-    /// Sends a command about a job to the given server, and if that does not know the job to the other nodes of its
-    /// cluster.
+    /// Sends a command about a job to the given server and, if that server does not know the job, to the other nodes of
+    /// its cluster.
     pub(crate) fn call_first(&mut self, command: &Cmd, name: &str) -> Result<Value, Failure> {
         let unknown = match self.call(command, name) {
             Err(failure) if failure.exit == Exit::NoJob => failure,
@@ -117,7 +117,7 @@ impl Server {
         Err(unknown)
     }
 
-    /// Every primary of a cluster, or the one server.
+    /// Every primary of a cluster, or the single server.
     fn nodes(&mut self) -> Result<Vec<ConnectionAddr>, Failure> {
         let given = self.given.addr().clone();
         if !self.is_cluster(&given)? {
@@ -130,7 +130,8 @@ impl Server {
         Ok(primaries(&slots).iter().filter_map(|(host, port)| with_address(&given, host, *port)).collect())
     }
 
-    /// Whether the server calls itself part of a cluster. One that does not answer HELLO to this user is asked alone.
+    /// Whether the server says that it is part of a cluster. If it refuses HELLO to this user, it is treated as a single
+    /// server.
     fn is_cluster(&mut self, at: &ConnectionAddr) -> Result<bool, Failure> {
         match self.call_at(at, &redis::cmd("HELLO"), false) {
             Ok(Value::Array(flat)) => Ok(flat.chunks_exact(2).any(|pair| {
@@ -144,7 +145,7 @@ impl Server {
 
     fn call_at(&mut self, at: &ConnectionAddr, command: &Cmd, asking: bool) -> redis::RedisResult<Value> {
         let key = at.to_string();
-        // One that waited for an answer at the prompt may have been closed by the server meanwhile.
+        // The server may have closed the connection while the user was answering a question.
         let used = self.open.contains_key(&key);
         let reply = self.try_at(at, &key, command, asking);
         match reply {
@@ -156,7 +157,7 @@ impl Server {
         }
         .inspect_err(|error| {
             if error.code().is_none() {
-                // A reply that came too late would be taken for that of the next command.
+                // A reply that arrives later would be mistaken for the reply to the next command.
                 self.open.remove(&key);
             }
         })
@@ -199,12 +200,12 @@ fn connect(
     Ok(connection)
 }
 
-/// An address as messages show it: never with user or password.
+/// An address for messages, without user and password.
 fn shown(at: &ConnectionAddr) -> String {
     escape(at.to_string().as_bytes())
 }
 
-/// The address that a redirection from `from` names: `host:port`, the host left out where it is the same.
+/// The address in a redirection from `from`: `host:port`, or `:port` for the same host.
 fn redirected(from: &ConnectionAddr, to: &str) -> Option<ConnectionAddr> {
     let (host, port) = to.rsplit_once(':')?;
     with_address(from, host.trim_start_matches('[').trim_end_matches(']'), port.parse().ok()?)
@@ -220,12 +221,12 @@ fn with_address(from: &ConnectionAddr, host: &str, port: u16) -> Option<Connecti
             insecure: *insecure,
             tls_params: tls_params.clone(),
         }),
-        // A cluster on sockets: its nodes name addresses that a socket cannot stand for.
+        // The nodes of a cluster name TCP addresses, which a Unix socket cannot reach.
         _ => None,
     }
 }
 
-/// Host and port of every primary, each once, as CLUSTER SLOTS lists them: first, last, primary, replicas.
+/// Host and port of every primary, each once. Each entry of CLUSTER SLOTS is: first slot, last slot, primary, replicas.
 fn primaries(slots: &Value) -> Vec<(String, u16)> {
     let Value::Array(ranges) = slots else { return Vec::new() };
     let mut nodes = Vec::new();

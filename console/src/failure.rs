@@ -1,4 +1,4 @@
-//! How a run can end, and what is said when it does not end well.
+//! Exit codes, and failures with their texts.
 
 use std::process::ExitCode;
 
@@ -10,25 +10,25 @@ use crate::text::escape;
 /// The exit codes; docs/console.md has the same table. 2 (usage) is clap's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// What was asked is done.
+    /// The command succeeded.
     Done = 0,
-    /// The server refused, for a reason that has no code of its own.
+    /// The server refused the command for a reason without an exit code of its own.
     Refused = 1,
-    /// What clap did not notice: an argument that cannot be.
+    /// An invalid argument that clap did not detect.
     Usage = 2,
     /// Nothing was cleared because nobody confirmed it.
     Unconfirmed = 3,
-    /// A job ended otherwise than completed, or a count failed.
+    /// A job did not end as completed, or a count failed.
     JobFailed = 4,
-    /// The Redis user may not.
+    /// The Redis user lacks a permission.
     NoRight = 5,
-    /// No server, no connection, no login.
+    /// The connection or the login failed.
     Unreachable = 6,
-    /// The server does not know the command: no module, or an older one.
+    /// The server does not know the command: the module is not loaded or older than the program.
     NoModule = 7,
-    /// A clear was asked of a replica.
+    /// A clear was sent to a replica.
     Replica = 8,
-    /// Nobody knows the job.
+    /// The job is unknown.
     NoJob = 9,
     /// Ctrl-C.
     Interrupted = 130,
@@ -40,13 +40,13 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A run that did not end well.
+/// A failure that ends a command.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
     /// One or more lines for people, safe to print.
     pub(crate) words: String,
-    /// Whether the connection is gone, so that asking again may help.
+    /// Whether the connection was lost, so that another attempt can succeed.
     pub(crate) disconnected: bool,
     /// The first word of the server's error.
     pub(crate) code: Option<String>,
@@ -57,12 +57,12 @@ impl Failure {
         Self { exit, words: words.into(), disconnected: false, code: None }
     }
 
-    /// What scripts read on stdout.
+    /// The JSON document that scripts read from standard output.
     pub(crate) fn json(&self) -> Value {
         json!({ "error": self.words, "exit_code": self.exit as u8 })
     }
 
-    /// What a server at `address` answered, or that it did not.
+    /// The failure for an error of the server at `address`, or of the connection to it.
     pub(crate) fn from_redis(error: &RedisError, address: &str, command: &str) -> Self {
         let said = said(error);
         let Some(code) = error.code() else { return Self::connection(error, address) };
@@ -78,12 +78,12 @@ impl Failure {
             ),
             "NOPERM" => Self::new(
                 Exit::NoRight,
-                format!("the Redis user of this connection may not do that.\nThe server says: {said}"),
+                format!("the Redis user of this connection lacks the permission.\nThe server says: {said}"),
             ),
             "READONLY" => Self::new(
                 Exit::Replica,
                 format!(
-                    "the server at {address} is a replica: it shows queues, but they are cleared on its primary. Give \
+                    "the server at {address} is a replica: it can preview queues, but only its primary can clear them. Give \
                      the primary's address with --redis."
                 ),
             ),
@@ -98,10 +98,10 @@ impl Failure {
         Self { code: Some(code.to_owned()), ..failure }
     }
 
-    /// A connection that could not be made, or broke.
+    /// The failure for a connection that could not be made or was lost.
     pub(crate) fn connection(error: &RedisError, address: &str) -> Self {
         let words = if error.is_timeout() {
-            format!("the server at {address} does not answer: time-out")
+            format!("the server at {address} does not answer: timeout")
         } else {
             format!("no connection to {address}: {}", escape(error.to_string().as_bytes()))
         };

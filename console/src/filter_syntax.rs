@@ -1,9 +1,9 @@
-//! `--where 'kwargs.pullid = 7'`: one condition, typed as one text.
+//! Conditions such as `--where 'kwargs.pullid = 7'`, each typed as one text.
 //!
-//! The grammar is the server's own (docs/filter.md), so the canonical text of a filter can be pasted, without its
-//! WHERE. What belongs to a condition is counted here all the same: a word too many would be an option to the server.
+//! The grammar is that of the server (docs/filter.md), so the canonical text of a filter can be pasted without its WHERE.
+//! The words of a condition are counted here as well, because the server would read an extra word as an option.
 
-/// The words of one condition, or of several with OR between them, of which one is enough.
+/// The words of one condition, or of several that are joined by OR.
 pub(crate) fn condition(text: &str) -> Result<Vec<Vec<u8>>, String> {
     let words = split(text)?;
     let mut all = vec![b"WHERE".to_vec()];
@@ -18,7 +18,7 @@ pub(crate) fn condition(text: &str) -> Result<Vec<Vec<u8>>, String> {
                 rest = more;
             }
             Some(_) => {
-                return Err("one value follows the operator, and nothing follows EXISTS and MISSING but OR; put quotes \
+                return Err("give one value after the operator, and nothing but OR after EXISTS and MISSING; put quotes \
                             around a value with spaces: 'task = \"a b\"'"
                     .to_owned());
             }
@@ -26,12 +26,11 @@ pub(crate) fn condition(text: &str) -> Result<Vec<Vec<u8>>, String> {
     }
 }
 
-/// How many words the condition has with which `words` begin.
+/// The number of words in the condition at the beginning of `words`.
 fn length(words: &[Vec<u8>]) -> Result<usize, String> {
     let Some(operator) = words.get(1).map(|word| word.to_ascii_uppercase()) else {
-        return Err(
-            "a condition is a field and an operator, such as 'kwargs.pullid = 7' or 'eta EXISTS'".to_owned()
-        );
+        return Err("a condition needs a field and an operator, such as 'kwargs.pullid = 7' or 'eta EXISTS'"
+            .to_owned());
     };
     match operator.as_slice() {
         b"EXISTS" | b"MISSING" => Ok(2),
@@ -39,8 +38,7 @@ fn length(words: &[Vec<u8>]) -> Result<usize, String> {
             let count = words.get(2).and_then(|word| std::str::from_utf8(word).ok()?.parse::<usize>().ok());
             let length = count.filter(|count| *count > 0).and_then(|count| count.checked_add(3));
             length.filter(|length| *length <= words.len()).ok_or_else(|| {
-                "IN is followed by a count and as many values, such as 'kwargs.repoid IN 2 147107 147108'"
-                    .to_owned()
+                "IN needs a count and that many values, such as 'kwargs.repoid IN 2 147107 147108'".to_owned()
             })
         }
         _ if words.len() == 2 => Err("a value is missing after the operator".to_owned()),
@@ -48,7 +46,7 @@ fn length(words: &[Vec<u8>]) -> Result<usize, String> {
     }
 }
 
-/// A word as [`condition`] reads it: as it is where it is plain, else in quotes.
+/// A word in the form that [`condition`] reads: unchanged if it is plain, and quoted otherwise.
 pub(crate) fn word(value: &[u8]) -> String {
     let plain = |b: &u8| b.is_ascii_alphanumeric() || b"_./:@%+,-".contains(b);
     if !value.is_empty() && value.iter().all(plain) {

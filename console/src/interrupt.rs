@@ -1,20 +1,20 @@
-//! Ctrl-C, which means something else at different times.
+//! Ctrl-C, whose meaning depends on what the program is doing.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use crate::failure::Exit;
 
-/// Nothing is under way on the server that would outlive this program: it ends at once.
+/// Nothing on the server would outlive this program: Ctrl-C ends it at once.
 const IDLE: u8 = 0;
-/// A job runs: the loop that follows it asks what shall become of it.
+/// A job is running: the loop that follows it asks what to do with it.
 const FOLLOWING: u8 = 1;
 
 static STATE: AtomicU8 = AtomicU8::new(IDLE);
 static PRESSED: AtomicBool = AtomicBool::new(false);
 
-/// Takes Ctrl-C over, for the rest of the program.
+/// Handles Ctrl-C for the rest of the program.
 pub(crate) fn install() {
-    // It fails where another handler is installed, which this program does not do; Ctrl-C then ends it, as usual.
+    // This fails only if another handler is installed, which does not happen; Ctrl-C would then end the program.
     let _ = ctrlc::set_handler(|| {
         if STATE.load(Ordering::SeqCst) == FOLLOWING {
             PRESSED.store(true, Ordering::SeqCst);
@@ -26,7 +26,7 @@ pub(crate) fn install() {
     });
 }
 
-/// While it lives, Ctrl-C is only noted.
+/// While this value exists, Ctrl-C only sets a flag.
 pub(crate) struct Following(());
 
 impl Following {
@@ -36,13 +36,13 @@ impl Following {
         Self(())
     }
 
-    /// Whether it was pressed since this was asked last.
+    /// Whether Ctrl-C was pressed since the last call.
     pub(crate) fn pressed(&self) -> bool {
         PRESSED.swap(false, Ordering::SeqCst)
     }
 }
 
-/// While it lives, a question about the job stands: Ctrl-C answers it, the job goes on.
+/// While this value exists, the user is asked about the job: Ctrl-C ends the program, and the job keeps running.
 pub(crate) struct Asking(());
 
 impl Asking {

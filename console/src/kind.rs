@@ -1,6 +1,6 @@
-//! Kinds of messages: what a queue's messages are taken for.
+//! Kinds of messages: the libraries whose messages a queue can hold.
 
-/// Whose messages a queue holds.
+/// The library whose messages a queue holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Kind {
     /// Celery's.
@@ -9,14 +9,14 @@ pub(crate) enum Kind {
     Sidekiq,
     /// Resque's. Its workers pop from the head.
     Resque,
-    /// No messages but ids of jobs that a library keeps elsewhere (RQ, BullMQ ...): a clear leaves those jobs behind.
+    /// Not messages but ids of jobs that a library stores elsewhere (RQ, BullMQ ...): a clear does not remove those jobs.
     Ids,
 }
 
 impl Kind {
     pub(crate) const ALL: [Self; 4] = [Self::Celery, Self::Sidekiq, Self::Resque, Self::Ids];
 
-    /// The word that the server knows.
+    /// The word for it in commands and replies of the server.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Celery => "celery",
@@ -26,13 +26,13 @@ impl Kind {
         }
     }
 
-    /// What people call it.
+    /// Its name for people.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Celery => "Celery",
             Self::Sidekiq => "Sidekiq",
             Self::Resque => "Resque",
-            Self::Ids => "ids of jobs that are kept elsewhere",
+            Self::Ids => "ids of jobs that are stored elsewhere",
         }
     }
 

@@ -1,7 +1,7 @@
-//! `qadmin`: looks at live job queues and clears them, from a terminal or a script.
+//! `qadmin`: previews and clears live job queues from a terminal, a script or a browser.
 //!
-//! It speaks to servers that have the module of the same name; everything that decides which message goes happens
-//! there. Here is what people see of it: arguments in, tables, bars and questions out.
+//! The program talks to servers that have the module of the same name. Everything that decides which message is cleared
+//! happens there. This crate parses arguments and shows tables, progress bars, questions and pages.
 
 mod cli;
 mod client;
@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    // Usage errors, --help and --version end the process in here, with clap's own codes (2, 0, 0).
+    // Usage errors, --help and --version end the process inside `parse`, with clap's own codes (2, 0, 0).
     let cli = cli::Cli::parse();
     if !matches!(cli.command, cli::Command::Serve(_)) {
         interrupt::install();

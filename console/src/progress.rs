@@ -1,4 +1,4 @@
-//! Following a job: a bar while it runs, and a question when Ctrl-C is pressed.
+//! Following a job: a progress bar while it runs, and a question when Ctrl-C is pressed.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,24 +13,24 @@ use crate::reply::Status;
 use crate::terminal;
 use crate::text::{duration, escape, grouped};
 
-/// How often a bar is renewed, and the longest that Ctrl-C waits.
+/// Milliseconds between updates of the bar, and the maximum delay of Ctrl-C.
 const STEP_MS: u64 = 200;
-/// How long a server that went away is tried again: a restart with a large data set takes its time.
+/// How long the program tries to reconnect: a restart with a large data set takes time.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Between two tries.
+/// Pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Steps of the bar.
 const STEPS: u64 = 100;
 
 /// How following a job ended.
 pub(crate) enum End {
-    /// The job is over.
+    /// The job has ended.
     Ended(Box<Status>),
-    /// It goes on without us.
+    /// The user left the job running.
     Left,
 }
 
-/// Follows a job until it ends, or is left.
+/// Follows a job until it ends or the user leaves it running.
 pub(crate) fn follow(client: &mut Client, job: &JobRef, quiet: bool) -> Result<End, Failure> {
     let following = Following::begin();
     let bar = bar(quiet);
@@ -56,18 +56,18 @@ pub(crate) fn follow(client: &mut Client, job: &JobRef, quiet: bool) -> Result<E
     };
     bar.finish_and_clear();
     if matches!(end, Ok(End::Left)) {
-        eprintln!("The job goes on. To see it: qadmin watch {}", job.id);
+        eprintln!("The job is still running. To follow it: qadmin watch {}", job.id);
     }
     end
 }
 
-/// What shall become of the job? Ctrl-C is an answer, too.
+/// Asks what to do with the job. Ctrl-C is an answer, too.
 fn ask() -> Fate {
     let _asking = Asking::begin();
     prompt::fate()
 }
 
-/// The job's status, also where the server is away for a while.
+/// Requests the job's status, and tries again while the server cannot be reached.
 fn patient(client: &mut Client, job: &JobRef, bar: &ProgressBar) -> Result<Status, Failure> {
     let begin = Instant::now();
     loop {
@@ -78,7 +78,8 @@ fn patient(client: &mut Client, job: &JobRef, bar: &ProgressBar) -> Result<Statu
             }
             Err(mut failure) => {
                 if failure.exit == Exit::Unreachable {
-                    failure.words += &format!("\nThe job may go on. To see it: qadmin watch {}", job.id);
+                    failure.words +=
+                        &format!("\nThe job may still be running. To follow it: qadmin watch {}", job.id);
                 }
                 return Err(failure);
             }
@@ -97,7 +98,7 @@ fn bar(quiet: bool) -> ProgressBar {
     ProgressBar::new(STEPS).with_style(style)
 }
 
-/// What stands beside the bar.
+/// The text beside the bar.
 fn line(status: &Status) -> String {
     let mut parts = vec![format!("{}/{}", grouped(status.processed), grouped(status.total_estimated))];
     parts.push(format!("matched {}", grouped(status.matched)));
@@ -108,7 +109,7 @@ fn line(status: &Status) -> String {
         parts.push(format!("drifted {}", grouped(status.doubts.drifted)));
     }
     if let Some(waiting) = &status.waiting {
-        parts.push(format!("waits: {}", escape(waiting.as_bytes())));
+        parts.push(format!("waiting: {}", escape(waiting.as_bytes())));
     } else {
         parts.push(format!("{}/s", grouped(status.per_second)));
         if let Some(eta) = status.eta_ms {

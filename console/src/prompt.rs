@@ -1,13 +1,13 @@
-//! Questions to whoever sits at the terminal.
+//! Questions to the user at the terminal.
 
 use std::io::{self, Write as _};
 
 use crate::text::{escape, unescape};
 
-/// Asks on standard error and reads a line. `None`: there is no answer (end of input).
+/// Asks a question on standard error and reads a line. `None`: the input ended without an answer.
 fn ask(question: &str) -> Option<String> {
     eprint!("{question}");
-    // What cannot be flushed was not seen either; the answer then is what it is.
+    // If the question could not be shown, the answer is still compared.
     let _ = io::stderr().flush();
     let mut line = String::new();
     match io::stdin().read_line(&mut line) {
@@ -19,26 +19,26 @@ fn ask(question: &str) -> Option<String> {
     }
 }
 
-/// Has the queue's name typed. Gives what was typed, as bytes: the server compares it.
+/// Asks the user to type the queue's name. Returns the typed bytes; the server compares them.
 pub(crate) fn type_name(queue: &[u8]) -> Option<Vec<u8>> {
     name(&format!("Type the name of the queue to clear it ({}): ", escape(queue)), queue)
 }
 
-/// The same of the list that messages are moved back from.
+/// Asks the user to type the name of the list from which messages are moved back.
 pub(crate) fn type_list(list: &[u8]) -> Option<Vec<u8>> {
-    name(&format!("Type the name of that list to move them back ({}): ", escape(list)), list)
+    name(&format!("Type the name of the list to move them back ({}): ", escape(list)), list)
 }
 
 fn name(question: &str, queue: &[u8]) -> Option<Vec<u8>> {
     let typed = ask(question)?;
     Some(match unescape(&typed) {
-        // As it is shown, or as it is.
+        // The user can type the name in its escaped form or as it is.
         Some(bytes) if typed.as_bytes() != queue => bytes,
         _ => typed.into_bytes(),
     })
 }
 
-/// What shall become of a job.
+/// What to do with a running job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     Watch,
@@ -46,10 +46,12 @@ pub(crate) enum Fate {
     Cancel,
 }
 
-/// Asks that until it is answered. No answer leaves the job alone.
+/// Asks until the user answers. Without an answer the job keeps running.
 pub(crate) fn fate() -> Fate {
     loop {
-        let answer = ask("The job goes on in the server. [l]eave it running, [c]ancel it or [w]atch on? ");
+        let answer = ask(
+            "The job is still running on the server. [l]eave it running, [c]ancel it, or keep [w]atching? ",
+        );
         match answer.map(|answer| answer.trim().to_ascii_lowercase()).as_deref() {
             None | Some("l" | "leave") => return Fate::Leave,
             Some("c" | "cancel") => return Fate::Cancel,

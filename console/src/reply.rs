@@ -1,7 +1,7 @@
-//! The server's replies, read into structs.
+//! The server's replies as structs.
 //!
-//! They come as the server's own JSON (FORMAT JSON). Two things need care there: integers beyond 2^53-1 are strings, and
-//! bytes that are no UTF-8 have their whole in a twin member `<name>_b64`.
+//! Replies are the server's JSON (FORMAT JSON). In it, integers beyond 2^53-1 are strings, and bytes that are not UTF-8
+//! are complete in a second member `<name>_b64`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,7 +15,7 @@ use crate::text::{grouped, place};
 pub(crate) struct Map(pub(crate) JsonMap<String, Value>);
 
 impl Map {
-    /// A reply that is a map; anything else is an empty one.
+    /// Takes a reply that is a map; any other reply becomes an empty map.
     pub(crate) fn new(value: Value) -> Self {
         match value {
             Value::Object(members) => Self(members),
@@ -27,12 +27,12 @@ impl Map {
         integer(self.0.get(name)?)
     }
 
-    /// A number that is never below 0. `None`: null, or no member of this server.
+    /// A number that is never negative. `None`: the member is null, or the server does not send it.
     pub(crate) fn count(&self, name: &str) -> Option<u64> {
         u64::try_from(self.int(name)?).ok()
     }
 
-    /// The same where null means none.
+    /// A number that is never negative; 0 for null.
     pub(crate) fn sum(&self, name: &str) -> u64 {
         self.count(name).unwrap_or(0)
     }
@@ -41,7 +41,7 @@ impl Map {
         self.int(name) == Some(1)
     }
 
-    /// A text whole, whatever its bytes.
+    /// All bytes of a text, also if it is not UTF-8.
     pub(crate) fn bytes(&self, name: &str) -> Option<Vec<u8>> {
         if let Some(Value::String(twin)) = self.0.get(&format!("{name}_b64")) {
             return STANDARD.decode(twin).ok();
@@ -53,7 +53,7 @@ impl Map {
         }
     }
 
-    /// A text that the module itself made.
+    /// A text that the module itself wrote.
     pub(crate) fn word(&self, name: &str) -> Option<String> {
         self.0.get(name)?.as_str().map(str::to_owned)
     }
@@ -65,7 +65,7 @@ impl Map {
         }
     }
 
-    /// Takes over what a job has counted, or why it has not.
+    /// Takes over the counts of a job, or the reason why it has none.
     fn fill_in(&mut self, job: &Status, members: &[(&str, &str)]) {
         if job.completed() {
             for (name, from) in members {
@@ -80,14 +80,14 @@ impl Map {
         }
     }
 
-    /// Where the `next` or the `last` of a group runs, in words.
+    /// The position of the `next` or `last` message of a group, as text.
     pub(crate) fn runs(&self, which: &str) -> Option<String> {
         let place = grouped(place(self.int(&format!("{which}_index"))?));
         let step = self.count(&format!("{which}_priority"));
         Some(place + &step.map(|step| format!(" of step {step}")).unwrap_or_default())
     }
 
-    /// The names of its members, without twins.
+    /// The names of its members, without the additional `<name>_b64`.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0
             .keys()
@@ -104,7 +104,7 @@ fn integer(value: &Value) -> Option<i64> {
     }
 }
 
-/// What one should know of a count before one trusts it, and of matches before they are cleared.
+/// Limits of the accuracy of a count, and properties of the matches that a user should know before clearing them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Doubts {
     pub(crate) undecodable: u64,
@@ -144,16 +144,16 @@ pub(crate) struct Preview {
     pub(crate) match_count: Option<u64>,
     pub(crate) matched_bytes: Option<u64>,
     pub(crate) sample: Vec<Map>,
-    /// Rows that were asked for; `None`: as many as the server shows by itself.
+    /// The requested number of rows; `None`: the server's default.
     pub(crate) sample_asked: Option<u32>,
     pub(crate) sample_error: Option<String>,
     pub(crate) cached_at: Option<i64>,
     pub(crate) job_id: Option<String>,
     pub(crate) count_error: Option<String>,
-    /// Of a list of one step, the queue that it is a part of.
+    /// For the list of one priority step: the queue to which it belongs.
     pub(crate) queue_of_list: Option<Vec<u8>>,
     pub(crate) other_priorities_depth: Option<u64>,
-    /// Another kind than the messages were taken for.
+    /// The kind that the messages look like, if they were read as another kind.
     pub(crate) looks_like: Option<Kind>,
     pub(crate) doubts: Doubts,
     /// The reply itself.
@@ -183,13 +183,13 @@ impl Preview {
         }
     }
 
-    /// Whether these are messages that workers hold: they have no place in a queue, and the server moves none of them.
+    /// Whether these are unacknowledged messages, which have no position and cannot be moved.
     pub(crate) fn is_of_workers(&self) -> bool {
         self.map.word("container").as_deref() == Some("unacked")
     }
 
-    /// The same preview with what its job found: the members that the server could not fill in when it answered. A job
-    /// keeps more of a sample than each of those who joined it asked for: the first rows are shown.
+    /// The preview with the members that its job has found since the server answered. A job can keep a larger sample
+    /// than this client requested, so only the first rows are taken.
     pub(crate) fn with_job(mut self, job: &Status) -> Self {
         let rows = self.sample_asked;
         self.map.fill_in(
@@ -256,7 +256,7 @@ impl Stats {
         }
     }
 
-    /// The same with what its job found.
+    /// The stats with the members that their job has found since the server answered.
     pub(crate) fn with_job(mut self, job: &Status) -> Self {
         self.map.fill_in(
             job,
@@ -292,7 +292,7 @@ impl Accepted {
     }
 }
 
-/// QADMIN.STATUS, and each of QADMIN.JOBS
+/// The reply to QADMIN.STATUS, and each job of QADMIN.JOBS.
 #[derive(Debug, Clone)]
 pub(crate) struct Status {
     pub(crate) job_id: String,
@@ -303,15 +303,15 @@ pub(crate) struct Status {
     pub(crate) mode: String,
     pub(crate) dry_run: bool,
     pub(crate) filter: String,
-    /// The list that matches move to; of an undo the queue that they go back to.
+    /// The list to which matches are moved; for an undo, the queue.
     pub(crate) to: Option<Vec<u8>>,
-    /// Of an undo: the job that it undoes.
+    /// For an undo: the job that it undoes.
     pub(crate) undoes: Option<String>,
     /// The last job that undid this one.
     pub(crate) undone_by: Option<String>,
-    /// How many of the messages that a job moved are back.
+    /// How many of the messages that the job moved have been moved back.
     pub(crate) undone: Option<u64>,
-    /// All lists of a queue with priorities, or one step; none: the list of the queue's name.
+    /// `all` or the step of PRIORITY; `None`: the list with the queue's name.
     pub(crate) priority: Option<String>,
     pub(crate) user: Option<Vec<u8>>,
     pub(crate) actor: Option<Vec<u8>>,
@@ -379,7 +379,7 @@ impl Status {
         }
     }
 
-    /// Whether nothing more will happen to it.
+    /// Whether the job has ended.
     pub(crate) fn has_ended(&self) -> bool {
         !matches!(self.status.as_str(), "pending" | "running" | "paused")
     }
@@ -388,7 +388,7 @@ impl Status {
         self.status == "completed"
     }
 
-    /// What it does with the messages, as one word or two.
+    /// What the job does, in one or two words.
     pub(crate) fn what(&self) -> String {
         match (self.kind.as_str(), self.mode.as_str(), self.dry_run) {
             ("clear", "keepone", false) => format!("{}, keep one", self.verb()),
@@ -400,7 +400,7 @@ impl Status {
         }
     }
 
-    /// Where the match that stays runs, in words.
+    /// The position of the match that is kept, as text.
     pub(crate) fn kept(&self) -> Option<String> {
         let place = grouped(place(self.kept_index?));
         let step = self.map.count("kept_priority").map(|step| format!(" of step {step}")).unwrap_or_default();
@@ -432,7 +432,7 @@ impl Queues {
         }
     }
 
-    /// Queues of several nodes as one list, the deepest first.
+    /// Merges the queues of several nodes into one list, the deepest first.
     pub(crate) fn merge(all: Vec<Self>) -> Self {
         let mut all = all.into_iter();
         let mut sum = all.next().unwrap_or_else(|| Self::new(Map::default()));

@@ -1,7 +1,7 @@
-//! Words of a command line that a shell reads as they are meant.
+//! Quoting words for a shell.
 
-/// A word as it is typed: bare where no sign in it means anything to a shell, in quotes otherwise. What a terminal
-/// would obey is escaped inside `$'...'`, as bash, zsh and ksh read it.
+/// A word as it can be typed in a shell: unchanged if no character of it is special to a shell, and quoted otherwise.
+/// Control sequences are escaped inside `$'...'`, which bash, zsh and ksh support.
 pub(crate) fn quote(word: &[u8]) -> String {
     let bare = |b: &u8| b.is_ascii_alphanumeric() || b"_./:@%+,-".contains(b);
     if !word.is_empty() && word.iter().all(bare) {

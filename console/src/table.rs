@@ -1,5 +1,5 @@
-//! Tables for people: no frames, so that lines can be copied and searched; as wide as the terminal, and whole where
-//! the output goes elsewhere.
+//! Tables for people. They have no frames, so that lines can be copied and searched. They are as wide as the terminal,
+//! and complete where the output is not a terminal.
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
@@ -7,10 +7,10 @@ use crate::reply::{Map, Status};
 use crate::terminal;
 use crate::text::{escape, grouped, place, time};
 
-/// Narrower than this, a table is not squeezed.
+/// Minimum width to which a table is shrunk.
 const MIN_WIDTH: u16 = 40;
 
-/// A table with these headings; those that begin with `>` stand to the right, as numbers do.
+/// A table with these headings. Columns whose heading begins with `>` are aligned right, as numbers are.
 pub(crate) fn table(headings: &[&str]) -> Table {
     let mut table = bare();
     table.set_header(headings.iter().map(|heading| {
@@ -25,7 +25,7 @@ pub(crate) fn table(headings: &[&str]) -> Table {
     table
 }
 
-/// Name and value per line.
+/// One name and one value on each line.
 pub(crate) fn pairs(rows: Vec<(&str, Cell)>) -> Table {
     let mut table = bare();
     for (name, value) in rows {
@@ -55,25 +55,25 @@ fn bare() -> Table {
     table
 }
 
-/// Columns of the terminal; none where the output goes elsewhere.
+/// Columns of the terminal; `None` if the output is not a terminal.
 fn width() -> Option<u16> {
     let mut probe = Table::new();
     probe.set_content_arrangement(ContentArrangement::Dynamic);
-    // A terminal that does not know its size says 0.
+    // A terminal that does not know its size reports 0.
     probe.width().filter(|width| *width > 0)
 }
 
-/// What a table looks like, without the spaces that fill it up at the right.
+/// The text of a table, without trailing spaces.
 pub(crate) fn show(table: &Table) -> String {
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
-/// A cell of somebody's bytes; `-` where there are none.
+/// A cell with escaped bytes; `-` for `None`.
 pub(crate) fn cell(bytes: Option<&[u8]>) -> Cell {
     Cell::new(bytes.map_or_else(|| "-".to_owned(), escape))
 }
 
-/// A job's state, coloured by how it went.
+/// The status of a job, coloured by its result.
 pub(crate) fn state(status: &str) -> Cell {
     let cell = Cell::new(escape(status.as_bytes()));
     if !terminal::colour() {
@@ -87,7 +87,7 @@ pub(crate) fn state(status: &str) -> Cell {
     }
 }
 
-/// Sampled messages. `runs` is their place in the queue: 1 runs next.
+/// Sampled messages. `runs` is the position in the queue: 1 runs next.
 pub(crate) fn sample(rows: &[Map]) -> Table {
     let names: Vec<&str> = rows.first().map(|row| row.names().collect()).unwrap_or_default();
     let names: Vec<&str> = names.into_iter().filter(|name| *name != "index").collect();
@@ -107,7 +107,7 @@ pub(crate) fn sample(rows: &[Map]) -> Table {
     table
 }
 
-/// Jobs: one per line where the terminal is wide enough, else a few lines for each.
+/// Jobs: one on each line if the terminal is wide enough, otherwise several lines for each.
 pub(crate) fn jobs(jobs: &[Status]) -> String {
     let headings =
         ["started", "job", "what", "status", "queue", ">matched", ">cleared", ">%", "by", "filter", "reason"];
@@ -136,7 +136,7 @@ pub(crate) fn jobs(jobs: &[Status]) -> String {
     jobs.iter().map(|job| show(&card(job))).collect::<Vec<_>>().join("\n\n")
 }
 
-/// The same of one job, below each other.
+/// One job, with each member on a line of its own.
 fn card(job: &Status) -> Table {
     let mut rows = vec![
         ("job", cell(Some(job.job_id.as_bytes()))),

@@ -1,4 +1,4 @@
-//! What the terminal can show, and printing.
+//! What the terminal can do, and printing to it.
 
 use std::env;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -8,17 +8,17 @@ use serde_json::Value;
 
 use crate::text::SafeJson;
 
-/// Whether standard output may be coloured: it is a terminal, and nobody set NO_COLOR (https://no-color.org).
+/// Whether standard output may have colours: it is a terminal, and NO_COLOR is not set (https://no-color.org).
 pub(crate) fn colour() -> bool {
     io::stdout().is_terminal() && !has("NO_COLOR") && env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// Whether bars may be drawn: on standard error, so that what is piped stays clean.
+/// Whether progress bars can be drawn. They go to standard error, so that piped output contains only the reply.
 pub(crate) fn bars() -> bool {
     io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// Whether somebody is there to answer a question.
+/// Whether a person can answer a question.
 pub(crate) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
@@ -27,7 +27,7 @@ fn has(variable: &str) -> bool {
     env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
-/// One line or more on standard output. A closed pipe (`qadmin jobs | head`) ends the program without a word.
+/// Prints one or more lines to standard output. A closed pipe (`qadmin jobs | head`) ends the program silently.
 pub(crate) fn print(text: &str) {
     let mut out = io::stdout().lock();
     if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
@@ -35,7 +35,7 @@ pub(crate) fn print(text: &str) {
     }
 }
 
-/// A JSON document on standard output.
+/// Prints a JSON document to standard output.
 pub(crate) fn print_json(value: &Value) {
     let mut out = Vec::new();
     value

@@ -1,15 +1,15 @@
-//! Bytes of others on a terminal, and numbers for people.
+//! Escaping of bytes that others chose, and numbers for people.
 //!
-//! Names of queues and tasks, arguments, reasons: whoever may push a message may choose their bytes. A terminal obeys
-//! some of them, so none goes there raw: everything that people see passes [`escape`], and JSON passes
+//! A user who can push a message chooses the bytes of queue names, tasks, arguments and reasons. Some bytes are control
+//! sequences for a terminal, so none is printed raw: all text for people passes [`escape`], and JSON passes
 //! [`SafeJson`].
 
 use std::io;
 
 use serde_json::ser::{Formatter, PrettyFormatter};
 
-/// Bytes as one line of visible text: what is no printable character, or turns the direction of others, is written
-/// as `\x1b` or `\u{202e}`, a backslash twice. [`unescape`] is its inverse.
+/// Bytes as one line of visible text. Bytes that are not printable, and characters that change the direction of others,
+/// are written as `\x1b` or `\u{202e}`, and a backslash is doubled. [`unescape`] is the inverse.
 pub(crate) fn escape(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -28,14 +28,15 @@ pub(crate) fn escape(bytes: &[u8]) -> String {
     out
 }
 
-/// Controls beyond ASCII (a terminal takes U+009B for ESC [), and what is not seen but moves or hides what is.
+/// Control characters beyond ASCII (U+009B means ESC [ to a terminal), and invisible characters that move or hide
+/// visible ones.
 fn is_unsafe(c: char) -> bool {
     matches!(c,
         '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// The bytes that [`escape`] shows so. `None` where a backslash is followed by something else.
+/// The bytes that [`escape`] shows as this text. `None` if a backslash is followed by anything else.
 pub(crate) fn unescape(text: &str) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -77,13 +78,19 @@ pub(crate) fn counted(n: u64, one: &str) -> String {
     format!("{} {one}{}", grouped(n), if n == 1 { "" } else { "s" })
 }
 
-/// The place that an index of a reply stands for; 1 runs next. Indexes count from the end that runs next: -1, -2 where
-/// that is the tail, 0, 1 where it is the head.
+/// How many elements of the queue are not JSON objects, as a sentence without its full stop.
+pub(crate) fn not_json(n: u64) -> String {
+    let verb = if n == 1 { "is not a JSON object" } else { "are not JSON objects" };
+    format!("{} of the queue {verb}", counted(n, "element"))
+}
+
+/// The position for an index of a reply; 1 runs next. Indexes count from the consumer end: -1, -2 if it is the tail,
+/// 0, 1 if it is the head.
 pub(crate) fn place(index: i64) -> u64 {
     if index < 0 { index.unsigned_abs() } else { index.unsigned_abs() + 1 }
 }
 
-/// `part` of `whole` in percent, with one digit behind the point; empty where there is no whole.
+/// `part` of `whole` in percent, with one digit after the point; empty if `whole` is 0.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
         return String::new();
@@ -92,7 +99,7 @@ pub(crate) fn percent(part: u64, whole: u64) -> String {
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
 
-/// A size as people say it.
+/// A size in bytes for people.
 pub(crate) fn bytes(n: u64) -> String {
     const STEPS: [(&str, u64); 4] =
         [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
@@ -104,7 +111,7 @@ pub(crate) fn bytes(n: u64) -> String {
     format!("{n} B")
 }
 
-/// A stretch of milliseconds as people say it.
+/// A duration in milliseconds for people.
 pub(crate) fn duration(ms: u64) -> String {
     match ms {
         0..1_000 => format!("{ms} ms"),
@@ -114,14 +121,14 @@ pub(crate) fn duration(ms: u64) -> String {
     }
 }
 
-/// A time of the server, in the time zone of whoever reads it.
+/// A time of the server (Unix milliseconds), in the time zone of the user.
 pub(crate) fn time(unix_ms: i64) -> String {
     let Ok(time) = jiff::Timestamp::from_millisecond(unix_ms) else { return unix_ms.to_string() };
     time.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// JSON in which no string has a character that a terminal obeys: those are written as `\u009b`, which reads as the
-/// same string. (ASCII controls are escaped in any JSON but DEL.)
+/// Formats JSON without characters that control a terminal: they are written as `\u009b`, which is the same string. (All
+/// JSON escapes ASCII control characters except DEL.)
 pub(crate) struct SafeJson(PrettyFormatter<'static>);
 
 impl SafeJson {

@@ -1,4 +1,4 @@
-//! Which job can be undone, and how that is typed.
+//! Which jobs can be undone, and the command for it.
 
 use crate::reply::Status;
 use crate::shell::quote;
@@ -8,17 +8,17 @@ use crate::shell::quote;
 pub(crate) struct Undo {
     /// Its id.
     pub(crate) job: String,
-    /// The queue that it moved them from.
+    /// The queue from which it moved them.
     pub(crate) queue: Vec<u8>,
-    /// The list that they are in.
+    /// The list to which it moved them.
     pub(crate) list: Vec<u8>,
-    /// An undo of it ended half-way, and this one goes on from there.
+    /// Whether an earlier undo ended half-way, so that this one continues it.
     pub(crate) continues: bool,
 }
 
 impl Undo {
-    /// Of a job that has ended and moved something, or of an undo that ended half-way. Never of an undo that is through,
-    /// nor of a job that was undone.
+    /// The undo of a job that has ended and moved messages, or of an undo that ended half-way. `None` for a completed undo
+    /// and for a job that was undone.
     pub(crate) fn of(job: &Status) -> Option<Self> {
         let to = job.to.clone()?;
         if !job.has_ended() || job.dry_run {
@@ -35,7 +35,7 @@ impl Undo {
         }
     }
 
-    /// It as a command to type.
+    /// The command for it.
     pub(crate) fn command(&self) -> String {
         format!("qadmin undo {} --queue {}", quote(self.job.as_bytes()), quote(&self.queue))
     }

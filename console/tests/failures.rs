@@ -41,7 +41,7 @@ fn a_user_without_the_right_is_told_so() {
     at(&url, &about("preview", &target(), &[])).ended(0);
     at(&url, &["jobs"]).ended(0);
     let run = at(&url, &about("clear", &target(), &["--all", "--yes", QUEUE])).ended(5);
-    says(&run, &["the Redis user of this connection may not do that", "The server says: NOPERM"]);
+    says(&run, &["the Redis user of this connection lacks the permission", "The server says: NOPERM"]);
     at(&url, &["preview", "other", "--repoid", "1"]).ended(5);
     at(&url, &["queues"]).ended(5);
 }

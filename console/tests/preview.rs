@@ -50,7 +50,7 @@ fn elements_that_are_no_messages_are_told() {
     let _: () =
         redis::cmd("RPUSH").arg("q").arg("{}").arg("no json").query(&mut server.conn()).expect("RPUSH");
     let run = qadmin(&server, &["preview", "q", "--where", "bytes < 100"]).ended(0);
-    assert!(run.out.contains("! 1 element of the queue are no JSON object"), "{run:?}");
+    assert!(run.out.contains("! 1 element of the queue is not a JSON object"), "{run:?}");
     assert!(run.out.contains("The 2 matching messages:"), "{run:?}");
     let none = qadmin(&server, &["preview", "q", "--repoid", "1"]).ended(0);
     assert!(none.out.contains("No message matches."), "{none:?}");

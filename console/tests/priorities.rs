@@ -24,7 +24,7 @@ fn all_lists_are_one_queue_at_the_terminal() {
     let one = qadmin(&server, &about("preview", &target(), &[])).ended(0).out;
     assert!(
         one.contains(
-            "! 60 messages in the other priority lists of this queue, which are not looked at: --priority all"
+            "! 60 messages in the other priority lists of this queue are not included; use --priority all"
         ),
         "{one}"
     );

@@ -38,7 +38,10 @@ fn a_clear_shows_count_and_sample_and_wants_the_name_typed() {
 
     let mut session = terminal(&server, &about("clear", &target(), &["--keep-one"]));
     let shown = session.exp_string("(celery): ").expect("a question");
-    assert!(shown.contains("This clears 60 of 1,051 messages and keeps the one that runs next."), "{shown}");
+    assert!(
+        shown.contains("This clears 60 of 1,051 messages and keeps the match that runs next."),
+        "{shown}"
+    );
     session.send_line("celery").expect("typing");
     let (after, code) = rest(session);
     assert_eq!(code, 0, "{after}");
@@ -94,7 +97,7 @@ fn the_count_can_be_skipped_and_a_count_that_fails_leaves_the_clear_possible() {
     let matches = filled(&server, LONG);
     let mut session = terminal(&server, &about("clear", &target(), &["--all", "--skip-count"]));
     let shown = session.exp_string("(celery): ").expect("a question");
-    assert!(shown.contains("not counted") && shown.contains("How many there are is not known."), "{shown}");
+    assert!(shown.contains("not counted") && shown.contains("Their number is not known."), "{shown}");
     session.send_line("no").expect("typing");
     assert_eq!(rest(session).1, 3);
 
@@ -124,13 +127,13 @@ fn ctrl_c_asks_and_the_job_is_watched_on_left_or_cancelled() {
     session.exp_string("celery [").expect("a bar");
     session.exp_regex(r"matched [0-9,]+  cleared [0-9,]+").expect("counts");
     session.send_control('c').expect("typing");
-    session.exp_string("[l]eave it running, [c]ancel it or [w]atch on?").expect("a question");
+    session.exp_string("[l]eave it running, [c]ancel it, or keep [w]atching?").expect("a question");
     session.send_line("what?").expect("typing");
-    session.exp_string("[w]atch on?").expect("asked again");
+    session.exp_string("[w]atching?").expect("asked again");
     session.send_line("w").expect("typing");
     session.exp_string("celery [").expect("the bar again");
     session.send_control('c').expect("typing");
-    session.exp_string("[w]atch on?").expect("a question");
+    session.exp_string("[w]atching?").expect("a question");
     session.send_line("l").expect("typing");
     let (after, code) = rest(session);
     assert_eq!(code, 130, "{after}");
@@ -140,7 +143,7 @@ fn ctrl_c_asks_and_the_job_is_watched_on_left_or_cancelled() {
     let mut session = terminal(&server, &["watch", &id]);
     session.exp_string("celery [").expect("a bar");
     session.send_control('c').expect("typing");
-    session.exp_string("[w]atch on?").expect("a question");
+    session.exp_string("[w]atching?").expect("a question");
     // A second Ctrl-C is an answer, too: the job is left alone.
     session.send_control('c').expect("typing");
     assert_eq!(rest(session).1, 130);
@@ -149,7 +152,7 @@ fn ctrl_c_asks_and_the_job_is_watched_on_left_or_cancelled() {
     let mut session = terminal(&server, &["watch", &id]);
     session.exp_string("celery [").expect("a bar");
     session.send_control('c').expect("typing");
-    session.exp_string("[w]atch on?").expect("a question");
+    session.exp_string("[w]atching?").expect("a question");
     session.send_line("c").expect("typing");
     let (after, code) = rest(session);
     assert_eq!(code, 4, "{after}");
@@ -208,13 +211,13 @@ fn an_undo_says_how_many_were_moved_and_are_left_and_has_the_lists_name_typed() 
     redis::cmd("RPOP").arg("celery:parked").arg(11).exec(&mut server.conn()).expect("RPOP");
     let mut session = terminal(&server, &["undo", &id]);
     let shown = session.exp_string("(celery:parked): ").expect("a question");
-    assert!(shown.contains("moved 61 messages to celery:parked. 50 of them are left there."), "{shown}");
+    assert!(shown.contains("moved 61 messages to celery:parked. 50 of them are still there."), "{shown}");
     session.send_line("celery").expect("typing");
     let (after, code) = rest(session);
     assert!(code == 3 && after.contains("Nothing was moved back."), "{after}");
     let mut session = terminal(&server, &["undo", &id, "--front"]);
     let shown = session.exp_string("(celery:parked): ").expect("a question");
-    assert!(shown.contains("to run before what is in it"), "{shown}");
+    assert!(shown.contains("before the messages in it"), "{shown}");
     session.send_line("celery:parked").expect("typing");
     let (after, code) = rest(session);
     assert!(code == 0 && after.contains("Moved 50 messages from celery:parked back to celery"), "{after}");

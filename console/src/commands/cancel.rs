@@ -16,7 +16,7 @@ pub(crate) fn run(session: &mut Session, args: &cli::Cancel) -> Result<Exit, Fai
     } else {
         let ended = session.client.cancel_all(queue.as_deref())?;
         session.show(&list(&ended), || match u64::try_from(ended.len()) {
-            Ok(0) => "There was no job to cancel.".to_owned(),
+            Ok(0) => "There was no live job to cancel.".to_owned(),
             n => format!("Cancelled {}:\n{}", counted(n.unwrap_or(u64::MAX), "job"), table::jobs(&ended)),
         });
     }

@@ -1,4 +1,4 @@
-//! `qadmin clear`: look, ask, clear, watch.
+//! `qadmin clear`: preview, ask for confirmation, clear, follow the job.
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use crate::reply::Preview;
 use crate::terminal;
 use crate::text::{counted, escape, grouped};
 
-/// Messages that are shown before it is asked.
+/// Number of messages that are shown before the question.
 const SAMPLE: u32 = 5;
 
 pub(crate) fn run(session: &mut Session, args: &cli::Clear) -> Result<Exit, Failure> {
@@ -73,22 +73,22 @@ pub(crate) fn run(session: &mut Session, args: &cli::Clear) -> Result<Exit, Fail
     Ok(exit_of(&status))
 }
 
-/// How asking ended.
+/// The result of asking for confirmation.
 enum Answer {
-    /// This was typed as the queue's name. The server compares it.
+    /// The text that was typed as the queue's name. The server compares it.
     Typed(Vec<u8>),
-    /// There is nothing to clear, or nobody wants it.
+    /// There is nothing to clear, or the clear was not confirmed.
     Over(Exit),
 }
 
-/// Shows count and sample, and has the name typed.
+/// Shows count and sample, and asks the user to type the queue's name.
 fn ask(session: &mut Session, args: &cli::Clear, queue: &[u8]) -> Result<Answer, Failure> {
     if session.json || !terminal::can_ask() {
         return Err(Failure::new(
             Exit::Unconfirmed,
             format!(
-                "nothing was cleared: nobody can be asked here. A script confirms with --yes and the queue's name: \
-                 --yes '{}'",
+                "nothing was cleared: there is no terminal to ask for confirmation. In a script, confirm with --yes and the queue's \
+                 name: --yes '{}'",
                 escape(queue)
             ),
         ));
@@ -98,10 +98,10 @@ fn ask(session: &mut Session, args: &cli::Clear, queue: &[u8]) -> Result<Answer,
         filter: args.target.filter.words(),
         sample: Some(SAMPLE),
         index: args.index.key.as_deref().map(bytes),
-        // What was counted earlier is no ground to clear on.
+        // A cached count is too old to decide about a clear.
         bust: !args.skip_count,
         no_count: args.skip_count,
-        // Counted with the words of the clear: it takes what is shown.
+        // The preview has the options of the clear, so that its count is the number of messages that are cleared.
         inexact: args.inexact,
         kind: args.target.kind,
         priority: args.target.priority.clone(),
@@ -131,28 +131,29 @@ fn about_to(args: &cli::Clear, preview: &Preview) -> String {
         None if args.park => ("moves", " to a list of the job's own".to_owned()),
         None => ("clears", String::new()),
     };
-    let stays = if args.keep == Some(cli::Keep::Newest) { "runs last" } else { "runs next" };
+    let kept_runs = if args.keep == Some(cli::Keep::Newest) { "runs last" } else { "runs next" };
     let limit = args.limit.map(|n| format!(", {} at most", grouped(n))).unwrap_or_default();
     let gone = match (args.keep_one, preview.match_count) {
         (true, _) if !args.by.is_empty() => {
             format!(
-                "all matches but the one of each {} that runs next",
+                "all matches except, for each {}, the one that runs next",
                 escape(args.by.join(", ").as_bytes())
             )
         }
         (keep_one, Some(matches)) => {
             let gone = matches - u64::from(keep_one);
             let gone = gone.min(args.limit.unwrap_or(gone));
-            let kept = if keep_one { format!(" and keeps the one that {stays}") } else { String::new() };
+            let kept =
+                if keep_one { format!(" and keeps the match that {kept_runs}") } else { String::new() };
             return format!(
                 "This {verb} {} of {}{whereto}{kept}.",
                 grouped(gone),
                 counted(preview.depth, "message")
             );
         }
-        (true, None) => format!("all matches but the one that {stays}"),
+        (true, None) => format!("all matches except the one that {kept_runs}"),
         (false, None) => "every match".to_owned(),
     };
-    let unknown = if preview.match_count.is_none() { " How many there are is not known." } else { "" };
+    let unknown = if preview.match_count.is_none() { " Their number is not known." } else { "" };
     format!("This {verb} {gone}{limit}{whereto}.{unknown}")
 }

@@ -1,4 +1,4 @@
-//! `qadmin completions` and `qadmin man`: made of the description of the arguments; no server is needed.
+//! `qadmin completions` and `qadmin man`. They are generated from the arguments and need no server.
 
 use std::io;
 use std::path::Path;
@@ -16,7 +16,7 @@ pub(crate) fn completions(shell: Shell) -> Result<Exit, Failure> {
     print(&out)
 }
 
-/// The page of the program, or all pages into a folder.
+/// Prints the man page of the program, or writes all pages into a folder.
 pub(crate) fn man(folder: Option<&Path>) -> Result<Exit, Failure> {
     let failed = |error: io::Error| Failure::new(Exit::Refused, error.to_string());
     if let Some(folder) = folder {

@@ -1,4 +1,4 @@
-//! One file per command: ask the server, show what it says, decide the exit code.
+//! One file for each command: it asks the server, shows the reply and decides the exit code.
 
 mod cancel;
 mod clear;
@@ -21,7 +21,7 @@ use crate::failure::{Exit, Failure};
 
 use session::Session;
 
-/// Runs what was typed.
+/// Runs the command of the arguments.
 pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Completions { shell } => man::completions(*shell),

@@ -28,7 +28,7 @@ pub(crate) fn run(session: &mut Session, args: &cli::Preview) -> Result<Exit, Fa
     Ok(if preview.count_error.is_some() { Exit::JobFailed } else { Exit::Done })
 }
 
-/// Asks for a preview, and where that is a job waits for its count. `None`: the job was left to itself.
+/// Requests a preview and, if it is counted by a job, waits for the count. `None`: the user left the job running.
 pub(crate) fn look(
     session: &mut Session,
     request: &PreviewRequest,

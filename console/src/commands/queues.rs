@@ -29,23 +29,23 @@ fn people(queues: &Queues) -> String {
         ]);
     }
     let mut lines = if queues.queues.is_empty() {
-        vec!["No queues (that you may read).".to_owned()]
+        vec!["There are no queues that you may read.".to_owned()]
     } else {
         vec![show(&table)]
     };
     if let Some(held) = queues.unacked.filter(|n| *n > 0) {
-        lines.push(format!("\nWorkers hold {} that they have not acknowledged.", counted(held, "message")));
+        lines.push(format!("\n{} not acknowledged yet by workers.", counted(held, "message")));
     }
     if !queues.complete {
         lines.push(
-            "! The list is not complete: the walk over the keys was cut short, or there are too many."
+            "! The list is not complete: the walk over the keys was cut short, or there are too many queues."
                 .to_owned(),
         );
     }
     lines.join("\n")
 }
 
-/// The lists of a queue that has priorities: `0:12 3:4`.
+/// Depths of the lists of a queue with priorities: `0:12 3:4`.
 fn priorities(row: &crate::reply::Map) -> String {
     let steps = row.maps("priorities");
     if steps.is_empty() {

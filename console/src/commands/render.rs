@@ -1,14 +1,14 @@
-//! What people see of previews and jobs.
+//! Previews and jobs as text for people.
 
 use comfy_table::Cell;
 
 use crate::kind::Kind;
 use crate::reply::{Doubts, Preview, Status};
 use crate::table::{self, cell, pairs, show, state};
-use crate::text::{bytes, counted, duration, escape, grouped, percent, time};
+use crate::text::{bytes, counted, duration, escape, grouped, not_json, percent, time};
 use crate::undo::Undo;
 
-/// A preview: the count, what to know before trusting it, and the sample.
+/// A preview: the count, notes about its accuracy, and the sample.
 pub(crate) fn preview(preview: &Preview) -> String {
     let mut rows = vec![
         ("queue", cell(Some(&preview.queue))),
@@ -17,7 +17,7 @@ pub(crate) fn preview(preview: &Preview) -> String {
         ("matches", Cell::new(matches(preview))),
     ];
     if let Some(at) = preview.cached_at {
-        rows.push(("counted", Cell::new(format!("{} (--bust counts anew)", time(at)))));
+        rows.push(("counted", Cell::new(format!("{} (--bust counts again)", time(at)))));
     }
     concerns(&preview.doubts, &mut rows);
     if let Some(job) = preview.job_id.as_ref().filter(|_| preview.match_count.is_none()) {
@@ -27,7 +27,7 @@ pub(crate) fn preview(preview: &Preview) -> String {
     parts.extend(notes(&preview.doubts));
     parts.extend(other_lists(preview.other_priorities_depth));
     if let Some(kind) = preview.looks_like.filter(|kind| *kind != Kind::Ids) {
-        parts.push(format!("! The messages look like those of {}: --as {}", kind.name(), kind.word()));
+        parts.push(format!("! The messages look like those of {}; use --as {}", kind.name(), kind.word()));
     }
     parts.push(String::new());
     parts.push(sample(preview));
@@ -76,7 +76,7 @@ pub(crate) fn job(job: &Status) -> String {
         ("status", state(&job.status)),
     ];
     if let Some(waiting) = &job.waiting {
-        rows.push(("waits", cell(Some(waiting.as_bytes()))));
+        rows.push(("waiting", cell(Some(waiting.as_bytes()))));
     }
     if let Some(error) = &job.error {
         rows.push(("error", cell(Some(error.as_bytes()))));
@@ -102,7 +102,7 @@ pub(crate) fn job(job: &Status) -> String {
         ("clear", false) => {
             rows.push((if job.to.is_some() { "moved" } else { "cleared" }, Cell::new(grouped(job.deleted))));
         }
-        ("undo", true) => rows.push(("would go back", Cell::new(grouped(job.would_delete)))),
+        ("undo", true) => rows.push(("would move back", Cell::new(grouped(job.would_delete)))),
         ("undo", false) => rows.push(("moved back", Cell::new(grouped(job.deleted)))),
         _ => {}
     }
@@ -177,14 +177,14 @@ pub(crate) fn outcome(job: &Status) -> String {
         ("completed", false, Some(key)) => format!("Moved {} of {matched} to {key}.", grouped(job.deleted)),
         ("completed", false, None) => format!("Cleared {} of {matched}.", grouped(job.deleted)),
         (status, ..) => format!(
-            "The job is {}: {} of {matched} are cleared.",
+            "The job is {}; it cleared {} of {matched}.",
             escape(status.as_bytes()),
             grouped(job.deleted)
         ),
     }
 }
 
-/// The same of an undo: what is back, and what is left in the list.
+/// One sentence on how an undo ended: what it moved back, and what remains in the list.
 fn undo_outcome(job: &Status) -> String {
     let (list, queue) = (escape(&job.queue), job.to.as_deref().map(escape).unwrap_or_default());
     match (job.status.as_str(), job.dry_run) {
@@ -192,19 +192,19 @@ fn undo_outcome(job: &Status) -> String {
             format!("Would move {} from {list} back to {queue}.", counted(job.would_delete, "message"))
         }
         ("completed", false) => format!(
-            "Moved {} from {list} back to {queue}; {} of others are left there.",
+            "Moved {} from {list} back to {queue}; {} left there.",
             counted(job.deleted, "message"),
             grouped(job.queue_depth)
         ),
         (status, _) => format!(
-            "The job is {}: {} are back in {queue}.",
+            "The job is {}; it moved {} back to {queue}.",
             escape(status.as_bytes()),
             counted(job.deleted, "message")
         ),
     }
 }
 
-/// What matches are, besides matches.
+/// Properties of the matches that a user should know before clearing them.
 fn concerns(doubts: &Doubts, rows: &mut Vec<(&'static str, Cell)>) {
     for (name, n) in [
         ("in a chord", doubts.in_chord),
@@ -219,28 +219,28 @@ fn concerns(doubts: &Doubts, rows: &mut Vec<(&'static str, Cell)>) {
     }
 }
 
-/// What this list is not.
+/// A note about messages in the other priority lists of the queue.
 pub(crate) fn other_lists(depth: Option<u64>) -> Option<String> {
     depth.filter(|n| *n > 0).map(|n| {
         format!(
-            "! {} in the other priority lists of this queue, which are not looked at: --priority all",
+            "! {} in the other priority lists of this queue are not included; use --priority all",
             counted(n, "message")
         )
     })
 }
 
-/// Why a count may be less than the whole truth. Said whenever there is something to say.
+/// Notes on why a count can be too low, and the server's notice.
 pub(crate) fn notes(doubts: &Doubts) -> Vec<String> {
     let mut notes = Vec::new();
     if doubts.unreadable > 0 {
         notes.push(format!(
-            "! {} cannot be read (pickle, unknown compression ...): whether they match is unknown, the count may be too \
-             low by so many, and they are left alone",
+            "! {} cannot be read (pickle, unknown compression ...): it is unknown whether they match, so the count can be \
+             too low by that many; a clear keeps them",
             counted(doubts.unreadable, "message")
         ));
     }
     if doubts.undecodable > 0 {
-        notes.push(format!("! {} of the queue are no JSON object", counted(doubts.undecodable, "element")));
+        notes.push(format!("! {}", not_json(doubts.undecodable)));
     }
     if let Some(notice) = &doubts.notice {
         notes.push(format!("! {}", escape(notice.as_bytes())));

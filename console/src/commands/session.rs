@@ -1,4 +1,4 @@
-//! What every command works with.
+//! The connection and the output that all commands share.
 
 use std::ffi::OsStr;
 
@@ -10,7 +10,7 @@ use crate::failure::Exit;
 use crate::reply::Status;
 use crate::terminal;
 
-/// A connection, and how to show what comes of it.
+/// A connection, and the way in which replies are shown.
 pub(crate) struct Session {
     pub(super) client: Client,
     pub(super) json: bool,
@@ -18,12 +18,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Prints a reply: as it is for scripts, or as people read it.
+    /// Prints a reply, as JSON for scripts or as text for people.
     pub(super) fn show(&self, json: &Value, people: impl FnOnce() -> String) {
         if self.json { terminal::print_json(json) } else { terminal::print(&people()) }
     }
 
-    /// Says something beside the reply; never on standard output.
+    /// Prints a message in addition to the reply, never to standard output.
     pub(super) fn say(&self, words: &str) {
         if !self.quiet && !self.json {
             eprintln!("{words}");
@@ -40,7 +40,7 @@ pub(super) fn job_ref(job: &Job) -> JobRef {
     JobRef { id: job.id.to_string(), queue: job.queue.as_deref().map(bytes) }
 }
 
-/// The exit code of a job that is over, or may be.
+/// The exit code for the status of a job.
 pub(super) fn exit_of(job: &Status) -> Exit {
     if job.has_ended() && !job.completed() { Exit::JobFailed } else { Exit::Done }
 }

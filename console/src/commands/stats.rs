@@ -13,7 +13,7 @@ use crate::reply::{Map, Stats};
 use crate::table::{cell, pairs, show, table};
 use crate::text::{self, counted, escape, grouped, time};
 
-/// Signs of the longest bar.
+/// Characters of the longest bar.
 const BAR: u64 = 20;
 
 pub(crate) fn run(session: &mut Session, args: &cli::Stats) -> Result<Exit, Failure> {
@@ -59,7 +59,7 @@ fn people(stats: &Stats, by: &[String]) -> String {
         rows.push(("groups", Cell::new(grouped(n))));
     }
     if let Some(at) = stats.cached_at {
-        rows.push(("when", Cell::new(format!("{} (--bust counts anew)", time(at)))));
+        rows.push(("when", Cell::new(format!("{} (--bust counts again)", time(at)))));
     }
     let mut parts = vec![show(&pairs(rows))];
     parts.extend(render::notes(&stats.doubts));
@@ -80,7 +80,7 @@ fn groups(stats: &Stats, by: &[String]) -> comfy_table::Table {
         .collect();
     let mut table = table(&headings);
     let largest = stats.groups.iter().map(|group| group.sum("count")).max().unwrap_or(0).max(1);
-    // Grouped by the size of a message, the member of that name is that size.
+    // For groups by `bytes`, the member of that name is the size of one message.
     let by_size = by.iter().any(|field| field == "bytes");
     let size = |group: &Map| if by_size { "-".to_owned() } else { text::bytes(group.sum("bytes")) };
     for group in &stats.groups {

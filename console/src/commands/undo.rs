@@ -1,4 +1,4 @@
-//! `qadmin undo`: count what is left, ask, move back, watch.
+//! `qadmin undo`: count what is left, ask for confirmation, move back, follow the job.
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -17,7 +17,7 @@ use crate::text::{counted, escape, grouped};
 pub(crate) fn run(session: &mut Session, args: &cli::Undo) -> Result<Exit, Failure> {
     let mut job = job_ref(&args.job);
     if job.queue.is_none() {
-        // Asked for once all over a cluster; from then on the queue leads to its node.
+        // The first request asks all nodes of a cluster; after that the queue leads to the node.
         job.queue = Some(session.client.status(&job, None)?.queue);
     }
     let mut request = UndoRequest {
@@ -53,18 +53,18 @@ pub(crate) fn run(session: &mut Session, args: &cli::Undo) -> Result<Exit, Failu
     Ok(exit_of(&status))
 }
 
-/// Says how many messages the job moved and how many of them are left, and has the list's name typed.
+/// Shows how many messages the job moved and how many of them are left, and asks the user to type the list's name.
 fn ask(session: &mut Session, request: &UndoRequest) -> Result<Option<Vec<u8>>, Failure> {
     if session.json || !terminal::can_ask() {
         return Err(Failure::new(
             Exit::Unconfirmed,
-            "nothing was moved back: nobody can be asked here. A script confirms with --yes and the name of the list \
-             that the job moved messages to",
+            "nothing was moved back: there is no terminal to ask for confirmation. In a script, confirm with --yes and the name \
+             of the list to which the job moved messages",
         ));
     }
     let Some((moved, left)) = count(session, request)? else { return Ok(None) };
     eprintln!(
-        "Job {} moved {} to {}. {} of them are left there.",
+        "Job {} moved {} to {}. {} of them are still there.",
         escape(request.job.id.as_bytes()),
         counted(moved, "message"),
         escape(&left.queue),
@@ -72,9 +72,7 @@ fn ask(session: &mut Session, request: &UndoRequest) -> Result<Option<Vec<u8>>, 
     );
     let place = if request.front { "before" } else { "after" };
     let queue = escape(left.to.as_deref().unwrap_or_default());
-    eprintln!(
-        "This moves them back to {queue}, to run {place} what is in it, and leaves all others where they are."
-    );
+    eprintln!("This moves them back to {queue}, {place} the messages in it, and moves no others.");
     match prompt::type_list(&left.queue) {
         Some(name) if name == left.queue => Ok(Some(name)),
         _ => {
@@ -84,7 +82,7 @@ fn ask(session: &mut Session, request: &UndoRequest) -> Result<Option<Vec<u8>>, 
     }
 }
 
-/// How many messages the job moved, and a dry run of its undo that is through.
+/// The number of messages that the job moved, and the status of a completed dry run of its undo.
 fn count(session: &mut Session, request: &UndoRequest) -> Result<Option<(u64, Box<Status>)>, Failure> {
     let rehearsal = UndoRequest { dry_run: true, id: Uuid::new_v4().to_string(), ..request.clone() };
     let accepted = session.client.undo(&rehearsal)?;
@@ -94,7 +92,7 @@ fn count(session: &mut Session, request: &UndoRequest) -> Result<Option<(u64, Bo
         End::Ended(status) => Err(Failure::new(
             Exit::JobFailed,
             format!(
-                "what is left could not be counted: {}",
+                "the remaining messages could not be counted: {}",
                 escape(status.error.as_deref().unwrap_or_default().as_bytes())
             ),
         )),

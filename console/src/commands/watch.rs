@@ -9,7 +9,7 @@ use crate::progress::{self, End};
 pub(crate) fn run(session: &mut Session, args: &cli::Job) -> Result<Exit, Failure> {
     let mut job = job_ref(args);
     if job.queue.is_none() {
-        // Once asked for all over a cluster; from then on the queue leads there.
+        // The first request asks all nodes of a cluster; after that the queue leads to the node.
         job.queue = Some(session.client.status(&job, None)?.queue);
     }
     let End::Ended(status) = progress::follow(&mut session.client, &job, session.quiet)? else {

@@ -1,4 +1,4 @@
-//! JSON for the page's own script, and for others: the server's replies, with what a page needs besides.
+//! JSON for the page's script and for other programs: the server's replies, with additional members for the page.
 
 use std::sync::Arc;
 
@@ -21,12 +21,12 @@ fn answer(reply: Result<Value, Failure>) -> Response {
     }
 }
 
-/// Where the state of a job is asked for.
+/// The URL at which the status of a job can be requested.
 fn status_url(id: &str, queue: &[u8]) -> Value {
     format!("/api/status?job={}&queue={}", encode(id.as_bytes()), encode(queue)).into()
 }
 
-/// GET /api/token: what changes have to send back as `X-CSRF-Token`.
+/// GET /api/token: the token that requests for changes must send as `X-CSRF-Token`.
 pub(crate) async fn token(State(app): State<Arc<App>>) -> Response {
     status::json(StatusCode::OK, &json!({ "csrf": app.csrf() }))
 }

@@ -1,4 +1,4 @@
-//! What all requests share.
+//! The state that all requests share.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::connection::Server;
 use crate::failure::{Exit, Failure};
 
-/// Connections that are kept for later requests.
+/// Maximum number of idle connections that are kept for later requests.
 const IDLE_MAX: usize = 4;
 
 /// The program as a web server.
@@ -20,9 +20,9 @@ pub(crate) struct App {
     url: String,
     cacert: Option<PathBuf>,
     idle: Mutex<Vec<Client>>,
-    /// Hosts that browsers may name, with their ports.
+    /// Allowed values of the header Host, with ports.
     hosts: Vec<String>,
-    /// What forms and scripts of this page send back. Other pages cannot read it.
+    /// The token that forms and scripts of this page send. Other pages cannot read it.
     csrf: String,
     pub(crate) login: Option<Login>,
     pub(crate) actor: Option<String>,
@@ -30,13 +30,13 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(redis: &Redis, args: &Serve, login: Option<Login>) -> Result<Self, Failure> {
-        // An address that cannot be read is told at once; a server that is away may come back.
+        // An invalid URL is reported at once; a server that cannot be reached may come back.
         Server::new(&redis.url, redis.cacert.as_deref())?;
         Ok(Self {
             url: redis.url.clone(),
             cacert: redis.cacert.clone(),
             idle: Mutex::default(),
-            // Of a Unix socket; behind it a proxy has to name one of --allow-host.
+            // For a Unix socket; a proxy in front of it has to send one of the names of --allow-host.
             hosts: std::iter::once("localhost".to_owned())
                 .chain(args.allow_host.iter().map(|h| h.to_ascii_lowercase()))
                 .collect(),
@@ -46,7 +46,7 @@ impl App {
         })
     }
 
-    /// Lets browsers reach it by the address that it listens on.
+    /// Allows the address on which the program listens as a host name.
     pub(crate) fn allow_address(&mut self, address: SocketAddr) {
         let port = address.port();
         self.hosts.retain(|host| host != "localhost");
@@ -61,22 +61,22 @@ impl App {
         }
     }
 
-    /// Whether requests may name this host.
+    /// Whether the host name is allowed.
     pub(crate) fn is_host(&self, host: &str) -> bool {
         self.hosts.contains(&host.to_ascii_lowercase())
     }
 
-    /// The token that every change has to come with.
+    /// The token that every request for a change must contain.
     pub(crate) fn csrf(&self) -> &str {
         &self.csrf
     }
 
-    /// Whether a request may see anything but the login.
+    /// Whether the browser is logged in, or no login is required.
     pub(crate) fn is_known(&self, headers: &HeaderMap) -> bool {
         self.login.as_ref().is_none_or(|login| login.is_known(headers))
     }
 
-    /// Asks Redis, on a thread where that may take its time.
+    /// Runs a function with a Redis client on a thread that may block.
     pub(crate) async fn ask<T: Send + 'static>(
         self: &std::sync::Arc<Self>,
         question: impl FnOnce(&mut Client) -> Result<T, Failure> + Send + 'static,
@@ -98,7 +98,7 @@ impl App {
         asked.await.unwrap_or_else(|_| {
             Err(Failure::new(
                 Exit::Refused,
-                "an internal fault: the details are on the program's standard error",
+                "an internal error occurred: the details are on the program's standard error",
             ))
         })
     }

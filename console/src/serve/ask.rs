@@ -1,4 +1,4 @@
-//! What a URL and a form ask of the server, for the pages and the JSON alike.
+//! The requests to Redis that URLs and forms mean, for the pages and for /api.
 
 use axum::http::Uri;
 use uuid::Uuid;
@@ -9,11 +9,11 @@ use crate::failure::{Exit, Failure};
 use crate::reply::{Preview, Stats};
 use crate::text::unescape;
 
-/// Rows of a sample.
+/// Default number of rows in a sample.
 const SAMPLE: u32 = 20;
-/// Groups of a count by fields.
+/// Default number of groups in a count by fields.
 const GROUPS: u32 = 15;
-/// Jobs of a list.
+/// Number of jobs in a list.
 pub(crate) const JOBS: u32 = 50;
 
 /// The parameters of a URL.
@@ -25,7 +25,7 @@ fn usage(words: impl Into<String>) -> Failure {
     Failure::new(Exit::Usage, words)
 }
 
-/// A preview as the parameters ask for it, and why its queue may not be cleared.
+/// The preview that the parameters describe, and why its queue may not be cleared.
 pub(crate) fn look(client: &mut Client, params: &Params) -> Result<(Preview, Option<String>), Failure> {
     let target = Target::new(params);
     let request = PreviewRequest {
@@ -45,7 +45,7 @@ pub(crate) fn look(client: &mut Client, params: &Params) -> Result<(Preview, Opt
     Ok((preview, refusal))
 }
 
-/// Stats as the parameters ask for them; of a job that is through, with what it counted.
+/// The stats that the parameters describe; if their job has ended, with its counts.
 pub(crate) fn count(client: &mut Client, params: &Params) -> Result<Stats, Failure> {
     let target = Target::new(params);
     let filter = if target.has_filter() { target.words().map_err(usage)? } else { Vec::new() };
@@ -70,16 +70,16 @@ pub(crate) fn count(client: &mut Client, params: &Params) -> Result<Stats, Failu
     Ok(if status.has_ended() { stats.with_job(&status) } else { stats })
 }
 
-/// The job that the parameters name.
+/// The job in the parameters.
 pub(crate) fn job_of(params: &Params) -> Result<JobRef, Failure> {
     let id = params
         .text("job")
         .and_then(|id| Uuid::parse_str(&id).ok())
-        .ok_or_else(|| usage("a job has an id, such as 0b4f7c62-6d53-4c0e-9a57-0c2b8f1f3d11"))?;
+        .ok_or_else(|| usage("job must be an id, such as 0b4f7c62-6d53-4c0e-9a57-0c2b8f1f3d11"))?;
     Ok(JobRef { id: id.to_string(), queue: params.bytes("queue") })
 }
 
-/// What a form asks for. The queue's name is what was typed: as it is, or as it is shown.
+/// The clear that a form describes. The user can type the queue's name as it is or in its escaped form.
 pub(crate) fn clear_request(
     given: &Params,
     form: &Params,
@@ -91,22 +91,22 @@ pub(crate) fn clear_request(
         "dry_run" => (form.flag("keep_one"), true),
         "keep_one" => (true, false),
         "all" => (false, false),
-        _ => return Err(usage("say what to do: action=dry_run, keep_one or all")),
+        _ => return Err(usage("action is required: dry_run, keep_one or all")),
     };
     let confirm = form.bytes("confirm").filter(|_| !dry_run).map(|typed| meant(typed, &target.queue));
     let to = match form.text("how").as_deref() {
         Some("clear") => None,
         how => {
-            // A field of a form holds it as it is shown.
+            // A form field contains the name in its escaped form.
             let shown = form.text("to_shown").map(|shown| unescape(&shown).unwrap_or(shown.into_bytes()));
             form.bytes("to").or_else(|| given.bytes("to")).or(shown.filter(|_| how.is_some()))
         }
     };
-    // Who moves and names no list gets one of the job's own.
+    // Without a destination list the matches are moved to a list of the job's own.
     let moves = form.text("how").is_some_and(|how| how != "clear");
     let park = to.is_none() && (moves || form.flag("park"));
     let id = match form.text("id") {
-        Some(id) => Uuid::parse_str(&id).map_err(|_| usage("id is a UUID"))?,
+        Some(id) => Uuid::parse_str(&id).map_err(|_| usage("id must be a UUID"))?,
         None => Uuid::new_v4(),
     };
     Ok(ClearRequest {
@@ -128,13 +128,13 @@ pub(crate) fn clear_request(
     })
 }
 
-/// A name as it was typed: as it is, or as it is shown.
+/// The name that the user meant, typed as it is or in its escaped form.
 fn meant(typed: Vec<u8>, name: &[u8]) -> Vec<u8> {
     let shown = std::str::from_utf8(&typed).ok().and_then(unescape);
     shown.filter(|_| typed != name).unwrap_or(typed)
 }
 
-/// The undo that a form asks for. The list's name is what was typed.
+/// The undo that a form describes, with the list's name as the user typed it.
 pub(crate) fn undo_request(
     given: &Params,
     form: &Params,
@@ -143,11 +143,11 @@ pub(crate) fn undo_request(
     let dry_run = match form.text("action").as_deref() {
         Some("dry_run") => true,
         Some("all") => false,
-        _ => return Err(usage("say what to do: action=dry_run or all")),
+        _ => return Err(usage("action is required: dry_run or all")),
     };
     let list = given.bytes("list").unwrap_or_default();
     let id = match form.text("id") {
-        Some(id) => Uuid::parse_str(&id).map_err(|_| usage("id is a UUID"))?,
+        Some(id) => Uuid::parse_str(&id).map_err(|_| usage("id must be a UUID"))?,
         None => Uuid::new_v4(),
     };
     Ok(UndoRequest {
@@ -155,24 +155,24 @@ pub(crate) fn undo_request(
         confirm: form.bytes("confirm").filter(|_| !dry_run).map(|typed| meant(typed, &list)),
         front: form.flag("front"),
         dry_run,
-        // A rehearsal has an id of its own: the form may be sent again for the undo itself.
+        // A dry run has an id of its own, because the form can be sent again for the undo itself.
         id: if dry_run { Uuid::new_v4() } else { id }.to_string(),
         actor: form.text("actor").or(actor),
         reason: form.text("reason"),
     })
 }
 
-/// What a path asks of a job.
+/// The way to control a job that a path describes.
 pub(crate) fn control_of(uri: &Uri, form: &Params) -> Result<Control, Failure> {
-    // A form says what its fields held: what was not changed is not sent to the server, where somebody else may have
-    // changed it meanwhile. An emptied field takes the limit away.
+    // A form contains the previous values of its fields. A field that the user did not change is not sent to the server,
+    // where another user may have changed the value meanwhile. An empty field removes the limit.
     let number = |name: &str| {
         let (now, before) = (form.text(name), form.text(&format!("{name}_was")));
         match now.clone().map(|text| text.parse::<u64>()) {
             _ if before.is_some() && now == before => Ok(None),
             None => Ok(before.map(|_| 0)),
             Some(Ok(n)) => Ok(Some(n)),
-            Some(Err(_)) => Err(usage(format!("{name} is a number"))),
+            Some(Err(_)) => Err(usage(format!("{name} must be a number"))),
         }
     };
     Ok(match uri.path().rsplit('/').next() {
@@ -181,7 +181,7 @@ pub(crate) fn control_of(uri: &Uri, form: &Params) -> Result<Control, Failure> {
         Some("throttle") => {
             let duty = number("duty")?.map(|percent| u8::try_from(percent).unwrap_or(u8::MAX));
             match (number("rate")?, duty) {
-                (None, None) => return Err(usage("say how fast: rate or duty")),
+                (None, None) => return Err(usage("rate or duty is required")),
                 (rate, duty) => Control::Throttle { rate, duty },
             }
         }

@@ -1,15 +1,14 @@
-//! Connections: how many there are at once, how long each may take, and how they end.
+//! Connections: their maximum number, their time limits, and how they end.
 //!
-//! Anybody who reaches the address can open connections, before any login. None of them may keep others out:
-//! - A client that does not send the head of a request within [`READ`] is left, also between two requests of one
-//!   connection. The body of a request has the same time (`guard.rs`).
-//! - A client that takes nothing of an answer for [`WRITE`] is left.
-//! - There are [`MAX`] connections at most. One more takes the place of the oldest one of which no request is being
-//!   answered: of a client that keeps us waiting, that has not logged in, or that keeps its connection for later. If
-//!   requests of all connections are being answered, the new one is closed.
+//! Any client that reaches the address can open connections before a login. No client can lock others out:
+//! - If a client does not send the head of a request within [`READ`], also between two requests, its connection is
+//!   closed. The body of a request has the same time limit (`guard.rs`).
+//! - If a client reads nothing of a response for [`WRITE`], its connection is closed.
+//! - There are at most [`MAX`] connections. For one more, the oldest connection without a request in progress is closed:
+//!   one of a client that has not sent a request, has not logged in, or keeps its connection for later. If all
+//!   connections have requests in progress, the new one is closed.
 //!
-//! When the program is to end, connections that wait for a next request are closed at once; requests that have begun
-//! have [`END`] to be answered.
+//! When the program ends, idle connections are closed at once, and requests in progress have [`END`] to complete.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -31,26 +30,26 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Sleep, sleep, timeout};
 use tower::ServiceExt as _;
 
-/// Connections at once.
+/// Maximum number of connections.
 const MAX: usize = 256;
-/// Time for the head of a request, and for its body.
+/// Time limit for the head of a request, and for its body.
 pub(crate) const READ: Duration = Duration::from_secs(10);
-/// Time in which a client takes something of an answer.
+/// Time limit within which a client must read a part of a response.
 const WRITE: Duration = Duration::from_secs(10);
-/// Time for the requests that have begun when the program is to end.
+/// Time for requests in progress when the program ends.
 const END: Duration = Duration::from_secs(3);
 
 /// One connection.
 #[derive(Debug, Default)]
 pub(crate) struct Connection {
-    /// Requests that were let in and are being answered: 0 or 1 in HTTP/1.
+    /// Number of accepted requests in progress: 0 or 1 in HTTP/1.
     answering: AtomicUsize,
-    /// Another connection takes its place.
+    /// Notified when the connection is closed for a new one.
     left: Notify,
 }
 
 impl Connection {
-    /// Keeps the connection its place until the answer is made.
+    /// Marks a request as in progress, so that the connection is not closed for a new one.
     pub(crate) fn answer(self: &Arc<Self>) -> Answering {
         self.answering.fetch_add(1, Ordering::Relaxed);
         Answering(Arc::clone(self))
@@ -61,7 +60,7 @@ impl Connection {
     }
 }
 
-/// While it lives, a request is being answered.
+/// While this value exists, a request is in progress.
 pub(crate) struct Answering(Arc<Connection>);
 
 impl Drop for Answering {
@@ -79,7 +78,7 @@ impl Connections {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a new connection, if need be that of another one; `None` if requests of all are being answered.
+    /// Adds a connection and closes an idle one if there are too many; `None` if all have requests in progress.
     fn add(self: &Arc<Self>) -> Option<Place> {
         let mut locked = self.locked();
         let (last, all) = &mut *locked;
@@ -97,7 +96,7 @@ impl Connections {
     }
 }
 
-/// The place of one connection among all; it is free again when this is dropped.
+/// One of the [`MAX`] connections; dropping this value makes room for another one.
 struct Place {
     id: u64,
     connection: Arc<Connection>,
@@ -110,7 +109,7 @@ impl Drop for Place {
     }
 }
 
-/// Answers requests until `stop`; then those that are being answered end, for a while.
+/// Serves requests until `stop` completes, and then waits up to [`END`] for requests in progress.
 pub(crate) async fn serve<L>(mut listener: L, router: Router, stop: impl Future<Output = ()>)
 where
     L: Listener,
@@ -131,11 +130,11 @@ where
     // An error means that there are no connections.
     let _ = end.send(true);
     drop(ends);
-    // The last one drops its receiver.
+    // The channel closes when the last connection drops its receiver.
     let _ = timeout(END, end.closed()).await;
 }
 
-/// One connection from its first request to its last.
+/// Serves one connection until it ends.
 async fn converse<S>(stream: S, place: Place, router: Router, mut ends: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -150,19 +149,19 @@ where
     http.timer(TokioTimer::new()).header_read_timeout(READ);
     let mut served = std::pin::pin!(http.serve_connection(TokioIo::new(stream), answer));
     tokio::select! {
-        // An error is the client's: it went away, or sent no HTTP in time.
+        // An error means that the client disconnected, or sent no valid request in time.
         _ = served.as_mut() => return,
         () = connection.left.notified() => return,
         _ = ends.changed() => served.as_mut().graceful_shutdown(),
     }
-    // As above; and an end that comes late is cut off by the end of the program.
+    // As above. A connection that takes too long is cut off when the program ends.
     let _ = served.await;
 }
 
-/// A stream that fails when the other side takes nothing for [`WRITE`].
+/// A stream that fails when the client reads nothing for [`WRITE`].
 struct Patient<S> {
     stream: S,
-    /// Runs while something is to be written and nothing is taken.
+    /// The timer that runs while a write is blocked.
     waits: Option<Pin<Box<Sleep>>>,
 }
 
@@ -171,7 +170,7 @@ impl<S: AsyncWrite + Unpin> Patient<S> {
         Self { stream, waits: None }
     }
 
-    /// What became of an attempt to write, unless it waits for too long.
+    /// The result of an attempt to write, or an error when it has been blocked for too long.
     fn in_time<T>(&mut self, context: &mut Context<'_>, tried: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if tried.is_ready() {
             self.waits = None;

@@ -1,13 +1,14 @@
-//! The gate: what is checked before any handler sees a request, and what every answer carries.
+//! The checks before any handler sees a request, and the headers of every response.
 //!
-//! A browser sends requests for any page that its user has open, so being on loopback is no protection by itself:
-//! - **Host** has to be a name of ours. A page whose name suddenly leads to 127.0.0.1 (DNS rebinding) says its own name.
-//! - **Origin**, and Sec-Fetch-Site where a browser sends it, have to be ours wherever something changes.
-//! - **Sec-Fetch-Site**, else Origin or Referer, have to be ours wherever something is shown, too, because counting takes
-//!   the time of a server in production. Another page may only lead the browser here; then nothing is counted until
-//!   somebody asks for it (`pages/arrival.rs`).
-//! - **Token**: a form or script that changes something sends back what only our own pages could tell it.
-//! - **Session**: with a token file, whoever has not shown the token sees nothing but the login.
+//! A browser sends requests for any page that its user has open, so listening on loopback is not enough protection:
+//! - **Host** must be one of the allowed names. A page whose name is rebound to 127.0.0.1 (DNS rebinding) sends its own
+//!   name.
+//! - **Origin**, and Sec-Fetch-Site if the browser sends it, must be ours for every request that changes something.
+//! - **Sec-Fetch-Site**, or otherwise Origin or Referer, must be ours for requests that only show something, too, because
+//!   a count takes time of a production server. Another page can only link here; then nothing is counted until the user
+//!   asks for it (`pages/arrival.rs`).
+//! - **Token**: a form or script that changes something sends a token that only our own pages contain.
+//! - **Session**: with a token file, a browser that is not logged in sees only the login.
 
 use std::sync::Arc;
 
@@ -26,10 +27,10 @@ use super::params::Params;
 use super::responses::refusal;
 use super::session::same_secret;
 
-/// Bytes of a request's body: forms are small.
+/// Maximum bytes of a request's body; forms are small.
 const BODY_MAX: usize = 64 * 1024;
 
-/// No script, style or frame but our own files; no markup by scripts; forms go nowhere else.
+/// Only our own files are scripts and styles, scripts cannot create markup, and forms can be sent to us only.
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
                    form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
                    trusted-types 'none'";
@@ -38,19 +39,19 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (header::CONTENT_SECURITY_POLICY, CSP),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
-    // Not no-referrer: browsers then send `Origin: null` with our own forms.
+    // With no-referrer, browsers would send `Origin: null` with our own forms.
     (header::REFERRER_POLICY, "same-origin"),
     (header::CACHE_CONTROL, "no-store"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// Refuses, or lets the request through; either way the answer gets its headers.
+/// Refuses the request or passes it to its handler, and adds the headers to the response.
 pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let mut response = match admit(&app, request).await {
         Ok(request) => {
             let connection = request.extensions().get::<Arc<Connection>>().cloned();
-            // From here on the connection keeps its place.
+            // From here on the connection is not closed for a new one.
             let _answering = connection.as_ref().map(Connection::answer);
             next.run(request).await
         }
@@ -69,7 +70,7 @@ async fn admit(app: &App, request: Request) -> Result<Request, Box<Response>> {
     if !host.is_some_and(|host| app.is_host(host)) {
         return refuse(
             StatusCode::FORBIDDEN,
-            "this page is not reached by that name; start qadmin serve with --allow-host to allow it",
+            "host name not allowed; start qadmin serve with --allow-host to allow it",
         );
     }
     let changes = request.method() != Method::GET && request.method() != Method::HEAD;
@@ -97,24 +98,21 @@ async fn admit(app: &App, request: Request) -> Result<Request, Box<Response>> {
     let body = match timeout(READ, to_bytes(body, BODY_MAX)).await {
         Ok(Ok(body)) => body,
         Ok(Err(_)) => return refuse(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large"),
-        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the request did not come whole in time"),
+        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the request was not complete in time"),
     };
     if path == "/login" {
-        // Nobody is logged in yet whose right another page could use.
+        // Nobody is logged in yet, so another page cannot use a session.
         return Ok(Request::from_parts(parts, Body::from(body)));
     }
     let sent = parts.headers.get("x-csrf-token").map(|token| token.as_bytes().to_vec());
     let sent = sent.or_else(|| Params::new(&body).bytes("csrf"));
     if !sent.is_some_and(|sent| same_secret(&sent, app.csrf().as_bytes())) {
-        return refuse(
-            StatusCode::FORBIDDEN,
-            "the form is of an earlier run of qadmin serve, or of another page: load it anew and send it again",
-        );
+        return refuse(StatusCode::FORBIDDEN, "the form has expired: reload the page and send it again");
     }
     Ok(Request::from_parts(parts, Body::from(body)))
 }
 
-/// The login, which leads back to where somebody wanted to look.
+/// The URL of the login, which leads back to the requested page.
 fn login_for(uri: &Uri, changes: bool) -> String {
     let back = uri.path_and_query().map_or("/", |path| path.as_str());
     if changes || back == "/" {
@@ -124,7 +122,8 @@ fn login_for(uri: &Uri, changes: bool) -> String {
     }
 }
 
-/// Whether a browser says that one of our own pages sends this. Programs that are no browsers say nothing.
+/// Whether one of our own pages sends the request, according to the browser. Programs other than browsers send no such
+/// headers and are accepted.
 fn is_from_here(app: &App, headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or("null"));
@@ -132,16 +131,16 @@ fn is_from_here(app: &App, headers: &HeaderMap) -> bool {
         && origin.is_none_or(|origin| is_own(app, origin))
 }
 
-/// Whether the origin, or the address of a page, is one of ours.
+/// Whether an origin, or the URL of a page, is one of ours.
 fn is_own(app: &App, address: &str) -> bool {
     let rest = address.strip_prefix("http://").or_else(|| address.strip_prefix("https://"));
     rest.and_then(|rest| rest.split('/').next()).is_some_and(|host| app.is_host(host))
 }
 
-/// Whether a request that only looks comes from another page: an image, a script or a link there. Browsers say so in
-/// Sec-Fetch-Site. Older ones do not, and those that come to a name that is not trusted; they name the page in Origin or
-/// Referer. What names none of them and is a browser all the same was told by another page to keep silent, or somebody
-/// typed the address: nobody types those of /api.
+/// Whether a request that changes nothing comes from another page: from an image, a script or a link there. Browsers say
+/// so in Sec-Fetch-Site. Older browsers, and browsers on an origin that is not trustworthy, do not send it; they name the
+/// page in Origin or Referer. If a browser sends none of them, another page has suppressed them or the user typed the
+/// URL; users do not type URLs of /api.
 fn is_from_elsewhere(app: &App, path: &str, headers: &HeaderMap) -> bool {
     let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("null"));
     if let Some(site) = headers.get("sec-fetch-site") {
@@ -154,7 +153,7 @@ fn is_from_elsewhere(app: &App, path: &str, headers: &HeaderMap) -> bool {
     browser && !is_navigation(path, headers)
 }
 
-/// Whether the browser's window goes to the page, and does not only fetch it for another one.
+/// Whether the browser navigates to the page and does not only fetch it for another page.
 fn is_navigation(path: &str, headers: &HeaderMap) -> bool {
     if path.starts_with("/api/") || path.starts_with("/assets/") {
         return false;

@@ -1,4 +1,4 @@
-//! Logging in with the token, where the page can be reached by others.
+//! Login with the token, for pages that are reachable from the network.
 
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
-//! `qadmin serve`: the same as at the terminal, as a web page.
+//! `qadmin serve`: the commands of the program as a web page.
 //!
-//! Whoever reaches the page may do what the Redis user of its URL may do, so most of this is about who reaches it:
-//! `guard.rs` checks every request before anything else sees it, `session.rs` knows who has shown the token. Handlers
-//! (`api.rs`, `pages/`) ask for what a URL or form means (`ask.rs`), and talk to Redis on threads of their own
-//! ([`app::App::ask`]).
+//! A person who can reach the page can do everything that the Redis user of its URL may do, so most of this code decides
+//! who can reach it: `guard.rs` checks every request before any handler, and `session.rs` knows which browsers are logged
+//! in. Handlers (`api.rs`, `pages/`) turn URLs and forms into requests (`ask.rs`), and talk to Redis on threads of their
+//! own ([`app::App::ask`]).
 
 mod api;
 mod app;
@@ -48,9 +48,9 @@ pub(crate) fn run(redis: &Redis, args: &Serve) -> Result<Exit, Failure> {
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(Exit::Refused, format!("no threads: {error}")))?;
+        .map_err(|error| Failure::new(Exit::Refused, format!("threads could not be started: {error}")))?;
     let served = runtime.block_on(listen(place, app));
-    // Threads that still wait for an answer of Redis hold nobody up.
+    // Threads that still wait for a reply of Redis do not delay the end.
     runtime.shutdown_background();
     served.map_err(|error| {
         Failure::new(Exit::Refused, format!("{}: {error}", escape(args.listen.as_bytes())))
@@ -72,14 +72,14 @@ impl Place {
         let usage = |words: String| Failure::new(Exit::Usage, words);
         let address = listen.replacen("localhost:", "127.0.0.1:", 1).parse::<SocketAddr>().map_err(|_| {
             usage(format!(
-                "--listen {}: it is an address and a port, such as 127.0.0.1:8379, or unix:/path",
+                "--listen {}: expected an address and a port, such as 127.0.0.1:8379, or unix:/path",
                 escape(listen.as_bytes())
             ))
         })?;
         if !address.ip().is_loopback() && !has_login {
             return Err(usage(format!(
-                "others could reach {address}, and everybody who does may clear queues: give --token-file, or listen on \
-                 127.0.0.1 (and come by ssh -L)"
+                "{address} is reachable from the network, and anyone who connects could clear queues: pass --token-file, or \
+                 listen on 127.0.0.1 (and use ssh -L)"
             )));
         }
         Ok(Self::Tcp(address))
@@ -101,10 +101,10 @@ async fn listen(place: Place, mut app: App) -> io::Result<()> {
             let own = fs::symlink_metadata(&path)?.ino();
             println!("unix:{path}");
             connections::serve(listener, router(Arc::new(app)), stop()).await;
-            // Somebody else may have put another file there meanwhile.
+            // Another process may have created another file there meanwhile.
             if fs::symlink_metadata(&path).is_ok_and(|file| file.ino() == own && file.file_type().is_socket())
             {
-                // An error means that it is gone already.
+                // An error means that it has already been deleted.
                 let _ = fs::remove_file(&path);
             }
         }
@@ -112,8 +112,8 @@ async fn listen(place: Place, mut app: App) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes a socket away that nobody answers on: it is left over from a run that was killed. Anything else that has the name
-/// is left alone. (To connect to a file that is no socket is refused, too.)
+/// Deletes a socket that refuses connections, because it is left over from a run that was killed. Any other file is not
+/// touched. (Connections to a file that is not a socket are refused, too, so the type is checked first.)
 fn remove_stale(path: &str) -> io::Result<()> {
     let file = match fs::symlink_metadata(path) {
         Ok(file) => file,
@@ -121,17 +121,17 @@ fn remove_stale(path: &str) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     if !file.file_type().is_socket() {
-        return Err(io::Error::other("this is no socket; give a path at which there is nothing"));
+        return Err(io::Error::other("this is not a socket; give a path that does not exist"));
     }
     match std::os::unix::net::UnixStream::connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        // It is somebody's: listening on it will say so.
+        // Another process uses it, so the attempt to listen fails with the reason.
         _ => Ok(()),
     }
 }
 
-/// A socket that is its owner's alone from the first moment: with rights that are set behind it, somebody could be
-/// connected already.
+/// A socket that only its owner can use from the first moment. If its mode were changed afterwards, another user could
+/// already be connected.
 fn bind_private(path: &str) -> io::Result<UnixListener> {
     let before = umask(Mode::from_raw_mode(0o177));
     let listener = UnixListener::bind(path);

@@ -6,15 +6,15 @@ use crate::filter_syntax;
 use crate::kind::Kind;
 use crate::text::unescape;
 
-/// Bytes that stand for themselves in a value.
+/// Bytes that need no escaping in a value.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// A value as it stands in a URL.
+/// Encodes a value for a URL.
 pub(crate) fn encode(value: &[u8]) -> String {
     percent_encode(value, PLAIN).to_string()
 }
 
-/// `a=1&b=2`, in its order.
+/// The pairs of `a=1&b=2`, in their order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Params(Vec<(String, Vec<u8>)>);
 
@@ -41,7 +41,7 @@ impl Params {
         )
     }
 
-    /// A value that is not empty. Of several the first counts.
+    /// The first value of this name that is not empty.
     pub(crate) fn bytes(&self, name: &str) -> Option<Vec<u8>> {
         self.0
             .iter()
@@ -53,7 +53,7 @@ impl Params {
         self.bytes(name).map(|value| String::from_utf8_lossy(&value).into_owned())
     }
 
-    /// Every value, as text.
+    /// All values of this name, as text.
     pub(crate) fn texts(&self, name: &str) -> Vec<String> {
         self.all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect()
     }
@@ -67,7 +67,7 @@ impl Params {
     }
 }
 
-/// A queue and a filter, as they stand in the URL of a preview.
+/// The queue and the filter in the URL of a preview.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Target {
     pub(crate) queue: Vec<u8>,
@@ -75,9 +75,9 @@ pub(crate) struct Target {
     pub(crate) repoid: Vec<u8>,
     pub(crate) commitid: Vec<u8>,
     pub(crate) wheres: Vec<Vec<u8>>,
-    /// What the messages are, as it is asked for.
+    /// The kind of the messages, as the URL contains it.
     kind: Option<String>,
-    /// Which lists of a queue with priorities: all, or those of a step.
+    /// The lists of a queue with priorities: all, or the list of one step.
     pub(crate) priority: Option<String>,
 }
 
@@ -85,7 +85,7 @@ impl Target {
     pub(crate) fn new(params: &Params) -> Self {
         let one = |name| params.bytes(name).unwrap_or_default();
         Self {
-            // What a form cannot hold as it is, it holds as it is shown.
+            // A form contains a name that is not UTF-8 in its escaped form.
             queue: params.text("shown").and_then(|shown| unescape(&shown)).unwrap_or_else(|| one("queue")),
             task: one("task"),
             repoid: one("repoid"),
@@ -96,24 +96,24 @@ impl Target {
         }
     }
 
-    /// The same in all lists of the queue. `queue` is the queue that this list is a part of, where the server says that
-    /// it is the list of one step: what stands between a name and a step is a setting of the server.
+    /// The same filter on all lists of the queue. `queue` is the queue to which this list belongs, if the server says that
+    /// it is the list of one step; only the server knows the separator between a name and a step.
     fn of_all_lists(&self, queue: Option<&[u8]>) -> Self {
         let queue = queue.unwrap_or(&self.queue).to_vec();
         Self { queue, priority: Some("all".to_owned()), ..self.clone() }
     }
 
-    /// The address of the preview of all lists of the queue; `queue` as for [`Self::of_all_lists`].
+    /// The URL of the preview of all lists of the queue; `queue` is as for [`Self::of_all_lists`].
     pub(crate) fn all_lists_url(&self, queue: Option<&[u8]>) -> String {
         format!("/preview?{}", self.of_all_lists(queue).query())
     }
 
-    /// Whether more than one list may be meant.
+    /// Whether all lists of a queue with priorities are meant.
     pub(crate) fn is_of_all_lists(&self) -> bool {
         self.priority.as_ref().is_some_and(|priority| priority.eq_ignore_ascii_case("all"))
     }
 
-    /// The same messages taken for others.
+    /// The same target with messages of another kind.
     pub(crate) fn taken_for(&self, kind: Option<Kind>) -> Self {
         Self { kind: kind.map(|kind| kind.word().to_owned()), ..self.clone() }
     }
@@ -122,24 +122,24 @@ impl Target {
         Kind::parse(self.kind.as_deref()?)
     }
 
-    /// Whether there is any condition.
+    /// Whether the filter has a condition.
     pub(crate) fn has_filter(&self) -> bool {
         !self.wheres.is_empty()
             || [&self.task, &self.repoid, &self.commitid].iter().any(|value| !value.is_empty())
     }
 
-    /// What is wrong with it, apart from its filter.
+    /// Checks everything except the filter.
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.queue.is_empty() {
-            return Err("name a queue".to_owned());
+            return Err("a queue is required".to_owned());
         }
         if self.kind.is_some() && self.kind().is_none() {
-            return Err("messages are those of celery, sidekiq or resque, or ids".to_owned());
+            return Err("the kind of messages must be celery, sidekiq, resque or ids".to_owned());
         }
         Ok(())
     }
 
-    /// The filter as the server's commands take it; or what is wrong with it.
+    /// The filter as the server's commands take it, or an error text.
     pub(crate) fn words(&self) -> Result<Vec<Vec<u8>>, String> {
         self.check()?;
         let mut words = Vec::new();
@@ -152,19 +152,21 @@ impl Target {
         if !self.repoid.is_empty()
             && std::str::from_utf8(&self.repoid).ok().and_then(|id| id.parse::<i128>().ok()).is_none()
         {
-            return Err("the repository is a number".to_owned());
+            return Err("the repository must be a number".to_owned());
         }
         for text in &self.wheres {
-            let text = std::str::from_utf8(text).map_err(|_| "a condition is no UTF-8".to_owned())?;
+            let text = std::str::from_utf8(text).map_err(|_| "a condition is not UTF-8".to_owned())?;
             words.extend(filter_syntax::condition(text)?);
         }
         if words.is_empty() {
-            return Err("a filter has at least one condition: task, repository, commit or another".to_owned());
+            return Err(
+                "a filter needs at least one condition: task, repository, commit or another field".to_owned()
+            );
         }
         Ok(words)
     }
 
-    /// The same as a query string.
+    /// The target as a query string.
     pub(crate) fn query(&self) -> String {
         let kind = self.kind.clone().unwrap_or_default().into_bytes();
         let priority = self.priority.clone().unwrap_or_default().into_bytes();
@@ -180,7 +182,7 @@ impl Target {
         pairs.map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>().join("&")
     }
 
-    /// The queue alone, as a query string.
+    /// The queue without the filter, as a query string.
     pub(crate) fn queue_query(&self) -> String {
         let (queue, kind, priority) = (self.queue.clone(), self.kind.clone(), self.priority.clone());
         Self { queue, kind, priority, ..Self::default() }.query()

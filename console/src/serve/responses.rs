@@ -1,4 +1,4 @@
-//! Answers where no handler answers: JSON under /api, a page elsewhere.
+//! Responses when no handler runs: JSON under /api, and a page elsewhere.
 
 use std::any::Any;
 
@@ -11,7 +11,7 @@ use tower_http::catch_panic::ResponseForPanic;
 use super::pages::error::failure;
 use super::status::json;
 
-/// A request that is refused before or instead of a handler.
+/// The response to a request that is refused before a handler runs.
 pub(crate) fn refusal(uri: &Uri, status: StatusCode, words: &str) -> Response {
     if uri.path().starts_with("/api/") {
         json(status, &json!({ "error": words }))
@@ -25,10 +25,10 @@ pub(crate) async fn unknown(uri: Uri) -> Response {
 }
 
 pub(crate) async fn method(uri: Uri) -> Response {
-    refusal(&uri, StatusCode::METHOD_NOT_ALLOWED, "that cannot be done with this page")
+    refusal(&uri, StatusCode::METHOD_NOT_ALLOWED, "this page does not support that method")
 }
 
-/// A handler panicked; the details stand on standard error.
+/// The response when a handler panicked; the details are on standard error.
 #[derive(Clone, Copy)]
 pub(crate) struct Panicked;
 
@@ -38,7 +38,7 @@ impl ResponseForPanic for Panicked {
     fn response_for_panic(&mut self, _: Box<dyn Any + Send>) -> axum::http::Response<Body> {
         json(
             StatusCode::INTERNAL_SERVER_ERROR,
-            &json!({ "error": "an internal fault: the details are on the program's standard error" }),
+            &json!({ "error": "an internal error occurred: the details are on the program's standard error" }),
         )
     }
 }

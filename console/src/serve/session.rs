@@ -1,4 +1,4 @@
-//! Sessions of browsers: who has shown the token, and the secrets that say so.
+//! Sessions of browsers that have logged in with the token, and their secrets.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs;
@@ -13,18 +13,18 @@ use uuid::Uuid;
 use crate::failure::{Exit, Failure};
 use crate::text::escape;
 
-/// The fewest characters of a token: shorter tokens can be guessed.
+/// Minimum token length: shorter tokens can be guessed.
 const TOKEN_MIN: usize = 16;
 /// How long a browser stays logged in.
 const LIFE: Duration = Duration::from_secs(12 * 3600);
-/// Browsers that are logged in at the same time.
+/// Maximum number of sessions.
 const SESSIONS_MAX: usize = 256;
-/// Wrong tokens, from anybody, within [`WINDOW`]. More are not looked at.
+/// Maximum number of wrong tokens, from all clients together, within [`WINDOW`]. Further attempts are refused unchecked.
 const WRONG_MAX: usize = 10;
 const WINDOW: Duration = Duration::from_secs(60);
 const COOKIE: &str = "qadmin_session";
 
-/// Who may come in.
+/// The token, and the sessions that were started with it.
 pub(crate) struct Login {
     token: Vec<u8>,
     state: Mutex<Known>,
@@ -37,7 +37,7 @@ struct Known {
     wrong: VecDeque<Instant>,
 }
 
-/// What an attempt to log in came to.
+/// The result of a login attempt.
 pub(crate) enum Answer {
     Session(String),
     Wrong,
@@ -51,7 +51,7 @@ impl Login {
         };
         let mode = fs::metadata(path).map_err(|error| usage(error.to_string()))?.permissions().mode();
         if mode & 0o077 != 0 {
-            return Err(usage("others may read this token; chmod 600 it".to_owned()));
+            return Err(usage("other users can read this file; run chmod 600 on it".to_owned()));
         }
         let token = fs::read(path).map_err(|error| usage(error.to_string()))?.trim_ascii().to_vec();
         if token.len() < TOKEN_MIN {
@@ -70,7 +70,7 @@ impl Login {
             .any(|(known, begin)| begin.elapsed() < LIFE && same_secret(known.as_bytes(), session.as_bytes()))
     }
 
-    /// Begins a session if the token is the right one.
+    /// Starts a session if the token is correct.
     pub(crate) fn try_token(&self, token: &[u8]) -> Answer {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         while state.wrong.front().is_some_and(|at| at.elapsed() > WINDOW) {
@@ -113,12 +113,12 @@ pub(crate) fn cookie(session: &str) -> String {
     format!("{COOKIE}={session}; HttpOnly; SameSite=Strict; Path=/; Max-Age={age}")
 }
 
-/// The header that takes it away again.
+/// The header that removes the session.
 pub(crate) fn no_cookie() -> String {
     format!("{COOKIE}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0")
 }
 
-/// Whether a place to go back to is one of ours: `//elsewhere` and `/\elsewhere` are not.
+/// Whether a path leads to one of our pages: `//elsewhere` and `/\elsewhere` do not.
 pub(crate) fn is_own_path(path: &str) -> bool {
     path.starts_with('/') && !path.starts_with("//") && !path.contains(|c: char| c == '\\' || c.is_control())
 }
@@ -128,7 +128,7 @@ pub(crate) fn secret() -> String {
     format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
 }
 
-/// Compares secrets in a time that tells nothing about where they differ.
+/// Compares secrets in a time that does not depend on where they differ.
 pub(crate) fn same_secret(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }

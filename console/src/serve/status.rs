@@ -1,4 +1,4 @@
-//! The status of an answer, and answers in JSON.
+//! HTTP status codes, and responses in JSON.
 
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::failure::{Exit, Failure};
 
-/// The status of a failure: it says whose fault it is.
+/// The HTTP status code for a failure.
 pub(crate) fn status(failure: &Failure) -> StatusCode {
     match failure.exit {
         Exit::NoRight => StatusCode::FORBIDDEN,
@@ -25,12 +25,12 @@ pub(crate) fn status(failure: &Failure) -> StatusCode {
     }
 }
 
-/// JSON with a status.
+/// A response in JSON with a status code.
 pub(crate) fn json(status: StatusCode, value: &Value) -> Response {
     (status, [(CONTENT_TYPE, "application/json")], value.to_string()).into_response()
 }
 
-/// A failure under /api.
+/// The response for a failure under /api.
 pub(crate) fn api(failure: &Failure) -> Response {
     json(status(failure), &json!({ "error": failure.words }))
 }

@@ -59,11 +59,11 @@ fn json_says_what_the_server_says_and_where_a_job_stands() {
     );
     for (path, status, words) in [
         ("/api/preview?queue=celery", 400, "at least one condition"),
-        ("/api/preview?repoid=1", 400, "name a queue"),
+        ("/api/preview?repoid=1", 400, "a queue is required"),
         ("/api/preview?queue=celery&repoid=x", 400, "number"),
         ("/api/preview?queue=celery&where=retries+%3D+x", 400, "retries must be an integer"),
         ("/api/preview?queue=celery&where=nothing+EXISTS", 400, "unknown field"),
-        ("/api/status?job=x", 400, "a job has an id"),
+        ("/api/status?job=x", 400, "job must be an id"),
         ("/api/status?job=00000000-0000-4000-8000-000000000000", 404, "NOJOB"),
         ("/api/nothing", 404, "no such page"),
     ] {

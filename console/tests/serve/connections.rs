@@ -90,7 +90,7 @@ fn only_a_socket_that_nobody_serves_is_replaced() {
     for path in [&file, &link, &at("folder")] {
         let output = listen(path).output().expect("it runs");
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && words.contains("no socket"), "{path}: {words}");
+        assert!(!output.status.success() && words.contains("not a socket"), "{path}: {words}");
     }
     assert_eq!(fs::read_to_string(&file).expect("still there"), "precious");
     assert!(fs::symlink_metadata(&link).expect("still there").is_symlink());

@@ -1,5 +1,5 @@
-// Counts and jobs arrive by themselves. Everything that comes from a server is put in as text (textContent); the pages
-// forbid anything else.
+// Updates counts and jobs without a reload. Text from a server is inserted as text only (textContent); the policy of the
+// pages forbids anything else.
 "use strict";
 
 const POLL_MS = 500;
@@ -7,11 +7,11 @@ const POLL_MS = 500;
 const at = (id) => document.getElementById(id);
 const grouped = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 const seconds = (ms) => (ms < 1000 ? `${ms} ms` : `${Math.round(ms / 100) / 10} s`);
-// Indexes count from the end that runs next: -1, -2 at the tail, 0, 1 at the head. 1 runs next.
+// Indexes count from the consumer end: -1, -2 at the tail, 0, 1 at the head. Position 1 runs next.
 const place = (index) => (index === null ? "" : grouped(index < 0 ? -index : index + 1));
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-// What is not seen but moves or hides what is, as the program's tables show it.
+// Escapes invisible characters that move or hide visible ones, as the program's tables do.
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 const visible = (value) =>
   value === null || value === undefined
@@ -40,7 +40,7 @@ async function ask(url) {
   return reply;
 }
 
-// A job until it ends. Where the server is away for a while, that is said and it is asked again.
+// Follows a job until it ends. While the server cannot be reached, says so and tries again.
 async function follow(url, show, away) {
   for (;;) {
     try {
@@ -83,22 +83,22 @@ function sampleHeading(matches, shown) {
 function notes(reply) {
   const said = [];
   if (reply.unreadable > 0)
-    said.push(`${grouped(reply.unreadable)} messages cannot be read: whether they match is unknown, the count may be too low by so many, and they are left alone.`);
-  if (reply.undecodable > 0) said.push(`${grouped(reply.undecodable)} elements of the queue are no JSON object.`);
+    said.push(`${grouped(reply.unreadable)} messages cannot be read: it is unknown whether they match, so the count can be too low by that many; a clear keeps them.`);
+  if (reply.undecodable > 0) said.push(`${grouped(reply.undecodable)} elements of the queue are not JSON objects.`);
   for (const [name, words] of [["in_chord", "in a chord"], ["in_group", "in a group"], ["with_eta", "with an eta"], ["redelivered", "redelivered"]])
     if (reply[name] > 0) said.push(`${grouped(reply[name])} of the matches are ${words}.`);
-  if (reply.inexact > 0) said.push(`${grouped(reply.inexact)} ${reply.inexact === 1 ? "message matches" : "messages match"} by argsrepr or kwargsrepr alone: not counted above.`);
+  if (reply.inexact > 0) said.push(`${grouped(reply.inexact)} ${reply.inexact === 1 ? "message matches" : "messages match"} only by argsrepr or kwargsrepr: not counted above.`);
   if (reply.notice) said.push(visible(reply.notice));
   const lines = said.map((words) => element("p", words, "note"));
   if (reply.looks_like && reply.looks_like !== "ids") {
     const line = element("p", `The messages look like those of ${visible(reply.looks_like)}: `, "note");
-    const link = element("a", "read them so");
+    const link = element("a", "read them as such");
     link.href = `${at("count").dataset.any}&as=${encodeURIComponent(reply.looks_like)}`;
     line.append(link);
     lines.unshift(line);
   }
   if (reply.other_priorities_depth > 0) {
-    const words = `${grouped(reply.other_priorities_depth)} messages in the other priority lists of this queue, which are not looked at: `;
+    const words = `${grouped(reply.other_priorities_depth)} messages in the other priority lists of this queue are not included: `;
     const [line, link] = [element("p", words, "note"), element("a", "all lists")];
     link.href = reply.lists_url;
     line.append(link);
@@ -107,7 +107,7 @@ function notes(reply) {
   at("count-notes").replaceChildren(...lines);
 }
 
-// The end of a count, whichever way it came. The buttons are free in any case: a clear does not need a count.
+// Shows the result of a count. The buttons are enabled in any case: a clear does not need a count.
 function counted(reply, matches, error) {
   at("count-progress").hidden = true;
   at("skip-count").hidden = true;
@@ -120,7 +120,7 @@ function counted(reply, matches, error) {
     at("count-line").textContent = `${grouped(matches)} of ${grouped(reply.depth)} messages match${share}`;
   }
   at("count-more").textContent = reply.cached_at ? `Counted ${new Date(reply.cached_at).toLocaleString()}. ` : "";
-  const anew = element("a", "Count anew");
+  const anew = element("a", "Count again");
   anew.href = `${at("count").dataset.here}&bust=1`;
   at("count-more").append(anew);
   notes(reply);
@@ -132,7 +132,7 @@ function counted(reply, matches, error) {
   }
 }
 
-// Nothing is counted, and nothing can be done: the filter, the right or the server is wrong.
+// Shows an error. No action is possible: the filter is invalid, a permission is missing or the server failed.
 function refused(words) {
   at("count-progress").hidden = true;
   at("count-line").textContent = words;
@@ -153,18 +153,18 @@ async function preview(card) {
     return;
   }
   showSample(reply.sample);
-  // The server does not move messages that workers hold.
+  // The server does not move unacknowledged messages.
   if (at("how-move") && reply.container === "unacked") {
     at("how-clear").checked = true;
     at("how-move").disabled = true;
   }
   if (reply.clear_refusal) {
-    // What goes leaves its room behind: nothing below moves.
+    // Hidden elements keep their space, so that nothing below them moves.
     const card = at("locked").closest(".card");
     card.style.minHeight = `${card.getBoundingClientRect().height}px`;
     at("refusal").textContent = reply.clear_refusal.split("\n")[0];
     at("destructive").remove();
-    at("locked").querySelector(".buttons").replaceChildren(element("p", "This Redis user may look, but not clear."));
+    at("locked").querySelector(".buttons").replaceChildren(element("p", "This Redis user may preview, but not clear."));
   }
   if (reply.mode !== "job" || reply.match_count !== null) {
     at("locked").disabled = false;
@@ -217,7 +217,7 @@ async function job(card) {
       },
       (words) => { at("outcome").textContent = words; },
     );
-    // The page knows how to tell the end.
+    // The reloaded page shows the result.
     location.reload();
   } catch (failure) {
     at("outcome").textContent = failure.words;
@@ -227,7 +227,7 @@ async function job(card) {
 function groupLink(card, by, group) {
   const value = group[by];
   const shown = value === null ? "none" : visible(value);
-  // Bytes that are no text cannot be typed into a filter.
+  // Bytes that are not text cannot be typed into a filter.
   if (`${by}_b64` in group) return element("span", shown);
   const field = by === "task" ? by : `kwargs.${by}`;
   const [name, condition] = value === null ? ["where", `${field} MISSING`] : [by, value];
@@ -264,7 +264,7 @@ function showGroups(card, reply) {
   card.querySelector("div").replaceChildren(table);
 }
 
-// The counts of a queue, one after the other: each is a walk over the whole queue.
+// Requests the counts of a queue one after the other, because each scans the whole queue.
 async function queue(cards) {
   for (const card of cards) {
     const [line, progress] = [card.querySelector("p"), card.querySelector("progress")];

@@ -1,4 +1,4 @@
-//! What can be done with matches: dry run, clear all, clear all but one; move or clear for good.
+//! The actions on matches: dry run, clear all, clear all but one; moving or deleting.
 
 use maud::{Markup, html};
 use uuid::Uuid;
@@ -7,21 +7,21 @@ use crate::serve::app::App;
 use crate::serve::params::Target;
 use crate::text::{escape, grouped};
 
-/// What can be done, and why not.
+/// Which actions are possible, and why others are not.
 #[derive(Default)]
 pub(super) struct Actions<'a> {
-    /// Nothing is known yet.
+    /// The count is not known yet.
     pub(super) locked: bool,
     pub(super) matches: Option<u64>,
-    /// Beside these, messages that a clear takes only where it is told to.
+    /// The number of further messages that a clear takes only with INEXACT.
     pub(super) inexact: u64,
     pub(super) refusal: Option<&'a str>,
-    /// Messages are those that workers hold: the server moves none of them.
+    /// Whether the messages are unacknowledged ones, which the server does not move.
     pub(super) held: bool,
     pub(super) count_error: Option<&'a str>,
 }
 
-/// The form of the three things that can be done.
+/// The form with the three actions.
 pub(super) fn actions(app: &App, target: &Target, state: &Actions<'_>) -> Markup {
     let shown = escape(&target.queue);
     html! {
@@ -48,14 +48,14 @@ pub(super) fn actions(app: &App, target: &Target, state: &Actions<'_>) -> Markup
                         @if state.refusal.is_none() {
                             label.option #inexact hidden[state.inexact == 0] {
                                 input type="checkbox" name="inexact" value="1";
-                                span { "Also the " span #inexact-count { (grouped(state.inexact)) " " } "that argsrepr or kwargsrepr alone tell of" }
+                                span { "Include " span #inexact-count { (grouped(state.inexact)) " " } "more, matched by argsrepr or kwargsrepr only" }
                             }
-                            // The first one is what Enter presses in a field: the one that changes nothing.
+                            // Enter in a field presses the first button, so it is the one that changes nothing.
                             button #dry-run name="action" value="dry_run" formnovalidate { "Dry run" }
                             button.danger #clear-all name="action" value="all" { (verb()) " all" }
                             button.danger #keep-one name="action" value="keep_one" hidden[state.matches.is_some_and(|n| n + state.inexact <= 1)] { (verb()) " all but one" }
                         } @else {
-                            p { "This Redis user may look, but not clear." }
+                            p { "This Redis user may preview, but not clear." }
                         }
                     }
                 }
@@ -64,10 +64,10 @@ pub(super) fn actions(app: &App, target: &Target, state: &Actions<'_>) -> Markup
     }
 }
 
-/// What becomes of what is taken out. Moving is what is chosen where nobody chooses: it can be undone.
+/// The choice between moving and deleting. Moving is the default, because it can be undone.
 fn whereto(target: &Target, held: bool) -> Markup {
     html! {
-        // In one list nobody would know any more of which step a message was.
+        // In one list the priority step of each message would be lost.
         @if held || target.is_of_all_lists() {
             input type="hidden" name="how" value="clear";
         } @else {
@@ -78,7 +78,7 @@ fn whereto(target: &Target, held: bool) -> Markup {
                     "Move (can be undone)"
                 }
                 label.within {
-                    "Destination list (empty: a list of its own, made for this job)"
+                    "Destination list (if empty, a new list for this job)"
                     input name="to_shown" autocomplete="off" autocapitalize="off" spellcheck="false";
                 }
                 label.option {
@@ -90,12 +90,12 @@ fn whereto(target: &Target, held: bool) -> Markup {
     }
 }
 
-/// "Delete", or "Move" where that is chosen: the style shows one of them.
+/// "Delete" and "Move"; the style sheet shows the chosen one.
 fn verb() -> Markup {
     html! { span.when-clear { "Delete" } span.when-move { "Move" } }
 }
 
-/// Who acts.
+/// The field for the actor's name.
 pub(super) fn actor(app: &App) -> Markup {
     html! {
         label {

@@ -1,7 +1,6 @@
-//! The page that a link on another page leads to: it shows what the link is about, and asks the server nothing.
+//! The page to which a link on another page leads: it shows the target of the link and sends nothing to Redis.
 //!
-//! Any page can send a browser here. A count takes the server's time, so it begins when somebody asks for it on a page
-//! of ours.
+//! Any page can link here. A count takes time of the server, so it begins when the user asks for it on one of our pages.
 
 use axum::http::Uri;
 use axum::response::Html;
@@ -14,15 +13,15 @@ use crate::serve::ask::query;
 use crate::serve::params::Target;
 use crate::text::escape;
 
-/// Pages whose loading makes the server walk over messages or keys.
+/// Pages that make the server scan messages or keys when they are loaded.
 const COUNTING: [&str; 4] = ["/", "/queue", "/preview", "/stats"];
 
-/// Whether loading the page makes the server count.
+/// Whether the page makes the server count when it is loaded.
 pub(crate) fn counts(path: &str) -> bool {
     COUNTING.contains(&path)
 }
 
-/// What stands in its place until somebody asks for it here.
+/// The page that is shown instead until the user asks for the count.
 pub(crate) fn page(app: &App, uri: &Uri) -> Html<String> {
     let target = Target::new(&query(uri));
     let here = uri.path_and_query().map_or("/", |path| path.as_str());
@@ -35,7 +34,7 @@ pub(crate) fn page(app: &App, uri: &Uri) -> Html<String> {
         h1 { (title) }
         @if !target.queue.is_empty() { (form(&target)) }
         section.card {
-            p { "A link on another page led here, so the server has not been asked for anything yet." }
+            p { "You followed a link from another page, so nothing has been counted yet." }
             p { a href=(here) { (go) } }
         }
     };

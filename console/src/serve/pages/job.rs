@@ -1,4 +1,4 @@
-//! One job.
+//! The page of one job.
 
 use maud::{Markup, html};
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use crate::serve::params::{Params, encode};
 use crate::text::{counted, duration, escape, grouped, time};
 use crate::undo::Undo;
 
-/// The address of a job's page, with all that it was led to with.
+/// The URL of a job's page, with the parameters of the current request.
 pub(super) fn place(params: &Params) -> String {
     format!("/job?{}", query(params))
 }
@@ -57,7 +57,7 @@ pub(super) fn page(
     layout::page(&format!("{} on {}", job.what(), escape(&job.queue)), frame, &body)
 }
 
-/// What can be done to a live job by whom may.
+/// The buttons and fields that control a live job, according to the permissions of the Redis user.
 fn controls(app: &App, params: &Params, job: &Status, rights: Rights) -> Markup {
     let here = query(params);
     let paused = job.status == "paused";
@@ -79,24 +79,24 @@ fn controls(app: &App, params: &Params, job: &Status, rights: Rights) -> Markup 
         @if rights.throttle {
             form.throttle #throttle method="post" action={ "/throttle?" (here) } {
                 input type="hidden" name="csrf" value=(app.csrf());
-                // What the fields hold now: only what was changed is sent to the server.
+                // The present values: only changed fields are sent to the server.
                 input type="hidden" name="rate_was" value=[job.map.count("rate")];
                 input type="hidden" name="duty_was" value=[job.map.count("duty")];
                 label {
-                    "Messages per second at most (0: no limit)"
+                    "Maximum messages per second (0: no limit)"
                     input name="rate" type="number" min="0" inputmode="numeric" value=[job.map.count("rate")];
                 }
                 label {
-                    "Share of the server's main thread, percent (0: as it is set)"
+                    "Share of the server's main thread, percent (0: the server's setting)"
                     input name="duty" type="number" min="0" max="100" inputmode="numeric" value=[job.map.count("duty")];
                 }
-                button { "Change its speed" }
+                button { "Change speed" }
             }
         }
     }
 }
 
-/// The form that moves back what a job moved.
+/// The form that undoes a job.
 fn back_again(app: &App, job: &Status, undo: &Undo) -> Markup {
     let (list, queue) = (escape(&undo.list), escape(&undo.queue));
     let of = format!("job={}&queue={}", encode(undo.job.as_bytes()), encode(&undo.queue));
@@ -105,36 +105,36 @@ fn back_again(app: &App, job: &Status, undo: &Undo) -> Markup {
             h2 { @if undo.continues { "Continue the undo" } @else { "Undo" } }
             p {
                 @if undo.continues {
-                    (counted(job.undone.unwrap_or_default(), "message")) " are back. What is left of that job's in " code { (list) }
+                    (counted(job.undone.unwrap_or_default(), "message")) " were moved back. The remaining messages of that job in " code { (list) }
                 } @else {
-                    "This job moved " (counted(job.deleted, "message")) " to " code { (list) } ". What is left of them there"
+                    "This job moved " (counted(job.deleted, "message")) " to " code { (list) } ". Those that are still there"
                 }
-                " goes back to " code { (queue) } ", to run after what is in it by then. Other messages of the list stay."
+                " are moved back to " code { (queue) } ", after its present messages. Other messages of the list are not moved."
             }
             form method="post" action={ "/undo?" (of) "&list=" (encode(&undo.list)) } {
                 input type="hidden" name="csrf" value=(app.csrf());
                 input type="hidden" name="id" value=(Uuid::new_v4());
                 label {
-                    "Type the name of that list: " code { (list) }
+                    "Type the name of the list: " code { (list) }
                     input name="confirm" required autocomplete="off" autocapitalize="off" spellcheck="false";
                 }
                 label { "Reason" input name="reason" maxlength="1024"; }
                 (actor(app))
-                // The server moves to the end of Resque's lists alone.
+                // FRONT is not supported for Resque's lists.
                 @if job.map.word("message_kind").as_deref() != Some("resque") {
-                    label.option { input type="checkbox" name="front" value="1"; "Before what is in the queue: they run next" }
+                    label.option { input type="checkbox" name="front" value="1"; "Before the messages in the queue, so that they run next" }
                 }
                 div.buttons {
-                    // The first one is what Enter presses in a field: the one that changes nothing.
-                    button #undo-count name="action" value="dry_run" formnovalidate { "Count what is left" }
-                    button.primary #undo-all name="action" value="all" { "Undo: move them back" }
+                    // Enter in a field presses the first button, so it is the one that changes nothing.
+                    button #undo-count name="action" value="dry_run" formnovalidate { "Count remaining messages" }
+                    button.primary #undo-all name="action" value="all" { "Undo: move messages back" }
                 }
             }
         }
     }
 }
 
-/// How an undo ended, or its rehearsal.
+/// How an undo, or its dry run, ended.
 fn undo_outcome(job: &Status) -> String {
     let (list, queue) = (escape(&job.queue), escape(job.to.as_deref().unwrap_or_default()));
     match (job.completed(), job.dry_run) {
@@ -160,7 +160,7 @@ fn outcome(job: &Status, count_error: Option<&str>) -> String {
     match (job.completed(), job.dry_run, count_error) {
         (true, true, Some(why)) => {
             format!(
-                "Would clear {} (count probe failed: {}){whereto}",
+                "Would clear {} (the count failed: {}){whereto}",
                 counted(job.would_delete, "message"),
                 escape(why.as_bytes())
             )
@@ -184,13 +184,13 @@ fn outcome(job: &Status, count_error: Option<&str>) -> String {
     }
 }
 
-/// What changes while it runs. The script writes into the same places.
+/// The values that change while the job runs. The script updates them in place.
 fn numbers(job: &Status) -> Vec<(&'static str, Markup)> {
     let place = |name: &str, value: String| html! { span data-field=(name) { (value) } };
     let mut rows = vec![
         ("Status", place("status", escape(job.status.as_bytes()))),
         (
-            "Waits",
+            "Waiting",
             place("waiting", job.waiting.as_deref().map(|why| escape(why.as_bytes())).unwrap_or_default()),
         ),
         (
@@ -208,7 +208,7 @@ fn numbers(job: &Status) -> Vec<(&'static str, Markup)> {
     if job.kind == "undo" && !job.dry_run {
         rows.push(("Moved back", place("deleted", grouped(job.deleted))));
     }
-    rows.push(("Taken by workers first", place("drifted", grouped(job.doubts.drifted))));
+    rows.push(("Taken by workers before", place("drifted", grouped(job.doubts.drifted))));
     rows.push(("Arrived meanwhile", place("arrived", grouped(job.arrived))));
     rows.push(("Per second", place("per_second", grouped(job.per_second))));
     rows.push((
@@ -220,7 +220,7 @@ fn numbers(job: &Status) -> Vec<(&'static str, Markup)> {
     rows
 }
 
-/// What does not.
+/// The values that do not change.
 fn about(job: &Status) -> Vec<(&'static str, Markup)> {
     let mut rows = vec![("Filter", html! { code { (escape(job.filter.as_bytes())) } })];
     if let Some(priority) = &job.priority {
@@ -241,7 +241,7 @@ fn about(job: &Status) -> Vec<(&'static str, Markup)> {
     if let Some(by) = &job.undone_by {
         let undone = counted(job.undone.unwrap_or_default(), "message");
         let by = link(by, job.to.as_deref().unwrap_or_default());
-        rows.push(("Undone", html! { (undone) " are back, by job " (by) }));
+        rows.push(("Undone", html! { (undone) " were moved back, by job " (by) }));
     }
     rows.push(("Started", text(&time(job.started_at))));
     if let Some(at) = job.completed_at {

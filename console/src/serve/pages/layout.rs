@@ -1,15 +1,15 @@
-//! What all pages have around them.
+//! The layout that all pages share.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::serve::app::App;
 
-/// What the frame of a page shows.
+/// Variable parts of the layout.
 #[derive(Debug, Default)]
 pub(crate) struct Frame {
-    /// The token of the log-out button; empty where nobody logged in.
+    /// The token of the log-out button; `None` if no login is required.
     log_out: Option<String>,
-    /// Where a browser without scripts goes at once, or again after some seconds.
+    /// The value of the refresh header for browsers without scripts.
     refresh: Option<String>,
 }
 
@@ -18,7 +18,7 @@ impl Frame {
         Self { log_out: app.login.is_some().then(|| app.csrf().to_owned()), refresh: None }
     }
 
-    /// The same for a page that a browser without scripts loads again: `seconds;url=...`.
+    /// The same frame for a page that a browser without scripts reloads: `seconds;url=...`.
     pub(crate) fn refreshed(&self, refresh: String) -> Self {
         Self { log_out: self.log_out.clone(), refresh: Some(refresh) }
     }
@@ -60,19 +60,19 @@ pub(crate) fn page(title: &str, frame: &Frame, body: &Markup) -> Markup {
     }
 }
 
-/// A list of names and values.
+/// A description list of names and values.
 pub(crate) fn facts(rows: &[(&str, Markup)]) -> Markup {
     html! {
         dl { @for (name, value) in rows { dt { (name) } dd { (value) } } }
     }
 }
 
-/// Text as markup.
+/// Escaped text as markup.
 pub(crate) fn text(text: &str) -> Markup {
     html! { (text) }
 }
 
-/// Nothing.
+/// Empty markup.
 pub(crate) fn nothing() -> Markup {
     PreEscaped(String::new())
 }

@@ -1,4 +1,4 @@
-//! Queues and jobs.
+//! The lists of queues and of jobs.
 
 use maud::{Markup, html};
 
@@ -11,7 +11,7 @@ pub(crate) fn queues(frame: &Frame, queues: &Queues) -> Markup {
     let body = html! {
         h1 { "Queues" }
         @if queues.queues.is_empty() {
-            p { "There are no queues, or none that this Redis user may read." }
+            p { "There are no queues that this Redis user may read." }
         } @else {
             div.scroll { table {
                 thead { tr { th { "Queue" } th.number { "Messages" } th.number { "Size" } th { "Priorities" } th { "Runs next" } } }
@@ -35,8 +35,8 @@ pub(crate) fn queues(frame: &Frame, queues: &Queues) -> Markup {
         }
         @if let Some(held) = queues.unacked.filter(|n| *n > 0) {
             p {
-                "Workers hold " a href="/queue?queue=unacked" { (counted(held, "message")) }
-                " that they have not acknowledged."
+                a href="/queue?queue=unacked" { (counted(held, "message")) }
+                " not acknowledged yet by workers."
             }
         }
         @if !queues.complete { p.note { "The list is not complete." } }

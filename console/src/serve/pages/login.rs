@@ -1,11 +1,11 @@
-//! The login.
+//! The login page.
 
 use axum::response::Html;
 use maud::html;
 
 use super::layout::{self, Frame};
 
-/// The form that asks for the token; `back` is where it leads to.
+/// The login form; `back` is the page to which it leads.
 pub(crate) fn form(error: Option<&str>, back: &str) -> Html<String> {
     let body = html! {
         h1 { "Log in" }

@@ -1,7 +1,7 @@
-//! The pages. Each works without the script; with it, counts and jobs arrive by themselves.
+//! The pages. Each of them works without the script; with it, counts and jobs are updated without a reload.
 //!
-//! maud writes everything between `(` and `)` as text. What came from a server passes [`escape`] before, so that
-//! marks which turn the direction of text do nothing here, either.
+//! maud writes everything between `(` and `)` as text. Text from a server passes [`escape`] first, so that characters which
+//! change the direction of text have no effect here, either.
 
 mod actions;
 pub(crate) mod arrival;
@@ -51,7 +51,7 @@ pub(crate) async fn jobs(State(app): State<Arc<App>>, uri: Uri) -> Response {
     shown(jobs.map(|jobs| lists::jobs(&frame, queue.as_deref(), &jobs)))
 }
 
-/// GET /queue: who filled it, and which of them. Without a word to Redis; the numbers come by the script.
+/// GET /queue: the filter and the counts by field. The page itself sends nothing to Redis; the script requests the counts.
 pub(crate) async fn queue(State(app): State<Arc<App>>, uri: Uri) -> Response {
     let frame = layout::Frame::of(&app);
     let target = Target::new(&query(&uri));
@@ -61,7 +61,7 @@ pub(crate) async fn queue(State(app): State<Arc<App>>, uri: Uri) -> Response {
     shown(Ok(stats::queue(&frame, &target)))
 }
 
-/// GET /stats: one of these counts as a page of its own, whole without a script.
+/// GET /stats: one of these counts as a page of its own, which works without the script.
 pub(crate) async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Response {
     let frame = layout::Frame::of(&app);
     let params = query(&uri);
@@ -70,8 +70,8 @@ pub(crate) async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Response {
     shown(counted.map(|counted| stats::whole(&frame, &params, &counted)))
 }
 
-/// GET /preview: the page at once, without a word to Redis; the count comes by the script. `count_skipped=1` asks for no
-/// count, `now=1` waits for it: both are whole without a script.
+/// GET /preview: the page is sent at once, and the script requests the count. `count_skipped=1` requests no count,
+/// `now=1` waits for it; both work without the script.
 pub(crate) async fn preview(State(app): State<Arc<App>>, uri: Uri) -> Response {
     let frame = layout::Frame::of(&app);
     let params = query(&uri);
@@ -92,7 +92,7 @@ pub(crate) async fn preview(State(app): State<Arc<App>>, uri: Uri) -> Response {
     let asked = params.clone();
     let looked = app.ask(move |client| {
         let (mut preview, refusal) = ask::look(client, &asked)?;
-        // A job that is through is the count.
+        // If the job has ended, its counts are the answer.
         if let Some(id) =
             preview.job_id.clone().filter(|_| preview.mode == "job" && preview.match_count.is_none())
         {
@@ -115,7 +115,7 @@ pub(crate) async fn preview(State(app): State<Arc<App>>, uri: Uri) -> Response {
     }
 }
 
-/// POST /clear: starts the job and leads to it.
+/// POST /clear: starts the job and redirects to its page.
 pub(crate) async fn clear(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> Response {
     let (target, form, actor) = (query(&uri), Params::new(&body), app.actor.clone());
     let count_error = form.text("count_error");
@@ -164,7 +164,7 @@ pub(crate) async fn job(State(app): State<Arc<App>>, uri: Uri) -> Response {
     )
 }
 
-/// POST /undo: starts the undo, or a rehearsal of it, and leads to it.
+/// POST /undo: starts the undo, or a dry run of it, and redirects to its page.
 pub(crate) async fn undo(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> Response {
     let (params, form, actor) = (query(&uri), Params::new(&body), app.actor.clone());
     let back = job::place(&params);
@@ -184,7 +184,7 @@ pub(crate) async fn undo(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> 
     }
 }
 
-/// POST /cancel, /pause, /resume, /throttle: does it, and leads back to the job.
+/// POST /cancel, /pause, /resume, /throttle: controls the job and redirects to its page.
 pub(crate) async fn control(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> Response {
     let (params, form) = (query(&uri), Params::new(&body));
     let place = job::place(&params);

@@ -1,4 +1,4 @@
-//! The preview: filter, count, sample.
+//! The preview page: filter, count, sample.
 
 use maud::{Markup, html};
 
@@ -8,12 +8,12 @@ use crate::kind::Kind;
 use crate::reply::{Doubts, Map, Preview};
 use crate::serve::app::App;
 use crate::serve::params::Target;
-use crate::text::{bytes, counted, escape, grouped, percent, place, time};
+use crate::text::{bytes, counted, escape, grouped, not_json, percent, place, time};
 
-/// Rows that stand in for messages until they arrive, so that nothing jumps.
+/// Number of placeholder rows before the sample arrives, so that the layout does not move.
 const PLACEHOLDERS: usize = 5;
 
-/// The filter, with what is wrong.
+/// The filter with an error text.
 pub(crate) fn wrong(frame: &Frame, target: &Target, words: &str) -> Markup {
     let body = html! {
         (heading(target))
@@ -23,7 +23,7 @@ pub(crate) fn wrong(frame: &Frame, target: &Target, words: &str) -> Markup {
     layout::page(&title(target), frame, &body)
 }
 
-/// The page before anything is known. The script fills it in; a browser without goes on to `now=1`.
+/// The page before the count is known. The script fills it in; a browser without scripts is redirected to `now=1`.
 pub(crate) fn skeleton(frame: &Frame, app: &App, target: &Target, bust: bool) -> Markup {
     let query = target.query();
     let bust = if bust { "&bust=1" } else { "" };
@@ -49,7 +49,7 @@ pub(crate) fn skeleton(frame: &Frame, app: &App, target: &Target, bust: bool) ->
     layout::page(&title(target), &frame, &body)
 }
 
-/// The page with all that a preview said.
+/// The page with a complete preview.
 pub(crate) fn whole(
     frame: &Frame,
     app: &App,
@@ -79,16 +79,16 @@ pub(crate) fn whole(
             @if let Some(kind) = preview.looks_like.filter(|kind| *kind != Kind::Ids) {
                 p.note {
                     "The messages look like those of " (kind.name()) ": "
-                    a href={ "/preview?" (target.taken_for(Some(kind)).query()) } { "read them so" }
+                    a href={ "/preview?" (target.taken_for(Some(kind)).query()) } { "read them as such" }
                 }
             }
             @if let Some(others) = preview.other_priorities_depth.filter(|n| *n > 0) {
                 p.note {
-                    (counted(others, "message")) " in the other priority lists of this queue, which are not looked at: "
+                    (counted(others, "message")) " in the other priority lists of this queue are not included: "
                     a href=(target.all_lists_url(preview.queue_of_list.as_deref())) { "all lists" }
                 }
             }
-            p { a href={ "/preview?" (query) "&bust=1" } { "Count anew" } }
+            p { a href={ "/preview?" (query) "&bust=1" } { "Count again" } }
         }
         (actions(app, target, &Actions {
             locked: counting,
@@ -118,7 +118,7 @@ fn title(target: &Target) -> String {
 fn heading(target: &Target) -> Markup {
     html! {
         h1 { "Messages of " (escape(&target.queue)) }
-        p { a href={ "/queue?" (target.queue_query()) } { "Who filled this queue?" } }
+        p { a href={ "/queue?" (target.queue_query()) } { "What is in this queue?" } }
     }
 }
 
@@ -139,18 +139,18 @@ pub(super) fn form(target: &Target) -> Markup {
                 label { "Condition" input name="where" value=(condition) placeholder="kwargs.pullid = 7"; }
             }
             label {
-                "Messages of"
+                "Message kind"
                 select name="as" {
-                    option value="" { "what the server is set to" }
+                    option value="" { "the server's default" }
                     @for kind in Kind::ALL {
                         option value=(kind.word()) selected[target.kind() == Some(kind)] { (kind.name()) }
                     }
                 }
             }
             label {
-                "Lists of priorities"
+                "Priority lists"
                 select name="priority" {
-                    option value="" { "the one of that name" }
+                    option value="" { "the list with that name" }
                     option value="all" selected[target.is_of_all_lists()] { "all, as one queue" }
                     @if let Some(step) = target.priority.as_ref().filter(|_| !target.is_of_all_lists()) {
                         option value=(step) selected { "step " (step) }
@@ -159,7 +159,7 @@ pub(super) fn form(target: &Target) -> Markup {
             }
             div.buttons {
                 button.primary { "Preview" }
-                button name="count_skipped" value="1" { "Without the count" }
+                button name="count_skipped" value="1" { "Skip the count" }
             }
         }
     }
@@ -179,28 +179,28 @@ fn details(preview: &Preview) -> Markup {
     facts(&rows)
 }
 
-/// What matches are, besides matches; those that there are.
+/// Properties of the matches that a user should know before clearing them, without those that are 0.
 pub(crate) fn concerns(doubts: &Doubts) -> impl Iterator<Item = (&'static str, u64)> {
     [
         ("In a chord", doubts.in_chord),
         ("In a group", doubts.in_group),
         ("With an eta", doubts.with_eta),
         ("Redelivered", doubts.redelivered),
-        ("Known by argsrepr or kwargsrepr alone", doubts.inexact),
+        ("Match only by argsrepr or kwargsrepr", doubts.inexact),
         ("Taken by workers meanwhile", doubts.drifted),
     ]
     .into_iter()
     .filter(|(_, n)| *n > 0)
 }
 
-/// Why a count may be less than the whole truth.
+/// Notes on why a count can be too low, and the server's notice.
 pub(crate) fn notes(doubts: &Doubts) -> Markup {
     html! {
         @if doubts.unreadable > 0 {
-            p.note { (counted(doubts.unreadable, "message")) " cannot be read: whether they match is unknown, the count may be too low by so many, and they are left alone." }
+            p.note { (counted(doubts.unreadable, "message")) " cannot be read: it is unknown whether they match, so the count can be too low by that many; a clear keeps them." }
         }
         @if doubts.undecodable > 0 {
-            p.note { (counted(doubts.undecodable, "element")) " of the queue are no JSON object." }
+            p.note { (not_json(doubts.undecodable)) "." }
         }
         @if let Some(notice) = &doubts.notice { p.note { (escape(notice.as_bytes())) } }
     }
@@ -220,7 +220,7 @@ fn sample_heading(preview: &Preview) -> String {
     }
 }
 
-/// Sampled messages, the one that runs next first.
+/// Sampled messages; the first is the one that runs next.
 pub(crate) fn sample(rows: &[Map]) -> Markup {
     let Some(first) = rows.first() else { return nothing() };
     let names: Vec<&str> = first.names().filter(|name| *name != "index").collect();

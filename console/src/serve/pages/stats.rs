@@ -1,4 +1,4 @@
-//! Who filled a queue.
+//! Counts of a queue by fields.
 
 use maud::{Markup, html};
 
@@ -9,10 +9,10 @@ use crate::reply::{Map, Stats};
 use crate::serve::params::{Params, Target, encode};
 use crate::text::{bytes, counted, escape, grouped, time};
 
-/// What a queue is counted by: the field, and what people call it.
+/// The fields by which a queue is counted, and their names for people.
 const KINDS: [(&str, &str); 3] = [("task", "task"), ("repoid", "repository"), ("commitid", "commit")];
 
-/// Filter, and places for the counts. The script asks for them one after the other.
+/// The filter, and empty sections for the counts, which the script requests one after the other.
 pub(crate) fn queue(frame: &Frame, target: &Target) -> Markup {
     let here = target.queue_query();
     let body = html! {
@@ -32,7 +32,7 @@ pub(crate) fn queue(frame: &Frame, target: &Target) -> Markup {
     layout::page(&escape(&target.queue), frame, &body)
 }
 
-/// One count, whole.
+/// A page with one complete count.
 pub(crate) fn whole(frame: &Frame, params: &Params, stats: &Stats) -> Markup {
     let by = params.text("by").unwrap_or_else(|| "task".to_owned());
     let what = KINDS.iter().find(|(field, _)| *field == by).map_or(by.as_str(), |(_, what)| what);
@@ -46,7 +46,7 @@ pub(crate) fn whole(frame: &Frame, params: &Params, stats: &Stats) -> Markup {
             @if let Some(error) = &stats.count_error {
                 p.error role="alert" { "The count failed: " (escape(error.as_bytes())) }
             } @else if counting {
-                p { "Counting " (counted(stats.depth, "message")) " ... " a href=(here) { "Look again" } }
+                p { "Counting " (counted(stats.depth, "message")) " ... " a href=(here) { "Reload" } }
                 progress max="100" {}
             } @else {
                 p {
@@ -92,7 +92,7 @@ fn table(stats: &Stats, by: &str, queue: &str) -> Markup {
     }
 }
 
-/// A group's value, which leads to a preview of its messages: what is shown, typed as the operand of `=`, matches them.
+/// The value of a group, as a link to a preview of its messages: the shown value, as the operand of `=`, matches them.
 fn value(queue: &str, group: &Map, by: &str) -> Markup {
     let field = if matches!(by, "repoid" | "commitid") { format!("kwargs.{by}") } else { by.to_owned() };
     let condition = match group.bytes(by) {
@@ -107,7 +107,7 @@ fn value(queue: &str, group: &Map, by: &str) -> Markup {
     html! { a href={ "/preview?" (queue) "&" (condition) } { (shown) } }
 }
 
-/// The text means nothing but itself, so that TASK, which compares byte for byte, finds the same messages.
+/// Whether the text is a plain task name, so that TASK, which compares byte for byte, finds the same messages.
 fn is_name(text: &[u8]) -> bool {
     text.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_') && text.contains(&b'.')
 }

@@ -50,8 +50,8 @@ fn what_a_count_adds_to_the_form_has_its_place_already() {
     assert!(!browser.sees("#inexact"));
     let before = browser.js(PLACES);
     server.thaw();
-    browser.reads("#count-notes", "1 message matches by argsrepr or kwargsrepr alone: not counted above.");
-    browser.reads("#inexact", "Also the 1 that argsrepr or kwargsrepr alone tell of");
+    browser.reads("#count-notes", "1 message matches only by argsrepr or kwargsrepr: not counted above.");
+    browser.reads("#inexact", "Include 1 more, matched by argsrepr or kwargsrepr only");
     assert_eq!(browser.js(PLACES), before);
 }
 
@@ -67,7 +67,7 @@ fn who_may_only_look_gets_no_buttons_and_nothing_jumps() {
     let before = browser.js(places);
     server.thaw();
     browser.reads("#count-line", "61 of 1,051 messages match");
-    browser.reads("#actions", "may look, but not clear");
+    browser.reads("#actions", "may preview, but not clear");
     assert!(!browser.sees("#actions button") && !browser.sees("[name=confirm]"));
     assert_eq!(browser.js(places), before);
 }
@@ -103,7 +103,7 @@ fn a_deep_queue_shows_its_sample_at_once_then_how_far_it_is_then_the_count() {
 #[test]
 fn a_cached_count_says_when_and_can_be_had_anew() {
     let Some((server, page, browser)) = at_preview() else { return };
-    assert_eq!(browser.text("#count-more"), "Count anew");
+    assert_eq!(browser.text("#count-more"), "Count again");
     browser.go(&page, &preview_of_target());
     browser.reads("#count-more", "Counted ");
     let conn = &mut server.conn();
@@ -144,7 +144,7 @@ fn a_count_that_fails_says_why_is_never_zero_and_leaves_the_clear_possible() {
     browser.click("#dry-run");
     browser.reads("h1", "dry run on celery");
     tell(conn, "CONFIG SET qadmin.duty 100 qadmin.slice-us 20000");
-    browser.reads("#outcome", "Would clear 30,000 messages (count probe failed: TOOMANYJOBS");
+    browser.reads("#outcome", "Would clear 30,000 messages (the count failed: TOOMANYJOBS");
 }
 
 #[test]
