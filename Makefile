@@ -19,7 +19,7 @@ CARGO ?= cargo
 TEST_THREADS ?= 6
 PYTHON ?= python3
 
-.PHONY: help deps venv build tool build-faults build-tests install dist demo playground console test test-rust test-server test-console test-package test-servers test-all test-nightly get-servers fuzz servers bench bench-quick callgrind soak valgrind lint deny clean
+.PHONY: help deps venv build tool build-faults build-tests install dist demo playground console test test-rust test-server test-console test-package test-servers test-all test-nightly get-servers fuzz servers bench bench-quick callgrind soak valgrind lint spell deny clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -39,8 +39,8 @@ build: ## build the module: target/release/libqadmin.so
 	$(CARGO) build --release --package qadmin
 	@test -f $(MODULE) || { echo "the build made no $(MODULE)"; exit 1; }
 
-# Apart from build: who wants the module alone need not wait for it. It runs beside the server, not in it, so it does
-# without the whole-program optimization and the line numbers that the release profile has for the module.
+# Separate from build, so that a build of the module alone does not wait for the program. The program runs beside the
+# server and not in it, so it needs neither the whole-program optimization nor the line numbers of the release profile.
 tool: ## build the program for terminals and scripts: target/release/qadmin
 	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
 	  CARGO_PROFILE_RELEASE_STRIP=symbols $(CARGO) build --release --package qadmin-console
@@ -54,7 +54,7 @@ build-faults: ## build the module with panics on demand, for the tests: target/f
 build-tests: build-faults
 	$(CARGO) test --workspace --no-run
 
-# Does not build: it often runs as root, where there is no cargo and where target/ shall not become root's.
+# This target does not build: it often runs as root, who has no cargo and should not own target/.
 install: ## install the built module into $(DESTDIR)$(PREFIX)/lib/redis/modules, and the program if it is built
 	@test -f $(MODULE) || { echo "there is no $(MODULE): run make build first"; exit 1; }
 	install -d $(DESTDIR)$(MODULEDIR)
@@ -63,56 +63,56 @@ install: ## install the built module into $(DESTDIR)$(PREFIX)/lib/redis/modules,
 	@echo "Add this line to redis.conf and restart the server:"
 	@echo "  loadmodule $(MODULEDIR)/libqadmin.so"
 
-dist: build tool ## pack what is released into target/dist: an archive, a .deb, their checksums
+dist: build tool ## pack the release into target/dist: an archive, a .deb and their checksums
 	@scripts/dist.sh
 
-demo: deps build ## show the module at work on a throw-away server with 200,000 messages
+demo: deps build ## show the module at work on a throw-away server with 240,000 messages
 	$(CARGO) run --quiet --release --package qadmin-harness --bin demo
 
 playground: deps build ## a throw-away server with the queue of the documentation's examples, to try commands by hand
 	$(CARGO) run --quiet --release --package qadmin-harness --bin playground
 
-console: deps build tool ## a throw-away server with the queue of the examples, and the web page about it
+console: deps build tool ## a throw-away server with the queue of the examples, and the web page
 	$(CARGO) build --quiet --release --package qadmin-harness --bin playground
 	@scripts/console.sh
 
 # Everything that the tests need is made side by side first: the whole-program optimization of the module keeps one
 # processor busy for a minute or more, and cargo locks the folders of the release and of the tests apart.
-test: deps ## run every test, and those that matter most on other servers
+test: deps ## run all tests, and the most important ones on other servers
 	$(MAKE) --jobs 4 --output-sync=target build build-tests venv get-servers
 	$(MAKE) test-rust test-server test-console test-package test-servers
 
 test-all: deps build build-faults venv test-rust test-console test-package ## run the whole suite on all servers, and with other configurations (an hour)
 	@scripts/test-servers.sh all
 
-# Sizes and rounds that would keep everybody waiting: the same tests, and what the variables mean is in docs/testing.md.
-test-nightly: deps ## the suite with a queue of a million messages and many more rounds of chance (half an hour)
+# The same tests with larger sizes and more rounds; docs/testing.md explains the variables.
+test-nightly: deps ## the suite with a queue of a million messages and many more random rounds (half an hour)
 	QADMIN_EDITS_MESSAGES=$${QADMIN_EDITS_MESSAGES:-1000000} QADMIN_MODEL_RUNS=$${QADMIN_MODEL_RUNS:-400} \
 	  QADMIN_KILL_ROUNDS=$${QADMIN_KILL_ROUNDS:-10} $(MAKE) test-server
 
-# The suites against real servers stand apart: they need the module, the rest needs nothing.
+# The suites that need a server are separate targets, because they need the module.
 test-rust:
 	$(CARGO) test --workspace --exclude qadmin-tests --exclude qadmin-console
 
 test-server: build build-faults venv
 	$(CARGO) test --package qadmin-tests -- --test-threads=$(TEST_THREADS)
 
-# The program as it is built for the tests, against the module as it is built for use.
+# The program in its test build, against the module in its release build.
 test-console: build
 	@scripts/deps.sh browser
 	$(CARGO) test --package qadmin-console
 
-# The program as the tests of the console have built it: another build takes minutes, and packs the same way.
-test-package: build ## build the packages, install the .deb, use what it brings, take it away again
+# The program in its test build: another build takes minutes and is packed in the same way.
+test-package: build ## build the packages, install the .deb, use its files, and remove it
 	$(CARGO) test --package qadmin-console --no-run
 	TOOL=$(TARGET)/debug/qadmin scripts/test-package.sh
 
-# Some tests of the suite are about one server, so these come before it. A server that cannot be had is said to be
-# missing, and fails nothing but where QADMIN_REQUIRE names servers.
+# Some tests of the suite need a certain server, so the servers are installed first. A missing server is reported, and
+# fails the run only if QADMIN_REQUIRE contains `servers`.
 get-servers:
 	@scripts/test-servers.sh get
 
-test-servers: build venv ## run what matters most on the other servers that can be had
+test-servers: build venv ## run the most important tests on the other servers that are available
 	@scripts/test-servers.sh
 
 fuzz: ## run each fuzz target for FUZZ_SECONDS (120), two at a time; a finding fails
@@ -121,10 +121,10 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS (120), two at a time; a finding f
 servers: ## get newer Redis and Valkey servers to test against (Debian): target/servers/*/run
 	@scripts/servers.sh
 
-# make bench ONLY=counts,clears: some sections alone; nothing is written then.
+# make bench ONLY=counts,clears measures some sections and writes nothing.
 BENCH = $(CARGO) run --quiet --release --package qadmin-harness --bin bench -- $(if $(ONLY),--only $(ONLY))
 
-bench: deps build venv ## measure with 1,000,000 messages and write docs/benchmarks.md; ONLY=section,... for some
+bench: deps build venv ## measure with 1,000,000 messages and write docs/benchmarks.md; ONLY=section,... limits it
 	$(BENCH)
 
 bench-quick: deps build venv ## measure with 200,000 messages, fewer repetitions; writes nothing
@@ -133,17 +133,26 @@ bench-quick: deps build venv ## measure with 200,000 messages, fewer repetitions
 callgrind: deps build venv ## count instructions of LPUSH and of the matcher (needs valgrind)
 	$(BENCH) --only idle,instructions
 
-soak: deps build ## random commands, traffic and bad days for SOAK_MINUTES (30); SOAK_SEED repeats a run
+soak: deps build ## random commands, traffic and failures for SOAK_MINUTES (30); SOAK_SEED repeats a run
 	$(CARGO) run --quiet --release --package qadmin-harness --bin soak
 
 valgrind: deps build venv ## part of the suite with its servers under valgrind's memcheck
 	scripts/valgrind.sh
 
-lint: ## formatting and clippy, warnings are errors
+lint: spell ## formatting, clippy and spelling; warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-# Without the advisories: their database is a Git repository on another host, which not every machine that builds can reach.
+# The version that _typos.toml was written for.
+$(TARGET)/tools/spell/bin/typos:
+	$(PYTHON) -m venv $(TARGET)/tools/spell
+	$(TARGET)/tools/spell/bin/pip install --quiet --disable-pip-version-check typos==1.52.0
+
+spell: $(TARGET)/tools/spell/bin/typos ## spelling (_typos.toml), and words that docs/glossary.md has retired
+	$<
+	$(PYTHON) scripts/retired_words.py
+
+# Advisories are not checked by default, because their database is a Git repository that some build machines cannot reach.
 # make deny DENY="advisories licenses bans sources" checks them, too.
 DENY ?= licenses bans sources
 deny: $(TARGET)/tools/bin/cargo-deny ## licences, bans and sources of the dependencies (deny.toml)
