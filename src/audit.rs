@@ -1,7 +1,7 @@
 //! The audit stream: one entry when a clear is accepted, one when it ends.
 
 use qadmin_core::excerpt::excerpt;
-use qadmin_core::job::Record;
+use qadmin_core::job::{Member, Record};
 use qadmin_core::reply::Reply;
 use qadmin_core::slot;
 
@@ -26,23 +26,23 @@ pub(crate) enum Entry {
     Interrupted,
 }
 
-/// What an entry repeats of the record, in this order.
-const FIELDS: [&str; 15] = [
-    "job_id",
-    "user",
-    "actor",
-    "client",
-    "db",
-    "queue",
-    "filter",
-    "mode",
-    "reason",
-    "status",
-    "total_estimated",
-    "processed",
-    "matched",
-    "deleted",
-    "drifted",
+/// The members of the record that an entry repeats, in this order.
+const MEMBERS: [Member; 15] = [
+    Member::JobId,
+    Member::User,
+    Member::Actor,
+    Member::Client,
+    Member::Db,
+    Member::Queue,
+    Member::Filter,
+    Member::Mode,
+    Member::Reason,
+    Member::Status,
+    Member::TotalEstimated,
+    Member::Processed,
+    Member::Matched,
+    Member::Deleted,
+    Member::Drifted,
 ];
 
 fn key(queue: &[u8], cluster: bool) -> String {
@@ -78,9 +78,9 @@ pub(crate) fn write(ctx: Ctx<'_>, entry: &Entry, queue: &[u8], record: &Record, 
         RString::new("event"),
         RString::new(event),
     ];
-    for field in FIELDS {
-        args.push(RString::new(field));
-        args.push(match record.get(field) {
+    for member in MEMBERS {
+        args.push(RString::new(member.name()));
+        args.push(match record.get(member) {
             Reply::Int(n) => RString::new(n.to_string()),
             Reply::Text(bytes) => RString::new(excerpt(bytes, AUDIT_TEXT_MAX)),
             _ => RString::new(""),
@@ -88,8 +88,8 @@ pub(crate) fn write(ctx: Ctx<'_>, entry: &Entry, queue: &[u8], record: &Record, 
     }
     args.push(RString::new("options"));
     args.push(RString::new(excerpt(record.options().as_bytes(), AUDIT_TEXT_MAX)));
-    let ended = record.int("completed_at");
-    let duration = if ended > 0 { ended - record.int("started_at") } else { 0 };
+    let ended = record.int(Member::CompletedAt);
+    let duration = if ended > 0 { ended - record.int(Member::StartedAt) } else { 0 };
     args.push(RString::new("duration_ms"));
     args.push(RString::new(duration.to_string()));
     if let Err(refusal) = call(ctx, c"XADD", How::Write, &args) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use qadmin_core::error::EndReason;
-use qadmin_core::job::{Job, Record, too_many};
+use qadmin_core::job::{Job, Member, Record, too_many};
 use qadmin_core::slot;
 use uuid::Uuid;
 
@@ -124,19 +124,25 @@ impl Owed {
     /// as long as this one.
     fn write_more(&self, ctx: Ctx<'_>) -> Result<(), Vec<u8>> {
         let cluster = ctx.flags().cluster();
-        if self.record.int("deleted") > 0 && !self.record.text("to").is_empty() {
+        if self.record.int(Member::Deleted) > 0 && !self.record.text(Member::To).is_empty() {
             moved::renew(ctx, &RString::new(moved::key(&self.queue, self.id, cluster)))?;
         }
-        let undone = Uuid::try_parse_ascii(self.record.text("undoes")).ok();
-        let Some(id) = undone.filter(|_| self.record.int("dry_run") == 0) else { return Ok(()) };
+        let undone = Uuid::try_parse_ascii(self.record.text(Member::Undoes)).ok();
+        let Some(id) = undone.filter(|_| !self.record.flag(Member::DryRun)) else { return Ok(()) };
         let key = key(&self.queue, id, cluster);
         let exists = call(ctx, c"EXISTS", How::Read, &[RString::new(&key)])?.int();
         if exists != Some(1) {
             return Ok(());
         }
         let by = self.id.to_string();
-        let count = self.record.int("undone").to_string();
-        let hset = [key.as_slice(), b"undone_by", by.as_bytes(), b"undone", count.as_bytes()];
+        let count = self.record.int(Member::Undone).to_string();
+        let hset = [
+            key.as_slice(),
+            Member::UndoneBy.name().as_bytes(),
+            by.as_bytes(),
+            Member::Undone.name().as_bytes(),
+            count.as_bytes(),
+        ];
         call(ctx, c"HSET", How::Write, &hset.map(RString::new))?;
         expire(ctx, &key)?;
         moved::renew(ctx, &RString::new(moved::key(&self.queue, id, cluster)))
@@ -215,7 +221,7 @@ impl Stored {
 
     /// The same as a record that is to be written again.
     pub(crate) fn rewritten(self, id: Uuid, db: i32, audit: Entry) -> Owed {
-        let queue = self.record.text("queue").to_vec();
+        let queue = self.record.text(Member::Queue).to_vec();
         let digest = digest(&self.request);
         Owed { db, id, queue, record: self.record, digest, audit: Some(audit) }
     }
@@ -264,10 +270,12 @@ pub(crate) fn read_as_it_stands(ctx: Ctx<'_>, db: i32, key: &[u8]) -> Option<Sto
 /// server was the primary.
 pub(crate) fn read_undone(ctx: Ctx<'_>, db: i32, key: &[u8], record: &mut Record) {
     let before = ctx.db();
-    if record.text("to").is_empty() || !ctx.select(db) {
+    if record.text(Member::To).is_empty() || !ctx.select(db) {
         return;
     }
-    let answer = call(ctx, c"HMGET", How::Read, &[key, b"undone_by", b"undone"].map(RString::new));
+    let [by, undone] = [Member::UndoneBy, Member::Undone].map(|member| member.name().as_bytes());
+    let args = [key, by, undone].map(RString::new);
+    let answer = call(ctx, c"HMGET", How::Read, &args);
     ctx.select(before);
     let fields = answer.map(|answer| answer.list()).unwrap_or_default();
     if let [by, undone] = fields.as_slice()
@@ -332,7 +340,7 @@ impl Index {
     /// A record was read: when its job started never changes. What is no record counts as the oldest.
     pub(crate) fn learn(&mut self, id: Uuid, record: Option<&Record>) {
         if self.unread.remove(&id) {
-            let started = record.map_or(i64::MIN, |record| record.int("started_at"));
+            let started = record.map_or(i64::MIN, |record| record.int(Member::StartedAt));
             let bytes = record.map_or(0, |record| record.bytes() + RECORD_OVERHEAD);
             self.started.insert(id, (started, bytes));
             self.by_start.insert((started, id));

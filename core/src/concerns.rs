@@ -38,7 +38,7 @@ pub struct ConcernCounts {
     /// Matches that a worker had and gave back.
     pub redelivered: u64,
     /// Messages of which `argsrepr` or `kwargsrepr` alone tells that they match, or in which group they are. They are
-    /// among the matches where the request had INEXACT, else beside them. Not among [`ConcernCounts::NAMES`]: where groups
+    /// among the matches where the request had INEXACT, else beside them. Not among [`ConcernCounts::values`]: where groups
     /// are counted it is the only one that is looked for.
     pub inexact: u64,
     /// Matches that leave a lock behind.
@@ -48,10 +48,7 @@ pub struct ConcernCounts {
 }
 
 impl ConcernCounts {
-    /// The names of what matches belong to in replies and records, in their order.
-    pub const NAMES: [&'static str; 4] = ["in_chord", "in_group", "with_eta", "redelivered"];
-
-    /// The counts in the order of [`ConcernCounts::NAMES`].
+    /// What replies show of all matches: the counts of `in_chord`, `in_group`, `with_eta` and `redelivered`.
     #[must_use]
     pub fn values(&self) -> [u64; 4] {
         [self.in_chord, self.in_group, self.with_eta, self.redelivered]

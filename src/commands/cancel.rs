@@ -1,7 +1,7 @@
 //! QADMIN.CANCEL: ends jobs before their next slice.
 
 use qadmin_core::error::{EndReason, Error, JobError, ServerError};
-use qadmin_core::job::{Job, Kind, Status};
+use qadmin_core::job::{Job, Kind, Member, Status};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{Cancel, CommandSpec, Target, commands};
 use uuid::Uuid;
@@ -75,11 +75,11 @@ pub(super) fn find_own(
         needs_commands(server::RECORD_READ)?;
         return Err(unknown());
     };
-    let of = found.record.text("queue");
+    let of = found.record.text(Member::Queue);
     if queue.is_some_and(|queue| queue != of) {
         return Err(unknown());
     }
-    let kind = Kind::parse(found.record.text("kind")).unwrap_or(Kind::Clear);
+    let kind = Kind::parse(found.record.text(Member::Kind)).unwrap_or(Kind::Clear);
     let access = if kind.is_recorded() { Access::TakeOut } else { Access::Read };
     let needs = match state.registry.find_live(id) {
         Some(job) => needs_of(job),

@@ -2,7 +2,7 @@
 
 use qadmin_core::error::{EndReason, Error, JobError, RequestError, ServerError, TargetError};
 use qadmin_core::filter::Projection;
-use qadmin_core::job::{Destination, Job, Keep, Kind, Origin, Record, Start, Terms};
+use qadmin_core::job::{Destination, Job, Keep, Kind, Member, Origin, Record, Start, Terms};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::List;
 use qadmin_core::queue::End;
@@ -119,7 +119,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         job.hand_out();
         let mut shown = begin(state, ctx, job)?;
         if let Some(nothing) = nothing {
-            shown.set("notice", nothing.into());
+            shown.set(Member::Notice, nothing.into());
         }
         Ok(Answer::Reply(map(ctx, &shown, false), request.format))
     })?
@@ -239,7 +239,7 @@ fn write_first(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Result<Record,
 
 /// The reply about a job that is accepted now, or was before.
 fn map(ctx: Ctx<'_>, record: &Record, deduplicated: bool) -> Reply {
-    members(ctx, record, deduplicated).with("container", record.get("container").clone()).build()
+    record.append_to(members(ctx, record, deduplicated), &[Member::Container]).build()
 }
 
 /// The job that this very request started before, if it did.
@@ -269,22 +269,12 @@ pub(super) fn resent(
 
 /// The members of the reply, but for `container`, which stands after those that the reply to an undo has beside them.
 pub(super) fn members(ctx: Ctx<'_>, record: &Record, deduplicated: bool) -> MapBuilder {
-    let get = |name: &str| record.get(name).clone();
     let keys = of_record(record);
-    Reply::map()
-        .with("job_id", get("job_id"))
-        .with("queue", get("queue"))
-        .with("mode", get("mode"))
-        .with("dry_run", get("dry_run"))
-        .with("status", get("status"))
-        .with("total_estimated", get("total_estimated"))
-        .with("deduplicated", deduplicated)
-        .with(
-            "other_priorities_depth",
-            others_depth(ctx, &commands::CLEARJOB, keys.iter().map(Vec::as_slice)),
-        )
-        .with("message_kind", get("message_kind"))
-        .with("priority", get("priority"))
-        .with("notice", get("notice"))
-        .with("to", get("to"))
+    let head =
+        [Member::JobId, Member::Queue, Member::Mode, Member::DryRun, Member::Status, Member::TotalEstimated];
+    let map = record.append_to(Reply::map(), &head).with("deduplicated", deduplicated).with(
+        "other_priorities_depth",
+        others_depth(ctx, &commands::CLEARJOB, keys.iter().map(Vec::as_slice)),
+    );
+    record.append_to(map, &[Member::MessageKind, Member::Priority, Member::Notice, Member::To])
 }

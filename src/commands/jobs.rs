@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use qadmin_core::error::Error;
-use qadmin_core::job::{Record, Registry};
+use qadmin_core::job::{Member, Record, Registry};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{Jobs, commands};
 use uuid::Uuid;
@@ -61,7 +61,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Jobs) -> Result<Answer, Error> {
                     let stored = place.and_then(|(db, key)| record::read(ctx, db, &key));
                     stored.map(|stored| stored.record).filter(|record| {
                         let others = of_record(record);
-                        wanted.wants(record.text("queue"), others.iter().map(Vec::as_slice))
+                        wanted.wants(record.text(Member::Queue), others.iter().map(Vec::as_slice))
                     })
                 }
                 (None, None) => break,
@@ -72,7 +72,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Jobs) -> Result<Answer, Error> {
                 records.push(record);
             }
         }
-        let maps = records.iter().map(|record| Reply::Map(record.members())).collect();
+        let maps = records.iter().map(Record::row).collect();
         Ok(Answer::Reply(Reply::List(maps), request.format))
     })?
 }

@@ -2,7 +2,7 @@
 
 use qadmin_core::container::Container;
 use qadmin_core::error::{Error, RequestError, TargetError};
-use qadmin_core::job::Record;
+use qadmin_core::job::{Member, Record};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{List, Priority};
 use qadmin_core::reply::Reply;
@@ -124,8 +124,8 @@ pub(super) fn others_depth<'a>(
 
 /// The keys of the lists that a job of which only the record is left went over, as far as the settings tell.
 pub(super) fn of_record(record: &Record) -> Vec<Vec<u8>> {
-    let queue = record.text("queue");
-    let priority = Priority::parse(record.text("priority")).ok();
+    let queue = record.text(Member::Queue);
+    let priority = Priority::parse(record.text(Member::Priority)).ok();
     let lists = settings::now().priorities().lists(queue, priority);
     lists.map_or_else(|_| vec![queue.to_vec()], |lists| lists.into_iter().map(|list| list.key).collect())
 }

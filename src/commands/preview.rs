@@ -1,10 +1,9 @@
 //! QADMIN.PREVIEW: the four tiers of a count, and the sample.
 
-use qadmin_core::concerns::ConcernCounts;
 use qadmin_core::container::Container;
 use qadmin_core::error::{EndReason, Error, ServerError, TargetError};
 use qadmin_core::ids::Library;
-use qadmin_core::job::{Cached, Found, Job, Kind, Origin, Record, Start, Status, Terms};
+use qadmin_core::job::{Cached, Found, Job, Kind, Member, Origin, Record, Start, Status, Terms};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{List as Listed, Priority};
 use qadmin_core::reply::Reply;
@@ -68,16 +67,16 @@ struct Count {
 
 impl Count {
     fn of_record(record: &Record) -> Self {
-        let get = |name| Some(record.int(name));
+        let get = |member| Some(record.int(member));
         Self {
-            match_count: get("matched"),
-            matched_bytes: get("matched_bytes"),
-            undecodable: get("undecodable"),
-            unreadable: get("unreadable"),
-            drifted: get("drifted"),
-            concerns: ConcernCounts::NAMES.map(get),
-            inexact: get("inexact"),
-            notice: text(record.text("notice")),
+            match_count: get(Member::Matched),
+            matched_bytes: get(Member::MatchedBytes),
+            undecodable: get(Member::Undecodable),
+            unreadable: get(Member::Unreadable),
+            drifted: get(Member::Drifted),
+            concerns: Member::CONCERNS.map(get),
+            inexact: get(Member::Inexact),
+            notice: text(record.text(Member::Notice)),
             ..Self::default()
         }
     }
@@ -479,12 +478,12 @@ pub(crate) fn after_wait(
     if job.record.status() == Status::Completed {
         // The sample stands as the job left it, and commands may have run since (servers differ in when they
         // let clients go): index and depth must be of one moment.
-        let asked = Asked { depth: u64::try_from(job.record.int("queue_depth")).unwrap_or(0), ..asked };
+        let asked = Asked { depth: u64::try_from(job.record.int(Member::QueueDepth)).unwrap_or(0), ..asked };
         let count = Count { deduplicated, ..Count::of_record(&job.record) };
         let sample = first_rows(&job.sample, wait.request.sample);
         return Ok(asked.reply(How::Synchronous, count, Ok(sample), wait.looks_like));
     }
-    let error = String::from_utf8_lossy(job.record.text("error")).into_owned();
+    let error = String::from_utf8_lossy(job.record.text(Member::Error)).into_owned();
     let count = Count { deduplicated, ..failed(&error) };
     Ok(asked.reply(How::Failed, count, sample(job.sample.clone()), wait.looks_like))
 }

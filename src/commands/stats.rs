@@ -3,7 +3,7 @@
 use qadmin_core::container::Container;
 use qadmin_core::error::{EndReason, Error, ServerError};
 use qadmin_core::filter::Projection;
-use qadmin_core::job::{Groups, Job, Kind, Origin, Record, Start, Status, Terms};
+use qadmin_core::job::{Groups, Job, Kind, Member, Origin, Record, Start, Status, Terms};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{List, Priority};
 use qadmin_core::reply::Reply;
@@ -83,7 +83,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
                     let count = Count {
                         record: Some(job.record.clone()),
                         groups: job.groups.clone(),
-                        cached_at: Some(job.record.int("completed_at")),
+                        cached_at: Some(job.record.int(Member::CompletedAt)),
                         job_id: Some(job.id),
                         ..Count::none(true)
                     };
@@ -165,11 +165,17 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn reply(&self, how: How, count: Count) -> Reply {
-        let get = |name: &str| count.record.as_ref().map_or(Reply::Null, |record| record.get(name).clone());
-        let counts =
-            ["processed", "matched", "matched_bytes", "undecodable", "unreadable", "drifted", "inexact"]
-                .map(get);
-        self.map(how, counts, get("notice"), count)
+        let get = |member| count.record.as_ref().map_or(Reply::Null, |record| record.get(member).clone());
+        let counts = [
+            Member::Processed,
+            Member::Matched,
+            Member::MatchedBytes,
+            Member::Undecodable,
+            Member::Unreadable,
+            Member::Drifted,
+            Member::Inexact,
+        ];
+        self.map(how, counts.map(get), get(Member::Notice), count)
     }
 
     fn of_nothing(&self) -> Reply {
@@ -247,10 +253,10 @@ pub(crate) fn after_wait(state: &mut State, ctx: Ctx<'_>, id: Uuid, wait: &Stats
     };
     if job.record.status() == Status::Completed {
         // Indexes and depth must be of one moment, that of the job's end.
-        let asked = Asked { depth: u64::try_from(job.record.int("queue_depth")).unwrap_or(0), ..asked };
+        let asked = Asked { depth: u64::try_from(job.record.int(Member::QueueDepth)).unwrap_or(0), ..asked };
         let (record, groups) = (Some(job.record.clone()), job.groups.clone());
         return asked.reply(How::Synchronous, Count { record, groups, ..Count::none(deduplicated) });
     }
-    let error = String::from_utf8_lossy(job.record.text("error")).into_owned();
+    let error = String::from_utf8_lossy(job.record.text(Member::Error)).into_owned();
     asked.reply(How::Failed, Count::failed(&error, deduplicated))
 }

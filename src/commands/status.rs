@@ -1,7 +1,7 @@
 //! QADMIN.STATUS: a job as it stands, or at its end.
 
 use qadmin_core::error::{Error, JobError, ServerError};
-use qadmin_core::job::{Groups, Record};
+use qadmin_core::job::{Groups, Member, Record};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{Status, commands};
 use uuid::Uuid;
@@ -49,7 +49,7 @@ pub(crate) fn show(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
         needs_commands(server::RECORD_READ)?;
         return Err(unknown());
     };
-    let of = found.record.text("queue");
+    let of = found.record.text(Member::Queue);
     if queue.is_some_and(|queue| queue != of) {
         return Err(unknown());
     }
@@ -68,7 +68,7 @@ pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
         let (sample, groups) = (job.sample.clone(), job.groups.clone());
         let keys = keys(&job.queue, job.keys.iter().map(Vec::as_slice));
         let (mut record, db) = (job.record.clone(), job.db);
-        record::read_undone(ctx, db, &record::key(record.text("queue"), id, cluster), &mut record);
+        record::read_undone(ctx, db, &record::key(record.text(Member::Queue), id, cluster), &mut record);
         return Some(Found { record, keys, sample, groups });
     }
     // Where events saw it; else where it would be in the selected database.
@@ -79,7 +79,7 @@ pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
     };
     let stored = record::read(ctx, db, &key)?;
     let of_record = of_record(&stored.record);
-    let keys = keys(stored.record.text("queue"), of_record.iter().map(Vec::as_slice));
+    let keys = keys(stored.record.text(Member::Queue), of_record.iter().map(Vec::as_slice));
     Some(Found { record: stored.record, keys, sample: Reply::List(Vec::new()), groups: Groups::NONE })
 }
 
@@ -104,26 +104,8 @@ impl Found {
         self.keys.iter().map(|key| (key.as_slice(), access)).collect()
     }
 
-    /// The reply: the record's members, and what the job shows of messages in the places that it has had since the
-    /// version that brought it: what is new comes behind.
+    /// The reply.
     pub(super) fn map(self) -> Reply {
-        let mut members = self.record.members();
-        let groups = [
-            ("groups".into(), self.groups.groups),
-            ("other".into(), self.groups.other),
-            ("groups_total".into(), self.groups.total),
-        ];
-        insert_behind(&mut members, "redelivered", groups);
-        insert_behind(&mut members, "error", [("sample".into(), self.sample)]);
-        Reply::Map(members)
+        self.record.show(self.sample, self.groups)
     }
-}
-
-fn insert_behind<const N: usize>(
-    members: &mut Vec<(Box<str>, Reply)>,
-    name: &str,
-    new: [(Box<str>, Reply); N],
-) {
-    let at = members.iter().position(|(of, _)| &**of == name).map_or(members.len(), |at| at + 1);
-    members.splice(at..at, new);
 }

@@ -2,7 +2,7 @@
 
 use qadmin_core::error::{Error, JobError, RequestError, ServerError, UndoError};
 use qadmin_core::filter::{Filter, Projection};
-use qadmin_core::job::{Destination, Job, Kind, Origin, Record, Start, Terms, Undoable};
+use qadmin_core::job::{Destination, Job, Kind, Member, Origin, Record, Start, Terms, Undoable};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{List, Priority};
 use qadmin_core::queue::End;
@@ -34,7 +34,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
         let undoable = Undoable::of(&record, request.job, ctx.db());
         // The undo of this very request may be what undid the job.
         if let Some(id) = request.id
-            && let Some(known) = resent(state, ctx, id, record.text("queue"), &digest)?
+            && let Some(known) = resent(state, ctx, id, record.text(Member::Queue), &digest)?
         {
             return Ok(Answer::Reply(reply(ctx, &known, &record, true), request.format));
         }
@@ -45,7 +45,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
         let len = depth(ctx, &RString::new(&undoable.list))?;
         depth(ctx, &RString::new(&queue))?;
         if let Some(last) = undoable.undone_by
-            && let Some(last) = find(state, ctx, last, Some(record.text("queue")))
+            && let Some(last) = find(state, ctx, last, Some(record.text(Member::Queue)))
         {
             undoable.check_last(last.record.status())?;
         }
@@ -53,11 +53,11 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
             return Err(JobError::OutOfMemory.into());
         }
         state.room_for(ctx, Newcomer::Clear)?;
-        let journal = moved::key(record.text("queue"), request.job, ctx.flags().cluster());
+        let journal = moved::key(record.text(Member::Queue), request.job, ctx.flags().cluster());
         if !moved::exists(ctx, &RString::new(journal)) {
             return Err(undoable.unknown(&record, "its list qadmin:moved:<id> is gone"));
         }
-        let messages = MessageKind::parse(record.text("message_kind"))?;
+        let messages = MessageKind::parse(record.text(Member::MessageKind))?;
         if request.front && messages.spec().next_end == End::Head {
             let why =
                 "before what is there the newest goes first, and lists are taken apart from the head on only";
@@ -111,7 +111,7 @@ fn find_record(state: &mut State, ctx: Ctx<'_>, caller: &Caller, request: &Undo)
         false => Error::Undo(UndoError::Forgotten { id: id() }),
     };
     let found = find(state, ctx, request.job, queue).ok_or_else(unknown)?;
-    if queue.is_some_and(|queue| queue != found.record.text("queue")) {
+    if queue.is_some_and(|queue| queue != found.record.text(Member::Queue)) {
         return Err(unknown());
     }
     rights::check(ctx, caller, &commands::UNDO, &found.needs(Access::Read))?;
@@ -120,19 +120,16 @@ fn find_record(state: &mut State, ctx: Ctx<'_>, caller: &Caller, request: &Undo)
 
 /// The list that the job took its messages from: of a queue with priorities the one of its step.
 fn queue_of(record: &Record) -> Result<Vec<u8>, Error> {
-    let priority = record.text("priority");
+    let priority = record.text(Member::Priority);
     let priority = if priority.is_empty() { None } else { Some(Priority::parse(priority)?) };
-    let mut lists = settings::now().priorities().lists(record.text("queue"), priority)?;
+    let mut lists = settings::now().priorities().lists(record.text(Member::Queue), priority)?;
     // What goes over several lists moves nothing.
     lists.pop().filter(|_| lists.is_empty()).map(|list| list.key).ok_or(Error::Server(ServerError::Internal))
 }
 
 /// That of a clear, and what the undo is about.
 fn reply(ctx: Ctx<'_>, undo: &Record, job: &Record, deduplicated: bool) -> Reply {
-    members(ctx, undo, deduplicated)
-        .with("undoes", undo.get("undoes").clone())
-        .with("moved", job.get("deleted").clone())
-        .with("undone", undo.get("undone").clone())
-        .with("container", undo.get("container").clone())
-        .build()
+    let map = undo.append_to(members(ctx, undo, deduplicated), &[Member::Undoes]);
+    let map = map.with("moved", job.get(Member::Deleted).clone());
+    undo.append_to(map, &[Member::Undone, Member::Container]).build()
 }

@@ -2,7 +2,7 @@
 
 use qadmin_core::error::{EndReason, quote};
 use qadmin_core::excerpt::excerpt;
-use qadmin_core::job::{Cached, Happening, Job, Kind, Status};
+use qadmin_core::job::{Cached, Happening, Job, Kind, Member, Status};
 use qadmin_core::reply::int;
 use qadmin_core::scan::Effect;
 use uuid::Uuid;
@@ -277,7 +277,7 @@ fn is_done_with(record: &Owed, ctx: Ctx<'_>) -> bool {
 
 fn started(job: &mut Job) -> String {
     let record = job.record();
-    let (filter, options) = (excerpt(record.text("filter"), LOGGED_MAX), record.options());
+    let (filter, options) = (excerpt(record.text(Member::Filter), LOGGED_MAX), record.options());
     let options = options.strip_prefix("DRYRUN").unwrap_or(&options).trim_start();
     let options = if options.is_empty() { String::new() } else { format!(", options {options}") };
     let start = job.start();
@@ -317,13 +317,13 @@ fn ended(job: &mut Job) -> String {
     format!(
         "job {} {}: examined {}, matched {}, deleted {}, drifted {}, {} slices, longest {} us{}",
         job.id(),
-        String::from_utf8_lossy(record.text("status")),
-        record.int("examined_total"),
-        record.int("matched"),
-        record.int("deleted"),
-        record.int("drifted"),
-        record.int("slices"),
-        record.int("slice_max_us"),
+        String::from_utf8_lossy(record.text(Member::Status)),
+        record.int(Member::ExaminedTotal),
+        record.int(Member::Matched),
+        record.int(Member::Deleted),
+        record.int(Member::Drifted),
+        record.int(Member::Slices),
+        record.int(Member::SliceMaxUs),
         job.error().map(|error| format!(": {error}")).unwrap_or_default(),
     )
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use qadmin_core::field;
+use qadmin_core::job::{EVENT_MEMBERS, Member};
 use qadmin_core::request::{COMMANDS, syntax};
 use qadmin_core::settings::{SETTINGS, TEXTS};
 use qadmin_harness::{Server, fill_examples, workspace_root};
@@ -99,6 +100,40 @@ fn the_table_of_settings_is_the_one_of_the_code() {
             }))
             .collect();
     assert_eq!(rows, wanted, "docs/settings.md must have these rows:\n{}", wanted.join("\n"));
+}
+
+/// The rows of the table with this head.
+fn rows<'a>(text: &'a str, head: &str) -> Vec<&'a str> {
+    let (_, table) = text.split_once(&format!("\n{head}\n")).unwrap_or_else(|| panic!("no table has the head {head}"));
+    table.lines().skip(1).take_while(|line| line.starts_with('|')).collect()
+}
+
+#[test]
+fn the_table_of_the_members_of_a_status_is_the_one_of_the_code() {
+    let page = "docs/commands/status.md";
+    let text = read(page);
+    let wanted: Vec<String> = Member::ALL
+        .iter()
+        .map(|member| format!("| `{}` | {} | {} |", member.name(), member.kind(), member.doc()))
+        .collect();
+    assert_eq!(
+        rows(&text, "| member | kind | meaning |"),
+        wanted,
+        "{page} must have these rows:\n{}",
+        wanted.join("\n")
+    );
+}
+
+#[test]
+fn the_table_of_the_members_of_an_event_names_those_of_the_code() {
+    let text = read("docs/events.md");
+    let names: Vec<&str> = rows(&text, "| member | |")
+        .into_iter()
+        .filter_map(|row| row.split('|').nth(1))
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    let wanted: Vec<&str> = ["event", "time"].into_iter().chain(EVENT_MEMBERS.map(Member::name)).collect();
+    assert_eq!(names, wanted, "docs/events.md must name these members in this order");
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn a_paused_clear_stands_still_and_goes_on_where_it_stood() {
     until_running(&mut conn, &id);
     let paused = ask(&mut conn, &format!("QADMIN.PAUSE {id}"));
     assert_eq!(paused.text("status"), "paused");
-    assert_eq!(paused.text("waiting"), "paused: QADMIN.RESUME lets it go on");
+    assert_eq!(paused.text("waiting"), "paused; use QADMIN.RESUME to continue");
     drop(slow);
     // Others go on meanwhile, and the queue moves under it.
     let other = ask(&mut conn, &format!("QADMIN.CLEARJOB other {} ALL CONFIRM other", target()));

@@ -188,7 +188,7 @@ fn bounds_and_values_of_a_clear_that_goes_by_what_is_shown() {
     // What tells matches apart must be read.
     let end =
         end_of(&mut conn, "QADMIN.CLEARJOB celery REPOID 7 KEEPONE BY kwargs.repoid INEXACT CONFIRM celery");
-    assert_eq!((end.int("deleted"), end.int("undistinguished")), (0, inexact), "{end:?}");
+    assert_eq!((end.int("deleted"), end.int("unkeyed")), (0, inexact), "{end:?}");
     let end = end_of(&mut conn, "QADMIN.CLEARJOB celery REPOID 7 KEEPONE INEXACT CONFIRM celery");
     assert_eq!((end.int("deleted"), end.int("inexact")), (exact + inexact - 1, inexact), "{end:?}");
 }

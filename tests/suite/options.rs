@@ -179,7 +179,7 @@ fn what_goes_is_what_the_option_says_and_dry_runs_replicas_and_the_append_only_f
             assert_eq!((job.int("would_delete"), job.int("deleted")), (count, deleted), "{options}: {job:?}");
         }
         assert!(queue(&mut conn) == without(&all, &gone), "{options}: another queue than it should be");
-        for name in ["kept_index", "error", "by", "distinct", "undistinguished", "keep", "limit", "rate"] {
+        for name in ["kept_index", "error", "by", "distinct", "unkeyed", "keep", "limit", "rate"] {
             let same = dry.iter().zip(&real).filter(|(a, _)| a.0 == name).all(|(a, b)| a == b);
             // The one that stays lies behind fewer messages when the others are out.
             assert!(same || name == "kept_index", "{options}: {name}: {dry:?} {real:?}");

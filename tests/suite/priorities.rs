@@ -375,7 +375,7 @@ fn a_list_that_goes_or_is_edited_meanwhile_stops_nobody_and_a_new_one_of_its_nam
     conn.lpush::<_, _, ()>(LISTS[3], late).expect("LPUSH");
     let end = released(&mut conn, &job);
     assert_eq!((end.text("status").as_str(), end.int("passes_run")), ("completed", 2), "{end:?}");
-    assert!(end.text("notice").contains("edits in place"), "{end:?}");
+    assert!(end.text("notice").contains("modified in place"), "{end:?}");
     assert_eq!((before > 0, end.int("deleted")), (true, 999), "{end:?}");
     let matches: Vec<usize> = LISTS
         .iter()

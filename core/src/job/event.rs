@@ -1,23 +1,24 @@
-//! What happens to jobs, as messages to those who listen.
+//! Events of jobs, as they are published to subscribers.
 
-use super::Record;
+use super::members::Member;
+use super::record::Record;
 use crate::reply::Reply;
 
-/// The pub/sub channel of all events of a server.
+/// The pub/sub channel on which a server publishes all events.
 pub const CHANNEL: &str = "qadmin:events";
 
-/// What happened.
+/// What happened to a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Happening {
-    /// It was accepted.
+    /// The job was accepted.
     Start,
-    /// It examined some more.
+    /// The job examined more messages.
     Progress,
-    /// It was told to stand still.
+    /// QADMIN.PAUSE paused the job.
     Paused,
-    /// It was told to go on.
+    /// QADMIN.RESUME resumed the job.
     Resumed,
-    /// It ended; `status` says how.
+    /// The job ended; `status` says how.
     End,
 }
 
@@ -35,51 +36,57 @@ impl Happening {
     }
 }
 
-/// The members of STATUS that an event repeats, behind `event` and `time`. Neither who started the job nor why, nor
-/// its filter: whoever listens to a channel needs no right on the queue.
-pub const EVENT_FIELDS: [&str; 20] = [
-    "job_id",
-    "kind",
-    "status",
-    "waiting",
-    "queue",
-    "db",
-    "mode",
-    "dry_run",
-    "started_at",
-    "total_estimated",
-    "queue_depth",
-    "processed",
-    "matched",
-    "deleted",
-    "would_delete",
-    "drifted",
-    "progress",
-    "eta_ms",
-    "per_second",
-    "error",
+/// The members of STATUS that an event repeats, after `event` and `time`. Who started the job and why, and its filter, are
+/// not among them: a subscriber to the channel needs no right on the queue.
+pub const EVENT_MEMBERS: [Member; 20] = [
+    Member::JobId,
+    Member::Kind,
+    Member::Status,
+    Member::Waiting,
+    Member::Queue,
+    Member::Db,
+    Member::Mode,
+    Member::DryRun,
+    Member::StartedAt,
+    Member::TotalEstimated,
+    Member::QueueDepth,
+    Member::Processed,
+    Member::Matched,
+    Member::Deleted,
+    Member::WouldDelete,
+    Member::Drifted,
+    Member::Progress,
+    Member::EtaMs,
+    Member::PerSecond,
+    Member::Error,
 ];
 
-/// One event as one line of JSON.
+/// One event as one line of JSON. `now_ms` is the time of the event, Unix milliseconds.
 #[must_use]
 pub fn event(what: Happening, record: &Record, now_ms: i64) -> Vec<u8> {
-    let members = EVENT_FIELDS.iter().map(|name| ((*name).into(), record.get(name).clone()));
-    let head = [("event".into(), Reply::from(what.as_str())), ("time".into(), Reply::Int(now_ms))];
-    Reply::Map(head.into_iter().chain(members).collect()).to_json()
+    let head = Reply::map().with("event", what.as_str()).with("time", now_ms);
+    record.append_to(head, &EVENT_MEMBERS).build().to_json()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::FIELDS;
 
     #[test]
-    fn an_event_repeats_members_of_the_status_and_none_that_tells_of_users_or_messages() {
-        for name in EVENT_FIELDS {
-            assert!(FIELDS.iter().any(|(field, _)| *field == name), "{name} is a member of STATUS");
-        }
-        for private in ["user", "actor", "client", "reason", "filter", "filter_task", "sample"] {
-            assert!(!EVENT_FIELDS.contains(&private), "{private}");
+    fn an_event_does_not_repeat_members_about_users_or_messages() {
+        for private in [
+            Member::User,
+            Member::Actor,
+            Member::Client,
+            Member::Reason,
+            Member::Filter,
+            Member::FilterTask,
+            Member::FilterRepoid,
+            Member::FilterCommitid,
+            Member::Sample,
+            Member::Groups,
+        ] {
+            assert!(!EVENT_MEMBERS.contains(&private), "{private:?}");
         }
     }
 }

@@ -6,6 +6,7 @@ mod found;
 mod groups;
 mod histogram;
 mod judge;
+mod members;
 mod pace;
 mod rate;
 mod record;
@@ -21,14 +22,15 @@ mod undo;
 mod view;
 
 pub use cost::{HitCost, MessageCost};
-pub use event::{CHANNEL, EVENT_FIELDS, Happening, event};
+pub use event::{CHANNEL, EVENT_MEMBERS, Happening, event};
 pub use found::{Found, FoundInLists};
 pub use groups::{GROUP_BYTES_MAX, GROUPS_MAX, Groups, TOP_DEFAULT, TOP_MAX};
 pub use histogram::Histogram;
 pub use judge::FilterJudge;
+pub use members::Member;
 pub use pace::{Next, Pace, TurnClock};
 pub use rate::Rate;
-pub use record::{FIELDS, FILTER_KEPT_MAX, FieldKind, Record};
+pub use record::{FILTER_KEPT_MAX, Record};
 pub use registry::{
     CACHED_MAX, Cached, Caches, Ended, REMEMBERED_BYTES_MAX, REMEMBERED_MAX, Registry, SAMPLES_MAX,
 };
@@ -48,8 +50,8 @@ use crate::reply::int;
 use crate::scan::{Counters, Event, Group, Look, Plan, Progress, Scan, VALUES_MAX};
 use crate::unacked::{UnackedLook, UnackedScan};
 
-/// Why a paused job stands still.
-pub const PAUSED: &str = "paused: QADMIN.RESUME lets it go on";
+/// The text in `waiting` of a paused job.
+pub const PAUSED: &str = "paused; use QADMIN.RESUME to continue";
 
 /// Cost of the slices of one job.
 #[derive(Debug, Clone, Default)]

@@ -1,276 +1,220 @@
-//! A job as STATUS shows it, and as the hash that outlives the process holds it.
+//! The values of a job's members: as STATUS shows them, and as the hash holds them that outlives the process.
 
 use crate::container::Container;
 use crate::error::EndReason;
 use crate::excerpt::excerpt;
 use crate::filter::words;
 use crate::priorities::Priority;
-use crate::reply::Reply;
+use crate::reply::{MapBuilder, Reply};
 
-use super::{Kind, Status};
+use super::groups::Groups;
+use super::members::Member;
+use super::view::View;
+use super::{Job, Kind, Status};
 
-/// Bytes of a filter's text that a record keeps, in the keyspace and in memory: the rest of a longer one is told by its
-/// digest ([`crate::excerpt`]). STATUS of a live job shows it whole. About a hundred UUIDs fit.
+/// Bytes of a filter's text that a record keeps, in the keyspace and in memory; the rest of a longer text is represented
+/// by its digest ([`crate::excerpt`]). STATUS of a live job shows the whole text. About a hundred UUIDs fit.
 pub const FILTER_KEPT_MAX: usize = 4_096;
 
-/// What a field holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FieldKind {
-    /// An integer, or absent.
-    Int,
-    /// Bytes, or absent where they are empty.
-    Text,
-    /// Bytes that may be empty and are never absent.
-    Name,
+/// Members that records of earlier versions hold under another name, with that name. A server of an earlier version may
+/// have written the record before an upgrade, so both names are read; if both are there, the name of today is taken.
+const RENAMED: [(Member, &str); 1] = [(Member::IndexKey, "index")];
+
+/// One value for each [`Member`]. Members that no record holds ([`Member::is_recorded`]) are null.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record(Box<[Reply; Member::COUNT]>);
+
+impl Job {
+    /// Returns the record that is kept, in which a long filter is cut to [`FILTER_KEPT_MAX`] bytes.
+    pub fn record(&mut self) -> Record {
+        self.advance_progress();
+        let view = View::new(self);
+        Record(Box::new(Member::ALL.map(|member| member.compute(&view))))
+    }
+
+    /// Returns the record as STATUS shows it while the job is live, with the whole text of the filter.
+    pub fn live_record(&mut self) -> Record {
+        let mut record = self.record();
+        let filter = &self.start().filter;
+        if !filter.is_all() {
+            record.set(Member::Filter, Reply::Text(filter.canonical()));
+        }
+        record
+    }
 }
 
-/// The members of STATUS in their documented order; `sample` stands behind `error`.
-pub const FIELDS: [(&str, FieldKind); 71] = [
-    ("job_id", FieldKind::Name),
-    ("kind", FieldKind::Name),
-    ("status", FieldKind::Name),
-    ("waiting", FieldKind::Text),
-    ("queue", FieldKind::Name),
-    ("db", FieldKind::Int),
-    ("mode", FieldKind::Name),
-    ("dry_run", FieldKind::Int),
-    ("keep_one", FieldKind::Int),
-    ("filter", FieldKind::Name),
-    ("filter_task", FieldKind::Text),
-    ("filter_repoid", FieldKind::Text),
-    ("filter_commitid", FieldKind::Text),
-    ("user", FieldKind::Text),
-    ("actor", FieldKind::Text),
-    ("client", FieldKind::Text),
-    ("reason", FieldKind::Text),
-    ("started_at", FieldKind::Int),
-    ("updated_at", FieldKind::Int),
-    ("completed_at", FieldKind::Int),
-    ("total_estimated", FieldKind::Int),
-    ("queue_depth", FieldKind::Int),
-    ("processed", FieldKind::Int),
-    ("matched", FieldKind::Int),
-    ("deleted", FieldKind::Int),
-    ("would_delete", FieldKind::Int),
-    ("kept_index", FieldKind::Int),
-    ("drifted", FieldKind::Int),
-    ("arrived", FieldKind::Int),
-    ("undecodable", FieldKind::Int),
-    ("unreadable", FieldKind::Int),
-    ("matched_bytes", FieldKind::Int),
-    ("passes_run", FieldKind::Int),
-    ("examined_total", FieldKind::Int),
-    ("notice", FieldKind::Text),
-    ("progress", FieldKind::Int),
-    ("eta_ms", FieldKind::Int),
-    ("per_second", FieldKind::Int),
-    ("slices", FieldKind::Int),
-    ("slice_p99_us", FieldKind::Int),
-    ("slice_max_us", FieldKind::Int),
-    ("seek_max_us", FieldKind::Int),
-    ("main_thread_us", FieldKind::Int),
-    ("cancel_requested", FieldKind::Int),
-    ("error", FieldKind::Text),
-    ("in_chord", FieldKind::Int),
-    ("in_group", FieldKind::Int),
-    ("with_eta", FieldKind::Int),
-    ("redelivered", FieldKind::Int),
-    ("keep", FieldKind::Text),
-    ("by", FieldKind::Text),
-    ("limit", FieldKind::Int),
-    ("rate", FieldKind::Int),
-    ("expect", FieldKind::Int),
-    ("tolerance", FieldKind::Int),
-    ("counted", FieldKind::Int),
-    ("distinct", FieldKind::Int),
-    ("undistinguished", FieldKind::Int),
-    ("to", FieldKind::Text),
-    ("front", FieldKind::Int),
-    ("message_kind", FieldKind::Text),
-    ("inexact", FieldKind::Int),
-    ("priority", FieldKind::Text),
-    ("kept_priority", FieldKind::Int),
-    ("index_key", FieldKind::Text),
-    ("duty", FieldKind::Int),
-    ("parked", FieldKind::Int),
-    ("undoes", FieldKind::Text),
-    ("undone_by", FieldKind::Text),
-    ("undone", FieldKind::Int),
-    ("container", FieldKind::Text),
-];
-
-/// Fields that records of earlier versions hold under another name: the name of today and the earlier one. Servers of an
-/// earlier version may have written the record before an upgrade, so both names are read; the name of today goes first.
-const RENAMED: [(&str, &str); 1] = [("index_key", "index")];
-
-/// The values of [`FIELDS`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record(Vec<Reply>);
-
 impl Record {
-    /// Values in the order of [`FIELDS`].
-    pub(super) fn new(values: Vec<Reply>) -> Self {
-        debug_assert_eq!(values.len(), FIELDS.len());
-        Self(values)
-    }
-
-    /// One value.
+    /// The value of a member.
     #[must_use]
-    pub fn get(&self, name: &str) -> &Reply {
-        FIELDS
-            .iter()
-            .position(|(field, _)| *field == name)
-            .and_then(|at| self.0.get(at))
-            .unwrap_or(&Reply::Null)
+    pub fn get(&self, member: Member) -> &Reply {
+        &self.0[member as usize]
     }
 
-    /// One value as an integer; 0 where it is absent.
+    /// The value of a member as an integer; 0 where it is null.
     #[must_use]
-    pub fn int(&self, name: &str) -> i64 {
-        if let Reply::Int(n) = self.get(name) { *n } else { 0 }
+    pub fn int(&self, member: Member) -> i64 {
+        if let Reply::Int(n) = self.get(member) { *n } else { 0 }
     }
 
-    /// One value as bytes; empty where it is absent.
+    /// The value of a member as bytes; empty where it is null.
     #[must_use]
-    pub fn text(&self, name: &str) -> &[u8] {
-        if let Reply::Text(bytes) = self.get(name) { bytes } else { b"" }
+    pub fn text(&self, member: Member) -> &[u8] {
+        if let Reply::Text(bytes) = self.get(member) { bytes } else { b"" }
     }
 
-    /// Where the job stands.
+    /// Whether a flag is set.
+    #[must_use]
+    pub fn flag(&self, member: Member) -> bool {
+        self.int(member) == 1
+    }
+
+    /// Whether the value of a member is null.
+    #[must_use]
+    pub fn is_null(&self, member: Member) -> bool {
+        *self.get(member) == Reply::Null
+    }
+
+    /// The status of the job; `interrupted` where the record has none that this version knows.
     #[must_use]
     pub fn status(&self) -> Status {
-        Status::parse(self.text("status")).unwrap_or(Status::Interrupted)
+        Status::parse(self.text(Member::Status)).unwrap_or(Status::Interrupted)
     }
 
-    /// The options that the job was started with, as they are typed.
+    /// The options that the job was started with, as users type them.
     #[must_use]
     pub fn options(&self) -> String {
         let mut options = Vec::new();
-        if self.int("dry_run") == 1 {
+        if self.flag(Member::DryRun) {
             options.push("DRYRUN".to_owned());
         }
-        let priority = String::from_utf8_lossy(self.text("priority"));
+        let priority = String::from_utf8_lossy(self.text(Member::Priority));
         if !priority.is_empty() {
             options.push(format!("PRIORITY {}", priority.to_ascii_uppercase()));
         }
-        // A clear counts it where it was allowed.
-        if self.text("kind") == Kind::Clear.as_str().as_bytes() && *self.get("inexact") != Reply::Null {
+        // A clear counts inexact matches only with INEXACT.
+        if self.text(Member::Kind) == Kind::Clear.as_str().as_bytes() && !self.is_null(Member::Inexact) {
             options.push("INEXACT".to_owned());
         }
-        if self.text("keep") == b"newest" {
+        if self.text(Member::Keep) == b"newest" {
             options.push("KEEP NEWEST".to_owned());
         }
-        let by = String::from_utf8_lossy(self.text("by"));
+        let by = String::from_utf8_lossy(self.text(Member::By));
         if !by.is_empty() {
             options.push(format!("BY {by}"));
         }
-        for name in ["limit", "rate", "expect", "tolerance"] {
-            if let Reply::Int(n) = self.get(name) {
-                options.push(format!("{} {n}", name.to_ascii_uppercase()));
+        for member in [Member::Limit, Member::Rate, Member::Expect, Member::Tolerance] {
+            if let Reply::Int(n) = self.get(member) {
+                options.push(format!("{} {n}", member.name().to_ascii_uppercase()));
             }
         }
-        let undoes = self.text("undoes");
+        let undoes = self.text(Member::Undoes);
         if !undoes.is_empty() {
             options.push(format!("UNDO {}", String::from_utf8_lossy(undoes)));
         }
-        let to = self.text("to");
-        if *self.get("to") != Reply::Null {
-            let word = if self.int("parked") == 1 { "PARK" } else { "TO" };
-            options.push(format!("{word} {}", words([to])));
-            options.extend((self.int("front") == 1).then(|| "FRONT".to_owned()));
+        if !self.is_null(Member::To) {
+            let word = if self.flag(Member::Parked) { "PARK" } else { "TO" };
+            options.push(format!("{word} {}", words([self.text(Member::To)])));
+            options.extend(self.flag(Member::Front).then(|| "FRONT".to_owned()));
         }
-        let index_key = self.text("index_key");
+        let index_key = self.text(Member::IndexKey);
         if !index_key.is_empty() {
             options.push(format!("INDEX {}", words([index_key])));
         }
         options.join(" ")
     }
 
-    /// Sets one value.
-    pub fn set(&mut self, name: &str, value: Reply) {
-        if let Some(at) = FIELDS.iter().position(|(field, _)| *field == name) {
-            self.0[at] = value;
-        }
+    /// Sets the value of a member.
+    pub fn set(&mut self, member: Member, value: Reply) {
+        self.0[member as usize] = value;
     }
 
     /// Notes which job undoes this one, and how many of its messages are back.
     pub fn mark_undone(&mut self, by: &[u8], undone: i64) {
-        self.set("undone_by", Reply::Text(by.to_vec()));
-        self.set("undone", Reply::Int(undone));
+        self.set(Member::UndoneBy, Reply::text(by));
+        self.set(Member::Undone, Reply::Int(undone));
     }
 
-    /// A record that says it runs although nothing runs any more. Its last sign of life was its end.
+    /// Marks a record as interrupted whose status is a live one although no such job runs any more. The job ended at the
+    /// latest when the record was last updated.
     pub fn interrupt(&mut self, why: &EndReason) {
         if !self.status().has_ended() {
-            self.set("status", Reply::Text(Status::Interrupted.as_str().into()));
-            self.set("waiting", Reply::Null);
-            self.set("eta_ms", Reply::Int(0));
-            self.set("completed_at", self.get("updated_at").clone());
-            self.set("error", Reply::Text(why.to_string().into()));
+            self.set(Member::Status, Status::Interrupted.as_str().into());
+            self.set(Member::Waiting, Reply::Null);
+            self.set(Member::EtaMs, Reply::Int(0));
+            self.set(Member::CompletedAt, self.get(Member::UpdatedAt).clone());
+            self.set(Member::Error, why.to_string().into());
         }
     }
 
-    /// Cuts the texts of the filter to at most `max` bytes each.
+    /// Cuts each text of the filter to at most `max` bytes.
     pub fn cut_filter(&mut self, max: usize) {
-        for name in ["filter", "filter_task", "filter_repoid", "filter_commitid"] {
-            if self.text(name).len() > max {
-                self.set(name, Reply::Text(excerpt(self.text(name), max)));
+        for member in [Member::Filter, Member::FilterTask, Member::FilterRepoid, Member::FilterCommitid] {
+            if self.text(member).len() > max {
+                self.set(member, Reply::Text(excerpt(self.text(member), max)));
             }
         }
     }
 
-    /// What its texts take, bytes.
+    /// The size of its texts, bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.0.iter().map(Reply::bytes).sum()
     }
 
-    /// The members in their order.
+    /// Appends these members to a map, in this order.
     #[must_use]
-    pub fn members(&self) -> Vec<(Box<str>, Reply)> {
-        FIELDS.iter().zip(&self.0).map(|((name, _), value)| ((*name).into(), value.clone())).collect()
+    pub fn append_to(&self, map: MapBuilder, members: &[Member]) -> MapBuilder {
+        members.iter().fold(map, |map, member| map.with(member.name(), self.get(*member).clone()))
     }
 
-    /// Field and value of the hash; what is absent is empty.
+    /// The map of JOBS: the members that records hold.
+    #[must_use]
+    pub fn row(&self) -> Reply {
+        let members: Vec<Member> = Member::recorded().collect();
+        self.append_to(Reply::map(), &members).build()
+    }
+
+    /// The map of STATUS: all members.
+    #[must_use]
+    pub fn show(mut self, sample: Reply, groups: Groups) -> Reply {
+        self.set(Member::Sample, sample);
+        self.set(Member::Groups, groups.groups);
+        self.set(Member::Other, groups.other);
+        self.set(Member::GroupsTotal, groups.total);
+        self.append_to(Reply::map(), &Member::ALL).build()
+    }
+
+    /// The fields and values of the hash. The value of a member that is null is empty.
     pub fn hash_fields(&self) -> impl Iterator<Item = (&'static str, Vec<u8>)> {
-        FIELDS.iter().zip(&self.0).map(|((name, _), value)| {
-            let bytes = match value {
+        Member::recorded().map(|member| {
+            let bytes = match self.get(member) {
                 Reply::Int(n) => n.to_string().into_bytes(),
                 Reply::Text(bytes) => bytes.clone(),
                 _ => Vec::new(),
             };
-            (*name, bytes)
+            (member.name(), bytes)
         })
     }
 
-    /// The container of a job whose record was written before records named it. Where the job met no message, nothing
-    /// tells whether its queue was a list.
+    /// The container of a job whose record was written before records named it. If the job met no message, nothing says
+    /// whether its queue was a list.
     fn container_of_earlier_version(&self) -> Option<Container> {
-        let priority = Priority::parse(self.text("priority")).ok();
-        Container::of(!self.text("index_key").is_empty(), priority, self.int("total_estimated") > 0)
+        let priority = Priority::parse(self.text(Member::Priority)).ok();
+        Container::of(!self.text(Member::IndexKey).is_empty(), priority, self.int(Member::TotalEstimated) > 0)
     }
 
     /// Reads a hash back, also one that an earlier version of the module wrote. `None` if it is not the record of a job.
     #[must_use]
     pub fn from_hash<'a>(get: impl Fn(&str) -> Option<&'a [u8]>) -> Option<Self> {
-        Status::parse(get("status")?)?;
-        uuid::Uuid::try_parse_ascii(get("job_id")?).ok()?;
-        let values = FIELDS.iter().map(|(name, kind)| {
+        Status::parse(get(Member::Status.name())?)?;
+        uuid::Uuid::try_parse_ascii(get(Member::JobId.name())?).ok()?;
+        let mut record = Self(Box::new(Member::ALL.map(|member| {
             let earlier =
-                || RENAMED.iter().find(|(today, _)| today == name).and_then(|(_, earlier)| get(earlier));
-            let bytes = get(name).or_else(earlier).unwrap_or_default();
-            match kind {
-                FieldKind::Int => std::str::from_utf8(bytes)
-                    .ok()
-                    .and_then(|digits| digits.parse().ok())
-                    .map_or(Reply::Null, Reply::Int),
-                FieldKind::Text if bytes.is_empty() => Reply::Null,
-                FieldKind::Text | FieldKind::Name => Reply::Text(bytes.to_vec()),
-            }
-        });
-        let mut record = Self(values.collect());
-        if get("container").is_none() {
-            record.set("container", record.container_of_earlier_version().into());
+                || RENAMED.iter().find(|(today, _)| *today == member).and_then(|(_, name)| get(name));
+            member.read(get(member.name()).or_else(earlier))
+        })));
+        if get(Member::Container.name()).is_none() {
+            record.set(Member::Container, record.container_of_earlier_version().into());
         }
         Some(record)
     }
@@ -300,8 +244,7 @@ mod tests {
             (&[], b""),
         ] {
             let record = record(fields);
-            assert_eq!(record.text("index_key"), index_key, "{fields:?}");
-            assert_eq!(record.get("index"), &Reply::Null, "{fields:?}");
+            assert_eq!(record.text(Member::IndexKey), index_key, "{fields:?}");
             let option = String::from_utf8_lossy(index_key);
             assert_eq!(record.options().strip_prefix("INDEX ").unwrap_or_default(), option, "{fields:?}");
         }
@@ -322,7 +265,7 @@ mod tests {
             (&[("container", ""), ("total_estimated", "7")], b""),
             (&[("container", "zset")], b"zset"),
         ] {
-            assert_eq!(record(fields).text("container"), container, "{fields:?}");
+            assert_eq!(record(fields).text(Member::Container), container, "{fields:?}");
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What the record of a job says about undoing it.
 
+use super::members::Member;
 use super::{Kind, Record, Status, Undoing};
 use crate::error::{Error, UndoError};
 use crate::moved::UNDO_MAX;
-use crate::reply::Reply;
 
 /// What can be moved back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +24,8 @@ impl Undoable {
     pub fn of(record: &Record, id: uuid::Uuid, db: i32) -> Result<Self, Error> {
         let refuse = |error| Err(Error::Undo(error));
         let nothing = |why| refuse(UndoError::Nothing { id: id.to_string(), why });
-        let kind = Kind::parse(record.text("kind"));
-        let deleted = u64::try_from(record.int("deleted")).unwrap_or(0);
+        let kind = Kind::parse(record.text(Member::Kind));
+        let deleted = u64::try_from(record.int(Member::Deleted)).unwrap_or(0);
         if kind == Some(Kind::Undo) {
             return nothing(
                 "it is an undo itself; to move the messages away again, start a new QADMIN.CLEARJOB with PARK",
@@ -34,29 +34,29 @@ impl Undoable {
         if kind != Some(Kind::Clear) {
             return nothing("it only counted");
         }
-        if record.int("dry_run") == 1 {
+        if record.flag(Member::DryRun) {
             return nothing("it was a dry run");
         }
         if !record.status().has_ended() {
             return nothing("it has not ended; wait for its end, or cancel it");
         }
-        if *record.get("to") == Reply::Null {
+        if record.is_null(Member::To) {
             return nothing("it cleared its matches; only what PARK or TO moved can be moved back");
         }
         if deleted == 0 {
             return nothing("it moved nothing");
         }
-        if record.int("db") != i64::from(db) {
-            return refuse(UndoError::OtherDatabase { id: id.to_string(), db: record.int("db") });
+        if record.int(Member::Db) != i64::from(db) {
+            return refuse(UndoError::OtherDatabase { id: id.to_string(), db: record.int(Member::Db) });
         }
         let undoable = Self {
             undoing: Undoing {
                 job: id,
                 moved: deleted,
-                undone: u64::try_from(record.int("undone")).unwrap_or(0),
+                undone: u64::try_from(record.int(Member::Undone)).unwrap_or(0),
             },
-            list: record.text("to").to_vec(),
-            undone_by: uuid::Uuid::try_parse_ascii(record.text("undone_by")).ok(),
+            list: record.text(Member::To).to_vec(),
+            undone_by: uuid::Uuid::try_parse_ascii(record.text(Member::UndoneBy)).ok(),
         };
         if deleted > UNDO_MAX {
             return Err(undoable.unknown(record, "it moved more than 20000000"));
@@ -86,7 +86,7 @@ impl Undoable {
             id: self.undoing.job.to_string(),
             why,
             list: self.list.clone(),
-            queue: record.text("queue").to_vec(),
+            queue: record.text(Member::Queue).to_vec(),
         })
     }
 }

@@ -1,151 +1,114 @@
-//! What a job shows: its record, its sample, its groups and its notices.
+//! What a job shows: the values that its record is computed from, its notices, its sample and its groups.
 
 use super::groups::{self, Groups};
-use super::{Job, Kind, Rate, Record, Status, sample_row};
-use crate::concerns::{chord_notice, inexact_notice, left_notices, uncompared_notice};
+use super::{Job, Kind, Start, Status, sample_row};
+use crate::concerns::{ConcernCounts, chord_notice, inexact_notice, left_notices, uncompared_notice};
 use crate::error::EndReason;
-use crate::priorities::Priority;
 use crate::reply::{Reply, int};
-use crate::scan::{Effect, SampleRow};
+use crate::scan::{Counters, Effect, SampleRow};
 use crate::unacked::UnackedScan;
 
-impl Job {
-    /// Everything that STATUS shows of a live job but the sample: its record with the whole text of the filter.
-    pub fn live_record(&mut self) -> Record {
-        let mut record = self.record();
-        if !self.start.filter.is_all() {
-            record.set("filter", Reply::Text(self.start.filter.canonical()));
+/// What the members of a record are computed from: the job, and results that several members need.
+pub(super) struct View<'a> {
+    pub(super) job: &'a Job,
+    pub(super) start: &'a Start,
+    pub(super) counters: &'a Counters,
+    /// The word in `mode`.
+    pub(super) mode: &'static str,
+    /// The match that KEEPONE keeps: its list and its position in the queue.
+    pub(super) kept: Option<(usize, i64)>,
+    pub(super) per_second: u64,
+    pub(super) eta_ms: Option<u64>,
+    pub(super) notice: Option<String>,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(job: &'a Job) -> Self {
+        let (start, counters) = (&job.start, job.counters());
+        let per_second = rate(counters.examined_total, job.last_ns.saturating_sub(start.now_ns));
+        Self {
+            job,
+            start,
+            counters,
+            mode: mode_of(start.effect),
+            kept: job.scan.kept(),
+            per_second,
+            eta_ms: eta_ms(job, per_second),
+            notice: job.notices(),
         }
-        record
     }
 
-    /// The record as it is kept and repeated: a long filter is cut to [`FILTER_KEPT_MAX`] bytes.
-    pub fn record(&mut self) -> Record {
-        let c = self.counters().clone();
-        let ended = self.status.has_ended();
-        let done = c.processed + c.drifted;
-        // Of two passes each is half of the way.
+    /// Whether KEEPONE was given.
+    pub(super) fn keeps_one(&self) -> bool {
+        self.mode == "keepone"
+    }
+
+    /// Whether BY was given: one match is kept for each combination of values.
+    pub(super) fn keeps_each(&self) -> bool {
+        self.start.effect == Effect::KeepEach
+    }
+
+    /// If EXPECT was exceeded, the job clears nothing more, however many messages match.
+    pub(super) fn would_delete(&self) -> u64 {
+        match self.job.error {
+            Some(EndReason::MoreThanExpected { deleted, .. }) => deleted,
+            _ => self.counters.would_delete,
+        }
+    }
+
+    /// One count of what the matches belong to; `None` for jobs whose judge does not look for it: stats and undos.
+    pub(super) fn concern(&self, count: impl Fn(&ConcernCounts) -> u64) -> Option<u64> {
+        let looks_for_it = self.job.judge.names.is_none() && self.start.terms.undo.is_none();
+        looks_for_it.then(|| count(&self.counters.concerns))
+    }
+
+    /// Of an undo: how many messages are back, with those that earlier undos moved back.
+    pub(super) fn undone(&self) -> Option<u64> {
+        let now = if self.start.dry_run { 0 } else { self.counters.deleted };
+        self.start.terms.undo.map(|undo| undo.undone + now)
+    }
+}
+
+/// The word in `mode`.
+fn mode_of(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Count | Effect::Group => "count",
+        Effect::ClearAll => "all",
+        Effect::KeepOne | Effect::KeepNewest | Effect::KeepEach => "keepone",
+    }
+}
+
+/// Expected time to the end, milliseconds; 0 after the end; `None` while no message was examined.
+fn eta_ms(job: &Job, per_second: u64) -> Option<u64> {
+    if job.status.has_ended() {
+        return Some(0);
+    }
+    let counters = job.counters();
+    let second_pass = if job.scan.is_counting() { counters.total } else { 0 };
+    let left = counters.total.saturating_sub(counters.processed + counters.drifted) + second_pass;
+    left.saturating_mul(1_000).checked_div(per_second)
+}
+
+impl Job {
+    /// Raises the progress to where the job is now. It never falls: another pass begins at the start of the queue.
+    pub(super) fn advance_progress(&mut self) {
+        let counters = self.counters();
+        let done = counters.processed + counters.drifted;
+        // If there are two passes, each is half of the work.
         let (from, part) = match (self.scan.is_counting(), self.scan.counted()) {
             (true, _) => (0, 50),
             (false, Some(_)) => (50, 50),
             (false, None) => (0, 100),
         };
-        let percent = match (self.status, c.total) {
+        let percent = match (self.status, counters.total) {
             (Status::Completed, _) => 100,
             (_, 0) => from,
             (_, total) => (from + int(done.saturating_mul(part) / total)).min(99),
         };
         self.progress = self.progress.max(percent);
-        let elapsed_ns = self.last_ns.saturating_sub(self.start.now_ns);
-        let per_second = rate(c.examined_total, elapsed_ns);
-        let second = if self.scan.is_counting() { c.total } else { 0 };
-        let left = c.total.saturating_sub(done) + second;
-        let eta_ms = match (ended, per_second) {
-            (true, _) => Reply::Int(0),
-            (false, 0) => Reply::Null,
-            (false, rate) => Reply::Int(int(left.saturating_mul(1_000) / rate)),
-        };
-        // Who was surprised clears nothing, however many would have gone.
-        let would_delete = match self.error {
-            Some(EndReason::MoreThanExpected { deleted, .. }) => deleted,
-            _ => c.would_delete,
-        };
-        let s = &self.start;
-        let filter = &s.filter;
-        let mode = match s.effect {
-            Effect::Count | Effect::Group => "count",
-            Effect::ClearAll => "all",
-            Effect::KeepOne | Effect::KeepNewest | Effect::KeepEach => "keepone",
-        };
-        let keeps = mode == "keepone";
-        let notice = self.notices();
-        // Stats and undos do not look for them: see the judge.
-        let concern = |n| {
-            if self.judge.names.is_some() || s.terms.undo.is_some() {
-                Reply::Null
-            } else {
-                Reply::Int(int(n))
-            }
-        };
-        let [in_chord, in_group, with_eta, redelivered] = c.concerns.values().map(concern);
-        let kept = self.scan.kept();
-        let kept_priority = kept.and_then(|(list, _)| self.step(list));
-        Record::new(vec![
-            text(s.id.to_string()),
-            text(s.kind.as_str()),
-            text(self.status.as_str()),
-            opt(self.waiting),
-            Reply::Text(s.queue.clone()),
-            Reply::Int(i64::from(s.db)),
-            text(mode),
-            flag(s.dry_run),
-            flag(keeps),
-            opt(self.filter_kept.as_deref()),
-            opt(filter.task()),
-            opt(filter.repoid()),
-            opt(filter.commitid()),
-            opt(s.origin.user.as_deref()),
-            opt(s.origin.actor.as_deref()),
-            opt(s.origin.client.as_deref()),
-            opt(s.origin.reason.as_deref()),
-            Reply::Int(s.now_ms),
-            Reply::Int(self.updated_ms),
-            self.completed_ms.map_or(Reply::Null, Reply::Int),
-            Reply::Int(int(c.total)),
-            Reply::Int(int(self.len())),
-            Reply::Int(int(c.processed)),
-            Reply::Int(int(c.matched)),
-            Reply::Int(int(c.deleted)),
-            Reply::Int(int(would_delete)),
-            kept.map_or(Reply::Null, |(_, index)| Reply::Int(index)),
-            Reply::Int(int(c.drifted)),
-            Reply::Int(int(c.arrived)),
-            Reply::Int(int(c.undecodable)),
-            Reply::Int(int(c.unreadable)),
-            Reply::Int(int(c.matched_bytes)),
-            Reply::Int(int(c.passes_run)),
-            Reply::Int(int(c.examined_total)),
-            opt(notice),
-            Reply::Int(self.progress),
-            eta_ms,
-            Reply::Int(int(per_second)),
-            Reply::Int(int(self.costs.whole_us.count())),
-            Reply::Int(int(self.costs.whole_us.quantile(99))),
-            Reply::Int(int(self.costs.whole_us.max())),
-            Reply::Int(int(self.costs.seek_max_us)),
-            Reply::Int(int(self.costs.main_thread_ns / 1_000)),
-            flag(self.cancel_requested),
-            opt(self.error.as_ref().map(ToString::to_string)),
-            in_chord,
-            in_group,
-            with_eta,
-            redelivered,
-            opt(keeps.then(|| s.terms.keep.as_str())),
-            opt(s.terms.by_text()),
-            number(s.terms.limit),
-            number(self.rate.as_ref().map(Rate::per_second)),
-            number(s.terms.expect.map(|expect| expect.matches)),
-            number(s.terms.expect.map(|expect| expect.tolerance)),
-            number(self.scan.counted()),
-            number((s.effect == Effect::KeepEach).then(|| self.scan.distinct())),
-            number((s.effect == Effect::KeepEach).then_some(c.undistinguished)),
-            opt(s.terms.to.as_ref().map(|to| &to.key)),
-            flag(s.terms.to.as_ref().is_some_and(|to| to.front)),
-            text(s.messages.spec().name),
-            number(s.reads_texts().then_some(c.concerns.inexact)),
-            opt(s.priority.map(Priority::word)),
-            number(kept_priority.map(u64::from)),
-            opt(self.unacked.as_ref().map(UnackedScan::index)),
-            number(self.duty),
-            flag(s.terms.to.as_ref().is_some_and(|to| to.own)),
-            opt(s.terms.undo.map(|undo| undo.job.to_string())),
-            Reply::Null,
-            number(s.terms.undo.map(|undo| undo.undone + if s.dry_run { 0 } else { c.deleted })),
-            s.container().into(),
-        ])
     }
 
-    /// What a reader of its counters should know, in one line.
+    /// The sentences that a reader of the counters should know, joined by semicolons; `None` where there are none.
     #[must_use]
     pub fn notices(&self) -> Option<String> {
         let concerns = &self.counters().concerns;
@@ -169,7 +132,8 @@ impl Job {
         (!notices.is_empty()).then(|| notices.join("; "))
     }
 
-    fn len(&self) -> u64 {
+    /// Messages in the queue, as far as the job knows.
+    pub(super) fn len(&self) -> u64 {
         self.unacked.as_ref().map_or_else(|| self.scan.len(), UnackedScan::len)
     }
 
@@ -191,23 +155,24 @@ impl Job {
 
     fn edit_notice(&self) -> Option<String> {
         let (edits, refound) = (self.scan.edits(), self.scan.refound());
-        let again = (edits > 0).then(|| {
+        let restarted = (edits > 0).then(|| {
             format!(
-                "edits in place of the queue: {edits} (LREM, LINSERT, LSET, LTRIM or the like): \
-                 the scan began again at the next end, the counters are of the current pass"
+                "queue was modified in place {} (LREM, LINSERT, LSET, LTRIM or the like); the scan restarted and counters \
+                 cover the current pass only",
+                times(edits)
             )
         });
-        let went_on = (refound > 0).then(|| {
+        let continued = (refound > 0).then(|| {
             format!(
-                "messages were taken out inside the queue (LREM, LTRIM): {refound} times the scan found its place again \
-                 and went on"
+                "messages were removed inside the queue (LREM, LTRIM) {}; the scan found its position again and continued",
+                times(refound)
             )
         });
-        let both: Vec<String> = again.into_iter().chain(went_on).collect();
+        let both: Vec<String> = restarted.into_iter().chain(continued).collect();
         (!both.is_empty()).then(|| both.join("; "))
     }
 
-    /// The rows of its sample as a reply.
+    /// The sample as a list of rows.
     #[must_use]
     pub fn sample(&self) -> Reply {
         if let Some(scan) = &self.unacked {
@@ -220,7 +185,7 @@ impl Job {
         Reply::List(rows.map(row).collect())
     }
 
-    /// Its groups as a reply shows them.
+    /// The groups as replies show them.
     #[must_use]
     pub fn groups(&self) -> Groups {
         match (&self.start.grouping, &self.judge.names) {
@@ -232,26 +197,15 @@ impl Job {
     }
 }
 
-/// Messages per second, rounded down; 0 where no time has passed.
+/// `once`, or `n times`.
+fn times(n: u64) -> String {
+    if n == 1 { "once".to_owned() } else { format!("{n} times") }
+}
+
+/// Messages per second, rounded down; 0 if no time has passed.
 fn rate(messages: u64, ns: u64) -> u64 {
     if ns == 0 {
         return 0;
     }
     u64::try_from(u128::from(messages) * 1_000_000_000 / u128::from(ns)).unwrap_or(u64::MAX)
-}
-
-fn text(s: impl AsRef<[u8]>) -> Reply {
-    Reply::Text(s.as_ref().to_vec())
-}
-
-fn opt(s: Option<impl AsRef<[u8]>>) -> Reply {
-    s.map_or(Reply::Null, text)
-}
-
-fn number(n: Option<u64>) -> Reply {
-    n.map_or(Reply::Null, |n| Reply::Int(int(n)))
-}
-
-fn flag(on: bool) -> Reply {
-    Reply::Int(i64::from(on))
 }

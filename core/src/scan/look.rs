@@ -68,7 +68,7 @@ pub struct Look {
     unknown_values: usize,
     /// A match has one distinct value too many: the walk ended before it.
     pub(super) overflows: bool,
-    pub(super) undistinguished: u64,
+    pub(super) unkeyed: u64,
     /// Of the messages taken out, how many the scan has counted.
     pub(super) counted: u64,
     pub(super) matched: u64,
@@ -185,7 +185,7 @@ impl Look {
             }
             Effect::KeepEach => match judge.values(message) {
                 None => {
-                    self.undistinguished += 1;
+                    self.unkeyed += 1;
                     false
                 }
                 Some(digest) if scan.values.contains(digest) || self.fresh.contains_key(&digest) => true,

@@ -145,7 +145,7 @@ pub struct Counters {
     /// What there is to know of the matches.
     pub concerns: ConcernCounts,
     /// Matches that stay because a value by which they would be told apart cannot be read.
-    pub undistinguished: u64,
+    pub unkeyed: u64,
 }
 
 /// Where a scan stands.
@@ -531,7 +531,7 @@ impl Scan {
         c.unreadable += look.unreadable;
         c.uncompared += look.uncompared;
         c.would_delete += look.would_delete;
-        c.undistinguished += look.undistinguished;
+        c.unkeyed += look.unkeyed;
         c.concerns.add(&look.concerns);
         self.overflowed |= look.overflows;
         self.spared |= look.kept.is_some();

@@ -319,7 +319,7 @@ impl ModelJob {
                     }
                 }
                 None => {
-                    self.expect.undistinguished += 1;
+                    self.expect.unkeyed += 1;
                     false
                 }
             },

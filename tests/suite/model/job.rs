@@ -241,7 +241,7 @@ impl Job {
             Mode::All | Mode::Expect(_) => now.matched,
             Mode::KeepOne | Mode::KeepNewest => (now.matched - 1).max(0),
             Mode::Limit(limit) => now.matched.min(limit),
-            Mode::KeepEach => now.matched - now.distinct - now.undistinguished,
+            Mode::KeepEach => now.matched - now.distinct - now.unkeyed,
         };
         let kept_lost = match self.mode {
             Mode::KeepOne | Mode::KeepEach => self.cleared_by_others,

@@ -22,7 +22,7 @@ pub(super) struct Status {
     pub(super) kept_index: Option<i64>,
     /// Distinct values of BY, and matches whose value cannot be read.
     pub(super) distinct: i64,
-    pub(super) undistinguished: i64,
+    pub(super) unkeyed: i64,
 }
 
 impl Status {
@@ -45,7 +45,7 @@ impl Status {
             passes: int("passes_run"),
             progress: int("progress"),
             distinct: maybe("distinct").map_or(0, |text| text.parse().expect("a number")),
-            undistinguished: maybe("undistinguished").map_or(0, |text| text.parse().expect("a number")),
+            unkeyed: maybe("unkeyed").map_or(0, |text| text.parse().expect("a number")),
             kept_index: maybe("kept_index").map(|text| text.parse().expect("a number")),
         }
     }

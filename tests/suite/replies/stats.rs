@@ -128,7 +128,7 @@ fn status_of_stats() {
         tolerance: null
         counted: null
         distinct: null
-        undistinguished: null
+        unkeyed: null
         to: null
         front: 0
         message_kind: "celery"

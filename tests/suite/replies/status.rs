@@ -130,7 +130,7 @@ fn status_of_a_job_that_waits_for_its_first_slice() {
         tolerance: null
         counted: null
         distinct: null
-        undistinguished: null
+        unkeyed: null
         to: null
         front: 0
         message_kind: "celery"
@@ -216,7 +216,7 @@ fn status_of_a_completed_clear() {
         tolerance: null
         counted: null
         distinct: null
-        undistinguished: null
+        unkeyed: null
         to: null
         front: 0
         message_kind: "celery"
@@ -356,7 +356,7 @@ fn status_of_a_dry_run_shows_its_sample() {
         tolerance: null
         counted: null
         distinct: null
-        undistinguished: null
+        unkeyed: null
         to: null
         front: 0
         message_kind: "celery"
@@ -444,7 +444,7 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         tolerance: null
         counted: null
         distinct: null
-        undistinguished: null
+        unkeyed: null
         to: null
         front: 0
         message_kind: "celery"

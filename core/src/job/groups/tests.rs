@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::filter::{Filter, Projection};
-use crate::job::{Job, Kind, Origin, Start, Terms};
+use crate::job::{Job, Kind, Member, Origin, Start, Terms};
 use crate::kind::DEFAULT_FIELDS;
 use crate::priorities::List;
 use crate::scan::{Budget, Clock, Effect, Event, Look, Queue, Time};
@@ -151,7 +151,7 @@ proptest! {
         let distinct = keys.iter().collect::<std::collections::BTreeSet<_>>().len();
         if distinct > ROOM.0 {
             prop_assert_eq!((&total, get(&other, "groups")), (&Reply::Null, &Reply::Null));
-            prop_assert!(matches!(job.record().get("notice"), Reply::Text(_)));
+            prop_assert!(matches!(job.record().get(Member::Notice), Reply::Text(_)));
         } else {
             prop_assert_eq!(total, Reply::from(distinct));
             prop_assert_eq!(int_of(&other, "groups"), i64::try_from(distinct - rows.len()).expect("few"));
