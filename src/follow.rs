@@ -4,10 +4,10 @@ use qadmin_core::job::Job;
 use qadmin_core::queue::End;
 use qadmin_core::scan::Event;
 
+use crate::container::unacked;
 use crate::record;
 use crate::redis::clock::now_ms;
 use crate::state::State;
-use crate::unacked;
 
 /// What happened to a key, in as far as it matters to jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 
 mod audit;
 mod commands;
+mod container;
 mod engine;
 mod entry;
 mod follow;
@@ -15,6 +16,7 @@ mod listen;
 mod measures;
 mod moved;
 mod outbox;
+mod probe;
 mod record;
 mod redis;
 mod refusal;
@@ -23,7 +25,6 @@ mod settings;
 mod settle;
 mod state;
 mod totals;
-mod unacked;
 mod unit;
 mod waiters;
 mod walk;

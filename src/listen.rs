@@ -4,13 +4,13 @@ use qadmin_core::error::EndReason;
 use qadmin_core::job::{Job, Kind, Status};
 use qadmin_core::queue::End;
 
+use crate::container::unacked;
 use crate::entry;
 use crate::follow::{KeyEvent, What};
 use crate::record;
 use crate::redis::events::{self, ServerEvent};
 use crate::redis::{Ctx, keyspace};
 use crate::state::{self, State};
-use crate::unacked;
 
 /// The keyspace callback: synchronously after each command, also inside transactions and scripts, on
 /// replicas and while an append-only file is loaded.

@@ -1,7 +1,7 @@
 //! What slices cost, learned from the slices before.
 
 use qadmin_core::job::{HitCost, MessageCost};
-use qadmin_core::scan::{Budget, Look, Time};
+use qadmin_core::scan::{Budget, ListLook, Time};
 use qadmin_core::settings::Settings;
 
 use crate::redis::call::{How, call};
@@ -77,11 +77,11 @@ impl Measures {
     }
 
     /// Learns from one look.
-    pub(super) fn learn(&mut self, look: &Look, now: u64) {
+    pub(super) fn learn(&mut self, look: &ListLook, now: u64) {
         if !look.hits.is_empty() {
             self.last_unit_ns = now;
         }
-        self.message.learn(look.examined, look.walk_ns);
+        self.message.learn(look.counts.examined, look.walk_ns);
         self.hit.learn(look.removed(), look.taking_ns);
     }
 

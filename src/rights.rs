@@ -77,9 +77,8 @@ pub(crate) fn starter(kind: Kind) -> &'static CommandSpec {
 pub(crate) fn needs_of(job: &Job) -> Vec<Need<'_>> {
     let start = job.start();
     let access = if start.kind.is_recorded() { Access::TakeOut } else { Access::Read };
-    let lists = job.keys().filter(|key| *key != start.queue);
-    let index = start.unacked.iter().map(|keys| keys.index.as_slice());
+    let others = job.all_keys().filter(|key| *key != start.queue);
     let to = start.terms.to.iter().map(|to| (to.key.as_slice(), Access::Add));
-    let taken = std::iter::once(start.queue.as_slice()).chain(lists).chain(index);
+    let taken = std::iter::once(start.queue.as_slice()).chain(others);
     taken.map(|key| (key, access)).chain(to).collect()
 }

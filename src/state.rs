@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use qadmin_core::job::{Caches, Pace, Registry, TurnClock};
-use qadmin_core::scan::Look;
+use qadmin_core::scan::ListLook;
 
 use crate::measures::Measures;
 use crate::outbox::Outbox;
@@ -37,8 +37,10 @@ pub(crate) struct State {
     pub(crate) owed: VecDeque<Owed>,
     /// Records that are to be looked at: do they tell of a job that lives no more?
     pub(crate) unsettled: Unsettled,
-    /// The running slice's findings; kept for its memory.
-    pub(crate) look: Look,
+    /// What the last slice over lists noted; kept for its memory.
+    pub(crate) look: ListLook,
+    /// The time that the running slice took to its first message, and again where it walks twice, in nanoseconds.
+    pub(crate) seek_ns: u64,
     /// Measures that the next slices are planned with.
     pub(crate) measures: Measures,
     /// Events that are to be published.

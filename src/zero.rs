@@ -6,10 +6,10 @@ use qadmin_core::error::quote;
 use qadmin_core::job::{Job, Kind};
 use qadmin_core::near;
 use qadmin_core::request::commands;
-use qadmin_core::scan::Queue as _;
-use qadmin_core::unacked::Held as _;
+use qadmin_core::scan::{Held as _, Queue as _};
 use qadmin_core::zero::Onlooker;
 
+use crate::container::{self, unacked::Keys};
 use crate::redis::caller::Caller;
 use crate::redis::clock::cpu_ns;
 use crate::redis::key::{Type, type_of};
@@ -18,7 +18,6 @@ use crate::redis::scan::{Cursor, Holds};
 use crate::redis::{Ctx, RString};
 use crate::rights;
 use crate::settings;
-use crate::unacked::{self, Keys};
 
 /// Longest walk over the keys, in slices: a command pays for it, as for its sample. A look at messages comes behind the last
 /// slice of a job, and takes no longer than one.
@@ -92,8 +91,8 @@ pub(crate) fn explain(ctx: Ctx<'_>, job: &Job) -> Option<String> {
     }
     ctx.select(start.db);
     let mut look = Look::new(Onlooker::new(start.messages, &start.filter));
-    match &job.unacked {
-        Some(scan) => look.at_held(ctx, &start.queue, scan.index()),
+    match &start.unacked {
+        Some(keys) => look.at_held(ctx, &start.queue, &keys.index),
         None => look.at_lists(ctx, job),
     }
     look.onlooker.explain()
@@ -154,7 +153,7 @@ impl Look {
     /// Looks at the messages that workers hold, from the first delivery on.
     fn at_held(&mut self, ctx: Ctx<'_>, hash: &[u8], index: &[u8]) {
         let (hash, index) = (RString::new(hash), RString::new(index));
-        let unacked::Opened::Keys(mut keys) = Keys::open(ctx, &hash, &index) else { return };
+        let container::Opened::Keys(mut keys) = Keys::open(ctx, &hash, &index) else { return };
         keys.seek(None);
         while self.goes_on()
             && keys.next(|_, _, value| value.into_iter().for_each(|it| self.at(it))).is_some()

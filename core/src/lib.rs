@@ -31,6 +31,5 @@ pub mod scan;
 pub mod settings;
 pub mod slot;
 mod time;
-pub mod unacked;
 pub mod unit;
 pub mod zero;

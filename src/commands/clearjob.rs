@@ -1,16 +1,16 @@
 //! QADMIN.CLEARJOB: starts a clear and answers at once.
 
+use qadmin_core::container::Container;
 use qadmin_core::error::{EndReason, Error, JobError, RequestError, ServerError, TargetError};
 use qadmin_core::filter::Projection;
-use qadmin_core::job::{Destination, Job, Keep, Kind, Member, Origin, Record, Start, Terms};
+use qadmin_core::job::{Destination, Job, Keep, Kind, Member, Origin, Record, Start};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::List;
 use qadmin_core::queue::End;
 use qadmin_core::reply::{MapBuilder, Reply};
 use qadmin_core::request::{ClearJob, Mode, QUEUE_MAX, SAMPLE_DEFAULT, commands};
-use qadmin_core::scan::Effect;
+use qadmin_core::scan::{Effect, PLACES_MAX};
 use qadmin_core::slot;
-use qadmin_core::unacked::PLACES_MAX;
 use uuid::Uuid;
 
 use super::lists::{Over, of_record, others_depth};
@@ -39,8 +39,10 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
     let digest = request.fingerprint(db);
     let words = Words::new(&request.queue, request.index.as_deref(), request.kind, request.priority);
     let Over { held, kind, lists } = Over::find(ctx, &words, &commands::CLEARJOB, Access::TakeOut)?;
-    if held.is_some() {
-        check_terms(&request.terms)?;
+    if held.is_some()
+        && let Some(option) = Container::Unacked.spec().refused(request.terms.container_options())
+    {
+        return Err(TargetError::ListsOnly { keyword: option.keyword() }.into());
     }
     let id = request.id.unwrap_or_else(Uuid::new_v4);
     let mut terms = request.terms.clone();
@@ -150,21 +152,6 @@ fn check_looks(
         None if request.kind.is_none() && looks.kind != kind => {
             Err(TargetError::LooksLike { looks: looks.kind.spec().name, taken_for: kind.spec().name }.into())
         }
-        None => Ok(()),
-    }
-}
-
-/// What workers hold is walked once, and a hash has no ends.
-fn check_terms(terms: &Terms) -> Result<(), Error> {
-    let given = [
-        (terms.to.as_ref().is_some_and(|to| to.own), "PARK"),
-        (terms.to.is_some(), "TO"),
-        (!terms.by.is_empty(), "BY"),
-        (terms.keep == Keep::Newest, "KEEP NEWEST"),
-        (terms.expect.is_some(), "EXPECT"),
-    ];
-    match given.into_iter().find(|(given, _)| *given) {
-        Some((_, keyword)) => Err(TargetError::ListsOnly { keyword }.into()),
         None => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! Commands on the hash of messages that workers hold: which index belongs to it, who may, and what runs there.
 
+use qadmin_core::container::{Container, ContainerOption};
 use qadmin_core::error::{Error, ServerError, TargetError};
 use qadmin_core::filter::{Matcher, Projection};
 use qadmin_core::job::{Job, marked};
@@ -7,14 +8,16 @@ use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{self, Priority};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{CommandSpec, Preview};
-use qadmin_core::scan::Budget;
-use qadmin_core::slot;
-use qadmin_core::unacked::{
-    Held as _, Place, TASKS_GO_ON, UnackedStart, default_index, lost_notice, unacked_row,
+use qadmin_core::scan::{
+    Budget, Held as _, OneScan as _, Place, TASKS_GO_ON, UnackedScan, UnackedStart, default_index,
+    lost_notice, unacked_row,
 };
+use qadmin_core::slot;
 
 use super::looks::LookTime;
 use super::{needs_commands, wrong_type};
+use crate::container::Opened;
+use crate::container::unacked::Keys;
 use crate::redis::acl::Access;
 use crate::redis::clock::Steady;
 use crate::redis::hash::{Hash, OpenedHash};
@@ -22,7 +25,6 @@ use crate::redis::list::{List, Mode, Opened as OpenedList};
 use crate::redis::{Ctx, RString, server};
 use crate::rights;
 use crate::settings;
-use crate::unacked::{Keys, Opened};
 
 /// What a command says about its queue.
 pub(super) struct Words<'a> {
@@ -73,16 +75,9 @@ pub(super) fn find(
         }
         OpenedHash::Missing | OpenedHash::Other => return Ok(None),
     }
-    if kind.is_some_and(|kind| kind != MessageKind::Celery) {
-        let keyword = match kind {
-            Some(MessageKind::Resque) => "AS resque",
-            Some(MessageKind::Ids) => "AS ids",
-            _ => "AS sidekiq",
-        };
-        return Err(TargetError::ListsOnly { keyword }.into());
-    }
-    if priority.is_some() {
-        return Err(TargetError::ListsOnly { keyword: "PRIORITY" }.into());
+    let given = kind.map(ContainerOption::As).into_iter().chain(priority.map(|_| ContainerOption::Priority));
+    if let Some(option) = Container::Unacked.spec().refused(given) {
+        return Err(TargetError::ListsOnly { keyword: option.keyword() }.into());
     }
     let index = index.map_or_else(|| default_index(queue.bytes()), <[u8]>::to_vec);
     if ctx.flags().cluster() && slot::of(queue.bytes()) != slot::of(&index) {
@@ -105,7 +100,7 @@ pub(super) fn find(
 /// Lets a clear that is accepted now remember which entries are in the index, as many as it has room for. Takes the time
 /// of one slice at most; slices go on.
 pub(super) fn remember(ctx: Ctx<'_>, job: &mut Job, room: usize, budget: &Budget) {
-    let Some(scan) = &mut job.unacked else { return };
+    let Some(scan) = UnackedScan::of(&mut job.scan) else { return };
     let index = RString::new(scan.index());
     match Keys::index_of_nothing(ctx, &index) {
         Opened::Keys(mut keys) => scan.remember(&mut keys, room, &Steady, budget),

@@ -4,7 +4,7 @@ use qadmin_core::error::{EndReason, quote};
 use qadmin_core::excerpt::excerpt;
 use qadmin_core::job::{Cached, Happening, Job, Kind, Member, Status};
 use qadmin_core::reply::int;
-use qadmin_core::scan::Effect;
+use qadmin_core::scan::{Effect, OneScan as _, UnackedScan};
 use uuid::Uuid;
 
 use super::gate;
@@ -35,17 +35,16 @@ impl State {
         if self.queues.len() >= QUEUES_MAX {
             self.queues = self.registry.keys().chain(self.caches.keys()).map(<[u8]>::to_vec).collect();
         }
-        self.queues.extend(job.keys().map(<[u8]>::to_vec));
+        self.queues.extend(job.all_keys().map(<[u8]>::to_vec));
         if !keyspace::follow_lists(ctx) {
             // Then every change is seen by the length alone, as one by another module is.
             log::warning("the server refused to tell what happens to lists");
         }
-        if let Some(scan) = &mut job.unacked {
-            self.queues.insert(scan.index().to_vec());
-            if !keyspace::follow_indexes(ctx) {
-                log::warning("the server refused to tell what happens to sorted sets");
-                scan.lose_sight();
-            }
+        if let Some(scan) = UnackedScan::of(&mut job.scan)
+            && !keyspace::follow_indexes(ctx)
+        {
+            log::warning("the server refused to tell what happens to sorted sets");
+            scan.lose_sight();
         }
         events::follow(ctx);
         self.outbox.tell(&mut job, Happening::Start);
@@ -185,7 +184,7 @@ impl State {
 
     /// Books the time of a slice, and how much of it the thread was on a processor.
     pub(super) fn account(&mut self, job: &mut Job, (whole_ns, cpu_ns): (u64, u64)) {
-        let seek_ns = self.look.seek_ns;
+        let seek_ns = self.seek_ns;
         let work_us = whole_ns.saturating_sub(seek_ns) / 1_000;
         job.spent(whole_ns, seek_ns, now_ms());
         self.totals.slices_us.record(whole_ns / 1_000);

@@ -22,7 +22,6 @@ mod outcome;
 mod records;
 mod room;
 mod slice;
-mod unacked;
 mod walks;
 
 use qadmin_core::error::EndReason;

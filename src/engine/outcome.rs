@@ -5,11 +5,11 @@ use qadmin_core::job::{Destination, Job, Status};
 use qadmin_core::scan::Looked;
 
 use super::gate;
+use crate::probe;
 use crate::record::Owed;
 use crate::redis::clock::now_ns;
 use crate::redis::{Ctx, RString, log};
 use crate::refusal::Refusal;
-use crate::unit;
 
 /// How often a record is written while nothing is deleted.
 const RECORD_EVERY_NS: u64 = 250_000_000;
@@ -60,7 +60,7 @@ pub(super) fn end(ctx: Ctx<'_>, job: &Job, status: Status, error: Option<EndReas
     // To a replica every key is one of another node's: nothing could be learned there.
     if flags.cluster() && flags.primary() {
         ctx.select(job.start().db);
-        if job.gone().into_iter().any(|key| unit::has_moved(ctx, &RString::new(key))) {
+        if job.gone().into_iter().any(|key| probe::has_moved(ctx, &RString::new(key))) {
             return moved();
         }
     }

@@ -1,24 +1,27 @@
-//! One slice of one job: gates, walk, unit, booking.
+//! One slice of one job: gates, open, examine, take out, book, tell. It is the same for every container.
 
 use qadmin_core::error::EndReason;
 use qadmin_core::job::{Job, Kind, PAUSED, Status};
-use qadmin_core::scan::{Budget, Event, Look, Looked, Progress, Queue};
+use qadmin_core::scan::{AnyScan, Event, Examine as _, Looked, SliceLook as _};
 use qadmin_core::settings::Settings;
 
 use super::gate;
 use super::outcome::{Step, conclude, end, refused};
+use crate::container::unacked::Keys;
+use crate::container::{LookOf, Opened, Prepared, Storage};
 use crate::entry::lose_track;
 use crate::moved;
+use crate::probe;
 use crate::record;
 use crate::redis::acl::{self, Right};
 use crate::redis::clock::{Steady, now_ns};
 use crate::redis::guard::guard;
-use crate::redis::list::{List, Mode, Opened};
-use crate::redis::{Ctx, RString};
+use crate::redis::list::{List, Mode};
+use crate::redis::{Ctx, RString, log};
+use crate::refusal::reason;
 use crate::rights::{needs_of, starter};
 use crate::settings;
 use crate::state::State;
-use crate::unit;
 
 /// How often the right of the user who started a clear is checked.
 const RIGHT_EVERY_NS: u64 = 900_000_000;
@@ -29,34 +32,13 @@ const JOURNAL_REFUSED: &str =
 
 /// Does the next slice of a job.
 pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
-    state.look.seek_ns = 0;
-    if let Some((status, error)) = job.verdict() {
-        return end(ctx, job, status, error);
-    }
-    if job.is_paused() {
-        return Step::Waits(PAUSED);
-    }
+    state.seek_ns = 0;
+    let most = match pass_gates(state, ctx, job) {
+        Ok(most) => most,
+        Err(step) => return step,
+    };
+    ctx.select(job.start().db);
     let settings = settings::now();
-    let writes = job.writes();
-    let mut most = usize::MAX;
-    if writes {
-        if let Some(reason) = gate(ctx) {
-            return Step::Waits(reason);
-        }
-        if let Some(at) = state.measures.unit_not_before(ctx) {
-            return Step::Later(at);
-        }
-        match job.allowance(now_ns()) {
-            Ok(allowance) => most = allowance,
-            Err(at) => return Step::Later(at),
-        }
-    }
-    if job.clears() && !still_may(job) {
-        let user = job.start().origin.user.clone().unwrap_or_default();
-        return Step::Ends(Status::Failed, Some(EndReason::RightLost { user }));
-    }
-    let db = job.start().db;
-    ctx.select(db);
     if job.journal_read().is_some() {
         job.runs();
         return match moved::read(ctx, job, settings.slice_us() * 1_000) {
@@ -64,177 +46,37 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
             false => Step::Ends(Status::Failed, Some(EndReason::JournalLost)),
         };
     }
-    if job.unacked.is_some() {
-        return super::unacked::slice(state, ctx, job, &settings, most);
+    let names: Vec<RString> = job.keys_here().into_iter().map(RString::new).collect();
+    let slice = Slice { ctx, settings: &settings, names: &names, most };
+    match &job.scan {
+        AnyScan::Lists(_) => slice.over::<List<'_>>(state, job),
+        AnyScan::Unacked(_) => slice.over::<Keys<'_>>(state, job),
     }
-    let name = RString::new(job.key_here());
-    let mode = match (writes, &job.start().terms.to) {
-        (false, _) => Mode::Read,
-        (true, None) => Mode::Erase,
-        (true, Some(_)) => Mode::Take,
-    };
-    let mut list = match List::open(ctx, &name, mode) {
-        Opened::List(list) => list,
-        gone => {
-            if matches!(gone, Opened::Other) {
-                job.note("the key no longer holds a list: the queue was replaced".into());
-            }
-            job.follow(db, name.bytes(), Event::Gone);
-            // Of a queue with priorities the next list may have more.
-            return match job.verdict() {
-                Some((status, error)) => end(ctx, job, status, error),
-                None => Step::Worked,
-            };
-        }
-    };
-    job.scan.observe_len(list.len());
-    if job.scan.take_bearings(&mut list) && !list.reopen() {
-        return Step::Ends(Status::Failed, Some(EndReason::Internal));
-    }
-    if job.scan.progress() != Progress::Unfinished {
-        let (status, error) = job.verdict().unwrap_or((Status::Completed, None));
-        return Step::Ends(status, error);
-    }
-    if job.key_here() != name.bytes() {
-        // Somebody changed this list without telling: another pass begins, at the first list.
-        return Step::Worked;
-    }
-    let mut look = std::mem::take(&mut state.look);
-    let step = if writes {
-        let mut budget = state.measures.budget(&settings);
-        budget.max_hits = budget.max_hits.min(most);
-        if job.start().terms.to.is_some() {
-            budget = state.measures.with_put(budget);
-        }
-        clear(state, ctx, job, list, &name, &budget, &mut look)
-    } else {
-        count(state, ctx, job, list, &settings, &mut look)
-    };
-    state.look = look;
-    step
 }
 
-/// Reads and books, look after look until the slice's time is over: where nothing is taken out, a further window
-/// costs the way back over the one before, not another seek.
-fn count(
-    state: &mut State,
-    ctx: Ctx<'_>,
-    job: &mut Job,
-    mut list: List<'_>,
-    settings: &Settings,
-    look: &mut Look,
-) -> Step {
-    let mut budget = state.measures.budget(settings);
-    let (mut slice, at) = (None, job.scan.at());
-    let looked = loop {
-        let (scan, judge) = job.parts();
-        look.reset();
-        let looked = guard("judging", || scan.look(&mut list, judge, &Steady, &budget, || true, look));
-        let now = book(state, job, look);
-        let (_, over_ns) = *slice.get_or_insert((look.seek_ns, look.over_ns));
-        // A job that has counted clears in its next slice, and one that is done with this list looks at the next one then:
-        // on a list that is opened for it.
-        let here = job.scan.at() == at && !job.writes();
-        let more = job.verdict().is_none() && here && looked == Some(Looked::Done) && look.examined > 0;
-        match state.measures.rest(now, over_ns, settings).filter(|_| more) {
-            Some(rest) => budget = rest,
-            None => break looked,
+/// What may keep a slice from being done now. Returns how many messages it may take out.
+fn pass_gates(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Result<usize, Step> {
+    if let Some((status, error)) = job.verdict() {
+        return Err(end(ctx, job, status, error));
+    }
+    if job.is_paused() {
+        return Err(Step::Waits(PAUSED));
+    }
+    let mut most = usize::MAX;
+    if job.writes() {
+        if let Some(reason) = gate(ctx) {
+            return Err(Step::Waits(reason));
         }
-    };
-    list.close();
-    (look.seek_ns, look.over_ns) = slice.unwrap_or_default();
-    state.measures.sought(look.seek_ns);
-    conclude(ctx, job, looked, false)
-}
-
-/// Reads, takes out, tells, books.
-fn clear(
-    state: &mut State,
-    ctx: Ctx<'_>,
-    job: &mut Job,
-    mut list: List<'_>,
-    name: &RString,
-    budget: &Budget,
-    look: &mut Look,
-) -> Step {
-    let start = job.start();
-    let (db, queue, list_key) = (start.db, start.queue.clone(), job.key_here().to_vec());
-    let id = start.id;
-    let to = start.destination().map(|(to, end)| (to.clone(), end));
-    let record_key = || RString::new(record::key(&queue, id, ctx.flags().cluster()));
-    let mut refusal = None;
-    let (scan, judge) = job.parts();
-    let probe = || {
-        unit::probe(ctx, &record_key())?;
-        to.as_ref().map_or(Ok(()), |(to, _)| unit::probe_destination(ctx, &RString::new(&to.key)))
-    };
-    let permit = || match probe() {
-        Ok(()) => true,
-        Err(why) => {
-            refusal = Some(why);
-            false
+        if let Some(at) = state.measures.unit_not_before(ctx) {
+            return Err(Step::Later(at));
         }
-    };
-    // What the look before took out is not taken for what this one did, whatever happens.
-    look.reset();
-    // A judge that panics must not keep replicas from hearing what was taken out before.
-    let looked = guard("judging", || scan.look(&mut list, judge, &Steady, budget, permit, look));
-    let began = now_ns();
-    let moved = unit::tell(ctx, list, name, look, to.as_ref().map(|(to, end)| (to, *end)));
-    if to.is_some() {
-        state.measures.put(look.removed(), now_ns() - began);
+        most = job.allowance(now_ns()).map_err(Step::Later)?;
     }
-    // Before anything that may panic: whatever becomes of the job, its record says how many are gone.
-    job.scan.count_deleted(look);
-    state.totals.cleared += look.removed();
-    if !moved.is_empty() && guard("writing the journal", || moved::append(ctx, job, &moved)) != Some(true) {
-        if job.start().kind == Kind::Undo {
-            // What is back would still be claimed by another undo of the same job.
-            moved::forget(ctx, &moved::key_of(job, ctx));
-        }
-        job.note(JOURNAL_REFUSED.into());
+    if job.clears() && !still_may(job) {
+        let user = job.start().origin.user.clone().unwrap_or_default();
+        return Err(Step::Ends(Status::Failed, Some(EndReason::RightLost { user })));
     }
-    if let Some(refusal) = refusal {
-        return refused(&refusal, &record_key(), to.as_ref().map(|(to, _)| to));
-    }
-    state.measures.sought(look.seek_ns);
-    look.seek_ns += look.reseek_ns;
-    let booked = guard("booking a unit", || {
-        book(state, job, look);
-        tell_jobs(state, db, &list_key, look);
-        if let (Some((to, _)), false) = (&to, look.hits.is_empty()) {
-            state.forget_counts(db, &to.key);
-        }
-    });
-    if booked.is_none() {
-        // Others may stand elsewhere in the queue than they think.
-        lose_track();
-        return Step::Ends(Status::Failed, Some(EndReason::Internal));
-    }
-    conclude(ctx, job, looked, !look.hits.is_empty())
-}
-
-/// Books one look; answers the time at its end.
-fn book(state: &mut State, job: &mut Job, look: &mut Look) -> u64 {
-    let now = now_ns();
-    state.measures.learn(look, now);
-    state.totals.examined += look.examined;
-    job.runs();
-    job.took(look.removed(), now);
-    job.commit(look, now);
-    now
-}
-
-/// Tells every other job on the queue what a look took out, and forgets what was counted there.
-fn tell_jobs(state: &mut State, db: i32, key: &[u8], look: &Look) {
-    if look.hits.is_empty() {
-        return;
-    }
-    let indexes: Vec<u64> = look.hits.iter().map(|hit| hit.index).collect();
-    for other in state.registry.live_mut() {
-        other.follow_deletion(db, key, &indexes);
-    }
-    state.forget_counts(db, key);
+    Ok(most)
 }
 
 /// Whether the user who started the job still may, by one selector for all keys of the job, and is not switched off.
@@ -248,4 +90,232 @@ fn still_may(job: &mut Job) -> bool {
     let start = job.start();
     let Some(user) = &start.origin.user else { return true };
     acl::may(user, starter(start.kind), &needs_of(job)) == Right::Granted && !acl::is_off(user)
+}
+
+/// A slice that has passed its gates.
+struct Slice<'c> {
+    ctx: Ctx<'c>,
+    settings: &'c Settings,
+    /// The keys that it opens.
+    names: &'c [RString],
+    /// The most messages that it may take out.
+    most: usize,
+}
+
+impl<'c> Slice<'c> {
+    /// Opens the keys and does the work.
+    fn over<S: Storage<'c>>(&self, state: &mut State, job: &mut Job) -> Step {
+        let Self { ctx, names, .. } = *self;
+        let (writes, moves) = (job.writes(), job.start().terms.to.is_some());
+        let mode = match (writes, moves) {
+            (false, _) => Mode::Read,
+            (true, false) => Mode::Erase,
+            (true, true) => Mode::Take,
+        };
+        let mut keys = match S::open(ctx, names, mode) {
+            Opened::Keys(keys) => keys,
+            Opened::Refused(line) => return self.unread(job, &line),
+            Opened::Other => return self.gone(job, true),
+            Opened::Missing => return self.gone(job, false),
+        };
+        let budget = S::budget(&state.measures, self.settings, self.most, writes && moves);
+        let Some((scan, _)) = job.parts::<S::Scan>() else { return broken() };
+        match keys.prepare(scan, &budget) {
+            Prepared::Ready => {}
+            Prepared::Broken => return broken(),
+            Prepared::Spent { seek_ns } => {
+                state.seek_ns = seek_ns;
+                let unread = keys.refused();
+                drop(keys);
+                job.runs();
+                return match unread {
+                    Some(line) => self.unread(job, &line),
+                    None => conclude(ctx, job, Some(Looked::Done), false),
+                };
+            }
+        }
+        if let Some((status, error)) = job.verdict() {
+            return Step::Ends(status, error);
+        }
+        if names.first().is_none_or(|name| job.key_here() != name.bytes()) || job.writes() != writes {
+            // Another pass begins, perhaps at another list: because somebody changed this list without telling, or because
+            // all that was left to be counted has left. The next slice passes the gates and opens the keys for that.
+            return Step::Worked;
+        }
+        let mut look = S::borrow_look(state);
+        // What the look before took out is not taken for what this one did, whatever happens.
+        look.reset();
+        let step = match writes {
+            true => self.clear(state, job, keys, &mut look),
+            false => self.count(state, job, keys, &mut look),
+        };
+        S::return_look(state, look);
+        step
+    }
+
+    /// The first key of the job is not what it was.
+    fn gone(&self, job: &mut Job, is_replaced: bool) -> Step {
+        let Self { ctx, names, .. } = *self;
+        if is_replaced {
+            job.note(job.container().spec().replaced.into());
+        }
+        let db = job.start().db;
+        if let Some(name) = names.first() {
+            job.follow(db, name.bytes(), Event::Gone);
+        }
+        // Of a queue with priorities the next list may have more.
+        match job.verdict() {
+            Some((status, error)) => end(ctx, job, status, error),
+            None => Step::Worked,
+        }
+    }
+
+    /// The server refused to read.
+    fn unread(&self, job: &Job, line: &[u8]) -> Step {
+        refused(&reason(line), &self.record_key(job), None)
+    }
+
+    fn record_key(&self, job: &Job) -> RString {
+        let start = job.start();
+        RString::new(record::key(&start.queue, start.id, self.ctx.flags().cluster()))
+    }
+
+    /// Reads and books, look after look until the slice's time is over: where nothing is taken out, a further window
+    /// costs the way back over the one before, not another seek.
+    fn count<S: Storage<'c>>(
+        &self,
+        state: &mut State,
+        job: &mut Job,
+        mut keys: S,
+        look: &mut LookOf<'c, S>,
+    ) -> Step {
+        let mut budget = S::budget(&state.measures, self.settings, self.most, false);
+        let (mut first, at) = (None, job.scan.at());
+        let looked = loop {
+            look.reset();
+            let Some((scan, judge)) = job.parts::<S::Scan>() else { return broken() };
+            let looked = guard("judging", || scan.examine(&mut keys, judge, &Steady, &budget, || true, look));
+            if let Some(line) = keys.refused() {
+                return self.unread(job, &line);
+            }
+            let now = book::<S>(state, job, look, None);
+            let (_, over_ns) = *first.get_or_insert((look.seek_ns(), look.over_ns()));
+            // A job that has counted clears in its next slice, and one that is done with this list looks at the next one
+            // then: on a list that is opened for it.
+            let here = job.scan.at() == at && !job.writes();
+            let examined = look.counts().examined > 0;
+            let more = job.verdict().is_none() && here && looked == Some(Looked::Done) && examined;
+            match state.measures.rest(now, over_ns, self.settings).filter(|_| more) {
+                Some(rest) => budget = rest,
+                None => break looked,
+            }
+        };
+        drop(keys);
+        let (seek_ns, _) = first.unwrap_or_default();
+        state.seek_ns = seek_ns;
+        S::sought(&mut state.measures, seek_ns);
+        conclude(self.ctx, job, looked, false)
+    }
+
+    /// Reads, takes out, tells, books.
+    fn clear<S: Storage<'c>>(
+        &self,
+        state: &mut State,
+        job: &mut Job,
+        mut keys: S,
+        look: &mut LookOf<'c, S>,
+    ) -> Step {
+        let Self { ctx, names, .. } = *self;
+        let record_key = self.record_key(job);
+        let to = job.start().destination().map(|(to, end)| (to.clone(), end));
+        let budget = S::budget(&state.measures, self.settings, self.most, to.is_some());
+        let to_key = to.as_ref().map(|(to, _)| RString::new(&to.key));
+        let mut refusal = None;
+        let probe = || {
+            probe::probe(ctx, &record_key)?;
+            to_key.as_ref().map_or(Ok(()), |key| S::probe_destination(ctx, key))
+        };
+        let permit = || match probe() {
+            Ok(()) => true,
+            Err(why) => {
+                refusal = Some(why);
+                false
+            }
+        };
+        let Some((scan, judge)) = job.parts::<S::Scan>() else { return broken() };
+        // A judge that panics must not keep replicas from hearing what was taken out before.
+        let looked = guard("judging", || scan.examine(&mut keys, judge, &Steady, &budget, permit, look));
+        let unread = keys.refused();
+        let began = now_ns();
+        let taken = keys.take_out(ctx, names, look, to.as_ref().map(|(to, end)| (to, *end)));
+        let took_ns = now_ns() - began;
+        // Before anything that may panic: whatever becomes of the job, its record says how many are gone.
+        job.count_deleted::<S::Scan>(look);
+        state.totals.cleared += look.removed();
+        match taken {
+            Ok(moved) => keep_journal(ctx, job, &moved),
+            Err(line) => {
+                let line = String::from_utf8_lossy(&line).into_owned();
+                log::warning(&format!("the server refused a deletion of job {}: {line}", job.id()));
+                return broken();
+            }
+        }
+        if let Some(line) = unread {
+            return self.unread(job, &line);
+        }
+        if let Some(refusal) = refusal {
+            return refused(&refusal, &record_key, to.as_ref().map(|(to, _)| to));
+        }
+        S::sought(&mut state.measures, look.seek_ns());
+        state.seek_ns = look.all_seeks_ns();
+        let booked = guard("booking a unit", || {
+            if look.removed() > 0 {
+                S::tell_jobs(state, ctx, job, names, look);
+                if let Some((to, _)) = &to {
+                    state.forget_counts(job.start().db, &to.key);
+                }
+            }
+            book::<S>(state, job, look, Some((took_ns, to.is_some())));
+        });
+        if booked.is_none() {
+            // Others may stand elsewhere in the queue than they think.
+            lose_track();
+            return broken();
+        }
+        conclude(ctx, job, looked, look.removed() > 0)
+    }
+}
+
+fn broken() -> Step {
+    Step::Ends(Status::Failed, Some(EndReason::Internal))
+}
+
+/// Writes down what a slice moved, in the unit that moves it.
+fn keep_journal(ctx: Ctx<'_>, job: &mut Job, moved: &[u64]) {
+    if moved.is_empty() || guard("writing the journal", || moved::append(ctx, job, moved)) == Some(true) {
+        return;
+    }
+    if job.start().kind == Kind::Undo {
+        // What is back would still be claimed by another undo of the same job.
+        moved::forget(ctx, &moved::key_of(job, ctx));
+    }
+    job.note(JOURNAL_REFUSED.into());
+}
+
+/// Books one look of a slice; returns the time at its end. `taking` is what taking out took, in nanoseconds, and whether
+/// the messages went to another key.
+fn book<'c, S: Storage<'c>>(
+    state: &mut State,
+    job: &mut Job,
+    look: &mut LookOf<'c, S>,
+    taking: Option<(u64, bool)>,
+) -> u64 {
+    let now = now_ns();
+    let (took_ns, moves) = taking.unwrap_or_default();
+    S::learn(&mut state.measures, look, took_ns, moves, now);
+    state.totals.examined += look.counts().examined;
+    job.runs();
+    job.took(look.removed(), now);
+    job.commit::<S::Scan>(look, now);
+    now
 }

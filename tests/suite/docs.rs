@@ -104,7 +104,8 @@ fn the_table_of_settings_is_the_one_of_the_code() {
 
 /// The rows of the table with this head.
 fn rows<'a>(text: &'a str, head: &str) -> Vec<&'a str> {
-    let (_, table) = text.split_once(&format!("\n{head}\n")).unwrap_or_else(|| panic!("no table has the head {head}"));
+    let (_, table) =
+        text.split_once(&format!("\n{head}\n")).unwrap_or_else(|| panic!("no table has the head {head}"));
     table.lines().skip(1).take_while(|line| line.starts_with('|')).collect()
 }
 

@@ -9,8 +9,7 @@
 use super::{Job, Kind, Status, sample_row};
 use crate::priorities::List;
 use crate::reply::Reply;
-use crate::scan::{Event, Scan};
-use crate::unacked::Place;
+use crate::scan::{AnyScan, Event, ListScan, Place, ScanState as _};
 
 /// The sample of a completed count.
 #[derive(Debug)]
@@ -24,7 +23,7 @@ pub enum Found {
 /// Where matches are in lists.
 #[derive(Debug)]
 pub struct FoundInLists {
-    scan: Scan,
+    scan: Box<ListScan>,
     lists: Vec<List>,
     /// Edits in place that the scan had seen when it was done: one more, and the places are lost.
     edits: u64,
@@ -42,12 +41,13 @@ impl Found {
         if !counted || job.is_outdated() {
             return None;
         }
-        if let Some(held) = &job.unacked {
-            return Some(Self::Held(held.found().cloned().collect()));
-        }
+        let scan = match job.scan {
+            AnyScan::Lists(scan) => scan,
+            AnyScan::Unacked(scan) => return Some(Self::Held(scan.found().cloned().collect())),
+        };
         let lists = job.start.lists.into_iter().map(|(list, _)| list).collect();
-        let edits = job.scan.edits();
-        Some(Self::Lists(Box::new(FoundInLists { edits, is_lost: false, scan: job.scan, lists, until_ms })))
+        let edits = scan.edits();
+        Some(Self::Lists(Box::new(FoundInLists { edits, is_lost: false, scan, lists, until_ms })))
     }
 
     /// Where it is followed what happens to lists.

@@ -17,7 +17,6 @@
 use crate::container::Container;
 use crate::priorities::Priority;
 use crate::reply::{Reply, int};
-use crate::unacked::UnackedScan;
 
 use super::Rate;
 use super::view::View;
@@ -160,7 +159,7 @@ members! {
     /// job that ended at its LIMIT.
     TotalEstimated "total_estimated" Count |v| v.counters.total;
     /// Messages in the queue, as of the last event or slice that told the job.
-    QueueDepth "queue_depth" Count |v| v.job.len();
+    QueueDepth "queue_depth" Count |v| v.job.scan.len();
     /// Messages that were examined in the current pass.
     Processed "processed" Count |v| v.counters.processed;
     /// Messages of the current pass that match.
@@ -269,7 +268,7 @@ members! {
     KeptPriority "kept_priority" CountOrNull |v| v.kept.and_then(|(list, _)| v.job.step(list)).map(u64::from);
     /// For [unacknowledged messages](../unacked.md): the key of their index; then `drifted` is known at the end only. Null for
     /// other queues.
-    IndexKey "index_key" Text |v| v.job.unacked.as_ref().map(|scan| UnackedScan::index(scan).into());
+    IndexKey "index_key" Text |v| v.start.unacked.as_ref().map(|keys| keys.index.as_slice().into());
     /// The job's own share of the main thread, percent, as THROTTLE set it; null where the setting `duty` applies.
     Duty "duty" CountOrNull |v| v.job.duty;
     /// 1 with PARK: `to` is a list of the job's own.

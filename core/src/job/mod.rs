@@ -6,6 +6,7 @@ mod found;
 mod groups;
 mod histogram;
 mod judge;
+mod keys;
 mod members;
 mod pace;
 mod rate;
@@ -43,12 +44,12 @@ pub use undo::Undoable;
 
 use uuid::Uuid;
 
+use crate::container::Container;
 use crate::error::EndReason;
 use crate::excerpt::excerpt;
 use crate::moved::Way;
 use crate::reply::int;
-use crate::scan::{Counters, Event, Group, Look, Plan, Progress, Scan, VALUES_MAX};
-use crate::unacked::{UnackedLook, UnackedScan};
+use crate::scan::{AnyScan, Counters, Group, ListScan, OneScan, Plan, Progress, UnackedScan, VALUES_MAX};
 
 /// The text in `waiting` of a paused job.
 pub const PAUSED: &str = "paused; use QADMIN.RESUME to continue";
@@ -69,9 +70,7 @@ pub struct SliceCosts {
 pub struct Job {
     start: Start,
     /// Where it stands in its queue.
-    pub scan: Scan,
-    /// Where it stands in the messages that workers hold; then the other scan is one of nothing.
-    pub unacked: Option<UnackedScan>,
+    pub scan: AnyScan,
     judge: FilterJudge,
     /// The text of the filter as records keep it.
     filter_kept: Option<Vec<u8>>,
@@ -111,10 +110,12 @@ impl Job {
             .next_end(start.messages.spec().next_end)
             .to(start.destination().map(|(_, end)| end));
         let lens: Vec<u64> = start.lists.iter().map(|(_, len)| *len).collect();
-        let unacked = start.unacked.as_ref().map(|keys| UnackedScan::new(plan, keys, lens.iter().sum()));
+        let scan = match &start.unacked {
+            Some(keys) => UnackedScan::new(plan, keys, lens.iter().sum()).into(),
+            None => ListScan::over(plan, &lens).into(),
+        };
         Self {
-            scan: Scan::over(plan, if unacked.is_some() { &[] } else { &lens }),
-            unacked,
+            scan,
             judge: FilterJudge::new(&start),
             filter_kept: (!start.filter.is_all())
                 .then(|| excerpt(&start.filter.canonical(), FILTER_KEPT_MAX)),
@@ -148,85 +149,33 @@ impl Job {
         &self.start
     }
 
+    /// Returns the container that it works on.
+    #[must_use]
+    pub fn container(&self) -> Container {
+        let start = &self.start;
+        Container::of(start.unacked.is_some(), start.priority, true).unwrap_or(Container::List)
+    }
+
     /// Its id.
     #[must_use]
     pub fn id(&self) -> Uuid {
         self.start.id
     }
 
-    /// The keys of its lists, in the order in which workers look into them.
-    pub fn keys(&self) -> impl Iterator<Item = &[u8]> + Clone {
-        self.start.lists.iter().map(|(list, _)| list.key.as_slice())
-    }
-
-    /// The place of this list among its own.
-    #[must_use]
-    pub fn list_of(&self, db: i32, key: &[u8]) -> Option<usize> {
-        self.keys().position(|own| own == key).filter(|_| self.start.db == db)
-    }
-
-    /// It works on this list.
-    #[must_use]
-    pub fn is_on(&self, db: i32, key: &[u8]) -> bool {
-        self.list_of(db, key).is_some()
-    }
-
-    /// Follows what happened to a list, if it is one of its own; says whether it is.
-    pub fn follow(&mut self, db: i32, key: &[u8], event: Event<'_>) -> bool {
-        let (list, is_index) = (self.list_of(db, key), self.has_index(db, key));
-        match (&mut self.unacked, event) {
-            (None, event) => list.into_iter().for_each(|list| self.scan.follow(list, event)),
-            (Some(scan), Event::Gone) if is_index => scan.lose_index(),
-            (Some(scan), Event::Gone) if list.is_some() => scan.lose(),
-            // Of what happens inside a hash no event tells anything.
-            (Some(_), _) => {}
-        }
-        list.is_some() || is_index
-    }
-
-    /// This key is the index of what workers hold, which the job walks along.
-    #[must_use]
-    pub fn has_index(&self, db: i32, key: &[u8]) -> bool {
-        self.start.db == db && self.unacked.as_ref().is_some_and(|scan| scan.index() == key)
-    }
-
-    /// The key of the list that its next slice works on.
-    #[must_use]
-    pub fn key_here(&self) -> &[u8] {
-        self.start.lists.get(self.scan.at()).map_or(self.start.queue.as_slice(), |(list, _)| &list.key)
-    }
-
-    /// The step of a list, where priorities are looked at.
-    fn step(&self, list: usize) -> Option<u8> {
-        self.start.lists.get(list).and_then(|(list, _)| list.step)
-    }
-
     /// It takes messages out of the queue now.
     #[must_use]
     pub fn writes(&self) -> bool {
-        self.unacked.as_ref().map_or_else(|| self.scan.deletes(), UnackedScan::deletes)
+        self.scan.deletes()
     }
 
     /// Counters as they stand.
     #[must_use]
     pub fn counters(&self) -> &Counters {
-        self.unacked.as_ref().map_or_else(|| self.scan.counters(), UnackedScan::counters)
-    }
-
-    /// The keys that were deleted, renamed away or replaced: what is under their names now is something else.
-    #[must_use]
-    pub fn gone(&self) -> Vec<&[u8]> {
-        match &self.unacked {
-            Some(scan) => {
-                let hash = scan.is_gone().then_some(self.start.queue.as_slice());
-                hash.into_iter().chain(scan.is_index_gone().then_some(scan.index())).collect()
-            }
-            None => self.scan.gone().filter_map(|list| self.keys().nth(list)).collect(),
-        }
+        self.scan.counters()
     }
 
     fn tallied(&self) -> Vec<Group> {
-        self.unacked.as_ref().map_or_else(|| self.scan.groups(), UnackedScan::groups)
+        self.scan.groups()
     }
 
     /// It takes messages out of the queue, now or when it has counted them.
@@ -276,25 +225,10 @@ impl Job {
         self.outdated = true;
     }
 
-    /// Follows messages that were cleared from a list by somebody else than itself: what it has counted of them is not
-    /// there any more.
-    pub fn follow_deletion(&mut self, db: i32, key: &[u8], indexes: &[u64]) {
-        let drifted = self.scan.counters().drifted;
-        if self.follow(db, key, Event::Deleted { indexes }) {
-            let before_it = self.scan.counters().drifted.saturating_sub(drifted);
-            // Not all of them were still before it: it may have counted some.
-            self.outdated |= before_it < indexes.len() as u64;
-        }
-    }
-
     /// Its count is only for those who asked before: what it counted was taken out, or the queue is gone.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
-        self.outdated
-            || self
-                .unacked
-                .as_ref()
-                .map_or_else(|| self.scan.lost_messages(), |scan| scan.is_gone() || scan.is_index_gone())
+        self.outdated || self.scan.lost_messages()
     }
 
     /// A joining client wants this many rows.
@@ -336,8 +270,9 @@ impl Job {
         elements.iter().all(|element| claims.read(element))
     }
 
-    /// Judge and scan side by side, for one look. What a look before claimed and did not book is not claimed any more.
-    pub fn parts(&mut self) -> (&mut Scan, &mut FilterJudge) {
+    /// Scan and judge side by side, for one look; `None` where the job is about another container. What a look before
+    /// claimed and did not book is not claimed any more.
+    pub fn parts<S: OneScan>(&mut self) -> Option<(&mut S, &mut FilterJudge)> {
         let pass = self.scan.counters().passes_run;
         if let Some(claims) = &mut self.judge.claims
             && (!self.start.dry_run || pass != self.claims_pass)
@@ -346,12 +281,7 @@ impl Job {
             claims.give_back();
         }
         self.claims_pass = pass;
-        (&mut self.scan, &mut self.judge)
-    }
-
-    /// The same of a job on what workers hold.
-    pub fn unacked_parts(&mut self) -> Option<(&mut UnackedScan, &mut FilterJudge)> {
-        self.unacked.as_mut().map(|scan| (scan, &mut self.judge))
+        S::of(&mut self.scan).map(|scan| (scan, &mut self.judge))
     }
 
     /// The scan may go on.
@@ -466,19 +396,20 @@ impl Job {
         self.right_ns = Some(now_ns);
     }
 
-    /// Books a look that was carried out.
-    pub fn commit(&mut self, look: &mut Look, now_ns: u64) {
-        self.scan.commit(look);
-        if let Some(claims) = self.judge.claims.as_mut().filter(|_| !self.start.dry_run) {
-            claims.settle();
+    /// Counts what a look took out, once: before its booking, which may go wrong.
+    pub fn count_deleted<S: OneScan>(&mut self, look: &mut S::Look) {
+        if let Some(scan) = S::of(&mut self.scan) {
+            scan.count_deleted(look);
         }
-        self.last_ns = now_ns;
     }
 
-    /// The same of a job on what workers hold.
-    pub fn commit_unacked(&mut self, look: &mut UnackedLook, now_ns: u64) {
-        if let Some(scan) = &mut self.unacked {
+    /// Books a look that was carried out.
+    pub fn commit<S: OneScan>(&mut self, look: &mut S::Look, now_ns: u64) {
+        if let Some(scan) = S::of(&mut self.scan) {
             scan.commit(look);
+        }
+        if let Some(claims) = self.judge.claims.as_mut().filter(|_| !self.start.dry_run) {
+            claims.settle();
         }
         self.last_ns = now_ns;
     }
@@ -504,9 +435,6 @@ impl Job {
     /// How a scan that has nothing left to do ends its job; `None` while there is work.
     #[must_use]
     pub fn verdict(&self) -> Option<(Status, Option<EndReason>)> {
-        if let Some(scan) = &self.unacked {
-            return scan.is_done().then_some((Status::Completed, None));
-        }
         match self.scan.progress() {
             Progress::Unfinished => None,
             Progress::Finished => Some((Status::Completed, None)),

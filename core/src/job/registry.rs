@@ -7,8 +7,7 @@ use uuid::Uuid;
 use super::{Found, Groups, Job, Kind, Record, Status};
 use crate::concerns::ConcernCounts;
 use crate::reply::Reply;
-use crate::scan::Event;
-use crate::unacked::UnackedScan;
+use crate::scan::{Event, UnackedScan};
 
 /// Ended jobs that are remembered in memory. A clear's record in the keyspace outlives its place here.
 pub const REMEMBERED_MAX: usize = 500;
@@ -261,15 +260,14 @@ impl Registry {
 
     /// The keys of the lists of all jobs, live and remembered, and the indexes of live ones; some more than once.
     pub fn keys(&self) -> impl Iterator<Item = &[u8]> {
-        let indexes = self.live.iter().filter_map(|job| job.unacked.as_ref()).map(UnackedScan::index);
-        let live = self.live.iter().flat_map(Job::keys).chain(indexes);
+        let live = self.live.iter().flat_map(Job::all_keys);
         live.chain(self.ended.iter().flat_map(|job| job.keys.iter().map(Vec::as_slice)))
     }
 
     /// Entries of indexes that live jobs have room to remember, all together.
     #[must_use]
     pub fn room_taken(&self) -> usize {
-        self.live.iter().filter_map(|job| job.unacked.as_ref()).map(UnackedScan::room_taken).sum()
+        self.live.iter().filter_map(|job| job.scan.unacked()).map(UnackedScan::room_taken).sum()
     }
 
     /// Live jobs that only look.

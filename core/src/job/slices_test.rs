@@ -10,7 +10,7 @@ use crate::filter::{FilterBuilder, Projection, parse_by};
 use crate::kind::{DEFAULT_FIELDS, MessageKind};
 use crate::priorities::List;
 use crate::reply::Reply;
-use crate::scan::{Budget, Clock, Effect, Judge, Judgement, Look, Looked, Queue, Time};
+use crate::scan::{Budget, Clock, Effect, Judge, Judgement, ListLook, ListScan, Looked, Queue, Time};
 
 const SLICE_NS: u64 = 500_000;
 /// Work between two looks at the clock.
@@ -180,9 +180,9 @@ fn no_slice_is_longer_than_its_time_and_the_work_of_one_message() {
                 all.splice(0..0, vec![easy; 50]);
                 let messages = all.len() as u64;
                 let mut job = job(&filter, by);
-                job.scan = crate::scan::Scan::over(*job.scan.plan(), &[messages]);
+                job.scan = ListScan::over(*job.scan.plan(), &[messages]).into();
                 let mut queue = Messages { all, clock: &clock };
-                let (mut look, mut slices) = (Look::default(), 0);
+                let (mut look, mut slices) = (ListLook::default(), 0);
                 while job.verdict().is_none() {
                     let budget = Budget {
                         time: Time::AfterSeek { slice_ns: SLICE_NS, last_seek_ns: 0 },
@@ -192,7 +192,7 @@ fn no_slice_is_longer_than_its_time_and_the_work_of_one_message() {
                         hit_ns: 0,
                         put_ns: 0,
                     };
-                    let (scan, judge) = job.parts();
+                    let (scan, judge) = job.parts::<ListScan>().expect("a scan over lists");
                     let mut timed = Timed { judge, clock: &clock, worst: 0, began: 0 };
                     let began = clock.0.get();
                     let looked = scan.look(&mut queue, &mut timed, &&clock, &budget, || true, &mut look);
@@ -200,7 +200,7 @@ fn no_slice_is_longer_than_its_time_and_the_work_of_one_message() {
                     let (took, worst) = (clock.0.get() - began, timed.worst);
                     let most = SLICE_NS + BETWEEN + worst;
                     assert!(took <= most, "{what}: {took} steps where one message takes {worst}; by {by:?}");
-                    job.commit(&mut look, 0);
+                    job.commit::<ListScan>(&mut look, 0);
                     slices += 1;
                 }
                 assert!(slices > 0 && job.counters().examined_total >= messages, "{what}");
@@ -214,7 +214,7 @@ fn the_work_of_one_message_is_bounded_by_its_length() {
     for (what, message) in hard_messages() {
         for filter in hard_filters() {
             let mut job = job(&filter, &["kwargs", "kwargs.a", "kwargs.a.b", "kwargs.a.b.c"]);
-            let (_, judge) = job.parts();
+            let (_, judge) = job.parts::<ListScan>().expect("a scan over lists");
             judge.judge(&message);
             judge.values(&message);
             judge.describe(&message);

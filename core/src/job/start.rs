@@ -8,8 +8,7 @@ use crate::filter::{Filter, Grouping, Projection};
 use crate::kind::MessageKind;
 use crate::priorities::{List, Priority};
 use crate::queue::End;
-use crate::scan::Effect;
-use crate::unacked::UnackedStart;
+use crate::scan::{Effect, UnackedStart};
 
 /// What a job was started by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use crate::container::ContainerOption;
 use crate::field::Field;
 use crate::filter::words;
 use crate::queue::End;
@@ -123,6 +124,18 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// Returns those of the options that were given which not every container takes.
+    pub fn container_options(&self) -> impl Iterator<Item = ContainerOption> {
+        let given = [
+            (self.to.as_ref().is_some_and(|to| to.own), ContainerOption::Park),
+            (self.to.is_some(), ContainerOption::To),
+            (!self.by.is_empty(), ContainerOption::By),
+            (self.keep == Keep::Newest, ContainerOption::KeepNewest),
+            (self.expect.is_some(), ContainerOption::Expect),
+        ];
+        given.into_iter().filter_map(|(given, option)| given.then_some(option))
+    }
+
     /// The names of the BY fields as one text.
     #[must_use]
     pub fn by_text(&self) -> Option<String> {

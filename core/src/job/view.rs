@@ -5,8 +5,7 @@ use super::{Job, Kind, Start, Status, sample_row};
 use crate::concerns::{ConcernCounts, chord_notice, inexact_notice, left_notices, uncompared_notice};
 use crate::error::EndReason;
 use crate::reply::{Reply, int};
-use crate::scan::{Counters, Effect, SampleRow};
-use crate::unacked::UnackedScan;
+use crate::scan::{AnyScan, Counters, Effect, SampleRow};
 
 /// What the members of a record are computed from: the job, and results that several members need.
 pub(super) struct View<'a> {
@@ -127,14 +126,9 @@ impl Job {
             inexact.filter(|_| self.start.kind == Kind::Preview),
             uncompared_notice(self.counters().uncompared),
         ];
-        let held = self.unacked.iter().flat_map(UnackedScan::notices);
-        let notices: Vec<String> = held.chain(notices.into_iter().flatten()).collect();
+        let notices: Vec<String> =
+            self.scan.notices().into_iter().chain(notices.into_iter().flatten()).collect();
         (!notices.is_empty()).then(|| notices.join("; "))
-    }
-
-    /// Messages in the queue, as far as the job knows.
-    pub(super) fn len(&self) -> u64 {
-        self.unacked.as_ref().map_or_else(|| self.scan.len(), UnackedScan::len)
     }
 
     fn throttle_notice(&self) -> Option<String> {
@@ -175,12 +169,13 @@ impl Job {
     /// The sample as a list of rows.
     #[must_use]
     pub fn sample(&self) -> Reply {
-        if let Some(scan) = &self.unacked {
-            return scan.sample(self.start.sample);
-        }
-        let rows = self.scan.sample().take(self.start.sample);
+        let scan = match &self.scan {
+            AnyScan::Lists(scan) => scan,
+            AnyScan::Unacked(scan) => return scan.sample(self.start.sample),
+        };
+        let rows = scan.sample().take(self.start.sample);
         let row = |(list, row): (usize, &SampleRow)| {
-            sample_row(self.scan.shown_index(row.distance), self.step(list), row.bytes, &row.members)
+            sample_row(scan.shown_index(row.distance), self.step(list), row.bytes, &row.members)
         };
         Reply::List(rows.map(row).collect())
     }

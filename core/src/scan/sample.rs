@@ -1,5 +1,6 @@
 //! The matches that run next, kept with their place while the queue moves under them.
 
+use super::shift::Shift;
 use crate::reply::Reply;
 
 /// Most rows that a sample keeps: the largest `SAMPLE n` and some more, so that a sample which workers eat
@@ -9,31 +10,6 @@ pub const SAMPLE_MAX: usize = 128;
 /// Few, so that tests come to it.
 #[cfg(test)]
 pub const SAMPLE_MAX: usize = 6;
-
-/// How positions moved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Shift {
-    /// Every message is `n` further from the next end.
-    Away(u64),
-    /// Every message is `n` closer; the first `n` left.
-    Closer(u64),
-    /// What stood at this distance or beyond left.
-    CutAt(u64),
-    /// These distances (ascending) left, the others closed up.
-    Without(Vec<u64>),
-}
-
-impl Shift {
-    /// Where a boundary at this distance is behind the shift.
-    pub(super) fn moved(&self, at: u64) -> u64 {
-        match self {
-            Self::Away(n) => at + n,
-            Self::Closer(n) => at.saturating_sub(*n),
-            Self::CutAt(len) => at.min(*len),
-            Self::Without(gone) => at - gone.partition_point(|distance| *distance < at) as u64,
-        }
-    }
-}
 
 /// One matching message as a sample shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 //! `floor..cut`. So following a push or a pop costs the same however many groups there are; only what is taken
 //! out of the inside moves every mark.
 
-use super::sample::Shift;
+use super::shift::Shift;
 
 /// What is known of one group.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

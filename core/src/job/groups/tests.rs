@@ -10,7 +10,7 @@ use crate::filter::{Filter, Projection};
 use crate::job::{Job, Kind, Member, Origin, Start, Terms};
 use crate::kind::DEFAULT_FIELDS;
 use crate::priorities::List;
-use crate::scan::{Budget, Clock, Effect, Event, Look, Queue, Time};
+use crate::scan::{Budget, Clock, Effect, Event, ListLook, ListScan, Queue, Time};
 
 /// By distance from the next end.
 struct Memory(Vec<Vec<u8>>);
@@ -69,10 +69,10 @@ fn job(len: u64, top: usize) -> Job {
 fn slice(job: &mut Job, queue: &mut Memory, window: u64) {
     let time = Time::AfterSeek { slice_ns: 1, last_seek_ns: 0 };
     let budget = Budget { time, window, max_hits: usize::MAX, max_bytes: u64::MAX, hit_ns: 0, put_ns: 0 };
-    let mut look = Look::default();
-    let (scan, judge) = job.parts();
+    let mut look = ListLook::default();
+    let (scan, judge) = job.parts::<ListScan>().expect("a scan over lists");
     scan.look(queue, judge, &Frozen, &budget, || true, &mut look);
-    job.commit(&mut look, 0);
+    job.commit::<ListScan>(&mut look, 0);
 }
 
 fn message(task: &str, retries: u8) -> Vec<u8> {

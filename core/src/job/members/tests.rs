@@ -13,8 +13,7 @@ use crate::job::{
 };
 use crate::kind::{DEFAULT_FIELDS, MessageKind};
 use crate::priorities::{List, Priority};
-use crate::scan::{Counters, Effect};
-use crate::unacked::UnackedStart;
+use crate::scan::{Counters, Effect, UnackedStart};
 
 fn filter(words: &[&[u8]]) -> Filter {
     let mut filter = FilterBuilder::default();

@@ -1,10 +1,11 @@
 //! Finding the place again after messages were taken out at places that nobody told. See the module's essay.
 
-use super::interface::Queue;
+use super::ListScan;
 use super::marks::{MAX_PASSES, Missing};
 use super::newest::Known;
+use super::queue::Queue;
 use super::surroundings::{Found, Surroundings, mark_of};
-use super::{Effect, Scan};
+use crate::scan::plan::Effect;
 
 /// Messages that are looked at on either side of a boundary, while nobody has edited the queue ...
 const REACH: usize = 4;
@@ -43,7 +44,7 @@ struct Bearings {
     around: [Surroundings; 5],
 }
 
-impl Scan {
+impl ListScan {
     /// How many messages are looked at on either side of a boundary.
     pub(super) fn reach(&self) -> usize {
         match self.edits + self.refound {
@@ -53,13 +54,7 @@ impl Scan {
         }
     }
 
-    /// Edits in place after which the scan found its place again, and went on.
-    #[must_use]
-    pub fn refound(&self) -> u64 {
-        self.refound
-    }
-
-    /// Before a look at this queue, which is the list at [`Scan::at`]: finds the place again where messages are missing,
+    /// Before a look at this queue, which is the list at [`ListScan::at`]: finds the place again where messages are missing,
     /// or begins another pass; and looks at what stands around the boundaries that no walk comes to. The queue is to be
     /// opened anew for the look if this says so.
     pub fn take_bearings(&mut self, queue: &mut impl Queue) -> bool {

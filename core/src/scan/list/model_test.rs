@@ -5,10 +5,13 @@
 
 use proptest::prelude::*;
 
+use super::ListLook as Look;
+use super::ListScan as Scan;
 use super::*;
 use crate::concerns::Concerns;
 use crate::queue::End;
 use crate::reply::Reply;
+use crate::scan::{Budget, Clock, Judge, Judgement, Looked, SAMPLE_MAX, ScanState as _, Time};
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -512,7 +515,7 @@ impl World {
         } else {
             // Whatever the marks say: a walk towards the head examines the open messages that run next, a walk
             // back those of a window of them, from its far side.
-            let expected = usize::try_from(look.examined).expect("small");
+            let expected = usize::try_from(look.counts.examined).expect("small");
             let open: Vec<usize> = in_order(&list, job.plan().next_end)
                 .iter()
                 .map(|m| m.id)

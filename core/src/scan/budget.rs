@@ -1,6 +1,53 @@
-//! When a slice is over: time, and how often it is looked at by work that is counted.
+//! How long a slice may take: its budget, the clock, and how often the clock is read while work is counted.
 
-use super::interface::{Budget, Clock, Time};
+/// Time that only goes forward, in nanoseconds from an arbitrary start.
+pub trait Clock {
+    /// Now.
+    fn now_ns(&self) -> u64;
+}
+
+/// When a look is over.
+#[derive(Debug, Clone, Copy)]
+pub enum Time {
+    /// So long after the first message was read.
+    AfterSeek {
+        /// Nanoseconds. Where the seek took longer, as long as the seek: less would be a scan that mostly seeks.
+        slice_ns: u64,
+        /// What the seek before this one took, in nanoseconds: one that took longer than that was interrupted,
+        /// and earns no longer stretch.
+        last_seek_ns: u64,
+    },
+    /// At this time of the clock: a further look in the same slice, on the same opened queue.
+    Until(u64),
+}
+
+impl Time {
+    /// The end of a look whose first message was read at `now_ns`, `seek_ns` after it began.
+    pub(super) fn end(self, now_ns: u64, seek_ns: u64) -> u64 {
+        match self {
+            Self::AfterSeek { slice_ns, last_seek_ns } => now_ns + slice_ns.max(seek_ns.min(last_seek_ns)),
+            Self::Until(at) => at,
+        }
+    }
+}
+
+/// How long a look may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// When it is over.
+    pub time: Time,
+    /// Messages that are thought to fit, at least 1: the size of the next window.
+    pub window: u64,
+    /// The most messages that one look takes out.
+    pub max_hits: usize,
+    /// The most bytes that one look takes out, but for its first message.
+    pub max_bytes: u64,
+    /// What it is thought to cost to take out one message that was met before, nanoseconds: a walk towards the
+    /// head leaves this much time for each.
+    pub hit_ns: u64,
+    /// What it is thought to cost to put one that was taken out elsewhere, nanoseconds, likewise on any walk.
+    pub put_ns: u64,
+}
 
 /// The clock is read after this many messages ...
 const CLOCK_EVERY_MESSAGES: u32 = 16;

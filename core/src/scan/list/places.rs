@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::sample::Shift;
+use crate::scan::shift::Shift;
 
 /// How a message left the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

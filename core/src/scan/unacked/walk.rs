@@ -1,22 +1,30 @@
-//! One slice's work on what workers hold: walk, judge, note what goes, stop on time.
+//! One slice's work on what workers hold: walk, judge, note what is to be taken out, stop on time.
 
 use std::cmp::Ordering;
 
 use super::snapshot::Membership;
 use super::{Held, Place, Row, UnackedScan};
-use crate::concerns::ConcernCounts;
-use crate::scan::{Budget, Clock, Deadline, Effect, Grouped, Judge, SAMPLE_MAX};
+use crate::scan::budget::{Budget, Clock, Deadline};
+use crate::scan::contract::SliceLook;
+use crate::scan::counters::SliceCounts;
+use crate::scan::decide::{self, Matches};
+use crate::scan::judge::Judge;
+use crate::scan::plan::Effect;
+use crate::scan::sample::SAMPLE_MAX;
+use crate::scan::tallies::Grouped;
 
 /// What one slice saw. Nothing is booked until [`UnackedScan::commit`].
 #[derive(Debug, Default)]
 pub struct UnackedLook {
     /// The tags of what is to be taken out. Empty where the job does not take out.
     pub taken: Vec<Vec<u8>>,
+    /// The caller was permitted to take that out.
+    pub(super) is_permitted: bool,
     /// Their bytes.
     pub taken_bytes: u64,
-    /// Entries examined.
-    pub examined: u64,
-    /// Of these, the ones that may have come after the job was accepted: they are left alone.
+    /// What is added to the counters of the job. What is examined are entries.
+    pub counts: SliceCounts,
+    /// Of the entries examined, the ones that may have come after the job was accepted: they are left alone.
     pub(super) uncertain: u64,
     /// Uncertain entries that match.
     pub(super) doubtful: u64,
@@ -24,14 +32,9 @@ pub struct UnackedLook {
     pub(super) later: u64,
     /// Time to the first entry, in nanoseconds.
     pub seek_ns: u64,
-    pub(super) matched: u64,
-    pub(super) matched_bytes: u64,
-    pub(super) undecodable: u64,
-    pub(super) unreadable: u64,
-    pub(super) uncompared: u64,
-    pub(super) would_delete: u64,
+    /// When its time is over, by the clock; 0 before the first entry.
+    pub over_ns: u64,
     pub(super) empty: u64,
-    pub(super) concerns: ConcernCounts,
     pub(super) rows: Vec<Row>,
     pub(super) grouped: Vec<Grouped>,
     /// The entry examined last.
@@ -64,7 +67,7 @@ impl UnackedScan {
         loop {
             let step = held.next(|score, tag, value| {
                 if std::mem::take(&mut first) {
-                    (look.seek_ns, _) = deadline.begin();
+                    (look.seek_ns, look.over_ns) = deadline.begin();
                 }
                 if self.bound.as_ref().is_none_or(|bound| bound.cmp(score, tag) == Ordering::Less) {
                     return Step::Behind;
@@ -77,7 +80,7 @@ impl UnackedScan {
                 }
                 let full = look.taken.len() >= budget.max_hits
                     || look.taken_bytes >= budget.max_bytes
-                    || self.room().is_some_and(|room| look.would_delete >= room);
+                    || self.room().is_some_and(|room| look.counts.would_delete >= room);
                 match full || deadline.is_over(look.work, goes) {
                     true => Step::Last(Place { score, tag: tag.to_vec() }),
                     false => Step::Next,
@@ -119,6 +122,19 @@ enum Step {
 }
 
 impl UnackedLook {
+    /// Returns the tags that the caller is to take out now. Where it may not, nothing is left to be booked as taken out.
+    pub fn to_take_out(&mut self) -> &[Vec<u8>] {
+        if !self.is_permitted {
+            self.taken.clear();
+        }
+        &self.taken
+    }
+
+    /// Books that nothing was taken out.
+    pub fn took_nothing(&mut self) {
+        self.taken.clear();
+    }
+
     /// Judges one entry and counts what that took; says whether it is to go.
     fn take_in(
         &mut self,
@@ -146,50 +162,73 @@ impl UnackedLook {
         value: Option<&[u8]>,
         certain: bool,
     ) -> bool {
-        self.examined += 1;
         self.uncertain += u64::from(!certain);
         let Some(message) = value else {
+            self.counts.examined += 1;
             self.empty += 1;
             return false;
         };
         let verdict = judge.judge(message);
         let bytes = message.len() as u64;
-        self.undecodable += u64::from(verdict.undecodable);
-        self.unreadable += u64::from(verdict.unreadable);
-        self.uncompared += u64::from(verdict.uncompared);
+        self.counts.add_examined(&verdict);
         if !verdict.matched {
-            self.concerns.count_spared(verdict.concerns);
             return false;
         }
         if !certain {
             self.doubtful += 1;
             return false;
         }
-        self.matched += 1;
-        self.matched_bytes += bytes;
-        self.concerns.count(verdict.concerns);
-        self.concerns.count_left(verdict.left);
         if scan.plan.effect == Effect::Group {
             self.grouped.push(Grouped { group: verdict.group, distance: 0, bytes });
         } else if !scan.deletes() && scan.rows.len() + self.rows.len() < SAMPLE_MAX {
             let place = Place { score, tag: tag.to_vec() };
             self.rows.push(Row { place, bytes, members: judge.describe(message) });
         }
-        let goes = match scan.plan.effect {
-            Effect::ClearAll => true,
-            // The lowest deadline comes first.
-            Effect::KeepOne => match scan.kept.as_ref().or(self.kept.as_ref()) {
-                Some(kept) => kept != tag,
-                None => {
-                    self.kept = Some(tag.to_vec());
-                    false
-                }
-            },
-            // Which ones they clear shows in two passes, which are not made here: they clear nothing.
-            Effect::Count | Effect::Group | Effect::KeepNewest | Effect::KeepEach => false,
-        };
-        let goes = goes && scan.room().is_none_or(|room| self.would_delete < room);
-        self.would_delete += u64::from(goes);
-        goes
+        let is_cleared = decide::is_cleared(scan.plan.effect, &mut MatchWith { scan, look: self, tag });
+        self.counts.add_match(&verdict, bytes, is_cleared);
+        is_cleared
+    }
+}
+
+/// A match of the index, and what is remembered of those that were met before it.
+struct MatchWith<'a> {
+    scan: &'a UnackedScan,
+    look: &'a mut UnackedLook,
+    tag: &'a [u8],
+}
+
+impl Matches for MatchWith<'_> {
+    /// The lowest deadline comes first. The match that stays is known by its tag, for it may get another score and be met
+    /// again.
+    fn stays_as_oldest(&mut self) -> bool {
+        match self.scan.kept.as_ref().or(self.look.kept.as_ref()) {
+            Some(kept) => kept.as_slice() == self.tag,
+            None => {
+                self.look.kept = Some(self.tag.to_vec());
+                true
+            }
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.scan.room().is_none_or(|room| self.look.counts.would_delete < room)
+    }
+}
+
+impl SliceLook for UnackedLook {
+    fn counts(&self) -> &SliceCounts {
+        &self.counts
+    }
+
+    fn seek_ns(&self) -> u64 {
+        self.seek_ns
+    }
+
+    fn over_ns(&self) -> u64 {
+        self.over_ns
+    }
+
+    fn removed(&self) -> u64 {
+        self.taken.len() as u64
     }
 }

@@ -3,12 +3,17 @@
 use std::collections::VecDeque;
 
 use qadmin_core::job::Job;
-use qadmin_core::unacked::{Held, Place, UnackedScan};
+use qadmin_core::scan::{Budget, Held, OneScan as _, Place, SliceLook as _, UnackedLook, UnackedScan};
+use qadmin_core::settings::Settings;
 use uuid::Uuid;
 
+use super::{Opened, Prepared, Storage, Target};
+use crate::measures::Measures;
 use crate::redis::call::{How, call};
+use crate::redis::clock::Steady;
 use crate::redis::guard::AbortOnUnwind;
 use crate::redis::hash::{Hash, OpenedHash};
+use crate::redis::list::Mode;
 use crate::redis::{Ctx, RString, fault, zset};
 use crate::state::{self, State};
 
@@ -32,21 +37,9 @@ pub(crate) struct Keys<'c> {
     refused: Option<Vec<u8>>,
 }
 
-/// What the keys hold.
-pub(crate) enum Opened<'c> {
-    /// Messages, and their index.
-    Keys(Keys<'c>),
-    /// There is no hash.
-    Missing,
-    /// One of them holds another type.
-    Other,
-    /// The server refuses to read the index: its error line.
-    Refused(Vec<u8>),
-}
-
 impl<'c> Keys<'c> {
     /// Opens both. A missing index is an empty one.
-    pub(crate) fn open(ctx: Ctx<'c>, hash: &'c RString, index: &'c RString) -> Opened<'c> {
+    pub(crate) fn open(ctx: Ctx<'c>, hash: &'c RString, index: &'c RString) -> Opened<Self> {
         match Hash::open(ctx, hash) {
             OpenedHash::Hash(hash) => Self::with(ctx, Some(hash), index),
             OpenedHash::Missing => Opened::Missing,
@@ -55,11 +48,11 @@ impl<'c> Keys<'c> {
     }
 
     /// The index beside a hash that is not there.
-    pub(crate) fn index_of_nothing(ctx: Ctx<'c>, index: &'c RString) -> Opened<'c> {
+    pub(crate) fn index_of_nothing(ctx: Ctx<'c>, index: &'c RString) -> Opened<Self> {
         Self::with(ctx, None, index)
     }
 
-    fn with(ctx: Ctx<'c>, hash: Option<Hash<'c>>, index: &'c RString) -> Opened<'c> {
+    fn with(ctx: Ctx<'c>, hash: Option<Hash<'c>>, index: &'c RString) -> Opened<Self> {
         match zset::len(ctx, index) {
             Ok(entries) => Opened::Keys(Self {
                 ctx,
@@ -187,6 +180,69 @@ impl Held for Keys<'_> {
     }
 }
 
+impl<'c> Storage<'c> for Keys<'c> {
+    type Scan = UnackedScan;
+
+    fn open(ctx: Ctx<'c>, names: &'c [RString], _: Mode) -> Opened<Self> {
+        let [hash, index] = names else { return Opened::Missing };
+        Self::open(ctx, hash, index)
+    }
+
+    fn prepare(&mut self, scan: &mut UnackedScan, budget: &Budget) -> Prepared {
+        scan.observe(self.len(), self.entries());
+        // Modules can change sorted sets without an event.
+        scan.count(self);
+        match scan.is_reading() {
+            true => Prepared::Spent { seek_ns: scan.read(self, &Steady, budget) },
+            false => Prepared::Ready,
+        }
+    }
+
+    fn refused(&mut self) -> Option<Vec<u8>> {
+        self.refused.take()
+    }
+
+    fn budget(measures: &Measures, settings: &Settings, most: usize, _: bool) -> Budget {
+        measures.unacked(settings, most)
+    }
+
+    fn take_out(
+        self,
+        ctx: Ctx<'c>,
+        names: &'c [RString],
+        look: &mut UnackedLook,
+        _: Option<Target<'_>>,
+    ) -> Result<Vec<u64>, Vec<u8>> {
+        // The keys may not be open while they are written to.
+        drop(self);
+        let (tags, [hash, index]) = (look.to_take_out(), names) else { return Ok(Vec::new()) };
+        if !tags.is_empty()
+            && let Err(line) = take_out(ctx, hash, index, tags)
+        {
+            look.took_nothing();
+            return Err(line);
+        }
+        Ok(Vec::new())
+    }
+
+    fn learn(measures: &mut Measures, look: &UnackedLook, took_ns: u64, _: bool, now: u64) {
+        if look.removed() > 0 {
+            measures.took_held(look.removed(), took_ns, now);
+        }
+    }
+
+    fn tell_jobs(state: &mut State, ctx: Ctx<'_>, job: &mut Job, names: &[RString], _: &UnackedLook) {
+        let ([hash, index], db) = (names, job.start().db) else { return };
+        count(ctx, job);
+        count_index(state, ctx, index.bytes());
+        // Which of them others have counted is not known.
+        for other in state.registry.live_mut().iter_mut().filter(|other| other.is_on(db, hash.bytes())) {
+            other.outdate();
+        }
+        state.forget_counts(db, hash.bytes());
+    }
+}
+
 fn signed(rank: u64) -> i64 {
     i64::try_from(rank).unwrap_or(i64::MAX)
 }
@@ -195,12 +251,7 @@ fn signed(rank: u64) -> i64 {
 ///
 /// # Errors
 /// The server's error line; nothing was taken out then.
-pub(crate) fn take_out(
-    ctx: Ctx<'_>,
-    hash: &RString,
-    index: &RString,
-    tags: &[Vec<u8>],
-) -> Result<(), Vec<u8>> {
+fn take_out(ctx: Ctx<'_>, hash: &RString, index: &RString, tags: &[Vec<u8>]) -> Result<(), Vec<u8>> {
     // A tag that nobody has: it changes nothing, and is refused for all the reasons for which the real one would be.
     call(ctx, c"ZREM", How::Write, &[RString::new(index.bytes()), RString::new(Uuid::new_v4().to_string())])?;
     // Between the two nothing may unwind.
@@ -234,7 +285,7 @@ pub(crate) fn count_index(state: &mut State, ctx: Ctx<'_>, index: &[u8]) {
 
 /// The same for one job, in whose database the context is.
 pub(crate) fn count(ctx: Ctx<'_>, job: &mut Job) {
-    let Some(scan) = job.unacked.as_mut().filter(|scan| scan.watches()) else { return };
+    let Some(scan) = UnackedScan::of(&mut job.scan).filter(|scan| scan.watches()) else { return };
     let index = RString::new(scan.index());
     match Keys::index_of_nothing(ctx, &index) {
         Opened::Keys(mut keys) => scan.count(&mut keys),
@@ -245,5 +296,5 @@ pub(crate) fn count(ctx: Ctx<'_>, job: &mut Job) {
 /// An index may have changed more than once since it was counted.
 pub(crate) fn lose_sight(state: &mut State, db: i32, index: &[u8]) {
     let on_it = state.registry.live_mut().iter_mut().filter(|job| job.has_index(db, index));
-    on_it.filter_map(|job| job.unacked.as_mut()).for_each(UnackedScan::lose_sight);
+    on_it.filter_map(|job| UnackedScan::of(&mut job.scan)).for_each(UnackedScan::lose_sight);
 }

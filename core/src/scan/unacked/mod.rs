@@ -33,21 +33,25 @@
 
 mod digests;
 mod held;
-mod look;
 #[cfg(test)]
 mod model_test;
 mod place;
 mod snapshot;
+mod state;
+mod walk;
 
 pub use held::Held;
-pub use look::UnackedLook;
 pub use place::{Place, default_index, unix_ms};
 pub use snapshot::PLACES_MAX;
+pub use walk::UnackedLook;
 
 use snapshot::{Membership, Snapshot};
 
 use crate::reply::{Reply, int};
-use crate::scan::{Budget, Clock, Counters, Group, Plan, Tallies};
+use crate::scan::budget::{Budget, Clock};
+use crate::scan::counters::Counters;
+use crate::scan::plan::Plan;
+use crate::scan::tallies::Tallies;
 
 /// What everybody who counts or clears such messages is told.
 pub const TASKS_GO_ON: &str = "tasks that workers hold go on running: taking out their messages only keeps these from \
@@ -213,15 +217,8 @@ impl UnackedScan {
     }
 
     /// Messages in the hash, as of the last look at it.
-    #[must_use]
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.len
-    }
-
-    /// Nobody holds a message, as of the last look.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
     }
 
     /// There is nothing more to do.
@@ -230,28 +227,10 @@ impl UnackedScan {
         self.done || self.gone
     }
 
-    /// The hash was deleted, renamed away or replaced: what is under its name now is another one.
-    #[must_use]
-    pub fn is_gone(&self) -> bool {
-        self.gone
-    }
-
-    /// The index was emptied, deleted, renamed away or replaced: what is under its name now is another one.
-    #[must_use]
-    pub fn is_index_gone(&self) -> bool {
-        self.index_gone
-    }
-
     /// It takes messages out.
     #[must_use]
     pub fn deletes(&self) -> bool {
         self.plan.effect.clears() && !self.plan.dry_run
-    }
-
-    /// The matches by group. A hash has no places that they could be found at.
-    #[must_use]
-    pub fn groups(&self) -> Vec<Group> {
-        self.tallies.groups(0).collect()
     }
 
     /// The matches found first, as a reply. They are shown as they were when they were met: what becomes of single
@@ -330,23 +309,16 @@ impl UnackedScan {
     /// Books a look, after what it noted was taken out.
     pub fn commit(&mut self, look: &mut UnackedLook) {
         self.count_deleted(look);
-        self.certain += look.examined - look.uncertain;
+        self.certain += look.counts.examined - look.uncertain;
         self.uncertain += look.uncertain;
         self.later += look.later;
         // Of those that nobody knows, no more were there than entries were.
         let most = self.snapshot.as_ref().map_or(0, Snapshot::most_uncertain);
         let there = self.uncertain.min(most).min(self.counters.total.saturating_sub(self.certain));
         let c = &mut self.counters;
+        c.add(&look.counts);
         c.processed = self.certain + there;
         c.arrived = self.later + self.uncertain - there;
-        c.examined_total += look.examined;
-        c.matched += look.matched;
-        c.matched_bytes += look.matched_bytes;
-        c.undecodable += look.undecodable;
-        c.unreadable += look.unreadable;
-        c.uncompared += look.uncompared;
-        c.would_delete += look.would_delete;
-        c.concerns.add(&look.concerns);
         self.empty += look.empty;
         self.doubtful += look.doubtful;
         self.rows.append(&mut look.rows);

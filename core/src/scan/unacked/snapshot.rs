@@ -26,7 +26,7 @@
 
 use super::digests::Digests;
 use super::{Held, Place};
-use crate::scan::{Budget, Clock, Deadline};
+use crate::scan::budget::{Budget, Clock, Deadline};
 
 /// Most places that all live clears remember together: 21 MB of digests.
 pub const PLACES_MAX: usize = 1_000_000;

@@ -6,7 +6,7 @@
 //! remembered have left, the newest is *unknown*: nothing may be cleared until the scan has counted anew.
 
 use super::places::Places;
-use super::sample::Shift;
+use crate::scan::shift::Shift;
 
 /// Places of the newest matches that a job with KEEP NEWEST remembers in each list: while one of them is in the queue
 /// it knows which match stays. When all of them have left it counts anew.

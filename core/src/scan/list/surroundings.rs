@@ -1,7 +1,7 @@
 //! What stands on either side of a boundary in the queue, by which the boundary is found again after messages were
 //! taken out at places that nobody told.
 
-use super::sample::Shift;
+use crate::scan::shift::Shift;
 
 /// Fingerprint by which a message is recognised: XXH3-64 of its bytes.
 #[must_use]

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::concerns::Concerns;
-use crate::scan::{Budget, Clock, Effect, Judge, Judgement, Time};
+use crate::scan::{Effect, Judge, Judgement, ScanState as _, Time};
 
 /// What happens between two slices.
 #[derive(Debug, Clone)]
@@ -620,7 +620,7 @@ fn an_index_that_is_gone_ends_the_scan_and_the_messages_stay() {
     world.scan.lose_index();
     let c = world.scan.counters();
     assert_eq!((c.processed, c.drifted, world.scan.len()), (0, 100, 100));
-    assert!(world.scan.is_done() && world.scan.is_index_gone() && !world.scan.is_gone());
+    assert!(world.scan.is_done() && world.scan.index_gone && !world.scan.gone);
     assert!(world.scan.notices()[1].starts_with("the index was emptied"), "{:?}", world.scan.notices());
     // Where the hash is emptied as well there is nothing to say.
     world.scan.lose();
@@ -637,7 +637,7 @@ fn a_hash_that_is_gone_ends_the_scan_and_all_that_was_left_drifted() {
     assert!(examined > 0);
     world.scan.lose();
     world.scan.lose();
-    assert!(world.scan.is_done() && world.scan.is_gone() && world.scan.is_empty());
+    assert!(world.scan.is_done() && world.scan.gone && world.scan.is_empty());
     let c = world.scan.counters();
     assert_eq!((c.processed, c.drifted, c.total), (examined, 20 - examined, 20));
     assert_eq!(world.scan.sample(20), Reply::List(Vec::new()));

@@ -1,13 +1,15 @@
 //! One of the lists that a scan goes over: where it stands there, and what it found.
 
-use super::look::Look;
-use super::marks::{Event, Marks, Tally};
+use super::look::ListLook;
+use super::marks::{Marks, Tally};
 use super::newest::{Known, Newest};
 use super::places::{Departure, Places};
-use super::sample::{Sample, Shift};
 use super::surroundings::Surroundings;
-use super::tallies::Tallies;
 use crate::queue::End;
+use crate::scan::event::Event;
+use crate::scan::sample::Sample;
+use crate::scan::shift::Shift;
+use crate::scan::tallies::Tallies;
 
 /// What an event means to a scan.
 #[derive(Debug, Default)]
@@ -119,7 +121,7 @@ impl Track {
     }
 
     /// Books what a look towards the head saw.
-    pub(super) fn stood_around(&mut self, look: &mut Look, reach: usize) {
+    pub(super) fn stood_around(&mut self, look: &mut ListLook, reach: usize) {
         let before = std::mem::take(&mut self.around[0].near);
         let mut here = std::mem::take(&mut look.around_end);
         here.near.extend(before);
@@ -128,7 +130,7 @@ impl Track {
     }
 
     /// Books what a look from the far side of a window saw.
-    pub(super) fn stood_around_window(&mut self, look: &mut Look, reach: usize) {
+    pub(super) fn stood_around_window(&mut self, look: &mut ListLook, reach: usize) {
         let seen = std::mem::take(&mut look.around_top);
         let mut cursor = std::mem::take(&mut look.around_end);
         if self.marks.rest().is_none() {
@@ -141,7 +143,7 @@ impl Track {
         cursor.far.truncate(reach);
         self.around[1] = cursor;
         let from = self.marks.rest().map_or(look.top.unwrap_or_default(), |(cursor, _)| cursor);
-        if from - look.examined == self.marks.next() {
+        if from - look.counts.examined == self.marks.next() {
             // Further down stands what stood before the window.
             let below = self.around[0].near.clone();
             self.around[2].near.extend(below);

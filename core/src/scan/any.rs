@@ -1,0 +1,79 @@
+//! The scan of a job, over whichever container the job is about.
+
+use std::ops::{Deref, DerefMut};
+
+use super::contract::{ContainerScan, ScanState};
+use super::list::ListScan;
+use super::unacked::UnackedScan;
+
+/// The scan of a job. What a job asks of it between slices is the same for all of them ([`ScanState`]); a slice is done
+/// on the scan itself ([`OneScan::of`]), so that the container is looked up once per slice.
+#[derive(Debug)]
+pub enum AnyScan {
+    /// Over one list, or over several in the order in which workers look into them.
+    Lists(Box<ListScan>),
+    /// Over the messages that workers hold.
+    Unacked(Box<UnackedScan>),
+}
+
+/// A scan that a job may have.
+pub trait OneScan: ContainerScan {
+    /// Returns the scan of this container; `None` where the job has that of another one.
+    fn of(scan: &mut AnyScan) -> Option<&mut Self>;
+}
+
+/// A row for each container: the enum's variant and the type of its scan.
+macro_rules! containers {
+    ($($variant:ident($scan:ty),)*) => {
+        $(
+            impl From<$scan> for AnyScan {
+                fn from(scan: $scan) -> Self {
+                    Self::$variant(Box::new(scan))
+                }
+            }
+
+            impl OneScan for $scan {
+                fn of(scan: &mut AnyScan) -> Option<&mut Self> {
+                    if let AnyScan::$variant(scan) = scan { Some(scan) } else { None }
+                }
+            }
+        )*
+
+        impl Deref for AnyScan {
+            type Target = dyn ScanState;
+
+            fn deref(&self) -> &Self::Target {
+                match self {
+                    $(Self::$variant(scan) => &**scan,)*
+                }
+            }
+        }
+
+        impl DerefMut for AnyScan {
+            fn deref_mut(&mut self) -> &mut Self::Target {
+                match self {
+                    $(Self::$variant(scan) => &mut **scan,)*
+                }
+            }
+        }
+    };
+}
+
+containers! {
+    Lists(ListScan),
+    Unacked(UnackedScan),
+}
+
+impl AnyScan {
+    /// Returns the scan over lists, where it is one.
+    #[must_use]
+    pub fn lists(&self) -> Option<&ListScan> {
+        if let Self::Lists(scan) = self { Some(scan) } else { None }
+    }
+
+    /// Returns the scan over the messages that workers hold, where it is one.
+    #[must_use]
+    pub fn unacked(&self) -> Option<&UnackedScan> {
+        if let Self::Unacked(scan) = self { Some(scan) } else { None }
+    }
+}

@@ -1,0 +1,398 @@
+//! The promises that every container keeps: one test, run over each of them.
+//!
+//! The model tests of the containers know how each of them finds its way. This one knows nothing of that: it puts messages
+//! in, lets workers take some and producers add others between slices, refuses some slices, and looks at what was examined,
+//! what is left, and what was counted.
+
+use std::cell::Cell;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::queue::End;
+use crate::reply::Reply;
+
+/// Messages are numbered in the order in which they run. Those that are pushed later have higher numbers.
+type Id = u32;
+
+/// A message: whether it matches, and its number.
+fn message((id, matches): (Id, bool)) -> Vec<u8> {
+    [vec![if matches { b'm' } else { b'o' }], id.to_be_bytes().to_vec()].concat()
+}
+
+fn id_of(message: &[u8]) -> Id {
+    Id::from_be_bytes(message[1..].try_into().expect("four bytes"))
+}
+
+/// A container with messages, and a job that scans it.
+trait Model {
+    fn new(messages: &[(Id, bool)], plan: Plan) -> Self;
+    /// A producer adds a message that runs last.
+    fn push(&mut self, message: (Id, bool));
+    /// A worker takes the message that runs next.
+    fn pop(&mut self);
+    /// One slice over at most this many messages, which may write or not: what it examined, and whether it was booked.
+    fn slice(&mut self, messages: u64, may_write: bool) -> (Vec<Id>, bool);
+    /// The messages that are left, the one that runs next first.
+    fn left(&self) -> Vec<Id>;
+    fn state(&self) -> &dyn ScanState;
+}
+
+/// Remembers what it judged.
+#[derive(Default)]
+struct Seen(Vec<Id>);
+
+impl Judge for Seen {
+    fn judge(&mut self, message: &[u8]) -> Judgement {
+        self.0.push(id_of(message));
+        Judgement { matched: message[0] == b'm', ..Judgement::default() }
+    }
+    fn describe(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {
+        vec![("id".into(), Reply::Int(id_of(message).into()))]
+    }
+    fn values(&mut self, _: &[u8]) -> Option<u128> {
+        None
+    }
+    fn work(&mut self) -> u64 {
+        // The clock is read after each message.
+        1 << 20
+    }
+}
+
+/// Goes on by one whenever somebody looks at it.
+#[derive(Default)]
+struct Ticking(Cell<u64>);
+
+impl Clock for Ticking {
+    fn now_ns(&self) -> u64 {
+        self.0.set(self.0.get() + 1);
+        self.0.get()
+    }
+}
+
+fn budget(messages: u64) -> Budget {
+    Budget {
+        time: Time::AfterSeek { slice_ns: messages, last_seek_ns: 0 },
+        window: messages,
+        max_hits: 3,
+        max_bytes: u64::MAX,
+        hit_ns: 0,
+        put_ns: 0,
+    }
+}
+
+/// Examines on opened keys, and says what that came to.
+fn examine<K, S: Examine<K>>(
+    scan: &S,
+    keys: &mut K,
+    look: &mut S::Look,
+    messages: u64,
+    may_write: bool,
+) -> (Vec<Id>, Looked) {
+    let (mut seen, mut asked) = (Seen::default(), 0);
+    let permit = || {
+        asked += 1;
+        may_write
+    };
+    let looked = scan.examine(keys, &mut seen, &Ticking::default(), &budget(messages), permit, look);
+    assert!(asked <= 1, "permission is asked once");
+    assert!(may_write || look.removed() == 0 || looked == Looked::Refused, "nothing is taken without it");
+    assert!(scan.deletes() || asked == 0, "who takes nothing out asks for no permission");
+    (seen.0, looked)
+}
+
+/// A list whose workers pop from the tail.
+struct InList {
+    /// From the head to the tail.
+    list: Vec<Vec<u8>>,
+    scan: ListScan,
+}
+
+/// The list opened for one slice.
+struct OpenedList(Vec<Vec<u8>>);
+
+impl Queue for OpenedList {
+    fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+    fn read<R>(&mut self, index: u64, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        Some(f(self.0.get(usize::try_from(index).ok()?)?))
+    }
+    fn delete(&mut self, index: u64) -> bool {
+        self.0.remove(usize::try_from(index).expect("small"));
+        true
+    }
+    fn reopen(&mut self) -> bool {
+        true
+    }
+}
+
+impl Model for InList {
+    fn new(messages: &[(Id, bool)], plan: Plan) -> Self {
+        let list: Vec<_> = messages.iter().rev().map(|one| message(*one)).collect();
+        Self { scan: ListScan::new(plan, list.len() as u64), list }
+    }
+    fn push(&mut self, pushed: (Id, bool)) {
+        self.list.insert(0, message(pushed));
+        self.scan.follow(0, Event::Pushed { end: End::Head, len: self.list.len() as u64 });
+    }
+    fn pop(&mut self) {
+        self.list.pop();
+        self.scan.follow(0, Event::Popped { end: End::Tail, len: self.list.len() as u64 });
+    }
+    fn slice(&mut self, messages: u64, may_write: bool) -> (Vec<Id>, bool) {
+        let (mut opened, mut look) = (OpenedList(self.list.clone()), ListLook::default());
+        let (seen, looked) = examine(&self.scan, &mut opened, &mut look, messages, may_write);
+        if looked == Looked::Refused {
+            assert_eq!(opened.0, self.list, "a slice that is refused changes nothing");
+            return (seen, false);
+        }
+        self.list = opened.0;
+        self.scan.commit(&mut look);
+        (seen, true)
+    }
+    fn left(&self) -> Vec<Id> {
+        self.list.iter().rev().map(|message| id_of(message)).collect()
+    }
+    fn state(&self) -> &dyn ScanState {
+        &self.scan
+    }
+}
+
+/// A hash with its index, in which what is pushed later has a later time.
+struct InIndex {
+    index: Vec<(Place, Vec<u8>)>,
+    scan: UnackedScan,
+}
+
+/// Hash and index opened for one slice.
+struct OpenedIndex<'a> {
+    index: &'a [(Place, Vec<u8>)],
+    at: usize,
+}
+
+impl OpenedIndex<'_> {
+    /// The number of entries that stand before a place.
+    fn before(&self, place: &Place) -> usize {
+        self.index.partition_point(|(other, _)| other.cmp(place.score, &place.tag).is_lt())
+    }
+}
+
+impl Held for OpenedIndex<'_> {
+    fn seek(&mut self, behind: Option<&Place>) {
+        self.at = behind.map_or(0, |place| {
+            let at = self.before(place);
+            at + usize::from(self.index.get(at).is_some_and(|(other, _)| other == place))
+        });
+    }
+    fn next<R>(&mut self, f: impl FnOnce(f64, &[u8], Option<&[u8]>) -> R) -> Option<R> {
+        let (place, message) = self.index.get(self.at)?;
+        self.at += 1;
+        Some(f(place.score, &place.tag, Some(message)))
+    }
+    fn seek_back(&mut self, place: Option<&Place>) {
+        self.at = place.map_or(self.index.len(), |place| self.before(place));
+    }
+    fn previous(&mut self) -> Option<Place> {
+        self.at = self.at.checked_sub(1)?;
+        Some(self.index[self.at].0.clone())
+    }
+    fn rank(&mut self, place: Option<&Place>) -> Option<u64> {
+        Some(place.map_or(self.index.len(), |place| self.before(place)) as u64)
+    }
+    fn at(&mut self, rank: u64) -> Option<Place> {
+        self.index.get(usize::try_from(rank).ok()?).map(|(place, _)| place.clone())
+    }
+    fn up_to(&mut self, score: f64) -> Option<u64> {
+        Some(self.index.partition_point(|(place, _)| place.score <= score) as u64)
+    }
+    fn is_refused(&self) -> bool {
+        false
+    }
+}
+
+fn entry(one: (Id, bool)) -> (Place, Vec<u8>) {
+    // Two of them share a time.
+    (Place { score: f64::from(one.0 / 2), tag: one.0.to_be_bytes().to_vec() }, message(one))
+}
+
+impl Model for InIndex {
+    fn new(messages: &[(Id, bool)], plan: Plan) -> Self {
+        let index: Vec<_> = messages.iter().map(|one| entry(*one)).collect();
+        let entries = index.len() as u64;
+        let bound = index.last().map(|(place, _)| place.clone());
+        let start = UnackedStart { index: b"unacked_index".to_vec(), entries, bound };
+        let mut scan = UnackedScan::new(plan, &start, entries);
+        let mut opened = OpenedIndex { index: &index, at: 0 };
+        scan.remember(&mut opened, usize::MAX, &Ticking::default(), &budget(1_000_000));
+        Self { index, scan }
+    }
+    fn push(&mut self, pushed: (Id, bool)) {
+        self.index.push(entry(pushed));
+        self.scan.count(&mut OpenedIndex { index: &self.index, at: 0 });
+    }
+    fn pop(&mut self) {
+        if !self.index.is_empty() {
+            self.index.remove(0);
+        }
+        self.scan.count(&mut OpenedIndex { index: &self.index, at: 0 });
+    }
+    fn slice(&mut self, messages: u64, may_write: bool) -> (Vec<Id>, bool) {
+        let entries = self.index.len() as u64;
+        self.scan.observe(entries, entries);
+        let mut look = UnackedLook::default();
+        let mut opened = OpenedIndex { index: &self.index, at: 0 };
+        let (seen, looked) = examine(&self.scan, &mut opened, &mut look, messages, may_write);
+        if looked == Looked::Refused {
+            assert_eq!(look.to_take_out().len(), 0, "a slice that is refused changes nothing");
+            return (seen, false);
+        }
+        let taken = look.to_take_out().to_vec();
+        self.index.retain(|(place, _)| !taken.contains(&place.tag));
+        self.scan.commit(&mut look);
+        (seen, true)
+    }
+    fn left(&self) -> Vec<Id> {
+        self.index.iter().map(|(_, message)| id_of(message)).collect()
+    }
+    fn state(&self) -> &dyn ScanState {
+        &self.scan
+    }
+}
+
+/// What happens between two slices.
+#[derive(Debug, Clone)]
+enum Op {
+    Push(bool),
+    Pop,
+    /// A slice over at most this many messages, which may write or not.
+    Slice(u64, bool),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        2 => any::<bool>().prop_map(Op::Push),
+        1 => Just(Op::Pop),
+        4 => (1..6_u64, prop::bool::weighted(0.7)).prop_map(|(messages, write)| Op::Slice(messages, write)),
+    ]
+}
+
+/// Effects that every container takes, with and without LIMIT, acted out or as a dry run.
+fn plan() -> impl Strategy<Value = Plan> {
+    let effect = prop_oneof![Just(Effect::Count), Just(Effect::ClearAll), Just(Effect::KeepOne)];
+    (effect, any::<bool>(), prop::option::of(0..6_u64))
+        .prop_map(|(effect, dry_run, limit)| Plan::new(effect, dry_run).limit(limit))
+}
+
+/// A job over one container from its beginning to its end.
+struct Run<M> {
+    model: M,
+    plan: Plan,
+    snapshot: Vec<(Id, bool)>,
+    /// What was examined by slices that were booked.
+    seen: Vec<Id>,
+    /// What workers took.
+    popped: Vec<Id>,
+    pushed: Vec<Id>,
+}
+
+impl<M: Model> Run<M> {
+    fn new(matches: &[bool], plan: Plan) -> Self {
+        let snapshot: Vec<(Id, bool)> = (0..).zip(matches.iter().copied()).collect();
+        let model = M::new(&snapshot, plan);
+        Self { model, plan, snapshot, seen: Vec::new(), popped: Vec::new(), pushed: Vec::new() }
+    }
+
+    fn is_done(&self) -> bool {
+        self.model.state().progress() != Progress::Unfinished
+    }
+
+    fn apply(&mut self, op: &Op) {
+        match *op {
+            Op::Push(matches) => {
+                let id = Id::try_from(self.snapshot.len() + self.pushed.len()).expect("few");
+                self.pushed.push(id);
+                self.model.push((id, matches));
+            }
+            Op::Pop => {
+                if let Some(next) = self.model.left().first() {
+                    self.popped.push(*next);
+                    self.model.pop();
+                }
+            }
+            Op::Slice(..) if self.is_done() => {}
+            Op::Slice(messages, may_write) => {
+                let before = self.model.left();
+                let (seen, booked) = self.model.slice(messages, may_write);
+                assert!(
+                    !seen.is_empty() || before.is_empty() || self.is_done(),
+                    "a slice passes one at least"
+                );
+                if booked {
+                    self.seen.extend(seen);
+                } else {
+                    assert!(!may_write && self.model.state().deletes(), "only who may not write is refused");
+                    assert_eq!(self.model.left(), before);
+                }
+            }
+        }
+    }
+
+    fn finish(mut self) {
+        for _ in 0..1_000 {
+            self.apply(&Op::Slice(2, true));
+        }
+        assert!(self.is_done(), "the job comes to its end");
+        self.check();
+    }
+
+    fn check(&self) {
+        let c = self.model.state().counters();
+        let is_in = |id: &Id| (*id as usize) < self.snapshot.len();
+        let matches = |id: &Id| self.snapshot[*id as usize].1;
+        assert!(self.seen.iter().all(is_in), "nothing that was pushed later is examined");
+        let mut once = self.seen.clone();
+        once.sort_unstable();
+        once.dedup();
+        assert_eq!(once.len(), self.seen.len(), "nothing is examined twice");
+        let limited = self.plan.limit.is_some_and(|limit| c.would_delete >= limit);
+        let unseen = self.snapshot.iter().map(|(id, _)| *id).filter(|id| !once.contains(id));
+        assert!(limited || unseen.clone().all(|id| self.popped.contains(&id)), "what stays is examined");
+        assert_eq!(c.processed, self.seen.len() as u64);
+        assert!(limited || c.processed + c.drifted == c.total, "{c:?}");
+        let matched: Vec<Id> = once.iter().copied().filter(matches).collect();
+        assert_eq!(c.matched, matched.len() as u64);
+
+        // The oldest of those that were examined: a worker that takes it runs it.
+        let keeps = usize::from(self.plan.effect == Effect::KeepOne);
+        let limit = self.plan.limit.map_or(usize::MAX, |limit| usize::try_from(limit).expect("small"));
+        let cleared: Vec<Id> = match self.plan.effect {
+            Effect::Count => Vec::new(),
+            _ => matched.iter().copied().skip(keeps).take(limit).collect(),
+        };
+        assert_eq!(c.would_delete, cleared.len() as u64);
+        let cleared = if self.plan.dry_run { Vec::new() } else { cleared };
+        assert_eq!(c.deleted, cleared.len() as u64);
+        let all = self.snapshot.iter().map(|(id, _)| id).chain(&self.pushed).copied();
+        let left: Vec<Id> = all.filter(|id| !cleared.contains(id) && !self.popped.contains(id)).collect();
+        assert_eq!(self.model.left(), left, "survivors are the others, in their order");
+    }
+}
+
+fn run<M: Model>(matches: &[bool], plan: Plan, ops: &[Op]) {
+    let mut run = Run::<M>::new(matches, plan);
+    ops.iter().for_each(|op| run.apply(op));
+    run.finish();
+}
+
+proptest! {
+    #[test]
+    fn every_container_examines_its_snapshot_once_and_clears_what_it_should(
+        matches in prop::collection::vec(any::<bool>(), 0..24),
+        plan in plan(),
+        ops in prop::collection::vec(op(), 0..30),
+    ) {
+        run::<InList>(&matches, plan, &ops);
+        run::<InIndex>(&matches, plan, &ops);
+    }
+}

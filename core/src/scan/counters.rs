@@ -1,0 +1,102 @@
+//! The counters of a job, and what one slice adds to them.
+
+use super::judge::Judgement;
+use crate::concerns::ConcernCounts;
+
+/// Counters of one job. All but `deleted`, `examined_total` and `passes_run` are of the current pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Messages that this pass set out to examine.
+    pub total: u64,
+    /// Examined.
+    pub processed: u64,
+    /// Examined and matching.
+    pub matched: u64,
+    /// Bytes of the matching messages.
+    pub matched_bytes: u64,
+    /// Cleared, over all passes.
+    pub deleted: u64,
+    /// Matches that the effect would clear (equals what was cleared in this pass unless it is a dry run).
+    pub would_delete: u64,
+    /// Snapshot messages that left the queue before they were examined.
+    pub drifted: u64,
+    /// Messages pushed since the pass began.
+    pub arrived: u64,
+    /// Examined elements whose envelope is no JSON object.
+    pub undecodable: u64,
+    /// Examined messages whose verdict stayed unknown.
+    pub unreadable: u64,
+    /// Those of them with a value that has no meaning for the operator.
+    pub uncompared: u64,
+    /// Passes begun.
+    pub passes_run: u64,
+    /// Examined over all passes.
+    pub examined_total: u64,
+    /// What there is to know of the matches.
+    pub concerns: ConcernCounts,
+    /// Matches that stay because a value by which they would be told apart cannot be read.
+    pub unkeyed: u64,
+}
+
+impl Counters {
+    /// Adds what one slice saw. A slice that was not carried out is never added.
+    pub(super) fn add(&mut self, slice: &SliceCounts) {
+        self.processed += slice.examined;
+        self.examined_total += slice.examined;
+        self.matched += slice.matched;
+        self.matched_bytes += slice.matched_bytes;
+        self.would_delete += slice.would_delete;
+        self.undecodable += slice.undecodable;
+        self.unreadable += slice.unreadable;
+        self.uncompared += slice.uncompared;
+        self.unkeyed += slice.unkeyed;
+        self.concerns.add(&slice.concerns);
+    }
+}
+
+/// What one slice saw, whatever holds the messages. [`Counters`] explains each of the counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SliceCounts {
+    /// Messages examined.
+    pub examined: u64,
+    /// Matches.
+    pub matched: u64,
+    /// Their bytes.
+    pub matched_bytes: u64,
+    /// Matches that the effect clears, or would clear if the job wrote.
+    pub would_delete: u64,
+    /// Messages whose envelope is no JSON object.
+    pub undecodable: u64,
+    /// Messages whose verdict stayed unknown.
+    pub unreadable: u64,
+    /// Those of them with a value that has no meaning for the operator.
+    pub uncompared: u64,
+    /// Matches that stay because a value by which they would be told apart cannot be read.
+    pub unkeyed: u64,
+    /// What there is to know of the matches.
+    pub concerns: ConcernCounts,
+}
+
+impl SliceCounts {
+    /// Counts one message that was examined, and what the filter says of it.
+    #[inline]
+    pub(super) fn add_examined(&mut self, verdict: &Judgement) {
+        self.examined += 1;
+        self.undecodable += u64::from(verdict.undecodable);
+        self.unreadable += u64::from(verdict.unreadable);
+        self.uncompared += u64::from(verdict.uncompared);
+        if !verdict.matched {
+            self.concerns.count_spared(verdict.concerns);
+        }
+    }
+
+    /// Counts one match of this many bytes, which is cleared if `is_cleared`: beside [`Self::add_examined`].
+    #[inline]
+    pub(super) fn add_match(&mut self, verdict: &Judgement, bytes: u64, is_cleared: bool) {
+        self.matched += 1;
+        self.matched_bytes += bytes;
+        self.concerns.count(verdict.concerns);
+        self.concerns.count_left(verdict.left);
+        self.would_delete += u64::from(is_cleared);
+    }
+}

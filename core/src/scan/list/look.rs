@@ -1,0 +1,240 @@
+//! What one slice of a list saw and did, and what it decides about each message.
+
+use std::collections::HashMap;
+
+use super::ListScan;
+use super::bearings::BULKY;
+use super::newest::Found;
+use super::surroundings::Surroundings;
+use crate::scan::contract::SliceLook;
+use crate::scan::counters::SliceCounts;
+use crate::scan::decide::{self, Matches};
+use crate::scan::judge::Judge;
+use crate::scan::plan::Effect;
+use crate::scan::sample::SampleRow;
+use crate::scan::tallies::Grouped;
+
+/// A message that was taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hit {
+    /// List index before the slice, 0 = head.
+    pub index: u64,
+    /// Digest of the message, so that whoever repeats the deletion can see that it has the same one.
+    pub fingerprint: u32,
+}
+
+/// What one slice saw and did. Nothing is booked until [`ListScan::commit`]. Reused from slice to slice.
+#[derive(Debug, Default)]
+pub struct ListLook {
+    /// What was taken out, indexes ascending.
+    pub hits: Vec<Hit>,
+    /// What is added to the counters of the job.
+    pub counts: SliceCounts,
+    /// Bytes examined.
+    pub examined_bytes: u64,
+    /// Time to the first message, in nanoseconds.
+    pub seek_ns: u64,
+    /// When its time is over, by the clock; 0 before the first message.
+    pub over_ns: u64,
+    /// Time from the first message to the last, in nanoseconds: reading, judging and deleting alone, without the
+    /// question whether deleting is permitted, which costs the same for one message and for many, and without a
+    /// second walk.
+    pub walk_ns: u64,
+    /// Time to the first message of the second walk, which takes out what the first met, in nanoseconds.
+    pub reseek_ns: u64,
+    /// What taking out took, of a second walk alone, in nanoseconds.
+    pub taking_ns: u64,
+    /// Messages that were examined last, in a row, of which none is too large to be read again.
+    pub(super) light: u64,
+    /// Work of the judge on the way, in steps.
+    pub(super) work: u64,
+    /// Bytes taken out, or to be taken out by the second walk.
+    pub taken_bytes: u64,
+    /// What the second walk is to take out, the farthest from the head first.
+    pub(super) planned: Vec<Hit>,
+    /// Digests of values for which no match stayed before this look, each with the distance of the one that does now.
+    pub(super) fresh: HashMap<u128, u64>,
+    /// Of those, values that were never met before.
+    pub(super) unknown_values: usize,
+    /// A match has one distinct value too many: the walk ended before it.
+    pub(super) overflows: bool,
+    /// Of the messages taken out, how many the scan has counted.
+    pub(super) counted: u64,
+    /// The match that KEEPONE keeps from now on.
+    pub(super) kept: Option<u64>,
+    /// The matches of which KEEP NEWEST keeps one.
+    pub(super) newest: Found,
+    /// One past the window that was walked back; `None` for a walk towards the head.
+    pub(super) top: Option<u64>,
+    pub(super) rows: Vec<SampleRow>,
+    pub(super) grouped: Vec<Grouped>,
+    /// What stands around the far side of a window that this look began, and further away of where it ended; of nearer
+    /// messages those that stayed.
+    pub(super) around_top: Surroundings,
+    /// What stands around the place where it ended.
+    pub(super) around_end: Surroundings,
+}
+
+impl ListLook {
+    /// Forgets the look before.
+    pub fn reset(&mut self) {
+        let mut hits = std::mem::take(&mut self.hits);
+        let mut planned = std::mem::take(&mut self.planned);
+        let mut fresh = std::mem::take(&mut self.fresh);
+        let mut grouped = std::mem::take(&mut self.grouped);
+        let mut newest = std::mem::take(&mut self.newest);
+        hits.clear();
+        planned.clear();
+        fresh.clear();
+        grouped.clear();
+        newest.clear();
+        *self = Self { hits, planned, fresh, grouped, newest, ..Self::default() };
+    }
+
+    /// Messages taken out.
+    #[must_use]
+    pub fn removed(&self) -> u64 {
+        self.hits.len() as u64
+    }
+
+    /// Judges one message at `distance` and counts what that took; says whether it is to go.
+    pub(super) fn take_in(
+        &mut self,
+        scan: &ListScan,
+        judge: &mut impl Judge,
+        distance: u64,
+        message: &[u8],
+    ) -> bool {
+        let goes = self.judge(scan, judge, distance, message);
+        self.work += judge.work();
+        goes
+    }
+
+    /// How many of the messages that were examined last, at most `reach`, are read again to know the place.
+    pub(super) fn again(&self, reach: usize) -> usize {
+        usize::try_from(self.light).map_or(reach, |light| light.min(reach))
+    }
+
+    /// Bytes read and steps of work so far: what time is measured by between two looks at the clock.
+    pub(super) fn done(&self) -> u64 {
+        self.examined_bytes + self.work
+    }
+
+    fn judge(&mut self, scan: &ListScan, judge: &mut impl Judge, distance: u64, message: &[u8]) -> bool {
+        let verdict = judge.judge(message);
+        let bytes = message.len() as u64;
+        let is_cleared = verdict.matched
+            && decide::is_cleared(
+                scan.plan.effect,
+                &mut MatchAt { scan, look: self, judge, distance, message },
+            );
+        if self.overflows {
+            return false;
+        }
+        self.examined_bytes += bytes;
+        self.light = if message.len() > BULKY { 0 } else { self.light + 1 };
+        self.counts.add_examined(&verdict);
+        if !verdict.matched {
+            return false;
+        }
+        if scan.plan.effect == Effect::Group {
+            self.grouped.push(Grouped { group: verdict.group, distance, bytes });
+        }
+        if scan.samples() && scan.here().sample.wants(distance) {
+            self.rows.push(SampleRow { distance, bytes, members: judge.describe(message) });
+        }
+        self.counts.add_match(&verdict, bytes, is_cleared);
+        is_cleared
+    }
+}
+
+impl SliceLook for ListLook {
+    fn reset(&mut self) {
+        ListLook::reset(self);
+    }
+
+    fn counts(&self) -> &SliceCounts {
+        &self.counts
+    }
+
+    fn seek_ns(&self) -> u64 {
+        self.seek_ns
+    }
+
+    fn all_seeks_ns(&self) -> u64 {
+        self.seek_ns + self.reseek_ns
+    }
+
+    fn over_ns(&self) -> u64 {
+        self.over_ns
+    }
+
+    fn removed(&self) -> u64 {
+        ListLook::removed(self)
+    }
+}
+
+/// A match in a list, and what is remembered of those that were met before it.
+struct MatchAt<'a, J> {
+    scan: &'a ListScan,
+    look: &'a mut ListLook,
+    judge: &'a mut J,
+    distance: u64,
+    message: &'a [u8],
+}
+
+impl<J: Judge> Matches for MatchAt<'_, J> {
+    fn stays_as_oldest(&mut self) -> bool {
+        let Self { scan, look, .. } = self;
+        if scan.counting {
+            // All but one are cleared, whichever it is.
+            return !scan.has_matched() && look.counts.matched == 0;
+        }
+        let stays = !scan.spared && look.kept.is_none();
+        if stays {
+            look.kept = Some(self.distance);
+        }
+        stays
+    }
+
+    fn stays_as_newest(&mut self) -> bool {
+        let Self { scan, look, .. } = self;
+        if scan.deletes() {
+            // Whatever has happened meanwhile: no match is cleared before a newer one is known to be in the queue.
+            return !scan.has_newer(self.distance);
+        }
+        look.newest.add(self.distance);
+        !scan.has_matched() && look.counts.matched == 0
+    }
+
+    fn stays_for_its_values(&mut self) -> bool {
+        let Self { scan, look, .. } = self;
+        let Some(digest) = self.judge.values(self.message) else {
+            look.counts.unkeyed += 1;
+            return true;
+        };
+        if scan.values.contains(digest) || look.fresh.contains_key(&digest) {
+            return false;
+        }
+        let is_known = scan.values.knows(digest);
+        if !is_known && !scan.values.has_room(look.unknown_values) {
+            look.overflows = true;
+            return true;
+        }
+        look.unknown_values += usize::from(!is_known);
+        look.fresh.insert(digest, self.distance);
+        true
+    }
+
+    fn has_room(&self) -> bool {
+        self.scan.room().is_none_or(|room| self.look.counts.would_delete < room)
+    }
+}
+
+/// Short digest of a message: the low half of XXH3-64. It guards against deleting another message than
+/// the primary did, not against an adversary.
+#[must_use]
+#[expect(clippy::cast_possible_truncation, reason = "the low half is the point")]
+pub fn fingerprint(message: &[u8]) -> u32 {
+    xxhash_rust::xxh3::xxh3_64(message) as u32
+}

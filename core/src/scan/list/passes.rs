@@ -1,0 +1,178 @@
+//! The passes of a scan over lists: when one ends, when another begins, and what is remembered from one to the next.
+
+use super::ListScan;
+use super::marks::{MAX_PASSES, Missing};
+use super::track::Track;
+use super::values::Values;
+use crate::scan::contract::Progress;
+use crate::scan::counters::Counters;
+use crate::scan::plan::Effect;
+
+impl ListScan {
+    /// Compares the length found at the start of a slice with the one that the events add up to, of the list that the
+    /// slice works on. Another module may change a list without any event.
+    pub fn observe_len(&mut self, len: u64) {
+        if !self.here().gone && len != self.here().marks.len() {
+            self.edited(self.at, len);
+            self.advance();
+        }
+    }
+
+    pub(super) fn edited(&mut self, list: usize, len: u64) {
+        self.edits += 1;
+        // A pass that examined nothing yet loses nothing by starting over: only real work counts.
+        if self.counters.processed > 0 || self.counted.is_some() {
+            if self.starts >= MAX_PASSES {
+                self.gave_up = true;
+            } else {
+                self.starts += 1;
+                self.counters.passes_run += 1;
+            }
+        }
+        for (at, track) in self.lists.iter_mut().enumerate() {
+            track.restart(if at == list { len } else { track.marks.len() });
+            track.newest.clear();
+        }
+        (self.counting, self.counted, self.overflowed) = (self.plan.counts_first(), None, false);
+        self.begin_pass();
+    }
+
+    /// Counters and findings of a pass that begins.
+    fn begin_pass(&mut self) {
+        let total = self.unexamined();
+        self.values = Values::new(if self.plan.effect == Effect::KeepEach { total } else { 0 });
+        self.lists.iter_mut().for_each(Track::forget);
+        self.spared = false;
+        self.at = 0;
+        self.counters = Counters {
+            total,
+            deleted: self.counters.deleted,
+            passes_run: self.counters.passes_run,
+            examined_total: self.counters.examined_total,
+            ..Counters::default()
+        };
+    }
+
+    /// Goes on to the next list where one is done, and over to the second pass where the first one is done and found what
+    /// is to be cleared.
+    pub(super) fn advance(&mut self) {
+        let done = self.counting && !self.is_gone() && self.unexamined() == 0 && !self.is_astray();
+        if self.lacks_newest(done) {
+            self.count_anew();
+        } else if done && self.progress() == Progress::Finished {
+            self.counting = false;
+            self.counted = Some(self.counters.matched);
+            if self.counters.would_delete > 0 {
+                self.pass_again();
+            }
+        }
+        while self.here().marks.unexamined() == 0 && self.at + 1 < self.lists.len() {
+            self.at += 1;
+        }
+    }
+
+    /// Which match stays is to be known now, and is not.
+    fn lacks_newest(&self, counted: bool) -> bool {
+        let needed =
+            if self.counting { counted && self.counters.would_delete > 0 } else { self.unexamined() > 0 };
+        let goes_on = !self.gave_up && !self.newest_unknown && self.unexpected().is_none();
+        let keeps_newest = self.plan.effect == Effect::KeepNewest && self.plan.deletes();
+        keeps_newest && needed && goes_on && self.newest().is_err()
+    }
+
+    /// Another pass over what is left of the snapshot.
+    fn pass_again(&mut self) {
+        self.lists.iter_mut().for_each(|list| list.marks.again());
+        self.counters.passes_run += 1;
+        self.begin_pass();
+    }
+
+    /// Which match is the newest is not known any more: what is left of the snapshot is counted once more.
+    fn count_anew(&mut self) {
+        if self.starts >= MAX_PASSES {
+            self.newest_unknown = true;
+            return;
+        }
+        self.starts += 1;
+        self.lists.iter_mut().for_each(|list| list.newest.clear());
+        (self.counting, self.counted) = (true, None);
+        self.pass_again();
+    }
+
+    /// It counts first, and where the end of the snapshot is has to be found out before it can clear.
+    pub(super) fn is_astray(&self) -> bool {
+        self.counting && self.here().marks.missing() != Missing::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reply::Reply;
+    use crate::scan::plan::Plan;
+    use crate::scan::{Budget, Clock, Event, Judge, Judgement, ListLook, Queue, ScanState as _, Time};
+
+    struct Messages(Vec<u32>);
+
+    impl Queue for Messages {
+        fn len(&self) -> u64 {
+            self.0.len() as u64
+        }
+        fn read<R>(&mut self, index: u64, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
+            Some(f(&self.0.get(usize::try_from(index).ok()?)?.to_be_bytes()))
+        }
+        fn delete(&mut self, _: u64) -> bool {
+            false
+        }
+        fn reopen(&mut self) -> bool {
+            true
+        }
+    }
+
+    struct All;
+
+    impl Judge for All {
+        fn judge(&mut self, _: &[u8]) -> Judgement {
+            Judgement { matched: true, ..Judgement::default() }
+        }
+        fn describe(&mut self, _: &[u8]) -> Vec<(Box<str>, Reply)> {
+            Vec::new()
+        }
+        fn values(&mut self, _: &[u8]) -> Option<u128> {
+            None
+        }
+    }
+
+    impl Clock for All {
+        fn now_ns(&self) -> u64 {
+            0
+        }
+    }
+
+    /// The caller has to open the list anew then, for writing.
+    #[test]
+    fn a_counting_pass_may_end_where_the_scan_finds_its_place_again() {
+        let plan = Plan::new(Effect::ClearAll, false).most(Some(100));
+        let mut scan = ListScan::new(plan, 20);
+        let budget = Budget {
+            time: Time::AfterSeek { slice_ns: 1_000, last_seek_ns: 0 },
+            window: 17,
+            max_hits: 100,
+            max_bytes: u64::MAX,
+            hit_ns: 0,
+            put_ns: 0,
+        };
+        let mut look = ListLook::default();
+        let mut list = Messages((0..20).collect());
+        scan.look(&mut list, &mut All, &All, &budget, || true, &mut look);
+        scan.commit(&mut look);
+        assert_eq!((scan.counters().processed, scan.deletes()), (17, false));
+        // LTRIM takes out the three that were not counted.
+        let mut left = Messages((3..20).collect());
+        scan.follow(0, Event::Removed { len: 17 });
+        assert!(!scan.deletes());
+        scan.take_bearings(&mut left);
+        assert_eq!((scan.counted(), scan.deletes()), (Some(17), true));
+        assert_eq!(scan.progress(), Progress::Unfinished);
+    }
+}

@@ -1,0 +1,107 @@
+//! What a job asks of a scan over lists.
+
+use super::{ListLook, ListScan, Queue};
+use crate::scan::budget::{Budget, Clock};
+use crate::scan::contract::{ContainerScan, Examine, Looked, Progress, ScanState};
+use crate::scan::counters::Counters;
+use crate::scan::event::Event;
+use crate::scan::judge::Judge;
+use crate::scan::plan::Plan;
+use crate::scan::tallies::{self, Group};
+
+impl ScanState for ListScan {
+    fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn progress(&self) -> Progress {
+        self.progress()
+    }
+
+    fn len(&self) -> u64 {
+        self.len()
+    }
+
+    fn deletes(&self) -> bool {
+        self.deletes()
+    }
+
+    fn follow(&mut self, key: usize, event: Event<'_>) {
+        self.follow(key, event);
+    }
+
+    fn at(&self) -> usize {
+        self.at
+    }
+
+    fn gone(&self) -> Vec<usize> {
+        let gone = self.lists.iter().enumerate().filter(|(_, list)| list.gone);
+        gone.map(|(at, _)| at).collect()
+    }
+
+    fn lost_messages(&self) -> bool {
+        self.is_gone() || self.lists.iter().any(|list| list.lost)
+    }
+
+    fn groups(&self) -> Vec<Group> {
+        tallies::over_all(self.lists.iter().map(|list| &list.tallies))
+    }
+
+    fn is_counting(&self) -> bool {
+        self.counting
+    }
+
+    fn counted(&self) -> Option<u64> {
+        self.counted
+    }
+
+    fn distinct(&self) -> u64 {
+        self.values.len() as u64
+    }
+
+    fn kept(&self) -> Option<(usize, i64)> {
+        self.kept()
+    }
+
+    fn edits(&self) -> u64 {
+        self.edits
+    }
+
+    fn refound(&self) -> u64 {
+        self.refound
+    }
+
+    fn is_newest_unknown(&self) -> bool {
+        self.newest_unknown
+    }
+}
+
+impl ContainerScan for ListScan {
+    type Look = ListLook;
+
+    fn count_deleted(&mut self, look: &mut ListLook) {
+        self.count_deleted(look);
+    }
+
+    fn commit(&mut self, look: &mut ListLook) {
+        self.commit(look);
+    }
+}
+
+impl<Q: Queue> Examine<Q> for ListScan {
+    fn examine(
+        &self,
+        queue: &mut Q,
+        judge: &mut impl Judge,
+        clock: &impl Clock,
+        budget: &Budget,
+        permit: impl FnOnce() -> bool,
+        look: &mut ListLook,
+    ) -> Looked {
+        self.look(queue, judge, clock, budget, permit, look)
+    }
+}

@@ -1,0 +1,170 @@
+//! Lists: messages are taken out while the list is walked, and replicas repeat that by QADMIN.APPLY.
+
+use qadmin_core::job::{Destination, Job};
+use qadmin_core::queue::End;
+use qadmin_core::scan::{Budget, ListLook, ListScan, Queue};
+use qadmin_core::settings::Settings;
+use qadmin_core::unit::pack;
+
+use super::{Opened, Prepared, Storage, Target};
+use crate::measures::Measures;
+use crate::moved;
+use crate::probe;
+use crate::redis::call::replicate;
+use crate::redis::guard::AbortOnUnwind;
+use crate::redis::list::{self, List, Mode, put};
+use crate::redis::{Ctx, RString, fault, keyspace};
+use crate::refusal::Refusal;
+use crate::state::{State, tell_own};
+
+impl<'c> Storage<'c> for List<'c> {
+    type Scan = ListScan;
+
+    fn open(ctx: Ctx<'c>, names: &'c [RString], mode: Mode) -> Opened<Self> {
+        let [name, ..] = names else { return Opened::Missing };
+        match List::open(ctx, name, mode) {
+            list::Opened::List(list) => Opened::Keys(list),
+            list::Opened::Missing => Opened::Missing,
+            list::Opened::Other => Opened::Other,
+        }
+    }
+
+    fn prepare(&mut self, scan: &mut ListScan, _: &Budget) -> Prepared {
+        scan.observe_len(self.len());
+        if scan.take_bearings(self) && !self.reopen() {
+            return Prepared::Broken;
+        }
+        Prepared::Ready
+    }
+
+    fn budget(measures: &Measures, settings: &Settings, most: usize, moves: bool) -> Budget {
+        let mut budget = measures.budget(settings);
+        budget.max_hits = budget.max_hits.min(most);
+        if moves { measures.with_put(budget) } else { budget }
+    }
+
+    fn borrow_look(state: &mut State) -> ListLook {
+        std::mem::take(&mut state.look)
+    }
+
+    fn return_look(state: &mut State, look: ListLook) {
+        state.look = look;
+    }
+
+    fn probe_destination(ctx: Ctx<'_>, key: &RString) -> Result<(), Refusal> {
+        probe_destination(ctx, key)
+    }
+
+    fn take_out(
+        self,
+        ctx: Ctx<'c>,
+        names: &'c [RString],
+        look: &mut ListLook,
+        to: Option<Target<'_>>,
+    ) -> Result<Vec<u64>, Vec<u8>> {
+        let [name, ..] = names else { return Ok(Vec::new()) };
+        Ok(tell(ctx, self, name, look, to))
+    }
+
+    fn learn(measures: &mut Measures, look: &ListLook, took_ns: u64, moves: bool, now: u64) {
+        if moves {
+            measures.put(look.removed(), took_ns);
+        }
+        measures.learn(look, now);
+    }
+
+    fn sought(measures: &mut Measures, seek_ns: u64) {
+        measures.sought(seek_ns);
+    }
+
+    fn tell_jobs(state: &mut State, _: Ctx<'_>, job: &mut Job, names: &[RString], look: &ListLook) {
+        let ([name, ..], db) = (names, job.start().db) else { return };
+        let indexes: Vec<u64> = look.hits.iter().map(|hit| hit.index).collect();
+        for other in state.registry.live_mut() {
+            other.follow_deletion(db, name.bytes(), &indexes);
+        }
+        state.forget_counts(db, name.bytes());
+    }
+}
+
+/// Whether messages may be put into this list, in as far as that is about its key; asked after [`probe::probe`],
+/// in the same slot.
+fn probe_destination(ctx: Ctx<'_>, key: &RString) -> Result<(), Refusal> {
+    match List::open(ctx, key, Mode::Read) {
+        list::Opened::List(_) => Ok(()),
+        // On its way to another node it may be there already.
+        list::Opened::Missing if ctx.flags().cluster() && probe::has_moved(ctx, key) => Err(Refusal::Moved),
+        list::Opened::Missing => Ok(()),
+        list::Opened::Other => Err(Refusal::NoList),
+    }
+}
+
+/// Puts what a slice took out of the list where it is to go, tells replicas, the append-only file and everybody else, and
+/// closes the list. Returns the digests of what was put into another list.
+fn tell(
+    ctx: Ctx<'_>,
+    list: List<'_>,
+    name: &RString,
+    look: &ListLook,
+    to: Option<(&Destination, End)>,
+) -> Vec<u64> {
+    if list.deleted() != look.removed() {
+        // A panic right behind a deletion: nobody knows which message it was, so nobody could be told.
+        std::process::abort();
+    }
+    if look.hits.is_empty() {
+        list.close();
+        return Vec::new();
+    }
+    // From the first deletion until the unit is in the replication buffer nothing may unwind.
+    let no_return = AbortOnUnwind;
+    fault::point("telling a unit");
+    let (indexes, fingerprints) = pack(&look.hits);
+    let mut args = vec![
+        RString::new(name.bytes()),
+        RString::new(list.len().to_string()),
+        RString::new(indexes),
+        RString::new(fingerprints),
+    ];
+    let to = to.map(|(to, end)| (RString::new(&to.key), end));
+    if let Some((key, end)) = &to {
+        let len = put_taken(ctx, &list, key, *end);
+        args.extend([RString::new(key.bytes()), RString::new(end.word()), RString::new(len.to_string())]);
+    }
+    if !replicate(ctx, c"QADMIN.APPLY", &args) {
+        // Our own command is not there: replicas cannot be told, and would diverge.
+        std::process::abort();
+    }
+    drop(no_return);
+    let emptied = list.is_emptied();
+    let moved = if to.is_some() { moved::digests(list.taken()) } else { Vec::new() };
+    list.close();
+    notify(ctx, name, emptied);
+    if let Some((key, end)) = &to {
+        notify_put(ctx, key, *end);
+    }
+    moved
+}
+
+/// Puts what was taken out of a list into another one, in its order. Answers how long that one was.
+pub(crate) fn put_taken(ctx: Ctx<'_>, list: &List<'_>, key: &RString, end: End) -> u64 {
+    let taken = list.taken().iter();
+    let before = match end {
+        End::Head => put(ctx, key, end, taken.rev()),
+        End::Tail => put(ctx, key, end, taken),
+    };
+    // It was looked at in this callback. What was taken out has no other place to go.
+    before.unwrap_or_else(|| std::process::abort())
+}
+
+/// As if a client had pushed: jobs on that list follow it as they follow any push.
+pub(crate) fn notify_put(ctx: Ctx<'_>, key: &RString, end: End) {
+    keyspace::notify_list(ctx, if end == End::Head { c"lpush" } else { c"rpush" }, key);
+}
+
+pub(crate) fn notify(ctx: Ctx<'_>, name: &RString, emptied: bool) {
+    tell_own(ctx, name.bytes(), b"lrem", || keyspace::notify_list(ctx, c"lrem", name));
+    if emptied {
+        tell_own(ctx, name.bytes(), b"del", || keyspace::notify_generic(ctx, c"del", name));
+    }
+}
