@@ -55,7 +55,7 @@ fn on_load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
         )
         && redis::info::register(ctx, info::fields);
     if !subscribed {
-        return Err("the server refused a subscription that the module cannot do without".into());
+        return Err("the server refused an event subscription that the module needs".into());
     }
     let missing = redis::server::all_missing();
     if !missing.is_empty() {

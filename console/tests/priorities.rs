@@ -43,7 +43,7 @@ fn all_lists_are_one_queue_at_the_terminal() {
     let clear = |more: &[&str], code| {
         qadmin(&server, &about("clear", &target(), &[&["--yes", QUEUE], more].concat())).ended(code)
     };
-    assert!(clear(&["--all", "--priority", "all", "--to", "parked"], 1).err.contains("exclude each other"));
+    assert!(clear(&["--all", "--priority", "all", "--to", "parked"], 1).err.contains("cannot be combined"));
     let kept = clear(&["--keep-one", "--priority", "all", "--dry-run"], 2);
     assert!(kept.err.contains("--yes"), "{kept:?}");
     let dry = qadmin(&server, &about("clear", &target(), &["--keep-one", "--priority", "all", "--dry-run"]))

@@ -185,7 +185,7 @@ impl Field {
             None => Self::parse(name)?,
         };
         if field.any {
-            let why = "has no single value; name one argument, or take all of them as args or kwargs";
+            let why = "has no single value; name one argument, or use args or kwargs for all of them";
             return Err(FilterError::FieldName { got: name.to_vec(), why }.into());
         }
         Ok(field)
@@ -250,7 +250,7 @@ fn parts(path: &str) -> Result<Vec<(Box<str>, bool)>, &'static str> {
     loop {
         let (part, quoted, after) = match rest.strip_prefix('"') {
             Some(inside) => {
-                let (part, after) = quoted_part(inside).ok_or("has a quote that does not end")?;
+                let (part, after) = quoted_part(inside).ok_or("has a quote that is not closed")?;
                 (part, true, after)
             }
             None => {
@@ -265,7 +265,7 @@ fn parts(path: &str) -> Result<Vec<(Box<str>, bool)>, &'static str> {
         match after.strip_prefix('.') {
             Some(after) => rest = after,
             None if after.is_empty() => return Ok(parts),
-            None => return Err("needs a point after a part in quotes"),
+            None => return Err("needs a dot after a quoted part"),
         }
     }
 }

@@ -87,7 +87,7 @@ impl Priorities {
     /// # Errors
     /// A sentence about what would be right.
     pub fn set_steps(&mut self, text: &[u8]) -> Result<(), &'static str> {
-        let what = "must be 1 to 16 different numbers from 0 to 255 with spaces between them";
+        let what = "must be 1 to 16 different numbers from 0 to 255, separated by spaces";
         let mut steps = Vec::new();
         for word in text.split(|byte| matches!(byte, b' ' | b',')).filter(|word| !word.is_empty()) {
             let step = crate::args::parse_u64(word).and_then(|step| u8::try_from(step).ok());

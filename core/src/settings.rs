@@ -289,7 +289,7 @@ impl Settings {
             // The server hands a default over as a text of C, and Valkey 8.1 writes the others into its configuration so
             // that it cannot read them again.
             _ if text.iter().any(|byte| matches!(byte, 0 | b'"' | b'\\')) => {
-                Err("must hold no zero byte, double quote or backslash")
+                Err("must not contain a zero byte, a double quote or a backslash")
             }
             SEP => self.priorities.set_separator(text),
             PRIORITY_STEPS => self.priorities.set_steps(text),

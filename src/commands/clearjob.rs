@@ -75,8 +75,8 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
             check_looks(ctx, request, &lists, kind)?;
         }
         if request.terms.to.as_ref().is_some_and(|to| to.front) && kind.spec().next_end == End::Head {
-            let why =
-                "before what is there the newest goes first, and lists are taken apart from the head on only";
+            let why = "FRONT moves the newest message first, and such a list can be scanned only from its \
+                       head, where the oldest is";
             return Err(RequestError::Excludes { keyword: "FRONT", other: "AS resque", why }.into());
         }
         // Only for whoever asks: others may not read the keys that are named.

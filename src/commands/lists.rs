@@ -75,7 +75,7 @@ fn lists(
 ) -> Result<Vec<(List, u64)>, Error> {
     let Words { queue, priority, .. } = *words;
     if priority.is_some() && kind != MessageKind::Celery {
-        let why = "only kombu keeps one list for each step";
+        let why = "only kombu keeps one list per priority step";
         return Err(RequestError::Excludes {
             keyword: "PRIORITY",
             other: "messages of Sidekiq and Resque",

@@ -153,15 +153,18 @@ fn check_starter(ctx: Ctx<'_>, caller: &Caller, command: &CommandSpec) -> Result
 fn wrong_type(ctx: Ctx<'_>, key: &RString) -> Error {
     let holds = match type_of(ctx, key) {
         Type::SortedSet if key.bytes().ends_with(b"_index") => {
-            "a sorted set; if it is kombu's index of unacknowledged messages, name the hash that belongs to it"
+            "a sorted set; if it is kombu's index of unacknowledged messages, give the name of the hash \
+             that it belongs to"
         }
         Type::SortedSet => {
-            "a sorted set, such as Sidekiq's schedule, retry and dead, Laravel's delayed jobs or BullMQ's delayed and \
-             failed ones; lists are read, and kombu's hash of unacknowledged messages: remove such jobs with their library"
+            "a sorted set, such as Sidekiq's schedule, retry and dead, Laravel's delayed jobs or BullMQ's \
+             delayed and failed ones; qadmin reads lists and kombu's hash of unacknowledged messages, so \
+             remove such jobs with their library"
         }
-        Type::Set => "a set; lists are read, and kombu's hash of unacknowledged messages",
+        Type::Set => "a set; qadmin reads lists and kombu's hash of unacknowledged messages",
         Type::Stream => {
-            "a stream; lists are read, and kombu's hash of unacknowledged messages: what a stream holds is removed by XDEL"
+            "a stream; qadmin reads lists and kombu's hash of unacknowledged messages, so remove entries of \
+             a stream with XDEL"
         }
         // As a queue a hash is what workers hold: here it is the list of TO.
         Type::Missing | Type::String | Type::List | Type::Hash | Type::Other => {

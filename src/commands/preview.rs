@@ -197,9 +197,8 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
 }
 
 /// Why a count that was made before has no sample.
-const HAVE_LEFT: &str = "those that were counted first have left since";
-const NOT_KNOWN: &str =
-    "where those that were counted are is not known for these fields or not known any more";
+const HAVE_LEFT: &str = "the matches that were counted have left the queue since";
+const NOT_KNOWN: &str = "where the counted matches are is no longer known, or unknown for these fields";
 
 /// Why there is nothing in the lists: the other lists of a queue with priorities may hold its messages, or another key was
 /// meant.

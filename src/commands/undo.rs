@@ -59,8 +59,8 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
         }
         let messages = MessageKind::parse(record.text(Member::MessageKind))?;
         if request.front && messages.spec().next_end == End::Head {
-            let why =
-                "before what is there the newest goes first, and lists are taken apart from the head on only";
+            let why = "FRONT moves the newest message first, and such a list can be scanned only from its \
+                       head, where the oldest is";
             return Err(RequestError::Excludes { keyword: "FRONT", other: "messages of Resque", why }.into());
         }
         // Last, so that who is asked to confirm confirms a command that would otherwise run.

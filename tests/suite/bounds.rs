@@ -38,7 +38,10 @@ fn ten_thousand_clients_may_wait_and_the_next_is_told_so() {
     }
     eventually("all wait", || info(&server, "clients_waiting") == 10_000);
     let error = run(&mut conn, line.trim()).expect_err("one too many").to_string();
-    assert!(error.contains("10000 clients wait for jobs already; ask without WAIT"), "{error}");
+    assert!(
+        error.contains("10000 clients already wait for jobs, which is the limit; retry without WAIT"),
+        "{error}"
+    );
     // A preview does not wait then: the reply is that of a job.
     assert_eq!(ask(&mut conn, "QADMIN.PREVIEW celery TASK none").text("mode"), "job");
     assert_eq!(ask(&mut conn, &format!("QADMIN.STATUS {ID}")).text("status"), "paused");

@@ -89,8 +89,8 @@ fn every_syntax_error_says_what_would_be_right() {
         (&format!("RESUME {ID} RATE 1"), "ERR unknown keyword \"RATE\"; QADMIN.RESUME takes QUEUE, FORMAT"),
         (
             &format!("THROTTLE {ID}"),
-            "ERR give RATE n (messages taken out per second, 0 = any number), DUTY percent (0 = as the setting \
-             says), or both",
+            "ERR give RATE n (messages removed per second, 0 = no limit), DUTY percent (0 = the value of \
+             the setting), or both",
         ),
         ("QUEUES celery", "ERR unknown keyword \"celery\"; QADMIN.QUEUES takes GLOB, FORMAT"),
         ("QUEUES GLOB", "ERR GLOB needs a value"),
@@ -115,7 +115,7 @@ fn every_syntax_error_says_what_would_be_right() {
             "ERR eta must be a time (ISO-8601, Unix seconds or milliseconds, or now[+-]N[s|m|h|d]), got \"tomorrow\"",
         ),
         ("PREVIEW q TASK ''", "ERR the value of TASK must not be empty"),
-        ("PREVIEW q TASK a TASK b", "ERR TASK may be given once; use WHERE task IN 2 a b"),
+        ("PREVIEW q TASK a TASK b", "ERR TASK can be given only once; use WHERE task IN 2 a b"),
         ("PREVIEW q REPOID abc", "ERR REPOID must be an integer, got \"abc\""),
         ("PREVIEW q REPOID 1.0", "ERR REPOID must be an integer, got \"1.0\""),
         ("PREVIEW q TASK t SAMPLE 3 SAMPLE 3", "ERR SAMPLE is given twice; give it once"),
@@ -141,17 +141,14 @@ fn every_syntax_error_says_what_would_be_right() {
         ("CLEARJOB q TASK t ALL ACTOR '' CONFIRM q", "ERR ACTOR must not be empty"),
         (
             "CLEARJOB q TASK t ALL KEEPONE CONFIRM q",
-            "ERR ALL and KEEPONE exclude each other; give one of them",
+            "ERR ALL and KEEPONE cannot be combined; give one of them",
         ),
         (
             "CLEARJOB q TASK t CONFIRM q",
-            "ERR say what to do with the matches: ALL clears them, KEEPONE clears all but the oldest, DRYRUN \
-             only counts",
+            "ERR the mode is missing; give ALL to clear every match, KEEPONE to clear all but the oldest, \
+             or DRYRUN to only count them",
         ),
-        (
-            "APPLY q 1 a b",
-            "ERR QADMIN.APPLY is internal: it comes from a primary or an append-only file only",
-        ),
+        ("APPLY q 1 a b", "ERR QADMIN.APPLY is internal; only a primary or an append-only file may send it"),
     ]);
 }
 
@@ -160,24 +157,25 @@ fn a_clear_that_nobody_confirmed_does_nothing() {
     check(&[
         (
             "UNDO 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02 CONFIRM x",
-            "NOJOB no job with id \"6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02\"; jobs are forgotten after job-ttl. A whole \
-             list is moved by QADMIN.CLEARJOB list WHERE bytes GE 0 ALL TO queue CONFIRM list",
+            "NOJOB no job with id \"6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02\"; jobs are forgotten after \
+             job-ttl. To move a whole list, use QADMIN.CLEARJOB list WHERE bytes GE 0 ALL TO queue CONFIRM \
+             list",
         ),
         ("UNDO x", "NOJOB no job with id \"x\""),
-        ("CLEARJOB q TASK t ALL", "CONFIRM type the queue's name again to clear it: CONFIRM \"q\""),
-        ("CLEARJOB q TASK t KEEPONE", "CONFIRM type the queue's name again to clear it: CONFIRM \"q\""),
-        ("CLEARJOB '' TASK t ALL", "CONFIRM type the queue's name again to clear it: CONFIRM \"\""),
+        ("CLEARJOB q TASK t ALL", "CONFIRM repeat the queue's name to confirm the clear: CONFIRM \"q\""),
+        ("CLEARJOB q TASK t KEEPONE", "CONFIRM repeat the queue's name to confirm the clear: CONFIRM \"q\""),
+        ("CLEARJOB '' TASK t ALL", "CONFIRM repeat the queue's name to confirm the clear: CONFIRM \"\""),
         (
             "CLEARJOB q TASK t ALL CONFIRM Q",
-            "CONFIRM \"Q\" is not the name of queue \"q\"; to clear it: CONFIRM \"q\"",
+            "CONFIRM \"Q\" is not the name of queue \"q\"; to clear it, give CONFIRM \"q\"",
         ),
         (
             "CLEARJOB q TASK t ALL CONFIRM ''",
-            "CONFIRM \"\" is not the name of queue \"q\"; to clear it: CONFIRM \"q\"",
+            "CONFIRM \"\" is not the name of queue \"q\"; to clear it, give CONFIRM \"q\"",
         ),
         (
             "CLEARJOB q TASK t DRYRUN CONFIRM other",
-            "CONFIRM \"other\" is not the name of queue \"q\"; to clear it: CONFIRM \"q\"",
+            "CONFIRM \"other\" is not the name of queue \"q\"; to clear it, give CONFIRM \"q\"",
         ),
         ("CLEARJOB q TASK t ALL CONFIRM", "ERR CONFIRM needs a value"),
     ]);
@@ -218,7 +216,7 @@ fn bytes_of_users_are_quoted_and_escaped() {
         ("PREVIEW q REPOID \\x0d\\x0a+OK", "ERR REPOID must be an integer, got \"\\x0d\\x0a+OK\""),
         (
             "CLEARJOB %s\\x00 TASK t ALL CONFIRM \\xff",
-            "CONFIRM \"\\xff\" is not the name of queue \"%s\\x00\"; to clear it: CONFIRM \"%s\\x00\"",
+            "CONFIRM \"\\xff\" is not the name of queue \"%s\\x00\"; to clear it, give CONFIRM \"%s\\x00\"",
         ),
         ("PREVIEW q TASK t FORMAT \\x1b[31m", "ERR FORMAT must be RESP or JSON, got \"\\x1b[31m\""),
         (
@@ -250,7 +248,8 @@ fn too_many_jobs_says_how_many_and_which_setting() {
     let line = format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery", target());
     assert_eq!(
         wire(&mut server.raw(), &line),
-        "-TOOMANYJOBS 2 jobs are live and the setting max-jobs is 2; wait for one, cancel one or raise max-jobs"
+        "-TOOMANYJOBS 2 jobs are unfinished and the setting max-jobs is 2; wait for one to end, cancel one, \
+         or raise max-jobs"
     );
     drop(slow);
     for id in ids {

@@ -113,7 +113,7 @@ fn a_listener_hears_that_a_job_was_paused_resumed_and_cancelled() {
     let told: Vec<&str> = words(&events).into_iter().filter(|word| *word != "progress").collect();
     assert_eq!(told, ["start", "paused", "resumed", "end"], "once each");
     let end = &events[events.len() - 1];
-    assert_eq!((&end["status"], &end["error"]), (&"cancelled".into(), &"ERR it was cancelled".into()));
+    assert_eq!((&end["status"], &end["error"]), (&"cancelled".into(), &"ERR the job was cancelled".into()));
 }
 
 #[test]
@@ -129,11 +129,11 @@ fn a_flush_tells_the_end_of_its_jobs_and_the_listener_may_be_the_one_who_flushes
     until_running(&mut conn, &id);
     both.raw.send(b"MULTI\r\nFLUSHALL\r\nEXEC\r\nPING end\r\n").expect("sent");
     let mut seen = String::new();
-    while !(seen.contains("flushed meanwhile") && seen.contains("$3\r\nend")) {
+    while !(seen.contains("flushed while the job ran") && seen.contains("$3\r\nend")) {
         seen.push_str(&String::from_utf8_lossy(&both.raw.reply().expect("a reply")));
     }
     let exec = seen.find("*1\r\n+OK\r\n").expect("the reply of EXEC, with nothing inside it but its own");
-    assert!(exec < seen.find("flushed meanwhile").expect("the end"), "{seen}");
+    assert!(exec < seen.find("flushed while the job ran").expect("the end"), "{seen}");
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn a_count_that_somebody_cancelled() {
     drop(slow);
     for client in clients {
         let reply = joined(client);
-        assert_failed(&reply, "ERR it was cancelled");
+        assert_failed(&reply, "ERR the job was cancelled");
         assert!(!reply.rows("sample").is_empty(), "what was found is shown: {reply:?}");
     }
     assert_all_is_well(&server, matching);
@@ -87,7 +87,7 @@ fn a_count_whose_data_was_flushed() {
         run(&mut server.conn(), flush).expect(flush);
         drop(slow);
         let reply = joined(client);
-        assert_failed(&reply, "ERR the database was flushed meanwhile; ask again");
+        assert_failed(&reply, "ERR the database was flushed while the job ran; start the job again");
         assert_eq!(reply.int("depth"), 0);
         let matching = filled(&server, "celery", 500);
         assert_all_is_well(&server, matching);
@@ -116,7 +116,7 @@ fn a_count_whose_database_was_swapped() {
     run(&mut server.conn(), "SWAPDB 1 0").expect("SWAPDB");
     drop(slow);
     let reply = joined(client);
-    assert_failed(&reply, "ERR databases were swapped meanwhile; ask again");
+    assert_failed(&reply, "ERR databases were swapped while the job ran; start the job again");
     run(&mut server.conn(), "SWAPDB 0 1").expect("SWAPDB");
     assert_all_is_well(&server, matching);
 }
@@ -131,7 +131,8 @@ fn a_count_on_a_replica_that_became_the_primary() {
     run(&mut replica.conn(), "REPLICAOF NO ONE").expect("REPLICAOF");
     drop(slow);
     let reply = joined(client);
-    let error = "READONLY the server changed its role between primary and replica meanwhile; ask again";
+    let error = "READONLY the server changed its role between primary and replica while the job ran; start \
+                 the job again";
     assert_failed(&reply, error);
     assert_all_is_well(&replica, matching);
 }
@@ -157,7 +158,8 @@ fn a_count_on_a_primary_that_became_a_replica() {
     assert_eq!(end.text("status"), "failed");
     assert_eq!(
         end.text("error"),
-        "READONLY the server changed its role between primary and replica meanwhile; ask again"
+        "READONLY the server changed its role between primary and replica while the job ran; start the job \
+         again"
     );
     assert_eq!(info(&server, "clients_waiting"), 0);
     run(&mut conn, "REPLICAOF NO ONE").expect("REPLICAOF");
@@ -207,8 +209,8 @@ fn a_count_for_which_there_is_no_room() {
     until_waiting(&server, 1);
     // Every message matches: also the shortest look for a sample meets one.
     let reply = ask(&mut conn, "QADMIN.PREVIEW celery WHERE bytes > 0");
-    let error = "TOOMANYJOBS 1 previews and stats are live and at most 1 may be, half of the setting \
-                 max-jobs (2); wait for one, cancel one or raise max-jobs";
+    let error = "TOOMANYJOBS 1 previews and stats are unfinished and the limit is 1, half of the setting \
+                 max-jobs (2); wait for one to end, cancel one, or raise max-jobs";
     assert_failed(&reply, error);
     assert!(!reply.rows("sample").is_empty());
     // The other half is for clears.
@@ -216,8 +218,8 @@ fn a_count_for_which_there_is_no_room() {
     let clear = ask(&mut conn, &line).text("job_id");
     until_running(&mut conn, &clear);
     let full = ask(&mut conn, "QADMIN.PREVIEW celery TASK third");
-    let error = "TOOMANYJOBS 2 jobs are live and the setting max-jobs is 2; wait for one, cancel one or raise \
-                 max-jobs";
+    let error = "TOOMANYJOBS 2 jobs are unfinished and the setting max-jobs is 2; wait for one to end, \
+                 cancel one, or raise max-jobs";
     assert_failed(&full, error);
     ask(&mut conn, &format!("QADMIN.CANCEL {clear}"));
     drop(slow);

@@ -22,7 +22,7 @@ use crate::stage::Slow;
 use crate::support::{Reply, run, wait_for_job};
 
 /// What a client is told, and what a failed job says.
-const FAULT: &str = "internal fault of the module; the server's log says more";
+const FAULT: &str = "internal error of the module; see the server's log";
 
 /// A place where the module panics, and what comes to it there.
 type Row = (&'static str, fn(&mut Bed));

@@ -124,7 +124,7 @@ fn which_id_runs_next_is_not_known() {
             "QADMIN.CLEARJOB rq:queue:uploads WHERE undecodable = 1 {mode} CONFIRM rq:queue:uploads AS ids"
         );
         let error = run(&mut conn, &line).expect_err("refused").to_string();
-        assert!(error.contains("and AS ids exclude each other"), "{error}");
+        assert!(error.contains("and AS ids cannot be combined"), "{error}");
     }
 }
 

@@ -70,7 +70,8 @@ fn a_clear_that_does_not_say_what_the_messages_are_is_refused_where_they_look_li
     let refused = |conn: &mut Connection, line: &str| run(conn, line).expect_err(line).to_string();
     for line in ["QADMIN.CLEARJOB q TASK PlainJob ALL CONFIRM q", "QADMIN.CLEARJOB q TASK PlainJob DRYRUN"] {
         let error = refused(&mut conn, line);
-        let says = "the messages look like sidekiq's and would be read as celery's; say which: AS sidekiq or AS celery";
+        let says = "the messages look like those of sidekiq but would be read as those of celery; add AS \
+                    sidekiq or AS celery";
         assert!(error.contains(says), "{error}");
     }
     // Who says it has their way.
@@ -116,7 +117,7 @@ fn in_a_queue_of_resque_the_head_runs_next() {
     let moved =
         "QADMIN.CLEARJOB resque:queue:mail TASK Bad ALL TO away FRONT CONFIRM resque:queue:mail AS resque";
     let error = run(&mut conn, moved).expect_err("not for these lists").to_string();
-    assert!(error.contains("FRONT and AS resque exclude each other"), "{error}");
+    assert!(error.contains("FRONT and AS resque cannot be combined"), "{error}");
     let clear = "QADMIN.CLEARJOB resque:queue:mail TASK Bad KEEPONE CONFIRM resque:queue:mail AS resque";
     let job = ask(&mut conn, clear).text("job_id");
     let end = wait_for_job(&mut conn, &job);

@@ -298,7 +298,7 @@ fn where_the_other_key_holds_something_else_nothing_is_touched_and_a_job_that_me
         .expect("EXEC");
     let end = wait_for_job(&mut conn, &id);
     assert_eq!(end.text("status"), "failed", "{end:?}");
-    assert_eq!(end.text("error"), "WRONGTYPE the key \"parked\" holds no list any more");
+    assert_eq!(end.text("error"), "WRONGTYPE the key \"parked\" no longer holds a list");
     let moved = list(&mut conn, "moved");
     assert_eq!(moved.len() as i64, end.int("deleted"));
     assert_eq!(queue(&mut conn).len() + moved.len(), all.len());

@@ -373,7 +373,7 @@ fn more_distinct_values_than_a_job_can_tell_apart_end_it_and_nothing_is_guessed(
     assert_eq!((end.int("deleted"), end.int("distinct")), (1, MOST as i64), "{end:?}");
     assert_eq!(
         end.text("error"),
-        "ERR the matches have more than 200000 distinct values of BY; nothing more than 1 was cleared; narrow \
+        "ERR the matches have more than 200000 distinct values of BY; 1 message had been cleared; narrow \
          the filter"
     );
     assert_eq!(conn.llen::<_, usize>("celery").expect("LLEN"), MOST + 10);

@@ -419,9 +419,9 @@ fn a_step_moves_into_another_list_and_all_steps_do_not() {
     filled(&mut conn, 10);
     let refused = |conn: &mut Connection, line: &str| run(conn, line).expect_err(line).to_string();
     let line = "QADMIN.CLEARJOB celery TASK m ALL TO parked PRIORITY ALL CONFIRM celery";
-    assert!(refused(&mut conn, line).contains("TO and PRIORITY ALL exclude each other"));
+    assert!(refused(&mut conn, line).contains("TO and PRIORITY ALL cannot be combined"));
     let line = format!("QADMIN.CLEARJOB celery TASK m ALL TO {} PRIORITY 3 CONFIRM celery", LISTS[1]);
-    assert!(refused(&mut conn, &line).contains("TO needs another key than the queue itself"));
+    assert!(refused(&mut conn, &line).contains("TO must name a key other than the queue itself"));
     // What was sent with the wrong priority is put where it belongs.
     let line = "QADMIN.CLEARJOB celery TASK m ALL TO celery FRONT PRIORITY 9 CONFIRM celery";
     let job = ask(&mut conn, line).text("job_id");
@@ -441,16 +441,21 @@ fn a_step_moves_into_another_list_and_all_steps_do_not() {
         ("QADMIN.PREVIEW celery TASK m PRIORITY", "ERR PRIORITY needs a value"),
         (
             "QADMIN.PREVIEW celery TASK m PRIORITY high",
-            "PRIORITY must be ALL or a step of the queue's priorities, got \"high\"",
+            "PRIORITY must be ALL or a step of qadmin.priority-steps, got \"high\"",
         ),
-        ("QADMIN.PREVIEW celery TASK m PRIORITY 4", "there is no step 4; qadmin.priority-steps has 0 3 6 9"),
+        (
+            "QADMIN.PREVIEW celery TASK m PRIORITY 4",
+            "there is no priority step 4; the steps of qadmin.priority-steps are 0 3 6 9",
+        ),
         (
             "QADMIN.STATS celery\x06\x163 GROUPBY 1 task PRIORITY ALL",
-            "\"celery\\x06\\x163\" is the list of one step; PRIORITY goes with the queue's own name",
+            "\"celery\\x06\\x163\" is the list of a single priority step; use PRIORITY with the queue's own \
+             name",
         ),
         (
             "QADMIN.PREVIEW celery TASK m PRIORITY ALL AS SIDEKIQ",
-            "PRIORITY and messages of Sidekiq and Resque exclude each other: only kombu keeps one list for each step",
+            "PRIORITY and messages of Sidekiq and Resque cannot be combined: only kombu keeps one list per \
+             priority step",
         ),
     ] {
         let words = refused(&mut conn, line);

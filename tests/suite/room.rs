@@ -28,7 +28,10 @@ fn paused_previews_keep_nobody_from_counting_and_the_oldest_ends_first() {
     assert_eq!((count.text("mode"), count.int("match_count")), ("synchronous".into(), matching), "{count:?}");
     let oldest = ask(&mut conn, &format!("QADMIN.STATUS {}", paused[0]));
     assert_eq!(oldest.text("status"), "cancelled");
-    assert_eq!(oldest.text("error"), "ERR it was paused and another job needed its place; start it again");
+    assert_eq!(
+        oldest.text("error"),
+        "ERR the job was paused and another job needed its place; start it again"
+    );
     for id in &paused[1..] {
         assert_eq!(ask(&mut conn, &format!("QADMIN.STATUS {id}")).text("status"), "paused");
     }

@@ -325,7 +325,7 @@ fn a_clear_whose_user_is_switched_off_ends_and_no_other_begins() {
     tell(&mut admin, "ACL SETUSER ann off");
     let refused = run(&mut ann, &format!("QADMIN.CLEARJOB celery ALL {} CONFIRM celery", filter()));
     let refused = refused.expect_err("a user who is off clears nothing");
-    assert!(refused.code() == Some("NOPERM") && refused.to_string().contains("switched off"), "{refused}");
+    assert!(refused.code() == Some("NOPERM") && refused.to_string().contains("is disabled"), "{refused}");
     // Others are not concerned.
     let id = start_clear(&mut admin);
     assert_eq!(wait_for_job(&mut admin, &id).text("status"), "completed");

@@ -213,7 +213,7 @@ fn stats_that_were_cancelled_are_failed_for_who_waits_and_not_given_again() {
     let reply = joined(client);
     assert_eq!(
         (reply.text("mode"), reply.text("count_error")),
-        ("failed".into(), "ERR it was cancelled".into())
+        ("failed".into(), "ERR the job was cancelled".into())
     );
     assert!(["groups", "other", "total", "matched", "groups_total"].iter().all(|name| reply.is_null(name)));
     set(&mut conn, "inline-wait 0");
@@ -246,7 +246,7 @@ fn previews_and_stats_together_use_half_of_the_jobs() {
     ] {
         let full = ask(&mut conn, line);
         assert_eq!(full.text("mode"), "failed");
-        assert!(full.text(error).starts_with("TOOMANYJOBS 2 previews and stats are live"), "{full:?}");
+        assert!(full.text(error).starts_with("TOOMANYJOBS 2 previews and stats are unfinished"), "{full:?}");
     }
     let clear = start_clear(&mut conn, QUEUE);
     drop(slow);

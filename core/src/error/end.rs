@@ -71,9 +71,9 @@ pub enum EndReason {
 impl EndReason {
     pub(super) fn describe(&self) -> (Code, String) {
         match self {
-            Self::Cancelled => (Code::Err, "it was cancelled".into()),
+            Self::Cancelled => (Code::Err, "the job was cancelled".into()),
             Self::Evicted => {
-                (Code::Err, "it was paused and another job needed its place; start it again".into())
+                (Code::Err, "the job was paused and another job needed its place; start it again".into())
             }
             Self::EditedInPlace { times } => (Code::Err, format!("queue was edited in place {times} times")),
             Self::MoreThanExpected { most, matched, deleted } => (
@@ -87,41 +87,52 @@ impl EndReason {
                     cleared(*deleted)
                 ),
             ),
-            Self::Flushed => (Code::Err, "the database was flushed meanwhile; ask again".into()),
-            Self::DatabasesSwapped => (Code::Err, "databases were swapped meanwhile; ask again".into()),
+            Self::Flushed => {
+                (Code::Err, "the database was flushed while the job ran; start the job again".into())
+            }
+            Self::DatabasesSwapped => {
+                (Code::Err, "databases were swapped while the job ran; start the job again".into())
+            }
             Self::RoleChanged => (
                 Code::ReadOnly,
-                "the server changed its role between primary and replica meanwhile; ask again".into(),
+                "the server changed its role between primary and replica while the job ran; start the job \
+                 again"
+                    .into(),
             ),
             Self::Loading => ServerError::Loading.describe(),
             Self::BecameReplica => {
                 (Code::Err, "the server became a replica; start the job on its primary".into())
             }
-            Self::DatasetReplaced => (Code::Err, "the server began to load another dataset".into()),
+            Self::DatasetReplaced => (
+                Code::Err,
+                "the server began to load another dataset; start the job again when the dataset is loaded"
+                    .into(),
+            ),
             Self::QueueMigrated => {
                 (Code::Err, "the queue moved to another node of the cluster; start the job there".into())
             }
             Self::ServerGone => {
-                (Code::Err, "the server that ran the job stopped or was replaced; start it again".into())
+                (Code::Err, "the server that ran the job stopped or was replaced; start the job again".into())
             }
             Self::RightLost { user } => (
                 Code::NoPerm,
                 format!(
-                    "the user {} who started the job was deleted, is switched off or may no longer clear this queue",
+                    "the user {}, who started the job, was deleted, was disabled, or lost the permission to \
+                     clear this queue",
                     quote(user)
                 ),
             ),
             Self::DestinationNotAList { key } => {
-                (Code::WrongType, format!("the key {} holds no list any more", quote(key)))
+                (Code::WrongType, format!("the key {} no longer holds a list", quote(key)))
             }
             Self::RecordKeyTaken { key } => (
                 Code::WrongType,
-                format!("the key {} holds something else than the record of the job", quote(key)),
+                format!("the key {} is reserved for the job's record and holds something else", quote(key)),
             ),
             Self::JournalLost => (
                 Code::Err,
-                "which messages the job moved is not known any more: its list qadmin:moved:<id> is \
-                 gone or was changed"
+                "it is no longer known which messages the job moved: its list qadmin:moved:<id> is gone or \
+                 was changed"
                     .into(),
             ),
             Self::Internal => ServerError::Internal.describe(),
@@ -140,6 +151,7 @@ impl std::fmt::Display for EndReason {
 fn cleared(deleted: u64) -> String {
     match deleted {
         0 => "nothing was cleared".to_owned(),
-        _ => format!("nothing more than {deleted} was cleared"),
+        1 => "1 message had been cleared".to_owned(),
+        n => format!("{n} messages had been cleared"),
     }
 }

@@ -124,9 +124,11 @@ impl FilterError {
     pub(super) fn describe(&self) -> (Code, String) {
         let text = match self {
             Self::NoFilter => "a filter is needed: at least one of TASK, REPOID, COMMITID and WHERE".into(),
-            Self::GivenTwice { keyword, instead } => format!("{keyword} may be given once; use {instead}"),
+            Self::GivenTwice { keyword, instead } => {
+                format!("{keyword} can be given only once; use {instead}")
+            }
             Self::FieldTwice { keyword, name } => {
-                format!("{keyword} may name each field once, got {} twice", quote(name))
+                format!("{keyword} can name each field only once, got {} twice", quote(name))
             }
             Self::EmptyOperand { of } => format!("the value of {} must not be empty", plain(of)),
             Self::OperandTooLong { of, max } => {
@@ -147,7 +149,7 @@ impl FilterError {
             ),
             Self::NotText { of } => format!("GLOB needs a text field; {} is not one", plain(of)),
             Self::NotAnArray { of } => {
-                format!("CONTAINS needs a field that may be an array; {} is not one", plain(of))
+                format!("CONTAINS needs a field that can hold an array; {} cannot", plain(of))
             }
             Self::UnknownField { got, known } => format!("unknown field {}; fields are {known}", quote(got)),
             Self::FieldName { got, why } => format!("the field name {} {why}", quote(got)),
@@ -156,15 +158,16 @@ impl FilterError {
                 quote(got)
             ),
             Self::OrAlone => "OR must follow a WHERE condition: WHERE field = a OR field = b".into(),
-            Self::AnyArgument { of } => format!(
-                "!= and MISSING cannot be asked of any argument; name one, such as {}",
-                if &**of == "args.*" { "args.0" } else { "kwargs.name" }
-            ),
+            Self::AnyArgument { of } => {
+                let (all, one) =
+                    if &**of == "args.*" { ("args.*", "args.0") } else { ("kwargs.*", "kwargs.name") };
+                format!("!= and MISSING cannot be used with {all}; name one argument, such as {one}")
+            }
             Self::MissingOperator { of } => format!("WHERE {} needs an operator", plain(of)),
             Self::InTooShort { count, got } => format!("IN {count} needs {count} values, got {got}"),
-            Self::TooManyConditions { max } => format!("a filter may have at most {max} conditions"),
+            Self::TooManyConditions { max } => format!("a filter can have at most {max} conditions"),
             Self::TooManyInValues { max } => {
-                format!("all INs of a filter may have at most {max} values together")
+                format!("the INs of a filter can have at most {max} values in total")
             }
             Self::FilterTooLong { max } => format!("a filter must not be longer than {max} bytes"),
         };

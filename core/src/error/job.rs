@@ -61,30 +61,32 @@ impl JobError {
             }
             Self::OutOfMemory => (
                 Code::Oom,
-                "more memory is in use than maxmemory allows and a dry run leaves a record; \
-                 use QADMIN.PREVIEW, which counts the same and leaves nothing"
+                "more memory is in use than maxmemory allows, and a dry run stores a record; use \
+                 QADMIN.PREVIEW, which counts the same messages and stores nothing"
                     .into(),
             ),
             Self::TooManyJobs { live, max_jobs } => (
                 Code::TooManyJobs,
                 format!(
-                    "{live} jobs are live and the setting max-jobs is {max_jobs}; \
-                     wait for one, cancel one or raise max-jobs"
+                    "{live} jobs are unfinished and the setting max-jobs is {max_jobs}; wait for one to \
+                     end, cancel one, or raise max-jobs"
                 ),
             ),
             Self::TooManyPreviews { live, limit, max_jobs } => (
                 Code::TooManyJobs,
                 format!(
-                    "{live} previews and stats are live and at most {limit} may be, \
-                     half of the setting max-jobs ({max_jobs}); wait for one, cancel one or raise max-jobs"
+                    "{live} previews and stats are unfinished and the limit is {limit}, half of the setting \
+                     max-jobs ({max_jobs}); wait for one to end, cancel one, or raise max-jobs"
                 ),
             ),
-            Self::TooManyWalks { max } => {
-                (Code::Err, format!("{max} clients wait for QADMIN.QUEUES already; ask again"))
-            }
-            Self::TooManyWaiting { max } => {
-                (Code::Err, format!("{max} clients wait for jobs already; ask without WAIT"))
-            }
+            Self::TooManyWalks { max } => (
+                Code::Err,
+                format!("{max} clients already wait for QADMIN.QUEUES, which is the limit; retry later"),
+            ),
+            Self::TooManyWaiting { max } => (
+                Code::Err,
+                format!("{max} clients already wait for jobs, which is the limit; retry without WAIT"),
+            ),
         }
     }
 }

@@ -99,7 +99,7 @@ pub enum RequestError {
         /// The missing keyword.
         other: &'static str,
     },
-    /// Two keywords were given that exclude each other.
+    /// Two keywords were given that cannot be combined.
     Excludes {
         /// The keyword as documented.
         keyword: &'static str,
@@ -151,7 +151,9 @@ impl RequestError {
                 format!("unknown keyword {}; {command} takes {}", quote(got), takes.join(", "))
             }
             Self::Repeated { keyword } => format!("{keyword} is given twice; give it once"),
-            Self::NoGrouping => "say what to group by: GROUPBY 1 task".into(),
+            Self::NoGrouping => {
+                "GROUPBY is missing; give the fields to group by, such as GROUPBY 1 task".into()
+            }
             Self::UnknownChoice { keyword, choices, got } => {
                 format!("{keyword} must be {}, got {}", one_of(choices), quote(got))
             }
@@ -166,28 +168,29 @@ impl RequestError {
                 "{keyword} must be a UUID like 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02, got {}",
                 quote(got)
             ),
-            Self::NoThrottle => "give RATE n (messages taken out per second, 0 = any number), DUTY percent \
-                                 (0 = as the setting says), or both"
+            Self::NoThrottle => "give RATE n (messages removed per second, 0 = no limit), DUTY percent (0 = \
+                                 the value of the setting), or both"
                 .into(),
-            Self::NoMode => "say what to do with the matches: ALL clears them, \
-                             KEEPONE clears all but the oldest, DRYRUN only counts"
+            Self::NoMode => "the mode is missing; give ALL to clear every match, KEEPONE to clear all but \
+                             the oldest, or DRYRUN to only count them"
                 .into(),
-            Self::TwoModes => "ALL and KEEPONE exclude each other; give one of them".into(),
-            Self::Needs { keyword, other } => format!("{keyword} needs {other} beside it"),
+            Self::TwoModes => "ALL and KEEPONE cannot be combined; give one of them".into(),
+            Self::Needs { keyword, other } => format!("{keyword} can be used only together with {other}"),
             Self::Excludes { keyword, other, why } => {
-                format!("{keyword} and {other} exclude each other: {why}")
+                format!("{keyword} and {other} cannot be combined: {why}")
             }
-            Self::ToItself => "TO needs another key than the queue itself".into(),
+            Self::ToItself => "TO must name a key other than the queue itself".into(),
             Self::NoPriority { got } => {
-                format!("PRIORITY must be ALL or a step of the queue's priorities, got {}", quote(got))
+                format!("PRIORITY must be ALL or a step of qadmin.priority-steps, got {}", quote(got))
             }
             Self::ConfirmMissing { queue } => {
-                let text = format!("type the queue's name again to clear it: CONFIRM {}", quote(queue));
+                let text = format!("repeat the queue's name to confirm the clear: CONFIRM {}", quote(queue));
                 return (Code::Confirm, text);
             }
             Self::ConfirmOther { queue, got } => {
                 let (queue, got) = (quote(queue), quote(got));
-                let text = format!("{got} is not the name of queue {queue}; to clear it: CONFIRM {queue}");
+                let text =
+                    format!("{got} is not the name of queue {queue}; to clear it, give CONFIRM {queue}");
                 return (Code::Confirm, text);
             }
             Self::NotClient { command } => {

@@ -61,30 +61,31 @@ impl ServerError {
             Self::NoCommand { command } => (
                 Code::Err,
                 format!(
-                    "this server has no command {command}, which qadmin calls for this; it works where no \
-                     rename-command takes that name away"
+                    "this server has no command {command}, which qadmin needs for this; remove the \
+                     rename-command line that takes the name away"
                 ),
             ),
             Self::UserOff { user } => (
                 Code::NoPerm,
                 format!(
-                    "the user {} is switched off; clear as one who is on (ACL SETUSER ... on)",
+                    "the user {} is disabled; use an enabled user, or enable this one (ACL SETUSER ... on)",
                     quote(user)
                 ),
             ),
             Self::ReadOnly => (Code::ReadOnly, "You can't write against a read only replica.".into()),
             Self::Loading => (Code::Loading, "Redis is loading the dataset in memory".into()),
             Self::Reentrant => {
-                (Code::Err, "called from inside a write of the module itself; call again".into())
+                (Code::Err, "qadmin was called during one of its own writes; retry the command".into())
             }
             Self::NotReplicated { command } => (
                 Code::Err,
-                format!("{command} is internal: it comes from a primary or an append-only file only"),
+                format!("{command} is internal; only a primary or an append-only file may send it"),
             ),
-            Self::UnitMismatch => {
-                (Code::Err, "the list does not hold what the primary cleared; nothing was touched".into())
-            }
-            Self::Internal => (Code::Err, "internal fault of the module; the server's log says more".into()),
+            Self::UnitMismatch => (
+                Code::Err,
+                "the list does not hold the messages that the primary removed; nothing was changed".into(),
+            ),
+            Self::Internal => (Code::Err, "internal error of the module; see the server's log".into()),
         }
     }
 }

@@ -84,7 +84,8 @@ impl TargetError {
             Self::IndexSlot { queue, index } => (
                 Code::CrossSlot,
                 format!(
-                    "Keys in request don't hash to the same slot: {} and its index {}; both names need the same {{tag}}",
+                    "Keys in request don't hash to the same slot: {} and its index {}; give both names the \
+                     same hash tag, {{like this}}",
                     quote(queue),
                     quote(index)
                 ),
@@ -92,8 +93,8 @@ impl TargetError {
             Self::PrioritySlots { queue } => (
                 Code::CrossSlot,
                 format!(
-                    "the lists of queue {} with its priorities are in different slots of the cluster; only a name with a \
-                     hash tag, {{like this}}, keeps them together",
+                    "the priority lists of queue {} are in different slots of the cluster; only a name with \
+                     a hash tag, {{like this}}, keeps them in one slot",
                     quote(queue)
                 ),
             ),
@@ -103,46 +104,58 @@ impl TargetError {
             ),
             Self::IndexMigrating { index } => (
                 Code::Err,
-                format!("the index {} is on its way to another node of the cluster; ask again", quote(index)),
+                format!(
+                    "the index {} is being migrated to another node of the cluster; retry the command",
+                    quote(index)
+                ),
             ),
             Self::ListsOnly { keyword } => (
                 Code::Err,
-                format!("{keyword} is for lists, and this key is the hash of messages that workers hold"),
+                format!("{keyword} is not supported for unacknowledged messages; it works on lists only"),
             ),
             Self::NoIndex => (
                 Code::Err,
-                "INDEX is for the hash of messages that workers hold, and this key is a list".into(),
+                "INDEX is for kombu's hash of unacknowledged messages, and this key is a list; omit INDEX"
+                    .into(),
             ),
             Self::UnackedOnReplica => (
                 Code::Err,
-                "in a cluster what workers hold is looked at on the primary, not on a replica".into(),
+                "in a cluster, unacknowledged messages can be read on the primary only; send the command \
+                 there"
+                    .into(),
             ),
             Self::ListExists { list } => (
                 Code::Err,
                 format!(
-                    "the key {} exists; PARK needs one that does not: choose another ID, or move to it by TO",
+                    "the key {} exists already, and PARK needs a new one; choose another ID, or use TO to \
+                     move to this key",
                     quote(list)
                 ),
             ),
-            Self::UnknownStep { step, steps } => {
-                (Code::Err, format!("there is no step {step}; qadmin.priority-steps has {steps}"))
-            }
+            Self::UnknownStep { step, steps } => (
+                Code::Err,
+                format!("there is no priority step {step}; the steps of qadmin.priority-steps are {steps}"),
+            ),
             Self::PriorityOfList { queue } => (
                 Code::Err,
-                format!("{} is the list of one step; PRIORITY goes with the queue's own name", quote(queue)),
+                format!(
+                    "{} is the list of a single priority step; use PRIORITY with the queue's own name",
+                    quote(queue)
+                ),
             ),
             Self::LooksLike { looks, taken_for } => (
                 Code::Err,
                 format!(
-                    "the messages look like {looks}'s and would be read as {taken_for}'s; say which: AS {looks} or AS \
-                     {taken_for}"
+                    "the messages look like those of {looks} but would be read as those of {taken_for}; add \
+                     AS {looks} or AS {taken_for}"
                 ),
             ),
             Self::ListOfIds { library, records } => (Code::Err, list_of_ids(library, records)),
             Self::NoSample { why } => (
                 Code::Err,
                 format!(
-                    "none of the messages that run next matches, and {why}; BUST counts anew and shows some"
+                    "none of the messages that run next matches, and {why}; add BUST to count again and get \
+                     a sample"
                 ),
             ),
         }
@@ -151,8 +164,8 @@ impl TargetError {
 
 fn list_of_ids(library: &str, records: &str) -> String {
     format!(
-        "the elements are ids of jobs that {library} keeps elsewhere ({records}): a clear of this list alone takes \
-         the ids and leaves the jobs behind, which then never run and may keep their ids, locks or memory; remove \
-         jobs with {library}, or say AS ids to treat the ids as elements all the same"
+        "the elements are ids of jobs that {library} keeps elsewhere ({records}); clearing this list \
+         removes only the ids and leaves the jobs, which then never run and may keep their ids, locks or \
+         memory; remove the jobs with {library}, or add AS ids to clear the ids anyway"
     )
 }

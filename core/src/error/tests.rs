@@ -224,13 +224,13 @@ fn errors_about_jobs_and_counts_read_as_documented() {
         ),
         (
             Error::Job(JobError::TooManyJobs { live: 16, max_jobs: 16 }),
-            "TOOMANYJOBS 16 jobs are live and the setting max-jobs is 16; \
-             wait for one, cancel one or raise max-jobs",
+            "TOOMANYJOBS 16 jobs are unfinished and the setting max-jobs is 16; wait for one to end, \
+             cancel one, or raise max-jobs",
         ),
         (
             Error::Job(JobError::TooManyPreviews { live: 8, limit: 8, max_jobs: 16 }),
-            "TOOMANYJOBS 8 previews and stats are live and at most 8 may be, \
-             half of the setting max-jobs (16); wait for one, cancel one or raise max-jobs",
+            "TOOMANYJOBS 8 previews and stats are unfinished and the limit is 8, half of the setting \
+             max-jobs (16); wait for one to end, cancel one, or raise max-jobs",
         ),
         (
             Error::Job(JobError::IdInUse { id: "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02".to_owned() }),
@@ -243,16 +243,19 @@ fn errors_about_jobs_and_counts_read_as_documented() {
         ),
         (
             Error::End(EndReason::RoleChanged),
-            "READONLY the server changed its role between primary and replica meanwhile; ask again",
+            "READONLY the server changed its role between primary and replica while the job ran; start the job again",
         ),
-        (Error::End(EndReason::Flushed), "ERR the database was flushed meanwhile; ask again"),
-        (Error::End(EndReason::DatabasesSwapped), "ERR databases were swapped meanwhile; ask again"),
-        (Error::End(EndReason::Cancelled), "ERR it was cancelled"),
-        (Error::End(EndReason::EditedInPlace { times: 10 }), "ERR queue was edited in place 10 times"),
         (
-            Error::Server(ServerError::Internal),
-            "ERR internal fault of the module; the server's log says more",
+            Error::End(EndReason::Flushed),
+            "ERR the database was flushed while the job ran; start the job again",
         ),
+        (
+            Error::End(EndReason::DatabasesSwapped),
+            "ERR databases were swapped while the job ran; start the job again",
+        ),
+        (Error::End(EndReason::Cancelled), "ERR the job was cancelled"),
+        (Error::End(EndReason::EditedInPlace { times: 10 }), "ERR queue was edited in place 10 times"),
+        (Error::Server(ServerError::Internal), "ERR internal error of the module; see the server's log"),
     ];
     for (error, line) in table {
         assert_eq!(error.to_string(), line);

@@ -60,37 +60,38 @@ impl UndoError {
             Self::Confirm { list, got: None } => (
                 Code::Confirm,
                 format!(
-                    "type the name of the list that messages are moved back from: CONFIRM {}",
+                    "repeat the name of the list that messages are moved back from: CONFIRM {}",
                     quote(list)
                 ),
             ),
             Self::Confirm { list, got: Some(got) } => {
                 let (list, got) = (quote(list), quote(got));
                 let text = format!(
-                    "the job moved messages to {list}, not to {got}; to move them back: CONFIRM {list}"
+                    "the job moved messages to {list}, not to {got}; to move them back, give CONFIRM {list}"
                 );
                 (Code::Confirm, text)
             }
             Self::Forgotten { id } => (
                 Code::NoJob,
                 format!(
-                    "no job with id {}; jobs are forgotten after job-ttl. A whole list is moved by QADMIN.CLEARJOB list \
-                     WHERE bytes GE 0 ALL TO queue CONFIRM list",
+                    "no job with id {}; jobs are forgotten after job-ttl. To move a whole list, use \
+                     QADMIN.CLEARJOB list WHERE bytes GE 0 ALL TO queue CONFIRM list",
                     quote(id)
                 ),
             ),
             Self::Nothing { id, why } => (Code::Err, format!("job {id} cannot be undone: {why}")),
             Self::Already { id, by, undone: None } => {
-                (Code::Err, format!("job {id} is being undone by job {by}; wait for its end, or cancel it"))
+                (Code::Err, format!("job {id} is being undone by job {by}; wait for it to end, or cancel it"))
             }
             Self::Already { id, by, undone: Some(undone) } => {
-                (Code::Err, format!("job {id} was undone by job {by}; {undone} of its messages are back"))
+                (Code::Err, format!("job {id} was undone by job {by}, which moved back {undone} messages"))
             }
             Self::MovesUnknown { id, why, list, queue } => {
                 let (list, queue) = (quote(list), quote(queue));
                 let text = format!(
-                    "which messages job {id} moved is not known: {why}. All of them and others in the list are moved by \
-                     QADMIN.CLEARJOB {list} WHERE bytes GE 0 ALL TO {queue} CONFIRM {list}"
+                    "it is not known which messages job {id} moved: {why}. To move all messages of the \
+                     list, also others, use QADMIN.CLEARJOB {list} WHERE bytes GE 0 ALL TO {queue} CONFIRM \
+                     {list}"
                 );
                 (Code::Err, text)
             }

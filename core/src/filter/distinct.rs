@@ -20,7 +20,7 @@ pub const BY_MAX: usize = 16;
 /// As [`Field::parse_sample`]. Of a text that its sender shortened nobody can say that two are the same.
 pub fn parse_by(name: &[u8]) -> Result<Field, Error> {
     if matches!(name, b"argsrepr" | b"kwargsrepr") {
-        let why = "is shortened by its sender and tells no two messages apart; use args or kwargs";
+        let why = "is shortened by the sender, so it cannot tell messages apart; use args or kwargs";
         return Err(FilterError::FieldName { got: name.to_vec(), why }.into());
     }
     Field::parse_sample(name)

@@ -28,20 +28,21 @@ impl Undoable {
         let deleted = u64::try_from(record.int(Member::Deleted)).unwrap_or(0);
         if kind == Some(Kind::Undo) {
             return nothing(
-                "it is an undo itself; to move the messages away again, start a new QADMIN.CLEARJOB with PARK",
+                "it is itself an undo; to move the messages away again, start a new QADMIN.CLEARJOB with \
+                 PARK",
             );
         }
         if kind != Some(Kind::Clear) {
-            return nothing("it only counted");
+            return nothing("it only counted messages");
         }
         if record.flag(Member::DryRun) {
             return nothing("it was a dry run");
         }
         if !record.status().has_ended() {
-            return nothing("it has not ended; wait for its end, or cancel it");
+            return nothing("it has not ended; wait for it to end, or cancel it");
         }
         if record.is_null(Member::To) {
-            return nothing("it cleared its matches; only what PARK or TO moved can be moved back");
+            return nothing("it deleted its matches; only messages that PARK or TO moved can be moved back");
         }
         if deleted == 0 {
             return nothing("it moved nothing");
@@ -59,7 +60,7 @@ impl Undoable {
             undone_by: uuid::Uuid::try_parse_ascii(record.text(Member::UndoneBy)).ok(),
         };
         if deleted > UNDO_MAX {
-            return Err(undoable.unknown(record, "it moved more than 20000000"));
+            return Err(undoable.unknown(record, "it moved more than 20000000 messages"));
         }
         Ok(undoable)
     }
@@ -128,13 +129,13 @@ mod tests {
             assert_eq!(undoable.list, b"celery:parked");
         }
         for (members, word) in [
-            (&[("kind", "undo")][..], "undo itself"),
+            (&[("kind", "undo")][..], "itself an undo"),
             (&[("kind", "preview")], "counted"),
             (&[("kind", "stats")], "counted"),
             (&[("dry_run", "1")], "dry run"),
             (&[("status", "running")], "not ended"),
             (&[("status", "paused")], "not ended"),
-            (&[("to", "")], "cleared"),
+            (&[("to", "")], "deleted"),
             (&[("deleted", "0")], "nothing"),
             (&[("db", "3")], "SELECT 3"),
             (&[("deleted", "20000001")], "more than 20000000"),
@@ -153,7 +154,12 @@ mod tests {
         for live in [Status::Pending, Status::Running, Status::Paused] {
             assert!(check("5", live).expect_err("it is live").to_string().contains("is being undone by"));
         }
-        assert!(check("5", Status::Completed).expect_err("it was undone").to_string().contains("5 of its"));
+        assert!(
+            check("5", Status::Completed)
+                .expect_err("it was undone")
+                .to_string()
+                .contains("moved back 5 messages")
+        );
         for open in [Status::Cancelled, Status::Failed, Status::Interrupted] {
             assert_eq!(check("5", open), Ok(()));
         }

@@ -165,7 +165,7 @@ impl Request for ClearJob {
             return Err(RequestError::Needs { keyword, other: "KEEPONE" }.into());
         }
         if park && to.is_some() {
-            let why = "PARK moves to a list of the job's own, and TO to the one that it names";
+            let why = "PARK moves to a list of the job's own, and TO to the list that it names";
             return Err(RequestError::Excludes { keyword: "PARK", other: "TO", why }.into());
         }
         if front && to.is_none() && !park {
@@ -185,7 +185,7 @@ impl Request for ClearJob {
         check_front(&terms)?;
         if priority == Some(Priority::All) && terms.to.is_some() {
             let why =
-                "in one list nobody knows any more which step a message is of; move one step after the other";
+                "a single list does not keep which step each message came from; move one step at a time";
             let keyword = if park { "PARK" } else { "TO" };
             return Err(RequestError::Excludes { keyword, other: "PRIORITY ALL", why }.into());
         }
@@ -225,9 +225,13 @@ fn check_newest(terms: &Terms) -> Result<(), Error> {
     if terms.keep != Keep::Newest {
         Ok(())
     } else if !terms.by.is_empty() {
-        exclude("BY", "the newest of each value is not known while messages of older ones are taken")
+        exclude("BY", "which message of each value is the newest is known only at the end of the scan")
     } else if terms.limit.is_some() {
-        exclude("LIMIT", "LIMIT clears what runs next, and which one stays is known only at the end")
+        exclude(
+            "LIMIT",
+            "LIMIT clears the matches that run next, and which one to keep is known only at the end of the \
+             scan",
+        )
     } else {
         Ok(())
     }
@@ -256,7 +260,7 @@ fn read_fields(options: &mut Options<'_>) -> Result<Vec<Field>, Error> {
     let mut fields = vec![parse_by(options.args.value("BY")?)?];
     while let Some(field) = options.args.peek().and_then(|name| parse_by(name).ok()) {
         if fields.len() >= BY_MAX {
-            let why = "is one too many for BY, which takes 16";
+            let why = "exceeds the limit of BY, which takes at most 16 fields";
             return Err(FilterError::FieldName { got: field.name.as_bytes().to_vec(), why }.into());
         }
         options.args.next();
@@ -267,8 +271,7 @@ fn read_fields(options: &mut Options<'_>) -> Result<Vec<Field>, Error> {
 
 /// What goes before the messages of another list goes there the newest first.
 fn check_front(terms: &Terms) -> Result<(), Error> {
-    let why =
-        "to come before what is there, the newest is moved first, and which ones run next is not known then";
+    let why = "FRONT moves the newest match first, before it is known which matches run next";
     let exclude = |keyword| Err(RequestError::Excludes { keyword, other: "FRONT", why }.into());
     match &terms.to {
         Some(Destination { front: true, .. }) if terms.limit.is_some() => exclude("LIMIT"),

@@ -111,7 +111,7 @@ fn load_arguments_that_are_wrong_refuse_with_a_sentence() {
         ("priority-steps", "ERR setting priority-steps needs a value"),
         (
             "priority-steps 0,3,x",
-            "ERR setting priority-steps must be 1 to 16 different numbers from 0 to 255 with spaces between them, \
+            "ERR setting priority-steps must be 1 to 16 different numbers from 0 to 255, separated by spaces, \
              got \"0,3,x\"",
         ),
         ("default-kind 1", r#"ERR setting default-kind must be celery, sidekiq or resque, got "1""#),

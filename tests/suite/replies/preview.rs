@@ -237,7 +237,7 @@ fn preview_whose_count_failed() {
         cached_at: null
         job_id: null
         deduplicated: 0
-        count_error: "TOOMANYJOBS 1 previews and stats are live and at most 1 may be, half of the setting max-jobs (2); wait for one, cancel one or raise max-jobs"
+        count_error: "TOOMANYJOBS 1 previews and stats are unfinished and the limit is 1, half of the setting max-jobs (2); wait for one to end, cancel one, or raise max-jobs"
         elapsed_us: [us]
         other_priorities_depth: 0
         in_chord: null

@@ -427,7 +427,7 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         seek_max_us: [us]
         main_thread_us: [us]
         cancel_requested: 1
-        error: "ERR it was cancelled"
+        error: "ERR the job was cancelled"
         sample: []
         in_chord: 0
         in_group: 0
@@ -469,7 +469,7 @@ fn status_of_a_failed_job() {
     at_once(&mut conn, &[clear, "FLUSHALL".into()]);
     let end = ask(&mut conn, &format!("QADMIN.STATUS {ID} WAIT 0"));
     assert_eq!(end.text("status"), "failed");
-    assert_eq!(end.text("error"), "ERR the database was flushed meanwhile; ask again");
+    assert_eq!(end.text("error"), "ERR the database was flushed while the job ran; start the job again");
     assert!(end.int("completed_at") > 0 && end.int("progress") == 0, "{end:?}");
     three(&server, &format!("QADMIN.STATUS {ID}"));
 }

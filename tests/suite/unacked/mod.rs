@@ -390,5 +390,5 @@ fn a_count_that_is_given_again_shows_matches_that_are_still_held() {
     }
     let gone = ask(&mut conn, &line);
     assert!(gone.rows("sample").is_empty() && !gone.is_null("cached_at"), "{gone:?}");
-    assert!(gone.text("sample_error").contains("have left since"), "{gone:?}");
+    assert!(gone.text("sample_error").contains("have left the queue since"), "{gone:?}");
 }

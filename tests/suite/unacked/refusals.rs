@@ -24,7 +24,7 @@ fn what_can_be_done_to_lists_alone_is_refused_and_nothing_is_touched() {
     let wrong = "WRONGTYPE Operation against a key holding the wrong kind of value";
     let clear = |terms: &str| format!("QADMIN.CLEARJOB {HASH} TASK t {terms} CONFIRM {HASH}");
     let only = |keyword: &str| {
-        format!("ERR {keyword} is for lists, and this key is the hash of messages that workers hold")
+        format!("ERR {keyword} is not supported for unacknowledged messages; it works on lists only")
     };
     let table = [
         (clear("ALL TO parked"), only("TO")),
@@ -38,7 +38,8 @@ fn what_can_be_done_to_lists_alone_is_refused_and_nothing_is_touched() {
         (format!("QADMIN.STATS {HASH} GROUPBY 1 task AS sidekiq"), only("AS sidekiq")),
         (
             format!("QADMIN.PREVIEW list TASK t INDEX {INDEX}"),
-            "ERR INDEX is for the hash of messages that workers hold, and this key is a list".into(),
+            "ERR INDEX is for kombu's hash of unacknowledged messages, and this key is a list; omit INDEX"
+                .into(),
         ),
         (format!("QADMIN.PREVIEW text TASK t INDEX {INDEX}"), wrong.into()),
         (format!("QADMIN.PREVIEW {HASH} TASK t INDEX text"), wrong.into()),
@@ -130,7 +131,7 @@ fn in_a_cluster_hash_and_index_share_a_slot_or_are_refused() {
     run(&mut there, "READONLY").expect("READONLY");
     assert_eq!(
         refused(&mut there, "QADMIN.PREVIEW {app}unacked TASK t"),
-        "ERR in a cluster what workers hold is looked at on the primary, not on a replica"
+        "ERR in a cluster, unacknowledged messages can be read on the primary only; send the command there"
     );
     let job = ask(&mut conn, "QADMIN.CLEARJOB {app}unacked TASK t ALL CONFIRM {app}unacked");
     let words = ["QADMIN.STATUS", &job.text("job_id"), "QUEUE", "{app}unacked", "WAIT", "0"].join(" ");

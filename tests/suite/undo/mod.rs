@@ -189,15 +189,15 @@ fn an_undo_cannot_be_undone_and_a_job_only_once() {
     assert_eq!(ask(&mut conn, &line).int("deduplicated"), 1, "the same command again starts nothing");
     assert_eq!(
         error(&mut conn, &format!("QADMIN.UNDO {PARKED} CONFIRM {LIST}")),
-        format!("ERR job {PARKED} was undone by job {UNDO}; {undone} of its messages are back")
+        format!("ERR job {PARKED} was undone by job {UNDO}, which moved back {undone} messages")
     );
     let before = list(&mut conn, "celery");
     for queue in ["celery", LIST] {
         assert_eq!(
             error(&mut conn, &format!("QADMIN.UNDO {UNDO} CONFIRM {queue}")),
             format!(
-                "ERR job {UNDO} cannot be undone: it is an undo itself; to move the messages away again, start a new \
-                 QADMIN.CLEARJOB with PARK"
+                "ERR job {UNDO} cannot be undone: it is itself an undo; to move the messages away again, \
+                 start a new QADMIN.CLEARJOB with PARK"
             )
         );
     }
@@ -222,11 +222,11 @@ fn what_cannot_be_undone_is_refused_with_words_that_say_why() {
     let live = ask(&mut conn, "QADMIN.CLEARJOB celery TASK m ALL RATE 10 PARK CONFIRM celery").text("job_id");
     let unknown = "00000000-0000-4000-8000-000000000000";
     for (id, why) in [
-        (&cleared, "it cleared its matches; only what PARK or TO moved can be moved back"),
+        (&cleared, "it deleted its matches; only messages that PARK or TO moved can be moved back"),
         (&nothing, "it moved nothing"),
         (&dry, "it was a dry run"),
-        (&preview, "it only counted"),
-        (&live, "it has not ended; wait for its end, or cancel it"),
+        (&preview, "it only counted messages"),
+        (&live, "it has not ended; wait for it to end, or cancel it"),
     ] {
         assert_eq!(
             error(&mut conn, &format!("QADMIN.UNDO {id} CONFIRM celery")),
@@ -236,8 +236,8 @@ fn what_cannot_be_undone_is_refused_with_words_that_say_why() {
     assert_eq!(
         error(&mut conn, &format!("QADMIN.UNDO {unknown} CONFIRM celery")),
         format!(
-            "NOJOB no job with id \"{unknown}\"; jobs are forgotten after job-ttl. A whole list is moved by \
-             QADMIN.CLEARJOB list WHERE bytes GE 0 ALL TO queue CONFIRM list"
+            "NOJOB no job with id \"{unknown}\"; jobs are forgotten after job-ttl. To move a whole list, \
+             use QADMIN.CLEARJOB list WHERE bytes GE 0 ALL TO queue CONFIRM list"
         )
     );
     until_deleted(&mut conn, &live, 1);
@@ -245,14 +245,16 @@ fn what_cannot_be_undone_is_refused_with_words_that_say_why() {
     let parked = ask(&mut conn, &format!("QADMIN.STATUS {live}")).text("to");
     assert_eq!(
         error(&mut conn, &format!("QADMIN.UNDO {live}")),
-        format!("CONFIRM type the name of the list that messages are moved back from: CONFIRM \"{parked}\"")
+        format!(
+            "CONFIRM repeat the name of the list that messages are moved back from: CONFIRM \"{parked}\""
+        )
     );
     for dry in ["", " DRYRUN"] {
         assert_eq!(
             error(&mut conn, &format!("QADMIN.UNDO {live} CONFIRM celery{dry}")),
             format!(
-                "CONFIRM the job moved messages to \"{parked}\", not to \"celery\"; to move them back: CONFIRM \
-                 \"{parked}\""
+                "CONFIRM the job moved messages to \"{parked}\", not to \"celery\"; to move them back, give \
+                 CONFIRM \"{parked}\""
             )
         );
     }
@@ -266,9 +268,9 @@ fn what_cannot_be_undone_is_refused_with_words_that_say_why() {
     assert_eq!(
         error(&mut conn, &format!("QADMIN.UNDO {live} CONFIRM {parked}")),
         format!(
-            "ERR which messages job {live} moved is not known: its list qadmin:moved:<id> is gone. All of them and \
-             others in the list are moved by QADMIN.CLEARJOB \"{parked}\" WHERE bytes GE 0 ALL TO \"celery\" CONFIRM \
-             \"{parked}\""
+            "ERR it is not known which messages job {live} moved: its list qadmin:moved:<id> is gone. To \
+             move all messages of the list, also others, use QADMIN.CLEARJOB \"{parked}\" WHERE bytes GE 0 \
+             ALL TO \"celery\" CONFIRM \"{parked}\""
         )
     );
     // Those words do it.
@@ -291,8 +293,8 @@ fn park_needs_a_key_that_does_not_exist_and_touches_nothing_where_it_does() {
             assert_eq!(
                 error(&mut conn, &line),
                 format!(
-                    "ERR the key \"{LIST}\" exists; PARK needs one that does not: choose another ID, or move to it \
-                     by TO"
+                    "ERR the key \"{LIST}\" exists already, and PARK needs a new one; choose another ID, or \
+                     use TO to move to this key"
                 )
             );
         }
@@ -343,7 +345,7 @@ fn park_goes_with_all_options_of_a_move_and_so_does_its_undo() {
     tell(&mut conn, "HSET unacked tag x");
     tell(&mut conn, "ZADD unacked_index 1 tag");
     let refused = error(&mut conn, "QADMIN.CLEARJOB unacked TASK m ALL PARK CONFIRM unacked");
-    assert_eq!(refused, "ERR PARK is for lists, and this key is the hash of messages that workers hold");
+    assert_eq!(refused, "ERR PARK is not supported for unacknowledged messages; it works on lists only");
 }
 
 #[test]
@@ -400,7 +402,7 @@ fn an_undo_that_was_cancelled_is_continued_and_can_be_paused_and_throttled() {
     until_deleted(&mut conn, UNDO, 10);
     assert_eq!(
         error(&mut conn, &line),
-        format!("ERR job {PARKED} is being undone by job {UNDO}; wait for its end, or cancel it")
+        format!("ERR job {PARKED} is being undone by job {UNDO}; wait for it to end, or cancel it")
     );
     assert_eq!(ask(&mut conn, &format!("QADMIN.PAUSE {UNDO}")).text("status"), "paused");
     let status = ask(&mut conn, &format!("QADMIN.STATUS {PARKED}"));

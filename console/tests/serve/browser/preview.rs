@@ -135,7 +135,7 @@ fn a_count_that_fails_says_why_is_never_zero_and_leaves_the_clear_possible() {
     let conn = &mut server.conn();
     let job = live_job(conn);
     tell(conn, &format!("QADMIN.CANCEL {job}"));
-    failed("ERR it was cancelled");
+    failed("ERR the job was cancelled");
     // No room for another count.
     tell(conn, "CONFIG SET qadmin.max-jobs 2");
     tell(conn, "QADMIN.PREVIEW celery WHERE bytes > 2");

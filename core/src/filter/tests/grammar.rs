@@ -109,16 +109,19 @@ fn errors_say_what_was_wrong_and_what_would_be_right() {
         (&[], "ERR a filter is needed: at least one of TASK, REPOID, COMMITID and WHERE"),
         (&["TASK"], "ERR TASK needs a value"),
         (&["TASK", ""], "ERR the value of TASK must not be empty"),
-        (&["TASK", "a", "TASK", "b"], "ERR TASK may be given once; use WHERE task IN 2 a b"),
+        (&["TASK", "a", "TASK", "b"], "ERR TASK can be given only once; use WHERE task IN 2 a b"),
         (&["REPOID", "abc"], "ERR REPOID must be an integer, got \"abc\""),
         (&["REPOID", "1.0"], "ERR REPOID must be an integer, got \"1.0\""),
         (&["REPOID", "+1"], "ERR REPOID must be an integer, got \"+1\""),
         (&["REPOID", "é\n"], "ERR REPOID must be an integer, got \"\\xc3\\xa9\\x0a\""),
         (&["REPOID", ""], "ERR the value of REPOID must not be empty"),
-        (&["REPOID", "1", "REPOID", "1"], "ERR REPOID may be given once; use WHERE kwargs.repoid IN 2 a b"),
+        (
+            &["REPOID", "1", "REPOID", "1"],
+            "ERR REPOID can be given only once; use WHERE kwargs.repoid IN 2 a b",
+        ),
         (
             &["COMMITID", "1", "commitid", "1"],
-            "ERR COMMITID may be given once; use WHERE kwargs.commitid IN 2 a b",
+            "ERR COMMITID can be given only once; use WHERE kwargs.commitid IN 2 a b",
         ),
         (&["TASK", &long], "ERR the value of TASK must not be longer than 4096 bytes"),
         (&["WHERE"], "ERR WHERE needs a value"),
@@ -148,7 +151,7 @@ fn errors_say_what_was_wrong_and_what_would_be_right() {
         ),
         (
             &["WHERE", "retries", "CONTAINS", "1"],
-            "ERR CONTAINS needs a field that may be an array; retries is not one",
+            "ERR CONTAINS needs a field that can hold an array; retries cannot",
         ),
         (&["OR", "id", "=", "1"], "ERR OR must follow a WHERE condition: WHERE field = a OR field = b"),
         (
@@ -158,11 +161,11 @@ fn errors_say_what_was_wrong_and_what_would_be_right() {
         (&["WHERE", "id", "=", "1", "OR"], "ERR OR needs a value"),
         (
             &["WHERE", "args.*", "!=", "1"],
-            "ERR != and MISSING cannot be asked of any argument; name one, such as args.0",
+            "ERR != and MISSING cannot be used with args.*; name one argument, such as args.0",
         ),
         (
             &["WHERE", "kwargs.*", "MISSING"],
-            "ERR != and MISSING cannot be asked of any argument; name one, such as kwargs.name",
+            "ERR != and MISSING cannot be used with kwargs.*; name one argument, such as kwargs.name",
         ),
         (&["WHERE", "id", "IN", "0"], "ERR IN must be an integer from 1 to 10000, got \"0\""),
         (&["WHERE", "id", "IN", "10001"], "ERR IN must be an integer from 1 to 10000, got \"10001\""),

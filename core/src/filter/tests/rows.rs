@@ -88,7 +88,7 @@ fn fields_are_limited_and_checked() {
         Projection::new(&names.iter().map(String::as_bytes).collect::<Vec<_>>()).is_ok()
     });
     let error = |fields: &[&[u8]]| Projection::new(fields).expect_err("an error").to_string();
-    assert_eq!(error(&[b"id", b"task", b"id"]), "ERR FIELDS may name each field once, got \"id\" twice");
+    assert_eq!(error(&[b"id", b"task", b"id"]), "ERR FIELDS can name each field only once, got \"id\" twice");
     assert_eq!(error(&[]), "ERR FIELDS must be an integer from 1 to 32, got \"0\"");
     assert_eq!(
         error(&vec![&b"id"[..]; FIELDS_MAX + 1]),

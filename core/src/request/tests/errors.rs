@@ -42,46 +42,51 @@ fn every_wrong_command_line_says_what_would_be_right() {
         ),
         // Terms of a clear.
         ("CLEARJOB q TASK t ALL LIMIT 0", "ERR LIMIT must be an integer from 1 to 1000000000000, got \"0\""),
-        ("CLEARJOB q TASK t ALL KEEP NEWEST", "ERR KEEP needs KEEPONE beside it"),
-        ("CLEARJOB q TASK t ALL BY 1 id", "ERR BY needs KEEPONE beside it"),
+        ("CLEARJOB q TASK t ALL KEEP NEWEST", "ERR KEEP can be used only together with KEEPONE"),
+        ("CLEARJOB q TASK t ALL BY 1 id", "ERR BY can be used only together with KEEPONE"),
         ("CLEARJOB q TASK t KEEPONE KEEP both", "ERR KEEP must be OLDEST or NEWEST, got \"both\""),
         ("CLEARJOB q TASK t KEEPONE BY 2 id", "ERR BY 2 needs 2 values after it, got 1"),
         ("CLEARJOB q TASK t KEEPONE BY 0", "ERR BY must be an integer from 1 to 16, got \"0\""),
         ("CLEARJOB q TASK t KEEPONE BY", "ERR BY needs a value"),
         (
             "CLEARJOB q TASK t KEEPONE BY argsrepr",
-            "ERR the field name \"argsrepr\" is shortened by its sender and tells no two messages apart; use args or kwargs",
+            "ERR the field name \"argsrepr\" is shortened by the sender, so it cannot tell messages apart; \
+             use args or kwargs",
         ),
         ("CLEARJOB q TASK t KEEPONE BY 1 id task", "ERR TASK needs a value"),
         (
             "CLEARJOB q TASK t KEEPONE BY 3 id repoid kwargs.repoid",
-            "ERR BY may name each field once, got \"kwargs.repoid\" twice",
+            "ERR BY can name each field only once, got \"kwargs.repoid\" twice",
         ),
-        ("CLEARJOB q TASK t KEEPONE BY id task id ALL", "ERR BY may name each field once, got \"id\" twice"),
+        (
+            "CLEARJOB q TASK t KEEPONE BY id task id ALL",
+            "ERR BY can name each field only once, got \"id\" twice",
+        ),
         (
             "CLEARJOB q TASK t KEEPONE BY args.0 args.1 args.2 args.3 args.4 args.5 args.6 args.7 args.8 args.9 \
              args.10 args.11 args.12 args.13 args.14 args.15 args.16",
-            "ERR the field name \"args.16\" is one too many for BY, which takes 16",
+            "ERR the field name \"args.16\" exceeds the limit of BY, which takes at most 16 fields",
         ),
-        ("CLEARJOB q TASK t ALL TO q", "ERR TO needs another key than the queue itself"),
+        ("CLEARJOB q TASK t ALL TO q", "ERR TO must name a key other than the queue itself"),
         ("PREVIEW q TASK t PRIORITY", "ERR PRIORITY needs a value"),
         (
             "STATS q GROUPBY 1 task PRIORITY 256",
-            "ERR PRIORITY must be ALL or a step of the queue's priorities, got \"256\"",
+            "ERR PRIORITY must be ALL or a step of qadmin.priority-steps, got \"256\"",
         ),
         (
             "CLEARJOB q TASK t ALL TO p PRIORITY ALL",
-            "ERR TO and PRIORITY ALL exclude each other: in one list nobody knows any more which step a message is of; \
-             move one step after the other",
+            "ERR TO and PRIORITY ALL cannot be combined: a single list does not keep which step each \
+             message came from; move one step at a time",
         ),
         (
             "CLEARJOB q TASK t ALL TO p PARK",
-            "ERR PARK and TO exclude each other: PARK moves to a list of the job's own, and TO to the one that it names",
+            "ERR PARK and TO cannot be combined: PARK moves to a list of the job's own, and TO to the list \
+             that it names",
         ),
         (
             "CLEARJOB q TASK t ALL PARK PRIORITY ALL",
-            "ERR PARK and PRIORITY ALL exclude each other: in one list nobody knows any more which step a message is of; \
-             move one step after the other",
+            "ERR PARK and PRIORITY ALL cannot be combined: a single list does not keep which step each \
+             message came from; move one step at a time",
         ),
         ("UNDO x", "NOJOB no job with id \"x\""),
         (
@@ -91,27 +96,27 @@ fn every_wrong_command_line_says_what_would_be_right() {
         ("UNDO UUID CONFIRM", "ERR CONFIRM needs a value"),
         ("UNDO UUID ID x", "ERR ID must be a UUID like 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02, got \"x\""),
         ("CLEARJOB q TASK t ALL TO ''", "ERR TO must not be empty"),
-        ("CLEARJOB q TASK t ALL FRONT", "ERR FRONT needs TO or PARK beside it"),
+        ("CLEARJOB q TASK t ALL FRONT", "ERR FRONT can be used only together with TO or PARK"),
         (
             "CLEARJOB q TASK t ALL TO p FRONT LIMIT 5",
-            "ERR LIMIT and FRONT exclude each other: to come before what is there, the newest is moved first, and which \
-             ones run next is not known then",
+            "ERR LIMIT and FRONT cannot be combined: FRONT moves the newest match first, before it is known \
+             which matches run next",
         ),
         (
             "CLEARJOB q TASK t KEEPONE BY id FRONT TO p",
-            "ERR BY and FRONT exclude each other: to come before what is there, the newest is moved first, and which ones \
-             run next is not known then",
+            "ERR BY and FRONT cannot be combined: FRONT moves the newest match first, before it is known \
+             which matches run next",
         ),
-        ("CLEARJOB q TASK t ALL TOLERANCE 5", "ERR TOLERANCE needs EXPECT beside it"),
+        ("CLEARJOB q TASK t ALL TOLERANCE 5", "ERR TOLERANCE can be used only together with EXPECT"),
         (
             "CLEARJOB q TASK t KEEPONE KEEP NEWEST LIMIT 5",
-            "ERR LIMIT and KEEP NEWEST exclude each other: LIMIT clears what runs next, and which one stays is \
-             known only at the end",
+            "ERR LIMIT and KEEP NEWEST cannot be combined: LIMIT clears the matches that run next, and \
+             which one to keep is known only at the end of the scan",
         ),
         (
             "CLEARJOB q TASK t KEEPONE KEEP NEWEST BY 1 id",
-            "ERR BY and KEEP NEWEST exclude each other: the newest of each value is not known while messages of \
-             older ones are taken",
+            "ERR BY and KEEP NEWEST cannot be combined: which message of each value is the newest is known \
+             only at the end of the scan",
         ),
         ("STATUS UUID ALL", "ERR unknown keyword \"ALL\"; QADMIN.STATUS takes QUEUE, WAIT, FORMAT"),
         ("CANCEL UUID WAIT 5", "ERR unknown keyword \"WAIT\"; QADMIN.CANCEL takes QUEUE, FORMAT"),
@@ -151,17 +156,20 @@ fn every_wrong_command_line_says_what_would_be_right() {
         ("CLEARJOB q TASK t ALL ACTOR ''", "ERR ACTOR must not be empty"),
         ("CLEARJOB q TASK t ALL REASON ''", "ERR REASON must not be empty"),
         // Groups.
-        ("STATS q", "ERR say what to group by: GROUPBY 1 task"),
-        ("STATS q TASK t TOP 5", "ERR say what to group by: GROUPBY 1 task"),
+        ("STATS q", "ERR GROUPBY is missing; give the fields to group by, such as GROUPBY 1 task"),
+        (
+            "STATS q TASK t TOP 5",
+            "ERR GROUPBY is missing; give the fields to group by, such as GROUPBY 1 task",
+        ),
         ("STATS q GROUPBY", "ERR GROUPBY needs a value"),
         ("STATS q GROUPBY 0", "ERR GROUPBY must be an integer from 1 to 4, got \"0\""),
         ("STATS q GROUPBY 5 a b c d e", "ERR GROUPBY must be an integer from 1 to 4, got \"5\""),
         ("STATS q GROUPBY task", "ERR GROUPBY must be an integer from 1 to 4, got \"task\""),
         ("STATS q GROUPBY 2 task", "ERR GROUPBY 2 needs 2 values after it, got 1"),
-        ("STATS q GROUPBY 2 task task", "ERR GROUPBY may name each field once, got \"task\" twice"),
+        ("STATS q GROUPBY 2 task task", "ERR GROUPBY can name each field only once, got \"task\" twice"),
         (
             "STATS q GROUPBY 2 repoid kwargs.repoid",
-            "ERR GROUPBY may name each field once, got \"kwargs.repoid\" twice",
+            "ERR GROUPBY can name each field only once, got \"kwargs.repoid\" twice",
         ),
         ("STATS q GROUPBY 1 task GROUPBY 1 id", "ERR GROUPBY is given twice; give it once"),
         ("STATS q GROUPBY 1 task TOP 1001", "ERR TOP must be an integer from 0 to 1000, got \"1001\""),
@@ -172,21 +180,21 @@ fn every_wrong_command_line_says_what_would_be_right() {
              BUST, INEXACT, PRIORITY, INDEX, AS, FORMAT",
         ),
         // Modes, then CONFIRM.
-        ("CLEARJOB q TASK t ALL KEEPONE DRYRUN", "ERR ALL and KEEPONE exclude each other; give one of them"),
+        ("CLEARJOB q TASK t ALL KEEPONE DRYRUN", "ERR ALL and KEEPONE cannot be combined; give one of them"),
         (
             "CLEARJOB q TASK t CONFIRM q",
-            "ERR say what to do with the matches: ALL clears them, KEEPONE clears all but the oldest, \
-             DRYRUN only counts",
+            "ERR the mode is missing; give ALL to clear every match, KEEPONE to clear all but the oldest, \
+             or DRYRUN to only count them",
         ),
-        ("CLEARJOB q TASK t ALL", "CONFIRM type the queue's name again to clear it: CONFIRM \"q\""),
-        ("CLEARJOB '' TASK t KEEPONE", "CONFIRM type the queue's name again to clear it: CONFIRM \"\""),
+        ("CLEARJOB q TASK t ALL", "CONFIRM repeat the queue's name to confirm the clear: CONFIRM \"q\""),
+        ("CLEARJOB '' TASK t KEEPONE", "CONFIRM repeat the queue's name to confirm the clear: CONFIRM \"\""),
         (
             "CLEARJOB q TASK t ALL CONFIRM Q",
-            "CONFIRM \"Q\" is not the name of queue \"q\"; to clear it: CONFIRM \"q\"",
+            "CONFIRM \"Q\" is not the name of queue \"q\"; to clear it, give CONFIRM \"q\"",
         ),
         (
             "CLEARJOB q TASK t DRYRUN CONFIRM other",
-            "CONFIRM \"other\" is not the name of queue \"q\"; to clear it: CONFIRM \"q\"",
+            "CONFIRM \"other\" is not the name of queue \"q\"; to clear it, give CONFIRM \"q\"",
         ),
         // What cannot be an id is unknown; what is wrong besides comes first.
         ("STATUS 5", "NOJOB no job with id \"5\""),
