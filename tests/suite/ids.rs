@@ -96,7 +96,7 @@ fn ids_of_jobs_are_named_and_no_clear_takes_them_unless_it_names_them() {
                 let line = format!("QADMIN.CLEARJOB {list} WHERE undecodable = 1 {action}{kind}");
                 let error = run(&mut conn, &line).expect_err("refused").to_string();
                 assert!(error.contains(&format!("ids of jobs that {library} keeps elsewhere")), "{error}");
-                assert!(error.contains("say AS ids"), "{error}");
+                assert!(error.contains("add AS ids"), "{error}");
             }
         }
         assert_eq!(conn.lrange::<_, Vec<Vec<u8>>>(list, 0, -1).expect("LRANGE"), ids, "nothing was touched");
@@ -176,7 +176,7 @@ fn who_may_not_read_the_jobs_learns_nothing_of_them() {
     assert!(ask(&mut bob, "QADMIN.PREVIEW mine:list TASK t BUST").is_null("looks_like"));
     assert_eq!(ask(&mut bob, "QADMIN.PREVIEW rq:queue:uploads TASK t").text("looks_like"), "ids");
     let line = "QADMIN.CLEARJOB rq:queue:uploads WHERE undecodable = 1 ALL CONFIRM rq:queue:uploads";
-    assert!(run(&mut bob, line).expect_err("refused").to_string().contains("say AS ids"));
+    assert!(run(&mut bob, line).expect_err("refused").to_string().contains("add AS ids"));
 }
 
 #[test]

@@ -81,7 +81,8 @@ fn a_clear_that_does_not_say_what_the_messages_are_is_refused_where_they_look_li
     let job = ask(&mut conn, "QADMIN.CLEARJOB q TASK PlainJob DRYRUN");
     assert_eq!(wait_for_job(&mut conn, &job.text("job_id")).int("would_delete"), 3);
     assert!(
-        refused(&mut conn, "QADMIN.CLEARJOB celery TASK t ALL CONFIRM celery").contains("look like celery's")
+        refused(&mut conn, "QADMIN.CLEARJOB celery TASK t ALL CONFIRM celery")
+            .contains("look like those of celery")
     );
     // What looks like nothing is taken for what is said.
     let _: i64 = conn.lpush("garbage", &["a", "{}", "[]"]).expect("LPUSH");

@@ -1,8 +1,8 @@
-//! What holds for every error, whatever it is about.
+//! Properties of all errors, and the exact text of some.
 
 use super::*;
 
-/// Bytes that would break a reply if they got into it raw.
+/// Bytes that would break a reply if they were inserted raw.
 const EVIL: &[u8] = b"a\"b\\c\r\n\0\xff\xe4\xb8\x80%s";
 
 /// Makes one sample of every variant, from one line per variant. A variant without a line does not compile.
@@ -31,7 +31,7 @@ fn got() -> Vec<u8> {
     EVIL.to_vec()
 }
 
-/// A field name may hold anything that is UTF-8.
+/// A field name, which can hold any UTF-8.
 fn of() -> Box<str> {
     "kwargs.\n\u{4e00}".into()
 }
@@ -163,7 +163,7 @@ one_of_each! {
 }
 
 #[test]
-fn every_error_is_one_line_of_ascii_behind_its_code() {
+fn every_error_is_one_line_of_ascii_after_its_code() {
     for error in one_of_each() {
         let line = error.to_string();
         assert!(line.bytes().all(|b| (0x20..=0x7e).contains(&b)), "printable ASCII: {line:?}");
@@ -178,7 +178,7 @@ fn every_error_is_one_line_of_ascii_behind_its_code() {
 }
 
 #[test]
-fn every_error_stays_short_whatever_the_user_sends() {
+fn every_error_stays_short_however_long_the_users_bytes_are() {
     let long = vec![0xff; 1 << 20];
     let errors = [
         Error::Request(RequestError::ConfirmOther { queue: long.clone(), got: long.clone() }),
@@ -191,7 +191,7 @@ fn every_error_stays_short_whatever_the_user_sends() {
 }
 
 #[test]
-fn what_the_server_says_is_said_in_its_words() {
+fn errors_of_the_server_have_the_wording_of_the_server() {
     let lines: Vec<String> = [
         Error::Server(ServerError::WrongType),
         Error::Server(ServerError::NoPermKey),
@@ -255,6 +255,27 @@ fn errors_about_jobs_and_counts_read_as_documented() {
         ),
         (Error::End(EndReason::Cancelled), "ERR the job was cancelled"),
         (Error::End(EndReason::EditedInPlace { times: 10 }), "ERR queue was edited in place 10 times"),
+        (
+            Error::End(EndReason::MoreThanExpected { most: 10, matched: 12, deleted: 0 }),
+            "EXPECT expected at most 10 matches and found 12; nothing was cleared",
+        ),
+        (
+            Error::End(EndReason::MoreThanExpected { most: 10, matched: 12, deleted: 1 }),
+            "EXPECT expected at most 10 matches and found 12; 1 message had been cleared",
+        ),
+        (
+            Error::End(EndReason::TooManyValues { max: 131_072, deleted: 3 }),
+            "ERR the matches have more than 131072 distinct values of BY; 3 messages had been cleared; narrow the \
+             filter",
+        ),
+        (
+            Error::Undo(UndoError::Already { id: "A".to_owned(), by: "B".to_owned(), undone: None }),
+            "ERR job A is being undone by job B; wait for it to end, or cancel it",
+        ),
+        (
+            Error::Undo(UndoError::Already { id: "A".to_owned(), by: "B".to_owned(), undone: Some(3) }),
+            "ERR job A was undone by job B, which moved back 3 messages",
+        ),
         (Error::Server(ServerError::Internal), "ERR internal error of the module; see the server's log"),
     ];
     for (error, line) in table {

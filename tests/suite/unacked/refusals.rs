@@ -119,8 +119,8 @@ fn in_a_cluster_hash_and_index_share_a_slot_or_are_refused() {
     put("unacked", "unacked", &mut conn);
     assert_eq!(
         refused(&mut conn, "QADMIN.PREVIEW unacked TASK t"),
-        "CROSSSLOT Keys in request don't hash to the same slot: \"unacked\" and its index \"unacked_index\"; both names \
-         need the same {tag}"
+        "CROSSSLOT Keys in request don't hash to the same slot: \"unacked\" and its index \"unacked_index\"; give both \
+         names the same hash tag, {like this}"
     );
     let mut conn = cluster.node(cluster.home(b"{app}", 3)).conn();
     put("{app}unacked", "{app}unacked_index", &mut conn);
