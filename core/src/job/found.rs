@@ -1,10 +1,11 @@
-//! Where the matches of a completed count are, kept in place while the queue moves under them.
+//! Where the matches of a completed count are, followed while the queue changes.
 //!
-//! A count that is given again would otherwise show only what stands among the messages that run next. The scan of the job
-//! goes on to follow what happens to its lists: pushes and pops move its sample as they did while it ran. An edit in place
-//! tells no positions, and whatever is done without an event shows in the length: then nothing is known any more.
+//! If a count is reused, its sample must show current positions. Without this the sample could only show matches among the
+//! messages that run next. The scan of the completed job keeps following the events of its lists: pushes and pops shift the
+//! positions of its sample as they did while it ran. An edit in place does not say which positions changed, and a change
+//! without an event shows in the length of a list. In both cases the positions are lost.
 //!
-//! What workers hold stands in an index: a match is found again by its time and its tag, or has left.
+//! Unacknowledged messages are in an index: a match is found again by its time and its tag, or it has left.
 
 use super::{Job, Kind, Status, sample_row};
 use crate::priorities::List;
@@ -16,26 +17,26 @@ use crate::scan::{AnyScan, Event, ListScan, Place, ScanState as _};
 pub enum Found {
     /// In lists.
     Lists(Box<FoundInLists>),
-    /// In the index of what workers hold: the places of the first ones, lowest first.
+    /// In the index of unacknowledged messages: the places of the first matches, lowest first.
     Held(Vec<Place>),
 }
 
-/// Where matches are in lists.
+/// The matches of a completed count in lists.
 #[derive(Debug)]
 pub struct FoundInLists {
     scan: Box<ListScan>,
     lists: Vec<List>,
-    /// Edits in place that the scan had seen when it was done: one more, and the places are lost.
+    /// Edits in place that the scan had seen when it completed. One more, and the positions are lost.
     edits: u64,
-    /// Messages were taken out or replaced inside a list: the scan of a completed job reads no message any more by which
-    /// it could find the places again.
+    /// Whether messages were removed or replaced inside a list. The scan of a completed job reads no more messages, so it
+    /// cannot find its positions again.
     is_lost: bool,
-    /// Of no use from this time on, Unix milliseconds.
+    /// When it is of no more use, Unix milliseconds.
     until_ms: i64,
 }
 
 impl Found {
-    /// What a job found. `None` where it is not a completed count that is given out again.
+    /// What an ended job found. `None` if the job is not a completed count that can be reused.
     pub(super) fn of(job: Job, until_ms: i64) -> Option<Self> {
         let counted = job.status() == Status::Completed && job.start.kind == Kind::Preview;
         if !counted || job.is_outdated() {
@@ -50,7 +51,7 @@ impl Found {
         Some(Self::Lists(Box::new(FoundInLists { edits, is_lost: false, scan, lists, until_ms })))
     }
 
-    /// Where it is followed what happens to lists.
+    /// The matches in lists, whose events are followed.
     pub(super) fn in_lists(&mut self) -> Option<&mut FoundInLists> {
         match self {
             Self::Lists(found) => Some(found),
@@ -58,7 +59,7 @@ impl Found {
         }
     }
 
-    /// It follows what happens to this list.
+    /// Whether it follows the events of this list.
     pub(super) fn is_on(&self, key: &[u8]) -> bool {
         match self {
             Self::Lists(found) => found.lists.iter().any(|list| list.key == key),
@@ -66,7 +67,7 @@ impl Found {
         }
     }
 
-    /// What it takes, bytes, about.
+    /// About how much memory it takes, bytes.
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Lists(found) => {
@@ -79,15 +80,16 @@ impl Found {
 }
 
 impl FoundInLists {
-    /// It may still be asked for.
+    /// Whether it can still be asked for and its positions are known.
     pub(super) fn is_wanted(&self, now_ms: i64) -> bool {
         now_ms < self.until_ms && !self.is_lost && self.scan.edits() == self.edits
     }
 
+    /// Follows an event of a list, if it is one of its own.
     pub(super) fn follow(&mut self, key: &[u8], event: Event<'_>) {
         if let Some(list) = self.lists.iter().position(|list| list.key == key) {
             self.is_lost |= match event {
-                // LTRIM of what is short enough takes nothing.
+                // LTRIM of a list that is short enough removes nothing.
                 Event::Trimmed { len } => self.lists.len() > 1 || self.scan.len() != len,
                 Event::Removed { .. } | Event::Set { .. } | Event::Edited { .. } => true,
                 Event::Pushed { .. } | Event::Popped { .. } | Event::Deleted { .. } | Event::Gone => false,
@@ -96,15 +98,15 @@ impl FoundInLists {
         }
     }
 
-    /// The rows that stand behind what was looked at: so many messages of each list, in their order. `None` where it is not
-    /// known any more which messages these are; the lists hold `depth` messages now.
+    /// The rows of matches after the first `looked[i]` messages of each list `i`, which the caller has examined itself.
+    /// `None` if the positions are lost. `depth` is how many messages the lists have now.
     #[must_use]
     pub fn rows(&self, depth: u64, looked: &[u64]) -> Option<Vec<Reply>> {
         if self.is_lost || self.scan.edits() != self.edits || self.scan.len() != depth {
             return None;
         }
-        let behind = |list: usize| looked.get(list).copied().unwrap_or(0);
-        let rows = self.scan.sample().filter(|(list, row)| row.distance >= behind(*list));
+        let examined = |list: usize| looked.get(list).copied().unwrap_or(0);
+        let rows = self.scan.sample().filter(|(list, row)| row.distance >= examined(*list));
         let shown = rows.map(|(list, row)| {
             let step = self.lists.get(list).and_then(|list| list.step);
             sample_row(self.scan.shown_index(row.distance), step, row.bytes, &row.members)

@@ -1,8 +1,8 @@
-//! The groups of a stats job: which number stands for which values, and how a reply shows them.
+//! The groups of a stats job: the number of each group, and how a reply shows the groups.
 //!
-//! The scan counts by number and starts again when the queue was edited in place; names stay, and a group
-//! without matches is not shown. A group is kept from its first match on or not at all, so that what is kept
-//! is exact: all that comes after the room is full goes into one tally for those that are not kept.
+//! The scan counts by number. It starts again when the queue was modified in place; the numbers are kept then, and a group
+//! without matches is not shown. A group is kept from its first match on or not at all, so the counts of kept groups are
+//! exact. Once there is no more room, all matches of new groups are counted together under one number.
 
 use std::collections::HashMap;
 
@@ -14,19 +14,19 @@ use crate::scan::{Group, Spot, shown_index};
 
 /// Most groups that a job keeps.
 pub const GROUPS_MAX: usize = 10_000;
-/// Most bytes of values that it keeps for them.
+/// Most bytes that the values of these groups take.
 pub const GROUP_BYTES_MAX: usize = 1024 * 1024;
-/// Both; tests meet them sooner.
+/// Both limits, smaller in tests.
 const ROOM: (usize, usize) = if cfg!(test) { (8, 400) } else { (GROUPS_MAX, GROUP_BYTES_MAX) };
 /// Most groups that a reply shows.
 pub const TOP_MAX: usize = 1_000;
 /// Groups that a reply shows where TOP is not given.
 pub const TOP_DEFAULT: usize = 20;
 
-/// The number of all groups that are not kept.
+/// The number under which all groups that are not kept are counted.
 const UNKEPT: u32 = 0;
 
-/// The groups that are kept.
+/// The numbers of the groups that are kept.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     numbers: HashMap<Box<[u8]>, u32>,
@@ -35,7 +35,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// The number of a group.
+    /// The number of the group with these values, new if there is room for it.
     pub(super) fn number(&mut self, key: &[u8]) -> u32 {
         if let Some(number) = self.numbers.get(key) {
             return *number;
@@ -56,26 +56,26 @@ impl Names {
 /// The groups as replies show them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Groups {
-    /// The largest ones.
+    /// The largest groups, as rows; null without a count.
     pub groups: Reply,
-    /// What is not among them.
+    /// Count and bytes of all other groups together; null without a count.
     pub other: Reply,
-    /// How many there are, where that is known.
+    /// How many groups there are; null where more were met than are kept.
     pub total: Reply,
 }
 
 impl Groups {
-    /// No groups, for there is no count.
+    /// The groups of a job that does not count by groups, or has no count.
     pub const NONE: Self = Self { groups: Reply::Null, other: Reply::Null, total: Reply::Null };
 
-    /// Where nothing was counted because nothing is there.
+    /// The groups of an empty queue.
     #[must_use]
     pub fn empty() -> Self {
         let other = other(0, 0, 0, Some(0));
         Self { groups: Reply::List(Vec::new()), other, total: Reply::Int(0) }
     }
 
-    /// Bytes that they take: there may be many rows, whose members count, too.
+    /// The memory that they take, bytes: with the members of the rows, since there can be many rows.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let members = match &self.groups {
@@ -88,8 +88,8 @@ impl Groups {
     }
 }
 
-/// The largest of all groups, as many as were asked for, and what else there is. Groups of one size stand in the order of
-/// their values.
+/// Shows the largest groups, as many as were asked for, and the sum of the others. Groups of the same size are in the order
+/// of their values.
 pub(super) fn show(
     grouping: &Grouping,
     names: &Names,
@@ -115,7 +115,7 @@ pub(super) fn show(
     let larger_first = |a: &Group, b: &Group| {
         b.count.cmp(&a.count).then_with(|| group_values(key(a)).cmp(group_values(key(b))))
     };
-    // Thousands need not be sorted to show some.
+    // Only the groups that are shown need to be sorted.
     if top < kept.len() {
         kept.select_nth_unstable_by(top, larger_first);
     }
@@ -133,17 +133,17 @@ pub(super) fn show(
     }
 }
 
-/// What a reader of the groups should know.
+/// The notice for groups that are not kept; `None` if all are.
 pub(super) fn notice(groups: &[Group]) -> Option<String> {
     let unkept = groups.iter().find(|group| group.group == UNKEPT)?;
     Some(format!(
-        "more groups than are kept (at most {GROUPS_MAX}, with {GROUP_BYTES_MAX} bytes of values): {} messages of \
-         groups met after that are counted in `other`; the groups shown are exact, one among the others may be larger",
+        "there are more groups than are kept (at most {GROUPS_MAX}, with {GROUP_BYTES_MAX} bytes of values); {} messages of \
+         later groups are counted in `other`: the groups shown are exact, but a group among the others can be larger",
         unkept.count
     ))
 }
 
-/// What rows have in common.
+/// What is the same for all rows.
 struct Shown<'a> {
     grouping: &'a Grouping,
     next_end: End,
@@ -172,7 +172,7 @@ impl Shown<'_> {
             sums.extend([("next_priority", step(group.next)), ("last_priority", step(group.last))]);
         }
         for (name, value) in sums {
-            // `bytes` may be what is grouped by: a member appears once.
+            // The groups can be by `bytes`, and each member appears once.
             if members.iter().all(|(other, _)| &**other != name) {
                 members.push((name.into(), value));
             }

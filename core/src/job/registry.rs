@@ -1,4 +1,4 @@
-//! Which jobs live, which are remembered, and which counts are cached.
+//! Live jobs, ended jobs that are remembered, and cached counts.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -9,22 +9,22 @@ use crate::concerns::ConcernCounts;
 use crate::reply::Reply;
 use crate::scan::{Event, UnackedScan};
 
-/// Ended jobs that are remembered in memory. A clear's record in the keyspace outlives its place here.
+/// Most ended jobs that are remembered in memory. The record of a clear in the keyspace can outlive its place here.
 pub const REMEMBERED_MAX: usize = 500;
-/// Of these, how many keep their sample or groups.
+/// How many of these keep their sample or groups: the newest.
 pub const SAMPLES_MAX: usize = 100;
-/// Bytes that remembered jobs may take, records and samples: names may be long, and so may a sample's rows.
-/// The newest is remembered whatever it takes.
+/// Most bytes that the records and samples of remembered jobs take, since names and the rows of samples can be long.
+/// The newest job is remembered whatever its size.
 pub const REMEMBERED_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Counts that are cached; the oldest makes room.
+/// Most counts that are cached. Beyond it the oldest one is dropped.
 pub const CACHED_MAX: usize = 1_000;
 
-/// A job that ended.
+/// An ended job that is remembered.
 #[derive(Debug)]
 pub struct Ended {
     /// Its id.
     pub id: Uuid,
-    /// The command behind it.
+    /// The command that started it.
     pub kind: Kind,
     /// Logical database.
     pub db: i32,
@@ -32,29 +32,29 @@ pub struct Ended {
     pub queue: Vec<u8>,
     /// The keys of its lists.
     pub keys: Vec<Vec<u8>>,
-    /// What it showed at its end.
+    /// Its record at its end.
     pub record: Record,
-    /// Its sample, positions as they were at its end.
+    /// Its sample, with the positions at its end.
     pub sample: Reply,
-    /// Its groups, indexes as they were at its end.
+    /// Its groups, with the positions at its end.
     pub groups: Groups,
-    /// Digest that equal requests share.
+    /// The digest of its request: equal requests have the same.
     pub digest: [u8; 32],
-    /// Fields that its sample was asked for.
+    /// The fields that FIELDS asked for; `None` for the default ones.
     pub fields: Option<Vec<Vec<u8>>>,
-    /// Wall clock at its start, Unix milliseconds.
+    /// When it was accepted, Unix milliseconds.
     pub started_ms: i64,
-    /// Forgotten from this time on, Unix milliseconds.
+    /// When it is forgotten, Unix milliseconds.
     pub expires_ms: i64,
-    /// No equal preview may be given this one any more (the queue was written to since).
+    /// Whether it must not answer an equal request any more, because the queue was written to since.
     pub stale: bool,
-    /// Of a completed count: where its matches are by now.
+    /// Of a completed count: where its matches are now.
     found: Option<Found>,
-    /// What it takes, bytes, about.
+    /// About how much memory it takes, bytes.
     bytes: usize,
 }
 
-/// Live jobs in the order of their start, and ended ones.
+/// The live jobs in the order of their start, and the ended ones, newest end first.
 #[derive(Debug, Default)]
 pub struct Registry {
     live: Vec<Job>,
@@ -79,12 +79,12 @@ impl Registry {
         &mut self.live
     }
 
-    /// A live job by its id.
+    /// The live job with this id.
     pub fn find_live(&mut self, id: Uuid) -> Option<&mut Job> {
         self.live.iter_mut().find(|job| job.id() == id)
     }
 
-    /// Takes the job whose turn it is: each gets a slice before one gets two.
+    /// Takes out the job whose turn it is. Every job gets a slice before any gets a second one.
     pub fn take_turn(&mut self) -> Option<(usize, Job)> {
         if self.live.is_empty() {
             return None;
@@ -93,13 +93,14 @@ impl Registry {
         Some((at, self.live.remove(at)))
     }
 
-    /// Puts a job back after its slice; the turn goes to the one behind it.
+    /// Puts a job back after its slice. The next turn is that of the job after it.
     pub fn put_back(&mut self, at: usize, job: Job) {
         self.live.insert(at, job);
         self.turn = at + 1;
     }
 
-    /// Remembers a job that ended and was taken out. Until `found_until_ms` an equal preview may ask where its matches are.
+    /// Remembers an ended job that was taken out. Until `found_until_ms` (Unix milliseconds) an equal preview can ask where
+    /// its matches are.
     pub fn remember(&mut self, mut job: Job, expires_ms: i64, found_until_ms: i64) -> &Ended {
         let sample = job.sample();
         let groups = job.groups();
@@ -133,7 +134,7 @@ impl Registry {
         if let Some(old) = self.ended.get_mut(SAMPLES_MAX) {
             old.bytes -= old.sample.bytes() + old.groups.bytes();
             old.sample = Reply::List(Vec::new());
-            // Without its groups it is no answer any more.
+            // Without its groups it cannot answer a request any more.
             old.stale |= old.kind == Kind::Stats;
             old.groups = Groups::NONE;
             old.bytes -= old.found.take().map_or(0, |found| found.bytes());
@@ -142,7 +143,7 @@ impl Registry {
         &self.ended[0]
     }
 
-    /// Forgets the oldest beyond so many bytes.
+    /// Forgets the oldest jobs until the others take at most `max` bytes. The newest is always kept.
     fn keep_within(&mut self, max: usize) {
         let mut bytes = 0;
         let fit = self.ended.iter().take_while(|job| {
@@ -153,7 +154,7 @@ impl Registry {
         self.ended.truncate(fit);
     }
 
-    /// Takes out every live job that `pick` chooses.
+    /// Takes out the live jobs that `pick` chooses.
     pub fn take_if(&mut self, mut pick: impl FnMut(&Job) -> bool) -> Vec<Job> {
         let mut taken = Vec::new();
         let mut at = 0;
@@ -168,30 +169,30 @@ impl Registry {
         taken
     }
 
-    /// An ended job by its id, unless its time is over.
+    /// The ended job with this id, unless it has expired.
     #[must_use]
     pub fn find_ended(&self, id: Uuid, now_ms: i64) -> Option<&Ended> {
         self.ended.iter().find(|job| job.id == id && now_ms < job.expires_ms)
     }
 
-    /// Notes of an ended job which job undoes it, and how many of its messages are back.
+    /// Notes in the record of an ended job which job undoes it, and how many of its messages are back.
     pub fn mark_undone(&mut self, id: Uuid, by: &[u8], undone: i64) {
         if let Some(job) = self.ended.iter_mut().find(|job| job.id == id) {
             job.record.mark_undone(by, undone);
         }
     }
 
-    /// Ended jobs, newest end first.
+    /// The ended jobs that have not expired, newest end first.
     pub fn ended(&self, now_ms: i64) -> impl Iterator<Item = &Ended> {
         self.ended.iter().filter(move |job| now_ms < job.expires_ms)
     }
 
-    /// Forgets what is over its time.
+    /// Forgets the ended jobs that have expired.
     pub fn forget_expired(&mut self, now_ms: i64) {
         self.ended.retain(|job| now_ms < job.expires_ms);
     }
 
-    /// A live preview or stats that answers the same question.
+    /// A live preview or stats job for an equal request.
     pub fn equal_live(&mut self, digest: &[u8; 32], fields: Option<&[Vec<u8>]>) -> Option<&mut Job> {
         self.live.iter_mut().find(|job| {
             let start = job.start();
@@ -203,7 +204,7 @@ impl Registry {
         })
     }
 
-    /// A completed preview or stats that answers the same question and was started at `since_ms` or later.
+    /// A completed preview or stats job for an equal request that was accepted at `since_ms` or later.
     #[must_use]
     pub fn equal_completed(&self, digest: &[u8; 32], since_ms: i64) -> Option<&Ended> {
         self.ended.iter().find(|job| {
@@ -215,8 +216,8 @@ impl Registry {
         })
     }
 
-    /// Where the matches of a completed preview are that answers the same question: with the same fields, or with any,
-    /// where only their places are known.
+    /// Where the matches of a completed preview for an equal request are. The preview must have shown the same fields, unless
+    /// only the places of its matches are kept: then the fields are read from the messages again.
     #[must_use]
     pub fn found(&self, digest: &[u8; 32], fields: Option<&[Vec<u8>]>) -> Option<&Found> {
         let mut equal = self.ended.iter().filter(|job| !job.stale && job.digest == *digest);
@@ -226,7 +227,7 @@ impl Registry {
         })
     }
 
-    /// Some completed count wants to know what happens to this list.
+    /// Whether a completed count follows what happens to this list.
     #[must_use]
     pub fn follows(&self, db: i32, key: &[u8]) -> bool {
         self.followers().any(|job| job.db == db && job.found.as_ref().is_some_and(|found| found.is_on(key)))
@@ -236,7 +237,7 @@ impl Registry {
         self.ended.iter().take(SAMPLES_MAX).filter(|job| !job.stale && job.found.is_some())
     }
 
-    /// Follows what happened to a list where completed counts have their matches.
+    /// Tells completed counts what happened to a list that holds their matches.
     pub fn follow_found(&mut self, db: i32, key: &[u8], event: Event<'_>, now_ms: i64) {
         for job in self.ended.iter_mut().take(SAMPLES_MAX).filter(|job| job.db == db && !job.stale) {
             let Some(found) = job.found.as_mut().and_then(Found::in_lists) else { continue };
@@ -248,7 +249,7 @@ impl Registry {
         }
     }
 
-    /// What answers this question is asked for anew: completed ones are no longer given out.
+    /// Marks the ended previews and stats that `pick` chooses as stale, so that equal requests are counted again.
     pub fn make_stale(&mut self, mut pick: impl FnMut(&Ended) -> bool) {
         for job in &mut self.ended {
             job.stale |= job.kind.only_looks() && pick(job);
@@ -258,70 +259,70 @@ impl Registry {
         }
     }
 
-    /// The keys of the lists of all jobs, live and remembered, and the indexes of live ones; some more than once.
+    /// The keys of the lists of all jobs, live and remembered, and of the indexes of live ones. A key can come more than once.
     pub fn keys(&self) -> impl Iterator<Item = &[u8]> {
         let live = self.live.iter().flat_map(Job::all_keys);
         live.chain(self.ended.iter().flat_map(|job| job.keys.iter().map(Vec::as_slice)))
     }
 
-    /// Entries of indexes that live jobs have room to remember, all together.
+    /// How many entries of indexes all live jobs together have reserved memory for.
     #[must_use]
     pub fn room_taken(&self) -> usize {
         self.live.iter().filter_map(|job| job.scan.unacked()).map(UnackedScan::room_taken).sum()
     }
 
-    /// Live jobs that only look.
+    /// How many live jobs only count: previews and stats.
     #[must_use]
     pub fn count_looks(&self) -> usize {
         self.live.iter().filter(|job| job.start().kind.only_looks()).count()
     }
 
-    /// Live jobs of a kind.
+    /// How many live jobs are of a kind.
     #[must_use]
     pub fn count(&self, kind: Kind) -> usize {
         self.live.iter().filter(|job| job.start().kind == kind).count()
     }
 }
 
-/// A count that is still good.
+/// A cached count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cached {
     /// Logical database.
     pub db: i32,
     /// The keys of the queue's lists.
     pub keys: Vec<Vec<u8>>,
-    /// Messages that matched.
+    /// Messages that match.
     pub match_count: u64,
-    /// Their bytes.
+    /// The size of these messages, bytes.
     pub matched_bytes: u64,
-    /// Elements that are no JSON object.
+    /// Elements that are not a JSON object.
     pub undecodable: u64,
-    /// Messages whose verdict stayed unknown.
+    /// Messages of which it stayed unknown whether they match.
     pub unreadable: u64,
-    /// Messages that left before the scan reached them.
+    /// Messages that left the queue before the scan reached them.
     pub drifted: u64,
     /// When it was counted, Unix milliseconds.
     pub cached_ms: i64,
-    /// What there is to know of the matches.
+    /// What the matches belong to.
     pub concerns: ConcernCounts,
-    /// The sentences about them.
+    /// The notices about the count, joined by semicolons.
     pub notice: Option<String>,
 }
 
-/// Counts by digest of (db, queue, filter).
+/// Cached counts by the digest of database, queue and filter.
 #[derive(Debug, Default)]
 pub struct Caches {
     counts: HashMap<[u8; 32], Cached>,
 }
 
 impl Caches {
-    /// A count that is younger than `ttl_ms`.
+    /// The count for this digest, if it is younger than `ttl_ms`.
     #[must_use]
     pub fn get(&self, digest: &[u8; 32], now_ms: i64, ttl_ms: i64) -> Option<&Cached> {
         self.counts.get(digest).filter(|count| now_ms - count.cached_ms < ttl_ms)
     }
 
-    /// Keeps a count.
+    /// Caches a count. Where `ttl_ms` is 0 nothing is cached.
     pub fn put(&mut self, digest: [u8; 32], count: Cached, ttl_ms: i64) {
         if ttl_ms <= 0 {
             return;
@@ -338,7 +339,7 @@ impl Caches {
         self.counts.insert(digest, count);
     }
 
-    /// Drops one count.
+    /// Drops the count for this digest.
     pub fn forget(&mut self, digest: &[u8; 32]) {
         self.counts.remove(digest);
     }
@@ -348,18 +349,18 @@ impl Caches {
         self.counts.retain(|_, count| !pick(count));
     }
 
-    /// The keys of the lists that counts are held of; some more than once.
+    /// The keys of the lists that were counted. A key can come more than once.
     pub fn keys(&self) -> impl Iterator<Item = &[u8]> {
         self.counts.values().flat_map(|count| count.keys.iter().map(Vec::as_slice))
     }
 
-    /// Counts held.
+    /// How many counts are cached.
     #[must_use]
     pub fn len(&self) -> usize {
         self.counts.len()
     }
 
-    /// None held.
+    /// Whether no count is cached.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty()

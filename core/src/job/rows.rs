@@ -4,15 +4,15 @@ use crate::reply::Reply;
 
 use super::int;
 
-/// The members of a row; before them, where the request had INEXACT, whether the message matches by its sender's texts
-/// alone.
+/// The members of a row. `inexact` is given where the request had INEXACT: the row then begins with a member that says
+/// whether the message matches by its sender's texts alone.
 #[must_use]
 pub fn marked(inexact: Option<bool>, members: Vec<(Box<str>, Reply)>) -> Vec<(Box<str>, Reply)> {
     let mark = inexact.map(|inexact| ("inexact".into(), inexact.into()));
     mark.into_iter().chain(members).collect()
 }
 
-/// One row of a sample: index, size, the step of its list where priorities are looked at, chosen fields.
+/// One row of a sample: position, size in bytes, with PRIORITY the step of the message's list, and the chosen fields.
 #[must_use]
 pub fn sample_row(index: i64, step: Option<u8>, bytes: u64, members: &[(Box<str>, Reply)]) -> Reply {
     let mut row = Vec::with_capacity(members.len() + 3);
@@ -21,7 +21,7 @@ pub fn sample_row(index: i64, step: Option<u8>, bytes: u64, members: &[(Box<str>
     if let Some(step) = step {
         row.push(("priority".into(), Reply::Int(step.into())));
     }
-    // These may be among the chosen fields; a member appears once.
+    // The chosen fields can include these, and each member appears once.
     let own = row.len();
     for (name, value) in members {
         if row[..own].iter().all(|(there, _)| there != name) {

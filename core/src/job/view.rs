@@ -141,8 +141,8 @@ impl Job {
 
     fn newest_notice(&self) -> Option<String> {
         self.scan.is_newest_unknown().then(|| {
-            "the newest matches left the queue again and again while the job counted them: it does not know which match \
-             is the newest, and cleared nothing more"
+            "the newest matches kept leaving the queue while the job counted; it cannot tell which match is the newest and \
+             cleared nothing more"
                 .to_owned()
         })
     }
