@@ -99,6 +99,10 @@ macro_rules! members {
             $($(#[doc = $doc])+ $member,)+
         }
 
+        #[allow(
+            clippy::redundant_closure_for_method_calls,
+            reason = "a method of a type with a lifetime is not a function pointer for every lifetime"
+        )]
         static TABLE: [Row; Member::COUNT] =
             [$(Row { name: $name, doc: concat!($($doc),+), value: Value::$kind($value) },)+];
 
