@@ -2,10 +2,10 @@
 # Installs what building and testing need, where it is missing:
 #   - a C linker and libclang: the bindings to the server's module API are generated from its header
 #   - a Redis or Valkey server (>= 7.0.6) and its redis-cli: tests, demo and benchmark start their own
-#   - Python 3 with venv and pip: the real Celery lives in target/venv
+#   - Python 3 with venv and pip: the real Celery is installed into target/venv
 #
-# `scripts/deps.sh browser` gets Chromium and its driver instead, for the tests of the web page. Those are left out where
-# it cannot be had, so that is told and fails nothing.
+# `scripts/deps.sh browser` installs Chromium and its driver instead, for the tests of the web page. Where they are not
+# available, the script says so and succeeds, and those tests are left out.
 #
 # It never starts, enables or configures a system service. Debian's package redis-server does all of that when
 # it is installed; but the program itself is in redis-tools (redis-server is one name of redis-check-rdb), so
@@ -36,7 +36,7 @@ have_browser() { have chromedriver && { have chromium || have chromium-browser |
 
 have_venv() { "${PYTHON:-python3}" -c 'import venv, ensurepip' >/dev/null 2>&1; }
 
-# Names of what is missing, in the words of this script.
+# Prints the names of missing dependencies, as this script calls them.
 missing() {
   have cc || echo linker
   have_libclang || echo libclang
@@ -45,7 +45,7 @@ missing() {
   have_venv || echo venv
 }
 
-# $1: package manager, $2: what is missing -> package names.
+# Prints package names. $1: package manager, $2: missing dependency.
 package() {
   case "$1:$2" in
     apt:linker) echo gcc libc6-dev ;;
@@ -77,7 +77,7 @@ package() {
   esac
 }
 
-# Package managers must not ask: there may be nobody to answer.
+# Package managers must not ask questions, because the script also runs without a terminal.
 install() {
   local manager=$1 root=()
   shift
@@ -99,7 +99,7 @@ install() {
   esac
 }
 
-# Debian: the server under its own name, without the package that would start it as a service.
+# Debian: links the server under its own name, without the package that would start it as a service.
 link_debian_server() {
   if ! have_server && have redis-check-rdb; then
     mkdir -p target/bin
@@ -124,7 +124,7 @@ if [ "${1:-}" = browser ]; then
   packages=$([ -z "$manager" ] || package "$manager" browser)
   # shellcheck disable=SC2086 # names, one word each
   if [ -n "$packages" ]; then (OPTIONAL=yes install "$manager" $packages) >/dev/null 2>&1 || true; fi
-  have_browser || echo "skipped: the tests of the web page in a browser (chromium and chromedriver cannot be had here)"
+  have_browser || echo "skipped: the tests of the web page in a browser (chromium and chromedriver are not available here)"
   exit 0
 fi
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Packs what is built into target/dist: an archive for any Linux of this processor, and a package for Debian and its
-# children. Builds nothing (make dist does before); DIST names another folder, TOOL another build of the program.
+# Packs the built files into target/dist: an archive for any Linux on this processor architecture, and a package for
+# Debian and its derivatives. It builds nothing (make dist does that first). DIST names another folder, TOOL another
+# build of the program.
 #
-# The package is made with dpkg-deb from the same tree as the archive. cargo-deb would have to be compiled first, for
-# minutes, on every machine that tests the package, and knows nothing of a module beside a program.
+# The package is made with dpkg-deb from the same files as the archive. cargo-deb would have to be compiled first, which
+# takes minutes on every machine that tests the package, and it does not support a module beside a program.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,14 +18,15 @@ done
 
 version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 name=qadmin-$version-$(uname -m)-linux
-# The same sources make the same bytes.
+# The same sources produce the same bytes.
 when=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
 tree=$dist/tree
 rm -rf "$dist"
 mkdir -p "$tree"
 trap 'rm -rf "$tree"' EXIT
 
-# $1: folder, $2: of zsh, $3: of fish -> program, module, completions and man pages, as they lie under a prefix.
+# Copies program, module, completions and man pages as they are installed under a prefix. $1: target folder, $2: folder
+# of zsh's completions, $3: folder of fish's.
 stage() {
   install -D -m 755 "$tool" "$1/bin/qadmin"
   # Servers refuse a module that is not executable.
@@ -38,7 +40,7 @@ stage() {
   "$tool" man "$1/share/man/man1"
 }
 
-# $1: where the module is, $2: where the snippet is -> the snippet.
+# Prints the snippet for redis.conf. $1: path of the module, $2: path of the snippet.
 snippet() { sed -e "s|@MODULE@|$1|" -e "s|@SNIPPET@|$2|" packaging/redis.conf; }
 
 archive() {
@@ -51,11 +53,11 @@ archive() {
     gzip -n9 >"$dist/$name.tar.gz"
 }
 
-# The oldest C library that has what the binaries name.
+# Prints the oldest version of the C library that has all symbols of the binaries.
 libc() { cat "$module" "$tool" | grep -ao 'GLIBC_[0-9.]*[0-9]' | sort -uV | tail -1 | cut -d_ -f2; }
 
 deb() {
-  command -v dpkg-deb >/dev/null || { echo "no dpkg-deb here: there is no package for Debian"; return; }
+  command -v dpkg-deb >/dev/null || { echo "dpkg-deb is missing: no Debian package was made"; return; }
   local root=$tree/deb arch
   arch=$(dpkg --print-architecture)
   stage "$root/usr" zsh/vendor-completions fish/vendor_completions.d
@@ -77,7 +79,7 @@ Priority: optional
 Installed-Size: $(du -k -s "$root/usr" | cut -f1)
 Depends: libc6 (>= $(libc)), libgcc-s1
 Suggests: redis-server (>= 5:7.0.6) | valkey-server, bash-completion
-Description: look at a live job queue and clear it, inside Redis or Valkey
+Description: preview and clear messages of live job queues in Redis or Valkey
  A module for Redis and Valkey that counts, shows and clears the messages of a
  live queue of Celery, Sidekiq or Resque that match a filter, and a program for
  terminals, scripts and browsers that talks to it.

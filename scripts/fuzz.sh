@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Runs each fuzz target for FUZZ_SECONDS, two at a time, and fails on a finding. What the runs find worth keeping
-# stays in target/fuzz/corpus; fuzz/corpus holds the seeds only.
+# Runs each fuzz target for FUZZ_SECONDS, two at a time, and fails on a finding. Inputs that the
+# runs find useful are kept in target/fuzz/corpus; fuzz/corpus contains the seeds only.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${FUZZ_SECONDS:-120}
 tools=$PWD/target/tools
 found=$PWD/target/fuzz
-# cargo-fuzz wants flags that stable compilers accept with this set.
+# cargo-fuzz needs flags that stable compilers accept only with this variable.
 export RUSTC_BOOTSTRAP=1 PATH=$tools/bin:$PATH
 if ! command -v "${CXX:-c++}" >/dev/null; then
-  echo "make fuzz: there is no C++ compiler (Debian: apt-get install g++), which libFuzzer is built with: nothing was fuzzed"
+  echo "make fuzz: a C++ compiler is missing, which libFuzzer needs (Debian: apt-get install g++): nothing was fuzzed"
   exit 1
 fi
 command -v cargo-fuzz >/dev/null || cargo install --quiet --locked --root "$tools" --version 0.13.2 cargo-fuzz || {
-  echo "make fuzz: cargo-fuzz 0.13.2 cannot be had (see above): nothing was fuzzed"
+  echo "make fuzz: cargo-fuzz 0.13.2 could not be installed (see above): nothing was fuzzed"
   exit 1
 }
 fuzz() { cargo fuzz "$1" --fuzz-dir fuzz --target-dir "$found/build" "${@:2}"; }

@@ -1,29 +1,29 @@
 #!/usr/bin/env bash
-# Other servers to test against, without touching the system: Debian's newer suites have them as packages.
+# Installs other servers for the tests without changing the system: Debian's newer suites have them as packages.
 #
 # They are downloaded with apt, from the mirror that this machine uses for its own packages, with lists, cache
 # and state of their own under target/servers, and unpacked there with the libraries that they need. Each runs
 # through its own loader:
 #
-#   scripts/servers.sh                                        get them all, list them
+#   scripts/servers.sh                                        installs and lists all of them
 #   QADMIN_SERVER=target/servers/trixie-redis/run make test-server
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# suite and program: Redis 8.0 and Valkey 8.1; then whatever is newest.
+# suite and program: Redis 8.0 and Valkey 8.1; then the newest ones.
 SERVERS="trixie:redis trixie:valkey sid:redis sid:valkey"
 LIBRARIES="libc6 libssl3t64 libsystemd0 liblzf1 libjemalloc2 libatomic1 libstdc++6 libgcc-s1 libcap2 libzstd1
   liblua5.1-0 lua-cjson lua-bitop zlib1g liblz4-1 liblzma5 libgcrypt20 libgpg-error0"
 
 for tool in apt-get dpkg-deb; do
-  command -v "$tool" >/dev/null || { echo "$tool is not here: this needs Debian or one of its children"; exit 1; }
+  command -v "$tool" >/dev/null || { echo "$tool is missing: this script needs Debian or one of its derivatives"; exit 1; }
 done
 
 here=$PWD
 root=$here/target/servers
 arch=$(dpkg --print-architecture)
 
-# The mirror of this machine's own Debian sources, in either of apt's two notations.
+# Prints the mirror in this machine's Debian sources, in either of apt's two formats.
 mirror() {
   local found
   found=$(cat /etc/apt/sources.list.d/*.sources 2>/dev/null |
@@ -34,7 +34,7 @@ mirror() {
   echo "$found"
 }
 
-# $1: suite -> options that make apt look at nothing but that suite, and write nowhere but here.
+# Prints options with which apt reads only the suite $1 and writes only below this folder.
 apt_options() {
   local state=$root/apt/$1
   mkdir -p "$state/lists/partial" "$state/cache/archives/partial"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Tests what is packed: builds the packages of what is built, installs the .deb (as root: into this system, and removes
-# it again; otherwise it is unpacked into a temporary folder), and uses it: program, completions, man pages, and the
-# module in a throw-away server through the configuration that is shipped.
+# Tests the packages: packs the built files, installs the .deb (as root into this system, from which it is removed at the
+# end; otherwise it is unpacked into a temporary folder), and uses the program, completions, man pages, and the module in
+# a throw-away server with the shipped configuration.
 #
-#   TOOL=target/debug/qadmin scripts/test-package.sh      of another build of the program than make tool's
+#   TOOL=target/debug/qadmin scripts/test-package.sh      packs another build of the program than that of make tool
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -32,7 +32,7 @@ DIST=$work/dist scripts/dist.sh >/dev/null
 package=$(echo "$work"/dist/qadmin_*.deb)
 version=$(dpkg-deb -f "$package" Version)
 
-# Installed, or unpacked.
+# Installs the package, or unpacks it.
 root=
 if [ "$(id -u)" = 0 ]; then
   # Two of these tests at once would take the package away from each other.
@@ -50,14 +50,14 @@ if [ "$(id -u)" = 0 ] && ! dpkg -s qadmin >/dev/null 2>&1 && [ ! -e /usr/bin/qad
   qadmin=$(command -v qadmin)
   [ "$qadmin" = /usr/bin/qadmin ] || fail "qadmin is $qadmin"
 else
-  echo "the package is unpacked, not installed: that takes root and a system without it"
+  echo "the package is unpacked and not installed: an installation needs root and a system without the package"
   root=$work/root
   dpkg-deb -x "$package" "$root"
   qadmin=$root/usr/bin/qadmin
   sed -i "s|/usr/lib/redis|$root/usr/lib/redis|" "$root/etc/qadmin/redis.conf"
 fi
 
-# The program, and what comes with it.
+# Checks the program and the files that come with it.
 [ "$("$qadmin" --version)" = "qadmin $version" ] || fail "the version is $("$qadmin" --version)"
 for page in qadmin qadmin-clear qadmin-serve; do
   zcat "$root/usr/share/man/man1/$page.1.gz" | grep -q '^\.TH' || fail "no man page of $page"
@@ -69,7 +69,7 @@ grep -q '#compdef qadmin' "$root/usr/share/zsh/vendor-completions/_qadmin" || fa
 grep -q 'complete -c qadmin' "$root/usr/share/fish/vendor_completions.d/qadmin.fish" || fail "no completions for fish"
 grep -q 'MIT License' "$root/usr/share/doc/qadmin/copyright" || fail "no licence"
 
-# A server that does nothing but include the shipped configuration, at a socket of its own.
+# Starts a server that includes only the shipped configuration, on a socket of its own.
 cat >"$work/redis.conf" <<CONF
 port 0
 unixsocket $work/redis.sock
@@ -102,7 +102,7 @@ kill "$pid"
 wait "$pid" || true
 pid=
 
-# Away again: what is left is the configuration, until it is purged.
+# Removes the package: only the configuration remains until it is purged.
 if [ -n "$installed" ]; then
   dpkg -r qadmin >/dev/null
   if [ -e /usr/bin/qadmin ] || [ -e /usr/lib/redis/modules/libqadmin.so ]; then fail "dpkg -r left files"; fi
@@ -111,11 +111,11 @@ if [ -n "$installed" ]; then
   [ ! -e /etc/qadmin ] || fail "dpkg --purge left /etc/qadmin"
 fi
 
-# The archive has the same things.
+# The archive contains the same files.
 tar -xzf "$work"/dist/qadmin-*.tar.gz -C "$work"
 for file in bin/qadmin lib/redis/modules/libqadmin.so share/man/man1/qadmin.1 share/bash-completion/completions/qadmin \
   share/zsh/site-functions/_qadmin share/fish/vendor_completions.d/qadmin.fish redis.conf LICENSE README.md CHANGELOG.md; do
   [ -s "$(echo "$work"/qadmin-*-linux)/$file" ] || fail "the archive has no $file"
 done
 [ "$("$work"/qadmin-*-linux/bin/qadmin --version)" = "qadmin $version" ] || fail "the archive's program is another one"
-echo "test-package: $([ -z "$root" ] && echo installed || echo unpacked), used, taken away: everything held"
+echo "test-package: $([ -z "$root" ] && echo installed || echo unpacked), used, removed: all checks passed"

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # Runs the suite on other servers than the system's (see servers.sh).
 #
-#   scripts/test-servers.sh get    gets the others and runs nothing
-#   scripts/test-servers.sh        what matters most, on each of the others
-#   scripts/test-servers.sh all    everything, on each of them and on the system's own, and on the system's own
-#                                  with one unusual setting after the other
+#   scripts/test-servers.sh get    installs the others and runs nothing
+#   scripts/test-servers.sh        runs the most important tests on each of the others
+#   scripts/test-servers.sh all    runs all tests on each of them and on the system's own, and on the latter also
+#                                  with one unusual configuration after the other
 #
-# A server that cannot be had, and a setting that a server does not know, is told in one line and fails nothing. Where
-# QADMIN_REQUIRE names `servers`, all of them have to be there.
+# A server that is not available, and a setting that a server does not know, is reported in one line and fails nothing.
+# If QADMIN_REQUIRE contains `servers`, all of them are required.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# That it loads, that a unit is whole, that crashes and replicas cost nothing, who may do what.
+# Loading, whole units, crashes, replicas and permissions.
 MOST="smoke:: durability::units durability::kill durability::replica access::categories"
-# One per run. None makes a test's own expectation another one.
+# One configuration for each run. None of them changes what a test expects.
 VARIANTS=("io-threads 4" "activedefrag yes" "list-compress-depth 1" "maxmemory 4gb; maxmemory-policy allkeys-lru"
   "appendonly yes; appendfsync always")
 
@@ -22,7 +22,7 @@ what=${1:-}
 failed=0
 QADMIN_REQUIRE=${QADMIN_REQUIRE:-}
 
-# Says what is missing; that is the end where it is required.
+# Reports what is missing, and fails if it is required.
 missing() {
   case ",${QADMIN_REQUIRE// /}," in
     *,servers,*)
@@ -33,7 +33,7 @@ missing() {
   echo "skipped: $*"
 }
 
-# The other servers that run here -> servers
+# Sets `servers` to the other servers that run here.
 find_others() {
   local log each
   log=$(timeout 600 scripts/servers.sh 2>&1 </dev/null) ||
@@ -44,7 +44,7 @@ find_others() {
   done
 }
 
-# $1: server program (empty: the system's), $2: lines for its configuration; the rest: names of tests
+# Runs tests. $1: server program (empty: the system's), $2: lines for its configuration; the rest: names of tests
 suite() {
   local server=$1 lines=$2
   shift 2
@@ -53,7 +53,7 @@ suite() {
     "$cargo" test --quiet --package qadmin-tests --test suite -- --test-threads="${TEST_THREADS:-6}" "$@" || failed=1
 }
 
-# $1: lines for the configuration -> whether the system's server starts with them
+# Whether the system's server starts with the configuration $1.
 knows() {
   QADMIN_SERVER_CONFIG=$1 "$cargo" test --quiet --package qadmin-tests --test suite -- \
     --exact smoke::the_server_knows_the_commands >/dev/null 2>&1
@@ -72,7 +72,7 @@ elif [ "$what" = all ]; then
 else
   for server in ${servers[@]+"${servers[@]}"}; do suite "$server" "" $MOST; done
 fi
-# The last line says what the whole run was worth.
+# The last line says which servers and configurations were tested.
 printf 'tested on %s other servers:%s\n' "${#servers[@]}" \
   "$(for server in ${servers[@]+"${servers[@]}"}; do printf ' %s' "$(basename "$(dirname "$server")")"; done)"
 exit $failed

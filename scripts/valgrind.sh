@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# Runs part of the suite with every server under valgrind's memcheck, and fails where memcheck has anything to say.
+# Runs part of the suite with every server under valgrind's memcheck, and fails if memcheck reports an error.
 #
-#   scripts/valgrind.sh                         the tests named below
-#   scripts/valgrind.sh tiers:: hostile::       these
+#   scripts/valgrind.sh                         runs the tests named below
+#   scripts/valgrind.sh tiers:: hostile::       runs these tests
 #
 # What memcheck sees: the module allocates with the server's allocator, and Debian's server takes that from
-# libjemalloc.so. memcheck puts its own in its place (--soname-synonyms), so both the module's heap and the server's
-# are watched block by block: a string of the server that the module keeps too long shows as well. That works only
-# where jemalloc is a library of its own, or where the server uses the C library's malloc.
+# libjemalloc.so. memcheck replaces it with its own allocator (--soname-synonyms), so it checks each block of both the
+# module's heap and the server's, such as a string of the server that the module keeps too long. This works only if
+# jemalloc is a library of its own, or if the server uses the C library's malloc.
 #
 # Logs: target/valgrind/*.log, one for each server.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# What meets every callback of the module; the others only repeat it with more messages or other words.
+# Tests that reach every callback of the module; the others repeat it with more messages or other arguments.
 TESTS=(smoke:: model:: tiers:: joins:: hostile:: errors:: callers:: clients:: access:: durability::aof)
-# They count on the clock: on a job that is over before the next command comes, on a count within inline-wait, on what
-# is found within four slices.
+# These depend on the clock: on a job that ends before the next command arrives, on a count within inline-wait, or on a
+# sample that is found within four slices.
 SKIPPED=(--skip each_role_may_do_what_its_rules_say_and_nothing_else --skip fifty_equal_previews_cost_one_scan
   --skip any_bytes_may_be_a_message_and_none_is_taken_for_another --skip a_replica_shows_and_counts
   --skip nocount_answers_depth_and_sample_alone)
@@ -39,7 +39,7 @@ server=${QADMIN_SERVER:-$(command -v redis-server || echo "$here/target/bin/redi
 logs=$here/target/valgrind
 rm -rf "$logs"
 mkdir -p "$logs"
-# One thread at a time runs under valgrind: the fair scheduler lets the server's others come.
+# Under valgrind one thread runs at a time; the fair scheduler gives the server's other threads their turn.
 cat >"$logs/server" <<SCRIPT
 #!/bin/sh
 exec valgrind --log-file='$logs/%p.log' '--soname-synonyms=somalloc=*jemalloc*' --leak-check=full \\
@@ -49,16 +49,16 @@ SCRIPT
 chmod +x "$logs/server"
 
 failed=0
-# Everything takes thirty times as long: few seeds, two tests at a time.
+# Everything takes thirty times as long, so the run uses few seeds and two tests at a time.
 QADMIN_SERVER="$logs/server" QADMIN_ORDERLY_END=1 QADMIN_SLOWDOWN=30 QADMIN_MODEL_RUNS="${QADMIN_MODEL_RUNS:-3}" \
   "${CARGO:-cargo}" test --package qadmin-tests --test suite -- --test-threads 2 "${SKIPPED[@]}" "${TESTS[@]}" || failed=1
 
 servers=$(find "$logs" -name '*.log' | wc -l)
 ended=$(grep -l 'ERROR SUMMARY' "$logs"/*.log | wc -l)
-# Headlines of errors, also of servers that a test killed before they could add up theirs.
+# Prints the first lines of errors, also of servers that a test killed before they could print a summary.
 signs='Invalid (read|write|free)|uninitialised|Mismatched free|overlap in|definitely lost in|terminating with default'
 bad=$(grep -lE "^==[0-9]+== .*($signs)" "$logs"/*.log || true)
-echo "$servers servers ran under memcheck, $ended of them to an orderly end"
+echo "$servers servers ran under memcheck, $ended of them ended in an orderly way"
 if [ -n "$bad" ] || [ "$ended" = 0 ]; then
   for log in $bad; do
     echo "--- $log"
@@ -66,5 +66,5 @@ if [ -n "$bad" ] || [ "$ended" = 0 ]; then
   done
   failed=1
 fi
-[ "$failed" = 0 ] && echo "memcheck has nothing to say"
+[ "$failed" = 0 ] && echo "memcheck reported no errors"
 exit "$failed"

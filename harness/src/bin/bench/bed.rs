@@ -76,10 +76,10 @@ impl Bed {
         let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
         format!(
             "{}, {} cores of {}, {} of memory; {server}, {}; Python packages: {}.\n\n\
-             {} messages as Celery makes them (1.4 KB each, 21 tasks, 500 repositories), of which 1 % match\n\
-             `TASK {TARGET_TASK} REPOID {TARGET_REPOID}` where nothing else is said. Server, module and clients share\n\
-             the cores. The queue is a copy (COPY) of one that was filled by LPUSH. Everything was measured in one run of\n\
-             `make bench`; medians, with the extremes beside them.",
+             {} messages as Celery writes them (1.4 KB each, 21 tasks, 500 repositories), of which 1 % match\n\
+             `TASK {TARGET_TASK} REPOID {TARGET_REPOID}` unless a table says otherwise. Server, module and clients share\n\
+             the cores. The queue is a copy (COPY) of one that was filled by LPUSH. All figures are from one run of\n\
+             `make bench`; they are medians, with the extremes beside them.",
             tool("date", &["-u", "+%F"]),
             cores,
             member(&file("/proc/cpuinfo"), "model name"),

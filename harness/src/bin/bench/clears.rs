@@ -54,8 +54,8 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
         bed.targets.at_most(&format!("CLEARJOB ALL, {share} % matching"), in_floors, 1.6, " x floor");
     }
     table.note(
-        "An idle server is used fully; other tables show what other clients feel when there are some. The floor is a walk \
-         and the deletion of the same matches in one piece.",
+        "A job on an idle server uses all of the main thread; other tables show the effect on other clients. \
+         The floor is a walk and the deletion of the same matches in one piece.",
     );
     Ok(vec![table, rivals(bed)?])
 }
@@ -94,10 +94,10 @@ fn rivals(bed: &mut Bed) -> Result<Table, String> {
         bed.targets.at_least(&what, theirs.median() / ours.median(), 40.0, " x");
     }
     table.note(
-        "The rivals' time grows with the square of the depth: every LSET walks to its index, every LREM to its element. \
-         That is why the one with an LREM per match is measured on few messages: at a depth of a million it would take some \
-         2,500 times as long. Both are safe on a queue that stands still only: indexes move with every push and pop, and a \
-         worker that pops a tombstone crashes.",
+        "The time of the other ways grows with the square of the depth: every LSET walks to its index, every \
+         LREM to its element. Therefore the way with one LREM per match is measured on few messages: at a depth \
+         of a million it would take some 2,500 times as long. Both are safe only while nobody pushes or pops: \
+         indexes move with every push and pop, and a worker that pops a tombstone crashes.",
     );
     Ok(table)
 }

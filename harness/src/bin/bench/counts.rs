@@ -154,6 +154,9 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
         })?;
         table.timing(&format!("{name}; the server does nothing else meanwhile"), &series, base);
     }
-    table.note("Lua cannot open the base64 of a body: its counts believe kwargsrepr, which Celery cuts at 1,024 characters.");
+    table.note(
+        "Lua cannot decode the base64 of a body: its counts use kwargsrepr, which Celery cuts at 1,024 \
+                characters.",
+    );
     Ok(vec![table])
 }

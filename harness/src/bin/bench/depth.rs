@@ -122,10 +122,10 @@ pub(crate) fn measure(main: &mut Bed) -> Result<Vec<Table>, String> {
         }
     }
     table.note(
-        "Each on a server of its own. Scattered: the queue grew into the room that 64 other lists left, which lost a node \
-         in random turns, so that its neighbours lie anywhere. Figures per message are main thread time; work of a slice \
-         is its longest stretch after the seek, seek the longest one, both of all runs so far on that server. Of the clear \
-         its main thread time; one run.",
+        "Each row has a server of its own. Scattered: the queue was built in the memory that 64 other lists had \
+         left, which lost their nodes in random order, so that neighbouring nodes are far apart. Figures per \
+         message are main thread time. Work of a slice is the longest stretch after the seek, and seek the \
+         longest seek, both of all runs so far on that server. The clear is main thread time of one run.",
     );
     Ok(vec![table])
 }

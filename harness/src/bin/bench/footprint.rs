@@ -67,7 +67,8 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     let limit = (4 << 20) + factory(1.0).message(0).len();
     bed.targets.at_most("memory during any job: 4 MB and one message", peak as f64, limit as f64, " B");
     table.note(
-        "A clear gives memory back while it works: the dry runs, which remember the same things, show what it needs meanwhile.",
+        "A clear frees memory while it works. The dry runs, which remember the same things, show what it needs \
+         meanwhile.",
     );
     Ok(vec![table])
 }

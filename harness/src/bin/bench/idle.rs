@@ -29,7 +29,8 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
         bed.targets.at_most(&format!("{target}, {what}"), more, 5.0, " %");
     }
     table.note(format!(
-        "Counted by callgrind, in user space; the difference of {} and {} pushes, so that neither start nor end is in it.",
+        "Counted by callgrind, in user space, as the difference of {} and {} pushes, so that neither start nor \
+         end is included.",
         grouped(PUSHES[1]),
         grouped(PUSHES[0])
     ));

@@ -34,8 +34,8 @@ pub(crate) fn measure(_bed: &mut Bed) -> Result<Vec<Table>, String> {
         table.row(&[name.to_string(), each.to_string(), rounded(figure)]);
     }
     table.note(
-        "Counted by callgrind (core/examples/rounds.rs); compare them where two versions shall be compared. Times of the \
-         same cases: `cargo bench -p qadmin-core`.",
+        "Counted by callgrind (core/examples/rounds.rs). Use them to compare two versions. Times of the same \
+         cases: `cargo bench -p qadmin-core`.",
     );
     Ok(vec![table])
 }

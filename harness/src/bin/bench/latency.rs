@@ -92,8 +92,8 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
         }
     }
     table.note(format!(
-        "A wait counts from the moment when the request was due. One run each. A p99 may be that beside nothing, the \
-         longest seek of the jobs and twice slice-us ({slice_us} us)."
+        "A wait is measured from the moment at which the request was due. One run each. The limit of a p99 is \
+         the p99 without a job, plus the longest seek of the jobs, plus twice slice-us ({slice_us} us)."
     ));
     Ok(vec![table])
 }

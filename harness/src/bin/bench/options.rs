@@ -58,8 +58,8 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
         ]);
     }
     table.note(
-        "LIMIT, BY and TO walk towards the head and take out in a second walk, which seeks again; EXPECT counts first. The seek \
-         of a slice with a second walk is both.",
+        "LIMIT, BY and TO walk towards the head and remove matches in a second walk, which seeks again; EXPECT \
+         counts first. The seek of a slice with a second walk is the sum of both.",
     );
     Ok(vec![table])
 }

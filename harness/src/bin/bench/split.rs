@@ -66,11 +66,12 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     })?;
     row(&mut table, &format!("clear ALL, {SHARE} %"), walk, both - walk, &clear);
     table.note(
-        "Of the run with the median time. Walk and delete are what the floor takes in one piece; match and books is what \
-         the slices took of the main thread beyond floors and seeks (judging, colder reads, telling replicas, the record); \
-         loop is what passed between slices. Without judging: floors, seeks and loop, in floors; what would be left if \
-         match and books cost nothing. On a core and off it: the server's main thread as the kernel accounts it; off \
-         it, another thread had its core.",
+        "From the run with the median time. Walk and delete are the times of the floor in one piece. Match and \
+         books is the time of the slices on the main thread beyond floors and seeks (evaluating filters, slower \
+         reads, replication, the record). Loop is the time between slices. Without judging is the sum of \
+         floors, seeks and loop, divided by the floors: the result if match and books cost nothing. On a core \
+         and off it is the time of the server's main thread according to the kernel; off it, another thread \
+         used its core.",
     );
     Ok(vec![table])
 }

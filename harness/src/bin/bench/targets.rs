@@ -44,9 +44,10 @@ impl Targets {
             table.quiet_row(row);
         }
         table.note(
-            "A floor is the same walk in a module of its own (tests/module/benchfloor.c), in one piece, without judging: \
-             every element read and freed, for a clear the same matches deleted. Longest slices and quantiles are by the \
-             wall clock: on a machine with other work they tell of that work, too.",
+            "A floor is the same walk in a module of its own (tests/module/benchfloor.c), in one piece and \
+             without a filter: every element is read and freed, and for a clear the same matches are deleted. \
+             Longest slices and quantiles are measured with the wall clock, so other work on the machine is \
+             included.",
         );
         table
     }

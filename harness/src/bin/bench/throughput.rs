@@ -52,7 +52,7 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
             format!("{:.0} %", 100.0 * series.median() / without.median()),
         ]);
     }
-    table.note(format!("{jobs} jobs worked beside these runs, at the default duty of 50."));
+    table.note(format!("{jobs} jobs ran during these measurements, at the default duty of 50."));
     bed.targets.at_least(target, 100.0 * with.median() / without.median(), 45.0, " %");
     Ok(vec![table])
 }
