@@ -134,7 +134,7 @@ fn looks_and_clears(server: &Server, rules: &str, ended: &str) -> (bool, bool) {
 }
 
 #[test]
-fn categories_say_who_may_look_and_who_may_clear_where_the_server_lets_modules_have_them() {
+fn acl_categories_permit_previews_and_clears_on_servers_that_support_them() {
     let server = Server::start();
     let mut admin = server.conn();
     Filled::new(&server, 200, 10.0);

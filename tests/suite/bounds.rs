@@ -71,7 +71,7 @@ fn of_more_than_a_thousand_cached_counts_the_oldest_goes() {
 }
 
 #[test]
-fn of_more_than_five_hundred_ended_jobs_the_oldest_is_forgotten_but_for_the_record_of_a_clear() {
+fn oldest_ended_job_is_evicted_but_the_record_of_a_clear_survives() {
     let server = Server::start();
     let mut conn = server.conn();
     set(&mut conn, "inline-limit 0 job-lock-ttl 0 cache-ttl 0");
@@ -97,7 +97,7 @@ fn of_more_than_five_hundred_ended_jobs_the_oldest_is_forgotten_but_for_the_reco
 }
 
 #[test]
-fn a_live_job_follows_its_queue_however_many_others_were_looked_at_meanwhile() {
+fn a_live_job_follows_its_queue_however_many_others_were_previewed() {
     let server = Server::start();
     let mut conn = server.conn();
     set(&mut conn, "cache-ttl 0 job-lock-ttl 0");
@@ -116,7 +116,7 @@ fn a_live_job_follows_its_queue_however_many_others_were_looked_at_meanwhile() {
 
 /// Where there are more records than that, the database and its name of the record are enough.
 #[test]
-fn beyond_a_hundred_thousand_indexed_records_one_is_found_from_its_own_database() {
+fn a_record_beyond_the_known_ones_is_found_from_its_own_database() {
     let server = Server::start();
     let mut conn = server.conn();
     // A command of the module: from now on the server tells it of keys.

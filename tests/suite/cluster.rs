@@ -26,7 +26,7 @@ fn reply(conn: &mut Connection, words: &[&[u8]]) -> Reply {
 }
 
 #[test]
-fn a_jobs_keys_lie_in_the_slot_of_its_queue_whatever_its_name_and_status_is_routed_by_queue() {
+fn the_keys_of_a_job_are_in_the_slot_of_its_queue_for_any_name() {
     let cluster = Cluster::start(NODES, slow);
     for name in NAMES {
         let home = cluster.home(name, NODES);
@@ -110,7 +110,7 @@ fn migrate(cluster: &Cluster, slot: usize, from: usize, to: usize) {
 }
 
 #[test]
-fn a_queue_that_moves_to_another_node_ends_its_job_as_interrupted_and_never_as_completed() {
+fn a_queue_that_moves_to_another_node_interrupts_its_job() {
     let cluster = Cluster::start(NODES, slow);
     let slot = cluster.slot(QUEUE.as_bytes());
     let from = cluster.home(QUEUE.as_bytes(), NODES);
@@ -139,7 +139,7 @@ fn a_queue_that_moves_to_another_node_ends_its_job_as_interrupted_and_never_as_c
 }
 
 #[test]
-fn a_record_that_moves_before_its_queue_interrupts_the_job_and_nothing_is_owed() {
+fn a_record_that_moves_first_interrupts_the_job_without_a_pending_write() {
     let cluster = Cluster::start(NODES, slow);
     let slot = cluster.slot(QUEUE.as_bytes());
     let from = cluster.home(QUEUE.as_bytes(), NODES);
@@ -197,7 +197,7 @@ fn cluster_failover_in_the_middle_of_a_clear_loses_nothing() {
 }
 
 #[test]
-fn a_preview_on_a_clusters_replica_does_not_take_a_deleted_queue_for_one_that_moved() {
+fn a_deleted_queue_is_not_taken_for_a_moved_one_on_a_cluster_replica() {
     let mut cluster = Cluster::start(NODES, slow);
     let from = cluster.home(QUEUE.as_bytes(), NODES);
     let replica = cluster.add_replica(from, slow());
@@ -237,7 +237,7 @@ fn valkey_9_refuses_to_migrate_slots_whole_and_the_job_goes_on() {
 }
 
 #[test]
-fn a_listener_on_any_node_hears_the_jobs_of_all_and_each_node_lists_its_own_queues() {
+fn a_subscriber_on_any_node_gets_all_events_and_nodes_list_own_queues() {
     let cluster = Cluster::start(NODES, slow);
     let home = cluster.home(QUEUE.as_bytes(), NODES);
     let (here, other) = (cluster.node(home), cluster.node((home + 1) % NODES));

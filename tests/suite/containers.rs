@@ -48,7 +48,7 @@ fn assert_last(reply: &Reply, expected: Option<&str>, line: &str) {
 }
 
 #[test]
-fn previews_and_stats_and_their_jobs_name_the_container_with_a_sample_and_without() {
+fn previews_stats_and_their_jobs_name_the_container() {
     let (_server, mut conn) = filled();
     for inline in ["200000", "0"] {
         set(&mut conn, &format!("inline-limit {inline}"));
@@ -75,7 +75,7 @@ fn previews_and_stats_and_their_jobs_name_the_container_with_a_sample_and_withou
 }
 
 #[test]
-fn clears_and_their_records_name_the_container_also_when_it_is_empty_afterwards() {
+fn clears_and_records_name_the_container_even_if_it_becomes_empty() {
     let (_server, mut conn) = filled();
     for (about, expected) in CASES {
         let line = format!("QADMIN.CLEARJOB {about} DRYRUN");

@@ -49,7 +49,7 @@ fn words(events: &[Value]) -> Vec<&str> {
 }
 
 #[test]
-fn a_listener_hears_start_progress_and_end_of_a_clear_and_of_a_preview_in_order() {
+fn start_progress_and_end_of_jobs_are_published_in_order() {
     let server = Server::start();
     let mut conn = server.conn();
     let matching = filled(&server, "celery", LONG);
@@ -117,7 +117,7 @@ fn a_listener_hears_that_a_job_was_paused_resumed_and_cancelled() {
 }
 
 #[test]
-fn a_flush_tells_the_end_of_its_jobs_and_the_listener_may_be_the_one_who_flushes() {
+fn a_flush_publishes_the_end_of_its_jobs_also_to_the_client_that_flushes() {
     let server = Server::start();
     let mut conn = server.conn();
     filled(&server, "celery", LONG);
@@ -137,7 +137,7 @@ fn a_flush_tells_the_end_of_its_jobs_and_the_listener_may_be_the_one_who_flushes
 }
 
 #[test]
-fn names_of_any_bytes_are_told_whole_and_nobody_is_told_where_nobody_listens() {
+fn events_contain_names_of_any_bytes_and_need_a_subscriber() {
     let server = Server::start();
     let mut conn = server.conn();
     let name: &[u8] = b"q\xff\"\n\x00";

@@ -6,7 +6,7 @@ use redis::Commands as _;
 use crate::support::celery::{Worker, executed, wait_until_executed};
 
 #[test]
-fn a_real_worker_runs_messages_of_the_factory_and_recorded_ones_of_every_serializer() {
+fn a_real_worker_runs_generated_and_recorded_messages() {
     let server = Server::plain();
     let mut conn = server.conn();
     let mut ids = Vec::new();

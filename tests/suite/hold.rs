@@ -61,7 +61,7 @@ fn a_paused_clear_stands_still_and_goes_on_where_it_stood() {
 }
 
 #[test]
-fn a_job_that_is_paused_before_its_first_slice_can_be_cancelled_or_lose_its_queue() {
+fn a_job_paused_before_its_first_slice_can_be_cancelled() {
     let server = Server::start();
     let mut conn = server.conn();
     let matching = filled(&server, "celery", 3_000);

@@ -345,7 +345,7 @@ fn every_reply_is_valid_in_every_protocol_whatever_bytes_are_in_it() {
 
 /// The largest element that a server takes (`proto-max-bulk-len`).
 #[test]
-fn an_element_of_512_megabytes_is_counted_shown_and_cleared_like_any_other() {
+fn an_element_of_512_megabytes_is_previewed_and_cleared() {
     let server = Server::start();
     let mut conn = server.conn();
     let mut raw = server.raw();

@@ -39,7 +39,7 @@ fn end_of(conn: &mut Connection, line: &str) -> Reply {
 }
 
 #[test]
-fn a_preview_counts_what_a_clear_with_the_same_words_takes_from_pickled_messages() {
+fn preview_and_clear_agree_on_pickled_messages_with_the_same_words() {
     let server = Server::start();
     let mut conn = server.conn();
     let sent = send_closed(&server);

@@ -63,7 +63,7 @@ fn a_queue_of_sidekiq_is_counted_shown_and_cleared() {
 }
 
 #[test]
-fn a_clear_that_does_not_say_what_the_messages_are_is_refused_where_they_look_like_others() {
+fn a_clear_without_as_is_refused_if_messages_look_like_another_kind() {
     let server = Server::start();
     let mut conn = sidekiq(&server, "q");
     filled(&server, "celery", 100);
@@ -128,7 +128,7 @@ fn in_a_queue_of_resque_the_head_runs_next() {
 
 /// Behind what is there is the tail, where Resque pushes.
 #[test]
-fn what_is_moved_from_a_queue_of_resque_goes_behind_what_is_there_in_its_order_and_back() {
+fn a_move_from_a_resque_queue_and_back_keeps_the_order() {
     let server = Server::start();
     let replica = Server::start();
     replica.replica_of(&server);
@@ -159,7 +159,7 @@ fn what_is_moved_from_a_queue_of_resque_goes_behind_what_is_there_in_its_order_a
 
 /// Workers pop from the head and producers push at the tail while a clear goes through the queue.
 #[test]
-fn a_clear_of_a_live_queue_of_resque_takes_its_matches_and_nothing_else_on_the_replica_too() {
+fn a_clear_of_a_live_resque_queue_takes_only_matches_also_on_a_replica() {
     const MESSAGES: u32 = 12_000;
     let server = Server::start();
     let replica = Server::start();

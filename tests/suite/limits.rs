@@ -128,7 +128,7 @@ fn beyond_a_limit_there_is_an_error_that_says_the_limit() {
 }
 
 #[test]
-fn clients_that_wait_for_one_job_are_let_go_over_several_turns_and_each_is_answered_once() {
+fn clients_of_one_job_are_unblocked_over_several_turns_each_once() {
     const CLIENTS: i64 = 150;
     let server = Server::start();
     let mut conn = server.conn();
@@ -206,7 +206,7 @@ fn as_many_ids_as_in_takes_clear_those_and_no_other() {
 
 /// Each of these filters is kept twice as conditions and once as text, about.
 #[test]
-fn previews_with_long_filters_do_not_wait_once_their_requests_take_too_much_memory() {
+fn previews_do_not_block_once_their_requests_use_too_much_memory() {
     const CLIENTS: usize = 50;
     let server = Server::start();
     let mut conn = server.conn();
@@ -231,7 +231,7 @@ fn previews_with_long_filters_do_not_wait_once_their_requests_take_too_much_memo
 
 /// The message that all look for stands where an immediate sample finds it and the paused scan has not been.
 #[test]
-fn of_previews_whose_time_is_up_at_once_only_one_looks_for_a_sample_of_its_own() {
+fn only_one_of_many_expiring_previews_searches_for_a_sample() {
     const CLIENTS: i64 = 8;
     let server = Server::start();
     let mut conn = server.conn();

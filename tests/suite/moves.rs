@@ -61,7 +61,7 @@ fn start_in_pieces(conn: &mut Connection, words: &str, count: i64) -> String {
 }
 
 #[test]
-fn what_is_moved_is_what_a_clear_takes_and_keeps_its_order_behind_or_before_what_is_there() {
+fn a_move_takes_what_a_clear_takes_and_keeps_the_order_at_either_end() {
     let mut server = slow().start();
     let replica = slow().start();
     replica.replica_of(&server);
@@ -162,7 +162,7 @@ fn places(lists: &[Vec<Vec<u8>>]) -> HashMap<Vec<u8>, usize> {
 }
 
 #[test]
-fn at_any_moment_each_message_is_in_one_list_also_while_others_push_and_pop_at_both() {
+fn a_message_being_moved_is_always_in_exactly_one_list_under_traffic() {
     for front in ["", " FRONT"] {
         let primary = in_memory().start();
         let replica = in_memory().start();
@@ -235,7 +235,7 @@ fn a_worker_that_waits_for_the_other_list_gets_the_oldest_match() {
 }
 
 #[test]
-fn a_job_on_the_other_list_sees_pushes_and_takes_nothing_of_what_was_moved_there() {
+fn a_job_on_the_destination_sees_pushes_and_takes_no_moved_message() {
     let server = in_memory().start();
     let mut conn = server.conn();
     let (all, there) = (messages(31, 800), messages(32, 800));
@@ -273,7 +273,7 @@ fn a_job_on_the_other_list_sees_pushes_and_takes_nothing_of_what_was_moved_there
 }
 
 #[test]
-fn where_the_other_key_holds_something_else_nothing_is_touched_and_a_job_that_meets_it_ends() {
+fn a_destination_of_another_type_is_refused_or_ends_the_job() {
     let server = in_memory().start();
     let mut conn = server.conn();
     let all = messages(41, 6_000);

@@ -19,7 +19,7 @@ fn bed() -> (Server, Connection, Filled) {
 }
 
 #[test]
-fn a_command_from_inside_the_notification_of_our_own_write_is_refused_and_harms_nothing() {
+fn a_reentrant_command_of_another_module_is_refused_and_harmless() {
     for command in [
         "QADMIN.JOBS".to_string(),
         "QADMIN.CANCEL ALL".to_string(),
@@ -38,7 +38,7 @@ fn a_command_from_inside_the_notification_of_our_own_write_is_refused_and_harms_
 
 /// What it pushes and pops there is followed like anybody's: the push is not of the snapshot, the pop is drift.
 #[test]
-fn what_another_module_does_to_the_queue_when_it_hears_of_our_deletions_is_followed() {
+fn changes_by_another_module_during_our_notification_are_followed() {
     let (server, mut conn, filled) = bed();
     let slow = Slow::start(&server);
     let id = start_clear(&mut conn);
@@ -66,7 +66,7 @@ fn a_flush_by_another_module_when_it_hears_of_our_deletions_ends_the_job() {
 
 /// A silent edit that changes the length is seen by the next slice, which begins another pass.
 #[test]
-fn a_message_that_another_module_takes_out_silently_costs_another_pass_and_no_other_message() {
+fn a_silent_removal_by_another_module_costs_another_pass_only() {
     let (server, mut conn, filled) = bed();
     let slow = Slow::start(&server);
     let id = start_clear(&mut conn);
@@ -82,7 +82,7 @@ fn a_message_that_another_module_takes_out_silently_costs_another_pass_and_no_ot
 
 /// One that keeps the length is not seen, and harms nothing: what is judged is what is deleted.
 #[test]
-fn a_message_that_another_module_replaces_silently_is_judged_as_what_it_is() {
+fn a_message_silently_replaced_by_a_module_is_examined_as_it_is() {
     let (server, mut conn, filled) = bed();
     let slow = Slow::start(&server);
     let id = start_clear(&mut conn);

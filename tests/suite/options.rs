@@ -155,7 +155,7 @@ pub(crate) fn without(messages: &[Message], gone: &HashSet<usize>) -> Vec<Vec<u8
 }
 
 #[test]
-fn what_goes_is_what_the_option_says_and_dry_runs_replicas_and_the_append_only_file_agree() {
+fn options_clear_what_they_say_and_dry_runs_replicas_and_files_agree() {
     let mut server = slow().start();
     let replica = slow().start();
     replica.replica_of(&server);
@@ -350,7 +350,7 @@ fn the_newest_of_the_snapshot_stays_and_what_is_pushed_meanwhile_does_too() {
 }
 
 #[test]
-fn more_distinct_values_than_a_job_can_tell_apart_end_it_and_nothing_is_guessed() {
+fn too_many_distinct_values_fail_the_job_and_nothing_is_guessed() {
     const MOST: usize = 200_000;
     let server = Server::start();
     let mut conn = server.conn();
@@ -380,7 +380,7 @@ fn more_distinct_values_than_a_job_can_tell_apart_end_it_and_nothing_is_guessed(
 }
 
 #[test]
-fn the_options_are_part_of_what_a_resent_command_must_repeat_and_of_the_record() {
+fn a_resent_command_must_repeat_the_options_and_the_record_has_them() {
     let server = Server::start();
     let mut conn = server.conn();
     push(&mut conn, &messages(1, 50));

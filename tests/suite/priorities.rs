@@ -61,7 +61,7 @@ fn left(all: &[Message], lens: &[usize], gone: &HashSet<usize>) -> Vec<Vec<Vec<u
 }
 
 #[test]
-fn what_goes_of_all_lists_is_what_goes_of_one_queue_in_the_order_of_workers() {
+fn priority_all_clears_in_the_order_of_workers_as_one_queue() {
     let mut server = slow().start();
     let replica = slow().start();
     replica.replica_of(&server);
@@ -351,7 +351,7 @@ fn released(conn: &mut Connection, job: &str) -> Reply {
 }
 
 #[test]
-fn a_list_that_goes_or_is_edited_meanwhile_stops_nobody_and_a_new_one_of_its_name_is_not_touched() {
+fn a_deleted_or_edited_priority_list_does_not_stop_the_job() {
     let server = Server::start();
     let mut conn = server.conn();
     filled(&mut conn, 500);

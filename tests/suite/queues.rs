@@ -28,7 +28,7 @@ fn row(name: &str, depth: i64) -> (String, i64) {
 }
 
 #[test]
-fn queues_are_the_lists_of_messages_and_what_bindings_name_the_deepest_first() {
+fn queues_lists_message_lists_and_bound_queues_the_deepest_first() {
     let server = Server::start();
     let mut conn = server.conn();
     let (a, b) = (message("a.b"), message("c.d"));
@@ -170,7 +170,7 @@ fn a_large_keyspace_is_walked_in_slices_while_others_are_served() {
 }
 
 #[test]
-fn in_a_transaction_the_reply_is_what_one_slice_finds_and_says_so_and_a_script_gets_none() {
+fn queues_runs_one_slice_in_a_transaction_and_is_refused_in_scripts() {
     let server = Server::start();
     let mut conn = server.conn();
     push(&mut conn, b"celery", &[&message("a.b")]);
@@ -224,7 +224,7 @@ fn walks_are_bounded_and_end_with_their_clients() {
 }
 
 #[test]
-fn a_client_whose_time_is_up_is_told_what_was_found_and_that_it_is_not_all() {
+fn queues_replies_with_a_partial_list_when_the_time_is_up() {
     let server = Server::start();
     let mut conn = server.conn();
     run(&mut conn, &format!("DEBUG POPULATE {MANY}")).expect("DEBUG");
@@ -240,7 +240,7 @@ fn a_client_whose_time_is_up_is_told_what_was_found_and_that_it_is_not_all() {
 }
 
 #[test]
-fn a_preview_and_a_clear_say_how_much_is_in_the_other_priority_lists_to_whom_may_read_them() {
+fn the_depth_of_other_priority_lists_is_shown_to_users_who_may_read_them() {
     let server = Server::start();
     let mut conn = server.conn();
     let a = message("a.b");

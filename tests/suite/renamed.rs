@@ -19,7 +19,7 @@ fn misses(conn: &mut redis::Connection, line: &str, command: &str) {
 }
 
 #[test]
-fn a_clear_whose_record_could_not_be_written_or_read_says_which_command_is_missing() {
+fn a_clear_without_a_needed_command_is_refused_and_names_it() {
     for command in ["HSET", "PEXPIRE", "HDEL", "HGETALL"] {
         let server = without(command);
         let mut conn = server.conn();

@@ -38,7 +38,7 @@ fn paused_previews_keep_nobody_from_counting_and_the_oldest_ends_first() {
 }
 
 #[test]
-fn a_clear_finds_room_where_paused_previews_are_and_a_paused_clear_is_never_ended_for_another() {
+fn paused_previews_make_room_for_a_clear_and_paused_clears_keep_theirs() {
     let server = Server::start();
     let mut conn = server.conn();
     filled(&server, "celery", 20_000);
@@ -61,7 +61,7 @@ fn a_clear_finds_room_where_paused_previews_are_and_a_paused_clear_is_never_ende
 }
 
 #[test]
-fn any_number_of_clears_of_empty_queues_may_be_sent_at_once_and_each_has_its_record() {
+fn many_clears_of_empty_queues_at_once_each_have_a_record() {
     const CLEARS: usize = 200;
     let server = Server::start();
     let mut conn = server.conn();
@@ -94,7 +94,7 @@ fn long_filter(values: usize) -> String {
 }
 
 #[test]
-fn a_long_filter_is_whole_while_its_job_lives_and_cut_with_its_digest_in_all_that_stays() {
+fn a_long_filter_is_whole_in_a_live_job_and_cut_in_its_record() {
     const ID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02";
     let mut server = Server::builder().module().config("appendonly yes").start();
     let mut conn = server.conn();
@@ -133,7 +133,7 @@ fn a_long_filter_is_whole_while_its_job_lives_and_cut_with_its_digest_in_all_tha
 }
 
 #[test]
-fn beyond_maxmemory_a_dry_run_is_refused_and_what_is_known_of_it_is_still_told() {
+fn a_dry_run_is_refused_above_maxmemory_and_known_ids_still_answer() {
     const ID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02";
     let server = Server::builder().module().config("maxmemory-policy noeviction").start();
     let mut conn = server.conn();
@@ -164,7 +164,7 @@ fn beyond_maxmemory_a_dry_run_is_refused_and_what_is_known_of_it_is_still_told()
 
 /// Of these each record takes some 35 KB.
 #[test]
-fn records_take_no_more_than_their_bytes_and_the_oldest_make_room_for_the_newest() {
+fn records_are_bounded_in_bytes_and_the_oldest_are_evicted() {
     const JOBS: usize = 1_200;
     let server = Server::start();
     let mut conn = server.conn();

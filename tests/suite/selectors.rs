@@ -108,7 +108,7 @@ fn bed() -> (Server, Connection) {
 }
 
 #[test]
-fn a_command_and_all_keys_that_belong_to_its_queue_are_permitted_by_one_selector() {
+fn one_selector_must_permit_a_command_and_all_keys_of_its_queue() {
     let (server, _) = bed();
     for case in [
         case("QADMIN.PREVIEW prod TASK t PRIORITY ALL", "qadmin.preview", &["%R~prod", "%R~prod:3"]),
@@ -161,7 +161,7 @@ fn the_depth_of_other_lists_is_told_to_whom_one_selector_shows_them_all() {
 }
 
 #[test]
-fn a_job_is_shown_and_listed_by_one_selector_for_the_command_and_all_its_lists() {
+fn one_selector_must_permit_a_command_and_all_lists_of_a_shown_job() {
     let (server, mut admin) = bed();
     let job = ask(&mut admin, "QADMIN.CLEARJOB prod TASK x PRIORITY ALL ALL CONFIRM prod").text("job_id");
     wait_for_job(&mut admin, &job);
@@ -256,7 +256,7 @@ fn jobs_are_ended_and_held_by_whom_one_selector_lets_start_them() {
 }
 
 #[test]
-fn a_user_without_selectors_and_one_with_odd_patterns_have_the_rights_that_their_rules_say() {
+fn rights_follow_the_rules_without_selectors_and_with_odd_patterns() {
     let server = Server::start();
     let mut admin = server.conn();
     for key in ["f(x)", "\"q", "b)"] {

@@ -118,7 +118,7 @@ fn wrong_load_arguments_keep_the_server_from_starting_and_say_why() {
 
 /// In redis.conf the server itself checks names and ranges, and says so in its own words.
 #[test]
-fn a_wrong_setting_in_the_configuration_file_keeps_the_server_from_starting() {
+fn a_wrong_setting_in_redis_conf_prevents_the_start() {
     for (line, sentence) in [
         ("qadmin.duty 101", "qadmin.duty : argument must be between 1 and 100 inclusive"),
         ("qadmin.speed 9", "Module Configuration"),

@@ -87,7 +87,7 @@ fn by_task(factory: &Factory, i: u64) -> Vec<String> {
 }
 
 #[test]
-fn groups_are_what_a_naive_reader_counts_while_the_client_waits_and_as_a_job() {
+fn groups_equal_a_naive_count_for_blocked_clients_and_jobs() {
     let server = Server::builder().module_args("inline-wait 60000").start();
     let mut conn = server.conn();
     let mut factory = Factory::new(5).share(20.0);
@@ -161,7 +161,7 @@ fn an_empty_queue_has_no_groups_and_needs_no_job() {
 }
 
 #[test]
-fn equal_stats_are_one_scan_and_a_completed_one_is_given_again_until_bust_or_a_clear() {
+fn equal_stats_share_a_scan_and_a_result_until_bust_or_a_clear() {
     let server = Server::builder().module_args("inline-wait 60000").start();
     let mut conn = server.conn();
     filled(&server, QUEUE, LONG);
@@ -303,7 +303,7 @@ fn counts_and_places_are_exact_while_the_queue_changes_at_its_ends() {
 }
 
 #[test]
-fn a_group_whose_first_message_was_taken_says_no_place_rather_than_a_wrong_one() {
+fn a_group_whose_first_message_was_taken_has_no_position() {
     let server = Server::builder().module_args("inline-limit 0").start();
     let mut conn = server.conn();
     filled(&server, QUEUE, LONG);
@@ -334,7 +334,7 @@ fn a_group_whose_first_message_was_taken_says_no_place_rather_than_a_wrong_one()
 }
 
 #[test]
-fn more_groups_than_are_kept_are_counted_in_other_and_what_is_shown_stays_exact() {
+fn groups_beyond_the_limit_are_counted_in_other_and_shown_ones_are_exact() {
     let server = Server::builder().module_args("inline-wait 60000").start();
     let mut conn = server.conn();
     let mut factory = Factory::new(5).size(Size::Slim);

@@ -61,7 +61,7 @@ fn the_cache_knows_a_filter_by_what_it_means() {
 }
 
 #[test]
-fn a_number_with_a_plus_sign_is_an_error_and_not_another_spelling_of_a_cached_one() {
+fn a_number_with_a_plus_sign_is_an_error_and_not_a_cache_hit() {
     let server = Server::start();
     let mut conn = server.conn();
     filled(&server, "celery", 50);

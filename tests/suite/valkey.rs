@@ -40,7 +40,7 @@ fn do_a_job(conn: &mut Connection) {
 }
 
 #[test]
-fn on_valkey_8_1_a_client_stays_in_its_database_where_the_module_is_loaded_and_not_used() {
+fn on_valkey_8_1_an_unused_module_leaves_clients_in_their_database() {
     let Some(path) = valkey_8_1() else { return };
     let server = builder(&path).start();
     let mut conn = server.conn();
@@ -60,7 +60,7 @@ fn on_valkey_8_1_a_client_stays_in_its_database_where_the_module_is_loaded_and_n
 }
 
 #[test]
-fn on_valkey_8_1_a_client_that_moves_a_key_stays_in_its_database_and_its_replica_agrees() {
+fn on_valkey_8_1_a_client_that_moves_a_key_stays_in_its_database() {
     let Some(path) = valkey_8_1() else { return };
     let primary = builder(&path).start();
     let replica = builder(&path).start();

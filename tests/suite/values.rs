@@ -56,7 +56,7 @@ fn moved_to_now(conn: &mut Connection, id: &str, text: &str) -> String {
 }
 
 #[test]
-fn the_inputs_of_public_reports_are_counted_and_cleared_as_they_were_meant() {
+fn inputs_of_public_reports_are_counted_and_cleared_as_meant() {
     let server = Server::start();
     let mut conn = server.conn();
     let mut wrong = Vec::new();

@@ -10,7 +10,7 @@ use super::{
 use crate::support::{ask, run, wait_for_job};
 
 #[test]
-fn a_queue_replayed_from_the_append_only_file_is_the_queue_before_with_every_policy_and_format() {
+fn the_append_only_file_restores_the_queue_with_every_policy_and_format() {
     for policy in ["always", "everysec"] {
         for preamble in ["yes", "no"] {
             replayed(policy, preamble);

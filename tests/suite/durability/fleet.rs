@@ -53,7 +53,7 @@ impl Fleet {
 }
 
 #[test]
-fn at_random_stops_of_two_clears_under_traffic_all_replicas_hold_what_the_primary_holds() {
+fn replicas_equal_the_primary_at_random_stops_of_two_clears() {
     let mut rng = Rng::new(3);
     let mut fleet = Fleet::start();
     let mut conn = fleet.primary.conn();
@@ -135,7 +135,7 @@ fn promoted(fleet: &Fleet, filled: &Filled, jobs: [&str; 2]) {
 }
 
 #[test]
-fn a_replica_without_the_module_keeps_what_was_cleared_until_it_takes_everything_over_again() {
+fn a_replica_without_the_module_keeps_cleared_messages_until_a_full_sync() {
     let (primary, mut replica) = (slow().start(), Server::plain());
     replica.replica_of(&primary);
     let mut conn = primary.conn();
@@ -158,7 +158,7 @@ fn a_replica_without_the_module_keeps_what_was_cleared_until_it_takes_everything
 }
 
 #[test]
-fn without_the_module_a_server_loads_an_append_only_file_only_after_it_was_rewritten() {
+fn a_server_without_the_module_loads_only_a_rewritten_append_only_file() {
     let mut server = slow().start();
     let mut conn = server.conn();
     let filled = Filled::new(&server, 1_000, 40.0);

@@ -8,7 +8,7 @@ use super::{
 };
 
 #[test]
-fn after_kill_9_the_record_and_the_queue_agree_and_a_new_clear_finishes_the_work() {
+fn after_kill_9_record_and_queue_agree_and_a_new_clear_finishes() {
     // Where in the clear the server is killed: numbers without a pattern, so that units are met at any place.
     for (policy, at) in [("always", 1), ("everysec", 211), ("always", 733), ("everysec", 1_207)] {
         killed(policy, at);

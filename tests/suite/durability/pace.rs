@@ -12,7 +12,7 @@ fn with_every_write_synced_there_is_at_most_one_unit_in_ten_milliseconds() {
 }
 
 #[test]
-fn where_nobody_can_ask_whether_every_write_is_synced_units_are_as_far_apart() {
+fn without_config_units_are_as_far_apart_as_with_fsync_always() {
     one_unit_in_ten_milliseconds(
         &slow().module_args("slice-us 50").config("rename-command CONFIG \"\"").start(),
     );

@@ -117,7 +117,7 @@ fn queue_digest(conn: &mut Connection) -> String {
 }
 
 #[test]
-fn killed_at_any_moment_a_server_comes_back_with_every_message_that_was_not_cleared() {
+fn a_server_killed_at_any_moment_restores_every_message_not_cleared() {
     rounds(1, |rng, policy, preamble, besides| {
         let (mut server, filled, id, reported) = in_the_middle(rng, policy, preamble, besides);
         server.kill9();
@@ -154,7 +154,7 @@ fn what_is_replayed_after_a_kill_is_what_was_there_at_any_stop_of_a_clear() {
 
 /// Only a snapshot is there: what came after it is lost with any server, and what it holds is of one moment.
 #[test]
-fn killed_while_it_writes_a_snapshot_a_server_without_append_only_file_comes_back_as_of_the_one_before() {
+fn a_kill_while_saving_restores_the_previous_snapshot() {
     let mut server = in_memory().start();
     let mut conn = server.conn();
     let filled = Filled::new(&server, 20_000, 50.0);

@@ -43,7 +43,7 @@ fn the_record_has_every_field_of_status_and_a_time_to_live() {
 }
 
 #[test]
-fn a_record_that_an_earlier_version_wrote_is_shown_under_the_names_of_today() {
+fn a_record_of_an_earlier_version_is_shown_with_present_names() {
     let server = Server::start();
     let mut conn = server.conn();
     let message = r#"[{"body":"e30=","headers":{"task":"t","id":"1"},"properties":{}},"",""]"#;
@@ -68,7 +68,7 @@ fn a_record_that_an_earlier_version_wrote_is_shown_under_the_names_of_today() {
 }
 
 #[test]
-fn a_record_that_is_deleted_or_made_to_expire_during_the_job_comes_back_whole() {
+fn a_record_deleted_or_expired_during_the_job_is_written_again() {
     let server = slow().start();
     let mut conn = server.conn();
     Filled::new(&server, 6_000, 40.0);
@@ -105,7 +105,7 @@ fn where_the_records_key_holds_something_else_no_job_starts() {
 }
 
 #[test]
-fn a_record_key_that_becomes_something_else_fails_the_job_and_owes_nothing() {
+fn a_record_key_of_another_type_fails_the_job_without_a_pending_write() {
     let server = slow().start();
     let mut conn = server.conn();
     let filled = Filled::new(&server, 6_000, 40.0);
@@ -128,7 +128,7 @@ fn a_record_key_that_becomes_something_else_fails_the_job_and_owes_nothing() {
 }
 
 #[test]
-fn a_job_is_found_by_its_id_alone_from_any_database_after_a_restart_and_on_a_replica() {
+fn a_job_is_found_by_id_in_any_database_after_a_restart_and_on_replicas() {
     // Slices are as long as usual: so is the look for records that JOBS has the time for.
     let kept = || Server::builder().module().config("appendonly yes").config("appendfsync always");
     let mut server = kept().start();

@@ -11,7 +11,7 @@ use crate::stage::{set, slowly};
 use crate::support::{ask, run, wait_for_job};
 
 #[test]
-fn while_the_disk_fails_a_clear_waits_with_a_reason_and_goes_on_when_it_works_again() {
+fn a_clear_waits_while_the_disk_fails_and_continues_afterwards() {
     let server = slow().config("save 3600 1000000").start();
     let mut conn = server.conn();
     let filled = Filled::new(&server, 4_000, 40.0);

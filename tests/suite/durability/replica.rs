@@ -83,7 +83,7 @@ fn a_replica_that_was_away_catches_up_in_part_or_whole() {
 }
 
 #[test]
-fn a_replica_promoted_in_the_middle_knows_the_job_as_interrupted_and_clears_the_rest() {
+fn a_promoted_replica_shows_the_job_as_interrupted_and_clears_the_rest() {
     let (mut primary, replica) = pair();
     let mut conn = primary.conn();
     let filled = Filled::new(&primary, 6_000, 40.0);

@@ -16,7 +16,7 @@ fn pair() -> (Server, Server) {
 }
 
 #[test]
-fn while_writes_are_paused_a_clear_waits_and_says_so_then_goes_on_by_itself() {
+fn a_clear_waits_while_writes_are_paused_and_continues_by_itself() {
     let (primary, replica) = pair();
     let mut conn = primary.conn();
     let filled = Filled::new(&primary, 4_000, 40.0);
@@ -50,7 +50,7 @@ fn a_pause_of_all_clients_ends_by_its_time_and_the_clear_goes_on() {
 }
 
 #[test]
-fn a_job_cancelled_while_writes_are_paused_has_its_record_as_soon_as_they_are_not() {
+fn a_job_cancelled_during_paused_writes_gets_its_record_afterwards() {
     let server = slow().start();
     let mut conn = server.conn();
     Filled::new(&server, 4_000, 40.0);
@@ -95,7 +95,7 @@ fn failover_in_the_middle_of_a_clear_loses_nothing() {
 }
 
 #[test]
-fn shutdown_waits_for_a_replica_that_lags_and_the_clear_does_not_disturb_it() {
+fn a_clear_does_not_disturb_a_shutdown_that_waits_for_a_replica() {
     let mut primary = slow().config("shutdown-timeout 60").start();
     let replica = slow().start();
     replica.replica_of(&primary);

@@ -13,7 +13,7 @@ use crate::support::{ask, wait_for_job};
 pub(crate) type Command = Vec<Vec<u8>>;
 
 #[test]
-fn deletions_record_and_audit_entry_are_one_transaction_for_replicas_and_the_append_only_file() {
+fn deletions_record_and_audit_entry_are_replicated_as_one_transaction() {
     let primary = slow().start();
     let replica = slow().start();
     replica.replica_of(&primary);
@@ -52,7 +52,7 @@ fn judge(transactions: &[Vec<Command>], id: &str) {
 }
 
 #[test]
-fn a_unit_repeats_only_the_fields_of_the_record_that_changed_whatever_the_length_of_the_filter() {
+fn a_unit_replicates_only_changed_fields_of_the_record() {
     let server = slow().start();
     let mut conn = server.conn();
     let filled = Filled::new(&server, 3_000, 50.0);

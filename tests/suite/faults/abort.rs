@@ -31,7 +31,7 @@ fn arm(conn: &mut Connection, place: &str, skip: u32) {
 }
 
 #[test]
-fn a_panic_between_deletion_and_replication_stops_the_process_and_nothing_is_lost_or_half_done() {
+fn a_panic_between_deletion_and_replication_aborts_and_loses_nothing() {
     for (place, skip) in [("telling a unit", 3), ("behind a deletion", 40)] {
         let mut server = server();
         let mut conn = server.conn();
@@ -65,7 +65,7 @@ fn pair() -> (Server, Server, Filled) {
 /// It has deleted and told nobody: its own append-only file and replicas would keep what it does not have. It
 /// stops dead, and gets everything anew from its primary.
 #[test]
-fn a_panic_of_a_replica_behind_a_deletion_stops_it_and_it_comes_back_equal() {
+fn a_panic_of_a_replica_after_a_deletion_aborts_and_it_comes_back_equal() {
     for place in ["behind a deletion", "passing on a unit"] {
         let (primary, mut replica, filled) = pair();
         arm(&mut replica.conn(), place, 1);
@@ -85,7 +85,7 @@ fn a_panic_of_a_replica_behind_a_deletion_stops_it_and_it_comes_back_equal() {
 /// Before the first deletion it is a mismatch: nothing is touched, the counter tells, and no later unit takes out
 /// another message. A full synchronization heals it.
 #[test]
-fn a_panic_of_a_replica_before_it_touches_the_queue_touches_nothing_and_is_counted() {
+fn a_panic_of_a_replica_before_a_deletion_is_counted_and_harmless() {
     for place in ["a unit of the primary", "reading a message"] {
         let (primary, replica, filled) = pair();
         arm(&mut replica.conn(), place, 0);
@@ -104,7 +104,7 @@ fn a_panic_of_a_replica_before_it_touches_the_queue_touches_nothing_and_is_count
 
 /// The command's own guard: the link's client is told, and nothing is touched.
 #[test]
-fn a_panic_before_the_internal_command_does_anything_is_seen_by_the_next_unit() {
+fn a_panic_before_the_internal_command_acts_is_seen_by_the_next_unit() {
     let (primary, replica, filled) = pair();
     arm(&mut replica.conn(), "QADMIN.APPLY", 0);
     let id = start_clear(&mut primary.conn());

@@ -79,7 +79,7 @@ fn a_panic_while_the_record_is_written_fails_the_job_and_loses_no_count() {
 }
 
 #[test]
-fn an_undo_that_cannot_write_down_what_is_back_leaves_no_journal_that_claims_it() {
+fn an_undo_that_cannot_record_its_moves_leaves_no_journal() {
     Bed::new().walk(&[("writing the journal", |bed| {
         let (id, list) = super::callbacks::move_all(bed);
         bed.arm("writing the journal", 0);

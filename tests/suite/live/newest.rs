@@ -33,7 +33,7 @@ fn take_newest(conn: &mut Connection, id: &str, n: usize, rng: &mut Rng) -> (Rep
 }
 
 #[test]
-fn the_newest_match_that_is_left_stays_whenever_newer_ones_leave_at_the_head() {
+fn keep_newest_keeps_the_newest_match_that_is_left() {
     let server = crate::stage::slow_server().start();
     let mut conn = server.conn();
     let mut passes = [0; 2];

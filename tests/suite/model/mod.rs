@@ -90,11 +90,11 @@ fn run_all(edits: Edits, first: u64) {
 }
 
 #[test]
-fn changes_at_the_ends_leave_every_count_exact_and_every_other_message_in_place() {
+fn pushes_and_pops_leave_counts_exact_and_other_messages_in_place() {
     run_all(Edits::Never, 1);
 }
 
 #[test]
-fn edits_in_place_never_clear_another_message_or_one_that_was_pushed_later() {
+fn edits_in_place_never_clear_other_or_later_messages() {
     run_all(Edits::Sometimes, 1_001);
 }

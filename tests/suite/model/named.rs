@@ -52,7 +52,7 @@ fn numbers<const N: usize>(reply: &Reply, names: [&str; N]) -> [i64; N] {
 const COUNTS: [&str; 6] = ["total_estimated", "processed", "matched", "deleted", "drifted", "arrived"];
 
 #[test]
-fn what_workers_take_before_the_first_slice_is_drift_and_what_comes_back_is_no_part_of_the_snapshot() {
+fn messages_taken_before_the_first_slice_are_drift_also_if_given_back() {
     let server = server();
     let mut conn = server.conn();
     for (mode, deleted, would_delete) in [
@@ -91,7 +91,7 @@ fn what_workers_take_before_the_first_slice_is_drift_and_what_comes_back_is_no_p
 }
 
 #[test]
-fn a_blocked_worker_is_served_before_the_first_slice_and_what_it_takes_is_drift() {
+fn a_blocked_worker_is_served_before_the_first_slice_and_counts_as_drift() {
     let server = server();
     let (mut conn, mut worker) = (server.conn(), server.raw());
     worker.send(b"*3\r\n$5\r\nBRPOP\r\n$1\r\nq\r\n$1\r\n0\r\n").expect("the server is there");
@@ -106,7 +106,7 @@ fn a_blocked_worker_is_served_before_the_first_slice_and_what_it_takes_is_drift(
 }
 
 #[test]
-fn a_queue_that_is_gone_completes_the_job_and_a_new_one_of_its_name_is_not_touched() {
+fn a_deleted_queue_completes_the_job_and_its_successor_is_not_touched() {
     let server = server();
     let mut conn = server.conn();
     let endings: [&[&str]; 12] = [
@@ -154,7 +154,7 @@ fn a_queue_that_is_gone_completes_the_job_and_a_new_one_of_its_name_is_not_touch
 }
 
 #[test]
-fn a_queue_that_is_restored_over_completes_the_job_and_the_new_one_is_not_touched() {
+fn a_queue_replaced_by_restore_completes_the_job_and_is_not_touched() {
     let server = server();
     let mut conn = server.conn();
     push(&mut conn, "LPUSH", MATCH, 700);
@@ -206,7 +206,7 @@ fn a_queue_that_expires_completes_the_job() {
 }
 
 #[test]
-fn flushing_or_swapping_the_database_fails_the_job_and_touches_nothing_more() {
+fn a_flushed_or_swapped_database_fails_the_job() {
     let server = server();
     let mut conn = server.conn();
     for (at, (line, words)) in [
@@ -317,7 +317,7 @@ fn a_clear_stands_still_while_writes_are_paused_and_says_why() {
 }
 
 #[test]
-fn what_another_clear_takes_first_is_drift_and_both_together_take_every_match_once() {
+fn two_clears_take_every_match_once_and_count_the_others_as_drift() {
     let server = server();
     let mut conn = server.conn();
     fill(&mut conn, 3_000);

@@ -23,7 +23,7 @@ fn send_later(server: &Server) -> Vec<Value> {
 }
 
 #[test]
-fn what_a_real_worker_holds_is_counted_shown_and_cleared_and_the_worker_lives_on() {
+fn unacked_messages_of_a_real_worker_are_cleared_and_it_keeps_running() {
     let server = Server::start();
     let mut conn = server.conn();
     let sent = send_later(&server);

@@ -15,7 +15,7 @@ fn start(conn: &mut Connection) -> String {
 }
 
 #[test]
-fn both_keys_and_the_record_are_one_transaction_for_replicas_and_the_append_only_file() {
+fn unacked_deletions_and_record_are_replicated_as_one_transaction() {
     let mut primary = slow().start();
     let replica = Server::builder().config("appendonly yes").start();
     replica.replica_of(&primary);
@@ -71,7 +71,7 @@ fn agrees(conn: &mut Connection, all: &[Held], id: &str, reported: i64) {
 }
 
 #[test]
-fn after_kill_9_both_keys_and_the_record_agree_and_a_new_clear_finishes_the_work() {
+fn after_kill_9_hash_index_and_record_agree_and_a_clear_finishes() {
     for at in [1, 431] {
         let mut server = slow().start();
         let mut conn = server.conn();
@@ -86,7 +86,7 @@ fn after_kill_9_both_keys_and_the_record_agree_and_a_new_clear_finishes_the_work
 }
 
 #[test]
-fn a_panic_between_hash_and_index_stops_the_process_and_neither_is_changed_alone() {
+fn a_panic_between_hash_and_index_aborts_and_changes_neither_alone() {
     let aof = Server::builder().config("appendonly yes").config("appendfsync always");
     let mut server = aof.may_crash().faults().start();
     let mut conn = server.conn();

@@ -38,7 +38,7 @@ fn left_alone(end: &Reply) -> usize {
 }
 
 #[test]
-fn a_clear_never_takes_what_came_later_whatever_its_time_and_says_what_it_left_alone() {
+fn a_clear_never_takes_later_deliveries_and_reports_what_it_kept() {
     for slice in ["50", "500"] {
         let server = in_memory().start();
         let mut conn = server.conn();
@@ -78,7 +78,7 @@ fn a_clear_never_takes_what_came_later_whatever_its_time_and_says_what_it_left_a
 }
 
 #[test]
-fn of_an_index_that_the_command_itself_reads_every_match_that_was_there_is_taken_and_no_other() {
+fn a_small_index_is_cleared_of_exactly_the_matches_that_were_there() {
     let server = in_memory().start();
     let mut conn = server.conn();
     set(&mut conn, "slice-us 20000");
@@ -112,7 +112,7 @@ fn of_an_index_that_the_command_itself_reads_every_match_that_was_there_is_taken
 }
 
 #[test]
-fn ordinary_deliveries_and_acknowledgements_while_the_index_is_read_leave_nothing_uncertain() {
+fn ordinary_deliveries_while_the_index_is_read_leave_nothing_uncertain() {
     let server = in_memory().start();
     let mut conn = server.conn();
     let before = many(0, 4_000, 50.0);

@@ -18,7 +18,7 @@ fn ack(conn: &mut Connection, tag: &str) {
 }
 
 #[test]
-fn a_clear_beside_workers_takes_every_match_that_stays_and_nothing_that_came_later() {
+fn a_clear_during_deliveries_takes_every_old_match_and_no_later_message() {
     for options in ["ALL", "KEEPONE"] {
         let primary = in_memory().start();
         // It has no module: what it hears is HDEL and ZREM.
@@ -71,7 +71,7 @@ fn a_clear_beside_workers_takes_every_match_that_stays_and_nothing_that_came_lat
 }
 
 #[test]
-fn a_hash_that_is_gone_completes_the_job_and_what_takes_its_name_is_not_touched() {
+fn a_deleted_hash_completes_the_job_and_its_successor_is_not_touched() {
     for (what, line) in [
         ("deleted", "DEL unacked unacked_index"),
         ("renamed", "RENAME unacked elsewhere"),

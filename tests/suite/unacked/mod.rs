@@ -153,7 +153,7 @@ fn what_workers_hold_is_counted_shown_and_grouped_in_the_order_of_time() {
 }
 
 #[test]
-fn a_clear_takes_matches_out_of_both_keys_and_keepone_keeps_the_lowest_deadline() {
+fn a_clear_removes_from_hash_and_index_and_keepone_keeps_the_earliest() {
     let server = in_memory().start();
     let mut conn = server.conn();
     set(&mut conn, "slice-us 50 duty 100 inline-wait 60000");
@@ -224,7 +224,7 @@ fn another_index_is_named_by_index_and_status_and_resent_ids_know_it() {
 }
 
 #[test]
-fn entries_without_a_message_and_messages_without_an_entry_are_left_alone_and_counted() {
+fn orphaned_index_entries_and_messages_are_kept_and_counted() {
     let server = Server::start();
     let mut conn = server.conn();
     let all = many(0, 100, 100.0);
@@ -278,7 +278,7 @@ fn what_is_no_message_of_kombu_is_undecodable_and_goes_only_as_such() {
 }
 
 #[test]
-fn entries_of_one_time_are_passed_in_their_order_however_many_there_are_and_times_may_be_any_number() {
+fn entries_with_equal_or_extreme_scores_are_examined_in_order() {
     let server = in_memory().start();
     let mut conn = server.conn();
     set(&mut conn, "slice-us 50 duty 100");

@@ -68,7 +68,7 @@ fn at_maxmemory_what_workers_hold_is_counted_and_cleared() {
 }
 
 #[test]
-fn a_transaction_and_a_script_see_what_workers_hold_and_are_not_kept_waiting() {
+fn transactions_and_scripts_preview_unacked_messages_without_blocking() {
     let server = Server::start();
     let mut conn = server.conn();
     append(&mut conn, &many(0, 50, 100.0));

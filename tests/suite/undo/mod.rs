@@ -52,7 +52,7 @@ fn count(messages: &[Vec<u8>]) -> i64 {
 }
 
 #[test]
-fn park_moves_to_a_list_of_the_jobs_own_and_undo_moves_all_of_it_back_in_its_order() {
+fn park_moves_to_an_own_list_and_undo_moves_everything_back_in_order() {
     for front in [false, true] {
         let server = Server::start();
         let mut conn = server.conn();
@@ -110,7 +110,7 @@ fn park_moves_to_a_list_of_the_jobs_own_and_undo_moves_all_of_it_back_in_its_ord
 }
 
 #[test]
-fn the_undo_of_a_job_that_moved_two_hundred_of_five_hundred_moves_two_hundred() {
+fn an_undo_moves_back_only_as_many_messages_as_its_job_moved() {
     let server = Server::start();
     let mut conn = server.conn();
     let all: Vec<Message> = messages(6, 3_000).into_iter().filter(Message::matches).take(500).collect();
@@ -389,7 +389,7 @@ fn who_may_not_take_from_the_list_or_add_to_the_queue_undoes_nothing() {
 }
 
 #[test]
-fn an_undo_that_was_cancelled_is_continued_and_can_be_paused_and_throttled() {
+fn a_cancelled_undo_is_continued_and_can_be_paused_and_throttled() {
     let server = in_memory().start();
     let mut conn = server.conn();
     push_to(&mut conn, "celery", &messages(16, 3_000));

@@ -276,7 +276,7 @@ fn world(server: &Server, seed: u64) -> World {
 }
 
 #[test]
-fn an_undo_returns_exactly_what_its_job_moved_and_is_still_there_whatever_others_do() {
+fn an_undo_returns_exactly_the_moved_messages_that_are_still_there() {
     for (seed, restarts) in [(1, false), (2, false), (3, true)] {
         let mut server = if restarts { slow().start() } else { in_memory().start() };
         let replica = in_memory().start();

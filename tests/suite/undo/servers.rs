@@ -9,7 +9,7 @@ use crate::options::{messages, push_to};
 use crate::support::{ask, run, wait_for_job};
 
 #[test]
-fn the_record_is_enough_after_a_restart_and_an_interrupted_undo_is_continued() {
+fn an_interrupted_undo_is_continued_after_a_restart_from_its_record() {
     for dump in [false, true] {
         let builder = if dump { in_memory().config("save 3600 1") } else { slow() };
         let mut server = builder.start();
@@ -89,7 +89,7 @@ fn a_replica_refuses_and_undoes_when_it_has_become_the_primary() {
 }
 
 #[test]
-fn a_replica_and_an_append_only_file_hold_what_the_primary_holds_after_an_undo() {
+fn replica_and_append_only_file_equal_the_primary_after_an_undo() {
     let (mut primary, replica) = (slow().start(), slow().start());
     replica.replica_of(&primary);
     let mut conn = primary.conn();
@@ -119,7 +119,7 @@ fn words(conn: &mut Connection, words: &[&[u8]]) -> redis::RedisResult<Value> {
 }
 
 #[test]
-fn in_a_cluster_parked_lists_and_journals_lie_in_the_queues_slot_whatever_its_name() {
+fn parked_lists_and_journals_are_in_the_slot_of_the_queue_for_any_name() {
     let cluster = Cluster::start(3, slow);
     for name in [&b"celery"[..], b"{a}b", b"a}b", b"{}x", b"x{}y}", b"", b"{{x}}", b"a{b"] {
         let home = cluster.home(name, 3);

@@ -9,7 +9,7 @@ use crate::options::{messages, push_to};
 use crate::support::ask;
 
 #[test]
-fn status_and_record_show_the_rate_and_share_in_force_also_when_the_job_was_paused_meanwhile() {
+fn status_and_record_show_the_rate_and_duty_in_force_also_after_a_pause() {
     let server = in_memory().start();
     let mut conn = server.conn();
     push_to(&mut conn, "celery", &messages(20, 3_000));
