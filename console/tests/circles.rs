@@ -1,4 +1,4 @@
-//! The modules of the program import each other without circles: each can be read after those that it takes from.
+//! The modules of the program do not import each other in a circle, so each can be read after the modules that it imports.
 //!
 //! The sources are read as text. A file takes from another one where a path names something in it: after `use`, or in the
 //! code, also inside `html!`. A parent and its child are two files like any others: a child that takes something from
@@ -13,7 +13,7 @@ use qadmin_harness::workspace_root;
 /// A module's path below the crate's root, which is empty: `["serve", "app"]`.
 type Module = Vec<String>;
 
-/// Of each module the modules that it takes from, with one of the names that it takes.
+/// For each module, the modules that it imports, with one of the imported names.
 type Edges = BTreeMap<Module, BTreeMap<Module, String>>;
 
 #[test]
@@ -21,7 +21,7 @@ fn no_modules_import_each_other_in_a_circle() {
     let mut sources = BTreeMap::new();
     read(&workspace_root().join("console/src"), &Vec::new(), &mut sources);
     let edges = edges(&sources);
-    // The reader of sources sees what is there, of each way to write it.
+    // The parser finds imports in every form.
     for (from, to) in [
         ("serve::app", "serve::session"),
         ("serve::pages::preview", "serve::pages::layout"),
@@ -52,7 +52,7 @@ fn a_circle_is_named_with_what_ties_it() {
     assert_eq!(tied("fn f(_: crate::a::T) {}"), named);
     assert_eq!(tied("use super::super::a::T;").map(|words| words.contains("b::c; b::c takes")), Some(true));
     assert!(tied("use {crate::{a}};\nfn f() -> Markup { html! { (a::T) } }").is_some());
-    // What is only written about, what only tests take, and a module that is named but not used make no circle.
+    // Comments, imports of tests, and unused module names do not count.
     for text in [
         "// use crate::a::T;",
         "/* use crate::a::T; */ fn f() -> &'static str { \"use crate::a::T; \\\" crate::a::T\" }",
@@ -102,7 +102,7 @@ fn edges(sources: &BTreeMap<Module, String>) -> Edges {
                     match resolve(sources, module, &BTreeMap::new(), path) {
                         Some((target, 0)) => drop(aliases.insert(alias.to_owned(), target)),
                         Some(_) => paths.push(path.to_vec()),
-                        // What is of another crate is of no interest.
+                        // Paths into other crates do not count.
                         None => {}
                     }
                 });
@@ -128,8 +128,8 @@ fn edges(sources: &BTreeMap<Module, String>) -> Edges {
     edges
 }
 
-/// Reads what stands after `use` or within its braces, from `at`; tells each path with the name that it gets. Gives the
-/// place after it.
+/// Reads the paths after `use` or within its braces, from `at`, and reports each with its name. Returns the position after
+/// them.
 fn imported(
     tokens: &[String],
     mut at: usize,
@@ -160,7 +160,7 @@ fn imported(
         }
         match tokens.get(at).map(String::as_str) {
             Some(",") => at += 1,
-            // The caller goes on after the brace or the semicolon.
+            // The caller continues after the brace or the semicolon.
             _ => return at,
         }
     }
@@ -207,7 +207,7 @@ fn is_name(token: &str) -> bool {
     token.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
-/// Words and signs of a source without comments, texts and its tests, which stand at its end.
+/// Words and punctuation of a source without comments, string literals and its tests, which are at its end.
 fn tokens(source: &str) -> Vec<String> {
     let source = source.split("#[cfg(test)]").next().unwrap_or_default();
     let mut tokens = Vec::new();
@@ -270,7 +270,7 @@ fn character_length(source: &str) -> usize {
     }
 }
 
-/// The shortest circle, in words.
+/// The shortest circle, as text.
 fn circle(edges: &Edges) -> Option<String> {
     let circles = edges.keys().filter_map(|module| circle_through(edges, module));
     let shortest = circles.min_by_key(Vec::len)?;
@@ -281,7 +281,7 @@ fn circle(edges: &Edges) -> Option<String> {
     Some(ties.collect::<Vec<_>>().join("; "))
 }
 
-/// The shortest way from a module back to itself.
+/// The shortest path from a module back to itself.
 fn circle_through(edges: &Edges, start: &Module) -> Option<Vec<Module>> {
     let mut came_from: BTreeMap<&Module, &Module> = BTreeMap::new();
     let mut waiting = VecDeque::from([start]);

@@ -126,7 +126,7 @@ fn what_is_moved_comes_back_by_the_command_that_is_printed() {
     let id = moved.err.trim().strip_prefix("job ").expect("the job is named").to_owned();
     let undo = |out: &str| out.lines().find_map(|line| line.strip_prefix("Undo: qadmin ")).map(str::to_owned);
     let command = undo(&moved.out).expect("the way back");
-    // Whoever looks later is told, too.
+    // A later status shows it, too.
     assert_eq!(undo(&qadmin(&server, &["status", &id]).ended(0).out).as_ref(), Some(&command));
     assert_eq!(command, format!("undo {id} --queue celery"));
     let args = |more: &[&'static str]| -> Vec<String> {
@@ -136,7 +136,7 @@ fn what_is_moved_comes_back_by_the_command_that_is_printed() {
         let args = args(more);
         qadmin(&server, &args.iter().map(String::as_str).collect::<Vec<_>>()).ended(exit)
     };
-    // A colleague parks others in the same list; they stay there.
+    // Another user parks messages in the same list; they are kept there.
     let others = ["--task", "app.tasks.notify.Notify", "--all", "--to", "celery:parked", "--yes", QUEUE];
     qadmin(&server, &[&["clear", QUEUE], &others[..]].concat()).ended(0);
     let dry = run(&["--dry-run"], 0);
@@ -158,7 +158,7 @@ fn what_is_moved_comes_back_by_the_command_that_is_printed() {
     assert_eq!(server.conn().llen::<_, u64>("celery:parked"), Ok(56));
     let after: Vec<Vec<u8>> = server.conn().lrange(QUEUE, 0, -1).expect("LRANGE");
     assert_eq!(after.len(), before.len() - 56);
-    // The first match ran as number 12; in front it runs next.
+    // The first match was number 12 in the queue; with --front it runs next.
     assert_eq!(after.last(), before.get(before.len() - 12));
     qadmin(&server, &about("clear", &target(), &["--all", "--front", "--yes", QUEUE])).ended(2);
     let same =
@@ -202,7 +202,7 @@ fn messages_of_other_kinds_are_read_as_they_are_meant() {
         parked.out.contains("Undo: qadmin undo ") && parked.out.contains(" --queue queue:default"),
         "{parked:?}"
     );
-    // The head of Resque's lists runs next.
+    // In Resque's lists the head runs next.
     let mail =
         qadmin(&server, &["preview", "resque:queue:mail", "--task", "Archive", "--as", "resque"]).ended(0);
     let places: Vec<&str> = mail

@@ -1,4 +1,4 @@
-//! In a cluster any node may be named.
+//! In a cluster the user can name any node.
 
 use qadmin_harness::{Cluster, Server, fill_examples};
 
@@ -29,7 +29,7 @@ fn any_node_leads_to_the_queue_and_lists_are_of_all_nodes() {
         assert_eq!(names, [QUEUE, other.as_str()], "the deepest first");
     }
     let away = cluster.node((home + 1) % 3);
-    // Only within the queue's slot.
+    // The destination must be in the queue's slot.
     let elsewhere = ["--all", "--to", "celery:parked", "--yes", QUEUE];
     assert!(qadmin(away, &about("clear", &target(), &elsewhere)).ended(1).err.contains("CROSSSLOT"));
     let parked = ["--all", "--to", "{celery}:parked", "--yes", QUEUE];
@@ -46,7 +46,7 @@ fn any_node_leads_to_the_queue_and_lists_are_of_all_nodes() {
     let id = cleared["job_id"].as_str().expect("an id");
     for at in 0..3 {
         let node = cluster.node(at);
-        // Without its queue every node is asked.
+        // Without the queue every node is asked.
         assert_eq!(qadmin(node, &["status", id, "--json"]).ended(0).json()["deleted"], 61);
         assert_eq!(qadmin(node, &["watch", id, "--queue", QUEUE, "--json"]).ended(0).json()["deleted"], 61);
         let jobs = qadmin(node, &["jobs", "--json"]).ended(0).json();

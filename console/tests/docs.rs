@@ -1,4 +1,4 @@
-//! The page about the program says what it does: its examples are run.
+//! The examples of the page about the program are run.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use qadmin_harness::{Server, fill_examples, workspace_root};
 
 use crate::support::{finish, program};
 
-/// What stands for something that differs from run to run.
+/// The placeholder for text that differs from run to run.
 const ANY: &str = "<any>";
 
 #[test]
@@ -34,7 +34,7 @@ fn every_example_prints_what_the_page_says() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// Runs a line of the page in a shell; what is printed, both ways.
+/// Runs a line of the page in a shell, and returns its output and errors.
 fn run(server: &Server, line: &str) -> String {
     let tool = program(&server.url(0));
     let mut shell = Command::new("bash");
@@ -100,7 +100,7 @@ fn the_shipped_configuration_names_every_setting_with_its_default() {
     assert!(rows.len() >= 11, "{rows:?}");
     let shipped: Vec<&str> = snippet.lines().filter(|line| line.starts_with("# qadmin.")).collect();
     assert_eq!(shipped, rows);
-    // And a server takes them as they stand there.
+    // A server accepts them as they are written there.
     let settings = shipped.iter().map(|line| line.trim_start_matches("# "));
     let server = settings.fold(Server::builder().module(), qadmin_harness::Builder::config).start();
     let defaults = Server::start();

@@ -1,4 +1,4 @@
-//! What goes wrong is said in words, and every kind has its exit code.
+//! Failures have a text, and each kind has an exit code.
 
 use std::os::unix::process::CommandExt as _;
 
@@ -37,7 +37,7 @@ fn a_user_without_the_right_is_told_so() {
     let look = "%R~celery -@all +qadmin.preview +qadmin.status +qadmin.jobs";
     tell(&mut server.conn(), &format!("ACL SETUSER viewer on >secret {look}"));
     let url = format!("redis://viewer:secret@127.0.0.1:{}", server.port());
-    // No other right is needed to look.
+    // A preview needs no other permission.
     at(&url, &about("preview", &target(), &[])).ended(0);
     at(&url, &["jobs"]).ended(0);
     let run = at(&url, &about("clear", &target(), &["--all", "--yes", QUEUE])).ended(5);

@@ -1,11 +1,11 @@
-//! Bytes of strangers: whoever may push a message may choose names. None of them reaches a terminal as it is.
+//! Escaping: a user who can push a message chooses names. No control sequence in them reaches a terminal.
 
 use qadmin_harness::Server;
 use redis::Value;
 
 use crate::support::{at, qadmin, rest, terminal};
 
-/// Clears the screen, sets the title, rings, starts an escape sequence in one byte of C1, turns the direction.
+/// Clears the screen, sets the title, rings the bell, starts an escape sequence with a C1 byte, changes the text direction.
 const EVIL: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}<b>\r\nx";
 
 fn push(server: &Server, queue: &str) {
@@ -55,7 +55,7 @@ fn no_byte_of_a_message_or_a_name_steers_the_terminal() {
         assert!(!as_json.json().is_null(), "{as_json:?}");
     }
     assert!(shown > 10, "the names are shown, as text");
-    // The same strings come back.
+    // The JSON contains the same strings.
     let json = qadmin(&server, &[&preview[..], &["--json"]].concat()).ended(0).json();
     assert_eq!((&json["queue"], &json["sample"][0]["task"]), (&queue.as_str().into(), &EVIL.into()));
 }
@@ -81,7 +81,7 @@ fn a_name_that_is_no_text_is_shown_and_kept_whole() {
 #[test]
 fn a_server_that_sends_escapes_in_its_errors_is_escaped_too() {
     let server = Server::start();
-    // The server repeats the name of a command in its own words.
+    // The server's error repeats the name of the command.
     let error = redis::cmd(EVIL).query::<Value>(&mut server.conn()).expect_err("no such command");
     assert!(error.to_string().contains("owned"));
     let url = format!("redis://%1b%5b2J%07:x@127.0.0.1:{}/", server.port());
@@ -100,7 +100,7 @@ fn the_bar_and_the_question_are_safe_as_well() {
     let before = session.exp_string("Type the name of the queue").expect("a question");
     let shown = session.exp_string("): ").expect("the name");
     assert!(shown.contains(r"q\x1b[2J"), "{shown:?}");
-    // As it is shown, so it can be typed.
+    // The escaped form can be typed.
     let name = shown.trim_start_matches(" to clear it (");
     session.send_line(name).expect("typing");
     let (after, code) = rest(session);

@@ -1,4 +1,4 @@
-//! `qadmin jobs`, `status`, `queues`, and what is told to live jobs.
+//! `qadmin jobs`, `status` and `queues`, and the commands that control live jobs.
 
 use qadmin_harness::{Fields as _, Server, fill_examples};
 
@@ -53,7 +53,7 @@ fn queues_are_listed_with_their_depth_and_what_runs_next() {
     );
     let preview = qadmin(&server, &about("preview", &target(), &[])).ended(0);
     assert!(preview.out.contains("! 1 message in the other priority lists"), "{preview:?}");
-    // A name of control characters is shown escaped, and can be given as it is.
+    // A name with control characters is shown escaped, and can be typed unescaped.
     let other = qadmin(&server, &["preview", "celery\x06\x163", "--where", "bytes > 0"]).ended(0);
     assert!(other.out.contains(r"celery\x06\x163"), "{other:?}");
 }
@@ -119,7 +119,7 @@ fn a_live_job_is_paused_slowed_resumed_and_cancelled() {
     let run = qadmin(&server, &["cancel", "--all", "--queue", QUEUE]).ended(0);
     assert!(run.out.starts_with("Cancelled 1 job:\n") && run.out.contains(id), "{run:?}");
     assert_eq!(job(&mut server.conn(), id).text("status"), "cancelled");
-    // It is over, but not completed.
+    // The job has ended, but not as completed.
     assert!(qadmin(&server, &["status", id]).ended(4).out.contains("cancelled"));
     qadmin(&server, &["watch", id, "--json"]).ended(4);
     assert_eq!(qadmin(&server, &["cancel", id, "--json"]).ended(0).json()["status"], "cancelled");

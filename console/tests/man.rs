@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::{at, finish};
 
-/// Nobody listens there.
+/// No server listens on this port.
 const NOWHERE: &str = "redis://127.0.0.1:1";
 
 #[test]

@@ -63,7 +63,7 @@ fn a_count_that_takes_a_job_is_waited_for_or_named() {
     let server = slow();
     let matches = filled(&server, 2_000);
     let mut conn = server.conn();
-    // It stands still from the first moment until somebody waits for it.
+    // The job does not run until a client waits for it.
     let script = "local reply = redis.call('QADMIN.PREVIEW', KEYS[1], 'TASK', ARGV[1], 'REPOID', ARGV[2])
         for i = 1, #reply, 2 do
             if reply[i] == 'job_id' then redis.call('QADMIN.PAUSE', reply[i + 1]) return reply[i + 1] end
@@ -154,7 +154,7 @@ fn what_workers_hold_is_a_queue_like_any_other_and_its_index_can_be_named() {
     assert_eq!(redis::cmd("HKEYS").arg("unacked").query::<Vec<u64>>(&mut conn), Ok(vec![0]));
 }
 
-/// Only who asked for no sample is told so.
+/// The note about the missing sample appears only if none was requested.
 #[test]
 fn a_count_that_is_given_again_shows_its_sample_or_says_why_not() {
     let server = Server::builder().module_args("sample-window 10").start();

@@ -8,7 +8,7 @@ use crate::support::{QUEUE, about, qadmin, target};
 /// The list of step 3.
 const STEP_3: &str = "celery\u{6}\u{16}3";
 
-/// A queue of which 100 messages are of step 0 and 60 of step 3; how many of each match.
+/// Fills a queue with 100 messages of step 0 and 60 of step 3, and returns how many of each match.
 pub(crate) fn two_lists(server: &Server) -> [u64; 2] {
     [(QUEUE, 0..100), (STEP_3, 100..160)].map(|(list, range)| {
         let mut factory = Factory::new(7).size(Size::Slim).share(20.0);
@@ -49,7 +49,7 @@ fn all_lists_are_one_queue_at_the_terminal() {
     let dry = qadmin(&server, &about("clear", &target(), &["--keep-one", "--priority", "all", "--dry-run"]))
         .ended(0);
     assert!(dry.out.contains(" of step 0\n") && dry.out.contains(" priority       all\n"), "{dry:?}");
-    // A step that is moved: its list has a name of its own, so no command is made up.
+    // The list of the moved step is named by the server, so the program does not construct its name.
     let moved = clear(&["--all", "--priority", "3", "--to", "parked"], 0).out;
     assert!(moved.contains(&format!("Moved {other} of {other}")) && moved.contains("Undo"), "{moved}");
     assert_eq!(server.conn().llen::<_, u64>(STEP_3), Ok(60 - other));

@@ -1,4 +1,4 @@
-//! At a terminal: questions, the bar, Ctrl-C, colours.
+//! At a terminal: questions, the progress bar, Ctrl-C, colours.
 
 use qadmin_harness::{Fields as _, Server, fill_examples};
 use redis::Commands as _;
@@ -8,7 +8,7 @@ use crate::support::{
 };
 
 #[test]
-fn a_clear_shows_count_and_sample_and_wants_the_name_typed() {
+fn a_clear_shows_count_and_sample_and_needs_the_typed_name() {
     let server = Server::start();
     fill_examples(server.port()).expect("the queue is filled");
     let mut session = terminal(&server, &about("clear", &target(), &["--all"]));
@@ -48,7 +48,7 @@ fn a_clear_shows_count_and_sample_and_wants_the_name_typed() {
     assert!(after.contains("Cleared 60 of 61 matching messages."), "{after}");
     assert_eq!(depth(), 991);
 
-    // Only one is left: there is nothing that could be asked.
+    // Only one match is left, so there is nothing to clear.
     let (after, code) = rest(terminal(&server, &about("clear", &target(), &["--keep-one"])));
     assert_eq!(code, 0, "{after}");
     assert!(after.contains("There is nothing to clear."), "{after}");
@@ -92,7 +92,7 @@ fn the_end_of_input_and_ctrl_c_are_no_confirmation() {
 }
 
 #[test]
-fn the_count_can_be_skipped_and_a_count_that_fails_leaves_the_clear_possible() {
+fn a_clear_is_possible_with_a_skipped_or_failed_count() {
     let server = slow();
     let matches = filled(&server, LONG);
     let mut session = terminal(&server, &about("clear", &target(), &["--all", "--skip-count"]));
@@ -123,7 +123,7 @@ fn ctrl_c_asks_and_the_job_is_watched_on_left_or_cancelled() {
     session.exp_string("job ").expect("the id");
     let id = live_job(&mut conn);
     tell(&mut conn, &format!("QADMIN.PAUSE {id}"));
-    // The bar, with what it is about.
+    // The progress bar with its queue.
     session.exp_string("celery [").expect("a bar");
     session.exp_regex(r"matched [0-9,]+  cleared [0-9,]+").expect("counts");
     session.send_control('c').expect("typing");
@@ -144,7 +144,7 @@ fn ctrl_c_asks_and_the_job_is_watched_on_left_or_cancelled() {
     session.exp_string("celery [").expect("a bar");
     session.send_control('c').expect("typing");
     session.exp_string("[w]atching?").expect("a question");
-    // A second Ctrl-C is an answer, too: the job is left alone.
+    // A second Ctrl-C is an answer, too: the job keeps running.
     session.send_control('c').expect("typing");
     assert_eq!(rest(session).1, 130);
     assert_eq!(qadmin(&server, &["status", &id, "--json"]).json()["status"], "paused");
@@ -202,7 +202,7 @@ fn quiet_draws_no_bar() {
 }
 
 #[test]
-fn an_undo_says_how_many_were_moved_and_are_left_and_has_the_lists_name_typed() {
+fn an_undo_shows_moved_and_remaining_messages_and_needs_the_lists_name() {
     let server = Server::start();
     fill_examples(server.port()).expect("the queue is filled");
     let moved = ["--all", "--to", "celery:parked", "--yes", QUEUE];

@@ -30,7 +30,7 @@ fn a_server_of_a_known_authority_is_spoken_to_and_no_other() {
         .config(format!("tls-ca-cert-file {}", path("ca.pem").display()))
         .config("tls-auth-clients no")
         .try_start();
-    // Some builds of the server know no TLS.
+    // Some builds of the server have no TLS.
     let Ok(server) = server else { return };
     eventually("the server answers", || server.info("redis_mode").is_some());
     let ca = path("ca.pem").display().to_string();

@@ -1,4 +1,4 @@
-//! The queue that the examples of the documentation run on.
+//! The queue on which the examples of the documentation run.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use crate::template::RECORDED;
 /// The queue of the examples.
 pub const EXAMPLES_QUEUE: &str = "celery";
 
-/// Messages of the factory in it. Behind them, nearer the head, stands one message of every recorded kind.
+/// Number of generated messages in it. After them, nearer to the head, is one message of every recorded kind.
 const FROM_FACTORY: u64 = 1_000;
 
 /// Share of them that the examples are about, in percent.

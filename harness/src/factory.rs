@@ -1,7 +1,7 @@
-//! Any number of messages that look the way Celery makes them.
+//! Generates any number of messages that look like Celery's.
 //!
-//! Message i is a pure function of (seed, share, size, queue, i): whoever knows i knows what is in it
-//! ([`Factory::facts`]), so a test needs no list of what it sent. The text is that of messages recorded from
+//! Message i is a pure function of (seed, share, size, queue, i). [`Factory::facts`] returns its content for i,
+//! so a test needs no list of what it sent. The text is that of messages recorded from
 //! the real library; ids and arguments are put in consistently: in the headers, in kwargsrepr and inside the
 //! base64 body.
 
@@ -24,7 +24,7 @@ const REPOS: u64 = 500;
 /// Commits that the messages of one repository are spread over.
 const COMMITS: u64 = 40;
 
-/// Repository ids have six digits, as in a product with some history, and are no neighbours.
+/// Repository ids have six digits, as in a product with some history, and are not adjacent.
 const FIRST_REPOID: u64 = 104_729;
 const REPOID_STEP: u64 = 1_009;
 
@@ -33,7 +33,7 @@ const REPOID_STEP: u64 = 1_009;
 pub enum Size {
     /// As Celery makes them: about 1.4 KB.
     Full,
-    /// As a slim producer makes them: about 0.4 KB (task, id, repoid and what a worker insists on).
+    /// Small messages of about 0.4 KB: task, id, repoid and the members that a worker requires.
     Slim,
 }
 

@@ -1,4 +1,4 @@
-//! Bringing many messages into a queue.
+//! Filling a queue with many messages.
 
 use std::io;
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! Modules in C that tests and benchmark load beside qadmin.
+//! Modules in C that tests and the benchmark load in addition to qadmin.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::paths::workspace_root;
 /// the path of the shared library.
 ///
 /// # Errors
-/// The compiler's own words, or what is missing.
+/// The compiler's output, or the name of what is missing.
 pub fn c_module(name: &str, folder: &Path) -> Result<PathBuf, String> {
     let library = folder.join(format!("{name}.so"));
     let out = Command::new("cc")

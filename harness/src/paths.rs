@@ -1,4 +1,4 @@
-//! Where the built module, the Python of the tests and the server binary are.
+//! Paths of the built module, the Python of the tests and the server binary.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -9,15 +9,15 @@ pub fn workspace_root() -> PathBuf {
     here.parent().expect("the harness lies in a folder of the workspace").to_path_buf()
 }
 
-/// The build folder: what CARGO_TARGET_DIR says, or `target` of the workspace.
+/// The build folder: CARGO_TARGET_DIR, or `target` of the workspace.
 fn target_dir() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace_root().join("target"), PathBuf::from)
 }
 
-/// The module's shared library: QADMIN_MODULE, or what `make build` makes.
+/// The module's shared library: QADMIN_MODULE, or the output of `make build`.
 ///
 /// # Errors
-/// A sentence that says what to do where the file does not exist.
+/// A sentence that says what to do if the file does not exist.
 pub fn module_path() -> Result<PathBuf, String> {
     let path = match env::var_os("QADMIN_MODULE") {
         Some(path) => PathBuf::from(path),
@@ -34,7 +34,7 @@ pub fn module_path() -> Result<PathBuf, String> {
 /// makes.
 ///
 /// # Errors
-/// A sentence that says what to do where the file does not exist.
+/// A sentence that says what to do if the file does not exist.
 pub fn faults_module_path() -> Result<PathBuf, String> {
     let path = match env::var_os("QADMIN_FAULTS_MODULE") {
         Some(path) => PathBuf::from(path),
@@ -48,10 +48,10 @@ pub fn faults_module_path() -> Result<PathBuf, String> {
     }
 }
 
-/// The Python that has Celery: QADMIN_PYTHON, or what `make venv` makes.
+/// The Python that has Celery: QADMIN_PYTHON, or the environment of `make venv`.
 ///
 /// # Errors
-/// A sentence that says what to do where it does not exist.
+/// A sentence that says what to do if it does not exist.
 pub fn python() -> Result<PathBuf, String> {
     let path = match env::var_os("QADMIN_PYTHON") {
         Some(path) => PathBuf::from(path),
@@ -64,10 +64,10 @@ pub fn python() -> Result<PathBuf, String> {
     }
 }
 
-/// The server to test against: QADMIN_SERVER, redis-server of the PATH, what `make deps` linked, valkey-server.
+/// The server to test against: QADMIN_SERVER, redis-server of the PATH, the link of `make deps`, or valkey-server.
 ///
 /// # Errors
-/// A sentence that says what to do where there is none.
+/// A sentence that says what to do if there is none.
 pub fn server_binary() -> Result<PathBuf, String> {
     if let Some(named) = env::var_os("QADMIN_SERVER") {
         return Ok(PathBuf::from(named));

@@ -1,4 +1,4 @@
-//! What other clients feel: a steady stream of small requests and how long each waited.
+//! The delay of other clients: a steady stream of small requests, and how long each of them waited.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

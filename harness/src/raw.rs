@@ -1,10 +1,10 @@
-//! A client of exact bytes: what goes out is what was given, what came in is counted.
+//! A client that sends exact bytes and counts the received ones.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// Longest wait for an answer: who waits for what never comes shall fail, not hang.
+/// Maximum wait for an answer, so that a test without an answer fails and does not hang.
 const LONGEST: Duration = Duration::from_secs(300);
 
 /// One connection without a client library in between.
@@ -36,7 +36,7 @@ impl Raw {
         Ok(Self { stream, buffer: Vec::new(), sent: 0, received: 0 })
     }
 
-    /// Sends bytes as they are: half commands, broken ones, whatever a test wants.
+    /// Sends bytes as they are, such as incomplete or invalid commands.
     ///
     /// # Errors
     /// Where the connection is gone.
@@ -53,7 +53,7 @@ impl Raw {
         self.try_call(args).expect("the server answers")
     }
 
-    /// [`Raw::call`] that says what went wrong.
+    /// [`Raw::call`] that returns an error text.
     ///
     /// # Errors
     /// Where the connection is gone.

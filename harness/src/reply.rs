@@ -5,7 +5,7 @@ use redis::Value;
 /// The members of a map reply in the order in which they came: a RESP3 map, or RESP2's flat array.
 ///
 /// # Panics
-/// Where the reply is no map.
+/// If the reply is not a map.
 pub fn map(value: &Value) -> Vec<(String, Value)> {
     match value {
         Value::Map(pairs) => pairs.iter().map(|(name, value)| (text(name), value.clone())).collect(),

@@ -1,9 +1,9 @@
-//! What a machine may lack, and must not where somebody says so.
+//! Optional components of a machine, which QADMIN_REQUIRE can make mandatory.
 
 use std::env;
 use std::io::{self, Write as _};
 
-/// Names what has to be there, with commas between the names.
+/// Names the mandatory components, with commas between the names.
 const REQUIRE: &str = "QADMIN_REQUIRE";
 
 /// What it may name: a browser with its driver, and the other servers of `make servers`.
@@ -13,7 +13,7 @@ const NAMES: [&str; 2] = ["browser", "servers"];
 /// test runner captures it.
 ///
 /// # Panics
-/// Where QADMIN_REQUIRE names `what`, or holds a name that stands for nothing.
+/// If QADMIN_REQUIRE contains `what` or an unknown name.
 pub fn leave_out(what: &str, why: &str) {
     let required = env::var(REQUIRE).unwrap_or_default();
     match is_required(what, &required) {
@@ -26,7 +26,7 @@ pub fn leave_out(what: &str, why: &str) {
 /// Whether the list names it.
 ///
 /// # Errors
-/// A name in the list that stands for nothing.
+/// An unknown name in the list.
 fn is_required<'a>(what: &str, list: &'a str) -> Result<bool, &'a str> {
     let names = || list.split(',').map(str::trim).filter(|name| !name.is_empty());
     match names().find(|name| !NAMES.contains(name)) {
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_list_names_is_required_and_a_name_that_stands_for_nothing_is_told() {
+    fn named_components_are_required_and_unknown_names_are_refused() {
         for (list, browser, servers) in [
             ("", Ok(false), Ok(false)),
             ("browser", Ok(true), Ok(false)),

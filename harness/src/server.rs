@@ -16,13 +16,13 @@ use crate::raw::Raw;
 use crate::spawner::spawn;
 use crate::wait::eventually;
 
-/// How often another port is tried where somebody took ours between choosing and using it.
+/// Number of attempts with another port if a process took ours between choosing and using it.
 const PORT_ATTEMPTS: usize = 8;
 
 /// How long a server may take to answer, which includes loading a large AOF.
 const START_PATIENCE: Duration = Duration::from_secs(120);
 
-/// Set, servers end in order (SIGTERM) when a test is done with them: what checks memory reports at the end.
+/// If set, servers end in an orderly way (SIGTERM) when a test is done with them, so that memcheck prints its report.
 const ORDERLY_END: &str = "QADMIN_ORDERLY_END";
 
 /// How long an orderly end may take before the server is killed.
@@ -32,7 +32,7 @@ const END_PATIENCE: Duration = Duration::from_secs(60);
 const SIGNS_OF_DEATH: [&str; 3] = ["BUG REPORT START", "ASSERTION FAILED", PANIC];
 const PANIC: &str = "panicked at";
 
-/// What a server shall be like; see [`Server::builder`].
+/// The options of a server; see [`Server::builder`].
 #[derive(Debug, Default)]
 pub struct Builder {
     config: Vec<String>,
@@ -64,14 +64,14 @@ impl Builder {
         self
     }
 
-    /// Another server than the one that QADMIN_SERVER or the PATH names.
+    /// Uses another server than that of QADMIN_SERVER or the PATH.
     #[must_use]
     pub fn binary(mut self, path: impl Into<PathBuf>) -> Self {
         self.binary = Some(path.into());
         self
     }
 
-    /// For tests that make the server crash on purpose: signs of it in the log are no failure.
+    /// For tests that make the server crash on purpose: signs of it in the log are not a failure.
     #[must_use]
     pub fn may_crash(mut self) -> Self {
         self.may_crash = true;
@@ -104,7 +104,7 @@ impl Builder {
     /// Starts the server and waits until it answers.
     ///
     /// # Errors
-    /// A sentence that says what is missing, with the server's own words where it refused to start.
+    /// A sentence that says what is missing, with the server's own message if it refused to start.
     pub fn try_start(self) -> Result<Server, String> {
         let binary = match self.binary {
             Some(binary) => binary,
@@ -152,7 +152,7 @@ fn extra_config() -> Vec<String> {
     lines.split(';').map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect()
 }
 
-/// A running server in a folder of its own; both go when it is dropped.
+/// A running server in a folder of its own; both are removed when this value is dropped.
 #[derive(Debug)]
 pub struct Server {
     child: Option<Child>,
@@ -165,7 +165,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server with nothing but defaults that suit tests: no snapshots, no AOF, loopback only.
+    /// Starts a server with defaults for tests: no snapshots, no append-only file, loopback only.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -198,7 +198,7 @@ impl Server {
         self.dir.path()
     }
 
-    /// Leaves its folder behind, for whoever looks into what went wrong, and says where it is.
+    /// Keeps its folder, so that a failure can be examined, and prints its path.
     pub fn keep_dir(&mut self) -> &Path {
         self.dir.disable_cleanup(true);
         self.dir()
@@ -209,7 +209,7 @@ impl Server {
         format!("redis://127.0.0.1:{}/{db}", self.port)
     }
 
-    /// Everything it has logged since it was first started, with what it wrote to stderr.
+    /// Everything that it has logged since it was first started, including its standard error.
     pub fn log(&self) -> String {
         fs::read(self.dir().join("server.log"))
             .map_or_else(|_| String::new(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
@@ -265,7 +265,7 @@ impl Server {
         });
     }
 
-    /// Stops it in order (SIGTERM: what it would save at shutdown is saved) and waits for its end.
+    /// Stops it in an orderly way (SIGTERM, with the usual save at shutdown) and waits for its end.
     pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
             terminate(&child);
@@ -284,7 +284,7 @@ impl Server {
 
     /// Asks it to end, and kills it where it cannot (a script hangs, a replica is waited for).
     fn end_in_order(&mut self) {
-        // What is frozen hears no signal.
+        // A frozen process handles no signal.
         self.thaw();
         if let Some(child) = &mut self.child {
             terminate(child);
@@ -313,7 +313,7 @@ impl Server {
         }
     }
 
-    /// Waits until it has ended by itself: somebody sent SHUTDOWN.
+    /// Waits until it has ended by itself, because a client sent SHUTDOWN.
     pub fn wait_for_exit(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.wait().expect("a child of ours can be waited for");
@@ -367,7 +367,7 @@ impl Server {
             if start.elapsed() > START_PATIENCE {
                 return Err(format!("the server does not answer; its log:\n{}", self.log()));
             }
-            // The opening of a port announces itself to nobody.
+            // There is no event for the opening of a port.
             thread::sleep(Duration::from_millis(3));
         }
     }

@@ -1,4 +1,4 @@
-//! Child processes that cannot outlive us.
+//! Child processes that end with this process.
 
 use std::io;
 use std::process::{Child, Command};

@@ -1,4 +1,4 @@
-//! A recorded message cut at the places where messages differ from each other.
+//! A recorded message, cut at the places at which messages differ from each other.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -34,7 +34,7 @@ pub(crate) enum Slot {
     Body,
 }
 
-/// A stretch of recorded text, then what comes in after it.
+/// A part of the recorded text, and what is inserted after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) text: Vec<u8>,
@@ -44,7 +44,7 @@ pub(crate) struct Part {
 /// One recorded message, ready to be written with other values.
 #[derive(Debug, Clone)]
 pub(crate) struct Template {
-    /// The task's name; it stays as recorded.
+    /// The task's name, which is not changed.
     pub(crate) task: String,
     /// The list element, with one [`Slot::Body`].
     pub(crate) envelope: Vec<Part>,
@@ -108,7 +108,7 @@ fn plain_lines() -> impl Iterator<Item = &'static str> {
     })
 }
 
-/// A list element without what workers can do without. The order of members stays the recorded one.
+/// A list element without members that workers do not need. The order of members is that of the recording.
 fn slimmed(element: &str) -> String {
     let envelope: Value = serde_json::from_str(element).expect("recorded messages are JSON");
     let text =
@@ -127,7 +127,7 @@ fn slimmed(element: &str) -> String {
     )
 }
 
-/// Cuts a text at every place where one of the needles stands.
+/// Cuts a text at every occurrence of one of the needles.
 fn cut(text: &str, needles: &[Needle]) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut rest = text;

@@ -1,4 +1,4 @@
-//! A queue that lives: one client pushes, another one pops, both all the time, as producers and workers do.
+//! Traffic on a queue: one client pushes and another one pops all the time, as producers and workers do.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,7 +62,7 @@ impl Traffic {
         Self { stop, producer, consumer }
     }
 
-    /// Ends both and tells what happened.
+    /// Ends both clients and returns what happened.
     ///
     /// # Panics
     /// Where the server refused a request or went away.

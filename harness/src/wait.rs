@@ -1,9 +1,9 @@
-//! Waiting for something that announces itself to nobody.
+//! Waiting for conditions for which there is no event.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long anything in a test may take before the test is called broken. Generous: it is no measurement.
+/// Maximum time for anything in a test before the test fails. It is generous, because it measures nothing.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Asks again and again, a few milliseconds apart, until the answer is yes.
@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// `QADMIN.STATUS id WAIT 0`.
 ///
 /// # Panics
-/// When two minutes pass: `what` then says what did not happen.
+/// If two minutes pass; `what` then says what did not happen.
 pub fn eventually(what: &str, mut yes: impl FnMut() -> bool) {
     let start = Instant::now();
     while !yes() {

@@ -5,7 +5,7 @@ use qadmin_harness::{Factory, Probe, Server, eventually, fill};
 use redis::Commands as _;
 
 #[test]
-fn a_server_keeps_port_and_data_over_a_restart_and_loses_unsaved_data_when_killed() {
+fn a_restarted_server_keeps_port_and_saved_data() {
     let mut server = Server::builder().config("appendonly yes").config("appendfsync always").start();
     let port = server.port();
     let _: () = server.conn().set("kept", 1).expect("SET");

@@ -1,4 +1,4 @@
-//! The three things that can be done, and who may.
+//! The three actions, and the permissions for them.
 
 use qadmin_harness::eventually;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use super::{TARGET, depth, examples};
 use crate::support::page::{Answer, Page};
 use crate::support::{LONG, filled, slow, tell};
 
-/// The page that a form led to, once its job has ended.
+/// The page to which a form redirected, after its job has ended.
 fn ended(page: &Page, started: &Answer) -> String {
     let to = started.header("location").expect("a place").to_owned();
     let query = to.split_once('?').expect("a query").1;
@@ -34,7 +34,7 @@ fn a_dry_run_says_what_would_go() {
 }
 
 #[test]
-fn a_clear_wants_the_name_typed_and_happens_once() {
+fn a_clear_needs_the_typed_name_and_runs_once() {
     let (server, page) = examples();
     let preview = page.get(&format!("/preview?{TARGET}&now=1"));
     let (csrf, id) = (preview.hidden("csrf"), preview.hidden("id"));
@@ -59,7 +59,7 @@ fn a_clear_wants_the_name_typed_and_happens_once() {
         assert!(body.contains(part), "{part}: {body}");
     }
     assert_eq!(depth(&server), 991);
-    // The button pressed twice.
+    // The button is pressed twice.
     let again = page.post(&format!("/clear?{TARGET}"), &form).with(303);
     assert_eq!(again.header("location"), started.header("location"));
     assert_eq!(
@@ -75,7 +75,7 @@ fn a_clear_wants_the_name_typed_and_happens_once() {
     for part in ["clear, keep one", "completed", "joe", "sent twice"] {
         assert!(jobs.contains(part), "{part}: {jobs}");
     }
-    // One is left: nothing that "all but one" could take.
+    // One match is left, so "all but one" would clear nothing.
     let last = page.get(&format!("/preview?{TARGET}&now=1")).body;
     assert!(
         last.contains("The first 1 matching message") && last.contains("value=\"keep_one\" hidden"),
@@ -113,7 +113,7 @@ fn matches_are_moved_and_moved_back() {
     let same = clear(TARGET, "action=all&confirm=celery&how=move&to_shown=celery").with(400).body;
     assert!(same.contains("another key") && same.contains("Back to the preview"), "{same}");
     assert_eq!(depth(&server), 1_051);
-    // As it is shown: a name that is no text.
+    // A name that is not UTF-8 is typed in its escaped form.
     let form = "action=all&confirm=celery&how=move&to_shown=%5Cxff%5Cx5cparked";
     let body = ended(&page, &clear(TARGET, form).with(303));
     assert!(body.contains("Moved 61 of 61 matching messages to \\xff\\\\parked"), "{body}");
@@ -132,7 +132,7 @@ fn matches_are_moved_and_moved_back() {
     let refused = undo(&action, "action=all&confirm=celery").with(400).body;
     assert!(refused.contains("Back to the job"), "{refused}");
     undo(&action, "confirm=celery").with(400);
-    // What others put into the list stays there.
+    // Messages that others put into the list are kept there.
     redis::cmd("LPUSH").arg(&b"\xff\\parked"[..]).arg("theirs").exec(&mut server.conn()).expect("LPUSH");
     let body = ended(&page, &undo(&action, "action=dry_run").with(303));
     assert!(body.contains("Would move 61 messages from \\xff\\\\parked back to celery"), "{body}");
@@ -147,7 +147,7 @@ fn matches_are_moved_and_moved_back() {
     let undone =
         page.get(&format!("/job?{}", action.split("&list=").next().expect("the job"))).with(200).body;
     assert!(undone.contains("61 messages were moved back") && undo_of(&undone).is_none(), "{undone}");
-    // Who names no list gets one of the job's own; programs say park=1, and undo by the API.
+    // Without a destination the job gets a list of its own; programs send park=1 and use the API for the undo.
     let body = ended(&page, &clear(TARGET, "action=all&confirm=celery&how=move&to_shown=").with(303));
     assert!(body.contains("Moved 61 of 61 matching messages to celery:parked:"), "{body}");
     let action = undo_of(&body).expect("a form");
@@ -166,7 +166,7 @@ fn matches_are_moved_and_moved_back() {
     let url = json.with(200).json()["status_url"].as_str().expect("an address").to_owned();
     eventually("the move ends", || page.get(&url).with(200).json()["status"] == "completed");
     assert_eq!(page.get(&url).json()["to"], "parked");
-    // What is cleared for good is not offered back.
+    // The page offers no undo for deleted messages.
     let form = "action=all&confirm=celery&how=clear&to_shown=elsewhere";
     let body = ended(&page, &clear("queue=celery&task=app.tasks.notify.Notify", form).with(303));
     assert!(body.contains("Cleared 56 of 56") && !body.contains("id=\"undo\""), "{body}");
@@ -202,13 +202,13 @@ fn a_job_is_held_by_whom_may() {
     assert!(page.get(&place).with(200).body.contains("at most 500 messages per second"));
     let shown = page.get(&place).with(200).body;
     assert!(shown.contains("name=\"rate_was\" value=\"500\""), "the rate in force: {shown}");
-    // Somebody else slows it down; a form that changes only the share leaves that alone.
+    // Another user throttles the job; a form that changes only the share does not change the rate.
     let id = place.split("job=").nth(1).expect("an id").split('&').next().expect("an id");
     tell(&mut server.conn(), &format!("QADMIN.THROTTLE {id} RATE 300"));
     hold("/throttle", "&rate=500&rate_was=500&duty=30&duty_was=").with(303);
     let status = || page.get(&format!("/api/status?job={id}&queue=celery")).with(200).json();
     assert_eq!((status()["rate"].clone(), status()["duty"].clone()), (300.into(), 30.into()));
-    // Nothing was changed, so nothing is sent; an emptied field takes the limit away.
+    // Nothing was changed, so nothing is sent. An emptied field removes the limit.
     hold("/api/throttle", "&rate=500&rate_was=500&duty=30&duty_was=30").with(400);
     hold("/throttle", "&rate=&rate_was=300&duty=30&duty_was=30").with(303);
     assert_eq!((status()["rate"].clone(), status()["duty"].clone()), (Value::Null, 30.into()));
@@ -238,7 +238,7 @@ fn a_job_is_held_by_whom_may() {
 }
 
 #[test]
-fn who_may_not_clear_sees_no_buttons() {
+fn a_user_without_permission_to_clear_sees_no_buttons() {
     let (server, _) = examples();
     tell(
         &mut server.conn(),
@@ -309,7 +309,7 @@ fn what_workers_hold_is_not_moved_also_where_no_message_is_shown() {
 }
 
 #[test]
-fn what_only_the_senders_text_tells_of_goes_where_it_is_ticked_and_comes_back() {
+fn inexact_matches_are_moved_only_if_ticked_and_can_be_moved_back() {
     let (server, page) = examples();
     let filter = "where=content_type+%3D+application%2Fx-python-serialize&where=kwargs.repoid+EXISTS";
     let preview = page.get(&format!("/preview?queue=celery&{filter}&now=1"));

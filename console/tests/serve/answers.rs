@@ -1,4 +1,4 @@
-//! What pages and JSON say.
+//! The content of pages and JSON.
 
 use qadmin_harness::{Server, eventually, fill_examples};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::support::{LONG, filled, slow, target, tell};
 
 #[test]
 fn the_preview_is_there_without_a_word_to_redis() {
-    // Nobody listens there, and still there is a page.
+    // No server listens on that port, and the page is still served.
     let page = Page::start("redis://127.0.0.1:1", &[]);
     let skeleton = page.get(&format!("/preview?{TARGET}")).with(200).body;
     for part in [
@@ -25,7 +25,7 @@ fn the_preview_is_there_without_a_word_to_redis() {
         skeleton.contains("value=\"app.tasks.upload.Upload\"") && skeleton.contains("value=\"147107\""),
         "{skeleton}"
     );
-    // A browser without scripts is led on.
+    // A browser without scripts is redirected.
     assert!(
         skeleton.contains("<noscript><meta http-equiv=\"refresh\" content=\"0;url=/preview?queue=celery"),
         "{skeleton}"
@@ -36,7 +36,7 @@ fn the_preview_is_there_without_a_word_to_redis() {
         "{queue}"
     );
     page.get("/preview?queue=celery").with(303);
-    // What is wrong with the filter is told at once.
+    // An invalid filter is reported at once.
     page.get("/preview?queue=celery&repoid=x").with(400);
     page.get("/preview?queue=celery&where=retries+%3D+1+BUST").with(400);
     page.get("/preview?repoid=1").with(400);
@@ -102,7 +102,7 @@ fn a_page_without_a_script_has_the_count_too() {
 }
 
 #[test]
-fn who_filled_a_queue_leads_to_previews() {
+fn counts_of_a_queue_link_to_previews() {
     let (_server, page) = examples();
     let json = page.get("/api/stats?queue=celery&by=task&top=2").with(200).json();
     assert_eq!((&json["groups"][0]["count"], &json["status_url"]), (&133.into(), &Value::Null));
@@ -152,7 +152,7 @@ fn a_count_that_failed_is_no_count_and_leaves_the_clear_possible() {
     let json = page.get("/api/preview?queue=celery&where=retries+%3D+0").with(200).json();
     let job = json["job_id"].as_str().expect("a job").to_owned();
     std::thread::scope(|scope| {
-        // It goes on while the page is rendered: cancelled, it is what the page finds.
+        // The job runs while the page is rendered, so it is cancelled first to make the result certain.
         scope.spawn(|| tell(&mut server.conn(), &format!("QADMIN.CANCEL {job}")));
     });
     assert_eq!(page.get(&format!("/api/status?job={job}")).with(200).json()["status"], "cancelled");
@@ -258,12 +258,12 @@ fn a_name_that_is_no_text_survives_every_page() {
             .body
             .contains("/clear?queue=%FFq&amp;where=bytes%20%3D%202")
     );
-    // A form holds it as it is shown.
+    // A form contains the name in its escaped form.
     assert!(page.get("/queue?queue=%ffq").with(200).body.contains("name=\"shown\" value=\"\\xffq\""));
     assert!(
         page.get("/preview?shown=%5Cxffq&where=bytes+%3D+2").with(200).body.contains("queue=%FFq&amp;where")
     );
-    // Typed as it is shown.
+    // The escaped form is typed.
     let form = format!("csrf={}&action=all&confirm=%5Cxffq", page.csrf());
     let started = page.post(&format!("/api/clear?{target}"), &form).with(200).json();
     let url = started["status_url"].as_str().expect("an address").to_owned();
@@ -271,7 +271,7 @@ fn a_name_that_is_no_text_survives_every_page() {
 }
 
 #[test]
-fn all_lists_of_a_queue_are_found_by_the_separator_that_the_server_is_set_to() {
+fn priority_lists_are_found_by_the_separator_of_the_server() {
     let server = Server::start();
     let mut conn = server.conn();
     redis::cmd("CONFIG").arg(&["SET", "qadmin.sep", "::"]).exec(&mut conn).expect("CONFIG SET");
@@ -295,7 +295,7 @@ fn all_lists_of_a_queue_are_found_by_the_separator_that_the_server_is_set_to() {
     assert!(list.contains(&format!("<a href=\"{}\">all lists</a>", all.replace('&', "&amp;"))), "{list}");
     let whole = page.get(&format!("{all}&now=1")).with(200).body;
     assert!(whole.contains("<strong>3</strong> of 3 messages match"), "{whole}");
-    // What is no list of a step with this separator is a queue of its own.
+    // A list whose name has another separator is a queue of its own.
     let other = page.get("/api/preview?queue=q%06%163&task=t").with(200).json();
     assert_eq!(
         (&other["queue_of_list"], &other["lists_url"]),

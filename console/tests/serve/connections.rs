@@ -1,4 +1,4 @@
-//! Clients that keep the page waiting, and its end.
+//! Clients that do not complete requests, and the end of the program.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -11,7 +11,7 @@ use super::{TARGET, examples};
 use crate::support::page::Page;
 use crate::support::program;
 
-/// A request that never comes whole.
+/// A request that is never completed.
 fn begins(page: &Page, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect(&page.place).expect("it listens");
     stream.write_all(request.replace("PLACE", &page.place).as_bytes()).expect("it reads");
@@ -33,7 +33,7 @@ fn clients_that_never_end_their_request_keep_nobody_out() {
     }
     page.get(&format!("/api/preview?{TARGET}")).with(200);
     page.get("/").with(200);
-    // The oldest ones made room.
+    // The oldest connections were closed for new ones.
     let mut rest = Vec::new();
     if held[1].read_to_end(&mut rest).is_ok() {
         assert!(rest.is_empty(), "an answer to half a request");
@@ -41,7 +41,7 @@ fn clients_that_never_end_their_request_keep_nobody_out() {
 }
 
 #[test]
-fn who_does_not_end_a_request_in_time_is_left_before_and_after_the_first_one() {
+fn connections_of_clients_that_do_not_finish_a_request_are_closed() {
     let (_server, page) = examples();
     let mut head = begins(&page, HALF_A_HEAD);
     let mut form = begins(&page, HALF_A_FORM);
@@ -101,11 +101,11 @@ fn only_a_socket_that_nobody_serves_is_replaced() {
     assert!(!output.status.success(), "somebody listens there");
     assert!(fs::symlink_metadata(&served).expect("still there").file_type().is_socket());
 
-    // Dropped without being removed, as by a process that was killed.
+    // The socket is dropped without being removed, as by a killed process.
     drop(other);
     let page = Page::run(listen(&served));
     page.get("/api/token").with(200);
-    // What has taken its place meanwhile is not removed at its end.
+    // A file that has replaced the socket meanwhile is not removed at the end.
     fs::remove_file(&served).expect("its socket");
     fs::write(&served, "new").expect("a file");
     let sent = Command::new("kill").args(["-TERM", &page.id().to_string()]).status().expect("kill");

@@ -1,4 +1,4 @@
-//! Who gets in, and what every answer carries.
+//! Which requests are accepted, and the headers of every response.
 
 use super::{TARGET, depth, examples};
 use crate::support::page::Page;
@@ -54,14 +54,14 @@ fn no_other_page_changes_anything() {
         page.post(&path, &format!("{without}&csrf=")).with(403);
         page.post(&path, &format!("{without}&csrf={}", csrf.replace(|_: char| true, "0"))).with(403);
         page.post_with(&path, without, &[("Origin", &own), ("X-CSRF-Token", "wrong")]).with(403);
-        // What changes something is never a GET.
+        // A GET never changes anything.
         page.get(&format!("{path}&{form}")).with(405);
     }
     page.post_with("/cancel?job=x", without, &[]).with(403);
     page.post_with("/logout", without, &[]).with(403);
     assert_eq!(depth(&server), 1_051);
     assert_eq!(page.get("/api/jobs").json()["jobs"], serde_json::json!([]));
-    // The token alone is enough for a program that is no browser, in the header as in the form.
+    // For a program other than a browser the token is enough, in the header or in the form.
     page.post_with(&format!("/api/clear?{TARGET}"), "action=dry_run", &[("X-CSRF-Token", &csrf)]).with(200);
 }
 
@@ -96,7 +96,7 @@ fn every_answer_forbids_what_no_page_of_ours_needs() {
     }
     let refused = page.say("GET / HTTP/1.1\r\nHost: evil\r\n\r\n");
     assert!(refused.header("content-security-policy").is_some());
-    // Nothing inline, nothing of third parties.
+    // The policy allows nothing inline and nothing of third parties.
     for path in ["/", &format!("/preview?{TARGET}"), &format!("/preview?{TARGET}&now=1")] {
         let body = page.get(path).with(200).body;
         for inline in ["<style", " style=", " onclick=", "javascript:", "https://", "<script>"] {
@@ -115,8 +115,8 @@ fn too_large_and_odd_requests_are_refused_in_order() {
     page.get("/nowhere").with(404);
 }
 
-/// Headers that browsers send: of a page of ours, of an address that is typed or taken from the bookmarks, of another
-/// page, of another port of this machine.
+/// Headers that browsers send: for one of our pages, for a typed URL or a bookmark, for another page, for another port of
+/// this machine.
 fn site(site: &str) -> String {
     format!("Sec-Fetch-Site: {site}\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image\r\n")
 }
@@ -150,9 +150,9 @@ fn no_other_page_makes_the_server_count() {
             site("same-site"),
             "Sec-Fetch-Site: cross-site\r\n".to_owned(),
             format!("{}Accept: text/html\r\n", site("cross-site")),
-            // A frame is no window.
+            // A frame is not a navigation of the window.
             "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\n".to_owned(),
-            // Browsers that do not say it so.
+            // Browsers that do not send Sec-Fetch-Site.
             "Referer: http://evil.example/\r\nAccept: image/*\r\n".to_owned(),
             "Referer: http://127.0.0.1.evil.example/\r\n".to_owned(),
             "Origin: http://evil.example\r\n".to_owned(),
@@ -180,7 +180,7 @@ fn no_other_page_makes_the_server_count() {
 
 #[test]
 fn a_link_on_another_page_leads_to_a_page_that_asks_the_server_nothing() {
-    // Nobody listens there: whatever asks the server fails.
+    // No server listens on that port, so every request to Redis fails.
     let page = Page::start("redis://127.0.0.1:1", &[]);
     let preview = format!("/preview?{TARGET}");
     for path in [
@@ -199,7 +199,7 @@ fn a_link_on_another_page_leads_to_a_page_that_asks_the_server_nothing() {
             let shown = page.get_with(path, &elsewhere).with(200).body;
             let link = format!("<a href=\"{}\">", path.replace('&', "&amp;"));
             assert!(shown.contains(&link), "{path}: {shown}");
-            // Neither the script nor a browser without one goes on by itself.
+            // Neither the script nor a redirect continues without the user.
             assert!(
                 !shown.contains("data-url") && !shown.contains("http-equiv=\"refresh\""),
                 "{path}: {shown}"
@@ -208,7 +208,7 @@ fn a_link_on_another_page_leads_to_a_page_that_asks_the_server_nothing() {
     }
     let shown = page.get_with(&preview, &navigation("cross-site")).body;
     assert!(shown.contains("Messages of celery") && shown.contains("value=\"147107\""), "{shown}");
-    // Markup in the address is text.
+    // Markup in the URL is shown as text.
     let hostile = page.get_with("/preview?queue=%3Cimg+src%3Dx%3E&task=t", &navigation("cross-site")).body;
     assert!(!hostile.contains("<img"), "{hostile}");
     page.get_with("/jobs", &navigation("cross-site")).with(502);

@@ -1,4 +1,4 @@
-//! Where others can reach the page, they log in.
+//! The login, which is required if the page is reachable from the network.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -69,12 +69,12 @@ fn nobody_sees_anything_before_the_token_and_guessing_is_slow() {
     assert_eq!(get("/api/preview?queue=celery&repoid=147107", &session).with(200).json()["match_count"], 62);
     get("/api/queues", "qadmin_session=").with(401);
     get("/api/queues", &format!("{session}0")).with(401);
-    // A session is no token: other pages have the browser send it.
+    // A session is not enough for a change, because other pages can make the browser send it.
     page.post_with("/logout", "", &[("Cookie", &session)]).with(403);
     let csrf = get("/jobs", &session).with(200).hidden("csrf");
     page.post_with("/logout", &format!("csrf={csrf}"), &[("Cookie", &session)]).with(303);
     get("/api/queues", &session).with(401);
-    // Back, but not to elsewhere.
+    // The login leads back to our own pages only.
     let led = page.post("/login", &format!("token={TOKEN}&back=%2F%2Fevil.example")).with(303);
     assert_eq!(led.header("location"), Some("/"));
 
@@ -109,10 +109,10 @@ fn a_socket_is_for_its_owner_and_goes_with_the_program() {
     page.say("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n").with(403);
     let mode = fs::metadata(&socket).expect("the socket").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    // A second one does not take it away from the first.
+    // A second program does not take the socket from the first.
     at(&server.url(0), &["serve", "--listen", &listen]).ended(1);
     page.get("/api/queues").with(200);
-    // Killed, it leaves the socket; the next one takes it over.
+    // A killed program leaves its socket, which the next one replaces.
     drop(page);
     assert!(socket.exists());
     start().get("/api/queues").with(200);
@@ -133,7 +133,7 @@ fn a_socket_is_its_owners_alone_from_the_first_moment() {
                 }
             })
         };
-        // With a umask that takes nothing away.
+        // With a umask that removes no permissions.
         let tool = program("redis://127.0.0.1:1");
         let mut shell = std::process::Command::new("sh");
         shell.args(["-c", "umask 0; exec \"$0\" serve --listen \"$1\"", env!("CARGO_BIN_EXE_qadmin")]);

@@ -1,7 +1,7 @@
-//! A real Chromium, told what to do through its driver.
+//! A real Chromium that is controlled through its driver.
 //!
-//! The protocol (WebDriver) is JSON over HTTP, of which these tests need a dozen calls: a client of our own is shorter
-//! than what a crate for it would bring along. Browsers are started once and used by one test after the other.
+//! The protocol (WebDriver) is JSON over HTTP. These tests need a dozen of its calls, so a client of our own is smaller
+//! than the dependencies of a crate for it. Browsers are started once and used by one test after the other.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::page::Page;
 
-/// How long a page may take to become what it should.
+/// Maximum time for a page to reach the expected state.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The member by which the protocol names an element.
@@ -26,10 +26,10 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 pub(crate) const TAB: &str = "\u{e004}";
 pub(crate) const ENTER: &str = "\u{e007}";
 
-/// The driver; it ends, with its browsers, when this process does.
+/// The driver; it and its browsers end with this process.
 struct Driver {
     port: u16,
-    /// Its end is what the driver's keeper waits for.
+    /// The driver's keeper waits until this is closed.
     _keeper: Child,
 }
 
@@ -57,16 +57,16 @@ fn start() -> Result<Driver, String> {
             .nth(1)
             .and_then(|rest| rest.trim_end_matches('.').parse().ok())
         {
-            // What it has to say later goes nowhere, but has to be read.
+            // Later output is discarded, but has to be read.
             thread::spawn(move || lines.for_each(drop));
-            // A driver without a browser is none.
+            // A driver without a browser does not count.
             IDLE.lock().unwrap_or_else(PoisonError::into_inner).push(open(port)?);
             return Ok(Driver { port, _keeper: keeper });
         }
     }
 }
 
-/// One call: the value, or what the driver says.
+/// One call; returns the value, or the driver's error.
 fn call(port: u16, method: &str, path: &str, body: &Value) -> Result<Value, String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.to_string())?;
     let body = if method == "POST" { body.to_string() } else { String::new() };
@@ -99,11 +99,11 @@ fn call(port: u16, method: &str, path: &str, body: &Value) -> Result<Value, Stri
     }
 }
 
-/// Starts a browser; the name of its session.
+/// Starts a browser and returns the name of its session.
 fn open(port: u16) -> Result<String, String> {
     let args = [
         "--headless=new",
-        // Tests may run as root, in containers with little shared memory.
+        // Tests can run as root, in containers with little shared memory.
         "--no-sandbox",
         "--disable-dev-shm-usage",
         "--disable-gpu",
@@ -125,7 +125,7 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// `None`, with a line, where there is none on this machine.
+    /// `None`, with a line of output, if there is no browser on this machine.
     pub(crate) fn take() -> Option<Self> {
         let port = driver()?.port;
         let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -151,7 +151,7 @@ impl Browser {
         self.tell("/url", &json!({"url": format!("http://{}{path}", page.place)}));
     }
 
-    /// Path and query of what is shown.
+    /// Path and query of the current page.
     pub(crate) fn place(&self) -> String {
         let url = self.ask("GET", "/url", &Value::Null).expect("an address");
         url.as_str().expect("an address").splitn(4, '/').nth(3).unwrap_or_default().to_owned()
@@ -172,17 +172,17 @@ impl Browser {
         self.ask("GET", &format!("/element/{element}/{what}"), &Value::Null)
     }
 
-    /// What people read there. Nothing where there is no such element, or it is not shown.
+    /// The visible text of the element; empty if it does not exist or is hidden.
     pub(crate) fn text(&self, css: &str) -> String {
         self.of(css, "text").ok().and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default()
     }
 
-    /// Whether it is there to be seen.
+    /// Whether the element is visible.
     pub(crate) fn sees(&self, css: &str) -> bool {
         self.of(css, "displayed") == Ok(Value::Bool(true))
     }
 
-    /// Whether it can be used.
+    /// Whether the element is enabled.
     pub(crate) fn can_use(&self, css: &str) -> bool {
         self.sees(css) && self.of(css, "enabled") == Ok(Value::Bool(true))
     }
@@ -191,14 +191,14 @@ impl Browser {
         self.of(css, &format!("property/{name}")).unwrap_or(Value::Null)
     }
 
-    /// Presses it with the mouse.
+    /// Clicks the element.
     pub(crate) fn click(&self, css: &str) {
         let element = self.find(css).unwrap_or_else(|why| self.give_up(css, &why));
         self.ask("POST", &format!("/element/{element}/click"), &json!({}))
             .unwrap_or_else(|why| self.give_up(css, &why));
     }
 
-    /// Types into a field, behind what is there.
+    /// Types into a field, after its present text.
     pub(crate) fn fill(&self, css: &str, text: &str) {
         let element = self.find(css).unwrap_or_else(|why| self.give_up(css, &why));
         let path = format!("/element/{element}/value");
@@ -214,12 +214,12 @@ impl Browser {
         self.tell("/actions", &json!({"actions": [{"type": "key", "id": "keyboard", "actions": strokes}]}));
     }
 
-    /// Waits until people read these words there.
+    /// Waits until the element contains this text.
     pub(crate) fn reads(&self, css: &str, words: &str) {
         self.until(&format!("{css}: {words}"), || self.text(css).contains(words));
     }
 
-    /// Waits until that is all that people read there.
+    /// Waits until this is the whole text of the element.
     pub(crate) fn shows(&self, css: &str, words: &str) {
         self.until(&format!("{css} shows: {words}"), || self.text(css) == words);
     }
@@ -238,7 +238,7 @@ impl Browser {
         panic!("{what}: {why}\nat /{}\n{}", self.place(), self.text("body"));
     }
 
-    /// A window of this size, in pixels.
+    /// Sets the size of the window in pixels.
     pub(crate) fn size(&self, width: u32, height: u32) {
         let phone = width < 500;
         self.devtools(
@@ -255,12 +255,12 @@ impl Browser {
         );
     }
 
-    /// Whether scripts of pages run.
+    /// Turns scripts of pages on or off.
     pub(crate) fn scripts(&self, run: bool) {
         self.devtools("Emulation.setScriptExecutionDisabled", &json!({"value": !run}));
     }
 
-    /// What is seen, as a PNG.
+    /// A screenshot as a PNG.
     pub(crate) fn picture(&self) -> Vec<u8> {
         let picture = self.ask("GET", "/screenshot", &Value::Null).expect("a picture");
         base64::engine::general_purpose::STANDARD.decode(picture.as_str().expect("base64")).expect("base64")
@@ -268,7 +268,7 @@ impl Browser {
 }
 
 impl Drop for Browser {
-    /// As new for the next test; after a test that failed nobody knows what it is like.
+    /// Resets the browser for the next test, because its state after a failed test is unknown.
     fn drop(&mut self) {
         if thread::panicking() {
             let _ = self.ask("DELETE", "", &Value::Null);

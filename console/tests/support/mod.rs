@@ -1,4 +1,4 @@
-//! Running the program, from a script's point of view and at a terminal.
+//! Running the program in scripts and at a terminal.
 
 pub(crate) mod browser;
 pub(crate) mod page;
@@ -12,13 +12,13 @@ use rexpect::session::PtySession;
 /// The queue of these tests.
 pub(crate) const QUEUE: &str = "celery";
 
-/// A queue that a slow job works on for seconds.
+/// Messages in a queue that keeps a slow job busy for seconds.
 pub(crate) const LONG: u64 = 30_000;
 
-/// How long a terminal waits for what it is told to expect, milliseconds.
+/// Maximum time to wait for an expected text at a terminal, milliseconds.
 const PATIENCE: u64 = 60_000;
 
-/// What one run left behind.
+/// The result of one run.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: i32,
@@ -32,14 +32,14 @@ impl Run {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The same, where the run has to have ended with this code.
+    /// The run, after a check of its exit code.
     pub(crate) fn ended(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{self:?}");
         self
     }
 }
 
-/// The program, with nothing of this machine's own settings.
+/// The program without settings of this machine.
 pub(crate) fn program(url: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_qadmin"));
     for (name, _) in std::env::vars_os() {
@@ -94,7 +94,7 @@ pub(crate) fn terminal_with(server: &Server, args: &[&str], env: &[(&str, &str)]
     rexpect::session::spawn_command(shell, Some(PATIENCE)).expect("a terminal")
 }
 
-/// What is left to read, and the code that the program ends with.
+/// The remaining output, and the exit code of the program.
 pub(crate) fn rest(mut session: PtySession) -> (String, i32) {
     let text = session.exp_eof().expect("the program ends");
     match session.process().wait().expect("a child of ours") {
@@ -103,12 +103,12 @@ pub(crate) fn rest(mut session: PtySession) -> (String, i32) {
     }
 }
 
-/// The filter that the factory's share is about.
+/// The filter that matches the factory's share of messages.
 pub(crate) fn target() -> [String; 4] {
     ["--task".to_owned(), TARGET_TASK.to_owned(), "--repoid".to_owned(), TARGET_REPOID.to_string()]
 }
 
-/// A command about the matches, with more arguments.
+/// A command with this filter and further arguments.
 pub(crate) fn about<'a>(command: &'a str, target: &'a [String; 4], more: &[&'a str]) -> Vec<&'a str> {
     let mut args = vec![command, QUEUE];
     args.extend(target.iter().map(String::as_str));
@@ -129,7 +129,7 @@ pub(crate) fn slow() -> Server {
         .start()
 }
 
-/// Fills the queue with slim messages, of which every fifth matches; answers how many do.
+/// Fills the queue with small messages, of which every fifth matches, and returns the number of matches.
 pub(crate) fn filled(server: &Server, messages: u64) -> u64 {
     let mut factory = Factory::new(7).size(Size::Slim).share(20.0);
     fill(server.port(), QUEUE, 0..messages, &mut factory).expect("the server takes messages");
@@ -146,7 +146,7 @@ pub(crate) fn tell(conn: &mut Connection, line: &str) -> Value {
     command.query(conn).unwrap_or_else(|error| panic!("{line}: {error}"))
 }
 
-/// The id of the live job, once there is one.
+/// Waits for a live job and returns its id.
 pub(crate) fn live_job(conn: &mut Connection) -> String {
     let mut id = String::new();
     eventually("a job runs", || {
@@ -161,7 +161,7 @@ pub(crate) fn live_job(conn: &mut Connection) -> String {
     id
 }
 
-/// Members of a job, by the module's own reply.
+/// Members of a job from the module's own reply.
 pub(crate) fn job(conn: &mut Connection, id: &str) -> Vec<(String, Value)> {
     map(&tell(conn, &format!("QADMIN.STATUS {id} WAIT 0")))
 }

@@ -1,4 +1,4 @@
-//! `qadmin serve` and a client that says exactly what it is told to.
+//! `qadmin serve`, and a client that sends exact bytes.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -14,7 +14,7 @@ pub(crate) struct Page {
     pub(crate) place: String,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -28,7 +28,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The same, where it has to have this status.
+    /// The response, after a check of its status.
     pub(crate) fn with(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{self:?}");
         self
@@ -57,7 +57,7 @@ impl Page {
         Self::run(command)
     }
 
-    /// Starts what listens where its arguments say.
+    /// Starts it with these arguments, which contain the address.
     pub(crate) fn run(mut command: Command) -> Self {
         command.stdout(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
@@ -70,7 +70,7 @@ impl Page {
         Self { child, place: place.to_owned() }
     }
 
-    /// GET as a browser asks.
+    /// Sends a GET as a browser does.
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.say(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.host()))
     }
@@ -99,7 +99,7 @@ impl Page {
         ))
     }
 
-    /// The token that a page of ours would send.
+    /// The token that one of our pages contains.
     pub(crate) fn csrf(&self) -> String {
         self.get("/api/token").json()["csrf"].as_str().expect("a token").to_owned()
     }
@@ -134,7 +134,7 @@ impl Page {
         self.child.id()
     }
 
-    /// Waits until the program has ended; answers whether it ended well.
+    /// Waits until the program has ended, and returns whether it succeeded.
     pub(crate) fn ended(mut self) -> bool {
         self.child.wait().expect("its end").success()
     }
@@ -142,7 +142,7 @@ impl Page {
 
 impl Drop for Page {
     fn drop(&mut self) {
-        // An error means that it ended by itself already.
+        // An error means that it has already ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,7 +1,6 @@
 //! `make demo`: what qadmin does for an operator, on a server of its own with a queue in full use.
 //!
-//! Everything it claims is checked against what was sent; where something is off it ends with a sentence and
-//! exit code 1.
+//! It compares every number with what was sent; if one is wrong, it ends with a sentence and exit code 1.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -23,7 +22,7 @@ const REQUESTS_PER_SECOND: u32 = 500;
 
 const QUEUE: &str = "celery";
 
-/// The task of the second scene: one of its messages shall stay.
+/// The task of the second scene, of which one message is kept.
 const NOTIFY: &str = "app.tasks.notify.Notify";
 
 type Reply = Vec<(String, Value)>;
@@ -70,7 +69,7 @@ impl Operator {
         self.types(words).map(|value| map(&value))
     }
 
-    /// Watches a job until it ends, as someone would who wants to see it move.
+    /// Follows a job until it ends and prints its progress.
     fn watches(&mut self, job_id: &str) -> Result<Reply, String> {
         println!("\n$ redis-cli -p {} QADMIN.STATUS {job_id} WAIT 100        (again and again)", self.port);
         let start = Instant::now();
@@ -98,7 +97,7 @@ impl Operator {
             "synchronous" => Ok(preview.int("match_count")),
             "job" => {
                 say(
-                    "The queue is deeper than qadmin.inline-limit, so the count is a job; its status waits for us:",
+                    "The queue is deeper than qadmin.inline-limit, so the count is a job; STATUS waits for it:",
                 );
                 let status = self.asks(&["QADMIN.STATUS", &preview.text("job_id"), "WAIT", "0"])?;
                 show(
@@ -143,15 +142,15 @@ fn run() -> Result<(), String> {
     let mut operator = Operator { conn: server.conn3(), port: server.port() };
     let flood = ["TASK", TARGET_TASK, "REPOID", &repoid];
 
-    title("1. Look before you touch: PREVIEW");
+    title("1. Preview before you clear: PREVIEW");
     let preview = operator.asks(&[&["QADMIN.PREVIEW", QUEUE][..], &flood, &["SAMPLE", "3"]].concat())?;
     show(&preview, &["mode", "queue", "filter", "depth", "match_count", "job_id"]);
     show_sample(&preview);
     let counted = operator.counts(&preview)?;
     expect(counted > 0 && counted <= i64_of(target), || format!("{counted} counted, {target} were sent"))?;
 
-    title("2. The same as a rehearsal: CLEARJOB ... DRYRUN");
-    say("Everything is computed as it would act; nothing is written.");
+    title("2. A dry run: CLEARJOB ... DRYRUN");
+    say("A dry run computes everything and writes nothing.");
     let job = operator.asks(&[&["QADMIN.CLEARJOB", QUEUE][..], &flood, &["ALL", "DRYRUN"]].concat())?;
     show(&job, &["job_id", "mode", "dry_run", "status", "total_estimated"]);
     let dry = operator.watches(&job.text("job_id"))?;
@@ -159,7 +158,7 @@ fn run() -> Result<(), String> {
     show(&dry, &["matched", "would_delete", "deleted"]);
     expect(dry.int("deleted") == 0, || "a dry run deleted messages".to_string())?;
 
-    title("3. One is enough: KEEPONE");
+    title("3. Keep one match: KEEPONE");
     say(&format!(
         "Repository {notify_repoid} asked for the same notification many times. Without CONFIRM nothing happens:"
     ));
@@ -196,13 +195,13 @@ fn run() -> Result<(), String> {
     ];
     show(&cleared, &figures);
 
-    title("5. Look again");
+    title("5. Preview again");
     let preview = operator.asks(&[&["QADMIN.PREVIEW", QUEUE][..], &flood].concat())?;
     show(&preview, &["mode", "depth", "match_count"]);
     let left = operator.counts(&preview)?;
     expect(left == 0, || format!("{left} matches are left after the clear"))?;
 
-    title("6. Who did what: JOBS");
+    title("6. Who cleared what: JOBS");
     let jobs = operator.types(&["QADMIN.JOBS", "QUEUE", QUEUE, "COUNT", "5"])?;
     for job in maps(&jobs) {
         println!(
@@ -216,7 +215,7 @@ fn run() -> Result<(), String> {
         );
     }
 
-    title("What everybody else felt");
+    title("Delays of other clients");
     let report = traffic.stop();
     say(&format!(
         "While all this ran, {} pushes and {} pops went through: half of them answered within {:.2} ms,\n\
@@ -232,7 +231,7 @@ fn run() -> Result<(), String> {
         format!("{target} were sent and {taken} popped, but {} cleared", cleared.int("deleted"))
     })?;
     say(&format!(
-        "The books balance: {} flooding messages sent = {} cleared + {} that workers had already taken.",
+        "All messages are accounted for: {} flooding messages sent = {} cleared + {} that workers had already taken.",
         grouped(target),
         number(&cleared, "deleted"),
         grouped(taken)

@@ -1,5 +1,5 @@
 //! `make playground`: a throw-away server with the module and the queue of the documentation's examples, to try
-//! commands by hand. It ends with Enter, with the end of its input or with Ctrl-C, and takes everything along.
+//! commands by hand. It ends with Enter, with the end of its input or with Ctrl-C, and removes everything.
 
 use std::io;
 use std::process::ExitCode;
@@ -19,9 +19,11 @@ fn main() -> ExitCode {
 fn run() -> Result<(), String> {
     let server = Server::builder().module().try_start()?;
     fill_examples(server.port()).map_err(|e| format!("filling the queue: {e}"))?;
-    println!("A throw-away server with the module and a queue `{EXAMPLES_QUEUE}`. In another terminal:");
+    println!(
+        "A throw-away server is running with the module and a queue `{EXAMPLES_QUEUE}`. In another terminal, run:"
+    );
     println!("\n    redis-cli -3 -p {}\n", server.port());
-    println!("Enter ends it.");
+    println!("Press Enter to end it.");
     let mut line = String::new();
     io::stdin().read_line(&mut line).map(drop).map_err(|e| e.to_string())
 }

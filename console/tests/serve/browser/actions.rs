@@ -1,4 +1,4 @@
-//! The three things that can be done, with the mouse and with keys.
+//! The three actions, by mouse and by keyboard.
 
 use super::super::depth;
 use super::*;
@@ -50,7 +50,7 @@ fn a_clear_wants_the_name_typed() {
 #[test]
 fn what_was_moved_comes_back() {
     let Some((server, _page, browser)) = at_preview() else { return };
-    // Advised, so chosen where nobody chooses.
+    // Moving is the default.
     assert_eq!(browser.text("#clear-all"), "Move all");
     assert_eq!(browser.property("[name=to_shown]", "value"), "", "a list of the job's own");
     browser.fill("[name=confirm]", "celery");
@@ -81,7 +81,7 @@ fn what_was_moved_comes_back() {
     assert_eq!(depth(&server), 1_051);
 }
 
-/// The page so many steps back.
+/// Goes back by this number of pages.
 fn history(browser: &Browser, steps: u64) -> u64 {
     let history = browser.devtools("Page.getNavigationHistory", &serde_json::json!({}));
     let now = history["currentIndex"].as_u64().expect("an index");
@@ -114,7 +114,7 @@ fn two_operators_at_once_take_every_match_once() {
     }
 }
 
-/// What has the focus, and whether that is seen.
+/// The focused element, and whether the focus is visible.
 const FOCUS: &str = "(() => {
     const at = document.activeElement;
     const style = getComputedStyle(at);
@@ -158,16 +158,16 @@ fn the_keyboard_is_enough() {
         "keep-one",
     ];
     assert_eq!(order, wanted);
-    // Enter in a field is the one that changes nothing.
+    // Enter in a field starts the dry run, which changes nothing.
     browser.js("document.querySelector('[name=reason]').focus()");
     browser.press(ENTER);
     browser.reads("#outcome", "Would clear 61 of 61 matching messages");
     assert_eq!(depth(&server), 1_051);
-    // The first Tab and Enter lead past the frame.
+    // The first Tab and Enter skip the navigation.
     browser.press(TAB);
     assert_eq!(browser.js(FOCUS)[0], "Skip to the content");
     browser.press(ENTER);
-    // The table may be scrolled by keys.
+    // The table can be scrolled by keyboard.
     browser.press(&TAB.repeat(2));
     assert_eq!(browser.js(FOCUS)[0], "Back to the preview");
     browser.press(ENTER);

@@ -18,7 +18,7 @@ fn a_job_is_followed_held_slowed_down_and_cancelled() {
     browser.click("#how-clear");
     browser.fill("[name=confirm]", "celery");
     browser.click("#clear-all");
-    // It moves without being touched.
+    // The page is updated without user action.
     browser.reads("[data-field=status]", "running");
     let early = number(&browser, "deleted");
     browser.until("more is cleared", || number(&browser, "deleted") > early);
@@ -40,7 +40,7 @@ fn a_job_is_followed_held_slowed_down_and_cancelled() {
     assert_eq!(depth(&server), held, "it stands still");
     browser.click("form[action^='/resume'] button");
     browser.reads("[data-field=status]", "running");
-    // Somebody else pauses it: the page follows.
+    // Another user pauses the job, and the page shows it.
     let id =
         browser.place().split("job=").nth(1).expect("an id").split('&').next().expect("an id").to_owned();
     tell(&mut server.conn(), &format!("QADMIN.PAUSE {id}"));

@@ -1,4 +1,4 @@
-//! What the pages look like: dark, light, on a phone.
+//! The appearance of the pages: dark, light, on a phone.
 
 use std::fs;
 
@@ -6,8 +6,8 @@ use qadmin_harness::workspace_root;
 
 use super::*;
 
-/// Texts that are hard to read: their colour, what is behind them, and how far apart these are (4.5 is what is asked
-/// of pages). What cannot be pressed now may be pale.
+/// Texts with low contrast: their colour, their background, and the contrast of both (at least 4.5 is required). Disabled
+/// buttons are exempt.
 const PALE: &str = "(() => {
     const light = (rgb) => rgb.map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
         .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
@@ -28,7 +28,7 @@ const PALE: &str = "(() => {
         .filter(([, contrast]) => contrast < 4.5);
 })()";
 
-/// Whether something stands out at the right, or is too small for a finger.
+/// Whether an element exceeds the width of the page, or is too small for a finger.
 const OVERFLOW: &str = "[document.documentElement.scrollWidth > innerWidth,
     [...document.querySelectorAll('button, .filter input')].filter(at => at.checkVisibility() && at.offsetHeight < 32).length]";
 

@@ -1,4 +1,4 @@
-//! In a real Chromium, with clicks and keys. Where there is none, one line says so and nothing fails.
+//! Tests in a real Chromium, with clicks and keys. If it is not available, one line says so and nothing fails.
 
 mod actions;
 mod job;
@@ -19,7 +19,7 @@ fn preview_of_target() -> String {
     format!("/preview?{TARGET}")
 }
 
-/// A browser at that preview, once its count is there.
+/// Opens that preview in a browser and waits for its count.
 fn at_preview() -> Option<(Server, Page, Browser)> {
     let browser = Browser::take()?;
     let (server, page) = super::examples();
@@ -28,7 +28,7 @@ fn at_preview() -> Option<(Server, Page, Browser)> {
     Some((server, page, browser))
 }
 
-/// A message that Celery might have sent, with this name, id and commit.
+/// A message as Celery sends it, with this name, id and commit.
 fn message(task: &str, id: &str, commitid: &str) -> String {
     use base64::Engine as _;
     let body = serde_json::json!([[], {"commitid": commitid}, {}]).to_string();
@@ -54,7 +54,7 @@ fn encoded(text: &str) -> String {
     })
 }
 
-/// The list that a job has parked messages of this queue in; empty where there is none.
+/// The list to which a job has parked messages of this queue; empty if there is none.
 pub(crate) fn parked_list(server: &qadmin_harness::Server, queue: &str) -> String {
     let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut server.conn()).expect("KEYS");
     let prefix = format!("{queue}:parked:");

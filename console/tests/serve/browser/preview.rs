@@ -1,23 +1,23 @@
-//! How count and sample arrive.
+//! Count and sample on the preview page.
 
 use qadmin_harness::eventually;
 
 use super::*;
 use crate::support::{LONG, filled, live_job, slow, tell};
 
-/// Where things are that come behind the count, and whether they are seen: `[[top, left], ...]`.
+/// Positions of the visible elements after the count: `[[top, left], ...]`.
 const PLACES: &str = "['#count', '#actions', '[name=confirm]', '#dry-run', '#clear-all', '#sample-heading', '#sample'].map(css => {
     const box = document.querySelector(css).getBoundingClientRect();
     return [Math.round(box.top + scrollY), Math.round(box.left)];
 })";
 
 #[test]
-fn count_and_sample_arrive_and_nothing_jumps() {
+fn count_and_sample_arrive_without_layout_shift() {
     let Some(browser) = Browser::take() else { return };
     let (server, page) = super::super::examples();
     for (width, height) in [(1_100, 1_150), (360, 740)] {
         browser.size(width, height);
-        // Redis takes its time.
+        // Redis replies late.
         server.freeze();
         browser.go(&page, &preview_of_target());
         browser.reads("#count-line", "Counting ...");
@@ -40,7 +40,7 @@ fn count_and_sample_arrive_and_nothing_jumps() {
 }
 
 #[test]
-fn what_a_count_adds_to_the_form_has_its_place_already() {
+fn fields_that_a_count_adds_have_reserved_space() {
     let Some(browser) = Browser::take() else { return };
     let (server, page) = super::super::examples();
     server.freeze();
@@ -56,7 +56,7 @@ fn what_a_count_adds_to_the_form_has_its_place_already() {
 }
 
 #[test]
-fn who_may_only_look_gets_no_buttons_and_nothing_jumps() {
+fn a_viewer_gets_no_buttons_and_no_layout_shift() {
     let Some(browser) = Browser::take() else { return };
     let (server, _page) = super::super::examples();
     tell(&mut server.conn(), "ACL SETUSER viewer on >secret %R~celery -@all +qadmin.preview +qadmin.status");
@@ -73,7 +73,7 @@ fn who_may_only_look_gets_no_buttons_and_nothing_jumps() {
 }
 
 #[test]
-fn a_deep_queue_shows_its_sample_at_once_then_how_far_it_is_then_the_count() {
+fn a_deep_queue_shows_the_sample_then_the_progress_then_the_count() {
     let Some(browser) = Browser::take() else { return };
     let server = slow();
     filled(&server, LONG);
@@ -88,7 +88,7 @@ fn a_deep_queue_shows_its_sample_at_once_then_how_far_it_is_then_the_count() {
     assert!(browser.sees("#count-progress") && !browser.can_use("#clear-all"));
     let before = browser.property("#count-progress", "value").as_f64().expect("a number");
     browser.until("the bar grows", || browser.property("#count-progress", "value").as_f64() > Some(before));
-    // Who need not know does not wait.
+    // A user who skips the count does not wait.
     browser.click("#skip-count a");
     browser.reads("h2 + .scroll, section:last-child h2", "Matching messages:");
     assert!(browser.place().ends_with("count_skipped=1") && !browser.sees("progress"));
@@ -117,7 +117,7 @@ fn a_cached_count_says_when_and_can_be_had_anew() {
 }
 
 #[test]
-fn a_count_that_fails_says_why_is_never_zero_and_leaves_the_clear_possible() {
+fn a_failed_count_shows_why_is_never_zero_and_permits_the_clear() {
     let Some(browser) = Browser::take() else { return };
     let server = slow();
     let matches = filled(&server, LONG);
@@ -136,7 +136,7 @@ fn a_count_that_fails_says_why_is_never_zero_and_leaves_the_clear_possible() {
     let job = live_job(conn);
     tell(conn, &format!("QADMIN.CANCEL {job}"));
     failed("ERR the job was cancelled");
-    // No room for another count.
+    // There is no room for another count.
     tell(conn, "CONFIG SET qadmin.max-jobs 2");
     tell(conn, "QADMIN.PREVIEW celery WHERE bytes > 2");
     browser.go(&page, "/preview?queue=celery&where=bytes+%3E+0");
@@ -148,7 +148,7 @@ fn a_count_that_fails_says_why_is_never_zero_and_leaves_the_clear_possible() {
 }
 
 #[test]
-fn what_is_left_to_do_follows_from_how_many_match() {
+fn actions_follow_from_the_number_of_matches() {
     let Some((_server, page, browser)) = at_preview() else { return };
     let there = browser.js("document.getElementById('clear-all').getBoundingClientRect().left");
     browser.go(&page, "/preview?queue=celery&where=id+%3D+dde6b29f-933d-427b-8075-4b73baa546ff");
@@ -180,7 +180,7 @@ fn messages_of_another_kind_are_told_and_read_as_such() {
     assert_eq!(browser.property("[name=as]", "value"), "sidekiq");
     browser.click("#dry-run");
     browser.reads("#outcome", "Would clear 1 of 1 matching message");
-    // The head of a list of Resque's runs next.
+    // In a list of Resque's the head runs next.
     push(&server, "resque:queue:mail", r#"{"class":"Archive","args":[1]}"#);
     browser.go(&page, "/preview?queue=resque%3Aqueue%3Amail&task=Archive&as=resque");
     browser.reads("#count-line", "1 of 1 messages match");
@@ -215,7 +215,7 @@ fn lists_of_other_priorities_are_told_and_cleared_as_one_queue() {
 }
 
 #[test]
-fn what_workers_hold_is_looked_at_and_cleared_for_good() {
+fn unacked_messages_are_previewed_and_deleted_for_good() {
     let Some(browser) = Browser::take() else { return };
     let server = Server::start();
     let entry = format!("[{}, \"\", \"celery\"]", message("app.tasks.notify.Notify", "held-1", "c0ffee"));
@@ -245,7 +245,7 @@ fn what_workers_hold_is_looked_at_and_cleared_for_good() {
 }
 
 #[test]
-fn who_filled_a_queue_leads_to_its_messages() {
+fn counts_of_a_queue_link_to_its_messages() {
     let Some((_server, page, browser)) = at_preview() else { return };
     browser.go(&page, "/");
     browser.click("td a");

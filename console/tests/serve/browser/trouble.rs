@@ -1,4 +1,4 @@
-//! What goes wrong: a server that goes away, one without the module, messages that mean harm.
+//! Failures: a server that cannot be reached, a server without the module, hostile messages.
 
 use super::*;
 use crate::support::{LONG, filled, slow, tell};
@@ -14,7 +14,7 @@ fn a_server_that_restarts_under_a_preview_is_told_and_counted_anew() {
     server.kill9();
     browser.reads("#count-more", "no connection to 127.0.0.1");
     server.start_again();
-    // Previews live in memory: that count is over, and is no 0.
+    // Previews are kept in memory, so the count is lost; the page does not show it as 0.
     browser.reads("#count-line", "The count failed: NOJOB");
     assert!(browser.can_use("#clear-all") && !browser.text("#count").contains("0 of"));
     tell(&mut server.conn(), "CONFIG SET qadmin.duty 100 qadmin.slice-us 20000");
@@ -38,7 +38,7 @@ fn a_server_that_restarts_under_a_job_is_told_and_what_became_of_it() {
     browser.reads("#outcome", "no connection to 127.0.0.1");
     server.start_again();
     browser.reads("#outcome", "interrupted");
-    // What it moved can be moved back.
+    // The moved messages can be moved back.
     browser.fill("#undo [name=confirm]", &parked_list(&server, "celery"));
     tell(&mut server.conn(), "CONFIG SET qadmin.duty 100 qadmin.slice-us 20000");
     browser.click("#undo-all");
@@ -47,7 +47,7 @@ fn a_server_that_restarts_under_a_job_is_told_and_what_became_of_it() {
 }
 
 #[test]
-fn a_server_that_is_away_or_lacks_the_module_is_told_and_nothing_can_be_pressed() {
+fn an_unreachable_server_or_missing_module_is_shown_without_buttons() {
     let Some(browser) = Browser::take() else { return };
     let server = Server::plain();
     for (url, words) in [

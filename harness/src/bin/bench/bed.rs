@@ -1,4 +1,4 @@
-//! The server under test, its queue, and the ways to ask it.
+//! The server under test, its queue, and functions to send commands.
 
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -14,7 +14,7 @@ use crate::targets::Targets;
 /// The queue of every measurement.
 pub(crate) const QUEUE: &str = "celery";
 
-/// What the queue is copied from: filling it anew would take longer than what is measured.
+/// The original of the queue; filling the queue again would take longer than the measurement.
 const ORIGINAL: &str = "original";
 
 /// A row that takes longer is not repeated beyond this many seconds in total; the table says how many runs
@@ -90,7 +90,7 @@ impl Bed {
         )
     }
 
-    /// Makes sure that the queue holds so many messages of which so many percent match, all untouched.
+    /// Makes sure that the queue holds this number of messages, of which this percentage matches, all unchanged.
     pub(crate) fn filled(&mut self, messages: u64, share: f64) -> Result<(), String> {
         if self.original != Some((messages, share)) {
             self.emptied()?;
@@ -106,7 +106,7 @@ impl Bed {
         Ok(())
     }
 
-    /// Makes the queue again what it was filled with last, where it was changed since.
+    /// Restores the queue to its last filling if it was changed.
     pub(crate) fn refresh(&mut self) -> Result<(), String> {
         self.original.map_or(Ok(()), |(messages, share)| self.filled(messages, share))
     }
@@ -212,7 +212,7 @@ impl Bed {
         self.job(filter, &["ALL"])
     }
 
-    /// Clears with these words behind the filter: the job's status.
+    /// Clears with these options after the filter, and returns the job's status.
     pub(crate) fn job(&mut self, filter: &[&str], words: &[&str]) -> Result<Reply, String> {
         if !words.contains(&"DRYRUN") {
             self.spoiled();
@@ -222,7 +222,7 @@ impl Bed {
         self.finished(&job)
     }
 
-    /// One of the Python scripts, with the usual arguments: what it printed.
+    /// Runs one of the Python scripts with the usual arguments, and returns its output.
     pub(crate) fn rival(&self, script: &str, chunk: u64) -> Result<serde_json::Value, String> {
         let mut command = Command::new(python()?);
         command
@@ -260,14 +260,14 @@ pub(crate) const TARGET: [&str; 4] = ["TASK", TARGET_TASK, "REPOID", REPOID];
 pub(crate) const REPOID: &str = "147107";
 const _: () = assert!(TARGET_REPOID == 147_107);
 
-/// Seconds that something took, and what it gave.
+/// The seconds that a function took, and its result.
 pub(crate) fn timed<T>(run: impl FnOnce() -> Result<T, String>) -> Result<(f64, T), String> {
     let start = Instant::now();
     let result = run()?;
     Ok((start.elapsed().as_secs_f64(), result))
 }
 
-/// A benchmark of wrong results is worth nothing: every count is compared with what was sent.
+/// Compares a count with what was sent, because a benchmark of wrong results is worthless.
 pub(crate) fn check(what: &str, got: u64, expected: u64) -> Result<(), String> {
     if got == expected { Ok(()) } else { Err(format!("{what}: {got} counted, {expected} were sent")) }
 }

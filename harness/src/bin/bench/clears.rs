@@ -102,7 +102,7 @@ fn rivals(bed: &mut Bed) -> Result<Table, String> {
     Ok(table)
 }
 
-/// Seconds that a rival took to clear the half of so many messages.
+/// Seconds that another way took to clear half of this number of messages.
 fn rival(bed: &mut Bed, script: &str, messages: u64) -> Result<f64, String> {
     bed.filled(messages, 50.0)?;
     bed.spoiled();

@@ -1,4 +1,4 @@
-//! What further conditions cost.
+//! The cost of further conditions.
 
 use qadmin_harness::{TARGET_TASK, grouped};
 

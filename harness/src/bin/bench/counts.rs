@@ -11,7 +11,7 @@ use crate::table::Table;
 /// A field of message i.
 type Value = fn(&Factory, u64) -> String;
 
-/// What STATS groups by, and what that is in message i.
+/// The fields by which STATS groups, and their values in message i.
 const STATS: [(&str, Value); 2] = [
     ("task", |made, i| made.facts(i).task.to_string()),
     ("kwargs.repoid", |made, i| made.facts(i).repoid.to_string()),

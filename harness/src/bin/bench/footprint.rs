@@ -1,4 +1,4 @@
-//! What a job occupies: memory of the server, bytes on the wire.
+//! Resources of a job: memory of the server, bytes over the network.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! What the module costs a server that has no job: instructions of each LPUSH.
+//! The cost of the module for a server without jobs: instructions of each LPUSH.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,7 +10,7 @@ use crate::bed::{Bed, QUEUE, check, factory};
 use crate::callgrind::{MISSING, WORDS, collected, is_there};
 use crate::table::Table;
 
-/// Pushes of the short and of the long run: what both have in common (start, end) is no part of the figure.
+/// Pushes of the short and of the long run. The figure is their difference, without start and end.
 const PUSHES: [u64; 2] = [1_000, 11_000];
 
 pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
@@ -44,7 +44,7 @@ fn per_push(module: bool, at_once: u64) -> Result<f64, String> {
     Ok(long.saturating_sub(short) as f64 / (PUSHES[1] - PUSHES[0]) as f64)
 }
 
-/// Instructions of a server from start to end, with so many pushes between.
+/// Instructions of a server from start to end, with `pushes` pushes in between.
 fn whole_run(module: bool, at_once: u64, pushes: u64) -> Result<u64, String> {
     let folder = tempfile::tempdir().map_err(|e| format!("no temporary folder: {e}"))?;
     let script = folder.path().join("server");

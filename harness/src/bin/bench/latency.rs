@@ -1,4 +1,4 @@
-//! What other clients feel.
+//! Delays of other clients.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -110,7 +110,7 @@ fn compare(bed: &mut Bed, name: &str, waits: &Series, idle_p99: f64, limit: f64)
 fn do_work(bed: &mut Bed, work: Work, matches: u64) -> Result<Vec<Reply>, String> {
     let (start, mut jobs) = (Instant::now(), Vec::new());
     match work {
-        // Time that passes is what is measured here.
+        // This measures elapsed time.
         Work::Nothing => thread::sleep(WATCHED),
         Work::Count => {
             while start.elapsed() < WATCHED {

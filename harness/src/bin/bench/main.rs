@@ -1,9 +1,9 @@
-//! `make bench`: what qadmin costs, and what people do without it, on one server in one run.
+//! `make bench`: the cost of qadmin and of other ways to do the same, on one server in one run.
 //!
 //!     bench [--quick] [--messages N] [--only SECTION,...]        SECTION: a name of `SECTIONS` below
 //!
-//! Every table is one function of one file; a new row is a few lines there. What the project wants to reach is
-//! told to `Targets`, which makes the first table. A full run (no --quick, no --only) writes docs/benchmarks.md.
+//! Every table is one function of one file; a new row is a few lines there. Goals of the project
+//! are added to `Targets`, which is the first table. A full run (no --quick, no --only) writes docs/benchmarks.md.
 
 mod bed;
 mod callgrind;
@@ -28,7 +28,7 @@ use std::time::Instant;
 use bed::Bed;
 use table::Table;
 
-/// A section of the benchmark: what it is called on the command line, and what measures it.
+/// A section of the benchmark: its name on the command line, and its function.
 type Section = (&'static str, fn(&mut Bed) -> Result<Vec<Table>, String>);
 
 /// In the order that fills queues the least.
@@ -102,7 +102,7 @@ fn run(plan: &Plan) -> Result<(), String> {
             continue;
         }
         eprintln!("{name}, {:.0} s after the start", begin.elapsed().as_secs_f64());
-        // One that fails must not take the figures of the others along.
+        // The figures of other sections must not be lost if one section fails.
         match measure(&mut bed) {
             Ok(more) => tables.extend(more),
             Err(sentence) => failed.push(format!("{name}: {sentence}")),

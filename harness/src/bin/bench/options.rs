@@ -1,4 +1,4 @@
-//! What options of a clear cost beside a clear without any.
+//! The cost of a clear with options, compared with a clear without any.
 
 use qadmin_harness::{Fields as _, grouped};
 

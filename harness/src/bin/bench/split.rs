@@ -1,4 +1,4 @@
-//! Where the time of a count and of a clear goes.
+//! The parts of the time of a count and of a clear.
 
 use qadmin_harness::{TARGET_REPOID, grouped};
 

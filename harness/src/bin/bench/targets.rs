@@ -1,4 +1,4 @@
-//! What the project wants to reach, beside what was measured.
+//! The goals of the project, and the measured values.
 
 use crate::table::Table;
 

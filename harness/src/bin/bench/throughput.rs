@@ -1,4 +1,4 @@
-//! What is left of the server's throughput while a job works.
+//! The server's throughput while a job runs.
 
 use std::process::{Command, Stdio};
 
@@ -13,7 +13,7 @@ const TOOLS: [&str; 2] = ["redis-benchmark", "valkey-benchmark"];
 /// Requests of the first run, which tells how many make [`SECONDS`].
 const FIRST: u64 = 200_000;
 
-/// How long a run shall last.
+/// Duration of a run.
 const SECONDS: f64 = 3.0;
 
 pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
@@ -32,7 +32,7 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     let first = requests_per_second(bed, tool, FIRST, false)?.0;
     let requests = FIRST.max(format!("{:.0}", first * SECONDS / 1e4).parse().unwrap_or(0) * 10_000);
     let (mut without, mut with, mut jobs) = (Vec::new(), Vec::new(), 0);
-    // In turns: what changes on the machine meanwhile meets both.
+    // The runs alternate, so that changes of the machine's load affect both.
     bed.repeat(|bed| {
         without.push(requests_per_second(bed, tool, requests, false)?.0);
         let (rate, beside) = requests_per_second(bed, tool, requests, true)?;

@@ -1,4 +1,4 @@
-//! Those who run the server, on a bad day.
+//! Clients that change settings and cause failures.
 
 use std::thread;
 use std::time::Duration;
@@ -32,7 +32,7 @@ const SERVER: [(&str, &[&str]); 5] = [
     ("lazyfree-lazy-user-del", &["yes", "no"]),
 ];
 
-/// How long what disturbs everybody lasts.
+/// Duration of a disturbance of all clients.
 fn a_while(client: &mut Client<'_>) {
     thread::sleep(Duration::from_millis(client.chance.within(20, 400)));
 }

@@ -1,4 +1,4 @@
-//! One client: sends, reads, counts, and judges each reply of the module.
+//! One client: it sends commands, and reads, counts and checks each reply of the module.
 
 use qadmin_harness::Raw;
 use redis::Value;

@@ -1,4 +1,4 @@
-//! Clients that do anything: commands of the module, right and wrong ones, and every way to change a list.
+//! Clients that send anything: valid and invalid commands of the module, and every way to change a list.
 
 use qadmin_harness::{Factory, TARGET_TASK};
 use redis::Value;
@@ -61,7 +61,7 @@ pub(crate) fn roam(mut client: Client<'_>) {
     }
 }
 
-/// One on the replica: mostly looks, and is refused what it may not do.
+/// A client on the replica, which mostly reads, and whose writes are refused.
 pub(crate) fn look_on(mut client: Client<'_>) {
     while !client.world.stopped() {
         let inside = client.step();
@@ -265,7 +265,7 @@ fn uuid(high: u64, low: u64) -> String {
     format!("{a:08x}-{b:04x}-{c:04x}-{:04x}-{:012x}", low >> 48, low & 0xffff_ffff_ffff)
 }
 
-/// A message or what is none.
+/// A message, or an element that is not a message.
 fn element(client: &mut Client<'_>, factory: &mut Factory) -> Vec<u8> {
     match client.chance.below(100) {
         0..25 => format!("{GARBAGE}-{}", client.chance.below(50)).into_bytes(),
@@ -285,7 +285,7 @@ fn prey(client: &mut Client<'_>, factory: &mut Factory) -> Vec<u8> {
     }
 }
 
-/// Anything: nobody counts what is in there.
+/// Any command: the messages of this queue are not accounted for.
 fn on_a_free_queue(client: &mut Client<'_>, factory: &mut Factory) {
     let (key, other) = (client.chance.pick(&FREE), client.chance.pick(&FREE));
     let (one, two) = (element(client, factory), element(client, factory));

@@ -1,9 +1,9 @@
-//! The gate that all clients pass for each step: closed, nothing happens but what the checks do.
+//! The gate through which all clients pass for each step. While it is closed, only the checks run.
 
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-/// Counts who is inside.
+/// Counts the clients inside.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     state: Mutex<State>,
@@ -18,7 +18,7 @@ struct State {
     generation: u64,
 }
 
-/// Somebody who is inside; leaves when dropped.
+/// A client inside, which leaves when this value is dropped.
 pub(crate) struct Inside<'g> {
     gate: &'g Gate,
     /// Which life of the server this step meets.
@@ -45,7 +45,7 @@ impl Gate {
         Inside { gate: self, generation: state.generation }
     }
 
-    /// Lets nobody in any more and waits until all have left. False where somebody does not come back.
+    /// Closes the gate and waits until all clients have left. False if one of them does not return.
     pub(crate) fn close(&self, patience: Duration) -> bool {
         let mut state = self.lock();
         state.closed = true;
@@ -59,7 +59,7 @@ impl Gate {
         self.changed.notify_all();
     }
 
-    /// The server has been started anew.
+    /// Called when the server has been restarted.
     pub(crate) fn next_generation(&self) {
         self.lock().generation += 1;
     }

@@ -1,10 +1,10 @@
-//! Every innocent message, from its push to its pop.
+//! Every message that no filter matches, from its push to its pop.
 
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
 
-/// An innocent message that nobody has popped yet.
+/// A message that no filter matches and no worker has popped yet.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     producer: usize,
@@ -63,7 +63,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Compares with the innocent messages of the queue, the next one first, while nobody is at work.
+    /// Compares with the messages of the queue that no filter matches, the next one first, while all clients are stopped.
     ///
     /// # Errors
     /// What is missing, doubled, strange or out of order.

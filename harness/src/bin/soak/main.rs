@@ -1,9 +1,9 @@
-//! `make soak`: twenty-two clients that do anything, a primary with an append-only file, a replica, and people who
-//! disturb both. Every few seconds all stand still and what must hold is checked: see [`quiet`].
+//! `make soak`: twenty-two clients that send anything, a primary with an append-only file, a replica, and clients that
+//! disturb both. Every few seconds all clients stop, and checks run: see [`quiet`].
 //!
 //!     SOAK_MINUTES=30 SOAK_SEED=7 soak
 //!
-//! The seed decides what each client does; in which order the server meets them, chance of timing does.
+//! The seed decides what each client does; timing decides in which order the server receives it.
 
 mod admin;
 mod chance;
@@ -190,7 +190,7 @@ fn first_violation(world: &World) -> Result<(), String> {
     world.violations().into_iter().next().map_or(Ok(()), Err)
 }
 
-/// Twenty-two clients and the two who disturb.
+/// Twenty-two clients, and the two that disturb the servers.
 fn crowd(world: &'static World, replica: &Server) -> Result<Vec<JoinHandle<()>>, String> {
     let mut number = 0;
     let mut client = |port, victim| {

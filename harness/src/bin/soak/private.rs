@@ -1,5 +1,5 @@
-//! Two clients with keys of their own, so that what a clear and its undo did there is known to the message: one parks
-//! messages and moves them back, one holds messages as workers of Celery do.
+//! Two clients with keys of their own, so that the effect of a clear and its undo is known for each message: one parks
+//! messages and moves them back, the other receives and acknowledges messages as Celery's workers do.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::world::{World, filter_of_prey};
 
 /// The queue from which messages are parked.
 const PARK: &str = "park";
-/// The hash and the index of what is held.
+/// The hash and the index of unacknowledged messages.
 const UNACKED: [&str; 2] = ["unacked", "unacked_index"];
 /// Most messages that one of them keeps.
 const MOST: usize = 3_000;
@@ -144,7 +144,7 @@ fn undo_without_moves(client: &mut Client<'_>) {
     }
 }
 
-/// Takes and acknowledges as a worker does, and clears what is held, until the end.
+/// Receives and acknowledges messages as a worker does, and clears unacknowledged ones, until the end.
 pub(crate) fn hold(mut client: Client<'_>) {
     let mut factory = client.world.factory(50.0);
     let mut next = 0_u64;
@@ -229,7 +229,7 @@ fn acknowledge(client: &mut Client<'_>) {
     }
 }
 
-/// Holds the keys of both against what was put into them, while nobody is at work.
+/// Compares the keys of both clients with what they put into them, while all clients are stopped.
 ///
 /// # Errors
 /// What is missing, doubled, strange or out of order.

@@ -1,4 +1,4 @@
-//! What must hold when nobody is at work.
+//! Checks that must hold while all clients are stopped.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Databases that are used.
 const DATABASES: u32 = 4;
 
-/// What the log of a server must not contain beside what `Server` looks for itself.
+/// Texts that the log of a server must not contain, in addition to those for which `Server` searches.
 pub(crate) const SIGNS: [&str; 5] =
     ["internal fault in", "does not fit this server", "panicked at", "BUG REPORT START", "ASSERTION FAILED"];
 
@@ -72,7 +72,7 @@ fn until(what: &str, mut yes: impl FnMut() -> Result<bool, String>) -> Result<()
     Ok(())
 }
 
-/// Takes back what disturbs, lets jobs end, waits for the replica, and checks everything.
+/// Ends all disturbances, lets jobs end, waits for the replica, and runs all checks.
 ///
 /// # Errors
 /// The invariant that does not hold.
@@ -217,7 +217,7 @@ fn equal(primary: &Server, replica: &Server) -> Result<(), String> {
     Ok(())
 }
 
-/// Starts the primary anew from its append-only file: the queue, to the last message, is the same.
+/// Restarts the primary from its append-only file, and checks that the queue is the same to the last message.
 ///
 /// # Errors
 /// What differs.
@@ -237,7 +237,7 @@ pub(crate) fn restart(world: &World, primary: &mut Server) -> Result<(), String>
     }
 }
 
-/// Empties everything; answers what the server then still uses.
+/// Deletes everything, and returns the memory that the server still uses.
 ///
 /// # Errors
 /// Where the server does not answer.

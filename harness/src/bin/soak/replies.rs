@@ -1,4 +1,4 @@
-//! What every reply of the module must look like, whatever was asked.
+//! Checks that hold for every reply of the module, whatever the command was.
 
 use redis::Value;
 
@@ -8,7 +8,7 @@ const STATS: [&str; 5] = ["mode", "queue", "filter", "depth", "total"];
 const CLEARJOB: [&str; 5] = ["job_id", "queue", "mode", "dry_run", "status"];
 const STATUS: [&str; 5] = ["job_id", "kind", "status", "waiting", "queue"];
 
-/// Judges a reply that is no error.
+/// Checks a reply that is not an error.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -83,7 +83,7 @@ fn stats(value: &Value) -> Result<(), String> {
     }
 }
 
-/// A job as STATUS shows it: what holds for every one.
+/// Checks that hold for every job that STATUS shows.
 fn job(value: &Value) -> Result<(), String> {
     starts(value, &STATUS)?;
     let members = members(value).ok_or("no map")?;

@@ -1,4 +1,4 @@
-//! What was sent and what came back, for the summary.
+//! Counts of commands and replies for the summary.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -7,7 +7,7 @@ use std::sync::Mutex;
 #[derive(Debug, Default, Clone)]
 struct Row {
     sent: u64,
-    /// Connections that ended before the reply, because somebody killed them.
+    /// Connections that ended before the reply, because a client killed them.
     cut: u64,
     errors: BTreeMap<String, u64>,
 }
@@ -19,7 +19,7 @@ pub(crate) struct Tally(Mutex<BTreeMap<String, Row>>);
 /// How a command ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum End<'a> {
-    /// A reply that is no error.
+    /// A reply that is not an error.
     Fine,
     /// An error, with its first word.
     Refused(&'a str),

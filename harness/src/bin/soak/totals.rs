@@ -1,4 +1,4 @@
-//! The module's own counters, added up over unloading and restarts.
+//! The module's counters, summed up over unloading and restarts.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
