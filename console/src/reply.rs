@@ -3,6 +3,8 @@
 //! Replies are the server's JSON (FORMAT JSON). In it, integers beyond 2^53-1 are strings, and bytes that are not UTF-8
 //! are complete in a second member `<name>_b64`.
 
+use std::ops::Deref;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map as JsonMap, Value};
@@ -65,10 +67,13 @@ impl Map {
         }
     }
 
-    /// Takes over the counts of a job, or the reason why it has none.
+    /// Takes over what a job has counted, or why it has not: the doubts that the reply has members for, and the given
+    /// members from those of the job.
     fn fill_in(&mut self, job: &Status, members: &[(&str, &str)]) {
         if job.completed() {
-            for (name, from) in members {
+            let doubts = Doubts::NAMES.iter().filter(|name| self.0.contains_key(**name));
+            let doubts: Vec<(&str, &str)> = doubts.map(|name| (*name, *name)).collect();
+            for (name, from) in members.iter().chain(&doubts) {
                 if let Some(value) = job.map.0.get(*from) {
                     self.0.insert((*name).to_owned(), value.clone());
                 }
@@ -104,42 +109,73 @@ fn integer(value: &Value) -> Option<i64> {
     }
 }
 
-/// Limits of the accuracy of a count, and properties of the matches that a user should know before clearing them.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Doubts {
-    pub(crate) undecodable: u64,
-    pub(crate) unreadable: u64,
-    pub(crate) drifted: u64,
-    pub(crate) in_chord: u64,
-    pub(crate) in_group: u64,
-    pub(crate) with_eta: u64,
-    pub(crate) redelivered: u64,
-    pub(crate) inexact: u64,
-    pub(crate) notice: Option<String>,
+/// Writes [`Doubts`]: a field has the name of the member that it is read from.
+macro_rules! doubts {
+    ($($name:ident)+) => {
+        /// What one should know of a count before one trusts it, and of matches before they are cleared.
+        #[derive(Debug, Clone, Default)]
+        pub(crate) struct Doubts {
+            $(pub(crate) $name: u64,)+
+            pub(crate) notice: Option<String>,
+        }
+
+        impl Doubts {
+            /// The members that they are read from.
+            const NAMES: &[&str] = &[$(stringify!($name),)+ "notice"];
+
+            fn new(map: &Map) -> Self {
+                Self { $($name: map.sum(stringify!($name)),)+ notice: map.word("notice") }
+            }
+        }
+    };
 }
 
-impl Doubts {
-    fn new(map: &Map) -> Self {
+doubts! { undecodable unreadable drifted in_chord in_group with_eta redelivered inexact }
+
+/// What the replies of PREVIEW, STATS and STATUS have in common. Each of them can be used as this.
+#[derive(Debug, Clone)]
+pub(crate) struct Common {
+    /// Of PREVIEW and STATS how the reply came about, of STATUS what the job does with matches.
+    pub(crate) mode: String,
+    pub(crate) queue: Vec<u8>,
+    /// Empty where there is none.
+    pub(crate) filter: String,
+    pub(crate) doubts: Doubts,
+    /// The reply itself.
+    pub(crate) map: Map,
+}
+
+impl Common {
+    fn new(map: Map) -> Self {
         Self {
-            undecodable: map.sum("undecodable"),
-            unreadable: map.sum("unreadable"),
-            drifted: map.sum("drifted"),
-            in_chord: map.sum("in_chord"),
-            in_group: map.sum("in_group"),
-            with_eta: map.sum("with_eta"),
-            redelivered: map.sum("redelivered"),
-            inexact: map.sum("inexact"),
-            notice: map.word("notice"),
+            mode: map.word("mode").unwrap_or_default(),
+            queue: map.bytes("queue").unwrap_or_default(),
+            filter: map.word("filter").unwrap_or_default(),
+            doubts: Doubts::new(&map),
+            map,
         }
     }
 }
 
+/// Lets a reply be used as what it has in common with the others.
+macro_rules! has_common {
+    ($($reply:ident)+) => {$(
+        impl Deref for $reply {
+            type Target = Common;
+
+            fn deref(&self) -> &Common {
+                &self.common
+            }
+        }
+    )+};
+}
+
+has_common! { Preview Stats Status }
+
 /// QADMIN.PREVIEW
 #[derive(Debug, Clone)]
 pub(crate) struct Preview {
-    pub(crate) mode: String,
-    pub(crate) queue: Vec<u8>,
-    pub(crate) filter: String,
+    pub(crate) common: Common,
     pub(crate) depth: u64,
     pub(crate) match_count: Option<u64>,
     pub(crate) matched_bytes: Option<u64>,
@@ -155,17 +191,11 @@ pub(crate) struct Preview {
     pub(crate) other_priorities_depth: Option<u64>,
     /// The kind that the messages look like, if they were read as another kind.
     pub(crate) looks_like: Option<Kind>,
-    pub(crate) doubts: Doubts,
-    /// The reply itself.
-    pub(crate) map: Map,
 }
 
 impl Preview {
     pub(crate) fn new(map: Map, sample_asked: Option<u32>) -> Self {
         Self {
-            mode: map.word("mode").unwrap_or_default(),
-            queue: map.bytes("queue").unwrap_or_default(),
-            filter: map.word("filter").unwrap_or_default(),
             depth: map.sum("depth"),
             match_count: map.count("match_count"),
             matched_bytes: map.count("matched_bytes"),
@@ -178,8 +208,7 @@ impl Preview {
             queue_of_list: map.bytes("queue_of_list"),
             other_priorities_depth: map.count("other_priorities_depth"),
             looks_like: map.word("looks_like").as_deref().and_then(Kind::parse),
-            doubts: Doubts::new(&map),
-            map,
+            common: Common::new(map),
         }
     }
 
@@ -192,36 +221,21 @@ impl Preview {
     /// than this client requested, so only the first rows are taken.
     pub(crate) fn with_job(mut self, job: &Status) -> Self {
         let rows = self.sample_asked;
-        self.map.fill_in(
+        self.common.map.fill_in(
             job,
-            &[
-                ("match_count", "matched"),
-                ("matched_bytes", "matched_bytes"),
-                ("undecodable", "undecodable"),
-                ("unreadable", "unreadable"),
-                ("drifted", "drifted"),
-                ("sample", "sample"),
-                ("in_chord", "in_chord"),
-                ("in_group", "in_group"),
-                ("with_eta", "with_eta"),
-                ("redelivered", "redelivered"),
-                ("inexact", "inexact"),
-                ("notice", "notice"),
-            ],
+            &[("match_count", "matched"), ("matched_bytes", "matched_bytes"), ("sample", "sample")],
         );
-        if let (Some(rows), Some(Value::Array(sample))) = (rows, self.map.0.get_mut("sample")) {
+        if let (Some(rows), Some(Value::Array(sample))) = (rows, self.common.map.0.get_mut("sample")) {
             sample.truncate(usize::try_from(rows).unwrap_or(usize::MAX));
         }
-        Self::new(self.map, rows)
+        Self::new(self.common.map, rows)
     }
 }
 
 /// QADMIN.STATS
 #[derive(Debug, Clone)]
 pub(crate) struct Stats {
-    pub(crate) mode: String,
-    pub(crate) queue: Vec<u8>,
-    pub(crate) filter: Option<String>,
+    pub(crate) common: Common,
     pub(crate) depth: u64,
     pub(crate) matched: Option<u64>,
     pub(crate) groups: Vec<Map>,
@@ -231,17 +245,11 @@ pub(crate) struct Stats {
     pub(crate) job_id: Option<String>,
     pub(crate) count_error: Option<String>,
     pub(crate) other_priorities_depth: Option<u64>,
-    pub(crate) doubts: Doubts,
-    /// The reply itself.
-    pub(crate) map: Map,
 }
 
 impl Stats {
     pub(crate) fn new(map: Map) -> Self {
         Self {
-            mode: map.word("mode").unwrap_or_default(),
-            queue: map.bytes("queue").unwrap_or_default(),
-            filter: map.word("filter"),
             depth: map.sum("depth"),
             matched: map.count("matched"),
             groups: map.maps("groups"),
@@ -251,14 +259,13 @@ impl Stats {
             job_id: map.word("job_id"),
             count_error: map.word("count_error"),
             other_priorities_depth: map.count("other_priorities_depth"),
-            doubts: Doubts::new(&map),
-            map,
+            common: Common::new(map),
         }
     }
 
     /// The stats with the members that their job has found since the server answered.
     pub(crate) fn with_job(mut self, job: &Status) -> Self {
-        self.map.fill_in(
+        self.common.map.fill_in(
             job,
             &[
                 ("total", "processed"),
@@ -267,14 +274,9 @@ impl Stats {
                 ("groups", "groups"),
                 ("other", "other"),
                 ("groups_total", "groups_total"),
-                ("undecodable", "undecodable"),
-                ("unreadable", "unreadable"),
-                ("drifted", "drifted"),
-                ("inexact", "inexact"),
-                ("notice", "notice"),
             ],
         );
-        Self::new(self.map)
+        Self::new(self.common.map)
     }
 }
 
@@ -295,14 +297,12 @@ impl Accepted {
 /// The reply to QADMIN.STATUS, and each job of QADMIN.JOBS.
 #[derive(Debug, Clone)]
 pub(crate) struct Status {
+    pub(crate) common: Common,
     pub(crate) job_id: String,
     pub(crate) kind: String,
     pub(crate) status: String,
     pub(crate) waiting: Option<String>,
-    pub(crate) queue: Vec<u8>,
-    pub(crate) mode: String,
     pub(crate) dry_run: bool,
-    pub(crate) filter: String,
     /// The list to which matches are moved; for an undo, the queue.
     pub(crate) to: Option<Vec<u8>>,
     /// For an undo: the job that it undoes.
@@ -333,9 +333,6 @@ pub(crate) struct Status {
     pub(crate) slice_max_us: u64,
     pub(crate) error: Option<String>,
     pub(crate) sample: Vec<Map>,
-    pub(crate) doubts: Doubts,
-    /// The reply itself.
-    pub(crate) map: Map,
 }
 
 impl Status {
@@ -345,10 +342,7 @@ impl Status {
             kind: map.word("kind").unwrap_or_default(),
             status: map.word("status").unwrap_or_default(),
             waiting: map.word("waiting"),
-            queue: map.bytes("queue").unwrap_or_default(),
-            mode: map.word("mode").unwrap_or_default(),
             dry_run: map.flag("dry_run"),
-            filter: map.word("filter").unwrap_or_default(),
             to: map.bytes("to"),
             undoes: map.word("undoes"),
             undone_by: map.word("undone_by"),
@@ -374,8 +368,7 @@ impl Status {
             slice_max_us: map.sum("slice_max_us"),
             error: map.word("error"),
             sample: map.maps("sample"),
-            doubts: Doubts::new(&map),
-            map,
+            common: Common::new(map),
         }
     }
 
@@ -479,5 +472,21 @@ mod tests {
         let preview = preview.with_job(&job);
         assert_eq!((preview.mode.as_str(), preview.match_count), ("failed", None));
         assert_eq!(preview.count_error.as_deref(), Some("ERR the count was cancelled"));
+    }
+
+    #[test]
+    fn a_reply_takes_over_from_its_job_the_doubts_that_it_has_members_for() {
+        let job = json!({"status": "completed", "matched": 7, "drifted": 2, "in_chord": 3, "notice": "n"});
+        let job = Status::new(Map::new(job));
+        let map =
+            json!({"mode": "job", "match_count": null, "drifted": null, "in_chord": null, "notice": null});
+        let preview = Preview::new(Map::new(map), None).with_job(&job);
+        assert_eq!((preview.match_count, preview.doubts.drifted, preview.doubts.in_chord), (Some(7), 2, 3));
+        assert_eq!(preview.doubts.notice.as_deref(), Some("n"));
+        // STATS does not say what belongs to a chord.
+        let map = json!({"mode": "job", "matched": null, "drifted": null, "notice": null});
+        let stats = Stats::new(Map::new(map)).with_job(&job);
+        assert_eq!((stats.matched, stats.doubts.drifted), (Some(7), 2));
+        assert!(!stats.map.0.contains_key("in_chord"));
     }
 }

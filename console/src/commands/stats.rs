@@ -50,8 +50,8 @@ fn people(stats: &Stats, by: &[String]) -> String {
         }
     };
     let mut rows = vec![("queue", cell(Some(&stats.queue)))];
-    if let Some(filter) = &stats.filter {
-        rows.push(("filter", cell(Some(filter.as_bytes()))));
+    if !stats.filter.is_empty() {
+        rows.push(("filter", cell(Some(stats.filter.as_bytes()))));
     }
     rows.push(("depth", Cell::new(counted(stats.depth, "message"))));
     rows.push(("counted", Cell::new(counts)));

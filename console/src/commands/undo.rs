@@ -18,7 +18,7 @@ pub(crate) fn run(session: &mut Session, args: &cli::Undo) -> Result<Exit, Failu
     let mut job = job_ref(&args.job);
     if job.queue.is_none() {
         // The first request asks all nodes of a cluster; after that the queue leads to the node.
-        job.queue = Some(session.client.status(&job, None)?.queue);
+        job.queue = Some(session.client.status(&job, None)?.common.queue);
     }
     let mut request = UndoRequest {
         job,

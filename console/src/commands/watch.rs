@@ -10,7 +10,7 @@ pub(crate) fn run(session: &mut Session, args: &cli::Job) -> Result<Exit, Failur
     let mut job = job_ref(args);
     if job.queue.is_none() {
         // The first request asks all nodes of a cluster; after that the queue leads to the node.
-        job.queue = Some(session.client.status(&job, None)?.queue);
+        job.queue = Some(session.client.status(&job, None)?.common.queue);
     }
     let End::Ended(status) = progress::follow(&mut session.client, &job, session.quiet)? else {
         return Ok(Exit::Interrupted);

@@ -44,11 +44,11 @@ pub(crate) async fn preview(State(app): State<Arc<App>>, uri: Uri) -> Response {
         app.ask(move |client| {
             let (preview, refusal) = look(client, &params)?;
             let lists = Target::new(&params).all_lists_url(preview.queue_of_list.as_deref());
-            let mut map = preview.map.0;
             let status = match (&preview.job_id, preview.mode.as_str()) {
                 (Some(id), "job") => status_url(id, &preview.queue),
                 _ => Value::Null,
             };
+            let mut map = preview.common.map.0;
             map.insert("status_url".to_owned(), status);
             map.insert("clear_refusal".to_owned(), refusal.map_or(Value::Null, Value::from));
             map.insert("lists_url".to_owned(), lists.into());
@@ -64,11 +64,11 @@ pub(crate) async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Response {
     answer(
         app.ask(move |client| {
             let stats = count(client, &params)?;
-            let mut map = stats.map.0;
             let status = match (&stats.job_id, stats.mode.as_str()) {
                 (Some(id), "job") => status_url(id, &stats.queue),
                 _ => Value::Null,
             };
+            let mut map = stats.common.map.0;
             map.insert("status_url".to_owned(), status);
             Ok(Value::Object(map))
         })
@@ -82,7 +82,7 @@ pub(crate) async fn jobs(State(app): State<Arc<App>>, uri: Uri) -> Response {
     answer(
         app.ask(move |client| {
             let jobs = client.jobs(queue.as_deref(), JOBS)?;
-            let jobs: Vec<JsonMap<String, Value>> = jobs.into_iter().map(|job| job.map.0).collect();
+            let jobs: Vec<JsonMap<String, Value>> = jobs.into_iter().map(|job| job.common.map.0).collect();
             Ok(json!({ "jobs": jobs }))
         })
         .await,
@@ -92,7 +92,9 @@ pub(crate) async fn jobs(State(app): State<Arc<App>>, uri: Uri) -> Response {
 /// GET /api/status
 pub(crate) async fn status(State(app): State<Arc<App>>, uri: Uri) -> Response {
     let params = query(&uri);
-    answer(app.ask(move |client| Ok(Value::Object(client.status(&job_of(&params)?, None)?.map.0))).await)
+    answer(
+        app.ask(move |client| Ok(Value::Object(client.status(&job_of(&params)?, None)?.common.map.0))).await,
+    )
 }
 
 /// POST /api/clear: the queue and the filter in the URL, the rest in the body.
@@ -131,7 +133,7 @@ pub(crate) async fn control(State(app): State<Arc<App>>, uri: Uri, body: Bytes) 
     answer(
         app.ask(move |client| {
             let control = control_of(&uri, &form)?;
-            Ok(Value::Object(client.control(&job_of(&params)?, control)?.map.0))
+            Ok(Value::Object(client.control(&job_of(&params)?, control)?.common.map.0))
         })
         .await,
     )
