@@ -160,14 +160,46 @@ fn every_link_between_pages_leads_somewhere() {
     for page in pages() {
         let text = fs::read_to_string(&page).expect("a page");
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let file = link.split('#').next().unwrap_or_default();
-            if file.is_empty() || file.contains("://") {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            if file.contains("://") {
                 continue;
             }
-            let target = page.parent().expect("a page lies in a folder").join(file);
+            let target = match file {
+                "" => page.clone(),
+                _ => page.parent().expect("a page lies in a folder").join(file),
+            };
             assert!(target.exists(), "{} links to {file}, which is not there", page.display());
+            if !anchor.is_empty() && target.extension().is_some_and(|ending| ending == "md") {
+                let text = fs::read_to_string(&target).expect("a page");
+                assert!(
+                    anchors(&text).iter().any(|known| known == anchor),
+                    "{} links to {link}, which has no such heading",
+                    page.display()
+                );
+            }
         }
     }
+}
+
+/// The anchors of a page: those that it sets itself, and those of its headings (lower case, spaces as dashes, without
+/// other punctuation).
+fn anchors(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut fenced = false;
+    for line in text.lines() {
+        fenced ^= line.starts_with("```");
+        if fenced {
+            continue;
+        }
+        if let Some(heading) = line.strip_prefix('#') {
+            let heading = heading.trim_start_matches('#').trim().to_lowercase();
+            let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+            found.push(kept.map(|c| if c == ' ' { '-' } else { c }).collect());
+        }
+        let ids = line.split("<a id=\"").skip(1).filter_map(|rest| rest.split('"').next());
+        found.extend(ids.map(str::to_owned));
+    }
+    found
 }
 
 /// The pages in the root of the repository and everything below docs/.
