@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::condition::{Order, Test};
 use super::glob::{Glob, PATTERN_MAX};
 use super::operand::{Limit, Operand, Set, integer_operand};
-use super::{Clause, Condition, Filter, canonical};
+use super::{Clause, Condition, Filter, Parts, canonical};
 use crate::args::Args;
 use crate::error::{Error, FilterError};
 use crate::field::{Field, Kind, Source};
@@ -124,7 +124,7 @@ impl FilterBuilder {
             return Err(FilterError::FilterTooLong { max: FILTER_MAX }.into());
         }
         let (task, repoid, commitid) = (self.task, self.repoid, self.commitid);
-        Ok(Filter { clauses, canonical, task, repoid, commitid })
+        Ok(Filter(Arc::new(Parts { clauses, canonical, task, repoid, commitid })))
     }
 
     /// Takes the field, the operator and the operands that follow `keyword`, WHERE or OR.

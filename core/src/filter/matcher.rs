@@ -94,8 +94,8 @@ impl Matcher {
     #[must_use]
     pub fn of(kind: MessageKind, filter: &Filter, grouping: Option<&Grouping>) -> Self {
         let mut fields: Vec<&Field> = Vec::new();
-        let (mut tests, mut clauses) = (Vec::new(), Vec::with_capacity(filter.clauses.len()));
-        for clause in &filter.clauses {
+        let (mut tests, mut clauses) = (Vec::new(), Vec::with_capacity(filter.0.clauses.len()));
+        for clause in &filter.0.clauses {
             let first = tests.len();
             for Condition { field, test } in clause {
                 // Any of the values inside is asked of the value around them.

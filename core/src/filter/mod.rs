@@ -47,6 +47,8 @@ pub use projection::{FIELDS_MAX, Projection};
 pub use shown::{COMPOUND_MAX, TEXT_MAX};
 pub use work::Work;
 
+use std::sync::Arc;
+
 use crate::field::Field;
 use condition::Test;
 
@@ -60,9 +62,14 @@ struct Condition {
 /// Conditions of which one is enough.
 type Clause = Vec<Condition>;
 
-/// A parsed filter. Two filters that are equal match the same messages.
+/// A parsed filter. Two filters that are equal match the same messages. A clone shares the conditions and the text with
+/// its original, so it costs next to nothing, however long the filter is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Filter {
+pub struct Filter(Arc<Parts>);
+
+/// What a filter consists of.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Parts {
     clauses: Vec<Clause>,
     canonical: Vec<u8>,
     task: Option<Box<[u8]>>,
@@ -74,13 +81,13 @@ impl Filter {
     /// The filter of a command that was given none: every message matches, also one that is no message.
     #[must_use]
     pub fn all() -> Self {
-        Self { clauses: Vec::new(), canonical: Vec::new(), task: None, repoid: None, commitid: None }
+        Self(Arc::default())
     }
 
     /// It is [`Filter::all`].
     #[must_use]
     pub fn is_all(&self) -> bool {
-        self.clauses.is_empty()
+        self.0.clauses.is_empty()
     }
 
     /// The filter as one line of printable ASCII: TASK, REPOID, COMMITID, then the WHERE terms in the order of
@@ -88,36 +95,36 @@ impl Filter {
     /// form, `now` as the time that it meant, and quoted where they are more than a plain word. Different filters have different texts.
     #[must_use]
     pub fn canonical(&self) -> Vec<u8> {
-        self.canonical.clone()
+        self.0.canonical.clone()
     }
 
     /// The same text, borrowed.
     #[must_use]
     pub fn text(&self) -> &[u8] {
-        &self.canonical
+        &self.0.canonical
     }
 
     /// Length of the canonical text, bytes.
     #[must_use]
     pub fn text_len(&self) -> usize {
-        self.canonical.len()
+        self.0.canonical.len()
     }
 
     /// The value of TASK.
     #[must_use]
     pub fn task(&self) -> Option<&[u8]> {
-        self.task.as_deref()
+        self.0.task.as_deref()
     }
 
     /// The value of REPOID, a decimal integer in its shortest form.
     #[must_use]
     pub fn repoid(&self) -> Option<&[u8]> {
-        self.repoid.as_deref()
+        self.0.repoid.as_deref()
     }
 
     /// The value of COMMITID.
     #[must_use]
     pub fn commitid(&self) -> Option<&[u8]> {
-        self.commitid.as_deref()
+        self.0.commitid.as_deref()
     }
 }
