@@ -7,10 +7,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use qadmin_core::filter::Filter;
-use qadmin_core::kind::MessageKind;
-use qadmin_core::priorities::List;
-use qadmin_core::request::{Format, Preview, Stats};
+use qadmin_core::job::JobTarget;
+use qadmin_core::request::{CountRequest, Format, Preview, Stats};
 use uuid::Uuid;
 
 use crate::library::Looks;
@@ -32,68 +30,38 @@ pub(crate) const LOOKS_PER_TURN: usize = 1;
 #[derive(Debug)]
 pub(crate) enum For {
     /// The count of an inline preview.
-    Preview(Box<PreviewWait>),
+    Preview(Box<CountWait<Preview>>),
     /// The groups of inline stats.
-    Stats(Box<StatsWait>),
+    Stats(Box<CountWait<Stats>>),
     /// The end of a job, to see its status.
     Status(Format),
     /// The end of a walk over the keys.
     Queues(Format),
 }
 
-/// A preview on its way.
+/// A command that waits for the count of a job.
 #[derive(Debug)]
-pub(crate) struct PreviewWait {
+pub(crate) struct CountWait<R> {
     /// What was asked.
-    pub(crate) request: Preview,
-    /// What the messages are taken for.
-    pub(crate) kind: MessageKind,
-    /// The lists that they are in.
-    pub(crate) lists: Vec<List>,
-    /// What they looked like when it was asked: its own command pays for that look, not the turn in which many are
-    /// let go.
+    pub(crate) request: R,
+    /// The messages that are counted, as they were when the command was accepted.
+    pub(crate) target: JobTarget,
+    /// What the messages looked like then, where the reply shows that.
     pub(crate) looks_like: Option<Looks>,
-    /// Logical database.
-    pub(crate) db: i32,
-    /// When, steady clock.
+    /// When the command came: steady clock, nanoseconds.
     pub(crate) accepted_ns: u64,
     /// It joined another client's scan.
     pub(crate) deduplicated: bool,
+    /// Memory that it takes, see [`CountWait::bytes_of`].
+    pub(crate) bytes: usize,
 }
 
-impl PreviewWait {
-    /// What keeping the request takes, about: its filter is there as conditions and as text.
-    pub(crate) fn bytes(request: &Preview, lists: &[List]) -> usize {
-        bytes(&request.queue, lists, &request.filter)
+impl<R: CountRequest> CountWait<R> {
+    /// About how many bytes it takes to keep a request: the names of its keys and the filter, which is kept as conditions
+    /// and as text.
+    pub(crate) fn bytes_of(request: &R, target: &JobTarget) -> usize {
+        2 * target.bytes() + 3 * request.filter().text_len()
     }
-}
-
-/// Stats on their way.
-#[derive(Debug)]
-pub(crate) struct StatsWait {
-    /// What was asked.
-    pub(crate) request: Stats,
-    /// What the messages are taken for.
-    pub(crate) kind: MessageKind,
-    /// The lists that they are in.
-    pub(crate) lists: Vec<List>,
-    /// Logical database.
-    pub(crate) db: i32,
-    /// When, steady clock.
-    pub(crate) accepted_ns: u64,
-    /// They joined another client's scan.
-    pub(crate) deduplicated: bool,
-}
-
-impl StatsWait {
-    /// What keeping the request takes, about.
-    pub(crate) fn bytes(request: &Stats, lists: &[List]) -> usize {
-        bytes(&request.queue, lists, &request.filter)
-    }
-}
-
-fn bytes(queue: &[u8], lists: &[List], filter: &Filter) -> usize {
-    queue.len() + lists.iter().map(|list| list.key.len()).sum::<usize>() + 3 * filter.text_len()
 }
 
 /// One waiting client.
@@ -123,8 +91,8 @@ enum Stage {
 impl Waiter {
     fn bytes(&self) -> usize {
         match &self.what {
-            For::Preview(wait) => PreviewWait::bytes(&wait.request, &wait.lists),
-            For::Stats(wait) => StatsWait::bytes(&wait.request, &wait.lists),
+            For::Preview(wait) => wait.bytes,
+            For::Stats(wait) => wait.bytes,
             For::Status(_) | For::Queues(_) => 0,
         }
     }

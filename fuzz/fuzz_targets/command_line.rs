@@ -4,10 +4,12 @@
 
 use libfuzzer_sys::fuzz_target;
 use qadmin_core::filter::{FIELDS_MAX, GROUP_FIELDS_MAX};
+use qadmin_core::job::JobTarget;
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{List, Priority, STEPS_MAX};
 use qadmin_core::request::{
-    Cancel, ClearJob, Help, Jobs, Preview, Request, Stats, Status, Undo, commands, optional_queue,
+    Cancel, ClearJob, CountRequest, Help, Jobs, Preview, Request, Stats, Status, TargetOptions, Undo, commands,
+    optional_queue,
 };
 use qadmin_core::settings::{SETTINGS, Settings, TEXTS, parse_load_args};
 use qadmin_fuzz::{NOW_MS, check_error, words};
@@ -25,6 +27,14 @@ fn parse<R: Request>(args: &[&[u8]]) -> Option<R> {
 /// The key that the getkeys callback names is the queue that the command goes on to use.
 fn same_queue(args: &[&[u8]], at: Option<usize>, queue: Option<&[u8]>) {
     assert_eq!(at.map(|at| args[at - 1]), queue);
+}
+
+/// What a command goes over, with lists that are empty.
+fn target(options: &TargetOptions) -> JobTarget {
+    let TargetOptions { queue, priority, .. } = options;
+    let lists = lists(queue, *priority).into_iter().map(|list| (list, 0)).collect();
+    let messages = options.kind.unwrap_or(MessageKind::Celery);
+    JobTarget { db: 0, queue: queue.clone(), priority: *priority, lists, messages, unacked: None }
 }
 
 /// The lists that a command goes over: each once, and one of them has the queue's own name where all are meant.
@@ -51,9 +61,9 @@ fuzz_target!(|data: &[u8]| {
             if let Some(preview) = parse::<Preview>(args) {
                 assert!(preview.sample <= 100);
                 assert!(preview.fields.as_ref().is_none_or(|f| (1..=FIELDS_MAX).contains(&f.len())));
-                let lists = lists(&preview.queue, preview.priority);
-                let again = parse::<Preview>(args).map(|again| again.key(0, MessageKind::Celery, &lists));
-                assert_eq!(Some(preview.key(0, MessageKind::Celery, &lists)), again);
+                let target = target(&preview.target);
+                let again = parse::<Preview>(args).map(|again| again.key(&target));
+                assert_eq!(Some(preview.key(&target)), again);
             }
         }
         b"UNDO" => {
@@ -66,15 +76,15 @@ fuzz_target!(|data: &[u8]| {
             if let Some(stats) = parse::<Stats>(args) {
                 assert!(stats.top <= 1_000);
                 assert!((1..=GROUP_FIELDS_MAX).contains(&stats.grouping.names().count()));
-                let lists = lists(&stats.queue, stats.priority);
-                let again = parse::<Stats>(args).map(|again| again.key(0, MessageKind::Celery, &lists));
-                assert_eq!(Some(stats.key(0, MessageKind::Celery, &lists)), again);
+                let target = target(&stats.target);
+                let again = parse::<Stats>(args).map(|again| again.key(&target));
+                assert_eq!(Some(stats.key(&target)), again);
             }
         }
         b"CLEARJOB" => {
             if let Some(clear) = parse::<ClearJob>(args) {
                 // Nothing is cleared without the queue's own name typed again.
-                assert!(clear.dry_run || args[1..].contains(&clear.queue.as_slice()));
+                assert!(clear.dry_run || args[1..].contains(&clear.target.queue.as_slice()));
                 assert!(clear.actor.is_none_or(|text| (1..=256).contains(&text.len())));
                 assert!(clear.reason.is_none_or(|text| (1..=1024).contains(&text.len())));
             }

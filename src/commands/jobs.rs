@@ -10,7 +10,7 @@ use qadmin_core::request::{Jobs, commands};
 use uuid::Uuid;
 
 use super::Answer;
-use super::lists::of_record;
+use super::queue::target::of_record;
 use super::status::keys;
 use crate::entry;
 use crate::record;

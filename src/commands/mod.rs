@@ -1,7 +1,8 @@
 //! The commands: guard, parse, run, reply. This is the only place where an error becomes a reply.
 //!
-//! One file per command. Each reads its arguments with the typed request of `qadmin-core`, works on the
-//! state, and answers a [`Reply`] or an [`Error`].
+//! There is one file per command. Each one reads its arguments with the typed request of `qadmin-core`, works on the
+//! state, and returns a [`Reply`] or an [`Error`]. `queue` holds what commands about a queue share, `recorded` what commands
+//! share whose jobs have a record, and `waiting` replies to clients that waited.
 
 mod apply;
 mod cancel;
@@ -9,18 +10,16 @@ mod clearjob;
 mod help;
 mod hold;
 mod jobs;
-mod lists;
-mod looks;
 mod preview;
+mod queue;
 mod queues;
-mod sample;
+mod recorded;
 mod stats;
 mod status;
-mod unacked;
 mod undo;
 pub(crate) mod waiting;
 
-use qadmin_core::error::{Error, RequestError, ServerError, TargetError};
+use qadmin_core::error::{Error, RequestError, ServerError};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{CommandSpec, Format, Request, commands, optional_queue};
 
@@ -28,9 +27,7 @@ use crate::redis::acl;
 use crate::redis::caller::Caller;
 use crate::redis::clock::now_ms;
 use crate::redis::command::{HANDLERS_MAX, Handler, register as register_all};
-use crate::redis::key::{Type, type_of};
-use crate::redis::list::{List, Mode, Opened};
-use crate::redis::{Ctx, RString, fault, reply, server};
+use crate::redis::{Ctx, fault, reply, server};
 
 /// What a command came to.
 enum Answer {
@@ -128,15 +125,6 @@ fn needs_commands(commands: server::Lines) -> Result<(), Error> {
     server::missing(commands).map_or(Ok(()), |command| Err(Error::Server(ServerError::NoCommand { command })))
 }
 
-/// The queue's length; a missing queue is an empty one.
-fn depth(ctx: Ctx<'_>, queue: &RString) -> Result<u64, Error> {
-    match List::open(ctx, queue, Mode::Read) {
-        Opened::List(list) => Ok(qadmin_core::scan::Queue::len(&list)),
-        Opened::Missing => Ok(0),
-        Opened::Other => Err(wrong_type(ctx, queue)),
-    }
-}
-
 /// A job that takes messages out is started by a client whose user is known and not switched off, and only where its
 /// record can be written.
 fn check_starter(ctx: Ctx<'_>, caller: &Caller, command: &CommandSpec) -> Result<(), Error> {
@@ -147,29 +135,4 @@ fn check_starter(ctx: Ctx<'_>, caller: &Caller, command: &CommandSpec) -> Result
         return Err(ServerError::UserOff { user: user.to_vec() }.into());
     }
     needs_commands(server::RECORD)
-}
-
-/// A key holds something of which nothing is read: what that is, and what to do instead.
-fn wrong_type(ctx: Ctx<'_>, key: &RString) -> Error {
-    let holds = match type_of(ctx, key) {
-        Type::SortedSet if key.bytes().ends_with(b"_index") => {
-            "a sorted set; if it is kombu's index of unacknowledged messages, give the name of the hash \
-             that it belongs to"
-        }
-        Type::SortedSet => {
-            "a sorted set, such as Sidekiq's schedule, retry and dead, Laravel's delayed jobs or BullMQ's \
-             delayed and failed ones; qadmin reads lists and kombu's hash of unacknowledged messages, so \
-             remove such jobs with their library"
-        }
-        Type::Set => "a set; qadmin reads lists and kombu's hash of unacknowledged messages",
-        Type::Stream => {
-            "a stream; qadmin reads lists and kombu's hash of unacknowledged messages, so remove entries of \
-             a stream with XDEL"
-        }
-        // As a queue a hash is what workers hold: here it is the list of TO.
-        Type::Missing | Type::String | Type::List | Type::Hash | Type::Other => {
-            return Error::Server(ServerError::WrongType);
-        }
-    };
-    Error::Target(TargetError::WrongTypeOf { holds })
 }

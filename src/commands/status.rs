@@ -6,7 +6,7 @@ use qadmin_core::reply::Reply;
 use qadmin_core::request::{Status, commands};
 use uuid::Uuid;
 
-use super::lists::of_record;
+use super::queue::target::of_record;
 use super::{Answer, needs_commands};
 use crate::entry;
 use crate::record;

@@ -1,25 +1,23 @@
 //! QADMIN.UNDO: starts a job that moves back what another one moved, and answers at once.
 
 use qadmin_core::error::{Error, JobError, RequestError, ServerError, UndoError};
-use qadmin_core::filter::{Filter, Projection};
-use qadmin_core::job::{Destination, Job, Kind, Member, Origin, Record, Start, Terms, Undoable};
+use qadmin_core::job::{Job, JobTarget, Member, Record, Undoable};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{List, Priority};
 use qadmin_core::queue::End;
 use qadmin_core::reply::Reply;
-use qadmin_core::request::{SAMPLE_DEFAULT, Undo, commands};
-use qadmin_core::scan::Effect;
+use qadmin_core::request::{Undo, commands};
 use uuid::Uuid;
 
-use super::clearjob::{begin, members, resent};
+use super::queue::target::{accepted, depth};
+use super::recorded::{begin, members, resent};
 use super::status::find;
-use super::{Answer, check_starter, depth};
+use super::{Answer, check_starter};
 use crate::engine::Newcomer;
 use crate::entry;
 use crate::moved;
 use crate::redis::acl::Access;
 use crate::redis::caller::Caller;
-use crate::redis::clock::{now_ms, now_ns};
 use crate::redis::{Ctx, RString};
 use crate::rights;
 use crate::settings;
@@ -65,38 +63,16 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
         }
         // Last, so that who is asked to confirm confirms a command that would otherwise run.
         request.check_confirm(&undoable.list)?;
-        let job = Job::new(Start {
-            id: request.id.unwrap_or_else(Uuid::new_v4),
-            kind: Kind::Undo,
+        let target = JobTarget {
             db: ctx.db(),
             queue: undoable.list.clone(),
             priority: None,
             lists: vec![(List { key: undoable.list, step: None }, len)],
             messages,
-            filter: Filter::all(),
-            projection: Projection::of(messages, messages.spec().sample)?,
-            fields: None,
-            sample: SAMPLE_DEFAULT,
-            grouping: None,
-            top: 0,
-            effect: Effect::ClearAll,
-            terms: Terms {
-                to: Some(Destination { key: queue, front: request.front, own: false }),
-                undo: Some(undoable.undoing),
-                ..Terms::default()
-            },
-            dry_run: request.dry_run,
-            origin: Origin {
-                user: caller.user,
-                actor: request.actor.clone(),
-                client: caller.client,
-                reason: request.reason.clone(),
-            },
-            digest,
             unacked: None,
-            now_ms: now_ms(),
-            now_ns: now_ns(),
-        });
+        };
+        let accepted = accepted(caller, request.id.unwrap_or_else(Uuid::new_v4), target, digest);
+        let job = Job::new(request.start(accepted, queue, undoable.undoing)?);
         let undo = begin(state, ctx, job)?;
         Ok(Answer::Reply(reply(ctx, &undo, &record, false), request.format))
     })?

@@ -1,9 +1,10 @@
-//! What clients that wait for a job are answered when it ends, when their time is up, and when they are gone.
+//! Replies to clients that waited for a job: when it ends, when their time is up, and when they are gone.
 
 use qadmin_core::error::{EndReason, ServerError};
 use uuid::Uuid;
 
-use super::{preview, send, stats, status};
+use super::queue::tiers::after_wait;
+use super::{send, status};
 use crate::entry;
 use crate::redis::block::{Blocked, ClientId};
 use crate::redis::{Ctx, reply};
@@ -24,11 +25,8 @@ fn answer(ctx: Ctx<'_>, client: ClientId) {
     let answer = entry::with(|state| {
         let waiter = state.waiters.take(client).ok_or(ServerError::Internal)?;
         match waiter.what {
-            For::Preview(wait) => {
-                let format = wait.request.format;
-                preview::after_wait(state, ctx, waiter.job, &wait).map(|reply| (reply, format))
-            }
-            For::Stats(wait) => Ok((stats::after_wait(state, ctx, waiter.job, &wait), wait.request.format)),
+            For::Preview(wait) => Ok(after_wait(state, ctx, waiter.job, &wait)),
+            For::Stats(wait) => Ok(after_wait(state, ctx, waiter.job, &wait)),
             For::Status(format) => status::show(state, ctx, waiter.job, None).map(|reply| (reply, format)),
             For::Queues(format) => {
                 let walk = state.walks.take(waiter.job).ok_or(ServerError::Internal)?;

@@ -18,6 +18,7 @@ mod rows;
 mod slices_test;
 mod start;
 mod status;
+mod target;
 mod terms;
 mod undo;
 mod view;
@@ -37,8 +38,9 @@ pub use registry::{
 };
 pub use room::too_many;
 pub use rows::{marked, sample_row};
-pub use start::{Kind, Origin, Start};
+pub use start::{Accepted, Kind, Origin, Start};
 pub use status::Status;
+pub use target::JobTarget;
 pub use terms::{Destination, Expect, Keep, Terms, Undoing, parked_list};
 pub use undo::Undoable;
 

@@ -372,37 +372,17 @@ mod tests {
     use super::*;
     use crate::args::Args;
     use crate::filter::{FilterBuilder, Projection};
-    use crate::job::{Origin, Start};
+    use crate::job::Start;
+    use crate::job::start::tests::accepted;
     use crate::kind::DEFAULT_FIELDS;
-    use crate::scan::Effect;
 
     fn job(n: u128) -> Job {
         let words: [&[u8]; 2] = [b"TASK", b"a"];
         let mut filter = FilterBuilder::default();
         filter.accept(&mut Args::new(&words), 0).expect("a term");
-        Job::new(Start {
-            id: Uuid::from_u128(n),
-            kind: Kind::Preview,
-            db: 0,
-            queue: b"q".to_vec(),
-            priority: None,
-            lists: vec![(crate::priorities::List { key: b"q".to_vec(), step: None }, 10)],
-            messages: crate::kind::MessageKind::Celery,
-            filter: filter.finish().expect("a filter"),
-            projection: Projection::new(DEFAULT_FIELDS).expect("fields"),
-            fields: None,
-            sample: 20,
-            grouping: None,
-            top: 0,
-            effect: Effect::Count,
-            terms: crate::job::Terms::default(),
-            dry_run: false,
-            origin: Origin::default(),
-            digest: [0; 32],
-            unacked: None,
-            now_ms: 0,
-            now_ns: 0,
-        })
+        let projection = Projection::new(DEFAULT_FIELDS).expect("fields");
+        let filter = filter.finish().expect("a filter");
+        Job::new(Start { sample: 20, ..Start::counting(Kind::Preview, accepted(n, 10), filter, projection) })
     }
 
     /// Ids of the jobs that got the next `n` slices.

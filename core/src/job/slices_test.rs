@@ -2,13 +2,11 @@
 
 use std::cell::Cell;
 
-use uuid::Uuid;
-
-use super::{FilterJudge, Job, Kind, Origin, Start, Terms};
+use super::start::tests::accepted;
+use super::{FilterJudge, Job, Kind, Start, Terms};
 use crate::args::Args;
 use crate::filter::{FilterBuilder, Projection, parse_by};
-use crate::kind::{DEFAULT_FIELDS, MessageKind};
-use crate::priorities::List;
+use crate::kind::DEFAULT_FIELDS;
 use crate::reply::Reply;
 use crate::scan::{Budget, Clock, Effect, Judge, Judgement, ListLook, ListScan, Looked, Queue, Time};
 
@@ -143,29 +141,12 @@ fn job(filter: &[String], by: &[&str]) -> Job {
     let mut args = Args::new(&words);
     while builder.accept(&mut args, 0).expect("a condition") {}
     let by: Vec<_> = by.iter().map(|name| parse_by(name.as_bytes()).expect("a field")).collect();
-    Job::new(Start {
-        id: Uuid::nil(),
-        kind: Kind::Clear,
-        db: 0,
-        queue: b"q".to_vec(),
-        priority: None,
-        lists: vec![(List { key: b"q".to_vec(), step: None }, 0)],
-        messages: MessageKind::Celery,
-        filter: builder.finish().expect("a filter"),
-        projection: Projection::new(DEFAULT_FIELDS).expect("fields"),
-        fields: None,
-        sample: 20,
-        grouping: None,
-        top: 0,
-        effect: if by.is_empty() { Effect::Count } else { Effect::KeepEach },
-        terms: Terms { by, ..Terms::default() },
-        dry_run: true,
-        origin: Origin::default(),
-        digest: [0; 32],
-        unacked: None,
-        now_ms: 0,
-        now_ns: 0,
-    })
+    let projection = Projection::new(DEFAULT_FIELDS).expect("fields");
+    let filter = builder.finish().expect("a filter");
+    let effect = if by.is_empty() { Effect::Count } else { Effect::KeepEach };
+    let terms = Terms { by, ..Terms::default() };
+    let counting = Start::counting(Kind::Clear, accepted(0, 0), filter, projection);
+    Job::new(Start { sample: 20, effect, terms, dry_run: true, ..counting })
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::target::JobTarget;
 use super::terms::{Destination, Terms};
 use crate::container::Container;
 use crate::filter::{Filter, Grouping, Projection};
@@ -116,7 +117,58 @@ pub struct Start {
     pub now_ns: u64,
 }
 
+/// What is known of a job when its command is accepted, whatever the command.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The id of the job.
+    pub id: Uuid,
+    /// The messages that it goes over.
+    pub target: JobTarget,
+    /// Digest that equal requests share.
+    pub digest: [u8; 32],
+    /// The authenticated Redis user, if a client asked.
+    pub user: Option<Vec<u8>>,
+    /// The connection, if a client asked.
+    pub client: Option<Vec<u8>>,
+    /// Wall clock now, Unix milliseconds.
+    pub now_ms: i64,
+    /// Steady clock now, nanoseconds.
+    pub now_ns: u64,
+}
+
 impl Start {
+    /// The start of a job that counts the matches of a filter, keeps no rows of a sample and has no options. Each command
+    /// sets what it does beyond that. The filter has no default, so that no command can clear a whole queue because it
+    /// forgot to set one.
+    #[must_use]
+    pub fn counting(kind: Kind, accepted: Accepted, filter: Filter, projection: Projection) -> Self {
+        let Accepted { id, target, digest, user, client, now_ms, now_ns } = accepted;
+        let JobTarget { db, queue, priority, lists, messages, unacked } = target;
+        Self {
+            id,
+            kind,
+            db,
+            queue,
+            priority,
+            lists,
+            messages,
+            filter,
+            projection,
+            fields: None,
+            sample: 0,
+            grouping: None,
+            top: 0,
+            effect: Effect::Count,
+            dry_run: false,
+            terms: Terms::default(),
+            origin: Origin { user, client, ..Origin::default() },
+            digest,
+            unacked,
+            now_ms,
+            now_ns,
+        }
+    }
+
     /// The list that matches are moved to, and the end that they are pushed at.
     #[must_use]
     pub fn destination(&self) -> Option<(&Destination, End)> {
@@ -133,5 +185,31 @@ impl Start {
     /// counts as a match only with [`Terms::inexact`]; a job that only looks says how many messages that concerns.
     pub(super) fn reads_texts(&self) -> bool {
         self.kind.only_looks() || self.terms.inexact
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A job whose command was accepted over one list of Celery messages.
+    pub(in crate::job) fn accepted(id: u128, len: u64) -> Accepted {
+        let queue = b"q".to_vec();
+        Accepted {
+            id: Uuid::from_u128(id),
+            target: JobTarget {
+                db: 0,
+                lists: vec![(List { key: queue.clone(), step: None }, len)],
+                queue,
+                priority: None,
+                messages: MessageKind::Celery,
+                unacked: None,
+            },
+            digest: [0; 32],
+            user: None,
+            client: None,
+            now_ms: 0,
+            now_ns: 0,
+        }
     }
 }

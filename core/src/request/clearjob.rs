@@ -6,16 +6,17 @@ use uuid::Uuid;
 
 use super::digest::Digest;
 use super::job_options::RATE_MAX;
-use super::options::{Options, key_name, parse_uuid, queue_name};
+use super::options::{Options, parse_uuid, queue_name};
+use super::preview::SAMPLE_DEFAULT;
 use super::spec::CommandSpec;
-use super::{Format, Request, commands};
+use super::{Request, TargetOptions, commands};
 use crate::args::{Args, parse_u64};
 use crate::error::{Error, FilterError, RequestError};
 use crate::field::Field;
 use crate::filter::{BY_MAX, Filter, FilterBuilder, parse_by};
-use crate::job::{Destination, Expect, Keep, Terms};
-use crate::kind::MessageKind;
+use crate::job::{Accepted, Destination, Expect, Keep, Kind, Start, Terms};
 use crate::priorities::Priority;
+use crate::scan::Effect;
 
 /// Longest ACTOR, in bytes: a name, an address or a token's id.
 pub const ACTOR_MAX: usize = 256;
@@ -38,8 +39,9 @@ pub enum Mode {
 /// Remove what matches, or say what would go.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClearJob {
-    /// The key of the list, or of the hash of what workers hold. Any bytes.
-    pub queue: Vec<u8>,
+    /// The queue, and where and what its messages are. Without AS the command clears only messages that look like the
+    /// setting `default-kind`.
+    pub target: TargetOptions,
     /// What to remove.
     pub filter: Filter,
     /// Which of the matches.
@@ -54,14 +56,6 @@ pub struct ClearJob {
     pub actor: Option<Vec<u8>>,
     /// Why, as the caller says; 1 to [`REASON_MAX`] bytes, any.
     pub reason: Option<Vec<u8>>,
-    /// Which lists of a queue with priorities; `None` for the one that has the queue's name.
-    pub priority: Option<Priority>,
-    /// The key of the index, where the queue is a hash of what workers hold; `None` for the hash's name and `_index`.
-    pub index: Option<Vec<u8>>,
-    /// What the messages are; `None` for the setting `default-kind`, where they look like it.
-    pub kind: Option<MessageKind>,
-    /// How the reply is written.
-    pub format: Format,
     // The filter's canonical text as if the command had come at `FILTER_IDENTITY_NOW_MS`; `None` where that is the
     // filter's own.
     pub(super) filter_identity: Option<Vec<u8>>,
@@ -77,16 +71,16 @@ impl ClearJob {
     /// change nothing about the job.
     #[must_use]
     pub fn fingerprint(&self, db: i32) -> [u8; 32] {
-        let terms = &self.terms;
+        let Self { target, terms, .. } = self;
         let digest = Digest::new("clear")
             .int(db)
-            .bytes(&self.queue)
+            .bytes(&target.queue)
             .bytes(self.filter_identity.as_deref().unwrap_or(self.filter.text()))
             .flag(self.mode == Mode::KeepOne)
             .flag(self.dry_run)
             .optional(self.actor.as_deref())
             .optional(self.reason.as_deref())
-            .optional(self.kind.map(|kind| kind.spec().name.as_bytes()))
+            .optional(target.kind.map(|kind| kind.spec().name.as_bytes()))
             .flag(terms.keep == Keep::Newest)
             .number(terms.limit)
             .number(terms.rate)
@@ -96,74 +90,143 @@ impl ClearJob {
             .flag(terms.to.as_ref().is_some_and(|to| to.front))
             .flag(terms.to.as_ref().is_some_and(|to| to.own))
             .flag(terms.inexact)
-            .optional(self.priority.map(Priority::word).as_deref().map(str::as_bytes))
-            .optional(self.index.as_deref());
+            .optional(target.priority.map(Priority::word).as_deref().map(str::as_bytes))
+            .optional(target.index.as_deref());
         terms.by.iter().fold(digest, |digest, field| digest.bytes(field.name.as_bytes())).finish()
+    }
+
+    /// What happens to a match.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        match (self.mode, self.terms.keep) {
+            (Mode::All, _) => Effect::ClearAll,
+            (Mode::KeepOne, _) if !self.terms.by.is_empty() => Effect::KeepEach,
+            (Mode::KeepOne, Keep::Oldest) => Effect::KeepOne,
+            (Mode::KeepOne, Keep::Newest) => Effect::KeepNewest,
+        }
+    }
+
+    /// What its job starts with. `to` is the destination in the terms, with the name of the list where PARK makes one.
+    ///
+    /// # Errors
+    /// None that a caller can cause: the fields of the sample are those of the kind.
+    pub fn start(&self, accepted: Accepted, to: Option<Destination>) -> Result<Start, Error> {
+        let projection = accepted.target.default_projection()?;
+        let mut start = Start::counting(Kind::Clear, accepted, self.filter.clone(), projection);
+        start.sample = SAMPLE_DEFAULT;
+        start.effect = self.effect();
+        start.terms = Terms { to, ..self.terms.clone() };
+        start.dry_run = self.dry_run;
+        start.origin.actor.clone_from(&self.actor);
+        start.origin.reason.clone_from(&self.reason);
+        Ok(start)
     }
 }
 
-impl Request for ClearJob {
-    const COMMAND: &'static CommandSpec = &commands::CLEARJOB;
+/// The keywords of a clear as they were given, before they are compared with each other.
+#[derive(Default)]
+struct Given<'a> {
+    all: bool,
+    keep_one: bool,
+    dry_run: bool,
+    keep: Option<Keep>,
+    by: Vec<Field>,
+    limit: Option<u64>,
+    rate: Option<u64>,
+    expect: Option<u64>,
+    tolerance: Option<u64>,
+    to: Option<Vec<u8>>,
+    park: bool,
+    front: bool,
+    inexact: bool,
+    confirm: Option<&'a [u8]>,
+    id: Option<Uuid>,
+    actor: Option<Vec<u8>>,
+    reason: Option<Vec<u8>>,
+}
 
-    fn parse(args: &[&[u8]], now_ms: i64) -> Result<Self, Error> {
-        let mut options = Options::new(Self::COMMAND, args);
-        let queue = queue_name(options.fixed()?)?;
-        let (mut filter, mut filter_terms) = (FilterBuilder::default(), Vec::new());
-        let (mut all, mut keep_one, mut dry_run) = (false, false, false);
-        let (mut keep, mut by, mut limit, mut rate) = (None, Vec::new(), None, None);
-        let (mut expect, mut tolerance) = (None, None);
-        let (mut to, mut park, mut front, mut inexact) = (None, false, false, false);
-        let (mut confirm, mut id, mut actor, mut reason) = (None, None, None, None);
-        let (mut priority, mut index, mut kind, mut format) = (None, None, None, Format::default());
-        loop {
-            let term = options.args.clone();
-            if filter.accept(&mut options.args, now_ms)? {
-                filter_terms.push(term);
-                continue;
-            }
-            let Some(keyword) = options.keyword()? else { break };
-            match keyword {
-                "ALL" => all = true,
-                "KEEPONE" => keep_one = true,
-                "KEEP" => keep = Some(parse_keep(options.args.value("KEEP")?)?),
-                "BY" => by = parse_fields(&mut options)?,
-                "LIMIT" => limit = Some(options.args.number("LIMIT", 1, MATCHES_MAX)?),
-                "RATE" => rate = Some(options.args.number("RATE", 0, RATE_MAX)?),
-                "EXPECT" => expect = Some(options.args.number("EXPECT", 0, MATCHES_MAX)?),
-                "TOLERANCE" => tolerance = Some(options.args.number("TOLERANCE", 0, TOLERANCE_MAX)?),
-                "TO" => to = Some(parse_to(options.args.value("TO")?)?),
-                "PARK" => park = true,
-                "FRONT" => front = true,
-                "INEXACT" => inexact = true,
-                "DRYRUN" => dry_run = true,
-                "CONFIRM" => confirm = Some(options.args.value("CONFIRM")?),
-                "ID" => id = Some(parse_id(options.args.value("ID")?)?),
-                "ACTOR" => actor = Some(parse_text("ACTOR", options.args.value("ACTOR")?, ACTOR_MAX)?),
-                "REASON" => reason = Some(parse_text("REASON", options.args.value("REASON")?, REASON_MAX)?),
-                "PRIORITY" => priority = Some(Priority::parse(options.args.value("PRIORITY")?)?),
-                "INDEX" => index = Some(key_name("INDEX", options.args.value("INDEX")?)?),
-                "AS" => kind = Some(MessageKind::parse(options.args.value("AS")?)?),
-                "FORMAT" => format = Format::parse(&mut options.args)?,
-                other => return Err(options.unknown(other.as_bytes())),
-            }
+impl<'a> Given<'a> {
+    /// Takes the value of `keyword`, which was just read.
+    fn accept(
+        &mut self,
+        keyword: &str,
+        options: &mut Options<'a>,
+        target: &mut TargetOptions,
+    ) -> Result<(), Error> {
+        let args = &mut options.args;
+        match keyword {
+            "ALL" => self.all = true,
+            "KEEPONE" => self.keep_one = true,
+            "KEEP" => self.keep = Some(parse_keep(args.value("KEEP")?)?),
+            "BY" => self.by = parse_fields(options)?,
+            "LIMIT" => self.limit = Some(args.number("LIMIT", 1, MATCHES_MAX)?),
+            "RATE" => self.rate = Some(args.number("RATE", 0, RATE_MAX)?),
+            "EXPECT" => self.expect = Some(args.number("EXPECT", 0, MATCHES_MAX)?),
+            "TOLERANCE" => self.tolerance = Some(args.number("TOLERANCE", 0, TOLERANCE_MAX)?),
+            "TO" => self.to = Some(parse_to(args.value("TO")?)?),
+            "PARK" => self.park = true,
+            "FRONT" => self.front = true,
+            "INEXACT" => self.inexact = true,
+            "DRYRUN" => self.dry_run = true,
+            "CONFIRM" => self.confirm = Some(args.value("CONFIRM")?),
+            "ID" => self.id = Some(parse_id(args.value("ID")?)?),
+            "ACTOR" => self.actor = Some(parse_text("ACTOR", args.value("ACTOR")?, ACTOR_MAX)?),
+            "REASON" => self.reason = Some(parse_text("REASON", args.value("REASON")?, REASON_MAX)?),
+            other => target.accept(other, options)?,
         }
-        let filter_identity = if filter.says_now() { Some(identity_of(filter_terms)?) } else { None };
-        let filter = filter.finish()?;
-        let mode = match (all, keep_one) {
-            (true, true) => return Err(RequestError::TwoModes.into()),
-            (false, true) => Mode::KeepOne,
-            (true, false) => Mode::All,
-            (false, false) if dry_run => Mode::All,
-            (false, false) => return Err(RequestError::NoMode.into()),
+        Ok(())
+    }
+
+    /// Which matches are meant.
+    fn mode(&self) -> Result<Mode, Error> {
+        match (self.all, self.keep_one) {
+            (true, true) => Err(RequestError::TwoModes.into()),
+            (false, true) => Ok(Mode::KeepOne),
+            (true, false) => Ok(Mode::All),
+            (false, false) if self.dry_run => Ok(Mode::All),
+            (false, false) => Err(RequestError::NoMode.into()),
+        }
+    }
+
+    /// The options of the clear, taken out, if they go together.
+    fn terms(&mut self, mode: Mode, target: &TargetOptions) -> Result<Terms, Error> {
+        let expect = match (self.expect, self.tolerance) {
+            (None, Some(_)) => {
+                return Err(RequestError::Needs { keyword: "TOLERANCE", other: "EXPECT" }.into());
+            }
+            (expect, tolerance) => {
+                expect.map(|matches| Expect { matches, tolerance: tolerance.unwrap_or(0) })
+            }
         };
-        if tolerance.is_some() && expect.is_none() {
-            return Err(RequestError::Needs { keyword: "TOLERANCE", other: "EXPECT" }.into());
-        }
-        let expect = expect.map(|matches| Expect { matches, tolerance: tolerance.unwrap_or(0) });
-        if mode == Mode::All && (keep.is_some() || !by.is_empty()) {
-            let keyword = if keep.is_some() { "KEEP" } else { "BY" };
+        if mode == Mode::All && (self.keep.is_some() || !self.by.is_empty()) {
+            let keyword = if self.keep.is_some() { "KEEP" } else { "BY" };
             return Err(RequestError::Needs { keyword, other: "KEEPONE" }.into());
         }
+        let to = self.destination(target)?;
+        let terms = Terms {
+            keep: self.keep.unwrap_or_default(),
+            by: std::mem::take(&mut self.by),
+            limit: self.limit,
+            rate: self.rate,
+            expect,
+            to,
+            inexact: self.inexact,
+            undo: None,
+        };
+        check_newest(&terms)?;
+        check_front(&terms)?;
+        if target.priority == Some(Priority::All) && terms.to.is_some() {
+            let why =
+                "a single list does not keep which step each message came from; move one step at a time";
+            let keyword = if self.park { "PARK" } else { "TO" };
+            return Err(RequestError::Excludes { keyword, other: "PRIORITY ALL", why }.into());
+        }
+        Ok(terms)
+    }
+
+    /// Where matches are moved to, taken out.
+    fn destination(&mut self, target: &TargetOptions) -> Result<Option<Destination>, Error> {
+        let (to, park, front) = (self.to.take(), self.park, self.front);
         if park && to.is_some() {
             let why = "PARK moves to a list of the job's own, and TO to the list that it names";
             return Err(RequestError::Excludes { keyword: "PARK", other: "TO", why }.into());
@@ -172,40 +235,41 @@ impl Request for ClearJob {
             return Err(RequestError::Needs { keyword: "FRONT", other: "TO or PARK" }.into());
         }
         // With a step it may be another list of the queue: which lists those are is a setting.
-        if priority.is_none() && to.as_ref() == Some(&queue) {
+        if target.priority.is_none() && to.as_ref() == Some(&target.queue) {
             return Err(RequestError::ToItself.into());
         }
-        let to = match park {
+        Ok(match park {
             true => Some(Destination { key: Vec::new(), front, own: true }),
             false => to.map(|key| Destination { key, front, own: false }),
-        };
-        let keep = keep.unwrap_or_default();
-        let terms = Terms { keep, by, limit, rate, expect, to, inexact, undo: None };
-        check_newest(&terms)?;
-        check_front(&terms)?;
-        if priority == Some(Priority::All) && terms.to.is_some() {
-            let why =
-                "a single list does not keep which step each message came from; move one step at a time";
-            let keyword = if park { "PARK" } else { "TO" };
-            return Err(RequestError::Excludes { keyword, other: "PRIORITY ALL", why }.into());
-        }
-        // Last, so that who is asked to confirm confirms a command that would otherwise run.
-        check_confirm(&queue, confirm, dry_run)?;
-        Ok(Self {
-            queue,
-            filter,
-            mode,
-            terms,
-            dry_run,
-            id,
-            actor,
-            reason,
-            priority,
-            index,
-            kind,
-            format,
-            filter_identity,
         })
+    }
+}
+
+impl Request for ClearJob {
+    const COMMAND: &'static CommandSpec = &commands::CLEARJOB;
+
+    fn parse(args: &[&[u8]], now_ms: i64) -> Result<Self, Error> {
+        let mut options = Options::new(Self::COMMAND, args);
+        let mut target = TargetOptions::of_queue(&mut options)?;
+        let (mut filter, mut filter_terms) = (FilterBuilder::default(), Vec::new());
+        let mut given = Given::default();
+        loop {
+            let term = options.args.clone();
+            if filter.accept(&mut options.args, now_ms)? {
+                filter_terms.push(term);
+                continue;
+            }
+            let Some(keyword) = options.keyword()? else { break };
+            given.accept(keyword, &mut options, &mut target)?;
+        }
+        let filter_identity = if filter.says_now() { Some(identity_of(filter_terms)?) } else { None };
+        let filter = filter.finish()?;
+        let mode = given.mode()?;
+        let terms = given.terms(mode, &target)?;
+        // Last, so that who is asked to confirm confirms a command that would otherwise run.
+        check_confirm(&target.queue, given.confirm, given.dry_run)?;
+        let Given { dry_run, id, actor, reason, .. } = given;
+        Ok(Self { target, filter, mode, terms, dry_run, id, actor, reason, filter_identity })
     }
 }
 

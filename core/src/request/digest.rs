@@ -1,7 +1,7 @@
 //! SHA-256 over values whose borders stay visible: each has a fixed width or its length before it, so no
 //! two sequences of values give the same bytes.
 
-use crate::kind::MessageKind;
+use crate::job::JobTarget;
 use crate::priorities::List;
 use sha2::{Digest as _, Sha256};
 
@@ -35,9 +35,10 @@ impl Digest {
         self
     }
 
-    /// The lists that a command goes over, and whether it says of which step each is.
-    pub(super) fn lists(self, lists: &[List]) -> Self {
-        let each = |digest: Self, list: &List| digest.bytes(&list.key).number(list.step.map(u64::from));
+    /// The lists of a queue and the priority of each, where they are looked at. Their lengths are not part of it.
+    pub(super) fn lists(self, lists: &[(List, u64)]) -> Self {
+        let each =
+            |digest: Self, (list, _): &(List, u64)| digest.bytes(&list.key).number(list.step.map(u64::from));
         lists.iter().fold(self.count(lists.len()), each)
     }
 
@@ -57,21 +58,17 @@ impl Digest {
     }
 }
 
-/// Under what a count is cached and a live preview joined: the logical database, the queue's lists, what its messages
-/// are taken for, the filter's canonical text and whether matches that are known by their sender's texts alone count.
+/// The key under which a count of a preview is cached and a live preview is joined. It tells apart logical databases, the
+/// lists of the queue, what their messages are taken for, the canonical text of the filter, and whether matches that are
+/// known by the texts of their sender alone count.
 #[must_use]
-pub fn preview_key(
-    db: i32,
-    lists: &[List],
-    kind: MessageKind,
-    canonical_filter: &[u8],
-    inexact: bool,
-) -> [u8; 32] {
-    let kind = kind.spec().name.as_bytes();
-    Digest::new("preview").int(db).lists(lists).bytes(kind).bytes(canonical_filter).flag(inexact).finish()
+pub(super) fn preview_key(target: &JobTarget, canonical_filter: &[u8], inexact: bool) -> [u8; 32] {
+    let kind = target.messages.spec().name.as_bytes();
+    let digest = Digest::new("preview").int(target.db).lists(&target.lists);
+    digest.bytes(kind).bytes(canonical_filter).flag(inexact).finish()
 }
 
-/// The same of messages that workers hold, in the order of that index.
+/// The same of unacknowledged messages, in the order of that index.
 pub(super) fn unacked_key(key: &[u8; 32], index: &[u8]) -> [u8; 32] {
     Digest::new("unacked").bytes(key).bytes(index).finish()
 }

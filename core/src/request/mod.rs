@@ -11,6 +11,7 @@ pub mod spec;
 
 mod cancel;
 mod clearjob;
+mod count;
 mod digest;
 mod format;
 mod help;
@@ -23,14 +24,15 @@ mod queue_at;
 mod queues;
 mod stats;
 mod status;
+mod target;
 mod throttle;
 mod undo;
 
 pub use cancel::{Cancel, Target};
 pub use clearjob::{ACTOR_MAX, ClearJob, Mode, REASON_MAX};
 pub use commands::COMMANDS;
-pub use digest::preview_key;
-use digest::unacked_key;
+pub use count::{CountRequest, SampleOptions};
+use digest::{preview_key, unacked_key};
 pub use format::Format;
 pub use help::Help;
 pub use hold::{Named, Pause, Resume};
@@ -43,6 +45,7 @@ pub use queues::Queues;
 pub use spec::{CommandSpec, syntax};
 pub use stats::Stats;
 pub use status::Status;
+pub use target::TargetOptions;
 pub use throttle::Throttle;
 pub use undo::Undo;
 

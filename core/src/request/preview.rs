@@ -1,13 +1,13 @@
 //! `QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field ...] [BUST] [NOCOUNT] [INEXACT]
 //! [PRIORITY ALL|step] [INDEX key] [AS kind] [FORMAT RESP|JSON]`
 
-use super::options::{Options, key_name, queue_name};
+use super::options::Options;
 use super::spec::CommandSpec;
-use super::{Format, Request, commands, preview_key, unacked_key};
+use super::{CountRequest, Request, SampleOptions, TargetOptions, commands, preview_key, unacked_key};
 use crate::error::Error;
 use crate::filter::{FIELDS_MAX, Filter, FilterBuilder, Projection};
+use crate::job::{Accepted, JobTarget, Kind, Start, Terms};
 use crate::kind::MessageKind;
-use crate::priorities::{List, Priority};
 
 /// Rows of a sample where SAMPLE is not given.
 pub const SAMPLE_DEFAULT: usize = 20;
@@ -17,8 +17,8 @@ pub const SAMPLE_MAX: usize = 100;
 /// Count what matches and show some.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Preview {
-    /// The key of the list, or of the hash of what workers hold. Any bytes.
-    pub queue: Vec<u8>,
+    /// The queue, and where and what its messages are.
+    pub target: TargetOptions,
     /// What to count.
     pub filter: Filter,
     /// Most rows of the sample, up to [`SAMPLE_MAX`].
@@ -31,23 +31,56 @@ pub struct Preview {
     pub nocount: bool,
     /// Messages that match by `argsrepr` or `kwargsrepr` alone are matches, as they are for a clear with this word.
     pub inexact: bool,
-    /// Which lists of a queue with priorities; `None` for the one that has the queue's name.
-    pub priority: Option<Priority>,
-    /// The key of the index, where the queue is a hash of what workers hold; `None` for the hash's name and `_index`.
-    pub index: Option<Vec<u8>>,
-    /// What the messages are; `None` for the setting `default-kind`.
-    pub kind: Option<MessageKind>,
-    /// How the reply is written.
-    pub format: Format,
 }
 
 impl Preview {
-    /// Under what the count of this preview is cached and found by equal ones, with messages of that kind in those lists:
-    /// not the sample, which is always live.
-    #[must_use]
-    pub fn key(&self, db: i32, kind: MessageKind, lists: &[List]) -> [u8; 32] {
-        let key = preview_key(db, lists, kind, self.filter.text(), self.inexact);
-        self.index.as_ref().map_or(key, |index| unacked_key(&key, index))
+    /// What rows of the sample show of messages of a kind.
+    ///
+    /// # Errors
+    /// What is wrong with the names in FIELDS, as [`Projection::of`] says.
+    pub fn projection(&self, kind: MessageKind) -> Result<Projection, Error> {
+        match &self.fields {
+            None => Projection::of(kind, kind.spec().sample),
+            Some(fields) => Projection::of(kind, &fields.iter().map(Vec::as_slice).collect::<Vec<_>>()),
+        }
+    }
+}
+
+impl CountRequest for Preview {
+    fn target(&self) -> &TargetOptions {
+        &self.target
+    }
+
+    fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    fn busts(&self) -> bool {
+        self.bust
+    }
+
+    fn skips_count(&self) -> bool {
+        self.nocount
+    }
+
+    fn sample(&self) -> Option<SampleOptions<'_>> {
+        Some(SampleOptions { rows: self.sample, fields: self.fields.as_deref() })
+    }
+
+    // The sample is not part of it, because samples are always of now.
+    fn key(&self, target: &JobTarget) -> [u8; 32] {
+        let key = preview_key(target, self.filter.text(), self.inexact);
+        target.index().map_or(key, |index| unacked_key(&key, index))
+    }
+
+    fn start(&self, accepted: Accepted) -> Result<Start, Error> {
+        let projection = self.projection(accepted.target.messages)?;
+        Ok(Start {
+            fields: self.fields.clone(),
+            sample: self.sample,
+            terms: Terms { inexact: self.inexact, ..Terms::default() },
+            ..Start::counting(Kind::Preview, accepted, self.filter.clone(), projection)
+        })
     }
 }
 
@@ -56,13 +89,11 @@ impl Request for Preview {
 
     fn parse(args: &[&[u8]], now_ms: i64) -> Result<Self, Error> {
         let mut options = Options::new(Self::COMMAND, args);
-        let queue = queue_name(options.fixed()?)?;
+        let mut target = TargetOptions::of_queue(&mut options)?;
         let mut filter = FilterBuilder::default();
         let mut sample = SAMPLE_DEFAULT;
         let mut fields = None;
         let (mut bust, mut nocount, mut inexact) = (false, false, false);
-        let (mut priority, mut index, mut kind) = (None, None, None);
-        let mut format = Format::default();
         loop {
             if filter.accept(&mut options.args, now_ms)? {
                 continue;
@@ -74,15 +105,11 @@ impl Request for Preview {
                 "BUST" => bust = true,
                 "NOCOUNT" => nocount = true,
                 "INEXACT" => inexact = true,
-                "PRIORITY" => priority = Some(Priority::parse(options.args.value("PRIORITY")?)?),
-                "INDEX" => index = Some(key_name("INDEX", options.args.value("INDEX")?)?),
-                "AS" => kind = Some(MessageKind::parse(options.args.value("AS")?)?),
-                "FORMAT" => format = Format::parse(&mut options.args)?,
-                other => return Err(options.unknown(other.as_bytes())),
+                other => target.accept(other, &mut options)?,
             }
         }
         let filter = filter.finish()?;
-        Ok(Self { queue, filter, sample, fields, bust, nocount, inexact, priority, index, kind, format })
+        Ok(Self { target, filter, sample, fields, bust, nocount, inexact })
     }
 }
 

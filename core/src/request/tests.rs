@@ -2,10 +2,14 @@
 
 mod errors;
 mod identity;
+mod start;
 mod table;
 mod values;
 
 use super::*;
+use crate::job::JobTarget;
+use crate::kind::MessageKind;
+use crate::priorities::List;
 
 const UUID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02";
 const NOW_MS: i64 = 1_700_000_000_000;
@@ -26,6 +30,18 @@ fn parse<R: Request>(line: &str) -> Result<R, Error> {
 
 fn get<R: Request>(line: &str) -> R {
     parse(line).unwrap_or_else(|error| unreachable!("{line}: {error}"))
+}
+
+/// A queue that is one list of Celery messages.
+fn target(queue: &[u8]) -> JobTarget {
+    JobTarget {
+        db: 0,
+        queue: queue.to_vec(),
+        priority: None,
+        lists: vec![(List { key: queue.to_vec(), step: None }, 10)],
+        messages: MessageKind::Celery,
+        unacked: None,
+    }
 }
 
 type Parser = fn(&[&[u8]]) -> Result<(), Error>;

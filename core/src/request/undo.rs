@@ -6,9 +6,13 @@ use uuid::Uuid;
 use super::clearjob::{ACTOR_MAX, REASON_MAX, parse_id, parse_text};
 use super::digest::Digest;
 use super::options::{Options, job_id, queue_name};
+use super::preview::SAMPLE_DEFAULT;
 use super::spec::CommandSpec;
 use super::{Format, Request, commands};
 use crate::error::{Error, UndoError};
+use crate::filter::Filter;
+use crate::job::{Accepted, Destination, Kind, Start, Terms, Undoing};
+use crate::scan::Effect;
 
 /// Move back what a job moved to another list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +63,28 @@ impl Undo {
             None if self.dry_run => Ok(()),
             got => Err(UndoError::Confirm { list: list.to_vec(), got: got.clone() }.into()),
         }
+    }
+}
+
+impl Undo {
+    /// What its job starts with, which moves all messages of another job's journal that are still in the list.
+    ///
+    /// # Errors
+    /// None that a caller can cause: the fields of the sample are those of the kind.
+    pub fn start(&self, accepted: Accepted, queue: Vec<u8>, undoing: Undoing) -> Result<Start, Error> {
+        let projection = accepted.target.default_projection()?;
+        let mut start = Start::counting(Kind::Undo, accepted, Filter::all(), projection);
+        start.sample = SAMPLE_DEFAULT;
+        start.effect = Effect::ClearAll;
+        start.terms = Terms {
+            to: Some(Destination { key: queue, front: self.front, own: false }),
+            undo: Some(undoing),
+            ..Terms::default()
+        };
+        start.dry_run = self.dry_run;
+        start.origin.actor.clone_from(&self.actor);
+        start.origin.reason.clone_from(&self.reason);
+        Ok(start)
     }
 }
 

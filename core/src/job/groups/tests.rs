@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use uuid::Uuid;
 
 use super::*;
 use crate::filter::{Filter, Projection};
-use crate::job::{Job, Kind, Member, Origin, Start, Terms};
+use crate::job::start::tests::accepted;
+use crate::job::{Job, Kind, Member, Start};
 use crate::kind::DEFAULT_FIELDS;
-use crate::priorities::List;
 use crate::scan::{Budget, Clock, Effect, Event, ListLook, ListScan, Queue, Time};
 
 /// By distance from the next end.
@@ -40,29 +39,10 @@ impl Clock for Frozen {
 }
 
 fn job(len: u64, top: usize) -> Job {
-    Job::new(Start {
-        id: Uuid::from_u128(1),
-        kind: Kind::Stats,
-        db: 0,
-        queue: b"q".to_vec(),
-        priority: None,
-        lists: vec![(List { key: b"q".to_vec(), step: None }, len)],
-        messages: crate::kind::MessageKind::Celery,
-        filter: Filter::all(),
-        projection: Projection::new(DEFAULT_FIELDS).expect("fields"),
-        fields: None,
-        sample: 0,
-        grouping: Some(Grouping::new(&[b"task", b"retries"]).expect("fields")),
-        top,
-        effect: Effect::Group,
-        terms: Terms::default(),
-        dry_run: false,
-        origin: Origin::default(),
-        digest: [0; 32],
-        unacked: None,
-        now_ms: 0,
-        now_ns: 0,
-    })
+    let projection = Projection::new(DEFAULT_FIELDS).expect("fields");
+    let grouping = Some(Grouping::new(&[b"task", b"retries"]).expect("fields"));
+    let counting = Start::counting(Kind::Stats, accepted(1, len), Filter::all(), projection);
+    Job::new(Start { grouping, top, effect: Effect::Group, ..counting })
 }
 
 /// One slice over at most so many messages.

@@ -1,9 +1,12 @@
 //! What counts as the same command.
 
 use super::*;
+use crate::job::JobTarget;
 use crate::kind::MessageKind;
 use crate::priorities::List;
 use crate::request::clearjob::FILTER_IDENTITY_NOW_MS;
+use crate::request::digest::preview_key;
+use crate::scan::UnackedStart;
 
 fn clear(line: &str) -> [u8; 32] {
     get::<ClearJob>(line).fingerprint(0)
@@ -74,20 +77,18 @@ fn a_clear_that_differs_in_anything_is_another() {
 }
 
 fn preview(db: i32, queue: &[u8], kind: MessageKind, filter: &[u8]) -> [u8; 32] {
-    preview_key(db, &one(queue), kind, filter, false)
-}
-
-fn one(queue: &[u8]) -> [List; 1] {
-    [List { key: queue.to_vec(), step: None }]
+    preview_key(&JobTarget { db, messages: kind, ..target(queue) }, filter, false)
 }
 
 #[test]
 fn borders_between_values_count() {
-    let two = [one(b"a"), one(b"b")].concat();
-    let over = |lists: &[List]| preview_key(0, lists, MessageKind::Celery, b"", false);
-    assert_ne!(over(&two), preview(0, b"ab", MessageKind::Celery, b""));
-    let step = [List { key: b"a".to_vec(), step: Some(0) }];
-    assert_ne!(over(&step), preview(0, b"a", MessageKind::Celery, b""));
+    let over = |lists: &[(&[u8], Option<u8>)]| {
+        let list = |(key, step): &(&[u8], Option<u8>)| (List { key: key.to_vec(), step: *step }, 0);
+        let target = JobTarget { lists: lists.iter().map(list).collect(), ..target(b"a") };
+        preview_key(&target, b"", false)
+    };
+    assert_ne!(over(&[(b"a", None), (b"b", None)]), over(&[(b"ab", None)]));
+    assert_ne!(over(&[(b"a", Some(0))]), over(&[(b"a", None)]));
     assert_ne!(preview(0, b"ab", MessageKind::Celery, b"c"), preview(0, b"a", MessageKind::Celery, b"bc"));
     assert_ne!(preview(0, b"", MessageKind::Celery, b"abc"), preview(0, b"abc", MessageKind::Celery, b""));
     assert_ne!(preview(0, b"q", MessageKind::Celery, b"f"), preview(1, b"q", MessageKind::Celery, b"f"));
@@ -97,10 +98,26 @@ fn borders_between_values_count() {
 }
 
 #[test]
+fn counts_of_unacknowledged_messages_are_known_by_their_index_and_not_by_how_many_there_are() {
+    let (preview, stats) = (get::<Preview>("q TASK t"), get::<Stats>("q GROUPBY 1 task"));
+    let of = |index: Option<&[u8]>, entries| {
+        let start = |index: &[u8]| UnackedStart { index: index.to_vec(), entries, bound: None };
+        let lists = vec![(List { key: b"q".to_vec(), step: None }, entries)];
+        let target = JobTarget { lists, unacked: index.map(start), ..target(b"q") };
+        [preview.key(&target), stats.key(&target)]
+    };
+    let same = of(Some(b"q_index"), 1);
+    assert_eq!(same, of(Some(b"q_index"), 2), "more messages by now");
+    for other in [of(Some(b"other"), 1), of(None, 1)] {
+        assert!(same.iter().zip(&other).all(|(same, other)| same != other));
+    }
+}
+
+#[test]
 fn a_preview_is_known_by_queue_and_filter_alone() {
     let key = |line| {
         let preview = get::<Preview>(line);
-        preview.key(0, MessageKind::Celery, &one(&preview.queue))
+        preview.key(&target(&preview.target.queue))
     };
     assert_eq!(key("q TASK t"), key("q SAMPLE 5 FIELDS 1 id BUST FORMAT JSON TASK t"));
     assert_ne!(key("q TASK t"), key("p TASK t"));
@@ -112,7 +129,7 @@ fn a_preview_is_known_by_queue_and_filter_alone() {
 fn stats_are_known_by_queue_filter_fields_and_top() {
     let key = |line| {
         let stats = get::<Stats>(line);
-        stats.key(0, MessageKind::Celery, &one(&stats.queue))
+        stats.key(&target(&stats.target.queue))
     };
     let same = key("q TASK t GROUPBY 2 task repoid TOP 20");
     assert_eq!(same, key("q bust format json groupby 2 task repoid TASK t"));
@@ -130,11 +147,8 @@ fn stats_are_known_by_queue_filter_fields_and_top() {
     }
     assert_ne!(
         same,
-        get::<Stats>("q TASK t GROUPBY 2 task repoid").key(1, MessageKind::Celery, &one(b"q")),
+        get::<Stats>("q TASK t GROUPBY 2 task repoid").key(&JobTarget { db: 1, ..target(b"q") }),
         "another database"
     );
-    assert_ne!(
-        key("q TASK t GROUPBY 1 task"),
-        get::<Preview>("q TASK t").key(0, MessageKind::Celery, &one(b"q"))
-    );
+    assert_ne!(key("q TASK t GROUPBY 1 task"), get::<Preview>("q TASK t").key(&target(b"q")));
 }

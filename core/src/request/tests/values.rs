@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::priorities::Priority;
 
 fn uuid() -> Uuid {
     Uuid::try_parse(UUID).expect("a UUID")
@@ -12,24 +13,43 @@ fn uuid() -> Uuid {
 #[test]
 fn preview_has_defaults_and_takes_options_in_any_order_and_case() {
     let plain: Preview = get("celery TASK t");
-    assert_eq!(plain.queue, b"celery");
+    assert_eq!(plain.target.queue, b"celery");
     assert_eq!((plain.sample, plain.fields.clone()), (20, None));
-    assert_eq!((plain.bust, plain.nocount, plain.format), (false, false, Format::Resp));
+    assert_eq!((plain.bust, plain.nocount, plain.target.format), (false, false, Format::Resp));
 
     let full: Preview = get("celery format json fields 2 task id Bust TASK t NoCount sample 100");
     assert_eq!(full.sample, 100);
     assert_eq!(full.fields, Some(vec![b"task".to_vec(), b"id".to_vec()]));
-    assert_eq!((full.bust, full.nocount, full.format), (true, true, Format::Json));
+    assert_eq!((full.bust, full.nocount, full.target.format), (true, true, Format::Json));
     assert_eq!(full.filter, plain.filter);
     assert_eq!(full, get("celery TASK t SAMPLE 100 FIELDS 2 task id BUST NOCOUNT FORMAT JSON"));
     assert_eq!(get::<Preview>("celery TASK t SAMPLE 0").sample, 0);
 }
 
 #[test]
+fn the_options_about_a_queue_are_the_same_in_all_commands_that_have_them() {
+    let options = "priority 3 INDEX i as sidekiq Format json";
+    let expected = TargetOptions {
+        queue: b"q".to_vec(),
+        priority: Some(Priority::Step(3)),
+        index: Some(b"i".to_vec()),
+        kind: Some(MessageKind::Sidekiq),
+        format: Format::Json,
+    };
+    assert_eq!(get::<Preview>(&format!("q {options} TASK t")).target, expected);
+    assert_eq!(get::<Stats>(&format!("q {options} GROUPBY 1 task")).target, expected);
+    assert_eq!(get::<ClearJob>(&format!("q {options} TASK t DRYRUN")).target, expected);
+    let none = TargetOptions { priority: None, index: None, kind: None, format: Format::Resp, ..expected };
+    assert_eq!(get::<Preview>("q TASK t").target, none);
+    assert_eq!(get::<Stats>("q GROUPBY 1 task").target, none);
+    assert_eq!(get::<ClearJob>("q TASK t DRYRUN").target, none);
+}
+
+#[test]
 fn a_queue_may_be_called_anything() {
     for name in [b"".as_slice(), b"TASK", b"a}b{", b"\0\r\n\xff"] {
         let args = [name, b"TASK", b"t", b"KEEPONE", b"CONFIRM", name];
-        assert_eq!(ClearJob::parse(&args, NOW_MS).map(|job| job.queue), Ok(name.to_vec()));
+        assert_eq!(ClearJob::parse(&args, NOW_MS).map(|job| job.target.queue), Ok(name.to_vec()));
         let args = [UUID.as_bytes(), b"QUEUE", name];
         assert_eq!(Status::parse(&args, NOW_MS).map(|status| status.queue), Ok(Some(name.to_vec())));
     }

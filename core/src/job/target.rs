@@ -1,0 +1,116 @@
+//! The messages that a command or a job goes over.
+
+use crate::container::Container;
+use crate::error::Error;
+use crate::filter::Projection;
+use crate::kind::MessageKind;
+use crate::priorities::{List, Priority};
+use crate::scan::{TASKS_GO_ON, UnackedStart, lost_notice};
+
+/// Where messages are and what they are taken for, as it was when a command was accepted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobTarget {
+    /// Logical database.
+    pub db: i32,
+    /// The queue's name, which is its key unless PRIORITY says otherwise.
+    pub queue: Vec<u8>,
+    /// Which of its priorities were asked for.
+    pub priority: Option<Priority>,
+    /// The lists that hold the messages, in the order in which workers look into them, each with its length. Of
+    /// unacknowledged messages it is the hash instead, with the number of its fields.
+    pub lists: Vec<(List, u64)>,
+    /// What the messages are taken for.
+    pub messages: MessageKind,
+    /// Of unacknowledged messages: the index of the hash.
+    pub unacked: Option<UnackedStart>,
+}
+
+impl JobTarget {
+    /// Number of messages in all keys together.
+    #[must_use]
+    pub fn depth(&self) -> u64 {
+        self.lists.iter().map(|(_, len)| len).sum()
+    }
+
+    /// What kind of storage that is; `None` where the key was missing and the request does not tell.
+    #[must_use]
+    pub fn container(&self) -> Option<Container> {
+        Container::of(self.unacked.is_some(), self.priority, self.depth() > 0)
+    }
+
+    /// The index of unacknowledged messages, whether INDEX named it or not.
+    #[must_use]
+    pub fn index(&self) -> Option<&[u8]> {
+        self.unacked.as_ref().map(|unacked| unacked.index.as_slice())
+    }
+
+    /// The keys of the lists in their order.
+    pub fn keys(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        self.lists.iter().map(|(list, _)| list.key.as_slice())
+    }
+
+    /// Memory that the names of its keys take, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.queue.len() + self.keys().map(<[u8]>::len).sum::<usize>() + self.index().map_or(0, <[u8]>::len)
+    }
+
+    /// What a reader of any reply about unacknowledged messages should know; `None` for lists.
+    #[must_use]
+    pub fn notice(&self) -> Option<String> {
+        let entries = self.unacked.as_ref()?.entries;
+        let lost = lost_notice(self.depth().saturating_sub(entries));
+        Some(std::iter::once(TASKS_GO_ON.to_owned()).chain(lost).collect::<Vec<_>>().join("; "))
+    }
+
+    /// The fields that a sample of such messages shows unless the command names others.
+    ///
+    /// # Errors
+    /// None that a caller can cause: the table of kinds names fields that exist.
+    pub fn default_projection(&self) -> Result<Projection, Error> {
+        Projection::of(self.messages, self.messages.spec().sample)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(lens: &[u64], unacked: Option<u64>) -> JobTarget {
+        let list = |(step, len): (usize, &u64)| {
+            (List { key: format!("q{step}").into_bytes(), step: u8::try_from(step).ok() }, *len)
+        };
+        JobTarget {
+            db: 0,
+            queue: b"q".to_vec(),
+            priority: None,
+            lists: lens.iter().enumerate().map(list).collect(),
+            messages: MessageKind::Celery,
+            unacked: unacked.map(|entries| UnackedStart { index: b"q_index".to_vec(), entries, bound: None }),
+        }
+    }
+
+    #[test]
+    fn the_depth_is_that_of_all_lists_and_a_missing_key_has_no_container() {
+        let lists = target(&[3, 0, 4], None);
+        assert_eq!((lists.depth(), lists.container()), (7, Some(Container::List)));
+        assert_eq!(lists.keys().collect::<Vec<_>>(), [b"q0", b"q1", b"q2"]);
+        assert_eq!(target(&[0], None).container(), None);
+        assert_eq!(target(&[0], Some(0)).container(), Some(Container::Unacked));
+    }
+
+    #[test]
+    fn only_readers_of_unacknowledged_messages_are_warned() {
+        assert_eq!(target(&[5], None).notice(), None);
+        assert_eq!(target(&[5], Some(5)).notice().as_deref(), Some(TASKS_GO_ON));
+        assert_eq!(target(&[5], Some(9)).notice().as_deref(), Some(TASKS_GO_ON), "entries without a message");
+        let lost = target(&[5], Some(3)).notice().unwrap_or_default();
+        assert!(lost.starts_with(TASKS_GO_ON) && lost.contains("not looked at: 2 or more"), "{lost}");
+    }
+
+    #[test]
+    fn the_names_of_all_keys_take_memory() {
+        assert_eq!(target(&[1, 2], None).bytes(), 1 + 2 + 2);
+        assert_eq!(target(&[1], Some(1)).bytes(), 1 + 2 + 7);
+    }
+}

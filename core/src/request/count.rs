@@ -1,0 +1,48 @@
+//! What all requests have in common that count the messages of a queue and change nothing.
+
+use super::{Request, TargetOptions};
+use crate::error::Error;
+use crate::filter::Filter;
+use crate::job::{Accepted, JobTarget, Start};
+
+/// A request that counts messages. Equal ones share one job: see [`Self::key`].
+pub trait CountRequest: Request + Clone {
+    /// The queue, and where and what its messages are.
+    fn target(&self) -> &TargetOptions;
+
+    /// Which messages are counted; [`Filter::all`] where the command needs no filter and none was given.
+    fn filter(&self) -> &Filter;
+
+    /// Whether it was asked to count again, whatever was counted before.
+    fn busts(&self) -> bool;
+
+    /// Whether it was asked not to count at all.
+    fn skips_count(&self) -> bool {
+        false
+    }
+
+    /// The sample that it asked for; `None` where the command has none.
+    fn sample(&self) -> Option<SampleOptions<'_>> {
+        None
+    }
+
+    /// The key by which equal requests find each other's jobs and counts: it tells apart everything that changes what is
+    /// counted.
+    fn key(&self, target: &JobTarget) -> [u8; 32];
+
+    /// What its job starts with.
+    ///
+    /// # Errors
+    /// What is wrong with the fields of the sample.
+    fn start(&self, accepted: Accepted) -> Result<Start, Error>;
+}
+
+/// The sample that a request asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SampleOptions<'a> {
+    /// Most rows.
+    pub rows: usize,
+    /// Names of the fields, where the request chose them. A live job is joined only by requests with the same names,
+    /// because it keeps its rows as they are shown.
+    pub fields: Option<&'a [Vec<u8>]>,
+}

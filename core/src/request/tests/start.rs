@@ -1,0 +1,116 @@
+//! What the job of each command starts with.
+
+use uuid::Uuid;
+
+use super::*;
+use crate::filter::Filter;
+use crate::job::{Accepted, Destination, Kind, Start, Undoing};
+use crate::priorities::Priority;
+use crate::scan::Effect;
+use crate::scan::UnackedStart;
+
+fn accepted(target: JobTarget) -> Accepted {
+    Accepted {
+        id: Uuid::from_u128(7),
+        target,
+        digest: [9; 32],
+        user: Some(b"ann".to_vec()),
+        client: Some(b"id=1".to_vec()),
+        now_ms: NOW_MS,
+        now_ns: 5,
+    }
+}
+
+fn clear(line: &str) -> Start {
+    let clear: ClearJob = get(line);
+    let to = clear.terms.to.clone();
+    clear.start(accepted(target(&clear.target.queue)), to).expect("fields that exist")
+}
+
+#[test]
+fn a_job_knows_where_its_messages_are_and_who_asked() {
+    let target = JobTarget {
+        db: 3,
+        queue: b"held".to_vec(),
+        priority: Some(Priority::All),
+        lists: vec![(List { key: b"held".to_vec(), step: Some(4) }, 12)],
+        messages: MessageKind::Sidekiq,
+        unacked: Some(UnackedStart { index: b"i".to_vec(), entries: 11, bound: None }),
+    };
+    let start = get::<Preview>("q TASK t").start(accepted(target.clone())).expect("fields that exist");
+    assert_eq!(
+        (start.id, start.digest, start.now_ms, start.now_ns),
+        (Uuid::from_u128(7), [9; 32], NOW_MS, 5)
+    );
+    assert_eq!(start.container(), target.container());
+    let JobTarget { db, queue, priority, lists, messages, unacked } = target;
+    assert_eq!((start.db, start.queue, start.priority), (db, queue, priority));
+    assert_eq!((start.lists, start.messages, start.unacked), (lists, messages, unacked));
+    assert_eq!((start.origin.user, start.origin.client), (Some(b"ann".to_vec()), Some(b"id=1".to_vec())));
+    assert_eq!((start.origin.actor, start.origin.reason), (None, None));
+}
+
+#[test]
+fn a_preview_counts_and_keeps_the_rows_that_were_asked_for() {
+    let preview: Preview = get("q TASK t SAMPLE 7 FIELDS 2 id task INEXACT");
+    let start = preview.start(accepted(target(b"q"))).expect("fields that exist");
+    assert_eq!((start.kind, start.effect, start.dry_run), (Kind::Preview, Effect::Count, false));
+    assert_eq!((start.sample, start.fields), (7, Some(vec![b"id".to_vec(), b"task".to_vec()])));
+    assert!(start.filter == preview.filter && start.terms.inexact && start.grouping.is_none());
+    let unknown = Preview { fields: Some(vec![b"nothing".to_vec()]), ..preview };
+    assert!(unknown.start(accepted(target(b"q"))).is_err());
+}
+
+#[test]
+fn stats_group_what_matches() {
+    let stats: Stats = get("q GROUPBY 2 task retries TOP 3 TASK t INEXACT");
+    let start = stats.start(accepted(target(b"q"))).expect("fields that exist");
+    assert_eq!((start.kind, start.effect, start.dry_run), (Kind::Stats, Effect::Group, false));
+    assert_eq!((start.top, start.sample), (3, 0));
+    assert!(start.filter == stats.filter && start.terms.inexact && start.grouping == Some(stats.grouping));
+}
+
+#[test]
+fn a_clear_takes_what_its_filter_and_its_options_say() {
+    for (options, effect) in [
+        ("ALL", Effect::ClearAll),
+        ("KEEPONE", Effect::KeepOne),
+        ("KEEPONE KEEP OLDEST", Effect::KeepOne),
+        ("KEEPONE KEEP NEWEST", Effect::KeepNewest),
+        ("KEEPONE BY id", Effect::KeepEach),
+    ] {
+        let line = format!("q TASK t CONFIRM q RATE 5 LIMIT 2 ACTOR a REASON r {options}");
+        let line = if options.contains("NEWEST") { line.replace("LIMIT 2", "") } else { line };
+        let start = clear(&line);
+        assert_eq!((start.kind, start.effect, start.dry_run), (Kind::Clear, effect, false), "{line}");
+        assert!(start.filter == get::<ClearJob>(&line).filter && start.filter != Filter::all());
+        assert_eq!(start.terms, get::<ClearJob>(&line).terms, "{line}");
+        assert_eq!((start.origin.actor, start.origin.reason), (Some(b"a".to_vec()), Some(b"r".to_vec())));
+        assert_eq!(start.sample, SAMPLE_DEFAULT);
+        assert!(clear(&format!("{line} DRYRUN")).dry_run, "{line}");
+    }
+}
+
+#[test]
+fn a_clear_moves_to_the_list_that_the_caller_of_start_names() {
+    let parking: ClearJob = get("q TASK t ALL PARK CONFIRM q");
+    let list = Destination { key: b"q:parked:1".to_vec(), front: false, own: true };
+    let start = parking.start(accepted(target(b"q")), Some(list.clone())).expect("fields that exist");
+    assert_eq!(start.terms.to, Some(list));
+}
+
+#[test]
+fn an_undo_takes_all_messages_of_the_journal_and_moves_them_back() {
+    let undo: Undo = get("UUID FRONT CONFIRM parked ACTOR a REASON r");
+    let undoing = Undoing { job: Uuid::from_u128(1), moved: 4, undone: 1 };
+    let start = undo.start(accepted(target(b"parked")), b"q".to_vec(), undoing).expect("fields that exist");
+    assert_eq!((start.kind, start.effect, start.dry_run), (Kind::Undo, Effect::ClearAll, false));
+    assert!(start.filter.is_all());
+    assert_eq!(start.terms.to, Some(Destination { key: b"q".to_vec(), front: true, own: false }));
+    assert_eq!(start.terms.undo, Some(undoing));
+    assert_eq!((start.origin.actor, start.origin.reason), (Some(b"a".to_vec()), Some(b"r".to_vec())));
+    let dry: Undo = get("UUID DRYRUN");
+    assert!(
+        dry.start(accepted(target(b"parked")), b"q".to_vec(), undoing).expect("fields that exist").dry_run
+    );
+}

@@ -1,0 +1,223 @@
+//! What the replies of commands that count messages have in common.
+
+use qadmin_core::container::Container;
+use qadmin_core::filter::Filter;
+use qadmin_core::job::{Cached, Ended, Found, JobTarget, Member, Record};
+use qadmin_core::priorities::Priority;
+use qadmin_core::reply::{MapBuilder, Reply};
+use qadmin_core::request::{CommandSpec, TargetOptions};
+use uuid::Uuid;
+
+use super::target::others_depth;
+use crate::library::Looks;
+use crate::redis::Ctx;
+use crate::redis::clock::now_ns;
+
+/// How a count came about: the member `mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::commands) enum CountMode {
+    /// The count is in the reply.
+    Synchronous,
+    /// A job counts, or counted; its id is in the reply.
+    Job,
+    /// The command asked for no count.
+    Skipped,
+    /// The count failed.
+    Failed,
+}
+
+impl CountMode {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Synchronous => "synchronous",
+            Self::Job => "job",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What is known of a count when its reply is made. Numbers that are not known are `None`.
+#[derive(Debug)]
+pub(in crate::commands) struct Count {
+    pub(in crate::commands) mode: CountMode,
+    /// Messages that were examined; not known of cached counts.
+    pub(in crate::commands) processed: Option<i64>,
+    pub(in crate::commands) matched: Option<i64>,
+    pub(in crate::commands) matched_bytes: Option<i64>,
+    pub(in crate::commands) undecodable: Option<i64>,
+    pub(in crate::commands) unreadable: Option<i64>,
+    pub(in crate::commands) drifted: Option<i64>,
+    /// In the order of [`Member::CONCERNS`].
+    pub(in crate::commands) concerns: [Option<i64>; 4],
+    pub(in crate::commands) inexact: Option<i64>,
+    pub(in crate::commands) notice: Option<String>,
+    /// When it was counted, Unix milliseconds, where that was before the command.
+    pub(in crate::commands) cached_at: Option<i64>,
+    pub(in crate::commands) job_id: Option<Uuid>,
+    pub(in crate::commands) deduplicated: bool,
+    pub(in crate::commands) error: Option<String>,
+}
+
+impl Count {
+    /// No count, because it was not asked for, is not done or failed.
+    pub(super) fn unknown(mode: CountMode) -> Self {
+        Self {
+            mode,
+            processed: None,
+            matched: None,
+            matched_bytes: None,
+            undecodable: None,
+            unreadable: None,
+            drifted: None,
+            concerns: [None; 4],
+            inexact: None,
+            notice: None,
+            cached_at: None,
+            job_id: None,
+            deduplicated: false,
+            error: None,
+        }
+    }
+
+    /// A count that failed.
+    pub(super) fn failed(error: String) -> Self {
+        Self { error: Some(error), ..Self::unknown(CountMode::Failed) }
+    }
+
+    /// A job counts.
+    pub(super) fn running(job_id: Uuid) -> Self {
+        Self { job_id: Some(job_id), ..Self::unknown(CountMode::Job) }
+    }
+
+    /// The count of a target without messages.
+    pub(super) fn zero() -> Self {
+        let zero = Some(0);
+        Self {
+            processed: zero,
+            matched: zero,
+            matched_bytes: zero,
+            undecodable: zero,
+            unreadable: zero,
+            drifted: zero,
+            concerns: [zero; 4],
+            inexact: zero,
+            ..Self::unknown(CountMode::Synchronous)
+        }
+    }
+
+    /// The count of a completed job.
+    pub(super) fn completed(mode: CountMode, record: &Record) -> Self {
+        let get = |name| Some(record.int(name));
+        let notice = record.text(Member::Notice);
+        Self {
+            processed: get(Member::Processed),
+            matched: get(Member::Matched),
+            matched_bytes: get(Member::MatchedBytes),
+            undecodable: get(Member::Undecodable),
+            unreadable: get(Member::Unreadable),
+            drifted: get(Member::Drifted),
+            concerns: Member::CONCERNS.map(get),
+            inexact: get(Member::Inexact),
+            notice: (!notice.is_empty()).then(|| String::from_utf8_lossy(notice).into_owned()),
+            ..Self::unknown(mode)
+        }
+    }
+
+    /// A count from the cache.
+    pub(super) fn cached(count: &Cached) -> Self {
+        let int = |n: u64| Some(qadmin_core::reply::int(n));
+        Self {
+            matched: int(count.match_count),
+            matched_bytes: int(count.matched_bytes),
+            undecodable: int(count.undecodable),
+            unreadable: int(count.unreadable),
+            drifted: int(count.drifted),
+            concerns: count.concerns.values().map(int),
+            inexact: int(count.concerns.inexact),
+            notice: count.notice.clone(),
+            cached_at: Some(count.cached_ms),
+            ..Self::unknown(CountMode::Synchronous)
+        }
+    }
+}
+
+/// What a reply can show beside the numbers of a count, such as rows or groups, and where it finds it.
+pub(in crate::commands) enum Source<'a> {
+    /// There is no count. `rows` are those that the scan has found so far, for clients that waited while other clients'
+    /// replies used up this turn's time for looks at messages; `None` where this reply may look itself.
+    NoCount { rows: Option<Reply> },
+    /// The target has no messages.
+    Empty,
+    /// It was counted before. `job` is the completed job; `None` where only the numbers of the cache are left. `found` tells
+    /// where its matches are by now, as far as that is known.
+    Before { job: Option<&'a Ended>, found: Option<&'a Found> },
+    /// The completed job that the client waited for.
+    Waited(&'a Ended),
+}
+
+/// A command on its way to a reply: what is known of it, whatever its count comes to.
+#[derive(Clone, Copy)]
+pub(in crate::commands) struct Pending<'a> {
+    pub(in crate::commands) ctx: Ctx<'a>,
+    pub(super) command: &'static CommandSpec,
+    pub(super) options: &'a TargetOptions,
+    pub(super) filter: &'a Filter,
+    /// The keys with the lengths that they have when the reply is made.
+    pub(in crate::commands) target: &'a JobTarget,
+    /// What kind of storage that was when the command was accepted.
+    pub(super) container: Option<Container>,
+    /// The depth that the reply shows.
+    pub(super) depth: u64,
+    /// Steady clock when the command came, nanoseconds.
+    pub(super) accepted_ns: u64,
+    /// Of a client that waited: what the messages looked like when its command came.
+    pub(super) waited: Option<Option<Looks>>,
+}
+
+impl Pending<'_> {
+    /// What the messages look like: what was seen before the client waited, or else what was seen now.
+    pub(in crate::commands) fn looks_like(&self, now: Option<Looks>) -> Option<Looks> {
+        self.waited.unwrap_or(now)
+    }
+
+    /// The first members of every reply: `mode`, `queue`, `filter` and `depth`.
+    pub(in crate::commands) fn head(&self, mode: CountMode) -> MapBuilder {
+        Reply::map()
+            .with("mode", mode.word())
+            .with("queue", self.options.queue.as_slice())
+            .with("filter", (!self.filter.is_all()).then(|| self.filter.text()))
+            .with("depth", self.depth)
+    }
+
+    /// Appends where the count is from: `cached_at`, `job_id`, `deduplicated`, `count_error`, `elapsed_us` and
+    /// `other_priorities_depth`.
+    pub(in crate::commands) fn with_origin(&self, map: MapBuilder, count: &Count) -> MapBuilder {
+        map.with("cached_at", count.cached_at)
+            .with("job_id", count.job_id.map(|id| id.to_string()))
+            .with("deduplicated", count.deduplicated)
+            .with("count_error", count.error.as_deref())
+            .with("elapsed_us", now_ns().saturating_sub(self.accepted_ns) / 1_000)
+            .with("other_priorities_depth", others_depth(self.ctx, self.command, self.target.keys()))
+    }
+
+    /// The member `notice`: that of the count, or what readers of this target should know without one.
+    pub(in crate::commands) fn notice(&self, count: &Count) -> Option<String> {
+        count.notice.clone().or_else(|| self.target.notice())
+    }
+
+    /// The member `message_kind`.
+    pub(in crate::commands) fn message_kind(&self) -> &'static str {
+        self.target.messages.spec().name
+    }
+
+    /// The member `priority`.
+    pub(in crate::commands) fn priority(&self) -> Option<String> {
+        self.options.priority.map(Priority::word)
+    }
+
+    /// The member `container`.
+    pub(in crate::commands) fn container(&self) -> Option<Container> {
+        self.container
+    }
+}

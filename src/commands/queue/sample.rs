@@ -1,0 +1,250 @@
+//! The sample of a reply that does not wait for its count: a look at the messages that run next.
+
+use qadmin_core::error::{Error, TargetError};
+use qadmin_core::filter::{Matcher, Projection};
+use qadmin_core::format::{LOOK_AT, Recogniser};
+use qadmin_core::job::{Found, JobTarget, marked, sample_row};
+use qadmin_core::reply::Reply;
+use qadmin_core::request::Preview;
+use qadmin_core::scan::{Held as _, Place, Queue, shown_index, unacked_row};
+
+use super::recognise::{LookTime, recognised};
+use crate::container::Opened as OpenedUnacked;
+use crate::container::unacked::Keys;
+use crate::library::Looks;
+use crate::redis::list::{List, Mode, Opened};
+use crate::redis::{Ctx, RString};
+use crate::settings;
+
+/// Longest look for an immediate sample, in slices: the 2,000 messages of the default window take no longer, as far
+/// as they are of usual size.
+const SAMPLE_SLICES: u64 = 4;
+
+/// Reasons why a count that was made before has no sample.
+const HAVE_LEFT: &str = "the matches that were counted have left the queue since";
+const NOT_KNOWN: &str = "where the counted matches are is no longer known, or unknown for these fields";
+
+/// A sample of the messages that run next.
+pub(in crate::commands) struct Sample {
+    /// Rows of the sample.
+    pub(in crate::commands) rows: Result<Vec<Reply>, Error>,
+    /// What most of the messages look like; `None` where that is not known, as of unacknowledged messages.
+    pub(in crate::commands) looks_like: Option<Looks>,
+}
+
+/// Takes the sample of a preview.
+pub(in crate::commands) struct Sampler<'a> {
+    pub(in crate::commands) ctx: Ctx<'a>,
+    pub(in crate::commands) request: &'a Preview,
+    pub(in crate::commands) target: &'a JobTarget,
+}
+
+impl<'a> Sampler<'a> {
+    /// Looks at the messages that run next: until the sample is full, at most `sample-window` of them, and no longer than
+    /// four slices may take, because all other clients wait meanwhile.
+    pub(in crate::commands) fn look(&self) -> Sample {
+        let reader = match self.reader() {
+            Ok(reader) => reader,
+            Err(error) => return Sample { rows: Err(error), looks_like: None },
+        };
+        match self.target.index() {
+            Some(index) => {
+                let mut sample = UnackedSample { reader, target: self.target, index, last: None };
+                sample.look();
+                Sample { rows: Ok(sample.reader.rows), looks_like: None }
+            }
+            None => {
+                let (rows, _, looks_like) = self.look_at_lists(reader);
+                Sample { rows: Ok(rows), looks_like }
+            }
+        }
+    }
+
+    /// The same for a count that was made before and found `matches` messages. The sample goes on with the matches that
+    /// the scan found, where it is known which messages these are by now.
+    pub(in crate::commands) fn look_beyond(&self, found: Option<&Found>, matches: usize) -> Sample {
+        let wanted = self.request.sample.min(matches);
+        let reader = match self.reader() {
+            Ok(reader) => reader,
+            Err(error) => return Sample { rows: Err(error), looks_like: None },
+        };
+        let (rows, is_known, looks_like) = match self.target.index() {
+            Some(index) => {
+                let mut sample = UnackedSample { reader, target: self.target, index, last: None };
+                sample.look();
+                let places = match found {
+                    Some(Found::Held(places)) if sample.reader.rows.len() < wanted => Some(places),
+                    _ => None,
+                };
+                if let Some(places) = places {
+                    sample.go_on(places);
+                }
+                (sample.reader.rows, places.is_some(), None)
+            }
+            None => {
+                let (mut rows, distances, looks_like) = self.look_at_lists(reader);
+                let known = match found {
+                    Some(Found::Lists(found)) if rows.len() < wanted => {
+                        found.rows(self.target.depth(), &distances)
+                    }
+                    _ => None,
+                };
+                let is_known = known.is_some();
+                let missing = self.request.sample.saturating_sub(rows.len());
+                rows.extend(known.into_iter().flatten().take(missing));
+                (rows, is_known, looks_like)
+            }
+        };
+        let rows = match (rows.is_empty() && wanted > 0, is_known) {
+            (false, _) => Ok(rows),
+            (true, true) => Err(TargetError::NoSample { why: HAVE_LEFT }.into()),
+            (true, false) => Err(TargetError::NoSample { why: NOT_KNOWN }.into()),
+        };
+        Sample { rows, looks_like }
+    }
+
+    /// Looks at lists. Returns the rows, how many messages of each list were looked at for them, and what most of the
+    /// messages look like.
+    fn look_at_lists(&self, mut reader: RowReader<'a>) -> (Vec<Reply>, Vec<u64>, Option<Looks>) {
+        let window = settings::now().sample_window();
+        let mut recogniser = Recogniser::new();
+        let mut distances = Vec::new();
+        let next_end = self.target.messages.spec().next_end;
+        // Messages that run before those of the list.
+        let mut before = 0;
+        // The list whose messages are looked at first.
+        let mut first = None;
+        'lists: for (listed, _) in &self.target.lists {
+            let name = RString::new(&listed.key);
+            distances.push(0);
+            let Opened::List(mut list) = List::open(self.ctx, &name, Mode::Read) else { continue };
+            let len = list.len();
+            for distance in 0..len {
+                let samples = !reader.is_full() && before + distance < window;
+                let looks = !recogniser.is_done() && before + distance < LOOK_AT;
+                if (!samples && !looks) || reader.time.is_over() {
+                    break 'lists;
+                }
+                if let Some(looked) = distances.last_mut().filter(|_| samples) {
+                    *looked = distance + 1;
+                }
+                list.read(next_end.index(distance, len), |message| {
+                    if looks {
+                        recogniser.look(message);
+                        first = first.or(Some(&listed.key));
+                    }
+                    if samples {
+                        reader.read(message, |bytes, members| {
+                            sample_row(shown_index(next_end, distance), listed.step, bytes, members)
+                        });
+                    } else {
+                        reader.time.took(message.len());
+                    }
+                });
+            }
+            before += len;
+        }
+        let looks_like = first.and_then(|key| recognised(self.ctx, &recogniser, key));
+        (reader.rows, distances, looks_like)
+    }
+
+    /// A reader without rows.
+    ///
+    /// # Errors
+    /// FIELDS names a field that messages do not have.
+    fn reader(&self) -> Result<RowReader<'a>, Error> {
+        let (kind, request) = (self.target.messages, self.request);
+        Ok(RowReader {
+            ctx: self.ctx,
+            request,
+            matcher: Matcher::of(kind, &request.filter, None).inexact(true),
+            projection: request.projection(kind)?.inexact(true),
+            time: LookTime::begin(settings::now().slice_us() * 1_000 * SAMPLE_SLICES),
+            rows: Vec::new(),
+        })
+    }
+}
+
+/// Reads messages of any container and keeps a row of each one that matches.
+struct RowReader<'a> {
+    ctx: Ctx<'a>,
+    request: &'a Preview,
+    matcher: Matcher,
+    projection: Projection,
+    time: LookTime,
+    rows: Vec<Reply>,
+}
+
+impl RowReader<'_> {
+    fn is_full(&self) -> bool {
+        self.rows.len() >= self.request.sample
+    }
+
+    /// Reads a message. If it matches, `row` makes its row from its length in bytes and its members.
+    fn read(&mut self, message: &[u8], row: impl FnOnce(u64, &[(Box<str>, Reply)]) -> Reply) {
+        let mut work = message.len();
+        if self.matcher.examine(message).matched && (self.request.inexact || !self.matcher.is_inexact()) {
+            let inexact = self.request.inexact.then(|| self.matcher.is_inexact());
+            let members = marked(inexact, self.projection.row(message));
+            self.rows.push(row(message.len() as u64, &members));
+            work += self.projection.work(message);
+        }
+        self.time.took(work + self.matcher.work());
+    }
+}
+
+/// A sample of unacknowledged messages.
+struct UnackedSample<'a> {
+    reader: RowReader<'a>,
+    target: &'a JobTarget,
+    index: &'a [u8],
+    /// The last entry that was looked at.
+    last: Option<Place>,
+}
+
+impl UnackedSample<'_> {
+    fn is_over(&mut self) -> bool {
+        self.reader.is_full() || self.reader.time.is_over()
+    }
+
+    fn read(&mut self, score: f64, message: &[u8]) {
+        self.reader.read(message, |bytes, members| unacked_row(score, bytes, members));
+    }
+
+    /// Looks at the entries that come first in the index, at most `sample-window` of them.
+    fn look(&mut self) {
+        let [queue, name] = [self.target.queue.as_slice(), self.index].map(RString::new);
+        let OpenedUnacked::Keys(mut keys) = Keys::open(self.reader.ctx, &queue, &name) else { return };
+        keys.seek(None);
+        for _ in 0..settings::now().sample_window() {
+            if self.is_over() {
+                return;
+            }
+            let read = keys.next(|score, tag, value| {
+                self.last = Some(Place { score, tag: tag.to_vec() });
+                match value {
+                    Some(message) => self.read(score, message),
+                    None => self.reader.time.took(0),
+                }
+            });
+            if read.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Goes on with the matches that a count has found, as far as they are still there.
+    fn go_on(&mut self, found: &[Place]) {
+        let [queue, name] = [self.target.queue.as_slice(), self.index].map(RString::new);
+        let OpenedUnacked::Keys(mut keys) = Keys::open(self.reader.ctx, &queue, &name) else { return };
+        let last = self.last.take();
+        let is_further =
+            |place: &&Place| last.as_ref().is_none_or(|last| last.cmp(place.score, &place.tag).is_lt());
+        for place in found.iter().filter(is_further) {
+            if self.is_over() {
+                return;
+            }
+            keys.read_at(place, |message| self.read(place.score, message));
+        }
+    }
+}

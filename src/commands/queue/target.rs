@@ -1,0 +1,284 @@
+//! The target of a command about a queue: its keys, their lengths, and who may use them.
+
+use qadmin_core::container::{Container, ContainerOption};
+use qadmin_core::error::{Error, RequestError, ServerError, TargetError};
+use qadmin_core::job::{Accepted, Job, JobTarget, Member, Record};
+use qadmin_core::kind::MessageKind;
+use qadmin_core::priorities::{self, Priority};
+use qadmin_core::reply::Reply;
+use qadmin_core::request::{CommandSpec, TargetOptions, commands};
+use qadmin_core::scan::{Budget, OneScan as _, Queue as _, UnackedScan, UnackedStart, default_index};
+use qadmin_core::slot;
+use uuid::Uuid;
+
+use super::super::needs_commands;
+use crate::container::Opened;
+use crate::container::unacked::Keys;
+use crate::redis::acl::Access;
+use crate::redis::caller::Caller;
+use crate::redis::clock::{Steady, now_ms, now_ns};
+use crate::redis::hash::{Hash, OpenedHash};
+use crate::redis::key::{Type, type_of};
+use crate::redis::list::{List, Mode, Opened as OpenedList};
+use crate::redis::{Ctx, RString, server};
+use crate::rights::{self, Need};
+use crate::settings;
+use crate::zero;
+
+/// Finds the messages that a command is about, by the type of the key and by the options of the command. The server has
+/// checked that the caller has the right `access` to the queue's own name; this function checks that the caller has it to
+/// all keys together, by `command`.
+///
+/// # Errors
+/// Options that exclude each other or do not fit the key, a key of the wrong type or in another slot, a missing right, or a
+/// server without a command that is needed.
+pub(in crate::commands) fn find(
+    ctx: Ctx<'_>,
+    options: &TargetOptions,
+    command: &CommandSpec,
+    access: Access,
+) -> Result<JobTarget, Error> {
+    if ctx.flags().cluster() {
+        needs_commands(server::MOVED)?;
+    }
+    let target = |messages, lists, unacked| JobTarget {
+        db: ctx.db(),
+        queue: options.queue.clone(),
+        priority: options.priority,
+        lists,
+        messages,
+        unacked,
+    };
+    if let Some((unacked, len)) = find_unacked(ctx, options, command, access)? {
+        let hash = priorities::List { key: options.queue.clone(), step: None };
+        return Ok(target(MessageKind::Unacked, vec![(hash, len)], Some(unacked)));
+    }
+    let kind = options.kind.unwrap_or_else(|| settings::now().default_kind());
+    Ok(target(kind, lists(ctx, options, kind, command, access)?, None))
+}
+
+/// The same target with the lengths that its keys have now. A key that holds something else by now has no messages.
+pub(in crate::commands) fn now(ctx: Ctx<'_>, target: &JobTarget) -> JobTarget {
+    let mut now = target.clone();
+    let Some(unacked) = &mut now.unacked else {
+        for (list, len) in &mut now.lists {
+            *len = depth(ctx, &RString::new(&list.key)).unwrap_or(0);
+        }
+        return now;
+    };
+    let index = std::mem::take(&mut unacked.index);
+    let nothing = || (nothing_in(index.clone()), 0);
+    let (start, len) = look(ctx, &RString::new(&now.queue), index.clone()).unwrap_or_else(|_| nothing());
+    *unacked = start;
+    for (_, fields) in &mut now.lists {
+        *fields = len;
+    }
+    now
+}
+
+/// What a job over this target is started with, whatever the command.
+pub(in crate::commands) fn accepted(
+    caller: Caller,
+    id: Uuid,
+    target: JobTarget,
+    digest: [u8; 32],
+) -> Accepted {
+    let Caller { user, client, .. } = caller;
+    Accepted { id, target, digest, user, client, now_ms: now_ms(), now_ns: now_ns() }
+}
+
+/// Explains why the lists of a target are empty: the other lists of a queue with priorities may hold its messages, or
+/// another key was meant.
+pub(in crate::commands) fn nothing_there(ctx: Ctx<'_>, target: &JobTarget) -> String {
+    match others_depth(ctx, &commands::PREVIEW, target.keys()) {
+        Reply::Int(n @ 1..) => {
+            format!(
+                "this list is empty; messages in the other priority lists of the queue: {n} (PRIORITY ALL)"
+            )
+        }
+        _ => zero::no_such_key(ctx, &target.queue),
+    }
+}
+
+/// The lists in the order in which workers look into them, each with its length.
+fn lists(
+    ctx: Ctx<'_>,
+    options: &TargetOptions,
+    kind: MessageKind,
+    command: &CommandSpec,
+    access: Access,
+) -> Result<Vec<(priorities::List, u64)>, Error> {
+    let (queue, priority) = (options.queue.as_slice(), options.priority);
+    if priority.is_some() && kind != MessageKind::Celery {
+        let why = "only kombu keeps one list per priority step";
+        return Err(RequestError::Excludes {
+            keyword: "PRIORITY",
+            other: "messages of Sidekiq and Resque",
+            why,
+        }
+        .into());
+    }
+    let lists = settings::now().priorities().lists(queue, priority)?;
+    let cluster = ctx.flags().cluster();
+    let others = lists.iter().map(|list| list.key.as_slice()).filter(|key| *key != queue);
+    if cluster && others.clone().any(|other| slot::of(other) != slot::of(queue)) {
+        return Err(TargetError::PrioritySlots { queue: queue.to_vec() }.into());
+    }
+    let needs: Vec<Need<'_>> = std::iter::once(queue).chain(others).map(|key| (key, access)).collect();
+    if needs.len() > 1 {
+        rights::check(ctx, &ctx.caller(), command, &needs)?;
+    }
+    let len = |list: priorities::List| depth(ctx, &RString::new(&list.key)).map(|len| (list, len));
+    lists.into_iter().map(len).collect()
+}
+
+/// Number of messages in lists. A key that holds something else by now has none.
+fn depth_now<'a>(ctx: Ctx<'_>, keys: impl Iterator<Item = &'a [u8]>) -> u64 {
+    keys.map(|key| depth(ctx, &RString::new(key)).unwrap_or(0)).sum()
+}
+
+/// Number of messages in the lists of a queue with priorities that are not among `keys`. It is null where the caller cannot
+/// be shown to have the right to read them all by this command, or where another node of a cluster has some of them.
+pub(in crate::commands) fn others_depth<'a>(
+    ctx: Ctx<'_>,
+    command: &CommandSpec,
+    keys: impl Iterator<Item = &'a [u8]>,
+) -> Reply {
+    let keys: Vec<&[u8]> = keys.collect();
+    let Some(first) = keys.first() else { return Reply::Null };
+    let caller = ctx.caller();
+    let others = settings::now().priorities().others(&keys);
+    let here = |other: &Vec<u8>| !ctx.flags().cluster() || slot::of(other) == slot::of(first);
+    let nobody = caller.user.is_none() || ctx.flags().script();
+    let all = || keys.iter().copied().chain(others.iter().map(Vec::as_slice));
+    if nobody || !others.iter().all(here) || !rights::may_read(&caller, command, all()) {
+        return Reply::Null;
+    }
+    depth_now(ctx, others.iter().map(Vec::as_slice)).into()
+}
+
+/// The keys of the lists that a job went over of which only the record is left, as far as the settings tell.
+pub(in crate::commands) fn of_record(record: &Record) -> Vec<Vec<u8>> {
+    let queue = record.text(Member::Queue);
+    let priority = Priority::parse(record.text(Member::Priority)).ok();
+    let lists = settings::now().priorities().lists(queue, priority);
+    lists.map_or_else(|_| vec![queue.to_vec()], |lists| lists.into_iter().map(|list| list.key).collect())
+}
+
+/// The index and the length of the hash, if the queue is a hash of unacknowledged messages, or is missing and INDEX is
+/// given. This function checks type, slot and right of the index as the server does with keys that it knows of.
+///
+/// # Errors
+/// INDEX beside a list, an index in another slot, out of the caller's reach, or of the wrong type.
+fn find_unacked(
+    ctx: Ctx<'_>,
+    options: &TargetOptions,
+    command: &CommandSpec,
+    access: Access,
+) -> Result<Option<(UnackedStart, u64)>, Error> {
+    let TargetOptions { queue, priority, index, kind, .. } = options;
+    let queue = &RString::new(queue);
+    match Hash::open(ctx, queue) {
+        OpenedHash::Hash(_) => {}
+        OpenedHash::Missing if index.is_some() => {}
+        OpenedHash::Other if index.is_some() => {
+            let list = matches!(List::open(ctx, queue, Mode::Read), OpenedList::List(_));
+            return Err(if list { Error::Target(TargetError::NoIndex) } else { wrong_type(ctx, queue) });
+        }
+        OpenedHash::Missing | OpenedHash::Other => return Ok(None),
+    }
+    let given = kind.map(ContainerOption::As).into_iter().chain(priority.map(|_| ContainerOption::Priority));
+    if let Some(option) = Container::Unacked.spec().refused(given) {
+        return Err(TargetError::ListsOnly { keyword: option.keyword() }.into());
+    }
+    let index = index.clone().unwrap_or_else(|| default_index(queue.bytes()));
+    if ctx.flags().cluster() && slot::of(queue.bytes()) != slot::of(&index) {
+        return Err(TargetError::IndexSlot { queue: queue.bytes().to_vec(), index }.into());
+    }
+    let flags = ctx.flags();
+    if flags.cluster() && !flags.primary() {
+        // A slice has no client that may read there: the server would send it to the primary.
+        return Err(TargetError::UnackedOnReplica.into());
+    }
+    let needs = [(queue.bytes(), access), (index.as_slice(), access)];
+    rights::check(ctx, &ctx.caller(), command, &needs)?;
+    needs_commands(server::HELD)?;
+    if access == Access::TakeOut {
+        needs_commands(server::HELD_OUT)?;
+    }
+    look(ctx, queue, index).map(Some)
+}
+
+/// The index as it is now, and the length of the hash.
+fn look(ctx: Ctx<'_>, queue: &RString, index: Vec<u8>) -> Result<(UnackedStart, u64), Error> {
+    let name = RString::new(&index);
+    match Keys::open(ctx, queue, &name) {
+        Opened::Keys(mut keys) => {
+            let (entries, bound) = (keys.entries(), keys.last());
+            match keys.refused() {
+                Some(_) => Err(TargetError::IndexMigrating { index }.into()),
+                None => Ok((UnackedStart { index, entries, bound }, keys.len())),
+            }
+        }
+        Opened::Missing => match Keys::index_of_nothing(ctx, &name) {
+            Opened::Other => Err(ServerError::WrongType.into()),
+            _ => Ok((nothing_in(index), 0)),
+        },
+        Opened::Other => Err(ServerError::WrongType.into()),
+        Opened::Refused(_) => Err(TargetError::IndexMigrating { index }.into()),
+    }
+}
+
+/// Lets a clear that is accepted now remember which entries are in the index, at most `room` of them. It takes no longer
+/// than one slice; the slices of the job read the rest.
+pub(in crate::commands) fn remember(ctx: Ctx<'_>, job: &mut Job, room: usize, budget: &Budget) {
+    let Some(scan) = UnackedScan::of(&mut job.scan) else { return };
+    let index = RString::new(scan.index());
+    match Keys::index_of_nothing(ctx, &index) {
+        Opened::Keys(mut keys) => scan.remember(&mut keys, room, &Steady, budget),
+        // It was an index when the command looked at it before.
+        _ => scan.lose_index(),
+    }
+}
+
+/// An index without entries.
+fn nothing_in(index: Vec<u8>) -> UnackedStart {
+    UnackedStart { index, entries: 0, bound: None }
+}
+
+/// The length of a list. A missing key is an empty list.
+///
+/// # Errors
+/// The key is of another type.
+pub(in crate::commands) fn depth(ctx: Ctx<'_>, queue: &RString) -> Result<u64, Error> {
+    match List::open(ctx, queue, Mode::Read) {
+        OpenedList::List(list) => Ok(list.len()),
+        OpenedList::Missing => Ok(0),
+        OpenedList::Other => Err(wrong_type(ctx, queue)),
+    }
+}
+
+/// The error for a key whose type is not read: it says what the type is, and what to do instead.
+fn wrong_type(ctx: Ctx<'_>, key: &RString) -> Error {
+    let holds = match type_of(ctx, key) {
+        Type::SortedSet if key.bytes().ends_with(b"_index") => {
+            "a sorted set; if it is kombu's index of unacknowledged messages, give the name of the hash \
+             that it belongs to"
+        }
+        Type::SortedSet => {
+            "a sorted set, such as Sidekiq's schedule, retry and dead, Laravel's delayed jobs or BullMQ's \
+             delayed and failed ones; qadmin reads lists and kombu's hash of unacknowledged messages, so \
+             remove such jobs with their library"
+        }
+        Type::Set => "a set; qadmin reads lists and kombu's hash of unacknowledged messages",
+        Type::Stream => {
+            "a stream; qadmin reads lists and kombu's hash of unacknowledged messages, so remove entries of \
+             a stream with XDEL"
+        }
+        // As a queue a hash is what workers hold: here it is the list of TO.
+        Type::Missing | Type::String | Type::List | Type::Hash | Type::Other => {
+            return Error::Server(ServerError::WrongType);
+        }
+    };
+    Error::Target(TargetError::WrongTypeOf { holds })
+}

@@ -1,0 +1,252 @@
+//! How commands that count messages get their count, in this order: none where none was asked for; a cached count; 0 where
+//! the target has no messages; a live job that counts the same; a completed job that counted the same; a new job.
+//!
+//! A job whose target is short enough is waited for; otherwise the reply has its id. Waiting for it never holds up the server.
+
+use std::fmt::Debug;
+
+use qadmin_core::error::{EndReason, Error, ServerError};
+use qadmin_core::job::{Job, JobTarget, Member, Status};
+use qadmin_core::reply::Reply;
+use qadmin_core::request::{CountRequest, Format, SampleOptions};
+use uuid::Uuid;
+
+use super::super::Answer;
+use super::recognise::looks_like;
+use super::reply::{Count, CountMode, Pending, Source};
+use super::target;
+use crate::engine::Newcomer;
+use crate::entry;
+use crate::redis::acl::Access;
+use crate::redis::clock::{now_ms, now_ns};
+use crate::redis::{Ctx, block};
+use crate::settings;
+use crate::state::State;
+use crate::waiters::{CountWait, For};
+
+/// A command that counts messages and changes nothing.
+pub(in crate::commands) trait CountCommand: CountRequest + Debug {
+    /// Whether its completed counts are put into the cache, which answers equal commands without the job.
+    const IS_CACHED: bool;
+
+    /// The reply. `count` has the numbers; `source` tells where rows or groups are.
+    fn reply(&self, pending: &Pending<'_>, count: Count, source: &Source<'_>) -> Reply;
+
+    /// The entry of a client that waits for this command's count.
+    fn wait(wait: Box<CountWait<Self>>) -> For;
+}
+
+/// Answers a command that counts messages.
+pub(in crate::commands) fn run<C: CountCommand>(ctx: Ctx<'_>, request: &C) -> Result<Answer, Error> {
+    let accepted_ns = now_ns();
+    let target = target::find(ctx, request.target(), C::COMMAND, Access::Read)?;
+    let digest = request.key(&target);
+    let query = Query { ctx, request, target: &target, digest, accepted_ns };
+    entry::with(|state| query.answer(state))?
+}
+
+/// A command that was accepted, with the key by which equal ones find each other.
+struct Query<'a, C> {
+    ctx: Ctx<'a>,
+    request: &'a C,
+    target: &'a JobTarget,
+    digest: [u8; 32],
+    accepted_ns: u64,
+}
+
+impl<C: CountCommand> Query<'_, C> {
+    fn answer(&self, state: &mut State) -> Result<Answer, Error> {
+        let Self { ctx, request, target, digest, .. } = *self;
+        if request.skips_count() {
+            return Ok(self.without_count(Count::unknown(CountMode::Skipped)));
+        }
+        if let Some(answer) = self.cached_answer(state) {
+            return Ok(answer);
+        }
+        if target.depth() == 0 {
+            // There is nothing to scan, so there is nothing to wait for, wherever the command comes from.
+            return Ok(self.reply(Count::zero(), &Source::Empty));
+        }
+        let waits = self.can_wait(state);
+        if let Some(job) = state.registry.equal_live(&digest, sample_fields(request)) {
+            job.want_sample(request.sample().map_or(0, |sample| sample.rows));
+            let id = job.id();
+            if !waits {
+                job.hand_out();
+            }
+            state.totals.joins += 1;
+            return self.answer_by_job(state, id, waits, true);
+        }
+        if let Some(answer) = self.answer_of_completed_job(state) {
+            return Ok(answer);
+        }
+        if C::IS_CACHED {
+            state.totals.cache_misses += 1;
+        }
+        if let Err(error) = state.room_for(ctx, Newcomer::Look) {
+            return Ok(self.without_count(Count::failed(error.to_string())));
+        }
+        if request.busts() {
+            // What was counted before is not given to anybody from now on.
+            state.caches.forget(&digest);
+            state.registry.make_stale(|job| job.digest == digest);
+        }
+        let accepted = target::accepted(ctx.caller(), Uuid::new_v4(), target.clone(), digest);
+        let mut job = Job::new(request.start(accepted)?);
+        let id = job.id();
+        if !waits {
+            job.hand_out();
+        }
+        state.start(ctx, job);
+        self.answer_by_job(state, id, waits, false)
+    }
+
+    /// Whether the client waits for the count of a job instead of being given its id.
+    fn can_wait(&self, state: &State) -> bool {
+        let settings = settings::now();
+        self.target.depth() <= settings.inline_limit()
+            && settings.inline_wait_ms() > 0
+            && !self.ctx.flags().cannot_block()
+            && state.waiters.has_room_for(CountWait::bytes_of(self.request, self.target))
+    }
+
+    /// The answer of the cache, unless the command wants a new count.
+    fn cached_answer(&self, state: &mut State) -> Option<Answer> {
+        if !C::IS_CACHED || self.request.busts() {
+            return None;
+        }
+        let ttl_ms = i64::try_from(settings::now().cache_ttl_ms()).unwrap_or(i64::MAX);
+        let count = Count::cached(state.caches.get(&self.digest, now_ms(), ttl_ms)?);
+        state.totals.cache_hits += 1;
+        let found = state.registry.found(&self.digest, sample_fields(self.request));
+        Some(self.reply(count, &Source::Before { job: None, found }))
+    }
+
+    /// The answer of an equal job that completed within `job-lock-ttl`, unless the command wants a new count.
+    fn answer_of_completed_job(&self, state: &mut State) -> Option<Answer> {
+        if self.request.busts() {
+            return None;
+        }
+        let lock_ms = i64::try_from(settings::now().job_lock_ttl_ms()).unwrap_or(i64::MAX);
+        let job = state.registry.equal_completed(&self.digest, now_ms().saturating_sub(lock_ms))?;
+        state.totals.joins += 1;
+        let count = Count {
+            job_id: Some(job.id),
+            deduplicated: true,
+            ..Count::completed(CountMode::Job, &job.record)
+        };
+        let found = state.registry.found(&self.digest, sample_fields(self.request));
+        Some(self.reply(count, &Source::Before { job: Some(job), found }))
+    }
+
+    /// Lets the client wait for a job, or answers with its id.
+    fn answer_by_job(
+        &self,
+        state: &mut State,
+        id: Uuid,
+        waits: bool,
+        deduplicated: bool,
+    ) -> Result<Answer, Error> {
+        if !waits {
+            return Ok(self.without_count(Count { deduplicated, ..Count::running(id) }));
+        }
+        // The command itself pays for this look, not the turn in which many clients are let go.
+        let looks_like = self.request.sample().and_then(|_| looks_like(self.ctx, self.target));
+        let client = block::block(self.ctx, settings::now().inline_wait_ms()).ok_or(ServerError::Internal)?;
+        let wait = CountWait {
+            bytes: CountWait::bytes_of(self.request, self.target),
+            request: self.request.clone(),
+            target: self.target.clone(),
+            looks_like,
+            accepted_ns: self.accepted_ns,
+            deduplicated,
+        };
+        state.waiters.add(client, id, C::wait(Box::new(wait)));
+        Ok(Answer::Later)
+    }
+
+    fn without_count(&self, count: Count) -> Answer {
+        self.reply(count, &Source::NoCount { rows: None })
+    }
+
+    fn reply(&self, count: Count, source: &Source<'_>) -> Answer {
+        let Self { ctx, request, target, accepted_ns, .. } = *self;
+        let pending = Pending {
+            ctx,
+            command: C::COMMAND,
+            options: request.target(),
+            filter: request.filter(),
+            target,
+            container: target.container(),
+            depth: target.depth(),
+            accepted_ns,
+            waited: None,
+        };
+        Answer::Reply(request.reply(&pending, count, source), request.target().format)
+    }
+}
+
+/// The fields that the rows of a request show, where it chose them.
+fn sample_fields<C: CountRequest>(request: &C) -> Option<&[Vec<u8>]> {
+    request.sample().and_then(|SampleOptions { fields, .. }| fields)
+}
+
+/// The reply to a client that waited, and its format. Its job has ended, or its time is up and the scan goes on without it.
+pub(in crate::commands) fn after_wait<C: CountCommand>(
+    state: &mut State,
+    ctx: Ctx<'_>,
+    id: Uuid,
+    wait: &CountWait<C>,
+) -> (Reply, Format) {
+    (reply_after_wait(state, ctx, id, wait), wait.request.target().format)
+}
+
+fn reply_after_wait<C: CountCommand>(
+    state: &mut State,
+    ctx: Ctx<'_>,
+    id: Uuid,
+    wait: &CountWait<C>,
+) -> Reply {
+    let CountWait { request, deduplicated, .. } = wait;
+    ctx.select(wait.target.db);
+    // The keys may hold something else by now. That is no reason to keep the count back.
+    let target = target::now(ctx, &wait.target);
+    let pending = Pending {
+        ctx,
+        command: C::COMMAND,
+        options: request.target(),
+        filter: request.filter(),
+        target: &target,
+        // Of the time when the command was accepted: a client waits only for a target that held messages.
+        container: wait.target.container(),
+        depth: target.depth(),
+        accepted_ns: wait.accepted_ns,
+        waited: Some(wait.looks_like),
+    };
+    let reply = |count: Count, source: &Source<'_>| {
+        request.reply(&pending, Count { deduplicated: *deduplicated, ..count }, source)
+    };
+    if let Some(job) = state.registry.find_live(id) {
+        job.hand_out();
+        let may_look = request.sample().is_none() || state.waiters.may_look();
+        let rows = (!may_look).then(|| job.sample());
+        return reply(Count::running(id), &Source::NoCount { rows });
+    }
+    let Some(job) = state.registry.find_ended(id, now_ms()) else {
+        let may_look = request.sample().is_none() || state.waiters.may_look();
+        let rows = (!may_look).then(|| Reply::List(Vec::new()));
+        return reply(Count::failed(EndReason::Internal.to_string()), &Source::NoCount { rows });
+    };
+    if job.record.status() == Status::Completed {
+        // Rows and groups stand as the job left them, and commands may have run since, because servers differ in when they
+        // let clients go. Indexes and depth must be of one moment, which is the end of the job.
+        let depth = u64::try_from(job.record.int(Member::QueueDepth)).unwrap_or(0);
+        let count = Count::completed(CountMode::Synchronous, &job.record);
+        let count = Count { deduplicated: *deduplicated, ..count };
+        return request.reply(&Pending { depth, ..pending }, count, &Source::Waited(job));
+    }
+    let may_look = request.sample().is_none() || state.waiters.may_look();
+    let rows = (!may_look).then(|| job.sample.clone());
+    let error = String::from_utf8_lossy(job.record.text(Member::Error)).into_owned();
+    reply(Count::failed(error), &Source::NoCount { rows })
+}

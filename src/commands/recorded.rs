@@ -1,0 +1,96 @@
+//! What CLEARJOB and UNDO share: jobs that take messages out have a record in the keyspace from their start.
+
+use qadmin_core::error::{EndReason, Error, JobError, ServerError};
+use qadmin_core::job::{Job, Member, Record};
+use qadmin_core::reply::{MapBuilder, Reply};
+use qadmin_core::request::commands;
+use uuid::Uuid;
+
+use super::queue::target::{of_record, others_depth};
+use crate::audit::Entry;
+use crate::moved;
+use crate::record::{self, Owed};
+use crate::redis::clock::now_ms;
+use crate::redis::guard::guard;
+use crate::redis::{Ctx, log};
+use crate::state::State;
+
+/// Writes the first record and starts the job: both or, as far as anybody can see later, neither.
+pub(super) fn begin(state: &mut State, ctx: Ctx<'_>, job: Job) -> Result<Record, Error> {
+    let mut job = Some(job);
+    let begun = guard("the start of a job", || {
+        let record =
+            job.as_mut().map_or(Err(ServerError::Internal.into()), |job| write_first(state, ctx, job))?;
+        if let Some(mut job) = job.take() {
+            state.mark_undone(&mut job);
+            state.start(ctx, job);
+        }
+        Ok(record)
+    });
+    if let (None, Some(job)) = (&begun, &job) {
+        state.settle_soon(Some(ctx), job);
+    }
+    begun.unwrap_or(Err(ServerError::Internal.into()))
+}
+
+/// The record and the audit entry of a job that is about to start. Where the record cannot be written the job
+/// does not start: it would leave no trace.
+fn write_first(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Result<Record, Error> {
+    ctx.select(job.start().db);
+    if job.start().destination().is_some() && job.start().terms.undo.is_none() && !job.start().dry_run {
+        // An earlier job had the same id, and is forgotten.
+        moved::forget(ctx, &moved::key_of(job, ctx));
+    }
+    let owed = Owed::of(job, Some(Entry::Start));
+    match owed.write(ctx) {
+        Ok(()) => {
+            state.know_record(ctx, &owed);
+            Ok(owed.record)
+        }
+        Err(refusal) => {
+            log::warning(&format!("no job was started, its record was refused: {refusal}"));
+            Err(EndReason::RecordKeyTaken { key: record::key(&owed.queue, owed.id, ctx.flags().cluster()) }
+                .into())
+        }
+    }
+}
+
+/// The record of the job that the same request started before, if it did: clients send a command again after a time-out.
+///
+/// # Errors
+/// [`JobError::IdInUse`] where a job with this id was started by another request.
+pub(super) fn resent(
+    state: &mut State,
+    ctx: Ctx<'_>,
+    id: Uuid,
+    queue: &[u8],
+    digest: &[u8; 32],
+) -> Result<Option<Record>, Error> {
+    let (same, record) = if let Some(job) = state.registry.find_live(id) {
+        (job.start().digest == *digest, job.record())
+    } else if let Some(job) = state.registry.find_ended(id, now_ms()) {
+        (job.digest == *digest, job.record.clone())
+    } else {
+        let (db, key) = state
+            .records
+            .find(id)
+            .unwrap_or_else(|| (ctx.db(), record::key(queue, id, ctx.flags().cluster())));
+        match record::read(ctx, db, &key) {
+            Some(stored) => (stored.is_from(digest), stored.record),
+            None => return Ok(None),
+        }
+    };
+    if same { Ok(Some(record)) } else { Err(JobError::IdInUse { id: id.to_string() }.into()) }
+}
+
+/// The members of the reply except `container`, which follows those that only the reply to an undo has.
+pub(super) fn members(ctx: Ctx<'_>, record: &Record, deduplicated: bool) -> MapBuilder {
+    let keys = of_record(record);
+    let head =
+        [Member::JobId, Member::Queue, Member::Mode, Member::DryRun, Member::Status, Member::TotalEstimated];
+    let map = record.append_to(Reply::map(), &head).with("deduplicated", deduplicated).with(
+        "other_priorities_depth",
+        others_depth(ctx, &commands::CLEARJOB, keys.iter().map(Vec::as_slice)),
+    );
+    record.append_to(map, &[Member::MessageKind, Member::Priority, Member::Notice, Member::To])
+}
