@@ -2,6 +2,7 @@
 
 mod celery;
 mod durability;
+mod fields;
 mod late;
 mod live;
 mod odd;
