@@ -143,13 +143,7 @@ impl TargetError {
                     quote(queue)
                 ),
             ),
-            Self::LooksLike { looks, taken_for } => (
-                Code::Err,
-                format!(
-                    "the messages look like those of {looks} but would be read as those of {taken_for}; add \
-                     AS {looks} or AS {taken_for}"
-                ),
-            ),
+            Self::LooksLike { looks, taken_for } => (Code::Err, looks_like(looks, taken_for)),
             Self::ListOfIds { library, records } => (Code::Err, list_of_ids(library, records)),
             Self::NoSample { why } => (
                 Code::Err,
@@ -160,6 +154,13 @@ impl TargetError {
             ),
         }
     }
+}
+
+fn looks_like(looks: &str, taken_for: &str) -> String {
+    format!(
+        "the messages look like those of {looks} but would be read as those of {taken_for}; add AS {looks} or AS \
+         {taken_for}"
+    )
 }
 
 fn list_of_ids(library: &str, records: &str) -> String {
