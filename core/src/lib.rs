@@ -4,6 +4,7 @@
 //! job ends lives here; nothing here knows Redis, reads a clock or keeps a global. The module crate feeds
 //! it requests, an opened queue and the time, and turns what it answers into replies.
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::too_many_lines, reason = "a test may be one table of cases"))]
 
 pub mod args;
 #[cfg(test)]

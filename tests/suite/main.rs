@@ -1,6 +1,7 @@
 //! qadmin's promises, proved against real servers: `make test`, or `cargo test -p qadmin-tests` after
 //! `make build venv`.
 #![expect(clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::too_many_lines, reason = "a test may be one table of cases")]
 
 mod access;
 mod bodies;
@@ -43,6 +44,7 @@ mod sample;
 mod selectors;
 mod settings;
 mod shapes;
+mod sizes;
 mod smoke;
 mod stage;
 mod stats;

@@ -112,6 +112,7 @@ impl Operator {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "the steps of the demo read in the order in which they are shown")]
 fn run() -> Result<(), String> {
     module_path()?;
     let server = Server::builder().module().try_start()?;

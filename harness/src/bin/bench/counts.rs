@@ -48,6 +48,7 @@ const LUA_CJSON: &str = "
     end
     return count";
 
+#[expect(clippy::too_many_lines, reason = "the rows of the table in their order")]
 pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     let messages = bed.messages;
     bed.filled(messages, 1.0)?;

@@ -36,6 +36,7 @@ const LAYOUTS: [Layout; 6] = [
     Layout { times: 10, size: Size::Slim, scattered: true },
 ];
 
+#[expect(clippy::too_many_lines, reason = "the rows of the table in their order")]
 pub(crate) fn measure(main: &mut Bed) -> Result<Vec<Table>, String> {
     // Room for the deep ones.
     main.emptied()?;

@@ -113,6 +113,7 @@ fn one_of_the_module(client: &mut Client<'_>) {
 }
 
 /// A valid command and its queue.
+#[expect(clippy::too_many_lines, reason = "one arm per command")]
 fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
     let queue = queue(client);
     let chance = &mut client.chance;
