@@ -111,7 +111,7 @@ fn matches_are_moved_and_moved_back() {
     let clear =
         |target: &str, form: &str| page.post(&format!("/clear?{target}"), &format!("csrf={csrf}&{form}"));
     let same = clear(TARGET, "action=all&confirm=celery&how=move&to_shown=celery").with(400).body;
-    assert!(same.contains("another key") && same.contains("Back to the preview"), "{same}");
+    assert!(same.contains("other than the queue itself") && same.contains("Back to the preview"), "{same}");
     assert_eq!(depth(&server), 1_051);
     // A name that is not UTF-8 is typed in its escaped form.
     let form = "action=all&confirm=celery&how=move&to_shown=%5Cxff%5Cx5cparked";
