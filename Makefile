@@ -16,7 +16,7 @@ TOOL = $(TARGET)/release/qadmin
 VENV = target/venv
 CARGO ?= cargo
 # The tests of the suite mostly wait: for paced jobs, for replicas, for fsync.
-TEST_THREADS ?= 6
+TEST_THREADS ?= 8
 PYTHON ?= python3
 
 .PHONY: help deps venv build tool build-faults build-tests install dist demo playground console test test-rust test-server test-console test-package test-servers test-all test-nightly get-servers fuzz servers bench bench-quick callgrind soak valgrind lint spell deny clean
