@@ -12,7 +12,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Loading, whole units, crashes, replicas and permissions.
-MOST="smoke:: durability::units durability::kill durability::replica access::categories"
+MOST="smoke:: durability::units durability::kill durability::replica access::acl_categories"
 # One configuration for each run. None of them changes what a test expects.
 VARIANTS=("io-threads 4" "activedefrag yes" "list-compress-depth 1" "maxmemory 4gb; maxmemory-policy allkeys-lru"
   "appendonly yes; appendfsync always")
