@@ -2,7 +2,6 @@
 //! `cargo test -p qadmin-console` after `make build`.
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
-mod circles;
 mod clear;
 mod cluster;
 mod docs;
