@@ -5,7 +5,7 @@ use qadmin_core::job::{Member, Record};
 use qadmin_core::reply::Reply;
 use qadmin_core::slot;
 
-use crate::redis::call::{How, call};
+use crate::redis::call::{CallMode, call};
 use crate::redis::{Ctx, RString, fault, log};
 use crate::settings;
 
@@ -61,7 +61,7 @@ pub(crate) fn write(ctx: Ctx<'_>, entry: &Entry, queue: &[u8], record: &Record, 
     if ctx.flags().out_of_memory() {
         // A clear is not refused for memory: its entries take the place of the oldest.
         let there =
-            call(ctx, c"XLEN", How::Read, &[RString::new(key.bytes())]).ok().and_then(|len| len.int());
+            call(ctx, c"XLEN", CallMode::Read, &[RString::new(key.bytes())]).ok().and_then(|len| len.int());
         keep = keep.min(u64::try_from(there.unwrap_or(0)).unwrap_or(0).max(KEPT_AT_LEAST));
     }
     let event = match entry {
@@ -92,7 +92,7 @@ pub(crate) fn write(ctx: Ctx<'_>, entry: &Entry, queue: &[u8], record: &Record, 
     let duration = if ended > 0 { ended - record.int(Member::StartedAt) } else { 0 };
     args.push(RString::new("duration_ms"));
     args.push(RString::new(duration.to_string()));
-    if let Err(refusal) = call(ctx, c"XADD", How::Write, &args) {
+    if let Err(refusal) = call(ctx, c"XADD", CallMode::Write, &args) {
         log::warning(&format!("no audit entry: {}", String::from_utf8_lossy(&refusal)));
     }
 }

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use qadmin_core::error::{EndReason, Error, ServerError};
-use qadmin_core::job::Status;
+use qadmin_core::job::JobStatus;
 
 use crate::follow::{self, KeyEvent};
 use crate::redis::guard::guard;
@@ -61,9 +61,9 @@ fn catch_up(state: &mut State) {
         }
     }
     if LOST_TRACK.swap(false, Ordering::Relaxed) {
-        state.end_jobs(|_| true, |_| (Status::Failed, EndReason::Internal));
+        state.end_jobs(|_| true, |_| (JobStatus::Failed, EndReason::Internal));
         state.caches.drop_if(|_| true);
-        state.registry.make_stale(|_| true);
+        state.registry.mark_stale(|_| true);
     }
 }
 

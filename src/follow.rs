@@ -11,7 +11,7 @@ use crate::state::State;
 
 /// What happened to a key, in as far as it matters to jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum KeyChange {
     /// Messages were pushed; the list then held so many.
     Pushed(End, u64),
     /// Messages were popped; the list then held so many.
@@ -29,7 +29,7 @@ pub(crate) enum What {
     /// Entries of an index of what workers hold came, left or got another score.
     IndexChanged,
     /// Messages were taken out of a hash of what workers hold, on a replica: by its primary's workers or jobs.
-    HeldTaken,
+    UnackedRemoved,
     /// A record was written or loaded.
     RecordSeen,
 }
@@ -39,42 +39,42 @@ pub(crate) enum What {
 pub(crate) struct KeyEvent {
     pub(crate) db: i32,
     pub(crate) key: Vec<u8>,
-    pub(crate) what: What,
+    pub(crate) what: KeyChange,
 }
 
 /// Follows one event.
 pub(crate) fn apply(state: &mut State, event: &KeyEvent) {
     let (db, key) = (event.db, event.key.as_slice());
     let on_queue = match event.what {
-        What::RecordSeen => return state.records.seen(db, key),
-        What::IndexChanged => return unacked::lose_sight(state, db, key),
-        What::HeldTaken => {
+        KeyChange::RecordSeen => return state.records.seen(db, key),
+        KeyChange::IndexChanged => return unacked::lose_sight(state, db, key),
+        KeyChange::UnackedRemoved => {
             state.forget_counts(db, key);
             return state
                 .registry
                 .live_mut()
                 .iter_mut()
                 .filter(|job| job.is_on(db, key))
-                .for_each(Job::outdate);
+                .for_each(Job::mark_stale);
         }
-        What::Gone => {
+        KeyChange::Gone => {
             if key.starts_with(record::PREFIX) {
                 state.records.gone(db, key);
             }
             state.forget_counts(db, key);
             Event::Gone
         }
-        What::Pushed(end, len) => Event::Pushed { end, len },
-        What::Popped(end, len) => Event::Popped { end, len },
-        What::Removed(len) => Event::Removed { len },
-        What::Set(len) => Event::Set { len },
-        What::Trimmed(len) => Event::Trimmed { len },
-        What::Edited(len) => Event::Edited { len },
+        KeyChange::Pushed(end, len) => Event::Pushed { end, len },
+        KeyChange::Popped(end, len) => Event::Popped { end, len },
+        KeyChange::Removed(len) => Event::Removed { len },
+        KeyChange::Set(len) => Event::Set { len },
+        KeyChange::Trimmed(len) => Event::Trimmed { len },
+        KeyChange::Edited(len) => Event::Edited { len },
     };
     state.registry.follow_found(db, key, on_queue, now_ms());
     let mut gone = false;
     for job in state.registry.live_mut() {
-        gone |= job.follow(db, key, on_queue) && matches!(event.what, What::Gone);
+        gone |= job.follow(db, key, on_queue) && matches!(event.what, KeyChange::Gone);
     }
     if gone {
         // Jobs may be done; the next turn says so to those who wait.

@@ -1,6 +1,6 @@
 //! The INFO section.
 
-use qadmin_core::job::Kind;
+use qadmin_core::job::JobKind;
 
 use crate::entry;
 
@@ -11,8 +11,8 @@ pub(crate) fn fields() -> Vec<(&'static str, u64)> {
         let live = |kind| state.registry.count(kind) as u64;
         vec![
             ("jobs_live", state.registry.live().len() as u64),
-            ("previews_live", live(Kind::Preview)),
-            ("clears_live", live(Kind::Clear)),
+            ("previews_live", live(JobKind::Preview)),
+            ("clears_live", live(JobKind::Clear)),
             ("jobs_started", totals.jobs_started),
             ("jobs_completed", totals.jobs_completed),
             ("jobs_cancelled", totals.jobs_cancelled),
@@ -34,11 +34,11 @@ pub(crate) fn fields() -> Vec<(&'static str, u64)> {
             ("cache_misses", totals.cache_misses),
             ("joins", totals.joins),
             ("clients_waiting", state.waiters.len() as u64),
-            ("records_owed", state.owed.len() as u64),
+            ("records_owed", state.pending.len() as u64),
             ("units_applied", totals.applied),
             ("apply_mismatches", totals.apply_mismatches),
-            ("stats_live", live(Kind::Stats)),
-            ("undos_live", live(Kind::Undo)),
+            ("stats_live", live(JobKind::Stats)),
+            ("undos_live", live(JobKind::Undo)),
         ]
     })
     .unwrap_or_default()

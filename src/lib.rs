@@ -15,22 +15,22 @@ mod library;
 mod listen;
 mod measures;
 mod moved;
-mod outbox;
+mod no_match;
 mod probe;
+mod publisher;
+mod reconcile;
 mod record;
 mod redis;
 mod refusal;
 mod rights;
 mod settings;
-mod settle;
 mod state;
 mod totals;
 mod unit;
 mod waiters;
 mod walk;
-mod zero;
 
-use redis::call::{How, call};
+use redis::call::{CallMode, call};
 use redis::{Ctx, RString, block, event_loop, events, keyspace};
 
 /// Registers everything. The sentence of an error goes to the log, and the module does not load.
@@ -106,7 +106,7 @@ fn on_unload() -> Result<(), String> {
 
 /// Whether the rules of any user name a command of this module, or its category.
 fn rules_name_us(ctx: Ctx<'_>) -> bool {
-    let users = call(ctx, c"ACL", How::Read, &[RString::new("LIST")]).map(|users| users.list());
+    let users = call(ctx, c"ACL", CallMode::Read, &[RString::new("LIST")]).map(|users| users.list());
     // Rules stand between blanks, those of a selector in parentheses.
     let words = |user: &Vec<u8>| {
         user.to_ascii_lowercase().split(|byte| b" ()".contains(byte)).any(|word| {

@@ -12,14 +12,14 @@ use crate::rights;
 
 /// What most messages look like.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Looks {
+pub(crate) struct Recognised {
     /// Messages of this kind, or ids.
     pub(crate) kind: MessageKind,
     /// Of ids: whose.
     pub(crate) library: Option<Library>,
 }
 
-impl Looks {
+impl Recognised {
     /// The kind's name, where it is another one than the messages are taken for.
     pub(crate) fn unlike(self, taken_for: MessageKind) -> Option<&'static str> {
         (self.kind != taken_for).then(|| self.kind.spec().name)

@@ -1,12 +1,12 @@
 //! The callbacks for what happens to keys and to the server.
 
 use qadmin_core::error::EndReason;
-use qadmin_core::job::{Job, Kind, Status};
+use qadmin_core::job::{Job, JobKind, JobStatus};
 use qadmin_core::queue::End;
 
 use crate::container::unacked;
 use crate::entry;
-use crate::follow::{KeyEvent, What};
+use crate::follow::{KeyChange, KeyEvent};
 use crate::record;
 use crate::redis::events::{self, ServerEvent};
 use crate::redis::{Ctx, keyspace};
@@ -20,51 +20,53 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
     }
     let Some(what) = classify(ctx, event, key) else { return };
     // From the first record on: who loads it now may become the primary that has to say what became of its job.
-    if what == What::RecordSeen {
+    if what == KeyChange::RecordSeen {
         events::follow(ctx);
     }
     // Which ones came is known by counting now, before the next command comes. While another callback holds the state that
     // cannot be done: then `apply` says that nobody looked.
-    if what == What::IndexChanged && entry::with(|state| unacked::count_index(state, ctx, key)).is_ok() {
+    if what == KeyChange::IndexChanged && entry::with(|state| unacked::count_index(state, ctx, key)).is_ok() {
         return;
     }
     entry::follow_or_put_aside(KeyEvent { db: ctx.db(), key: key.to_vec(), what });
 }
 
-fn classify(ctx: Ctx<'_>, event: &[u8], key: &[u8]) -> Option<What> {
+fn classify(ctx: Ctx<'_>, event: &[u8], key: &[u8]) -> Option<KeyChange> {
     let is_record = key.starts_with(record::PREFIX);
     if !is_record && !is_known(key) {
         return None;
     }
     match event {
         // The key must not be opened here: it is not in its database yet (Redis 7.0 to 8.0).
-        b"loaded" => is_record.then_some(What::RecordSeen),
+        b"loaded" => is_record.then_some(KeyChange::RecordSeen),
         // A record that came with its slot from another node is RESTOREd.
-        b"hset" | b"restore" if is_record => Some(What::RecordSeen),
+        b"hset" | b"restore" if is_record => Some(KeyChange::RecordSeen),
         b"hset" => None,
-        b"del" | b"expired" | b"evicted" | b"rename_from" | b"rename_to" | b"move_from" => Some(What::Gone),
+        b"del" | b"expired" | b"evicted" | b"rename_from" | b"rename_to" | b"move_from" => {
+            Some(KeyChange::Gone)
+        }
         // What a clear takes out of a hash comes to a replica as the primary's HDEL, and so does what workers acknowledge.
-        b"hdel" if !is_record && !ctx.flags().primary() => Some(What::HeldTaken),
+        b"hdel" if !is_record && !ctx.flags().primary() => Some(KeyChange::UnackedRemoved),
         _ if !watched(ctx.db(), key) => None,
-        b"lpush" => list_len(ctx, key, |len| What::Pushed(End::Head, len)),
-        b"rpush" => list_len(ctx, key, |len| What::Pushed(End::Tail, len)),
-        b"lpop" => list_len(ctx, key, |len| What::Popped(End::Head, len)),
-        b"rpop" => list_len(ctx, key, |len| What::Popped(End::Tail, len)),
+        b"lpush" => list_len(ctx, key, |len| KeyChange::Pushed(End::Head, len)),
+        b"rpush" => list_len(ctx, key, |len| KeyChange::Pushed(End::Tail, len)),
+        b"lpop" => list_len(ctx, key, |len| KeyChange::Popped(End::Head, len)),
+        b"rpop" => list_len(ctx, key, |len| KeyChange::Popped(End::Tail, len)),
         // They replace whatever was there, and are told alone, without a `del` (Redis 7.0 to 8.0, Valkey 8.1 and 9.1).
         b"restore" | b"copy_to" | b"sortstore" | b"zunionstore" | b"zinterstore" | b"zdiffstore"
-        | b"zrangestore" | b"geosearchstore" | b"georadiusstore" => Some(What::Gone),
-        b"lrem" => list_len(ctx, key, What::Removed),
-        b"lset" => list_len(ctx, key, What::Set),
-        b"ltrim" => list_len(ctx, key, What::Trimmed),
+        | b"zrangestore" | b"geosearchstore" | b"georadiusstore" => Some(KeyChange::Gone),
+        b"lrem" => list_len(ctx, key, KeyChange::Removed),
+        b"lset" => list_len(ctx, key, KeyChange::Set),
+        b"ltrim" => list_len(ctx, key, KeyChange::Trimmed),
         b"expire" | b"persist" | b"hexpire" | b"hdel" | b"hincrby" | b"new" => None,
         // ZADD, ZREM and whatever else changes entries of a sorted set.
-        _ if event.starts_with(b"z") || is_index(ctx.db(), key) => Some(What::IndexChanged),
+        _ if event.starts_with(b"z") || is_index(ctx.db(), key) => Some(KeyChange::IndexChanged),
         // LINSERT and whatever comes after this was written.
-        _ => list_len(ctx, key, What::Edited),
+        _ => list_len(ctx, key, KeyChange::Edited),
     }
 }
 
-fn list_len(ctx: Ctx<'_>, key: &[u8], what: impl FnOnce(u64) -> What) -> Option<What> {
+fn list_len(ctx: Ctx<'_>, key: &[u8], what: impl FnOnce(u64) -> KeyChange) -> Option<KeyChange> {
     // A key that is no list (any more) is what the next slice finds, or `del` says.
     keyspace::list_len(ctx, key).map(what)
 }
@@ -94,54 +96,54 @@ pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
     let followed = entry::with(|state| match event {
         ServerEvent::Flush(db) => {
             let hit = |other: i32| db.is_none_or(|db| db == other);
-            state.end_jobs(|job| hit(job.start().db), |_| (Status::Failed, EndReason::Flushed));
+            state.end_jobs(|job| hit(job.start().db), |_| (JobStatus::Failed, EndReason::Flushed));
             state.caches.drop_if(|count| hit(count.db));
-            state.registry.make_stale(|job| hit(job.db));
+            state.registry.mark_stale(|job| hit(job.db));
             state.records.flushed(db);
             state.walks.restart(hit);
         }
         ServerEvent::Swap(a, b) => {
             let hit = |db: i32| db == a || db == b;
-            state.end_jobs(|job| hit(job.start().db), |_| (Status::Failed, EndReason::DatabasesSwapped));
+            state.end_jobs(|job| hit(job.start().db), |_| (JobStatus::Failed, EndReason::DatabasesSwapped));
             state.caches.drop_if(|count| hit(count.db));
-            state.registry.make_stale(|job| hit(job.db));
+            state.registry.mark_stale(|job| hit(job.db));
             state.records.swapped(a, b);
             state.walks.restart(hit);
-            for owed in &mut state.owed {
-                owed.swapped(a, b);
+            for pending in &mut state.pending {
+                pending.swapped(a, b);
             }
         }
         ServerEvent::Promoted | ServerEvent::Demoted => {
             state.end_jobs(
                 |_| true,
                 |job| match job.start().kind {
-                    Kind::Preview | Kind::Stats => (Status::Failed, EndReason::RoleChanged),
-                    Kind::Clear | Kind::Undo => (Status::Interrupted, EndReason::BecameReplica),
+                    JobKind::Preview | JobKind::Stats => (JobStatus::Failed, EndReason::RoleChanged),
+                    JobKind::Clear | JobKind::Undo => (JobStatus::Interrupted, EndReason::BecameReplica),
                 },
             );
             if event == ServerEvent::Promoted {
-                state.settle_later(ctx);
+                state.reconcile_later(ctx);
             } else {
                 // Records are the new primary's to write.
-                state.owed.clear();
-                state.unsettled.clear();
+                state.pending.clear();
+                state.orphaned.clear();
             }
         }
         ServerEvent::LoadBegins => {
             state.end_jobs(
                 |_| true,
                 |job| match job.start().kind {
-                    Kind::Preview | Kind::Stats => (Status::Failed, EndReason::Loading),
-                    Kind::Clear | Kind::Undo => (Status::Interrupted, EndReason::DatasetReplaced),
+                    JobKind::Preview | JobKind::Stats => (JobStatus::Failed, EndReason::Loading),
+                    JobKind::Clear | JobKind::Undo => (JobStatus::Interrupted, EndReason::DatasetReplaced),
                 },
             );
             state.caches.drop_if(|_| true);
-            state.registry.make_stale(|_| true);
+            state.registry.mark_stale(|_| true);
             state.walks.restart(|_| true);
         }
         ServerEvent::LoadEnded => {
             if ctx.flags().primary() {
-                state.settle_later(ctx);
+                state.reconcile_later(ctx);
             }
         }
     });

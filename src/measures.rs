@@ -1,10 +1,10 @@
 //! What slices cost, learned from the slices before.
 
-use qadmin_core::job::{HitCost, MessageCost};
-use qadmin_core::scan::{Budget, ListLook, Time};
+use qadmin_core::job::{DeletionCost, MessageCost};
+use qadmin_core::scan::{Budget, ListOutcome, Time};
 use qadmin_core::settings::Settings;
 
-use crate::redis::call::{How, call};
+use crate::redis::call::{CallMode, call};
 use crate::redis::clock::now_ns;
 use crate::redis::{Ctx, RString};
 
@@ -31,11 +31,11 @@ pub(crate) struct Measures {
     /// What a message costs.
     message: MessageCost,
     /// What taking out a message costs on a second walk.
-    hit: HitCost,
+    deletion: DeletionCost,
     /// What taking out one that a worker holds costs, of both keys.
-    held: HitCost,
+    unacked: DeletionCost,
     /// What putting one into another list costs.
-    put: HitCost,
+    put: DeletionCost,
     /// What the last seek took, nanoseconds.
     seek_ns: u64,
     /// `appendfsync` is `always`, for all that is known.
@@ -64,9 +64,9 @@ impl Measures {
         Budget {
             time,
             window,
-            max_hits: qadmin_core::unit::UNIT_MAX,
+            max_deletions: qadmin_core::unit::UNIT_MAX,
             max_bytes: u64::MAX,
-            hit_ns: self.hit.ns(),
+            deletion_ns: self.deletion.ns(),
             put_ns: 0,
         }
     }
@@ -77,12 +77,12 @@ impl Measures {
     }
 
     /// Learns from one look.
-    pub(super) fn learn(&mut self, look: &ListLook, now: u64) {
-        if !look.hits.is_empty() {
+    pub(super) fn learn(&mut self, outcome: &ListOutcome, now: u64) {
+        if !outcome.deletions.is_empty() {
             self.last_unit_ns = now;
         }
-        self.message.learn(look.counts.examined, look.walk_ns);
-        self.hit.learn(look.removed(), look.taking_ns);
+        self.message.learn(outcome.counts.examined, outcome.walk_ns);
+        self.deletion.learn(outcome.removed(), outcome.removing_ns);
     }
 
     /// For a look of a clear that puts what it takes out into another list.
@@ -99,14 +99,14 @@ impl Measures {
     pub(crate) fn unacked(&self, settings: &Settings, most: usize) -> Budget {
         let slice_ns = settings.slice_us() * 1_000;
         let budget = self.in_time(Time::AfterSeek { slice_ns, last_seek_ns: 0 }, slice_ns);
-        let max_hits = budget.max_hits.min(most);
-        Budget { max_hits, max_bytes: TAGS_BYTES_MAX, hit_ns: self.held.ns(), ..budget }
+        let max_deletions = budget.max_deletions.min(most);
+        Budget { max_deletions, max_bytes: TAGS_BYTES_MAX, deletion_ns: self.unacked.ns(), ..budget }
     }
 
     /// Learns from so many messages of workers taken out.
-    pub(super) fn took_held(&mut self, messages: u64, took_ns: u64, now: u64) {
+    pub(super) fn took_unacked(&mut self, messages: u64, took_ns: u64, now: u64) {
         self.last_unit_ns = now;
-        self.held.learn(messages, took_ns);
+        self.unacked.learn(messages, took_ns);
     }
 
     /// With `appendfsync always`, or where nobody knows: when the next unit may be written, if not now.
@@ -118,7 +118,7 @@ impl Measures {
         if now - self.fsync_looked_ns >= FSYNC_LOOK_EVERY_NS {
             self.fsync_looked_ns = now;
             let args = [RString::new("GET"), RString::new("appendfsync")];
-            let answer = call(ctx, c"CONFIG", How::Read, &args).map(|answer| answer.list());
+            let answer = call(ctx, c"CONFIG", CallMode::Read, &args).map(|answer| answer.list());
             // Where CONFIG has another name nobody knows, and the careful pace costs the least.
             self.fsync_always = match answer {
                 Ok(pair) => pair.get(1).is_some_and(|value| value == b"always"),

@@ -6,9 +6,9 @@ use qadmin_core::moved::{digest, elements};
 use qadmin_core::slot;
 use uuid::Uuid;
 
-use crate::redis::call::{How, call};
+use crate::redis::call::{CallMode, call};
 use crate::redis::clock::now_ns;
-use crate::redis::list::{List, Mode, Opened};
+use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::{Ctx, RString, log};
 use crate::settings;
 
@@ -32,12 +32,12 @@ pub(crate) fn key_of(job: &Job, ctx: Ctx<'_>) -> RString {
 
 /// A journal is there.
 pub(crate) fn exists(ctx: Ctx<'_>, key: &RString) -> bool {
-    matches!(List::open(ctx, key, Mode::Read), Opened::List(_))
+    matches!(List::open(ctx, key, Mode::Read), OpenedList::List(_))
 }
 
 /// Removes a journal that is not true: what an earlier job with the same id left, or one that lacks what was moved back.
 pub(crate) fn forget(ctx: Ctx<'_>, key: &RString) {
-    if let Err(refusal) = call(ctx, c"UNLINK", How::Write, &[RString::new(key.bytes())]) {
+    if let Err(refusal) = call(ctx, c"UNLINK", CallMode::Write, &[RString::new(key.bytes())]) {
         log::warning(&format!("a journal could not be removed: {}", String::from_utf8_lossy(&refusal)));
     }
 }
@@ -49,7 +49,7 @@ pub(crate) fn append(ctx: Ctx<'_>, job: &Job, messages: &[u64]) -> bool {
     let (_, way) = job.journal();
     let mut args = vec![RString::new(key.bytes())];
     args.extend(elements(way, messages).map(RString::new));
-    let written = call(ctx, c"RPUSH", How::Write, &args).and_then(|_| renew(ctx, &key));
+    let written = call(ctx, c"RPUSH", CallMode::Write, &args).and_then(|_| renew(ctx, &key));
     if let Err(refusal) = &written {
         log::warning(&format!(
             "the journal of job {} was refused: {}",
@@ -63,7 +63,7 @@ pub(crate) fn append(ctx: Ctx<'_>, job: &Job, messages: &[u64]) -> bool {
 /// Lets a journal, where there is one, live as long as a record that is written now.
 pub(crate) fn renew(ctx: Ctx<'_>, key: &RString) -> Result<(), Vec<u8>> {
     let ttl = settings::now().job_ttl_ms().to_string();
-    call(ctx, c"PEXPIRE", How::Write, &[RString::new(key.bytes()), RString::new(ttl)]).map(drop)
+    call(ctx, c"PEXPIRE", CallMode::Write, &[RString::new(key.bytes()), RString::new(ttl)]).map(drop)
 }
 
 /// Reads what an undo may take until the time is over or all is read. False where the journal is gone or is not one.
@@ -73,7 +73,7 @@ pub(crate) fn read(ctx: Ctx<'_>, job: &mut Job, slice_ns: u64) -> bool {
     while let Some(from) = job.journal_read() {
         let to = from + READ_AT_ONCE - 1;
         let args = [key.bytes().to_vec(), from.to_string().into(), to.to_string().into()].map(RString::new);
-        let Ok(answer) = call(ctx, c"LRANGE", How::Read, &args) else { return false };
+        let Ok(answer) = call(ctx, c"LRANGE", CallMode::Read, &args) else { return false };
         let elements = answer.list();
         // It was there when the undo was accepted, and nobody but its job shortens it.
         if (from == 0 && elements.is_empty()) || !job.read_journal(&elements) {

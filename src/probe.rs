@@ -1,6 +1,6 @@
 //! Questions to the server before something is written: would it be refused, and where is the key?
 
-use crate::redis::call::{How, call};
+use crate::redis::call::{CallMode, call};
 use crate::redis::key::{Type, type_of};
 use crate::redis::{Ctx, RString};
 use crate::refusal::{Refusal, reason};
@@ -14,7 +14,7 @@ pub(crate) fn probe(ctx: Ctx<'_>, record_key: &RString) -> Result<(), Refusal> {
     }
     let field = RString::new("");
     let args = [RString::new(record_key.bytes()), field];
-    match call(ctx, c"HDEL", How::Write, &args) {
+    match call(ctx, c"HDEL", CallMode::Write, &args) {
         Ok(_) => Ok(()),
         Err(line) => Err(reason(&line)),
     }
@@ -24,6 +24,6 @@ pub(crate) fn probe(ctx: Ctx<'_>, record_key: &RString) -> Result<(), Refusal> {
 /// is gone: MIGRATE and the loss of a slot delete keys as DEL does, and tell nothing else.
 pub(crate) fn has_moved(ctx: Ctx<'_>, key: &RString) -> bool {
     // While its slot migrates, a key that is not here counts as one of the other node's.
-    let asked = call(ctx, c"EXISTS", How::Read, &[RString::new(key.bytes())]);
+    let asked = call(ctx, c"EXISTS", CallMode::Read, &[RString::new(key.bytes())]);
     asked.is_err_and(|line| reason(&line) == Refusal::Moved)
 }

@@ -3,13 +3,13 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use qadmin_core::error::EndReason;
-use qadmin_core::job::{Job, Member, Record, too_many};
+use qadmin_core::job::{Job, Member, Record, count_to_evict};
 use qadmin_core::slot;
 use uuid::Uuid;
 
 use crate::audit::{self, Entry};
 use crate::moved;
-use crate::redis::call::{How, call};
+use crate::redis::call::{CallMode, call};
 use crate::redis::hash::{Hash, OpenedHash};
 use crate::redis::{Ctx, RString, fault, log};
 use crate::refusal::{Refusal, reason};
@@ -18,11 +18,11 @@ use crate::settings;
 /// What every record's key begins with.
 pub(crate) const PREFIX: &[u8] = b"qadmin:job:";
 
-/// Records that may be owed at once; beyond it the oldest is given up (its job's end is then only in
+/// Records that may be pending at once; beyond it the oldest is given up (its job's end is then only in
 /// memory and in the log).
-const OWED_MAX: usize = 1_000;
+const PENDING_MAX: usize = 1_000;
 /// Bytes that those may take.
-const OWED_BYTES_MAX: usize = 16 * 1024 * 1024;
+const PENDING_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Bytes that all records in the keyspace take together; beyond it those of the jobs that started first are deleted,
 /// also before their time is over. Some five thousand records of usual size fit.
@@ -51,7 +51,7 @@ fn id_of(key: &[u8]) -> Option<Uuid> {
 
 /// A record that is to be written: all its fields, and the audit entry that goes with it.
 #[derive(Debug)]
-pub(crate) struct Owed {
+pub(crate) struct PendingWrite {
     /// Logical database.
     pub(crate) db: i32,
     /// The job's id.
@@ -69,7 +69,7 @@ pub(crate) struct Owed {
 /// The field of the hash that holds the digest of the request; not shown by STATUS.
 const REQUEST: &str = "request";
 
-impl Owed {
+impl PendingWrite {
     /// The record of a job as it stands.
     pub(crate) fn of(job: &mut Job, audit: Option<Entry>) -> Self {
         let record = job.record();
@@ -108,7 +108,7 @@ impl Owed {
             }
         }
         if hset.len() > 1 {
-            call(ctx, c"HSET", How::Write, &hset)?;
+            call(ctx, c"HSET", CallMode::Write, &hset)?;
         }
         fault::point("writing a record");
         expire(ctx, &name)?;
@@ -130,7 +130,7 @@ impl Owed {
         let undone = Uuid::try_parse_ascii(self.record.text(Member::Undoes)).ok();
         let Some(id) = undone.filter(|_| !self.record.flag(Member::DryRun)) else { return Ok(()) };
         let key = key(&self.queue, id, cluster);
-        let exists = call(ctx, c"EXISTS", How::Read, &[RString::new(&key)])?.int();
+        let exists = call(ctx, c"EXISTS", CallMode::Read, &[RString::new(&key)])?.int();
         if exists != Some(1) {
             return Ok(());
         }
@@ -143,7 +143,7 @@ impl Owed {
             Member::Undone.name().as_bytes(),
             count.as_bytes(),
         ];
-        call(ctx, c"HSET", How::Write, &hset.map(RString::new))?;
+        call(ctx, c"HSET", CallMode::Write, &hset.map(RString::new))?;
         expire(ctx, &key)?;
         moved::renew(ctx, &RString::new(moved::key(&self.queue, id, cluster)))
     }
@@ -153,7 +153,7 @@ impl Owed {
         self.db = swapped(self.db, a, b);
     }
 
-    /// This is where [`Owed::write`] writes.
+    /// This is where [`PendingWrite::write`] writes.
     pub(crate) fn lies_under(&self, place: &[u8], ctx: Ctx<'_>) -> bool {
         place == key(&self.queue, self.id, ctx.flags().cluster())
     }
@@ -169,23 +169,23 @@ fn swapped(db: i32, a: i32, b: i32) -> i32 {
 }
 
 /// Half of the places for records that wait to be written are taken.
-pub(crate) fn is_backlog_long(owed: &VecDeque<Owed>) -> bool {
-    owed.len() >= OWED_MAX / 2
+pub(crate) fn is_backlog_long(pending: &VecDeque<PendingWrite>) -> bool {
+    pending.len() >= PENDING_MAX / 2
 }
 
 /// Queues a record that is to be written later, in the place of an older one of the same job.
-pub(crate) fn owe(owed: &mut VecDeque<Owed>, record: Owed) {
-    owed.retain(|older| older.id != record.id || older.audit.is_some());
-    let sizes = owed.iter().map(|owed| owed.record.bytes());
-    let gone = too_many(sizes, record.record.bytes(), OWED_MAX, OWED_BYTES_MAX);
-    owed.drain(..gone);
-    owed.push_back(record);
+pub(crate) fn queue_write(pending: &mut VecDeque<PendingWrite>, record: PendingWrite) {
+    pending.retain(|older| older.id != record.id || older.audit.is_some());
+    let sizes = pending.iter().map(|pending| pending.record.bytes());
+    let gone = count_to_evict(sizes, record.record.bytes(), PENDING_MAX, PENDING_BYTES_MAX);
+    pending.drain(..gone);
+    pending.push_back(record);
 }
 
 /// Lets a record live for its time.
 fn expire(ctx: Ctx<'_>, key: &[u8]) -> Result<(), Vec<u8>> {
     let ttl = settings::now().job_ttl_ms().to_string();
-    call(ctx, c"PEXPIRE", How::Write, &[RString::new(key), RString::new(ttl)]).map(drop)
+    call(ctx, c"PEXPIRE", CallMode::Write, &[RString::new(key), RString::new(ttl)]).map(drop)
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -220,10 +220,10 @@ impl Stored {
     }
 
     /// The same as a record that is to be written again.
-    pub(crate) fn rewritten(self, id: Uuid, db: i32, audit: Entry) -> Owed {
+    pub(crate) fn rewritten(self, id: Uuid, db: i32, audit: Entry) -> PendingWrite {
         let queue = self.record.text(Member::Queue).to_vec();
         let digest = digest(&self.request);
-        Owed { db, id, queue, record: self.record, digest, audit: Some(audit) }
+        PendingWrite { db, id, queue, record: self.record, digest, audit: Some(audit) }
     }
 }
 
@@ -237,7 +237,7 @@ fn hash_at(ctx: Ctx<'_>, key: &RString) -> HashMap<Vec<u8>, Vec<u8>> {
         OpenedHash::Hash(hash) if hash.len() <= RECORD_FIELDS_MAX => {}
         _ => return HashMap::new(),
     }
-    let answer = call(ctx, c"HGETALL", How::Read, &[RString::new(key.bytes())]);
+    let answer = call(ctx, c"HGETALL", CallMode::Read, &[RString::new(key.bytes())]);
     let mut fields = answer.map(|answer| answer.list()).unwrap_or_default().into_iter();
     std::iter::from_fn(|| fields.next().zip(fields.next())).collect()
 }
@@ -275,7 +275,7 @@ pub(crate) fn read_undone(ctx: Ctx<'_>, db: i32, key: &[u8], record: &mut Record
     }
     let [by, undone] = [Member::UndoneBy, Member::Undone].map(|member| member.name().as_bytes());
     let args = [key, by, undone].map(RString::new);
-    let answer = call(ctx, c"HMGET", How::Read, &args);
+    let answer = call(ctx, c"HMGET", CallMode::Read, &args);
     ctx.select(before);
     let fields = answer.map(|answer| answer.list()).unwrap_or_default();
     if let [by, undone] = fields.as_slice()
@@ -287,7 +287,7 @@ pub(crate) fn read_undone(ctx: Ctx<'_>, db: i32, key: &[u8], record: &mut Record
 }
 
 /// Records still to be looked at.
-pub(crate) type Unsettled = VecDeque<(Uuid, i32, Vec<u8>)>;
+pub(crate) type OrphanedRecords = VecDeque<(Uuid, i32, Vec<u8>)>;
 
 /// Where the records are that this server has seen: by id, so that an id alone finds them.
 #[derive(Default)]

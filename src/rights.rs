@@ -5,7 +5,7 @@
 //! the user permits all of them together.
 
 use qadmin_core::error::{Error, ServerError};
-use qadmin_core::job::{Job, Kind};
+use qadmin_core::job::{Job, JobKind};
 use qadmin_core::request::{CommandSpec, commands};
 
 use crate::redis::acl::{self, Access, Right};
@@ -63,12 +63,12 @@ pub(crate) fn check(
 }
 
 /// The command that starts jobs of this kind.
-pub(crate) fn starter(kind: Kind) -> &'static CommandSpec {
+pub(crate) fn starter(kind: JobKind) -> &'static CommandSpec {
     match kind {
-        Kind::Preview => &commands::PREVIEW,
-        Kind::Stats => &commands::STATS,
-        Kind::Clear => &commands::CLEARJOB,
-        Kind::Undo => &commands::UNDO,
+        JobKind::Preview => &commands::PREVIEW,
+        JobKind::Stats => &commands::STATS,
+        JobKind::Clear => &commands::CLEARJOB,
+        JobKind::Undo => &commands::UNDO,
     }
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn needs_of(job: &Job) -> Vec<Need<'_>> {
     let start = job.start();
     let access = if start.kind.is_recorded() { Access::TakeOut } else { Access::Read };
     let others = job.all_keys().filter(|key| *key != start.queue);
-    let to = start.terms.to.iter().map(|to| (to.key.as_slice(), Access::Add));
+    let to = start.clear_options.to.iter().map(|to| (to.key.as_slice(), Access::Add));
     let taken = std::iter::once(start.queue.as_slice()).chain(others);
     taken.map(|key| (key, access)).chain(to).collect()
 }

@@ -3,11 +3,11 @@
 use std::collections::{HashSet, VecDeque};
 
 use qadmin_core::job::{Caches, Pace, Registry, TurnClock};
-use qadmin_core::scan::ListLook;
+use qadmin_core::scan::ListOutcome;
 
 use crate::measures::Measures;
-use crate::outbox::Outbox;
-use crate::record::{Index, Owed, Unsettled};
+use crate::publisher::Publisher;
+use crate::record::{Index, OrphanedRecords, PendingWrite};
 use crate::redis::Ctx;
 use crate::redis::main_cell::MainCell;
 use crate::totals::Totals;
@@ -34,17 +34,17 @@ pub(crate) struct State {
     /// Where records are.
     pub(crate) records: Index,
     /// Records that could not be written yet.
-    pub(crate) owed: VecDeque<Owed>,
+    pub(crate) pending: VecDeque<PendingWrite>,
     /// Records that are to be looked at: do they tell of a job that lives no more?
-    pub(crate) unsettled: Unsettled,
+    pub(crate) orphaned: OrphanedRecords,
     /// What the last slice over lists noted; kept for its memory.
-    pub(crate) look: ListLook,
+    pub(crate) outcome: ListOutcome,
     /// The time that the running slice took to its first message, and again where it walks twice, in nanoseconds.
     pub(crate) seek_ns: u64,
     /// Measures that the next slices are planned with.
     pub(crate) measures: Measures,
     /// Events that are to be published.
-    pub(crate) outbox: Outbox,
+    pub(crate) publisher: Publisher,
     /// Counters of INFO.
     pub(crate) totals: Totals,
 }

@@ -1,12 +1,12 @@
 //! Repeating a unit of a clear: what a primary took out of a list is taken out here, or nothing is.
 
 use qadmin_core::queue::End;
-use qadmin_core::scan::{Hit, Queue, fingerprint};
+use qadmin_core::scan::{Deletion, Queue, fingerprint};
 use qadmin_core::unit::unpack;
 
-use crate::container::list::{notify, notify_put, put_taken};
+use crate::container::list::{notify, notify_put, push_moved};
 use crate::redis::guard::{AbortOnUnwind, guard};
-use crate::redis::list::{List, Mode, Opened};
+use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::{Ctx, RString};
 use crate::state::State;
 
@@ -40,29 +40,29 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
         _ => return Applied::Mismatch,
     };
     let Some(len) = qadmin_core::args::parse_u64(len) else { return Applied::Mismatch };
-    let Some(hits) = unpack(len, indexes, prints) else { return Applied::Mismatch };
+    let Some(deletions) = unpack(len, indexes, prints) else { return Applied::Mismatch };
     let name = RString::new(key);
     // Twice: nothing may be touched before everything was compared.
-    let Opened::List(mut list) = List::open(ctx, &name, Mode::Read) else { return Applied::Mismatch };
-    if list.len() != len || !hits.iter().all(|hit| holds(&mut list, hit)) {
+    let OpenedList::List(mut list) = List::open(ctx, &name, Mode::Read) else { return Applied::Mismatch };
+    if list.len() != len || !deletions.iter().all(|deletion| holds(&mut list, deletion)) {
         return Applied::Mismatch;
     }
     drop(list);
     if let Some((to, _, its_len)) = &to {
         let len = match List::open(ctx, to, Mode::Read) {
-            Opened::List(list) => list.len(),
-            Opened::Missing => 0,
-            Opened::Other => return Applied::Mismatch,
+            OpenedList::List(list) => list.len(),
+            OpenedList::Missing => 0,
+            OpenedList::Other => return Applied::Mismatch,
         };
         if len != *its_len || to.bytes() == *key {
             return Applied::Mismatch;
         }
     }
     let mode = if to.is_some() { Mode::Take } else { Mode::Erase };
-    let Opened::List(mut list) = List::open(ctx, &name, mode) else { return Applied::Mismatch };
+    let OpenedList::List(mut list) = List::open(ctx, &name, mode) else { return Applied::Mismatch };
     let no_return = AbortOnUnwind;
-    for (taken, hit) in hits.iter().enumerate() {
-        let index = hit.index - taken as u64;
+    for (taken, deletion) in deletions.iter().enumerate() {
+        let index = deletion.index - taken as u64;
         if list.read(index, |_| ()).is_none() || !list.delete(index) {
             // It held all of them a moment ago: the list is broken, and going on would spread it.
             std::process::abort();
@@ -70,7 +70,7 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
     }
     let emptied = list.is_emptied();
     if let Some((to, end, _)) = &to {
-        put_taken(ctx, &list, to, *end);
+        push_moved(ctx, &list, to, *end);
     }
     list.close();
     notify(ctx, &name, emptied);
@@ -78,7 +78,7 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
         notify_put(ctx, to, *end);
         state.forget_counts(ctx.db(), to.bytes());
     }
-    let ascending: Vec<u64> = hits.iter().map(|hit| hit.index).collect();
+    let ascending: Vec<u64> = deletions.iter().map(|deletion| deletion.index).collect();
     let db = ctx.db();
     for job in state.registry.live_mut() {
         job.follow_deletion(db, key, &ascending);
@@ -87,6 +87,6 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
     Applied::Done(no_return)
 }
 
-fn holds(list: &mut List<'_>, hit: &Hit) -> bool {
-    list.read(hit.index, |message| fingerprint(message) == hit.fingerprint) == Some(true)
+fn holds(list: &mut List<'_>, deletion: &Deletion) -> bool {
+    list.read(deletion.index, |message| fingerprint(message) == deletion.fingerprint) == Some(true)
 }

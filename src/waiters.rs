@@ -11,7 +11,7 @@ use qadmin_core::job::JobTarget;
 use qadmin_core::request::{CountRequest, Format, Preview, Stats};
 use uuid::Uuid;
 
-use crate::library::Looks;
+use crate::library::Recognised;
 use crate::redis::block::{Blocked, ClientId};
 
 /// Clients that may wait at once.
@@ -24,11 +24,11 @@ pub(crate) const RELEASED_PER_TURN: usize = 32;
 
 /// Immediate samples that are looked for in one turn for previews whose time is up or whose count failed: each may
 /// take some slices, and a thousand clients' time may be up at once. The others show what the scan has found.
-pub(crate) const LOOKS_PER_TURN: usize = 1;
+pub(crate) const SAMPLES_PER_TURN: usize = 1;
 
 /// What a client waits for.
 #[derive(Debug)]
-pub(crate) enum For {
+pub(crate) enum WaitFor {
     /// The count of an inline preview.
     Preview(Box<CountWait<Preview>>),
     /// The groups of inline stats.
@@ -47,7 +47,7 @@ pub(crate) struct CountWait<R> {
     /// The messages that are counted, as they were when the command was accepted.
     pub(crate) target: JobTarget,
     /// What the messages looked like then, where the reply shows that.
-    pub(crate) looks_like: Option<Looks>,
+    pub(crate) looks_like: Option<Recognised>,
     /// When the command came: steady clock, nanoseconds.
     pub(crate) accepted_ns: u64,
     /// It joined another client's scan.
@@ -70,7 +70,7 @@ pub(crate) struct Waiter {
     /// The job or walk that it waits for.
     pub(crate) job: Uuid,
     /// For what.
-    pub(crate) what: For,
+    pub(crate) what: WaitFor,
     /// How far it is.
     stage: Stage,
     /// Lets the client go; `None` once that was done.
@@ -91,9 +91,9 @@ enum Stage {
 impl Waiter {
     fn bytes(&self) -> usize {
         match &self.what {
-            For::Preview(wait) => wait.bytes,
-            For::Stats(wait) => wait.bytes,
-            For::Status(_) | For::Queues(_) => 0,
+            WaitFor::Preview(wait) => wait.bytes,
+            WaitFor::Stats(wait) => wait.bytes,
+            WaitFor::Status(_) | WaitFor::Queues(_) => 0,
         }
     }
 }
@@ -107,7 +107,7 @@ pub(crate) struct Waiters {
     /// Bytes of all requests.
     bytes: usize,
     /// Immediate samples that were looked for in this turn.
-    looks: usize,
+    samples: usize,
 }
 
 impl Waiters {
@@ -122,7 +122,7 @@ impl Waiters {
     }
 
     /// Adds a blocked client.
-    pub(crate) fn add(&mut self, client: Blocked, job: Uuid, what: For) {
+    pub(crate) fn add(&mut self, client: Blocked, job: Uuid, what: WaitFor) {
         let id = client.id();
         let waiter = Waiter { job, what, stage: Stage::Waits, token: Some(client) };
         self.bytes += waiter.bytes();
@@ -145,7 +145,7 @@ impl Waiters {
 
     /// Lets some of those go whose job ended. Only from the hook before the poll.
     pub(crate) fn let_go(&mut self) {
-        self.looks = 0;
+        self.samples = 0;
         for client in self.due.drain(..self.due.len().min(RELEASED_PER_TURN)) {
             if let Some(waiter) = self.all.get_mut(&client).filter(|waiter| waiter.stage == Stage::Due) {
                 waiter.stage = Stage::LetGo;
@@ -157,9 +157,9 @@ impl Waiters {
     }
 
     /// One more immediate sample may be looked for in this turn.
-    pub(crate) fn may_look(&mut self) -> bool {
-        self.looks += 1;
-        self.looks <= LOOKS_PER_TURN
+    pub(crate) fn may_sample(&mut self) -> bool {
+        self.samples += 1;
+        self.samples <= SAMPLES_PER_TURN
     }
 
     /// Somebody waits for this job.

@@ -10,18 +10,18 @@ use std::collections::VecDeque;
 use qadmin_core::error::Error;
 use qadmin_core::format::Recogniser;
 use qadmin_core::kind::MessageKind;
-use qadmin_core::queues::{Found, Glance, NextMessage, binding_prefix, bound_queue};
+use qadmin_core::queues::{FoundQueues, Glance, NextMessage, binding_prefix, bound_queue};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{QUEUE_MAX, Queues, commands};
 use qadmin_core::scan::Queue as _;
 use uuid::Uuid;
 
 use crate::library::library_of;
-use crate::redis::call::{How, call};
+use crate::redis::call::{CallMode, call};
 use crate::redis::caller::Caller;
 use crate::redis::clock::{cpu_ns, now_ns};
 use crate::redis::guard::guard;
-use crate::redis::list::{List, Mode, Opened};
+use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::scan::{Cursor, Holds};
 use crate::redis::{Ctx, RString, server};
 use crate::rights::may_read;
@@ -66,7 +66,7 @@ pub(crate) struct Walk {
     cursor: Cursor,
     aside: VecDeque<Aside>,
     next: NextMessage,
-    found: Found,
+    found: FoundQueues,
     keys: u64,
     unacked: Option<i64>,
     began_ns: u64,
@@ -78,7 +78,7 @@ impl Walk {
     /// A walk over the selected database for the client that asks.
     pub(crate) fn new(ctx: Ctx<'_>, caller: Caller, request: &Queues) -> Result<Self, Error> {
         let unacked = may_see(&caller, b"unacked")
-            .then(|| call(ctx, c"HLEN", How::Read, &[RString::new("unacked")]).ok()?.int())
+            .then(|| call(ctx, c"HLEN", CallMode::Read, &[RString::new("unacked")]).ok()?.int())
             .flatten();
         Ok(Self {
             id: Uuid::new_v4(),
@@ -88,7 +88,7 @@ impl Walk {
             cursor: Cursor::new(),
             aside: VecDeque::from([Aside::Bindings(FIRST.to_vec())]),
             next: NextMessage::new()?,
-            found: Found::default(),
+            found: FoundQueues::default(),
             keys: 0,
             unacked,
             began_ns: now_ns(),
@@ -169,7 +169,7 @@ impl Walk {
         let mut recogniser = Recogniser::new();
         let mut glance = Glance::default();
         let message = {
-            let Opened::List(mut list) = List::open(ctx, &name, Mode::Read) else { return };
+            let OpenedList::List(mut list) = List::open(ctx, &name, Mode::Read) else { return };
             let depth = list.len();
             glance.depth = depth;
             let Some(message) = list.read(depth.saturating_sub(1), |message| next.task(message)) else {
@@ -182,7 +182,7 @@ impl Walk {
                     break;
                 }
                 let read = list.read(at, |message| {
-                    recogniser.look(message);
+                    recogniser.examine(message);
                     message.len()
                 });
                 let Some(bytes) = read else { break };
@@ -211,7 +211,7 @@ impl Walk {
         let Some(prefix) = prefix else { return };
         let ask = |command, more: &[u8]| {
             let args = [RString::new(key), RString::new(more)];
-            call(ctx, command, How::Read, if more.is_empty() { &args[..1] } else { &args })
+            call(ctx, command, CallMode::Read, if more.is_empty() { &args[..1] } else { &args })
         };
         if server::missing(server::BINDINGS).is_some() {
             return self.found.cut();
@@ -315,7 +315,7 @@ impl Walks {
         for walk in self.all.iter_mut().filter(|walk| hit(walk.db)) {
             walk.cursor = Cursor::new();
             walk.aside = VecDeque::from([Aside::Bindings(FIRST.to_vec())]);
-            walk.found = Found::default();
+            walk.found = FoundQueues::default();
             walk.keys = 0;
             walk.last = false;
         }

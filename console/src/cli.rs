@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::failure::{Exit, Failure};
-use crate::kind::Kind;
+use crate::kind::MessageKind;
 
 /// Previews and clears messages of live job queues, inside a Redis or Valkey server with the module qadmin.
 #[derive(Debug, Parser)]
@@ -162,7 +162,7 @@ pub(crate) struct Target {
     pub(crate) filter: Filter,
     /// The kind of the queue's messages. Default: the server's setting default-kind.
     #[arg(id = "kind", long = "as", value_enum, value_name = "KIND")]
-    pub(crate) kind: Option<Kind>,
+    pub(crate) kind: Option<MessageKind>,
     /// For a queue with priorities: all its lists as one queue, or the list of one step. Default: the list with that name.
     #[arg(long, value_name = "all|STEP")]
     pub(crate) priority: Option<String>,

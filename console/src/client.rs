@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::connection::Server;
 use crate::failure::{Exit, Failure};
-use crate::kind::Kind;
+use crate::kind::MessageKind;
 use crate::reply::{Accepted, Map, Preview, Queues, Stats, Status};
 
 /// A job, and the queue that leads to its node in a cluster.
@@ -30,7 +30,7 @@ pub(crate) struct PreviewRequest {
     pub(crate) no_count: bool,
     /// Whether messages match that are known by the sender's texts only.
     pub(crate) inexact: bool,
-    pub(crate) kind: Option<Kind>,
+    pub(crate) kind: Option<MessageKind>,
     pub(crate) priority: Option<String>,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct StatsRequest {
     pub(crate) bust: bool,
     /// Whether messages count that are known by the sender's texts only.
     pub(crate) inexact: bool,
-    pub(crate) kind: Option<Kind>,
+    pub(crate) kind: Option<MessageKind>,
     pub(crate) priority: Option<String>,
 }
 
@@ -74,7 +74,7 @@ pub(crate) struct ClearRequest {
     pub(crate) park: bool,
     /// Whether they are added at the consumer end of that list.
     pub(crate) front: bool,
-    pub(crate) kind: Option<Kind>,
+    pub(crate) kind: Option<MessageKind>,
     pub(crate) priority: Option<String>,
     /// Whether messages are cleared that match by the sender's texts only.
     pub(crate) inexact: bool,
@@ -392,7 +392,7 @@ fn say_index(command: &mut Cmd, key: Option<&Vec<u8>>) {
 }
 
 /// Adds the kind of the messages, and the lists of a queue with priorities.
-fn say_kind(command: &mut Cmd, kind: Option<Kind>, priority: Option<&str>) {
+fn say_kind(command: &mut Cmd, kind: Option<MessageKind>, priority: Option<&str>) {
     if let Some(kind) = kind {
         command.arg("AS").arg(kind.word());
     }

@@ -2,7 +2,7 @@
 
 /// The library whose messages a queue holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Kind {
+pub(crate) enum MessageKind {
     /// Celery's.
     Celery,
     /// Sidekiq's.
@@ -13,7 +13,7 @@ pub(crate) enum Kind {
     Ids,
 }
 
-impl Kind {
+impl MessageKind {
     pub(crate) const ALL: [Self; 4] = [Self::Celery, Self::Sidekiq, Self::Resque, Self::Ids];
 
     /// The word for it in commands and replies of the server.

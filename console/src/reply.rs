@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map as JsonMap, Value};
 
-use crate::kind::Kind;
+use crate::kind::MessageKind;
 use crate::text::{grouped, place};
 
 /// One map of a reply, with its members in the server's order.
@@ -190,7 +190,7 @@ pub(crate) struct Preview {
     pub(crate) queue_of_list: Option<Vec<u8>>,
     pub(crate) other_priorities_depth: Option<u64>,
     /// The kind that the messages look like, if they were read as another kind.
-    pub(crate) looks_like: Option<Kind>,
+    pub(crate) looks_like: Option<MessageKind>,
 }
 
 impl Preview {
@@ -207,7 +207,7 @@ impl Preview {
             count_error: map.word("count_error"),
             queue_of_list: map.bytes("queue_of_list"),
             other_priorities_depth: map.count("other_priorities_depth"),
-            looks_like: map.word("looks_like").as_deref().and_then(Kind::parse),
+            looks_like: map.word("looks_like").as_deref().and_then(MessageKind::parse),
             common: Common::new(map),
         }
     }

@@ -8,7 +8,7 @@ use crate::json::array_index;
 
 /// What a field is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum FieldType {
     /// A moment: ISO-8601, Unix seconds or milliseconds, or `now[+-]N[s|m|h|d]`.
     Time,
     /// An integer of any size.
@@ -46,14 +46,14 @@ pub struct Spec {
     /// What users type; where it ends in `.N` or `.NAME` more must follow the point.
     pub name: &'static str,
     /// What it is compared with.
-    pub kind: Kind,
+    pub kind: FieldType,
     /// The part of the message.
     pub source: Source,
     /// One line for the documentation.
     pub doc: &'static str,
 }
 
-const fn row(name: &'static str, kind: Kind, source: Source, doc: &'static str) -> Spec {
+const fn row(name: &'static str, kind: FieldType, source: Source, doc: &'static str) -> Spec {
     Spec { name, kind, source, doc }
 }
 
@@ -62,50 +62,55 @@ const fn row(name: &'static str, kind: Kind, source: Source, doc: &'static str) 
 /// `redelivered` is absent from messages that were not; it is not taken as 0 then: absent is absent for
 /// every field, and `redelivered MISSING` finds them.
 pub const FIELDS: &[Spec] = &[
-    row("task", Kind::Value, Source::Task("task"), "name of the task"),
-    row("id", Kind::Value, Source::Task("id"), "id of the task"),
-    row("enqueued", Kind::Time, Source::Task("enqueued"), "time at which it was put into the queue"),
-    row("root_id", Kind::Value, Source::Task("root_id"), "id of the first task of the workflow"),
-    row("parent_id", Kind::Value, Source::Task("parent_id"), "id of the task that sent this one"),
-    row("group", Kind::Value, Source::Task("group"), "id of the group that the task is in"),
-    row("retries", Kind::Integer, Source::Task("retries"), "how often the task was retried"),
-    row("eta", Kind::Time, Source::Task("eta"), "earliest time to run at"),
-    row("expires", Kind::Time, Source::Task("expires"), "time from which the task is not run any more"),
-    row("origin", Kind::Value, Source::Task("origin"), "process and host that sent the task"),
-    row("lang", Kind::Value, Source::Task("lang"), "language of the sender"),
-    row("priority", Kind::Integer, Source::Delivery("priority"), "priority as sent"),
-    row("routing_key", Kind::Value, Source::Delivery("routing_key"), "routing key as sent"),
-    row("exchange", Kind::Value, Source::Delivery("exchange"), "exchange that it was sent to"),
+    row("task", FieldType::Value, Source::Task("task"), "name of the task"),
+    row("id", FieldType::Value, Source::Task("id"), "id of the task"),
+    row("enqueued", FieldType::Time, Source::Task("enqueued"), "time at which it was put into the queue"),
+    row("root_id", FieldType::Value, Source::Task("root_id"), "id of the first task of the workflow"),
+    row("parent_id", FieldType::Value, Source::Task("parent_id"), "id of the task that sent this one"),
+    row("group", FieldType::Value, Source::Task("group"), "id of the group that the task is in"),
+    row("retries", FieldType::Integer, Source::Task("retries"), "how often the task was retried"),
+    row("eta", FieldType::Time, Source::Task("eta"), "earliest time to run at"),
+    row("expires", FieldType::Time, Source::Task("expires"), "time from which the task is not run any more"),
+    row("origin", FieldType::Value, Source::Task("origin"), "process and host that sent the task"),
+    row("lang", FieldType::Value, Source::Task("lang"), "language of the sender"),
+    row("priority", FieldType::Integer, Source::Delivery("priority"), "priority as sent"),
+    row("routing_key", FieldType::Value, Source::Delivery("routing_key"), "routing key as sent"),
+    row("exchange", FieldType::Value, Source::Delivery("exchange"), "exchange that it was sent to"),
     row(
         "redelivered",
-        Kind::Flag,
+        FieldType::Flag,
         Source::Delivery("redelivered"),
         "1 after a worker had it and gave it back",
     ),
-    row("content_type", Kind::Value, Source::Delivery("content_type"), "media type of the body"),
-    row("compression", Kind::Value, Source::Delivery("compression"), "media type of the body's compression"),
+    row("content_type", FieldType::Value, Source::Delivery("content_type"), "media type of the body"),
+    row(
+        "compression",
+        FieldType::Value,
+        Source::Delivery("compression"),
+        "media type of the body's compression",
+    ),
     row(
         "argsrepr",
-        Kind::Value,
+        FieldType::Value,
         Source::Task("argsrepr"),
         "positional arguments as Python shows them, shortened",
     ),
     row(
         "kwargsrepr",
-        Kind::Value,
+        FieldType::Value,
         Source::Task("kwargsrepr"),
         "keyword arguments as Python shows them, shortened",
     ),
-    row("bytes", Kind::Integer, Source::Size, "length of the message"),
-    row("args", Kind::Value, Source::Args, "all positional arguments, an array"),
-    row("args.*", Kind::Value, Source::Args, "any positional argument"),
-    row("args.N", Kind::Value, Source::Args, "positional argument, from 0"),
-    row("kwargs", Kind::Value, Source::Kwargs, "all keyword arguments, an object"),
-    row("kwargs.*", Kind::Value, Source::Kwargs, "any keyword argument"),
-    row("kwargs.NAME", Kind::Value, Source::Kwargs, "keyword argument"),
-    row("headers.NAME", Kind::Value, Source::Headers, "header"),
-    row("properties.NAME", Kind::Value, Source::Properties, "property"),
-    row("undecodable", Kind::Flag, Source::Undecodable, "1 if the message is no JSON object"),
+    row("bytes", FieldType::Integer, Source::Size, "length of the message"),
+    row("args", FieldType::Value, Source::Args, "all positional arguments, an array"),
+    row("args.*", FieldType::Value, Source::Args, "any positional argument"),
+    row("args.N", FieldType::Value, Source::Args, "positional argument, from 0"),
+    row("kwargs", FieldType::Value, Source::Kwargs, "all keyword arguments, an object"),
+    row("kwargs.*", FieldType::Value, Source::Kwargs, "any keyword argument"),
+    row("kwargs.NAME", FieldType::Value, Source::Kwargs, "keyword argument"),
+    row("headers.NAME", FieldType::Value, Source::Headers, "header"),
+    row("properties.NAME", FieldType::Value, Source::Properties, "property"),
+    row("undecodable", FieldType::Flag, Source::Undecodable, "1 if the message is no JSON object"),
 ];
 
 /// Short names that sample rows accept besides [`FIELDS`], and what they stand for.
@@ -130,7 +135,7 @@ pub struct Field {
     /// The name as typed.
     pub name: Box<str>,
     /// What it is compared with.
-    pub kind: Kind,
+    pub kind: FieldType,
     /// The part of the message.
     pub source: Source,
     /// For args, kwargs, headers and properties: what stands after the first point, one string per part, without

@@ -30,7 +30,7 @@ pub struct KindSpec {
     /// Its name behind AS.
     pub name: &'static str,
     /// The end that its workers pop from: what is there runs next.
-    pub next_end: End,
+    pub consumer_end: End,
     /// The fields of a sample row for which none were asked.
     pub sample: &'static [&'static [u8]],
 }
@@ -44,18 +44,18 @@ const POSITIONAL: &[&[u8]] = &[b"task", b"id", b"args.0", b"args.1", b"args.2", 
 
 /// Every kind; the first is what a message is taken for where nothing else is said.
 pub const KINDS: [KindSpec; 4] = [
-    KindSpec { kind: MessageKind::Celery, name: "celery", next_end: End::Tail, sample: DEFAULT_FIELDS },
-    KindSpec { kind: MessageKind::Sidekiq, name: "sidekiq", next_end: End::Tail, sample: POSITIONAL },
-    KindSpec { kind: MessageKind::Resque, name: "resque", next_end: End::Head, sample: POSITIONAL },
+    KindSpec { kind: MessageKind::Celery, name: "celery", consumer_end: End::Tail, sample: DEFAULT_FIELDS },
+    KindSpec { kind: MessageKind::Sidekiq, name: "sidekiq", consumer_end: End::Tail, sample: POSITIONAL },
+    KindSpec { kind: MessageKind::Resque, name: "resque", consumer_end: End::Head, sample: POSITIONAL },
     // Which end runs next depends on the library: from the tail it is as good as from the head.
-    KindSpec { kind: MessageKind::Ids, name: "ids", next_end: End::Tail, sample: &[b"undecodable"] },
+    KindSpec { kind: MessageKind::Ids, name: "ids", consumer_end: End::Tail, sample: &[b"undecodable"] },
 ];
 
 /// What Celery's messages are where workers hold them. There is no end that runs next.
 static UNACKED: KindSpec = KindSpec {
     kind: MessageKind::Unacked,
     name: "celery",
-    next_end: End::Tail,
+    consumer_end: End::Tail,
     sample: &[
         b"task",
         b"id",

@@ -9,7 +9,6 @@
 pub mod args;
 #[cfg(test)]
 mod circles_test;
-pub mod concerns;
 pub mod container;
 pub mod error;
 pub mod excerpt;
@@ -20,8 +19,10 @@ pub mod ids;
 pub mod job;
 mod json;
 pub mod kind;
+pub mod match_notices;
 pub mod moved;
 pub mod near;
+pub mod no_match;
 pub mod priorities;
 pub mod queue;
 pub mod queues;
@@ -33,4 +34,3 @@ pub mod settings;
 pub mod slot;
 mod time;
 pub mod unit;
-pub mod zero;

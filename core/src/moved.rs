@@ -69,7 +69,7 @@ pub struct Claims {
     left: u64,
     /// Messages that the journal says were moved.
     moved: u64,
-    /// Claims used since the last [`Claims::settle`], by their places.
+    /// Claims used since the last [`Claims::confirm`], by their places.
     used: Vec<usize>,
 }
 
@@ -108,7 +108,7 @@ impl Claims {
         })
     }
 
-    /// Takes a message if a claim to it is left; says whether it is. It counts as taken from [`Claims::settle`] on.
+    /// Takes a message if a claim to it is left; says whether it is. It counts as taken from [`Claims::confirm`] on.
     pub fn claim(&mut self, digest: u64) -> bool {
         let taken = self.take(digest);
         self.used.extend(taken);
@@ -116,11 +116,11 @@ impl Claims {
     }
 
     /// What was claimed was moved.
-    pub fn settle(&mut self) {
+    pub fn confirm(&mut self) {
         self.used.clear();
     }
 
-    /// What was claimed since the last [`Claims::settle`] was not moved: the claims are there again.
+    /// What was claimed since the last [`Claims::confirm`] was not moved: the claims are there again.
     pub fn give_back(&mut self) {
         while let Some(place) = self.used.pop() {
             self.pages[place / PAGE][place % PAGE].1 += 1;
@@ -207,7 +207,7 @@ mod tests {
     fn what_was_claimed_and_not_moved_can_be_claimed_again() {
         let mut claims = claims(&[1, 1, 2], &[]);
         assert!(claims.claim(1));
-        claims.settle();
+        claims.confirm();
         assert!(claims.claim(1) && claims.claim(2) && !claims.claim(1));
         claims.give_back();
         assert_eq!(claims.left(), 2);

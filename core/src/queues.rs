@@ -131,13 +131,13 @@ impl Queue {
 
 /// What a walk has come across so far.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct FoundQueues {
     queues: HashMap<Vec<u8>, Queue>,
     name_bytes: usize,
     cut: bool,
 }
 
-impl Found {
+impl FoundQueues {
     /// A list that looks like a queue, as one of its own or as the priority list of another one. Again, if the walk
     /// comes across it again.
     pub fn list(&mut self, name: &[u8], step: Option<u64>, glance: Glance) {
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn rows_add_up_priority_lists_and_stand_in_the_order_of_depth_and_name() {
-        let mut found = Found::default();
+        let mut found = FoundQueues::default();
         found.list(b"b", None, glance(5));
         found.list(b"a", None, glance(5));
         found.list(b"p", Some(9), glance(4));
@@ -250,14 +250,14 @@ mod tests {
 
     #[test]
     fn what_is_found_is_bounded_and_says_so() {
-        let mut found = Found::default();
+        let mut found = FoundQueues::default();
         for n in 0..FOUND_MAX + 1 {
             found.list(format!("q{n}").as_bytes(), None, glance(n as u64));
         }
         assert_eq!(found.queues.len(), FOUND_MAX);
         let (rows, whole) = found.rows();
         assert_eq!((rows.len(), whole), (LISTED_MAX, false));
-        let mut found = Found::default();
+        let mut found = FoundQueues::default();
         (0..3).for_each(|n| found.bound(&vec![n; FOUND_BYTES_MAX / 2]));
         assert_eq!(found.queues.len(), 2);
     }

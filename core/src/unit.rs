@@ -8,21 +8,21 @@
 //! distance to the one before, all as LEB128 (7 bits a byte, low ones first, high bit = more follows). A
 //! fingerprint is 4 bytes, little endian. A slice that clears 400 neighbours takes about 2 KB.
 
-use crate::scan::Hit;
+use crate::scan::Deletion;
 
 /// Most messages that one unit takes out: a slice of the longest `slice-us` stays far below.
 pub const UNIT_MAX: usize = 65_536;
 
 /// Packs hits, which must be ascending and without repetition.
 #[must_use]
-pub fn pack(ascending: &[Hit]) -> (Vec<u8>, Vec<u8>) {
+pub fn pack(ascending: &[Deletion]) -> (Vec<u8>, Vec<u8>) {
     let mut indexes = Vec::with_capacity(ascending.len() * 2);
     let mut fingerprints = Vec::with_capacity(ascending.len() * 4);
     let mut last = 0;
-    for hit in ascending {
-        push_varint(&mut indexes, hit.index - last);
-        last = hit.index;
-        fingerprints.extend_from_slice(&hit.fingerprint.to_le_bytes());
+    for deletion in ascending {
+        push_varint(&mut indexes, deletion.index - last);
+        last = deletion.index;
+        fingerprints.extend_from_slice(&deletion.fingerprint.to_le_bytes());
     }
     (indexes, fingerprints)
 }
@@ -30,12 +30,12 @@ pub fn pack(ascending: &[Hit]) -> (Vec<u8>, Vec<u8>) {
 /// Unpacks what [`pack`] made. `None` for anything else: broken numbers, indexes that do not ascend or do
 /// not fit below `len`, another number of fingerprints, or more than [`UNIT_MAX`].
 #[must_use]
-pub fn unpack(len: u64, indexes: &[u8], fingerprints: &[u8]) -> Option<Vec<Hit>> {
+pub fn unpack(len: u64, indexes: &[u8], fingerprints: &[u8]) -> Option<Vec<Deletion>> {
     let (prints, rest) = fingerprints.as_chunks::<4>();
     if !rest.is_empty() || prints.is_empty() || prints.len() > UNIT_MAX {
         return None;
     }
-    let mut hits = Vec::with_capacity(prints.len());
+    let mut deletions = Vec::with_capacity(prints.len());
     let mut left = indexes;
     let mut last = None;
     for print in prints {
@@ -49,9 +49,9 @@ pub fn unpack(len: u64, indexes: &[u8], fingerprints: &[u8]) -> Option<Vec<Hit>>
             return None;
         }
         last = Some(index);
-        hits.push(Hit { index, fingerprint: u32::from_le_bytes(*print) });
+        deletions.push(Deletion { index, fingerprint: u32::from_le_bytes(*print) });
     }
-    left.is_empty().then_some(hits)
+    left.is_empty().then_some(deletions)
 }
 
 fn push_varint(out: &mut Vec<u8>, mut n: u64) {
@@ -93,12 +93,12 @@ mod tests {
         fn what_is_packed_is_unpacked(
             set in proptest::collection::btree_map(any::<u64>().prop_map(|n| n >> (n % 60)), any::<u32>(), 1..50),
         ) {
-            let hits: Vec<Hit> =
+            let deletions: Vec<Deletion> =
                 set.into_iter().filter(|(index, _)| *index < u64::MAX)
-                    .map(|(index, fingerprint)| Hit { index, fingerprint }).collect();
-            prop_assume!(!hits.is_empty());
-            let (indexes, prints) = pack(&hits);
-            prop_assert_eq!(unpack(u64::MAX, &indexes, &prints), Some(hits));
+                    .map(|(index, fingerprint)| Deletion { index, fingerprint }).collect();
+            prop_assume!(!deletions.is_empty());
+            let (indexes, prints) = pack(&deletions);
+            prop_assert_eq!(unpack(u64::MAX, &indexes, &prints), Some(deletions));
         }
 
         #[test]
@@ -107,9 +107,9 @@ mod tests {
             indexes in proptest::collection::vec(any::<u8>(), 0..40),
             prints in proptest::collection::vec(any::<u8>(), 0..80),
         ) {
-            if let Some(hits) = unpack(len, &indexes, &prints) {
-                prop_assert!(hits.iter().all(|hit| hit.index < len));
-                prop_assert!(hits.windows(2).all(|pair| pair[0].index < pair[1].index));
+            if let Some(deletions) = unpack(len, &indexes, &prints) {
+                prop_assert!(deletions.iter().all(|deletion| deletion.index < len));
+                prop_assert!(deletions.windows(2).all(|pair| pair[0].index < pair[1].index));
             }
         }
     }

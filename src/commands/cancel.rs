@@ -1,12 +1,12 @@
 //! QADMIN.CANCEL: ends jobs before their next slice.
 
 use qadmin_core::error::{EndReason, Error, JobError, ServerError};
-use qadmin_core::job::{Job, Kind, Member, Status};
+use qadmin_core::job::{Job, JobKind, JobStatus, Member};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{Cancel, CommandSpec, Target, commands};
 use uuid::Uuid;
 
-use super::status::{Found, find};
+use super::status::{FoundJob, find};
 use super::{Answer, needs_commands};
 use crate::entry;
 use crate::redis::acl::Access;
@@ -42,7 +42,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
                 job.request_cancel();
             }
         }
-        state.end_jobs(|job| ids.contains(&job.id()), |_| (Status::Cancelled, EndReason::Cancelled));
+        state.end_jobs(|job| ids.contains(&job.id()), |_| (JobStatus::Cancelled, EndReason::Cancelled));
         let mut maps = Vec::new();
         for id in &ids {
             if let Some(found) = find(state, ctx, *id, None) {
@@ -64,7 +64,7 @@ pub(super) fn find_own(
     command: &CommandSpec,
     id: Uuid,
     queue: Option<&[u8]>,
-) -> Result<Found, Error> {
+) -> Result<FoundJob, Error> {
     let unknown = || {
         Error::Job(JobError::NoJob {
             id: id.to_string().into_bytes(),
@@ -79,7 +79,7 @@ pub(super) fn find_own(
     if queue.is_some_and(|queue| queue != of) {
         return Err(unknown());
     }
-    let kind = Kind::parse(found.record.text(Member::Kind)).unwrap_or(Kind::Clear);
+    let kind = JobKind::parse(found.record.text(Member::Kind)).unwrap_or(JobKind::Clear);
     let access = if kind.is_recorded() { Access::TakeOut } else { Access::Read };
     let needs = match state.registry.find_live(id) {
         Some(job) => needs_of(job),
@@ -92,7 +92,7 @@ pub(super) fn find_own(
 }
 
 /// Whoever may start such a job may end it, by a command that may read its keys.
-fn may_end(caller: &Caller, command: &CommandSpec, kind: Kind, needs: &[Need<'_>]) -> bool {
+fn may_end(caller: &Caller, command: &CommandSpec, kind: JobKind, needs: &[Need<'_>]) -> bool {
     rights::may(caller, command, &to_end(needs)) && rights::may(caller, starter(kind), needs)
 }
 

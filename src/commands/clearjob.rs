@@ -29,12 +29,12 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
     let target = target::find(ctx, &request.target, &commands::CLEARJOB, Access::TakeOut)?;
     let digest = request.fingerprint(target.db);
     if target.unacked.is_some()
-        && let Some(option) = Container::Unacked.spec().refused(request.terms.container_options())
+        && let Some(option) = Container::Unacked.spec().refused(request.clear_options.container_options())
     {
         return Err(TargetError::ListsOnly { keyword: option.keyword() }.into());
     }
     let id = request.id.unwrap_or_else(Uuid::new_v4);
-    let to = request.terms.to.clone().map(|to| to.parked(&target.queue, id, ctx.flags().cluster()));
+    let to = request.clear_options.to.clone().map(|to| to.parked(&target.queue, id, ctx.flags().cluster()));
     let moved_to = to.as_ref().map(|to| check_destination(ctx, &caller, &target, to)).transpose()?;
     let format = request.target.format;
     entry::with(|state| {
@@ -57,7 +57,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         let mut job = Job::new(request.start(target::accepted(caller, id, target, digest), to)?);
         let room = PLACES_MAX.saturating_sub(state.registry.room_taken());
         target::remember(ctx, &mut job, room, &state.measures.unacked(&settings::now(), usize::MAX));
-        job.hand_out();
+        job.publish_id();
         let mut shown = begin(state, ctx, job)?;
         if let Some(nothing) = nothing {
             shown.set(Member::Notice, nothing.into());
@@ -70,10 +70,10 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
 /// kind.
 fn check_kind(ctx: Ctx<'_>, request: &ClearJob, target: &JobTarget) -> Result<(), Error> {
     if target.unacked.is_none() {
-        check_looks(ctx, request, target)?;
+        check_message_kind(ctx, request, target)?;
     }
-    let front = request.terms.to.as_ref().is_some_and(|to| to.front);
-    if front && target.messages.spec().next_end == End::Head {
+    let front = request.clear_options.to.as_ref().is_some_and(|to| to.front);
+    if front && target.messages.spec().consumer_end == End::Head {
         let why = "FRONT moves the newest message first, and such a list can be scanned only from its \
                    head, where the oldest is";
         return Err(RequestError::Excludes { keyword: "FRONT", other: "AS resque", why }.into());
@@ -83,14 +83,14 @@ fn check_kind(ctx: Ctx<'_>, request: &ClearJob, target: &JobTarget) -> Result<()
 
 /// Messages that look like another kind are not cleared unless the command says what they are, and ids of jobs that are
 /// kept elsewhere not unless it says that they are ids.
-fn check_looks(ctx: Ctx<'_>, request: &ClearJob, target: &JobTarget) -> Result<(), Error> {
+fn check_message_kind(ctx: Ctx<'_>, request: &ClearJob, target: &JobTarget) -> Result<(), Error> {
     let kind = target.messages;
     if kind == MessageKind::Ids {
         let why = "which of the ids runs next depends on the library that wrote them";
         let exclude = |keyword| Err(RequestError::Excludes { keyword, other: "AS ids", why }.into());
         return match request.mode {
             Mode::KeepOne => exclude("KEEPONE"),
-            Mode::All if request.terms.limit.is_some() => exclude("LIMIT"),
+            Mode::All if request.clear_options.limit.is_some() => exclude("LIMIT"),
             Mode::All => Ok(()),
         };
     }

@@ -7,8 +7,8 @@
 mod apply;
 mod cancel;
 mod clearjob;
+mod control;
 mod help;
-mod hold;
 mod jobs;
 mod preview;
 mod queue;
@@ -62,17 +62,17 @@ static HANDLERS: [Handler; 13] = [
     ),
     with_queue(
         &commands::PAUSE,
-        |ctx, args| answer(ctx, args, hold::pause),
+        |ctx, args| answer(ctx, args, control::pause),
         |args| optional_queue(&commands::PAUSE, args),
     ),
     with_queue(
         &commands::RESUME,
-        |ctx, args| answer(ctx, args, hold::resume),
+        |ctx, args| answer(ctx, args, control::resume),
         |args| optional_queue(&commands::RESUME, args),
     ),
     with_queue(
         &commands::THROTTLE,
-        |ctx, args| answer(ctx, args, hold::throttle),
+        |ctx, args| answer(ctx, args, control::throttle),
         |args| optional_queue(&commands::THROTTLE, args),
     ),
     with_queue(

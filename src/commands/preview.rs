@@ -12,7 +12,7 @@ use super::queue::target::nothing_there;
 use super::queue::tiers::{self, CountCommand};
 use crate::redis::Ctx;
 use crate::settings;
-use crate::waiters::{CountWait, For};
+use crate::waiters::{CountWait, WaitFor};
 
 pub(super) fn run(ctx: Ctx<'_>, request: &Preview) -> Result<Answer, Error> {
     tiers::run(ctx, request)
@@ -33,7 +33,7 @@ impl CountCommand for Preview {
         let looks_like = pending.looks_like(looks_like);
         let ids = looks_like.and_then(|looks| looks.library).map(Library::notice);
         let notices: Vec<String> = [ids, pending.notice(&count)].into_iter().flatten().collect();
-        let [in_chord, in_group, with_eta, redelivered] = count.concerns;
+        let [in_chord, in_group, with_eta, redelivered] = count.match_notices;
         let map = pending
             .head(count.mode)
             .with("match_count", count.matched)
@@ -59,8 +59,8 @@ impl CountCommand for Preview {
             .build()
     }
 
-    fn wait(wait: Box<CountWait<Self>>) -> For {
-        For::Preview(wait)
+    fn wait(wait: Box<CountWait<Self>>) -> WaitFor {
+        WaitFor::Preview(wait)
     }
 }
 
@@ -74,10 +74,10 @@ fn sample(request: &Preview, pending: &Pending<'_>, count: &Count, source: &Sour
     let sampler = Sampler { ctx: pending.ctx, request, target: pending.target };
     match source {
         Source::NoCount { rows: Some(rows) } => known(found_by_scan(rows)),
-        Source::NoCount { rows: None } | Source::Empty => sampler.look(),
+        Source::NoCount { rows: None } | Source::Empty => sampler.sample(),
         Source::Before { found, .. } => {
             let matches = count.matched.and_then(|matched| usize::try_from(matched).ok()).unwrap_or(0);
-            sampler.look_beyond(*found, matches)
+            sampler.sample_beyond(*found, matches)
         }
         Source::Waited(job) => known(found_by_scan(&job.sample)),
     }

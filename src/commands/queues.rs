@@ -6,7 +6,7 @@ use qadmin_core::request::{Queues, commands};
 use super::Answer;
 use crate::entry;
 use crate::redis::{Ctx, block};
-use crate::waiters::{For, WAITERS_MAX};
+use crate::waiters::{WAITERS_MAX, WaitFor};
 use crate::walk::{WALK_MAX_MS, WALKS_MAX, Walk};
 
 pub(super) fn run(ctx: Ctx<'_>, request: &Queues) -> Result<Answer, Error> {
@@ -26,7 +26,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Queues) -> Result<Answer, Error> {
             return Err(JobError::TooManyWalks { max: WALKS_MAX }.into());
         }
         let client = block::block(ctx, WALK_MAX_MS).ok_or(ServerError::Internal)?;
-        state.waiters.add(client, walk.id, For::Queues(request.format));
+        state.waiters.add(client, walk.id, WaitFor::Queues(request.format));
         state.go_on(ctx, walk);
         Ok(Answer::Later)
     })?

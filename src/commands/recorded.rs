@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::queue::target::{of_record, others_depth};
 use crate::audit::Entry;
 use crate::moved;
-use crate::record::{self, Owed};
+use crate::record::{self, PendingWrite};
 use crate::redis::clock::now_ms;
 use crate::redis::guard::guard;
 use crate::redis::{Ctx, log};
@@ -28,7 +28,7 @@ pub(super) fn begin(state: &mut State, ctx: Ctx<'_>, job: Job) -> Result<Record,
         Ok(record)
     });
     if let (None, Some(job)) = (&begun, &job) {
-        state.settle_soon(Some(ctx), job);
+        state.reconcile_soon(Some(ctx), job);
     }
     begun.unwrap_or(Err(ServerError::Internal.into()))
 }
@@ -37,20 +37,23 @@ pub(super) fn begin(state: &mut State, ctx: Ctx<'_>, job: Job) -> Result<Record,
 /// does not start: it would leave no trace.
 fn write_first(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Result<Record, Error> {
     ctx.select(job.start().db);
-    if job.start().destination().is_some() && job.start().terms.undo.is_none() && !job.start().dry_run {
+    if job.start().destination().is_some() && job.start().clear_options.undo.is_none() && !job.start().dry_run
+    {
         // An earlier job had the same id, and is forgotten.
         moved::forget(ctx, &moved::key_of(job, ctx));
     }
-    let owed = Owed::of(job, Some(Entry::Start));
-    match owed.write(ctx) {
+    let pending = PendingWrite::of(job, Some(Entry::Start));
+    match pending.write(ctx) {
         Ok(()) => {
-            state.know_record(ctx, &owed);
-            Ok(owed.record)
+            state.know_record(ctx, &pending);
+            Ok(pending.record)
         }
         Err(refusal) => {
             log::warning(&format!("no job was started, its record was refused: {refusal}"));
-            Err(EndReason::RecordKeyTaken { key: record::key(&owed.queue, owed.id, ctx.flags().cluster()) }
-                .into())
+            Err(EndReason::RecordKeyTaken {
+                key: record::key(&pending.queue, pending.id, ctx.flags().cluster()),
+            }
+            .into())
         }
     }
 }

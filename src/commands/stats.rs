@@ -9,7 +9,7 @@ use super::Answer;
 use super::queue::reply::{Count, Pending, Source};
 use super::queue::tiers::{self, CountCommand};
 use crate::redis::Ctx;
-use crate::waiters::{CountWait, For};
+use crate::waiters::{CountWait, WaitFor};
 
 pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
     tiers::run(ctx, request)
@@ -50,7 +50,7 @@ impl CountCommand for Stats {
             .build()
     }
 
-    fn wait(wait: Box<CountWait<Self>>) -> For {
-        For::Stats(wait)
+    fn wait(wait: Box<CountWait<Self>>) -> WaitFor {
+        WaitFor::Stats(wait)
     }
 }

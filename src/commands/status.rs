@@ -15,7 +15,7 @@ use crate::redis::clock::now_ms;
 use crate::redis::{Ctx, block, server};
 use crate::rights::{self, Need};
 use crate::state::State;
-use crate::waiters::{For, WAITERS_MAX};
+use crate::waiters::{WAITERS_MAX, WaitFor};
 
 pub(super) fn run(ctx: Ctx<'_>, request: &Status) -> Result<Answer, Error> {
     entry::with(|state| {
@@ -27,7 +27,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Status) -> Result<Answer, Error> {
                     return Err(JobError::TooManyWaiting { max: WAITERS_MAX }.into());
                 }
                 let client = block::block(ctx, wait_ms).ok_or(ServerError::Internal)?;
-                state.waiters.add(client, request.id, For::Status(request.format));
+                state.waiters.add(client, request.id, WaitFor::Status(request.format));
                 Ok(Answer::Later)
             }
             _ => Ok(Answer::Reply(reply, request.format)),
@@ -58,18 +58,23 @@ pub(crate) fn show(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
 }
 
 /// What is known of a job: from memory, else from its hash.
-pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8]>) -> Option<Found> {
+pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8]>) -> Option<FoundJob> {
     let cluster = ctx.flags().cluster();
     if let Some(job) = state.registry.find_live(id) {
         let keys = keys(&job.start().queue, job.keys());
-        return Some(Found { record: job.live_record(), keys, sample: job.sample(), groups: job.groups() });
+        return Some(FoundJob {
+            record: job.live_record(),
+            keys,
+            sample: job.sample(),
+            groups: job.groups(),
+        });
     }
     if let Some(job) = state.registry.find_ended(id, now_ms()) {
         let (sample, groups) = (job.sample.clone(), job.groups.clone());
         let keys = keys(&job.queue, job.keys.iter().map(Vec::as_slice));
         let (mut record, db) = (job.record.clone(), job.db);
         record::read_undone(ctx, db, &record::key(record.text(Member::Queue), id, cluster), &mut record);
-        return Some(Found { record, keys, sample, groups });
+        return Some(FoundJob { record, keys, sample, groups });
     }
     // Where events saw it; else where it would be in the selected database.
     let (db, key) = match state.records.find(id) {
@@ -80,7 +85,7 @@ pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
     let stored = record::read(ctx, db, &key)?;
     let of_record = of_record(&stored.record);
     let keys = keys(stored.record.text(Member::Queue), of_record.iter().map(Vec::as_slice));
-    Some(Found { record: stored.record, keys, sample: Reply::List(Vec::new()), groups: Groups::NONE })
+    Some(FoundJob { record: stored.record, keys, sample: Reply::List(Vec::new()), groups: Groups::NONE })
 }
 
 /// The queue's own name and the keys of its other lists that the job goes over.
@@ -90,7 +95,7 @@ pub(super) fn keys<'a>(queue: &[u8], lists: impl Iterator<Item = &'a [u8]>) -> V
 }
 
 /// What is known of a job.
-pub(super) struct Found {
+pub(super) struct FoundJob {
     pub(super) record: Record,
     /// On which its reader must have a right: the queue's name first.
     pub(super) keys: Vec<Vec<u8>>,
@@ -98,7 +103,7 @@ pub(super) struct Found {
     groups: Groups,
 }
 
-impl Found {
+impl FoundJob {
     /// What somebody needs who does this with all its keys.
     pub(super) fn needs(&self, access: Access) -> Vec<Need<'_>> {
         self.keys.iter().map(|key| (key.as_slice(), access)).collect()

@@ -56,7 +56,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
             return Err(undoable.unknown(&record, "its list qadmin:moved:<id> is gone"));
         }
         let messages = MessageKind::parse(record.text(Member::MessageKind))?;
-        if request.front && messages.spec().next_end == End::Head {
+        if request.front && messages.spec().consumer_end == End::Head {
             let why = "FRONT moves the newest message first, and such a list can be scanned only from its \
                        head, where the oldest is";
             return Err(RequestError::Excludes { keyword: "FRONT", other: "messages of Resque", why }.into());

@@ -9,7 +9,7 @@ use crate::entry;
 use crate::redis::block::{Blocked, ClientId};
 use crate::redis::{Ctx, reply};
 use crate::state::State;
-use crate::waiters::For;
+use crate::waiters::WaitFor;
 
 /// The job ended: reply with its end.
 pub(crate) fn ready(ctx: Ctx<'_>, client: ClientId) {
@@ -25,10 +25,12 @@ fn answer(ctx: Ctx<'_>, client: ClientId) {
     let answer = entry::with(|state| {
         let waiter = state.waiters.take(client).ok_or(ServerError::Internal)?;
         match waiter.what {
-            For::Preview(wait) => Ok(after_wait(state, ctx, waiter.job, &wait)),
-            For::Stats(wait) => Ok(after_wait(state, ctx, waiter.job, &wait)),
-            For::Status(format) => status::show(state, ctx, waiter.job, None).map(|reply| (reply, format)),
-            For::Queues(format) => {
+            WaitFor::Preview(wait) => Ok(after_wait(state, ctx, waiter.job, &wait)),
+            WaitFor::Stats(wait) => Ok(after_wait(state, ctx, waiter.job, &wait)),
+            WaitFor::Status(format) => {
+                status::show(state, ctx, waiter.job, None).map(|reply| (reply, format))
+            }
+            WaitFor::Queues(format) => {
                 let walk = state.walks.take(waiter.job).ok_or(ServerError::Internal)?;
                 Ok((walk.reply(), format))
             }
@@ -57,7 +59,7 @@ fn abandon(state: &mut State, id: Uuid) {
         return;
     }
     state.end_jobs(
-        |job| job.id() == id && !job.is_handed_out(),
-        |_| (qadmin_core::job::Status::Cancelled, EndReason::Cancelled),
+        |job| job.id() == id && !job.is_id_published(),
+        |_| (qadmin_core::job::JobStatus::Cancelled, EndReason::Cancelled),
     );
 }

@@ -2,11 +2,11 @@
 
 use qadmin_core::job::{Destination, Job};
 use qadmin_core::queue::End;
-use qadmin_core::scan::{Budget, ListLook, ListScan, Queue};
+use qadmin_core::scan::{Budget, ListOutcome, ListScan, Queue};
 use qadmin_core::settings::Settings;
 use qadmin_core::unit::pack;
 
-use super::{Opened, Prepared, Storage, Target};
+use super::{OpenedKeys, Prepared, Storage, Target};
 use crate::measures::Measures;
 use crate::moved;
 use crate::probe;
@@ -20,12 +20,12 @@ use crate::state::{State, tell_own};
 impl<'c> Storage<'c> for List<'c> {
     type Scan = ListScan;
 
-    fn open(ctx: Ctx<'c>, names: &'c [RString], mode: Mode) -> Opened<Self> {
-        let [name, ..] = names else { return Opened::Missing };
+    fn open(ctx: Ctx<'c>, names: &'c [RString], mode: Mode) -> OpenedKeys<Self> {
+        let [name, ..] = names else { return OpenedKeys::Missing };
         match List::open(ctx, name, mode) {
-            list::Opened::List(list) => Opened::Keys(list),
-            list::Opened::Missing => Opened::Missing,
-            list::Opened::Other => Opened::Other,
+            list::OpenedList::List(list) => OpenedKeys::Keys(list),
+            list::OpenedList::Missing => OpenedKeys::Missing,
+            list::OpenedList::Other => OpenedKeys::Other,
         }
     }
 
@@ -39,47 +39,47 @@ impl<'c> Storage<'c> for List<'c> {
 
     fn budget(measures: &Measures, settings: &Settings, most: usize, moves: bool) -> Budget {
         let mut budget = measures.budget(settings);
-        budget.max_hits = budget.max_hits.min(most);
+        budget.max_deletions = budget.max_deletions.min(most);
         if moves { measures.with_put(budget) } else { budget }
     }
 
-    fn borrow_look(state: &mut State) -> ListLook {
-        std::mem::take(&mut state.look)
+    fn borrow_outcome(state: &mut State) -> ListOutcome {
+        std::mem::take(&mut state.outcome)
     }
 
-    fn return_look(state: &mut State, look: ListLook) {
-        state.look = look;
+    fn return_outcome(state: &mut State, outcome: ListOutcome) {
+        state.outcome = outcome;
     }
 
     fn probe_destination(ctx: Ctx<'_>, key: &RString) -> Result<(), Refusal> {
         probe_destination(ctx, key)
     }
 
-    fn take_out(
+    fn remove_matches(
         self,
         ctx: Ctx<'c>,
         names: &'c [RString],
-        look: &mut ListLook,
+        outcome: &mut ListOutcome,
         to: Option<Target<'_>>,
     ) -> Result<Vec<u64>, Vec<u8>> {
         let [name, ..] = names else { return Ok(Vec::new()) };
-        Ok(tell(ctx, self, name, look, to))
+        Ok(tell(ctx, self, name, outcome, to))
     }
 
-    fn learn(measures: &mut Measures, look: &ListLook, took_ns: u64, moves: bool, now: u64) {
+    fn learn(measures: &mut Measures, outcome: &ListOutcome, took_ns: u64, moves: bool, now: u64) {
         if moves {
-            measures.put(look.removed(), took_ns);
+            measures.put(outcome.removed(), took_ns);
         }
-        measures.learn(look, now);
+        measures.learn(outcome, now);
     }
 
     fn sought(measures: &mut Measures, seek_ns: u64) {
         measures.sought(seek_ns);
     }
 
-    fn tell_jobs(state: &mut State, _: Ctx<'_>, job: &mut Job, names: &[RString], look: &ListLook) {
+    fn tell_jobs(state: &mut State, _: Ctx<'_>, job: &mut Job, names: &[RString], outcome: &ListOutcome) {
         let ([name, ..], db) = (names, job.start().db) else { return };
-        let indexes: Vec<u64> = look.hits.iter().map(|hit| hit.index).collect();
+        let indexes: Vec<u64> = outcome.deletions.iter().map(|deletion| deletion.index).collect();
         for other in state.registry.live_mut() {
             other.follow_deletion(db, name.bytes(), &indexes);
         }
@@ -91,11 +91,13 @@ impl<'c> Storage<'c> for List<'c> {
 /// in the same slot.
 fn probe_destination(ctx: Ctx<'_>, key: &RString) -> Result<(), Refusal> {
     match List::open(ctx, key, Mode::Read) {
-        list::Opened::List(_) => Ok(()),
+        list::OpenedList::List(_) => Ok(()),
         // On its way to another node it may be there already.
-        list::Opened::Missing if ctx.flags().cluster() && probe::has_moved(ctx, key) => Err(Refusal::Moved),
-        list::Opened::Missing => Ok(()),
-        list::Opened::Other => Err(Refusal::NoList),
+        list::OpenedList::Missing if ctx.flags().cluster() && probe::has_moved(ctx, key) => {
+            Err(Refusal::Moved)
+        }
+        list::OpenedList::Missing => Ok(()),
+        list::OpenedList::Other => Err(Refusal::NoList),
     }
 }
 
@@ -105,21 +107,21 @@ fn tell(
     ctx: Ctx<'_>,
     list: List<'_>,
     name: &RString,
-    look: &ListLook,
+    outcome: &ListOutcome,
     to: Option<(&Destination, End)>,
 ) -> Vec<u64> {
-    if list.deleted() != look.removed() {
+    if list.deleted() != outcome.removed() {
         // A panic right behind a deletion: nobody knows which message it was, so nobody could be told.
         std::process::abort();
     }
-    if look.hits.is_empty() {
+    if outcome.deletions.is_empty() {
         list.close();
         return Vec::new();
     }
     // From the first deletion until the unit is in the replication buffer nothing may unwind.
     let no_return = AbortOnUnwind;
     fault::point("telling a unit");
-    let (indexes, fingerprints) = pack(&look.hits);
+    let (indexes, fingerprints) = pack(&outcome.deletions);
     let mut args = vec![
         RString::new(name.bytes()),
         RString::new(list.len().to_string()),
@@ -128,7 +130,7 @@ fn tell(
     ];
     let to = to.map(|(to, end)| (RString::new(&to.key), end));
     if let Some((key, end)) = &to {
-        let len = put_taken(ctx, &list, key, *end);
+        let len = push_moved(ctx, &list, key, *end);
         args.extend([RString::new(key.bytes()), RString::new(end.word()), RString::new(len.to_string())]);
     }
     if !replicate(ctx, c"QADMIN.APPLY", &args) {
@@ -147,7 +149,7 @@ fn tell(
 }
 
 /// Puts what was taken out of a list into another one, in its order. Answers how long that one was.
-pub(crate) fn put_taken(ctx: Ctx<'_>, list: &List<'_>, key: &RString, end: End) -> u64 {
+pub(crate) fn push_moved(ctx: Ctx<'_>, list: &List<'_>, key: &RString, end: End) -> u64 {
     let taken = list.taken().iter();
     let before = match end {
         End::Head => put(ctx, key, end, taken.rev()),

@@ -19,7 +19,7 @@ use crate::refusal::Refusal;
 use crate::state::State;
 
 /// What the keys of a container hold.
-pub(crate) enum Opened<K> {
+pub(crate) enum OpenedKeys<K> {
     /// Messages: the keys, opened for one callback.
     Keys(K),
     /// There is nothing.
@@ -47,7 +47,7 @@ pub(crate) enum Prepared {
 pub(crate) type Target<'a> = (&'a Destination, End);
 
 /// What a slice of this container notes.
-pub(crate) type LookOf<'c, S> = <<S as Storage<'c>>::Scan as ContainerScan>::Look;
+pub(crate) type OutcomeOf<'c, S> = <<S as Storage<'c>>::Scan as ContainerScan>::Outcome;
 
 /// The opened keys of a container. The names are those of [`Job::keys_here`].
 pub(crate) trait Storage<'c>: Sized {
@@ -55,7 +55,7 @@ pub(crate) trait Storage<'c>: Sized {
     type Scan: OneScan + Examine<Self>;
 
     /// Opens the keys. A handle may not be kept beyond the callback, which its lifetime ensures.
-    fn open(ctx: Ctx<'c>, names: &'c [RString], mode: Mode) -> Opened<Self>;
+    fn open(ctx: Ctx<'c>, names: &'c [RString], mode: Mode) -> OpenedKeys<Self>;
 
     /// Compares what the keys hold with what the scan knows of them, before anything is examined.
     fn prepare(&mut self, scan: &mut Self::Scan, budget: &Budget) -> Prepared;
@@ -70,12 +70,12 @@ pub(crate) trait Storage<'c>: Sized {
     fn budget(measures: &Measures, settings: &Settings, most: usize, moves: bool) -> Budget;
 
     /// Lends the notes of the slice before, for their memory.
-    fn borrow_look(_: &mut State) -> LookOf<'c, Self> {
-        LookOf::<'c, Self>::default()
+    fn borrow_outcome(_: &mut State) -> OutcomeOf<'c, Self> {
+        OutcomeOf::<'c, Self>::default()
     }
 
     /// Takes them back.
-    fn return_look(_: &mut State, _: LookOf<'c, Self>) {}
+    fn return_outcome(_: &mut State, _: OutcomeOf<'c, Self>) {}
 
     /// Asks whether messages may be moved to this key, as far as that depends on what the key holds. A container that
     /// moves nothing refuses all keys.
@@ -92,21 +92,27 @@ pub(crate) trait Storage<'c>: Sized {
     ///
     /// # Errors
     /// The server's error line; nothing was taken out then.
-    fn take_out(
+    fn remove_matches(
         self,
         ctx: Ctx<'c>,
         names: &'c [RString],
-        look: &mut LookOf<'c, Self>,
+        outcome: &mut OutcomeOf<'c, Self>,
         to: Option<Target<'_>>,
     ) -> Result<Vec<u64>, Vec<u8>>;
 
     /// Learns what messages cost. Taking out and moving took `took_ns` nanoseconds.
-    fn learn(measures: &mut Measures, look: &LookOf<'c, Self>, took_ns: u64, moves: bool, now: u64);
+    fn learn(measures: &mut Measures, outcome: &OutcomeOf<'c, Self>, took_ns: u64, moves: bool, now: u64);
 
     /// Learns what the way to the first message of a slice took, in nanoseconds.
     fn sought(_: &mut Measures, _seek_ns: u64) {}
 
     /// Tells all other jobs on the queue what a slice took out, and forgets what was counted there. Called where it took out
     /// something.
-    fn tell_jobs(state: &mut State, ctx: Ctx<'_>, job: &mut Job, names: &[RString], look: &LookOf<'c, Self>);
+    fn tell_jobs(
+        state: &mut State,
+        ctx: Ctx<'_>,
+        job: &mut Job,
+        names: &[RString],
+        outcome: &OutcomeOf<'c, Self>,
+    );
 }

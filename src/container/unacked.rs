@@ -3,13 +3,15 @@
 use std::collections::VecDeque;
 
 use qadmin_core::job::Job;
-use qadmin_core::scan::{Budget, Held, OneScan as _, Place, SliceLook as _, UnackedLook, UnackedScan};
+use qadmin_core::scan::{
+    Budget, IndexPosition, OneScan as _, SliceOutcome as _, UnackedKeys, UnackedOutcome, UnackedScan,
+};
 use qadmin_core::settings::Settings;
 use uuid::Uuid;
 
-use super::{Opened, Prepared, Storage, Target};
+use super::{OpenedKeys, Prepared, Storage, Target};
 use crate::measures::Measures;
-use crate::redis::call::{How, call};
+use crate::redis::call::{CallMode, call};
 use crate::redis::clock::Steady;
 use crate::redis::guard::AbortOnUnwind;
 use crate::redis::hash::{Hash, OpenedHash};
@@ -39,22 +41,22 @@ pub(crate) struct Keys<'c> {
 
 impl<'c> Keys<'c> {
     /// Opens both. A missing index is an empty one.
-    pub(crate) fn open(ctx: Ctx<'c>, hash: &'c RString, index: &'c RString) -> Opened<Self> {
+    pub(crate) fn open(ctx: Ctx<'c>, hash: &'c RString, index: &'c RString) -> OpenedKeys<Self> {
         match Hash::open(ctx, hash) {
             OpenedHash::Hash(hash) => Self::with(ctx, Some(hash), index),
-            OpenedHash::Missing => Opened::Missing,
-            OpenedHash::Other => Opened::Other,
+            OpenedHash::Missing => OpenedKeys::Missing,
+            OpenedHash::Other => OpenedKeys::Other,
         }
     }
 
     /// The index beside a hash that is not there.
-    pub(crate) fn index_of_nothing(ctx: Ctx<'c>, index: &'c RString) -> Opened<Self> {
+    pub(crate) fn index_of_nothing(ctx: Ctx<'c>, index: &'c RString) -> OpenedKeys<Self> {
         Self::with(ctx, None, index)
     }
 
-    fn with(ctx: Ctx<'c>, hash: Option<Hash<'c>>, index: &'c RString) -> Opened<Self> {
+    fn with(ctx: Ctx<'c>, hash: Option<Hash<'c>>, index: &'c RString) -> OpenedKeys<Self> {
         match zset::len(ctx, index) {
-            Ok(entries) => Opened::Keys(Self {
+            Ok(entries) => OpenedKeys::Keys(Self {
                 ctx,
                 hash,
                 index,
@@ -65,8 +67,8 @@ impl<'c> Keys<'c> {
                 read_back: Vec::new(),
                 refused: None,
             }),
-            Err(line) if line.starts_with(b"WRONGTYPE") => Opened::Other,
-            Err(line) => Opened::Refused(line),
+            Err(line) if line.starts_with(b"WRONGTYPE") => OpenedKeys::Other,
+            Err(line) => OpenedKeys::Refused(line),
         }
     }
 
@@ -81,9 +83,9 @@ impl<'c> Keys<'c> {
     }
 
     /// The place of the last entry.
-    pub(crate) fn last(&mut self) -> Option<Place> {
+    pub(crate) fn last(&mut self) -> Option<IndexPosition> {
         let last = self.ask(zset::range(self.ctx, self.index, -1, -1))?.pop();
-        last.map(|(tag, score)| Place { score, tag })
+        last.map(|(tag, score)| IndexPosition { score, tag })
     }
 
     /// The server refused to read the index meanwhile: its error line.
@@ -92,7 +94,7 @@ impl<'c> Keys<'c> {
     }
 
     /// Reads the message whose entry is at this place; nothing where it has left.
-    pub(crate) fn read_at<R>(&mut self, place: &Place, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
+    pub(crate) fn read_at<R>(&mut self, place: &IndexPosition, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
         let rank = self.rank(Some(place))?;
         self.at(rank).filter(|there| there == place)?;
         let value = self.hash.as_ref()?.get(&RString::new(&place.tag))?;
@@ -104,12 +106,12 @@ impl<'c> Keys<'c> {
     }
 
     /// The rank of the first entry behind a place, whether there is an entry at that place or not.
-    fn rank_behind(&mut self, place: &Place) -> Option<i64> {
+    fn rank_behind(&mut self, place: &IndexPosition) -> Option<i64> {
         self.count_before(place, |tag| tag <= place.tag.as_slice())
     }
 
     /// Entries with a score below that of a place, and those of the same score whose tag is one of the first.
-    fn count_before(&mut self, place: &Place, is_first: impl Fn(&[u8]) -> bool) -> Option<i64> {
+    fn count_before(&mut self, place: &IndexPosition, is_first: impl Fn(&[u8]) -> bool) -> Option<i64> {
         let (ctx, index) = (self.ctx, self.index);
         // Within the entries of the same score, in halves.
         let mut from = signed(self.ask(zset::below(ctx, index, place.score))?);
@@ -126,8 +128,8 @@ impl<'c> Keys<'c> {
     }
 }
 
-impl Held for Keys<'_> {
-    fn seek(&mut self, behind: Option<&Place>) {
+impl UnackedKeys for Keys<'_> {
+    fn seek(&mut self, behind: Option<&IndexPosition>) {
         self.read.clear();
         if let Some(rank) = behind.map_or(Some(0), |place| self.rank_behind(place)) {
             self.rank = rank;
@@ -146,29 +148,29 @@ impl Held for Keys<'_> {
         Some(f(score, &tag, value.as_ref().map(RString::bytes)))
     }
 
-    fn seek_back(&mut self, place: Option<&Place>) {
+    fn seek_back(&mut self, place: Option<&IndexPosition>) {
         self.read_back.clear();
         self.back = self.rank(place).map_or(0, signed);
     }
 
-    fn previous(&mut self) -> Option<Place> {
+    fn previous(&mut self) -> Option<IndexPosition> {
         if self.read_back.is_empty() && self.back > 0 && self.refused.is_none() {
             let first = (self.back - PLACES_AHEAD).max(0);
             self.read_back = self.ask(zset::range(self.ctx, self.index, first, self.back - 1))?;
             self.back = first;
         }
-        self.read_back.pop().map(|(tag, score)| Place { score, tag })
+        self.read_back.pop().map(|(tag, score)| IndexPosition { score, tag })
     }
 
-    fn rank(&mut self, place: Option<&Place>) -> Option<u64> {
+    fn rank(&mut self, place: Option<&IndexPosition>) -> Option<u64> {
         let Some(place) = place else { return Some(self.entries) };
         self.count_before(place, |tag| tag < place.tag.as_slice()).and_then(|rank| u64::try_from(rank).ok())
     }
 
-    fn at(&mut self, rank: u64) -> Option<Place> {
+    fn at(&mut self, rank: u64) -> Option<IndexPosition> {
         let rank = signed(rank);
         let (tag, score) = self.ask(zset::range(self.ctx, self.index, rank, rank))?.pop()?;
-        Some(Place { score, tag })
+        Some(IndexPosition { score, tag })
     }
 
     fn up_to(&mut self, score: f64) -> Option<u64> {
@@ -183,8 +185,8 @@ impl Held for Keys<'_> {
 impl<'c> Storage<'c> for Keys<'c> {
     type Scan = UnackedScan;
 
-    fn open(ctx: Ctx<'c>, names: &'c [RString], _: Mode) -> Opened<Self> {
-        let [hash, index] = names else { return Opened::Missing };
+    fn open(ctx: Ctx<'c>, names: &'c [RString], _: Mode) -> OpenedKeys<Self> {
+        let [hash, index] = names else { return OpenedKeys::Missing };
         Self::open(ctx, hash, index)
     }
 
@@ -206,38 +208,38 @@ impl<'c> Storage<'c> for Keys<'c> {
         measures.unacked(settings, most)
     }
 
-    fn take_out(
+    fn remove_matches(
         self,
         ctx: Ctx<'c>,
         names: &'c [RString],
-        look: &mut UnackedLook,
+        outcome: &mut UnackedOutcome,
         _: Option<Target<'_>>,
     ) -> Result<Vec<u64>, Vec<u8>> {
         // The keys may not be open while they are written to.
         drop(self);
-        let (tags, [hash, index]) = (look.to_take_out(), names) else { return Ok(Vec::new()) };
+        let (tags, [hash, index]) = (outcome.to_remove(), names) else { return Ok(Vec::new()) };
         if !tags.is_empty()
-            && let Err(line) = take_out(ctx, hash, index, tags)
+            && let Err(line) = remove_matches(ctx, hash, index, tags)
         {
-            look.took_nothing();
+            outcome.removed_nothing();
             return Err(line);
         }
         Ok(Vec::new())
     }
 
-    fn learn(measures: &mut Measures, look: &UnackedLook, took_ns: u64, _: bool, now: u64) {
-        if look.removed() > 0 {
-            measures.took_held(look.removed(), took_ns, now);
+    fn learn(measures: &mut Measures, outcome: &UnackedOutcome, took_ns: u64, _: bool, now: u64) {
+        if outcome.removed() > 0 {
+            measures.took_unacked(outcome.removed(), took_ns, now);
         }
     }
 
-    fn tell_jobs(state: &mut State, ctx: Ctx<'_>, job: &mut Job, names: &[RString], _: &UnackedLook) {
+    fn tell_jobs(state: &mut State, ctx: Ctx<'_>, job: &mut Job, names: &[RString], _: &UnackedOutcome) {
         let ([hash, index], db) = (names, job.start().db) else { return };
         count(ctx, job);
         count_index(state, ctx, index.bytes());
         // Which of them others have counted is not known.
         for other in state.registry.live_mut().iter_mut().filter(|other| other.is_on(db, hash.bytes())) {
-            other.outdate();
+            other.mark_stale();
         }
         state.forget_counts(db, hash.bytes());
     }
@@ -251,9 +253,14 @@ fn signed(rank: u64) -> i64 {
 ///
 /// # Errors
 /// The server's error line; nothing was taken out then.
-fn take_out(ctx: Ctx<'_>, hash: &RString, index: &RString, tags: &[Vec<u8>]) -> Result<(), Vec<u8>> {
+fn remove_matches(ctx: Ctx<'_>, hash: &RString, index: &RString, tags: &[Vec<u8>]) -> Result<(), Vec<u8>> {
     // A tag that nobody has: it changes nothing, and is refused for all the reasons for which the real one would be.
-    call(ctx, c"ZREM", How::Write, &[RString::new(index.bytes()), RString::new(Uuid::new_v4().to_string())])?;
+    call(
+        ctx,
+        c"ZREM",
+        CallMode::Write,
+        &[RString::new(index.bytes()), RString::new(Uuid::new_v4().to_string())],
+    )?;
     // Between the two nothing may unwind.
     let no_return = AbortOnUnwind;
     let args = |key: &RString| {
@@ -261,12 +268,12 @@ fn take_out(ctx: Ctx<'_>, hash: &RString, index: &RString, tags: &[Vec<u8>]) -> 
         args.extend(tags.iter().map(RString::new));
         args
     };
-    call(ctx, c"HDEL", How::Write, &args(hash))?;
+    call(ctx, c"HDEL", CallMode::Write, &args(hash))?;
     fault::point("between hash and index");
     // Whoever takes out counts the index afterwards for all jobs.
     let mut taken = None;
     state::tell_own(ctx, index.bytes(), b"zrem", || {
-        taken = Some(call(ctx, c"ZREM", How::Write, &args(index)));
+        taken = Some(call(ctx, c"ZREM", CallMode::Write, &args(index)));
     });
     drop(no_return);
     taken.map_or(Ok(()), |answer| answer.map(|_| ()))
@@ -288,7 +295,7 @@ pub(crate) fn count(ctx: Ctx<'_>, job: &mut Job) {
     let Some(scan) = UnackedScan::of(&mut job.scan).filter(|scan| scan.watches()) else { return };
     let index = RString::new(scan.index());
     match Keys::index_of_nothing(ctx, &index) {
-        Opened::Keys(mut keys) => scan.count(&mut keys),
+        OpenedKeys::Keys(mut keys) => scan.count(&mut keys),
         _ => scan.lose_sight(),
     }
 }

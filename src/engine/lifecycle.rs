@@ -2,23 +2,23 @@
 
 use qadmin_core::error::{EndReason, quote};
 use qadmin_core::excerpt::excerpt;
-use qadmin_core::job::{Cached, Happening, Job, Kind, Member, Status};
+use qadmin_core::job::{Cached, Job, JobEvent, JobKind, JobStatus, Member};
 use qadmin_core::reply::int;
 use qadmin_core::scan::{Effect, OneScan as _, UnackedScan};
 use uuid::Uuid;
 
 use super::gate;
 use crate::audit::Entry;
-use crate::record::{self, Owed, owe};
+use crate::no_match;
+use crate::record::{self, PendingWrite, queue_write};
 use crate::redis::clock::now_ms;
 use crate::redis::guard::guard;
 use crate::redis::{Ctx, event_loop, events, info, keyspace, log};
 use crate::settings;
 use crate::state::State;
-use crate::zero;
 
 /// Records that are written late in one turn.
-const OWED_PER_TURN: usize = 8;
+const PENDING_PER_TURN: usize = 8;
 /// A slice during which the thread was off its processor for longer than this was interrupted: its length says
 /// something about the machine, and nothing about the slice.
 const INTERRUPTED_NS: u64 = 50_000;
@@ -47,7 +47,7 @@ impl State {
             scan.lose_sight();
         }
         events::follow(ctx);
-        self.outbox.tell(&mut job, Happening::Start);
+        self.publisher.tell(&mut job, JobEvent::Start);
         self.registry.add(job);
         self.run(ctx);
     }
@@ -68,7 +68,7 @@ impl State {
     pub(crate) fn end_jobs(
         &mut self,
         pick: impl FnMut(&Job) -> bool,
-        end: impl Fn(&Job) -> (Status, EndReason),
+        end: impl Fn(&Job) -> (JobStatus, EndReason),
     ) {
         for job in self.registry.take_if(pick) {
             let (status, error) = end(&job);
@@ -77,43 +77,43 @@ impl State {
     }
 
     /// Ends a job at the end of its slice, with its record in the slice's unit where it may be written.
-    pub(super) fn finish(&mut self, ctx: Ctx<'_>, job: Job, status: Status, error: Option<EndReason>) {
+    pub(super) fn finish(&mut self, ctx: Ctx<'_>, job: Job, status: JobStatus, error: Option<EndReason>) {
         self.conclude(job, status, error, Some(ctx));
     }
 
     pub(super) fn conclude(
         &mut self,
         mut job: Job,
-        status: Status,
+        status: JobStatus,
         error: Option<EndReason>,
         ctx: Option<Ctx<'_>>,
     ) {
         let now = now_ms();
         job.end(status, error, now);
-        if let Some(ctx) = ctx.filter(|_| status == Status::Completed) {
+        if let Some(ctx) = ctx.filter(|_| status == JobStatus::Completed) {
             // A sentence for people: where it panics there is none.
-            let why = guard("a look for why nothing matches", || zero::explain(ctx, &job)).flatten();
+            let why = guard("a look for why nothing matches", || no_match::explain(ctx, &job)).flatten();
             job.explain(why);
         }
         match status {
-            Status::Completed => self.totals.jobs_completed += 1,
-            Status::Cancelled => self.totals.jobs_cancelled += 1,
-            Status::Interrupted => self.totals.jobs_interrupted += 1,
+            JobStatus::Completed => self.totals.jobs_completed += 1,
+            JobStatus::Cancelled => self.totals.jobs_cancelled += 1,
+            JobStatus::Interrupted => self.totals.jobs_interrupted += 1,
             _ => self.totals.jobs_failed += 1,
         }
         // What it was to be told before (paused, throttled) is old now.
-        self.owed.retain(|older| older.id != job.id() || older.audit.is_some());
+        self.pending.retain(|older| older.id != job.id() || older.audit.is_some());
         // Whatever goes wrong there: the end is remembered, and nobody goes on waiting for it.
         let mut unwritten = None;
         let told = guard("the end of a job", || write_end(&mut job, ctx, &mut unwritten));
         if let Some(record) = unwritten {
-            owe(&mut self.owed, record);
+            queue_write(&mut self.pending, record);
             hook_and_arm(ctx);
         } else if told.is_none() && job.start().kind.is_recorded() {
-            self.settle_soon(ctx, &job);
+            self.reconcile_soon(ctx, &job);
         }
         self.mark_undone(&mut job);
-        self.outbox.tell(&mut job, Happening::End);
+        self.publisher.tell(&mut job, JobEvent::End);
         self.cache_count(&mut job, now);
         let id = job.id();
         let expires = now + i64::try_from(settings::now().job_ttl_ms()).unwrap_or(i64::MAX / 2);
@@ -130,31 +130,31 @@ impl State {
     /// Notes of the job that an undo undoes how far the undo is, where that job is remembered here. Its record in the
     /// keyspace is written with that of the undo.
     pub(crate) fn mark_undone(&mut self, undo: &mut Job) {
-        let Some(undoing) = undo.start().terms.undo.filter(|_| !undo.start().dry_run) else { return };
+        let Some(undoing) = undo.start().clear_options.undo.filter(|_| !undo.start().dry_run) else { return };
         let by = undo.id().to_string();
         let undone = int(undoing.undone + undo.counters().deleted);
         self.registry.mark_undone(undoing.job, by.as_bytes(), undone);
-        for owed in self.owed.iter_mut().filter(|owed| owed.id == undoing.job) {
-            owed.record.mark_undone(by.as_bytes(), undone);
+        for pending in self.pending.iter_mut().filter(|pending| pending.id == undoing.job) {
+            pending.record.mark_undone(by.as_bytes(), undone);
         }
     }
 
     /// The record of a clear may not say what became of it: it is to be looked at.
-    pub(crate) fn settle_soon(&mut self, ctx: Option<Ctx<'_>>, job: &Job) {
+    pub(crate) fn reconcile_soon(&mut self, ctx: Option<Ctx<'_>>, job: &Job) {
         let start = job.start();
-        self.settle_record(start.id, start.db, &start.queue);
+        self.reconcile_record(start.id, start.db, &start.queue);
         hook_and_arm(ctx);
     }
 
-    fn settle_record(&mut self, id: Uuid, db: i32, queue: &[u8]) {
+    fn reconcile_record(&mut self, id: Uuid, db: i32, queue: &[u8]) {
         let cluster = Ctx::detached().is_some_and(|ctx| ctx.flags().cluster());
-        self.unsettled.push_back((id, db, record::key(queue, id, cluster)));
+        self.orphaned.push_back((id, db, record::key(queue, id, cluster)));
     }
 
     /// A completed count answers the next equal preview.
     fn cache_count(&mut self, job: &mut Job, now: i64) {
-        let completed = job.status() == Status::Completed && job.start().kind == Kind::Preview;
-        if !completed || job.is_outdated() {
+        let completed = job.status() == JobStatus::Completed && job.start().kind == JobKind::Preview;
+        if !completed || job.is_stale() {
             return;
         }
         let notice = job.notices();
@@ -168,7 +168,7 @@ impl State {
             unreadable: c.unreadable,
             drifted: c.drifted,
             cached_ms: now,
-            concerns: c.concerns,
+            match_notices: c.match_notices,
             notice,
         };
         let ttl = i64::try_from(settings::now().cache_ttl_ms()).unwrap_or(i64::MAX);
@@ -179,7 +179,7 @@ impl State {
     pub(crate) fn forget_counts(&mut self, db: i32, key: &[u8]) {
         let among = |keys: &[Vec<u8>]| keys.iter().any(|own| own == key);
         self.caches.drop_if(|count| count.db == db && among(&count.keys));
-        self.registry.make_stale(|job| job.db == db && among(&job.keys));
+        self.registry.mark_stale(|job| job.db == db && among(&job.keys));
     }
 
     /// Books the time of a slice, and how much of it the thread was on a processor.
@@ -202,24 +202,24 @@ impl State {
 
     /// Writes some of the records that could not be written before, and looks at some of those that may tell
     /// of jobs that live no more. Says whether there is more to do at once.
-    pub(super) fn pay_owed(&mut self, ctx: Ctx<'_>) -> bool {
+    pub(super) fn flush_pending(&mut self, ctx: Ctx<'_>) -> bool {
         if gate(ctx).is_some() {
             return false;
         }
         guard("making room for records", || self.trim_records(ctx));
-        if self.owed.is_empty() && self.unsettled.is_empty() {
+        if self.pending.is_empty() && self.orphaned.is_empty() {
             return false;
         }
-        for paid in 0..OWED_PER_TURN {
-            let Some(record) = self.owed.pop_front() else { return self.settle(ctx) };
-            match guard("an owed record", || is_done_with(&record, ctx)) {
+        for paid in 0..PENDING_PER_TURN {
+            let Some(record) = self.pending.pop_front() else { return self.reconcile(ctx) };
+            match guard("a pending record", || is_done_with(&record, ctx)) {
                 Some(true) => {}
                 Some(false) => {
-                    self.owed.push_front(record);
+                    self.pending.push_front(record);
                     return paid > 0;
                 }
                 // Once more in another way, and not for ever: it must not stand in the way of others.
-                None => self.settle_record(record.id, record.db, &record.queue),
+                None => self.reconcile_record(record.id, record.db, &record.queue),
             }
         }
         true
@@ -229,24 +229,24 @@ impl State {
     pub(super) fn is_idle(&self) -> bool {
         self.registry.live().is_empty()
             && !self.walks.any_live()
-            && self.owed.is_empty()
-            && self.unsettled.is_empty()
+            && self.pending.is_empty()
+            && self.orphaned.is_empty()
             && !self.wants_turn()
     }
 
     /// Somebody is to be let go or told of an event: a turn of the event loop must come for that, soon.
     pub(super) fn wants_turn(&self) -> bool {
-        !self.waiters.none_due() || self.outbox.wants_turn()
+        !self.waiters.none_due() || self.publisher.wants_turn()
     }
 }
 
 /// Writes the end of a job to the log and, of a clear, into its record, if it may be written now.
-fn write_end(job: &mut Job, ctx: Option<Ctx<'_>>, unwritten: &mut Option<Owed>) {
+fn write_end(job: &mut Job, ctx: Option<Ctx<'_>>, unwritten: &mut Option<PendingWrite>) {
     log::notice(&ended(job));
     if !job.start().kind.is_recorded() {
         return;
     }
-    let record = unwritten.insert(Owed::of(job, Some(Entry::End)));
+    let record = unwritten.insert(PendingWrite::of(job, Some(Entry::End)));
     if ctx.is_some_and(|ctx| gate(ctx).is_none() && is_done_with(record, ctx)) {
         *unwritten = None;
     }
@@ -263,7 +263,7 @@ fn hook_and_arm(ctx: Option<Ctx<'_>>) {
 }
 
 /// Writes a record. One that can never be written is given up: it must not stand in the way of others.
-fn is_done_with(record: &Owed, ctx: Ctx<'_>) -> bool {
+fn is_done_with(record: &PendingWrite, ctx: Ctx<'_>) -> bool {
     match record.write(ctx) {
         Ok(()) => true,
         Err(refusal) if refusal.may_pass() => false,
@@ -282,7 +282,7 @@ fn started(job: &mut Job) -> String {
     let start = job.start();
     let dry = if start.dry_run { "dry run of " } else { "" };
     let effect = match start.effect {
-        _ if start.kind == Kind::Undo => "undo",
+        _ if start.kind == JobKind::Undo => "undo",
         Effect::Count => "preview",
         Effect::Group => "stats",
         Effect::ClearAll => "clear all",
@@ -291,7 +291,9 @@ fn started(job: &mut Job) -> String {
         Effect::KeepEach => "clear all but one of each value",
     };
     let what = match start.filter.is_all() {
-        true => start.terms.undo.map_or_else(|| "all messages".into(), |undo| format!("job {}", undo.job)),
+        true => {
+            start.clear_options.undo.map_or_else(|| "all messages".into(), |undo| format!("job {}", undo.job))
+        }
         false => String::from_utf8_lossy(&filter).into_owned(),
     };
     let by = start.grouping.as_ref().map_or_else(String::new, |grouping| {

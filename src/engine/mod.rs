@@ -17,17 +17,17 @@
 //!    replication stream and in the append-only file.
 //! 6. Tell every other job on the queue what moved.
 
+mod after_slice;
 mod lifecycle;
-mod outcome;
 mod records;
 mod room;
 mod slice;
 mod walks;
 
 use qadmin_core::error::EndReason;
-use qadmin_core::job::{Next, Status};
+use qadmin_core::job::{JobStatus, Next};
 
-use outcome::Step;
+use after_slice::AfterSlice;
 pub(crate) use room::Newcomer;
 use slice::slice;
 
@@ -38,7 +38,7 @@ use crate::redis::{Ctx, event_loop};
 use crate::settings;
 use crate::state::State;
 
-/// How often waiting jobs and owed records try again.
+/// How often waiting jobs and pending records try again.
 const RETRY_NS: u64 = 50_000_000;
 
 /// What a turn came to.
@@ -58,7 +58,7 @@ pub(crate) fn before_poll(ctx: Ctx<'_>) {
         let early = work(state, ctx) == Next::Wait;
         // Here and nowhere else: the server replies to them next.
         state.waiters.let_go();
-        state.outbox.publish(ctx);
+        state.publisher.publish(ctx);
         match (state.wants_turn(), due && early) {
             (true, _) => event_loop::arm(1),
             // The timer was armed for them, and has to come for the next slice again.
@@ -109,7 +109,7 @@ pub(crate) fn timer() {
 fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
     let mut until = now_ns() + RETRY_NS;
     let duty = || settings::now().duty_percent();
-    let more = state.pay_owed(ctx);
+    let more = state.flush_pending(ctx);
     if state.walk(ctx) {
         return Turn::Worked(duty());
     }
@@ -118,26 +118,26 @@ fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
         let duty = job.duty().unwrap_or_else(duty);
         let (began, cpu) = (now_ns(), cpu_ns());
         let step = guard("a slice", || slice(state, ctx, &mut job))
-            .unwrap_or(Step::Ends(Status::Failed, Some(EndReason::Internal)));
+            .unwrap_or(AfterSlice::Ends(JobStatus::Failed, Some(EndReason::Internal)));
         let spent = || (now_ns() - began, cpu_ns() - cpu);
         match step {
-            Step::Worked => {
+            AfterSlice::Worked => {
                 guard("the account of a slice", || state.account(&mut job, spent()));
                 state.mark_undone(&mut job);
-                state.outbox.tell_progress(&mut job);
+                state.publisher.tell_progress(&mut job);
                 state.registry.put_back(at, job);
                 return Turn::Worked(duty);
             }
-            Step::Ends(status, error) => {
+            AfterSlice::Ends(status, error) => {
                 guard("the account of a slice", || state.account(&mut job, spent()));
                 state.finish(ctx, job, status, error);
                 return Turn::Worked(duty);
             }
-            Step::Waits(reason) => {
+            AfterSlice::Waits(reason) => {
                 job.waits(reason);
                 state.registry.put_back(at, job);
             }
-            Step::Later(at_ns) => {
+            AfterSlice::Later(at_ns) => {
                 until = until.min(at_ns);
                 state.registry.put_back(at, job);
             }

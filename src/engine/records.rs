@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-use crate::record::{Owed, key, read_as_it_stands};
-use crate::redis::call::{How, call};
+use crate::record::{PendingWrite, key, read_as_it_stands};
+use crate::redis::call::{CallMode, call};
 use crate::redis::{Ctx, RString};
 use crate::refusal::{Refusal, reason};
 use crate::state::State;
@@ -30,7 +30,7 @@ impl State {
             // What somebody else has put under such a name is not deleted.
             if read_as_it_stands(ctx, db, &key).is_some() {
                 ctx.select(db);
-                match call(ctx, c"UNLINK", How::Write, &[RString::new(&key)]) {
+                match call(ctx, c"UNLINK", CallMode::Write, &[RString::new(&key)]) {
                     // One whose slot moved to another node is that node's.
                     Err(line) if reason(&line) != Refusal::Moved => return,
                     _ => {}
@@ -42,8 +42,8 @@ impl State {
     }
 
     /// Knows the record of a job that starts, and what it takes.
-    pub(crate) fn know_record(&mut self, ctx: Ctx<'_>, owed: &Owed) {
-        self.records.seen(owed.db, &key(&owed.queue, owed.id, ctx.flags().cluster()));
-        self.records.learn(owed.id, Some(&owed.record));
+    pub(crate) fn know_record(&mut self, ctx: Ctx<'_>, pending: &PendingWrite) {
+        self.records.seen(pending.db, &key(&pending.queue, pending.id, ctx.flags().cluster()));
+        self.records.learn(pending.id, Some(&pending.record));
     }
 }

@@ -1,9 +1,9 @@
 //! Room for one more job, and which jobs end so that it is found.
 
 use qadmin_core::error::{EndReason, Error, JobError};
-use qadmin_core::job::{Job, Status};
+use qadmin_core::job::{Job, JobStatus};
 
-use super::outcome::{Step, end};
+use super::after_slice::{AfterSlice, end};
 use crate::record;
 use crate::redis::Ctx;
 use crate::settings;
@@ -13,7 +13,7 @@ use crate::state::State;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Newcomer {
     /// A preview or stats: these use at most half of the jobs, so that a clear always finds room.
-    Look,
+    Count,
     /// A clear.
     Clear,
 }
@@ -31,9 +31,9 @@ impl State {
         }
         self.end_done(ctx, newcomer);
         while let Some(error) = self.is_full(newcomer) {
-            let is_idle = |job: &&Job| job.start().kind.only_looks() && job.is_paused();
+            let is_idle = |job: &&Job| job.start().kind.only_counts() && job.is_paused();
             let Some(id) = self.registry.live().iter().find(is_idle).map(Job::id) else { return Err(error) };
-            self.end_jobs(|job| job.id() == id, |_| (Status::Cancelled, EndReason::Evicted));
+            self.end_jobs(|job| job.id() == id, |_| (JobStatus::Cancelled, EndReason::Evicted));
         }
         Ok(())
     }
@@ -47,9 +47,9 @@ impl State {
             return Some(Error::Job(JobError::TooManyJobs { live, max_jobs }));
         }
         let limit = usize::try_from(settings.max_previews()).unwrap_or(usize::MAX);
-        let looks = self.registry.count_looks();
-        (newcomer == Newcomer::Look && looks >= limit).then_some(Error::Job(JobError::TooManyPreviews {
-            live: looks,
+        let previews = self.registry.count_previews();
+        (newcomer == Newcomer::Count && previews >= limit).then_some(Error::Job(JobError::TooManyPreviews {
+            live: previews,
             limit,
             max_jobs,
         }))
@@ -60,13 +60,13 @@ impl State {
     /// slot, otherwise in a later turn.
     fn end_done(&mut self, ctx: Ctx<'_>, newcomer: Newcomer) {
         let writes = newcomer == Newcomer::Clear && !ctx.flags().cluster();
-        if !writes && record::is_backlog_long(&self.owed) {
+        if !writes && record::is_backlog_long(&self.pending) {
             return;
         }
         let db = ctx.db();
         for job in self.registry.take_if(|job| !job.is_paused() && job.verdict().is_some()) {
-            let (status, error) = job.verdict().unwrap_or((Status::Completed, None));
-            let Step::Ends(status, error) = end(ctx, &job, status, error) else { continue };
+            let (status, error) = job.verdict().unwrap_or((JobStatus::Completed, None));
+            let AfterSlice::Ends(status, error) = end(ctx, &job, status, error) else { continue };
             self.conclude(job, status, error, writes.then_some(ctx));
         }
         ctx.select(db);

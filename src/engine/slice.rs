@@ -1,14 +1,14 @@
 //! One slice of one job: gates, open, examine, take out, book, tell. It is the same for every container.
 
 use qadmin_core::error::EndReason;
-use qadmin_core::job::{Job, Kind, PAUSED, Status};
-use qadmin_core::scan::{AnyScan, Event, Examine as _, Looked, SliceLook as _};
+use qadmin_core::job::{Job, JobKind, JobStatus, PAUSED};
+use qadmin_core::scan::{AnyScan, Event, Examine as _, SliceEnd, SliceOutcome as _};
 use qadmin_core::settings::Settings;
 
+use super::after_slice::{AfterSlice, conclude, end, refused};
 use super::gate;
-use super::outcome::{Step, conclude, end, refused};
 use crate::container::unacked::Keys;
-use crate::container::{LookOf, Opened, Prepared, Storage};
+use crate::container::{OpenedKeys, OutcomeOf, Prepared, Storage};
 use crate::entry::lose_track;
 use crate::moved;
 use crate::probe;
@@ -31,7 +31,7 @@ const JOURNAL_REFUSED: &str =
     "some of what was moved could not be written down, and no undo that begins later will move it";
 
 /// Does the next slice of a job.
-pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
+pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> AfterSlice {
     state.seek_ns = 0;
     let most = match pass_gates(state, ctx, job) {
         Ok(most) => most,
@@ -42,8 +42,8 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
     if job.journal_read().is_some() {
         job.runs();
         return match moved::read(ctx, job, settings.slice_us() * 1_000) {
-            true => Step::Worked,
-            false => Step::Ends(Status::Failed, Some(EndReason::JournalLost)),
+            true => AfterSlice::Worked,
+            false => AfterSlice::Ends(JobStatus::Failed, Some(EndReason::JournalLost)),
         };
     }
     let names: Vec<RString> = job.keys_here().into_iter().map(RString::new).collect();
@@ -55,26 +55,26 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Step {
 }
 
 /// What may keep a slice from being done now. Returns how many messages it may take out.
-fn pass_gates(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Result<usize, Step> {
+fn pass_gates(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Result<usize, AfterSlice> {
     if let Some((status, error)) = job.verdict() {
         return Err(end(ctx, job, status, error));
     }
     if job.is_paused() {
-        return Err(Step::Waits(PAUSED));
+        return Err(AfterSlice::Waits(PAUSED));
     }
     let mut most = usize::MAX;
     if job.writes() {
         if let Some(reason) = gate(ctx) {
-            return Err(Step::Waits(reason));
+            return Err(AfterSlice::Waits(reason));
         }
         if let Some(at) = state.measures.unit_not_before(ctx) {
-            return Err(Step::Later(at));
+            return Err(AfterSlice::Later(at));
         }
-        most = job.allowance(now_ns()).map_err(Step::Later)?;
+        most = job.allowance(now_ns()).map_err(AfterSlice::Later)?;
     }
     if job.clears() && !still_may(job) {
         let user = job.start().origin.user.clone().unwrap_or_default();
-        return Err(Step::Ends(Status::Failed, Some(EndReason::RightLost { user })));
+        return Err(AfterSlice::Ends(JobStatus::Failed, Some(EndReason::RightLost { user })));
     }
     Ok(most)
 }
@@ -104,19 +104,19 @@ struct Slice<'c> {
 
 impl<'c> Slice<'c> {
     /// Opens the keys and does the work.
-    fn over<S: Storage<'c>>(&self, state: &mut State, job: &mut Job) -> Step {
+    fn over<S: Storage<'c>>(&self, state: &mut State, job: &mut Job) -> AfterSlice {
         let Self { ctx, names, .. } = *self;
-        let (writes, moves) = (job.writes(), job.start().terms.to.is_some());
+        let (writes, moves) = (job.writes(), job.start().clear_options.to.is_some());
         let mode = match (writes, moves) {
             (false, _) => Mode::Read,
             (true, false) => Mode::Erase,
             (true, true) => Mode::Take,
         };
         let mut keys = match S::open(ctx, names, mode) {
-            Opened::Keys(keys) => keys,
-            Opened::Refused(line) => return self.unread(job, &line),
-            Opened::Other => return self.gone(job, true),
-            Opened::Missing => return self.gone(job, false),
+            OpenedKeys::Keys(keys) => keys,
+            OpenedKeys::Refused(line) => return self.unread(job, &line),
+            OpenedKeys::Other => return self.gone(job, true),
+            OpenedKeys::Missing => return self.gone(job, false),
         };
         let budget = S::budget(&state.measures, self.settings, self.most, writes && moves);
         let Some((scan, _)) = job.parts::<S::Scan>() else { return broken() };
@@ -130,31 +130,31 @@ impl<'c> Slice<'c> {
                 job.runs();
                 return match unread {
                     Some(line) => self.unread(job, &line),
-                    None => conclude(ctx, job, Some(Looked::Done), false),
+                    None => conclude(ctx, job, Some(SliceEnd::Done), false),
                 };
             }
         }
         if let Some((status, error)) = job.verdict() {
-            return Step::Ends(status, error);
+            return AfterSlice::Ends(status, error);
         }
         if names.first().is_none_or(|name| job.key_here() != name.bytes()) || job.writes() != writes {
             // Another pass begins, perhaps at another list: because somebody changed this list without telling, or because
             // all that was left to be counted has left. The next slice passes the gates and opens the keys for that.
-            return Step::Worked;
+            return AfterSlice::Worked;
         }
-        let mut look = S::borrow_look(state);
+        let mut outcome = S::borrow_outcome(state);
         // What the look before took out is not taken for what this one did, whatever happens.
-        look.reset();
+        outcome.reset();
         let step = match writes {
-            true => self.clear(state, job, keys, &mut look),
-            false => self.count(state, job, keys, &mut look),
+            true => self.clear(state, job, keys, &mut outcome),
+            false => self.count(state, job, keys, &mut outcome),
         };
-        S::return_look(state, look);
+        S::return_outcome(state, outcome);
         step
     }
 
     /// The first key of the job is not what it was.
-    fn gone(&self, job: &mut Job, is_replaced: bool) -> Step {
+    fn gone(&self, job: &mut Job, is_replaced: bool) -> AfterSlice {
         let Self { ctx, names, .. } = *self;
         if is_replaced {
             job.note(job.container().spec().replaced.into());
@@ -166,12 +166,12 @@ impl<'c> Slice<'c> {
         // Of a queue with priorities the next list may have more.
         match job.verdict() {
             Some((status, error)) => end(ctx, job, status, error),
-            None => Step::Worked,
+            None => AfterSlice::Worked,
         }
     }
 
     /// The server refused to read.
-    fn unread(&self, job: &Job, line: &[u8]) -> Step {
+    fn unread(&self, job: &Job, line: &[u8]) -> AfterSlice {
         refused(&reason(line), &self.record_key(job), None)
     }
 
@@ -187,34 +187,35 @@ impl<'c> Slice<'c> {
         state: &mut State,
         job: &mut Job,
         mut keys: S,
-        look: &mut LookOf<'c, S>,
-    ) -> Step {
+        outcome: &mut OutcomeOf<'c, S>,
+    ) -> AfterSlice {
         let mut budget = S::budget(&state.measures, self.settings, self.most, false);
         let (mut first, at) = (None, job.scan.at());
-        let looked = loop {
-            look.reset();
+        let slice_end = loop {
+            outcome.reset();
             let Some((scan, judge)) = job.parts::<S::Scan>() else { return broken() };
-            let looked = guard("judging", || scan.examine(&mut keys, judge, &Steady, &budget, || true, look));
+            let slice_end =
+                guard("judging", || scan.examine(&mut keys, judge, &Steady, &budget, || true, outcome));
             if let Some(line) = keys.refused() {
                 return self.unread(job, &line);
             }
-            let now = book::<S>(state, job, look, None);
-            let (_, over_ns) = *first.get_or_insert((look.seek_ns(), look.over_ns()));
+            let now = book::<S>(state, job, outcome, None);
+            let (_, over_ns) = *first.get_or_insert((outcome.seek_ns(), outcome.over_ns()));
             // A job that has counted clears in its next slice, and one that is done with this list looks at the next one
             // then: on a list that is opened for it.
             let here = job.scan.at() == at && !job.writes();
-            let examined = look.counts().examined > 0;
-            let more = job.verdict().is_none() && here && looked == Some(Looked::Done) && examined;
+            let examined = outcome.counts().examined > 0;
+            let more = job.verdict().is_none() && here && slice_end == Some(SliceEnd::Done) && examined;
             match state.measures.rest(now, over_ns, self.settings).filter(|_| more) {
                 Some(rest) => budget = rest,
-                None => break looked,
+                None => break slice_end,
             }
         };
         drop(keys);
         let (seek_ns, _) = first.unwrap_or_default();
         state.seek_ns = seek_ns;
         S::sought(&mut state.measures, seek_ns);
-        conclude(self.ctx, job, looked, false)
+        conclude(self.ctx, job, slice_end, false)
     }
 
     /// Reads, takes out, tells, books.
@@ -223,8 +224,8 @@ impl<'c> Slice<'c> {
         state: &mut State,
         job: &mut Job,
         mut keys: S,
-        look: &mut LookOf<'c, S>,
-    ) -> Step {
+        outcome: &mut OutcomeOf<'c, S>,
+    ) -> AfterSlice {
         let Self { ctx, names, .. } = *self;
         let record_key = self.record_key(job);
         let to = job.start().destination().map(|(to, end)| (to.clone(), end));
@@ -244,14 +245,15 @@ impl<'c> Slice<'c> {
         };
         let Some((scan, judge)) = job.parts::<S::Scan>() else { return broken() };
         // A judge that panics must not keep replicas from hearing what was taken out before.
-        let looked = guard("judging", || scan.examine(&mut keys, judge, &Steady, &budget, permit, look));
+        let slice_end =
+            guard("judging", || scan.examine(&mut keys, judge, &Steady, &budget, permit, outcome));
         let unread = keys.refused();
         let began = now_ns();
-        let taken = keys.take_out(ctx, names, look, to.as_ref().map(|(to, end)| (to, *end)));
+        let taken = keys.remove_matches(ctx, names, outcome, to.as_ref().map(|(to, end)| (to, *end)));
         let took_ns = now_ns() - began;
         // Before anything that may panic: whatever becomes of the job, its record says how many are gone.
-        job.count_deleted::<S::Scan>(look);
-        state.totals.cleared += look.removed();
+        job.count_deleted::<S::Scan>(outcome);
+        state.totals.cleared += outcome.removed();
         match taken {
             Ok(moved) => keep_journal(ctx, job, &moved),
             Err(line) => {
@@ -266,28 +268,28 @@ impl<'c> Slice<'c> {
         if let Some(refusal) = refusal {
             return refused(&refusal, &record_key, to.as_ref().map(|(to, _)| to));
         }
-        S::sought(&mut state.measures, look.seek_ns());
-        state.seek_ns = look.all_seeks_ns();
+        S::sought(&mut state.measures, outcome.seek_ns());
+        state.seek_ns = outcome.all_seeks_ns();
         let booked = guard("booking a unit", || {
-            if look.removed() > 0 {
-                S::tell_jobs(state, ctx, job, names, look);
+            if outcome.removed() > 0 {
+                S::tell_jobs(state, ctx, job, names, outcome);
                 if let Some((to, _)) = &to {
                     state.forget_counts(job.start().db, &to.key);
                 }
             }
-            book::<S>(state, job, look, Some((took_ns, to.is_some())));
+            book::<S>(state, job, outcome, Some((took_ns, to.is_some())));
         });
         if booked.is_none() {
             // Others may stand elsewhere in the queue than they think.
             lose_track();
             return broken();
         }
-        conclude(ctx, job, looked, look.removed() > 0)
+        conclude(ctx, job, slice_end, outcome.removed() > 0)
     }
 }
 
-fn broken() -> Step {
-    Step::Ends(Status::Failed, Some(EndReason::Internal))
+fn broken() -> AfterSlice {
+    AfterSlice::Ends(JobStatus::Failed, Some(EndReason::Internal))
 }
 
 /// Writes down what a slice moved, in the unit that moves it.
@@ -295,7 +297,7 @@ fn keep_journal(ctx: Ctx<'_>, job: &mut Job, moved: &[u64]) {
     if moved.is_empty() || guard("writing the journal", || moved::append(ctx, job, moved)) == Some(true) {
         return;
     }
-    if job.start().kind == Kind::Undo {
+    if job.start().kind == JobKind::Undo {
         // What is back would still be claimed by another undo of the same job.
         moved::forget(ctx, &moved::key_of(job, ctx));
     }
@@ -307,15 +309,15 @@ fn keep_journal(ctx: Ctx<'_>, job: &mut Job, moved: &[u64]) {
 fn book<'c, S: Storage<'c>>(
     state: &mut State,
     job: &mut Job,
-    look: &mut LookOf<'c, S>,
+    outcome: &mut OutcomeOf<'c, S>,
     taking: Option<(u64, bool)>,
 ) -> u64 {
     let now = now_ns();
     let (took_ns, moves) = taking.unwrap_or_default();
-    S::learn(&mut state.measures, look, took_ns, moves, now);
-    state.totals.examined += look.counts().examined;
+    S::learn(&mut state.measures, outcome, took_ns, moves, now);
+    state.totals.examined += outcome.counts().examined;
     job.runs();
-    job.took(look.removed(), now);
-    job.commit::<S::Scan>(look, now);
+    job.took(outcome.removed(), now);
+    job.commit::<S::Scan>(outcome, now);
     now
 }

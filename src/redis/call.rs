@@ -8,7 +8,7 @@ use super::string::RString;
 
 /// How a command is called.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum How {
+pub(crate) enum CallMode {
     /// Reads.
     Read,
     /// Reads with the rights of the context's user, and refused where there is none.
@@ -19,9 +19,9 @@ pub(crate) enum How {
 }
 
 /// An answer.
-pub(crate) struct Answer(*mut raw::RedisModuleCallReply);
+pub(crate) struct CallReply(*mut raw::RedisModuleCallReply);
 
-impl Answer {
+impl CallReply {
     fn kind(&self) -> isize {
         // SAFETY: the reply is live (S4).
         isize::try_from(unsafe { api!(RedisModule_CallReplyType(self.0)) }).unwrap_or(-1)
@@ -72,7 +72,7 @@ fn bytes(reply: *mut raw::RedisModuleCallReply) -> Vec<u8> {
     }
 }
 
-impl Drop for Answer {
+impl Drop for CallReply {
     fn drop(&mut self) {
         // SAFETY: S4.
         unsafe { api!(RedisModule_FreeCallReply(self.0)) }
@@ -83,11 +83,16 @@ impl Drop for Answer {
 ///
 /// # Errors
 /// The server's error line.
-pub(crate) fn call(ctx: Ctx<'_>, command: &CStr, how: How, args: &[RString]) -> Result<Answer, Vec<u8>> {
+pub(crate) fn call(
+    ctx: Ctx<'_>,
+    command: &CStr,
+    how: CallMode,
+    args: &[RString],
+) -> Result<CallReply, Vec<u8>> {
     let format = match how {
-        How::Read => c"Ev",
-        How::AsUser => c"CEv",
-        How::Write => c"!SEv",
+        CallMode::Read => c"Ev",
+        CallMode::AsUser => c"CEv",
+        CallMode::Write => c"!SEv",
     };
     let mut argv: Vec<*mut raw::RedisModuleString> = args.iter().map(RString::raw).collect();
     // SAFETY: the format takes one vector: a pointer and its length; all strings live through the call.
@@ -97,7 +102,7 @@ pub(crate) fn call(ctx: Ctx<'_>, command: &CStr, how: How, args: &[RString]) -> 
     if reply.is_null() {
         return Err(format!("ERR {} cannot be called here", command.to_string_lossy()).into_bytes());
     }
-    let answer = Answer(reply);
+    let answer = CallReply(reply);
     if answer.kind() == raw::REDISMODULE_REPLY_ERROR { Err(answer.bytes()) } else { Ok(answer) }
 }
 

@@ -1,7 +1,7 @@
 //! Who called a command.
 
 use super::api::{api, raw};
-use super::call::{How, call};
+use super::call::{CallMode, call};
 use super::ctx::Ctx;
 use super::string::RString;
 
@@ -35,7 +35,7 @@ impl Ctx<'_> {
     /// Who called the running script: its client is not linked, but has their user (`scriptCall`, Redis 7.0), whom the
     /// server uses for a call with the context's rights and answers with an error if there is none (`RM_Call`).
     fn script_user(self) -> Option<Vec<u8>> {
-        let who = call(self, c"ACL", How::AsUser, &[RString::new("WHOAMI")]).ok()?.bytes();
+        let who = call(self, c"ACL", CallMode::AsUser, &[RString::new("WHOAMI")]).ok()?.bytes();
         (!who.is_empty()).then_some(who)
     }
 }

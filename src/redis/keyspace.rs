@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use super::api::{api, raw};
 use super::ctx::Ctx;
 use super::guard::guard;
-use super::list::{List, Mode, Opened};
+use super::list::{List, Mode, OpenedList};
 use super::server;
 use super::string::{RString, bytes_of};
 
@@ -95,8 +95,8 @@ fn notify(ctx: Ctx<'_>, class: c_int, event: &CStr, key: &RString) {
 pub(crate) fn list_len(ctx: Ctx<'_>, key: &[u8]) -> Option<u64> {
     let name = RString::new(key);
     match List::open(ctx, &name, Mode::Read) {
-        Opened::List(list) => Some(qadmin_core::scan::Queue::len(&list)),
-        Opened::Missing | Opened::Other => None,
+        OpenedList::List(list) => Some(qadmin_core::scan::Queue::len(&list)),
+        OpenedList::Missing | OpenedList::Other => None,
     }
 }
 

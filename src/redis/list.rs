@@ -28,7 +28,7 @@ const STAYED_MAX: usize = 16;
 const STAYED_BYTES_MAX: usize = 64 * 1024;
 
 /// What a key holds.
-pub(crate) enum Opened<'c> {
+pub(crate) enum OpenedList<'c> {
     /// Messages.
     List(List<'c>),
     /// Nothing.
@@ -105,12 +105,12 @@ fn open_any<'c>(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> (List<'c>, isize
     (list, kind)
 }
 
-fn open<'c>(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> Opened<'c> {
+fn open<'c>(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> OpenedList<'c> {
     let (list, kind) = open_any(ctx, name, mode);
     match kind {
-        raw::REDISMODULE_KEYTYPE_LIST => Opened::List(list),
-        raw::REDISMODULE_KEYTYPE_EMPTY => Opened::Missing,
-        _ => Opened::Other,
+        raw::REDISMODULE_KEYTYPE_LIST => OpenedList::List(list),
+        raw::REDISMODULE_KEYTYPE_EMPTY => OpenedList::Missing,
+        _ => OpenedList::Other,
     }
 }
 
@@ -130,7 +130,7 @@ impl<'c> List<'c> {
     }
 
     /// Opens a key. The handle must not be kept beyond the callback, which its lifetime ensures.
-    pub(crate) fn open(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> Opened<'c> {
+    pub(crate) fn open(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> OpenedList<'c> {
         open(ctx, name, mode)
     }
 
@@ -178,7 +178,7 @@ impl Queue for List<'_> {
         self.get(index).map(|message| f(message.bytes()))
     }
 
-    fn stays(&mut self, most: usize) {
+    fn keep(&mut self, most: usize) {
         let Some(message) = self.last.take() else { return };
         if most == 0 || message.bytes().len() > STAYED_BYTES_MAX {
             // What stayed before it is no neighbour of what comes next.
@@ -212,7 +212,7 @@ impl Queue for List<'_> {
 
     fn reopen(&mut self) -> bool {
         match open(self.ctx, self.name, self.mode) {
-            Opened::List(list) if list.len == self.len && self.deleted == 0 => {
+            OpenedList::List(list) if list.len == self.len && self.deleted == 0 => {
                 *self = list;
                 true
             }

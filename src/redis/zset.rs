@@ -4,7 +4,7 @@
 //! on behind an entry they would pass all of those again, however many there are. Commands find a place by its rank,
 //! in logarithmic time.
 
-use super::call::{How, call};
+use super::call::{CallMode, call};
 use super::ctx::Ctx;
 use super::string::RString;
 
@@ -37,7 +37,7 @@ fn up_to(ctx: Ctx<'_>, key: &RString, most: String) -> Result<u64, Vec<u8>> {
 }
 
 fn count(ctx: Ctx<'_>, command: &std::ffi::CStr, args: &[RString]) -> Result<u64, Vec<u8>> {
-    let answer = call(ctx, command, How::Read, args)?;
+    let answer = call(ctx, command, CallMode::Read, args)?;
     Ok(answer.int().and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn range(
 ) -> Result<Vec<(Vec<u8>, f64)>, Vec<u8>> {
     let [first, last] = [first, last].map(|rank| RString::new(rank.to_string()));
     let args = [RString::new(key.bytes()), first, last, RString::new("WITHSCORES")];
-    let mut flat = call(ctx, c"ZRANGE", How::Read, &args)?.list().into_iter();
+    let mut flat = call(ctx, c"ZRANGE", CallMode::Read, &args)?.list().into_iter();
     let score = |text: &[u8]| std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
     let mut pairs = Vec::with_capacity(flat.len() / 2);
     while let (Some(tag), Some(text)) = (flat.next(), flat.next()) {

@@ -3,7 +3,7 @@
 use qadmin_harness::{Fields as _, Raw, Server, eventually, map};
 use redis::{Connection, Value, pipe};
 
-use crate::hold::start_and;
+use crate::control::start_and;
 use crate::stage::{filled, info, set};
 use crate::support::{ask, run, wait_for_job};
 

@@ -142,10 +142,10 @@ fn the_table_of_fields_is_the_one_of_the_code() {
     let text = read("docs/filter.md");
     for row in field::FIELDS {
         let kind = match row.kind {
-            field::Kind::Time => "time",
-            field::Kind::Integer => "integer",
-            field::Kind::Flag => "flag",
-            field::Kind::Value => "value",
+            field::FieldType::Time => "time",
+            field::FieldType::Integer => "integer",
+            field::FieldType::Flag => "flag",
+            field::FieldType::Value => "value",
         };
         let wanted = format!("| `{}` | {kind} | {} |", row.name, row.doc);
         assert!(text.lines().any(|line| line.starts_with(&wanted)), "docs/filter.md must have: {wanted}");

@@ -116,7 +116,7 @@ impl Bed {
                 "{place} leaves no line:\n{log}"
             );
             assert_eq!(log.matches("> panic at ").count(), 1, "{place}:\n{log}");
-            eventually("nobody waits and nothing is owed", || {
+            eventually("nobody waits and nothing is pending", || {
                 ["clients_waiting", "jobs_live", "records_owed"]
                     .iter()
                     .all(|name| crate::stage::info(&self.server, name) == 0)

@@ -2,7 +2,7 @@
 
 use comfy_table::Cell;
 
-use crate::kind::Kind;
+use crate::kind::MessageKind;
 use crate::reply::{Doubts, Preview, Status};
 use crate::table::{self, cell, pairs, show, state};
 use crate::text::{bytes, counted, duration, escape, grouped, not_json, percent, time};
@@ -19,14 +19,14 @@ pub(crate) fn preview(preview: &Preview) -> String {
     if let Some(at) = preview.cached_at {
         rows.push(("counted", Cell::new(format!("{} (--bust counts again)", time(at)))));
     }
-    concerns(&preview.doubts, &mut rows);
+    match_notices(&preview.doubts, &mut rows);
     if let Some(job) = preview.job_id.as_ref().filter(|_| preview.match_count.is_none()) {
         rows.push(("job", cell(Some(job.as_bytes()))));
     }
     let mut parts = vec![show(&pairs(rows))];
     parts.extend(notes(&preview.doubts));
     parts.extend(other_lists(preview.other_priorities_depth));
-    if let Some(kind) = preview.looks_like.filter(|kind| *kind != Kind::Ids) {
+    if let Some(kind) = preview.looks_like.filter(|kind| *kind != MessageKind::Ids) {
         parts.push(format!("! The messages look like those of {}; use --as {}", kind.name(), kind.word()));
     }
     parts.push(String::new());
@@ -123,7 +123,7 @@ pub(crate) fn job(job: &Status) -> String {
     rows.push(("drifted", Cell::new(grouped(job.doubts.drifted))));
     rows.push(("arrived", Cell::new(grouped(job.arrived))));
     rows.push(("in the queue", Cell::new(counted(job.queue_depth, "message"))));
-    concerns(&job.doubts, &mut rows);
+    match_notices(&job.doubts, &mut rows);
     if job.passes_run > 1 {
         rows.push(("passes", Cell::new(grouped(job.passes_run))));
     }
@@ -205,7 +205,7 @@ fn undo_outcome(job: &Status) -> String {
 }
 
 /// Properties of the matches that a user should know before clearing them.
-fn concerns(doubts: &Doubts, rows: &mut Vec<(&'static str, Cell)>) {
+fn match_notices(doubts: &Doubts, rows: &mut Vec<(&'static str, Cell)>) {
     for (name, n) in [
         ("in a chord", doubts.in_chord),
         ("in a group", doubts.in_group),

@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
 
 use crate::filter_syntax;
-use crate::kind::Kind;
+use crate::kind::MessageKind;
 use crate::text::unescape;
 
 /// Bytes that need no escaping in a value.
@@ -114,12 +114,12 @@ impl Target {
     }
 
     /// The same target with messages of another kind.
-    pub(crate) fn taken_for(&self, kind: Option<Kind>) -> Self {
+    pub(crate) fn taken_for(&self, kind: Option<MessageKind>) -> Self {
         Self { kind: kind.map(|kind| kind.word().to_owned()), ..self.clone() }
     }
 
-    pub(crate) fn kind(&self) -> Option<Kind> {
-        Kind::parse(self.kind.as_deref()?)
+    pub(crate) fn kind(&self) -> Option<MessageKind> {
+        MessageKind::parse(self.kind.as_deref()?)
     }
 
     /// Whether the filter has a condition.

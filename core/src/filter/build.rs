@@ -8,7 +8,7 @@ use super::operand::{Limit, Operand, Set, integer_operand};
 use super::{Clause, Condition, Filter, Parts, canonical};
 use crate::args::Args;
 use crate::error::{Error, FilterError};
-use crate::field::{Field, Kind, Source};
+use crate::field::{Field, FieldType, Source};
 
 /// Longest operand, bytes.
 pub const OPERAND_MAX: usize = 4_096;
@@ -56,7 +56,7 @@ impl FilterBuilder {
             once(&mut self.task, value.into(), "TASK", instead)?;
         } else if args.keyword("REPOID") {
             let value = operand("REPOID", args.value("REPOID")?)?;
-            let value = integer_operand(Kind::Integer, "REPOID", value)?;
+            let value = integer_operand(FieldType::Integer, "REPOID", value)?;
             once(&mut self.repoid, value, "REPOID", "WHERE kwargs.repoid IN 2 a b")?;
         } else if args.keyword("COMMITID") {
             let value = operand("COMMITID", args.value("COMMITID")?)?;
@@ -172,10 +172,10 @@ impl FilterBuilder {
             Operator::Equal => Test::Equal(Operand::new(kind, of, value(args)?, now_ms)?),
             Operator::NotEqual => Test::NotEqual(Operand::new(kind, of, value(args)?, now_ms)?),
             Operator::Order(order) => Test::Compare(order, Limit::new(kind, of, value(args)?, now_ms)?),
-            Operator::Glob if kind != Kind::Value => {
+            Operator::Glob if kind != FieldType::Value => {
                 return Err(FilterError::NotText { of: of.into() }.into());
             }
-            Operator::Contains if kind != Kind::Value => {
+            Operator::Contains if kind != FieldType::Value => {
                 return Err(FilterError::NotAnArray { of: of.into() }.into());
             }
             Operator::Contains => Test::Contains(Operand::new(kind, of, value(args)?, now_ms)?),

@@ -147,7 +147,7 @@ fn contains(operand: &Operand, seen: Seen<'_>, scratch: &mut Scratch) -> Option<
     }
     let mut all = Some(false);
     for raw in items(array).filter(|raw| *raw != b"null") {
-        let item = Seen::of(raw, crate::field::Kind::Value, &mut scratch.item);
+        let item = Seen::of(raw, crate::field::FieldType::Value, &mut scratch.item);
         match operand.equals(item, &mut scratch.compact) {
             Some(true) => return Some(true),
             Some(false) => {}

@@ -6,8 +6,8 @@ use super::Work;
 use super::uuid;
 use super::value::Seen;
 use crate::error::{Error, FilterError};
-use crate::field::{Field, Kind};
-use crate::format::{Found, Reader};
+use crate::field::{Field, FieldType};
+use crate::format::{FieldValue, Reader};
 use crate::json::Shape;
 use crate::kind::MessageKind;
 
@@ -60,11 +60,13 @@ impl Distinct {
         let mut digest = Sha256::new();
         for at in 0..self.count {
             match self.reader.get(at, message) {
-                Found::Unknown => return None,
-                Found::Absent => digest.update([0]),
-                Found::Number(number) => part(&mut digest, 1, &number.to_le_bytes()),
-                Found::Value(raw) if !self.work.take(raw.len().saturating_mul(DIGEST_STEPS)) => return None,
-                Found::Value(raw) => value(&mut digest, raw, &mut self.scratch),
+                FieldValue::Unknown => return None,
+                FieldValue::Absent => digest.update([0]),
+                FieldValue::Number(number) => part(&mut digest, 1, &number.to_le_bytes()),
+                FieldValue::Value(raw) if !self.work.take(raw.len().saturating_mul(DIGEST_STEPS)) => {
+                    return None;
+                }
+                FieldValue::Value(raw) => value(&mut digest, raw, &mut self.scratch),
             }
         }
         let digest: [u8; 32] = digest.finalize().into();
@@ -92,7 +94,7 @@ fn part(digest: &mut Sha256, kind: u8, bytes: &[u8]) {
 
 /// Appends the value of a field to a digest.
 fn value(digest: &mut Sha256, raw: &[u8], scratch: &mut Vec<u8>) {
-    match Seen::of(raw, Kind::Value, scratch) {
+    match Seen::of(raw, FieldType::Value, scratch) {
         Seen::Text(text) if Shape::of(raw) != Shape::Number => part(digest, 2, text),
         Seen::Time(text) => part(digest, 2, text),
         Seen::Uuid(uuid) => part(digest, 2, &uuid::text(uuid)),

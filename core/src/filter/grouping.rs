@@ -10,8 +10,8 @@ use super::shown::{COMPOUND_MAX, TEXT_MAX, plain};
 use super::uuid;
 use super::value::{Seen, shown_text};
 use crate::error::{Error, FilterError, RequestError};
-use crate::field::{Field, Kind};
-use crate::format::Found;
+use crate::field::{Field, FieldType};
+use crate::format::FieldValue;
 use crate::json::{Decimal, Integer, compact, decode_lossy, inner};
 use crate::reply::Reply;
 use crate::time;
@@ -101,34 +101,36 @@ pub fn group_values(mut key: &[u8]) -> impl Iterator<Item = GroupValue<'_>> {
 
 /// Appends a field's value to a key: the text that its class shows, so that equal keys are equal values. Nothing is
 /// allocated for the values that messages usually have.
-pub(super) fn push_value(key: &mut Vec<u8>, found: Found<'_>, kind: Kind, scratch: &mut Vec<u8>) {
+pub(super) fn push_value(key: &mut Vec<u8>, found: FieldValue<'_>, kind: FieldType, scratch: &mut Vec<u8>) {
     let raw = match found {
-        Found::Value(raw) => raw,
-        Found::Number(number) => return push_int(key, i64::try_from(number).ok()),
-        Found::Absent | Found::Unknown => return key.push(NULL),
+        FieldValue::Value(raw) => raw,
+        FieldValue::Number(number) => return push_int(key, i64::try_from(number).ok()),
+        FieldValue::Absent | FieldValue::Unknown => return key.push(NULL),
     };
     if raw == b"null" {
         return key.push(NULL);
     }
     let start = key.len();
     let seen = Seen::of(raw, kind, scratch);
-    if kind == Kind::Time
+    if kind == FieldType::Time
         && let Some(micros) = seen.moment()
     {
         return push_text(key, time::canonical(micros).as_bytes());
     }
     push_seen(key, raw, seen);
-    if kind != Kind::Value {
+    if kind != FieldType::Value {
         quote_stray(key, start, kind);
     }
 }
 
 /// The value that stands from `start` to the end of the key is of a field of times, where it is no moment, or of one of
 /// integers or flags: if it is none of these either, it is shown in double quotes, as it is typed.
-fn quote_stray(key: &mut Vec<u8>, start: usize, kind: Kind) {
+fn quote_stray(key: &mut Vec<u8>, start: usize, kind: FieldType) {
     let text = match group_values(&key[start..]).next() {
-        Some(GroupValue::Text(text)) if kind == Kind::Time || Integer::parse(text).is_none() => text.to_vec(),
-        Some(GroupValue::Int(n)) if kind == Kind::Time => n.to_string().into_bytes(),
+        Some(GroupValue::Text(text)) if kind == FieldType::Time || Integer::parse(text).is_none() => {
+            text.to_vec()
+        }
+        Some(GroupValue::Int(n)) if kind == FieldType::Time => n.to_string().into_bytes(),
         _ => return,
     };
     key.truncate(start);

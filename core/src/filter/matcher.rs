@@ -8,11 +8,11 @@ use super::value::Seen;
 use super::views::Views;
 use super::work::Work;
 use super::{Condition, Filter};
-use crate::concerns::Concerns;
-use crate::field::{Field, Kind, Source};
-use crate::format::{Found, Reader, VARIANTS};
+use crate::field::{Field, FieldType, Source};
+use crate::format::{FieldValue, Reader, VARIANTS};
 use crate::json::{decode, inner, items, members};
 use crate::kind::MessageKind;
+use crate::match_notices::MatchNotices;
 
 /// What a filter says about one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,13 +29,13 @@ pub struct Verdict {
     pub uncompared: bool,
 }
 
-/// What [`Matcher::concerns`] looks at: name, kind and where it stands. The reader has them behind the fields of
+/// What [`Matcher::match_notices`] looks at: name, kind and where it stands. The reader has them behind the fields of
 /// the conditions.
-const CONCERNS: [(&str, Kind, Source); 4] = [
-    ("chord", Kind::Value, Source::Task("chord")),
-    ("group", Kind::Value, Source::Task("group")),
-    ("eta", Kind::Time, Source::Task("eta")),
-    ("redelivered", Kind::Flag, Source::Delivery("redelivered")),
+const MATCH_NOTICES: [(&str, FieldType, Source); 4] = [
+    ("chord", FieldType::Value, Source::Task("chord")),
+    ("group", FieldType::Value, Source::Task("group")),
+    ("eta", FieldType::Time, Source::Task("eta")),
+    ("redelivered", FieldType::Flag, Source::Delivery("redelivered")),
 ];
 
 /// What a test costs at the least, in steps.
@@ -49,7 +49,7 @@ const SCRATCH_KEEP: usize = 64 * 1024;
 struct Asked {
     /// Position of its field.
     field: usize,
-    kind: Kind,
+    kind: FieldType,
     /// It is asked of each value directly inside the field's.
     any: bool,
     test: Test,
@@ -71,7 +71,7 @@ pub struct Matcher {
     /// How many fields the tests have; those that matches are grouped by, or their concerns, come after them.
     fields: usize,
     /// Of the fields by which what matches is grouped.
-    grouped: Vec<Kind>,
+    grouped: Vec<FieldType>,
     reader: Reader,
     views: Views,
     scratch: Scratch,
@@ -108,7 +108,7 @@ impl Matcher {
             }
             clauses.push(first..tests.len());
         }
-        let concerns = CONCERNS.map(|(name, of, source)| Field {
+        let match_notices = MATCH_NOTICES.map(|(name, of, source)| Field {
             name: name.into(),
             kind: of,
             source,
@@ -117,7 +117,7 @@ impl Matcher {
             any: false,
         });
         let count = fields.len();
-        let behind = grouping.map_or(&concerns[..], |grouping| &grouping.fields);
+        let behind = grouping.map_or(&match_notices[..], |grouping| &grouping.fields);
         let grouped = grouping.iter().flat_map(|grouping| &grouping.fields).map(|field| field.kind).collect();
         let reader = Reader::new(kind, fields.into_iter().chain(behind)).learning();
         let clauses = clauses.into_iter().map(|clause| Asking::new(clause, &tests, &reader)).collect();
@@ -191,7 +191,7 @@ impl Matcher {
             || self.reader.open_body(message);
         if !readable && self.reader.read_reprs(message) {
             let mut in_body = places.clone().filter(|at| self.reader.in_body(*at));
-            let is_known = |at: usize| self.reader.get(at, message) != Found::Unknown;
+            let is_known = |at: usize| self.reader.get(at, message) != FieldValue::Unknown;
             self.inexact |= in_body.clone().any(is_known);
             readable = in_body.all(is_known);
         }
@@ -203,20 +203,20 @@ impl Matcher {
 
     /// What there is to know of the message that was examined last and matched. Opens its body if the filter did
     /// not. Only of a matcher without groups.
-    pub fn concerns(&mut self, message: &[u8]) -> Concerns {
+    pub fn match_notices(&mut self, message: &[u8]) -> MatchNotices {
         debug_assert!(self.grouped.is_empty(), "behind the conditions stand the fields of the groups");
         if !self.reader.is_decodable() {
-            return Concerns::default();
+            return MatchNotices::default();
         }
         if !self.reader.is_body_open() {
             self.reader.open_body(message);
         }
-        let get = |concern: usize| self.reader.get(self.fields + concern, message);
-        let is = |concern: usize, except: &[&[u8]]| match get(concern) {
-            Found::Value(raw) => !except.contains(&raw),
-            Found::Number(_) | Found::Absent | Found::Unknown => false,
+        let get = |match_notice: usize| self.reader.get(self.fields + match_notice, message);
+        let is = |match_notice: usize, except: &[&[u8]]| match get(match_notice) {
+            FieldValue::Value(raw) => !except.contains(&raw),
+            FieldValue::Number(_) | FieldValue::Absent | FieldValue::Unknown => false,
         };
-        Concerns {
+        MatchNotices {
             in_chord: is(0, &[b"false", b"{}"]),
             in_group: is(1, &[]),
             with_eta: is(2, &[]),
@@ -306,13 +306,13 @@ impl Matcher {
     fn decide_test(&mut self, message: &[u8], at: usize) -> Option<bool> {
         let asked = &self.tests[at];
         match self.reader.get(asked.field, message) {
-            Found::Value(raw) => match asked.test.decide_raw(raw) {
+            FieldValue::Value(raw) => match asked.test.decide_raw(raw) {
                 Some(decided) if !asked.any => Some(decided),
                 _ => self.decide_value(message, at),
             },
-            Found::Absent => Some(asked.test.decide_absent()),
-            Found::Unknown => None,
-            Found::Number(_) => self.decide_value(message, at),
+            FieldValue::Absent => Some(asked.test.decide_absent()),
+            FieldValue::Unknown => None,
+            FieldValue::Number(_) => self.decide_value(message, at),
         }
     }
 
@@ -322,9 +322,9 @@ impl Matcher {
         let asked = &self.tests[at];
         let mut digits = [0; DIGITS];
         let raw = match self.reader.get(asked.field, message) {
-            Found::Value(raw) => raw,
-            Found::Number(number) => decimal(number, &mut digits),
-            Found::Absent | Found::Unknown => return None,
+            FieldValue::Value(raw) => raw,
+            FieldValue::Number(number) => decimal(number, &mut digits),
+            FieldValue::Absent | FieldValue::Unknown => return None,
         };
         let decided = if asked.any {
             let steps = raw.len().saturating_add(TEST_STEPS);

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use super::uuid;
 use super::value::{Class, PLAIN_DIGITS, Seen, quoted};
 use crate::error::{Error, FilterError};
-use crate::field::Kind;
+use crate::field::FieldType;
 use crate::json::{Decimal, Integer, compact, differ, inner};
 use crate::time;
 
@@ -32,16 +32,16 @@ pub(super) enum Operand {
 impl Operand {
     /// Reads the operand of a field. `of` is the field's name, for errors; `now_ms`, Unix milliseconds, is what `now`
     /// means. In a field of times, integers or flags an operand in double quotes is a value that is none of these.
-    pub(super) fn new(kind: Kind, of: &str, text: &[u8], now_ms: i64) -> Result<Self, Error> {
-        if kind != Kind::Value
+    pub(super) fn new(kind: FieldType, of: &str, text: &[u8], now_ms: i64) -> Result<Self, Error> {
+        if kind != FieldType::Value
             && let Some(inside) = in_quotes(text)
         {
             return Ok(Self::stray(kind, inside));
         }
         match kind {
-            Kind::Time => time_operand(of, text, now_ms).map(Self::Time),
-            Kind::Integer | Kind::Flag => integer_operand(kind, of, text).map(Self::number),
-            Kind::Value => Ok(Self::any(text)),
+            FieldType::Time => time_operand(of, text, now_ms).map(Self::Time),
+            FieldType::Integer | FieldType::Flag => integer_operand(kind, of, text).map(Self::number),
+            FieldType::Value => Ok(Self::any(text)),
         }
     }
 
@@ -53,9 +53,9 @@ impl Operand {
     }
 
     /// What stands in quotes. Where it is a value of the field's kind after all, the quotes mean nothing.
-    fn stray(kind: Kind, inside: &[u8]) -> Self {
+    fn stray(kind: FieldType, inside: &[u8]) -> Self {
         match kind {
-            Kind::Time => time::parse(inside).map(Self::Time),
+            FieldType::Time => time::parse(inside).map(Self::Time),
             _ => Integer::parse(inside).map(|integer| Self::number(integer.canonical().into())),
         }
         .unwrap_or_else(|| Self::Stray(Box::new(Self::any(inside))))
@@ -141,9 +141,9 @@ fn time_operand(of: &str, text: &[u8], now_ms: i64) -> Result<i64, Error> {
 }
 
 /// The canonical text of an integer; a flag is 0 or 1, and `true` and `false` are these.
-pub(super) fn integer_operand(kind: Kind, of: &str, text: &[u8]) -> Result<Box<[u8]>, Error> {
+pub(super) fn integer_operand(kind: FieldType, of: &str, text: &[u8]) -> Result<Box<[u8]>, Error> {
     let text = match Class::of(text) {
-        Class::Bool(is) if kind == Kind::Flag => {
+        Class::Bool(is) if kind == FieldType::Flag => {
             if is {
                 b"1"
             } else {
@@ -227,12 +227,12 @@ pub(super) enum Limit {
 
 impl Limit {
     /// Reads the operand of a field; see [`Operand::new`].
-    pub(super) fn new(kind: Kind, of: &str, text: &[u8], now_ms: i64) -> Result<Self, Error> {
+    pub(super) fn new(kind: FieldType, of: &str, text: &[u8], now_ms: i64) -> Result<Self, Error> {
         match kind {
-            Kind::Time => time_operand(of, text, now_ms).map(Self::Time),
+            FieldType::Time => time_operand(of, text, now_ms).map(Self::Time),
             // In digits, however many: with an exponent the filter's own text would be no filter.
-            Kind::Integer | Kind::Flag => integer_operand(kind, of, text).map(Self::Number),
-            Kind::Value => match Decimal::parse(text) {
+            FieldType::Integer | FieldType::Flag => integer_operand(kind, of, text).map(Self::Number),
+            FieldType::Value => match Decimal::parse(text) {
                 Some(number) => Ok(Self::Number(number.canonical().into())),
                 None => time::operand(text, now_ms).map(Self::Time).ok_or_else(|| {
                     Error::Filter(FilterError::NotANumber { of: of.into(), got: text.to_vec() })

@@ -6,8 +6,8 @@ use super::uuid;
 use super::value::Seen;
 use super::wrapped::{self, Wrapped};
 use crate::error::{Error, FilterError, RequestError};
-use crate::field::{Field, Kind};
-use crate::format::{Found, Reader};
+use crate::field::{Field, FieldType};
+use crate::format::{FieldValue, Reader};
 use crate::json::{Integer, Shape, decode_lossy, inner};
 use crate::kind::MessageKind;
 use crate::reply::Reply;
@@ -18,7 +18,7 @@ pub const FIELDS_MAX: usize = 32;
 /// Makes the rows of a sample.
 #[derive(Debug, Clone)]
 pub struct Projection {
-    fields: Vec<(Box<str>, Kind)>,
+    fields: Vec<(Box<str>, FieldType)>,
     reader: Reader,
 }
 
@@ -74,9 +74,9 @@ impl Projection {
         }
         let values = self.fields.iter().enumerate().map(|(at, (name, kind))| {
             let value = match self.reader.get(at, message) {
-                Found::Value(raw) => show(raw, *kind),
-                Found::Number(number) => i64::try_from(number).map_or(Reply::Null, Reply::Int),
-                Found::Absent | Found::Unknown => Reply::Null,
+                FieldValue::Value(raw) => show(raw, *kind),
+                FieldValue::Number(number) => i64::try_from(number).map_or(Reply::Null, Reply::Int),
+                FieldValue::Absent | FieldValue::Unknown => Reply::Null,
             };
             (name.clone(), value)
         });
@@ -86,26 +86,26 @@ impl Projection {
 
 /// As the value stands in the message, where that can be typed as an operand of the field; what a field of times,
 /// integers or flags holds beside these is shown as its group is: in double quotes.
-fn show(raw: &[u8], kind: Kind) -> Reply {
+fn show(raw: &[u8], kind: FieldType) -> Reply {
     let shown = as_written(raw, kind);
     let can_be_typed = match (&shown, kind) {
-        (Reply::Null, _) | (_, Kind::Value) => true,
-        (_, Kind::Time) => Seen::of(raw, kind, &mut Vec::new()).moment().is_some(),
-        (Reply::Text(text), Kind::Integer | Kind::Flag) => Integer::parse(text).is_some(),
+        (Reply::Null, _) | (_, FieldType::Value) => true,
+        (_, FieldType::Time) => Seen::of(raw, kind, &mut Vec::new()).moment().is_some(),
+        (Reply::Text(text), FieldType::Integer | FieldType::Flag) => Integer::parse(text).is_some(),
         _ => true,
     };
     if can_be_typed {
         return shown;
     }
     let mut key = Vec::new();
-    push_value(&mut key, Found::Value(raw), kind, &mut Vec::new());
+    push_value(&mut key, FieldValue::Value(raw), kind, &mut Vec::new());
     group_values(&key).next().map_or(Reply::Null, Reply::from)
 }
 
-fn as_written(raw: &[u8], kind: Kind) -> Reply {
+fn as_written(raw: &[u8], kind: FieldType) -> Reply {
     match Shape::of(raw) {
         Shape::Null => Reply::Null,
-        Shape::Bool if kind == Kind::Flag => Reply::Int(i64::from(raw == b"true")),
+        Shape::Bool if kind == FieldType::Flag => Reply::Int(i64::from(raw == b"true")),
         Shape::Text => Reply::Text(decode_lossy(inner(raw), TEXT_MAX).into_bytes()),
         Shape::Number => integer(raw).map_or_else(|| plain(raw, TEXT_MAX), Reply::Int),
         Shape::Bool => plain(raw, TEXT_MAX),

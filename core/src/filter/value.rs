@@ -22,7 +22,7 @@ use std::borrow::Cow;
 
 use super::uuid;
 use super::wrapped::{self, Wrapped};
-use crate::field::Kind;
+use crate::field::FieldType;
 use crate::json::{Decimal, Integer, Paths, Scanner, Shape, compact, decode, inner};
 use crate::time;
 
@@ -47,11 +47,11 @@ pub(super) enum Seen<'a> {
 
 impl<'a> Seen<'a> {
     /// What is seen of `raw`, a JSON value other than null. Strings with escapes are decoded into `scratch`.
-    pub(super) fn of(raw: &'a [u8], kind: Kind, scratch: &'a mut Vec<u8>) -> Self {
+    pub(super) fn of(raw: &'a [u8], kind: FieldType, scratch: &'a mut Vec<u8>) -> Self {
         match Shape::of(raw) {
             Shape::Number => Self::number(raw),
             Shape::Text => decode(inner(raw), scratch).map_or(Self::Opaque, Self::Text),
-            Shape::Bool if kind == Kind::Flag => Self::Number(if raw == b"true" { b"1" } else { b"0" }),
+            Shape::Bool if kind == FieldType::Flag => Self::Number(if raw == b"true" { b"1" } else { b"0" }),
             Shape::Bool => Self::Bool(raw == b"true"),
             Shape::Null => Self::Opaque,
             Shape::Compound if raw.starts_with(b"[") => Self::Compound(raw),

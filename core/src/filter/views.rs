@@ -1,7 +1,7 @@
 //! The values of one message as conditions see them: what costs work is worked out once, however many conditions ask.
 
 use super::value::Seen;
-use crate::field::Kind;
+use crate::field::FieldType;
 use crate::json::inner;
 
 /// Strings longer than this are looked through once, bytes: shorter ones are looked through as fast as they are found.
@@ -45,7 +45,12 @@ impl Views {
 
     /// What is seen of `raw`, the value of the field at `position` in the message, and bytes that were worked through
     /// to see it.
-    pub(super) fn see<'a>(&'a mut self, position: usize, raw: &'a [u8], kind: Kind) -> (Seen<'a>, usize) {
+    pub(super) fn see<'a>(
+        &'a mut self,
+        position: usize,
+        raw: &'a [u8],
+        kind: FieldType,
+    ) -> (Seen<'a>, usize) {
         let is_short_string =
             raw.starts_with(b"\"") && raw.len() <= LONG && memchr::memchr(b'\\', raw).is_none();
         if is_short_string || !matches!(raw.first(), Some(b'"' | b'{')) {

@@ -17,7 +17,7 @@
 use super::base64::decode_skipping;
 use super::body::Compression;
 use super::msgpack::json_of_msgpack;
-use super::{ARRAY, Format, OBJECT, Own, Part, Place, Places, inside, keys, same};
+use super::{ARRAY, FieldPlace, FieldPlaces, Format, OBJECT, Own, Part, inside, keys, same};
 use crate::field::{Field, Source};
 use crate::json::{Path, Segment, Shape, decode, inner, is_ascii};
 
@@ -46,15 +46,15 @@ const PROTOCOL_1: usize = 0;
 const PROTOCOL_2: usize = 1;
 
 /// In the envelope of both protocols.
-fn envelope(paths: Vec<Path>) -> Places {
+fn envelope(paths: Vec<Path>) -> FieldPlaces {
     same(Part::Envelope, paths)
 }
 
 /// In the body of both protocols: on `object` where it is an object, on `array` where it is an array.
-fn body(object: Vec<Path>, array: Vec<Path>) -> Places {
+fn body(object: Vec<Path>, array: Vec<Path>) -> FieldPlaces {
     let mut body = <[Vec<Path>; 2]>::default();
     (body[OBJECT], body[ARRAY]) = (object, array);
-    std::array::from_fn(|_| Place { part: Part::Body, envelope: Vec::new(), body: body.clone() })
+    std::array::from_fn(|_| FieldPlace { part: Part::Body, envelope: Vec::new(), body: body.clone() })
 }
 
 impl Format for Celery {
@@ -70,7 +70,7 @@ impl Format for Celery {
         paths.map(keys).into()
     }
 
-    fn places(&self, field: &Field) -> Places {
+    fn places(&self, field: &Field) -> FieldPlaces {
         match field.source {
             Source::Size => same(Part::Size, Vec::new()),
             Source::Undecodable => same(Part::Undecodable, Vec::new()),
@@ -176,7 +176,7 @@ fn text<'a>(raw: Option<&'a [u8]>, scratch: &'a mut Vec<u8>) -> Option<&'a [u8]>
 }
 
 /// The places of a field that protocol 2 has as a header.
-fn task(name: &'static str) -> Places {
+fn task(name: &'static str) -> FieldPlaces {
     let header = vec![keys(&["headers", name])];
     match name {
         // Neither Celery nor kombu writes down when a message is sent.
@@ -184,7 +184,7 @@ fn task(name: &'static str) -> Places {
         // The header decides which protocol it is.
         "task" => {
             let mut places = body(vec![keys(&[name])], Vec::new());
-            places[PROTOCOL_2] = Place::outside(Part::Envelope, header);
+            places[PROTOCOL_2] = FieldPlace::outside(Part::Envelope, header);
             places
         }
         // What a chord is told with: the task itself, or the last one of the chain that it begins (a chain stands

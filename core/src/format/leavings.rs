@@ -1,8 +1,8 @@
 //! What stays behind elsewhere when a message is taken out: locks and batches that its envelope names.
 
-use crate::concerns::LeftBehind;
 use crate::json::{Paths, Scanner, Shape, Span};
 use crate::kind::MessageKind;
+use crate::match_notices::LeftBehind;
 
 use super::keys;
 
@@ -35,7 +35,7 @@ impl Leavings {
     }
 
     /// What stays behind of this message.
-    pub(crate) fn look(&mut self, message: &[u8]) -> LeftBehind {
+    pub(crate) fn examine(&mut self, message: &[u8]) -> LeftBehind {
         if !self.scanner.scan(message, &self.paths, &mut self.spans) {
             return LeftBehind::default();
         }
@@ -56,20 +56,20 @@ mod tests {
     #[test]
     fn locks_and_batches_are_seen_where_their_libraries_write_them() {
         let mut sidekiq = Leavings::of(MessageKind::Sidekiq).expect("some");
-        let mut look = |message: &str| {
-            let LeftBehind { lock, batch } = sidekiq.look(message.as_bytes());
+        let mut examine = |message: &str| {
+            let LeftBehind { lock, batch } = sidekiq.examine(message.as_bytes());
             (lock, batch)
         };
-        assert_eq!(look(r#"{"class":"A","args":[],"lock_digest":"uniquejobs:ab"}"#), (true, false));
-        assert_eq!(look(r#"{"class":"A","args":[],"unique_digest":"ab","bid":"b-1"}"#), (true, true));
-        assert_eq!(look(r#"{"class":"A","args":[],"unique_for":600}"#), (true, false));
-        assert_eq!(look(r#"{"job":"J","data":{"batchId":"9d0f"}}"#), (false, true));
+        assert_eq!(examine(r#"{"class":"A","args":[],"lock_digest":"uniquejobs:ab"}"#), (true, false));
+        assert_eq!(examine(r#"{"class":"A","args":[],"unique_digest":"ab","bid":"b-1"}"#), (true, true));
+        assert_eq!(examine(r#"{"class":"A","args":[],"unique_for":600}"#), (true, false));
+        assert_eq!(examine(r#"{"job":"J","data":{"batchId":"9d0f"}}"#), (false, true));
         for nothing in [
             r#"{"class":"A","args":["lock_digest"],"lock_digest":null,"unique_for":false,"bid":""}"#,
             r#"{"data":{"batchId":null}}"#,
             "junk",
         ] {
-            assert_eq!(look(nothing), (false, false), "{nothing}");
+            assert_eq!(examine(nothing), (false, false), "{nothing}");
         }
         assert!(Leavings::of(MessageKind::Celery).is_none());
     }

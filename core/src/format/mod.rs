@@ -42,7 +42,7 @@ pub(crate) fn format_of(kind: MessageKind) -> &'static dyn Format {
 /// Most variants of one format.
 pub(crate) const VARIANTS: usize = 5;
 
-/// Shapes of a body; their positions in [`Place::body`].
+/// Shapes of a body; their positions in [`FieldPlace::body`].
 pub(crate) const SHAPES: usize = 2;
 /// The body is an object.
 pub(crate) const OBJECT: usize = 0;
@@ -78,7 +78,7 @@ pub(crate) enum Part {
 
 /// Where to look for a field. Of several paths the first with a value that is not null is taken.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct FieldPlace {
     pub(crate) part: Part,
     /// Paths in the envelope.
     pub(crate) envelope: Vec<Path>,
@@ -86,7 +86,7 @@ pub(crate) struct Place {
     pub(crate) body: [Vec<Path>; SHAPES],
 }
 
-impl Place {
+impl FieldPlace {
     /// In the envelope, or in no part that has paths.
     fn outside(part: Part, envelope: Vec<Path>) -> Self {
         Self { part, envelope, body: Default::default() }
@@ -99,11 +99,11 @@ impl Place {
 }
 
 /// Where a field stands, per variant.
-pub(crate) type Places = [Place; VARIANTS];
+pub(crate) type FieldPlaces = [FieldPlace; VARIANTS];
 
 /// One field in one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Found<'a> {
+pub(crate) enum FieldValue<'a> {
     /// A JSON value other than null.
     Value(&'a [u8]),
     /// A number that does not stand in the bytes.
@@ -155,7 +155,7 @@ pub(crate) trait Format: Sync + std::fmt::Debug {
     }
 
     /// Where `field` stands, per variant.
-    fn places(&self, field: &Field) -> Places;
+    fn places(&self, field: &Field) -> FieldPlaces;
 
     /// The variant of an envelope, below [`VARIANTS`].
     fn variant(&self, own: Own<'_>) -> usize;
@@ -193,8 +193,8 @@ pub(crate) trait Format: Sync + std::fmt::Debug {
 }
 
 /// The same place in every variant of a format.
-fn same(part: Part, envelope: Vec<Path>) -> Places {
-    let place = Place::outside(part, envelope);
+fn same(part: Part, envelope: Vec<Path>) -> FieldPlaces {
+    let place = FieldPlace::outside(part, envelope);
     std::array::from_fn(|_| place.clone())
 }
 

@@ -1,7 +1,10 @@
 //! Finds the fields that a question is about in one message after another.
 
 use super::reprs::Reprs;
-use super::{ARRAY, Derived, Format, Found, OBJECT, Own, Part, Place, Places, SHAPES, VARIANTS, format_of};
+use super::{
+    ARRAY, Derived, FieldPlace, FieldPlaces, FieldValue, Format, OBJECT, Own, Part, SHAPES, VARIANTS,
+    format_of,
+};
 use crate::field::Field;
 use crate::json::{Paths, Reading, Scanner};
 use crate::kind::MessageKind;
@@ -55,7 +58,7 @@ impl Reader {
     pub(crate) fn new<'f>(kind: MessageKind, fields: impl IntoIterator<Item = &'f Field>) -> Self {
         let format = format_of(kind);
         let fields: Vec<&Field> = fields.into_iter().collect();
-        let places: Vec<Places> = fields.iter().map(|field| format.places(field)).collect();
+        let places: Vec<FieldPlaces> = fields.iter().map(|field| format.places(field)).collect();
         let own = format.own_paths();
         let mark = format.object_mark();
         let all = || places.iter().flatten();
@@ -68,7 +71,7 @@ impl Reader {
         let (mark, in_object) = object_slots.split_at(usize::from(mark.is_some()));
         let mut envelope_slots = field_slots.iter().copied();
         let mut body_slots = [in_object, &array_slots].map(|slots| slots.iter().copied());
-        let mut slots = |place: &Place| Slots {
+        let mut slots = |place: &FieldPlace| Slots {
             part: place.part,
             envelope: envelope_slots.by_ref().take(place.envelope.len()).collect(),
             body: [OBJECT, ARRAY]
@@ -205,15 +208,15 @@ impl Reader {
 
     /// The field at `position` of those the reader was made for, in the message read last.
     #[inline]
-    pub(crate) fn get<'a>(&'a self, position: usize, message: &'a [u8]) -> Found<'a> {
+    pub(crate) fn get<'a>(&'a self, position: usize, message: &'a [u8]) -> FieldValue<'a> {
         let field = &self.fields[position][self.variant];
         match field.part {
             Part::Envelope if self.decodable => first(&self.envelope, &field.envelope, message),
             Part::Body if self.decodable => self.get_in_body(position),
             // Most messages have every header.
             Part::EnvelopeElseBody if self.decodable => match self.member(field, message) {
-                Some(b"null") => Found::Absent,
-                Some(raw) => Found::Value(raw),
+                Some(b"null") => FieldValue::Absent,
+                Some(raw) => FieldValue::Value(raw),
                 None => self.get_in_body(position),
             },
             _ => self.get_elsewhere(position, message),
@@ -221,38 +224,38 @@ impl Reader {
     }
 
     /// The same for fields that do not stand in one part alone.
-    fn get_elsewhere<'a>(&'a self, position: usize, message: &'a [u8]) -> Found<'a> {
+    fn get_elsewhere<'a>(&'a self, position: usize, message: &'a [u8]) -> FieldValue<'a> {
         let field = &self.fields[position][self.variant];
         match field.part {
-            Part::Size => Found::Number(message.len() as u64),
-            Part::Undecodable => Found::Number(u64::from(!self.decodable)),
-            Part::Untold => Found::Unknown,
-            _ if !self.decodable => Found::Unknown,
-            Part::BodyDecides if !self.body_open => Found::Unknown,
+            Part::Size => FieldValue::Number(message.len() as u64),
+            Part::Undecodable => FieldValue::Number(u64::from(!self.decodable)),
+            Part::Untold => FieldValue::Unknown,
+            _ if !self.decodable => FieldValue::Unknown,
+            Part::BodyDecides if !self.body_open => FieldValue::Unknown,
             Part::BodyDecides if !self.envelope_counts => self.get_in_body(position),
             Part::EnvelopeElseBody | Part::BodyDecides => match self.member(field, message) {
-                Some(b"null") => Found::Absent,
-                Some(raw) => Found::Value(raw),
+                Some(b"null") => FieldValue::Absent,
+                Some(raw) => FieldValue::Value(raw),
                 None => self.get_in_body(position),
             },
-            Part::Argument(at) if self.is_encrypted(at) => Found::Unknown,
-            Part::Name if self.derived.name.is_empty() => Found::Unknown,
-            Part::Name => Found::Value(&self.derived.name),
+            Part::Argument(at) if self.is_encrypted(at) => FieldValue::Unknown,
+            Part::Name if self.derived.name.is_empty() => FieldValue::Unknown,
+            Part::Name => FieldValue::Value(&self.derived.name),
             Part::Envelope | Part::Argument(_) => first(&self.envelope, &field.envelope, message),
             Part::Body => self.get_in_body(position),
-            Part::Withheld => Found::Unknown,
+            Part::Withheld => FieldValue::Unknown,
         }
     }
 
     /// The field where it stands in the body, or in what stands in for one that is not readable.
-    fn get_in_body(&self, position: usize) -> Found<'_> {
+    fn get_in_body(&self, position: usize) -> FieldValue<'_> {
         if self.body_open {
             let slots = &self.fields[position][self.variant].body[self.shape];
             return first(&self.bodies[self.shape], slots, &self.body);
         }
         match &self.reprs {
             Some(reprs) if self.reprs_read => reprs.get(position),
-            _ => Found::Unknown,
+            _ => FieldValue::Unknown,
         }
     }
 
@@ -299,9 +302,9 @@ impl Reader {
 }
 
 /// The first value that is not null.
-fn first<'t>(reading: &Reading, slots: &[usize], text: &'t [u8]) -> Found<'t> {
+fn first<'t>(reading: &Reading, slots: &[usize], text: &'t [u8]) -> FieldValue<'t> {
     let mut values = slots.iter().filter_map(|&slot| reading.value(slot, text));
-    values.find(|raw| *raw != b"null").map_or(Found::Absent, Found::Value)
+    values.find(|raw| *raw != b"null").map_or(FieldValue::Absent, FieldValue::Value)
 }
 
 /// Bodies of one task are mostly laid out alike.

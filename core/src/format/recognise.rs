@@ -28,7 +28,7 @@ pub struct Recogniser {
     paths: Paths,
     slots: Vec<usize>,
     spans: Vec<Option<Span>>,
-    looked: u64,
+    examined: u64,
     celery: u64,
     sidekiq: u64,
     resque: u64,
@@ -46,8 +46,8 @@ impl Recogniser {
     }
 
     /// Looks at one more.
-    pub fn look(&mut self, message: &[u8]) {
-        self.looked += 1;
+    pub fn examine(&mut self, message: &[u8]) {
+        self.examined += 1;
         match self.kind(message) {
             Some(MessageKind::Celery) => self.celery += 1,
             Some(MessageKind::Sidekiq) => self.sidekiq += 1,
@@ -67,19 +67,19 @@ impl Recogniser {
     /// is for whoever can look for the jobs.
     #[must_use]
     pub fn ids(&self) -> &[Vec<u8>] {
-        if self.id_like * 2 > self.looked { &self.ids } else { &[] }
+        if self.id_like * 2 > self.examined { &self.ids } else { &[] }
     }
 
     /// Messages looked at.
     #[must_use]
-    pub fn looked(&self) -> u64 {
-        self.looked
+    pub fn examined(&self) -> u64 {
+        self.examined
     }
 
     /// It has seen as many as it wants.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.looked >= LOOK_AT
+        self.examined >= LOOK_AT
     }
 
     /// The kind of more than half of what was looked at.
@@ -91,7 +91,7 @@ impl Recogniser {
             (self.resque, MessageKind::Resque),
         ]
         .into_iter()
-        .find(|(seen, _)| seen * 2 > self.looked)
+        .find(|(seen, _)| seen * 2 > self.examined)
         .map(|(_, kind)| kind)
     }
 
@@ -123,7 +123,7 @@ mod tests {
 
     fn most<'m>(messages: impl IntoIterator<Item = &'m str>) -> Option<MessageKind> {
         let mut recogniser = Recogniser::new();
-        messages.into_iter().for_each(|message| recogniser.look(message.as_bytes()));
+        messages.into_iter().for_each(|message| recogniser.examine(message.as_bytes()));
         recogniser.kind_of_most()
     }
 

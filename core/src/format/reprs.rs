@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::repr::{Form, Key, REPR_MAX, Value, arguments};
-use super::{Format, Found};
+use super::{FieldValue, Format};
 use crate::field::{Field, Source};
 use crate::json::{Paths, Scanner, Shape, Span, array_index, decode, inner};
 
@@ -130,11 +130,11 @@ impl Reprs {
     }
 
     /// What was read of a field.
-    pub(super) fn get(&self, position: usize) -> Found<'_> {
+    pub(super) fn get(&self, position: usize) -> FieldValue<'_> {
         match self.answers.get(position) {
-            Some(Answer::Value(place)) => Found::Value(self.json.get(place.clone()).unwrap_or_default()),
-            Some(Answer::Absent) => Found::Absent,
-            Some(Answer::Unknown) | None => Found::Unknown,
+            Some(Answer::Value(place)) => FieldValue::Value(self.json.get(place.clone()).unwrap_or_default()),
+            Some(Answer::Absent) => FieldValue::Absent,
+            Some(Answer::Unknown) | None => FieldValue::Unknown,
         }
     }
 }

@@ -20,7 +20,7 @@
 
 mod names;
 
-use super::{Derived, Format, Own, Part, Place, Places, VARIANTS, keys, same};
+use super::{Derived, FieldPlace, FieldPlaces, Format, Own, Part, VARIANTS, keys, same};
 use crate::field::{Field, Source};
 use crate::json::{Path, Segment, Shape, array_index};
 use names::{DELAYED_CLASS, is_mailer, is_wrapper, items, name_of_call, name_of_mail, says};
@@ -84,15 +84,15 @@ impl Format for Sidekiq {
         CELERY.iter().map(|name| keys(&[name])).chain(own).collect()
     }
 
-    fn places(&self, field: &Field) -> Places {
+    fn places(&self, field: &Field) -> FieldPlaces {
         let everywhere = |path| same(Part::Envelope, vec![path]);
         let mut places = match field.source {
             Source::Task("task") => {
-                let plain = Place::outside(Part::Envelope, vec![keys(&["class"])]);
+                let plain = FieldPlace::outside(Part::Envelope, vec![keys(&["class"])]);
                 // Rails 4.2 did not say beside the wrapper what is wrapped.
                 let names = vec![keys(&["wrapped"]), in_wrapper(&[], "job_class"), keys(&["class"])];
-                let name = Place::outside(Part::Name, Vec::new());
-                by_variant([plain, Place::outside(Part::Envelope, names), name.clone(), name])
+                let name = FieldPlace::outside(Part::Name, Vec::new());
+                by_variant([plain, FieldPlace::outside(Part::Envelope, names), name.clone(), name])
             }
             Source::Task("id") => everywhere(keys(&["jid"])),
             Source::Task("retries") => everywhere(keys(&["retry_count"])),
@@ -101,9 +101,9 @@ impl Format for Sidekiq {
             Source::Task("group") => everywhere(keys(&["bid"])),
             Source::Delivery("routing_key") => everywhere(keys(&["queue"])),
             Source::Args => {
-                let plain = Place::outside(argument(&field.path), inside(&keys(&["args"]), field));
+                let plain = FieldPlace::outside(argument(&field.path), inside(&keys(&["args"]), field));
                 let wrapped =
-                    Place::outside(Part::Argument(None), inside(&in_wrapper(&[], "arguments"), field));
+                    FieldPlace::outside(Part::Argument(None), inside(&in_wrapper(&[], "arguments"), field));
                 by_variant([plain.clone(), wrapped.clone(), wrapped, plain])
             }
             Source::Headers => {
@@ -114,13 +114,13 @@ impl Format for Sidekiq {
                 same(part, inside(&[], field))
             }
             Source::Delivery("priority") => {
-                let wrapped = Place::outside(Part::Argument(None), vec![in_wrapper(&[], "priority")]);
-                let none = Place::outside(Part::Envelope, Vec::new());
+                let wrapped = FieldPlace::outside(Part::Argument(None), vec![in_wrapper(&[], "priority")]);
+                let none = FieldPlace::outside(Part::Envelope, Vec::new());
                 by_variant([none.clone(), wrapped.clone(), wrapped, none])
             }
             _ => return shared(field),
         };
-        places[FOREIGN] = Place::withheld();
+        places[FOREIGN] = FieldPlace::withheld();
         places
     }
 
@@ -174,9 +174,9 @@ impl Format for Resque {
         CELERY.iter().map(|name| keys(&[name])).chain(own).collect()
     }
 
-    fn places(&self, field: &Field) -> Places {
+    fn places(&self, field: &Field) -> FieldPlaces {
         let payload = [Segment::key("payload")];
-        let envelope = |paths| Place::outside(Part::Envelope, paths);
+        let envelope = |paths| FieldPlace::outside(Part::Envelope, paths);
         // A member of what ActiveJob gives the wrapper, which no plain job has.
         let of_active_job = |name: &str| {
             let [own, failed] = [&[][..], &payload].map(|before| envelope(vec![in_wrapper(before, name)]));
@@ -201,7 +201,7 @@ impl Format for Resque {
             Source::Task("enqueued") => {
                 let mut places = of_active_job("enqueued_at");
                 for plain in [PLAIN, FAILED] {
-                    places[plain] = Place::outside(Part::Untold, Vec::new());
+                    places[plain] = FieldPlace::outside(Part::Untold, Vec::new());
                 }
                 places
             }
@@ -215,7 +215,7 @@ impl Format for Resque {
             Source::Headers => same(Part::Envelope, inside(&[], field)),
             _ => return shared(field),
         };
-        places[FOREIGN] = Place::withheld();
+        places[FOREIGN] = FieldPlace::withheld();
         places
     }
 
@@ -246,7 +246,7 @@ fn is_foreign(own: Own<'_>) -> bool {
 }
 
 /// Where neither has a field, and what every message has.
-fn shared(field: &Field) -> Places {
+fn shared(field: &Field) -> FieldPlaces {
     match field.source {
         Source::Size => same(Part::Size, Vec::new()),
         Source::Undecodable => same(Part::Undecodable, Vec::new()),
@@ -258,15 +258,15 @@ fn shared(field: &Field) -> Places {
         | Source::Headers
         | Source::Properties => {
             let mut places = same(Part::Envelope, Vec::new());
-            places[FOREIGN] = Place::withheld();
+            places[FOREIGN] = FieldPlace::withheld();
             places
         }
     }
 }
 
 /// For [`PLAIN`], [`ACTIVE_JOB`] and the two variants that only one of the formats has.
-fn by_variant([plain, active_job, third, fourth]: [Place; 4]) -> Places {
-    let mut places: Places = std::array::from_fn(|_| Place::withheld());
+fn by_variant([plain, active_job, third, fourth]: [FieldPlace; 4]) -> FieldPlaces {
+    let mut places: FieldPlaces = std::array::from_fn(|_| FieldPlace::withheld());
     const { assert!(VARIANTS == 5) };
     places[PLAIN] = plain;
     places[ACTIVE_JOB] = active_job;

@@ -4,7 +4,7 @@
 //! `exchange` and `routing_key` where the message itself does not say.
 
 use super::celery::{Celery, OWN_PATHS};
-use super::{Format, Own, Place, Places};
+use super::{FieldPlace, FieldPlaces, Format, Own};
 use crate::field::{Field, Source};
 use crate::json::{Path, Segment};
 
@@ -34,7 +34,7 @@ impl Format for Unacked {
             && item(ITEMS).is_none()
     }
 
-    fn places(&self, field: &Field) -> Places {
+    fn places(&self, field: &Field) -> FieldPlaces {
         let item = match field.source {
             Source::Delivery("exchange") => Some(EXCHANGE),
             Source::Delivery("routing_key") => Some(ROUTING_KEY),
@@ -42,7 +42,10 @@ impl Format for Unacked {
         };
         Celery.places(field).map(|place| {
             let envelope = place.envelope.into_iter().map(inside_message);
-            Place { envelope: envelope.chain(item.map(|at| vec![Segment::index(at)])).collect(), ..place }
+            FieldPlace {
+                envelope: envelope.chain(item.map(|at| vec![Segment::index(at)])).collect(),
+                ..place
+            }
         })
     }
 

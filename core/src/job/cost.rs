@@ -47,15 +47,15 @@ const HIT_AT_MOST_NS: u64 = 50_000;
 /// Taking out one message that was met before, on a walk of its own, nanoseconds. It rises at once and falls slowly: a
 /// slice cannot end before all of its messages are out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HitCost(u64);
+pub struct DeletionCost(u64);
 
-impl Default for HitCost {
+impl Default for DeletionCost {
     fn default() -> Self {
         Self(HIT_AT_FIRST_NS)
     }
 }
 
-impl HitCost {
+impl DeletionCost {
     /// Nanoseconds.
     #[must_use]
     pub fn ns(self) -> u64 {
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn what_taking_out_costs_rises_at_once_and_falls_slowly() {
-        let mut cost = HitCost::default();
+        let mut cost = DeletionCost::default();
         cost.learn(10, 300_000);
         assert_eq!(cost.ns(), 30_000);
         cost.learn(10, 100_000);

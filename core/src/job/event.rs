@@ -9,7 +9,7 @@ pub const CHANNEL: &str = "qadmin:events";
 
 /// What happened to a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Happening {
+pub enum JobEvent {
     /// The job was accepted.
     Start,
     /// The job examined more messages.
@@ -22,7 +22,7 @@ pub enum Happening {
     End,
 }
 
-impl Happening {
+impl JobEvent {
     /// The word in `event`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -63,7 +63,7 @@ pub const EVENT_MEMBERS: [Member; 20] = [
 
 /// One event as one line of JSON. `now_ms` is the time of the event, Unix milliseconds.
 #[must_use]
-pub fn event(what: Happening, record: &Record, now_ms: i64) -> Vec<u8> {
+pub fn event(what: JobEvent, record: &Record, now_ms: i64) -> Vec<u8> {
     let head = Reply::map().with("event", what.as_str()).with("time", now_ms);
     record.append_to(head, &EVENT_MEMBERS).build().to_json()
 }

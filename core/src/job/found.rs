@@ -7,18 +7,18 @@
 //!
 //! Unacknowledged messages are in an index: a match is found again by its time and its tag, or it has left.
 
-use super::{Job, Kind, Status, sample_row};
+use super::{Job, JobKind, JobStatus, sample_row};
 use crate::priorities::List;
 use crate::reply::Reply;
-use crate::scan::{AnyScan, Event, ListScan, Place, ScanState as _};
+use crate::scan::{AnyScan, Event, IndexPosition, ListScan, ScanState as _};
 
 /// The sample of a completed count.
 #[derive(Debug)]
-pub enum Found {
+pub enum FoundMatches {
     /// In lists.
     Lists(Box<FoundInLists>),
     /// In the index of unacknowledged messages: the places of the first matches, lowest first.
-    Held(Vec<Place>),
+    Unacked(Vec<IndexPosition>),
 }
 
 /// The matches of a completed count in lists.
@@ -35,16 +35,16 @@ pub struct FoundInLists {
     until_ms: i64,
 }
 
-impl Found {
+impl FoundMatches {
     /// What an ended job found. `None` if the job is not a completed count that can be reused.
     pub(super) fn of(job: Job, until_ms: i64) -> Option<Self> {
-        let counted = job.status() == Status::Completed && job.start.kind == Kind::Preview;
-        if !counted || job.is_outdated() {
+        let counted = job.status() == JobStatus::Completed && job.start.kind == JobKind::Preview;
+        if !counted || job.is_stale() {
             return None;
         }
         let scan = match job.scan {
             AnyScan::Lists(scan) => scan,
-            AnyScan::Unacked(scan) => return Some(Self::Held(scan.found().cloned().collect())),
+            AnyScan::Unacked(scan) => return Some(Self::Unacked(scan.found().cloned().collect())),
         };
         let lists = job.start.lists.into_iter().map(|(list, _)| list).collect();
         let edits = scan.edits();
@@ -55,7 +55,7 @@ impl Found {
     pub(super) fn in_lists(&mut self) -> Option<&mut FoundInLists> {
         match self {
             Self::Lists(found) => Some(found),
-            Self::Held(_) => None,
+            Self::Unacked(_) => None,
         }
     }
 
@@ -63,7 +63,7 @@ impl Found {
     pub(super) fn is_on(&self, key: &[u8]) -> bool {
         match self {
             Self::Lists(found) => found.lists.iter().any(|list| list.key == key),
-            Self::Held(_) => false,
+            Self::Unacked(_) => false,
         }
     }
 
@@ -74,7 +74,9 @@ impl Found {
                 let members = found.scan.sample().flat_map(|(_, row)| &row.members);
                 members.map(|(name, value)| name.len() + value.bytes()).sum()
             }
-            Self::Held(places) => places.iter().map(|place| size_of::<Place>() + place.tag.len()).sum(),
+            Self::Unacked(places) => {
+                places.iter().map(|place| size_of::<IndexPosition>() + place.tag.len()).sum()
+            }
         }
     }
 }

@@ -94,7 +94,7 @@ pub(super) fn show(
     grouping: &Grouping,
     names: &Names,
     all: Vec<Group>,
-    next_end: End,
+    consumer_end: End,
     start: &Start,
 ) -> Groups {
     let top = start.top;
@@ -121,7 +121,7 @@ pub(super) fn show(
     }
     let rest = kept.split_off(top.min(kept.len()));
     kept.sort_unstable_by(larger_first);
-    let shown = Shown { grouping, next_end, matched, start };
+    let shown = Shown { grouping, consumer_end, matched, start };
     let rows = kept.iter().map(|group| shown.row(key(group), group)).collect();
     let all = rest.iter().chain(&unkept);
     let (count, bytes) = all.fold((0, 0), |(count, bytes), g| (count + g.count, bytes + g.bytes));
@@ -146,14 +146,15 @@ pub(super) fn notice(groups: &[Group]) -> Option<String> {
 /// What is the same for all rows.
 struct Shown<'a> {
     grouping: &'a Grouping,
-    next_end: End,
+    consumer_end: End,
     matched: u64,
     start: &'a Start,
 }
 
 impl Shown<'_> {
     fn row(&self, key: &[u8], group: &Group) -> Reply {
-        let index = |spot: Option<Spot>| spot.map(|spot| shown_index(self.next_end, spot.distance)).into();
+        let index =
+            |spot: Option<Spot>| spot.map(|spot| shown_index(self.consumer_end, spot.distance)).into();
         let step = |spot: Option<Spot>| {
             let list = spot.and_then(|spot| self.start.lists.get(spot.list));
             list.and_then(|(list, _)| list.step).map(u64::from).into()

@@ -3,9 +3,9 @@
 use super::groups::Names;
 use super::rows::marked;
 use super::start::Start;
-use crate::concerns::Concerns;
 use crate::filter::{Distinct, Matcher, Projection};
 use crate::format::Leavings;
+use crate::match_notices::MatchNotices;
 use crate::moved::{self, Claims};
 use crate::reply::Reply;
 use crate::scan::{Judge, Judgement};
@@ -35,19 +35,20 @@ pub struct FilterJudge {
 impl FilterJudge {
     /// The judge of a job that starts.
     pub(super) fn new(start: &Start) -> Self {
-        let (terms, texts) = (&start.terms, start.reads_texts());
+        let (clear_options, texts) = (&start.clear_options, start.reads_texts());
         let matcher = Matcher::of(start.messages, &start.filter, start.grouping.as_ref());
         Self {
-            exact: (texts && !terms.inexact).then(|| matcher.clone()),
-            marks_inexact: terms.inexact,
+            exact: (texts && !clear_options.inexact).then(|| matcher.clone()),
+            marks_inexact: clear_options.inexact,
             leavings: Leavings::of(start.messages),
             matcher: matcher.inexact(texts),
             projection: start.projection.clone().inexact(texts),
-            distinct: (!terms.by.is_empty()).then(|| Distinct::new(start.messages, &terms.by)),
+            distinct: (!clear_options.by.is_empty())
+                .then(|| Distinct::new(start.messages, &clear_options.by)),
             names: start.grouping.is_some().then(Names::default),
             key: Vec::new(),
             work: 0,
-            claims: terms.undo.map(|undo| Claims::new(undo.moved)),
+            claims: clear_options.undo.map(|undo| Claims::new(undo.moved)),
         }
     }
 }
@@ -72,13 +73,13 @@ impl Judge for FilterJudge {
         if self.exact.is_some() && self.matcher.is_inexact() {
             // A clear with the same words would leave it alone.
             judgement.matched = false;
-            judgement.concerns.inexact = true;
+            judgement.match_notices.inexact = true;
             return judgement;
         }
         match &mut self.names {
             None => {
-                judgement.concerns = self.matcher.concerns(message);
-                judgement.left = self.leavings.as_mut().map(|left| left.look(message)).unwrap_or_default();
+                judgement.match_notices = self.matcher.match_notices(message);
+                judgement.left = self.leavings.as_mut().map(|left| left.examine(message)).unwrap_or_default();
             }
             Some(names) => {
                 let readable = self.matcher.group_key(message, &mut self.key);
@@ -89,7 +90,7 @@ impl Judge for FilterJudge {
                     exact.group_key(message, &mut self.key);
                 }
                 judgement.group = names.number(&self.key);
-                judgement.concerns = Concerns { inexact, ..Concerns::default() };
+                judgement.match_notices = MatchNotices { inexact, ..MatchNotices::default() };
                 judgement.unreadable |= !readable;
             }
         }

@@ -73,7 +73,7 @@ impl Job {
         if self.follow(db, key, Event::Deleted { indexes }) {
             let before_it = self.scan.counters().drifted.saturating_sub(drifted);
             // Not all of them were still before it: it may have counted some.
-            self.outdated |= before_it < indexes.len() as u64;
+            self.stale |= before_it < indexes.len() as u64;
         }
     }
 }

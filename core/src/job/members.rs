@@ -221,13 +221,13 @@ members! {
     Sample "sample" Shown "list";
     /// Matches of the current pass that [a chord waits for](../celery.md#what-a-match-belongs-to). Null for stats and undos,
     /// which do not look for them.
-    InChord "in_chord" CountOrNull |v| v.concern(|concerns| concerns.in_chord);
+    InChord "in_chord" CountOrNull |v| v.match_notice(|match_notices| match_notices.in_chord);
     /// Matches of the current pass that are members of a group; null as `in_chord`.
-    InGroup "in_group" CountOrNull |v| v.concern(|concerns| concerns.in_group);
+    InGroup "in_group" CountOrNull |v| v.match_notice(|match_notices| match_notices.in_group);
     /// Matches of the current pass with an `eta`; null as `in_chord`.
-    WithEta "with_eta" CountOrNull |v| v.concern(|concerns| concerns.with_eta);
+    WithEta "with_eta" CountOrNull |v| v.match_notice(|match_notices| match_notices.with_eta);
     /// Matches of the current pass that a worker gave back; null as `in_chord`.
-    Redelivered "redelivered" CountOrNull |v| v.concern(|concerns| concerns.redelivered);
+    Redelivered "redelivered" CountOrNull |v| v.match_notice(|match_notices| match_notices.redelivered);
     /// For stats: the groups as in [STATS](stats.md#reply), of what was examined so far, with positions as of now or, of an
     /// ended job, of its end. Null for others, and for jobs known from their record only.
     Groups "groups" Shown "list or null";
@@ -236,18 +236,18 @@ members! {
     /// For stats: how many groups there are; null as `groups`, and where more groups were met than are kept.
     GroupsTotal "groups_total" Shown "integer or null";
     /// Which match KEEPONE keeps, `oldest` or `newest`; null for other modes.
-    Keep "keep" Text |v| v.keeps_one().then(|| v.start.terms.keep.as_str().into());
+    Keep "keep" Text |v| v.keeps_one().then(|| v.start.clear_options.keep.as_str().into());
     /// The fields of BY, separated by spaces; null without BY.
-    By "by" Text |v| v.start.terms.by_text().map(Into::into);
+    By "by" Text |v| v.start.clear_options.by_text().map(Into::into);
     /// The value of LIMIT, messages; null without it.
-    Limit "limit" CountOrNull |v| v.start.terms.limit;
+    Limit "limit" CountOrNull |v| v.start.clear_options.limit;
     /// The most messages that the job removes per second, as RATE set it or [THROTTLE](throttle.md) changed it; null without
     /// a bound.
     Rate "rate" CountOrNull |v| v.job.rate.as_ref().map(Rate::per_second);
     /// The value of EXPECT, messages; null without it.
-    Expect "expect" CountOrNull |v| v.start.terms.expect.map(|expect| expect.matches);
+    Expect "expect" CountOrNull |v| v.start.clear_options.expect.map(|expect| expect.matches);
     /// The allowed overshoot of EXPECT, percent; null without EXPECT.
-    Tolerance "tolerance" CountOrNull |v| v.start.terms.expect.map(|expect| expect.tolerance);
+    Tolerance "tolerance" CountOrNull |v| v.start.clear_options.expect.map(|expect| expect.tolerance);
     /// Matches that the first, counting pass found (EXPECT, KEEP NEWEST); null until it is done, and for jobs without one.
     Counted "counted" CountOrNull |v| v.job.scan.counted();
     /// With BY: distinct values met so far; null without BY.
@@ -255,16 +255,16 @@ members! {
     /// With BY: matches that are kept because one of the values that BY names cannot be read; null without BY.
     Unkeyed "unkeyed" CountOrNull |v| v.keeps_each().then_some(v.counters.unkeyed);
     /// The list that matches are moved to; null for a job that moves none.
-    To "to" Text |v| v.start.terms.to.as_ref().map(|to| to.key.clone());
+    To "to" Text |v| v.start.clear_options.to.as_ref().map(|to| to.key.clone());
     /// 1 with FRONT: what is moved runs next in `to`.
-    Front "front" Flag |v| v.start.terms.to.as_ref().is_some_and(|to| to.front);
+    Front "front" Flag |v| v.start.clear_options.to.as_ref().is_some_and(|to| to.front);
     /// What the messages are read as: `celery`, `sidekiq`, `resque` or `ids` ([kinds](../kinds.md)).
     MessageKind "message_kind" Text |v| Some(v.start.messages.spec().name.into());
     /// Messages of the current pass that match, or whose group is known, by
     /// [`argsrepr` or `kwargsrepr` alone](../filter.md#what-a-sender-shows-of-arguments). With INEXACT they are among
     /// `matched`, in a preview or stats without it they are not. Null for a clear without INEXACT, which does not look for
     /// them.
-    Inexact "inexact" CountOrNull |v| v.start.reads_texts().then_some(v.counters.concerns.inexact);
+    Inexact "inexact" CountOrNull |v| v.start.reads_texts().then_some(v.counters.match_notices.inexact);
     /// The value of [PRIORITY](../priorities.md), `all` or a step; counts and depths are of all lists that the job covers.
     /// Null without PRIORITY.
     Priority "priority" Text |v| v.start.priority.map(|priority| Priority::word(priority).into());
@@ -276,9 +276,9 @@ members! {
     /// The job's own share of the main thread, percent, as THROTTLE set it; null where the setting `duty` applies.
     Duty "duty" CountOrNull |v| v.job.duty;
     /// 1 with PARK: `to` is a list of the job's own.
-    Parked "parked" Flag |v| v.start.terms.to.as_ref().is_some_and(|to| to.own);
+    Parked "parked" Flag |v| v.start.clear_options.to.as_ref().is_some_and(|to| to.own);
     /// Of an [undo](undo.md): the id of the job that it undoes; null for others.
-    Undoes "undoes" Text |v| v.start.terms.undo.map(|undo| undo.job.to_string().into());
+    Undoes "undoes" Text |v| v.start.clear_options.undo.map(|undo| undo.job.to_string().into());
     /// The id of the last job that undid this one; null where none did.
     UndoneBy "undone_by" Text |_| None;
     /// Of a job that was undone: how many of the messages that it moved are back. Of an undo: the same of the job that it
@@ -291,8 +291,8 @@ members! {
 }
 
 impl Member {
-    /// What matches belong to, in the order of [`crate::concerns::ConcernCounts::values`].
-    pub const CONCERNS: [Self; 4] = [Self::InChord, Self::InGroup, Self::WithEta, Self::Redelivered];
+    /// What matches belong to, in the order of [`crate::match_notices::MatchNoticeCounts::values`].
+    pub const MATCH_NOTICES: [Self; 4] = [Self::InChord, Self::InGroup, Self::WithEta, Self::Redelivered];
 
     fn row(self) -> &'static Row {
         &TABLE[self as usize]

@@ -1,7 +1,9 @@
 //! Jobs: what they are, how they end, what they show, and how they share the main thread.
 
+mod clear_options;
 mod cost;
 mod event;
+mod eviction;
 mod found;
 mod groups;
 mod histogram;
@@ -12,20 +14,20 @@ mod pace;
 mod rate;
 mod record;
 mod registry;
-mod room;
 mod rows;
 #[cfg(test)]
 mod slices_test;
 mod start;
 mod status;
 mod target;
-mod terms;
 mod undo;
 mod view;
 
-pub use cost::{HitCost, MessageCost};
-pub use event::{CHANNEL, EVENT_MEMBERS, Happening, event};
-pub use found::{Found, FoundInLists};
+pub use clear_options::{ClearOptions, Destination, Expect, Keep, Undoing, parked_list};
+pub use cost::{DeletionCost, MessageCost};
+pub use event::{CHANNEL, EVENT_MEMBERS, JobEvent, event};
+pub use eviction::count_to_evict;
+pub use found::{FoundInLists, FoundMatches};
 pub use groups::{GROUP_BYTES_MAX, GROUPS_MAX, Groups, TOP_DEFAULT, TOP_MAX};
 pub use histogram::Histogram;
 pub use judge::FilterJudge;
@@ -36,12 +38,10 @@ pub use record::{FILTER_KEPT_MAX, Record};
 pub use registry::{
     CACHED_MAX, Cached, Caches, Ended, REMEMBERED_BYTES_MAX, REMEMBERED_MAX, Registry, SAMPLES_MAX,
 };
-pub use room::too_many;
 pub use rows::{marked, sample_row};
-pub use start::{Accepted, Kind, Origin, Start};
-pub use status::Status;
+pub use start::{Accepted, JobKind, Origin, Start};
+pub use status::JobStatus;
 pub use target::JobTarget;
-pub use terms::{Destination, Expect, Keep, Terms, Undoing, parked_list};
 pub use undo::Undoable;
 
 use uuid::Uuid;
@@ -76,15 +76,15 @@ pub struct Job {
     judge: FilterJudge,
     /// The text of the filter as records keep it.
     filter_kept: Option<Vec<u8>>,
-    status: Status,
+    status: JobStatus,
     waiting: Option<&'static str>,
     notice: Option<String>,
     /// Why nothing matched.
     explanation: Option<String>,
     error: Option<EndReason>,
     cancel_requested: bool,
-    handed_out: bool,
-    outdated: bool,
+    id_published: bool,
+    stale: bool,
     updated_ms: i64,
     completed_ms: Option<i64>,
     last_ns: u64,
@@ -105,11 +105,11 @@ impl Job {
     /// Accepts a job over the messages that are in the queue now.
     #[must_use]
     pub fn new(start: Start) -> Self {
-        let terms = &start.terms;
+        let clear_options = &start.clear_options;
         let plan = Plan::new(start.effect, start.dry_run)
-            .limit(terms.limit)
-            .most(terms.expect.map(Expect::most))
-            .next_end(start.messages.spec().next_end)
+            .limit(clear_options.limit)
+            .most(clear_options.expect.map(Expect::most))
+            .consumer_end(start.messages.spec().consumer_end)
             .to(start.destination().map(|(_, end)| end));
         let lens: Vec<u64> = start.lists.iter().map(|(_, len)| *len).collect();
         let scan = match &start.unacked {
@@ -121,23 +121,23 @@ impl Job {
             judge: FilterJudge::new(&start),
             filter_kept: (!start.filter.is_all())
                 .then(|| excerpt(&start.filter.canonical(), FILTER_KEPT_MAX)),
-            status: Status::Pending,
+            status: JobStatus::Pending,
             waiting: None,
             notice: None,
             explanation: None,
             error: None,
             cancel_requested: false,
-            handed_out: false,
-            outdated: false,
+            id_published: false,
+            stale: false,
             updated_ms: start.now_ms,
             completed_ms: None,
             last_ns: start.now_ns,
             record_ns: start.now_ns,
             told_ns: start.now_ns,
             right_ns: None,
-            journal_read: terms.undo.map(|_| 0),
+            journal_read: clear_options.undo.map(|_| 0),
             claims_pass: 1,
-            rate: terms.rate.filter(|rate| *rate > 0).map(Rate::new),
+            rate: clear_options.rate.filter(|rate| *rate > 0).map(Rate::new),
             duty: None,
             progress: 0,
             costs: SliceCosts::default(),
@@ -188,7 +188,7 @@ impl Job {
 
     /// Where it stands.
     #[must_use]
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> JobStatus {
         self.status
     }
 
@@ -212,25 +212,25 @@ impl Job {
 
     /// Somebody was told its id and may come back for it: it goes on when its clients go.
     #[must_use]
-    pub fn is_handed_out(&self) -> bool {
-        self.handed_out
+    pub fn is_id_published(&self) -> bool {
+        self.id_published
     }
 
     /// Somebody is told its id.
-    pub fn hand_out(&mut self) {
-        self.handed_out = true;
+    pub fn publish_id(&mut self) {
+        self.id_published = true;
     }
 
     /// Messages that it counted are gone by our own doing: its count is true of its snapshot, and no answer to
     /// whoever asks from now on.
-    pub fn outdate(&mut self) {
-        self.outdated = true;
+    pub fn mark_stale(&mut self) {
+        self.stale = true;
     }
 
     /// Its count is only for those who asked before: what it counted was taken out, or the queue is gone.
     #[must_use]
-    pub fn is_outdated(&self) -> bool {
-        self.outdated || self.scan.lost_messages()
+    pub fn is_stale(&self) -> bool {
+        self.stale || self.scan.lost_messages()
     }
 
     /// A joining client wants this many rows.
@@ -242,7 +242,7 @@ impl Job {
     /// that it undoes.
     #[must_use]
     pub fn journal(&self) -> (Uuid, Way) {
-        self.start.terms.undo.map_or((self.start.id, Way::There), |undo| (undo.job, Way::Back))
+        self.start.clear_options.undo.map_or((self.start.id, Way::There), |undo| (undo.job, Way::Back))
     }
 
     /// Where an undo goes on reading what it may take; `None` for one that has read all, and for any other job.
@@ -260,7 +260,7 @@ impl Job {
         *read += elements.len() as u64;
         if elements.is_empty() {
             self.journal_read = None;
-            let moved = self.start.terms.undo.map_or(0, |undo| undo.moved);
+            let moved = self.start.clear_options.undo.map_or(0, |undo| undo.moved);
             let unknown = moved.saturating_sub(claims.moved());
             if unknown > 0 {
                 self.notice = Some(format!(
@@ -289,7 +289,7 @@ impl Job {
     /// The scan may go on.
     pub fn runs(&mut self) {
         self.waiting = None;
-        self.status.to(Status::Running);
+        self.status.to(JobStatus::Running);
     }
 
     /// The scan must stand still for now.
@@ -300,12 +300,12 @@ impl Job {
     /// It was told to stand still.
     #[must_use]
     pub fn is_paused(&self) -> bool {
-        self.status == Status::Paused
+        self.status == JobStatus::Paused
     }
 
     /// Lets it stand still.
     pub fn pause(&mut self, now_ms: i64) {
-        if self.status.to(Status::Paused) {
+        if self.status.to(JobStatus::Paused) {
             self.waiting = Some(PAUSED);
             self.updated_ms = now_ms;
         }
@@ -313,7 +313,7 @@ impl Job {
 
     /// Lets it go on.
     pub fn resume(&mut self, now_ms: i64) {
-        if self.is_paused() && self.status.to(Status::Running) {
+        if self.is_paused() && self.status.to(JobStatus::Running) {
             self.waiting = None;
             self.updated_ms = now_ms;
         }
@@ -399,19 +399,19 @@ impl Job {
     }
 
     /// Counts what a look took out, once: before its booking, which may go wrong.
-    pub fn count_deleted<S: OneScan>(&mut self, look: &mut S::Look) {
+    pub fn count_deleted<S: OneScan>(&mut self, outcome: &mut S::Outcome) {
         if let Some(scan) = S::of(&mut self.scan) {
-            scan.count_deleted(look);
+            scan.count_deleted(outcome);
         }
     }
 
     /// Books a look that was carried out.
-    pub fn commit<S: OneScan>(&mut self, look: &mut S::Look, now_ns: u64) {
+    pub fn commit<S: OneScan>(&mut self, outcome: &mut S::Outcome, now_ns: u64) {
         if let Some(scan) = S::of(&mut self.scan) {
-            scan.commit(look);
+            scan.commit(outcome);
         }
         if let Some(claims) = self.judge.claims.as_mut().filter(|_| !self.start.dry_run) {
-            claims.settle();
+            claims.confirm();
         }
         self.last_ns = now_ns;
     }
@@ -425,7 +425,7 @@ impl Job {
     }
 
     /// Ends it. An ended job does not change any more.
-    pub fn end(&mut self, status: Status, error: Option<EndReason>, now_ms: i64) {
+    pub fn end(&mut self, status: JobStatus, error: Option<EndReason>, now_ms: i64) {
         if self.status.to(status) {
             self.waiting = None;
             self.error = error;
@@ -436,20 +436,20 @@ impl Job {
 
     /// How a scan that has nothing left to do ends its job; `None` while there is work.
     #[must_use]
-    pub fn verdict(&self) -> Option<(Status, Option<EndReason>)> {
+    pub fn verdict(&self) -> Option<(JobStatus, Option<EndReason>)> {
         match self.scan.progress() {
             Progress::Unfinished => None,
-            Progress::Finished => Some((Status::Completed, None)),
+            Progress::Finished => Some((JobStatus::Completed, None)),
             Progress::EditedTooOften { edits } => {
-                Some((Status::Failed, Some(EndReason::EditedInPlace { times: edits })))
+                Some((JobStatus::Failed, Some(EndReason::EditedInPlace { times: edits })))
             }
             Progress::Unexpected { matched } => {
-                let most = self.start.terms.expect.map_or(0, Expect::most);
+                let most = self.start.clear_options.expect.map_or(0, Expect::most);
                 let deleted = self.scan.counters().deleted;
-                Some((Status::Failed, Some(EndReason::MoreThanExpected { most, matched, deleted })))
+                Some((JobStatus::Failed, Some(EndReason::MoreThanExpected { most, matched, deleted })))
             }
             Progress::TooManyValues => Some((
-                Status::Failed,
+                JobStatus::Failed,
                 Some(EndReason::TooManyValues { max: VALUES_MAX, deleted: self.scan.counters().deleted }),
             )),
         }

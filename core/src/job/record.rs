@@ -10,7 +10,7 @@ use crate::reply::{MapBuilder, Reply};
 use super::groups::Groups;
 use super::members::Member;
 use super::view::View;
-use super::{Job, Kind, Status};
+use super::{Job, JobKind, JobStatus};
 
 /// Bytes of a filter's text that a record keeps, in the keyspace and in memory; the rest of a longer text is represented
 /// by its digest ([`crate::excerpt`]). STATUS of a live job shows the whole text. About a hundred UUIDs fit.
@@ -76,8 +76,8 @@ impl Record {
 
     /// The status of the job; `interrupted` where the record has none that this version knows.
     #[must_use]
-    pub fn status(&self) -> Status {
-        Status::parse(self.text(Member::Status)).unwrap_or(Status::Interrupted)
+    pub fn status(&self) -> JobStatus {
+        JobStatus::parse(self.text(Member::Status)).unwrap_or(JobStatus::Interrupted)
     }
 
     /// The options that the job was started with, as users type them.
@@ -92,7 +92,7 @@ impl Record {
             options.push(format!("PRIORITY {}", priority.to_ascii_uppercase()));
         }
         // A clear counts inexact matches only with INEXACT.
-        if self.text(Member::Kind) == Kind::Clear.as_str().as_bytes() && !self.is_null(Member::Inexact) {
+        if self.text(Member::Kind) == JobKind::Clear.as_str().as_bytes() && !self.is_null(Member::Inexact) {
             options.push("INEXACT".to_owned());
         }
         if self.text(Member::Keep) == b"newest" {
@@ -138,7 +138,7 @@ impl Record {
     /// latest when the record was last updated.
     pub fn interrupt(&mut self, why: &EndReason) {
         if !self.status().has_ended() {
-            self.set(Member::Status, Status::Interrupted.as_str().into());
+            self.set(Member::Status, JobStatus::Interrupted.as_str().into());
             self.set(Member::Waiting, Reply::Null);
             self.set(Member::EtaMs, Reply::Int(0));
             self.set(Member::CompletedAt, self.get(Member::UpdatedAt).clone());
@@ -206,7 +206,7 @@ impl Record {
     /// Reads a hash back, also one that an earlier version of the module wrote. `None` if it is not the record of a job.
     #[must_use]
     pub fn from_hash<'a>(get: impl Fn(&str) -> Option<&'a [u8]>) -> Option<Self> {
-        Status::parse(get(Member::Status.name())?)?;
+        JobStatus::parse(get(Member::Status.name())?)?;
         uuid::Uuid::try_parse_ascii(get(Member::JobId.name())?).ok()?;
         let mut record = Self(Box::new(Member::ALL.map(|member| {
             let earlier =

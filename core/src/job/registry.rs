@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 
 use uuid::Uuid;
 
-use super::{Found, Groups, Job, Kind, Record, Status};
-use crate::concerns::ConcernCounts;
+use super::{FoundMatches, Groups, Job, JobKind, JobStatus, Record};
+use crate::match_notices::MatchNoticeCounts;
 use crate::reply::Reply;
 use crate::scan::{Event, UnackedScan};
 
@@ -25,7 +25,7 @@ pub struct Ended {
     /// Its id.
     pub id: Uuid,
     /// The command that started it.
-    pub kind: Kind,
+    pub kind: JobKind,
     /// Logical database.
     pub db: i32,
     /// The queue's name.
@@ -49,7 +49,7 @@ pub struct Ended {
     /// Whether it must not answer an equal request any more, because the queue was written to since.
     pub stale: bool,
     /// Of a completed count: where its matches are now.
-    found: Option<Found>,
+    found: Option<FoundMatches>,
     /// About how much memory it takes, bytes.
     bytes: usize,
 }
@@ -105,7 +105,7 @@ impl Registry {
         let sample = job.sample();
         let groups = job.groups();
         let record = job.record();
-        let stale = job.is_outdated();
+        let stale = job.is_stale();
         let keys: Vec<Vec<u8>> = job.keys().map(<[u8]>::to_vec).collect();
         let start = job.start();
         let keys_bytes: usize = keys.iter().map(Vec::len).sum();
@@ -127,15 +127,15 @@ impl Registry {
             found: None,
             bytes,
         };
-        ended.found = Found::of(job, found_until_ms);
-        ended.bytes += ended.found.as_ref().map_or(0, Found::bytes);
+        ended.found = FoundMatches::of(job, found_until_ms);
+        ended.bytes += ended.found.as_ref().map_or(0, FoundMatches::bytes);
         self.ended.push_front(ended);
         self.ended.truncate(REMEMBERED_MAX);
         if let Some(old) = self.ended.get_mut(SAMPLES_MAX) {
             old.bytes -= old.sample.bytes() + old.groups.bytes();
             old.sample = Reply::List(Vec::new());
             // Without its groups it cannot answer a request any more.
-            old.stale |= old.kind == Kind::Stats;
+            old.stale |= old.kind == JobKind::Stats;
             old.groups = Groups::NONE;
             old.bytes -= old.found.take().map_or(0, |found| found.bytes());
         }
@@ -196,11 +196,11 @@ impl Registry {
     pub fn equal_live(&mut self, digest: &[u8; 32], fields: Option<&[Vec<u8>]>) -> Option<&mut Job> {
         self.live.iter_mut().find(|job| {
             let start = job.start();
-            start.kind.only_looks()
+            start.kind.only_counts()
                 && start.digest == *digest
                 && start.fields.as_deref() == fields
                 && !job.cancel_requested()
-                && !job.is_outdated()
+                && !job.is_stale()
         })
     }
 
@@ -208,21 +208,21 @@ impl Registry {
     #[must_use]
     pub fn equal_completed(&self, digest: &[u8; 32], since_ms: i64) -> Option<&Ended> {
         self.ended.iter().find(|job| {
-            job.kind.only_looks()
+            job.kind.only_counts()
                 && !job.stale
                 && job.digest == *digest
                 && job.started_ms >= since_ms
-                && job.record.status() == Status::Completed
+                && job.record.status() == JobStatus::Completed
         })
     }
 
     /// Where the matches of a completed preview for an equal request are. The preview must have shown the same fields, unless
     /// only the places of its matches are kept: then the fields are read from the messages again.
     #[must_use]
-    pub fn found(&self, digest: &[u8; 32], fields: Option<&[Vec<u8>]>) -> Option<&Found> {
+    pub fn found(&self, digest: &[u8; 32], fields: Option<&[Vec<u8>]>) -> Option<&FoundMatches> {
         let mut equal = self.ended.iter().filter(|job| !job.stale && job.digest == *digest);
         equal.find_map(|job| match &job.found {
-            Some(Found::Lists(_)) if job.fields.as_deref() != fields => None,
+            Some(FoundMatches::Lists(_)) if job.fields.as_deref() != fields => None,
             found => found.as_ref(),
         })
     }
@@ -240,7 +240,7 @@ impl Registry {
     /// Tells completed counts what happened to a list that holds their matches.
     pub fn follow_found(&mut self, db: i32, key: &[u8], event: Event<'_>, now_ms: i64) {
         for job in self.ended.iter_mut().take(SAMPLES_MAX).filter(|job| job.db == db && !job.stale) {
-            let Some(found) = job.found.as_mut().and_then(Found::in_lists) else { continue };
+            let Some(found) = job.found.as_mut().and_then(FoundMatches::in_lists) else { continue };
             found.follow(key, event);
             if !found.is_wanted(now_ms) {
                 let bytes = job.found.take().map_or(0, |found| found.bytes());
@@ -250,9 +250,9 @@ impl Registry {
     }
 
     /// Marks the ended previews and stats that `pick` chooses as stale, so that equal requests are counted again.
-    pub fn make_stale(&mut self, mut pick: impl FnMut(&Ended) -> bool) {
+    pub fn mark_stale(&mut self, mut pick: impl FnMut(&Ended) -> bool) {
         for job in &mut self.ended {
-            job.stale |= job.kind.only_looks() && pick(job);
+            job.stale |= job.kind.only_counts() && pick(job);
             if job.stale {
                 job.found = None;
             }
@@ -273,13 +273,13 @@ impl Registry {
 
     /// How many live jobs only count: previews and stats.
     #[must_use]
-    pub fn count_looks(&self) -> usize {
-        self.live.iter().filter(|job| job.start().kind.only_looks()).count()
+    pub fn count_previews(&self) -> usize {
+        self.live.iter().filter(|job| job.start().kind.only_counts()).count()
     }
 
     /// How many live jobs are of a kind.
     #[must_use]
-    pub fn count(&self, kind: Kind) -> usize {
+    pub fn count(&self, kind: JobKind) -> usize {
         self.live.iter().filter(|job| job.start().kind == kind).count()
     }
 }
@@ -304,7 +304,7 @@ pub struct Cached {
     /// When it was counted, Unix milliseconds.
     pub cached_ms: i64,
     /// What the matches belong to.
-    pub concerns: ConcernCounts,
+    pub match_notices: MatchNoticeCounts,
     /// The notices about the count, joined by semicolons.
     pub notice: Option<String>,
 }
@@ -382,7 +382,10 @@ mod tests {
         filter.accept(&mut Args::new(&words), 0).expect("a term");
         let projection = Projection::new(DEFAULT_FIELDS).expect("fields");
         let filter = filter.finish().expect("a filter");
-        Job::new(Start { sample: 20, ..Start::counting(Kind::Preview, accepted(n, 10), filter, projection) })
+        Job::new(Start {
+            sample: 20,
+            ..Start::counting(JobKind::Preview, accepted(n, 10), filter, projection)
+        })
     }
 
     /// Ids of the jobs that got the next `n` slices.

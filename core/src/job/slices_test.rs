@@ -3,12 +3,12 @@
 use std::cell::Cell;
 
 use super::start::tests::accepted;
-use super::{FilterJudge, Job, Kind, Start, Terms};
+use super::{ClearOptions, FilterJudge, Job, JobKind, Start};
 use crate::args::Args;
 use crate::filter::{FilterBuilder, Projection, parse_by};
 use crate::kind::DEFAULT_FIELDS;
 use crate::reply::Reply;
-use crate::scan::{Budget, Clock, Effect, Judge, Judgement, ListLook, ListScan, Looked, Queue, Time};
+use crate::scan::{Budget, Clock, Effect, Judge, Judgement, ListOutcome, ListScan, Queue, SliceEnd, Time};
 
 const SLICE_NS: u64 = 500_000;
 /// Work between two looks at the clock.
@@ -144,9 +144,9 @@ fn job(filter: &[String], by: &[&str]) -> Job {
     let projection = Projection::new(DEFAULT_FIELDS).expect("fields");
     let filter = builder.finish().expect("a filter");
     let effect = if by.is_empty() { Effect::Count } else { Effect::KeepEach };
-    let terms = Terms { by, ..Terms::default() };
-    let counting = Start::counting(Kind::Clear, accepted(0, 0), filter, projection);
-    Job::new(Start { sample: 20, effect, terms, dry_run: true, ..counting })
+    let clear_options = ClearOptions { by, ..ClearOptions::default() };
+    let counting = Start::counting(JobKind::Clear, accepted(0, 0), filter, projection);
+    Job::new(Start { sample: 20, effect, clear_options, dry_run: true, ..counting })
 }
 
 #[test]
@@ -163,25 +163,26 @@ fn no_slice_is_longer_than_its_time_and_the_work_of_one_message() {
                 let mut job = job(&filter, by);
                 job.scan = ListScan::over(*job.scan.plan(), &[messages]).into();
                 let mut queue = Messages { all, clock: &clock };
-                let (mut look, mut slices) = (ListLook::default(), 0);
+                let (mut outcome, mut slices) = (ListOutcome::default(), 0);
                 while job.verdict().is_none() {
                     let budget = Budget {
                         time: Time::AfterSeek { slice_ns: SLICE_NS, last_seek_ns: 0 },
                         window: 1_000,
-                        max_hits: 1_000,
+                        max_deletions: 1_000,
                         max_bytes: u64::MAX,
-                        hit_ns: 0,
+                        deletion_ns: 0,
                         put_ns: 0,
                     };
                     let (scan, judge) = job.parts::<ListScan>().expect("a scan over lists");
                     let mut timed = Timed { judge, clock: &clock, worst: 0, began: 0 };
                     let began = clock.0.get();
-                    let looked = scan.look(&mut queue, &mut timed, &&clock, &budget, || true, &mut look);
-                    assert_eq!(looked, Looked::Done);
+                    let slice_end =
+                        scan.run_slice(&mut queue, &mut timed, &&clock, &budget, || true, &mut outcome);
+                    assert_eq!(slice_end, SliceEnd::Done);
                     let (took, worst) = (clock.0.get() - began, timed.worst);
                     let most = SLICE_NS + BETWEEN + worst;
                     assert!(took <= most, "{what}: {took} steps where one message takes {worst}; by {by:?}");
-                    job.commit::<ListScan>(&mut look, 0);
+                    job.commit::<ListScan>(&mut outcome, 0);
                     slices += 1;
                 }
                 assert!(slices > 0 && job.counters().examined_total >= messages, "{what}");

@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
+use super::clear_options::{ClearOptions, Destination};
 use super::target::JobTarget;
-use super::terms::{Destination, Terms};
 use crate::container::Container;
 use crate::filter::{Filter, Grouping, Projection};
 use crate::kind::MessageKind;
@@ -13,7 +13,7 @@ use crate::scan::{Effect, UnackedStart};
 
 /// What a job was started by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum JobKind {
     /// QADMIN.PREVIEW.
     Preview,
     /// QADMIN.CLEARJOB.
@@ -24,7 +24,7 @@ pub enum Kind {
     Undo,
 }
 
-impl Kind {
+impl JobKind {
     /// The word in `kind`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -46,14 +46,14 @@ impl Kind {
 
     /// It only looks: it lives in memory alone, whoever may read the queue may end it, and equal ones are one.
     #[must_use]
-    pub fn only_looks(self) -> bool {
+    pub fn only_counts(self) -> bool {
         matches!(self, Self::Preview | Self::Stats)
     }
 
     /// It has a record in the keyspace, and entries in the audit stream.
     #[must_use]
     pub fn is_recorded(self) -> bool {
-        !self.only_looks()
+        !self.only_counts()
     }
 }
 
@@ -76,7 +76,7 @@ pub struct Start {
     /// Its id.
     pub id: Uuid,
     /// The command behind it.
-    pub kind: Kind,
+    pub kind: JobKind,
     /// Logical database.
     pub db: i32,
     /// The queue's name, which is its key unless PRIORITY says otherwise.
@@ -104,7 +104,7 @@ pub struct Start {
     /// Nothing is written to the queue.
     pub dry_run: bool,
     /// What else was asked for.
-    pub terms: Terms,
+    pub clear_options: ClearOptions,
     /// Who asked.
     pub origin: Origin,
     /// Digest that equal requests share: of (db, queue, filter) for a preview, of all arguments for a clear.
@@ -141,7 +141,7 @@ impl Start {
     /// sets what it does beyond that. The filter has no default, so that no command can clear a whole queue because it
     /// forgot to set one.
     #[must_use]
-    pub fn counting(kind: Kind, accepted: Accepted, filter: Filter, projection: Projection) -> Self {
+    pub fn counting(kind: JobKind, accepted: Accepted, filter: Filter, projection: Projection) -> Self {
         let Accepted { id, target, digest, user, client, now_ms, now_ns } = accepted;
         let JobTarget { db, queue, priority, lists, messages, unacked } = target;
         Self {
@@ -160,7 +160,7 @@ impl Start {
             top: 0,
             effect: Effect::Count,
             dry_run: false,
-            terms: Terms::default(),
+            clear_options: ClearOptions::default(),
             origin: Origin { user, client, ..Origin::default() },
             digest,
             unacked,
@@ -172,7 +172,7 @@ impl Start {
     /// The list that matches are moved to, and the end that they are pushed at.
     #[must_use]
     pub fn destination(&self) -> Option<(&Destination, End)> {
-        self.terms.to.as_ref().map(|to| (to, to.end(self.messages.spec().next_end)))
+        self.clear_options.to.as_ref().map(|to| (to, to.end(self.messages.spec().consumer_end)))
     }
 
     /// What kind of storage its messages are in; `None` where the key was missing and the request does not tell.
@@ -182,9 +182,9 @@ impl Start {
     }
 
     /// Where a body cannot be read, the texts that its sender put into the envelope are read. What they tell alone
-    /// counts as a match only with [`Terms::inexact`]; a job that only looks says how many messages that concerns.
+    /// counts as a match only with [`ClearOptions::inexact`]; a job that only looks says how many messages that concerns.
     pub(super) fn reads_texts(&self) -> bool {
-        self.kind.only_looks() || self.terms.inexact
+        self.kind.only_counts() || self.clear_options.inexact
     }
 }
 

@@ -2,7 +2,7 @@
 
 /// Where a job stands. An ended one never changes again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub enum JobStatus {
     /// Accepted, not a slice done.
     Pending,
     /// Slices are being done (or it waits: then `waiting` says why).
@@ -19,7 +19,7 @@ pub enum Status {
     Interrupted,
 }
 
-impl Status {
+impl JobStatus {
     /// Every state.
     pub const ALL: [Self; 7] = [
         Self::Pending,
@@ -73,14 +73,14 @@ mod tests {
 
     #[test]
     fn an_ended_job_never_changes() {
-        for from in Status::ALL {
-            for next in Status::ALL {
+        for from in JobStatus::ALL {
+            for next in JobStatus::ALL {
                 let mut status = from;
                 let moved = status.to(next);
-                assert_eq!(moved, !from.has_ended() && next != Status::Pending, "{from:?} -> {next:?}");
+                assert_eq!(moved, !from.has_ended() && next != JobStatus::Pending, "{from:?} -> {next:?}");
                 assert_eq!(status, if moved { next } else { from });
             }
-            assert_eq!(Status::parse(from.as_str().as_bytes()), Some(from));
+            assert_eq!(JobStatus::parse(from.as_str().as_bytes()), Some(from));
         }
     }
 }

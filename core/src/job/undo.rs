@@ -1,7 +1,7 @@
 //! What the record of a job says about undoing it.
 
 use super::members::Member;
-use super::{Kind, Record, Status, Undoing};
+use super::{JobKind, JobStatus, Record, Undoing};
 use crate::error::{Error, UndoError};
 use crate::moved::UNDO_MAX;
 
@@ -24,15 +24,15 @@ impl Undoable {
     pub fn of(record: &Record, id: uuid::Uuid, db: i32) -> Result<Self, Error> {
         let refuse = |error| Err(Error::Undo(error));
         let nothing = |why| refuse(UndoError::Nothing { id: id.to_string(), why });
-        let kind = Kind::parse(record.text(Member::Kind));
+        let kind = JobKind::parse(record.text(Member::Kind));
         let deleted = u64::try_from(record.int(Member::Deleted)).unwrap_or(0);
-        if kind == Some(Kind::Undo) {
+        if kind == Some(JobKind::Undo) {
             return nothing(
                 "it is itself an undo; to move the messages away again, start a new QADMIN.CLEARJOB with \
                  PARK",
             );
         }
-        if kind != Some(Kind::Clear) {
+        if kind != Some(JobKind::Clear) {
             return nothing("it only counted messages");
         }
         if record.flag(Member::DryRun) {
@@ -70,9 +70,9 @@ impl Undoable {
     ///
     /// # Errors
     /// [`UndoError::Already`].
-    pub fn check_last(&self, last: Status) -> Result<(), Error> {
+    pub fn check_last(&self, last: JobStatus) -> Result<(), Error> {
         let undone = match last {
-            Status::Completed if self.undoing.undone > 0 => Some(self.undoing.undone),
+            JobStatus::Completed if self.undoing.undone > 0 => Some(self.undoing.undone),
             last if !last.has_ended() => None,
             _ => return Ok(()),
         };
@@ -151,18 +151,18 @@ mod tests {
         let check = |undone: &str, last| {
             of(&[("undone", undone), ("undone_by", ID)]).expect("it moved something").check_last(last)
         };
-        for live in [Status::Pending, Status::Running, Status::Paused] {
+        for live in [JobStatus::Pending, JobStatus::Running, JobStatus::Paused] {
             assert!(check("5", live).expect_err("it is live").to_string().contains("is being undone by"));
         }
         assert!(
-            check("5", Status::Completed)
+            check("5", JobStatus::Completed)
                 .expect_err("it was undone")
                 .to_string()
                 .contains("moved back 5 messages")
         );
-        for open in [Status::Cancelled, Status::Failed, Status::Interrupted] {
+        for open in [JobStatus::Cancelled, JobStatus::Failed, JobStatus::Interrupted] {
             assert_eq!(check("5", open), Ok(()));
         }
-        assert_eq!(check("0", Status::Completed), Ok(()));
+        assert_eq!(check("0", JobStatus::Completed), Ok(()));
     }
 }

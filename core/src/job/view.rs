@@ -1,9 +1,11 @@
 //! What a job shows: the values that its record is computed from, its notices, its sample and its groups.
 
 use super::groups::{self, Groups};
-use super::{Job, Kind, Start, Status, sample_row};
-use crate::concerns::{ConcernCounts, chord_notice, inexact_notice, left_notices, uncompared_notice};
+use super::{Job, JobKind, JobStatus, Start, sample_row};
 use crate::error::EndReason;
+use crate::match_notices::{
+    MatchNoticeCounts, chord_notice, inexact_notice, left_notices, uncompared_notice,
+};
 use crate::reply::{Reply, int};
 use crate::scan::{AnyScan, Counters, Effect, SampleRow};
 
@@ -56,15 +58,15 @@ impl<'a> View<'a> {
     }
 
     /// One count of what the matches belong to; `None` for jobs whose judge does not look for it: stats and undos.
-    pub(super) fn concern(&self, count: impl Fn(&ConcernCounts) -> u64) -> Option<u64> {
-        let looks_for_it = self.job.judge.names.is_none() && self.start.terms.undo.is_none();
-        looks_for_it.then(|| count(&self.counters.concerns))
+    pub(super) fn match_notice(&self, count: impl Fn(&MatchNoticeCounts) -> u64) -> Option<u64> {
+        let looks_for_it = self.job.judge.names.is_none() && self.start.clear_options.undo.is_none();
+        looks_for_it.then(|| count(&self.counters.match_notices))
     }
 
     /// Of an undo: how many messages are back, with those that earlier undos moved back.
     pub(super) fn undone(&self) -> Option<u64> {
         let now = if self.start.dry_run { 0 } else { self.counters.deleted };
-        self.start.terms.undo.map(|undo| undo.undone + now)
+        self.start.clear_options.undo.map(|undo| undo.undone + now)
     }
 }
 
@@ -100,7 +102,7 @@ impl Job {
             (false, None) => (0, 100),
         };
         let percent = match (self.status, counters.total) {
-            (Status::Completed, _) => 100,
+            (JobStatus::Completed, _) => 100,
             (_, 0) => from,
             (_, total) => (from + int(done.saturating_mul(part) / total)).min(99),
         };
@@ -110,20 +112,20 @@ impl Job {
     /// The sentences that a reader of the counters should know, joined by semicolons; `None` where there are none.
     #[must_use]
     pub fn notices(&self) -> Option<String> {
-        let concerns = &self.counters().concerns;
-        let inexact = inexact_notice(concerns.inexact, self.start.terms.inexact);
-        let [locks, batches] = left_notices(concerns);
+        let match_notices = &self.counters().match_notices;
+        let inexact = inexact_notice(match_notices.inexact, self.start.clear_options.inexact);
+        let [locks, batches] = left_notices(match_notices);
         let notices = [
             self.explanation.clone(),
             self.notice.clone(),
             self.edit_notice(),
             self.newest_notice(),
             self.throttle_notice(),
-            chord_notice(concerns.in_chord),
+            chord_notice(match_notices.in_chord),
             locks,
             batches,
             groups::notice(&self.tallied()),
-            inexact.filter(|_| self.start.kind == Kind::Preview),
+            inexact.filter(|_| self.start.kind == JobKind::Preview),
             uncompared_notice(self.counters().uncompared),
         ];
         let notices: Vec<String> =
@@ -185,7 +187,7 @@ impl Job {
     pub fn groups(&self) -> Groups {
         match (&self.start.grouping, &self.judge.names) {
             (Some(grouping), Some(names)) => {
-                groups::show(grouping, names, self.tallied(), self.scan.plan().next_end, &self.start)
+                groups::show(grouping, names, self.tallied(), self.scan.plan().consumer_end, &self.start)
             }
             _ => Groups::NONE,
         }

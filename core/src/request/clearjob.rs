@@ -14,7 +14,7 @@ use crate::args::{Args, parse_u64};
 use crate::error::{Error, FilterError, RequestError};
 use crate::field::Field;
 use crate::filter::{BY_MAX, Filter, FilterBuilder, parse_by};
-use crate::job::{Accepted, Destination, Expect, Keep, Kind, Start, Terms};
+use crate::job::{Accepted, ClearOptions, Destination, Expect, JobKind, Keep, Start};
 use crate::priorities::Priority;
 use crate::scan::Effect;
 
@@ -47,7 +47,7 @@ pub struct ClearJob {
     /// Which of the matches.
     pub mode: Mode,
     /// What else is to be kept to.
-    pub terms: Terms,
+    pub clear_options: ClearOptions,
     /// Only compute it.
     pub dry_run: bool,
     /// The id that the caller chose for the job.
@@ -71,7 +71,7 @@ impl ClearJob {
     /// change nothing about the job.
     #[must_use]
     pub fn fingerprint(&self, db: i32) -> [u8; 32] {
-        let Self { target, terms, .. } = self;
+        let Self { target, clear_options, .. } = self;
         let digest = Digest::new("clear")
             .int(db)
             .bytes(&target.queue)
@@ -81,26 +81,26 @@ impl ClearJob {
             .optional(self.actor.as_deref())
             .optional(self.reason.as_deref())
             .optional(target.kind.map(|kind| kind.spec().name.as_bytes()))
-            .flag(terms.keep == Keep::Newest)
-            .number(terms.limit)
-            .number(terms.rate)
-            .number(terms.expect.map(|expect| expect.matches))
-            .number(terms.expect.map(|expect| expect.tolerance))
-            .optional(terms.to.as_ref().map(|to| to.key.as_slice()))
-            .flag(terms.to.as_ref().is_some_and(|to| to.front))
-            .flag(terms.to.as_ref().is_some_and(|to| to.own))
-            .flag(terms.inexact)
+            .flag(clear_options.keep == Keep::Newest)
+            .number(clear_options.limit)
+            .number(clear_options.rate)
+            .number(clear_options.expect.map(|expect| expect.matches))
+            .number(clear_options.expect.map(|expect| expect.tolerance))
+            .optional(clear_options.to.as_ref().map(|to| to.key.as_slice()))
+            .flag(clear_options.to.as_ref().is_some_and(|to| to.front))
+            .flag(clear_options.to.as_ref().is_some_and(|to| to.own))
+            .flag(clear_options.inexact)
             .optional(target.priority.map(Priority::word).as_deref().map(str::as_bytes))
             .optional(target.index.as_deref());
-        terms.by.iter().fold(digest, |digest, field| digest.bytes(field.name.as_bytes())).finish()
+        clear_options.by.iter().fold(digest, |digest, field| digest.bytes(field.name.as_bytes())).finish()
     }
 
     /// What happens to a match.
     #[must_use]
     pub fn effect(&self) -> Effect {
-        match (self.mode, self.terms.keep) {
+        match (self.mode, self.clear_options.keep) {
             (Mode::All, _) => Effect::ClearAll,
-            (Mode::KeepOne, _) if !self.terms.by.is_empty() => Effect::KeepEach,
+            (Mode::KeepOne, _) if !self.clear_options.by.is_empty() => Effect::KeepEach,
             (Mode::KeepOne, Keep::Oldest) => Effect::KeepOne,
             (Mode::KeepOne, Keep::Newest) => Effect::KeepNewest,
         }
@@ -112,10 +112,10 @@ impl ClearJob {
     /// None that a caller can cause: the fields of the sample are those of the kind.
     pub fn start(&self, accepted: Accepted, to: Option<Destination>) -> Result<Start, Error> {
         let projection = accepted.target.default_projection()?;
-        let mut start = Start::counting(Kind::Clear, accepted, self.filter.clone(), projection);
+        let mut start = Start::counting(JobKind::Clear, accepted, self.filter.clone(), projection);
         start.sample = SAMPLE_DEFAULT;
         start.effect = self.effect();
-        start.terms = Terms { to, ..self.terms.clone() };
+        start.clear_options = ClearOptions { to, ..self.clear_options.clone() };
         start.dry_run = self.dry_run;
         start.origin.actor.clone_from(&self.actor);
         start.origin.reason.clone_from(&self.reason);
@@ -189,7 +189,7 @@ impl<'a> Given<'a> {
     }
 
     /// The options of the clear, taken out, if they go together.
-    fn terms(&mut self, mode: Mode, target: &TargetOptions) -> Result<Terms, Error> {
+    fn clear_options(&mut self, mode: Mode, target: &TargetOptions) -> Result<ClearOptions, Error> {
         let expect = match (self.expect, self.tolerance) {
             (None, Some(_)) => {
                 return Err(RequestError::Needs { keyword: "TOLERANCE", other: "EXPECT" }.into());
@@ -203,7 +203,7 @@ impl<'a> Given<'a> {
             return Err(RequestError::Needs { keyword, other: "KEEPONE" }.into());
         }
         let to = self.destination(target)?;
-        let terms = Terms {
+        let clear_options = ClearOptions {
             keep: self.keep.unwrap_or_default(),
             by: std::mem::take(&mut self.by),
             limit: self.limit,
@@ -213,15 +213,15 @@ impl<'a> Given<'a> {
             inexact: self.inexact,
             undo: None,
         };
-        check_newest(&terms)?;
-        check_front(&terms)?;
-        if target.priority == Some(Priority::All) && terms.to.is_some() {
+        check_newest(&clear_options)?;
+        check_front(&clear_options)?;
+        if target.priority == Some(Priority::All) && clear_options.to.is_some() {
             let why =
                 "a single list does not keep which step each message came from; move one step at a time";
             let keyword = if self.park { "PARK" } else { "TO" };
             return Err(RequestError::Excludes { keyword, other: "PRIORITY ALL", why }.into());
         }
-        Ok(terms)
+        Ok(clear_options)
     }
 
     /// Where matches are moved to, taken out.
@@ -265,32 +265,32 @@ impl Request for ClearJob {
         let filter_identity = if filter.says_now() { Some(identity_of(filter_terms)?) } else { None };
         let filter = filter.finish()?;
         let mode = given.mode()?;
-        let terms = given.terms(mode, &target)?;
+        let clear_options = given.clear_options(mode, &target)?;
         // Last, so that who is asked to confirm confirms a command that would otherwise run.
         check_confirm(&target.queue, given.confirm, given.dry_run)?;
         let Given { dry_run, id, actor, reason, .. } = given;
-        Ok(Self { target, filter, mode, terms, dry_run, id, actor, reason, filter_identity })
+        Ok(Self { target, filter, mode, clear_options, dry_run, id, actor, reason, filter_identity })
     }
 }
 
 /// The canonical text of a filter as if its command had come at [`FILTER_IDENTITY_NOW_MS`]. `terms`: where each of its
 /// terms begins.
-fn identity_of(terms: Vec<Args<'_>>) -> Result<Vec<u8>, Error> {
+fn identity_of(filter_terms: Vec<Args<'_>>) -> Result<Vec<u8>, Error> {
     let mut filter = FilterBuilder::default();
-    for mut term in terms {
+    for mut term in filter_terms {
         filter.accept(&mut term, FILTER_IDENTITY_NOW_MS)?;
     }
     Ok(filter.finish()?.canonical())
 }
 
 /// Which match runs last is known only when all were looked at.
-fn check_newest(terms: &Terms) -> Result<(), Error> {
+fn check_newest(clear_options: &ClearOptions) -> Result<(), Error> {
     let exclude = |keyword, why| Err(RequestError::Excludes { keyword, other: "KEEP NEWEST", why }.into());
-    if terms.keep != Keep::Newest {
+    if clear_options.keep != Keep::Newest {
         Ok(())
-    } else if !terms.by.is_empty() {
+    } else if !clear_options.by.is_empty() {
         exclude("BY", "which message of each value is the newest is known only at the end of the scan")
-    } else if terms.limit.is_some() {
+    } else if clear_options.limit.is_some() {
         exclude(
             "LIMIT",
             "LIMIT clears the matches that run next, and which one to keep is known only at the end of the \
@@ -334,12 +334,12 @@ fn read_fields(options: &mut Options<'_>) -> Result<Vec<Field>, Error> {
 }
 
 /// What goes before the messages of another list goes there the newest first.
-fn check_front(terms: &Terms) -> Result<(), Error> {
+fn check_front(clear_options: &ClearOptions) -> Result<(), Error> {
     let why = "FRONT moves the newest match first, before it is known which matches run next";
     let exclude = |keyword| Err(RequestError::Excludes { keyword, other: "FRONT", why }.into());
-    match &terms.to {
-        Some(Destination { front: true, .. }) if terms.limit.is_some() => exclude("LIMIT"),
-        Some(Destination { front: true, .. }) if !terms.by.is_empty() => exclude("BY"),
+    match &clear_options.to {
+        Some(Destination { front: true, .. }) if clear_options.limit.is_some() => exclude("LIMIT"),
+        Some(Destination { front: true, .. }) if !clear_options.by.is_empty() => exclude("BY"),
         _ => Ok(()),
     }
 }

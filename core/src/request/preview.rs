@@ -6,7 +6,7 @@ use super::spec::CommandSpec;
 use super::{CountRequest, Request, SampleOptions, TargetOptions, commands, preview_key, unacked_key};
 use crate::error::Error;
 use crate::filter::{FIELDS_MAX, Filter, FilterBuilder, Projection};
-use crate::job::{Accepted, JobTarget, Kind, Start, Terms};
+use crate::job::{Accepted, ClearOptions, JobKind, JobTarget, Start};
 use crate::kind::MessageKind;
 
 /// Rows of a sample where SAMPLE is not given.
@@ -78,8 +78,8 @@ impl CountRequest for Preview {
         Ok(Start {
             fields: self.fields.clone(),
             sample: self.sample,
-            terms: Terms { inexact: self.inexact, ..Terms::default() },
-            ..Start::counting(Kind::Preview, accepted, self.filter.clone(), projection)
+            clear_options: ClearOptions { inexact: self.inexact, ..ClearOptions::default() },
+            ..Start::counting(JobKind::Preview, accepted, self.filter.clone(), projection)
         })
     }
 }

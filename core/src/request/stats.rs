@@ -7,7 +7,7 @@ use super::spec::CommandSpec;
 use super::{CountRequest, Request, TargetOptions, commands, unacked_key};
 use crate::error::{Error, RequestError};
 use crate::filter::{Filter, FilterBuilder, GROUP_FIELDS_MAX, Grouping};
-use crate::job::{Accepted, JobTarget, Kind, Start, TOP_DEFAULT, TOP_MAX, Terms};
+use crate::job::{Accepted, ClearOptions, JobKind, JobTarget, Start, TOP_DEFAULT, TOP_MAX};
 use crate::scan::Effect;
 
 /// Count what matches by the values of fields.
@@ -56,8 +56,8 @@ impl CountRequest for Stats {
             grouping: Some(self.grouping.clone()),
             top: self.top,
             effect: Effect::Group,
-            terms: Terms { inexact: self.inexact, ..Terms::default() },
-            ..Start::counting(Kind::Stats, accepted, self.filter.clone(), projection)
+            clear_options: ClearOptions { inexact: self.inexact, ..ClearOptions::default() },
+            ..Start::counting(JobKind::Stats, accepted, self.filter.clone(), projection)
         })
     }
 }

@@ -11,7 +11,7 @@ use super::spec::CommandSpec;
 use super::{Format, Request, commands};
 use crate::error::{Error, UndoError};
 use crate::filter::Filter;
-use crate::job::{Accepted, Destination, Kind, Start, Terms, Undoing};
+use crate::job::{Accepted, ClearOptions, Destination, JobKind, Start, Undoing};
 use crate::scan::Effect;
 
 /// Move back what a job moved to another list.
@@ -73,13 +73,13 @@ impl Undo {
     /// None that a caller can cause: the fields of the sample are those of the kind.
     pub fn start(&self, accepted: Accepted, queue: Vec<u8>, undoing: Undoing) -> Result<Start, Error> {
         let projection = accepted.target.default_projection()?;
-        let mut start = Start::counting(Kind::Undo, accepted, Filter::all(), projection);
+        let mut start = Start::counting(JobKind::Undo, accepted, Filter::all(), projection);
         start.sample = SAMPLE_DEFAULT;
         start.effect = Effect::ClearAll;
-        start.terms = Terms {
+        start.clear_options = ClearOptions {
             to: Some(Destination { key: queue, front: self.front, own: false }),
             undo: Some(undoing),
-            ..Terms::default()
+            ..ClearOptions::default()
         };
         start.dry_run = self.dry_run;
         start.origin.actor.clone_from(&self.actor);

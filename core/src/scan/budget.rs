@@ -39,12 +39,12 @@ pub struct Budget {
     /// Messages that are thought to fit, at least 1: the size of the next window.
     pub window: u64,
     /// The most messages that one look takes out.
-    pub max_hits: usize,
+    pub max_deletions: usize,
     /// The most bytes that one look takes out, but for its first message.
     pub max_bytes: u64,
     /// What it is thought to cost to take out one message that was met before, nanoseconds: a walk towards the
     /// head leaves this much time for each.
-    pub hit_ns: u64,
+    pub deletion_ns: u64,
     /// What it is thought to cost to put one that was taken out elsewhere, nanoseconds, likewise on any walk.
     pub put_ns: u64,
 }

@@ -30,7 +30,7 @@ pub enum Progress {
 
 /// How the work of a slice ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Looked {
+pub enum SliceEnd {
     /// The look is to be committed.
     Done,
     /// The look was not permitted to delete, or its keys could not be read: nothing happened, and it must not be
@@ -126,7 +126,7 @@ pub trait ScanState {
 }
 
 /// What one slice saw and did, whatever holds the messages. It is not booked before [`ContainerScan::commit`].
-pub trait SliceLook: Default {
+pub trait SliceOutcome: Default {
     /// Forgets the slice before.
     fn reset(&mut self) {
         *self = Self::default();
@@ -153,13 +153,13 @@ pub trait SliceLook: Default {
 /// The two steps in which a slice of one container is booked.
 pub trait ContainerScan: ScanState {
     /// What one slice saw.
-    type Look: SliceLook;
+    type Outcome: SliceOutcome;
 
     /// Counts what a slice took out, once: on its own where its booking may go wrong afterwards.
-    fn count_deleted(&mut self, look: &mut Self::Look);
+    fn count_deleted(&mut self, outcome: &mut Self::Outcome);
 
     /// Books what a slice found and took out.
-    fn commit(&mut self, look: &mut Self::Look);
+    fn commit(&mut self, outcome: &mut Self::Outcome);
 }
 
 /// A scan over a container whose opened keys are `Keys`. It is generic to the bottom: of the loop over messages a program
@@ -178,6 +178,6 @@ pub trait Examine<Keys>: ContainerScan {
         clock: &impl Clock,
         budget: &Budget,
         permit: impl FnOnce() -> bool,
-        look: &mut Self::Look,
-    ) -> Looked;
+        outcome: &mut Self::Outcome,
+    ) -> SliceEnd;
 }

@@ -74,9 +74,9 @@ fn budget(messages: u64) -> Budget {
     Budget {
         time: Time::AfterSeek { slice_ns: messages, last_seek_ns: 0 },
         window: messages,
-        max_hits: 3,
+        max_deletions: 3,
         max_bytes: u64::MAX,
-        hit_ns: 0,
+        deletion_ns: 0,
         put_ns: 0,
     }
 }
@@ -85,20 +85,23 @@ fn budget(messages: u64) -> Budget {
 fn examine<K, S: Examine<K>>(
     scan: &S,
     keys: &mut K,
-    look: &mut S::Look,
+    outcome: &mut S::Outcome,
     messages: u64,
     may_write: bool,
-) -> (Vec<Id>, Looked) {
+) -> (Vec<Id>, SliceEnd) {
     let (mut seen, mut asked) = (Seen::default(), 0);
     let permit = || {
         asked += 1;
         may_write
     };
-    let looked = scan.examine(keys, &mut seen, &Ticking::default(), &budget(messages), permit, look);
+    let slice_end = scan.examine(keys, &mut seen, &Ticking::default(), &budget(messages), permit, outcome);
     assert!(asked <= 1, "permission is asked once");
-    assert!(may_write || look.removed() == 0 || looked == Looked::Refused, "nothing is taken without it");
+    assert!(
+        may_write || outcome.removed() == 0 || slice_end == SliceEnd::Refused,
+        "nothing is taken without it"
+    );
     assert!(scan.deletes() || asked == 0, "who takes nothing out asks for no permission");
-    (seen.0, looked)
+    (seen.0, slice_end)
 }
 
 /// A list whose workers pop from the tail.
@@ -141,14 +144,14 @@ impl Model for InList {
         self.scan.follow(0, Event::Popped { end: End::Tail, len: self.list.len() as u64 });
     }
     fn slice(&mut self, messages: u64, may_write: bool) -> (Vec<Id>, bool) {
-        let (mut opened, mut look) = (OpenedList(self.list.clone()), ListLook::default());
-        let (seen, looked) = examine(&self.scan, &mut opened, &mut look, messages, may_write);
-        if looked == Looked::Refused {
+        let (mut opened, mut outcome) = (OpenedList(self.list.clone()), ListOutcome::default());
+        let (seen, slice_end) = examine(&self.scan, &mut opened, &mut outcome, messages, may_write);
+        if slice_end == SliceEnd::Refused {
             assert_eq!(opened.0, self.list, "a slice that is refused changes nothing");
             return (seen, false);
         }
         self.list = opened.0;
-        self.scan.commit(&mut look);
+        self.scan.commit(&mut outcome);
         (seen, true)
     }
     fn left(&self) -> Vec<Id> {
@@ -161,25 +164,25 @@ impl Model for InList {
 
 /// A hash with its index, in which what is pushed later has a later time.
 struct InIndex {
-    index: Vec<(Place, Vec<u8>)>,
+    index: Vec<(IndexPosition, Vec<u8>)>,
     scan: UnackedScan,
 }
 
 /// Hash and index opened for one slice.
 struct OpenedIndex<'a> {
-    index: &'a [(Place, Vec<u8>)],
+    index: &'a [(IndexPosition, Vec<u8>)],
     at: usize,
 }
 
 impl OpenedIndex<'_> {
     /// The number of entries that stand before a place.
-    fn before(&self, place: &Place) -> usize {
+    fn before(&self, place: &IndexPosition) -> usize {
         self.index.partition_point(|(other, _)| other.cmp(place.score, &place.tag).is_lt())
     }
 }
 
-impl Held for OpenedIndex<'_> {
-    fn seek(&mut self, behind: Option<&Place>) {
+impl UnackedKeys for OpenedIndex<'_> {
+    fn seek(&mut self, behind: Option<&IndexPosition>) {
         self.at = behind.map_or(0, |place| {
             let at = self.before(place);
             at + usize::from(self.index.get(at).is_some_and(|(other, _)| other == place))
@@ -190,17 +193,17 @@ impl Held for OpenedIndex<'_> {
         self.at += 1;
         Some(f(place.score, &place.tag, Some(message)))
     }
-    fn seek_back(&mut self, place: Option<&Place>) {
+    fn seek_back(&mut self, place: Option<&IndexPosition>) {
         self.at = place.map_or(self.index.len(), |place| self.before(place));
     }
-    fn previous(&mut self) -> Option<Place> {
+    fn previous(&mut self) -> Option<IndexPosition> {
         self.at = self.at.checked_sub(1)?;
         Some(self.index[self.at].0.clone())
     }
-    fn rank(&mut self, place: Option<&Place>) -> Option<u64> {
+    fn rank(&mut self, place: Option<&IndexPosition>) -> Option<u64> {
         Some(place.map_or(self.index.len(), |place| self.before(place)) as u64)
     }
-    fn at(&mut self, rank: u64) -> Option<Place> {
+    fn at(&mut self, rank: u64) -> Option<IndexPosition> {
         self.index.get(usize::try_from(rank).ok()?).map(|(place, _)| place.clone())
     }
     fn up_to(&mut self, score: f64) -> Option<u64> {
@@ -211,9 +214,9 @@ impl Held for OpenedIndex<'_> {
     }
 }
 
-fn entry(one: (Id, bool)) -> (Place, Vec<u8>) {
+fn entry(one: (Id, bool)) -> (IndexPosition, Vec<u8>) {
     // Two of them share a time.
-    (Place { score: f64::from(one.0 / 2), tag: one.0.to_be_bytes().to_vec() }, message(one))
+    (IndexPosition { score: f64::from(one.0 / 2), tag: one.0.to_be_bytes().to_vec() }, message(one))
 }
 
 impl Model for InIndex {
@@ -240,16 +243,16 @@ impl Model for InIndex {
     fn slice(&mut self, messages: u64, may_write: bool) -> (Vec<Id>, bool) {
         let entries = self.index.len() as u64;
         self.scan.observe(entries, entries);
-        let mut look = UnackedLook::default();
+        let mut outcome = UnackedOutcome::default();
         let mut opened = OpenedIndex { index: &self.index, at: 0 };
-        let (seen, looked) = examine(&self.scan, &mut opened, &mut look, messages, may_write);
-        if looked == Looked::Refused {
-            assert_eq!(look.to_take_out().len(), 0, "a slice that is refused changes nothing");
+        let (seen, slice_end) = examine(&self.scan, &mut opened, &mut outcome, messages, may_write);
+        if slice_end == SliceEnd::Refused {
+            assert_eq!(outcome.to_remove().len(), 0, "a slice that is refused changes nothing");
             return (seen, false);
         }
-        let taken = look.to_take_out().to_vec();
+        let taken = outcome.to_remove().to_vec();
         self.index.retain(|(place, _)| !taken.contains(&place.tag));
-        self.scan.commit(&mut look);
+        self.scan.commit(&mut outcome);
         (seen, true)
     }
     fn left(&self) -> Vec<Id> {

@@ -1,7 +1,7 @@
 //! The counters of a job, and what one slice adds to them.
 
 use super::judge::Judgement;
-use crate::concerns::ConcernCounts;
+use crate::match_notices::MatchNoticeCounts;
 
 /// Counters of one job. All but `deleted`, `examined_total` and `passes_run` are of the current pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct Counters {
     /// Examined over all passes.
     pub examined_total: u64,
     /// What there is to know of the matches.
-    pub concerns: ConcernCounts,
+    pub match_notices: MatchNoticeCounts,
     /// Matches that stay because a value by which they would be told apart cannot be read.
     pub unkeyed: u64,
 }
@@ -50,7 +50,7 @@ impl Counters {
         self.unreadable += slice.unreadable;
         self.uncompared += slice.uncompared;
         self.unkeyed += slice.unkeyed;
-        self.concerns.add(&slice.concerns);
+        self.match_notices.add(&slice.match_notices);
     }
 }
 
@@ -74,7 +74,7 @@ pub struct SliceCounts {
     /// Matches that stay because a value by which they would be told apart cannot be read.
     pub unkeyed: u64,
     /// What there is to know of the matches.
-    pub concerns: ConcernCounts,
+    pub match_notices: MatchNoticeCounts,
 }
 
 impl SliceCounts {
@@ -86,7 +86,7 @@ impl SliceCounts {
         self.unreadable += u64::from(verdict.unreadable);
         self.uncompared += u64::from(verdict.uncompared);
         if !verdict.matched {
-            self.concerns.count_spared(verdict.concerns);
+            self.match_notices.count_spared(verdict.match_notices);
         }
     }
 
@@ -95,8 +95,8 @@ impl SliceCounts {
     pub(super) fn add_match(&mut self, verdict: &Judgement, bytes: u64, is_cleared: bool) {
         self.matched += 1;
         self.matched_bytes += bytes;
-        self.concerns.count(verdict.concerns);
-        self.concerns.count_left(verdict.left);
+        self.match_notices.count(verdict.match_notices);
+        self.match_notices.count_left(verdict.left);
         self.would_delete += u64::from(is_cleared);
     }
 }

@@ -6,17 +6,17 @@ use super::plan::Effect;
 /// What a scan remembers of the matches that were met before, asked about the match at hand.
 pub(super) trait Matches {
     /// KEEPONE: lets this match stay if none stays yet that runs before it. Returns whether this match stays.
-    fn stays_as_oldest(&mut self) -> bool;
+    fn keeps_as_oldest(&mut self) -> bool;
 
     /// KEEP NEWEST: whether this match may be the newest of all, and therefore stays. A container that does not take
     /// KEEP NEWEST clears nothing with it.
-    fn stays_as_newest(&mut self) -> bool {
+    fn keeps_as_newest(&mut self) -> bool {
         true
     }
 
     /// BY: whether this match stays as the oldest with its values, or because they cannot be read. A container that does
     /// not take BY clears nothing with it.
-    fn stays_for_its_values(&mut self) -> bool {
+    fn keeps_for_its_values(&mut self) -> bool {
         true
     }
 
@@ -27,12 +27,12 @@ pub(super) trait Matches {
 /// Whether a match is cleared, or would be cleared if the job wrote.
 #[inline]
 pub(super) fn is_cleared(effect: Effect, matches: &mut impl Matches) -> bool {
-    let stays = match effect {
+    let kept = match effect {
         Effect::Count | Effect::Group => true,
         Effect::ClearAll => false,
-        Effect::KeepOne => matches.stays_as_oldest(),
-        Effect::KeepNewest => matches.stays_as_newest(),
-        Effect::KeepEach => matches.stays_for_its_values(),
+        Effect::KeepOne => matches.keeps_as_oldest(),
+        Effect::KeepNewest => matches.keeps_as_newest(),
+        Effect::KeepEach => matches.keeps_for_its_values(),
     };
-    !stays && matches.has_room()
+    !kept && matches.has_room()
 }

@@ -1,6 +1,6 @@
 //! What a scan asks of each message.
 
-use crate::concerns::{Concerns, LeftBehind};
+use crate::match_notices::{LeftBehind, MatchNotices};
 use crate::reply::Reply;
 
 /// What a filter says of one message.
@@ -16,7 +16,7 @@ pub struct Judgement {
     pub uncompared: bool,
     /// What else there is to know of a match; of a message that does not match, only whether it would by its sender's
     /// texts alone.
-    pub concerns: Concerns,
+    pub match_notices: MatchNotices,
     /// What a match leaves behind elsewhere when it is taken out.
     pub left: LeftBehind,
     /// For [`super::Effect::Group`]: the number of the group that a match is in.

@@ -37,17 +37,18 @@ mod unacked;
 
 pub use any::{AnyScan, OneScan};
 pub use budget::{Budget, Clock, Time};
-pub use contract::{ContainerScan, Examine, Looked, Progress, ScanState, SliceLook};
+pub use contract::{ContainerScan, Examine, Progress, ScanState, SliceEnd, SliceOutcome};
 pub use counters::{Counters, SliceCounts};
 pub use event::Event;
 pub use judge::{Judge, Judgement};
 pub use list::{
-    Hit, ListLook, ListScan, MAX_PASSES, Marks, NEWEST_MAX, Queue, VALUES_MAX, fingerprint, shown_index,
+    Deletion, ListOutcome, ListScan, MAX_PASSES, Marks, NEWEST_MAX, Queue, VALUES_MAX, fingerprint,
+    shown_index,
 };
 pub use plan::{Effect, Plan};
 pub use sample::{SAMPLE_MAX, Sample, SampleRow};
 pub use tallies::{Group, Spot};
 pub use unacked::{
-    Held, PLACES_MAX, Place, TASKS_GO_ON, UnackedLook, UnackedScan, UnackedStart, default_index, lost_notice,
-    unacked_row, unix_ms,
+    IndexPosition, PLACES_MAX, TASKS_GO_ON, UnackedKeys, UnackedOutcome, UnackedScan, UnackedStart,
+    default_index, lost_notice, unacked_row, unix_ms,
 };

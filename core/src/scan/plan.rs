@@ -41,14 +41,14 @@ pub struct Plan {
     /// What is taken out is put into another list, at this end of it.
     pub to: Option<End>,
     /// The end that workers pop from: the scan begins there.
-    pub next_end: End,
+    pub consumer_end: End,
 }
 
 impl Plan {
     /// The effect without a bound.
     #[must_use]
     pub fn new(effect: Effect, dry_run: bool) -> Self {
-        Self { effect, dry_run, limit: None, most: None, to: None, next_end: End::Tail }
+        Self { effect, dry_run, limit: None, most: None, to: None, consumer_end: End::Tail }
     }
 
     /// With at most so many cleared.
@@ -65,8 +65,8 @@ impl Plan {
 
     /// Of a queue whose workers pop from that end.
     #[must_use]
-    pub fn next_end(self, next_end: End) -> Self {
-        Self { next_end, ..self }
+    pub fn consumer_end(self, consumer_end: End) -> Self {
+        Self { consumer_end, ..self }
     }
 
     /// With what is taken out put at an end of another list.

@@ -5,9 +5,9 @@ use qadmin_core::job::JobTarget;
 use qadmin_core::kind::MessageKind;
 use qadmin_core::scan::Queue as _;
 
-use crate::library::{Looks, library_of};
+use crate::library::{Recognised, library_of};
 use crate::redis::clock::cpu_ns;
-use crate::redis::list::{List, Mode, Opened};
+use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::{Ctx, RString};
 use crate::settings;
 
@@ -16,13 +16,13 @@ const CLOCK_MESSAGES: u64 = 8;
 const CLOCK_WORK: usize = 16 * 1024;
 
 /// The processor time of a look at messages that a command takes itself and does not leave to slices.
-pub(in crate::commands) struct LookTime {
+pub(in crate::commands) struct SampleTime {
     over_ns: u64,
     messages: u64,
     work: usize,
 }
 
-impl LookTime {
+impl SampleTime {
     /// Begins a look of at most `longest_ns` nanoseconds. Its first message is looked at in any case.
     pub(in crate::commands) fn begin(longest_ns: u64) -> Self {
         Self { over_ns: cpu_ns() + longest_ns, messages: 0, work: 0 }
@@ -46,20 +46,20 @@ impl LookTime {
 
 /// Looks at the messages that run next, for no longer than one slice, and says what most of them look like. `None` where
 /// that is not known, as of unacknowledged messages.
-pub(in crate::commands) fn looks_like(ctx: Ctx<'_>, target: &JobTarget) -> Option<Looks> {
+pub(in crate::commands) fn looks_like(ctx: Ctx<'_>, target: &JobTarget) -> Option<Recognised> {
     let (first, _) = target.lists.iter().find(|(_, len)| *len > 0)?;
     let name = RString::new(&first.key);
     let mut recogniser = Recogniser::new();
     {
-        let Opened::List(mut list) = List::open(ctx, &name, Mode::Read) else { return None };
+        let OpenedList::List(mut list) = List::open(ctx, &name, Mode::Read) else { return None };
         let (began, longest) = (cpu_ns(), settings::now().slice_us() * 1_000);
         let len = list.len();
         for distance in 0..len {
             if recogniser.is_done() || cpu_ns().saturating_sub(began) >= longest {
                 break;
             }
-            list.read(target.messages.spec().next_end.index(distance, len), |message| {
-                recogniser.look(message);
+            list.read(target.messages.spec().consumer_end.index(distance, len), |message| {
+                recogniser.examine(message);
             });
         }
     }
@@ -68,11 +68,15 @@ pub(in crate::commands) fn looks_like(ctx: Ctx<'_>, target: &JobTarget) -> Optio
 
 /// What the messages look like that a recogniser has seen. Those that may be ids are of `list`. No list may be open,
 /// because looking for the job of an id deletes a key that has expired.
-pub(in crate::commands) fn recognised(ctx: Ctx<'_>, recogniser: &Recogniser, list: &[u8]) -> Option<Looks> {
+pub(in crate::commands) fn recognised(
+    ctx: Ctx<'_>,
+    recogniser: &Recogniser,
+    list: &[u8],
+) -> Option<Recognised> {
     if let Some(kind) = recogniser.kind_of_most() {
-        return Some(Looks { kind, library: None });
+        return Some(Recognised { kind, library: None });
     }
     let ids = recogniser.ids();
     let library = (!ids.is_empty()).then(|| library_of(ctx, &ctx.caller(), list, ids)).flatten()?;
-    Some(Looks { kind: MessageKind::Ids, library: Some(library) })
+    Some(Recognised { kind: MessageKind::Ids, library: Some(library) })
 }

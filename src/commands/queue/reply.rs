@@ -2,14 +2,14 @@
 
 use qadmin_core::container::Container;
 use qadmin_core::filter::Filter;
-use qadmin_core::job::{Cached, Ended, Found, JobTarget, Member, Record};
+use qadmin_core::job::{Cached, Ended, FoundMatches, JobTarget, Member, Record};
 use qadmin_core::priorities::Priority;
 use qadmin_core::reply::{MapBuilder, Reply};
 use qadmin_core::request::{CommandSpec, TargetOptions};
 use uuid::Uuid;
 
 use super::target::others_depth;
-use crate::library::Looks;
+use crate::library::Recognised;
 use crate::redis::Ctx;
 use crate::redis::clock::now_ns;
 
@@ -48,8 +48,8 @@ pub(in crate::commands) struct Count {
     pub(in crate::commands) undecodable: Option<i64>,
     pub(in crate::commands) unreadable: Option<i64>,
     pub(in crate::commands) drifted: Option<i64>,
-    /// In the order of [`Member::CONCERNS`].
-    pub(in crate::commands) concerns: [Option<i64>; 4],
+    /// In the order of [`Member::MATCH_NOTICES`].
+    pub(in crate::commands) match_notices: [Option<i64>; 4],
     pub(in crate::commands) inexact: Option<i64>,
     pub(in crate::commands) notice: Option<String>,
     /// When it was counted, Unix milliseconds, where that was before the command.
@@ -70,7 +70,7 @@ impl Count {
             undecodable: None,
             unreadable: None,
             drifted: None,
-            concerns: [None; 4],
+            match_notices: [None; 4],
             inexact: None,
             notice: None,
             cached_at: None,
@@ -100,7 +100,7 @@ impl Count {
             undecodable: zero,
             unreadable: zero,
             drifted: zero,
-            concerns: [zero; 4],
+            match_notices: [zero; 4],
             inexact: zero,
             ..Self::unknown(CountMode::Synchronous)
         }
@@ -117,7 +117,7 @@ impl Count {
             undecodable: get(Member::Undecodable),
             unreadable: get(Member::Unreadable),
             drifted: get(Member::Drifted),
-            concerns: Member::CONCERNS.map(get),
+            match_notices: Member::MATCH_NOTICES.map(get),
             inexact: get(Member::Inexact),
             notice: (!notice.is_empty()).then(|| String::from_utf8_lossy(notice).into_owned()),
             ..Self::unknown(mode)
@@ -133,8 +133,8 @@ impl Count {
             undecodable: int(count.undecodable),
             unreadable: int(count.unreadable),
             drifted: int(count.drifted),
-            concerns: count.concerns.values().map(int),
-            inexact: int(count.concerns.inexact),
+            match_notices: count.match_notices.values().map(int),
+            inexact: int(count.match_notices.inexact),
             notice: count.notice.clone(),
             cached_at: Some(count.cached_ms),
             ..Self::unknown(CountMode::Synchronous)
@@ -151,7 +151,7 @@ pub(in crate::commands) enum Source<'a> {
     Empty,
     /// It was counted before. `job` is the completed job; `None` where only the numbers of the cache are left. `found` tells
     /// where its matches are by now, as far as that is known.
-    Before { job: Option<&'a Ended>, found: Option<&'a Found> },
+    Before { job: Option<&'a Ended>, found: Option<&'a FoundMatches> },
     /// The completed job that the client waited for.
     Waited(&'a Ended),
 }
@@ -172,12 +172,12 @@ pub(in crate::commands) struct Pending<'a> {
     /// Steady clock when the command came, nanoseconds.
     pub(super) accepted_ns: u64,
     /// Of a client that waited: what the messages looked like when its command came.
-    pub(super) waited: Option<Option<Looks>>,
+    pub(super) waited: Option<Option<Recognised>>,
 }
 
 impl Pending<'_> {
     /// What the messages look like: what was seen before the client waited, or else what was seen now.
-    pub(in crate::commands) fn looks_like(&self, now: Option<Looks>) -> Option<Looks> {
+    pub(in crate::commands) fn looks_like(&self, now: Option<Recognised>) -> Option<Recognised> {
         self.waited.unwrap_or(now)
     }
 

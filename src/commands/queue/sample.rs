@@ -3,16 +3,16 @@
 use qadmin_core::error::{Error, TargetError};
 use qadmin_core::filter::{Matcher, Projection};
 use qadmin_core::format::{LOOK_AT, Recogniser};
-use qadmin_core::job::{Found, JobTarget, marked, sample_row};
+use qadmin_core::job::{FoundMatches, JobTarget, marked, sample_row};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Preview;
-use qadmin_core::scan::{Held as _, Place, Queue, shown_index, unacked_row};
+use qadmin_core::scan::{IndexPosition, Queue, UnackedKeys as _, shown_index, unacked_row};
 
-use super::recognise::{LookTime, recognised};
-use crate::container::Opened as OpenedUnacked;
+use super::recognise::{SampleTime, recognised};
+use crate::container::OpenedKeys as OpenedUnacked;
 use crate::container::unacked::Keys;
-use crate::library::Looks;
-use crate::redis::list::{List, Mode, Opened};
+use crate::library::Recognised;
+use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::{Ctx, RString};
 use crate::settings;
 
@@ -29,7 +29,7 @@ pub(in crate::commands) struct Sample {
     /// Rows of the sample.
     pub(in crate::commands) rows: Result<Vec<Reply>, Error>,
     /// What most of the messages look like; `None` where that is not known, as of unacknowledged messages.
-    pub(in crate::commands) looks_like: Option<Looks>,
+    pub(in crate::commands) looks_like: Option<Recognised>,
 }
 
 /// Takes the sample of a preview.
@@ -42,7 +42,7 @@ pub(in crate::commands) struct Sampler<'a> {
 impl<'a> Sampler<'a> {
     /// Looks at the messages that run next: until the sample is full, at most `sample-window` of them, and no longer than
     /// four slices may take, because all other clients wait meanwhile.
-    pub(in crate::commands) fn look(&self) -> Sample {
+    pub(in crate::commands) fn sample(&self) -> Sample {
         let reader = match self.reader() {
             Ok(reader) => reader,
             Err(error) => return Sample { rows: Err(error), looks_like: None },
@@ -50,11 +50,11 @@ impl<'a> Sampler<'a> {
         match self.target.index() {
             Some(index) => {
                 let mut sample = UnackedSample { reader, target: self.target, index, last: None };
-                sample.look();
+                sample.walk();
                 Sample { rows: Ok(sample.reader.rows), looks_like: None }
             }
             None => {
-                let (rows, _, looks_like) = self.look_at_lists(reader);
+                let (rows, _, looks_like) = self.sample_lists(reader);
                 Sample { rows: Ok(rows), looks_like }
             }
         }
@@ -62,7 +62,7 @@ impl<'a> Sampler<'a> {
 
     /// The same for a count that was made before and found `matches` messages. The sample goes on with the matches that
     /// the scan found, where it is known which messages these are by now.
-    pub(in crate::commands) fn look_beyond(&self, found: Option<&Found>, matches: usize) -> Sample {
+    pub(in crate::commands) fn sample_beyond(&self, found: Option<&FoundMatches>, matches: usize) -> Sample {
         let wanted = self.request.sample.min(matches);
         let reader = match self.reader() {
             Ok(reader) => reader,
@@ -71,9 +71,9 @@ impl<'a> Sampler<'a> {
         let (rows, is_known, looks_like) = match self.target.index() {
             Some(index) => {
                 let mut sample = UnackedSample { reader, target: self.target, index, last: None };
-                sample.look();
+                sample.walk();
                 let places = match found {
-                    Some(Found::Held(places)) if sample.reader.rows.len() < wanted => Some(places),
+                    Some(FoundMatches::Unacked(places)) if sample.reader.rows.len() < wanted => Some(places),
                     _ => None,
                 };
                 if let Some(places) = places {
@@ -82,9 +82,9 @@ impl<'a> Sampler<'a> {
                 (sample.reader.rows, places.is_some(), None)
             }
             None => {
-                let (mut rows, distances, looks_like) = self.look_at_lists(reader);
+                let (mut rows, distances, looks_like) = self.sample_lists(reader);
                 let known = match found {
-                    Some(Found::Lists(found)) if rows.len() < wanted => {
+                    Some(FoundMatches::Lists(found)) if rows.len() < wanted => {
                         found.rows(self.target.depth(), &distances)
                     }
                     _ => None,
@@ -105,11 +105,11 @@ impl<'a> Sampler<'a> {
 
     /// Looks at lists. Returns the rows, how many messages of each list were looked at for them, and what most of the
     /// messages look like.
-    fn look_at_lists(&self, mut reader: RowReader<'a>) -> (Vec<Reply>, Vec<u64>, Option<Looks>) {
+    fn sample_lists(&self, mut reader: RowReader<'a>) -> (Vec<Reply>, Vec<u64>, Option<Recognised>) {
         let window = settings::now().sample_window();
         let mut recogniser = Recogniser::new();
         let mut distances = Vec::new();
-        let next_end = self.target.messages.spec().next_end;
+        let consumer_end = self.target.messages.spec().consumer_end;
         // Messages that run before those of the list.
         let mut before = 0;
         // The list whose messages are looked at first.
@@ -117,7 +117,7 @@ impl<'a> Sampler<'a> {
         'lists: for (listed, _) in &self.target.lists {
             let name = RString::new(&listed.key);
             distances.push(0);
-            let Opened::List(mut list) = List::open(self.ctx, &name, Mode::Read) else { continue };
+            let OpenedList::List(mut list) = List::open(self.ctx, &name, Mode::Read) else { continue };
             let len = list.len();
             for distance in 0..len {
                 let samples = !reader.is_full() && before + distance < window;
@@ -128,14 +128,14 @@ impl<'a> Sampler<'a> {
                 if let Some(looked) = distances.last_mut().filter(|_| samples) {
                     *looked = distance + 1;
                 }
-                list.read(next_end.index(distance, len), |message| {
+                list.read(consumer_end.index(distance, len), |message| {
                     if looks {
-                        recogniser.look(message);
+                        recogniser.examine(message);
                         first = first.or(Some(&listed.key));
                     }
                     if samples {
                         reader.read(message, |bytes, members| {
-                            sample_row(shown_index(next_end, distance), listed.step, bytes, members)
+                            sample_row(shown_index(consumer_end, distance), listed.step, bytes, members)
                         });
                     } else {
                         reader.time.took(message.len());
@@ -159,7 +159,7 @@ impl<'a> Sampler<'a> {
             request,
             matcher: Matcher::of(kind, &request.filter, None).inexact(true),
             projection: request.projection(kind)?.inexact(true),
-            time: LookTime::begin(settings::now().slice_us() * 1_000 * SAMPLE_SLICES),
+            time: SampleTime::begin(settings::now().slice_us() * 1_000 * SAMPLE_SLICES),
             rows: Vec::new(),
         })
     }
@@ -171,7 +171,7 @@ struct RowReader<'a> {
     request: &'a Preview,
     matcher: Matcher,
     projection: Projection,
-    time: LookTime,
+    time: SampleTime,
     rows: Vec<Reply>,
 }
 
@@ -199,7 +199,7 @@ struct UnackedSample<'a> {
     target: &'a JobTarget,
     index: &'a [u8],
     /// The last entry that was looked at.
-    last: Option<Place>,
+    last: Option<IndexPosition>,
 }
 
 impl UnackedSample<'_> {
@@ -212,7 +212,7 @@ impl UnackedSample<'_> {
     }
 
     /// Looks at the entries that come first in the index, at most `sample-window` of them.
-    fn look(&mut self) {
+    fn walk(&mut self) {
         let [queue, name] = [self.target.queue.as_slice(), self.index].map(RString::new);
         let OpenedUnacked::Keys(mut keys) = Keys::open(self.reader.ctx, &queue, &name) else { return };
         keys.seek(None);
@@ -221,7 +221,7 @@ impl UnackedSample<'_> {
                 return;
             }
             let read = keys.next(|score, tag, value| {
-                self.last = Some(Place { score, tag: tag.to_vec() });
+                self.last = Some(IndexPosition { score, tag: tag.to_vec() });
                 match value {
                     Some(message) => self.read(score, message),
                     None => self.reader.time.took(0),
@@ -234,12 +234,13 @@ impl UnackedSample<'_> {
     }
 
     /// Goes on with the matches that a count has found, as far as they are still there.
-    fn go_on(&mut self, found: &[Place]) {
+    fn go_on(&mut self, found: &[IndexPosition]) {
         let [queue, name] = [self.target.queue.as_slice(), self.index].map(RString::new);
         let OpenedUnacked::Keys(mut keys) = Keys::open(self.reader.ctx, &queue, &name) else { return };
         let last = self.last.take();
-        let is_further =
-            |place: &&Place| last.as_ref().is_none_or(|last| last.cmp(place.score, &place.tag).is_lt());
+        let is_further = |place: &&IndexPosition| {
+            last.as_ref().is_none_or(|last| last.cmp(place.score, &place.tag).is_lt())
+        };
         for place in found.iter().filter(is_further) {
             if self.is_over() {
                 return;

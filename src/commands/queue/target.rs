@@ -12,18 +12,18 @@ use qadmin_core::slot;
 use uuid::Uuid;
 
 use super::super::needs_commands;
-use crate::container::Opened;
+use crate::container::OpenedKeys;
 use crate::container::unacked::Keys;
+use crate::no_match;
 use crate::redis::acl::Access;
 use crate::redis::caller::Caller;
 use crate::redis::clock::{Steady, now_ms, now_ns};
 use crate::redis::hash::{Hash, OpenedHash};
 use crate::redis::key::{Type, type_of};
-use crate::redis::list::{List, Mode, Opened as OpenedList};
+use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::{Ctx, RString, server};
 use crate::rights::{self, Need};
 use crate::settings;
-use crate::zero;
 
 /// Finds the messages that a command is about, by the type of the key and by the options of the command. The server has
 /// checked that the caller has the right `access` to the queue's own name; this function checks that the caller has it to
@@ -68,7 +68,8 @@ pub(in crate::commands) fn now(ctx: Ctx<'_>, target: &JobTarget) -> JobTarget {
     };
     let index = std::mem::take(&mut unacked.index);
     let nothing = || (nothing_in(index.clone()), 0);
-    let (start, len) = look(ctx, &RString::new(&now.queue), index.clone()).unwrap_or_else(|_| nothing());
+    let (start, len) =
+        open_unacked(ctx, &RString::new(&now.queue), index.clone()).unwrap_or_else(|_| nothing());
     *unacked = start;
     for (_, fields) in &mut now.lists {
         *fields = len;
@@ -96,7 +97,7 @@ pub(in crate::commands) fn nothing_there(ctx: Ctx<'_>, target: &JobTarget) -> St
                 "this list is empty; messages in the other priority lists of the queue: {n} (PRIORITY ALL)"
             )
         }
-        _ => zero::no_such_key(ctx, &target.queue),
+        _ => no_match::no_such_key(ctx, &target.queue),
     }
 }
 
@@ -206,26 +207,26 @@ fn find_unacked(
     if access == Access::TakeOut {
         needs_commands(server::HELD_OUT)?;
     }
-    look(ctx, queue, index).map(Some)
+    open_unacked(ctx, queue, index).map(Some)
 }
 
 /// The index as it is now, and the length of the hash.
-fn look(ctx: Ctx<'_>, queue: &RString, index: Vec<u8>) -> Result<(UnackedStart, u64), Error> {
+fn open_unacked(ctx: Ctx<'_>, queue: &RString, index: Vec<u8>) -> Result<(UnackedStart, u64), Error> {
     let name = RString::new(&index);
     match Keys::open(ctx, queue, &name) {
-        Opened::Keys(mut keys) => {
+        OpenedKeys::Keys(mut keys) => {
             let (entries, bound) = (keys.entries(), keys.last());
             match keys.refused() {
                 Some(_) => Err(TargetError::IndexMigrating { index }.into()),
                 None => Ok((UnackedStart { index, entries, bound }, keys.len())),
             }
         }
-        Opened::Missing => match Keys::index_of_nothing(ctx, &name) {
-            Opened::Other => Err(ServerError::WrongType.into()),
+        OpenedKeys::Missing => match Keys::index_of_nothing(ctx, &name) {
+            OpenedKeys::Other => Err(ServerError::WrongType.into()),
             _ => Ok((nothing_in(index), 0)),
         },
-        Opened::Other => Err(ServerError::WrongType.into()),
-        Opened::Refused(_) => Err(TargetError::IndexMigrating { index }.into()),
+        OpenedKeys::Other => Err(ServerError::WrongType.into()),
+        OpenedKeys::Refused(_) => Err(TargetError::IndexMigrating { index }.into()),
     }
 }
 
@@ -235,7 +236,7 @@ pub(in crate::commands) fn remember(ctx: Ctx<'_>, job: &mut Job, room: usize, bu
     let Some(scan) = UnackedScan::of(&mut job.scan) else { return };
     let index = RString::new(scan.index());
     match Keys::index_of_nothing(ctx, &index) {
-        Opened::Keys(mut keys) => scan.remember(&mut keys, room, &Steady, budget),
+        OpenedKeys::Keys(mut keys) => scan.remember(&mut keys, room, &Steady, budget),
         // It was an index when the command looked at it before.
         _ => scan.lose_index(),
     }

@@ -6,7 +6,7 @@
 use std::fmt::Debug;
 
 use qadmin_core::error::{EndReason, Error, ServerError};
-use qadmin_core::job::{Job, JobTarget, Member, Status};
+use qadmin_core::job::{Job, JobStatus, JobTarget, Member};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{CountRequest, Format, SampleOptions};
 use uuid::Uuid;
@@ -22,7 +22,7 @@ use crate::redis::clock::{now_ms, now_ns};
 use crate::redis::{Ctx, block};
 use crate::settings;
 use crate::state::State;
-use crate::waiters::{CountWait, For};
+use crate::waiters::{CountWait, WaitFor};
 
 /// A command that counts messages and changes nothing.
 pub(in crate::commands) trait CountCommand: CountRequest + Debug {
@@ -33,7 +33,7 @@ pub(in crate::commands) trait CountCommand: CountRequest + Debug {
     fn reply(&self, pending: &Pending<'_>, count: Count, source: &Source<'_>) -> Reply;
 
     /// The entry of a client that waits for this command's count.
-    fn wait(wait: Box<CountWait<Self>>) -> For;
+    fn wait(wait: Box<CountWait<Self>>) -> WaitFor;
 }
 
 /// Answers a command that counts messages.
@@ -72,7 +72,7 @@ impl<C: CountCommand> Query<'_, C> {
             job.want_sample(request.sample().map_or(0, |sample| sample.rows));
             let id = job.id();
             if !waits {
-                job.hand_out();
+                job.publish_id();
             }
             state.totals.joins += 1;
             return self.answer_by_job(state, id, waits, true);
@@ -83,19 +83,19 @@ impl<C: CountCommand> Query<'_, C> {
         if C::IS_CACHED {
             state.totals.cache_misses += 1;
         }
-        if let Err(error) = state.room_for(ctx, Newcomer::Look) {
+        if let Err(error) = state.room_for(ctx, Newcomer::Count) {
             return Ok(self.without_count(Count::failed(error.to_string())));
         }
         if request.busts() {
             // What was counted before is not given to anybody from now on.
             state.caches.forget(&digest);
-            state.registry.make_stale(|job| job.digest == digest);
+            state.registry.mark_stale(|job| job.digest == digest);
         }
         let accepted = target::accepted(ctx.caller(), Uuid::new_v4(), target.clone(), digest);
         let mut job = Job::new(request.start(accepted)?);
         let id = job.id();
         if !waits {
-            job.hand_out();
+            job.publish_id();
         }
         state.start(ctx, job);
         self.answer_by_job(state, id, waits, false)
@@ -227,17 +227,17 @@ fn reply_after_wait<C: CountCommand>(
         request.reply(&pending, Count { deduplicated: *deduplicated, ..count }, source)
     };
     if let Some(job) = state.registry.find_live(id) {
-        job.hand_out();
-        let may_look = request.sample().is_none() || state.waiters.may_look();
-        let rows = (!may_look).then(|| job.sample());
+        job.publish_id();
+        let may_sample = request.sample().is_none() || state.waiters.may_sample();
+        let rows = (!may_sample).then(|| job.sample());
         return reply(Count::running(id), &Source::NoCount { rows });
     }
     let Some(job) = state.registry.find_ended(id, now_ms()) else {
-        let may_look = request.sample().is_none() || state.waiters.may_look();
-        let rows = (!may_look).then(|| Reply::List(Vec::new()));
+        let may_sample = request.sample().is_none() || state.waiters.may_sample();
+        let rows = (!may_sample).then(|| Reply::List(Vec::new()));
         return reply(Count::failed(EndReason::Internal.to_string()), &Source::NoCount { rows });
     };
-    if job.record.status() == Status::Completed {
+    if job.record.status() == JobStatus::Completed {
         // Rows and groups stand as the job left them, and commands may have run since, because servers differ in when they
         // let clients go. Indexes and depth must be of one moment, which is the end of the job.
         let depth = u64::try_from(job.record.int(Member::QueueDepth)).unwrap_or(0);
@@ -245,8 +245,8 @@ fn reply_after_wait<C: CountCommand>(
         let count = Count { deduplicated: *deduplicated, ..count };
         return request.reply(&Pending { depth, ..pending }, count, &Source::Waited(job));
     }
-    let may_look = request.sample().is_none() || state.waiters.may_look();
-    let rows = (!may_look).then(|| job.sample.clone());
+    let may_sample = request.sample().is_none() || state.waiters.may_sample();
+    let rows = (!may_sample).then(|| job.sample.clone());
     let error = String::from_utf8_lossy(job.record.text(Member::Error)).into_owned();
     reply(Count::failed(error), &Source::NoCount { rows })
 }

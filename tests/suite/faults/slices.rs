@@ -60,7 +60,7 @@ pub(super) const ROWS: &[Row] = &[
         let id = start_clear(&mut bed.conn);
         bed.assert_completed(&id);
     }),
-    ("an owed record", owed),
+    ("a pending record", pending),
 ];
 
 #[test]
@@ -120,9 +120,9 @@ fn at_the_end(bed: &mut Bed) {
 }
 
 /// A job that ends outside a slice owes its record to the next turn.
-fn owed(bed: &mut Bed) {
+fn pending(bed: &mut Bed) {
     let (id, _slow) = bed.clear();
-    bed.arm("an owed record", 0);
+    bed.arm("a pending record", 0);
     crate::durability::tell(&mut bed.conn, &format!("QADMIN.CANCEL {id}"));
     assert_eq!(status(&mut bed.conn, &id).text("status"), "cancelled");
     eventually("the record says so, too", || recorded(&mut bed.conn, &id, "status") == "cancelled");

@@ -74,9 +74,9 @@ fn unacked_messages_of_a_real_worker_are_cleared_and_it_keeps_running() {
     // At its end it gives back what it holds: what was cleared does not come back.
     drop(worker);
     let cleared = |row: &&Value| row["repoid"] == 101 || row["repoid"] == 102;
-    let held: Vec<String> = queued(&server);
+    let unacked: Vec<String> = queued(&server);
     let back =
-        sent.iter().filter(cleared).filter(|row| held.iter().any(|id| row["id"] == id.as_str())).count();
+        sent.iter().filter(cleared).filter(|row| unacked.iter().any(|id| row["id"] == id.as_str())).count();
     assert_eq!(back, 1, "the one that was kept");
     assert!(conn.zcard::<_, usize>(INDEX).expect("ZCARD") <= LATER);
 }

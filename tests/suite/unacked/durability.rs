@@ -3,7 +3,7 @@
 use qadmin_harness::{Fields as _, Server, eventually};
 use redis::Connection;
 
-use super::{HASH, Held, INDEX, append, both, many, of};
+use super::{HASH, INDEX, UnackedMessage, append, both, many, of};
 use crate::durability::{
     digest, recorded, slow, status, tell, transactions, until_caught_up, until_deleted, until_waiting, word,
 };
@@ -51,9 +51,9 @@ fn unacked_deletions_and_record_are_replicated_as_one_transaction() {
 }
 
 /// What is missing matches, and is what the record says.
-fn agrees(conn: &mut Connection, all: &[Held], id: &str, reported: i64) {
+fn agrees(conn: &mut Connection, all: &[UnackedMessage], id: &str, reported: i64) {
     let left = both(conn);
-    let missing: Vec<&Held> = all.iter().filter(|one| !left.contains_key(&one.tag)).collect();
+    let missing: Vec<&UnackedMessage> = all.iter().filter(|one| !left.contains_key(&one.tag)).collect();
     assert!(missing.iter().all(|one| one.matches), "lost");
     assert!(
         missing.len() as i64 >= reported,
@@ -66,7 +66,7 @@ fn agrees(conn: &mut Connection, all: &[Held], id: &str, reported: i64) {
     let again = start(conn);
     let end = wait_for_job(conn, &again);
     assert_eq!(end.text("status"), "completed", "{end:?}");
-    let others: Vec<Held> = all.iter().filter(|one| !one.matches).cloned().collect();
+    let others: Vec<UnackedMessage> = all.iter().filter(|one| !one.matches).cloned().collect();
     assert_eq!(both(conn), of(&others));
 }
 
@@ -134,5 +134,5 @@ fn while_writes_are_refused_or_paused_a_clear_waits_and_says_why() {
         assert_eq!((end.text("status"), end.int("deleted")), ("completed".into(), 200), "{end:?}");
         assert!(both(&mut conn).len() < before);
     }
-    eventually("nothing is owed", || crate::stage::info(&server, "jobs_live") == 0);
+    eventually("nothing is pending", || crate::stage::info(&server, "jobs_live") == 0);
 }

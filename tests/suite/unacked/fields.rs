@@ -33,7 +33,7 @@ fn the_same_messages_show_the_same_fields_in_a_list_and_unacknowledged_by_every_
     let mut conn = server.conn();
     set(&mut conn, "slice-us 20000");
     let mut factory = Factory::new(11).size(Size::Slim).share(30.0);
-    let all: Vec<Held> = (0..300).map(|i| held(&mut factory, i)).collect();
+    let all: Vec<UnackedMessage> = (0..300).map(|i| unacked(&mut factory, i)).collect();
     append(&mut conn, &all);
     for i in 0..300 {
         let _: i64 = conn.lpush("celery", factory.message(i)).expect("LPUSH");

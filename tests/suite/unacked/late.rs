@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use qadmin_harness::{Fields as _, eventually};
 use redis::{Commands as _, Connection};
 
-use super::{HASH, Held, INDEX, append, both, clear, many};
+use super::{HASH, INDEX, UnackedMessage, append, both, clear, many};
 use crate::durability::{in_memory, status, tell, until_deleted};
 use crate::stage::{Slow, set, target};
 use crate::support::{Reply, ask, wait_for_job};
 
 /// Gives a message back and takes it again, as kombu does: under the same tag, at another time.
-fn take_again(conn: &mut Connection, one: &Held, score: f64) {
+fn take_again(conn: &mut Connection, one: &UnackedMessage, score: f64) {
     let mut pipe = redis::pipe();
     pipe.atomic().zrem(INDEX, &one.tag).ignore().hdel(HASH, &one.tag).ignore();
     pipe.exec(conn).expect("EXEC");
-    append(conn, &[Held { score, ..one.clone() }]);
+    append(conn, &[UnackedMessage { score, ..one.clone() }]);
 }
 
 /// A time of the snapshot, in no order.
@@ -51,7 +51,7 @@ fn a_clear_never_takes_later_deliveries_and_reports_what_it_kept() {
         let (mut came, mut again): (BTreeSet<String>, BTreeSet<String>) = (BTreeSet::new(), BTreeSet::new());
         eventually("the job ends", || {
             if let Some((n, one)) = later.next() {
-                append(&mut conn, &[Held { score: time(n), ..one.clone() }]);
+                append(&mut conn, &[UnackedMessage { score: time(n), ..one.clone() }]);
                 came.insert(one.tag);
                 let one = &before[n * 131 % before.len()];
                 if n % 4 == 0 && conn.hexists(HASH, &one.tag).expect("HEXISTS") {
@@ -86,10 +86,10 @@ fn a_small_index_is_cleared_of_exactly_the_matches_that_were_there() {
     append(&mut conn, &before);
     let id = accept(&mut conn, "ALL RATE 200");
     until_deleted(&mut conn, &id, 1);
-    let later: Vec<Held> = many(1_000, 300, 100.0)
+    let later: Vec<UnackedMessage> = many(1_000, 300, 100.0)
         .into_iter()
         .enumerate()
-        .map(|(n, one)| Held { score: time(n), ..one })
+        .map(|(n, one)| UnackedMessage { score: time(n), ..one })
         .collect();
     append(&mut conn, &later);
     // The last entries, to which the scan comes last.

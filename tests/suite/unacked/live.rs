@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use qadmin_harness::{Fields as _, Server, eventually};
 use redis::{Commands as _, Connection};
 
-use super::{HASH, Held, INDEX, append, both, many, of};
+use super::{HASH, INDEX, UnackedMessage, append, both, many, of};
 use crate::durability::{digest, in_memory, status, tell, until_caught_up, until_deleted};
 use crate::stage::{Slow, target};
 use crate::support::{ask, run, wait_for_job};
@@ -30,7 +30,7 @@ fn a_clear_during_deliveries_takes_every_old_match_and_no_later_message() {
         let mut later = many(2_000, 2_000, 50.0).into_iter();
         let line = format!("QADMIN.CLEARJOB {HASH} {} {options} CONFIRM {HASH}", target());
         let id = ask(&mut conn, &line).text("job_id");
-        let (mut acked, mut came): (BTreeSet<String>, Vec<Held>) = (BTreeSet::new(), Vec::new());
+        let (mut acked, mut came): (BTreeSet<String>, Vec<UnackedMessage>) = (BTreeSet::new(), Vec::new());
         let mut looks = 0;
         eventually("the job ends", || {
             looks += 1;
@@ -95,7 +95,7 @@ fn a_deleted_hash_completes_the_job_and_its_successor_is_not_touched() {
             .text("job_id");
         until_deleted(&mut conn, &id, 10);
         tell(&mut conn, line);
-        let fresh: Vec<Held> = many(10_000, 20, 100.0);
+        let fresh: Vec<UnackedMessage> = many(10_000, 20, 100.0);
         if what == "deleted" {
             append(&mut conn, &fresh);
         }
@@ -163,7 +163,7 @@ fn two_clears_and_a_count_on_one_hash_take_every_match_once() {
         assert_eq!(job.text("status"), "completed", "{job:?}");
         assert_eq!(job.int("total_estimated"), job.int("processed") + job.int("drifted"), "{job:?}");
     }
-    let left: Vec<Held> = all.into_iter().filter(|one| !one.matches).collect();
+    let left: Vec<UnackedMessage> = all.into_iter().filter(|one| !one.matches).collect();
     assert_eq!(both(&mut conn), of(&left));
     // A count of what is gone is given to nobody.
     let now = ask(&mut conn, &preview);

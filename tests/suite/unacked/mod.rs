@@ -22,7 +22,7 @@ const INDEX: &str = "unacked_index";
 
 /// One message that a worker holds.
 #[derive(Debug, Clone, PartialEq)]
-struct Held {
+struct UnackedMessage {
     tag: String,
     score: f64,
     value: Vec<u8>,
@@ -30,11 +30,11 @@ struct Held {
 }
 
 /// The `i`th: as kombu writes it, delivered a millisecond behind the one before. Tags are in no order.
-fn held(factory: &mut Factory, i: u64) -> Held {
+fn unacked(factory: &mut Factory, i: u64) -> UnackedMessage {
     let message = factory.message(i);
     let value = [b"[", message.as_slice(), br#", "", "celery"]"#].concat();
     let tag = factory.facts(i).delivery_tag;
-    Held {
+    UnackedMessage {
         tag,
         score: 1_700_000_000.0 + f64::from(u32::try_from(i).expect("few")) / 1_000.0,
         value,
@@ -43,13 +43,13 @@ fn held(factory: &mut Factory, i: u64) -> Held {
 }
 
 /// So many, of which this percentage match [`target`].
-fn many(from: u64, n: u64, percent: f64) -> Vec<Held> {
+fn many(from: u64, n: u64, percent: f64) -> Vec<UnackedMessage> {
     let mut factory = Factory::new(11).size(Size::Slim).share(percent);
-    (from..from + n).map(|i| held(&mut factory, i)).collect()
+    (from..from + n).map(|i| unacked(&mut factory, i)).collect()
 }
 
 /// As `QoS.append` does.
-fn append(conn: &mut Connection, all: &[Held]) {
+fn append(conn: &mut Connection, all: &[UnackedMessage]) {
     for some in all.chunks(500) {
         let mut pipe = redis::pipe();
         pipe.atomic();
@@ -72,7 +72,7 @@ fn both(conn: &mut Connection) -> BTreeMap<String, Vec<u8>> {
     hash
 }
 
-fn of(all: &[Held]) -> BTreeMap<String, Vec<u8>> {
+fn of(all: &[UnackedMessage]) -> BTreeMap<String, Vec<u8>> {
     all.iter().map(|one| (one.tag.clone(), one.value.clone())).collect()
 }
 
@@ -88,7 +88,7 @@ fn what_workers_hold_is_counted_shown_and_grouped_in_the_order_of_time() {
     let mut conn = server.conn();
     let all = many(0, 3_000, 30.0);
     append(&mut conn, &all);
-    let matches: Vec<&Held> = all.iter().filter(|one| one.matches).collect();
+    let matches: Vec<&UnackedMessage> = all.iter().filter(|one| one.matches).collect();
     let count = i64::try_from(matches.len()).expect("few");
     for inline in ["200000", "0"] {
         // An immediate sample finds three, however slow reading is.
@@ -108,7 +108,7 @@ fn what_workers_hold_is_counted_shown_and_grouped_in_the_order_of_time() {
             assert_eq!(names[..4], ["index", "bytes", "delivered_at", "task"], "{row:?}");
             assert!(row.is_null("index"));
             assert_eq!(row.int("bytes"), one.value.len() as i64);
-            let at = all.iter().position(|held| held == *one).expect("it is one of them");
+            let at = all.iter().position(|unacked| unacked == *one).expect("it is one of them");
             assert_eq!(row.int("delivered_at"), 1_700_000_000_000 + at as i64);
             assert_eq!((row.text("task"), row.text("routing_key")), (TARGET_TASK.into(), "celery".into()));
         }
@@ -168,7 +168,8 @@ fn a_clear_removes_from_hash_and_index_and_keepone_keeps_the_earliest() {
         tell(&mut conn, "FLUSHDB");
         let all = many(0, 4_000, 20.0);
         append(&mut conn, &all);
-        let goes: Vec<&Held> = all.iter().filter(|one| one.matches).skip(keeps).take(limit).collect();
+        let goes: Vec<&UnackedMessage> =
+            all.iter().filter(|one| one.matches).skip(keeps).take(limit).collect();
         let count = goes.len() as i64;
         let dry = clear(&mut conn, &format!("{options} DRYRUN"));
         assert_eq!((dry.int("would_delete"), dry.int("deleted")), (count, 0), "{options}: {dry:?}");
@@ -258,7 +259,7 @@ fn what_is_no_message_of_kombu_is_undecodable_and_goes_only_as_such() {
     for (score, value) in values.iter().chain(&[r#"[{"headers":{"task":"t"}},"e","k"]"#]).enumerate() {
         append(
             &mut conn,
-            &[Held {
+            &[UnackedMessage {
                 tag: format!("tag{score}"),
                 score: score as f64,
                 value: value.as_bytes().to_vec(),
@@ -299,7 +300,7 @@ fn entries_with_equal_or_extreme_scores_are_examined_in_order() {
     );
     assert_eq!(info(&server, "messages_cleared"), matches);
     assert!(end.int("slices") > 1, "in more than one piece: {end:?}");
-    let left: Vec<Held> = all.into_iter().filter(|one| !one.matches).collect();
+    let left: Vec<UnackedMessage> = all.into_iter().filter(|one| !one.matches).collect();
     assert_eq!(both(&mut conn), of(&left));
     let preview = ask(&mut conn, &format!("QADMIN.PREVIEW {HASH} WHERE task EXISTS SAMPLE 100"));
     let deadlines: Vec<Value> =

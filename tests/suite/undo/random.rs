@@ -289,7 +289,7 @@ fn an_undo_returns_exactly_the_moved_messages_that_are_still_there() {
             }
             world.round();
             // The record of a job that was cancelled is written in a later turn.
-            eventually("no record is owed", || info(&server, "records_owed") == 0);
+            eventually("no record is pending", || info(&server, "records_owed") == 0);
             until_caught_up(&server, &replica);
             assert_eq!(
                 digest(&mut world.conn),

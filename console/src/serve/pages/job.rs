@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::actions::actor;
 use super::layout::{self, Frame, facts, text};
-use super::preview::{concerns, notes, sample};
+use super::preview::{match_notices, notes, sample};
 use crate::client::Rights;
 use crate::reply::{Doubts, Status};
 use crate::serve::app::App;
@@ -253,7 +253,7 @@ fn about(job: &Status) -> Vec<(&'static str, Markup)> {
     if let Some(kept) = job.kept() {
         rows.push(("Kept", text(&kept)));
     }
-    rows.extend(concerns(&job.doubts).map(|(name, n)| (name, text(&grouped(n)))));
+    rows.extend(match_notices(&job.doubts).map(|(name, n)| (name, text(&grouped(n)))));
     rows.push(("Job", html! { code { (escape(job.job_id.as_bytes())) } }));
     rows
 }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::actions::{Actions, actions};
 use super::layout::{self, Frame, facts, nothing, text};
-use crate::kind::Kind;
+use crate::kind::MessageKind;
 use crate::reply::{Doubts, Map, Preview};
 use crate::serve::app::App;
 use crate::serve::params::Target;
@@ -76,7 +76,7 @@ pub(crate) fn whole(
             }
             (details(preview))
             (notes(&preview.doubts))
-            @if let Some(kind) = preview.looks_like.filter(|kind| *kind != Kind::Ids) {
+            @if let Some(kind) = preview.looks_like.filter(|kind| *kind != MessageKind::Ids) {
                 p.note {
                     "The messages look like those of " (kind.name()) ": "
                     a href={ "/preview?" (target.taken_for(Some(kind)).query()) } { "read them as such" }
@@ -142,7 +142,7 @@ pub(super) fn form(target: &Target) -> Markup {
                 "Message kind"
                 select name="as" {
                     option value="" { "the server's default" }
-                    @for kind in Kind::ALL {
+                    @for kind in MessageKind::ALL {
                         option value=(kind.word()) selected[target.kind() == Some(kind)] { (kind.name()) }
                     }
                 }
@@ -173,14 +173,14 @@ fn details(preview: &Preview) -> Markup {
     if let Some(at) = preview.cached_at {
         rows.push(("Counted", text(&time(at))));
     }
-    for (name, n) in concerns(&preview.doubts) {
+    for (name, n) in match_notices(&preview.doubts) {
         rows.push((name, text(&grouped(n))));
     }
     facts(&rows)
 }
 
 /// Properties of the matches that a user should know before clearing them, without those that are 0.
-pub(crate) fn concerns(doubts: &Doubts) -> impl Iterator<Item = (&'static str, u64)> {
+pub(crate) fn match_notices(doubts: &Doubts) -> impl Iterator<Item = (&'static str, u64)> {
     [
         ("In a chord", doubts.in_chord),
         ("In a group", doubts.in_group),

@@ -1,7 +1,7 @@
 //! Messages recorded from celery 5.7.0 with kombu 5.7.0.
 
 use super::*;
-use crate::concerns::Concerns;
+use crate::match_notices::MatchNotices;
 
 const LINES: &str = include_str!("celery.jsonl");
 
@@ -86,15 +86,15 @@ fn what_there_is_to_know_of_matches() {
                 continue;
             }
             let kind = row["kind"].as_str().expect("a kind");
-            let wanted = Concerns {
+            let wanted = MatchNotices {
                 in_chord: kind == "p2-chord",
                 in_group: ["p2-chord", "p2-group"].contains(&kind),
                 with_eta: ["p2-eta", "p2-countdown", "p1-eta"].contains(&kind),
                 redelivered: kind.contains("redelivered"),
                 inexact: false,
             };
-            assert_eq!(matcher.concerns(message.as_bytes()), wanted, "{words}: {row}");
-            seen += usize::from(wanted != Concerns::default());
+            assert_eq!(matcher.match_notices(message.as_bytes()), wanted, "{words}: {row}");
+            seen += usize::from(wanted != MatchNotices::default());
         }
         assert!(seen >= 2 * 8, "{seen}");
     }
@@ -102,7 +102,7 @@ fn what_there_is_to_know_of_matches() {
         let mut matcher = Matcher::new(&filter(words));
         let message = plain(body, headers);
         assert!(matcher.examine(message.as_bytes()).matched);
-        matcher.concerns(message.as_bytes()).in_chord
+        matcher.match_notices(message.as_bytes()).in_chord
     };
     let v1 = r#"{"task": "t", "args": [], "kwargs": {}, "chord": {"task": "c"}}"#;
     assert!(chord("TASK t", v1, ""));

@@ -245,7 +245,7 @@ fn nothing_stays_from_one_message_to_the_next() {
         let verdict = matcher.examine(message.as_bytes());
         assert_eq!((!verdict.unreadable).then_some(verdict.matched), *wanted, "{message}");
         assert_eq!(matcher.is_inexact(), *inexact, "{message}");
-        assert_eq!(matcher.concerns(message.as_bytes()).inexact, *inexact, "{message}");
+        assert_eq!(matcher.match_notices(message.as_bytes()).inexact, *inexact, "{message}");
     }
 }
 
@@ -286,7 +286,7 @@ fn what_is_read_counts_as_decoded() {
     assert!(matcher.examine(message.as_bytes()).matched);
     assert_eq!(matcher.decoded(), kwargs.len(), "only the text that is asked for");
     assert!(matcher.work() >= kwargs.len(), "what is decoded is work");
-    matcher.concerns(message.as_bytes());
+    matcher.match_notices(message.as_bytes());
     assert_eq!(matcher.decoded(), kwargs.len());
 }
 

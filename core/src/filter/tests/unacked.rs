@@ -37,8 +37,8 @@ fn a_held_message_is_judged_as_it_is_in_its_queue() {
         for message in RECORDED.lines() {
             let verdict = of_worker.examine(held(message).as_bytes());
             assert_eq!(verdict, plain.examine(message.as_bytes()), "{words}: {message}");
-            let concerns = of_worker.concerns(held(message).as_bytes());
-            assert_eq!(concerns, plain.concerns(message.as_bytes()), "{words}: {message}");
+            let match_notices = of_worker.match_notices(held(message).as_bytes());
+            assert_eq!(match_notices, plain.match_notices(message.as_bytes()), "{words}: {message}");
         }
     }
 }

@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::filter::{Filter, Projection};
 use crate::job::start::tests::accepted;
-use crate::job::{Job, Kind, Member, Start};
+use crate::job::{Job, JobKind, Member, Start};
 use crate::kind::DEFAULT_FIELDS;
-use crate::scan::{Budget, Clock, Effect, Event, ListLook, ListScan, Queue, Time};
+use crate::scan::{Budget, Clock, Effect, Event, ListOutcome, ListScan, Queue, Time};
 
 /// By distance from the next end.
 struct Memory(Vec<Vec<u8>>);
@@ -41,18 +41,19 @@ impl Clock for Frozen {
 fn job(len: u64, top: usize) -> Job {
     let projection = Projection::new(DEFAULT_FIELDS).expect("fields");
     let grouping = Some(Grouping::new(&[b"task", b"retries"]).expect("fields"));
-    let counting = Start::counting(Kind::Stats, accepted(1, len), Filter::all(), projection);
+    let counting = Start::counting(JobKind::Stats, accepted(1, len), Filter::all(), projection);
     Job::new(Start { grouping, top, effect: Effect::Group, ..counting })
 }
 
 /// One slice over at most so many messages.
 fn slice(job: &mut Job, queue: &mut Memory, window: u64) {
     let time = Time::AfterSeek { slice_ns: 1, last_seek_ns: 0 };
-    let budget = Budget { time, window, max_hits: usize::MAX, max_bytes: u64::MAX, hit_ns: 0, put_ns: 0 };
-    let mut look = ListLook::default();
+    let budget =
+        Budget { time, window, max_deletions: usize::MAX, max_bytes: u64::MAX, deletion_ns: 0, put_ns: 0 };
+    let mut outcome = ListOutcome::default();
     let (scan, judge) = job.parts::<ListScan>().expect("a scan over lists");
-    scan.look(queue, judge, &Frozen, &budget, || true, &mut look);
-    job.commit::<ListScan>(&mut look, 0);
+    scan.run_slice(queue, judge, &Frozen, &budget, || true, &mut outcome);
+    job.commit::<ListScan>(&mut outcome, 0);
 }
 
 fn message(task: &str, retries: u8) -> Vec<u8> {
@@ -162,7 +163,7 @@ fn a_group_by_bytes_has_that_value_under_this_name() {
     let mut key = vec![1];
     key.extend(10_i64.to_le_bytes());
     let job = job(4, 0);
-    let shown = Shown { grouping: &grouping, next_end: End::Tail, matched: 4, start: job.start() };
+    let shown = Shown { grouping: &grouping, consumer_end: End::Tail, matched: 4, start: job.start() };
     let shown = shown.row(&key, &group);
     let expected = Reply::map()
         .with("bytes", 10)

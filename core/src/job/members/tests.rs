@@ -4,14 +4,14 @@ use uuid::Uuid;
 
 use super::*;
 use crate::args::Args;
-use crate::concerns::ConcernCounts;
 use crate::error::EndReason;
 use crate::field::Field;
 use crate::filter::{Filter, FilterBuilder, Grouping, Projection};
 use crate::job::{
-    Destination, Expect, Groups, Job, Keep, Kind, Origin, Record, Start, Status, Terms, Undoing,
+    ClearOptions, Destination, Expect, Groups, Job, JobKind, JobStatus, Keep, Origin, Record, Start, Undoing,
 };
 use crate::kind::{DEFAULT_FIELDS, MessageKind};
+use crate::match_notices::MatchNoticeCounts;
 use crate::priorities::{List, Priority};
 use crate::scan::{Counters, Effect, UnackedStart};
 
@@ -27,7 +27,7 @@ fn filter(words: &[&[u8]]) -> Filter {
 fn preview() -> Start {
     Start {
         id: Uuid::from_u128(7),
-        kind: Kind::Preview,
+        kind: JobKind::Preview,
         db: 3,
         queue: b"celery".to_vec(),
         priority: None,
@@ -40,7 +40,7 @@ fn preview() -> Start {
         grouping: None,
         top: 0,
         effect: Effect::Count,
-        terms: Terms::default(),
+        clear_options: ClearOptions::default(),
         dry_run: false,
         origin: Origin::default(),
         digest: [0; 32],
@@ -58,7 +58,7 @@ fn jobs() -> Vec<(&'static str, Start)> {
         client: Some(b"id=7 addr=127.0.0.1:4242".to_vec()),
         reason: Some(b"it floods".to_vec()),
     };
-    let terms = Terms {
+    let clear_options = ClearOptions {
         keep: Keep::Newest,
         by: vec![Field::parse(b"id").expect("a field")],
         limit: Some(5),
@@ -68,10 +68,10 @@ fn jobs() -> Vec<(&'static str, Start)> {
         inexact: true,
         undo: None,
     };
-    let undo = Terms {
+    let undo = ClearOptions {
         to: Some(Destination { key: b"celery".to_vec(), front: false, own: false }),
         undo: Some(Undoing { job: Uuid::from_u128(8), moved: 5, undone: 2 }),
-        ..Terms::default()
+        ..ClearOptions::default()
     };
     let unacked = UnackedStart { index: b"unacked_index".to_vec(), entries: 0, bound: None };
     let all: &[&[u8]] = &[b"TASK", b"a", b"REPOID", b"7", b"COMMITID", b"c"];
@@ -80,23 +80,23 @@ fn jobs() -> Vec<(&'static str, Start)> {
         (
             "stats",
             Start {
-                kind: Kind::Stats,
+                kind: JobKind::Stats,
                 filter: Filter::all(),
                 effect: Effect::Group,
                 grouping: Some(Grouping::new(&[b"task"]).expect("a field")),
                 ..preview()
             },
         ),
-        ("clear", Start { kind: Kind::Clear, effect: Effect::ClearAll, origin: origin(), ..preview() }),
+        ("clear", Start { kind: JobKind::Clear, effect: Effect::ClearAll, origin: origin(), ..preview() }),
         (
             "keep one of each",
             Start {
-                kind: Kind::Clear,
+                kind: JobKind::Clear,
                 filter: filter(all),
                 effect: Effect::KeepEach,
                 priority: Some(Priority::Step(3)),
                 lists: vec![(List { key: b"celery3".to_vec(), step: Some(3) }, 10)],
-                terms,
+                clear_options,
                 dry_run: true,
                 origin: origin(),
                 ..preview()
@@ -105,10 +105,10 @@ fn jobs() -> Vec<(&'static str, Start)> {
         (
             "undo",
             Start {
-                kind: Kind::Undo,
+                kind: JobKind::Undo,
                 filter: Filter::all(),
                 effect: Effect::ClearAll,
-                terms: undo,
+                clear_options: undo,
                 ..preview()
             },
         ),
@@ -130,7 +130,7 @@ fn records() -> Vec<(String, Record)> {
         records.push((format!("{name}, paused"), job.record()));
         job.resume(3_000);
         job.request_cancel();
-        job.end(Status::Cancelled, Some(EndReason::Cancelled), 4_000);
+        job.end(JobStatus::Cancelled, Some(EndReason::Cancelled), 4_000);
         let mut record = job.record();
         records.push((format!("{name}, cancelled"), record.clone()));
         record.mark_undone(b"00000000-0000-0000-0000-000000000009", 3);
@@ -201,13 +201,13 @@ fn each_counter_of_a_scan_is_shown_by_one_member() {
         unreadable: 110,
         passes_run: 111,
         examined_total: 112,
-        concerns: ConcernCounts {
+        match_notices: MatchNoticeCounts {
             in_chord: 113,
             in_group: 114,
             with_eta: 115,
             redelivered: 116,
             inexact: 117,
-            ..ConcernCounts::default()
+            ..MatchNoticeCounts::default()
         },
         unkeyed: 118,
         ..Counters::default()
@@ -271,9 +271,14 @@ fn a_status_has_all_members_and_a_row_of_jobs_those_of_records() {
 
 #[test]
 fn the_counts_of_what_matches_belong_to_are_those_of_their_members() {
-    let counts =
-        ConcernCounts { in_chord: 1, in_group: 2, with_eta: 3, redelivered: 4, ..ConcernCounts::default() };
-    let names = Member::CONCERNS.map(Member::name);
+    let counts = MatchNoticeCounts {
+        in_chord: 1,
+        in_group: 2,
+        with_eta: 3,
+        redelivered: 4,
+        ..MatchNoticeCounts::default()
+    };
+    let names = Member::MATCH_NOTICES.map(Member::name);
     assert_eq!(names, ["in_chord", "in_group", "with_eta", "redelivered"]);
     assert_eq!(counts.values(), [1, 2, 3, 4]);
 }

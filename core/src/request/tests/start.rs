@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::filter::Filter;
-use crate::job::{Accepted, Destination, Kind, Start, Undoing};
+use crate::job::{Accepted, Destination, JobKind, Start, Undoing};
 use crate::priorities::Priority;
 use crate::scan::Effect;
 use crate::scan::UnackedStart;
@@ -23,7 +23,7 @@ fn accepted(target: JobTarget) -> Accepted {
 
 fn clear(line: &str) -> Start {
     let clear: ClearJob = get(line);
-    let to = clear.terms.to.clone();
+    let to = clear.clear_options.to.clone();
     clear.start(accepted(target(&clear.target.queue)), to).expect("fields that exist")
 }
 
@@ -54,9 +54,9 @@ fn a_job_knows_where_its_messages_are_and_who_asked() {
 fn a_preview_counts_and_keeps_the_rows_that_were_asked_for() {
     let preview: Preview = get("q TASK t SAMPLE 7 FIELDS 2 id task INEXACT");
     let start = preview.start(accepted(target(b"q"))).expect("fields that exist");
-    assert_eq!((start.kind, start.effect, start.dry_run), (Kind::Preview, Effect::Count, false));
+    assert_eq!((start.kind, start.effect, start.dry_run), (JobKind::Preview, Effect::Count, false));
     assert_eq!((start.sample, start.fields), (7, Some(vec![b"id".to_vec(), b"task".to_vec()])));
-    assert!(start.filter == preview.filter && start.terms.inexact && start.grouping.is_none());
+    assert!(start.filter == preview.filter && start.clear_options.inexact && start.grouping.is_none());
     let unknown = Preview { fields: Some(vec![b"nothing".to_vec()]), ..preview };
     assert!(unknown.start(accepted(target(b"q"))).is_err());
 }
@@ -65,9 +65,11 @@ fn a_preview_counts_and_keeps_the_rows_that_were_asked_for() {
 fn stats_group_what_matches() {
     let stats: Stats = get("q GROUPBY 2 task retries TOP 3 TASK t INEXACT");
     let start = stats.start(accepted(target(b"q"))).expect("fields that exist");
-    assert_eq!((start.kind, start.effect, start.dry_run), (Kind::Stats, Effect::Group, false));
+    assert_eq!((start.kind, start.effect, start.dry_run), (JobKind::Stats, Effect::Group, false));
     assert_eq!((start.top, start.sample), (3, 0));
-    assert!(start.filter == stats.filter && start.terms.inexact && start.grouping == Some(stats.grouping));
+    assert!(
+        start.filter == stats.filter && start.clear_options.inexact && start.grouping == Some(stats.grouping)
+    );
 }
 
 #[test]
@@ -82,9 +84,9 @@ fn a_clear_takes_what_its_filter_and_its_options_say() {
         let line = format!("q TASK t CONFIRM q RATE 5 LIMIT 2 ACTOR a REASON r {options}");
         let line = if options.contains("NEWEST") { line.replace("LIMIT 2", "") } else { line };
         let start = clear(&line);
-        assert_eq!((start.kind, start.effect, start.dry_run), (Kind::Clear, effect, false), "{line}");
+        assert_eq!((start.kind, start.effect, start.dry_run), (JobKind::Clear, effect, false), "{line}");
         assert!(start.filter == get::<ClearJob>(&line).filter && start.filter != Filter::all());
-        assert_eq!(start.terms, get::<ClearJob>(&line).terms, "{line}");
+        assert_eq!(start.clear_options, get::<ClearJob>(&line).clear_options, "{line}");
         assert_eq!((start.origin.actor, start.origin.reason), (Some(b"a".to_vec()), Some(b"r".to_vec())));
         assert_eq!(start.sample, SAMPLE_DEFAULT);
         assert!(clear(&format!("{line} DRYRUN")).dry_run, "{line}");
@@ -96,7 +98,7 @@ fn a_clear_moves_to_the_list_that_the_caller_of_start_names() {
     let parking: ClearJob = get("q TASK t ALL PARK CONFIRM q");
     let list = Destination { key: b"q:parked:1".to_vec(), front: false, own: true };
     let start = parking.start(accepted(target(b"q")), Some(list.clone())).expect("fields that exist");
-    assert_eq!(start.terms.to, Some(list));
+    assert_eq!(start.clear_options.to, Some(list));
 }
 
 #[test]
@@ -104,10 +106,10 @@ fn an_undo_takes_all_messages_of_the_journal_and_moves_them_back() {
     let undo: Undo = get("UUID FRONT CONFIRM parked ACTOR a REASON r");
     let undoing = Undoing { job: Uuid::from_u128(1), moved: 4, undone: 1 };
     let start = undo.start(accepted(target(b"parked")), b"q".to_vec(), undoing).expect("fields that exist");
-    assert_eq!((start.kind, start.effect, start.dry_run), (Kind::Undo, Effect::ClearAll, false));
+    assert_eq!((start.kind, start.effect, start.dry_run), (JobKind::Undo, Effect::ClearAll, false));
     assert!(start.filter.is_all());
-    assert_eq!(start.terms.to, Some(Destination { key: b"q".to_vec(), front: true, own: false }));
-    assert_eq!(start.terms.undo, Some(undoing));
+    assert_eq!(start.clear_options.to, Some(Destination { key: b"q".to_vec(), front: true, own: false }));
+    assert_eq!(start.clear_options.undo, Some(undoing));
     assert_eq!((start.origin.actor, start.origin.reason), (Some(b"a".to_vec()), Some(b"r".to_vec())));
     let dry: Undo = get("UUID DRYRUN");
     assert!(

@@ -88,7 +88,7 @@ fn the_fields_of_by_are_counted_or_go_as_far_as_there_are_fields() {
         ("q TASK t DRYRUN KEEPONE BY id limit 5", "id"),
     ] {
         let job: ClearJob = get(line);
-        assert_eq!(job.terms.by_text().as_deref(), Some(by), "{line}");
+        assert_eq!(job.clear_options.by_text().as_deref(), Some(by), "{line}");
     }
 }
 

@@ -4,7 +4,7 @@ use super::ListScan;
 use super::marks::{MAX_PASSES, Missing};
 use super::newest::Known;
 use super::queue::Queue;
-use super::surroundings::{Found, Surroundings, mark_of};
+use super::surroundings::{FoundPlace, Surroundings, mark_of};
 use crate::scan::plan::Effect;
 
 /// Messages that are looked at on either side of a boundary, while nobody has edited the queue ...
@@ -40,7 +40,7 @@ struct Bearings {
     /// The same of the end of the snapshot.
     end: u64,
     /// The same of the message that stays, and whether it is still there.
-    kept: Option<Found>,
+    kept: Option<FoundPlace>,
     around: [Surroundings; 5],
 }
 
@@ -127,12 +127,12 @@ impl ListScan {
         let missing = track.marks.missing();
         let len = track.marks.len();
         let reach = self.reach();
-        if self.counting && track.marks.foreign() > 0 {
+        if self.counting && track.marks.late() > 0 {
             // The second pass begins behind what was pushed at the next end, and no walk has seen where that is.
             return None;
         }
         let mut refreshed: [Surroundings; 5] = Default::default();
-        let mut look = |which: usize, at: u64| -> Option<Found> {
+        let mut find = |which: usize, at: u64| -> Option<FoundPlace> {
             let known = &track.around[which];
             let view = self.view(queue, known.reach(at, missing.removed))?;
             let found = known.find(at, missing.removed, len, |distance| view.at(distance))?;
@@ -141,15 +141,15 @@ impl ListScan {
         };
         let inner = track.marks.inner();
         let open = track.marks.rest().is_some();
-        let next = if inner[0] == 0 { 0 } else { look(0, inner[0])?.nearer };
+        let next = if inner[0] == 0 { 0 } else { find(0, inner[0])?.nearer };
         let inner = match open {
-            true => [next, look(1, inner[1])?.nearer, look(2, inner[2])?.nearer],
+            true => [next, find(1, inner[1])?.nearer, find(2, inner[2])?.nearer],
             false => [next; 3],
         };
-        let end = if missing.is_end_known() { missing.removed } else { look(3, track.marks.end())?.nearer };
+        let end = if missing.is_end_known() { missing.removed } else { find(3, track.marks.end())?.nearer };
         // Without the message itself nothing tells whether it is there.
         let is_known = !track.around[4].near.is_empty();
-        let kept = self.keeper().filter(|_| is_known).and_then(|kept| look(4, kept + 1));
+        let kept = self.keeper().filter(|_| is_known).and_then(|kept| find(4, kept + 1));
         let ascending = inner[0] <= inner[1] && inner[1] <= inner[2] && inner[2] <= end;
         (ascending && track.marks.leaves_order(inner, end)).then_some(Bearings {
             inner,

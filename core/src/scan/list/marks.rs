@@ -36,11 +36,11 @@ impl Missing {
     }
 }
 
-/// Marks by distance from the next end: `foreign <= next <= cursor <= top <= end <= len`.
+/// Marks by distance from the next end: `late <= next <= cursor <= top <= end <= len`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marks {
     /// Messages at the next end that were pushed there after the job began.
-    foreign: u64,
+    late: u64,
     /// The unexamined message that runs next.
     next: u64,
     /// One past the rest of the window; `next` while no window is open.
@@ -60,7 +60,7 @@ pub struct Marks {
 impl Marks {
     pub(super) fn new(len: u64) -> Self {
         Self {
-            foreign: 0,
+            late: 0,
             next: 0,
             cursor: 0,
             top: 0,
@@ -90,7 +90,7 @@ impl Marks {
     }
 
     fn positions(&mut self) -> [&mut u64; 5] {
-        [&mut self.foreign, &mut self.next, &mut self.cursor, &mut self.top, &mut self.end]
+        [&mut self.late, &mut self.next, &mut self.cursor, &mut self.top, &mut self.end]
     }
 
     /// A window whose rest is gone is done.
@@ -100,7 +100,7 @@ impl Marks {
             self.cursor = self.top;
         }
         debug_assert!(
-            self.foreign <= self.next
+            self.late <= self.next
                 && self.next <= self.cursor
                 && self.cursor <= self.top
                 && self.top <= self.end
@@ -138,7 +138,7 @@ impl Marks {
 
     /// Another pass over what is left of the snapshot.
     pub(super) fn again(&mut self) {
-        self.next = self.foreign;
+        self.next = self.late;
         self.cursor = self.next;
         self.top = self.next;
         self.settle();
@@ -165,8 +165,8 @@ impl Marks {
         let spared = |pushed: u64| if pushed == 0 { 0 } else { pushed + growth };
         // Of what is missing nobody knows whether it was pushed later: as if none of it were.
         let at_head = spared(self.len + self.missing.removed - self.end);
-        self.foreign = spared(self.foreign).min(len);
-        self.next = self.foreign;
+        self.late = spared(self.late).min(len);
+        self.next = self.late;
         self.cursor = self.next;
         self.top = self.next;
         self.end = len.saturating_sub(at_head).max(self.next);
@@ -285,8 +285,8 @@ impl Marks {
         [self.next, self.cursor, self.top]
     }
 
-    pub(super) fn foreign(&self) -> u64 {
-        self.foreign
+    pub(super) fn late(&self) -> u64 {
+        self.late
     }
 
     pub(super) fn end(&self) -> u64 {
@@ -310,7 +310,7 @@ impl Marks {
             *mark -= nearer;
         }
         self.end -= end;
-        self.foreign = self.foreign.min(self.next);
+        self.late = self.late.min(self.next);
         self.missing = Missing::default();
         let drifted = before - self.unexamined();
         self.settle();
@@ -321,8 +321,8 @@ impl Marks {
     pub(super) fn done_with(&mut self, len: u64) {
         // As many as were pushed later may still be there: another pass spares them.
         let end = len.saturating_sub(self.len + self.missing.removed - self.end);
-        let foreign = self.foreign.min(end);
-        *self = Self { foreign, next: end, cursor: end, top: end, end, ..Self::new(len) };
+        let late = self.late.min(end);
+        *self = Self { late, next: end, cursor: end, top: end, end, ..Self::new(len) };
     }
 
     /// Whether an event at the ends moves the marks by the same, wherever the missing messages stood.
@@ -431,6 +431,6 @@ mod tests {
         follow(&mut marks, Event::Pushed { end: End::Head, len: 13 });
         follow(&mut marks, Event::Pushed { end: End::Tail, len: 15 });
         marks.restart(14);
-        assert_eq!((marks.foreign, marks.next, marks.end, marks.len), (2, 2, 11, 14));
+        assert_eq!((marks.late, marks.next, marks.end, marks.len), (2, 2, 11, 14));
     }
 }

@@ -8,13 +8,13 @@
 //!
 //! ```text
 //!   tail, runs next                                                          head, producers push
-//!   0 ...... foreign ...... next ...... cursor ...... top ............ end ................ len
+//!   0 ...... late ...... next ...... cursor ...... top ............ end ................ len
 //!   pushed    examined,      rest of     examined,     unexamined       pushed later
 //!   later     stayed         the window  stayed
 //! ```
 //!
-//! `foreign <= next <= cursor <= top <= end <= len` always holds. What was in the queue when the job was
-//! accepted is exactly `[foreign, end)`; what is left to examine is `[next, cursor)` and `[top, end)`. Pops
+//! `late <= next <= cursor <= top <= end <= len` always holds. What was in the queue when the job was
+//! accepted is exactly `[late, end)`; what is left to examine is `[next, cursor)` and `[top, end)`. Pops
 //! eat into the zones from either end, and what a pop takes of the unexamined is *drift*: a worker was faster
 //! than the scan.
 //!
@@ -74,11 +74,11 @@
 //! pushed there since the job began, which can only spare too many, never too few.
 
 mod bearings;
-mod look;
 mod marks;
 #[cfg(test)]
 mod model_test;
 mod newest;
+mod outcome;
 mod passes;
 mod places;
 mod queue;
@@ -88,9 +88,9 @@ mod track;
 mod values;
 mod window;
 
-pub use look::{Hit, ListLook, fingerprint};
 pub use marks::{MAX_PASSES, Marks};
 pub use newest::NEWEST_MAX;
+pub use outcome::{Deletion, ListOutcome, fingerprint};
 pub use queue::Queue;
 pub use values::VALUES_MAX;
 
@@ -253,7 +253,7 @@ impl ListScan {
             track.marks.done_with(len);
             return self.advance();
         }
-        let event = match self.plan.next_end {
+        let event = match self.plan.consumer_end {
             End::Tail => event,
             End::Head => event.mirrored(track.marks.len(), &mut mirrored),
         };
@@ -277,59 +277,60 @@ impl ListScan {
 
     /// Where the message at a distance from the next end is in the list, 0 = head.
     fn index(&self, distance: u64) -> u64 {
-        self.plan.next_end.index(distance, self.here().marks.len())
+        self.plan.consumer_end.index(distance, self.here().marks.len())
     }
 
     /// The Redis index of the message at a distance from the next end: from -1 down where workers pop from the tail,
     /// from 0 up where they pop from the head.
     #[must_use]
     pub fn shown_index(&self, distance: u64) -> i64 {
-        shown_index(self.plan.next_end, distance)
+        shown_index(self.plan.consumer_end, distance)
     }
 
     /// Books what a look found and took out.
-    pub fn commit(&mut self, look: &mut ListLook) {
-        self.count_deleted(look);
-        let removed = look.removed();
-        self.counters.add(&look.counts);
-        self.overflowed |= look.overflows;
-        self.spared |= look.kept.is_some();
+    pub fn commit(&mut self, outcome: &mut ListOutcome) {
+        self.count_deleted(outcome);
+        let removed = outcome.removed();
+        self.counters.add(&outcome.counts);
+        self.overflowed |= outcome.overflows;
+        self.spared |= outcome.kept.is_some();
         let mut holders: Vec<(u64, usize)> =
-            look.fresh.drain().map(|(digest, distance)| (distance, self.values.insert(digest))).collect();
+            outcome.fresh.drain().map(|(digest, distance)| (distance, self.values.insert(digest))).collect();
         holders.sort_unstable();
         if self.counting {
             // The pass that clears finds them anew.
             holders.clear();
         }
-        let next_end = self.plan.next_end;
+        let consumer_end = self.plan.consumer_end;
         let list = self.here_mut();
-        list.sample.extend(&mut look.rows);
-        list.tallies.extend(&look.grouped);
-        list.kept.append(look.kept.take().map(|distance| (distance, ())).into_iter());
-        list.newest.extend(&mut look.newest);
+        list.sample.extend(&mut outcome.rows);
+        list.tallies.extend(&outcome.grouped);
+        list.kept.append(outcome.kept.take().map(|distance| (distance, ())).into_iter());
+        list.newest.extend(&mut outcome.newest);
         list.holders.append(holders.into_iter());
         if removed > 0 {
             // Their distances, ascending; all that is remembered is as it was before they were taken out.
             let len = list.marks.len();
-            let mut gone: Vec<u64> = look.hits.iter().map(|hit| next_end.index(hit.index, len)).collect();
+            let mut gone: Vec<u64> =
+                outcome.deletions.iter().map(|deletion| consumer_end.index(deletion.index, len)).collect();
             gone.sort_unstable();
-            list.took_out(gone);
+            list.note_removed(gone);
         }
         let reach = self.reach();
         let list = self.here_mut();
-        list.bulky = look.examined_bytes > look.counts.examined * bearings::BULKY_ON_AVERAGE;
-        match look.top {
+        list.bulky = outcome.examined_bytes > outcome.counts.examined * bearings::BULKY_ON_AVERAGE;
+        match outcome.top {
             Some(top) => {
-                list.stood_around_window(look, reach);
-                list.marks.walked_back(top, look.counts.examined, removed);
+                list.stood_around_window(outcome, reach);
+                list.marks.walked_back(top, outcome.counts.examined, removed);
                 if list.marks.rest().is_none() {
                     list.close_window();
                 }
             }
             None => {
-                list.stood_around(look, reach);
+                list.stood_around(outcome, reach);
                 let open = list.marks.rest().is_some();
-                list.marks.walked_on(look.counts.examined, removed);
+                list.marks.walked_on(outcome.counts.examined, removed);
                 if open && list.marks.rest().is_none() {
                     list.close_window();
                 }
@@ -339,9 +340,9 @@ impl ListScan {
     }
 
     /// Counts what a look took out, once: alone where its booking may go wrong behind it.
-    pub fn count_deleted(&mut self, look: &mut ListLook) {
-        self.counters.deleted += look.removed() - look.counted;
-        look.counted = look.removed();
+    pub fn count_deleted(&mut self, outcome: &mut ListOutcome) {
+        self.counters.deleted += outcome.removed() - outcome.counted;
+        outcome.counted = outcome.removed();
     }
 
     /// This pass takes messages out.
@@ -366,19 +367,19 @@ impl ListScan {
         // their place one by one.
         let fills = self.samples() && !self.here().sample.is_full() && self.counters.processed < SAMPLE_FILL;
         // From the head the walk towards the other end is the one on which messages can be taken out.
-        self.seeks_kept() || fills || self.takes_oldest() || self.plan.next_end == End::Head
+        self.seeks_kept() || fills || self.takes_oldest() || self.plan.consumer_end == End::Head
     }
 
     /// Whether a match goes depends on all that run before it.
     fn takes_oldest(&self) -> bool {
-        let joins_behind = self.deletes() && self.plan.to == Some(self.plan.next_end.other());
+        let joins_behind = self.deletes() && self.plan.to == Some(self.plan.consumer_end.other());
         !self.counting && (self.plan.effect == Effect::KeepEach || self.stops_at().is_some() || joins_behind)
     }
 
     /// Whether a message goes before all that run before it: they are put at the other list's next end, where the one
     /// that comes last runs first.
     fn takes_newest(&self) -> bool {
-        self.deletes() && self.plan.to == Some(self.plan.next_end)
+        self.deletes() && self.plan.to == Some(self.plan.consumer_end)
     }
 
     /// A match was found in this pass.
@@ -419,9 +420,9 @@ const SAMPLE_FILL: u64 = if cfg!(test) { 12 } else { 20_000 };
 /// The Redis index of the message at a distance from the end that workers pop from: -1, -2 ... from the tail, 0, 1 ...
 /// from the head.
 #[must_use]
-pub fn shown_index(next_end: End, distance: u64) -> i64 {
+pub fn shown_index(consumer_end: End, distance: u64) -> i64 {
     let distance = i64::try_from(distance).unwrap_or(i64::MAX - 1);
-    match next_end {
+    match consumer_end {
         End::Tail => -1 - distance,
         End::Head => distance,
     }

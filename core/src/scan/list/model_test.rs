@@ -5,13 +5,13 @@
 
 use proptest::prelude::*;
 
-use super::ListLook as Look;
+use super::ListOutcome as Outcome;
 use super::ListScan as Scan;
 use super::*;
-use crate::concerns::Concerns;
+use crate::match_notices::MatchNotices;
 use crate::queue::End;
 use crate::reply::Reply;
-use crate::scan::{Budget, Clock, Judge, Judgement, Looked, SAMPLE_MAX, ScanState as _, Time};
+use crate::scan::{Budget, Clock, Judge, Judgement, SAMPLE_MAX, ScanState as _, SliceEnd, Time};
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -143,7 +143,7 @@ impl Queue for Memory {
         self.left = self.left.checked_sub(1)?;
         self.peek(index, f)
     }
-    fn stays(&mut self, _: usize) {
+    fn keep(&mut self, _: usize) {
         self.stayed.push(self.at.and_then(|at| self.list.get(at)).expect("was just read").bytes());
     }
     fn stayed(&mut self, most: usize, mut f: impl FnMut(&[u8])) {
@@ -179,8 +179,8 @@ struct FirstByte;
 impl Judge for FirstByte {
     fn judge(&mut self, message: &[u8]) -> Judgement {
         let matched = message[0] == b'm';
-        let concerns = Concerns { in_chord: matched, with_eta: matched, ..Concerns::default() };
-        Judgement { matched, concerns, ..Judgement::default() }
+        let match_notices = MatchNotices { in_chord: matched, with_eta: matched, ..MatchNotices::default() };
+        Judgement { matched, match_notices, ..Judgement::default() }
     }
     fn describe(&mut self, _: &[u8]) -> Vec<(Box<str>, Reply)> {
         Vec::new()
@@ -190,7 +190,7 @@ impl Judge for FirstByte {
     }
 }
 
-/// Time stands still: the number of messages of a slice comes from `Budget::max_hits` or the model.
+/// Time stands still: the number of messages of a slice comes from `Budget::max_deletions` or the model.
 struct Frozen;
 
 impl Clock for Frozen {
@@ -200,8 +200,8 @@ impl Clock for Frozen {
 }
 
 /// The messages in the order in which they run.
-fn in_order(list: &[Msg], next_end: End) -> Vec<&Msg> {
-    match next_end {
+fn in_order(list: &[Msg], consumer_end: End) -> Vec<&Msg> {
+    match consumer_end {
         End::Tail => list.iter().rev().collect(),
         End::Head => list.iter().collect(),
     }
@@ -227,16 +227,16 @@ impl ModelJob {
 
     /// The messages of its lists in the order in which they run.
     fn order<'l>(&self, lists: &'l [Vec<Msg>]) -> Vec<&'l Msg> {
-        self.over.iter().flat_map(|list| in_order(&lists[*list], self.plan().next_end)).collect()
+        self.over.iter().flat_map(|list| in_order(&lists[*list], self.plan().consumer_end)).collect()
     }
 
     /// The place of its list and the index of a message.
     fn spot(&self, lists: &[Vec<Msg>], id: usize) -> Option<(usize, i64)> {
-        let next_end = self.plan().next_end;
+        let consumer_end = self.plan().consumer_end;
         self.over.iter().enumerate().find_map(|(place, list)| {
-            let at = in_order(&lists[*list], next_end).iter().position(|m| m.id == id)?;
+            let at = in_order(&lists[*list], consumer_end).iter().position(|m| m.id == id)?;
             let at = i64::try_from(at).expect("small");
-            Some((place, if next_end == End::Tail { -1 - at } else { at }))
+            Some((place, if consumer_end == End::Tail { -1 - at } else { at }))
         })
     }
 
@@ -417,7 +417,7 @@ impl World {
             End::Tail => self.list().pop()?,
         };
         for job in &mut self.jobs {
-            job.forget(msg.id, job.plan().next_end == end);
+            job.forget(msg.id, job.plan().consumer_end == end);
         }
         Some(msg)
     }
@@ -490,33 +490,34 @@ impl World {
             assert_eq!(Some(here), job.over.iter().find(open).copied(), "one list after the other");
         }
         let list = self.lists[here].clone();
-        let mut look = Look::default();
+        let mut outcome = Outcome::default();
         // Messages are of 5 bytes.
         let max_bytes = if job.plan().to.is_some() { 11 } else { u64::MAX };
         let budget = Budget {
             time: Time::AfterSeek { slice_ns: 1, last_seek_ns: 0 },
             window,
-            max_hits: 7,
-            hit_ns: 0,
+            max_deletions: 7,
+            deletion_ns: 0,
             put_ns: 0,
             max_bytes,
         };
         let mut queue = Memory::new(list.clone(), messages);
-        let looked = job.scan.look(&mut queue, &mut FirstByte, &Frozen, &budget, || write, &mut look);
-        assert_ne!(looked, Looked::Stuck);
-        if looked == Looked::Refused {
+        let slice_end =
+            job.scan.run_slice(&mut queue, &mut FirstByte, &Frozen, &budget, || write, &mut outcome);
+        assert_ne!(slice_end, SliceEnd::Stuck);
+        if slice_end == SliceEnd::Refused {
             assert!(!write && queue.out.is_empty());
             return;
         }
-        let walked_back = look.top.is_some();
+        let walked_back = outcome.top.is_some();
         let window = job.window.take();
         let examined: Vec<usize> = if job.edited {
             Vec::new()
         } else {
             // Whatever the marks say: a walk towards the head examines the open messages that run next, a walk
             // back those of a window of them, from its far side.
-            let expected = usize::try_from(look.counts.examined).expect("small");
-            let open: Vec<usize> = in_order(&list, job.plan().next_end)
+            let expected = usize::try_from(outcome.counts.examined).expect("small");
+            let open: Vec<usize> = in_order(&list, job.plan().consumer_end)
                 .iter()
                 .map(|m| m.id)
                 .filter(|id| job.open.contains(id))
@@ -526,7 +527,8 @@ impl World {
                 let mut window: Vec<usize> =
                     window.unwrap_or_default().into_iter().filter(|id| open.contains(id)).collect();
                 if window.is_empty() {
-                    let whole = job.clears() && !job.counting && job.plan().to == Some(job.plan().next_end);
+                    let whole =
+                        job.clears() && !job.counting && job.plan().to == Some(job.plan().consumer_end);
                     let size =
                         if whole { open.len() } else { usize::try_from(budget.window).expect("small") };
                     window = open.iter().copied().take(size).collect();
@@ -543,7 +545,7 @@ impl World {
                 done.to_vec()
             }
         };
-        let mut expected_hits = Vec::new();
+        let mut expected_deletions = Vec::new();
         for id in &examined {
             let (index, msg) = list.iter().enumerate().find(|(_, m)| m.id == *id).expect("is there");
             job.open.retain(|o| o != id);
@@ -552,32 +554,32 @@ impl World {
             if msg.matches {
                 job.expect.matched += 1;
                 job.expect.matched_bytes += 5;
-                job.expect.concerns.in_chord += 1;
-                job.expect.concerns.with_eta += 1;
+                job.expect.match_notices.in_chord += 1;
+                job.expect.match_notices.with_eta += 1;
                 job.found.push(*id);
                 let place = job.place(here).expect("its own");
                 job.all_found[place] += 1;
                 if job.decide(msg, &self.lists) {
-                    expected_hits.push(index as u64);
+                    expected_deletions.push(index as u64);
                 }
             }
         }
-        expected_hits.sort_unstable();
-        let hits: Vec<u64> = look.hits.iter().map(|h| h.index).collect();
+        expected_deletions.sort_unstable();
+        let deletions: Vec<u64> = outcome.deletions.iter().map(|h| h.index).collect();
         if !job.edited {
-            assert_eq!(hits, expected_hits);
+            assert_eq!(deletions, expected_deletions);
         }
         let spared = job.newest(&self.lists).filter(|_| job.plan().effect == Effect::KeepNewest);
-        for hit in &look.hits {
-            let msg = &list[usize::try_from(hit.index).expect("small")];
+        for deletion in &outcome.deletions {
+            let msg = &list[usize::try_from(deletion.index).expect("small")];
             assert!(msg.matches, "a message that does not match is never cleared");
             assert!(!job.later.contains(&msg.id), "nothing pushed later is cleared");
             assert!(job.edited || spared != Some(msg.id), "the newest that is left stays");
         }
-        for (hit, out) in look.hits.iter().zip(&queue.out) {
-            assert_eq!(list[usize::try_from(hit.index).expect("small")].id, out.id);
+        for (deletion, out) in outcome.deletions.iter().zip(&queue.out) {
+            assert_eq!(list[usize::try_from(deletion.index).expect("small")].id, out.id);
         }
-        job.scan.commit(&mut look);
+        job.scan.commit(&mut outcome);
         if job.scan.progress() == Progress::TooManyValues && !walked_back && !job.edited {
             let order = job.order(&self.lists);
             let next = order.into_iter().find(|m| job.open.contains(&m.id));
@@ -585,14 +587,14 @@ impl World {
             let met = |value| job.seen.iter().any(|(seen, _)| *seen == value);
             assert!(value.is_some_and(|value| !met(value)), "there was no room for it");
         }
-        if !hits.is_empty() {
+        if !deletions.is_empty() {
             let mut own = self.jobs.remove(at);
             for msg in &queue.out {
                 self.jobs.iter_mut().for_each(|job| job.forget(msg.id, false));
             }
             self.lists[here] = queue.list;
             let on = std::mem::replace(&mut self.on, here);
-            self.tell(Event::Deleted { indexes: &hits });
+            self.tell(Event::Deleted { indexes: &deletions });
             self.on = on;
             own.turn(&self.lists);
             own.pass_lost += queue.out.iter().filter(|msg| own.pass_found.contains(&msg.id)).count();
@@ -790,7 +792,8 @@ impl World {
                     all.iter().filter(|spot| spot.0 == list).map(|spot| spot.1).collect::<Vec<_>>()
                 };
                 let (rows, mut expected) = (of(&rows), of(&found));
-                expected.sort_by_key(|index| if job.plan().next_end == End::Tail { -index } else { *index });
+                expected
+                    .sort_by_key(|index| if job.plan().consumer_end == End::Tail { -index } else { *index });
                 // Up to its size a sample shows every match; beyond, those that run next, without a gap.
                 if *all_found > SAMPLE_MAX {
                     expected.truncate(rows.len());
@@ -848,14 +851,14 @@ fn plan() -> impl Strategy<Value = Plan> {
     let bound = || proptest::option::weighted(0.3, 1..20_u64);
     let to = proptest::option::weighted(0.3, end());
     (effect, any::<bool>(), bound(), bound(), to, end()).prop_map(
-        |(effect, dry_run, limit, most, to, next_end)| {
+        |(effect, dry_run, limit, most, to, consumer_end)| {
             // Nothing goes before what is there from a queue whose workers pop from the head.
-            let to = to.filter(|to| next_end == End::Tail || *to == End::Tail);
-            let plan = Plan::new(effect, dry_run).to(to).next_end(next_end);
+            let to = to.filter(|to| consumer_end == End::Tail || *to == End::Tail);
+            let plan = Plan::new(effect, dry_run).to(to).consumer_end(consumer_end);
             match effect {
                 // Before what is there goes the newest first: nobody knows then which run next.
-                Effect::KeepEach if to == Some(next_end) => plan.to(None).limit(limit).most(most),
-                _ if to == Some(next_end) => plan.most(most),
+                Effect::KeepEach if to == Some(consumer_end) => plan.to(None).limit(limit).most(most),
+                _ if to == Some(consumer_end) => plan.most(most),
                 Effect::Count => plan,
                 // With a limit the request is refused: the newest is not known before all were looked at.
                 Effect::KeepNewest => plan.most(most),
@@ -991,18 +994,18 @@ fn a_queue_that_is_edited_in_every_pass_is_given_up_after_ten() {
     let list: Vec<Msg> = (0..20).map(|id| Msg { id, matches: false, unique: false }).collect();
     for _ in 0..MAX_PASSES {
         assert_eq!(scan.progress(), Progress::Unfinished);
-        let mut look = Look::default();
+        let mut outcome = Outcome::default();
         let mut queue = Memory::new(list.clone(), 3);
         let budget = Budget {
             time: Time::AfterSeek { slice_ns: 1, last_seek_ns: 0 },
             window: 5,
-            max_hits: 7,
-            hit_ns: 0,
+            max_deletions: 7,
+            deletion_ns: 0,
             put_ns: 0,
             max_bytes: u64::MAX,
         };
-        scan.look(&mut queue, &mut FirstByte, &Frozen, &budget, || true, &mut look);
-        scan.commit(&mut look);
+        scan.run_slice(&mut queue, &mut FirstByte, &Frozen, &budget, || true, &mut outcome);
+        scan.commit(&mut outcome);
         scan.follow(0, Event::Edited { len: 20 });
     }
     assert_eq!(scan.progress(), Progress::EditedTooOften { edits: MAX_PASSES });
@@ -1010,7 +1013,7 @@ fn a_queue_that_is_edited_in_every_pass_is_given_up_after_ten() {
 
 #[test]
 fn messages_known_around_the_end_of_the_queue_are_forgotten_when_they_may_be_missing() {
-    let count = Op::Accept(Plan::new(Effect::Count, false).next_end(End::Head), false);
+    let count = Op::Accept(Plan::new(Effect::Count, false).consumer_end(End::Head), false);
     let ops = [
         Op::Slice { job: 0, messages: 3, window: 3 },
         Op::Push(End::Head, 1, 0),

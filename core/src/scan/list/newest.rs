@@ -44,7 +44,7 @@ impl Newest {
     }
 
     /// Books the matches that a look found.
-    pub(super) fn extend(&mut self, found: &mut Found) {
+    pub(super) fn extend(&mut self, found: &mut FoundNewest) {
         found.forget(MOST);
         self.floor = self.floor.max(found.floor);
         let mut all: Vec<u64> = self.places.distances().chain(found.distances.drain(..)).collect();
@@ -86,13 +86,13 @@ impl Newest {
 
 /// The matches that one look found, as far as they may be the newest.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Found {
+pub(super) struct FoundNewest {
     distances: Vec<u64>,
     /// As that of [`Newest`].
     floor: u64,
 }
 
-impl Found {
+impl FoundNewest {
     /// Of the matches of a look, in any order.
     pub(super) fn add(&mut self, distance: u64) {
         self.distances.push(distance);

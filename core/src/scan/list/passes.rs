@@ -110,7 +110,7 @@ mod tests {
     use super::*;
     use crate::reply::Reply;
     use crate::scan::plan::Plan;
-    use crate::scan::{Budget, Clock, Event, Judge, Judgement, ListLook, Queue, ScanState as _, Time};
+    use crate::scan::{Budget, Clock, Event, Judge, Judgement, ListOutcome, Queue, ScanState as _, Time};
 
     struct Messages(Vec<u32>);
 
@@ -157,15 +157,15 @@ mod tests {
         let budget = Budget {
             time: Time::AfterSeek { slice_ns: 1_000, last_seek_ns: 0 },
             window: 17,
-            max_hits: 100,
+            max_deletions: 100,
             max_bytes: u64::MAX,
-            hit_ns: 0,
+            deletion_ns: 0,
             put_ns: 0,
         };
-        let mut look = ListLook::default();
+        let mut outcome = ListOutcome::default();
         let mut list = Messages((0..20).collect());
-        scan.look(&mut list, &mut All, &All, &budget, || true, &mut look);
-        scan.commit(&mut look);
+        scan.run_slice(&mut list, &mut All, &All, &budget, || true, &mut outcome);
+        scan.commit(&mut outcome);
         assert_eq!((scan.counters().processed, scan.deletes()), (17, false));
         // LTRIM takes out the three that were not counted.
         let mut left = Messages((3..20).collect());

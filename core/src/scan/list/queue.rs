@@ -21,7 +21,7 @@ pub trait Queue {
 
     /// The message that was read last stays in the queue, and is remembered as one of the last `most` that do. Only where
     /// others are taken out: elsewhere a message can be read again at its index.
-    fn stays(&mut self, _most: usize) {}
+    fn keep(&mut self, _most: usize) {}
 
     /// Hands over those that were remembered, the last one first, at most `most` of them, and forgets them.
     fn stayed(&mut self, _most: usize, _f: impl FnMut(&[u8])) {}

@@ -1,8 +1,8 @@
 //! What a job asks of a scan over lists.
 
-use super::{ListLook, ListScan, Queue};
+use super::{ListOutcome, ListScan, Queue};
 use crate::scan::budget::{Budget, Clock};
-use crate::scan::contract::{ContainerScan, Examine, Looked, Progress, ScanState};
+use crate::scan::contract::{ContainerScan, Examine, Progress, ScanState, SliceEnd};
 use crate::scan::counters::Counters;
 use crate::scan::event::Event;
 use crate::scan::judge::Judge;
@@ -81,14 +81,14 @@ impl ScanState for ListScan {
 }
 
 impl ContainerScan for ListScan {
-    type Look = ListLook;
+    type Outcome = ListOutcome;
 
-    fn count_deleted(&mut self, look: &mut ListLook) {
-        self.count_deleted(look);
+    fn count_deleted(&mut self, outcome: &mut ListOutcome) {
+        self.count_deleted(outcome);
     }
 
-    fn commit(&mut self, look: &mut ListLook) {
-        self.commit(look);
+    fn commit(&mut self, outcome: &mut ListOutcome) {
+        self.commit(outcome);
     }
 }
 
@@ -100,8 +100,8 @@ impl<Q: Queue> Examine<Q> for ListScan {
         clock: &impl Clock,
         budget: &Budget,
         permit: impl FnOnce() -> bool,
-        look: &mut ListLook,
-    ) -> Looked {
-        self.look(queue, judge, clock, budget, permit, look)
+        outcome: &mut ListOutcome,
+    ) -> SliceEnd {
+        self.run_slice(queue, judge, clock, budget, permit, outcome)
     }
 }

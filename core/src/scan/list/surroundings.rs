@@ -20,7 +20,7 @@ pub(super) struct Surroundings {
 
 /// Where a boundary may be now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct FoundPlace {
     /// So many of the messages that were taken out were nearer than the boundary.
     pub(super) nearer: u64,
     /// The message right before the boundary is still there. Says nothing where that message was not known.
@@ -68,7 +68,7 @@ impl Surroundings {
         removed: u64,
         len: u64,
         seen: impl Fn(u64) -> Option<u64>,
-    ) -> Option<Found> {
+    ) -> Option<FoundPlace> {
         let mut found = None;
         for nearer in 0..=removed.min(at) {
             let now = at - nearer;
@@ -83,7 +83,7 @@ impl Surroundings {
             // Without a neighbour there is nothing to be told about it.
             for stays in if self.near.is_empty() { &[true][..] } else { &[true, false][..] } {
                 if fits(&self.near, nearer, beyond, near, (!self.near.is_empty()).then_some(*stays)) {
-                    let one = Found { nearer, neighbour_stays: *stays };
+                    let one = FoundPlace { nearer, neighbour_stays: *stays };
                     if found.replace(one).is_some() {
                         return None;
                     }

@@ -1,8 +1,8 @@
 //! One of the lists that a scan goes over: where it stands there, and what it found.
 
-use super::look::ListLook;
 use super::marks::{Marks, Tally};
 use super::newest::{Known, Newest};
+use super::outcome::ListOutcome;
 use super::places::{Departure, Places};
 use super::surroundings::Surroundings;
 use crate::queue::End;
@@ -121,18 +121,18 @@ impl Track {
     }
 
     /// Books what a look towards the head saw.
-    pub(super) fn stood_around(&mut self, look: &mut ListLook, reach: usize) {
+    pub(super) fn stood_around(&mut self, outcome: &mut ListOutcome, reach: usize) {
         let before = std::mem::take(&mut self.around[0].near);
-        let mut here = std::mem::take(&mut look.around_end);
+        let mut here = std::mem::take(&mut outcome.around_end);
         here.near.extend(before);
         here.near.truncate(reach);
         self.around[0] = here;
     }
 
     /// Books what a look from the far side of a window saw.
-    pub(super) fn stood_around_window(&mut self, look: &mut ListLook, reach: usize) {
-        let seen = std::mem::take(&mut look.around_top);
-        let mut cursor = std::mem::take(&mut look.around_end);
+    pub(super) fn stood_around_window(&mut self, outcome: &mut ListOutcome, reach: usize) {
+        let seen = std::mem::take(&mut outcome.around_top);
+        let mut cursor = std::mem::take(&mut outcome.around_end);
         if self.marks.rest().is_none() {
             cursor.far.extend(&seen.far);
             self.around[2] = seen;
@@ -142,8 +142,8 @@ impl Track {
         }
         cursor.far.truncate(reach);
         self.around[1] = cursor;
-        let from = self.marks.rest().map_or(look.top.unwrap_or_default(), |(cursor, _)| cursor);
-        if from - look.counts.examined == self.marks.next() {
+        let from = self.marks.rest().map_or(outcome.top.unwrap_or_default(), |(cursor, _)| cursor);
+        if from - outcome.counts.examined == self.marks.next() {
             // Further down stands what stood before the window.
             let below = self.around[0].near.clone();
             self.around[2].near.extend(below);
@@ -180,7 +180,7 @@ impl Track {
     }
 
     /// What was taken out by the scan itself, at these distances, ascending.
-    pub(super) fn took_out(&mut self, gone: Vec<u64>) {
+    pub(super) fn note_removed(&mut self, gone: Vec<u64>) {
         let shift = Shift::Without(gone);
         for (at, around) in self.boundaries().into_iter().zip(&mut self.around) {
             around.follow(at, &shift);

@@ -2,12 +2,12 @@
 
 use super::ListScan;
 use super::bearings::glance;
-use super::look::{Hit, ListLook, fingerprint};
+use super::outcome::{Deletion, ListOutcome, fingerprint};
 use super::queue::Queue;
 use super::surroundings::mark_of;
 use crate::queue::End;
 use crate::scan::budget::{Budget, Clock, Deadline};
-use crate::scan::contract::Looked;
+use crate::scan::contract::SliceEnd;
 use crate::scan::judge::Judge;
 
 impl ListScan {
@@ -15,30 +15,30 @@ impl ListScan {
     /// if there is one. The queue must be the list at [`ListScan::at`], with as many messages as its events add up to.
     ///
     /// `permit` is asked once before the first deletion.
-    pub fn look(
+    pub fn run_slice(
         &self,
         queue: &mut impl Queue,
         judge: &mut impl Judge,
         clock: &impl Clock,
         budget: &Budget,
         permit: impl FnOnce() -> bool,
-        look: &mut ListLook,
-    ) -> Looked {
-        look.reset();
+        outcome: &mut ListOutcome,
+    ) -> SliceEnd {
+        outcome.reset();
         // The caller observes the length first. Another list than the one that is to be looked at is not touched.
         if queue.len() != self.here().marks.len() {
-            return Looked::Stuck;
+            return SliceEnd::Stuck;
         }
         let mut deadline = Deadline::new(clock, budget);
         let walks_on = self.oldest_first() && self.here().marks.rest().is_none();
-        let looked = if walks_on || self.seeks_kept() {
-            self.walk_on(queue, judge, &mut deadline, budget, look);
-            self.take_out(queue, &mut deadline, permit, look)
+        let slice_end = if walks_on || self.seeks_kept() {
+            self.walk_on(queue, judge, &mut deadline, budget, outcome);
+            self.remove_matches(queue, &mut deadline, permit, outcome)
         } else {
-            self.walk_back(queue, judge, &mut deadline, budget, permit, look)
+            self.walk_back(queue, judge, &mut deadline, budget, permit, outcome)
         };
-        look.walk_ns = deadline.walked(look.seek_ns);
-        looked
+        outcome.walk_ns = deadline.walked(outcome.seek_ns);
+        slice_end
     }
 
     /// From the next end towards the head; deletes nothing, and notes what is to go. KEEPONE stops where it met its
@@ -49,10 +49,10 @@ impl ListScan {
         judge: &mut impl Judge,
         deadline: &mut Deadline<'_, C>,
         budget: &Budget,
-        look: &mut ListLook,
+        outcome: &mut ListOutcome,
     ) {
         let room = self.room().unwrap_or(u64::MAX);
-        let max_hits = budget.max_hits.min(usize::try_from(room).unwrap_or(usize::MAX));
+        let max_deletions = budget.max_deletions.min(usize::try_from(room).unwrap_or(usize::MAX));
         let next = self.here().marks.next();
         // A window may be open where the match that was kept has left.
         let end =
@@ -61,38 +61,38 @@ impl ListScan {
         for distance in next..end {
             let index = self.index(distance);
             let read = queue.read(index, |message| {
-                if look.counts.examined == 0 {
-                    (look.seek_ns, look.over_ns) = deadline.begin();
+                if outcome.counts.examined == 0 {
+                    (outcome.seek_ns, outcome.over_ns) = deadline.begin();
                 }
-                let goes = look.take_in(self, judge, distance, message);
-                (goes && deletes).then(|| (fingerprint(message), message.len() as u64))
+                let cleared = outcome.take_in(self, judge, distance, message);
+                (cleared && deletes).then(|| (fingerprint(message), message.len() as u64))
             });
             // A message that cannot be read ends the slice; the next one sees the queue's true state.
-            let Some(goes) = read else { break };
-            if deletes && goes.is_none() && !look.overflows {
-                queue.stays(reach);
+            let Some(cleared) = read else { break };
+            if deletes && cleared.is_none() && !outcome.overflows {
+                queue.keep(reach);
             }
-            if let Some((fingerprint, bytes)) = goes {
-                look.planned.push(Hit { index, fingerprint });
-                look.taken_bytes += bytes;
-                deadline.reserve(budget.hit_ns + budget.put_ns);
+            if let Some((fingerprint, bytes)) = cleared {
+                outcome.planned.push(Deletion { index, fingerprint });
+                outcome.removed_bytes += bytes;
+                deadline.reserve(budget.deletion_ns + budget.put_ns);
             }
-            let met = look.overflows
-                || look.planned.len() >= max_hits
-                || look.taken_bytes >= budget.max_bytes
-                || self.ends_at(look.counts.would_delete)
-                || (deletes && look.kept.is_some() && !self.takes_oldest());
-            if met || deadline.is_over(look.done(), goes.is_some()) {
+            let met = outcome.overflows
+                || outcome.planned.len() >= max_deletions
+                || outcome.removed_bytes >= budget.max_bytes
+                || self.ends_at(outcome.counts.would_delete)
+                || (deletes && outcome.kept.is_some() && !self.takes_oldest());
+            if met || deadline.is_over(outcome.done(), cleared.is_some()) {
                 break;
             }
         }
-        let at = next + look.counts.examined;
-        self.glance_ahead(queue, at, &mut look.around_end.far);
+        let at = next + outcome.counts.examined;
+        self.glance_ahead(queue, at, &mut outcome.around_end.far);
         if deletes {
-            queue.stayed(reach, |message| look.around_end.near.push(mark_of(message)));
+            queue.stayed(reach, |message| outcome.around_end.near.push(mark_of(message)));
         } else {
-            let nearer = (next..at).rev().take(look.again(reach));
-            look.around_end.near.extend(nearer.map_while(|distance| glance(queue, self.index(distance))));
+            let nearer = (next..at).rev().take(outcome.again(reach));
+            outcome.around_end.near.extend(nearer.map_while(|distance| glance(queue, self.index(distance))));
         }
     }
 
@@ -105,44 +105,44 @@ impl ListScan {
     /// Takes out what the walk towards the head noted, on an iterator that never took that way. All of it,
     /// whatever the clock says: it goes from the farthest to the nearest, and to stop in between would leave
     /// those behind that run first.
-    fn take_out<C: Clock>(
+    fn remove_matches<C: Clock>(
         &self,
         queue: &mut impl Queue,
         deadline: &mut Deadline<'_, C>,
         permit: impl FnOnce() -> bool,
-        look: &mut ListLook,
-    ) -> Looked {
-        if look.planned.is_empty() {
-            return Looked::Done;
+        outcome: &mut ListOutcome,
+    ) -> SliceEnd {
+        if outcome.planned.is_empty() {
+            return SliceEnd::Done;
         }
         if !deadline.beside(permit) {
-            return Looked::Refused;
+            return SliceEnd::Refused;
         }
         let reopened = deadline.clock.now_ns();
         let mut began = reopened;
         if !queue.reopen() {
-            return Looked::Stuck;
+            return SliceEnd::Stuck;
         }
-        if self.plan.next_end == End::Head {
+        if self.plan.consumer_end == End::Head {
             // Noted in the order in which they are taken out.
-            look.planned.reverse();
+            outcome.planned.reverse();
         }
-        while let Some(hit) = look.planned.pop() {
-            let index = hit.index - look.removed();
+        while let Some(deletion) = outcome.planned.pop() {
+            let index = deletion.index - outcome.removed();
             // Nobody changed the queue in between; if the server thinks otherwise it is not touched.
-            let same = queue.read(index, |message| fingerprint(message) == hit.fingerprint);
-            if look.hits.is_empty() {
+            let same = queue.read(index, |message| fingerprint(message) == deletion.fingerprint);
+            if outcome.deletions.is_empty() {
                 began = deadline.clock.now_ns();
             }
             if same != Some(true) || !queue.delete(index) {
-                return Looked::Stuck;
+                return SliceEnd::Stuck;
             }
-            look.hits.push(hit);
+            outcome.deletions.push(deletion);
         }
-        look.reseek_ns = began - reopened;
-        look.taking_ns = deadline.clock.now_ns() - began;
-        deadline.beside_ns += look.reseek_ns + look.taking_ns;
-        Looked::Done
+        outcome.reseek_ns = began - reopened;
+        outcome.removing_ns = deadline.clock.now_ns() - began;
+        deadline.beside_ns += outcome.reseek_ns + outcome.removing_ns;
+        SliceEnd::Done
     }
 
     /// From the far side of a window towards the next end, deleting what goes.
@@ -153,75 +153,81 @@ impl ListScan {
         deadline: &mut Deadline<'_, C>,
         budget: &Budget,
         permit: impl FnOnce() -> bool,
-        look: &mut ListLook,
-    ) -> Looked {
+        outcome: &mut ListOutcome,
+    ) -> SliceEnd {
         let next = self.here().marks.next();
         let (from, top) = self.here().marks.rest().unwrap_or_else(|| {
             let window = if self.takes_newest() { u64::MAX } else { budget.window.max(1) };
             let top = next + self.here().marks.unexamined().min(window);
             (top, top)
         });
-        look.top = Some(top);
+        outcome.top = Some(top);
         if from == top {
             let to = (top + self.reach() as u64).min(self.here().marks.len());
             let seen: Vec<_> = (top..to).rev().map(|distance| glance(queue, self.index(distance))).collect();
-            look.around_top.far.extend(seen.into_iter().rev().map_while(|seen| seen));
+            outcome.around_top.far.extend(seen.into_iter().rev().map_while(|seen| seen));
         }
         let mut permit = Some(permit);
         let (reach, deletes) = (self.reach(), self.deletes());
         for distance in (next..from).rev() {
             let before = self.here().marks.len() - 1 - distance;
-            let index = before - look.removed();
+            let index = before - outcome.removed();
             let read = queue.read(index, |message| {
-                if look.counts.examined == 0 {
-                    (look.seek_ns, look.over_ns) = deadline.begin();
+                if outcome.counts.examined == 0 {
+                    (outcome.seek_ns, outcome.over_ns) = deadline.begin();
                 }
-                let goes = look.take_in(self, judge, distance, message) && deletes;
-                if !goes && look.around_top.near.len() < reach {
-                    look.around_top.near.push(mark_of(message));
+                let cleared = outcome.take_in(self, judge, distance, message) && deletes;
+                if !cleared && outcome.around_top.near.len() < reach {
+                    outcome.around_top.near.push(mark_of(message));
                 }
-                goes.then(|| (fingerprint(message), message.len() as u64))
+                cleared.then(|| (fingerprint(message), message.len() as u64))
             });
-            let Some(goes) = read else { break };
-            if deletes && goes.is_none() && !look.overflows {
-                queue.stays(reach);
+            let Some(cleared) = read else { break };
+            if deletes && cleared.is_none() && !outcome.overflows {
+                queue.keep(reach);
             }
-            if let Some((fingerprint, bytes)) = goes {
+            if let Some((fingerprint, bytes)) = cleared {
                 if permit.take().is_some_and(|permit| !deadline.beside(permit)) {
-                    return Looked::Refused;
+                    return SliceEnd::Refused;
                 }
                 if !queue.delete(index) {
-                    return Looked::Stuck;
+                    return SliceEnd::Stuck;
                 }
-                look.hits.push(Hit { index: before, fingerprint });
-                look.taken_bytes += bytes;
+                outcome.deletions.push(Deletion { index: before, fingerprint });
+                outcome.removed_bytes += bytes;
                 deadline.reserve(budget.put_ns);
             }
-            let full = look.hits.len() >= budget.max_hits || look.taken_bytes >= budget.max_bytes;
-            if look.overflows || full || deadline.is_over(look.done(), goes.is_some()) {
+            let full =
+                outcome.deletions.len() >= budget.max_deletions || outcome.removed_bytes >= budget.max_bytes;
+            if outcome.overflows || full || deadline.is_over(outcome.done(), cleared.is_some()) {
                 break;
             }
         }
-        let cursor = from - look.counts.examined;
+        let cursor = from - outcome.counts.examined;
         // Where the whole window was examined, what stands around its far side stands around the next message.
         if cursor > next {
-            self.look_around_cursor(queue, cursor..from, look);
+            self.read_around_cursor(queue, cursor..from, outcome);
         }
-        Looked::Done
+        SliceEnd::Done
     }
 
     /// Notes what stands around the place at which a window stays open: the nearer messages are examined next, the
     /// farther ones are what this look left standing at the distances `walked`.
-    fn look_around_cursor(&self, queue: &mut impl Queue, walked: std::ops::Range<u64>, look: &mut ListLook) {
+    fn read_around_cursor(
+        &self,
+        queue: &mut impl Queue,
+        walked: std::ops::Range<u64>,
+        outcome: &mut ListOutcome,
+    ) {
         let (cursor, reach) = (walked.start, self.reach());
-        let before = self.here().marks.len() - 1 - look.removed();
+        let before = self.here().marks.len() - 1 - outcome.removed();
         let nearer = (cursor.saturating_sub(reach as u64)..cursor).rev();
-        look.around_end.near.extend(nearer.map_while(|distance| glance(queue, before - distance)));
+        outcome.around_end.near.extend(nearer.map_while(|distance| glance(queue, before - distance)));
         if self.deletes() {
-            queue.stayed(reach, |message| look.around_end.far.push(mark_of(message)));
+            queue.stayed(reach, |message| outcome.around_end.far.push(mark_of(message)));
         } else {
-            let farther = walked.take(look.again(reach));
-            look.around_end.far.extend(farther.map_while(|distance| glance(queue, before - distance)));
+            let farther = walked.take(outcome.again(reach));
+            outcome.around_end.far.extend(farther.map_while(|distance| glance(queue, before - distance)));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 
-use super::Place;
+use super::IndexPosition;
 
 /// Slots of one page, 64 KiB.
 const PAGE: usize = if cfg!(test) { 4 } else { 4_096 };
@@ -46,7 +46,7 @@ impl Digests {
     }
 
     /// Adds a place. Does nothing where the set is full: whoever adds asks first.
-    pub(super) fn insert(&mut self, place: &Place) {
+    pub(super) fn insert(&mut self, place: &IndexPosition) {
         let digest = self.digest(place.score, &place.tag);
         let slot = self.slot(digest);
         if self.at(slot) != FREE || self.is_full() {
@@ -93,8 +93,8 @@ impl Digests {
 mod tests {
     use super::*;
 
-    fn place(n: u32) -> Place {
-        Place { score: f64::from(n / 3), tag: n.to_le_bytes().to_vec() }
+    fn place(n: u32) -> IndexPosition {
+        IndexPosition { score: f64::from(n / 3), tag: n.to_le_bytes().to_vec() }
     }
 
     #[test]
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn both_zeros_are_one_time() {
         let mut digests = Digests::new(1);
-        digests.insert(&Place { score: -0.0, tag: b"a".to_vec() });
+        digests.insert(&IndexPosition { score: -0.0, tag: b"a".to_vec() });
         assert!(digests.contains(0.0, b"a") && digests.contains(-0.0, b"a"));
     }
 }

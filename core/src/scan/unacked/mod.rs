@@ -32,7 +32,7 @@
 //! examined later.
 
 mod digests;
-mod held;
+mod keys;
 #[cfg(test)]
 mod model_test;
 mod place;
@@ -40,10 +40,10 @@ mod snapshot;
 mod state;
 mod walk;
 
-pub use held::Held;
-pub use place::{Place, default_index, unix_ms};
+pub use keys::UnackedKeys;
+pub use place::{IndexPosition, default_index, unix_ms};
 pub use snapshot::PLACES_MAX;
-pub use walk::UnackedLook;
+pub use walk::UnackedOutcome;
 
 use snapshot::{Membership, Snapshot};
 
@@ -65,13 +65,13 @@ pub struct UnackedStart {
     /// Entries of the index.
     pub entries: u64,
     /// The place of the last one; `None`: there is none.
-    pub bound: Option<Place>,
+    pub bound: Option<IndexPosition>,
 }
 
 /// One match as a sample shows it.
 #[derive(Debug, Clone, PartialEq)]
 struct Row {
-    place: Place,
+    place: IndexPosition,
     bytes: u64,
     members: Vec<(Box<str>, Reply)>,
 }
@@ -94,11 +94,11 @@ pub fn unacked_row(score: f64, bytes: u64, members: &[(Box<str>, Reply)]) -> Rep
 pub struct UnackedScan {
     plan: Plan,
     index: Vec<u8>,
-    bound: Option<Place>,
+    bound: Option<IndexPosition>,
     /// Which entries were there when the job was accepted. A job that only looks takes all up to the bound for those.
     snapshot: Option<Snapshot>,
     /// The entry that was examined last.
-    cursor: Option<Place>,
+    cursor: Option<IndexPosition>,
     /// The tag of the match that KEEPONE keeps: it stays, whatever time it is given meanwhile.
     kept: Option<Vec<u8>>,
     counters: Counters,
@@ -154,11 +154,17 @@ impl UnackedScan {
 
     /// Remembers which entries are in the index now, of which at most `room` fit: for a clear, when it is accepted. Reads
     /// until the budget is spent; [`Self::read`] goes on.
-    pub fn remember(&mut self, held: &mut impl Held, room: usize, clock: &impl Clock, budget: &Budget) {
+    pub fn remember(
+        &mut self,
+        keys: &mut impl UnackedKeys,
+        room: usize,
+        clock: &impl Clock,
+        budget: &Budget,
+    ) {
         let Some(bound) = self.bound.as_ref().filter(|_| self.plan.effect.clears() && !self.done) else {
             return;
         };
-        self.snapshot = Some(Snapshot::new(held, (self.counters.total, bound), room, clock, budget));
+        self.snapshot = Some(Snapshot::new(keys, (self.counters.total, bound), room, clock, budget));
     }
 
     /// It does not know yet which entries were there when it was accepted: nothing is examined until then.
@@ -169,8 +175,8 @@ impl UnackedScan {
 
     /// Reads on which entries were there, until the budget is spent. The index was counted in this callback. Answers the
     /// time to the first entry, in nanoseconds.
-    pub fn read(&mut self, held: &mut impl Held, clock: &impl Clock, budget: &Budget) -> u64 {
-        self.snapshot.as_mut().map_or(0, |snapshot| snapshot.read(held, clock, budget))
+    pub fn read(&mut self, keys: &mut impl UnackedKeys, clock: &impl Clock, budget: &Budget) -> u64 {
+        self.snapshot.as_mut().map_or(0, |snapshot| snapshot.read(keys, clock, budget))
     }
 
     /// Entries that it has room to remember.
@@ -187,9 +193,9 @@ impl UnackedScan {
 
     /// Something changed in the index: it is as `held` has it now. To be called after each command that changes it, before
     /// the next one does.
-    pub fn count(&mut self, held: &mut impl Held) {
+    pub fn count(&mut self, keys: &mut impl UnackedKeys) {
         if let Some(snapshot) = &mut self.snapshot {
-            snapshot.count(held, self.cursor.as_ref().map(|place| place.score));
+            snapshot.count(keys, self.cursor.as_ref().map(|place| place.score));
         }
     }
 
@@ -247,7 +253,7 @@ impl UnackedScan {
     }
 
     /// Where the matches are that were found first, in the order of the index.
-    pub fn found(&self) -> impl Iterator<Item = &Place> {
+    pub fn found(&self) -> impl Iterator<Item = &IndexPosition> {
         self.rows.iter().map(|row| &row.place)
     }
 
@@ -307,32 +313,32 @@ impl UnackedScan {
     }
 
     /// Books a look, after what it noted was taken out.
-    pub fn commit(&mut self, look: &mut UnackedLook) {
-        self.count_deleted(look);
-        self.certain += look.counts.examined - look.uncertain;
-        self.uncertain += look.uncertain;
-        self.later += look.later;
+    pub fn commit(&mut self, outcome: &mut UnackedOutcome) {
+        self.count_deleted(outcome);
+        self.certain += outcome.counts.examined - outcome.uncertain;
+        self.uncertain += outcome.uncertain;
+        self.later += outcome.later;
         // Of those that nobody knows, no more were there than entries were.
         let most = self.snapshot.as_ref().map_or(0, Snapshot::most_uncertain);
         let there = self.uncertain.min(most).min(self.counters.total.saturating_sub(self.certain));
         let c = &mut self.counters;
-        c.add(&look.counts);
+        c.add(&outcome.counts);
         c.processed = self.certain + there;
         c.arrived = self.later + self.uncertain - there;
-        self.empty += look.empty;
-        self.doubtful += look.doubtful;
-        self.rows.append(&mut look.rows);
-        self.tallies.extend(&look.grouped);
+        self.empty += outcome.empty;
+        self.doubtful += outcome.doubtful;
+        self.rows.append(&mut outcome.rows);
+        self.tallies.extend(&outcome.grouped);
         // A hash has no places that groups could be found at.
         self.tallies.lose_places();
-        self.len = self.len.saturating_sub(look.taken.len() as u64);
-        if let Some(cursor) = look.cursor.take() {
+        self.len = self.len.saturating_sub(outcome.removed.len() as u64);
+        if let Some(cursor) = outcome.cursor.take() {
             self.cursor = Some(cursor);
         }
-        if let Some(kept) = look.kept.take() {
+        if let Some(kept) = outcome.kept.take() {
             self.kept = Some(kept);
         }
-        if look.over {
+        if outcome.over {
             self.end();
         } else if self.room() == Some(0) {
             self.done = true;
@@ -340,10 +346,10 @@ impl UnackedScan {
     }
 
     /// Counts what was taken out, once: alone where the booking may go wrong behind it.
-    pub fn count_deleted(&mut self, look: &mut UnackedLook) {
-        let taken = look.taken.len() as u64;
-        self.counters.deleted += taken - look.counted;
-        look.counted = taken;
+    pub fn count_deleted(&mut self, outcome: &mut UnackedOutcome) {
+        let taken = outcome.removed.len() as u64;
+        self.counters.deleted += taken - outcome.counted;
+        outcome.counted = taken;
     }
 
     /// How many more may go.

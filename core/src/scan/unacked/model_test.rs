@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::concerns::Concerns;
+use crate::match_notices::MatchNotices;
 use crate::scan::{Effect, Judge, Judgement, ScanState as _, Time};
 
 /// What happens between two slices.
@@ -69,7 +69,10 @@ impl Pair {
         UnackedStart {
             index: b"unacked_index".to_vec(),
             entries: self.index.len() as u64,
-            bound: self.index.last().map(|(score, tag)| Place { score: f64::from(*score), tag: tag.clone() }),
+            bound: self
+                .index
+                .last()
+                .map(|(score, tag)| IndexPosition { score: f64::from(*score), tag: tag.clone() }),
         }
     }
 }
@@ -87,14 +90,14 @@ impl<'a> Opened<'a> {
         Self { pair, at: usize::MAX, back: 0, refused: false }
     }
 
-    fn place(&self, at: usize) -> Option<Place> {
+    fn place(&self, at: usize) -> Option<IndexPosition> {
         let (score, tag) = self.pair.index.get(at).filter(|_| !self.refused)?;
-        Some(Place { score: f64::from(*score), tag: tag.clone() })
+        Some(IndexPosition { score: f64::from(*score), tag: tag.clone() })
     }
 }
 
-impl Held for Opened<'_> {
-    fn seek(&mut self, behind: Option<&Place>) {
+impl UnackedKeys for Opened<'_> {
+    fn seek(&mut self, behind: Option<&IndexPosition>) {
         let is_behind = |(score, tag): &(i8, Vec<u8>)| {
             behind.is_none_or(|place| (place.score, &place.tag) < (f64::from(*score), tag))
         };
@@ -107,23 +110,23 @@ impl Held for Opened<'_> {
         Some(f(f64::from(*score), tag, self.pair.hash.get(tag).map(Vec::as_slice)))
     }
 
-    fn seek_back(&mut self, place: Option<&Place>) {
+    fn seek_back(&mut self, place: Option<&IndexPosition>) {
         self.back = self.rank(place).and_then(|rank| usize::try_from(rank).ok()).unwrap_or(0);
     }
 
-    fn previous(&mut self) -> Option<Place> {
+    fn previous(&mut self) -> Option<IndexPosition> {
         self.back = self.back.checked_sub(1)?;
         self.place(self.back)
     }
 
-    fn rank(&mut self, place: Option<&Place>) -> Option<u64> {
+    fn rank(&mut self, place: Option<&IndexPosition>) -> Option<u64> {
         let is_before = |(score, tag): &&(i8, Vec<u8>)| {
             place.is_none_or(|place| (f64::from(*score), tag) < (place.score, &place.tag))
         };
         (!self.refused).then(|| self.pair.index.iter().filter(is_before).count() as u64)
     }
 
-    fn at(&mut self, rank: u64) -> Option<Place> {
+    fn at(&mut self, rank: u64) -> Option<IndexPosition> {
         self.place(usize::try_from(rank).ok()?)
     }
 
@@ -145,7 +148,7 @@ impl Judge for Seen {
     fn judge(&mut self, message: &[u8]) -> Judgement {
         self.0.push(message[1..].to_vec());
         let matched = message[0] == b'm';
-        Judgement { matched, concerns: Concerns::default(), ..Judgement::default() }
+        Judgement { matched, match_notices: MatchNotices::default(), ..Judgement::default() }
     }
     fn work(&mut self) -> u64 {
         // The clock is read after each message.
@@ -184,7 +187,7 @@ struct World {
     stayed: Vec<Vec<u8>>,
     matched: Vec<Vec<u8>>,
     seen: Vec<Vec<u8>>,
-    taken: Vec<Vec<u8>>,
+    removed: Vec<Vec<u8>>,
     moved: bool,
     /// Something came that the scan may not be able to tell from what was there.
     disturbed: bool,
@@ -194,9 +197,9 @@ fn budget(entries: u64) -> Budget {
     Budget {
         time: Time::AfterSeek { slice_ns: entries, last_seek_ns: 0 },
         window: 1,
-        max_hits: 5,
+        max_deletions: 5,
         max_bytes: u64::MAX,
-        hit_ns: 0,
+        deletion_ns: 0,
         put_ns: 0,
     }
 }
@@ -220,7 +223,7 @@ impl World {
             stayed: stayed.collect(),
             matched: Vec::new(),
             seen: Vec::new(),
-            taken: Vec::new(),
+            removed: Vec::new(),
             moved: false,
             disturbed: false,
             pair,
@@ -326,7 +329,7 @@ impl World {
         if self.scan.is_done() {
             return;
         }
-        let (mut look, mut judge) = (UnackedLook::default(), Seen::default());
+        let (mut outcome, mut judge) = (UnackedOutcome::default(), Seen::default());
         self.scan.observe(self.pair.hash.len() as u64, self.pair.index.len() as u64);
         let mut opened = Opened::new(&self.pair);
         self.scan.count(&mut opened);
@@ -335,8 +338,8 @@ impl World {
             assert_eq!(self.scan.counters().processed, 0, "nothing is examined before all is read");
             return;
         }
-        self.scan.look(&mut opened, &mut judge, &Ticking::default(), &budget(entries), &mut look);
-        if !look.taken.is_empty() && !write {
+        self.scan.run_slice(&mut opened, &mut judge, &Ticking::default(), &budget(entries), &mut outcome);
+        if !outcome.removed.is_empty() && !write {
             return;
         }
         let place = |tag: &Vec<u8>| self.pair.index.iter().position(|(_, other)| other == tag);
@@ -358,16 +361,16 @@ impl World {
             assert!(known == Membership::There || self.disturbed, "nothing came that could be one of those");
             self.seen.push(tag);
         }
-        for tag in &look.taken {
+        for tag in &outcome.removed {
             assert!(self.pair.hash[tag][0] == b'm', "what does not match is never taken out");
             let entry = self.pair.index.iter().find(|(_, other)| other == tag).expect("it is there");
             assert!(self.was_there(entry.0, tag), "one that came later is taken out");
-            self.taken.push(tag.clone());
+            self.removed.push(tag.clone());
             self.never_left.remove(tag);
             self.pair.remove(tag);
         }
         self.scan.count(&mut Opened::new(&self.pair));
-        self.scan.commit(&mut look);
+        self.scan.commit(&mut outcome);
         self.check();
     }
 
@@ -376,7 +379,7 @@ impl World {
         let c = self.scan.counters();
         let clears = self.scan.deletes();
         assert_eq!(c.matched, self.matched.len() as u64);
-        assert_eq!(c.deleted, self.taken.len() as u64);
+        assert_eq!(c.deleted, self.removed.len() as u64);
         let limit = self.plan.limit.unwrap_or(u64::MAX);
         let would = match self.plan.effect {
             Effect::ClearAll => c.matched.min(limit),
@@ -389,7 +392,7 @@ impl World {
         assert_eq!((c.would_delete, c.deleted), (would, if clears { would } else { 0 }));
         if self.plan.effect == Effect::KeepOne && clears {
             let kept = self.matched.first();
-            assert!(kept.is_none_or(|kept| !self.taken.contains(kept)), "the lowest deadline stays");
+            assert!(kept.is_none_or(|kept| !self.removed.contains(kept)), "the lowest deadline stays");
         }
         if !clears {
             let Reply::List(rows) = self.scan.sample(usize::MAX) else { unreachable!("a list") };
@@ -512,7 +515,7 @@ fn what_is_delivered_later_is_not_looked_at() {
     while !world.scan.is_done() {
         world.slice(4, true);
     }
-    assert_eq!((world.taken.len(), world.pair.hash.len()), (20, 22));
+    assert_eq!((world.removed.len(), world.pair.hash.len()), (20, 22));
     let c = world.scan.counters();
     assert_eq!((c.processed, c.drifted, c.arrived), (20, 0, 22));
 }
@@ -561,7 +564,7 @@ fn what_comes_after_all_was_read_costs_nothing() {
         world.apply(&Op::Deliver { score, tag: 0, matches: true });
     }
     let world = run(world);
-    assert_eq!((world.taken.len(), world.pair.hash.len()), (100, 100));
+    assert_eq!((world.removed.len(), world.pair.hash.len()), (100, 100));
     assert_eq!((world.scan.counters().arrived, world.scan.doubtful), (100, 0));
 }
 
@@ -598,7 +601,7 @@ fn an_index_that_cannot_be_read_leaves_what_was_not_read_uncertain() {
     assert!(!world.scan.watches());
     let world = run(world);
     assert_eq!(
-        (world.taken.len(), world.scan.doubtful),
+        (world.removed.len(), world.scan.doubtful),
         (16, 84),
         "only those that the command read are known"
     );
@@ -653,7 +656,7 @@ fn what_has_no_entry_and_what_has_no_message_is_said() {
     while !world.scan.is_done() {
         world.slice(9, true);
     }
-    assert_eq!(world.taken.len(), 3);
+    assert_eq!(world.removed.len(), 3);
     assert_eq!(world.pair.index.len(), 1, "an entry without a message is left alone");
     let notices = world.scan.notices();
     assert_eq!(notices[0], TASKS_GO_ON);

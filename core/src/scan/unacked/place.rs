@@ -4,14 +4,14 @@ use std::cmp::Ordering;
 
 /// The place of one entry. No two entries of an index have the same.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Place {
+pub struct IndexPosition {
     /// Seconds since 1970 at which the message was delivered; any number but NaN, which the server does not take.
     pub score: f64,
     /// The delivery tag, any bytes.
     pub tag: Vec<u8>,
 }
 
-impl Place {
+impl IndexPosition {
     /// How this place stands to that of an entry.
     #[must_use]
     pub fn cmp(&self, score: f64, tag: &[u8]) -> Ordering {
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn places_stand_in_the_order_of_time_and_then_of_tags() {
-        let place = |score: f64, tag: &[u8]| Place { score, tag: tag.to_vec() };
+        let place = |score: f64, tag: &[u8]| IndexPosition { score, tag: tag.to_vec() };
         let ascending = [
             place(f64::NEG_INFINITY, b"z"),
             place(-1.5, b""),

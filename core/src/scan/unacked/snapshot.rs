@@ -25,7 +25,7 @@
 //! its segment, by one command, stays the entry that was there: it never left the index.
 
 use super::digests::Digests;
-use super::{Held, Place};
+use super::{IndexPosition, UnackedKeys};
 use crate::scan::budget::{Budget, Clock, Deadline};
 
 /// Most places that all live clears remember together: 21 MB of digests.
@@ -76,7 +76,7 @@ pub(super) struct Snapshot {
     /// The segments were made: entries that are met from now on may have come later.
     divided: bool,
     /// The place that was read last.
-    read_to: Option<Place>,
+    read_to: Option<IndexPosition>,
     reading: bool,
     /// Entries of segments that grew which were there before and have no digest.
     uncertain: u64,
@@ -86,8 +86,8 @@ impl Snapshot {
     /// Of all entries as they are now, so many up to the bound, of which at most `room` can be remembered. Reads until
     /// the budget is spent.
     pub(super) fn new(
-        held: &mut impl Held,
-        (entries, bound): (u64, &Place),
+        keys: &mut impl UnackedKeys,
+        (entries, bound): (u64, &IndexPosition),
         room: usize,
         clock: &impl Clock,
         budget: &Budget,
@@ -101,9 +101,9 @@ impl Snapshot {
             reading: true,
             uncertain: 0,
         };
-        snapshot.read(held, clock, budget);
+        snapshot.read(keys, clock, budget);
         snapshot.divided = true;
-        if snapshot.divide(held).is_none() {
+        if snapshot.divide(keys).is_none() {
             // What was not read cannot be told from what comes.
             let count = entries.saturating_sub(snapshot.digests.len() as u64);
             snapshot.segments = vec![Segment { upper: bound.score, count, read: 0, state: State::Watched }];
@@ -113,16 +113,16 @@ impl Snapshot {
     }
 
     /// Divides what was not read into segments. `None` where the index cannot be read.
-    fn divide(&mut self, held: &mut impl Held) -> Option<()> {
-        let rest = held.rank(self.read_to.as_ref())?;
+    fn divide(&mut self, keys: &mut impl UnackedKeys) -> Option<()> {
+        let rest = keys.rank(self.read_to.as_ref())?;
         let mut below = 0;
         for part in 1..=SEGMENTS {
             let Some(rank) = (rest * part / SEGMENTS).checked_sub(1) else { continue };
-            let upper = held.at(rank)?.score;
+            let upper = keys.at(rank)?.score;
             if self.segments.last().is_some_and(|segment| segment.upper >= upper) {
                 continue;
             }
-            let up_to = held.up_to(upper)?;
+            let up_to = keys.up_to(upper)?;
             let count = up_to.saturating_sub(below);
             self.segments.push(Segment { upper, count, read: 0, state: State::Watched });
             below = up_to;
@@ -147,13 +147,13 @@ impl Snapshot {
 
     /// Reads on until the budget is spent; answers the time to the first entry, in nanoseconds. Nobody may have changed
     /// the index since it was counted last.
-    pub(super) fn read(&mut self, held: &mut impl Held, clock: &impl Clock, budget: &Budget) -> u64 {
+    pub(super) fn read(&mut self, keys: &mut impl UnackedKeys, clock: &impl Clock, budget: &Budget) -> u64 {
         let mut deadline = Deadline::new(clock, budget);
         let (mut seek_ns, mut work, mut first) = (0, 0, true);
-        held.seek_back(self.read_to.as_ref());
+        keys.seek_back(self.read_to.as_ref());
         while self.reading {
-            let Some(place) = held.previous() else {
-                if !held.is_refused() {
+            let Some(place) = keys.previous() else {
+                if !keys.is_refused() {
                     self.reading = false;
                     self.finish(0);
                 }
@@ -176,7 +176,7 @@ impl Snapshot {
         seek_ns
     }
 
-    fn remember(&mut self, place: &Place) {
+    fn remember(&mut self, place: &IndexPosition) {
         if self.divided {
             let at = self.segment_of(place.score);
             self.finish(at + 1);
@@ -205,7 +205,7 @@ impl Snapshot {
     }
 
     /// Counts the segments again, after something changed. The scan has passed everything below `passed`.
-    pub(super) fn count(&mut self, held: &mut impl Held, passed: Option<f64>) {
+    pub(super) fn count(&mut self, keys: &mut impl UnackedKeys, passed: Option<f64>) {
         let mut before: Option<(usize, u64)> = None;
         for at in 0..self.segments.len() {
             let upper = self.segments[at].upper;
@@ -215,9 +215,9 @@ impl Snapshot {
             let lower = match (before, at) {
                 (_, 0) => Some(0),
                 (Some((other, up_to)), _) if other + 1 == at => Some(up_to),
-                _ => held.up_to(self.segments[at - 1].upper),
+                _ => keys.up_to(self.segments[at - 1].upper),
             };
-            let (Some(lower), Some(up_to)) = (lower, held.up_to(upper)) else { return self.lose_sight() };
+            let (Some(lower), Some(up_to)) = (lower, keys.up_to(upper)) else { return self.lose_sight() };
             before = Some((at, up_to));
             let count = up_to.saturating_sub(lower);
             if count > self.segments[at].count {

@@ -1,8 +1,8 @@
 //! What a job asks of a scan over what workers hold.
 
-use super::{Held, UnackedLook, UnackedScan};
+use super::{UnackedKeys, UnackedOutcome, UnackedScan};
 use crate::scan::budget::{Budget, Clock};
-use crate::scan::contract::{ContainerScan, Examine, Looked, Progress, ScanState};
+use crate::scan::contract::{ContainerScan, Examine, Progress, ScanState, SliceEnd};
 use crate::scan::counters::Counters;
 use crate::scan::event::Event;
 use crate::scan::judge::Judge;
@@ -64,31 +64,31 @@ impl ScanState for UnackedScan {
 }
 
 impl ContainerScan for UnackedScan {
-    type Look = UnackedLook;
+    type Outcome = UnackedOutcome;
 
-    fn count_deleted(&mut self, look: &mut UnackedLook) {
-        self.count_deleted(look);
+    fn count_deleted(&mut self, outcome: &mut UnackedOutcome) {
+        self.count_deleted(outcome);
     }
 
-    fn commit(&mut self, look: &mut UnackedLook) {
-        self.commit(look);
+    fn commit(&mut self, outcome: &mut UnackedOutcome) {
+        self.commit(outcome);
     }
 }
 
 /// What is to be taken out is noted, and taken out by the caller: by commands that replicate themselves.
-impl<H: Held> Examine<H> for UnackedScan {
+impl<H: UnackedKeys> Examine<H> for UnackedScan {
     fn examine(
         &self,
-        held: &mut H,
+        keys: &mut H,
         judge: &mut impl Judge,
         clock: &impl Clock,
         budget: &Budget,
         permit: impl FnOnce() -> bool,
-        look: &mut UnackedLook,
-    ) -> Looked {
-        self.look(held, judge, clock, budget, look);
-        let is_read = !held.is_refused();
-        look.is_permitted = is_read && (look.taken.is_empty() || permit());
-        if look.is_permitted { Looked::Done } else { Looked::Refused }
+        outcome: &mut UnackedOutcome,
+    ) -> SliceEnd {
+        self.run_slice(keys, judge, clock, budget, outcome);
+        let is_read = !keys.is_refused();
+        outcome.is_permitted = is_read && (outcome.removed.is_empty() || permit());
+        if outcome.is_permitted { SliceEnd::Done } else { SliceEnd::Refused }
     }
 }

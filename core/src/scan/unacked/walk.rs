@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 
 use super::snapshot::Membership;
-use super::{Held, Place, Row, UnackedScan};
+use super::{IndexPosition, Row, UnackedKeys, UnackedScan};
 use crate::scan::budget::{Budget, Clock, Deadline};
-use crate::scan::contract::SliceLook;
+use crate::scan::contract::SliceOutcome;
 use crate::scan::counters::SliceCounts;
 use crate::scan::decide::{self, Matches};
 use crate::scan::judge::Judge;
@@ -15,13 +15,13 @@ use crate::scan::tallies::Grouped;
 
 /// What one slice saw. Nothing is booked until [`UnackedScan::commit`].
 #[derive(Debug, Default)]
-pub struct UnackedLook {
+pub struct UnackedOutcome {
     /// The tags of what is to be taken out. Empty where the job does not take out.
-    pub taken: Vec<Vec<u8>>,
+    pub removed: Vec<Vec<u8>>,
     /// The caller was permitted to take that out.
     pub(super) is_permitted: bool,
     /// Their bytes.
-    pub taken_bytes: u64,
+    pub removed_bytes: u64,
     /// What is added to the counters of the job. What is examined are entries.
     pub counts: SliceCounts,
     /// Of the entries examined, the ones that may have come after the job was accepted: they are left alone.
@@ -38,7 +38,7 @@ pub struct UnackedLook {
     pub(super) rows: Vec<Row>,
     pub(super) grouped: Vec<Grouped>,
     /// The entry examined last.
-    pub(super) cursor: Option<Place>,
+    pub(super) cursor: Option<IndexPosition>,
     /// The match that stays, where it was met.
     pub(super) kept: Option<Vec<u8>>,
     /// There is nothing more up to the bound.
@@ -52,49 +52,49 @@ pub struct UnackedLook {
 impl UnackedScan {
     /// Works until the budget is spent or there is nothing left up to the bound. Always passes at least one entry if there
     /// is one.
-    pub fn look(
+    pub fn run_slice(
         &self,
-        held: &mut impl Held,
+        keys: &mut impl UnackedKeys,
         judge: &mut impl Judge,
         clock: &impl Clock,
         budget: &Budget,
-        look: &mut UnackedLook,
+        outcome: &mut UnackedOutcome,
     ) {
-        *look = UnackedLook::default();
+        *outcome = UnackedOutcome::default();
         let mut deadline = Deadline::new(clock, budget);
         let mut first = true;
-        held.seek(self.cursor.as_ref());
+        keys.seek(self.cursor.as_ref());
         loop {
-            let step = held.next(|score, tag, value| {
+            let step = keys.next(|score, tag, value| {
                 if std::mem::take(&mut first) {
-                    (look.seek_ns, look.over_ns) = deadline.begin();
+                    (outcome.seek_ns, outcome.over_ns) = deadline.begin();
                 }
                 if self.bound.as_ref().is_none_or(|bound| bound.cmp(score, tag) == Ordering::Less) {
                     return Step::Behind;
                 }
-                let goes = look.take_in(self, judge, (score, tag), value) && self.deletes();
-                if goes {
-                    look.taken_bytes += tag.len() as u64;
-                    look.taken.push(tag.to_vec());
-                    deadline.reserve(budget.hit_ns);
+                let cleared = outcome.take_in(self, judge, (score, tag), value) && self.deletes();
+                if cleared {
+                    outcome.removed_bytes += tag.len() as u64;
+                    outcome.removed.push(tag.to_vec());
+                    deadline.reserve(budget.deletion_ns);
                 }
-                let full = look.taken.len() >= budget.max_hits
-                    || look.taken_bytes >= budget.max_bytes
-                    || self.room().is_some_and(|room| look.counts.would_delete >= room);
-                match full || deadline.is_over(look.work, goes) {
-                    true => Step::Last(Place { score, tag: tag.to_vec() }),
+                let full = outcome.removed.len() >= budget.max_deletions
+                    || outcome.removed_bytes >= budget.max_bytes
+                    || self.room().is_some_and(|room| outcome.counts.would_delete >= room);
+                match full || deadline.is_over(outcome.work, cleared) {
+                    true => Step::Last(IndexPosition { score, tag: tag.to_vec() }),
                     false => Step::Next,
                 }
             });
             match step {
                 Some(Step::Next) => {}
                 Some(Step::Last(place)) => {
-                    look.cursor = Some(place);
+                    outcome.cursor = Some(place);
                     return;
                 }
                 Some(Step::Behind) | None => {
-                    look.over = true;
-                    look.later += self.count_behind(held);
+                    outcome.over = true;
+                    outcome.later += self.count_behind(keys);
                     return;
                 }
             }
@@ -104,10 +104,10 @@ impl UnackedScan {
 
 impl UnackedScan {
     /// Entries behind the bound: the bound was the last one when the job was accepted.
-    fn count_behind(&self, held: &mut impl Held) -> u64 {
-        let (Some(bound), Some(all)) = (&self.bound, held.rank(None)) else { return 0 };
-        let Some(below) = held.rank(Some(bound)) else { return 0 };
-        let is_there = below < all && held.at(below).as_ref() == Some(bound);
+    fn count_behind(&self, keys: &mut impl UnackedKeys) -> u64 {
+        let (Some(bound), Some(all)) = (&self.bound, keys.rank(None)) else { return 0 };
+        let Some(below) = keys.rank(Some(bound)) else { return 0 };
+        let is_there = below < all && keys.at(below).as_ref() == Some(bound);
         all.saturating_sub(below + u64::from(is_there))
     }
 }
@@ -116,23 +116,23 @@ enum Step {
     /// On to the next entry.
     Next,
     /// The slice ends with this one.
-    Last(Place),
+    Last(IndexPosition),
     /// This one is behind the bound.
     Behind,
 }
 
-impl UnackedLook {
+impl UnackedOutcome {
     /// Returns the tags that the caller is to take out now. Where it may not, nothing is left to be booked as taken out.
-    pub fn to_take_out(&mut self) -> &[Vec<u8>] {
+    pub fn to_remove(&mut self) -> &[Vec<u8>] {
         if !self.is_permitted {
-            self.taken.clear();
+            self.removed.clear();
         }
-        &self.taken
+        &self.removed
     }
 
     /// Books that nothing was taken out.
-    pub fn took_nothing(&mut self) {
-        self.taken.clear();
+    pub fn removed_nothing(&mut self) {
+        self.removed.clear();
     }
 
     /// Judges one entry and counts what that took; says whether it is to go.
@@ -143,7 +143,7 @@ impl UnackedLook {
         place: (f64, &[u8]),
         value: Option<&[u8]>,
     ) -> bool {
-        let goes = match scan.membership(place) {
+        let cleared = match scan.membership(place) {
             Membership::Later => {
                 self.later += 1;
                 false
@@ -151,7 +151,7 @@ impl UnackedLook {
             known => self.judge(scan, judge, place, value, known == Membership::There),
         };
         self.work += judge.work() + value.map_or(0, |message| message.len() as u64);
-        goes
+        cleared
     }
 
     fn judge(
@@ -181,10 +181,10 @@ impl UnackedLook {
         if scan.plan.effect == Effect::Group {
             self.grouped.push(Grouped { group: verdict.group, distance: 0, bytes });
         } else if !scan.deletes() && scan.rows.len() + self.rows.len() < SAMPLE_MAX {
-            let place = Place { score, tag: tag.to_vec() };
+            let place = IndexPosition { score, tag: tag.to_vec() };
             self.rows.push(Row { place, bytes, members: judge.describe(message) });
         }
-        let is_cleared = decide::is_cleared(scan.plan.effect, &mut MatchWith { scan, look: self, tag });
+        let is_cleared = decide::is_cleared(scan.plan.effect, &mut MatchWith { scan, outcome: self, tag });
         self.counts.add_match(&verdict, bytes, is_cleared);
         is_cleared
     }
@@ -193,29 +193,29 @@ impl UnackedLook {
 /// A match of the index, and what is remembered of those that were met before it.
 struct MatchWith<'a> {
     scan: &'a UnackedScan,
-    look: &'a mut UnackedLook,
+    outcome: &'a mut UnackedOutcome,
     tag: &'a [u8],
 }
 
 impl Matches for MatchWith<'_> {
     /// The lowest deadline comes first. The match that stays is known by its tag, for it may get another score and be met
     /// again.
-    fn stays_as_oldest(&mut self) -> bool {
-        match self.scan.kept.as_ref().or(self.look.kept.as_ref()) {
+    fn keeps_as_oldest(&mut self) -> bool {
+        match self.scan.kept.as_ref().or(self.outcome.kept.as_ref()) {
             Some(kept) => kept.as_slice() == self.tag,
             None => {
-                self.look.kept = Some(self.tag.to_vec());
+                self.outcome.kept = Some(self.tag.to_vec());
                 true
             }
         }
     }
 
     fn has_room(&self) -> bool {
-        self.scan.room().is_none_or(|room| self.look.counts.would_delete < room)
+        self.scan.room().is_none_or(|room| self.outcome.counts.would_delete < room)
     }
 }
 
-impl SliceLook for UnackedLook {
+impl SliceOutcome for UnackedOutcome {
     fn counts(&self) -> &SliceCounts {
         &self.counts
     }
@@ -229,6 +229,6 @@ impl SliceLook for UnackedLook {
     }
 
     fn removed(&self) -> u64 {
-        self.taken.len() as u64
+        self.removed.len() as u64
     }
 }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use super::ListScan;
 use super::bearings::BULKY;
-use super::newest::Found;
+use super::newest::FoundNewest;
 use super::surroundings::Surroundings;
-use crate::scan::contract::SliceLook;
+use crate::scan::contract::SliceOutcome;
 use crate::scan::counters::SliceCounts;
 use crate::scan::decide::{self, Matches};
 use crate::scan::judge::Judge;
@@ -16,7 +16,7 @@ use crate::scan::tallies::Grouped;
 
 /// A message that was taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hit {
+pub struct Deletion {
     /// List index before the slice, 0 = head.
     pub index: u64,
     /// Digest of the message, so that whoever repeats the deletion can see that it has the same one.
@@ -25,9 +25,9 @@ pub struct Hit {
 
 /// What one slice saw and did. Nothing is booked until [`ListScan::commit`]. Reused from slice to slice.
 #[derive(Debug, Default)]
-pub struct ListLook {
+pub struct ListOutcome {
     /// What was taken out, indexes ascending.
-    pub hits: Vec<Hit>,
+    pub deletions: Vec<Deletion>,
     /// What is added to the counters of the job.
     pub counts: SliceCounts,
     /// Bytes examined.
@@ -43,15 +43,15 @@ pub struct ListLook {
     /// Time to the first message of the second walk, which takes out what the first met, in nanoseconds.
     pub reseek_ns: u64,
     /// What taking out took, of a second walk alone, in nanoseconds.
-    pub taking_ns: u64,
+    pub removing_ns: u64,
     /// Messages that were examined last, in a row, of which none is too large to be read again.
     pub(super) light: u64,
     /// Work of the judge on the way, in steps.
     pub(super) work: u64,
     /// Bytes taken out, or to be taken out by the second walk.
-    pub taken_bytes: u64,
+    pub removed_bytes: u64,
     /// What the second walk is to take out, the farthest from the head first.
-    pub(super) planned: Vec<Hit>,
+    pub(super) planned: Vec<Deletion>,
     /// Digests of values for which no match stayed before this look, each with the distance of the one that does now.
     pub(super) fresh: HashMap<u128, u64>,
     /// Of those, values that were never met before.
@@ -63,7 +63,7 @@ pub struct ListLook {
     /// The match that KEEPONE keeps from now on.
     pub(super) kept: Option<u64>,
     /// The matches of which KEEP NEWEST keeps one.
-    pub(super) newest: Found,
+    pub(super) newest: FoundNewest,
     /// One past the window that was walked back; `None` for a walk towards the head.
     pub(super) top: Option<u64>,
     pub(super) rows: Vec<SampleRow>,
@@ -75,26 +75,26 @@ pub struct ListLook {
     pub(super) around_end: Surroundings,
 }
 
-impl ListLook {
+impl ListOutcome {
     /// Forgets the look before.
     pub fn reset(&mut self) {
-        let mut hits = std::mem::take(&mut self.hits);
+        let mut deletions = std::mem::take(&mut self.deletions);
         let mut planned = std::mem::take(&mut self.planned);
         let mut fresh = std::mem::take(&mut self.fresh);
         let mut grouped = std::mem::take(&mut self.grouped);
         let mut newest = std::mem::take(&mut self.newest);
-        hits.clear();
+        deletions.clear();
         planned.clear();
         fresh.clear();
         grouped.clear();
         newest.clear();
-        *self = Self { hits, planned, fresh, grouped, newest, ..Self::default() };
+        *self = Self { deletions, planned, fresh, grouped, newest, ..Self::default() };
     }
 
     /// Messages taken out.
     #[must_use]
     pub fn removed(&self) -> u64 {
-        self.hits.len() as u64
+        self.deletions.len() as u64
     }
 
     /// Judges one message at `distance` and counts what that took; says whether it is to go.
@@ -105,9 +105,9 @@ impl ListLook {
         distance: u64,
         message: &[u8],
     ) -> bool {
-        let goes = self.judge(scan, judge, distance, message);
+        let cleared = self.judge(scan, judge, distance, message);
         self.work += judge.work();
-        goes
+        cleared
     }
 
     /// How many of the messages that were examined last, at most `reach`, are read again to know the place.
@@ -126,7 +126,7 @@ impl ListLook {
         let is_cleared = verdict.matched
             && decide::is_cleared(
                 scan.plan.effect,
-                &mut MatchAt { scan, look: self, judge, distance, message },
+                &mut MatchAt { scan, outcome: self, judge, distance, message },
             );
         if self.overflows {
             return false;
@@ -148,9 +148,9 @@ impl ListLook {
     }
 }
 
-impl SliceLook for ListLook {
+impl SliceOutcome for ListOutcome {
     fn reset(&mut self) {
-        ListLook::reset(self);
+        ListOutcome::reset(self);
     }
 
     fn counts(&self) -> &SliceCounts {
@@ -170,64 +170,64 @@ impl SliceLook for ListLook {
     }
 
     fn removed(&self) -> u64 {
-        ListLook::removed(self)
+        ListOutcome::removed(self)
     }
 }
 
 /// A match in a list, and what is remembered of those that were met before it.
 struct MatchAt<'a, J> {
     scan: &'a ListScan,
-    look: &'a mut ListLook,
+    outcome: &'a mut ListOutcome,
     judge: &'a mut J,
     distance: u64,
     message: &'a [u8],
 }
 
 impl<J: Judge> Matches for MatchAt<'_, J> {
-    fn stays_as_oldest(&mut self) -> bool {
-        let Self { scan, look, .. } = self;
+    fn keeps_as_oldest(&mut self) -> bool {
+        let Self { scan, outcome, .. } = self;
         if scan.counting {
             // All but one are cleared, whichever it is.
-            return !scan.has_matched() && look.counts.matched == 0;
+            return !scan.has_matched() && outcome.counts.matched == 0;
         }
-        let stays = !scan.spared && look.kept.is_none();
+        let stays = !scan.spared && outcome.kept.is_none();
         if stays {
-            look.kept = Some(self.distance);
+            outcome.kept = Some(self.distance);
         }
         stays
     }
 
-    fn stays_as_newest(&mut self) -> bool {
-        let Self { scan, look, .. } = self;
+    fn keeps_as_newest(&mut self) -> bool {
+        let Self { scan, outcome, .. } = self;
         if scan.deletes() {
             // Whatever has happened meanwhile: no match is cleared before a newer one is known to be in the queue.
             return !scan.has_newer(self.distance);
         }
-        look.newest.add(self.distance);
-        !scan.has_matched() && look.counts.matched == 0
+        outcome.newest.add(self.distance);
+        !scan.has_matched() && outcome.counts.matched == 0
     }
 
-    fn stays_for_its_values(&mut self) -> bool {
-        let Self { scan, look, .. } = self;
+    fn keeps_for_its_values(&mut self) -> bool {
+        let Self { scan, outcome, .. } = self;
         let Some(digest) = self.judge.values(self.message) else {
-            look.counts.unkeyed += 1;
+            outcome.counts.unkeyed += 1;
             return true;
         };
-        if scan.values.contains(digest) || look.fresh.contains_key(&digest) {
+        if scan.values.contains(digest) || outcome.fresh.contains_key(&digest) {
             return false;
         }
         let is_known = scan.values.knows(digest);
-        if !is_known && !scan.values.has_room(look.unknown_values) {
-            look.overflows = true;
+        if !is_known && !scan.values.has_room(outcome.unknown_values) {
+            outcome.overflows = true;
             return true;
         }
-        look.unknown_values += usize::from(!is_known);
-        look.fresh.insert(digest, self.distance);
+        outcome.unknown_values += usize::from(!is_known);
+        outcome.fresh.insert(digest, self.distance);
         true
     }
 
     fn has_room(&self) -> bool {
-        self.scan.room().is_none_or(|room| self.look.counts.would_delete < room)
+        self.scan.room().is_none_or(|room| self.outcome.counts.would_delete < room)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Events of jobs for those who listen on the channel `qadmin:events`.
 //!
-//! An event is put into the outbox where it happens and published in the hook before the poll, nowhere else: what
+//! An event is put into the publisher where it happens and published in the hook before the poll, nowhere else: what
 //! happens to a job may happen inside a notification, a flush, a transaction or somebody's command, and no
 //! subscriber's connection is written to from there. The server has sent its replies when it calls the hook, so one
 //! more turn of the event loop has to come that sends these.
@@ -11,9 +11,9 @@
 
 use std::collections::VecDeque;
 
-use qadmin_core::job::{CHANNEL, Happening, Job, event};
+use qadmin_core::job::{CHANNEL, Job, JobEvent, event};
 
-use crate::redis::call::{How, call, publish};
+use crate::redis::call::{CallMode, call, publish};
 use crate::redis::clock::{now_ms, now_ns};
 use crate::redis::guard::guard;
 use crate::redis::{Ctx, RString};
@@ -29,14 +29,14 @@ const EVENTS_PER_TURN: usize = 32;
 
 /// Events on their way.
 #[derive(Debug, Default)]
-pub(crate) struct Outbox {
+pub(crate) struct Publisher {
     events: VecDeque<Vec<u8>>,
     bytes: usize,
     /// The last turn published some: the next one sends them.
     published: bool,
 }
 
-impl Outbox {
+impl Publisher {
     /// A further turn of the event loop is needed.
     pub(crate) fn wants_turn(&self) -> bool {
         self.published || !self.events.is_empty()
@@ -63,8 +63,8 @@ impl Outbox {
         }
     }
 
-    /// Puts what happened to a job into the outbox, if anybody may listen. Whatever goes wrong there: the job goes on.
-    pub(crate) fn tell(&mut self, job: &mut Job, what: Happening) {
+    /// Puts what happened to a job into the publisher, if anybody may listen. Whatever goes wrong there: the job goes on.
+    pub(crate) fn tell(&mut self, job: &mut Job, what: JobEvent) {
         let told =
             guard("an event of a job", || anybody_listens().then(|| event(what, &job.record(), now_ms())));
         job.told(now_ns());
@@ -76,7 +76,7 @@ impl Outbox {
     /// Tells of a job's progress, if it was not told lately.
     pub(crate) fn tell_progress(&mut self, job: &mut Job) {
         if job.was_told_before(now_ns(), PROGRESS_EVERY_NS) {
-            self.tell(job, Happening::Progress);
+            self.tell(job, JobEvent::Progress);
         }
     }
 }
@@ -84,7 +84,8 @@ impl Outbox {
 /// Whether anybody could hear an event. What cannot be asked counts as yes.
 fn anybody_listens() -> bool {
     let Some(ctx) = Ctx::detached() else { return false };
-    let ask = |args: &[RString]| call(ctx, c"PUBSUB", How::Read, args).ok().and_then(|answer| answer.int());
+    let ask =
+        |args: &[RString]| call(ctx, c"PUBSUB", CallMode::Read, args).ok().and_then(|answer| answer.int());
     ctx.flags().cluster()
         || ask(&[RString::new("NUMSUB"), RString::new(CHANNEL)]) != Some(0)
         || ask(&[RString::new("NUMPAT")]) != Some(0)

@@ -3,7 +3,7 @@
 /// How many of the oldest have to go so that one more of `new` bytes is one of at most `most` entries that take at most
 /// `most_bytes` together. The newest is kept whatever it takes.
 #[must_use]
-pub fn too_many(
+pub fn count_to_evict(
     oldest_first: impl IntoIterator<Item = usize>,
     new: usize,
     most: usize,
@@ -25,13 +25,13 @@ mod tests {
 
     #[test]
     fn the_oldest_go_until_the_newest_fits_by_number_and_by_bytes() {
-        assert_eq!(too_many([], 10, 3, 5), 0, "the newest is kept whatever it takes");
-        assert_eq!(too_many([1, 1], 1, 3, 5), 0);
-        assert_eq!(too_many([1, 1, 1], 1, 3, 5), 1, "one too many");
-        assert_eq!(too_many([1, 2, 1], 1, 9, 5), 0, "just so many bytes");
-        assert_eq!(too_many([1, 2, 1], 2, 9, 5), 1);
-        assert_eq!(too_many([1, 3, 1], 4, 9, 5), 2);
-        assert_eq!(too_many([2, 2, 2], 9, 9, 5), 3);
+        assert_eq!(count_to_evict([], 10, 3, 5), 0, "the newest is kept whatever it takes");
+        assert_eq!(count_to_evict([1, 1], 1, 3, 5), 0);
+        assert_eq!(count_to_evict([1, 1, 1], 1, 3, 5), 1, "one too many");
+        assert_eq!(count_to_evict([1, 2, 1], 1, 9, 5), 0, "just so many bytes");
+        assert_eq!(count_to_evict([1, 2, 1], 2, 9, 5), 1);
+        assert_eq!(count_to_evict([1, 3, 1], 4, 9, 5), 2);
+        assert_eq!(count_to_evict([2, 2, 2], 9, 9, 5), 3);
     }
 
     #[test]
@@ -40,7 +40,7 @@ mod tests {
         let mut backlog: std::collections::VecDeque<usize> = std::collections::VecDeque::new();
         for n in 0..2_000_usize {
             let new = 400_000 + n * 7 % 300_000;
-            let gone = too_many(backlog.iter().copied(), new, 1_000, MOST);
+            let gone = count_to_evict(backlog.iter().copied(), new, 1_000, MOST);
             backlog.drain(..gone);
             backlog.push_back(new);
             assert!(backlog.iter().sum::<usize>() <= MOST && backlog.len() <= 1_000);

@@ -1,7 +1,7 @@
 //! Why nothing matches: what messages look like that were looked at beside what the filter asks for.
 //!
 //! A count of 0 is the answer to a wrong question as often as to a right one: a task's name with a letter too few, a pattern behind
-//! TASK, a number compared with a text. [`Onlooker`] looks at some messages and names the first such reason that it finds. It
+//! TASK, a number compared with a text. [`NoMatchReasons`] looks at some messages and names the first such reason that it finds. It
 //! never decides about a message.
 
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use crate::error::quote;
 use crate::field::Field;
 use crate::filter::{Filter, words};
-use crate::format::{Found, Reader};
+use crate::format::{FieldValue, Reader};
 use crate::json::{Decimal, Shape, decode_lossy, inner};
 use crate::kind::MessageKind;
 use crate::near;
@@ -35,12 +35,12 @@ struct Values {
 }
 
 impl Values {
-    fn see(&mut self, found: Found<'_>) {
+    fn see(&mut self, found: FieldValue<'_>) {
         let (counter, shown) = match found {
-            Found::Absent => (&mut self.absent, None),
-            Found::Unknown => (&mut self.unknown, None),
-            Found::Number(n) => (&mut self.numbers, Some(n.to_string().into_bytes())),
-            Found::Value(raw) => match Shape::of(raw) {
+            FieldValue::Absent => (&mut self.absent, None),
+            FieldValue::Unknown => (&mut self.unknown, None),
+            FieldValue::Number(n) => (&mut self.numbers, Some(n.to_string().into_bytes())),
+            FieldValue::Value(raw) => match Shape::of(raw) {
                 Shape::Null => (&mut self.absent, None),
                 Shape::Number => (&mut self.numbers, Some(raw.to_vec())),
                 Shape::Text => (&mut self.texts, Some(decode_lossy(inner(raw), SHOWN_MAX).into_bytes())),
@@ -105,7 +105,7 @@ impl Asked {
 
 /// Looks at messages of which none matches.
 #[derive(Debug)]
-pub struct Onlooker {
+pub struct NoMatchReasons {
     reader: Reader,
     /// The messages are those that workers hold.
     is_held: bool,
@@ -113,12 +113,12 @@ pub struct Onlooker {
     asked: Vec<Asked>,
     names: HashMap<Vec<u8>, u64>,
     nearest: Option<(usize, Vec<u8>)>,
-    looked: u64,
+    examined: u64,
     messages: u64,
     of_task: u64,
 }
 
-impl Onlooker {
+impl NoMatchReasons {
     /// One for messages that were taken for a kind, and a filter that none of them matched.
     #[must_use]
     pub fn new(kind: MessageKind, filter: &Filter) -> Self {
@@ -142,22 +142,22 @@ impl Onlooker {
             asked: asked.collect(),
             names: HashMap::new(),
             nearest: None,
-            looked: 0,
+            examined: 0,
             messages: 0,
             of_task: 0,
         }
     }
 
     /// Looks at one message; says how many bytes were decoded for that.
-    pub fn look(&mut self, message: &[u8]) -> usize {
-        self.looked += 1;
+    pub fn examine(&mut self, message: &[u8]) -> usize {
+        self.examined += 1;
         if !self.reader.envelope(message) {
             return 0;
         }
         self.messages += 1;
         let opened = self.reader.in_body(0) && self.reader.open_body(message);
         let text = |found| match found {
-            Found::Value(raw) if Shape::of(raw) == Shape::Text => {
+            FieldValue::Value(raw) if Shape::of(raw) == Shape::Text => {
                 Some(decode_lossy(inner(raw), 256).into_bytes())
             }
             _ => None,
@@ -203,30 +203,30 @@ impl Onlooker {
                 words([pattern.as_slice()])
             ));
         }
-        if self.looked == 0 {
+        if self.examined == 0 {
             return None;
         }
-        let looked = match self.looked {
+        let examined = match self.examined {
             1 => "of the one message that was looked at".to_owned(),
             n if self.is_held => format!("of the {n} messages that were delivered first"),
             n => format!("of the {n} messages that run next"),
         };
         if self.messages == 0 {
-            return Some(format!("{looked} none is a JSON object"));
+            return Some(format!("{examined} none is a JSON object"));
         }
         match &self.task {
-            Some(task) if self.of_task == 0 => Some(self.other_names(&looked, task)),
+            Some(task) if self.of_task == 0 => Some(self.other_names(&examined, task)),
             _ => {
                 let reason = self.asked.iter().find_map(Asked::explain)?;
                 Some(match &self.task {
                     Some(_) => format!("messages looked at that have this task: {}; {reason}", self.of_task),
-                    None => format!("{looked}: {reason}"),
+                    None => format!("{examined}: {reason}"),
                 })
             }
         }
     }
 
-    fn other_names(&self, looked: &str, task: &[u8]) -> String {
+    fn other_names(&self, examined: &str, task: &[u8]) -> String {
         let near =
             self.nearest.as_ref().map(|(_, name)| format!(", and one has nearly this name: {}", quote(name)));
         let mut names: Vec<_> = self.names.iter().collect();
@@ -237,7 +237,7 @@ impl Onlooker {
             (false, 0) => format!("; seen are {}", shown.join(", ")),
             (false, more) => format!("; seen are {} and {more} more", shown.join(", ")),
         };
-        format!("{looked} none has the task {}{}{seen}", quote(task), near.unwrap_or_default())
+        format!("{examined} none has the task {}{}{seen}", quote(task), near.unwrap_or_default())
     }
 }
 

@@ -68,10 +68,10 @@ impl Destination {
         if self.own { Self { key: parked_list(queue, id, cluster), ..self } } else { self }
     }
 
-    /// The end that messages are pushed at, of a list whose workers pop from `next_end`.
+    /// The end that messages are pushed at, of a list whose workers pop from `consumer_end`.
     #[must_use]
-    pub fn end(&self, next_end: End) -> End {
-        if self.front { next_end } else { next_end.other() }
+    pub fn end(&self, consumer_end: End) -> End {
+        if self.front { consumer_end } else { consumer_end.other() }
     }
 }
 
@@ -104,7 +104,7 @@ pub struct Undoing {
 
 /// Options of a clear.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Terms {
+pub struct ClearOptions {
     /// KEEP, with KEEPONE.
     pub keep: Keep,
     /// BY, with KEEPONE: one match stays of each value of these fields; empty = one of all.
@@ -123,7 +123,7 @@ pub struct Terms {
     pub undo: Option<Undoing>,
 }
 
-impl Terms {
+impl ClearOptions {
     /// Returns those of the options that were given which not every container takes.
     pub fn container_options(&self) -> impl Iterator<Item = ContainerOption> {
         let given = [

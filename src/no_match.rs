@@ -3,17 +3,17 @@
 //! Both looks are bounded in time, for everybody waits meanwhile, and neither decides anything.
 
 use qadmin_core::error::quote;
-use qadmin_core::job::{Job, Kind};
+use qadmin_core::job::{Job, JobKind};
 use qadmin_core::near;
+use qadmin_core::no_match::NoMatchReasons;
 use qadmin_core::request::commands;
-use qadmin_core::scan::{Held as _, Queue as _};
-use qadmin_core::zero::Onlooker;
+use qadmin_core::scan::{Queue as _, UnackedKeys as _};
 
 use crate::container::{self, unacked::Keys};
 use crate::redis::caller::Caller;
 use crate::redis::clock::cpu_ns;
 use crate::redis::key::{Type, type_of};
-use crate::redis::list::{List, Mode, Opened};
+use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::scan::{Cursor, Holds};
 use crate::redis::{Ctx, RString};
 use crate::rights;
@@ -84,23 +84,23 @@ fn nearest(ctx: Ctx<'_>, queue: &[u8], may_read: impl Fn(&[u8]) -> bool) -> Opti
 /// hold, those that were delivered first.
 pub(crate) fn explain(ctx: Ctx<'_>, job: &Job) -> Option<String> {
     let (start, counters) = (job.start(), job.counters());
-    let nothing = counters.matched == 0 && counters.deleted == 0 && counters.concerns.inexact == 0;
-    let asks = matches!(start.kind, Kind::Preview | Kind::Clear) && !start.filter.is_all();
-    if !nothing || !asks || job.is_outdated() {
+    let nothing = counters.matched == 0 && counters.deleted == 0 && counters.match_notices.inexact == 0;
+    let asks = matches!(start.kind, JobKind::Preview | JobKind::Clear) && !start.filter.is_all();
+    if !nothing || !asks || job.is_stale() {
         return None;
     }
     ctx.select(start.db);
-    let mut look = Look::new(Onlooker::new(start.messages, &start.filter));
+    let mut search = Search::new(NoMatchReasons::new(start.messages, &start.filter));
     match &start.unacked {
-        Some(keys) => look.at_held(ctx, &start.queue, &keys.index),
-        None => look.at_lists(ctx, job),
+        Some(keys) => search.at_unacked(ctx, &start.queue, &keys.index),
+        None => search.at_lists(ctx, job),
     }
-    look.onlooker.explain()
+    search.reasons.explain()
 }
 
 /// A look at messages, with an end.
-struct Look {
-    onlooker: Onlooker,
+struct Search {
+    reasons: NoMatchReasons,
     began: u64,
     longest: u64,
     left: u64,
@@ -109,11 +109,11 @@ struct Look {
     bytes: usize,
 }
 
-impl Look {
-    fn new(onlooker: Onlooker) -> Self {
+impl Search {
+    fn new(reasons: NoMatchReasons) -> Self {
         let settings = settings::now();
         let (longest, left) = (settings.slice_us() * 1_000, settings.sample_window());
-        Self { onlooker, began: cpu_ns(), longest, left, messages: 0, bytes: 0 }
+        Self { reasons, began: cpu_ns(), longest, left, messages: 0, bytes: 0 }
     }
 
     /// Another message may be looked at; counts it.
@@ -131,29 +131,29 @@ impl Look {
     }
 
     fn at(&mut self, message: &[u8]) {
-        self.bytes += message.len() + self.onlooker.look(message);
+        self.bytes += message.len() + self.reasons.examine(message);
     }
 
     /// Looks at the messages of each list that run next.
     fn at_lists(&mut self, ctx: Ctx<'_>, job: &Job) {
-        let next_end = job.start().messages.spec().next_end;
+        let consumer_end = job.start().messages.spec().consumer_end;
         for key in job.keys() {
             let name = RString::new(key);
-            let Opened::List(mut list) = List::open(ctx, &name, Mode::Read) else { continue };
+            let OpenedList::List(mut list) = List::open(ctx, &name, Mode::Read) else { continue };
             let len = list.len();
             for distance in 0..len {
                 if !self.goes_on() {
                     return;
                 }
-                list.read(next_end.index(distance, len), |message| self.at(message));
+                list.read(consumer_end.index(distance, len), |message| self.at(message));
             }
         }
     }
 
     /// Looks at the messages that workers hold, from the first delivery on.
-    fn at_held(&mut self, ctx: Ctx<'_>, hash: &[u8], index: &[u8]) {
+    fn at_unacked(&mut self, ctx: Ctx<'_>, hash: &[u8], index: &[u8]) {
         let (hash, index) = (RString::new(hash), RString::new(index));
-        let container::Opened::Keys(mut keys) = Keys::open(ctx, &hash, &index) else { return };
+        let container::OpenedKeys::Keys(mut keys) = Keys::open(ctx, &hash, &index) else { return };
         keys.seek(None);
         while self.goes_on()
             && keys.next(|_, _, value| value.into_iter().for_each(|it| self.at(it))).is_some()

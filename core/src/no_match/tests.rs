@@ -18,11 +18,11 @@ fn message(task: &str, kwargs: &str) -> String {
 }
 
 fn explain(words: &[&str], messages: &[String]) -> Option<String> {
-    let mut onlooker = Onlooker::new(MessageKind::Celery, &filter(words));
+    let mut reasons = NoMatchReasons::new(MessageKind::Celery, &filter(words));
     for message in messages {
-        onlooker.look(message.as_bytes());
+        reasons.examine(message.as_bytes());
     }
-    let text = onlooker.explain();
+    let text = reasons.explain();
     assert!(text.iter().all(|text| text.bytes().all(|b| (0x20..0x7f).contains(&b))), "{text:?}");
     text
 }
@@ -91,16 +91,16 @@ fn without_messages_there_is_little_to_say() {
 
 #[test]
 fn what_is_remembered_is_bounded() {
-    let mut onlooker = Onlooker::new(MessageKind::Celery, &filter(&["TASK", "a"]));
+    let mut reasons = NoMatchReasons::new(MessageKind::Celery, &filter(&["TASK", "a"]));
     for n in 0..1_000 {
-        onlooker.look(message(&format!("{}{n}", "x".repeat(1_000)), "{}").as_bytes());
+        reasons.examine(message(&format!("{}{n}", "x".repeat(1_000)), "{}").as_bytes());
     }
-    assert_eq!(onlooker.names.len(), 1, "names are cut");
+    assert_eq!(reasons.names.len(), 1, "names are cut");
     for n in 0..1_000 {
-        onlooker.look(message(&format!("t{n}"), "{}").as_bytes());
+        reasons.examine(message(&format!("t{n}"), "{}").as_bytes());
     }
-    assert_eq!(onlooker.names.len(), NAMES_MAX);
-    let text = onlooker.explain().expect("a reason");
+    assert_eq!(reasons.names.len(), NAMES_MAX);
+    let text = reasons.explain().expect("a reason");
     assert!(text.len() < 600, "{text}");
 }
 

@@ -1,7 +1,7 @@
 //! QADMIN.PAUSE, RESUME and THROTTLE: how a live job goes on. They change memory; the record follows from the hook.
 
 use qadmin_core::error::{Error, ServerError};
-use qadmin_core::job::{Happening, Job};
+use qadmin_core::job::{Job, JobEvent};
 use qadmin_core::request::{CommandSpec, Format, Pause, Resume, Throttle, commands};
 use uuid::Uuid;
 
@@ -9,7 +9,7 @@ use super::Answer;
 use super::cancel::find_own;
 use super::status::find;
 use crate::entry;
-use crate::record::{Owed, owe};
+use crate::record::{PendingWrite, queue_write};
 use crate::redis::Ctx;
 use crate::redis::clock::now_ms;
 
@@ -51,13 +51,13 @@ fn change(
             let was_paused = job.is_paused();
             change(job);
             match (was_paused, job.is_paused()) {
-                (false, true) => state.outbox.tell(job, Happening::Paused),
-                (true, false) => state.outbox.tell(job, Happening::Resumed),
+                (false, true) => state.publisher.tell(job, JobEvent::Paused),
+                (true, false) => state.publisher.tell(job, JobEvent::Resumed),
                 _ => {}
             }
             if job.start().kind.is_recorded() {
-                let now = Owed::of(job, None);
-                owe(&mut state.owed, now);
+                let now = PendingWrite::of(job, None);
+                queue_write(&mut state.pending, now);
             }
             state.wake();
             found = find(state, ctx, id, queue).ok_or(ServerError::Internal)?;

@@ -10,7 +10,7 @@ use crate::error::Error;
 
 /// A job that is named, and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
+pub struct NamedJob {
     /// Which job.
     pub id: Uuid,
     /// The job's queue, which leads to the cluster node that knows it.
@@ -19,7 +19,7 @@ pub struct Named {
     pub format: Format,
 }
 
-impl Named {
+impl NamedJob {
     fn parse(command: &'static CommandSpec, args: &[&[u8]]) -> Result<Self, Error> {
         let JobOptions { target, queue, format, .. } = JobOptions::parse(command, args)?;
         Ok(Self { id: job_id(target)?, queue, format })
@@ -28,24 +28,24 @@ impl Named {
 
 /// Let a job stand still.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pause(pub Named);
+pub struct Pause(pub NamedJob);
 
 impl Request for Pause {
     const COMMAND: &'static CommandSpec = &commands::PAUSE;
 
     fn parse(args: &[&[u8]], _now_ms: i64) -> Result<Self, Error> {
-        Named::parse(Self::COMMAND, args).map(Self)
+        NamedJob::parse(Self::COMMAND, args).map(Self)
     }
 }
 
 /// Let a paused job go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resume(pub Named);
+pub struct Resume(pub NamedJob);
 
 impl Request for Resume {
     const COMMAND: &'static CommandSpec = &commands::RESUME;
 
     fn parse(args: &[&[u8]], _now_ms: i64) -> Result<Self, Error> {
-        Named::parse(Self::COMMAND, args).map(Self)
+        NamedJob::parse(Self::COMMAND, args).map(Self)
     }
 }

@@ -15,19 +15,19 @@ const PER_TURN: usize = 16;
 impl State {
     /// This server became the one that may write, or loaded other data: every record that it knows is to be
     /// looked at.
-    pub(crate) fn settle_later(&mut self, ctx: Ctx<'_>) {
-        self.unsettled = self.records.all().into();
-        if !self.unsettled.is_empty() {
+    pub(crate) fn reconcile_later(&mut self, ctx: Ctx<'_>) {
+        self.orphaned = self.records.all().into();
+        if !self.orphaned.is_empty() {
             event_loop::hook(ctx);
             self.wake();
         }
     }
 
     /// Looks at some. The caller has asked the gate. Says whether it did something.
-    pub(crate) fn settle(&mut self, ctx: Ctx<'_>) -> bool {
+    pub(crate) fn reconcile(&mut self, ctx: Ctx<'_>) -> bool {
         for done in 0..PER_TURN {
             // Taken out first: one that panics must not stand in the way of others.
-            let Some((id, db, key)) = self.unsettled.pop_front() else { return done > 0 };
+            let Some((id, db, key)) = self.orphaned.pop_front() else { return done > 0 };
             let stored = record::read_as_it_stands(ctx, db, &key);
             self.records.learn(id, stored.as_ref().map(|stored| &stored.record));
             if self.registry.find_live(id).is_none()
@@ -45,14 +45,14 @@ impl State {
                         Entry::Interrupted
                     }
                 };
-                let owed = stored.rewritten(id, db, entry);
-                if !owed.lies_under(&key, ctx) {
+                let pending = stored.rewritten(id, db, entry);
+                if !pending.lies_under(&key, ctx) {
                     log::notice(&format!(
                         "the record of job {id} lies under a key of another kind of server"
                     ));
-                } else if let Err(refusal) = owed.write(ctx) {
+                } else if let Err(refusal) = pending.write(ctx) {
                     if refusal.may_pass() {
-                        self.unsettled.push_front((id, db, key));
+                        self.orphaned.push_front((id, db, key));
                         return done > 0;
                     }
                     log::warning(&format!("the record of job {id} stays as it is: {refusal}"));

@@ -4,7 +4,7 @@
 
 /// What one match is, besides a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Concerns {
+pub struct MatchNotices {
     /// A chord waits for it: without it the chord's callback is never called.
     pub in_chord: bool,
     /// It is a member of a group.
@@ -28,7 +28,7 @@ pub struct LeftBehind {
 
 /// How many matches are so, and how many messages are spared that match by their sender's texts alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ConcernCounts {
+pub struct MatchNoticeCounts {
     /// Matches that a chord waits for.
     pub in_chord: u64,
     /// Matches that are members of a group.
@@ -38,7 +38,7 @@ pub struct ConcernCounts {
     /// Matches that a worker had and gave back.
     pub redelivered: u64,
     /// Messages of which `argsrepr` or `kwargsrepr` alone tells that they match, or in which group they are. They are
-    /// among the matches where the request had INEXACT, else beside them. Not among [`ConcernCounts::values`]: where groups
+    /// among the matches where the request had INEXACT, else beside them. Not among [`MatchNoticeCounts::values`]: where groups
     /// are counted it is the only one that is looked for.
     pub inexact: u64,
     /// Matches that leave a lock behind.
@@ -47,7 +47,7 @@ pub struct ConcernCounts {
     pub batches: u64,
 }
 
-impl ConcernCounts {
+impl MatchNoticeCounts {
     /// What replies show of all matches: the counts of `in_chord`, `in_group`, `with_eta` and `redelivered`.
     #[must_use]
     pub fn values(&self) -> [u64; 4] {
@@ -55,7 +55,7 @@ impl ConcernCounts {
     }
 
     /// Counts one match.
-    pub fn count(&mut self, match_is: Concerns) {
+    pub fn count(&mut self, match_is: MatchNotices) {
         self.in_chord += u64::from(match_is.in_chord);
         self.in_group += u64::from(match_is.in_group);
         self.with_eta += u64::from(match_is.with_eta);
@@ -70,7 +70,7 @@ impl ConcernCounts {
     }
 
     /// Counts a message that is no match, although its sender's texts say that it is one.
-    pub fn count_spared(&mut self, message_is: Concerns) {
+    pub fn count_spared(&mut self, message_is: MatchNotices) {
         self.inexact += u64::from(message_is.inexact);
     }
 
@@ -109,7 +109,7 @@ pub fn uncompared_notice(uncompared: u64) -> Option<String> {
 
 /// The sentences for whoever is about to clear matches that leave something behind.
 #[must_use]
-pub fn left_notices(counts: &ConcernCounts) -> [Option<String>; 2] {
+pub fn left_notices(counts: &MatchNoticeCounts) -> [Option<String>; 2] {
     let locks = (counts.locks > 0).then(|| {
         format!(
             "matches that hold a lock (lock_digest, unique_digest, unique_for): {}; a clear leaves the lock, and jobs like \
