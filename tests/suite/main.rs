@@ -30,6 +30,7 @@ mod joins;
 mod kinds;
 mod limits;
 mod live;
+mod map;
 mod model;
 mod moves;
 mod neighbours;
