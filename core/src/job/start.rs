@@ -11,46 +11,56 @@ use crate::priorities::{List, Priority};
 use crate::queue::End;
 use crate::scan::{Effect, UnackedStart};
 
-/// What a job was started by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JobKind {
+/// Writes the kinds of jobs and their words from one row for each.
+macro_rules! job_kinds {
+    ($($(#[$doc:meta])* $kind:ident $word:literal,)*) => {
+        /// What a job was started by.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum JobKind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl JobKind {
+            /// The word in `kind`.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $word,)*
+                }
+            }
+
+            /// The kind with this word.
+            #[must_use]
+            pub fn parse(word: &[u8]) -> Option<Self> {
+                $(if word == $word.as_bytes() {
+                    return Some(Self::$kind);
+                })*
+                None
+            }
+        }
+    };
+}
+
+job_kinds! {
     /// QADMIN.PREVIEW.
-    Preview,
+    Preview "preview",
     /// QADMIN.CLEARJOB.
-    Clear,
+    Clear "clear",
     /// QADMIN.STATS.
-    Stats,
+    Stats "stats",
     /// QADMIN.UNDO.
-    Undo,
+    Undo "undo",
 }
 
 impl JobKind {
-    /// The word in `kind`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Preview => "preview",
-            Self::Clear => "clear",
-            Self::Stats => "stats",
-            Self::Undo => "undo",
-        }
-    }
-
-    /// The kind with this word.
-    #[must_use]
-    pub fn parse(word: &[u8]) -> Option<Self> {
-        [Self::Preview, Self::Clear, Self::Stats, Self::Undo]
-            .into_iter()
-            .find(|kind| kind.as_str().as_bytes() == word)
-    }
-
-    /// It only looks: it lives in memory alone, whoever may read the queue may end it, and equal ones are one.
+    /// Whether a job of this kind changes nothing: it has no record, anyone who can read the queue can end it, and equal jobs
+    /// are one.
     #[must_use]
     pub fn only_counts(self) -> bool {
         matches!(self, Self::Preview | Self::Stats)
     }
 
-    /// It has a record in the keyspace, and entries in the audit stream.
+    /// Whether a job of this kind has a record in the keyspace and entries in the audit stream.
     #[must_use]
     pub fn is_recorded(self) -> bool {
         !self.only_counts()
