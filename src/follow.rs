@@ -4,7 +4,7 @@ use qadmin_core::job::Job;
 use qadmin_core::queue::End;
 use qadmin_core::scan::Event;
 
-use crate::container::unacked;
+use crate::container::index;
 use crate::record;
 use crate::redis::clock::now_ms;
 use crate::state::State;
@@ -26,9 +26,10 @@ pub(crate) enum KeyChange {
     Edited(u64),
     /// Deleted, expired, renamed away or replaced.
     Gone,
-    /// Entries of an index of what workers hold came, left or got another score.
+    /// Entries of a sorted set of messages or of an index of what workers hold came, left or got another score.
     IndexChanged,
-    /// Messages were taken out of a hash of what workers hold, on a replica: by its primary's workers or jobs.
+    /// Messages were taken out of a sorted set or of a hash of what workers hold, on a replica: by its primary's workers or
+    /// jobs.
     UnackedRemoved,
     /// A record was written or loaded.
     RecordSeen,
@@ -47,7 +48,7 @@ pub(crate) fn apply(state: &mut State, event: &KeyEvent) {
     let (db, key) = (event.db, event.key.as_slice());
     let on_queue = match event.what {
         KeyChange::RecordSeen => return state.records.seen(db, key),
-        KeyChange::IndexChanged => return unacked::lose_sight(state, db, key),
+        KeyChange::IndexChanged => return index::lose_sight(state, db, key),
         KeyChange::UnackedRemoved => {
             state.forget_counts(db, key);
             return state

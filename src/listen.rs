@@ -4,7 +4,7 @@ use qadmin_core::error::EndReason;
 use qadmin_core::job::{Job, JobKind, JobStatus};
 use qadmin_core::queue::End;
 
-use crate::container::unacked;
+use crate::container::index;
 use crate::entry;
 use crate::follow::{KeyChange, KeyEvent};
 use crate::record;
@@ -25,7 +25,7 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
     }
     // Which ones came is known by counting now, before the next command comes. While another callback holds the state that
     // cannot be done: then `apply` says that nobody looked.
-    if what == KeyChange::IndexChanged && entry::with(|state| unacked::count_index(state, ctx, key)).is_ok() {
+    if what == KeyChange::IndexChanged && entry::with(|state| index::count_index(state, ctx, key)).is_ok() {
         return;
     }
     entry::follow_or_put_aside(KeyEvent { db: ctx.db(), key: key.to_vec(), what });
@@ -45,8 +45,9 @@ fn classify(ctx: Ctx<'_>, event: &[u8], key: &[u8]) -> Option<KeyChange> {
         b"del" | b"expired" | b"evicted" | b"rename_from" | b"rename_to" | b"move_from" => {
             Some(KeyChange::Gone)
         }
-        // What a clear takes out of a hash comes to a replica as the primary's HDEL, and so does what workers acknowledge.
-        b"hdel" if !is_record && !ctx.flags().primary() => Some(KeyChange::UnackedRemoved),
+        // What a clear takes out of a hash or a sorted set comes to a replica as the primary's HDEL or ZREM, and so does what
+        // workers acknowledge or take.
+        b"hdel" | b"zrem" if !is_record && !ctx.flags().primary() => Some(KeyChange::UnackedRemoved),
         _ if !watched(ctx.db(), key) => None,
         b"lpush" => list_len(ctx, key, |len| KeyChange::Pushed(End::Head, len)),
         b"rpush" => list_len(ctx, key, |len| KeyChange::Pushed(End::Tail, len)),

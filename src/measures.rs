@@ -16,6 +16,9 @@ const FSYNC_LOOK_EVERY_NS: u64 = 1_000_000_000;
 /// Bytes that one slice moves to another list, but for its first message: they are held meanwhile.
 const MOVED_BYTES_MAX: u64 = 1024 * 1024;
 
+/// Bytes of messages that one slice takes out of a sorted set, but for its first: they are in the unit.
+const MEMBERS_BYTES_MAX: u64 = 1024 * 1024;
+
 /// Bytes of delivery tags that one slice takes out, but for its first: they are in the unit.
 const TAGS_BYTES_MAX: u64 = 1024 * 1024;
 
@@ -36,6 +39,8 @@ pub(crate) struct Measures {
     unacked: DeletionCost,
     /// What putting one into another list costs.
     put: DeletionCost,
+    /// What taking a member out of a sorted set costs, without and with moving it to another one.
+    members: [DeletionCost; 2],
     /// What the last seek took, nanoseconds.
     seek_ns: u64,
     /// `appendfsync` is `always`, for all that is known.
@@ -101,6 +106,18 @@ impl Measures {
         let budget = self.in_time(Time::AfterSeek { slice_ns, last_seek_ns: 0 }, slice_ns);
         let max_deletions = budget.max_deletions.min(most);
         Budget { max_deletions, max_bytes: TAGS_BYTES_MAX, deletion_ns: self.unacked.ns(), ..budget }
+    }
+
+    /// For a look at a sorted set of messages. `moves` says that what is taken out is put into another one.
+    pub(crate) fn sorted_set(&self, settings: &Settings, most: usize, moves: bool) -> Budget {
+        let deletion_ns = self.members[usize::from(moves)].ns();
+        Budget { max_bytes: MEMBERS_BYTES_MAX, deletion_ns, ..self.unacked(settings, most) }
+    }
+
+    /// Learns from so many members taken out of a sorted set.
+    pub(super) fn took_members(&mut self, members: u64, took_ns: u64, moves: bool, now: u64) {
+        self.last_unit_ns = now;
+        self.members[usize::from(moves)].learn(members, took_ns);
     }
 
     /// Learns from so many messages of workers taken out.

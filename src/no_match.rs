@@ -3,13 +3,13 @@
 //! Both looks are bounded in time, for everybody waits meanwhile, and neither decides anything.
 
 use qadmin_core::error::quote;
-use qadmin_core::job::{Job, JobKind};
+use qadmin_core::job::{Job, JobKind, Storage};
 use qadmin_core::near;
 use qadmin_core::no_match::NoMatchReasons;
 use qadmin_core::request::commands;
-use qadmin_core::scan::{Queue as _, UnackedKeys as _};
+use qadmin_core::scan::Queue as _;
 
-use crate::container::{self, unacked::Keys};
+use crate::container::walked::Walked;
 use crate::redis::caller::Caller;
 use crate::redis::clock::cpu_ns;
 use crate::redis::key::{Type, type_of};
@@ -91,9 +91,9 @@ pub(crate) fn explain(ctx: Ctx<'_>, job: &Job) -> Option<String> {
     }
     ctx.select(start.db);
     let mut search = Search::new(NoMatchReasons::new(start.messages, &start.filter));
-    match &start.unacked {
-        Some(keys) => search.at_unacked(ctx, &start.queue, &keys.index),
-        None => search.at_lists(ctx, job),
+    match &start.storage {
+        Storage::Lists => search.at_lists(ctx, job),
+        storage => search.at_entries(ctx, storage, &start.queue),
     }
     search.reasons.explain()
 }
@@ -150,11 +150,11 @@ impl Search {
         }
     }
 
-    /// Looks at the messages that workers hold, from the first delivery on.
-    fn at_unacked(&mut self, ctx: Ctx<'_>, hash: &[u8], index: &[u8]) {
-        let (hash, index) = (RString::new(hash), RString::new(index));
-        let container::OpenedKeys::Keys(mut keys) = Keys::open(ctx, &hash, &index) else { return };
-        keys.seek(None);
+    /// Looks at messages in the order of a sorted set, from the lowest score on.
+    fn at_entries(&mut self, ctx: Ctx<'_>, storage: &Storage, queue: &[u8]) {
+        let names = Walked::names(storage, queue);
+        let Some(mut keys) = Walked::open(ctx, storage, &names) else { return };
+        keys.begin();
         while self.goes_on()
             && keys.next(|_, _, value| value.into_iter().for_each(|it| self.at(it))).is_some()
         {}

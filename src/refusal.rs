@@ -10,7 +10,10 @@ pub(crate) enum Refusal {
     /// The record's key holds another type.
     RecordKey,
     /// The key to which matches go holds another type.
-    NoList,
+    Destination {
+        /// The type that it should hold.
+        wanted: &'static str,
+    },
 }
 
 impl Refusal {
@@ -26,7 +29,7 @@ impl std::fmt::Display for Refusal {
             Self::Wait(why) => why,
             Self::Moved => "its slot moved to another node of the cluster",
             Self::RecordKey => "its key holds something else",
-            Self::NoList => "the key to which matches go holds no list",
+            Self::Destination { .. } => "the key to which matches are moved holds another type",
         })
     }
 }

@@ -13,18 +13,19 @@ pub enum Container {
     Lists,
     /// kombu's hash of messages that workers hold, with its index.
     Unacked,
+    /// A sorted set of messages, such as Sidekiq's `retry`, `schedule` and `dead`.
+    SortedSet,
 }
 
 impl Container {
     /// The container of a command or of a job.
     ///
-    /// `is_unacked` says that it is about a hash of messages that workers hold, `priority` which priorities were asked
-    /// for, and `exists` that some key held messages when the command was accepted. `None` where neither the request nor
+    /// `known` is the container where keys are no lists, `priority` which priorities were asked for, and `exists` that some key held messages when the command was accepted. `None` where neither the request nor
     /// a key tells: the key is missing, and it may come to hold anything.
     #[must_use]
-    pub fn of(is_unacked: bool, priority: Option<Priority>, exists: bool) -> Option<Self> {
+    pub fn of(known: Option<Self>, priority: Option<Priority>, exists: bool) -> Option<Self> {
         match priority {
-            _ if is_unacked => Some(Self::Unacked),
+            _ if known.is_some() => known,
             Some(Priority::All) => Some(Self::Lists),
             Some(Priority::Step(_)) => Some(Self::List),
             None => exists.then_some(Self::List),
@@ -38,6 +39,7 @@ impl Container {
             Self::List => &LIST,
             Self::Lists => &LISTS,
             Self::Unacked => &UNACKED,
+            Self::SortedSet => &SORTED_SET,
         }
     }
 
@@ -61,6 +63,8 @@ pub enum ContainerOption {
     Park,
     /// TO.
     To,
+    /// FRONT.
+    Front,
     /// BY.
     By,
     /// KEEP NEWEST.
@@ -82,6 +86,7 @@ impl ContainerOption {
             Self::Index => "INDEX",
             Self::Park => "PARK",
             Self::To => "TO",
+            Self::Front => "FRONT",
             Self::By => "BY",
             Self::KeepNewest => "KEEP NEWEST",
             Self::Expect => "EXPECT",
@@ -96,6 +101,8 @@ pub struct ContainerSpec {
     pub word: &'static str,
     /// The options that it takes, of those that not every container takes.
     options: &'static [ContainerOption],
+    /// What the messages of it are called in errors about options.
+    pub messages: &'static str,
     /// The notice of a job whose key came to hold something else.
     pub replaced: &'static str,
 }
@@ -119,10 +126,12 @@ static LIST: ContainerSpec = ContainerSpec {
         ContainerOption::Priority,
         ContainerOption::Park,
         ContainerOption::To,
+        ContainerOption::Front,
         ContainerOption::By,
         ContainerOption::KeepNewest,
         ContainerOption::Expect,
     ],
+    messages: "a list",
     replaced: LIST_REPLACED,
 };
 
@@ -136,6 +145,7 @@ static LISTS: ContainerSpec = ContainerSpec {
         ContainerOption::KeepNewest,
         ContainerOption::Expect,
     ],
+    messages: "a queue with priorities",
     replaced: LIST_REPLACED,
 };
 
@@ -143,7 +153,22 @@ static LISTS: ContainerSpec = ContainerSpec {
 static UNACKED: ContainerSpec = ContainerSpec {
     word: "unacked",
     options: &[ContainerOption::As(MessageKind::Celery), ContainerOption::Index],
+    messages: "unacknowledged messages",
     replaced: "hash or index hold something else: they were replaced",
+};
+
+/// The score decides which message runs next, so there is no end that messages could be moved to.
+static SORTED_SET: ContainerSpec = ContainerSpec {
+    word: "sorted_set",
+    options: &[
+        ContainerOption::As(MessageKind::Sidekiq),
+        ContainerOption::Park,
+        ContainerOption::To,
+        ContainerOption::By,
+        ContainerOption::Expect,
+    ],
+    messages: "a sorted set",
+    replaced: "the key no longer holds a sorted set: it was replaced",
 };
 
 impl From<Container> for Reply {
@@ -172,20 +197,22 @@ mod tests {
 
     #[test]
     fn a_container_is_known_from_the_request_or_from_the_key_and_else_not() {
+        let [unacked, sorted] = [Some(Container::Unacked), Some(Container::SortedSet)];
         let [all, step] = [Some(Priority::All), Some(Priority::Step(3))];
-        for (is_unacked, priority, exists, word) in [
-            (true, None, true, Some("unacked")),
+        for (known, priority, exists, word) in [
+            (unacked, None, true, Some("unacked")),
+            (sorted, None, true, Some("sorted_set")),
             // INDEX was given, and the hash is missing.
-            (true, None, false, Some("unacked")),
-            (false, all, true, Some("lists")),
-            (false, all, false, Some("lists")),
-            (false, step, true, Some("list")),
-            (false, step, false, Some("list")),
-            (false, None, true, Some("list")),
-            (false, None, false, None),
+            (unacked, None, false, Some("unacked")),
+            (None, all, true, Some("lists")),
+            (None, all, false, Some("lists")),
+            (None, step, true, Some("list")),
+            (None, step, false, Some("list")),
+            (None, None, true, Some("list")),
+            (None, None, false, None),
         ] {
-            let container = Container::of(is_unacked, priority, exists);
-            assert_eq!(container.map(Container::word), word, "{is_unacked} {priority:?} {exists}");
+            let container = Container::of(known, priority, exists);
+            assert_eq!(container.map(Container::word), word, "{known:?} {priority:?} {exists}");
         }
     }
 }

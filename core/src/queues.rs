@@ -105,7 +105,7 @@ impl Queue {
     /// `None` where a binding alone names it: none of its lists exists.
     fn container(&self) -> Option<Container> {
         let priority = (!self.steps.is_empty()).then_some(Priority::All);
-        Container::of(false, priority, self.depth() > 0)
+        Container::of(None, priority, self.depth() > 0)
     }
 
     fn row(&self, name: &[u8]) -> Reply {

@@ -1,8 +1,7 @@
 //! QADMIN.CLEARJOB: starts a clear and answers at once.
 
-use qadmin_core::container::Container;
 use qadmin_core::error::{Error, JobError, RequestError, ServerError, TargetError};
-use qadmin_core::job::{Destination, Job, JobTarget, Member, Record};
+use qadmin_core::job::{Destination, Job, JobTarget, Member, Record, Storage};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::queue::End;
 use qadmin_core::reply::Reply;
@@ -12,7 +11,7 @@ use qadmin_core::slot;
 use uuid::Uuid;
 
 use super::queue::recognise::looks_like;
-use super::queue::target::{self, depth, nothing_there};
+use super::queue::target::{self, nothing_there};
 use super::recorded::{begin, members, resent};
 use super::{Answer, check_starter};
 use crate::engine::Newcomer;
@@ -28,10 +27,10 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
     check_starter(ctx, &caller, &commands::CLEARJOB)?;
     let target = target::find(ctx, &request.target, &commands::CLEARJOB, Access::TakeOut)?;
     let digest = request.fingerprint(target.db);
-    if target.unacked.is_some()
-        && let Some(option) = Container::Unacked.spec().refused(request.clear_options.container_options())
+    if let Some(container) = target.storage.container()
+        && let Some(option) = container.spec().refused(request.clear_options.container_options())
     {
-        return Err(TargetError::ListsOnly { keyword: option.keyword() }.into());
+        return Err(target::not_taken(container, option));
     }
     let id = request.id.unwrap_or_else(Uuid::new_v4);
     let to = request.clear_options.to.clone().map(|to| to.parked(&target.queue, id, ctx.flags().cluster()));
@@ -52,7 +51,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         state.room_for(ctx, Newcomer::Clear)?;
         check_kind(ctx, request, &target)?;
         // It is not part of the record, because those who may read that may not be allowed to read the keys that it names.
-        let is_nothing = target.unacked.is_none() && target.depth() == 0;
+        let is_nothing = target.storage == Storage::Lists && target.depth() == 0;
         let nothing = is_nothing.then(|| nothing_there(ctx, &target));
         let mut job = Job::new(request.start(target::accepted(caller, id, target, digest), to)?);
         let room = PLACES_MAX.saturating_sub(state.registry.room_taken());
@@ -69,8 +68,9 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
 /// Checks that the messages are of the kind that they are taken for, and that the clear can be made with messages of that
 /// kind.
 fn check_kind(ctx: Ctx<'_>, request: &ClearJob, target: &JobTarget) -> Result<(), Error> {
-    if target.unacked.is_none() {
-        check_message_kind(ctx, request, target)?;
+    match target.storage {
+        Storage::Unacked(_) => {}
+        Storage::Lists | Storage::SortedSet(_) => check_message_kind(ctx, request, target)?,
     }
     let front = request.clear_options.to.as_ref().is_some_and(|to| to.front);
     if front && target.messages.spec().consumer_end == End::Head {
@@ -97,7 +97,12 @@ fn check_message_kind(ctx: Ctx<'_>, request: &ClearJob, target: &JobTarget) -> R
     let Some(looks) = looks_like(ctx, target) else { return Ok(()) };
     match looks.library {
         Some(library) => {
-            Err(TargetError::ListOfIds { library: library.name(), records: library.records() }.into())
+            let (library, records) = (library.name(), library.records());
+            Err(match target.storage {
+                Storage::SortedSet(_) => TargetError::SetOfIds { library, records },
+                Storage::Lists | Storage::Unacked(_) => TargetError::ListOfIds { library, records },
+            }
+            .into())
         }
         None if request.target.kind.is_none() && looks.kind != kind => {
             Err(TargetError::LooksLike { looks: looks.kind.spec().name, taken_for: kind.spec().name }.into())
@@ -129,13 +134,12 @@ fn check_destination(
     let taken = std::iter::once(queue).chain(others).map(|key| (key, Access::TakeOut));
     let needs: Vec<Need<'_>> = taken.chain([(key, Access::Add)]).collect();
     rights::check(ctx, caller, &commands::CLEARJOB, &needs)?;
-    match depth(ctx, &RString::new(key)) {
+    match target::depth_of_destination(ctx, &target.storage, &RString::new(key)) {
         // Whatever it holds, PARK needs a key that does not exist.
-        Err(Error::Server(ServerError::WrongType) | Error::Target(TargetError::WrongTypeOf { .. }))
-            if to.own =>
-        {
-            Err(TargetError::ListExists { list: to.key.clone() }.into())
-        }
+        Err(
+            Error::Server(ServerError::WrongType)
+            | Error::Target(TargetError::WrongTypeOf { .. } | TargetError::NotASortedSet { .. }),
+        ) if to.own => Err(TargetError::ListExists { list: to.key.clone() }.into()),
         depth => depth,
     }
 }

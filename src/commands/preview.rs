@@ -2,6 +2,7 @@
 
 use qadmin_core::error::Error;
 use qadmin_core::ids::Library;
+use qadmin_core::job::Storage;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Preview;
 
@@ -22,7 +23,7 @@ impl CountCommand for Preview {
     const IS_CACHED: bool = true;
 
     fn reply(&self, pending: &Pending<'_>, mut count: Count, source: &Source<'_>) -> Reply {
-        if matches!(source, Source::Empty) && pending.target.unacked.is_none() {
+        if matches!(source, Source::Empty) && matches!(pending.target.storage, Storage::Lists) {
             count.notice = Some(nothing_there(pending.ctx, pending.target));
         }
         let Sample { rows, looks_like } = sample(self, pending, &count, source);

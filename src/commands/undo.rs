@@ -1,15 +1,17 @@
 //! QADMIN.UNDO: starts a job that moves back what another one moved, and answers at once.
 
+use qadmin_core::container::{Container, ContainerOption};
 use qadmin_core::error::{Error, JobError, RequestError, ServerError, UndoError};
-use qadmin_core::job::{Job, JobTarget, Member, Record, Undoable};
+use qadmin_core::job::{Job, JobTarget, Member, Record, Storage, Undoable};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{List, Priority};
 use qadmin_core::queue::End;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{Undo, commands};
+use qadmin_core::scan::PLACES_MAX;
 use uuid::Uuid;
 
-use super::queue::target::{accepted, depth};
+use super::queue::target::{accepted, depth_of_destination, not_taken, remember, start_of_set};
 use super::recorded::{begin, members, resent};
 use super::status::find;
 use super::{Answer, check_starter};
@@ -40,8 +42,9 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
         let queue = queue_of(&record)?;
         let needs = [(undoable.list.as_slice(), Access::TakeOut), (queue.as_slice(), Access::Add)];
         rights::check(ctx, &caller, &commands::UNDO, &needs)?;
-        let len = depth(ctx, &RString::new(&undoable.list))?;
-        depth(ctx, &RString::new(&queue))?;
+        let storage = storage_of(ctx, &record, &undoable.list)?;
+        let len = depth_of_destination(ctx, &storage, &RString::new(&undoable.list))?;
+        depth_of_destination(ctx, &storage, &RString::new(&queue))?;
         if let Some(last) = undoable.undone_by
             && let Some(last) = find(state, ctx, last, Some(record.text(Member::Queue)))
         {
@@ -56,6 +59,9 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
             return Err(undoable.unknown(&record, "its list qadmin:moved:<id> is gone"));
         }
         let messages = MessageKind::parse(record.text(Member::MessageKind))?;
+        if let (true, Storage::SortedSet(_)) = (request.front, &storage) {
+            return Err(not_taken(Container::SortedSet, ContainerOption::Front));
+        }
         if request.front && messages.spec().consumer_end == End::Head {
             let why = "FRONT moves the newest message first, and such a list can be scanned only from its \
                        head, where the oldest is";
@@ -69,10 +75,12 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
             priority: None,
             lists: vec![(List { key: undoable.list, step: None }, len)],
             messages,
-            unacked: None,
+            storage,
         };
         let accepted = accepted(caller, request.id.unwrap_or_else(Uuid::new_v4), target, digest);
-        let job = Job::new(request.start(accepted, queue, undoable.undoing)?);
+        let mut job = Job::new(request.start(accepted, queue, undoable.undoing)?);
+        let room = PLACES_MAX.saturating_sub(state.registry.room_taken());
+        remember(ctx, &mut job, room, &state.measures.unacked(&settings::now(), usize::MAX));
         let undo = begin(state, ctx, job)?;
         Ok(Answer::Reply(reply(ctx, &undo, &record, false), request.format))
     })?
@@ -92,6 +100,14 @@ fn find_record(state: &mut State, ctx: Ctx<'_>, caller: &Caller, request: &Undo)
     }
     rights::check(ctx, caller, &commands::UNDO, &found.needs(Access::Read))?;
     Ok(found.record)
+}
+
+/// What kind of key the job moved its messages to, as its record says.
+fn storage_of(ctx: Ctx<'_>, record: &Record, moved_to: &[u8]) -> Result<Storage, Error> {
+    match record.text(Member::Container) == Container::SortedSet.word().as_bytes() {
+        true => start_of_set(ctx, &RString::new(moved_to)).map(Storage::SortedSet),
+        false => Ok(Storage::Lists),
+    }
 }
 
 /// The list that the job took its messages from: of a queue with priorities the one of its step.

@@ -97,7 +97,7 @@ fn probe_destination(ctx: Ctx<'_>, key: &RString) -> Result<(), Refusal> {
             Err(Refusal::Moved)
         }
         list::OpenedList::Missing => Ok(()),
-        list::OpenedList::Other => Err(Refusal::NoList),
+        list::OpenedList::Other => Err(Refusal::Destination { wanted: "a list" }),
     }
 }
 

@@ -4,8 +4,11 @@
 //! ([`qadmin_core::scan::AnyScan`]); `engine/slice.rs` does the same steps with all of them, in the order that keeps
 //! everybody's data the same.
 
+pub(crate) mod index;
 pub(crate) mod list;
+pub(crate) mod sorted_set;
 pub(crate) mod unacked;
+pub(crate) mod walked;
 
 use qadmin_core::job::{Destination, Job};
 use qadmin_core::queue::End;
@@ -83,7 +86,7 @@ pub(crate) trait Storage<'c>: Sized {
     /// # Errors
     /// Why they may not.
     fn probe_destination(_: Ctx<'_>, _: &RString) -> Result<(), Refusal> {
-        Err(Refusal::NoList)
+        Err(Refusal::Destination { wanted: "a list" })
     }
 
     /// Takes out what a slice noted, or tells replicas, the append-only file and everybody else what it took out on its way,

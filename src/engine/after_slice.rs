@@ -79,9 +79,9 @@ pub(super) fn refused(refusal: &Refusal, record_key: &RString, to: Option<&Desti
             let error = EndReason::RecordKeyTaken { key: record_key.bytes().to_vec() };
             AfterSlice::Ends(JobStatus::Failed, Some(error))
         }
-        Refusal::NoList => {
-            let error =
-                EndReason::DestinationNotAList { key: to.map(|to| to.key.clone()).unwrap_or_default() };
+        Refusal::Destination { wanted } => {
+            let key = to.map(|to| to.key.clone()).unwrap_or_default();
+            let error = EndReason::DestinationReplaced { key, wanted };
             AfterSlice::Ends(JobStatus::Failed, Some(error))
         }
         Refusal::Moved => moved(),

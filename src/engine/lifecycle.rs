@@ -4,7 +4,7 @@ use qadmin_core::error::{EndReason, quote};
 use qadmin_core::excerpt::excerpt;
 use qadmin_core::job::{Cached, Job, JobEvent, JobKind, JobStatus, Member};
 use qadmin_core::reply::int;
-use qadmin_core::scan::{Effect, OneScan as _, UnackedScan};
+use qadmin_core::scan::Effect;
 use uuid::Uuid;
 
 use super::gate;
@@ -40,11 +40,9 @@ impl State {
             // Then every change is seen by the length alone, as one by another module is.
             log::warning("the server refused to tell what happens to lists");
         }
-        if let Some(scan) = UnackedScan::of(&mut job.scan)
-            && !keyspace::follow_indexes(ctx)
-        {
+        if job.start().storage.walked().is_some() && !keyspace::follow_indexes(ctx) {
             log::warning("the server refused to tell what happens to sorted sets");
-            scan.lose_sight();
+            job.scan.lose_sight();
         }
         events::follow(ctx);
         self.publisher.tell(&mut job, JobEvent::Start);

@@ -34,6 +34,12 @@ pub(crate) const RECORD_READ: Lines = &["HGETALL k"];
 pub(crate) const HELD: Lines = &["ZCARD k", "ZCOUNT k 0 1", "ZRANGE k 0 1"];
 /// Commands that take out of hash and index.
 pub(crate) const HELD_OUT: Lines = &["HDEL k f", "ZREM k m"];
+/// Commands that read a sorted set of messages.
+pub(crate) const SORTED: Lines = &["ZCARD k", "ZCOUNT k 0 1", "ZRANGE k 0 1", "ZSCORE k m"];
+/// Commands that take messages out of it.
+pub(crate) const SORTED_OUT: Lines = &["ZREM k m"];
+/// Commands that move them to another one.
+pub(crate) const SORTED_MOVE: Lines = &["ZADD k 1 m", "ZMSCORE k m"];
 /// The command that tells, in a cluster, whether a queue that is gone moved to another node.
 pub(crate) const MOVED: Lines = &["EXISTS k"];
 /// The command that says who called a script, and what rules users have.
@@ -45,7 +51,8 @@ pub(crate) const BINDINGS: Lines = &["SCARD k", "SRANDMEMBER k"];
 const OTHERS: Lines = &["HLEN k", "XADD k * f v", "CONFIG GET appendfsync", "PUBSUB NUMPAT"];
 
 /// All of them.
-const ALL: [Lines; 7] = [RECORD, HELD, HELD_OUT, MOVED, ACL, BINDINGS, OTHERS];
+const ALL: [Lines; 10] =
+    [RECORD, HELD, HELD_OUT, SORTED, SORTED_OUT, SORTED_MOVE, MOVED, ACL, BINDINGS, OTHERS];
 
 /// The name of the first of these commands that the server does not have, because `rename-command` took it away. That
 /// is settled before modules are loaded.

@@ -41,6 +41,35 @@ fn count(ctx: Ctx<'_>, command: &std::ffi::CStr, args: &[RString]) -> Result<u64
     Ok(answer.int().and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
 }
 
+/// The score of a member; `None` where there is none.
+///
+/// # Errors
+/// As of [`len`].
+pub(crate) fn score(ctx: Ctx<'_>, key: &RString, member: &[u8]) -> Result<Option<f64>, Vec<u8>> {
+    let answer = call(ctx, c"ZSCORE", CallMode::Read, &[RString::new(key.bytes()), RString::new(member)])?;
+    Ok(number(&answer.bytes()))
+}
+
+/// Which of these members a sorted set has, in their order.
+///
+/// # Errors
+/// As of [`len`].
+pub(crate) fn has<'a>(
+    ctx: Ctx<'_>,
+    key: &RString,
+    members: impl Iterator<Item = &'a [u8]>,
+) -> Result<Vec<bool>, Vec<u8>> {
+    let mut args = vec![RString::new(key.bytes())];
+    args.extend(members.map(RString::new));
+    let scores = call(ctx, c"ZMSCORE", CallMode::Read, &args)?.list();
+    // A member that is missing answers null, which has no bytes.
+    Ok(scores.iter().map(|score| !score.is_empty()).collect())
+}
+
+fn number(text: &[u8]) -> Option<f64> {
+    std::str::from_utf8(text).ok().and_then(|text| text.parse().ok())
+}
+
 /// Tag and score of the entries of these ranks, both ends included; -1 is the last.
 ///
 /// # Errors
@@ -54,10 +83,9 @@ pub(crate) fn range(
     let [first, last] = [first, last].map(|rank| RString::new(rank.to_string()));
     let args = [RString::new(key.bytes()), first, last, RString::new("WITHSCORES")];
     let mut flat = call(ctx, c"ZRANGE", CallMode::Read, &args)?.list().into_iter();
-    let score = |text: &[u8]| std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
     let mut pairs = Vec::with_capacity(flat.len() / 2);
     while let (Some(tag), Some(text)) = (flat.next(), flat.next()) {
-        pairs.push((tag, score(&text).ok_or_else(|| b"ERR a score is no number".to_vec())?));
+        pairs.push((tag, number(&text).ok_or_else(|| b"ERR a score is no number".to_vec())?));
     }
     Ok(pairs)
 }

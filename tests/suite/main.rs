@@ -48,6 +48,7 @@ mod settings;
 mod shapes;
 mod sizes;
 mod smoke;
+mod sorted_sets;
 mod stage;
 mod stats;
 mod support;

@@ -52,10 +52,12 @@ pub enum EndReason {
         /// The name of the user.
         user: Vec<u8>,
     },
-    /// The key that matches are moved to does not hold a list any more.
-    DestinationNotAList {
+    /// The key that matches are moved to came to hold another type.
+    DestinationReplaced {
         /// The key.
         key: Vec<u8>,
+        /// The type that it should hold.
+        wanted: &'static str,
     },
     /// The key of the job's record holds something other than a record.
     RecordKeyTaken {
@@ -122,8 +124,8 @@ impl EndReason {
                     quote(user)
                 ),
             ),
-            Self::DestinationNotAList { key } => {
-                (Code::WrongType, format!("the key {} no longer holds a list", quote(key)))
+            Self::DestinationReplaced { key, wanted } => {
+                (Code::WrongType, format!("the key {} no longer holds {wanted}", quote(key)))
             }
             Self::RecordKeyTaken { key } => (
                 Code::WrongType,

@@ -20,15 +20,27 @@ pub enum TargetError {
         /// The index.
         index: Vec<u8>,
     },
-    /// A keyword that works on lists only was given for the hash of unacknowledged messages.
-    ListsOnly {
+    /// A keyword was given that this container does not take.
+    NotTaken {
         /// The keyword as documented.
         keyword: &'static str,
+        /// What the messages of the container are called.
+        messages: &'static str,
+    },
+    /// The elements of the sorted set are ids of jobs that a library keeps in other keys.
+    SetOfIds {
+        /// The library.
+        library: &'static str,
+        /// The keys in which it keeps a job.
+        records: &'static str,
     },
     /// INDEX was given for a list.
     NoIndex,
-    /// In a cluster, a replica was asked about the hash of unacknowledged messages.
-    UnackedOnReplica,
+    /// In a cluster, a replica was asked about a container that only commands of the server can read.
+    PrimaryOnly {
+        /// What the messages of the container are called.
+        messages: &'static str,
+    },
     /// The list that PARK would create exists already.
     ListExists {
         /// The key of the list.
@@ -70,6 +82,11 @@ pub enum TargetError {
         /// Why none can be shown beyond the messages that run next, as a clause.
         why: &'static str,
     },
+    /// Messages of a sorted set were to be moved to a key of another type.
+    NotASortedSet {
+        /// The key.
+        key: Vec<u8>,
+    },
     /// The key holds a type that no command reads.
     WrongTypeOf {
         /// What the key holds and what to do instead.
@@ -98,6 +115,14 @@ impl TargetError {
                     quote(queue)
                 ),
             ),
+            Self::NotASortedSet { key } => (
+                Code::WrongType,
+                format!(
+                    "Operation against a key holding the wrong kind of value: messages of a sorted set are moved to a \
+                     sorted set, and {} is none",
+                    quote(key)
+                ),
+            ),
             Self::WrongTypeOf { holds } => (
                 Code::WrongType,
                 format!("Operation against a key holding the wrong kind of value: it is {holds}"),
@@ -109,20 +134,24 @@ impl TargetError {
                     quote(index)
                 ),
             ),
-            Self::ListsOnly { keyword } => (
+            Self::NotTaken { keyword, messages } => {
+                (Code::Err, format!("{keyword} is not supported for {messages}"))
+            }
+            Self::SetOfIds { library, records } => (
                 Code::Err,
-                format!("{keyword} is not supported for unacknowledged messages; it works on lists only"),
+                format!(
+                    "the members are ids of jobs that {library} keeps elsewhere ({records}); clearing this sorted set would \
+                     remove only the ids and leave the jobs; remove the jobs with {library}"
+                ),
             ),
             Self::NoIndex => (
                 Code::Err,
                 "INDEX is for kombu's hash of unacknowledged messages, and this key is a list; omit INDEX"
                     .into(),
             ),
-            Self::UnackedOnReplica => (
+            Self::PrimaryOnly { messages } => (
                 Code::Err,
-                "in a cluster, unacknowledged messages can be read on the primary only; send the command \
-                 there"
-                    .into(),
+                format!("in a cluster, {messages} can be read on the primary only; send the command there"),
             ),
             Self::ListExists { list } => (
                 Code::Err,

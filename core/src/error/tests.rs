@@ -89,16 +89,18 @@ one_of_each! {
     Target(TargetError) {
         CrossSlot => TargetError::CrossSlot;
         IndexSlot { .. } => TargetError::IndexSlot { queue: got(), index: got() };
-        ListsOnly { .. } => TargetError::ListsOnly { keyword: "TO" };
+        NotTaken { .. } => TargetError::NotTaken { keyword: "TO", messages: "unacknowledged messages" };
+        SetOfIds { .. } => TargetError::SetOfIds { library: "RQ", records: "rq:job:<id>" };
         IndexMigrating { .. } => TargetError::IndexMigrating { index: got() };
         NoIndex => TargetError::NoIndex;
         ListExists { .. } => TargetError::ListExists { list: got() };
         ListOfIds { .. } => TargetError::ListOfIds { library: "RQ", records: "rq:job:<id>" };
         NoSample { .. } => TargetError::NoSample { why: "they have left since" };
+        NotASortedSet { .. } => TargetError::NotASortedSet { key: got() };
         WrongTypeOf { .. } => TargetError::WrongTypeOf { holds: "a sorted set" };
         LooksLike { .. } => TargetError::LooksLike { looks: "sidekiq", taken_for: "celery" };
         UnknownStep { .. } => TargetError::UnknownStep { step: 4, steps: "0 3".to_owned() };
-        UnackedOnReplica => TargetError::UnackedOnReplica;
+        PrimaryOnly { .. } => TargetError::PrimaryOnly { messages: "unacknowledged messages" };
         PrioritySlots { .. } => TargetError::PrioritySlots { queue: got() };
         PriorityOfList { .. } => TargetError::PriorityOfList { queue: got() };
     }
@@ -141,7 +143,7 @@ one_of_each! {
         Internal => ServerError::Internal;
     }
     End(EndReason) {
-        DestinationNotAList { .. } => EndReason::DestinationNotAList { key: got() };
+        DestinationReplaced { .. } => EndReason::DestinationReplaced { key: got(), wanted: "a list" };
         JournalLost => EndReason::JournalLost;
         Evicted => EndReason::Evicted;
         RoleChanged => EndReason::RoleChanged;

@@ -126,9 +126,11 @@ pub struct ClearOptions {
 impl ClearOptions {
     /// Returns those of the options that were given which not every container takes.
     pub fn container_options(&self) -> impl Iterator<Item = ContainerOption> {
+        let is_front = self.to.as_ref().is_some_and(|to| to.front);
         let given = [
             (self.to.as_ref().is_some_and(|to| to.own), ContainerOption::Park),
             (self.to.is_some(), ContainerOption::To),
+            (is_front, ContainerOption::Front),
             (!self.by.is_empty(), ContainerOption::By),
             (self.keep == Keep::Newest, ContainerOption::KeepNewest),
             (self.expect.is_some(), ContainerOption::Expect),

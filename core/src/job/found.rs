@@ -5,7 +5,8 @@
 //! positions of its sample as they did while it ran. An edit in place does not say which positions changed, and a change
 //! without an event shows in the length of a list. In both cases the positions are lost.
 //!
-//! Unacknowledged messages are in an index: a match is found again by its time and its tag, or it has left.
+//! A sorted set, or the index of unacknowledged messages, has no positions that move: a match is found again by its score and
+//! its member, or it has left.
 
 use super::{Job, JobKind, JobStatus, sample_row};
 use crate::priorities::List;
@@ -17,7 +18,7 @@ use crate::scan::{AnyScan, Event, IndexPosition, ListScan, ScanState as _};
 pub enum FoundMatches {
     /// In lists.
     Lists(Box<FoundInLists>),
-    /// In the index of unacknowledged messages: the places of the first matches, lowest first.
+    /// In a sorted set: the places of the first matches, lowest first.
     Unacked(Vec<IndexPosition>),
 }
 
@@ -44,7 +45,7 @@ impl FoundMatches {
         }
         let scan = match job.scan {
             AnyScan::Lists(scan) => scan,
-            AnyScan::Unacked(scan) => return Some(Self::Unacked(scan.found().cloned().collect())),
+            other => return Some(Self::Unacked(other.found_at())),
         };
         let lists = job.start.lists.into_iter().map(|(list, _)| list).collect();
         let edits = scan.edits();

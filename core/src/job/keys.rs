@@ -24,7 +24,7 @@ impl Job {
     /// Returns all keys that hold its messages, in the order of the numbers by which its scan knows them: the lists, or the
     /// hash of messages that workers hold and its index.
     pub fn all_keys(&self) -> impl Iterator<Item = &[u8]> {
-        self.keys().chain(self.start.unacked.as_ref().map(|keys| keys.index.as_slice()))
+        self.keys().chain(self.start.storage.index().map(|start| start.index.as_slice()))
     }
 
     /// Follows what happened to a key, if it is one of its own; returns whether it is.
@@ -36,10 +36,10 @@ impl Job {
         number.is_some()
     }
 
-    /// This key is the index of what workers hold, which the job walks along.
+    /// This key is a sorted set in whose order the job walks.
     #[must_use]
     pub fn has_index(&self, db: i32, key: &[u8]) -> bool {
-        self.start.db == db && self.start.unacked.as_ref().is_some_and(|keys| keys.index == key)
+        self.start.db == db && self.start.storage.walked().is_some_and(|start| start.index == key)
     }
 
     /// The key that its next slice works on: the first one of those that it opens.
@@ -51,7 +51,7 @@ impl Job {
     /// The keys that its next slice opens.
     #[must_use]
     pub fn keys_here(&self) -> Vec<&[u8]> {
-        let index = self.start.unacked.as_ref().map(|keys| keys.index.as_slice());
+        let index = self.start.storage.index().map(|start| start.index.as_slice());
         std::iter::once(self.key_here()).chain(index).collect()
     }
 

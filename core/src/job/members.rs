@@ -272,7 +272,7 @@ members! {
     KeptPriority "kept_priority" CountOrNull |v| v.kept.and_then(|(list, _)| v.job.step(list)).map(u64::from);
     /// For [unacknowledged messages](../unacked.md): the key of their index; then `drifted` is known at the end only. Null for
     /// other queues.
-    IndexKey "index_key" Text |v| v.start.unacked.as_ref().map(|keys| keys.index.as_slice().into());
+    IndexKey "index_key" Text |v| v.start.storage.index().map(|keys| keys.index.as_slice().into());
     /// The job's own share of the main thread, percent, as THROTTLE set it; null where the setting `duty` applies.
     Duty "duty" CountOrNull |v| v.job.duty;
     /// 1 with PARK: `to` is a list of the job's own.
@@ -285,7 +285,7 @@ members! {
     /// undoes, with those that earlier undos moved back. Null for others.
     Undone "undone" CountOrNull |v| v.undone();
     /// The kind of storage that holds the messages: `list`; `lists` with PRIORITY ALL, several priority lists as one queue;
-    /// `unacked`, the hash of [unacknowledged messages](../unacked.md). Null where no such key existed when the job was
+    /// `unacked`, the hash of [unacknowledged messages](../unacked.md); `sorted_set`, a [sorted set](../sorted-sets.md). Null where no such key existed when the job was
     /// accepted and the command does not say what it would be (PRIORITY and INDEX do).
     Container "container" Text |v| v.start.container().map(|container| Container::word(container).into());
 }

@@ -41,7 +41,7 @@ pub use registry::{
 pub use rows::{marked, sample_row};
 pub use start::{Accepted, JobKind, Origin, Start};
 pub use status::JobStatus;
-pub use target::JobTarget;
+pub use target::{JobTarget, Storage};
 pub use undo::Undoable;
 
 use uuid::Uuid;
@@ -51,7 +51,9 @@ use crate::error::EndReason;
 use crate::excerpt::excerpt;
 use crate::moved::Way;
 use crate::reply::int;
-use crate::scan::{AnyScan, Counters, Group, ListScan, OneScan, Plan, Progress, UnackedScan, VALUES_MAX};
+use crate::scan::{
+    AnyScan, Counters, Group, ListScan, OneScan, Plan, Progress, SortedScan, UnackedScan, VALUES_MAX,
+};
 
 /// The text in `waiting` of a paused job.
 pub const PAUSED: &str = "paused; use QADMIN.RESUME to continue";
@@ -112,9 +114,10 @@ impl Job {
             .consumer_end(start.messages.spec().consumer_end)
             .to(start.destination().map(|(_, end)| end));
         let lens: Vec<u64> = start.lists.iter().map(|(_, len)| *len).collect();
-        let scan = match &start.unacked {
-            Some(keys) => UnackedScan::new(plan, keys, lens.iter().sum()).into(),
-            None => ListScan::over(plan, &lens).into(),
+        let scan = match &start.storage {
+            Storage::Unacked(index) => UnackedScan::new(plan, index, lens.iter().sum()).into(),
+            Storage::SortedSet(set) => SortedScan::new(plan, set, set.entries).into(),
+            Storage::Lists => ListScan::over(plan, &lens).into(),
         };
         Self {
             scan,
@@ -155,7 +158,7 @@ impl Job {
     #[must_use]
     pub fn container(&self) -> Container {
         let start = &self.start;
-        Container::of(start.unacked.is_some(), start.priority, true).unwrap_or(Container::List)
+        Container::of(start.storage.container(), start.priority, true).unwrap_or(Container::List)
     }
 
     /// Its id.

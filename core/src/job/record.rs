@@ -200,7 +200,8 @@ impl Record {
     /// whether its queue was a list.
     fn container_of_earlier_version(&self) -> Option<Container> {
         let priority = Priority::parse(self.text(Member::Priority)).ok();
-        Container::of(!self.text(Member::IndexKey).is_empty(), priority, self.int(Member::TotalEstimated) > 0)
+        let known = (!self.text(Member::IndexKey).is_empty()).then_some(Container::Unacked);
+        Container::of(known, priority, self.int(Member::TotalEstimated) > 0)
     }
 
     /// Reads a hash back, also one that an earlier version of the module wrote. `None` if it is not the record of a job.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{FoundMatches, Groups, Job, JobKind, JobStatus, Record};
 use crate::match_notices::MatchNoticeCounts;
 use crate::reply::Reply;
-use crate::scan::{Event, UnackedScan};
+use crate::scan::Event;
 
 /// Most ended jobs that are remembered in memory. The record of a clear in the keyspace can outlive its place here.
 pub const REMEMBERED_MAX: usize = 500;
@@ -268,7 +268,7 @@ impl Registry {
     /// How many entries of indexes all live jobs together have reserved memory for.
     #[must_use]
     pub fn room_taken(&self) -> usize {
-        self.live.iter().filter_map(|job| job.scan.unacked()).map(UnackedScan::room_taken).sum()
+        self.live.iter().map(|job| job.scan.room_taken()).sum()
     }
 
     /// How many live jobs only count: previews and stats.

@@ -3,13 +3,13 @@
 use uuid::Uuid;
 
 use super::clear_options::{ClearOptions, Destination};
-use super::target::JobTarget;
+use super::target::{JobTarget, Storage};
 use crate::container::Container;
 use crate::filter::{Filter, Grouping, Projection};
 use crate::kind::MessageKind;
 use crate::priorities::{List, Priority};
 use crate::queue::End;
-use crate::scan::{Effect, UnackedStart};
+use crate::scan::Effect;
 
 /// Writes the kinds of jobs and their words from one row for each.
 macro_rules! job_kinds {
@@ -119,8 +119,8 @@ pub struct Start {
     pub origin: Origin,
     /// Digest that equal requests share: of (db, queue, filter) for a preview, of all arguments for a clear.
     pub digest: [u8; 32],
-    /// Where workers hold the messages: the queue is a hash.
-    pub unacked: Option<UnackedStart>,
+    /// What kind of keys hold the messages.
+    pub storage: Storage,
     /// Wall clock now, Unix milliseconds.
     pub now_ms: i64,
     /// Steady clock now, nanoseconds.
@@ -153,7 +153,7 @@ impl Start {
     #[must_use]
     pub fn counting(kind: JobKind, accepted: Accepted, filter: Filter, projection: Projection) -> Self {
         let Accepted { id, target, digest, user, client, now_ms, now_ns } = accepted;
-        let JobTarget { db, queue, priority, lists, messages, unacked } = target;
+        let JobTarget { db, queue, priority, lists, messages, storage } = target;
         Self {
             id,
             kind,
@@ -173,7 +173,7 @@ impl Start {
             clear_options: ClearOptions::default(),
             origin: Origin { user, client, ..Origin::default() },
             digest,
-            unacked,
+            storage,
             now_ms,
             now_ns,
         }
@@ -188,7 +188,7 @@ impl Start {
     /// What kind of storage its messages are in; `None` where the key was missing and the request does not tell.
     #[must_use]
     pub fn container(&self) -> Option<Container> {
-        Container::of(self.unacked.is_some(), self.priority, self.lists.iter().any(|(_, len)| *len > 0))
+        Container::of(self.storage.container(), self.priority, self.lists.iter().any(|(_, len)| *len > 0))
     }
 
     /// Where a body cannot be read, the texts that its sender put into the envelope are read. What they tell alone
@@ -213,7 +213,7 @@ pub(super) mod tests {
                 queue,
                 priority: None,
                 messages: MessageKind::Celery,
-                unacked: None,
+                storage: Storage::Lists,
             },
             digest: [0; 32],
             user: None,

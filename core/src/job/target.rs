@@ -5,7 +5,45 @@ use crate::error::Error;
 use crate::filter::Projection;
 use crate::kind::MessageKind;
 use crate::priorities::{List, Priority};
-use crate::scan::{TASKS_GO_ON, UnackedStart, lost_notice};
+use crate::scan::{IndexStart, TASKS_GO_ON, lost_notice};
+
+/// What kind of keys hold the messages, as it was when a command was accepted.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Storage {
+    /// Lists, or missing keys.
+    Lists,
+    /// The hash of unacknowledged messages, with this index.
+    Unacked(IndexStart),
+    /// This sorted set.
+    SortedSet(IndexStart),
+}
+
+impl Storage {
+    /// Returns the container, where a key or the request tells that it is not a list.
+    #[must_use]
+    pub fn container(&self) -> Option<Container> {
+        match self {
+            Self::Lists => None,
+            Self::Unacked(_) => Some(Container::Unacked),
+            Self::SortedSet(_) => Some(Container::SortedSet),
+        }
+    }
+
+    /// Returns the sorted set in whose order the messages are walked.
+    #[must_use]
+    pub fn walked(&self) -> Option<&IndexStart> {
+        match self {
+            Self::Lists => None,
+            Self::Unacked(start) | Self::SortedSet(start) => Some(start),
+        }
+    }
+
+    /// Returns the index of unacknowledged messages, which is a key beside that of the messages.
+    #[must_use]
+    pub fn index(&self) -> Option<&IndexStart> {
+        if let Self::Unacked(start) = self { Some(start) } else { None }
+    }
+}
 
 /// Where messages are and what they are taken for, as it was when a command was accepted.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,12 +55,12 @@ pub struct JobTarget {
     /// Which of its priorities were asked for.
     pub priority: Option<Priority>,
     /// The lists that hold the messages, in the order in which workers look into them, each with its length. Of
-    /// unacknowledged messages it is the hash instead, with the number of its fields.
+    /// unacknowledged messages it is the hash instead, with the number of its fields, and of a sorted set that key.
     pub lists: Vec<(List, u64)>,
     /// What the messages are taken for.
     pub messages: MessageKind,
-    /// Of unacknowledged messages: the index of the hash.
-    pub unacked: Option<UnackedStart>,
+    /// What kind of keys these are.
+    pub storage: Storage,
 }
 
 impl JobTarget {
@@ -35,13 +73,13 @@ impl JobTarget {
     /// What kind of storage that is; `None` where the key was missing and the request does not tell.
     #[must_use]
     pub fn container(&self) -> Option<Container> {
-        Container::of(self.unacked.is_some(), self.priority, self.depth() > 0)
+        Container::of(self.storage.container(), self.priority, self.depth() > 0)
     }
 
     /// The index of unacknowledged messages, whether INDEX named it or not.
     #[must_use]
     pub fn index(&self) -> Option<&[u8]> {
-        self.unacked.as_ref().map(|unacked| unacked.index.as_slice())
+        self.storage.index().map(|start| start.index.as_slice())
     }
 
     /// The keys of the lists in their order.
@@ -55,10 +93,10 @@ impl JobTarget {
         self.queue.len() + self.keys().map(<[u8]>::len).sum::<usize>() + self.index().map_or(0, <[u8]>::len)
     }
 
-    /// What a reader of any reply about unacknowledged messages should know; `None` for lists.
+    /// What a reader of any reply about unacknowledged messages should know; `None` for others.
     #[must_use]
     pub fn notice(&self) -> Option<String> {
-        let entries = self.unacked.as_ref()?.entries;
+        let entries = self.storage.index()?.entries;
         let lost = lost_notice(self.depth().saturating_sub(entries));
         Some(std::iter::once(TASKS_GO_ON.to_owned()).chain(lost).collect::<Vec<_>>().join("; "))
     }
@@ -86,7 +124,9 @@ mod tests {
             priority: None,
             lists: lens.iter().enumerate().map(list).collect(),
             messages: MessageKind::Celery,
-            unacked: unacked.map(|entries| UnackedStart { index: b"q_index".to_vec(), entries, bound: None }),
+            storage: unacked.map_or(Storage::Lists, |entries| {
+                Storage::Unacked(IndexStart { index: b"q_index".to_vec(), entries, bound: None })
+            }),
         }
     }
 

@@ -173,7 +173,7 @@ impl Job {
     pub fn sample(&self) -> Reply {
         let scan = match &self.scan {
             AnyScan::Lists(scan) => scan,
-            AnyScan::Unacked(scan) => return scan.sample(self.start.sample),
+            other => return other.rows(self.start.sample).unwrap_or(Reply::Null),
         };
         let rows = scan.sample().take(self.start.sample);
         let row = |(list, row): (usize, &SampleRow)| {

@@ -40,7 +40,7 @@ fn target(queue: &[u8]) -> JobTarget {
         priority: None,
         lists: vec![(List { key: queue.to_vec(), step: None }, 10)],
         messages: MessageKind::Celery,
-        unacked: None,
+        storage: crate::job::Storage::Lists,
     }
 }
 

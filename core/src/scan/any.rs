@@ -3,8 +3,8 @@
 use std::ops::{Deref, DerefMut};
 
 use super::contract::{ContainerScan, ScanState};
+use super::index::{SortedScan, UnackedScan};
 use super::list::ListScan;
-use super::unacked::UnackedScan;
 
 /// The scan of a job. What a job asks of it between slices is the same for all of them ([`ScanState`]); a slice is done
 /// on the scan itself ([`OneScan::of`]), so that the container is looked up once per slice.
@@ -14,6 +14,8 @@ pub enum AnyScan {
     Lists(Box<ListScan>),
     /// Over the messages that workers hold.
     Unacked(Box<UnackedScan>),
+    /// Over a sorted set of messages.
+    SortedSet(Box<SortedScan>),
 }
 
 /// A scan that a job may have.
@@ -62,6 +64,7 @@ macro_rules! containers {
 containers! {
     Lists(ListScan),
     Unacked(UnackedScan),
+    SortedSet(SortedScan),
 }
 
 impl AnyScan {
@@ -69,11 +72,5 @@ impl AnyScan {
     #[must_use]
     pub fn lists(&self) -> Option<&ListScan> {
         if let Self::Lists(scan) = self { Some(scan) } else { None }
-    }
-
-    /// Returns the scan over the messages that workers hold, where it is one.
-    #[must_use]
-    pub fn unacked(&self) -> Option<&UnackedScan> {
-        if let Self::Unacked(scan) = self { Some(scan) } else { None }
     }
 }

@@ -4,8 +4,10 @@ use super::budget::{Budget, Clock};
 use super::counters::{Counters, SliceCounts};
 use super::event::Event;
 use super::judge::Judge;
+use super::place::IndexPosition;
 use super::plan::Plan;
 use super::tallies::Group;
+use crate::reply::Reply;
 
 /// Where a scan stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +88,25 @@ pub trait ScanState {
     fn notices(&self) -> Vec<String> {
         Vec::new()
     }
+
+    /// Returns the matches found first as rows of a sample, if messages have no positions that move: at most this many.
+    fn rows(&self, _: usize) -> Option<Reply> {
+        None
+    }
+
+    /// Returns where the matches are that were found first, if messages have no positions that move.
+    fn found_at(&self) -> Vec<IndexPosition> {
+        Vec::new()
+    }
+
+    /// Returns the number of entries that the scan has reserved memory for, to remember which were there when its job was
+    /// accepted.
+    fn room_taken(&self) -> usize {
+        0
+    }
+
+    /// Tells that the keys may have changed without an event.
+    fn lose_sight(&mut self) {}
 
     /// Returns whether the scan is in the first of two passes, which counts.
     fn is_counting(&self) -> bool {

@@ -224,7 +224,7 @@ impl Model for InIndex {
         let index: Vec<_> = messages.iter().map(|one| entry(*one)).collect();
         let entries = index.len() as u64;
         let bound = index.last().map(|(place, _)| place.clone());
-        let start = UnackedStart { index: b"unacked_index".to_vec(), entries, bound };
+        let start = IndexStart { index: b"unacked_index".to_vec(), entries, bound };
         let mut scan = UnackedScan::new(plan, &start, entries);
         let mut opened = OpenedIndex { index: &index, at: 0 };
         scan.remember(&mut opened, usize::MAX, &Ticking::default(), &budget(1_000_000));
@@ -243,7 +243,7 @@ impl Model for InIndex {
     fn slice(&mut self, messages: u64, may_write: bool) -> (Vec<Id>, bool) {
         let entries = self.index.len() as u64;
         self.scan.observe(entries, entries);
-        let mut outcome = UnackedOutcome::default();
+        let mut outcome = IndexLook::default();
         let mut opened = OpenedIndex { index: &self.index, at: 0 };
         let (seen, slice_end) = examine(&self.scan, &mut opened, &mut outcome, messages, may_write);
         if slice_end == SliceEnd::Refused {
@@ -251,7 +251,7 @@ impl Model for InIndex {
             return (seen, false);
         }
         let taken = outcome.to_remove().to_vec();
-        self.index.retain(|(place, _)| !taken.contains(&place.tag));
+        self.index.retain(|(place, _)| !taken.contains(place));
         self.scan.commit(&mut outcome);
         (seen, true)
     }

@@ -1,7 +1,7 @@
 //! Scans: the only loops over messages, and the only code that knows where a job stands in a live queue.
 //!
-//! There is a scan for each container: `list` walks lists by position, `unacked` walks the hash of messages that workers
-//! hold in the order of its index. They differ in how they find their way while the queue changes under them, and in
+//! There are two ways to walk: `list` walks lists by position, and `index` walks messages in the order of a sorted set, which is
+//! the index of the messages that workers hold, or the messages themselves. They differ in how they find their way while the queue changes under them, and in
 //! how messages are taken out. What they promise is the same:
 //!
 //! * What was in the queue when the job was accepted is the *snapshot*, and nothing else is counted or cleared.
@@ -27,28 +27,31 @@ mod contract_test;
 mod counters;
 mod decide;
 mod event;
+mod index;
 mod judge;
 mod list;
+mod place;
 mod plan;
 mod sample;
 mod shift;
 mod tallies;
-mod unacked;
+mod values;
 
 pub use any::{AnyScan, OneScan};
 pub use budget::{Budget, Clock, Time};
 pub use contract::{ContainerScan, Examine, Progress, ScanState, SliceEnd, SliceOutcome};
 pub use counters::{Counters, SliceCounts};
 pub use event::Event;
+pub use index::{
+    IndexLook, IndexScan, IndexStart, Layout, PLACES_MAX, ROW_TAG_MAX, SortedScan, SortedSet, TASKS_GO_ON,
+    Unacked, UnackedKeys, UnackedScan, index_row, lost_notice,
+};
 pub use judge::{Judge, Judgement};
 pub use list::{
-    Deletion, ListOutcome, ListScan, MAX_PASSES, Marks, NEWEST_MAX, Queue, VALUES_MAX, fingerprint,
-    shown_index,
+    Deletion, ListOutcome, ListScan, MAX_PASSES, Marks, NEWEST_MAX, Queue, fingerprint, shown_index,
 };
+pub use place::{IndexPosition, default_index, unix_ms};
 pub use plan::{Effect, Plan};
 pub use sample::{SAMPLE_MAX, Sample, SampleRow};
 pub use tallies::{Group, Spot};
-pub use unacked::{
-    IndexPosition, PLACES_MAX, TASKS_GO_ON, UnackedKeys, UnackedOutcome, UnackedScan, UnackedStart,
-    default_index, lost_notice, unacked_row, unix_ms,
-};
+pub use values::VALUES_MAX;

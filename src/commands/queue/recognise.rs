@@ -1,10 +1,12 @@
 //! Recognises what the messages of a list look like, whatever a command takes them for.
 
 use qadmin_core::format::Recogniser;
-use qadmin_core::job::JobTarget;
+use qadmin_core::job::{JobTarget, Storage};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::scan::Queue as _;
 
+use crate::container;
+use crate::container::index::Reader;
 use crate::library::{Recognised, library_of};
 use crate::redis::clock::cpu_ns;
 use crate::redis::list::{List, Mode, OpenedList};
@@ -47,6 +49,11 @@ impl SampleTime {
 /// Looks at the messages that run next, for no longer than one slice, and says what most of them look like. `None` where
 /// that is not known, as of unacknowledged messages.
 pub(in crate::commands) fn looks_like(ctx: Ctx<'_>, target: &JobTarget) -> Option<Recognised> {
+    match target.storage {
+        Storage::Lists => {}
+        Storage::Unacked(_) => return None,
+        Storage::SortedSet(_) => return looks_of_set(ctx, &RString::new(&target.queue)),
+    }
     let (first, _) = target.lists.iter().find(|(_, len)| *len > 0)?;
     let name = RString::new(&first.key);
     let mut recogniser = Recogniser::new();
@@ -64,6 +71,19 @@ pub(in crate::commands) fn looks_like(ctx: Ctx<'_>, target: &JobTarget) -> Optio
         }
     }
     recognised(ctx, &recogniser, &first.key)
+}
+
+/// The same of the members of a sorted set that have the lowest scores.
+pub(in crate::commands) fn looks_of_set(ctx: Ctx<'_>, key: &RString) -> Option<Recognised> {
+    let mut recogniser = Recogniser::new();
+    let container::OpenedKeys::Keys(mut reader) = Reader::open(ctx, key) else { return None };
+    let mut time = SampleTime::begin(settings::now().slice_us() * 1_000);
+    while !recogniser.is_done() && !time.is_over() {
+        let Some((member, _)) = reader.next_entry() else { break };
+        recogniser.examine(&member);
+        time.took(member.len());
+    }
+    recognised(ctx, &recogniser, key.bytes())
 }
 
 /// What the messages look like that a recogniser has seen. Those that may be ids are of `list`. No list may be open,

@@ -3,14 +3,13 @@
 use qadmin_core::error::{Error, TargetError};
 use qadmin_core::filter::{Matcher, Projection};
 use qadmin_core::format::{LOOK_AT, Recogniser};
-use qadmin_core::job::{FoundMatches, JobTarget, marked, sample_row};
+use qadmin_core::job::{FoundMatches, JobTarget, Storage, marked, sample_row};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Preview;
-use qadmin_core::scan::{IndexPosition, Queue, UnackedKeys as _, shown_index, unacked_row};
+use qadmin_core::scan::{IndexPosition, Layout as _, Queue, SortedSet, Unacked, index_row, shown_index};
 
-use super::recognise::{SampleTime, recognised};
-use crate::container::OpenedKeys as OpenedUnacked;
-use crate::container::unacked::Keys;
+use super::recognise::{SampleTime, looks_like, recognised};
+use crate::container::walked::Walked;
 use crate::library::Recognised;
 use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::{Ctx, RString};
@@ -47,17 +46,13 @@ impl<'a> Sampler<'a> {
             Ok(reader) => reader,
             Err(error) => return Sample { rows: Err(error), looks_like: None },
         };
-        match self.target.index() {
-            Some(index) => {
-                let mut sample = UnackedSample { reader, target: self.target, index, last: None };
-                sample.walk();
-                Sample { rows: Ok(sample.reader.rows), looks_like: None }
-            }
-            None => {
-                let (rows, _, looks_like) = self.sample_lists(reader);
-                Sample { rows: Ok(rows), looks_like }
-            }
+        if let Storage::Lists = self.target.storage {
+            let (rows, _, looks_like) = self.sample_lists(reader);
+            return Sample { rows: Ok(rows), looks_like };
         }
+        let mut sample = IndexSample { reader, target: self.target, last: None };
+        sample.walk();
+        Sample { rows: Ok(sample.reader.rows), looks_like: looks_like(self.ctx, self.target) }
     }
 
     /// The same for a count that was made before and found `matches` messages. The sample goes on with the matches that
@@ -68,9 +63,9 @@ impl<'a> Sampler<'a> {
             Ok(reader) => reader,
             Err(error) => return Sample { rows: Err(error), looks_like: None },
         };
-        let (rows, is_known, looks_like) = match self.target.index() {
-            Some(index) => {
-                let mut sample = UnackedSample { reader, target: self.target, index, last: None };
+        let (rows, is_known, looks_like) = match self.target.storage {
+            Storage::Unacked(_) | Storage::SortedSet(_) => {
+                let mut sample = IndexSample { reader, target: self.target, last: None };
                 sample.walk();
                 let places = match found {
                     Some(FoundMatches::Unacked(places)) if sample.reader.rows.len() < wanted => Some(places),
@@ -79,9 +74,9 @@ impl<'a> Sampler<'a> {
                 if let Some(places) = places {
                     sample.go_on(places);
                 }
-                (sample.reader.rows, places.is_some(), None)
+                (sample.reader.rows, places.is_some(), looks_like(self.ctx, self.target))
             }
-            None => {
+            Storage::Lists => {
                 let (mut rows, distances, looks_like) = self.sample_lists(reader);
                 let known = match found {
                     Some(FoundMatches::Lists(found)) if rows.len() < wanted => {
@@ -193,29 +188,32 @@ impl RowReader<'_> {
     }
 }
 
-/// A sample of unacknowledged messages.
-struct UnackedSample<'a> {
+/// A sample of messages that are walked in the order of a sorted set.
+struct IndexSample<'a> {
     reader: RowReader<'a>,
     target: &'a JobTarget,
-    index: &'a [u8],
     /// The last entry that was looked at.
     last: Option<IndexPosition>,
 }
 
-impl UnackedSample<'_> {
+impl IndexSample<'_> {
     fn is_over(&mut self) -> bool {
         self.reader.is_full() || self.reader.time.is_over()
     }
 
     fn read(&mut self, score: f64, message: &[u8]) {
-        self.reader.read(message, |bytes, members| unacked_row(score, bytes, members));
+        let time = match self.target.storage {
+            Storage::SortedSet(_) => SortedSet::TIME,
+            Storage::Unacked(_) | Storage::Lists => Unacked::TIME,
+        };
+        self.reader.read(message, |bytes, members| index_row(time, score, bytes, members));
     }
 
-    /// Looks at the entries that come first in the index, at most `sample-window` of them.
+    /// Looks at the entries with the lowest scores, at most `sample-window` of them.
     fn walk(&mut self) {
-        let [queue, name] = [self.target.queue.as_slice(), self.index].map(RString::new);
-        let OpenedUnacked::Keys(mut keys) = Keys::open(self.reader.ctx, &queue, &name) else { return };
-        keys.seek(None);
+        let names = Walked::names(&self.target.storage, &self.target.queue);
+        let Some(mut keys) = Walked::open(self.reader.ctx, &self.target.storage, &names) else { return };
+        keys.begin();
         for _ in 0..settings::now().sample_window() {
             if self.is_over() {
                 return;
@@ -235,8 +233,8 @@ impl UnackedSample<'_> {
 
     /// Goes on with the matches that a count has found, as far as they are still there.
     fn go_on(&mut self, found: &[IndexPosition]) {
-        let [queue, name] = [self.target.queue.as_slice(), self.index].map(RString::new);
-        let OpenedUnacked::Keys(mut keys) = Keys::open(self.reader.ctx, &queue, &name) else { return };
+        let names = Walked::names(&self.target.storage, &self.target.queue);
+        let Some(mut keys) = Walked::open(self.reader.ctx, &self.target.storage, &names) else { return };
         let last = self.last.take();
         let is_further = |place: &&IndexPosition| {
             last.as_ref().is_none_or(|last| last.cmp(place.score, &place.tag).is_lt())

@@ -2,17 +2,21 @@
 
 use qadmin_core::container::{Container, ContainerOption};
 use qadmin_core::error::{Error, RequestError, ServerError, TargetError};
-use qadmin_core::job::{Accepted, Job, JobTarget, Member, Record};
+use qadmin_core::job::{Accepted, Job, JobTarget, Member, Record, Storage};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{self, Priority};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{CommandSpec, TargetOptions, commands};
-use qadmin_core::scan::{Budget, OneScan as _, Queue as _, UnackedScan, UnackedStart, default_index};
+use qadmin_core::scan::{
+    Budget, Event, IndexStart, OneScan as _, Queue as _, SortedScan, UnackedScan, default_index,
+};
 use qadmin_core::slot;
 use uuid::Uuid;
 
 use super::super::needs_commands;
+use super::recognise::looks_of_set;
 use crate::container::OpenedKeys;
+use crate::container::index::Reader;
 use crate::container::unacked::Keys;
 use crate::no_match;
 use crate::redis::acl::Access;
@@ -41,38 +45,50 @@ pub(in crate::commands) fn find(
     if ctx.flags().cluster() {
         needs_commands(server::MOVED)?;
     }
-    let target = |messages, lists, unacked| JobTarget {
+    let target = |messages, lists, storage| JobTarget {
         db: ctx.db(),
         queue: options.queue.clone(),
         priority: options.priority,
         lists,
         messages,
-        unacked,
+        storage,
     };
+    let key = || priorities::List { key: options.queue.clone(), step: None };
     if let Some((unacked, len)) = find_unacked(ctx, options, command, access)? {
-        let hash = priorities::List { key: options.queue.clone(), step: None };
-        return Ok(target(MessageKind::Unacked, vec![(hash, len)], Some(unacked)));
+        return Ok(target(MessageKind::Unacked, vec![(key(), len)], Storage::Unacked(unacked)));
+    }
+    if let Some(set) = find_sorted_set(ctx, options, access)? {
+        return Ok(target(MessageKind::Sidekiq, vec![(key(), set.entries)], Storage::SortedSet(set)));
     }
     let kind = options.kind.unwrap_or_else(|| settings::now().default_kind());
-    Ok(target(kind, lists(ctx, options, kind, command, access)?, None))
+    Ok(target(kind, lists(ctx, options, kind, command, access)?, Storage::Lists))
 }
 
 /// The same target with the lengths that its keys have now. A key that holds something else by now has no messages.
 pub(in crate::commands) fn now(ctx: Ctx<'_>, target: &JobTarget) -> JobTarget {
     let mut now = target.clone();
-    let Some(unacked) = &mut now.unacked else {
-        for (list, len) in &mut now.lists {
-            *len = depth(ctx, &RString::new(&list.key)).unwrap_or(0);
+    let queue = RString::new(&now.queue);
+    let len = match &mut now.storage {
+        Storage::Lists => {
+            for (list, len) in &mut now.lists {
+                *len = depth(ctx, &RString::new(&list.key)).unwrap_or(0);
+            }
+            return now;
         }
-        return now;
+        Storage::Unacked(unacked) => {
+            let index = std::mem::take(&mut unacked.index);
+            let nothing = (nothing_in(index.clone()), 0);
+            let (start, len) = open_unacked(ctx, &queue, index).unwrap_or(nothing);
+            *unacked = start;
+            len
+        }
+        Storage::SortedSet(set) => {
+            *set = start_of_set(ctx, &queue).unwrap_or_else(|_| nothing_in(set.index.clone()));
+            set.entries
+        }
     };
-    let index = std::mem::take(&mut unacked.index);
-    let nothing = || (nothing_in(index.clone()), 0);
-    let (start, len) =
-        open_unacked(ctx, &RString::new(&now.queue), index.clone()).unwrap_or_else(|_| nothing());
-    *unacked = start;
-    for (_, fields) in &mut now.lists {
-        *fields = len;
+    for (_, messages) in &mut now.lists {
+        *messages = len;
     }
     now
 }
@@ -176,7 +192,7 @@ fn find_unacked(
     options: &TargetOptions,
     command: &CommandSpec,
     access: Access,
-) -> Result<Option<(UnackedStart, u64)>, Error> {
+) -> Result<Option<(IndexStart, u64)>, Error> {
     let TargetOptions { queue, priority, index, kind, .. } = options;
     let queue = &RString::new(queue);
     match Hash::open(ctx, queue) {
@@ -190,7 +206,7 @@ fn find_unacked(
     }
     let given = kind.map(ContainerOption::As).into_iter().chain(priority.map(|_| ContainerOption::Priority));
     if let Some(option) = Container::Unacked.spec().refused(given) {
-        return Err(TargetError::ListsOnly { keyword: option.keyword() }.into());
+        return Err(not_taken(Container::Unacked, option));
     }
     let index = index.clone().unwrap_or_else(|| default_index(queue.bytes()));
     if ctx.flags().cluster() && slot::of(queue.bytes()) != slot::of(&index) {
@@ -199,7 +215,7 @@ fn find_unacked(
     let flags = ctx.flags();
     if flags.cluster() && !flags.primary() {
         // A slice has no client that may read there: the server would send it to the primary.
-        return Err(TargetError::UnackedOnReplica.into());
+        return Err(TargetError::PrimaryOnly { messages: Container::Unacked.spec().messages }.into());
     }
     let needs = [(queue.bytes(), access), (index.as_slice(), access)];
     rights::check(ctx, &ctx.caller(), command, &needs)?;
@@ -211,14 +227,14 @@ fn find_unacked(
 }
 
 /// The index as it is now, and the length of the hash.
-fn open_unacked(ctx: Ctx<'_>, queue: &RString, index: Vec<u8>) -> Result<(UnackedStart, u64), Error> {
+fn open_unacked(ctx: Ctx<'_>, queue: &RString, index: Vec<u8>) -> Result<(IndexStart, u64), Error> {
     let name = RString::new(&index);
     match Keys::open(ctx, queue, &name) {
         OpenedKeys::Keys(mut keys) => {
             let (entries, bound) = (keys.entries(), keys.last());
             match keys.refused() {
                 Some(_) => Err(TargetError::IndexMigrating { index }.into()),
-                None => Ok((UnackedStart { index, entries, bound }, keys.len())),
+                None => Ok((IndexStart { index, entries, bound }, keys.len())),
             }
         }
         OpenedKeys::Missing => match Keys::index_of_nothing(ctx, &name) {
@@ -230,21 +246,87 @@ fn open_unacked(ctx: Ctx<'_>, queue: &RString, index: Vec<u8>) -> Result<(Unacke
     }
 }
 
+/// The error for an option that a container does not take.
+pub(in crate::commands) fn not_taken(container: Container, option: ContainerOption) -> Error {
+    TargetError::NotTaken { keyword: option.keyword(), messages: container.spec().messages }.into()
+}
+
+/// The sorted set as it is now, if the queue is one and holds messages, or ids of jobs, which a preview names and a clear
+/// refuses.
+///
+/// # Errors
+/// Options that do not fit a sorted set, or one whose members are something else.
+fn find_sorted_set(
+    ctx: Ctx<'_>,
+    options: &TargetOptions,
+    access: Access,
+) -> Result<Option<IndexStart>, Error> {
+    let TargetOptions { queue, priority, kind, .. } = options;
+    let queue = &RString::new(queue);
+    if type_of(ctx, queue) != Type::SortedSet {
+        return Ok(None);
+    }
+    needs_commands(server::SORTED)?;
+    if access == Access::TakeOut {
+        needs_commands(server::SORTED_OUT)?;
+    }
+    let flags = ctx.flags();
+    if flags.cluster() && !flags.primary() {
+        // A slice has no client that may read there: the server would send it to the primary.
+        return Err(TargetError::PrimaryOnly { messages: Container::SortedSet.spec().messages }.into());
+    }
+    // Without a word the members say what they are.
+    let looks = looks_of_set(ctx, queue).map(|looks| looks.kind);
+    if kind.is_none() && !matches!(looks, Some(MessageKind::Sidekiq | MessageKind::Ids)) {
+        return Err(wrong_type(ctx, queue));
+    }
+    let given = kind.map(ContainerOption::As).into_iter().chain(priority.map(|_| ContainerOption::Priority));
+    if let Some(option) = Container::SortedSet.spec().refused(given) {
+        return Err(not_taken(Container::SortedSet, option));
+    }
+    start_of_set(ctx, queue).map(Some)
+}
+
+/// A sorted set as it is now. A missing key has no entries.
+///
+/// # Errors
+/// The key is of another type, or is being migrated to another node.
+pub(in crate::commands) fn start_of_set(ctx: Ctx<'_>, queue: &RString) -> Result<IndexStart, Error> {
+    let index = queue.bytes().to_vec();
+    match Reader::open(ctx, queue) {
+        OpenedKeys::Keys(mut reader) => {
+            let (entries, bound) = (reader.entries(), reader.last());
+            match reader.refused() {
+                Some(_) => Err(TargetError::IndexMigrating { index }.into()),
+                None => Ok(IndexStart { index, entries, bound }),
+            }
+        }
+        OpenedKeys::Missing => Ok(nothing_in(index)),
+        OpenedKeys::Other => Err(wrong_type(ctx, queue)),
+        OpenedKeys::Refused(_) => Err(TargetError::IndexMigrating { index }.into()),
+    }
+}
+
 /// Lets a clear that is accepted now remember which entries are in the index, at most `room` of them. It takes no longer
 /// than one slice; the slices of the job read the rest.
 pub(in crate::commands) fn remember(ctx: Ctx<'_>, job: &mut Job, room: usize, budget: &Budget) {
-    let Some(scan) = UnackedScan::of(&mut job.scan) else { return };
-    let index = RString::new(scan.index());
-    match Keys::index_of_nothing(ctx, &index) {
-        OpenedKeys::Keys(mut keys) => scan.remember(&mut keys, room, &Steady, budget),
-        // It was an index when the command looked at it before.
-        _ => scan.lose_index(),
+    let Some(index) = job.start().storage.walked().map(|start| RString::new(&start.index)) else { return };
+    let OpenedKeys::Keys(mut keys) = Reader::open(ctx, &index) else {
+        // It was a sorted set when the command looked at it before.
+        let db = job.start().db;
+        job.follow(db, index.bytes(), Event::Gone);
+        return;
+    };
+    if let Some(scan) = UnackedScan::of(&mut job.scan) {
+        scan.remember(&mut keys, room, &Steady, budget);
+    } else if let Some(scan) = SortedScan::of(&mut job.scan) {
+        scan.remember(&mut keys, room, &Steady, budget);
     }
 }
 
 /// An index without entries.
-fn nothing_in(index: Vec<u8>) -> UnackedStart {
-    UnackedStart { index, entries: 0, bound: None }
+fn nothing_in(index: Vec<u8>) -> IndexStart {
+    IndexStart { index, entries: 0, bound: None }
 }
 
 /// The length of a list. A missing key is an empty list.
@@ -259,6 +341,28 @@ pub(in crate::commands) fn depth(ctx: Ctx<'_>, queue: &RString) -> Result<u64, E
     }
 }
 
+/// The number of messages under a key that messages are moved to from this storage: the same type has to be there, or nothing.
+///
+/// # Errors
+/// The key is of another type, or the server lacks a command that is needed.
+pub(in crate::commands) fn depth_of_destination(
+    ctx: Ctx<'_>,
+    storage: &Storage,
+    key: &RString,
+) -> Result<u64, Error> {
+    match storage {
+        Storage::Lists | Storage::Unacked(_) => depth(ctx, key),
+        Storage::SortedSet(_) => {
+            needs_commands(server::SORTED_MOVE)?;
+            match type_of(ctx, key) {
+                Type::SortedSet => start_of_set(ctx, key).map(|set| set.entries),
+                Type::Missing => Ok(0),
+                _ => Err(TargetError::NotASortedSet { key: key.bytes().to_vec() }.into()),
+            }
+        }
+    }
+}
+
 /// The error for a key whose type is not read: it says what the type is, and what to do instead.
 fn wrong_type(ctx: Ctx<'_>, key: &RString) -> Error {
     let holds = match type_of(ctx, key) {
@@ -267,9 +371,9 @@ fn wrong_type(ctx: Ctx<'_>, key: &RString) -> Error {
              that it belongs to"
         }
         Type::SortedSet => {
-            "a sorted set, such as Sidekiq's schedule, retry and dead, Laravel's delayed jobs or BullMQ's \
-             delayed and failed ones; qadmin reads lists and kombu's hash of unacknowledged messages, so \
-             remove such jobs with their library"
+            "a sorted set, such as Laravel's delayed jobs or BullMQ's \
+             delayed and failed ones; of sorted sets qadmin reads those whose members are Sidekiq's jobs, so \
+             remove other jobs with their library"
         }
         Type::Set => "a set; qadmin reads lists and kombu's hash of unacknowledged messages",
         Type::Stream => {

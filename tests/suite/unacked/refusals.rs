@@ -23,9 +23,7 @@ fn what_can_be_done_to_lists_alone_is_refused_and_nothing_is_touched() {
     tell(&mut conn, "SET text x");
     let wrong = "WRONGTYPE Operation against a key holding the wrong kind of value";
     let clear = |terms: &str| format!("QADMIN.CLEARJOB {HASH} TASK t {terms} CONFIRM {HASH}");
-    let only = |keyword: &str| {
-        format!("ERR {keyword} is not supported for unacknowledged messages; it works on lists only")
-    };
+    let only = |keyword: &str| format!("ERR {keyword} is not supported for unacknowledged messages");
     let table = [
         (clear("ALL TO parked"), only("TO")),
         (clear("KEEPONE BY id"), only("BY")),

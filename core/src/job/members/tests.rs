@@ -7,13 +7,14 @@ use crate::args::Args;
 use crate::error::EndReason;
 use crate::field::Field;
 use crate::filter::{Filter, FilterBuilder, Grouping, Projection};
+use crate::job::Storage;
 use crate::job::{
     ClearOptions, Destination, Expect, Groups, Job, JobKind, JobStatus, Keep, Origin, Record, Start, Undoing,
 };
 use crate::kind::{DEFAULT_FIELDS, MessageKind};
 use crate::match_notices::MatchNoticeCounts;
 use crate::priorities::{List, Priority};
-use crate::scan::{Counters, Effect, UnackedStart};
+use crate::scan::{Counters, Effect, IndexStart};
 
 fn filter(words: &[&[u8]]) -> Filter {
     let mut filter = FilterBuilder::default();
@@ -44,7 +45,7 @@ fn preview() -> Start {
         dry_run: false,
         origin: Origin::default(),
         digest: [0; 32],
-        unacked: None,
+        storage: Storage::Lists,
         now_ms: 1_000,
         now_ns: 0,
     }
@@ -73,7 +74,7 @@ fn jobs() -> Vec<(&'static str, Start)> {
         undo: Some(Undoing { job: Uuid::from_u128(8), moved: 5, undone: 2 }),
         ..ClearOptions::default()
     };
-    let unacked = UnackedStart { index: b"unacked_index".to_vec(), entries: 0, bound: None };
+    let unacked = IndexStart { index: b"unacked_index".to_vec(), entries: 0, bound: None };
     let all: &[&[u8]] = &[b"TASK", b"a", b"REPOID", b"7", b"COMMITID", b"c"];
     vec![
         ("preview", preview()),
@@ -112,7 +113,7 @@ fn jobs() -> Vec<(&'static str, Start)> {
                 ..preview()
             },
         ),
-        ("unacknowledged", Start { unacked: Some(unacked), ..preview() }),
+        ("unacknowledged", Start { storage: Storage::Unacked(unacked), ..preview() }),
     ]
 }
 

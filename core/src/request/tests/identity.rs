@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::job::JobTarget;
+use crate::job::Storage;
 use crate::kind::MessageKind;
 use crate::priorities::List;
 use crate::request::clearjob::FILTER_IDENTITY_NOW_MS;
 use crate::request::digest::preview_key;
-use crate::scan::UnackedStart;
+use crate::scan::IndexStart;
 
 fn clear(line: &str) -> [u8; 32] {
     get::<ClearJob>(line).fingerprint(0)
@@ -101,9 +102,13 @@ fn borders_between_values_count() {
 fn counts_of_unacknowledged_messages_are_known_by_their_index_and_not_by_how_many_there_are() {
     let (preview, stats) = (get::<Preview>("q TASK t"), get::<Stats>("q GROUPBY 1 task"));
     let of = |index: Option<&[u8]>, entries| {
-        let start = |index: &[u8]| UnackedStart { index: index.to_vec(), entries, bound: None };
+        let start = |index: &[u8]| IndexStart { index: index.to_vec(), entries, bound: None };
         let lists = vec![(List { key: b"q".to_vec(), step: None }, entries)];
-        let target = JobTarget { lists, unacked: index.map(start), ..target(b"q") };
+        let target = JobTarget {
+            lists,
+            storage: index.map_or(Storage::Lists, |index| Storage::Unacked(start(index))),
+            ..target(b"q")
+        };
         [preview.key(&target), stats.key(&target)]
     };
     let same = of(Some(b"q_index"), 1);

@@ -4,10 +4,11 @@ use uuid::Uuid;
 
 use super::*;
 use crate::filter::Filter;
+use crate::job::Storage;
 use crate::job::{Accepted, Destination, JobKind, Start, Undoing};
 use crate::priorities::Priority;
 use crate::scan::Effect;
-use crate::scan::UnackedStart;
+use crate::scan::IndexStart;
 
 fn accepted(target: JobTarget) -> Accepted {
     Accepted {
@@ -35,7 +36,7 @@ fn a_job_knows_where_its_messages_are_and_who_asked() {
         priority: Some(Priority::All),
         lists: vec![(List { key: b"held".to_vec(), step: Some(4) }, 12)],
         messages: MessageKind::Sidekiq,
-        unacked: Some(UnackedStart { index: b"i".to_vec(), entries: 11, bound: None }),
+        storage: Storage::Unacked(IndexStart { index: b"i".to_vec(), entries: 11, bound: None }),
     };
     let start = get::<Preview>("q TASK t").start(accepted(target.clone())).expect("fields that exist");
     assert_eq!(
@@ -43,9 +44,9 @@ fn a_job_knows_where_its_messages_are_and_who_asked() {
         (Uuid::from_u128(7), [9; 32], NOW_MS, 5)
     );
     assert_eq!(start.container(), target.container());
-    let JobTarget { db, queue, priority, lists, messages, unacked } = target;
+    let JobTarget { db, queue, priority, lists, messages, storage } = target;
     assert_eq!((start.db, start.queue, start.priority), (db, queue, priority));
-    assert_eq!((start.lists, start.messages, start.unacked), (lists, messages, unacked));
+    assert_eq!((start.lists, start.messages, start.storage), (lists, messages, storage));
     assert_eq!((start.origin.user, start.origin.client), (Some(b"ann".to_vec()), Some(b"id=1".to_vec())));
     assert_eq!((start.origin.actor, start.origin.reason), (None, None));
 }

@@ -85,14 +85,12 @@ mod queue;
 mod state;
 mod surroundings;
 mod track;
-mod values;
 mod window;
 
 pub use marks::{MAX_PASSES, Marks};
 pub use newest::NEWEST_MAX;
 pub use outcome::{Deletion, ListOutcome, fingerprint};
 pub use queue::Queue;
-pub use values::VALUES_MAX;
 
 use crate::queue::End;
 use crate::scan::contract::Progress;
@@ -100,11 +98,11 @@ use crate::scan::counters::Counters;
 use crate::scan::event::Event;
 use crate::scan::plan::{Effect, Plan};
 use crate::scan::sample::SampleRow;
+use crate::scan::values::Values;
 use marks::Missing;
 use newest::Known;
 use places::Departure;
 use track::Track;
-use values::Values;
 
 /// One job's walk over one live queue.
 #[derive(Debug)]

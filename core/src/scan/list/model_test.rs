@@ -316,7 +316,7 @@ impl ModelJob {
                         }
                         None => {
                             self.seen.push((value, Some(msg.id)));
-                            assert!(self.seen.len() <= values::MOST, "the scan stops before it");
+                            assert!(self.seen.len() <= crate::scan::values::MOST, "the scan stops before it");
                             false
                         }
                     }
@@ -818,7 +818,7 @@ impl World {
             if !job.edited && job.is_sure() {
                 assert_eq!(c.total, c.processed + c.drifted + job.open.len() as u64);
                 match job.scan.progress() {
-                    Progress::TooManyValues => assert_eq!(job.seen.len(), values::MOST),
+                    Progress::TooManyValues => assert_eq!(job.seen.len(), crate::scan::values::MOST),
                     Progress::Unexpected { matched } => {
                         assert_eq!((c.deleted, matched), (0, c.matched));
                         assert!(job.open.is_empty() && job.plan().most.is_some_and(|most| matched > most));

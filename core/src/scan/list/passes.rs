@@ -3,10 +3,10 @@
 use super::ListScan;
 use super::marks::{MAX_PASSES, Missing};
 use super::track::Track;
-use super::values::Values;
 use crate::scan::contract::Progress;
 use crate::scan::counters::Counters;
 use crate::scan::plan::Effect;
+use crate::scan::values::Values;
 
 impl ListScan {
     /// Compares the length found at the start of a slice with the one that the events add up to, of the list that the

@@ -1,23 +1,25 @@
-//! One slice's work on what workers hold: walk, judge, note what is to be taken out, stop on time.
+//! One slice's work in the order of a sorted set: walk, judge, note what is to be taken out, stop on time.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 use super::snapshot::Membership;
-use super::{IndexPosition, Row, UnackedKeys, UnackedScan};
+use super::{IndexScan, Layout, ROW_TAG_MAX, Row, UnackedKeys};
 use crate::scan::budget::{Budget, Clock, Deadline};
 use crate::scan::contract::SliceOutcome;
 use crate::scan::counters::SliceCounts;
 use crate::scan::decide::{self, Matches};
 use crate::scan::judge::Judge;
+use crate::scan::place::IndexPosition;
 use crate::scan::plan::Effect;
 use crate::scan::sample::SAMPLE_MAX;
 use crate::scan::tallies::Grouped;
 
-/// What one slice saw. Nothing is booked until [`UnackedScan::commit`].
+/// What one slice saw. Nothing is booked until [`IndexScan::commit`].
 #[derive(Debug, Default)]
-pub struct UnackedOutcome {
-    /// The tags of what is to be taken out. Empty where the job does not take out.
-    pub removed: Vec<Vec<u8>>,
+pub struct IndexLook {
+    /// The places of what is to be taken out. Empty where the job does not take out.
+    pub removed: Vec<IndexPosition>,
     /// The caller was permitted to take that out.
     pub(super) is_permitted: bool,
     /// Their bytes.
@@ -28,6 +30,12 @@ pub struct UnackedOutcome {
     pub(super) uncertain: u64,
     /// Uncertain entries that match.
     pub(super) doubtful: u64,
+    /// Matches that the caller did not move because the destination holds the same messages.
+    pub(super) kept_back: u64,
+    /// With BY: the values of the matches that stay from now on.
+    pub(super) fresh: HashSet<u128>,
+    /// There is no room for one more value: nothing more is cleared.
+    pub(super) overflows: bool,
     /// Entries that came after the job was accepted: those on the way and, where the way is over, those behind it.
     pub(super) later: u64,
     /// Time to the first entry, in nanoseconds.
@@ -49,7 +57,7 @@ pub struct UnackedOutcome {
     work: u64,
 }
 
-impl UnackedScan {
+impl<L: Layout> IndexScan<L> {
     /// Works until the budget is spent or there is nothing left up to the bound. Always passes at least one entry if there
     /// is one.
     pub fn run_slice(
@@ -58,9 +66,9 @@ impl UnackedScan {
         judge: &mut impl Judge,
         clock: &impl Clock,
         budget: &Budget,
-        outcome: &mut UnackedOutcome,
+        outcome: &mut IndexLook,
     ) {
-        *outcome = UnackedOutcome::default();
+        *outcome = IndexLook::default();
         let mut deadline = Deadline::new(clock, budget);
         let mut first = true;
         keys.seek(self.cursor.as_ref());
@@ -75,12 +83,14 @@ impl UnackedScan {
                 let cleared = outcome.take_in(self, judge, (score, tag), value) && self.deletes();
                 if cleared {
                     outcome.removed_bytes += tag.len() as u64;
-                    outcome.removed.push(tag.to_vec());
+                    outcome.removed.push(IndexPosition { score, tag: tag.to_vec() });
                     deadline.reserve(budget.deletion_ns);
                 }
                 let full = outcome.removed.len() >= budget.max_deletions
                     || outcome.removed_bytes >= budget.max_bytes
-                    || self.room().is_some_and(|room| outcome.counts.would_delete >= room);
+                    || outcome.overflows
+                    || (self.stops_at_limit()
+                        && self.room().is_some_and(|room| outcome.counts.would_delete >= room));
                 match full || deadline.is_over(outcome.work, cleared) {
                     true => Step::Last(IndexPosition { score, tag: tag.to_vec() }),
                     false => Step::Next,
@@ -102,7 +112,7 @@ impl UnackedScan {
     }
 }
 
-impl UnackedScan {
+impl<L: Layout> IndexScan<L> {
     /// Entries behind the bound: the bound was the last one when the job was accepted.
     fn count_behind(&self, keys: &mut impl UnackedKeys) -> u64 {
         let (Some(bound), Some(all)) = (&self.bound, keys.rank(None)) else { return 0 };
@@ -121,9 +131,9 @@ enum Step {
     Behind,
 }
 
-impl UnackedOutcome {
-    /// Returns the tags that the caller is to take out now. Where it may not, nothing is left to be booked as taken out.
-    pub fn to_remove(&mut self) -> &[Vec<u8>] {
+impl IndexLook {
+    /// Returns the places of what the caller is to take out now. Where it may not, nothing is left to be booked as taken out.
+    pub fn to_remove(&mut self) -> &[IndexPosition] {
         if !self.is_permitted {
             self.removed.clear();
         }
@@ -135,10 +145,19 @@ impl UnackedOutcome {
         self.removed.clear();
     }
 
+    /// Leaves in its place whatever the caller says cannot be moved. To be called before anything is taken out.
+    pub fn keep_back(&mut self, mut is_kept: impl FnMut(&IndexPosition) -> bool) {
+        let before = self.removed.len();
+        self.removed.retain(|place| !is_kept(place));
+        let kept = (before - self.removed.len()) as u64;
+        self.kept_back += kept;
+        self.counts.would_delete -= kept;
+    }
+
     /// Judges one entry and counts what that took; says whether it is to go.
-    fn take_in(
+    fn take_in<L: Layout>(
         &mut self,
-        scan: &UnackedScan,
+        scan: &IndexScan<L>,
         judge: &mut impl Judge,
         place: (f64, &[u8]),
         value: Option<&[u8]>,
@@ -154,9 +173,9 @@ impl UnackedOutcome {
         cleared
     }
 
-    fn judge(
+    fn judge<L: Layout>(
         &mut self,
-        scan: &UnackedScan,
+        scan: &IndexScan<L>,
         judge: &mut impl Judge,
         (score, tag): (f64, &[u8]),
         value: Option<&[u8]>,
@@ -181,23 +200,26 @@ impl UnackedOutcome {
         if scan.plan.effect == Effect::Group {
             self.grouped.push(Grouped { group: verdict.group, distance: 0, bytes });
         } else if !scan.deletes() && scan.rows.len() + self.rows.len() < SAMPLE_MAX {
-            let place = IndexPosition { score, tag: tag.to_vec() };
-            self.rows.push(Row { place, bytes, members: judge.describe(message) });
+            let tag = (tag.len() <= ROW_TAG_MAX).then(|| tag.to_vec());
+            self.rows.push(Row { score, tag, bytes, members: judge.describe(message) });
         }
-        let is_cleared = decide::is_cleared(scan.plan.effect, &mut MatchWith { scan, outcome: self, tag });
+        let mut matches = MatchWith { scan, outcome: self, judge, tag, message };
+        let is_cleared = decide::is_cleared(scan.plan.effect, &mut matches);
         self.counts.add_match(&verdict, bytes, is_cleared);
         is_cleared
     }
 }
 
 /// A match of the index, and what is remembered of those that were met before it.
-struct MatchWith<'a> {
-    scan: &'a UnackedScan,
-    outcome: &'a mut UnackedOutcome,
+struct MatchWith<'a, L: Layout, J> {
+    scan: &'a IndexScan<L>,
+    outcome: &'a mut IndexLook,
+    judge: &'a mut J,
     tag: &'a [u8],
+    message: &'a [u8],
 }
 
-impl Matches for MatchWith<'_> {
+impl<L: Layout, J: Judge> Matches for MatchWith<'_, L, J> {
     /// The lowest deadline comes first. The match that stays is known by its tag, for it may get another score and be met
     /// again.
     fn keeps_as_oldest(&mut self) -> bool {
@@ -210,12 +232,30 @@ impl Matches for MatchWith<'_> {
         }
     }
 
+    /// The values are told apart in the order of the index: of each of them the match that is met first stays.
+    fn keeps_for_its_values(&mut self) -> bool {
+        let Self { scan, outcome, .. } = self;
+        let Some(digest) = self.judge.values(self.message) else {
+            outcome.counts.unkeyed += 1;
+            return true;
+        };
+        if scan.values.contains(digest) || outcome.fresh.contains(&digest) {
+            return false;
+        }
+        if !scan.values.has_room(outcome.fresh.len()) {
+            outcome.overflows = true;
+            return true;
+        }
+        outcome.fresh.insert(digest);
+        true
+    }
+
     fn has_room(&self) -> bool {
         self.scan.room().is_none_or(|room| self.outcome.counts.would_delete < room)
     }
 }
 
-impl SliceOutcome for UnackedOutcome {
+impl SliceOutcome for IndexLook {
     fn counts(&self) -> &SliceCounts {
         &self.counts
     }

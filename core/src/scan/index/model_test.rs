@@ -65,8 +65,8 @@ impl Pair {
         self.index.retain(|(_, other)| other != tag);
     }
 
-    fn start(&self) -> UnackedStart {
-        UnackedStart {
+    fn start(&self) -> IndexStart {
+        IndexStart {
             index: b"unacked_index".to_vec(),
             entries: self.index.len() as u64,
             bound: self
@@ -178,7 +178,7 @@ struct World {
     pair: Pair,
     scan: UnackedScan,
     plan: Plan,
-    start: UnackedStart,
+    start: IndexStart,
     /// Entries that were there at the start.
     there: HashSet<(i8, Vec<u8>)>,
     /// Of their tags, those that have been in the index ever since, whatever their scores.
@@ -329,7 +329,7 @@ impl World {
         if self.scan.is_done() {
             return;
         }
-        let (mut outcome, mut judge) = (UnackedOutcome::default(), Seen::default());
+        let (mut outcome, mut judge) = (IndexLook::default(), Seen::default());
         self.scan.observe(self.pair.hash.len() as u64, self.pair.index.len() as u64);
         let mut opened = Opened::new(&self.pair);
         self.scan.count(&mut opened);
@@ -361,7 +361,7 @@ impl World {
             assert!(known == Membership::There || self.disturbed, "nothing came that could be one of those");
             self.seen.push(tag);
         }
-        for tag in &outcome.removed {
+        for IndexPosition { tag, .. } in &outcome.removed {
             assert!(self.pair.hash[tag][0] == b'm', "what does not match is never taken out");
             let entry = self.pair.index.iter().find(|(_, other)| other == tag).expect("it is there");
             assert!(self.was_there(entry.0, tag), "one that came later is taken out");

@@ -3,7 +3,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 
-use super::IndexPosition;
+use crate::scan::place::IndexPosition;
 
 /// Slots of one page, 64 KiB.
 const PAGE: usize = if cfg!(test) { 4 } else { 4_096 };

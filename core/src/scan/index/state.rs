@@ -1,19 +1,21 @@
-//! What a job asks of a scan over what workers hold.
+//! What a job asks of a scan in the order of a sorted set.
 
-use super::{UnackedKeys, UnackedOutcome, UnackedScan};
+use super::{IndexLook, IndexScan, Layout, UnackedKeys};
+use crate::reply::Reply;
 use crate::scan::budget::{Budget, Clock};
 use crate::scan::contract::{ContainerScan, Examine, Progress, ScanState, SliceEnd};
 use crate::scan::counters::Counters;
 use crate::scan::event::Event;
 use crate::scan::judge::Judge;
+use crate::scan::place::IndexPosition;
 use crate::scan::plan::Plan;
 use crate::scan::tallies::Group;
 
-/// The numbers of the two keys.
+/// The numbers of the two keys. A sorted set of messages is the first and only key.
 const HASH: usize = 0;
 const INDEX: usize = 1;
 
-impl ScanState for UnackedScan {
+impl<L: Layout> ScanState for IndexScan<L> {
     /// What left before it was examined is known at the end alone.
     fn counters(&self) -> &Counters {
         self.counters()
@@ -24,7 +26,7 @@ impl ScanState for UnackedScan {
     }
 
     fn progress(&self) -> Progress {
-        if self.is_done() { Progress::Finished } else { Progress::Unfinished }
+        self.progress()
     }
 
     fn len(&self) -> u64 {
@@ -35,7 +37,7 @@ impl ScanState for UnackedScan {
         self.deletes()
     }
 
-    /// Of what happens inside a hash no event tells anything; changes of the index are counted (`UnackedScan::count`).
+    /// Of what happens inside a hash no event tells anything; changes of the index are counted (`IndexScan::count`).
     fn follow(&mut self, key: usize, event: Event<'_>) {
         match (key, event) {
             (HASH, Event::Gone) => self.lose(),
@@ -61,22 +63,50 @@ impl ScanState for UnackedScan {
     fn notices(&self) -> Vec<String> {
         self.notices()
     }
+
+    fn is_counting(&self) -> bool {
+        self.counting
+    }
+
+    fn counted(&self) -> Option<u64> {
+        self.counted
+    }
+
+    fn distinct(&self) -> u64 {
+        self.values.len() as u64
+    }
+
+    fn rows(&self, rows: usize) -> Option<Reply> {
+        Some(self.sample(rows))
+    }
+
+    fn found_at(&self) -> Vec<IndexPosition> {
+        self.found().collect()
+    }
+
+    fn room_taken(&self) -> usize {
+        self.room_taken()
+    }
+
+    fn lose_sight(&mut self) {
+        self.lose_sight();
+    }
 }
 
-impl ContainerScan for UnackedScan {
-    type Outcome = UnackedOutcome;
+impl<L: Layout> ContainerScan for IndexScan<L> {
+    type Outcome = IndexLook;
 
-    fn count_deleted(&mut self, outcome: &mut UnackedOutcome) {
+    fn count_deleted(&mut self, outcome: &mut IndexLook) {
         self.count_deleted(outcome);
     }
 
-    fn commit(&mut self, outcome: &mut UnackedOutcome) {
+    fn commit(&mut self, outcome: &mut IndexLook) {
         self.commit(outcome);
     }
 }
 
 /// What is to be taken out is noted, and taken out by the caller: by commands that replicate themselves.
-impl<H: UnackedKeys> Examine<H> for UnackedScan {
+impl<H: UnackedKeys, L: Layout> Examine<H> for IndexScan<L> {
     fn examine(
         &self,
         keys: &mut H,
@@ -84,7 +114,7 @@ impl<H: UnackedKeys> Examine<H> for UnackedScan {
         clock: &impl Clock,
         budget: &Budget,
         permit: impl FnOnce() -> bool,
-        outcome: &mut UnackedOutcome,
+        outcome: &mut IndexLook,
     ) -> SliceEnd {
         self.run_slice(keys, judge, clock, budget, outcome);
         let is_read = !keys.is_refused();

@@ -1,4 +1,10 @@
-//! Messages that workers hold: the scan over a hash of messages in the order of its index.
+//! The scan over messages in the order of a sorted set.
+//!
+//! Two containers are walked so, and [`Layout`] says what differs between them:
+//!
+//! * *Messages that workers hold*: a hash of messages, and a sorted set that is its index.
+//! * *Sorted sets* of Sidekiq (`retry`, `schedule`, `dead`): the members are the messages themselves, the scores are times.
+//!   The sorted set is its own index, and the *tag* of an entry is the message.
 //!
 //! kombu keeps what a worker has taken and not acknowledged in two keys: a hash from delivery tag to
 //! `[message, exchange, routing_key]`, and a sorted set, the *index*, from delivery tag to the seconds at which the
@@ -14,7 +20,7 @@
 //! * none is examined twice: the scan goes up, and two entries never have the same place.
 //!
 //! An entry that is added later usually has a later time and stands behind the bound. The times are those of the workers'
-//! clocks, so it may also stand before the bound. A clear therefore remembers which entries were there when it was
+//! clocks, and in a sorted set of Sidekiq they say when a message is to run, so it may also stand before the bound. A clear therefore remembers which entries were there when it was
 //! accepted (`snapshot.rs` says how), and takes out no other one. Previews and stats remember nothing: such an entry is
 //! counted by them if the scan has not passed its place.
 //!
@@ -27,40 +33,53 @@
 //! such entries when it gives messages back at a shutdown, and removes them itself later.
 //!
 //! # Two steps per slice
-//! [`UnackedScan::look`] reads, judges and notes what is to go. The caller takes that out, of both keys as one unit,
-//! and books it with [`UnackedScan::commit`]; if it may not write now it drops the look, and the same entries are
+//! [`IndexScan::look`] reads, judges and notes what is to go. The caller takes that out, of both keys as one unit,
+//! and books it with [`IndexScan::commit`]; if it may not write now it drops the look, and the same entries are
 //! examined later.
 
 mod digests;
 mod keys;
+mod layout;
 #[cfg(test)]
 mod model_test;
-mod place;
+mod passes;
 mod snapshot;
 mod state;
 mod walk;
 
 pub use keys::UnackedKeys;
-pub use place::{IndexPosition, default_index, unix_ms};
+pub use layout::{Layout, SortedSet, Unacked};
 pub use snapshot::PLACES_MAX;
-pub use walk::UnackedOutcome;
+pub use walk::IndexLook;
 
 use snapshot::{Membership, Snapshot};
+
+use std::marker::PhantomData;
 
 use crate::reply::{Reply, int};
 use crate::scan::budget::{Budget, Clock};
 use crate::scan::counters::Counters;
-use crate::scan::plan::Plan;
+use crate::scan::place::{IndexPosition, unix_ms};
+use crate::scan::plan::{Effect, Plan};
 use crate::scan::tallies::Tallies;
+use crate::scan::values::Values;
+
+/// The scan over messages that workers hold.
+pub type UnackedScan = IndexScan<Unacked>;
+/// The scan over a sorted set of messages.
+pub type SortedScan = IndexScan<SortedSet>;
+
+/// Longest tag of which a row of a sample remembers its place, bytes.
+pub const ROW_TAG_MAX: usize = 4 * 1024;
 
 /// What everybody who counts or clears such messages is told.
 pub const TASKS_GO_ON: &str = "tasks that workers hold go on running: taking out their messages only keeps these from \
                                being delivered again";
 
-/// The two keys when a job is accepted.
+/// What is walked, as it is when a job is accepted.
 #[derive(Debug, Clone, PartialEq)]
-pub struct UnackedStart {
-    /// The index's key.
+pub struct IndexStart {
+    /// The key of the index, or of the sorted set of messages.
     pub index: Vec<u8>,
     /// Entries of the index.
     pub entries: u64,
@@ -71,27 +90,29 @@ pub struct UnackedStart {
 /// One match as a sample shows it.
 #[derive(Debug, Clone, PartialEq)]
 struct Row {
-    place: IndexPosition,
+    score: f64,
+    /// `None`: it is longer than [`ROW_TAG_MAX`], and the match cannot be found again.
+    tag: Option<Vec<u8>>,
     bytes: u64,
     members: Vec<(Box<str>, Reply)>,
 }
 
-/// One row of a sample. A hash has no places: `index` is null.
+/// One row of a sample. Neither a hash nor a sorted set has lasting places: `index` is null. `time` is [`Layout::TIME`].
 #[must_use]
-pub fn unacked_row(score: f64, bytes: u64, members: &[(Box<str>, Reply)]) -> Reply {
+pub fn index_row(time: &'static str, score: f64, bytes: u64, members: &[(Box<str>, Reply)]) -> Reply {
     let mut row: Vec<(Box<str>, Reply)> = vec![
         ("index".into(), Reply::Null),
         ("bytes".into(), Reply::Int(int(bytes))),
-        ("delivered_at".into(), Reply::Int(unix_ms(score))),
+        (time.into(), Reply::Int(unix_ms(score))),
     ];
     // `bytes` may be among the chosen fields; a member appears once.
     row.extend(members.iter().filter(|(name, _)| &**name != "bytes").cloned());
     Reply::Map(row)
 }
 
-/// One job's walk over the messages that workers hold.
+/// One job's walk over messages in the order of a sorted set.
 #[derive(Debug)]
-pub struct UnackedScan {
+pub struct IndexScan<L: Layout> {
     plan: Plan,
     index: Vec<u8>,
     bound: Option<IndexPosition>,
@@ -101,6 +122,14 @@ pub struct UnackedScan {
     cursor: Option<IndexPosition>,
     /// The tag of the match that KEEPONE keeps: it stays, whatever time it is given meanwhile.
     kept: Option<Vec<u8>>,
+    /// With BY: the values of the matches that stay.
+    values: Values,
+    /// There was no room for one more value.
+    overflowed: bool,
+    /// It is in the first of two passes, which counts.
+    counting: bool,
+    /// Matches that the first of two passes found.
+    counted: Option<u64>,
     counters: Counters,
     rows: Vec<Row>,
     tallies: Tallies,
@@ -116,17 +145,20 @@ pub struct UnackedScan {
     uncertain: u64,
     /// Of these, the ones that match: they were left alone.
     doubtful: u64,
+    /// Matches that were not moved because the destination holds the same messages.
+    kept_back: u64,
     /// Entries that came later.
     later: u64,
     done: bool,
     gone: bool,
     index_gone: bool,
+    layout: PhantomData<L>,
 }
 
-impl UnackedScan {
-    /// A scan over what workers hold now: so many messages in the hash.
+impl<L: Layout> IndexScan<L> {
+    /// A scan over what is in the index now: `len` messages.
     #[must_use]
-    pub fn new(plan: Plan, start: &UnackedStart, len: u64) -> Self {
+    pub fn new(plan: Plan, start: &IndexStart, len: u64) -> Self {
         let mut scan = Self {
             plan,
             index: start.index.clone(),
@@ -134,6 +166,10 @@ impl UnackedScan {
             snapshot: None,
             cursor: None,
             kept: None,
+            values: Values::new(if plan.effect == Effect::KeepEach { start.entries } else { 0 }),
+            overflowed: false,
+            counting: plan.counts_first(),
+            counted: None,
             counters: Counters { total: start.entries, passes_run: 1, ..Counters::default() },
             rows: Vec::new(),
             tallies: Tallies::default(),
@@ -143,10 +179,12 @@ impl UnackedScan {
             certain: 0,
             uncertain: 0,
             doubtful: 0,
+            kept_back: 0,
             later: 0,
             done: start.bound.is_none(),
             gone: false,
             index_gone: false,
+            layout: PhantomData,
         };
         scan.observe(len, start.entries);
         scan
@@ -195,7 +233,9 @@ impl UnackedScan {
     /// the next one does.
     pub fn count(&mut self, keys: &mut impl UnackedKeys) {
         if let Some(snapshot) = &mut self.snapshot {
-            snapshot.count(keys, self.cursor.as_ref().map(|place| place.score));
+            // What the first of two passes has passed is walked again.
+            let passed = self.cursor.as_ref().filter(|_| !self.counting);
+            snapshot.count(keys, passed.map(|place| place.score));
         }
     }
 
@@ -230,13 +270,13 @@ impl UnackedScan {
     /// There is nothing more to do.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.done || self.gone
+        self.done || self.gone || self.overflowed
     }
 
     /// It takes messages out.
     #[must_use]
     pub fn deletes(&self) -> bool {
-        self.plan.effect.clears() && !self.plan.dry_run
+        self.plan.effect.clears() && !self.plan.dry_run && !self.counting
     }
 
     /// The matches found first, as a reply. They are shown as they were when they were met: what becomes of single
@@ -247,40 +287,20 @@ impl UnackedScan {
             self.rows
                 .iter()
                 .take(rows)
-                .map(|row| unacked_row(row.place.score, row.bytes, &row.members))
+                .map(|row| index_row(L::TIME, row.score, row.bytes, &row.members))
                 .collect(),
         )
     }
 
     /// Where the matches are that were found first, in the order of the index.
-    pub fn found(&self) -> impl Iterator<Item = &IndexPosition> {
-        self.rows.iter().map(|row| &row.place)
+    pub fn found(&self) -> impl Iterator<Item = IndexPosition> {
+        self.rows.iter().filter_map(|row| Some(IndexPosition { score: row.score, tag: row.tag.clone()? }))
     }
 
     /// What a reader of the counts should know.
     #[must_use]
     pub fn notices(&self) -> Vec<String> {
-        let mut notices = vec![TASKS_GO_ON.to_owned()];
-        notices.extend(lost_notice(self.lost));
-        if self.empty > 0 {
-            notices.push(format!(
-                "entries of the index without a message, which were left alone: {}",
-                self.empty
-            ));
-        }
-        if self.doubtful > 0 {
-            notices.push(format!(
-                "matches that were left alone because they may have been delivered after the command: {}; another job \
-                 clears those that are still held",
-                self.doubtful
-            ));
-        }
-        if self.index_gone && !self.gone {
-            notices.push(
-                "the index was emptied, deleted or replaced before the scan had passed all of it".to_owned(),
-            );
-        }
-        notices
+        L::notices(self)
     }
 
     /// So many messages are in the hash now, and so many entries in the index.
@@ -313,7 +333,7 @@ impl UnackedScan {
     }
 
     /// Books a look, after what it noted was taken out.
-    pub fn commit(&mut self, outcome: &mut UnackedOutcome) {
+    pub fn commit(&mut self, outcome: &mut IndexLook) {
         self.count_deleted(outcome);
         self.certain += outcome.counts.examined - outcome.uncertain;
         self.uncertain += outcome.uncertain;
@@ -327,6 +347,11 @@ impl UnackedScan {
         c.arrived = self.later + self.uncertain - there;
         self.empty += outcome.empty;
         self.doubtful += outcome.doubtful;
+        self.kept_back += outcome.kept_back;
+        self.overflowed |= outcome.overflows;
+        outcome.fresh.drain().for_each(|digest| {
+            self.values.insert(digest);
+        });
         self.rows.append(&mut outcome.rows);
         self.tallies.extend(&outcome.grouped);
         // A hash has no places that groups could be found at.
@@ -340,21 +365,17 @@ impl UnackedScan {
         }
         if outcome.over {
             self.end();
-        } else if self.room() == Some(0) {
+        } else if self.stops_at_limit() && self.room() == Some(0) {
             self.done = true;
         }
+        self.begin_clearing();
     }
 
     /// Counts what was taken out, once: alone where the booking may go wrong behind it.
-    pub fn count_deleted(&mut self, outcome: &mut UnackedOutcome) {
+    pub fn count_deleted(&mut self, outcome: &mut IndexLook) {
         let taken = outcome.removed.len() as u64;
         self.counters.deleted += taken - outcome.counted;
         outcome.counted = taken;
-    }
-
-    /// How many more may go.
-    fn room(&self) -> Option<u64> {
-        self.plan.limit.map(|limit| limit.saturating_sub(self.counters.would_delete))
     }
 }
 

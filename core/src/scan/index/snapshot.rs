@@ -24,9 +24,10 @@
 //! would have to come while the segment is not read yet, and kombu sends none. An entry that is given another score within
 //! its segment, by one command, stays the entry that was there: it never left the index.
 
+use super::UnackedKeys;
 use super::digests::Digests;
-use super::{IndexPosition, UnackedKeys};
 use crate::scan::budget::{Budget, Clock, Deadline};
+use crate::scan::place::IndexPosition;
 
 /// Most places that all live clears remember together: 21 MB of digests.
 pub const PLACES_MAX: usize = 1_000_000;

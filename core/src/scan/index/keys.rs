@@ -1,6 +1,6 @@
 //! What a scan needs of the two keys.
 
-use super::IndexPosition;
+use crate::scan::place::IndexPosition;
 
 /// Hash and index, opened. Nobody changes them between opening and the end of the slice.
 pub trait UnackedKeys {

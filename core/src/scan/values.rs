@@ -5,7 +5,7 @@ use std::collections::HashSet;
 /// Most distinct values that one job tells apart.
 pub const VALUES_MAX: usize = 200_000;
 /// The same where it is to be met.
-pub(super) const MOST: usize = if cfg!(test) { 5 } else { VALUES_MAX };
+pub(in crate::scan) const MOST: usize = if cfg!(test) { 5 } else { VALUES_MAX };
 /// Places of one page, 64 KiB.
 const PAGE: usize = if cfg!(test) { 4 } else { 4_096 };
 

@@ -1,0 +1,64 @@
+//! Looks at messages beside slices, whichever container they are in whose messages are walked in the order of a sorted set.
+
+use qadmin_core::job::Storage;
+use qadmin_core::scan::{IndexPosition, UnackedKeys};
+
+use super::OpenedKeys;
+use super::index::Reader;
+use super::unacked::Keys;
+use crate::redis::{Ctx, RString};
+
+/// The opened keys of either container.
+pub(crate) enum Walked<'c> {
+    /// Messages that workers hold.
+    Unacked(Keys<'c>),
+    /// A sorted set of messages.
+    SortedSet(Reader<'c>),
+}
+
+impl<'c> Walked<'c> {
+    /// Returns the names of the keys of a job or a command, for [`Self::open`]. Lists have none.
+    pub(crate) fn names(storage: &Storage, queue: &[u8]) -> Vec<RString> {
+        storage.walked().map_or_else(Vec::new, |start| vec![RString::new(queue), RString::new(&start.index)])
+    }
+
+    /// Opens the keys; `None` where they hold no messages (any more).
+    pub(crate) fn open(ctx: Ctx<'c>, storage: &Storage, names: &'c [RString]) -> Option<Self> {
+        let [queue, index] = names else { return None };
+        match storage {
+            Storage::Lists => None,
+            Storage::Unacked(_) => match Keys::open(ctx, queue, index) {
+                OpenedKeys::Keys(keys) => Some(Self::Unacked(keys)),
+                _ => None,
+            },
+            Storage::SortedSet(_) => match Reader::open(ctx, queue) {
+                OpenedKeys::Keys(keys) => Some(Self::SortedSet(keys)),
+                _ => None,
+            },
+        }
+    }
+
+    /// Goes to the first entry.
+    pub(crate) fn begin(&mut self) {
+        match self {
+            Self::Unacked(keys) => keys.seek(None),
+            Self::SortedSet(keys) => keys.seek(None),
+        }
+    }
+
+    /// As [`Held::next`].
+    pub(crate) fn next<R>(&mut self, f: impl FnOnce(f64, &[u8], Option<&[u8]>) -> R) -> Option<R> {
+        match self {
+            Self::Unacked(keys) => keys.next(f),
+            Self::SortedSet(keys) => keys.next(f),
+        }
+    }
+
+    /// Reads the message whose entry is at this place; nothing where it has left.
+    pub(crate) fn read_at<R>(&mut self, place: &IndexPosition, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        match self {
+            Self::Unacked(keys) => keys.read_at(place, f),
+            Self::SortedSet(keys) => keys.has(place).then(|| f(&place.tag)),
+        }
+    }
+}
