@@ -1,9 +1,9 @@
-//! Lists whose elements are not messages but ids of jobs that are kept elsewhere.
+//! Lists and sorted sets whose elements are not messages but ids of jobs that are kept elsewhere.
 //!
 //! Several libraries keep a job in a key of its own, or in a field of a hash, and put its id into a list. To take the id out
 //! alone does harm: the job stays behind, is never run, and may keep its id, its lock or its dependents waiting. Which
-//! libraries do, and where, was recorded from RQ 3.0.0, BullMQ 5.81.5 and 6.7.0, Bull 4.16.5, Dramatiq 2.2.1 and SAQ 0.26.4, and
-//! read in the sources of Asynq (`internal/base/base.go`) and Bee-Queue (`lib/queue.js`).
+//! libraries do, and where, was recorded from RQ 3.0.0, BullMQ 5.81.5 and 6.7.0, Bull 4.16.5, Dramatiq 2.2.1, SAQ 0.26.4 and arq 0.28,
+//! and read in the sources of Asynq (`internal/base/base.go`) and Bee-Queue (`lib/queue.js`).
 
 /// Longest element that is taken for an id, bytes.
 pub const ID_MAX: usize = 256;
@@ -25,6 +25,8 @@ pub enum Library {
     Dramatiq,
     /// SAQ.
     Saq,
+    /// arq.
+    Arq,
 }
 
 impl Library {
@@ -38,6 +40,7 @@ impl Library {
             Self::Bull => "BullMQ or Bull",
             Self::Dramatiq => "Dramatiq",
             Self::Saq => "SAQ",
+            Self::Arq => "arq",
         }
     }
 
@@ -51,18 +54,20 @@ impl Library {
             Self::Bull => "hash <prefix>:<queue>:<id>",
             Self::Dramatiq => "hash <queue>.msgs",
             Self::Saq => "the key that the id names",
+            Self::Arq => "string arq:job:<id>",
         }
     }
 
     /// How the names of its lists begin where nobody configured another prefix.
     fn default_prefix(self) -> &'static [u8] {
         match self {
-            Self::Rq => b"rq:queue:",
+            Self::Rq => b"rq:",
             Self::Asynq => b"asynq:{",
             Self::BeeQueue => b"bq:",
             Self::Bull => b"bull:",
             Self::Dramatiq => b"dramatiq:",
             Self::Saq => b"saq:",
+            Self::Arq => b"arq:",
         }
     }
 
@@ -72,12 +77,15 @@ impl Library {
         list.starts_with(self.default_prefix())
     }
 
-    /// The sentence for whoever looks at such a list.
+    /// The sentence for readers of a preview of such a list, or of such a sorted set.
     #[must_use]
-    pub fn notice(self) -> String {
+    pub fn notice(self, is_sorted_set: bool) -> String {
+        let takes = match is_sorted_set {
+            true => "CLEARJOB refuses a sorted set of ids, because their jobs would stay behind",
+            false => "CLEARJOB takes such ids only with AS ids, for their jobs would stay behind",
+        };
         format!(
-            "the elements look like ids of jobs that {} keeps elsewhere ({}): fields of jobs are not read here, and \
-             CLEARJOB takes such ids only with AS ids, for their jobs would stay behind",
+            "the elements look like ids of jobs that {} keeps elsewhere ({}): fields of jobs are not read here, and {takes}",
             self.name(),
             self.records()
         )
@@ -112,13 +120,18 @@ pub fn may_be_id(element: &[u8]) -> bool {
     !element.is_empty() && element.len() <= ID_MAX && !element.trim_ascii_start().starts_with(b"{")
 }
 
-/// The places where the job of this element of the list may be, at most six.
+/// What the names of RQ's lists and sorted sets have between the prefix and the name of the queue.
+const RQ_KEYS: [&[u8]; 6] =
+    [b":queue:", b":scheduled:", b":deferred:", b":failed:", b":finished:", b":canceled:"];
+
+/// The places where the job of this element of the list may be, at most seven.
 #[must_use]
 pub fn look_ups<'a>(list: &[u8], id: &'a [u8]) -> Vec<LookUp<'a>> {
     let mut places = Vec::new();
     let mut place = |library, key: Vec<u8>, kept| places.push(LookUp { library, key, kept });
-    const QUEUE: &[u8] = b":queue:";
-    if let Some(at) = list.windows(QUEUE.len()).position(|bytes| bytes == QUEUE) {
+    if let Some(at) =
+        RQ_KEYS.iter().find_map(|part| list.windows(part.len()).position(|bytes| bytes == *part))
+    {
         place(Library::Rq, [&list[..at], b":job:", id].concat(), Kept::Hash(&["origin", "data"]));
     }
     if let Some(colon) = list.iter().rposition(|b| *b == b':') {
@@ -130,6 +143,9 @@ pub fn look_ups<'a>(list: &[u8], id: &'a [u8]) -> Vec<LookUp<'a>> {
     place(Library::Dramatiq, [list, b".msgs"].concat(), Kept::Field(id));
     if id.starts_with(b"saq:job:") {
         place(Library::Saq, id.to_vec(), Kept::String);
+    }
+    if list.starts_with(Library::Arq.default_prefix()) {
+        place(Library::Arq, [b"arq:job:", id].concat(), Kept::String);
     }
     places
 }
@@ -147,6 +163,8 @@ mod tests {
     fn jobs_are_looked_for_where_libraries_keep_them() {
         for (list, id, library, key) in [
             ("rq:queue:uploads", "job-a", Library::Rq, "rq:job:job-a"),
+            ("rq:deferred:uploads", "job-c", Library::Rq, "rq:job:job-c"),
+            ("arq:queue", "job-a", Library::Arq, "arq:job:job-a"),
             ("{rq}:queue:x:intermediate", "7", Library::Rq, "{rq}:job:7"),
             ("bull:uploads:wait", "1", Library::Bull, "bull:uploads:1"),
             ("asynq:{low}:pending", "a-b", Library::Asynq, "asynq:{low}:t:a-b"),
@@ -155,7 +173,11 @@ mod tests {
             ("saq:uploads:queued", "saq:job:uploads:7", Library::Saq, "saq:job:uploads:7"),
         ] {
             assert!(keys(list, id).contains(&(library, key.to_owned())), "{list}: {:?}", keys(list, id));
-            assert!(library.notice().is_ascii() && library.name().is_ascii());
+            assert!(
+                library.notice(true).is_ascii()
+                    && library.notice(false).is_ascii()
+                    && library.name().is_ascii()
+            );
         }
         assert_eq!(keys("celery", "junk"), [(Library::Dramatiq, "celery.msgs".to_owned())]);
         assert!(look_ups(b"a:queue:b", b"saq:job:x").len() <= 6);

@@ -1,7 +1,7 @@
 //! QADMIN.PREVIEW: counts what a filter matches, and shows some of it.
 
+use qadmin_core::container::Container;
 use qadmin_core::error::Error;
-use qadmin_core::ids::Library;
 use qadmin_core::job::Storage;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Preview;
@@ -32,7 +32,8 @@ impl CountCommand for Preview {
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
         let looks_like = pending.looks_like(looks_like);
-        let ids = looks_like.and_then(|looks| looks.library).map(Library::notice);
+        let is_sorted_set = pending.container() == Some(Container::SortedSet);
+        let ids = looks_like.and_then(|looks| looks.library).map(|library| library.notice(is_sorted_set));
         let notices: Vec<String> = [ids, pending.notice(&count)].into_iter().flatten().collect();
         let [in_chord, in_group, with_eta, redelivered] = count.match_notices;
         let map = pending

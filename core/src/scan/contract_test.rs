@@ -162,10 +162,10 @@ impl Model for InList {
     }
 }
 
-/// A hash with its index, in which what is pushed later has a later time.
-struct InIndex {
+/// A sorted set of messages, or a hash with its index, in which what is pushed later has a later time.
+struct InIndex<L: Layout> {
     index: Vec<(IndexPosition, Vec<u8>)>,
-    scan: UnackedScan,
+    scan: IndexScan<L>,
 }
 
 /// Hash and index opened for one slice.
@@ -214,24 +214,41 @@ impl UnackedKeys for OpenedIndex<'_> {
     }
 }
 
-fn entry(one: (Id, bool)) -> (IndexPosition, Vec<u8>) {
-    // Two of them share a time.
-    (IndexPosition { score: f64::from(one.0 / 2), tag: one.0.to_be_bytes().to_vec() }, message(one))
+/// What the member of an entry is.
+trait Tags: Layout {
+    fn tag(one: (Id, bool)) -> Vec<u8>;
 }
 
-impl Model for InIndex {
+impl Tags for Unacked {
+    fn tag((id, _): (Id, bool)) -> Vec<u8> {
+        id.to_be_bytes().to_vec()
+    }
+}
+
+impl Tags for SortedSet {
+    fn tag(one: (Id, bool)) -> Vec<u8> {
+        message(one)
+    }
+}
+
+fn entry<L: Tags>(one: (Id, bool)) -> (IndexPosition, Vec<u8>) {
+    // Each has a time of its own: among members of one time the bytes decide, and here they begin with whether it matches.
+    (IndexPosition { score: f64::from(one.0), tag: L::tag(one) }, message(one))
+}
+
+impl<L: Tags> Model for InIndex<L> {
     fn new(messages: &[(Id, bool)], plan: Plan) -> Self {
-        let index: Vec<_> = messages.iter().map(|one| entry(*one)).collect();
+        let index: Vec<_> = messages.iter().map(|one| entry::<L>(*one)).collect();
         let entries = index.len() as u64;
         let bound = index.last().map(|(place, _)| place.clone());
         let start = IndexStart { index: b"unacked_index".to_vec(), entries, bound };
-        let mut scan = UnackedScan::new(plan, &start, entries);
+        let mut scan = IndexScan::new(plan, &start, entries);
         let mut opened = OpenedIndex { index: &index, at: 0 };
         scan.remember(&mut opened, usize::MAX, &Ticking::default(), &budget(1_000_000));
         Self { index, scan }
     }
     fn push(&mut self, pushed: (Id, bool)) {
-        self.index.push(entry(pushed));
+        self.index.push(entry::<L>(pushed));
         self.scan.count(&mut OpenedIndex { index: &self.index, at: 0 });
     }
     fn pop(&mut self) {
@@ -396,6 +413,7 @@ proptest! {
         ops in prop::collection::vec(op(), 0..30),
     ) {
         run::<InList>(&matches, plan, &ops);
-        run::<InIndex>(&matches, plan, &ops);
+        run::<InIndex<Unacked>>(&matches, plan, &ops);
+        run::<InIndex<SortedSet>>(&matches, plan, &ops);
     }
 }

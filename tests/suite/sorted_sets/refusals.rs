@@ -91,14 +91,19 @@ fn ids_of_other_libraries_are_named_by_a_preview_and_refused_by_a_clear() {
     tell(&mut conn, "ZADD bull:uploads:delayed 7355893508689920 4");
     tell(&mut conn, "HSET rq:job:job-c data x created_at x status deferred origin uploads");
     tell(&mut conn, "ZADD rq:deferred:uploads 1795868792 job-c");
-    for (key, library) in [("bull:uploads:delayed", "BullMQ or Bull"), ("rq:deferred:uploads", "RQ")] {
+    tell(&mut conn, "SET arq:job:job-a x");
+    tell(&mut conn, "ZADD arq:queue 1795868880640 job-a");
+    for (key, library) in
+        [("bull:uploads:delayed", "BullMQ or Bull"), ("rq:deferred:uploads", "RQ"), ("arq:queue", "arq")]
+    {
         let preview = ask(&mut conn, &format!("QADMIN.PREVIEW {key} TASK t"));
         assert_eq!(
             (preview.text("looks_like"), preview.int("match_count")),
             ("ids".into(), 0),
             "{preview:?}"
         );
-        assert!(preview.text("notice").contains(library), "{preview:?}");
+        let notice = preview.text("notice");
+        assert!(notice.contains(library) && notice.contains("refuses a sorted set of ids"), "{preview:?}");
         for kind in ["", "AS sidekiq"] {
             let line = format!("QADMIN.CLEARJOB {key} WHERE undecodable = 1 ALL {kind} CONFIRM {key}");
             let error = refused(&mut conn, &line);

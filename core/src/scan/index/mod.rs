@@ -44,6 +44,8 @@ mod layout;
 mod model_test;
 mod passes;
 mod snapshot;
+#[cfg(test)]
+mod sorted_test;
 mod state;
 mod walk;
 
