@@ -2,7 +2,7 @@
 //!
 //! A keyspace may hold many millions of keys, so it is walked in slices between which others are served, in the hook
 //! before the poll like the slices of jobs, and in turn with those. A step of the server's scan names a handful of
-//! keys; lists and sets of bindings among them are put aside and looked at one by one, so that the clock can be read
+//! keys; lists, sorted sets and sets of bindings among them are put aside and looked at one by one, so that the clock can be read
 //! in between. What is found depends on the user who asked: a key that they may not read is not looked at.
 
 use std::collections::VecDeque;
@@ -16,6 +16,8 @@ use qadmin_core::request::{QUEUE_MAX, Queues, commands};
 use qadmin_core::scan::Queue as _;
 use uuid::Uuid;
 
+use crate::container::OpenedKeys as OpenedSet;
+use crate::container::index::Reader;
 use crate::library::library_of;
 use crate::redis::call::{CallMode, call};
 use crate::redis::caller::Caller;
@@ -49,6 +51,8 @@ const STEPS_PER_LOOK: u32 = 16;
 enum Aside {
     /// A key that holds a list.
     List(Vec<u8>),
+    /// A key that holds a sorted set.
+    SortedSet(Vec<u8>),
     /// A key that holds the bindings of an exchange.
     Bindings(Vec<u8>),
     /// A queue that a binding names.
@@ -66,6 +70,8 @@ pub(crate) struct Walk {
     cursor: Cursor,
     aside: VecDeque<Aside>,
     next: NextMessage,
+    /// The same for members of sorted sets.
+    next_job: NextMessage,
     found: FoundQueues,
     keys: u64,
     unacked: Option<i64>,
@@ -87,7 +93,8 @@ impl Walk {
             caller,
             cursor: Cursor::new(),
             aside: VecDeque::from([Aside::Bindings(FIRST.to_vec())]),
-            next: NextMessage::new()?,
+            next: NextMessage::of(MessageKind::Celery)?,
+            next_job: NextMessage::of(MessageKind::Sidekiq)?,
             found: FoundQueues::default(),
             keys: 0,
             unacked,
@@ -117,6 +124,7 @@ impl Walk {
             if let Some(aside) = self.aside.pop_front() {
                 match aside {
                     Aside::List(key) => self.list(ctx, &key, false),
+                    Aside::SortedSet(key) => self.sorted_set(ctx, &key),
                     Aside::Bindings(key) => self.bindings(ctx, &key),
                     Aside::Bound(queue) => self.bound(ctx, &queue),
                 }
@@ -141,6 +149,9 @@ impl Walk {
             *keys += 1;
             match holds {
                 Holds::List if name.len() <= QUEUE_MAX => aside.push_back(Aside::List(name.to_vec())),
+                Holds::SortedSet if name.len() <= QUEUE_MAX => {
+                    aside.push_back(Aside::SortedSet(name.to_vec()));
+                }
                 Holds::Set if name.len() <= QUEUE_MAX && binding_prefix(name).is_some() => {
                     aside.push_back(Aside::Bindings(name.to_vec()));
                 }
@@ -204,6 +215,34 @@ impl Walk {
         let default = settings::now().default_kind();
         glance.looks_like = kind.filter(|kind| *kind != default).map(|kind| kind.spec().name);
         self.found.list(queue, step, glance);
+    }
+
+    /// A sorted set is a queue if the members with the lowest scores are Sidekiq's jobs.
+    fn sorted_set(&mut self, ctx: Ctx<'_>, key: &[u8]) {
+        if !self.request.wants(key)
+            || !may_see(&self.caller, key)
+            || server::missing(server::SORTED).is_some()
+        {
+            return;
+        }
+        let name = RString::new(key);
+        let OpenedSet::Keys(mut set) = Reader::open(ctx, &name) else { return };
+        let mut recogniser = Recogniser::new();
+        let mut glance = Glance { depth: set.entries(), ..Glance::default() };
+        while glance.sampled < 2 * SAMPLED && glance.sampled_bytes < SAMPLED_BYTES {
+            let Some((member, _)) = set.next_entry() else { break };
+            recogniser.examine(&member);
+            if glance.sampled == 0 {
+                glance.task = self.next_job.task(&member).flatten();
+            }
+            glance.sampled += 1;
+            glance.sampled_bytes += member.len() as u64;
+        }
+        let kind = MessageKind::Sidekiq;
+        if recogniser.kind_of_most() == Some(kind) {
+            glance.looks_like = (kind != settings::now().default_kind()).then(|| kind.spec().name);
+            self.found.sorted_set(key, glance);
+        }
     }
 
     fn bindings(&mut self, ctx: Ctx<'_>, key: &[u8]) {

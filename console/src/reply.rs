@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map as JsonMap, Value};
 
 use crate::kind::MessageKind;
-use crate::text::{grouped, place};
+use crate::text::{grouped, place, time};
 
 /// One map of a reply, with its members in the server's order.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +44,12 @@ impl Map {
     }
 
     /// All bytes of a text, also if it is not UTF-8.
+    /// The member of a sample row that is the time of its message, for people.
+    pub(crate) fn time(&self, name: &str) -> Option<String> {
+        let is_time = ["run_at", "delivered_at"].contains(&name);
+        is_time.then(|| self.int(name).map(time)).flatten()
+    }
+
     pub(crate) fn bytes(&self, name: &str) -> Option<Vec<u8>> {
         if let Some(Value::String(twin)) = self.0.get(&format!("{name}_b64")) {
             return STANDARD.decode(twin).ok();
@@ -336,6 +342,11 @@ pub(crate) struct Status {
 }
 
 impl Status {
+    /// Whether its messages are in a sorted set, where the score decides which one runs next.
+    pub(crate) fn is_of_sorted_set(&self) -> bool {
+        self.map.word("container").as_deref() == Some("sorted_set")
+    }
+
     pub(crate) fn new(map: Map) -> Self {
         Self {
             job_id: map.word("job_id").unwrap_or_default(),

@@ -101,7 +101,10 @@ pub(crate) fn sample(rows: &[Map]) -> Table {
     let mut table = table(&headings.iter().map(String::as_str).collect::<Vec<_>>());
     for row in rows {
         let runs = row.int("index").map_or_else(|| "-".to_owned(), |index| grouped(place(index)));
-        let cells = names.iter().map(|name| cell(row.bytes(name).as_deref()));
+        let cells = names.iter().map(|name| match row.time(name) {
+            Some(time) => Cell::new(time),
+            None => cell(row.bytes(name).as_deref()),
+        });
         table.add_row(std::iter::once(Cell::new(runs)).chain(cells));
     }
     table

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::container::Container;
 use crate::error::Error;
 use crate::filter::Projection;
+use crate::kind::MessageKind;
 use crate::priorities::Priority;
 use crate::reply::Reply;
 
@@ -61,12 +62,12 @@ impl Glance {
 pub struct NextMessage(Projection);
 
 impl NextMessage {
-    /// A reader.
+    /// A reader of messages of this kind.
     ///
     /// # Errors
     /// None, as long as its fields exist.
-    pub fn new() -> Result<Self, Error> {
-        Projection::new(&[b"undecodable", b"task"]).map(Self)
+    pub fn of(kind: MessageKind) -> Result<Self, Error> {
+        Projection::of(kind, &[b"undecodable", b"task"]).map(Self)
     }
 
     /// The task, if there is one; `None` for what is no message.
@@ -91,6 +92,7 @@ struct Queue {
     own: Glance,
     steps: BTreeMap<u64, Glance>,
     bound: bool,
+    is_sorted_set: bool,
 }
 
 impl Queue {
@@ -105,7 +107,7 @@ impl Queue {
     /// `None` where a binding alone names it: none of its lists exists.
     fn container(&self) -> Option<Container> {
         let priority = (!self.steps.is_empty()).then_some(Priority::All);
-        Container::of(None, priority, self.depth() > 0)
+        Container::of(self.is_sorted_set.then_some(Container::SortedSet), priority, self.depth() > 0)
     }
 
     fn row(&self, name: &[u8]) -> Reply {
@@ -143,11 +145,18 @@ impl FoundQueues {
     pub fn list(&mut self, name: &[u8], step: Option<u64>, glance: Glance) {
         if let Some(queue) = self.queue(name) {
             match step {
-                None => queue.own = glance,
+                None => (queue.own, queue.is_sorted_set) = (glance, false),
                 Some(step) => {
                     queue.steps.insert(step, glance);
                 }
             }
+        }
+    }
+
+    /// A sorted set of messages. Again, if the walk comes across it again.
+    pub fn sorted_set(&mut self, name: &[u8], glance: Glance) {
+        if let Some(queue) = self.queue(name) {
+            (queue.own, queue.is_sorted_set) = (glance, true);
         }
     }
 
@@ -202,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_no_queue() {
-        let mut next = NextMessage::new().expect("fields");
+        let mut next = NextMessage::of(MessageKind::Celery).expect("fields");
         assert_eq!(next.task(br#"{"headers": {"task": "a.b"}}"#), Some(Some(b"a.b".to_vec())));
         assert_eq!(next.task(b" {}"), Some(None));
         for none in [&b""[..], b"x", b"[]", b"{", b"{} x", b"\xff"] {
@@ -229,15 +238,19 @@ mod tests {
         found.list(b"p", Some(3), glance(3));
         found.bound(b"p");
         found.bound(b"empty");
+        found.sorted_set(b"retry", glance(6));
         found.list(b"a", None, glance(5));
         let (rows, whole) = found.rows();
-        let rows: Vec<String> =
+        let mut rows: Vec<String> =
             rows.iter().map(|row| String::from_utf8(row.to_json()).expect("JSON")).collect();
         assert!(whole);
         assert_eq!(
             rows[0],
             r#"{"queue":"p","depth":7,"own_depth":0,"priorities":[{"step":3,"depth":3},{"step":9,"depth":4}],"bytes_estimate":70,"next_task":"3","bound":1,"looks_like":null,"container":"lists"}"#
         );
+        let retry = rows.remove(1);
+        assert!(retry.contains(r#""queue":"retry","depth":6,"own_depth":6,"#), "{retry}");
+        assert!(retry.ends_with(r#""container":"sorted_set"}"#), "{retry}");
         assert!(rows[1].contains(r#""queue":"a","depth":5,"own_depth":5,"#), "{rows:?}");
         assert!(rows[2].contains(r#""queue":"b""#), "{rows:?}");
         assert!(rows[1..3].iter().all(|row| row.ends_with(r#""container":"list"}"#)), "{rows:?}");

@@ -13,7 +13,7 @@ use crate::redis::{Ctx, RString, zset};
 use crate::state::State;
 
 /// Entries that are read at once: the first time, and at most.
-const READ_AHEAD: (u64, u64) = (4, 32);
+const READ_AHEAD: (u64, u64) = (1, 16);
 /// Bytes of members that are read at once, as far as the members read before tell: all of them are copied.
 const AHEAD_BYTES: u64 = 64 * 1024;
 /// Most entries that are read at once where only their places are wanted.

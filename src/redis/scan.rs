@@ -14,6 +14,8 @@ pub(crate) enum Holds {
     List,
     /// A set.
     Set,
+    /// A sorted set.
+    SortedSet,
     /// Something else.
     Other,
 }
@@ -70,6 +72,7 @@ extern "C" fn on_key(
         let holds = match isize::try_from(kind).unwrap_or(-1) {
             raw::REDISMODULE_KEYTYPE_LIST => Holds::List,
             raw::REDISMODULE_KEYTYPE_SET => Holds::Set,
+            raw::REDISMODULE_KEYTYPE_ZSET => Holds::SortedSet,
             _ => Holds::Other,
         };
         (step.each)(name, holds);

@@ -70,9 +70,13 @@ fn ask(session: &mut Session, request: &UndoRequest) -> Result<Option<Vec<u8>>, 
         escape(&left.queue),
         grouped(left.would_delete)
     );
-    let place = if request.front { "before" } else { "after" };
+    let place = match (left.is_of_sorted_set(), request.front) {
+        (true, _) => "with their scores",
+        (false, true) => "before the messages in it",
+        (false, false) => "after the messages in it",
+    };
     let queue = escape(left.to.as_deref().unwrap_or_default());
-    eprintln!("This moves them back to {queue}, {place} the messages in it, and moves no others.");
+    eprintln!("This moves them back to {queue}, {place}, and moves no others.");
     match prompt::type_list(&left.queue) {
         Some(name) if name == left.queue => Ok(Some(name)),
         _ => {

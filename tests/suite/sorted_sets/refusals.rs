@@ -1,10 +1,10 @@
 //! What is no sorted set of messages, what does not go together, and who may.
 
-use qadmin_harness::{Fields as _, Server};
+use qadmin_harness::{Cluster, Fields as _, Server};
 use redis::Connection;
 
 use super::{KEY, add, entries, held, of};
-use crate::durability::tell;
+use crate::durability::{slow, tell, until_caught_up};
 use crate::stage::{info, set};
 use crate::support::{ask, run, wait_for_job};
 
@@ -149,4 +149,58 @@ fn rights_to_a_sorted_set_are_those_to_a_list() {
             }
         }
     }
+}
+
+#[test]
+fn in_a_cluster_the_set_its_parked_set_and_the_record_share_a_slot() {
+    let mut cluster = Cluster::start(3, slow);
+    let home = cluster.home(b"retry", 3);
+    let mut conn = cluster.node(home).conn();
+    let all = entries(0..200, 2);
+    add(&mut conn, KEY, &all);
+    let job = |conn: &mut Connection, line: &str| {
+        let id = ask(conn, line).text("job_id");
+        (id.clone(), ask(conn, &format!("QADMIN.STATUS {id} QUEUE {KEY} WAIT 0")))
+    };
+    let elsewhere =
+        refused(&mut conn, &format!("QADMIN.CLEARJOB {KEY} TASK Upload ALL TO spare CONFIRM {KEY}"));
+    assert_eq!(elsewhere, "CROSSSLOT Keys in request don't hash to the same slot");
+    let (_, end) = job(&mut conn, &format!("QADMIN.CLEARJOB {KEY} TASK Upload ALL LIMIT 10 CONFIRM {KEY}"));
+    assert_eq!((end.text("status"), end.int("deleted")), ("completed".into(), 10), "{end:?}");
+    let left = held(&mut conn, KEY);
+    let (id, end) = job(&mut conn, &format!("QADMIN.CLEARJOB {KEY} TASK Upload ALL PARK CONFIRM {KEY}"));
+    let parked = end.text("to");
+    assert_eq!((end.int("deleted"), parked.starts_with("{retry}:parked:")), (90, true), "{end:?}");
+    let undo = ask(&mut conn, &format!("QADMIN.UNDO {id} QUEUE {KEY} CONFIRM {parked}")).text("job_id");
+    let end = ask(&mut conn, &format!("QADMIN.STATUS {undo} QUEUE {parked} WAIT 0"));
+    assert_eq!((end.text("status"), end.int("deleted")), ("completed".into(), 90), "{end:?}");
+    assert_eq!(held(&mut conn, KEY), left);
+
+    let replica = cluster.add_replica(home, slow());
+    let mut there = cluster.node(replica).conn();
+    until_caught_up(cluster.node(home), cluster.node(replica));
+    run(&mut there, "READONLY").expect("READONLY");
+    assert_eq!(
+        refused(&mut there, &format!("QADMIN.PREVIEW {KEY} TASK Upload")),
+        "ERR in a cluster, a sorted set can be read on the primary only; send the command there"
+    );
+}
+
+#[test]
+fn queues_lists_sorted_sets_of_jobs_and_no_others() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    add(&mut conn, KEY, &entries(0..50, 1));
+    tell(&mut conn, "ZADD scores 1 alice 2 bob");
+    tell(&mut conn, r#"ZADD delayed 1 {"uuid":"1","job":"Illuminate","data":{}}"#);
+    tell(&mut conn, "ACL SETUSER nobody on nopass +@all ~other");
+    let queues = ask(&mut conn, "QADMIN.QUEUES");
+    let rows = queues.rows("queues");
+    assert_eq!(rows.len(), 1, "{queues:?}");
+    assert_eq!((rows[0].text("queue"), rows[0].text("container")), (KEY.into(), "sorted_set".into()));
+    assert_eq!((rows[0].int("depth"), rows[0].text("next_task")), (50, "Upload".into()), "{queues:?}");
+    assert_eq!(rows[0].text("looks_like"), "sidekiq");
+    assert!(rows[0].int("bytes_estimate") > 50 * 100 && rows[0].rows("priorities").is_empty(), "{queues:?}");
+    tell(&mut conn, "AUTH nobody x");
+    assert!(ask(&mut conn, "QADMIN.QUEUES").rows("queues").is_empty(), "what may not be read is not listed");
 }

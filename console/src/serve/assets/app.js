@@ -66,7 +66,8 @@ function showSample(rows) {
     for (const row of rows) {
       const line = body.insertRow();
       line.append(element("td", place(row.index), "number"));
-      line.append(...names.map((name) => element("td", visible(row[name]))));
+      const times = ["run_at", "delivered_at"];
+      line.append(...names.map((name) => element("td", times.includes(name) && row[name] !== null ? new Date(row[name]).toLocaleString() : visible(row[name]))));
     }
   }
   at("sample").replaceChildren(table);

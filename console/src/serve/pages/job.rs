@@ -99,6 +99,7 @@ fn controls(app: &App, params: &Params, job: &Status, rights: Rights) -> Markup 
 /// The form that undoes a job.
 fn back_again(app: &App, job: &Status, undo: &Undo) -> Markup {
     let (list, queue) = (escape(&undo.list), escape(&undo.queue));
+    let is_sorted_set = job.is_of_sorted_set();
     let of = format!("job={}&queue={}", encode(undo.job.as_bytes()), encode(&undo.queue));
     html! {
         section.card #undo {
@@ -109,7 +110,9 @@ fn back_again(app: &App, job: &Status, undo: &Undo) -> Markup {
                 } @else {
                     "This job moved " (counted(job.deleted, "message")) " to " code { (list) } ". Those that are still there"
                 }
-                " are moved back to " code { (queue) } ", after its present messages. Other messages of the list are not moved."
+                " are moved back to " code { (queue) }
+                @if is_sorted_set { ", with their scores." } @else { ", after its present messages." }
+                " Other messages of the list are not moved."
             }
             form method="post" action={ "/undo?" (of) "&list=" (encode(&undo.list)) } {
                 input type="hidden" name="csrf" value=(app.csrf());
@@ -120,8 +123,8 @@ fn back_again(app: &App, job: &Status, undo: &Undo) -> Markup {
                 }
                 label { "Reason" input name="reason" maxlength="1024"; }
                 (actor(app))
-                // FRONT is not supported for Resque's lists.
-                @if job.map.word("message_kind").as_deref() != Some("resque") {
+                // FRONT is not supported for Resque's lists, nor for sorted sets.
+                @if job.map.word("message_kind").as_deref() != Some("resque") && !is_sorted_set {
                     label.option { input type="checkbox" name="front" value="1"; "Before the messages in the queue, so that they run next" }
                 }
                 div.buttons {

@@ -229,7 +229,9 @@ pub(crate) fn sample(rows: &[Map]) -> Markup {
             thead { tr { th.number { "Runs" } @for name in &names { th { (name) } } } }
             tbody { @for row in rows { tr {
                 td.number { @if let Some(index) = row.int("index") { (grouped(place(index))) } }
-                @for name in &names { td { (escape(&row.bytes(name).unwrap_or_default())) } }
+                @for name in &names {
+                    td { (row.time(name).unwrap_or_else(|| escape(&row.bytes(name).unwrap_or_default()))) }
+                }
             } } }
         } }
     }
