@@ -14,7 +14,7 @@ use redis::{Connection, RedisError, Value};
 use crate::support::run;
 
 /// Pages whose examples are run; each against a server and a queue of its own.
-const PAGES: [&str; 16] = [
+const PAGES: [&str; 17] = [
     "README.md",
     "docs/walkthrough.md",
     "docs/commands/stats.md",
@@ -22,6 +22,7 @@ const PAGES: [&str; 16] = [
     "docs/commands/throttle.md",
     "docs/priorities.md",
     "docs/unacked.md",
+    "docs/sorted-sets.md",
     "docs/commands/preview.md",
     "docs/commands/clearjob.md",
     "docs/commands/status.md",

@@ -188,7 +188,7 @@ fn what_is_no_list_says_what_it_is() {
     let _: i64 = conn.sadd("set", "a").expect("SADD");
     let _: String = redis::cmd("XADD").arg(&["stream", "*", "a", "b"]).query(&mut conn).expect("XADD");
     for (key, says) in [
-        ("retry", "it is a sorted set, such as Sidekiq's schedule, retry and dead"),
+        ("retry", "it is a sorted set, such as Laravel's delayed jobs"),
         ("unacked_index", "it is a sorted set; if it is kombu's index"),
         ("set", "it is a set"),
         ("stream", "it is a stream"),

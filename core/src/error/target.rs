@@ -115,14 +115,7 @@ impl TargetError {
                     quote(queue)
                 ),
             ),
-            Self::NotASortedSet { key } => (
-                Code::WrongType,
-                format!(
-                    "Operation against a key holding the wrong kind of value: messages of a sorted set are moved to a \
-                     sorted set, and {} is none",
-                    quote(key)
-                ),
-            ),
+            Self::NotASortedSet { key } => (Code::WrongType, not_a_sorted_set(key)),
             Self::WrongTypeOf { holds } => (
                 Code::WrongType,
                 format!("Operation against a key holding the wrong kind of value: it is {holds}"),
@@ -137,13 +130,7 @@ impl TargetError {
             Self::NotTaken { keyword, messages } => {
                 (Code::Err, format!("{keyword} is not supported for {messages}"))
             }
-            Self::SetOfIds { library, records } => (
-                Code::Err,
-                format!(
-                    "the members are ids of jobs that {library} keeps elsewhere ({records}); clearing this sorted set would \
-                     remove only the ids and leave the jobs; remove the jobs with {library}"
-                ),
-            ),
+            Self::SetOfIds { library, records } => (Code::Err, set_of_ids(library, records)),
             Self::NoIndex => (
                 Code::Err,
                 "INDEX is for kombu's hash of unacknowledged messages, and this key is a list; omit INDEX"
@@ -197,5 +184,20 @@ fn list_of_ids(library: &str, records: &str) -> String {
         "the elements are ids of jobs that {library} keeps elsewhere ({records}); clearing this list \
          removes only the ids and leaves the jobs, which then never run and may keep their ids, locks or \
          memory; remove the jobs with {library}, or add AS ids to clear the ids anyway"
+    )
+}
+
+fn set_of_ids(library: &str, records: &str) -> String {
+    format!(
+        "the members are ids of jobs that {library} keeps elsewhere ({records}); clearing this sorted set would remove only \
+         the ids and leave the jobs; remove the jobs with {library}"
+    )
+}
+
+fn not_a_sorted_set(key: &[u8]) -> String {
+    format!(
+        "Operation against a key holding the wrong kind of value: messages of a sorted set are moved to a sorted set, and \
+         {} is none",
+        quote(key)
     )
 }
