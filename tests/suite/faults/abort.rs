@@ -10,7 +10,7 @@ use crate::durability::{
 use crate::support::{run, wait_for_job};
 
 /// Places of this file.
-pub(super) const PLACES: [&str; 6] = [
+pub(super) const PLACES: [&str; 7] = [
     "behind a deletion",
     "telling a unit",
     "a unit of the primary",
@@ -18,6 +18,8 @@ pub(super) const PLACES: [&str; 6] = [
     "QADMIN.APPLY",
     // Tried where what workers hold is.
     "between hash and index",
+    // Tried where sorted sets are.
+    "between the two sorted sets",
 ];
 
 /// A server with an append-only file, whose module panics on demand.

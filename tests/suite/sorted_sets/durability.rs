@@ -5,8 +5,8 @@ use redis::Commands as _;
 
 use super::{Entry, KEY, add, clear, count, entries, held, matching, of, others};
 use crate::durability::{digest, recorded, slow, status, transactions, until_caught_up, until_deleted, word};
-use crate::stage::set;
-use crate::support::{ask, wait_for_job};
+use crate::stage::{set, slowly};
+use crate::support::{ask, run, wait_for_job};
 
 #[test]
 fn what_a_slice_takes_out_is_one_unit_of_native_commands_with_the_record() {
@@ -97,4 +97,25 @@ fn an_undo_after_a_restart_moves_back_what_the_job_moved() {
     assert_eq!((end.text("status"), end.int("deleted")), ("completed".into(), 300), "{end:?}");
     assert_eq!(held(&mut conn, KEY), of(&all));
     assert!(!conn.exists::<_, bool>(&list).expect("EXISTS"));
+}
+
+#[test]
+fn a_panic_between_two_sorted_sets_aborts_and_changes_neither_alone() {
+    let aof = Server::builder().config("appendonly yes").config("appendfsync always");
+    let mut server = aof.may_crash().faults().start();
+    let mut conn = server.conn();
+    let all = entries(0..2_000, 2);
+    add(&mut conn, KEY, &all);
+    set(&mut conn, &slowly());
+    let place = "between the two sorted sets";
+    let _: i32 = redis::cmd("QADMIN.FAULT").arg(place).arg(3).query(&mut conn).expect("armed");
+    // The server may end before it answers.
+    let _ = run(&mut conn, &format!("QADMIN.CLEARJOB {KEY} TASK Upload ALL TO spare CONFIRM {KEY}"));
+    server.wait_for_exit();
+    server.start_again();
+    let mut conn = server.conn();
+    let (left, spare) = (held(&mut conn, KEY), held(&mut conn, "spare"));
+    assert!(!spare.is_empty() && spare.len() < 1_000, "units before it stand: {}", spare.len());
+    let missing: Vec<&Entry> = all.iter().filter(|one| !left.contains_key(&one.member)).collect();
+    assert_eq!(spare, of(missing), "each job is in one of the two");
 }
