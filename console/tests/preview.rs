@@ -143,7 +143,7 @@ fn what_workers_hold_is_a_queue_like_any_other_and_its_index_can_be_named() {
     let found = qadmin(&server, &["preview", "unacked", "--task", "t", "--index", "times"]).ended(0);
     assert!(found.out.contains("The 3 matching messages:"), "{found:?}");
     assert!(found.out.contains("tasks that workers hold go on running"), "{found:?}");
-    assert!(found.out.contains("1700000000000"), "{found:?}");
+    assert!(found.out.contains(" 2023-11-1"), "the time of delivery: {found:?}");
     let none =
         qadmin(&server, &["preview", "unacked", "--task", "no.such", "--index", "times", "--json"]).ended(0);
     assert_eq!(none.json()["container"], "unacked", "{none:?}");
@@ -152,6 +152,35 @@ fn what_workers_hold_is_a_queue_like_any_other_and_its_index_can_be_named() {
     let line = ["clear", "unacked", "--task", "t", "--keep-one", "--index", "times", "--yes", "unacked"];
     qadmin(&server, &line).ended(0);
     assert_eq!(redis::cmd("HKEYS").arg("unacked").query::<Vec<u64>>(&mut conn), Ok(vec![0]));
+}
+
+#[test]
+fn a_sorted_set_of_sidekiq_is_a_queue_like_any_other_and_its_times_are_shown() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    for n in 0..3 {
+        let job = format!(r#"{{"class":"Upload","args":[{n}],"queue":"default","jid":"j{n}"}}"#);
+        redis::cmd("ZADD").arg("retry").arg(1_700_000_000 + n).arg(job).exec(&mut conn).expect("ZADD");
+    }
+    let found = qadmin(&server, &["preview", "retry", "--task", "Upload"]).ended(0);
+    assert!(found.out.contains("The 3 matching messages:") && found.out.contains("run_at"), "{found:?}");
+    assert!(found.out.contains(" 2023-11-1"), "the time at which it runs: {found:?}");
+    let stats = qadmin(&server, &["stats", "retry", "--by", "args.0"]).ended(0);
+    assert!(stats.out.contains("33.3"), "{stats:?}");
+    let listed = qadmin(&server, &["queues"]).ended(0);
+    assert!(listed.out.lines().any(|line| line.contains("retry") && line.contains("Upload")), "{listed:?}");
+    let line = ["clear", "retry", "--task", "Upload", "--keep-one", "--park", "--yes", "retry"];
+    let moved = qadmin(&server, &line).ended(0);
+    let undo =
+        moved.out.lines().find_map(|line| line.strip_prefix("Undo: qadmin undo ")).expect("the way back");
+    let id = undo.split(' ').next().expect("an id");
+    let parked = format!("retry:parked:{}", &id[..8]);
+    assert_eq!(redis::cmd("ZCARD").arg(&parked).query::<u64>(&mut conn), Ok(2));
+    qadmin(&server, &["undo", id, "--yes", &parked]).ended(0);
+    let scores: Vec<(String, u64)> =
+        redis::cmd("ZRANGE").arg("retry").arg(0).arg(-1).arg("WITHSCORES").query(&mut conn).expect("ZRANGE");
+    let scores: Vec<u64> = scores.into_iter().map(|(_, score)| score).collect();
+    assert_eq!(scores, [1_700_000_000, 1_700_000_001, 1_700_000_002]);
 }
 
 /// The note about the missing sample appears only if none was requested.

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use qadmin_core::filter::{FIELDS_MAX, GROUP_FIELDS_MAX};
-use qadmin_core::job::JobTarget;
+use qadmin_core::job::{JobTarget, Storage};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{List, Priority, STEPS_MAX};
 use qadmin_core::request::{
@@ -34,7 +34,7 @@ fn target(options: &TargetOptions) -> JobTarget {
     let TargetOptions { queue, priority, .. } = options;
     let lists = lists(queue, *priority).into_iter().map(|list| (list, 0)).collect();
     let messages = options.kind.unwrap_or(MessageKind::Celery);
-    JobTarget { db: 0, queue: queue.clone(), priority: *priority, lists, messages, unacked: None }
+    JobTarget { db: 0, queue: queue.clone(), priority: *priority, lists, messages, storage: Storage::Lists }
 }
 
 /// The lists that a command goes over: each once, and one of them has the queue's own name where all are meant.
