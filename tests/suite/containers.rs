@@ -8,13 +8,15 @@ use crate::stage::set;
 use crate::support::{Reply, ask, run, wait_for_job};
 
 /// What a command is about, and the word in `container`; `None` where it is null. The key `nothing` never exists.
-const CASES: [(&str, Option<&str>); 10] = [
+const CASES: [(&str, Option<&str>); 12] = [
     ("celery TASK t", Some("list")),
     ("celery TASK no.such.task", Some("list")),
     ("celery TASK t PRIORITY ALL", Some("lists")),
     ("celery TASK no.such.task PRIORITY 3", Some("list")),
     ("unacked TASK t", Some("unacked")),
     ("unacked TASK no.such.task INDEX unacked_index", Some("unacked")),
+    ("retry TASK t", Some("sorted_set")),
+    ("retry TASK no.such.task AS sidekiq", Some("sorted_set")),
     ("nothing TASK t", None),
     ("nothing TASK t PRIORITY ALL", Some("lists")),
     ("nothing TASK t PRIORITY 3", Some("list")),
@@ -23,7 +25,9 @@ const CASES: [(&str, Option<&str>); 10] = [
 
 const MESSAGE: &str = r#"{"body":"e30=","headers":{"task":"t","id":"1"},"properties":{}}"#;
 
-/// Two priority lists of `celery`, and one message that a worker holds.
+const JOB: &str = r#"{"class":"t","args":[],"jid":"1"}"#;
+
+/// Two priority lists of `celery`, one message that a worker holds, and a sorted set of Sidekiq.
 fn filled() -> (Server, Connection) {
     let server = Server::builder().module_args("inline-wait 60000").start();
     let mut conn = server.conn();
@@ -32,6 +36,7 @@ fn filled() -> (Server, Connection) {
         .lpush(b"celery\x06\x163", MESSAGE)
         .hset("unacked", "tag", format!("[{MESSAGE},\"\",\"celery\"]"))
         .zadd("unacked_index", "tag", 1_700_000_000)
+        .zadd("retry", JOB, 1_700_000_000)
         .exec(&mut conn)
         .expect("the server takes them");
     (server, conn)
@@ -90,6 +95,7 @@ fn clears_and_records_name_the_container_even_if_it_becomes_empty() {
     for (about, expected) in [
         ("celery TASK t PRIORITY ALL ALL CONFIRM celery", "lists"),
         ("unacked TASK t ALL CONFIRM unacked", "unacked"),
+        ("retry TASK t ALL CONFIRM retry", "sorted_set"),
     ] {
         let job = ask(&mut conn, &format!("QADMIN.CLEARJOB {about}"));
         let end = wait_for_job(&mut conn, &job.text("job_id"));
@@ -101,12 +107,14 @@ fn clears_and_records_name_the_container_even_if_it_becomes_empty() {
 #[test]
 fn an_undo_names_the_container_that_it_takes_messages_from() {
     let (_server, mut conn) = filled();
-    let job = ask(&mut conn, "QADMIN.CLEARJOB celery TASK t ALL PARK CONFIRM celery");
-    let parked = wait_for_job(&mut conn, &job.text("job_id"));
-    let line = format!("QADMIN.UNDO {} CONFIRM {}", job.text("job_id"), parked.text("to"));
-    let undo = ask(&mut conn, &line);
-    assert_last(&undo, Some("list"), &line);
-    assert_last(&wait_for_job(&mut conn, &undo.text("job_id")), Some("list"), "STATUS of the undo");
+    for (queue, word) in [("celery", "list"), ("retry", "sorted_set")] {
+        let job = ask(&mut conn, &format!("QADMIN.CLEARJOB {queue} TASK t ALL PARK CONFIRM {queue}"));
+        let parked = wait_for_job(&mut conn, &job.text("job_id"));
+        let line = format!("QADMIN.UNDO {} CONFIRM {}", job.text("job_id"), parked.text("to"));
+        let undo = ask(&mut conn, &line);
+        assert_last(&undo, Some(word), &line);
+        assert_last(&wait_for_job(&mut conn, &undo.text("job_id")), Some(word), "STATUS of the undo");
+    }
 }
 
 #[test]
@@ -126,6 +134,7 @@ fn rows_of_queues_name_one_list_or_several_or_none() {
         })
         .collect();
     rows.sort();
-    let expected = [("celery", Some("lists")), ("empty", None), ("mail", Some("list"))];
+    let expected =
+        [("celery", Some("lists")), ("empty", None), ("mail", Some("list")), ("retry", Some("sorted_set"))];
     assert_eq!(rows, expected.map(|(queue, word)| (queue.to_owned(), word.map(str::to_owned))));
 }
