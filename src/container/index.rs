@@ -4,9 +4,7 @@
 use std::collections::VecDeque;
 
 use qadmin_core::job::Job;
-use qadmin_core::scan::{
-    IndexPosition, IndexScan, Layout, OneScan as _, SortedScan, UnackedKeys, UnackedScan,
-};
+use qadmin_core::scan::{IndexKeys, IndexPosition, IndexScan, Layout, OneScan as _, SortedScan, UnackedScan};
 
 use super::OpenedKeys;
 use crate::redis::{Ctx, RString, zset};
@@ -169,7 +167,7 @@ impl<'c> Reader<'c> {
 }
 
 /// For counting entries, and for reading where they are, the messages are not wanted.
-impl UnackedKeys for Reader<'_> {
+impl IndexKeys for Reader<'_> {
     fn seek(&mut self, behind: Option<&IndexPosition>) {
         self.seek(behind);
     }

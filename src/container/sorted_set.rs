@@ -3,7 +3,7 @@
 
 use qadmin_core::job::{Destination, Job};
 use qadmin_core::moved::digest;
-use qadmin_core::scan::{Budget, IndexLook, IndexPosition, SliceOutcome as _, SortedScan, UnackedKeys};
+use qadmin_core::scan::{Budget, IndexKeys, IndexOutcome, IndexPosition, SliceOutcome as _, SortedScan};
 use qadmin_core::settings::Settings;
 use uuid::Uuid;
 
@@ -44,7 +44,7 @@ impl<'c> Messages<'c> {
     }
 }
 
-impl UnackedKeys for Messages<'_> {
+impl IndexKeys for Messages<'_> {
     fn seek(&mut self, behind: Option<&IndexPosition>) {
         self.reader.seek(behind);
     }
@@ -126,7 +126,7 @@ impl<'c> Storage<'c> for Messages<'c> {
         self,
         ctx: Ctx<'c>,
         names: &'c [RString],
-        outcome: &mut IndexLook,
+        outcome: &mut IndexOutcome,
         to: Option<Target<'_>>,
     ) -> Result<Vec<u64>, Vec<u8>> {
         // The key may not be open while it is written to.
@@ -145,13 +145,13 @@ impl<'c> Storage<'c> for Messages<'c> {
         taken
     }
 
-    fn learn(measures: &mut Measures, outcome: &IndexLook, took_ns: u64, moves: bool, now: u64) {
+    fn learn(measures: &mut Measures, outcome: &IndexOutcome, took_ns: u64, moves: bool, now: u64) {
         if outcome.removed() > 0 {
             measures.took_members(outcome.removed(), took_ns, moves, now);
         }
     }
 
-    fn tell_jobs(state: &mut State, ctx: Ctx<'_>, job: &mut Job, names: &[RString], _: &IndexLook) {
+    fn tell_jobs(state: &mut State, ctx: Ctx<'_>, job: &mut Job, names: &[RString], _: &IndexOutcome) {
         let [key, ..] = names else { return };
         let to = job.start().destination().map(|(to, _)| to.key.clone());
         index::tell_jobs(state, ctx, job, key.bytes(), key.bytes());
@@ -182,7 +182,7 @@ fn remove(ctx: Ctx<'_>, key: &RString, places: &[IndexPosition]) -> Result<(), V
 fn move_out(
     ctx: Ctx<'_>,
     key: &RString,
-    outcome: &mut IndexLook,
+    outcome: &mut IndexOutcome,
     to: &Destination,
 ) -> Result<Vec<u64>, Vec<u8>> {
     let to = RString::new(&to.key);

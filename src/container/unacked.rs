@@ -1,7 +1,7 @@
 //! The two keys in which kombu keeps what workers hold: a hash of messages and the sorted set that is its index.
 
 use qadmin_core::job::Job;
-use qadmin_core::scan::{Budget, IndexLook, IndexPosition, SliceOutcome as _, UnackedKeys, UnackedScan};
+use qadmin_core::scan::{Budget, IndexKeys, IndexOutcome, IndexPosition, SliceOutcome as _, UnackedScan};
 use qadmin_core::settings::Settings;
 use uuid::Uuid;
 
@@ -76,7 +76,7 @@ impl<'c> Keys<'c> {
     }
 }
 
-impl UnackedKeys for Keys<'_> {
+impl IndexKeys for Keys<'_> {
     fn seek(&mut self, behind: Option<&IndexPosition>) {
         self.index.seek(behind);
     }
@@ -143,7 +143,7 @@ impl<'c> Storage<'c> for Keys<'c> {
         self,
         ctx: Ctx<'c>,
         names: &'c [RString],
-        outcome: &mut IndexLook,
+        outcome: &mut IndexOutcome,
         _: Option<Target<'_>>,
     ) -> Result<Vec<u64>, Vec<u8>> {
         // The keys may not be open while they are written to.
@@ -158,13 +158,13 @@ impl<'c> Storage<'c> for Keys<'c> {
         Ok(Vec::new())
     }
 
-    fn learn(measures: &mut Measures, outcome: &IndexLook, took_ns: u64, _: bool, now: u64) {
+    fn learn(measures: &mut Measures, outcome: &IndexOutcome, took_ns: u64, _: bool, now: u64) {
         if outcome.removed() > 0 {
             measures.took_unacked(outcome.removed(), took_ns, now);
         }
     }
 
-    fn tell_jobs(state: &mut State, ctx: Ctx<'_>, job: &mut Job, names: &[RString], _: &IndexLook) {
+    fn tell_jobs(state: &mut State, ctx: Ctx<'_>, job: &mut Job, names: &[RString], _: &IndexOutcome) {
         let [hash, index] = names else { return };
         index::tell_jobs(state, ctx, job, hash.bytes(), index.bytes());
     }

@@ -1,7 +1,7 @@
 //! Looks at messages beside slices, whichever container they are in whose messages are walked in the order of a sorted set.
 
 use qadmin_core::job::Storage;
-use qadmin_core::scan::{IndexPosition, UnackedKeys};
+use qadmin_core::scan::{IndexKeys, IndexPosition};
 
 use super::OpenedKeys;
 use super::index::Reader;

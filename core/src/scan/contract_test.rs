@@ -181,7 +181,7 @@ impl OpenedIndex<'_> {
     }
 }
 
-impl UnackedKeys for OpenedIndex<'_> {
+impl IndexKeys for OpenedIndex<'_> {
     fn seek(&mut self, behind: Option<&IndexPosition>) {
         self.at = behind.map_or(0, |place| {
             let at = self.before(place);
@@ -260,7 +260,7 @@ impl<L: Tags> Model for InIndex<L> {
     fn slice(&mut self, messages: u64, may_write: bool) -> (Vec<Id>, bool) {
         let entries = self.index.len() as u64;
         self.scan.observe(entries, entries);
-        let mut outcome = IndexLook::default();
+        let mut outcome = IndexOutcome::default();
         let mut opened = OpenedIndex { index: &self.index, at: 0 };
         let (seen, slice_end) = examine(&self.scan, &mut opened, &mut outcome, messages, may_write);
         if slice_end == SliceEnd::Refused {

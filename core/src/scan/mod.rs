@@ -43,8 +43,8 @@ pub use contract::{ContainerScan, Examine, Progress, ScanState, SliceEnd, SliceO
 pub use counters::{Counters, SliceCounts};
 pub use event::Event;
 pub use index::{
-    IndexLook, IndexScan, IndexStart, Layout, PLACES_MAX, ROW_TAG_MAX, SortedScan, SortedSet, TASKS_GO_ON,
-    Unacked, UnackedKeys, UnackedScan, index_row, lost_notice,
+    IndexKeys, IndexOutcome, IndexScan, IndexStart, Layout, PLACES_MAX, ROW_TAG_MAX, SortedScan, SortedSet,
+    TASKS_GO_ON, Unacked, UnackedScan, index_row, lost_notice,
 };
 pub use judge::{Judge, Judgement};
 pub use list::{

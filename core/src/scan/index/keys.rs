@@ -3,7 +3,7 @@
 use crate::scan::place::IndexPosition;
 
 /// Hash and index, opened. Nobody changes them between opening and the end of the slice.
-pub trait UnackedKeys {
+pub trait IndexKeys {
     /// Goes to the first entry of the index behind this place; to the first of all without one.
     fn seek(&mut self, behind: Option<&IndexPosition>);
 

@@ -49,10 +49,10 @@ mod sorted_test;
 mod state;
 mod walk;
 
-pub use keys::UnackedKeys;
+pub use keys::IndexKeys;
 pub use layout::{Layout, SortedSet, Unacked};
 pub use snapshot::PLACES_MAX;
-pub use walk::IndexLook;
+pub use walk::IndexOutcome;
 
 use snapshot::{Membership, Snapshot};
 
@@ -194,13 +194,7 @@ impl<L: Layout> IndexScan<L> {
 
     /// Remembers which entries are in the index now, of which at most `room` fit: for a clear, when it is accepted. Reads
     /// until the budget is spent; [`Self::read`] goes on.
-    pub fn remember(
-        &mut self,
-        keys: &mut impl UnackedKeys,
-        room: usize,
-        clock: &impl Clock,
-        budget: &Budget,
-    ) {
+    pub fn remember(&mut self, keys: &mut impl IndexKeys, room: usize, clock: &impl Clock, budget: &Budget) {
         let Some(bound) = self.bound.as_ref().filter(|_| self.plan.effect.clears() && !self.done) else {
             return;
         };
@@ -215,7 +209,7 @@ impl<L: Layout> IndexScan<L> {
 
     /// Reads on which entries were there, until the budget is spent. The index was counted in this callback. Answers the
     /// time to the first entry, in nanoseconds.
-    pub fn read(&mut self, keys: &mut impl UnackedKeys, clock: &impl Clock, budget: &Budget) -> u64 {
+    pub fn read(&mut self, keys: &mut impl IndexKeys, clock: &impl Clock, budget: &Budget) -> u64 {
         self.snapshot.as_mut().map_or(0, |snapshot| snapshot.read(keys, clock, budget))
     }
 
@@ -233,7 +227,7 @@ impl<L: Layout> IndexScan<L> {
 
     /// Something changed in the index: it is as `held` has it now. To be called after each command that changes it, before
     /// the next one does.
-    pub fn count(&mut self, keys: &mut impl UnackedKeys) {
+    pub fn count(&mut self, keys: &mut impl IndexKeys) {
         if let Some(snapshot) = &mut self.snapshot {
             // What the first of two passes has passed is walked again.
             let passed = self.cursor.as_ref().filter(|_| !self.counting);
@@ -335,7 +329,7 @@ impl<L: Layout> IndexScan<L> {
     }
 
     /// Books a look, after what it noted was taken out.
-    pub fn commit(&mut self, outcome: &mut IndexLook) {
+    pub fn commit(&mut self, outcome: &mut IndexOutcome) {
         self.count_deleted(outcome);
         self.certain += outcome.counts.examined - outcome.uncertain;
         self.uncertain += outcome.uncertain;
@@ -374,7 +368,7 @@ impl<L: Layout> IndexScan<L> {
     }
 
     /// Counts what was taken out, once: alone where the booking may go wrong behind it.
-    pub fn count_deleted(&mut self, outcome: &mut IndexLook) {
+    pub fn count_deleted(&mut self, outcome: &mut IndexOutcome) {
         let taken = outcome.removed.len() as u64;
         self.counters.deleted += taken - outcome.counted;
         outcome.counted = taken;

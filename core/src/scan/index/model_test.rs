@@ -96,7 +96,7 @@ impl<'a> Opened<'a> {
     }
 }
 
-impl UnackedKeys for Opened<'_> {
+impl IndexKeys for Opened<'_> {
     fn seek(&mut self, behind: Option<&IndexPosition>) {
         let is_behind = |(score, tag): &(i8, Vec<u8>)| {
             behind.is_none_or(|place| (place.score, &place.tag) < (f64::from(*score), tag))
@@ -329,7 +329,7 @@ impl World {
         if self.scan.is_done() {
             return;
         }
-        let (mut outcome, mut judge) = (IndexLook::default(), Seen::default());
+        let (mut outcome, mut judge) = (IndexOutcome::default(), Seen::default());
         self.scan.observe(self.pair.hash.len() as u64, self.pair.index.len() as u64);
         let mut opened = Opened::new(&self.pair);
         self.scan.count(&mut opened);

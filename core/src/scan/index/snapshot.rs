@@ -24,7 +24,7 @@
 //! would have to come while the segment is not read yet, and kombu sends none. An entry that is given another score within
 //! its segment, by one command, stays the entry that was there: it never left the index.
 
-use super::UnackedKeys;
+use super::IndexKeys;
 use super::digests::Digests;
 use crate::scan::budget::{Budget, Clock, Deadline};
 use crate::scan::place::IndexPosition;
@@ -87,7 +87,7 @@ impl Snapshot {
     /// Of all entries as they are now, so many up to the bound, of which at most `room` can be remembered. Reads until
     /// the budget is spent.
     pub(super) fn new(
-        keys: &mut impl UnackedKeys,
+        keys: &mut impl IndexKeys,
         (entries, bound): (u64, &IndexPosition),
         room: usize,
         clock: &impl Clock,
@@ -114,7 +114,7 @@ impl Snapshot {
     }
 
     /// Divides what was not read into segments. `None` where the index cannot be read.
-    fn divide(&mut self, keys: &mut impl UnackedKeys) -> Option<()> {
+    fn divide(&mut self, keys: &mut impl IndexKeys) -> Option<()> {
         let rest = keys.rank(self.read_to.as_ref())?;
         let mut below = 0;
         for part in 1..=SEGMENTS {
@@ -148,7 +148,7 @@ impl Snapshot {
 
     /// Reads on until the budget is spent; answers the time to the first entry, in nanoseconds. Nobody may have changed
     /// the index since it was counted last.
-    pub(super) fn read(&mut self, keys: &mut impl UnackedKeys, clock: &impl Clock, budget: &Budget) -> u64 {
+    pub(super) fn read(&mut self, keys: &mut impl IndexKeys, clock: &impl Clock, budget: &Budget) -> u64 {
         let mut deadline = Deadline::new(clock, budget);
         let (mut seek_ns, mut work, mut first) = (0, 0, true);
         keys.seek_back(self.read_to.as_ref());
@@ -206,7 +206,7 @@ impl Snapshot {
     }
 
     /// Counts the segments again, after something changed. The scan has passed everything below `passed`.
-    pub(super) fn count(&mut self, keys: &mut impl UnackedKeys, passed: Option<f64>) {
+    pub(super) fn count(&mut self, keys: &mut impl IndexKeys, passed: Option<f64>) {
         let mut before: Option<(usize, u64)> = None;
         for at in 0..self.segments.len() {
             let upper = self.segments[at].upper;

@@ -102,7 +102,7 @@ impl Opened<'_> {
     }
 }
 
-impl UnackedKeys for Opened<'_> {
+impl IndexKeys for Opened<'_> {
     fn seek(&mut self, behind: Option<&IndexPosition>) {
         self.at = behind.map_or(0, |place| {
             let at = self.before(place);
@@ -241,7 +241,7 @@ impl Job {
             self.scan.read(&mut opened, &Ticking::default(), &budget(entries));
             return;
         }
-        let (mut outcome, mut judge) = (IndexLook::default(), Bytes(Vec::new()));
+        let (mut outcome, mut judge) = (IndexOutcome::default(), Bytes(Vec::new()));
         self.scan.run_slice(&mut opened, &mut judge, &Ticking::default(), &budget(entries), &mut outcome);
         if !outcome.removed.is_empty() && !write {
             return;
@@ -336,7 +336,7 @@ proptest! {
 fn what_the_caller_keeps_back_is_not_counted_as_cleared() {
     let plan = Plan::new(Effect::ClearAll, false);
     let mut job = Job::new(&[(1, true, 1), (2, true, 1), (3, true, 1)], plan, 1_000);
-    let mut outcome = IndexLook::default();
+    let mut outcome = IndexOutcome::default();
     let mut opened = Opened { set: &job.set, at: 0 };
     job.scan.run_slice(&mut opened, &mut Bytes(Vec::new()), &Ticking::default(), &budget(10), &mut outcome);
     outcome.keep_back(|place| place.score == 2.0);

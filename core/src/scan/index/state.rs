@@ -1,6 +1,6 @@
 //! What a job asks of a scan in the order of a sorted set.
 
-use super::{IndexLook, IndexScan, Layout, UnackedKeys};
+use super::{IndexKeys, IndexOutcome, IndexScan, Layout};
 use crate::reply::Reply;
 use crate::scan::budget::{Budget, Clock};
 use crate::scan::contract::{ContainerScan, Examine, Progress, ScanState, SliceEnd};
@@ -94,19 +94,19 @@ impl<L: Layout> ScanState for IndexScan<L> {
 }
 
 impl<L: Layout> ContainerScan for IndexScan<L> {
-    type Outcome = IndexLook;
+    type Outcome = IndexOutcome;
 
-    fn count_deleted(&mut self, outcome: &mut IndexLook) {
+    fn count_deleted(&mut self, outcome: &mut IndexOutcome) {
         self.count_deleted(outcome);
     }
 
-    fn commit(&mut self, outcome: &mut IndexLook) {
+    fn commit(&mut self, outcome: &mut IndexOutcome) {
         self.commit(outcome);
     }
 }
 
 /// What is to be taken out is noted, and taken out by the caller: by commands that replicate themselves.
-impl<H: UnackedKeys, L: Layout> Examine<H> for IndexScan<L> {
+impl<H: IndexKeys, L: Layout> Examine<H> for IndexScan<L> {
     fn examine(
         &self,
         keys: &mut H,
@@ -114,7 +114,7 @@ impl<H: UnackedKeys, L: Layout> Examine<H> for IndexScan<L> {
         clock: &impl Clock,
         budget: &Budget,
         permit: impl FnOnce() -> bool,
-        outcome: &mut IndexLook,
+        outcome: &mut IndexOutcome,
     ) -> SliceEnd {
         self.run_slice(keys, judge, clock, budget, outcome);
         let is_read = !keys.is_refused();

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use super::snapshot::Membership;
-use super::{IndexScan, Layout, ROW_TAG_MAX, Row, UnackedKeys};
+use super::{IndexKeys, IndexScan, Layout, ROW_TAG_MAX, Row};
 use crate::scan::budget::{Budget, Clock, Deadline};
 use crate::scan::contract::SliceOutcome;
 use crate::scan::counters::SliceCounts;
@@ -17,7 +17,7 @@ use crate::scan::tallies::Grouped;
 
 /// What one slice saw. Nothing is booked until [`IndexScan::commit`].
 #[derive(Debug, Default)]
-pub struct IndexLook {
+pub struct IndexOutcome {
     /// The places of what is to be taken out. Empty where the job does not take out.
     pub removed: Vec<IndexPosition>,
     /// The caller was permitted to take that out.
@@ -62,13 +62,13 @@ impl<L: Layout> IndexScan<L> {
     /// is one.
     pub fn run_slice(
         &self,
-        keys: &mut impl UnackedKeys,
+        keys: &mut impl IndexKeys,
         judge: &mut impl Judge,
         clock: &impl Clock,
         budget: &Budget,
-        outcome: &mut IndexLook,
+        outcome: &mut IndexOutcome,
     ) {
-        *outcome = IndexLook::default();
+        *outcome = IndexOutcome::default();
         let mut deadline = Deadline::new(clock, budget);
         let mut first = true;
         keys.seek(self.cursor.as_ref());
@@ -114,7 +114,7 @@ impl<L: Layout> IndexScan<L> {
 
 impl<L: Layout> IndexScan<L> {
     /// Entries behind the bound: the bound was the last one when the job was accepted.
-    fn count_behind(&self, keys: &mut impl UnackedKeys) -> u64 {
+    fn count_behind(&self, keys: &mut impl IndexKeys) -> u64 {
         let (Some(bound), Some(all)) = (&self.bound, keys.rank(None)) else { return 0 };
         let Some(below) = keys.rank(Some(bound)) else { return 0 };
         let is_there = below < all && keys.at(below).as_ref() == Some(bound);
@@ -131,7 +131,7 @@ enum Step {
     Behind,
 }
 
-impl IndexLook {
+impl IndexOutcome {
     /// Returns the places of what the caller is to take out now. Where it may not, nothing is left to be booked as taken out.
     pub fn to_remove(&mut self) -> &[IndexPosition] {
         if !self.is_permitted {
@@ -213,7 +213,7 @@ impl IndexLook {
 /// A match of the index, and what is remembered of those that were met before it.
 struct MatchWith<'a, L: Layout, J> {
     scan: &'a IndexScan<L>,
-    outcome: &'a mut IndexLook,
+    outcome: &'a mut IndexOutcome,
     judge: &'a mut J,
     tag: &'a [u8],
     message: &'a [u8],
@@ -255,7 +255,7 @@ impl<L: Layout, J: Judge> Matches for MatchWith<'_, L, J> {
     }
 }
 
-impl SliceOutcome for IndexLook {
+impl SliceOutcome for IndexOutcome {
     fn counts(&self) -> &SliceCounts {
         &self.counts
     }
