@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::too_many_lines, reason = "a test may be one table of cases"))]
 
 pub mod args;
+pub mod arrival;
 #[cfg(test)]
 mod circles_test;
 pub mod container;
@@ -16,6 +17,7 @@ pub mod field;
 pub mod filter;
 pub mod format;
 pub mod ids;
+pub mod index;
 pub mod job;
 mod json;
 pub mod kind;

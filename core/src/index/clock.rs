@@ -1,0 +1,484 @@
+//! The arrival times of the messages of one list.
+//!
+//! # Runs
+//! Messages that were pushed one after another in the same step of [`STEP_MS`] are one *run*: the number of the step and
+//! how many messages. A run takes 8 bytes, however many messages it has. Runs stand in the order of the list, from the head
+//! on, in blocks of at most [`BLOCK_RUNS`], of which each knows how many messages it has. So a push or a pop at either end
+//! touches one run, and the run of a position is found by adding up the blocks.
+//!
+//! # Bounds
+//! Of messages that were there before anybody followed the list it is only known that they arrived before that moment: their
+//! runs are *bounds*. A removal that tells no positions (LREM, LTRIM) turns exact times into bounds as well. After `k` of `n`
+//! messages were removed, the message at position `i` is one of those that stood at `i..=i + k`. It arrived at the latest
+//! when the latest of these did; where all of these arrived in the same step, its time is exact still. See
+//! [`Arrivals::lose`].
+
+use std::collections::VecDeque;
+
+use crate::arrival::{Arrival, STEP_MS};
+use crate::queue::End;
+
+/// Most runs of one block.
+pub const BLOCK_RUNS: usize = 512;
+/// Runs above which LTRIM, which may run after each push, joins neighbours before it loses positions: what it costs is
+/// bounded then.
+pub const TRIM_RUNS_MAX: usize = 256;
+
+/// Set in [`Run::messages`] of a bound.
+const BOUND: u32 = 1 << 31;
+/// Most messages of one run.
+const RUN_MAX: u64 = (BOUND - 1) as u64;
+
+/// Messages that arrived in the same step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Run {
+    /// Steps since the epoch of the list.
+    step: u32,
+    /// Number of messages, and [`BOUND`].
+    messages: u32,
+}
+
+impl Run {
+    fn count(self) -> u64 {
+        u64::from(self.messages & !BOUND)
+    }
+
+    fn is_bound(self) -> bool {
+        self.messages & BOUND != 0
+    }
+
+    /// The same with another number of messages, at most [`RUN_MAX`].
+    fn with(self, count: u64) -> Self {
+        let count = u32::try_from(count.min(RUN_MAX)).unwrap_or(BOUND - 1);
+        Self { messages: count | self.messages & BOUND, ..self }
+    }
+
+    fn is_like(self, other: Self) -> bool {
+        self.step == other.step && self.is_bound() == other.is_bound()
+    }
+}
+
+/// Neighbouring runs.
+#[derive(Debug, Clone, Default)]
+struct Block {
+    runs: VecDeque<Run>,
+    /// Messages of all of them.
+    messages: u64,
+}
+
+impl Block {
+    fn end(&self, end: End) -> Option<&Run> {
+        match end {
+            End::Head => self.runs.front(),
+            End::Tail => self.runs.back(),
+        }
+    }
+
+    /// Takes away the messages at these positions, which are ascending and count from the first message of the block.
+    /// Returns how many of them were bounds.
+    fn delete(&mut self, positions: &[u64]) -> u64 {
+        let (mut at, mut bounds, mut positions) = (0, 0, positions.iter().peekable());
+        let mut left: VecDeque<Run> = VecDeque::with_capacity(self.runs.len());
+        for run in &self.runs {
+            let mut gone = 0;
+            while positions.next_if(|position| **position < at + run.count()).is_some() {
+                gone += 1;
+            }
+            at += run.count();
+            bounds += if run.is_bound() { gone } else { 0 };
+            self.messages -= gone;
+            let rest = run.count() - gone;
+            match left.back_mut().filter(|last| last.is_like(*run) && last.count() + rest <= RUN_MAX) {
+                Some(last) => *last = last.with(last.count() + rest),
+                None if rest > 0 => left.push_back(run.with(rest)),
+                None => {}
+            }
+        }
+        self.runs = left;
+        bounds
+    }
+}
+
+/// The arrival times of all messages of one list, from the head on.
+#[derive(Debug, Clone)]
+pub struct Arrivals {
+    blocks: VecDeque<Block>,
+    len: u64,
+    /// Messages of which only a bound is known.
+    bounds: u64,
+    runs: usize,
+    /// The time of step 0, Unix milliseconds.
+    epoch_ms: i64,
+}
+
+impl Arrivals {
+    /// Of a list that holds `len` messages at `now_ms`, of which nobody knows when they arrived.
+    #[must_use]
+    pub fn new(len: u64, now_ms: i64) -> Self {
+        let epoch_ms = now_ms.div_euclid(STEP_MS) * STEP_MS;
+        let mut arrivals = Self { blocks: VecDeque::new(), len: 0, bounds: 0, runs: 0, epoch_ms };
+        arrivals.add(End::Head, Run { step: 0, messages: BOUND }, len);
+        arrivals
+    }
+
+    /// Messages in the list.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether the list holds nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Messages of which only a bound is known.
+    #[must_use]
+    pub fn bounds(&self) -> u64 {
+        self.bounds
+    }
+
+    /// Bytes of memory, about.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let runs: usize = self.blocks.iter().map(|block| block.runs.capacity()).sum();
+        runs * size_of::<Run>() + self.blocks.capacity() * size_of::<Block>()
+    }
+
+    /// Adds `messages` that arrived at `now_ms`.
+    pub fn push(&mut self, end: End, messages: u64, now_ms: i64) {
+        let step = self.step(now_ms);
+        self.add(end, Run { step, messages: 0 }, messages);
+    }
+
+    /// Takes away `messages`, or as many as there are, and says when they arrived, in the order in which they are popped.
+    pub fn pop(&mut self, end: End, mut messages: u64, mut left: impl FnMut(Arrival, u64)) {
+        while messages > 0 {
+            let Some(block) = (match end {
+                End::Head => self.blocks.front_mut(),
+                End::Tail => self.blocks.back_mut(),
+            }) else {
+                return;
+            };
+            let Some(run) = (match end {
+                End::Head => block.runs.front_mut(),
+                End::Tail => block.runs.back_mut(),
+            }) else {
+                return;
+            };
+            let gone = run.count().min(messages);
+            let (popped, rest) = (*run, run.count() - gone);
+            *run = run.with(rest);
+            block.messages -= gone;
+            self.len -= gone;
+            self.bounds -= if popped.is_bound() { gone } else { 0 };
+            messages -= gone;
+            if rest == 0 {
+                self.runs -= 1;
+                match end {
+                    End::Head => block.runs.pop_front(),
+                    End::Tail => block.runs.pop_back(),
+                };
+                if block.runs.is_empty() {
+                    match end {
+                        End::Head => self.blocks.pop_front(),
+                        End::Tail => self.blocks.pop_back(),
+                    };
+                }
+            }
+            left(self.arrival(popped), gone);
+        }
+    }
+
+    /// Takes away the messages at these positions (0 = head), which are ascending. False, and nothing is taken away, where
+    /// the list has no such positions.
+    pub fn delete(&mut self, positions: &[u64]) -> bool {
+        let ascending = positions.windows(2).all(|pair| pair[0] < pair[1]);
+        if !ascending || positions.last().is_some_and(|last| *last >= self.len) {
+            return false;
+        }
+        let (mut first, mut rest) = (0, positions);
+        for block in &mut self.blocks {
+            let messages = block.messages;
+            let (here, later) = rest.split_at(rest.partition_point(|position| *position < first + messages));
+            if !here.is_empty() {
+                let here: Vec<u64> = here.iter().map(|position| position - first).collect();
+                let runs = block.runs.len();
+                self.bounds -= block.delete(&here);
+                self.runs = self.runs - runs + block.runs.len();
+            }
+            (first, rest) = (first + messages, later);
+        }
+        self.len -= positions.len() as u64;
+        self.join_small_blocks();
+        true
+    }
+
+    /// Messages were taken away, and nobody knows where they stood.
+    pub fn lose(&mut self, messages: u64) {
+        let messages = messages.min(self.len);
+        if messages == 0 {
+            return;
+        }
+        let runs: Vec<Run> = self.blocks.iter().flat_map(|block| &block.runs).copied().collect();
+        let left = self.len - messages;
+        self.clear();
+        let mut window = Window::new(&runs);
+        let mut at = 0;
+        while at < left {
+            let (run, until) = window.at(at, messages);
+            let until = until.min(left);
+            self.add(End::Tail, run, until - at);
+            at = until;
+        }
+    }
+
+    /// Leaves at most `most` runs (at least one): neighbours become one bound of the later of them.
+    pub fn coarsen(&mut self, most: usize) {
+        if self.runs <= most {
+            return;
+        }
+        let each = self.runs.div_ceil(most.max(1));
+        let runs: Vec<Run> = self.blocks.iter().flat_map(|block| &block.runs).copied().collect();
+        self.clear();
+        for some in runs.chunks(each) {
+            let step = some.iter().map(|run| run.step).max().unwrap_or_default();
+            let kept = if some.len() == 1 { some[0] } else { Run { step, messages: BOUND } };
+            self.add(End::Tail, kept, some.iter().map(|run| run.count()).sum());
+        }
+    }
+
+    /// Forgets all messages.
+    pub fn clear(&mut self) {
+        self.blocks.clear();
+        (self.len, self.bounds, self.runs) = (0, 0, 0);
+    }
+
+    /// Runs.
+    #[must_use]
+    pub fn runs(&self) -> usize {
+        self.runs
+    }
+
+    /// When the message at this end arrived.
+    #[must_use]
+    pub fn at_end(&self, end: End) -> Option<Arrival> {
+        let block = match end {
+            End::Head => self.blocks.front(),
+            End::Tail => self.blocks.back(),
+        };
+        block?.end(end).map(|run| self.arrival(*run))
+    }
+
+    /// When the message arrived that has waited longest: a bound where any message may have waited longer.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Arrival> {
+        let step = self.blocks.iter().flat_map(|block| &block.runs).map(|run| run.step).min()?;
+        Some(Arrival { is_bound: self.bounds > 0, ..self.arrival(Run { step, messages: 0 }) })
+    }
+
+    /// A cursor that finds the arrival of one message after another.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor<'_> {
+        Cursor { arrivals: self, block: 0, block_first: 0, run: 0, run_first: 0 }
+    }
+
+    fn arrival(&self, run: Run) -> Arrival {
+        Arrival { step_ms: self.epoch_ms + i64::from(run.step) * STEP_MS, is_bound: run.is_bound() }
+    }
+
+    /// The number of the step of this time. The numbers begin again after 497 days; what arrived long before is known by a
+    /// bound from then on.
+    fn step(&mut self, now_ms: i64) -> u32 {
+        let steps = |epoch_ms: i64| now_ms.saturating_sub(epoch_ms).max(0) / STEP_MS;
+        if let Ok(step) = u32::try_from(steps(self.epoch_ms)) {
+            return step;
+        }
+        let by = steps(self.epoch_ms) - i64::from(u32::MAX / 2);
+        self.epoch_ms += by * STEP_MS;
+        self.bounds = 0;
+        for run in self.blocks.iter_mut().flat_map(|block| &mut block.runs) {
+            *run = match u32::try_from(i64::from(run.step) - by) {
+                Ok(step) => Run { step, ..*run },
+                Err(_) => Run { step: 0, messages: run.messages | BOUND },
+            };
+            self.bounds += if run.is_bound() { run.count() } else { 0 };
+        }
+        u32::MAX / 2
+    }
+
+    /// Adds messages of the step of `like`.
+    fn add(&mut self, end: End, like: Run, mut messages: u64) {
+        self.len += messages;
+        self.bounds += if like.is_bound() { messages } else { 0 };
+        while messages > 0 {
+            let block = match end {
+                End::Head => self.blocks.front_mut(),
+                End::Tail => self.blocks.back_mut(),
+            };
+            let Some(block) = block.filter(|block| {
+                block.runs.len() < BLOCK_RUNS || block.end(end).is_some_and(|run| run.is_like(like))
+            }) else {
+                self.add_block(end);
+                continue;
+            };
+            let last = match end {
+                End::Head => block.runs.front_mut(),
+                End::Tail => block.runs.back_mut(),
+            };
+            let added = match last.filter(|run| run.is_like(like) && run.count() < RUN_MAX) {
+                Some(run) => {
+                    let added = messages.min(RUN_MAX - run.count());
+                    *run = run.with(run.count() + added);
+                    added
+                }
+                None => {
+                    let added = messages.min(RUN_MAX);
+                    match end {
+                        End::Head => block.runs.push_front(like.with(added)),
+                        End::Tail => block.runs.push_back(like.with(added)),
+                    }
+                    self.runs += 1;
+                    added
+                }
+            };
+            block.messages += added;
+            messages -= added;
+        }
+    }
+
+    fn add_block(&mut self, end: End) {
+        match end {
+            End::Head => self.blocks.push_front(Block::default()),
+            End::Tail => self.blocks.push_back(Block::default()),
+        }
+    }
+
+    /// After deletions: drops empty blocks, and joins neighbours that fit one block.
+    fn join_small_blocks(&mut self) {
+        let mut joined: VecDeque<Block> = VecDeque::with_capacity(self.blocks.len());
+        for block in self.blocks.drain(..).filter(|block| block.messages > 0) {
+            match joined.back_mut().filter(|last| last.runs.len() + block.runs.len() <= BLOCK_RUNS) {
+                Some(last) => {
+                    last.messages += block.messages;
+                    last.runs.extend(block.runs);
+                }
+                None => joined.push_back(block),
+            }
+        }
+        self.blocks = joined;
+    }
+}
+
+/// Finds arrivals. Neighbouring positions are found in constant time, others by the number of blocks between them.
+#[derive(Debug, Clone)]
+pub struct Cursor<'a> {
+    arrivals: &'a Arrivals,
+    block: usize,
+    /// The position of the first message of the block.
+    block_first: u64,
+    run: usize,
+    /// The position of the first message of the run.
+    run_first: u64,
+}
+
+impl Cursor<'_> {
+    /// When the message at this position (0 = head) arrived; `None` where the list has no such position.
+    pub fn at(&mut self, position: u64) -> Option<Arrival> {
+        let blocks = &self.arrivals.blocks;
+        if position >= self.arrivals.len {
+            return None;
+        }
+        while position < self.block_first {
+            self.block = self.block.checked_sub(1)?;
+            self.block_first -= blocks.get(self.block)?.messages;
+            (self.run, self.run_first) = (0, self.block_first);
+        }
+        while position >= self.block_first + blocks.get(self.block)?.messages {
+            self.block_first += blocks.get(self.block)?.messages;
+            self.block += 1;
+            (self.run, self.run_first) = (0, self.block_first);
+        }
+        let runs = &blocks.get(self.block)?.runs;
+        while position < self.run_first {
+            self.run = self.run.checked_sub(1)?;
+            self.run_first -= runs.get(self.run)?.count();
+        }
+        while position >= self.run_first + runs.get(self.run)?.count() {
+            self.run_first += runs.get(self.run)?.count();
+            self.run += 1;
+        }
+        runs.get(self.run).map(|run| self.arrivals.arrival(*run))
+    }
+}
+
+/// The runs that a message can be of, while its position goes up.
+struct Window<'a> {
+    runs: &'a [Run],
+    /// The runs of the first and of the last message of the window, and the positions after them.
+    first: usize,
+    first_end: u64,
+    last: usize,
+    last_end: u64,
+    /// Runs of the window of which no later one is as late, the latest first; and the same for the earliest.
+    latest: VecDeque<usize>,
+    earliest: VecDeque<usize>,
+    bounds: usize,
+}
+
+impl<'a> Window<'a> {
+    fn new(runs: &'a [Run]) -> Self {
+        let end = runs.first().map_or(0, |run| run.count());
+        let mut window = Self {
+            runs,
+            first: 0,
+            first_end: end,
+            last: 0,
+            last_end: end,
+            latest: VecDeque::new(),
+            earliest: VecDeque::new(),
+            bounds: 0,
+        };
+        window.enter(0);
+        window
+    }
+
+    fn enter(&mut self, at: usize) {
+        let Some(run) = self.runs.get(at) else { return };
+        while self.latest.back().is_some_and(|other| self.runs[*other].step <= run.step) {
+            self.latest.pop_back();
+        }
+        self.latest.push_back(at);
+        while self.earliest.back().is_some_and(|other| self.runs[*other].step >= run.step) {
+            self.earliest.pop_back();
+        }
+        self.earliest.push_back(at);
+        self.bounds += usize::from(run.is_bound());
+    }
+
+    /// What is known of the message at `at`, one of those that stood at `at..=at + lost`, and the position from which
+    /// something else is known. Positions have to ascend.
+    fn at(&mut self, at: u64, lost: u64) -> (Run, u64) {
+        while at + lost >= self.last_end && self.last + 1 < self.runs.len() {
+            self.last += 1;
+            self.last_end += self.runs[self.last].count();
+            self.enter(self.last);
+        }
+        while at >= self.first_end && self.first < self.last {
+            self.bounds -= usize::from(self.runs[self.first].is_bound());
+            self.first += 1;
+            self.first_end += self.runs[self.first].count();
+        }
+        for extreme in [&mut self.latest, &mut self.earliest] {
+            while extreme.front().is_some_and(|run| *run < self.first) {
+                extreme.pop_front();
+            }
+        }
+        let step = |of: &VecDeque<usize>| of.front().map_or(0, |run| self.runs[*run].step);
+        let (latest, earliest) = (step(&self.latest), step(&self.earliest));
+        let is_exact = latest == earliest && self.bounds == 0;
+        let run = Run { step: latest, messages: if is_exact { 0 } else { BOUND } };
+        (run, self.first_end.min(self.last_end.saturating_sub(lost)).max(at + 1))
+    }
+}

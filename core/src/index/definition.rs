@@ -1,0 +1,189 @@
+//! Which lists have an index: the words of the setting `index`.
+//!
+//! ```text
+//! setting = word*                          separated by blanks
+//! word    = [db "/"] queue ["@" kind]
+//! ```
+//!
+//! A queue whose name has a colon or an at sign is written with its kind, one whose name begins like a database (digits and
+//! a slash) with its database; so every name can be written. Bytes that are not printable ASCII, blanks, quotes, backslashes
+//! and `%` are written as `%` and two hexadecimal digits. What follows a colon after the kind, or after a name without a
+//! kind, would be fields, which this version does not index.
+
+use std::fmt::Write as _;
+
+use crate::kind::MessageKind;
+
+/// Most indexes of one server.
+pub const INDEXES_MAX: usize = 64;
+
+/// One list that has an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Definition {
+    /// Logical database.
+    pub db: i32,
+    /// The key of the list.
+    pub queue: Vec<u8>,
+    /// What its messages are taken for; `None` for the setting `default-kind`.
+    pub kind: Option<MessageKind>,
+}
+
+impl Definition {
+    /// Reads the words of the setting.
+    ///
+    /// # Errors
+    /// What would be right, as the predicate of a sentence.
+    pub fn parse_all(text: &[u8]) -> Result<Vec<Self>, &'static str> {
+        let words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let mut definitions: Vec<Self> = Vec::new();
+        for word in words {
+            let definition = Self::parse(word)?;
+            if definitions.iter().any(|other| other.is_of(definition.db, &definition.queue)) {
+                return Err("must not name a queue twice");
+            }
+            if definitions.len() >= INDEXES_MAX {
+                return Err("must not name more than 64 queues");
+            }
+            definitions.push(definition);
+        }
+        Ok(definitions)
+    }
+
+    /// The text of the setting for these definitions.
+    #[must_use]
+    pub fn text_of<'a>(definitions: impl IntoIterator<Item = &'a Self>) -> String {
+        definitions.into_iter().map(Self::word).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether it is that of this key.
+    #[must_use]
+    pub fn is_of(&self, db: i32, queue: &[u8]) -> bool {
+        self.db == db && self.queue == queue
+    }
+
+    fn parse(word: &[u8]) -> Result<Self, &'static str> {
+        let (db, rest) = match database(word) {
+            Some((db, rest)) => (i32::try_from(db).map_err(|_| "has a database that is too large")?, rest),
+            None => (0, word),
+        };
+        let at = rest.iter().rposition(|byte| *byte == b'@');
+        let (name, kind) = match at {
+            Some(at) => (&rest[..at], Some(&rest[at + 1..])),
+            None => (rest, None),
+        };
+        if kind.unwrap_or(name).contains(&b':') {
+            return Err(
+                "must not name fields; write a queue whose name has a colon with its kind, as in queue:a@sidekiq",
+            );
+        }
+        let kind = kind
+            .map(|kind| MessageKind::parse(kind).map_err(|_| "must name a kind of messages after @"))
+            .transpose()?;
+        let queue = unescaped(name).ok_or("must have two hexadecimal digits after each %")?;
+        Ok(Self { db, queue, kind })
+    }
+
+    fn word(&self) -> String {
+        let mut word = String::new();
+        // Writing to a String cannot fail.
+        if self.db != 0 || database(&self.queue).is_some() {
+            let _ = write!(word, "{}/", self.db);
+        }
+        for &byte in &self.queue {
+            if byte.is_ascii_graphic() && !matches!(byte, b'%' | b'"' | b'\\' | b'\'') {
+                word.push(char::from(byte));
+            } else {
+                let _ = write!(word, "%{byte:02x}");
+            }
+        }
+        let ambiguous = self.queue.iter().any(|byte| matches!(byte, b'@' | b':')) || self.queue.is_empty();
+        if let Some(kind) = self.kind.or(ambiguous.then_some(MessageKind::Celery)) {
+            let _ = write!(word, "@{}", kind.spec().name);
+        }
+        word
+    }
+}
+
+/// The number before the first slash, if there is nothing but digits before it.
+fn database(word: &[u8]) -> Option<(u64, &[u8])> {
+    let slash = word.iter().position(|byte| *byte == b'/')?;
+    let db = crate::args::parse_u64(&word[..slash])?;
+    Some((db, &word[slash + 1..]))
+}
+
+fn unescaped(name: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte == b'%' {
+            let (digits, after) = rest.split_at_checked(2)?;
+            let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+            bytes.push(digit(digits[0])? << 4 | digit(digits[1])?);
+            rest = after;
+        } else {
+            bytes.push(byte);
+        }
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(db: i32, queue: &[u8], kind: Option<MessageKind>) -> Definition {
+        Definition { db, queue: queue.to_vec(), kind }
+    }
+
+    #[test]
+    fn words_name_lists() {
+        for (text, wanted) in [
+            ("", vec![]),
+            ("celery", vec![of(0, b"celery", None)]),
+            ("  a \t 1/b ", vec![of(0, b"a", None), of(1, b"b", None)]),
+            ("queue:default@sidekiq", vec![of(0, b"queue:default", Some(MessageKind::Sidekiq))]),
+            ("2/q@x@RESQUE", vec![of(2, b"q@x", Some(MessageKind::Resque))]),
+            ("celery%06%163", vec![of(0, b"celery\x06\x163", None)]),
+            ("0/1/q", vec![of(0, b"1/q", None)]),
+            ("a/b", vec![of(0, b"a/b", None)]),
+        ] {
+            assert_eq!(Definition::parse_all(text.as_bytes()), Ok(wanted), "{text}");
+        }
+        for (text, why) in [
+            ("a a", "twice"),
+            ("a 0/a@celery", "twice"),
+            ("celery:task", "fields"),
+            ("q@sidekiq:task", "fields"),
+            ("q@nothing", "kind"),
+            ("q%4", "hexadecimal"),
+            ("q%zz", "hexadecimal"),
+            ("99999999999/q", "database"),
+        ] {
+            let error = Definition::parse_all(text.as_bytes()).expect_err(text);
+            assert!(error.contains(why), "{text}: {error}");
+        }
+        let many = (0..=INDEXES_MAX).map(|n| format!("q{n} ")).collect::<String>();
+        assert!(Definition::parse_all(many.as_bytes()).is_err_and(|error| error.contains("64")));
+    }
+
+    #[test]
+    fn what_is_written_is_read_as_the_same() {
+        let kinds = [None, Some(MessageKind::Celery), Some(MessageKind::Sidekiq), Some(MessageKind::Resque)];
+        let all: Vec<u8> = (0..=255).collect();
+        let names = [&b"celery"[..], b"a:b", b"a@b", b"1/a", b"/a", b"", b"%41", b"a b", b"\x06\x16", &all];
+        for name in names {
+            for kind in kinds {
+                for db in [0, 15] {
+                    let wanted = of(db, name, kind);
+                    let text = Definition::text_of([&wanted]);
+                    assert!(text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"'), "{text}");
+                    let read = Definition::parse_all(text.as_bytes()).expect("a definition");
+                    // A name that needs a kind is written with the first one.
+                    let same = Definition { kind: kind.or(read[0].kind), ..wanted };
+                    assert_eq!(read, [same], "{text}");
+                }
+            }
+        }
+    }
+}

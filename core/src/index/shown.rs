@@ -1,0 +1,98 @@
+//! What replies show of an index.
+
+use super::{Arrivals, IndexState, ListClock, RATE_SECONDS};
+use crate::reply::{MapBuilder, Reply};
+
+/// The ages of a list, and its rates, as they are shown beside its depth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ages {
+    /// Milliseconds that the message has waited, at least, that runs next; `None` where there is none.
+    pub next_ms: Option<i64>,
+    /// It may have waited longer.
+    pub next_at_least: bool,
+    /// Milliseconds that the message has waited, at least, that has waited longest.
+    pub oldest_ms: Option<i64>,
+    /// It, or another one, may have waited longer.
+    pub oldest_at_least: bool,
+    /// Messages that were pushed in the last [`RATE_SECONDS`] whole seconds.
+    pub pushed: u64,
+    /// Messages that were popped in these seconds.
+    pub popped: u64,
+}
+
+impl Ages {
+    /// Appends the members that rows of queues show, null where there is no index.
+    #[must_use]
+    pub fn append(ages: Option<Self>, map: MapBuilder) -> MapBuilder {
+        map.with("next_age", ages.and_then(|ages| ages.next_ms))
+            .with("next_at_least", ages.map(|ages| ages.next_at_least))
+            .with("oldest_age", ages.and_then(|ages| ages.oldest_ms))
+            .with("oldest_at_least", ages.map(|ages| ages.oldest_at_least))
+            .with("pushed_per_minute", ages.map(|ages| ages.pushed))
+            .with("popped_per_minute", ages.map(|ages| ages.popped))
+    }
+
+    /// Of several lists of one queue, in the order in which workers look into them.
+    #[must_use]
+    pub fn together(all: impl IntoIterator<Item = Self>) -> Option<Self> {
+        all.into_iter().reduce(|one, other| {
+            let next = if one.next_ms.is_some() { one } else { other };
+            Self {
+                next_ms: next.next_ms,
+                next_at_least: next.next_at_least,
+                oldest_ms: one.oldest_ms.max(other.oldest_ms),
+                oldest_at_least: one.oldest_at_least || other.oldest_at_least,
+                pushed: one.pushed + other.pushed,
+                popped: one.popped + other.popped,
+            }
+        })
+    }
+}
+
+const _: () = assert!(RATE_SECONDS == 60, "the members are called per_minute");
+
+impl ListClock {
+    /// The ages at this time; `None` while the index cannot answer.
+    pub fn ages(&mut self, now_ms: i64) -> Option<Ages> {
+        let (pushed, popped) = self.rates.over_seconds(now_ms);
+        let (arrivals, next) = (self.arrivals()?, self.next());
+        let oldest = arrivals.oldest();
+        Some(Ages {
+            next_ms: next.map(|next| next.least_age_ms(now_ms)),
+            next_at_least: next.is_some_and(|next| next.is_bound),
+            oldest_ms: oldest.map(|oldest| oldest.least_age_ms(now_ms)),
+            oldest_at_least: oldest.is_some_and(|oldest| oldest.is_bound),
+            pushed,
+            popped,
+        })
+    }
+
+    /// Appends the members that INDEX INFO shows behind `queue`, `db` and `message_kind`. `depth` is the length of the list,
+    /// and `ahead_ms` how much the wall clock is ahead of the clock of the index, both of this moment.
+    pub fn append_to(&mut self, map: MapBuilder, depth: u64, now_ms: i64, ahead_ms: i64) -> MapBuilder {
+        let ages = self.ages(now_ms);
+        let arrivals = self.arrivals();
+        let (bounds, memory) = (arrivals.map(Arrivals::bounds), self.memory());
+        let exact = arrivals.map(|arrivals| arrivals.len() - arrivals.bounds());
+        let reason = self.reason.filter(|_| self.state != IndexState::Ready || bounds.unwrap_or(0) > 0);
+        let waits = &self.waits;
+        let histogram = waits
+            .buckets()
+            .map(|(below, messages)| Reply::map().with("below_ms", below).with("messages", messages).build());
+        let map = map.with("state", self.state.word()).with("reason", reason).with("depth", depth);
+        Ages::append(ages, map)
+            .with("exact", exact)
+            .with("at_least", bounds)
+            .with("since", self.since_ms.saturating_add(ahead_ms))
+            .with("pushed", self.pushed)
+            .with("popped", self.popped)
+            .with("removed", self.removed)
+            .with("waits", waits.count)
+            .with("waits_unknown", waits.unknown)
+            .with("wait_sum_ms", waits.sum_ms)
+            .with("wait_mean_ms", waits.mean_ms())
+            .with("wait_max_ms", (waits.count > 0).then_some(waits.max_ms))
+            .with("wait_histogram", histogram.collect::<Vec<_>>())
+            .with("memory", memory as u64)
+    }
+}

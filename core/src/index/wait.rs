@@ -1,0 +1,134 @@
+//! How long messages waited, and how many come and go.
+
+/// Buckets of [`Waits`]: the last one is of waits of 2^38 milliseconds (eight years) and longer.
+pub const WAIT_BUCKETS: usize = 40;
+/// Seconds over which rates are counted.
+pub const RATE_SECONDS: i64 = 60;
+/// One more than these seconds, because the second that is counted now is not over.
+const RATE_COUNTS: usize = 61;
+
+/// How long messages had waited when workers popped them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waits {
+    /// Messages whose arrival was known.
+    pub count: u64,
+    /// Messages of which only a bound was known: they are counted here and nowhere else.
+    pub unknown: u64,
+    /// The sum of their waits, milliseconds.
+    pub sum_ms: u64,
+    /// The longest wait, milliseconds.
+    pub max_ms: u64,
+    /// Bucket 0 has waits of less than a millisecond, bucket n those from 2^(n-1) up to, and without, 2^n milliseconds.
+    buckets: [u64; WAIT_BUCKETS],
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self { count: 0, unknown: 0, sum_ms: 0, max_ms: 0, buckets: [0; WAIT_BUCKETS] }
+    }
+}
+
+impl Waits {
+    /// Counts messages that waited for this many milliseconds each.
+    pub fn record(&mut self, wait_ms: u64, messages: u64) {
+        self.count += messages;
+        self.sum_ms = self.sum_ms.saturating_add(wait_ms.saturating_mul(messages));
+        self.max_ms = self.max_ms.max(wait_ms);
+        let bucket = (u64::BITS - wait_ms.leading_zeros()) as usize;
+        self.buckets[bucket.min(WAIT_BUCKETS - 1)] += messages;
+    }
+
+    /// The buckets that are not empty: the least wait that is too long for the bucket, milliseconds, and the number of
+    /// messages. The last bucket has no such wait.
+    pub fn buckets(&self) -> impl Iterator<Item = (Option<u64>, u64)> {
+        let below = |bucket: usize| (bucket + 1 < WAIT_BUCKETS).then(|| 1 << bucket);
+        let filled = self.buckets.iter().copied().enumerate().filter(|(_, messages)| *messages > 0);
+        filled.map(move |(bucket, messages)| (below(bucket), messages))
+    }
+
+    /// The mean wait, milliseconds, rounded down; `None` where no wait is known.
+    #[must_use]
+    pub fn mean_ms(&self) -> Option<u64> {
+        self.sum_ms.checked_div(self.count)
+    }
+}
+
+/// How many messages came and went in each of the last seconds.
+#[derive(Debug, Clone)]
+pub struct Rates {
+    /// The second that is counted now, Unix time.
+    second: i64,
+    /// By the second modulo their number: pushed and popped messages.
+    counts: [(u32, u32); RATE_COUNTS],
+}
+
+impl Rates {
+    /// Nothing was counted before this time, Unix milliseconds.
+    #[must_use]
+    pub fn new(now_ms: i64) -> Self {
+        Self { second: now_ms.div_euclid(1_000), counts: [(0, 0); RATE_COUNTS] }
+    }
+
+    /// Counts messages that were pushed, and such that were popped.
+    pub fn count(&mut self, pushed: u64, popped: u64, now_ms: i64) {
+        self.advance(now_ms);
+        let (ins, outs) = &mut self.counts[Self::place(self.second)];
+        let add = |to: &mut u32, more: u64| *to = to.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
+        add(ins, pushed);
+        add(outs, popped);
+    }
+
+    /// Messages that were pushed and that were popped in the [`RATE_SECONDS`] whole seconds before this one.
+    pub fn over_seconds(&mut self, now_ms: i64) -> (u64, u64) {
+        self.advance(now_ms);
+        let now = Self::place(self.second);
+        let before = self.counts.iter().enumerate().filter(|(place, _)| *place != now);
+        before.fold((0, 0), |(ins, outs), (_, count)| (ins + u64::from(count.0), outs + u64::from(count.1)))
+    }
+
+    fn place(second: i64) -> usize {
+        // The remainder is below the number of counts.
+        usize::try_from(second.rem_euclid(RATE_SECONDS + 1)).unwrap_or_default()
+    }
+
+    fn advance(&mut self, now_ms: i64) {
+        let second = now_ms.div_euclid(1_000).max(self.second);
+        for passed in (self.second + 1..=second).rev().take(RATE_COUNTS) {
+            self.counts[Self::place(passed)] = (0, 0);
+        }
+        self.second = second;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_counted_in_buckets_that_double() {
+        let mut waits = Waits::default();
+        assert_eq!((waits.mean_ms(), waits.buckets().count()), (None, 0));
+        for (wait, messages) in [(0, 2), (1, 1), (10, 3), (15, 1), (16, 1), (u64::MAX, 1)] {
+            waits.record(wait, messages);
+        }
+        let buckets: Vec<_> = waits.buckets().collect();
+        assert_eq!(buckets, [(Some(1), 2), (Some(2), 1), (Some(16), 4), (Some(32), 1), (None, 1)]);
+        assert_eq!((waits.count, waits.max_ms), (9, u64::MAX));
+    }
+
+    #[test]
+    fn rates_are_those_of_the_last_whole_seconds() {
+        let mut rates = Rates::new(0);
+        rates.count(5, 1, 999);
+        assert_eq!(rates.over_seconds(999), (0, 0), "the second is not over");
+        assert_eq!(rates.over_seconds(1_000), (5, 1));
+        rates.count(7, 2, 1_500);
+        assert_eq!(rates.over_seconds(60_999), (12, 3));
+        assert_eq!(rates.over_seconds(61_000), (7, 2));
+        assert_eq!(rates.over_seconds(62_000), (0, 0));
+        rates.count(1, 0, 62_000);
+        assert_eq!(rates.over_seconds(1_000_000_000), (0, 0), "a long time has passed");
+        rates.count(1, 0, 5);
+        assert_eq!(rates.over_seconds(1_000_001_000), (1, 0), "a clock that goes back counts for now");
+    }
+}
