@@ -25,6 +25,17 @@ pub enum ArrivalField {
     Arrived,
 }
 
+impl ArrivalField {
+    /// The name in a filter.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Age => "age",
+            Self::Arrived => "arrived",
+        }
+    }
+}
+
 /// A value that is known to lie between two others, both included; `None` where a side is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {

@@ -3,6 +3,7 @@
 //! A row says what users call a field, what it is compared with and which part of a message it means. Where
 //! that part stands in the bytes is the business of a format (see `format`).
 
+use crate::arrival::ArrivalField;
 use crate::error::{Error, FilterError};
 use crate::json::array_index;
 
@@ -17,6 +18,8 @@ pub enum FieldType {
     Flag,
     /// Any JSON value: what it is compared as depends on the look of the operand.
     Value,
+    /// A number of milliseconds, or a number with `s`, `m`, `h` or `d`.
+    Duration,
 }
 
 /// Which part of a message a field means.
@@ -38,6 +41,8 @@ pub enum Source {
     Size,
     /// Whether the message is no JSON object.
     Undecodable,
+    /// When the message arrived, which an index of its list knows and no message says.
+    Arrival(ArrivalField),
 }
 
 /// One row of [`FIELDS`].
@@ -111,6 +116,18 @@ pub const FIELDS: &[Spec] = &[
     row("headers.NAME", FieldType::Value, Source::Headers, "header"),
     row("properties.NAME", FieldType::Value, Source::Properties, "property"),
     row("undecodable", FieldType::Flag, Source::Undecodable, "1 if the message is no JSON object"),
+    row(
+        "age",
+        FieldType::Duration,
+        Source::Arrival(ArrivalField::Age),
+        "how long it has waited in this list; needs an index",
+    ),
+    row(
+        "arrived",
+        FieldType::Time,
+        Source::Arrival(ArrivalField::Arrived),
+        "time at which it was put into this list; needs an index",
+    ),
 ];
 
 /// Short names that sample rows accept besides [`FIELDS`], and what they stand for.
@@ -191,6 +208,28 @@ impl Field {
         };
         if field.any {
             let why = "has no single value; name one argument, or use args or kwargs for all of them";
+            return Err(FilterError::FieldName { got: name.to_vec(), why }.into());
+        }
+        Ok(field)
+    }
+
+    /// What it asks of the message's arrival, which is known by the message's position and not by its bytes.
+    #[must_use]
+    pub fn arrival(&self) -> Option<ArrivalField> {
+        match self.source {
+            Source::Arrival(field) => Some(field),
+            _ => None,
+        }
+    }
+
+    /// Reads the name of a field whose values messages are grouped or told apart by.
+    ///
+    /// # Errors
+    /// As [`Field::parse_sample`]; [`FilterError::FieldName`] for a field that no message holds.
+    pub fn parse_grouped(name: &[u8]) -> Result<Self, Error> {
+        let field = Self::parse_sample(name)?;
+        if field.arrival().is_some() {
+            let why = "is different for each message, so there are no groups of it";
             return Err(FilterError::FieldName { got: name.to_vec(), why }.into());
         }
         Ok(field)

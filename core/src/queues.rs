@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::container::Container;
 use crate::error::Error;
 use crate::filter::Projection;
+use crate::index::Ages;
 use crate::kind::MessageKind;
 use crate::priorities::Priority;
 use crate::reply::Reply;
@@ -48,6 +49,8 @@ pub struct Glance {
     pub task: Option<Vec<u8>>,
     /// The kind that these messages look like, where it is not the one that messages are taken for, or `ids`.
     pub looks_like: Option<&'static str>,
+    /// What its index says, if it has one that can answer.
+    pub ages: Option<Ages>,
 }
 
 impl Glance {
@@ -117,7 +120,7 @@ impl Queue {
             .map(|(step, list)| Reply::map().with("step", *step).with("depth", list.depth).build());
         // Workers look at the queue's own list first, then at the steps in their order.
         let next = self.lists().find(|list| list.depth > 0);
-        Reply::map()
+        let map = Reply::map()
             .with("queue", name)
             .with("depth", self.depth())
             .with("own_depth", self.own.depth)
@@ -126,8 +129,14 @@ impl Queue {
             .with("next_task", next.and_then(|list| list.task.clone()))
             .with("bound", self.bound)
             .with("looks_like", next.and_then(|list| list.looks_like))
-            .with("container", self.container())
-            .build()
+            .with("container", self.container());
+        // Where one of the lists has no index nobody knows what is oldest.
+        let filled: Vec<&Glance> = self.lists().filter(|list| list.depth > 0).collect();
+        let ages: Option<Vec<Ages>> = match filled.is_empty() {
+            true => self.own.ages.map(|ages| vec![ages]),
+            false => filled.iter().map(|list| list.ages).collect(),
+        };
+        Ages::append(ages.and_then(Ages::together), map).build()
     }
 }
 
@@ -226,6 +235,7 @@ mod tests {
             sampled_bytes: 20,
             task: Some(depth.to_string().into_bytes()),
             looks_like: None,
+            ages: None,
         }
     }
 
@@ -246,15 +256,15 @@ mod tests {
         assert!(whole);
         assert_eq!(
             rows[0],
-            r#"{"queue":"p","depth":7,"own_depth":0,"priorities":[{"step":3,"depth":3},{"step":9,"depth":4}],"bytes_estimate":70,"next_task":"3","bound":1,"looks_like":null,"container":"lists"}"#
+            r#"{"queue":"p","depth":7,"own_depth":0,"priorities":[{"step":3,"depth":3},{"step":9,"depth":4}],"bytes_estimate":70,"next_task":"3","bound":1,"looks_like":null,"container":"lists","next_age":null,"next_at_least":null,"oldest_age":null,"oldest_at_least":null,"pushed_per_minute":null,"popped_per_minute":null}"#
         );
         let retry = rows.remove(1);
         assert!(retry.contains(r#""queue":"retry","depth":6,"own_depth":6,"#), "{retry}");
-        assert!(retry.ends_with(r#""container":"sorted_set"}"#), "{retry}");
+        assert!(retry.contains(r#""container":"sorted_set""#), "{retry}");
         assert!(rows[1].contains(r#""queue":"a","depth":5,"own_depth":5,"#), "{rows:?}");
         assert!(rows[2].contains(r#""queue":"b""#), "{rows:?}");
-        assert!(rows[1..3].iter().all(|row| row.ends_with(r#""container":"list"}"#)), "{rows:?}");
-        assert!(rows[3].ends_with(r#""container":null}"#), "{rows:?}");
+        assert!(rows[1..3].iter().all(|row| row.ends_with(r#""container":"list","next_age":null,"next_at_least":null,"oldest_age":null,"oldest_at_least":null,"pushed_per_minute":null,"popped_per_minute":null}"#)), "{rows:?}");
+        assert!(rows[3].ends_with(r#""container":null,"next_age":null,"next_at_least":null,"oldest_age":null,"oldest_at_least":null,"pushed_per_minute":null,"popped_per_minute":null}"#), "{rows:?}");
         assert!(
             rows[3]
                 .contains(r#""depth":0,"own_depth":0,"priorities":[],"bytes_estimate":0,"next_task":null"#)

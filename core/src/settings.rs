@@ -5,6 +5,7 @@
 
 use crate::args::parse_u64;
 use crate::error::{Error, SettingError};
+use crate::index::Definition;
 use crate::kind::{self, MessageKind};
 use crate::priorities::{Priorities, SEPARATOR};
 
@@ -51,8 +52,11 @@ pub const AUDIT_MAXLEN: usize = 9;
 /// Index of `default-kind`.
 pub const DEFAULT_KIND: usize = 10;
 
+/// Index of `index-max-memory`.
+pub const INDEX_MAX_MEMORY: usize = 11;
+
 /// Every setting; the constants above are indexes into it.
-pub const SETTINGS: [SettingSpec; 11] = [
+pub const SETTINGS: [SettingSpec; 12] = [
     SettingSpec {
         name: "inline-limit",
         default: 200_000,
@@ -160,6 +164,15 @@ pub const SETTINGS: [SettingSpec; 11] = [
         words: kind::MESSAGE_NAMES,
         doc: "What messages are taken for where a command has no AS.",
     },
+    SettingSpec {
+        name: "index-max-memory",
+        default: 64 * 1024 * 1024,
+        min: 64 * 1024,
+        max: 64 * 1024 * 1024 * 1024,
+        unit: "bytes",
+        words: &[],
+        doc: "Most memory of all indexes together; an index that would need more gives up its own and is suspended.",
+    },
 ];
 
 /// One setting that is a text.
@@ -182,8 +195,11 @@ pub const SEP: usize = 0;
 /// Index of `priority-steps`.
 pub const PRIORITY_STEPS: usize = 1;
 
+/// Index of `index`.
+pub const INDEX: usize = 2;
+
 /// Every setting that is a text; the constants above are indexes into it.
-pub const TEXTS: [TextSpec; 2] = [
+pub const TEXTS: [TextSpec; 3] = [
     TextSpec {
         name: "sep",
         default: SEPARATOR,
@@ -199,6 +215,13 @@ pub const TEXTS: [TextSpec; 2] = [
         range: "1 to 16 numbers from 0 to 255",
         doc: "The steps of queues with priorities, in the order in which workers look into their lists: the transport \
               option `priority_steps` of the app.",
+    },
+    TextSpec {
+        name: "index",
+        default: b"",
+        shown: "",
+        range: "at most 64 words `[db/]queue[@kind]`",
+        doc: "The lists that have an index, separated by blanks. QADMIN.INDEX CREATE and DROP change it, too.",
     },
 ];
 
@@ -293,6 +316,8 @@ impl Settings {
             }
             SEP => self.priorities.set_separator(text),
             PRIORITY_STEPS => self.priorities.set_steps(text),
+            // The indexes themselves are the setting: they are not kept here.
+            INDEX => Definition::parse_all(text).map(drop),
             _ => return Err(unknown(index.to_string().into_bytes())),
         };
         set.map_err(|why| {
@@ -370,6 +395,12 @@ impl Settings {
     #[must_use]
     pub fn audit_maxlen(&self) -> u64 {
         self.at(AUDIT_MAXLEN)
+    }
+
+    /// Most memory of all indexes, bytes.
+    #[must_use]
+    pub fn index_max_memory(&self) -> u64 {
+        self.at(INDEX_MAX_MEMORY)
     }
 
     /// What messages are taken for where nothing else is said.

@@ -147,6 +147,7 @@ fn the_table_of_fields_is_the_one_of_the_code() {
             field::FieldType::Integer => "integer",
             field::FieldType::Flag => "flag",
             field::FieldType::Value => "value",
+            field::FieldType::Duration => "duration",
         };
         let wanted = format!("| `{}` | {kind} | {} |", row.name, row.doc);
         assert!(text.lines().any(|line| line.starts_with(&wanted)), "docs/filter.md must have: {wanted}");

@@ -55,6 +55,13 @@ pub enum FilterError {
         /// The operand.
         got: Vec<u8>,
     },
+    /// An operand must be a duration and is not one.
+    NotADuration {
+        /// The field.
+        of: Box<str>,
+        /// The operand.
+        got: Vec<u8>,
+    },
     /// GLOB was used on a field that never holds text.
     NotText {
         /// The field.
@@ -144,6 +151,11 @@ impl FilterError {
             ),
             Self::NotATime { of, got } => format!(
                 "{} must be a time (ISO-8601, Unix seconds or milliseconds, or now[+-]N[s|m|h|d]), got {}",
+                plain(of),
+                quote(got)
+            ),
+            Self::NotADuration { of, got } => format!(
+                "{} must be a number of milliseconds, or a number with s, m, h or d such as 30s or 2h, got {}",
                 plain(of),
                 quote(got)
             ),

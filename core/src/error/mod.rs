@@ -10,6 +10,7 @@
 
 mod end;
 mod filter;
+mod index;
 mod job;
 mod quote;
 mod request;
@@ -20,6 +21,7 @@ mod undo;
 
 pub use end::EndReason;
 pub use filter::FilterError;
+pub use index::IndexError;
 pub use job::JobError;
 pub use quote::{QUOTE_MAX, quote};
 pub use request::RequestError;
@@ -84,6 +86,8 @@ pub enum Error {
     Request(RequestError),
     /// The command does not work on this key, or not on this node.
     Target(TargetError),
+    /// An index is missing, or is not created.
+    Index(IndexError),
     /// The job is unknown, or no further job or client can be accepted.
     Job(JobError),
     /// An undo is refused.
@@ -114,6 +118,7 @@ impl Error {
             Self::Filter(error) => error.describe(),
             Self::Request(error) => error.describe(),
             Self::Target(error) => error.describe(),
+            Self::Index(error) => error.describe(),
             Self::Job(error) => error.describe(),
             Self::Undo(error) => error.describe(),
             Self::Setting(error) => error.describe(),
@@ -147,6 +152,7 @@ from_areas! {
     Filter(FilterError);
     Request(RequestError);
     Target(TargetError);
+    Index(IndexError);
     Job(JobError);
     Undo(UndoError);
     Setting(SettingError);

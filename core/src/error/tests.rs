@@ -50,6 +50,7 @@ one_of_each! {
         NotAnInteger { .. } => FilterError::NotAnInteger { of: of(), got: got() };
         NotANumber { .. } => FilterError::NotANumber { of: of(), got: got() };
         NotATime { .. } => FilterError::NotATime { of: of(), got: got() };
+        NotADuration { .. } => FilterError::NotADuration { of: of(), got: got() };
         NotText { .. } => FilterError::NotText { of: of() };
         NotAnArray { .. } => FilterError::NotAnArray { of: of() };
         UnknownField { .. } => FilterError::UnknownField { got: got(), known: crate::field::names() };
@@ -85,6 +86,14 @@ one_of_each! {
         ConfirmOther { .. } => RequestError::ConfirmOther { queue: got(), got: got() };
         NotClient { .. } => RequestError::NotClient { command: "QADMIN.CLEARJOB" };
         NoPriority { .. } => RequestError::NoPriority { got: got() };
+    }
+    Index(IndexError) {
+        NotIndexed { .. } => IndexError::NotIndexed { field: "age".into(), list: got() };
+        NeverIndexed { .. } => IndexError::NeverIndexed { field: "age".into() };
+        Missing { .. } => IndexError::Missing { list: got() };
+        Exists { .. } => IndexError::Exists { list: got() };
+        TooMany { .. } => IndexError::TooMany { max: 64 };
+        Unfollowed => IndexError::Unfollowed;
     }
     Target(TargetError) {
         CrossSlot => TargetError::CrossSlot;

@@ -7,6 +7,7 @@ use super::glob::Glob;
 use super::operand::{Limit, Operand, Set};
 use super::uuid;
 use super::value::Seen;
+use crate::arrival::Span;
 use crate::json::{differ, inner, items};
 
 /// A comparison by size.
@@ -25,6 +26,22 @@ impl Order {
             Self::LessOrEqual => value_to_operand.is_le(),
             Self::Greater => value_to_operand.is_gt(),
             Self::GreaterOrEqual => value_to_operand.is_ge(),
+        }
+    }
+}
+
+impl Order {
+    /// The same of a value of which a span is known.
+    fn holds_of_span(self, span: Span, operand: i64) -> Option<bool> {
+        let least = span.least.map(|least| self.holds(least.cmp(&operand)));
+        let most = span.most.map(|most| self.holds(most.cmp(&operand)));
+        // What holds of the side on which it holds last, holds of all; an open side may be anything.
+        match self {
+            Self::Less | Self::LessOrEqual if most == Some(true) => Some(true),
+            Self::Less | Self::LessOrEqual if least == Some(false) => Some(false),
+            Self::Greater | Self::GreaterOrEqual if least == Some(true) => Some(true),
+            Self::Greater | Self::GreaterOrEqual if most == Some(false) => Some(false),
+            _ => None,
         }
     }
 }
@@ -68,6 +85,30 @@ impl Test {
             Self::Missing => Some(false),
             Self::GlobJson(glob) => Some(glob.matches(raw)),
             _ => None,
+        }
+    }
+
+    /// Is the condition true of a value of which only a span is known? Nothing where that does not decide it.
+    pub(super) fn decide_span(&self, span: Span) -> Option<bool> {
+        match self {
+            Self::Equal(operand) => operand.equals_span(span),
+            Self::NotEqual(operand) => operand.equals_span(span).map(|equal| !equal),
+            Self::In(set) => {
+                let mut one = Some(false);
+                for operand in set.iter() {
+                    match operand.equals_span(span) {
+                        Some(true) => return Some(true),
+                        Some(false) => {}
+                        None => one = None,
+                    }
+                }
+                one
+            }
+            Self::Compare(order, limit) => order.holds_of_span(span, limit.integer()),
+            Self::Exists => Some(true),
+            Self::Missing => Some(false),
+            // The parser does not accept them for such fields.
+            Self::Exact(_) | Self::Glob(_) | Self::GlobJson(_) | Self::Contains(_) => None,
         }
     }
 

@@ -17,13 +17,13 @@ pub const BY_MAX: usize = 16;
 /// Reads the name of a BY field: a filter field or a short name of samples.
 ///
 /// # Errors
-/// As [`Field::parse_sample`]. Of a text that its sender shortened nobody can say that two are the same.
+/// As [`Field::parse_grouped`]. Of a text that its sender shortened nobody can say that two are the same.
 pub fn parse_by(name: &[u8]) -> Result<Field, Error> {
     if matches!(name, b"argsrepr" | b"kwargsrepr") {
         let why = "is shortened by the sender, so it cannot tell messages apart; use args or kwargs";
         return Err(FilterError::FieldName { got: name.to_vec(), why }.into());
     }
-    Field::parse_sample(name)
+    Field::parse_grouped(name)
 }
 
 /// Digests of the values of some fields. Two messages have the same digest exactly where each value is of the

@@ -38,7 +38,7 @@ impl Grouping {
         }
         let mut fields: Vec<Field> = Vec::with_capacity(names.len());
         for name in names {
-            let field = Field::parse_sample(name)?;
+            let field = Field::parse_grouped(name)?;
             if fields.iter().any(|other| other.is_same_place(&field)) {
                 return Err(FilterError::FieldTwice { keyword: "GROUPBY", name: name.to_vec() }.into());
             }

@@ -8,6 +8,7 @@ use super::value::Seen;
 use super::views::Views;
 use super::work::Work;
 use super::{Condition, Filter};
+use crate::arrival::{ArrivalField, Placed};
 use crate::field::{Field, FieldType, Source};
 use crate::format::{FieldValue, Reader, VARIANTS};
 use crate::json::{decode, inner, items, members};
@@ -52,6 +53,8 @@ struct Asked {
     kind: FieldType,
     /// It is asked of each value directly inside the field's.
     any: bool,
+    /// It is asked of the arrival.
+    arrival: Option<ArrivalField>,
     test: Test,
 }
 
@@ -79,6 +82,8 @@ pub struct Matcher {
     inexact: bool,
     /// A test of the message that is examined was unknown although its field was found.
     uncompared: bool,
+    /// What is known of the arrival of the message that is examined next.
+    placed: Option<Placed>,
     work: Work,
 }
 
@@ -104,7 +109,13 @@ impl Matcher {
                     fields.push(field);
                     fields.len() - 1
                 });
-                tests.push(Asked { field: position, kind: field.kind, any: field.any, test: test.clone() });
+                tests.push(Asked {
+                    field: position,
+                    kind: field.kind,
+                    any: field.any,
+                    arrival: field.arrival(),
+                    test: test.clone(),
+                });
             }
             clauses.push(first..tests.len());
         }
@@ -132,8 +143,14 @@ impl Matcher {
             group_scratch: Vec::new(),
             inexact: false,
             uncompared: false,
+            placed: None,
             work: Work::default(),
         }
+    }
+
+    /// Says when the message that is examined next arrived; `None` where nobody knows.
+    pub fn place(&mut self, placed: Option<Placed>) {
+        self.placed = placed;
     }
 
     /// The same, and where a body cannot be read the texts that stand in for it in the envelope count, or not.
@@ -311,9 +328,16 @@ impl Matcher {
                 _ => self.decide_value(message, at),
             },
             FieldValue::Absent => Some(asked.test.decide_absent()),
-            FieldValue::Unknown => None,
+            FieldValue::Unknown => self.decide_arrival(at),
             FieldValue::Number(_) => self.decide_value(message, at),
         }
+    }
+
+    /// The same for a field that is not in the message: of its arrival an index may know.
+    #[inline(never)]
+    fn decide_arrival(&self, at: usize) -> Option<bool> {
+        let asked = &self.tests[at];
+        asked.test.decide_span(self.placed?.span(asked.arrival?))
     }
 
     /// The same for values of which the bytes alone do not tell.

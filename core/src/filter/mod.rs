@@ -110,6 +110,16 @@ impl Filter {
         self.0.canonical.len()
     }
 
+    /// The first field of a condition on when messages arrived: only an index of their list knows that.
+    #[must_use]
+    pub fn arrival_field(&self) -> Option<&str> {
+        let conditions = self.0.clauses.iter().flatten();
+        conditions
+            .map(|condition| &condition.field)
+            .find(|field| field.arrival().is_some())
+            .map(|field| &*field.name)
+    }
+
     /// The value of TASK.
     #[must_use]
     pub fn task(&self) -> Option<&[u8]> {

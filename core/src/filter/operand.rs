@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 
 use super::uuid;
 use super::value::{Class, PLAIN_DIGITS, Seen, quoted};
+use crate::arrival::{Span, duration_ms};
 use crate::error::{Error, FilterError};
 use crate::field::FieldType;
 use crate::json::{Decimal, Integer, compact, differ, inner};
@@ -33,7 +34,7 @@ impl Operand {
     /// Reads the operand of a field. `of` is the field's name, for errors; `now_ms`, Unix milliseconds, is what `now`
     /// means. In a field of times, integers or flags an operand in double quotes is a value that is none of these.
     pub(super) fn new(kind: FieldType, of: &str, text: &[u8], now_ms: i64) -> Result<Self, Error> {
-        if kind != FieldType::Value
+        if !matches!(kind, FieldType::Value | FieldType::Duration)
             && let Some(inside) = in_quotes(text)
         {
             return Ok(Self::stray(kind, inside));
@@ -41,6 +42,7 @@ impl Operand {
         match kind {
             FieldType::Time => time_operand(of, text, now_ms).map(Self::Time),
             FieldType::Integer | FieldType::Flag => integer_operand(kind, of, text).map(Self::number),
+            FieldType::Duration => duration_operand(of, text).map(Self::number),
             FieldType::Value => Ok(Self::any(text)),
         }
     }
@@ -117,6 +119,23 @@ impl Operand {
         }
     }
 
+    /// Is a value equal to this of which a span is known? A span that is closed is one step of time, and all of it is equal to
+    /// a moment in it.
+    pub(super) fn equals_span(&self, span: Span) -> Option<bool> {
+        let wanted = match self {
+            Self::Time(micros) => *micros,
+            Self::Scalar { text, .. } => integer_of(text),
+            Self::Stray(_) => return Some(false),
+        };
+        let is_below = span.least.is_some_and(|least| wanted < least);
+        let is_above = span.most.is_some_and(|most| wanted > most);
+        match (span.least, span.most) {
+            _ if is_below || is_above => Some(false),
+            (Some(_), Some(_)) => Some(true),
+            _ => None,
+        }
+    }
+
     /// Is the value equal to this? Nothing where the two cannot be compared.
     pub(super) fn equals(&self, seen: Seen<'_>, scratch: &mut Vec<u8>) -> Option<bool> {
         match self {
@@ -128,6 +147,18 @@ impl Operand {
             }
         }
     }
+}
+
+/// The canonical text of a number of milliseconds.
+fn duration_operand(of: &str, text: &[u8]) -> Result<Box<[u8]>, Error> {
+    duration_ms(text)
+        .map(|ms| ms.to_string().into_bytes().into())
+        .ok_or_else(|| Error::Filter(FilterError::NotADuration { of: of.into(), got: text.to_vec() }))
+}
+
+/// The integer with this canonical text; one that is too large is as large as one can be.
+fn integer_of(text: &[u8]) -> i64 {
+    std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or(i64::MAX)
 }
 
 /// What stands between double quotes, if the operand begins and ends with one.
@@ -232,12 +263,21 @@ impl Limit {
             FieldType::Time => time_operand(of, text, now_ms).map(Self::Time),
             // In digits, however many: with an exponent the filter's own text would be no filter.
             FieldType::Integer | FieldType::Flag => integer_operand(kind, of, text).map(Self::Number),
+            FieldType::Duration => duration_operand(of, text).map(Self::Number),
             FieldType::Value => match Decimal::parse(text) {
                 Some(number) => Ok(Self::Number(number.canonical().into())),
                 None => time::operand(text, now_ms).map(Self::Time).ok_or_else(|| {
                     Error::Filter(FilterError::NotANumber { of: of.into(), got: text.to_vec() })
                 }),
             },
+        }
+    }
+
+    /// The number, or the microseconds since 1970; a number that is no `i64` is as large as one can be.
+    pub(super) fn integer(&self) -> i64 {
+        match self {
+            Self::Number(text) => integer_of(text),
+            Self::Time(micros) => *micros,
         }
     }
 

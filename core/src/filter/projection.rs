@@ -5,6 +5,7 @@ use super::shown::{COMPOUND_MAX, TEXT_MAX, plain};
 use super::uuid;
 use super::value::Seen;
 use super::wrapped::{self, Wrapped};
+use crate::arrival::{ArrivalField, Placed};
 use crate::error::{Error, FilterError, RequestError};
 use crate::field::{Field, FieldType};
 use crate::format::{FieldValue, Reader};
@@ -19,6 +20,9 @@ pub const FIELDS_MAX: usize = 32;
 #[derive(Debug, Clone)]
 pub struct Projection {
     fields: Vec<(Box<str>, FieldType)>,
+    /// The positions of fields that show the arrival.
+    arrivals: Vec<(usize, ArrivalField)>,
+    placed: Option<Placed>,
     reader: Reader,
 }
 
@@ -50,7 +54,21 @@ impl Projection {
             return Err(FilterError::FieldTwice { keyword: "FIELDS", name }.into());
         }
         let reader = Reader::new(kind, &fields);
-        Ok(Self { fields: fields.into_iter().map(|field| (field.name, field.kind)).collect(), reader })
+        let arrivals =
+            fields.iter().enumerate().filter_map(|(at, field)| Some((at, field.arrival()?))).collect();
+        let fields = fields.into_iter().map(|field| (field.name, field.kind)).collect();
+        Ok(Self { fields, arrivals, placed: None, reader })
+    }
+
+    /// The first field that shows when messages arrived.
+    #[must_use]
+    pub fn arrival_field(&self) -> Option<&str> {
+        self.arrivals.first().map(|(at, _)| &*self.fields[*at].0)
+    }
+
+    /// Says when the message of the next row arrived; `None` where nobody knows.
+    pub fn place(&mut self, placed: Option<Placed>) {
+        self.placed = placed;
     }
 
     /// The same, and where a body cannot be read the texts that stand in for it in the envelope count, or not.
@@ -76,11 +94,26 @@ impl Projection {
             let value = match self.reader.get(at, message) {
                 FieldValue::Value(raw) => show(raw, *kind),
                 FieldValue::Number(number) => i64::try_from(number).map_or(Reply::Null, Reply::Int),
-                FieldValue::Absent | FieldValue::Unknown => Reply::Null,
+                FieldValue::Absent => Reply::Null,
+                FieldValue::Unknown => self.arrival(at),
             };
             (name.clone(), value)
         });
         values.collect()
+    }
+
+    /// The arrival, if that is what the field at this position shows: a number of milliseconds, or the text of a bound.
+    fn arrival(&self, at: usize) -> Reply {
+        let field = self.arrivals.iter().find(|(position, _)| *position == at).map(|(_, field)| *field);
+        let (Some(field), Some(Placed { arrival, now_ms })) = (field, self.placed) else {
+            return Reply::Null;
+        };
+        let (value, bound) = match field {
+            ArrivalField::Age => (arrival.least_age_ms(now_ms), ">="),
+            ArrivalField::Arrived if arrival.is_bound => (arrival.latest_ms(), "<="),
+            ArrivalField::Arrived => (arrival.step_ms, ""),
+        };
+        if arrival.is_bound { Reply::text(format!("{bound}{value}")) } else { Reply::Int(value) }
     }
 }
 

@@ -74,6 +74,7 @@ impl Format for Celery {
         match field.source {
             Source::Size => same(Part::Size, Vec::new()),
             Source::Undecodable => same(Part::Undecodable, Vec::new()),
+            Source::Arrival(_) => same(Part::Untold, Vec::new()),
             Source::Task(name) => task(name),
             Source::Delivery(name) => envelope(match name {
                 "content_type" => vec![keys(&["content-type"])],

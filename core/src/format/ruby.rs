@@ -250,6 +250,7 @@ fn shared(field: &Field) -> FieldPlaces {
     match field.source {
         Source::Size => same(Part::Size, Vec::new()),
         Source::Undecodable => same(Part::Undecodable, Vec::new()),
+        Source::Arrival(_) => same(Part::Untold, Vec::new()),
         // Each by its name: what is new must be thought of here.
         Source::Task(_)
         | Source::Delivery(_)

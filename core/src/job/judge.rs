@@ -3,8 +3,10 @@
 use super::groups::Names;
 use super::rows::marked;
 use super::start::Start;
+use crate::arrival::Placed;
 use crate::filter::{Distinct, Matcher, Projection};
 use crate::format::Leavings;
+use crate::index::Cursor;
 use crate::match_notices::MatchNotices;
 use crate::moved::{self, Claims};
 use crate::reply::Reply;
@@ -30,6 +32,8 @@ pub struct FilterJudge {
     pub(super) work: usize,
     /// Of an undo: a match is what it may take, whatever is in it.
     pub(super) claims: Option<Claims>,
+    /// See [`FilterJudge::asks_arrivals`].
+    asks_arrivals: bool,
 }
 
 impl FilterJudge {
@@ -49,7 +53,69 @@ impl FilterJudge {
             key: Vec::new(),
             work: 0,
             claims: clear_options.undo.map(|undo| Claims::new(undo.moved)),
+            asks_arrivals: start.filter.arrival_field().is_some()
+                || start.projection.arrival_field().is_some(),
         }
+    }
+
+    /// Conditions or rows of the sample need to know when messages arrived.
+    #[must_use]
+    pub fn asks_arrivals(&self) -> bool {
+        self.asks_arrivals
+    }
+
+    /// Says when the message that is judged next arrived; `None` where nobody knows.
+    fn place(&mut self, placed: Option<Placed>) {
+        self.matcher.place(placed);
+        self.projection.place(placed);
+        if let Some(exact) = &mut self.exact {
+            exact.place(placed);
+        }
+    }
+}
+
+/// The judge of a job whose messages have positions in a list with an index.
+#[derive(Debug)]
+pub struct PlacedJudge<'a> {
+    judge: &'a mut FilterJudge,
+    /// Finds arrivals, and how far the wall clock is ahead of their clock. `None` where there is no index that can answer.
+    arrivals: Option<(Cursor<'a>, i64)>,
+    /// When the job was accepted, by the wall clock, Unix milliseconds: ages are measured then, so that they do not change
+    /// while the job runs.
+    now_ms: i64,
+}
+
+impl<'a> PlacedJudge<'a> {
+    /// See the members.
+    pub fn new(judge: &'a mut FilterJudge, arrivals: Option<(Cursor<'a>, i64)>, now_ms: i64) -> Self {
+        Self { judge, arrivals, now_ms }
+    }
+}
+
+impl Judge for PlacedJudge<'_> {
+    fn at(&mut self, index: u64) {
+        if !self.judge.asks_arrivals {
+            return;
+        }
+        let arrival =
+            self.arrivals.as_mut().and_then(|(cursor, ahead_ms)| Some(cursor.at(index)?.shifted(*ahead_ms)));
+        self.judge.place(arrival.map(|arrival| Placed { arrival, now_ms: self.now_ms }));
+    }
+
+    fn judge(&mut self, message: &[u8]) -> Judgement {
+        self.judge.judge(message)
+    }
+
+    fn describe(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {
+        self.judge.describe(message)
+    }
+
+    fn values(&mut self, message: &[u8]) -> Option<u128> {
+        self.judge.values(message)
+    }
+
+    fn work(&mut self) -> u64 {
+        Judge::work(self.judge)
     }
 }
 

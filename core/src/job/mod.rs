@@ -30,7 +30,7 @@ pub use eviction::count_to_evict;
 pub use found::{FoundInLists, FoundMatches};
 pub use groups::{GROUP_BYTES_MAX, GROUPS_MAX, Groups, TOP_DEFAULT, TOP_MAX};
 pub use histogram::Histogram;
-pub use judge::FilterJudge;
+pub use judge::{FilterJudge, PlacedJudge};
 pub use members::Member;
 pub use pace::{Next, Pace, TurnClock};
 pub use rate::Rate;

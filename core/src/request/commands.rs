@@ -8,8 +8,10 @@
 use super::spec::{Arg, ArgKind, CommandSpec, KeyAccess, Keys};
 
 /// Every public command, in the order of the documentation.
-pub static COMMANDS: [&CommandSpec; 12] =
-    [&PREVIEW, &CLEARJOB, &UNDO, &STATUS, &CANCEL, &PAUSE, &RESUME, &THROTTLE, &JOBS, &QUEUES, &STATS, &HELP];
+pub static COMMANDS: [&CommandSpec; 13] = [
+    &PREVIEW, &CLEARJOB, &UNDO, &STATUS, &CANCEL, &PAUSE, &RESUME, &THROTTLE, &JOBS, &QUEUES, &STATS, &INDEX,
+    &HELP,
+];
 
 /// QADMIN.PREVIEW
 pub static PREVIEW: CommandSpec = CommandSpec {
@@ -32,7 +34,7 @@ pub static PREVIEW: CommandSpec = CommandSpec {
         Arg::word("nocount", "NOCOUNT").optional(),
         Arg::word("inexact", "INEXACT").optional(),
         PRIORITY,
-        INDEX,
+        INDEX_KEY,
         AS,
         FORMAT,
     ],
@@ -69,7 +71,7 @@ pub static CLEARJOB: CommandSpec = CommandSpec {
         Arg::new("actor", ArgKind::String).token("ACTOR").optional().shown("name"),
         Arg::new("reason", ArgKind::String).token("REASON").optional().shown("text"),
         PRIORITY,
-        INDEX,
+        INDEX_KEY,
         AS,
         FORMAT,
     ],
@@ -232,7 +234,28 @@ pub static STATS: CommandSpec = CommandSpec {
         Arg::word("bust", "BUST").optional(),
         Arg::word("inexact", "INEXACT").optional(),
         PRIORITY,
-        INDEX,
+        INDEX_KEY,
+        AS,
+        FORMAT,
+    ],
+};
+
+/// QADMIN.INDEX
+pub static INDEX: CommandSpec = CommandSpec {
+    name: "QADMIN.INDEX",
+    summary: "Creates, drops and shows indexes, which know since when the messages of a list wait.",
+    complexity: "O(1) for CREATE and DROP; O(N) for INFO and LIST with N being the number of different arrival times.",
+    since: "0.1.0",
+    arity: -2,
+    // It changes memory of this node only, on replicas too, and reads no message.
+    flags: &["getkeys-api", "no-mandatory-keys"],
+    categories: &["read", "dangerous", "qadmin"],
+    keys: Keys::AfterAction,
+    fixed: 1,
+    args: &[
+        Arg::new("action", ArgKind::OneOf(ACTIONS)),
+        // A string and not a key: the tree may call a key only what a key spec finds.
+        Arg::new("queue", ArgKind::String).optional(),
         AS,
         FORMAT,
     ],
@@ -346,6 +369,13 @@ const DESTINATIONS: &[Arg] =
 
 const KEEPS: &[Arg] = &[Arg::word("oldest", "OLDEST"), Arg::word("newest", "NEWEST")];
 
+const ACTIONS: &[Arg] = &[
+    Arg::word("create", "CREATE"),
+    Arg::word("drop", "DROP"),
+    Arg::word("info", "INFO"),
+    Arg::word("list", "LIST"),
+];
+
 const TARGETS: &[Arg] = &[Arg::new("job-id", ArgKind::String), Arg::word("all", "ALL")];
 
 // A string and not a key: the tree may call a key only what a key spec finds.
@@ -356,7 +386,7 @@ const PRIORITY: Arg = Arg::new("priority", ArgKind::OneOf(PRIORITIES)).token("PR
 
 const PRIORITIES: &[Arg] = &[Arg::word("all", "ALL"), Arg::new("step", ArgKind::Integer)];
 // A string and not a key, as TO: it is checked by the command, before it is touched.
-const INDEX: Arg = Arg::new("index", ArgKind::String).token("INDEX").optional().shown("key");
+const INDEX_KEY: Arg = Arg::new("index", ArgKind::String).token("INDEX").optional().shown("key");
 
 const AS: Arg = Arg::new(
     "kind",

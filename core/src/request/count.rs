@@ -1,7 +1,9 @@
 //! What all requests have in common that count the messages of a queue and change nothing.
 
 use super::{Request, TargetOptions};
+use crate::arrival::ArrivalField;
 use crate::error::Error;
+use crate::field::Field;
 use crate::filter::Filter;
 use crate::job::{Accepted, JobTarget, Start};
 
@@ -24,6 +26,14 @@ pub trait CountRequest: Request + Clone {
     /// The sample that it asked for; `None` where the command has none.
     fn sample(&self) -> Option<SampleOptions<'_>> {
         None
+    }
+
+    /// The field, if the filter or the sample has one, that only an index of the list knows.
+    fn arrival_field(&self) -> Option<&str> {
+        let shown = self.sample().and_then(|sample| sample.fields).unwrap_or_default();
+        let shown = shown.iter().filter_map(|name| Field::parse_sample(name).ok());
+        let of_sample = shown.filter_map(|field| field.arrival()).next().map(ArrivalField::name);
+        self.filter().arrival_field().or(of_sample)
     }
 
     /// The key by which equal requests find each other's jobs and counts: it tells apart everything that changes what is

@@ -1,7 +1,7 @@
 //! Where the optional QUEUE of a command stands, for the server, which asks before it runs the command.
 
 use super::job_options::JobOptions;
-use super::spec::{CommandSpec, Keys};
+use super::spec::CommandSpec;
 
 /// Where the key of a command with an optional QUEUE stands in the command line (the command's name is
 /// 0), given the arguments after the name: the answer of the getkeys callback.
@@ -10,10 +10,11 @@ use super::spec::{CommandSpec, Keys};
 /// with its error.
 #[must_use]
 pub fn optional_queue(command: &'static CommandSpec, args: &[&[u8]]) -> Option<usize> {
-    if command.keys != Keys::OptionalQueue {
+    if !command.keys.are_found_by_callback() {
         return None;
     }
     match command.name {
+        "QADMIN.INDEX" => super::index::queue_at(args),
         "QADMIN.UNDO" => super::undo::queue_at(args),
         _ => JobOptions::parse(command, args).ok()?.queue_at,
     }

@@ -43,6 +43,16 @@ pub enum Keys {
     /// The value of an optional QUEUE, only read. No key spec: one would win over the getkeys callback,
     /// which answers with [`optional_queue`](super::optional_queue).
     OptionalQueue,
+    /// The argument after the first one, where the first one is an action on a queue; only read. No key spec, as above.
+    AfterAction,
+}
+
+impl Keys {
+    /// The server asks the getkeys callback for them.
+    #[must_use]
+    pub fn are_found_by_callback(self) -> bool {
+        matches!(self, Self::OptionalQueue | Self::AfterAction)
+    }
 }
 
 /// What a command does with a key.

@@ -63,6 +63,7 @@ fn parsers() -> Vec<(&'static CommandSpec, Parser)> {
         of::<Jobs>(),
         of::<Queues>(),
         of::<Stats>(),
+        of::<Index>(),
         of::<Help>(),
     ]
 }

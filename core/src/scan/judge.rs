@@ -25,6 +25,9 @@ pub struct Judgement {
 
 /// Decides about messages and describes those that match.
 pub trait Judge {
+    /// The message that is judged next stands at this index of its list (0 = head), as the list was before the slice. Not
+    /// called where messages have no positions.
+    fn at(&mut self, _index: u64) {}
     /// The verdict.
     fn judge(&mut self, message: &[u8]) -> Judgement;
     /// The members of a sample row.

@@ -83,7 +83,8 @@ fn every_keyword_of_the_table_is_parsed_and_no_other() {
     for (command, parse) in parsers() {
         for word in &words {
             for spelled in [(*word).to_owned(), word.to_ascii_lowercase()] {
-                let mut args: Vec<&[u8]> = vec![UUID.as_bytes(); command.fixed];
+                let fixed = if command.name == "QADMIN.INDEX" { "LIST" } else { UUID };
+                let mut args: Vec<&[u8]> = vec![fixed.as_bytes(); command.fixed];
                 args.push(spelled.as_bytes());
                 let unknown =
                     matches!(parse(&args), Err(Error::Request(RequestError::UnknownKeyword { .. })));
@@ -97,10 +98,11 @@ fn every_keyword_of_the_table_is_parsed_and_no_other() {
 fn keys_are_found_by_a_spec_or_by_the_callback_never_both() {
     for command in COMMANDS {
         let has = |flag| command.flags.contains(&flag);
-        let optional = command.keys == Keys::OptionalQueue;
+        let optional = command.keys.are_found_by_callback();
         assert_eq!(has("getkeys-api"), optional, "{}", command.name);
         assert_eq!(has("no-mandatory-keys"), optional, "{}", command.name);
-        assert_eq!(command.keywords().contains(&"QUEUE"), optional, "{}", command.name);
+        let takes_queue = command.keys == Keys::OptionalQueue;
+        assert_eq!(command.keywords().contains(&"QUEUE"), takes_queue, "{}", command.name);
         let keys = command.args.iter().filter(|arg| matches!(arg.kind, ArgKind::Key)).count();
         match command.keys {
             Keys::At { index, .. } => {
@@ -108,7 +110,7 @@ fn keys_are_found_by_a_spec_or_by_the_callback_never_both() {
                 let arg = &command.args[usize::from(index) - 1];
                 assert!(matches!(arg.kind, ArgKind::Key) && usize::from(index) <= command.fixed);
             }
-            Keys::None | Keys::OptionalQueue => assert_eq!(keys, 0, "{}", command.name),
+            Keys::None | Keys::OptionalQueue | Keys::AfterAction => assert_eq!(keys, 0, "{}", command.name),
         }
     }
 }
@@ -133,6 +135,7 @@ fn flags_and_categories_are_as_promised() {
             "QADMIN.JOBS: readonly getkeys-api no-mandatory-keys @read @qadmin",
             "QADMIN.QUEUES: readonly deny-script @read @qadmin",
             "QADMIN.STATS: readonly @read @qadmin",
+            "QADMIN.INDEX: getkeys-api no-mandatory-keys @read @dangerous @qadmin",
             "QADMIN.HELP: readonly fast allow-loading allow-stale @read @qadmin",
         ]
     );
@@ -171,6 +174,8 @@ QADMIN.QUEUES [GLOB pattern] [FORMAT <RESP | JSON>]
     Lists the queues of the database, the deepest first.
 QADMIN.STATS queue [filter] GROUPBY n field [field ...] [TOP n] [BUST] [INEXACT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | IDS>] [FORMAT <RESP | JSON>]
     Counts the messages of a queue by the values of their fields.
+QADMIN.INDEX <CREATE | DROP | INFO | LIST> [queue] [AS <CELERY | SIDEKIQ | RESQUE | IDS>] [FORMAT <RESP | JSON>]
+    Creates, drops and shows indexes, which know since when the messages of a list wait.
 QADMIN.HELP
     Shows this text.
 filter, at least one of:

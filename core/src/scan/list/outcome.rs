@@ -121,6 +121,7 @@ impl ListOutcome {
     }
 
     fn judge(&mut self, scan: &ListScan, judge: &mut impl Judge, distance: u64, message: &[u8]) -> bool {
+        judge.at(scan.index(distance));
         let verdict = judge.judge(message);
         let bytes = message.len() as u64;
         let is_cleared = verdict.matched

@@ -1,0 +1,91 @@
+//! `QADMIN.INDEX <CREATE | DROP | INFO | LIST> [queue] [AS kind] [FORMAT RESP|JSON]`
+
+use super::options::{Options, queue_name};
+use super::spec::{CommandSpec, syntax};
+use super::{Format, Request, commands};
+use crate::error::{Error, RequestError};
+use crate::kind::MessageKind;
+
+/// What is to be done with an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IndexAction {
+    /// Follow a list from now on.
+    Create {
+        /// The key of the list.
+        queue: Vec<u8>,
+        /// What its messages are; `None` for the setting `default-kind`.
+        kind: Option<MessageKind>,
+    },
+    /// Follow it no longer.
+    Drop {
+        /// The key of the list.
+        queue: Vec<u8>,
+    },
+    /// Show what is known of a list.
+    Info {
+        /// The key of the list.
+        queue: Vec<u8>,
+    },
+    /// Show what is known of all lists.
+    List,
+}
+
+/// Create, drop and show indexes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Index {
+    /// What to do.
+    pub action: IndexAction,
+    /// How the reply is written.
+    pub format: Format,
+}
+
+/// The actions, in the order of the documentation; those before the last one are about a queue.
+const ACTIONS: &[&str] = &["CREATE", "DROP", "INFO", "LIST"];
+
+impl Request for Index {
+    const COMMAND: &'static CommandSpec = &commands::INDEX;
+
+    fn parse(args: &[&[u8]], _now_ms: i64) -> Result<Self, Error> {
+        let mut options = Options::new(Self::COMMAND, args);
+        let word = options.fixed()?;
+        let action = ACTIONS.iter().find(|action| action.as_bytes().eq_ignore_ascii_case(word));
+        let Some(action) = action.copied() else {
+            let keyword = "the first argument of QADMIN.INDEX";
+            return Err(RequestError::UnknownChoice { keyword, choices: ACTIONS, got: word.to_vec() }.into());
+        };
+        let mut queue = Vec::new();
+        if action != "LIST" {
+            let name = options.args.next().ok_or_else(|| RequestError::MissingArgument {
+                command: Self::COMMAND.name,
+                argument: "queue".to_owned(),
+                syntax: syntax(Self::COMMAND),
+            })?;
+            queue = queue_name(name)?;
+        }
+        let (mut kind, mut format) = (None, Format::default());
+        while let Some(keyword) = options.keyword()? {
+            match keyword {
+                "AS" => kind = Some(MessageKind::parse(options.args.value("AS")?)?),
+                "FORMAT" => format = Format::parse(&mut options.args)?,
+                other => return Err(options.unknown(other.as_bytes())),
+            }
+        }
+        if kind.is_some() && action != "CREATE" {
+            return Err(RequestError::Needs { keyword: "AS", other: "CREATE" }.into());
+        }
+        let action = match action {
+            "CREATE" => IndexAction::Create { queue, kind },
+            "DROP" => IndexAction::Drop { queue },
+            "INFO" => IndexAction::Info { queue },
+            _ => IndexAction::List,
+        };
+        Ok(Self { action, format })
+    }
+}
+
+/// Where the queue stands in the command line, where the command's name is 0; `None` where it names none.
+pub(super) fn queue_at(args: &[&[u8]]) -> Option<usize> {
+    let names_one =
+        |word: &[u8]| ACTIONS[..3].iter().any(|action| action.as_bytes().eq_ignore_ascii_case(word));
+    (args.len() >= 2 && args.first().is_some_and(|word| names_one(word))).then_some(2)
+}
