@@ -3,11 +3,13 @@
 use qadmin_core::job::JobKind;
 
 use crate::entry;
+use crate::index;
 
 /// The fields of the section `qadmin`.
 pub(crate) fn fields() -> Vec<(&'static str, u64)> {
     entry::with(|state| {
         let totals = &state.totals;
+        let (indexes, suspended, memory) = index::totals();
         let live = |kind| state.registry.count(kind) as u64;
         vec![
             ("jobs_live", state.registry.live().len() as u64),
@@ -39,6 +41,9 @@ pub(crate) fn fields() -> Vec<(&'static str, u64)> {
             ("apply_mismatches", totals.apply_mismatches),
             ("stats_live", live(JobKind::Stats)),
             ("undos_live", live(JobKind::Undo)),
+            ("indexes", indexes),
+            ("indexes_suspended", suspended),
+            ("index_memory", memory),
         ]
     })
     .unwrap_or_default()

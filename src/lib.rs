@@ -10,6 +10,7 @@ mod container;
 mod engine;
 mod entry;
 mod follow;
+mod index;
 mod info;
 mod library;
 mod listen;
@@ -47,12 +48,9 @@ fn on_load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
         timeout: commands::waiting::timeout,
         gone: commands::waiting::gone,
     });
-    events::prepare(events::Callbacks { event: listen::on_server_event, missed: entry::lose_track });
+    events::prepare(events::Callbacks { event: listen::on_server_event, missed: lose_track });
     let subscribed = event_loop::open()
-        && keyspace::subscribe(
-            ctx,
-            keyspace::Callbacks { event: listen::on_key_event, missed: entry::lose_track },
-        )
+        && keyspace::subscribe(ctx, keyspace::Callbacks { event: listen::on_key_event, missed: lose_track })
         && redis::info::register(ctx, info::fields);
     if !subscribed {
         return Err("the server refused an event subscription that the module needs".into());
@@ -65,13 +63,21 @@ fn on_load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
             missing.join(", ")
         ));
     }
+    index::begin(ctx);
     redis::log::notice(&format!("qadmin {} loaded", env!("CARGO_PKG_VERSION")));
     Ok(())
+}
+
+/// An event was not followed. May not panic.
+fn lose_track() {
+    entry::lose_track();
+    index::lose_track();
 }
 
 /// Gives back what is held between callbacks: the module goes.
 fn free() {
     entry::free();
+    index::free();
     redis::acl::free();
     redis::config::free();
 }

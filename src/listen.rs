@@ -7,8 +7,10 @@ use qadmin_core::queue::End;
 use crate::container::index;
 use crate::entry;
 use crate::follow::{KeyChange, KeyEvent};
+use crate::index;
 use crate::record;
 use crate::redis::events::{self, ServerEvent};
+use crate::redis::guard::guard;
 use crate::redis::{Ctx, keyspace};
 use crate::state::{self, State};
 
@@ -17,6 +19,9 @@ use crate::state::{self, State};
 pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
     if state::is_own(ctx, key, event) {
         return;
+    }
+    if guard("an event of an index", || index::on_key_event(ctx, event, key)).is_none() {
+        index::lose_track();
     }
     let Some(what) = classify(ctx, event, key) else { return };
     // From the first record on: who loads it now may become the primary that has to say what became of its job.
@@ -94,6 +99,7 @@ fn is_index(db: i32, key: &[u8]) -> bool {
 
 /// The callback for what happens to the whole server.
 pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
+    index::on_server_event(event);
     let followed = entry::with(|state| match event {
         ServerEvent::Flush(db) => {
             let hit = |other: i32| db.is_none_or(|db| db == other);

@@ -85,7 +85,9 @@ fn nearest(ctx: Ctx<'_>, queue: &[u8], may_read: impl Fn(&[u8]) -> bool) -> Opti
 pub(crate) fn explain(ctx: Ctx<'_>, job: &Job) -> Option<String> {
     let (start, counters) = (job.start(), job.counters());
     let nothing = counters.matched == 0 && counters.deleted == 0 && counters.match_notices.inexact == 0;
-    let asks = matches!(start.kind, JobKind::Preview | JobKind::Clear) && !start.filter.is_all();
+    // What an index knows of the messages is not looked at here.
+    let is_told = start.filter.is_all() || start.filter.arrival_field().is_some();
+    let asks = matches!(start.kind, JobKind::Preview | JobKind::Clear) && !is_told;
     if !nothing || !asks || job.is_stale() {
         return None;
     }

@@ -1,8 +1,10 @@
 //! The settings in force.
 
 use qadmin_core::error::{Error, ServerError};
-use qadmin_core::settings::{SETTINGS, Settings, TEXTS, parse_load_args};
+use qadmin_core::index::Definition;
+use qadmin_core::settings::{INDEX, SETTINGS, Settings, TEXTS, parse_load_args};
 
+use crate::index;
 use crate::redis::main_cell::MainCell;
 use crate::redis::{Ctx, config};
 
@@ -57,10 +59,18 @@ fn set(at: usize, value: i64) {
 }
 
 fn get_text(at: usize) -> Vec<u8> {
-    now().text(at)
+    // Commands change it, too.
+    if at == INDEX { index::text() } else { now().text(at) }
 }
 
 fn set_text(at: usize, text: &[u8]) -> Result<(), Error> {
-    let mut settings = IN_FORCE.try_borrow_mut().ok_or(ServerError::Reentrant)?;
-    settings.get_or_insert_with(Settings::default).set_text(at, text)
+    {
+        let mut settings = IN_FORCE.try_borrow_mut().ok_or(ServerError::Reentrant)?;
+        settings.get_or_insert_with(Settings::default).set_text(at, text)?;
+    }
+    if at == INDEX {
+        // It was read a moment ago, so it can be read.
+        index::define(Definition::parse_all(text).unwrap_or_default())?;
+    }
+    Ok(())
 }

@@ -5,6 +5,7 @@ use qadmin_core::scan::{Deletion, Queue, fingerprint};
 use qadmin_core::unit::unpack;
 
 use crate::container::list::{notify, notify_put, push_moved};
+use crate::index;
 use crate::redis::guard::{AbortOnUnwind, guard};
 use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::{Ctx, RString};
@@ -73,12 +74,13 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
         push_moved(ctx, &list, to, *end);
     }
     list.close();
+    let ascending: Vec<u64> = deletions.iter().map(|deletion| deletion.index).collect();
+    index::took_out(ctx.db(), key, &ascending);
     notify(ctx, &name, emptied);
     if let Some((to, end, _)) = &to {
         notify_put(ctx, to, *end);
         state.forget_counts(ctx.db(), to.bytes());
     }
-    let ascending: Vec<u64> = deletions.iter().map(|deletion| deletion.index).collect();
     let db = ctx.db();
     for job in state.registry.live_mut() {
         job.follow_deletion(db, key, &ascending);

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::container::OpenedKeys as OpenedSet;
 use crate::container::index::Reader;
+use crate::index;
 use crate::library::library_of;
 use crate::redis::call::{CallMode, call};
 use crate::redis::caller::Caller;
@@ -211,6 +212,7 @@ impl Walk {
         };
         let is_queue = is_queue || kind == Some(MessageKind::Ids);
         let Some(task) = message.or(is_queue.then_some(None)) else { return };
+        glance.ages = index::ages(self.db, key, glance.depth);
         glance.task = task;
         let default = settings::now().default_kind();
         glance.looks_like = kind.filter(|kind| *kind != default).map(|kind| kind.spec().name);

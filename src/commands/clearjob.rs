@@ -26,6 +26,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
     let caller = ctx.caller();
     check_starter(ctx, &caller, &commands::CLEARJOB)?;
     let target = target::find(ctx, &request.target, &commands::CLEARJOB, Access::TakeOut)?;
+    target::check_arrivals(&target, request.filter.arrival_field())?;
     let digest = request.fingerprint(target.db);
     if let Some(container) = target.storage.container()
         && let Some(option) = container.spec().refused(request.clear_options.container_options())

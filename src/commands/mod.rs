@@ -9,6 +9,7 @@ mod cancel;
 mod clearjob;
 mod control;
 mod help;
+mod index;
 mod jobs;
 mod preview;
 mod queue;
@@ -42,7 +43,7 @@ pub(super) fn register(ctx: Ctx<'_>) -> Result<(), &'static str> {
     register_all(ctx, &HANDLERS)
 }
 
-static HANDLERS: [Handler; 13] = [
+static HANDLERS: [Handler; 14] = [
     handler(&commands::PREVIEW, |ctx, args| answer(ctx, args, preview::run)),
     handler(&commands::CLEARJOB, |ctx, args| answer(ctx, args, clearjob::run)),
     with_queue(
@@ -82,6 +83,11 @@ static HANDLERS: [Handler; 13] = [
     ),
     handler(&commands::QUEUES, |ctx, args| answer(ctx, args, queues::run)),
     handler(&commands::STATS, |ctx, args| answer(ctx, args, stats::run)),
+    with_queue(
+        &commands::INDEX,
+        |ctx, args| answer(ctx, args, index::run),
+        |args| optional_queue(&commands::INDEX, args),
+    ),
     handler(&commands::HELP, |ctx, args| answer(ctx, args, help::run)),
     handler(&commands::APPLY, apply::run),
 ];

@@ -7,6 +7,7 @@ use qadmin_core::settings::Settings;
 use qadmin_core::unit::pack;
 
 use super::{OpenedKeys, Prepared, Storage, Target};
+use crate::index;
 use crate::measures::Measures;
 use crate::moved;
 use crate::probe;
@@ -27,6 +28,10 @@ impl<'c> Storage<'c> for List<'c> {
             list::OpenedList::Missing => OpenedKeys::Missing,
             list::OpenedList::Other => OpenedKeys::Other,
         }
+    }
+
+    fn list_len(&self) -> Option<u64> {
+        Some(self.len())
     }
 
     fn prepare(&mut self, scan: &mut ListScan, _: &Budget) -> Prepared {
@@ -139,6 +144,8 @@ fn tell(
     }
     drop(no_return);
     let emptied = list.is_emptied();
+    let taken: Vec<u64> = outcome.deletions.iter().map(|deletion| deletion.index).collect();
+    index::took_out(ctx.db(), name.bytes(), &taken);
     let moved = if to.is_some() { moved::digests(list.taken()) } else { Vec::new() };
     list.close();
     notify(ctx, name, emptied);

@@ -60,6 +60,11 @@ pub(crate) trait Storage<'c>: Sized {
     /// Opens the keys. A handle may not be kept beyond the callback, which its lifetime ensures.
     fn open(ctx: Ctx<'c>, names: &'c [RString], mode: Mode) -> OpenedKeys<Self>;
 
+    /// The number of messages where each has a position in a list.
+    fn list_len(&self) -> Option<u64> {
+        None
+    }
+
     /// Compares what the keys hold with what the scan knows of them, before anything is examined.
     fn prepare(&mut self, scan: &mut Self::Scan, budget: &Budget) -> Prepared;
 

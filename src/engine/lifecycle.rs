@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::gate;
 use crate::audit::Entry;
+use crate::index;
 use crate::no_match;
 use crate::record::{self, PendingWrite, queue_write};
 use crate::redis::clock::now_ms;
@@ -229,6 +230,7 @@ impl State {
             && !self.walks.any_live()
             && self.pending.is_empty()
             && self.orphaned.is_empty()
+            && !index::needs_look()
             && !self.wants_turn()
     }
 

@@ -32,6 +32,7 @@ pub(crate) use room::Newcomer;
 use slice::slice;
 
 use crate::entry;
+use crate::index;
 use crate::redis::clock::{cpu_ns, now_ns};
 use crate::redis::guard::guard;
 use crate::redis::{Ctx, event_loop};
@@ -53,6 +54,9 @@ enum Turn {
 
 /// The hook: the event loop is about to poll.
 pub(crate) fn before_poll(ctx: Ctx<'_>) {
+    if guard("a look at lists with an index", || index::outcome(ctx)).is_none() {
+        index::lose_track();
+    }
     let _ = entry::with(|state| {
         let due = state.wants_turn();
         let early = work(state, ctx) == Next::Wait;

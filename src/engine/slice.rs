@@ -1,7 +1,7 @@
 //! One slice of one job: gates, open, examine, take out, book, tell. It is the same for every container.
 
 use qadmin_core::error::EndReason;
-use qadmin_core::job::{Job, JobKind, JobStatus, PAUSED};
+use qadmin_core::job::{Job, JobKind, JobStatus, PAUSED, PlacedJudge};
 use qadmin_core::scan::{AnyScan, Event, Examine as _, SliceEnd, SliceOutcome as _};
 use qadmin_core::settings::Settings;
 
@@ -11,6 +11,7 @@ use crate::container::sorted_set::Messages;
 use crate::container::unacked::Keys;
 use crate::container::{OpenedKeys, OutcomeOf, Prepared, Storage};
 use crate::entry::lose_track;
+use crate::index::{self, Lent};
 use crate::moved;
 use crate::probe;
 use crate::record;
@@ -182,6 +183,15 @@ impl<'c> Slice<'c> {
         RString::new(record::key(&start.queue, start.id, self.ctx.flags().cluster()))
     }
 
+    /// Borrows the index of the list, where the job asks when messages arrived.
+    fn lend<S: Storage<'c>>(&self, job: &mut Job, keys: &S) -> Option<Lent> {
+        let (_, judge) = job.parts::<S::Scan>()?;
+        if !judge.asks_arrivals() {
+            return None;
+        }
+        index::lend(job.start().db, self.names.first()?.bytes(), keys.list_len()?)
+    }
+
     /// Reads and books, look after look until the slice's time is over: where nothing is taken out, a further window
     /// costs the way back over the one before, not another seek.
     fn count<S: Storage<'c>>(
@@ -193,11 +203,13 @@ impl<'c> Slice<'c> {
     ) -> AfterSlice {
         let mut budget = S::budget(&state.measures, self.settings, self.most, false);
         let (mut first, at) = (None, job.scan.at());
+        let (lent, asked_ms) = (self.lend(job, &keys), index::wall_ms(job.start().now_ns));
         let slice_end = loop {
             outcome.reset();
             let Some((scan, judge)) = job.parts::<S::Scan>() else { return broken() };
+            let mut judge = PlacedJudge::new(judge, lent.as_ref().and_then(Lent::cursor), asked_ms);
             let slice_end =
-                guard("judging", || scan.examine(&mut keys, judge, &Steady, &budget, || true, outcome));
+                guard("judging", || scan.examine(&mut keys, &mut judge, &Steady, &budget, || true, outcome));
             if let Some(line) = keys.refused() {
                 return self.unread(job, &line);
             }
@@ -245,10 +257,14 @@ impl<'c> Slice<'c> {
                 false
             }
         };
+        let (lent, asked_ms) = (self.lend(job, &keys), index::wall_ms(job.start().now_ns));
         let Some((scan, judge)) = job.parts::<S::Scan>() else { return broken() };
+        let mut judge = PlacedJudge::new(judge, lent.as_ref().and_then(Lent::cursor), asked_ms);
         // A judge that panics must not keep replicas from hearing what was taken out before.
         let slice_end =
-            guard("judging", || scan.examine(&mut keys, judge, &Steady, &budget, permit, outcome));
+            guard("judging", || scan.examine(&mut keys, &mut judge, &Steady, &budget, permit, outcome));
+        // It is told next what was taken out.
+        drop(lent);
         let unread = keys.refused();
         let began = now_ns();
         let taken = keys.remove_matches(ctx, names, outcome, to.as_ref().map(|(to, end)| (to, *end)));

@@ -11,6 +11,7 @@
 use std::ffi::CString;
 
 use qadmin_core::request::CommandSpec;
+use qadmin_core::request::spec::Keys;
 use qadmin_core::rules::Rules;
 
 use super::api::{api, raw};
@@ -109,7 +110,11 @@ impl User {
         // Rules may name a first argument, which is the first key of the commands that have a key spec. The commands
         // without one are asked about with it, too: a word that is no id of a job is of no other meaning to the rules.
         let mut words = vec![command.name.as_bytes()];
-        words.extend(keys.first().map(|(key, _)| *key));
+        match command.keys {
+            // Only the action that names no key is asked about here: the server checks the others.
+            Keys::AfterAction => words.push(b"LIST"),
+            _ => words.extend(keys.first().map(|(key, _)| *key)),
+        }
         // Some servers call a command with too few arguments not permitted (redis/redis pull request 14847).
         let least = usize::try_from(command.arity.unsigned_abs()).unwrap_or(0);
         while words.len() < least {

@@ -29,6 +29,11 @@ pub(crate) fn now_ns() -> u64 {
     Steady.now_ns()
 }
 
+/// Unix microseconds.
+pub(crate) fn now_us() -> i64 {
+    i64::try_from(read(libc::CLOCK_REALTIME) / 1_000).unwrap_or(i64::MAX)
+}
+
 /// Unix milliseconds.
 pub(crate) fn now_ms() -> i64 {
     std::time::SystemTime::now()

@@ -62,7 +62,7 @@ extern "C" fn entry<const N: usize>(
     // SAFETY: S2: context and arguments are valid for this callback.
     let (ctx, args) = unsafe { (Ctx::new(raw_ctx), arguments(argv, argc, 1)) };
     let Some(handler) = HANDLERS.get().and_then(|handlers| handlers.get(N)) else { return 0 };
-    if handler.spec.keys == Keys::OptionalQueue {
+    if handler.spec.keys.are_found_by_callback() {
         // First of all: in such a call there is no client to ask anything else about.
         // SAFETY: S2.
         if unsafe { api!(RedisModule_IsKeysPositionRequest(raw_ctx)) } != 0 {
@@ -109,7 +109,7 @@ fn create(ctx: Ctx<'_>, spec: &'static CommandSpec, entry: EntryPoint, own_categ
     let has_categories = has!(RedisModule_SetCommandACLCategories);
     let (first, last, step) = match spec.keys {
         Keys::At { index, .. } => (c_int::from(index), c_int::from(index), 1),
-        Keys::None | Keys::OptionalQueue => (0, 0, 0),
+        Keys::None | Keys::OptionalQueue | Keys::AfterAction => (0, 0, 0),
     };
     // SAFETY: S2; the strings are copied by the server; the entry point lives as long as the library.
     unsafe {

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::sync::OnceLock;
 
 use super::acl;
-use super::api::api;
+use super::api::{api, has};
 use super::ctx::Ctx;
 use super::string::RString;
 
@@ -91,6 +91,23 @@ fn is_missing(bit: u32) -> bool {
 
 fn name(line: &'static str) -> &'static str {
     line.split_once(' ').map_or(line, |(name, _)| name)
+}
+
+/// Percent of `maxmemory` that is in use; 0 where there is no such limit.
+pub(crate) fn used_memory_percent() -> u64 {
+    if !has!(RedisModule_GetUsedMemoryRatio) {
+        return 0;
+    }
+    // SAFETY: the function is there, and takes nothing.
+    let ratio = unsafe { api!(RedisModule_GetUsedMemoryRatio()) };
+    let percent = ratio * 100.0;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a ratio that makes no sense is 0 or huge"
+    )]
+    let percent = percent as u64;
+    percent
 }
 
 /// Whether this server leaves clients in another database when a module follows what happens to any key. From Valkey 8.1

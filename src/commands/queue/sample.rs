@@ -1,16 +1,19 @@
 //! The sample of a reply that does not wait for its count: a look at the messages that run next.
 
+use qadmin_core::arrival::{Arrival, Placed};
 use qadmin_core::error::{Error, TargetError};
 use qadmin_core::filter::{Matcher, Projection};
 use qadmin_core::format::{LOOK_AT, Recogniser};
 use qadmin_core::job::{FoundMatches, JobTarget, Storage, marked, sample_row};
 use qadmin_core::reply::Reply;
-use qadmin_core::request::Preview;
+use qadmin_core::request::{CountRequest as _, Preview};
 use qadmin_core::scan::{IndexPosition, Layout as _, Queue, SortedSet, Unacked, index_row, shown_index};
 
 use super::recognise::{SampleTime, looks_like, recognised};
 use crate::container::walked::Walked;
+use crate::index::{self, Lent};
 use crate::library::Recognised;
+use crate::redis::clock::now_ns;
 use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::{Ctx, RString};
 use crate::settings;
@@ -114,6 +117,8 @@ impl<'a> Sampler<'a> {
             distances.push(0);
             let OpenedList::List(mut list) = List::open(self.ctx, &name, Mode::Read) else { continue };
             let len = list.len();
+            let lent = reader.asks_arrivals.then(|| index::lend(self.target.db, &listed.key, len)).flatten();
+            let mut arrivals = lent.as_ref().and_then(Lent::cursor);
             for distance in 0..len {
                 let samples = !reader.is_full() && before + distance < window;
                 let looks = !recogniser.is_done() && before + distance < LOOK_AT;
@@ -123,7 +128,13 @@ impl<'a> Sampler<'a> {
                 if let Some(looked) = distances.last_mut().filter(|_| samples) {
                     *looked = distance + 1;
                 }
-                list.read(consumer_end.index(distance, len), |message| {
+                let at = consumer_end.index(distance, len);
+                if reader.asks_arrivals {
+                    let arrival =
+                        arrivals.as_mut().and_then(|(cursor, ahead)| Some((cursor.at(at)?, *ahead)));
+                    reader.place(arrival.map(|(arrival, ahead_ms)| arrival.shifted(ahead_ms)));
+                }
+                list.read(at, |message| {
                     if looks {
                         recogniser.examine(message);
                         first = first.or(Some(&listed.key));
@@ -154,6 +165,8 @@ impl<'a> Sampler<'a> {
             request,
             matcher: Matcher::of(kind, &request.filter, None).inexact(true),
             projection: request.projection(kind)?.inexact(true),
+            asks_arrivals: request.arrival_field().is_some(),
+            now_ms: index::wall_ms(now_ns()),
             time: SampleTime::begin(settings::now().slice_us() * 1_000 * SAMPLE_SLICES),
             rows: Vec::new(),
         })
@@ -166,6 +179,10 @@ struct RowReader<'a> {
     request: &'a Preview,
     matcher: Matcher,
     projection: Projection,
+    /// The filter or the rows ask when messages arrived.
+    asks_arrivals: bool,
+    /// When ages are measured, Unix milliseconds.
+    now_ms: i64,
     time: SampleTime,
     rows: Vec<Reply>,
 }
@@ -173,6 +190,13 @@ struct RowReader<'a> {
 impl RowReader<'_> {
     fn is_full(&self) -> bool {
         self.rows.len() >= self.request.sample
+    }
+
+    /// Says when the message that is read next arrived; `None` where nobody knows.
+    fn place(&mut self, arrival: Option<Arrival>) {
+        let placed = arrival.map(|arrival| Placed { arrival, now_ms: self.now_ms });
+        self.matcher.place(placed);
+        self.projection.place(placed);
     }
 
     /// Reads a message. If it matches, `row` makes its row from its length in bytes and its members.

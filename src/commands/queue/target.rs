@@ -1,7 +1,7 @@
 //! The target of a command about a queue: its keys, their lengths, and who may use them.
 
 use qadmin_core::container::{Container, ContainerOption};
-use qadmin_core::error::{Error, RequestError, ServerError, TargetError};
+use qadmin_core::error::{Error, IndexError, RequestError, ServerError, TargetError};
 use qadmin_core::job::{Accepted, Job, JobTarget, Member, Record, Storage};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{self, Priority};
@@ -18,6 +18,7 @@ use super::recognise::looks_of_set;
 use crate::container::OpenedKeys;
 use crate::container::index::Reader;
 use crate::container::unacked::Keys;
+use crate::index;
 use crate::no_match;
 use crate::redis::acl::Access;
 use crate::redis::caller::Caller;
@@ -62,6 +63,21 @@ pub(in crate::commands) fn find(
     }
     let kind = options.kind.unwrap_or_else(|| settings::now().default_kind());
     Ok(target(kind, lists(ctx, options, kind, command, access)?, Storage::Lists))
+}
+
+/// Checks that all lists have an index, where a command needs to know when messages arrived: because of this field.
+///
+/// # Errors
+/// A list without an index, or messages that are in no list.
+pub(in crate::commands) fn check_arrivals(target: &JobTarget, field: Option<&str>) -> Result<(), Error> {
+    let Some(field) = field else { return Ok(()) };
+    if !matches!(target.storage, Storage::Lists) {
+        return Err(IndexError::NeverIndexed { field: field.into() }.into());
+    }
+    match target.lists.iter().find(|(list, _)| !index::has(target.db, &list.key)) {
+        Some((list, _)) => Err(IndexError::NotIndexed { field: field.into(), list: list.key.clone() }.into()),
+        None => Ok(()),
+    }
 }
 
 /// The same target with the lengths that its keys have now. A key that holds something else by now has no messages.

@@ -40,6 +40,7 @@ pub(in crate::commands) trait CountCommand: CountRequest + Debug {
 pub(in crate::commands) fn run<C: CountCommand>(ctx: Ctx<'_>, request: &C) -> Result<Answer, Error> {
     let accepted_ns = now_ns();
     let target = target::find(ctx, request.target(), C::COMMAND, Access::Read)?;
+    target::check_arrivals(&target, request.arrival_field())?;
     let digest = request.key(&target);
     let query = Query { ctx, request, target: &target, digest, accepted_ns };
     entry::with(|state| query.answer(state))?
