@@ -24,6 +24,7 @@ mod faults;
 mod found;
 mod hostile;
 mod ids;
+mod index;
 mod inexact;
 mod introspection;
 mod joins;

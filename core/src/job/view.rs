@@ -127,10 +127,21 @@ impl Job {
             groups::notice(&self.tallied()),
             inexact.filter(|_| self.start.kind == JobKind::Preview),
             uncompared_notice(self.counters().uncompared),
+            self.arrival_notice(),
         ];
         let notices: Vec<String> =
             self.scan.notices().into_iter().chain(notices.into_iter().flatten()).collect();
         (!notices.is_empty()).then(|| notices.join("; "))
+    }
+
+    /// Messages of which only a bound is known are counted as unreadable, although their bodies are not.
+    fn arrival_notice(&self) -> Option<String> {
+        let unreadable = self.counters().unreadable;
+        let field = self.start.filter.arrival_field().filter(|_| unreadable > 0)?;
+        Some(format!(
+            "{field} did not decide about some of the {unreadable} messages in unreadable: of those it is only known that \
+             they have waited at least since their index began to follow the list"
+        ))
     }
 
     fn throttle_notice(&self) -> Option<String> {

@@ -65,7 +65,7 @@ pub(in crate::commands) fn find(
     Ok(target(kind, lists(ctx, options, kind, command, access)?, Storage::Lists))
 }
 
-/// Checks that all lists have an index, where a command needs to know when messages arrived: because of this field.
+/// Checks that all lists which hold messages have an index, or the first one where all are empty, where a command needs to know when messages arrived: because of this field.
 ///
 /// # Errors
 /// A list without an index, or messages that are in no list.
@@ -74,8 +74,10 @@ pub(in crate::commands) fn check_arrivals(target: &JobTarget, field: Option<&str
     if !matches!(target.storage, Storage::Lists) {
         return Err(IndexError::NeverIndexed { field: field.into() }.into());
     }
-    match target.lists.iter().find(|(list, _)| !index::has(target.db, &list.key)) {
-        Some((list, _)) => Err(IndexError::NotIndexed { field: field.into(), list: list.key.clone() }.into()),
+    let is_empty = target.depth() == 0;
+    let needed = target.lists.iter().enumerate().filter(|(at, (_, len))| *len > 0 || (is_empty && *at == 0));
+    match needed.map(|(_, (list, _))| list).find(|list| !index::has(target.db, &list.key)) {
+        Some(list) => Err(IndexError::NotIndexed { field: field.into(), list: list.key.clone() }.into()),
         None => Ok(()),
     }
 }

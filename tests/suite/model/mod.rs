@@ -14,7 +14,7 @@ mod job;
 mod named;
 mod ops;
 mod queue;
-mod rng;
+pub(crate) mod rng;
 mod status;
 mod wire;
 mod world;
