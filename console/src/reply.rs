@@ -427,6 +427,11 @@ pub(crate) struct Queues {
 }
 
 impl Queues {
+    /// Whether a list of these queues has an index, so that the ages of its messages are known.
+    pub(crate) fn know_ages(&self) -> bool {
+        self.queues.iter().any(|row| row.count("pushed_per_minute").is_some())
+    }
+
     pub(crate) fn new(map: Map) -> Self {
         Self {
             queues: map.maps("queues"),

@@ -111,6 +111,12 @@ pub(crate) fn bytes(n: u64) -> String {
     format!("{n} B")
 }
 
+/// How long a message has waited, for people; with a mark where it may have waited longer.
+pub(crate) fn age(ms: Option<u64>, at_least: bool) -> String {
+    let Some(ms) = ms else { return "-".to_owned() };
+    format!("{}{}", if at_least { ">= " } else { "" }, duration(ms))
+}
+
 /// A duration in milliseconds for people.
 pub(crate) fn duration(ms: u64) -> String {
     match ms {

@@ -47,6 +47,15 @@ fn queues_are_listed_with_their_depth_and_what_runs_next() {
     for word in ["celery", "1,052", "0:1,051 3:1", "app.tasks."] {
         assert!(row.contains(word), "{word}: {run:?}");
     }
+    assert!(!run.out.contains("waits"), "nobody knows since when: {run:?}");
+    for list in ["celery", "celery\x06\x163"] {
+        let _: redis::Value =
+            redis::cmd("QADMIN.INDEX").arg("CREATE").arg(list).query(&mut conn).expect("CREATE");
+    }
+    let run = qadmin(&server, &["queues"]).ended(0);
+    assert!(run.out.contains("next waits") && run.out.contains("oldest waits"), "{run:?}");
+    let row = run.out.lines().nth(1).expect("a row");
+    assert_eq!(row.matches(">= ").count(), 2, "of messages from before only a bound is known: {run:?}");
     assert_eq!(
         qadmin(&server, &["queues", "--glob", "x*", "--json"]).json()["queues"],
         serde_json::json!([])

@@ -29,6 +29,7 @@ const PAGES: [&str; 17] = [
     "docs/commands/cancel.md",
     "docs/commands/jobs.md",
     "docs/commands/queues.md",
+    "docs/commands/index.md",
     "docs/commands/help.md",
     "docs/filter.md",
     "docs/acl.md",

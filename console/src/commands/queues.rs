@@ -8,7 +8,7 @@ use crate::cli;
 use crate::failure::{Exit, Failure};
 use crate::reply::Queues;
 use crate::table::{cell, show, table};
-use crate::text::{bytes, counted, grouped};
+use crate::text::{age, bytes, counted, grouped};
 
 pub(crate) fn run(session: &mut Session, args: &cli::Queues) -> Result<Exit, Failure> {
     let queues = session.client.queues(args.glob.as_deref())?;
@@ -17,16 +17,31 @@ pub(crate) fn run(session: &mut Session, args: &cli::Queues) -> Result<Exit, Fai
 }
 
 fn people(queues: &Queues) -> String {
-    let mut table = table(&["queue", ">depth", ">size", "priorities", "next task"]);
+    let with_ages = queues.know_ages();
+    let mut heads = vec!["queue", ">depth", ">size", "priorities", "next task"];
+    if with_ages {
+        heads.extend([">next waits", ">oldest waits", ">in/min", ">out/min"]);
+    }
+    let mut table = table(&heads);
     for row in &queues.queues {
         let size = row.sum("bytes_estimate");
-        table.add_row([
+        let mut cells = vec![
             cell(row.bytes("queue").as_deref()),
             Cell::new(grouped(row.sum("depth"))),
             Cell::new(if size == 0 { "-".to_owned() } else { format!("~{}", bytes(size)) }),
             Cell::new(priorities(row)),
             cell(row.bytes("next_task").as_deref()),
-        ]);
+        ];
+        if with_ages {
+            let per_minute = |name: &str| row.count(name).map_or_else(|| "-".to_owned(), grouped);
+            cells.extend([
+                Cell::new(age(row.count("next_age"), row.flag("next_at_least"))),
+                Cell::new(age(row.count("oldest_age"), row.flag("oldest_at_least"))),
+                Cell::new(per_minute("pushed_per_minute")),
+                Cell::new(per_minute("popped_per_minute")),
+            ]);
+        }
+        table.add_row(cells);
     }
     let mut lines = if queues.queues.is_empty() {
         vec!["There are no queues that you may read.".to_owned()]

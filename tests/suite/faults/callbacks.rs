@@ -37,6 +37,9 @@ pub(super) const ROWS: &[Row] = &[
     ("QADMIN.HELP", help),
     ("QADMIN.QUEUES", queues),
     ("QADMIN.STATS", stats),
+    ("QADMIN.INDEX", index),
+    ("an event of an index", |bed| index_in_doubt(bed, "an event of an index")),
+    ("a look at lists with an index", |bed| index_in_doubt(bed, "a look at lists with an index")),
     ("a slice of a walk", |bed| walk(bed, "a slice of a walk", 0)),
     ("a key of a walk", |bed| walk(bed, "a key of a walk", 30_000)),
     ("replying", replying),
@@ -259,6 +262,28 @@ fn stats(bed: &mut Bed) {
     bed.assert_fault(line);
     let count = ask(&mut bed.conn, &format!("{line} BUST"));
     assert!(count.is_null("count_error"), "{count:?}");
+}
+
+fn index(bed: &mut Bed) {
+    bed.arm("QADMIN.INDEX", 0);
+    bed.assert_fault("QADMIN.INDEX CREATE celery");
+    assert!(run(&mut bed.conn, "QADMIN.INDEX INFO celery").is_err(), "nothing was created");
+}
+
+/// What was pushed is not known: the index looks at the list and knows the messages by a bound.
+fn index_in_doubt(bed: &mut Bed, place: &str) {
+    ask(&mut bed.conn, "QADMIN.INDEX CREATE followed");
+    bed.arm(place, 0);
+    tell(&mut bed.conn, "LPUSH followed a b");
+    // A turn of the event loop in which there is something to look at.
+    tell(&mut bed.conn, "SWAPDB 0 4");
+    tell(&mut bed.conn, "SWAPDB 0 4");
+    eventually("the list was looked at", || {
+        let info = ask(&mut bed.conn, "QADMIN.INDEX INFO followed");
+        info.text("state") == "ready" && (info.int("depth"), info.int("at_least")) == (2, 2)
+    });
+    ask(&mut bed.conn, "QADMIN.INDEX DROP followed");
+    tell(&mut bed.conn, "DEL followed");
 }
 
 /// The walk ends there and says so.

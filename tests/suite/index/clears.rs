@@ -83,7 +83,8 @@ fn what_is_suspended_or_dropped_decides_nothing() {
     let mut conn = server.conn();
     ask(&mut conn, "QADMIN.INDEX CREATE q");
     push(&mut conn, "q", "LPUSH", &[1, 2, 3]);
-    run(&mut conn, "CONFIG SET maxmemory 1mb").expect("CONFIG SET");
+    let used = server.info("used_memory").expect("INFO");
+    run(&mut conn, &format!("CONFIG SET maxmemory {used}")).expect("CONFIG SET");
     ask(&mut conn, "QADMIN.INDEX DROP q");
     ask(&mut conn, "QADMIN.INDEX CREATE q");
     let info = ask(&mut conn, "QADMIN.INDEX INFO q");
