@@ -14,10 +14,11 @@
 //! list: [`look`], in the next turn of the event loop.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use qadmin_core::error::{Error, IndexError, ServerError};
 use qadmin_core::index::{Ages, Cursor, Definition, INDEXES_MAX, IndexState, ListClock};
+use qadmin_core::kind::MessageKind;
 use qadmin_core::queue::End;
 use qadmin_core::reply::Reply;
 use qadmin_core::scan::Event;
@@ -26,7 +27,6 @@ use crate::redis::clock::{now_ms, now_ns, now_us};
 use crate::redis::events::ServerEvent;
 use crate::redis::main_cell::MainCell;
 use crate::redis::{Ctx, event_loop, events, keyspace, log, server};
-use crate::settings;
 
 /// Bytes that an index grows by before somebody asks whether there is room for more.
 const ROOM_STEP: usize = 16 * 1024;
@@ -48,6 +48,8 @@ const MISSED: &str = "something happened to the list that was not followed";
 
 /// Some list has an index: without one an event costs no more than this.
 static ANY: AtomicBool = AtomicBool::new(false);
+/// Most bytes of all indexes: the setting `index-max-memory`.
+static MEMORY_LIMIT: AtomicU64 = AtomicU64::new(u64::MAX);
 /// Something was not followed.
 static DOUBTED: AtomicBool = AtomicBool::new(false);
 static INDEXES: MainCell<Indexes> = MainCell::new(Indexes { all: Vec::new(), loading: false });
@@ -62,6 +64,8 @@ struct Indexes {
 /// One index.
 struct Entry {
     definition: Definition,
+    /// What its messages are taken for.
+    kind: MessageKind,
     /// `None` while a slice borrows it.
     clock: Option<Box<ListClock>>,
     /// Something happened to the list while a slice borrowed the index.
@@ -73,9 +77,10 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(definition: Definition) -> Self {
-        let clock = ListClock::new(consumer_end(&definition), clock_ms());
-        Self { definition, clock: Some(Box::new(clock)), missed: false, room: 0, asked_ms: i64::MIN }
+    fn new(definition: Definition, default: MessageKind) -> Self {
+        let kind = definition.kind.unwrap_or(default);
+        let clock = ListClock::new(kind.spec().consumer_end, clock_ms());
+        Self { definition, kind, clock: Some(Box::new(clock)), missed: false, room: 0, asked_ms: i64::MIN }
     }
 
     fn state(&self) -> Option<IndexState> {
@@ -117,7 +122,7 @@ impl Indexes {
             return;
         }
         let total: usize = self.all.iter().filter_map(|entry| Some(entry.clock.as_ref()?.memory())).sum();
-        let (total, limit) = (total as u64, settings::now().index_max_memory());
+        let (total, limit) = (total as u64, MEMORY_LIMIT.load(Ordering::Relaxed));
         let used = server::used_memory_percent();
         let Some(entry) = self.find(db, key) else { return };
         let Some(clock) = &mut entry.clock else { return };
@@ -168,8 +173,9 @@ fn ahead_ms() -> i64 {
     if ahead.abs() < CLOCK_SET_MS { 0 } else { ahead }
 }
 
-fn consumer_end(definition: &Definition) -> End {
-    definition.kind.unwrap_or_else(|| settings::now().default_kind()).spec().consumer_end
+/// Sets the most bytes that all indexes may take.
+pub(crate) fn limit_memory(bytes: u64) {
+    MEMORY_LIMIT.store(bytes, Ordering::Relaxed);
 }
 
 /// Lets a turn of the event loop come.
@@ -194,8 +200,18 @@ pub(crate) fn free() {
     ANY.store(false, Ordering::Relaxed);
 }
 
-/// Begins to follow the lists that the settings name: the module is loaded. Says so if the server refuses.
-pub(crate) fn begin(ctx: Ctx<'_>) {
+/// Begins to follow the lists that the settings name, now that the module is loaded and all of them are known: messages of
+/// a list without a kind are of this one. Says so if the server refuses.
+pub(crate) fn begin(ctx: Ctx<'_>, default: MessageKind) {
+    with(|indexes| {
+        for entry in &mut indexes.all {
+            *entry = Entry::new(entry.definition.clone(), default);
+        }
+    });
+    follow_if_any(ctx);
+}
+
+fn follow_if_any(ctx: Ctx<'_>) {
     if ANY.load(Ordering::Relaxed) && !follow(ctx) {
         log::warning("the server refused to tell what happens to lists, so no index follows them");
     }
@@ -209,11 +225,16 @@ fn follow(ctx: Ctx<'_>) -> bool {
     follows
 }
 
-/// Creates an index of a list that holds `len` messages.
+/// Creates an index of a list that holds `len` messages. They are of the kind `default` where the definition names none.
 ///
 /// # Errors
 /// There is one, or there are too many; the server refuses to tell what happens to lists.
-pub(crate) fn create(ctx: Ctx<'_>, definition: Definition, len: u64) -> Result<(), Error> {
+pub(crate) fn create(
+    ctx: Ctx<'_>,
+    definition: Definition,
+    default: MessageKind,
+    len: u64,
+) -> Result<(), Error> {
     if !follow(ctx) {
         return Err(IndexError::Unfollowed.into());
     }
@@ -225,7 +246,7 @@ pub(crate) fn create(ctx: Ctx<'_>, definition: Definition, len: u64) -> Result<(
         if indexes.all.len() >= INDEXES_MAX {
             return Err(IndexError::TooMany { max: INDEXES_MAX }.into());
         }
-        indexes.all.push(Entry::new(definition));
+        indexes.all.push(Entry::new(definition, default));
         ANY.store(true, Ordering::Relaxed);
         indexes.keep_in_bounds(db, &key, clock_ms());
         if let Some(Entry { clock: Some(clock), .. }) = indexes.find(db, &key) {
@@ -261,23 +282,24 @@ pub(crate) fn text() -> Vec<u8> {
         .into_bytes()
 }
 
-/// Sets which lists have an index. Those that have one keep it.
+/// Sets which lists have an index. Those that have one keep it. Messages are of the kind `default` where a definition names
+/// none.
 ///
 /// # Errors
 /// The module is at work on them.
-pub(crate) fn define(definitions: Vec<Definition>) -> Result<(), Error> {
+pub(crate) fn define(definitions: Vec<Definition>, default: MessageKind) -> Result<(), Error> {
     with(|indexes| {
         let mut kept = std::mem::take(&mut indexes.all);
         for definition in definitions {
             let at = kept.iter().position(|entry| entry.definition == definition);
-            indexes.all.push(at.map_or_else(|| Entry::new(definition), |at| kept.swap_remove(at)));
+            indexes.all.push(at.map_or_else(|| Entry::new(definition, default), |at| kept.swap_remove(at)));
         }
         ANY.store(!indexes.all.is_empty(), Ordering::Relaxed);
     })
     .ok_or(ServerError::Reentrant)?;
     // While the module is loaded the rest comes later: see `begin`.
     if let Some(ctx) = Ctx::detached() {
-        begin(ctx);
+        follow_if_any(ctx);
     }
     Ok(())
 }
@@ -298,10 +320,9 @@ pub(crate) fn show(db: i32, key: &[u8], len: u64) -> Option<Reply> {
     with(|indexes| {
         let (now, ahead) = (clock_ms(), ahead_ms());
         indexes.keep_in_bounds(db, key, now);
-        let Entry { definition, clock, .. } = indexes.find(db, key)?;
+        let Entry { kind, clock, .. } = indexes.find(db, key)?;
         let clock = clock.as_mut()?;
         clock.observe(len, now);
-        let kind = definition.kind.unwrap_or_else(|| settings::now().default_kind());
         let map =
             Reply::map().with("queue", key).with("db", i64::from(db)).with("message_kind", kind.spec().name);
         Some(clock.append_to(map, len, now, ahead).build())

@@ -63,7 +63,7 @@ fn on_load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
             missing.join(", ")
         ));
     }
-    index::begin(ctx);
+    index::begin(ctx, settings::now().default_kind());
     redis::log::notice(&format!("qadmin {} loaded", env!("CARGO_PKG_VERSION")));
     Ok(())
 }

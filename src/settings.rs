@@ -54,7 +54,9 @@ fn get(at: usize) -> i64 {
 fn set(at: usize, value: i64) {
     if let Some(mut settings) = IN_FORCE.try_borrow_mut() {
         // The server has checked the range, which is the one of the table.
-        let _ = settings.get_or_insert_with(Settings::default).set(at, value);
+        let settings = settings.get_or_insert_with(Settings::default);
+        let _ = settings.set(at, value);
+        index::limit_memory(settings.index_max_memory());
     }
 }
 
@@ -70,7 +72,7 @@ fn set_text(at: usize, text: &[u8]) -> Result<(), Error> {
     }
     if at == INDEX {
         // It was read a moment ago, so it can be read.
-        index::define(Definition::parse_all(text).unwrap_or_default())?;
+        index::define(Definition::parse_all(text).unwrap_or_default(), now().default_kind())?;
     }
     Ok(())
 }

@@ -10,12 +10,18 @@ use super::queue::target::depth;
 use crate::index;
 use crate::redis::{Ctx, RString, keyspace};
 use crate::rights::may_read;
+use crate::settings;
 
 pub(super) fn run(ctx: Ctx<'_>, request: &Index) -> Result<Answer, Error> {
     let reply = match &request.action {
         IndexAction::Create { queue, kind } => {
             let len = depth(ctx, &RString::new(queue))?;
-            index::create(ctx, Definition { db: ctx.db(), queue: queue.clone(), kind: *kind }, len)?;
+            index::create(
+                ctx,
+                Definition { db: ctx.db(), queue: queue.clone(), kind: *kind },
+                settings::now().default_kind(),
+                len,
+            )?;
             show(ctx, queue)?
         }
         IndexAction::Drop { queue } => {

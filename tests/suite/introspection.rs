@@ -85,6 +85,9 @@ fn getkeys_finds_the_queue_wherever_it_stands() {
         (format!("QADMIN.RESUME {ID} FORMAT JSON QUEUE q"), "q"),
         (format!("QADMIN.THROTTLE {ID} RATE 5 QUEUE q DUTY 3"), "q"),
         ("QADMIN.JOBS COUNT 3 QUEUE q".to_string(), "q"),
+        ("QADMIN.INDEX CREATE q AS resque".to_string(), "q"),
+        ("QADMIN.INDEX info q".to_string(), "q"),
+        ("QADMIN.INDEX DROP LIST".to_string(), "LIST"),
     ] {
         assert_eq!(keys(&mut conn, &line), Ok(vec![expected.to_string()]), "{line}");
     }
@@ -95,6 +98,9 @@ fn getkeys_finds_the_queue_wherever_it_stands() {
         "QADMIN.JOBS".to_string(),
         "QADMIN.JOBS COUNT 5".to_string(),
         "QADMIN.HELP".to_string(),
+        "QADMIN.INDEX LIST".to_string(),
+        "QADMIN.INDEX LIST FORMAT".to_string(),
+        "QADMIN.INDEX INFO".to_string(),
         "QADMIN.QUEUES GLOB QUEUE".to_string(),
         // Nothing that answers with an error touches a key.
         format!("QADMIN.STATUS {ID} QUEUE"),
@@ -122,6 +128,7 @@ fn command_docs_has_every_command_with_its_arguments() {
         ("queues", "glob format"),
         ("stats", "queue filter groupby top bust inexact priority index kind format"),
         ("undo", "job-id queue confirm front dryrun id actor reason format"),
+        ("index", "action queue kind format"),
         ("help", ""),
     ] {
         let reply = run(&mut conn, &format!("COMMAND DOCS qadmin.{name}")).expect("COMMAND DOCS");
@@ -152,8 +159,8 @@ fn commands_are_listed_as_the_modules_own() {
     let reply = run(&mut server.conn(), "COMMAND LIST FILTERBY MODULE qadmin").expect("COMMAND LIST");
     let names: Vec<String> = words(&reply).iter().map(|name| name.to_lowercase()).collect();
     let all = [
-        "apply", "cancel", "clearjob", "help", "jobs", "pause", "preview", "queues", "resume", "stats",
-        "status", "throttle", "undo",
+        "apply", "cancel", "clearjob", "help", "index", "jobs", "pause", "preview", "queues", "resume",
+        "stats", "status", "throttle", "undo",
     ];
     assert_eq!(names, all.map(|name| format!("qadmin.{name}")));
 }

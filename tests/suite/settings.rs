@@ -6,7 +6,7 @@ use redis::Connection;
 use crate::support::run;
 
 /// Names, defaults and ranges as documented.
-const TABLE: [(&str, i64, i64, i64); 10] = [
+const TABLE: [(&str, i64, i64, i64); 11] = [
     ("inline-limit", 200_000, 0, 1_000_000_000),
     ("inline-wait", 2_000, 0, 60_000),
     ("cache-ttl", 60, 0, 86_400),
@@ -17,12 +17,13 @@ const TABLE: [(&str, i64, i64, i64); 10] = [
     ("duty", 50, 1, 100),
     ("max-jobs", 16, 2, 64),
     ("audit-maxlen", 10_000, 0, 10_000_000),
+    ("index-max-memory", 67_108_864, 65_536, 68_719_476_736),
 ];
 
 /// The one that is a word.
 const KIND: &str = "qadmin.default-kind";
 /// Those that are texts.
-const TEXTS: [&str; 2] = ["qadmin.sep", "qadmin.priority-steps"];
+const TEXTS: [&str; 3] = ["qadmin.sep", "qadmin.priority-steps", "qadmin.index"];
 
 /// Names and values of the numbers of `CONFIG GET qadmin.*`, sorted.
 fn all(conn: &mut Connection) -> Vec<(String, i64)> {
@@ -90,9 +91,10 @@ fn every_boundary_is_a_load_argument() {
 
 #[test]
 fn wrong_load_arguments_keep_the_server_from_starting_and_say_why() {
-    let names = TABLE.map(|row| row.0).join(", ");
+    // The word stands where it came.
+    let names = TABLE.map(|row| row.0).join(", ").replace("index-max", "default-kind, index-max");
     let unknown = format!(
-        "unknown setting \"speed\"; qadmin takes pairs of name and value: {names}, default-kind, sep, priority-steps"
+        "unknown setting \"speed\"; qadmin takes pairs of name and value: {names}, sep, priority-steps, index"
     );
     for (args, sentence) in [
         ("speed 9", unknown.as_str()),
@@ -107,6 +109,7 @@ fn wrong_load_arguments_keep_the_server_from_starting_and_say_why() {
         ("max-jobs 1", "setting max-jobs must be an integer from 2 to 64 (jobs), got \"1\""),
         ("priority-steps 0,x", "setting priority-steps must be 1 to 16 different numbers"),
         ("sep 12345678901234567", "setting sep must be 1 to 16 bytes"),
+        ("index a@rq", "setting index must name a kind of messages after @, got \"a@rq\""),
         ("default-kind rq", "setting default-kind must be celery, sidekiq or resque, got \"rq\""),
         ("job-ttl 59", "setting job-ttl must be an integer from 60 to 2592000 (seconds), got \"59\""),
     ] {

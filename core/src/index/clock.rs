@@ -27,7 +27,8 @@ pub const TRIM_RUNS_MAX: usize = 256;
 /// Set in [`Run::messages`] of a bound.
 const BOUND: u32 = 1 << 31;
 /// Most messages of one run.
-const RUN_MAX: u64 = (BOUND - 1) as u64;
+const RUN_MAX: u64 = 2_147_483_647;
+const _: () = assert!(RUN_MAX == BOUND as u64 - 1, "a run of more messages would look like a bound");
 
 /// Messages that arrived in the same step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -221,7 +221,9 @@ impl World {
         match self.rng.below(100) {
             _ if self.list.len() > LONGEST => {
                 self.run(&format!("RPOP {QUEUE} 20"));
-                (0..20).for_each(|_| drop(self.pop(false)));
+                (0..20).for_each(|_| {
+                    self.pop(false);
+                });
                 "RPOP 20"
             }
             0..28 => {
@@ -232,7 +234,9 @@ impl World {
             28..50 => {
                 let n = self.rng.within(1, 4);
                 self.run(&format!("{} {QUEUE} {n}", if left { "LPOP" } else { "RPOP" }));
-                (0..n).for_each(|_| drop(self.pop(left)));
+                (0..n).for_each(|_| {
+                    self.pop(left);
+                });
                 "pop"
             }
             50..60 => {
