@@ -50,6 +50,8 @@ const MISSED: &str = "something happened to the list that was not followed";
 static ANY: AtomicBool = AtomicBool::new(false);
 /// Most bytes of all indexes: the setting `index-max-memory`.
 static MEMORY_LIMIT: AtomicU64 = AtomicU64::new(u64::MAX);
+/// The module is loaded: lists can be followed from now on.
+static IS_LOADED: AtomicBool = AtomicBool::new(false);
 /// Something was not followed.
 static DOUBTED: AtomicBool = AtomicBool::new(false);
 static INDEXES: MainCell<Indexes> = MainCell::new(Indexes { all: Vec::new(), loading: false });
@@ -198,6 +200,7 @@ pub(crate) fn lose_track() {
 pub(crate) fn free() {
     with(|indexes| indexes.all = Vec::new());
     ANY.store(false, Ordering::Relaxed);
+    IS_LOADED.store(false, Ordering::Relaxed);
 }
 
 /// Begins to follow the lists that the settings name, now that the module is loaded and all of them are known: messages of
@@ -208,6 +211,7 @@ pub(crate) fn begin(ctx: Ctx<'_>, default: MessageKind) {
             *entry = Entry::new(entry.definition.clone(), default);
         }
     });
+    IS_LOADED.store(true, Ordering::Relaxed);
     follow_if_any(ctx);
 }
 
@@ -297,8 +301,10 @@ pub(crate) fn define(definitions: Vec<Definition>, default: MessageKind) -> Resu
         ANY.store(!indexes.all.is_empty(), Ordering::Relaxed);
     })
     .ok_or(ServerError::Reentrant)?;
-    // While the module is loaded the rest comes later: see `begin`.
-    if let Some(ctx) = Ctx::detached() {
+    // While the module is being loaded the subscriptions come later: see `begin`.
+    if IS_LOADED.load(Ordering::Relaxed)
+        && let Some(ctx) = Ctx::detached()
+    {
         follow_if_any(ctx);
     }
     Ok(())

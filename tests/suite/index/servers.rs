@@ -73,7 +73,15 @@ fn the_definitions_survive_a_restart_and_the_ages_do_not() {
     for more in pushed_left(&mut conn, "q", &[4]) {
         list.insert(0, more);
     }
-    check(&mut conn, "q", &list, "after a restart and a push");
+    // Nobody asks in between: each event is reported once.
+    for more in pushed_left(&mut conn, "q", &[5]) {
+        list.insert(0, more);
+    }
+    run(&mut conn, "RPOP q 2").expect("RPOP");
+    list.truncate(list.len() - 2);
+    let info = ask(&mut conn, "QADMIN.INDEX INFO q");
+    assert_eq!((info.int("pushed"), info.int("popped"), info.int("exact")), (2, 2, 2), "{info:?}");
+    check(&mut conn, "q", &list, "after a restart and two pushes");
     let job = ask(&mut conn, "QADMIN.CLEARJOB q WHERE age > 1d ALL CONFIRM q");
     assert_eq!(wait_for_job(&mut conn, &job.text("job_id")).int("deleted"), 0);
     // Nothing of it is in the dataset: a server without the module loads the file but for the jobs that cleared.
