@@ -93,7 +93,7 @@ fn the_shipped_configuration_names_every_setting_with_its_default() {
         .filter_map(|line| {
             let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);
             let (name, value) = (cells.next()?.trim_end_matches('`'), cells.next()?);
-            let quote = if value.contains([' ', '\\']) { "\"" } else { "" };
+            let quote = if value.is_empty() || value.contains([' ', '\\']) { "\"" } else { "" };
             Some(format!("# qadmin.{name} {quote}{value}{quote}"))
         })
         .collect();
