@@ -34,8 +34,8 @@ const ROOM_STEP: usize = 16 * 1024;
 const FULL_PERCENT: u64 = 90;
 /// Percent of `maxmemory` in use below which they begin anew.
 const ROOM_PERCENT: u64 = 80;
-/// Milliseconds after which a suspended index asks again whether there is room.
-const RETRY_MS: i64 = 1_000;
+/// Milliseconds after which an index asks again whether there is room.
+const ASK_MS: i64 = 1_000;
 /// A wall clock that is further ahead or behind than this was set, milliseconds.
 const CLOCK_SET_MS: i64 = 1_000;
 
@@ -74,7 +74,7 @@ struct Entry {
     missed: bool,
     /// Bytes that it may take before somebody asks for more room.
     room: usize,
-    /// When a suspended index last asked for room, milliseconds.
+    /// When it last asked whether there is room, milliseconds.
     asked_ms: i64,
 }
 
@@ -109,29 +109,33 @@ impl Indexes {
         self.all.iter().any(|entry| entry.state() == Some(IndexState::Building))
     }
 
-    /// Asks whether there is room for an index that has grown, and suspends it otherwise; lets a suspended one go on where
-    /// there is room again.
+    /// Asks whether there is room for the indexes, about once per second and where one has grown; suspends them or this one
+    /// otherwise, and lets a suspended one go on where there is room again.
     fn keep_in_bounds(&mut self, db: i32, key: &[u8], now: i64) {
         let Some(entry) = self.find(db, key) else { return };
         let Some(clock) = &entry.clock else { return };
         let is_suspended = clock.state() == IndexState::Suspended;
-        if is_suspended {
-            if now.saturating_sub(entry.asked_ms) < RETRY_MS {
-                return;
-            }
-            entry.asked_ms = now;
-        } else if clock.memory() <= entry.room {
+        let has_grown = !is_suspended && clock.memory() > entry.room;
+        if !has_grown && now.saturating_sub(entry.asked_ms) < ASK_MS {
             return;
         }
+        entry.asked_ms = now;
         let total: usize = self.all.iter().filter_map(|entry| Some(entry.clock.as_ref()?.memory())).sum();
         let (total, limit) = (total as u64, MEMORY_LIMIT.load(Ordering::Relaxed));
         let used = server::used_memory_percent();
+        if used > FULL_PERCENT {
+            // Not only this one: the memory of an index whose list stands still counts as much.
+            self.all
+                .iter_mut()
+                .filter_map(|entry| entry.clock.as_mut())
+                .for_each(|clock| clock.suspend(NEAR_MAXMEMORY));
+            return;
+        }
         let Some(entry) = self.find(db, key) else { return };
         let Some(clock) = &mut entry.clock else { return };
         match is_suspended {
             true if used < ROOM_PERCENT && total <= limit / 4 * 3 => clock.resume(),
             true => {}
-            false if used > FULL_PERCENT => clock.suspend(NEAR_MAXMEMORY),
             false if total > limit => clock.suspend(OVER_LIMIT),
             false => entry.room = clock.memory() + ROOM_STEP,
         }

@@ -1,3 +1,4 @@
+mod arrival;
 mod golden;
 mod grammar;
 mod groups;
