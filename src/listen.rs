@@ -4,7 +4,7 @@ use qadmin_core::error::EndReason;
 use qadmin_core::job::{Job, JobKind, JobStatus};
 use qadmin_core::queue::End;
 
-use crate::container::index;
+use crate::container::index::count_index;
 use crate::entry;
 use crate::follow::{KeyChange, KeyEvent};
 use crate::index;
@@ -30,7 +30,7 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
     }
     // Which ones came is known by counting now, before the next command comes. While another callback holds the state that
     // cannot be done: then `apply` says that nobody looked.
-    if what == KeyChange::IndexChanged && entry::with(|state| index::count_index(state, ctx, key)).is_ok() {
+    if what == KeyChange::IndexChanged && entry::with(|state| count_index(state, ctx, key)).is_ok() {
         return;
     }
     entry::follow_or_put_aside(KeyEvent { db: ctx.db(), key: key.to_vec(), what });

@@ -16,8 +16,6 @@ use qadmin_core::request::{QUEUE_MAX, Queues, commands};
 use qadmin_core::scan::Queue as _;
 use uuid::Uuid;
 
-use crate::container::OpenedKeys as OpenedSet;
-use crate::container::index::Reader;
 use crate::index;
 use crate::library::library_of;
 use crate::redis::call::{CallMode, call};
@@ -26,6 +24,7 @@ use crate::redis::clock::{cpu_ns, now_ns};
 use crate::redis::guard::guard;
 use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::scan::{Cursor, Holds};
+use crate::redis::zset_reader::Reader;
 use crate::redis::{Ctx, RString, server};
 use crate::rights::may_read;
 use crate::settings;
@@ -228,7 +227,7 @@ impl Walk {
             return;
         }
         let name = RString::new(key);
-        let OpenedSet::Keys(mut set) = Reader::open(ctx, &name) else { return };
+        let Ok(mut set) = Reader::open(ctx, &name) else { return };
         let mut recogniser = Recogniser::new();
         let mut glance = Glance { depth: set.entries(), ..Glance::default() };
         while glance.sampled < 2 * SAMPLED && glance.sampled_bytes < SAMPLED_BYTES {

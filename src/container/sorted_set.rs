@@ -7,7 +7,7 @@ use qadmin_core::scan::{Budget, IndexKeys, IndexOutcome, IndexPosition, SliceOut
 use qadmin_core::settings::Settings;
 use uuid::Uuid;
 
-use super::index::{self, Reader};
+use super::index;
 use super::{OpenedKeys, Prepared, Storage, Target};
 use crate::measures::Measures;
 use crate::probe;
@@ -16,6 +16,7 @@ use crate::redis::clock::Steady;
 use crate::redis::guard::AbortOnUnwind;
 use crate::redis::key::{Type, type_of};
 use crate::redis::list::Mode;
+use crate::redis::zset_reader::Reader;
 use crate::redis::{Ctx, RString, fault, zset};
 use crate::refusal::Refusal;
 use crate::state::{State, tell_own};
@@ -33,7 +34,7 @@ pub(crate) struct Messages<'c> {
 impl<'c> Messages<'c> {
     /// Opens a sorted set that exists.
     pub(crate) fn open(ctx: Ctx<'c>, key: &'c RString) -> OpenedKeys<Self> {
-        match Reader::open(ctx, key) {
+        match index::open(ctx, key) {
             // The server keeps no empty ones.
             OpenedKeys::Keys(reader) if reader.entries() == 0 => OpenedKeys::Missing,
             OpenedKeys::Keys(reader) => OpenedKeys::Keys(Self { ctx, key, reader }),

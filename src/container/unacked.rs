@@ -5,7 +5,7 @@ use qadmin_core::scan::{Budget, IndexKeys, IndexOutcome, IndexPosition, SliceOut
 use qadmin_core::settings::Settings;
 use uuid::Uuid;
 
-use super::index::{self, Reader};
+use super::index;
 use super::{OpenedKeys, Prepared, Storage, Target};
 use crate::measures::Measures;
 use crate::redis::call::{CallMode, call};
@@ -13,6 +13,7 @@ use crate::redis::clock::Steady;
 use crate::redis::guard::AbortOnUnwind;
 use crate::redis::hash::{Hash, OpenedHash};
 use crate::redis::list::Mode;
+use crate::redis::zset_reader::Reader;
 use crate::redis::{Ctx, RString, fault};
 use crate::state::{self, State};
 
@@ -38,7 +39,7 @@ impl<'c> Keys<'c> {
     }
 
     fn with(ctx: Ctx<'c>, hash: Option<Hash<'c>>, index: &'c RString) -> OpenedKeys<Self> {
-        match Reader::open(ctx, index) {
+        match super::index::open(ctx, index) {
             OpenedKeys::Keys(index) => OpenedKeys::Keys(Self { hash, index }),
             OpenedKeys::Missing => OpenedKeys::Missing,
             OpenedKeys::Other => OpenedKeys::Other,

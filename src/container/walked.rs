@@ -4,8 +4,9 @@ use qadmin_core::job::Storage;
 use qadmin_core::scan::{IndexKeys, IndexPosition};
 
 use super::OpenedKeys;
-use super::index::Reader;
+use super::index;
 use super::unacked::Keys;
+use crate::redis::zset_reader::Reader;
 use crate::redis::{Ctx, RString};
 
 /// The opened keys of either container.
@@ -31,7 +32,7 @@ impl<'c> Walked<'c> {
                 OpenedKeys::Keys(keys) => Some(Self::Unacked(keys)),
                 _ => None,
             },
-            Storage::SortedSet(_) => match Reader::open(ctx, queue) {
+            Storage::SortedSet(_) => match index::open(ctx, queue) {
                 OpenedKeys::Keys(keys) => Some(Self::SortedSet(keys)),
                 _ => None,
             },

@@ -54,7 +54,7 @@ enum Turn {
 
 /// The hook: the event loop is about to poll.
 pub(crate) fn before_poll(ctx: Ctx<'_>) {
-    if guard("a look at lists with an index", || index::outcome(ctx)).is_none() {
+    if guard("a look at lists with an index", || index::look(ctx)).is_none() {
         index::lose_track();
     }
     let _ = entry::with(|state| {

@@ -40,6 +40,7 @@ pub(crate) mod scan;
 pub(crate) mod server;
 pub(crate) mod string;
 pub(crate) mod zset;
+pub(crate) mod zset_reader;
 
 pub(crate) use ctx::Ctx;
 pub(crate) use string::RString;

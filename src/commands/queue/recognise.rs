@@ -5,11 +5,10 @@ use qadmin_core::job::{JobTarget, Storage};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::scan::Queue as _;
 
-use crate::container;
-use crate::container::index::Reader;
 use crate::library::{Recognised, library_of};
 use crate::redis::clock::cpu_ns;
 use crate::redis::list::{List, Mode, OpenedList};
+use crate::redis::zset_reader::Reader;
 use crate::redis::{Ctx, RString};
 use crate::settings;
 
@@ -76,7 +75,7 @@ pub(in crate::commands) fn looks_like(ctx: Ctx<'_>, target: &JobTarget) -> Optio
 /// The same of the members of a sorted set that have the lowest scores.
 pub(in crate::commands) fn looks_of_set(ctx: Ctx<'_>, key: &RString) -> Option<Recognised> {
     let mut recogniser = Recogniser::new();
-    let container::OpenedKeys::Keys(mut reader) = Reader::open(ctx, key) else { return None };
+    let Ok(mut reader) = Reader::open(ctx, key) else { return None };
     let mut time = SampleTime::begin(settings::now().slice_us() * 1_000);
     while !recogniser.is_done() && !time.is_over() {
         let Some((member, _)) = reader.next_entry() else { break };

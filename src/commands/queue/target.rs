@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::super::needs_commands;
 use super::recognise::looks_of_set;
 use crate::container::OpenedKeys;
-use crate::container::index::Reader;
+use crate::container::index as sorted_sets;
 use crate::container::unacked::Keys;
 use crate::index;
 use crate::no_match;
@@ -26,6 +26,7 @@ use crate::redis::clock::{Steady, now_ms, now_ns};
 use crate::redis::hash::{Hash, OpenedHash};
 use crate::redis::key::{Type, type_of};
 use crate::redis::list::{List, Mode, OpenedList};
+use crate::redis::zset_reader::Reader;
 use crate::redis::{Ctx, RString, server};
 use crate::rights::{self, Need};
 use crate::settings;
@@ -311,7 +312,7 @@ fn find_sorted_set(
 /// The key is of another type, or is being migrated to another node.
 pub(in crate::commands) fn start_of_set(ctx: Ctx<'_>, queue: &RString) -> Result<IndexStart, Error> {
     let index = queue.bytes().to_vec();
-    match Reader::open(ctx, queue) {
+    match sorted_sets::open(ctx, queue) {
         OpenedKeys::Keys(mut reader) => {
             let (entries, bound) = (reader.entries(), reader.last());
             match reader.refused() {
@@ -329,7 +330,7 @@ pub(in crate::commands) fn start_of_set(ctx: Ctx<'_>, queue: &RString) -> Result
 /// than one slice; the slices of the job read the rest.
 pub(in crate::commands) fn remember(ctx: Ctx<'_>, job: &mut Job, room: usize, budget: &Budget) {
     let Some(index) = job.start().storage.walked().map(|start| RString::new(&start.index)) else { return };
-    let OpenedKeys::Keys(mut keys) = Reader::open(ctx, &index) else {
+    let Ok(mut keys) = Reader::open(ctx, &index) else {
         // It was a sorted set when the command looked at it before.
         let db = job.start().db;
         job.follow(db, index.bytes(), Event::Gone);
