@@ -140,10 +140,14 @@ impl Arrivals {
         self.bounds
     }
 
-    /// Bytes of memory, about.
+    /// Bytes of memory, about: blocks between the first and the last are taken for full ones. Asked after each event, so it
+    /// takes constant time.
     #[must_use]
     pub fn memory(&self) -> usize {
-        let runs: usize = self.blocks.iter().map(|block| block.runs.capacity()).sum();
+        let capacity = |block: Option<&Block>| block.map_or(0, |block| block.runs.capacity());
+        let last = self.blocks.back().filter(|_| self.blocks.len() > 1);
+        let between = self.blocks.len().saturating_sub(2) * BLOCK_RUNS;
+        let runs = capacity(self.blocks.front()) + between + capacity(last);
         runs * size_of::<Run>() + self.blocks.capacity() * size_of::<Block>()
     }
 

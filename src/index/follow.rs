@@ -1,0 +1,103 @@
+//! What happens to lists and to the server, as the indexes see it.
+
+use std::sync::atomic::Ordering;
+
+use qadmin_core::index::Definition;
+use qadmin_core::queue::End;
+use qadmin_core::scan::Event;
+
+use super::time::clock_ms;
+use super::{ANY, lose_track, tell, wake, with};
+use crate::redis::events::ServerEvent;
+use crate::redis::{Ctx, keyspace};
+
+const FLUSHED: &str = "the database was flushed while the dataset was loaded";
+const SWAPPED: &str = "the database was swapped with another one";
+const LOADED: &str = "the dataset was loaded";
+
+/// Follows a keyspace event.
+pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
+    if !ANY.load(Ordering::Relaxed) {
+        return;
+    }
+    let db = ctx.db();
+    let follows = with(|indexes| {
+        if indexes.find(db, key).is_none() {
+            return false;
+        }
+        if indexes.loading && !ctx.flags().loading() {
+            // The end of the load was not told.
+            indexes.loading = false;
+        }
+        !indexes.loading
+    });
+    match follows {
+        Some(true) => {}
+        Some(false) => return,
+        None => return lose_track(),
+    }
+    let len = || keyspace::list_len(ctx, key);
+    let with_len = |event: &dyn Fn(u64) -> Event<'static>| match len() {
+        Some(len) => tell(db, key, |clock, now| clock.follow(event(len), now)),
+        // It is no list any more.
+        None => tell(db, key, |clock, now| clock.follow(Event::Gone, now)),
+    };
+    match event {
+        b"lpush" => with_len(&|len| Event::Pushed { end: End::Head, len }),
+        b"rpush" => with_len(&|len| Event::Pushed { end: End::Tail, len }),
+        b"lpop" => with_len(&|len| Event::Popped { end: End::Head, len }),
+        b"rpop" => with_len(&|len| Event::Popped { end: End::Tail, len }),
+        b"lrem" => with_len(&|len| Event::Removed { len }),
+        b"ltrim" => with_len(&|len| Event::Trimmed { len }),
+        b"lset" => with_len(&|len| Event::Set { len }),
+        b"del" | b"expired" | b"evicted" | b"rename_from" | b"move_from" => {
+            tell(db, key, |clock, now| clock.follow(Event::Gone, now));
+        }
+        b"expire" | b"persist" | b"new" | b"loaded" => {}
+        b"linsert" => with_len(&|len| Event::Edited { len }),
+        // RENAME, RESTORE, COPY, MOVE and SORT with STORE put another list there and are told alone, without a `del`; also
+        // of equal length. So does whatever comes after this was written, as far as anybody knows.
+        _ => {
+            let len = len().unwrap_or(0);
+            tell(db, key, |clock, now| clock.replaced(len, now));
+        }
+    }
+}
+
+/// Follows what happens to the whole server.
+pub(crate) fn on_server_event(event: ServerEvent) {
+    if !ANY.load(Ordering::Relaxed) {
+        return;
+    }
+    let looked = with(|indexes| {
+        match event {
+            ServerEvent::Flush(db) => {
+                let hit = |definition: &Definition| db.is_none_or(|db| db == definition.db);
+                if indexes.loading {
+                    indexes.doubt(hit, FLUSHED);
+                } else {
+                    for entry in indexes.all.iter_mut().filter(|entry| hit(&entry.definition)) {
+                        match &mut entry.clock {
+                            Some(clock) => clock.follow(Event::Gone, clock_ms()),
+                            None => entry.missed = true,
+                        }
+                    }
+                }
+            }
+            ServerEvent::Swap(a, b) => indexes.doubt(|definition| [a, b].contains(&definition.db), SWAPPED),
+            ServerEvent::LoadBegins => {
+                indexes.doubt(|_| true, LOADED);
+                indexes.loading = true;
+            }
+            ServerEvent::LoadEnded => indexes.loading = false,
+            // The lists are the same.
+            ServerEvent::Promoted | ServerEvent::Demoted => {}
+        }
+        indexes.needs_look()
+    });
+    match looked {
+        Some(false) => {}
+        Some(true) => wake(),
+        None => lose_track(),
+    }
+}
