@@ -14,7 +14,7 @@ use redis::{Connection, RedisError, Value};
 use crate::support::run;
 
 /// Pages whose examples are run; each against a server and a queue of its own.
-const PAGES: [&str; 17] = [
+const PAGES: [&str; 18] = [
     "README.md",
     "docs/walkthrough.md",
     "docs/commands/stats.md",
