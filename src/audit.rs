@@ -1,4 +1,4 @@
-//! The audit stream: one entry when a clear is accepted, one when it ends.
+//! The audit stream: one entry when a clear is accepted, and one when it ends.
 
 use qadmin_core::excerpt::excerpt;
 use qadmin_core::job::{Member, Record};
@@ -9,20 +9,21 @@ use crate::redis::call::{CallMode, call};
 use crate::redis::{Ctx, RString, fault, log};
 use crate::settings;
 
-/// Bytes of each text in an entry; the rest of a longer one is told by its digest. The record of the job has more.
+/// Bytes of each text in an entry. A longer text is cut and identified by its digest. The record of the job has
+/// more.
 const AUDIT_TEXT_MAX: usize = 1_024;
 
-/// Entries for which there is room also while more memory is in use than `maxmemory` allows.
+/// Number of entries that may be added even while the server uses more memory than `maxmemory` allows.
 const KEPT_AT_LEAST: u64 = 100;
 
-/// What an entry tells.
+/// What an entry reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entry {
     /// The job was accepted.
     Start,
-    /// It ended.
+    /// The job ended.
     End,
-    /// It was found to have ended with the server that ran it.
+    /// The job was found to have ended with the server that ran it.
     Interrupted,
 }
 
@@ -49,8 +50,8 @@ fn key(queue: &[u8], cluster: bool) -> String {
     if cluster { format!("qadmin:audit:{{{}}}", slot::tag(slot::of(queue))) } else { "qadmin:audit".into() }
 }
 
-/// Appends an entry. A stream that cannot be written to (its key holds another type) is told in the log and
-/// stops no job.
+/// Appends an entry. If the stream cannot be written, for example because its key holds another type, that is
+/// logged and no job stops.
 pub(crate) fn write(ctx: Ctx<'_>, entry: &Entry, queue: &[u8], record: &Record, cluster: bool) {
     fault::point("writing the audit");
     let key = RString::new(key(queue, cluster));
@@ -59,7 +60,7 @@ pub(crate) fn write(ctx: Ctx<'_>, entry: &Entry, queue: &[u8], record: &Record, 
         return;
     }
     if ctx.flags().out_of_memory() {
-        // A clear is not refused for memory: its entries take the place of the oldest.
+        // Lack of memory does not stop a clear: its entries replace the oldest ones.
         let there =
             call(ctx, c"XLEN", CallMode::Read, &[RString::new(key.bytes())]).ok().and_then(|len| len.int());
         keep = keep.min(u64::try_from(there.unwrap_or(0)).unwrap_or(0).max(KEPT_AT_LEAST));

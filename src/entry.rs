@@ -1,8 +1,8 @@
-//! How callbacks get at the state.
+//! How callbacks access the state.
 //!
-//! A callback holds the state from its beginning to its end. Some calls of the server lead back into the
-//! module while it is held (writing a record notifies us of the record's key); such notifications are put
-//! aside and followed when the callback that holds the state is done.
+//! A callback holds the state from its beginning to its end. Some calls of the server call the module again
+//! meanwhile: writing a record notifies the module of the record's key. Such notifications are put aside and
+//! followed when the callback that holds the state is done.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,38 +16,38 @@ use crate::state::State;
 
 static STATE: MainCell<Option<State>> = MainCell::new(None);
 static ASIDE: MainCell<Vec<KeyEvent>> = MainCell::new(Vec::new());
-/// Something happened that was not followed.
+/// An event was not followed.
 static LOST_TRACK: AtomicBool = AtomicBool::new(false);
 
-/// Something happened and was not followed, because a callback panicked or could not reach the state: what jobs
-/// know about their queues may be wrong. They end before anything else happens.
+/// Notes that an event was not followed, because a callback panicked or could not reach the state. What jobs know
+/// about their queues may then be wrong, so they end before anything else happens.
 pub(crate) fn lose_track() {
     LOST_TRACK.store(true, Ordering::Relaxed);
 }
 
-/// Forgets everything and gives its memory back: the module is unloaded.
+/// Drops the state and frees its memory, because the module is unloaded.
 pub(crate) fn free() {
     if let (Some(mut state), Some(mut aside)) = (STATE.try_borrow_mut(), ASIDE.try_borrow_mut()) {
         (*state, *aside) = (None, Vec::new());
     }
 }
 
-/// Works on the state.
+/// Calls `f` with the state.
 ///
 /// # Errors
-/// [`ServerError::Reentrant`] if a callback up the stack holds it: another module called one of our commands from
-/// inside a notification that our own write caused.
+/// [`ServerError::Reentrant`] if a callback further up the stack holds the state: another module called a command
+/// of this module from a notification that a write of this module caused.
 pub(crate) fn with<R>(work: impl FnOnce(&mut State) -> R) -> Result<R, Error> {
     let mut held = STATE.try_borrow_mut().ok_or(ServerError::Reentrant)?;
     let state = held.get_or_insert_with(State::default);
-    // Left by a callback that panicked.
+    // A callback that panicked left this behind.
     catch_up(state);
     let result = work(state);
     catch_up(state);
     Ok(result)
 }
 
-/// Follows what was put aside, and ends the jobs if something was not followed.
+/// Follows the events that were put aside, and ends the jobs if an event was not followed.
 fn catch_up(state: &mut State) {
     loop {
         let aside = ASIDE.try_borrow_mut().map(|mut aside| std::mem::take(&mut *aside)).unwrap_or_default();

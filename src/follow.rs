@@ -1,4 +1,4 @@
-//! Following what happens to keys: what an event means for the jobs.
+//! What keyspace events mean for the jobs.
 
 use qadmin_core::job::Job;
 use qadmin_core::queue::End;
@@ -9,22 +9,22 @@ use crate::record;
 use crate::redis::clock::now_ms;
 use crate::state::State;
 
-/// What happened to a key, in as far as it matters to jobs.
+/// The change of a key, as far as it matters to jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyChange {
-    /// Messages were pushed; the list then held so many.
+    /// Messages were pushed; the number is the new length of the list.
     Pushed(End, u64),
-    /// Messages were popped; the list then held so many.
+    /// Messages were popped; the number is the new length of the list.
     Popped(End, u64),
-    /// LREM took messages out; the list then held so many.
+    /// LREM removed messages; the number is the new length of the list.
     Removed(u64),
-    /// LSET put a message in the place of another one; the list held so many.
+    /// LSET replaced a message; the number is the length of the list.
     Set(u64),
-    /// LTRIM ran; the list then held so many.
+    /// LTRIM ran; the number is the new length of the list.
     Trimmed(u64),
-    /// Changed inside.
+    /// The list was changed elsewhere than at its ends; the number is its new length.
     Edited(u64),
-    /// Deleted, expired, renamed away or replaced.
+    /// The key was deleted, expired, renamed away or replaced.
     Gone,
     /// Entries of a sorted set of messages or of an index of what workers hold came, left or got another score.
     IndexChanged,
@@ -35,7 +35,7 @@ pub(crate) enum KeyChange {
     RecordSeen,
 }
 
-/// One keyspace event.
+/// A keyspace event.
 #[derive(Debug)]
 pub(crate) struct KeyEvent {
     pub(crate) db: i32,
@@ -43,7 +43,7 @@ pub(crate) struct KeyEvent {
     pub(crate) what: KeyChange,
 }
 
-/// Follows one event.
+/// Applies one event to the jobs and to what is known of records.
 pub(crate) fn apply(state: &mut State, event: &KeyEvent) {
     let (db, key) = (event.db, event.key.as_slice());
     let on_queue = match event.what {
@@ -78,7 +78,8 @@ pub(crate) fn apply(state: &mut State, event: &KeyEvent) {
         gone |= job.follow(db, key, on_queue) && matches!(event.what, KeyChange::Gone);
     }
     if gone {
-        // Jobs may be done; the next turn says so to those who wait.
+        // Jobs may have nothing left to do. The next turn of the event loop ends them and replies to the clients
+        // that wait.
         state.wake();
     }
 }

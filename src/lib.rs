@@ -1,8 +1,8 @@
 //! qadmin: preview and clear a live job queue inside Redis or Valkey.
 //!
-//! This crate is the thin shell around `qadmin-core`: it registers commands, follows what happens to queues,
-//! runs slices on the server's event loop and turns results into replies, records and log lines. Everything
-//! `unsafe` stands in [`redis`].
+//! This crate is the thin shell around `qadmin-core`: it registers commands, follows the events of queues, runs
+//! slices on the server's event loop and turns results into replies, records and log lines. All `unsafe` code is
+//! in [`redis`].
 
 mod audit;
 mod commands;
@@ -34,7 +34,7 @@ mod walk;
 use redis::call::{CallMode, call};
 use redis::{Ctx, RString, block, event_loop, events, keyspace};
 
-/// Registers everything. The sentence of an error goes to the log, and the module does not load.
+/// Registers everything. Where it returns an error, the text is logged and the module is not loaded.
 fn on_load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
     settings::register(ctx, args)?;
     commands::register(ctx).map_err(|name| format!("the server refused to register {name}"))?;
@@ -58,8 +58,8 @@ fn on_load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
     let missing = redis::server::all_missing();
     if !missing.is_empty() {
         redis::log::warning(&format!(
-            "qadmin calls these commands, which this server does not have under their names (rename-command): {}; what \
-             needs them is refused or told less",
+            "qadmin calls these commands, which this server does not have under their names (rename-command): {}; requests \
+             that need them are refused or report less",
             missing.join(", ")
         ));
     }
@@ -82,38 +82,37 @@ fn free() {
     redis::config::free();
 }
 
-/// Refuses while something would be lost; the sentence goes to the log.
+/// Refuses to unload while work would be lost. The text of the error is logged.
 fn on_unload() -> Result<(), String> {
     let (live, waiting) = entry::with(|state| (state.registry.live().len(), state.waiters.len()))
         .map_err(|error| error.to_string())?;
     if live > 0 || waiting > 0 {
         return Err(format!(
-            "not unloaded: live jobs: {live}, clients that wait for one: {waiting}; \
-             end them with QADMIN.CANCEL ALL, or wait"
+            "not unloaded: live jobs: {live}, blocked clients: {waiting}; cancel the jobs with QADMIN.CANCEL ALL, or wait"
         ));
     }
     if let Some(command) = redis::server::missing(redis::server::ACL) {
         return Err(format!(
-            "not unloaded: without the command {command} nobody knows whether ACL rules of users name commands of this \
-             module, which some servers do not survive"
+            "not unloaded: without the command {command} it is unknown whether ACL rules name commands of this module, and \
+             some servers crash if such a rule exists after the unload"
         ));
     }
-    // Redis 8.0 and Valkey 8.1 recompute all rules without the commands that are gone, and assert themselves
-    // dead where one names such a command.
+    // Redis 8.0 and Valkey 8.1 recompute all ACL rules without the commands that were removed, and fail an
+    // assertion where a rule names such a command.
     if Ctx::detached().is_some_and(rules_name_us) {
         return Err(
-            "not unloaded: ACL rules of users name commands or the category of this module, which some \
-                    servers do not survive; take those rules away first (ACL LIST)"
+            "not unloaded: ACL rules name commands or the category of this module, and some servers crash if such a rule \
+             exists after the unload; remove those rules first (ACL LIST)"
                 .into(),
         );
     }
     Ok(())
 }
 
-/// Whether the rules of any user name a command of this module, or its category.
+/// Returns whether the ACL rules of any user name a command of this module, or its category.
 fn rules_name_us(ctx: Ctx<'_>) -> bool {
     let users = call(ctx, c"ACL", CallMode::Read, &[RString::new("LIST")]).map(|users| users.list());
-    // Rules stand between blanks, those of a selector in parentheses.
+    // Rules are separated by blanks; those of a selector are in parentheses.
     let words = |user: &Vec<u8>| {
         user.to_ascii_lowercase().split(|byte| b" ()".contains(byte)).any(|word| {
             [&b"+qadmin."[..], b"-qadmin.", b"+@qadmin", b"-@qadmin"].iter().any(|r| word.starts_with(r))

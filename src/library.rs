@@ -1,4 +1,4 @@
-//! What the elements of a list are: messages of a kind, or ids of jobs that a library keeps elsewhere.
+//! What the elements of a list are: messages of a kind, or ids of jobs that a library stores elsewhere.
 
 use qadmin_core::ids::{Kept, Library, LookUp, look_ups};
 use qadmin_core::kind::MessageKind;
@@ -15,19 +15,19 @@ use crate::rights;
 pub(crate) struct Recognised {
     /// Messages of this kind, or ids.
     pub(crate) kind: MessageKind,
-    /// Of ids: whose.
+    /// For ids: the library.
     pub(crate) library: Option<Library>,
 }
 
 impl Recognised {
-    /// The kind's name, where it is another one than the messages are taken for.
+    /// Returns the name of the kind, if it differs from the expected one.
     pub(crate) fn unlike(self, taken_for: MessageKind) -> Option<&'static str> {
         (self.kind != taken_for).then(|| self.kind.spec().name)
     }
 }
 
-/// Whose ids these elements of a list are: the first job that is found tells. A key that the caller may not read is not
-/// looked at; then the name of the list decides, so that nobody learns what is there.
+/// Returns the library whose ids these elements of a list are: the first job that is found decides. A key that the
+/// caller may not read is not read; then the name of the list decides, so that nobody learns what exists.
 pub(crate) fn library_of(ctx: Ctx<'_>, caller: &Caller, list: &[u8], ids: &[Vec<u8>]) -> Option<Library> {
     let found = |place: &LookUp<'_>| match rights::may_read(caller, &commands::PREVIEW, [list, &place.key]) {
         true => is_there(ctx, place),

@@ -1,4 +1,4 @@
-//! The callbacks for what happens to keys and to the server.
+//! The callbacks for keyspace events and server events.
 
 use qadmin_core::error::EndReason;
 use qadmin_core::job::{Job, JobKind, JobStatus};
@@ -14,8 +14,8 @@ use crate::redis::guard::guard;
 use crate::redis::{Ctx, keyspace};
 use crate::state::{self, State};
 
-/// The keyspace callback: synchronously after each command, also inside transactions and scripts, on
-/// replicas and while an append-only file is loaded.
+/// The keyspace callback. The server calls it synchronously after each command, also inside transactions and
+/// scripts, on replicas, and while it loads an append-only file.
 pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
     if state::is_own(ctx, key, event) {
         return;
@@ -24,7 +24,8 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
         index::lose_track();
     }
     let Some(what) = classify(ctx, event, key) else { return };
-    // From the first record on: who loads it now may become the primary that has to say what became of its job.
+    // Records are followed from the first one on: a server that loads them now may become the primary, which must
+    // then report what became of their jobs.
     if what == KeyChange::RecordSeen {
         events::follow(ctx);
     }
@@ -44,7 +45,7 @@ fn classify(ctx: Ctx<'_>, event: &[u8], key: &[u8]) -> Option<KeyChange> {
     match event {
         // The key must not be opened here: it is not in its database yet (Redis 7.0 to 8.0).
         b"loaded" => is_record.then_some(KeyChange::RecordSeen),
-        // A record that came with its slot from another node is RESTOREd.
+        // A record that moved with its slot from another node is written by RESTORE.
         b"hset" | b"restore" if is_record => Some(KeyChange::RecordSeen),
         b"hset" => None,
         b"del" | b"expired" | b"evicted" | b"rename_from" | b"rename_to" | b"move_from" => {
@@ -58,28 +59,29 @@ fn classify(ctx: Ctx<'_>, event: &[u8], key: &[u8]) -> Option<KeyChange> {
         b"rpush" => list_len(ctx, key, |len| KeyChange::Pushed(End::Tail, len)),
         b"lpop" => list_len(ctx, key, |len| KeyChange::Popped(End::Head, len)),
         b"rpop" => list_len(ctx, key, |len| KeyChange::Popped(End::Tail, len)),
-        // They replace whatever was there, and are told alone, without a `del` (Redis 7.0 to 8.0, Valkey 8.1 and 9.1).
+        // These events replace whatever the key held, and no `del` precedes them (Redis 7.0 to 8.0, Valkey 8.1 and
+        // 9.1).
         b"restore" | b"copy_to" | b"sortstore" | b"zunionstore" | b"zinterstore" | b"zdiffstore"
         | b"zrangestore" | b"geosearchstore" | b"georadiusstore" => Some(KeyChange::Gone),
         b"lrem" => list_len(ctx, key, KeyChange::Removed),
         b"lset" => list_len(ctx, key, KeyChange::Set),
         b"ltrim" => list_len(ctx, key, KeyChange::Trimmed),
         b"expire" | b"persist" | b"hexpire" | b"hdel" | b"hincrby" | b"new" => None,
-        // ZADD, ZREM and whatever else changes entries of a sorted set.
+        // ZADD, ZREM and every other command that changes entries of a sorted set.
         _ if event.starts_with(b"z") || is_index(ctx.db(), key) => Some(KeyChange::IndexChanged),
-        // LINSERT and whatever comes after this was written.
+        // LINSERT, and commands that are newer than this module.
         _ => list_len(ctx, key, KeyChange::Edited),
     }
 }
 
 fn list_len(ctx: Ctx<'_>, key: &[u8], what: impl FnOnce(u64) -> KeyChange) -> Option<KeyChange> {
-    // A key that is no list (any more) is what the next slice finds, or `del` says.
+    // If the key is not a list any more, the next slice finds that, or a `del` event reports it.
     keyspace::list_len(ctx, key).map(what)
 }
 
-/// Most servers never run a job on most of their keys: for those this is all that an event costs.
+/// Most servers never run a job on most of their keys. For these keys an event costs no more than this test.
 fn is_known(key: &[u8]) -> bool {
-    // While a callback holds the state the answer is not known: take it as yes, `apply` looks again.
+    // The answer is unknown while a callback holds the state. It counts as yes, and `apply` tests again.
     entry::with(|state| state.queues.contains(key)).unwrap_or(true)
 }
 
@@ -91,13 +93,13 @@ fn watched(db: i32, key: &[u8]) -> bool {
     entry::with(followed).unwrap_or(true)
 }
 
-/// A live job walks along this sorted set.
+/// Returns whether a live job walks along this sorted set.
 fn is_index(db: i32, key: &[u8]) -> bool {
-    // While a callback holds the state the answer is not known. All events that sorted sets have today begin with a z.
+    // The answer is unknown while a callback holds the state. All events of sorted sets begin with a z today.
     entry::with(|state| state.registry.live().iter().any(|job| job.has_index(db, key))).unwrap_or(false)
 }
 
-/// The callback for what happens to the whole server.
+/// The callback for events of the whole server.
 pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
     index::on_server_event(event);
     let followed = entry::with(|state| match event {
@@ -131,7 +133,7 @@ pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
             if event == ServerEvent::Promoted {
                 state.reconcile_later(ctx);
             } else {
-                // Records are the new primary's to write.
+                // The new primary writes the records.
                 state.pending.clear();
                 state.orphaned.clear();
             }
@@ -155,7 +157,8 @@ pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
         }
     });
     if followed.is_err() {
-        // No slice flushes, swaps or changes roles; another module that hears of its deletions may.
+        // A slice never flushes, swaps databases or changes roles, but another module that is notified of a
+        // deletion can.
         entry::lose_track();
     }
 }

@@ -1,4 +1,4 @@
-//! What slices cost, learned from the slices before.
+//! The cost of slices, learned from earlier slices.
 
 use qadmin_core::job::{DeletionCost, MessageCost};
 use qadmin_core::scan::{Budget, ListOutcome, Time};
@@ -8,12 +8,13 @@ use crate::redis::call::{CallMode, call};
 use crate::redis::clock::now_ns;
 use crate::redis::{Ctx, RString};
 
-/// With `appendfsync always` each unit costs an fsync, which everybody waits for: at most one in this time.
+/// With `appendfsync always` each unit costs an fsync, and all clients wait for it. At most one unit is written in
+/// this time.
 const UNIT_EVERY_NS: u64 = 10_000_000;
 /// How often `appendfsync` is looked up.
 const FSYNC_LOOK_EVERY_NS: u64 = 1_000_000_000;
 
-/// Bytes that one slice moves to another list, but for its first message: they are held meanwhile.
+/// Bytes that one slice moves to another list, not counting its first message. They are kept in memory meanwhile.
 const MOVED_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Bytes of messages that one slice takes out of a sorted set, but for its first: they are in the unit.
@@ -22,42 +23,43 @@ const MEMBERS_BYTES_MAX: u64 = 1024 * 1024;
 /// Bytes of delivery tags that one slice takes out, but for its first: they are in the unit.
 const TAGS_BYTES_MAX: u64 = 1024 * 1024;
 
-/// The part of a slice that a window is made for. A window that is not done in its slice costs the next one
-/// its seek for a short rest; one that is done early leaves time for another.
+/// The part of a slice's time for which a window is sized. A window that does not fit into its slice costs the
+/// next slice a seek for a short rest; one that ends early leaves time for another.
 const WINDOW_PART: (u64, u64) = (7, 8);
-/// A further look is taken if more than this part of `slice-us` is left.
+/// A further window is examined if more than this part of `slice-us` is left.
 const REST_PART: u64 = 5;
 
-/// Measures that slices are planned with.
+/// The measurements by which slices are planned.
 #[derive(Debug, Default)]
 pub(crate) struct Measures {
-    /// What a message costs.
+    /// The cost of a message.
     message: MessageCost,
-    /// What taking out a message costs on a second walk.
+    /// The cost of removing a message in a second walk.
     deletion: DeletionCost,
-    /// What taking out one that a worker holds costs, of both keys.
+    /// The cost of removing an unacknowledged message from both keys.
     unacked: DeletionCost,
-    /// What putting one into another list costs.
+    /// The cost of pushing a message to another list.
     put: DeletionCost,
     /// What taking a member out of a sorted set costs, without and with moving it to another one.
     members: [DeletionCost; 2],
     /// What the last seek took, nanoseconds.
     seek_ns: u64,
-    /// `appendfsync` is `always`, for all that is known.
+    /// Whether `appendfsync` is `always`, as far as is known.
     fsync_always: bool,
     fsync_looked_ns: u64,
     last_unit_ns: u64,
 }
 
 impl Measures {
-    /// For the first look of a slice.
+    /// Returns the budget of the first window of a slice.
     pub(super) fn budget(&self, settings: &Settings) -> Budget {
         let slice_ns = settings.slice_us() * 1_000;
         let time = Time::AfterSeek { slice_ns, last_seek_ns: self.seek_ns };
         self.in_time(time, slice_ns.max(self.seek_ns))
     }
 
-    /// For a further look of a slice that is over at `over_ns`, if one is worth its way there.
+    /// Returns the budget of a further window of a slice that ends at `over_ns`, if enough time is left to make it
+    /// worthwhile.
     pub(super) fn rest(&self, now: u64, over_ns: u64, settings: &Settings) -> Option<Budget> {
         let left_ns = over_ns.saturating_sub(now);
         (left_ns > settings.slice_us() * 1_000 / REST_PART)
@@ -81,7 +83,7 @@ impl Measures {
         self.seek_ns = seek_ns;
     }
 
-    /// Learns from one look.
+    /// Learns from one window.
     pub(super) fn learn(&mut self, outcome: &ListOutcome, now: u64) {
         if !outcome.deletions.is_empty() {
             self.last_unit_ns = now;
@@ -90,17 +92,18 @@ impl Measures {
         self.deletion.learn(outcome.removed(), outcome.removing_ns);
     }
 
-    /// For a look of a clear that puts what it takes out into another list.
+    /// Returns the budget of a clear that moves what it removes to another list.
     pub(super) fn with_put(&self, budget: Budget) -> Budget {
         Budget { max_bytes: MOVED_BYTES_MAX, put_ns: self.put.ns(), ..budget }
     }
 
-    /// Learns from so many messages put into another list.
+    /// Learns from pushing this many messages to another list.
     pub(super) fn put(&mut self, messages: u64, took_ns: u64) {
         self.put.learn(messages, took_ns);
     }
 
-    /// For a look at what workers hold: the way to its first entry is short, and earns no longer stretch.
+    /// Returns the budget of a slice over unacknowledged messages. Finding the first entry takes little time, so
+    /// the slice is not extended by it.
     pub(crate) fn unacked(&self, settings: &Settings, most: usize) -> Budget {
         let slice_ns = settings.slice_us() * 1_000;
         let budget = self.in_time(Time::AfterSeek { slice_ns, last_seek_ns: 0 }, slice_ns);
@@ -126,7 +129,8 @@ impl Measures {
         self.unacked.learn(messages, took_ns);
     }
 
-    /// With `appendfsync always`, or where nobody knows: when the next unit may be written, if not now.
+    /// With `appendfsync always`, or if the setting is unknown: returns when the next unit may be written, if not
+    /// now.
     pub(super) fn unit_not_before(&mut self, ctx: Ctx<'_>) -> Option<u64> {
         let now = now_ns();
         if !ctx.flags().aof() {
@@ -136,7 +140,7 @@ impl Measures {
             self.fsync_looked_ns = now;
             let args = [RString::new("GET"), RString::new("appendfsync")];
             let answer = call(ctx, c"CONFIG", CallMode::Read, &args).map(|answer| answer.list());
-            // Where CONFIG has another name nobody knows, and the careful pace costs the least.
+            // If CONFIG was renamed, the setting is unknown, and the slower pace is the safe one.
             self.fsync_always = match answer {
                 Ok(pair) => pair.get(1).is_some_and(|value| value == b"always"),
                 Err(_) => true,

@@ -1,5 +1,5 @@
-//! The journal of a job that moves messages: a list `qadmin:moved:<id>` beside its record, to which each unit appends
-//! what it moved. An undo reads it. What its elements are stands in `qadmin_core::moved`.
+//! The journal of a job that moves messages: a list `qadmin:moved:<id>` beside its record, to which each unit
+//! appends what it moved. An undo reads it. `qadmin_core::moved` describes its elements.
 
 use qadmin_core::job::Job;
 use qadmin_core::moved::{digest, elements};
@@ -12,7 +12,7 @@ use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::{Ctx, RString, log};
 use crate::settings;
 
-/// Elements that are read by one call: at most 32 KiB, 4,096 claims.
+/// Elements that one call reads: at most 32 KiB, which are 4,096 claims.
 const READ_AT_ONCE: u64 = 8;
 
 /// The key of a job's journal: in the queue's slot where slots exist.
@@ -30,20 +30,21 @@ pub(crate) fn key_of(job: &Job, ctx: Ctx<'_>) -> RString {
     RString::new(key(&job.start().queue, id, ctx.flags().cluster()))
 }
 
-/// A journal is there.
+/// Returns whether there is a journal under this key.
 pub(crate) fn exists(ctx: Ctx<'_>, key: &RString) -> bool {
     matches!(List::open(ctx, key, Mode::Read), OpenedList::List(_))
 }
 
-/// Removes a journal that is not true: what an earlier job with the same id left, or one that lacks what was moved back.
+/// Deletes a journal that would be wrong: one that an earlier job with the same id left, or one that lacks
+/// messages that were moved back.
 pub(crate) fn forget(ctx: Ctx<'_>, key: &RString) {
     if let Err(refusal) = call(ctx, c"UNLINK", CallMode::Write, &[RString::new(key.bytes())]) {
         log::warning(&format!("a journal could not be removed: {}", String::from_utf8_lossy(&refusal)));
     }
 }
 
-/// Appends the digests of these messages, in the unit that moves them, and renews the time to live. Says whether it
-/// did: without it an undo finds fewer of them than it could, and never others.
+/// Appends the digests of these messages, in the unit that moves them, and renews the time to live. Returns
+/// whether it did. Without these digests an undo finds fewer messages than it could, and never others.
 pub(crate) fn append(ctx: Ctx<'_>, job: &Job, messages: &[u64]) -> bool {
     let key = key_of(job, ctx);
     let (_, way) = job.journal();
@@ -60,13 +61,14 @@ pub(crate) fn append(ctx: Ctx<'_>, job: &Job, messages: &[u64]) -> bool {
     written.is_ok()
 }
 
-/// Lets a journal, where there is one, live as long as a record that is written now.
+/// Renews the time to live of a journal, if there is one, to that of a record that is written now.
 pub(crate) fn renew(ctx: Ctx<'_>, key: &RString) -> Result<(), Vec<u8>> {
     let ttl = settings::now().job_ttl_ms().to_string();
     call(ctx, c"PEXPIRE", CallMode::Write, &[RString::new(key.bytes()), RString::new(ttl)]).map(drop)
 }
 
-/// Reads what an undo may take until the time is over or all is read. False where the journal is gone or is not one.
+/// Reads what an undo may move back until the time is over or everything is read. Returns false if the journal is
+/// missing or damaged.
 pub(crate) fn read(ctx: Ctx<'_>, job: &mut Job, slice_ns: u64) -> bool {
     let key = key_of(job, ctx);
     let until = now_ns() + slice_ns;
@@ -75,7 +77,7 @@ pub(crate) fn read(ctx: Ctx<'_>, job: &mut Job, slice_ns: u64) -> bool {
         let args = [key.bytes().to_vec(), from.to_string().into(), to.to_string().into()].map(RString::new);
         let Ok(answer) = call(ctx, c"LRANGE", CallMode::Read, &args) else { return false };
         let elements = answer.list();
-        // It was there when the undo was accepted, and nobody but its job shortens it.
+        // It existed when the undo was accepted, and only its own job shortens it.
         if (from == 0 && elements.is_empty()) || !job.read_journal(&elements) {
             return false;
         }
@@ -86,7 +88,7 @@ pub(crate) fn read(ctx: Ctx<'_>, job: &mut Job, slice_ns: u64) -> bool {
     true
 }
 
-/// What a journal knows messages by.
+/// Returns the digests by which a journal identifies messages.
 pub(crate) fn digests(messages: &[RString]) -> Vec<u64> {
     messages.iter().map(|message| digest(message.bytes())).collect()
 }

@@ -1,6 +1,6 @@
-//! A count of 0 explains itself: what was probably meant by a key that is not there, and why no message matches.
+//! Explains a count of 0: which queue was probably meant if the key is missing, and why no message matches.
 //!
-//! Both looks are bounded in time, for everybody waits meanwhile, and neither decides anything.
+//! Both searches are bounded in time, because all clients wait meanwhile. Neither of them decides anything.
 
 use qadmin_core::error::quote;
 use qadmin_core::job::{Job, JobKind, Storage};
@@ -19,17 +19,17 @@ use crate::redis::{Ctx, RString};
 use crate::rights;
 use crate::settings;
 
-/// Longest walk over the keys, in slices: a command pays for it, as for its sample. A look at messages comes behind the last
-/// slice of a job, and takes no longer than one.
+/// Longest walk over the keys, in slices. The command waits for it, as for its sample. The search in messages
+/// comes after the last slice of a job, and takes no longer than one slice.
 const WALK_SLICES: u64 = 4;
-/// The clock is read after so many messages, or bytes of messages.
+/// The clock is read after this number of messages, or bytes of messages.
 const CLOCK_MESSAGES: u64 = 8;
 const CLOCK_BYTES: usize = 16 * 1024;
 /// Steps of the walk over the keys after which the clock is read.
 const CLOCK_STEPS: u32 = 16;
 
-/// There is no such key: which queue was probably meant. Only keys that the caller may read are named, and none where it is
-/// not known who that is.
+/// The key does not exist: finds the queue that was probably meant. Only keys that the caller may read are named,
+/// and none if the user is unknown.
 pub(crate) fn no_such_key(ctx: Ctx<'_>, queue: &[u8]) -> String {
     let none = format!("there is no key {}", quote(queue));
     let caller = ctx.caller();
@@ -49,12 +49,12 @@ pub(crate) fn no_such_key(ctx: Ctx<'_>, queue: &[u8]) -> String {
     }
 }
 
-/// Whether the caller may preview this queue, and so may learn that it is there.
+/// Returns whether the caller may preview this queue, and so may learn that it exists.
 fn may_see(caller: &Caller, queue: &[u8]) -> bool {
     rights::may_read(caller, &commands::PREVIEW, [queue])
 }
 
-/// The list whose name is nearest to this one, of those that a short walk over the keys comes across.
+/// Returns the list with the most similar name, among those that a short walk over the keys finds.
 fn nearest(ctx: Ctx<'_>, queue: &[u8], may_read: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
     let (began, longest) = (cpu_ns(), settings::now().slice_us() * 1_000 * WALK_SLICES);
     let mut best: Option<(usize, Vec<u8>)> = None;
@@ -66,7 +66,8 @@ fn nearest(ctx: Ctx<'_>, queue: &[u8], may_read: impl Fn(&[u8]) -> bool) -> Opti
                 return;
             }
             let Some(rank) = near::queue(queue, name) else { return };
-            // Of equally near ones the first by name, whatever the order of the walk.
+            // Among equally similar names the first in alphabetical order is chosen, whatever the order of the
+            // walk.
             let nearer = best.as_ref().is_none_or(|(least, there)| (rank, name) < (*least, there.as_slice()));
             if nearer && may_read(name) {
                 best = Some((rank, name.to_vec()));
@@ -80,8 +81,8 @@ fn nearest(ctx: Ctx<'_>, queue: &[u8], may_read: impl Fn(&[u8]) -> bool) -> Opti
     }
 }
 
-/// Why none of the messages matches that a completed job examined, as far as those tell that run next, or, of what workers
-/// hold, those that were delivered first.
+/// Explains why no message that a completed job examined matches, as far as the messages show that run next, or,
+/// for unacknowledged messages, those that were delivered first.
 pub(crate) fn explain(ctx: Ctx<'_>, job: &Job) -> Option<String> {
     let (start, counters) = (job.start(), job.counters());
     let nothing = counters.matched == 0 && counters.deleted == 0 && counters.match_notices.inexact == 0;
@@ -100,13 +101,13 @@ pub(crate) fn explain(ctx: Ctx<'_>, job: &Job) -> Option<String> {
     search.reasons.explain()
 }
 
-/// A look at messages, with an end.
+/// A search in messages that is bounded.
 struct Search {
     reasons: NoMatchReasons,
     began: u64,
     longest: u64,
     left: u64,
-    /// Since the clock was read.
+    /// Since the clock was read last.
     messages: u64,
     bytes: usize,
 }
@@ -118,7 +119,7 @@ impl Search {
         Self { reasons, began: cpu_ns(), longest, left, messages: 0, bytes: 0 }
     }
 
-    /// Another message may be looked at; counts it.
+    /// Counts a message, and returns whether it may be read.
     fn goes_on(&mut self) -> bool {
         if self.messages >= CLOCK_MESSAGES || self.bytes >= CLOCK_BYTES {
             if cpu_ns().saturating_sub(self.began) >= self.longest {
@@ -136,7 +137,7 @@ impl Search {
         self.bytes += message.len() + self.reasons.examine(message);
     }
 
-    /// Looks at the messages of each list that run next.
+    /// Reads the messages of each list that run next.
     fn at_lists(&mut self, ctx: Ctx<'_>, job: &Job) {
         let consumer_end = job.start().messages.spec().consumer_end;
         for key in job.keys() {

@@ -1,13 +1,13 @@
-//! Questions to the server before something is written: would it be refused, and where is the key?
+//! Questions to the server before a write: would it be refused, and where is the key?
 
 use crate::redis::call::{CallMode, call};
 use crate::redis::key::{Type, type_of};
 use crate::redis::{Ctx, RString};
 use crate::refusal::{Refusal, reason};
 
-/// Asks the server whether a write on this record's slot would be refused now, by a write that changes
-/// nothing and notifies nobody: removing a field that no record has. It is refused for all the reasons for
-/// which the real write would be, and may be asked while the queue is open.
+/// Asks the server whether it would refuse a write in this record's slot now, by a write that changes nothing and
+/// notifies nobody: it removes a field that no record has. It is refused for all reasons for which the real write
+/// would be refused, and can be used while the queue is open.
 pub(crate) fn probe(ctx: Ctx<'_>, record_key: &RString) -> Result<(), Refusal> {
     if !matches!(type_of(ctx, record_key), Type::Hash | Type::Missing) {
         return Err(Refusal::RecordKey);
@@ -20,10 +20,10 @@ pub(crate) fn probe(ctx: Ctx<'_>, record_key: &RString) -> Result<(), Refusal> {
     }
 }
 
-/// Whether the key's slot is served by another node now, or the key is on its way there. Asked when a queue
-/// is gone: MIGRATE and the loss of a slot delete keys as DEL does, and tell nothing else.
+/// Returns whether another node serves the key's slot now, or the key is being migrated. It is asked when a queue
+/// is missing: MIGRATE and the loss of a slot delete keys as DEL does, with no other event.
 pub(crate) fn has_moved(ctx: Ctx<'_>, key: &RString) -> bool {
-    // While its slot migrates, a key that is not here counts as one of the other node's.
+    // While its slot migrates, a key that is missing here counts as one of the other node.
     let asked = call(ctx, c"EXISTS", CallMode::Read, &[RString::new(key.bytes())]);
     asked.is_err_and(|line| reason(&line) == Refusal::Moved)
 }

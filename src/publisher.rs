@@ -1,12 +1,12 @@
-//! Events of jobs for those who listen on the channel `qadmin:events`.
+//! Events of jobs for subscribers of the channel `qadmin:events`.
 //!
-//! An event is put into the publisher where it happens and published in the hook before the poll, nowhere else: what
-//! happens to a job may happen inside a notification, a flush, a transaction or somebody's command, and no
-//! subscriber's connection is written to from there. The server has sent its replies when it calls the hook, so one
-//! more turn of the event loop has to come that sends these.
+//! An event is queued where it happens and published in the hook before the poll, nowhere else. What happens to a
+//! job may happen inside a notification, a flush, a transaction or a command of a client, where no subscriber's
+//! connection may be written to. When the server calls the hook it has already sent its replies, so one more turn
+//! of the event loop is needed to send the events.
 //!
-//! Where nobody could listen nothing is made and nothing published: the server is asked first (PUBSUB NUMSUB and
-//! NUMPAT, about 2 us together). A node of a cluster does not know the subscribers of the others, so there every
+//! If there are no subscribers, no event is made or published: the server is asked first (PUBSUB NUMSUB and
+//! NUMPAT, about 2 us together). A node of a cluster does not know the subscribers of other nodes, so there every
 //! event is published.
 
 use std::collections::VecDeque;
@@ -18,26 +18,26 @@ use crate::redis::clock::{now_ms, now_ns};
 use crate::redis::guard::guard;
 use crate::redis::{Ctx, RString};
 
-/// How often the progress of one job is told.
+/// How often the progress of a job is published.
 const PROGRESS_EVERY_NS: u64 = 250_000_000;
-/// Events that may wait to be published; beyond it the oldest is given up.
+/// Events that may wait to be published. Beyond it the oldest is given up.
 const EVENTS_MAX: usize = 1_000;
-/// Bytes that those may take: a queue's name may be long.
+/// Bytes that these events may take: the name of a queue can be long.
 const EVENTS_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Events that are published in one turn of the event loop.
 const EVENTS_PER_TURN: usize = 32;
 
-/// Events on their way.
+/// Events that wait to be published.
 #[derive(Debug, Default)]
 pub(crate) struct Publisher {
     events: VecDeque<Vec<u8>>,
     bytes: usize,
-    /// The last turn published some: the next one sends them.
+    /// The last turn published some, which the next turn sends.
     published: bool,
 }
 
 impl Publisher {
-    /// A further turn of the event loop is needed.
+    /// Returns whether a further turn of the event loop is needed.
     pub(crate) fn wants_turn(&self) -> bool {
         self.published || !self.events.is_empty()
     }
@@ -51,11 +51,11 @@ impl Publisher {
         }
     }
 
-    /// Publishes some. Only from the hook before the poll.
+    /// Publishes some events. It may be called only from the hook before the poll.
     pub(crate) fn publish(&mut self, ctx: Ctx<'_>) {
         self.published = false;
         for _ in 0..EVENTS_PER_TURN {
-            // Taken out first: one that panics must not stand in the way of others.
+            // Events are removed first, so that one that panics does not block the others.
             let Some(event) = self.events.pop_front() else { break };
             self.bytes -= event.len();
             self.published = true;
@@ -63,7 +63,7 @@ impl Publisher {
         }
     }
 
-    /// Puts what happened to a job into the publisher, if anybody may listen. Whatever goes wrong there: the job goes on.
+    /// Queues an event of a job, if there may be subscribers. Whatever fails here, the job continues.
     pub(crate) fn tell(&mut self, job: &mut Job, what: JobEvent) {
         let told =
             guard("an event of a job", || anybody_listens().then(|| event(what, &job.record(), now_ms())));
@@ -73,7 +73,7 @@ impl Publisher {
         }
     }
 
-    /// Tells of a job's progress, if it was not told lately.
+    /// Publishes the progress of a job, if that was not done lately.
     pub(crate) fn tell_progress(&mut self, job: &mut Job) {
         if job.was_told_before(now_ns(), PROGRESS_EVERY_NS) {
             self.tell(job, JobEvent::Progress);
@@ -81,7 +81,7 @@ impl Publisher {
     }
 }
 
-/// Whether anybody could hear an event. What cannot be asked counts as yes.
+/// Returns whether anybody could receive an event. If that is unknown, the answer is yes.
 fn anybody_listens() -> bool {
     let Some(ctx) = Ctx::detached() else { return false };
     let ask =

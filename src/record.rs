@@ -1,4 +1,4 @@
-//! The record of a clear in the keyspace: where it stands, how it is written and found again.
+//! The record of a clear in the keyspace: its key, how it is written, and how it is found again.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -15,19 +15,19 @@ use crate::redis::{Ctx, RString, fault, log};
 use crate::refusal::{Refusal, reason};
 use crate::settings;
 
-/// What every record's key begins with.
+/// The prefix of every record's key.
 pub(crate) const PREFIX: &[u8] = b"qadmin:job:";
 
-/// Records that may be pending at once; beyond it the oldest is given up (its job's end is then only in
-/// memory and in the log).
+/// Records that may be pending at once. Beyond it the oldest is given up: its end is then only in memory and in
+/// the log.
 const PENDING_MAX: usize = 1_000;
-/// Bytes that those may take.
+/// Bytes that these records may take.
 const PENDING_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Bytes that all records in the keyspace take together; beyond it those of the jobs that started first are deleted,
-/// also before their time is over. Some five thousand records of usual size fit.
+/// Bytes that all records in the keyspace take together. Beyond it the records of the jobs that started first are
+/// deleted, even before their time to live is over. Some five thousand records of usual size fit.
 const RECORDS_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// What a record takes in memory beside its texts, bytes: as MEMORY USAGE of Redis 7.0.15 says of one.
+/// Memory that a record takes in addition to its texts, bytes: measured by MEMORY USAGE of Redis 7.0.15.
 const RECORD_OVERHEAD: usize = 6 * 1024;
 /// The key of a job's record: in the queue's slot where slots exist.
 pub(crate) fn key(queue: &[u8], id: Uuid, cluster: bool) -> Vec<u8> {
@@ -42,14 +42,14 @@ pub(crate) fn key(queue: &[u8], id: Uuid, cluster: bool) -> Vec<u8> {
 fn id_of(key: &[u8]) -> Option<Uuid> {
     let rest = key.strip_prefix(PREFIX)?;
     let (tag, id) = rest.split_at(rest.len().checked_sub(36)?);
-    // A key that somebody else made long is no record of ours, and not kept.
+    // A longer key belongs to somebody else. It is not a record, and not kept.
     if tag.len() > "{4294967295}:".len() {
         return None;
     }
     Uuid::try_parse_ascii(id).ok()
 }
 
-/// A record that is to be written: all its fields, and the audit entry that goes with it.
+/// A record that is to be written: all of its fields, and its audit entry.
 #[derive(Debug)]
 pub(crate) struct PendingWrite {
     /// Logical database.
@@ -66,23 +66,23 @@ pub(crate) struct PendingWrite {
     pub(crate) audit: Option<Entry>,
 }
 
-/// The field of the hash that holds the digest of the request; not shown by STATUS.
+/// The field of the hash that holds the digest of the request. STATUS does not show it.
 const REQUEST: &str = "request";
 
 impl PendingWrite {
-    /// The record of a job as it stands.
+    /// Returns the record of a job in its present state.
     pub(crate) fn of(job: &mut Job, audit: Option<Entry>) -> Self {
         let record = job.record();
         let start = job.start();
         Self { db: start.db, id: start.id, queue: start.queue.clone(), record, digest: start.digest, audit }
     }
 
-    /// Brings the record under its key up to date, whole, with its time to live, and writes the audit entry: one unit
-    /// with whatever else the callback replicates.
+    /// Updates the whole record under its key, with its time to live, and writes the audit entry: one unit with
+    /// everything else that the callback replicates.
     ///
     /// # Errors
-    /// The server's refusal; nothing was written then. Where the key holds something else for good, the audit
-    /// entry stands all the same.
+    /// The server's refusal; in this case nothing was written. If the key permanently holds something else, the
+    /// audit entry is written nevertheless.
     pub(crate) fn write(&self, ctx: Ctx<'_>) -> Result<(), Refusal> {
         let written = self.write_hash(ctx).map_err(|line| reason(&line));
         if let (Ok(()) | Err(Refusal::RecordKey), Some(entry)) = (&written, &self.audit) {
@@ -91,10 +91,10 @@ impl PendingWrite {
         written
     }
 
-    /// Writes the fields that the key does not hold yet. What it holds is read first, each time: whoever deleted the
-    /// key, or a field of it, or let it expire since the last write gets the whole record back, and a record of which
-    /// only a part is there cannot come to be. Replicas and the append-only file then hear of the few fields that a
-    /// slice changes, and of a long filter once.
+    /// Writes the fields that differ from those under the key. The hash is read first each time: if the key or one
+    /// of its fields was deleted or has expired since the last write, the whole record is restored, and a partial
+    /// record cannot come into existence. Replicas and the append-only file then receive only the few fields that
+    /// a slice changes, and a long filter once.
     fn write_hash(&self, ctx: Ctx<'_>) -> Result<(), Vec<u8>> {
         ctx.select(self.db);
         let name = key(&self.queue, self.id, ctx.flags().cluster());
@@ -114,14 +114,17 @@ impl PendingWrite {
         expire(ctx, &name)?;
         if let Err(refusal) = self.write_more(ctx) {
             let refusal = String::from_utf8_lossy(&refusal).into_owned();
-            log::warning(&format!("what belongs to the record of job {} was refused: {refusal}", self.id));
+            log::warning(&format!(
+                "an update that belongs to the record of job {} was refused: {refusal}",
+                self.id
+            ));
         }
         Ok(())
     }
 
-    /// Lets the journal of a job that moved messages live as long as its record. Of an undo: notes in the record of the
-    /// job that it undoes by whom it is undone, and how many of its messages are back; that record and its journal live
-    /// as long as this one.
+    /// Renews the time to live of the journal of a job that moved messages. For an undo, notes in the record of
+    /// the job that it undoes which job undoes it, and how many messages are back; that record and its journal are
+    /// kept as long as this one.
     fn write_more(&self, ctx: Ctx<'_>) -> Result<(), Vec<u8>> {
         let cluster = ctx.flags().cluster();
         if self.record.int(Member::Deleted) > 0 && !self.record.text(Member::To).is_empty() {
@@ -148,18 +151,18 @@ impl PendingWrite {
         moved::renew(ctx, &RString::new(moved::key(&self.queue, id, cluster)))
     }
 
-    /// Two databases changed places.
+    /// Follows SWAPDB of two databases.
     pub(crate) fn swapped(&mut self, a: i32, b: i32) {
         self.db = swapped(self.db, a, b);
     }
 
-    /// This is where [`PendingWrite::write`] writes.
+    /// Returns whether this is the key that [`PendingWrite::write`] writes.
     pub(crate) fn lies_under(&self, place: &[u8], ctx: Ctx<'_>) -> bool {
         place == key(&self.queue, self.id, ctx.flags().cluster())
     }
 }
 
-/// Where a database is after two changed places.
+/// Returns the number of a database after two were swapped.
 fn swapped(db: i32, a: i32, b: i32) -> i32 {
     match db {
         _ if db == a => b,
@@ -168,12 +171,12 @@ fn swapped(db: i32, a: i32, b: i32) -> i32 {
     }
 }
 
-/// Half of the places for records that wait to be written are taken.
+/// Returns whether half of the places for pending records are used.
 pub(crate) fn is_backlog_long(pending: &VecDeque<PendingWrite>) -> bool {
     pending.len() >= PENDING_MAX / 2
 }
 
-/// Queues a record that is to be written later, in the place of an older one of the same job.
+/// Queues a record that is to be written later. It replaces an older one of the same job.
 pub(crate) fn queue_write(pending: &mut VecDeque<PendingWrite>, record: PendingWrite) {
     pending.retain(|older| older.id != record.id || older.audit.is_some());
     let sizes = pending.iter().map(|pending| pending.record.bytes());
@@ -182,7 +185,7 @@ pub(crate) fn queue_write(pending: &mut VecDeque<PendingWrite>, record: PendingW
     pending.push_back(record);
 }
 
-/// Lets a record live for its time.
+/// Sets the time to live of a record.
 fn expire(ctx: Ctx<'_>, key: &[u8]) -> Result<(), Vec<u8>> {
     let ttl = settings::now().job_ttl_ms().to_string();
     call(ctx, c"PEXPIRE", CallMode::Write, &[RString::new(key), RString::new(ttl)]).map(drop)
@@ -192,7 +195,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// What [`hex`] made of a digest; zeros for anything else.
+/// Reverses [`hex`] for a digest. Anything else becomes zeros.
 fn digest(hex: &[u8]) -> [u8; 32] {
     let mut digest = [0; 32];
     let (pairs, rest) = hex.as_chunks::<2>();
@@ -214,12 +217,12 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// The request with this digest started the job.
+    /// Returns whether the request with this digest started the job.
     pub(crate) fn is_from(&self, digest: &[u8; 32]) -> bool {
         self.request == hex(digest).as_bytes()
     }
 
-    /// The same as a record that is to be written again.
+    /// Converts it to a record that is to be written again.
     pub(crate) fn rewritten(self, id: Uuid, db: i32, audit: Entry) -> PendingWrite {
         let queue = self.record.text(Member::Queue).to_vec();
         let digest = digest(&self.request);
@@ -227,11 +230,11 @@ impl Stored {
     }
 }
 
-/// Fields of a hash that may be a record: a record has fewer, and what has more is not read.
+/// Largest number of fields of a hash that can be a record. A record has fewer; a hash with more is not read.
 const RECORD_FIELDS_MAX: u64 = 256;
 
-/// Returns the fields of the hash under a key of the selected database; none where the key is missing, holds another
-/// type, or holds a hash with so many fields that it is not a record.
+/// Returns the fields of the hash under a key of the selected database. There are none if the key is missing,
+/// holds another type, or holds a hash with so many fields that it is not a record.
 fn hash_at(ctx: Ctx<'_>, key: &RString) -> HashMap<Vec<u8>, Vec<u8>> {
     match Hash::open(ctx, key) {
         OpenedHash::Hash(hash) if hash.len() <= RECORD_FIELDS_MAX => {}
@@ -242,8 +245,8 @@ fn hash_at(ctx: Ctx<'_>, key: &RString) -> HashMap<Vec<u8>, Vec<u8>> {
     std::iter::from_fn(|| fields.next().zip(fields.next())).collect()
 }
 
-/// Reads the record under a key of the given database. A live status without a live job is shown as
-/// interrupted on a primary.
+/// Reads the record under a key of the given database. On a primary, a live status without a live job is shown as
+/// interrupted.
 pub(crate) fn read(ctx: Ctx<'_>, db: i32, key: &[u8]) -> Option<Stored> {
     let mut stored = read_as_it_stands(ctx, db, key)?;
     if ctx.flags().primary() {
@@ -266,8 +269,8 @@ pub(crate) fn read_as_it_stands(ctx: Ctx<'_>, db: i32, key: &[u8]) -> Option<Sto
     Some(Stored { record, request })
 }
 
-/// Puts into the record of a job that moved messages who undid it, as its hash says: that may have happened while another
-/// server was the primary.
+/// Completes the record of a job that moved messages with the undo that its hash names: that may have happened
+/// while another server was the primary.
 pub(crate) fn read_undone(ctx: Ctx<'_>, db: i32, key: &[u8], record: &mut Record) {
     let before = ctx.db();
     if record.text(Member::To).is_empty() || !ctx.select(db) {
@@ -286,25 +289,26 @@ pub(crate) fn read_undone(ctx: Ctx<'_>, db: i32, key: &[u8], record: &mut Record
     }
 }
 
-/// Records still to be looked at.
+/// Records to check for jobs that died without writing their end.
 pub(crate) type OrphanedRecords = VecDeque<(Uuid, i32, Vec<u8>)>;
 
-/// Where the records are that this server has seen: by id, so that an id alone finds them.
+/// The keys of the records that this server has seen, by id, so that an id alone finds them.
 #[derive(Default)]
 pub(crate) struct Index {
     places: HashMap<Uuid, (i32, Vec<u8>)>,
-    /// Of those that were read once: when their jobs started, and what they take in memory, bytes.
+    /// For records that were read once: the start of their jobs, and their size in memory in bytes.
     started: HashMap<Uuid, (i64, usize)>,
-    /// The sum of the latter.
+    /// The sum of these sizes.
     bytes: usize,
-    /// The same in the order of their start.
+    /// The same, in the order of the start.
     by_start: BTreeSet<(i64, Uuid)>,
-    /// The others: nobody has read them yet.
+    /// The other records, which nobody has read yet.
     unread: BTreeSet<Uuid>,
 }
 
 impl Index {
-    /// Records that are indexed at most; a server with more answers those by QUEUE or from their database.
+    /// Largest number of records in the index. If the server has more, they are found by QUEUE or in their
+    /// database.
     const MAX: usize = 100_000;
 
     /// A key was written or loaded.
@@ -337,7 +341,8 @@ impl Index {
         }
     }
 
-    /// A record was read: when its job started never changes. What is no record counts as the oldest.
+    /// Notes what a record says: the start of its job never changes. A key that is not a record counts as the
+    /// oldest.
     pub(crate) fn learn(&mut self, id: Uuid, record: Option<&Record>) {
         if self.unread.remove(&id) {
             let started = record.map_or(i64::MIN, |record| record.int(Member::StartedAt));
@@ -348,23 +353,23 @@ impl Index {
         }
     }
 
-    /// One that nobody has read yet.
+    /// Returns a record that nobody has read yet.
     pub(crate) fn some_unread(&self) -> Option<(Uuid, i32, Vec<u8>)> {
         let id = self.unread.first()?;
         self.places.get(id).map(|(db, key)| (*id, *db, key.clone()))
     }
 
-    /// All records together take more than [`RECORDS_BYTES_MAX`].
+    /// Returns whether all records together take more than [`RECORDS_BYTES_MAX`].
     pub(crate) fn takes_too_much(&self) -> bool {
         self.bytes > RECORDS_BYTES_MAX
     }
 
-    /// Those that were read once, the earliest start first.
+    /// Returns the ids of the records that were read once, the earliest start first.
     pub(crate) fn oldest(&self) -> impl Iterator<Item = Uuid> {
         self.by_start.iter().map(|(_, id)| *id)
     }
 
-    /// Those that were read once, the latest start first.
+    /// Returns the records that were read once, the latest start first.
     pub(crate) fn newest(&self) -> impl Iterator<Item = (i64, Uuid)> {
         self.by_start.iter().rev().copied()
     }
@@ -379,19 +384,19 @@ impl Index {
         }
     }
 
-    /// Two databases changed places.
+    /// Follows SWAPDB of two databases.
     pub(crate) fn swapped(&mut self, a: i32, b: i32) {
         for place in self.places.values_mut() {
             place.0 = swapped(place.0, a, b);
         }
     }
 
-    /// Where the record with this id is.
+    /// Returns where the record with this id is.
     pub(crate) fn find(&self, id: Uuid) -> Option<(i32, Vec<u8>)> {
         self.places.get(&id).cloned()
     }
 
-    /// Every place.
+    /// Returns all places of records.
     pub(crate) fn all(&self) -> Vec<(Uuid, i32, Vec<u8>)> {
         self.places.iter().map(|(id, (db, key))| (*id, *db, key.clone())).collect()
     }

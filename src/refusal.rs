@@ -1,11 +1,11 @@
-//! Why the server does not let a unit be written.
+//! Why the server refuses a unit.
 
-/// Why a unit may not be written now.
+/// Why a unit cannot be written now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// Later perhaps; what `waiting` says.
+    /// A later attempt may succeed; the text for `waiting`.
     Wait(&'static str),
-    /// The queue's slot is no longer served here.
+    /// The slot of the queue is no longer served here.
     Moved,
     /// The record's key holds another type.
     RecordKey,
@@ -17,7 +17,7 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// Trying again later may help.
+    /// A later attempt may succeed.
     pub(crate) fn may_pass(&self) -> bool {
         matches!(self, Self::Wait(_))
     }
@@ -34,7 +34,7 @@ impl std::fmt::Display for Refusal {
     }
 }
 
-/// What the server's refusal means for a job.
+/// Returns what the server's refusal means for a job.
 pub(crate) fn reason(line: &[u8]) -> Refusal {
     let says = |word: &[u8]| line.windows(word.len()).any(|w| w == word);
     if says(b"WRONGTYPE") {

@@ -1,8 +1,8 @@
-//! Who may do what with keys that the server does not see: those of a job, those that belong to a queue, and those that
-//! a walk over the database finds.
+//! Permissions on keys that the server does not check: those of a job, those that belong to a queue, and those
+//! that a walk over the database finds.
 //!
-//! Every question is about a command and all keys that it touches, because the server's rule is that one selector of
-//! the user permits all of them together.
+//! Every check is about a command and all keys that it touches, because the rule of the server is that one
+//! selector of the user permits all of them together.
 
 use qadmin_core::error::{Error, ServerError};
 use qadmin_core::job::{Job, JobKind};
@@ -12,11 +12,11 @@ use crate::redis::acl::{self, Access, Right};
 use crate::redis::caller::Caller;
 use crate::redis::{Ctx, server};
 
-/// A key and what is done with it.
+/// A key and how it is used.
 pub(crate) type Need<'a> = (&'a [u8], Access);
 
-/// Whether the caller may run this command on these keys. Modules and the primary's link have no user, and may. Of a
-/// command with a key spec the first key is the queue.
+/// Returns whether the caller may run this command on these keys. Modules and the link to the primary have no
+/// user, and may. For a command with a key spec the first key is the queue.
 pub(crate) fn may(caller: &Caller, command: &CommandSpec, needs: &[Need<'_>]) -> bool {
     match &caller.user {
         Some(user) => acl::may(user, command, needs) == Right::Granted,
@@ -24,7 +24,7 @@ pub(crate) fn may(caller: &Caller, command: &CommandSpec, needs: &[Need<'_>]) ->
     }
 }
 
-/// Whether the caller may run this command on keys that it reads.
+/// Returns whether the caller may run this command on keys that it reads.
 pub(crate) fn may_read<'a>(
     caller: &Caller,
     command: &CommandSpec,
@@ -34,10 +34,10 @@ pub(crate) fn may_read<'a>(
     may(caller, command, &needs)
 }
 
-/// The same, with the refusal in the server's own words. It goes to ACL LOG as the server's own do.
+/// Does the same check, and refuses in the server's own words. Refusals go to ACL LOG as the server's own do.
 ///
 /// # Errors
-/// [`ServerError::NoPermKey`]; [`ServerError::NoCommand`] where nobody can know who called a script.
+/// [`ServerError::NoPermKey`]; [`ServerError::NoCommand`] if the user who called a script is unknown.
 pub(crate) fn check(
     ctx: Ctx<'_>,
     caller: &Caller,
@@ -53,7 +53,7 @@ pub(crate) fn check(
         return Err(ServerError::NoCommand { command }.into());
     }
     if let Some(user) = &caller.user {
-        // The key that no selector grants, or the one that is one too many.
+        // Returns the key that no selector grants, or the key that is one too many.
         let refused = needs.iter().find(|need| acl::may(user, command, &[**need]) != Right::Granted);
         if let Some((key, _)) = refused.or(needs.last()) {
             acl::log_denied_key(ctx, user, key);
@@ -62,7 +62,7 @@ pub(crate) fn check(
     Err(ServerError::NoPermKey.into())
 }
 
-/// The command that starts jobs of this kind.
+/// Returns the command that starts jobs of this kind.
 pub(crate) fn starter(kind: JobKind) -> &'static CommandSpec {
     match kind {
         JobKind::Preview => &commands::PREVIEW,
@@ -72,8 +72,8 @@ pub(crate) fn starter(kind: JobKind) -> &'static CommandSpec {
     }
 }
 
-/// What a job does with its keys: the queue's own name first, its other lists, the index of what workers hold, and
-/// where matches go.
+/// Returns how a job uses its keys: the name of the queue first, its other lists, the index of unacknowledged
+/// messages, and the destination of matches.
 pub(crate) fn needs_of(job: &Job) -> Vec<Need<'_>> {
     let start = job.start();
     let access = if start.kind.is_recorded() { Access::TakeOut } else { Access::Read };

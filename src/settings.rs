@@ -10,13 +10,13 @@ use crate::redis::{Ctx, config};
 
 static IN_FORCE: MainCell<Option<Settings>> = MainCell::new(None);
 
-/// A copy of the settings as they are now.
+/// Returns a copy of the present settings.
 pub(crate) fn now() -> Settings {
     IN_FORCE.try_borrow_mut().and_then(|settings| settings.clone()).unwrap_or_default()
 }
 
-/// Registers the settings with the server. What `loadmodule` says becomes the default, which redis.conf
-/// and LOADEX override.
+/// Registers the settings with the server. The arguments of `loadmodule` become the defaults, which redis.conf and
+/// LOADEX override.
 pub(crate) fn register(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
     let given = parse_load_args(args).map_err(|error| error.text())?;
     let _ = config::CALLBACKS.set(config::Callbacks { get, set, get_text, set_text });

@@ -1,4 +1,4 @@
-//! What the module knows between callbacks, and the keyspace events of its own. Callbacks get at it through `entry`.
+//! What the module knows between callbacks, and its own keyspace events. Callbacks access it through `entry`.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -14,36 +14,37 @@ use crate::totals::Totals;
 use crate::waiters::Waiters;
 use crate::walk::Walks;
 
-/// Everything between callbacks.
+/// The state between callbacks.
 #[derive(Default)]
 pub(crate) struct State {
-    /// Jobs, live and remembered.
+    /// Live and remembered jobs.
     pub(crate) registry: Registry,
     /// Counts that answer equal previews.
     pub(crate) caches: Caches,
-    /// Names of the queues that jobs were started on: events of other keys are not looked at.
+    /// Names of the queues on which jobs were started. Events of other keys are ignored.
     pub(crate) queues: HashSet<Vec<u8>>,
     /// When the next slice may run.
     pub(crate) pace: Pace,
-    /// The running turn of the event loop.
+    /// The present turn of the event loop.
     pub(crate) turn: TurnClock,
-    /// Clients that wait for a job.
+    /// Blocked clients that wait for a job.
     pub(crate) waiters: Waiters,
     /// Walks over the keys of a database.
     pub(crate) walks: Walks,
-    /// Where records are.
+    /// The keys of records.
     pub(crate) records: Index,
     /// Records that could not be written yet.
     pub(crate) pending: VecDeque<PendingWrite>,
-    /// Records that are to be looked at: do they tell of a job that lives no more?
+    /// Records to check for jobs that died without writing their end.
     pub(crate) orphaned: OrphanedRecords,
-    /// What the last slice over lists noted; kept for its memory.
+    /// The outcome of the last slice over lists, kept to use its memory again.
     pub(crate) outcome: ListOutcome,
-    /// The time that the running slice took to its first message, and again where it walks twice, in nanoseconds.
+    /// The time to the first message in the present slice, and again in its second walk if there is one, in
+    /// nanoseconds.
     pub(crate) seek_ns: u64,
-    /// Measures that the next slices are planned with.
+    /// The measurements by which the next slices are planned.
     pub(crate) measures: Measures,
-    /// Events that are to be published.
+    /// Events that wait to be published.
     pub(crate) publisher: Publisher,
     /// Counters of INFO.
     pub(crate) totals: Totals,
@@ -52,11 +53,12 @@ pub(crate) struct State {
 /// Database, key, event.
 type OwnEvent = (i32, Vec<u8>, &'static [u8]);
 
-/// The keyspace event of our own that is being told.
+/// The keyspace event that the module itself is announcing.
 static OWN_EVENT: MainCell<Option<OwnEvent>> = MainCell::new(None);
 
-/// Runs `tell`, which notifies everybody of one event; it is not followed when it comes back to us, because
-/// whoever writes tells the jobs exactly what moved. What other modules do when they hear of it is followed.
+/// Runs `tell`, which notifies everybody of one event of this module. The event is not followed when it comes
+/// back, because the code that writes has already told the jobs exactly what moved. What other modules do on that
+/// notification is followed.
 pub(crate) fn tell_own(ctx: Ctx<'_>, key: &[u8], event: &'static [u8], tell: impl FnOnce()) {
     let expect = |own| {
         if let Some(mut expected) = OWN_EVENT.try_borrow_mut() {
@@ -68,9 +70,10 @@ pub(crate) fn tell_own(ctx: Ctx<'_>, key: &[u8], event: &'static [u8], tell: imp
     expect(None);
 }
 
-/// This keyspace event is our own doing, and told by its doer.
+/// Returns whether the module itself caused this keyspace event; the jobs know of it already.
 pub(crate) fn is_own(ctx: Ctx<'_>, key: &[u8], event: &[u8]) -> bool {
     let Some(mut own) = OWN_EVENT.try_borrow_mut() else { return false };
-    // Once: another module that hears of it and does the same again is not us.
+    // It counts once: if another module repeats the same change on the notification, that is not this module's own
+    // event.
     own.take_if(|(db, of, name)| *name == event && of == key && *db == ctx.db()).is_some()
 }

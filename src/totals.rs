@@ -1,4 +1,4 @@
-//! What the module counts.
+//! The counters of the module.
 
 use qadmin_core::job::Histogram;
 
@@ -22,7 +22,7 @@ pub(crate) struct Totals {
     pub(crate) work_max_us: u64,
     /// The same among slices that kept their processor, microseconds.
     pub(crate) own_work_max_us: u64,
-    /// Slices that did not: the kernel or the hypervisor ran something else.
+    /// Slices that were interrupted: the kernel or the hypervisor ran something else.
     pub(crate) interrupted: u64,
     /// All seeks, nanoseconds.
     pub(crate) seek_ns: u64,

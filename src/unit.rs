@@ -1,4 +1,4 @@
-//! Repeating a unit of a clear: what a primary took out of a list is taken out here, or nothing is.
+//! Repeats a unit of a clear: what the primary removed from a list is removed here, or nothing is.
 
 use qadmin_core::queue::End;
 use qadmin_core::scan::{Deletion, Queue, fingerprint};
@@ -11,17 +11,17 @@ use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::{Ctx, RString};
 use crate::state::State;
 
-/// What became of a unit from a primary or an append-only file.
+/// The result of applying a unit from a primary or an append-only file.
 pub(crate) enum Applied {
-    /// Done; it may not be left by a panic before it was passed on.
+    /// It was applied. A panic must not leave it before it was passed on.
     Done(AbortOnUnwind),
-    /// The list holds something else; nothing was touched.
+    /// The list holds something else; nothing was changed.
     Mismatch,
 }
 
 /// Repeats a unit.
 pub(crate) fn apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
-    // A panic before the first deletion is a mismatch: nothing was touched.
+    // A panic before the first deletion is a mismatch: nothing was changed.
     let done = guard("a unit of the primary", || try_apply(state, ctx, args)).unwrap_or(Applied::Mismatch);
     match done {
         Applied::Done(_) => state.totals.applied += 1,
@@ -43,7 +43,7 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
     let Some(len) = qadmin_core::args::parse_u64(len) else { return Applied::Mismatch };
     let Some(deletions) = unpack(len, indexes, prints) else { return Applied::Mismatch };
     let name = RString::new(key);
-    // Twice: nothing may be touched before everything was compared.
+    // The list is walked twice: nothing may be changed before everything was compared.
     let OpenedList::List(mut list) = List::open(ctx, &name, Mode::Read) else { return Applied::Mismatch };
     if list.len() != len || !deletions.iter().all(|deletion| holds(&mut list, deletion)) {
         return Applied::Mismatch;
@@ -65,7 +65,7 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
     for (taken, deletion) in deletions.iter().enumerate() {
         let index = deletion.index - taken as u64;
         if list.read(index, |_| ()).is_none() || !list.delete(index) {
-            // It held all of them a moment ago: the list is broken, and going on would spread it.
+            // The list held all of them a moment ago, so it is broken, and continuing would spread the damage.
             std::process::abort();
         }
     }

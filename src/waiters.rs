@@ -1,9 +1,9 @@
-//! Clients that wait for a job.
+//! Blocked clients that wait for a job.
 //!
-//! A client whose job has ended is let go in the hook before the poll and nowhere else: there the server
-//! replies to it next. Earlier, its time-out or CLIENT UNBLOCK may come in between, and Redis 7.0 then drops
-//! the reply: it asks nobody for one that is already let go (moduleBlockedClientTimedOut), and the client
-//! waits for ever.
+//! A client whose job has ended is unblocked in the hook before the poll and nowhere else, because there the
+//! server sends the reply next. If it were unblocked earlier, its timeout or CLIENT UNBLOCK could come in between.
+//! Redis 7.0 then drops the reply: it does not request one for a client that is already unblocked
+//! (moduleBlockedClientTimedOut), and the client waits forever.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -16,14 +16,14 @@ use crate::redis::block::{Blocked, ClientId};
 
 /// Clients that may wait at once.
 pub(crate) const WAITERS_MAX: usize = 10_000;
-/// Bytes of the requests of waiting previews and stats that are kept at once: a filter may be long.
+/// Bytes of the requests of waiting previews and stats that are kept at once: a filter can be long.
 pub(crate) const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Clients that are let go in one turn of the event loop: each reply takes some microseconds, and a thousand
+/// Clients that are unblocked in one turn of the event loop: each reply takes some microseconds, and a thousand
 /// clients may wait for one job.
 pub(crate) const RELEASED_PER_TURN: usize = 32;
 
-/// Immediate samples that are looked for in one turn for previews whose time is up or whose count failed: each may
-/// take some slices, and a thousand clients' time may be up at once. The others show what the scan has found.
+/// Immediate samples that are taken in one turn for previews whose time is up or whose count failed: each may take
+/// some slices, and the time of a thousand clients may be up at once. The others show what the scan has found.
 pub(crate) const SAMPLES_PER_TURN: usize = 1;
 
 /// What a client waits for.
@@ -42,49 +42,49 @@ pub(crate) enum WaitFor {
 /// A command that waits for the count of a job.
 #[derive(Debug)]
 pub(crate) struct CountWait<R> {
-    /// What was asked.
+    /// The request.
     pub(crate) request: R,
     /// The messages that are counted, as they were when the command was accepted.
     pub(crate) target: JobTarget,
-    /// What the messages looked like then, where the reply shows that.
+    /// What the messages looked like then, if the reply shows that.
     pub(crate) looks_like: Option<Recognised>,
-    /// When the command came: steady clock, nanoseconds.
+    /// When the command arrived: steady clock, nanoseconds.
     pub(crate) accepted_ns: u64,
-    /// It joined another client's scan.
+    /// It joined the scan of another client.
     pub(crate) deduplicated: bool,
-    /// Memory that it takes, see [`CountWait::bytes_of`].
+    /// The memory that it takes, see [`CountWait::bytes_of`].
     pub(crate) bytes: usize,
 }
 
 impl<R: CountRequest> CountWait<R> {
-    /// About how many bytes it takes to keep a request: the names of its keys and the filter, which is kept as conditions
-    /// and as text.
+    /// Returns approximately how many bytes a kept request takes: the names of its keys and the filter, which is
+    /// kept as conditions and as text.
     pub(crate) fn bytes_of(request: &R, target: &JobTarget) -> usize {
         2 * target.bytes() + 3 * request.filter().text_len()
     }
 }
 
-/// One waiting client.
+/// A blocked client.
 #[derive(Debug)]
 pub(crate) struct Waiter {
     /// The job or walk that it waits for.
     pub(crate) job: Uuid,
     /// For what.
     pub(crate) what: WaitFor,
-    /// How far it is.
+    /// Its stage.
     stage: Stage,
-    /// Lets the client go; `None` once that was done.
+    /// Unblocks the client; `None` after that was done.
     pub(crate) token: Option<Blocked>,
 }
 
-/// How far a waiting client is.
+/// The stage of a blocked client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Its job lives.
+    /// Its job is live.
     Waits,
-    /// Its job ended: it is among those to let go.
+    /// Its job has ended: it is one of the next to unblock.
     Due,
-    /// It was unblocked; its reply is the next thing that happens to it.
+    /// It was unblocked, and gets its reply next.
     LetGo,
 }
 
@@ -98,25 +98,26 @@ impl Waiter {
     }
 }
 
-/// All of them.
+/// All blocked clients.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
     all: HashMap<ClientId, Waiter>,
-    /// Clients to let go. Some may be gone by then, and a handle may have come back as another client's.
+    /// Clients to unblock. Some may have disconnected by then, and a handle may have been used again for another
+    /// client.
     due: VecDeque<ClientId>,
     /// Bytes of all requests.
     bytes: usize,
-    /// Immediate samples that were looked for in this turn.
+    /// Immediate samples that were taken in this turn.
     samples: usize,
 }
 
 impl Waiters {
-    /// Clients that wait.
+    /// Returns the number of clients that wait.
     pub(crate) fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// One more client may wait whose request takes so many bytes.
+    /// Returns whether another client with a request of this many bytes may be blocked.
     pub(crate) fn has_room_for(&self, bytes: usize) -> bool {
         self.all.len() < WAITERS_MAX && self.bytes + bytes <= WAITING_BYTES_MAX
     }
@@ -129,7 +130,7 @@ impl Waiters {
         self.all.insert(id, waiter);
     }
 
-    /// Everybody who waits for this job is to go, turn by turn.
+    /// Marks all clients that wait for this job to be unblocked, in turns.
     pub(crate) fn release(&mut self, job: Uuid) {
         let waits = |waiter: &Waiter| waiter.job == job && waiter.stage == Stage::Waits;
         for (client, waiter) in self.all.iter_mut().filter(|(_, waiter)| waits(waiter)) {
@@ -138,12 +139,12 @@ impl Waiters {
         }
     }
 
-    /// Nobody is to be let go.
+    /// Returns whether there is no client to unblock.
     pub(crate) fn none_due(&self) -> bool {
         self.due.is_empty()
     }
 
-    /// Lets some of those go whose job ended. Only from the hook before the poll.
+    /// Unblocks some clients whose job has ended. It may be called only from the hook before the poll.
     pub(crate) fn let_go(&mut self) {
         self.samples = 0;
         for client in self.due.drain(..self.due.len().min(RELEASED_PER_TURN)) {
@@ -156,18 +157,18 @@ impl Waiters {
         }
     }
 
-    /// One more immediate sample may be looked for in this turn.
+    /// Returns whether one more immediate sample may be taken in this turn, and counts it.
     pub(crate) fn may_sample(&mut self) -> bool {
         self.samples += 1;
         self.samples <= SAMPLES_PER_TURN
     }
 
-    /// Somebody waits for this job.
+    /// Returns whether a client waits for this job.
     pub(crate) fn any(&self, job: Uuid) -> bool {
         self.all.values().any(|waiter| waiter.job == job)
     }
 
-    /// Takes a client out: it is replied to, or it is gone.
+    /// Removes a client: it gets its reply, or it has disconnected.
     pub(crate) fn take(&mut self, client: ClientId) -> Option<Waiter> {
         let waiter = self.all.remove(&client)?;
         self.bytes -= waiter.bytes();

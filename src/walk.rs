@@ -29,24 +29,25 @@ use crate::redis::{Ctx, RString, server};
 use crate::rights::may_read;
 use crate::settings;
 
-/// Walks that may be under way at once, one for each client that waits.
+/// Walks that may run at once, one for each client that waits.
 pub(crate) const WALKS_MAX: usize = 8;
-/// Longest that a client waits for its walk, milliseconds.
+/// The longest time that a client waits for its walk, milliseconds.
 pub(crate) const WALK_MAX_MS: u64 = 10_000;
-/// Bindings of one exchange that are looked at.
+/// Bindings of one exchange that are read.
 const BINDINGS_MAX: u64 = 1_000;
-/// Messages at either end of a list that its size is estimated from.
+/// Messages at either end of a list from which its size is estimated.
 const SAMPLED: u64 = 4;
-/// Elements of a list that may be ids of jobs, of which the jobs are looked for.
+/// Elements of a list that may be ids of jobs, and whose jobs are looked up.
 const IDS_PER_LIST: usize = 2;
-/// Bytes after which no further message of a list is looked at.
+/// Bytes after which no further message of a list is read.
 const SAMPLED_BYTES: u64 = 64 * 1024;
-/// The bindings of Celery's own exchange: looked at first, so that a walk which is cut short knows those queues.
+/// The bindings of Celery's own exchange. They are read first, so that a walk that is cut short knows those
+/// queues.
 const FIRST: &[u8] = b"_kombu.binding.celery";
 /// Steps of the scan after which the clock is read.
 const STEPS_PER_LOOK: u32 = 16;
 
-/// Something that was named and is to be looked at.
+/// A name that was found and is to be read.
 #[derive(Debug)]
 enum Aside {
     /// A key that holds a list.
@@ -62,7 +63,7 @@ enum Aside {
 /// One walk.
 #[derive(Debug)]
 pub(crate) struct Walk {
-    /// Under what its client waits.
+    /// The id under which its client waits.
     pub(crate) id: Uuid,
     request: Queues,
     db: i32,
@@ -104,18 +105,19 @@ impl Walk {
         })
     }
 
-    /// It met every key.
+    /// It has met every key.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// It ends here, and says that something is missing.
+    /// It ends here, and reports that something is missing.
     fn give_up(&mut self) {
         self.found.cut();
         self.ended = true;
     }
 
-    /// Walks on for the time of one slice, of the processor's: a thread that is not run meanwhile keeps its time.
+    /// Continues the walk for the time of one slice of processor time: a thread that is interrupted meanwhile
+    /// keeps its time.
     pub(crate) fn slice(&mut self, ctx: Ctx<'_>) {
         let until = cpu_ns() + settings::now().slice_us() * 1_000;
         ctx.select(self.db);
@@ -160,13 +162,13 @@ impl Walk {
         });
         match more {
             Ok(more) => self.last = !more,
-            // Where it stands is not known any more.
+            // The position of the walk is not known any more.
             Err(()) => self.give_up(),
         }
     }
 
-    /// The priority lists of a queue count as its own, where the caller may read it. What is known to be a queue is
-    /// one whatever is in it.
+    /// The priority lists of a queue count as part of it, if the caller may read it. A name that a binding gives
+    /// is a queue, whatever the key holds.
     fn list(&mut self, ctx: Ctx<'_>, key: &[u8], is_queue: bool) {
         let (queue, step) = match settings::now().priorities().step_of(key) {
             Some((queue, step)) if may_see(&self.caller, queue) => (queue, Some(u64::from(step))),
@@ -202,7 +204,7 @@ impl Walk {
             }
             message
         };
-        // Looking for a job may delete it where its time is over: no list is open meanwhile.
+        // Looking up a job may delete it if it has expired, so no list is open meanwhile.
         let ids = recogniser.ids();
         let ids = &ids[..ids.len().min(IDS_PER_LIST)];
         let kind = match library_of(ctx, &self.caller, key, ids) {
@@ -261,7 +263,7 @@ impl Walk {
         if u64::try_from(members).unwrap_or(0) > BINDINGS_MAX {
             self.found.cut();
         }
-        // Each member at most once, and at most so many.
+        // Each member is read at most once, and at most this many.
         let Ok(members) = ask(c"SRANDMEMBER", BINDINGS_MAX.to_string().as_bytes()) else { return };
         let settings = settings::now();
         for member in members.list() {
@@ -272,7 +274,7 @@ impl Walk {
         }
     }
 
-    /// Its lists are looked at now: the walk may be cut short before it meets them.
+    /// Its lists are read now, because the walk may be cut short before it meets them.
     fn bound(&mut self, ctx: Ctx<'_>, queue: &[u8]) {
         if self.request.wants(queue) && may_see(&self.caller, queue) {
             self.found.bound(queue);
@@ -283,7 +285,7 @@ impl Walk {
         }
     }
 
-    /// What it came to so far.
+    /// The result so far.
     pub(crate) fn reply(&self) -> Reply {
         let (rows, whole) = self.found.rows();
         Reply::map()
@@ -296,31 +298,31 @@ impl Walk {
     }
 }
 
-/// Whether the caller may learn of what is under this key.
+/// Returns whether the caller may learn what is under this key.
 fn may_see(caller: &Caller, key: &[u8]) -> bool {
     may_read(caller, &commands::QUEUES, [key])
 }
 
-/// Walks whose clients wait.
+/// The walks whose clients wait.
 #[derive(Debug, Default)]
 pub(crate) struct Walks {
     all: VecDeque<Walk>,
-    /// The last slice was one of a walk: the next is a job's, if there are any.
+    /// The last slice was one of a walk: the next is one of a job, if there are any.
     had_turn: bool,
 }
 
 impl Walks {
-    /// Walks under way, and ended ones whose clients were not answered yet.
+    /// Running walks, and ended ones whose clients did not get their reply yet.
     pub(crate) fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// Some have not ended.
+    /// Returns whether some have not ended.
     pub(crate) fn any_live(&self) -> bool {
         self.all.iter().any(|walk| !walk.ended)
     }
 
-    /// Takes a walk whose client is to be answered, or is gone.
+    /// Removes a walk whose client gets its reply or has disconnected.
     pub(crate) fn take(&mut self, id: Uuid) -> Option<Walk> {
         let at = self.all.iter().position(|walk| walk.id == id)?;
         self.all.remove(at)
@@ -331,8 +333,8 @@ impl Walks {
         self.all.push_back(walk);
     }
 
-    /// Does a slice of a walk, if it is a walk's turn: while jobs live, every other turn is theirs. Answers what the walk's
-    /// client waits under if the walk ended with it; nothing if no slice was done.
+    /// Runs a slice of a walk, if it is a walk's turn: while jobs are live, every other turn is theirs. Returns
+    /// the id under which the walk's client waits if the walk ended; nothing if no slice ran.
     pub(crate) fn turn(&mut self, ctx: Ctx<'_>, jobs_live: bool) -> Option<Option<Uuid>> {
         let had_turn = std::mem::take(&mut self.had_turn);
         if had_turn && jobs_live {
@@ -345,12 +347,12 @@ impl Walks {
             walk.give_up();
         }
         let ended = walk.ended.then_some(walk.id);
-        // The others come first now.
+        // The other walks come first now.
         self.all.push_back(walk);
         Some(ended)
     }
 
-    /// The keys of the databases that `hit` chooses are others now: what was found there is not true any more.
+    /// The databases that `hit` chooses have other keys now: what was found there is not true any more.
     pub(crate) fn restart(&mut self, hit: impl Fn(i32) -> bool) {
         for walk in self.all.iter_mut().filter(|walk| hit(walk.db)) {
             walk.cursor = Cursor::new();

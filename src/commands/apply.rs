@@ -1,4 +1,5 @@
-//! QADMIN.APPLY, the internal command: a slice of a clear, as replicas and append-only files have it.
+//! QADMIN.APPLY, the internal command: replicas and append-only files receive each slice of a clear as this
+//! command.
 
 use qadmin_core::error::{Error, ServerError, quote};
 use qadmin_core::reply::Reply;
@@ -9,7 +10,8 @@ use crate::redis::call::replicate_verbatim;
 use crate::redis::{Ctx, fault, log, reply};
 use crate::unit::{self, Applied};
 
-/// Key, length before, indexes, fingerprints; where what is taken out goes: key, end, length before.
+/// Key, length before, indexes, fingerprints. For messages that are moved, also: destination, end, its length
+/// before.
 pub(super) fn run(ctx: Ctx<'_>, args: &[&[u8]]) {
     let flags = ctx.flags();
     if !flags.replicated() && !flags.loading() {
@@ -22,8 +24,8 @@ pub(super) fn run(ctx: Ctx<'_>, args: &[&[u8]]) {
         Ok(Applied::Done(no_return)) => {
             fault::point("passing on a unit");
             if flags.replicated() {
-                // Commands of modules are not propagated by themselves: without this the replica's own
-                // append-only file would keep what its primary cleared.
+                // The server does not propagate commands of modules by itself. Without this, the replica's own
+                // append-only file would keep the messages that its primary cleared.
                 replicate_verbatim(ctx);
             }
             drop(no_return);

@@ -23,7 +23,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
             Target::One(id) => {
                 let found = find_own(state, ctx, &commands::CANCEL, id, request.queue.as_deref())?;
                 if state.registry.find_live(id).is_none() {
-                    // Ended, or a record without a job: nothing to change.
+                    // The job has ended, or there is only a record: nothing to change.
                     return Ok(Answer::Reply(found.map(), request.format));
                 }
                 vec![id]
@@ -57,7 +57,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
     })?
 }
 
-/// What is known of a job that the caller may end or hold by this command.
+/// Returns what is known of a job that the caller may end, pause or change by this command.
 pub(super) fn find_own(
     state: &mut State,
     ctx: Ctx<'_>,
@@ -91,12 +91,14 @@ pub(super) fn find_own(
     Ok(found)
 }
 
-/// Whoever may start such a job may end it, by a command that may read its keys.
+/// Returns whether the caller may end such a job: a user who may start one may end one, by a command that may read
+/// its keys.
 fn may_end(caller: &Caller, command: &CommandSpec, kind: JobKind, needs: &[Need<'_>]) -> bool {
     rights::may(caller, command, &to_end(needs)) && rights::may(caller, starter(kind), needs)
 }
 
-/// What the command that ends or holds a job needs where the job needs this: nothing is taken out by it.
+/// Returns the permissions that the command needs, given those that the job needs: the command removes no
+/// messages.
 fn to_end<'a>(needs: &[Need<'a>]) -> Vec<Need<'a>> {
     let less = |access| if access == Access::TakeOut { Access::Read } else { access };
     needs.iter().map(|(key, access)| (*key, less(*access))).collect()

@@ -1,4 +1,4 @@
-//! QADMIN.CLEARJOB: starts a clear and answers at once.
+//! QADMIN.CLEARJOB: starts a clear and replies at once.
 
 use qadmin_core::error::{Error, JobError, RequestError, ServerError, TargetError};
 use qadmin_core::job::{Destination, Job, JobTarget, Member, Record, Storage};
@@ -66,8 +66,8 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
     })?
 }
 
-/// Checks that the messages are of the kind that they are taken for, and that the clear can be made with messages of that
-/// kind.
+/// Checks that the messages look like the kind that the command expects, and that messages of this kind can be
+/// cleared in this way.
 fn check_kind(ctx: Ctx<'_>, request: &ClearJob, target: &JobTarget) -> Result<(), Error> {
     match target.storage {
         Storage::Unacked(_) => {}
@@ -82,8 +82,8 @@ fn check_kind(ctx: Ctx<'_>, request: &ClearJob, target: &JobTarget) -> Result<()
     Ok(())
 }
 
-/// Messages that look like another kind are not cleared unless the command says what they are, and ids of jobs that are
-/// kept elsewhere not unless it says that they are ids.
+/// Messages that look like another kind are not cleared unless the command names their kind. Ids of jobs that are
+/// stored elsewhere are not cleared unless the command says AS ids.
 fn check_message_kind(ctx: Ctx<'_>, request: &ClearJob, target: &JobTarget) -> Result<(), Error> {
     let kind = target.messages;
     if kind == MessageKind::Ids {
@@ -112,8 +112,8 @@ fn check_message_kind(ctx: Ctx<'_>, request: &ClearJob, target: &JobTarget) -> R
     }
 }
 
-/// Checks the list that matches are moved to as the server checks keys that it knows of: its slot, its type, and the right
-/// to take out of all lists and to add to this one. Returns how many messages are in it.
+/// Checks the destination of moved messages as the server checks keys that it sees: its slot, its type, and the
+/// permission to remove from all lists of the queue and to add to this one. Returns the length of the destination.
 fn check_destination(
     ctx: Ctx<'_>,
     caller: &Caller,

@@ -1,4 +1,5 @@
-//! QADMIN.PAUSE, RESUME and THROTTLE: how a live job goes on. They change memory; the record follows from the hook.
+//! QADMIN.PAUSE, RESUME and THROTTLE: the control of live jobs. They change the job in memory; its record is
+//! written later from the hook.
 
 use qadmin_core::error::{Error, ServerError};
 use qadmin_core::job::{Job, JobEvent};
@@ -37,7 +38,7 @@ pub(super) fn throttle(ctx: Ctx<'_>, request: &Throttle) -> Result<Answer, Error
     })
 }
 
-/// Changes a live job and answers its status; an ended one stays as it is.
+/// Changes a live job and replies with its status. An ended job is not changed.
 fn change(
     ctx: Ctx<'_>,
     command: &CommandSpec,

@@ -21,14 +21,14 @@ use crate::rights::may_read;
 use crate::settings;
 use crate::state::State;
 
-/// Slices that reading records from the keyspace may take, of processor time; each record costs some 20 us. Half of
-/// it is for those of which nobody knows yet when their jobs started: each is read once for that.
+/// Processor time for reading records from the keyspace, in slices; each record costs some 20 us. Half of it is
+/// for records whose start time is not known yet, and each of those is read once for that.
 const READ_SLICES: u64 = 4;
 
-/// Bytes of each text of a filter in a row; the rest of a longer one is told by its digest. STATUS shows more.
+/// Bytes of each text of a filter in a row. A longer text is cut and identified by its digest. STATUS shows more.
 const ROW_FILTER_MAX: usize = 1_024;
-/// Bytes that the texts of all rows of one reply take, but for the first row's: those that are started before are not
-/// listed then. A hundred rows of usual size take a tenth of it.
+/// Bytes that the texts of all rows of one reply take, not counting the first row. Beyond it, jobs that started
+/// earlier are not listed. A hundred rows of usual size take a tenth of it.
 const REPLY_BYTES_MAX: usize = 1024 * 1024;
 
 pub(super) fn run(ctx: Ctx<'_>, request: &Jobs) -> Result<Answer, Error> {
@@ -46,12 +46,12 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Jobs) -> Result<Answer, Error> {
         let memory = in_memory(state);
         let ids: HashSet<Uuid> = memory.iter().map(|(_, id)| *id).collect();
         let mut memory = memory.into_iter().peekable();
-        // From before a restart or a failover, or from a primary.
+        // Records from before a restart or a failover, or from a primary.
         let mut stored = state.records.newest().filter(|(_, id)| !ids.contains(id)).peekable();
         let mut records: Vec<Record> = Vec::new();
         let mut bytes = 0;
         while records.len() < request.count && bytes < REPLY_BYTES_MAX {
-            // What is in memory is shown however long the others take.
+            // Jobs in memory are always shown, however long reading records takes.
             let there = stored.peek().filter(|_| in_time(1)).map(|(started, _)| *started);
             let next = memory.next_if(|(started, _)| there.is_none_or(|there| *started >= there));
             let record = match (next, there) {
@@ -77,8 +77,8 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Jobs) -> Result<Answer, Error> {
     })?
 }
 
-/// Start and id of all live and remembered jobs, newest first, also among those that were started within the same
-/// millisecond.
+/// Returns the start and the id of all live and remembered jobs, newest first, also among jobs that started within
+/// the same millisecond.
 fn in_memory(state: &State) -> Vec<(i64, Uuid)> {
     let live = state.registry.live().iter().rev().map(|job| (job.start().now_ms, job.id()));
     let ended = state.registry.ended(now_ms()).map(|job| (job.started_ms, job.id));
@@ -87,7 +87,7 @@ fn in_memory(state: &State) -> Vec<(i64, Uuid)> {
     all
 }
 
-/// The record of one of them.
+/// Returns the record of one of them.
 fn remembered(registry: &mut Registry, id: Uuid, wanted: &mut Wanted<'_>) -> Option<Record> {
     if let Some(job) = registry.find_live(id) {
         let may = wanted.wants(&job.start().queue, job.keys());
@@ -98,16 +98,16 @@ fn remembered(registry: &mut Registry, id: Uuid, wanted: &mut Wanted<'_>) -> Opt
     may.then(|| job.record.clone())
 }
 
-/// What the caller asked for and may see.
+/// Selects the jobs that the caller asked for and may see.
 struct Wanted<'a> {
     request: &'a Jobs,
     caller: Caller,
-    /// By the keys of a job: most jobs are on few queues.
+    /// Permissions by the keys of a job, because most jobs are on few queues.
     readable: HashMap<Vec<Vec<u8>>, bool>,
 }
 
 impl Wanted<'_> {
-    /// Whether a job on this queue, which goes over these lists, is to be listed.
+    /// Returns whether to list a job on this queue and these lists.
     fn wants<'a>(&mut self, queue: &[u8], lists: impl Iterator<Item = &'a [u8]>) -> bool {
         if self.request.queue.as_deref().is_some_and(|wanted| wanted != queue) {
             return false;

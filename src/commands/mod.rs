@@ -1,8 +1,8 @@
 //! The commands: guard, parse, run, reply. This is the only place where an error becomes a reply.
 //!
-//! There is one file per command. Each one reads its arguments with the typed request of `qadmin-core`, works on the
-//! state, and returns a [`Reply`] or an [`Error`]. `queue` holds what commands about a queue share, `recorded` what commands
-//! share whose jobs have a record, and `waiting` replies to clients that waited.
+//! There is one file per command. Each one reads its arguments with the typed request of `qadmin-core`, works on
+//! the state, and returns a [`Reply`] or an [`Error`]. `queue` has what commands about a queue share, `recorded`
+//! what commands share whose jobs have a record, and `waiting` replies to clients that waited.
 
 mod apply;
 mod cancel;
@@ -30,11 +30,11 @@ use crate::redis::clock::now_ms;
 use crate::redis::command::{HANDLERS_MAX, Handler, register as register_all};
 use crate::redis::{Ctx, fault, reply, server};
 
-/// What a command came to.
+/// The result of a command.
 enum Answer {
-    /// Reply with this.
+    /// Reply with this now.
     Reply(Reply, Format),
-    /// The client waits; its reply comes later.
+    /// The client is blocked and gets its reply later.
     Later,
 }
 
@@ -92,7 +92,7 @@ static HANDLERS: [Handler; 14] = [
     handler(&commands::APPLY, apply::run),
 ];
 
-// One entry point for each: see `redis::command`.
+// The handlers of the commands, one entry point each: see `redis::command`.
 const _: () = assert!(HANDLERS.len() <= HANDLERS_MAX, "a command would have no entry point");
 
 const fn handler(spec: &'static CommandSpec, run: fn(Ctx<'_>, &[&[u8]])) -> Handler {
@@ -118,7 +118,7 @@ fn answer<R: Request>(ctx: Ctx<'_>, args: &[&[u8]], run: fn(Ctx<'_>, &R) -> Resu
     }
 }
 
-/// Sends a reply as its client asked for it.
+/// Sends a reply in the format that its client asked for.
 pub(crate) fn send(ctx: Ctx<'_>, tree: &Reply, format: Format) {
     match format {
         Format::Resp => reply::send(ctx, tree),
@@ -126,13 +126,13 @@ pub(crate) fn send(ctx: Ctx<'_>, tree: &Reply, format: Format) {
     }
 }
 
-/// That the server has these commands.
+/// Checks that the server has these commands.
 fn needs_commands(commands: server::Lines) -> Result<(), Error> {
     server::missing(commands).map_or(Ok(()), |command| Err(Error::Server(ServerError::NoCommand { command })))
 }
 
-/// A job that takes messages out is started by a client whose user is known and not switched off, and only where its
-/// record can be written.
+/// Checks who starts a job that removes messages: a client whose user is known and not disabled, on a server that
+/// can write the record of the job.
 fn check_starter(ctx: Ctx<'_>, caller: &Caller, command: &CommandSpec) -> Result<(), Error> {
     let Some(user) = caller.user.as_deref().filter(|_| !ctx.flags().script()) else {
         return Err(RequestError::NotClient { command: command.name }.into());

@@ -1,4 +1,4 @@
-//! QADMIN.PREVIEW: counts what a filter matches, and shows some of it.
+//! QADMIN.PREVIEW: counts the matches of a filter, and shows some of them.
 
 use qadmin_core::container::Container;
 use qadmin_core::error::Error;
@@ -66,7 +66,7 @@ impl CountCommand for Preview {
     }
 }
 
-/// Rows of the sample, and what the messages look like, where the look for rows shows that.
+/// Returns the rows of the sample, and what the messages look like if finding the rows showed that.
 fn sample(request: &Preview, pending: &Pending<'_>, count: &Count, source: &Source<'_>) -> Sample {
     let found_by_scan = |rows: &Reply| match rows {
         Reply::List(rows) => rows.iter().take(request.sample).cloned().collect(),
@@ -85,7 +85,7 @@ fn sample(request: &Preview, pending: &Pending<'_>, count: &Count, source: &Sour
     }
 }
 
-/// The queue, where the preview is about one of its priority lists.
+/// Returns the queue, if the preview is about one of its priority lists.
 fn queue_of_list(request: &Preview) -> Option<&[u8]> {
     settings::now().priorities().step_of(&request.target.queue).map(|(queue, _)| queue)
 }

@@ -12,10 +12,10 @@ use crate::walk::{WALK_MAX_MS, WALKS_MAX, Walk};
 pub(super) fn run(ctx: Ctx<'_>, request: &Queues) -> Result<Answer, Error> {
     let caller = ctx.caller();
     if caller.user.is_none() || ctx.flags().script() {
-        // Nobody knows whose rights would decide what is listed.
+        // The user is unknown whose permissions would decide what is listed.
         return Err(RequestError::NotClient { command: commands::QUEUES.name }.into());
     }
-    // The first slice at once: most keyspaces need no other.
+    // The first slice runs at once; most keyspaces need no other.
     let mut walk = Walk::new(ctx, caller, request)?;
     walk.slice(ctx);
     if walk.has_ended() || ctx.flags().cannot_block() {

@@ -1,4 +1,4 @@
-//! What CLEARJOB and UNDO share: jobs that take messages out have a record in the keyspace from their start.
+//! What CLEARJOB and UNDO share: jobs that remove messages have a record in the keyspace from their start.
 
 use qadmin_core::error::{EndReason, Error, JobError, ServerError};
 use qadmin_core::job::{Job, Member, Record};
@@ -15,7 +15,7 @@ use crate::redis::guard::guard;
 use crate::redis::{Ctx, log};
 use crate::state::State;
 
-/// Writes the first record and starts the job: both or, as far as anybody can see later, neither.
+/// Writes the first record and starts the job: both or, as far as can be observed later, neither.
 pub(super) fn begin(state: &mut State, ctx: Ctx<'_>, job: Job) -> Result<Record, Error> {
     let mut job = Some(job);
     let begun = guard("the start of a job", || {
@@ -33,13 +33,13 @@ pub(super) fn begin(state: &mut State, ctx: Ctx<'_>, job: Job) -> Result<Record,
     begun.unwrap_or(Err(ServerError::Internal.into()))
 }
 
-/// The record and the audit entry of a job that is about to start. Where the record cannot be written the job
-/// does not start: it would leave no trace.
+/// Writes the first record and the audit entry of a job. If the record cannot be written, the job does not start,
+/// because it would leave no trace.
 fn write_first(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Result<Record, Error> {
     ctx.select(job.start().db);
     if job.start().destination().is_some() && job.start().clear_options.undo.is_none() && !job.start().dry_run
     {
-        // An earlier job had the same id, and is forgotten.
+        // An earlier job had the same id. It is forgotten.
         moved::forget(ctx, &moved::key_of(job, ctx));
     }
     let pending = PendingWrite::of(job, Some(Entry::Start));
@@ -58,10 +58,11 @@ fn write_first(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Result<Record,
     }
 }
 
-/// The record of the job that the same request started before, if it did: clients send a command again after a time-out.
+/// Returns the record of the job that an equal request started before, if there is one: clients repeat a command
+/// after a timeout.
 ///
 /// # Errors
-/// [`JobError::IdInUse`] where a job with this id was started by another request.
+/// [`JobError::IdInUse`] if another request started a job with this id.
 pub(super) fn resent(
     state: &mut State,
     ctx: Ctx<'_>,
@@ -86,7 +87,7 @@ pub(super) fn resent(
     if same { Ok(Some(record)) } else { Err(JobError::IdInUse { id: id.to_string() }.into()) }
 }
 
-/// The members of the reply except `container`, which follows those that only the reply to an undo has.
+/// The members of the reply except `container`, which comes after those that only the reply to an undo has.
 pub(super) fn members(ctx: Ctx<'_>, record: &Record, deduplicated: bool) -> MapBuilder {
     let keys = of_record(record);
     let head =

@@ -16,7 +16,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Stats) -> Result<Answer, Error> {
 }
 
 impl CountCommand for Stats {
-    // Groups may be many: they are kept with the job that counted them, and nowhere else.
+    // There can be many groups, so they are kept with the job that counted them, and nowhere else.
     const IS_CACHED: bool = false;
 
     fn reply(&self, pending: &Pending<'_>, mut count: Count, source: &Source<'_>) -> Reply {

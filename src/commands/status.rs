@@ -1,4 +1,4 @@
-//! QADMIN.STATUS: a job as it stands, or at its end.
+//! QADMIN.STATUS: the current or final state of a job.
 
 use qadmin_core::error::{Error, JobError, ServerError};
 use qadmin_core::job::{Groups, Member, Record};
@@ -35,7 +35,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Status) -> Result<Answer, Error> {
     })?
 }
 
-/// The map of one job, live or remembered, if the caller may see it.
+/// Returns the map of one live or remembered job, if the caller may see it.
 pub(crate) fn show(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8]>) -> Result<Reply, Error> {
     let flags = ctx.flags();
     let unknown = || {
@@ -45,7 +45,7 @@ pub(crate) fn show(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
         })
     };
     let Some(found) = find(state, ctx, id, queue) else {
-        // Where records cannot be read nobody knows whether there is one.
+        // If records cannot be read, it is unknown whether the job has one.
         needs_commands(server::RECORD_READ)?;
         return Err(unknown());
     };
@@ -57,7 +57,7 @@ pub(crate) fn show(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
     Ok(found.map())
 }
 
-/// What is known of a job: from memory, else from its hash.
+/// Returns what is known of a job: from memory, otherwise from its hash.
 pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8]>) -> Option<FoundJob> {
     let cluster = ctx.flags().cluster();
     if let Some(job) = state.registry.find_live(id) {
@@ -76,7 +76,7 @@ pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
         record::read_undone(ctx, db, &record::key(record.text(Member::Queue), id, cluster), &mut record);
         return Some(FoundJob { record, keys, sample, groups });
     }
-    // Where events saw it; else where it would be in the selected database.
+    // The record is where keyspace events saw it, otherwise where it would be in the selected database.
     let (db, key) = match state.records.find(id) {
         Some(place) => place,
         None if cluster && queue.is_none() => return None,
@@ -88,7 +88,7 @@ pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
     Some(FoundJob { record: stored.record, keys, sample: Reply::List(Vec::new()), groups: Groups::NONE })
 }
 
-/// The queue's own name and the keys of its other lists that the job goes over.
+/// The name of the queue and the keys of the other lists that the job examines.
 pub(super) fn keys<'a>(queue: &[u8], lists: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
     let others = lists.filter(|key| *key != queue).map(<[u8]>::to_vec);
     std::iter::once(queue.to_vec()).chain(others).collect()
@@ -97,14 +97,14 @@ pub(super) fn keys<'a>(queue: &[u8], lists: impl Iterator<Item = &'a [u8]>) -> V
 /// What is known of a job.
 pub(super) struct FoundJob {
     pub(super) record: Record,
-    /// On which its reader must have a right: the queue's name first.
+    /// The keys for which the reader needs permission: the name of the queue first.
     pub(super) keys: Vec<Vec<u8>>,
     sample: Reply,
     groups: Groups,
 }
 
 impl FoundJob {
-    /// What somebody needs who does this with all its keys.
+    /// The permissions that are needed to do this with all of its keys.
     pub(super) fn needs(&self, access: Access) -> Vec<Need<'_>> {
         self.keys.iter().map(|key| (key.as_slice(), access)).collect()
     }

@@ -1,4 +1,4 @@
-//! QADMIN.UNDO: starts a job that moves back what another one moved, and answers at once.
+//! QADMIN.UNDO: starts a job that moves back what another job moved, and replies at once.
 
 use qadmin_core::container::{Container, ContainerOption};
 use qadmin_core::error::{Error, JobError, RequestError, ServerError, UndoError};
@@ -32,7 +32,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
     entry::with(|state| {
         let record = find_record(state, ctx, &caller, request)?;
         let undoable = Undoable::of(&record, request.job, ctx.db());
-        // The undo of this very request may be what undid the job.
+        // The job may have been undone by the undo that this same request started.
         if let Some(id) = request.id
             && let Some(known) = resent(state, ctx, id, record.text(Member::Queue), &digest)?
         {
@@ -67,7 +67,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
                        head, where the oldest is";
             return Err(RequestError::Excludes { keyword: "FRONT", other: "messages of Resque", why }.into());
         }
-        // Last, so that who is asked to confirm confirms a command that would otherwise run.
+        // This check is the last one, so that a user is asked to confirm only a command that would otherwise run.
         request.check_confirm(&undoable.list)?;
         let target = JobTarget {
             db: ctx.db(),
@@ -86,7 +86,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
     })?
 }
 
-/// The record of the job to undo, if the caller may see it.
+/// Returns the record of the job to undo, if the caller may see it.
 fn find_record(state: &mut State, ctx: Ctx<'_>, caller: &Caller, request: &Undo) -> Result<Record, Error> {
     let queue = request.queue.as_deref();
     let id = || request.job.to_string().into_bytes();
@@ -115,11 +115,11 @@ fn queue_of(record: &Record) -> Result<Vec<u8>, Error> {
     let priority = record.text(Member::Priority);
     let priority = if priority.is_empty() { None } else { Some(Priority::parse(priority)?) };
     let mut lists = settings::now().priorities().lists(record.text(Member::Queue), priority)?;
-    // What goes over several lists moves nothing.
+    // A job over several lists moves nothing.
     lists.pop().filter(|_| lists.is_empty()).map(|list| list.key).ok_or(Error::Server(ServerError::Internal))
 }
 
-/// That of a clear, and what the undo is about.
+/// The reply of a clear, and the members about the undo.
 fn reply(ctx: Ctx<'_>, undo: &Record, job: &Record, deduplicated: bool) -> Reply {
     let map = undo.append_to(members(ctx, undo, deduplicated), &[Member::Undoes]);
     let map = map.with("moved", job.get(Member::Deleted).clone());

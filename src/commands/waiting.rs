@@ -1,4 +1,4 @@
-//! Replies to clients that waited for a job: when it ends, when their time is up, and when they are gone.
+//! Replies to clients that waited for a job: when the job ends, when their time is up, and when they disconnect.
 
 use qadmin_core::error::{EndReason, ServerError};
 use uuid::Uuid;
@@ -11,12 +11,12 @@ use crate::redis::{Ctx, reply};
 use crate::state::State;
 use crate::waiters::WaitFor;
 
-/// The job ended: reply with its end.
+/// The job has ended: replies with its end.
 pub(crate) fn ready(ctx: Ctx<'_>, client: ClientId) {
     answer(ctx, client);
 }
 
-/// The time is up: reply with the job as it stands.
+/// The time is up: replies with the current state of the job.
 pub(crate) fn timeout(ctx: Ctx<'_>, client: ClientId) {
     answer(ctx, client);
 }
@@ -42,7 +42,7 @@ fn answer(ctx: Ctx<'_>, client: ClientId) {
     }
 }
 
-/// The client is gone: nobody is left to wait for an inline preview that no one else asked for.
+/// The client has disconnected: ends an inline preview that nobody else asked for.
 pub(crate) fn gone(client: ClientId) -> Option<Blocked> {
     entry::with(|state| {
         let mut waiter = state.waiters.take(client)?;

@@ -1,4 +1,4 @@
-//! Lists: messages are taken out while the list is walked, and replicas repeat that by QADMIN.APPLY.
+//! Lists: messages are removed while the list is walked, and replicas repeat that by QADMIN.APPLY.
 
 use qadmin_core::job::{Destination, Job};
 use qadmin_core::queue::End;
@@ -92,12 +92,12 @@ impl<'c> Storage<'c> for List<'c> {
     }
 }
 
-/// Whether messages may be put into this list, in as far as that is about its key; asked after [`probe::probe`],
-/// in the same slot.
+/// Checks whether messages can be pushed to this list, as far as that depends on its key. It is called after
+/// [`probe::probe`], in the same slot.
 fn probe_destination(ctx: Ctx<'_>, key: &RString) -> Result<(), Refusal> {
     match List::open(ctx, key, Mode::Read) {
         list::OpenedList::List(_) => Ok(()),
-        // On its way to another node it may be there already.
+        // While its slot migrates, the key may already be on the other node.
         list::OpenedList::Missing if ctx.flags().cluster() && probe::has_moved(ctx, key) => {
             Err(Refusal::Moved)
         }
@@ -106,8 +106,8 @@ fn probe_destination(ctx: Ctx<'_>, key: &RString) -> Result<(), Refusal> {
     }
 }
 
-/// Puts what a slice took out of the list where it is to go, tells replicas, the append-only file and everybody else, and
-/// closes the list. Returns the digests of what was put into another list.
+/// Pushes the removed messages to the destination, if there is one, replicates and announces the unit, and closes
+/// the list. Returns the digests of the messages that were moved.
 fn tell(
     ctx: Ctx<'_>,
     list: List<'_>,
@@ -116,16 +116,17 @@ fn tell(
     to: Option<(&Destination, End)>,
 ) -> Vec<u64> {
     if list.deleted() != outcome.removed() {
-        // A panic right behind a deletion: nobody knows which message it was, so nobody could be told.
+        // A panic directly after a deletion: it is unknown which message was deleted, so the deletion cannot be
+        // replicated.
         std::process::abort();
     }
     if outcome.deletions.is_empty() {
         list.close();
         return Vec::new();
     }
-    // From the first deletion until the unit is in the replication buffer nothing may unwind.
+    // From the first deletion until the unit is in the replication buffer, nothing may unwind.
     let no_return = AbortOnUnwind;
-    fault::point("telling a unit");
+    fault::point("replicating a unit");
     let (indexes, fingerprints) = pack(&outcome.deletions);
     let mut args = vec![
         RString::new(name.bytes()),
@@ -139,7 +140,7 @@ fn tell(
         args.extend([RString::new(key.bytes()), RString::new(end.word()), RString::new(len.to_string())]);
     }
     if !replicate(ctx, c"QADMIN.APPLY", &args) {
-        // Our own command is not there: replicas cannot be told, and would diverge.
+        // The module's own command is missing. Replicas would not receive the unit and would diverge.
         std::process::abort();
     }
     drop(no_return);
@@ -155,18 +156,18 @@ fn tell(
     moved
 }
 
-/// Puts what was taken out of a list into another one, in its order. Answers how long that one was.
+/// Pushes the removed messages to another list, in their order. Returns the length that the other list had before.
 pub(crate) fn push_moved(ctx: Ctx<'_>, list: &List<'_>, key: &RString, end: End) -> u64 {
     let taken = list.taken().iter();
     let before = match end {
         End::Head => put(ctx, key, end, taken.rev()),
         End::Tail => put(ctx, key, end, taken),
     };
-    // It was looked at in this callback. What was taken out has no other place to go.
+    // This callback has checked the key. The removed messages have no other place.
     before.unwrap_or_else(|| std::process::abort())
 }
 
-/// As if a client had pushed: jobs on that list follow it as they follow any push.
+/// Announces the push as if a client had pushed: jobs on that list follow it like any other push.
 pub(crate) fn notify_put(ctx: Ctx<'_>, key: &RString, end: End) {
     keyspace::notify_list(ctx, if end == End::Head { c"lpush" } else { c"rpush" }, key);
 }

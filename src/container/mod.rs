@@ -1,8 +1,8 @@
-//! Containers: how a slice opens what holds the messages of its job, and how it takes messages out.
+//! Containers: how a slice opens the keys that hold the messages of its job, and how it removes messages.
 //!
-//! Each file of this folder is one container. Which one a job is about is known from its scan
-//! ([`qadmin_core::scan::AnyScan`]); `engine/slice.rs` does the same steps with all of them, in the order that keeps
-//! everybody's data the same.
+//! Each file of this folder is one container. The scan of a job determines its container
+//! ([`qadmin_core::scan::AnyScan`]). `engine/slice.rs` does the same steps with all of them, in an order that
+//! keeps queue, replicas and records consistent.
 
 pub(crate) mod index;
 pub(crate) mod list;
@@ -21,23 +21,23 @@ use crate::redis::{Ctx, RString};
 use crate::refusal::Refusal;
 use crate::state::State;
 
-/// What the keys of a container hold.
+/// The result of opening the keys of a container.
 pub(crate) enum OpenedKeys<K> {
-    /// Messages: the keys, opened for one callback.
+    /// The keys hold messages and are open for one callback.
     Keys(K),
-    /// There is nothing.
+    /// The keys do not exist.
     Missing,
     /// One of the keys holds another type.
     Other,
-    /// The server refuses to read: its error line.
+    /// The server refused to read, with this error line.
     Refused(Vec<u8>),
 }
 
-/// What came of preparing a slice.
+/// The result of preparing a slice.
 pub(crate) enum Prepared {
     /// Messages may be examined now.
     Ready,
-    /// The slice was spent on reading what the scan has to know before it examines anything.
+    /// The slice was used up by reading what the scan must know before it examines anything.
     Spent {
         /// The time to the first entry, in nanoseconds.
         seek_ns: u64,
@@ -46,18 +46,18 @@ pub(crate) enum Prepared {
     Broken,
 }
 
-/// Where messages go that are moved, and the end of it that they are pushed at.
+/// The list that matches are moved to, and the end at which they are pushed.
 pub(crate) type Target<'a> = (&'a Destination, End);
 
-/// What a slice of this container notes.
+/// The outcome of a slice of this container.
 pub(crate) type OutcomeOf<'c, S> = <<S as Storage<'c>>::Scan as ContainerScan>::Outcome;
 
-/// The opened keys of a container. The names are those of [`Job::keys_here`].
+/// The opened keys of a container. Their names are those of [`Job::keys_here`].
 pub(crate) trait Storage<'c>: Sized {
-    /// The scan that walks it.
+    /// The scan of this container.
     type Scan: OneScan + Examine<Self>;
 
-    /// Opens the keys. A handle may not be kept beyond the callback, which its lifetime ensures.
+    /// Opens the keys. A handle cannot outlive the callback, which its lifetime ensures.
     fn open(ctx: Ctx<'c>, names: &'c [RString], mode: Mode) -> OpenedKeys<Self>;
 
     /// The number of messages where each has a position in a list.
@@ -68,38 +68,38 @@ pub(crate) trait Storage<'c>: Sized {
     /// Compares what the keys hold with what the scan knows of them, before anything is examined.
     fn prepare(&mut self, scan: &mut Self::Scan, budget: &Budget) -> Prepared;
 
-    /// Returns the server's error line if it refused to read meanwhile.
+    /// Returns the server's error line if it refused to read since then.
     fn refused(&mut self) -> Option<Vec<u8>> {
         None
     }
 
-    /// Returns the budget of a slice that may take out at most this many messages. `moves` says that they go to another
-    /// key.
+    /// Returns the budget of a slice that may remove at most this many messages. `moves` says whether they are
+    /// moved to another key.
     fn budget(measures: &Measures, settings: &Settings, most: usize, moves: bool) -> Budget;
 
-    /// Lends the notes of the slice before, for their memory.
+    /// Lends the outcome of the slice before, so that its memory is used again.
     fn borrow_outcome(_: &mut State) -> OutcomeOf<'c, Self> {
         OutcomeOf::<'c, Self>::default()
     }
 
-    /// Takes them back.
+    /// Takes it back.
     fn return_outcome(_: &mut State, _: OutcomeOf<'c, Self>) {}
 
-    /// Asks whether messages may be moved to this key, as far as that depends on what the key holds. A container that
-    /// moves nothing refuses all keys.
+    /// Checks whether messages can be moved to this key, as far as that depends on what the key holds. A container
+    /// that does not move messages refuses all keys.
     ///
     /// # Errors
-    /// Why they may not.
+    /// Why they cannot.
     fn probe_destination(_: Ctx<'_>, _: &RString) -> Result<(), Refusal> {
         Err(Refusal::Destination { wanted: "a list" })
     }
 
-    /// Takes out what a slice noted, or tells replicas, the append-only file and everybody else what it took out on its way,
-    /// and closes the keys. Called after every slice of a job that writes, also where its judge panicked: what was taken out
-    /// has to be told. Returns the digests of what was moved.
+    /// Removes the matches that a slice found, or replicates and announces those that it removed on its way, and
+    /// closes the keys. It is called after every slice of a job that writes, even where the judge panicked,
+    /// because everything removed must be replicated. Returns the digests of the moved messages.
     ///
     /// # Errors
-    /// The server's error line; nothing was taken out then.
+    /// The server's error line; in this case nothing was removed.
     fn remove_matches(
         self,
         ctx: Ctx<'c>,
@@ -108,14 +108,14 @@ pub(crate) trait Storage<'c>: Sized {
         to: Option<Target<'_>>,
     ) -> Result<Vec<u64>, Vec<u8>>;
 
-    /// Learns what messages cost. Taking out and moving took `took_ns` nanoseconds.
+    /// Learns what messages cost. Removing and moving took `took_ns` nanoseconds.
     fn learn(measures: &mut Measures, outcome: &OutcomeOf<'c, Self>, took_ns: u64, moves: bool, now: u64);
 
-    /// Learns what the way to the first message of a slice took, in nanoseconds.
+    /// Learns the time to the first message of a slice, in nanoseconds.
     fn sought(_: &mut Measures, _seek_ns: u64) {}
 
-    /// Tells all other jobs on the queue what a slice took out, and forgets what was counted there. Called where it took out
-    /// something.
+    /// Applies what a slice removed to all other jobs on the queue, and forgets the counts of the queue. It is
+    /// called only if the slice removed something.
     fn tell_jobs(
         state: &mut State,
         ctx: Ctx<'_>,

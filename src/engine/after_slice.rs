@@ -1,4 +1,4 @@
-//! What a slice came to, and what the job does then.
+//! The result of a slice, and what the job does next.
 
 use qadmin_core::error::EndReason;
 use qadmin_core::job::{Destination, Job, JobStatus};
@@ -14,19 +14,19 @@ use crate::refusal::Refusal;
 /// How often a record is written while nothing is deleted.
 const RECORD_EVERY_NS: u64 = 250_000_000;
 
-/// What a slice came to.
+/// The result of a slice.
 pub(super) enum AfterSlice {
-    /// It read, and perhaps deleted.
+    /// It examined messages, and may have removed some.
     Worked,
-    /// It must stand still.
+    /// The job cannot work now, for this reason.
     Waits(&'static str),
-    /// It may go on at this time of the steady clock, for reasons of pace alone.
+    /// The pace alone forbids a slice before this time of the steady clock, in nanoseconds.
     Later(u64),
-    /// The job is at its end.
+    /// The job ends.
     Ends(JobStatus, Option<EndReason>),
 }
 
-/// What the slice came to, with the record that is due.
+/// Decides what follows a slice, and writes the record if it is due.
 pub(super) fn conclude(ctx: Ctx<'_>, job: &mut Job, slice_end: Option<SliceEnd>, wrote: bool) -> AfterSlice {
     match slice_end {
         Some(SliceEnd::Done | SliceEnd::Refused) => {}
@@ -37,13 +37,13 @@ pub(super) fn conclude(ctx: Ctx<'_>, job: &mut Job, slice_end: Option<SliceEnd>,
         None => return AfterSlice::Ends(JobStatus::Failed, Some(EndReason::Internal)),
     }
     if let Some((status, error)) = job.verdict() {
-        // The end writes the record itself, in this same unit.
+        // The end of the job writes the record, in this same unit.
         return AfterSlice::Ends(status, error);
     }
     let now = now_ns();
     let due = job.record_is_older_than(now, RECORD_EVERY_NS) && gate(ctx).is_none();
     if job.start().kind.is_recorded() && (due || wrote) {
-        // Refused for now is no harm where nothing was deleted: the next one has all fields again.
+        // If nothing was deleted, a refusal does no harm: the next record has all fields again.
         if let Err(refusal) = PendingWrite::of(job, None).write(ctx)
             && wrote
         {
@@ -54,10 +54,10 @@ pub(super) fn conclude(ctx: Ctx<'_>, job: &mut Job, slice_end: Option<SliceEnd>,
     AfterSlice::Worked
 }
 
-/// How a job ends whose scan is over: one whose queue was taken away by the cluster did not complete.
+/// Decides how a job ends whose scan has finished. If the cluster moved the queue away, the job is not completed.
 pub(super) fn end(ctx: Ctx<'_>, job: &Job, status: JobStatus, error: Option<EndReason>) -> AfterSlice {
     let flags = ctx.flags();
-    // To a replica every key is one of another node's: nothing could be learned there.
+    // On a replica every key belongs to another node, so the question has no meaning there.
     if flags.cluster() && flags.primary() {
         ctx.select(job.start().db);
         if job.gone().into_iter().any(|key| probe::has_moved(ctx, &RString::new(key))) {
@@ -71,7 +71,7 @@ fn moved() -> AfterSlice {
     AfterSlice::Ends(JobStatus::Interrupted, Some(EndReason::QueueMigrated))
 }
 
-/// What a job does that may not write.
+/// Maps the refusal of a write to the next step of the job.
 pub(super) fn refused(refusal: &Refusal, record_key: &RString, to: Option<&Destination>) -> AfterSlice {
     match refusal {
         Refusal::Wait(reason) => AfterSlice::Waits(reason),

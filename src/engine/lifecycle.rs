@@ -1,4 +1,4 @@
-//! How jobs begin and end, and what is still to be written when they did.
+//! How jobs begin and end, and the writes that are pending afterwards.
 
 use qadmin_core::error::{EndReason, quote};
 use qadmin_core::excerpt::excerpt;
@@ -18,14 +18,14 @@ use crate::redis::{Ctx, event_loop, events, info, keyspace, log};
 use crate::settings;
 use crate::state::State;
 
-/// Records that are written late in one turn.
+/// Pending records that are written in one turn.
 const PENDING_PER_TURN: usize = 8;
-/// A slice during which the thread was off its processor for longer than this was interrupted: its length says
-/// something about the machine, and nothing about the slice.
+/// If the thread was not running on a processor for longer than this during a slice, the slice was interrupted:
+/// its duration says something about the machine, and nothing about the slice.
 const INTERRUPTED_NS: u64 = 50_000;
 /// Bytes of a filter's text in a line of the log.
 const LOGGED_MAX: usize = 1_024;
-/// Queues whose events are looked at, before those are forgotten that nothing is known of any more.
+/// Number of queues whose events are followed. Above it, the queues that have no jobs and no counts are forgotten.
 const QUEUES_MAX: usize = 4_096;
 
 impl State {
@@ -38,8 +38,8 @@ impl State {
         }
         self.queues.extend(job.all_keys().map(<[u8]>::to_vec));
         if !keyspace::follow_lists(ctx) {
-            // Then every change is seen by the length alone, as one by another module is.
-            log::warning("the server refused to tell what happens to lists");
+            // Every change is then detected by the length alone, as a change by another module is.
+            log::warning("the server refused the subscription to events of lists");
         }
         if job.start().storage.walked().is_some() && !keyspace::follow_indexes(ctx) {
             log::warning("the server refused to tell what happens to sorted sets");
@@ -51,19 +51,19 @@ impl State {
         self.run(ctx);
     }
 
-    /// Lets the slices come.
+    /// Starts the calls that run slices.
     fn run(&mut self, ctx: Ctx<'_>) {
         event_loop::hook(ctx);
         self.wake();
     }
 
-    /// Tries at once what may stand still.
+    /// Lets jobs that wait try again at once.
     pub(crate) fn wake(&mut self) {
         self.pace.wake();
         event_loop::arm(1);
     }
 
-    /// Ends live jobs outside a slice.
+    /// Ends live jobs outside of a slice.
     pub(crate) fn end_jobs(
         &mut self,
         pick: impl FnMut(&Job) -> bool,
@@ -75,7 +75,7 @@ impl State {
         }
     }
 
-    /// Ends a job at the end of its slice, with its record in the slice's unit where it may be written.
+    /// Ends a job at the end of its slice. Its record is written in the slice's unit if it can be written.
     pub(super) fn finish(&mut self, ctx: Ctx<'_>, job: Job, status: JobStatus, error: Option<EndReason>) {
         self.conclude(job, status, error, Some(ctx));
     }
@@ -90,8 +90,8 @@ impl State {
         let now = now_ms();
         job.end(status, error, now);
         if let Some(ctx) = ctx.filter(|_| status == JobStatus::Completed) {
-            // A sentence for people: where it panics there is none.
-            let why = guard("a look for why nothing matches", || no_match::explain(ctx, &job)).flatten();
+            // The explanation is only text. If finding it panics, the job has none.
+            let why = guard("the search for why nothing matches", || no_match::explain(ctx, &job)).flatten();
             job.explain(why);
         }
         match status {
@@ -100,9 +100,9 @@ impl State {
             JobStatus::Interrupted => self.totals.jobs_interrupted += 1,
             _ => self.totals.jobs_failed += 1,
         }
-        // What it was to be told before (paused, throttled) is old now.
+        // Earlier pending records of this job (paused, throttled) are obsolete now.
         self.pending.retain(|older| older.id != job.id() || older.audit.is_some());
-        // Whatever goes wrong there: the end is remembered, and nobody goes on waiting for it.
+        // If writing fails, the end is still remembered, and no client goes on waiting for the job.
         let mut unwritten = None;
         let told = guard("the end of a job", || write_end(&mut job, ctx, &mut unwritten));
         if let Some(record) = unwritten {
@@ -126,8 +126,8 @@ impl State {
         }
     }
 
-    /// Notes of the job that an undo undoes how far the undo is, where that job is remembered here. Its record in the
-    /// keyspace is written with that of the undo.
+    /// If the job that an undo undoes is remembered, notes in it how far the undo is. Its record in the keyspace
+    /// is written together with that of the undo.
     pub(crate) fn mark_undone(&mut self, undo: &mut Job) {
         let Some(undoing) = undo.start().clear_options.undo.filter(|_| !undo.start().dry_run) else { return };
         let by = undo.id().to_string();
@@ -138,7 +138,7 @@ impl State {
         }
     }
 
-    /// The record of a clear may not say what became of it: it is to be looked at.
+    /// Queues the record of a clear for reconciling, because it may not say how the job ended.
     pub(crate) fn reconcile_soon(&mut self, ctx: Option<Ctx<'_>>, job: &Job) {
         let start = job.start();
         self.reconcile_record(start.id, start.db, &start.queue);
@@ -150,7 +150,7 @@ impl State {
         self.orphaned.push_back((id, db, record::key(queue, id, cluster)));
     }
 
-    /// A completed count answers the next equal preview.
+    /// Caches a completed count, which then answers equal previews.
     fn cache_count(&mut self, job: &mut Job, now: i64) {
         let completed = job.status() == JobStatus::Completed && job.start().kind == JobKind::Preview;
         if !completed || job.is_stale() {
@@ -174,14 +174,14 @@ impl State {
         self.caches.put(start.digest, count, ttl);
     }
 
-    /// The queue is not what it was: counts of it are not given out again.
+    /// Forgets the counts of a queue that has changed.
     pub(crate) fn forget_counts(&mut self, db: i32, key: &[u8]) {
         let among = |keys: &[Vec<u8>]| keys.iter().any(|own| own == key);
         self.caches.drop_if(|count| count.db == db && among(&count.keys));
         self.registry.mark_stale(|job| job.db == db && among(&job.keys));
     }
 
-    /// Books the time of a slice, and how much of it the thread was on a processor.
+    /// Books the time of a slice, and how much of it the thread ran on a processor.
     pub(super) fn account(&mut self, job: &mut Job, (whole_ns, cpu_ns): (u64, u64)) {
         let seek_ns = self.seek_ns;
         let work_us = whole_ns.saturating_sub(seek_ns) / 1_000;
@@ -199,8 +199,8 @@ impl State {
         info::latency_sample(whole_ns / 1_000_000);
     }
 
-    /// Writes some of the records that could not be written before, and looks at some of those that may tell
-    /// of jobs that live no more. Says whether there is more to do at once.
+    /// Writes some of the pending records, and reconciles some of those whose jobs may have died. Returns whether
+    /// more can be done at once.
     pub(super) fn flush_pending(&mut self, ctx: Ctx<'_>) -> bool {
         if gate(ctx).is_some() {
             return false;
@@ -217,14 +217,14 @@ impl State {
                     self.pending.push_front(record);
                     return paid > 0;
                 }
-                // Once more in another way, and not for ever: it must not stand in the way of others.
+                // It is tried once more by reconciling, and not forever, because it must not delay others.
                 None => self.reconcile_record(record.id, record.db, &record.queue),
             }
         }
         true
     }
 
-    /// Nothing lives, nothing is left to write or to say, and nobody is to be let go.
+    /// Returns whether there are no live jobs, no pending writes and events, and no clients to unblock.
     pub(super) fn is_idle(&self) -> bool {
         self.registry.live().is_empty()
             && !self.walks.any_live()
@@ -234,13 +234,14 @@ impl State {
             && !self.wants_turn()
     }
 
-    /// Somebody is to be let go or told of an event: a turn of the event loop must come for that, soon.
+    /// Returns whether clients have to be unblocked or events published, for which a turn of the event loop is
+    /// needed soon.
     pub(super) fn wants_turn(&self) -> bool {
         !self.waiters.none_due() || self.publisher.wants_turn()
     }
 }
 
-/// Writes the end of a job to the log and, of a clear, into its record, if it may be written now.
+/// Logs the end of a job. For a clear, also writes it to the record, if that can be written now.
 fn write_end(job: &mut Job, ctx: Option<Ctx<'_>>, unwritten: &mut Option<PendingWrite>) {
     log::notice(&ended(job));
     if !job.start().kind.is_recorded() {
@@ -252,7 +253,7 @@ fn write_end(job: &mut Job, ctx: Option<Ctx<'_>>, unwritten: &mut Option<Pending
     }
 }
 
-/// Lets turns of the event loop come for what is still to be written.
+/// Schedules turns of the event loop that flush pending writes.
 fn hook_and_arm(ctx: Option<Ctx<'_>>) {
     match (ctx, Ctx::detached()) {
         (Some(ctx), _) => event_loop::hook(ctx),
@@ -262,7 +263,7 @@ fn hook_and_arm(ctx: Option<Ctx<'_>>) {
     event_loop::arm(1);
 }
 
-/// Writes a record. One that can never be written is given up: it must not stand in the way of others.
+/// Writes a record. One that can never be written is given up, because it must not delay others.
 fn is_done_with(record: &PendingWrite, ctx: Ctx<'_>) -> bool {
     match record.write(ctx) {
         Ok(()) => true,

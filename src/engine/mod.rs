@@ -1,21 +1,21 @@
-//! The slice scheduler: which job works now, for how long, and when the next slice comes.
+//! The slice scheduler: it decides which job works now, for how long, and when the next slice runs.
 //!
-//! Slices run on the main thread, in the hook before the event loop polls: one slice per turn, of the job
-//! whose turn it is. A timer descriptor keeps the loop turning: armed to now while the server is idle, to
-//! the end of the pause while other clients are active (see `Pace`), and to the next try while every job
-//! waits for something. Without live jobs the module is not called at all.
+//! Slices run on the main thread, in the hook before the event loop polls: one slice per turn, of one job. Jobs
+//! take turns. A timer descriptor keeps the loop turning. It is set to now while the server is idle, to the end of
+//! the pause while other clients are active (see `Pace`), and to the next attempt while every job waits for
+//! something. If there are no live jobs, the module is not called at all.
 //!
-//! A slice of a clear, in the order that keeps everybody's data the same:
+//! A slice of a clear works in an order that keeps the queue, replicas and records consistent:
 //!
-//! 1. Gates: not on a replica, not loading, not while traffic to replicas must stand still. The user who
-//!    started the job still may.
-//! 2. Open the list, compare its length with what the events add up to.
-//! 3. Walk the window, judging every message.
-//! 4. Before the first match is taken out: ask whether a write would be refused now. If so, nothing happened:
-//!    the same messages are examined in a later slice.
-//! 5. Take the matches out as the walk meets them; replicate; write the record. One callback, one unit in the
-//!    replication stream and in the append-only file.
-//! 6. Tell every other job on the queue what moved.
+//! 1. Gates: it does not run on a replica, while data is loaded, or while the traffic to replicas is paused. The
+//!    user who started the job must still have the permission.
+//! 2. Open the list and compare its length with the length that follows from the events.
+//! 3. Walk the window and judge every message.
+//! 4. Before the first match is removed, ask whether the server would refuse a write now. If it would, nothing
+//!    was changed, and a later slice examines the same messages.
+//! 5. Remove the matches as the walk meets them; replicate; write the record. This is one callback, and one unit
+//!    in the replication stream and in the append-only file.
+//! 6. Update the positions of every other job on the queue.
 
 mod after_slice;
 mod lifecycle;
@@ -42,9 +42,9 @@ use crate::state::State;
 /// How often waiting jobs and pending records try again.
 const RETRY_NS: u64 = 50_000_000;
 
-/// What a turn came to.
+/// The result of a turn.
 enum Turn {
-    /// A slice was done, of a job with this share of the main thread, percent.
+    /// A slice ran, of a job with this share of the main thread in percent.
     Worked(u64),
     /// Nothing can be done before this time of the steady clock.
     Stands(u64),
@@ -52,7 +52,7 @@ enum Turn {
     Idle,
 }
 
-/// The hook: the event loop is about to poll.
+/// The hook before the event loop polls.
 pub(crate) fn before_poll(ctx: Ctx<'_>) {
     if guard("a look at lists with an index", || index::look(ctx)).is_none() {
         index::lose_track();
@@ -60,19 +60,20 @@ pub(crate) fn before_poll(ctx: Ctx<'_>) {
     let _ = entry::with(|state| {
         let due = state.wants_turn();
         let early = work(state, ctx) == Next::Wait;
-        // Here and nowhere else: the server replies to them next.
+        // Events are published and clients unblocked here and nowhere else, because the server sends its replies
+        // next.
         state.waiters.let_go();
         state.publisher.publish(ctx);
         match (state.wants_turn(), due && early) {
             (true, _) => event_loop::arm(1),
-            // The timer was armed for them, and has to come for the next slice again.
+            // The timer fired for them, and has to be set for the next slice again.
             (false, true) => event_loop::arm(state.pace.ready_ns()),
             (false, false) => {}
         }
     });
 }
 
-/// A slice, if the pace allows one.
+/// Runs a slice, if the pace allows one.
 fn work(state: &mut State, ctx: Ctx<'_>) -> Next {
     let began = now_ns();
     let next = state.pace.turn(began, std::mem::take(&mut state.turn));
@@ -88,18 +89,18 @@ fn work(state: &mut State, ctx: Ctx<'_>) -> Next {
             state.pace.idle_until(until);
             event_loop::arm(until);
         }
-        // The timer's callback unhooks: it may not be done from here.
+        // The hook cannot be removed here, so the timer's callback removes it.
         Turn::Idle => event_loop::arm(1),
     }
     next
 }
 
-/// The poll returned.
+/// The hook after the event loop polled.
 pub(crate) fn after_poll() {
     let _ = entry::with(|state| state.turn.polled_ns = now_ns());
 }
 
-/// The timer fired: there is nothing to do here but to let the loop turn, or to leave it.
+/// The timer fired. It only keeps the loop turning, or removes the hooks if nothing is left to do.
 pub(crate) fn timer() {
     let began = now_ns();
     let _ = entry::with(|state| {
@@ -154,7 +155,7 @@ fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
     }
 }
 
-/// What stands in the way of any write: see the numbered list at the top.
+/// Returns what forbids any write: see the numbered list at the top.
 fn gate(ctx: Ctx<'_>) -> Option<&'static str> {
     let flags = ctx.flags();
     if flags.loading() {

@@ -1,4 +1,4 @@
-//! Room for one more job, and which jobs end so that it is found.
+//! Room for one more job: which jobs end to make it.
 
 use qadmin_core::error::{EndReason, Error, JobError};
 use qadmin_core::job::{Job, JobStatus};
@@ -9,19 +9,19 @@ use crate::redis::Ctx;
 use crate::settings;
 use crate::state::State;
 
-/// What a job is that needs room.
+/// The kind of job that needs room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Newcomer {
-    /// A preview or stats: these use at most half of the jobs, so that a clear always finds room.
+    /// A preview or stats. These use at most half of the jobs, so that a clear always finds room.
     Count,
-    /// A clear.
+    /// A clear or an undo.
     Clear,
 }
 
 impl State {
-    /// Finds room for one more job. Where there is none, jobs that have nothing left to do end now instead of in their
-    /// next slice, and then previews and stats that stand still because somebody paused them, the oldest first: they
-    /// change nothing, can be started again, and must not keep everybody else from counting.
+    /// Makes room for one more job. If all are in use, jobs that have nothing left to do end now and not in their
+    /// next slice. If that is not enough, paused previews and stats end, the oldest first: they change nothing,
+    /// can be started again, and must not keep other users from counting.
     ///
     /// # Errors
     /// [`JobError::TooManyJobs`], [`JobError::TooManyPreviews`].
@@ -38,7 +38,7 @@ impl State {
         Ok(())
     }
 
-    /// Why one more job does not fit.
+    /// Returns why one more job does not fit.
     fn is_full(&self, newcomer: Newcomer) -> Option<Error> {
         let settings = settings::now();
         let max_jobs = usize::try_from(settings.max_jobs()).unwrap_or(usize::MAX);
@@ -55,9 +55,9 @@ impl State {
         }))
     }
 
-    /// Ends the jobs that have nothing left to do: many may be started within one turn of the event loop, before a
-    /// slice comes. Their records are written by the running command if it writes anyway and its keys may be in any
-    /// slot, otherwise in a later turn.
+    /// Ends the jobs that have nothing left to do. Many can be started within one turn of the event loop, before a
+    /// slice runs. The running command writes their records if it writes anyway and its keys can be in any slot;
+    /// otherwise a later turn writes them.
     fn end_done(&mut self, ctx: Ctx<'_>, newcomer: Newcomer) {
         let writes = newcomer == Newcomer::Clear && !ctx.flags().cluster();
         if !writes && record::is_backlog_long(&self.pending) {

@@ -1,4 +1,4 @@
-//! One slice of one job: gates, open, examine, take out, book, tell. It is the same for every container.
+//! One slice of one job: gates, open, examine, remove, book, notify. It is the same for every container.
 
 use qadmin_core::error::EndReason;
 use qadmin_core::job::{Job, JobKind, JobStatus, PAUSED, PlacedJudge};
@@ -25,14 +25,14 @@ use crate::rights::{needs_of, starter};
 use crate::settings;
 use crate::state::State;
 
-/// How often the right of the user who started a clear is checked.
+/// How often the permission of the user who started a clear is checked.
 const RIGHT_EVERY_NS: u64 = 900_000_000;
 
-/// What an undo will not find.
+/// The notice of a job whose moves are not all in the journal.
 const JOURNAL_REFUSED: &str =
-    "some of what was moved could not be written down, and no undo that begins later will move it";
+    "the journal lacks some of the moved messages, so a later undo cannot move them back";
 
-/// Does the next slice of a job.
+/// Runs the next slice of a job.
 pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> AfterSlice {
     state.seek_ns = 0;
     let most = match pass_gates(state, ctx, job) {
@@ -57,7 +57,7 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> AfterSlic
     }
 }
 
-/// What may keep a slice from being done now. Returns how many messages it may take out.
+/// Checks everything that can forbid a slice now. Returns the number of messages that it may remove.
 fn pass_gates(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Result<usize, AfterSlice> {
     if let Some((status, error)) = job.verdict() {
         return Err(end(ctx, job, status, error));
@@ -82,8 +82,8 @@ fn pass_gates(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Result<usize, A
     Ok(most)
 }
 
-/// Whether the user who started the job still may, by one selector for all keys of the job, and is not switched off.
-/// Asked before the first slice and then about once per second.
+/// Returns whether the user who started the job still has permission, by one selector for all keys of the job, and
+/// is not disabled. It is checked before the first slice and then about once per second.
 fn still_may(job: &mut Job) -> bool {
     let now = now_ns();
     if !job.right_is_older_than(now, RIGHT_EVERY_NS) {
@@ -99,14 +99,14 @@ fn still_may(job: &mut Job) -> bool {
 struct Slice<'c> {
     ctx: Ctx<'c>,
     settings: &'c Settings,
-    /// The keys that it opens.
+    /// The names of the keys that it opens.
     names: &'c [RString],
-    /// The most messages that it may take out.
+    /// The largest number of messages that it may remove.
     most: usize,
 }
 
 impl<'c> Slice<'c> {
-    /// Opens the keys and does the work.
+    /// Opens the keys and runs the slice.
     fn over<S: Storage<'c>>(&self, state: &mut State, job: &mut Job) -> AfterSlice {
         let Self { ctx, names, .. } = *self;
         let (writes, moves) = (job.writes(), job.start().clear_options.to.is_some());
@@ -141,12 +141,13 @@ impl<'c> Slice<'c> {
             return AfterSlice::Ends(status, error);
         }
         if names.first().is_none_or(|name| job.key_here() != name.bytes()) || job.writes() != writes {
-            // Another pass begins, perhaps at another list: because somebody changed this list without telling, or because
-            // all that was left to be counted has left. The next slice passes the gates and opens the keys for that.
+            // Another pass begins, perhaps on another list: because another module changed this list without an
+            // event, or because everything that was left to count has left. The next slice passes the gates and
+            // opens the keys for it.
             return AfterSlice::Worked;
         }
         let mut outcome = S::borrow_outcome(state);
-        // What the look before took out is not taken for what this one did, whatever happens.
+        // What the slice before removed must never be booked again for this one.
         outcome.reset();
         let step = match writes {
             true => self.clear(state, job, keys, &mut outcome),
@@ -156,7 +157,7 @@ impl<'c> Slice<'c> {
         step
     }
 
-    /// The first key of the job is not what it was.
+    /// Handles that the first key of the job is missing or was replaced.
     fn gone(&self, job: &mut Job, is_replaced: bool) -> AfterSlice {
         let Self { ctx, names, .. } = *self;
         if is_replaced {
@@ -166,14 +167,14 @@ impl<'c> Slice<'c> {
         if let Some(name) = names.first() {
             job.follow(db, name.bytes(), Event::Gone);
         }
-        // Of a queue with priorities the next list may have more.
+        // If the queue has priorities, its next list may hold more messages.
         match job.verdict() {
             Some((status, error)) => end(ctx, job, status, error),
             None => AfterSlice::Worked,
         }
     }
 
-    /// The server refused to read.
+    /// Handles that the server refused to read.
     fn unread(&self, job: &Job, line: &[u8]) -> AfterSlice {
         refused(&reason(line), &self.record_key(job), None)
     }
@@ -215,8 +216,8 @@ impl<'c> Slice<'c> {
             }
             let now = book::<S>(state, job, outcome, None);
             let (_, over_ns) = *first.get_or_insert((outcome.seek_ns(), outcome.over_ns()));
-            // A job that has counted clears in its next slice, and one that is done with this list looks at the next one
-            // then: on a list that is opened for it.
+            // A job that has counted clears in its next slice, and a job that is done with this list continues
+            // with the next one then, because that list has to be opened first.
             let here = job.scan.at() == at && !job.writes();
             let examined = outcome.counts().examined > 0;
             let more = job.verdict().is_none() && here && slice_end == Some(SliceEnd::Done) && examined;
@@ -232,7 +233,7 @@ impl<'c> Slice<'c> {
         conclude(self.ctx, job, slice_end, false)
     }
 
-    /// Reads, takes out, tells, books.
+    /// Examines, removes, notifies, books.
     fn clear<S: Storage<'c>>(
         &self,
         state: &mut State,
@@ -269,7 +270,8 @@ impl<'c> Slice<'c> {
         let began = now_ns();
         let taken = keys.remove_matches(ctx, names, outcome, to.as_ref().map(|(to, end)| (to, *end)));
         let took_ns = now_ns() - began;
-        // Before anything that may panic: whatever becomes of the job, its record says how many are gone.
+        // This comes before everything that can panic: whatever happens to the job, its record has the number of
+        // removed messages.
         job.count_deleted::<S::Scan>(outcome);
         state.totals.cleared += outcome.removed();
         match taken {
@@ -298,7 +300,7 @@ impl<'c> Slice<'c> {
             book::<S>(state, job, outcome, Some((took_ns, to.is_some())));
         });
         if booked.is_none() {
-            // Others may stand elsewhere in the queue than they think.
+            // The positions of other jobs on this queue may be wrong now.
             lose_track();
             return broken();
         }
@@ -310,20 +312,20 @@ fn broken() -> AfterSlice {
     AfterSlice::Ends(JobStatus::Failed, Some(EndReason::Internal))
 }
 
-/// Writes down what a slice moved, in the unit that moves it.
+/// Appends what a slice moved to the journal, in the unit that moves it.
 fn keep_journal(ctx: Ctx<'_>, job: &mut Job, moved: &[u64]) {
     if moved.is_empty() || guard("writing the journal", || moved::append(ctx, job, moved)) == Some(true) {
         return;
     }
     if job.start().kind == JobKind::Undo {
-        // What is back would still be claimed by another undo of the same job.
+        // Otherwise another undo of the same job would claim messages that are already back.
         moved::forget(ctx, &moved::key_of(job, ctx));
     }
     job.note(JOURNAL_REFUSED.into());
 }
 
-/// Books one look of a slice; returns the time at its end. `taking` is what taking out took, in nanoseconds, and whether
-/// the messages went to another key.
+/// Books the outcome of one window; returns the time at its end. `taking` has the time that removing took, in
+/// nanoseconds, and whether the messages were moved to another key.
 fn book<'c, S: Storage<'c>>(
     state: &mut State,
     job: &mut Job,

@@ -5,7 +5,7 @@ use crate::state::State;
 use crate::walk::Walk;
 
 impl State {
-    /// Lets a walk go on in slices.
+    /// Starts a walk that continues in slices.
     pub(crate) fn go_on(&mut self, ctx: Ctx<'_>, walk: Walk) {
         self.walks.add(walk);
         events::follow(ctx);
@@ -13,7 +13,7 @@ impl State {
         self.wake();
     }
 
-    /// Does a slice of a walk, if it is a walk's turn.
+    /// Runs a slice of a walk, if it is a walk's turn.
     pub(crate) fn walk(&mut self, ctx: Ctx<'_>) -> bool {
         let Some(ended) = self.walks.turn(ctx, !self.registry.live().is_empty()) else { return false };
         if let Some(id) = ended {

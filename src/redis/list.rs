@@ -64,7 +64,7 @@ pub(crate) struct List<'c> {
     deleted: u64,
     /// The message that was read last.
     last: Option<RString>,
-    /// The last few that stay, as [`Queue::stays`] says, where some of those before them may be deleted: they are freed
+    /// The last few that stay, as [`Queue::keep`] says, where some of those before them may be deleted: they are freed
     /// a little later than they would be otherwise.
     stayed: VecDeque<RString>,
     /// What was taken out, from the head on, where it is kept.
@@ -206,7 +206,7 @@ impl Queue for List<'_> {
                 self.taken.extend(message);
             }
         }
-        fault::point("behind a deletion");
+        fault::point("after a deletion");
         deleted
     }
 

@@ -149,7 +149,7 @@ fn unloading_is_refused_while_something_would_be_lost() {
     unload(&mut conn).expect("refused: a job is live");
     eventually("the log says why", || {
         server.log().contains(
-            "not unloaded: live jobs: 1, clients that wait for one: 0; end them with QADMIN.CANCEL ALL, or wait",
+            "not unloaded: live jobs: 1, blocked clients: 0; cancel the jobs with QADMIN.CANCEL ALL, or wait",
         )
     });
     let client = later(&server, format!("QADMIN.STATUS {job} WAIT 0"));

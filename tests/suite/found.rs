@@ -125,7 +125,7 @@ fn where_the_places_are_not_known_it_says_why_there_is_no_sample() {
     let edited = ask(&mut conn, line);
     assert!(!edited.is_null("cached_at") && edited.rows("sample").is_empty(), "{edited:?}");
     assert!(
-        edited.text("sample_error").contains("unknown for these fields; add BUST to count again"),
+        edited.text("sample_error").contains("not known for these fields; add BUST to count again"),
         "{edited:?}"
     );
     assert_eq!(ask(&mut conn, &format!("{line} BUST")).rows("sample").len(), 5);

@@ -1,4 +1,4 @@
-//! Recognises what the messages of a list look like, whatever a command takes them for.
+//! Recognises what the messages of a list look like, whatever kind a command expects.
 
 use qadmin_core::format::Recogniser;
 use qadmin_core::job::{JobTarget, Storage};
@@ -16,7 +16,7 @@ use crate::settings;
 const CLOCK_MESSAGES: u64 = 8;
 const CLOCK_WORK: usize = 16 * 1024;
 
-/// The processor time of a look at messages that a command takes itself and does not leave to slices.
+/// The processor time of messages that a command reads itself and does not leave to slices.
 pub(in crate::commands) struct SampleTime {
     over_ns: u64,
     messages: u64,
@@ -24,18 +24,18 @@ pub(in crate::commands) struct SampleTime {
 }
 
 impl SampleTime {
-    /// Begins a look of at most `longest_ns` nanoseconds. Its first message is looked at in any case.
+    /// Begins reading for at most `longest_ns` nanoseconds. The first message is read in any case.
     pub(in crate::commands) fn begin(longest_ns: u64) -> Self {
         Self { over_ns: cpu_ns() + longest_ns, messages: 0, work: 0 }
     }
 
-    /// Counts a message that was looked at, with its work: bytes and steps ([`qadmin_core::filter::Work`]).
+    /// Counts a message that was read, with its work: bytes and steps ([`qadmin_core::filter::Work`]).
     pub(in crate::commands) fn took(&mut self, work: usize) {
         self.messages += 1;
         self.work += work;
     }
 
-    /// Whether the time is over, so that no further message may be looked at.
+    /// Returns whether the time is over, so that no further message may be read.
     pub(in crate::commands) fn is_over(&mut self) -> bool {
         if self.messages < CLOCK_MESSAGES && self.work < CLOCK_WORK {
             return false;
@@ -45,8 +45,8 @@ impl SampleTime {
     }
 }
 
-/// Looks at the messages that run next, for no longer than one slice, and says what most of them look like. `None` where
-/// that is not known, as of unacknowledged messages.
+/// Reads the messages that run next, for no longer than one slice, and returns what most of them look like. `None`
+/// if that is not known, as for unacknowledged messages.
 pub(in crate::commands) fn looks_like(ctx: Ctx<'_>, target: &JobTarget) -> Option<Recognised> {
     match target.storage {
         Storage::Lists => {}

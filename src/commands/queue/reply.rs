@@ -13,12 +13,12 @@ use crate::library::Recognised;
 use crate::redis::Ctx;
 use crate::redis::clock::now_ns;
 
-/// How a count came about: the member `mode`.
+/// How a count was made: the member `mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::commands) enum CountMode {
-    /// The count is in the reply.
+    /// The reply has the count.
     Synchronous,
-    /// A job counts, or counted; its id is in the reply.
+    /// A job counts or has counted; the reply has its id.
     Job,
     /// The command asked for no count.
     Skipped,
@@ -37,11 +37,11 @@ impl CountMode {
     }
 }
 
-/// What is known of a count when its reply is made. Numbers that are not known are `None`.
+/// What is known of a count when its reply is made. Unknown numbers are `None`.
 #[derive(Debug)]
 pub(in crate::commands) struct Count {
     pub(in crate::commands) mode: CountMode,
-    /// Messages that were examined; not known of cached counts.
+    /// Examined messages; unknown for cached counts.
     pub(in crate::commands) processed: Option<i64>,
     pub(in crate::commands) matched: Option<i64>,
     pub(in crate::commands) matched_bytes: Option<i64>,
@@ -52,7 +52,7 @@ pub(in crate::commands) struct Count {
     pub(in crate::commands) match_notices: [Option<i64>; 4],
     pub(in crate::commands) inexact: Option<i64>,
     pub(in crate::commands) notice: Option<String>,
-    /// When it was counted, Unix milliseconds, where that was before the command.
+    /// The time of the count, Unix milliseconds, if it is earlier than the command.
     pub(in crate::commands) cached_at: Option<i64>,
     pub(in crate::commands) job_id: Option<Uuid>,
     pub(in crate::commands) deduplicated: bool,
@@ -60,7 +60,7 @@ pub(in crate::commands) struct Count {
 }
 
 impl Count {
-    /// No count, because it was not asked for, is not done or failed.
+    /// No count, because it was not requested, is not finished or failed.
     pub(super) fn unknown(mode: CountMode) -> Self {
         Self {
             mode,
@@ -142,41 +142,42 @@ impl Count {
     }
 }
 
-/// What a reply can show beside the numbers of a count, such as rows or groups, and where it finds it.
+/// What a reply can show besides the numbers of a count, such as rows or groups, and where it finds that.
 pub(in crate::commands) enum Source<'a> {
-    /// There is no count. `rows` are those that the scan has found so far, for clients that waited while other clients'
-    /// replies used up this turn's time for looks at messages; `None` where this reply may look itself.
+    /// There is no count. `rows` has the rows that the scan has found so far, for clients that waited while the
+    /// replies to other clients used up the immediate samples of this turn; `None` if this reply may take a sample
+    /// itself.
     NoCount { rows: Option<Reply> },
     /// The target has no messages.
     Empty,
-    /// It was counted before. `job` is the completed job; `None` where only the numbers of the cache are left. `found` tells
-    /// where its matches are by now, as far as that is known.
+    /// It was counted before. `job` is the completed job; `None` if only the numbers in the cache are left.
+    /// `found` says where its matches are now, as far as that is known.
     Before { job: Option<&'a Ended>, found: Option<&'a FoundMatches> },
     /// The completed job that the client waited for.
     Waited(&'a Ended),
 }
 
-/// A command on its way to a reply: what is known of it, whatever its count comes to.
+/// A command that is about to reply: what is known of it, whatever its count is.
 #[derive(Clone, Copy)]
 pub(in crate::commands) struct Pending<'a> {
     pub(in crate::commands) ctx: Ctx<'a>,
     pub(super) command: &'static CommandSpec,
     pub(super) options: &'a TargetOptions,
     pub(super) filter: &'a Filter,
-    /// The keys with the lengths that they have when the reply is made.
+    /// The keys with their lengths when the reply is made.
     pub(in crate::commands) target: &'a JobTarget,
-    /// What kind of storage that was when the command was accepted.
+    /// The kind of storage when the command was accepted.
     pub(super) container: Option<Container>,
     /// The depth that the reply shows.
     pub(super) depth: u64,
-    /// Steady clock when the command came, nanoseconds.
+    /// Steady clock when the command arrived, nanoseconds.
     pub(super) accepted_ns: u64,
-    /// Of a client that waited: what the messages looked like when its command came.
+    /// If the client waited: what the messages looked like when its command arrived.
     pub(super) waited: Option<Option<Recognised>>,
 }
 
 impl Pending<'_> {
-    /// What the messages look like: what was seen before the client waited, or else what was seen now.
+    /// Returns what the messages look like: as seen before the client waited, otherwise as seen now.
     pub(in crate::commands) fn looks_like(&self, now: Option<Recognised>) -> Option<Recognised> {
         self.waited.unwrap_or(now)
     }
@@ -190,7 +191,7 @@ impl Pending<'_> {
             .with("depth", self.depth)
     }
 
-    /// Appends where the count is from: `cached_at`, `job_id`, `deduplicated`, `count_error`, `elapsed_us` and
+    /// Appends how the count was made: `cached_at`, `job_id`, `deduplicated`, `count_error`, `elapsed_us` and
     /// `other_priorities_depth`.
     pub(in crate::commands) fn with_origin(&self, map: MapBuilder, count: &Count) -> MapBuilder {
         map.with("cached_at", count.cached_at)
@@ -201,7 +202,7 @@ impl Pending<'_> {
             .with("other_priorities_depth", others_depth(self.ctx, self.command, self.target.keys()))
     }
 
-    /// The member `notice`: that of the count, or what readers of this target should know without one.
+    /// Returns the member `notice`: that of the count, or what readers of this target should know without one.
     pub(in crate::commands) fn notice(&self, count: &Count) -> Option<String> {
         count.notice.clone().or_else(|| self.target.notice())
     }

@@ -1,4 +1,4 @@
-//! The sample of a reply that does not wait for its count: a look at the messages that run next.
+//! The sample of a reply that does not wait for its count: it reads the messages that run next.
 
 use qadmin_core::arrival::{Arrival, Placed};
 use qadmin_core::error::{Error, TargetError};
@@ -18,19 +18,20 @@ use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::{Ctx, RString};
 use crate::settings;
 
-/// Longest look for an immediate sample, in slices: the 2,000 messages of the default window take no longer, as far
-/// as they are of usual size.
+/// Longest time for an immediate sample, in slices: the 2,000 messages of the default window take no longer if
+/// they are of usual size.
 const SAMPLE_SLICES: u64 = 4;
 
-/// Reasons why a count that was made before has no sample.
+/// Why a count that was made before has no sample.
 const HAVE_LEFT: &str = "the matches that were counted have left the queue since";
-const NOT_KNOWN: &str = "where the counted matches are is no longer known, or unknown for these fields";
+const NOT_KNOWN: &str =
+    "the positions of the counted matches are no longer known, or not known for these fields";
 
 /// A sample of the messages that run next.
 pub(in crate::commands) struct Sample {
     /// Rows of the sample.
     pub(in crate::commands) rows: Result<Vec<Reply>, Error>,
-    /// What most of the messages look like; `None` where that is not known, as of unacknowledged messages.
+    /// What most of the messages look like; `None` if that is not known, as for unacknowledged messages.
     pub(in crate::commands) looks_like: Option<Recognised>,
 }
 
@@ -42,8 +43,8 @@ pub(in crate::commands) struct Sampler<'a> {
 }
 
 impl<'a> Sampler<'a> {
-    /// Looks at the messages that run next: until the sample is full, at most `sample-window` of them, and no longer than
-    /// four slices may take, because all other clients wait meanwhile.
+    /// Reads the messages that run next: until the sample is full, at most `sample-window` of them, and for no
+    /// longer than four slices, because all other clients wait meanwhile.
     pub(in crate::commands) fn sample(&self) -> Sample {
         let reader = match self.reader() {
             Ok(reader) => reader,
@@ -58,8 +59,8 @@ impl<'a> Sampler<'a> {
         Sample { rows: Ok(sample.reader.rows), looks_like: looks_like(self.ctx, self.target) }
     }
 
-    /// The same for a count that was made before and found `matches` messages. The sample goes on with the matches that
-    /// the scan found, where it is known which messages these are by now.
+    /// Does the same for an earlier count that found `matches` messages. The sample continues with the matches
+    /// that the scan found, if their present positions are known.
     pub(in crate::commands) fn sample_beyond(&self, found: Option<&FoundMatches>, matches: usize) -> Sample {
         let wanted = self.request.sample.min(matches);
         let reader = match self.reader() {
@@ -101,8 +102,8 @@ impl<'a> Sampler<'a> {
         Sample { rows, looks_like }
     }
 
-    /// Looks at lists. Returns the rows, how many messages of each list were looked at for them, and what most of the
-    /// messages look like.
+    /// Reads lists. Returns the rows, the number of messages of each list that were read for them, and what most
+    /// of the messages look like.
     fn sample_lists(&self, mut reader: RowReader<'a>) -> (Vec<Reply>, Vec<u64>, Option<Recognised>) {
         let window = settings::now().sample_window();
         let mut recogniser = Recogniser::new();
@@ -110,7 +111,7 @@ impl<'a> Sampler<'a> {
         let consumer_end = self.target.messages.spec().consumer_end;
         // Messages that run before those of the list.
         let mut before = 0;
-        // The list whose messages are looked at first.
+        // The list that is read first.
         let mut first = None;
         'lists: for (listed, _) in &self.target.lists {
             let name = RString::new(&listed.key);
@@ -255,7 +256,7 @@ impl IndexSample<'_> {
         }
     }
 
-    /// Goes on with the matches that a count has found, as far as they are still there.
+    /// Continues with the matches that a count has found, as far as they are still there.
     fn go_on(&mut self, found: &[IndexPosition]) {
         let names = Walked::names(&self.target.storage, &self.target.queue);
         let Some(mut keys) = Walked::open(self.reader.ctx, &self.target.storage, &names) else { return };

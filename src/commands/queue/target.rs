@@ -31,9 +31,9 @@ use crate::redis::{Ctx, RString, server};
 use crate::rights::{self, Need};
 use crate::settings;
 
-/// Finds the messages that a command is about, by the type of the key and by the options of the command. The server has
-/// checked that the caller has the right `access` to the queue's own name; this function checks that the caller has it to
-/// all keys together, by `command`.
+/// Finds the messages that a command is about, by the type of the key and by the options of the command. The
+/// server has checked that the caller has the right `access` to the queue's own name; this function checks that
+/// the caller has it for all keys together, by `command`.
 ///
 /// # Errors
 /// Options that exclude each other or do not fit the key, a key of the wrong type or in another slot, a missing right, or a
@@ -83,7 +83,8 @@ pub(in crate::commands) fn check_arrivals(target: &JobTarget, field: Option<&str
     }
 }
 
-/// The same target with the lengths that its keys have now. A key that holds something else by now has no messages.
+/// Returns the same target with the present lengths of its keys. A key that holds something else by now has no
+/// messages.
 pub(in crate::commands) fn now(ctx: Ctx<'_>, target: &JobTarget) -> JobTarget {
     let mut now = target.clone();
     let queue = RString::new(&now.queue);
@@ -112,7 +113,7 @@ pub(in crate::commands) fn now(ctx: Ctx<'_>, target: &JobTarget) -> JobTarget {
     now
 }
 
-/// What a job over this target is started with, whatever the command.
+/// Returns what a job over this target starts with, whatever the command.
 pub(in crate::commands) fn accepted(
     caller: Caller,
     id: Uuid,
@@ -123,7 +124,7 @@ pub(in crate::commands) fn accepted(
     Accepted { id, target, digest, user, client, now_ms: now_ms(), now_ns: now_ns() }
 }
 
-/// Explains why the lists of a target are empty: the other lists of a queue with priorities may hold its messages, or
+/// Explains why the lists of a target are empty: its messages may be in other priority lists of the queue, or
 /// another key was meant.
 pub(in crate::commands) fn nothing_there(ctx: Ctx<'_>, target: &JobTarget) -> String {
     match others_depth(ctx, &commands::PREVIEW, target.keys()) {
@@ -136,7 +137,7 @@ pub(in crate::commands) fn nothing_there(ctx: Ctx<'_>, target: &JobTarget) -> St
     }
 }
 
-/// The lists in the order in which workers look into them, each with its length.
+/// Returns the lists in the order in which workers read them, each with its length.
 fn lists(
     ctx: Ctx<'_>,
     options: &TargetOptions,
@@ -168,13 +169,14 @@ fn lists(
     lists.into_iter().map(len).collect()
 }
 
-/// Number of messages in lists. A key that holds something else by now has none.
+/// Returns the number of messages in lists. A key that holds something else by now has none.
 fn depth_now<'a>(ctx: Ctx<'_>, keys: impl Iterator<Item = &'a [u8]>) -> u64 {
     keys.map(|key| depth(ctx, &RString::new(key)).unwrap_or(0)).sum()
 }
 
-/// Number of messages in the lists of a queue with priorities that are not among `keys`. It is null where the caller cannot
-/// be shown to have the right to read them all by this command, or where another node of a cluster has some of them.
+/// Returns the number of messages in the priority lists of a queue that are not among `keys`. It is null if the
+/// permission of the caller to read them all by this command is not certain, or if another node of a cluster has
+/// some of them.
 pub(in crate::commands) fn others_depth<'a>(
     ctx: Ctx<'_>,
     command: &CommandSpec,
@@ -193,7 +195,7 @@ pub(in crate::commands) fn others_depth<'a>(
     depth_now(ctx, others.iter().map(Vec::as_slice)).into()
 }
 
-/// The keys of the lists that a job went over of which only the record is left, as far as the settings tell.
+/// Returns the keys of the lists of a job of which only the record is left, as far as the settings determine them.
 pub(in crate::commands) fn of_record(record: &Record) -> Vec<Vec<u8>> {
     let queue = record.text(Member::Queue);
     let priority = Priority::parse(record.text(Member::Priority)).ok();
@@ -201,11 +203,12 @@ pub(in crate::commands) fn of_record(record: &Record) -> Vec<Vec<u8>> {
     lists.map_or_else(|_| vec![queue.to_vec()], |lists| lists.into_iter().map(|list| list.key).collect())
 }
 
-/// The index and the length of the hash, if the queue is a hash of unacknowledged messages, or is missing and INDEX is
-/// given. This function checks type, slot and right of the index as the server does with keys that it knows of.
+/// Returns the index and the length of the hash, if the queue is a hash of unacknowledged messages, or if it is
+/// missing and INDEX is given. This function checks type, slot and permission of the index as the server does with
+/// keys that it sees.
 ///
 /// # Errors
-/// INDEX beside a list, an index in another slot, out of the caller's reach, or of the wrong type.
+/// INDEX beside a list, or an index that is in another slot, has the wrong type, or may not be read by the caller.
 fn find_unacked(
     ctx: Ctx<'_>,
     options: &TargetOptions,
@@ -348,7 +351,7 @@ fn nothing_in(index: Vec<u8>) -> IndexStart {
     IndexStart { index, entries: 0, bound: None }
 }
 
-/// The length of a list. A missing key is an empty list.
+/// Returns the length of a list. A missing key is an empty list.
 ///
 /// # Errors
 /// The key is of another type.
@@ -399,7 +402,7 @@ fn wrong_type(ctx: Ctx<'_>, key: &RString) -> Error {
             "a stream; qadmin reads lists and kombu's hash of unacknowledged messages, so remove entries of \
              a stream with XDEL"
         }
-        // As a queue a hash is what workers hold: here it is the list of TO.
+        // A hash is supported as a queue, but here it is the list of TO.
         Type::Missing | Type::String | Type::List | Type::Hash | Type::Other => {
             return Error::Server(ServerError::WrongType);
         }

@@ -1,7 +1,9 @@
-//! How commands that count messages get their count, in this order: none where none was asked for; a cached count; 0 where
-//! the target has no messages; a live job that counts the same; a completed job that counted the same; a new job.
+//! How commands that count messages get their count, in this order: none, if none was requested; a cached count;
+//! 0, if the target has no messages; a live job that counts the same; a completed job that counted the same; a new
+//! job.
 //!
-//! A job whose target is short enough is waited for; otherwise the reply has its id. Waiting for it never holds up the server.
+//! The client waits for a job whose target is short enough; otherwise the reply has the id of the job. Waiting for
+//! it never blocks the server.
 
 use std::fmt::Debug;
 
@@ -26,17 +28,17 @@ use crate::waiters::{CountWait, WaitFor};
 
 /// A command that counts messages and changes nothing.
 pub(in crate::commands) trait CountCommand: CountRequest + Debug {
-    /// Whether its completed counts are put into the cache, which answers equal commands without the job.
+    /// Whether its completed counts are cached, and then answer equal commands without the job.
     const IS_CACHED: bool;
 
-    /// The reply. `count` has the numbers; `source` tells where rows or groups are.
+    /// The reply. `count` has the numbers; `source` says where rows or groups are.
     fn reply(&self, pending: &Pending<'_>, count: Count, source: &Source<'_>) -> Reply;
 
     /// The entry of a client that waits for this command's count.
     fn wait(wait: Box<CountWait<Self>>) -> WaitFor;
 }
 
-/// Answers a command that counts messages.
+/// Runs a command that counts messages.
 pub(in crate::commands) fn run<C: CountCommand>(ctx: Ctx<'_>, request: &C) -> Result<Answer, Error> {
     let accepted_ns = now_ns();
     let target = target::find(ctx, request.target(), C::COMMAND, Access::Read)?;
@@ -46,7 +48,7 @@ pub(in crate::commands) fn run<C: CountCommand>(ctx: Ctx<'_>, request: &C) -> Re
     entry::with(|state| query.answer(state))?
 }
 
-/// A command that was accepted, with the key by which equal ones find each other.
+/// An accepted command, with the key by which equal commands find each other.
 struct Query<'a, C> {
     ctx: Ctx<'a>,
     request: &'a C,
@@ -65,7 +67,7 @@ impl<C: CountCommand> Query<'_, C> {
             return Ok(answer);
         }
         if target.depth() == 0 {
-            // There is nothing to scan, so there is nothing to wait for, wherever the command comes from.
+            // There is nothing to scan, so nothing to wait for, whoever runs the command.
             return Ok(self.reply(Count::zero(), &Source::Empty));
         }
         let waits = self.can_wait(state);
@@ -88,7 +90,7 @@ impl<C: CountCommand> Query<'_, C> {
             return Ok(self.without_count(Count::failed(error.to_string())));
         }
         if request.busts() {
-            // What was counted before is not given to anybody from now on.
+            // Earlier counts must not answer requests from now on.
             state.caches.forget(&digest);
             state.registry.mark_stale(|job| job.digest == digest);
         }
@@ -102,7 +104,7 @@ impl<C: CountCommand> Query<'_, C> {
         self.answer_by_job(state, id, waits, false)
     }
 
-    /// Whether the client waits for the count of a job instead of being given its id.
+    /// Returns whether the client waits for the count of a job and does not get its id at once.
     fn can_wait(&self, state: &State) -> bool {
         let settings = settings::now();
         self.target.depth() <= settings.inline_limit()
@@ -111,7 +113,7 @@ impl<C: CountCommand> Query<'_, C> {
             && state.waiters.has_room_for(CountWait::bytes_of(self.request, self.target))
     }
 
-    /// The answer of the cache, unless the command wants a new count.
+    /// Answers from the cache, unless the command requests a new count.
     fn cached_answer(&self, state: &mut State) -> Option<Answer> {
         if !C::IS_CACHED || self.request.busts() {
             return None;
@@ -123,7 +125,7 @@ impl<C: CountCommand> Query<'_, C> {
         Some(self.reply(count, &Source::Before { job: None, found }))
     }
 
-    /// The answer of an equal job that completed within `job-lock-ttl`, unless the command wants a new count.
+    /// Answers with an equal job that completed within `job-lock-ttl`, unless the command requests a new count.
     fn answer_of_completed_job(&self, state: &mut State) -> Option<Answer> {
         if self.request.busts() {
             return None;
@@ -140,7 +142,7 @@ impl<C: CountCommand> Query<'_, C> {
         Some(self.reply(count, &Source::Before { job: Some(job), found }))
     }
 
-    /// Lets the client wait for a job, or answers with its id.
+    /// Blocks the client until a job ends, or replies with the id of the job.
     fn answer_by_job(
         &self,
         state: &mut State,
@@ -151,7 +153,7 @@ impl<C: CountCommand> Query<'_, C> {
         if !waits {
             return Ok(self.without_count(Count { deduplicated, ..Count::running(id) }));
         }
-        // The command itself pays for this look, not the turn in which many clients are let go.
+        // The command itself pays for reading these messages, not the turn in which many clients are unblocked.
         let looks_like = self.request.sample().and_then(|_| looks_like(self.ctx, self.target));
         let client = block::block(self.ctx, settings::now().inline_wait_ms()).ok_or(ServerError::Internal)?;
         let wait = CountWait {
@@ -187,12 +189,13 @@ impl<C: CountCommand> Query<'_, C> {
     }
 }
 
-/// The fields that the rows of a request show, where it chose them.
+/// The fields that the rows of a request show, if the request chose them.
 fn sample_fields<C: CountRequest>(request: &C) -> Option<&[Vec<u8>]> {
     request.sample().and_then(|SampleOptions { fields, .. }| fields)
 }
 
-/// The reply to a client that waited, and its format. Its job has ended, or its time is up and the scan goes on without it.
+/// The reply to a client that waited, and its format. Its job has ended, or its time is up and the scan continues
+/// without it.
 pub(in crate::commands) fn after_wait<C: CountCommand>(
     state: &mut State,
     ctx: Ctx<'_>,
@@ -210,7 +213,7 @@ fn reply_after_wait<C: CountCommand>(
 ) -> Reply {
     let CountWait { request, deduplicated, .. } = wait;
     ctx.select(wait.target.db);
-    // The keys may hold something else by now. That is no reason to keep the count back.
+    // The keys may hold something else by now. That is no reason to withhold the count.
     let target = target::now(ctx, &wait.target);
     let pending = Pending {
         ctx,
@@ -218,7 +221,8 @@ fn reply_after_wait<C: CountCommand>(
         options: request.target(),
         filter: request.filter(),
         target: &target,
-        // Of the time when the command was accepted: a client waits only for a target that held messages.
+        // The container is that of the time when the command was accepted: a client waits only for a target that
+        // held messages.
         container: wait.target.container(),
         depth: target.depth(),
         accepted_ns: wait.accepted_ns,
@@ -239,8 +243,9 @@ fn reply_after_wait<C: CountCommand>(
         return reply(Count::failed(EndReason::Internal.to_string()), &Source::NoCount { rows });
     };
     if job.record.status() == JobStatus::Completed {
-        // Rows and groups stand as the job left them, and commands may have run since, because servers differ in when they
-        // let clients go. Indexes and depth must be of one moment, which is the end of the job.
+        // Rows and groups are those at the end of the job. Commands may have run since then, because servers
+        // unblock clients at different moments. Indexes and depth must be of one moment, which is the end of the
+        // job.
         let depth = u64::try_from(job.record.int(Member::QueueDepth)).unwrap_or(0);
         let count = Count::completed(CountMode::Synchronous, &job.record);
         let count = Count { deduplicated: *deduplicated, ..count };

@@ -34,7 +34,7 @@ fn arm(conn: &mut Connection, place: &str, skip: u32) {
 
 #[test]
 fn a_panic_between_deletion_and_replication_aborts_and_loses_nothing() {
-    for (place, skip) in [("telling a unit", 3), ("behind a deletion", 40)] {
+    for (place, skip) in [("replicating a unit", 3), ("after a deletion", 40)] {
         let mut server = server();
         let mut conn = server.conn();
         let filled = Filled::new(&server, 2_000, 50.0);
@@ -68,7 +68,7 @@ fn pair() -> (Server, Server, Filled) {
 /// stops dead, and gets everything anew from its primary.
 #[test]
 fn a_panic_of_a_replica_after_a_deletion_aborts_and_it_comes_back_equal() {
-    for place in ["behind a deletion", "passing on a unit"] {
+    for place in ["after a deletion", "passing on a unit"] {
         let (primary, mut replica, filled) = pair();
         arm(&mut replica.conn(), place, 1);
         let id = start_clear(&mut primary.conn());

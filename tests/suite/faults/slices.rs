@@ -55,8 +55,8 @@ pub(super) const ROWS: &[Row] = &[
         let id = start_clear(&mut bed.conn);
         bed.assert_completed(&id);
     }),
-    ("a look for why nothing matches", |bed| {
-        bed.arm("a look for why nothing matches", 0);
+    ("the search for why nothing matches", |bed| {
+        bed.arm("the search for why nothing matches", 0);
         let id = start_clear(&mut bed.conn);
         bed.assert_completed(&id);
     }),
