@@ -1,4 +1,4 @@
-//! The scan of a job, over whichever container the job is about.
+//! The scan of a job, over any container.
 
 use std::ops::{Deref, DerefMut};
 
@@ -6,21 +6,21 @@ use super::contract::{ContainerScan, ScanState};
 use super::index::{SortedScan, UnackedScan};
 use super::list::ListScan;
 
-/// The scan of a job. What a job asks of it between slices is the same for all of them ([`ScanState`]); a slice is done
-/// on the scan itself ([`OneScan::of`]), so that the container is looked up once per slice.
+/// The scan of a job. The questions of a job between slices are the same for all containers ([`ScanState`]). A
+/// slice works on the scan itself ([`OneScan::of`]), so that the container is looked up once per slice.
 #[derive(Debug)]
 pub enum AnyScan {
-    /// Over one list, or over several in the order in which workers look into them.
+    /// Over one list, or over several in the order in which workers read them.
     Lists(Box<ListScan>),
-    /// Over the messages that workers hold.
+    /// Over unacknowledged messages.
     Unacked(Box<UnackedScan>),
     /// Over a sorted set of messages.
     SortedSet(Box<SortedScan>),
 }
 
-/// A scan that a job may have.
+/// A scan that a job can have.
 pub trait OneScan: ContainerScan {
-    /// Returns the scan of this container; `None` where the job has that of another one.
+    /// Returns the scan of this container; `None` if the job has that of another one.
     fn of(scan: &mut AnyScan) -> Option<&mut Self>;
 }
 
@@ -68,7 +68,7 @@ containers! {
 }
 
 impl AnyScan {
-    /// Returns the scan over lists, where it is one.
+    /// Returns the scan over lists, if it is one.
     #[must_use]
     pub fn lists(&self) -> Option<&ListScan> {
         if let Self::Lists(scan) = self { Some(scan) } else { None }

@@ -1,28 +1,29 @@
 //! How long a slice may take: its budget, the clock, and how often the clock is read while work is counted.
 
-/// Time that only goes forward, in nanoseconds from an arbitrary start.
+/// A clock that never goes back, in nanoseconds from an arbitrary start.
 pub trait Clock {
-    /// Now.
+    /// Returns the present time.
     fn now_ns(&self) -> u64;
 }
 
-/// When a look is over.
+/// When a slice ends.
 #[derive(Debug, Clone, Copy)]
 pub enum Time {
-    /// So long after the first message was read.
+    /// After this time from the first message.
     AfterSeek {
-        /// Nanoseconds. Where the seek took longer, as long as the seek: less would be a scan that mostly seeks.
+        /// Nanoseconds. If the seek took longer, the slice lasts as long as the seek, because a shorter slice
+        /// would make a scan that mostly seeks.
         slice_ns: u64,
-        /// What the seek before this one took, in nanoseconds: one that took longer than that was interrupted,
-        /// and earns no longer stretch.
+        /// The time of the seek before this one, in nanoseconds. A longer seek was interrupted, and does not
+        /// extend the slice.
         last_seek_ns: u64,
     },
-    /// At this time of the clock: a further look in the same slice, on the same opened queue.
+    /// At this time of the clock: a further window of the same slice, on the same opened queue.
     Until(u64),
 }
 
 impl Time {
-    /// The end of a look whose first message was read at `now_ns`, `seek_ns` after it began.
+    /// Returns the end of a slice whose first message was read at `now_ns`, `seek_ns` after the slice began.
     pub(super) fn end(self, now_ns: u64, seek_ns: u64) -> u64 {
         match self {
             Self::AfterSeek { slice_ns, last_seek_ns } => now_ns + slice_ns.max(seek_ns.min(last_seek_ns)),
@@ -31,31 +32,32 @@ impl Time {
     }
 }
 
-/// How long a look may take.
+/// How much one slice may do.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
-    /// When it is over.
+    /// When it ends.
     pub time: Time,
-    /// Messages that are thought to fit, at least 1: the size of the next window.
+    /// Number of messages that are expected to fit, at least 1: the size of the next window.
     pub window: u64,
-    /// The most messages that one look takes out.
+    /// The most messages that one slice removes.
     pub max_deletions: usize,
-    /// The most bytes that one look takes out, but for its first message.
+    /// The most bytes that one slice removes, not counting its first message.
     pub max_bytes: u64,
-    /// What it is thought to cost to take out one message that was met before, nanoseconds: a walk towards the
-    /// head leaves this much time for each.
+    /// Expected time to remove one message that was met before, nanoseconds: a walk towards the head reserves this
+    /// much for each.
     pub deletion_ns: u64,
-    /// What it is thought to cost to put one that was taken out elsewhere, nanoseconds, likewise on any walk.
+    /// Expected time to push one removed message to another list, nanoseconds, reserved in the same way on any
+    /// walk.
     pub put_ns: u64,
 }
 
 /// The clock is read after this many messages ...
 const CLOCK_EVERY_MESSAGES: u32 = 16;
-/// ... or after so many bytes and steps of work, whichever comes first: a rate measured on small messages says nothing
-/// about the large ones that follow, nor about those whose values are long or bodies compressed.
+/// ... or after this many bytes and steps of work, whichever comes first: a rate that was measured with small
+/// messages says nothing about large ones that follow, nor about messages with long values or compressed bodies.
 const CLOCK_EVERY_WORK: u64 = 64 * 1024;
 
-/// When a slice is over.
+/// The end of a slice.
 pub(crate) struct Deadline<'a, C> {
     pub(super) clock: &'a C,
     time: Time,
@@ -63,20 +65,20 @@ pub(crate) struct Deadline<'a, C> {
     at: u64,
     messages: u32,
     work: u64,
-    /// Time that is spoken for.
+    /// Reserved time.
     pub(super) reserved: u64,
-    /// Time that was spent beside the walk.
+    /// Time that was spent outside of the walk.
     pub(super) beside_ns: u64,
 }
 
 impl<'a, C: Clock> Deadline<'a, C> {
-    /// Of a look that begins now: it goes to its first message.
+    /// A slice begins now, with its seek.
     pub(crate) fn new(clock: &'a C, budget: &Budget) -> Self {
         let opened = clock.now_ns();
         Self { clock, time: budget.time, opened, at: 0, messages: 0, work: 0, reserved: 0, beside_ns: 0 }
     }
 
-    /// The first message was read: the budget begins. Answers what the seek took, and when the time is over.
+    /// The first message was read: the budget begins. Returns the time of the seek, and when the slice ends.
     pub(crate) fn begin(&mut self) -> (u64, u64) {
         let now = self.clock.now_ns();
         let seek_ns = now - self.opened;
@@ -84,7 +86,7 @@ impl<'a, C: Clock> Deadline<'a, C> {
         (seek_ns, self.at)
     }
 
-    /// Does something that is no part of the walk; the time for it runs all the same.
+    /// Runs something that is not part of the walk. Its time counts towards the slice nevertheless.
     pub(super) fn beside<R>(&mut self, work: impl FnOnce() -> R) -> R {
         let began = self.clock.now_ns();
         let result = work();
@@ -92,18 +94,18 @@ impl<'a, C: Clock> Deadline<'a, C> {
         result
     }
 
-    /// So much of the time is spoken for.
+    /// Reserves this much time.
     pub(crate) fn reserve(&mut self, ns: u64) {
         self.reserved += ns;
     }
 
-    /// What the walk took, behind a seek of `seek_ns`.
+    /// Returns the time of the walk, after a seek of `seek_ns`.
     pub(super) fn walked(&self, seek_ns: u64) -> u64 {
         (self.clock.now_ns() - self.opened).saturating_sub(seek_ns + self.beside_ns)
     }
 
-    /// One more message is done, after `work` bytes and steps in all; a deletion costs far more than a look, so it does
-    /// not wait to be counted.
+    /// Counts one message, after `work` bytes and steps in all. A deletion takes far longer than a message that is
+    /// only examined, so the clock is read after each.
     pub(crate) fn is_over(&mut self, work: u64, deleted: bool) -> bool {
         self.messages += 1;
         if !deleted && self.messages < CLOCK_EVERY_MESSAGES && work - self.work < CLOCK_EVERY_WORK {

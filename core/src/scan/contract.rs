@@ -1,4 +1,4 @@
-//! What every scan promises to its job, whatever holds the messages.
+//! What every scan guarantees to its job, whatever container holds the messages.
 
 use super::budget::{Budget, Clock};
 use super::counters::{Counters, SliceCounts};
@@ -9,44 +9,45 @@ use super::plan::Plan;
 use super::tallies::Group;
 use crate::reply::Reply;
 
-/// Where a scan stands.
+/// The progress of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     /// There is more to examine.
     Unfinished,
     /// Every snapshot message was examined or drifted away.
     Finished,
-    /// Edited in place in so many passes that no further pass is begun.
+    /// The queue was edited in place in so many passes that no further pass begins.
     EditedTooOften {
         /// Edits seen.
         edits: u64,
     },
-    /// More match than were expected: nothing is cleared, or nothing more after an edit in place.
+    /// There are more matches than expected: nothing is cleared, or nothing more after an edit in place.
     Unexpected {
-        /// Matches, with those that an earlier pass cleared.
+        /// Matches, including those that an earlier pass cleared.
         matched: u64,
     },
-    /// The matches have more distinct values than can be told apart: nothing more is cleared.
+    /// The matches have more distinct values than can be remembered: nothing more is cleared.
     TooManyValues,
 }
 
 /// How the work of a slice ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SliceEnd {
-    /// The look is to be committed.
+    /// The outcome is to be committed.
     Done,
-    /// The look was not permitted to delete, or its keys could not be read: nothing happened, and it must not be
-    /// committed.
+    /// The slice was not permitted to delete, or its keys could not be read: nothing was changed, and the outcome
+    /// must not be committed.
     Refused,
-    /// The queue refused a deletion that it should have done, or is not the one that it was. What was done is to be
-    /// committed.
+    /// The queue refused a deletion that it should have done, or has been replaced. The outcome of what was done
+    /// is to be committed.
     Stuck,
 }
 
-/// What a job asks of its scan between slices. The numbers of keys are those of the container: a list's place in the
-/// order in which workers look into the lists; 0 for the hash of unacknowledged messages, and 1 for its index.
+/// The questions of a job to its scan between slices. The numbers of keys are those of the container: for lists,
+/// the position in the order in which workers read them; 0 for the hash of unacknowledged messages, and 1 for its
+/// index.
 pub trait ScanState {
-    /// Returns the counters as they stand.
+    /// Returns the present counters.
     fn counters(&self) -> &Counters;
 
     /// Returns what the job is to do.
@@ -63,10 +64,10 @@ pub trait ScanState {
         self.len() == 0
     }
 
-    /// Returns whether this pass takes messages out.
+    /// Returns whether this pass removes messages.
     fn deletes(&self) -> bool;
 
-    /// Follows what happened to the key with this number.
+    /// Follows an event of the key with this number.
     fn follow(&mut self, key: usize, event: Event<'_>);
 
     /// Returns the number of the key that the next slice works on.
@@ -74,17 +75,18 @@ pub trait ScanState {
         0
     }
 
-    /// Returns the numbers of the keys that were deleted, renamed away or replaced: what is under their names now is
+    /// Returns the numbers of the keys that were deleted, renamed away or replaced: their names may now hold
     /// something else.
     fn gone(&self) -> Vec<usize>;
 
-    /// Returns whether a key went with messages, or nothing is left of the queue: what was counted is not there any more.
+    /// Returns whether a key was deleted with messages in it, or nothing is left of the queue: the counted
+    /// messages are not there any more.
     fn lost_messages(&self) -> bool;
 
-    /// Returns the matches of this pass by group, where the job groups them.
+    /// Returns the matches of this pass by group, if the job groups them.
     fn groups(&self) -> Vec<Group>;
 
-    /// Returns what a reader of the counters should know of this container.
+    /// Returns notices about this container for readers of the counters.
     fn notices(&self) -> Vec<String> {
         Vec::new()
     }
@@ -113,7 +115,7 @@ pub trait ScanState {
         false
     }
 
-    /// Returns the number of matches that the first of two passes found, once it is over.
+    /// Returns the number of matches that the first of two passes found, after it has ended.
     fn counted(&self) -> Option<u64> {
         None
     }
@@ -123,8 +125,8 @@ pub trait ScanState {
         0
     }
 
-    /// Returns where the match is that KEEPONE keeps, while it is in the queue, if messages have positions: the number of
-    /// its list, and its index counted from the next end (-1 runs next).
+    /// Returns the position of the match that KEEPONE keeps, while it is in the queue and if messages have
+    /// positions: the number of its list, and its index counted from the consumer end (-1 runs next).
     fn kept(&self) -> Option<(usize, i64)> {
         None
     }
@@ -134,21 +136,21 @@ pub trait ScanState {
         0
     }
 
-    /// Returns the number of edits in place after which the scan found its place again and went on.
+    /// Returns the number of edits in place after which the scan found its position again and continued.
     fn refound(&self) -> u64 {
         0
     }
 
-    /// Returns whether the scan ended without having cleared all that it was to, because it does not know which match is
+    /// Returns whether the scan ended without having cleared everything, because it does not know which match is
     /// the newest.
     fn is_newest_unknown(&self) -> bool {
         false
     }
 }
 
-/// What one slice saw and did, whatever holds the messages. It is not booked before [`ContainerScan::commit`].
+/// What one slice saw and did, in any container. It is not booked before [`ContainerScan::commit`].
 pub trait SliceOutcome: Default {
-    /// Forgets the slice before.
+    /// Clears the outcome of the slice before.
     fn reset(&mut self) {
         *self = Self::default();
     }
@@ -159,7 +161,7 @@ pub trait SliceOutcome: Default {
     /// Returns the time to the first message, in nanoseconds.
     fn seek_ns(&self) -> u64;
 
-    /// Returns the time to the first message of each walk, all together, in nanoseconds.
+    /// Returns the time to the first message of each walk, summed up, in nanoseconds.
     fn all_seeks_ns(&self) -> u64 {
         self.seek_ns()
     }
@@ -167,31 +169,31 @@ pub trait SliceOutcome: Default {
     /// Returns when the time of the slice is over, by its clock in nanoseconds; 0 before the first message.
     fn over_ns(&self) -> u64;
 
-    /// Returns the number of messages that were taken out.
+    /// Returns the number of removed messages.
     fn removed(&self) -> u64;
 }
 
 /// The two steps in which a slice of one container is booked.
 pub trait ContainerScan: ScanState {
-    /// What one slice saw.
+    /// The outcome of one slice.
     type Outcome: SliceOutcome;
 
-    /// Counts what a slice took out, once: on its own where its booking may go wrong afterwards.
+    /// Counts once what a slice removed. It is called on its own because booking may fail afterwards.
     fn count_deleted(&mut self, outcome: &mut Self::Outcome);
 
-    /// Books what a slice found and took out.
+    /// Books what a slice found and removed.
     fn commit(&mut self, outcome: &mut Self::Outcome);
 }
 
-/// A scan over a container whose opened keys are `Keys`. It is generic to the bottom: of the loop over messages a program
-/// has one for each container, and nothing is looked up for a message.
+/// A scan over a container whose opened keys are `Keys`. All types below it are generic, so the program has one
+/// loop over messages for each container, and no dynamic dispatch per message.
 pub trait Examine<Keys>: ContainerScan {
-    /// Works until the budget is spent, or there is nothing left to do for now. Always passes at least one message if
-    /// there is one.
+    /// Works until the budget is spent, or there is nothing left to do for now. It always examines at least one
+    /// message if there is one.
     ///
-    /// `permit` is asked once, when it is known that something is to be taken out and before anything is. Some containers
-    /// take messages out on the way; the others note them in the look for the caller, who takes them out afterwards and
-    /// before anything else happens to the keys.
+    /// `permit` is called once, as soon as it is known that something will be removed, and before it is. Some
+    /// containers remove messages on the way. The others note them in the outcome for the caller, who removes them
+    /// afterwards and before anything else happens to the keys.
     fn examine(
         &self,
         keys: &mut Keys,

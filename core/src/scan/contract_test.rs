@@ -1,8 +1,8 @@
-//! The promises that every container keeps: one test, run over each of them.
+//! The guarantees that every container keeps: one test, run over each of them.
 //!
-//! The model tests of the containers know how each of them finds its way. This one knows nothing of that: it puts messages
-//! in, lets workers take some and producers add others between slices, refuses some slices, and looks at what was examined,
-//! what is left, and what was counted.
+//! The model tests of the containers know how each of them finds its positions. This test does not: it adds
+//! messages, lets workers remove some and producers add others between slices, refuses some slices, and checks
+//! what was examined, what is left, and what was counted.
 
 use std::cell::Cell;
 
@@ -31,7 +31,8 @@ trait Model {
     fn push(&mut self, message: (Id, bool));
     /// A worker takes the message that runs next.
     fn pop(&mut self);
-    /// One slice over at most this many messages, which may write or not: what it examined, and whether it was booked.
+    /// Runs one slice over at most this many messages, which may write or not. Returns what it examined, and
+    /// whether it was booked.
     fn slice(&mut self, messages: u64, may_write: bool) -> (Vec<Id>, bool);
     /// The messages that are left, the one that runs next first.
     fn left(&self) -> Vec<Id>;
@@ -59,7 +60,7 @@ impl Judge for Seen {
     }
 }
 
-/// Goes on by one whenever somebody looks at it.
+/// Advances by one whenever it is read.
 #[derive(Default)]
 struct Ticking(Cell<u64>);
 
@@ -81,7 +82,7 @@ fn budget(messages: u64) -> Budget {
     }
 }
 
-/// Examines on opened keys, and says what that came to.
+/// Examines opened keys, and returns the result.
 fn examine<K, S: Examine<K>>(
     scan: &S,
     keys: &mut K,
@@ -175,7 +176,7 @@ struct OpenedIndex<'a> {
 }
 
 impl OpenedIndex<'_> {
-    /// The number of entries that stand before a place.
+    /// Returns the number of entries before a position.
     fn before(&self, place: &IndexPosition) -> usize {
         self.index.partition_point(|(other, _)| other.cmp(place.score, &place.tag).is_lt())
     }
@@ -304,7 +305,7 @@ fn plan() -> impl Strategy<Value = Plan> {
         .prop_map(|(effect, dry_run, limit)| Plan::new(effect, dry_run).limit(limit))
 }
 
-/// A job over one container from its beginning to its end.
+/// A job over one container from beginning to end.
 struct Run<M> {
     model: M,
     plan: Plan,

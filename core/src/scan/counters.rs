@@ -3,10 +3,10 @@
 use super::judge::Judgement;
 use crate::match_notices::MatchNoticeCounts;
 
-/// Counters of one job. All but `deleted`, `examined_total` and `passes_run` are of the current pass.
+/// The counters of one job. All but `deleted`, `examined_total` and `passes_run` count the present pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Messages that this pass set out to examine.
+    /// Messages that this pass has to examine.
     pub total: u64,
     /// Examined.
     pub processed: u64,
@@ -14,7 +14,7 @@ pub struct Counters {
     pub matched: u64,
     /// Bytes of the matching messages.
     pub matched_bytes: u64,
-    /// Cleared, over all passes.
+    /// Messages cleared, over all passes.
     pub deleted: u64,
     /// Matches that the effect would clear (equals what was cleared in this pass unless it is a dry run).
     pub would_delete: u64,
@@ -22,19 +22,19 @@ pub struct Counters {
     pub drifted: u64,
     /// Messages pushed since the pass began.
     pub arrived: u64,
-    /// Examined elements whose envelope is no JSON object.
+    /// Examined elements whose envelope is not a JSON object.
     pub undecodable: u64,
-    /// Examined messages whose verdict stayed unknown.
+    /// Examined messages whose verdict is unknown.
     pub unreadable: u64,
-    /// Those of them with a value that has no meaning for the operator.
+    /// Of these, messages with a value that has no meaning for the operator.
     pub uncompared: u64,
     /// Passes begun.
     pub passes_run: u64,
     /// Examined over all passes.
     pub examined_total: u64,
-    /// What there is to know of the matches.
+    /// Counts for the match notices.
     pub match_notices: MatchNoticeCounts,
-    /// Matches that stay because a value by which they would be told apart cannot be read.
+    /// Matches that are kept because a value by which they would be told apart cannot be read.
     pub unkeyed: u64,
 }
 
@@ -54,31 +54,31 @@ impl Counters {
     }
 }
 
-/// What one slice saw, whatever holds the messages. [`Counters`] explains each of the counts.
+/// What one slice saw, in any container. [`Counters`] explains each of the counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SliceCounts {
     /// Messages examined.
     pub examined: u64,
     /// Matches.
     pub matched: u64,
-    /// Their bytes.
+    /// Bytes of the matches.
     pub matched_bytes: u64,
     /// Matches that the effect clears, or would clear if the job wrote.
     pub would_delete: u64,
-    /// Messages whose envelope is no JSON object.
+    /// Messages whose envelope is not a JSON object.
     pub undecodable: u64,
-    /// Messages whose verdict stayed unknown.
+    /// Messages whose verdict is unknown.
     pub unreadable: u64,
-    /// Those of them with a value that has no meaning for the operator.
+    /// Of these, messages with a value that has no meaning for the operator.
     pub uncompared: u64,
-    /// Matches that stay because a value by which they would be told apart cannot be read.
+    /// Matches that are kept because a value by which they would be told apart cannot be read.
     pub unkeyed: u64,
-    /// What there is to know of the matches.
+    /// Counts for the match notices.
     pub match_notices: MatchNoticeCounts,
 }
 
 impl SliceCounts {
-    /// Counts one message that was examined, and what the filter says of it.
+    /// Counts one examined message and its verdict.
     #[inline]
     pub(super) fn add_examined(&mut self, verdict: &Judgement) {
         self.examined += 1;
@@ -90,7 +90,8 @@ impl SliceCounts {
         }
     }
 
-    /// Counts one match of this many bytes, which is cleared if `is_cleared`: beside [`Self::add_examined`].
+    /// Counts one match of this many bytes, which is cleared if `is_cleared`: in addition to
+    /// [`Self::add_examined`].
     #[inline]
     pub(super) fn add_match(&mut self, verdict: &Judgement, bytes: u64, is_cleared: bool) {
         self.matched += 1;

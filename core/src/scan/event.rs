@@ -1,20 +1,20 @@
-//! What happened to a key of a job between its slices.
+//! The events of a job's keys between its slices.
 
 use crate::queue::End;
 
-/// Something that happened to the queue, told in the order in which it happened.
+/// A change of the queue. Changes are reported in the order in which they happen.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
-    /// Messages were pushed at `end`; the queue then held `len`.
+    /// Messages were pushed at `end`; the queue then had `len` messages.
     Pushed {
-        /// The side.
+        /// The end.
         end: End,
         /// Length after the push.
         len: u64,
     },
-    /// Messages were popped from `end`; the queue then held `len`.
+    /// Messages were popped from `end`; the queue then had `len` messages.
     Popped {
-        /// The side.
+        /// The end.
         end: End,
         /// Length after the pop.
         len: u64,
@@ -24,22 +24,23 @@ pub enum Event<'a> {
         /// Indexes before the deletion.
         indexes: &'a [u64],
     },
-    /// Messages were taken out anywhere (LREM); the list then held `len`.
+    /// Messages were removed anywhere (LREM); the list then had `len` messages.
     Removed {
         /// Length after the removal.
         len: u64,
     },
-    /// A message was put in the place of another one (LSET); the list then held `len`.
+    /// A message was replaced (LSET); the list then had `len` messages.
     Set {
         /// Length, which has not changed.
         len: u64,
     },
-    /// The list was cut at its ends (LTRIM); it then held `len`. Which end lost how many is not told.
+    /// The list was cut at its ends (LTRIM); it then had `len` messages. The event does not say how many each end
+    /// lost.
     Trimmed {
         /// Length after the cut.
         len: u64,
     },
-    /// The list was changed inside, positions unknown; it then held `len`.
+    /// The list was changed inside at unknown positions; it then had `len` messages.
     Edited {
         /// Length after the edit.
         len: u64,
@@ -49,7 +50,8 @@ pub enum Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// The same seen from the other end of a list of `len` messages; `indexes` is where the others lie then.
+    /// Returns the same event seen from the other end of a list of `len` messages; the indexes of a deletion are
+    /// written to `indexes`.
     pub(super) fn mirrored(self, len: u64, indexes: &'a mut Vec<u64>) -> Event<'a> {
         match self {
             Self::Pushed { end, len } => Event::Pushed { end: end.other(), len },
@@ -58,7 +60,7 @@ impl<'a> Event<'a> {
                 indexes.extend(seen.iter().rev().map(|index| len - 1 - index));
                 Event::Deleted { indexes }
             }
-            // What does not add up does not in a mirror either.
+            // What is inconsistent stays inconsistent when it is mirrored.
             other => other,
         }
     }

@@ -1,23 +1,27 @@
-//! Scans: the only loops over messages, and the only code that knows where a job stands in a live queue.
+//! Scans: the only loops over messages, and the only code that knows the position of a job in a live queue.
 //!
 //! There are two ways to walk: `list` walks lists by position, and `index` walks messages in the order of a sorted set, which is
 //! the index of the messages that workers hold, or the messages themselves. They differ in how they find their way while the queue changes under them, and in
 //! how messages are taken out. What they promise is the same:
 //!
-//! * What was in the queue when the job was accepted is the *snapshot*, and nothing else is counted or cleared.
-//! * Every message of the snapshot that stays in the queue until the scan comes to it is examined exactly once in a pass.
-//! * What becomes of a match is decided by one function for all containers (`decide`), from the effect, LIMIT, and what the
-//!   scan remembers of the matches that it met before.
-//! * A slice is bounded by time, by work that is counted, and by what is taken out (`budget`).
+//! * The messages that were in the queue when the job was accepted are the *snapshot*. Nothing else is counted or
+//!   cleared.
+//! * Every message of the snapshot that is still in the queue when the scan reaches it is examined exactly once in a
+//!   pass.
+//! * One function for all containers (`decide`) decides about a match, from the effect, LIMIT, and what the scan
+//!   remembers of earlier matches.
+//! * A slice is bounded by time, by counted work, and by what it removes (`budget`).
 //!
 //! # Two steps per slice
-//! [`Examine::examine`] reads, judges, and takes out or notes what is to be taken out; [`ContainerScan::commit`] books the
-//! result. A slice that was not permitted to take out anything, because the server must not write now (a replica, a pause,
-//! a full disk), is dropped: the same messages are examined later, and still counted once.
+//! [`Examine::examine`] reads and judges messages, and removes matches or notes them for removal;
+//! [`ContainerScan::commit`] books the result. A slice that was not permitted to remove anything, because the
+//! server must not write now (a replica, a pause, a full disk), is dropped: the same messages are examined later,
+//! and still counted once.
 //!
 //! # How to add a container
-//! A folder with its scan, which implements the traits of `contract`; a row in `any`; a row in [`crate::container`]; a test
-//! in `contract_test`. In the module a file in `src/container/` that opens its keys and takes messages out.
+//! A folder with its scan, which implements the traits of `contract`; a row in `any`; a row in
+//! [`crate::container`]; a test in `contract_test`. In the module, a file in `src/container/` that opens its keys
+//! and removes messages.
 
 mod any;
 mod budget;

@@ -1,4 +1,4 @@
-//! What a job is to do with its matches.
+//! What a job does with its matches.
 
 use crate::queue::End;
 
@@ -7,7 +7,7 @@ use crate::queue::End;
 pub enum Effect {
     /// Counts it.
     Count,
-    /// Counts it in the group that the judge says.
+    /// Counts it in the group that the judge names.
     Group,
     /// Clears it.
     ClearAll,
@@ -20,7 +20,7 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// Matches are to go.
+    /// Returns whether matches are cleared.
     #[must_use]
     pub fn clears(self) -> bool {
         !matches!(self, Self::Count | Self::Group)
@@ -34,54 +34,54 @@ pub struct Plan {
     pub effect: Effect,
     /// Nothing is written to the queue.
     pub dry_run: bool,
-    /// Clears so many matches at most, those that run next; then the job is done.
+    /// Clears at most this many matches, those that run next; then the job is done.
     pub limit: Option<u64>,
     /// Clears nothing if there are more matches than this.
     pub most: Option<u64>,
-    /// What is taken out is put into another list, at this end of it.
+    /// Removed messages are pushed to another list, at this end of it.
     pub to: Option<End>,
-    /// The end that workers pop from: the scan begins there.
+    /// The end from which workers pop, where the scan begins.
     pub consumer_end: End,
 }
 
 impl Plan {
-    /// The effect without a bound.
+    /// Returns a plan without a bound.
     #[must_use]
     pub fn new(effect: Effect, dry_run: bool) -> Self {
         Self { effect, dry_run, limit: None, most: None, to: None, consumer_end: End::Tail }
     }
 
-    /// With at most so many cleared.
+    /// Clears at most this many.
     #[must_use]
     pub fn limit(self, limit: Option<u64>) -> Self {
         Self { limit, ..self }
     }
 
-    /// With nothing cleared if more match.
+    /// Clears nothing if there are more matches than this.
     #[must_use]
     pub fn most(self, most: Option<u64>) -> Self {
         Self { most, ..self }
     }
 
-    /// Of a queue whose workers pop from that end.
+    /// For a queue whose workers pop from this end.
     #[must_use]
     pub fn consumer_end(self, consumer_end: End) -> Self {
         Self { consumer_end, ..self }
     }
 
-    /// With what is taken out put at an end of another list.
+    /// Pushes removed messages at this end of another list.
     #[must_use]
     pub fn to(self, to: Option<End>) -> Self {
         Self { to, ..self }
     }
 
-    /// It takes messages out.
+    /// Returns whether it removes messages.
     pub(super) fn deletes(&self) -> bool {
         self.effect.clears() && !self.dry_run
     }
 
-    /// What is to be cleared is known only when everything was counted: one pass counts, a second one clears.
-    /// A dry run needs the first alone.
+    /// Returns whether all matches have to be counted before it is known what is cleared: one pass counts, and a
+    /// second one clears. A dry run needs only the first.
     pub(super) fn counts_first(&self) -> bool {
         self.deletes() && (self.most.is_some() || self.effect == Effect::KeepNewest)
     }

@@ -1,20 +1,20 @@
-//! The matches that run next, kept with their place while the queue moves under them.
+//! The matches that run next, with positions that are followed while the queue moves.
 
 use super::shift::Shift;
 use crate::reply::Reply;
 
-/// Most rows that a sample keeps: the largest `SAMPLE n` and some more, so that a sample which workers eat
-/// into while the scan goes on can still show `n`.
+/// Most rows that a sample keeps: the largest `SAMPLE n` and some more, so that a sample can still show `n` rows
+/// after workers removed some during the scan.
 #[cfg(not(test))]
 pub const SAMPLE_MAX: usize = 128;
-/// Few, so that tests come to it.
+/// A small number, so that tests reach it.
 #[cfg(test)]
 pub const SAMPLE_MAX: usize = 6;
 
 /// One matching message as a sample shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SampleRow {
-    /// Distance from the next end; 0 runs next.
+    /// Distance from the consumer end; 0 runs next.
     pub distance: u64,
     /// Size of the message.
     pub bytes: u64,
@@ -26,8 +26,8 @@ pub struct SampleRow {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sample {
     rows: Vec<SampleRow>,
-    /// The sample was full once, with its last row just before this distance. Matches from here on stay out
-    /// even if rows leave: a sample has no gaps.
+    /// The sample was full once, with its last row just before this distance. Matches from here on are not added
+    /// even if rows leave, because a sample has no gaps.
     limit: Option<u64>,
 }
 
@@ -38,17 +38,17 @@ impl Sample {
         &self.rows
     }
 
-    /// It was full once: no match further from the next end than its last row is wanted.
+    /// The sample was full once: matches further from the consumer end than its last row are not added.
     pub(super) fn is_full(&self) -> bool {
         self.limit.is_some()
     }
 
-    /// A match at this distance is wanted.
+    /// Returns whether a match at this distance is added.
     pub(super) fn wants(&self, distance: u64) -> bool {
         self.limit.is_none_or(|limit| distance < limit)
     }
 
-    /// Puts rows in their places.
+    /// Inserts rows at their positions.
     pub(super) fn extend(&mut self, rows: &mut Vec<SampleRow>) {
         if rows.is_empty() {
             return;
@@ -61,7 +61,7 @@ impl Sample {
         }
     }
 
-    /// Where its rows are is not known any more: it shows none, and takes none.
+    /// The positions of its rows are not known any more: it shows none and takes none.
     pub(super) fn stop(&mut self) {
         (self.rows, self.limit) = (Vec::new(), Some(0));
     }

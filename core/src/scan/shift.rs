@@ -1,20 +1,20 @@
-//! How the positions of messages in a list move when something is pushed, popped or taken out.
+//! How the positions of messages in a list move when messages are pushed, popped or removed.
 
 /// How positions moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Shift {
-    /// Every message is `n` further from the next end.
+    /// Every message is `n` further from the consumer end.
     Away(u64),
     /// Every message is `n` closer; the first `n` left.
     Closer(u64),
-    /// What stood at this distance or beyond left.
+    /// Messages at this distance or beyond left.
     CutAt(u64),
-    /// These distances (ascending) left, the others closed up.
+    /// The messages at these distances (ascending) left; the others moved up.
     Without(Vec<u64>),
 }
 
 impl Shift {
-    /// Where a boundary at this distance is behind the shift.
+    /// Returns where a boundary at this distance is after the shift.
     pub(super) fn moved(&self, at: u64) -> u64 {
         match self {
             Self::Away(n) => at + n,

@@ -1,10 +1,11 @@
-//! Counts by group, with the place of each group's first and last match kept while the queue moves under them.
+//! Counts by group, with the positions of each group's first and last match, which are followed while the queue
+//! moves.
 //!
-//! A group is a number that the judge gives to a match; what it stands for is the judge's business. Places are
-//! kept as *marks* that do not move when something is pushed or popped at the next end: the distance from the
-//! next end is `mark - base`, and such an event moves `base` alone. What left at either end is outside
-//! `floor..cut`. So following a push or a pop costs the same however many groups there are; only what is taken
-//! out of the inside moves every mark.
+//! A group is a number that the judge gives to a match; only the judge knows what it stands for. Positions are
+//! kept as *marks* that do not move when messages are pushed or popped at the consumer end: the distance from the
+//! consumer end is `mark - base`, and such an event changes only `base`. Messages that left at either end are
+//! outside of `floor..cut`. So a push or a pop costs the same however many groups there are; only a removal inside
+//! the list moves every mark.
 
 use super::shift::Shift;
 
@@ -17,24 +18,24 @@ struct Tally {
     last: Place,
 }
 
-/// Where a message stands, or where it stood when it left.
+/// The position of a message, or the position that it had when it left.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Place {
     mark: i64,
     fate: Fate,
 }
 
-/// What became of a message.
+/// The fate of a message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Fate {
     /// It is in the queue.
     #[default]
     Here,
-    /// It left at the next end.
+    /// It left at the consumer end.
     Popped,
     /// It left at the head.
     Cut,
-    /// It was taken out of the inside: the one behind it has moved up to its mark.
+    /// It was removed from the inside: the message after it has moved up to its mark.
     Taken,
 }
 
@@ -46,16 +47,16 @@ pub(crate) struct Grouped {
     pub(crate) bytes: u64,
 }
 
-/// Where a message stands now.
+/// The present position of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spot {
-    /// Its list, by its place in the order in which workers look into them.
+    /// Its list, by its number in the order in which workers read the lists.
     pub list: usize,
-    /// Its distance from the next end.
+    /// Its distance from the consumer end.
     pub distance: u64,
 }
 
-/// One group as it stands.
+/// The present state of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Group {
     /// Its number.
@@ -64,13 +65,13 @@ pub struct Group {
     pub count: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// The match that runs next. `None`: the one that did has left, and which is next now is not known.
+    /// The match that runs next. `None` if that match has left and it is unknown which one is next now.
     pub next: Option<Spot>,
-    /// The one that runs last; `None` as above.
+    /// The match that runs last; `None` as above.
     pub last: Option<Spot>,
 }
 
-/// The groups of several lists together, by number.
+/// Adds up the groups of several lists, by number.
 pub(super) fn over_all<'a>(lists: impl Iterator<Item = &'a Tallies>) -> Vec<Group> {
     let mut all: Vec<Option<Group>> = Vec::new();
     for (list, tallies) in lists.enumerate() {
@@ -98,16 +99,16 @@ pub(super) fn over_all<'a>(lists: impl Iterator<Item = &'a Tallies>) -> Vec<Grou
 pub(crate) struct Tallies {
     all: Vec<Tally>,
     base: i64,
-    /// Marks below this left at the next end.
+    /// Marks below this left at the consumer end.
     floor: i64,
-    /// Marks from here on left at the head.
+    /// Marks from here on left at the producer end.
     cut: Option<i64>,
-    /// The queue is gone, and every match with it.
+    /// The queue is gone, with every match.
     gone: bool,
 }
 
 impl Tallies {
-    /// Every group that has matches, by number; `list` is where they are.
+    /// Returns every group that has matches, by number; `list` is the number of the list.
     pub(crate) fn groups(&self, list: usize) -> impl Iterator<Item = Group> + '_ {
         let counted = self.all.iter().enumerate().filter(|(_, tally)| tally.count > 0);
         let spot = move |place| self.distance(place).map(|distance| Spot { list, distance });
@@ -143,7 +144,7 @@ impl Tallies {
             let tally = &mut self.all[at];
             let (next, last) = (tally.next, tally.last);
             let (next_fate, last_fate) = (edges.fate(next), edges.fate(last));
-            // Where all that was found before left at one end, this is the first of the rest.
+            // If everything that was found before left at one end, this is the first of the rest.
             if tally.count == 0 || here.mark < next.mark || last_fate == Fate::Popped {
                 tally.next = here;
             }
@@ -156,7 +157,7 @@ impl Tallies {
         }
     }
 
-    /// Nothing was found, or where it is was lost before.
+    /// Nothing was found, or its position was lost before.
     pub(super) fn is_empty(&self) -> bool {
         self.gone || self.all.is_empty()
     }
@@ -167,7 +168,7 @@ impl Tallies {
         (self.base, self.floor, self.cut, self.gone) = (0, 0, None, false);
     }
 
-    /// The queue is gone: the counts stand, the places do not.
+    /// The queue is gone: the counts are kept, the positions are not.
     pub(crate) fn lose_places(&mut self) {
         self.gone = true;
     }
@@ -190,12 +191,12 @@ impl Tallies {
     fn without(&mut self, gone: &[u64]) {
         let (base, edges) = (self.base, self.edges());
         let distance = |mark: i64| u64::try_from(mark - base);
-        // Before the next end stand the marks of what was popped there: nothing is taken out below them.
+        // Marks before the consumer end belong to popped messages: nothing is removed below them.
         let below = |mark| distance(mark).map_or(0, |end| signed(gone.partition_point(|d| *d < end) as u64));
         let is_gone = |mark| distance(mark).is_ok_and(|at| gone.binary_search(&at).is_ok());
         for tally in &mut self.all {
             for place in [&mut tally.next, &mut tally.last] {
-                // Written down now: the marks of what left may come to stand on an edge.
+                // Recorded now, because the marks of messages that left may later be equal to an edge.
                 place.fate = match edges.fate(*place) {
                     Fate::Here if is_gone(place.mark) => Fate::Taken,
                     fate => fate,
@@ -208,7 +209,7 @@ impl Tallies {
     }
 }
 
-/// What left at either end.
+/// Messages that left at either end.
 #[derive(Debug, Clone, Copy)]
 struct Edges {
     floor: i64,
@@ -216,7 +217,7 @@ struct Edges {
 }
 
 impl Edges {
-    /// What has become of a message by now.
+    /// Returns the fate of a message.
     fn fate(self, place: Place) -> Fate {
         match place.fate {
             Fate::Here | Fate::Taken if place.mark < self.floor => Fate::Popped,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-/// Most distinct values that one job tells apart.
+/// The largest number of distinct values that one job tells apart.
 pub const VALUES_MAX: usize = 200_000;
 /// The same where it is to be met.
 pub(in crate::scan) const MOST: usize = if cfg!(test) { 5 } else { VALUES_MAX };
@@ -11,53 +11,53 @@ const PAGE: usize = if cfg!(test) { 4 } else { 4_096 };
 
 const FREE: [u64; 2] = [0; 2];
 
-/// A set of 128-bit digests, as large as its job can ever need: one that grew would move all of its digests in one
-/// slice. Three places in nineteen stay free at least, so that a search is short. It is made a page at a time, where the
-/// digests fall: all of them take 3.7 MiB.
+/// A set of 128-bit digests that is as large as its job can ever need, because a set that grew would move all of
+/// its digests in one slice. At least three slots in nineteen are always free, so that a search is short. Pages
+/// are allocated when the first digest falls into them; all of them take 3.7 MiB.
 #[derive(Debug, Default)]
 pub(super) struct Values {
-    /// Zeros = free; an empty page = all of it is.
+    /// Zeros mean a free slot; an empty page has only free slots.
     pages: Vec<Vec<[u64; 2]>>,
     len: usize,
-    /// Places of digests whose match is not in the queue any more, and did not run: the next one stays.
+    /// Slots of digests whose match has left the queue and did not run: the next such match is kept.
     lost: HashSet<usize>,
 }
 
 impl Values {
-    /// For a pass over so many messages.
+    /// For a pass over this many messages.
     pub(super) fn new(messages: u64) -> Self {
         let most = usize::try_from(messages).unwrap_or(MOST).min(MOST);
         let pages = (most + most * 3 / 16 + 1).div_ceil(PAGE);
         Self { pages: vec![Vec::new(); pages], len: 0, lost: HashSet::new() }
     }
 
-    /// Digests in it.
+    /// Returns the number of digests in it.
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// A match with this value stays, or ran.
+    /// Returns whether a match with this value is kept, or ran.
     pub(super) fn contains(&self, digest: u128) -> bool {
         let place = self.place(digest);
         self.at(place) != FREE && !self.lost.contains(&place)
     }
 
-    /// A match with this value was met, whether one stays or not.
+    /// Returns whether a match with this value was met, whether one is kept or not.
     pub(super) fn knows(&self, digest: u128) -> bool {
         self.at(self.place(digest)) != FREE
     }
 
-    /// One more value can be told apart from all others when `more` others are added before it.
+    /// Returns whether one more value can be told apart from all others when `more` others are added before it.
     pub(super) fn has_room(&self, more: usize) -> bool {
         self.len + more < MOST
     }
 
-    /// The match that stays for the digest at this place was taken out.
+    /// The kept match of the digest in this slot was removed.
     pub(super) fn lose(&mut self, place: usize) {
         self.lost.insert(place);
     }
 
-    /// Puts it in, if it is not in it yet: a match with this value stays. Answers its place.
+    /// Adds it, if it is missing: a match with this value is kept. Returns its slot.
     pub(super) fn insert(&mut self, digest: u128) -> usize {
         debug_assert!(self.len <= MOST, "who fills the table stops before it is full");
         let place = self.place(digest);
@@ -75,7 +75,7 @@ impl Values {
         self.pages[place / PAGE].get(place % PAGE).copied().unwrap_or(FREE)
     }
 
-    /// Where it is, or the free place where it would be.
+    /// Returns its slot, or the free slot where it would be added.
     fn place(&self, digest: u128) -> usize {
         let places = self.pages.len() * PAGE;
         let [low, _] = stored(digest);
@@ -87,7 +87,7 @@ impl Values {
     }
 }
 
-/// As it stands in the table, where zeros mean none: of all digests two are taken for the same.
+/// The digest as it is stored in the table, where zeros mean none: two of all digests are considered equal.
 #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
 fn stored(digest: u128) -> [u64; 2] {
     let digest = digest.max(1);
@@ -102,7 +102,7 @@ mod tests {
     fn digests_that_want_the_same_place_are_told_apart() {
         let mut values = Values::new(u64::MAX);
         let step = 16;
-        // The last ones go on from the last page in the first.
+        // A search at the end of the last page continues in the first.
         let digests = [3, 3 + step, 2 + step, u128::MAX, u128::MAX - step];
         for (at, digest) in digests.into_iter().enumerate() {
             assert!(!values.contains(digest));

@@ -1,4 +1,4 @@
-//! Finding the place again after messages were taken out at places that nobody told. See the module's essay.
+//! Finds positions again after messages were removed at unknown positions. See the essay of the module.
 
 use super::ListScan;
 use super::marks::{MAX_PASSES, Missing};
@@ -7,21 +7,21 @@ use super::queue::Queue;
 use super::surroundings::{FoundPlace, Surroundings, mark_of};
 use crate::scan::plan::Effect;
 
-/// Messages that are looked at on either side of a boundary, while nobody has edited the queue ...
+/// Messages that are read on either side of a boundary while nobody has edited the queue ...
 const REACH: usize = 4;
-/// ... and once somebody has: as many may be missing when the scan looks where they stood.
+/// ... and after somebody has: this many may be missing when the scan reads the surroundings.
 const REACH_WHEN_EDITED: usize = 16;
-/// A message of more bytes is not looked at again to find the place: beside one like that another pass begins.
+/// A message with more bytes is not read again to find a position. Next to such a message another pass begins.
 pub(super) const BULKY: usize = 64 * 1024;
-/// Nor is any, where messages are larger than this on average.
+/// No message is read again if messages are larger than this on average.
 pub(super) const BULKY_ON_AVERAGE: u64 = 8 * 1024;
 
-/// The fingerprint of the message at an index; `None` where there is none, or it is too large.
+/// The fingerprint of the message at an index; `None` if there is none, or it is too large.
 pub(super) fn glance(queue: &mut impl Queue, index: u64) -> Option<u64> {
     queue.peek(index, |message| (message.len() <= BULKY).then(|| mark_of(message))).flatten()
 }
 
-/// Fingerprints of the messages at some distances, as they stand now.
+/// Fingerprints of the messages at some distances, in their present order.
 struct View {
     from: u64,
     seen: Vec<Option<u64>>,
@@ -33,19 +33,19 @@ impl View {
     }
 }
 
-/// Where the boundaries are that were lost.
+/// The positions of the boundaries that were lost.
 struct Bearings {
-    /// For each of next, cursor and top: how many of the missing messages were nearer.
+    /// For each of next, cursor and top: how many missing messages were nearer to the consumer end.
     inner: [u64; 3],
-    /// The same of the end of the snapshot.
+    /// The same for the end of the snapshot.
     end: u64,
-    /// The same of the message that stays, and whether it is still there.
+    /// The same for the kept match, and whether it is still there.
     kept: Option<FoundPlace>,
     around: [Surroundings; 5],
 }
 
 impl ListScan {
-    /// How many messages are looked at on either side of a boundary.
+    /// Returns how many messages are read on either side of a boundary.
     pub(super) fn reach(&self) -> usize {
         match self.edits + self.refound {
             _ if self.here().bulky => 0,
@@ -54,9 +54,9 @@ impl ListScan {
         }
     }
 
-    /// Before a look at this queue, which is the list at [`ListScan::at`]: finds the place again where messages are missing,
-    /// or begins another pass; and looks at what stands around the boundaries that no walk comes to. The queue is to be
-    /// opened anew for the look if this says so.
+    /// Runs before a slice on this queue, which is the list at [`ListScan::at`]: if messages are missing, finds
+    /// the positions again or begins another pass; and reads the surroundings of the boundaries that no walk
+    /// reaches. Returns whether the queue has to be opened again for the slice.
     pub fn take_bearings(&mut self, queue: &mut impl Queue) -> bool {
         if queue.len() != self.here().marks.len() || self.here().gone {
             return false;
@@ -81,7 +81,7 @@ impl ListScan {
         self.survey(queue) || moved
     }
 
-    /// Looks at what stands around the end of the snapshot and around the match that stays.
+    /// Reads the surroundings of the end of the snapshot and of the kept match.
     fn survey(&mut self, queue: &mut impl Queue) -> bool {
         let track = self.here();
         let (len, end) = (track.marks.len(), track.marks.end());
@@ -94,7 +94,7 @@ impl ListScan {
             let (near, far) = (small(at).min(reach), small(len - at).min(reach));
             around.near.len() < near || around.far.len() < far
         };
-        // While nothing was pushed later, the end is that of the list.
+        // If nothing was pushed later, the end is that of the list.
         let end = Some(end).filter(|end| *end < len && track.marks.unexamined() > 0);
         let wanted = [end, self.keeper().map(|kept| kept + 1)];
         let mut looked = false;
@@ -109,7 +109,7 @@ impl ListScan {
         looked
     }
 
-    /// Reads what stands at these distances. `None`: the queue is not the one that it was.
+    /// Reads the messages at these distances. `None` if the queue has been replaced.
     fn view(&self, queue: &mut impl Queue, range: std::ops::Range<u64>) -> Option<View> {
         if !queue.reopen() {
             return None;
@@ -121,14 +121,15 @@ impl ListScan {
         Some(View { from: range.start, seen })
     }
 
-    /// Where the boundaries are now, where nothing but one answer is possible.
+    /// Returns the positions of the boundaries, if only one answer is possible.
     fn find(&self, queue: &mut impl Queue) -> Option<Bearings> {
         let track = self.here();
         let missing = track.marks.missing();
         let len = track.marks.len();
         let reach = self.reach();
         if self.counting && track.marks.late() > 0 {
-            // The second pass begins behind what was pushed at the next end, and no walk has seen where that is.
+            // The second pass begins after the messages that were pushed at the consumer end, and no walk has seen
+            // where that is.
             return None;
         }
         let mut refreshed: [Surroundings; 5] = Default::default();
@@ -147,7 +148,7 @@ impl ListScan {
             false => [next; 3],
         };
         let end = if missing.is_end_known() { missing.removed } else { find(3, track.marks.end())?.nearer };
-        // Without the message itself nothing tells whether it is there.
+        // Without the message itself nothing shows whether it is there.
         let is_known = !track.around[4].near.is_empty();
         let kept = self.keeper().filter(|_| is_known).and_then(|kept| find(4, kept + 1));
         let ascending = inner[0] <= inner[1] && inner[1] <= inner[2] && inner[2] <= end;
@@ -159,7 +160,7 @@ impl ListScan {
         })
     }
 
-    /// The match that stays, where it is in the list that is walked.
+    /// The kept match, if it is in the list that is walked.
     fn keeper(&self) -> Option<u64> {
         let track = self.here();
         match self.plan.effect {
@@ -172,14 +173,14 @@ impl ListScan {
         }
     }
 
-    /// What the scan remembers of examined messages is still true, or can be done without.
+    /// Returns whether what the scan remembers of examined messages is still true or not needed.
     fn go_on(&self, bearings: &Bearings) -> bool {
         let track = self.here();
-        // Nothing that was examined is missing.
+        // No examined message is missing.
         if bearings.inner[2] == 0 {
             return true;
         }
-        // What is shown can be done without, rather than that the job fails.
+        // The sample can be given up, so that the job need not fail.
         let shown = track.sample.rows().is_empty() && track.tallies.is_empty();
         let kept = self.plan.effect != Effect::KeepOne || track.kept.is_empty() || bearings.kept.is_some();
         kept && track.holders.is_empty() && (shown || self.starts >= MAX_PASSES)
@@ -197,7 +198,7 @@ impl ListScan {
             track.close_window();
         }
         if inner[2] > 0 {
-            // Where nothing was found yet, nothing is lost.
+            // If nothing was found yet, nothing is lost.
             if !track.sample.rows().is_empty() || track.sample.is_full() {
                 track.sample.stop();
             }
@@ -217,7 +218,8 @@ impl ListScan {
                 track.kept.append(place.map(|distance| (distance, ())).into_iter());
                 lost = place.is_none();
             }
-            // All that was found lies nearer than the top, in the first pass; in the second one, than the end.
+            // Everything that was found is nearer than the top in the first pass, and nearer than the end in the
+            // second one.
             Effect::KeepNewest if counting && inner[2] > 0 => {
                 track.newest.doubt(None, track.marks.inner()[2]);
             }
@@ -229,7 +231,7 @@ impl ListScan {
     }
 }
 
-/// The surroundings of a boundary at this distance, as they are seen.
+/// Returns the surroundings of a boundary at this distance, as they were read.
 fn around(view: &View, at: u64, reach: usize) -> Surroundings {
     Surroundings {
         near: (0..at).rev().map_while(|distance| view.at(distance)).take(reach).collect(),

@@ -1,10 +1,10 @@
-//! The four marks in the queue and how events move them. Pure arithmetic; see the module's essay.
+//! The marks in the queue and how events move them, by arithmetic alone; see the essay of the module.
 
 use crate::queue::End;
 use crate::scan::event::Event;
 use crate::scan::shift::Shift;
 
-/// Passes after which a queue that is edited in place again and again is given up.
+/// Passes after which the scan gives up a queue that is edited in place again and again.
 pub const MAX_PASSES: u64 = 10;
 
 /// What one event adds to the counters.
@@ -14,32 +14,32 @@ pub(super) struct Tally {
     pub(super) drifted: u64,
 }
 
-/// Messages that may be missing at most before the scan looks where they stood.
+/// Largest number of missing messages before the scan reads the surroundings.
 pub(super) const MISSING_MAX: u64 = 16;
 
-/// Messages that were taken out at places that nobody told. Until it is known where they stood, all marks but the length
-/// are those before.
+/// Messages that were removed at unknown positions. Until their positions are known, all marks but the length are
+/// those from before the removal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Missing {
     /// How many.
     pub(super) removed: u64,
     /// Of these, how many are known to have been nearer than the end of the snapshot: all, or none.
     pub(super) of_end: u64,
-    /// Messages that were put in the place of others, and not taken out again.
+    /// Messages that replaced others, and were not removed again.
     pub(super) set: u64,
 }
 
 impl Missing {
-    /// Nothing had been pushed later that could be missing.
+    /// No message had been pushed later that could be missing.
     pub(super) fn is_end_known(self) -> bool {
         self.of_end == self.removed
     }
 }
 
-/// Marks by distance from the next end: `late <= next <= cursor <= top <= end <= len`.
+/// Marks by distance from the consumer end: `late <= next <= cursor <= top <= end <= len`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marks {
-    /// Messages at the next end that were pushed there after the job began.
+    /// Messages at the consumer end that were pushed there after the job began.
     late: u64,
     /// The unexamined message that runs next.
     next: u64,
@@ -51,8 +51,8 @@ pub struct Marks {
     end: u64,
     /// The queue's length.
     len: u64,
-    /// A push event without a change of length: the first half of a rotation (LMOVE of a list onto
-    /// itself notifies the push, then the pop: `lmoveGenericCommand`, Redis 7.0 to 8.0).
+    /// A push event without a change of length: the first half of a rotation (LMOVE of a list onto itself notifies
+    /// the push, then the pop: `lmoveGenericCommand`, Redis 7.0 to 8.0).
     rotating: Option<End>,
     missing: Missing,
 }
@@ -79,12 +79,12 @@ impl Marks {
         self.next
     }
 
-    /// Snapshot messages that are still to be examined.
+    /// Returns the number of snapshot messages that are still to be examined.
     pub(super) fn unexamined(&self) -> u64 {
         (self.cursor - self.next) + (self.end - self.top)
     }
 
-    /// A window is open: its rest, from its far side.
+    /// Returns the rest of the open window, from its far side, if a window is open.
     pub(super) fn rest(&self) -> Option<(u64, u64)> {
         (self.cursor > self.next).then_some((self.cursor, self.top))
     }
@@ -93,7 +93,7 @@ impl Marks {
         [&mut self.late, &mut self.next, &mut self.cursor, &mut self.top, &mut self.end]
     }
 
-    /// A window whose rest is gone is done.
+    /// A window whose rest has left is done.
     fn settle(&mut self) {
         if self.cursor == self.next {
             self.next = self.top;
@@ -120,8 +120,8 @@ impl Marks {
         *self = Self { end: 0, len, ..Self::new(0) };
     }
 
-    /// `examined` messages from `next` on were examined, towards the head; `removed` of them were taken out. Where a
-    /// window is open they are of its rest.
+    /// Books that `examined` messages from `next` on were examined, towards the producer end, and `removed` of
+    /// them were removed. If a window is open, they are part of its rest.
     pub(super) fn walked_on(&mut self, examined: u64, removed: u64) {
         let open = self.rest().is_some();
         self.next += examined - removed;
@@ -136,7 +136,7 @@ impl Marks {
         self.settle();
     }
 
-    /// Another pass over what is left of the snapshot.
+    /// Begins another pass over what is left of the snapshot.
     pub(super) fn again(&mut self) {
         self.next = self.late;
         self.cursor = self.next;
@@ -144,8 +144,8 @@ impl Marks {
         self.settle();
     }
 
-    /// `examined` messages of the window that ends at `top` were examined, from its far side, or where it was
-    /// left, towards the next end; `removed` of them were taken out.
+    /// Books that `examined` messages of the window that ends at `top` were examined, from its far side or from
+    /// where it was left, towards the consumer end, and `removed` of them were removed.
     pub(super) fn walked_back(&mut self, top: u64, examined: u64, removed: u64) {
         if self.rest().is_none() {
             self.cursor = top;
@@ -157,13 +157,13 @@ impl Marks {
         self.settle();
     }
 
-    /// Another pass over a list of `len` messages whose inside was changed: spares as many messages at
-    /// either end as had been pushed there. What was inserted may stand among them and have moved the
-    /// innermost of them further in, so where there are any the growth is spared as well.
+    /// Begins another pass over a list of `len` messages whose inside was changed. It spares as many messages at
+    /// either end as had been pushed there. An inserted message may be among those and have moved the innermost of
+    /// them further in, so if the list grew inside, the growth is spared as well.
     pub(super) fn restart(&mut self, len: u64) {
         let growth = len.saturating_sub(self.len);
         let spared = |pushed: u64| if pushed == 0 { 0 } else { pushed + growth };
-        // Of what is missing nobody knows whether it was pushed later: as if none of it were.
+        // It is unknown whether missing messages were pushed later: the pass assumes that none of them were.
         let at_head = spared(self.len + self.missing.removed - self.end);
         self.late = spared(self.late).min(len);
         self.next = self.late;
@@ -176,7 +176,7 @@ impl Marks {
         self.settle();
     }
 
-    /// Follows a push, a pop or another job's deletion; notes each shift for whoever keeps positions.
+    /// Follows a push, a pop or another job's deletion, and notes each shift for everything that keeps positions.
     /// `Err(len)` if the event contradicts the known length.
     pub(super) fn follow(&mut self, event: Event<'_>, shifts: &mut Vec<Shift>) -> Result<Tally, u64> {
         let mut tally = Tally::default();
@@ -210,7 +210,8 @@ impl Marks {
                 tally.drifted = self.delete(indexes, shifts);
             }
             Event::Deleted { .. } => return Err(self.lose_place(event)),
-            // LTRIM tells that it ran, whether it took something or not: producers that cap a list run it each time.
+            // The event of LTRIM says only that it ran, and not whether it removed something: producers that cap a
+            // list run it each time.
             Event::Trimmed { len } if len == self.len && self.rotating.is_none() => {}
             Event::Trimmed { len } | Event::Removed { len } if len < self.len && self.rotating.is_none() => {
                 let removed = self.len - len;
@@ -218,7 +219,7 @@ impl Marks {
                 self.lose(removed, set).ok_or(len)?;
             }
             Event::Set { len } if len == self.len && self.rotating.is_none() => self.missing.set += 1,
-            // The scan handles these itself.
+            // The scan handles these events itself.
             Event::Trimmed { len } | Event::Removed { len } | Event::Set { len } | Event::Edited { len } => {
                 return Err(len);
             }
@@ -228,14 +229,15 @@ impl Marks {
         Ok(tally)
     }
 
-    /// Messages were taken out, and where is not known: see [`Missing`]. `None`: it can never be known.
-    /// `set` says that what LSET put in was not what is missing: it may be there still.
+    /// Notes that messages were removed at unknown positions: see [`Missing`]. `None` if the positions can never
+    /// be found. `set` says that the message which LSET wrote is not among the missing ones and may still be
+    /// there.
     fn lose(&mut self, removed: u64, set: bool) -> Option<()> {
         let nothing_later = self.missing.is_end_known() && self.end == self.len + self.missing.removed;
         let missing = Missing {
             removed: self.missing.removed + removed,
             of_end: self.missing.of_end + if nothing_later { removed } else { 0 },
-            // What LSET put in and LREM took out again is gone, and what stood there before with it.
+            // The message that LSET wrote was removed by LREM, and the message that it replaced with it.
             set: if set { self.missing.set } else { 0 },
         };
         if missing.removed > MISSING_MAX || missing.set > 0 {
@@ -245,14 +247,15 @@ impl Marks {
         Some(())
     }
 
-    /// All that is missing was unexamined: nothing nearer than that, and nothing pushed later, was there.
+    /// All missing messages were unexamined: neither examined nor late messages were there.
     pub(super) fn all_were_unexamined(&self) -> bool {
         self.missing.removed > 0 && self.missing.set == 0 && self.top == 0 && self.missing.is_end_known()
     }
 
-    /// Where the marks are is not known any more, because of this event. Answers the length behind it.
+    /// The positions of the marks are not known any more, because of this event. Returns the length after it.
     pub(super) fn lose_place(&mut self, event: Event<'_>) -> u64 {
-        // The other half of a rotation was told before: what it pushed is to be spared like everything pushed later.
+        // The first half of a rotation was notified before: the message that it pushed is spared like everything
+        // pushed later.
         if let (Event::Popped { len, .. }, Some(pushed)) = (event, self.rotating)
             && len == self.len
         {
@@ -261,7 +264,7 @@ impl Marks {
         self.len_after(event)
     }
 
-    /// The length that an event tells.
+    /// Returns the length that an event reports.
     pub(super) fn len_after(&self, event: Event<'_>) -> u64 {
         match event {
             Event::Pushed { len, .. }
@@ -275,12 +278,12 @@ impl Marks {
         }
     }
 
-    /// Messages are missing, and where they stood is to be found out.
+    /// Messages are missing, and their positions have to be found.
     pub(super) fn missing(&self) -> Missing {
         self.missing
     }
 
-    /// The marks between which what is examined changes, nearest first: next, cursor, top.
+    /// Returns the marks that separate examined from unexamined messages, nearest first: next, cursor, top.
     pub(super) fn inner(&self) -> [u64; 3] {
         [self.next, self.cursor, self.top]
     }
@@ -293,8 +296,8 @@ impl Marks {
         self.end
     }
 
-    /// The marks would stay in their order if as many of the missing messages had been nearer than each of them: between
-    /// two marks no more can be missing than stood there.
+    /// Returns whether the marks would keep their order if this many of the missing messages had been nearer than
+    /// each of them: between two marks no more can be missing than were there.
     pub(super) fn leaves_order(&self, inner: [u64; 3], end: u64) -> bool {
         let marks = [self.next, self.cursor, self.top, self.end];
         let nearer = [inner[0], inner[1], inner[2], end];
@@ -302,8 +305,8 @@ impl Marks {
         moved.collect::<Option<Vec<_>>>().is_some_and(|moved| moved.is_sorted())
     }
 
-    /// It is known how many of the missing messages were nearer than each of the inner marks and than the end. Answers
-    /// how many were unexamined.
+    /// Moves the marks, given how many of the missing messages were nearer than each of the inner marks and than
+    /// the end. Returns how many were unexamined.
     pub(super) fn found(&mut self, inner: [u64; 3], end: u64) -> u64 {
         let before = self.unexamined();
         for (mark, nearer) in [&mut self.next, &mut self.cursor, &mut self.top].into_iter().zip(inner) {
@@ -317,15 +320,15 @@ impl Marks {
         drifted
     }
 
-    /// Nothing of the list is to be examined any more, in no pass: where its marks are does not matter.
+    /// Nothing of the list will be examined any more, in any pass: the positions of its marks do not matter.
     pub(super) fn done_with(&mut self, len: u64) {
-        // As many as were pushed later may still be there: another pass spares them.
+        // All messages that were pushed later may still be there: another pass spares them.
         let end = len.saturating_sub(self.len + self.missing.removed - self.end);
         let late = self.late.min(end);
         *self = Self { late, next: end, cursor: end, top: end, end, ..Self::new(len) };
     }
 
-    /// Whether an event at the ends moves the marks by the same, wherever the missing messages stood.
+    /// Returns whether an event at the ends moves the marks in the same way, wherever the missing messages were.
     fn is_sure_of(&self, end: End, popped: u64) -> bool {
         let missing = self.missing;
         if missing.removed == 0 {
@@ -338,7 +341,7 @@ impl Marks {
             }
             End::Head => {
                 let left = self.len - popped;
-                // Only what was pushed later is popped, or what is unexamined for sure.
+                // Only late messages are popped, or messages that are certainly unexamined.
                 left >= self.end || (missing.is_end_known() && left >= self.top)
             }
         }
@@ -352,7 +355,7 @@ impl Marks {
         }
     }
 
-    /// Takes `n` messages off `end`; answers how many of them were unexamined snapshot.
+    /// Removes `n` messages at `end`; returns how many of them were unexamined messages of the snapshot.
     fn pop(&mut self, end: End, n: u64, shifts: &mut Vec<Shift>) -> u64 {
         let left = self.len - n;
         let before = self.unexamined();
@@ -361,7 +364,7 @@ impl Marks {
                 self.positions().into_iter().for_each(|mark| *mark = mark.saturating_sub(n));
                 shifts.push(Shift::Closer(n));
             }
-            // The end as it was before the missing messages were taken out.
+            // The end before the missing messages were removed.
             End::Head if self.missing.removed > 0 => {
                 let end = self.end - if self.missing.is_end_known() { self.missing.of_end } else { 0 };
                 self.end -= end.saturating_sub(left);

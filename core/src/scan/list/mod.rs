@@ -1,10 +1,10 @@
 //! The scan over lists, by position.
 //!
 //! # Coordinates
-//! A queue changes at both ends while a job works, so positions are counted from the *next end* (the tail,
-//! where workers pop): distance 0 runs next, distance `len - 1` is the head where producers push. A list
-//! index is `len - 1 - distance`. Counted this way a push at the head moves nothing. Six marks divide the
-//! queue, and every event moves them by arithmetic alone:
+//! A queue changes at both ends while a job works, so positions are counted from the *consumer end* (the tail,
+//! where workers pop): distance 0 runs next, distance `len - 1` is the head, where producers push. A list index is
+//! `len - 1 - distance`. Counted this way, a push at the head moves nothing. Six marks divide the queue, and every
+//! event moves them by arithmetic alone:
 //!
 //! ```text
 //!   tail, runs next                                                          head, producers push
@@ -13,65 +13,69 @@
 //!   later     stayed         the window  stayed
 //! ```
 //!
-//! `late <= next <= cursor <= top <= end <= len` always holds. What was in the queue when the job was
-//! accepted is exactly `[late, end)`; what is left to examine is `[next, cursor)` and `[top, end)`. Pops
-//! eat into the zones from either end, and what a pop takes of the unexamined is *drift*: a worker was faster
-//! than the scan.
+//! `late <= next <= cursor <= top <= end <= len` always holds. The messages that were in the queue when the job
+//! was accepted are exactly `[late, end)`; the messages that are left to examine are `[next, cursor)` and `[top,
+//! end)`. Pops shorten the zones at either end. Unexamined messages that are popped are *drift*: a worker was
+//! faster than the scan.
 //!
 //! # Windows
-//! A list is read fastest from the head towards the tail, and on the iterator that a server gives to a module
-//! messages can be taken out in that direction only: a walk that turns round, or deletes while it walks
-//! towards the head, deletes others than it reads. So the scan takes the messages at the next end a *window*
-//! at a time and walks each window from its far side (`top`) back to `next`, deleting as it goes. The size of
-//! a window is a guess at what fits into a slice; where the guess was too high the rest of the window, which
-//! lies nearer to the next end, comes first in the following slice. While the oldest match must be met first
-//! (KEEPONE until it has one, a sample that fills) the scan walks towards the head, and deletes nothing.
+//! A list is read fastest from the head towards the tail. On the iterator that a server gives to a module,
+//! messages can be deleted in that direction only: a walk that turns round, or deletes while it walks towards the
+//! head, deletes other messages than it reads. So the scan takes the messages at the consumer end a *window* at a
+//! time and walks each window from its far side (`top`) back to `next`, deleting as it goes. The size of a window
+//! is an estimate of what fits into a slice. If the estimate was too high, the rest of the window, which is nearer
+//! to the consumer end, comes first in the following slice. While the oldest match must be met first (KEEPONE
+//! until it has one, a sample that fills), the scan walks towards the head and deletes nothing.
 //!
 //! # Oldest first
-//! Which matches go may depend on those that run before them (LIMIT, one of each value). Then every slice walks
-//! towards the head and notes what is to go; the queue is opened anew, and a second walk, away from the head,
-//! takes out what was noted, each message once more compared with what was judged. That costs a second seek, in
-//! slices that take something out. The second walk cannot stop half-way, because it meets first what runs last;
-//! so the first walk leaves time for it: for each match as much as taking one out has cost lately.
+//! Which matches are cleared may depend on those that run before them (LIMIT, one of each value). Then every slice
+//! walks towards the head and notes what to clear; the queue is opened again, and a second walk, away from the
+//! head, deletes what was noted, after comparing each message with the one that was judged. That costs a second
+//! seek in slices that delete something. The second walk cannot stop half-way, because it first meets what runs
+//! last. So the first walk reserves time for it: for each match as much as a deletion has cost lately.
 //!
 //! # Counting first
-//! What is to go may also depend on matches that run later (the newest is kept, an expected number). Then a
-//! first pass counts and writes nothing, and a second one over what is left of the same snapshot clears.
+//! What is cleared may also depend on matches that run later (KEEP NEWEST, EXPECT). Then a first pass counts and
+//! writes nothing, and a second pass over what is left of the same snapshot clears.
 //!
 //! # What stays
-//! KEEPONE rests on messages that stay, and those may leave at any moment, by any hand. A worker that takes the oldest
-//! match from the next end runs it: no other match has to stay in its place. A match that leaves in any other way does
-//! not run, so the oldest match that is left stays instead, and the scan goes back to walking towards the head until it
-//! has met that one. The same holds for the match of each value with BY. Of the newest matches the scan remembers many
-//! places; a match goes only while a newer one is known to be in the queue, and when that cannot be known any more the
-//! scan counts once more. See `newest` and `places`.
+//! KEEPONE depends on messages that are kept, and any client may remove those at any moment. A worker that pops
+//! the oldest match from the consumer end runs it: no other match has to be kept in its place. A match that leaves
+//! in any other way does not run, so the oldest match that is left is kept instead, and the scan walks towards the
+//! head again until it has met that match. The same holds for the match of each value with BY. For KEEP NEWEST the
+//! scan remembers the positions of many of the newest matches; a match is cleared only while a newer one is known
+//! to be in the queue, and when that cannot be known any more, the scan counts once more. See `newest` and
+//! `places`.
 //!
-//! Where workers pop from the head, distances are counted from there and every event is seen in a mirror; all else is
-//! the same. Such a queue is always walked from its next end: that is the way on which messages can be taken out.
+//! If workers pop from the head, distances are counted from there and every event is mirrored; everything else is
+//! the same. Such a queue is always walked from its consumer end, because that is the direction in which messages
+//! can be deleted.
 //!
 //! # Into another list
-//! What is put behind the messages of another list goes there oldest first: such slices are those above. What is put
-//! before them, at the next end, goes there newest first. Then the window is all that is left of the snapshot, and is
-//! walked back over many slices. A slice takes out a bounded number of bytes, which are held until they are in the other list.
+//! Messages that are moved behind those of another list go there oldest first, in slices as described above.
+//! Messages that are moved to its consumer end, before the others, go there newest first. Then the window is all
+//! that is left of the snapshot, and is walked back over many slices. A slice moves a bounded number of bytes,
+//! which are kept in memory until they are in the other list.
 //!
 //! # Several lists
-//! A queue with priorities is several lists, looked into by workers in one order. The scan takes them in that order, one
-//! after the other; each has its own marks and is followed from the start, so the snapshot is that of one moment over
-//! all of them. What is decided over all matches (the one that stays, a bound, an expected number, the values that were
-//! met) is decided over all lists, and so are the passes: an edit inside one of them begins another pass over all.
+//! A queue with priorities is several lists, which workers read in one order. The scan takes them in that order,
+//! one after the other. Each has its own marks and is followed from the start, so the snapshot is that of one
+//! moment over all of them. Decisions about all matches (the kept match, a limit, an expected number, the values
+//! that were met) are made over all lists, and so are the passes: an edit inside one of them begins another pass
+//! over all.
 //!
 //! # Edits inside the list
-//! LREM, LINSERT, LSET, LTRIM and their like tell no positions. What LREM and LTRIM take out is *missing*: how many
-//! messages it is, is told by the change of length, and where they stood is found out before the next look. The scan
-//! remembers a few messages on either side of each mark, by fingerprint, and tries every number of missing messages
-//! that may have been nearer than the mark. If exactly one explains what stands there now, the mark is found, and what
-//! was missing of the unexamined is drift. Until then all marks but the length are those before the removal, and events at
-//! the ends move them as ever, as long as they do so in the same way wherever the missing messages stood. See `bearings`
-//! and `surroundings`.
+//! LREM, LINSERT, LSET, LTRIM and similar commands do not report positions. Messages that LREM and LTRIM remove
+//! are *missing*: their number follows from the change of length, and their positions have to be found before the
+//! next slice. The scan remembers a few messages on either side of each mark, by fingerprint, and tries every
+//! number of missing messages that may have been nearer than the mark. If exactly one number explains the messages
+//! that are there now, the mark is found, and the missing messages that were unexamined are drift. Until then all
+//! marks but the length are those from before the removal, and events at the ends move them as usual, as long as
+//! they do so in the same way wherever the missing messages were. See `bearings` and `surroundings`.
 //!
-//! In every other case (LINSERT, LSET, equal messages side by side, an edit that nobody told) the scan starts another
-//! pass at the next end over what may still be the snapshot: it leaves alone as many messages at either end as had been
-//! pushed there since the job began, which can only spare too many, never too few.
+//! In every other case (LINSERT, LSET, equal messages side by side, an edit without an event) the scan begins
+//! another pass at the consumer end over what may still be the snapshot. At either end it spares as many messages
+//! as had been pushed there since the job began. That can only spare too many, never too few.
 
 mod bearings;
 mod marks;
@@ -107,40 +111,40 @@ use track::Track;
 /// One job's walk over one live queue.
 #[derive(Debug)]
 pub struct ListScan {
-    /// In the order in which workers look into them; one at least.
+    /// In the order in which workers read them; at least one.
     lists: Vec<Track>,
-    /// The one that is walked: all before it are done.
+    /// The list that is walked: all lists before it are done.
     at: usize,
     plan: Plan,
-    /// It is in the first of two passes.
+    /// The scan is in the first of two passes.
     counting: bool,
     /// Matches that the first of two passes found.
     counted: Option<u64>,
-    /// Times that it began with its first pass.
+    /// Number of times that the first pass began.
     starts: u64,
-    /// A match that stays has been met in this pass, and is in the queue, or ran.
+    /// The match that KEEPONE keeps was met in this pass, and is in the queue or was run.
     spared: bool,
     values: Values,
     /// There was no room for one more value.
     overflowed: bool,
     counters: Counters,
     edits: u64,
-    /// Edits in place after which it found its place again.
+    /// Edits in place after which the positions were found again.
     refound: u64,
     gave_up: bool,
-    /// It began anew as often as it may, and does not know which match is the newest.
+    /// The scan has begun anew as often as it may, and does not know which match is the newest.
     newest_unknown: bool,
 }
 
 impl ListScan {
-    /// A scan over the `len` messages that are in the queue now.
+    /// Creates a scan over the `len` messages that are in the queue now.
     #[must_use]
     pub fn new(plan: Plan, len: u64) -> Self {
         Self::over(plan, &[len])
     }
 
-    /// A scan over the messages that are in several lists now, in the order in which workers look into them: so many in
-    /// each.
+    /// Creates a scan over the messages that are in several lists now: the lengths, in the order in which workers
+    /// read the lists.
     #[must_use]
     pub fn over(plan: Plan, lens: &[u64]) -> Self {
         let len = lens.iter().sum();
@@ -174,12 +178,12 @@ impl ListScan {
         &mut self.lists[self.at]
     }
 
-    /// The queue's length as of the last event, all lists together.
+    /// Returns the length of the queue after the last event, all lists together.
     pub(crate) fn len(&self) -> u64 {
         self.lists.iter().map(|list| list.marks.len()).sum()
     }
 
-    /// Messages of the snapshot that are still to be examined.
+    /// Returns the number of messages of the snapshot that are still to be examined.
     fn unexamined(&self) -> u64 {
         self.lists.iter().map(|list| list.marks.unexamined()).sum()
     }
@@ -188,7 +192,7 @@ impl ListScan {
         self.lists.iter().all(|list| list.gone)
     }
 
-    /// The matches found so far that run next, each with the place of its list in the order.
+    /// Returns the found matches that run next, each with the number of its list.
     pub fn sample(&self) -> impl Iterator<Item = (usize, &SampleRow)> {
         self.lists
             .iter()
@@ -196,8 +200,8 @@ impl ListScan {
             .flat_map(|(at, list)| list.sample.rows().iter().map(move |row| (at, row)))
     }
 
-    /// The match that KEEPONE keeps, while it is still in the queue: the place of its list in the order, and its index
-    /// counted from the next end (-1 runs next).
+    /// Returns the position of the match that KEEPONE keeps, while it is in the queue: the number of its list, and
+    /// its index counted from the consumer end (-1 runs next).
     #[must_use]
     pub fn kept(&self) -> Option<(usize, i64)> {
         let kept = match self.plan.effect {
@@ -207,8 +211,8 @@ impl ListScan {
         kept.map(|(at, distance)| (at, self.shown_index(distance)))
     }
 
-    /// The newest match that is in the queue, of those that were found: the place of its list, and its distance from
-    /// the next end. `Err`: it is not known.
+    /// Returns the newest match in the queue among those that were found: the number of its list, and its distance
+    /// from the consumer end. `Err` if it is unknown.
     fn newest(&self) -> Result<Option<(usize, u64)>, ()> {
         for (at, list) in self.lists.iter().enumerate().rev() {
             match list.newest.known(if self.deletes() { list.marks.next() } else { 0 }) {
@@ -220,7 +224,8 @@ impl ListScan {
         Ok(None)
     }
 
-    /// A match that runs later than the message at this distance in the list that is walked is known to be in the queue.
+    /// Returns whether a match that runs later than the message at this distance of the walked list is known to be
+    /// in the queue.
     fn has_newer(&self, distance: u64) -> bool {
         self.newest().is_ok_and(|newest| newest.is_some_and(|newest| newest > (self.at, distance)))
     }
@@ -241,7 +246,7 @@ impl ListScan {
         }
     }
 
-    /// Follows something that happened to one of the lists, told by its place in the order.
+    /// Follows an event of one of the lists, given by its number.
     pub fn follow(&mut self, list: usize, event: Event<'_>) {
         let mut mirrored = Vec::new();
         let (here, counting) = (self.at == list, self.counting);
@@ -256,7 +261,7 @@ impl ListScan {
             End::Head => event.mirrored(track.marks.len(), &mut mirrored),
         };
         match track.follow(event) {
-            // Where the missing messages stood is found out in the list that is walked alone.
+            // The positions of missing messages are found only in the list that is walked.
             Ok(_) if track.marks.missing() != Missing::default() && !here => {
                 let len = track.marks.len();
                 self.edited(list, len);
@@ -264,7 +269,7 @@ impl ListScan {
             Ok(followed) => {
                 self.counters.arrived += followed.tally.arrived;
                 self.counters.drifted += followed.tally.drifted;
-                // Where a worker took it, it runs; where somebody else took it out, the next match stays.
+                // If a worker took it, it runs. If somebody else removed it, the next match is kept.
                 self.spared &= followed.kept != Some(Departure::Removed);
                 followed.values.into_iter().for_each(|value| self.values.lose(value));
             }
@@ -273,19 +278,19 @@ impl ListScan {
         self.advance();
     }
 
-    /// Where the message at a distance from the next end is in the list, 0 = head.
+    /// Returns the list index (0 = head) of the message at a distance from the consumer end.
     fn index(&self, distance: u64) -> u64 {
         self.plan.consumer_end.index(distance, self.here().marks.len())
     }
 
-    /// The Redis index of the message at a distance from the next end: from -1 down where workers pop from the tail,
-    /// from 0 up where they pop from the head.
+    /// Returns the Redis index of the message at a distance from the consumer end: from -1 down if workers pop
+    /// from the tail, from 0 up if they pop from the head.
     #[must_use]
     pub fn shown_index(&self, distance: u64) -> i64 {
         shown_index(self.plan.consumer_end, distance)
     }
 
-    /// Books what a look found and took out.
+    /// Books what a slice found and removed.
     pub fn commit(&mut self, outcome: &mut ListOutcome) {
         self.count_deleted(outcome);
         let removed = outcome.removed();
@@ -296,7 +301,7 @@ impl ListScan {
             outcome.fresh.drain().map(|(digest, distance)| (distance, self.values.insert(digest))).collect();
         holders.sort_unstable();
         if self.counting {
-            // The pass that clears finds them anew.
+            // The pass that clears finds them again.
             holders.clear();
         }
         let consumer_end = self.plan.consumer_end;
@@ -307,7 +312,7 @@ impl ListScan {
         list.newest.extend(&mut outcome.newest);
         list.holders.append(holders.into_iter());
         if removed > 0 {
-            // Their distances, ascending; all that is remembered is as it was before they were taken out.
+            // Their distances, ascending. Everything that is remembered is as it was before the removal.
             let len = list.marks.len();
             let mut gone: Vec<u64> =
                 outcome.deletions.iter().map(|deletion| consumer_end.index(deletion.index, len)).collect();
@@ -337,74 +342,76 @@ impl ListScan {
         self.advance();
     }
 
-    /// Counts what a look took out, once: alone where its booking may go wrong behind it.
+    /// Counts once what a slice removed, because booking may fail afterwards.
     pub fn count_deleted(&mut self, outcome: &mut ListOutcome) {
         self.counters.deleted += outcome.removed() - outcome.counted;
         outcome.counted = outcome.removed();
     }
 
-    /// This pass takes messages out.
+    /// Returns whether this pass removes messages.
     #[must_use]
     pub fn deletes(&self) -> bool {
         self.plan.deletes() && !self.counting
     }
 
-    /// This job shows some of its matches.
+    /// Returns whether this job shows some of its matches.
     fn samples(&self) -> bool {
         !self.plan.deletes() && self.plan.effect != Effect::Group
     }
 
-    /// The match that stays is to be met next, before younger ones.
+    /// Returns whether the match to keep has to be met next, before newer ones.
     fn seeks_kept(&self) -> bool {
         self.plan.effect == Effect::KeepOne && !self.counting && !self.spared
     }
 
-    /// The oldest match must be met before younger ones.
+    /// Returns whether the oldest match must be met before newer ones.
     fn oldest_first(&self) -> bool {
-        // A sample that was not full after this many messages has few matches to come, which are put in
-        // their place one by one.
+        // If a sample is not full after this many messages, few matches follow, and each is inserted at its
+        // position.
         let fills = self.samples() && !self.here().sample.is_full() && self.counters.processed < SAMPLE_FILL;
-        // From the head the walk towards the other end is the one on which messages can be taken out.
+        // If workers pop from the head, the walk towards the other end is the one on which messages can be
+        // deleted.
         self.seeks_kept() || fills || self.takes_oldest() || self.plan.consumer_end == End::Head
     }
 
-    /// Whether a match goes depends on all that run before it.
+    /// Returns whether clearing a match depends on all matches that run before it.
     fn takes_oldest(&self) -> bool {
         let joins_behind = self.deletes() && self.plan.to == Some(self.plan.consumer_end.other());
         !self.counting && (self.plan.effect == Effect::KeepEach || self.stops_at().is_some() || joins_behind)
     }
 
-    /// Whether a message goes before all that run before it: they are put at the other list's next end, where the one
-    /// that comes last runs first.
+    /// Returns whether messages are moved to the consumer end of another list. They are then moved newest first,
+    /// because the message that is pushed last runs first.
     fn takes_newest(&self) -> bool {
         self.deletes() && self.plan.to == Some(self.plan.consumer_end)
     }
 
-    /// A match was found in this pass.
+    /// Returns whether a match was found in this pass.
     fn has_matched(&self) -> bool {
         self.counters.matched > 0
     }
 
-    /// How many more may go.
+    /// Returns how many more matches may be cleared.
     fn room(&self) -> Option<u64> {
         let gone = if self.plan.deletes() { self.counters.deleted } else { 0 };
-        // What went in this pass is in both.
+        // Matches that this pass cleared are in both counts.
         let found = if self.deletes() { 0 } else { self.counters.would_delete };
         self.plan.limit.map(|limit| limit.saturating_sub(gone + found))
     }
 
-    /// The bound at which this pass ends, before its snapshot does. Where all matches are to be counted it goes on.
+    /// Returns the bound at which this pass ends before the end of its snapshot. If all matches have to be
+    /// counted, there is none.
     fn stops_at(&self) -> Option<u64> {
         let counts_all = self.plan.most.is_some() && !self.deletes();
         self.plan.limit.filter(|_| !counts_all)
     }
 
-    /// With so many more to go this pass is done.
+    /// After clearing this many more the pass is done.
     fn ends_at(&self, more: u64) -> bool {
         self.stops_at().is_some() && self.room().is_some_and(|room| more >= room)
     }
 
-    /// The number of matches, if it is known and more than was expected.
+    /// Returns the number of matches, if it is known and larger than expected.
     fn unexpected(&self) -> Option<u64> {
         let known = !self.deletes() && !self.is_gone() && self.unexamined() == 0 && self.counted.is_none();
         let matched = self.counters.deleted + self.counters.matched;
@@ -412,10 +419,10 @@ impl ListScan {
     }
 }
 
-/// While a sample fills, the scan walks towards the head for this many messages at most.
+/// While a sample fills, the scan walks towards the head for at most this many messages.
 const SAMPLE_FILL: u64 = if cfg!(test) { 12 } else { 20_000 };
 
-/// The Redis index of the message at a distance from the end that workers pop from: -1, -2 ... from the tail, 0, 1 ...
+/// Returns the Redis index of the message at a distance from the consumer end: -1, -2 ... from the tail, 0, 1 ...
 /// from the head.
 #[must_use]
 pub fn shown_index(consumer_end: End, distance: u64) -> i64 {

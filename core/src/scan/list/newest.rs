@@ -1,27 +1,27 @@
-//! The newest match in the queue, known while others take messages out of it.
+//! The newest match in the queue, which is known while others remove messages.
 //!
-//! KEEP NEWEST keeps the match that runs last, and that one may leave at any moment by any hand. So the scan remembers
-//! the places of the newest matches that it found, a bounded number of them: while one of those is in the queue, the
-//! last of them is the newest match there is. Where older matches were found and not remembered, and all that were
-//! remembered have left, the newest is *unknown*: nothing may be cleared until the scan has counted anew.
+//! KEEP NEWEST keeps the match that runs last, and any client may remove that match at any moment. So the scan
+//! remembers the positions of the newest matches that it found, a bounded number of them: while one of those is in
+//! the queue, the last of them is the newest match. If older matches were found and not remembered, and all
+//! remembered ones have left, the newest is *unknown*: nothing may be cleared until the scan has counted anew.
 
 use super::places::Places;
 use crate::scan::shift::Shift;
 
-/// Places of the newest matches that a job with KEEP NEWEST remembers in each list: while one of them is in the queue
-/// it knows which match stays. When all of them have left it counts anew.
+/// Number of positions of the newest matches that a job with KEEP NEWEST remembers in each list: while one of them
+/// is in the queue, it knows which match to keep. When all of them have left, it counts anew.
 pub const NEWEST_MAX: usize = 4_096;
-/// The same where it is to be met.
+/// A small number, so that tests reach it.
 pub(super) const MOST: usize = if cfg!(test) { 3 } else { NEWEST_MAX };
 
 /// What is known of the newest match of one list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
-    /// It is at this distance from the next end.
+    /// It is at this distance from the consumer end.
     At(u64),
     /// No match that was found is in the list.
     Nowhere,
-    /// Matches that were found may be in the list, and which of them is the newest is not known.
+    /// Matches that were found may be in the list, and it is unknown which of them is the newest.
     Unknown,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Newest {
 }
 
 impl Newest {
-    /// What is known where all matches nearer than `cleared` were taken out.
+    /// Returns what is known if all matches nearer than `cleared` were removed.
     pub(super) fn known(&self, cleared: u64) -> Known {
         match self.places.last() {
             Some(distance) => Known::At(distance),
@@ -43,7 +43,7 @@ impl Newest {
         }
     }
 
-    /// Books the matches that a look found.
+    /// Books the matches that a slice found.
     pub(super) fn extend(&mut self, found: &mut FoundNewest) {
         found.forget(MOST);
         self.floor = self.floor.max(found.floor);
@@ -58,8 +58,8 @@ impl Newest {
         self.places.append(all.drain(forgotten..).map(|distance| (distance, ())));
     }
 
-    /// Where the matches are is not known any more, but for the one that is the newest, at `newest`; all that were found
-    /// are nearer than `end`.
+    /// The positions of the matches are not known any more, except that of the newest, at `newest`. All that were
+    /// found are nearer than `end`.
     pub(super) fn doubt(&mut self, newest: Option<u64>, end: u64) {
         self.places.clear(drop);
         self.places.append(newest.map(|distance| (distance, ())).into_iter());
@@ -84,16 +84,16 @@ impl Newest {
     }
 }
 
-/// The matches that one look found, as far as they may be the newest.
+/// The matches that one slice found, as far as they may be the newest.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FoundNewest {
     distances: Vec<u64>,
-    /// As that of [`Newest`].
+    /// As in [`Newest`].
     floor: u64,
 }
 
 impl FoundNewest {
-    /// Of the matches of a look, in any order.
+    /// From the matches of a slice, in any order.
     pub(super) fn add(&mut self, distance: u64) {
         self.distances.push(distance);
         if self.distances.len() >= 2 * MOST {
@@ -101,7 +101,7 @@ impl FoundNewest {
         }
     }
 
-    /// Keeps so many of them, the newest.
+    /// Keeps this many of them, the newest.
     fn forget(&mut self, most: usize) {
         self.distances.sort_unstable();
         let forgotten = self.distances.len().saturating_sub(most);

@@ -14,19 +14,20 @@ use crate::scan::plan::Effect;
 use crate::scan::sample::SampleRow;
 use crate::scan::tallies::Grouped;
 
-/// A message that was taken out.
+/// A message that was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deletion {
     /// List index before the slice, 0 = head.
     pub index: u64,
-    /// Digest of the message, so that whoever repeats the deletion can see that it has the same one.
+    /// Digest of the message, so that a replica which repeats the deletion can check that it deletes the same
+    /// message.
     pub fingerprint: u32,
 }
 
-/// What one slice saw and did. Nothing is booked until [`ListScan::commit`]. Reused from slice to slice.
+/// What one slice saw and did. Nothing is booked until [`ListScan::commit`]. It is used again from slice to slice.
 #[derive(Debug, Default)]
 pub struct ListOutcome {
-    /// What was taken out, indexes ascending.
+    /// The removed messages, indexes ascending.
     pub deletions: Vec<Deletion>,
     /// What is added to the counters of the job.
     pub counts: SliceCounts,
@@ -34,31 +35,32 @@ pub struct ListOutcome {
     pub examined_bytes: u64,
     /// Time to the first message, in nanoseconds.
     pub seek_ns: u64,
-    /// When its time is over, by the clock; 0 before the first message.
+    /// When its time is over, by the clock in nanoseconds; 0 before the first message.
     pub over_ns: u64,
-    /// Time from the first message to the last, in nanoseconds: reading, judging and deleting alone, without the
-    /// question whether deleting is permitted, which costs the same for one message and for many, and without a
+    /// Time from the first message to the last, in nanoseconds: reading, judging and deleting only. It does not
+    /// include the check whether deleting is permitted, which costs the same for one message and for many, nor a
     /// second walk.
     pub walk_ns: u64,
-    /// Time to the first message of the second walk, which takes out what the first met, in nanoseconds.
+    /// Time to the first message of the second walk, which removes what the first noted, in nanoseconds.
     pub reseek_ns: u64,
-    /// What taking out took, of a second walk alone, in nanoseconds.
+    /// Time that removing took in a second walk, in nanoseconds.
     pub removing_ns: u64,
     /// Messages that were examined last, in a row, of which none is too large to be read again.
     pub(super) light: u64,
     /// Work of the judge on the way, in steps.
     pub(super) work: u64,
-    /// Bytes taken out, or to be taken out by the second walk.
+    /// Bytes that were removed, or that the second walk has to remove.
     pub removed_bytes: u64,
-    /// What the second walk is to take out, the farthest from the head first.
+    /// The messages that the second walk has to remove, the farthest from the head first.
     pub(super) planned: Vec<Deletion>,
-    /// Digests of values for which no match stayed before this look, each with the distance of the one that does now.
+    /// Digests of values for which no match was kept before this slice, each with the distance of the match that
+    /// is kept now.
     pub(super) fresh: HashMap<u128, u64>,
-    /// Of those, values that were never met before.
+    /// Of these, values that were never met before.
     pub(super) unknown_values: usize,
     /// A match has one distinct value too many: the walk ended before it.
     pub(super) overflows: bool,
-    /// Of the messages taken out, how many the scan has counted.
+    /// Of the removed messages, how many the scan has counted.
     pub(super) counted: u64,
     /// The match that KEEPONE keeps from now on.
     pub(super) kept: Option<u64>,
@@ -68,15 +70,15 @@ pub struct ListOutcome {
     pub(super) top: Option<u64>,
     pub(super) rows: Vec<SampleRow>,
     pub(super) grouped: Vec<Grouped>,
-    /// What stands around the far side of a window that this look began, and further away of where it ended; of nearer
-    /// messages those that stayed.
+    /// The surroundings of the far side of a window that this slice began, and the messages further away than
+    /// where it ended; of the nearer messages those that were kept.
     pub(super) around_top: Surroundings,
-    /// What stands around the place where it ended.
+    /// The surroundings of the position where it ended.
     pub(super) around_end: Surroundings,
 }
 
 impl ListOutcome {
-    /// Forgets the look before.
+    /// Clears the outcome of the slice before.
     pub fn reset(&mut self) {
         let mut deletions = std::mem::take(&mut self.deletions);
         let mut planned = std::mem::take(&mut self.planned);
@@ -91,13 +93,13 @@ impl ListOutcome {
         *self = Self { deletions, planned, fresh, grouped, newest, ..Self::default() };
     }
 
-    /// Messages taken out.
+    /// Returns the number of removed messages.
     #[must_use]
     pub fn removed(&self) -> u64 {
         self.deletions.len() as u64
     }
 
-    /// Judges one message at `distance` and counts what that took; says whether it is to go.
+    /// Judges one message at `distance` and counts what that took. Returns whether it is cleared.
     pub(super) fn take_in(
         &mut self,
         scan: &ListScan,
@@ -110,12 +112,14 @@ impl ListOutcome {
         cleared
     }
 
-    /// How many of the messages that were examined last, at most `reach`, are read again to know the place.
+    /// Returns how many of the messages that were examined last, at most `reach`, are read again to recognise the
+    /// position.
     pub(super) fn again(&self, reach: usize) -> usize {
         usize::try_from(self.light).map_or(reach, |light| light.min(reach))
     }
 
-    /// Bytes read and steps of work so far: what time is measured by between two looks at the clock.
+    /// Returns the bytes read and steps of work so far: by these, time is estimated between two readings of the
+    /// clock.
     pub(super) fn done(&self) -> u64 {
         self.examined_bytes + self.work
     }
@@ -232,8 +236,8 @@ impl<J: Judge> Matches for MatchAt<'_, J> {
     }
 }
 
-/// Short digest of a message: the low half of XXH3-64. It guards against deleting another message than
-/// the primary did, not against an adversary.
+/// Returns a short digest of a message: the low half of XXH3-64. It guards against deleting another message than
+/// the primary did, not against an attacker.
 #[must_use]
 #[expect(clippy::cast_possible_truncation, reason = "the low half is the point")]
 pub fn fingerprint(message: &[u8]) -> u32 {

@@ -1,4 +1,5 @@
-//! The passes of a scan over lists: when one ends, when another begins, and what is remembered from one to the next.
+//! The passes of a scan over lists: when a pass ends, when another begins, and what is remembered from one to the
+//! next.
 
 use super::ListScan;
 use super::marks::{MAX_PASSES, Missing};
@@ -9,8 +10,8 @@ use crate::scan::plan::Effect;
 use crate::scan::values::Values;
 
 impl ListScan {
-    /// Compares the length found at the start of a slice with the one that the events add up to, of the list that the
-    /// slice works on. Another module may change a list without any event.
+    /// Compares the length at the start of a slice with the length that follows from the events, for the list that
+    /// the slice works on. Another module may change a list without any event.
     pub fn observe_len(&mut self, len: u64) {
         if !self.here().gone && len != self.here().marks.len() {
             self.edited(self.at, len);
@@ -20,7 +21,7 @@ impl ListScan {
 
     pub(super) fn edited(&mut self, list: usize, len: u64) {
         self.edits += 1;
-        // A pass that examined nothing yet loses nothing by starting over: only real work counts.
+        // A pass that has examined nothing loses nothing by starting over; only passes with work count.
         if self.counters.processed > 0 || self.counted.is_some() {
             if self.starts >= MAX_PASSES {
                 self.gave_up = true;
@@ -37,7 +38,7 @@ impl ListScan {
         self.begin_pass();
     }
 
-    /// Counters and findings of a pass that begins.
+    /// Counters and findings of a new pass.
     fn begin_pass(&mut self) {
         let total = self.unexamined();
         self.values = Values::new(if self.plan.effect == Effect::KeepEach { total } else { 0 });
@@ -53,8 +54,8 @@ impl ListScan {
         };
     }
 
-    /// Goes on to the next list where one is done, and over to the second pass where the first one is done and found what
-    /// is to be cleared.
+    /// Continues with the next list if one is done, and with the second pass if the first one is done and found
+    /// something to clear.
     pub(super) fn advance(&mut self) {
         let done = self.counting && !self.is_gone() && self.unexamined() == 0 && !self.is_astray();
         if self.lacks_newest(done) {
@@ -71,7 +72,7 @@ impl ListScan {
         }
     }
 
-    /// Which match stays is to be known now, and is not.
+    /// The match to keep must be known now, but is not.
     fn lacks_newest(&self, counted: bool) -> bool {
         let needed =
             if self.counting { counted && self.counters.would_delete > 0 } else { self.unexamined() > 0 };
@@ -80,14 +81,14 @@ impl ListScan {
         keeps_newest && needed && goes_on && self.newest().is_err()
     }
 
-    /// Another pass over what is left of the snapshot.
+    /// Begins another pass over what is left of the snapshot.
     fn pass_again(&mut self) {
         self.lists.iter_mut().for_each(|list| list.marks.again());
         self.counters.passes_run += 1;
         self.begin_pass();
     }
 
-    /// Which match is the newest is not known any more: what is left of the snapshot is counted once more.
+    /// The newest match is not known any more: what is left of the snapshot is counted once more.
     fn count_anew(&mut self) {
         if self.starts >= MAX_PASSES {
             self.newest_unknown = true;
@@ -99,7 +100,7 @@ impl ListScan {
         self.pass_again();
     }
 
-    /// It counts first, and where the end of the snapshot is has to be found out before it can clear.
+    /// The scan counts first, and the end of the snapshot has to be found before it can clear.
     pub(super) fn is_astray(&self) -> bool {
         self.counting && self.here().marks.missing() != Missing::default()
     }
@@ -167,7 +168,7 @@ mod tests {
         scan.run_slice(&mut list, &mut All, &All, &budget, || true, &mut outcome);
         scan.commit(&mut outcome);
         assert_eq!((scan.counters().processed, scan.deletes()), (17, false));
-        // LTRIM takes out the three that were not counted.
+        // LTRIM removes the three that were not counted.
         let mut left = Messages((3..20).collect());
         scan.follow(0, Event::Removed { len: 17 });
         assert!(!scan.deletes());

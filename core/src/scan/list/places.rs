@@ -1,8 +1,8 @@
-//! Places of messages that a decision rests on, followed while the queue moves under them.
+//! Positions of messages on which a decision depends, followed while the queue moves.
 //!
-//! A place is kept as a *mark* that does not move when something is pushed or popped at the next end: the distance
-//! from the next end is `mark - base`, and such an event moves `base` alone. What is taken out of the inside moves
-//! the marks beyond it.
+//! A position is kept as a *mark* that does not move when messages are pushed or popped at the consumer end: the
+//! distance from the consumer end is `mark - base`, and such an event changes only `base`. A removal inside the
+//! list moves the marks beyond it.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use crate::scan::shift::Shift;
 /// How a message left the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Departure {
-    /// At the next end: a worker took it, and it runs.
+    /// At the consumer end: a worker popped it, and runs it.
     Popped,
     /// Anywhere else, or with its list: it does not run.
     Removed,
@@ -31,14 +31,14 @@ impl<T> Default for Places<T> {
 }
 
 impl<T> Places<T> {
-    /// Adds messages at these distances; they must be sorted, and lie beyond all that are there already.
+    /// Adds messages at these distances; they must be sorted, and beyond all that are there already.
     pub(super) fn append(&mut self, found: impl Iterator<Item = (u64, T)>) {
         let base = self.base;
         self.rows.extend(found.map(|(distance, of)| (signed(distance) + base, of)));
         debug_assert!(self.rows.iter().is_sorted_by_key(|(mark, _)| mark), "the nearest comes first");
     }
 
-    /// The distance of the message that runs last.
+    /// Returns the distance of the message that runs last.
     pub(super) fn last(&self) -> Option<u64> {
         self.rows.back().map(|(mark, _)| self.distance(*mark))
     }
@@ -47,7 +47,7 @@ impl<T> Places<T> {
         self.rows.is_empty()
     }
 
-    /// All distances, ascending.
+    /// Returns all distances, ascending.
     pub(super) fn distances(&self) -> impl Iterator<Item = u64> + '_ {
         self.rows.iter().map(|(mark, _)| self.distance(*mark))
     }
@@ -56,13 +56,13 @@ impl<T> Places<T> {
         u64::try_from(mark - self.base).unwrap_or_default()
     }
 
-    /// Forgets all of them, telling each.
+    /// Forgets all of them, and reports each.
     pub(super) fn clear(&mut self, mut left: impl FnMut(T)) {
         self.rows.drain(..).for_each(|(_, of)| left(of));
         self.base = 0;
     }
 
-    /// Follows a shift; tells each message that left.
+    /// Follows a shift, and reports each message that left.
     pub(super) fn follow(&mut self, shift: &Shift, mut left: impl FnMut(T, Departure)) {
         match shift {
             Shift::Away(n) => self.base -= signed(*n),

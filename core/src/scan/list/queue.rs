@@ -1,36 +1,36 @@
 //! What a scan over lists needs of an opened list.
 
-/// An opened queue. Nobody else changes it between opening and the end of the slice.
+/// An opened queue. Nobody else changes it between opening it and the end of the slice.
 pub trait Queue {
-    /// Messages in it.
+    /// Returns the number of messages in it.
     fn len(&self) -> u64;
 
-    /// It holds nothing.
+    /// Returns whether it is empty.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Reads the message at `index` (0 = head). `None` if it cannot be read. After a [`Queue::delete`] only
-    /// the same index or higher ones can.
+    /// Reads the message at `index` (0 = head). `None` if it cannot be read. After a [`Queue::delete`] only the
+    /// same index or higher ones can be read.
     fn read<R>(&mut self, index: u64, f: impl FnOnce(&[u8]) -> R) -> Option<R>;
 
-    /// The same for a message that is not judged: it is looked at to know the place again.
+    /// Reads a message that is not judged, to recognise a position.
     fn peek<R>(&mut self, index: u64, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
         self.read(index, f)
     }
 
-    /// The message that was read last stays in the queue, and is remembered as one of the last `most` that do. Only where
-    /// others are taken out: elsewhere a message can be read again at its index.
+    /// The message that was read last is kept in the queue, and is remembered as one of the last `most` kept ones.
+    /// This is needed only where others are deleted: elsewhere a message can be read again at its index.
     fn keep(&mut self, _most: usize) {}
 
-    /// Hands over those that were remembered, the last one first, at most `most` of them, and forgets them.
+    /// Returns the remembered messages, the last one first, at most `most` of them, and forgets them.
     fn stayed(&mut self, _most: usize, _f: impl FnMut(&[u8])) {}
 
-    /// Takes out the message at `index`, which was just read on a walk away from the head. What follows it
-    /// moves up. Says whether it did.
+    /// Deletes the message at `index`, which was just read while walking away from the head. Later indexes shift
+    /// down by one. Returns whether it was deleted.
     fn delete(&mut self, index: u64) -> bool;
 
-    /// Forgets where it stands: a walk away from the head may follow, and delete. Nothing may have been deleted
-    /// before. Says whether the queue is still the one that it was.
+    /// Resets the iterator so that a walk away from the head, which may delete, can start. It must not be called
+    /// after a deletion. Returns false if the list has changed.
     fn reopen(&mut self) -> bool;
 }

@@ -1,5 +1,5 @@
-//! What stands on either side of a boundary in the queue, by which the boundary is found again after messages were
-//! taken out at places that nobody told.
+//! The messages on either side of a boundary in the queue, by which the boundary is found again after messages
+//! were removed at unknown positions.
 
 use crate::scan::shift::Shift;
 
@@ -12,18 +12,19 @@ pub(super) fn mark_of(message: &[u8]) -> u64 {
 /// The messages next to a boundary, by fingerprint.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Surroundings {
-    /// Those nearer to the next end, beginning with the one right before the boundary.
+    /// The messages nearer to the consumer end, beginning with the one right before the boundary.
     pub(super) near: Vec<u64>,
-    /// Those further away, beginning with the one right behind the boundary.
+    /// The messages further away, beginning with the one right after the boundary.
     pub(super) far: Vec<u64>,
 }
 
-/// Where a boundary may be now.
+/// A possible position of a boundary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FoundPlace {
-    /// So many of the messages that were taken out were nearer than the boundary.
+    /// Number of removed messages that were nearer than the boundary.
     pub(super) nearer: u64,
-    /// The message right before the boundary is still there. Says nothing where that message was not known.
+    /// Whether the message right before the boundary is still there. It has no meaning if that message was not
+    /// known.
     pub(super) neighbour_stays: bool,
 }
 
@@ -50,18 +51,18 @@ impl Surroundings {
         }
     }
 
-    /// The distances that have to be read to find the boundary, which was at `at` before `removed` messages were taken
-    /// out.
+    /// Returns the distances that have to be read to find the boundary, which was at `at` before `removed`
+    /// messages were removed.
     pub(super) fn reach(&self, at: u64, removed: u64) -> std::ops::Range<u64> {
         at.saturating_sub(self.near.len() as u64 + removed)..at + self.far.len() as u64
     }
 
-    /// Where the boundary is, if what stands in the queue now leaves one possibility only.
+    /// Returns the position of the boundary, if the messages in the queue now allow one possibility only.
     ///
-    /// `removed` messages were taken out somewhere, and nothing else was changed. Every number of them that may have been
-    /// nearer than the boundary is tried: the messages next to it, without some that were among the removed, must be
-    /// what now stands next to the place where the boundary would be then. `seen` tells the message at a distance;
-    /// `len` is the length now.
+    /// `removed` messages were removed somewhere, and nothing else was changed. Every number of them that may have
+    /// been nearer than the boundary is tried: the messages next to it, without some that were among the removed
+    /// ones, must be the messages that are now next to the place where the boundary would be. `seen` returns the
+    /// message at a distance; `len` is the present length.
     pub(super) fn find(
         &self,
         at: u64,
@@ -80,7 +81,7 @@ impl Surroundings {
             }
             let beyond = at.checked_sub(self.near.len() as u64)?;
             let near = |i: u64| now.checked_sub(i + 1).and_then(&seen);
-            // Without a neighbour there is nothing to be told about it.
+            // Without a neighbour there is nothing to say about it.
             for stays in if self.near.is_empty() { &[true][..] } else { &[true, false][..] } {
                 if fits(&self.near, nearer, beyond, near, (!self.near.is_empty()).then_some(*stays)) {
                     let one = FoundPlace { nearer, neighbour_stays: *stays };
@@ -94,8 +95,9 @@ impl Surroundings {
     }
 }
 
-/// Whether `known`, without at most `removed` of its messages, is what `seen` shows from its beginning on. What is not
-/// taken out of `known` was taken out of the `beyond` messages behind it. `first` says what became of the first of them.
+/// Returns whether `known`, without at most `removed` of its messages, is what `seen` shows from its beginning on.
+/// Messages that were not removed from `known` were removed from the `beyond` messages after it. `first` says what
+/// happened to the first of them.
 fn fits(
     known: &[u64],
     removed: u64,
@@ -104,7 +106,7 @@ fn fits(
     first: Option<bool>,
 ) -> bool {
     let most = small(removed).min(known.len());
-    // By how many were taken out so far: it can be so.
+    // By the number that were removed so far: whether that is possible.
     let mut possible = vec![false; most + 1];
     possible[0] = true;
     for (at, one) in known.iter().enumerate() {
@@ -137,7 +139,7 @@ mod tests {
 
     use super::*;
 
-    /// The surroundings of a boundary in a list of messages, nearest first.
+    /// Returns the surroundings of a boundary in a list of messages, nearest first.
     fn around(list: &[u64], at: usize, reach: usize) -> Surroundings {
         Surroundings {
             near: list[..at].iter().rev().take(reach).copied().collect(),
@@ -172,7 +174,7 @@ mod tests {
                     prop_assert_eq!(found.neighbour_stays, !gone.contains(&(at - 1)));
                 }
             }
-            // Where all messages differ and enough of them are known, it is found.
+            // If all messages differ and enough of them are known, the boundary is found.
             let mut distinct = list.clone();
             distinct.sort_unstable();
             distinct.dedup();

@@ -1,4 +1,4 @@
-//! One of the lists that a scan goes over: where it stands there, and what it found.
+//! One of the lists of a scan: the scan's position in it, and what it found.
 
 use super::marks::{Marks, Tally};
 use super::newest::{Known, Newest};
@@ -11,7 +11,7 @@ use crate::scan::sample::Sample;
 use crate::scan::shift::Shift;
 use crate::scan::tallies::Tallies;
 
-/// What an event means to a scan.
+/// What an event means for a scan.
 #[derive(Debug, Default)]
 pub(super) struct Followed {
     pub(super) tally: Tally,
@@ -31,15 +31,15 @@ pub(super) struct Track {
     pub(super) kept: Places<()>,
     /// The matches that KEEP NEWEST may keep.
     pub(super) newest: Newest,
-    /// The matches that stay for one value each, with the place of the value.
+    /// The kept match of each value, with the slot of the value.
     pub(super) holders: Places<usize>,
-    /// What stands around next, cursor, top, the end, and behind the match that stays.
+    /// The surroundings of next, cursor, top and the end, and those after the kept match.
     pub(super) around: [Surroundings; 5],
-    /// Its messages are too large to be looked at more than once.
+    /// Its messages are too large to be read more than once.
     pub(super) bulky: bool,
-    /// Deleted, renamed away or replaced: what is under its name now is another list.
+    /// The list was deleted, renamed away or replaced: its name may now hold another list.
     pub(super) gone: bool,
-    /// It held messages when it went: one that workers have emptied did not.
+    /// It held messages when it was deleted. A list that workers have emptied did not.
     pub(super) lost: bool,
 }
 
@@ -59,8 +59,8 @@ impl Track {
         }
     }
 
-    /// Follows what happened to the list. `Err(len)` where that tells no positions, or does not add up with what was
-    /// seen before: somebody changed the list without telling, which is as good as an edit in place.
+    /// Follows an event of the list. `Err(len)` if the event reports no positions, or contradicts what was seen
+    /// before: somebody changed the list without an event, which is treated as an edit in place.
     pub(super) fn follow(&mut self, event: Event<'_>) -> Result<Followed, u64> {
         if self.gone {
             self.marks.stand_outside(event);
@@ -89,7 +89,8 @@ impl Track {
         followed.tally = self.marks.follow(event, &mut shifts)?;
         for shift in &shifts {
             for (at, around) in boundaries.iter_mut().zip(&mut self.around) {
-                // While messages are missing, what is cut off the head is not told in the coordinates of the marks.
+                // While messages are missing, the number of messages cut off at the producer end is not in the
+                // coordinates of the marks.
                 match shift {
                     Shift::CutAt(left) if missing && *left < *at => *around = Surroundings::default(),
                     _ => around.follow(*at, shift),
@@ -102,7 +103,7 @@ impl Track {
         }
         if self.marks.all_were_unexamined() && self.kept_boundary() == 0 {
             followed.tally.drifted += self.marks.found([0; 3], self.marks.missing().removed);
-            // Any of the messages that are known to stand around a boundary may be among those.
+            // Any message that is known to be near a boundary may be among those.
             self.around = Default::default();
         }
         if open && self.marks.rest().is_none() {
@@ -114,13 +115,13 @@ impl Track {
         Ok(followed)
     }
 
-    /// The rest of a window is done: what stood around its far side stands around the next message now.
+    /// The rest of a window is done: the surroundings of its far side are now those of the next message.
     pub(super) fn close_window(&mut self) {
         self.around[0] = std::mem::take(&mut self.around[2]);
         self.around[1] = Surroundings::default();
     }
 
-    /// Books what a look towards the head saw.
+    /// Books what a slice saw that walked towards the producer end.
     pub(super) fn stood_around(&mut self, outcome: &mut ListOutcome, reach: usize) {
         let before = std::mem::take(&mut self.around[0].near);
         let mut here = std::mem::take(&mut outcome.around_end);
@@ -129,7 +130,7 @@ impl Track {
         self.around[0] = here;
     }
 
-    /// Books what a look from the far side of a window saw.
+    /// Books what a slice saw that walked from the far side of a window.
     pub(super) fn stood_around_window(&mut self, outcome: &mut ListOutcome, reach: usize) {
         let seen = std::mem::take(&mut outcome.around_top);
         let mut cursor = std::mem::take(&mut outcome.around_end);
@@ -144,7 +145,7 @@ impl Track {
         self.around[1] = cursor;
         let from = self.marks.rest().map_or(outcome.top.unwrap_or_default(), |(cursor, _)| cursor);
         if from - outcome.counts.examined == self.marks.next() {
-            // Further down stands what stood before the window.
+            // Further down are the messages that were before the window.
             let below = self.around[0].near.clone();
             self.around[2].near.extend(below);
         }
@@ -156,7 +157,7 @@ impl Track {
         [next, cursor, top, self.marks.end(), self.kept_boundary()]
     }
 
-    /// Right behind the match that stays; 0 where there is none.
+    /// The distance right after the kept match; 0 if there is none.
     fn kept_boundary(&self) -> u64 {
         let newest = match self.newest.known(0) {
             Known::At(distance) => Some(distance),
@@ -165,7 +166,7 @@ impl Track {
         self.kept.last().or(newest).map_or(0, |kept| kept + 1)
     }
 
-    /// While messages are missing: whether an event may have taken the match that stays, or not.
+    /// Returns, while messages are missing, whether an event leaves it uncertain if the kept match was removed.
     fn unsettles_kept(&self, event: Event<'_>) -> bool {
         let (kept, missing) = (self.kept_boundary(), self.marks.missing().removed);
         if kept == 0 || missing == 0 {
@@ -179,13 +180,13 @@ impl Track {
         }
     }
 
-    /// What was taken out by the scan itself, at these distances, ascending.
+    /// Follows what the scan itself removed, at these distances, ascending.
     pub(super) fn note_removed(&mut self, gone: Vec<u64>) {
         let shift = Shift::Without(gone);
         for (at, around) in self.boundaries().into_iter().zip(&mut self.around) {
             around.follow(at, &shift);
         }
-        // Of the messages that decisions rest on the scan takes none itself.
+        // The scan itself removes none of the messages on which decisions depend.
         self.follow_decisions(&shift, &mut Followed::default());
     }
 
@@ -193,21 +194,21 @@ impl Track {
         self.kept.follow(shift, |(), departure| followed.kept = Some(departure));
         self.newest.follow(shift);
         self.holders.follow(shift, |value, departure| {
-            // What a worker took ran: no other match with its value has to stay.
+            // A match that a worker took is run: no other match with its value has to be kept.
             if departure == Departure::Removed {
                 followed.values.push(value);
             }
         });
     }
 
-    /// Another pass begins over what may still be the snapshot; the list holds `len` messages.
+    /// Begins another pass over what may still be the snapshot; the list has `len` messages.
     pub(super) fn restart(&mut self, len: u64) {
         if !self.gone {
             self.marks.restart(len);
         }
     }
 
-    /// What was found in the pass before does not count any more.
+    /// What the pass before found does not count any more.
     pub(super) fn forget(&mut self) {
         self.sample.clear();
         self.tallies.clear();
@@ -216,7 +217,7 @@ impl Track {
         self.around = Default::default();
     }
 
-    /// Nothing more is examined here, and nothing of it is remembered: where messages are taken out does not matter.
+    /// Nothing more is examined here, and nothing of it is remembered: the positions of removals do not matter.
     pub(super) fn is_done(&self) -> bool {
         let remembers = !self.kept.is_empty() || !self.holders.is_empty() || self.kept_boundary() > 0;
         self.marks.unexamined() == 0 && !remembers && self.sample.rows().is_empty() && self.tallies.is_empty()

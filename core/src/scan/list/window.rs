@@ -1,4 +1,4 @@
-//! The walks of one slice over a list: read, judge every message, take out what is to be cleared, stop on time.
+//! The walks of one slice over a list: read, judge every message, remove what is to be cleared, stop on time.
 
 use super::ListScan;
 use super::bearings::glance;
@@ -11,10 +11,11 @@ use crate::scan::contract::SliceEnd;
 use crate::scan::judge::Judge;
 
 impl ListScan {
-    /// Works until the budget is spent, the window or the snapshot ends. Always examines at least one message
-    /// if there is one. The queue must be the list at [`ListScan::at`], with as many messages as its events add up to.
+    /// Works until the budget is spent, or the window or the snapshot ends. It always examines at least one
+    /// message if there is one. The queue must be the list at [`ListScan::at`], with as many messages as follow
+    /// from its events.
     ///
-    /// `permit` is asked once before the first deletion.
+    /// `permit` is called once before the first deletion.
     pub fn run_slice(
         &self,
         queue: &mut impl Queue,
@@ -25,7 +26,7 @@ impl ListScan {
         outcome: &mut ListOutcome,
     ) -> SliceEnd {
         outcome.reset();
-        // The caller observes the length first. Another list than the one that is to be looked at is not touched.
+        // The caller observes the length first. A list other than the expected one is not touched.
         if queue.len() != self.here().marks.len() {
             return SliceEnd::Stuck;
         }
@@ -41,8 +42,8 @@ impl ListScan {
         slice_end
     }
 
-    /// From the next end towards the head; deletes nothing, and notes what is to go. KEEPONE stops where it met its
-    /// match: from there on it deletes.
+    /// Walks from the consumer end towards the producer end. It deletes nothing, and notes what to clear. With
+    /// KEEPONE it stops at its match: from there on the scan deletes.
     fn walk_on<C: Clock>(
         &self,
         queue: &mut impl Queue,
@@ -54,7 +55,7 @@ impl ListScan {
         let room = self.room().unwrap_or(u64::MAX);
         let max_deletions = budget.max_deletions.min(usize::try_from(room).unwrap_or(usize::MAX));
         let next = self.here().marks.next();
-        // A window may be open where the match that was kept has left.
+        // A window may be open if the kept match has left.
         let end =
             self.here().marks.rest().map_or(next + self.here().marks.unexamined(), |(cursor, _)| cursor);
         let (reach, deletes) = (self.reach(), self.deletes());
@@ -96,15 +97,15 @@ impl ListScan {
         }
     }
 
-    /// What stands from this distance on, further away from the next end.
+    /// The messages from this distance on, further away from the consumer end.
     fn glance_ahead(&self, queue: &mut impl Queue, from: u64, far: &mut Vec<u64>) {
         let to = (from + self.reach() as u64).min(self.here().marks.len());
         far.extend((from..to).map_while(|distance| glance(queue, self.index(distance))));
     }
 
-    /// Takes out what the walk towards the head noted, on an iterator that never took that way. All of it,
-    /// whatever the clock says: it goes from the farthest to the nearest, and to stop in between would leave
-    /// those behind that run first.
+    /// Removes what the walk towards the head noted, on an iterator that never walked that way. It removes
+    /// everything, whatever the clock says: it goes from the farthest to the nearest, and stopping in between
+    /// would leave those that run first.
     fn remove_matches<C: Clock>(
         &self,
         queue: &mut impl Queue,
@@ -129,7 +130,7 @@ impl ListScan {
         }
         while let Some(deletion) = outcome.planned.pop() {
             let index = deletion.index - outcome.removed();
-            // Nobody changed the queue in between; if the server thinks otherwise it is not touched.
+            // Nobody changed the queue in between. If the server disagrees, the queue is not touched.
             let same = queue.read(index, |message| fingerprint(message) == deletion.fingerprint);
             if outcome.deletions.is_empty() {
                 began = deadline.clock.now_ns();
@@ -145,7 +146,7 @@ impl ListScan {
         SliceEnd::Done
     }
 
-    /// From the far side of a window towards the next end, deleting what goes.
+    /// Walks from the far side of a window towards the consumer end and deletes what is cleared.
     fn walk_back<C: Clock>(
         &self,
         queue: &mut impl Queue,
@@ -204,15 +205,15 @@ impl ListScan {
             }
         }
         let cursor = from - outcome.counts.examined;
-        // Where the whole window was examined, what stands around its far side stands around the next message.
+        // If the whole window was examined, the surroundings of its far side are those of the next message.
         if cursor > next {
             self.read_around_cursor(queue, cursor..from, outcome);
         }
         SliceEnd::Done
     }
 
-    /// Notes what stands around the place at which a window stays open: the nearer messages are examined next, the
-    /// farther ones are what this look left standing at the distances `walked`.
+    /// Notes the surroundings of the position at which a window is left open: the nearer messages are examined
+    /// next, and the farther ones are what this slice kept at the distances `walked`.
     fn read_around_cursor(
         &self,
         queue: &mut impl Queue,
