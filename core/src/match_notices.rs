@@ -1,54 +1,55 @@
-//! What somebody should know of the matches before they are cleared.
+//! What a user should know about the matches before clearing them.
 //!
-//! None of this decides about a message; it is looked for in matches alone.
+//! None of this decides about a message. It is read only for matches.
 
-/// What one match is, besides a match.
+/// The notices that apply to one match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MatchNotices {
     /// A chord waits for it: without it the chord's callback is never called.
     pub in_chord: bool,
     /// It is a member of a group.
     pub in_group: bool,
-    /// It is not to run before a time.
+    /// It must not run before a time.
     pub with_eta: bool,
-    /// A worker had it and gave it back.
+    /// A worker had received it and gave it back.
     pub redelivered: bool,
-    /// That it matches, or in which group it is, is known by `argsrepr` or `kwargsrepr` alone.
+    /// Only `argsrepr` or `kwargsrepr` shows that it matches, or which group it is in.
     pub inexact: bool,
 }
 
-/// What stays behind elsewhere when a match is taken out.
+/// What a match leaves elsewhere when it is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LeftBehind {
-    /// A lock that keeps equal jobs out: `lock_digest`, `unique_digest` or `unique_for` of Sidekiq's jobs.
+    /// A lock that prevents equal jobs: `lock_digest`, `unique_digest` or `unique_for` of Sidekiq's jobs.
     pub lock: bool,
     /// A batch that waits for it: `bid` of Sidekiq Pro, `data.batchId` of Laravel.
     pub batch: bool,
 }
 
-/// How many matches are so, and how many messages are spared that match by their sender's texts alone.
+/// How many matches each notice applies to, and how many messages are kept that match by their sender's texts
+/// alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MatchNoticeCounts {
     /// Matches that a chord waits for.
     pub in_chord: u64,
     /// Matches that are members of a group.
     pub in_group: u64,
-    /// Matches that are not to run before a time.
+    /// Matches that must not run before a time.
     pub with_eta: u64,
-    /// Matches that a worker had and gave back.
+    /// Matches that a worker had received and gave back.
     pub redelivered: u64,
-    /// Messages of which `argsrepr` or `kwargsrepr` alone tells that they match, or in which group they are. They are
-    /// among the matches where the request had INEXACT, else beside them. Not among [`MatchNoticeCounts::values`]: where groups
-    /// are counted it is the only one that is looked for.
+    /// Messages of which only `argsrepr` or `kwargsrepr` shows that they match, or which group they are in. With
+    /// INEXACT they are among the matches, otherwise in addition to them. Not among [`MatchNoticeCounts::values`]:
+    /// it is the only count that is also made for groups.
     pub inexact: u64,
-    /// Matches that leave a lock behind.
+    /// Matches that leave a lock.
     pub locks: u64,
     /// Matches that a batch waits for.
     pub batches: u64,
 }
 
 impl MatchNoticeCounts {
-    /// What replies show of all matches: the counts of `in_chord`, `in_group`, `with_eta` and `redelivered`.
+    /// Returns the counts that replies show of all matches: `in_chord`, `in_group`, `with_eta` and `redelivered`.
     #[must_use]
     pub fn values(&self) -> [u64; 4] {
         [self.in_chord, self.in_group, self.with_eta, self.redelivered]
@@ -63,18 +64,18 @@ impl MatchNoticeCounts {
         self.inexact += u64::from(match_is.inexact);
     }
 
-    /// Counts what one match leaves behind.
+    /// Counts what one match leaves elsewhere.
     pub fn count_left(&mut self, left: LeftBehind) {
         self.locks += u64::from(left.lock);
         self.batches += u64::from(left.batch);
     }
 
-    /// Counts a message that is no match, although its sender's texts say that it is one.
+    /// Counts a message that does not match, although its sender's texts say that it does.
     pub fn count_spared(&mut self, message_is: MatchNotices) {
         self.inexact += u64::from(message_is.inexact);
     }
 
-    /// Adds what was counted elsewhere.
+    /// Adds other counts.
     pub fn add(&mut self, other: &Self) {
         self.in_chord += other.in_chord;
         self.in_group += other.in_group;
@@ -86,7 +87,7 @@ impl MatchNoticeCounts {
     }
 }
 
-/// The sentence for whoever is about to clear so many members of chords.
+/// Returns the notice about members of chords.
 #[must_use]
 pub fn chord_notice(in_chord: u64) -> Option<String> {
     (in_chord > 0).then(|| {
@@ -96,7 +97,7 @@ pub fn chord_notice(in_chord: u64) -> Option<String> {
     })
 }
 
-/// The sentence about messages with a value that has no meaning for the filter's operator.
+/// Returns the notice about messages with a value that has no meaning for the filter's operator.
 #[must_use]
 pub fn uncompared_notice(uncompared: u64) -> Option<String> {
     (uncompared > 0).then(|| {
@@ -107,7 +108,7 @@ pub fn uncompared_notice(uncompared: u64) -> Option<String> {
     })
 }
 
-/// The sentences for whoever is about to clear matches that leave something behind.
+/// Returns the notices about matches that leave locks or batches.
 #[must_use]
 pub fn left_notices(counts: &MatchNoticeCounts) -> [Option<String>; 2] {
     let locks = (counts.locks > 0).then(|| {
@@ -126,8 +127,8 @@ pub fn left_notices(counts: &MatchNoticeCounts) -> [Option<String>; 2] {
     [locks, batches]
 }
 
-/// The sentence for whoever counts messages of which so many match by their sender's texts alone. They are among the
-/// matches where they are `taken`, else beside them.
+/// Returns the notice about messages that match by their sender's texts alone. They are among the matches if they
+/// are `taken`, otherwise in addition to them.
 #[must_use]
 pub fn inexact_notice(inexact: u64, taken: bool) -> Option<String> {
     let what = match taken {

@@ -1,4 +1,4 @@
-//! From the words of a command to a filter.
+//! Builds a filter from the words of a command.
 
 use std::sync::Arc;
 
@@ -16,13 +16,13 @@ pub const OPERAND_MAX: usize = 4_096;
 pub const CONDITIONS_MAX: usize = 64;
 /// Most values of one IN.
 pub const IN_MAX: u64 = 10_000;
-/// Most values of all INs of one filter. One takes some 300 ns to read, however short it is, and a command is read while
-/// nobody else is served.
+/// Most values of all INs of one filter. One takes some 300 ns to read, however short it is, and no other client
+/// is served while a command is read.
 pub const IN_ALL_MAX: u64 = 20_000;
-/// Longest canonical text of a filter, bytes: it is in every record and reply. 10,000 UUIDs fit.
+/// Longest canonical text of a filter, bytes: every record and reply has it. 10,000 UUIDs fit.
 pub const FILTER_MAX: usize = 512 * 1024;
 
-/// Collects the conditions of a filter from between the other words of a command.
+/// Collects the conditions of a filter from among the other words of a command.
 #[derive(Debug, Clone, Default)]
 pub struct FilterBuilder {
     task: Option<Box<[u8]>>,
@@ -31,23 +31,23 @@ pub struct FilterBuilder {
     wheres: Vec<Clause>,
     /// Conditions in them.
     conditions: usize,
-    /// The condition that was taken last is one of WHERE or OR, so that OR may follow.
+    /// The last condition is one of WHERE or OR, so that OR may follow.
     after_where: bool,
     /// Bytes of the operands so far.
     bytes: usize,
     /// Values of all INs so far.
     in_values: u64,
-    /// An operand begins with `now`.
+    /// Whether an operand begins with `now`.
     says_now: bool,
 }
 
 impl FilterBuilder {
-    /// Takes one whole condition if the next argument starts one (TASK, REPOID, COMMITID, WHERE, OR in any case)
-    /// and tells whether it did; otherwise nothing is taken. `now_ms`, Unix milliseconds, is what `now`
-    /// means in operands.
+    /// Reads one whole condition if the next argument starts one (TASK, REPOID, COMMITID, WHERE, OR in any case),
+    /// and returns whether it did; otherwise nothing is read. `now_ms`, Unix milliseconds, is the value of `now`
+    /// in operands.
     ///
     /// # Errors
-    /// Whatever is wrong with the condition; the builder is of no use then.
+    /// Any error in the condition; the builder cannot be used any more then.
     pub fn accept(&mut self, args: &mut Args<'_>, now_ms: i64) -> Result<bool, Error> {
         let after_where = std::mem::take(&mut self.after_where);
         if args.keyword("TASK") {
@@ -79,19 +79,19 @@ impl FilterBuilder {
         Ok(true)
     }
 
-    /// Is there no condition yet?
+    /// Returns whether there is no condition yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.task.is_none() && self.repoid.is_none() && self.commitid.is_none() && self.wheres.is_empty()
     }
 
-    /// May the filter depend on what `now` means? False is certain.
+    /// Returns whether the filter may depend on the value of `now`. False is certain.
     #[must_use]
     pub fn says_now(&self) -> bool {
         self.says_now
     }
 
-    /// The filter of all conditions.
+    /// Returns the filter of all conditions.
     ///
     /// # Errors
     /// [`FilterError::NoFilter`] without a condition, [`FilterError::FilterTooLong`].
@@ -127,7 +127,7 @@ impl FilterBuilder {
         Ok(Filter(Arc::new(Parts { clauses, canonical, task, repoid, commitid })))
     }
 
-    /// Takes the field, the operator and the operands that follow `keyword`, WHERE or OR.
+    /// Reads the field, the operator and the operands after `keyword`, WHERE or OR.
     fn condition(
         &mut self,
         keyword: &'static str,
@@ -157,7 +157,7 @@ impl FilterBuilder {
         Ok(Condition { field, test })
     }
 
-    /// Takes the operands of an operator that is spelled `word`.
+    /// Reads the operands of an operator that is spelled `word`.
     fn test(
         &mut self,
         operator: Operator,
@@ -207,7 +207,7 @@ impl FilterBuilder {
         })
     }
 
-    /// Takes an operand and counts its bytes.
+    /// Reads an operand and counts its bytes.
     fn value<'a>(&mut self, word: &'static str, of: &str, args: &mut Args<'a>) -> Result<&'a [u8], Error> {
         let value = operand(of, args.value(word)?)?;
         self.bytes += value.len();
@@ -220,7 +220,7 @@ impl FilterBuilder {
     }
 }
 
-/// What an operator asks for.
+/// What an operator does.
 #[derive(Debug, Clone, Copy)]
 enum Operator {
     Equal,

@@ -1,12 +1,12 @@
-//! The one text of a filter.
+//! The canonical text of a filter.
 
 use std::fmt::Write as _;
 
 use super::condition::{Order, Test};
 use super::{Clause, Condition};
 
-/// `WHERE field test`, with `OR field test` for each further condition of which one is enough; and the conditions, each
-/// once, in the order of the text.
+/// Returns `WHERE field test`, with `OR field test` for each further condition of which one must be true; and the
+/// conditions, each once, in the order of the text.
 pub(super) fn clause(conditions: Clause) -> (String, Clause) {
     let mut keyed: Vec<_> =
         conditions.into_iter().map(|condition| (self::condition(&condition), condition)).collect();
@@ -16,7 +16,8 @@ pub(super) fn clause(conditions: Clause) -> (String, Clause) {
     (format!("WHERE {}", terms.join(" OR ")), conditions)
 }
 
-/// Bytes that a value of IN takes of the text, about: thousands of them shall not grow it step by step.
+/// Approximate bytes of a value of IN in the text, so that the text need not grow step by step for thousands of
+/// values.
 const WORD: usize = 40;
 
 /// `field test`.
@@ -59,7 +60,7 @@ pub(super) fn keyword(keyword: &str, value: &[u8]) -> String {
     text
 }
 
-/// Values as words behind one another.
+/// Values as words, one after another.
 #[must_use]
 pub fn words<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut text = String::new();
@@ -72,8 +73,8 @@ pub fn words<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> String {
     text
 }
 
-/// A value as one word: as it is where it is a plain word, otherwise between quotes with everything escaped
-/// that is not printable ASCII. A plain word has neither space nor quote, so no two texts are the same.
+/// A value as one word: unchanged if it is a plain word, otherwise between quotes with everything escaped that is
+/// not printable ASCII. A plain word has neither spaces nor quotes, so no two values have the same text.
 fn push_word(text: &mut String, value: &[u8]) {
     let is_plain = !value.is_empty() && value.iter().all(|byte| PLAIN[usize::from(*byte)]);
     if let (true, Ok(word)) = (is_plain, std::str::from_utf8(value)) {

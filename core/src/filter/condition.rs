@@ -1,4 +1,4 @@
-//! One condition on one value.
+//! A condition on one value.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -48,23 +48,23 @@ impl Order {
 
 /// Steps for each byte of an array or object that is gone through.
 const COMPOUND_STEPS: usize = 4;
-/// Steps of a search among the values of IN, beside the bytes of the value.
+/// Steps of a search among the values of IN, in addition to the bytes of the value.
 const IN_STEPS: usize = 64;
-/// So many bytes of a text are compared in one step.
+/// Bytes of a text that are compared in one step.
 const TEXT_BYTES: usize = 16;
 
-/// What a condition asks of a field's value.
+/// What a condition tests about a field's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Test {
-    /// The string is this text, byte for byte, whatever it looks like.
+    /// The string is equal to this text, byte for byte, whatever it looks like.
     Exact(Box<[u8]>),
     Equal(Operand),
     NotEqual(Operand),
     Compare(Order, Limit),
     Glob(Glob),
-    /// The JSON text, as it stands in the message, fits the pattern.
+    /// The JSON text, as it is in the message, matches the pattern.
     GlobJson(Glob),
-    /// Shared by the filter, its copies and matchers: it may have thousands of values.
+    /// Shared by the filter, its copies and matchers: it can have thousands of values.
     In(Arc<Set>),
     /// An item of the array equals the operand.
     Contains(Operand),
@@ -73,8 +73,8 @@ pub(super) enum Test {
 }
 
 impl Test {
-    /// What can be said without decoding `raw`, a JSON value other than null: most messages are of another task, or have
-    /// another number, than the one that is asked for.
+    /// Decides what can be decided without decoding `raw`, a JSON value other than null: most messages are of
+    /// another task, or have another number, than the filter's.
     #[inline(always)]
     pub(super) fn decide_raw(&self, raw: &[u8]) -> Option<bool> {
         match self {
@@ -117,7 +117,7 @@ impl Test {
         *self == Self::Missing
     }
 
-    /// The most steps that deciding about this value takes.
+    /// Returns the most steps that deciding about this value takes.
     pub(super) fn steps(&self, seen: Seen<'_>) -> usize {
         match (self, seen) {
             (Self::Glob(glob), Seen::Text(text) | Seen::Time(text)) => glob.steps(text.len()),
@@ -128,8 +128,8 @@ impl Test {
         }
     }
 
-    /// Is the condition true of the value? Nothing where the value has no meaning for the operator: such a value is
-    /// neither equal to the operand nor different from it.
+    /// Returns whether the condition is true of the value; `None` if the value has no meaning for the operator:
+    /// such a value is neither equal to the operand nor different from it.
     pub(super) fn decide(&self, seen: Seen<'_>, scratch: &mut Scratch) -> Option<bool> {
         match self {
             Self::Exact(text) => exact(text, seen),
@@ -141,13 +141,13 @@ impl Test {
             Self::Contains(operand) => contains(operand, seen, scratch),
             Self::Exists => Some(true),
             Self::Missing => Some(false),
-            // Decided by the text that stands in the message.
+            // It is decided by the text in the message.
             Self::GlobJson(_) => None,
         }
     }
 }
 
-/// Memory that is reused from one value to the next.
+/// Memory that is used again from one value to the next.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scratch {
     /// The compact text of an array or object.

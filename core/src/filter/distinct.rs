@@ -1,4 +1,4 @@
-//! Which messages are the same, by the values of some fields.
+//! Tells messages apart by the values of some fields.
 
 use sha2::{Digest as _, Sha256};
 
@@ -26,9 +26,9 @@ pub fn parse_by(name: &[u8]) -> Result<Field, Error> {
     Field::parse_grouped(name)
 }
 
-/// Digests of the values of some fields. Two messages have the same digest exactly where each value is of the
-/// same kind and has the same text: strings after JSON decoding, wrapped scalars as the scalar, everything else as it
-/// stands in the message. What is not known to be the same is not.
+/// Digests of the values of some fields. Two messages have the same digest exactly if each value is of the same
+/// type and has the same text: strings after JSON decoding, wrapped scalars as the scalar, everything else as it
+/// is in the message. Values are different unless they are known to be the same.
 #[derive(Debug, Clone)]
 pub struct Distinct {
     count: usize,
@@ -38,7 +38,7 @@ pub struct Distinct {
 }
 
 impl Distinct {
-    /// By these fields of messages of a kind.
+    /// For these fields of messages of a kind.
     #[must_use]
     pub fn new(kind: MessageKind, fields: &[Field]) -> Self {
         Self {
@@ -49,8 +49,8 @@ impl Distinct {
         }
     }
 
-    /// The digest of one message; nothing if a value cannot be read, or if the values are so long together that their
-    /// digest is more work than one message may be. Absent and null are a value like others.
+    /// Returns the digest of one message; `None` if a value cannot be read, or if the values are so long together
+    /// that their digest is more work than one message may take. Absent and null are values like any other.
     pub fn digest(&mut self, message: &[u8]) -> Option<u128> {
         self.work = Work::on(message.len());
         let wants_body = |reader: &Reader| (0..self.count).any(|at| reader.in_body(at));
@@ -74,18 +74,19 @@ impl Distinct {
         Some(u128::from_le_bytes(*half))
     }
 
-    /// The work for the message whose digest was asked for last, in steps: it is read once more.
+    /// Returns the work for the last digest, in steps: the message is read once more.
     #[must_use]
     pub fn work(&self, message: &[u8]) -> usize {
         message.len() + self.reader.decoded() + self.work.done()
     }
 }
 
-/// What a byte of a value costs, in steps: it is decoded and goes into a SHA-256. As many as a message has for each of
-/// its bytes, so that values that do not lie inside one another are never too much.
+/// The cost of a byte of a value, in steps: it is decoded and goes into a SHA-256. It is equal to the number of
+/// steps that a message has for each of its bytes, so that values which are not inside one another are never too
+/// much.
 const DIGEST_STEPS: usize = super::work::WORK_PER_BYTE;
 
-/// Its kind and its length stand before a value, so that no two sequences of values give the same bytes.
+/// The type and the length come before a value, so that no two sequences of values have the same bytes.
 fn part(digest: &mut Sha256, kind: u8, bytes: &[u8]) {
     digest.update([kind]);
     digest.update((bytes.len() as u64).to_le_bytes());

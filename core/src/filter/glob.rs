@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use memchr::memmem::Finder;
 
-/// Longest GLOB pattern, bytes: each byte of a message costs at most a step over a set of so many places.
+/// Longest GLOB pattern, bytes: each byte of a message costs at most one step over a set of this many places.
 pub const PATTERN_MAX: usize = 256;
-/// Steps for each byte of the text after which the fast way over pieces is given up, and besides.
+/// Steps for each byte of the text, and in addition, after which the fast method over pieces is given up.
 const STEPS_PER_BYTE: usize = 4;
 const STEPS_MORE: usize = 64;
-/// What a search for one literal part costs beside the bytes that it goes over, in steps.
+/// The cost of searching one literal part in addition to the bytes that are searched, in steps.
 const PART_STEPS: usize = 16;
 
 /// A compiled pattern.
@@ -25,7 +25,7 @@ pub struct Glob {
     plan: Arc<Plan>,
 }
 
-/// Two patterns are equal if they are written alike.
+/// Two patterns are equal if they are written in the same way.
 impl PartialEq for Glob {
     fn eq(&self, other: &Self) -> bool {
         self.pattern == other.pattern
@@ -39,17 +39,17 @@ impl Eq for Glob {}
 enum Plan {
     /// A pattern that means one text.
     Text(Box<[u8]>),
-    /// Literal parts with stars between them: the first and the last one, and in their order those that are searched
-    /// for between the two.
+    /// Literal parts with stars between them: the first and the last one, and in order those that are searched
+    /// between the two.
     Parts { first: Box<[u8]>, middle: Box<[Finder<'static>]>, last: Box<[u8]> },
     /// Everything else.
     Pieces(Box<Pieces>),
-    /// A pattern with a piece that no byte fits.
+    /// A pattern with a piece that no byte matches.
     Nothing,
 }
 
 impl Glob {
-    /// Compiles a pattern of at most [`PATTERN_MAX`] bytes. A longer one, which no parser lets through, matches
+    /// Compiles a pattern of at most [`PATTERN_MAX`] bytes. A longer one, which no parser accepts, matches
     /// nothing.
     #[must_use]
     pub fn new(pattern: &[u8]) -> Self {
@@ -58,7 +58,7 @@ impl Glob {
         Self { pattern: pattern.into(), plan: Arc::new(plan) }
     }
 
-    /// The pattern as it was given.
+    /// Returns the pattern as it was given.
     #[must_use]
     pub fn pattern(&self) -> &[u8] {
         &self.pattern
@@ -72,7 +72,7 @@ impl Glob {
             Plan::Parts { first, middle, last } => {
                 let Some(rest) = text.strip_prefix(&**first) else { return false };
                 let Some(mut rest) = rest.strip_suffix(&**last) else { return false };
-                // Where a part begins earliest, most is left for those after it.
+                // The earliest occurrence of a part leaves most for those after it.
                 middle.iter().all(|part| {
                     let Some(at) = part.find(rest) else { return false };
                     rest = &rest[at + part.needle().len()..];
@@ -84,8 +84,9 @@ impl Glob {
         }
     }
 
-    /// The most work that [`Glob::matches`] does on a text of `text_len` bytes, in steps of about a nanosecond: it is
-    /// the same for all texts of a length, so that what it decides about a message does not depend on the machine.
+    /// Returns the most work that [`Glob::matches`] does on a text of `text_len` bytes, in steps of about a
+    /// nanosecond. It is the same for all texts of a length, so that what it decides about a message does not
+    /// depend on the machine.
     #[must_use]
     pub fn steps(&self, text_len: usize) -> usize {
         let ends = self.pattern.len();
@@ -101,7 +102,7 @@ impl Glob {
     }
 }
 
-/// The bytes that a piece of a pattern fits, one bit each.
+/// The bytes that a piece of a pattern matches, one bit each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Class([u64; 4]);
 
@@ -213,14 +214,14 @@ impl Plan {
 /// A set of places in a pattern, one bit each: there is one before each piece and one after the last.
 type Places = [u64; PATTERN_MAX / 64 + 1];
 
-/// The pieces of a pattern, each of which takes one byte.
+/// The pieces of a pattern, each of which matches one byte.
 struct Pieces {
     /// Literal bytes at the beginning and at the end, before and after any star.
     first: Box<[u8]>,
     last: Box<[u8]>,
     /// For each byte the places from which it leads to the next one.
     fits: Box<[Places; 256]>,
-    /// Places at which a star lets any byte stay.
+    /// Places at which a star accepts any byte.
     stays: Places,
     /// The number of pieces.
     count: usize,
@@ -234,7 +235,7 @@ impl std::fmt::Debug for Pieces {
     }
 }
 
-/// Whether a place is in a set.
+/// Returns whether a place is in a set.
 fn has(places: &Places, place: usize) -> bool {
     places[place / 64] >> (place % 64) & 1 == 1
 }
@@ -272,12 +273,12 @@ impl Pieces {
         self.going_back(text, steps).unwrap_or_else(|| self.all_ways(text))
     }
 
-    /// Follows one way and goes back to the last star where it ends; nothing after `steps` steps. What people write is
-    /// decided here. A pattern that goes back again and again (`*a?aaaa...b` over a megabyte of `a`: pattern times text)
-    /// is not.
+    /// Follows one path and goes back to the last star if it fails; gives up after `steps` steps. The patterns
+    /// that people write are decided here. A pattern that goes back again and again (`*a?aaaa...b` over a megabyte
+    /// of `a`: pattern times text) is not.
     fn going_back(&self, text: &[u8], steps: usize) -> Option<bool> {
         let (mut place, mut at) = (0, 0);
-        // Where to go on if what follows the last star does not fit: one byte more is left to that star.
+        // Where to continue if what follows the last star does not match: that star gets one byte more.
         let mut star = has(&self.stays, 0).then_some((0, 0));
         for _ in 0..steps {
             let Some(&byte) = text.get(at) else { return Some(place == self.count) };
@@ -298,8 +299,8 @@ impl Pieces {
         None
     }
 
-    /// Follows all ways at once: after each byte the set of places that the text so far may have led to. Every byte
-    /// costs the same.
+    /// Follows all paths at once: after each byte, the set of places that the text so far may have led to. Every
+    /// byte costs the same.
     fn all_ways(&self, text: &[u8]) -> bool {
         let mut now = Places::default();
         now[0] = 1;
@@ -326,7 +327,7 @@ mod tests {
         proptest::collection::vec(proptest::sample::select(alphabet), 0..most)
     }
 
-    /// `stringmatchlen` itself: it follows one way after the other.
+    /// `stringmatchlen` itself: it follows one path after another.
     fn redis(pattern: &[u8], text: &[u8]) -> bool {
         let Some(&first) = pattern.first() else { return text.is_empty() };
         if first == b'*' {

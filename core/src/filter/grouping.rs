@@ -1,8 +1,7 @@
 //! The fields by which messages are grouped, and the values of one message as the key of its group.
 //!
-//! A key says exactly what a reply shows: messages are of one group where the values shown are equal. What is shown,
-//! typed back as the operand of `=`, matches just the messages of the group (see `value`); only of what is cut this is
-//! not true.
+//! A key says exactly what a reply shows: messages are in one group if the shown values are equal. A shown value,
+//! typed as the operand of `=`, matches exactly the messages of the group (see `value`), unless the value was cut.
 
 use std::borrow::Cow;
 
@@ -19,18 +18,18 @@ use crate::time;
 /// Most fields that messages are grouped by.
 pub const GROUP_FIELDS_MAX: usize = 4;
 
-/// What messages are grouped by.
+/// The fields by which messages are grouped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grouping {
     pub(super) fields: Vec<Field>,
 }
 
 impl Grouping {
-    /// By these fields: filter fields and the short names of samples.
+    /// Groups by these fields: filter fields and the short names of samples.
     ///
     /// # Errors
-    /// [`RequestError::NumberOutOfRange`] for none or more than [`GROUP_FIELDS_MAX`], [`FilterError::FieldTwice`], else what
-    /// is wrong with a name.
+    /// [`RequestError::NumberOutOfRange`] for none or more than [`GROUP_FIELDS_MAX`], [`FilterError::FieldTwice`],
+    /// or the error of a name.
     pub fn new(names: &[&[u8]]) -> Result<Self, Error> {
         if !(1..=GROUP_FIELDS_MAX).contains(&names.len()) {
             let (max, got) = (GROUP_FIELDS_MAX as u64, names.len().to_string().into_bytes());
@@ -53,10 +52,10 @@ impl Grouping {
     }
 }
 
-/// One value of a key. The order is that of groups with equal counts: null, integers, text.
+/// One value of a key. This is the order of groups with equal counts: null, integers, text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GroupValue<'k> {
-    /// Absent, null, or not to be read.
+    /// Absent, null, or unreadable.
     Null,
     /// An integer that fits.
     Int(i64),
@@ -99,8 +98,8 @@ pub fn group_values(mut key: &[u8]) -> impl Iterator<Item = GroupValue<'_>> {
     })
 }
 
-/// Appends a field's value to a key: the text that its class shows, so that equal keys are equal values. Nothing is
-/// allocated for the values that messages usually have.
+/// Appends a field's value to a key: the text that its class shows, so that equal keys are equal values. Nothing
+/// is allocated for the values that messages usually have.
 pub(super) fn push_value(key: &mut Vec<u8>, found: FieldValue<'_>, kind: FieldType, scratch: &mut Vec<u8>) {
     let raw = match found {
         FieldValue::Value(raw) => raw,
@@ -123,8 +122,8 @@ pub(super) fn push_value(key: &mut Vec<u8>, found: FieldValue<'_>, kind: FieldTy
     }
 }
 
-/// The value that stands from `start` to the end of the key is of a field of times, where it is no moment, or of one of
-/// integers or flags: if it is none of these either, it is shown in double quotes, as it is typed.
+/// Handles a value, from `start` to the end of the key, that is not a moment in a field of times, or not an
+/// integer or a flag in a field of these: it is shown in double quotes, as an operand is typed.
 fn quote_stray(key: &mut Vec<u8>, start: usize, kind: FieldType) {
     let text = match group_values(&key[start..]).next() {
         Some(GroupValue::Text(text)) if kind == FieldType::Time || Integer::parse(text).is_none() => {
@@ -177,7 +176,7 @@ fn push_string(key: &mut Vec<u8>, text: &[u8]) {
     }
 }
 
-/// Long ones are cut: what is beyond the cut is not read.
+/// Long ones are cut: nothing after the cut is read.
 fn push_compound(key: &mut Vec<u8>, raw: &[u8]) {
     if raw.len() > COMPACT_MAX {
         return push_text(key, &as_written(raw, COMPOUND_MAX));
@@ -187,7 +186,7 @@ fn push_compound(key: &mut Vec<u8>, raw: &[u8]) {
     push_text(key, &as_written(&shown, COMPOUND_MAX));
 }
 
-/// Longest array or object that is brought into its compact text for a group, bytes.
+/// Longest array or object that is compacted for a group, bytes.
 const COMPACT_MAX: usize = 64 * 1024;
 
 fn as_written(raw: &[u8], max: usize) -> Cow<'_, [u8]> {

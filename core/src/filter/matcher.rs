@@ -1,4 +1,4 @@
-//! A filter at work on messages.
+//! A filter that examines messages.
 
 use std::ops::Range;
 
@@ -15,23 +15,24 @@ use crate::json::{decode, inner, items, members};
 use crate::kind::MessageKind;
 use crate::match_notices::MatchNotices;
 
-/// What a filter says about one message.
+/// The verdict of a filter about one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Verdict {
     /// All conditions are true.
     pub matched: bool,
-    /// The message is no JSON object. It can still match: conditions on `undecodable` and `bytes` see it.
+    /// The message is not a JSON object. It can still match: conditions on `undecodable` and `bytes` can be
+    /// decided.
     pub undecodable: bool,
     /// No clause is false and one is unknown: the body cannot be read, or a value has no meaning for the operator.
-    /// Never with `matched`.
+    /// Never together with `matched`.
     pub unreadable: bool,
     /// It is unknown because of a value that has no meaning for the operator; the body was read. Only with
     /// `unreadable`.
     pub uncompared: bool,
 }
 
-/// What [`Matcher::match_notices`] looks at: name, kind and where it stands. The reader has them behind the fields of
-/// the conditions.
+/// The fields that [`Matcher::match_notices`] reads: name, type and source. In the reader they come after the
+/// fields of the conditions.
 const MATCH_NOTICES: [(&str, FieldType, Source); 4] = [
     ("chord", FieldType::Value, Source::Task("chord")),
     ("group", FieldType::Value, Source::Task("group")),
@@ -39,48 +40,49 @@ const MATCH_NOTICES: [(&str, FieldType, Source); 4] = [
     ("redelivered", FieldType::Flag, Source::Delivery("redelivered")),
 ];
 
-/// What a test costs at the least, in steps.
+/// The minimum cost of a test, in steps.
 const TEST_STEPS: usize = 16;
 
 /// Bytes of scratch memory that stay allocated from one message to the next.
 const SCRATCH_KEEP: usize = 64 * 1024;
 
-/// One condition, ready to be asked.
+/// One condition that is ready to be tested.
 #[derive(Debug, Clone)]
 struct Asked {
     /// Position of its field.
     field: usize,
     kind: FieldType,
-    /// It is asked of each value directly inside the field's.
+    /// It is tested on each value directly inside the field's.
     any: bool,
     /// It is asked of the arrival.
     arrival: Option<ArrivalField>,
     test: Test,
 }
 
-/// The tests of one clause, of which one is enough.
+/// The tests of one clause, of which one must be true.
 #[derive(Debug, Clone)]
 struct Asking {
     tests: Range<usize>,
-    /// Per variant of the format: whether one of their fields stands in the body; nothing where the message decides.
+    /// For each variant of the format: whether one of their fields is in the body; `None` if the message decides.
     needs_body: [Option<bool>; VARIANTS],
 }
 
-/// Decides about messages, one after another, with buffers that are reused.
+/// Examines messages, one after another, with buffers that are used again.
 #[derive(Debug, Clone)]
 pub struct Matcher {
     tests: Vec<Asked>,
     clauses: Vec<Asking>,
-    /// How many fields the tests have; those that matches are grouped by, or their concerns, come after them.
+    /// The number of fields of the tests. The fields by which matches are grouped, or those of the match notices,
+    /// come after them.
     fields: usize,
-    /// Of the fields by which what matches is grouped.
+    /// The types of the fields by which matches are grouped.
     grouped: Vec<FieldType>,
     reader: Reader,
     views: Views,
     scratch: Scratch,
     group_scratch: Vec<u8>,
     inexact: bool,
-    /// A test of the message that is examined was unknown although its field was found.
+    /// A test of the present message was unknown although its field was found.
     uncompared: bool,
     /// What is known of the arrival of the message that is examined next.
     placed: Option<Placed>,
@@ -88,14 +90,14 @@ pub struct Matcher {
 }
 
 impl Matcher {
-    /// A matcher for `filter` over Celery's messages.
+    /// Returns a matcher for `filter` over Celery's messages.
     #[must_use]
     pub fn new(filter: &Filter) -> Self {
         Self::of(MessageKind::Celery, filter, None)
     }
 
-    /// A matcher for `filter` over messages of a kind that says in which group a match is, if there are groups, else
-    /// what there is to know of it: both read a message once.
+    /// Returns a matcher for `filter` over messages of a kind. It returns the group of a match if there are
+    /// groups, otherwise its match notices: both read a message once.
     #[must_use]
     pub fn of(kind: MessageKind, filter: &Filter, grouping: Option<&Grouping>) -> Self {
         let mut fields: Vec<&Field> = Vec::new();
@@ -103,7 +105,7 @@ impl Matcher {
         for clause in &filter.0.clauses {
             let first = tests.len();
             for Condition { field, test } in clause {
-                // Any of the values inside is asked of the value around them.
+                // Any value inside is tested on the value around them.
                 let same = |known: &&Field| known.is_same_place(field) && known.kind == field.kind;
                 let position = fields.iter().position(same).unwrap_or_else(|| {
                     fields.push(field);
@@ -159,7 +161,7 @@ impl Matcher {
         Self { reader: self.reader.inexact(inexact), ..self }
     }
 
-    /// Decides about one message. The body is decoded only if the rest of the filter leaves it open.
+    /// Decides about one message. The body is decoded only if the other conditions leave the result open.
     pub fn examine(&mut self, message: &[u8]) -> Verdict {
         if self.work.done() > SCRATCH_KEEP {
             self.scratch.shrink(SCRATCH_KEEP);
@@ -176,7 +178,7 @@ impl Matcher {
         } else if self.reader.open_body(message) {
             both(outside, self.decide_rest(message, Clauses::Body).0)
         } else {
-            // Of what stays unknown one condition of the envelope may be enough: then the text says nothing new.
+            // If one condition of the envelope decides a clause that is unknown, the text adds nothing.
             let uncompared = self.uncompared;
             let without_text = both(outside, self.decide_rest(message, Clauses::Body).0);
             if without_text.is_some() || !self.reader.read_reprs(message) {
@@ -197,8 +199,8 @@ impl Matcher {
         }
     }
 
-    /// Writes the values by which the message examined last is grouped to `key`. False if one of them stands in
-    /// a body that cannot be read, and nothing stands in for it: it is null then.
+    /// Writes the values by which the last examined message is grouped to `key`. Returns false if one of them is
+    /// in a body that cannot be read and nothing replaces it: then it is null.
     pub fn group_key(&mut self, message: &[u8], key: &mut Vec<u8>) -> bool {
         key.clear();
         let places = self.fields..self.fields + self.grouped.len();
@@ -218,8 +220,8 @@ impl Matcher {
         readable
     }
 
-    /// What there is to know of the message that was examined last and matched. Opens its body if the filter did
-    /// not. Only of a matcher without groups.
+    /// Returns the match notices of the last examined message, which must have matched. It opens the body if the
+    /// filter did not. Only for a matcher without groups.
     pub fn match_notices(&mut self, message: &[u8]) -> MatchNotices {
         debug_assert!(self.grouped.is_empty(), "behind the conditions stand the fields of the groups");
         if !self.reader.is_decodable() {
@@ -242,38 +244,39 @@ impl Matcher {
         }
     }
 
-    /// The message that was examined last matched, or its group has a value, by what stands in for its body.
+    /// Returns whether the last examined message matched, or its group has a value, by the texts that replace its
+    /// body.
     #[must_use]
     pub fn is_inexact(&self) -> bool {
         self.inexact
     }
 
-    /// The work for the message decided last beside the look at its own bytes, in steps: bytes that its body was decoded
-    /// to, and what conditions went over. A small message may be a large body.
+    /// Returns the work for the last message in addition to reading its own bytes, in steps: decoded bytes of its
+    /// body, and bytes that conditions read. A small message can have a large body.
     #[must_use]
     pub fn work(&self) -> usize {
         self.reader.decoded().saturating_add(self.work.done())
     }
 
-    /// Bytes that the body of the message decided last was decoded to: none where it was not opened.
+    /// Returns the decoded size of the last message's body in bytes; 0 if it was not opened.
     #[cfg(test)]
     pub(super) fn decoded(&self) -> usize {
         self.reader.decoded()
     }
 
-    /// The envelope would be read without a scan.
+    /// Returns whether the envelope would be read without a scan.
     #[cfg(test)]
     pub(super) fn knows(&mut self, message: &[u8]) -> bool {
         self.reader.knows(message)
     }
 
-    /// The same as [`Self::decide`], apart from it: most messages are decided by their envelope.
+    /// The same as [`Self::decide`], in a separate function: most messages are decided by their envelope.
     #[inline(never)]
     fn decide_rest(&mut self, message: &[u8], chosen: Clauses) -> (Option<bool>, bool) {
         self.decide(message, chosen)
     }
 
-    /// The clauses that are chosen, ANDed: false beats unknown beats true. And whether others are left.
+    /// Returns the chosen clauses, ANDed: false beats unknown beats true. And whether other clauses are left.
     #[inline(always)]
     fn decide(&mut self, message: &[u8], chosen: Clauses) -> (Option<bool>, bool) {
         let mut all = Some(true);
@@ -291,7 +294,7 @@ impl Matcher {
                     continue;
                 }
             }
-            // Most clauses are one condition.
+            // Most clauses have one condition.
             let decided = match end - first {
                 1 => self.decide_test(message, first),
                 _ => self.decide_clause(message, first..end),
@@ -305,7 +308,7 @@ impl Matcher {
         (all, left)
     }
 
-    /// The conditions of one clause, ORed: true beats unknown beats false.
+    /// Returns the conditions of one clause, ORed: true beats unknown beats false.
     #[inline(never)]
     fn decide_clause(&mut self, message: &[u8], tests: Range<usize>) -> Option<bool> {
         let mut one = Some(false);
@@ -367,7 +370,7 @@ impl Asking {
     fn new(tests: Range<usize>, all: &[Asked], reader: &Reader) -> Self {
         let needs_body = std::array::from_fn(|variant| {
             let mut of = all[tests.clone()].iter().map(|test| reader.always_in_body(test.field, variant));
-            // One in the body is enough; one that depends on the message leaves it open.
+            // One field in the body is enough; a field that depends on the message leaves it open.
             if of.clone().any(|of| of == Some(true)) {
                 return Some(true);
             }
@@ -380,9 +383,9 @@ impl Asking {
 /// Some of a filter's clauses, in a message with a certain layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Clauses {
-    /// Those that the envelope decides.
+    /// Clauses that the envelope decides.
     Envelope,
-    /// Those with a condition on the body.
+    /// Clauses with a condition on the body.
     Body,
     All,
 }
@@ -396,7 +399,7 @@ fn both(a: Option<bool>, b: Option<bool>) -> Option<bool> {
     }
 }
 
-/// The test of each value directly inside an array or object, ORed. Null is no value.
+/// Returns the test of each value directly inside an array or object, ORed. Null is not a value.
 fn decide_any(asked: &Asked, raw: &[u8], scratch: &mut Scratch, work: &mut Work) -> Option<bool> {
     let mut item_scratch = Vec::new();
     let mut decide = |raw: &[u8], work: &mut Work| {
@@ -424,11 +427,12 @@ fn decide_any(asked: &Asked, raw: &[u8], scratch: &mut Scratch, work: &mut Work)
             let mut all = members(raw);
             while let Some((name, value)) = all.next() {
                 let decided = decide(value, work);
-                // One value that is unknown says all that others could.
+                // If one value is unknown, the result is unknown unless another one is true.
                 if decided == Some(false) || (decided.is_none() && one.is_none()) {
                     continue;
                 }
-                // The last member of a name counts. Whether there is a later one takes a look at all that follow.
+                // The last member of a name counts. Finding out whether there is a later one takes reading
+                // everything that follows.
                 let is_last =
                     work.take(raw.len()).then(|| !all.clone().any(|(other, _)| is_same_name(name, other)));
                 match (is_last, decided) {
@@ -443,12 +447,12 @@ fn decide_any(asked: &Asked, raw: &[u8], scratch: &mut Scratch, work: &mut Work)
     one
 }
 
-/// The two names, as they stand in the message, are the same string.
+/// Returns whether the two names, as they are in the message, are the same string.
 fn is_same_name(one: &[u8], other: &[u8]) -> bool {
     let (mut a, mut b) = (Vec::new(), Vec::new());
     match (decode(inner(one), &mut a), decode(inner(other), &mut b)) {
         (Some(one), Some(other)) => one == other,
-        // A half of a character that is written with other letters is the same half.
+        // A surrogate that is written with letters of another case is the same surrogate.
         (None, None) => one.eq_ignore_ascii_case(other),
         _ => false,
     }

@@ -1,4 +1,4 @@
-//! Filters: which messages a command means.
+//! Filters: the conditions that select messages.
 //!
 //! ```text
 //! filter    = clause+                                      all of them must be true
@@ -9,14 +9,15 @@
 //! compare   = "=" | "!=" | "<" | "<=" | ">" | ">=" | "EQ" | "NE" | "LT" | "LE" | "GT" | "GE"
 //! ```
 //!
-//! A condition is true, false or unknown. It is *unknown* where the body of the message cannot be read, and where the
-//! value has no meaning for the operator: a value that was not compared is neither equal to the operand nor different
-//! from it. A clause is true if one of its conditions is, else unknown if one is; a message matches if all clauses are
-//! true, and one false clause decides against it whatever else is unknown.
+//! A condition is true, false or unknown. It is *unknown* if the body of the message cannot be read, and if the
+//! value has no meaning for the operator: a value that was not compared is neither equal to the operand nor
+//! different from it. A clause is true if one of its conditions is true, otherwise unknown if one is unknown. A
+//! message matches if all clauses are true. One false clause decides against it, even if others are unknown.
 //!
-//! One file per step: `build` parses, `value` says which values are the same scalar and `wrapped` how libraries write
-//! those that JSON lacks, `operand` reads what fields are compared with, `canonical` writes a filter down, `condition`
-//! decides one condition, `matcher` a message, `projection` shows one, `distinct` says which are the same.
+//! One file per step: `build` parses, `value` decides which values are the same scalar and `wrapped` how libraries
+//! write those that JSON lacks, `operand` reads what fields are compared with, `canonical` writes a filter as
+//! text, `condition` decides one condition, `matcher` one message, `projection` shows a message, and `distinct`
+//! tells messages apart.
 
 mod build;
 mod canonical;
@@ -59,7 +60,7 @@ struct Condition {
     test: Test,
 }
 
-/// Conditions of which one is enough.
+/// Conditions of which one must be true.
 type Clause = Vec<Condition>;
 
 /// A parsed filter. Two filters that are equal match the same messages. A clone shares the conditions and the text with
@@ -78,21 +79,22 @@ struct Parts {
 }
 
 impl Filter {
-    /// The filter of a command that was given none: every message matches, also one that is no message.
+    /// Returns the filter of a command without one: every message matches, even an element that is not a message.
     #[must_use]
     pub fn all() -> Self {
         Self(Arc::default())
     }
 
-    /// It is [`Filter::all`].
+    /// Returns whether it is [`Filter::all`].
     #[must_use]
     pub fn is_all(&self) -> bool {
         self.0.clauses.is_empty()
     }
 
-    /// The filter as one line of printable ASCII: TASK, REPOID, COMMITID, then the WHERE terms in the order of
-    /// their bytes, each once, and so the conditions that OR joins; operators as symbols, values in their shortest
-    /// form, `now` as the time that it meant, and quoted where they are more than a plain word. Different filters have different texts.
+    /// Returns the filter as one line of printable ASCII: TASK, REPOID, COMMITID, then the WHERE terms in the
+    /// order of their bytes, each once, and likewise the conditions that OR joins. Operators are symbols, values
+    /// have their shortest form, `now` is the time that it meant, and values that are not plain words are quoted.
+    /// Different filters have different texts.
     #[must_use]
     pub fn canonical(&self) -> Vec<u8> {
         self.0.canonical.clone()
@@ -104,7 +106,7 @@ impl Filter {
         &self.0.canonical
     }
 
-    /// Length of the canonical text, bytes.
+    /// Returns the length of the canonical text, bytes.
     #[must_use]
     pub fn text_len(&self) -> usize {
         self.0.canonical.len()

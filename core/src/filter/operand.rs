@@ -14,25 +14,26 @@ use crate::time;
 /// What `=`, `!=`, IN and CONTAINS compare with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Operand {
-    /// Equals the scalars of its class, and the string that is written like it.
+    /// Equal to the scalars of its class, and to the string that is written like it.
     Scalar {
         /// The string.
         text: Box<[u8]>,
         class: Class,
-        /// The moment that the text means, microseconds since 1970: values that are the same moment and of another
-        /// class are neither equal to it nor different from it.
+        /// The moment that the text means, microseconds since 1970. A value of another class that is the same
+        /// moment is neither equal to it nor different from it.
         moment: Option<i64>,
     },
-    /// Equals every value that is this moment, microseconds since 1970.
+    /// Equal to every value that is this moment, microseconds since 1970.
     Time(i64),
-    /// Of a field of times, integers or flags: equals a value that is none of these, as the scalar inside would in a
-    /// field of any values.
+    /// In a field of times, integers or flags: equal to a value that is none of these, as the scalar inside would
+    /// be in a field of any values.
     Stray(Box<Self>),
 }
 
 impl Operand {
-    /// Reads the operand of a field. `of` is the field's name, for errors; `now_ms`, Unix milliseconds, is what `now`
-    /// means. In a field of times, integers or flags an operand in double quotes is a value that is none of these.
+    /// Reads the operand of a field. `of` is the field's name, for errors; `now_ms`, Unix milliseconds, is the
+    /// value of `now`. In a field of times, integers or flags, an operand in double quotes is a value that is none
+    /// of these.
     pub(super) fn new(kind: FieldType, of: &str, text: &[u8], now_ms: i64) -> Result<Self, Error> {
         if !matches!(kind, FieldType::Value | FieldType::Duration)
             && let Some(inside) = in_quotes(text)
@@ -54,7 +55,7 @@ impl Operand {
         }
     }
 
-    /// What stands in quotes. Where it is a value of the field's kind after all, the quotes mean nothing.
+    /// Reads the text in quotes. If it is a value of the field's type after all, the quotes have no meaning.
     fn stray(kind: FieldType, inside: &[u8]) -> Self {
         match kind {
             FieldType::Time => time::parse(inside).map(Self::Time),
@@ -73,11 +74,11 @@ impl Operand {
         let moment = match &class {
             Class::Moment(micros) => Some(*micros),
             Class::Text => time::iso(text).map(|iso| iso.micros),
-            // A number is no text of a time.
+            // A number is not the text of a time.
             _ => None,
         };
-        // All ways to write these are one operand. Integers keep their digits, however many: with an exponent they
-        // would be no operand of an integer field.
+        // All ways to write these are one operand. Integers keep their digits, however many, because with an
+        // exponent they would not be operands of an integer field.
         let text: Box<[u8]> = match &class {
             Class::Number(_) => {
                 Integer::parse(text).map_or_else(|| text.into(), |integer| integer.canonical().into())
@@ -89,7 +90,7 @@ impl Operand {
         Self::Scalar { text, class, moment }
     }
 
-    /// The text of the filter's own text: read again, it is the same operand.
+    /// Returns its text in the canonical text of the filter: read again, it is the same operand.
     pub(super) fn canonical(&self) -> Cow<'_, [u8]> {
         match self {
             Self::Time(micros) => Cow::Owned(time::canonical(*micros).into_bytes()),
@@ -103,7 +104,7 @@ impl Operand {
         }
     }
 
-    /// Is `raw`, a JSON value, equal to this? Nothing where its bytes alone do not tell.
+    /// Returns whether `raw`, a JSON value, is equal to this; `None` if its bytes alone do not decide.
     #[inline]
     pub(super) fn equals_raw(&self, raw: &[u8]) -> Option<bool> {
         match self {
@@ -171,7 +172,7 @@ fn time_operand(of: &str, text: &[u8], now_ms: i64) -> Result<i64, Error> {
         .ok_or_else(|| Error::Filter(FilterError::NotATime { of: of.into(), got: text.to_vec() }))
 }
 
-/// The canonical text of an integer; a flag is 0 or 1, and `true` and `false` are these.
+/// Returns the canonical text of an integer; a flag is 0 or 1, and `true` and `false` are these.
 pub(super) fn integer_operand(kind: FieldType, of: &str, text: &[u8]) -> Result<Box<[u8]>, Error> {
     let text = match Class::of(text) {
         Class::Bool(is) if kind == FieldType::Flag => {
@@ -188,7 +189,7 @@ pub(super) fn integer_operand(kind: FieldType, of: &str, text: &[u8]) -> Result<
         .ok_or_else(|| Error::Filter(FilterError::NotAnInteger { of: of.into(), got: text.to_vec() }))
 }
 
-/// Is a value of this class, or the string `text`? Nothing where the two cannot be compared.
+/// Returns whether a value of this class, or the string `text`, is equal; `None` if the two cannot be compared.
 fn equals(text: &[u8], class: &Class, seen: Seen<'_>, scratch: &mut Vec<u8>) -> Option<bool> {
     match (class, seen) {
         (_, Seen::Opaque) => None,
@@ -217,7 +218,7 @@ fn equals(text: &[u8], class: &Class, seen: Seen<'_>, scratch: &mut Vec<u8>) -> 
     }
 }
 
-/// Numeric equality; nothing is parsed where the bytes tell.
+/// Numeric equality; nothing is parsed if the bytes decide.
 fn number_equals(canonical: &[u8], number: &[u8]) -> bool {
     if canonical == number {
         return true;
@@ -231,13 +232,14 @@ fn number_equals(canonical: &[u8], number: &[u8]) -> bool {
     }
 }
 
-/// Digits without a zero before them: two such texts are the same number where they are the same text.
+/// Returns whether these are digits without a leading zero: two such texts are the same number only if they are
+/// the same text.
 fn is_plain(number: &[u8]) -> bool {
     number.iter().all(u8::is_ascii_digit) && (number.len() == 1 || number.first() != Some(&b'0'))
 }
 
-/// Arrays and objects are equal where their compact texts are. Whether two objects that are written differently are
-/// different is not known: the order of members and repeated names say nothing.
+/// Arrays and objects are equal if their compact texts are equal. It is unknown whether two objects that are
+/// written differently are different, because the order of members and repeated names have no meaning.
 fn compound_equals(wanted: &[u8], raw: &[u8], scratch: &mut Vec<u8>) -> Option<bool> {
     scratch.clear();
     compact(raw, scratch, &mut Vec::new());
@@ -261,7 +263,7 @@ impl Limit {
     pub(super) fn new(kind: FieldType, of: &str, text: &[u8], now_ms: i64) -> Result<Self, Error> {
         match kind {
             FieldType::Time => time_operand(of, text, now_ms).map(Self::Time),
-            // In digits, however many: with an exponent the filter's own text would be no filter.
+            // In digits, however many, because with an exponent the canonical text would not be a filter.
             FieldType::Integer | FieldType::Flag => integer_operand(kind, of, text).map(Self::Number),
             FieldType::Duration => duration_operand(of, text).map(Self::Number),
             FieldType::Value => match Decimal::parse(text) {
@@ -303,18 +305,18 @@ impl Limit {
 pub(super) struct Set {
     /// All of them, each once, in the order of their canonical texts.
     operands: Vec<Operand>,
-    /// What equals strings byte for byte and is neither a UUID nor a moment.
+    /// Operands that are equal to strings byte for byte and are neither a UUID nor a moment.
     texts: Vec<Box<[u8]>>,
     /// Canonical texts of numbers.
     numbers: Vec<Box<[u8]>>,
     uuids: Vec<[u8; 16]>,
-    /// Of operands of a time field, and of texts that say which moment they are.
+    /// Operands of a time field, and texts that say which moment they are.
     moments: Vec<i64>,
-    /// Every moment that an operand means, also those of texts without an offset.
+    /// Every moment that an operand means, including those of texts without an offset.
     ambiguous: Vec<i64>,
-    /// Indexes of operands of which there are few: booleans, arrays, objects, strays.
+    /// Indexes of the other operands: booleans, arrays, objects, and quoted values.
     others: Vec<usize>,
-    /// They are the moments of a time field, but for strays: every value that is a moment is compared.
+    /// They are the moments of a time field, except quoted values: every value that is a moment is compared.
     of_times: bool,
 }
 
@@ -332,7 +334,7 @@ impl Set {
                 Operand::Scalar { text, class, moment } => {
                     set.ambiguous.extend(moment);
                     match class {
-                        // A string that is the operand's text is a UUID or a moment, too.
+                        // A string that is the operand's text may be a UUID or a moment, too.
                         Class::Uuid(uuid) => {
                             set.uuids.push(*uuid);
                             continue;
@@ -362,7 +364,8 @@ impl Set {
         set
     }
 
-    /// Is the value equal to one of them? Nothing where it is not and cannot be compared with one of them.
+    /// Returns whether the value is equal to one of them; `None` if it is not and cannot be compared with one of
+    /// them.
     pub(super) fn contains(&self, seen: Seen<'_>, scratch: &mut Vec<u8>) -> Option<bool> {
         let among_moments = |moment: i64| self.moments.binary_search(&moment).is_ok();
         if !self.of_times && self.has_class_of(seen) {
@@ -438,7 +441,7 @@ impl Set {
 /// The operands in the order of their canonical texts, each once.
 fn sorted(operands: Vec<Operand>) -> Vec<Operand> {
     let texts: Vec<Cow<'_, [u8]>> = operands.iter().map(Operand::canonical).collect();
-    // Compared by eight bytes behind what all of them begin with: few have to be compared as a whole.
+    // They are compared by the eight bytes after their common beginning: few have to be compared as a whole.
     let first = texts.first().map_or(&[][..], |first| &**first);
     let common = texts.iter().fold(first.len(), |most, text| {
         first.iter().zip(text.iter()).take(most).take_while(|(a, b)| a == b).count()

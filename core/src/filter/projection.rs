@@ -38,8 +38,8 @@ impl Projection {
     /// Rows of messages of a kind with these fields, in this order: filter fields and the short names of samples.
     ///
     /// # Errors
-    /// [`RequestError::NumberOutOfRange`] for none or more than [`FIELDS_MAX`], [`FilterError::FieldTwice`], else what is wrong
-    /// with a name.
+    /// [`RequestError::NumberOutOfRange`] for none or more than [`FIELDS_MAX`], [`FilterError::FieldTwice`], or
+    /// the error of a name.
     pub fn of(kind: MessageKind, fields: &[&[u8]]) -> Result<Self, Error> {
         if !(1..=FIELDS_MAX).contains(&fields.len()) {
             let (max, got) = (FIELDS_MAX as u64, fields.len().to_string().into_bytes());
@@ -71,20 +71,21 @@ impl Projection {
         self.placed = placed;
     }
 
-    /// The same, and where a body cannot be read the texts that stand in for it in the envelope count, or not.
+    /// The same, with a choice: if a body cannot be read, the texts in the envelope that replace it count, or they
+    /// do not.
     #[must_use]
     pub fn inexact(self, inexact: bool) -> Self {
         Self { reader: self.reader.inexact(inexact), ..self }
     }
 
-    /// The work for the row that was made last, in steps: the message is read once more.
+    /// Returns the work for the last row, in steps: the message is read once more.
     #[must_use]
     pub fn work(&self, message: &[u8]) -> usize {
         message.len() + self.reader.decoded() + self.fields.len() * TEXT_MAX
     }
 
-    /// The members of one row. Integers that fit are integers, other scalars text, arrays and objects JSON
-    /// text; what is absent, null or cannot be read is null.
+    /// Returns the members of one row. Integers that fit are integers, other scalars text, arrays and objects JSON
+    /// text. Absent, null and unreadable values are null.
     pub fn row(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {
         let wants_body = |reader: &Reader| (0..self.fields.len()).any(|at| reader.in_body(at));
         if self.reader.envelope(message) && wants_body(&self.reader) && !self.reader.open_body(message) {
@@ -117,8 +118,8 @@ impl Projection {
     }
 }
 
-/// As the value stands in the message, where that can be typed as an operand of the field; what a field of times,
-/// integers or flags holds beside these is shown as its group is: in double quotes.
+/// Shows the value as it is in the message if it can be typed as an operand of the field. Other values in a field
+/// of times, integers or flags are shown as their groups are: in double quotes.
 fn show(raw: &[u8], kind: FieldType) -> Reply {
     let shown = as_written(raw, kind);
     let can_be_typed = match (&shown, kind) {

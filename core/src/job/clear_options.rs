@@ -1,4 +1,4 @@
-//! What a clear was asked for beyond ALL and KEEPONE.
+//! The options of a clear beyond ALL and KEEPONE.
 
 use uuid::Uuid;
 
@@ -11,10 +11,10 @@ use crate::slot;
 /// The match that KEEPONE keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Keep {
-    /// The one that runs next.
+    /// The match that runs next.
     #[default]
     Oldest,
-    /// The one that runs last.
+    /// The match that runs last.
     Newest,
 }
 
@@ -22,7 +22,7 @@ impl Keep {
     /// The words, as typed.
     pub const WORDS: &'static [&'static str] = &["OLDEST", "NEWEST"];
 
-    /// The word in `keep`.
+    /// Returns the word in `keep`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -35,14 +35,14 @@ impl Keep {
 /// How many matches the caller expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expect {
-    /// So many ...
+    /// This many ...
     pub matches: u64,
-    /// ... and so many percent of it more.
+    /// ... and this many percent more.
     pub tolerance: u64,
 }
 
 impl Expect {
-    /// The most matches that are no surprise.
+    /// Returns the largest number of matches that does not stop the clear.
     #[must_use]
     pub fn most(self) -> u64 {
         let more = u128::from(self.matches) * u128::from(self.tolerance) / 100;
@@ -50,34 +50,35 @@ impl Expect {
     }
 }
 
-/// Where matches go instead of out of sight.
+/// The list to which matches are moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
-    /// The other list's key. With PARK it is empty until the job has its id: see [`Destination::parked`].
+    /// The key of that list. With PARK it is empty until the job has its id: see [`Destination::parked`].
     pub key: Vec<u8>,
-    /// To its next end, before what is there; otherwise where producers push, behind what is there.
+    /// FRONT: matches are moved to its consumer end, before the messages there; otherwise to its producer end,
+    /// after them.
     pub front: bool,
-    /// PARK: the list is the job's own, and did not exist when the job was accepted.
+    /// PARK: the list belongs to the job, and did not exist when the job was accepted.
     pub own: bool,
 }
 
 impl Destination {
-    /// The same with the name of the list that PARK means for this job.
+    /// Returns the destination with the name of the list that PARK makes for this job.
     #[must_use]
     pub fn parked(self, queue: &[u8], id: Uuid, cluster: bool) -> Self {
         if self.own { Self { key: parked_list(queue, id, cluster), ..self } } else { self }
     }
 
-    /// The end that messages are pushed at, of a list whose workers pop from `consumer_end`.
+    /// Returns the end at which messages are pushed to a list whose workers pop from `consumer_end`.
     #[must_use]
     pub fn end(&self, consumer_end: End) -> End {
         if self.front { consumer_end } else { consumer_end.other() }
     }
 }
 
-/// The list of a job's own that PARK moves messages to: `<queue>:parked:<first 8 digits of the id>`. In a cluster it lies
-/// in the queue's slot: where that name does not, braces around the queue's name lead there, and where the name has
-/// braces itself a number in braces before it.
+/// Returns the name of the list to which PARK moves messages: `<queue>:parked:<first 8 digits of the id>`. In a
+/// cluster the name is in the queue's slot: if that name is not, the queue's name is put in braces, and if it has
+/// braces itself, a number in braces is put before it.
 #[must_use]
 pub fn parked_list(queue: &[u8], id: Uuid, cluster: bool) -> Vec<u8> {
     let id = id.simple().to_string();
@@ -91,7 +92,7 @@ pub fn parked_list(queue: &[u8], id: Uuid, cluster: bool) -> Vec<u8> {
     names.into_iter().find(fits).unwrap_or_default()
 }
 
-/// The job that an undo moves messages back for.
+/// The job whose moves an undo reverses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Undoing {
     /// Its id.
@@ -107,7 +108,7 @@ pub struct Undoing {
 pub struct ClearOptions {
     /// KEEP, with KEEPONE.
     pub keep: Keep,
-    /// BY, with KEEPONE: one match stays of each value of these fields; empty = one of all.
+    /// BY, with KEEPONE: one match is kept for each value of these fields; empty = one of all.
     pub by: Vec<Field>,
     /// LIMIT.
     pub limit: Option<u64>,
@@ -115,16 +116,16 @@ pub struct ClearOptions {
     pub rate: Option<u64>,
     /// EXPECT.
     pub expect: Option<Expect>,
-    /// TO or PARK, and FRONT; of an undo the queue that messages go back to.
+    /// TO or PARK, and FRONT; for an undo, the queue to which messages are moved back.
     pub to: Option<Destination>,
-    /// INEXACT: what is known of arguments by their sender's text alone counts, too.
+    /// INEXACT: matches that are known by the texts of their senders alone count, too.
     pub inexact: bool,
-    /// Of an undo: what it undoes.
+    /// For an undo: what it undoes.
     pub undo: Option<Undoing>,
 }
 
 impl ClearOptions {
-    /// Returns those of the options that were given which not every container takes.
+    /// Returns those of the given options that some containers do not accept.
     pub fn container_options(&self) -> impl Iterator<Item = ContainerOption> {
         let is_front = self.to.as_ref().is_some_and(|to| to.front);
         let given = [
@@ -138,7 +139,7 @@ impl ClearOptions {
         given.into_iter().filter_map(|(given, option)| given.then_some(option))
     }
 
-    /// The names of the BY fields as one text.
+    /// Returns the names of the BY fields as one text.
     #[must_use]
     pub fn by_text(&self) -> Option<String> {
         (!self.by.is_empty()).then(|| words(self.by.iter().map(|field| field.name.as_bytes())))

@@ -1,16 +1,16 @@
-//! What a message costs, learned from the looks before.
+//! The cost of messages, learned from earlier slices.
 
-/// Looks at fewer messages say little about what the next ones cost.
+/// Windows with fewer messages say little about the cost of the next ones.
 const WORTH_LEARNING: u64 = 8;
-/// What a message is taken to cost before any was measured, nanoseconds.
+/// The assumed cost of a message before any was measured, nanoseconds.
 const AT_FIRST_NS: u64 = 2_000;
 
-/// Reading, judging, perhaps deleting one message: a moving average, nanoseconds. It sizes windows; the clock alone
-/// ends slices.
+/// The cost of reading and judging one message, and perhaps deleting it: a moving average, nanoseconds. It
+/// determines the size of windows. Only the clock ends slices.
 ///
-/// Looks are timed by the wall clock, and a thread that loses its processor in a look of a few messages seems to
-/// need milliseconds for each. So one look at most doubles what it is taken for, and any look, however short, may
-/// show that messages cost less: otherwise windows of one message, too short to be learned from, would stay.
+/// Windows are timed by the wall clock, and if a thread loses its processor in a window of a few messages, each of
+/// them seems to take milliseconds. So one window can at most double the estimate, and any window, however short,
+/// can lower it. Otherwise windows of one message, which are too short to learn from, would never grow again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageCost(u64);
 
@@ -27,7 +27,7 @@ impl MessageCost {
         self.0.max(1)
     }
 
-    /// Learns from a look at so many messages that took so many nanoseconds after its seek.
+    /// Learns from a window of this many messages, which took this many nanoseconds after its seek.
     pub fn learn(&mut self, messages: u64, took_ns: u64) {
         let Some(each) = took_ns.checked_div(messages) else { return };
         if messages >= WORTH_LEARNING || each < self.0 {
@@ -37,15 +37,16 @@ impl MessageCost {
     }
 }
 
-/// Before any was measured, nanoseconds: as where few match and each one is the only one in its part of the list.
+/// The assumed cost before any was measured, nanoseconds: for few matches, each of which is the only one in its
+/// part of the list.
 const HIT_AT_FIRST_NS: u64 = 10_000;
-/// Less is not believed: the next ones may lie further apart.
+/// A lower cost is not learned: the next matches may be further apart.
 const HIT_AT_LEAST_NS: u64 = 1_000;
-/// Nor is more: that slice was interrupted.
+/// A higher cost is not learned either: that slice was interrupted.
 const HIT_AT_MOST_NS: u64 = 50_000;
 
-/// Taking out one message that was met before, on a walk of its own, nanoseconds. It rises at once and falls slowly: a
-/// slice cannot end before all of its messages are out.
+/// The cost of removing one message that was met before, on a separate walk, nanoseconds. It rises at once and
+/// falls slowly, because a slice cannot end before all of its messages are removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeletionCost(u64);
 
@@ -62,7 +63,7 @@ impl DeletionCost {
         self.0
     }
 
-    /// Learns from a walk that took out so many messages in so many nanoseconds.
+    /// Learns from a walk that removed this many messages in this many nanoseconds.
     pub fn learn(&mut self, messages: u64, took_ns: u64) {
         let Some(each) = took_ns.checked_div(messages).filter(|each| *each > 0) else { return };
         self.0 = each.max((self.0 * 3 + each) / 4).clamp(HIT_AT_LEAST_NS, HIT_AT_MOST_NS);
@@ -84,7 +85,7 @@ mod tests {
         for _ in 0..100 {
             cost.learn(window(cost), window(cost) * 600);
         }
-        // So many in a row, of 50 ms each.
+        // This many in a row, of 50 ms each.
         for _ in 0..30 {
             cost.learn(window(cost), 50_000_000);
         }

@@ -7,7 +7,7 @@ use crate::reply::Reply;
 /// The pub/sub channel on which a server publishes all events.
 pub const CHANNEL: &str = "qadmin:events";
 
-/// What happened to a job.
+/// An event of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobEvent {
     /// The job was accepted.
@@ -23,7 +23,7 @@ pub enum JobEvent {
 }
 
 impl JobEvent {
-    /// The word in `event`.
+    /// Returns the word in `event`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -36,8 +36,8 @@ impl JobEvent {
     }
 }
 
-/// The members of STATUS that an event repeats, after `event` and `time`. Who started the job and why, and its filter, are
-/// not among them: a subscriber to the channel needs no right on the queue.
+/// The members of STATUS that an event repeats, after `event` and `time`. The user who started the job, the reason
+/// and the filter are not among them, because a subscriber to the channel needs no permission on the queue.
 pub const EVENT_MEMBERS: [Member; 20] = [
     Member::JobId,
     Member::Kind,
@@ -61,7 +61,7 @@ pub const EVENT_MEMBERS: [Member; 20] = [
     Member::Error,
 ];
 
-/// One event as one line of JSON. `now_ms` is the time of the event, Unix milliseconds.
+/// Returns an event as one line of JSON. `now_ms` is the time of the event, Unix milliseconds.
 #[must_use]
 pub fn event(what: JobEvent, record: &Record, now_ms: i64) -> Vec<u8> {
     let head = Reply::map().with("event", what.as_str()).with("time", now_ms);

@@ -1,7 +1,7 @@
-//! Room for what waits to be written: the oldest makes room for the newest.
+//! Evicts the oldest pending writes to make room for the newest.
 
-/// How many of the oldest have to go so that one more of `new` bytes is one of at most `most` entries that take at most
-/// `most_bytes` together. The newest is kept whatever it takes.
+/// Returns how many of the oldest entries must be evicted, so that after adding one of `new` bytes there are at
+/// most `most` entries of at most `most_bytes` together. The newest entry is kept whatever its size.
 #[must_use]
 pub fn count_to_evict(
     oldest_first: impl IntoIterator<Item = usize>,

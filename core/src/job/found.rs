@@ -1,4 +1,4 @@
-//! Where the matches of a completed count are, followed while the queue changes.
+//! The present positions of the matches of a completed count, followed while the queue changes.
 //!
 //! If a count is reused, its sample must show current positions. Without this the sample could only show matches among the
 //! messages that run next. The scan of the completed job keeps following the events of its lists: pushes and pops shift the
@@ -32,12 +32,12 @@ pub struct FoundInLists {
     /// Whether messages were removed or replaced inside a list. The scan of a completed job reads no more messages, so it
     /// cannot find its positions again.
     is_lost: bool,
-    /// When it is of no more use, Unix milliseconds.
+    /// When it is not needed any more, Unix milliseconds.
     until_ms: i64,
 }
 
 impl FoundMatches {
-    /// What an ended job found. `None` if the job is not a completed count that can be reused.
+    /// Returns what an ended job found. `None` if the job is not a completed count that can be reused.
     pub(super) fn of(job: Job, until_ms: i64) -> Option<Self> {
         let counted = job.status() == JobStatus::Completed && job.start.kind == JobKind::Preview;
         if !counted || job.is_stale() {
@@ -52,7 +52,7 @@ impl FoundMatches {
         Some(Self::Lists(Box::new(FoundInLists { edits, is_lost: false, scan, lists, until_ms })))
     }
 
-    /// The matches in lists, whose events are followed.
+    /// Returns the matches in lists, whose events are followed.
     pub(super) fn in_lists(&mut self) -> Option<&mut FoundInLists> {
         match self {
             Self::Lists(found) => Some(found),
@@ -60,7 +60,7 @@ impl FoundMatches {
         }
     }
 
-    /// Whether it follows the events of this list.
+    /// Returns whether it follows the events of this list.
     pub(super) fn is_on(&self, key: &[u8]) -> bool {
         match self {
             Self::Lists(found) => found.lists.iter().any(|list| list.key == key),
@@ -68,7 +68,7 @@ impl FoundMatches {
         }
     }
 
-    /// About how much memory it takes, bytes.
+    /// Returns approximately how much memory it takes, bytes.
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Lists(found) => {
@@ -83,12 +83,12 @@ impl FoundMatches {
 }
 
 impl FoundInLists {
-    /// Whether it can still be asked for and its positions are known.
+    /// Returns whether it can still be used and its positions are known.
     pub(super) fn is_wanted(&self, now_ms: i64) -> bool {
         now_ms < self.until_ms && !self.is_lost && self.scan.edits() == self.edits
     }
 
-    /// Follows an event of a list, if it is one of its own.
+    /// Follows an event of a list, if it is one of its lists.
     pub(super) fn follow(&mut self, key: &[u8], event: Event<'_>) {
         if let Some(list) = self.lists.iter().position(|list| list.key == key) {
             self.is_lost |= match event {
@@ -101,8 +101,8 @@ impl FoundInLists {
         }
     }
 
-    /// The rows of matches after the first `looked[i]` messages of each list `i`, which the caller has examined itself.
-    /// `None` if the positions are lost. `depth` is how many messages the lists have now.
+    /// Returns the rows of matches after the first `looked[i]` messages of each list `i`, which the caller has
+    /// examined itself. `None` if the positions are lost. `depth` is the present number of messages in the lists.
     #[must_use]
     pub fn rows(&self, depth: u64, looked: &[u64]) -> Option<Vec<Reply>> {
         if self.is_lost || self.scan.edits() != self.edits || self.scan.len() != depth {

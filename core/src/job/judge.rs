@@ -1,4 +1,4 @@
-//! What a job asks of each message.
+//! What a job examines in each message.
 
 use super::groups::Names;
 use super::rows::marked;
@@ -12,32 +12,32 @@ use crate::moved::{self, Claims};
 use crate::reply::Reply;
 use crate::scan::{Judge, Judgement};
 
-/// The filter, the sample's fields and the names of groups, as the scan wants them.
+/// The filter, the fields of the sample and the names of groups, as the scan uses them.
 #[derive(Debug)]
 pub struct FilterJudge {
     matcher: Matcher,
-    /// The same filter without the sender's texts, where what those tell alone is counted apart: it says what is known
-    /// of a message all the same.
+    /// The same filter without the texts of senders, if matches by these texts alone are counted separately: it
+    /// says whether a message also matches without them.
     exact: Option<Matcher>,
     /// Sample rows say whether they match by the sender's texts alone.
     marks_inexact: bool,
-    /// Where matches are counted or cleared and may leave something behind.
+    /// Set if matches are counted or cleared, and may leave locks or batches.
     leavings: Option<Leavings>,
     projection: Projection,
     distinct: Option<Distinct>,
-    /// Where matches are grouped.
+    /// Set if matches are grouped.
     pub(super) names: Option<Names>,
     key: Vec<u8>,
-    /// Work that was not asked for yet, in steps.
+    /// Work that was not reported yet, in steps.
     pub(super) work: usize,
-    /// Of an undo: a match is what it may take, whatever is in it.
+    /// For an undo: a match is a message that it may move back, whatever it contains.
     pub(super) claims: Option<Claims>,
     /// See [`FilterJudge::asks_arrivals`].
     asks_arrivals: bool,
 }
 
 impl FilterJudge {
-    /// The judge of a job that starts.
+    /// Returns the judge of a job that starts.
     pub(super) fn new(start: &Start) -> Self {
         let (clear_options, texts) = (&start.clear_options, start.reads_texts());
         let matcher = Matcher::of(start.messages, &start.filter, start.grouping.as_ref());
@@ -137,7 +137,7 @@ impl Judge for FilterJudge {
             return judgement;
         }
         if self.exact.is_some() && self.matcher.is_inexact() {
-            // A clear with the same words would leave it alone.
+            // A clear with the same filter would keep it.
             judgement.matched = false;
             judgement.match_notices.inexact = true;
             return judgement;
@@ -151,7 +151,7 @@ impl Judge for FilterJudge {
                 let readable = self.matcher.group_key(message, &mut self.key);
                 let inexact = self.matcher.is_inexact();
                 if let Some(exact) = self.exact.as_mut().filter(|_| inexact) {
-                    // Its group is the one that a preview with the same words finds it in.
+                    // Its group is the one in which a preview with the same filter finds it.
                     exact.examine(message);
                     exact.group_key(message, &mut self.key);
                 }

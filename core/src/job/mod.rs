@@ -58,7 +58,7 @@ use crate::scan::{
 /// The text in `waiting` of a paused job.
 pub const PAUSED: &str = "paused; use QADMIN.RESUME to continue";
 
-/// Cost of the slices of one job.
+/// The cost of the slices of one job.
 #[derive(Debug, Clone, Default)]
 pub struct SliceCosts {
     /// Whole callbacks: seek, reads, deletes, record. Microseconds.
@@ -73,7 +73,7 @@ pub struct SliceCosts {
 #[derive(Debug)]
 pub struct Job {
     start: Start,
-    /// Where it stands in its queue.
+    /// The scan, with its position in the queue.
     pub scan: AnyScan,
     judge: FilterJudge,
     /// The text of the filter as records keep it.
@@ -93,7 +93,7 @@ pub struct Job {
     record_ns: u64,
     told_ns: u64,
     right_ns: Option<u64>,
-    /// Elements of the journal that were read; `None` where all were, or there is none to read.
+    /// Elements of the journal that were read; `None` if all were, or there is no journal to read.
     journal_read: Option<u64>,
     /// The pass in which claims were last used.
     claims_pass: u64,
@@ -148,7 +148,7 @@ impl Job {
         }
     }
 
-    /// What it was started with.
+    /// Returns what it was started with.
     #[must_use]
     pub fn start(&self) -> &Start {
         &self.start
@@ -161,19 +161,19 @@ impl Job {
         Container::of(start.storage.container(), start.priority, true).unwrap_or(Container::List)
     }
 
-    /// Its id.
+    /// Returns its id.
     #[must_use]
     pub fn id(&self) -> Uuid {
         self.start.id
     }
 
-    /// It takes messages out of the queue now.
+    /// Returns whether it removes messages from the queue now.
     #[must_use]
     pub fn writes(&self) -> bool {
         self.scan.deletes()
     }
 
-    /// Counters as they stand.
+    /// Returns the present counters.
     #[must_use]
     pub fn counters(&self) -> &Counters {
         self.scan.counters()
@@ -183,79 +183,82 @@ impl Job {
         self.scan.groups()
     }
 
-    /// It takes messages out of the queue, now or when it has counted them.
+    /// Returns whether it removes messages from the queue, now or after it has counted them.
     #[must_use]
     pub fn clears(&self) -> bool {
         self.start.effect.clears() && !self.start.dry_run
     }
 
-    /// Where it stands.
+    /// Returns its status.
     #[must_use]
     pub fn status(&self) -> JobStatus {
         self.status
     }
 
-    /// Why it stands still.
+    /// Returns why it makes no progress.
     #[must_use]
     pub fn waiting(&self) -> Option<&'static str> {
         self.waiting
     }
 
-    /// The failure that ended it.
+    /// Returns the failure that ended it.
     #[must_use]
     pub fn error(&self) -> Option<&EndReason> {
         self.error.as_ref()
     }
 
-    /// Somebody asked it to stop.
+    /// Returns whether a client asked it to stop.
     #[must_use]
     pub fn cancel_requested(&self) -> bool {
         self.cancel_requested
     }
 
-    /// Somebody was told its id and may come back for it: it goes on when its clients go.
+    /// Returns whether a client has the id and may poll the job, so that it keeps running after all waiting
+    /// clients disconnect.
     #[must_use]
     pub fn is_id_published(&self) -> bool {
         self.id_published
     }
 
-    /// Somebody is told its id.
+    /// Notes that a client gets its id.
     pub fn publish_id(&mut self) {
         self.id_published = true;
     }
 
-    /// Messages that it counted are gone by our own doing: its count is true of its snapshot, and no answer to
-    /// whoever asks from now on.
+    /// Marks its count as stale, because the module itself removed counted messages: the count is still correct
+    /// for its snapshot but must not answer new requests.
     pub fn mark_stale(&mut self) {
         self.stale = true;
     }
 
-    /// Its count is only for those who asked before: what it counted was taken out, or the queue is gone.
+    /// Returns whether its count must not answer new requests: counted messages were removed, or the queue is
+    /// gone.
     #[must_use]
     pub fn is_stale(&self) -> bool {
         self.stale || self.scan.lost_messages()
     }
 
-    /// A joining client wants this many rows.
+    /// Notes that a joining client wants this many rows.
     pub fn want_sample(&mut self, rows: usize) {
         self.start.sample = self.start.sample.max(rows);
     }
 
-    /// The job whose moves it writes down, and the way that messages take: its own moves there, or those back of the job
-    /// that it undoes.
+    /// Returns the job whose moves it records, and the direction of the moves: its own moves, or those that
+    /// reverse the moves of the job that it undoes.
     #[must_use]
     pub fn journal(&self) -> (Uuid, Way) {
         self.start.clear_options.undo.map_or((self.start.id, Way::There), |undo| (undo.job, Way::Back))
     }
 
-    /// Where an undo goes on reading what it may take; `None` for one that has read all, and for any other job.
+    /// Returns where an undo continues to read what it may move back; `None` if it has read everything, and for
+    /// any other job.
     #[must_use]
     pub fn journal_read(&self) -> Option<u64> {
         self.journal_read
     }
 
-    /// Reads more of what an undo may take: the elements that follow those that were read, none at the end. Says whether
-    /// they are what they should be.
+    /// Reads more of what an undo may move back: the elements after those that were read, none at the end. Returns
+    /// whether they are valid.
     pub fn read_journal(&mut self, elements: &[Vec<u8>]) -> bool {
         let (Some(read), Some(claims)) = (&mut self.journal_read, &mut self.judge.claims) else {
             return false;
@@ -275,8 +278,8 @@ impl Job {
         elements.iter().all(|element| claims.read(element))
     }
 
-    /// Scan and judge side by side, for one look; `None` where the job is about another container. What a look before
-    /// claimed and did not book is not claimed any more.
+    /// Returns scan and judge for one window; `None` if the job is about another container. Claims that an earlier
+    /// window made and did not book are released.
     pub fn parts<S: OneScan>(&mut self) -> Option<(&mut S, &mut FilterJudge)> {
         let pass = self.scan.counters().passes_run;
         if let Some(claims) = &mut self.judge.claims
@@ -289,24 +292,24 @@ impl Job {
         S::of(&mut self.scan).map(|scan| (scan, &mut self.judge))
     }
 
-    /// The scan may go on.
+    /// Notes that the scan can continue.
     pub fn runs(&mut self) {
         self.waiting = None;
         self.status.to(JobStatus::Running);
     }
 
-    /// The scan must stand still for now.
+    /// Notes that the scan cannot continue now, and why.
     pub fn waits(&mut self, reason: &'static str) {
         self.waiting = Some(reason);
     }
 
-    /// It was told to stand still.
+    /// Returns whether it is paused.
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.status == JobStatus::Paused
     }
 
-    /// Lets it stand still.
+    /// Pauses it.
     pub fn pause(&mut self, now_ms: i64) {
         if self.status.to(JobStatus::Paused) {
             self.waiting = Some(PAUSED);
@@ -314,7 +317,7 @@ impl Job {
         }
     }
 
-    /// Lets it go on.
+    /// Resumes it.
     pub fn resume(&mut self, now_ms: i64) {
         if self.is_paused() && self.status.to(JobStatus::Running) {
             self.waiting = None;
@@ -322,93 +325,93 @@ impl Job {
         }
     }
 
-    /// Takes out at most so many messages per second from now on; 0 = any number.
+    /// Limits it to this many removed messages per second from now on; 0 = no limit.
     pub fn throttle(&mut self, per_second: u64) {
         self.rate = (per_second > 0).then(|| Rate::new(per_second));
     }
 
-    /// Its share of the main thread while others are active, percent; 0 = as the setting says.
+    /// Sets its share of the main thread while other clients are active, percent; 0 = as the setting says.
     pub fn set_duty(&mut self, percent: u64) {
         self.duty = (percent > 0).then_some(percent);
     }
 
-    /// Its own share of the main thread, percent.
+    /// Returns its own share of the main thread, percent.
     #[must_use]
     pub fn duty(&self) -> Option<u64> {
         self.duty
     }
 
-    /// How many messages it may take out now.
+    /// Returns how many messages it may remove now.
     ///
     /// # Errors
-    /// None before this time of the steady clock.
+    /// If it may remove none, the time of the steady clock at which it may, in nanoseconds.
     pub fn allowance(&self, now_ns: u64) -> Result<usize, u64> {
         self.rate.as_ref().map_or(Ok(usize::MAX), |rate| rate.allowance(now_ns))
     }
 
-    /// It took so many messages out.
+    /// Notes that it removed this many messages.
     pub fn took(&mut self, messages: u64, now_ns: u64) {
         if let Some(rate) = &mut self.rate {
             rate.took(messages, now_ns);
         }
     }
 
-    /// Takes effect before the next slice.
+    /// Cancels it before the next slice.
     pub fn request_cancel(&mut self) {
         self.cancel_requested = true;
     }
 
-    /// Says once what a reader of the status should know.
+    /// Sets a notice for readers of the status.
     pub fn note(&mut self, notice: String) {
         self.notice = Some(notice);
     }
 
-    /// Says why nothing matched.
+    /// Sets the explanation why nothing matched.
     pub fn explain(&mut self, why: Option<String>) {
         self.explanation = why;
     }
 
-    /// Its record was last written more than `ns` ago.
+    /// Returns whether its record was last written more than `ns` ago.
     #[must_use]
     pub fn record_is_older_than(&self, now_ns: u64, ns: u64) -> bool {
         now_ns.saturating_sub(self.record_ns) > ns
     }
 
-    /// Its record was written now.
+    /// Notes that its record was written now.
     pub fn record_written(&mut self, now_ns: u64) {
         self.record_ns = now_ns;
     }
 
-    /// Its progress was last told more than `ns` ago.
+    /// Returns whether its progress was last published more than `ns` ago.
     #[must_use]
     pub fn was_told_before(&self, now_ns: u64, ns: u64) -> bool {
         now_ns.saturating_sub(self.told_ns) > ns
     }
 
-    /// Its progress was told now, or nobody listens.
+    /// Notes that its progress was published now, or has no subscribers.
     pub fn told(&mut self, now_ns: u64) {
         self.told_ns = now_ns;
     }
 
-    /// The right of its user was last checked more than `ns` ago, or never.
+    /// Returns whether the permission of its user was last checked more than `ns` ago, or never.
     #[must_use]
     pub fn right_is_older_than(&self, now_ns: u64, ns: u64) -> bool {
         self.right_ns.is_none_or(|checked| now_ns.saturating_sub(checked) > ns)
     }
 
-    /// The right of its user was checked now.
+    /// Notes that the permission of its user was checked now.
     pub fn right_checked(&mut self, now_ns: u64) {
         self.right_ns = Some(now_ns);
     }
 
-    /// Counts what a look took out, once: before its booking, which may go wrong.
+    /// Counts once what a slice removed, before it is booked, because booking may fail.
     pub fn count_deleted<S: OneScan>(&mut self, outcome: &mut S::Outcome) {
         if let Some(scan) = S::of(&mut self.scan) {
             scan.count_deleted(outcome);
         }
     }
 
-    /// Books a look that was carried out.
+    /// Books the outcome of a slice that was carried out.
     pub fn commit<S: OneScan>(&mut self, outcome: &mut S::Outcome, now_ns: u64) {
         if let Some(scan) = S::of(&mut self.scan) {
             scan.commit(outcome);
@@ -437,7 +440,7 @@ impl Job {
         }
     }
 
-    /// How a scan that has nothing left to do ends its job; `None` while there is work.
+    /// Returns how a scan with nothing left to do ends its job; `None` while there is work.
     #[must_use]
     pub fn verdict(&self) -> Option<(JobStatus, Option<EndReason>)> {
         match self.scan.progress() {

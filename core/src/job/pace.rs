@@ -1,4 +1,4 @@
-//! When the next slice may begin.
+//! Decides when the next slice may begin.
 //!
 //! An idle server is used fully: slice follows slice, one per turn of the event loop. While other clients
 //! are active, the job may take `duty` percent of the main thread: a slice that took `spent` is followed
@@ -8,14 +8,15 @@
 //!   wait = spent * (100 - duty) / duty        because spent / (spent + wait) = duty / 100
 //! ```
 //!
-//! Others are active when the loop turned during a wait (somebody else woke it), or when a turn between
-//! two back-to-back slices spent more on handling events than an empty turn does. Only the time from the
-//! end of the poll to the hook counts: the flush and fsync of the append-only file that our own writes
-//! cause happen between the hook and the poll.
+//! Other clients count as active if the loop turned during a wait (something else woke it), or if a turn between
+//! two consecutive slices spent more on events than an empty turn does. Only the time from the end of the poll to
+//! the hook counts: the flush and fsync of the append-only file that writes of this module cause happen between
+//! the hook and the poll.
 
-/// More than an empty turn spends on events besides our own timer's callback (under 2 microseconds), less than
-/// the cheapest request of a client does (4 and more). Measured on Redis 7.0: with 10 microseconds most GETs and
-/// SETs of a client that waits for each reply went unseen, and it got one request through per slice.
+/// This is more than an empty turn spends on events besides the callback of the module's timer (under 2
+/// microseconds), and less than the cheapest request of a client (4 and more). Measured with Redis 7.0: with 10
+/// microseconds most GETs and SETs of a client that waits for each reply were not noticed, and it got one request
+/// through per slice.
 const EMPTY_TURN_NS: u64 = 3_000;
 
 /// What to do now.
@@ -23,25 +24,25 @@ const EMPTY_TURN_NS: u64 = 3_000;
 pub enum Next {
     /// A slice may run.
     Run,
-    /// Not yet; the loop was woken by somebody else.
+    /// Not yet; something else woke the loop.
     Wait,
 }
 
-/// Marks in one turn of the event loop, nanoseconds of the steady clock.
+/// Times in one turn of the event loop, nanoseconds of the steady clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TurnClock {
     /// When the poll returned.
     pub polled_ns: u64,
-    /// Time that our own descriptor's callback took in this turn.
+    /// Time that the callback of the module's descriptor took in this turn.
     pub own_ns: u64,
 }
 
-/// The rhythm of the slices.
+/// The pace of the slices.
 #[derive(Debug, Clone, Default)]
 pub struct Pace {
     /// No slice before this time.
     ready_ns: u64,
-    /// Others were seen since the last slice.
+    /// Other clients were active since the last slice.
     others: bool,
 }
 
@@ -58,7 +59,7 @@ impl Pace {
         Next::Run
     }
 
-    /// A slice of `spent_ns` ended at `now_ns`. Answers when the next may begin (`now_ns` = at once).
+    /// A slice of `spent_ns` ended at `now_ns`. Returns when the next may begin (`now_ns` = at once).
     pub fn spent(&mut self, now_ns: u64, spent_ns: u64, duty_percent: u64) -> u64 {
         let duty = duty_percent.clamp(1, 100);
         let wait = if self.others { spent_ns * (100 - duty) / duty } else { 0 };
@@ -67,19 +68,19 @@ impl Pace {
         self.ready_ns
     }
 
-    /// No slice could run; the next try is at this time.
+    /// No slice could run; the next attempt is at this time.
     pub fn idle_until(&mut self, ready_ns: u64) {
         self.ready_ns = ready_ns;
         self.others = false;
     }
 
-    /// When the next slice may begin.
+    /// Returns when the next slice may begin.
     #[must_use]
     pub fn ready_ns(&self) -> u64 {
         self.ready_ns
     }
 
-    /// Something changed that lets a waiting job go on: try at once.
+    /// Something changed that may let a waiting job continue: tries at once.
     pub fn wake(&mut self) {
         self.ready_ns = 0;
     }

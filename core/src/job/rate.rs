@@ -1,11 +1,11 @@
-//! At most so many per second.
+//! A limit per second.
 
-/// What may be taken at once after a rest, as time: a tenth of a second's worth. Less would be slices that mostly
-/// seek, more would be felt as a burst.
+/// How much may be removed at once after a rest, as time: a tenth of a second's worth. With less, slices would
+/// mostly seek; with more, the removals would be noticed as bursts.
 const BURST_NS: u64 = 100_000_000;
 
-/// A limit on how many messages a job takes out per second: each one pushes the moment further away at which
-/// everything taken so far was due.
+/// A limit on how many messages a job removes per second: each one postpones the moment at which everything
+/// removed so far was due.
 #[derive(Debug, Clone)]
 pub struct Rate {
     per_second: u64,
@@ -26,10 +26,10 @@ impl Rate {
         self.per_second
     }
 
-    /// How many may be taken now.
+    /// Returns how many messages may be removed now.
     ///
     /// # Errors
-    /// None: look again at this time of the steady clock, when it is worth a slice.
+    /// If none, the time of the steady clock at which enough for a slice may be removed, in nanoseconds.
     pub fn allowance(&self, now_ns: u64) -> Result<usize, u64> {
         let interval = self.interval_ns.max(1);
         let burst = BURST_NS.max(interval);
@@ -41,7 +41,7 @@ impl Rate {
         Ok(usize::try_from(free / interval).unwrap_or(usize::MAX))
     }
 
-    /// So many were taken.
+    /// Notes that this many were removed.
     pub fn took(&mut self, messages: u64, now_ns: u64) {
         self.due_ns = self.due_ns.max(now_ns) + messages * self.interval_ns;
     }

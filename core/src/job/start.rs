@@ -67,16 +67,16 @@ impl JobKind {
     }
 }
 
-/// Who asked for a job.
+/// The origin of a job.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
     /// The authenticated Redis user.
     pub user: Option<Vec<u8>>,
-    /// Who acts, as the calling app claims.
+    /// The person or service, as the calling application claims.
     pub actor: Option<Vec<u8>>,
     /// The connection: `id=7 addr=127.0.0.1:4242`.
     pub client: Option<Vec<u8>>,
-    /// Why, as the caller says.
+    /// The reason, as the caller gives it.
     pub reason: Option<Vec<u8>>,
 }
 
@@ -85,37 +85,37 @@ pub struct Origin {
 pub struct Start {
     /// Its id.
     pub id: Uuid,
-    /// The command behind it.
+    /// The command that started it.
     pub kind: JobKind,
     /// Logical database.
     pub db: i32,
-    /// The queue's name, which is its key unless PRIORITY says otherwise.
+    /// The name of the queue, which is its key unless PRIORITY says otherwise.
     pub queue: Vec<u8>,
-    /// Which of its priorities, where they are looked at.
+    /// The priorities that it covers, with PRIORITY.
     pub priority: Option<Priority>,
-    /// The lists that hold its messages, in the order in which workers look into them, and how many are in each now.
+    /// The lists that hold its messages, in the order in which workers read them, and their present lengths.
     pub lists: Vec<(List, u64)>,
-    /// What the messages are taken for.
+    /// What the messages are read as.
     pub messages: MessageKind,
-    /// Which messages.
+    /// The filter.
     pub filter: Filter,
-    /// Which fields its sample shows.
+    /// The fields that its sample shows.
     pub projection: Projection,
-    /// Names of those fields where the caller chose them: previews with other fields are not equal.
+    /// The names of those fields if the caller chose them: previews with other fields are not equal.
     pub fields: Option<Vec<Vec<u8>>>,
-    /// How many sample rows were asked for.
+    /// How many sample rows were requested.
     pub sample: usize,
-    /// By what the matches are grouped.
+    /// The fields by which the matches are grouped.
     pub grouping: Option<Grouping>,
-    /// How many groups were asked for.
+    /// How many groups were requested.
     pub top: usize,
     /// What happens to a match.
     pub effect: Effect,
-    /// Nothing is written to the queue.
+    /// Whether nothing is written to the queue.
     pub dry_run: bool,
-    /// What else was asked for.
+    /// The other options.
     pub clear_options: ClearOptions,
-    /// Who asked.
+    /// The origin of the request.
     pub origin: Origin,
     /// Digest that equal requests share: of (db, queue, filter) for a preview, of all arguments for a clear.
     pub digest: [u8; 32],
@@ -127,12 +127,12 @@ pub struct Start {
     pub now_ns: u64,
 }
 
-/// What is known of a job when its command is accepted, whatever the command.
+/// What is known of a job when its command is accepted, for any command.
 #[derive(Debug)]
 pub struct Accepted {
     /// The id of the job.
     pub id: Uuid,
-    /// The messages that it goes over.
+    /// The messages that it covers.
     pub target: JobTarget,
     /// Digest that equal requests share.
     pub digest: [u8; 32],
@@ -147,9 +147,9 @@ pub struct Accepted {
 }
 
 impl Start {
-    /// The start of a job that counts the matches of a filter, keeps no rows of a sample and has no options. Each command
-    /// sets what it does beyond that. The filter has no default, so that no command can clear a whole queue because it
-    /// forgot to set one.
+    /// Returns the start of a job that counts the matches of a filter, keeps no rows of a sample and has no
+    /// options. Each command sets what it does beyond that. The filter has no default, so that no command can
+    /// clear a whole queue because it forgot to set one.
     #[must_use]
     pub fn counting(kind: JobKind, accepted: Accepted, filter: Filter, projection: Projection) -> Self {
         let Accepted { id, target, digest, user, client, now_ms, now_ns } = accepted;
@@ -179,20 +179,22 @@ impl Start {
         }
     }
 
-    /// The list that matches are moved to, and the end that they are pushed at.
+    /// Returns the list to which matches are moved, and the end at which they are pushed.
     #[must_use]
     pub fn destination(&self) -> Option<(&Destination, End)> {
         self.clear_options.to.as_ref().map(|to| (to, to.end(self.messages.spec().consumer_end)))
     }
 
-    /// What kind of storage its messages are in; `None` where the key was missing and the request does not tell.
+    /// Returns the kind of storage of its messages; `None` if the key was missing and the request does not
+    /// determine it.
     #[must_use]
     pub fn container(&self) -> Option<Container> {
         Container::of(self.storage.container(), self.priority, self.lists.iter().any(|(_, len)| *len > 0))
     }
 
-    /// Where a body cannot be read, the texts that its sender put into the envelope are read. What they tell alone
-    /// counts as a match only with [`ClearOptions::inexact`]; a job that only looks says how many messages that concerns.
+    /// Returns whether the texts of the sender in the envelope are read if a body cannot be read. A match by these
+    /// texts alone counts only with [`ClearOptions::inexact`]; a job that only counts reports how many messages
+    /// that concerns.
     pub(super) fn reads_texts(&self) -> bool {
         self.kind.only_counts() || self.clear_options.inexact
     }

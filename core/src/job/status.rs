@@ -1,26 +1,26 @@
-//! The states of a job and the ways between them.
+//! The states of a job and the transitions between them.
 
-/// Where a job stands. An ended one never changes again.
+/// The status of a job. The status of an ended job never changes again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobStatus {
-    /// Accepted, not a slice done.
+    /// Accepted; no slice was done yet.
     Pending,
-    /// Slices are being done (or it waits: then `waiting` says why).
+    /// Slices run, or the job waits: then `waiting` says why.
     Running,
-    /// Held by its operator.
+    /// Paused by PAUSE.
     Paused,
-    /// The snapshot was gone through to its end.
+    /// The whole snapshot was examined.
     Completed,
-    /// Stopped by CANCEL, or its last client went.
+    /// Stopped by CANCEL, or because its last client disconnected.
     Cancelled,
     /// Stopped by a failure that `error` names.
     Failed,
-    /// Its server stopped, or stopped being the one that may go on.
+    /// Its server stopped, or is not the primary any more.
     Interrupted,
 }
 
 impl JobStatus {
-    /// Every state.
+    /// All states.
     pub const ALL: [Self; 7] = [
         Self::Pending,
         Self::Running,
@@ -31,7 +31,7 @@ impl JobStatus {
         Self::Interrupted,
     ];
 
-    /// The word in `status`.
+    /// Returns the word in `status`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -45,19 +45,19 @@ impl JobStatus {
         }
     }
 
-    /// The state with this word.
+    /// Returns the state with this word.
     #[must_use]
     pub fn parse(word: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str().as_bytes() == word)
     }
 
-    /// Nothing will change any more.
+    /// Returns whether nothing will change any more.
     #[must_use]
     pub fn has_ended(self) -> bool {
         !matches!(self, Self::Pending | Self::Running | Self::Paused)
     }
 
-    /// Goes to `next` if a way leads there; says whether it did.
+    /// Changes to `next` if there is such a transition; returns whether it did.
     pub fn to(&mut self, next: Self) -> bool {
         let allowed = !self.has_ended() && next != Self::Pending;
         if allowed {

@@ -1,4 +1,4 @@
-//! The messages that a command or a job goes over.
+//! The messages that a command or a job covers.
 
 use crate::container::Container;
 use crate::error::Error;
@@ -45,49 +45,49 @@ impl Storage {
     }
 }
 
-/// Where messages are and what they are taken for, as it was when a command was accepted.
+/// The keys of the messages and their kind, as they were when a command was accepted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobTarget {
     /// Logical database.
     pub db: i32,
-    /// The queue's name, which is its key unless PRIORITY says otherwise.
+    /// The name of the queue, which is its key unless PRIORITY says otherwise.
     pub queue: Vec<u8>,
-    /// Which of its priorities were asked for.
+    /// The requested priorities.
     pub priority: Option<Priority>,
     /// The lists that hold the messages, in the order in which workers look into them, each with its length. Of
     /// unacknowledged messages it is the hash instead, with the number of its fields, and of a sorted set that key.
     pub lists: Vec<(List, u64)>,
-    /// What the messages are taken for.
+    /// What the messages are read as.
     pub messages: MessageKind,
     /// What kind of keys these are.
     pub storage: Storage,
 }
 
 impl JobTarget {
-    /// Number of messages in all keys together.
+    /// Returns the number of messages in all keys together.
     #[must_use]
     pub fn depth(&self) -> u64 {
         self.lists.iter().map(|(_, len)| len).sum()
     }
 
-    /// What kind of storage that is; `None` where the key was missing and the request does not tell.
+    /// Returns the kind of storage; `None` if the key was missing and the request does not determine it.
     #[must_use]
     pub fn container(&self) -> Option<Container> {
         Container::of(self.storage.container(), self.priority, self.depth() > 0)
     }
 
-    /// The index of unacknowledged messages, whether INDEX named it or not.
+    /// Returns the index of unacknowledged messages, whether INDEX named it or not.
     #[must_use]
     pub fn index(&self) -> Option<&[u8]> {
         self.storage.index().map(|start| start.index.as_slice())
     }
 
-    /// The keys of the lists in their order.
+    /// Returns the keys of the lists in their order.
     pub fn keys(&self) -> impl Iterator<Item = &[u8]> + Clone {
         self.lists.iter().map(|(list, _)| list.key.as_slice())
     }
 
-    /// Memory that the names of its keys take, in bytes.
+    /// Returns the memory that the names of its keys take, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.queue.len() + self.keys().map(<[u8]>::len).sum::<usize>() + self.index().map_or(0, <[u8]>::len)
@@ -101,10 +101,10 @@ impl JobTarget {
         Some(std::iter::once(TASKS_GO_ON.to_owned()).chain(lost).collect::<Vec<_>>().join("; "))
     }
 
-    /// The fields that a sample of such messages shows unless the command names others.
+    /// Returns the fields that a sample of such messages shows unless the command names others.
     ///
     /// # Errors
-    /// None that a caller can cause: the table of kinds names fields that exist.
+    /// No error that a caller can cause: the table of kinds names fields that exist.
     pub fn default_projection(&self) -> Result<Projection, Error> {
         Projection::of(self.messages, self.messages.spec().sample)
     }

@@ -5,19 +5,19 @@ use super::{JobKind, JobStatus, Record, Undoing};
 use crate::error::{Error, UndoError};
 use crate::moved::UNDO_MAX;
 
-/// What can be moved back.
+/// The moves of a job that can be undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undoable {
     /// The job, and how many messages it moved.
     pub undoing: Undoing,
-    /// The list that it moved them to.
+    /// The list to which it moved them.
     pub list: Vec<u8>,
     /// The undo before this one.
     pub undone_by: Option<uuid::Uuid>,
 }
 
 impl Undoable {
-    /// Of the record of the job `id`, in the database `db`.
+    /// Reads the record of the job `id`, in the database `db`.
     ///
     /// # Errors
     /// [`UndoError::Nothing`], [`UndoError::OtherDatabase`], [`UndoError::MovesUnknown`].
@@ -65,8 +65,8 @@ impl Undoable {
         Ok(undoable)
     }
 
-    /// What the undo before this one leaves to do: nothing where it completed and moved something back. One that was
-    /// cancelled, failed or was interrupted can be continued.
+    /// Returns what the undo before this one leaves to do: nothing if it completed and moved something back. An
+    /// undo that was cancelled, failed or was interrupted can be continued.
     ///
     /// # Errors
     /// [`UndoError::Already`].
@@ -80,7 +80,7 @@ impl Undoable {
         Err(UndoError::Already { id: self.undoing.job.to_string(), by, undone }.into())
     }
 
-    /// Which messages the job moved cannot be known.
+    /// Returns the error if it cannot be known which messages the job moved.
     #[must_use]
     pub fn unknown(&self, record: &Record, why: &'static str) -> Error {
         Error::Undo(UndoError::MovesUnknown {

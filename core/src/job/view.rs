@@ -57,13 +57,14 @@ impl<'a> View<'a> {
         }
     }
 
-    /// One count of what the matches belong to; `None` for jobs whose judge does not look for it: stats and undos.
+    /// Returns one count of the match notices; `None` for jobs whose judge does not look for them: stats and
+    /// undos.
     pub(super) fn match_notice(&self, count: impl Fn(&MatchNoticeCounts) -> u64) -> Option<u64> {
         let looks_for_it = self.job.judge.names.is_none() && self.start.clear_options.undo.is_none();
         looks_for_it.then(|| count(&self.counters.match_notices))
     }
 
-    /// Of an undo: how many messages are back, with those that earlier undos moved back.
+    /// For an undo: returns how many messages are back, with those that earlier undos moved back.
     pub(super) fn undone(&self) -> Option<u64> {
         let now = if self.start.dry_run { 0 } else { self.counters.deleted };
         self.start.clear_options.undo.map(|undo| undo.undone + now)
@@ -91,7 +92,8 @@ fn eta_ms(job: &Job, per_second: u64) -> Option<u64> {
 }
 
 impl Job {
-    /// Raises the progress to where the job is now. It never falls: another pass begins at the start of the queue.
+    /// Raises the progress to the present state of the job. It never falls: another pass begins at the start of
+    /// the queue.
     pub(super) fn advance_progress(&mut self) {
         let counters = self.counters();
         let done = counters.processed + counters.drifted;
@@ -109,7 +111,7 @@ impl Job {
         self.progress = self.progress.max(percent);
     }
 
-    /// The sentences that a reader of the counters should know, joined by semicolons; `None` where there are none.
+    /// Returns the notices for readers of the counters, joined by semicolons; `None` if there are none.
     #[must_use]
     pub fn notices(&self) -> Option<String> {
         let match_notices = &self.counters().match_notices;
