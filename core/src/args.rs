@@ -1,7 +1,7 @@
 //! A cursor over the arguments of one command.
 //!
-//! Keywords are compared without case, values are byte strings. The cursor hands out borrowed slices and
-//! builds no strings on the way.
+//! Keywords are compared without case, values are byte strings. The cursor returns borrowed slices and allocates
+//! no strings.
 
 use crate::error::{Error, RequestError};
 
@@ -19,7 +19,7 @@ impl<'a> Args<'a> {
         Self { all, at: 0 }
     }
 
-    /// The next argument, which stays where it is.
+    /// Returns the next argument without taking it.
     #[must_use]
     pub fn peek(&self) -> Option<&'a [u8]> {
         self.all.get(self.at).copied()
@@ -59,7 +59,7 @@ impl<'a> Args<'a> {
         })
     }
 
-    /// How many arguments are left.
+    /// Returns how many arguments are left.
     #[must_use]
     pub fn remaining(&self) -> usize {
         self.all.len() - self.at

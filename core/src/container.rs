@@ -1,4 +1,5 @@
-//! What kind of storage a command or a job is about: the member `container` of replies, and what each of them allows.
+//! The kinds of storage that a command or a job can be about: the member `container` of replies, and what each of
+//! them allows.
 
 use crate::kind::MessageKind;
 use crate::priorities::Priority;
@@ -11,14 +12,14 @@ pub enum Container {
     List,
     /// Several priority lists as the one queue that workers see.
     Lists,
-    /// kombu's hash of messages that workers hold, with its index.
+    /// kombu's hash of unacknowledged messages, with its index.
     Unacked,
     /// A sorted set of messages, such as Sidekiq's `retry`, `schedule` and `dead`.
     SortedSet,
 }
 
 impl Container {
-    /// The container of a command or of a job.
+    /// Returns the container of a command or of a job.
     ///
     /// `known` is the container where keys are no lists, `priority` which priorities were asked for, and `exists` that some key held messages when the command was accepted. `None` where neither the request nor
     /// a key tells: the key is missing, and it may come to hold anything.
@@ -32,7 +33,7 @@ impl Container {
         }
     }
 
-    /// The row of the container.
+    /// Returns the row of the container.
     #[must_use]
     pub fn spec(self) -> &'static ContainerSpec {
         match self {
@@ -43,14 +44,14 @@ impl Container {
         }
     }
 
-    /// The word in `container`.
+    /// Returns the word in `container`.
     #[must_use]
     pub fn word(self) -> &'static str {
         self.spec().word
     }
 }
 
-/// An option of commands that not every container takes. All other options are taken by all of them.
+/// An option of commands that some containers refuse. All other options are accepted by all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContainerOption {
     /// AS with this kind of messages.
@@ -99,7 +100,7 @@ impl ContainerOption {
 pub struct ContainerSpec {
     /// The word in `container`.
     pub word: &'static str,
-    /// The options that it takes, of those that not every container takes.
+    /// The options that it accepts, of those that some containers refuse.
     options: &'static [ContainerOption],
     /// What the messages of it are called in errors about options.
     pub messages: &'static str,
@@ -108,7 +109,7 @@ pub struct ContainerSpec {
 }
 
 impl ContainerSpec {
-    /// Returns the first of the options that were given and that the container does not take.
+    /// Returns the first of the given options that the container refuses.
     pub fn refused(&self, given: impl IntoIterator<Item = ContainerOption>) -> Option<ContainerOption> {
         given.into_iter().find(|option| !self.options.contains(option))
     }

@@ -1,16 +1,18 @@
-//! Long texts, cut where they are kept or repeated: their beginning, and what tells the whole from others.
+//! Long texts that are cut where they are stored or repeated: their beginning, and a digest that tells the whole
+//! text from others.
 
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
-/// How the mark of a cut text begins. It stands before the text, and begins no canonical filter: whoever pastes what
-/// is left of a filter into a command gets an error, never a filter with fewer conditions that matches more.
+/// The beginning of the mark of a cut text. It comes before the text, and no canonical filter begins with it: a
+/// user who pastes a cut filter into a command gets an error, never a filter with fewer conditions that matches
+/// more.
 const MARK: &[u8] = b"[first ";
 
-/// Returns the text as it is if it has at most `max` bytes. Otherwise returns its first `max` bytes behind a mark:
-/// `[first 4096 of 524288 bytes, SHA-256 <64 hexadecimal digits>] TASK a ...`. A text that is cut already keeps its
-/// mark, which speaks of the whole, but for the number of bytes that are left.
+/// Returns the text unchanged if it has at most `max` bytes. Otherwise returns its first `max` bytes after a mark:
+/// `[first 4096 of 524288 bytes, SHA-256 <64 hexadecimal digits>] TASK a ...`. A text that is cut already keeps
+/// its mark, which describes the whole text, except for the number of bytes that are left.
 #[must_use]
 pub fn excerpt(text: &[u8], max: usize) -> Vec<u8> {
     if let Some((of_whole, left)) = cut_before(text) {
@@ -36,7 +38,7 @@ fn marked(kept: usize, of_whole: &[u8]) -> Vec<u8> {
     [MARK, kept.to_string().as_bytes(), of_whole].concat()
 }
 
-/// What a mark says of the whole text, and what is left of the text behind the mark.
+/// Returns what a mark says about the whole text, and what is left of the text after the mark.
 fn cut_before(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let rest = text.strip_prefix(MARK)?;
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();

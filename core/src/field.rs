@@ -1,7 +1,7 @@
 //! The fields of a message: one row each. The filter's parser, samples and the documentation read this table.
 //!
-//! A row says what users call a field, what it is compared with and which part of a message it means. Where
-//! that part stands in the bytes is the business of a format (see `format`).
+//! A row says what users call a field, what it is compared with and which part of a message it means. A format
+//! knows where that part is in the bytes (see `format`).
 
 use crate::arrival::ArrivalField;
 use crate::error::{Error, FilterError};
@@ -16,7 +16,7 @@ pub enum FieldType {
     Integer,
     /// 0 or 1; a JSON `false` or `true` in the message counts as such.
     Flag,
-    /// Any JSON value: what it is compared as depends on the look of the operand.
+    /// Any JSON value: the form of the operand decides what it is compared as.
     Value,
     /// A number of milliseconds, or a number with `s`, `m`, `h` or `d`.
     Duration,
@@ -25,21 +25,21 @@ pub enum FieldType {
 /// Which part of a message a field means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
-    /// A member that tells about the task: `task`, `id`, `eta` ...
+    /// A member that describes the task: `task`, `id`, `eta` ...
     Task(&'static str),
-    /// A member that tells about the delivery: `priority`, `routing_key` ...
+    /// A member that describes the delivery: `priority`, `routing_key` ...
     Delivery(&'static str),
     /// A positional argument and what is inside it.
     Args,
     /// A keyword argument and what is inside it.
     Kwargs,
-    /// A header as it stands.
+    /// A header, unchanged.
     Headers,
-    /// A property as it stands.
+    /// A property, unchanged.
     Properties,
     /// The length of the message in bytes.
     Size,
-    /// Whether the message is no JSON object.
+    /// Whether the message is not a JSON object.
     Undecodable,
     /// When the message arrived, which an index of its list knows and no message says.
     Arrival(ArrivalField),
@@ -48,7 +48,7 @@ pub enum Source {
 /// One row of [`FIELDS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spec {
-    /// What users type; where it ends in `.N` or `.NAME` more must follow the point.
+    /// What users type; if it ends in `.N` or `.NAME`, more must follow the point.
     pub name: &'static str,
     /// What it is compared with.
     pub kind: FieldType,
@@ -64,8 +64,8 @@ const fn row(name: &'static str, kind: FieldType, source: Source, doc: &'static 
 
 /// Every field that a filter knows, in the order of the documentation.
 ///
-/// `redelivered` is absent from messages that were not; it is not taken as 0 then: absent is absent for
-/// every field, and `redelivered MISSING` finds them.
+/// `redelivered` is absent from messages that were not redelivered. It does not count as 0 then: absent is absent
+/// for every field, and `redelivered MISSING` finds them.
 pub const FIELDS: &[Spec] = &[
     row("task", FieldType::Value, Source::Task("task"), "name of the task"),
     row("id", FieldType::Value, Source::Task("id"), "id of the task"),
@@ -142,8 +142,8 @@ pub const SHORT_NAMES: &[(&str, &str)] = &[
 pub const FIELD_NAME_MAX: usize = 256;
 /// Most parts between points in a field name.
 pub const FIELD_DEPTH_MAX: usize = 16;
-/// Most places at which a field without quotes may stand, because the points between its parts may be points inside
-/// names: six parts in a row have as many.
+/// Most readings of a field without quotes, because the points between its parts may be points inside names: six
+/// parts in a row have this many.
 pub const FIELD_READINGS_MAX: usize = 32;
 
 /// A field as a user named it.
@@ -155,7 +155,7 @@ pub struct Field {
     pub kind: FieldType,
     /// The part of the message.
     pub source: Source,
-    /// For args, kwargs, headers and properties: what stands after the first point, one string per part, without
+    /// For args, kwargs, headers and properties: what follows the first point, one string per part, without
     /// quotes. Empty for all of them.
     pub path: Vec<Box<str>>,
     /// Bit n: part n of the path was typed in quotes, so that its neighbours cannot be parts of the same name.
@@ -242,21 +242,21 @@ impl Field {
             == (other.source, &other.path, other.quoted, other.any)
     }
 
-    /// A point before this part may be a point inside a name.
+    /// Returns whether a point before this part may be a point inside a name.
     fn may_join(&self, part: usize) -> bool {
         let first = usize::from(self.source == Source::Args) + 1;
         let is_quoted = |part: usize| self.quoted >> part & 1 == 1;
         part >= first && part < self.path.len() && !is_quoted(part) && !is_quoted(part - 1)
     }
 
-    /// In how many ways the name can be divided into names of members.
+    /// Returns in how many ways the name can be divided into names of members.
     fn readings(&self) -> usize {
         let points = (1..self.path.len()).filter(|part| self.may_join(*part)).count();
         1 << points.min(FIELD_DEPTH_MAX)
     }
 
-    /// The names of members on the way to the value, in each way to read the field's own path: first with each part
-    /// as a name, then with more and more of the points as points inside names.
+    /// Returns the names of members on the way to the value, for each way to read the field's path: first with
+    /// each part as a name, then with more and more of the points as points inside names.
     #[must_use]
     pub fn ways(&self) -> Vec<Vec<String>> {
         let points: Vec<usize> = (1..self.path.len()).filter(|part| self.may_join(*part)).collect();
@@ -278,7 +278,7 @@ impl Field {
     }
 }
 
-/// The row for `name`, and what follows the point where the row wants something there.
+/// Returns the row for `name`, and what follows the point if the row requires something there.
 fn find(name: &str) -> Option<(&'static Spec, Option<&str>)> {
     let group = |spec: &Spec| spec.name.strip_suffix(".NAME").or_else(|| spec.name.strip_suffix(".N"));
     let whole = FIELDS.iter().find(|spec| group(spec).is_none() && spec.name == name);
@@ -287,7 +287,7 @@ fn find(name: &str) -> Option<(&'static Spec, Option<&str>)> {
     })
 }
 
-/// The parts of a path, and whether each stood in quotes.
+/// Returns the parts of a path, and whether each was in quotes.
 fn parts(path: &str) -> Result<Vec<(Box<str>, bool)>, &'static str> {
     let mut parts = Vec::new();
     let mut rest = path;
@@ -314,7 +314,7 @@ fn parts(path: &str) -> Result<Vec<(Box<str>, bool)>, &'static str> {
     }
 }
 
-/// A part whose opening quote was read, and what follows its closing quote.
+/// Reads a part whose opening quote was read, and returns it with what follows its closing quote.
 fn quoted_part(inside: &str) -> Option<(String, &str)> {
     let mut part = String::new();
     let mut chars = inside.char_indices();

@@ -5,9 +5,9 @@
 //! libraries do, and where, was recorded from RQ 3.0.0, BullMQ 5.81.5 and 6.7.0, Bull 4.16.5, Dramatiq 2.2.1, SAQ 0.26.4 and arq 0.28,
 //! and read in the sources of Asynq (`internal/base/base.go`) and Bee-Queue (`lib/queue.js`).
 
-/// Longest element that is taken for an id, bytes.
+/// Longest element that can be an id, bytes.
 pub const ID_MAX: usize = 256;
-/// Ids of one list whose jobs are looked for.
+/// Ids of one list whose jobs are looked up.
 pub const IDS_LOOKED_UP: usize = 8;
 
 /// A library that keeps jobs and ids apart.
@@ -19,7 +19,7 @@ pub enum Library {
     Asynq,
     /// Bee-Queue.
     BeeQueue,
-    /// BullMQ and Bull, which look the same from here.
+    /// BullMQ and Bull, which look the same in Redis.
     Bull,
     /// Dramatiq.
     Dramatiq,
@@ -30,7 +30,7 @@ pub enum Library {
 }
 
 impl Library {
-    /// What people call it.
+    /// Returns its usual name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -44,7 +44,7 @@ impl Library {
         }
     }
 
-    /// Where it keeps a job.
+    /// Returns where it stores a job.
     #[must_use]
     pub fn records(self) -> &'static str {
         match self {
@@ -58,7 +58,7 @@ impl Library {
         }
     }
 
-    /// How the names of its lists begin where nobody configured another prefix.
+    /// Returns how the names of its lists begin unless another prefix was configured.
     fn default_prefix(self) -> &'static [u8] {
         match self {
             Self::Rq => b"rq:",
@@ -71,7 +71,8 @@ impl Library {
         }
     }
 
-    /// The list is named as this library names its lists by default. Where a job must not be looked at, that decides.
+    /// Returns whether the list is named as this library names its lists by default. It decides if a job may not
+    /// be looked up.
     #[must_use]
     pub fn names_so(self, list: &[u8]) -> bool {
         list.starts_with(self.default_prefix())
@@ -92,7 +93,7 @@ impl Library {
     }
 }
 
-/// How a job is kept.
+/// How a job is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept<'a> {
     /// A hash of its own, with all of these fields.
@@ -106,7 +107,7 @@ pub enum Kept<'a> {
 /// One place where the job of an id may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LookUp<'a> {
-    /// Whose job that is.
+    /// The library whose job it is.
     pub library: Library,
     /// The key.
     pub key: Vec<u8>,
@@ -114,7 +115,7 @@ pub struct LookUp<'a> {
     pub kept: Kept<'a>,
 }
 
-/// Whether these bytes may be an id: a short text that is no JSON object.
+/// Returns whether these bytes can be an id: a short text that is not a JSON object.
 #[must_use]
 pub fn may_be_id(element: &[u8]) -> bool {
     !element.is_empty() && element.len() <= ID_MAX && !element.trim_ascii_start().starts_with(b"{")

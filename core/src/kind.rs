@@ -1,10 +1,10 @@
-//! The kinds of messages that are understood, a row each: what writes them, and from which end its workers take
-//! them. Where the fields stand in their bytes is the business of a format (see `format`).
+//! The message kinds, one row each: the library that writes them, and the end from which its workers pop. A format
+//! knows where the fields are in their bytes (see `format`).
 
 use crate::error::{Error, RequestError};
 use crate::queue::End;
 
-/// What writes the messages of a queue.
+/// The library that writes the messages of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum MessageKind {
     /// Celery over kombu's Redis transport.
@@ -14,44 +14,44 @@ pub enum MessageKind {
     Sidekiq,
     /// Resque, and ActiveJob on it.
     Resque,
-    /// No messages: ids of jobs that are kept elsewhere (see [`crate::ids`]). Read as Celery's, so that nothing is known of
-    /// them but their bytes and that they are no JSON objects.
+    /// Not messages, but ids of jobs that are stored elsewhere (see [`crate::ids`]). They are read as Celery's
+    /// messages, so that nothing is known of them but their bytes and that they are not JSON objects.
     Ids,
-    /// Celery's messages that workers hold, as kombu keeps them in a hash. The type of the key tells it; there is no
-    /// word for it behind AS.
+    /// Celery's unacknowledged messages, as kombu stores them in a hash. The type of the key determines it; AS has
+    /// no word for it.
     Unacked,
 }
 
-/// A kind as users see it.
+/// A message kind as users see it.
 #[derive(Debug, Clone, Copy)]
 pub struct KindSpec {
     /// The kind.
     pub kind: MessageKind,
-    /// Its name behind AS.
+    /// Its name after AS.
     pub name: &'static str,
-    /// The end that its workers pop from: what is there runs next.
+    /// The consumer end: the message there runs next.
     pub consumer_end: End,
-    /// The fields of a sample row for which none were asked.
+    /// The fields of a sample row if none were requested.
     pub sample: &'static [&'static [u8]],
 }
 
-/// The fields of a sample row of Celery's messages for which none were asked.
+/// The fields of a sample row of Celery's messages if none were requested.
 pub const DEFAULT_FIELDS: &[&[u8]] =
     &[b"task", b"id", b"repoid", b"commitid", b"ownerid", b"pullid", b"retries", b"eta", b"redelivered"];
 
-/// What is shown of a job that has nothing but positional arguments.
+/// The fields that are shown of a job that has only positional arguments.
 const POSITIONAL: &[&[u8]] = &[b"task", b"id", b"args.0", b"args.1", b"args.2", b"args.3", b"retries"];
 
-/// Every kind; the first is what a message is taken for where nothing else is said.
+/// Every kind. The first one is the default.
 pub const KINDS: [KindSpec; 4] = [
     KindSpec { kind: MessageKind::Celery, name: "celery", consumer_end: End::Tail, sample: DEFAULT_FIELDS },
     KindSpec { kind: MessageKind::Sidekiq, name: "sidekiq", consumer_end: End::Tail, sample: POSITIONAL },
     KindSpec { kind: MessageKind::Resque, name: "resque", consumer_end: End::Head, sample: POSITIONAL },
-    // Which end runs next depends on the library: from the tail it is as good as from the head.
+    // Which end runs next depends on the library, so the tail is as good as the head.
     KindSpec { kind: MessageKind::Ids, name: "ids", consumer_end: End::Tail, sample: &[b"undecodable"] },
 ];
 
-/// What Celery's messages are where workers hold them. There is no end that runs next.
+/// Celery's messages while they are unacknowledged. There is no end that runs next.
 static UNACKED: KindSpec = KindSpec {
     kind: MessageKind::Unacked,
     name: "celery",
@@ -72,11 +72,11 @@ static UNACKED: KindSpec = KindSpec {
 
 /// The names of [`KINDS`], in their order.
 pub const NAMES: &[&str] = &[KINDS[0].name, KINDS[1].name, KINDS[2].name, KINDS[3].name];
-/// Those of them that messages may be taken for where a command does not say: ids are meant only where somebody says so.
+/// The kinds that can be expected by default: ids are meant only if the command says so.
 pub const MESSAGE_NAMES: &[&str] = &[KINDS[0].name, KINDS[1].name, KINDS[2].name];
 
 impl MessageKind {
-    /// Its row.
+    /// Returns its row.
     #[must_use]
     pub fn spec(self) -> &'static KindSpec {
         match self {
@@ -88,7 +88,7 @@ impl MessageKind {
         }
     }
 
-    /// Reads the name behind AS, in any case.
+    /// Reads the name after AS, in any case.
     ///
     /// # Errors
     /// [`RequestError::UnknownChoice`].

@@ -1,8 +1,8 @@
-//! The meaning of qadmin, without a server.
+//! The server-independent core of qadmin: parsing, filtering, scanning, and the state of jobs.
 //!
-//! Everything that decides what a command means, which message matches, where a scan stands and how a
-//! job ends lives here; nothing here knows Redis, reads a clock or keeps a global. The module crate feeds
-//! it requests, an opened queue and the time, and turns what it answers into replies.
+//! This crate decides what a command means, which message matches, where a scan is and how a job ends. It knows no
+//! Redis, reads no clock and keeps no global. The module crate gives it requests, an opened queue and the time,
+//! and turns its results into replies.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::too_many_lines, reason = "a test may be one table of cases"))]
 

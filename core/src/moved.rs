@@ -1,27 +1,28 @@
-//! Which messages a job moved to another list: what it writes down of each of them, and what an undo makes of that.
+//! Which messages a job moved to another list: what its journal says about each of them, and how an undo uses
+//! that.
 //!
-//! A message is known by a digest of its bytes, the whole XXH3-64. While a job moves messages it appends the digests
-//! to a list of its own in the keyspace (its *journal*), in the unit that moves them. An undo reads the journal into
-//! [`Claims`] and takes a message out of the list only where a claim to it is left. It appends the digests of what it
-//! moved back to the same journal, so that an undo that ended half-way can be continued.
+//! A message is identified by a digest of its bytes, the whole XXH3-64. While a job moves messages it appends the
+//! digests to a list of its own in the keyspace (its *journal*), in the unit that moves them. An undo reads the
+//! journal into [`Claims`] and removes a message from the list only if a claim to it is left. It appends the
+//! digests of what it moved back to the same journal, so that an undo that ended half-way can be continued.
 //!
-//! Two messages of the same bytes are one and the same here: of three equal ones in the list an undo takes as many as the
-//! job moved there, whichever they are.
+//! Two messages with the same bytes are not told apart: of three equal ones in the list an undo moves back as many
+//! as the job moved there, whichever they are.
 
-/// Most digests in one element of a journal: what is read at once is 4 KiB.
+/// Most digests in one element of a journal: one read is 4 KiB.
 const CHUNK: usize = 512;
 /// Bytes of one digest.
 const DIGEST: usize = 8;
 /// The most messages whose move can be undone by one job: their claims take about 24 bytes each while it runs.
 pub const UNDO_MAX: u64 = 20_000_000;
 
-/// What a journal knows a message by.
+/// Returns the digest by which a journal identifies a message.
 #[must_use]
 pub fn digest(message: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(message)
 }
 
-/// The way that messages took.
+/// The direction of a move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// From the queue to the other list.
@@ -40,7 +41,8 @@ impl Way {
     }
 }
 
-/// The elements that are appended to a journal for these digests: a sign, then eight bytes each, little-endian.
+/// Returns the elements that are appended to a journal for these digests: a sign, then eight bytes each,
+/// little-endian.
 pub fn elements(way: Way, digests: &[u64]) -> impl Iterator<Item = Vec<u8>> + '_ {
     digests.chunks(CHUNK).map(move |chunk| {
         let mut element = Vec::with_capacity(1 + chunk.len() * DIGEST);
@@ -50,31 +52,32 @@ pub fn elements(way: Way, digests: &[u64]) -> impl Iterator<Item = Vec<u8>> + '_
     })
 }
 
-/// Places of one page, 64 KiB.
+/// Slots of one page, 64 KiB.
 const PAGE: usize = if cfg!(test) { 4 } else { 4_096 };
 
-/// One digest, and one more than the number of messages with it that may still be taken; 0 in a place that is free.
+/// One digest, and one more than the number of messages with it that may still be moved back; 0 in a free slot.
 type Place = (u64, u32);
 
-/// The messages that an undo may take: each as often as the job moved it and no undo has moved it back.
+/// The messages that an undo may move back: each as often as the job moved it and no undo has moved it back.
 ///
-/// A table of a fixed size, made a page at a time where digests fall: one that grew would move all its entries in one
-/// slice. A third of its places stay free at least, so that a search is short.
+/// It is a table of a fixed size, whose pages are allocated when the first digest falls into them, because a table
+/// that grew would move all its entries in one slice. At least a third of its slots are always free, so that a
+/// search is short.
 #[derive(Debug)]
 pub struct Claims {
     pages: Vec<Vec<Place>>,
     /// Different digests in the table.
     len: usize,
-    /// Messages that may still be taken.
+    /// Messages that may still be moved back.
     left: u64,
     /// Messages that the journal says were moved.
     moved: u64,
-    /// Claims used since the last [`Claims::confirm`], by their places.
+    /// Claims used since the last [`Claims::confirm`], by their slots.
     used: Vec<usize>,
 }
 
 impl Claims {
-    /// Room for the claims of a job that moved so many messages.
+    /// Creates room for the claims of a job that moved this many messages.
     #[must_use]
     pub fn new(moved: u64) -> Self {
         let most = usize::try_from(moved).unwrap_or(usize::MAX / 4);
@@ -82,20 +85,20 @@ impl Claims {
         Self { pages: vec![Vec::new(); pages], len: 0, left: 0, moved: 0, used: Vec::new() }
     }
 
-    /// Messages that may still be taken.
+    /// Returns the number of messages that may still be moved back.
     #[must_use]
     pub fn left(&self) -> u64 {
         self.left
     }
 
-    /// Messages that the journal, as far as it was read, says were moved.
+    /// Returns the number of moved messages in the journal, as far as it was read.
     #[must_use]
     pub fn moved(&self) -> u64 {
         self.moved
     }
 
-    /// Reads one element of a journal, the elements in their order. False where it is not one, or tells of more messages
-    /// than the job moved: then nothing is known for sure.
+    /// Reads one element of a journal; elements must be read in their order. Returns false if it is not an
+    /// element, or if the journal has more messages than the job moved: then nothing is certain.
     #[must_use]
     pub fn read(&mut self, element: &[u8]) -> bool {
         let Some((sign, digests)) = element.split_first() else { return false };
@@ -108,19 +111,20 @@ impl Claims {
         })
     }
 
-    /// Takes a message if a claim to it is left; says whether it is. It counts as taken from [`Claims::confirm`] on.
+    /// Uses a claim to a message if one is left; returns whether it did. It is final after [`Claims::confirm`].
     pub fn claim(&mut self, digest: u64) -> bool {
         let taken = self.take(digest);
         self.used.extend(taken);
         taken.is_some()
     }
 
-    /// What was claimed was moved.
+    /// Makes the used claims final, because their messages were moved.
     pub fn confirm(&mut self) {
         self.used.clear();
     }
 
-    /// What was claimed since the last [`Claims::confirm`] was not moved: the claims are there again.
+    /// Releases the claims that were used since the last [`Claims::confirm`], because their messages were not
+    /// moved.
     pub fn give_back(&mut self) {
         while let Some(place) = self.used.pop() {
             self.pages[place / PAGE][place % PAGE].1 += 1;
@@ -157,7 +161,7 @@ impl Claims {
         Some(place)
     }
 
-    /// Where a digest is, or the free place where it would be.
+    /// Returns the slot of a digest, or the free slot where it would be added.
     fn place(&self, digest: u64) -> usize {
         let places = self.pages.len() * PAGE;
         let mut place = usize::try_from(digest % places as u64).unwrap_or_default();

@@ -1,10 +1,10 @@
-//! Names that somebody may have meant: how near one name is to another.
+//! Similar names that a user may have meant.
 
 /// Longest name that is compared, bytes.
 const NAME_MAX: usize = 256;
 
-/// Single bytes that are to be put in, left out or changed to turn one name into the other, if these are one or two: with
-/// short names one alone, for almost any two of those are near.
+/// Returns the number of single bytes that have to be inserted, removed or changed to turn one name into the
+/// other, if it is one or two; for short names only one, because almost any two of those are similar.
 #[must_use]
 pub fn edits(one: &[u8], other: &[u8]) -> Option<usize> {
     let most = if one.len().min(other.len()) <= 4 { 1 } else { 2 };
@@ -24,7 +24,8 @@ pub fn edits(one: &[u8], other: &[u8]) -> Option<usize> {
     row.last().copied().filter(|edits| (1..=most).contains(edits))
 }
 
-/// How near a task's name is to the one that was asked for, 0 the nearest; `None` for another name.
+/// Returns how similar the name of a task is to the requested one, 0 the most similar; `None` for a different
+/// name.
 #[must_use]
 pub fn task(asked: &[u8], there: &[u8]) -> Option<usize> {
     let inside = |long: &[u8], short: &[u8]| {
@@ -41,7 +42,8 @@ pub fn task(asked: &[u8], there: &[u8]) -> Option<usize> {
     }
 }
 
-/// How near the name of a key is to that of a missing queue, 0 the nearest; `None` for another name.
+/// Returns how similar the name of a key is to that of a missing queue, 0 the most similar; `None` for a different
+/// name.
 #[must_use]
 pub fn queue(asked: &[u8], there: &[u8]) -> Option<usize> {
     let behind_prefix = |long: &[u8], short: &[u8]| {
@@ -58,7 +60,7 @@ pub fn queue(asked: &[u8], there: &[u8]) -> Option<usize> {
     }
 }
 
-/// The keys under which libraries keep a queue of this name.
+/// Returns the keys under which libraries store a queue of this name.
 #[must_use]
 pub fn queue_keys(name: &[u8]) -> Vec<Vec<u8>> {
     [

@@ -1,8 +1,8 @@
-//! Why nothing matches: what messages look like that were looked at beside what the filter asks for.
+//! Explains why nothing matches, by comparing messages with what the filter asks for.
 //!
-//! A count of 0 is the answer to a wrong question as often as to a right one: a task's name with a letter too few, a pattern behind
-//! TASK, a number compared with a text. [`NoMatchReasons`] looks at some messages and names the first such reason that it finds. It
-//! never decides about a message.
+//! A count of 0 often answers a wrong question: the name of a task lacks a letter, a pattern follows TASK, a
+//! number is compared with a text. [`NoMatchReasons`] reads some messages and names the first such reason that it
+//! finds. It never decides about a message.
 
 use std::collections::HashMap;
 
@@ -16,9 +16,9 @@ use crate::near;
 
 /// Names of tasks that are remembered.
 const NAMES_MAX: usize = 64;
-/// Names of tasks that a sentence shows.
+/// Names of tasks that a text shows.
 const NAMES_SHOWN: usize = 3;
-/// Conditions that are looked at.
+/// Conditions that are examined.
 const CONDITIONS_MAX: usize = 16;
 /// Longest name or value that is remembered, bytes.
 const SHOWN_MAX: usize = 100;
@@ -44,7 +44,7 @@ impl Values {
                 Shape::Null => (&mut self.absent, None),
                 Shape::Number => (&mut self.numbers, Some(raw.to_vec())),
                 Shape::Text => (&mut self.texts, Some(decode_lossy(inner(raw), SHOWN_MAX).into_bytes())),
-                // A scalar that a library has wrapped is not told by its JSON.
+                // The JSON of a scalar that a library has wrapped does not show its type.
                 Shape::Compound if is_wrapped(raw) => (&mut self.unknown, None),
                 Shape::Bool | Shape::Compound => (&mut self.others, Some(raw.to_vec())),
             },
@@ -71,7 +71,7 @@ struct Asked {
 }
 
 impl Asked {
-    /// What is to be said of it, if all values that were seen are of another type.
+    /// Returns the reason, if all values that were seen are of another type.
     fn explain(&self) -> Option<String> {
         let Values { numbers, texts, others, unknown, absent, example } = &self.values;
         let is_number = std::str::from_utf8(&self.operand).is_ok() && Decimal::parse(&self.operand).is_some();
@@ -103,11 +103,11 @@ impl Asked {
     }
 }
 
-/// Looks at messages of which none matches.
+/// Reads messages of which none matches.
 #[derive(Debug)]
 pub struct NoMatchReasons {
     reader: Reader,
-    /// The messages are those that workers hold.
+    /// The messages are unacknowledged messages.
     is_held: bool,
     task: Option<Vec<u8>>,
     asked: Vec<Asked>,
@@ -119,7 +119,7 @@ pub struct NoMatchReasons {
 }
 
 impl NoMatchReasons {
-    /// One for messages that were taken for a kind, and a filter that none of them matched.
+    /// Creates one for messages of a kind, and a filter that none of them matched.
     #[must_use]
     pub fn new(kind: MessageKind, filter: &Filter) -> Self {
         let mut conditions = comparisons(&filter.canonical());
@@ -148,7 +148,7 @@ impl NoMatchReasons {
         }
     }
 
-    /// Looks at one message; says how many bytes were decoded for that.
+    /// Reads one message; returns how many bytes were decoded for it.
     pub fn examine(&mut self, message: &[u8]) -> usize {
         self.examined += 1;
         if !self.reader.envelope(message) {
@@ -193,7 +193,7 @@ impl NoMatchReasons {
         }
     }
 
-    /// The first reason that is true of what was looked at, in one line of printable ASCII.
+    /// Returns the first reason that is true of the messages that were read, in one line of printable ASCII.
     #[must_use]
     pub fn explain(&self) -> Option<String> {
         let pattern = self.task.as_ref().filter(|task| task.iter().any(|b| b"*?".contains(b)));
@@ -281,7 +281,7 @@ fn comparisons(canonical: &[u8]) -> Vec<(Field, Vec<u8>)> {
     found
 }
 
-/// The words of a canonical text, without the quotes that stand around a whole word.
+/// Returns the words of a canonical text, without the quotes around a whole word.
 fn split(text: &[u8]) -> Vec<Vec<u8>> {
     let mut words = Vec::new();
     let mut rest = text;

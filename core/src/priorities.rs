@@ -1,7 +1,7 @@
-//! Queues with priorities, as kombu keeps them on Redis: one list for each step.
+//! Queues with priorities, as kombu stores them in Redis: one list for each step.
 //!
-//! The list of step 0 has the queue's own name; the others have the name, a separator and the step. Workers look into
-//! them in the order of the steps and take what they find first (`_q_for_pri` and `_brpop_start` of
+//! The list of step 0 has the queue's own name; the others have the name, a separator and the step. Workers read
+//! them in the order of the steps and pop the first message that they find (`_q_for_pri` and `_brpop_start` of
 //! `kombu.transport.redis`, kombu 5.7).
 
 use crate::error::{Error, RequestError, TargetError};
@@ -10,12 +10,12 @@ use crate::error::{Error, RequestError, TargetError};
 pub const SEPARATOR: &[u8] = b"\x06\x16";
 /// Longest separator, bytes.
 pub const SEPARATOR_MAX: usize = 16;
-/// The steps where nothing else is said, in the order in which workers look into their lists.
+/// The default steps, in the order in which workers read their lists.
 pub const STEPS: &[u8] = &[0, 3, 6, 9];
-/// Most steps: lists that one command goes over.
+/// Most steps: the most lists that one command covers.
 pub const STEPS_MAX: usize = 16;
 
-/// What a command is about, of a queue with priorities.
+/// The priorities that a command covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Priority {
     /// The lists of all steps, as the one queue that workers see.
@@ -47,16 +47,16 @@ impl Priority {
     }
 }
 
-/// One of the lists that a job goes over.
+/// One of the lists that a job covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List {
     /// Its key.
     pub key: Vec<u8>,
-    /// The step whose messages it holds, where the command asked for priorities.
+    /// The step whose messages it holds, if the command has PRIORITY.
     pub step: Option<u8>,
 }
 
-/// How the lists of a queue with priorities are called, and which there are.
+/// The separator and the steps of queues with priorities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Priorities {
     separator: Short<SEPARATOR_MAX>,
@@ -73,7 +73,7 @@ impl Priorities {
     /// With another separator.
     ///
     /// # Errors
-    /// A sentence about what would be right.
+    /// A text that says what would be valid.
     pub fn set_separator(&mut self, text: &[u8]) -> Result<(), &'static str> {
         if text.is_empty() || text.len() > SEPARATOR_MAX {
             return Err("must be 1 to 16 bytes");
@@ -85,7 +85,7 @@ impl Priorities {
     /// With other steps.
     ///
     /// # Errors
-    /// A sentence about what would be right.
+    /// A text that says what would be valid.
     pub fn set_steps(&mut self, text: &[u8]) -> Result<(), &'static str> {
         let what = "must be 1 to 16 different numbers from 0 to 255, separated by spaces";
         let mut steps = Vec::new();
@@ -101,19 +101,19 @@ impl Priorities {
         Ok(())
     }
 
-    /// What stands between a queue's name and a step.
+    /// Returns what separates a queue's name from a step.
     #[must_use]
     pub fn separator(&self) -> &[u8] {
         self.separator.bytes()
     }
 
-    /// The steps in the order in which workers look into their lists, as the setting shows them.
+    /// Returns the steps in the order in which workers read their lists, as the setting shows them.
     #[must_use]
     pub fn steps_text(&self) -> String {
         self.steps.bytes().iter().map(u8::to_string).collect::<Vec<_>>().join(" ")
     }
 
-    /// The key of the list of one step.
+    /// Returns the key of the list of one step.
     fn key(&self, queue: &[u8], step: u8) -> Vec<u8> {
         match step {
             0 => queue.to_vec(),
@@ -121,7 +121,7 @@ impl Priorities {
         }
     }
 
-    /// The queue and the step whose list this is, unless it is the one of step 0.
+    /// Returns the queue and the step of this list, unless it is the list of step 0.
     #[must_use]
     pub fn step_of<'a>(&self, name: &'a [u8]) -> Option<(&'a [u8], u8)> {
         let separator = self.separator();
@@ -130,10 +130,10 @@ impl Priorities {
         Some((&name[..at], u8::try_from(step).ok()?))
     }
 
-    /// The lists that a command about a queue goes over, in the order in which workers look into them.
+    /// Returns the lists that a command about a queue covers, in the order in which workers read them.
     ///
     /// # Errors
-    /// [`TargetError::UnknownStep`]; [`TargetError::PriorityOfList`] where the name is the one of a list of some step.
+    /// [`TargetError::UnknownStep`]; [`TargetError::PriorityOfList`] if the name is that of the list of some step.
     pub fn lists(&self, queue: &[u8], priority: Option<Priority>) -> Result<Vec<List>, Error> {
         let list = |step| List { key: self.key(queue, step), step: Some(step) };
         match priority {
@@ -149,8 +149,8 @@ impl Priorities {
         }
     }
 
-    /// The other lists of the queue that these lists belong to: its own and those of the steps that are set and of all
-    /// others from 1 to 9, for the app may have chosen others than those that are set.
+    /// Returns the other lists of the queue to which these lists belong: its own, those of the configured steps,
+    /// and those of all others from 1 to 9, because the app may use other steps than the setting.
     #[must_use]
     pub fn others(&self, lists: &[&[u8]]) -> Vec<Vec<u8>> {
         let Some(first) = lists.first() else { return Vec::new() };

@@ -1,16 +1,16 @@
-//! The words for a queue that every part shares.
+//! The ends of a queue, which every part of the program uses.
 
-/// A side of the list that is the queue.
+/// One of the two ends of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// Index 0: where Celery's producers push.
     Head,
-    /// Index -1, the next end: where Celery's workers pop.
+    /// Index -1: where Celery's workers pop.
     Tail,
 }
 
 impl End {
-    /// As Redis calls it.
+    /// Returns the name that Redis uses.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -19,13 +19,13 @@ impl End {
         }
     }
 
-    /// The other way.
+    /// Reads that name.
     #[must_use]
     pub fn parse(word: &[u8]) -> Option<Self> {
         [Self::Head, Self::Tail].into_iter().find(|end| end.word().as_bytes() == word)
     }
 
-    /// The index (0 = head) of the message at a distance from this end of a list of `len` messages.
+    /// Returns the index (0 = head) of the message at a distance from this end of a list of `len` messages.
     #[must_use]
     pub fn index(self, distance: u64, len: u64) -> u64 {
         match self {
@@ -34,7 +34,7 @@ impl End {
         }
     }
 
-    /// The other side.
+    /// Returns the other end.
     #[must_use]
     pub fn other(self) -> Self {
         match self {

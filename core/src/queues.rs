@@ -1,4 +1,5 @@
-//! The queues of a keyspace: what kombu's key names say, and rows from what a walk over the keys came across.
+//! The queues of a keyspace: what the names of kombu's keys mean, and rows from what a walk over the keys has
+//! found.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,7 +11,7 @@ use crate::kind::MessageKind;
 use crate::priorities::Priority;
 use crate::reply::Reply;
 
-/// What the key of a set of bindings holds, behind the prefix that all keys of an app may have.
+/// The name of a set of bindings, after the prefix that all keys of an app can have.
 const BINDING: &[u8] = b"_kombu.binding.";
 
 /// Queues that one reply lists; the deepest ones.
@@ -20,13 +21,13 @@ pub const FOUND_MAX: usize = 4_096;
 /// Bytes of their names.
 pub const FOUND_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// The prefix of the app whose bindings this set holds.
+/// Returns the prefix of the app whose bindings this set holds.
 #[must_use]
 pub fn binding_prefix(key: &[u8]) -> Option<&[u8]> {
     key.windows(BINDING.len()).position(|bytes| bytes == BINDING).map(|at| &key[..at])
 }
 
-/// The queue of a binding: what stands behind routing key and pattern, each with the separator behind it.
+/// Returns the queue of a binding: what follows routing key and pattern, each with the separator after it.
 #[must_use]
 pub fn bound_queue<'a>(member: &'a [u8], separator: &[u8]) -> Option<&'a [u8]> {
     let after = |rest: &[u8]| {
@@ -36,18 +37,18 @@ pub fn bound_queue<'a>(member: &'a [u8], separator: &[u8]) -> Option<&'a [u8]> {
     Some(&pattern[after(pattern)?..])
 }
 
-/// What a look at the ends of one list told.
+/// What reading the ends of one list showed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Glance {
     /// Messages in it.
     pub depth: u64,
-    /// Messages that were looked at.
+    /// Messages that were read.
     pub sampled: u64,
     /// Their bytes.
     pub sampled_bytes: u64,
     /// Task of the message that runs next.
     pub task: Option<Vec<u8>>,
-    /// The kind that these messages look like, where it is not the one that messages are taken for, or `ids`.
+    /// The kind that these messages look like, if it is not the expected one, or `ids`.
     pub looks_like: Option<&'static str>,
     /// What its index says, if it has one that can answer.
     pub ages: Option<Ages>,
@@ -60,7 +61,7 @@ impl Glance {
     }
 }
 
-/// Reads the message that runs next: whether its list looks like a queue, and which task that is.
+/// Reads the message that runs next: whether its list looks like a queue, and which task it has.
 #[derive(Debug)]
 pub struct NextMessage(Projection);
 
@@ -73,9 +74,9 @@ impl NextMessage {
         Projection::of(kind, &[b"undecodable", b"task"]).map(Self)
     }
 
-    /// The task, if there is one; `None` for what is no message.
+    /// Returns the task, if there is one; `None` for an element that is not a message.
     pub fn task(&mut self, message: &[u8]) -> Option<Option<Vec<u8>>> {
-        // Most lists that are no queues are told by their first byte.
+        // Most lists that are not queues are recognised by their first byte.
         if message.iter().find(|b| !b.is_ascii_whitespace()) != Some(&b'{') {
             return None;
         }
@@ -107,7 +108,7 @@ impl Queue {
         self.lists().map(|list| list.depth).sum()
     }
 
-    /// `None` where a binding alone names it: none of its lists exists.
+    /// `None` if only a binding names it: none of its lists exists.
     fn container(&self) -> Option<Container> {
         let priority = (!self.steps.is_empty()).then_some(Priority::All);
         Container::of(self.is_sorted_set.then_some(Container::SortedSet), priority, self.depth() > 0)
@@ -118,7 +119,7 @@ impl Queue {
             .steps
             .iter()
             .map(|(step, list)| Reply::map().with("step", *step).with("depth", list.depth).build());
-        // Workers look at the queue's own list first, then at the steps in their order.
+        // Workers read the queue's own list first, then the steps in their order.
         let next = self.lists().find(|list| list.depth > 0);
         let map = Reply::map()
             .with("queue", name)
@@ -140,7 +141,7 @@ impl Queue {
     }
 }
 
-/// What a walk has come across so far.
+/// What a walk has found so far.
 #[derive(Debug, Default)]
 pub struct FoundQueues {
     queues: HashMap<Vec<u8>, Queue>,
@@ -149,8 +150,8 @@ pub struct FoundQueues {
 }
 
 impl FoundQueues {
-    /// A list that looks like a queue, as one of its own or as the priority list of another one. Again, if the walk
-    /// comes across it again.
+    /// Adds a list that looks like a queue: as a queue of its own or as the priority list of one. The walk may
+    /// find it more than once.
     pub fn list(&mut self, name: &[u8], step: Option<u64>, glance: Glance) {
         if let Some(queue) = self.queue(name) {
             match step {
@@ -176,7 +177,7 @@ impl FoundQueues {
         }
     }
 
-    /// Something was not looked at.
+    /// Notes that something was not read.
     pub fn cut(&mut self) {
         self.cut = true;
     }
@@ -192,7 +193,7 @@ impl FoundQueues {
         Some(self.queues.entry(name.to_vec()).or_default())
     }
 
-    /// The rows, deepest first, then by name; and whether they are all that a whole walk finds.
+    /// Returns the rows, deepest first, then by name; and whether they are all that a whole walk finds.
     #[must_use]
     pub fn rows(&self) -> (Vec<Reply>, bool) {
         let mut queues: Vec<_> =

@@ -1,4 +1,4 @@
-//! A reply as a tree that knows no protocol; the module turns it into RESP, [`Reply::to_json`] into JSON.
+//! A reply as a tree, independent of the protocol. The module turns it into RESP, [`Reply::to_json`] into JSON.
 
 mod json;
 
@@ -11,7 +11,7 @@ pub enum Reply {
     List(Vec<Reply>),
     /// A 64-bit signed integer.
     Int(i64),
-    /// Bytes as they are: a bulk string.
+    /// Bytes, unchanged: a bulk string.
     Text(Vec<u8>),
     /// Absent.
     Null,
@@ -42,7 +42,7 @@ impl Reply {
         value.map_or(Self::Null, Into::into)
     }
 
-    /// What names and texts in it take, bytes.
+    /// Returns how many bytes the names and texts in it take.
     #[must_use]
     pub fn bytes(&self) -> usize {
         match self {
@@ -56,10 +56,10 @@ impl Reply {
     /// One line of JSON with the same members in the same order.
     ///
     /// - Integers beyond 2^53-1 in either direction become strings: a browser would round them.
-    /// - Bytes that are not UTF-8 show as U+FFFD. In a map the member `<name>_b64` right behind holds them
-    ///   whole, in base64 (standard alphabet, padded). For a member that is a list with such bytes among
-    ///   its elements, the twin is a list of the same length, null where the element is whole. A list
-    ///   within a list has no name that a twin could carry: there U+FFFD is all that shows.
+    /// - Bytes that are not UTF-8 are shown as U+FFFD. In a map the member `<name>_b64` right after holds them
+    ///   whole, in base64 (standard alphabet, padded). For a member that is a list with such bytes among its
+    ///   elements, that member is a list of the same length, null where the element is whole. A list within a list
+    ///   has no name for such a member: there only U+FFFD is shown.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         json::write(self)
@@ -109,14 +109,14 @@ impl From<i32> for Reply {
     }
 }
 
-/// A counter; one that no signed integer holds shows as the largest.
+/// A counter; one that does not fit a signed integer is shown as the largest.
 impl From<u64> for Reply {
     fn from(n: u64) -> Self {
         Self::Int(i64::try_from(n).unwrap_or(i64::MAX))
     }
 }
 
-/// A counter; one that no signed integer holds shows as the largest.
+/// A counter; one that does not fit a signed integer is shown as the largest.
 impl From<usize> for Reply {
     fn from(n: usize) -> Self {
         Self::Int(i64::try_from(n).unwrap_or(i64::MAX))

@@ -5,25 +5,25 @@
 //! `RM_GetModuleUserACLString` (`ACLDescribeUser`, Redis 7.0 to 8.0 and Valkey 7.2 to 9.1), which the server itself
 //! reads again when it loads an ACL file.
 
-/// What the rules of one user say.
+/// What the rules of one user permit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
-    /// False if the user is switched off: nobody can log in as this user.
+    /// False if the user is disabled: nobody can log in as this user.
     pub enabled: bool,
     /// The root rules first, then each selector, as text that `RM_SetModuleUserACLString` reads.
     pub selectors: Vec<String>,
 }
 
 impl Rules {
-    /// Takes the description of a user apart. Names, flags and passwords are left out of the selectors: they say who
-    /// somebody is, and not what they may do.
+    /// Takes the description of a user apart. Names, flags and passwords are left out of the selectors: they
+    /// identify the user, and permit nothing.
     #[must_use]
     pub fn parse(description: &[u8]) -> Self {
         let mut enabled = true;
         let mut root = String::new();
         let mut others: Vec<String> = Vec::new();
         let mut inside = false;
-        // No rule holds white space: the server refuses patterns that do (`ACLStringHasSpaces`).
+        // No rule contains white space: the server refuses patterns that do (`ACLStringHasSpaces`).
         for word in description.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
             let mut word = word;
             if !inside && word[0] == b'(' {

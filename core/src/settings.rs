@@ -1,7 +1,7 @@
-//! The settings as data: one row each feeds registration, `CONFIG SET`, the module's load arguments and
-//! the documentation.
+//! The settings as data: registration, `CONFIG SET`, the load arguments of the module and the documentation read
+//! one row each.
 //!
-//! To add a setting: a constant, a row and a getter here; the row's place is its index for good.
+//! To add a setting: a constant, a row and a getter here; the position of the row is its index for good.
 
 use crate::args::parse_u64;
 use crate::error::{Error, SettingError};
@@ -9,12 +9,12 @@ use crate::index::Definition;
 use crate::kind::{self, MessageKind};
 use crate::priorities::{Priorities, SEPARATOR};
 
-/// One setting. All are integers; those with words show and take the word in that place instead.
+/// One setting. All are integers; a setting with words shows and accepts the word at that position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SettingSpec {
-    /// The name behind `qadmin.` and in the load arguments.
+    /// The name after `qadmin.` and in the load arguments.
     pub name: &'static str,
-    /// The value where nothing else is said.
+    /// The default value.
     pub default: i64,
     /// Smallest accepted value.
     pub min: i64,
@@ -22,7 +22,7 @@ pub struct SettingSpec {
     pub max: i64,
     /// What the number counts.
     pub unit: &'static str,
-    /// The words that the numbers from 0 on stand for; empty where the number itself is meant.
+    /// The words for the numbers from 0 on; empty if the number itself is meant.
     pub words: &'static [&'static str],
     /// One line for the documentation.
     pub doc: &'static str,
@@ -178,13 +178,13 @@ pub const SETTINGS: [SettingSpec; 12] = [
 /// One setting that is a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TextSpec {
-    /// The name behind `qadmin.` and in the load arguments.
+    /// The name after `qadmin.` and in the load arguments.
     pub name: &'static str,
-    /// The value where nothing else is said.
+    /// The default value.
     pub default: &'static [u8],
     /// The default as the documentation shows it.
     pub shown: &'static str,
-    /// What it may be.
+    /// The accepted values.
     pub range: &'static str,
     /// One line for the documentation.
     pub doc: &'static str,
@@ -239,7 +239,7 @@ impl SettingSpec {
         value.filter(|n| (self.min..=self.max).contains(n))
     }
 
-    /// A value as users read it.
+    /// Returns a value as users read it.
     #[must_use]
     pub fn show(&self, value: i64) -> String {
         let word = usize::try_from(value).ok().and_then(|at| self.words.get(at));
@@ -258,7 +258,7 @@ pub fn index_of(name: &[u8]) -> Option<usize> {
     SETTINGS.iter().position(|row| row.name.as_bytes().eq_ignore_ascii_case(name))
 }
 
-/// The values in force. Each always lies in its row's range.
+/// The values in force. Each is always in its row's range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     values: [i64; SETTINGS.len()],
@@ -272,7 +272,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The value of the setting at `index`; `None` where there is no such setting.
+    /// Returns the value of the setting at `index`; `None` if there is no such setting.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<i64> {
         self.values.get(index).copied()
@@ -281,7 +281,7 @@ impl Settings {
     /// Changes the setting at `index`.
     ///
     /// # Errors
-    /// [`SettingError::OutOfRange`]; [`SettingError::Unknown`] where there is no such index.
+    /// [`SettingError::OutOfRange`]; [`SettingError::Unknown`] if there is no such index.
     pub fn set(&mut self, index: usize, value: i64) -> Result<(), Error> {
         let (Some(row), Some(slot)) = (SETTINGS.get(index), self.values.get_mut(index)) else {
             return Err(unknown(index.to_string().into_bytes()));
@@ -293,7 +293,7 @@ impl Settings {
         Ok(())
     }
 
-    /// The text of the setting at `index` of [`TEXTS`]; empty where there is no such setting.
+    /// Returns the text of the setting at `index` of [`TEXTS`]; empty if there is no such setting.
     #[must_use]
     pub fn text(&self, index: usize) -> Vec<u8> {
         match index {
@@ -306,11 +306,11 @@ impl Settings {
     /// Changes the setting at `index` of [`TEXTS`].
     ///
     /// # Errors
-    /// [`SettingError::InvalidText`]; [`SettingError::Unknown`] where there is no such index.
+    /// [`SettingError::InvalidText`]; [`SettingError::Unknown`] if there is no such index.
     pub fn set_text(&mut self, index: usize, text: &[u8]) -> Result<(), Error> {
         let set = match index {
-            // The server hands a default over as a text of C, and Valkey 8.1 writes the others into its configuration so
-            // that it cannot read them again.
+            // The server passes a default as a C string, and Valkey 8.1 writes other bytes into its configuration
+            // in a way that it cannot read again.
             _ if text.iter().any(|byte| matches!(byte, 0 | b'"' | b'\\')) => {
                 Err("must not contain a zero byte, a double quote or a backslash")
             }
@@ -325,31 +325,31 @@ impl Settings {
         })
     }
 
-    /// How the lists of queues with priorities are called, and which there are.
+    /// The separator and the steps of queues with priorities.
     #[must_use]
     pub fn priorities(&self) -> &Priorities {
         &self.priorities
     }
 
-    /// Deepest queue that PREVIEW counts while the client waits, in messages.
+    /// The deepest queue that PREVIEW counts while the client waits, in messages.
     #[must_use]
     pub fn inline_limit(&self) -> u64 {
         self.at(INLINE_LIMIT)
     }
 
-    /// Longest that PREVIEW keeps a client, in milliseconds.
+    /// The longest time that PREVIEW blocks a client, in milliseconds.
     #[must_use]
     pub fn inline_wait_ms(&self) -> u64 {
         self.at(INLINE_WAIT)
     }
 
-    /// Life of a cached count, in milliseconds; 0 = no cache.
+    /// The lifetime of a cached count, in milliseconds; 0 = no cache.
     #[must_use]
     pub fn cache_ttl_ms(&self) -> u64 {
         self.at(CACHE_TTL) * 1000
     }
 
-    /// How long from its start a completed preview is given again, in milliseconds; 0 = never.
+    /// How long after its start a completed preview answers equal requests, in milliseconds; 0 = never.
     #[must_use]
     pub fn job_lock_ttl_ms(&self) -> u64 {
         self.at(JOB_LOCK_TTL) * 1000
@@ -361,13 +361,13 @@ impl Settings {
         self.at(JOB_TTL) * 1000
     }
 
-    /// Messages at the next end that an immediate sample looks at.
+    /// Messages at the consumer end that an immediate sample reads.
     #[must_use]
     pub fn sample_window(&self) -> u64 {
         self.at(SAMPLE_WINDOW)
     }
 
-    /// Longest stretch of work after the seek, in microseconds.
+    /// The longest time per slice after the seek, in microseconds.
     #[must_use]
     pub fn slice_us(&self) -> u64 {
         self.at(SLICE_US)
@@ -418,7 +418,7 @@ impl Settings {
     }
 }
 
-/// What the module's load arguments say.
+/// The load arguments of the module.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Given {
     /// Index in [`SETTINGS`] and value, in the order given.

@@ -1,7 +1,7 @@
-//! Cluster slots, and names of our own that fall into a queue's slot.
+//! Cluster slots, and names that are in a queue's slot.
 //!
-//! A queue's name cannot be put into a hash tag: `a}b`, `{}x` and the empty name do not survive the braces.
-//! A number can: for each of the 16,384 slots there is a smallest decimal number that hashes to it.
+//! Some names of queues cannot be put into a hash tag: `a}b`, `{}x` and the empty name have another meaning in
+//! braces. A number can: for each of the 16,384 slots there is a smallest decimal number that hashes to it.
 
 use std::sync::OnceLock;
 
@@ -13,8 +13,8 @@ pub const SLOTS: u16 = 16_384;
 /// CRC16 as the cluster specification names it.
 const CRC: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
 
-/// The slot of a key: of what stands between the first `{` and the first `}` after it, if that is not
-/// empty, else of the whole (keyHashSlot, Redis 7.0 to 8.0).
+/// Returns the slot of a key: that of the text between the first `{` and the first `}` after it, if it is not
+/// empty, otherwise of the whole key (keyHashSlot, Redis 7.0 to 8.0).
 #[must_use]
 pub fn of(key: &[u8]) -> u16 {
     let tag = key.iter().position(|b| *b == b'{').and_then(|open| {
@@ -25,7 +25,7 @@ pub fn of(key: &[u8]) -> u16 {
     CRC.checksum(tag.unwrap_or(key)) % SLOTS
 }
 
-/// The smallest decimal number whose slot is `slot`.
+/// Returns the smallest decimal number whose slot is `slot`.
 #[must_use]
 pub fn tag(slot: u16) -> u32 {
     static TAGS: OnceLock<Vec<u32>> = OnceLock::new();

@@ -11,7 +11,7 @@ const MILLISECONDS_FROM: &[u8] = b"100000000000";
 /// 0001-01-01T00:00:00Z and 10000-01-01T00:00:00Z: what ISO-8601 and Python's datetime can say.
 pub(crate) const RANGE: std::ops::Range<i64> = -62_135_596_800 * SECOND..253_402_300_800 * SECOND;
 
-/// An operand: any form of [`parse`], or `now[+-]N[s|m|h|d]` (seconds where no unit is given).
+/// Reads an operand: any form of [`parse`], or `now[+-]N[s|m|h|d]` (seconds if no unit is given).
 pub(super) fn operand(text: &[u8], now_ms: i64) -> Option<i64> {
     let Some((_, offset)) = text.split_at_checked(3).filter(|(now, _)| now.eq_ignore_ascii_case(b"now"))
     else {
@@ -35,13 +35,13 @@ pub(super) fn operand(text: &[u8], now_ms: i64) -> Option<i64> {
     in_range(now.checked_add(count.checked_mul(sign * unit * SECOND)?)?)
 }
 
-/// ISO-8601, Unix seconds, or Unix milliseconds above 10^11 (both with a fraction if any; below a microsecond it is
-/// dropped). Nothing for what is neither, or outside the years 1 to 9999.
+/// Reads ISO-8601, Unix seconds, or Unix milliseconds above 10^11, each with an optional fraction; what is below a
+/// microsecond is dropped. `None` for anything else, or outside of the years 1 to 9999.
 ///
 /// Sidekiq 7 writes seconds and Sidekiq 8 milliseconds, both of them into one queue during an upgrade; 10^11 seconds
 /// are in the year 5138, 10^11 milliseconds in 1973.
 pub(super) fn parse(text: &[u8]) -> Option<i64> {
-    // A plain number is a number of seconds, also `20240101`, which ISO-8601 would allow as a date.
+    // A plain number is a number of seconds, even `20240101`, which ISO-8601 would allow as a date.
     match Decimal::parse(text) {
         Some(number) => of_number(&number),
         None => iso(text).map(|iso| iso.micros),
@@ -57,9 +57,9 @@ fn of_number(number: &Decimal<'_>) -> Option<i64> {
 /// A moment in ISO-8601.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Iso {
-    /// Microseconds since 1970. Where the text has no offset it is taken for UTC.
+    /// Microseconds since 1970. A text without an offset is read as UTC.
     pub(crate) micros: i64,
-    /// The text has a time of day and an offset, so that it says which moment it is.
+    /// The text has a time of day and an offset, so it determines a moment.
     pub(crate) is_exact: bool,
 }
 
@@ -126,7 +126,7 @@ fn mark(rest: &mut &[u8], any: &[u8]) -> Option<()> {
     any.contains(first).then(|| *rest = after)
 }
 
-/// The digits behind the point, one or more, in microseconds.
+/// Reads the digits after the point, one or more, as microseconds.
 fn fraction(rest: &mut &[u8]) -> Option<i64> {
     let count = rest.iter().take_while(|b| b.is_ascii_digit()).count();
     let (digits, after) = rest.split_at_checked(count).filter(|_| count > 0)?;
@@ -158,7 +158,7 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     era * ERA_DAYS + year * 365 + year / 4 - year / 100 + day_of_year - MARCH_0_TO_1970
 }
 
-/// ISO-8601 in UTC, without a fraction where there is none: one text for each moment.
+/// Writes ISO-8601 in UTC, without a fraction if it is zero: each moment has one text.
 pub(crate) fn canonical(micros: i64) -> String {
     let (seconds, fraction) = (micros.div_euclid(SECOND), micros.rem_euclid(SECOND));
     let (days, clock) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
@@ -171,7 +171,7 @@ pub(crate) fn canonical(micros: i64) -> String {
     let month = (from_march + 2) % 12 + 1;
     let year = era * 400 + year + i64::from(month <= 2);
     let (hour, minute, second) = (clock / 3_600, clock / 60 % 60, clock % 60);
-    // Thousands of them are one IN: `format!` would be most of the work.
+    // An IN can have thousands of them: `format!` would be most of the work.
     let mut text = String::with_capacity("9999-12-31T23:59:59.999999Z".len());
     push_digits(&mut text, "", year, 4);
     for (mark, part) in [("-", month), ("-", day), ("T", hour), (":", minute), (":", second)] {

@@ -1,19 +1,19 @@
-//! What a clearing slice tells replicas and the append-only file: which messages it took out.
+//! How a unit describes to replicas and the append-only file which messages a slice removed.
 //!
 //! ```text
 //! key   length-before   indexes   fingerprints
 //! ```
 //!
-//! Indexes are list indexes before the deletion, ascending: the first as it is, each following one as its
+//! Indexes are list indexes before the deletion, ascending: the first one unchanged, each following one as its
 //! distance to the one before, all as LEB128 (7 bits a byte, low ones first, high bit = more follows). A
 //! fingerprint is 4 bytes, little endian. A slice that clears 400 neighbours takes about 2 KB.
 
 use crate::scan::Deletion;
 
-/// Most messages that one unit takes out: a slice of the longest `slice-us` stays far below.
+/// Most messages that one unit removes: a slice of the longest `slice-us` is far below it.
 pub const UNIT_MAX: usize = 65_536;
 
-/// Packs hits, which must be ascending and without repetition.
+/// Packs deletions, which must be ascending and without repetition.
 #[must_use]
 pub fn pack(ascending: &[Deletion]) -> (Vec<u8>, Vec<u8>) {
     let mut indexes = Vec::with_capacity(ascending.len() * 2);

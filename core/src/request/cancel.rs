@@ -11,20 +11,20 @@ use crate::error::Error;
 /// Which jobs to cancel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// The one with this id.
+    /// The job with this id.
     One(Uuid),
-    /// Every live one; with QUEUE every live one of that queue.
+    /// All live jobs; with QUEUE all live jobs of that queue.
     All,
 }
 
-/// End jobs before their next slice.
+/// Ends jobs before their next slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cancel {
     /// Which jobs.
     pub target: Target,
     /// The jobs' queue.
     pub queue: Option<Vec<u8>>,
-    /// How the reply is written.
+    /// The format of the reply.
     pub format: Format,
 }
 

@@ -22,7 +22,7 @@ use crate::scan::Effect;
 pub const ACTOR_MAX: usize = 256;
 /// Longest REASON, in bytes: a sentence or two, in every record and twice in the audit.
 pub const REASON_MAX: usize = 1024;
-/// Highest LIMIT and EXPECT: more messages than a list holds.
+/// Highest LIMIT and EXPECT: more messages than a list can hold.
 const MATCHES_MAX: u64 = 1_000_000_000_000;
 /// Highest TOLERANCE, percent.
 const TOLERANCE_MAX: u64 = 1_000;
@@ -30,45 +30,45 @@ const TOLERANCE_MAX: u64 = 1_000;
 /// Which matches a clear removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Every one.
+    /// All matches.
     All,
     /// All but the oldest, the one that runs next.
     KeepOne,
 }
 
-/// Remove what matches, or say what would go.
+/// Removes the matches, or reports which would be removed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClearJob {
-    /// The queue, and where and what its messages are. Without AS the command clears only messages that look like the
-    /// setting `default-kind`.
+    /// The queue, and its messages. Without AS the command clears only messages that look like the setting
+    /// `default-kind`.
     pub target: TargetOptions,
     /// What to remove.
     pub filter: Filter,
-    /// Which of the matches.
+    /// Which of the matches it removes.
     pub mode: Mode,
-    /// What else is to be kept to.
+    /// The other options.
     pub clear_options: ClearOptions,
-    /// Only compute it.
+    /// Whether to compute everything and remove nothing.
     pub dry_run: bool,
     /// The id that the caller chose for the job.
     pub id: Option<Uuid>,
-    /// Who acts, as the caller says; 1 to [`ACTOR_MAX`] bytes, any.
+    /// The person or service, as the caller says; 1 to [`ACTOR_MAX`] bytes, any.
     pub actor: Option<Vec<u8>>,
-    /// Why, as the caller says; 1 to [`REASON_MAX`] bytes, any.
+    /// The reason, as the caller says; 1 to [`REASON_MAX`] bytes, any.
     pub reason: Option<Vec<u8>>,
-    // The filter's canonical text as if the command had come at `FILTER_IDENTITY_NOW_MS`; `None` where that is the
-    // filter's own.
+    // The filter's canonical text as if the command had come at `FILTER_IDENTITY_NOW_MS`; `None` if that is the
+    // canonical text itself.
     pub(super) filter_identity: Option<Vec<u8>>,
 }
 
-/// A client that sends a command again sends the same words at another time. For `now` to be the same
-/// argument both times, identity reads it as one fixed moment: an odd one, so that nobody means it.
+/// A client that repeats a command sends the same words at another time. To make `now` the same argument both
+/// times, it is read as one fixed moment for identity: an odd one, so that nobody means it.
 pub(super) const FILTER_IDENTITY_NOW_MS: i64 = 1_234_567_890_123;
 
 impl ClearJob {
-    /// What "the same arguments" means when an ID comes again: equal exactly where the logical database,
-    /// the queue, the filter (in any spelling), the mode and its terms, DRYRUN, ACTOR and REASON are. CONFIRM and FORMAT
-    /// change nothing about the job.
+    /// The digest that defines "the same arguments" when an ID is used again: it is equal exactly if the logical
+    /// database, the queue, the filter (in any spelling), the mode and its options, DRYRUN, ACTOR and REASON are
+    /// equal. CONFIRM and FORMAT change nothing about the job.
     #[must_use]
     pub fn fingerprint(&self, db: i32) -> [u8; 32] {
         let Self { target, clear_options, .. } = self;
@@ -95,7 +95,7 @@ impl ClearJob {
         clear_options.by.iter().fold(digest, |digest, field| digest.bytes(field.name.as_bytes())).finish()
     }
 
-    /// What happens to a match.
+    /// Returns the effect on matches.
     #[must_use]
     pub fn effect(&self) -> Effect {
         match (self.mode, self.clear_options.keep) {
@@ -106,10 +106,10 @@ impl ClearJob {
         }
     }
 
-    /// What its job starts with. `to` is the destination in the terms, with the name of the list where PARK makes one.
+    /// Returns what its job starts with. `to` is the destination, with the name of the list that PARK makes.
     ///
     /// # Errors
-    /// None that a caller can cause: the fields of the sample are those of the kind.
+    /// No error that a caller can cause: the fields of the sample are those of the kind.
     pub fn start(&self, accepted: Accepted, to: Option<Destination>) -> Result<Start, Error> {
         let projection = accepted.target.default_projection()?;
         let mut start = Start::counting(JobKind::Clear, accepted, self.filter.clone(), projection);
@@ -177,7 +177,7 @@ impl<'a> Given<'a> {
         Ok(())
     }
 
-    /// Which matches are meant.
+    /// Returns which matches are removed.
     fn mode(&self) -> Result<Mode, Error> {
         match (self.all, self.keep_one) {
             (true, true) => Err(RequestError::TwoModes.into()),
@@ -188,7 +188,7 @@ impl<'a> Given<'a> {
         }
     }
 
-    /// The options of the clear, taken out, if they go together.
+    /// Takes the options of the clear, if they can be combined.
     fn clear_options(&mut self, mode: Mode, target: &TargetOptions) -> Result<ClearOptions, Error> {
         let expect = match (self.expect, self.tolerance) {
             (None, Some(_)) => {
@@ -224,7 +224,7 @@ impl<'a> Given<'a> {
         Ok(clear_options)
     }
 
-    /// Where matches are moved to, taken out.
+    /// Takes the destination of the matches.
     fn destination(&mut self, target: &TargetOptions) -> Result<Option<Destination>, Error> {
         let (to, park, front) = (self.to.take(), self.park, self.front);
         if park && to.is_some() {
@@ -234,7 +234,7 @@ impl<'a> Given<'a> {
         if front && to.is_none() && !park {
             return Err(RequestError::Needs { keyword: "FRONT", other: "TO or PARK" }.into());
         }
-        // With a step it may be another list of the queue: which lists those are is a setting.
+        // With a step it may be another list of the queue: a setting decides which lists those are.
         if target.priority.is_none() && to.as_ref() == Some(&target.queue) {
             return Err(RequestError::ToItself.into());
         }
@@ -266,15 +266,15 @@ impl Request for ClearJob {
         let filter = filter.finish()?;
         let mode = given.mode()?;
         let clear_options = given.clear_options(mode, &target)?;
-        // Last, so that who is asked to confirm confirms a command that would otherwise run.
+        // This check is the last one, so that a user is asked to confirm only a command that would otherwise run.
         check_confirm(&target.queue, given.confirm, given.dry_run)?;
         let Given { dry_run, id, actor, reason, .. } = given;
         Ok(Self { target, filter, mode, clear_options, dry_run, id, actor, reason, filter_identity })
     }
 }
 
-/// The canonical text of a filter as if its command had come at [`FILTER_IDENTITY_NOW_MS`]. `terms`: where each of its
-/// terms begins.
+/// Returns the canonical text of a filter as if its command had come at [`FILTER_IDENTITY_NOW_MS`].
+/// `filter_terms`: the beginning of each of its terms.
 fn identity_of(filter_terms: Vec<Args<'_>>) -> Result<Vec<u8>, Error> {
     let mut filter = FilterBuilder::default();
     for mut term in filter_terms {
@@ -283,7 +283,7 @@ fn identity_of(filter_terms: Vec<Args<'_>>) -> Result<Vec<u8>, Error> {
     Ok(filter.finish()?.canonical())
 }
 
-/// Which match runs last is known only when all were looked at.
+/// Which match runs last is known only after all were examined.
 fn check_newest(clear_options: &ClearOptions) -> Result<(), Error> {
     let exclude = |keyword, why| Err(RequestError::Excludes { keyword, other: "KEEP NEWEST", why }.into());
     if clear_options.keep != Keep::Newest {
@@ -301,11 +301,12 @@ fn check_newest(clear_options: &ClearOptions) -> Result<(), Error> {
     }
 }
 
-/// The fields of BY: as many as a number before them says; without one, all names of fields that follow. In that form
-/// a keyword in small letters that is a field's name, too, is taken for the field, which keeps more messages apart.
+/// Reads the fields of BY: as many as a number before them says; without a number, all names of fields that
+/// follow. In that form a keyword in small letters that is also the name of a field is read as the field, which
+/// keeps more messages.
 fn parse_fields(options: &mut Options<'_>) -> Result<Vec<Field>, Error> {
     let fields = read_fields(options)?;
-    // Twice the same tells no more messages apart, and costs each of them twice.
+    // A field that is named twice tells no more messages apart, and costs twice.
     let same = |a: &Field, b: &Field| a.source == b.source && a.path == b.path;
     let twice = fields.iter().enumerate().find(|(at, field)| fields[..*at].iter().any(|f| same(f, field)));
     match twice {
@@ -333,7 +334,7 @@ fn read_fields(options: &mut Options<'_>) -> Result<Vec<Field>, Error> {
     Ok(fields)
 }
 
-/// What goes before the messages of another list goes there the newest first.
+/// Messages that are moved before those of another list are moved newest first.
 fn check_front(clear_options: &ClearOptions) -> Result<(), Error> {
     let why = "FRONT moves the newest match first, before it is known which matches run next";
     let exclude = |keyword| Err(RequestError::Excludes { keyword, other: "FRONT", why }.into());
@@ -359,7 +360,7 @@ fn parse_keep(word: &[u8]) -> Result<Keep, Error> {
     }
 }
 
-// A dry run needs no CONFIRM; one that names another queue shows a mistake there too.
+// A dry run needs no CONFIRM; naming another queue is a mistake there too.
 fn check_confirm(queue: &[u8], confirm: Option<&[u8]>, dry_run: bool) -> Result<(), Error> {
     match confirm {
         Some(name) if name == queue => Ok(()),

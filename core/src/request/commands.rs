@@ -1,9 +1,10 @@
 //! The commands: one row each. Parsers, error hints, help, registration and documentation read them.
 //!
-//! How the rows come to their flags: `readonly` and `write` decide where a command may run (replicas,
-//! read-only scripts, a primary in trouble). CANCEL and its kin are neither, because they change memory only and must
-//! work where writes are refused, also while a script keeps the server busy (`allow-busy`). No command is
-//! `deny-oom`: looking, cancelling and clearing are what one does at maxmemory.
+//! How the flags of the rows are chosen: `readonly` and `write` decide where a command may run (replicas,
+//! read-only scripts, a primary that refuses writes). CANCEL and the other commands of control have neither,
+//! because they change memory only and must work where writes are refused, also while a script keeps the server
+//! busy (`allow-busy`). No command is `deny-oom`: previewing, cancelling and clearing are what a user has to do at
+//! maxmemory.
 
 use super::spec::{Arg, ArgKind, CommandSpec, KeyAccess, Keys};
 
@@ -206,7 +207,7 @@ pub static QUEUES: CommandSpec = CommandSpec {
                  are served.",
     since: "0.1.0",
     arity: -1,
-    // What it lists depends on its user, whom a script does not name.
+    // The list depends on the user, and a script does not name its user.
     flags: &["readonly", "deny-script"],
     categories: &["read", "qadmin"],
     keys: Keys::None,
@@ -268,7 +269,7 @@ pub static HELP: CommandSpec = CommandSpec {
     complexity: "O(1)",
     since: "0.1.0",
     arity: 1,
-    // It touches nothing, so there is no state of the server in which it must be refused.
+    // It accesses nothing, so it need not be refused in any state of the server.
     flags: &["readonly", "fast", "allow-loading", "allow-stale"],
     categories: &["read", "qadmin"],
     keys: Keys::None,
@@ -276,8 +277,8 @@ pub static HELP: CommandSpec = CommandSpec {
     args: &[],
 };
 
-/// The command that carries a clearing slice to replicas and into the append-only file; not for clients.
-/// `write` alone: it must load from an append-only file and apply at maxmemory.
+/// The command that carries the units of a clear to replicas and into the append-only file; not for clients. It
+/// has only the flag `write`, because it must be loaded from an append-only file and be applied at maxmemory.
 pub static APPLY: CommandSpec = CommandSpec {
     name: "QADMIN.APPLY",
     summary: "Internal: repeats a slice of a clear on a replica or while the append-only file is loaded.",
@@ -356,7 +357,7 @@ const BYS: &[Arg] = &[
 
 const MODES: &[Arg] = &[Arg::word("all", "ALL"), Arg::word("keepone", "KEEPONE")];
 
-/// Where what is taken out goes.
+/// The destination of the removed messages.
 const PUT: &[Arg] = &[
     Arg::new("key", ArgKind::String),
     Arg::new("end", ArgKind::OneOf(&[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")])),

@@ -8,14 +8,14 @@ use super::spec::CommandSpec;
 use super::{Format, Request, commands};
 use crate::error::Error;
 
-/// A job that is named, and nothing else.
+/// A request with the id of a job and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedJob {
-    /// Which job.
+    /// The id of the job.
     pub id: Uuid,
-    /// The job's queue, which leads to the cluster node that knows it.
+    /// The job's queue, which leads to the cluster node that runs it.
     pub queue: Option<Vec<u8>>,
-    /// How the reply is written.
+    /// The format of the reply.
     pub format: Format,
 }
 
@@ -26,7 +26,7 @@ impl NamedJob {
     }
 }
 
-/// Let a job stand still.
+/// Pauses a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pause(pub NamedJob);
 
@@ -38,7 +38,7 @@ impl Request for Pause {
     }
 }
 
-/// Let a paused job go on.
+/// Resumes a paused job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resume(pub NamedJob);
 

@@ -1,4 +1,4 @@
-//! What all requests have in common that count the messages of a queue and change nothing.
+//! What requests have in common that count the messages of a queue and change nothing.
 
 use super::{Request, TargetOptions};
 use crate::arrival::ArrivalField;
@@ -7,23 +7,23 @@ use crate::field::Field;
 use crate::filter::Filter;
 use crate::job::{Accepted, JobTarget, Start};
 
-/// A request that counts messages. Equal ones share one job: see [`Self::key`].
+/// A request that counts messages. Equal requests share one job: see [`Self::key`].
 pub trait CountRequest: Request + Clone {
-    /// The queue, and where and what its messages are.
+    /// Returns the queue, and its messages.
     fn target(&self) -> &TargetOptions;
 
-    /// Which messages are counted; [`Filter::all`] where the command needs no filter and none was given.
+    /// Returns the filter; [`Filter::all`] if the command requires none and none was given.
     fn filter(&self) -> &Filter;
 
-    /// Whether it was asked to count again, whatever was counted before.
+    /// Returns whether it requests a new count, whatever was counted before.
     fn busts(&self) -> bool;
 
-    /// Whether it was asked not to count at all.
+    /// Returns whether it requests no count.
     fn skips_count(&self) -> bool {
         false
     }
 
-    /// The sample that it asked for; `None` where the command has none.
+    /// Returns the sample that it requests; `None` if the command has none.
     fn sample(&self) -> Option<SampleOptions<'_>> {
         None
     }
@@ -40,19 +40,19 @@ pub trait CountRequest: Request + Clone {
     /// counted.
     fn key(&self, target: &JobTarget) -> [u8; 32];
 
-    /// What its job starts with.
+    /// Returns what its job starts with.
     ///
     /// # Errors
     /// What is wrong with the fields of the sample.
     fn start(&self, accepted: Accepted) -> Result<Start, Error>;
 }
 
-/// The sample that a request asked for.
+/// The requested sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SampleOptions<'a> {
     /// Most rows.
     pub rows: usize,
-    /// Names of the fields, where the request chose them. A live job is joined only by requests with the same names,
+    /// Names of the fields, if the request chose them. A live job is joined only by requests with the same names,
     /// because it keeps its rows as they are shown.
     pub fields: Option<&'a [Vec<u8>]>,
 }

@@ -1,11 +1,11 @@
-//! SHA-256 over values whose borders stay visible: each has a fixed width or its length before it, so no
-//! two sequences of values give the same bytes.
+//! SHA-256 over values with visible borders: each has a fixed width or its length before it, so no two sequences
+//! of values have the same bytes.
 
 use crate::job::JobTarget;
 use crate::priorities::List;
 use sha2::{Digest as _, Sha256};
 
-/// A digest in the making.
+/// A digest that is being computed.
 pub(super) struct Digest(Sha256);
 
 impl Digest {
@@ -35,7 +35,8 @@ impl Digest {
         self
     }
 
-    /// The lists of a queue and the priority of each, where they are looked at. Their lengths are not part of it.
+    /// Adds the lists of a queue and the priority of each, if the command has PRIORITY. Their lengths are not part
+    /// of it.
     pub(super) fn lists(self, lists: &[(List, u64)]) -> Self {
         let each =
             |digest: Self, (list, _): &(List, u64)| digest.bytes(&list.key).number(list.step.map(u64::from));
@@ -58,9 +59,9 @@ impl Digest {
     }
 }
 
-/// The key under which a count of a preview is cached and a live preview is joined. It tells apart logical databases, the
-/// lists of the queue, what their messages are taken for, the canonical text of the filter, and whether matches that are
-/// known by the texts of their sender alone count.
+/// Returns the key under which a count of a preview is cached and a live preview is joined. It tells apart logical
+/// databases, the lists of the queue, the message kind, the canonical text of the filter, and whether matches that
+/// are known by the texts of their sender alone count.
 #[must_use]
 pub(super) fn preview_key(target: &JobTarget, canonical_filter: &[u8], inexact: bool) -> [u8; 32] {
     let kind = target.messages.spec().name.as_bytes();
@@ -68,7 +69,7 @@ pub(super) fn preview_key(target: &JobTarget, canonical_filter: &[u8], inexact: 
     digest.bytes(kind).bytes(canonical_filter).flag(inexact).finish()
 }
 
-/// The same of unacknowledged messages, in the order of that index.
+/// Returns the same for unacknowledged messages, in the order of that index.
 pub(super) fn unacked_key(key: &[u8; 32], index: &[u8]) -> [u8; 32] {
     Digest::new("unacked").bytes(key).bytes(index).finish()
 }

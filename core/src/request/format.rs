@@ -3,10 +3,10 @@
 use crate::args::Args;
 use crate::error::{Error, RequestError};
 
-/// How the reply is written.
+/// The format of a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
-    /// As the client's protocol writes maps.
+    /// A map of the client's protocol.
     #[default]
     Resp,
     /// As one bulk string of JSON, for a browser.

@@ -12,8 +12,8 @@ use crate::reply::Reply;
 pub struct Help;
 
 impl Help {
-    /// The reply: per command a line with its syntax and an indented one that says what it does; then what
-    /// the words `filter` and `operator` in them stand for.
+    /// Returns the reply: for each command a line with its syntax and an indented line that says what it does;
+    /// then what the words `filter` and `operator` in them stand for.
     #[must_use]
     pub fn reply() -> Reply {
         let mut lines = Vec::new();
@@ -33,7 +33,7 @@ impl Request for Help {
     const COMMAND: &'static CommandSpec = &commands::HELP;
 
     fn parse(args: &[&[u8]], _now_ms: i64) -> Result<Self, Error> {
-        // The row has no keywords, so whatever stands here is unknown.
+        // The row has no keywords, so any argument is unknown.
         Options::new(Self::COMMAND, args).keyword()?;
         Ok(Self)
     }

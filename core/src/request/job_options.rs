@@ -1,27 +1,27 @@
-//! The options of the commands about jobs: `[QUEUE queue] [WAIT ms] [COUNT n] [RATE n] [DUTY percent]
-//! [FORMAT RESP|JSON]`, each where the command's row has it.
+//! The options of the commands about jobs: `[QUEUE queue] [WAIT ms] [COUNT n] [RATE n] [DUTY percent] [FORMAT
+//! RESP|JSON]`, each if the command's row has it.
 //!
-//! One parser for all of them, because the server asks where the key stands before it runs the command:
-//! both questions must have the same answer.
+//! There is one parser for all of them, because the server asks for the position of the key before it runs the
+//! command: both must find the same.
 
 use super::Format;
 use super::options::{Options, queue_name};
 use super::spec::CommandSpec;
 use crate::error::Error;
 
-/// Longest WAIT, in milliseconds: a day. Who wants longer says 0, until the job ends.
+/// Longest WAIT, in milliseconds: a day. 0 waits until the job ends.
 pub const WAIT_MAX_MS: u64 = 86_400_000;
-/// Jobs listed where COUNT is not given.
+/// Jobs that are listed without COUNT.
 pub const JOBS_DEFAULT: usize = 20;
 /// Most jobs listed.
 pub const JOBS_MAX: usize = 100;
-/// Highest RATE, messages per second: more than a server takes out.
+/// Highest RATE, messages per second: more than a server can remove.
 pub const RATE_MAX: u64 = 10_000_000;
 
-/// What stands before and behind the keywords of a command about jobs.
+/// The arguments of a command about jobs.
 #[derive(Debug)]
 pub(super) struct JobOptions<'a> {
-    /// The fixed argument, empty where the command has none.
+    /// The fixed argument, empty if the command has none.
     pub(super) target: &'a [u8],
     pub(super) queue: Option<Vec<u8>>,
     pub(super) wait_ms: Option<u64>,
@@ -29,7 +29,7 @@ pub(super) struct JobOptions<'a> {
     pub(super) rate: Option<u64>,
     pub(super) duty: Option<u64>,
     pub(super) format: Format,
-    // Index of QUEUE's value in the command line, where the command's name is 0.
+    // Index of QUEUE's value in the command line, in which the command's name is 0.
     pub(super) queue_at: Option<usize>,
 }
 

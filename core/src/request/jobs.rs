@@ -12,7 +12,7 @@ pub struct Jobs {
     pub queue: Option<Vec<u8>>,
     /// Most jobs to list, 1 to [`JOBS_MAX`](super::JOBS_MAX).
     pub count: usize,
-    /// How the reply is written.
+    /// The format of the reply.
     pub format: Format,
 }
 

@@ -1,7 +1,7 @@
-//! Requests: what a client may ask for, as data ([`COMMANDS`]) and as one typed request per command.
+//! Requests: what a client can ask for, as data ([`COMMANDS`]) and as one typed request per command.
 //!
-//! The rows of [`commands`] are the one source of keywords: a parser learns from its row which word is a
-//! keyword, so it cannot take one that help, documentation and error hints do not know.
+//! The rows of [`commands`] are the only source of keywords: a parser reads them from its row, so it cannot accept
+//! a keyword that help, documentation and error hints do not know.
 //!
 //! To add a command: a row in `commands.rs`, a file here that implements [`Request`], and its line in the
 //! tests' list of parsers.
@@ -58,11 +58,11 @@ pub trait Request: Sized {
     /// The command's row.
     const COMMAND: &'static CommandSpec;
 
-    /// Reads the arguments after the command's name. `now_ms` (Unix milliseconds) is what `now` means in
-    /// the filter; commands without a filter do not look at it.
+    /// Reads the arguments after the command's name. `now_ms` (Unix milliseconds) is the value of `now` in the
+    /// filter; commands without a filter ignore it.
     ///
     /// # Errors
-    /// What is wrong with the arguments, from left to right; then what is missing.
+    /// The first error in the arguments, from left to right; then what is missing.
     fn parse(args: &[&[u8]], now_ms: i64) -> Result<Self, Error>;
 }
 

@@ -6,7 +6,7 @@ use super::spec::{CommandSpec, show, syntax};
 use crate::args::Args;
 use crate::error::{Error, JobError, RequestError};
 
-/// The arguments of one command on their way through its parser.
+/// The arguments of one command while they are parsed.
 pub(super) struct Options<'a> {
     pub(super) args: Args<'a>,
     command: &'static CommandSpec,
@@ -58,7 +58,7 @@ impl<'a> Options<'a> {
         Ok((0..want).filter_map(|_| self.args.next()).collect())
     }
 
-    /// What to answer to an argument that is none of the command's keywords.
+    /// Returns the error for an argument that is not one of the command's keywords.
     pub(super) fn unknown(&self, got: &[u8]) -> Error {
         Error::Request(RequestError::UnknownKeyword {
             command: self.command.name,
@@ -79,7 +79,7 @@ pub(super) fn queue_name(name: &[u8]) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// The name of another key behind `keyword`, any bytes but none.
+/// Reads the name of another key after `keyword`, any bytes, at least one.
 pub(super) fn key_name(keyword: &'static str, name: &[u8]) -> Result<Vec<u8>, Error> {
     match name.len() {
         0 => Err(RequestError::EmptyText { keyword }.into()),
@@ -97,7 +97,7 @@ pub(super) fn parse_uuid(text: &[u8]) -> Option<Uuid> {
     Uuid::try_parse_ascii(text).ok()
 }
 
-/// The job that a client names. What cannot be an id is an id that nobody has.
+/// Reads the id of a job. A text that cannot be an id is an id that no job has.
 pub(super) fn job_id(text: &[u8]) -> Result<Uuid, Error> {
     parse_uuid(text).ok_or_else(|| Error::Job(JobError::NoJob { id: text.to_vec(), give_queue: false }))
 }

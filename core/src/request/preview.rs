@@ -9,32 +9,33 @@ use crate::filter::{FIELDS_MAX, Filter, FilterBuilder, Projection};
 use crate::job::{Accepted, ClearOptions, JobKind, JobTarget, Start};
 use crate::kind::MessageKind;
 
-/// Rows of a sample where SAMPLE is not given.
+/// Rows of a sample without SAMPLE.
 pub const SAMPLE_DEFAULT: usize = 20;
 /// Most rows of a sample.
 pub const SAMPLE_MAX: usize = 100;
 
-/// Count what matches and show some.
+/// Counts the matches and shows some.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Preview {
-    /// The queue, and where and what its messages are.
+    /// The queue, and its messages.
     pub target: TargetOptions,
-    /// What to count.
+    /// The filter.
     pub filter: Filter,
     /// Most rows of the sample, up to [`SAMPLE_MAX`].
     pub sample: usize,
     /// The fields of a row in their order; `None` for the default ones.
     pub fields: Option<Vec<Vec<u8>>>,
-    /// Count anew, whatever is cached or was counted by a completed job.
+    /// Whether to count anew, whatever is cached or was counted by a completed job.
     pub bust: bool,
-    /// Do not count.
+    /// Whether to omit the count.
     pub nocount: bool,
-    /// Messages that match by `argsrepr` or `kwargsrepr` alone are matches, as they are for a clear with this word.
+    /// Messages that match by `argsrepr` or `kwargsrepr` alone are matches, as they are for a clear with this
+    /// word.
     pub inexact: bool,
 }
 
 impl Preview {
-    /// What rows of the sample show of messages of a kind.
+    /// Returns what rows of the sample show for messages of a kind.
     ///
     /// # Errors
     /// What is wrong with the names in FIELDS, as [`Projection::of`] says.
@@ -67,7 +68,7 @@ impl CountRequest for Preview {
         Some(SampleOptions { rows: self.sample, fields: self.fields.as_deref() })
     }
 
-    // The sample is not part of it, because samples are always of now.
+    // The sample is not part of it, because samples always show the present messages.
     fn key(&self, target: &JobTarget) -> [u8; 32] {
         let key = preview_key(target, self.filter.text(), self.inexact);
         target.index().map_or(key, |index| unacked_key(&key, index))

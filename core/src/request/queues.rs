@@ -6,17 +6,17 @@ use super::{Format, Request, commands};
 use crate::error::{Error, RequestError};
 use crate::filter::{Glob, PATTERN_MAX};
 
-/// List the queues of the selected database.
+/// Lists the queues of the selected database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queues {
     /// Only queues whose names match.
     pub pattern: Option<Glob>,
-    /// How the reply is written.
+    /// The format of the reply.
     pub format: Format,
 }
 
 impl Queues {
-    /// The queue is among those that were asked for.
+    /// Returns whether the queue was requested.
     #[must_use]
     pub fn wants(&self, queue: &[u8]) -> bool {
         self.pattern.as_ref().is_none_or(|pattern| pattern.matches(queue))

@@ -1,4 +1,4 @@
-//! The shape of a command's row, and what is derived from it: keywords and the syntax line.
+//! The structure of a command's row, and what is derived from it: keywords and the syntax line.
 //!
 //! The types mirror the server's command info (`RedisModuleCommandInfo`), so that registering a command
 //! is a walk over its row.
@@ -14,7 +14,7 @@ pub struct CommandSpec {
     pub complexity: &'static str,
     /// The version of the module that first had it.
     pub since: &'static str,
-    /// Number of arguments with the name; negative: at least so many.
+    /// Number of arguments with the name; negative: at least that many.
     pub arity: i32,
     /// Flags for the registration.
     pub flags: &'static [&'static str],
@@ -22,7 +22,7 @@ pub struct CommandSpec {
     pub categories: &'static [&'static str],
     /// Which arguments are keys.
     pub keys: Keys,
-    /// How many of `args` come first, each once and in this order. Among the rest, keywords rule.
+    /// Number of `args` that come first, each once and in this order. The rest begin with keywords.
     pub fixed: usize,
     /// The argument tree.
     pub args: &'static [Arg],
@@ -35,9 +35,9 @@ pub enum Keys {
     None,
     /// The argument at `index` of the command line, where the command's name is 0: one key spec.
     At {
-        /// Place in the command line.
+        /// Position in the command line.
         index: u8,
-        /// What the command does with it.
+        /// How the command uses it.
         access: KeyAccess,
     },
     /// The value of an optional QUEUE, only read. No key spec: one would win over the getkeys callback,
@@ -55,12 +55,12 @@ impl Keys {
     }
 }
 
-/// What a command does with a key.
+/// How a command uses a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyAccess {
-    /// Looks at it: the key flags RO and ACCESS.
+    /// It reads the key: the key flags RO and ACCESS.
     Read,
-    /// Looks at it and deletes in it: the key flags RW, ACCESS and DELETE.
+    /// It reads the key and deletes in it: the key flags RW, ACCESS and DELETE.
     ReadDelete,
 }
 
@@ -75,15 +75,15 @@ pub struct Arg {
     pub token: Option<&'static str>,
     /// Whether it may be left out.
     pub optional: bool,
-    /// Whether it may stand several times.
+    /// Whether it may be repeated.
     pub multiple: bool,
-    /// Where it stands several times, whether its token does too.
+    /// If it may be repeated, whether its token is, too.
     pub multiple_token: bool,
     /// For keys: which of the command's key specs it is.
     pub key_spec_index: Option<u8>,
-    /// The version of the module that first had it, where that is not the command's.
+    /// The version of the module that first had it, if that is not the command's.
     pub since: Option<&'static str>,
-    /// How a syntax line shows it, where that is not by its name or its parts.
+    /// How a syntax line shows it, if not by its name or its parts.
     pub display_text: Option<&'static str>,
 }
 
@@ -141,25 +141,25 @@ impl Arg {
         Self { token: Some(token), ..self }
     }
 
-    /// May be left out.
+    /// Makes it optional.
     #[must_use]
     pub const fn optional(self) -> Self {
         Self { optional: true, ..self }
     }
 
-    /// May stand several times behind one keyword.
+    /// Lets it be repeated after one keyword.
     #[must_use]
     pub const fn multiple(self) -> Self {
         Self { multiple: true, ..self }
     }
 
-    /// May stand several times, each time with its keyword.
+    /// Lets it be repeated, each time with its keyword.
     #[must_use]
     pub const fn repeated(self) -> Self {
         Self { multiple: true, multiple_token: true, ..self }
     }
 
-    /// Shown as `text` in a syntax line.
+    /// Shows it as `text` in a syntax line.
     #[must_use]
     pub const fn shown(self, text: &'static str) -> Self {
         Self { display_text: Some(text), ..self }
