@@ -64,8 +64,8 @@ pub const SETTINGS: [SettingSpec; 12] = [
         max: 1_000_000_000,
         unit: "messages",
         words: &[],
-        doc: "Deepest queue that PREVIEW counts while the client waits; 0 sends every count of a queue \
-              that is not empty to a job.",
+        doc: "The deepest queue that PREVIEW counts while the client waits; 0 sends every count of a queue that is \
+              not empty to a job.",
     },
     SettingSpec {
         name: "inline-wait",
@@ -74,8 +74,8 @@ pub const SETTINGS: [SettingSpec; 12] = [
         max: 60_000,
         unit: "milliseconds",
         words: &[],
-        doc: "Longest that PREVIEW keeps a client before it answers with a job; at most a minute, which is \
-              where the time-outs of clients and proxies begin.",
+        doc: "The longest time that PREVIEW blocks a client before it replies with a job; at most a minute, \
+              because clients and proxies often time out then.",
     },
     SettingSpec {
         name: "cache-ttl",
@@ -84,7 +84,7 @@ pub const SETTINGS: [SettingSpec; 12] = [
         max: 86_400,
         unit: "seconds",
         words: &[],
-        doc: "How long a count is given again without a scan; 0 = off.",
+        doc: "The lifetime of cached counts; 0 = no cache.",
     },
     SettingSpec {
         name: "job-lock-ttl",
@@ -93,8 +93,8 @@ pub const SETTINGS: [SettingSpec; 12] = [
         max: 86_400,
         unit: "seconds",
         words: &[],
-        doc: "How long, from its start, a completed preview is given again to an equal one; 0 = off. A live \
-              one is joined in any case.",
+        doc: "How long, from its start, a completed preview answers equal requests; 0 = off. A live one is joined \
+              in any case.",
     },
     SettingSpec {
         name: "job-ttl",
@@ -113,8 +113,8 @@ pub const SETTINGS: [SettingSpec; 12] = [
         max: 100_000,
         unit: "messages",
         words: &[],
-        doc: "How many messages at the next end an immediate sample looks at; it looks in one go and, so \
-              that nobody waits long, for four times slice-us at most; 0 = no immediate samples.",
+        doc: "How many messages at the consumer end an immediate sample reads; it reads them without a pause, so \
+              it takes at most four times slice-us; 0 = no immediate samples.",
     },
     SettingSpec {
         name: "slice-us",
@@ -123,8 +123,8 @@ pub const SETTINGS: [SettingSpec; 12] = [
         max: 100_000,
         unit: "microseconds",
         words: &[],
-        doc: "Longest stretch of work after the seek; where this seek and the one before it took longer, as long as \
-              the shorter of the two. Below 50 a slice does little but seek.",
+        doc: "The longest time per slice after the seek; if this seek and the one before it took longer, as long \
+              as the shorter of the two. Below 50 a slice would do little but seek.",
     },
     SettingSpec {
         name: "duty",
@@ -133,7 +133,7 @@ pub const SETTINGS: [SettingSpec; 12] = [
         max: 100,
         unit: "percent",
         words: &[],
-        doc: "Share of the main thread that jobs take while other clients are active; an idle server is used \
+        doc: "The share of the main thread that jobs use while other clients are active; an idle server is used \
               fully.",
     },
     SettingSpec {
@@ -143,8 +143,8 @@ pub const SETTINGS: [SettingSpec; 12] = [
         max: 64,
         unit: "jobs",
         words: &[],
-        doc: "Most live jobs; previews and stats use at most half, so that a clear always finds room (at \
-              least 2: one of each). They share the slices.",
+        doc: "The largest number of live jobs; previews and stats use at most half of it, so that a clear always \
+              finds room (at least 2: one of each). Jobs share the slices.",
     },
     SettingSpec {
         name: "audit-maxlen",
@@ -153,7 +153,7 @@ pub const SETTINGS: [SettingSpec; 12] = [
         max: 10_000_000,
         unit: "entries",
         words: &[],
-        doc: "Entries kept in the audit stream; 0 = off.",
+        doc: "Entries that are kept in the audit stream; 0 = off.",
     },
     SettingSpec {
         name: "default-kind",
@@ -162,7 +162,7 @@ pub const SETTINGS: [SettingSpec; 12] = [
         max: kind::MESSAGE_NAMES.len() as i64 - 1,
         unit: "kind",
         words: kind::MESSAGE_NAMES,
-        doc: "What messages are taken for where a command has no AS.",
+        doc: "The message kind that a command expects without AS.",
     },
     SettingSpec {
         name: "index-max-memory",
@@ -205,7 +205,7 @@ pub const TEXTS: [TextSpec; 3] = [
         default: SEPARATOR,
         shown: r"\x06\x16",
         range: "1 to 16 bytes, no zero, double quote or backslash",
-        doc: "What stands between the name of a queue and the step of a priority list, and between the parts of a \
+        doc: "The text between the name of a queue and the step of a priority list, and between the parts of a \
               binding: the transport option `sep` of the app.",
     },
     TextSpec {
@@ -213,7 +213,7 @@ pub const TEXTS: [TextSpec; 3] = [
         default: b"0 3 6 9",
         shown: "0 3 6 9",
         range: "1 to 16 numbers from 0 to 255",
-        doc: "The steps of queues with priorities, in the order in which workers look into their lists: the transport \
+        doc: "The steps of queues with priorities, in the order in which workers read their lists: the transport \
               option `priority_steps` of the app.",
     },
     TextSpec {

@@ -1,13 +1,13 @@
-//! Base64 as Python's `b64decode` reads it where nobody asks it to validate.
+//! Base64 as Python's `b64decode` reads it without validation.
 //!
-//! kombu decodes bodies with it (`Base64.decode` in kombu/transport/virtual/base.py, 5.7.0), and a worker runs whatever
-//! it makes of them. Its rules are those of `binascii.a2b_base64` in non-strict mode (Modules/binascii.c, CPython
-//! 3.11):
+//! kombu decodes bodies with it (`Base64.decode` in kombu/transport/virtual/base.py, 5.7.0), and a worker runs
+//! whatever the result is. Its rules are those of `binascii.a2b_base64` in non-strict mode (Modules/binascii.c,
+//! CPython 3.11):
 //!
 //! - characters outside the alphabet (line breaks, `-`, `_`, anything that is not ASCII) are skipped;
-//! - padding ends the data where it completes a group of four: after two characters two `=`, after three one. What
-//!   follows is not looked at. The `=` need not stand side by side: only a character of the alphabet between them makes
-//!   the count begin again. Padding anywhere else is skipped;
+//! - padding ends the data if it completes a group of four: two `=` after two characters, one after three. What
+//!   follows is ignored. The `=` need not be side by side: only a character of the alphabet between them makes the
+//!   count begin again. Padding anywhere else is skipped;
 //! - bits that no byte uses are ignored;
 //! - data that ends in the middle of a group is an error.
 
@@ -17,7 +17,7 @@ const PAD: u8 = b'=';
 /// In [`VALUES`]: not in the alphabet.
 const NONE: u8 = 64;
 
-/// The six bits that a character stands for.
+/// The six bits of a character.
 const VALUES: [u8; 256] = {
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut values = [NONE; 256];
@@ -31,8 +31,8 @@ const VALUES: [u8; 256] = {
     values
 };
 
-/// Replaces `body` by what the raw JSON string decodes to. False where Python refuses it, or where it is no string;
-/// then what `body` holds means nothing.
+/// Replaces `body` by the decoded raw JSON string. Returns false if Python refuses it, or if it is not a string;
+/// then the content of `body` has no meaning.
 pub(super) fn decode_skipping(raw: &[u8], body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
     body.clear();
     if Shape::of(raw) != Shape::Text {

@@ -1,4 +1,5 @@
-//! Compressed bodies. What is decoded is bounded: the work on one message must not grow with what its sender claims.
+//! Compressed bodies. The decoded size is bounded, because the work on one message must not grow with what its
+//! sender claims.
 
 use std::io::Read as _;
 
@@ -18,7 +19,8 @@ pub(super) enum Compression {
 }
 
 impl Compression {
-    /// By its name in a header: kombu takes media types and short names (`kombu/compression.py`, 5.7.0).
+    /// Returns the compression with this name in a header: kombu accepts media types and short names
+    /// (`kombu/compression.py`, 5.7.0).
     pub(super) fn named(name: &[u8]) -> Option<Self> {
         match name {
             b"application/x-gzip" | b"gzip" | b"zlib" => Some(Self::Zlib),
@@ -27,8 +29,8 @@ impl Compression {
         }
     }
 
-    /// Replaces `body` by what it was before it was compressed. False if it is broken or too long; then `body` holds
-    /// what was decoded until that showed.
+    /// Decompresses `body` in place. Returns false if it is damaged or too long; then `body` holds what was
+    /// decoded before the error.
     pub(super) fn undo(self, body: &mut Vec<u8>) -> bool {
         let (decoded, whole) = match self {
             Self::Zlib => match miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(body, DECODED_MAX) {
@@ -45,7 +47,7 @@ impl Compression {
 fn unzstd(body: &[u8]) -> (Vec<u8>, bool) {
     let mut decoded = Vec::new();
     let mut decoder = FrameDecoder::new();
-    // Memory for the window is taken as the frame claims it.
+    // The memory for the window is allocated as the frame claims it.
     decoder.set_max_window_size(DECODED_MAX as u64);
     let Ok(stream) = StreamingDecoder::new_with_decoder(body, decoder) else { return (decoded, false) };
     let whole = stream.take(DECODED_MAX as u64 + 1).read_to_end(&mut decoded).is_ok();

@@ -1,18 +1,18 @@
 //! Celery messages as kombu's Redis transport writes them, task protocols 1 and 2.
 //!
-//! The envelope is `{"body", "content-encoding", "content-type", "headers", "properties"}`. Protocol 2 keeps
-//! everything about the task in the headers and `[args, kwargs, embed]` in the body; protocol 1 has no
-//! header `task` and keeps everything in the body, an object. A worker tells them apart by the presence of
-//! that header, and so does this. (`Consumer.create_task_handler` in celery/worker/consumer/consumer.py, 5.7.0;
+//! The envelope is `{"body", "content-encoding", "content-type", "headers", "properties"}`. Protocol 2 has
+//! everything about the task in the headers and `[args, kwargs, embed]` in the body; protocol 1 has no header
+//! `task` and has everything in the body, an object. A worker tells them apart by the presence of that header, and
+//! so does this code. (`Consumer.create_task_handler` in celery/worker/consumer/consumer.py, 5.7.0;
 //! `task_message_handler` in celery/worker/strategy.py for what follows.)
 //!
 //! # Headers and body of different protocols
-//! An object with a member `args` is taken apart by a worker whether or not there is a header `task`
-//! (`hybrid_to_proto2`): the arguments are the body's; of everything else, the name included, the header counts where
-//! there is one, even one that is null, and the body's member where there is none. An object without `args` is
-//! protocol 1 without arguments if there is no header `task` (`proto1_to_proto2`; then no header counts), and no
-//! body at all if there is one: the worker fails to unpack it. An array without a header `task` is refused by
-//! workers; its arguments are read all the same, because they stand where protocol 2 has them.
+//! A worker unpacks an object with a member `args` whether or not there is a header `task` (`hybrid_to_proto2`):
+//! the arguments are those of the body. For everything else, including the name, the header counts if there is
+//! one, even if it is null, and otherwise the body's member. An object without `args` is protocol 1 without
+//! arguments if there is no header `task` (`proto1_to_proto2`; then no header counts), and not a body at all if
+//! there is one: the worker fails to unpack it. Workers refuse an array without a header `task`; its arguments are
+//! read nevertheless, because they are where protocol 2 has them.
 
 use super::base64::decode_skipping;
 use super::body::Compression;
@@ -24,7 +24,7 @@ use crate::json::{Path, Segment, Shape, decode, inner, is_ascii};
 /// The media types of bodies that are read.
 const JSON: &[u8] = b"application/json";
 const MSGPACK: &[u8] = b"application/x-msgpack";
-/// The first as it mostly stands in a message.
+/// The first as it is usually written in a message.
 const QUOTED_JSON: &[u8] = b"\"application/json\"";
 
 /// See the module.
@@ -50,7 +50,7 @@ fn envelope(paths: Vec<Path>) -> FieldPlaces {
     same(Part::Envelope, paths)
 }
 
-/// In the body of both protocols: on `object` where it is an object, on `array` where it is an array.
+/// In the body of both protocols: on `object` if it is an object, on `array` if it is an array.
 fn body(object: Vec<Path>, array: Vec<Path>) -> FieldPlaces {
     let mut body = <[Vec<Path>; 2]>::default();
     (body[OBJECT], body[ARRAY]) = (object, array);
@@ -97,9 +97,10 @@ impl Format for Celery {
         }
     }
 
-    /// Headers that are empty are none, whatever they are: PHP writes an empty object as `[]`, and kombu takes what
-    /// Python takes as false for no headers (`Message.__init__` in kombu/message.py, 5.7.0). Headers that are neither an
-    /// object nor empty belong to no protocol; as protocol 2 such a message has no task and no other header.
+    /// Empty headers count as none, whatever their type: PHP writes an empty object as `[]`, and kombu treats what
+    /// Python considers false as no headers (`Message.__init__` in kombu/message.py, 5.7.0). Headers that are
+    /// neither an object nor empty belong to no protocol; as protocol 2 such a message has no task and no other
+    /// header.
     fn variant(&self, own: Own<'_>) -> usize {
         let odd_headers = || own.get(HEADERS).is_some_and(|raw| !raw.starts_with(b"{") && !is_falsy(raw));
         if own.get(TASK).is_some() || odd_headers() { PROTOCOL_2 } else { PROTOCOL_1 }
@@ -155,7 +156,7 @@ impl Format for Celery {
             body.extend_from_slice(text);
             return true;
         }
-        // Most bodies are plain base64 without an escape; what is not is for the exact way.
+        // Most bodies are plain base64 without an escape. All others take the exact way.
         let Some(raw) = own.get(BODY).filter(|raw| Shape::of(raw) == Shape::Text) else { return false };
         let fast = base64_simd::STANDARD.decode_append(inner(raw), body).is_ok();
         let whole =
@@ -171,16 +172,16 @@ impl Format for Celery {
     }
 }
 
-/// What a string says; nothing for other values.
+/// Returns the text of a string; `None` for other values.
 fn text<'a>(raw: Option<&'a [u8]>, scratch: &'a mut Vec<u8>) -> Option<&'a [u8]> {
     raw.filter(|raw| Shape::of(raw) == Shape::Text).and_then(|raw| decode(inner(raw), scratch))
 }
 
-/// The places of a field that protocol 2 has as a header.
+/// Returns the places of a field that protocol 2 has as a header.
 fn task(name: &'static str) -> FieldPlaces {
     let header = vec![keys(&["headers", name])];
     match name {
-        // Neither Celery nor kombu writes down when a message is sent.
+        // Neither Celery nor kombu records when a message is sent.
         "enqueued" => same(Part::Untold, Vec::new()),
         // The header decides which protocol it is.
         "task" => {
@@ -188,8 +189,8 @@ fn task(name: &'static str) -> FieldPlaces {
             places[PROTOCOL_2] = FieldPlace::outside(Part::Envelope, header);
             places
         }
-        // What a chord is told with: the task itself, or the last one of the chain that it begins (a chain stands
-        // in the body backwards). Protocol 1 has no such chains.
+        // The task that reports to a chord: the task itself, or the last one of the chain that it begins (a chain
+        // is in the body in reverse order). Protocol 1 has no such chains.
         "chord" => {
             let embed = |rest: &[Segment]| [&[Segment::index(2)][..], rest].concat();
             let own = embed(&keys(&["chord"]));
@@ -198,7 +199,7 @@ fn task(name: &'static str) -> FieldPlaces {
         }
         _ => {
             let member = match name {
-                // Workers before Celery 4 take protocol 1's `taskset` for the group; newer senders write both.
+                // Workers before Celery 4 read protocol 1's `taskset` as the group; newer senders write both.
                 "group" => vec![keys(&["taskset"]), keys(&[name])],
                 _ => vec![keys(&[name])],
             };
@@ -212,7 +213,7 @@ fn task(name: &'static str) -> FieldPlaces {
     }
 }
 
-/// What Python takes as false.
+/// What Python considers false.
 fn is_falsy(raw: &[u8]) -> bool {
     match raw {
         b"null" | b"false" | b"\"\"" => true,

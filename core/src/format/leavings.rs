@@ -1,4 +1,4 @@
-//! What stays behind elsewhere when a message is taken out: locks and batches that its envelope names.
+//! What a removed message leaves elsewhere: locks and batches that its envelope names.
 
 use crate::json::{Paths, Scanner, Shape, Span};
 use crate::kind::MessageKind;
@@ -12,7 +12,7 @@ const LOCKS: [&[&str]; 3] = [&["lock_digest"], &["unique_digest"], &["unique_for
 /// Members that name a batch: Sidekiq Pro's `bid`, Laravel's `data.batchId` (as of 12.51).
 const BATCHES: [&[&str]; 2] = [&["bid"], &["data", "batchId"]];
 
-/// Looks into messages that match, for what stays behind.
+/// Reads messages that match, and finds what they leave elsewhere.
 #[derive(Debug, Default)]
 pub(crate) struct Leavings {
     scanner: Scanner,
@@ -22,7 +22,7 @@ pub(crate) struct Leavings {
 }
 
 impl Leavings {
-    /// For messages of a kind; `None` where they name nothing of the sort. Laravel's are read as Resque's.
+    /// For messages of a kind; `None` if they name no locks and batches. Laravel's are read as Resque's.
     pub(crate) fn of(kind: MessageKind) -> Option<Self> {
         match kind {
             MessageKind::Sidekiq | MessageKind::Resque => {
@@ -34,7 +34,7 @@ impl Leavings {
         }
     }
 
-    /// What stays behind of this message.
+    /// Returns what this message leaves elsewhere.
     pub(crate) fn examine(&mut self, message: &[u8]) -> LeftBehind {
         if !self.scanner.scan(message, &self.paths, &mut self.spans) {
             return LeftBehind::default();

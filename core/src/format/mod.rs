@@ -1,11 +1,11 @@
 //! How the bytes of a message are laid out: one file per format.
 //!
-//! A message is an *envelope*, a JSON object that is read always, and a *body* inside it, possibly encoded,
-//! that is read only when a question needs it. A format may have several *variants* (Celery: protocols 1
-//! and 2) which are told apart by the envelope alone, so that no message pays for a body that nobody asked
-//! about. A body has one of two *shapes* (an object or an array), which is known once it is open; where its
-//! members stand is decided by that shape and not by the variant. For each field and variant the format says
-//! in which part the field stands and on which paths; [`Reader`] does the rest, the same for every format.
+//! A message is an *envelope*, a JSON object that is always read, and a *body* inside it, possibly encoded, that
+//! is read only when a question needs it. A format may have several *variants* (Celery: protocols 1 and 2), which
+//! are told apart by the envelope alone, so that no message pays for a body that no condition needs. A body has
+//! one of two *shapes* (an object or an array), which is known after it was opened; the positions of its members
+//! depend on that shape and not on the variant. For each field and variant the format says in which part the field
+//! is and on which paths; [`Reader`] does the rest, the same for every format.
 //!
 //! To add a kind of message: a file here, its row in [`format_of`], its row in [`crate::kind`].
 
@@ -49,10 +49,10 @@ pub(crate) const OBJECT: usize = 0;
 /// The body is an array.
 pub(crate) const ARRAY: usize = 1;
 
-/// The part of a message in which a field stands.
+/// The part of a message that holds a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Not in the bytes: their number.
+    /// Not in the bytes: it is their number.
     Size,
     /// Not in the bytes: whether they are an envelope.
     Undecodable,
@@ -60,23 +60,23 @@ pub(crate) enum Part {
     Envelope,
     /// In the decoded body.
     Body,
-    /// Messages of this kind do not say it: nothing is known of it.
+    /// Messages of this kind do not have it: it is unknown.
     Untold,
     /// In the envelope if the member is there, null or not; otherwise in the decoded body.
     EnvelopeElseBody,
-    /// As [`Part::EnvelopeElseBody`], except that the body decides whether the envelope counts: it does not where the
+    /// As [`Part::EnvelopeElseBody`], except that the body decides whether the envelope counts: it does not if the
     /// body is an object without [`Format::object_mark`].
     BodyDecides,
-    /// In the envelope, in the positional argument with this number, or in no single one of them. It is not readable
-    /// where that argument is encrypted ([`Derived::encrypted`]).
+    /// In the envelope, in the positional argument with this number, or in no single one of them. It is not
+    /// readable if that argument is encrypted ([`Derived::encrypted`]).
     Argument(Option<usize>),
     /// Made from several values of the envelope: [`Derived::name`].
     Name,
-    /// Nowhere: the message is not of this kind, and nothing of it is shown to anybody or compared with anything.
+    /// Nowhere: the message is not of this kind, and nothing of it is shown or compared.
     Withheld,
 }
 
-/// Where to look for a field. Of several paths the first with a value that is not null is taken.
+/// Where to look for a field. Of several paths the first one with a value that is not null counts.
 #[derive(Debug, Clone)]
 pub(crate) struct FieldPlace {
     pub(crate) part: Part,
@@ -98,7 +98,7 @@ impl FieldPlace {
     }
 }
 
-/// Where a field stands, per variant.
+/// The places of a field, per variant.
 pub(crate) type FieldPlaces = [FieldPlace; VARIANTS];
 
 /// One field in one message.
@@ -106,18 +106,18 @@ pub(crate) type FieldPlaces = [FieldPlace; VARIANTS];
 pub(crate) enum FieldValue<'a> {
     /// A JSON value other than null.
     Value(&'a [u8]),
-    /// A number that does not stand in the bytes.
+    /// A number that is not written in the bytes.
     Number(u64),
     /// Absent or null.
     Absent,
-    /// In the body, which is not open, and nothing stands in for it; or messages of this kind do not say it.
+    /// In the body, which is not open, and nothing replaces it; or messages of this kind do not have it.
     Unknown,
 }
 
-/// What a format finds out about one message beyond single values of it.
+/// What a format finds out about one message that no single value says.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Derived {
-    /// The name of the task as a JSON string, where it is made from several values; empty if that was not possible.
+    /// The name of the task as a JSON string, if it is made from several values; empty if that was not possible.
     pub(crate) name: Vec<u8>,
     /// The positional argument that cannot be read because it is encrypted.
     pub(crate) encrypted: Option<usize>,
@@ -132,12 +132,12 @@ pub(crate) struct Own<'m> {
 }
 
 impl<'m> Own<'m> {
-    /// Those of the message that `envelope` read last; `slots` has the slots of the paths.
+    /// The values of the message that `envelope` read last; `slots` has the slots of the paths.
     fn new(slots: &'m [usize], envelope: &'m Reading, message: &'m [u8]) -> Self {
         Self { slots, envelope, message }
     }
 
-    /// The one at a position of the paths.
+    /// Returns the value at a position of the paths.
     #[inline]
     fn get(self, position: usize) -> Option<&'m [u8]> {
         self.envelope.value(self.slots[position], self.message)
@@ -149,50 +149,51 @@ pub(crate) trait Format: Sync + std::fmt::Debug {
     /// Paths in the envelope that the format itself needs, in the order of the positions of [`Own`].
     fn own_paths(&self) -> Vec<Path>;
 
-    /// Whether a valid JSON text is a message.
+    /// Returns whether a valid JSON text is a message.
     fn is_message(&self, text: &[u8], _own: Own<'_>) -> bool {
         text.starts_with(b"{") || text.trim_ascii_start().starts_with(b"{")
     }
 
-    /// Where `field` stands, per variant.
+    /// Returns the places of `field`, per variant.
     fn places(&self, field: &Field) -> FieldPlaces;
 
-    /// The variant of an envelope, below [`VARIANTS`].
+    /// Returns the variant of an envelope, below [`VARIANTS`].
     fn variant(&self, own: Own<'_>) -> usize;
 
-    /// Whether [`Format::derive`] has to be called for each message.
+    /// Returns whether [`Format::derive`] has to be called for each message.
     fn derives(&self) -> bool {
         false
     }
 
-    /// Finds out what no single value says. `derived` holds what was found in the message before.
+    /// Finds out what no single value says. `derived` has the result for the message before.
     fn derive(&self, _own: Own<'_>, _variant: usize, _derived: &mut Derived) {}
 
-    /// The raw name of the task, where the envelope has it.
+    /// Returns the raw name of the task, if the envelope has it.
     fn task<'m>(&self, own: Own<'m>) -> Option<&'m [u8]>;
 
-    /// The variant whose envelopes show the arguments as text, and on which paths: positional ones, then those with a
-    /// name. Used where the body cannot be had.
+    /// Returns the variant whose envelopes show the arguments as text, and the paths: positional arguments, then
+    /// keyword arguments. It is used if the body cannot be read.
     fn reprs(&self) -> Option<(usize, [Path; 2])> {
         None
     }
 
-    /// The member of bodies that are objects whose presence decides what such a body is.
+    /// Returns the member of bodies that are objects whose presence decides what such a body is.
     fn object_mark(&self) -> Option<Path> {
         None
     }
 
-    /// Whether an object, with or without [`Format::object_mark`], is a body of an envelope of this variant.
+    /// Returns whether an object, with or without [`Format::object_mark`], is a body of an envelope of this
+    /// variant.
     fn takes_object(&self, _variant: usize, _marked: bool) -> bool {
         true
     }
 
-    /// Puts the body as JSON text into `body`. False if it cannot be had: then the body's fields are unknown, and
-    /// `body` holds what was decoded until that showed.
+    /// Writes the body as JSON text to `body`. Returns false if it cannot be read: then the body's fields are
+    /// unknown, and `body` holds what was decoded before the error.
     fn open_body(&self, own: Own<'_>, body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool;
 }
 
-/// The same place in every variant of a format.
+/// Returns the same place for every variant of a format.
 fn same(part: Part, envelope: Vec<Path>) -> FieldPlaces {
     let place = FieldPlace::outside(part, envelope);
     std::array::from_fn(|_| place.clone())
@@ -203,8 +204,8 @@ fn keys(names: &[&str]) -> Path {
     names.iter().map(|name| Segment::key(name)).collect()
 }
 
-/// `first`, then the parts of the field's own path, in each way in which its points can be read. The first part is a
-/// position of `args` or a name elsewhere; deeper a number may be either.
+/// Returns `first`, then the parts of the field's own path, in each way in which its points can be read. The first
+/// part is a position of `args` or a name elsewhere; deeper a number may be either.
 fn inside(first: &[Segment], field: &Field) -> Vec<Path> {
     let segment = |(depth, part): (usize, &String)| match (depth, field.source) {
         (0, Source::Args) => Segment { key: None, ..Segment::either(part) },

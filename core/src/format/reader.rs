@@ -1,4 +1,4 @@
-//! Finds the fields that a question is about in one message after another.
+//! Finds the fields of a question in one message after another.
 
 use super::reprs::Reprs;
 use super::{
@@ -12,7 +12,7 @@ use crate::kind::MessageKind;
 /// Most bytes of a decoded body's buffer that stay allocated from one message to the next.
 const BUFFER_KEEP: usize = 256 * 1024;
 
-/// Where a field stands: slots in the order in which they are tried.
+/// The places of a field: slots in the order in which they are tried.
 #[derive(Debug, Clone)]
 struct Slots {
     part: Part,
@@ -20,8 +20,8 @@ struct Slots {
     body: [Box<[usize]>; SHAPES],
 }
 
-/// Reads the fields it was made for. Its buffers are reused: no memory is allocated per message once they
-/// have grown to the usual size.
+/// Reads the fields that it was made for. Its buffers are used again: no memory is allocated per message after
+/// they have grown to the usual size.
 #[derive(Debug, Clone)]
 pub(crate) struct Reader {
     format: &'static dyn Format,
@@ -38,23 +38,23 @@ pub(crate) struct Reader {
     decodable: bool,
     variant: usize,
     body_open: bool,
-    /// Of the body that is open.
+    /// The shape of the open body.
     shape: usize,
-    /// The body that is open lets members of the envelope count ([`Part::BodyDecides`]).
+    /// The open body lets members of the envelope count ([`Part::BodyDecides`]).
     envelope_counts: bool,
     /// [`Format::derives`].
     derives: bool,
     derived: Derived,
-    /// What stands in for bodies that are not readable, where that is asked for.
+    /// What replaces bodies that are not readable, if that is requested.
     reprs: Option<Box<Reprs>>,
     inexact: bool,
     reprs_read: bool,
-    /// Bytes that the body of the message read last was decoded to.
+    /// Decoded bytes of the body of the last message.
     decoded: usize,
 }
 
 impl Reader {
-    /// A reader of `fields` of messages of a kind; their positions are what [`Reader::get`] takes.
+    /// Creates a reader of `fields` of messages of a kind; [`Reader::get`] takes their positions.
     pub(crate) fn new<'f>(kind: MessageKind, fields: impl IntoIterator<Item = &'f Field>) -> Self {
         let format = format_of(kind);
         let fields: Vec<&Field> = fields.into_iter().collect();
@@ -106,13 +106,13 @@ impl Reader {
         Self { envelope: self.envelope.learning(), bodies: self.bodies.map(Reading::learning), ..self }
     }
 
-    /// The same with or without what stands in for bodies that are not readable ([`Reader::read_reprs`]).
+    /// The same with or without what replaces bodies that are not readable ([`Reader::read_reprs`]).
     pub(crate) fn inexact(self, inexact: bool) -> Self {
         Self { inexact, ..self }
     }
 
-    /// Starts with a message: is its envelope a JSON object? If not, only the fields that do not stand in the
-    /// bytes are found.
+    /// Reads the envelope of a message; returns whether it is a JSON object. If it is not, only the fields that
+    /// are not in the bytes are found.
     #[inline]
     pub(crate) fn envelope(&mut self, message: &[u8]) -> bool {
         (self.body_open, self.reprs_read, self.decoded) = (false, false, 0);
@@ -128,7 +128,7 @@ impl Reader {
         self.decodable
     }
 
-    /// Opens the body of the message whose envelope was read last; false if it is not readable.
+    /// Opens the body of the last message; returns false if it is not readable.
     pub(crate) fn open_body(&mut self, message: &[u8]) -> bool {
         if self.reprs_read {
             // It was tried before.
@@ -144,8 +144,8 @@ impl Reader {
         self.body_open
     }
 
-    /// Reads the decoded body by its shape; false if it is neither an object nor an array that a message of this
-    /// variant may have.
+    /// Reads the decoded body by its shape; returns false if it is neither an object nor an array that a message
+    /// of this variant may have.
     fn read_body(&mut self, hint: u64) -> bool {
         self.shape = match self.body.first() {
             Some(b'[') => ARRAY,
@@ -168,9 +168,9 @@ impl Reader {
         self.format.takes_object(self.variant, marked)
     }
 
-    /// Where the body of the message whose envelope was read last is not readable: reads what the envelope shows of the
-    /// arguments as text. False if there is nothing, or it is not asked for; also where something was read a field may
-    /// stay unknown.
+    /// Reads what the envelope shows of the arguments as text, if the body of the last message is not readable.
+    /// Returns false if there is nothing, or it is not requested. Even if something was read, a field may be
+    /// unknown.
     pub(crate) fn read_reprs(&mut self, message: &[u8]) -> bool {
         if self.reprs_read {
             return true;
@@ -184,29 +184,29 @@ impl Reader {
         true
     }
 
-    /// The message read last is a JSON object.
+    /// Returns whether the last message is a JSON object.
     pub(crate) fn is_decodable(&self) -> bool {
         self.decodable
     }
 
-    /// The body of the message read last is open.
+    /// Returns whether the body of the last message is open.
     pub(crate) fn is_body_open(&self) -> bool {
         self.body_open
     }
 
-    /// Bytes that the body of the message read last was decoded to, until it was open or showed to be broken, and of
-    /// what stands in for it.
+    /// Returns the decoded bytes of the body of the last message, until it was open or an error was found, and of
+    /// what replaces it.
     pub(crate) fn decoded(&self) -> usize {
         self.decoded
     }
 
-    /// The message whose envelope was read last would not have to be scanned.
+    /// Returns whether the envelope of the last message would not have to be scanned.
     #[cfg(test)]
     pub(crate) fn knows(&mut self, message: &[u8]) -> bool {
         self.envelope.knows(message)
     }
 
-    /// The field at `position` of those the reader was made for, in the message read last.
+    /// Returns the field at `position`, in the last message.
     #[inline]
     pub(crate) fn get<'a>(&'a self, position: usize, message: &'a [u8]) -> FieldValue<'a> {
         let field = &self.fields[position][self.variant];
@@ -223,7 +223,7 @@ impl Reader {
         }
     }
 
-    /// The same for fields that do not stand in one part alone.
+    /// The same for fields that are not in one part alone.
     fn get_elsewhere<'a>(&'a self, position: usize, message: &'a [u8]) -> FieldValue<'a> {
         let field = &self.fields[position][self.variant];
         match field.part {
@@ -247,7 +247,7 @@ impl Reader {
         }
     }
 
-    /// The field where it stands in the body, or in what stands in for one that is not readable.
+    /// Returns the field in the body, or in what replaces an unreadable one.
     fn get_in_body(&self, position: usize) -> FieldValue<'_> {
         if self.body_open {
             let slots = &self.fields[position][self.variant].body[self.shape];
@@ -259,23 +259,23 @@ impl Reader {
         }
     }
 
-    /// Whether the field at `position` needs the body of the message whose envelope was read last, or is of those that no
-    /// body makes readable.
+    /// Returns whether the field at `position` needs the body of the last message, or is one that no body makes
+    /// readable.
     #[inline]
     pub(crate) fn in_body(&self, position: usize) -> bool {
         let field = &self.fields[position][self.variant];
         match field.part {
             Part::Size | Part::Undecodable | Part::Untold | Part::Envelope => false,
             Part::Body | Part::BodyDecides | Part::Withheld => true,
-            // Whether there is a value can be asked without the text.
+            // Whether there is a value can be decided without the text.
             Part::EnvelopeElseBody => self.member(field, &[]).is_none(),
             Part::Argument(at) => self.is_encrypted(at),
             Part::Name => self.derived.name.is_empty(),
         }
     }
 
-    /// What [`Reader::in_body`] says of the field at `position` in every message of a variant; nothing where it depends on
-    /// the message.
+    /// Returns what [`Reader::in_body`] says about the field at `position` in every message of a variant; `None`
+    /// if it depends on the message.
     pub(crate) fn always_in_body(&self, position: usize, variant: usize) -> Option<bool> {
         match self.fields[position][variant].part {
             Part::Size | Part::Undecodable | Part::Untold | Part::Envelope => Some(false),
@@ -284,30 +284,30 @@ impl Reader {
         }
     }
 
-    /// The variant of the message whose envelope was read last, below [`VARIANTS`].
+    /// Returns the variant of the last message, below [`VARIANTS`].
     pub(crate) fn variant(&self) -> usize {
         self.variant
     }
 
-    /// The member of the envelope where a field stands, null or not.
+    /// Returns the member of the envelope that holds a field, null or not.
     #[inline]
     fn member<'m>(&self, field: &Slots, message: &'m [u8]) -> Option<&'m [u8]> {
         field.envelope.iter().find_map(|&slot| self.envelope.value(slot, message))
     }
 
-    /// The positional argument `at`, or one of all where there is no such number, is encrypted.
+    /// Returns whether the positional argument `at`, or one of all if there is no such number, is encrypted.
     fn is_encrypted(&self, at: Option<usize>) -> bool {
         self.derived.encrypted.is_some_and(|encrypted| at.is_none_or(|at| at == encrypted))
     }
 }
 
-/// The first value that is not null.
+/// Returns the first value that is not null.
 fn first<'t>(reading: &Reading, slots: &[usize], text: &'t [u8]) -> FieldValue<'t> {
     let mut values = slots.iter().filter_map(|&slot| reading.value(slot, text));
     values.find(|raw| *raw != b"null").map_or(FieldValue::Absent, FieldValue::Value)
 }
 
-/// Bodies of one task are mostly laid out alike.
+/// Bodies of one task usually have the same layout.
 fn hint(task: Option<&[u8]>) -> u64 {
     task.map_or(0, xxhash_rust::xxh3::xxh3_64)
 }

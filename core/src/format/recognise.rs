@@ -1,4 +1,4 @@
-//! What kind of message some bytes look like.
+//! Recognises the message kind of some bytes.
 
 use crate::ids::{IDS_LOOKED_UP, may_be_id};
 use crate::json::{Paths, Scanner, Shape, Span};
@@ -6,10 +6,11 @@ use crate::kind::MessageKind;
 
 use super::keys;
 
-/// Messages at the next end that are looked at to tell what a queue holds.
+/// Messages at the consumer end that are read to recognise what a queue holds.
 pub const LOOK_AT: u64 = 100;
 
-/// The members that tell the kinds apart; positions below. The last two are inside what Resque keeps of a failure.
+/// The members that tell the kinds apart; positions below. The last two are inside what Resque stores about a
+/// failure.
 const MEMBERS: [&[&str]; 8] = [
     &["body"],
     &["headers"],
@@ -21,7 +22,7 @@ const MEMBERS: [&[&str]; 8] = [
     &["payload", "args"],
 ];
 
-/// Looks at messages, one after another, and says what most of them look like.
+/// Reads messages, one after another, and says what most of them look like.
 #[derive(Debug, Default)]
 pub struct Recogniser {
     scanner: Scanner,
@@ -32,20 +33,20 @@ pub struct Recogniser {
     celery: u64,
     sidekiq: u64,
     resque: u64,
-    /// Elements that may be ids, and the first of them.
+    /// Elements that can be ids, and the first of them.
     id_like: u64,
     ids: Vec<Vec<u8>>,
 }
 
 impl Recogniser {
-    /// One that has seen nothing.
+    /// Creates one that has read nothing.
     #[must_use]
     pub fn new() -> Self {
         let (paths, slots) = Paths::new(MEMBERS.map(keys).iter());
         Self { spans: vec![None; paths.slots()], paths, slots, ..Self::default() }
     }
 
-    /// Looks at one more.
+    /// Reads one more message.
     pub fn examine(&mut self, message: &[u8]) {
         self.examined += 1;
         match self.kind(message) {
@@ -63,26 +64,26 @@ impl Recogniser {
         }
     }
 
-    /// The first elements that may be ids of jobs, where more than half of what was looked at may be one: whether they are
-    /// is for whoever can look for the jobs.
+    /// Returns the first elements that can be ids of jobs, if more than half of the elements can be ids. Whether
+    /// they are ids can only be found by looking up the jobs.
     #[must_use]
     pub fn ids(&self) -> &[Vec<u8>] {
         if self.id_like * 2 > self.examined { &self.ids } else { &[] }
     }
 
-    /// Messages looked at.
+    /// Returns the number of messages that were read.
     #[must_use]
     pub fn examined(&self) -> u64 {
         self.examined
     }
 
-    /// It has seen as many as it wants.
+    /// Returns whether it needs no more messages.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.examined >= LOOK_AT
     }
 
-    /// The kind of more than half of what was looked at.
+    /// Returns the kind of more than half of the messages.
     #[must_use]
     pub fn kind_of_most(&self) -> Option<MessageKind> {
         [

@@ -1,7 +1,7 @@
-//! What the headers `argsrepr` and `kwargsrepr` say of arguments that stand in a body which cannot be read.
+//! What the headers `argsrepr` and `kwargsrepr` show of arguments in a body that cannot be read.
 //!
-//! They stand in the envelope, and no message with a readable body has to pay for them: they are looked for in a pass of
-//! their own, over those alone whose body could not be opened.
+//! They are in the envelope, and messages with a readable body must not pay for them: they are read in a separate
+//! pass, only for messages whose body could not be opened.
 
 use std::ops::Range;
 
@@ -10,10 +10,10 @@ use super::{FieldValue, Format};
 use crate::field::{Field, Source};
 use crate::json::{Paths, Scanner, Shape, Span, array_index, decode, inner};
 
-/// Bytes of JSON that one byte of a text takes at most: `\u0041`.
+/// Largest number of bytes of JSON for one byte of a text: `\u0041`.
 const ESCAPED: usize = 6;
 
-/// An argument that somebody asks for.
+/// An argument that a field needs.
 #[derive(Debug, Clone)]
 struct Wanted {
     /// Position of its field.
@@ -36,15 +36,15 @@ impl Wanted {
 enum Answer {
     Unknown,
     Absent,
-    /// JSON, at this place of the buffer.
+    /// JSON, at this position of the buffer.
     Value(Range<usize>),
 }
 
-/// Answers for single arguments, not for what is inside them.
+/// The values of single arguments, not of what is inside them.
 #[derive(Debug, Clone)]
 pub(super) struct Reprs {
     variant: usize,
-    /// Those of the envelope: first of `argsrepr`, then of `kwargsrepr`.
+    /// The texts of the envelope: first `argsrepr`, then `kwargsrepr`.
     paths: Paths,
     slots: [usize; 2],
     spans: Vec<Option<Span>>,
@@ -57,7 +57,8 @@ pub(super) struct Reprs {
 }
 
 impl Reprs {
-    /// For those of `fields` that are single arguments; nothing if there is none, or the format has no such headers.
+    /// For those of `fields` that are single arguments; `None` if there is none, or the format has no such
+    /// headers.
     pub(super) fn new(format: &dyn Format, fields: &[&Field]) -> Option<Self> {
         let (variant, headers) = format.reprs()?;
         let wanted = [Source::Args, Source::Kwargs].map(|source| {
@@ -86,8 +87,8 @@ impl Reprs {
         })
     }
 
-    /// Reads what a valid message of this variant says. Answers how many bytes of text were read; nothing where there
-    /// is none.
+    /// Reads the texts of a valid message of this variant. Returns how many bytes of text were read; `None` if
+    /// there is no text.
     pub(super) fn read(&mut self, message: &[u8], variant: usize) -> Option<usize> {
         self.answers.fill(Answer::Unknown);
         self.json.clear();
@@ -109,7 +110,8 @@ impl Reprs {
                     met_twice |= *answer != Answer::Unknown;
                     let start = json.len();
                     value.json(json);
-                    // Until the whole is read, unknown is what was not met, and what is no plain value an empty one.
+                    // Until the whole text is read, an argument that was not met is unknown, and one that is not a
+                    // plain value is empty.
                     *answer = match value {
                         Value::None => Answer::Absent,
                         _ => Answer::Value(start..json.len()),
@@ -129,7 +131,7 @@ impl Reprs {
         Some(bytes)
     }
 
-    /// What was read of a field.
+    /// Returns what was read of a field.
     pub(super) fn get(&self, position: usize) -> FieldValue<'_> {
         match self.answers.get(position) {
             Some(Answer::Value(place)) => FieldValue::Value(self.json.get(place.clone()).unwrap_or_default()),

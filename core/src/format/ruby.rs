@@ -1,18 +1,18 @@
 //! Messages of Sidekiq and Resque: one JSON object with a class and its arguments, nothing encoded inside it.
 //!
-//! A job of ActiveJob lies in one of the adapter's wrapper class, whose only argument is an object with the
-//! arguments proper; it is told from others by the wrapper. Keyword arguments are no place of their own in either:
+//! A job of ActiveJob is inside a job of the adapter's wrapper class, whose only argument is an object with the
+//! actual arguments; the wrapper tells it from others. Neither has a separate place for keyword arguments:
 //! ActiveJob appends them as an object (`args.1.amount`).
 //!
 //! # Names
-//! The task of a job is what Sidekiq's own pages call it, as long as that is a value of the message or made of some
-//! (`JobRecord#display_class` in lib/sidekiq/api.rb, 6.4.1 and 8.1): a mail is `UserMailer#welcome`, a call that was
-//! delayed by the extensions of Sidekiq before 7 is `UserMailer.welcome`; see `docs/decisions/0020`. The class is
-//! still there, as `headers.wrapped` or `headers.class`.
+//! The task of a job is the name that Sidekiq's own pages show, as long as that is a value of the message or made
+//! of some (`JobRecord#display_class` in lib/sidekiq/api.rb, 6.4.1 and 8.1): a mail is `UserMailer#welcome`, a
+//! call that was delayed by the extensions of Sidekiq before 7 is `UserMailer.welcome`; see `docs/decisions/0020`.
+//! The class is still available, as `headers.wrapped` or `headers.class`.
 //!
 //! # What is withheld
-//! An envelope of Celery's read as one of these would show its body as a "header". It is none of these messages, so
-//! nothing of it is known; see `docs/decisions/0021`.
+//! An envelope of Celery's that is read as one of these would show its body as a "header". It is not one of these
+//! messages, so nothing of it is known; see `docs/decisions/0021`.
 //!
 //! Sources: recorded messages of Sidekiq 6.4.1, 7.3.9 and 8.0.10, with ActiveJob 6.1.7 and 7.1.5
 //! (core/src/filter/tests/sidekiq.jsonl, core/src/format/ruby/recorded.jsonl and recorded78.jsonl), and of Resque 3.0;
@@ -39,13 +39,13 @@ const PLAIN: usize = 0;
 const ACTIVE_JOB: usize = 1;
 /// An envelope of Celery's.
 const FOREIGN: usize = 2;
-/// Of Sidekiq: a job of ActiveJob that sends a mail.
+/// Sidekiq: a job of ActiveJob that sends a mail.
 const MAIL: usize = 3;
-/// Of Sidekiq: a call that the extensions delayed.
+/// Sidekiq: a call that the extensions delayed.
 const CALL: usize = 4;
-/// Of Resque: a job that failed, with what it failed of.
+/// Resque: a job that failed, with its failure.
 const FAILED: usize = 3;
-/// Likewise, of ActiveJob.
+/// The same, for ActiveJob.
 const FAILED_ACTIVE_JOB: usize = 4;
 
 /// The class that ActiveJob's Resque adapter wraps jobs in.
@@ -54,7 +54,7 @@ const RESQUE_WRAPPER: &[u8] = b"ActiveJob::QueueAdapters::ResqueAdapter::JobWrap
 /// Members that an envelope of Celery's has: the body, and what kombu writes beside it.
 const CELERY: [&str; 4] = ["body", "properties", "headers", "content-type"];
 
-/// Positions in [`Format::own_paths`] behind those of [`CELERY`], for Sidekiq.
+/// Positions in [`Format::own_paths`] after those of [`CELERY`], for Sidekiq.
 const CLASS: usize = 4;
 const WRAPPED: usize = 5;
 const JOB_CLASS: usize = 6;
@@ -64,7 +64,7 @@ const FIRST: usize = 9;
 const ARGS: usize = 10;
 const ENCRYPT: usize = 11;
 const DISPLAY_CLASS: usize = 12;
-/// And for Resque, behind the class.
+/// And for Resque, after the class.
 const PAYLOAD_CLASS: usize = 5;
 
 impl Format for Sidekiq {
@@ -89,7 +89,7 @@ impl Format for Sidekiq {
         let mut places = match field.source {
             Source::Task("task") => {
                 let plain = FieldPlace::outside(Part::Envelope, vec![keys(&["class"])]);
-                // Rails 4.2 did not say beside the wrapper what is wrapped.
+                // Rails 4.2 did not name the wrapped class beside the wrapper.
                 let names = vec![keys(&["wrapped"]), in_wrapper(&[], "job_class"), keys(&["class"])];
                 let name = FieldPlace::outside(Part::Name, Vec::new());
                 by_variant([plain, FieldPlace::outside(Part::Envelope, names), name.clone(), name])
@@ -151,7 +151,7 @@ impl Format for Sidekiq {
             CALL => name_of_call(own.get(DISPLAY_CLASS), own.get(FIRST), &mut derived.name),
             _ => {}
         }
-        // What Ruby takes as true; Sidekiq Enterprise writes `true`.
+        // What Ruby considers true; Sidekiq Enterprise writes `true`.
         if own.get(ENCRYPT).is_some_and(|raw| !matches!(raw, b"null" | b"false")) {
             derived.encrypted = own.get(ARGS).map(items).and_then(|count| count.checked_sub(1));
         }
@@ -162,7 +162,7 @@ impl Format for Sidekiq {
     }
 
     fn open_body(&self, _: Own<'_>, body: &mut Vec<u8>, _: &mut Vec<u8>) -> bool {
-        // There is none, and no field in one.
+        // There is no body, and no field in one.
         body.clear();
         false
     }
@@ -197,7 +197,7 @@ impl Format for Resque {
             ]),
             Source::Task("id") => of_active_job("job_id"),
             Source::Task("retries") => of_active_job("executions"),
-            // Resque itself does not write it down, ActiveJob does.
+            // Resque itself does not record it, ActiveJob does.
             Source::Task("enqueued") => {
                 let mut places = of_active_job("enqueued_at");
                 for plain in [PLAIN, FAILED] {
@@ -208,7 +208,7 @@ impl Format for Resque {
             Source::Delivery("priority") => of_active_job("priority"),
             Source::Delivery("routing_key") => {
                 let mut places = of_active_job("queue_name");
-                // Where a job does not lie in the list of its queue, a member beside it names the queue.
+                // If a job is not in the list of its queue, a member beside it names the queue.
                 places.iter_mut().for_each(|place| place.envelope.push(keys(&["queue"])));
                 places
             }
@@ -245,7 +245,7 @@ fn is_foreign(own: Own<'_>) -> bool {
     own.get(0).is_some() && (1..CELERY.len()).any(|at| own.get(at).is_some())
 }
 
-/// Where neither has a field, and what every message has.
+/// Fields that neither has, and fields that every message has.
 fn shared(field: &Field) -> FieldPlaces {
     match field.source {
         Source::Size => same(Part::Size, Vec::new()),

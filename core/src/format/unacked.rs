@@ -1,7 +1,8 @@
-//! Celery messages as kombu keeps those that a worker holds: `[message, exchange, routing_key]`, in a hash.
+//! Celery messages as kombu stores them while they are unacknowledged: `[message, exchange, routing_key]`, in a
+//! hash.
 //!
-//! The message is the first item, laid out as in a queue. The other two say where it was sent to; they answer for
-//! `exchange` and `routing_key` where the message itself does not say.
+//! The message is the first item, with the same layout as in a queue. The other two say where it was sent to; they
+//! are used for `exchange` and `routing_key` if the message itself has none.
 
 use super::celery::{Celery, OWN_PATHS};
 use super::{FieldPlace, FieldPlaces, Format, Own};
@@ -16,11 +17,11 @@ pub(crate) struct Unacked;
 const MESSAGE: usize = 0;
 const EXCHANGE: usize = 1;
 const ROUTING_KEY: usize = 2;
-/// One more makes it something else: a worker takes it apart into three.
+/// With one more item it is something else: a worker unpacks three.
 const ITEMS: usize = 3;
 
 impl Format for Unacked {
-    /// Celery's own, then the items and the one that may not be there.
+    /// Celery's own, then the items and the one that must not be there.
     fn own_paths(&self) -> Vec<Path> {
         let celery = Celery.own_paths().into_iter().map(inside_message);
         celery.chain((MESSAGE..=ITEMS).map(|at| vec![Segment::index(at)])).collect()

@@ -107,7 +107,7 @@ pub static UNDO: CommandSpec = CommandSpec {
 /// QADMIN.STATUS
 pub static STATUS: CommandSpec = CommandSpec {
     name: "QADMIN.STATUS",
-    summary: "Shows a job as it stands, or waits for its end.",
+    summary: "Shows the state of a job, or waits for its end.",
     complexity: "O(1)",
     since: "0.1.0",
     arity: -2,
@@ -140,7 +140,7 @@ pub static CANCEL: CommandSpec = CommandSpec {
 /// QADMIN.PAUSE
 pub static PAUSE: CommandSpec = CommandSpec {
     name: "QADMIN.PAUSE",
-    summary: "Lets a job stand still until RESUME.",
+    summary: "Pauses a job.",
     complexity: "O(1)",
     since: "0.1.0",
     arity: -2,
@@ -154,7 +154,7 @@ pub static PAUSE: CommandSpec = CommandSpec {
 /// QADMIN.RESUME
 pub static RESUME: CommandSpec = CommandSpec {
     name: "QADMIN.RESUME",
-    summary: "Lets a paused job go on.",
+    summary: "Resumes a paused job.",
     complexity: "O(1)",
     since: "0.1.0",
     arity: -2,
@@ -168,7 +168,7 @@ pub static RESUME: CommandSpec = CommandSpec {
 /// QADMIN.THROTTLE
 pub static THROTTLE: CommandSpec = CommandSpec {
     name: "QADMIN.THROTTLE",
-    summary: "Changes how fast a job goes.",
+    summary: "Changes the speed of a job.",
     complexity: "O(1)",
     since: "0.1.0",
     arity: -2,
@@ -282,7 +282,7 @@ pub static HELP: CommandSpec = CommandSpec {
 pub static APPLY: CommandSpec = CommandSpec {
     name: "QADMIN.APPLY",
     summary: "Internal: repeats a slice of a clear on a replica or while the append-only file is loaded.",
-    complexity: "O(N) with N being the distance between the first and the last message taken out.",
+    complexity: "O(N) with N being the distance between the first and the last removed message.",
     since: "0.1.0",
     arity: -5,
     flags: &["write"],

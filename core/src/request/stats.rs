@@ -10,20 +10,21 @@ use crate::filter::{Filter, FilterBuilder, GROUP_FIELDS_MAX, Grouping};
 use crate::job::{Accepted, ClearOptions, JobKind, JobTarget, Start, TOP_DEFAULT, TOP_MAX};
 use crate::scan::Effect;
 
-/// Count what matches by the values of fields.
+/// Counts the matches by the values of fields.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stats {
-    /// The queue, and where and what its messages are.
+    /// The queue, and its messages.
     pub target: TargetOptions,
-    /// What to count; [`Filter::all`] where none was given.
+    /// The filter; [`Filter::all`] if none was given.
     pub filter: Filter,
-    /// By what.
+    /// The fields to group by.
     pub grouping: Grouping,
     /// Most groups that the reply shows.
     pub top: usize,
-    /// Count anew, whatever was counted by a completed job.
+    /// Whether to count anew, whatever was counted by a completed job.
     pub bust: bool,
-    /// What `argsrepr` and `kwargsrepr` tell alone counts: that a message matches, and the value by which it is grouped.
+    /// What only `argsrepr` and `kwargsrepr` show counts: that a message matches, and the value by which it is
+    /// grouped.
     pub inexact: bool,
 }
 
@@ -40,7 +41,7 @@ impl CountRequest for Stats {
         self.bust
     }
 
-    // Everything but the way in which the reply is written.
+    // Everything but the format of the reply.
     fn key(&self, target: &JobTarget) -> [u8; 32] {
         let kind = target.messages.spec().name.as_bytes();
         let digest = Digest::new("stats").int(target.db).lists(&target.lists).bytes(self.filter.text());

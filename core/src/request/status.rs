@@ -8,16 +8,16 @@ use super::spec::CommandSpec;
 use super::{Format, Request, commands};
 use crate::error::Error;
 
-/// Show a job.
+/// Shows a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// Which job.
+    /// The id of the job.
     pub id: Uuid,
-    /// The job's queue, which leads to the cluster node that knows it.
+    /// The job's queue, which leads to the cluster node that runs it.
     pub queue: Option<Vec<u8>>,
-    /// How long to wait for the job's end, in milliseconds, 0 = until it comes; `None`: not at all.
+    /// How long to wait for the job's end, in milliseconds, 0 = without a limit; `None`: not at all.
     pub wait_ms: Option<u64>,
-    /// How the reply is written.
+    /// The format of the reply.
     pub format: Format,
 }
 

@@ -1,5 +1,5 @@
-//! The queue that a command is about and the options that say where and what its messages are: `[PRIORITY ALL|step]
-//! [INDEX key] [AS kind] [FORMAT RESP|JSON]`, which PREVIEW, STATS and CLEARJOB share.
+//! The queue that a command is about and the options that describe its messages: `[PRIORITY ALL|step] [INDEX key]
+//! [AS kind] [FORMAT RESP|JSON]`, which PREVIEW, STATS and CLEARJOB share.
 
 use super::Format;
 use super::options::{Options, key_name, queue_name};
@@ -14,12 +14,12 @@ pub struct TargetOptions {
     pub queue: Vec<u8>,
     /// Which lists of a queue with priorities; `None` for the list that has the queue's name.
     pub priority: Option<Priority>,
-    /// The key of the index, where the queue is a hash of unacknowledged messages; `None` for the hash's name and
+    /// The key of the index, if the queue is a hash of unacknowledged messages; `None` for the hash's name and
     /// `_index`.
     pub index: Option<Vec<u8>>,
     /// What the messages are; `None` for the setting `default-kind`.
     pub kind: Option<MessageKind>,
-    /// How the reply is written.
+    /// The format of the reply.
     pub format: Format,
 }
 

@@ -8,18 +8,18 @@ use super::spec::CommandSpec;
 use super::{Format, Request, commands};
 use crate::error::{Error, RequestError};
 
-/// Change how fast a job goes.
+/// Changes the speed of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Throttle {
-    /// Which job.
+    /// The id of the job.
     pub id: Uuid,
-    /// Most messages that it takes out per second, 0 = any number; `None`: as it is.
+    /// Most messages that it removes per second, 0 = any number; `None`: unchanged.
     pub rate: Option<u64>,
-    /// Percent of the main thread while other clients are active, 0 = as the setting says; `None`: as it is.
+    /// Percent of the main thread while other clients are active, 0 = as the setting says; `None`: unchanged.
     pub duty: Option<u64>,
-    /// The job's queue, which leads to the cluster node that knows it.
+    /// The job's queue, which leads to the cluster node that runs it.
     pub queue: Option<Vec<u8>>,
-    /// How the reply is written.
+    /// The format of the reply.
     pub format: Format,
 }
 

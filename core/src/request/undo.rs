@@ -14,32 +14,33 @@ use crate::filter::Filter;
 use crate::job::{Accepted, ClearOptions, Destination, JobKind, Start, Undoing};
 use crate::scan::Effect;
 
-/// Move back what a job moved to another list.
+/// Moves back what a job moved to another list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undo {
     /// The job.
     pub job: Uuid,
-    /// The queue that it worked on, which leads to the cluster node that knows it.
+    /// The queue of the job, which leads to the cluster node that knows it.
     pub queue: Option<Vec<u8>>,
-    /// The name of the list that messages are taken from, typed again. Which list that is only the job's record says.
+    /// The name of the list from which messages are moved back, typed again. Only the job's record says which list
+    /// that is.
     pub confirm: Option<Vec<u8>>,
-    /// To the end that runs next, before what is in the queue; otherwise where producers push.
+    /// Moves to the consumer end, before the messages in the queue; otherwise to the producer end.
     pub front: bool,
-    /// Only count what would be moved.
+    /// Only counts what would be moved.
     pub dry_run: bool,
     /// The id that the caller chose for the undo.
     pub id: Option<Uuid>,
-    /// Who acts, as the caller says; 1 to [`ACTOR_MAX`] bytes, any.
+    /// The person or service, as the caller says; 1 to [`ACTOR_MAX`] bytes, any.
     pub actor: Option<Vec<u8>>,
-    /// Why, as the caller says; 1 to [`REASON_MAX`] bytes, any.
+    /// The reason, as the caller says; 1 to [`REASON_MAX`] bytes, any.
     pub reason: Option<Vec<u8>>,
-    /// How the reply is written.
+    /// The format of the reply.
     pub format: Format,
 }
 
 impl Undo {
-    /// What "the same arguments" means when an ID comes again: as for a clear, QUEUE, CONFIRM and FORMAT change nothing
-    /// about the job.
+    /// The digest that defines "the same arguments" when an ID is used again: as for a clear, QUEUE, CONFIRM and
+    /// FORMAT change nothing about the job.
     #[must_use]
     pub fn fingerprint(&self, db: i32) -> [u8; 32] {
         Digest::new("undo")
@@ -52,8 +53,8 @@ impl Undo {
             .finish()
     }
 
-    /// Whether CONFIRM names the list that messages are taken from. A dry run needs no CONFIRM; one that names another
-    /// list shows a mistake there, too.
+    /// Checks whether CONFIRM names the list from which messages are moved back. A dry run needs no CONFIRM;
+    /// naming another list is a mistake there, too.
     ///
     /// # Errors
     /// [`UndoError::Confirm`].
@@ -67,10 +68,11 @@ impl Undo {
 }
 
 impl Undo {
-    /// What its job starts with, which moves all messages of another job's journal that are still in the list.
+    /// Returns what its job starts with. The job moves all messages of another job's journal that are still in the
+    /// list.
     ///
     /// # Errors
-    /// None that a caller can cause: the fields of the sample are those of the kind.
+    /// No error that a caller can cause: the fields of the sample are those of the kind.
     pub fn start(&self, accepted: Accepted, queue: Vec<u8>, undoing: Undoing) -> Result<Start, Error> {
         let projection = accepted.target.default_projection()?;
         let mut start = Start::counting(JobKind::Undo, accepted, Filter::all(), projection);
@@ -114,7 +116,8 @@ impl Request for Undo {
     }
 }
 
-/// Where the value of QUEUE stands in the command line (the command's name is 0), given the arguments after the name.
+/// Returns the position of the value of QUEUE in the command line (the command's name is 0), given the arguments
+/// after the name.
 pub(super) fn queue_at(args: &[&[u8]]) -> Option<usize> {
     Undo::parse(args, 0).ok()?.queue?;
     let mut at = 1;

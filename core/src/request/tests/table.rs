@@ -159,15 +159,15 @@ QADMIN.CLEARJOB queue filter [ALL | KEEPONE] [KEEP <OLDEST | NEWEST>] [BY [n] fi
 QADMIN.UNDO job-id [QUEUE queue] [CONFIRM list] [FRONT] [DRYRUN] [ID uuid] [ACTOR name] [REASON text] [FORMAT <RESP | JSON>]
     Starts a job that moves back what a job moved to another list.
 QADMIN.STATUS job-id [QUEUE queue] [WAIT ms] [FORMAT <RESP | JSON>]
-    Shows a job as it stands, or waits for its end.
+    Shows the state of a job, or waits for its end.
 QADMIN.CANCEL <job-id | ALL> [QUEUE queue] [FORMAT <RESP | JSON>]
     Cancels a job, or all jobs, before the next slice.
 QADMIN.PAUSE job-id [QUEUE queue] [FORMAT <RESP | JSON>]
-    Lets a job stand still until RESUME.
+    Pauses a job.
 QADMIN.RESUME job-id [QUEUE queue] [FORMAT <RESP | JSON>]
-    Lets a paused job go on.
+    Resumes a paused job.
 QADMIN.THROTTLE job-id [RATE n] [DUTY percent] [QUEUE queue] [FORMAT <RESP | JSON>]
-    Changes how fast a job goes.
+    Changes the speed of a job.
 QADMIN.JOBS [QUEUE queue] [COUNT n] [FORMAT <RESP | JSON>]
     Lists live and remembered jobs, newest first.
 QADMIN.QUEUES [GLOB pattern] [FORMAT <RESP | JSON>]
