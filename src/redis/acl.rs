@@ -1,12 +1,13 @@
-//! Rights of a user, looked up by name for one question and forgotten: a user may be deleted at any time.
+//! Permissions of a user. A user is looked up by name for one check only, because a user may be deleted at any
+//! time.
 //!
-//! The server permits a command where one selector of the user permits the command and all of its keys. It has no
-//! call for keys that are no arguments: `RM_ACLCheckCommandPermissions` takes the keys that the command's key specs
-//! find in an argument vector, and `RM_ACLCheckKeyPermissions` is content with any selector for each key
-//! (`ACLUserCheckKeyPerm`, Redis 7.0 to 8.0, Valkey 7.2 to 9.1), so that the rights of two selectors would add up.
-//! Therefore each selector of a user who has some becomes a user of our own with root rules alone; of such a user both
-//! calls say what that selector permits. They are kept for as long as the description of the user stays the same; the
-//! server keeps that description until the rules change.
+//! The server permits a command if one selector of the user permits the command and all of its keys. It has no
+//! call for keys that are not arguments: `RM_ACLCheckCommandPermissions` takes the keys that the command's key
+//! specs find in an argument vector, and `RM_ACLCheckKeyPermissions` accepts any selector for each key
+//! (`ACLUserCheckKeyPerm`, Redis 7.0 to 8.0, Valkey 7.2 to 9.1), so that the permissions of two selectors would
+//! add up. Therefore each selector of a user with selectors becomes a separate user of the module with root rules
+//! alone; for such a user both calls say what that selector permits. These users are kept as long as the
+//! description of the user stays the same; the server keeps that description until the rules change.
 
 use std::ffi::CString;
 
@@ -22,7 +23,7 @@ use super::string::RString;
 /// Users whose selectors are kept.
 const KEPT_MAX: usize = 16;
 
-/// How a check ended.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Right {
     /// Yes.
@@ -33,14 +34,14 @@ pub(crate) enum Right {
     NoUser,
 }
 
-/// What is done with a key.
+/// How a key is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Access {
     /// It is read.
     Read,
-    /// It is read, and something is taken out of it.
+    /// It is read, and messages are removed from it.
     TakeOut,
-    /// Something is added to it.
+    /// Messages are added to it.
     Add,
 }
 
@@ -63,11 +64,12 @@ impl User {
         let name = RString::new(name);
         // SAFETY: the name is live; the answer is ours to free (S4), or null.
         let user = unsafe { api!(RedisModule_GetModuleUserFromUserName(name.raw())) };
-        // Lazily: a handle that is made is freed, and there is nothing to free in null.
+        // The conversion is lazy: a handle that is created is freed, and null must not be freed.
         (!user.is_null()).then(|| Self(user))
     }
 
-    /// A user of our own, whom nobody can log in as, with these rules; `None` if the server does not understand them.
+    /// Creates a user of the module, as whom nobody can log in, with these rules; `None` if the server does not
+    /// understand the rules.
     fn with_rules(rules: &str) -> Option<Self> {
         let rules = CString::new(rules).ok()?;
         // SAFETY: the name is NUL-terminated and copied; the new user is ours to free (S4).
@@ -84,7 +86,7 @@ impl User {
         done.then_some(user)
     }
 
-    /// The description of the user, as ACL LIST shows it.
+    /// Returns the description of the user, as ACL LIST shows it.
     fn description(&self) -> Vec<u8> {
         // SAFETY: the user is live; the answer is ours to free (S4).
         let text = unsafe { RString::own(api!(RedisModule_GetModuleUserACLString(self.0))) };
@@ -105,10 +107,11 @@ impl User {
         unsafe { api!(RedisModule_ACLCheckKeyPermissions(self.0, key.raw(), access.flags())) == 0 }
     }
 
-    /// Of a user without further selectors: whether this user may run the command on these keys.
+    /// For a user without further selectors: returns whether this user may run the command on these keys.
     fn permits(&self, command: &CommandSpec, keys: &[(&[u8], Access)]) -> bool {
-        // Rules may name a first argument, which is the first key of the commands that have a key spec. The commands
-        // without one are asked about with it, too: a word that is no id of a job is of no other meaning to the rules.
+        // Rules may name a first argument, which is the first key of the commands that have a key spec. Commands
+        // without one are checked with it, too: for the rules, a word that is not the id of a job has no other
+        // meaning.
         let mut words = vec![command.name.as_bytes()];
         match command.keys {
             // Only the action that names no key is asked about here: the server checks the others.
@@ -131,7 +134,7 @@ impl Drop for User {
     }
 }
 
-/// The selectors of a user, each as a user of our own.
+/// The selectors of a user, each as a user of the module.
 struct Known {
     name: Vec<u8>,
     description: Vec<u8>,
@@ -140,15 +143,15 @@ struct Known {
 
 static KNOWN: MainCell<Vec<Known>> = MainCell::new(Vec::new());
 
-/// Gives back what is kept of users: the module is unloaded.
+/// Frees what is kept of users, because the module is unloaded.
 pub(crate) fn free() {
     if let Some(mut known) = KNOWN.try_borrow_mut() {
         *known = Vec::new();
     }
 }
 
-/// May the user run this command on all these keys, by one and the same selector? For a command with a key spec the
-/// first key is the one that the key spec finds.
+/// Returns whether the user may run the command on all these keys, by one and the same selector. For a command
+/// with a key spec the first key is the one that the key spec finds.
 pub(crate) fn may(name: &[u8], command: &CommandSpec, keys: &[(&[u8], Access)]) -> Right {
     let Some(user) = User::find(name) else { return Right::NoUser };
     let granted = |granted| if granted { Right::Granted } else { Right::Denied };
@@ -156,7 +159,7 @@ pub(crate) fn may(name: &[u8], command: &CommandSpec, keys: &[(&[u8], Access)]) 
     if !description.windows(2).any(|two| two == b" (") {
         return granted(user.permits(command, keys));
     }
-    // Nothing that is called below leads back here.
+    // Nothing that is called below calls this function again.
     let Some(mut known) = KNOWN.try_borrow_mut() else { return Right::Denied };
     let at = known.iter().position(|user| user.name == name && user.description == description);
     let at = at.unwrap_or_else(|| {
@@ -172,20 +175,21 @@ pub(crate) fn may(name: &[u8], command: &CommandSpec, keys: &[(&[u8], Access)]) 
     granted(known[at].selectors.iter().any(|selector| selector.permits(command, keys)))
 }
 
-/// Whether the server has this command, given with as many arguments as it takes: not where `rename-command` took it
-/// away. Asked of a user who may do everything: what that user may not call is not there.
+/// Returns whether the server has this command, given with the minimum number of arguments: `rename-command` may
+/// have removed it. The check uses a user who may do everything, so a command that this user may not call does not
+/// exist.
 pub(super) fn is_command(line: &str) -> bool {
     let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
     User::with_rules("+@all ~*").is_none_or(|user| user.permits_command(&words))
 }
 
-/// Whether the user is switched off (`ACL SETUSER name off`). The server's own checks do not look at that: it counts
-/// when somebody logs in, and connections that are there go on.
+/// Returns whether the user is disabled (`ACL SETUSER name off`). The server's own checks ignore that: it matters
+/// when somebody logs in, and existing connections continue.
 pub(crate) fn is_off(name: &[u8]) -> bool {
     User::find(name).is_some_and(|user| !Rules::parse(&user.description()).enabled)
 }
 
-/// Writes a refusal on a key to ACL LOG.
+/// Logs a refusal on a key to ACL LOG.
 pub(crate) fn log_denied_key(ctx: Ctx<'_>, user: &[u8], key: &[u8]) {
     let Some(user) = User::find(user) else { return };
     let key = RString::new(key);

@@ -2,7 +2,8 @@
 
 pub(super) use redis_module::raw;
 
-/// Calls a function of the table. Only for functions in [`REQUIRED`] or after [`has`] said yes (S3).
+/// Calls a function of the table. It may be used only for functions in `REQUIRED` or after [`has`] returned true
+/// (S3).
 macro_rules! api {
     ($name:ident ( $($arg:expr),* $(,)? )) => {
         ($crate::redis::api::raw::$name.expect(stringify!($name)))($($arg),*)
@@ -10,7 +11,7 @@ macro_rules! api {
 }
 pub(super) use api;
 
-/// Reads whether a function of the table is there.
+/// Returns whether the table has a function.
 macro_rules! has {
     ($name:ident) => {{
         // SAFETY: the table is filled once by the server's loader before `OnLoad` goes on (S3), and read

@@ -1,4 +1,4 @@
-//! Clients that wait while the server goes on.
+//! Blocked clients, which wait while the server continues.
 
 use std::ffi::{c_int, c_longlong};
 use std::ptr;
@@ -10,24 +10,24 @@ use super::ctx::Ctx;
 use super::guard::guard;
 use super::reply;
 
-/// The name of a client that waits, by which it is found again. The server may give it to another client once the
-/// first one was let go.
+/// The id of a blocked client, by which it is found again. The server may give it to another client after the
+/// first one was unblocked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ClientId(*mut raw::RedisModuleBlockedClient);
 
-/// The right to let a client go. There is one of each client, and letting the client go uses it up, because the server
-/// frees what it stands for.
+/// The permission to unblock a client. There is one for each client, and unblocking the client consumes it,
+/// because the server frees what it refers to.
 #[derive(Debug)]
 #[must_use = "a client that nobody lets go waits until its time is up"]
 pub(crate) struct Blocked(ClientId);
 
 impl Blocked {
-    /// The client's name.
+    /// Returns the client's id.
     pub(crate) fn id(&self) -> ClientId {
         self.0
     }
 
-    /// Lets the client go on; its reply is made in the `ready` callback.
+    /// Unblocks the client; its reply is made in the `ready` callback.
     pub(crate) fn unblock(self) {
         let ClientId(client) = self.0;
         // SAFETY: the handle comes from `block`, or from the server in a callback that asks for this call, and `self`
@@ -36,20 +36,21 @@ impl Blocked {
     }
 }
 
-/// What the module does when a wait is over.
+/// What the module does when a wait ends.
 pub(crate) struct Callbacks {
     /// The client was unblocked: reply.
     pub(crate) ready: fn(Ctx<'_>, ClientId),
-    /// Its time is up, or CLIENT UNBLOCK: reply, and forget the token, which is used up by the caller.
+    /// Its time is up, or CLIENT UNBLOCK: reply, and forget the token, which the caller consumes.
     pub(crate) timeout: fn(Ctx<'_>, ClientId),
-    /// It disconnected: nobody to reply to. Gives the token back, unless it was used a moment before the client left.
+    /// It disconnected: nobody needs a reply. Returns the token, unless it was used just before the client
+    /// disconnected.
     pub(crate) gone: fn(ClientId) -> Option<Blocked>,
 }
 
 /// The module's callbacks, set once at load.
 pub(crate) static CALLBACKS: std::sync::OnceLock<Callbacks> = std::sync::OnceLock::new();
 
-/// Blocks the calling client for at most `timeout_ms` (0 = for ever). Only where the context allows it.
+/// Blocks the calling client for at most `timeout_ms` (0 = forever). The context must allow it.
 pub(crate) fn block(ctx: Ctx<'_>, timeout_ms: u64) -> Option<Blocked> {
     let timeout = c_longlong::try_from(timeout_ms).unwrap_or(c_longlong::MAX);
     // SAFETY: S2; the callbacks live as long as the library, which cannot be unloaded while a client waits.
@@ -64,7 +65,7 @@ pub(crate) fn block(ctx: Ctx<'_>, timeout_ms: u64) -> Option<Blocked> {
     }
 }
 
-/// The client that a callback is about.
+/// Returns the client that a callback is about.
 fn handle(ctx: *mut raw::RedisModuleCtx) -> ClientId {
     // SAFETY: called in a blocked client's callback (S2).
     ClientId(unsafe { api!(RedisModule_GetBlockedClientHandle(ctx)) })
@@ -103,33 +104,34 @@ extern "C" fn on_timeout(
     if answered.is_none() {
         answer_fault(ctx, client);
     }
-    // The server has replied and lets the client go; the handle is freed by this call. It asks for the time-out of such
-    // clients only as were not let go, and the module has dropped its token.
+    // The server has replied and unblocks the client; this call frees the handle. The server calls this timeout
+    // callback only for clients that were not unblocked, and the module has dropped its token.
     Blocked(client).unblock();
     0
 }
 
 extern "C" fn on_gone(_: *mut raw::RedisModuleCtx, client: *mut raw::RedisModuleBlockedClient) {
     let client = ClientId(client);
-    // A second try: a client that is remembered although it is gone would be taken for another one later.
+    // A second attempt: a client that is remembered although it has disconnected would later be confused with
+    // another one.
     if let Some(Some(token)) = forget(client).or_else(|| forget(client)) {
         token.unblock();
     }
 }
 
-/// Tells the module that nobody waits here any more; answers the token if the client is still to be let go, and `None`
-/// if the module panicked.
+/// Reports to the module that a client does not wait any more. Returns the token if the client still has to be
+/// unblocked, and `None` if the module panicked.
 fn forget(client: ClientId) -> Option<Option<Blocked>> {
     guard("a waiting client's disconnection", || {
         CALLBACKS.get().and_then(|callbacks| (callbacks.gone)(client))
     })
 }
 
-/// The callback that makes the reply panicked, which it does before it sends any: the client is answered all the
-/// same, and does not wait any more.
+/// The callback that makes the reply panicked, which it does before it sends anything: the client gets a reply
+/// nevertheless, and does not wait any more.
 fn answer_fault(ctx: *mut raw::RedisModuleCtx, client: ClientId) {
     // SAFETY: S2.
     reply::error(unsafe { Ctx::new(ctx) }, &Error::Server(ServerError::Internal));
-    // The server lets the client go: the token is dropped.
+    // The server unblocks the client: the token is dropped.
     let _ = forget(client);
 }

@@ -11,14 +11,15 @@ use super::string::RString;
 pub(crate) enum CallMode {
     /// Reads.
     Read,
-    /// Reads with the rights of the context's user, and refused where there is none.
+    /// Reads with the permissions of the context's user; refused if there is no user.
     AsUser,
-    /// Writes, replicated, and refused with the server's own words where a script's write would be: on a
-    /// replica, without enough good replicas, after a disk error, in the wrong slot. Not refused for memory.
+    /// Writes and replicates. It is refused with the server's own words where a write of a script would be: on a
+    /// replica, without enough good replicas, after a disk error, in the wrong slot. It is not refused for lack of
+    /// memory.
     Write,
 }
 
-/// An answer.
+/// The reply of a command.
 pub(crate) struct CallReply(*mut raw::RedisModuleCallReply);
 
 impl CallReply {
@@ -27,12 +28,12 @@ impl CallReply {
         isize::try_from(unsafe { api!(RedisModule_CallReplyType(self.0)) }).unwrap_or(-1)
     }
 
-    /// A string or an error as bytes.
+    /// Returns a string or an error as bytes.
     pub(super) fn bytes(&self) -> Vec<u8> {
         bytes(self.0)
     }
 
-    /// The elements of a flat array as bytes.
+    /// Returns the elements of a flat array as bytes.
     pub(crate) fn list(&self) -> Vec<Vec<u8>> {
         if self.kind() != raw::REDISMODULE_REPLY_ARRAY {
             return Vec::new();
@@ -47,7 +48,7 @@ impl CallReply {
             .collect()
     }
 
-    /// An integer, or the last one of a flat array.
+    /// Returns an integer, or the last one of a flat array.
     pub(crate) fn int(&self) -> Option<i64> {
         // SAFETY: the reply is live; its elements are owned by it. No element answers null, which has no type.
         unsafe {
@@ -106,7 +107,7 @@ pub(crate) fn call(
     if answer.kind() == raw::REDISMODULE_REPLY_ERROR { Err(answer.bytes()) } else { Ok(answer) }
 }
 
-/// Puts a command of our own into the replication stream and the append-only file, in the running unit.
+/// Adds a command of the module to the replication stream and the append-only file, in the present unit.
 pub(crate) fn replicate(ctx: Ctx<'_>, command: &CStr, args: &[RString]) -> bool {
     let mut argv: Vec<*mut raw::RedisModuleString> = args.iter().map(RString::raw).collect();
     // SAFETY: as in `call`.
@@ -116,7 +117,7 @@ pub(crate) fn replicate(ctx: Ctx<'_>, command: &CStr, args: &[RString]) -> bool 
     }
 }
 
-/// Puts the running command into the replication stream and the append-only file as it came.
+/// Adds the present command to the replication stream and the append-only file unchanged.
 pub(crate) fn replicate_verbatim(ctx: Ctx<'_>) {
     // SAFETY: S2, inside a command's callback.
     unsafe { api!(RedisModule_ReplicateVerbatim(ctx.raw())) };

@@ -8,16 +8,17 @@ use super::string::RString;
 /// Who called a command.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Caller {
-    /// The authenticated user, of a script the one who called it; `None` for modules and the primary's link.
+    /// The authenticated user; for a script, the user who called it; `None` for modules and the link to the
+    /// primary.
     pub(crate) user: Option<Vec<u8>>,
-    /// A script of somebody who may not say who they are (`ACL WHOAMI`): nobody knows what they may do.
+    /// A script of a user who may not call `ACL WHOAMI`: their permissions are unknown.
     pub(crate) unknown: bool,
-    /// The connection in words.
+    /// A description of the connection.
     pub(crate) client: Option<Vec<u8>>,
 }
 
 impl Ctx<'_> {
-    /// Who called the running command.
+    /// Returns who called the present command.
     pub(crate) fn caller(self) -> Caller {
         // SAFETY: S2. The name is looked up by the client's id: clients that are not linked (scripts, other
         // modules) have no entry and answer null, where RM_GetCurrentUserName would crash.
@@ -32,8 +33,9 @@ impl Ctx<'_> {
         Caller { unknown: script && user.is_none(), user, client }
     }
 
-    /// Who called the running script: its client is not linked, but has their user (`scriptCall`, Redis 7.0), whom the
-    /// server uses for a call with the context's rights and answers with an error if there is none (`RM_Call`).
+    /// Returns who called the present script: its client is not linked, but has the user (`scriptCall`, Redis
+    /// 7.0). The server uses that user for a call with the context's permissions, and refuses the call if there is
+    /// none (`RM_Call`).
     fn script_user(self) -> Option<Vec<u8>> {
         let who = call(self, c"ACL", CallMode::AsUser, &[RString::new("WHOAMI")]).ok()?.bytes();
         (!who.is_empty()).then_some(who)

@@ -1,8 +1,8 @@
-//! The two clocks: one that only goes forward, one that people read.
+//! The two clocks: the steady one, and the wall clock.
 
 use qadmin_core::scan::Clock;
 
-/// The steady clock (CLOCK_MONOTONIC), the one that the timer descriptor is armed on.
+/// The steady clock (CLOCK_MONOTONIC), on which the timer descriptor is set.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Steady;
 
@@ -19,7 +19,8 @@ fn read(clock: libc::clockid_t) -> u64 {
     u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
 }
 
-/// Processor time that this thread has used, nanoseconds. A system call, unlike the steady clock: some 300 ns.
+/// Returns the processor time that this thread has used, nanoseconds. It is a system call, unlike the steady
+/// clock: some 300 ns.
 pub(crate) fn cpu_ns() -> u64 {
     read(libc::CLOCK_THREAD_CPUTIME_ID)
 }

@@ -13,20 +13,21 @@ use super::ctx::{Ctx, arguments};
 use super::guard::guard;
 use super::reply;
 
-/// One command and what runs it.
+/// A command and its handler.
 pub(crate) struct Handler {
     /// Its row.
     pub(crate) spec: &'static CommandSpec,
-    /// Runs it: context and arguments after the name. Sends exactly one reply or blocks the client.
+    /// The handler: it takes context and arguments after the name, and either sends exactly one reply or blocks
+    /// the client.
     pub(crate) run: fn(Ctx<'_>, &[&[u8]]),
-    /// The keys' positions for commands without a key spec (the name is 0).
+    /// The positions of the keys, for commands without a key spec (the name is 0).
     pub(crate) key_at: fn(&[&[u8]]) -> Option<usize>,
 }
 
-/// Most commands that can be registered: one entry point each.
+/// The largest number of commands that can be registered: one entry point each.
 pub(crate) const HANDLERS_MAX: usize = 20;
 
-// Borrowed: what a static owns is not freed when the library is unloaded.
+// Borrowed, because what a static owns is not freed when the library is unloaded.
 static HANDLERS: OnceLock<&'static [Handler]> = OnceLock::new();
 
 type EntryPoint = extern "C" fn(*mut raw::RedisModuleCtx, *mut *mut raw::RedisModuleString, c_int) -> c_int;
@@ -75,7 +76,7 @@ extern "C" fn entry<const N: usize>(
             return 0;
         }
     }
-    // A panic comes before the reply is sent: handlers send it last.
+    // A panic comes before the reply is sent, because handlers send it last.
     if guard(handler.spec.name, || (handler.run)(ctx, &args)).is_none() {
         reply::error(ctx, &Error::Server(ServerError::Internal));
     }
@@ -85,14 +86,14 @@ extern "C" fn entry<const N: usize>(
 /// Registers all commands.
 ///
 /// # Errors
-/// The name of the first one that the server refuses.
+/// The name of the first command that the server refuses.
 pub(crate) fn register(ctx: Ctx<'_>, handlers: &'static [Handler]) -> Result<(), &'static str> {
     let category = has!(RedisModule_AddACLCategory)
         // SAFETY: the function is there; the name is copied. An existing category of that name is refused
         // with EBUSY, which is as good.
         && unsafe { api!(RedisModule_AddACLCategory(ctx.raw(), c"qadmin".as_ptr())) } == 0;
     for (at, handler) in handlers.iter().enumerate() {
-        // A table with more commands than entry points does not compile; here none may be left out in silence.
+        // A table with more commands than entry points does not compile, so none is left out silently.
         let Some(entry) = ENTRY_POINTS.get(at).copied() else { return Err(handler.spec.name) };
         if !create(ctx, handler.spec, entry, category) {
             return Err(handler.spec.name);
@@ -124,7 +125,8 @@ fn create(ctx: Ctx<'_>, spec: &'static CommandSpec, entry: EntryPoint, own_categ
             let categories: Vec<&str> =
                 spec.categories.iter().copied().filter(|c| own_category || *c != "qadmin").collect();
             let categories = arena.string(&categories.join(" "));
-            // Too late after OnLoad or unknown to this server: the command keeps what its flags give it.
+            // After OnLoad it is too late, or this server does not know it: the command keeps the categories that
+            // its flags give it.
             api!(RedisModule_SetCommandACLCategories(command, categories));
         }
         let info = arena.info(spec);
@@ -149,7 +151,7 @@ static INFO_VERSION: raw::RedisModuleCommandInfoVersion = raw::RedisModuleComman
 
 impl Arena {
     fn string(&mut self, text: &str) -> *const c_char {
-        // The table holds no NUL; one would cut the text short.
+        // The table contains no NUL; one would cut the text short.
         let text = CString::new(text).unwrap_or_default();
         self.strings.push(text);
         self.strings.last().map_or(ptr::null(), |text| text.as_ptr())
@@ -235,7 +237,7 @@ impl Arena {
             flags: flags.cast_signed(),
             deprecated_since: ptr::null(),
             subargs: self.arguments(arg.parts()),
-            // Newer servers read it; 7.0 and 7.2 know the structure by its size and leave it.
+            // Newer servers read it; 7.0 and 7.2 recognise the structure by its size and ignore it.
             display_text: self.optional(arg.display_text),
         }
     }

@@ -11,11 +11,11 @@ use super::guard::guard;
 use super::main_cell::MainCell;
 use super::string::{RString, bytes_of};
 
-/// Reads and writes a setting by its place in the table.
+/// Reads and writes a setting by its position in the table.
 pub(crate) struct Callbacks {
     /// The value.
     pub(crate) get: fn(usize) -> i64,
-    /// Sets a value that the server found to be in range.
+    /// Sets a value whose range the server has checked.
     pub(crate) set: fn(usize, i64),
     /// The text.
     pub(crate) get_text: fn(usize) -> Vec<u8>,
@@ -26,7 +26,7 @@ pub(crate) struct Callbacks {
 /// The module's callbacks, set once at load.
 pub(crate) static CALLBACKS: OnceLock<Callbacks> = OnceLock::new();
 
-/// Registers one setting whose numbers stand for words (`at` as in [`register`]).
+/// Registers one setting whose numbers have words (`at` as in [`register`]).
 pub(crate) fn register_words(ctx: Ctx<'_>, at: usize, name: &str, default: i64, words: &[&str]) -> bool {
     let Ok(name) = CString::new(name) else { return false };
     let Ok(words) = words.iter().map(|word| CString::new(*word)).collect::<Result<Vec<_>, _>>() else {
@@ -55,7 +55,7 @@ pub(crate) fn register_words(ctx: Ctx<'_>, at: usize, name: &str, default: i64, 
     }
 }
 
-/// Registers one setting (`at` is its place in the table, handed back to the callbacks).
+/// Registers one setting (`at` is its position in the table, which the callbacks receive).
 pub(crate) fn register(ctx: Ctx<'_>, at: usize, name: &str, default: i64, min: i64, max: i64) -> bool {
     let Ok(name) = CString::new(name) else { return false };
     let flags = raw::REDISMODULE_CONFIG_DEFAULT;
@@ -94,7 +94,7 @@ pub(crate) fn register_text(ctx: Ctx<'_>, at: usize, name: &str, default: &[u8])
     }
 }
 
-/// Applies what redis.conf or LOADEX say; `false` if one of them is refused.
+/// Applies the settings of redis.conf or LOADEX; `false` if one of them is refused.
 pub(crate) fn load(ctx: Ctx<'_>) -> bool {
     // SAFETY: S2.
     unsafe { api!(RedisModule_LoadConfigs(ctx.raw())) == 0 }
@@ -117,15 +117,15 @@ extern "C" fn on_set(
             (callbacks.set)(at as usize, value);
         }
     });
-    // The server has its own words for a setting that was refused without any.
+    // The server has its own text for a setting that was refused without one.
     c_int::from(done.is_none())
 }
 
-/// What the server was handed last: it copies the text and leaves the string to us (`getModuleStringConfig`, Redis 7.0
-/// to 8.0).
+/// The string that the server received last: it copies the text and leaves the string to the module
+/// (`getModuleStringConfig`, Redis 7.0 to 8.0).
 static SHOWN: MainCell<Option<RString>> = MainCell::new(None);
 
-/// Gives back what the server was handed: the module goes.
+/// Frees the string that the server received, because the module is unloaded.
 pub(crate) fn free() {
     if let Some(mut shown) = SHOWN.try_borrow_mut() {
         *shown = None;
@@ -165,7 +165,7 @@ extern "C" fn on_set_text(
 }
 
 extern "C" fn on_get_word(name: *const c_char, at: *mut c_void) -> c_int {
-    // As small as the table of words.
+    // It is as small as the table of words.
     c_int::try_from(on_get(name, at)).unwrap_or(0)
 }
 
@@ -184,5 +184,5 @@ pub(crate) fn server_version() -> i32 {
     unsafe { api!(RedisModule_GetServerVersion()) }
 }
 
-/// The module's name, for places that want it as C wants it.
+/// The module's name as a C string.
 pub(crate) const MODULE: &CStr = c"qadmin";

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use super::api::{api, raw};
 use super::string::bytes_of;
 
-/// The context of the running callback.
+/// The context of the present callback.
 #[derive(Clone, Copy)]
 pub(crate) struct Ctx<'a> {
     raw: *mut raw::RedisModuleCtx,
@@ -17,7 +17,7 @@ pub(crate) struct Ctx<'a> {
 /// The detached context: it exists from load to unload.
 static DETACHED: AtomicPtr<raw::RedisModuleCtx> = AtomicPtr::new(ptr::null_mut());
 
-/// State of the server as a context shows it.
+/// The state of the server as a context shows it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Flags(u32);
 
@@ -29,7 +29,7 @@ impl Flags {
     pub(crate) fn primary(self) -> bool {
         self.has(raw::REDISMODULE_CTX_FLAGS_MASTER)
     }
-    /// Writes are refused to everybody but the primary's link.
+    /// Writes are refused from everybody but the link to the primary.
     pub(crate) fn read_only(self) -> bool {
         self.has(raw::REDISMODULE_CTX_FLAGS_READONLY)
     }
@@ -49,7 +49,7 @@ impl Flags {
     pub(crate) fn out_of_memory(self) -> bool {
         self.has(raw::REDISMODULE_CTX_FLAGS_OOM)
     }
-    /// Slots exist.
+    /// The server is part of a cluster, so keys have slots.
     pub(crate) fn cluster(self) -> bool {
         self.has(raw::REDISMODULE_CTX_FLAGS_CLUSTER)
     }
@@ -57,7 +57,7 @@ impl Flags {
     pub(crate) fn script(self) -> bool {
         self.has(raw::REDISMODULE_CTX_FLAGS_LUA)
     }
-    /// The caller cannot be kept waiting: a transaction, a script, another module.
+    /// The caller cannot be blocked: a transaction, a script, another module.
     pub(crate) fn cannot_block(self) -> bool {
         self.has(
             raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING
@@ -68,7 +68,7 @@ impl Flags {
 }
 
 impl<'a> Ctx<'a> {
-    /// Wraps what a callback was given.
+    /// Wraps the context of a callback.
     ///
     /// # Safety
     /// `raw` is valid for the callback that `'a` stands for (S2).
@@ -80,7 +80,7 @@ impl<'a> Ctx<'a> {
         self.raw
     }
 
-    /// The context for work outside any client's command, or null before load and after unload.
+    /// Returns the context for work outside of any client's command, or null before load and after unload.
     pub(super) fn detached_or_null() -> *mut raw::RedisModuleCtx {
         DETACHED.load(Ordering::Relaxed)
     }
@@ -91,7 +91,7 @@ impl<'a> Ctx<'a> {
         (!raw.is_null()).then_some(Ctx { raw, scope: PhantomData })
     }
 
-    /// Makes the detached context.
+    /// Creates the detached context.
     pub(super) fn attach(self) {
         // SAFETY: the context is valid (S2); the new one is freed in `detach`.
         let detached = unsafe { api!(RedisModule_GetDetachedThreadSafeContext(self.raw)) };
@@ -126,15 +126,15 @@ impl<'a> Ctx<'a> {
         unsafe { api!(RedisModule_SelectDb(self.raw, db)) == 0 }
     }
 
-    /// Writing now would bring down the server or a failover that waits for replicas to catch up: a pause,
-    /// FAILOVER, or the wait of SHUTDOWN.
+    /// Returns whether a write now would bring down the server, or a failover that waits for replicas to catch up:
+    /// during a pause, FAILOVER, or the wait of SHUTDOWN.
     pub(crate) fn must_not_replicate(self) -> bool {
         // SAFETY: takes nothing.
         unsafe { api!(RedisModule_AvoidReplicaTraffic()) != 0 }
     }
 }
 
-/// The bytes of an argument vector behind the first `skip` strings.
+/// Returns the bytes of an argument vector after the first `skip` strings.
 ///
 /// # Safety
 /// `argv` points to `argc` live strings that outlive `'a` (S2), or `argc` is 0.

@@ -11,12 +11,13 @@ use super::guard::guard;
 
 /// What the module does on a turn.
 pub(crate) struct Callbacks {
-    /// The loop is about to poll: the place for a slice. Not called while a script, a load or a yielding
+    /// The loop is about to poll: a slice can run here. It is not called while a script, a load or a yielding
     /// command runs the loop from inside.
     pub(crate) before_poll: fn(Ctx<'_>),
     /// The poll returned.
     pub(crate) after_poll: fn(),
-    /// The timer descriptor fired. Runs also inside busy scripts and loading: touches no key.
+    /// The timer descriptor fired. This also happens inside busy scripts and while loading, so it must not access
+    /// keys.
     pub(crate) timer: fn(),
 }
 
@@ -30,7 +31,7 @@ fn event() -> raw::RedisModuleEvent {
     raw::RedisModuleEvent { id: raw::REDISMODULE_EVENT_EVENTLOOP, dataver: 1 }
 }
 
-/// Makes the timer descriptor and adds it to the loop.
+/// Creates the timer descriptor and adds it to the loop.
 pub(crate) fn open() -> bool {
     // SAFETY: plain system call; the descriptor is ours until `close`.
     let fd = unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_NONBLOCK | libc::TFD_CLOEXEC) };
@@ -50,7 +51,7 @@ pub(crate) fn open() -> bool {
     added
 }
 
-/// Takes the descriptor out of the loop and closes it.
+/// Removes the descriptor from the loop and closes it.
 pub(crate) fn close() {
     let fd = TIMER_FD.swap(-1, Ordering::Relaxed);
     if fd >= 0 {
@@ -90,8 +91,8 @@ pub(crate) fn hook(ctx: Ctx<'_>) {
     }
 }
 
-/// Ends being called. Never from inside the hook: the server reads the subscription after the callback
-/// returned (moduleFireServerEvent, Redis 7.0 to 8.0).
+/// Stops being called. It must never be called from inside the hook: the server reads the subscription after the
+/// callback returned (moduleFireServerEvent, Redis 7.0 to 8.0).
 pub(crate) fn unhook() {
     if HOOKED.swap(false, Ordering::Relaxed) {
         // SAFETY: the detached context names the module, which is all that is read of it.

@@ -9,46 +9,47 @@ use super::ctx::Ctx;
 use super::guard::guard;
 use super::log;
 
-/// What happened.
+/// An event of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ServerEvent {
-    /// A database is emptied (`None`: all of them). Told before it happens.
+    /// A database is being emptied (`None`: all of them). The event comes before it happens.
     Flush(Option<i32>),
-    /// Two databases changed places.
+    /// Two databases were swapped.
     Swap(i32, i32),
     /// This server is the primary now.
     Promoted,
     /// This server is a replica now.
     Demoted,
-    /// A dataset begins to be loaded in place of the present one.
+    /// A dataset begins to be loaded that replaces the present one.
     LoadBegins,
-    /// Loading ended, well or not.
+    /// Loading ended, successfully or not.
     LoadEnded,
 }
 
-/// What the module does when something happens.
+/// What the module does with an event.
 pub(crate) struct Callbacks {
-    /// Follows it.
+    /// Follows the event.
     pub(crate) event: fn(Ctx<'_>, ServerEvent),
-    /// An event was not followed. May not panic.
+    /// An event could not be followed. It must not panic.
     pub(crate) missed: fn(),
 }
 
 static CALLBACKS: OnceLock<Callbacks> = OnceLock::new();
 
-/// They are subscribed to.
+/// The subscription exists.
 static FOLLOWS: AtomicBool = AtomicBool::new(false);
 
-/// What the module does when something happens, from [`follow`] on.
+/// What the module does with an event, from [`follow`] on.
 pub(crate) fn prepare(callbacks: Callbacks) {
     let _ = CALLBACKS.set(callbacks);
-    // A library that was unloaded may still be there, as it was.
+    // A library that was unloaded may still be in memory, unchanged.
     FOLLOWS.store(false, Ordering::Relaxed);
 }
 
-/// Subscribes to them all, once: with the first job, walk or record of a job. Not at load, because the server walks
-/// all subscriptions twice in each turn of its loop, whatever they are for (`moduleFireServerEvent`, Redis 7.0
-/// to 8.0): some 450 instructions, which every command of a server that never has a job would pay.
+/// Subscribes to all of them, once: with the first job, walk or record of a job. It is not done at load, because
+/// the server walks all subscriptions twice in each turn of its loop, whatever they are for
+/// (`moduleFireServerEvent`, Redis 7.0 to 8.0): some 450 instructions, for which every command of a server without
+/// jobs would pay.
 pub(crate) fn follow(ctx: Ctx<'_>) {
     if FOLLOWS.load(Ordering::Relaxed) {
         return;

@@ -1,10 +1,10 @@
-//! Panics on demand, for the tests that prove that none does harm: only in builds with the feature `faults`
-//! (`make build-faults`). Elsewhere [`point`] is nothing, and there is no QADMIN.FAULT.
+//! Panics on demand, for the tests that prove that no panic does harm: only in builds with the feature `faults`
+//! (`make build-faults`). Otherwise [`point`] does nothing, and there is no QADMIN.FAULT.
 //!
-//! `QADMIN.FAULT place [skip]` makes the thread panic when it next comes to this place, or after it passed it
-//! `skip` times; once. Every callback is a place under the name that its `guard` has, others say
-//! `fault::point(name)`. What happens before there is a command is named by QADMIN_FAULT in the environment of the
-//! server.
+//! `QADMIN.FAULT place [skip]` makes the thread panic once, when it reaches this place again, or after it passed
+//! the place `skip` times. Every callback is a place with the name of its `guard`; other places call
+//! `fault::point(name)`. A place that is passed before there is a command is set by QADMIN_FAULT in the
+//! environment of the server.
 
 #[cfg(not(feature = "faults"))]
 pub(crate) fn point(_: &str) {}
@@ -25,7 +25,7 @@ mod on_demand {
     use crate::redis::main_cell::MainCell;
     use crate::redis::reply;
 
-    /// Where, and how often it is passed before.
+    /// The place, and how often it is passed before.
     static ARMED: MainCell<Option<(Vec<u8>, u64)>> = MainCell::new(None);
 
     #[expect(clippy::panic, reason = "it is what this is for")]

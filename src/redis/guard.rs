@@ -1,4 +1,4 @@
-//! No panic leaves a callback: it becomes a line in the log and the callback's own way to fail.
+//! No panic leaves a callback: it becomes a line in the log and the callback fails in its own way.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -26,10 +26,10 @@ pub(crate) fn guard<T>(callback: &str, body: impl FnOnce() -> T) -> Option<T> {
     }
 }
 
-/// Where a panic happened goes into the server's log, and no more is done about it. Rust's own way, where the server's
-/// environment has RUST_BACKTRACE, reads the files of the process to name its frames, and gives back there what libc has
-/// allocated: on a server that replaces malloc and loads modules with `RTLD_DEEPBIND` (Debian's Valkey 8.1) that is
-/// another allocator's, and the process dies.
+/// Makes panics log where they happened, and do nothing else. If the server's environment has RUST_BACKTRACE,
+/// Rust's own handler reads the files of the process to name its frames, and frees memory there that libc has
+/// allocated. On a server that replaces malloc and loads modules with `RTLD_DEEPBIND` (Debian's Valkey 8.1) that
+/// memory belongs to another allocator, and the process crashes.
 pub(crate) fn tell_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(|at| format!("{}:{}", at.file(), at.line())).unwrap_or_default();
@@ -37,13 +37,13 @@ pub(crate) fn tell_panics() {
     }));
 }
 
-/// Leaves panics to Rust again: the module goes.
+/// Restores Rust's own handling of panics, because the module is unloaded.
 pub(crate) fn forget_panics() {
     drop(std::panic::take_hook());
 }
 
-/// While it lives, unwinding aborts the process: between taking messages out of the queue and telling
-/// replicas and the append-only file about it, stopping dead is the only failure that diverges nothing.
+/// While this value exists, unwinding aborts the process. Between removing messages from the queue and replicating
+/// the removal, a crash is the only failure after which no copy of the data diverges.
 pub(crate) struct AbortOnUnwind;
 
 impl Drop for AbortOnUnwind {

@@ -7,11 +7,11 @@ use super::api::{api, raw};
 use super::ctx::Ctx;
 use super::string::RString;
 
-/// What a key holds.
+/// The type of a key.
 pub(crate) enum OpenedHash<'c> {
-    /// Fields.
+    /// A hash.
     Hash(Hash<'c>),
-    /// Nothing.
+    /// The key is missing.
     Missing,
     /// Another type.
     Other,
@@ -25,7 +25,7 @@ pub(crate) struct Hash<'c> {
 }
 
 impl<'c> Hash<'c> {
-    /// Opens a key. Leaves no trace on its idle time.
+    /// Opens a key. It does not change the key's idle time.
     pub(crate) fn open(ctx: Ctx<'c>, name: &'c RString) -> OpenedHash<'c> {
         let flags = raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOTOUCH;
         // SAFETY: context and name are live (S2, S4). A null answer (missing key) is accepted by KeyType.
@@ -41,7 +41,7 @@ impl<'c> Hash<'c> {
         }
     }
 
-    /// Fields in it.
+    /// Returns the number of its fields.
     pub(crate) fn len(&self) -> u64 {
         // SAFETY: the handle is live.
         unsafe { api!(RedisModule_ValueLength(self.key)) as u64 }

@@ -20,9 +20,9 @@ pub(crate) fn register(ctx: Ctx<'_>, callback: Callback) -> bool {
 }
 
 extern "C" fn on_info(info: *mut raw::RedisModuleInfoCtx, for_crash_report: c_int) {
-    // The server asks for a crash report from its signal handler (`sigsegvHandler`, Redis 7.0 to 8.0), on whichever
-    // thread crashed. The state is the main thread's alone, may be in the middle of a change, and following what was put
-    // aside calls the server: a crash report goes without this section.
+    // The server asks for a crash report from its signal handler (`sigsegvHandler`, Redis 7.0 to 8.0), on
+    // whichever thread crashed. The state belongs to the main thread and may be in the middle of a change, and
+    // following events that were put aside calls the server. So a crash report does not have this section.
     if for_crash_report != 0 {
         return;
     }

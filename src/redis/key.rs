@@ -1,4 +1,4 @@
-//! What a key holds.
+//! The type of a key.
 
 use super::api::{api, raw};
 use super::ctx::Ctx;
@@ -25,7 +25,7 @@ pub(crate) enum Type {
     Other,
 }
 
-/// The type of a key. Leaves no trace on its idle time.
+/// Returns the type of a key. It does not change the key's idle time.
 pub(crate) fn type_of(ctx: Ctx<'_>, name: &RString) -> Type {
     let flags = raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOTOUCH;
     // SAFETY: context and name are live (S2, S4). A null answer (missing key) is accepted by KeyType, and not closed.

@@ -1,4 +1,4 @@
-//! Keyspace notifications: what happens to keys, told synchronously after each command.
+//! Keyspace notifications: changes of keys, which the server reports synchronously after each command.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::sync::OnceLock;
@@ -11,33 +11,33 @@ use super::list::{List, Mode, OpenedList};
 use super::server;
 use super::string::{RString, bytes_of};
 
-/// What the module does when something happens.
+/// What the module does with a notification.
 pub(crate) struct Callbacks {
     /// Context, event, key.
     pub(crate) event: fn(Ctx<'_>, &[u8], &[u8]),
-    /// An event was not followed. May not panic.
+    /// An event could not be followed. It must not panic.
     pub(crate) missed: fn(),
 }
 
 static CALLBACKS: OnceLock<Callbacks> = OnceLock::new();
 
-/// The lists' own events are subscribed to.
+/// Events of lists are subscribed to.
 static FOLLOWS_LISTS: AtomicBool = AtomicBool::new(false);
 
-/// Those of sorted sets are.
+/// Events of sorted sets are subscribed to.
 static FOLLOWS_INDEXES: AtomicBool = AtomicBool::new(false);
 
-/// A module that follows what happens to any key moves clients to another database on this server: see
+/// On this server, a module that follows events of any key moves clients to another database: see
 /// [`server::moves_clients`].
 static MOVES_CLIENTS: AtomicBool = AtomicBool::new(false);
 
 /// The database that a key is being moved from, between the two events that MOVE causes; negative: none.
 static MOVED_FROM: AtomicI32 = AtomicI32::new(-1);
 
-/// Subscribes to what can happen to job records and, where that harms nobody, to any key.
+/// Subscribes to events of job records and, if that has no side effect, of any key.
 pub(crate) fn subscribe(ctx: Ctx<'_>, callbacks: Callbacks) -> bool {
     let _ = CALLBACKS.set(callbacks);
-    // A library that was unloaded may still be there, as it was.
+    // A library that was unloaded may still be in memory, unchanged.
     FOLLOWS_LISTS.store(false, Ordering::Relaxed);
     FOLLOWS_INDEXES.store(false, Ordering::Relaxed);
     let moves_clients = server::moves_clients(ctx);
@@ -52,16 +52,17 @@ pub(crate) fn subscribe(ctx: Ctx<'_>, callbacks: Callbacks) -> bool {
     unsafe { api!(RedisModule_SubscribeToKeyspaceEvents(ctx.raw(), types, Some(on_event))) == 0 }
 }
 
-/// Subscribes to pushes, pops and edits, once. Not at load: the server takes some 500 instructions to bring an event
-/// to a module, and every LPUSH of a server that never has a job would pay for it. Where to follow any key moves clients,
-/// that begins here, too; Valkey 8.1 has no call that would end it. False if the server refuses.
+/// Subscribes to pushes, pops and edits, once. It is not done at load: the server takes some 500 instructions to
+/// bring an event to a module, and every LPUSH of a server without jobs would pay for it. If following any key
+/// moves clients, that subscription begins here, too; Valkey 8.1 has no call that would end it. Returns false if
+/// the server refuses.
 pub(crate) fn follow_lists(ctx: Ctx<'_>) -> bool {
     let any_key = if MOVES_CLIENTS.load(Ordering::Relaxed) { raw::REDISMODULE_NOTIFY_GENERIC } else { 0 };
     follow_once(ctx, raw::REDISMODULE_NOTIFY_LIST | any_key, &FOLLOWS_LISTS)
 }
 
-/// Subscribes to what changes sorted sets, once: when the first job on what workers hold begins, for the same reason. What
-/// happens to any key is told since [`follow_lists`]. False if the server refuses.
+/// Subscribes to changes of sorted sets, once: when the first job on unacknowledged messages begins, for the same
+/// reason. Events of any key are subscribed to since [`follow_lists`]. Returns false if the server refuses.
 pub(crate) fn follow_indexes(ctx: Ctx<'_>) -> bool {
     follow_once(ctx, raw::REDISMODULE_NOTIFY_ZSET, &FOLLOWS_INDEXES)
 }
@@ -76,7 +77,7 @@ fn follow_once(ctx: Ctx<'_>, types: c_int, follows: &AtomicBool) -> bool {
     follows.load(Ordering::Relaxed)
 }
 
-/// Tells others (subscribers of keyspace events, other modules) what was done to a key.
+/// Notifies others (subscribers of keyspace events, other modules) of a change of a key.
 pub(crate) fn notify_list(ctx: Ctx<'_>, event: &CStr, key: &RString) {
     notify(ctx, raw::REDISMODULE_NOTIFY_LIST, event, key);
 }
@@ -91,7 +92,8 @@ fn notify(ctx: Ctx<'_>, class: c_int, event: &CStr, key: &RString) {
     unsafe { api!(RedisModule_NotifyKeyspaceEvent(ctx.raw(), class, event.as_ptr(), key.raw())) };
 }
 
-/// The length of the list under a key, for use inside a notification; `None` if it is no list (any more).
+/// Returns the length of the list under a key, for use inside a notification; `None` if it is not a list (any
+/// more).
 pub(crate) fn list_len(ctx: Ctx<'_>, key: &[u8]) -> Option<u64> {
     let name = RString::new(key);
     match List::open(ctx, &name, Mode::Read) {
@@ -119,9 +121,9 @@ extern "C" fn on_event(
     0
 }
 
-/// Brings the client that moved a key back to the database that it had selected, which is the one that the key left. The
-/// two events of a MOVE follow each other. COPY with DB has one event, which says where the copy is and nothing of where
-/// the client was.
+/// Returns the client that moved a key to the database that it had selected, which is the one that the key left.
+/// The two events of a MOVE follow each other. COPY with DB has one event, which says where the copy is and
+/// nothing about the client's database.
 fn bring_back(ctx: Ctx<'_>, event: &[u8]) {
     match event {
         b"move_from" => MOVED_FROM.store(ctx.db(), Ordering::Relaxed),

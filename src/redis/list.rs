@@ -1,7 +1,7 @@
 //! A list key, opened for one callback.
 //!
-//! The iterator of `RM_ListGet` and `RM_ListDelete` lives in the key handle: the first access walks from
-//! the nearer end, the following ones step. What is right on it was measured, not documented:
+//! The iterator of `RM_ListGet` and `RM_ListDelete` belongs to the key handle: the first access walks from the
+//! nearer end, the following ones step. Which accesses are correct was measured, because it is not documented:
 //!
 //! - Reading is right in every direction, until something is deleted.
 //! - Deleting, and reading after it, is right only on a handle that never stepped towards the head, over
@@ -9,7 +9,7 @@
 //!   (`quicklistNext`, Redis 7.0 to 8.0); after a deletion that count names another message. Other ways to
 //!   go wrong are in redis#12614.
 //!
-//! [`List`] refuses what is not right instead of doing it.
+//! [`List`] refuses accesses that are not correct.
 
 use std::collections::VecDeque;
 use std::ffi::{c_int, c_long};
@@ -22,30 +22,30 @@ use super::ctx::Ctx;
 use super::fault;
 use super::string::RString;
 
-/// Messages that are remembered as those that stayed last.
+/// Number of messages that are remembered as the last kept ones.
 const STAYED_MAX: usize = 16;
-/// Bytes of the largest one of those.
+/// Largest size in bytes of a remembered message.
 const STAYED_BYTES_MAX: usize = 64 * 1024;
 
-/// What a key holds.
+/// The type of a key.
 pub(crate) enum OpenedList<'c> {
     /// Messages.
     List(List<'c>),
-    /// Nothing.
+    /// The key is missing.
     Missing,
     /// Another type.
     Other,
 }
 
-/// What the handle is for.
+/// The purpose of the handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Reading; leaves no trace on the key's idle time.
+    /// Reading; it does not change the key's idle time.
     Read,
-    /// Reading and [`Queue::delete`]. Opening alone changes nothing: the module turned the
-    /// implicit signal of closing off (`RM_SetModuleOptions`).
+    /// Reading and [`Queue::delete`]. Opening alone changes nothing: the module has disabled the implicit signal
+    /// of closing (`RM_SetModuleOptions`).
     Erase,
-    /// The same, and what is deleted is kept, to be put into another list.
+    /// The same, and deleted messages are kept, to be pushed to another list.
     Take,
 }
 
@@ -56,22 +56,22 @@ pub(crate) struct List<'c> {
     name: &'c RString,
     mode: Mode,
     len: u64,
-    /// Where the iterator stands.
+    /// The index of the iterator.
     at: Option<u64>,
     /// It stepped towards the head at least once.
     turned: bool,
-    /// Messages taken out.
+    /// Removed messages.
     deleted: u64,
     /// The message that was read last.
     last: Option<RString>,
-    /// The last few that stay, as [`Queue::keep`] says, where some of those before them may be deleted: they are freed
-    /// a little later than they would be otherwise.
+    /// The last few kept messages, as [`Queue::keep`] describes, if some of those before them may be deleted: they
+    /// are freed a little later than otherwise.
     stayed: VecDeque<RString>,
-    /// What was taken out, from the head on, where it is kept.
+    /// The removed messages, from the head on, if they are kept.
     taken: Vec<RString>,
 }
 
-/// A key as it is: its handle, with the length of a list, and its type.
+/// A key: its handle, the length of a list, and its type.
 fn open_any<'c>(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> (List<'c>, isize) {
     let flags = match mode {
         Mode::Read => raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOTOUCH,
@@ -115,7 +115,7 @@ fn open<'c>(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> OpenedList<'c> {
 }
 
 impl<'c> List<'c> {
-    /// Reads a message, in as far as the walk so far permits it.
+    /// Reads a message, as far as the walk so far permits it.
     fn get(&mut self, index: u64) -> Option<RString> {
         let back = self.at.is_some_and(|at| index < at);
         if back && self.deleted > 0 {
@@ -134,22 +134,22 @@ impl<'c> List<'c> {
         open(ctx, name, mode)
     }
 
-    /// Messages taken out.
+    /// Returns the number of removed messages.
     pub(crate) fn deleted(&self) -> u64 {
         self.deleted
     }
 
-    /// What was taken out and kept, from the head on.
+    /// Returns the removed and kept messages, from the head on.
     pub(crate) fn taken(&self) -> &[RString] {
         &self.taken
     }
 
-    /// Everything was taken out, and the key is gone.
+    /// Returns whether everything was removed, so that the key does not exist any more.
     pub(crate) fn is_emptied(&self) -> bool {
         self.deleted > 0 && self.deleted == self.len
     }
 
-    /// Closes the key and, if something was taken out, signals it as modified (WATCH, client-side caches).
+    /// Closes the key and, if messages were removed, signals it as modified (WATCH, client-side caches).
     pub(crate) fn close(self) {
         let (ctx, name, changed) = (self.ctx, self.name, self.deleted > 0);
         drop(self);
@@ -181,7 +181,7 @@ impl Queue for List<'_> {
     fn keep(&mut self, most: usize) {
         let Some(message) = self.last.take() else { return };
         if most == 0 || message.bytes().len() > STAYED_BYTES_MAX {
-            // What stayed before it is no neighbour of what comes next.
+            // A message that was kept before it is not a neighbour of the next one.
             return self.stayed.clear();
         }
         while self.stayed.len() >= most.min(STAYED_MAX) {
@@ -230,8 +230,8 @@ impl Drop for List<'_> {
     }
 }
 
-/// Puts messages into a list, one behind the other at this end, and makes the list where there is none. Answers how long
-/// it was before; `None`, and nothing is put, where the key holds something else.
+/// Pushes messages to a list, one after another at this end, and creates the list if it is missing. Returns the
+/// length that it had before; `None`, and nothing is pushed, if the key holds something else.
 pub(crate) fn put<'m>(
     ctx: Ctx<'_>,
     name: &RString,
@@ -251,7 +251,7 @@ pub(crate) fn put<'m>(
         // SAFETY: the handle is live and open for writing, the string is live; the server copies it.
         let pushed = unsafe { api!(RedisModule_ListPush(list.key, place, message.raw())) } == 0;
         if !pushed {
-            // Some of them may be in: whoever goes on has them twice or not at all.
+            // Some of them may have been pushed: continuing would duplicate or lose them.
             std::process::abort();
         }
     }

@@ -5,18 +5,18 @@ use std::ffi::{CStr, CString};
 use super::api::api;
 use super::ctx::Ctx;
 
-/// Something an operator wants to know: a job's start and end.
+/// Logs what an operator wants to know: a job's start and end.
 pub(crate) fn notice(line: &str) {
     write(c"notice", line);
 }
 
-/// Something an operator must look at.
+/// Logs what an operator must check.
 pub(crate) fn warning(line: &str) {
     write(c"warning", line);
 }
 
 fn write(level: &CStr, line: &str) {
-    // One line of the log stays one line, and a NUL would end it early.
+    // A line of the log must remain one line, and a NUL would end it early.
     let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let Ok(line) = CString::new(line) else { return };
     let ctx = Ctx::detached_or_null();

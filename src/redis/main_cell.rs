@@ -14,7 +14,7 @@ impl<T> MainCell<T> {
         Self(RefCell::new(value))
     }
 
-    /// The value, unless somebody up the stack holds it already.
+    /// Returns the value, unless a caller further up the stack holds it already.
     pub(crate) fn try_borrow_mut(&self) -> Option<RefMut<'_, T>> {
         self.0.try_borrow_mut().ok()
     }

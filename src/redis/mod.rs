@@ -1,7 +1,7 @@
-//! The boundary: everything that touches the server's C interface, and the only `unsafe` of the project.
+//! The boundary: all code that calls the server's C interface, and the only `unsafe` code of the project.
 //!
-//! What the rest of the module sees is safe Rust over bytes. The invariants that every `unsafe` block
-//! below relies on, by number:
+//! The rest of the module sees safe Rust over bytes. These numbered invariants are what every `unsafe` block below
+//! relies on:
 //!
 //! - **S1 main thread.** The server calls every callback of this module on its main thread, and the module
 //!   starts no thread of its own.

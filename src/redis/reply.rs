@@ -8,7 +8,7 @@ use qadmin_core::reply::Reply;
 use super::api::api;
 use super::ctx::Ctx;
 
-/// Sends a reply: RESP3 maps, or RESP2 flat arrays, as the client speaks.
+/// Sends a reply: a RESP3 map, or a flat RESP2 array, depending on the client's protocol.
 pub(crate) fn send(ctx: Ctx<'_>, reply: &Reply) {
     // SAFETY: S2; pointers and lengths describe live bytes. Every map and list is followed by exactly as
     // many replies as it announces.
@@ -43,7 +43,7 @@ pub(crate) fn error(ctx: Ctx<'_>, error: &Error) {
     error_line(ctx, error.to_string());
 }
 
-/// Sends an error line of the server's own wording.
+/// Sends an error line in the server's own words.
 pub(crate) fn error_line(ctx: Ctx<'_>, line: String) {
     let line = CString::new(line).unwrap_or_else(|_| c"ERR internal error".to_owned());
     // SAFETY: S2; the line is NUL-terminated and taken as it is, not as a format.

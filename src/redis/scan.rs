@@ -7,7 +7,7 @@ use super::ctx::Ctx;
 use super::guard::guard;
 use super::string::bytes_of;
 
-/// What a key holds, as far as a walk cares.
+/// The type of a key, as far as a walk needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Holds {
     /// A list.
@@ -20,12 +20,12 @@ pub(crate) enum Holds {
     Other,
 }
 
-/// Where a walk stands. It holds no key and may be kept between callbacks, whatever happens to the keys meanwhile:
-/// those that are there from its beginning to its end are met at least once.
+/// The position of a walk. It holds no key and may be kept between callbacks, whatever happens to the keys
+/// meanwhile: keys that exist from the beginning to the end of the walk are met at least once.
 #[derive(Debug)]
 pub(crate) struct Cursor(*mut raw::RedisModuleScanCursor);
 
-/// What a step is to do with each key.
+/// What a step does with each key.
 struct Step<'a> {
     each: &'a mut dyn FnMut(&[u8], Holds),
     missed: bool,
@@ -38,10 +38,11 @@ impl Cursor {
         Self(unsafe { api!(RedisModule_ScanCursorCreate()) })
     }
 
-    /// Shows the keys of one step, a handful, in the context's database. False when there are no more.
+    /// Passes the keys of one step, a handful, in the context's database to `each`. Returns false when there are
+    /// no more.
     ///
     /// # Errors
-    /// A key was not shown, because `each` panicked.
+    /// A key was missed, because `each` panicked.
     pub(crate) fn step(&mut self, ctx: Ctx<'_>, each: &mut dyn FnMut(&[u8], Holds)) -> Result<bool, ()> {
         let mut step = Step { each, missed: false };
         // SAFETY: S2; the callback is called before this returns, with `step`, and with nothing else.

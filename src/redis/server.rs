@@ -1,5 +1,5 @@
-//! What kind of server this is, as its INFO says. Asked where nothing else tells how it behaves: abilities are told by the
-//! functions that the server has ([`super::api`]).
+//! What kind of server this is, according to its INFO. It is asked only if nothing else shows how it behaves:
+//! abilities are known from the functions that the server has ([`super::api`]).
 
 use std::ffi::CStr;
 use std::sync::OnceLock;
@@ -9,8 +9,8 @@ use super::api::{api, has};
 use super::ctx::Ctx;
 use super::string::RString;
 
-/// A field of a section of INFO; `None` if this server has no such field. INFO is made inside the server, so it does not
-/// matter whether the command is renamed.
+/// Returns a field of a section of INFO; `None` if this server has no such field. INFO is made inside the server,
+/// so it does not matter whether the command is renamed.
 fn field(ctx: Ctx<'_>, section: &CStr, field: &CStr) -> Option<Vec<u8>> {
     // SAFETY: S2; the names are NUL-terminated. The data is ours to free, and so is the string, which is null where there
     // is no such field.
@@ -23,16 +23,16 @@ fn field(ctx: Ctx<'_>, section: &CStr, field: &CStr) -> Option<Vec<u8>> {
     }
 }
 
-/// Commands of the server, each as a line that has the arguments which it needs at least.
+/// Commands of the server, each as a line with the arguments that it needs at least.
 pub(crate) type Lines = &'static [&'static str];
 
 /// Commands that write and read the records of clears.
 pub(crate) const RECORD: Lines = &["HSET k f v", "PEXPIRE k 1", "HDEL k f", "HGETALL k"];
 /// The command that reads them.
 pub(crate) const RECORD_READ: Lines = &["HGETALL k"];
-/// Commands that walk along the index of what workers hold.
+/// Commands that walk along the index of unacknowledged messages.
 pub(crate) const HELD: Lines = &["ZCARD k", "ZCOUNT k 0 1", "ZRANGE k 0 1"];
-/// Commands that take out of hash and index.
+/// Commands that remove from hash and index.
 pub(crate) const HELD_OUT: Lines = &["HDEL k f", "ZREM k m"];
 /// Commands that read a sorted set of messages.
 pub(crate) const SORTED: Lines = &["ZCARD k", "ZCOUNT k 0 1", "ZRANGE k 0 1", "ZSCORE k m"];
@@ -42,12 +42,12 @@ pub(crate) const SORTED_OUT: Lines = &["ZREM k m"];
 pub(crate) const SORTED_MOVE: Lines = &["ZADD k 1 m", "ZMSCORE k m"];
 /// The command that tells, in a cluster, whether a queue that is gone moved to another node.
 pub(crate) const MOVED: Lines = &["EXISTS k"];
-/// The command that says who called a script, and what rules users have.
+/// The command that returns who called a script, and the rules of users.
 pub(crate) const ACL: Lines = &["ACL WHOAMI"];
 /// Commands that read the bindings of kombu's exchanges.
 pub(crate) const BINDINGS: Lines = &["SCARD k", "SRANDMEMBER k"];
-/// Commands without which less is told, and nothing fails: how much workers hold, the audit stream, whether writes are
-/// synced one by one, whether anybody listens.
+/// Commands without which less is reported, and nothing fails: the number of unacknowledged messages, the audit
+/// stream, whether each write is synced, whether there are subscribers.
 const OTHERS: Lines = &["HLEN k", "XADD k * f v", "CONFIG GET appendfsync", "PUBSUB NUMPAT"];
 
 /// All of them.
