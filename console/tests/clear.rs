@@ -10,7 +10,7 @@ fn depth(server: &Server) -> u64 {
 }
 
 #[test]
-fn nothing_goes_without_the_queues_name() {
+fn nothing_is_cleared_without_the_queues_name() {
     let server = Server::start();
     fill_examples(server.port()).expect("the queue is filled");
     let run = qadmin(&server, &about("clear", &target(), &["--all"])).ended(3);
@@ -62,7 +62,7 @@ fn a_clear_names_the_user_of_the_operating_system() {
 }
 
 #[test]
-fn a_dry_run_says_what_would_go_and_keep_one_keeps_it() {
+fn dry_run_reports_removals_and_keep_one_keeps_one() {
     let server = Server::start();
     fill_examples(server.port()).expect("the queue is filled");
     let run = qadmin(&server, &about("clear", &target(), &["--keep-one", "--dry-run"])).ended(0);

@@ -31,7 +31,7 @@ fn a_server_without_the_module_is_told_how_to_get_it() {
 }
 
 #[test]
-fn a_user_without_the_right_is_told_so() {
+fn user_without_permission_gets_a_message() {
     let server = Server::start();
     fill_examples(server.port()).expect("the queue is filled");
     let look = "%R~celery -@all +qadmin.preview +qadmin.status +qadmin.jobs";
@@ -58,7 +58,7 @@ fn a_replica_shows_but_does_not_clear() {
 }
 
 #[test]
-fn no_server_and_no_login_are_told_without_the_password() {
+fn connection_failures_do_not_show_the_password() {
     let server = Server::start();
     let nowhere = at("redis://jane:hunter2@127.0.0.1:1/0", &["jobs"]).ended(6);
     says(&nowhere, &["no connection to 127.0.0.1:1"]);

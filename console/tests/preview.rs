@@ -45,7 +45,7 @@ fn scripts_get_the_reply_of_the_server_as_it_is() {
 }
 
 #[test]
-fn elements_that_are_no_messages_are_told() {
+fn non_messages_are_reported() {
     let server = Server::start();
     let _: () =
         redis::cmd("RPUSH").arg("q").arg("{}").arg("no json").query(&mut server.conn()).expect("RPUSH");
@@ -185,7 +185,7 @@ fn a_sorted_set_of_sidekiq_is_a_queue_like_any_other_and_its_times_are_shown() {
 
 /// The note about the missing sample appears only if none was requested.
 #[test]
-fn a_count_that_is_given_again_shows_its_sample_or_says_why_not() {
+fn reused_count_shows_its_sample_or_says_why_not() {
     let server = Server::builder().module_args("sample-window 10").start();
     fill_examples(server.port()).expect("the queue is filled");
     for _ in 0..2 {

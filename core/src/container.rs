@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_container_does_not_take_is_refused_in_the_order_in_which_it_was_given() {
+    fn container_refuses_options_in_given_order() {
         use ContainerOption::{As, By, Index, Priority, To};
         let refused = |container: Container, given: &[ContainerOption]| {
             container.spec().refused(given.iter().copied()).map(ContainerOption::keyword)

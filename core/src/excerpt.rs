@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_cut_twice_keeps_the_mark_of_the_whole() {
+    fn twice_cut_text_keeps_the_first_mark() {
         let whole = "x".repeat(1_000);
         let twice = excerpt(&excerpt(whole.as_bytes(), 100), 10);
         assert_eq!(twice, excerpt(whole.as_bytes(), 10));
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_of_a_filter_is_never_a_filter() {
+    fn cut_filter_is_never_a_valid_filter() {
         let values: Vec<String> = (0..50).map(|n| format!("v{n}")).collect();
         let mut words: Vec<&[u8]> = vec![b"WHERE", b"id", b"IN", b"50"];
         words.extend(values.iter().map(String::as_bytes));

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_are_looked_for_where_libraries_keep_them() {
+    fn jobs_are_looked_up_in_the_libraries_keys() {
         for (list, id, library, key) in [
             ("rq:queue:uploads", "job-a", Library::Rq, "rq:job:job-a"),
             ("rq:deferred:uploads", "job-c", Library::Rq, "rq:job:job-c"),
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_an_id() {
+    fn possible_ids() {
         for id in [&b"1"[..], b"job-a", b"0:0", b"[1]", b"\"x\"", &[b'x'; ID_MAX]] {
             assert!(may_be_id(id), "{id:?}");
         }

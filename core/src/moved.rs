@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_taken_as_often_as_it_was_moved_and_not_moved_back() {
+    fn equal_messages_are_moved_back_as_often_as_moved() {
         let moved: Vec<u64> = (0..2_000).map(|n| n % 700).collect();
         let back: Vec<u64> = (0..650).collect();
         let mut claims = claims(&moved, &back);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_claimed_and_not_moved_can_be_claimed_again() {
+    fn unconfirmed_claims_are_released() {
         let mut claims = claims(&[1, 1, 2], &[]);
         assert!(claims.claim(1));
         claims.confirm();
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_that_fall_on_one_place_are_told_apart() {
+    fn colliding_digests_are_told_apart() {
         let places = 4 * PAGE as u64;
         let moved: Vec<u64> = (0..9).map(|n| n * places).collect();
         let mut claims = claims(&moved, &[]);
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_element_or_more_than_was_moved_is_refused() {
+    fn invalid_or_excess_journal_elements_are_refused() {
         for wrong in [&b""[..], b"+", b"*12345678", b"+1234567", b"+123456789", b"-12345678"] {
             assert!(!Claims::new(5).read(wrong), "{wrong:?}");
         }

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_or_two_bytes_are_near_and_of_short_names_one() {
+    fn names_are_similar_within_one_or_two_bytes() {
         let near = |a: &str, b: &str| edits(a.as_bytes(), b.as_bytes());
         assert_eq!(near("celery", "celry"), Some(1));
         assert_eq!(near("celery", "celrey"), Some(2));
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn queues_are_near_behind_a_prefix() {
+    fn queues_are_similar_after_a_prefix() {
         let near = |a: &str, b: &str| queue(a.as_bytes(), b.as_bytes());
         assert_eq!((near("celery", "app:celery"), near("app:celery", "celery")), (Some(0), Some(0)));
         assert_eq!((near("Celery", "celery"), near("celry", "celery")), (Some(1), Some(2)));

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_stand_in_the_order_in_which_workers_look_into_them() {
+    fn lists_are_in_worker_order() {
         let mut priorities = Priorities::default();
         assert_eq!(keys(&priorities, None), ["q"]);
         assert_eq!(keys(&priorities, Some(Priority::All)), ["q", "q|3", "q|6", "q|9"]);
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_step_and_no_queue_of_its_own_is_an_error() {
+    fn unknown_step_is_an_error() {
         let priorities = Priorities::default();
         assert!(matches!(
             priorities.lists(b"q", Some(Priority::Step(4))),
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_the_lists_of_the_same_queue_that_are_not_looked_into() {
+    fn others_are_uncovered_lists_of_the_queue() {
         let mut priorities = Priorities::default();
         let others = |priorities: &Priorities, lists: &[&[u8]]| {
             let others = priorities.others(lists);

@@ -90,7 +90,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_packed_is_unpacked(
+        fn packing_round_trips(
             set in proptest::collection::btree_map(any::<u64>().prop_map(|n| n >> (n % 60)), any::<u32>(), 1..50),
         ) {
             let deletions: Vec<Deletion> =
@@ -102,7 +102,7 @@ mod tests {
         }
 
         #[test]
-        fn garbage_is_refused_or_is_a_sound_set_of_hits(
+        fn garbage_is_refused_or_unpacks_to_valid_deletions(
             len in any::<u64>(),
             indexes in proptest::collection::vec(any::<u8>(), 0..40),
             prints in proptest::collection::vec(any::<u8>(), 0..80),
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_unit_is_none() {
+    fn empty_unit_is_refused() {
         assert_eq!(unpack(10, b"", b""), None);
     }
 }

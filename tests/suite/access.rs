@@ -339,7 +339,7 @@ fn a_script_shows_and_ends_what_its_caller_may_see_and_end() {
 }
 
 #[test]
-fn a_script_may_look_and_may_not_clear() {
+fn script_can_preview_but_not_clear() {
     let server = Server::start();
     let mut conn = server.conn();
     let filled = Filled::new(&server, 200, 10.0);

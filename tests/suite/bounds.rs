@@ -54,7 +54,7 @@ fn ten_thousand_clients_may_wait_and_the_next_is_told_so() {
 }
 
 #[test]
-fn of_more_than_a_thousand_cached_counts_the_oldest_goes() {
+fn oldest_of_1001_cached_counts_is_evicted() {
     let server = Server::start();
     let mut conn = server.conn();
     set(&mut conn, "job-lock-ttl 0 cache-ttl 3600");
@@ -97,7 +97,7 @@ fn oldest_ended_job_is_evicted_but_the_record_of_a_clear_survives() {
 }
 
 #[test]
-fn a_live_job_follows_its_queue_however_many_others_were_previewed() {
+fn live_job_follows_its_queue_after_many_previews() {
     let server = Server::start();
     let mut conn = server.conn();
     set(&mut conn, "cache-ttl 0 job-lock-ttl 0");

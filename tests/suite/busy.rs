@@ -16,7 +16,7 @@ fn queue(conn: &mut Connection) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn a_job_goes_on_after_a_script_that_hung() {
+fn job_continues_after_a_hanging_script() {
     let server = Server::builder().module().config("busy-reply-threshold 10").start();
     let mut conn = server.conn();
     let matching = filled(&server, "celery", LONG);
@@ -80,7 +80,7 @@ fn a_job_can_be_cancelled_while_a_script_hangs() {
 }
 
 #[test]
-fn a_job_goes_on_after_the_server_slept() {
+fn job_continues_after_server_sleep() {
     let server = Server::start();
     let mut conn = server.conn();
     let matching = filled(&server, "celery", LONG);

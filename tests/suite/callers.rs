@@ -28,7 +28,7 @@ fn eval(conn: &mut Connection, line: &str) -> redis::RedisResult<Value> {
 }
 
 #[test]
-fn a_transaction_is_never_kept_waiting() {
+fn transaction_is_never_blocked() {
     let server = Server::start();
     let mut conn = server.conn();
     let matching = filled(&server, "celery", LONG);
@@ -114,14 +114,14 @@ fn check_caller(server: &Server, mut call: impl FnMut(&str) -> redis::RedisResul
 }
 
 #[test]
-fn a_script_is_never_kept_waiting_and_starts_no_clear() {
+fn script_is_never_blocked_and_starts_no_clear() {
     let server = Server::start();
     let mut conn = server.conn();
     check_caller(&server, |line| eval(&mut conn, line), "command is not allowed from script");
 }
 
 #[test]
-fn another_module_is_never_kept_waiting_and_starts_no_clear() {
+fn other_module_is_never_blocked_and_starts_no_clear() {
     let server = Server::start();
     let mut conn = server.conn();
     let library =

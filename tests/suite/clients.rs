@@ -72,7 +72,7 @@ fn status_waits_for_the_end_of_a_job_or_its_own_time() {
 }
 
 #[test]
-fn a_waiting_client_can_be_let_go() {
+fn blocked_client_can_be_unblocked() {
     let server = Server::start();
     let mut conn = server.conn();
     filled(&server, "celery", LONG);

@@ -165,7 +165,7 @@ fn a_record_that_moves_first_interrupts_the_job_without_a_pending_write() {
 }
 
 #[test]
-fn a_queue_that_is_really_gone_completes_its_job_in_a_cluster_too() {
+fn deleted_queue_completes_job_in_a_cluster() {
     let cluster = Cluster::start(NODES, slow);
     let from = cluster.home(QUEUE.as_bytes(), NODES);
     let mut conn = cluster.node(from).conn();

@@ -19,7 +19,7 @@ pub(crate) fn start_and(conn: &mut Connection, id: &str, line: &str) -> Reply {
 }
 
 #[test]
-fn a_paused_clear_stands_still_and_goes_on_where_it_stood() {
+fn paused_clear_stops_and_resumes_at_its_position() {
     let server = Server::start();
     let mut conn = server.conn();
     let matching = filled(&server, "celery", LONG);
@@ -90,7 +90,7 @@ fn a_job_paused_before_its_first_slice_can_be_cancelled() {
 }
 
 #[test]
-fn a_throttled_clear_takes_no_more_than_its_rate_and_takes_all() {
+fn throttled_clear_keeps_its_rate_and_completes() {
     let server = Server::start();
     let mut conn = server.conn();
     let matching = filled(&server, "celery", 20_000);

@@ -195,7 +195,7 @@ fn a_job_that_nobody_knows_is_named_as_it_was_asked_for() {
 }
 
 #[test]
-fn a_key_that_is_no_list_is_the_wrong_type() {
+fn key_of_another_type_is_refused() {
     let wrong = "WRONGTYPE Operation against a key holding the wrong kind of value";
     check(&[
         ("PREVIEW wrongtype TASK t", wrong),

@@ -160,7 +160,7 @@ fn events_contain_names_of_any_bytes_and_need_a_subscriber() {
 }
 
 #[test]
-fn an_inline_preview_tells_of_itself_and_answers_its_client() {
+fn inline_preview_reports_status_and_replies() {
     let server = Server::start();
     filled(&server, "celery", LONG);
     let mut listener = Listener::on(&server);

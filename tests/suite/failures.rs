@@ -95,7 +95,7 @@ fn a_count_whose_data_was_flushed() {
 }
 
 #[test]
-fn a_count_in_a_database_that_was_not_flushed_goes_on() {
+fn count_in_another_database_survives_a_flush() {
     let (server, matching) = server();
     let slow = Slow::start(&server);
     let client = inline_preview(&server, "celery");

@@ -34,7 +34,7 @@ fn rows(conn: &mut Connection, reply: &Reply, queue: &str) -> Vec<(i64, String)>
 }
 
 #[test]
-fn a_cached_count_shows_matches_beyond_the_window_where_they_are_by_now() {
+fn cached_count_shows_current_positions_beyond_the_window() {
     let server = Server::builder().module_args(&format!("sample-window {WINDOW}")).start();
     let mut conn = server.conn();
     fill(&mut conn, 3 * WINDOW, 40);
@@ -71,7 +71,7 @@ fn a_cached_count_shows_matches_beyond_the_window_where_they_are_by_now() {
 }
 
 #[test]
-fn a_completed_job_that_is_given_again_shows_them_too() {
+fn reused_job_shows_them_too() {
     let server =
         Server::builder().module_args(&format!("sample-window {WINDOW} inline-limit 0 cache-ttl 0")).start();
     let mut conn = server.conn();
@@ -88,7 +88,7 @@ fn a_completed_job_that_is_given_again_shows_them_too() {
 }
 
 #[test]
-fn in_a_queue_whose_head_runs_next_as_well() {
+fn head_queue_works_as_well() {
     let server = Server::builder().module_args(&format!("sample-window {WINDOW}")).start();
     let mut conn = server.conn();
     for n in 0..2 * WINDOW + 3 {
@@ -107,7 +107,7 @@ fn in_a_queue_whose_head_runs_next_as_well() {
 }
 
 #[test]
-fn where_the_places_are_not_known_it_says_why_there_is_no_sample() {
+fn unknown_positions_explain_the_missing_sample() {
     let server = Server::builder().module_args(&format!("sample-window {WINDOW}")).start();
     let mut conn = server.conn();
     fill(&mut conn, 3 * WINDOW, 5);

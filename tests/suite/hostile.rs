@@ -83,7 +83,7 @@ fn any_bytes_may_be_a_queue_a_value_an_actor_and_a_reason() {
 }
 
 #[test]
-fn any_bytes_may_be_a_message_and_none_is_taken_for_another() {
+fn arbitrary_bytes_are_distinct_messages() {
     let server = Server::start();
     let mut conn = server.conn();
     let deep = [b"[".repeat(100_000), b"]".repeat(100_000)].concat();

@@ -80,7 +80,7 @@ const LISTS: [(&str, &str, &str); 8] = [
 ];
 
 #[test]
-fn ids_of_jobs_are_named_and_no_clear_takes_them_unless_it_names_them() {
+fn job_ids_are_cleared_only_with_as_ids() {
     for (file, list, library) in LISTS {
         let server = Server::start();
         let mut conn = server.conn();

@@ -138,7 +138,7 @@ fn preview_and_clear_agree_on_pickled_messages_with_the_same_words() {
 }
 
 #[test]
-fn the_record_and_the_audit_say_that_a_clear_went_by_what_is_shown() {
+fn record_and_audit_show_inexact() {
     let server = Server::start();
     let mut conn = server.conn();
     send_closed(&server);
@@ -174,7 +174,7 @@ fn the_record_and_the_audit_say_that_a_clear_went_by_what_is_shown() {
 }
 
 #[test]
-fn bounds_and_values_of_a_clear_that_goes_by_what_is_shown() {
+fn inexact_clear_obeys_limits_and_values() {
     let server = Server::start();
     let mut conn = server.conn();
     let sent = send_closed(&server);

@@ -68,7 +68,7 @@ fn keys(conn: &mut Connection, line: &str) -> Result<Vec<String>, String> {
 }
 
 #[test]
-fn getkeys_finds_the_queue_wherever_it_stands() {
+fn getkeys_finds_the_queue_at_any_position() {
     let server = Server::start();
     let mut conn = server.conn();
     for (line, expected) in [

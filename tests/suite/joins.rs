@@ -70,7 +70,7 @@ fn previews_that_show_other_fields_or_mean_another_queue_are_not_joined() {
 }
 
 #[test]
-fn a_completed_job_is_given_again_for_its_time_and_not_after_bust() {
+fn completed_job_is_reused_until_ttl_or_bust() {
     let server = Server::builder().module_args("cache-ttl 0 inline-limit 0").start();
     let mut conn = server.conn();
     let matching = filled(&server, "celery", SMALL);
@@ -93,7 +93,7 @@ fn a_completed_job_is_given_again_for_its_time_and_not_after_bust() {
 }
 
 #[test]
-fn a_preview_that_was_cancelled_is_neither_joined_nor_given_again() {
+fn cancelled_preview_is_neither_joined_nor_reused() {
     let server = Server::builder().module_args("inline-limit 0").start();
     let mut conn = server.conn();
     filled(&server, "celery", LONG);
@@ -138,7 +138,7 @@ fn an_inline_count_ends_with_its_last_client() {
 
 /// Who was told a job's id may come back for it: that client's end is not the job's.
 #[test]
-fn a_job_that_was_handed_out_survives_its_clients() {
+fn job_with_published_id_survives_its_clients() {
     let server = Server::start();
     let mut conn = server.conn();
     filled(&server, "celery", LONG);

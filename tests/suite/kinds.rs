@@ -159,7 +159,7 @@ fn a_move_from_a_resque_queue_and_back_keeps_the_order() {
 
 /// Workers pop from the head and producers push at the tail while a clear goes through the queue.
 #[test]
-fn a_clear_of_a_live_resque_queue_takes_only_matches_also_on_a_replica() {
+fn clear_of_live_resque_queue_removes_only_matches_on_primary_and_replica() {
     const MESSAGES: u32 = 12_000;
     let server = Server::start();
     let replica = Server::start();

@@ -181,7 +181,7 @@ fn an_immediate_sample_ends_with_its_time_before_a_long_window_does() {
 }
 
 #[test]
-fn as_many_ids_as_in_takes_clear_those_and_no_other() {
+fn in_with_maximum_ids_clears_exactly_those() {
     let server = Server::start();
     let mut conn = server.conn();
     let message = |n: u32| {
@@ -262,7 +262,7 @@ fn only_one_of_many_expiring_previews_searches_for_a_sample() {
 }
 
 #[test]
-fn of_jobs_that_only_records_tell_of_the_newest_are_listed() {
+fn newest_jobs_known_from_records_are_listed() {
     let mut server = Server::builder().module().config("appendonly yes").start();
     let replica = Server::start();
     let mut conn = server.conn();

@@ -61,7 +61,7 @@ fn start_in_pieces(conn: &mut Connection, words: &str, count: i64) -> String {
 }
 
 #[test]
-fn a_move_takes_what_a_clear_takes_and_keeps_the_order_at_either_end() {
+fn move_takes_a_clears_matches_and_keeps_order() {
     let mut server = slow().start();
     let replica = slow().start();
     replica.replica_of(&server);

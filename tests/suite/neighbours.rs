@@ -54,7 +54,7 @@ fn changes_by_another_module_during_our_notification_are_followed() {
 }
 
 #[test]
-fn a_flush_by_another_module_when_it_hears_of_our_deletions_ends_the_job() {
+fn flush_by_notified_module_ends_the_job() {
     let (_server, mut conn, _) = bed();
     tell(&mut conn, "CALLQADMIN.ON lrem FLUSHALL");
     let id = start_clear(&mut conn);

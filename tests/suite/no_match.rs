@@ -30,7 +30,7 @@ fn notice(conn: &mut Connection, line: &str) -> String {
 }
 
 #[test]
-fn a_key_that_is_not_there_names_the_queue_that_was_meant() {
+fn missing_key_suggests_a_similar_queue() {
     let server = Server::start();
     let mut conn = server.conn();
     for key in ["queue:mailers", "resque:queue:mail", "shop:celery", "notifications", "celery-high"] {
@@ -93,7 +93,7 @@ fn a_walk_over_many_keys_is_cut_short() {
 }
 
 #[test]
-fn messages_that_were_looked_at_tell_why_none_matches() {
+fn examined_messages_explain_why_none_matches() {
     let server = Server::start();
     let mut conn = server.conn();
     fill(&mut conn, "q");

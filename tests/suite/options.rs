@@ -279,7 +279,7 @@ fn in_traffic(options: &str, all: &[Message]) -> (Reply, HashSet<Vec<u8>>, Vec<V
 }
 
 #[test]
-fn a_limit_takes_those_that_run_next_while_workers_take_them_too() {
+fn limit_clears_what_runs_next_while_workers_pop() {
     let all = messages(5, 12_000);
     let (end, popped, left) = in_traffic("ALL LIMIT 900", &all);
     assert_eq!((end.text("status").as_str(), end.int("deleted")), ("completed", 900), "{end:?}");
@@ -295,7 +295,7 @@ fn a_limit_takes_those_that_run_next_while_workers_take_them_too() {
 }
 
 #[test]
-fn one_of_each_value_stays_or_was_taken_by_a_worker() {
+fn one_match_per_value_is_kept_or_popped() {
     let all = messages(6, 12_000);
     let (end, popped, left) = in_traffic("KEEPONE BY id", &all);
     assert_eq!(end.text("status"), "completed", "{end:?}");
@@ -316,7 +316,7 @@ fn one_of_each_value_stays_or_was_taken_by_a_worker() {
 }
 
 #[test]
-fn the_newest_of_the_snapshot_stays_and_what_is_pushed_meanwhile_does_too() {
+fn newest_of_snapshot_and_late_messages_are_kept() {
     let server = in_memory().start();
     let mut conn = server.conn();
     let all = messages(8, 2_000);
@@ -421,7 +421,7 @@ fn a_resent_command_must_repeat_the_options_and_the_record_has_them() {
 }
 
 #[test]
-fn a_clear_with_a_rate_takes_its_time_and_can_be_made_faster() {
+fn throttled_clear_is_slow_and_can_be_accelerated() {
     let server = Server::start();
     let mut conn = server.conn();
     let all = messages(2, 1_000);

@@ -313,7 +313,7 @@ fn a_deep_queue_is_counted_by_a_job_over_all_lists_that_shows_its_rows() {
 
 /// Most lists of a queue with priorities are empty most of the time.
 #[test]
-fn a_list_that_workers_empty_keeps_nobody_from_joining_the_scan_of_all() {
+fn emptied_list_does_not_prevent_joining_the_scan() {
     let server = in_memory().start();
     let mut conn = server.conn();
     set(&mut conn, "inline-limit 0");

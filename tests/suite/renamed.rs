@@ -45,7 +45,7 @@ fn a_clear_without_a_needed_command_is_refused_and_names_it() {
 }
 
 #[test]
-fn what_workers_hold_cannot_be_walked_without_the_commands_of_its_index() {
+fn unacked_needs_the_commands_of_its_index() {
     for command in ["ZCARD", "ZCOUNT", "ZRANGE", "ZREM"] {
         let server = without(command);
         let mut conn = server.conn();

@@ -17,7 +17,7 @@ fn paused_preview(conn: &mut Connection, n: usize) -> String {
 }
 
 #[test]
-fn paused_previews_keep_nobody_from_counting_and_the_oldest_ends_first() {
+fn oldest_paused_preview_is_evicted_for_a_new_count() {
     let server = Server::start();
     let mut conn = server.conn();
     let matching = filled(&server, "celery", 20_000);
@@ -94,7 +94,7 @@ fn long_filter(values: usize) -> String {
 }
 
 #[test]
-fn a_long_filter_is_whole_in_a_live_job_and_cut_in_its_record() {
+fn long_filter_is_complete_in_live_job_and_cut_in_record() {
     const ID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02";
     let mut server = Server::builder().module().config("appendonly yes").start();
     let mut conn = server.conn();

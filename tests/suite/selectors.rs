@@ -201,7 +201,7 @@ fn one_selector_must_permit_a_command_and_all_lists_of_a_shown_job() {
 }
 
 #[test]
-fn jobs_are_ended_and_held_by_whom_one_selector_lets_start_them() {
+fn job_control_needs_one_selector_that_may_start_it() {
     let (server, mut admin) = bed();
     let live = |admin: &mut Connection, line: &str| {
         let id = ask(admin, &format!("{line} RATE 1")).text("job_id");
@@ -305,7 +305,7 @@ fn harmed(before: &[&str], harm: &str) {
 }
 
 #[test]
-fn a_clear_whose_rights_are_torn_apart_while_it_runs_ends() {
+fn clear_ends_when_its_permissions_are_split() {
     let before = "~celery ~other +qadmin.clearjob";
     for harm in [
         "ACL SETUSER ann clearselectors (~celery +qadmin.clearjob) (~other +qadmin.clearjob +lpush)",
@@ -316,7 +316,7 @@ fn a_clear_whose_rights_are_torn_apart_while_it_runs_ends() {
 }
 
 #[test]
-fn a_clear_whose_user_is_switched_off_ends_and_no_other_begins() {
+fn clear_of_disabled_user_ends_and_none_begins() {
     harmed(&["~celery ~other +qadmin.clearjob"], "ACL SETUSER ann off");
     let server = Server::start();
     let mut admin = server.conn();

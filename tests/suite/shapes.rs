@@ -102,7 +102,7 @@ fn messages_that_a_real_worker_runs_are_shown_and_match_as_it_runs_them() {
 }
 
 #[test]
-fn bodies_stay_in_the_server_whatever_kind_a_queue_is_taken_for() {
+fn bodies_are_not_shown_whatever_kind_is_expected() {
     const SECRET: &str = "aVerySecretArgument";
     let server = Server::start();
     let mut conn = server.conn();

@@ -198,7 +198,7 @@ fn equal_stats_share_a_scan_and_a_result_until_bust_or_a_clear() {
 }
 
 #[test]
-fn stats_that_were_cancelled_are_failed_for_who_waits_and_not_given_again() {
+fn cancelled_stats_fail_for_waiters_and_are_not_reused() {
     let server = Server::builder().module_args("inline-wait 60000").start();
     let mut conn = server.conn();
     filled(&server, QUEUE, LONG);

@@ -71,7 +71,7 @@ fn a_number_with_a_plus_sign_is_an_error_and_not_a_cache_hit() {
 }
 
 #[test]
-fn cached_counts_end_with_their_time_and_can_be_turned_off() {
+fn cached_counts_expire_and_can_be_disabled() {
     let server = Server::builder().module_args("cache-ttl 0 job-lock-ttl 0").start();
     let mut conn = server.conn();
     filled(&server, "celery", SMALL);
@@ -136,7 +136,7 @@ fn the_depth_decides_between_waiting_and_a_job() {
 }
 
 #[test]
-fn a_client_whose_time_is_up_is_told_the_job_that_goes_on() {
+fn timed_out_client_gets_id_of_running_job() {
     let server = Server::start();
     let mut conn = server.conn();
     let matching = filled(&server, "celery", LONG);
@@ -155,7 +155,7 @@ fn a_client_whose_time_is_up_is_told_the_job_that_goes_on() {
 }
 
 #[test]
-fn a_preview_right_after_a_clear_tells_the_truth() {
+fn preview_after_clear_is_correct() {
     let server = Server::start();
     let mut conn = server.conn();
     let matching = filled(&server, "celery", SMALL);
@@ -170,7 +170,7 @@ fn a_preview_right_after_a_clear_tells_the_truth() {
 /// The matches run next, so both jobs meet them at once; the rest of the queue keeps the preview at work
 /// after the clear took them out behind its back.
 #[test]
-fn a_count_that_a_clear_overtook_is_not_given_to_anybody_else() {
+fn count_overtaken_by_a_clear_is_not_reused() {
     let server = Server::builder().module_args("inline-wait 60000").start();
     let mut conn = server.conn();
     let mut factory = Factory::new(7).size(Size::Slim).share(100.0);
@@ -216,7 +216,7 @@ fn what_empties_a_queue_drops_its_counts() {
 
 /// The job ends as completed, having looked at all that was left to look at; what it counted is no more.
 #[test]
-fn a_count_whose_queue_was_deleted_meanwhile_is_not_given_to_anybody_else() {
+fn count_of_a_deleted_queue_is_not_reused() {
     for emptied in ["DEL celery", "RENAME celery elsewhere", "SET celery x"] {
         let server = Server::builder().module_args("inline-wait 60000").start();
         let mut conn = server.conn();

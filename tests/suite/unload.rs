@@ -33,7 +33,7 @@ fn round(server: &Server, conn: &mut Connection, load: &str, at: u64) {
 }
 
 #[test]
-fn a_thousand_times_loaded_and_unloaded_nothing_is_left_behind() {
+fn thousand_loads_and_unloads_leak_nothing() {
     let server = Server::plain();
     let mut conn = server.conn();
     let load = format!("MODULE LOAD {}", module_path().expect("built").display());

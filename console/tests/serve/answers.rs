@@ -170,7 +170,7 @@ fn a_count_that_failed_is_no_count_and_leaves_the_clear_possible() {
 }
 
 #[test]
-fn a_server_that_goes_away_is_told_and_found_again() {
+fn lost_server_is_reported_and_reconnected() {
     let mut server = Server::start();
     fill_examples(server.port()).expect("the queue is filled");
     let page = Page::start(&server.url(0), &[]);

@@ -66,7 +66,7 @@ fn no_other_page_changes_anything() {
 }
 
 #[test]
-fn every_answer_forbids_what_no_page_of_ours_needs() {
+fn every_response_has_the_security_headers() {
     let (_server, page) = examples();
     for path in [
         "/",

@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_goes_back_for_every_byte_is_decided_all_the_same() {
+    fn backtracking_pattern_is_decided() {
         let text = b"a".repeat(1 << 20);
         let pattern = [b"*?", &b"a".repeat(253)[..], b"b"].concat();
         let pieces = Pieces::of(&read(&pattern));

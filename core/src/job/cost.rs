@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_that_lost_their_processor_do_not_shrink_windows_for_good() {
+    fn interrupted_slices_do_not_shrink_windows_permanently() {
         let mut cost = MessageCost::default();
         for _ in 0..100 {
             cost.learn(window(cost), window(cost) * 600);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn it_finds_what_messages_cost_from_either_side() {
+    fn message_cost_converges_from_both_sides() {
         for each in [1, 250, 900, 40_000, 1_000_000] {
             let mut cost = MessageCost::default();
             for _ in 0..100 {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_taking_out_costs_rises_at_once_and_falls_slowly() {
+    fn deletion_cost_rises_fast_and_falls_slowly() {
         let mut cost = DeletionCost::default();
         cost.learn(10, 300_000);
         assert_eq!(cost.ns(), 30_000);

@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_go_until_the_newest_fits_by_number_and_by_bytes() {
+    fn oldest_are_evicted_until_the_newest_fits() {
         assert_eq!(count_to_evict([], 10, 3, 5), 0, "the newest is kept whatever it takes");
         assert_eq!(count_to_evict([1, 1], 1, 3, 5), 0);
         assert_eq!(count_to_evict([1, 1, 1], 1, 3, 5), 1, "one too many");

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_during_a_wait_tells_of_others_and_a_quiet_wait_of_none() {
+    fn turn_during_a_wait_means_other_clients_are_active() {
         let mut pace = Pace::default();
         pace.turn(1_000_000, TurnClock { polled_ns: 1, own_ns: 0 });
         let ready = pace.spent(1_500_000, 500_000, 50);

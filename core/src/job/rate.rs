@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_taken_is_the_rate_whatever_the_slices() {
+    fn removals_match_the_rate_for_any_slices() {
         for per_second in [1, 3, 10, 999, 10_000, 1_000_000] {
             let mut rate = Rate::new(per_second);
             let (start, mut now, mut taken) = (5_000_000_000, 5_000_000_000, 0);

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_was_renamed_is_read_under_its_earlier_name_and_the_name_of_today_goes_first() {
+    fn renamed_field_is_read_by_both_names_new_name_first() {
         for (fields, index_key) in [
             (&[("index_key", "today")][..], &b"today"[..]),
             (&[("index", "earlier")], b"earlier"),
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_does_not_name_its_container_tells_it_by_what_else_it_holds() {
+    fn container_of_old_record_is_derived() {
         for (fields, container) in [
             (&[("index", "unacked_index")][..], &b"unacked"[..]),
             (&[("index_key", "unacked_index"), ("total_estimated", "0")], b"unacked"),

@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_that_come_and_go_cost_nobody_a_turn() {
+    fn every_job_gets_its_turn_while_others_come_and_end() {
         let mut registry = Registry::default();
         (1..=4).for_each(|n| registry.add(job(n)));
         assert_eq!(slices(&mut registry, 2), [1, 2]);
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_bounded_in_bytes() {
+    fn remembered_jobs_are_bounded_in_bytes() {
         let mut registry = Registry::default();
         for n in 1..=10 {
             registry.remember(job(n), 1_000, 1_000);
@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_bounded_and_forgotten_in_time() {
+    fn remembered_jobs_are_bounded_and_expire() {
         let mut registry = Registry::default();
         for n in 0..REMEMBERED_MAX + 10 {
             registry.remember(job(n as u128), 1_000, 1_000);

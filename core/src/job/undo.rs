@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_is_undone_once_unless_its_undo_ended_half_way_or_moved_nothing() {
+    fn job_is_undone_once_unless_undo_was_partial_or_empty() {
         let check = |undone: &str, last| {
             of(&[("undone", undone), ("undone_by", ID)]).expect("it moved something").check_last(last)
         };

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_handed_out_in_their_order() {
+    fn parts_are_returned_in_order() {
         let all = |raw: &'static str| {
             items(raw.as_bytes()).map(|raw| String::from_utf8_lossy(raw)).collect::<Vec<_>>()
         };

@@ -41,13 +41,13 @@ fn text_stays_on_one_line() {
 }
 
 #[test]
-fn bytes_that_are_not_utf8_have_a_twin_right_behind() {
+fn invalid_utf8_has_base64_member_after_it() {
     let reply = Reply::map().with("queue", b"q\xff".as_slice()).with("db", 0_i64);
     assert_eq!(json(reply), "{\"queue\":\"q\u{fffd}\",\"queue_b64\":\"cf8=\",\"db\":0}");
 }
 
 #[test]
-fn a_list_with_such_bytes_has_a_list_for_a_twin() {
+fn list_with_invalid_utf8_has_base64_list() {
     let list = vec![Reply::text("ok"), Reply::text(b"\xff".as_slice()), Reply::Int(1)];
     let reply = Reply::map().with("keys", list.clone()).with("fine", vec![Reply::text("ok")]);
     assert_eq!(

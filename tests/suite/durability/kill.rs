@@ -55,7 +55,7 @@ pub(super) fn agrees(server: &Server, filled: &Filled, id: &str, reported: i64) 
 }
 
 #[test]
-fn a_unit_that_was_cut_off_is_none() {
+fn truncated_unit_is_refused() {
     let mut server = slow().start();
     let mut conn = server.conn();
     let filled = Filled::new(&server, 2_000, 50.0);

@@ -35,7 +35,7 @@ fn a_clear_waits_while_the_disk_fails_and_continues_afterwards() {
 }
 
 #[test]
-fn at_maxmemory_looking_clearing_and_cancelling_work() {
+fn at_maxmemory_preview_clear_and_cancel_work() {
     let server = slow().start();
     let mut conn = server.conn();
     let filled = Filled::new(&server, 4_000, 40.0);
@@ -63,7 +63,7 @@ fn at_maxmemory_looking_clearing_and_cancelling_work() {
 }
 
 #[test]
-fn a_record_that_is_evicted_while_its_job_runs_comes_back_whole() {
+fn evicted_record_of_live_job_is_restored() {
     let server = in_memory().start();
     let mut conn = server.conn();
     let filled = Filled::new(&server, 10_000, 40.0);

@@ -139,7 +139,7 @@ fn a_primary_that_becomes_a_replica_interrupts_its_jobs() {
 }
 
 #[test]
-fn data_loaded_anew_ends_a_job_and_keeps_its_promises() {
+fn reloaded_dataset_ends_job_and_keeps_guarantees() {
     let server = slow().start();
     let mut conn = server.conn();
     let filled = Filled::new(&server, 4_000, 40.0);
@@ -161,7 +161,7 @@ fn data_loaded_anew_ends_a_job_and_keeps_its_promises() {
 }
 
 #[test]
-fn a_flush_or_a_swap_of_databases_ends_a_job_and_touches_nothing_else() {
+fn flush_or_swapdb_ends_job_and_changes_nothing_else() {
     for command in ["FLUSHDB", "FLUSHALL", "SWAPDB 0 1"] {
         let server = slow().start();
         let mut conn = server.conn();

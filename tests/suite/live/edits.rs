@@ -129,14 +129,14 @@ fn clear_beside(options: &str, by_word: bool) -> Reply {
 }
 
 #[test]
-fn a_clear_goes_on_while_others_take_single_messages_out_of_the_queue() {
+fn clear_continues_while_others_remove_single_messages() {
     let status = clear_beside("ALL", false);
     assert!(status.int("passes_run") < 10, "{status:?}");
     assert!(status.text("notice").contains("found its position again"), "{status:?}");
 }
 
 #[test]
-fn a_clear_goes_on_while_others_take_messages_out_by_a_word_that_they_set() {
+fn clear_continues_while_others_remove_messages_by_lset_and_lrem() {
     let status = clear_beside("ALL", true);
     assert!(status.int("passes_run") < 10, "{status:?}");
     assert!(status.text("notice").contains("found its position again"), "{status:?}");

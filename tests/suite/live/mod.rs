@@ -175,7 +175,7 @@ struct Outcome {
 }
 
 #[test]
-fn a_clear_in_traffic_takes_every_match_of_its_snapshot_and_nothing_else() {
+fn clear_in_traffic_removes_exactly_its_snapshots_matches() {
     let outcome = job_in_traffic(Size::Full, "QADMIN.CLEARJOB FILTER ALL CONFIRM celery");
     assert_eq!(outcome.here, 0);
     assert_eq!(outcome.status.int("matched"), outcome.status.int("deleted"));
@@ -183,7 +183,7 @@ fn a_clear_in_traffic_takes_every_match_of_its_snapshot_and_nothing_else() {
 }
 
 #[test]
-fn a_clear_of_all_but_one_in_traffic_leaves_one_at_most() {
+fn keepone_in_traffic_leaves_at_most_one() {
     let outcome = job_in_traffic(Size::Slim, "QADMIN.CLEARJOB FILTER KEEPONE CONFIRM celery");
     assert!(outcome.here <= 1, "{} are left", outcome.here);
     assert_eq!(outcome.status.int("matched") - 1, outcome.status.int("deleted"));

@@ -50,7 +50,7 @@ pub(super) fn missing(before: &[Slot<'_>], now: &[Vec<u8>]) -> Option<Vec<usize>
 }
 
 #[test]
-fn equal_messages_are_told_apart_by_what_may_go() {
+fn equal_messages_resolve_by_removable_ones() {
     let slots = |text: &'static str| -> Vec<Slot<'static>> {
         let words = text.split(' ');
         words.map(|w| Slot { bytes: &w.as_bytes()[..1], may_go: w.ends_with('?') }).collect()

@@ -235,7 +235,7 @@ fn a_flushed_or_swapped_database_fails_the_job() {
 }
 
 #[test]
-fn a_queue_that_is_edited_in_every_pass_is_given_up_after_ten_and_says_so() {
+fn job_fails_after_ten_edited_passes_with_reason() {
     let server = server();
     let mut conn = server.conn();
     let mut raw = server.raw();
@@ -271,7 +271,7 @@ fn a_queue_that_is_edited_in_every_pass_is_given_up_after_ten_and_says_so() {
 }
 
 #[test]
-fn an_edit_does_not_make_what_was_pushed_later_part_of_the_snapshot() {
+fn edit_does_not_add_late_messages_to_the_snapshot() {
     let server = server();
     let mut conn = server.conn();
     for edit in
@@ -301,7 +301,7 @@ fn uuid(n: usize) -> String {
 }
 
 #[test]
-fn a_clear_stands_still_while_writes_are_paused_and_says_why() {
+fn clear_waits_while_writes_are_paused_and_says_why() {
     let server = server();
     let mut conn = server.conn();
     fill(&mut conn, 500);

@@ -78,7 +78,7 @@ fn a_clear_never_takes_later_deliveries_and_reports_what_it_kept() {
 }
 
 #[test]
-fn a_small_index_is_cleared_of_exactly_the_matches_that_were_there() {
+fn clear_of_small_index_removes_exactly_its_matches() {
     let server = in_memory().start();
     let mut conn = server.conn();
     set(&mut conn, "slice-us 20000");

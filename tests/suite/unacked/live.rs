@@ -172,7 +172,7 @@ fn two_clears_and_a_count_on_one_hash_take_every_match_once() {
 }
 
 #[test]
-fn a_replica_counts_and_shows_what_workers_hold() {
+fn replica_counts_and_shows_unacked_messages() {
     let (primary, replica) = (Server::start(), Server::start());
     replica.replica_of(&primary);
     let all = many(0, 500, 20.0);

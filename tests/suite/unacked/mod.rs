@@ -83,7 +83,7 @@ fn clear(conn: &mut Connection, options: &str) -> Reply {
 }
 
 #[test]
-fn what_workers_hold_is_counted_shown_and_grouped_in_the_order_of_time() {
+fn unacked_is_counted_shown_and_grouped_by_time() {
     let server = Server::start();
     let mut conn = server.conn();
     let all = many(0, 3_000, 30.0);
@@ -251,7 +251,7 @@ fn orphaned_index_entries_and_messages_are_kept_and_counted() {
 }
 
 #[test]
-fn what_is_no_message_of_kombu_is_undecodable_and_goes_only_as_such() {
+fn non_kombu_values_are_undecodable() {
     let server = Server::start();
     let mut conn = server.conn();
     let values =
@@ -331,7 +331,7 @@ fn a_job_can_be_paused_throttled_and_cancelled() {
 }
 
 #[test]
-fn a_count_of_nothing_says_what_workers_hold_instead() {
+fn count_of_zero_reports_unacked_messages() {
     let server = in_memory().module_args("sample-window 50").start();
     let mut conn = server.conn();
     append(&mut conn, &many(0, 200, 100.0));

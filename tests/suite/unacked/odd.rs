@@ -51,7 +51,7 @@ fn any_bytes_may_be_the_name_of_hash_or_index_or_a_tag() {
 }
 
 #[test]
-fn at_maxmemory_what_workers_hold_is_counted_and_cleared() {
+fn at_maxmemory_unacked_messages_are_counted_and_cleared() {
     let server = Server::start();
     let mut conn = server.conn();
     let all = many(0, 2_000, 50.0);
@@ -68,7 +68,7 @@ fn at_maxmemory_what_workers_hold_is_counted_and_cleared() {
 }
 
 #[test]
-fn transactions_and_scripts_preview_unacked_messages_without_blocking() {
+fn transactions_and_scripts_preview_unacked_without_blocking() {
     let server = Server::start();
     let mut conn = server.conn();
     append(&mut conn, &many(0, 50, 100.0));

@@ -14,7 +14,7 @@ fn refused(conn: &mut Connection, line: &str) -> String {
 }
 
 #[test]
-fn what_can_be_done_to_lists_alone_is_refused_and_nothing_is_touched() {
+fn list_only_options_are_refused_for_unacked() {
     let server = Server::start();
     let mut conn = server.conn();
     let all = many(0, 50, 50.0);
@@ -64,7 +64,7 @@ fn what_can_be_done_to_lists_alone_is_refused_and_nothing_is_touched() {
 }
 
 #[test]
-fn who_may_not_read_or_write_the_index_is_refused_before_it_is_touched() {
+fn index_permission_is_checked_before_access() {
     let server = in_memory().start();
     let mut conn = server.conn();
     let all = many(0, 6_000, 50.0);

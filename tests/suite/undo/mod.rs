@@ -134,7 +134,7 @@ fn an_undo_moves_back_only_as_many_messages_as_its_job_moved() {
 }
 
 #[test]
-fn an_undo_takes_what_is_left_and_nothing_that_others_put_into_the_list() {
+fn undo_moves_back_only_its_jobs_messages() {
     let server = Server::start();
     let mut conn = server.conn();
     // None of the strangers equals one of the others: they are numbered.
@@ -160,7 +160,7 @@ fn tell_pops(conn: &mut Connection, count: usize) -> i64 {
 }
 
 #[test]
-fn of_equal_messages_an_undo_takes_as_many_as_its_job_moved() {
+fn undo_moves_as_many_equal_messages_as_its_job() {
     let server = Server::start();
     let mut conn = server.conn();
     let all = messages(9, 200);
@@ -349,7 +349,7 @@ fn park_goes_with_all_options_of_a_move_and_so_does_its_undo() {
 }
 
 #[test]
-fn who_may_not_take_from_the_list_or_add_to_the_queue_undoes_nothing() {
+fn undo_needs_permission_on_list_and_queue() {
     let server = in_memory().start();
     let mut conn = server.conn();
     push_to(&mut conn, "celery", &messages(15, 6_000));

@@ -166,7 +166,7 @@ fn an_undo_of_more_than_one_slice_of_claims_reads_them_all() {
 }
 
 #[test]
-fn a_server_that_was_the_primary_before_knows_what_was_undone_meanwhile() {
+fn former_primary_knows_later_undos() {
     let (first, second) = (in_memory().start(), in_memory().start());
     second.replica_of(&first);
     let (mut conn, mut there) = (first.conn(), second.conn());

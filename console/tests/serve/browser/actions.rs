@@ -9,7 +9,7 @@ fn parked(server: &Server) -> u64 {
 }
 
 #[test]
-fn a_dry_run_says_what_would_go_and_leads_back() {
+fn dry_run_reports_removals_and_links_back() {
     let Some((server, _page, browser)) = at_preview() else { return };
     browser.click("#how-clear");
     browser.click("#dry-run");

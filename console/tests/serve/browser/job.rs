@@ -9,7 +9,7 @@ fn number(browser: &Browser, field: &str) -> u64 {
 }
 
 #[test]
-fn a_job_is_followed_held_slowed_down_and_cancelled() {
+fn job_is_followed_paused_throttled_and_cancelled() {
     let Some(browser) = Browser::take() else { return };
     let server = slow();
     filled(&server, LONG);

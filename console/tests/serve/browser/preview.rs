@@ -101,7 +101,7 @@ fn a_deep_queue_shows_the_sample_then_the_progress_then_the_count() {
 }
 
 #[test]
-fn a_cached_count_says_when_and_can_be_had_anew() {
+fn cached_count_has_time_and_bust_renews_it() {
     let Some((server, page, browser)) = at_preview() else { return };
     assert_eq!(browser.text("#count-more"), "Count again");
     browser.go(&page, &preview_of_target());

@@ -4,7 +4,7 @@ use super::*;
 use crate::support::{LONG, filled, slow, tell};
 
 #[test]
-fn a_server_that_restarts_under_a_preview_is_told_and_counted_anew() {
+fn server_restart_during_preview_recounts() {
     let Some(browser) = Browser::take() else { return };
     let mut server = slow();
     filled(&server, LONG);
@@ -23,7 +23,7 @@ fn a_server_that_restarts_under_a_preview_is_told_and_counted_anew() {
 }
 
 #[test]
-fn a_server_that_restarts_under_a_job_is_told_and_what_became_of_it() {
+fn server_restart_during_job_is_reported() {
     let Some(browser) = Browser::take() else { return };
     let mut server = slow();
     filled(&server, LONG);

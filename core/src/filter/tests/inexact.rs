@@ -163,7 +163,7 @@ fn a_value_is_judged_alike_however_it_was_sent() {
 }
 
 #[test]
-fn a_text_that_is_no_whole_one_leaves_all_unknown() {
+fn incomplete_text_leaves_arguments_unknown() {
     for (args, kwargs) in [
         ("(7, ...)", "{'repoid': 7, ...}"),
         ("(7, 'a...')", "{'repoid': 7, 'text': 'xxx...'}"),
@@ -200,7 +200,7 @@ fn a_text_that_is_no_whole_one_leaves_all_unknown() {
 }
 
 #[test]
-fn a_body_that_can_be_read_is_the_only_truth() {
+fn readable_body_wins_over_sender_texts() {
     let lies = pickled("(8,)", "{'repoid': 8}").replace("application/x-python-serialize", "application/json");
     let body = |body: &str| {
         use base64::Engine as _;
@@ -231,7 +231,7 @@ fn who_does_not_ask_for_it_is_told_nothing() {
 }
 
 #[test]
-fn nothing_stays_from_one_message_to_the_next() {
+fn no_state_is_kept_between_messages() {
     let mut matcher = matcher("REPOID 7");
     let all = [
         (pickled("()", "{'repoid': 7}"), Some(true), true),

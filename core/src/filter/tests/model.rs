@@ -378,7 +378,7 @@ proptest! {
     }
 
     #[test]
-    fn broken_messages_are_undecodable_and_never_a_surprise(
+    fn broken_messages_are_undecodable(
         terms in prop::collection::vec(term(), 1..4),
         message in message(),
         cut in any::<prop::sample::Index>(),
@@ -398,7 +398,7 @@ proptest! {
     }
 
     #[test]
-    fn a_group_typed_back_has_the_messages_that_it_counts(
+    fn group_value_as_operand_selects_the_groups_messages(
         messages in prop::collection::vec(message(), 1..5),
     ) {
         let grouping = Grouping::new(&[b"kwargs.x"]).expect("a field");

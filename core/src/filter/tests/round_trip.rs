@@ -133,7 +133,7 @@ fn of(operator: &str, operand: &[u8]) -> Filter {
 }
 
 #[test]
-fn a_group_typed_back_has_the_same_messages() {
+fn group_value_as_operand_selects_the_same_messages() {
     let messages: Vec<String> = VALUES.iter().map(|value| message(value)).collect();
     let groups: Vec<Reply> = messages.iter().map(|message| shown(message)).collect();
     for (value, group) in VALUES.iter().zip(&groups) {
@@ -322,7 +322,7 @@ fn what_a_field_of_times_or_numbers_holds_beside_these_can_be_typed() {
 }
 
 #[test]
-fn a_stray_value_is_typed_in_quotes_and_a_slip_is_still_an_error() {
+fn stray_value_needs_quotes_and_typo_is_an_error() {
     let text = |words: &str| String::from_utf8(filter(words).canonical()).expect("ASCII");
     assert_eq!(text(r#"WHERE eta = "soon""#), r#"WHERE eta = "\"soon\"""#);
     assert_eq!(text(r#"WHERE retries = "007""#), "WHERE retries = 7");
@@ -343,7 +343,7 @@ fn texts_of_the_longest_length_that_is_shown_can_be_typed() {
 }
 
 #[test]
-fn of_a_key_that_stands_twice_any_argument_sees_the_last() {
+fn repeated_key_uses_the_last_value() {
     for (kwargs, wanted) in [
         (r#"{"x": 7, "x": 8}"#, false),
         (r#"{"x": 7, "\u0078": 8}"#, false),

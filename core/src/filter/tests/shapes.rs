@@ -89,7 +89,7 @@ fn what_a_worker_runs_is_read_as_the_worker_reads_it() {
 }
 
 #[test]
-fn of_what_no_worker_runs_nothing_is_said_to_be_missing_that_may_be_there() {
+fn messages_no_worker_runs_have_unknown_fields() {
     let all = shapes();
     for Shape { name, element, .. } in all.iter().filter(|shape| shape.view["outcome"] != "ran") {
         let repoid = examine("REPOID 7", element);

@@ -18,7 +18,7 @@ fn examine(words: &str, value: &str) -> Verdict {
 }
 
 #[test]
-fn a_held_message_is_judged_as_it_is_in_its_queue() {
+fn unacked_message_is_judged_as_in_its_queue() {
     let mut words: Vec<String> =
         ["TASK app.tasks.upload.Upload", "REPOID 7", "COMMITID aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]
             .map(str::to_owned)

@@ -255,7 +255,7 @@ fn what_a_record_of_an_earlier_version_lacks_is_null_and_a_flag_is_not_set() {
 }
 
 #[test]
-fn a_status_has_all_members_and_a_row_of_jobs_those_of_records() {
+fn status_has_all_members_and_jobs_those_of_records() {
     let names = |reply: Reply| match reply {
         Reply::Map(members) => members.into_iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>(),
         other => unreachable!("{other:?}"),

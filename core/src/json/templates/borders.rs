@@ -57,7 +57,7 @@ fn with(string: &[u8], at: usize, piece: &[u8], instead: bool) -> Vec<u8> {
 }
 
 #[test]
-fn strings_of_one_length_are_taken_for_what_they_are() {
+fn strings_of_one_length_are_read_correctly() {
     for length in LENGTHS {
         let mut known = Known::of(&[text(&vec![b'x'; length], ""), text(&vec![b'y'; length], "")]);
         let string = vec![b'z'; length];
@@ -76,7 +76,7 @@ fn strings_of_one_length_are_taken_for_what_they_are() {
 }
 
 #[test]
-fn open_strings_are_taken_for_what_they_are() {
+fn open_strings_are_read_correctly() {
     // As the text ends soon behind the string, and as it does not; as the string was short, and as it was long.
     let more = format!(", \"d\": \"{}\"", "m".repeat(200));
     for behind in ["", &more] {
@@ -99,7 +99,7 @@ fn open_strings_are_taken_for_what_they_are() {
 }
 
 #[test]
-fn what_must_be_the_same_is_the_same_to_the_last_byte() {
+fn fixed_bytes_must_be_equal() {
     let texts = [text(b"first", ""), text(b"2nd", "")];
     let mut known = Known::of(&texts);
     let whole = text(b"kkkkk", "");

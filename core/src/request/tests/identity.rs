@@ -28,7 +28,7 @@ fn a_clear_is_the_same_in_any_spelling() {
 }
 
 #[test]
-fn a_filter_is_read_twice_only_where_it_may_say_now() {
+fn filter_is_parsed_twice_only_if_it_may_contain_now() {
     for (filter, may_say_now) in [
         ("TASK now", false),
         ("TASK t WHERE id IN 2 a b", false),
@@ -47,7 +47,7 @@ fn a_filter_is_read_twice_only_where_it_may_say_now() {
 }
 
 #[test]
-fn a_clear_sent_again_later_is_the_same_although_now_has_moved() {
+fn resent_clear_is_equal_although_now_has_changed() {
     let at = |now_ms| {
         ClearJob::parse(&words("q WHERE eta LT now ALL CONFIRM q"), now_ms).expect("parses").fingerprint(0)
     };
@@ -56,7 +56,7 @@ fn a_clear_sent_again_later_is_the_same_although_now_has_moved() {
 }
 
 #[test]
-fn a_clear_that_differs_in_anything_is_another() {
+fn any_difference_makes_another_clear() {
     let lines = [
         "q TASK t ALL CONFIRM q",
         "p TASK t ALL CONFIRM p",
@@ -99,7 +99,7 @@ fn borders_between_values_count() {
 }
 
 #[test]
-fn counts_of_unacknowledged_messages_are_known_by_their_index_and_not_by_how_many_there_are() {
+fn unacked_count_key_has_index_but_not_length() {
     let (preview, stats) = (get::<Preview>("q TASK t"), get::<Stats>("q GROUPBY 1 task"));
     let of = |index: Option<&[u8]>, entries| {
         let start = |index: &[u8]| IndexStart { index: index.to_vec(), entries, bound: None };
@@ -119,7 +119,7 @@ fn counts_of_unacknowledged_messages_are_known_by_their_index_and_not_by_how_man
 }
 
 #[test]
-fn a_preview_is_known_by_queue_and_filter_alone() {
+fn preview_key_is_queue_and_filter() {
     let key = |line| {
         let preview = get::<Preview>(line);
         preview.key(&target(&preview.target.queue))

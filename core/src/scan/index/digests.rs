@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_has_what_was_added_up_to_its_bound_and_nothing_else() {
+    fn set_contains_exactly_what_was_added() {
         for most in [0, 1, 5, 300] {
             let mut digests = Digests::new(most);
             for n in 0..400 {

@@ -483,7 +483,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_entry_that_stays_is_examined_once_in_order_and_nothing_else_is_taken_out(
+    fn kept_entries_are_examined_once_and_only_matches_removed(
         before in prop::collection::vec((any::<i8>(), any::<u8>(), any::<bool>()), 0..120),
         plan in plan(),
         room in prop_oneof![Just(usize::MAX), 0..100_usize],
@@ -502,7 +502,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_delivered_later_is_not_looked_at() {
+fn later_deliveries_are_not_examined() {
     let mut pair = Pair::default();
     (0..20).for_each(|n| deliver(&mut pair, n, 1, true));
     let mut world = World::new(pair, Plan::new(Effect::ClearAll, false));
@@ -537,7 +537,7 @@ fn run(mut world: World) -> World {
 }
 
 #[test]
-fn what_comes_while_the_index_is_read_costs_the_entries_of_its_segment_and_no_others() {
+fn changes_while_reading_cost_one_segment() {
     for (score, unknown) in [(0, 2), (50, 4), (83, 4), (84, 0), (99, 0), (100, 0)] {
         let mut world = a_hundred(usize::MAX);
         world.apply(&Op::Deliver { score, tag: 0, matches: true });
@@ -554,7 +554,7 @@ fn what_comes_while_the_index_is_read_costs_the_entries_of_its_segment_and_no_ot
 }
 
 #[test]
-fn what_comes_after_all_was_read_costs_nothing() {
+fn changes_after_reading_cost_nothing() {
     let mut world = a_hundred(usize::MAX);
     while world.scan.is_reading() {
         world.slice(1, true);
@@ -569,7 +569,7 @@ fn what_comes_after_all_was_read_costs_nothing() {
 }
 
 #[test]
-fn without_room_to_remember_entries_are_told_apart_by_counting_as_long_as_the_scan_has_not_passed_them() {
+fn entries_beyond_memory_are_told_apart_by_counting() {
     for room in [0, 10, 50] {
         let mut world = a_hundred(room);
         while world.scan.is_reading() {
@@ -647,7 +647,7 @@ fn a_hash_that_is_gone_ends_the_scan_and_all_that_was_left_drifted() {
 }
 
 #[test]
-fn what_has_no_entry_and_what_has_no_message_is_said() {
+fn missing_entries_and_messages_are_reported() {
     let mut pair = Pair::default();
     (0..4).for_each(|n| deliver(&mut pair, n, 1, true));
     let mut world = World::new(pair, Plan::new(Effect::ClearAll, false));

@@ -958,7 +958,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_clear_takes_out_what_its_dry_run_said(
+    fn clear_removes_what_its_dry_run_reported(
         start in 1..60_usize,
         pattern in any::<u8>(),
         plan in plan(),
@@ -989,7 +989,7 @@ proptest! {
 }
 
 #[test]
-fn a_queue_that_is_edited_in_every_pass_is_given_up_after_ten() {
+fn scan_gives_up_after_ten_edited_passes() {
     let mut scan = Scan::new(Plan::new(Effect::Count, false), 20);
     let list: Vec<Msg> = (0..20).map(|id| Msg { id, matches: false, unique: false }).collect();
     for _ in 0..MAX_PASSES {

@@ -152,7 +152,7 @@ mod tests {
 
     /// The caller has to open the list anew then, for writing.
     #[test]
-    fn a_counting_pass_may_end_where_the_scan_finds_its_place_again() {
+    fn counting_pass_can_end_when_position_is_found() {
         let plan = Plan::new(Effect::ClearAll, false).most(Some(100));
         let mut scan = ListScan::new(plan, 20);
         let budget = Budget {

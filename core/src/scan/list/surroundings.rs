@@ -151,7 +151,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
 
         #[test]
-        fn a_boundary_that_is_found_is_where_it_must_be(
+        fn found_boundary_is_correct(
             list in prop::collection::vec(0..6_u64, 1..30),
             at in any::<prop::sample::Index>(),
             reach in 1..6_usize,

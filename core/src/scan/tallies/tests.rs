@@ -38,7 +38,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn places_are_exact_or_their_message_has_left(
+    fn positions_are_exact_or_the_message_left(
         groups in prop::collection::vec(0..3_u32, 0..30),
         ops in prop::collection::vec(op(), 0..40),
     ) {
