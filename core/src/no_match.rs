@@ -88,15 +88,15 @@ impl Asked {
             (0, ..) => None,
             _ if is_time || (is_truth && *others > 0) => None,
             (seen, ..) if *others == seen => {
-                Some(format!("{name} is no number and no text in them, but such as {}", shown()))
+                Some(format!("{name} is neither a number nor a text in them, but for example {}", shown()))
             }
             (seen, ..) if *numbers == seen && !is_number => {
                 let operand = quote(&self.operand);
-                Some(format!("{name} is a number in them, such as {}, and {operand} is none", shown()))
+                Some(format!("{name} is a number in them, such as {}, and {operand} is not", shown()))
             }
             (seen, ..) if *texts == seen && is_number => {
                 let numeric = example.as_deref().is_some_and(|text| Decimal::parse(text).is_some());
-                (!numeric).then(|| format!("{name} is a text in them, such as {}, and no number", shown()))
+                (!numeric).then(|| format!("{name} is a text in them, such as {}, and not a number", shown()))
             }
             _ => None,
         }
@@ -199,7 +199,7 @@ impl NoMatchReasons {
         let pattern = self.task.as_ref().filter(|task| task.iter().any(|b| b"*?".contains(b)));
         if let Some(pattern) = pattern.filter(|_| self.of_task == 0) {
             return Some(format!(
-                "TASK compares byte for byte, for a pattern say WHERE task GLOB {}",
+                "TASK compares byte for byte; for a pattern use WHERE task GLOB {}",
                 words([pattern.as_slice()])
             ));
         }
@@ -207,7 +207,7 @@ impl NoMatchReasons {
             return None;
         }
         let examined = match self.examined {
-            1 => "of the one message that was looked at".to_owned(),
+            1 => "of the one examined message".to_owned(),
             n if self.is_held => format!("of the {n} messages that were delivered first"),
             n => format!("of the {n} messages that run next"),
         };
@@ -219,7 +219,7 @@ impl NoMatchReasons {
             _ => {
                 let reason = self.asked.iter().find_map(Asked::explain)?;
                 Some(match &self.task {
-                    Some(_) => format!("messages looked at that have this task: {}; {reason}", self.of_task),
+                    Some(_) => format!("examined messages with this task: {}; {reason}", self.of_task),
                     None => format!("{examined}: {reason}"),
                 })
             }
@@ -228,14 +228,14 @@ impl NoMatchReasons {
 
     fn other_names(&self, examined: &str, task: &[u8]) -> String {
         let near =
-            self.nearest.as_ref().map(|(_, name)| format!(", and one has nearly this name: {}", quote(name)));
+            self.nearest.as_ref().map(|(_, name)| format!(", but one has a similar name: {}", quote(name)));
         let mut names: Vec<_> = self.names.iter().collect();
         names.sort_unstable_by_key(|(name, count)| (std::cmp::Reverse(**count), *name));
         let shown: Vec<String> = names.iter().take(NAMES_SHOWN).map(|(name, _)| quote(name)).collect();
         let seen = match (shown.is_empty(), names.len().saturating_sub(NAMES_SHOWN)) {
             (true, _) => "; none has a task".to_owned(),
-            (false, 0) => format!("; seen are {}", shown.join(", ")),
-            (false, more) => format!("; seen are {} and {more} more", shown.join(", ")),
+            (false, 0) => format!("; tasks found: {}", shown.join(", ")),
+            (false, more) => format!("; tasks found: {} and {more} more", shown.join(", ")),
         };
         format!("{examined} none has the task {}{}{seen}", quote(task), near.unwrap_or_default())
     }

@@ -25,7 +25,7 @@ enum Place {
     AnyArg,
     /// Any keyword argument.
     AnyKwarg,
-    /// Whether the message is no JSON object.
+    /// Whether the message is not a JSON object.
     Undecodable,
 }
 
@@ -184,7 +184,7 @@ pub fn judge(asked: &[&[Ask]], message: &[u8]) -> Option<Verdict> {
     let parsed: Option<Value> = serde_json::from_slice(message).ok();
     let Some(tree) = parsed else {
         // The judge refuses more than a worker does: NaN, lone surrogates, other bytes than UTF-8, huge
-        // numbers, depth. Where none of that can be the reason, the message is no JSON.
+        // numbers, depth. Where none of that can be the reason, the message is not JSON.
         let plain = message.is_ascii()
             && !message.windows(2).any(|pair| pair.eq_ignore_ascii_case(b"\\u"))
             && !message.iter().any(|b| b"NI".contains(b))

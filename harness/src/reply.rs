@@ -19,11 +19,11 @@ pub fn map(value: &Value) -> Vec<(String, Value)> {
 /// The members of each map of a list reply.
 ///
 /// # Panics
-/// Where the reply is no list of maps.
+/// If the reply is not a list of maps.
 pub fn maps(value: &Value) -> Vec<Vec<(String, Value)>> {
     match value {
         Value::Array(items) => items.iter().map(map).collect(),
-        other => panic!("this reply is no list: {other:?}"),
+        other => panic!("this reply is not a list: {other:?}"),
     }
 }
 
@@ -37,7 +37,7 @@ pub fn text(value: &Value) -> String {
         Value::SimpleString(text) | Value::VerbatimString { text, .. } => text.clone(),
         Value::Int(n) => n.to_string(),
         Value::Okay => "OK".to_string(),
-        other => panic!("this reply is no text: {other:?}"),
+        other => panic!("this reply is not a text: {other:?}"),
     }
 }
 

@@ -24,7 +24,7 @@ impl RString {
         (!raw.is_null()).then(|| Self(raw))
     }
 
-    /// Gives the string away to whoever frees it.
+    /// Gives the string away; the receiver frees it.
     pub(super) fn into_raw(self) -> *mut raw::RedisModuleString {
         let raw = self.0;
         std::mem::forget(self);

@@ -91,7 +91,7 @@ fn oldest_ended_job_is_evicted_but_the_record_of_a_clear_survives() {
     let error = status(&mut conn, &previews[0]).expect_err("forgotten");
     assert_eq!(error.code(), Some("NOJOB"), "{error}");
     assert!(status(&mut conn, &previews[1]).is_ok());
-    // Forgotten before that one: its record tells of it.
+    // Forgotten before that one: only its record is left.
     let clear = map(&status(&mut conn, &clear).expect("the record"));
     assert_eq!((clear.text("status").as_str(), clear.int("processed")), ("completed", 3));
 }

@@ -99,7 +99,7 @@ pub(crate) fn status(conn: &mut Connection, id: &str) -> Reply {
     ask(conn, &format!("QADMIN.STATUS {id}"))
 }
 
-/// Waits until a live job has deleted so many messages; it must not end before.
+/// Waits until a live job has deleted this many messages; it must not end before.
 pub(crate) fn until_deleted(conn: &mut Connection, id: &str, count: i64) -> i64 {
     let mut deleted = 0;
     eventually("the job deletes", || {
@@ -111,7 +111,7 @@ pub(crate) fn until_deleted(conn: &mut Connection, id: &str, count: i64) -> i64 
     deleted
 }
 
-/// Waits until a job stands still, and answers why.
+/// Waits until a job waits, and returns why.
 pub(crate) fn until_waiting(conn: &mut Connection, id: &str) -> String {
     let mut waiting = String::new();
     eventually("the job waits", || {

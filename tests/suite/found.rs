@@ -1,4 +1,4 @@
-//! A count that is given again shows its matches, too, also those beyond the messages that run next: where they are by
+//! A count that is reused shows its matches, too, also those beyond the messages that run next: where they are by
 //! now, or why that is not known.
 
 use qadmin_harness::{Fields as _, Server};
@@ -7,7 +7,7 @@ use redis::{Commands as _, Connection};
 use crate::stage::set;
 use crate::support::{Reply, ask, wait_for_job};
 
-/// Messages at the next end that an immediate sample looks at.
+/// Messages at the consumer end that an immediate sample reads.
 const WINDOW: usize = 50;
 
 fn message(task: &str, id: &str) -> String {

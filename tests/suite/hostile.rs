@@ -97,7 +97,7 @@ fn arbitrary_bytes_are_distinct_messages() {
         br#"{"headers": {"task": "good", "argsrepr": "\"task\": \"bad\""}, "body": "W10="}"#.to_vec();
     let large = message(&"x".repeat(8 << 20));
     let garbage: Vec<Vec<u8>> = EVIL.iter().map(|evil| evil.to_vec()).collect();
-    // (message, matches TASK bad, is no JSON object)
+    // (message, matches TASK bad, is not a JSON object)
     let mut all = vec![
         (message("bad"), true, false),
         (message("good"), false, false),

@@ -23,7 +23,7 @@ fn fifty_equal_previews_cost_one_scan() {
     let matching = filled(&server, "celery", LONG);
     let mut slow = Slow::start(&server);
     let mut clients = vec![inline_preview(&server, "celery")];
-    // The scan stands still until all the others are there.
+    // The scan is paused until all the others are there.
     slow.hold(&mut conn);
     clients.extend((1..50).map(|_| later(&server, format!("QADMIN.PREVIEW celery {}", target()))));
     until_waiting(&server, 50);

@@ -34,7 +34,7 @@ fn list(conn: &mut Connection, key: &str) -> Vec<Vec<u8>> {
 
 /// What the other list holds when these were put to what it held, as LRANGE shows it.
 fn joined(there: &[Message], moved: &[&Message], front: bool) -> Vec<Vec<u8>> {
-    // From the next end on.
+    // From the consumer end on.
     let (first, then): (Vec<&Message>, Vec<&Message>) = match front {
         true => (moved.to_vec(), there.iter().collect()),
         false => (there.iter().collect(), moved.to_vec()),

@@ -98,12 +98,12 @@ fn examined_messages_explain_why_none_matches() {
     let mut conn = server.conn();
     fill(&mut conn, "q");
     for (filter, says) in [
-        ("TASK app.tasks.*", "TASK compares byte for byte, for a pattern say WHERE task GLOB app.tasks.*"),
+        ("TASK app.tasks.*", "TASK compares byte for byte; for a pattern use WHERE task GLOB app.tasks.*"),
         (
             "TASK upload",
-            r#"of the 10 messages that run next none has the task "upload", and one has nearly this name: "app.tasks.upload"; seen are "app.tasks.upload""#,
+            r#"of the 10 messages that run next none has the task "upload", but one has a similar name: "app.tasks.upload"; tasks found: "app.tasks.upload""#,
         ),
-        ("TASK notify", r#"none has the task "notify"; seen are "app.tasks.upload""#),
+        ("TASK notify", r#"none has the task "notify"; tasks found: "app.tasks.upload""#),
         (
             "TASK app.tasks.upload WHERE kwargs.repoid = abc",
             r#""kwargs.repoid" is a number in them, such as "0""#,

@@ -126,7 +126,7 @@ const CASES: [Case; 18] = [
 ];
 
 impl Case {
-    /// The messages that go, by their place from the next end.
+    /// The messages that are cleared, by their distance from the consumer end.
     pub(crate) fn goes(&self, messages: &[Message]) -> HashSet<usize> {
         let matches: Vec<usize> = (0..messages.len()).filter(|at| messages[*at].matches()).collect();
         let mut met = HashSet::new();
@@ -254,7 +254,7 @@ fn more_matches_than_expected_end_the_job_before_it_takes_anything() {
 }
 
 /// Runs a clear of a queue that a worker pops from and a producer pushes to; answers its end, what the worker took,
-/// and what is left from the next end on.
+/// and what is left from the consumer end on.
 fn in_traffic(options: &str, all: &[Message]) -> (Reply, HashSet<Vec<u8>>, Vec<Vec<u8>>) {
     let server = in_memory().start();
     let mut conn = server.conn();

@@ -37,7 +37,7 @@ fn list(conn: &mut Connection, key: &str) -> Vec<Vec<u8>> {
     conn.lrange(key, 0, -1).expect("LRANGE")
 }
 
-/// Pushes messages, from the one that runs next of all, to the lists: so many to each.
+/// Pushes messages, from the one that runs next of all, to the lists: this many to each.
 fn spread(conn: &mut Connection, all: &[Message], lens: &[usize]) {
     let mut rest = all;
     for (key, len) in LISTS.iter().zip(lens) {
@@ -335,7 +335,7 @@ fn emptied_list_does_not_prevent_joining_the_scan() {
     drop(slow);
 }
 
-/// Starts a clear of all lists that stands still after its first deletions.
+/// Starts a clear of all lists that is paused after its first deletions.
 fn held(conn: &mut Connection) -> String {
     let job =
         ask(conn, "QADMIN.CLEARJOB celery TASK m ALL PRIORITY ALL RATE 100 CONFIRM celery").text("job_id");

@@ -75,7 +75,7 @@ fn many_clears_of_empty_queues_at_once_each_have_a_record() {
     for id in &ids {
         let end = wait_for_job(&mut conn, id);
         assert_eq!((end.text("status"), end.int("total_estimated")), ("completed".into(), 0), "{end:?}");
-        eventually("the record tells of the end", || {
+        eventually("the record has the end", || {
             run(&mut conn, &format!("HGET qadmin:job:{id} status")).is_ok_and(|at| text(&at) == "completed")
         });
     }
@@ -87,7 +87,7 @@ fn audit_len(conn: &mut Connection) -> usize {
     redis::cmd("XLEN").arg("qadmin:audit").query(conn).expect("XLEN")
 }
 
-/// A filter that selects nothing in [`filled`] queues, with so many values.
+/// A filter that selects nothing in [`filled`] queues, with this many values.
 fn long_filter(values: usize) -> String {
     let ids: String = (0..values).map(|n| format!(" {n:08}-0000-4000-8000-000000000000")).collect();
     format!("WHERE id IN {values}{ids}")

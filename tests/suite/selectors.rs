@@ -91,7 +91,7 @@ fn name_lists(admin: &mut Connection) {
         .expect("CONFIG SET");
 }
 
-/// Queues `prod` and `prod:3`, which are lists of one queue with priorities, `mine`, and what workers hold.
+/// Queues `prod` and `prod:3`, which are lists of one queue with priorities, `mine`, and unacknowledged messages.
 fn bed() -> (Server, Connection) {
     let server = Server::start();
     let mut admin = server.conn();
@@ -191,7 +191,7 @@ fn one_selector_must_permit_a_command_and_all_lists_of_a_shown_job() {
         restore.arg(format!("qadmin:job:{job}")).arg(0).arg(&dumped);
         restore.exec(there).expect("RESTORE");
     };
-    // Valkey 8.1 tells of no restored key before the first job.
+    // Valkey 8.1 reports no restored key before the first job.
     let first = ask(&mut there, "QADMIN.CLEARJOB q TASK x ALL CONFIRM q").text("job_id");
     wait_for_job(&mut there, &first);
     restore(&mut there);

@@ -35,7 +35,7 @@ pub(crate) struct Slow {
     held: Vec<String>,
 }
 
-/// The shortest slices and the longest pauses. Where everything runs so many times slower than usual
+/// The shortest slices and the longest pauses. If everything runs this many times slower than usual
 /// (QADMIN_SLOWDOWN: under valgrind), what is called slow is as fast as ever, and takes as many slices.
 pub(crate) fn slowly() -> String {
     let times = std::env::var("QADMIN_SLOWDOWN").ok().and_then(|text| text.parse::<u64>().ok()).unwrap_or(1);
@@ -47,7 +47,7 @@ pub(crate) fn slow_server() -> Builder {
     Server::builder().module_args(&slowly()).config("hz 500")
 }
 
-/// The server's cron turns the event loop so many times per second, which is as often as a server allows. For a job
+/// The server's cron turns the event loop this many times per second, which is as often as a server allows. For a job
 /// every one of these turns is somebody else's: it keeps to `duty`.
 const TURNS: &str = "CONFIG SET hz 500";
 
@@ -61,7 +61,7 @@ impl Slow {
         Self { server_port: server.port(), held: Vec::new() }
     }
 
-    /// Lets all live jobs stand still until this is dropped, however long the test takes.
+    /// Pauses all live jobs until this is dropped, however long the test takes.
     pub(crate) fn hold(&mut self, conn: &mut Connection) {
         for job in qadmin_harness::maps(&run(conn, "QADMIN.JOBS").expect("JOBS answers")) {
             if job.is_null("completed_at") {
@@ -113,7 +113,7 @@ pub(crate) fn info(server: &Server, name: &str) -> i64 {
     field.unwrap_or_else(|| panic!("INFO has no qadmin_{name}")).parse().expect("a number")
 }
 
-/// Waits until so many clients wait for jobs.
+/// Waits until this many clients wait for jobs.
 pub(crate) fn until_waiting(server: &Server, clients: i64) {
     eventually("clients wait for a job", || info(server, "clients_waiting") == clients);
 }

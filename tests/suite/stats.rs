@@ -318,7 +318,7 @@ fn a_group_whose_first_message_was_taken_has_no_position() {
         let index = |name| (!row.is_null(name)).then(|| row.int(name));
         Some((row.int("count"), index("next_index"), index("last_index")))
     };
-    eventually("the messages at the next end were examined", || {
+    eventually("the messages at the consumer end were examined", || {
         place(&ask(&mut conn, &format!("QADMIN.STATUS {job}")), "c").is_some()
     });
     conn.rpop::<_, Vec<Vec<u8>>>(QUEUE, std::num::NonZeroUsize::new(3)).expect("RPOP");
@@ -412,7 +412,7 @@ fn hostile_values_are_groups_of_their_own_in_every_protocol() {
     for message in kinds.iter().flat_map(|(messages, _)| messages) {
         conn.lpush::<_, _, ()>(QUEUE, with_kwargs(message)).expect("LPUSH");
     }
-    // A body that is no base64, one that is no UTF-8, and what is no message.
+    // A body that is not base64, one that is not UTF-8, and an element that is not a message.
     let broken =
         String::from_utf8(with_kwargs(b"{}")).expect("text").replacen("\"body\": \"", "\"body\": \"A", 1);
     for message in [broken.into_bytes(), with_kwargs(b"{\"x\": \"\xff\xfe\"}"), b"\xff\0".to_vec()] {

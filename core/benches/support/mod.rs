@@ -61,7 +61,7 @@ pub fn filter(words: &str) -> Filter {
     builder.finish().expect("a filter")
 }
 
-/// A filter: its name, its words, and of so many messages how many match.
+/// A filter: its name, its words, the number of messages, and how many of them match.
 pub type Case = (&'static str, String, fn(u64) -> u64);
 
 /// The filters that are measured.

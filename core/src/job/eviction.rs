@@ -28,7 +28,7 @@ mod tests {
         assert_eq!(count_to_evict([], 10, 3, 5), 0, "the newest is kept whatever it takes");
         assert_eq!(count_to_evict([1, 1], 1, 3, 5), 0);
         assert_eq!(count_to_evict([1, 1, 1], 1, 3, 5), 1, "one too many");
-        assert_eq!(count_to_evict([1, 2, 1], 1, 9, 5), 0, "just so many bytes");
+        assert_eq!(count_to_evict([1, 2, 1], 1, 9, 5), 0, "exactly the allowed bytes");
         assert_eq!(count_to_evict([1, 2, 1], 2, 9, 5), 1);
         assert_eq!(count_to_evict([1, 3, 1], 4, 9, 5), 2);
         assert_eq!(count_to_evict([2, 2, 2], 9, 9, 5), 3);

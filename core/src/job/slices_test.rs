@@ -52,7 +52,7 @@ impl Queue for Messages<'_> {
     }
 }
 
-/// The judge of a job; the clock goes on with what it does, whoever asks for it.
+/// The judge of a job; whatever it does advances the clock.
 struct Timed<'a> {
     judge: &'a mut FilterJudge,
     clock: &'a WorkClock,

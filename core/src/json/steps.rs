@@ -132,7 +132,7 @@ impl Pattern {
         }
     }
 
-    /// Bytes of memory for the steps of so many bytes, beside the patterns themselves.
+    /// Returns the memory for the steps of this many bytes, in addition to the patterns themselves, in bytes.
     pub(super) fn size(bytes: usize) -> usize {
         bytes.div_ceil(STEP) * size_of::<Step>()
     }

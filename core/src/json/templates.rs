@@ -54,7 +54,7 @@ const CREDIT_MAX: u32 = 1_024;
 /// Texts that are scanned without a try once the credit is used up.
 const SLEEP: u32 = 4_096;
 
-/// A place in a text that fits: so many bytes behind the end of an open scalar, or behind the start.
+/// A position in a text that fits: the number of bytes after the end of an open scalar, or after the start.
 #[derive(Debug, Clone, Copy)]
 struct Mark {
     /// Open scalars that end before the place.

@@ -39,28 +39,28 @@ fn the_first_reason_is_named() {
         let text = explain(words, &messages).expect("a reason");
         assert!(text.contains(wanted), "{words:?}: {text}");
     };
-    says(&["TASK", "app.*"], "TASK compares byte for byte, for a pattern say WHERE task GLOB app.*");
+    says(&["TASK", "app.*"], "TASK compares byte for byte; for a pattern use WHERE task GLOB app.*");
     says(
         &["TASK", "upload"],
-        r#"has the task "upload", and one has nearly this name: "app.upload"; seen are "app.upload""#,
+        r#"has the task "upload", but one has a similar name: "app.upload"; tasks found: "app.upload""#,
     );
-    says(&["TASK", "app.uplaod"], r#"nearly this name: "app.upload""#);
+    says(&["TASK", "app.uplaod"], r#"a similar name: "app.upload""#);
     says(
         &["TASK", "zzz"],
-        r#"of the 6 messages that run next none has the task "zzz"; seen are "app.upload", "app.clean", "app.notify" and 1 more"#,
+        r#"of the 6 messages that run next none has the task "zzz"; tasks found: "app.upload", "app.clean", "app.notify" and 1 more"#,
     );
     says(&["WHERE", "task", "=", "z\u{e9}\n"], r#"none has the task "z\xc3\xa9\x0a""#);
     says(
         &["TASK", "app.upload", "WHERE", "kwargs.repoid", "=", "abc"],
-        r#"messages looked at that have this task: 3; "kwargs.repoid" is a number in them, such as "7", and "abc" is none"#,
+        r#"examined messages with this task: 3; "kwargs.repoid" is a number in them, such as "7", and "abc" is not"#,
     );
     says(
         &["TASK", "app.upload", "WHERE", "kwargs.name", "=", "5"],
-        r#""kwargs.name" is a text in them, such as "x", and no number"#,
+        r#""kwargs.name" is a text in them, such as "x", and not a number"#,
     );
     says(
         &["TASK", "app.upload", "WHERE", "kwargs.list", "=", "1"],
-        r#""kwargs.list" is no number and no text in them, but such as "[1]""#,
+        r#""kwargs.list" is neither a number nor a text in them, but for example "[1]""#,
     );
     says(&["TASK", "app.upload", "COMMITID", "c"], r#"none of them has "kwargs.commitid""#);
     says(&["WHERE", "kwargs.repo", "=", "7"], r#"none of them has "kwargs.repo""#);
@@ -86,7 +86,7 @@ fn without_messages_there_is_little_to_say() {
     );
     let bare = ["{}".to_owned()];
     let text = explain(&["TASK", "a"], &bare).expect("a reason");
-    assert_eq!(text, r#"of the one message that was looked at none has the task "a"; none has a task"#);
+    assert_eq!(text, r#"of the one examined message none has the task "a"; none has a task"#);
 }
 
 #[test]

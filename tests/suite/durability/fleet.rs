@@ -39,7 +39,7 @@ impl Fleet {
         Self { primary, keeper, chained, plain }
     }
 
-    /// All hold the same now; writes stand still from here on.
+    /// All have the same data now; no writes follow.
     fn stop_and_compare(&self, conn: &mut Connection) {
         tell(conn, "CLIENT PAUSE 60000 WRITE");
         let wanted = digest(conn);

@@ -17,7 +17,7 @@ fn a_clear_waits_while_the_disk_fails_and_continues_afterwards() {
     let filled = Filled::new(&server, 4_000, 40.0);
     let id = start_clear(&mut conn);
     until_deleted(&mut conn, &id, 100);
-    // A snapshot cannot take the place of a folder, whoever the server runs as.
+    // A snapshot cannot take the place of a folder, whatever user the server runs as.
     let obstacle = server.dir().join("dump.rdb");
     std::fs::create_dir_all(obstacle.join("x")).expect("a folder");
     tell(&mut conn, "BGSAVE");

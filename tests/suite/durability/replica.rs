@@ -18,7 +18,7 @@ fn pair() -> (Server, Server) {
     (primary, replica)
 }
 
-/// Both hold the same now: writes stand still while this looks.
+/// Both have the same data now: no writes happen during this check.
 fn assert_equal(primary: &Server, replica: &Server) {
     let mut conn = primary.conn();
     tell(&mut conn, "CLIENT PAUSE 60000 WRITE");

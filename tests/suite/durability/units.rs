@@ -1,4 +1,4 @@
-//! One slice is one transaction for whoever repeats it: deletions, record and audit entry.
+//! One slice is one transaction in the replication stream: deletions, record and audit entry.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -16,7 +16,7 @@ pub(super) const PLACES: [&str; 7] = [
     "a unit of the primary",
     "passing on a unit",
     "QADMIN.APPLY",
-    // Tried where what workers hold is.
+    // Tested with unacknowledged messages.
     "between hash and index",
     // Tried where sorted sets are.
     "between the two sorted sets",

@@ -86,7 +86,7 @@ fn an_undo_that_cannot_record_its_moves_leaves_no_journal() {
         let undo = ask(&mut bed.conn, &format!("QADMIN.UNDO {id} CONFIRM {list}")).text("job_id");
         let undo = crate::support::wait_for_job(&mut bed.conn, &undo);
         assert_eq!(undo.int("deleted"), bed.filled.matches(), "{undo:?}");
-        // Slices after the first one begin a new journal, which tells of nothing that was moved there.
+        // Slices after the first one begin a new journal, which has nothing that was moved before.
         let journal: Vec<Vec<u8>> = bed.conn.lrange(format!("qadmin:moved:{id}"), 0, -1).expect("LRANGE");
         assert!(journal.iter().all(|element| element.starts_with(b"-")), "no claim is left");
         bed.fill();

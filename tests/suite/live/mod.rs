@@ -135,7 +135,7 @@ fn job_in_traffic(size: Size, command: &str) -> Outcome {
     let known =
         |digest: &u64| *index.get(digest).expect("every message that comes out was sent, byte for byte");
     let elements: Vec<Vec<u8>> = conn.lrange(QUEUE, 0, -1).expect("LRANGE");
-    // From the next end on.
+    // From the consumer end on.
     let queued: Vec<u64> = elements.iter().rev().map(|message| known(&digest(message))).collect();
     let popped: Vec<u64> = done.popped.iter().map(known).collect();
     let returned: HashSet<u64> = done.returned.iter().map(known).collect();

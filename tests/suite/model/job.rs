@@ -3,7 +3,7 @@
 //! When a slice runs and how far it comes is the module's business, so what is examined is known in part
 //! only. What follows from the contract alone is exact: before the first slice (`processed` 0) every message
 //! of the snapshot that leaves is drift; a match that a clear of ALL left in the queue was not examined; a
-//! count whose sample is not full walks from the next end. All else is bounded from both sides, and at the
+//! count whose sample is not full walks from the consumer end. All else is bounded from both sides, and at the
 //! end `processed + drifted` is the snapshot.
 
 use std::collections::{HashSet, VecDeque};
@@ -178,7 +178,7 @@ impl Job {
         }
     }
 
-    /// A sample that is not full is filled from the next end.
+    /// A sample that is not full is filled from the consumer end.
     fn walked(&mut self, messages: i64, list: &VecDeque<Msg>) {
         let Some(examined) = &mut self.examined else { return };
         let open = |msg: &&Msg| self.snapshot.contains(&msg.uid) && !examined.contains(&msg.uid);

@@ -1,4 +1,4 @@
-//! Both keys and the record change as one, for whoever repeats it and whatever happens.
+//! Both keys and the record change as one unit, also on replicas and after crashes.
 
 use qadmin_harness::{Fields as _, Server, eventually};
 use redis::Connection;

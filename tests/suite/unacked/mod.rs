@@ -1,4 +1,4 @@
-//! Messages that workers hold: PREVIEW, STATS and CLEARJOB on kombu's hash `unacked`.
+//! Unacknowledged messages: PREVIEW, STATS and CLEARJOB on kombu's hash `unacked`.
 
 mod celery;
 mod durability;
@@ -42,7 +42,7 @@ fn unacked(factory: &mut Factory, i: u64) -> UnackedMessage {
     }
 }
 
-/// So many, of which this percentage match [`target`].
+/// This many messages, of which this percentage match [`target`].
 fn many(from: u64, n: u64, percent: f64) -> Vec<UnackedMessage> {
     let mut factory = Factory::new(11).size(Size::Slim).share(percent);
     (from..from + n).map(|i| unacked(&mut factory, i)).collect()
@@ -341,12 +341,12 @@ fn count_of_zero_reports_unacked_messages() {
     let says = notice(&mut conn, "TASK app.tasks.upload.Uplaod");
     assert!(
         says.contains(
-            "of the 50 messages that were delivered first none has the task \"app.tasks.upload.Uplaod\", and one has \
-             nearly this name: \"app.tasks.upload.Upload\""
+            "of the 50 messages that were delivered first none has the task \"app.tasks.upload.Uplaod\", but one has \
+             a similar name: \"app.tasks.upload.Upload\""
         ),
         "{says}"
     );
-    assert!(notice(&mut conn, "TASK app.*").contains("say WHERE task GLOB app.*"));
+    assert!(notice(&mut conn, "TASK app.*").contains("use WHERE task GLOB app.*"));
     // A match is no reason for advice, and neither is a number that nobody has.
     assert!(!notice(&mut conn, "TASK app.tasks.upload.Upload").contains("delivered first"));
     assert!(notice(&mut conn, "WHERE retries > 1").contains(r#"none of them has "retries""#));

@@ -341,7 +341,7 @@ fn park_goes_with_all_options_of_a_move_and_so_does_its_undo() {
     let undo = format!("QADMIN.UNDO {} CONFIRM {}", parked.text("job_id"), parked.text("to"));
     assert!(parked.int("deleted") > 0 && job(&mut conn, &undo).int("deleted") == parked.int("deleted"));
     assert_eq!(count(&list(&mut conn, "celery\x06\x163")), count(&before));
-    // What workers hold is not moved.
+    // Unacknowledged messages are not moved.
     tell(&mut conn, "HSET unacked tag x");
     tell(&mut conn, "ZADD unacked_index 1 tag");
     let refused = error(&mut conn, "QADMIN.CLEARJOB unacked TASK m ALL PARK CONFIRM unacked");
@@ -373,7 +373,7 @@ fn undo_needs_permission_on_list_and_queue() {
     }
     tell(&mut conn, "ACL SETUSER user -qadmin.undo");
     assert_eq!(run(&mut user, &line).expect_err("no command").code(), Some("NOPERM"));
-    // The right is looked at again, once per second: whoever loses it moves nothing more.
+    // The permission is checked again once per second: a user who loses it moves nothing more.
     tell(&mut conn, "ACL SETUSER user +qadmin.undo -qadmin.clearjob");
     let mut both = redis::pipe();
     both.atomic().cmd("QADMIN.UNDO").arg(&[PARKED, "CONFIRM", LIST, "ID", UNDO]);

@@ -1,4 +1,4 @@
-//! Messages that workers hold: what kombu puts around a message changes no verdict about it.
+//! Unacknowledged messages: what kombu puts around a message changes no verdict about it.
 
 use super::filter;
 use crate::field::FIELDS;

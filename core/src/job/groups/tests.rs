@@ -11,7 +11,7 @@ use crate::job::{Job, JobKind, Member, Start};
 use crate::kind::DEFAULT_FIELDS;
 use crate::scan::{Budget, Clock, Effect, Event, ListOutcome, ListScan, Queue, Time};
 
-/// By distance from the next end.
+/// By distance from the consumer end.
 struct Memory(Vec<Vec<u8>>);
 
 impl Queue for Memory {
@@ -45,7 +45,7 @@ fn job(len: u64, top: usize) -> Job {
     Job::new(Start { grouping, top, effect: Effect::Group, ..counting })
 }
 
-/// One slice over at most so many messages.
+/// One slice over at most this many messages.
 fn slice(job: &mut Job, queue: &mut Memory, window: u64) {
     let time = Time::AfterSeek { slice_ns: 1, last_seek_ns: 0 };
     let budget =
@@ -94,7 +94,7 @@ proptest! {
         let mut queue = Memory(messages.clone());
         let len = queue.len();
         let mut job = job(len, top);
-        // The order in which groups are met: windows from the next end, each from its far side.
+        // The order in which groups are met: windows from the consumer end, each from its far side.
         let mut kept: Vec<(String, u8)> = Vec::new();
         for window in keys.chunks(usize::try_from(window).expect("small")) {
             for key in window.iter().rev() {

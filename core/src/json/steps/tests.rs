@@ -1,4 +1,4 @@
-//! What is told of many bytes at once is what is told of one after another.
+//! Results for many bytes at once are equal to those for one byte after another.
 
 use proptest::prelude::*;
 

@@ -190,7 +190,7 @@ impl Judge for FirstByte {
     }
 }
 
-/// Time stands still: the number of messages of a slice comes from `Budget::max_deletions` or the model.
+/// Time does not pass: the number of messages of a slice comes from `Budget::max_deletions` or the model.
 struct Frozen;
 
 impl Clock for Frozen {

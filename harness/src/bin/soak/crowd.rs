@@ -26,7 +26,7 @@ const NASTY: [&[u8]; 10] = [
 /// Replaces what `GARBAGE` says by other garbage, wherever it stands: an LSET that hits nothing else.
 const LSET: &str = "local i = tonumber(ARGV[1]); local e = redis.call('LINDEX', KEYS[1], i); \
                     if e and string.sub(e, 1, 7) == 'garbage' then redis.call('LSET', KEYS[1], i, ARGV[2]) end";
-/// Takes garbage from the next end to the other one.
+/// Moves garbage from the consumer end to the producer end.
 const ROTATE: &str = "local e = redis.call('LINDEX', KEYS[1], -1); if e and string.sub(e, 1, 7) == 'garbage' \
                       then redis.call('LMOVE', KEYS[1], KEYS[1], 'RIGHT', 'LEFT') end";
 /// Writes the whole list over itself.

@@ -33,7 +33,7 @@ use world::World;
 /// Between two quiet points.
 const ROUND: Duration = Duration::from_secs(15);
 
-/// So many rounds lie between two drains, after which nothing may be left.
+/// Number of rounds between two drains, after which nothing may be left.
 const ROUNDS_PER_DRAIN: u64 = 6;
 
 /// What a drained server may use more than after the first drain.

@@ -118,7 +118,7 @@ pub(crate) fn work(mut client: Client<'_>, worker: Worker) {
     }
 }
 
-/// Pops some and puts them back at the next end, as a worker that was told to stop does.
+/// Pops some and puts them back at the consumer end, as a worker that is stopped does.
 fn give_back(client: &mut Client<'_>, count: &str) {
     let held = strings(client.say(&["RPOP", LIVE, count]));
     let ledger = || client.world.ledger.lock().expect("nobody panics with the ledger in hand");
