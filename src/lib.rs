@@ -74,7 +74,7 @@ fn lose_track() {
     index::lose_track();
 }
 
-/// Gives back what is held between callbacks: the module goes.
+/// Frees what is held between callbacks, because the module is unloaded.
 fn free() {
     entry::free();
     index::free();

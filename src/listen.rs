@@ -29,8 +29,8 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
     if what == KeyChange::RecordSeen {
         events::follow(ctx);
     }
-    // Which ones came is known by counting now, before the next command comes. While another callback holds the state that
-    // cannot be done: then `apply` says that nobody looked.
+    // Which entries were added can only be found by counting now, before the next command runs. That is not
+    // possible while another callback holds the state; `apply` then marks the index as not followed.
     if what == KeyChange::IndexChanged && entry::with(|state| count_index(state, ctx, key)).is_ok() {
         return;
     }

@@ -20,7 +20,7 @@ const MOVED_BYTES_MAX: u64 = 1024 * 1024;
 /// Bytes of messages that one slice takes out of a sorted set, but for its first: they are in the unit.
 const MEMBERS_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Bytes of delivery tags that one slice takes out, but for its first: they are in the unit.
+/// Bytes of delivery tags that one slice removes, not counting the first. They are in the unit.
 const TAGS_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The part of a slice's time for which a window is sized. A window that does not fit into its slice costs the
@@ -42,7 +42,7 @@ pub(crate) struct Measures {
     put: DeletionCost,
     /// What taking a member out of a sorted set costs, without and with moving it to another one.
     members: [DeletionCost; 2],
-    /// What the last seek took, nanoseconds.
+    /// The time of the last seek, nanoseconds.
     seek_ns: u64,
     /// Whether `appendfsync` is `always`, as far as is known.
     fsync_always: bool,
@@ -123,7 +123,7 @@ impl Measures {
         self.members[usize::from(moves)].learn(members, took_ns);
     }
 
-    /// Learns from so many messages of workers taken out.
+    /// Learns from removing this many unacknowledged messages.
     pub(super) fn took_unacked(&mut self, messages: u64, took_ns: u64, now: u64) {
         self.last_unit_ns = now;
         self.unacked.learn(messages, took_ns);

@@ -9,7 +9,7 @@ pub(crate) enum Refusal {
     Moved,
     /// The record's key holds another type.
     RecordKey,
-    /// The key to which matches go holds another type.
+    /// The destination of the matches holds another type.
     Destination {
         /// The type that it should hold.
         wanted: &'static str,

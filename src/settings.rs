@@ -53,7 +53,7 @@ fn get(at: usize) -> i64 {
 
 fn set(at: usize, value: i64) {
     if let Some(mut settings) = IN_FORCE.try_borrow_mut() {
-        // The server has checked the range, which is the one of the table.
+        // The server has checked the range, which is that of the table.
         let settings = settings.get_or_insert_with(Settings::default);
         let _ = settings.set(at, value);
         index::limit_memory(settings.index_max_memory());

@@ -98,13 +98,13 @@ impl ContainerOption {
 /// What a container is called and what it allows.
 #[derive(Debug)]
 pub struct ContainerSpec {
-    /// The word in `container`.
+    /// Returns the word in `container`.
     pub word: &'static str,
     /// The options that it accepts, of those that some containers refuse.
     options: &'static [ContainerOption],
     /// What the messages of it are called in errors about options.
     pub messages: &'static str,
-    /// The notice of a job whose key came to hold something else.
+    /// The notice of a job whose key now holds something else.
     pub replaced: &'static str,
 }
 

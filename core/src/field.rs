@@ -115,7 +115,7 @@ pub const FIELDS: &[Spec] = &[
     row("kwargs.NAME", FieldType::Value, Source::Kwargs, "keyword argument"),
     row("headers.NAME", FieldType::Value, Source::Headers, "header"),
     row("properties.NAME", FieldType::Value, Source::Properties, "property"),
-    row("undecodable", FieldType::Flag, Source::Undecodable, "1 if the message is no JSON object"),
+    row("undecodable", FieldType::Flag, Source::Undecodable, "1 if the message is not a JSON object"),
     row(
         "age",
         FieldType::Duration,
@@ -235,7 +235,7 @@ impl Field {
         Ok(field)
     }
 
-    /// The field means the same value of a message.
+    /// Returns whether the field means the same value of a message.
     #[must_use]
     pub fn is_same_place(&self, other: &Self) -> bool {
         (self.source, &self.path, self.quoted, self.any)

@@ -403,7 +403,7 @@ impl Settings {
         self.at(INDEX_MAX_MEMORY)
     }
 
-    /// What messages are taken for where nothing else is said.
+    /// The message kind that commands without AS expect.
     #[must_use]
     pub fn default_kind(&self) -> MessageKind {
         usize::try_from(self.at(DEFAULT_KIND))

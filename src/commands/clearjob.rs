@@ -51,7 +51,8 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         }
         state.room_for(ctx, Newcomer::Clear)?;
         check_kind(ctx, request, &target)?;
-        // It is not part of the record, because those who may read that may not be allowed to read the keys that it names.
+        // The notice is not part of the record, because users who may read the record may lack the permission to
+        // read the keys that the notice names.
         let is_nothing = target.storage == Storage::Lists && target.depth() == 0;
         let nothing = is_nothing.then(|| nothing_there(ctx, &target));
         let mut job = Job::new(request.start(target::accepted(caller, id, target, digest), to)?);
@@ -136,7 +137,7 @@ fn check_destination(
     let needs: Vec<Need<'_>> = taken.chain([(key, Access::Add)]).collect();
     rights::check(ctx, caller, &commands::CLEARJOB, &needs)?;
     match target::depth_of_destination(ctx, &target.storage, &RString::new(key)) {
-        // Whatever it holds, PARK needs a key that does not exist.
+        // PARK needs a key that does not exist, whatever type it has.
         Err(
             Error::Server(ServerError::WrongType)
             | Error::Target(TargetError::WrongTypeOf { .. } | TargetError::NotASortedSet { .. }),

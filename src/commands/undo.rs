@@ -110,7 +110,8 @@ fn storage_of(ctx: Ctx<'_>, record: &Record, moved_to: &[u8]) -> Result<Storage,
     }
 }
 
-/// The list that the job took its messages from: of a queue with priorities the one of its step.
+/// Returns the list from which the job moved its messages. If the queue has priorities, it is the list of the
+/// job's step.
 fn queue_of(record: &Record) -> Result<Vec<u8>, Error> {
     let priority = record.text(Member::Priority);
     let priority = if priority.is_empty() { None } else { Some(Priority::parse(priority)?) };

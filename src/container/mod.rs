@@ -65,7 +65,7 @@ pub(crate) trait Storage<'c>: Sized {
         None
     }
 
-    /// Compares what the keys hold with what the scan knows of them, before anything is examined.
+    /// Compares the keys with what the scan knows of them, before anything is examined.
     fn prepare(&mut self, scan: &mut Self::Scan, budget: &Budget) -> Prepared;
 
     /// Returns the server's error line if it refused to read since then.

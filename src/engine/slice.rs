@@ -193,8 +193,8 @@ impl<'c> Slice<'c> {
         index::lend(job.start().db, self.names.first()?.bytes(), keys.list_len()?)
     }
 
-    /// Reads and books, look after look until the slice's time is over: where nothing is taken out, a further window
-    /// costs the way back over the one before, not another seek.
+    /// Examines and books window after window until the time of the slice is over. Without deletions, a further
+    /// window continues where the one before ended and needs no seek.
     fn count<S: Storage<'c>>(
         &self,
         state: &mut State,
@@ -261,7 +261,7 @@ impl<'c> Slice<'c> {
         let (lent, asked_ms) = (self.lend(job, &keys), index::wall_ms(job.start().now_ns));
         let Some((scan, judge)) = job.parts::<S::Scan>() else { return broken() };
         let mut judge = PlacedJudge::new(judge, lent.as_ref().and_then(Lent::cursor), asked_ms);
-        // A judge that panics must not keep replicas from hearing what was taken out before.
+        // If the judge panics, replicas must still receive what was removed before.
         let slice_end =
             guard("judging", || scan.examine(&mut keys, &mut judge, &Steady, &budget, permit, outcome));
         // It is told next what was taken out.

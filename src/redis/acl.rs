@@ -118,7 +118,8 @@ impl User {
             Keys::AfterAction => words.push(b"LIST"),
             _ => words.extend(keys.first().map(|(key, _)| *key)),
         }
-        // Some servers call a command with too few arguments not permitted (redis/redis pull request 14847).
+        // Some servers say that a command with too few arguments is not permitted (redis/redis pull request
+        // 14847).
         let least = usize::try_from(command.arity.unsigned_abs()).unwrap_or(0);
         while words.len() < least {
             words.push(b"-");

@@ -64,8 +64,7 @@ extern "C" fn entry<const N: usize>(
     let (ctx, args) = unsafe { (Ctx::new(raw_ctx), arguments(argv, argc, 1)) };
     let Some(handler) = HANDLERS.get().and_then(|handlers| handlers.get(N)) else { return 0 };
     if handler.spec.keys.are_found_by_callback() {
-        // First of all: in such a call there is no client to ask anything else about.
-        // SAFETY: S2.
+        // This comes first, because in such a call there is no client to ask anything else about. SAFETY: S2.
         if unsafe { api!(RedisModule_IsKeysPositionRequest(raw_ctx)) } != 0 {
             let at = guard("the keys of a command", || (handler.key_at)(&args)).flatten();
             if let Some(at) = at.and_then(|at| c_int::try_from(at).ok()) {

@@ -40,7 +40,7 @@ pub(crate) const SORTED: Lines = &["ZCARD k", "ZCOUNT k 0 1", "ZRANGE k 0 1", "Z
 pub(crate) const SORTED_OUT: Lines = &["ZREM k m"];
 /// Commands that move them to another one.
 pub(crate) const SORTED_MOVE: Lines = &["ZADD k 1 m", "ZMSCORE k m"];
-/// The command that tells, in a cluster, whether a queue that is gone moved to another node.
+/// The command that shows, in a cluster, whether a missing queue has moved to another node.
 pub(crate) const MOVED: Lines = &["EXISTS k"];
 /// The command that returns who called a script, and the rules of users.
 pub(crate) const ACL: Lines = &["ACL WHOAMI"];

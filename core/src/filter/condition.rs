@@ -46,7 +46,7 @@ impl Order {
     }
 }
 
-/// Steps for each byte of an array or object that is gone through.
+/// Steps for each byte of an array or object that is read.
 const COMPOUND_STEPS: usize = 4;
 /// Steps of a search among the values of IN, in addition to the bytes of the value.
 const IN_STEPS: usize = 64;
@@ -112,7 +112,7 @@ impl Test {
         }
     }
 
-    /// What can be said of a field that is absent or null.
+    /// Decides for a field that is absent or null.
     pub(super) fn decide_absent(&self) -> bool {
         *self == Self::Missing
     }

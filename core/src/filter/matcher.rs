@@ -155,7 +155,8 @@ impl Matcher {
         self.placed = placed;
     }
 
-    /// The same, and where a body cannot be read the texts that stand in for it in the envelope count, or not.
+    /// The same, with a choice: if a body cannot be read, the texts in the envelope that replace it count, or they
+    /// do not.
     #[must_use]
     pub fn inexact(self, inexact: bool) -> Self {
         Self { reader: self.reader.inexact(inexact), ..self }
@@ -343,7 +344,7 @@ impl Matcher {
         asked.test.decide_span(self.placed?.span(asked.arrival?))
     }
 
-    /// The same for values of which the bytes alone do not tell.
+    /// The same for values that are not decided by their bytes alone.
     #[inline(never)]
     fn decide_value(&mut self, message: &[u8], at: usize) -> Option<bool> {
         let asked = &self.tests[at];

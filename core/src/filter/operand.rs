@@ -137,7 +137,7 @@ impl Operand {
         }
     }
 
-    /// Is the value equal to this? Nothing where the two cannot be compared.
+    /// Returns whether the value is equal to this; `None` if the two cannot be compared.
     pub(super) fn equals(&self, seen: Seen<'_>, scratch: &mut Vec<u8>) -> Option<bool> {
         match self {
             Self::Time(time) => seen.moment().map(|moment| moment == *time),
@@ -162,7 +162,7 @@ fn integer_of(text: &[u8]) -> i64 {
     std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or(i64::MAX)
 }
 
-/// What stands between double quotes, if the operand begins and ends with one.
+/// Returns the text between double quotes, if the operand begins and ends with one.
 fn in_quotes(operand: &[u8]) -> Option<&[u8]> {
     operand.strip_prefix(b"\"")?.strip_suffix(b"\"")
 }
@@ -283,7 +283,7 @@ impl Limit {
         }
     }
 
-    /// How the value stands to this; nothing where they have no order.
+    /// Returns the order of the value and this; `None` if they have no order.
     pub(super) fn order(&self, seen: Seen<'_>) -> Option<Ordering> {
         match self {
             Self::Number(text) => Some(seen.decimal()?.compare(&Decimal::parse(text)?)),

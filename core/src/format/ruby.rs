@@ -251,7 +251,7 @@ fn shared(field: &Field) -> FieldPlaces {
         Source::Size => same(Part::Size, Vec::new()),
         Source::Undecodable => same(Part::Undecodable, Vec::new()),
         Source::Arrival(_) => same(Part::Untold, Vec::new()),
-        // Each by its name: what is new must be thought of here.
+        // Each is listed by its name, so that a new one must be decided here.
         Source::Task(_)
         | Source::Delivery(_)
         | Source::Args

@@ -14,14 +14,14 @@ use crate::scan::Effect;
 /// Writes the kinds of jobs and their words from one row for each.
 macro_rules! job_kinds {
     ($($(#[$doc:meta])* $kind:ident $word:literal,)*) => {
-        /// What a job was started by.
+        /// The command that started a job.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum JobKind {
             $($(#[$doc])* $kind,)*
         }
 
         impl JobKind {
-            /// The word in `kind`.
+            /// Returns the word in `kind`.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self {
@@ -29,7 +29,7 @@ macro_rules! job_kinds {
                 }
             }
 
-            /// The kind with this word.
+            /// Returns the kind with this word.
             #[must_use]
             pub fn parse(word: &[u8]) -> Option<Self> {
                 $(if word == $word.as_bytes() {

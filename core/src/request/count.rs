@@ -36,8 +36,8 @@ pub trait CountRequest: Request + Clone {
         self.filter().arrival_field().or(of_sample)
     }
 
-    /// The key by which equal requests find each other's jobs and counts: it tells apart everything that changes what is
-    /// counted.
+    /// Returns the key by which equal requests find each other's jobs and counts: it tells apart everything that
+    /// changes what is counted.
     fn key(&self, target: &JobTarget) -> [u8; 32];
 
     /// Returns what its job starts with.

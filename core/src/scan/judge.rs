@@ -28,7 +28,7 @@ pub trait Judge {
     /// The message that is judged next stands at this index of its list (0 = head), as the list was before the slice. Not
     /// called where messages have no positions.
     fn at(&mut self, _index: u64) {}
-    /// The verdict.
+    /// Returns the verdict.
     fn judge(&mut self, message: &[u8]) -> Judgement;
     /// Returns the members of a sample row.
     fn describe(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)>;

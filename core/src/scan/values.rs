@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 /// The largest number of distinct values that one job tells apart.
 pub const VALUES_MAX: usize = 200_000;
-/// The same where it is to be met.
+/// A small number, so that tests reach it.
 pub(in crate::scan) const MOST: usize = if cfg!(test) { 5 } else { VALUES_MAX };
-/// Places of one page, 64 KiB.
+/// Slots of one page, 64 KiB.
 const PAGE: usize = if cfg!(test) { 4 } else { 4_096 };
 
 const FREE: [u64; 2] = [0; 2];

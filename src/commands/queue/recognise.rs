@@ -85,8 +85,8 @@ pub(in crate::commands) fn looks_of_set(ctx: Ctx<'_>, key: &RString) -> Option<R
     recognised(ctx, &recogniser, key.bytes())
 }
 
-/// What the messages look like that a recogniser has seen. Those that may be ids are of `list`. No list may be open,
-/// because looking for the job of an id deletes a key that has expired.
+/// Returns what the messages look like that a recogniser has seen. Possible ids are ids of `list`. No list may be
+/// open, because looking up the job of an id deletes a key that has expired.
 pub(in crate::commands) fn recognised(
     ctx: Ctx<'_>,
     recogniser: &Recogniser,

@@ -217,7 +217,7 @@ impl RowReader<'_> {
 struct IndexSample<'a> {
     reader: RowReader<'a>,
     target: &'a JobTarget,
-    /// The last entry that was looked at.
+    /// The last entry that was read.
     last: Option<IndexPosition>,
 }
 

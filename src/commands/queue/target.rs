@@ -248,7 +248,7 @@ fn find_unacked(
     open_unacked(ctx, queue, index).map(Some)
 }
 
-/// The index as it is now, and the length of the hash.
+/// Reads the present state of the index, and the length of the hash.
 fn open_unacked(ctx: Ctx<'_>, queue: &RString, index: Vec<u8>) -> Result<(IndexStart, u64), Error> {
     let name = RString::new(&index);
     match Keys::open(ctx, queue, &name) {
@@ -329,8 +329,8 @@ pub(in crate::commands) fn start_of_set(ctx: Ctx<'_>, queue: &RString) -> Result
     }
 }
 
-/// Lets a clear that is accepted now remember which entries are in the index, at most `room` of them. It takes no longer
-/// than one slice; the slices of the job read the rest.
+/// Makes a clear that is accepted now remember which entries are in the index, at most `room` of them. It takes no
+/// longer than one slice; the slices of the job read the rest.
 pub(in crate::commands) fn remember(ctx: Ctx<'_>, job: &mut Job, room: usize, budget: &Budget) {
     let Some(index) = job.start().storage.walked().map(|start| RString::new(&start.index)) else { return };
     let Ok(mut keys) = Reader::open(ctx, &index) else {
@@ -385,7 +385,7 @@ pub(in crate::commands) fn depth_of_destination(
     }
 }
 
-/// The error for a key whose type is not read: it says what the type is, and what to do instead.
+/// Returns the error for a key whose type is not supported: it names the type, and what to do instead.
 fn wrong_type(ctx: Ctx<'_>, key: &RString) -> Error {
     let holds = match type_of(ctx, key) {
         Type::SortedSet if key.bytes().ends_with(b"_index") => {

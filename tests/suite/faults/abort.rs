@@ -11,14 +11,14 @@ use crate::support::{run, wait_for_job};
 
 /// Places of this file.
 pub(super) const PLACES: [&str; 7] = [
-    "behind a deletion",
-    "telling a unit",
+    "after a deletion",
+    "replicating a unit",
     "a unit of the primary",
     "passing on a unit",
     "QADMIN.APPLY",
     // Tested with unacknowledged messages.
     "between hash and index",
-    // Tried where sorted sets are.
+    // Tested with sorted sets.
     "between the two sorted sets",
 ];
 
