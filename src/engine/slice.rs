@@ -1,7 +1,7 @@
 //! One slice of one job: gates, open, examine, remove, book, notify. It is the same for every container.
 
 use qadmin_core::error::EndReason;
-use qadmin_core::job::{Job, JobKind, JobStatus, PAUSED, PlacedJudge};
+use qadmin_core::job::{FilterJudge, Job, JobKind, JobStatus, PAUSED, PlacedJudge};
 use qadmin_core::scan::{AnyScan, Event, Examine as _, SliceEnd, SliceOutcome as _};
 use qadmin_core::settings::Settings;
 
@@ -11,7 +11,7 @@ use crate::container::sorted_set::Messages;
 use crate::container::unacked::Keys;
 use crate::container::{OpenedKeys, OutcomeOf, Prepared, Storage};
 use crate::entry::lose_track;
-use crate::index::{self, Lent};
+use crate::index::{self, Lent, Moment};
 use crate::moved;
 use crate::probe;
 use crate::record;
@@ -204,11 +204,11 @@ impl<'c> Slice<'c> {
     ) -> AfterSlice {
         let mut budget = S::budget(&state.measures, self.settings, self.most, false);
         let (mut first, at) = (None, job.scan.at());
-        let (lent, asked_ms) = (self.lend(job, &keys), index::wall_ms(job.start().now_ns));
+        let (lent, asked) = (self.lend(job, &keys), Moment::of(job.start().now_ms, job.start().now_ns));
         let slice_end = loop {
             outcome.reset();
             let Some((scan, judge)) = job.parts::<S::Scan>() else { return broken() };
-            let mut judge = PlacedJudge::new(judge, lent.as_ref().and_then(Lent::cursor), asked_ms);
+            let mut judge = placed(judge, lent.as_ref(), asked);
             let slice_end =
                 guard("judging", || scan.examine(&mut keys, &mut judge, &Steady, &budget, || true, outcome));
             if let Some(line) = keys.refused() {
@@ -258,9 +258,9 @@ impl<'c> Slice<'c> {
                 false
             }
         };
-        let (lent, asked_ms) = (self.lend(job, &keys), index::wall_ms(job.start().now_ns));
+        let (lent, asked) = (self.lend(job, &keys), Moment::of(job.start().now_ms, job.start().now_ns));
         let Some((scan, judge)) = job.parts::<S::Scan>() else { return broken() };
-        let mut judge = PlacedJudge::new(judge, lent.as_ref().and_then(Lent::cursor), asked_ms);
+        let mut judge = placed(judge, lent.as_ref(), asked);
         // If the judge panics, replicas must still receive what was removed before.
         let slice_end =
             guard("judging", || scan.examine(&mut keys, &mut judge, &Steady, &budget, permit, outcome));
@@ -306,6 +306,12 @@ impl<'c> Slice<'c> {
         }
         conclude(ctx, job, slice_end, outcome.removed() > 0)
     }
+}
+
+/// The judge of a job that was accepted at this moment, with the arrivals of its list.
+fn placed<'a>(judge: &'a mut FilterJudge, lent: Option<&'a Lent>, asked: Moment) -> PlacedJudge<'a> {
+    let arrivals = lent.and_then(Lent::cursor).map(|cursor| (cursor, asked.ahead_ms));
+    PlacedJudge::new(judge, arrivals, asked.wall_ms())
 }
 
 fn broken() -> AfterSlice {

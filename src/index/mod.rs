@@ -7,7 +7,8 @@
 //!
 //! # Time
 //! Arrivals are read off the steady clock, so a step of the wall clock changes no age. The offset between the two is taken
-//! once; where the wall clock has moved since, times are shifted when they are shown or compared.
+//! once; where the wall clock was set since, times are shifted when they are shown or compared. A job shifts them by what was
+//! right when it was accepted.
 //!
 //! # When nobody knows
 //! After a flush, a swap of databases, a load, or an event that was not followed, somebody has to look at the length of the
@@ -19,7 +20,7 @@ mod time;
 
 pub(crate) use all::limit_memory;
 pub(crate) use follow::{on_key_event, on_server_event};
-pub(crate) use time::wall_ms;
+pub(crate) use time::Moment;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -30,7 +31,7 @@ use qadmin_core::reply::Reply;
 use qadmin_core::scan::Event;
 
 use all::{Entry, Indexes};
-use time::{ahead_ms, clock_ms};
+use time::clock_ms;
 
 use crate::redis::main_cell::MainCell;
 use crate::redis::{Ctx, event_loop, events, keyspace, log};
@@ -199,7 +200,7 @@ pub(crate) fn all() -> Vec<(i32, Vec<u8>)> {
 /// What INDEX INFO shows of a list that holds `len` messages now.
 pub(crate) fn show(db: i32, key: &[u8], len: u64) -> Option<Reply> {
     with(|indexes| {
-        let (now, ahead) = (clock_ms(), ahead_ms());
+        let (now, ahead) = (clock_ms(), Moment::now().ahead_ms);
         indexes.keep_in_bounds(db, key, now);
         let Entry { kind, clock, .. } = indexes.find(db, key)?;
         let clock = clock.as_mut()?;
@@ -241,10 +242,9 @@ pub(crate) struct Lent {
 }
 
 impl Lent {
-    /// Finds arrivals; with it, how far the wall clock is ahead of theirs, milliseconds.
-    pub(crate) fn cursor(&self) -> Option<(Cursor<'_>, i64)> {
-        let arrivals = self.clock.as_ref()?.arrivals()?;
-        Some((arrivals.cursor(), ahead_ms()))
+    /// Finds arrivals, by the clock of arrivals.
+    pub(crate) fn cursor(&self) -> Option<Cursor<'_>> {
+        Some(self.clock.as_ref()?.arrivals()?.cursor())
     }
 }
 

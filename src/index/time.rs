@@ -28,13 +28,31 @@ fn at_ms(steady_ns: u64) -> i64 {
     (steady_us(steady_ns) + offset).div_euclid(1_000)
 }
 
-/// How much the wall clock is ahead of the clock of arrivals, milliseconds: nothing unless it was set.
-pub(super) fn ahead_ms() -> i64 {
-    let ahead = now_ms() - clock_ms();
-    if ahead.abs() < CLOCK_SET_MS { 0 } else { ahead }
+/// A moment by both clocks. What a job knows of arrivals is measured from one moment, that at which it was accepted: whoever
+/// sets the wall clock afterwards changes neither ages nor times, and so no verdict.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    /// How much the wall clock was ahead of the clock of arrivals, milliseconds: nothing unless it was set.
+    pub(crate) ahead_ms: i64,
+    /// The moment by the clock of arrivals, milliseconds.
+    at_ms: i64,
 }
 
-/// The time at which ages are measured that are to be those of a time of the steady clock, by the wall clock as it is now.
-pub(crate) fn wall_ms(steady_ns: u64) -> i64 {
-    at_ms(steady_ns) + ahead_ms()
+impl Moment {
+    /// The moment at which the wall clock showed these milliseconds, and the steady clock these nanoseconds.
+    pub(crate) fn of(wall_ms: i64, steady_ns: u64) -> Self {
+        let at_ms = at_ms(steady_ns);
+        let ahead = wall_ms - at_ms;
+        Self { ahead_ms: if ahead.abs() < CLOCK_SET_MS { 0 } else { ahead }, at_ms }
+    }
+
+    /// This moment.
+    pub(crate) fn now() -> Self {
+        Self::of(now_ms(), now_ns())
+    }
+
+    /// The moment on the scale of the wall clock, to which arrivals are shifted as well, Unix milliseconds.
+    pub(crate) fn wall_ms(self) -> i64 {
+        self.at_ms + self.ahead_ms
+    }
 }

@@ -78,7 +78,7 @@ impl FilterJudge {
 #[derive(Debug)]
 pub struct PlacedJudge<'a> {
     judge: &'a mut FilterJudge,
-    /// Finds arrivals, and how far the wall clock is ahead of their clock. `None` where there is no index that can answer.
+    /// Finds arrivals, and how far the wall clock was ahead of their clock when the job was accepted, milliseconds. `None` where there is no index that can answer.
     arrivals: Option<(Cursor<'a>, i64)>,
     /// When the job was accepted, by the wall clock, Unix milliseconds: ages are measured then, so that they do not change
     /// while the job runs.

@@ -11,9 +11,8 @@ use qadmin_core::scan::{IndexPosition, Layout as _, Queue, SortedSet, Unacked, i
 
 use super::recognise::{SampleTime, looks_like, recognised};
 use crate::container::walked::Walked;
-use crate::index::{self, Lent};
+use crate::index::{self, Lent, Moment};
 use crate::library::Recognised;
-use crate::redis::clock::now_ns;
 use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::{Ctx, RString};
 use crate::settings;
@@ -131,9 +130,8 @@ impl<'a> Sampler<'a> {
                 }
                 let at = consumer_end.index(distance, len);
                 if reader.asks_arrivals {
-                    let arrival =
-                        arrivals.as_mut().and_then(|(cursor, ahead)| Some((cursor.at(at)?, *ahead)));
-                    reader.place(arrival.map(|(arrival, ahead_ms)| arrival.shifted(ahead_ms)));
+                    let arrival = arrivals.as_mut().and_then(|cursor| cursor.at(at));
+                    reader.place(arrival);
                 }
                 list.read(at, |message| {
                     if looks {
@@ -167,7 +165,7 @@ impl<'a> Sampler<'a> {
             matcher: Matcher::of(kind, &request.filter, None).inexact(true),
             projection: request.projection(kind)?.inexact(true),
             asks_arrivals: request.arrival_field().is_some(),
-            now_ms: index::wall_ms(now_ns()),
+            asked: Moment::now(),
             time: SampleTime::begin(settings::now().slice_us() * 1_000 * SAMPLE_SLICES),
             rows: Vec::new(),
         })
@@ -182,8 +180,8 @@ struct RowReader<'a> {
     projection: Projection,
     /// The filter or the rows ask when messages arrived.
     asks_arrivals: bool,
-    /// When ages are measured, Unix milliseconds.
-    now_ms: i64,
+    /// When ages are measured.
+    asked: Moment,
     time: SampleTime,
     rows: Vec<Reply>,
 }
@@ -195,7 +193,9 @@ impl RowReader<'_> {
 
     /// Says when the message that is read next arrived; `None` where nobody knows.
     fn place(&mut self, arrival: Option<Arrival>) {
-        let placed = arrival.map(|arrival| Placed { arrival, now_ms: self.now_ms });
+        let Moment { ahead_ms, .. } = self.asked;
+        let now_ms = self.asked.wall_ms();
+        let placed = arrival.map(|arrival| Placed { arrival: arrival.shifted(ahead_ms), now_ms });
         self.matcher.place(placed);
         self.projection.place(placed);
     }
