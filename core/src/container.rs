@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_container_is_known_from_the_request_or_from_the_key_and_else_not() {
+    fn container_follows_from_request_or_key_only() {
         let [unacked, sorted] = [Some(Container::Unacked), Some(Container::SortedSet)];
         let [all, step] = [Some(Priority::All), Some(Priority::Step(3))];
         for (known, priority, exists, word) in [

@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_no_queue() {
+    fn non_message_list_is_not_a_queue() {
         let mut next = NextMessage::of(MessageKind::Celery).expect("fields");
         assert_eq!(next.task(br#"{"headers": {"task": "a.b"}}"#), Some(Some(b"a.b".to_vec())));
         assert_eq!(next.task(b" {}"), Some(None));
