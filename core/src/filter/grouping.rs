@@ -46,6 +46,11 @@ impl Grouping {
         Ok(Self { fields })
     }
 
+    /// The fields, in their order.
+    pub(crate) fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
     /// The names as given, in their order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().map(|field| &*field.name)
@@ -174,6 +179,13 @@ fn push_string(key: &mut Vec<u8>, text: &[u8]) {
         Some(n) if Integer::parse(&shown).is_some() => push_int(key, Some(n)),
         _ => push_text(key, cut_bytes(&shown, TEXT_MAX)),
     }
+}
+
+/// The key of the string `text`: of its class, or of the text itself.
+pub(super) fn push_string_key(text: &[u8]) -> Vec<u8> {
+    let mut key = Vec::new();
+    push_seen(&mut key, &[], Seen::Text(text));
+    key
 }
 
 /// Long ones are cut: nothing after the cut is read.

@@ -16,8 +16,8 @@
 //!
 //! One file per step: `build` parses, `value` decides which values are the same scalar and `wrapped` how libraries
 //! write those that JSON lacks, `operand` reads what fields are compared with, `canonical` writes a filter as
-//! text, `condition` decides one condition, `matcher` one message, `projection` shows a message, and `distinct`
-//! tells messages apart.
+//! text, `condition` decides one condition, `matcher` one message, `single` evaluates a condition for one value at
+//! a time, `projection` shows a message, and `distinct` tells messages apart.
 
 mod build;
 mod canonical;
@@ -29,6 +29,7 @@ mod matcher;
 mod operand;
 mod projection;
 mod shown;
+mod single;
 mod uuid;
 mod value;
 mod views;
@@ -36,7 +37,7 @@ mod work;
 mod wrapped;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use build::{CONDITIONS_MAX, FILTER_MAX, FilterBuilder, IN_ALL_MAX, IN_MAX, OPERAND_MAX};
 pub use canonical::words;
@@ -46,6 +47,7 @@ pub use grouping::{GROUP_FIELDS_MAX, GroupValue, Grouping, group_values};
 pub use matcher::{Matcher, Verdict};
 pub use projection::{FIELDS_MAX, Projection};
 pub use shown::{COMPOUND_MAX, TEXT_MAX};
+pub(crate) use single::{Asks, Conditions, class_key, is_scalar};
 pub use work::Work;
 
 use std::sync::Arc;

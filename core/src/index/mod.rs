@@ -7,14 +7,28 @@
 //! [`ListClock`] follows the events, [`Arrivals`] keeps the times, [`Waits`] and [`Rates`] what is counted beside them.
 
 mod clock;
+mod codes;
+mod columns;
 mod definition;
+mod dictionary;
+mod fields;
+#[cfg(test)]
+mod fields_test;
 #[cfg(test)]
 mod model_test;
+mod per_id;
+pub mod repair;
+#[cfg(test)]
+mod repair_test;
 mod shown;
+pub mod verdicts;
 mod wait;
 
 pub use clock::{Arrivals, BLOCK_RUNS, Cursor, TRIM_RUNS_MAX};
+pub use columns::Side;
 pub use definition::{Definition, INDEXES_MAX};
+pub use dictionary::{DICTIONARY_BYTES_MAX, DICTIONARY_VALUES_MAX, VALUE_BYTES_MAX};
+pub use fields::{FieldIndex, INDEX_FIELDS_MAX};
 pub use shown::Ages;
 pub use wait::{RATE_SECONDS, Rates, WAIT_BUCKETS, Waits};
 

@@ -3,7 +3,7 @@ mod golden;
 mod grammar;
 mod groups;
 mod inexact;
-mod model;
+pub(crate) mod model;
 mod round_trip;
 mod rows;
 mod ruby;
@@ -19,7 +19,7 @@ use crate::error::Error;
 /// 2024-03-01T00:00:00Z.
 const NOW_MS: i64 = 1_709_251_200_000;
 
-fn parse(words: &[&[u8]]) -> Result<Filter, Error> {
+pub(crate) fn parse(words: &[&[u8]]) -> Result<Filter, Error> {
     let mut args = Args::new(words);
     let mut builder = FilterBuilder::default();
     while builder.accept(&mut args, NOW_MS)? {}
@@ -28,7 +28,7 @@ fn parse(words: &[&[u8]]) -> Result<Filter, Error> {
 }
 
 /// A filter from words separated by spaces.
-fn filter(words: &str) -> Filter {
+pub(crate) fn filter(words: &str) -> Filter {
     let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
     parse(&words).expect("a filter")
 }
@@ -38,7 +38,7 @@ fn examine(words: &str, message: &[u8]) -> Verdict {
 }
 
 /// A protocol 2 message with a plain body.
-fn plain(body: &str, headers: &str) -> String {
+pub(crate) fn plain(body: &str, headers: &str) -> String {
     let body = serde_json::to_string(body).expect("a string");
     format!(
         r#"{{"body": {body}, "content-type": "application/json", "headers": {{{headers}}}, "properties": {{"priority": 0}}}}"#

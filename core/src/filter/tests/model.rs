@@ -129,7 +129,7 @@ fn get<'t>(tree: &'t Tree, path: &[&str]) -> Option<&'t Tree> {
 
 /// What a message is, and how its body travels.
 #[derive(Debug, Clone)]
-struct Message {
+pub(crate) struct Message {
     protocol_2: bool,
     readable: bool,
     base64: bool,
@@ -140,7 +140,7 @@ struct Message {
     choices: Vec<u8>,
 }
 
-fn message() -> impl Strategy<Value = Message> {
+pub(crate) fn message() -> impl Strategy<Value = Message> {
     let parts = (tree(), prop::collection::vec(tree(), 0..3), map(tree()), map(tree()));
     (any::<(bool, u8, bool)>(), parts, prop::collection::vec(any::<u8>(), 1..64)).prop_map(
         |((protocol_2, readable, base64), (task, args, kwargs, extra), choices)| Message {
@@ -161,7 +161,7 @@ fn text(text: &str) -> Tree {
 }
 
 impl Message {
-    fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut choices = Choices(self.choices.iter().cycle());
         let (args, kwargs) = (Tree::List(self.args.clone()), Tree::Map(self.kwargs.clone()));
         let mut headers = self.extra.clone();
@@ -262,7 +262,7 @@ fn number(value: &Tree) -> Option<f64> {
     }
 }
 
-const FIELDS: &[&str] = &[
+pub(crate) const FIELDS: &[&str] = &[
     "task",
     "args.0",
     "args.1",
@@ -293,13 +293,13 @@ const OPERANDS: &[&str] = &[
 ];
 
 #[derive(Debug, Clone)]
-struct Term {
-    field: &'static str,
+pub(crate) struct Term {
+    pub(crate) field: &'static str,
     operator: &'static str,
     operands: Vec<&'static str>,
 }
 
-fn term() -> impl Strategy<Value = Term> {
+pub(crate) fn term() -> impl Strategy<Value = Term> {
     let operator = prop::sample::select(&["=", "=", "!=", "IN", "EXISTS", "MISSING", "<", ">="][..]);
     (prop::sample::select(FIELDS), operator, prop::collection::vec(prop::sample::select(OPERANDS), 1..4))
         .prop_map(|(field, operator, mut operands)| {
@@ -328,7 +328,7 @@ impl Term {
         }
     }
 
-    fn words(&self) -> Vec<String> {
+    pub(crate) fn words(&self) -> Vec<String> {
         let mut words = vec!["WHERE".into(), self.field.into(), self.operator.into()];
         if self.operator == "IN" {
             words.push(self.operands.len().to_string());
