@@ -261,15 +261,14 @@ impl FieldIndex {
         let columns = &mut self.columns;
         self.rows.turn(position, self.hashes, &mut |at, values| {
             let column = &mut columns[at - META];
-            let Store::Turning(dictionary) = &mut column.store else { return };
+            let Store::Turning(dictionary) = &column.store else { return };
+            // What the dictionary counts is of no use any more: it is freed once all rows are turned.
             for value in values {
                 if let Some(known) = dictionary.get(*value) {
-                    let hash = known.hash;
-                    dictionary.release(*value);
-                    if let Some(count) = column.reserved.get_mut(hash as usize) {
+                    if let Some(count) = column.reserved.get_mut(known.hash as usize) {
                         *count += 1;
                     }
-                    *value = hash;
+                    *value = known.hash;
                 }
             }
         })

@@ -90,6 +90,7 @@ impl<T: Copy> PerId<T> {
     }
 
     /// What was worked out, by the number less [`RESERVED`].
+    #[inline]
     pub(super) fn values(&self) -> &[T] {
         &self.values
     }

@@ -22,7 +22,9 @@ use super::fields::FieldIndex;
 /// Most messages that an LREM may have removed: each takes a search of its own.
 pub const REMOVED_MAX: u64 = 8;
 /// Most messages of a run of equal ones in which the place of an edit is uncertain.
-pub const RUN_MAX: u64 = if cfg!(test) { 32 } else { 4_096 };
+pub const RUN_MAX: u64 = 4_096;
+/// The same, smaller in tests.
+const RUN: u64 = if cfg!(test) { 32 } else { RUN_MAX };
 /// Most messages that are read to find one that was inserted into such a run.
 pub const INSERTED_RUN_MAX: u64 = 64;
 /// Most ways to place a trimmed list in the index that are compared with it.
@@ -178,7 +180,7 @@ impl Repair {
         let (from, to) = (region.start + back, region.end.saturating_sub(ahead + 1));
         let middle = (self.low + (self.high - self.low) / 2).min(to).max(from);
         let width = usize::try_from(back + ahead + 1).ok()?;
-        for reach in [NEAR, RUN_MAX] {
+        for reach in [NEAR, RUN] {
             let first = middle.saturating_sub(reach).max(self.low).max(from);
             let end = middle.saturating_add(reach).min(self.high);
             rows.copy(FINGERPRINT, first - back..(end + ahead).max(first - back), &mut self.window);
@@ -223,7 +225,7 @@ impl Repair {
             }
         }
         let among = self.low + nth..self.high + nth + 1;
-        let is_run = among.end - among.start <= RUN_MAX && rows.are_equal(among.clone());
+        let is_run = among.end - among.start <= RUN && rows.are_equal(among.clone());
         let position = if is_run || rows.region().is_empty() {
             among.start
         } else {
@@ -363,7 +365,7 @@ impl Repair {
 /// the first.
 fn differs(rows: &Columns, one: u64, other: u64, count: u64) -> Option<u64> {
     let (mut a, mut b) = (Vec::new(), Vec::new());
-    let reach = count.min(RUN_MAX);
+    let reach = count.min(RUN);
     [0, count - reach].into_iter().find_map(|first| {
         rows.copy(FINGERPRINT, one + first..one + first + reach, &mut a);
         rows.copy(FINGERPRINT, other + first..other + first + reach, &mut b);

@@ -28,9 +28,6 @@ pub use groups::{Grouped, Groups, INDEX_GROUPS_MAX, KeyCount};
 use states::{ALL, DECODABLE, KNOWN, MAYBE, NO, THEN, TRUE, Verdict, verdict};
 use table::{Source, Table};
 
-/// Most candidates that an answer lists.
-pub const CANDIDATES_MAX: usize = 65_536;
-
 /// What was counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counted {
@@ -240,7 +237,9 @@ impl Verdicts {
             states.fill(ALL);
             for tables in &mut self.clauses {
                 let is_one = tables.len() == 1;
-                clause.fill(NO);
+                if !is_one {
+                    clause.fill(NO);
+                }
                 for table in tables {
                     table.look_up(&mut self.asked, index, chunk, rows.clone(), found);
                     if !is_one {
@@ -280,17 +279,17 @@ impl Counted {
     fn add(&mut self, judged: &Judged<'_>) {
         let (mut matched, mut others, mut bytes) = (0_u32, 0_u32, 0_u64);
         for (states, lengths) in judged.states.chunks(BLOCK).zip(judged.lengths().chunks(BLOCK)) {
-            let (mut here, mut not) = (0_u32, 0_u32);
+            // Fits: there are no more rows than a byte counts.
+            let (mut here, mut not) = (0_u8, 0_u8);
             for state in states {
                 let (is, is_not) = plain(*state);
-                here += u32::from(is);
-                not += u32::from(is_not);
+                here += u8::from(is);
+                not += u8::from(is_not);
             }
-            matched += here;
-            others += u32::try_from(states.len()).unwrap_or(u32::MAX) - here - not;
+            matched += u32::from(here);
+            others += u32::try_from(states.len()).unwrap_or(u32::MAX) - u32::from(here) - u32::from(not);
             if here > 0 {
-                let of = |(state, length): (&u8, &u32)| if plain(*state).0 { u64::from(*length) } else { 0 };
-                bytes += states.iter().zip(lengths).map(of).sum::<u64>();
+                bytes += sum_of_matches(states, lengths);
             }
         }
         self.examined += judged.states.len() as u64 - u64::from(others);
@@ -335,8 +334,25 @@ impl Counted {
     }
 }
 
-/// Rows whose matches are counted together.
-const BLOCK: usize = 256;
+/// Rows whose matches are counted together: no more than fit a byte.
+const BLOCK: usize = 192;
+/// The lengths of a block that are below this have a sum that fits 32 bits.
+const SHORT: u32 = 1 << 24;
+
+/// The sum of the lengths of plain matches in a block. Sums of 32 bits take half the time of sums of 64.
+fn sum_of_matches(states: &[u8], lengths: &[u32]) -> u64 {
+    let (mut sum, mut all) = (0_u32, 0_u32);
+    for (state, length) in states.iter().zip(lengths) {
+        let of = if plain(*state).0 { *length } else { 0 };
+        sum = sum.wrapping_add(of);
+        all |= of;
+    }
+    if all < SHORT {
+        return u64::from(sum);
+    }
+    let of = |(state, length): (&u8, &u32)| if plain(*state).0 { u64::from(*length) } else { 0 };
+    states.iter().zip(lengths).map(of).sum()
+}
 
 /// Where the index has a field.
 fn source(of: &field::Field, index: &FieldIndex) -> Source {

@@ -7,12 +7,16 @@ use crate::filter::{Asks, Conditions};
 use crate::format::FieldValue;
 use crate::index::codes::{ABSENT, ABSENT_BY_TEXT, Known, RESERVED, UNDECODABLE, UNREADABLE, UNTOLD};
 use crate::index::columns::{Chunk, LENGTH, META};
-use crate::index::dictionary::Value;
+use crate::index::dictionary::{DICTIONARY_VALUES_MAX, Value};
 use crate::index::fields::{FieldIndex, class_hash};
 use crate::index::per_id::PerId;
 
 /// Lengths below this have an entry in a table, bytes.
 const LENGTHS: usize = 64 * 1024;
+/// Lengths of tables: powers of two, the largest of which has room for all numbers of a dictionary.
+const SMALL: usize = 256;
+const MIDDLE: usize = 4_096;
+const LARGE: usize = 2 * DICTIONARY_VALUES_MAX;
 /// The entry of a length that was not met yet.
 const UNMET: u8 = u8::MAX;
 /// Values other than the most common answer that are compared one after another, which takes less time than a table.
@@ -41,6 +45,8 @@ pub(super) struct Table {
     is_clause: bool,
     reserved: [u8; RESERVED],
     numbers: PerId<u8>,
+    /// By number, the reserved ones first: as long as one of the sizes of tables.
+    entries: Vec<u8>,
     /// Numbers of values with another entry than false, if there are few.
     few: Option<Vec<u32>>,
     /// Hashes of what the operands equal, ascending.
@@ -65,6 +71,7 @@ impl Table {
             is_clause,
             reserved: [0; RESERVED],
             numbers: PerId::new(if is_clause { NO } else { Answer::False as u8 }),
+            entries: Vec::new(),
             few: None,
             keys: Vec::new(),
             hashed: [0; 2],
@@ -135,6 +142,11 @@ impl Table {
         self.numbers = numbers;
         if is_done {
             let no = self.no();
+            let all = self.reserved.iter().chain(self.numbers.values());
+            self.entries.clear();
+            self.entries.extend(all);
+            let size = [SMALL, MIDDLE, LARGE].into_iter().find(|size| self.entries.len() <= *size);
+            self.entries.resize(size.unwrap_or(LARGE), no);
             let others = self.numbers.values().iter().enumerate().filter(|(_, entry)| **entry != no);
             let few: Vec<u32> = others
                 .take(COMPARED_ALONE + 1)
@@ -204,12 +216,10 @@ impl Table {
                 return;
             }
         }
-        for (out, value) in out.iter_mut().zip(values) {
-            let number = *value as usize;
-            *out = match number.checked_sub(RESERVED) {
-                Some(at) => numbers.get(at).copied().unwrap_or(no),
-                None => self.reserved[number],
-            };
+        match self.entries.len() {
+            SMALL => look_up::<SMALL>(&self.entries, values, out),
+            MIDDLE => look_up::<MIDDLE>(&self.entries, values, out),
+            _ => look_up::<LARGE>(&self.entries, values, out),
         }
     }
 
@@ -243,6 +253,14 @@ impl Table {
             };
         }
         self.lengths = known;
+    }
+}
+
+/// Looks numbers up in a table of a known length, so that no number has to be checked against it.
+fn look_up<const SIZE: usize>(entries: &[u8], values: &[u32], out: &mut [u8]) {
+    let Some(entries) = entries.first_chunk::<SIZE>() else { return };
+    for (out, value) in out.iter_mut().zip(values) {
+        *out = entries[*value as usize & (SIZE - 1)];
     }
 }
 

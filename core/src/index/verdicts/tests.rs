@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
-use crate::filter::tests::model::{self, term};
+use crate::filter::tests::model::{self, Term, term};
 use crate::filter::tests::{filter, parse, plain};
 use crate::filter::{Grouping, Matcher};
 use crate::kind::MessageKind;
@@ -172,7 +172,7 @@ proptest! {
         hashed in any::<bool>(),
         ends in any::<(Index, Index)>(),
     ) {
-        let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        let words: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
         let filter = parse(&words).expect("a filter");
         let index = index_of(&names, &list, hashed);
         let Some(mut verdicts) = Verdicts::new(&filter, &index) else { return Ok(()) };
@@ -191,7 +191,7 @@ proptest! {
         terms in prop::collection::vec(term(), 1..4),
         list in prop::collection::vec(model::message().prop_map(|message| message.bytes()), 1..30),
     ) {
-        let words: Vec<String> = terms.iter().flat_map(|term| term.words()).collect();
+        let words: Vec<String> = terms.iter().flat_map(Term::words).collect();
         let filter = parse(&words.iter().map(String::as_bytes).collect::<Vec<_>>()).expect("a filter");
         let mut names: Vec<&str> = words.iter().filter(|word| model::FIELDS.contains(&&***word)).map(|word| &**word).collect();
         names.sort_unstable();
@@ -212,7 +212,7 @@ proptest! {
         (most, rows) in (1_usize..9, 1_u64..20),
         inexact in any::<bool>(),
     ) {
-        let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        let words: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
         let filter = parse(&words).expect("a filter");
         let mut index = index_of(&names, &list, false);
         let Some(mut verdicts) = Verdicts::new(&filter, &index) else { return Ok(()) };
@@ -255,7 +255,7 @@ proptest! {
         by in prop::sample::subsequence(model::FIELDS.to_vec(), 1..=2),
         inexact in any::<bool>(),
     ) {
-        let words: Vec<String> = terms.iter().flat_map(|term| term.words()).collect();
+        let words: Vec<String> = terms.iter().flat_map(Term::words).collect();
         let words: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
         let filter = if words.is_empty() { Filter::all() } else { parse(&words).expect("a filter") };
         let mut names: Vec<&str> = terms.iter().map(|term| term.field).chain(by.clone()).collect();
