@@ -235,6 +235,19 @@ impl Field {
         Ok(field)
     }
 
+    /// Reads the name of a field whose values an index keeps.
+    ///
+    /// # Errors
+    /// As [`Field::parse_grouped`]; [`FilterError::FieldName`] for a field that is known of all messages without that.
+    pub fn parse_indexed(name: &[u8]) -> Result<Self, Error> {
+        let field = Self::parse_grouped(name)?;
+        if matches!(field.source, Source::Size | Source::Undecodable) {
+            let why = "is known of each message that an index has read; name other fields";
+            return Err(FilterError::FieldName { got: name.to_vec(), why }.into());
+        }
+        Ok(field)
+    }
+
     /// Returns whether the field means the same value of a message.
     #[must_use]
     pub fn is_same_place(&self, other: &Self) -> bool {

@@ -14,14 +14,11 @@ use crate::settings;
 
 pub(super) fn run(ctx: Ctx<'_>, request: &Index) -> Result<Answer, Error> {
     let reply = match &request.action {
-        IndexAction::Create { queue, kind } => {
+        IndexAction::Create { queue, kind, fields } => {
             let len = depth(ctx, &RString::new(queue))?;
-            index::create(
-                ctx,
-                Definition { db: ctx.db(), queue: queue.clone(), kind: *kind },
-                settings::now().default_kind(),
-                len,
-            )?;
+            let (queue_name, fields) = (queue.clone(), fields.clone());
+            let definition = Definition { db: ctx.db(), queue: queue_name, kind: *kind, fields };
+            index::create(ctx, definition, settings::now().default_kind(), len)?;
             show(ctx, queue)?
         }
         IndexAction::Drop { queue } => {

@@ -58,6 +58,7 @@ impl CountCommand for Preview {
             .with("priority", pending.priority())
             .with("queue_of_list", queue_of_list(self))
             .with("container", pending.container())
+            .with("source", Pending::counted_by(&count))
             .build()
     }
 
@@ -82,6 +83,7 @@ fn sample(request: &Preview, pending: &Pending<'_>, count: &Count, source: &Sour
             sampler.sample_beyond(*found, matches)
         }
         Source::Waited(job) => known(found_by_scan(&job.sample)),
+        Source::Indexes(indexed) => sampler.sample_at(&indexed.found),
     }
 }
 

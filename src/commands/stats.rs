@@ -28,6 +28,7 @@ impl CountCommand for Stats {
                 job.groups.clone()
             }
             Source::Waited(job) => job.groups.clone(),
+            Source::Indexes(indexed) => indexed.groups.clone(),
         };
         let map = pending
             .head(count.mode)
@@ -47,6 +48,7 @@ impl CountCommand for Stats {
             .with("inexact", count.inexact)
             .with("priority", pending.priority())
             .with("container", pending.container())
+            .with("source", Pending::counted_by(&count))
             .build()
     }
 

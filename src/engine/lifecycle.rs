@@ -231,6 +231,7 @@ impl State {
             && self.pending.is_empty()
             && self.orphaned.is_empty()
             && !index::needs_look()
+            && !index::is_waiting()
             && !self.wants_turn()
     }
 

@@ -118,6 +118,9 @@ fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
     if state.walk(ctx) {
         return Turn::Worked(duty());
     }
+    if index::turn(ctx, !state.registry.live().is_empty()) {
+        return Turn::Worked(duty());
+    }
     for _ in 0..state.registry.live().len() {
         let Some((at, mut job)) = state.registry.take_turn() else { break };
         let duty = job.duty().unwrap_or_else(duty);
@@ -151,7 +154,7 @@ fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
     match (state.is_idle(), more) {
         (true, _) => Turn::Idle,
         (false, true) => Turn::Worked(duty()),
-        (false, false) => Turn::Stands(until),
+        (false, false) => Turn::Stands(index::not_before(until)),
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use qadmin_core::index::{Definition, IndexState, ListClock};
+use qadmin_core::index::{Definition, IndexState, ListClock, ListFields};
 use qadmin_core::kind::MessageKind;
+use qadmin_core::scan::Event;
+use uuid::Uuid;
 
 use super::time::clock_ms;
 use crate::redis::server;
@@ -30,6 +32,8 @@ pub(super) struct Indexes {
     pub(super) all: Vec<Entry>,
     /// A dataset is being loaded, as far as events tell.
     pub(super) loading: bool,
+    /// The index whose turn it is to read messages.
+    pub(super) turn: usize,
 }
 
 /// One index.
@@ -41,6 +45,8 @@ pub(super) struct Entry {
     pub(super) clock: Option<Box<ListClock>>,
     /// Something happened to the list while a slice borrowed the index.
     pub(super) missed: bool,
+    /// The values of the fields that the definition names.
+    pub(super) fields: Option<Box<ListFields>>,
     /// Bytes that it may take before somebody asks for more room.
     room: usize,
     /// When it last asked whether there is room, milliseconds.
@@ -51,11 +57,86 @@ impl Entry {
     pub(super) fn new(definition: Definition, default: MessageKind) -> Self {
         let kind = definition.kind.unwrap_or(default);
         let clock = ListClock::new(kind.spec().consumer_end, clock_ms());
-        Self { definition, kind, clock: Some(Box::new(clock)), missed: false, room: 0, asked_ms: i64::MIN }
+        // Whoever sends messages shall not know which values have equal hashes.
+        let (_, seed) = Uuid::new_v4().as_u64_pair();
+        let fields = (!definition.fields.is_empty()).then(|| ListFields::new(kind, &definition.fields, seed));
+        Self {
+            kind,
+            clock: Some(Box::new(clock)),
+            missed: false,
+            // Names that are wrong are refused before.
+            fields: fields.and_then(Result::ok).map(Box::new),
+            room: 0,
+            asked_ms: i64::MIN,
+            definition,
+        }
     }
 
     pub(super) fn state(&self) -> Option<IndexState> {
         self.clock.as_ref().map(|clock| clock.state())
+    }
+
+    /// Bytes of memory, about.
+    pub(super) fn memory(&self) -> usize {
+        self.clock.as_ref().map_or(0, |clock| clock.memory())
+            + self.fields.as_ref().map_or(0, |fields| fields.memory())
+    }
+
+    pub(super) fn follow(&mut self, event: Event<'_>, now: i64) {
+        match &mut self.clock {
+            Some(clock) => clock.follow(event, now),
+            None => self.missed = true,
+        }
+        if let Some(fields) = &mut self.fields {
+            fields.follow(event);
+        }
+    }
+
+    pub(super) fn replaced(&mut self, len: u64, now: i64) {
+        match &mut self.clock {
+            Some(clock) => clock.replaced(len, now),
+            None => self.missed = true,
+        }
+        if let Some(fields) = &mut self.fields {
+            fields.replaced(len);
+        }
+    }
+
+    pub(super) fn observe(&mut self, len: u64, now: i64) {
+        if let Some(clock) = &mut self.clock {
+            clock.observe(len, now);
+        }
+        if let Some(fields) = &mut self.fields {
+            fields.observe(len);
+        }
+    }
+
+    fn doubt(&mut self, reason: &'static str) {
+        match &mut self.clock {
+            Some(clock) => clock.doubt(reason),
+            None => self.missed = true,
+        }
+        if let Some(fields) = &mut self.fields {
+            fields.doubt(reason);
+        }
+    }
+
+    fn suspend(&mut self, reason: &'static str) {
+        if let Some(clock) = &mut self.clock {
+            clock.suspend(reason);
+        }
+        if let Some(fields) = &mut self.fields {
+            fields.suspend(reason);
+        }
+    }
+
+    fn resume(&mut self) {
+        if let Some(clock) = &mut self.clock {
+            clock.resume();
+        }
+        if let Some(fields) = &mut self.fields {
+            fields.resume();
+        }
     }
 }
 
@@ -66,12 +147,8 @@ impl Indexes {
 
     /// Those that nobody knows enough of are in doubt.
     pub(super) fn doubt(&mut self, which: impl Fn(&Definition) -> bool, reason: &'static str) {
-        for entry in self.all.iter_mut().filter(|entry| which(&entry.definition)) {
-            match &mut entry.clock {
-                Some(clock) => clock.doubt(reason),
-                None => entry.missed = true,
-            }
-        }
+        let all = self.all.iter_mut().filter(|entry| which(&entry.definition));
+        all.for_each(|entry| entry.doubt(reason));
     }
 
     pub(super) fn needs_look(&self) -> bool {
@@ -82,31 +159,27 @@ impl Indexes {
     /// otherwise, and lets a suspended one go on where there is room again.
     pub(super) fn keep_in_bounds(&mut self, db: i32, key: &[u8], now: i64) {
         let Some(entry) = self.find(db, key) else { return };
-        let Some(clock) = &entry.clock else { return };
-        let is_suspended = clock.state() == IndexState::Suspended;
-        let has_grown = !is_suspended && clock.memory() > entry.room;
+        let Some(state) = entry.state() else { return };
+        let is_suspended = state == IndexState::Suspended;
+        let has_grown = !is_suspended && entry.memory() > entry.room;
         if !has_grown && now.saturating_sub(entry.asked_ms) < ASK_MS {
             return;
         }
         entry.asked_ms = now;
-        let total: usize = self.all.iter().filter_map(|entry| Some(entry.clock.as_ref()?.memory())).sum();
+        let total: usize = self.all.iter().map(Entry::memory).sum();
         let (total, limit) = (total as u64, MEMORY_LIMIT.load(Ordering::Relaxed));
         let used = server::used_memory_percent();
         if used > FULL_PERCENT {
             // Not only this one: the memory of an index whose list stands still counts as much.
-            self.all
-                .iter_mut()
-                .filter_map(|entry| entry.clock.as_mut())
-                .for_each(|clock| clock.suspend(NEAR_MAXMEMORY));
+            self.all.iter_mut().for_each(|entry| entry.suspend(NEAR_MAXMEMORY));
             return;
         }
         let Some(entry) = self.find(db, key) else { return };
-        let Some(clock) = &mut entry.clock else { return };
         match is_suspended {
-            true if used < ROOM_PERCENT && total <= limit / 4 * 3 => clock.resume(),
+            true if used < ROOM_PERCENT && total <= limit / 4 * 3 => entry.resume(),
             true => {}
-            false if total > limit => clock.suspend(OVER_LIMIT),
-            false => entry.room = clock.memory() + ROOM_STEP,
+            false if total > limit => entry.suspend(OVER_LIMIT),
+            false => entry.room = entry.memory() + ROOM_STEP,
         }
     }
 }

@@ -38,9 +38,9 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
     }
     let len = || keyspace::list_len(ctx, key);
     let with_len = |event: &dyn Fn(u64) -> Event<'static>| match len() {
-        Some(len) => tell(db, key, |clock, now| clock.follow(event(len), now)),
+        Some(len) => tell(db, key, |entry, now| entry.follow(event(len), now)),
         // It is no list any more.
-        None => tell(db, key, |clock, now| clock.follow(Event::Gone, now)),
+        None => tell(db, key, |entry, now| entry.follow(Event::Gone, now)),
     };
     match event {
         b"lpush" => with_len(&|len| Event::Pushed { end: End::Head, len }),
@@ -51,7 +51,7 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
         b"ltrim" => with_len(&|len| Event::Trimmed { len }),
         b"lset" => with_len(&|len| Event::Set { len }),
         b"del" | b"expired" | b"evicted" | b"rename_from" | b"move_from" => {
-            tell(db, key, |clock, now| clock.follow(Event::Gone, now));
+            tell(db, key, |entry, now| entry.follow(Event::Gone, now));
         }
         b"expire" | b"persist" | b"new" | b"loaded" => {}
         b"linsert" => with_len(&|len| Event::Edited { len }),
@@ -59,7 +59,7 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
         // of equal length. So does whatever comes after this was written, as far as anybody knows.
         _ => {
             let len = len().unwrap_or(0);
-            tell(db, key, |clock, now| clock.replaced(len, now));
+            tell(db, key, |entry, now| entry.replaced(len, now));
         }
     }
 }
@@ -77,10 +77,7 @@ pub(crate) fn on_server_event(event: ServerEvent) {
                     indexes.doubt(hit, FLUSHED);
                 } else {
                     for entry in indexes.all.iter_mut().filter(|entry| hit(&entry.definition)) {
-                        match &mut entry.clock {
-                            Some(clock) => clock.follow(Event::Gone, clock_ms()),
-                            None => entry.missed = true,
-                        }
+                        entry.follow(Event::Gone, clock_ms());
                     }
                 }
             }

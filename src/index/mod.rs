@@ -16,16 +16,18 @@
 
 mod all;
 mod follow;
+mod read;
 mod time;
 
 pub(crate) use all::limit_memory;
 pub(crate) use follow::{on_key_event, on_server_event};
+pub(crate) use read::{answer, doubt, is_waiting, not_before, turn};
 pub(crate) use time::Moment;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use qadmin_core::error::{Error, IndexError, ServerError};
-use qadmin_core::index::{Ages, Cursor, Definition, INDEXES_MAX, IndexState, ListClock};
+use qadmin_core::index::{Ages, Cursor, Definition, INDEXES_MAX, IndexState, ListClock, ListFields};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::reply::Reply;
 use qadmin_core::scan::Event;
@@ -44,7 +46,7 @@ static ANY: AtomicBool = AtomicBool::new(false);
 static IS_LOADED: AtomicBool = AtomicBool::new(false);
 /// Something was not followed.
 static DOUBTED: AtomicBool = AtomicBool::new(false);
-static INDEXES: MainCell<Indexes> = MainCell::new(Indexes { all: Vec::new(), loading: false });
+static INDEXES: MainCell<Indexes> = MainCell::new(Indexes { all: Vec::new(), loading: false, turn: 0 });
 
 /// Works on the indexes; `None` if a callback up the stack does.
 fn with<R>(work: impl FnOnce(&mut Indexes) -> R) -> Option<R> {
@@ -115,6 +117,9 @@ pub(crate) fn create(
     default: MessageKind,
     len: u64,
 ) -> Result<(), Error> {
+    if !definition.fields.is_empty() {
+        ListFields::new(definition.kind.unwrap_or(default), &definition.fields, 0)?;
+    }
     if !follow(ctx) {
         return Err(IndexError::Unfollowed.into());
     }
@@ -129,8 +134,9 @@ pub(crate) fn create(
         indexes.all.push(Entry::new(definition, default));
         ANY.store(true, Ordering::Relaxed);
         indexes.keep_in_bounds(db, &key, clock_ms());
-        if let Some(Entry { clock: Some(clock), .. }) = indexes.find(db, &key) {
-            clock.observe(len, clock_ms());
+        if let Some(entry) = indexes.find(db, &key) {
+            entry.observe(len, clock_ms());
+            read::plan(entry);
         }
         Ok(())
     });
@@ -202,12 +208,14 @@ pub(crate) fn show(db: i32, key: &[u8], len: u64) -> Option<Reply> {
     with(|indexes| {
         let (now, ahead) = (clock_ms(), Moment::now().ahead_ms);
         indexes.keep_in_bounds(db, key, now);
-        let Entry { kind, clock, .. } = indexes.find(db, key)?;
+        let entry = indexes.find(db, key)?;
+        entry.observe(len, now);
+        read::plan(entry);
+        let Entry { kind, clock, fields, .. } = entry;
         let clock = clock.as_mut()?;
-        clock.observe(len, now);
         let map =
             Reply::map().with("queue", key).with("db", i64::from(db)).with("message_kind", kind.spec().name);
-        Some(clock.append_to(map, len, now, ahead).build())
+        Some(clock.append_to(map, fields.as_deref(), len, now, ahead).build())
     })?
 }
 
@@ -228,7 +236,7 @@ pub(crate) fn totals() -> (u64, u64, u64) {
     with(|indexes| {
         let is_suspended = |entry: &&Entry| entry.state() == Some(IndexState::Suspended);
         let suspended = indexes.all.iter().filter(is_suspended).count();
-        let memory: usize = indexes.all.iter().filter_map(|entry| Some(entry.clock.as_ref()?.memory())).sum();
+        let memory: usize = indexes.all.iter().map(Entry::memory).sum();
         (indexes.all.len() as u64, suspended as u64, memory as u64)
     })
     .unwrap_or_default()
@@ -282,20 +290,18 @@ pub(crate) fn lend(db: i32, key: &[u8], len: u64) -> Option<Lent> {
 /// The module took messages out of a list: their positions before that, ascending.
 pub(crate) fn took_out(db: i32, key: &[u8], indexes: &[u64]) {
     if ANY.load(Ordering::Relaxed) {
-        tell(db, key, |clock, now| clock.follow(Event::Deleted { indexes }, now));
+        tell(db, key, |entry, now| entry.follow(Event::Deleted { indexes }, now));
     }
 }
 
 /// Tells an index what happened to its list.
-fn tell(db: i32, key: &[u8], what: impl FnOnce(&mut ListClock, i64)) {
+fn tell(db: i32, key: &[u8], what: impl FnOnce(&mut Entry, i64)) {
     let told = with(|indexes| {
         let now = clock_ms();
         indexes.keep_in_bounds(db, key, now);
         let Some(entry) = indexes.find(db, key) else { return };
-        match &mut entry.clock {
-            Some(clock) => what(clock, now),
-            None => entry.missed = true,
-        }
+        what(entry, now);
+        read::plan(entry);
     });
     if told.is_none() {
         lose_track();
@@ -321,6 +327,6 @@ pub(crate) fn look(ctx: Ctx<'_>) {
     for (db, key) in waiting.unwrap_or_default() {
         // There may be fewer databases than a setting thought.
         let len = if ctx.select(db) { keyspace::list_len(ctx, &key).unwrap_or(0) } else { 0 };
-        tell(db, &key, |clock, now| clock.observe(len, now));
+        tell(db, &key, |entry, now| entry.observe(len, now));
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 use super::api::{api, raw};
 use super::ctx::Ctx;
@@ -25,6 +25,8 @@ pub(crate) struct Callbacks {
 pub(crate) static CALLBACKS: OnceLock<Callbacks> = OnceLock::new();
 
 static TIMER_FD: AtomicI32 = AtomicI32::new(-1);
+/// When the timer fires, steady clock; 0 once it has.
+static ARMED_NS: AtomicU64 = AtomicU64::new(0);
 static HOOKED: AtomicBool = AtomicBool::new(false);
 
 fn event() -> raw::RedisModuleEvent {
@@ -67,6 +69,7 @@ pub(crate) fn close() {
 pub(crate) fn arm(at_ns: u64) {
     // A value of zero would disarm.
     let at_ns = at_ns.max(1);
+    ARMED_NS.store(at_ns, Ordering::Relaxed);
     let value = libc::timespec {
         tv_sec: libc::time_t::try_from(at_ns / 1_000_000_000).unwrap_or(libc::time_t::MAX),
         tv_nsec: libc::c_long::try_from(at_ns % 1_000_000_000).unwrap_or(0),
@@ -81,6 +84,14 @@ pub(crate) fn arm(at_ns: u64) {
             ptr::null_mut(),
         )
     };
+}
+
+/// Lets the loop turn at `at_ns`, or before if it is to turn before.
+pub(crate) fn arm_by(at_ns: u64) {
+    let armed_ns = ARMED_NS.load(Ordering::Relaxed);
+    if armed_ns == 0 || armed_ns > at_ns {
+        arm(at_ns);
+    }
 }
 
 /// Begins to be called on every turn.
@@ -115,6 +126,7 @@ extern "C" fn on_turn(ctx: *mut raw::RedisModuleCtx, _: raw::RedisModuleEvent, s
 }
 
 extern "C" fn on_timer(fd: c_int, _: *mut c_void, _: c_int) {
+    ARMED_NS.store(0, Ordering::Relaxed);
     let mut expirations = 0_u64;
     // SAFETY: a timer descriptor gives eight bytes; it does not block.
     unsafe { libc::read(fd, (&raw mut expirations).cast(), size_of::<u64>()) };

@@ -2,16 +2,17 @@
 //!
 //! ```text
 //! setting = word*                          separated by blanks
-//! word    = [db "/"] queue ["@" kind]
+//! word    = [db "/"] queue ["@" kind] [":" field ("," field)*]
 //! ```
 //!
 //! A queue whose name has a colon or an at sign is written with its kind, one whose name begins like a database (digits and
 //! a slash) with its database; so every name can be written. Bytes that are not printable ASCII, blanks, quotes, backslashes
-//! and `%` are written as `%` and two hexadecimal digits. What follows a colon after the kind, or after a name without a
-//! kind, would be fields, which this version does not index.
+//! and `%` are written as `%` and two hexadecimal digits; in the names of fields also colons, commas and at signs.
 
 use std::fmt::Write as _;
 
+use super::fields::INDEX_FIELDS_MAX;
+use crate::field::Field;
 use crate::kind::MessageKind;
 
 /// Most indexes of one server.
@@ -26,6 +27,8 @@ pub struct Definition {
     pub queue: Vec<u8>,
     /// What its messages are taken for; `None` for the setting `default-kind`.
     pub kind: Option<MessageKind>,
+    /// Names of the fields whose values are kept; none where only arrivals are followed.
+    pub fields: Vec<Vec<u8>>,
 }
 
 impl Definition {
@@ -66,21 +69,26 @@ impl Definition {
             Some((db, rest)) => (i32::try_from(db).map_err(|_| "has a database that is too large")?, rest),
             None => (0, word),
         };
-        let at = rest.iter().rposition(|byte| *byte == b'@');
-        let (name, kind) = match at {
-            Some(at) => (&rest[..at], Some(&rest[at + 1..])),
-            None => (rest, None),
+        let (name, kind, fields) = match rest.iter().rposition(|byte| *byte == b'@') {
+            Some(at) => {
+                let (kind, fields) = at_colon(&rest[at + 1..]);
+                (&rest[..at], Some(kind), fields)
+            }
+            None => {
+                let (name, fields) = at_colon(rest);
+                (name, None, fields)
+            }
         };
-        if kind.unwrap_or(name).contains(&b':') {
-            return Err(
-                "must not name fields; write a queue whose name has a colon with its kind, as in queue:a@sidekiq",
-            );
-        }
         let kind = kind
             .map(|kind| MessageKind::parse(kind).map_err(|_| "must name a kind of messages after @"))
             .transpose()?;
-        let queue = unescaped(name).ok_or("must have two hexadecimal digits after each %")?;
-        Ok(Self { db, queue, kind })
+        let escape = "must have two hexadecimal digits after each %";
+        let queue = unescaped(name).ok_or(escape)?;
+        let fields = fields.map_or(Ok(Vec::new()), |fields| {
+            let fields = fields.split(|byte| *byte == b',').map(unescaped);
+            checked(fields.collect::<Option<Vec<_>>>().ok_or(escape)?)
+        })?;
+        Ok(Self { db, queue, kind, fields })
     }
 
     fn word(&self) -> String {
@@ -89,19 +97,55 @@ impl Definition {
         if self.db != 0 || database(&self.queue).is_some() {
             let _ = write!(word, "{}/", self.db);
         }
-        for &byte in &self.queue {
-            if byte.is_ascii_graphic() && !matches!(byte, b'%' | b'"' | b'\\' | b'\'') {
-                word.push(char::from(byte));
-            } else {
-                let _ = write!(word, "%{byte:02x}");
-            }
-        }
+        escape(&self.queue, b"", &mut word);
         let ambiguous = self.queue.iter().any(|byte| matches!(byte, b'@' | b':')) || self.queue.is_empty();
         if let Some(kind) = self.kind.or(ambiguous.then_some(MessageKind::Celery)) {
             let _ = write!(word, "@{}", kind.spec().name);
         }
+        for (at, field) in self.fields.iter().enumerate() {
+            word.push(if at == 0 { ':' } else { ',' });
+            escape(field, b":,@", &mut word);
+        }
         word
     }
+}
+
+/// Appends bytes, with escapes for those that cannot stand in a word and for `others`.
+fn escape(bytes: &[u8], others: &[u8], word: &mut String) {
+    for &byte in bytes {
+        let is_plain = byte.is_ascii_graphic() && !matches!(byte, b'%' | b'"' | b'\\' | b'\'');
+        if is_plain && !others.contains(&byte) {
+            word.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(word, "%{byte:02x}");
+        }
+    }
+}
+
+/// What stands before and after the first colon.
+fn at_colon(text: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let at = text.iter().position(|byte| *byte == b':');
+    at.map_or((text, None), |at| (&text[..at], Some(&text[at + 1..])))
+}
+
+/// Names of fields that an index can keep.
+fn checked(names: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, &'static str> {
+    if names.len() > INDEX_FIELDS_MAX {
+        return Err("must not name more than 8 fields of a queue");
+    }
+    let mut fields: Vec<Field> = Vec::with_capacity(names.len());
+    for name in &names {
+        let field = Field::parse_indexed(name).map_err(|_| {
+            "must name fields that an index can keep after the colon; write a queue whose name has a colon with its \
+             kind, as in queue:a@sidekiq"
+        })?;
+        if fields.iter().any(|other| other.is_same_place(&field)) {
+            return Err("must not name a field twice");
+        }
+        fields.push(field);
+    }
+    Ok(names)
 }
 
 /// The number before the first slash, if there is nothing but digits before it.
@@ -133,7 +177,7 @@ mod tests {
     use super::*;
 
     fn of(db: i32, queue: &[u8], kind: Option<MessageKind>) -> Definition {
-        Definition { db, queue: queue.to_vec(), kind }
+        Definition { db, queue: queue.to_vec(), kind, fields: Vec::new() }
     }
 
     #[test]
@@ -153,8 +197,17 @@ mod tests {
         for (text, why) in [
             ("a a", "twice"),
             ("a 0/a@celery", "twice"),
-            ("celery:task", "fields"),
-            ("q@sidekiq:task", "fields"),
+            ("queue:default", "fields"),
+            ("q:", "fields"),
+            ("q:task,,id", "fields"),
+            ("q:age", "fields"),
+            ("q@sidekiq:bytes", "fields"),
+            ("q:repoid,kwargs.repoid", "field twice"),
+            (
+                "q:kwargs.a,kwargs.b,kwargs.c,kwargs.d,kwargs.e,kwargs.f,kwargs.g,kwargs.h,kwargs.i",
+                "8 fields",
+            ),
+            ("q:kwargs.a%4", "hexadecimal"),
             ("q@nothing", "kind"),
             ("q%4", "hexadecimal"),
             ("q%zz", "hexadecimal"),
@@ -165,6 +218,24 @@ mod tests {
         }
         let many = (0..=INDEXES_MAX).map(|n| format!("q{n} ")).collect::<String>();
         assert!(Definition::parse_all(many.as_bytes()).is_err_and(|error| error.contains("64")));
+    }
+
+    #[test]
+    fn words_name_fields() {
+        let fields = |names: &[&str]| names.iter().map(|name| name.as_bytes().to_vec()).collect::<Vec<_>>();
+        let name = "kwargs.\"a:b,c@d %\"";
+        for (names, text) in [
+            (fields(&["task", "kwargs.repoid"]), "q:task,kwargs.repoid"),
+            (fields(&[name]), "q:kwargs.%22a%3ab%2cc%40d%20%25%22"),
+        ] {
+            let wanted = Definition { fields: names, ..of(0, b"q", None) };
+            assert_eq!(Definition::text_of([&wanted]), text);
+            assert_eq!(Definition::parse_all(text.as_bytes()), Ok(vec![wanted]));
+        }
+        let sidekiq =
+            Definition { fields: fields(&["task"]), ..of(3, b"queue:default", Some(MessageKind::Sidekiq)) };
+        assert_eq!(Definition::text_of([&sidekiq]), "3/queue:default@sidekiq:task");
+        assert_eq!(Definition::parse_all(b"3/queue:default@sidekiq:task"), Ok(vec![sidekiq]));
     }
 
     #[test]

@@ -88,7 +88,7 @@ pub struct FieldIndex {
 }
 
 impl FieldIndex {
-    /// An index of a list with `len` messages of a kind by these fields: filter fields and the short names of samples.
+    /// An index of a list with `len` messages of a kind by these fields: see [`Field::parse_indexed`].
     /// `seed` should be random: no sender shall choose values whose hashes are equal.
     ///
     /// # Errors
@@ -101,7 +101,7 @@ impl FieldIndex {
         }
         let mut fields: Vec<Field> = Vec::with_capacity(names.len());
         for name in names {
-            let field = Field::parse_sample(name)?;
+            let field = Field::parse_indexed(name)?;
             if fields.iter().any(|other| other.is_same_place(&field)) {
                 return Err(FilterError::FieldTwice { keyword: "FIELDS", name: name.to_vec() }.into());
             }
@@ -144,6 +144,28 @@ impl FieldIndex {
     #[must_use]
     pub fn unread(&self, side: Side) -> u64 {
         self.rows.unread(side)
+    }
+
+    /// The position of the message on a side that is read next; nothing where none is unread.
+    #[must_use]
+    pub fn next_unread(&self, side: Side) -> Option<u64> {
+        match side {
+            Side::Producer => self.unread(side).checked_sub(1),
+            Side::Consumer => (self.unread(side) > 0).then(|| self.rows.region().end),
+        }
+    }
+
+    /// Messages that were read.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        let region = self.rows.region();
+        region.end - region.start
+    }
+
+    /// Whether [`Self::maintain`] has something to do.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        self.columns.iter().any(|column| matches!(column.store, Store::Turning(_) | Store::Freeing(_)))
     }
 
     /// Distinct values of each field; nothing for a field that is kept as hashes.
@@ -277,7 +299,7 @@ impl FieldIndex {
     /// Does one step of the work that a field with too many values makes: 4,096 rows, or a part of the dictionary. Returns
     /// whether there is more of it. The index answers meanwhile.
     pub fn maintain(&mut self) -> bool {
-        if !self.columns.iter().any(|column| matches!(column.store, Store::Turning(_) | Store::Freeing(_))) {
+        if !self.has_work() {
             return false;
         }
         if self.turn(None) {

@@ -6,6 +6,7 @@
 //!
 //! [`ListClock`] follows the events, [`Arrivals`] keeps the times, [`Waits`] and [`Rates`] what is counted beside them.
 
+mod answer;
 mod clock;
 mod codes;
 mod columns;
@@ -14,6 +15,9 @@ mod dictionary;
 mod fields;
 #[cfg(test)]
 mod fields_test;
+mod list_fields;
+#[cfg(test)]
+mod list_fields_test;
 #[cfg(test)]
 mod model_test;
 mod per_id;
@@ -24,12 +28,15 @@ mod shown;
 pub mod verdicts;
 mod wait;
 
+pub use answer::{Answered, Ask};
 pub use clock::{Arrivals, BLOCK_RUNS, Cursor, TRIM_RUNS_MAX};
 pub use columns::Side;
 pub use definition::{Definition, INDEXES_MAX};
 pub use dictionary::{DICTIONARY_BYTES_MAX, DICTIONARY_VALUES_MAX, VALUE_BYTES_MAX};
 pub use fields::{FieldIndex, INDEX_FIELDS_MAX};
+pub use list_fields::{CaughtUp, ListFields};
 pub use shown::Ages;
+pub use verdicts::KeyCount;
 pub use wait::{RATE_SECONDS, Rates, WAIT_BUCKETS, Waits};
 
 use crate::arrival::Arrival;

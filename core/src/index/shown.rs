@@ -1,6 +1,6 @@
 //! What replies show of an index.
 
-use super::{Arrivals, IndexState, ListClock, RATE_SECONDS};
+use super::{Arrivals, FieldIndex, IndexState, ListClock, ListFields, RATE_SECONDS};
 use crate::reply::{MapBuilder, Reply};
 
 /// The ages of a list, and its rates, as they are shown beside its depth.
@@ -68,19 +68,33 @@ impl ListClock {
     }
 
     /// Appends the members that INDEX INFO shows behind `queue`, `db` and `message_kind`. `depth` is the length of the list,
-    /// and `ahead_ms` how much the wall clock is ahead of the clock of the index, both of this moment.
-    pub fn append_to(&mut self, map: MapBuilder, depth: u64, now_ms: i64, ahead_ms: i64) -> MapBuilder {
+    /// and `ahead_ms` how much the wall clock is ahead of the clock of the index, both of this moment. `fields` keeps the
+    /// values of the same list.
+    pub fn append_to(
+        &mut self,
+        map: MapBuilder,
+        fields: Option<&ListFields>,
+        depth: u64,
+        now_ms: i64,
+        ahead_ms: i64,
+    ) -> MapBuilder {
         let ages = self.ages(now_ms);
         let arrivals = self.arrivals();
-        let (bounds, memory) = (arrivals.map(Arrivals::bounds), self.memory());
+        let bounds = arrivals.map(Arrivals::bounds);
+        let memory = self.memory() + fields.map_or(0, ListFields::memory);
         let exact = arrivals.map(|arrivals| arrivals.len() - arrivals.bounds());
         let reason = self.reason.filter(|_| self.state != IndexState::Ready || bounds.unwrap_or(0) > 0);
         let waits = &self.waits;
         let histogram = waits
             .buckets()
             .map(|(below, messages)| Reply::map().with("below_ms", below).with("messages", messages).build());
-        let map = map.with("state", self.state.word()).with("reason", reason).with("depth", depth);
-        Ages::append(ages, map)
+        // It is ready where both parts of it are.
+        let behind =
+            fields.filter(|fields| self.state == IndexState::Ready && fields.state() != IndexState::Ready);
+        let state = behind.map_or(self.state, ListFields::state);
+        let reason = behind.and_then(ListFields::reason).or(reason);
+        let map = map.with("state", state.word()).with("reason", reason).with("depth", depth);
+        let map = Ages::append(ages, map)
             .with("exact", exact)
             .with("at_least", bounds)
             .with("since", self.since_ms.saturating_add(ahead_ms))
@@ -93,6 +107,19 @@ impl ListClock {
             .with("wait_mean_ms", waits.mean_ms())
             .with("wait_max_ms", (waits.count > 0).then_some(waits.max_ms))
             .with("wait_histogram", histogram.collect::<Vec<_>>())
-            .with("memory", memory as u64)
+            .with("memory", memory as u64);
+        append_fields(fields, map)
     }
+}
+
+/// Appends what is known of the values of fields; null where only arrivals are followed.
+fn append_fields(fields: Option<&ListFields>, map: MapBuilder) -> MapBuilder {
+    let names = fields.map(|fields| Reply::List(fields.names().map(Reply::text).collect()));
+    let index = fields.and_then(ListFields::index);
+    let value = |distinct: Option<usize>| Reply::from(distinct.map(|distinct| distinct as u64));
+    let distinct = index.map(|index| Reply::List(index.distinct().map(value).collect()));
+    map.with("fields", names)
+        .with("read", index.map(FieldIndex::rows))
+        .with("unread", fields.and_then(ListFields::unread))
+        .with("distinct", distinct)
 }

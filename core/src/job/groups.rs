@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use super::{Start, int};
 use crate::filter::{Grouping, group_values};
+use crate::index::KeyCount;
 use crate::queue::End;
 use crate::reply::Reply;
 use crate::scan::{Group, Spot, shown_index};
@@ -73,6 +74,28 @@ impl Groups {
     pub fn empty() -> Self {
         let other = other(0, 0, 0, Some(0));
         Self { groups: Reply::List(Vec::new()), other, total: Reply::Int(0) }
+    }
+
+    /// The groups of several lists, as their indexes counted them. Nothing where there are more than a job keeps.
+    pub fn of_lists<'a>(start: &Start, lists: impl Iterator<Item = &'a [KeyCount]>) -> Option<Self> {
+        let grouping = start.grouping.as_ref()?;
+        let (mut names, mut all) = (Names::default(), Vec::<Group>::new());
+        for (list, groups) in lists.enumerate() {
+            for KeyCount { key, count, bytes, next, last } in groups {
+                let (group, spot) = (names.number(key), |distance| Some(Spot { list, distance }));
+                // Numbers are given in ascending order, from the one after that of groups that are not kept.
+                let at = usize::try_from(group.checked_sub(UNKEPT + 1)?).ok()?;
+                if let Some(before) = all.get_mut(at) {
+                    before.count += count;
+                    before.bytes += bytes;
+                    before.last = spot(*last);
+                } else {
+                    let (next, last) = (spot(*next), spot(*last));
+                    all.push(Group { group, count: *count, bytes: *bytes, next, last });
+                }
+            }
+        }
+        Some(show(grouping, &names, all, start.messages.spec().consumer_end, start))
     }
 
     /// The memory that they take, bytes: with the members of the rows, since there can be many rows.

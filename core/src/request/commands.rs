@@ -244,7 +244,7 @@ pub static STATS: CommandSpec = CommandSpec {
 /// QADMIN.INDEX
 pub static INDEX: CommandSpec = CommandSpec {
     name: "QADMIN.INDEX",
-    summary: "Creates, drops and shows indexes, which know since when the messages of a list wait.",
+    summary: "Creates, drops and shows indexes, which know since when the messages of a list wait, and values of fields.",
     complexity: "O(1) for CREATE and DROP; O(N) for INFO and LIST with N being the number of different arrival times.",
     since: "0.1.0",
     arity: -2,
@@ -257,6 +257,7 @@ pub static INDEX: CommandSpec = CommandSpec {
         Arg::new("action", ArgKind::OneOf(ACTIONS)),
         // A string and not a key: the tree may call a key only what a key spec finds.
         Arg::new("queue", ArgKind::String).optional(),
+        Arg::new("fields", ArgKind::Block(FIELDS)).token("FIELDS").optional(),
         AS,
         FORMAT,
     ],

@@ -1,9 +1,11 @@
-//! `QADMIN.INDEX <CREATE | DROP | INFO | LIST> [queue] [AS kind] [FORMAT RESP|JSON]`
+//! `QADMIN.INDEX <CREATE | DROP | INFO | LIST> [queue] [FIELDS n field ...] [AS kind]
+//! [FORMAT RESP|JSON]`
 
 use super::options::{Options, queue_name};
 use super::spec::{CommandSpec, syntax};
 use super::{Format, Request, commands};
 use crate::error::{Error, RequestError};
+use crate::index::INDEX_FIELDS_MAX;
 use crate::kind::MessageKind;
 
 /// What is to be done with an index.
@@ -15,6 +17,8 @@ pub enum IndexAction {
         queue: Vec<u8>,
         /// What its messages are; `None` for the setting `default-kind`.
         kind: Option<MessageKind>,
+        /// Names of the fields whose values are kept; none where only arrivals are followed.
+        fields: Vec<Vec<u8>>,
     },
     /// Follow it no longer.
     Drop {
@@ -62,10 +66,14 @@ impl Request for Index {
             })?;
             queue = queue_name(name)?;
         }
-        let (mut kind, mut format) = (None, Format::default());
+        let (mut kind, mut format, mut fields) = (None, Format::default(), Vec::new());
         while let Some(keyword) = options.keyword()? {
             match keyword {
                 "AS" => kind = Some(MessageKind::parse(options.args.value("AS")?)?),
+                "FIELDS" => {
+                    let want = options.count("FIELDS", 1, INDEX_FIELDS_MAX)?;
+                    fields = options.values("FIELDS", want)?.into_iter().map(<[u8]>::to_vec).collect();
+                }
                 "FORMAT" => format = Format::parse(&mut options.args)?,
                 other => return Err(options.unknown(other.as_bytes())),
             }
@@ -73,8 +81,11 @@ impl Request for Index {
         if kind.is_some() && action != "CREATE" {
             return Err(RequestError::Needs { keyword: "AS", other: "CREATE" }.into());
         }
+        if !fields.is_empty() && action != "CREATE" {
+            return Err(RequestError::Needs { keyword: "FIELDS", other: "CREATE" }.into());
+        }
         let action = match action {
-            "CREATE" => IndexAction::Create { queue, kind },
+            "CREATE" => IndexAction::Create { queue, kind, fields },
             "DROP" => IndexAction::Drop { queue },
             "INFO" => IndexAction::Info { queue },
             _ => IndexAction::List,

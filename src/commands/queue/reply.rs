@@ -8,6 +8,7 @@ use qadmin_core::reply::{MapBuilder, Reply};
 use qadmin_core::request::{CommandSpec, TargetOptions};
 use uuid::Uuid;
 
+use super::indexed::Indexed;
 use super::target::others_depth;
 use crate::library::Recognised;
 use crate::redis::Ctx;
@@ -37,6 +38,24 @@ impl CountMode {
     }
 }
 
+/// What a count was made from: the member `source`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::commands) enum CountedBy {
+    /// A job that reads the messages, now or before.
+    Scan,
+    /// The values that indexes keep.
+    Index,
+}
+
+impl CountedBy {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Scan => "scan",
+            Self::Index => "index",
+        }
+    }
+}
+
 /// What is known of a count when its reply is made. Unknown numbers are `None`.
 #[derive(Debug)]
 pub(in crate::commands) struct Count {
@@ -57,6 +76,8 @@ pub(in crate::commands) struct Count {
     pub(in crate::commands) job_id: Option<Uuid>,
     pub(in crate::commands) deduplicated: bool,
     pub(in crate::commands) error: Option<String>,
+    /// `None` without a count.
+    pub(in crate::commands) counted_by: Option<CountedBy>,
 }
 
 impl Count {
@@ -77,6 +98,7 @@ impl Count {
             job_id: None,
             deduplicated: false,
             error: None,
+            counted_by: None,
         }
     }
 
@@ -87,7 +109,7 @@ impl Count {
 
     /// A job counts.
     pub(super) fn running(job_id: Uuid) -> Self {
-        Self { job_id: Some(job_id), ..Self::unknown(CountMode::Job) }
+        Self { job_id: Some(job_id), counted_by: Some(CountedBy::Scan), ..Self::unknown(CountMode::Job) }
     }
 
     /// The count of a target without messages.
@@ -102,6 +124,7 @@ impl Count {
             drifted: zero,
             match_notices: [zero; 4],
             inexact: zero,
+            counted_by: Some(CountedBy::Scan),
             ..Self::unknown(CountMode::Synchronous)
         }
     }
@@ -120,6 +143,7 @@ impl Count {
             match_notices: Member::MATCH_NOTICES.map(get),
             inexact: get(Member::Inexact),
             notice: (!notice.is_empty()).then(|| String::from_utf8_lossy(notice).into_owned()),
+            counted_by: Some(CountedBy::Scan),
             ..Self::unknown(mode)
         }
     }
@@ -137,6 +161,7 @@ impl Count {
             inexact: int(count.match_notices.inexact),
             notice: count.notice.clone(),
             cached_at: Some(count.cached_ms),
+            counted_by: Some(CountedBy::Scan),
             ..Self::unknown(CountMode::Synchronous)
         }
     }
@@ -155,6 +180,8 @@ pub(in crate::commands) enum Source<'a> {
     Before { job: Option<&'a Ended>, found: Option<&'a FoundMatches> },
     /// The completed job that the client waited for.
     Waited(&'a Ended),
+    /// Indexes counted just now.
+    Indexes(&'a Indexed),
 }
 
 /// A command that is about to reply: what is known of it, whatever its count is.
@@ -215,6 +242,11 @@ impl Pending<'_> {
     /// The member `priority`.
     pub(in crate::commands) fn priority(&self) -> Option<String> {
         self.options.priority.map(Priority::word)
+    }
+
+    /// The member `source`.
+    pub(in crate::commands) fn counted_by(count: &Count) -> Option<&'static str> {
+        count.counted_by.map(CountedBy::word)
     }
 
     /// The member `container`.

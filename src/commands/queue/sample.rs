@@ -26,6 +26,12 @@ const HAVE_LEFT: &str = "the matches that were counted have left the queue since
 const NOT_KNOWN: &str =
     "the positions of the counted matches are no longer known, or not known for these fields";
 
+const CONTRADICTED: &str =
+    "a message is not what the index knew, so its count is not to be relied on; BUST reads the messages";
+/// Messages between two matches over which it is faster to step than to begin at the end of the list again: a step takes
+/// about 80 ns, and the way from an end half a nanosecond for each message.
+const STEPS_MAX: u64 = 256;
+
 /// A sample of the messages that run next.
 pub(in crate::commands) struct Sample {
     /// Rows of the sample.
@@ -151,6 +157,48 @@ impl<'a> Sampler<'a> {
         }
         let looks_like = first.and_then(|key| recognised(self.ctx, &recogniser, key));
         (reader.rows, distances, looks_like)
+    }
+
+    /// The rows of matches at these distances from the consumer end of each list, which the indexes of the lists tell. A
+    /// message that does not match is none that the index knows.
+    pub(in crate::commands) fn sample_at(&self, found: &[Vec<u64>]) -> Sample {
+        let looks_like = looks_like(self.ctx, self.target);
+        let mut reader = match self.reader() {
+            Ok(reader) => reader,
+            Err(error) => return Sample { rows: Err(error), looks_like },
+        };
+        let consumer_end = self.target.messages.spec().consumer_end;
+        for ((listed, _), distances) in self.target.lists.iter().zip(found) {
+            let name = RString::new(&listed.key);
+            let OpenedList::List(mut list) = List::open(self.ctx, &name, Mode::Read) else { continue };
+            let len = list.len();
+            let lent = reader.asks_arrivals.then(|| index::lend(self.target.db, &listed.key, len)).flatten();
+            let mut arrivals = lent.as_ref().and_then(Lent::cursor);
+            let mut before = 0;
+            for &distance in distances.iter().filter(|distance| **distance < len) {
+                if reader.is_full() || reader.time.is_over() {
+                    break;
+                }
+                if distance - before > STEPS_MAX && !list.reopen() {
+                    break;
+                }
+                before = distance;
+                let at = consumer_end.index(distance, len);
+                reader.place(arrivals.as_mut().and_then(|cursor| cursor.at(at)));
+                let rows = reader.rows.len();
+                list.read(at, |message| {
+                    reader.read(message, |bytes, members| {
+                        sample_row(shown_index(consumer_end, distance), listed.step, bytes, members)
+                    });
+                });
+                if reader.rows.len() == rows {
+                    index::doubt(self.target.db, &listed.key);
+                    let error = TargetError::NoSample { why: CONTRADICTED };
+                    return Sample { rows: Err(error.into()), looks_like };
+                }
+            }
+        }
+        Sample { rows: Ok(reader.rows), looks_like }
     }
 
     /// A reader without rows.

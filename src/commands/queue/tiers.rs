@@ -1,6 +1,6 @@
-//! How commands that count messages get their count, in this order: none, if none was requested; a cached count;
-//! 0, if the target has no messages; a live job that counts the same; a completed job that counted the same; a new
-//! job.
+//! How commands that count messages get their count, in this order: none, if none was requested; the indexes of
+//! the lists; a cached count; 0, if the target has no messages; a live job that counts the same; a completed job
+//! that counted the same; a new job.
 //!
 //! The client waits for a job whose target is short enough; otherwise the reply has the id of the job. Waiting for
 //! it never blocks the server.
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::super::Answer;
 use super::recognise::looks_like;
 use super::reply::{Count, CountMode, Pending, Source};
-use super::target;
+use super::{indexed, target};
 use crate::engine::Newcomer;
 use crate::entry;
 use crate::redis::acl::Access;
@@ -62,6 +62,9 @@ impl<C: CountCommand> Query<'_, C> {
         let Self { ctx, request, target, digest, .. } = *self;
         if request.skips_count() {
             return Ok(self.without_count(Count::unknown(CountMode::Skipped)));
+        }
+        if let Some(answer) = self.indexed_answer() {
+            return Ok(answer);
         }
         if let Some(answer) = self.cached_answer(state) {
             return Ok(answer);
@@ -111,6 +114,17 @@ impl<C: CountCommand> Query<'_, C> {
             && settings.inline_wait_ms() > 0
             && !self.ctx.flags().cannot_block()
             && state.waiters.has_room_for(CountWait::bytes_of(self.request, self.target))
+    }
+
+    /// The answer of the indexes, unless the command wants the messages to be read.
+    fn indexed_answer(&self) -> Option<Answer> {
+        let Self { ctx, request, target, digest, .. } = *self;
+        if !indexed::may_answer(request, target) {
+            return None;
+        }
+        let accepted = target::accepted(ctx.caller(), Uuid::new_v4(), target.clone(), digest);
+        let (count, indexed) = indexed::count(ctx, request, target, request.start(accepted).ok()?)?;
+        Some(self.reply(count, &Source::Indexes(&indexed)))
     }
 
     /// Answers from the cache, unless the command requests a new count.

@@ -1,6 +1,7 @@
 //! Indexes: since when the messages of a list wait, against an oracle that notes the time before and after each push.
 
 mod clears;
+mod fields;
 mod random;
 mod servers;
 

@@ -1,0 +1,94 @@
+//! Counts that are answered from the values that indexes keep, without reading the messages.
+
+use qadmin_core::index::{Answered, Ask};
+use qadmin_core::job::{Groups, Job, JobTarget, Start, Storage};
+use qadmin_core::match_notices::{inexact_notice, uncompared_notice};
+use qadmin_core::reply::int;
+use qadmin_core::request::CountRequest;
+
+use super::reply::{Count, CountMode, CountedBy};
+use crate::index;
+use crate::no_match;
+use crate::redis::Ctx;
+use crate::settings;
+
+/// Longest work on values that the filter has not met, in slices: the command pays for it, as for its sample.
+const WORK_SLICES: u64 = 4;
+/// What an index does not keep of each message.
+const NOT_COUNTED: &str = "in_chord, in_group, with_eta and redelivered are not counted where an index answers; BUST reads the \
+                           messages and counts them";
+
+/// What a reply shows beside the numbers.
+pub(in crate::commands) struct Indexed {
+    /// Of each list of the target, the distances of the first matches from the consumer end.
+    pub(in crate::commands) found: Vec<Vec<u64>>,
+    /// The groups, if any were asked for.
+    pub(in crate::commands) groups: Groups,
+}
+
+/// Whether all lists with messages have an index, so that it is worth asking them.
+pub(super) fn may_answer<C: CountRequest>(request: &C, target: &JobTarget) -> bool {
+    let mut lists = target.lists.iter().filter(|(_, len)| *len > 0);
+    matches!(target.storage, Storage::Lists)
+        && !request.busts()
+        && request.filter().arrival_field().is_none()
+        && target.depth() > 0
+        && lists.all(|(list, _)| index::has(target.db, &list.key))
+}
+
+/// The count by the indexes of all lists of the target. Nothing where one of them cannot answer.
+pub(super) fn count<C: CountRequest>(
+    ctx: Ctx<'_>,
+    request: &C,
+    target: &JobTarget,
+    start: Start,
+) -> Option<(Count, Indexed)> {
+    let rows = request.sample().map_or(0, |sample| sample.rows);
+    let steps = usize::try_from(settings::now().slice_us() * 1_000 * WORK_SLICES).unwrap_or(usize::MAX);
+    let ask = Ask {
+        filter: &start.filter,
+        grouping: start.grouping.as_ref(),
+        inexact: start.clear_options.inexact,
+        matches: rows,
+        steps,
+    };
+    let answer = |key: &[u8], len: u64| match len {
+        0 => Some(Answered::default()),
+        _ => index::answer(ctx, target.db, key, target.messages, &ask),
+    };
+    let all = target.lists.iter().map(|(list, len)| answer(&list.key, *len)).collect::<Option<Vec<_>>>()?;
+    let is_grouped = start.grouping.is_some();
+    let groups = if is_grouped {
+        Groups::of_lists(&start, all.iter().map(|answered| answered.groups.as_slice()))?
+    } else {
+        Groups::NONE
+    };
+    let sum = |of: &dyn Fn(&Answered) -> u64| all.iter().map(of).sum::<u64>();
+    // Groups include what matches by the sender's texts alone already.
+    let texts = u64::from(start.clear_options.inexact && !is_grouped);
+    let matched = sum(&|a| a.counted.matched + texts * a.counted.inexact);
+    let inexact = sum(&|a| a.counted.inexact);
+    let shown = |n: u64| Some(int(n));
+    let notices = [
+        uncompared_notice(sum(&|a| a.counted.uncompared)),
+        inexact_notice(inexact, start.clear_options.inexact).filter(|_| !is_grouped),
+        (!is_grouped && matched > 0).then(|| NOT_COUNTED.to_owned()),
+    ];
+    // A sentence for people, which a job that has found nothing is asked for.
+    let why = (matched == 0 && inexact == 0).then(|| no_match::explain(ctx, &Job::new(start))).flatten();
+    let notices: Vec<String> = std::iter::once(why).chain(notices).flatten().collect();
+    let count = Count {
+        processed: shown(sum(&|a| a.counted.examined)),
+        matched: shown(matched),
+        matched_bytes: shown(sum(&|a| a.counted.matched_bytes + texts * a.counted.inexact_bytes)),
+        undecodable: shown(sum(&|a| a.counted.undecodable)),
+        unreadable: shown(sum(&|a| a.counted.unreadable)),
+        drifted: Some(0),
+        inexact: shown(inexact),
+        notice: (!notices.is_empty()).then(|| notices.join("; ")),
+        counted_by: Some(CountedBy::Index),
+        ..Count::unknown(CountMode::Synchronous)
+    };
+    let found = all.into_iter().map(|answered| answered.found).collect();
+    Some((count, Indexed { found, groups }))
+}
