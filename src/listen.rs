@@ -9,21 +9,23 @@ use crate::entry;
 use crate::follow::{KeyChange, KeyEvent};
 use crate::index;
 use crate::record;
+use crate::redis::Ctx;
 use crate::redis::events::{self, ServerEvent};
 use crate::redis::guard::guard;
-use crate::redis::{Ctx, keyspace};
+use crate::redis::keyspace::EventKey;
 use crate::state::{self, State};
 
 /// The keyspace callback. The server calls it synchronously after each command, also inside transactions and
 /// scripts, on replicas, and while it loads an append-only file.
-pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
+pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) {
+    let key = name.bytes();
     if state::is_own(ctx, key, event) {
         return;
     }
-    if guard("an event of an index", || index::on_key_event(ctx, event, key)).is_none() {
+    if guard("an event of an index", || index::on_key_event(ctx, event, name)).is_none() {
         index::lose_track();
     }
-    let Some(what) = classify(ctx, event, key) else { return };
+    let Some(what) = classify(ctx, event, name) else { return };
     // Records are followed from the first one on: a server that loads them now may become the primary, which must
     // then report what became of their jobs.
     if what == KeyChange::RecordSeen {
@@ -37,7 +39,10 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
     entry::follow_or_put_aside(KeyEvent { db: ctx.db(), key: key.to_vec(), what });
 }
 
-fn classify(ctx: Ctx<'_>, event: &[u8], key: &[u8]) -> Option<KeyChange> {
+fn classify(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) -> Option<KeyChange> {
+    let key = name.bytes();
+    // If the key is not a list any more, the next slice finds that, or a `del` event reports it.
+    let list_len = |what: fn(u64) -> KeyChange| name.list_len(ctx).map(what);
     let is_record = key.starts_with(record::PREFIX);
     if !is_record && !is_known(key) {
         return None;
@@ -55,28 +60,23 @@ fn classify(ctx: Ctx<'_>, event: &[u8], key: &[u8]) -> Option<KeyChange> {
         // workers acknowledge or take.
         b"hdel" | b"zrem" if !is_record && !ctx.flags().primary() => Some(KeyChange::UnackedRemoved),
         _ if !watched(ctx.db(), key) => None,
-        b"lpush" => list_len(ctx, key, |len| KeyChange::Pushed(End::Head, len)),
-        b"rpush" => list_len(ctx, key, |len| KeyChange::Pushed(End::Tail, len)),
-        b"lpop" => list_len(ctx, key, |len| KeyChange::Popped(End::Head, len)),
-        b"rpop" => list_len(ctx, key, |len| KeyChange::Popped(End::Tail, len)),
+        b"lpush" => list_len(|len| KeyChange::Pushed(End::Head, len)),
+        b"rpush" => list_len(|len| KeyChange::Pushed(End::Tail, len)),
+        b"lpop" => list_len(|len| KeyChange::Popped(End::Head, len)),
+        b"rpop" => list_len(|len| KeyChange::Popped(End::Tail, len)),
         // These events replace whatever the key held, and no `del` precedes them (Redis 7.0 to 8.0, Valkey 8.1 and
         // 9.1).
         b"restore" | b"copy_to" | b"sortstore" | b"zunionstore" | b"zinterstore" | b"zdiffstore"
         | b"zrangestore" | b"geosearchstore" | b"georadiusstore" => Some(KeyChange::Gone),
-        b"lrem" => list_len(ctx, key, KeyChange::Removed),
-        b"lset" => list_len(ctx, key, KeyChange::Set),
-        b"ltrim" => list_len(ctx, key, KeyChange::Trimmed),
+        b"lrem" => list_len(KeyChange::Removed),
+        b"lset" => list_len(KeyChange::Set),
+        b"ltrim" => list_len(KeyChange::Trimmed),
         b"expire" | b"persist" | b"hexpire" | b"hdel" | b"hincrby" | b"new" => None,
         // ZADD, ZREM and every other command that changes entries of a sorted set.
         _ if event.starts_with(b"z") || is_index(ctx.db(), key) => Some(KeyChange::IndexChanged),
         // LINSERT, and commands that are newer than this module.
-        _ => list_len(ctx, key, KeyChange::Edited),
+        _ => list_len(KeyChange::Edited),
     }
-}
-
-fn list_len(ctx: Ctx<'_>, key: &[u8], what: impl FnOnce(u64) -> KeyChange) -> Option<KeyChange> {
-    // If the key is not a list any more, the next slice finds that, or a `del` event reports it.
-    keyspace::list_len(ctx, key).map(what)
 }
 
 /// Most servers never run a job on most of their keys. For these keys an event costs no more than this test.

@@ -8,7 +8,7 @@ use qadmin_core::request::{Index, IndexAction, commands};
 use super::Answer;
 use super::queue::target::depth;
 use crate::index;
-use crate::redis::{Ctx, RString, keyspace};
+use crate::redis::{Ctx, RString, list};
 use crate::rights::may_read;
 use crate::settings;
 
@@ -37,7 +37,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Index) -> Result<Answer, Error> {
 
 fn show(ctx: Ctx<'_>, queue: &[u8]) -> Result<Reply, Error> {
     // A key that holds something else by now is no list, and has no messages.
-    let len = keyspace::list_len(ctx, queue).unwrap_or(0);
+    let len = list::len_of(ctx, queue).unwrap_or(0);
     index::show(ctx.db(), queue, len).ok_or_else(|| IndexError::Missing { list: queue.to_vec() }.into())
 }
 
@@ -48,7 +48,7 @@ fn list(ctx: Ctx<'_>) -> Reply {
         if !may_read(&caller, &commands::INDEX, [queue.as_slice()]) {
             return None;
         }
-        let len = if ctx.select(db) { keyspace::list_len(ctx, &queue).unwrap_or(0) } else { 0 };
+        let len = if ctx.select(db) { list::len_of(ctx, &queue).unwrap_or(0) } else { 0 };
         index::show(db, &queue, len)
     });
     let rows = rows.collect();

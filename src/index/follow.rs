@@ -8,19 +8,20 @@ use qadmin_core::scan::Event;
 
 use super::time::clock_ms;
 use super::{ANY, lose_track, tell, wake, with};
+use crate::redis::Ctx;
 use crate::redis::events::ServerEvent;
-use crate::redis::{Ctx, keyspace};
+use crate::redis::keyspace::EventKey;
 
 const FLUSHED: &str = "the database was flushed while the dataset was loaded";
 const SWAPPED: &str = "the database was swapped with another one";
 const LOADED: &str = "the dataset was loaded";
 
 /// Follows a keyspace event.
-pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
+pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) {
     if !ANY.load(Ordering::Relaxed) {
         return;
     }
-    let db = ctx.db();
+    let (db, key) = (ctx.db(), name.bytes());
     let follows = with(|indexes| {
         if indexes.find(db, key).is_none() {
             return false;
@@ -36,7 +37,7 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], key: &[u8]) {
         Some(false) => return,
         None => return lose_track(),
     }
-    let len = || keyspace::list_len(ctx, key);
+    let len = || name.list_len(ctx);
     let with_len = |event: &dyn Fn(u64) -> Event<'static>| match len() {
         Some(len) => tell(db, key, |entry, now| entry.follow(event(len), now)),
         // It is no list any more.

@@ -36,7 +36,7 @@ use all::{Entry, Indexes};
 use time::clock_ms;
 
 use crate::redis::main_cell::MainCell;
-use crate::redis::{Ctx, event_loop, events, keyspace, log};
+use crate::redis::{Ctx, event_loop, events, keyspace, list, log};
 
 const MISSED: &str = "something happened to the list that was not followed";
 
@@ -326,7 +326,7 @@ pub(crate) fn look(ctx: Ctx<'_>) {
     });
     for (db, key) in waiting.unwrap_or_default() {
         // There may be fewer databases than a setting thought.
-        let len = if ctx.select(db) { keyspace::list_len(ctx, &key).unwrap_or(0) } else { 0 };
+        let len = if ctx.select(db) { list::len_of(ctx, &key).unwrap_or(0) } else { 0 };
         tell(db, &key, |entry, now| entry.observe(len, now));
     }
 }

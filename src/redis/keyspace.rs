@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use super::api::{api, raw};
 use super::ctx::Ctx;
 use super::guard::guard;
-use super::list::{List, Mode, OpenedList};
+use super::list;
 use super::server;
 use super::string::{RString, bytes_of};
 
 /// What the module does with a notification.
 pub(crate) struct Callbacks {
     /// Context, event, key.
-    pub(crate) event: fn(Ctx<'_>, &[u8], &[u8]),
+    pub(crate) event: fn(Ctx<'_>, &[u8], EventKey<'_>),
     /// An event could not be followed. It must not panic.
     pub(crate) missed: fn(),
 }
@@ -92,13 +92,23 @@ fn notify(ctx: Ctx<'_>, class: c_int, event: &CStr, key: &RString) {
     unsafe { api!(RedisModule_NotifyKeyspaceEvent(ctx.raw(), class, event.as_ptr(), key.raw())) };
 }
 
-/// Returns the length of the list under a key, for use inside a notification; `None` if it is not a list (any
-/// more).
-pub(crate) fn list_len(ctx: Ctx<'_>, key: &[u8]) -> Option<u64> {
-    let name = RString::new(key);
-    match List::open(ctx, &name, Mode::Read) {
-        OpenedList::List(list) => Some(qadmin_core::scan::Queue::len(&list)),
-        OpenedList::Missing | OpenedList::Other => None,
+/// The key of an event. It is the server's own string: an event of a list that is followed copies no name.
+#[derive(Clone, Copy)]
+pub(crate) struct EventKey<'c> {
+    raw: *mut raw::RedisModuleString,
+    bytes: &'c [u8],
+}
+
+impl<'c> EventKey<'c> {
+    /// Its bytes.
+    pub(crate) fn bytes(self) -> &'c [u8] {
+        self.bytes
+    }
+
+    /// Returns the length of the list under the key, or `None` if the key is not a list (any more).
+    pub(crate) fn list_len(self, ctx: Ctx<'_>) -> Option<u64> {
+        // SAFETY: S2; the name lives for the callback.
+        unsafe { list::len_under(ctx, self.raw) }
     }
 }
 
@@ -110,7 +120,9 @@ extern "C" fn on_event(
 ) -> c_int {
     let Some(callbacks) = CALLBACKS.get() else { return 0 };
     // SAFETY: S2: event and key are live for this callback.
-    let (ctx, event, key) = unsafe { (Ctx::new(ctx), CStr::from_ptr(event).to_bytes(), bytes_of(key)) };
+    let (ctx, event, key) = unsafe {
+        (Ctx::new(ctx), CStr::from_ptr(event).to_bytes(), EventKey { raw: key, bytes: bytes_of(key) })
+    };
     let followed = guard("a keyspace notification", || (callbacks.event)(ctx, event, key));
     if followed.is_none() {
         (callbacks.missed)();

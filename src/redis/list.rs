@@ -261,3 +261,29 @@ pub(crate) fn put<'m>(
     unsafe { api!(RedisModule_SignalModifiedKey(ctx.raw(), name.raw())) };
     Some(len)
 }
+
+/// Returns the length of the list under a key, or `None` if the key is missing or not a list. It does not change the
+/// key's idle time.
+pub(crate) fn len_of(ctx: Ctx<'_>, key: &[u8]) -> Option<u64> {
+    let name = RString::new(key);
+    // SAFETY: the name lives until the end of this function (S4).
+    unsafe { len_under(ctx, name.raw()) }
+}
+
+/// [`len_of`] for a name that is a string of the server already.
+///
+/// # Safety
+/// `name` is a live string.
+pub(super) unsafe fn len_under(ctx: Ctx<'_>, name: *mut raw::RedisModuleString) -> Option<u64> {
+    let flags = raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOTOUCH;
+    // SAFETY: context and name are live (S2). A null answer (missing key) is accepted by KeyType, and not closed.
+    unsafe {
+        let key = api!(RedisModule_OpenKey(ctx.raw(), name, flags.cast_signed()));
+        let is_list = isize::try_from(api!(RedisModule_KeyType(key))) == Ok(raw::REDISMODULE_KEYTYPE_LIST);
+        let len = is_list.then(|| api!(RedisModule_ValueLength(key)) as u64);
+        if !key.is_null() {
+            api!(RedisModule_CloseKey(key));
+        }
+        len
+    }
+}
