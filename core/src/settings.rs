@@ -220,8 +220,8 @@ pub const TEXTS: [TextSpec; 3] = [
         name: "index",
         default: b"",
         shown: "",
-        range: "at most 64 words `[db/]queue[@kind]`",
-        doc: "The lists that have an index, separated by blanks. QADMIN.INDEX CREATE and DROP change it, too.",
+        range: "at most 64 words `[db/]queue[@kind][:field,...]`",
+        doc: "The lists that have an index, and the fields whose values it keeps, separated by blanks. QADMIN.INDEX CREATE and DROP change it, too.",
     },
 ];
 

@@ -118,7 +118,7 @@ fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
     if state.walk(ctx) {
         return Turn::Worked(duty());
     }
-    if index::turn(ctx, !state.registry.live().is_empty()) {
+    if index::turn(ctx, settings::now().slice_us() * 1_000, !state.registry.live().is_empty()) {
         return Turn::Worked(duty());
     }
     for _ in 0..state.registry.live().len() {

@@ -16,7 +16,6 @@ use crate::redis::clock::now_ns;
 use crate::redis::guard::guard;
 use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::{Ctx, RString, event_loop};
-use crate::settings;
 
 /// Fewer unread messages than this wait a moment.
 const SOON_MESSAGES: u64 = 256;
@@ -66,23 +65,23 @@ pub(crate) fn not_before(until_ns: u64) -> u64 {
     }
 }
 
-/// Does a slice of reading, if it is the turn of an index: every other turn is that of jobs, while there are any. Returns
+/// Does a slice of reading of this many nanoseconds, if it is the turn of an index: every other turn is that of jobs, while there are any. Returns
 /// whether it did.
-pub(crate) fn turn(ctx: Ctx<'_>, has_jobs: bool) -> bool {
+pub(crate) fn turn(ctx: Ctx<'_>, slice_ns: u64, has_jobs: bool) -> bool {
     let had_turn = HAD_TURN.swap(false, Ordering::Relaxed);
     if !is_due() || ctx.flags().loading() || (had_turn && has_jobs) {
         return false;
     }
     DUE_NS.store(0, Ordering::Relaxed);
     HAD_TURN.store(true, Ordering::Relaxed);
-    if guard("a slice of an index", || slice(ctx)).is_none() {
+    if guard("a slice of an index", || slice(ctx, slice_ns)).is_none() {
         lose_track();
     }
     true
 }
 
 /// Reads messages of the next index that has unread ones.
-fn slice(ctx: Ctx<'_>) {
+fn slice(ctx: Ctx<'_>, slice_ns: u64) {
     let next = with(|indexes| {
         let has_work = |entry: &Entry| entry.fields.as_ref().is_some_and(|fields| fields.has_work());
         let all = indexes.all.len();
@@ -94,7 +93,7 @@ fn slice(ctx: Ctx<'_>) {
     let Some((db, key)) = next.flatten() else { return };
     // There may be fewer databases than a setting thought.
     if ctx.select(db) {
-        catch_up(ctx, db, &key);
+        catch_up(ctx, db, &key, slice_ns);
     } else {
         with(|indexes| {
             if let Some(fields) = indexes.find(db, &key).and_then(|entry| entry.fields.as_mut()) {
@@ -106,9 +105,9 @@ fn slice(ctx: Ctx<'_>) {
 }
 
 /// Reads unread messages of a list for one slice. Returns whether all are read, and the list is the one that is known.
-fn catch_up(ctx: Ctx<'_>, db: i32, key: &[u8]) -> Option<CaughtUp> {
+fn catch_up(ctx: Ctx<'_>, db: i32, key: &[u8], slice_ns: u64) -> Option<CaughtUp> {
     let name = RString::new(key);
-    let over_ns = now_ns() + settings::now().slice_us() * 1_000;
+    let over_ns = now_ns() + slice_ns;
     // Opening may delete a key whose time is over, which is an event: no index is held meanwhile.
     let mut opened = List::open(ctx, &name, Mode::Read);
     with(|indexes| {
@@ -137,14 +136,15 @@ fn catch_up(ctx: Ctx<'_>, db: i32, key: &[u8]) -> Option<CaughtUp> {
     .flatten()
 }
 
-/// Answers a count from the index of a list in the selected database, whose messages are of this kind. Nothing where it has no index that keeps
-/// the values, where one slice is not enough to read what is unread, or where the index cannot decide.
+/// Answers a count from the index of a list in the selected database, whose messages are of this kind. Nothing where it has no
+/// index that keeps values, where a slice of this many nanoseconds is not enough to read what is unread, or where the index cannot decide.
 pub(crate) fn answer(
     ctx: Ctx<'_>,
     db: i32,
     key: &[u8],
     kind: MessageKind,
     ask: &Ask<'_>,
+    slice_ns: u64,
 ) -> Option<Answered> {
     if !ANY.load(Ordering::Relaxed) {
         return None;
@@ -153,7 +153,7 @@ pub(crate) fn answer(
     if !with(|indexes| indexes.find(db, key).is_some_and(|entry| keeps_values(entry)))? {
         return None;
     }
-    let caught_up = catch_up(ctx, db, key);
+    let caught_up = catch_up(ctx, db, key, slice_ns);
     with(|indexes| {
         let entry = indexes.find(db, key)?;
         plan(entry);

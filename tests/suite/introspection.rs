@@ -128,7 +128,7 @@ fn command_docs_has_every_command_with_its_arguments() {
         ("queues", "glob format"),
         ("stats", "queue filter groupby top bust inexact priority index kind format"),
         ("undo", "job-id queue confirm front dryrun id actor reason format"),
-        ("index", "action queue kind format"),
+        ("index", "action queue fields kind format"),
         ("help", ""),
     ] {
         let reply = run(&mut conn, &format!("COMMAND DOCS qadmin.{name}")).expect("COMMAND DOCS");

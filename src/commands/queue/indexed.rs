@@ -6,7 +6,7 @@ use qadmin_core::match_notices::{inexact_notice, uncompared_notice};
 use qadmin_core::reply::int;
 use qadmin_core::request::CountRequest;
 
-use super::reply::{Count, CountMode, CountedBy};
+use super::reply::{Count, CountMode, CountedBy, Indexed};
 use crate::index;
 use crate::no_match;
 use crate::redis::Ctx;
@@ -17,14 +17,6 @@ const WORK_SLICES: u64 = 4;
 /// What an index does not keep of each message.
 const NOT_COUNTED: &str = "in_chord, in_group, with_eta and redelivered are not counted where an index answers; BUST reads the \
                            messages and counts them";
-
-/// What a reply shows beside the numbers.
-pub(in crate::commands) struct Indexed {
-    /// Of each list of the target, the distances of the first matches from the consumer end.
-    pub(in crate::commands) found: Vec<Vec<u64>>,
-    /// The groups, if any were asked for.
-    pub(in crate::commands) groups: Groups,
-}
 
 /// Whether all lists with messages have an index, so that it is worth asking them.
 pub(super) fn may_answer<C: CountRequest>(request: &C, target: &JobTarget) -> bool {
@@ -44,7 +36,8 @@ pub(super) fn count<C: CountRequest>(
     start: Start,
 ) -> Option<(Count, Indexed)> {
     let rows = request.sample().map_or(0, |sample| sample.rows);
-    let steps = usize::try_from(settings::now().slice_us() * 1_000 * WORK_SLICES).unwrap_or(usize::MAX);
+    let slice_ns = settings::now().slice_us() * 1_000;
+    let steps = usize::try_from(slice_ns * WORK_SLICES).unwrap_or(usize::MAX);
     let ask = Ask {
         filter: &start.filter,
         grouping: start.grouping.as_ref(),
@@ -54,7 +47,7 @@ pub(super) fn count<C: CountRequest>(
     };
     let answer = |key: &[u8], len: u64| match len {
         0 => Some(Answered::default()),
-        _ => index::answer(ctx, target.db, key, target.messages, &ask),
+        _ => index::answer(ctx, target.db, key, target.messages, &ask, slice_ns),
     };
     let all = target.lists.iter().map(|(list, len)| answer(&list.key, *len)).collect::<Option<Vec<_>>>()?;
     let is_grouped = start.grouping.is_some();

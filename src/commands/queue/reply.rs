@@ -2,13 +2,12 @@
 
 use qadmin_core::container::Container;
 use qadmin_core::filter::Filter;
-use qadmin_core::job::{Cached, Ended, FoundMatches, JobTarget, Member, Record};
+use qadmin_core::job::{Cached, Ended, FoundMatches, Groups, JobTarget, Member, Record};
 use qadmin_core::priorities::Priority;
 use qadmin_core::reply::{MapBuilder, Reply};
 use qadmin_core::request::{CommandSpec, TargetOptions};
 use uuid::Uuid;
 
-use super::indexed::Indexed;
 use super::target::others_depth;
 use crate::library::Recognised;
 use crate::redis::Ctx;
@@ -165,6 +164,14 @@ impl Count {
             ..Self::unknown(CountMode::Synchronous)
         }
     }
+}
+
+/// What indexes tell beside the numbers of a count.
+pub(in crate::commands) struct Indexed {
+    /// Of each list of the target, the distances of the first matches from the consumer end.
+    pub(in crate::commands) found: Vec<Vec<u64>>,
+    /// The groups, if any were asked for.
+    pub(in crate::commands) groups: Groups,
 }
 
 /// What a reply can show besides the numbers of a count, such as rows or groups, and where it finds that.

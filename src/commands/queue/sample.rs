@@ -30,7 +30,7 @@ const CONTRADICTED: &str =
     "a message is not what the index knew, so its count is not to be relied on; BUST reads the messages";
 /// Messages between two matches over which it is faster to step than to begin at the end of the list again: a step takes
 /// about 80 ns, and the way from an end half a nanosecond for each message.
-const STEPS_MAX: u64 = 256;
+const STEPPED_OVER: u64 = 256;
 
 /// A sample of the messages that run next.
 pub(in crate::commands) struct Sample {
@@ -179,7 +179,7 @@ impl<'a> Sampler<'a> {
                 if reader.is_full() || reader.time.is_over() {
                     break;
                 }
-                if distance - before > STEPS_MAX && !list.reopen() {
+                if distance - before > STEPPED_OVER && !list.reopen() {
                     break;
                 }
                 before = distance;

@@ -74,8 +74,11 @@ pub(super) fn push(conn: &mut Connection, queue: &str, messages: &[String]) {
 fn counts_and_groups_come_from_the_index_and_are_those_of_a_scan() {
     let server = Server::start();
     let mut conn = server.conn();
-    let mut messages: Vec<String> =
-        (0..40).map(|n| message(n, ["a.b", "c.d", "e.f"][n as usize % 3], &(n % 7).to_string())).collect();
+    let mut messages: Vec<String> = (0..40)
+        .map(|n| {
+            message(n, ["a.b", "c.d", "e.f"][usize::try_from(n % 3).expect("small")], &(n % 7).to_string())
+        })
+        .collect();
     messages.push("no message".into());
     push(&mut conn, "q", &messages);
     let created = ask(&mut conn, "QADMIN.INDEX CREATE q FIELDS 2 task kwargs.x");

@@ -107,8 +107,8 @@ fn help() {
             Lists the queues of the database, the deepest first.
         QADMIN.STATS queue [filter] GROUPBY n field [field ...] [TOP n] [BUST] [INEXACT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | IDS>] [FORMAT <RESP | JSON>]
             Counts the messages of a queue by the values of their fields.
-        QADMIN.INDEX <CREATE | DROP | INFO | LIST> [queue] [AS <CELERY | SIDEKIQ | RESQUE | IDS>] [FORMAT <RESP | JSON>]
-            Creates, drops and shows indexes, which know since when the messages of a list wait.
+        QADMIN.INDEX <CREATE | DROP | INFO | LIST> [queue] [FIELDS n field [field ...]] [AS <CELERY | SIDEKIQ | RESQUE | IDS>] [FORMAT <RESP | JSON>]
+            Creates, drops and shows indexes, which know since when the messages of a list wait, and values of fields.
         QADMIN.HELP
             Shows this text.
         filter, at least one of:

@@ -60,6 +60,7 @@ fn preview_that_counts_while_the_client_waits() {
         priority: null
         queue_of_list: null
         container: "list"
+        source: "scan"
     "#);
 }
 
@@ -101,6 +102,7 @@ fn preview_from_the_cache() {
         priority: null
         queue_of_list: null
         container: "list"
+        source: "scan"
     "#);
 }
 
@@ -141,6 +143,7 @@ fn preview_that_starts_a_job() {
         priority: null
         queue_of_list: null
         container: "list"
+        source: "scan"
     "#);
     insta::assert_snapshot!(three(&server, &line), @r#"
         mode: "job"
@@ -171,6 +174,7 @@ fn preview_that_starts_a_job() {
         priority: null
         queue_of_list: null
         container: "list"
+        source: "scan"
     "#);
 }
 
@@ -210,6 +214,7 @@ fn preview_without_a_count() {
         priority: null
         queue_of_list: null
         container: "list"
+        source: null
     "#);
 }
 
@@ -251,5 +256,6 @@ fn preview_whose_count_failed() {
         priority: null
         queue_of_list: null
         container: "list"
+        source: null
     "#);
 }

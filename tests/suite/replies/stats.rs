@@ -45,6 +45,7 @@ fn stats_that_are_counted_while_the_client_waits() {
         inexact: 0
         priority: null
         container: "list"
+        source: "scan"
     "#);
 }
 
