@@ -121,10 +121,10 @@ impl Entry {
         }
     }
 
+    /// Both parts or, while a slice borrows one, none: they come back together.
     fn suspend(&mut self, reason: &'static str) {
-        if let Some(clock) = &mut self.clock {
-            clock.suspend(reason);
-        }
+        let Some(clock) = &mut self.clock else { return };
+        clock.suspend(reason);
         if let Some(fields) = &mut self.fields {
             fields.suspend(reason);
         }

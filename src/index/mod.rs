@@ -77,6 +77,7 @@ pub(crate) fn lose_track() {
 /// Gives everything back: the module goes.
 pub(crate) fn free() {
     with(|indexes| indexes.all = Vec::new());
+    read::stop();
     ANY.store(false, Ordering::Relaxed);
     IS_LOADED.store(false, Ordering::Relaxed);
 }

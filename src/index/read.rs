@@ -46,6 +46,11 @@ pub(super) fn plan(entry: &Entry) {
     }
 }
 
+/// Nothing is to be read any more.
+pub(super) fn stop() {
+    DUE_NS.store(0, Ordering::Relaxed);
+}
+
 /// Whether messages wait to be read, now or in a moment.
 pub(crate) fn is_waiting() -> bool {
     DUE_NS.load(Ordering::Relaxed) != 0

@@ -50,6 +50,8 @@ pub(crate) fn open() -> bool {
         )) == 0
     };
     TIMER_FD.store(fd, Ordering::Relaxed);
+    // A library that was unloaded may still be there, as it was.
+    ARMED_NS.store(0, Ordering::Relaxed);
     added
 }
 

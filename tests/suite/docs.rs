@@ -264,15 +264,16 @@ fn answer(conn: &mut Connection, command: &str) -> String {
     out
 }
 
-/// The words of a command; double quotes hold one together.
+/// The words of a command; quotes of either sort hold one together, as in redis-cli.
 fn words(command: &str) -> Vec<String> {
     let mut words = vec![String::new()];
-    let mut quoted = false;
+    let mut quote = None;
     for c in command.chars() {
         match c {
-            '"' => quoted = !quoted,
-            ' ' if !quoted => words.push(String::new()),
-            _ => words.last_mut().expect("there is always a last word").push(c),
+            '"' | '\'' if quote.is_none() => quote = Some(c),
+            _ if quote == Some(c) => quote = None,
+            ' ' if quote.is_none() => words.push(String::new()),
+            c => words.last_mut().expect("a word").push(c),
         }
     }
     words
