@@ -46,6 +46,8 @@ enum Op {
     /// Nobody reports these.
     SilentPop(End, usize),
     SilentPush(End, usize),
+    /// One message leaves at this end and another one comes at the other: the length is the same.
+    SilentShift(End),
     /// Reads at most this number of messages.
     Read(usize),
     Ask,
@@ -71,6 +73,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Suspend),
         2 => (end(), 1..3_usize).prop_map(|(end, n)| Op::SilentPop(end, n)),
         2 => (end(), 1..3_usize).prop_map(|(end, n)| Op::SilentPush(end, n)),
+        4 => end().prop_map(Op::SilentShift),
         6 => (1..12_usize).prop_map(Op::Read),
         6 => Just(Op::Ask),
     ]
@@ -177,6 +180,10 @@ impl World {
             }
             Op::SilentPop(end, n) => drop(self.pop(end, n)),
             Op::SilentPush(end, n) => self.push(end, n),
+            Op::SilentShift(end) if before > 0 => {
+                self.pop(end, 1);
+                self.push(end.other(), 1);
+            }
             Op::Read(most) => {
                 let mut left = most;
                 self.fields.catch_up(&mut self.list, |_| {
