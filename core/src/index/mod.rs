@@ -21,9 +21,6 @@ mod list_fields_test;
 #[cfg(test)]
 mod model_test;
 mod per_id;
-pub mod repair;
-#[cfg(test)]
-mod repair_test;
 mod shown;
 pub mod verdicts;
 mod wait;
