@@ -1,23 +1,23 @@
 //! Base64 as Python's `b64decode` reads it without validation.
 //!
-//! kombu decodes bodies with it (`Base64.decode` in kombu/transport/virtual/base.py, 5.7.0), and a worker runs
-//! whatever the result is. Its rules are those of `binascii.a2b_base64` in non-strict mode (Modules/binascii.c,
-//! CPython 3.11):
+//! kombu decodes bodies with it (`Base64.decode` in kombu/transport/virtual/base.py, 5.7.0), and a worker
+//! runs whatever the result is. Its rules are those of `binascii.a2b_base64` in non-strict mode
+//! (Modules/binascii.c, CPython 3.11):
 //!
-//! - characters outside the alphabet (line breaks, `-`, `_`, anything that is not ASCII) are skipped;
-//! - padding ends the data if it completes a group of four: two `=` after two characters, one after three. What
-//!   follows is ignored. The `=` need not be side by side: only a character of the alphabet between them makes the
-//!   count begin again. Padding anywhere else is skipped;
-//! - bits that no byte uses are ignored;
-//! - data that ends in the middle of a group is an error.
+//! - Characters outside the alphabet (line breaks, `-`, `_`, anything that is not ASCII) are skipped.
+//! - Padding ends the data if it completes a group of four: two `=` after two characters, one after three.
+//!   Everything after that is ignored. The `=` need not be adjacent: only a character of the alphabet between
+//!   them makes the count start again. Padding anywhere else is skipped.
+//! - Bits that no byte uses are ignored.
+//! - Data that ends in the middle of a group is an error.
 
 use crate::json::{Shape, decode, inner};
 
 const PAD: u8 = b'=';
-/// In [`VALUES`]: not in the alphabet.
+/// The entry in [`VALUES`] of a character that is not in the alphabet.
 const NONE: u8 = 64;
 
-/// The six bits of a character.
+/// The six bits that each character stands for.
 const VALUES: [u8; 256] = {
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut values = [NONE; 256];
@@ -31,22 +31,24 @@ const VALUES: [u8; 256] = {
     values
 };
 
-/// Replaces `body` by the decoded raw JSON string. Returns false if Python refuses it, or if it is not a string;
-/// then the content of `body` has no meaning.
+/// Replaces `body` by the decoded raw JSON string. Returns false if Python refuses the string or the value is
+/// not a string; the content of `body` then has no meaning.
 pub(super) fn decode_skipping(raw: &[u8], body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
     body.clear();
     if Shape::of(raw) != Shape::Text {
         return false;
     }
     let text = inner(raw);
-    // Without an escape the bytes are the characters. kombu replaces what is not UTF-8 by a character that is skipped.
+    // Without an escape the bytes are the characters. kombu replaces bytes that are not UTF-8 by a character
+    // that is skipped.
     let text = if memchr::memchr(b'\\', text).is_none() { Some(text) } else { decode(text, scratch) };
     text.is_some_and(|text| python(text, body))
 }
 
-/// `binascii.a2b_base64` of the text; see the module.
+/// Decodes the text like `binascii.a2b_base64`; see the module's documentation.
 fn python(text: &[u8], out: &mut Vec<u8>) -> bool {
-    // Characters of the group of four that has begun, padding that followed them, and the bits left of the last one.
+    // The number of characters in the group of four that has begun, the padding after them, and the unused
+    // bits of the last one.
     let (mut in_group, mut pads, mut left) = (0_u8, 0_u8, 0_u8);
     out.reserve(text.len() / 4 * 3 + 3);
     for &byte in text {

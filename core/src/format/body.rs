@@ -5,11 +5,11 @@ use std::io::Read as _;
 
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
-/// Longest body after decompression, bytes; a longer one is not readable. Decoding this much takes about two
-/// milliseconds.
+/// The longest body after decompression, in bytes; a longer one is unreadable. Decoding this much takes about
+/// two milliseconds.
 pub(super) const DECODED_MAX: usize = 512 * 1024;
 
-/// How a body is compressed.
+/// The compression of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compression {
     /// A zlib stream; kombu calls it `application/x-gzip`.
@@ -29,8 +29,8 @@ impl Compression {
         }
     }
 
-    /// Decompresses `body` in place. Returns false if it is damaged or too long; then `body` holds what was
-    /// decoded before the error.
+    /// Decompresses `body` in place. Returns false if the data is damaged or too long; `body` then contains
+    /// the bytes that were decoded before the error.
     pub(super) fn undo(self, body: &mut Vec<u8>) -> bool {
         let (decoded, whole) = match self {
             Self::Zlib => match miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(body, DECODED_MAX) {
@@ -47,7 +47,7 @@ impl Compression {
 fn unzstd(body: &[u8]) -> (Vec<u8>, bool) {
     let mut decoded = Vec::new();
     let mut decoder = FrameDecoder::new();
-    // The memory for the window is allocated as the frame claims it.
+    // The decoder allocates a window of the size that the frame claims.
     decoder.set_max_window_size(DECODED_MAX as u64);
     let Ok(stream) = StreamingDecoder::new_with_decoder(body, decoder) else { return (decoded, false) };
     let whole = stream.take(DECODED_MAX as u64 + 1).read_to_end(&mut decoded).is_ok();
@@ -86,7 +86,7 @@ mod tests {
                 assert!(!kind.undo(&mut garbage.to_vec()), "{kind:?}");
             }
         }
-        // A frame that claims a window of 2 GB.
+        // This frame claims a window of 2 GB.
         let mut claims = b"\x28\xb5\x2f\xfd\x00\xa8\x01\x00\x00".to_vec();
         assert!(!Compression::Zstd.undo(&mut claims));
     }

@@ -1,18 +1,19 @@
 //! Celery messages as kombu's Redis transport writes them, task protocols 1 and 2.
 //!
 //! The envelope is `{"body", "content-encoding", "content-type", "headers", "properties"}`. Protocol 2 has
-//! everything about the task in the headers and `[args, kwargs, embed]` in the body; protocol 1 has no header
-//! `task` and has everything in the body, an object. A worker tells them apart by the presence of that header, and
-//! so does this code. (`Consumer.create_task_handler` in celery/worker/consumer/consumer.py, 5.7.0;
-//! `task_message_handler` in celery/worker/strategy.py for what follows.)
+//! everything about the task in the headers and `[args, kwargs, embed]` in the body. Protocol 1 has no header
+//! `task` and has everything in the body, which is an object. A worker distinguishes them by the presence of
+//! that header, and so does this code. (`Consumer.create_task_handler` in celery/worker/consumer/consumer.py,
+//! 5.7.0; `task_message_handler` in celery/worker/strategy.py for the rest.)
 //!
 //! # Headers and body of different protocols
-//! A worker unpacks an object with a member `args` whether or not there is a header `task` (`hybrid_to_proto2`):
-//! the arguments are those of the body. For everything else, including the name, the header counts if there is
-//! one, even if it is null, and otherwise the body's member. An object without `args` is protocol 1 without
-//! arguments if there is no header `task` (`proto1_to_proto2`; then no header counts), and not a body at all if
-//! there is one: the worker fails to unpack it. Workers refuse an array without a header `task`; its arguments are
-//! read nevertheless, because they are where protocol 2 has them.
+//! A worker unpacks an object with a member `args` whether or not there is a header `task`
+//! (`hybrid_to_proto2`): the arguments are those of the body. For everything else, including the name, the
+//! header counts if it is present, even if it is null, and otherwise the body's member counts. An object
+//! without `args` is protocol 1 without arguments if there is no header `task` (`proto1_to_proto2`; no header
+//! counts in that case). If there is a header `task`, the object is not a body at all: the worker fails to
+//! unpack it. Workers refuse an array without a header `task`. Its arguments are read nevertheless, because
+//! they are where protocol 2 has them.
 
 use super::base64::decode_skipping;
 use super::body::Compression;
@@ -21,13 +22,13 @@ use super::{ARRAY, FieldPlace, FieldPlaces, Format, OBJECT, Own, Part, inside, k
 use crate::field::{Field, Source};
 use crate::json::{Path, Segment, Shape, decode, inner, is_ascii};
 
-/// The media types of bodies that are read.
+/// The media types of the bodies that can be read.
 const JSON: &[u8] = b"application/json";
 const MSGPACK: &[u8] = b"application/x-msgpack";
-/// The first as it is usually written in a message.
+/// The first media type as it is usually written in a message.
 const QUOTED_JSON: &[u8] = b"\"application/json\"";
 
-/// See the module.
+/// The format of the messages in a queue; see the module's documentation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Celery;
 
@@ -38,19 +39,20 @@ const CONTENT_TYPE: usize = 2;
 const COMPRESSION: usize = 3;
 const BODY_ENCODING: usize = 4;
 const BODY: usize = 5;
-/// How many there are.
+/// The number of these positions.
 pub(super) const OWN_PATHS: usize = 6;
 
-/// Variants.
+/// The variants.
 const PROTOCOL_1: usize = 0;
 const PROTOCOL_2: usize = 1;
 
-/// In the envelope of both protocols.
+/// Creates the places of a field that is in the envelope in both protocols.
 fn envelope(paths: Vec<Path>) -> FieldPlaces {
     same(Part::Envelope, paths)
 }
 
-/// In the body of both protocols: on `object` if it is an object, on `array` if it is an array.
+/// Creates the places of a field that is in the body in both protocols: on `object` if the body is an object,
+/// on `array` if it is an array.
 fn body(object: Vec<Path>, array: Vec<Path>) -> FieldPlaces {
     let mut body = <[Vec<Path>; 2]>::default();
     (body[OBJECT], body[ARRAY]) = (object, array);
@@ -79,9 +81,10 @@ impl Format for Celery {
             Source::Delivery(name) => envelope(match name {
                 "content_type" => vec![keys(&["content-type"])],
                 "compression" => vec![keys(&["headers", "compression"])],
-                // kombu 3 wrote it beside the exchange; other senders still do.
+                // kombu 3 wrote it beside the exchange, and other senders still do.
                 "priority" => vec![keys(&["properties", name]), keys(&["properties", "delivery_info", name])],
-                // kombu sets both of the first when it gives a message back; other transports the others.
+                // kombu sets the first two when it returns a message to its queue; other transports set the
+                // others.
                 "redelivered" => vec![
                     keys(&["headers", name]),
                     keys(&["properties", "delivery_info", name]),
@@ -97,10 +100,10 @@ impl Format for Celery {
         }
     }
 
-    /// Empty headers count as none, whatever their type: PHP writes an empty object as `[]`, and kombu treats what
-    /// Python considers false as no headers (`Message.__init__` in kombu/message.py, 5.7.0). Headers that are
-    /// neither an object nor empty belong to no protocol; as protocol 2 such a message has no task and no other
-    /// header.
+    /// Empty headers count as no headers, whatever their type: PHP writes an empty object as `[]`, and kombu
+    /// treats every value that is false in Python as no headers (`Message.__init__` in kombu/message.py,
+    /// 5.7.0). Headers that are neither an object nor empty belong to no protocol; read as protocol 2, such a
+    /// message has no task and no other header.
     fn variant(&self, own: Own<'_>) -> usize {
         let odd_headers = || own.get(HEADERS).is_some_and(|raw| !raw.starts_with(b"{") && !is_falsy(raw));
         if own.get(TASK).is_some() || odd_headers() { PROTOCOL_2 } else { PROTOCOL_1 }
@@ -150,13 +153,13 @@ impl Format for Celery {
             },
         };
         if !encoded {
-            // Neither MessagePack nor compressed bytes are text.
+            // Neither MessagePack nor a compressed body is text.
             let plain = !packed && compression.is_none();
             let Some(text) = text(own.get(BODY), scratch).filter(|_| plain) else { return false };
             body.extend_from_slice(text);
             return true;
         }
-        // Most bodies are plain base64 without an escape. All others take the exact way.
+        // Most bodies are plain base64 without an escape. All others take the exact path.
         let Some(raw) = own.get(BODY).filter(|raw| Shape::of(raw) == Shape::Text) else { return false };
         let fast = base64_simd::STANDARD.decode_append(inner(raw), body).is_ok();
         let whole =
@@ -167,7 +170,7 @@ impl Format for Celery {
                 true
             };
         }
-        // Workers decode these bytes strictly, and the text of a plain body not at all.
+        // Workers decode these bytes strictly as UTF-8, but they do not decode the text of a plain body.
         whole && (is_ascii(body) || std::str::from_utf8(body).is_ok())
     }
 }
@@ -177,20 +180,20 @@ fn text<'a>(raw: Option<&'a [u8]>, scratch: &'a mut Vec<u8>) -> Option<&'a [u8]>
     raw.filter(|raw| Shape::of(raw) == Shape::Text).and_then(|raw| decode(inner(raw), scratch))
 }
 
-/// Returns the places of a field that protocol 2 has as a header.
+/// Returns the places of a field that is a header in protocol 2.
 fn task(name: &'static str) -> FieldPlaces {
     let header = vec![keys(&["headers", name])];
     match name {
         // Neither Celery nor kombu records when a message is sent.
         "enqueued" => same(Part::Untold, Vec::new()),
-        // The header decides which protocol it is.
+        // The presence of the header decides which protocol it is.
         "task" => {
             let mut places = body(vec![keys(&[name])], Vec::new());
             places[PROTOCOL_2] = FieldPlace::outside(Part::Envelope, header);
             places
         }
-        // The task that reports to a chord: the task itself, or the last one of the chain that it begins (a chain
-        // is in the body in reverse order). Protocol 1 has no such chains.
+        // The task that reports to a chord is the task itself or the last task of the chain that it begins
+        // (the body has a chain in reverse order). Protocol 1 has no such chains.
         "chord" => {
             let embed = |rest: &[Segment]| [&[Segment::index(2)][..], rest].concat();
             let own = embed(&keys(&["chord"]));
@@ -199,7 +202,8 @@ fn task(name: &'static str) -> FieldPlaces {
         }
         _ => {
             let member = match name {
-                // Workers before Celery 4 read protocol 1's `taskset` as the group; newer senders write both.
+                // Workers before Celery 4 read `taskset` of protocol 1 as the group; newer senders write
+                // both.
                 "group" => vec![keys(&["taskset"]), keys(&[name])],
                 _ => vec![keys(&[name])],
             };
@@ -213,7 +217,7 @@ fn task(name: &'static str) -> FieldPlaces {
     }
 }
 
-/// What Python considers false.
+/// Returns whether the value is false in Python.
 fn is_falsy(raw: &[u8]) -> bool {
     match raw {
         b"null" | b"false" | b"\"\"" => true,

@@ -1,4 +1,4 @@
-//! What a removed message leaves elsewhere: locks and batches that its envelope names.
+//! What a removed message leaves elsewhere: locks and batches that are named in its envelope.
 
 use crate::json::{Paths, Scanner, Shape, Span};
 use crate::kind::MessageKind;
@@ -6,13 +6,13 @@ use crate::match_notices::LeftBehind;
 
 use super::keys;
 
-/// Members that name a lock. `lock_digest` and, before version 7, `unique_digest` are of the gem sidekiq-unique-jobs;
-/// `unique_for` is Sidekiq Enterprise's.
+/// Members that name a lock. The gem sidekiq-unique-jobs writes `lock_digest` and, before version 7,
+/// `unique_digest`; Sidekiq Enterprise writes `unique_for`.
 const LOCKS: [&[&str]; 3] = [&["lock_digest"], &["unique_digest"], &["unique_for"]];
-/// Members that name a batch: Sidekiq Pro's `bid`, Laravel's `data.batchId` (as of 12.51).
+/// Members that name a batch: `bid` of Sidekiq Pro and `data.batchId` of Laravel (as of 12.51).
 const BATCHES: [&[&str]; 2] = [&["bid"], &["data", "batchId"]];
 
-/// Reads messages that match, and finds what they leave elsewhere.
+/// Reads matches and finds what they leave elsewhere.
 #[derive(Debug, Default)]
 pub(crate) struct Leavings {
     scanner: Scanner,
@@ -22,7 +22,8 @@ pub(crate) struct Leavings {
 }
 
 impl Leavings {
-    /// For messages of a kind; `None` if they name no locks and batches. Laravel's are read as Resque's.
+    /// Creates a reader for messages of a kind; `None` if messages of this kind name no locks and batches.
+    /// Laravel's messages are read as Resque's.
     pub(crate) fn of(kind: MessageKind) -> Option<Self> {
         match kind {
             MessageKind::Sidekiq | MessageKind::Resque => {

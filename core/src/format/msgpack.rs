@@ -1,13 +1,14 @@
-//! Bodies in MessagePack, as JSON text.
+//! Converts bodies in MessagePack to JSON text.
 //!
-//! Read as kombu reads them (`kombu/serialization.py`, 5.7.0: `unpackb(s, raw=False)` of msgpack 1.x): texts are UTF-8, one
-//! value is the whole body, the extension -1 is a timestamp and the others have codes from 0 to 127. What JSON lacks is
-//! written as kombu's JSON writes it (`kombu/utils/json.py`), so that a condition says the same of both serializers:
-//! binary data as `bytes` where it is UTF-8, else as `base64`; a timestamp as `datetime`; another extension as Python's
+//! They are read as kombu reads them (`kombu/serialization.py`, 5.7.0: `unpackb(s, raw=False)` of msgpack
+//! 1.x): strings are UTF-8, the whole body is one value, the extension -1 is a timestamp, and other
+//! extensions have codes from 0 to 127. Types that JSON lacks are written as kombu's JSON writes them
+//! (`kombu/utils/json.py`), so that a condition has the same result for both serializers: binary data as
+//! `bytes` if it is UTF-8 and as `base64` otherwise; a timestamp as `datetime`; another extension as Python's
 //! `ExtType`, which is a tuple of code and data.
 //!
-//! Floats of 32 bits are the number that Python makes of them; NaN and the infinities are the words that Python's JSON has
-//! for them. The format: `github.com/msgpack/msgpack/blob/master/spec.md`, 2017.
+//! Floats of 32 bits become the number that Python makes of them. NaN and the infinities become the words
+//! that Python's JSON uses for them. The format: `github.com/msgpack/msgpack/blob/master/spec.md`, 2017.
 
 use std::fmt::Display;
 use std::io::{Error, ErrorKind, Result, Write};
@@ -16,26 +17,27 @@ use rmp::Marker;
 
 use crate::time;
 
-/// Deepest nesting of a body. Celery's own nest a handful deep.
+/// The deepest nesting of a body that is read. Celery's own bodies nest only a few levels.
 const DEPTH_MAX: usize = 128;
-/// Most values of a body, those inside others included; each becomes a piece of JSON text, which takes some 30 ns. A body
-/// of the longest size that is read may hold one in each byte.
+/// The maximum number of values in a body, including those inside other values. Each becomes a piece of JSON
+/// text, which takes about 30 ns. A body of the maximum size can contain one value in each byte.
 const VALUES_MAX: usize = 64 * 1024;
-/// Longest JSON text that a body becomes, bytes.
+/// The longest JSON text that is made of a body, in bytes.
 const JSON_MAX: usize = 1024 * 1024;
-/// Nanoseconds in a second.
+/// The number of nanoseconds in a second.
 const SECOND_NS: u32 = 1_000_000_000;
 
-/// Writes one MessagePack value as JSON text. False for what Python does not read either (broken texts, keys that are
-/// containers ...), for keys that are neither text nor integer, for what is not one whole value, and for what is nested
-/// deeper than [`DEPTH_MAX`], has more than [`VALUES_MAX`] values or becomes more than [`JSON_MAX`] bytes.
+/// Writes one MessagePack value as JSON text. Returns false for bodies that Python does not read either
+/// (broken strings, keys that are containers and the like), for keys that are neither strings nor integers,
+/// for bytes that are not exactly one value, and for values that are nested deeper than [`DEPTH_MAX`],
+/// contain more than [`VALUES_MAX`] values or become more than [`JSON_MAX`] bytes.
 pub(super) fn json_of_msgpack(msgpack: &[u8], json: &mut Vec<u8>) -> bool {
     json.clear();
     let mut writer = Writer { rest: msgpack, out: Bounded(json), levels: Vec::new(), values: 0 };
     writer.all().is_some() && writer.rest.is_empty()
 }
 
-/// Text that takes no more than [`JSON_MAX`] bytes.
+/// Text of at most [`JSON_MAX`] bytes.
 struct Bounded<'t>(&'t mut Vec<u8>);
 
 impl Write for Bounded<'_> {
@@ -55,7 +57,7 @@ impl Write for Bounded<'_> {
 /// A container that is not complete yet.
 struct Level {
     is_map: bool,
-    /// Values that it has, keys included, and how many of them were written.
+    /// The number of its values, keys included, and how many of them were written.
     count: u64,
     written: u64,
 }
@@ -66,13 +68,13 @@ impl Level {
     }
 }
 
-/// What was read: a whole value, or the head of a container.
+/// The result of reading: a whole value, or the head of a container.
 enum Read {
     Value,
     Open(Level),
 }
 
-/// One pass over a body. Every function answers nothing where the body is not to be read.
+/// One pass over a body. Every function returns `None` if the body cannot be read.
 struct Writer<'m, 't> {
     rest: &'m [u8],
     out: Bounded<'t>,
@@ -103,7 +105,8 @@ impl Writer<'_, '_> {
                 }
                 Read::Value => self.count(),
             }
-            // Whatever is complete now is closed, and is a value of what stands around it.
+            // Every container that is now complete is closed, and is then one value of the container around
+            // it.
             while let Some(level) = self.levels.last().filter(|level| level.written == level.count) {
                 let closer: &[u8] = if level.is_map { b"}" } else { b"]" };
                 self.put(closer)?;
@@ -138,19 +141,19 @@ impl Writer<'_, '_> {
         serde_json::to_writer(&mut self.out, text).ok()
     }
 
-    /// The next `count` bytes.
+    /// Takes the next `count` bytes.
     fn take(&mut self, count: usize) -> Option<&[u8]> {
         let (taken, rest) = self.rest.split_at_checked(count)?;
         self.rest = rest;
         Some(taken)
     }
 
-    /// An unsigned number of `bytes` bytes, at most eight.
+    /// Reads an unsigned number of `bytes` bytes, at most eight.
     fn number(&mut self, bytes: usize) -> Option<u64> {
         Some(self.take(bytes)?.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
     }
 
-    /// A text or an integer, as the name of a member.
+    /// Reads a string or an integer as the name of a member.
     fn key(&mut self) -> Option<()> {
         let is_text = match Marker::from_u8(*self.rest.first()?) {
             Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => true,
@@ -209,7 +212,7 @@ impl Writer<'_, '_> {
         Some(Read::Value)
     }
 
-    /// What has a length of `bytes` bytes before it, written by `write`.
+    /// Reads a length of `bytes` bytes and lets `write` write the data of that length.
     fn long(&mut self, bytes: usize, write: impl FnOnce(&mut Self, usize) -> Option<()>) -> Option<()> {
         let length = usize::try_from(self.number(bytes)?).ok()?;
         write(self, length)
@@ -221,13 +224,13 @@ impl Writer<'_, '_> {
     }
 
     fn signed(&mut self, bytes: usize) -> Option<()> {
-        // The sign is the first of its bits.
+        // The sign is the first bit of the number.
         let unused = 64 - 8 * bytes;
         let number = (self.number(bytes)? << unused).cast_signed() >> unused;
         self.show(number)
     }
 
-    /// A container whose count takes `bytes` bytes.
+    /// Reads a container whose count takes `bytes` bytes.
     fn container(&mut self, is_map: bool, bytes: usize) -> Option<Read> {
         let count = self.number(bytes)?;
         self.open(is_map, count)
@@ -235,7 +238,7 @@ impl Writer<'_, '_> {
 
     fn open(&self, is_map: bool, items: u64) -> Option<Read> {
         let count = if is_map { items * 2 } else { items };
-        // Each value has a byte at least.
+        // Each value takes at least one byte.
         (count <= self.rest.len() as u64).then_some(Read::Open(Level { is_map, count, written: 0 }))
     }
 
@@ -255,12 +258,12 @@ impl Writer<'_, '_> {
             _ if number.is_nan() => self.put(b"NaN"),
             f64::INFINITY => self.put(b"Infinity"),
             f64::NEG_INFINITY => self.put(b"-Infinity"),
-            // The shortest digits that are this number; JSON has the same form for them.
+            // This writes the shortest digits that mean this number, in a form that JSON has as well.
             _ => write!(self.out, "{number:?}").ok(),
         }
     }
 
-    /// Binary data, as kombu's JSON wraps Python's `bytes`.
+    /// Writes binary data as kombu's JSON wraps Python's `bytes`.
     fn binary(&mut self, length: usize) -> Option<()> {
         let (bytes, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
@@ -285,7 +288,7 @@ impl Writer<'_, '_> {
                 self.binary(length)?;
                 self.put(b"]")
             }
-            // Kept for later versions of the format; Python refuses them.
+            // These codes are reserved for later versions of the format; Python refuses them.
             _ => None,
         }
     }
@@ -306,13 +309,13 @@ impl Writer<'_, '_> {
         let nanos = u32::try_from(nanos).ok().filter(|nanos| *nanos < SECOND_NS)?;
         match iso(seconds, nanos / 1_000) {
             Some(text) => self.wrapped("datetime", &text),
-            // A moment that neither Python's datetime nor ISO-8601 can say.
+            // Neither Python's datetime nor ISO-8601 can express this moment.
             None => write!(self.out, "{{\"__type__\":\"timestamp\",\"__value__\":[{seconds},{nanos}]}}").ok(),
         }
     }
 }
 
-/// The moment as Python's `isoformat` writes it in UTC; nothing outside of the years 1 to 9999.
+/// Returns the moment as Python's `isoformat` writes it in UTC; `None` outside the years 1 to 9999.
 fn iso(seconds: i64, micros: u32) -> Option<String> {
     let micros_of_second = seconds.checked_mul(1_000_000)?;
     if !time::RANGE.contains(&micros_of_second) {

@@ -1,21 +1,23 @@
-//! A JSON reader made for one question: "is this text valid, and where do the wanted values stand?"
+//! A JSON reader made for one question: "is this text valid, and where are the wanted values?"
 //!
-//! One pass over the bytes proves the text valid from its first to its last byte and notes the spans of the
-//! values on the wanted paths; nothing is built and nothing is allocated once the buffers have grown.
-//! A general parser does not fit because validity here means "a Celery worker would accept it", which is
-//! Python's `json` behind kombu and wider than RFC 8259 in four points:
+//! One pass over the bytes proves that the text is valid from its first to its last byte and notes the spans
+//! of the values on the wanted paths. It builds no tree, and it allocates nothing once its buffers have
+//! grown. A general parser does not fit because validity here means "a Celery worker would accept it". That
+//! is Python's `json` behind kombu, which is wider than RFC 8259 in four points:
 //!
-//! * the literals `NaN`, `Infinity` and `-Infinity` are numbers (Python writes them for floats);
-//! * bytes that are not UTF-8 are accepted inside strings: kombu replaces them by U+FFFD before it parses.
-//!   Such a string has no text of its own here: it equals nothing;
-//! * so does a string with a lone surrogate (`"\ud800"`), which Python accepts too;
-//! * depth has no limit: what is not wanted is skipped without recursion, so that no message overflows
-//!   the stack. (Python gives up at about a thousand levels; a message that deep is not worth a word.)
+//! * The literals `NaN`, `Infinity` and `-Infinity` are numbers (Python writes them for floats).
+//! * Bytes that are not UTF-8 are accepted inside strings: kombu replaces them by U+FFFD before it parses.
+//!   Such a string has no text of its own here and is equal to nothing.
+//! * The same holds for a string with a lone surrogate (`"\ud800"`), which Python accepts too.
+//! * Depth has no limit: values that are not wanted are skipped without recursion, so that no message
+//!   overflows the stack. (Python gives up at about a thousand levels; messages that deep are not treated
+//!   specially.)
 //!
-//! There is no prefilter that looks for a literal first. Every message must be proved valid whatever the
-//! filter says (`undecodable` is exact), and the pass that proves it finds the fields on its way: on messages
-//! of 1.5 KB it takes less time than it takes `serde_json` to skip them (0.57 against 0.70 us). What saves the
-//! pass for most texts is that they repeat: see [`Templates`]; [`Reading`] takes the way that a text needs.
+//! No prefilter searches for a literal first. Every message must be proved valid whatever the filter is
+//! (`undecodable` is exact), and the pass that proves it finds the fields at the same time: on messages of
+//! 1.5 KB it takes less time than `serde_json` takes to skip them (0.57 against 0.70 us). Most texts do not
+//! need the pass at all because they repeat: see [`Templates`]. [`Reading`] chooses between the two for each
+//! text.
 
 mod number;
 mod parts;
@@ -35,7 +37,7 @@ pub(crate) use steps::{differ, is_ascii};
 use templates::Templates;
 pub(crate) use text::{cut, decode, decode_lossy};
 
-/// What the first byte of a valid JSON value says about it.
+/// What the first byte of a valid JSON value shows about the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// `null`.
@@ -51,7 +53,7 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    /// The shape of `raw`, one value without surrounding space.
+    /// Returns the shape of `raw`, one value without surrounding space.
     pub(crate) fn of(raw: &[u8]) -> Self {
         match raw.first() {
             None | Some(b'n') => Self::Null,
@@ -63,7 +65,7 @@ impl Shape {
     }
 }
 
-/// What stands between the quotes of a string value.
+/// Returns the bytes between the quotes of a string value.
 pub(crate) fn inner(raw: &[u8]) -> &[u8] {
     raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default()
 }

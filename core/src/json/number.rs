@@ -1,24 +1,25 @@
-//! Numbers as their decimal text: compared exactly at any size, without conversion and without memory.
+//! Numbers as their decimal text. They are compared exactly at any size, without conversion and without
+//! allocation.
 
 use std::cmp::Ordering;
 
-/// Is `text` of the form `-?[0-9]+`?
+/// Returns whether `text` has the form `-?[0-9]+`.
 fn is_integer(text: &[u8]) -> bool {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
 }
 
-/// An integer of any size. Equal values are equal here: `007` is `7`, `-0` is `0`. The order is one to
-/// search by, not the numeric one.
+/// An integer of any size. Equal values compare equal: `007` is `7`, `-0` is `0`. The order serves binary
+/// searches; it is not the numeric order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Integer<'a> {
     negative: bool,
-    /// Without leading zeros; empty for zero.
+    /// The digits without leading zeros; empty for zero.
     digits: &'a [u8],
 }
 
 impl<'a> Integer<'a> {
-    /// Reads `-?[0-9]+`.
+    /// Parses `-?[0-9]+`.
     pub(crate) fn parse(text: &'a [u8]) -> Option<Self> {
         if !is_integer(text) {
             return None;
@@ -29,7 +30,7 @@ impl<'a> Integer<'a> {
         Some(Self { negative: text[0] == b'-' && !digits.is_empty(), digits })
     }
 
-    /// The shortest text of this value.
+    /// Returns the shortest text of this value.
     pub(crate) fn canonical(self) -> Vec<u8> {
         let mut text = Vec::with_capacity(self.digits.len() + 1);
         if self.negative {
@@ -40,23 +41,24 @@ impl<'a> Integer<'a> {
     }
 }
 
-/// Magnitudes beyond this count as this; no text that fits in memory reaches it by digits alone.
+/// Larger magnitudes are clamped to this one. No text that fits in memory reaches it by digits alone.
 const MAGNITUDE_MAX: i64 = 1 << 59;
-/// Exponents beyond this count as this: twice the above, so that what digits before the point add to an exponent,
-/// or take from it, decides nothing where it is clamped.
+/// Larger exponents are clamped to this one. It is twice the maximum above, so that the digits before or
+/// after the point, which are added to the exponent or subtracted from it, cannot change the result where it
+/// is clamped.
 const EXPONENT_MAX: i64 = 1 << 60;
 
 /// A decimal number of any size: 0.D1D2D3... * 10^magnitude, D1 not 0.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Decimal<'a> {
     negative: bool,
-    /// Digits before and after the point, without leading zeros; both empty for zero.
+    /// The digits before and after the point, without leading zeros; both are empty for zero.
     digits: (&'a [u8], &'a [u8]),
     magnitude: i64,
 }
 
 impl<'a> Decimal<'a> {
-    /// Reads `-?[0-9]+(.[0-9]+)?([eE][+-]?[0-9]+)?`; nothing else, so not `NaN` and `Infinity`.
+    /// Parses `-?[0-9]+(.[0-9]+)?([eE][+-]?[0-9]+)?` and nothing else, so neither `NaN` nor `Infinity`.
     pub(crate) fn parse(text: &'a [u8]) -> Option<Self> {
         let unsigned = text.strip_prefix(b"-").unwrap_or(text);
         let (mantissa, exponent) = match unsigned.iter().position(|&b| b == b'e' || b == b'E') {
@@ -75,7 +77,8 @@ impl<'a> Decimal<'a> {
         }
         let length = |n: usize| i64::try_from(n).unwrap_or(EXPONENT_MAX);
         let magnitude = length(whole.len()) - length(fraction_zeros) + exponent;
-        // The magnitude itself: it is what the canonical text spells, which must read back as the same number.
+        // The magnitude itself is clamped because the canonical text contains it and must parse as the same
+        // number.
         let magnitude = magnitude.clamp(-MAGNITUDE_MAX, MAGNITUDE_MAX);
         Some(Self { negative: text[0] == b'-', digits: (whole, fraction), magnitude })
     }
@@ -88,7 +91,7 @@ impl<'a> Decimal<'a> {
         self.digits.0.is_empty() && self.digits.1.is_empty()
     }
 
-    /// Numeric order, exact.
+    /// Compares the numeric values exactly.
     pub(crate) fn compare(&self, other: &Self) -> Ordering {
         let sign = |d: &Self| if d.is_zero() { 0 } else { 1 - 2 * i8::from(d.negative) };
         sign(self).cmp(&sign(other)).then_with(|| {
@@ -110,14 +113,15 @@ impl<'a> Decimal<'a> {
         }
     }
 
-    /// This number times ten to the power of `places`.
+    /// Returns this number times ten to the power of `places`.
     pub(crate) fn shifted(&self, places: i64) -> Self {
         let is_zero = self.is_zero();
         let magnitude = (self.magnitude + places).clamp(-MAGNITUDE_MAX, MAGNITUDE_MAX);
         Self { magnitude: if is_zero { 0 } else { magnitude }, ..*self }
     }
 
-    /// This number of seconds in whole microseconds (towards zero); nothing beyond +-10^12 seconds.
+    /// Returns this number of seconds in whole microseconds, rounded towards zero; `None` beyond +-10^12
+    /// seconds.
     pub(crate) fn micros(&self) -> Option<i64> {
         if self.magnitude > 12 {
             return None;
@@ -128,7 +132,8 @@ impl<'a> Decimal<'a> {
         Some(if self.negative { -size } else { size })
     }
 
-    /// One text for each value: plain where that is short, else `<digits>e<exponent>`.
+    /// Returns one text for each value: the plain digits where that is short, otherwise
+    /// `<digits>e<exponent>`.
     pub(crate) fn canonical(&self) -> Vec<u8> {
         let mut digits = [self.digits.0, self.digits.1].concat();
         while digits.last() == Some(&b'0') {

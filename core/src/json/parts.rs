@@ -1,14 +1,14 @@
-//! What stands directly inside a value that is known to be valid JSON: the members of an object, the items of an
-//! array; and the compact text by which two such values are compared.
+//! The direct parts of a value that is known to be valid JSON (the members of an object, the items of an
+//! array), and the compact text by which two such values are compared.
 
 use super::number::Decimal;
 use super::scan::atom;
 use super::text::{decode, string_end};
 use super::{Shape, inner};
 
-/// The members of an object as pairs of raw key (with its quotes) and raw value, in their order.
+/// Returns the members of an object, in their order, as pairs of raw key (with its quotes) and raw value.
 ///
-/// `raw` is a valid object. Anything else has no members.
+/// `raw` must be a valid object. Any other value has no members.
 pub(crate) fn members(raw: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
     let mut parts = Parts::new(raw, b'{');
     std::iter::from_fn(move || {
@@ -20,9 +20,9 @@ pub(crate) fn members(raw: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> + Clon
     })
 }
 
-/// The items of an array, in their order.
+/// Returns the items of an array in their order.
 ///
-/// `raw` is a valid array. Anything else has no items.
+/// `raw` must be a valid array. Any other value has no items.
 pub(crate) fn items(raw: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut parts = Parts::new(raw, b'[');
     std::iter::from_fn(move || {
@@ -53,7 +53,7 @@ impl<'t> Parts<'t> {
         }
     }
 
-    /// Steps over `byte` and the space around it.
+    /// Moves past `byte` and the space around it.
     fn mark(&mut self, byte: u8) -> Option<()> {
         self.white();
         (self.text.get(self.at) == Some(&byte)).then_some(())?;
@@ -62,14 +62,14 @@ impl<'t> Parts<'t> {
         Some(())
     }
 
-    /// Steps over the comma before the next part, if there is one.
+    /// Moves past the comma before the next part, if there is one.
     fn separator(&mut self) {
         if self.mark(b',').is_none() {
             self.at = self.text.len();
         }
     }
 
-    /// Steps over one value; nothing at the closing bracket and at the end of the text.
+    /// Moves past one value and returns it; returns `None` at the closing bracket and at the end of the text.
     fn value(&mut self) -> Option<&'t [u8]> {
         let start = self.at;
         let end = value_end(self.text, start)?;
@@ -78,7 +78,8 @@ impl<'t> Parts<'t> {
     }
 }
 
-/// One past the value at `at` of a valid text; nothing where no value starts. Nesting costs no stack.
+/// Returns the position after the value that starts at `at` in a valid text; `None` if no value starts there.
+/// Nesting uses no stack.
 fn value_end(text: &[u8], mut at: usize) -> Option<usize> {
     let mut depth = 0_usize;
     loop {
@@ -101,11 +102,12 @@ fn value_end(text: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// Appends the compact text of a valid JSON value: no space between its parts, strings decoded and written with as
-/// few escapes as possible, numbers in their shortest form. The order of members and repeated keys stay. Two values
-/// with the same compact text are equal; two arrays of scalars with different ones are not.
+/// Appends the compact text of a valid JSON value: without space between its parts, with strings decoded and
+/// written with as few escapes as possible, and with numbers in their shortest form. The order of members and
+/// repeated keys are kept. Two values with the same compact text are equal; two arrays of scalars with
+/// different texts are not equal.
 ///
-/// Strings that are not sequences of characters are copied as they stand.
+/// Strings that are not sequences of characters are copied unchanged.
 pub(crate) fn compact(raw: &[u8], out: &mut Vec<u8>, scratch: &mut Vec<u8>) {
     let mut at = 0;
     while let Some(&byte) = raw.get(at) {

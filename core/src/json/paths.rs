@@ -1,34 +1,35 @@
-//! The wanted paths of a scan as a tree.
+//! The wanted paths of a scan, as a tree.
 
 use std::ops::Range;
 
 /// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Segment {
-    /// Descends into an object by this name.
+    /// The name by which this step descends into an object.
     pub(crate) key: Option<Box<[u8]>>,
-    /// Descends into an array by this position.
+    /// The position by which this step descends into an array.
     pub(crate) index: Option<usize>,
 }
 
 impl Segment {
-    /// A member of an object and nothing else.
+    /// Creates a step to a member of an object only.
     pub(crate) fn key(name: &str) -> Self {
         Self { key: Some(name.as_bytes().into()), index: None }
     }
 
-    /// An item of an array and nothing else.
+    /// Creates a step to an item of an array only.
     pub(crate) fn index(at: usize) -> Self {
         Self { key: None, index: Some(at) }
     }
 
-    /// A member of an object, or, where `name` is a plain decimal number, an item of an array.
+    /// Creates a step to a member of an object or, if `name` is a plain decimal number, to an item of an
+    /// array.
     pub(crate) fn either(name: &str) -> Self {
         Self { key: Some(name.as_bytes().into()), index: array_index(name) }
     }
 }
 
-/// `0`, `1`, `20`; not `01`, which can only be a name.
+/// Parses an array index: `0`, `1`, `20`, but not `01`, which can only be a name.
 pub(crate) fn array_index(name: &str) -> Option<usize> {
     let plain = name.bytes().all(|b| b.is_ascii_digit()) && (name == "0" || !name.starts_with('0'));
     if plain { name.parse().ok() } else { None }
@@ -37,28 +38,28 @@ pub(crate) fn array_index(name: &str) -> Option<usize> {
 /// A path from the root of a text to a value.
 pub(crate) type Path = Vec<Segment>;
 
-/// Wanted paths, compiled. Each path has a slot; the slots below one node are a contiguous range, so that a
-/// repeated key forgets everything found under its earlier value in one step.
+/// Compiled wanted paths. Each path has a slot. The slots below one node are a contiguous range, so that one
+/// step clears everything that was found under an earlier value of a repeated key.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Paths {
     pub(super) nodes: Vec<Node>,
     slots: usize,
 }
 
-/// One segment with what is wanted at and below it.
+/// One segment, with everything that is wanted at it and below it.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub(super) segment: Segment,
-    /// The value itself is wanted: its slot is `slots.start`.
+    /// Whether the value itself is wanted; its slot is then `slots.start`.
     pub(super) wanted: bool,
-    /// Slots of this node and of all below.
+    /// The slots of this node and of all nodes below it.
     pub(super) slots: Range<usize>,
-    /// Nodes one step further.
+    /// The nodes one step further.
     pub(super) children: Vec<usize>,
 }
 
 impl Paths {
-    /// Compiles `paths`; the second part tells the slot of each.
+    /// Compiles `paths`. The second result is the slot of each path.
     pub(crate) fn new<'a>(paths: impl IntoIterator<Item = &'a Path>) -> (Self, Vec<usize>) {
         let root = Segment { key: None, index: None };
         let mut all = Self {
@@ -71,7 +72,7 @@ impl Paths {
         (all, slots)
     }
 
-    /// How many slots a scan fills.
+    /// Returns how many slots a scan fills.
     pub(crate) fn slots(&self) -> usize {
         self.slots
     }
@@ -92,7 +93,7 @@ impl Paths {
         at
     }
 
-    /// Numbers the slots depth first. Recursion is as deep as the longest path, which callers limit.
+    /// Numbers the slots depth first. The recursion is as deep as the longest path, which callers limit.
     fn number(&mut self, node: usize) {
         let start = self.slots;
         self.slots += usize::from(self.nodes[node].wanted);

@@ -1,31 +1,32 @@
-//! The wanted values of one text after another.
+//! Finds the wanted values in one text after another.
 
 use super::{Paths, Scanner, Span, Templates};
 
-/// Reads texts in which the same values are wanted; it may learn how they are laid out.
+/// Reads texts in which the same values are wanted. It can learn how these texts are laid out.
 #[derive(Debug, Clone)]
 pub(crate) struct Reading {
     paths: Paths,
     layouts: Option<Box<Templates>>,
-    /// Where the values stand in the text that was read last, if it was scanned.
+    /// The spans of the values in the text that was read last, if that text was scanned.
     spans: Vec<Option<Span>>,
-    /// It was not: it fits a layout, which says so.
+    /// Whether the text that was read last fits a known layout and was not scanned. The layout then gives the
+    /// spans.
     fits: bool,
 }
 
 impl Reading {
-    /// One that knows no layout and learns none.
+    /// Creates a reading that knows no layout and learns none.
     pub(crate) fn new(paths: Paths) -> Self {
         Self { spans: vec![None; paths.slots()], paths, layouts: None, fits: false }
     }
 
-    /// The same for many texts: it learns their layouts.
+    /// Makes this a reading for many texts, which learns their layouts.
     pub(crate) fn learning(self) -> Self {
         Self { layouts: Some(Box::default()), ..self }
     }
 
-    /// Is the text valid? By the layouts that are known, else by a scan. Texts with the same `hint` are thought to be
-    /// of the same layout.
+    /// Returns whether the text is valid, by a known layout if it fits one and otherwise by a scan. Texts
+    /// with the same `hint` are expected to have the same layout.
     pub(crate) fn read(&mut self, scanner: &mut Scanner, text: &[u8], hint: u64) -> bool {
         self.fits = self.layouts.as_mut().is_some_and(|layouts| layouts.fit(text, hint));
         if self.fits {
@@ -40,7 +41,7 @@ impl Reading {
         valid
     }
 
-    /// The value in the slot, in the text that was read last and is valid.
+    /// Returns the value in the slot. The text that was read last must be valid.
     #[inline]
     pub(crate) fn value<'t>(&self, slot: usize, text: &'t [u8]) -> Option<&'t [u8]> {
         let span = match &self.layouts {
@@ -50,7 +51,7 @@ impl Reading {
         span.map(|span| span.of(text))
     }
 
-    /// The text would not have to be scanned.
+    /// Returns whether the text could be read without a scan.
     #[cfg(test)]
     pub(crate) fn knows(&mut self, text: &[u8]) -> bool {
         self.layouts.as_mut().is_some_and(|layouts| layouts.fit(text, 0))

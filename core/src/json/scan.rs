@@ -1,9 +1,9 @@
-//! The pass over one JSON text.
+//! The single pass over a JSON text.
 
 use super::paths::{Node, Paths};
 use super::text;
 
-/// Where a value stands in its text, in bytes: start and one past the end.
+/// The position of a value in its text, in bytes: its start and the position after its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(super) start: usize,
@@ -11,29 +11,30 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// The bytes of the value.
+    /// Returns the bytes of the value.
     pub(crate) fn of(self, text: &[u8]) -> &[u8] {
         text.get(self.start..self.end).unwrap_or_default()
     }
 }
 
-/// Most bytes of scratch that stay allocated from one text to the next.
+/// The scratch memory in bytes that is kept from one text to the next; more than this is freed.
 const SCRATCH_KEEP: usize = 64 * 1024;
 
-/// The scratch memory of scans; one serves any number of texts.
+/// Scratch memory for scans. One scanner serves any number of texts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scanner {
-    /// Closing brackets that are still to come inside a skipped value.
+    /// Closing brackets that are still expected inside a skipped value.
     open: Vec<u8>,
-    /// A key with its escapes undone.
+    /// A key after its escapes were decoded.
     key: Vec<u8>,
-    /// Where strings may end.
+    /// The positions at which strings can end.
     map: text::Map,
 }
 
 impl Scanner {
-    /// Is `text` one valid JSON value, with nothing but white space around it? If so, `slots` (one per slot
-    /// of `paths`) hold the spans of the wanted values; otherwise what they hold means nothing.
+    /// Returns whether `text` is one valid JSON value with nothing but white space around it. If it is,
+    /// `slots` (one per slot of `paths`) contains the spans of the wanted values; otherwise the content of
+    /// `slots` has no meaning.
     pub(crate) fn scan(&mut self, text: &[u8], paths: &Paths, slots: &mut [Option<Span>]) -> bool {
         self.map.draw(text);
         slots.fill(None);
@@ -47,8 +48,8 @@ impl Scanner {
     }
 }
 
-/// One pass. Every function takes the position to start at and gives the one after what it read, or
-/// nothing where the text is not valid.
+/// One pass. Every function takes the position at which it starts and returns the position after the part
+/// that it read, or `None` if the text is not valid.
 struct Pass<'a> {
     text: &'a [u8],
     nodes: &'a [Node],
@@ -68,7 +69,7 @@ impl Pass<'_> {
         at
     }
 
-    /// A value that is wanted, or has wanted values inside. Recurses along the wanted paths only.
+    /// Reads a value that is wanted or contains wanted values. Recurses only along the wanted paths.
     fn wanted(&mut self, node: usize, at: usize) -> Option<usize> {
         let nodes = self.nodes;
         let this = &nodes[node];
@@ -94,7 +95,7 @@ impl Pass<'_> {
             at = self.colon(key_end + 1)?;
             at = match child {
                 Some(child) => {
-                    // The last of equal keys wins: forget what an earlier one had inside.
+                    // The last of several equal keys counts, so the values inside an earlier one are cleared.
                     self.slots[self.nodes[child].slots.clone()].fill(None);
                     self.wanted(child, at)?
                 }
@@ -131,7 +132,7 @@ impl Pass<'_> {
         None
     }
 
-    /// A key at `at`: where it starts and ends between its quotes, and whether it has escapes.
+    /// Reads a key at `at`. Returns where it starts and ends between its quotes, and whether it has escapes.
     fn key(&self, at: usize) -> Option<(usize, usize, bool)> {
         if self.byte(at)? != b'"' {
             return None;
@@ -152,7 +153,8 @@ impl Pass<'_> {
         this.children.iter().copied().find(|&c| nodes[c].segment.key.as_deref() == Some(name))
     }
 
-    /// A value of which nothing is wanted. A loop with a stack of its own: depth is the sender's choice.
+    /// Skips a value in which nothing is wanted. This is a loop with its own stack because the sender of the
+    /// message chooses the depth.
     fn skip(&mut self, mut at: usize) -> Option<usize> {
         self.scratch.open.clear();
         loop {
@@ -201,14 +203,14 @@ impl Pass<'_> {
         }
     }
 
-    /// A key and its colon inside a skipped object.
+    /// Skips a key and its colon inside a skipped object.
     fn member(&self, at: usize) -> Option<usize> {
         let (_, end, _) = self.key(at)?;
         self.colon(end + 1)
     }
 }
 
-/// One past the number or literal at `at`.
+/// Returns the position after the number or literal at `at`.
 pub(super) fn atom(text: &[u8], at: usize) -> Option<usize> {
     let literal: &[u8] = match text.get(at)? {
         b'n' => b"null",
@@ -222,7 +224,7 @@ pub(super) fn atom(text: &[u8], at: usize) -> Option<usize> {
     text[at..].starts_with(literal).then_some(at + literal.len())
 }
 
-/// One past the number at `at`.
+/// Returns the position after the number at `at`.
 pub(crate) fn number(text: &[u8], mut at: usize) -> Option<usize> {
     at += usize::from(text.get(at) == Some(&b'-'));
     at = match text.get(at)? {
@@ -241,7 +243,7 @@ pub(crate) fn number(text: &[u8], mut at: usize) -> Option<usize> {
     Some(at)
 }
 
-/// One past one digit or more.
+/// Returns the position after one or more digits.
 fn digits(text: &[u8], start: usize) -> Option<usize> {
     let count = text[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     (count > 0).then_some(start + count)

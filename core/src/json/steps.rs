@@ -1,29 +1,32 @@
-//! Sixteen bytes at a time: what every processor has that this runs on, so nothing is asked at run time.
+//! Comparisons of sixteen bytes at a time. Every processor that the module supports has instructions for
+//! them, so nothing is detected at run time.
 //!
-//! *Special* are quotes, backslashes and everything below 0x20: what a string cannot hold, or not as it stands.
+//! *Special* bytes are quotes, backslashes and everything below 0x20: the bytes that a string cannot contain,
+//! or not unescaped.
 
 use wide::u8x16;
 
-/// Bytes in one step.
+/// The number of bytes in one step.
 const STEP: usize = 16;
-/// Bytes in one word: as many as a number has bits.
+/// The number of bytes in one word: the number of bits of a `u64`.
 pub(super) const WORD: usize = 64;
 
-/// With this bit turned the quote (0x22) is 0x20, the space and `!` are above it, and what is below 0x20 stays there.
+/// With this bit flipped the quote (0x22) is 0x20, the space and `!` are above it, and every byte below 0x20
+/// is still below it.
 const TURN: u8 = 2;
-/// The largest of quotes and control characters, turned.
+/// The quote with the bit flipped: the largest of quotes and control characters.
 const QUOTE: u8 = b'"' ^ TURN;
-/// The backslash, turned.
+/// The backslash with the bit flipped.
 const SLASH: u8 = b'\\' ^ TURN;
 
-/// The special bytes of a word: bit `n` is byte `n`.
+/// Returns the special bytes of a word: bit `n` is byte `n`.
 #[inline(always)]
 pub(super) fn special(word: &[u8; WORD]) -> u64 {
     let mut bits = 0;
     for (n, step) in word.as_chunks::<STEP>().0.iter().enumerate() {
         let step = u8x16::new(*step) ^ u8x16::splat(TURN);
         let slash = step.cmp_eq(u8x16::splat(SLASH));
-        // The smaller of a byte and the quote is the byte itself just for quotes and control characters.
+        // The smaller of a byte and the quote is the byte itself only for quotes and control characters.
         let other = step.min(u8x16::splat(QUOTE)).cmp_eq(step);
         let mask = (slash | other).move_mask();
         bits |= u64::from(mask.cast_unsigned() & 0xffff) << (n * STEP);
@@ -31,7 +34,8 @@ pub(super) fn special(word: &[u8; WORD]) -> u64 {
     bits
 }
 
-/// There is no special byte among these, nor a space or `!`, which makes it cheaper to tell. False says nothing.
+/// True means that none of these bytes is special, a space or `!`; including the latter two makes the check
+/// cheaper. False proves nothing.
 #[inline(always)]
 pub(super) fn plain<const N: usize>(bytes: &[u8; N]) -> bool {
     let (mut least, mut slash) = (u8x16::splat(u8::MAX), u8x16::splat(0));
@@ -44,16 +48,17 @@ pub(super) fn plain<const N: usize>(bytes: &[u8; N]) -> bool {
     (slash | below).move_mask() == 0
 }
 
-/// No byte is above 0x7f.
+/// Returns whether no byte is above 0x7f.
 pub(crate) fn is_ascii(bytes: &[u8]) -> bool {
     let Some(last) = bytes.last_chunk() else { return bytes.is_ascii() };
     let steps = bytes.as_chunks::<STEP>().0.iter();
     steps.fold(u8x16::new(*last), |all, step| all | u8x16::new(*step)).move_mask() == 0
 }
 
-/// No string that is written as `raw`, perhaps with escapes, says `text`. False says nothing.
+/// True means that no string that is written as `raw`, with or without escapes, has the text `text`. False
+/// proves nothing.
 pub(crate) fn differ(raw: &[u8], text: &[u8]) -> bool {
-    // No character is written shorter than it is.
+    // No character is written in fewer bytes than it has.
     if raw.len() < text.len() {
         return true;
     }
@@ -68,7 +73,7 @@ pub(crate) fn differ(raw: &[u8], text: &[u8]) -> bool {
         let other = !a.cmp_eq(u8x16::new(*b)).move_mask().cast_unsigned() & 0xffff;
         let slash = a.cmp_eq(u8x16::splat(b'\\')).move_mask().cast_unsigned() & 0xffff;
         if other | slash != 0 {
-            // Before an escape both are characters as they stand.
+            // Before the first escape both contain the characters themselves.
             return other.trailing_zeros() < slash.trailing_zeros();
         }
         if at == last_at {
@@ -78,20 +83,21 @@ pub(crate) fn differ(raw: &[u8], text: &[u8]) -> bool {
     }
 }
 
-/// Bytes each of which must be a certain one, or may be any but a special one.
+/// Compares bytes of which some must have a given value and the others can be anything but special bytes.
 #[derive(Debug, Clone)]
 pub(super) struct Pattern {
     len: usize,
     whole: Box<[Step]>,
-    /// The last step: it ends with the bytes, so that it may have some in common with the one before. Where there
-    /// are less bytes than a step has it begins with them, and `counts` are those of its bytes that count.
+    /// The last step. It ends where the pattern ends, so it can overlap the step before it. If the pattern is
+    /// shorter than a step, this step begins where the pattern begins, and `counts` selects the bytes that
+    /// belong to the pattern.
     last: Step,
     last_at: usize,
     counts: u8x16,
 }
 
-/// One step of a pattern. With the bits of `turn` turned, a byte is right if it is not below `least` and is no
-/// [`SLASH`].
+/// One step of a pattern. After the bits of `turn` were flipped, a byte is right if it is not below `least`
+/// and is not [`SLASH`].
 #[derive(Debug, Clone, Copy)]
 struct Step {
     turn: u8x16,
@@ -99,17 +105,17 @@ struct Step {
 }
 
 impl Step {
-    /// Of no more than sixteen bytes; nothing stands for those that may be any.
+    /// Creates a step of at most sixteen bytes; `None` marks a byte that can be anything but special.
     fn new(bytes: &[Option<u8>]) -> Self {
         let (mut turn, mut least) = ([0; STEP], [0; STEP]);
         for ((byte, turn), least) in bytes.iter().zip(&mut turn).zip(&mut least) {
-            // The byte itself, and no other, becomes 0xff: the only one that is not below that.
+            // Only the byte itself becomes 0xff, the one value that is not below 0xff.
             (*turn, *least) = byte.map_or((TURN, QUOTE + 1), |byte| (!byte, u8::MAX));
         }
         Self { turn: u8x16::new(turn), least: u8x16::new(least) }
     }
 
-    /// Where the text is wrong it has other bits than zeros.
+    /// Returns bits other than zero at the bytes where the text is wrong.
     #[inline(always)]
     fn wrong(&self, text: &[u8; STEP]) -> u8x16 {
         let turned = u8x16::new(*text) ^ self.turn;
@@ -118,7 +124,7 @@ impl Step {
 }
 
 impl Pattern {
-    /// Nothing stands for bytes that may be any but special ones.
+    /// Creates a pattern; `None` marks a byte that can be anything but special.
     pub(super) fn new(bytes: &[Option<u8>]) -> Self {
         let last_at = bytes.len().saturating_sub(STEP);
         let mut counts = [0; STEP];
@@ -137,12 +143,12 @@ impl Pattern {
         bytes.div_ceil(STEP) * size_of::<Step>()
     }
 
-    /// How many bytes it is for.
+    /// Returns the number of bytes in the pattern.
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// The text begins with bytes as they must be.
+    /// Returns whether the text begins with bytes that the pattern allows.
     #[inline(always)]
     pub(super) fn begins(&self, text: &[u8]) -> bool {
         let last = text.get(self.last_at..).and_then(|rest| rest.first_chunk());
@@ -154,7 +160,7 @@ impl Pattern {
         wrong.cmp_eq(u8x16::splat(0)).move_mask() == 0xffff
     }
 
-    /// The same of a text with less bytes than a step behind `last_at`.
+    /// Does the same for a text with fewer bytes than a step after `last_at`.
     #[inline(never)]
     fn begins_short(&self, text: &[u8]) -> bool {
         let mut bytes = [0; STEP];

@@ -1,35 +1,38 @@
-//! Templates: texts that are laid out like one that was scanned before need no scan.
+//! Templates: a text with the same layout as a text that was scanned before needs no scan.
 //!
-//! Producers write the same text over and over: same keys, same order, same spacing, and in between a handful
-//! of scalars that differ. A template is one such text, with a [`Freedom`] for each scalar that was seen to differ:
-//! most are strings that differ in their characters and not in their length (ids, digests), the others are *open*.
-//! Another text fits it if it is the same byte for byte but for these, and has in each of those places a string of
-//! that length without special bytes, or any valid scalar; then it is valid, and the wanted values stand in it where
-//! they stand in the template, moved by what the open scalars before them are longer or shorter.
+//! Producers write the same text over and over: with the same keys, the same order and the same spacing, and
+//! with a handful of scalars that differ. A template is one such text with a [`Freedom`] for each scalar that
+//! was seen to differ. Most of them are strings that differ in their characters and not in their length (ids,
+//! digests); the others are *open*. Another text fits the template if it is the same byte for byte everywhere
+//! else, and if it has, in place of each such scalar, a string of that length without special bytes or, if
+//! the scalar is open, any valid scalar. The text is then valid, and its wanted values are where the template
+//! has them, moved by the number of bytes by which the open scalars before them are longer or shorter.
 //!
 //! # Why that is exact
-//! Run the scan over the template `T` and over a text `M` that fits it, side by side. Where the bytes are the same
-//! both take the same step. Where a scalar begins that may differ (never a key, always a whole value), both are about
-//! to skip or to note one value. If it is open, the fit has skipped the scalar of `M` by the very rules of the scan
-//! (`string_end`, `atom`), so both go on behind it, in the same state. If only its characters are free, both have a
-//! quote there and the next quote just behind as many bytes, and no byte between them (of `M` by comparison, of `T`
-//! by [`is_plain`]) is a quote, a backslash or a control character: both have read one string, and go on behind it.
-//! Nothing of a scalar's content decides about what comes after it, not even its kind: a wanted path that leads on
-//! below a scalar finds nothing there in both. So `M` is valid, all wanted values are found at the corresponding
-//! places, and no value that was missing in `T` is there in `M`. White space needs no rule of its own: it stands
-//! between scalars, where all bytes are the same.
-//! What a value *means* (null, empty, another media type) is not decided here at all: whoever wants it reads it at
-//! its place in `M`. A text that fits no template is scanned, which decides as always.
+//! Run the scan over the template `T` and over a text `M` that fits it, side by side. While the bytes are the
+//! same, both scans take the same steps. When a scalar begins that can differ (never a key, always a whole
+//! value), both scans are about to skip or to note one value. If the scalar is open, the fit has skipped the
+//! scalar of `M` by the same rules as the scan (`string_end`, `atom`), so both scans continue after it in the
+//! same state. If only its characters are free, both texts have a quote at its start and the next quote after
+//! the same number of bytes, and no byte between the two quotes (in `M` by comparison, in `T` by
+//! [`is_plain`]) is a quote, a backslash or a control character. Both scans have then read one string, and
+//! they continue after it. The content of a scalar decides nothing about what comes after it, and neither
+//! does its type: a wanted path that continues below a scalar finds nothing there in both texts. So `M` is
+//! valid, all wanted values are found at the corresponding places, and no value that was missing in `T` is
+//! present in `M`. White space needs no rule of its own: it is between scalars, where all bytes are the same.
+//! What a value *means* (null, empty, another media type) is not decided here at all: the caller that needs a
+//! value reads it at its place in `M`. A text that fits no template is scanned, and the scan decides as
+//! always.
 //!
 //! # What it learns
-//! Which scalars differ is learned from the texts themselves: a template starts with none free, and frees those in
-//! which a further text of the same layout differs, no more than that needs. Texts that never repeat cost little:
-//! learning has a credit that fits earn, and sleeps when it is used up.
+//! The texts themselves show which scalars differ. A template starts with no free scalars and frees those in
+//! which a further text of the same layout differs, only as far as that text needs. Texts that never repeat
+//! cost little: learning uses up a credit, which texts that fit renew, and pauses when the credit is used up.
 //!
 //! # What it costs
-//! All that stands between two open scalars is one [`Pattern`], compared without a branch whatever of it is free:
-//! its length is known, so nothing in it waits for the end of a string to be found. Only open scalars have to be
-//! followed byte by byte, or word by word.
+//! Everything between two open scalars is one [`Pattern`], which is compared without a branch however much of
+//! it is free: its length is known, so the comparison does not have to find the end of any string first. Only
+//! open scalars are followed byte by byte or word by word.
 
 use std::ops::Range;
 
@@ -37,49 +40,51 @@ use super::scan::{Span, atom};
 use super::steps::Pattern;
 use super::text::{LONG, is_plain, long_string_end, string_end};
 
-/// Longest text that is learned from, bytes.
+/// The longest text from which a template is made, in bytes.
 const TEXT_MAX: usize = 16 * 1024;
-/// Most scalars in a text that is learned from.
+/// The maximum number of scalars in a text from which a template is made.
 const SCALARS_MAX: usize = 512;
-/// Most templates; the one that fitted least makes room.
+/// The maximum number of templates. When it is reached, a new template replaces the one that texts fitted
+/// least often.
 const TEMPLATES_MAX: usize = 48;
-/// Most bytes of memory for templates.
+/// The maximum memory for templates, in bytes.
 const KEPT_MAX: usize = 512 * 1024;
-/// Places in the table of guesses; a power of two.
+/// The number of entries in the table of guesses; a power of two.
 const GUESSES: usize = 64;
-/// Texts that may be learned from before one fits, and after a sleep.
+/// The number of texts that may be learned from before one fits, and after a pause.
 const CREDIT: u32 = 64;
-/// Most credit.
+/// The maximum credit.
 const CREDIT_MAX: u32 = 1_024;
-/// Texts that are scanned without a try once the credit is used up.
+/// The number of texts that are scanned without trying the templates once the credit is used up.
 const SLEEP: u32 = 4_096;
 
-/// A position in a text that fits: the number of bytes after the end of an open scalar, or after the start.
+/// A position in a text that fits: a number of bytes after the end of an open scalar, or after the start of
+/// the text.
 #[derive(Debug, Clone, Copy)]
 struct Mark {
-    /// Open scalars that end before the place.
+    /// The number of open scalars that end before the position.
     opens: usize,
-    /// Bytes from the end of the last of them.
+    /// The number of bytes from the end of the last of them.
     offset: usize,
 }
 
 /// How far the texts of a layout were seen to differ in one scalar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Freedom {
-    /// Not at all.
+    /// The texts do not differ in it.
     Same,
-    /// In the characters of a string without special bytes, but not in its length.
+    /// The texts differ in the characters of a string without special bytes, but not in its length.
     Length,
-    /// Anyhow: it is open.
+    /// The scalar is open: the texts can differ in any way.
     Open,
 }
 
 /// An open scalar.
 #[derive(Debug, Clone)]
 struct Open {
-    /// What stands before it.
+    /// The bytes before it.
     before: Pattern,
-    /// It is a long string, mostly.
+    /// Whether it is usually a long string.
     long: bool,
 }
 
@@ -89,15 +94,15 @@ struct Template {
     text: Box<[u8]>,
     /// All scalars that are values, in order.
     scalars: Box<[(Range<usize>, Freedom)]>,
-    /// The open ones.
+    /// The open scalars.
     open: Vec<Open>,
-    /// What stands behind the last of them.
+    /// The bytes after the last open scalar.
     behind: Pattern,
-    /// Where the wanted values stand in `text`.
+    /// The positions of the wanted values in `text`.
     spans: Box<[Option<Span>]>,
-    /// The same for any text that fits, as start and end.
+    /// The same positions for any text that fits, each as start and end.
     marks: Vec<Option<(Mark, Mark)>>,
-    /// How often it fitted; halved each time another one makes room.
+    /// How often a text fitted; halved each time another template is replaced.
     fitted: u32,
 }
 
@@ -116,13 +121,13 @@ impl Template {
         new
     }
 
-    /// Bytes of memory that it may come to take.
+    /// Returns the memory that the template can need at most, in bytes.
     fn size(&self) -> usize {
         let each = size_of::<(Range<usize>, Freedom)>() + size_of::<Open>();
         Pattern::size(self.text.len()) + self.text.len() + self.scalars.len() * each
     }
 
-    /// Makes what is compared with of what is known.
+    /// Makes the patterns from what is known about the scalars.
     fn compile(&mut self) {
         let mut bytes: Vec<Option<u8>> = self.text.iter().copied().map(Some).collect();
         for (scalar, _) in self.scalars.iter().filter(|(_, freedom)| *freedom == Freedom::Length) {
@@ -146,7 +151,7 @@ impl Template {
         self.marks = self.spans.iter().map(|span| span.map(|s| (mark(s.start), mark(s.end)))).collect();
     }
 
-    /// The text fits. `ends` gets the ends of its open scalars, behind a first 0.
+    /// Returns whether the text fits. `ends` receives the ends of its open scalars, after a first 0.
     #[inline(always)]
     fn fits(&self, text: &[u8], ends: &mut Vec<usize>) -> bool {
         ends.resize(self.open.len() + 1, 0);
@@ -161,7 +166,7 @@ impl Template {
         text.get(at..).is_some_and(|rest| rest.len() == self.behind.len() && self.behind.begins(rest))
     }
 
-    /// Gives the scalars the freedom that the text makes use of; false if it is laid out otherwise.
+    /// Gives the scalars the freedom that the text needs; returns false if the text has a different layout.
     fn widen(&mut self, text: &[u8], scalars: &[Range<usize>]) -> bool {
         if scalars.len() != self.scalars.len() {
             return false;
@@ -188,13 +193,13 @@ impl Template {
     }
 }
 
-/// The layouts seen so far of texts in which the same values are wanted.
+/// The layouts that were seen in texts in which the same values are wanted.
 #[derive(Debug, Clone)]
 pub(crate) struct Templates {
     list: Vec<Template>,
-    /// Which template a text with this hint fitted last.
+    /// For each hint, the template that a text with this hint fitted last.
     guesses: [u8; GUESSES],
-    /// The one that the text tried last fits, and the ends of the open scalars there, behind a first 0.
+    /// The template that the text tried last fits, and the ends of its open scalars, after a first 0.
     fitting: usize,
     ends: Vec<usize>,
     kept: usize,
@@ -210,8 +215,9 @@ impl Default for Templates {
 }
 
 impl Templates {
-    /// The text is valid, and [`Templates::place`] says where its wanted values stand; or nothing is known about it.
-    /// Texts with the same `hint` are thought to be of the same layout, which only decides what is tried first.
+    /// Returns true if the text is valid and [`Templates::place`] gives the positions of its wanted values;
+    /// false means that nothing is known about the text. Texts with the same `hint` are expected to have the
+    /// same layout; the hint only decides which template is tried first.
     pub(super) fn fit(&mut self, text: &[u8], hint: u64) -> bool {
         if self.sleep > 0 {
             self.sleep -= 1;
@@ -238,14 +244,15 @@ impl Templates {
         true
     }
 
-    /// Where a wanted value stands in the text that was tried last, if that fitted.
+    /// Returns the position of a wanted value in the text that was tried last, if that text fitted.
     #[inline]
     pub(super) fn place(&self, slot: usize) -> Option<Span> {
         let place = |mark: Mark| self.ends[mark.opens] + mark.offset;
         self.list[self.fitting].marks[slot].map(|(start, end)| Span { start: place(start), end: place(end) })
     }
 
-    /// Learns from a text that fitted no template and that a scan found valid, with the wanted values at `slots`.
+    /// Learns from a text that fitted no template and that a scan found valid, with the wanted values at
+    /// `slots`.
     pub(super) fn learn(&mut self, text: &[u8], slots: &[Option<Span>]) {
         if self.sleep > 0 || text.len() > TEXT_MAX {
             return;
@@ -271,7 +278,8 @@ impl Templates {
     }
 }
 
-/// One past the scalar at `at`, by the rules of the scan; nothing for an array or an object, or what is not valid.
+/// Returns the position after the scalar at `at`, by the rules of the scan; `None` for an array, an object or
+/// invalid text.
 #[inline(always)]
 fn scalar_end(text: &[u8], at: usize, long: bool) -> Option<usize> {
     match *text.get(at)? {
@@ -281,7 +289,7 @@ fn scalar_end(text: &[u8], at: usize, long: bool) -> Option<usize> {
     }
 }
 
-/// The scalars of a valid text that are values and not keys, in order. Nothing where there are too many.
+/// Returns the scalars of a valid text that are values and not keys, in order; `None` if there are too many.
 fn scalars(text: &[u8]) -> Option<Vec<Range<usize>>> {
     let mut all = Vec::new();
     let mut at = 0;

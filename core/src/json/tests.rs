@@ -34,7 +34,7 @@ fn depth_is_not_limited() {
         assert!(valid(deep("[", "]", n).as_bytes()));
         assert!(valid(deep("{\"a\":", "}", n).as_bytes()));
         assert!(!valid(deep("[", "]", n).trim_end_matches(']').as_bytes()));
-        // Along a wanted path too.
+        // Depth is not limited along a wanted path either.
         let path = vec![Segment::key("a"); 16];
         let found = scan(deep("{\"a\":", "}", n).as_bytes(), &[&path]).expect("valid");
         assert_eq!(found[0].as_ref().map(String::len), Some(6 * (n - 16) + 1));
@@ -79,7 +79,7 @@ fn json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A text near to JSON: a valid one with a few bytes changed, taken out or put in.
+/// Generates texts that are close to JSON: a valid text with a few bytes changed, removed or inserted.
 fn nearly_json() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop::sample::select(&b"{}[]\",:\\ \n\tu0aetrnf-+.1Ee\x00\x1f\x7f/"[..]);
     (json(), any::<bool>(), prop::collection::vec((any::<prop::sample::Index>(), 0..3_u8, byte), 0..3))
@@ -103,7 +103,8 @@ proptest! {
 
     #[test]
     fn validity_is_serde_jsons(text in nearly_json()) {
-        // Its numbers must fit a double, ours need not: it is asked to skip them.
+        // serde_json requires numbers that fit a double and this scanner does not, so serde_json is asked to
+        // skip them.
         let theirs = std::str::from_utf8(&text)
             .is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok());
         if std::str::from_utf8(&text).is_ok() {
@@ -191,7 +192,8 @@ fn integers_of_any_size() {
     }
 }
 
-/// Found by fuzzing: clamped exponents to which the digits had then been added read back as other numbers.
+/// Found by fuzzing: exponents that were clamped before the digits were added to them parsed as other
+/// numbers.
 #[test]
 fn numbers_beyond_every_exponent_have_one_text() {
     let huge = [

@@ -1,9 +1,10 @@
-//! JSON strings: where they end and what they say.
+//! JSON strings: where they end and which text they contain.
 
 use super::steps::{WORD, is_ascii, plain, special};
 
-/// The *special* bytes of a text: quotes, backslashes and everything below 0x20. Made for a whole text at
-/// once, because that is branchless and 16 bytes at a time; then the end of a string is the next bit.
+/// The *special* bytes of a text: quotes, backslashes and everything below 0x20. The map is made for a whole
+/// text at once because that works without branches and 16 bytes at a time; afterwards the end of a string is
+/// the next bit that is set.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Map {
     /// Bit `n` of word `w` is byte `64 * w + n`.
@@ -29,7 +30,7 @@ impl Map {
         self.bits.shrink_to(keep);
     }
 
-    /// The first special byte at `at` or after it.
+    /// Returns the position of the first special byte at `at` or after it.
     pub(super) fn next(&self, at: usize) -> Option<usize> {
         let mut word = at / WORD;
         let mut found = self.bits.get(word)? >> (at % WORD) << (at % WORD);
@@ -41,16 +42,16 @@ impl Map {
     }
 }
 
-/// The position of the closing quote of the string whose first byte is at `at`, and whether there are
-/// escapes before it. Nothing where the string does not end, holds a raw control character or an escape
-/// that JSON does not know. `map` is that of `text`.
+/// Returns the position of the closing quote of the string whose first byte is at `at`, and whether there are
+/// escapes before that quote. Returns `None` if the string does not end, contains a raw control character or
+/// contains an escape that JSON does not have. `map` must be the map of `text`.
 #[inline(always)]
 pub(super) fn end(text: &[u8], map: &Map, at: usize) -> Option<(usize, bool)> {
     let found = map.next(at)?;
     if text[found] == b'"' { Some((found, false)) } else { Some((end_after_escape(text, map, found)?, true)) }
 }
 
-/// The end of a string with something else than a quote at `at`.
+/// Returns the end of a string that has a special byte other than a quote at `at`.
 #[cold]
 #[inline(never)]
 fn end_after_escape(text: &[u8], map: &Map, mut at: usize) -> Option<usize> {
@@ -63,7 +64,7 @@ fn end_after_escape(text: &[u8], map: &Map, mut at: usize) -> Option<usize> {
     }
 }
 
-/// One past the escape whose backslash is at `at`.
+/// Returns the position after the escape whose backslash is at `at`.
 fn escape_end(text: &[u8], at: usize) -> Option<usize> {
     match text.get(at + 1)? {
         b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 2),
@@ -72,10 +73,10 @@ fn escape_end(text: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// As many bytes of a long string are looked at without a branch.
+/// The number of bytes of a long string that are compared without a branch.
 pub(super) const LONG: usize = 128;
 
-/// What [`end`] says of a string, without a map: for single strings in a text.
+/// Finds the same end as [`end`] without a map, for single strings in a text.
 #[inline(always)]
 pub(super) fn string_end(text: &[u8], at: usize) -> Option<usize> {
     let Some(word) = text.get(at..).and_then(|rest| rest.first_chunk()) else {
@@ -89,7 +90,7 @@ pub(super) fn string_end(text: &[u8], at: usize) -> Option<usize> {
     if word[first % WORD] == b'"' { Some(at + first) } else { string_end_by_words(text, at + first) }
 }
 
-/// The same for strings that are mostly longer than [`LONG`].
+/// Does the same for strings that are mostly longer than [`LONG`].
 pub(super) fn long_string_end(text: &[u8], mut at: usize) -> Option<usize> {
     while let Some(long) = text.get(at..).and_then(|rest| rest.first_chunk::<LONG>())
         && plain(long)
@@ -99,7 +100,7 @@ pub(super) fn long_string_end(text: &[u8], mut at: usize) -> Option<usize> {
     string_end_by_words(text, at)
 }
 
-/// The same where the string is longer than a word, has an escape or is near the end of the text.
+/// Does the same for a string that is longer than a word, has an escape or is near the end of the text.
 #[inline(never)]
 fn string_end_by_words(text: &[u8], mut at: usize) -> Option<usize> {
     let mut found = special_from(text, at)?;
@@ -111,12 +112,12 @@ fn string_end_by_words(text: &[u8], mut at: usize) -> Option<usize> {
     if text.get(at) == Some(&b'"') { Some(at) } else { string_end_after_escape(text, at) }
 }
 
-/// The value is a string without special bytes.
+/// Returns whether the value is a string without special bytes.
 pub(super) fn is_plain(raw: &[u8]) -> bool {
     raw.first() == Some(&b'"') && string_end(raw, 1) == Some(raw.len() - 1) && !raw.contains(&b'\\')
 }
 
-/// The end of a string with something else than a quote at `at`.
+/// Returns the end of a string that has a special byte other than a quote at `at`.
 #[cold]
 #[inline(never)]
 fn string_end_after_escape(text: &[u8], mut at: usize) -> Option<usize> {
@@ -133,8 +134,8 @@ fn string_end_after_escape(text: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// The special bytes among the next ones at `at`, as many as a word has; none of them is behind the end of the text.
-/// Nothing where the text has no byte at `at`.
+/// Returns the special bytes in the word that starts at `at`. No bit is set for a position after the end of
+/// the text. Returns `None` if the text has no byte at `at`.
 #[inline(always)]
 fn special_from(text: &[u8], at: usize) -> Option<u64> {
     if at >= text.len() {
@@ -148,7 +149,7 @@ fn special_from(text: &[u8], at: usize) -> Option<u64> {
     }
 }
 
-/// The special bytes of less than a word.
+/// Returns the special bytes of less than a word.
 #[cold]
 #[inline(never)]
 fn special_of_few(few: &[u8]) -> u64 {
@@ -162,9 +163,9 @@ fn hex4(text: &[u8], at: usize) -> Option<u32> {
     text.get(at..at + 4)?.iter().try_fold(0, |code, &digit| Some(code * 16 + char::from(digit).to_digit(16)?))
 }
 
-/// What a string says, given what stands between its quotes (of a valid text). Borrowed where it has no
-/// escapes, otherwise written to `scratch`. Nothing where it is no sequence of characters: a lone surrogate,
-/// or bytes that are not UTF-8.
+/// Returns the text of a string, given the bytes between its quotes (in a valid text). The result is borrowed
+/// if the string has no escapes and is otherwise written to `scratch`. Returns `None` if the string is not a
+/// sequence of characters: if it contains a lone surrogate or bytes that are not UTF-8.
 pub(crate) fn decode<'a>(raw: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<&'a [u8]> {
     if memchr::memchr(b'\\', raw).is_none() {
         return utf8(raw);
@@ -177,9 +178,11 @@ fn utf8(bytes: &[u8]) -> Option<&[u8]> {
     (is_ascii(bytes) || std::str::from_utf8(bytes).is_ok()).then_some(bytes)
 }
 
-/// What a string says, with U+FFFD for what is no character, cut at `max` bytes (on a character's boundary).
+/// Returns the text of a string with U+FFFD in the place of everything that is not a character, cut to `max`
+/// bytes at a character boundary.
 pub(crate) fn decode_lossy(raw: &[u8], max: usize) -> String {
-    // No character is written with more than six bytes of JSON per byte of UTF-8: more than this is cut anyway.
+    // JSON uses at most six bytes for one byte of UTF-8, so anything after this position would be cut in any
+    // case.
     let raw = &raw[..raw.len().min(max.saturating_mul(6).saturating_add(12))];
     let mut bytes = Vec::new();
     unescape(raw, &mut bytes, true);
@@ -188,14 +191,14 @@ pub(crate) fn decode_lossy(raw: &[u8], max: usize) -> String {
     text
 }
 
-/// Cuts `text` to at most `max` bytes, between two characters.
+/// Cuts `text` to at most `max` bytes at a character boundary.
 pub(crate) fn cut(text: &mut String, max: usize) {
     let end = (0..=max.min(text.len())).rev().find(|&at| text.is_char_boundary(at));
     text.truncate(end.unwrap_or(0));
 }
 
-/// Appends the decoded `raw` to `out`. A lone surrogate becomes U+FFFD if `lossy`, otherwise it ends the
-/// work with false.
+/// Appends the decoded `raw` to `out`. A lone surrogate becomes U+FFFD if `lossy` is true; otherwise the
+/// function stops there and returns false.
 fn unescape(raw: &[u8], out: &mut Vec<u8>, lossy: bool) -> bool {
     let mut at = 0;
     while let Some(slash) = memchr::memchr(b'\\', &raw[at..]) {
@@ -215,7 +218,7 @@ fn unescape(raw: &[u8], out: &mut Vec<u8>, lossy: bool) -> bool {
                 continue;
             }
             Some(&other) => other,
-            // Only where the caller cut the text inside an escape.
+            // This happens only if the caller cut the text inside an escape.
             None => return true,
         };
         out.push(plain);
@@ -225,7 +228,7 @@ fn unescape(raw: &[u8], out: &mut Vec<u8>, lossy: bool) -> bool {
     true
 }
 
-/// The character at a `\u` escape, if it is one, and how many bytes it takes.
+/// Returns the character of a `\u` escape, if it is a character, and the number of bytes of the escape.
 fn unicode(raw: &[u8], at: usize) -> (Option<char>, usize) {
     let Some(high) = hex4(raw, at + 2) else { return (None, 6) };
     if !(0xd800..0xdc00).contains(&high) {

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// As Python decoded them (tests/python/record_base64.py): the text, and the bytes as digits or null.
+/// Texts with the bytes that Python decoded from them, as digits or null (tests/python/record_base64.py).
 const RECORDED: &str = include_str!("recorded.jsonl");
 
 fn read(text: &str) -> Option<Vec<u8>> {
@@ -28,7 +28,7 @@ fn every_recorded_text_is_decoded_or_refused_as_python_does() {
         assert_eq!(read(&text).map(|bytes| hex(&bytes)), wanted, "{text:?}");
         decoded += usize::from(wanted.is_some());
         refused += usize::from(wanted.is_none());
-        // What the fast way decodes is what Python decodes.
+        // The fast decoder and Python return the same bytes.
         match base64_simd::STANDARD.decode_to_vec(text.as_bytes()) {
             Ok(fast) => assert_eq!(Some(hex(&fast)), wanted, "{text:?}"),
             Err(_) => skipping += usize::from(wanted.is_some()),

@@ -10,12 +10,13 @@ fn msgpack(bytes: &[u8]) -> Option<String> {
 }
 
 fn tree(text: &str) -> Json {
-    // Words that are no JSON become texts that nothing else is.
+    // Words that are not JSON become unique strings.
     let text = text.replace("-Infinity", "\"-inf\"").replace("Infinity", "\"inf\"").replace("NaN", "\"nan\"");
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// What kombu reads, as kombu's JSON writes it: see `tests/python/record_msgpack.py`.
+/// The bodies that kombu reads, with the text that kombu's JSON writes for them: see
+/// `tests/python/record_msgpack.py`.
 #[test]
 fn every_body_becomes_what_kombu_makes_of_it() {
     let (mut read, mut refused) = (0, 0);
@@ -27,7 +28,7 @@ fn every_body_becomes_what_kombu_makes_of_it() {
         read += usize::from(wanted.is_some());
         refused += usize::from(wanted.is_none());
         if wanted.is_some() {
-            // Cut off, or with something behind it, it is no body.
+            // A body that is cut off or followed by more bytes is not valid.
             for len in (0..bytes.len()).take(400) {
                 assert_eq!(msgpack(&bytes[..len]), None, "{len} bytes of {line}");
             }
@@ -47,13 +48,13 @@ fn integers_as_keys_are_read_although_python_refuses_them() {
 
 #[test]
 fn an_empty_body_is_none() {
-    // kombu hands it to the worker as it is, and the worker cannot take it apart.
+    // kombu gives it to the worker unchanged, and the worker cannot unpack it.
     assert_eq!(msgpack(b""), None);
 }
 
 #[test]
 fn keys_of_bytes_are_not_read() {
-    // Python reads them, but `kwargs.d.a` would mean the text "a".
+    // Python reads these, but `kwargs.d.a` would mean the string "a".
     assert_eq!(msgpack(b"\x81\xc4\x01a\x01"), None);
 }
 
@@ -75,7 +76,7 @@ fn array(items: usize, item: &[u8]) -> Vec<u8> {
 
 #[test]
 fn values_nesting_and_length_are_bounded() {
-    // The array itself is a value, too.
+    // The array itself counts as a value, too.
     assert!(msgpack(&array(VALUES_MAX - 1, b"\x01")).is_some());
     assert_eq!(msgpack(&array(VALUES_MAX, b"\x01")), None);
     assert_eq!(msgpack(&array(VALUES_MAX / 2, b"\x91\x01")), None, "values inside values");

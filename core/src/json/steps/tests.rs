@@ -1,4 +1,4 @@
-//! Results for many bytes at once are equal to those for one byte after another.
+//! The results for many bytes at once are equal to the results for one byte after another.
 
 use proptest::prelude::*;
 
@@ -9,7 +9,7 @@ fn is_special(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
-/// Bytes that are told apart in some place, and what stands next to them.
+/// Bytes that must be told apart at some point, and their neighbours in the order of bytes.
 const NEAR: [u8; 19] =
     [0, 1, 2, 0x1e, 0x1f, 0x20, 0x21, 0x22, 0x23, 0x24, 0x5b, 0x5c, 0x5d, 0x5e, 0x7f, 0x80, 0xa2, 0xdc, 0xff];
 
@@ -98,7 +98,7 @@ proptest! {
         ], 0..40),
         shared in 0..41_usize,
     ) {
-        // Mostly the same at first.
+        // The texts mostly begin with the same bytes.
         let shared = &text[..shared.min(text.len())];
         let raw: Vec<u8> = shared.iter().copied().chain(raw.concat()).collect();
         for raw in [&raw, &text] {

@@ -1,16 +1,18 @@
-//! Texts that are nearly of a known layout: what makes them another text stands at each place in turn.
+//! Texts that nearly have a known layout: the bytes that make the difference are put at each position in
+//! turn.
 
 use super::*;
 use crate::json::{Paths, Scanner, Segment};
 
-/// Lengths of strings: around steps, words and what is looked at together of long strings.
+/// Lengths of strings: close to the lengths of steps, of words and of the part of a long string that is
+/// compared at once.
 const LENGTHS: [usize; 18] = [0, 1, 13, 14, 15, 16, 17, 31, 32, 33, 62, 63, 64, 65, 127, 128, 129, 200];
 
-/// What is put into strings.
+/// The bytes that are put into strings.
 const PIECES: [&[u8]; 12] =
     [b"\"", b"\\", b"\\\"", b"\\u00e9", b"\\u00g9", b"\\x", b"\0", b"\x1f", b"\n", b"\xff", b" !", b"\x7f"];
 
-/// Templates that know the layout of some texts, and the scanner that judges them.
+/// Templates that know the layout of some texts, and the scanner that checks their answers.
 struct Known {
     paths: Paths,
     templates: Templates,
@@ -30,7 +32,7 @@ impl Known {
         known
     }
 
-    /// Whether the text fits; what fits is what a scan says it is.
+    /// Returns whether the text fits. If it fits, a scan must give the same result.
     fn fits(&mut self, text: &[u8]) -> bool {
         let valid = self.scanner.scan(text, &self.paths, &mut self.scanned);
         let fits = self.templates.fit(text, 0);
@@ -48,7 +50,8 @@ fn text(string: &[u8], behind: &str) -> Vec<u8> {
     [b"{\"a\": 1, \"b\": \"", string, b"\", \"c\": 2", behind.as_bytes(), b"}"].concat()
 }
 
-/// The string with the piece in the place of as many bytes, or between two.
+/// Returns the string with the piece inserted at `at` or, with `instead`, in the place of the same number of
+/// bytes.
 fn with(string: &[u8], at: usize, piece: &[u8], instead: bool) -> Vec<u8> {
     let mut string = string.to_vec();
     let end = if instead { (at + piece.len()).min(string.len()) } else { at };
@@ -77,7 +80,7 @@ fn strings_of_one_length_are_read_correctly() {
 
 #[test]
 fn open_strings_are_read_correctly() {
-    // As the text ends soon behind the string, and as it does not; as the string was short, and as it was long.
+    // The text ends soon after the string or much later; the string that was learned is short or long.
     let more = format!(", \"d\": \"{}\"", "m".repeat(200));
     for behind in ["", &more] {
         for first in [3, 300] {
@@ -89,7 +92,7 @@ fn open_strings_are_read_correctly() {
                     for piece in PIECES {
                         let other = text(&with(&string, at, piece, at % 2 == 0), behind);
                         let valid = known.scanner.scan(&other, &known.paths, &mut known.scanned);
-                        // All that is valid fits, but where the piece is the string's end and other things follow.
+                        // Every valid text fits, unless the piece ends the string and other bytes follow.
                         assert_eq!(known.fits(&other), valid, "{length} {at} {piece:?}");
                     }
                 }
@@ -124,7 +127,7 @@ fn a_string_is_freed_as_far_as_texts_need_it() {
     let steps = [
         (text(b"one", ""), false),
         (text(b"two", ""), false),
-        // Another of that length.
+        // Another string of the same length.
         (text(b"six", ""), true),
         (text(b"three", ""), false),
         (text(b"seven", ""), true),

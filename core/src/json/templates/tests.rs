@@ -1,11 +1,11 @@
-//! A text that fits is what a scan says it is.
+//! For a text that fits, the templates give the same result as a scan.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::json::{Paths, Scanner, Segment};
 
-/// What may stand where a template has a scalar: scalars, and what only looks like one.
+/// Texts that can replace a scalar of a template: scalars, and texts that only begin like scalars.
 const FRAGMENTS: [&str; 32] = [
     "null",
     "true",
@@ -41,7 +41,7 @@ const FRAGMENTS: [&str; 32] = [
     "1, 2",
 ];
 
-/// Layouts; `_` stands for a scalar.
+/// Layouts; `_` marks a scalar.
 const LAYOUTS: [&str; 8] = [
     "_",
     "[_, _, _]",
@@ -62,7 +62,7 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
         for part in LAYOUTS[layout].split_inclusive('_') {
             text.push_str(part.trim_end_matches('_'));
             if part.ends_with('_') {
-                // Mostly the same value, so that layouts are learned; now and then anything.
+                // Most texts have the same value, so that layouts are learned; some have any other.
                 let (at, anything) = fill.next().unwrap_or((5, false));
                 text.push_str(FRAGMENTS[if anything { at } else { 5 + at % 2 }]);
             }
