@@ -1,4 +1,4 @@
-//! Finds the fields of a question in one message after another.
+//! Finds the fields of a request in one message after another.
 
 use super::reprs::Reprs;
 use super::{
@@ -9,7 +9,8 @@ use crate::field::Field;
 use crate::json::{Paths, Reading, Scanner};
 use crate::kind::MessageKind;
 
-/// Most bytes of a decoded body's buffer that stay allocated from one message to the next.
+/// The size of the buffer for decoded bodies, in bytes, that is kept from one message to the next; more than
+/// this is freed.
 const BUFFER_KEEP: usize = 256 * 1024;
 
 /// The places of a field: slots in the order in which they are tried.
@@ -20,17 +21,17 @@ struct Slots {
     body: [Box<[usize]>; SHAPES],
 }
 
-/// Reads the fields that it was made for. Its buffers are used again: no memory is allocated per message after
-/// they have grown to the usual size.
+/// Reads the fields that it was made for. It uses its buffers again: once they have grown to the usual size,
+/// no memory is allocated per message.
 #[derive(Debug, Clone)]
 pub(crate) struct Reader {
     format: &'static dyn Format,
     fields: Vec<[Slots; VARIANTS]>,
     own: Vec<usize>,
     envelope: Reading,
-    /// By the shape of the body.
+    /// One reading for each shape of the body.
     bodies: [Reading; SHAPES],
-    /// Slot of [`Format::object_mark`].
+    /// The slot of [`Format::object_mark`].
     mark: Option<usize>,
     scanner: Scanner,
     body: Vec<u8>,
@@ -40,16 +41,16 @@ pub(crate) struct Reader {
     body_open: bool,
     /// The shape of the open body.
     shape: usize,
-    /// The open body lets members of the envelope count ([`Part::BodyDecides`]).
+    /// Whether, with the open body, members of the envelope count ([`Part::BodyDecides`]).
     envelope_counts: bool,
-    /// [`Format::derives`].
+    /// The value of [`Format::derives`].
     derives: bool,
     derived: Derived,
-    /// What replaces bodies that are not readable, if that is requested.
+    /// The texts that replace unreadable bodies, if they are requested.
     reprs: Option<Box<Reprs>>,
     inexact: bool,
     reprs_read: bool,
-    /// Decoded bytes of the body of the last message.
+    /// The number of bytes decoded for the body of the last message.
     decoded: usize,
 }
 
@@ -101,12 +102,12 @@ impl Reader {
         }
     }
 
-    /// The same for many messages: it learns their layouts.
+    /// Makes this a reader for many messages, which learns their layouts.
     pub(crate) fn learning(self) -> Self {
         Self { envelope: self.envelope.learning(), bodies: self.bodies.map(Reading::learning), ..self }
     }
 
-    /// The same with or without what replaces bodies that are not readable ([`Reader::read_reprs`]).
+    /// Makes this a reader with or without the texts that replace unreadable bodies ([`Reader::read_reprs`]).
     pub(crate) fn inexact(self, inexact: bool) -> Self {
         Self { inexact, ..self }
     }
@@ -128,10 +129,10 @@ impl Reader {
         self.decodable
     }
 
-    /// Opens the body of the last message; returns false if it is not readable.
+    /// Opens the body of the last message; returns false if it is unreadable.
     pub(crate) fn open_body(&mut self, message: &[u8]) -> bool {
         if self.reprs_read {
-            // It was tried before.
+            // It was tried before and could not be read.
             return false;
         }
         let own = Own::new(&self.own, &self.envelope, message);
@@ -144,8 +145,8 @@ impl Reader {
         self.body_open
     }
 
-    /// Reads the decoded body by its shape; returns false if it is neither an object nor an array that a message
-    /// of this variant may have.
+    /// Reads the decoded body by its shape; returns false if it is neither an object nor an array that a
+    /// message of this variant can have.
     fn read_body(&mut self, hint: u64) -> bool {
         self.shape = match self.body.first() {
             Some(b'[') => ARRAY,
@@ -168,9 +169,9 @@ impl Reader {
         self.format.takes_object(self.variant, marked)
     }
 
-    /// Reads what the envelope shows of the arguments as text, if the body of the last message is not readable.
-    /// Returns false if there is nothing, or it is not requested. Even if something was read, a field may be
-    /// unknown.
+    /// Reads the texts in which the envelope shows the arguments, if the body of the last message is
+    /// unreadable. Returns false if there are no such texts or they are not requested. Even if something was
+    /// read, a field can still be unknown.
     pub(crate) fn read_reprs(&mut self, message: &[u8]) -> bool {
         if self.reprs_read {
             return true;
@@ -194,19 +195,19 @@ impl Reader {
         self.body_open
     }
 
-    /// Returns the decoded bytes of the body of the last message, until it was open or an error was found, and of
-    /// what replaces it.
+    /// Returns the number of bytes decoded for the body of the last message, until it was open or an error
+    /// was found, and for the texts that replace it.
     pub(crate) fn decoded(&self) -> usize {
         self.decoded
     }
 
-    /// Returns whether the envelope of the last message would not have to be scanned.
+    /// Returns whether the envelope of the last message could be read without a scan.
     #[cfg(test)]
     pub(crate) fn knows(&mut self, message: &[u8]) -> bool {
         self.envelope.knows(message)
     }
 
-    /// Returns the field at `position`, in the last message.
+    /// Returns the field at `position` in the last message.
     #[inline]
     pub(crate) fn get<'a>(&'a self, position: usize, message: &'a [u8]) -> FieldValue<'a> {
         let field = &self.fields[position][self.variant];
@@ -223,7 +224,7 @@ impl Reader {
         }
     }
 
-    /// The same for fields that are not in one part alone.
+    /// Returns a field that is not only in one part of the message.
     fn get_elsewhere<'a>(&'a self, position: usize, message: &'a [u8]) -> FieldValue<'a> {
         let field = &self.fields[position][self.variant];
         match field.part {
@@ -247,7 +248,7 @@ impl Reader {
         }
     }
 
-    /// Returns the field in the body, or in what replaces an unreadable one.
+    /// Returns the field from the body, or from the text that replaces an unreadable body.
     fn get_in_body(&self, position: usize) -> FieldValue<'_> {
         if self.body_open {
             let slots = &self.fields[position][self.variant].body[self.shape];
@@ -259,8 +260,8 @@ impl Reader {
         }
     }
 
-    /// Returns whether the field at `position` needs the body of the last message, or is one that no body makes
-    /// readable.
+    /// Returns whether the field at `position` needs the body of the last message, or cannot be read from any
+    /// body.
     #[inline]
     pub(crate) fn in_body(&self, position: usize) -> bool {
         let field = &self.fields[position][self.variant];
@@ -274,8 +275,8 @@ impl Reader {
         }
     }
 
-    /// Returns what [`Reader::in_body`] says about the field at `position` in every message of a variant; `None`
-    /// if it depends on the message.
+    /// Returns the result of [`Reader::in_body`] for the field at `position` if it is the same in every
+    /// message of a variant; `None` if it depends on the message.
     pub(crate) fn always_in_body(&self, position: usize, variant: usize) -> Option<bool> {
         match self.fields[position][variant].part {
             Part::Size | Part::Undecodable | Part::Untold | Part::Envelope => Some(false),
@@ -289,13 +290,14 @@ impl Reader {
         self.variant
     }
 
-    /// Returns the member of the envelope that holds a field, null or not.
+    /// Returns the member of the envelope that contains a field, whether it is null or not.
     #[inline]
     fn member<'m>(&self, field: &Slots, message: &'m [u8]) -> Option<&'m [u8]> {
         field.envelope.iter().find_map(|&slot| self.envelope.value(slot, message))
     }
 
-    /// Returns whether the positional argument `at`, or one of all if there is no such number, is encrypted.
+    /// Returns whether the positional argument `at` is encrypted; if there is no such number, whether one of
+    /// all arguments is.
     fn is_encrypted(&self, at: Option<usize>) -> bool {
         self.derived.encrypted.is_some_and(|encrypted| at.is_none_or(|at| at == encrypted))
     }

@@ -6,11 +6,11 @@ use crate::kind::MessageKind;
 
 use super::keys;
 
-/// Messages at the consumer end that are read to recognise what a queue holds.
+/// The number of messages at the consumer end that are read to recognise the kind of a queue's messages.
 pub const LOOK_AT: u64 = 100;
 
-/// The members that tell the kinds apart; positions below. The last two are inside what Resque stores about a
-/// failure.
+/// The members that distinguish the kinds; their positions are below. The last two are inside the object that
+/// Resque stores about a failure.
 const MEMBERS: [&[&str]; 8] = [
     &["body"],
     &["headers"],
@@ -22,7 +22,7 @@ const MEMBERS: [&[&str]; 8] = [
     &["payload", "args"],
 ];
 
-/// Reads messages, one after another, and says what most of them look like.
+/// Reads messages, one after another, and determines which kind most of them have.
 #[derive(Debug, Default)]
 pub struct Recogniser {
     scanner: Scanner,
@@ -33,13 +33,13 @@ pub struct Recogniser {
     celery: u64,
     sidekiq: u64,
     resque: u64,
-    /// Elements that can be ids, and the first of them.
+    /// The number of elements that can be ids, and the first of these elements.
     id_like: u64,
     ids: Vec<Vec<u8>>,
 }
 
 impl Recogniser {
-    /// Creates one that has read nothing.
+    /// Creates a recogniser that has read no messages.
     #[must_use]
     pub fn new() -> Self {
         let (paths, slots) = Paths::new(MEMBERS.map(keys).iter());
@@ -64,8 +64,8 @@ impl Recogniser {
         }
     }
 
-    /// Returns the first elements that can be ids of jobs, if more than half of the elements can be ids. Whether
-    /// they are ids can only be found by looking up the jobs.
+    /// Returns the first elements that can be ids of jobs, if more than half of the elements can be ids. Only
+    /// looking up the jobs shows whether they are ids.
     #[must_use]
     pub fn ids(&self) -> &[Vec<u8>] {
         if self.id_like * 2 > self.examined { &self.ids } else { &[] }
@@ -77,7 +77,7 @@ impl Recogniser {
         self.examined
     }
 
-    /// Returns whether it needs no more messages.
+    /// Returns whether the result needs no more messages.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.examined >= LOOK_AT

@@ -1,12 +1,13 @@
-//! The text that Python shows of a call's arguments, read as far as it is certain what it says.
+//! The text in which Python shows the arguments of a call, read as far as its meaning is certain.
 //!
-//! Celery writes it into the headers `argsrepr` and `kwargsrepr` (`celery/utils/saferepr.py`). It looks like Python's
-//! `repr` and is not: strings stand in `'`, with a backslash before each `'` and nothing else escaped, so a backslash is
-//! one of the string's own; bytes are not escaped at all; what is too long is cut and ends in `...`, in a string before
-//! its end quote; what is nested too deep is shown as `[...]`, `{...}` or `(...)`. A sender may give a text of its own,
-//! and then Python's `repr` is likely. So a text counts only where both of them mean the same by it, and as a whole: one
-//! that is cut, holds bytes or an object whose extent is not known, or does not keep to the form says nothing about any
-//! argument (docs/decisions/0015-arguments-as-their-sender-shows-them.md).
+//! Celery writes it into the headers `argsrepr` and `kwargsrepr` (`celery/utils/saferepr.py`). It resembles
+//! Python's `repr` but differs from it: strings are enclosed in `'`, with a backslash before each `'` and
+//! nothing else escaped, so a backslash is part of the string; bytes are not escaped at all; a text that is
+//! too long is cut and ends in `...`, in a string before its end quote; a value that is nested too deep is
+//! shown as `[...]`, `{...}` or `(...)`. A sender can provide a text of its own, which is then probably
+//! Python's `repr`. So a text counts only if it has the same meaning in both forms, and only as a whole: a
+//! text that is cut, that contains bytes or an object whose end is not known, or that does not follow the
+//! grammar gives no argument (docs/decisions/0015-arguments-as-their-sender-shows-them.md).
 //!
 //! ```text
 //! args     = tuple | list                               the whole text, no space around it
@@ -23,12 +24,13 @@ use std::io::Write as _;
 use crate::json::number_end;
 use shown::Iso;
 
-/// Longest text that is read, bytes. Celery cuts at 1,024 characters, which are 4 KB at most and what closes brackets.
+/// The longest text that is read, in bytes. Celery cuts at 1,024 characters, which are at most 4 KB, and adds
+/// closing brackets.
 pub(super) const REPR_MAX: usize = 16 * 1024;
-/// Deepest nesting that is read. Celery shows three levels.
+/// The deepest nesting that is read. Celery shows three levels.
 const REPR_DEPTH_MAX: usize = 32;
 
-/// Which of the two texts it is.
+/// Which of the two texts is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// Positional arguments.
@@ -37,34 +39,35 @@ pub(super) enum Form {
     Kwargs,
 }
 
-/// Which argument.
+/// The position or the name of an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Key<'t> {
     At(usize),
     Name(&'t [u8]),
 }
 
-/// What one argument is.
+/// The value of one argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value<'t> {
     None,
     Bool(bool),
     /// A number, written as in JSON.
     Number(&'t [u8]),
-    /// What stands between the quotes of a string that is certain: its only backslashes stand before `'`.
+    /// The bytes between the quotes of a string whose meaning is certain: a backslash occurs only before `'`.
     Text(&'t [u8]),
     /// A UUID in lower case, with dashes.
     Uuid(&'t [u8]),
     /// A `Decimal`, as its `str` writes it.
     Decimal(&'t [u8]),
-    /// A date, a time, or both: kombu's name for its type, and the ISO text.
+    /// A date, a time, or both: kombu's name of the type, and the ISO text.
     Time(&'static str, Iso),
-    /// Whatever else is skipped.
+    /// Any other value, which is skipped.
     Other,
 }
 
 impl Value<'_> {
-    /// Appends the value as JSON, as kombu writes what JSON lacks: nothing for None and for what is no plain value.
+    /// Appends the value as JSON, in kombu's form for types that JSON lacks. Appends nothing for None and for
+    /// a value that is not plain.
     pub(super) fn json(self, out: &mut Vec<u8>) {
         match self {
             Self::Bool(true) => out.extend_from_slice(b"true"),
@@ -95,7 +98,7 @@ impl Value<'_> {
     }
 }
 
-/// Appends a text without quotes and backslashes as kombu wraps it.
+/// Appends a text without quotes and backslashes in the form in which kombu wraps it.
 fn wrap(of: &str, text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(br#"{"__type__":""#);
     out.extend_from_slice(of.as_bytes());
@@ -104,8 +107,8 @@ fn wrap(of: &str, text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(br#""}"#);
 }
 
-/// Hands out the arguments that `text` (UTF-8) shows, in their order. False where it is not certain what it says: then
-/// what was handed out means nothing.
+/// Passes the arguments that `text` (UTF-8) shows to `each`, in their order. Returns false if the meaning of
+/// the text is not certain; the arguments that were passed then have no meaning.
 pub(super) fn arguments<'t>(text: &'t [u8], form: Form, mut each: impl FnMut(Key<'t>, Value<'t>)) -> bool {
     text.len() <= REPR_MAX && Reading::new(text).all(form, &mut each).is_some()
 }
@@ -130,11 +133,11 @@ enum Role {
 struct Level {
     closer: u8,
     role: Role,
-    /// Items before the one that comes next.
+    /// The number of items before the one that comes next.
     items: usize,
 }
 
-/// One pass over a text. Every function answers nothing where the text leaves the form.
+/// One pass over a text. Every function returns `None` if the text does not follow the grammar.
 struct Reading<'t> {
     text: &'t [u8],
     at: usize,
@@ -183,7 +186,7 @@ impl<'t> Reading<'t> {
                 if self.open()? {
                     return self.end();
                 }
-                // Keyword arguments are no set.
+                // Keyword arguments are not a set.
                 self.levels[0].role = Role::Key;
             }
             _ => return None,
@@ -220,7 +223,7 @@ impl<'t> Reading<'t> {
         (self.at == self.text.len()).then_some(())
     }
 
-    /// Steps into a container. True if that was all of it.
+    /// Enters a container. Returns true if the whole text ends with it.
     fn open(&mut self) -> Option<bool> {
         let (closer, role) = match self.byte()? {
             b'(' => (b')', Role::Item),
@@ -228,7 +231,7 @@ impl<'t> Reading<'t> {
             _ => (b'}', Role::First),
         };
         self.at += 1;
-        // The outermost one is always shown, unless it is cut.
+        // The outermost container is always shown, unless it is cut.
         let hidden: &[&[u8]] = match closer {
             _ if self.depth == 0 => &[],
             b')' => &[b"...)", b"...,)"],
@@ -243,7 +246,7 @@ impl<'t> Reading<'t> {
         Some(false)
     }
 
-    /// Goes on behind a value. True if the container that it stands in ends there.
+    /// Continues after a value. Returns true if the container around the value ends there.
     fn follow(&mut self) -> Option<bool> {
         let Level { closer, role, items } = self.levels[self.depth.checked_sub(1)?];
         let is_tuple = closer == b')';
@@ -252,7 +255,7 @@ impl<'t> Reading<'t> {
                 self.skip(b": ")?;
                 Role::Value
             }
-            // A tuple of one item has a comma behind it; in brackets without one it is no tuple.
+            // A tuple of one item has a comma after the item; brackets without a comma are not a tuple.
             (b',', _) if is_tuple && items == 0 && self.skip(b",)").is_some() => {
                 self.depth -= 1;
                 return Some(true);
@@ -279,7 +282,7 @@ impl<'t> Reading<'t> {
         Some(false)
     }
 
-    /// A value that is no container. That it ends there shows behind it.
+    /// Reads a value that is not a container. The bytes after it show whether it ends there.
     fn scalar(&mut self) -> Option<Value<'t>> {
         for (word, value) in WORDS {
             if self.skip(word).is_some() {
@@ -297,7 +300,8 @@ impl<'t> Reading<'t> {
         }
     }
 
-    /// Where a backslash stands before a quote the two writers may mean different ends: then the text says nothing.
+    /// Reads a string. If a backslash stands before a quote, the two writers can mean different ends of the
+    /// string; the text then has no certain meaning.
     fn string(&mut self) -> Option<Value<'t>> {
         let quote = self.byte()?;
         let start = self.at + 1;
@@ -310,13 +314,14 @@ impl<'t> Reading<'t> {
             let end = at + self.text[at..].iter().take_while(|byte| **byte == b'\\').count();
             let next = *self.text.get(end)?;
             if next != quote {
-                // To one writer it is a backslash, to the other the start of an escape.
+                // One writer writes it for a backslash, the other for the start of an escape.
                 certain = false;
                 at = end;
             } else if quote == b'"' || end - at > 1 {
                 return None;
             } else {
-                // Behind the end of a string comes one of a few bytes. Where none of them does, the quote is escaped.
+                // Only a few bytes can follow the end of a string. If none of them follows, the quote is
+                // escaped.
                 match self.text.get(end + 1)? {
                     b',' | b':' | b')' | b']' | b'}' => return None,
                     _ => at = end + 1,
@@ -325,7 +330,7 @@ impl<'t> Reading<'t> {
         }
         let content = &self.text[start..at];
         self.at = at + 1;
-        // Cut, or a string that looks so. Others than Celery cut in the middle.
+        // The string is cut, or looks as if it were. Writers other than Celery cut in the middle.
         let whole = memchr::memmem::find(content, b"...").is_none();
         whole.then_some(if certain { Value::Text(content) } else { Value::Other })
     }

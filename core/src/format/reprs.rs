@@ -1,7 +1,7 @@
-//! What the headers `argsrepr` and `kwargsrepr` show of arguments in a body that cannot be read.
+//! Reads arguments from the headers `argsrepr` and `kwargsrepr` if the body cannot be read.
 //!
-//! They are in the envelope, and messages with a readable body must not pay for them: they are read in a separate
-//! pass, only for messages whose body could not be opened.
+//! The headers are in the envelope, and messages with a readable body must not pay for them: they are read in
+//! a separate pass, only for messages whose body could not be opened.
 
 use std::ops::Range;
 
@@ -10,13 +10,13 @@ use super::{FieldValue, Format};
 use crate::field::{Field, Source};
 use crate::json::{Paths, Scanner, Shape, Span, array_index, decode, inner};
 
-/// Largest number of bytes of JSON for one byte of a text: `\u0041`.
+/// The maximum number of bytes of JSON for one byte of a text: `\u0041`.
 const ESCAPED: usize = 6;
 
 /// An argument that a field needs.
 #[derive(Debug, Clone)]
 struct Wanted {
-    /// Position of its field.
+    /// The position of its field.
     position: usize,
     name: Box<str>,
     index: Option<usize>,
@@ -31,34 +31,34 @@ impl Wanted {
     }
 }
 
-/// What a field is.
+/// The value of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Answer {
     Unknown,
     Absent,
-    /// JSON, at this position of the buffer.
+    /// JSON in this range of the buffer.
     Value(Range<usize>),
 }
 
-/// The values of single arguments, not of what is inside them.
+/// The values of single arguments, but not of values inside them.
 #[derive(Debug, Clone)]
 pub(super) struct Reprs {
     variant: usize,
-    /// The texts of the envelope: first `argsrepr`, then `kwargsrepr`.
+    /// The paths of the texts in the envelope: first `argsrepr`, then `kwargsrepr`.
     paths: Paths,
     slots: [usize; 2],
     spans: Vec<Option<Span>>,
     scanner: Scanner,
     wanted: [Vec<Wanted>; 2],
-    /// One per field.
+    /// One answer for each field.
     answers: Vec<Answer>,
     json: Vec<u8>,
     scratch: Vec<u8>,
 }
 
 impl Reprs {
-    /// For those of `fields` that are single arguments; `None` if there is none, or the format has no such
-    /// headers.
+    /// Creates a reader for those of `fields` that are single arguments; returns `None` if there are none or
+    /// the format has no such headers.
     pub(super) fn new(format: &dyn Format, fields: &[&Field]) -> Option<Self> {
         let (variant, headers) = format.reprs()?;
         let wanted = [Source::Args, Source::Kwargs].map(|source| {
@@ -110,8 +110,8 @@ impl Reprs {
                     met_twice |= *answer != Answer::Unknown;
                     let start = json.len();
                     value.json(json);
-                    // Until the whole text is read, an argument that was not met is unknown, and one that is not a
-                    // plain value is empty.
+                    // Until the whole text is read, an argument that was not found is unknown, and one that
+                    // is not a plain value is empty.
                     *answer = match value {
                         Value::None => Answer::Absent,
                         _ => Answer::Value(start..json.len()),
@@ -131,7 +131,7 @@ impl Reprs {
         Some(bytes)
     }
 
-    /// Returns what was read of a field.
+    /// Returns the value of a field as it was read.
     pub(super) fn get(&self, position: usize) -> FieldValue<'_> {
         match self.answers.get(position) {
             Some(Answer::Value(place)) => FieldValue::Value(self.json.get(place.clone()).unwrap_or_default()),

@@ -1,22 +1,24 @@
-//! Messages of Sidekiq and Resque: one JSON object with a class and its arguments, nothing encoded inside it.
+//! Messages of Sidekiq and Resque: one JSON object with a class and its arguments, with nothing encoded
+//! inside it.
 //!
-//! A job of ActiveJob is inside a job of the adapter's wrapper class, whose only argument is an object with the
-//! actual arguments; the wrapper tells it from others. Neither has a separate place for keyword arguments:
-//! ActiveJob appends them as an object (`args.1.amount`).
+//! A job of ActiveJob is inside a job of the adapter's wrapper class, whose only argument is an object with
+//! the actual arguments; the wrapper class distinguishes it from other jobs. Neither library has a separate
+//! place for keyword arguments: ActiveJob appends them as an object (`args.1.amount`).
 //!
 //! # Names
-//! The task of a job is the name that Sidekiq's own pages show, as long as that is a value of the message or made
-//! of some (`JobRecord#display_class` in lib/sidekiq/api.rb, 6.4.1 and 8.1): a mail is `UserMailer#welcome`, a
-//! call that was delayed by the extensions of Sidekiq before 7 is `UserMailer.welcome`; see `docs/decisions/0020`.
-//! The class is still available, as `headers.wrapped` or `headers.class`.
+//! The task of a job is the name that Sidekiq's own pages show, if that name is a value of the message or
+//! made of some values (`JobRecord#display_class` in lib/sidekiq/api.rb, 6.4.1 and 8.1): a mail is
+//! `UserMailer#welcome`, and a call that was delayed by the extensions of Sidekiq before 7 is
+//! `UserMailer.welcome`; see `docs/decisions/0020`. The class is still available as `headers.wrapped` or
+//! `headers.class`.
 //!
 //! # What is withheld
-//! An envelope of Celery's that is read as one of these would show its body as a "header". It is not one of these
-//! messages, so nothing of it is known; see `docs/decisions/0021`.
+//! If one of Celery's envelopes were read as one of these messages, its body would be shown as a "header". It
+//! is not one of these messages, so all its fields are unknown; see `docs/decisions/0021`.
 //!
-//! Sources: recorded messages of Sidekiq 6.4.1, 7.3.9 and 8.0.10, with ActiveJob 6.1.7 and 7.1.5
-//! (core/src/filter/tests/sidekiq.jsonl, core/src/format/ruby/recorded.jsonl and recorded78.jsonl), and of Resque 3.0;
-//! for what ActiveJob gives Resque, its `ResqueAdapter`.
+//! Sources: recorded messages of Sidekiq 6.4.1, 7.3.9 and 8.0.10 with ActiveJob 6.1.7 and 7.1.5
+//! (core/src/filter/tests/sidekiq.jsonl, core/src/format/ruby/recorded.jsonl and recorded78.jsonl), and of
+//! Resque 3.0; for the jobs that ActiveJob passes to Resque, its `ResqueAdapter`.
 
 mod names;
 
@@ -25,33 +27,33 @@ use crate::field::{Field, Source};
 use crate::json::{Path, Segment, Shape, array_index};
 use names::{DELAYED_CLASS, is_mailer, is_wrapper, items, name_of_call, name_of_mail, says};
 
-/// See the module.
+/// The format of Sidekiq's messages; see the module's documentation.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sidekiq;
 
-/// See the module.
+/// The format of Resque's messages; see the module's documentation.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Resque;
 
-/// Variants of both: a job with its own class and arguments.
+/// A variant of both formats: a job with its own class and arguments.
 const PLAIN: usize = 0;
-/// A job of ActiveJob.
+/// A variant of both formats: a job of ActiveJob.
 const ACTIVE_JOB: usize = 1;
-/// An envelope of Celery's.
+/// A variant of both formats: one of Celery's envelopes.
 const FOREIGN: usize = 2;
-/// Sidekiq: a job of ActiveJob that sends a mail.
+/// A variant of Sidekiq: a job of ActiveJob that sends a mail.
 const MAIL: usize = 3;
-/// Sidekiq: a call that the extensions delayed.
+/// A variant of Sidekiq: a call that the extensions delayed.
 const CALL: usize = 4;
-/// Resque: a job that failed, with its failure.
+/// A variant of Resque: a job that failed, with its failure.
 const FAILED: usize = 3;
-/// The same, for ActiveJob.
+/// A variant of Resque: a job of ActiveJob that failed.
 const FAILED_ACTIVE_JOB: usize = 4;
 
-/// The class that ActiveJob's Resque adapter wraps jobs in.
+/// The class in which ActiveJob's Resque adapter wraps jobs.
 const RESQUE_WRAPPER: &[u8] = b"ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper";
 
-/// Members that an envelope of Celery's has: the body, and what kombu writes beside it.
+/// Members of one of Celery's envelopes: the body, and the members that kombu writes beside it.
 const CELERY: [&str; 4] = ["body", "properties", "headers", "content-type"];
 
 /// Positions in [`Format::own_paths`] after those of [`CELERY`], for Sidekiq.
@@ -64,7 +66,7 @@ const FIRST: usize = 9;
 const ARGS: usize = 10;
 const ENCRYPT: usize = 11;
 const DISPLAY_CLASS: usize = 12;
-/// And for Resque, after the class.
+/// A position for Resque, after the class.
 const PAYLOAD_CLASS: usize = 5;
 
 impl Format for Sidekiq {
@@ -89,7 +91,7 @@ impl Format for Sidekiq {
         let mut places = match field.source {
             Source::Task("task") => {
                 let plain = FieldPlace::outside(Part::Envelope, vec![keys(&["class"])]);
-                // Rails 4.2 did not name the wrapped class beside the wrapper.
+                // Rails 4.2 did not write the name of the wrapped class beside the wrapper.
                 let names = vec![keys(&["wrapped"]), in_wrapper(&[], "job_class"), keys(&["class"])];
                 let name = FieldPlace::outside(Part::Name, Vec::new());
                 by_variant([plain, FieldPlace::outside(Part::Envelope, names), name.clone(), name])
@@ -97,7 +99,7 @@ impl Format for Sidekiq {
             Source::Task("id") => everywhere(keys(&["jid"])),
             Source::Task("retries") => everywhere(keys(&["retry_count"])),
             Source::Task("enqueued") => everywhere(keys(&["enqueued_at"])),
-            // Sidekiq Pro's batches, whose callbacks wait as those of groups do.
+            // Batches of Sidekiq Pro have callbacks that wait for their jobs, as those of groups do.
             Source::Task("group") => everywhere(keys(&["bid"])),
             Source::Delivery("routing_key") => everywhere(keys(&["queue"])),
             Source::Args => {
@@ -151,7 +153,7 @@ impl Format for Sidekiq {
             CALL => name_of_call(own.get(DISPLAY_CLASS), own.get(FIRST), &mut derived.name),
             _ => {}
         }
-        // What Ruby considers true; Sidekiq Enterprise writes `true`.
+        // The value is true in Ruby; Sidekiq Enterprise writes `true`.
         if own.get(ENCRYPT).is_some_and(|raw| !matches!(raw, b"null" | b"false")) {
             derived.encrypted = own.get(ARGS).map(items).and_then(|count| count.checked_sub(1));
         }
@@ -162,7 +164,7 @@ impl Format for Sidekiq {
     }
 
     fn open_body(&self, _: Own<'_>, body: &mut Vec<u8>, _: &mut Vec<u8>) -> bool {
-        // There is no body, and no field in one.
+        // There is no body, and so there are no fields in it.
         body.clear();
         false
     }
@@ -177,7 +179,7 @@ impl Format for Resque {
     fn places(&self, field: &Field) -> FieldPlaces {
         let payload = [Segment::key("payload")];
         let envelope = |paths| FieldPlace::outside(Part::Envelope, paths);
-        // A member of what ActiveJob gives the wrapper, which no plain job has.
+        // A member of the object that ActiveJob passes to the wrapper, which plain jobs do not have.
         let of_active_job = |name: &str| {
             let [own, failed] = [&[][..], &payload].map(|before| envelope(vec![in_wrapper(before, name)]));
             by_variant([envelope(Vec::new()), own, envelope(Vec::new()), failed])
@@ -197,7 +199,7 @@ impl Format for Resque {
             ]),
             Source::Task("id") => of_active_job("job_id"),
             Source::Task("retries") => of_active_job("executions"),
-            // Resque itself does not record it, ActiveJob does.
+            // Resque itself does not record this time; ActiveJob does.
             Source::Task("enqueued") => {
                 let mut places = of_active_job("enqueued_at");
                 for plain in [PLAIN, FAILED] {
@@ -240,18 +242,18 @@ impl Format for Resque {
     }
 }
 
-/// The envelope has a body, and beside it what kombu writes.
+/// Returns whether the envelope has a body and, beside it, the members that kombu writes.
 fn is_foreign(own: Own<'_>) -> bool {
     own.get(0).is_some() && (1..CELERY.len()).any(|at| own.get(at).is_some())
 }
 
-/// Fields that neither has, and fields that every message has.
+/// Returns the places of fields that neither format has and of fields that every message has.
 fn shared(field: &Field) -> FieldPlaces {
     match field.source {
         Source::Size => same(Part::Size, Vec::new()),
         Source::Undecodable => same(Part::Undecodable, Vec::new()),
         Source::Arrival(_) => same(Part::Untold, Vec::new()),
-        // Each is listed by its name, so that a new one must be decided here.
+        // Each is listed by its name, so that the compiler requires a decision about a new one here.
         Source::Task(_)
         | Source::Delivery(_)
         | Source::Args
@@ -265,7 +267,7 @@ fn shared(field: &Field) -> FieldPlaces {
     }
 }
 
-/// For [`PLAIN`], [`ACTIVE_JOB`] and the two variants that only one of the formats has.
+/// Creates the places for [`PLAIN`], [`ACTIVE_JOB`] and the two variants that only one of the formats has.
 fn by_variant([plain, active_job, third, fourth]: [FieldPlace; 4]) -> FieldPlaces {
     let mut places: FieldPlaces = std::array::from_fn(|_| FieldPlace::withheld());
     const { assert!(VARIANTS == 5) };
@@ -276,17 +278,19 @@ fn by_variant([plain, active_job, third, fourth]: [FieldPlace; 4]) -> FieldPlace
     places
 }
 
-/// The part of what stands on `path` in `args`.
+/// Returns the part for the value on `path` in `args`.
 fn argument(path: &[Box<str>]) -> Part {
     Part::Argument(path.first().and_then(|name| array_index(name)))
 }
 
-/// A member of what ActiveJob gives the wrapper, whose message stands on the path `before`.
+/// Returns the path of a member of the object that ActiveJob passes to the wrapper, whose message is on the
+/// path `before`.
 fn in_wrapper(before: &[Segment], name: &str) -> Path {
     below(before, &["args".into(), "0".into(), name.into()])
 }
 
-/// `before`, then the parts of the field's own path, in each way in which its points can be read.
+/// Returns `before` followed by the parts of the field's own path, for each way in which its points can be
+/// read.
 fn inside(before: &[Segment], field: &Field) -> Vec<Path> {
     let path = |names: Vec<String>| {
         before.iter().cloned().chain(names.iter().map(|name| Segment::either(name))).collect()
@@ -294,8 +298,8 @@ fn inside(before: &[Segment], field: &Field) -> Vec<Path> {
     field.ways().into_iter().map(path).collect()
 }
 
-/// `before`, then these parts. Numbers are positions or names on every path of these formats alike: a scan finds one
-/// value by one way only, and `headers.args.0` is the same value as `args.0`.
+/// Returns `before` followed by these parts. Numbers can be positions or names on every path of these
+/// formats: a scan finds each value by one path only, and `headers.args.0` is the same value as `args.0`.
 fn below(before: &[Segment], parts: &[Box<str>]) -> Path {
     before.iter().cloned().chain(parts.iter().map(|part| Segment::either(part))).collect()
 }

@@ -1,7 +1,7 @@
-//! Celery messages as kombu stores them while they are unacknowledged: `[message, exchange, routing_key]`, in a
-//! hash.
+//! Celery messages as kombu stores them while they are unacknowledged: `[message, exchange, routing_key]`, in
+//! a hash.
 //!
-//! The message is the first item, with the same layout as in a queue. The other two say where it was sent to; they
+//! The message is the first item, with the same layout as in a queue. The other two are its destination; they
 //! are used for `exchange` and `routing_key` if the message itself has none.
 
 use super::celery::{Celery, OWN_PATHS};
@@ -9,7 +9,7 @@ use super::{FieldPlace, FieldPlaces, Format, Own};
 use crate::field::{Field, Source};
 use crate::json::{Path, Segment};
 
-/// See the module.
+/// The format of these messages; see the module's documentation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Unacked;
 
@@ -17,11 +17,11 @@ pub(crate) struct Unacked;
 const MESSAGE: usize = 0;
 const EXCHANGE: usize = 1;
 const ROUTING_KEY: usize = 2;
-/// With one more item it is something else: a worker unpacks three.
+/// An array with one more item is something else: a worker unpacks three.
 const ITEMS: usize = 3;
 
 impl Format for Unacked {
-    /// Celery's own, then the items and the one that must not be there.
+    /// The paths of the Celery format, followed by the items and by the item that must be absent.
     fn own_paths(&self) -> Vec<Path> {
         let celery = Celery.own_paths().into_iter().map(inside_message);
         celery.chain((MESSAGE..=ITEMS).map(|at| vec![Segment::index(at)])).collect()

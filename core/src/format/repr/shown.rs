@@ -1,16 +1,18 @@
-//! Values of Python's standard library whose text has a fixed form: which part of a text they are, and what they are.
+//! Values of Python's standard library whose text has a fixed form: where such a text ends and which value it
+//! means.
 //!
-//! Sources, CPython 3.11: `UUID.__repr__` (`Lib/uuid.py`), `dec_repr` (`Modules/_decimal/_decimal.c`), `datetime_repr`,
-//! `date_repr`, `time_repr` and `timezone_repr` (`Modules/_datetimemodule.c`). Subclasses of `UUID` and of the types of
-//! `datetime` are shown by their own names and are not read here. What a value becomes is what kombu's JSON makes of it
-//! (`kombu/utils/json.py`, 5.7.0), so that a condition says the same of both.
+//! Sources, CPython 3.11: `UUID.__repr__` (`Lib/uuid.py`), `dec_repr` (`Modules/_decimal/_decimal.c`),
+//! `datetime_repr`, `date_repr`, `time_repr` and `timezone_repr` (`Modules/_datetimemodule.c`). Subclasses of
+//! `UUID` and of the types of `datetime` are shown with their own names and are not read here. A value
+//! becomes the JSON that kombu writes for it (`kombu/utils/json.py`, 5.7.0), so that a condition has the same
+//! result for both.
 
 use std::io::{Cursor, Write as _};
 
 use super::Value;
 use crate::time::iso;
 
-/// A type, by what its text begins with.
+/// A type, known by the beginning of its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Type {
     Uuid,
@@ -18,7 +20,7 @@ enum Type {
     DateTime,
     Date,
     Time,
-    /// JSON has no form for it, and kombu none either.
+    /// Neither JSON nor kombu has a form for it.
     Delta,
 }
 
@@ -31,9 +33,10 @@ const TYPES: [(&[u8], Type); 6] = [
     (b"datetime.timedelta(", Type::Delta),
 ];
 
-/// Longest ISO text with a date: `9999-12-31T23:59:59.999999+23:59`.
+/// The longest ISO text with a date: `9999-12-31T23:59:59.999999+23:59`.
 const ISO_BYTES: usize = 32;
-/// Stands before a time of day while it is checked; as long as every date and the letter behind it.
+/// Precedes a time of day while the time is checked; it has the length of every date with the letter after
+/// it.
 const ANY_DATE: &str = "2000-01-01T";
 
 /// The ISO-8601 text of a date, a time or both, as Python's `isoformat` writes it.
@@ -45,15 +48,15 @@ pub(in super::super) struct Iso {
 }
 
 impl Iso {
-    /// The text, ASCII.
+    /// Returns the text, which is ASCII.
     pub(super) fn text(&self) -> &[u8] {
         self.bytes.get(self.from..self.to).unwrap_or_default()
     }
 }
 
-/// Reads the value that `text` begins with, and how many bytes of the text it takes. Nothing where it is none of these
-/// types, or where it is not certain where it ends. A value of these types that is not read itself is
-/// [`Value::Other`].
+/// Reads the value with which `text` begins, and returns it with the number of bytes that it takes. Returns
+/// `None` if the value has none of these types or its end is not certain. A value of these types that is not
+/// read itself is [`Value::Other`].
 pub(super) fn read(text: &[u8]) -> Option<(Value<'_>, usize)> {
     let (name, of) = TYPES.iter().find(|(name, _)| text.starts_with(name))?;
     let end = end(text, name.len())?;
@@ -69,8 +72,9 @@ pub(super) fn read(text: &[u8]) -> Option<(Value<'_>, usize)> {
     Some((value.unwrap_or(Value::Other), end))
 }
 
-/// Where a call ends whose arguments begin at `from`: behind its closing bracket. A text in quotes, such as the name of a
-/// time zone, was chosen by somebody: one that holds what could be taken for the end of the call leaves that uncertain.
+/// Returns the position after the closing bracket of a call whose arguments begin at `from`. A sender can
+/// choose a text in quotes, such as the name of a time zone; if such a text contains bytes that could be
+/// taken for the end of the call, the end is uncertain.
 fn end(text: &[u8], from: usize) -> Option<usize> {
     let (mut open, mut before, mut is_quoted) = (1, 0, false);
     for (at, &byte) in text.iter().enumerate().skip(from) {
@@ -92,12 +96,12 @@ fn end(text: &[u8], from: usize) -> Option<usize> {
     None
 }
 
-/// What stands between quotes.
+/// Returns the bytes between quotes.
 fn quoted(text: &[u8]) -> Option<&[u8]> {
     text.strip_prefix(b"'")?.strip_suffix(b"'").filter(|inside| !inside.contains(&b'\''))
 }
 
-/// As `str(uuid)` writes it: lower case, with dashes.
+/// Returns whether the text has the form of `str(uuid)`: lower case, with dashes.
 fn is_uuid(text: &[u8]) -> bool {
     let fits = |(at, byte): (usize, &u8)| match at {
         8 | 13 | 18 | 23 => *byte == b'-',
@@ -106,7 +110,8 @@ fn is_uuid(text: &[u8]) -> bool {
     text.len() == 36 && text.iter().enumerate().all(fits)
 }
 
-/// As `str(decimal)` writes it: also `NaN`, `sNaN` (with digits behind it, if any) and `Infinity`.
+/// Returns whether the text has the form of `str(decimal)`, which includes `NaN`, `sNaN` (either can be
+/// followed by digits) and `Infinity`.
 fn is_decimal(text: &[u8]) -> bool {
     let digits = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
     let number = |text: &[u8]| !text.is_empty() && digits(text);
@@ -121,7 +126,7 @@ fn is_decimal(text: &[u8]) -> bool {
     number(whole) && fraction.is_none_or(number) && exponent.is_none_or(|text| text.is_some_and(number))
 }
 
-/// What stands before and behind the first `mark`.
+/// Returns the bytes before and after the first `mark`.
 fn split<'t>(text: &'t [u8], mark: &[u8]) -> (&'t [u8], Option<&'t [u8]>) {
     match memchr::memmem::find(text, mark) {
         Some(at) => (&text[..at], Some(&text[at + mark.len()..])),
@@ -129,9 +134,10 @@ fn split<'t>(text: &'t [u8], mark: &[u8]) -> (&'t [u8], Option<&'t [u8]>) {
     }
 }
 
-/// The ISO text of the numbers in a call, as many as `counts` allows: a date first if there is one, then hours, minutes,
-/// seconds and microseconds; behind them the time zone. Nothing where it is no date or time, or not certain which one:
-/// rules of a time zone are nothing that the text says, and `fold` is for those alone.
+/// Returns the ISO text of the numbers in a call, whose number must be in `counts`: a date first if there is
+/// one, then hours, minutes, seconds and microseconds, and after them the time zone. Returns `None` if they
+/// are not a date or time, or if it is not certain which one: the text does not contain the rules of a time
+/// zone, and `fold` has a meaning only with such rules.
 fn moment(inside: &[u8], has_date: bool, counts: std::ops::RangeInclusive<usize>) -> Option<Iso> {
     let (parts, zone) = split(inside, b", tzinfo=");
     let mut numbers = [0; 7];
@@ -171,7 +177,7 @@ fn moment(inside: &[u8], has_date: bool, counts: std::ops::RangeInclusive<usize>
     Some(Iso { bytes, from: if has_date { 0 } else { ANY_DATE.len() }, to })
 }
 
-/// Digits without a zero before them, at most six.
+/// Reads at most six digits without a leading zero.
 fn number(digits: &[u8]) -> Option<u32> {
     let is_plain = matches!(digits, [b'0'] | [b'1'..=b'9', ..]) && digits.len() <= 6;
     if is_plain && digits.iter().all(u8::is_ascii_digit) {
@@ -181,7 +187,8 @@ fn number(digits: &[u8]) -> Option<u32> {
     }
 }
 
-/// Minutes east of UTC of a zone with one offset and no name of its own; nothing for every other zone.
+/// Returns the minutes east of UTC of a zone with one offset and no name of its own; `None` for every other
+/// zone.
 fn offset(zone: &[u8]) -> Option<i64> {
     const DAY: i64 = 24 * 60 * 60;
     if zone == b"datetime.timezone.utc" {
@@ -193,6 +200,6 @@ fn offset(zone: &[u8]) -> Option<i64> {
         None => (0, delta),
     };
     let seconds = i64::from(number(seconds.strip_prefix(b"seconds=")?)?) + days * DAY;
-    // ISO-8601 has no offsets of seconds.
+    // ISO-8601 has no offsets with seconds.
     (seconds.abs() < DAY && seconds % 60 == 0).then_some(seconds / 60)
 }

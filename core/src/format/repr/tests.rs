@@ -3,7 +3,7 @@ use serde_json::Value as Json;
 
 use super::*;
 
-/// What a text says of every argument: nothing where it is not certain what it says.
+/// Reads a text and returns every argument; `None` if the meaning of the text is not certain.
 fn read(form: Form, text: &str) -> Option<Vec<(String, Option<String>)>> {
     let mut said = Vec::new();
     let whole = arguments(text.as_bytes(), form, |key, value| {
@@ -24,7 +24,8 @@ fn json(text: &str) -> Json {
     serde_json::from_str(text).expect("JSON")
 }
 
-/// Of `names` those that are answered for, each rightly: by the plain values, as JSON, that `truth` gives for them.
+/// Returns those of `names` that have a value. Each value must be the one that `truth` gives for plain
+/// values, as JSON.
 fn answered<'n>(
     form: Form,
     text: &str,
@@ -39,20 +40,20 @@ fn answered<'n>(
     let right = answered.inspect(|(name, said)| {
         let truth = truth(name).unwrap_or_default();
         assert!(!truth.is_empty(), "{name} has no plain value: {text}");
-        // Numbers are compared as they are written: a tree has lost their digits.
+        // Numbers are compared in the form in which they are written, because a JSON tree loses digits.
         let same = if said.starts_with(['"', '{']) { json(said) == json(&truth) } else { **said == truth };
         assert!(same, "{name} is {truth} and not {said}: {text}");
     });
     Some(right.map(|(name, _)| name).collect())
 }
 
-/// What stands behind the place where a text was cut.
+/// The bytes at the place where a text was cut.
 const ENDS: [&str; 13] = [
     "", "...", ", ...", "...}", "...]", "...)", ", ...}", ", ...]", ", ...)", "...'", "...'}", "...']",
     "...')",
 ];
 
-/// Celery's own texts, Python's, and what Celery cuts: see `tests/python/record_reprs.py`.
+/// Texts of Celery itself, of Python, and texts that Celery cut: see `tests/python/record_reprs.py`.
 #[test]
 fn what_python_shows_is_read_rightly_or_not_at_all() {
     let (mut texts, mut cuts) = (0, 0);
@@ -73,7 +74,8 @@ fn what_python_shows_is_read_rightly_or_not_at_all() {
             assert_eq!(read(form, cut), None, "{cut}");
             cuts += 1;
         }
-        // However somebody cut it at this place; the long ones say no more than the short ones.
+        // A text can be cut at any position and in any way; long texts add nothing that short ones do not
+        // show.
         for (at, _) in text("text").char_indices().filter(|_| text("text").len() < 400) {
             for end in ENDS {
                 let cut = format!("{}{end}", &text("text")[..at]);
@@ -91,7 +93,7 @@ enum Py {
     Bool(bool),
     Int(i64),
     Text(String),
-    /// What both writers show of a value, and what kombu's JSON makes of it.
+    /// The text that both writers show for a value, and the JSON that kombu makes of it.
     Shown(&'static str, &'static str),
     List(Vec<Py>),
     Tuple(Vec<Py>),
@@ -99,7 +101,7 @@ enum Py {
     Dict(Vec<(Py, Py)>),
 }
 
-/// Who writes down a string.
+/// The writer of a string.
 #[derive(Debug, Clone, Copy)]
 enum Writer {
     Celery,
@@ -141,7 +143,7 @@ impl Writer {
     }
 }
 
-/// The value as JSON, where it is a plain one.
+/// Returns the value as JSON, if it is a plain value.
 fn plain(value: &Py) -> Option<String> {
     match value {
         Py::None => Some("null".into()),
@@ -153,7 +155,7 @@ fn plain(value: &Py) -> Option<String> {
     }
 }
 
-/// Values of the standard library: what is shown of them, and their JSON.
+/// Values of the standard library: the texts that are shown for them, and their JSON.
 const SHOWN: [(&str, &str); 4] = [
     (
         "UUID('0b4f7c62-6d53-4c0e-9a57-0c2b8f1f3d11')",
@@ -167,7 +169,7 @@ const SHOWN: [(&str, &str); 4] = [
     ("datetime.time(1, 2)", r#"{"__type__": "time", "__value__": "01:02:00"}"#),
 ];
 
-/// What texts are made of that mean to be read as something else.
+/// The parts of texts that are made to be misread.
 const PIECES: [&str; 24] = [
     "'",
     "\"",
@@ -219,7 +221,7 @@ fn value() -> impl Strategy<Value = Py> {
     })
 }
 
-/// A call's arguments: their form, they as one value, and each with its name.
+/// The arguments of a call: their form, all of them as one value, and each with its name.
 #[derive(Debug, Clone)]
 struct Call {
     form: Form,
@@ -264,7 +266,7 @@ proptest! {
         let find = |name: &str| call.each.iter().find(|(other, _)| other == name).map(|(_, value)| value);
         let names = call.each.iter().map(|(name, _)| name.as_str());
         let said = answered(call.form, &text, names, |name| find(name).and_then(plain));
-        // With neither a backslash nor what looks cut nothing is uncertain.
+        // A text without a backslash and without bytes that look like a cut is never uncertain.
         if !text.contains('\\') && !text.contains("...") {
             let all = call.each.iter().filter(|(_, value)| plain(value).is_some()).count();
             prop_assert_eq!(said.map(|said| said.len()), Some(all), "{}", text);
@@ -358,7 +360,8 @@ fn what_is_no_text_of_python_is_not_read() {
     }
     assert_eq!(read(Form::Args, "{'repoid': 7}"), None);
     assert_eq!(read(Form::Kwargs, "(7, 8)"), None);
-    // What an object shows of itself is taken for what it looks like, and so is what a sender wrote himself.
+    // The text that an object shows of itself is read by its form, and so is a text that the sender wrote
+    // itself.
     assert_eq!(read(Form::Args, "(7, '***')").map(|said| said.len()), Some(2));
 }
 

@@ -1,21 +1,23 @@
-//! The names of jobs that no single value of a message says.
+//! The names of jobs that are not a single value of the message.
 
 use crate::json::{Shape, decode, inner};
 
-/// Where classes of calls that Sidekiq's extensions delayed begin: `DelayedMailer`, `DelayedModel`, `DelayedClass`.
+/// The prefix of the classes of calls that Sidekiq's extensions delayed: `DelayedMailer`, `DelayedModel`,
+/// `DelayedClass`.
 pub(super) const DELAYED_CLASS: &[u8] = b"Sidekiq::Extensions::Delayed";
 
-/// The classes that ActiveJob's jobs are wrapped in: that of Rails' adapter, and since Sidekiq 8 its own.
+/// The classes in which ActiveJob's jobs are wrapped: the class of Rails' adapter and, since Sidekiq 8, its
+/// own.
 const WRAPPERS: [&[u8]; 2] =
     [b"ActiveJob::QueueAdapters::SidekiqAdapter::JobWrapper", b"Sidekiq::ActiveJob::Wrapper"];
 
 /// The jobs that send a mail, as Sidekiq's pages unwrap them.
 const MAILERS: [&[u8]; 2] = [b"ActionMailer::MailDeliveryJob", b"ActionMailer::DeliveryJob"];
 
-/// How Psych begins `[target, method, arguments]` where the target is a class.
+/// The beginning of `[target, method, arguments]` as Psych writes it if the target is a class.
 const CALL_OF_CLASS: &str = "---\n- !ruby/class '";
 
-/// The raw value is the string `text`.
+/// Returns whether the raw value is the string `text`.
 pub(super) fn says(raw: &[u8], text: &[u8]) -> bool {
     if Shape::of(raw) != Shape::Text {
         return false;
@@ -24,28 +26,28 @@ pub(super) fn says(raw: &[u8], text: &[u8]) -> bool {
     raw == text || raw.contains(&b'\\') && decode(raw, &mut Vec::new()) == Some(text)
 }
 
-/// The class is one that wraps jobs of ActiveJob.
+/// Returns whether the class wraps jobs of ActiveJob.
 pub(super) fn is_wrapper(class: &[u8]) -> bool {
     WRAPPERS.iter().any(|wrapper| says(class, wrapper))
 }
 
-/// The job sends a mail.
+/// Returns whether the job sends a mail.
 pub(super) fn is_mailer(class: &[u8]) -> bool {
     MAILERS.iter().any(|mailer| says(class, mailer))
 }
 
-/// Writes `Mailer#action` as a JSON string; nothing unless both are strings.
+/// Writes `Mailer#action` as a JSON string; writes nothing unless both are strings.
 pub(super) fn name_of_mail(mailer: Option<&[u8]>, action: Option<&[u8]>, name: &mut Vec<u8>) {
     let text = |raw: Option<&[u8]>| raw.is_some_and(|raw| Shape::of(raw) == Shape::Text);
     if text(mailer) && text(action) {
         let [mailer, action] = [mailer, action].map(|raw| raw.map(inner).unwrap_or_default());
-        // What stands between the quotes stays as it is written, escapes included.
+        // The bytes between the quotes are copied as they are written, escapes included.
         name.extend([b"\"", mailer, b"#", action, b"\""].concat());
     }
 }
 
-/// Writes `Target.method` as a JSON string: as the sender says, else as the YAML of the call does. Nothing where
-/// neither is certain.
+/// Writes `Target.method` as a JSON string: the name that the sender wrote, otherwise the name in the YAML of
+/// the call. Writes nothing if neither is certain.
 pub(super) fn name_of_call(display_class: Option<&[u8]>, call: Option<&[u8]>, name: &mut Vec<u8>) {
     let text = |raw: &&[u8]| Shape::of(raw) == Shape::Text;
     if let Some(says) = display_class.filter(text) {
@@ -61,8 +63,8 @@ pub(super) fn name_of_call(display_class: Option<&[u8]>, call: Option<&[u8]>, na
     }
 }
 
-/// The class and the method of a call as Psych writes it: `---\n- !ruby/class 'Name'\n- :method\n- `, with names that
-/// need no quoting of their own. Every other text is no answer.
+/// Returns the class and the method of a call as Psych writes it: `---\n- !ruby/class 'Name'\n- :method\n- `,
+/// with names that need no quotes of their own. Returns `None` for every other text.
 fn call_of_class(yaml: &str) -> Option<(&str, &str)> {
     let (class, rest) = yaml.strip_prefix(CALL_OF_CLASS)?.split_once('\'')?;
     let (method, rest) = rest.strip_prefix("\n- :")?.split_once('\n')?;
@@ -75,7 +77,7 @@ fn call_of_class(yaml: &str) -> Option<(&str, &str)> {
     (is_class && is_method && rest.starts_with("- ")).then_some((class, method))
 }
 
-/// How many items the raw value has if it is an array, else 0. The value is valid JSON.
+/// Returns the number of items if the raw value is an array, otherwise 0. The value must be valid JSON.
 pub(super) fn items(array: &[u8]) -> usize {
     if !array.starts_with(b"[") || inner(array).trim_ascii().is_empty() {
         return 0;

@@ -5,9 +5,10 @@ use crate::filter::{
 use crate::kind::MessageKind;
 use crate::reply::Reply;
 
-/// What Sidekiq's own pages call a job, and its message: recorded by tests/ruby/record_names.rb.
+/// Messages, and the names that Sidekiq's own pages show for them: recorded by tests/ruby/record_names.rb.
 const RECORDED: &str = include_str!("recorded.jsonl");
-/// As Sidekiq 8.0.10 wrote them with ActiveJob 7.1.5, and then 7.3.9: queue, retry, schedule and dead.
+/// Messages that Sidekiq 8.0.10 wrote with ActiveJob 7.1.5, followed by those of 7.3.9: queue, retry,
+/// schedule and dead.
 const NEWER: &str = include_str!("recorded78.jsonl");
 /// Messages of Celery's.
 const CELERY: &str = include_str!("../../filter/tests/celery.jsonl");
@@ -22,7 +23,7 @@ fn filter(words: &str) -> Filter {
     builder.finish().expect("a filter")
 }
 
-/// Matched, or unknown.
+/// Returns whether the message matches; `None` if that is unknown.
 fn verdict(kind: MessageKind, words: &str, message: &str) -> Option<bool> {
     let verdict = Matcher::of(kind, &filter(words), None).examine(message.as_bytes());
     assert!(!verdict.undecodable, "{message}");
@@ -34,7 +35,7 @@ fn row(kind: MessageKind, field: &str, message: &str) -> Reply {
     projection.row(message.as_bytes()).remove(0).1
 }
 
-/// What STATS groups the message by.
+/// Returns the group in which STATS counts the message.
 fn group(kind: MessageKind, field: &str, message: &str) -> (Reply, bool) {
     let grouping = Grouping::new(&[field.as_bytes()]).expect("a field");
     let mut matcher = Matcher::of(kind, &Filter::all(), Some(&grouping));
@@ -73,7 +74,7 @@ fn jobs_have_the_names_that_sidekiqs_pages_show_and_match_by_them() {
             let matched = verdict(MessageKind::Sidekiq, &format!("TASK {other}"), message);
             assert_eq!(matched, Some(name == other), "{other} on {message}");
         }
-        // Senders before Sidekiq 6 did not write it: the call itself says the same.
+        // Sidekiq before version 6 did not write it; the call itself contains the same name.
         let bare = message.replace("display_class", "other");
         assert_eq!(row(MessageKind::Sidekiq, "task", &bare), text(name), "{bare}");
     }
@@ -127,11 +128,11 @@ fn a_name_that_is_not_certain_is_unknown_and_the_class_is_still_there() {
         let class = "WHERE headers.class = Sidekiq::Extensions::DelayedModel WHERE id = 1";
         assert_eq!(verdict(MessageKind::Sidekiq, class, &message), Some(true));
     }
-    // A mail whose first arguments are no names is shown as the job that it is, and matches as that.
+    // A mail whose first arguments are not names is shown with the class of its job, and matches that class.
     let odd = r#"{"class":"Sidekiq::ActiveJob::Wrapper","wrapped":"ActionMailer::MailDeliveryJob","args":[{"arguments":[1,"b"]}]}"#;
     assert_eq!(row(MessageKind::Sidekiq, "task", odd), text("ActionMailer::MailDeliveryJob"));
     assert_eq!(verdict(MessageKind::Sidekiq, "TASK ActionMailer::MailDeliveryJob", odd), Some(true));
-    // Escapes stay what they are.
+    // Escapes are kept as they are written.
     let escaped = odd.replace("1,", r#""A\u00e9\"","#).replace("ActionMailer:", r"\u0041ctionMailer:");
     assert_eq!(row(MessageKind::Sidekiq, "task", &escaped), text("Aé\"#b"));
 }
@@ -145,7 +146,7 @@ fn jobs_of_activejob_are_known_without_the_member_that_says_what_is_wrapped() {
     );
     let mail = old.replace("InvoiceJob", "ActionMailer::DeliveryJob").replace("7,", "\"M\",");
     assert_eq!(row(MessageKind::Sidekiq, "task", &mail), text("M#x"));
-    // Its own argument only looks like one of ActiveJob's.
+    // Its own argument only resembles the object that ActiveJob passes.
     let own = old.replace("ActiveJob::QueueAdapters::SidekiqAdapter::JobWrapper", "Own");
     assert_eq!(
         verdict(MessageKind::Sidekiq, "TASK Own WHERE args.0.job_class = InvoiceJob", &own),
@@ -175,13 +176,13 @@ fn an_encrypted_argument_is_unknown_and_those_before_it_are_not() {
         let job = job.replace("\"encrypt\":true", clear);
         assert_eq!(verdict(MessageKind::Sidekiq, "WHERE args.3 != x", &job), Some(true), "{clear}");
     }
-    // However it is asked for, and together with other ways to the same value.
+    // The value is found by every name for it, also together with other paths to the same value.
     let two = r#"{"class":"Own","args":[{"arguments":[7,8],"job_class":"J"}],"jid":"1"}"#;
     let words =
         "WHERE args.0.arguments.0 = 7 WHERE headers.args.0.arguments.1 = 8 WHERE headers.args.0 EXISTS";
     assert_eq!(verdict(MessageKind::Sidekiq, words, two), Some(true));
     assert_eq!(verdict(MessageKind::Sidekiq, "WHERE args.0.arguments.0 = 7", two), Some(true));
-    // One message leaves nothing to the next.
+    // Nothing of one message is kept for the next.
     let mut matcher = Matcher::of(MessageKind::Sidekiq, &filter("WHERE args.0 = 1"), None);
     let alone = job.replace("1,\"a,b\",{\"c\":[2,3]},", "");
     let clear = job.replace("true", "false");
@@ -190,7 +191,7 @@ fn an_encrypted_argument_is_unknown_and_those_before_it_are_not() {
     {
         assert_eq!(matcher.examine(message.as_bytes()).unreadable, unreadable, "{message}");
     }
-    // What is in an encrypted wrapper is not known either; what stands beside it is.
+    // The content of an encrypted wrapper is unknown, too; the members beside it are known.
     let wrapped = r#"{"class":"Sidekiq::ActiveJob::Wrapper","wrapped":"Job","args":["BAhv"],"encrypt":true}"#;
     assert_eq!(verdict(MessageKind::Sidekiq, "TASK Job", wrapped), Some(true));
     for words in ["WHERE args.0 MISSING", "WHERE priority MISSING"] {
@@ -200,7 +201,7 @@ fn an_encrypted_argument_is_unknown_and_those_before_it_are_not() {
 
 #[test]
 fn failures_of_resque_are_read_as_the_jobs_that_failed() {
-    // As Resque 3.0 recorded it.
+    // Resque 3.0 recorded this failure.
     let failed = r#"{"failed_at":"2026/11/28 12:31:03 UTC","payload":{"class":"Archive","args":[666]},"exception":"RuntimeError","error":"no","backtrace":["rec_resque.rb:7:in `perform'"],"worker":"","queue":"mail"}"#;
     let is = |words: &str, message: &str| verdict(MessageKind::Resque, words, message);
     assert_eq!(is("TASK Archive WHERE args.0 = 666 WHERE routing_key = mail", failed), Some(true));
@@ -213,10 +214,10 @@ fn failures_of_resque_are_read_as_the_jobs_that_failed() {
     );
     let words = "TASK InvoiceJob WHERE id = i WHERE args.0 = 7 WHERE retries = 2 WHERE routing_key = q";
     assert_eq!(is(words, &wrapped), Some(true));
-    // A job of its own that has a member of that name.
+    // This is a job with its own class that has a member of that name.
     let own = r#"{"class":"Own","args":[],"payload":{"class":"Archive","args":[1]}}"#;
     assert_eq!(is("TASK Own WHERE args.0 MISSING", own), Some(true));
-    // As resque-scheduler writes what is to run later.
+    // resque-scheduler writes jobs that run later like this.
     let delayed = r#"{"class":"Archive","args":[22],"queue":"mail"}"#;
     assert_eq!(is("TASK Archive WHERE routing_key = mail WHERE args.0 = 22", delayed), Some(true));
 }
@@ -269,7 +270,8 @@ fn nothing_of_a_celery_message_is_shown_or_compared_when_it_is_read_as_another_k
             assert_eq!(verdict(kind, &size, message), Some(true));
         }
     }
-    // Jobs of Sidekiq's may have a member of that name: without Celery's other members it is one like others.
+    // A Sidekiq job can have a member of that name: without the other members of Celery's envelopes it is an
+    // ordinary job.
     let own = r#"{"class":"A","args":[],"jid":"1","body":"x"}"#;
     assert_eq!(verdict(MessageKind::Sidekiq, "TASK A WHERE headers.body = x", own), Some(true));
 }
