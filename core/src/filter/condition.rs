@@ -31,11 +31,13 @@ impl Order {
 }
 
 impl Order {
-    /// The same of a value of which a span is known.
+    /// Returns whether the comparison is true of a value of which only a span is known; `None` if the span
+    /// does not decide that.
     fn holds_of_span(self, span: Span, operand: i64) -> Option<bool> {
         let least = span.least.map(|least| self.holds(least.cmp(&operand)));
         let most = span.most.map(|most| self.holds(most.cmp(&operand)));
-        // What holds of the side on which it holds last, holds of all; an open side may be anything.
+        // The comparison is true of the whole span if it is true of the side on which it becomes true last;
+        // an open side can be any value.
         match self {
             Self::Less | Self::LessOrEqual if most == Some(true) => Some(true),
             Self::Less | Self::LessOrEqual if least == Some(false) => Some(false),
@@ -46,17 +48,17 @@ impl Order {
     }
 }
 
-/// Steps for each byte of an array or object that is read.
+/// The steps for each byte of an array or object that is read.
 const COMPOUND_STEPS: usize = 4;
-/// Steps of a search among the values of IN, in addition to the bytes of the value.
+/// The steps of a search among the values of IN, in addition to the bytes of the value.
 const IN_STEPS: usize = 64;
-/// Bytes of a text that are compared in one step.
+/// The number of bytes of a text that are compared in one step.
 const TEXT_BYTES: usize = 16;
 
-/// What a condition tests about a field's value.
+/// The test that a condition makes on a field's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Test {
-    /// The string is equal to this text, byte for byte, whatever it looks like.
+    /// The string is equal to this text, byte for byte, whatever its form.
     Exact(Box<[u8]>),
     Equal(Operand),
     NotEqual(Operand),
@@ -64,7 +66,8 @@ pub(super) enum Test {
     Glob(Glob),
     /// The JSON text, as it is in the message, matches the pattern.
     GlobJson(Glob),
-    /// Shared by the filter, its copies and matchers: it can have thousands of values.
+    /// The value is one of a set, which the filter, its copies and matchers share because it can have
+    /// thousands of values.
     In(Arc<Set>),
     /// An item of the array equals the operand.
     Contains(Operand),
@@ -73,8 +76,8 @@ pub(super) enum Test {
 }
 
 impl Test {
-    /// Decides what can be decided without decoding `raw`, a JSON value other than null: most messages are of
-    /// another task, or have another number, than the filter's.
+    /// Decides, as far as that is possible, without decoding `raw`, a JSON value other than null: most
+    /// messages have another task or another number than the filter.
     #[inline(always)]
     pub(super) fn decide_raw(&self, raw: &[u8]) -> Option<bool> {
         match self {
@@ -88,7 +91,8 @@ impl Test {
         }
     }
 
-    /// Is the condition true of a value of which only a span is known? Nothing where that does not decide it.
+    /// Returns whether the condition is true of a value of which only a span is known; `None` if the span
+    /// does not decide that.
     pub(super) fn decide_span(&self, span: Span) -> Option<bool> {
         match self {
             Self::Equal(operand) => operand.equals_span(span),
@@ -117,7 +121,7 @@ impl Test {
         *self == Self::Missing
     }
 
-    /// Returns the most steps that deciding about this value takes.
+    /// Returns the maximum number of steps for deciding about this value.
     pub(super) fn steps(&self, seen: Seen<'_>) -> usize {
         match (self, seen) {
             (Self::Glob(glob), Seen::Text(text) | Seen::Time(text)) => glob.steps(text.len()),
@@ -128,8 +132,8 @@ impl Test {
         }
     }
 
-    /// Returns whether the condition is true of the value; `None` if the value has no meaning for the operator:
-    /// such a value is neither equal to the operand nor different from it.
+    /// Returns whether the condition is true of the value; `None` if the value has no meaning for the
+    /// operator: such a value is neither equal to the operand nor different from it.
     pub(super) fn decide(&self, seen: Seen<'_>, scratch: &mut Scratch) -> Option<bool> {
         match self {
             Self::Exact(text) => exact(text, seen),
@@ -157,7 +161,7 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Frees what is larger than usual values need.
+    /// Frees memory that usual values do not need.
     pub(super) fn shrink(&mut self, keep: usize) {
         self.compact.shrink_to(keep);
         self.item.shrink_to(keep);

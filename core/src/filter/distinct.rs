@@ -1,4 +1,4 @@
-//! Tells messages apart by the values of some fields.
+//! Distinguishes messages by the values of some fields.
 
 use sha2::{Digest as _, Sha256};
 
@@ -11,13 +11,14 @@ use crate::format::{FieldValue, Reader};
 use crate::json::Shape;
 use crate::kind::MessageKind;
 
-/// Most fields of one BY.
+/// The maximum number of fields of one BY.
 pub const BY_MAX: usize = 16;
 
 /// Reads the name of a BY field: a filter field or a short name of samples.
 ///
 /// # Errors
-/// As [`Field::parse_grouped`]. Of a text that its sender shortened nobody can say that two are the same.
+/// Returns the errors of [`Field::parse_grouped`]. Texts that their sender shortened are refused, because two
+/// of them can be equal without being the same value.
 pub fn parse_by(name: &[u8]) -> Result<Field, Error> {
     if matches!(name, b"argsrepr" | b"kwargsrepr") {
         let why = "is shortened by the sender, so it cannot tell messages apart; use args or kwargs";
@@ -26,8 +27,8 @@ pub fn parse_by(name: &[u8]) -> Result<Field, Error> {
     Field::parse_grouped(name)
 }
 
-/// Digests of the values of some fields. Two messages have the same digest exactly if each value is of the same
-/// type and has the same text: strings after JSON decoding, wrapped scalars as the scalar, everything else as it
+/// Digests of the values of some fields. Two messages have the same digest exactly if each value has the same
+/// type and the same text: strings after JSON decoding, wrapped scalars as the scalar, everything else as it
 /// is in the message. Values are different unless they are known to be the same.
 #[derive(Debug, Clone)]
 pub struct Distinct {
@@ -38,7 +39,7 @@ pub struct Distinct {
 }
 
 impl Distinct {
-    /// For these fields of messages of a kind.
+    /// Creates the digests of these fields for messages of a kind.
     #[must_use]
     pub fn new(kind: MessageKind, fields: &[Field]) -> Self {
         Self {
@@ -49,8 +50,9 @@ impl Distinct {
         }
     }
 
-    /// Returns the digest of one message; `None` if a value cannot be read, or if the values are so long together
-    /// that their digest is more work than one message may take. Absent and null are values like any other.
+    /// Returns the digest of one message; `None` if a value cannot be read, or if the values together are so
+    /// long that their digest is more work than one message may take. Absent and null are values like any
+    /// other.
     pub fn digest(&mut self, message: &[u8]) -> Option<u128> {
         self.work = Work::on(message.len());
         let wants_body = |reader: &Reader| (0..self.count).any(|at| reader.in_body(at));
@@ -74,26 +76,26 @@ impl Distinct {
         Some(u128::from_le_bytes(*half))
     }
 
-    /// Returns the work for the last digest, in steps: the message is read once more.
+    /// Returns the work for the last digest, in steps: the message is read once more for it.
     #[must_use]
     pub fn work(&self, message: &[u8]) -> usize {
         message.len() + self.reader.decoded() + self.work.done()
     }
 }
 
-/// The cost of a byte of a value, in steps: it is decoded and goes into a SHA-256. It is equal to the number of
-/// steps that a message has for each of its bytes, so that values which are not inside one another are never too
-/// much.
+/// The cost of a byte of a value, in steps: it is decoded and added to a SHA-256. It is equal to the number
+/// of steps that a message has for each of its bytes, so that values which are not inside one another never
+/// exceed the limit.
 const DIGEST_STEPS: usize = super::work::WORK_PER_BYTE;
 
-/// The type and the length come before a value, so that no two sequences of values have the same bytes.
+/// Adds the type and the length before a value, so that no two sequences of values have the same bytes.
 fn part(digest: &mut Sha256, kind: u8, bytes: &[u8]) {
     digest.update([kind]);
     digest.update((bytes.len() as u64).to_le_bytes());
     digest.update(bytes);
 }
 
-/// Appends the value of a field to a digest.
+/// Adds the value of a field to a digest.
 fn value(digest: &mut Sha256, raw: &[u8], scratch: &mut Vec<u8>) {
     match Seen::of(raw, FieldType::Value, scratch) {
         Seen::Text(text) if Shape::of(raw) != Shape::Number => part(digest, 2, text),

@@ -1,18 +1,20 @@
-//! Redis's own glob, byte by byte and case-sensitive: `*`, `?`, `[abc]`, `[^a-z]`, `\` before a byte that is
-//! meant as itself. An unfinished `[` class ends with the pattern (`stringmatchlen` in `util.c`, Redis 7.0.15).
+//! The glob of Redis, byte by byte and case-sensitive: `*`, `?`, `[abc]`, `[^a-z]`, and `\` before a byte
+//! that stands for itself. An unfinished `[` class ends with the pattern (`stringmatchlen` in `util.c`, Redis
+//! 7.0.15).
 //!
-//! A pattern is compiled once for each filter, so that a text costs little: the literal bytes at both ends of the
-//! pattern are compared first, literal parts between stars are searched for, and only what has `?` or a class
-//! between them is followed piece by piece. Whatever the pattern, the work on a text is bounded by
-//! [`Glob::steps`], which depends on the length of the text alone.
+//! A pattern is compiled once for each filter, so that comparing a text costs little: the literal bytes at
+//! both ends of the pattern are compared first, then literal parts between stars are searched for, and only
+//! parts with `?` or a class are followed piece by piece. For every pattern, the work on a text is limited by
+//! [`Glob::steps`], which depends only on the length of the text.
 
 use std::sync::Arc;
 
 use memchr::memmem::Finder;
 
-/// Longest GLOB pattern, bytes: each byte of a message costs at most one step over a set of this many places.
+/// The longest GLOB pattern, in bytes: each byte of a message costs at most one step over a set of this many
+/// places.
 pub const PATTERN_MAX: usize = 256;
-/// Steps for each byte of the text, and in addition, after which the fast method over pieces is given up.
+/// The fast method over pieces stops after this many steps for each byte of the text plus `STEPS_MORE`.
 const STEPS_PER_BYTE: usize = 4;
 const STEPS_MORE: usize = 64;
 /// The cost of searching one literal part in addition to the bytes that are searched, in steps.
@@ -37,14 +39,14 @@ impl Eq for Glob {}
 /// How texts are compared with a pattern.
 #[derive(Debug)]
 enum Plan {
-    /// A pattern that means one text.
+    /// A pattern that matches exactly one text.
     Text(Box<[u8]>),
-    /// Literal parts with stars between them: the first and the last one, and in order those that are searched
-    /// between the two.
+    /// Literal parts with stars between them: the first part, the last part, and between them the parts that
+    /// are searched for in order.
     Parts { first: Box<[u8]>, middle: Box<[Finder<'static>]>, last: Box<[u8]> },
-    /// Everything else.
+    /// Every other pattern.
     Pieces(Box<Pieces>),
-    /// A pattern with a piece that no byte matches.
+    /// A pattern with a piece that matches no byte.
     Nothing,
 }
 
@@ -72,7 +74,7 @@ impl Glob {
             Plan::Parts { first, middle, last } => {
                 let Some(rest) = text.strip_prefix(&**first) else { return false };
                 let Some(mut rest) = rest.strip_suffix(&**last) else { return false };
-                // The earliest occurrence of a part leaves most for those after it.
+                // The earliest occurrence of a part leaves the most text for the parts after it.
                 middle.iter().all(|part| {
                     let Some(at) = part.find(rest) else { return false };
                     rest = &rest[at + part.needle().len()..];
@@ -84,8 +86,8 @@ impl Glob {
         }
     }
 
-    /// Returns the most work that [`Glob::matches`] does on a text of `text_len` bytes, in steps of about a
-    /// nanosecond. It is the same for all texts of a length, so that what it decides about a message does not
+    /// Returns the maximum work of [`Glob::matches`] on a text of `text_len` bytes, in steps of about a
+    /// nanosecond. It is the same for all texts of the same length, so that the result for a message does not
     /// depend on the machine.
     #[must_use]
     pub fn steps(&self, text_len: usize) -> usize {
@@ -129,14 +131,14 @@ impl Class {
         self.0[usize::from(byte / 64)] >> (byte % 64) & 1 == 1
     }
 
-    /// The byte, if it is the only one.
+    /// Returns the byte, if the class contains only one.
     fn only(self) -> Option<u8> {
         let count: u32 = self.0.iter().map(|word| word.count_ones()).sum();
         (count == 1).then(|| (0..=u8::MAX).find(|byte| self.has(*byte))).flatten()
     }
 }
 
-/// A pattern taken apart.
+/// One part of a parsed pattern.
 enum Token {
     Star,
     One(Class),
@@ -165,7 +167,7 @@ fn read(pattern: &[u8]) -> Vec<Token> {
     tokens
 }
 
-/// The class whose bracket was just read, and what follows it.
+/// Parses the class whose bracket was just read, and returns it with the rest of the pattern.
 fn class(pattern: &[u8]) -> (Class, &[u8]) {
     let (negated, mut rest) = match pattern {
         [b'^', rest @ ..] => (true, rest),
@@ -219,7 +221,7 @@ struct Pieces {
     /// Literal bytes at the beginning and at the end, before and after any star.
     first: Box<[u8]>,
     last: Box<[u8]>,
-    /// For each byte the places from which it leads to the next one.
+    /// For each byte, the places from which it leads to the next place.
     fits: Box<[Places; 256]>,
     /// Places at which a star accepts any byte.
     stays: Places,
@@ -273,12 +275,13 @@ impl Pieces {
         self.going_back(text, steps).unwrap_or_else(|| self.all_ways(text))
     }
 
-    /// Follows one path and goes back to the last star if it fails; gives up after `steps` steps. The patterns
-    /// that people write are decided here. A pattern that goes back again and again (`*a?aaaa...b` over a megabyte
-    /// of `a`: pattern times text) is not.
+    /// Follows one path and returns to the last star if the path fails; returns `None` after `steps` steps.
+    /// This decides the patterns that people usually write. It does not decide a pattern that returns again
+    /// and again (`*a?aaaa...b` over a megabyte of `a` takes pattern times text steps).
     fn going_back(&self, text: &[u8], steps: usize) -> Option<bool> {
         let (mut place, mut at) = (0, 0);
-        // Where to continue if what follows the last star does not match: that star gets one byte more.
+        // The place at which to continue if the text does not match after the last star: that star then
+        // matches one more byte.
         let mut star = has(&self.stays, 0).then_some((0, 0));
         for _ in 0..steps {
             let Some(&byte) = text.get(at) else { return Some(place == self.count) };
@@ -299,8 +302,8 @@ impl Pieces {
         None
     }
 
-    /// Follows all paths at once: after each byte, the set of places that the text so far may have led to. Every
-    /// byte costs the same.
+    /// Follows all paths at once: after each byte it has the set of places to which the text so far can lead.
+    /// Every byte costs the same.
     fn all_ways(&self, text: &[u8]) -> bool {
         let mut now = Places::default();
         now[0] = 1;
@@ -327,7 +330,7 @@ mod tests {
         proptest::collection::vec(proptest::sample::select(alphabet), 0..most)
     }
 
-    /// `stringmatchlen` itself: it follows one path after another.
+    /// Matches like `stringmatchlen`, which follows one path after another.
     fn redis(pattern: &[u8], text: &[u8]) -> bool {
         let Some(&first) = pattern.first() else { return text.is_empty() };
         if first == b'*' {

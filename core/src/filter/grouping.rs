@@ -1,7 +1,8 @@
 //! The fields by which messages are grouped, and the values of one message as the key of its group.
 //!
-//! A key says exactly what a reply shows: messages are in one group if the shown values are equal. A shown value,
-//! typed as the operand of `=`, matches exactly the messages of the group (see `value`), unless the value was cut.
+//! A key contains exactly the values that a reply shows: messages are in one group if the shown values are
+//! equal. A shown value, typed as the operand of `=`, matches exactly the messages of the group (see
+//! `value`), unless the value was cut.
 
 use std::borrow::Cow;
 
@@ -15,7 +16,7 @@ use crate::json::{Decimal, Integer, compact, decode_lossy, inner};
 use crate::reply::Reply;
 use crate::time;
 
-/// Most fields that messages are grouped by.
+/// The maximum number of fields by which messages are grouped.
 pub const GROUP_FIELDS_MAX: usize = 4;
 
 /// The fields by which messages are grouped.
@@ -25,11 +26,11 @@ pub struct Grouping {
 }
 
 impl Grouping {
-    /// Groups by these fields: filter fields and the short names of samples.
+    /// Creates a grouping by these fields: filter fields and the short names of samples.
     ///
     /// # Errors
-    /// [`RequestError::NumberOutOfRange`] for none or more than [`GROUP_FIELDS_MAX`], [`FilterError::FieldTwice`],
-    /// or the error of a name.
+    /// Returns [`RequestError::NumberOutOfRange`] for no fields or more than [`GROUP_FIELDS_MAX`],
+    /// [`FilterError::FieldTwice`], or the error of a name.
     pub fn new(names: &[&[u8]]) -> Result<Self, Error> {
         if !(1..=GROUP_FIELDS_MAX).contains(&names.len()) {
             let (max, got) = (GROUP_FIELDS_MAX as u64, names.len().to_string().into_bytes());
@@ -51,18 +52,18 @@ impl Grouping {
         &self.fields
     }
 
-    /// The names as given, in their order.
+    /// Returns the names as given, in their order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().map(|field| &*field.name)
     }
 }
 
-/// One value of a key. This is the order of groups with equal counts: null, integers, text.
+/// One value of a key. Its order is the order of groups with equal counts: null, integers, text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GroupValue<'k> {
     /// Absent, null, or unreadable.
     Null,
-    /// An integer that fits.
+    /// An integer that fits into an `i64`.
     Int(i64),
     /// Other scalars as text, arrays and objects as JSON text.
     Text(&'k [u8]),
@@ -82,7 +83,7 @@ const NULL: u8 = 0;
 const INT: u8 = 1;
 const TEXT: u8 = 2;
 
-/// The values in a key, in the order of the fields.
+/// Returns the values in a key, in the order of the fields.
 pub fn group_values(mut key: &[u8]) -> impl Iterator<Item = GroupValue<'_>> {
     std::iter::from_fn(move || {
         let (&tag, rest) = key.split_first()?;
@@ -103,8 +104,8 @@ pub fn group_values(mut key: &[u8]) -> impl Iterator<Item = GroupValue<'_>> {
     })
 }
 
-/// Appends a field's value to a key: the text that its class shows, so that equal keys are equal values. Nothing
-/// is allocated for the values that messages usually have.
+/// Appends a field's value to a key as the text that its class shows, so that equal keys are equal values.
+/// Nothing is allocated for the values that messages usually have.
 pub(super) fn push_value(key: &mut Vec<u8>, found: FieldValue<'_>, kind: FieldType, scratch: &mut Vec<u8>) {
     let raw = match found {
         FieldValue::Value(raw) => raw,
@@ -127,8 +128,9 @@ pub(super) fn push_value(key: &mut Vec<u8>, found: FieldValue<'_>, kind: FieldTy
     }
 }
 
-/// Handles a value, from `start` to the end of the key, that is not a moment in a field of times, or not an
-/// integer or a flag in a field of these: it is shown in double quotes, as an operand is typed.
+/// Quotes a value, which extends from `start` to the end of the key, if it is not a moment in a field of
+/// times, or not an integer or a flag in a field of these: it is shown in double quotes, as an operand is
+/// typed.
 fn quote_stray(key: &mut Vec<u8>, start: usize, kind: FieldType) {
     let text = match group_values(&key[start..]).next() {
         Some(GroupValue::Text(text)) if kind == FieldType::Time || Integer::parse(text).is_none() => {
@@ -139,7 +141,7 @@ fn quote_stray(key: &mut Vec<u8>, start: usize, kind: FieldType) {
     };
     key.truncate(start);
     if text.len() + 2 > TEXT_MAX {
-        // It is cut, or would be: it cannot be typed.
+        // The value was cut or would be cut, so it cannot be typed as an operand.
         return push_text(key, &text);
     }
     push_text(key, &[b"\"", &*text, b"\""].concat());
@@ -188,7 +190,7 @@ pub(super) fn push_string_key(text: &[u8]) -> Vec<u8> {
     key
 }
 
-/// Long ones are cut: nothing after the cut is read.
+/// Appends an array or object. A long one is cut: nothing after the cut is read.
 fn push_compound(key: &mut Vec<u8>, raw: &[u8]) {
     if raw.len() > COMPACT_MAX {
         return push_text(key, &as_written(raw, COMPOUND_MAX));
@@ -198,7 +200,7 @@ fn push_compound(key: &mut Vec<u8>, raw: &[u8]) {
     push_text(key, &as_written(&shown, COMPOUND_MAX));
 }
 
-/// Longest array or object that is compacted for a group, bytes.
+/// The longest array or object that is compacted for a group, in bytes.
 const COMPACT_MAX: usize = 64 * 1024;
 
 fn as_written(raw: &[u8], max: usize) -> Cow<'_, [u8]> {
@@ -212,7 +214,7 @@ fn as_written(raw: &[u8], max: usize) -> Cow<'_, [u8]> {
     }
 }
 
-/// Cuts a text at most `max` bytes long, between two characters.
+/// Cuts a text to at most `max` bytes at a character boundary.
 fn cut_bytes(text: &[u8], max: usize) -> &[u8] {
     if text.len() <= max {
         return text;

@@ -1,4 +1,4 @@
-//! A filter that examines messages.
+//! Examines messages by a filter.
 
 use std::ops::Range;
 
@@ -18,16 +18,16 @@ use crate::match_notices::MatchNotices;
 /// The verdict of a filter about one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Verdict {
-    /// All conditions are true.
+    /// Whether all conditions are true.
     pub matched: bool,
-    /// The message is not a JSON object. It can still match: conditions on `undecodable` and `bytes` can be
-    /// decided.
+    /// Whether the message is not a JSON object. It can still match: conditions on `undecodable` and `bytes`
+    /// can be decided.
     pub undecodable: bool,
-    /// No clause is false and one is unknown: the body cannot be read, or a value has no meaning for the operator.
-    /// Never together with `matched`.
+    /// Whether no clause is false and at least one is unknown: the body cannot be read, or a value has no
+    /// meaning for the operator. This is never true together with `matched`.
     pub unreadable: bool,
-    /// It is unknown because of a value that has no meaning for the operator; the body was read. Only with
-    /// `unreadable`.
+    /// Whether the result is unknown because of a value that has no meaning for the operator although the
+    /// body was read. This is true only together with `unreadable`.
     pub uncompared: bool,
 }
 
@@ -43,31 +43,32 @@ const MATCH_NOTICES: [(&str, FieldType, Source); 4] = [
 /// The minimum cost of a test, in steps.
 const TEST_STEPS: usize = 16;
 
-/// Bytes of scratch memory that stay allocated from one message to the next.
+/// The scratch memory, in bytes, that is kept from one message to the next.
 const SCRATCH_KEEP: usize = 64 * 1024;
 
 /// One condition that is ready to be tested.
 #[derive(Debug, Clone)]
 struct Asked {
-    /// Position of its field.
+    /// The position of its field.
     field: usize,
     kind: FieldType,
-    /// It is tested on each value directly inside the field's.
+    /// Whether it is tested on each value directly inside the field's value.
     any: bool,
-    /// It is asked of the arrival.
+    /// The field of the arrival that it tests, if it tests one.
     arrival: Option<ArrivalField>,
     test: Test,
 }
 
-/// The tests of one clause, of which one must be true.
+/// The tests of one clause, of which at least one must be true.
 #[derive(Debug, Clone)]
 struct Asking {
     tests: Range<usize>,
-    /// For each variant of the format: whether one of their fields is in the body; `None` if the message decides.
+    /// For each variant of the format: whether one of their fields is in the body; `None` if that depends on
+    /// the message.
     needs_body: [Option<bool>; VARIANTS],
 }
 
-/// Examines messages, one after another, with buffers that are used again.
+/// Examines messages, one after another. Its buffers are used again for each message.
 #[derive(Debug, Clone)]
 pub struct Matcher {
     tests: Vec<Asked>,
@@ -82,22 +83,22 @@ pub struct Matcher {
     scratch: Scratch,
     group_scratch: Vec<u8>,
     inexact: bool,
-    /// A test of the present message was unknown although its field was found.
+    /// Whether a test of the present message was unknown although its field was found.
     uncompared: bool,
-    /// What is known of the arrival of the message that is examined next.
+    /// The arrival of the message that is examined next, as far as it is known.
     placed: Option<Placed>,
     work: Work,
 }
 
 impl Matcher {
-    /// Returns a matcher for `filter` over Celery's messages.
+    /// Returns a matcher for `filter` and Celery's messages.
     #[must_use]
     pub fn new(filter: &Filter) -> Self {
         Self::of(MessageKind::Celery, filter, None)
     }
 
-    /// Returns a matcher for `filter` over messages of a kind. It returns the group of a match if there are
-    /// groups, otherwise its match notices: both read a message once.
+    /// Returns a matcher for `filter` and messages of a kind. For a match it returns the group if there are
+    /// groups, otherwise the match notices: both read a message once.
     #[must_use]
     pub fn of(kind: MessageKind, filter: &Filter, grouping: Option<&Grouping>) -> Self {
         let mut fields: Vec<&Field> = Vec::new();
@@ -105,7 +106,7 @@ impl Matcher {
         for clause in &filter.0.clauses {
             let first = tests.len();
             for Condition { field, test } in clause {
-                // Any value inside is tested on the value around them.
+                // A test of any value inside uses the value around them.
                 let same = |known: &&Field| known.is_same_place(field) && known.kind == field.kind;
                 let position = fields.iter().position(same).unwrap_or_else(|| {
                     fields.push(field);
@@ -150,13 +151,13 @@ impl Matcher {
         }
     }
 
-    /// Says when the message that is examined next arrived; `None` where nobody knows.
+    /// Sets the arrival of the message that is examined next; `None` if it is unknown.
     pub fn place(&mut self, placed: Option<Placed>) {
         self.placed = placed;
     }
 
-    /// The same, with a choice: if a body cannot be read, the texts in the envelope that replace it count, or they
-    /// do not.
+    /// Returns a matcher with a choice: whether, if a body cannot be read, the texts in the envelope that
+    /// replace it count.
     #[must_use]
     pub fn inexact(self, inexact: bool) -> Self {
         Self { reader: self.reader.inexact(inexact), ..self }
@@ -179,7 +180,7 @@ impl Matcher {
         } else if self.reader.open_body(message) {
             both(outside, self.decide_rest(message, Clauses::Body).0)
         } else {
-            // If one condition of the envelope decides a clause that is unknown, the text adds nothing.
+            // If one condition on the envelope decides a clause that is unknown, the text adds nothing.
             let uncompared = self.uncompared;
             let without_text = both(outside, self.decide_rest(message, Clauses::Body).0);
             if without_text.is_some() || !self.reader.read_reprs(message) {
@@ -200,8 +201,8 @@ impl Matcher {
         }
     }
 
-    /// Writes the values by which the last examined message is grouped to `key`. Returns false if one of them is
-    /// in a body that cannot be read and nothing replaces it: then it is null.
+    /// Writes the values by which the last examined message is grouped to `key`. Returns false if one of them
+    /// is in a body that cannot be read and nothing replaces it; that value is then null.
     pub fn group_key(&mut self, message: &[u8], key: &mut Vec<u8>) -> bool {
         key.clear();
         let places = self.fields..self.fields + self.grouped.len();
@@ -245,15 +246,15 @@ impl Matcher {
         }
     }
 
-    /// Returns whether the last examined message matched, or its group has a value, by the texts that replace its
-    /// body.
+    /// Returns whether the texts that replace the body of the last examined message decided that it matched
+    /// or gave its group a value.
     #[must_use]
     pub fn is_inexact(&self) -> bool {
         self.inexact
     }
 
-    /// Returns the work for the last message in addition to reading its own bytes, in steps: decoded bytes of its
-    /// body, and bytes that conditions read. A small message can have a large body.
+    /// Returns the work for the last message in addition to reading its own bytes, in steps: decoded bytes of
+    /// its body, and bytes that conditions read. A small message can have a large body.
     #[must_use]
     pub fn work(&self) -> usize {
         self.reader.decoded().saturating_add(self.work.done())
@@ -265,19 +266,20 @@ impl Matcher {
         self.reader.decoded()
     }
 
-    /// Returns whether the envelope would be read without a scan.
+    /// Returns whether the envelope could be read without a scan.
     #[cfg(test)]
     pub(super) fn knows(&mut self, message: &[u8]) -> bool {
         self.reader.knows(message)
     }
 
-    /// The same as [`Self::decide`], in a separate function: most messages are decided by their envelope.
+    /// Does the same as [`Self::decide`], in a separate function because the envelope decides most messages.
     #[inline(never)]
     fn decide_rest(&mut self, message: &[u8], chosen: Clauses) -> (Option<bool>, bool) {
         self.decide(message, chosen)
     }
 
-    /// Returns the chosen clauses, ANDed: false beats unknown beats true. And whether other clauses are left.
+    /// Returns the conjunction of the chosen clauses (false before unknown before true), and whether other
+    /// clauses are left.
     #[inline(always)]
     fn decide(&mut self, message: &[u8], chosen: Clauses) -> (Option<bool>, bool) {
         let mut all = Some(true);
@@ -309,7 +311,7 @@ impl Matcher {
         (all, left)
     }
 
-    /// Returns the conditions of one clause, ORed: true beats unknown beats false.
+    /// Returns the disjunction of the conditions of one clause (true before unknown before false).
     #[inline(never)]
     fn decide_clause(&mut self, message: &[u8], tests: Range<usize>) -> Option<bool> {
         let mut one = Some(false);
@@ -337,14 +339,14 @@ impl Matcher {
         }
     }
 
-    /// The same for a field that is not in the message: of its arrival an index may know.
+    /// Decides a field that is not in the message. An index can know its arrival.
     #[inline(never)]
     fn decide_arrival(&self, at: usize) -> Option<bool> {
         let asked = &self.tests[at];
         asked.test.decide_span(self.placed?.span(asked.arrival?))
     }
 
-    /// The same for values that are not decided by their bytes alone.
+    /// Decides values for which their bytes alone are not enough.
     #[inline(never)]
     fn decide_value(&mut self, message: &[u8], at: usize) -> Option<bool> {
         let asked = &self.tests[at];
@@ -371,7 +373,8 @@ impl Asking {
     fn new(tests: Range<usize>, all: &[Asked], reader: &Reader) -> Self {
         let needs_body = std::array::from_fn(|variant| {
             let mut of = all[tests.clone()].iter().map(|test| reader.always_in_body(test.field, variant));
-            // One field in the body is enough; a field that depends on the message leaves it open.
+            // One field in the body is enough. A field whose place depends on the message leaves the result
+            // open.
             if of.clone().any(|of| of == Some(true)) {
                 return Some(true);
             }
@@ -381,7 +384,7 @@ impl Asking {
     }
 }
 
-/// Some of a filter's clauses, in a message with a certain layout.
+/// Some clauses of a filter, in a message with a certain layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Clauses {
     /// Clauses that the envelope decides.
@@ -391,7 +394,7 @@ enum Clauses {
     All,
 }
 
-/// AND: false beats unknown beats true.
+/// Returns the conjunction: false before unknown before true.
 fn both(a: Option<bool>, b: Option<bool>) -> Option<bool> {
     match (a, b) {
         (Some(false), _) | (_, Some(false)) => Some(false),
@@ -400,7 +403,8 @@ fn both(a: Option<bool>, b: Option<bool>) -> Option<bool> {
     }
 }
 
-/// Returns the test of each value directly inside an array or object, ORed. Null is not a value.
+/// Returns the disjunction of the test over each value directly inside an array or object. Null is not a
+/// value.
 fn decide_any(asked: &Asked, raw: &[u8], scratch: &mut Scratch, work: &mut Work) -> Option<bool> {
     let mut item_scratch = Vec::new();
     let mut decide = |raw: &[u8], work: &mut Work| {
@@ -432,8 +436,8 @@ fn decide_any(asked: &Asked, raw: &[u8], scratch: &mut Scratch, work: &mut Work)
                 if decided == Some(false) || (decided.is_none() && one.is_none()) {
                     continue;
                 }
-                // The last member of a name counts. Finding out whether there is a later one takes reading
-                // everything that follows.
+                // The last of several members with the same name counts. Finding out whether there is a later
+                // one requires reading everything that follows.
                 let is_last =
                     work.take(raw.len()).then(|| !all.clone().any(|(other, _)| is_same_name(name, other)));
                 match (is_last, decided) {
@@ -453,16 +457,16 @@ fn is_same_name(one: &[u8], other: &[u8]) -> bool {
     let (mut a, mut b) = (Vec::new(), Vec::new());
     match (decode(inner(one), &mut a), decode(inner(other), &mut b)) {
         (Some(one), Some(other)) => one == other,
-        // A surrogate that is written with letters of another case is the same surrogate.
+        // A surrogate whose escape is written in other letter case is the same surrogate.
         (None, None) => one.eq_ignore_ascii_case(other),
         _ => false,
     }
 }
 
-/// Most digits of a `u64`.
+/// The maximum number of digits of a `u64`.
 const DIGITS: usize = 20;
 
-/// `number` in decimal, at the end of `buffer`.
+/// Writes `number` in decimal at the end of `buffer`.
 fn decimal(mut number: u64, buffer: &mut [u8; DIGITS]) -> &[u8] {
     let mut at = DIGITS;
     loop {

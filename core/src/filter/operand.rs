@@ -1,4 +1,4 @@
-//! What fields are compared with.
+//! The values with which fields are compared.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -11,29 +11,29 @@ use crate::field::FieldType;
 use crate::json::{Decimal, Integer, compact, differ, inner};
 use crate::time;
 
-/// What `=`, `!=`, IN and CONTAINS compare with.
+/// The value with which `=`, `!=`, IN and CONTAINS compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Operand {
-    /// Equal to the scalars of its class, and to the string that is written like it.
+    /// It is equal to the scalars of its class, and to the string that is written like it.
     Scalar {
         /// The string.
         text: Box<[u8]>,
         class: Class,
-        /// The moment that the text means, microseconds since 1970. A value of another class that is the same
-        /// moment is neither equal to it nor different from it.
+        /// The moment that the text means, in microseconds since 1970. A value of another class that is the
+        /// same moment is neither equal to it nor different from it.
         moment: Option<i64>,
     },
-    /// Equal to every value that is this moment, microseconds since 1970.
+    /// It is equal to every value that is this moment, in microseconds since 1970.
     Time(i64),
-    /// In a field of times, integers or flags: equal to a value that is none of these, as the scalar inside would
-    /// be in a field of any values.
+    /// In a field of times, integers or flags: it is equal to a value that is none of these, as the scalar
+    /// inside would be in a field of any values.
     Stray(Box<Self>),
 }
 
 impl Operand {
-    /// Reads the operand of a field. `of` is the field's name, for errors; `now_ms`, Unix milliseconds, is the
-    /// value of `now`. In a field of times, integers or flags, an operand in double quotes is a value that is none
-    /// of these.
+    /// Reads the operand of a field. `of` is the field's name, for errors; `now_ms`, in Unix milliseconds, is
+    /// the value of `now`. In a field of times, integers or flags, an operand in double quotes is a value
+    /// that is none of these.
     pub(super) fn new(kind: FieldType, of: &str, text: &[u8], now_ms: i64) -> Result<Self, Error> {
         if !matches!(kind, FieldType::Value | FieldType::Duration)
             && let Some(inside) = in_quotes(text)
@@ -64,7 +64,7 @@ impl Operand {
         .unwrap_or_else(|| Self::Stray(Box::new(Self::any(inside))))
     }
 
-    /// The integer with this canonical text.
+    /// Returns the integer with this canonical text.
     pub(super) fn number(canonical: Box<[u8]>) -> Self {
         Self::Scalar { class: Class::of(&canonical), text: canonical, moment: None }
     }
@@ -77,8 +77,8 @@ impl Operand {
             // A number is not the text of a time.
             _ => None,
         };
-        // All ways to write these are one operand. Integers keep their digits, however many, because with an
-        // exponent they would not be operands of an integer field.
+        // All notations of these are one operand. Integers keep all their digits, because with an exponent
+        // they would not be operands of an integer field.
         let text: Box<[u8]> = match &class {
             Class::Number(_) => {
                 Integer::parse(text).map_or_else(|| text.into(), |integer| integer.canonical().into())
@@ -90,7 +90,8 @@ impl Operand {
         Self::Scalar { text, class, moment }
     }
 
-    /// Returns its text in the canonical text of the filter: read again, it is the same operand.
+    /// Returns the operand as the canonical text of the filter contains it. Parsed again, it is the same
+    /// operand.
     pub(super) fn canonical(&self) -> Cow<'_, [u8]> {
         match self {
             Self::Time(micros) => Cow::Owned(time::canonical(*micros).into_bytes()),
@@ -104,7 +105,8 @@ impl Operand {
         }
     }
 
-    /// Returns whether `raw`, a JSON value, is equal to this; `None` if its bytes alone do not decide.
+    /// Returns whether `raw`, a JSON value, is equal to the operand; `None` if its bytes alone do not decide
+    /// that.
     #[inline]
     pub(super) fn equals_raw(&self, raw: &[u8]) -> Option<bool> {
         match self {
@@ -120,8 +122,8 @@ impl Operand {
         }
     }
 
-    /// Is a value equal to this of which a span is known? A span that is closed is one step of time, and all of it is equal to
-    /// a moment in it.
+    /// Returns whether a value of which only a span is known is equal to the operand; `None` if the span does
+    /// not decide that. A closed span is one step of time, and all of it is equal to a moment in it.
     pub(super) fn equals_span(&self, span: Span) -> Option<bool> {
         let wanted = match self {
             Self::Time(micros) => *micros,
@@ -137,7 +139,7 @@ impl Operand {
         }
     }
 
-    /// Returns whether the value is equal to this; `None` if the two cannot be compared.
+    /// Returns whether the value is equal to the operand; `None` if the two cannot be compared.
     pub(super) fn equals(&self, seen: Seen<'_>, scratch: &mut Vec<u8>) -> Option<bool> {
         match self {
             Self::Time(time) => seen.moment().map(|moment| moment == *time),
@@ -150,14 +152,14 @@ impl Operand {
     }
 }
 
-/// The canonical text of a number of milliseconds.
+/// Returns the canonical text of a number of milliseconds.
 fn duration_operand(of: &str, text: &[u8]) -> Result<Box<[u8]>, Error> {
     duration_ms(text)
         .map(|ms| ms.to_string().into_bytes().into())
         .ok_or_else(|| Error::Filter(FilterError::NotADuration { of: of.into(), got: text.to_vec() }))
 }
 
-/// The integer with this canonical text; one that is too large is as large as one can be.
+/// Returns the integer with this canonical text, clamped to the range of an `i64`.
 fn integer_of(text: &[u8]) -> i64 {
     std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or(i64::MAX)
 }
@@ -202,7 +204,7 @@ fn equals(text: &[u8], class: &Class, seen: Seen<'_>, scratch: &mut Vec<u8>) -> 
         (Class::Number(wanted), Seen::Text(seen)) => {
             Some(seen == &**wanted || (Integer::parse(seen).is_some() && number_equals(wanted, seen)))
         }
-        // 32 digits may be meant as a UUID.
+        // 32 digits can be a UUID.
         (Class::Number(_), Seen::Uuid(seen)) => (uuid::parse(text) != Some(seen)).then_some(false),
         (Class::Bool(wanted), Seen::Bool(seen)) => Some(*wanted == seen),
         (Class::Bool(wanted), Seen::Text(seen)) => {
@@ -218,7 +220,7 @@ fn equals(text: &[u8], class: &Class, seen: Seen<'_>, scratch: &mut Vec<u8>) -> 
     }
 }
 
-/// Numeric equality; nothing is parsed if the bytes decide.
+/// Compares numbers; parses nothing if the bytes decide.
 fn number_equals(canonical: &[u8], number: &[u8]) -> bool {
     if canonical == number {
         return true;
@@ -232,8 +234,8 @@ fn number_equals(canonical: &[u8], number: &[u8]) -> bool {
     }
 }
 
-/// Returns whether these are digits without a leading zero: two such texts are the same number only if they are
-/// the same text.
+/// Returns whether these are digits without a leading zero: two such texts are the same number only if they
+/// are the same text.
 fn is_plain(number: &[u8]) -> bool {
     number.iter().all(u8::is_ascii_digit) && (number.len() == 1 || number.first() != Some(&b'0'))
 }
@@ -249,12 +251,12 @@ fn compound_equals(wanted: &[u8], raw: &[u8], scratch: &mut Vec<u8>) -> Option<b
     if scratch.contains(&b'{') || wanted.contains(&b'{') { None } else { Some(false) }
 }
 
-/// What `<`, `<=`, `>` and `>=` compare with.
+/// The value with which `<`, `<=`, `>` and `>=` compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Limit {
     /// The canonical text of a number.
     Number(Box<[u8]>),
-    /// Microseconds since 1970.
+    /// A moment in microseconds since 1970.
     Time(i64),
 }
 
@@ -263,7 +265,7 @@ impl Limit {
     pub(super) fn new(kind: FieldType, of: &str, text: &[u8], now_ms: i64) -> Result<Self, Error> {
         match kind {
             FieldType::Time => time_operand(of, text, now_ms).map(Self::Time),
-            // In digits, however many, because with an exponent the canonical text would not be a filter.
+            // All digits are kept, because with an exponent the canonical text would not be a filter.
             FieldType::Integer | FieldType::Flag => integer_operand(kind, of, text).map(Self::Number),
             FieldType::Duration => duration_operand(of, text).map(Self::Number),
             FieldType::Value => match Decimal::parse(text) {
@@ -275,7 +277,7 @@ impl Limit {
         }
     }
 
-    /// The number, or the microseconds since 1970; a number that is no `i64` is as large as one can be.
+    /// Returns the number, or the microseconds since 1970; a number that is not an `i64` is clamped.
     pub(super) fn integer(&self) -> i64 {
         match self {
             Self::Number(text) => integer_of(text),
@@ -283,7 +285,7 @@ impl Limit {
         }
     }
 
-    /// Returns the order of the value and this; `None` if they have no order.
+    /// Returns the order of the value relative to the operand; `None` if the two have no order.
     pub(super) fn order(&self, seen: Seen<'_>) -> Option<Ordering> {
         match self {
             Self::Number(text) => Some(seen.decimal()?.compare(&Decimal::parse(text)?)),
@@ -291,7 +293,7 @@ impl Limit {
         }
     }
 
-    /// The text of the filter's own text.
+    /// Returns the operand as the canonical text of the filter contains it.
     pub(super) fn canonical(&self) -> Vec<u8> {
         match self {
             Self::Number(text) => text.to_vec(),
@@ -303,25 +305,26 @@ impl Limit {
 /// The operands of IN, sorted so that thousands of them cost a message no more than a few.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Set {
-    /// All of them, each once, in the order of their canonical texts.
+    /// All operands, each once, in the order of their canonical texts.
     operands: Vec<Operand>,
     /// Operands that are equal to strings byte for byte and are neither a UUID nor a moment.
     texts: Vec<Box<[u8]>>,
-    /// Canonical texts of numbers.
+    /// The canonical texts of numbers.
     numbers: Vec<Box<[u8]>>,
     uuids: Vec<[u8; 16]>,
-    /// Operands of a time field, and texts that say which moment they are.
+    /// The operands of a time field, and texts that mean a certain moment.
     moments: Vec<i64>,
-    /// Every moment that an operand means, including those of texts without an offset.
+    /// Every moment that an operand can mean, including those of texts without an offset.
     ambiguous: Vec<i64>,
-    /// Indexes of the other operands: booleans, arrays, objects, and quoted values.
+    /// The indexes of the other operands: booleans, arrays, objects, and quoted values.
     others: Vec<usize>,
-    /// They are the moments of a time field, except quoted values: every value that is a moment is compared.
+    /// Whether the operands are the moments of a time field, except for quoted values; every value that is a
+    /// moment is then compared with them.
     of_times: bool,
 }
 
 impl Set {
-    /// The set of `operands`.
+    /// Creates the set of `operands`.
     pub(super) fn new(operands: Vec<Operand>) -> Self {
         let mut set = Self { operands: sorted(operands), ..Self::default() };
         for (at, operand) in set.operands.iter().enumerate() {
@@ -334,7 +337,7 @@ impl Set {
                 Operand::Scalar { text, class, moment } => {
                     set.ambiguous.extend(moment);
                     match class {
-                        // A string that is the operand's text may be a UUID or a moment, too.
+                        // A string that is the operand's text can also be a UUID or a moment.
                         Class::Uuid(uuid) => {
                             set.uuids.push(*uuid);
                             continue;
@@ -364,8 +367,8 @@ impl Set {
         set
     }
 
-    /// Returns whether the value is equal to one of them; `None` if it is not and cannot be compared with one of
-    /// them.
+    /// Returns whether the value is equal to one of the operands; `None` if it is not and cannot be compared
+    /// with one of them.
     pub(super) fn contains(&self, seen: Seen<'_>, scratch: &mut Vec<u8>) -> Option<bool> {
         let among_moments = |moment: i64| self.moments.binary_search(&moment).is_ok();
         if !self.of_times && self.has_class_of(seen) {
@@ -377,7 +380,7 @@ impl Set {
                 other => other,
             },
             Seen::Opaque => None,
-            // A scalar is not compared with an array or object.
+            // A scalar cannot be compared with an array or object.
             Seen::Compound(_) => (self.others.len() == self.operands.len()).then_some(false),
             _ if self.ambiguous.is_empty() => Some(false),
             _ => {
@@ -427,21 +430,22 @@ impl Set {
         Decimal::parse(number).is_some_and(|number| has(&number.canonical()))
     }
 
-    /// All of them, each once, in a fixed order.
+    /// Returns all operands, each once, in a fixed order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Operand> {
         self.operands.iter()
     }
 
-    /// How many there are.
+    /// Returns the number of operands.
     pub(super) fn len(&self) -> usize {
         self.operands.len()
     }
 }
 
-/// The operands in the order of their canonical texts, each once.
+/// Returns the operands in the order of their canonical texts, each once.
 fn sorted(operands: Vec<Operand>) -> Vec<Operand> {
     let texts: Vec<Cow<'_, [u8]>> = operands.iter().map(Operand::canonical).collect();
-    // They are compared by the eight bytes after their common beginning: few have to be compared as a whole.
+    // They are compared by the eight bytes after their common beginning, so that only few have to be compared
+    // as a whole.
     let first = texts.first().map_or(&[][..], |first| &**first);
     let common = texts.iter().fold(first.len(), |most, text| {
         first.iter().zip(text.iter()).take(most).take_while(|(a, b)| a == b).count()

@@ -1,16 +1,16 @@
-//! UUIDs as 16 bytes, from the two forms in which people and libraries write them.
+//! UUIDs as 16 bytes, parsed from the two forms in which people and libraries write them.
 
-/// Bytes of the text with dashes.
+/// The length of the text with dashes, in bytes.
 pub(super) const TEXT: usize = 36;
-/// Where the dashes stand in it.
+/// The positions of the dashes in that text.
 const DASHES: [usize; 4] = [8, 13, 18, 23];
 
-/// Where the two digits of each byte stand in it.
+/// The positions of the two digits of each byte in that text.
 const PAIRS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
-/// No digit.
+/// The entry in [`VALUES`] of a byte that is not a hexadecimal digit.
 const NONE: u8 = 0xff;
-/// What each byte is as a hexadecimal digit.
+/// The value of each byte as a hexadecimal digit.
 const VALUES: [u8; 256] = {
     let mut values = [NONE; 256];
     let mut digit = 0_u8;
@@ -23,7 +23,7 @@ const VALUES: [u8; 256] = {
     values
 };
 
-/// Reads 32 hexadecimal digits in any case, without dashes or with all four of them.
+/// Parses 32 hexadecimal digits in any case, without dashes or with all four of them.
 pub(super) fn parse(text: &[u8]) -> Option<[u8; 16]> {
     let has_dashes = match text.len() {
         32 => false,
@@ -40,7 +40,7 @@ pub(super) fn parse(text: &[u8]) -> Option<[u8; 16]> {
     (seen != NONE).then_some(bytes)
 }
 
-/// The text with dashes, in lower case.
+/// Returns the text with dashes, in lower case.
 pub(super) fn text(uuid: [u8; 16]) -> [u8; TEXT] {
     let mut text = [b'-'; TEXT];
     for (byte, from) in uuid.into_iter().zip(PAIRS) {

@@ -1,9 +1,10 @@
-//! What conditions, groups and samples see of one JSON value.
+//! One JSON value as conditions, groups and samples use it.
 //!
-//! Libraries write the same scalar in different ways: a number or its digits in a string, a UUID as text or inside a
-//! wrapping. [`Seen`] is what is left of a value when the writing is taken away, and [`Class`] says which texts mean
-//! the same scalar. Both hold one rule together: **what is shown of a value, typed back as the operand of `=`, matches
-//! exactly the values of the same class.** So the classes are disjoint, and each has one text to show:
+//! Libraries write the same scalar in different ways: a number or its digits in a string, a UUID as text or
+//! inside a wrapping. [`Seen`] is the value independent of its notation, and [`Class`] defines which texts
+//! mean the same scalar. Both follow one rule together: **the text that is shown for a value, typed as the
+//! operand of `=`, matches exactly the values of the same class.** So the classes are disjoint, and each has
+//! one text to show:
 //!
 //! | class | members | shown as |
 //! |---|---|---|
@@ -14,9 +15,9 @@
 //! | array or object | those with the same compact text, and that text as a string | compact text |
 //! | text | every other string, byte for byte | itself |
 //!
-//! A string that spells a scalar in another way than it is shown (`"12.50"`, `"True"`, `"[1, 2]"`) is text: people mean
-//! versions and codes by such strings, and 1.10 is not 1.1. It is shown in double quotes, and an operand in double quotes
-//! means just that string.
+//! A string that spells a scalar in another way than the shown one (`"12.50"`, `"True"`, `"[1, 2]"`) is text:
+//! people mean versions and codes by such strings, and 1.10 is not 1.1. It is shown in double quotes, and an
+//! operand in double quotes means exactly that string.
 
 use std::borrow::Cow;
 
@@ -26,27 +27,27 @@ use crate::field::FieldType;
 use crate::json::{Decimal, Integer, Paths, Scanner, Shape, compact, decode, inner};
 use crate::time;
 
-/// One value as conditions see it.
+/// One value as conditions use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Seen<'a> {
     /// A number in decimal.
     Number(&'a [u8]),
     /// `true` or `false`.
     Bool(bool),
-    /// A string, decoded; also `NaN` and the infinities, which are no decimal numbers.
+    /// A string, decoded; also `NaN` and the infinities, which are not decimal numbers.
     Text(&'a [u8]),
     /// A wrapped date or time, as its ISO-8601 text.
     Time(&'a [u8]),
     /// A wrapped UUID.
     Uuid([u8; 16]),
-    /// An array or an object, as it stands in the message; also a wrapping whose value is no scalar.
+    /// An array or an object, as it is in the message; also a wrapping whose value is not a scalar.
     Compound(&'a [u8]),
-    /// A string that is no sequence of characters: it is compared with nothing.
+    /// A string that is not a sequence of characters; it cannot be compared with anything.
     Opaque,
 }
 
 impl<'a> Seen<'a> {
-    /// What is seen of `raw`, a JSON value other than null. Strings with escapes are decoded into `scratch`.
+    /// Reads `raw`, a JSON value other than null. Strings with escapes are decoded into `scratch`.
     pub(super) fn of(raw: &'a [u8], kind: FieldType, scratch: &'a mut Vec<u8>) -> Self {
         match Shape::of(raw) {
             Shape::Number => Self::number(raw),
@@ -73,7 +74,7 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// The number for comparisons by size: a JSON number, or a string that spells one.
+    /// Returns the number for comparisons by size: a JSON number, or a string that spells one.
     pub(super) fn decimal(self) -> Option<Decimal<'a>> {
         match self {
             Self::Number(text) | Self::Text(text) => Decimal::parse(text),
@@ -81,7 +82,8 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// The moment that this is, in microseconds since 1970: a time, or a number of seconds or milliseconds.
+    /// Returns the moment that the value means, in microseconds since 1970: a time, or a number of seconds or
+    /// milliseconds.
     pub(super) fn moment(self) -> Option<i64> {
         match self {
             Self::Number(text) | Self::Text(text) | Self::Time(text) => time::parse(text),
@@ -90,10 +92,10 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// Digits of the longest number whose shortest text is certainly its digits.
+/// The maximum number of digits of a number whose shortest text is certainly its digits.
 pub(super) const PLAIN_DIGITS: usize = 20;
 
-/// Which scalar a text means.
+/// The scalar that a text means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Class {
     /// The number with this shortest text.
@@ -102,20 +104,20 @@ pub(super) enum Class {
     Bool(bool),
     /// A UUID.
     Uuid([u8; 16]),
-    /// A moment with an offset, microseconds since 1970.
+    /// A moment with an offset, in microseconds since 1970.
     Moment(i64),
     /// The array or object with this compact text.
     Compound(Box<[u8]>),
-    /// Nothing but itself.
+    /// The text means only itself.
     Text,
 }
 
 impl Class {
-    /// What `text` means as an operand.
+    /// Returns the meaning of `text` as an operand.
     pub(super) fn of(text: &[u8]) -> Self {
-        // Most texts are names: their first byte says so.
+        // Most texts are names, which their first byte shows.
         match text.first() {
-            // What is written like this is its own shortest text.
+            // Digits in this form are already their shortest text.
             Some(b'1'..=b'9') if text.len() <= PLAIN_DIGITS && text.iter().all(u8::is_ascii_digit) => {
                 Self::Number(text.into())
             }
@@ -137,7 +139,7 @@ impl Class {
         }
     }
 
-    /// The text that is shown of it; nothing for a text, which is shown as itself.
+    /// Returns the text that is shown for the class; `None` for a text, which is shown unchanged.
     pub(super) fn shown(&self) -> Option<Cow<'_, [u8]>> {
         Some(match self {
             Self::Number(text) | Self::Compound(text) => Cow::Borrowed(text),
@@ -150,7 +152,7 @@ impl Class {
     }
 }
 
-/// The compact text of an array or object; nothing for what is not one.
+/// Returns the compact text of an array or object; `None` for any other text.
 fn compact_of(text: &[u8]) -> Option<Vec<u8>> {
     let (paths, _) = Paths::new([]);
     let is_valid = Scanner::default().scan(text, &paths, &mut []);
@@ -161,12 +163,13 @@ fn compact_of(text: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// The text that stands for the class of a string: what the class shows, the text itself, or that in quotes.
+/// Returns the text that stands for the class of a string: the shown text of the class, the text itself, or
+/// the text in quotes.
 pub(super) fn shown_text(text: &[u8]) -> Cow<'_, [u8]> {
     let class = Class::of(text);
     match class.shown() {
         Some(shown) if *shown == *text => Cow::Borrowed(text),
-        // All ways to write these are one class.
+        // All notations of these are one class.
         Some(shown)
             if matches!(class, Class::Uuid(_) | Class::Moment(_)) || Integer::parse(text).is_some() =>
         {
@@ -177,14 +180,15 @@ pub(super) fn shown_text(text: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// What an operand in quotes means: a string that could not be typed otherwise. Nothing for every other operand, whose
-/// quotes, if it has any, are its own.
+/// Returns the string that an operand in quotes means, if the string could not be typed without quotes.
+/// Returns `None` for every other operand; quotes in such an operand are part of it.
 pub(super) fn quoted(operand: &[u8]) -> Option<&[u8]> {
     let inside = operand.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     needs_quotes(inside).then_some(inside)
 }
 
-/// The text, without all quotes around it, is empty or spells a scalar in another way than it is shown.
+/// Returns whether the text, without all quotes around it, is empty or spells a scalar in another way than
+/// the shown one.
 fn needs_quotes(text: &[u8]) -> bool {
     let mut bare = text;
     while let Some(inside) = bare.strip_prefix(b"\"").and_then(|inside| inside.strip_suffix(b"\"")) {

@@ -1,18 +1,20 @@
-//! The values of one message as conditions see them: what costs work is worked out once, however many conditions ask.
+//! The values of one message as conditions use them. Results that take work are computed once, however many
+//! conditions use them.
 
 use super::value::Seen;
 use crate::field::FieldType;
 use crate::json::inner;
 
-/// Strings longer than this are looked through once, bytes: shorter ones are looked through as fast as they are found.
+/// Strings longer than this, in bytes, are read once and remembered; reading a shorter string again is as
+/// fast as finding the remembered result.
 const LONG: usize = 256;
-/// Bytes of decoded text that stay allocated from one message to the next.
+/// The memory for decoded text, in bytes, that is kept from one message to the next.
 const KEEP: usize = 64 * 1024;
 
-/// A value that was worked out. Its text, if it has one, stands in the arena.
+/// A computed value. Its text, if it has one, is in the arena.
 #[derive(Debug, Clone, Copy)]
 enum Known {
-    /// A string without escapes: its text is what stands between its quotes.
+    /// A string without escapes: its text is the bytes between its quotes.
     Plain,
     Number(usize, usize),
     Text(usize, usize),
@@ -23,17 +25,17 @@ enum Known {
     Opaque,
 }
 
-/// See the module.
+/// The computed values of one message; see the module's documentation.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Views {
-    /// By position of the field. There are few: most values are short and plain.
+    /// The values with the positions of their fields. There are few: most values are short and need no work.
     known: Vec<(usize, Known)>,
     arena: Vec<u8>,
     scratch: Vec<u8>,
 }
 
 impl Views {
-    /// Forgets the values of the message before.
+    /// Removes the values of the previous message.
     pub(super) fn clear(&mut self) {
         if !self.known.is_empty() {
             self.known.clear();
@@ -43,8 +45,8 @@ impl Views {
         }
     }
 
-    /// What is seen of `raw`, the value of the field at `position` in the message, and bytes that were worked through
-    /// to see it.
+    /// Returns `raw`, the value of the field at `position` in the message, as conditions use it, and the
+    /// number of bytes that were read for that.
     pub(super) fn see<'a>(
         &'a mut self,
         position: usize,
@@ -85,7 +87,7 @@ fn keep(seen: Seen<'_>, raw: &[u8], arena: &mut Vec<u8>) -> Known {
         (start, arena.len())
     };
     match seen {
-        // Without escapes the text is the part of the value that it was read from.
+        // Without escapes the text is a part of the value from which it was read.
         Seen::Text(seen) if raw.starts_with(b"\"") && seen.len() + 2 == raw.len() => Known::Plain,
         Seen::Text(seen) => {
             let (start, end) = text(seen);

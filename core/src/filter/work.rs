@@ -1,12 +1,13 @@
-//! What is done for one message beside reading it once, counted in steps.
+//! The work on one message in addition to reading it once, counted in steps.
 //!
-//! A step is about a nanosecond: a byte that is decoded, compared by a pattern or searched. Counting is the same on
-//! every machine and in every run, so a bound on steps never decides about a message one way in a preview and another
-//! way in the clear that follows it. A bound on time would.
+//! A step takes about a nanosecond: a byte is decoded, compared by a pattern or searched. The count is the
+//! same on every machine and in every run, so a limit on steps never decides about a message one way in a
+//! preview and another way in the clear that follows it. A limit on time would.
 
-/// Steps for one message, whatever its length: as many as a body of the largest size takes, several times.
+/// The steps allowed for one message, whatever its length: several times the number that a body of the
+/// maximum size takes.
 const WORK_MAX: usize = 2 * 1024 * 1024;
-/// Further steps for each byte of a message.
+/// The additional steps allowed for each byte of a message.
 pub(super) const WORK_PER_BYTE: usize = 2;
 
 /// The steps that are left for one message.
@@ -17,14 +18,14 @@ pub struct Work {
 }
 
 impl Work {
-    /// Returns the steps for a message of `bytes` bytes, of which none is done.
+    /// Returns all the steps for a message of `bytes` bytes.
     #[must_use]
     pub fn on(bytes: usize) -> Self {
         Self { done: 0, most: bytes.saturating_mul(WORK_PER_BYTE).saturating_add(WORK_MAX) }
     }
 
-    /// Takes `steps` and returns whether there were as many. If not, the work is not to be done; what it would have
-    /// found out stays unknown.
+    /// Uses `steps` and returns whether that many were left. If not, the caller must not do the work, and its
+    /// result is unknown.
     #[must_use]
     pub fn take(&mut self, steps: usize) -> bool {
         let fits = steps <= self.most - self.done;
@@ -34,7 +35,7 @@ impl Work {
         fits
     }
 
-    /// The steps that were taken.
+    /// Returns the number of steps that were used.
     #[must_use]
     pub fn done(self) -> usize {
         self.done

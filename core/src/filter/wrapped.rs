@@ -1,26 +1,28 @@
 //! Scalars that JSON lacks, as libraries wrap them in objects.
 //!
-//! Sources: `kombu/utils/json.py` of kombu 5.7.0 (`object_hook`: an object with exactly the members `__type__` and
-//! `__value__`; `_register_default_types`: uuid, datetime, date, time, decimal; `JSONEncoder.default`: bytes, base64).
-//! `activejob/lib/active_job/arguments.rb` of Rails 7.1 (`serialized_global_id?`: an object with the single member
-//! `_aj_globalid`; `_aj_serialized` names the serializer) and `serializers/*.rb`: symbols, times, dates, durations,
-//! modules and big decimals as `value`; ranges and structures have other members.
+//! Sources: `kombu/utils/json.py` of kombu 5.7.0 (`object_hook`: an object with exactly the members
+//! `__type__` and `__value__`; `_register_default_types`: uuid, datetime, date, time, decimal;
+//! `JSONEncoder.default`: bytes, base64). `activejob/lib/active_job/arguments.rb` of Rails 7.1
+//! (`serialized_global_id?`: an object with the single member `_aj_globalid`; `_aj_serialized` names the
+//! serializer) and `serializers/*.rb`: symbols, times, dates, durations, modules and big decimals as `value`;
+//! ranges and structures have other members.
 
 use super::uuid;
 use crate::json::{Decimal, Shape, decode, inner, members};
 use crate::time;
 
-/// Most members of an object that is looked into: no wrapping has more.
+/// The maximum number of members of an object that is read as a wrapping; no wrapping has more.
 const MEMBERS_MAX: usize = 8;
 
-/// What a wrapping says. Slices are of the message where nothing had to be decoded, else of the scratch memory.
+/// The value inside a wrapping. Slices point into the message if nothing had to be decoded, otherwise into
+/// the scratch memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wrapped<'a> {
     /// A number in decimal.
     Number(&'a [u8]),
     /// `true` or `false`.
     Bool(bool),
-    /// A text, decoded.
+    /// A string, decoded.
     Text(&'a [u8]),
     /// A date or a time on a date, as its ISO-8601 text.
     Time(&'a [u8]),
@@ -30,7 +32,7 @@ pub(super) enum Wrapped<'a> {
     Opaque,
 }
 
-/// What type the wrapping names.
+/// The type that the wrapping names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Type {
     Uuid,
@@ -39,7 +41,8 @@ enum Type {
     Other,
 }
 
-/// Reads `raw`, a valid JSON object; nothing where it is not a wrapping. `scratch` takes texts that have escapes.
+/// Reads `raw`, a valid JSON object; returns `None` if it is not a wrapping. Strings with escapes are decoded
+/// into `scratch`.
 pub(super) fn read<'a>(raw: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Wrapped<'a>> {
     // Every wrapping starts with a name that starts with an underscore.
     let first = raw.get(1..)?.trim_ascii_start();
@@ -95,7 +98,7 @@ fn kombu_type(name: &[u8]) -> Type {
     }
 }
 
-/// By the end of the class's name: `ActiveJob::Serializers::TimeWithZoneSerializer`.
+/// Recognises the type by the end of the class's name: `ActiveJob::Serializers::TimeWithZoneSerializer`.
 fn active_job_type(name: &[u8]) -> Type {
     match name.strip_prefix(b"ActiveJob::Serializers::") {
         Some(b"TimeSerializer" | b"TimeWithZoneSerializer" | b"DateTimeSerializer" | b"DateSerializer") => {
@@ -123,7 +126,7 @@ fn scalar<'a>(raw: &'a [u8], of: Type, scratch: &'a mut Vec<u8>) -> Wrapped<'a> 
     }
 }
 
-/// `{"hex": "..."}`, as `uuid.UUID` takes it; other arguments of it are not known here.
+/// Reads `{"hex": "..."}`, which `uuid.UUID` accepts; its other arguments are not supported here.
 fn uuid_of(raw: &[u8]) -> Wrapped<'static> {
     let mut hex = None;
     let mut scratch = Vec::new();

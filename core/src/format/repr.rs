@@ -223,7 +223,8 @@ impl<'t> Reading<'t> {
         (self.at == self.text.len()).then_some(())
     }
 
-    /// Enters a container. Returns true if the whole text ends with it.
+    /// Enters a container. Returns true if the container ends at once because it is empty or its content is
+    /// hidden.
     fn open(&mut self) -> Option<bool> {
         let (closer, role) = match self.byte()? {
             b'(' => (b')', Role::Item),
@@ -314,7 +315,7 @@ impl<'t> Reading<'t> {
             let end = at + self.text[at..].iter().take_while(|byte| **byte == b'\\').count();
             let next = *self.text.get(end)?;
             if next != quote {
-                // One writer writes it for a backslash, the other for the start of an escape.
+                // One writer means a backslash by it, the other the start of an escape.
                 certain = false;
                 at = end;
             } else if quote == b'"' || end - at > 1 {

@@ -7,7 +7,7 @@ use crate::reply::Reply;
 
 /// Messages, and the names that Sidekiq's own pages show for them: recorded by tests/ruby/record_names.rb.
 const RECORDED: &str = include_str!("recorded.jsonl");
-/// Messages that Sidekiq 8.0.10 wrote with ActiveJob 7.1.5, followed by those of 7.3.9: queue, retry,
+/// Messages that Sidekiq 8.0.10 wrote with ActiveJob 7.1.5, followed by those of Sidekiq 7.3.9: queue, retry,
 /// schedule and dead.
 const NEWER: &str = include_str!("recorded78.jsonl");
 /// Messages of Celery's.
