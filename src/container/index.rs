@@ -1,5 +1,5 @@
-//! What the containers share whose messages are walked in the order of a sorted set: opening it, and counting it after it
-//! changed.
+//! Functions for the containers whose messages are walked in the order of a sorted set: opening the set, and
+//! counting it after it changed.
 
 use qadmin_core::job::Job;
 use qadmin_core::scan::{IndexScan, Layout, OneScan as _, SortedScan, UnackedScan};
@@ -18,14 +18,15 @@ pub(crate) fn open<'c>(ctx: Ctx<'c>, key: &'c RString) -> OpenedKeys<Reader<'c>>
     }
 }
 
-/// Something changed in a sorted set, and nothing else since: counts it for all jobs that have to know.
+/// Counts a sorted set, in which exactly one change was made since the last count, for all jobs that need the
+/// count.
 pub(crate) fn count_index(state: &mut State, ctx: Ctx<'_>, index: &[u8]) {
     let db = ctx.db();
     let on_it = state.registry.live_mut().iter_mut().filter(|job| job.has_index(db, index));
     on_it.for_each(|job| count(ctx, job));
 }
 
-/// The same for one job, in whose database the context is.
+/// Does the same for one job; the context must be in the job's database.
 pub(crate) fn count(ctx: Ctx<'_>, job: &mut Job) {
     if let Some(scan) = UnackedScan::of(&mut job.scan) {
         count_for(ctx, scan);
@@ -45,14 +46,15 @@ fn count_for<L: Layout>(ctx: Ctx<'_>, scan: &mut IndexScan<L>) {
     }
 }
 
-/// A sorted set may have changed more than once since it was counted.
+/// Handles a sorted set that could have changed more than once since it was counted.
 pub(crate) fn lose_sight(state: &mut State, db: i32, index: &[u8]) {
     let on_it = state.registry.live_mut().iter_mut().filter(|job| job.has_index(db, index));
     on_it.for_each(|job| job.scan.lose_sight());
 }
 
-/// Tells all other jobs that walk in the order of this sorted set that entries were taken out of it, and forgets what was
-/// counted under `key`, which is the key of the messages. Which of them other jobs have counted is not known.
+/// Tells all other jobs that walk in the order of this sorted set that entries were removed from it, and
+/// drops the cached counts of `key`, which is the key of the messages. It is not known which of the entries
+/// other jobs have counted.
 pub(crate) fn tell_jobs(state: &mut State, ctx: Ctx<'_>, job: &mut Job, key: &[u8], index: &[u8]) {
     let db = job.start().db;
     count(ctx, job);

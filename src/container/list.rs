@@ -1,4 +1,4 @@
-//! Lists: messages are removed while the list is walked, and replicas repeat that by QADMIN.APPLY.
+//! Lists: messages are removed while the list is walked, and replicas repeat the removal by QADMIN.APPLY.
 
 use qadmin_core::job::{Destination, Job};
 use qadmin_core::queue::End;
@@ -97,7 +97,7 @@ impl<'c> Storage<'c> for List<'c> {
 fn probe_destination(ctx: Ctx<'_>, key: &RString) -> Result<(), Refusal> {
     match List::open(ctx, key, Mode::Read) {
         list::OpenedList::List(_) => Ok(()),
-        // While its slot migrates, the key may already be on the other node.
+        // While its slot migrates, the key can already be on the other node.
         list::OpenedList::Missing if ctx.flags().cluster() && probe::has_moved(ctx, key) => {
             Err(Refusal::Moved)
         }
@@ -116,8 +116,8 @@ fn tell(
     to: Option<(&Destination, End)>,
 ) -> Vec<u64> {
     if list.deleted() != outcome.removed() {
-        // A panic directly after a deletion: it is unknown which message was deleted, so the deletion cannot be
-        // replicated.
+        // The callback panicked directly after a deletion. It is unknown which message was deleted, so the
+        // deletion cannot be replicated.
         std::process::abort();
     }
     if outcome.deletions.is_empty() {
@@ -163,11 +163,11 @@ pub(crate) fn push_moved(ctx: Ctx<'_>, list: &List<'_>, key: &RString, end: End)
         End::Head => put(ctx, key, end, taken.rev()),
         End::Tail => put(ctx, key, end, taken),
     };
-    // This callback has checked the key. The removed messages have no other place.
+    // This callback has checked the key. The removed messages exist nowhere else.
     before.unwrap_or_else(|| std::process::abort())
 }
 
-/// Announces the push as if a client had pushed: jobs on that list follow it like any other push.
+/// Announces the push as if a client had pushed: jobs on that list handle it like any other push.
 pub(crate) fn notify_put(ctx: Ctx<'_>, key: &RString, end: End) {
     keyspace::notify_list(ctx, if end == End::Head { c"lpush" } else { c"rpush" }, key);
 }

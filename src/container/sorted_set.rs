@@ -1,5 +1,5 @@
-//! Sorted sets whose members are messages: the server's own commands read them and take messages out, so that replicas and the
-//! append-only file need no command of this module.
+//! Sorted sets whose members are messages. The server's own commands read them and remove messages, so that
+//! replicas and the append-only file need no command of this module.
 
 use qadmin_core::job::{Destination, Job};
 use qadmin_core::moved::digest;
@@ -21,10 +21,10 @@ use crate::redis::{Ctx, RString, fault, zset};
 use crate::refusal::Refusal;
 use crate::state::{State, tell_own};
 
-/// What the destination of a move has to be.
+/// The type that the destination of a move must have.
 pub(crate) const WANTED: &str = "a sorted set";
 
-/// A sorted set of messages, opened for one callback. To be dropped before anything is written to it.
+/// A sorted set of messages, opened for one callback. It must be dropped before anything is written to it.
 pub(crate) struct Messages<'c> {
     ctx: Ctx<'c>,
     key: &'c RString,
@@ -35,7 +35,7 @@ impl<'c> Messages<'c> {
     /// Opens a sorted set that exists.
     pub(crate) fn open(ctx: Ctx<'c>, key: &'c RString) -> OpenedKeys<Self> {
         match index::open(ctx, key) {
-            // The server keeps no empty ones.
+            // The server does not keep empty sorted sets.
             OpenedKeys::Keys(reader) if reader.entries() == 0 => OpenedKeys::Missing,
             OpenedKeys::Keys(reader) => OpenedKeys::Keys(Self { ctx, key, reader }),
             OpenedKeys::Missing => OpenedKeys::Missing,
@@ -116,7 +116,7 @@ impl<'c> Storage<'c> for Messages<'c> {
     fn probe_destination(ctx: Ctx<'_>, key: &RString) -> Result<(), Refusal> {
         match type_of(ctx, key) {
             Type::SortedSet => Ok(()),
-            // On its way to another node it may be there already.
+            // While its slot migrates, the key can already be on the other node.
             Type::Missing if ctx.flags().cluster() && probe::has_moved(ctx, key) => Err(Refusal::Moved),
             Type::Missing => Ok(()),
             _ => Err(Refusal::Destination { wanted: WANTED }),
@@ -130,7 +130,7 @@ impl<'c> Storage<'c> for Messages<'c> {
         outcome: &mut IndexOutcome,
         to: Option<Target<'_>>,
     ) -> Result<Vec<u64>, Vec<u8>> {
-        // The key may not be open while it is written to.
+        // The key must not be open while it is written to.
         drop(self);
         let [key, ..] = names else { return Ok(Vec::new()) };
         if outcome.to_remove().is_empty() {
@@ -162,24 +162,25 @@ impl<'c> Storage<'c> for Messages<'c> {
     }
 }
 
-/// Takes members out.
+/// Removes members.
 ///
 /// # Errors
-/// The server's error line; nothing was taken out then.
+/// Returns the server's error line; nothing was removed then.
 fn remove(ctx: Ctx<'_>, key: &RString, places: &[IndexPosition]) -> Result<(), Vec<u8>> {
     let mut args = vec![RString::new(key.bytes())];
     args.extend(places.iter().map(|place| RString::new(&place.tag)));
-    // Whoever takes out counts the sorted set afterwards for all jobs.
+    // The caller counts the sorted set for all jobs afterwards.
     let mut taken = None;
     tell_own(ctx, key.bytes(), b"zrem", || taken = Some(call(ctx, c"ZREM", CallMode::Write, &args)));
     taken.map_or(Ok(()), |answer| answer.map(drop))
 }
 
-/// Moves members to another sorted set with their scores, and returns their digests. A member that is there already is kept
-/// where it is: a sorted set holds each member once, so one of the two messages would be lost.
+/// Moves members to another sorted set with their scores, and returns their digests. A member that the
+/// destination already has is kept where it is: a sorted set contains each member once, so one of the two
+/// messages would be lost.
 ///
 /// # Errors
-/// The server's error line; nothing was moved then.
+/// Returns the server's error line; nothing was moved then.
 fn move_out(
     ctx: Ctx<'_>,
     key: &RString,
@@ -194,14 +195,15 @@ fn move_out(
     if places.is_empty() {
         return Ok(Vec::new());
     }
-    // A member that nobody has: it changes nothing, and is refused for all the reasons for which the real one would be.
+    // This member does not exist, so the command changes nothing, but it is refused for the same reasons as
+    // the real one.
     call(
         ctx,
         c"ZREM",
         CallMode::Write,
         &[RString::new(key.bytes()), RString::new(Uuid::new_v4().to_string())],
     )?;
-    // Between the two nothing may unwind.
+    // Nothing may unwind between the two writes.
     let no_return = AbortOnUnwind;
     let mut args = vec![RString::new(to.bytes())];
     for place in places {

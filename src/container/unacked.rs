@@ -1,4 +1,5 @@
-//! The two keys in which kombu keeps what workers hold: a hash of messages and the sorted set that is its index.
+//! The two keys in which kombu stores unacknowledged messages: a hash of messages and the sorted set that is
+//! its index.
 
 use qadmin_core::job::Job;
 use qadmin_core::scan::{Budget, IndexKeys, IndexOutcome, IndexPosition, SliceOutcome as _, UnackedScan};
@@ -17,14 +18,14 @@ use crate::redis::zset_reader::Reader;
 use crate::redis::{Ctx, RString, fault};
 use crate::state::{self, State};
 
-/// Both keys, opened for one callback. To be dropped before anything is written to them.
+/// Both keys, opened for one callback. They must be dropped before anything is written to them.
 pub(crate) struct Keys<'c> {
     hash: Option<Hash<'c>>,
     index: Reader<'c>,
 }
 
 impl<'c> Keys<'c> {
-    /// Opens both. A missing index is an empty one.
+    /// Opens both keys. A missing index has no entries.
     pub(crate) fn open(ctx: Ctx<'c>, hash: &'c RString, index: &'c RString) -> OpenedKeys<Self> {
         match Hash::open(ctx, hash) {
             OpenedHash::Hash(hash) => Self::with(ctx, Some(hash), index),
@@ -33,7 +34,7 @@ impl<'c> Keys<'c> {
         }
     }
 
-    /// The index beside a hash that is not there.
+    /// Opens the index of a hash that does not exist.
     pub(crate) fn index_of_nothing(ctx: Ctx<'c>, index: &'c RString) -> OpenedKeys<Self> {
         Self::with(ctx, None, index)
     }
@@ -47,27 +48,27 @@ impl<'c> Keys<'c> {
         }
     }
 
-    /// Messages in the hash.
+    /// Returns the number of messages in the hash.
     pub(crate) fn len(&self) -> u64 {
         self.hash.as_ref().map_or(0, Hash::len)
     }
 
-    /// Entries of the index.
+    /// Returns the number of entries of the index.
     pub(crate) fn entries(&self) -> u64 {
         self.index.entries()
     }
 
-    /// The place of the last entry.
+    /// Returns the position of the last entry.
     pub(crate) fn last(&mut self) -> Option<IndexPosition> {
         self.index.last()
     }
 
-    /// The server refused to read the index meanwhile: its error line.
+    /// Returns the server's error line, if it refused to read the index meanwhile.
     pub(crate) fn refused(&mut self) -> Option<Vec<u8>> {
         self.index.refused()
     }
 
-    /// Reads the message whose entry is at this place; nothing where it has left.
+    /// Reads the message whose entry is at this position; returns `None` if it has left.
     pub(crate) fn read_at<R>(&mut self, place: &IndexPosition, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
         if !self.index.has(place) {
             return None;
@@ -147,7 +148,7 @@ impl<'c> Storage<'c> for Keys<'c> {
         outcome: &mut IndexOutcome,
         _: Option<Target<'_>>,
     ) -> Result<Vec<u64>, Vec<u8>> {
-        // The keys may not be open while they are written to.
+        // The keys must not be open while they are written to.
         drop(self);
         let (places, [hash, index]) = (outcome.to_remove(), names) else { return Ok(Vec::new()) };
         if !places.is_empty()
@@ -171,24 +172,25 @@ impl<'c> Storage<'c> for Keys<'c> {
     }
 }
 
-/// Takes entries out of both keys, as one unit of replication with whatever else the callback writes.
+/// Removes entries from both keys, as one unit of replication with everything else that the callback writes.
 ///
 /// # Errors
-/// The server's error line; nothing was taken out then.
+/// Returns the server's error line; nothing was removed then.
 fn remove_matches(
     ctx: Ctx<'_>,
     hash: &RString,
     index: &RString,
     places: &[IndexPosition],
 ) -> Result<(), Vec<u8>> {
-    // A tag that nobody has: it changes nothing, and is refused for all the reasons for which the real one would be.
+    // This tag does not exist, so the command changes nothing, but it is refused for the same reasons as the
+    // real one.
     call(
         ctx,
         c"ZREM",
         CallMode::Write,
         &[RString::new(index.bytes()), RString::new(Uuid::new_v4().to_string())],
     )?;
-    // Between the two nothing may unwind.
+    // Nothing may unwind between the two writes.
     let no_return = AbortOnUnwind;
     let args = |key: &RString| {
         let mut args = vec![RString::new(key.bytes())];
@@ -197,7 +199,7 @@ fn remove_matches(
     };
     call(ctx, c"HDEL", CallMode::Write, &args(hash))?;
     fault::point("between hash and index");
-    // Whoever takes out counts the index afterwards for all jobs.
+    // The caller counts the index for all jobs afterwards.
     let mut taken = None;
     state::tell_own(ctx, index.bytes(), b"zrem", || {
         taken = Some(call(ctx, c"ZREM", CallMode::Write, &args(index)));

@@ -1,4 +1,4 @@
-//! Looks at messages beside slices, whichever container they are in whose messages are walked in the order of a sorted set.
+//! Reads messages outside of slices, in any container whose messages are walked in the order of a sorted set.
 
 use qadmin_core::job::Storage;
 use qadmin_core::scan::{IndexKeys, IndexPosition};
@@ -9,9 +9,9 @@ use super::unacked::Keys;
 use crate::redis::zset_reader::Reader;
 use crate::redis::{Ctx, RString};
 
-/// The opened keys of either container.
+/// The opened keys of one of these containers.
 pub(crate) enum Walked<'c> {
-    /// Messages that workers hold.
+    /// Unacknowledged messages.
     Unacked(Keys<'c>),
     /// A sorted set of messages.
     SortedSet(Reader<'c>),
@@ -23,7 +23,7 @@ impl<'c> Walked<'c> {
         storage.walked().map_or_else(Vec::new, |start| vec![RString::new(queue), RString::new(&start.index)])
     }
 
-    /// Opens the keys; `None` where they hold no messages (any more).
+    /// Opens the keys; returns `None` if they contain no messages (any more).
     pub(crate) fn open(ctx: Ctx<'c>, storage: &Storage, names: &'c [RString]) -> Option<Self> {
         let [queue, index] = names else { return None };
         match storage {
@@ -39,7 +39,7 @@ impl<'c> Walked<'c> {
         }
     }
 
-    /// Goes to the first entry.
+    /// Moves to the first entry.
     pub(crate) fn begin(&mut self) {
         match self {
             Self::Unacked(keys) => keys.seek(None),
@@ -47,7 +47,7 @@ impl<'c> Walked<'c> {
         }
     }
 
-    /// As [`Held::next`].
+    /// Reads the next entry, as `IndexKeys::next` does.
     pub(crate) fn next<R>(&mut self, f: impl FnOnce(f64, &[u8], Option<&[u8]>) -> R) -> Option<R> {
         match self {
             Self::Unacked(keys) => keys.next(f),
@@ -55,7 +55,7 @@ impl<'c> Walked<'c> {
         }
     }
 
-    /// Reads the message whose entry is at this place; nothing where it has left.
+    /// Reads the message whose entry is at this position; returns `None` if it has left.
     pub(crate) fn read_at<R>(&mut self, place: &IndexPosition, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
         match self {
             Self::Unacked(keys) => keys.read_at(place, f),

@@ -1,33 +1,33 @@
 //! A sorted set, read by the server's own commands.
 //!
-//! The iterators that modules are given (`RM_Zset...`) find a score, and not a place among entries of one score: to go
-//! on behind an entry they would pass all of those again, however many there are. Commands find a place by its rank,
-//! in logarithmic time.
+//! The iterators for modules (`RM_Zset...`) find a score, but not a position among entries of one score: to
+//! continue after an entry they would have to pass all earlier entries of that score again, however many
+//! there are. Commands find a position by its rank, in logarithmic time.
 
 use super::call::{CallMode, call};
 use super::ctx::Ctx;
 use super::string::RString;
 
-/// Entries of a sorted set; 0 where there is none.
+/// Returns the number of entries of a sorted set; 0 if it does not exist.
 ///
 /// # Errors
-/// The server's error line: `WRONGTYPE` where the key holds something else.
+/// Returns the server's error line: `WRONGTYPE` if the key holds another type.
 pub(crate) fn len(ctx: Ctx<'_>, key: &RString) -> Result<u64, Vec<u8>> {
     count(ctx, c"ZCARD", &[RString::new(key.bytes())])
 }
 
-/// Entries with a score below this one.
+/// Returns the number of entries with a score below this one.
 ///
 /// # Errors
-/// As of [`len`].
+/// Returns the errors of [`len`].
 pub(crate) fn below(ctx: Ctx<'_>, key: &RString, score: f64) -> Result<u64, Vec<u8>> {
     up_to(ctx, key, format!("({score:e}"))
 }
 
-/// Entries with this score or a lower one.
+/// Returns the number of entries with this score or a lower one.
 ///
 /// # Errors
-/// As of [`len`].
+/// Returns the errors of [`len`].
 pub(crate) fn below_or_at(ctx: Ctx<'_>, key: &RString, score: f64) -> Result<u64, Vec<u8>> {
     up_to(ctx, key, format!("{score:e}"))
 }
@@ -41,19 +41,19 @@ fn count(ctx: Ctx<'_>, command: &std::ffi::CStr, args: &[RString]) -> Result<u64
     Ok(answer.int().and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
 }
 
-/// The score of a member; `None` where there is none.
+/// Returns the score of a member; `None` if it does not exist.
 ///
 /// # Errors
-/// As of [`len`].
+/// Returns the errors of [`len`].
 pub(crate) fn score(ctx: Ctx<'_>, key: &RString, member: &[u8]) -> Result<Option<f64>, Vec<u8>> {
     let answer = call(ctx, c"ZSCORE", CallMode::Read, &[RString::new(key.bytes()), RString::new(member)])?;
     Ok(number(&answer.bytes()))
 }
 
-/// Which of these members a sorted set has, in their order.
+/// Returns for each of these members, in their order, whether the sorted set has it.
 ///
 /// # Errors
-/// As of [`len`].
+/// Returns the errors of [`len`].
 pub(crate) fn has<'a>(
     ctx: Ctx<'_>,
     key: &RString,
@@ -62,7 +62,7 @@ pub(crate) fn has<'a>(
     let mut args = vec![RString::new(key.bytes())];
     args.extend(members.map(RString::new));
     let scores = call(ctx, c"ZMSCORE", CallMode::Read, &args)?.list();
-    // A member that is missing answers null, which has no bytes.
+    // The reply for a member that does not exist is null, which has no bytes.
     Ok(scores.iter().map(|score| !score.is_empty()).collect())
 }
 
@@ -70,10 +70,10 @@ fn number(text: &[u8]) -> Option<f64> {
     std::str::from_utf8(text).ok().and_then(|text| text.parse().ok())
 }
 
-/// Tag and score of the entries of these ranks, both ends included; -1 is the last.
+/// Returns the tags and scores of the entries of these ranks, both ends included; -1 is the last.
 ///
 /// # Errors
-/// As of [`len`].
+/// Returns the errors of [`len`].
 pub(crate) fn range(
     ctx: Ctx<'_>,
     key: &RString,

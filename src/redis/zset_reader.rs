@@ -1,4 +1,4 @@
-//! Reading a sorted set in its order, some entries at a time.
+//! Reads a sorted set in its order, several entries at a time.
 
 use std::collections::VecDeque;
 
@@ -8,14 +8,15 @@ use super::ctx::Ctx;
 use super::string::RString;
 use super::zset;
 
-/// Entries that are read at once: the first time, and at most.
+/// The number of entries that are read at once: at the first time, and at most.
 const READ_AHEAD: (u64, u64) = (1, 16);
-/// Bytes of members that are read at once, as far as the members read before tell: all of them are copied.
+/// The number of bytes of members that are read at once, as estimated from the members that were read before;
+/// all of them are copied.
 const AHEAD_BYTES: u64 = 64 * 1024;
-/// Most entries that are read at once where only their places are wanted.
+/// The maximum number of entries that are read at once if only their positions are needed.
 const PLACES_AHEAD: u64 = 64;
 
-/// A sorted set, read in its order within one callback. To be dropped before anything is written to it.
+/// A sorted set, read in its order within one callback. It must be dropped before anything is written to it.
 pub(crate) struct Reader<'c> {
     ctx: Ctx<'c>,
     key: &'c RString,
@@ -23,10 +24,10 @@ pub(crate) struct Reader<'c> {
     /// The rank of the entry after those that were read.
     rank: i64,
     read: VecDeque<(Vec<u8>, f64)>,
-    /// On the way back: the rank of the first of those that were read.
+    /// For reading backwards: the rank of the first of the entries that were read.
     back: i64,
     read_back: Vec<(Vec<u8>, f64)>,
-    /// Entries to read at once, by the length of those that were read last.
+    /// The number of entries to read at once, by the length of those that were read last.
     ahead: u64,
     refused: Option<Vec<u8>>,
 }
@@ -35,7 +36,7 @@ impl<'c> Reader<'c> {
     /// Opens a sorted set. A missing key has no entries.
     ///
     /// # Errors
-    /// As of [`zset::len`].
+    /// Returns the errors of [`zset::len`].
     pub(crate) fn open(ctx: Ctx<'c>, key: &'c RString) -> Result<Self, Vec<u8>> {
         let entries = zset::len(ctx, key)?;
         Ok(Self {
@@ -51,23 +52,23 @@ impl<'c> Reader<'c> {
         })
     }
 
-    /// Entries of the sorted set.
+    /// Returns the number of entries of the sorted set.
     pub(crate) fn entries(&self) -> u64 {
         self.entries
     }
 
-    /// The place of the last entry.
+    /// Returns the position of the last entry.
     pub(crate) fn last(&mut self) -> Option<IndexPosition> {
         let last = self.ask(zset::range(self.ctx, self.key, -1, -1))?.pop();
         last.map(|(tag, score)| IndexPosition { score, tag })
     }
 
-    /// The server's error line, if it refused to read meanwhile.
+    /// Returns the server's error line, if it refused to read meanwhile.
     pub(crate) fn refused(&mut self) -> Option<Vec<u8>> {
         self.refused.take()
     }
 
-    /// Whether there is an entry at this place.
+    /// Returns whether there is an entry at this position.
     pub(crate) fn has(&mut self, place: &IndexPosition) -> bool {
         self.rank(Some(place)).and_then(|rank| self.at(rank)).is_some_and(|there| there == *place)
     }
@@ -84,7 +85,7 @@ impl<'c> Reader<'c> {
         self.read.pop_front()
     }
 
-    /// Plans how many entries are read at once, so that their copies stay small.
+    /// Decides how many entries are read at once, so that their copies are small.
     fn learn(&mut self, read: &[(Vec<u8>, f64)], most: u64) {
         let bytes: u64 = read.iter().map(|(member, _)| member.len() as u64).sum();
         let longest = bytes.checked_div(read.len() as u64).unwrap_or(0).max(1);
@@ -95,10 +96,11 @@ impl<'c> Reader<'c> {
         answer.map_err(|line| self.refused = Some(line)).ok()
     }
 
-    /// Entries with a score below that of a place, and those of the same score whose tag is one of the first.
+    /// Returns the number of entries with a score below that of a position, plus those of the same score for
+    /// which `is_first` is true.
     fn count_before(&mut self, place: &IndexPosition, is_first: impl Fn(&[u8]) -> bool) -> Option<i64> {
         let (ctx, key) = (self.ctx, self.key);
-        // Within the entries of the same score, in halves.
+        // Binary search within the entries of the same score.
         let mut from = signed(self.ask(zset::below(ctx, key, place.score))?);
         let mut to = signed(self.ask(zset::below_or_at(ctx, key, place.score))?);
         while from < to {
@@ -112,7 +114,7 @@ impl<'c> Reader<'c> {
         Some(from)
     }
 
-    /// Goes to the first entry after this place; to the first of all without one.
+    /// Moves to the first entry after this position; without a position, to the first entry of all.
     pub(crate) fn seek(&mut self, behind: Option<&IndexPosition>) {
         self.read.clear();
         let rank =
@@ -122,13 +124,13 @@ impl<'c> Reader<'c> {
         }
     }
 
-    /// As [`IndexKeys::seek_back`].
+    /// Implements [`IndexKeys::seek_back`].
     pub(crate) fn seek_back(&mut self, place: Option<&IndexPosition>) {
         self.read_back.clear();
         self.back = self.rank(place).map_or(0, signed);
     }
 
-    /// As [`IndexKeys::previous`].
+    /// Implements [`IndexKeys::previous`].
     pub(crate) fn previous(&mut self) -> Option<IndexPosition> {
         if self.read_back.is_empty() && self.back > 0 && self.refused.is_none() {
             let first = (self.back - signed(self.ahead)).max(0);
@@ -140,31 +142,31 @@ impl<'c> Reader<'c> {
         self.read_back.pop().map(|(tag, score)| IndexPosition { score, tag })
     }
 
-    /// As [`IndexKeys::rank`].
+    /// Implements [`IndexKeys::rank`].
     pub(crate) fn rank(&mut self, place: Option<&IndexPosition>) -> Option<u64> {
         let Some(place) = place else { return Some(self.entries) };
         self.count_before(place, |tag| tag < place.tag.as_slice()).and_then(|rank| u64::try_from(rank).ok())
     }
 
-    /// As [`IndexKeys::at`].
+    /// Implements [`IndexKeys::at`].
     pub(crate) fn at(&mut self, rank: u64) -> Option<IndexPosition> {
         let rank = signed(rank);
         let (tag, score) = self.ask(zset::range(self.ctx, self.key, rank, rank))?.pop()?;
         Some(IndexPosition { score, tag })
     }
 
-    /// As [`IndexKeys::up_to`].
+    /// Implements [`IndexKeys::up_to`].
     pub(crate) fn up_to(&mut self, score: f64) -> Option<u64> {
         self.ask(zset::below_or_at(self.ctx, self.key, score))
     }
 
-    /// As [`IndexKeys::is_refused`].
+    /// Implements [`IndexKeys::is_refused`].
     pub(crate) fn is_refused(&self) -> bool {
         self.refused.is_some()
     }
 }
 
-/// For counting entries, and for reading where they are, the messages are not wanted.
+/// Counting entries and reading their positions do not need the messages.
 impl IndexKeys for Reader<'_> {
     fn seek(&mut self, behind: Option<&IndexPosition>) {
         self.seek(behind);

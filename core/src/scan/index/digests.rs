@@ -1,51 +1,53 @@
-//! A set of keyed digests of places.
+//! A set of keyed digests of positions in the index.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 
 use crate::scan::place::IndexPosition;
 
-/// Slots of one page, 64 KiB.
+/// The number of slots of one page, which takes 64 KiB.
 const PAGE: usize = if cfg!(test) { 4 } else { 4_096 };
 
 const FREE: [u64; 2] = [0; 2];
 
-/// Digests of 128 bits, made with keys that only this set knows: nobody can choose an entry that is taken for another.
+/// Digests of 128 bits, made with keys that only this set knows, so that nobody can construct an entry with
+/// the digest of another one.
 ///
-/// The set never grows, because growing would move all digests in one slice. It is allocated a page at a time, where
-/// digests fall. A quarter of its slots stays free, so that a search is short: a digest takes 21 bytes.
+/// The set never grows, because growing would move all digests in one slice. It is allocated a page at a
+/// time, as digests need the pages. A quarter of its slots is left free, so that searches are short: a digest
+/// takes 21 bytes.
 #[derive(Debug)]
 pub(super) struct Digests {
     keys: [RandomState; 2],
-    /// Zeros mark a free slot. A page without slots is free as a whole.
+    /// Zeros mark a free slot. A page without slots is entirely free.
     pages: Vec<Vec<[u64; 2]>>,
     len: usize,
     most: usize,
 }
 
 impl Digests {
-    /// A set with room for this number of digests.
+    /// Creates a set with room for this number of digests.
     pub(super) fn new(most: usize) -> Self {
         let pages = (most + most / 3 + 1).div_ceil(PAGE);
         Self { keys: [RandomState::new(), RandomState::new()], pages: vec![Vec::new(); pages], len: 0, most }
     }
 
-    /// Digests in it.
+    /// Returns the number of digests in the set.
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// The number of digests that it has room for.
+    /// Returns the number of digests for which the set has room.
     pub(super) fn most(&self) -> usize {
         self.most
     }
 
-    /// It has no room for another digest.
+    /// Returns whether the set has no room for another digest.
     pub(super) fn is_full(&self) -> bool {
         self.len >= self.most
     }
 
-    /// Adds a place. Does nothing where the set is full: whoever adds asks first.
+    /// Adds a position. Does nothing if the set is full: the caller checks that before.
     pub(super) fn insert(&mut self, place: &IndexPosition) {
         let digest = self.digest(place.score, &place.tag);
         let slot = self.slot(digest);
@@ -60,17 +62,18 @@ impl Digests {
         self.len += 1;
     }
 
-    /// The place was added.
+    /// Returns whether the position was added.
     pub(super) fn contains(&self, score: f64, tag: &[u8]) -> bool {
         let digest = self.digest(score, tag);
         self.at(self.slot(digest)) == digest
     }
 
     fn digest(&self, score: f64, tag: &[u8]) -> [u64; 2] {
-        // The server tells 0 and -0 apart in no order.
+        // The server's order does not distinguish 0 and -0.
         let score = if score == 0.0 { 0.0 } else { score };
         let digest = self.keys.each_ref().map(|key| key.hash_one((score.to_bits(), tag)));
-        // Zeros mean a free slot: of all digests, two are taken for the same.
+        // Zeros mean a free slot, so this one digest is replaced by another: only these two are taken for the
+        // same.
         if digest == FREE { [0, 1] } else { digest }
     }
 
@@ -78,7 +81,7 @@ impl Digests {
         self.pages[slot / PAGE].get(slot % PAGE).copied().unwrap_or(FREE)
     }
 
-    /// The slot of a digest, or the free one where it would be.
+    /// Returns the slot of a digest, or the free slot where it would be.
     fn slot(&self, digest: [u64; 2]) -> usize {
         let slots = self.pages.len() * PAGE;
         let mut slot = usize::try_from(digest[0] % slots as u64).unwrap_or_default();

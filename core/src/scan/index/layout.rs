@@ -1,4 +1,4 @@
-//! What differs between the containers whose messages are walked in the order of a sorted set.
+//! The differences between the containers whose messages are walked in the order of a sorted set.
 
 use std::fmt::Debug;
 
@@ -9,16 +9,16 @@ pub trait Layout: Debug + Sized + 'static {
     /// The member of a sample row that has the score, as a time in Unix milliseconds.
     const TIME: &'static str;
 
-    /// Returns what a reader of the counts should know of this container.
+    /// Returns notices about this container for a reader of the counts.
     fn notices(scan: &IndexScan<Self>) -> Vec<String>;
 }
 
-/// kombu's hash of messages that workers hold. The members of its index are the fields of the hash.
+/// kombu's hash of unacknowledged messages. The members of its index are the fields of the hash.
 #[derive(Debug)]
 pub struct Unacked;
 
-/// A sorted set whose members are the messages themselves. The score is the time at which a message is to run, or was given
-/// up.
+/// A sorted set whose members are the messages themselves. The score is the time at which a message is to run
+/// or was given up.
 #[derive(Debug)]
 pub struct SortedSet;
 

@@ -1,41 +1,44 @@
 //! The scan over messages in the order of a sorted set.
 //!
-//! Two containers are walked so, and [`Layout`] says what differs between them:
+//! Two containers are walked in this way, and [`Layout`] defines the differences between them:
 //!
-//! * *Messages that workers hold*: a hash of messages, and a sorted set that is its index.
-//! * *Sorted sets* of Sidekiq (`retry`, `schedule`, `dead`): the members are the messages themselves, the scores are times.
-//!   The sorted set is its own index, and the *tag* of an entry is the message.
+//! * *Unacknowledged messages*: a hash of messages, and a sorted set that is its index.
+//! * *Sorted sets* of Sidekiq (`retry`, `schedule`, `dead`): the members are the messages themselves, the
+//!   scores are times. The sorted set is its own index, and the *tag* of an entry is the message.
 //!
-//! kombu keeps what a worker has taken and not acknowledged in two keys: a hash from delivery tag to
-//! `[message, exchange, routing_key]`, and a sorted set, the *index*, from delivery tag to the seconds at which the
-//! message was delivered. Both change together, in one transaction.
+//! kombu stores the messages that were delivered and not acknowledged in two keys: a hash from delivery tag
+//! to `[message, exchange, routing_key]`, and a sorted set, the *index*, from delivery tag to the delivery
+//! time in seconds. Both change together, in one transaction.
 //!
-//! # The way
-//! The scan walks the index, which is an order: by time, then by tag. Where it stands is the *place* of the entry that
-//! it examined last, and not a rank: entries before it come and go without moving it. The *bound* is the place of the
-//! last entry when the job was accepted. So:
+//! # The walk
+//! The scan walks the index, which is ordered by time and then by tag. Its cursor is the *position* (score
+//! and tag) of the entry that it examined last, and not a rank, because entries before the cursor come and
+//! leave without moving it. The *bound* is the position of the last entry when the job was accepted. So:
 //!
-//! * every entry that is there when the job is accepted, and keeps its place until the scan comes to it, is examined
-//!   exactly once, the message that was delivered first comes first;
-//! * none is examined twice: the scan goes up, and two entries never have the same place.
+//! * Every entry that is in the index when the job is accepted, and keeps its position until the scan reaches
+//!   it, is examined exactly once; the message that was delivered first comes first.
+//! * No entry is examined twice: the scan only moves upwards, and two entries never have the same position.
 //!
-//! An entry that is added later usually has a later time and stands behind the bound. The times are those of the workers'
-//! clocks, and in a sorted set of Sidekiq they say when a message is to run, so it may also stand before the bound. A clear therefore remembers which entries were there when it was
-//! accepted (`snapshot.rs` says how), and takes out no other one. Previews and stats remember nothing: such an entry is
-//! counted by them if the scan has not passed its place.
+//! An entry that is added later usually has a later time and is after the bound. The times are those of the
+//! workers' clocks, and in a sorted set of Sidekiq they are the times at which messages are to run, so a
+//! later entry can also be before the bound. A clear therefore remembers which entries were in the index when
+//! it was accepted (see `snapshot.rs`), and removes no other ones. Previews and stats remember nothing: they
+//! count such an entry if the scan has not passed its position.
 //!
-//! SCAN's cursor promises less: elements may come twice, in no order, and what was added meanwhile may come or not. It
-//! walks the hash, where the order of time is not known, so KEEPONE could not tell which match to keep.
+//! The cursor of SCAN promises less: elements can be returned twice and in any order, and an element that was
+//! added meanwhile can be returned or not. SCAN would also walk the hash, where the order of time is not
+//! known, so KEEPONE could not determine which match to keep.
 //!
-//! # What is not on the way
-//! A message of the hash without an entry in the index is not met. kombu never leaves one behind (and would never give
-//! it back); the scan says how many there are at least. An entry without a message is met and left alone: kombu leaves
-//! such entries when it gives messages back at a shutdown, and removes them itself later.
+//! # Entries and messages that do not belong together
+//! A message of the hash without an entry in the index is not found. kombu never leaves such a message (and
+//! would never deliver it again); the scan reports the minimum number of them. An entry without a message is
+//! found and kept: kombu leaves such entries when it returns messages at a shutdown, and removes them itself
+//! later.
 //!
 //! # Two steps per slice
-//! [`IndexScan::look`] reads, judges and notes what is to go. The caller takes that out, of both keys as one unit,
-//! and books it with [`IndexScan::commit`]; if it may not write now it drops the look, and the same entries are
-//! examined later.
+//! [`IndexScan::run_slice`] reads and examines messages and notes which ones are to be cleared. The caller
+//! removes those from both keys as one unit and adds the outcome to the scan with [`IndexScan::commit`]. If
+//! the caller cannot write now, it drops the outcome, and the same entries are examined again later.
 
 mod digests;
 mod keys;
@@ -66,26 +69,26 @@ use crate::scan::plan::{Effect, Plan};
 use crate::scan::tallies::Tallies;
 use crate::scan::values::Values;
 
-/// The scan over messages that workers hold.
+/// The scan over unacknowledged messages.
 pub type UnackedScan = IndexScan<Unacked>;
 /// The scan over a sorted set of messages.
 pub type SortedScan = IndexScan<SortedSet>;
 
-/// Longest tag of which a row of a sample remembers its place, bytes.
+/// The longest tag, in bytes, of which a row of a sample remembers the position.
 pub const ROW_TAG_MAX: usize = 4 * 1024;
 
-/// What everybody who counts or clears such messages is told.
+/// The notice that every count and every clear of such messages contains.
 pub const TASKS_GO_ON: &str = "tasks that workers hold go on running: taking out their messages only keeps these from \
                                being delivered again";
 
-/// What is walked, as it is when a job is accepted.
+/// The state of the index when a job is accepted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IndexStart {
     /// The key of the index, or of the sorted set of messages.
     pub index: Vec<u8>,
-    /// Entries of the index.
+    /// The number of entries of the index.
     pub entries: u64,
-    /// The place of the last one; `None`: there is none.
+    /// The position of the last entry; `None` if there is none.
     pub bound: Option<IndexPosition>,
 }
 
@@ -93,13 +96,14 @@ pub struct IndexStart {
 #[derive(Debug, Clone, PartialEq)]
 struct Row {
     score: f64,
-    /// `None`: it is longer than [`ROW_TAG_MAX`], and the match cannot be found again.
+    /// `None` if the tag is longer than [`ROW_TAG_MAX`]; the match cannot be found again then.
     tag: Option<Vec<u8>>,
     bytes: u64,
     members: Vec<(Box<str>, Reply)>,
 }
 
-/// One row of a sample. Neither a hash nor a sorted set has lasting places: `index` is null. `time` is [`Layout::TIME`].
+/// Returns one row of a sample. Positions in a hash or a sorted set do not last, so `index` is null. `time`
+/// is [`Layout::TIME`].
 #[must_use]
 pub fn index_row(time: &'static str, score: f64, bytes: u64, members: &[(Box<str>, Reply)]) -> Reply {
     let mut row: Vec<(Box<str>, Reply)> = vec![
@@ -107,7 +111,7 @@ pub fn index_row(time: &'static str, score: f64, bytes: u64, members: &[(Box<str
         ("bytes".into(), Reply::Int(int(bytes))),
         (time.into(), Reply::Int(unix_ms(score))),
     ];
-    // `bytes` may be among the chosen fields; a member appears once.
+    // `bytes` can be among the chosen fields, and a member appears only once.
     row.extend(members.iter().filter(|(name, _)| &**name != "bytes").cloned());
     Reply::Map(row)
 }
@@ -118,38 +122,39 @@ pub struct IndexScan<L: Layout> {
     plan: Plan,
     index: Vec<u8>,
     bound: Option<IndexPosition>,
-    /// Which entries were there when the job was accepted. A job that only looks takes all up to the bound for those.
+    /// The entries that were in the index when the job was accepted. Without a snapshot, as in a job that
+    /// only reads, these are all entries up to the bound.
     snapshot: Option<Snapshot>,
     /// The entry that was examined last.
     cursor: Option<IndexPosition>,
-    /// The tag of the match that KEEPONE keeps: it stays, whatever time it is given meanwhile.
+    /// The tag of the match that KEEPONE keeps. The match is kept even if its time changes.
     kept: Option<Vec<u8>>,
-    /// With BY: the values of the matches that stay.
+    /// With BY: the values of the matches that are kept.
     values: Values,
-    /// There was no room for one more value.
+    /// Whether there was no room for one more value.
     overflowed: bool,
-    /// It is in the first of two passes, which counts.
+    /// Whether the scan is in the first of two passes, which counts.
     counting: bool,
-    /// Matches that the first of two passes found.
+    /// The number of matches that the first of two passes found.
     counted: Option<u64>,
     counters: Counters,
     rows: Vec<Row>,
     tallies: Tallies,
-    /// Messages in the hash, as of the last look at it.
+    /// The number of messages in the hash at the last slice.
     len: u64,
-    /// Messages without an entry, at least.
+    /// The minimum number of messages without an entry.
     lost: u64,
-    /// Entries without a message that were met.
+    /// The number of entries without a message that were found.
     empty: u64,
-    /// Entries examined that were there when the job was accepted.
+    /// The number of examined entries that were in the index when the job was accepted.
     certain: u64,
-    /// Entries examined that may have come later.
+    /// The number of examined entries that could have come later.
     uncertain: u64,
-    /// Of these, the ones that match: they were left alone.
+    /// The number of these entries that match; they were kept.
     doubtful: u64,
-    /// Matches that were not moved because the destination holds the same messages.
+    /// The number of matches that were not moved because the destination contains the same messages.
     kept_back: u64,
-    /// Entries that came later.
+    /// The number of entries that came later.
     later: u64,
     done: bool,
     gone: bool,
@@ -158,7 +163,7 @@ pub struct IndexScan<L: Layout> {
 }
 
 impl<L: Layout> IndexScan<L> {
-    /// A scan over what is in the index now: `len` messages.
+    /// Creates a scan over the entries that are in the index now. The hash has `len` messages.
     #[must_use]
     pub fn new(plan: Plan, start: &IndexStart, len: u64) -> Self {
         let mut scan = Self {
@@ -192,8 +197,8 @@ impl<L: Layout> IndexScan<L> {
         scan
     }
 
-    /// Remembers which entries are in the index now, of which at most `room` fit: for a clear, when it is accepted. Reads
-    /// until the budget is spent; [`Self::read`] goes on.
+    /// Remembers which entries are in the index now; at most `room` of them can be remembered. A clear calls
+    /// this when it is accepted. It reads until the budget is spent, and [`Self::read`] continues.
     pub fn remember(&mut self, keys: &mut impl IndexKeys, room: usize, clock: &impl Clock, budget: &Budget) {
         let Some(bound) = self.bound.as_ref().filter(|_| self.plan.effect.clears() && !self.done) else {
             return;
@@ -201,41 +206,43 @@ impl<L: Layout> IndexScan<L> {
         self.snapshot = Some(Snapshot::new(keys, (self.counters.total, bound), room, clock, budget));
     }
 
-    /// It does not know yet which entries were there when it was accepted: nothing is examined until then.
+    /// Returns whether the scan does not know yet which entries were there when the job was accepted; nothing
+    /// is examined until then.
     #[must_use]
     pub fn is_reading(&self) -> bool {
         self.snapshot.as_ref().is_some_and(Snapshot::is_reading)
     }
 
-    /// Reads on which entries were there, until the budget is spent. The index was counted in this callback. Answers the
-    /// time to the first entry, in nanoseconds.
+    /// Continues to read which entries were there, until the budget is spent. The index must have been
+    /// counted in this callback. Returns the time to the first entry, in nanoseconds.
     pub fn read(&mut self, keys: &mut impl IndexKeys, clock: &impl Clock, budget: &Budget) -> u64 {
         self.snapshot.as_mut().map_or(0, |snapshot| snapshot.read(keys, clock, budget))
     }
 
-    /// Entries that it has room to remember.
+    /// Returns the number of entries that the scan has room to remember.
     #[must_use]
     pub fn room_taken(&self) -> usize {
         self.snapshot.as_ref().map_or(0, Snapshot::room)
     }
 
-    /// It must be told of each change of the index ([`Self::count`]) to know later which entries were there.
+    /// Returns whether the caller must announce each change of the index with [`Self::count`], so that the
+    /// scan can decide later which entries were there.
     #[must_use]
     pub fn watches(&self) -> bool {
         !self.is_done() && self.snapshot.as_ref().is_some_and(Snapshot::watches)
     }
 
-    /// Something changed in the index: it is as `held` has it now. To be called after each command that changes it, before
-    /// the next one does.
+    /// Counts the index after something changed in it; `keys` has its present state. Must be called after
+    /// each command that changes the index and before the next one does.
     pub fn count(&mut self, keys: &mut impl IndexKeys) {
         if let Some(snapshot) = &mut self.snapshot {
-            // What the first of two passes has passed is walked again.
+            // The second of two passes walks again over the entries that the first one has passed.
             let passed = self.cursor.as_ref().filter(|_| !self.counting);
             snapshot.count(keys, passed.map(|place| place.score));
         }
     }
 
-    /// The index may have changed without [`Self::count`] being called.
+    /// Must be called if the index could have changed without a call of [`Self::count`].
     pub fn lose_sight(&mut self) {
         if let Some(snapshot) = &mut self.snapshot {
             snapshot.lose_sight();
@@ -246,37 +253,38 @@ impl<L: Layout> IndexScan<L> {
         self.snapshot.as_ref().map_or(Membership::There, |snapshot| snapshot.membership(score, tag))
     }
 
-    /// The key of its index.
+    /// Returns the key of the index.
     #[must_use]
     pub fn index(&self) -> &[u8] {
         &self.index
     }
 
-    /// Counters as they stand. What left before it was examined is known at the end alone.
+    /// Returns the present counters. The number of messages that left before they were examined is known only
+    /// at the end.
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// Messages in the hash, as of the last look at it.
+    /// Returns the number of messages in the hash at the last slice.
     pub(crate) fn len(&self) -> u64 {
         self.len
     }
 
-    /// There is nothing more to do.
+    /// Returns whether there is nothing more to do.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.done || self.gone || self.overflowed
     }
 
-    /// It takes messages out.
+    /// Returns whether the scan removes messages.
     #[must_use]
     pub fn deletes(&self) -> bool {
         self.plan.effect.clears() && !self.plan.dry_run && !self.counting
     }
 
-    /// The matches found first, as a reply. They are shown as they were when they were met: what becomes of single
-    /// entries is not told to anybody.
+    /// Returns the first matches as a reply. They are shown as they were when the scan found them, because no
+    /// event reports later changes of single entries.
     #[must_use]
     pub fn sample(&self, rows: usize) -> Reply {
         Reply::List(
@@ -288,24 +296,24 @@ impl<L: Layout> IndexScan<L> {
         )
     }
 
-    /// Where the matches are that were found first, in the order of the index.
+    /// Returns the positions of the first matches, in the order of the index.
     pub fn found(&self) -> impl Iterator<Item = IndexPosition> {
         self.rows.iter().filter_map(|row| Some(IndexPosition { score: row.score, tag: row.tag.clone()? }))
     }
 
-    /// What a reader of the counts should know.
+    /// Returns notices for a reader of the counts.
     #[must_use]
     pub fn notices(&self) -> Vec<String> {
         L::notices(self)
     }
 
-    /// So many messages are in the hash now, and so many entries in the index.
+    /// Sets the present numbers of messages in the hash and of entries in the index.
     pub fn observe(&mut self, len: u64, entries: u64) {
         self.len = len;
         self.lost = len.saturating_sub(entries);
     }
 
-    /// The hash is gone, and every message with it.
+    /// Must be called when the hash is gone, and every message with it.
     pub fn lose(&mut self) {
         if !self.is_done() {
             self.end();
@@ -314,7 +322,7 @@ impl<L: Layout> IndexScan<L> {
         self.rows.clear();
     }
 
-    /// The index is gone, and all entries with it.
+    /// Must be called when the index is gone, and all entries with it.
     pub fn lose_index(&mut self) {
         if !self.is_done() {
             self.index_gone = true;
@@ -322,19 +330,20 @@ impl<L: Layout> IndexScan<L> {
         }
     }
 
-    /// What was not met has left.
+    /// Ends the scan: the messages that were not found have left.
     fn end(&mut self) {
         self.counters.drifted = self.counters.total.saturating_sub(self.counters.processed);
         self.done = true;
     }
 
-    /// Books a look, after what it noted was taken out.
+    /// Adds the outcome of a slice, after the noted messages were removed.
     pub fn commit(&mut self, outcome: &mut IndexOutcome) {
         self.count_deleted(outcome);
         self.certain += outcome.counts.examined - outcome.uncertain;
         self.uncertain += outcome.uncertain;
         self.later += outcome.later;
-        // Of those that nobody knows, no more were there than entries were.
+        // Among the uncertain entries, at most this many were there, and never more than the index had
+        // entries.
         let most = self.snapshot.as_ref().map_or(0, Snapshot::most_uncertain);
         let there = self.uncertain.min(most).min(self.counters.total.saturating_sub(self.certain));
         let c = &mut self.counters;
@@ -350,7 +359,7 @@ impl<L: Layout> IndexScan<L> {
         });
         self.rows.append(&mut outcome.rows);
         self.tallies.extend(&outcome.grouped);
-        // A hash has no places that groups could be found at.
+        // A hash has no positions at which groups could be found.
         self.tallies.lose_places();
         self.len = self.len.saturating_sub(outcome.removed.len() as u64);
         if let Some(cursor) = outcome.cursor.take() {
@@ -367,7 +376,7 @@ impl<L: Layout> IndexScan<L> {
         self.begin_clearing();
     }
 
-    /// Counts what was taken out, once: alone where the booking may go wrong behind it.
+    /// Counts the removed messages, once. It is called separately if `commit` could fail after it.
     pub fn count_deleted(&mut self, outcome: &mut IndexOutcome) {
         let taken = outcome.removed.len() as u64;
         self.counters.deleted += taken - outcome.counted;
@@ -375,7 +384,7 @@ impl<L: Layout> IndexScan<L> {
     }
 }
 
-/// Says how many messages of a hash have no entry in its index.
+/// Returns a notice with the number of messages of a hash that have no entry in its index.
 #[must_use]
 pub fn lost_notice(lost: u64) -> Option<String> {
     (lost > 0).then(|| {

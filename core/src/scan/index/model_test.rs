@@ -1,4 +1,5 @@
-//! The scan against a naive hash with its index, while workers take, acknowledge and give back messages.
+//! The scan compared with a simple model of a hash and its index, while workers take, acknowledge and return
+//! messages.
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
@@ -12,39 +13,39 @@ use crate::scan::{Effect, Judge, Judgement, ScanState as _, Time};
 /// What happens between two slices.
 #[derive(Debug, Clone)]
 enum Op {
-    /// A worker takes a message at this time; its tag begins with this.
+    /// A worker takes a message at this time; the message's tag begins with this byte.
     Deliver { score: i8, tag: u8, matches: bool },
     /// The nth entry is acknowledged.
     Ack(usize),
-    /// The nth message is given back as at a shutdown: its entry stays.
+    /// The nth message is returned as at a shutdown: its entry is kept.
     Empty(usize),
     /// Several messages are taken by one command.
     DeliverSome(Vec<(i8, u8, bool)>),
-    /// A message is taken while nobody can count the index.
+    /// A message is taken while nothing can count the index.
     DeliverUnseen { score: i8, tag: u8, matches: bool },
     /// The nth entry gets another time.
     Move(usize, i8),
-    /// The nth message is given back and taken again under the same tag, at this time.
+    /// The nth message is returned and taken again under the same tag, at this time.
     TakeAgain(usize, i8),
-    /// A message without an entry.
+    /// A message without an entry is added.
     Lose(bool),
-    /// A slice over at most so many entries, which may write or not.
+    /// A slice over at most n entries, which can write or not.
     Slice(u64, bool),
-    /// Another job takes the nth entry out.
+    /// Another job removes the nth entry.
     Other(usize),
 }
 
-/// Hash and index as they are.
+/// The present hash and index.
 #[derive(Debug, Clone, Default)]
 struct Pair {
     hash: HashMap<Vec<u8>, Vec<u8>>,
-    /// In order.
+    /// The entries in order.
     index: Vec<(i8, Vec<u8>)>,
     ids: u64,
 }
 
 impl Pair {
-    /// Tags in their order are not those in which messages came.
+    /// The order of the tags is not the order in which the messages came.
     fn new_tag(&mut self, first: u8) -> Vec<u8> {
         self.ids += 1;
         [vec![first], self.ids.to_le_bytes().to_vec()].concat()
@@ -140,7 +141,7 @@ impl IndexKeys for Opened<'_> {
     }
 }
 
-/// Matches by the first byte, and remembers what it saw: the rest of a message is its tag.
+/// Matches by the first byte, and records the messages that it examined: the rest of a message is its tag.
 #[derive(Default)]
 struct Seen(Vec<Vec<u8>>);
 
@@ -162,7 +163,7 @@ impl Judge for Seen {
     }
 }
 
-/// Goes on by one whenever somebody looks at it.
+/// A clock that advances by one each time it is read.
 #[derive(Default)]
 struct Ticking(Cell<u64>);
 
@@ -173,23 +174,25 @@ impl Clock for Ticking {
     }
 }
 
-/// The job, and what its history says about it.
+/// The job, and the expectations that follow from its history.
 struct World {
     pair: Pair,
     scan: UnackedScan,
     plan: Plan,
     start: IndexStart,
-    /// Entries that were there at the start.
+    /// The entries that were there at the start.
     there: HashSet<(i8, Vec<u8>)>,
-    /// Of their tags, those that have been in the index ever since, whatever their scores.
+    /// Those of their tags that have been in the index ever since, whatever their scores.
     never_left: HashSet<Vec<u8>>,
-    /// Tags that were there at the start and have neither left nor moved since, nor lost their message.
+    /// The tags that were there at the start and whose entries have neither left nor moved nor lost their
+    /// message since.
     stayed: Vec<Vec<u8>>,
     matched: Vec<Vec<u8>>,
     seen: Vec<Vec<u8>>,
     removed: Vec<Vec<u8>>,
     moved: bool,
-    /// Something came that the scan may not be able to tell from what was there.
+    /// Whether something came that the scan cannot distinguish with certainty from the entries that were
+    /// there.
     disturbed: bool,
 }
 
@@ -230,24 +233,25 @@ impl World {
         }
     }
 
-    /// The entry was there at the start: as it is, or with another score that it was given in its place.
+    /// Returns whether the entry was there at the start, with this score or with another score that one
+    /// command replaced.
     fn was_there(&self, score: i8, tag: &Vec<u8>) -> bool {
         self.never_left.contains(tag) || self.there.contains(&(score, tag.clone()))
     }
 
-    /// The scan remembers what was there.
+    /// Returns whether the scan remembers the entries that were there.
     fn remembers(&self) -> bool {
         self.plan.effect.clears()
     }
 
-    /// The server tells that the index changed.
+    /// Announces that the index changed, as the server does.
     fn tell(&mut self) {
         if self.scan.watches() {
             self.scan.count(&mut Opened::new(&self.pair));
         }
     }
 
-    /// An entry is about to come at this time.
+    /// Records that an entry is about to come at this time.
     fn comes(&mut self, score: i8) {
         let is_before = self.start.bound.as_ref().is_some_and(|bound| f64::from(score) <= bound.score);
         self.disturbed |= is_before && self.scan.watches();
@@ -281,7 +285,7 @@ impl World {
                 if let Some(tag) = self.pair.nth(n) {
                     self.touch(&tag);
                     self.comes(score);
-                    // The scan may come to it a second time, at another place.
+                    // The scan can reach it a second time, at another position.
                     self.moved = true;
                     let message = self.pair.hash.get(&tag).cloned();
                     self.never_left.remove(&tag);
@@ -374,7 +378,7 @@ impl World {
         self.check();
     }
 
-    /// What holds behind every slice.
+    /// Checks the conditions that are true after every slice.
     fn check(&self) {
         let c = self.scan.counters();
         let clears = self.scan.deletes();
@@ -401,7 +405,7 @@ impl World {
         assert_eq!(self.scan.len(), self.pair.hash.len() as u64);
     }
 
-    /// Slices until the job is done, and what holds then.
+    /// Runs slices until the job is done, and checks the conditions that are true then.
     fn finish(mut self) {
         for _ in 0..10_000 {
             if self.scan.is_done() {
@@ -417,7 +421,8 @@ impl World {
                 assert!(self.seen.contains(tag), "one that stayed was not examined");
             }
             assert_eq!(c.drifted, self.start.entries.saturating_sub(c.processed));
-            // More are examined than were there only by who does not remember them, where some came with an earlier time.
+            // More entries are examined than were there only if the scan does not remember them and some came
+            // with an earlier time.
             assert!(c.processed + c.drifted >= c.total);
             assert!(c.processed <= c.total || !self.remembers());
         }
@@ -508,9 +513,9 @@ fn later_deliveries_are_not_examined() {
     let mut world = World::new(pair, Plan::new(Effect::ClearAll, false));
     world.slice(4, true);
     (0..20).for_each(|n| deliver(&mut world.pair, 20 + n, 0, true));
-    // Of the same time as the last one, and a later tag.
+    // It has the time of the last entry and a later tag.
     deliver(&mut world.pair, 19, 2, true);
-    // Of a time that the scan has not come to yet: the clock of its worker is behind.
+    // Its time is one that the scan has not reached yet: the clock of its worker is slow.
     deliver(&mut world.pair, 15, 2, true);
     while !world.scan.is_done() {
         world.slice(4, true);
@@ -520,7 +525,7 @@ fn later_deliveries_are_not_examined() {
     assert_eq!((c.processed, c.drifted, c.arrived), (20, 0, 22));
 }
 
-/// A hundred entries, of which the command itself reads the last sixteen.
+/// Creates a hundred entries, of which the command itself reads the last sixteen.
 fn a_hundred(room: usize) -> World {
     let mut pair = Pair::default();
     (0..100).for_each(|n| deliver(&mut pair, n, 1, true));
@@ -576,13 +581,13 @@ fn entries_beyond_memory_are_told_apart_by_counting() {
             world.slice(1, true);
         }
         assert!(world.scan.watches());
-        // Acknowledged before the scan comes, and replaced by one that came later.
+        // This one is acknowledged before the scan reaches it, and replaced by one that came later.
         world.apply(&Op::Ack(5));
         world.apply(&Op::Deliver { score: 5, tag: 0, matches: true });
         while world.scan.counters().processed < 30 {
             world.slice(4, true);
         }
-        // The scan has passed these.
+        // The scan has passed these times.
         (0..9).for_each(|score| world.apply(&Op::Deliver { score, tag: 0, matches: true }));
         let world = run(world);
         let c = world.scan.counters();
@@ -625,7 +630,7 @@ fn an_index_that_is_gone_ends_the_scan_and_the_messages_stay() {
     assert_eq!((c.processed, c.drifted, world.scan.len()), (0, 100, 100));
     assert!(world.scan.is_done() && world.scan.index_gone && !world.scan.gone);
     assert!(world.scan.notices()[1].starts_with("the index was emptied"), "{:?}", world.scan.notices());
-    // Where the hash is emptied as well there is nothing to say.
+    // If the hash is emptied as well, there is no notice.
     world.scan.lose();
     assert_eq!(world.scan.notices().len(), 1);
 }

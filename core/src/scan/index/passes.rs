@@ -1,4 +1,5 @@
-//! The passes of a scan in the order of a sorted set: one that counts, where that must come first, and one that clears.
+//! The passes of a scan in the order of a sorted set: one that counts, if that must come first, and one that
+//! clears.
 
 use super::{IndexScan, Layout};
 use crate::scan::contract::Progress;
@@ -7,7 +8,7 @@ use crate::scan::plan::Effect;
 use crate::scan::values::Values;
 
 impl<L: Layout> IndexScan<L> {
-    /// Whether there is more to do.
+    /// Returns whether there is more to do.
     #[must_use]
     pub fn progress(&self) -> Progress {
         if self.overflowed {
@@ -21,7 +22,8 @@ impl<L: Layout> IndexScan<L> {
         }
     }
 
-    /// The first of two passes found what is to be cleared: the second one walks the same way again.
+    /// Starts the second of two passes after the first one found the matches: it walks over the same entries
+    /// again.
     pub(super) fn begin_clearing(&mut self) {
         if !self.counting || self.progress() != Progress::Finished || self.gone || self.index_gone {
             return;
@@ -42,17 +44,17 @@ impl<L: Layout> IndexScan<L> {
         self.values = Values::new(if self.plan.effect == Effect::KeepEach { self.counters.total } else { 0 });
     }
 
-    /// How many more may be cleared.
+    /// Returns how many more matches can be cleared.
     pub(super) fn room(&self) -> Option<u64> {
         self.plan.limit.map(|limit| limit.saturating_sub(self.counters.would_delete))
     }
 
-    /// LIMIT ends this pass. Where all matches are to be counted the pass goes on.
+    /// Returns whether LIMIT ends this pass. If all matches are to be counted, the pass continues.
     pub(super) fn stops_at_limit(&self) -> bool {
         self.plan.limit.is_some() && (self.plan.most.is_none() || self.deletes())
     }
 
-    /// The number of matches, if it is known and more than was expected.
+    /// Returns the number of matches, if it is known and more than was expected.
     fn unexpected(&self) -> Option<u64> {
         let is_known =
             !self.deletes() && self.done && !self.gone && !self.index_gone && self.counted.is_none();
@@ -60,13 +62,13 @@ impl<L: Layout> IndexScan<L> {
         self.plan.most.filter(|most| is_known && matched > *most).map(|_| matched)
     }
 
-    /// The match that KEEPONE keeps, where one is.
+    /// Returns the match that KEEPONE keeps, if there is one.
     #[must_use]
     pub fn kept(&self) -> Option<&[u8]> {
         self.kept.as_deref()
     }
 
-    /// The match that KEEPONE keeps is not there any more: the next one is kept.
+    /// Must be called if the match that KEEPONE keeps is not there any more; the next one is kept.
     pub fn lose_kept(&mut self) {
         self.kept = None;
     }

@@ -1,69 +1,71 @@
-//! Which entries were in the index when the job was accepted.
+//! The entries that were in the index when the job was accepted.
 //!
-//! The scores of the index are the clocks of the workers, so a delivery that comes later may stand anywhere. An entry is
-//! known by its *place*, its score and its tag together: kombu delivers a message that was given back under the same tag
-//! again, with another score.
+//! The scores of the index come from the clocks of the workers, so a later delivery can be at any position.
+//! An entry is identified by its *position*, which is its score and its tag together: kombu delivers a
+//! returned message again under the same tag with another score.
 //!
-//! Places are remembered as digests, which are read from the bound down, in slices and before anything is examined. What
-//! the command itself reads in the time of one slice is exact. That is the newest part, where nearly all late deliveries
-//! fall, and of most indexes it is the whole. While the rest is being read, it must be known of each entry whether it
-//! came meanwhile:
+//! Positions are remembered as digests. They are read from the bound downwards, in slices, before anything is
+//! examined. The part that the command itself reads, in the time of one slice, is exact. It is the newest
+//! part, which receives nearly all late deliveries, and for most indexes it is the whole index. While the
+//! rest is being read, the scan must know of each entry whether it came meanwhile:
 //!
-//! * At acceptance the rest is divided by score into [`SEGMENTS`] *segments* of about the same number of entries, and the
-//!   entries of each are counted.
-//! * After each change of the index, which the server tells at once, the entries of each segment that is not read yet are
-//!   counted again. A segment that grew has an entry that came later; which one it is nobody can say.
-//! * So an entry of a segment that never grew was there. In a segment that grew, the entries that were read before are
-//!   known, and all others are *uncertain*: they are left alone.
+//! * When the job is accepted, the rest is divided by score into [`SEGMENTS`] *segments* with about the same
+//!   number of entries, and the entries of each are counted.
+//! * After each change of the index, which the server announces at once, the entries of each segment that is
+//!   not read yet are counted again. A segment that grew has an entry that came later, but it is not known
+//!   which one.
+//! * So an entry of a segment that never grew was there. In a segment that grew, the entries that were read
+//!   before are known, and all others are *uncertain*: they are kept.
 //!
-//! The digests have a bound in memory. Segments that are not read because of it are counted after each change until the
-//! scan has passed them, with the same meaning.
+//! The memory for digests is limited. Segments that are not read because of the limit are counted after each
+//! change until the scan has passed them, with the same meaning.
 //!
-//! One thing cannot be seen by counting: a single command that adds an entry to a segment and takes another one out of
-//! the same segment. Only a ZADD with several members can do that, one of them new and another one with a new score. It
-//! would have to come while the segment is not read yet, and kombu sends none. An entry that is given another score within
-//! its segment, by one command, stays the entry that was there: it never left the index.
+//! Counting cannot detect one case: a single command that adds an entry to a segment and removes another one
+//! from the same segment. Only a ZADD with several members can do that, if one of them is new and another one
+//! gets a new score. It would have to come while the segment is not read yet, and kombu sends no such
+//! command. An entry that gets another score within its segment, by one command, is still the entry that was
+//! there: it never left the index.
 
 use super::IndexKeys;
 use super::digests::Digests;
 use crate::scan::budget::{Budget, Clock, Deadline};
 use crate::scan::place::IndexPosition;
 
-/// Most places that all live clears remember together: 21 MB of digests.
+/// The maximum number of positions that all live clears remember together: 21 MB of digests.
 pub const PLACES_MAX: usize = 1_000_000;
 
-/// Parts into which the entries are divided that the command itself has no time to read.
+/// The number of segments into which the entries are divided that the command itself has no time to read.
 pub(super) const SEGMENTS: u64 = 32;
 
-/// What is known of an entry.
+/// Whether an entry was in the index when the job was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Membership {
     /// It was in the index when the job was accepted.
     There,
-    /// It came later.
+    /// The entry came later.
     Later,
-    /// Nobody can say.
+    /// It is not known.
     Uncertain,
 }
 
-/// What is known of the entries of a segment that have no digest.
+/// What is known about the entries of a segment that have no digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// None came since the job was accepted.
+    /// No entry has come since the job was accepted.
     Watched,
-    /// All others were read: these came later.
+    /// All entries that were there were read, so an entry without a digest came later.
     Read,
-    /// Some came before all were read.
+    /// Some entries came before all were read.
     Grown,
 }
 
-/// Entries whose score is above that of the segment before and not above this one's.
+/// The entries whose score is above that of the segment before and not above this one's.
 #[derive(Debug)]
 struct Segment {
     upper: f64,
-    /// Its entries when they were last counted.
+    /// The number of its entries when they were last counted.
     count: u64,
-    /// Of these, the ones that were read.
+    /// The number of these entries that were read.
     read: u64,
     state: State,
 }
@@ -72,20 +74,21 @@ struct Segment {
 #[derive(Debug)]
 pub(super) struct Snapshot {
     digests: Digests,
-    /// In ascending order of their scores. Above the last one everything was read by the command itself.
+    /// The segments in ascending order of their scores. The command itself read everything above the last
+    /// one.
     segments: Vec<Segment>,
-    /// The segments were made: entries that are met from now on may have come later.
+    /// Whether the segments were made; entries that are found from then on could have come later.
     divided: bool,
-    /// The place that was read last.
+    /// The position that was read last.
     read_to: Option<IndexPosition>,
     reading: bool,
-    /// Entries of segments that grew which were there before and have no digest.
+    /// The number of entries in segments that grew that were there before and have no digest.
     uncertain: u64,
 }
 
 impl Snapshot {
-    /// Of all entries as they are now, so many up to the bound, of which at most `room` can be remembered. Reads until
-    /// the budget is spent.
+    /// Creates a snapshot of the present entries. There are `entries` of them up to the bound, of which at
+    /// most `room` can be remembered. Reads until the budget is spent.
     pub(super) fn new(
         keys: &mut impl IndexKeys,
         (entries, bound): (u64, &IndexPosition),
@@ -105,7 +108,7 @@ impl Snapshot {
         snapshot.read(keys, clock, budget);
         snapshot.divided = true;
         if snapshot.divide(keys).is_none() {
-            // What was not read cannot be told from what comes.
+            // Entries that were not read cannot be distinguished from entries that come later.
             let count = entries.saturating_sub(snapshot.digests.len() as u64);
             snapshot.segments = vec![Segment { upper: bound.score, count, read: 0, state: State::Watched }];
             snapshot.lose_sight();
@@ -113,7 +116,7 @@ impl Snapshot {
         snapshot
     }
 
-    /// Divides what was not read into segments. `None` where the index cannot be read.
+    /// Divides the entries that were not read into segments. Returns `None` if the index cannot be read.
     fn divide(&mut self, keys: &mut impl IndexKeys) -> Option<()> {
         let rest = keys.rank(self.read_to.as_ref())?;
         let mut below = 0;
@@ -131,23 +134,24 @@ impl Snapshot {
         Some(())
     }
 
-    /// Not all places are read that can be remembered.
+    /// Returns whether there are still positions to read that can be remembered.
     pub(super) fn is_reading(&self) -> bool {
         self.reading
     }
 
-    /// Counts of segments matter: they must be made after each change of the index.
+    /// Returns whether the counts of segments matter; the segments must then be counted after each change of
+    /// the index.
     pub(super) fn watches(&self) -> bool {
         self.segments.iter().any(|segment| segment.state == State::Watched)
     }
 
-    /// Places that it has room for.
+    /// Returns the number of positions for which there is room.
     pub(super) fn room(&self) -> usize {
         self.digests.most()
     }
 
-    /// Reads on until the budget is spent; answers the time to the first entry, in nanoseconds. Nobody may have changed
-    /// the index since it was counted last.
+    /// Continues to read until the budget is spent, and returns the time to the first entry in nanoseconds.
+    /// The index must not have changed since it was counted last.
     pub(super) fn read(&mut self, keys: &mut impl IndexKeys, clock: &impl Clock, budget: &Budget) -> u64 {
         let mut deadline = Deadline::new(clock, budget);
         let (mut seek_ns, mut work, mut first) = (0, 0, true);
@@ -188,9 +192,9 @@ impl Snapshot {
         self.digests.insert(place);
     }
 
-    /// Everything in this segment and in those above it was read.
+    /// Notes that everything in this segment and in those above it was read.
     fn finish(&mut self, from: usize) {
-        // Those above were finished before, but for the nearest.
+        // Those above were finished before, except for the nearest.
         for segment in self.segments.iter_mut().skip(from) {
             match segment.state {
                 State::Watched => segment.state = State::Read,
@@ -200,12 +204,13 @@ impl Snapshot {
         }
     }
 
-    /// The number of the segment that has the entries of this score; the one behind the last where none has.
+    /// Returns the number of the segment that contains entries of this score; the number after the last one
+    /// if there is none.
     fn segment_of(&self, score: f64) -> usize {
         self.segments.partition_point(|segment| segment.upper < score)
     }
 
-    /// Counts the segments again, after something changed. The scan has passed everything below `passed`.
+    /// Counts the segments again after something changed. The scan has passed everything below `passed`.
     pub(super) fn count(&mut self, keys: &mut impl IndexKeys, passed: Option<f64>) {
         let mut before: Option<(usize, u64)> = None;
         for at in 0..self.segments.len() {
@@ -229,7 +234,7 @@ impl Snapshot {
         }
     }
 
-    /// Something may have come that was not counted.
+    /// Must be called if something could have come that was not counted.
     pub(super) fn lose_sight(&mut self) {
         for at in 0..self.segments.len() {
             if self.segments[at].state == State::Watched {
@@ -244,7 +249,7 @@ impl Snapshot {
         self.uncertain += segment.count.saturating_sub(segment.read);
     }
 
-    /// What is known of an entry at or below the bound.
+    /// Returns whether an entry at or below the bound was there.
     pub(super) fn membership(&self, score: f64, tag: &[u8]) -> Membership {
         if self.digests.contains(score, tag) {
             return Membership::There;
@@ -256,7 +261,7 @@ impl Snapshot {
         }
     }
 
-    /// At most so many of the entries that are uncertain were there.
+    /// Returns the maximum number of uncertain entries that were there.
     pub(super) fn most_uncertain(&self) -> u64 {
         self.uncertain
     }

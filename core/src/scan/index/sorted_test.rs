@@ -1,4 +1,4 @@
-//! The scan over a sorted set against a naive one, while others add, take out and move entries.
+//! The scan over a sorted set compared with a simple model, while others add, remove and move entries.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -8,23 +8,23 @@ use proptest::prelude::*;
 use super::*;
 use crate::scan::{Effect, Judge, Judgement, Progress, SliceOutcome as _, Time};
 
-/// Score and member; the first byte says whether it matches, the second is its value for BY.
+/// Score and member. The first byte of the member decides whether it matches, the second is its value for BY.
 type Entry = (i8, Vec<u8>);
 
 /// What happens between two slices.
 #[derive(Debug, Clone)]
 enum Op {
-    /// An entry comes at this score.
+    /// An entry with this score is added.
     Add { score: i8, matches: bool, value: u8 },
-    /// The nth entry is taken out.
+    /// The nth entry is removed.
     Remove(usize),
     /// The nth entry gets another score.
     Move(usize, i8),
-    /// The entry that is lowest is taken by a worker.
+    /// A worker takes the lowest entry.
     Pop,
-    /// The nth entry is taken out and put back as it was.
+    /// The nth entry is removed and put back unchanged.
     PutBack(usize),
-    /// A slice over at most this many entries, which may write or not.
+    /// A slice over at most this many entries, which can write or not.
     Slice(u64, bool),
 }
 
@@ -139,13 +139,13 @@ struct Job {
     set: Vec<Entry>,
     scan: SortedScan,
     plan: Plan,
-    /// The entries of the beginning.
+    /// The entries at the start.
     there: Vec<Entry>,
-    /// Members that others moved or took out, for however short.
+    /// The members that others moved or removed, for however short a time.
     touched: HashSet<Vec<u8>>,
     removed: Vec<Vec<u8>>,
     numbers: u16,
-    /// The command itself read all entries.
+    /// Whether the command itself read all entries.
     knows_all: bool,
 }
 
@@ -313,7 +313,7 @@ impl Job {
 
 fn new_entry(numbers: &mut u16, (score, matches, value): (i8, bool, u8)) -> Entry {
     *numbers += 1;
-    // Members in their order are not those in which they came.
+    // The order of the members is not the order in which they were added.
     let number = numbers.wrapping_mul(40_503).to_be_bytes();
     (score, [if matches { b'm' } else { b'o' }, value, number[0], number[1]].to_vec())
 }

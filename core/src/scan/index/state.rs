@@ -1,4 +1,4 @@
-//! What a job asks of a scan in the order of a sorted set.
+//! The operations that a job needs of a scan in the order of a sorted set.
 
 use super::{IndexKeys, IndexOutcome, IndexScan, Layout};
 use crate::reply::Reply;
@@ -16,7 +16,7 @@ const HASH: usize = 0;
 const INDEX: usize = 1;
 
 impl<L: Layout> ScanState for IndexScan<L> {
-    /// What left before it was examined is known at the end alone.
+    /// The number of messages that left before they were examined is known only at the end.
     fn counters(&self) -> &Counters {
         self.counters()
     }
@@ -37,7 +37,7 @@ impl<L: Layout> ScanState for IndexScan<L> {
         self.deletes()
     }
 
-    /// Of what happens inside a hash no event tells anything; changes of the index are counted (`IndexScan::count`).
+    /// No event reports changes inside a hash; changes of the index are counted (`IndexScan::count`).
     fn follow(&mut self, key: usize, event: Event<'_>) {
         match (key, event) {
             (HASH, Event::Gone) => self.lose(),
@@ -55,7 +55,7 @@ impl<L: Layout> ScanState for IndexScan<L> {
         self.gone || self.index_gone
     }
 
-    /// A hash has no places that the matches could be found at.
+    /// A hash has no positions at which the matches could be found.
     fn groups(&self) -> Vec<Group> {
         self.tallies.groups(0).collect()
     }
@@ -105,7 +105,8 @@ impl<L: Layout> ContainerScan for IndexScan<L> {
     }
 }
 
-/// What is to be taken out is noted, and taken out by the caller: by commands that replicate themselves.
+/// The scan notes which messages to remove, and the caller removes them by commands that replicate
+/// themselves.
 impl<H: IndexKeys, L: Layout> Examine<H> for IndexScan<L> {
     fn examine(
         &self,

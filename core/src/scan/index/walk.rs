@@ -1,4 +1,5 @@
-//! One slice's work in the order of a sorted set: walk, judge, note what is to be taken out, stop on time.
+//! The work of one slice in the order of a sorted set: it walks, examines, notes what is to be removed, and
+//! stops on time.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -15,51 +16,52 @@ use crate::scan::plan::Effect;
 use crate::scan::sample::SAMPLE_MAX;
 use crate::scan::tallies::Grouped;
 
-/// What one slice saw. Nothing is booked until [`IndexScan::commit`].
+/// The outcome of one slice. It has no effect on the scan before [`IndexScan::commit`].
 #[derive(Debug, Default)]
 pub struct IndexOutcome {
-    /// The places of what is to be taken out. Empty where the job does not take out.
+    /// The positions of the entries to remove; empty if the job removes nothing.
     pub removed: Vec<IndexPosition>,
-    /// The caller was permitted to take that out.
+    /// Whether the caller may remove them.
     pub(super) is_permitted: bool,
-    /// Their bytes.
+    /// The number of their bytes.
     pub removed_bytes: u64,
-    /// What is added to the counters of the job. What is examined are entries.
+    /// The numbers that are added to the counters of the job. Entries are counted as examined.
     pub counts: SliceCounts,
-    /// Of the entries examined, the ones that may have come after the job was accepted: they are left alone.
+    /// The number of examined entries that could have come after the job was accepted; they are kept.
     pub(super) uncertain: u64,
-    /// Uncertain entries that match.
+    /// The number of uncertain entries that match.
     pub(super) doubtful: u64,
-    /// Matches that the caller did not move because the destination holds the same messages.
+    /// The number of matches that the caller did not move because the destination contains the same messages.
     pub(super) kept_back: u64,
-    /// With BY: the values of the matches that stay from now on.
+    /// With BY: the values of the matches that are kept from now on.
     pub(super) fresh: HashSet<u128>,
-    /// There is no room for one more value: nothing more is cleared.
+    /// Whether there is no room for one more value; nothing more is cleared then.
     pub(super) overflows: bool,
-    /// Entries that came after the job was accepted: those on the way and, where the way is over, those behind it.
+    /// The number of entries that came after the job was accepted: those before the bound and, at the end of
+    /// the walk, those after it.
     pub(super) later: u64,
-    /// Time to the first entry, in nanoseconds.
+    /// The time to the first entry, in nanoseconds.
     pub seek_ns: u64,
-    /// When its time is over, by the clock; 0 before the first entry.
+    /// The time of the clock at which the slice is over; 0 before the first entry.
     pub over_ns: u64,
     pub(super) empty: u64,
     pub(super) rows: Vec<Row>,
     pub(super) grouped: Vec<Grouped>,
-    /// The entry examined last.
+    /// The entry that was examined last.
     pub(super) cursor: Option<IndexPosition>,
-    /// The match that stays, where it was met.
+    /// The tag of the match that KEEPONE keeps, if this slice found it.
     pub(super) kept: Option<Vec<u8>>,
-    /// There is nothing more up to the bound.
+    /// Whether there is nothing more up to the bound.
     pub(super) over: bool,
-    /// Of what was taken out, how many the scan has counted.
+    /// The number of removed messages that the scan has counted.
     pub(super) counted: u64,
-    /// Bytes read and steps of work.
+    /// Bytes that were read plus steps of work.
     work: u64,
 }
 
 impl<L: Layout> IndexScan<L> {
-    /// Works until the budget is spent or there is nothing left up to the bound. Always passes at least one entry if there
-    /// is one.
+    /// Works until the budget is spent or there is nothing left up to the bound. Always passes at least one
+    /// entry if there is one.
     pub fn run_slice(
         &self,
         keys: &mut impl IndexKeys,
@@ -113,7 +115,7 @@ impl<L: Layout> IndexScan<L> {
 }
 
 impl<L: Layout> IndexScan<L> {
-    /// Entries behind the bound: the bound was the last one when the job was accepted.
+    /// Returns the number of entries after the bound, which was the last entry when the job was accepted.
     fn count_behind(&self, keys: &mut impl IndexKeys) -> u64 {
         let (Some(bound), Some(all)) = (&self.bound, keys.rank(None)) else { return 0 };
         let Some(below) = keys.rank(Some(bound)) else { return 0 };
@@ -123,16 +125,17 @@ impl<L: Layout> IndexScan<L> {
 }
 
 enum Step {
-    /// On to the next entry.
+    /// Continue with the next entry.
     Next,
-    /// The slice ends with this one.
+    /// End the slice with this entry.
     Last(IndexPosition),
-    /// This one is behind the bound.
+    /// This entry is after the bound.
     Behind,
 }
 
 impl IndexOutcome {
-    /// Returns the places of what the caller is to take out now. Where it may not, nothing is left to be booked as taken out.
+    /// Returns the positions that the caller is to remove now. If the caller may not remove any, the list is
+    /// cleared, so that nothing is counted as removed.
     pub fn to_remove(&mut self) -> &[IndexPosition] {
         if !self.is_permitted {
             self.removed.clear();
@@ -140,12 +143,12 @@ impl IndexOutcome {
         &self.removed
     }
 
-    /// Books that nothing was taken out.
+    /// Records that nothing was removed.
     pub fn removed_nothing(&mut self) {
         self.removed.clear();
     }
 
-    /// Leaves in its place whatever the caller says cannot be moved. To be called before anything is taken out.
+    /// Keeps the matches that the caller cannot move. Must be called before anything is removed.
     pub fn keep_back(&mut self, mut is_kept: impl FnMut(&IndexPosition) -> bool) {
         let before = self.removed.len();
         self.removed.retain(|place| !is_kept(place));
@@ -154,7 +157,7 @@ impl IndexOutcome {
         self.counts.would_delete -= kept;
     }
 
-    /// Judges one entry and counts what that took; says whether it is to go.
+    /// Examines one entry and counts the work; returns whether it is to be cleared.
     fn take_in<L: Layout>(
         &mut self,
         scan: &IndexScan<L>,
@@ -210,7 +213,7 @@ impl IndexOutcome {
     }
 }
 
-/// A match of the index, and what is remembered of those that were met before it.
+/// A match of the index, with the information about earlier matches.
 struct MatchWith<'a, L: Layout, J> {
     scan: &'a IndexScan<L>,
     outcome: &'a mut IndexOutcome,
@@ -220,8 +223,8 @@ struct MatchWith<'a, L: Layout, J> {
 }
 
 impl<L: Layout, J: Judge> Matches for MatchWith<'_, L, J> {
-    /// The lowest deadline comes first. The match that stays is known by its tag, for it may get another score and be met
-    /// again.
+    /// The lowest score comes first. The match that is kept is identified by its tag, because it can get
+    /// another score and be found again.
     fn keeps_as_oldest(&mut self) -> bool {
         match self.scan.kept.as_ref().or(self.outcome.kept.as_ref()) {
             Some(kept) => kept.as_slice() == self.tag,
@@ -232,7 +235,7 @@ impl<L: Layout, J: Judge> Matches for MatchWith<'_, L, J> {
         }
     }
 
-    /// The values are told apart in the order of the index: of each of them the match that is met first stays.
+    /// Values are compared in the order of the index: the first match with each value is kept.
     fn keeps_for_its_values(&mut self) -> bool {
         let Self { scan, outcome, .. } = self;
         let Some(digest) = self.judge.values(self.message) else {
