@@ -9,17 +9,17 @@ use crate::wait::eventually;
 /// Slots of a cluster.
 const SLOTS: usize = 16_384;
 
-/// Servers that share the slots among them, evenly and in order.
+/// Servers that share the slots evenly and in order.
 #[derive(Debug)]
 pub struct Cluster {
     nodes: Vec<Server>,
 }
 
 impl Cluster {
-    /// Starts `primaries` nodes and waits until every one of them knows that the cluster is whole.
+    /// Starts `primaries` nodes and waits until every one of them knows that the cluster is complete.
     ///
     /// # Panics
-    /// Where a server does not start or refuses a command.
+    /// Panics if a server does not start or refuses a command.
     pub fn start(primaries: usize, node: impl Fn() -> Builder) -> Self {
         let nodes: Vec<Server> = (0..primaries).map(|_| start_node(node())).collect();
         let cluster = Self { nodes };
@@ -32,7 +32,8 @@ impl Cluster {
         cluster
     }
 
-    /// Adds a replica of one of the nodes, and waits until it has all of its data and the others know it.
+    /// Adds a replica of one of the nodes, and waits until it has all of the node's data and the others know
+    /// it.
     pub fn add_replica(&mut self, of: usize, node: Builder) -> usize {
         let replica = start_node(node);
         self.meet(&replica);
@@ -44,7 +45,7 @@ impl Cluster {
         self.nodes.push(replica);
         self.wait_until_whole();
         let (at, id) = (self.nodes.len() - 1, self.id(self.nodes.len() - 1));
-        // Gossip: before, the primary ignores what a stranger asks of it, such as a failover.
+        // Until gossip has announced the replica, the primary ignores its requests, such as a failover.
         eventually("the primary knows its replica", || {
             matches!(command(&self.nodes[of], &["CLUSTER", "REPLICAS", &primary]),
                 Value::Array(lines) if lines.iter().any(|line| crate::text(line).starts_with(&id)))
@@ -52,32 +53,32 @@ impl Cluster {
         at
     }
 
-    /// One of the servers, in the order in which they were added.
+    /// Returns one of the servers, in the order in which they were added.
     pub fn node(&self, at: usize) -> &Server {
         &self.nodes[at]
     }
 
-    /// A node's name within the cluster.
+    /// Returns a node's name within the cluster.
     pub fn id(&self, at: usize) -> String {
         crate::text(&command(&self.nodes[at], &["CLUSTER", "MYID"]))
     }
 
-    /// The slot of a key.
+    /// Returns the slot of a key.
     pub fn slot(&self, key: &[u8]) -> usize {
         let mut conn = self.nodes[0].conn();
         redis::cmd("CLUSTER").arg("KEYSLOT").arg(key).query(&mut conn).expect("CLUSTER KEYSLOT answers")
     }
 
-    /// The node that [`Cluster::start`] gave the key's slot to.
+    /// Returns the node to which [`Cluster::start`] assigned the key's slot.
     pub fn home(&self, key: &[u8], primaries: usize) -> usize {
         let slot = self.slot(key);
         (0..primaries).rfind(|at| at * SLOTS / primaries <= slot).expect("slot 0 is the first node's")
     }
 
-    /// Gives a slot whose keys were moved to another node.
+    /// Assigns a slot whose keys were moved to another node.
     pub fn assign(&self, slot: usize, to: usize) {
         let (slot, id) = (slot.to_string(), self.id(to));
-        // The new owner first: the others then learn of it.
+        // The new owner is told first; the others then learn it by gossip.
         command(&self.nodes[to], &["CLUSTER", "SETSLOT", &slot, "NODE", &id]);
         for node in &self.nodes {
             command(node, &["CLUSTER", "SETSLOT", &slot, "NODE", &id]);
@@ -105,13 +106,14 @@ impl Cluster {
     }
 }
 
-/// The port of the cluster's bus is named: the usual one, 10,000 above, may lie beyond the last port.
+/// Starts a node. The port of the cluster's bus is set explicitly: the default, 10,000 above, can exceed the
+/// last port.
 fn start_node(node: Builder) -> Server {
     let bus = free_port().unwrap_or_else(|sentence| panic!("{sentence}"));
     node.config("cluster-enabled yes")
         .config(format!("cluster-port {bus}"))
         .config("cluster-node-timeout 5000")
-        // A replica of an idle primary must not wait for its first heartbeat to be allowed to take over.
+        // A replica of an idle primary must not have to wait for its first heartbeat before it can take over.
         .config("cluster-replica-validity-factor 0")
         .start()
 }

@@ -10,16 +10,17 @@ use crate::template::RECORDED;
 /// The queue of the examples.
 pub const EXAMPLES_QUEUE: &str = "celery";
 
-/// Number of generated messages in it. After them, nearer to the head, is one message of every recorded kind.
+/// The number of generated messages in it. After them, nearer to the head, is one message of every recorded
+/// kind.
 const FROM_FACTORY: u64 = 1_000;
 
-/// Share of them that the examples are about, in percent.
+/// The share of them that the examples are about, in percent.
 const SHARE: f64 = 6.0;
 
-/// Fills the queue of the examples: the same messages in the same order every time.
+/// Fills the queue of the examples with the same messages in the same order every time.
 ///
 /// # Errors
-/// What the server says where it refuses a push, or where the connection is gone.
+/// Returns the server's error if it refuses a push, or an error if the connection is gone.
 pub fn fill_examples(port: u16) -> io::Result<()> {
     let mut factory = Factory::new(1).share(SHARE).queue(EXAMPLES_QUEUE);
     fill(port, EXAMPLES_QUEUE, 0..FROM_FACTORY, &mut factory)?;

@@ -1,9 +1,8 @@
-//! Generates any number of messages that look like Celery's.
+//! Generates any number of messages that are shaped like Celery's.
 //!
-//! Message i is a pure function of (seed, share, size, queue, i). [`Factory::facts`] returns its content for i,
-//! so a test needs no list of what it sent. The text is that of messages recorded from
-//! the real library; ids and arguments are put in consistently: in the headers, in kwargsrepr and inside the
-//! base64 body.
+//! Message i is a pure function of (seed, share, size, queue, i). [`Factory::facts`] returns its content for
+//! i, so a test needs no list of what it sent. The text is that of messages recorded from the real library;
+//! ids and arguments are inserted consistently: in the headers, in kwargsrepr and inside the base64 body.
 
 use std::io::Write as _;
 
@@ -12,32 +11,32 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::template::{Part, Slot, Template};
 
-/// The task of the messages that [`Factory::share`] speaks of.
+/// The task of the messages whose share [`Factory::share`] sets.
 pub const TARGET_TASK: &str = "app.tasks.upload.Upload";
 
-/// The repository of the messages that [`Factory::share`] speaks of.
+/// The repository of the messages whose share [`Factory::share`] sets.
 pub const TARGET_REPOID: u64 = FIRST_REPOID + 42 * REPOID_STEP;
 
-/// Repositories that messages are spread over.
+/// The number of repositories over which messages are spread.
 const REPOS: u64 = 500;
 
-/// Commits that the messages of one repository are spread over.
+/// The number of commits over which the messages of one repository are spread.
 const COMMITS: u64 = 40;
 
-/// Repository ids have six digits, as in a product with some history, and are not adjacent.
+/// The first repository id. Ids have six digits, as in a product with some history, and are not adjacent.
 const FIRST_REPOID: u64 = 104_729;
 const REPOID_STEP: u64 = 1_009;
 
-/// How big messages are.
+/// The size of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
-    /// As Celery makes them: about 1.4 KB.
+    /// Messages as Celery makes them: about 1.4 KB.
     Full,
     /// Small messages of about 0.4 KB: task, id, repoid and the members that a worker requires.
     Slim,
 }
 
-/// What is in a message.
+/// The content of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts<'a> {
     /// headers.task
@@ -58,22 +57,22 @@ pub struct Facts<'a> {
     pub matches: bool,
 }
 
-/// Makes messages; see the module's text.
+/// Generates messages; see the module's documentation.
 #[derive(Debug, Clone)]
 pub struct Factory {
     seed: u64,
-    /// How many of 2^32 messages match.
+    /// The number of matches among 2^32 messages.
     share: u64,
     size: Size,
     queue: String,
     templates: Vec<Template>,
     target: usize,
-    /// The body that is being written; kept to save an allocation per message.
+    /// The body that is being written; it is kept to save an allocation per message.
     body: Vec<u8>,
     encoded: String,
 }
 
-/// What differs in message i, before it is text.
+/// The values of message i before they are written as text.
 #[derive(Debug, Clone, Copy)]
 struct Draw {
     template: usize,
@@ -84,7 +83,7 @@ struct Draw {
 }
 
 impl Factory {
-    /// Full-size messages for the queue `celery`, of which 1 % match the target.
+    /// Creates a factory of full-size messages for the queue `celery`, of which 1 % match the target.
     pub fn new(seed: u64) -> Self {
         let templates = Template::recorded();
         let target = templates.iter().position(|template| template.task == TARGET_TASK);
@@ -94,7 +93,8 @@ impl Factory {
             .share(1.0)
     }
 
-    /// Which percentage of messages are of [`TARGET_TASK`] and [`TARGET_REPOID`], spread evenly by chance.
+    /// Sets the percentage of messages with [`TARGET_TASK`] and [`TARGET_REPOID`], which are spread evenly at
+    /// random.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "a share of 2^32 is below 2^33")]
     #[expect(clippy::cast_sign_loss, reason = "clamped to 0 and more")]
@@ -103,7 +103,7 @@ impl Factory {
         self
     }
 
-    /// How big messages are.
+    /// Sets the size of messages.
     #[must_use]
     pub fn size(mut self, size: Size) -> Self {
         self.size = size;
@@ -114,29 +114,29 @@ impl Factory {
         self
     }
 
-    /// The queue that messages say they were sent to (their routing key).
+    /// Sets the queue that messages name as their destination (their routing key).
     #[must_use]
     pub fn queue(mut self, name: &str) -> Self {
         self.queue = name.to_string();
         self
     }
 
-    /// The tasks that messages are of.
+    /// Returns the tasks of messages.
     pub fn tasks(&self) -> impl Iterator<Item = &str> {
         self.templates.iter().map(|template| template.task.as_str())
     }
 
-    /// Whether message i is one of [`TARGET_TASK`] and [`TARGET_REPOID`].
+    /// Returns whether message i has [`TARGET_TASK`] and [`TARGET_REPOID`].
     pub fn matches(&self, i: u64) -> bool {
         self.draw(i).matches
     }
 
-    /// How many of the messages of a range match.
+    /// Returns how many messages of a range match.
     pub fn count(&self, range: std::ops::Range<u64>) -> u64 {
         range.filter(|i| self.matches(*i)).count() as u64
     }
 
-    /// What is in message i.
+    /// Returns the content of message i.
     pub fn facts(&self, i: u64) -> Facts<'_> {
         let draw = self.draw(i);
         let text = |slot| {
@@ -156,7 +156,7 @@ impl Factory {
         }
     }
 
-    /// Message i.
+    /// Returns message i.
     pub fn message(&mut self, i: u64) -> Vec<u8> {
         let mut out = Vec::new();
         self.write(i, &mut out);
@@ -202,13 +202,13 @@ impl Factory {
             Slot::Ownerid => put_number(ownerid(draw.repo), out),
             Slot::Pullid => put_number(draw.pull, out),
             Slot::Commitid => {
-                // The same commit of the same repository in every run, whatever the seed.
+                // The commit of a repository is the same in every run, whatever the seed.
                 let commit = draw.repo * COMMITS + draw.commit;
                 for (salt, digits) in [(5, 16), (6, 16), (7, 8)] {
                     put_hex(mix(commit ^ mix(salt)), digits, out);
                 }
             }
-            // Written by `write`, which has its bytes.
+            // `write` writes the body, because it has its bytes.
             Slot::Body => {}
         }
     }
@@ -225,13 +225,13 @@ impl Factory {
         let template = usize::try_from(other % count).expect("below the number of templates");
         let mut repo = (other >> 32) % REPOS;
         if template == self.target && repo == target_repo() {
-            // The share alone says how many match: chance adds none.
+            // Only the share decides how many messages match, so other messages must not match by chance.
             repo += 1;
         }
         Draw { template, repo, commit, pull, matches }
     }
 
-    /// A number that looks random and depends on seed, message and purpose only.
+    /// Returns a number that looks random and depends only on seed, message and purpose.
     fn hash(&self, i: u64, purpose: u64) -> u64 {
         mix(mix(self.seed ^ (purpose << 56)) ^ i)
     }
@@ -245,7 +245,7 @@ fn repoid(repo: u64) -> u64 {
     FIRST_REPOID + repo * REPOID_STEP
 }
 
-/// Owners have five repositories each.
+/// Returns the owner of a repository. Each owner has five repositories.
 fn ownerid(repo: u64) -> u64 {
     1_000 + repo / 5
 }

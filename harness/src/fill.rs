@@ -1,4 +1,4 @@
-//! Filling a queue with many messages.
+//! Fills a queue with many messages.
 
 use std::io;
 use std::ops::Range;
@@ -6,27 +6,27 @@ use std::ops::Range;
 use crate::factory::Factory;
 use crate::raw::Raw;
 
-/// Messages per LPUSH: large enough that the command's own cost vanishes, small enough that other clients of
-/// the same server do not notice.
+/// The number of messages per LPUSH: large enough that the command's own cost is negligible, small enough
+/// that other clients of the server do not notice.
 const PER_PUSH: u64 = 200;
 
-/// Pushes that are sent before their replies are read.
+/// The number of pushes that are sent before their replies are read.
 const PUSHES_IN_FLIGHT: u64 = 8;
 
 /// Pushes messages `range` of the factory to the head of `queue`, as Celery does: the first is the oldest and
 /// runs next.
 ///
 /// # Errors
-/// What the server says where it refuses a push, or where the connection is gone.
+/// Returns the server's error if it refuses a push, or an error if the connection is gone.
 pub fn fill(port: u16, queue: &str, range: Range<u64>, factory: &mut Factory) -> io::Result<()> {
     fill_between(port, queue, range, factory, PER_PUSH, |_| {})
 }
 
-/// [`fill`] with `per_push` messages in each push, and a command of the caller's after each: it appends one to
-/// the bytes that are sent, or none.
+/// Does the same as [`fill`] with `per_push` messages in each push, and calls a function of the caller after
+/// each push, which appends one command or none to the bytes that are sent.
 ///
 /// # Errors
-/// What the server says where it refuses a command, or where the connection is gone.
+/// Returns the server's error if it refuses a command, or an error if the connection is gone.
 pub fn fill_between(
     port: u16,
     queue: &str,
@@ -59,7 +59,7 @@ pub fn fill_between(
             pushes += 1;
         }
         raw.send(&out)?;
-        // The replies of the batch before: the server works while the next batch is made.
+        // These are the replies for the batch before: the server works while the next batch is made.
         read_replies(&mut raw, unread)?;
         unread = replies;
     }
@@ -73,7 +73,7 @@ fn put_bulk(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Reads replies; an error is one.
+/// Reads replies; an error reply is an error.
 fn read_replies(raw: &mut Raw, count: u64) -> io::Result<()> {
     for _ in 0..count {
         let reply = raw.reply()?;

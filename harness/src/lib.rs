@@ -1,11 +1,11 @@
-//! Real servers and real-shaped Celery messages for qadmin's tests, demo and benchmark.
+//! Real servers and realistic Celery messages for qadmin's tests, demo and benchmark.
 //!
-//! [`Server`] starts a throw-away redis-server (or valkey-server) with or without the module, [`Factory`]
-//! makes any number of messages from templates that the real Celery made, [`fill`] brings them into a queue,
-//! [`map`] and [`Fields`] read the module's replies in RESP2 and RESP3, [`Raw`] counts bytes on the wire and
-//! [`Probe`] and [`Traffic`] measure what other clients feel meanwhile.
+//! [`Server`] starts a temporary redis-server (or valkey-server) with or without the module, [`Factory`]
+//! generates any number of messages from templates that the real Celery made, [`fill`] pushes them to a
+//! queue, [`map`] and [`Fields`] read the module's replies in RESP2 and RESP3, [`Raw`] counts bytes on the
+//! wire, and [`Probe`] and [`Traffic`] measure the delays of other clients meanwhile.
 //!
-//! Everything listens on loopback only; nothing outlives the process that started it.
+//! Everything listens on loopback only; no process outlives the process that started it.
 #![expect(clippy::panic, reason = "helpers of tests fail the way tests do, with a sentence")]
 
 mod cluster;

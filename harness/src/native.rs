@@ -5,11 +5,11 @@ use std::process::Command;
 
 use crate::paths::workspace_root;
 
-/// Builds `tests/module/<name>.c` into `folder`, against the header that the bindings of qadmin were made from:
-/// the path of the shared library.
+/// Builds `tests/module/<name>.c` into `folder`, against the header from which qadmin's bindings were made,
+/// and returns the path of the shared library.
 ///
 /// # Errors
-/// The compiler's output, or the name of what is missing.
+/// Returns the compiler's output, or the name of what is missing.
 pub fn c_module(name: &str, folder: &Path) -> Result<PathBuf, String> {
     let library = folder.join(format!("{name}.so"));
     let out = Command::new("cc")

@@ -3,21 +3,21 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// The folder of the workspace's Cargo.toml.
+/// Returns the folder of the workspace's Cargo.toml.
 pub fn workspace_root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().expect("the harness lies in a folder of the workspace").to_path_buf()
 }
 
-/// The build folder: CARGO_TARGET_DIR, or `target` of the workspace.
+/// Returns the build folder: CARGO_TARGET_DIR, or `target` of the workspace.
 fn target_dir() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace_root().join("target"), PathBuf::from)
 }
 
-/// The module's shared library: QADMIN_MODULE, or the output of `make build`.
+/// Returns the module's shared library: QADMIN_MODULE, or the output of `make build`.
 ///
 /// # Errors
-/// A sentence that says what to do if the file does not exist.
+/// Returns a sentence that says what to do if the file does not exist.
 pub fn module_path() -> Result<PathBuf, String> {
     let path = match env::var_os("QADMIN_MODULE") {
         Some(path) => PathBuf::from(path),
@@ -30,11 +30,11 @@ pub fn module_path() -> Result<PathBuf, String> {
     }
 }
 
-/// The module with panics on demand (its feature `faults`): QADMIN_FAULTS_MODULE, or what `make build-faults`
-/// makes.
+/// Returns the module with panics on demand (its feature `faults`): QADMIN_FAULTS_MODULE, or the output of
+/// `make build-faults`.
 ///
 /// # Errors
-/// A sentence that says what to do if the file does not exist.
+/// Returns a sentence that says what to do if the file does not exist.
 pub fn faults_module_path() -> Result<PathBuf, String> {
     let path = match env::var_os("QADMIN_FAULTS_MODULE") {
         Some(path) => PathBuf::from(path),
@@ -48,10 +48,10 @@ pub fn faults_module_path() -> Result<PathBuf, String> {
     }
 }
 
-/// The Python that has Celery: QADMIN_PYTHON, or the environment of `make venv`.
+/// Returns the Python that has Celery: QADMIN_PYTHON, or the environment of `make venv`.
 ///
 /// # Errors
-/// A sentence that says what to do if it does not exist.
+/// Returns a sentence that says what to do if it does not exist.
 pub fn python() -> Result<PathBuf, String> {
     let path = match env::var_os("QADMIN_PYTHON") {
         Some(path) => PathBuf::from(path),
@@ -64,10 +64,11 @@ pub fn python() -> Result<PathBuf, String> {
     }
 }
 
-/// The server to test against: QADMIN_SERVER, redis-server of the PATH, the link of `make deps`, or valkey-server.
+/// Returns the server to test against: QADMIN_SERVER, redis-server of the PATH, the link of `make deps`, or
+/// valkey-server.
 ///
 /// # Errors
-/// A sentence that says what to do if there is none.
+/// Returns a sentence that says what to do if there is none.
 pub fn server_binary() -> Result<PathBuf, String> {
     if let Some(named) = env::var_os("QADMIN_SERVER") {
         return Ok(PathBuf::from(named));

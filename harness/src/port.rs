@@ -7,22 +7,23 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
 
-/// Below the ports that Linux gives to outgoing connections (from 32,768): one of those might take the port of a
-/// server that was killed before it is started again.
+/// The ports below those that Linux gives to outgoing connections (from 32,768): an outgoing connection could
+/// otherwise take the port of a server that was killed, before the server is started again.
 const PORTS: Range<u16> = 10_000..32_000;
 
-/// What the next port is counted from. Other test processes run beside this one: each begins elsewhere.
+/// The number from which the next port is counted. Other test processes run at the same time, so each starts
+/// at another number.
 static NEXT: LazyLock<AtomicU32> = LazyLock::new(|| {
     let moment =
         SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
     AtomicU32::new(process::id().wrapping_mul(7_919).wrapping_add(moment))
 });
 
-/// A port that is free and that this process was not given before, so that a server which is down for a while finds
-/// its own still free.
+/// Returns a port that is free and that this process was not given before, so that a server which is down for
+/// a while finds its own port still free.
 ///
 /// # Errors
-/// A sentence where the loopback interface has none.
+/// Returns a sentence if the loopback interface has no free port.
 pub fn free_port() -> Result<u16, String> {
     let count = u32::from(PORTS.end - PORTS.start);
     (0..count)

@@ -1,4 +1,4 @@
-//! The delay of other clients: a steady stream of small requests, and how long each of them waited.
+//! Measures the delay of other clients by a steady stream of small requests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use crate::raw::Raw;
 use crate::stats::Series;
 use crate::traffic::at_a_pace;
 
-/// A client that sends one request per period until it is told to stop.
+/// A client that sends one request per period until it is stopped.
 #[derive(Debug)]
 pub struct Probe {
     stop: Arc<AtomicBool>,
@@ -17,14 +17,14 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// Sends `SET` and `GET` in turns, `per_second` times a second.
+    /// Sends `SET` and `GET` alternately, `per_second` times a second.
     pub fn start(port: u16, per_second: u32) -> Self {
         let set = [b"SET".to_vec(), b"qadmin-probe".to_vec(), b"x".to_vec()];
         let get = [b"GET".to_vec(), b"qadmin-probe".to_vec()];
         Self::in_turns(port, per_second, vec![set.to_vec(), get.to_vec()])
     }
 
-    /// Sends `PING`, `LPUSH` of a message to a queue and `RPOP` of that queue in turns.
+    /// Sends `PING`, `LPUSH` of a message to a queue and `RPOP` of that queue alternately.
     pub fn on_queue(port: u16, per_second: u32, queue: &str, message: Vec<u8>) -> Self {
         let queue = queue.as_bytes().to_vec();
         let push = vec![b"LPUSH".to_vec(), queue.clone(), message];
@@ -50,10 +50,10 @@ impl Probe {
         Self { stop, thread }
     }
 
-    /// Ends the stream and tells how long requests waited, in microseconds.
+    /// Ends the stream and returns how long requests waited, in microseconds.
     ///
     /// # Panics
-    /// Where the server refused a request or went away.
+    /// Panics if the server refused a request or disconnected.
     pub fn stop(self) -> Series {
         self.stop.store(true, Ordering::Relaxed);
         Series::new(self.thread.join().expect("the probe's server stays up"))

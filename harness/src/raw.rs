@@ -4,10 +4,10 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// Maximum wait for an answer, so that a test without an answer fails and does not hang.
+/// The maximum wait for a reply, so that a test without a reply fails and does not hang.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// One connection without a client library in between.
+/// A connection without a client library.
 #[derive(Debug)]
 pub struct Raw {
     stream: TcpStream,
@@ -20,7 +20,7 @@ impl Raw {
     /// Connects to a loopback port.
     ///
     /// # Panics
-    /// Where nothing listens there.
+    /// Panics if nothing listens there.
     pub fn connect(port: u16) -> Self {
         Self::try_connect(port).expect("the server accepts connections")
     }
@@ -28,7 +28,7 @@ impl Raw {
     /// Connects to a loopback port.
     ///
     /// # Errors
-    /// What the operating system says where nothing listens there.
+    /// Returns the operating system's error if nothing listens there.
     pub fn try_connect(port: u16) -> io::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
@@ -36,42 +36,42 @@ impl Raw {
         Ok(Self { stream, buffer: Vec::new(), sent: 0, received: 0 })
     }
 
-    /// Sends bytes as they are, such as incomplete or invalid commands.
+    /// Sends bytes unchanged, such as incomplete or invalid commands.
     ///
     /// # Errors
-    /// Where the connection is gone.
+    /// Returns an error if the connection is gone.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.sent += bytes.len() as u64;
         self.stream.write_all(bytes)
     }
 
-    /// One command, and its reply's bytes as they came (RESP framing included).
+    /// Sends one command, and returns its reply's bytes as they came (RESP framing included).
     ///
     /// # Panics
-    /// Where the connection is gone.
+    /// Panics if the connection is gone.
     pub fn call(&mut self, args: &[&[u8]]) -> Vec<u8> {
         self.try_call(args).expect("the server answers")
     }
 
-    /// [`Raw::call`] that returns an error text.
+    /// Does the same as [`Raw::call`], but returns errors.
     ///
     /// # Errors
-    /// Where the connection is gone.
+    /// Returns an error if the connection is gone.
     pub fn try_call(&mut self, args: &[&[u8]]) -> io::Result<Vec<u8>> {
         self.send(&encode(args))?;
         self.reply()
     }
 
-    /// [`Raw::call`] for a line of words without blanks in them, as one would type it.
+    /// Does the same as [`Raw::call`] for a line of words without blanks in them, as a user would type it.
     pub fn line(&mut self, line: &str) -> String {
         let words: Vec<&[u8]> = line.split_ascii_whitespace().map(str::as_bytes).collect();
         String::from_utf8_lossy(&self.call(&words)).into_owned()
     }
 
-    /// The bytes of the next whole reply.
+    /// Returns the bytes of the next whole reply.
     ///
     /// # Errors
-    /// Where the connection ends before it, or where it is no RESP.
+    /// Returns an error if the connection ends before it, or if it is not RESP.
     pub fn reply(&mut self) -> io::Result<Vec<u8>> {
         loop {
             if let Some(end) = reply_end(&self.buffer, 0)? {
@@ -87,13 +87,13 @@ impl Raw {
         }
     }
 
-    /// Bytes (sent, received) since the connection was made.
+    /// Returns the numbers of bytes (sent, received) since the connection was made.
     pub fn wire_bytes(&self) -> (u64, u64) {
         (self.sent, self.received)
     }
 }
 
-/// A command as RESP: an array of bulk strings.
+/// Encodes a command as RESP: an array of bulk strings.
 fn encode(args: &[&[u8]]) -> Vec<u8> {
     let mut out = format!("*{}\r\n", args.len()).into_bytes();
     for arg in args {
@@ -104,7 +104,7 @@ fn encode(args: &[&[u8]]) -> Vec<u8> {
     out
 }
 
-/// Where the reply that starts at `at` ends, or None while it is incomplete.
+/// Returns the end of the reply that starts at `at`, or None while it is incomplete.
 fn reply_end(bytes: &[u8], at: usize) -> io::Result<Option<usize>> {
     let Some(line) = bytes[at..].windows(2).position(|pair| pair == b"\r\n") else { return Ok(None) };
     let after = at + line + 2;
@@ -113,7 +113,7 @@ fn reply_end(bytes: &[u8], at: usize) -> io::Result<Option<usize>> {
         let digits = bytes.get(at + 1..after - 2).and_then(|digits| std::str::from_utf8(digits).ok());
         digits.and_then(|digits| digits.parse().ok()).ok_or_else(no_resp)
     };
-    // How many replies stand inside this one.
+    // The number of replies inside this one.
     let inside = match bytes[at] {
         b'+' | b'-' | b':' | b'_' | b'#' | b',' | b'(' => 0,
         b'$' | b'=' | b'!' => {

@@ -1,11 +1,11 @@
-//! Reading the module's replies, the same way in RESP2 and RESP3.
+//! Reads the module's replies in the same way in RESP2 and RESP3.
 
 use redis::Value;
 
-/// The members of a map reply in the order in which they came: a RESP3 map, or RESP2's flat array.
+/// Returns the members of a map reply in the order in which they came: a RESP3 map, or RESP2's flat array.
 ///
 /// # Panics
-/// If the reply is not a map.
+/// Panics if the reply is not a map.
 pub fn map(value: &Value) -> Vec<(String, Value)> {
     match value {
         Value::Map(pairs) => pairs.iter().map(|(name, value)| (text(name), value.clone())).collect(),
@@ -16,10 +16,10 @@ pub fn map(value: &Value) -> Vec<(String, Value)> {
     }
 }
 
-/// The members of each map of a list reply.
+/// Returns the members of each map of a list reply.
 ///
 /// # Panics
-/// If the reply is not a list of maps.
+/// Panics if the reply is not a list of maps.
 pub fn maps(value: &Value) -> Vec<Vec<(String, Value)>> {
     match value {
         Value::Array(items) => items.iter().map(map).collect(),
@@ -27,10 +27,10 @@ pub fn maps(value: &Value) -> Vec<Vec<(String, Value)>> {
     }
 }
 
-/// A string reply of any kind as text; a number as its digits.
+/// Returns a string reply of any kind as text; a number as its digits.
 ///
 /// # Panics
-/// Where the reply is something else.
+/// Panics if the reply is something else.
 pub fn text(value: &Value) -> String {
     match value {
         Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
@@ -41,17 +41,18 @@ pub fn text(value: &Value) -> String {
     }
 }
 
-/// Members of a map reply by name. A missing member is a failure: the contract says all are always there.
+/// Members of a map reply by name. A missing member is a failure: the contract requires all members in every
+/// reply.
 pub trait Fields {
-    /// The member itself.
+    /// Returns the member itself.
     fn get_field(&self, name: &str) -> &Value;
 
-    /// Whether it is null.
+    /// Returns whether it is null.
     fn is_null(&self, name: &str) -> bool {
         matches!(self.get_field(name), Value::Nil)
     }
 
-    /// An integer member.
+    /// Returns an integer member.
     fn int(&self, name: &str) -> i64 {
         match self.get_field(name) {
             Value::Int(n) => *n,
@@ -59,12 +60,12 @@ pub trait Fields {
         }
     }
 
-    /// A string member.
+    /// Returns a string member.
     fn text(&self, name: &str) -> String {
         text(self.get_field(name))
     }
 
-    /// A member that is a list of maps, such as `sample`.
+    /// Returns a member that is a list of maps, such as `sample`.
     fn rows(&self, name: &str) -> Vec<Vec<(String, Value)>> {
         maps(self.get_field(name))
     }

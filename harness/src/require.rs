@@ -3,17 +3,17 @@
 use std::env;
 use std::io::{self, Write as _};
 
-/// Names the mandatory components, with commas between the names.
+/// The variable with the names of the mandatory components, separated by commas.
 const REQUIRE: &str = "QADMIN_REQUIRE";
 
-/// What it may name: a browser with its driver, and the other servers of `make servers`.
+/// The names that it can contain: a browser with its driver, and the other servers of `make servers`.
 const NAMES: [&str; 2] = ["browser", "servers"];
 
-/// Tests cannot run because this machine lacks what they need. One line on standard error says so; it is written where no
-/// test runner captures it.
+/// Reports that tests cannot run because this machine lacks a component. The report is one line on standard
+/// error, written in a way that no test runner captures.
 ///
 /// # Panics
-/// If QADMIN_REQUIRE contains `what` or an unknown name.
+/// Panics if QADMIN_REQUIRE contains `what` or an unknown name.
 pub fn leave_out(what: &str, why: &str) {
     let required = env::var(REQUIRE).unwrap_or_default();
     match is_required(what, &required) {
@@ -23,10 +23,10 @@ pub fn leave_out(what: &str, why: &str) {
     }
 }
 
-/// Whether the list names it.
+/// Returns whether the list contains the name.
 ///
 /// # Errors
-/// An unknown name in the list.
+/// Returns an unknown name in the list.
 fn is_required<'a>(what: &str, list: &'a str) -> Result<bool, &'a str> {
     let names = || list.split(',').map(str::trim).filter(|name| !name.is_empty());
     match names().find(|name| !NAMES.contains(name)) {

@@ -1,4 +1,4 @@
-//! One throw-away server process.
+//! One temporary server process.
 
 use std::env;
 use std::fs::{self, OpenOptions};
@@ -16,19 +16,20 @@ use crate::raw::Raw;
 use crate::spawner::spawn;
 use crate::wait::eventually;
 
-/// Number of attempts with another port if a process took ours between choosing and using it.
+/// The number of attempts with another port if a process took the port between choosing and using it.
 const PORT_ATTEMPTS: usize = 8;
 
-/// How long a server may take to answer, which includes loading a large AOF.
+/// The maximum time until a server answers, which includes loading a large AOF.
 const START_PATIENCE: Duration = Duration::from_secs(120);
 
 /// If set, servers end in an orderly way (SIGTERM) when a test is done with them, so that memcheck prints its report.
 const ORDERLY_END: &str = "QADMIN_ORDERLY_END";
 
-/// How long an orderly end may take before the server is killed.
+/// The maximum time of an orderly end before the server is killed.
 const END_PATIENCE: Duration = Duration::from_secs(60);
 
-/// What no log of a healthy server contains: crash reports of Redis and Valkey, and a panic of ours.
+/// Texts that the log of a healthy server does not contain: crash reports of Redis and Valkey, and a panic of
+/// the module.
 const SIGNS_OF_DEATH: [&str; 3] = ["BUG REPORT START", "ASSERTION FAILED", PANIC];
 const PANIC: &str = "panicked at";
 
@@ -44,7 +45,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// One line of redis.conf, such as `appendonly yes`.
+    /// Adds one line of redis.conf, such as `appendonly yes`.
     #[must_use]
     pub fn config(mut self, line: impl Into<String>) -> Self {
         self.config.push(line.into());
@@ -71,22 +72,22 @@ impl Builder {
         self
     }
 
-    /// For tests that make the server crash on purpose: signs of it in the log are not a failure.
+    /// Allows signs of a crash in the log, for tests that make the server crash on purpose.
     #[must_use]
     pub fn may_crash(mut self) -> Self {
         self.may_crash = true;
         self
     }
 
-    /// A variable of its environment.
+    /// Sets a variable of its environment.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_string(), value.to_string()));
         self
     }
 
-    /// Loads the module with panics on demand in place of the other: those in the log are no failure, crashes
-    /// are.
+    /// Loads the module with panics on demand in place of the usual one: its panics in the log are not a
+    /// failure, crashes are.
     #[must_use]
     pub fn faults(mut self) -> Self {
         self.faults = true;
@@ -96,7 +97,7 @@ impl Builder {
     /// Starts the server and waits until it answers.
     ///
     /// # Panics
-    /// Where [`Builder::try_start`] fails.
+    /// Panics if [`Builder::try_start`] fails.
     pub fn start(self) -> Server {
         self.try_start().unwrap_or_else(|sentence| panic!("{sentence}"))
     }
@@ -104,7 +105,7 @@ impl Builder {
     /// Starts the server and waits until it answers.
     ///
     /// # Errors
-    /// A sentence that says what is missing, with the server's own message if it refused to start.
+    /// Returns a sentence that says what is missing, with the server's own message if it refused to start.
     pub fn try_start(self) -> Result<Server, String> {
         let binary = match self.binary {
             Some(binary) => binary,
@@ -116,7 +117,7 @@ impl Builder {
             "appendonly no".to_string(),
             "daemonize no".to_string(),
             "logfile \"\"".to_string(),
-            // A full sync starts at once: without it every test with a replica waits five seconds.
+            // A full sync starts at once: without this line every test with a replica waits five seconds.
             "repl-diskless-sync-delay 0".to_string(),
             "enable-debug-command yes".to_string(),
             "enable-module-command yes".to_string(),
@@ -125,7 +126,8 @@ impl Builder {
             let module = if self.faults { faults_module_path()? } else { module_path()? };
             config.push(format!("loadmodule {} {args}", module.display()));
         }
-        // Before the test's own lines: of two lines of one name the server takes the last.
+        // These lines are before the test's own lines, because the server uses the last of two lines with the
+        // same name.
         config.extend(extra_config());
         config.extend(self.config);
         let dir = TempDir::with_prefix("qadmin-").map_err(|e| format!("no temporary folder: {e}"))?;
@@ -145,8 +147,8 @@ impl Builder {
     }
 }
 
-/// Lines for every server, to run the whole suite with another configuration: QADMIN_SERVER_CONFIG, with
-/// semicolons between them.
+/// Returns lines for every server, which allow running the whole suite with another configuration:
+/// QADMIN_SERVER_CONFIG, separated by semicolons.
 fn extra_config() -> Vec<String> {
     let lines = env::var("QADMIN_SERVER_CONFIG").unwrap_or_default();
     lines.split(';').map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect()
@@ -165,35 +167,35 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server with defaults for tests: no snapshots, no append-only file, loopback only.
+    /// Returns a builder with defaults for tests: no snapshots, no append-only file, loopback only.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// A server with the module and its default settings.
+    /// Starts a server with the module and its default settings.
     pub fn start() -> Self {
         Self::builder().module().start()
     }
 
-    /// A server without the module.
+    /// Starts a server without the module.
     pub fn plain() -> Self {
         Self::builder().start()
     }
 
-    /// Its loopback port; the same after every restart.
+    /// Returns its loopback port, which is the same after every restart.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Its process id.
+    /// Returns its process id.
     ///
     /// # Panics
-    /// While it is stopped.
+    /// Panics while it is stopped.
     pub fn pid(&self) -> u32 {
         self.child.as_ref().expect("the server runs").id()
     }
 
-    /// Its working folder: AOF, RDB, redis.conf, server.log.
+    /// Returns its working folder: AOF, RDB, redis.conf, server.log.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
@@ -204,28 +206,28 @@ impl Server {
         self.dir()
     }
 
-    /// `redis://` address of one database.
+    /// Returns the `redis://` address of one database.
     pub fn url(&self, db: u32) -> String {
         format!("redis://127.0.0.1:{}/{db}", self.port)
     }
 
-    /// Everything that it has logged since it was first started, including its standard error.
+    /// Returns everything that it has logged since it was first started, including its standard error.
     pub fn log(&self) -> String {
         fs::read(self.dir().join("server.log"))
             .map_or_else(|_| String::new(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// A new connection that speaks RESP2.
+    /// Returns a new connection that speaks RESP2.
     pub fn conn(&self) -> Connection {
         self.try_conn("").expect("the server accepts connections")
     }
 
-    /// A new connection that speaks RESP3.
+    /// Returns a new connection that speaks RESP3.
     pub fn conn3(&self) -> Connection {
         self.try_conn("?protocol=resp3").expect("the server accepts connections")
     }
 
-    /// A new raw connection, for exact bytes both ways.
+    /// Returns a new raw connection, for exact bytes in both directions.
     pub fn raw(&self) -> Raw {
         Raw::connect(self.port)
     }
@@ -234,7 +236,7 @@ impl Server {
         redis::Client::open(format!("redis://127.0.0.1:{}/{query}", self.port))?.get_connection()
     }
 
-    /// One field of INFO (all sections, those of modules too).
+    /// Returns one field of INFO (all sections, including those of modules).
     pub fn info(&self, field: &str) -> Option<String> {
         let text: String =
             redis::cmd("INFO").arg("everything").query(&mut self.conn()).expect("INFO answers");
@@ -242,14 +244,16 @@ impl Server {
         text.lines().find_map(|line| line.strip_prefix(&prefix)).map(|value| value.trim().to_string())
     }
 
-    /// Makes it a replica of another server and waits until it has all of its data and the other knows that.
+    /// Makes it a replica of another server and waits until it has all of its data and the other server knows
+    /// that.
     pub fn replica_of(&self, primary: &Server) {
         let mut conn = self.conn();
         let port = primary.port.to_string();
         let _: Value =
             redis::cmd("REPLICAOF").arg("127.0.0.1").arg(port).query(&mut conn).expect("REPLICAOF answers");
         self.wait_for_link();
-        // A moment later than the link: before, it is not sent anything, nor can it take over.
+        // This is a moment after the link is up: before it, the primary sends nothing to the replica, and the
+        // replica cannot take over.
         let online = format!("port={},state=online", self.port);
         eventually("the primary knows its replica", || {
             let text: String =
@@ -273,16 +277,16 @@ impl Server {
         }
     }
 
-    /// Kills it as a power cut would and waits for its end.
+    /// Kills it without warning, as a power cut would, and waits for its end.
     pub fn kill9(&mut self) {
         if let Some(mut child) = self.child.take() {
-            // An error means that it ended by itself already.
+            // An error means that it has already ended.
             let _ = child.kill();
             child.wait().expect("a child of ours can be waited for");
         }
     }
 
-    /// Asks it to end, and kills it where it cannot (a script hangs, a replica is waited for).
+    /// Asks it to end, and kills it if it cannot end (because a script hangs or it waits for a replica).
     fn end_in_order(&mut self) {
         // A frozen process handles no signal.
         self.thaw();
@@ -296,13 +300,12 @@ impl Server {
         self.kill9();
     }
 
-    /// Takes its processor away: it lags behind whatever it follows, but its connections stay. Until
-    /// [`Server::thaw`].
+    /// Stops its execution until [`Server::thaw`]: it falls behind its primary, but its connections are kept.
     pub fn freeze(&self) {
         self.signal(libc::SIGSTOP);
     }
 
-    /// Lets it go on after [`Server::freeze`].
+    /// Continues its execution after [`Server::freeze`].
     pub fn thaw(&self) {
         self.signal(libc::SIGCONT);
     }
@@ -373,9 +376,9 @@ impl Server {
     }
 }
 
-/// Whether this process listens there, has loaded its data and answers PING. Another server may have taken the port
-/// in the meantime: then ours ends by itself. (RESP2 without a handshake: a server that is loading refuses commands
-/// such as CLIENT SETINFO.)
+/// Returns whether this process listens there, has loaded its data and answers PING. Another server could
+/// have taken the port in the meantime; this process then ends by itself. (The check uses RESP2 without a
+/// handshake, because a server that is loading refuses commands such as CLIENT SETINFO.)
 fn answers(port: u16, pid: u32) -> bool {
     let Ok(mut raw) = Raw::try_connect(port) else { return false };
     let own = format!("\r\nprocess_id:{pid}\r\n");

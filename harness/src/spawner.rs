@@ -6,17 +6,17 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
-/// A command to start and where to answer.
+/// A command to start, and the channel for its result.
 type Order = (Command, Sender<io::Result<Child>>);
 
 /// Starts a process that the kernel kills when this process ends, however it ends.
 ///
-/// Linux ties that death signal to the *thread* that forked, not to the process: a server started by one
-/// test's thread and shared with others would die with that test. So one thread that lives as long as the
-/// process starts them all.
+/// Linux ties that death signal to the *thread* that forked, not to the process: a server that was started by
+/// one test's thread and is shared with others would die with that test. So one thread that exists as long as
+/// the process starts all of them.
 ///
 /// # Errors
-/// What the operating system says where the program cannot be started.
+/// Returns the operating system's error if the program cannot be started.
 pub fn spawn(command: Command) -> io::Result<Child> {
     static SPAWNER: OnceLock<Sender<Order>> = OnceLock::new();
     let spawner = SPAWNER.get_or_init(|| {
@@ -24,7 +24,7 @@ pub fn spawn(command: Command) -> io::Result<Child> {
         thread::spawn(move || {
             for (mut command, answer) in inbox {
                 die_with_parent(&mut command);
-                // Nobody listening any more means that the caller's thread is gone: nothing to tell.
+                // If the receiver is closed, the caller's thread is gone and needs no result.
                 let _ = answer.send(command.spawn());
             }
         });
@@ -49,6 +49,6 @@ fn die_with_parent(command: &mut Command) {
     }
 }
 
-/// Elsewhere only an orderly end (Drop) takes the children along.
+/// On other systems only an orderly end (Drop) ends the children.
 #[cfg(not(target_os = "linux"))]
 fn die_with_parent(_command: &mut Command) {}

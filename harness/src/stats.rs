@@ -5,50 +5,51 @@
 pub struct Series(Vec<f64>);
 
 impl Series {
-    /// The values in ascending order.
+    /// Creates a series; sorts the values in ascending order.
     pub fn new(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         Self(values)
     }
 
-    /// How many values there are.
+    /// Returns the number of values.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether nothing was measured.
+    /// Returns whether nothing was measured.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The value in the middle; of an even number of values the lower one. 0 where nothing was measured.
+    /// Returns the value in the middle, or the lower one of an even number of values; 0 if nothing was
+    /// measured.
     pub fn median(&self) -> f64 {
         self.quantile(0.5)
     }
 
-    /// The smallest value that at least this share (0 to 1) of all values does not exceed.
+    /// Returns the smallest value that at least this share (0 to 1) of all values does not exceed.
     pub fn quantile(&self, share: f64) -> f64 {
         let below = self.0.iter().enumerate().find(|(i, _)| (i + 1) as f64 >= share * self.0.len() as f64);
         below.map_or(0.0, |(_, value)| *value)
     }
 
-    /// The smallest value.
+    /// Returns the smallest value.
     pub fn min(&self) -> f64 {
         self.0.first().copied().unwrap_or(0.0)
     }
 
-    /// The largest value.
+    /// Returns the largest value.
     pub fn max(&self) -> f64 {
         self.0.last().copied().unwrap_or(0.0)
     }
 }
 
-/// A measured number with commas between groups of three digits, without its fraction.
+/// Returns a measured number without its fraction, with commas between groups of three digits.
 pub fn rounded(n: f64) -> String {
     grouped(format!("{:.0}", n.max(0.0)).parse().unwrap_or(0))
 }
 
-/// A whole number with commas between groups of three digits.
+/// Returns a whole number with commas between groups of three digits.
 pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();

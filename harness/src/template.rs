@@ -1,4 +1,4 @@
-//! A recorded message, cut at the places at which messages differ from each other.
+//! A recorded message, cut at the places where messages differ from each other.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -7,16 +7,16 @@ use serde_json::Value;
 /// Every message that the recorder kept: one raw list element per line.
 pub(crate) const RECORDED: &str = include_str!("../data/celery-templates.jsonl");
 
-/// What the lines are, in the same order.
+/// The description of each line, in the same order.
 const INDEX: &str = include_str!("../data/celery-templates.index.jsonl");
 
-/// The list key that every message was recorded from (see the recorder).
+/// The list key from which every message was recorded (see the recorder).
 const RECORDED_QUEUE: &str = "celery";
 
-/// What differs from message to message.
+/// A value that differs from message to message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Slot {
-    /// The task's id: in the headers, as root_id and as correlation_id.
+    /// The task's id: in the headers, also as root_id and as correlation_id.
     Id,
     /// The transport's own id of the message.
     Tag,
@@ -52,17 +52,17 @@ pub(crate) struct Template {
     pub(crate) body: Vec<Part>,
 }
 
-/// A value to look for: only after this prefix, which stays.
+/// A value to search for, only after this prefix, which is kept.
 type Needle = (String, String, Slot);
 
 impl Template {
-    /// The plain messages (protocol 2, JSON, uncompressed, no extras): one for each task.
+    /// Returns the plain messages (protocol 2, JSON, uncompressed, no extras): one for each task.
     pub(crate) fn recorded() -> Vec<Self> {
         plain_lines().map(Self::new).collect()
     }
 
-    /// The same messages as a slim producer sends them: without all that workers do not insist on, about
-    /// 400 bytes. The envelope is the recorded one with members left out.
+    /// Returns the same messages as a slim producer sends them: without the members that workers do not
+    /// require, about 400 bytes. The envelope is the recorded one with members left out.
     pub(crate) fn slim() -> Vec<Self> {
         plain_lines().map(|line| Self::new(&slimmed(line))).collect()
     }
@@ -93,14 +93,14 @@ impl Template {
                 _ => continue,
             };
             inside.push((format!("\"{name}\": {quote}"), value.clone(), slot));
-            // kwargsrepr is Python's notation.
+            // kwargsrepr is written in Python's notation.
             outside.push((format!("'{name}': {}", quote.replace('"', "'")), value, slot));
         }
         Self { task: must("/headers/task"), envelope: cut(element, &outside), body: cut(&plain, &inside) }
     }
 }
 
-/// The recorded list elements that the index calls plain.
+/// Returns the recorded list elements that the index calls plain.
 fn plain_lines() -> impl Iterator<Item = &'static str> {
     RECORDED.lines().zip(INDEX.lines()).filter_map(|(line, about)| {
         let about: Value = serde_json::from_str(about).expect("the index is JSON");
@@ -108,7 +108,8 @@ fn plain_lines() -> impl Iterator<Item = &'static str> {
     })
 }
 
-/// A list element without members that workers do not need. The order of members is that of the recording.
+/// Returns a list element without the members that workers do not need. The order of members is that of the
+/// recording.
 fn slimmed(element: &str) -> String {
     let envelope: Value = serde_json::from_str(element).expect("recorded messages are JSON");
     let text =

@@ -9,7 +9,7 @@ use crate::factory::Factory;
 use crate::raw::Raw;
 use crate::stats::Series;
 
-/// A producer and a consumer at work on one queue.
+/// A producer and a consumer of one queue.
 #[derive(Debug)]
 pub struct Traffic {
     stop: Arc<AtomicBool>,
@@ -17,14 +17,14 @@ pub struct Traffic {
     consumer: JoinHandle<(Vec<Vec<u8>>, Vec<f64>)>,
 }
 
-/// What producer and consumer did and felt.
+/// The requests of producer and consumer, and their delays.
 #[derive(Debug)]
 pub struct TrafficReport {
-    /// How many messages were pushed: those of the factory from 0 on.
+    /// The number of messages that were pushed: those of the factory from 0 on.
     pub pushed: u64,
-    /// What was popped, in order.
+    /// The messages that were popped, in order.
     pub popped: Vec<Vec<u8>>,
-    /// How long pushes and pops waited for their reply, in microseconds.
+    /// The times that pushes and pops waited for their replies, in microseconds.
     pub waits: Series,
 }
 
@@ -32,7 +32,7 @@ impl Traffic {
     /// Starts both; each makes at most `per_second` requests a second.
     ///
     /// # Panics
-    /// The threads do where the server refuses a push or goes away; [`Traffic::stop`] passes it on.
+    /// The threads panic if the server refuses a push or disconnects; [`Traffic::stop`] passes the panic on.
     pub fn start(port: u16, queue: &str, mut factory: Factory, per_second: u32) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let period = Duration::from_secs(1) / per_second;
@@ -62,10 +62,10 @@ impl Traffic {
         Self { stop, producer, consumer }
     }
 
-    /// Ends both clients and returns what happened.
+    /// Ends both clients and returns their report.
     ///
     /// # Panics
-    /// Where the server refused a request or went away.
+    /// Panics if the server refused a request or disconnected.
     pub fn stop(self) -> TrafficReport {
         self.stop.store(true, Ordering::Relaxed);
         let (pushed, mut waits) = self.producer.join().expect("the producer's server stays up");
@@ -75,9 +75,9 @@ impl Traffic {
     }
 }
 
-/// Makes one request per period until told to stop, and notes in microseconds how long each waited from the
-/// moment when it was due: where the server stands still, the requests that could not be sent meanwhile
-/// waited too, and must not vanish from the figures.
+/// Makes one request per period until it is stopped, and records in microseconds how long each request waited
+/// from the moment when it was due: if the server does not respond for a while, the requests that could not
+/// be sent meanwhile waited, too, and must not be missing from the figures.
 pub(crate) fn at_a_pace(
     stop: &AtomicBool,
     period: Duration,
@@ -88,8 +88,8 @@ pub(crate) fn at_a_pace(
     while !stop.load(Ordering::Relaxed) {
         // The pace of the load itself, not a wait for something to happen.
         thread::sleep(due.saturating_duration_since(Instant::now()));
-        // A sleep that ends late is the clock's fault, not the server's: only where the request before held
-        // us up for a whole period does the clock run from the due time.
+        // A sleep that ends late is the fault of the clock and not of the server: the due time is used only
+        // if the request before took longer than a whole period.
         let begin = if due.elapsed() < period { Instant::now() } else { due };
         request();
         waits.push(begin.elapsed().as_secs_f64() * 1e6);
@@ -97,7 +97,7 @@ pub(crate) fn at_a_pace(
     }
 }
 
-/// The bytes of a bulk string reply; None for null.
+/// Returns the bytes of a bulk string reply; None for null.
 fn bulk(reply: &[u8]) -> Option<&[u8]> {
     let line = reply.windows(2).position(|pair| pair == b"\r\n")?;
     match reply.first()? {

@@ -1,18 +1,19 @@
-//! Waiting for conditions for which there is no event.
+//! Waits for conditions for which there is no event.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Maximum time for anything in a test before the test fails. It is generous, because it measures nothing.
+/// The maximum time for anything in a test before the test fails. It is generous, because it measures
+/// nothing.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Asks again and again, a few milliseconds apart, until the answer is yes.
+/// Checks repeatedly, a few milliseconds apart, until the condition is true.
 ///
-/// For what has no event to wait on (a port that opens, a replica that catches up). Jobs have one:
-/// `QADMIN.STATUS id WAIT 0`.
+/// It is for conditions without an event to wait for (a port that opens, a replica that catches up). Jobs
+/// have one: `QADMIN.STATUS id WAIT 0`.
 ///
 /// # Panics
-/// If two minutes pass; `what` then says what did not happen.
+/// Panics after two minutes; `what` then says what did not happen.
 pub fn eventually(what: &str, mut yes: impl FnMut() -> bool) {
     let start = Instant::now();
     while !yes() {

@@ -1,6 +1,7 @@
-//! `make demo`: what qadmin does for an operator, on a server of its own with a queue in full use.
+//! `make demo`: shows qadmin as an operator uses it, on a server of its own with a queue that is in use.
 //!
-//! It compares every number with what was sent; if one is wrong, it ends with a sentence and exit code 1.
+//! It compares every number with what was sent; if one is wrong, it prints a sentence and ends with exit code
+//! 1.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -11,13 +12,14 @@ use qadmin_harness::{
 };
 use redis::{Connection, Value};
 
-/// Messages in the queue before the story begins; deeper than `inline-limit`, so that a preview is a job.
+/// The number of messages in the queue at the beginning; it is more than `inline-limit`, so that a preview is
+/// a job.
 const MESSAGES: u64 = 240_000;
 
-/// The share of them that the story is about, in percent.
+/// The share of messages that the first scene is about, in percent.
 const SHARE: f64 = 6.0;
 
-/// Requests a second of the producer and of the consumer that work on the queue all the while.
+/// The requests per second of each of the producer and the consumer, which use the queue all the time.
 const REQUESTS_PER_SECOND: u32 = 500;
 
 const QUEUE: &str = "celery";
@@ -91,7 +93,7 @@ impl Operator {
         }
     }
 
-    /// The count of a preview: in its reply, or from its job where the queue is deep.
+    /// Returns the count of a preview: from its reply, or from its job if the queue is deep.
     fn counts(&mut self, preview: &Reply) -> Result<i64, String> {
         match preview.text("mode").as_str() {
             "synchronous" => Ok(preview.int("match_count")),
@@ -137,7 +139,8 @@ fn run() -> Result<(), String> {
         start.elapsed().as_secs_f64(),
         grouped(target),
     ));
-    // None of what comes in during the show matches what is cleared: the counts can be checked to the message.
+    // None of the messages that are pushed during the demo match what is cleared, so the counts can be
+    // checked exactly.
     let traffic =
         Traffic::start(server.port(), QUEUE, Factory::new(7).share(0.0).queue(QUEUE), REQUESTS_PER_SECOND);
     let mut operator = Operator { conn: server.conn3(), port: server.port() };
@@ -240,10 +243,10 @@ fn run() -> Result<(), String> {
     Ok(())
 }
 
-/// The repository with the most notifications in the queue.
+/// Returns the repository with the most notifications in the queue.
 fn notify_repo(factory: &Factory) -> Result<u64, String> {
     let mut counts = std::collections::BTreeMap::new();
-    // The oldest tenth is left out: the consumer shall not take them before the scene begins.
+    // The oldest tenth is left out, because the consumer must not pop these messages before the scene begins.
     for i in MESSAGES / 10..MESSAGES / 2 {
         let facts = factory.facts(i);
         if facts.task == NOTIFY {
@@ -257,7 +260,8 @@ fn notify_repo(factory: &Factory) -> Result<u64, String> {
         .ok_or_else(|| format!("no {NOTIFY} was made"))
 }
 
-/// Whether a popped message is one of the flood; its text is known, so looking for pieces is exact.
+/// Returns whether a popped message is one of those to clear. The text of the messages is known, so searching
+/// for parts of it is exact.
 fn is_target(message: &[u8]) -> bool {
     let message = String::from_utf8_lossy(message);
     message.contains(&format!("\"task\": \"{TARGET_TASK}\""))
@@ -283,7 +287,7 @@ fn i64_of(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-/// An error reply in the server's own words, as redis-cli shows it.
+/// Returns an error reply in the server's own words, as redis-cli shows it.
 fn as_server_said(error: &redis::RedisError) -> String {
     match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{code} {detail}"),
@@ -299,13 +303,13 @@ fn say(text: &str) {
     println!("{text}");
 }
 
-/// A word as a shell needs it.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-:/".contains(c);
     if !word.is_empty() && word.chars().all(plain) { word.to_string() } else { format!("'{word}'") }
 }
 
-/// A scalar of a reply as people read it.
+/// Returns a scalar of a reply as text for people.
 fn plain(value: &Value) -> String {
     match value {
         Value::Nil => "-".to_string(),
@@ -314,24 +318,24 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// An integer member, grouped by thousands.
+/// Returns an integer member with its digits grouped by thousands.
 fn number(reply: &Reply, name: &str) -> String {
     plain(reply.get_field(name))
 }
 
-/// Some members of a reply, one below the other.
+/// Prints some members of a reply, one below the other.
 fn show(reply: &Reply, names: &[&str]) {
     for name in names {
         println!("  {name:<16} {}", plain(reply.get_field(name)));
     }
 }
 
-/// The sample of a preview as a table.
+/// Prints the sample of a preview as a table.
 fn show_sample(reply: &Reply) {
     let rows = reply.rows("sample");
     println!("  sample           {} of the messages that run next", rows.len());
     for row in rows {
-        // Ids and sizes stay ungrouped: they are names, not amounts.
+        // Ids and sizes are not grouped by thousands: they are identifiers, not amounts.
         let cells: Vec<String> = row
             .iter()
             .filter(|(name, _)| {

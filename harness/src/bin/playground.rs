@@ -1,5 +1,6 @@
-//! `make playground`: a throw-away server with the module and the queue of the documentation's examples, to try
-//! commands by hand. It ends with Enter, with the end of its input or with Ctrl-C, and removes everything.
+//! `make playground`: a temporary server with the module and the queue of the documentation's examples, for
+//! trying commands by hand. It ends when the user presses Enter or Ctrl-C or its input ends, and removes
+//! everything.
 
 use std::io;
 use std::process::ExitCode;

@@ -17,23 +17,22 @@ pub(crate) const QUEUE: &str = "celery";
 /// The original of the queue; filling the queue again would take longer than the measurement.
 const ORIGINAL: &str = "original";
 
-/// A row that takes longer is not repeated beyond this many seconds in total; the table says how many runs
-/// there were.
+/// The limit of the repetitions of a row, in seconds in total; the table shows how many runs there were.
 const BUDGET_S: f64 = 20.0;
 
-/// Everything a section needs.
+/// Everything that a section needs.
 pub(crate) struct Bed {
     pub(crate) server: Server,
     pub(crate) conn: Connection,
-    /// Depth of the queue in most measurements.
+    /// The depth of the queue in most measurements.
     pub(crate) messages: u64,
-    /// What was reached so far.
+    /// The measured targets.
     pub(crate) targets: Targets,
-    /// How often a row is measured.
+    /// The number of times that a row is measured.
     pub(crate) repetitions: usize,
-    /// What the original holds: messages and share of matches.
+    /// The content of the original: the number of messages and the share of matches.
     original: Option<(u64, f64)>,
-    /// The queue is an untouched copy of it.
+    /// Whether the queue is an untouched copy of the original.
     fresh: bool,
 }
 
@@ -52,7 +51,7 @@ impl Bed {
         Ok(Self { server, conn, messages, targets, repetitions, original: None, fresh: false })
     }
 
-    /// Date, machine and versions: without them figures mean nothing.
+    /// Returns the date, the machine and the versions: without them figures mean nothing.
     pub(crate) fn circumstances(&self) -> String {
         let tool = |name: &str, args: &[&str]| {
             let out = Command::new(name).args(args).stdin(Stdio::null()).output();
@@ -90,7 +89,7 @@ impl Bed {
         )
     }
 
-    /// Makes sure that the queue holds this number of messages, of which this percentage matches, all unchanged.
+    /// Ensures that the queue contains this number of unchanged messages, of which this percentage matches.
     pub(crate) fn filled(&mut self, messages: u64, share: f64) -> Result<(), String> {
         if self.original != Some((messages, share)) {
             self.emptied()?;
@@ -111,24 +110,24 @@ impl Bed {
         self.original.map_or(Ok(()), |(messages, share)| self.filled(messages, share))
     }
 
-    /// Says that the queue is no longer as it was filled.
+    /// Marks the queue as changed since it was filled.
     pub(crate) fn spoiled(&mut self) {
         self.fresh = false;
     }
 
-    /// How many messages the queue holds.
+    /// Returns the number of messages in the queue.
     pub(crate) fn depth(&mut self) -> Result<u64, String> {
         self.command(&["LLEN", QUEUE]).map(|depth| text(&depth).parse().unwrap_or(0))
     }
 
-    /// A counter of `INFO qadmin`.
+    /// Returns a counter of `INFO qadmin`.
     pub(crate) fn counter(&self, name: &str) -> u64 {
         let value = self.server.info(&format!("qadmin_{name}"));
         value.and_then(|digits| digits.parse().ok()).unwrap_or(0)
     }
 
-    /// Seconds that the server's main thread ran so far, and that it waited for a core because others had it;
-    /// zeros where the kernel does not tell.
+    /// Returns the seconds that the server's main thread ran so far, and the seconds that it waited for a
+    /// core because other threads had it; zeros if the kernel does not report them.
     pub(crate) fn main_thread(&self) -> (f64, f64) {
         let pid = self.server.pid();
         let line = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/schedstat")).unwrap_or_default();
@@ -136,7 +135,7 @@ impl Bed {
         (seconds.next().unwrap_or(0.0), seconds.next().unwrap_or(0.0))
     }
 
-    /// Measures again and again; `once` gives the seconds of one run.
+    /// Measures repeatedly; `once` returns the seconds of one run.
     pub(crate) fn repeat(
         &mut self,
         mut once: impl FnMut(&mut Self) -> Result<f64, String>,
@@ -148,25 +147,25 @@ impl Bed {
         Ok(Series::new(seconds))
     }
 
-    /// Gives the memory of all messages back.
+    /// Frees the memory of all messages.
     pub(crate) fn emptied(&mut self) -> Result<(), String> {
         self.original = None;
         self.fresh = false;
         self.command(&["FLUSHALL", "SYNC"]).map(drop)
     }
 
-    /// Any command.
+    /// Sends any command.
     pub(crate) fn command(&mut self, words: &[&str]) -> Result<Value, String> {
         let reply = redis::cmd(words[0]).arg(&words[1..]).query(&mut self.conn);
         reply.map_err(|error: redis::RedisError| format!("{}: {error}", words.join(" ")))
     }
 
-    /// A command whose reply is a map.
+    /// Sends a command whose reply is a map.
     pub(crate) fn ask(&mut self, words: &[&str]) -> Result<Reply, String> {
         self.command(words).map(|value| map(&value))
     }
 
-    /// Decides whether a preview counts while the client waits, or as a job.
+    /// Chooses whether a preview counts while the client waits, or as a job.
     pub(crate) fn inline(&mut self, yes: bool) -> Result<(), String> {
         self.command(&["CONFIG", "SET", "qadmin.inline-limit", if yes { "100000000" } else { "0" }])?;
         if yes {
@@ -175,13 +174,13 @@ impl Bed {
         Ok(())
     }
 
-    /// The setting `slice-us`.
+    /// Returns the setting `slice-us`.
     pub(crate) fn slice_us(&mut self) -> Result<u64, String> {
         let reply = self.ask(&["CONFIG", "GET", "qadmin.slice-us"])?;
         reply.iter().find_map(|(_, value)| text(value).parse().ok()).ok_or_else(|| "no slice-us".to_string())
     }
 
-    /// Waits for a job's end and insists on its success.
+    /// Waits for the end of a job, which must be completed.
     pub(crate) fn finished(&mut self, job: &Reply) -> Result<Reply, String> {
         let status = self.ask(&["QADMIN.STATUS", &job.text("job_id"), "WAIT", "0"])?;
         match status.text("status").as_str() {
@@ -190,14 +189,14 @@ impl Bed {
         }
     }
 
-    /// Counts by a preview that never uses the cache, as a job: its status.
+    /// Counts with a preview that does not use the cache, as a job, and returns its status.
     pub(crate) fn count_job(&mut self, filter: &[&str]) -> Result<Reply, String> {
         self.inline(false)?;
         let job = self.ask(&[&["QADMIN.PREVIEW", QUEUE][..], filter, &["BUST"]].concat())?;
         self.finished(&job)
     }
 
-    /// Counts all messages by these fields in a job: its status.
+    /// Counts all messages by these fields in a job, and returns its status.
     pub(crate) fn stats_job(&mut self, fields: &[&str]) -> Result<Reply, String> {
         self.inline(false)?;
         let count = fields.len().to_string();
@@ -207,7 +206,7 @@ impl Bed {
         self.finished(&job)
     }
 
-    /// Clears all matches: the job's status.
+    /// Clears all matches, and returns the job's status.
     pub(crate) fn clear_job(&mut self, filter: &[&str]) -> Result<Reply, String> {
         self.job(filter, &["ALL"])
     }
@@ -260,19 +259,19 @@ pub(crate) const TARGET: [&str; 4] = ["TASK", TARGET_TASK, "REPOID", REPOID];
 pub(crate) const REPOID: &str = "147107";
 const _: () = assert!(TARGET_REPOID == 147_107);
 
-/// The seconds that a function took, and its result.
+/// Returns the seconds that a function took, and its result.
 pub(crate) fn timed<T>(run: impl FnOnce() -> Result<T, String>) -> Result<(f64, T), String> {
     let start = Instant::now();
     let result = run()?;
     Ok((start.elapsed().as_secs_f64(), result))
 }
 
-/// Compares a count with what was sent, because a benchmark of wrong results is worthless.
+/// Compares a count with the number that was sent, because a benchmark of wrong results is worthless.
 pub(crate) fn check(what: &str, got: u64, expected: u64) -> Result<(), String> {
     if got == expected { Ok(()) } else { Err(format!("{what}: {got} counted, {expected} were sent")) }
 }
 
-/// A count of a reply.
+/// Returns a count of a reply.
 pub(crate) fn count(reply: &Reply, member: &str) -> u64 {
     u64::try_from(reply.int(member)).unwrap_or(0)
 }

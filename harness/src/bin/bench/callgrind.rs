@@ -1,24 +1,24 @@
-//! Instructions, counted by valgrind: the same on a busy machine as on a quiet one.
+//! Instructions, counted by valgrind: the count is the same on a busy machine as on a quiet one.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use qadmin_harness::spawn;
 
-/// Why nothing is counted where valgrind is missing.
+/// The reason that is shown if valgrind is missing.
 pub(crate) const MISSING: &str = "not measured: there is no valgrind";
 
-/// Whether valgrind is there.
+/// Returns whether valgrind is installed.
 pub(crate) fn is_there() -> bool {
     let version =
         Command::new("valgrind").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     version.is_ok_and(|status| status.success())
 }
 
-/// The words in front of a program.
+/// The words before a program.
 pub(crate) const WORDS: [&str; 3] = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"];
 
-/// How many instructions a program takes from start to end.
+/// Returns the number of instructions of a program from start to end.
 pub(crate) fn instructions(program: &Path, args: &[&str]) -> Result<u64, String> {
     let mut command = Command::new(WORDS[0]);
     command.args(&WORDS[1..]).arg(program).args(args);
@@ -32,7 +32,7 @@ pub(crate) fn instructions(program: &Path, args: &[&str]) -> Result<u64, String>
     collected(&words)
 }
 
-/// The sum at the end of what valgrind says: `==123== Collected : 456`.
+/// Returns the sum at the end of valgrind's output: `==123== Collected : 456`.
 pub(crate) fn collected(words: &str) -> Result<u64, String> {
     let sum = words.lines().rev().find_map(|line| line.split_once("Collected :"));
     let sum = sum.and_then(|(_, digits)| digits.trim().parse().ok());

@@ -6,10 +6,10 @@ use crate::bed::{Bed, TARGET, check, count, factory, timed};
 use crate::floor;
 use crate::table::{Table, duration};
 
-/// Depth of the queue for the rivals that are slow: their time grows with the square of the depth.
+/// The depth of the queue for the rivals that are slow: their time grows with the square of the depth.
 const RIVAL_MESSAGES: u64 = 100_000;
 
-/// For the slowest one.
+/// The depth for the slowest rival.
 const LREM_MESSAGES: u64 = 20_000;
 
 pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
@@ -60,12 +60,12 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     Ok(vec![table, rivals(bed)?])
 }
 
-/// What people do today.
+/// Measures the ways that people use without qadmin.
 fn rivals(bed: &mut Bed) -> Result<Table, String> {
     let mut table = Table::of_times("Clearing half of a queue");
     let lset = "Python: LRANGE + orjson, LSET of tombstones (pipelined), LREM";
     let small = RIVAL_MESSAGES.min(bed.messages);
-    // At the whole depth it takes minutes: once is enough.
+    // At the full depth it takes minutes, so it is measured once.
     for (messages, once) in [(LREM_MESSAGES, false), (small, false), (bed.messages, true)] {
         let depth = grouped(messages);
         let ours = bed.repeat(|bed| {
@@ -102,7 +102,7 @@ fn rivals(bed: &mut Bed) -> Result<Table, String> {
     Ok(table)
 }
 
-/// Seconds that another way took to clear half of this number of messages.
+/// Returns the seconds that another way took to clear half of this number of messages.
 fn rival(bed: &mut Bed, script: &str, messages: u64) -> Result<f64, String> {
     bed.filled(messages, 50.0)?;
     bed.spoiled();

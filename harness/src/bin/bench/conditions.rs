@@ -5,7 +5,7 @@ use qadmin_harness::{TARGET_TASK, grouped};
 use crate::bed::{Bed, REPOID, check, count, factory, timed};
 use crate::table::{Table, duration};
 
-/// Conditions that are true of every message: none of them spares the next one.
+/// Conditions that are true of every message, so that each of them is tested.
 const ALWAYS: [&str; 10] = [
     "WHERE kwargs.repoid > 0",
     "WHERE kwargs.ownerid > 0",
@@ -19,7 +19,7 @@ const ALWAYS: [&str; 10] = [
     "WHERE eta MISSING",
 ];
 
-/// How many conditions are tried.
+/// The numbers of conditions that are measured.
 const NUMBERS: [usize; 3] = [1, 4, 10];
 
 pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {

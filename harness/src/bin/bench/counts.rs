@@ -17,11 +17,11 @@ const STATS: [(&str, Value); 2] = [
     ("kwargs.repoid", |made, i| made.facts(i).repoid.to_string()),
 ];
 
-/// Ids of the longest list that IN takes.
+/// The number of ids in the longest list that IN accepts.
 const IN_IDS: u64 = 10_000;
 
-/// Lua that looks for two texts in every message. Not exact: it trusts the spacing of the producer and
-/// kwargsrepr, which Celery cuts at 1,024 characters.
+/// Lua that searches every message for two texts. It is not exact: it relies on the spacing of the producer
+/// and on kwargsrepr, which Celery cuts at 1,024 characters.
 pub(crate) const LUA_FIND: &str = "
     local count, n = 0, redis.call('LLEN', KEYS[1])
     for first = 0, n - 1, 1000 do
@@ -34,7 +34,8 @@ pub(crate) const LUA_FIND: &str = "
     end
     return count";
 
-/// Lua that parses every envelope; the body is base64, which Lua in Redis cannot open, so kwargsrepr again.
+/// Lua that parses every envelope. The body is base64, which Lua in Redis cannot decode, so this one uses
+/// kwargsrepr, too.
 const LUA_CJSON: &str = "
     local count, n = 0, redis.call('LLEN', KEYS[1])
     for first = 0, n - 1, 1000 do

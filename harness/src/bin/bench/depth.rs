@@ -1,4 +1,4 @@
-//! Deep queues, small messages, scattered memory: the longest stretch of work, and what a message costs.
+//! Deep queues, small messages and scattered memory: the longest slice, and the cost of a message.
 
 use std::io::Write as _;
 
@@ -9,19 +9,20 @@ use crate::floor;
 use crate::split::middle;
 use crate::table::{Table, duration};
 
-/// Lists that are emptied while a scattered queue grows into the room that they leave.
+/// The number of lists that are emptied while a scattered queue grows into the memory that they free.
 const OTHERS: u64 = 64;
 
-/// Bytes of a node of a list: `list-max-listpack-size -2`.
+/// The size of a node of a list in bytes: `list-max-listpack-size -2`.
 const NODE: u64 = 8_192;
 
-/// Depth of the other measurements from which on the deep lists are measured, too: filling them takes minutes.
+/// The deep lists are measured only if the other measurements have at least this depth: filling them takes
+/// minutes.
 const DEEP_FROM: u64 = 1_000_000;
 
-/// A list.
+/// The list of one measurement.
 #[derive(Debug, Clone, Copy)]
 struct Layout {
-    /// Times the depth of other measurements.
+    /// Its depth as a multiple of the depth of other measurements.
     times: u64,
     size: Size,
     scattered: bool,
@@ -38,7 +39,7 @@ const LAYOUTS: [Layout; 6] = [
 
 #[expect(clippy::too_many_lines, reason = "the rows of the table in their order")]
 pub(crate) fn measure(main: &mut Bed) -> Result<Vec<Table>, String> {
-    // Room for the deep ones.
+    // This frees memory for the deep lists.
     main.emptied()?;
     let head = [
         "messages",
@@ -55,7 +56,8 @@ pub(crate) fn measure(main: &mut Bed) -> Result<Vec<Table>, String> {
         "seek ",
     ];
     let mut table = Table::new("Depth, small messages and scattered memory", &head);
-    // What a fresh list of the same messages costs at the usual depth: after the seeks, with them.
+    // The cost per message of a fresh list of the same messages at the usual depth: without the seeks and
+    // with them.
     let mut base = None;
     for layout in LAYOUTS {
         if layout.times > 1 && main.messages < DEEP_FROM {
@@ -69,7 +71,7 @@ pub(crate) fn measure(main: &mut Bed) -> Result<Vec<Table>, String> {
         let mut made = factory(1.0).size(layout.size);
         let bytes = (0..1_000).map(|i| made.message(i).len() as u64).sum::<u64>() / 1_000;
         let expected = made.count(0..messages);
-        // A server of its own: untouched memory, and counters of this list alone.
+        // A separate server has untouched memory, and counters of this list alone.
         let mut bed = Bed::new(messages, main.repetitions.min(3))?;
         match layout.scattered {
             false => fill(bed.server.port(), QUEUE, 0..messages, &mut made),
@@ -131,7 +133,7 @@ pub(crate) fn measure(main: &mut Bed) -> Result<Vec<Table>, String> {
     Ok(vec![table])
 }
 
-/// Fills the queue so that its nodes lie anywhere in memory.
+/// Fills the queue so that its nodes are anywhere in memory.
 fn scatter(bed: &mut Bed, bytes: u64, made: &mut Factory) -> std::io::Result<()> {
     let messages = bed.messages;
     let each = messages / OTHERS;
@@ -142,7 +144,7 @@ fn scatter(bed: &mut Bed, bytes: u64, made: &mut Factory) -> std::io::Result<()>
     let per_node = (NODE / bytes).max(1);
     let mut chance = 1u64;
     fill_between(bed.server.port(), QUEUE, 0..messages, made, per_node, |out| {
-        // Knuth's MMIX generator: which list gives its room is all it decides.
+        // Knuth's MMIX generator; it only decides which list is shortened.
         chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let other = format!("other:{}", (chance >> 33) % OTHERS);
         // Writing to a Vec cannot fail.

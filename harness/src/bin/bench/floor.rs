@@ -1,4 +1,4 @@
-//! The floors: the same walk in one piece, by a module that does nothing else (tests/module/benchfloor.c).
+//! The floors: the same walk without slices, by a module that does nothing else (tests/module/benchfloor.c).
 
 use qadmin_harness::{Series, text};
 
@@ -17,7 +17,7 @@ pub(crate) fn walk(bed: &mut Bed) -> Result<Series, String> {
 /// Reads the whole queue, freshly filled each time, and deletes its matches.
 pub(crate) fn walk_and_delete(bed: &mut Bed, messages: u64, share: f64) -> Result<Series, String> {
     let made = factory(share);
-    // The first message lies at the tail.
+    // The first message is at the tail.
     let indexes = (0..messages).filter(|index| made.matches(messages - 1 - index));
     let packed: Vec<u8> =
         indexes.flat_map(|index| u32::try_from(index).unwrap_or(u32::MAX).to_ne_bytes()).collect();

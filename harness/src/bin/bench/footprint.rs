@@ -9,7 +9,7 @@ use qadmin_harness::{Raw, grouped};
 use crate::bed::{Bed, QUEUE, Reply, TARGET, check, count, factory};
 use crate::table::Table;
 
-/// A job that is run to its end.
+/// A function that runs a job to its end.
 type Run = fn(&mut Bed) -> Result<Reply, String>;
 
 pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
@@ -56,7 +56,7 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
         format!("{} in", grouped(payload)),
     ]);
 
-    // Last: it changes the queue.
+    // This case is last because it changes the queue.
     for (what, words) in [("ALL", "ALL"), ("KEEPONE", "KEEPONE")] {
         bed.filled(messages, 1.0)?;
         let (more, status) = memory_beyond(bed, |bed| bed.job(&TARGET, &[words]))?;
@@ -73,12 +73,12 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     Ok(vec![table])
 }
 
-/// How much more memory than before the server has at the most while `work` is done.
+/// Returns the maximum of the additional memory that the server uses while `work` runs.
 fn memory_beyond(
     bed: &mut Bed,
     work: impl FnOnce(&mut Bed) -> Result<Reply, String>,
 ) -> Result<(u64, Reply), String> {
-    // Everything that the measurement itself needs is open before the first look.
+    // Everything that the measurement itself needs is opened before memory is read for the first time.
     let mut watcher = bed.server.raw();
     used_memory(&mut watcher);
     let before = used_memory(&mut watcher);
@@ -97,7 +97,7 @@ fn memory_beyond(
     Ok((peak.saturating_sub(before), result?))
 }
 
-/// `used_memory` as INFO tells it.
+/// Returns `used_memory` of INFO.
 fn used_memory(raw: &mut Raw) -> u64 {
     let text = raw.line("INFO memory");
     let line = text.lines().find_map(|line| line.strip_prefix("used_memory:"));

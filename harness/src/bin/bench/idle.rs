@@ -10,7 +10,8 @@ use crate::bed::{Bed, QUEUE, check, factory};
 use crate::callgrind::{MISSING, WORDS, collected, is_there};
 use crate::table::Table;
 
-/// Pushes of the short and of the long run. The figure is their difference, without start and end.
+/// The numbers of pushes of the short and of the long run. The figure is their difference, so that start and
+/// end do not count.
 const PUSHES: [u64; 2] = [1_000, 11_000];
 
 pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
@@ -37,19 +38,19 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     Ok(vec![table])
 }
 
-/// Instructions of one push.
+/// Returns the instructions of one push.
 fn per_push(module: bool, at_once: u64) -> Result<f64, String> {
     let short = whole_run(module, at_once, PUSHES[0])?;
     let long = whole_run(module, at_once, PUSHES[1])?;
     Ok(long.saturating_sub(short) as f64 / (PUSHES[1] - PUSHES[0]) as f64)
 }
 
-/// Instructions of a server from start to end, with `pushes` pushes in between.
+/// Returns the instructions of a server from start to end, with `pushes` pushes in between.
 fn whole_run(module: bool, at_once: u64, pushes: u64) -> Result<u64, String> {
     let folder = tempfile::tempdir().map_err(|e| format!("no temporary folder: {e}"))?;
     let script = folder.path().join("server");
     write_script(&script).map_err(|e| format!("{}: {e}", script.display()))?;
-    // Fewer housekeeping turns; they come by the clock and are no part of a push.
+    // There are fewer housekeeping cycles; they depend on the clock and are not part of a push.
     let builder = Server::builder().binary(&script).config("hz 1").config("dynamic-hz no");
     let builder = if module { builder.module() } else { builder };
     let mut server = builder.try_start()?;
@@ -74,7 +75,7 @@ fn whole_run(module: bool, at_once: u64, pushes: u64) -> Result<u64, String> {
     collected(&server.log())
 }
 
-/// The server under callgrind, as a program of its own.
+/// Writes a script that runs the server under callgrind as one program.
 fn write_script(path: &Path) -> Result<(), String> {
     let server = server_binary()?;
     let text = format!("#!/bin/sh\nexec {} {} \"$@\"\n", WORDS.join(" "), server.display());

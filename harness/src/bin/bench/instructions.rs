@@ -1,4 +1,4 @@
-//! Instructions of the pure core for each message: figures that stay the same from run to run.
+//! Instructions of the pure core for each message: figures that are the same in each run.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use crate::bed::Bed;
 use crate::callgrind::{MISSING, instructions, is_there};
 use crate::table::Table;
 
-/// Rounds over the same messages of the short and of the long run.
+/// The number of rounds over the same messages in the short and in the long run.
 const ROUNDS: [u64; 2] = [1, 6];
 
 pub(crate) fn measure(_bed: &mut Bed) -> Result<Vec<Table>, String> {
@@ -19,7 +19,7 @@ pub(crate) fn measure(_bed: &mut Bed) -> Result<Vec<Table>, String> {
         return Ok(vec![table]);
     }
     let program = program()?;
-    // One line per case: its name, a tab, what a round consists of, a tab, how many of those there are.
+    // There is one line per case: its name, a tab, the unit of a round, a tab, the number of units.
     let list =
         Command::new(&program).arg("list").output().map_err(|e| format!("{}: {e}", program.display()))?;
     for line in String::from_utf8_lossy(&list.stdout).lines() {
@@ -40,7 +40,7 @@ pub(crate) fn measure(_bed: &mut Bed) -> Result<Vec<Table>, String> {
     Ok(vec![table])
 }
 
-/// Builds the program that does the rounds: its path.
+/// Builds the program that does the rounds, and returns its path.
 fn program() -> Result<PathBuf, String> {
     let built = Command::new(env!("CARGO"))
         .args(["build", "--release", "--quiet", "--package", "qadmin-core", "--example", "rounds"])

@@ -9,18 +9,18 @@ use crate::bed::{Bed, QUEUE, REPOID, Reply, TARGET, count, factory};
 use crate::counts::LUA_FIND;
 use crate::table::{Table, duration};
 
-/// The other client's pace.
+/// The pace of the other client.
 const REQUESTS_PER_SECOND: u32 = 1_000;
 
-/// How long rows are watched whose work has no end of its own, or can be done again and again.
+/// The duration of rows whose work has no end of its own or can be repeated.
 const WATCHED: Duration = Duration::from_secs(5);
 
-/// What the server is asked to do while the other client is watched.
+/// The work of the server while the other client is measured.
 #[derive(Debug, Clone, Copy)]
 enum Work {
     Nothing,
     Count,
-    /// A clear with these words; one that writes nothing is done again and again.
+    /// A clear with these words; a clear that writes nothing is repeated.
     Clear(&'static [&'static str]),
     Python,
     Lua,
@@ -98,7 +98,7 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     Ok(vec![table])
 }
 
-/// Both targets of a row.
+/// Adds both targets of a row.
 fn compare(bed: &mut Bed, name: &str, waits: &Series, idle_p99: f64, limit: f64) {
     let p99 = waits.quantile(0.99);
     let what = format!("p99 of a client of 1,000 requests a second beside {name}");
@@ -106,7 +106,8 @@ fn compare(bed: &mut Bed, name: &str, waits: &Series, idle_p99: f64, limit: f64)
     bed.targets.at_most(&format!("{what}, then"), p99.round(), idle_p99.round() + 1_000.0, " us");
 }
 
-/// Does it, and gives the last status of each of our jobs. The client pops messages before a job gets to them.
+/// Does the work, and returns the last status of each job. The client pops some messages before a job
+/// examines them.
 fn do_work(bed: &mut Bed, work: Work, matches: u64) -> Result<Vec<Reply>, String> {
     let (start, mut jobs) = (Instant::now(), Vec::new());
     match work {
@@ -126,7 +127,7 @@ fn do_work(bed: &mut Bed, work: Work, matches: u64) -> Result<Vec<Reply>, String
         Work::Python => drop(bed.rival("rival_count.py", 10_000)?),
         Work::Lua => drop(bed.command(&["EVAL", LUA_FIND, "1", QUEUE, TARGET_TASK, REPOID])?),
     }
-    // Later jobs find fewer of the messages, the first one finds all that were not popped before it came.
+    // Later jobs find fewer of the messages. The first one finds all that were not popped before it.
     if let Some(job) = jobs.first() {
         let (matched, drifted) = (count(job, "matched"), count(job, "drifted"));
         let popped = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX) + drifted;

@@ -31,7 +31,7 @@ use table::Table;
 /// A section of the benchmark: its name on the command line, and its function.
 type Section = (&'static str, fn(&mut Bed) -> Result<Vec<Table>, String>);
 
-/// In the order that fills queues the least.
+/// The sections, in the order that fills queues least often.
 const SECTIONS: [Section; 11] = [
     ("counts", counts::measure),
     ("conditions", conditions::measure),
@@ -46,12 +46,12 @@ const SECTIONS: [Section; 11] = [
     ("instructions", instructions::measure),
 ];
 
-/// How much is measured.
+/// The extent of the measurements.
 #[derive(Debug, Clone)]
 struct Plan {
     messages: u64,
     repetitions: usize,
-    /// Names of sections; empty for all of them.
+    /// The names of sections; empty for all of them.
     only: Vec<String>,
     writes: bool,
 }

@@ -5,10 +5,10 @@ use qadmin_harness::{Fields as _, grouped};
 use crate::bed::{Bed, TARGET, check, count, factory, timed};
 use crate::table::{Table, duration};
 
-/// Percent of the messages that match: fewer than the values that a job tells apart.
+/// The percentage of messages that match: fewer than the values that a job can distinguish.
 const SHARE: f64 = 10.0;
 
-/// The words, and whether all matches go.
+/// The options, and whether all matches are cleared.
 const OPTIONS: [(&[&str], bool); 8] = [
     (&["ALL"], true),
     (&["ALL", "LIMIT", "1000000000"], true),

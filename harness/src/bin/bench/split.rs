@@ -6,17 +6,17 @@ use crate::bed::{Bed, REPOID, Reply, TARGET, check, count, factory, timed};
 use crate::floor;
 use crate::table::{Table, duration};
 
-/// Share of matches of the clear, percent.
+/// The share of matches of the clear, in percent.
 const SHARE: f64 = 6.0;
 
-/// The parts of one job, seconds.
+/// The parts of one job, in seconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Parts {
-    /// From the command to the end of the job.
+    /// The time from the command to the end of the job.
     pub(crate) whole: f64,
-    /// Slices.
+    /// The time of the slices.
     pub(crate) main_thread: f64,
-    /// Seeks; they are part of the slices.
+    /// The time of the seeks, which are part of the slices.
     pub(crate) seek: f64,
     ran: f64,
     waited: f64,
@@ -76,7 +76,7 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     Ok(vec![table])
 }
 
-/// Of several runs the one with the median time.
+/// Returns the run with the median time.
 pub(crate) fn middle(
     bed: &mut Bed,
     mut job: impl FnMut(&mut Bed) -> Result<Reply, String>,
@@ -101,7 +101,7 @@ pub(crate) fn middle(
     Ok(runs.swap_remove(at))
 }
 
-/// What the server has counted so far.
+/// Returns the parts that the server has counted so far.
 fn now(bed: &Bed) -> Parts {
     let seconds = |name| bed.counter(name) as f64 / 1e6;
     let (ran, waited) = bed.main_thread();

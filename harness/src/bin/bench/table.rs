@@ -1,4 +1,4 @@
-//! Tables that read well on a terminal and are Markdown.
+//! Tables that are readable in a terminal and valid Markdown.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -14,29 +14,29 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// An empty table.
+    /// Creates an empty table.
     pub(crate) fn new(title: impl Into<String>, head: &[&str]) -> Self {
         let head = head.iter().map(|name| (*name).to_string()).collect();
         Self { title: title.into(), head, rows: Vec::new(), notes: Vec::new() }
     }
 
-    /// An empty table for [`Table::timing`].
+    /// Creates an empty table for [`Table::timing`].
     pub(crate) fn of_times(title: impl Into<String>) -> Self {
         Self::new(title, &["what", "median", "min .. max", "runs", "times qadmin"])
     }
 
-    /// One more row; says on stderr that it is there, since a run takes minutes.
+    /// Adds a row and prints it to stderr, because a run takes minutes.
     pub(crate) fn row(&mut self, cells: &[String]) {
         eprintln!("  measured: {}", cells.join(" | "));
         self.quiet_row(cells);
     }
 
-    /// One more row that was told before.
+    /// Adds a row that was printed before.
     pub(crate) fn quiet_row(&mut self, cells: &[String]) {
         self.rows.push(cells.to_vec());
     }
 
-    /// A row of seconds; `base` is the time of qadmin's row that it is compared with.
+    /// Adds a row of seconds; `base` is the time of qadmin's row with which it is compared.
     pub(crate) fn timing(&mut self, what: &str, seconds: &Series, base: Option<f64>) {
         let ratio = base.map_or_else(String::new, |base| format!("{:.1}", seconds.median() / base));
         self.row(&[
@@ -48,13 +48,13 @@ impl Table {
         ]);
     }
 
-    /// A remark below the table.
+    /// Adds a remark below the table.
     pub(crate) fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());
     }
 }
 
-/// Seconds with a unit that leaves three digits or so.
+/// Returns a number of seconds with a unit that leaves about three digits.
 pub(crate) fn duration(seconds: f64) -> String {
     match seconds {
         s if s >= 10.0 => format!("{s:.1} s"),

@@ -7,17 +7,17 @@ use crate::table::Table;
 pub(crate) struct Targets(Vec<[String; 4]>);
 
 impl Targets {
-    /// A figure that must not exceed its limit.
+    /// Adds a figure that must not exceed its limit.
     pub(crate) fn at_most(&mut self, what: &str, figure: f64, limit: f64, unit: &str) {
         self.add(what, figure, "<=", limit, unit, figure <= limit);
     }
 
-    /// A figure that must reach its limit.
+    /// Adds a figure that must reach its limit.
     pub(crate) fn at_least(&mut self, what: &str, figure: f64, limit: f64, unit: &str) {
         self.add(what, figure, ">=", limit, unit, figure >= limit);
     }
 
-    /// A target that this machine cannot tell anything about.
+    /// Adds a target that cannot be measured on this machine.
     pub(crate) fn unknown(&mut self, what: &str, why: &str) {
         self.push([what, "-", "-", why].map(str::to_string));
     }
@@ -37,7 +37,7 @@ impl Targets {
         self.0.push(row);
     }
 
-    /// All of them as a table.
+    /// Returns all targets as a table.
     pub(crate) fn table(&self) -> Table {
         let mut table = Table::new("Targets", &["what", "measured", "limit", "reached"]);
         for row in &self.0 {
@@ -53,7 +53,7 @@ impl Targets {
     }
 }
 
-/// A number with the digits that matter.
+/// Returns a number with its significant digits.
 pub(crate) fn short(n: f64) -> String {
     let digits = match n.abs() {
         n if n >= 100.0 || n.fract() == 0.0 => 0,

@@ -10,7 +10,7 @@ use crate::table::Table;
 /// The load generator that comes with Redis and Valkey.
 const TOOLS: [&str; 2] = ["redis-benchmark", "valkey-benchmark"];
 
-/// Requests of the first run, which tells how many make [`SECONDS`].
+/// The number of requests of the first run, which determines how many requests take [`SECONDS`].
 const FIRST: u64 = 200_000;
 
 /// Duration of a run.
@@ -57,7 +57,7 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     Ok(vec![table])
 }
 
-/// Requests a second of one run, and how many jobs worked beside it.
+/// Returns the requests per second of one run, and the number of jobs that ran meanwhile.
 fn requests_per_second(bed: &mut Bed, tool: &str, requests: u64, jobs: bool) -> Result<(f64, u32), String> {
     let mut command = Command::new(tool);
     command

@@ -10,7 +10,7 @@ use crate::client::{Answer, Client};
 use crate::quiet::{field_of, text_of};
 use crate::traffic::rest;
 
-/// Settings of the module with the values they are given.
+/// Settings of the module with the range of values that they are given.
 const SETTINGS: [(&str, u64, u64); 9] = [
     ("inline-limit", 0, 20_000),
     ("inline-wait", 0, 800),
@@ -23,7 +23,7 @@ const SETTINGS: [(&str, u64, u64); 9] = [
     ("audit-maxlen", 0, 3_000),
 ];
 
-/// Settings of the server that change how lists lie in memory and how they are made durable.
+/// Settings of the server that change how lists are stored in memory and how they are made durable.
 const SERVER: [(&str, &[&str]); 5] = [
     ("list-max-ziplist-size", &["-5", "-2", "-1", "2", "16", "128"]),
     ("list-compress-depth", &["0", "0", "1", "3"]),
@@ -32,7 +32,7 @@ const SERVER: [(&str, &[&str]); 5] = [
     ("lazyfree-lazy-user-del", &["yes", "no"]),
 ];
 
-/// Duration of a disturbance of all clients.
+/// Waits for the duration of a disturbance of all clients.
 fn a_while(client: &mut Client<'_>) {
     thread::sleep(Duration::from_millis(client.chance.within(20, 400)));
 }
@@ -77,7 +77,8 @@ fn disturbance(client: &mut Client<'_>) {
         48..52 => {
             if let Some(id) = client.world.some_victim(&mut client.chance) {
                 let how = client.chance.pick(&["TIMEOUT", "ERROR"]);
-                // Redis 7.0 answers a client twice that it lets go while CLIENT PAUSE holds its command.
+                // If a client is disconnected while CLIENT PAUSE holds its command, Redis 7.0 answers it
+                // twice.
                 client.say(&["CLIENT", "UNPAUSE"]);
                 client.say(&["CLIENT", "UNBLOCK", &id, how]);
             }
@@ -118,15 +119,16 @@ fn disturbance(client: &mut Client<'_>) {
         94 => drop(client.say(&["CONFIG", "RESETSTAT"])),
         95..97 => drop(client.say(&["LATENCY", "RESET"])),
         97 => drop(client.say(&["CLIENT", "LIST"])),
-        // A script that takes its time: timers and slices wait.
+        // This script is slow, so timers and slices wait.
         _ => drop(client.say(&["EVAL", "local x = 0; for i = 1, 2000000 do x = x + i end return x", "0"])),
     }
 }
 
-/// Loads everything again, where the server's count of changes is in order. Both commands set it to 0. A BGSAVE that
-/// runs meanwhile takes off at its end what had been counted at its beginning, the count falls below 0, and setting it
-/// to 0 the next time is a change: the server then writes DEBUG itself to replicas and append-only file, which load
-/// again while they load (Redis 7.0, with or without any module).
+/// Loads all data again, unless that would disturb the server's count of changes. Both commands set the count
+/// to 0. A BGSAVE that runs meanwhile subtracts at its end the number that it read at its beginning, so the
+/// count becomes negative, and setting it to 0 the next time is a change. The server then writes DEBUG itself
+/// to replicas and to the append-only file, which load again while they load (Redis 7.0, with or without any
+/// module).
 fn load_again(client: &mut Client<'_>, from: &str) {
     let info = text_of(&client.say(&["INFO", "persistence"]));
     let counted = field_of(&info, "rdb_changes_since_last_save").is_some();
@@ -153,15 +155,15 @@ fn change_rights(client: &mut Client<'_>) {
     client.say(&words);
 }
 
-/// Refused while something would be lost; otherwise it is back at once.
+/// Unloads the module and loads it again. Unloading is refused if something would be lost.
 fn module_anew(client: &mut Client<'_>) {
     let _alone = client.world.transactions.write().expect("nobody panics in a transaction");
-    // What it counted goes with it.
+    // Its counters are lost when it is unloaded.
     let info = text_of(&client.say(&["INFO", "qadmin"]));
     if field_of(&info, "qadmin_apply_mismatches").is_some_and(|count| count > 0) {
         client.world.violated("units did not fit before the module was unloaded".to_string());
     }
-    // Redis 8.0 asserts itself dead where a user's rules name a command that goes (acl.c:
+    // Redis 8.0 aborts in an assertion if a user's rules name a command that is removed (acl.c:
     // ACLRecomputeCommandBitsFromCommandRulesAllUsers).
     for user in 0..3 {
         client.say(&["ACL", "DELUSER", &format!("soak{user}")]);
@@ -176,7 +178,7 @@ fn module_anew(client: &mut Client<'_>) {
     }
 }
 
-/// Less memory than the server uses, for a while.
+/// Sets a memory limit below the memory that the server uses, for a while.
 fn squeeze(client: &mut Client<'_>) {
     let used = field_of(&text_of(&client.say(&["INFO", "memory"])), "used_memory").unwrap_or(1 << 30);
     let limit = (used / 100 * client.chance.within(60, 105)).to_string();

@@ -1,11 +1,11 @@
-//! Random numbers that a seed repeats.
+//! Random numbers that are the same for the same seed.
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
 #[derive(Debug, Clone)]
 pub(crate) struct Chance(u64);
 
 impl Chance {
-    /// The stream of one client: the same for the same seed and number.
+    /// Returns the stream of one client: the same for the same seed and number.
     pub(crate) fn of(seed: u64, client: u64) -> Self {
         Self(Self(seed ^ (client << 48)).next())
     }
@@ -17,22 +17,22 @@ impl Chance {
         n ^ (n >> 31)
     }
 
-    /// A number below `n`, which is not 0.
+    /// Returns a number below `n`, which must not be 0.
     pub(crate) fn below(&mut self, n: u64) -> u64 {
         self.next() % n
     }
 
-    /// A number from `low` to `high`, both included.
+    /// Returns a number from `low` to `high`, both included.
     pub(crate) fn within(&mut self, low: u64, high: u64) -> u64 {
         low + self.below(high - low + 1)
     }
 
-    /// True in `percent` of a hundred cases.
+    /// Returns true in `percent` of a hundred cases.
     pub(crate) fn percent(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    /// One of them.
+    /// Returns one of the values.
     pub(crate) fn pick<T: Clone>(&mut self, of: &[T]) -> T {
         let index = usize::try_from(self.below(of.len() as u64)).expect("below a length");
         of[index].clone()

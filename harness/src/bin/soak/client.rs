@@ -8,8 +8,8 @@ use crate::gate::Inside;
 use crate::tally::End;
 use crate::world::World;
 
-/// The codes with which the module and the server may refuse a command of the module. OOM is not among them: only a dry
-/// run, and a transaction, may be refused for memory.
+/// The error codes with which the module and the server can refuse a command of the module. OOM is not among
+/// them: only a dry run and a transaction can be refused for lack of memory.
 const CODES: [&str; 13] = [
     "ERR",
     "CONFIRM",
@@ -26,39 +26,40 @@ const CODES: [&str; 13] = [
     "UNBLOCKED",
 ];
 
-/// What came back.
+/// The result of a command.
 #[derive(Debug)]
 pub(crate) enum Answer {
     /// A reply.
     Value(Value),
     /// An error line.
     Refused(String),
-    /// The connection ended first.
+    /// The connection ended before the reply.
     Cut,
 }
 
-/// A connection of one of the crowd.
+/// The connection of one client.
 pub(crate) struct Client<'w> {
     pub(crate) world: &'w World,
     pub(crate) chance: Chance,
     pub(crate) port: u16,
     number: u64,
-    /// Whether others may kill its connection: never that of a client whose pops count.
+    /// Whether other clients can kill its connection; false for every client whose pops are accounted for.
     victim: bool,
     raw: Option<Raw>,
     generation: u64,
-    /// Whether a transaction is open: then the server itself refuses to queue whatever it is where memory is short.
+    /// Whether a transaction is open: if memory is short, the server itself then refuses to queue any
+    /// command.
     in_multi: bool,
 }
 
 impl<'w> Client<'w> {
-    /// Not connected yet.
+    /// Creates a client that is not connected yet.
     pub(crate) fn new(world: &'w World, number: u64, port: u16, victim: bool) -> Self {
         let chance = Chance::of(world.seed, number);
         Self { world, chance, port, number, victim, raw: None, generation: 0, in_multi: false }
     }
 
-    /// One step, with the gate held open.
+    /// Begins one step, with the gate held open.
     pub(crate) fn step(&mut self) -> Inside<'w> {
         let inside = self.world.gate.enter();
         if self.generation != inside.generation {
@@ -68,13 +69,13 @@ impl<'w> Client<'w> {
         inside
     }
 
-    /// A command of texts.
+    /// Sends a command of texts.
     pub(crate) fn say(&mut self, words: &[&str]) -> Answer {
         let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
         self.call(&words)
     }
 
-    /// BRPOP of some keys.
+    /// Sends BRPOP of some keys.
     pub(crate) fn brpop(&mut self, keys: &[&str], seconds: &str) -> Answer {
         let _blocked = self.world.blocked.read().expect("nobody panics while it is blocked");
         self.say(&[&["BRPOP"], keys, &[seconds]].concat())
@@ -101,10 +102,11 @@ impl<'w> Client<'w> {
             Answer::Refused(line) => {
                 let code = line.split(' ').next().unwrap_or_default();
                 self.world.tally.note(&name, End::Refused(code));
-                // A dry run leaves a record, for which memory is needed.
+                // A dry run leaves a record, which needs memory.
                 let dry_run = args.iter().any(|arg| arg.eq_ignore_ascii_case(b"DRYRUN"));
                 let known = CODES.contains(&code) || (code == "OOM" && (self.in_multi || dry_run));
-                // While the module is unloaded the server answers itself, and repeats the arguments as they are.
+                // While the module is unloaded, the server itself replies and repeats the arguments
+                // unchanged.
                 let away = line.starts_with("ERR unknown command");
                 let lawful = away || known && line.bytes().all(|byte| (b' '..0x7f).contains(&byte));
                 if name.starts_with("QADMIN.") && !lawful {
@@ -152,7 +154,7 @@ impl<'w> Client<'w> {
         }
     }
 
-    /// Connects; half of the victims speak RESP3.
+    /// Connects; half of the clients that can be killed speak RESP3.
     fn connect(&mut self) -> bool {
         let Ok(mut raw) = Raw::try_connect(self.port) else { return false };
         if self.victim {
@@ -169,14 +171,14 @@ impl<'w> Client<'w> {
         true
     }
 
-    /// Forgets the connection: the next command makes another one.
+    /// Drops the connection; the next command creates another one.
     pub(crate) fn hang_up(&mut self) {
         self.in_multi = false;
         self.raw = None;
     }
 }
 
-/// What the summary calls a command.
+/// Returns the name of a command in the summary.
 fn name_of(args: &[&[u8]]) -> String {
     let word = |i: usize| args.get(i).map(|arg| String::from_utf8_lossy(arg).to_uppercase());
     let first = word(0).unwrap_or_default();
@@ -188,7 +190,7 @@ fn name_of(args: &[&[u8]]) -> String {
     }
 }
 
-/// A command as a line for a person.
+/// Returns a command as a line for a person.
 fn shown(args: &[&[u8]]) -> String {
     let words = args.iter().map(|arg| arg.escape_ascii().to_string().chars().take(120).collect::<String>());
     words.take(24).collect::<Vec<_>>().join(" ")

@@ -9,7 +9,7 @@ use crate::replies::members;
 use crate::traffic::rest;
 use crate::world::{FREE, GARBAGE, LIVE, any_filter, filter_of_prey};
 
-/// What no command expects.
+/// Words that no command expects.
 const NASTY: [&[u8]; 10] = [
     b"",
     b"\0",
@@ -23,7 +23,8 @@ const NASTY: [&[u8]; 10] = [
     b"a\r\nb",
 ];
 
-/// Replaces what `GARBAGE` says by other garbage, wherever it stands: an LSET that hits nothing else.
+/// Replaces an element that begins with `GARBAGE`, wherever it is, by other garbage: an LSET that changes
+/// nothing else.
 const LSET: &str = "local i = tonumber(ARGV[1]); local e = redis.call('LINDEX', KEYS[1], i); \
                     if e and string.sub(e, 1, 7) == 'garbage' then redis.call('LSET', KEYS[1], i, ARGV[2]) end";
 /// Moves garbage from the consumer end to the producer end.
@@ -33,7 +34,7 @@ const ROTATE: &str = "local e = redis.call('LINDEX', KEYS[1], -1); if e and stri
 const RESTORE: &str = "local d = redis.call('DUMP', KEYS[1]); \
                        if d then redis.call('RESTORE', KEYS[1], 0, d, 'REPLACE') end";
 
-/// One of the crowd, until the end.
+/// Runs one client of the crowd until the end.
 pub(crate) fn roam(mut client: Client<'_>) {
     let mut factory = client.world.factory(50.0);
     let mut db = "0".to_string();
@@ -42,7 +43,7 @@ pub(crate) fn roam(mut client: Client<'_>) {
         if client.chance.percent(2) {
             client.hang_up();
         }
-        // The database is that of the connection, and connections are killed.
+        // The connection determines the database, and connections are killed.
         if client.chance.percent(10) {
             db = client.chance.below(4).to_string();
         }
@@ -61,7 +62,7 @@ pub(crate) fn roam(mut client: Client<'_>) {
     }
 }
 
-/// A client on the replica, which mostly reads, and whose writes are refused.
+/// Runs a client on the replica, which mostly reads and whose writes are refused.
 pub(crate) fn look_on(mut client: Client<'_>) {
     while !client.world.stopped() {
         let inside = client.step();
@@ -71,12 +72,12 @@ pub(crate) fn look_on(mut client: Client<'_>) {
     }
 }
 
-/// One whose rights change while it works.
+/// Runs a client whose permissions change while it works.
 pub(crate) fn be_restricted(mut client: Client<'_>) {
     while !client.world.stopped() {
         let inside = client.step();
         let name = format!("soak{}", client.chance.below(3));
-        // Refused where it does not exist just now: then the rights are those of before.
+        // This is refused while the user does not exist; the client then keeps its permissions.
         client.say(&["AUTH", &name, "secret"]);
         for _ in 0..client.chance.within(1, 6) {
             one_of_the_module(&mut client);
@@ -99,7 +100,7 @@ fn queue(client: &mut Client<'_>) -> &'static str {
 fn one_of_the_module(client: &mut Client<'_>) {
     let (words, queue) = command(client);
     let mut args: Vec<Vec<u8>> = words.into_iter().map(String::into_bytes).collect();
-    // Never on the queue that is accounted for: a slip may make another filter of it.
+    // The queue that is accounted for is never used here, because a mutated word can make another filter.
     if queue != LIVE && client.chance.percent(15) {
         spoil(client, &mut args);
     }
@@ -112,7 +113,7 @@ fn one_of_the_module(client: &mut Client<'_>) {
     }
 }
 
-/// A valid command and its queue.
+/// Returns a valid command and its queue.
 #[expect(clippy::too_many_lines, reason = "one arm per command")]
 fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
     let queue = queue(client);
@@ -176,7 +177,8 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
                 )));
             }
             words.extend(priority(chance));
-            // To a queue that nobody counts, and never from there to the one that is.
+            // The destination is a queue that is not accounted for, and messages never move from there to the
+            // one that is.
             let front = !["LIMIT", "BY"].iter().any(|word| words.contains(&(*word).to_string()));
             if chance.percent(15) {
                 words.push("PARK".to_string());
@@ -207,7 +209,7 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
         }
         62..71 => line(&format!("QADMIN.STATUS {job}")),
         71..77 => {
-            // Where that job moved to another list CONFIRM is wrong, and the undo is refused.
+            // If that job moved to another list, CONFIRM is wrong and the undo is refused.
             let parked = format!("{queue}:parked:{}", job.get(..8).unwrap_or_default());
             let list = if chance.percent(60) { parked } else { chance.pick(&FREE).to_string() };
             let mut words = line(&format!("QADMIN.UNDO {job}"));
@@ -228,7 +230,7 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
             words.push(queue.to_string());
             words
         }
-        // Not for clients.
+        // This command is not for clients.
         _ => vec!["QADMIN.APPLY".into(), queue.into(), "3".into(), "\u{1}".into(), "12345678".into()],
     };
     if chance.percent(8) && ["PREVIEW", "STATS", "CLEARJOB"].iter().any(|name| words[0].ends_with(name)) {
@@ -240,7 +242,7 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
     (words, queue)
 }
 
-/// Some lists of a queue with priorities, at times.
+/// Sometimes returns several lists of a queue with priorities.
 fn priority(chance: &mut Chance) -> Vec<String> {
     let steps = ["ALL", "ALL", "0", "3", "9", "4"];
     match chance.percent(25) {
@@ -266,17 +268,17 @@ fn uuid(high: u64, low: u64) -> String {
     format!("{a:08x}-{b:04x}-{c:04x}-{:04x}-{:012x}", low >> 48, low & 0xffff_ffff_ffff)
 }
 
-/// A message, or an element that is not a message.
+/// Returns a message, or an element that is not a message.
 fn element(client: &mut Client<'_>, factory: &mut Factory) -> Vec<u8> {
     match client.chance.below(100) {
         0..25 => format!("{GARBAGE}-{}", client.chance.below(50)).into_bytes(),
-        // An id of a job that is kept elsewhere.
+        // This is the id of a job that is stored elsewhere.
         25..32 => format!("{GARBAGE}-{}", uuid(client.chance.next(), client.chance.next())).into_bytes(),
         _ => factory.message(client.world.fresh()),
     }
 }
 
-/// The same, but nothing that is accounted for.
+/// Returns an element that is not accounted for.
 fn prey(client: &mut Client<'_>, factory: &mut Factory) -> Vec<u8> {
     loop {
         let element = element(client, factory);
@@ -286,7 +288,7 @@ fn prey(client: &mut Client<'_>, factory: &mut Factory) -> Vec<u8> {
     }
 }
 
-/// Any command: the messages of this queue are not accounted for.
+/// Sends any command: the messages of this queue are not accounted for.
 fn on_a_free_queue(client: &mut Client<'_>, factory: &mut Factory) {
     let (key, other) = (client.chance.pick(&FREE), client.chance.pick(&FREE));
     let (one, two) = (element(client, factory), element(client, factory));
@@ -329,7 +331,7 @@ fn on_a_free_queue(client: &mut Client<'_>, factory: &mut Factory) {
         18 => drop(client.say(&["EVAL", RESTORE, "1", key])),
         19 => drop(client.say(&["LMPOP", "2", key, other, "RIGHT", "COUNT", &n])),
         20 if client.world.moves => drop(client.say(&["MOVE", key, "3"])),
-        // Another type of that name for a while.
+        // Another type has that name for a while.
         _ => {
             client.say(&["SET", key, "text"]);
             client.say(&["GETDEL", key]);
@@ -337,7 +339,7 @@ fn on_a_free_queue(client: &mut Client<'_>, factory: &mut Factory) {
     }
 }
 
-/// What leaves every message that is accounted for where it is.
+/// Sends a command that keeps every message that is accounted for where it is.
 fn on_the_live_queue(client: &mut Client<'_>, factory: &mut Factory) {
     client.say(&["SELECT", "0"]);
     let live = LIVE.as_bytes();
@@ -389,8 +391,8 @@ fn in_a_transaction(client: &mut Client<'_>, factory: &mut Factory) {
     client.say(&[end]);
 }
 
-/// A queue that runs out in the middle of a job. Its name is used once: a server that loads its data drops what
-/// has run out without telling replicas, and a name that is used again would differ there.
+/// Uses a queue that expires in the middle of a job. Its name is used once: a server that loads its data
+/// drops expired keys without telling replicas, so a name that is used again would differ there.
 fn expiring(client: &mut Client<'_>) {
     let name = format!("expiring:{}", client.world.fresh());
     let from = queue(client);

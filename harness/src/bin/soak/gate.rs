@@ -14,14 +14,14 @@ pub(crate) struct Gate {
 struct State {
     inside: usize,
     closed: bool,
-    /// Grows with every restart of the server: connections of before are gone.
+    /// Increases with every restart of the server, because earlier connections are gone.
     generation: u64,
 }
 
 /// A client inside, which leaves when this value is dropped.
 pub(crate) struct Inside<'g> {
     gate: &'g Gate,
-    /// Which life of the server this step meets.
+    /// The number of restarts of the server before this step.
     pub(crate) generation: u64,
 }
 
@@ -45,7 +45,7 @@ impl Gate {
         Inside { gate: self, generation: state.generation }
     }
 
-    /// Closes the gate and waits until all clients have left. False if one of them does not return.
+    /// Closes the gate and waits until all clients have left. Returns false if one of them does not return.
     pub(crate) fn close(&self, patience: Duration) -> bool {
         let mut state = self.lock();
         state.closed = true;
@@ -53,13 +53,13 @@ impl Gate {
         left.expect("nobody panics with the gate in hand").0.inside == 0
     }
 
-    /// Lets them in again.
+    /// Opens the gate for the clients again.
     pub(crate) fn open(&self) {
         self.lock().closed = false;
         self.changed.notify_all();
     }
 
-    /// Called when the server has been restarted.
+    /// Must be called when the server was restarted.
     pub(crate) fn next_generation(&self) {
         self.lock().generation += 1;
     }

@@ -1,4 +1,4 @@
-//! Every message that no filter matches, from its push to its pop.
+//! A ledger of every message that no filter matches, from its push to its pop.
 
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
@@ -9,18 +9,18 @@ use std::hash::{Hash as _, Hasher as _};
 struct Entry {
     producer: usize,
     number: u64,
-    /// It was popped and put back: its place says nothing any more.
+    /// Whether it was popped and put back: its position then has no meaning any more.
     returned: bool,
 }
 
-/// What was pushed and not popped. Whatever is popped must be in it, once; whatever is in it must be in the
-/// queue when nobody is at work.
+/// The messages that were pushed and not popped. Every popped message must be in it, once; every message in
+/// it must be in the queue when all clients are stopped.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     outstanding: HashMap<u64, Entry>,
-    /// Innocent messages that were pushed so far.
+    /// The number of messages without a matching filter that were pushed so far.
     pub(crate) pushed: u64,
-    /// Those that workers took for good.
+    /// The number of these messages that workers took and kept.
     pub(crate) popped: u64,
 }
 
@@ -31,42 +31,45 @@ fn digest(message: &[u8]) -> u64 {
 }
 
 impl Ledger {
-    /// A message is about to be pushed (before: a worker may be faster than the reply).
+    /// Records that a message is about to be pushed (in advance, because a worker can be faster than the
+    /// reply).
     pub(crate) fn will_push(&mut self, message: &[u8], producer: usize, number: u64) {
         self.pushed += 1;
         self.outstanding.insert(digest(message), Entry { producer, number, returned: false });
     }
 
-    /// The push was refused.
+    /// Records that the push was refused.
     pub(crate) fn refused(&mut self, message: &[u8]) {
         self.pushed -= 1;
         self.outstanding.remove(&digest(message));
     }
 
-    /// A worker has it. Answers producer and number, where they say something about the order.
+    /// Records that a worker took a message. Returns the producer and the number of the message, if its order
+    /// is known.
     ///
     /// # Errors
-    /// Where it was never pushed, or popped before.
+    /// Returns an error if it was never pushed, or was popped before.
     pub(crate) fn popped(&mut self, message: &[u8]) -> Result<Option<(usize, u64)>, String> {
         self.popped += 1;
         let entry = self.outstanding.remove(&digest(message)).ok_or_else(|| stranger(message))?;
         Ok((!entry.returned).then_some((entry.producer, entry.number)))
     }
 
-    /// A worker has it and is about to put it back.
+    /// Records that a worker took a message and is about to put it back.
     ///
     /// # Errors
-    /// Where it was never pushed, or popped before.
+    /// Returns an error if it was never pushed, or was popped before.
     pub(crate) fn returned(&mut self, message: &[u8]) -> Result<(), String> {
         let entry = self.outstanding.get_mut(&digest(message)).ok_or_else(|| stranger(message))?;
         entry.returned = true;
         Ok(())
     }
 
-    /// Compares with the messages of the queue that no filter matches, the next one first, while all clients are stopped.
+    /// Compares the ledger with the messages of the queue that no filter matches, the one that runs next
+    /// first, while all clients are stopped.
     ///
     /// # Errors
-    /// What is missing, doubled, strange or out of order.
+    /// Returns which messages are missing, duplicated, unknown or out of order.
     pub(crate) fn compare(&self, queue: &[&[u8]]) -> Result<(), String> {
         let mut seen = HashMap::new();
         let mut last: HashMap<usize, u64> = HashMap::new();
@@ -102,7 +105,7 @@ impl Ledger {
         }
     }
 
-    /// The queue was emptied by the checks themselves.
+    /// Records that the checks themselves emptied the queue.
     pub(crate) fn drained(&mut self) {
         self.outstanding.clear();
     }

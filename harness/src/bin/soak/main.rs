@@ -1,9 +1,9 @@
-//! `make soak`: twenty-two clients that send anything, a primary with an append-only file, a replica, and clients that
-//! disturb both. Every few seconds all clients stop, and checks run: see [`quiet`].
+//! `make soak`: twenty-two clients that send anything, a primary with an append-only file, a replica, and
+//! clients that disturb both. Every few seconds all clients stop, and checks run: see [`quiet`].
 //!
 //!     SOAK_MINUTES=30 SOAK_SEED=7 soak
 //!
-//! The seed decides what each client does; timing decides in which order the server receives it.
+//! The seed decides what each client sends; timing decides in which order the server receives it.
 
 mod admin;
 mod chance;
@@ -30,16 +30,16 @@ use client::Client;
 use traffic::Worker;
 use world::World;
 
-/// Between two quiet points.
+/// The time between two checks.
 const ROUND: Duration = Duration::from_secs(15);
 
-/// Number of rounds between two drains, after which nothing may be left.
+/// The number of rounds between two drains, after which no data may be left.
 const ROUNDS_PER_DRAIN: u64 = 6;
 
-/// What a drained server may use more than after the first drain.
+/// The additional memory that a drained server can use compared with the first drain.
 const GROWTH: u64 = 8 << 20;
 
-/// How long a client may be in one step before the server counts as hung.
+/// The time that a client can spend in one step before the server is considered hung.
 const STEP_PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
@@ -78,7 +78,7 @@ fn run(seed: u64, time: Duration) -> Result<(), String> {
     let mut primary = server().try_start()?;
     let mut replica = server().try_start()?;
     replica.replica_of(&primary);
-    // Clients are threads of their own that must not keep a failed run from ending.
+    // The clients run in threads that must not keep a failed run from ending.
     let world = World::new(seed, primary.port(), replica.port(), &version(&primary));
     let world: &'static World = Box::leak(Box::new(world));
     println!("server: {}\n", version(&primary));
@@ -103,12 +103,12 @@ fn run(seed: u64, time: Duration) -> Result<(), String> {
     held
 }
 
-/// What the rounds have seen.
+/// The results of the rounds.
 #[derive(Debug, Default)]
 struct Report {
     quiet_points: u64,
     restarts: u64,
-    /// Used memory after each drain.
+    /// The used memory after each drain.
     drained: Vec<u64>,
 }
 
@@ -161,7 +161,7 @@ fn rounds(
         first_violation(world)?;
         report.quiet_points += 1;
         if last || round % ROUNDS_PER_DRAIN == 1 {
-            // The first is the measure for the others.
+            // The first value is the reference for the others.
             report.drained.push(quiet::drain(world, primary)?);
         } else if chance.percent(25) {
             world.totals.add(&quiet::info(primary));
@@ -190,7 +190,7 @@ fn first_violation(world: &World) -> Result<(), String> {
     world.violations().into_iter().next().map_or(Ok(()), Err)
 }
 
-/// Twenty-two clients, and the two that disturb the servers.
+/// Starts the twenty-two clients and the two that disturb the servers.
 fn crowd(world: &'static World, replica: &Server) -> Result<Vec<JoinHandle<()>>, String> {
     let mut number = 0;
     let mut client = |port, victim| {
@@ -234,7 +234,7 @@ fn version(server: &Server) -> String {
     format!("{} {}", name.trim_end_matches("_version"), server.info(name).unwrap_or_default())
 }
 
-/// The log around the first line that no log may contain, or its end.
+/// Prints the log around the first line that no log may contain, or its end.
 fn print_tail(name: &str, server: &Server) {
     let log = server.log();
     let lines: Vec<&str> = log.lines().collect();

@@ -15,12 +15,12 @@ use crate::world::{World, filter_of_prey};
 const PARK: &str = "park";
 /// The hash and the index of unacknowledged messages.
 const UNACKED: [&str; 2] = ["unacked", "unacked_index"];
-/// Most messages that one of them keeps.
+/// The maximum number of messages that one of them keeps.
 const MOST: usize = 3_000;
-/// Most jobs whose undo is still to come.
+/// The maximum number of jobs that wait for their undo.
 const JOBS: usize = 8;
 
-/// A member of a reply that is a string.
+/// Returns a member of a reply that is a string.
 fn text_of(reply: &Value, name: &str) -> Option<String> {
     let members = members(reply)?;
     let (_, value) = members.iter().find(|(member, _)| *member == name.as_bytes())?;
@@ -30,7 +30,7 @@ fn text_of(reply: &Value, name: &str) -> Option<String> {
     }
 }
 
-/// Parks and moves back until the end.
+/// Parks messages and moves them back until the end.
 pub(crate) fn park(mut client: Client<'_>) {
     let mut factory = client.world.factory(50.0);
     let mut jobs: Vec<(String, String)> = Vec::new();
@@ -69,7 +69,7 @@ fn push(client: &mut Client<'_>, factory: &mut Factory) {
     }
 }
 
-/// A worker takes a message, which must be one that was pushed and not taken before.
+/// Pops a message as a worker, which must be one that was pushed and not popped before.
 fn pop(client: &mut Client<'_>, key: &str) {
     let Answer::Value(Value::BulkString(message)) = client.say(&["RPOP", key]) else { return };
     let mut ledger = client.world.parked.lock().expect("nobody panics with the ledger in hand");
@@ -79,7 +79,7 @@ fn pop(client: &mut Client<'_>, key: &str) {
     }
 }
 
-/// Starts a job that parks, and waits for it at most two seconds. Answers the job and its list.
+/// Starts a job that parks messages, and waits for it at most two seconds. Returns the job and its list.
 fn park_some(client: &mut Client<'_>) -> Option<(String, String)> {
     let filter = filter_of_prey(&mut client.chance);
     let mut words: Vec<&str> = vec!["QADMIN.CLEARJOB", PARK];
@@ -102,8 +102,8 @@ fn park_some(client: &mut Client<'_>) -> Option<(String, String)> {
     Some((job, list))
 }
 
-/// Moves back what a job moved; true where nothing is left to be moved back. The list held nothing but messages of that
-/// job, so an undo that completed leaves none.
+/// Moves back what a job moved; returns true if nothing is left to move back. The list contained only
+/// messages of that job, so a completed undo leaves none.
 fn undo(client: &mut Client<'_>, (job, list): &(String, String)) -> bool {
     let mut words = vec!["QADMIN.UNDO", job, "CONFIRM", list];
     words.extend(client.chance.percent(30).then_some("FRONT"));
@@ -111,7 +111,8 @@ fn undo(client: &mut Client<'_>, (job, list): &(String, String)) -> bool {
     words.extend(dry_run.then_some("DRYRUN"));
     let reply = match client.say(&words) {
         Answer::Value(reply) => reply,
-        // Undone, forgotten, moved nothing; or it goes on and is asked again.
+        // The job was undone or forgotten or moved nothing; or it is still running, and the undo is tried
+        // again.
         Answer::Refused(line) => return !line.contains("has not ended") && !line.starts_with("TOOMANYJOBS"),
         Answer::Cut => return true,
     };
@@ -191,7 +192,7 @@ fn deliver(client: &mut Client<'_>, factory: &mut Factory, tag: &str) {
         return;
     }
     let message = [b"[", &*factory.message(client.world.fresh()), b", \"\", \"celery\"]"].concat();
-    // Later than those before, as the time of a delivery is.
+    // The score is higher than those before, as the time of a delivery is.
     let time = client.world.fresh().to_string();
     client.say(&["MULTI"]);
     client.say(&["ZADD", UNACKED[1], &time, tag]);
@@ -206,7 +207,7 @@ fn deliver(client: &mut Client<'_>, factory: &mut Factory, tag: &str) {
     }
 }
 
-/// What no filter of the run matches must still be held.
+/// Acknowledges a message. One that no filter of the run matches must still be unacknowledged.
 fn acknowledge(client: &mut Client<'_>) {
     let some = {
         let held = client.world.held.lock().expect("nobody panics with the ledger in hand");
@@ -229,10 +230,11 @@ fn acknowledge(client: &mut Client<'_>) {
     }
 }
 
-/// Compares the keys of both clients with what they put into them, while all clients are stopped.
+/// Compares the keys of both clients with the messages that they put into them, while all clients are
+/// stopped.
 ///
 /// # Errors
-/// What is missing, doubled, strange or out of order.
+/// Returns which messages are missing, duplicated, unknown or out of order.
 pub(crate) fn compare(world: &World, conn: &mut Connection) -> Result<(), String> {
     compare_parked(&world.parked.lock().expect("nobody panics with the ledger in hand"), conn)?;
     compare_held(&world.held.lock().expect("nobody panics with the ledger in hand"), conn)

@@ -1,4 +1,4 @@
-//! Checks that must hold while all clients are stopped.
+//! The checks that run while all clients are stopped.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -12,17 +12,17 @@ use crate::private;
 use crate::traffic::is_innocent;
 use crate::world::{FREE, HELD, LIVE, World};
 
-/// How long anything may take at a quiet point before it counts as never.
+/// The maximum time for anything while the clients are stopped; what takes longer counts as hung.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Databases that are used.
+/// The number of databases that are used.
 const DATABASES: u32 = 4;
 
 /// Texts that the log of a server must not contain, in addition to those for which `Server` searches.
 pub(crate) const SIGNS: [&str; 5] =
     ["internal fault in", "does not fit this server", "panicked at", "BUG REPORT START", "ASSERTION FAILED"];
 
-/// The text of an INFO reply; nothing where it was refused.
+/// Returns the text of an INFO reply; an empty text if the command was refused.
 pub(crate) fn text_of(info: &Answer) -> String {
     match info {
         Answer::Value(Value::BulkString(text)) => String::from_utf8_lossy(text).into_owned(),
@@ -31,17 +31,17 @@ pub(crate) fn text_of(info: &Answer) -> String {
     }
 }
 
-/// Whom the server serves, for a person.
+/// Returns the clients of the server, for a person.
 pub(crate) fn clients(server: &Server) -> String {
     cmd("CLIENT").arg("LIST").query(&mut server.conn()).unwrap_or_default()
 }
 
-/// The module's section.
+/// Returns the module's section of INFO.
 pub(crate) fn info(server: &Server) -> String {
     cmd("INFO").arg("qadmin").query(&mut server.conn()).unwrap_or_default()
 }
 
-/// A number of the text of INFO.
+/// Returns a number from the text of INFO.
 pub(crate) fn field_of(text: &str, field: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
     line.trim().parse().ok()
@@ -72,10 +72,10 @@ fn until(what: &str, mut yes: impl FnMut() -> Result<bool, String>) -> Result<()
     Ok(())
 }
 
-/// Ends all disturbances, lets jobs end, waits for the replica, and runs all checks.
+/// Ends all disturbances, waits for jobs to end and for the replica, and runs all checks.
 ///
 /// # Errors
-/// The invariant that does not hold.
+/// Returns the invariant that is violated.
 pub(crate) fn check(world: &World, primary: &Server, replica: &Server, cancel: bool) -> Result<(), String> {
     calm(primary, replica, cancel)?;
     accounts(world, primary)?;
@@ -124,7 +124,7 @@ fn calm(primary: &Server, replica: &Server, cancel: bool) -> Result<(), String> 
     })
 }
 
-/// Nothing runs: no job says so, neither in JOBS nor in a record.
+/// Checks that no job is reported as running, neither in JOBS nor in a record.
 fn no_job_says_that_it_runs(conn: &mut Connection) -> Result<(), String> {
     let lives = |status: &str| ["pending", "running", "paused"].contains(&status);
     let mut liar = String::new();
@@ -159,7 +159,7 @@ fn no_job_says_that_it_runs(conn: &mut Connection) -> Result<(), String> {
     checked.map_err(|why| format!("{why}; {liar}"))
 }
 
-/// Every innocent message is popped or in the queue, once, in order.
+/// Checks that every message without a matching filter is either popped or in the queue, once and in order.
 fn accounts(world: &World, primary: &Server) -> Result<(), String> {
     let mut conn = primary.conn();
     let range = |conn: &mut Connection, key: &str| -> Result<Vec<Vec<u8>>, String> {
@@ -175,7 +175,7 @@ fn accounts(world: &World, primary: &Server) -> Result<(), String> {
     }
 }
 
-/// Every key without an end holds the same on both.
+/// Checks that every key without an expiry has the same content on both servers.
 fn equal(primary: &Server, replica: &Server) -> Result<(), String> {
     let (mut first, mut second) = (primary.conn(), replica.conn());
     for db in 0..DATABASES {
@@ -186,7 +186,7 @@ fn equal(primary: &Server, replica: &Server) -> Result<(), String> {
             let found: Vec<Vec<u8>> = cmd("KEYS").arg("*").query(conn).map_err(|error| error.to_string())?;
             keys.extend(found);
         }
-        // What has an end may have come to it on one of them.
+        // A key with an expiry can have expired on only one of them.
         let lasting = |conn: &mut Connection, keys: &[Vec<u8>]| -> Result<Vec<(i64, Vec<String>)>, String> {
             let mut pipe = pipe();
             for key in keys {
@@ -220,7 +220,7 @@ fn equal(primary: &Server, replica: &Server) -> Result<(), String> {
 /// Restarts the primary from its append-only file, and checks that the queue is the same to the last message.
 ///
 /// # Errors
-/// What differs.
+/// Returns the difference.
 pub(crate) fn restart(world: &World, primary: &mut Server) -> Result<(), String> {
     let digest = |server: &Server| -> Result<Vec<String>, String> {
         let mut command = cmd("DEBUG");
@@ -240,7 +240,7 @@ pub(crate) fn restart(world: &World, primary: &mut Server) -> Result<(), String>
 /// Deletes everything, and returns the memory that the server still uses.
 ///
 /// # Errors
-/// Where the server does not answer.
+/// Returns an error if the server does not reply.
 pub(crate) fn drain(world: &World, primary: &Server) -> Result<u64, String> {
     let mut conn = primary.conn();
     tell(&mut conn, "FLUSHALL SYNC")?;
@@ -248,7 +248,7 @@ pub(crate) fn drain(world: &World, primary: &Server) -> Result<u64, String> {
     world.ledger.lock().expect("nobody panics with the ledger in hand").drained();
     world.parked.lock().expect("nobody panics with the ledger in hand").clear();
     world.held.lock().expect("nobody panics with the ledger in hand").clear();
-    // The buffers of clients shrink by and by.
+    // The buffers of clients shrink gradually.
     let mut least = u64::MAX;
     for _ in 0..20 {
         least = least.min(number(primary, "used_memory")?);

@@ -1,8 +1,8 @@
-//! Checks that hold for every reply of the module, whatever the command was.
+//! Checks of every reply of the module, whatever the command was.
 
 use redis::Value;
 
-/// Members that a reply must begin with, by command.
+/// The members with which a reply must begin, by command.
 const PREVIEW: [&str; 5] = ["mode", "queue", "filter", "depth", "match_count"];
 const STATS: [&str; 5] = ["mode", "queue", "filter", "depth", "total"];
 const CLEARJOB: [&str; 5] = ["job_id", "queue", "mode", "dry_run", "status"];
@@ -11,9 +11,9 @@ const STATUS: [&str; 5] = ["job_id", "kind", "status", "waiting", "queue"];
 /// Checks a reply that is not an error.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Returns what is wrong with it.
 pub(crate) fn judge(name: &str, args: &[&[u8]], value: &Value) -> Result<(), String> {
-    // Inside a transaction.
+    // The command was queued by a transaction.
     if matches!(value, Value::SimpleString(text) if text == "QUEUED") {
         return Ok(());
     }
@@ -45,7 +45,7 @@ fn list(value: &Value) -> Result<&[Value], String> {
     }
 }
 
-/// The members of a map in either protocol.
+/// Returns the members of a map in either protocol.
 pub(crate) fn members(value: &Value) -> Option<Vec<(&[u8], &Value)>> {
     fn name(value: &Value) -> Option<&[u8]> {
         if let Value::BulkString(name) = value { Some(name) } else { None }
@@ -65,7 +65,7 @@ fn starts(value: &Value, names: &[&str]) -> Result<(), String> {
     if begins && members.len() > names.len() { Ok(()) } else { Err("not the promised members".to_string()) }
 }
 
-/// Groups: together with the others they are the matches.
+/// Checks groups: together with the other groups they must contain all matches.
 fn stats(value: &Value) -> Result<(), String> {
     starts(value, &STATS)?;
     let map = members(value).ok_or("no map")?;
@@ -83,7 +83,7 @@ fn stats(value: &Value) -> Result<(), String> {
     }
 }
 
-/// Checks that hold for every job that STATUS shows.
+/// Checks a job that STATUS shows.
 fn job(value: &Value) -> Result<(), String> {
     starts(value, &STATUS)?;
     let members = members(value).ok_or("no map")?;
@@ -96,7 +96,7 @@ fn job(value: &Value) -> Result<(), String> {
     let Some(Value::BulkString(status)) = member("status") else { return Err("no status".to_string()) };
     let completed = status == b"completed";
     let (total, known) = (int("total_estimated")?, int("processed")? + int("drifted")?);
-    // One that took as many as its LIMIT says has not looked at the rest.
+    // A job that cleared as many as its LIMIT allows has not examined the rest.
     let limited = matches!(member("limit"), Some(Value::Int(limit)) if *limit <= int("deleted")?.max(int("would_delete")?));
     if completed && total != known && !(limited && total > known) {
         return Err("total_estimated is not processed + drifted".to_string());

@@ -16,19 +16,19 @@ struct Row {
 #[derive(Debug, Default)]
 pub(crate) struct Tally(Mutex<BTreeMap<String, Row>>);
 
-/// How a command ended.
+/// The end of a command.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum End<'a> {
-    /// A reply that is not an error.
+    /// The reply was not an error.
     Fine,
-    /// An error, with its first word.
+    /// The reply was an error with this first word.
     Refused(&'a str),
-    /// No reply.
+    /// There was no reply.
     Cut,
 }
 
 impl Tally {
-    /// Notes one command.
+    /// Counts one command.
     pub(crate) fn note(&self, name: &str, end: End<'_>) {
         let mut rows = self.0.lock().expect("nobody panics while counting");
         let row = rows.entry(name.to_string()).or_default();
@@ -40,12 +40,12 @@ impl Tally {
         }
     }
 
-    /// Commands of all kinds.
+    /// Returns the number of all commands.
     pub(crate) fn total(&self) -> u64 {
         self.0.lock().expect("nobody panics while counting").values().map(|row| row.sent).sum()
     }
 
-    /// The table, in Markdown.
+    /// Returns the table, in Markdown.
     pub(crate) fn table(&self) -> String {
         let mut out = "| command | sent | refused | cut off |\n|---|---|---|---|\n".to_string();
         for (name, row) in self.0.lock().expect("nobody panics while counting").iter() {

@@ -1,9 +1,9 @@
-//! The module's counters, summed up over unloading and restarts.
+//! The module's counters, added up over unloading and restarts.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-/// Fields of INFO that are added up, and those of which the highest counts.
+/// Fields of INFO that are added up; below, those of which the maximum counts.
 const SUMS: [&str; 11] = [
     "jobs_started",
     "jobs_completed",
@@ -24,12 +24,12 @@ const HIGHEST: [&str; 2] = ["slice_max_us", "seek_max_us"];
 pub(crate) struct Totals(Mutex<BTreeMap<String, u64>>);
 
 impl Totals {
-    /// Adds what the primary has counted since it or its module began.
+    /// Adds the counters of the primary since it was started or its module was loaded.
     pub(crate) fn add(&self, info: &str) {
         self.add_as(info, "");
     }
 
-    /// Adds what the replica has counted.
+    /// Adds the counters of the replica.
     pub(crate) fn add_replica(&self, info: &str) {
         self.add_as(info, "replica_");
     }
@@ -52,7 +52,7 @@ impl Totals {
         }
     }
 
-    /// The table, in Markdown.
+    /// Returns the table, in Markdown.
     pub(crate) fn table(&self) -> String {
         let mut out = "| INFO qadmin | |\n|---|---|\n".to_string();
         for (name, value) in self.0.lock().expect("nobody panics while counting").iter() {

@@ -10,22 +10,22 @@ use redis::Value;
 use crate::client::{Answer, Client};
 use crate::world::{GARBAGE, HELD, LIVE};
 
-/// Producers stop above that depth until workers and clears have caught up.
+/// Producers stop above this depth until workers and clears have caught up.
 const DEEP: i64 = 20_000;
 
-/// Whether a message is one that no filter of the run matches.
+/// Returns whether no filter of the run matches the message.
 pub(crate) fn is_innocent(message: &[u8]) -> bool {
     let task = format!("\"task\": \"{TARGET_TASK}\"");
     !message.starts_with(GARBAGE.as_bytes()) && !message.windows(task.len()).any(|at| at == task.as_bytes())
 }
 
-/// The pace of one client, which is load and no wait for anything.
+/// Waits between the requests of one client. This sets its pace; it does not wait for an event.
 pub(crate) fn rest(client: &mut Client<'_>, most_ms: u64) {
     let micros = client.chance.below(most_ms * 1_000);
     thread::sleep(Duration::from_micros(micros));
 }
 
-/// Pushes batches, some of whose messages may be cleared.
+/// Pushes batches, some of whose messages clears can match.
 pub(crate) fn produce(mut client: Client<'_>, producer: usize) {
     let mut factory = client.world.factory(40.0);
     let mut next = (producer as u64 + 1) << 32;
@@ -52,7 +52,7 @@ pub(crate) fn produce(mut client: Client<'_>, producer: usize) {
                         client.world.ledger.lock().expect("nobody panics with the ledger in hand");
                     innocent().for_each(|(message, _)| ledger.refused(message));
                 }
-                // Told already.
+                // The ledger has these messages already.
                 Answer::Cut => {}
             }
             next += batch;
@@ -62,10 +62,10 @@ pub(crate) fn produce(mut client: Client<'_>, producer: usize) {
     }
 }
 
-/// How a worker takes messages.
+/// The way in which a worker takes messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Worker {
-    /// As Celery does.
+    /// As Celery takes them.
     Brpop,
     /// Several at once.
     Rpop,
@@ -73,7 +73,7 @@ pub(crate) enum Worker {
     Lpop,
     /// By LMOVE, as reliable queues do.
     Lmove,
-    /// Takes some and gives them back.
+    /// A worker that takes some and returns them.
     Returner,
 }
 
@@ -118,7 +118,7 @@ pub(crate) fn work(mut client: Client<'_>, worker: Worker) {
     }
 }
 
-/// Pops some and puts them back at the consumer end, as a worker that is stopped does.
+/// Pops some messages and puts them back at the consumer end, as a worker that is stopped does.
 fn give_back(client: &mut Client<'_>, count: &str) {
     let held = strings(client.say(&["RPOP", LIVE, count]));
     let ledger = || client.world.ledger.lock().expect("nobody panics with the ledger in hand");
@@ -133,14 +133,15 @@ fn give_back(client: &mut Client<'_>, count: &str) {
     let back = held.iter().rev().map(Vec::as_slice);
     let command: Vec<&[u8]> = [b"RPUSH", LIVE.as_bytes()].into_iter().chain(back).collect();
     if !matches!(client.call(&command), Answer::Value(Value::Int(_))) {
-        // Refused (memory, replicas): then they were popped for good.
+        // If the push is refused (memory, replicas), the worker keeps the popped messages.
         for message in &held {
             took(client, message, None);
         }
     }
 }
 
-/// A message has reached a worker; one worker sees those of one producer in their order.
+/// Records that a message has reached a worker. A worker receives the messages of one producer in their
+/// order.
 fn took(client: &Client<'_>, message: &[u8], order: Option<&mut HashMap<usize, u64>>) {
     if !is_innocent(message) {
         return;
@@ -157,7 +158,7 @@ fn took(client: &Client<'_>, message: &[u8], order: Option<&mut HashMap<usize, u
     }
 }
 
-/// The strings of a reply: one or a list of them.
+/// Returns the strings of a reply: one, or a list of them.
 fn strings(answer: Answer) -> Vec<Vec<u8>> {
     match answer {
         Answer::Value(Value::BulkString(one)) => vec![one],

@@ -14,16 +14,16 @@ use crate::totals::Totals;
 
 /// The queue that is accounted for.
 pub(crate) const LIVE: &str = "live";
-/// What a worker of the kind of BLMOVE holds.
+/// The list of messages that a worker with BLMOVE has taken.
 pub(crate) const HELD: &str = "live:held";
-/// Queues with which anything is done, in every database.
-/// The last two are priority lists, of the live queue and of the first free one.
+/// Queues that any command can use, in every database. The last two are priority lists, of the live queue and
+/// of the first free one.
 pub(crate) const FREE: [&str; 6] =
     ["free:a", "free:b", "free:c", "free {\"d\"}\r\n", "live\x06\x163", "free:a\x06\x169"];
-/// How elements begin that no Celery would send.
+/// The beginning of elements that Celery would never send.
 pub(crate) const GARBAGE: &str = "garbage";
 
-/// Most connections whose ids are remembered to be killed, and jobs to be asked for.
+/// The maximum number of connections whose ids are remembered to be killed, and of jobs to be asked for.
 const REMEMBERED: usize = 64;
 
 /// What all clients share.
@@ -31,27 +31,30 @@ pub(crate) struct World {
     pub(crate) seed: u64,
     pub(crate) port: u16,
     pub(crate) replica: u16,
-    /// Valkey 8.1 loses its way between databases in the stream of a primary that does MOVE, with or without
-    /// this module's commands: replicas and append-only file then differ.
+    /// Whether clients use MOVE. If a primary executes MOVE, the replication stream of Valkey 8.1 selects the
+    /// wrong database afterwards, with or without this module's commands: replicas and append-only file then
+    /// differ.
     pub(crate) moves: bool,
-    /// Redis 8.0 compares each client's next command with the freed one of a module that was unloaded, and dies.
+    /// Whether the module is unloaded. Redis 8.0 compares each client's next command with the freed command
+    /// of an unloaded module, and crashes.
     pub(crate) unloads: bool,
     pub(crate) gate: Gate,
     pub(crate) ledger: Mutex<Ledger>,
-    /// What the one who parks has pushed and nobody has popped, oldest first.
+    /// The messages that the parking client has pushed and nobody has popped, oldest first.
     pub(crate) parked: Mutex<Vec<Vec<u8>>>,
-    /// What is held as unacknowledged, by its tag.
+    /// The unacknowledged messages, by their tags.
     pub(crate) held: Mutex<BTreeMap<String, Vec<u8>>>,
     pub(crate) tally: Tally,
     pub(crate) totals: Totals,
     pub(crate) stop: AtomicBool,
-    /// Held for reading while a transaction is open. A server (Redis 7.0 to Valkey 9.1) runs what EXEC finds
-    /// queued even where the module of the command was unloaded meanwhile, and dies.
+    /// Locked for reading while a transaction is open. EXEC on every server (Redis 7.0 to Valkey 9.1) runs
+    /// queued commands even if the module of a command was unloaded meanwhile, and crashes.
     pub(crate) transactions: RwLock<()>,
-    /// Held for reading while a client may be blocked by BRPOP. Redis 7.0 serves it from the lists that DEBUG
-    /// LOADAOF is still loading, with or without any module: what follows in the file meets another list.
+    /// Locked for reading while BRPOP could block a client. Redis 7.0 serves such a client from the lists
+    /// that DEBUG LOADAOF is still loading, with or without any module, and the rest of the file is then
+    /// applied to a different list.
     pub(crate) blocked: RwLock<()>,
-    /// The next message that nobody accounts for.
+    /// The number of the next message that is not accounted for.
     prey: Mutex<u64>,
     victims: Mutex<VecDeque<String>>,
     jobs: Mutex<VecDeque<String>>,
@@ -85,19 +88,20 @@ impl World {
         }
     }
 
-    /// Messages of which this percentage may be cleared.
+    /// Returns a factory for messages of which clears can match this percentage.
     pub(crate) fn factory(&self, percent: f64) -> Factory {
         Factory::new(self.seed).size(Size::Slim).share(percent)
     }
 
-    /// A number for a message that was never sent before, far from those of the producers.
+    /// Returns a number for a message that was never sent before, far from those of the producers.
     pub(crate) fn fresh(&self) -> u64 {
         let mut next = self.prey.lock().expect("nobody panics while counting");
         *next += 1;
         (1 << 40) + *next
     }
 
-    /// An invariant does not hold: the run ends. (What comes after the end is its consequence.)
+    /// Records that an invariant is violated, which ends the run. (Violations after the end are consequences
+    /// of the first.)
     pub(crate) fn violated(&self, sentence: String) {
         if self.stopped() {
             return;
@@ -106,22 +110,22 @@ impl World {
         self.violations.lock().expect("nobody panics while telling").push(sentence);
     }
 
-    /// What did not hold so far.
+    /// Returns the violations so far.
     pub(crate) fn violations(&self) -> Vec<String> {
         self.violations.lock().expect("nobody panics while telling").clone()
     }
 
-    /// A client waits for a reply.
+    /// Records that a client waits for a reply.
     pub(crate) fn begins(&self, client: u64, command: String) {
         self.pending.lock().expect("nobody panics with the list in hand").insert(client, command);
     }
 
-    /// It has it, or will never have it.
+    /// Records that the client has its reply or will never receive it.
     pub(crate) fn ends(&self, client: u64) {
         self.pending.lock().expect("nobody panics with the list in hand").remove(&client);
     }
 
-    /// Who waits for what.
+    /// Returns which clients wait for which commands.
     pub(crate) fn pending(&self) -> String {
         format!("{:?}", self.pending.lock().expect("nobody panics with the list in hand"))
     }
@@ -130,12 +134,13 @@ impl World {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// A connection that may be killed.
+    /// Adds a connection that can be killed.
     pub(crate) fn victim(&self, id: String) {
         remember(&self.victims, id);
     }
 
-    /// Ids of connections begin anew with each start of the server: one of before may be a worker's now.
+    /// Removes all connections that can be killed. Ids of connections start again with each start of the
+    /// server, so an earlier id can now be a worker's.
     pub(crate) fn spare_victims(&self) {
         self.victims.lock().expect("nobody panics with the list in hand").clear();
     }
@@ -166,7 +171,8 @@ fn some(list: &Mutex<VecDeque<String>>, chance: &mut Chance) -> Option<String> {
     (!list.is_empty()).then(|| list[usize::try_from(chance.below(list.len() as u64)).unwrap_or(0)].clone())
 }
 
-/// A filter that matches no message which is accounted for: those are of other tasks, and no garbage.
+/// Returns a filter that matches no message that is accounted for: those have other tasks and are not
+/// garbage.
 pub(crate) fn filter_of_prey(chance: &mut Chance) -> Vec<String> {
     let texts = [
         format!("TASK {TARGET_TASK}"),
@@ -193,7 +199,7 @@ pub(crate) fn filter_of_prey(chance: &mut Chance) -> Vec<String> {
     chance.pick(&texts).split(' ').map(str::to_string).collect()
 }
 
-/// Any filter.
+/// Returns any filter.
 pub(crate) fn any_filter(chance: &mut Chance) -> Vec<String> {
     let texts = [
         format!("REPOID {}", 104_729 + 1_009 * chance.below(500)),
