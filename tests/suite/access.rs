@@ -1,4 +1,4 @@
-//! Who may do what: the server's own rules by command and key, and the module's where the server cannot see
+//! Permissions: the server's own rules by command and key, and the module's rules where the server cannot see
 //! the key.
 
 use qadmin_harness::{Fields as _, Server, eventually, maps, text};
@@ -7,17 +7,17 @@ use redis::{Connection, Value};
 use crate::durability::{Filled, filter, queue, slow, start_clear, status, tell, until_deleted};
 use crate::support::{ask, run, wait_for_job};
 
-/// Every public command that is about a queue.
+/// Every public command about a queue.
 const COMMANDS: &str = "+qadmin.preview +qadmin.clearjob +qadmin.status +qadmin.cancel +qadmin.pause +qadmin.resume +qadmin.throttle \
      +qadmin.jobs +qadmin.queues +qadmin.stats +qadmin.help";
 
-/// A user and what they may.
+/// A user and the user's permissions.
 struct Role {
     name: &'static str,
     rules: String,
     looks: bool,
     clears: bool,
-    /// The server lets them call every command, on other keys.
+    /// Whether the server lets the user call every command, but on other keys.
     only_keys_are_missing: bool,
 }
 
@@ -39,7 +39,7 @@ fn roles() -> Vec<Role> {
             false,
         ),
         role("clearer", &format!("%RW~celery -@all {COMMANDS}"), true, true, true),
-        // The commands, but only the right to read the queue.
+        // This user has the commands, but only permission to read the queue.
         role("reader", &format!("%R~celery -@all {COMMANDS}"), true, false, true),
         role("stranger", &format!("~other* -@all {COMMANDS}"), false, false, true),
         role("writer", &format!("%W~celery -@all {COMMANDS}"), false, false, true),
@@ -53,12 +53,12 @@ fn user(server: &Server, name: &str, rules: &str) -> Connection {
     conn
 }
 
-/// Whether a command was permitted; any other failure than NOPERM is one of the test.
+/// Returns whether a command was permitted; the test fails on any other error than NOPERM.
 fn permitted(conn: &mut Connection, line: &str) -> bool {
     match run(conn, line) {
         Ok(_) => true,
         Err(error) if error.code() == Some("NOPERM") => false,
-        // A category that this server does not have.
+        // This server does not have the category.
         Err(error) if error.to_string().contains("Unknown command or category") => false,
         Err(error) => panic!("{line}: {error}"),
     }
@@ -93,7 +93,7 @@ fn each_role_may_do_what_its_rules_say_and_nothing_else() {
         ] {
             assert_eq!(permitted(&mut conn, &line), may, "{name}: {line}");
         }
-        // A list shows what the caller may see; where nothing is, the list is empty.
+        // A list shows what the caller may see; where there is nothing, the list is empty.
         let listed = run(&mut conn, "QADMIN.JOBS").map(|jobs| !maps(&jobs).is_empty());
         assert_eq!(listed.unwrap_or(false), role.looks, "{name}: QADMIN.JOBS");
         let listed = run(&mut conn, "QADMIN.QUEUES")
@@ -108,7 +108,8 @@ fn each_role_may_do_what_its_rules_say_and_nothing_else() {
     }
 }
 
-/// What a user with these rules may do: look (PREVIEW, STATUS, JOBS, HELP), start and end a clear.
+/// Returns whether a user with these rules may read (PREVIEW, STATUS, JOBS, HELP), and may start and end a
+/// clear.
 fn looks_and_clears(server: &Server, rules: &str, ended: &str) -> (bool, bool) {
     let mut conn = user(server, "cat", &format!("~celery {rules}"));
     let all = |conn: &mut Connection, lines: &[String]| {
@@ -140,7 +141,7 @@ fn acl_categories_permit_previews_and_clears_on_servers_that_support_them() {
     Filled::new(&server, 200, 10.0);
     let ended = start_clear(&mut admin);
     wait_for_job(&mut admin, &ended);
-    // Redis 7.2 lets commands of modules into its own categories, 7.4 and Valkey 8 let modules add one.
+    // Redis 7.2 allows commands of modules in its own categories; 7.4 and Valkey 8 let modules add one.
     let info = format!("{:?}", run(&mut admin, "COMMAND INFO qadmin.clearjob").expect("COMMAND INFO"));
     let own = permitted(&mut admin, "ACL SETUSER probe +@qadmin");
     let has_categories = info.contains("@dangerous");
@@ -153,8 +154,8 @@ fn acl_categories_permit_previews_and_clears_on_servers_that_support_them() {
         ("-@all +@write", false, true),
         ("+@all -@write", true, false),
     ] {
-        // Redis 7.0 knows the commands by name only: what is not taken by name stays, what is not given by
-        // name is not given.
+        // Redis 7.0 knows the commands only by name: a command that is not removed by name is kept, and one
+        // that is not added by name is not permitted.
         let all = rules.starts_with("+@all");
         let wanted = if has_categories { (looks, clears) } else { (all, all) };
         assert_eq!(looks_and_clears(&server, rules, &ended), wanted, "{rules}");
@@ -164,7 +165,7 @@ fn acl_categories_permit_previews_and_clears_on_servers_that_support_them() {
         assert_eq!(looks_and_clears(&server, "+@all -@qadmin", &ended), (false, false));
         assert_eq!(looks_and_clears(&server, "-@all +@qadmin -@dangerous", &ended), (true, false));
     }
-    // By name it is the same everywhere.
+    // By name the rules are the same on all servers.
     let named = "+@all -@dangerous -qadmin.clearjob -qadmin.cancel";
     assert_eq!(looks_and_clears(&server, named, &ended), (true, false));
 }
@@ -184,7 +185,7 @@ fn cancel_all_ends_only_what_the_caller_might_have_started() {
     assert_eq!(status(&mut admin, &id).text("status"), "cancelled");
 }
 
-/// A clear whose user is harmed while it runs.
+/// Harms the user of a clear while the clear runs.
 fn harmed(harm: &str) {
     let server = slow().start();
     let mut admin = server.conn();
@@ -193,7 +194,7 @@ fn harmed(harm: &str) {
     let id = start_clear(&mut ann);
     until_deleted(&mut admin, &id, 100);
     tell(&mut admin, harm);
-    // Others go on asking: alone, the job would be through before anybody looked at rights again.
+    // Other clients stay active: without them the job would end before the permissions are checked again.
     let mut end = Vec::new();
     eventually("the job ends", || {
         end = status(&mut admin, &id);
@@ -230,7 +231,7 @@ fn a_clear_whose_user_is_deleted_before_the_first_slice_deletes_nothing() {
     let mut admin = server.conn();
     let filled = Filled::new(&server, 1_000, 40.0);
     let mut ann = user(&server, "ann", &format!("~celery -@all {COMMANDS} +client|pause +multi +exec +acl"));
-    // One transaction: no slice comes in between.
+    // This is one transaction, so no slice runs in between.
     let mut both = redis::pipe();
     both.atomic().cmd("QADMIN.CLEARJOB").arg("celery").arg("ALL");
     for word in filter().split(' ') {
@@ -266,7 +267,7 @@ fn refusals_stand_in_the_acl_log_and_are_the_servers_own_words() {
         assert_eq!((entry.text("reason"), entry.text("object")), ("key".into(), "celery".into()), "{line}");
         assert_eq!(entry.text("username"), "eve");
     }
-    // Somebody who may not know of a job does not learn that it exists by another queue's name.
+    // A user who may not know of a job does not learn that it exists by naming another queue.
     let unknown = run(&mut eve, &format!("QADMIN.STATUS {id} QUEUE other")).expect_err("no such job there");
     assert_eq!(unknown.code(), Some("NOJOB"), "{unknown}");
 }
@@ -295,7 +296,8 @@ fn the_jobs_of_others_are_not_listed_and_the_user_is_named() {
     assert_eq!(text(&run(&mut admin, "PING").expect("PING")), "PONG");
 }
 
-/// Calls a command from a script: the ids of the jobs in its answer, or why it was refused.
+/// Calls a command from a script; returns the ids of the jobs in its reply, or the reason for which it was
+/// refused.
 fn from_script(conn: &mut Connection, line: &str) -> Result<Vec<String>, String> {
     let words: Vec<&str> = line.split(' ').collect();
     let reply: redis::RedisResult<Value> =
@@ -325,7 +327,7 @@ fn a_script_shows_and_ends_what_its_caller_may_see_and_end() {
         let refused = from_script(&mut ann, &format!("QADMIN.{line} {theirs}")).expect_err(line);
         assert!(refused.contains("no permissions to access"), "{line}: {refused}");
     }
-    // Who may not say who they are, may do nothing that depends on it.
+    // A user without permission to ask for the own name may do nothing that depends on it.
     let mut bob = user(&server, "bob", &rules);
     assert_eq!(from_script(&mut bob, "QADMIN.JOBS"), Ok(vec![]));
     assert_eq!(from_script(&mut bob, "QADMIN.CANCEL ALL"), Ok(vec![]));

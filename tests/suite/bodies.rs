@@ -23,7 +23,7 @@ fn decompression_bombs_are_unreadable_and_delay_nobody() {
     let mut conn = server.conn();
     let bomb = compressed(&vec![b' '; 64 << 20]);
     assert!(bomb.len() < 128 * 1024, "a bomb is small: {}", bomb.len());
-    // As long as it may be, and valid.
+    // This body is valid and has the maximum length.
     let longest = compressed(&[&vec![b' '; 512 * 1024 - 22][..], br#"[[], {"repoid": 7}, 0]"#].concat());
     for n in 0..BOMBS {
         let _: () = conn.lpush("q", if n % 2 == 0 { &bomb } else { &longest }).expect("LPUSH");
@@ -31,7 +31,7 @@ fn decompression_bombs_are_unreadable_and_delay_nobody() {
     let job = ask(&mut conn, "QADMIN.PREVIEW q REPOID 7 SAMPLE 0");
     let end = wait_for_job(&mut conn, &job.text("job_id"));
     assert_eq!((end.int("matched"), end.int("unreadable")), (BOMBS / 2, BOMBS / 2), "{end:?}");
-    // What is decoded counts as work: the clock is looked at before 16 of them were, and then the slice is over.
+    // Decoding counts as work: the clock is read before 16 bodies were decoded, and the slice is then over.
     assert!(end.int("slices") > BOMBS / 16 + 1, "{end:?}");
 
     let job = ask(&mut conn, "QADMIN.CLEARJOB q REPOID 7 ALL CONFIRM q");

@@ -1,4 +1,4 @@
-//! What fills up to its bound, and what happens to the next.
+//! Everything that has a limit, and what happens when it is reached.
 
 use qadmin_harness::{Fields as _, Raw, Server, eventually, map};
 use redis::{Connection, Value, pipe};
@@ -7,10 +7,10 @@ use crate::control::start_and;
 use crate::stage::{filled, info, set};
 use crate::support::{ask, run, wait_for_job};
 
-/// A job that is paused before its first slice.
+/// The id of a job that is paused before its first slice.
 const ID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02";
 
-/// Lets this process have as many open files as it may.
+/// Raises this process's limit of open files as far as permitted.
 fn raise_open_files() -> u64 {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the struct lives through both calls, which read or write nothing else.
@@ -42,7 +42,7 @@ fn ten_thousand_clients_may_wait_and_the_next_is_told_so() {
         error.contains("10000 clients already wait for jobs, which is the limit; retry without WAIT"),
         "{error}"
     );
-    // A preview does not wait then: the reply is that of a job.
+    // A preview does not wait in this case: the reply is that of a job.
     assert_eq!(ask(&mut conn, "QADMIN.PREVIEW celery TASK none").text("mode"), "job");
     assert_eq!(ask(&mut conn, &format!("QADMIN.STATUS {ID}")).text("status"), "paused");
     run(&mut conn, &format!("QADMIN.CANCEL {ID}")).expect("CANCEL");
@@ -61,7 +61,7 @@ fn oldest_of_1001_cached_counts_is_evicted() {
     filled(&server, "celery", 3);
     let mut preview = |n: u32| ask(&mut conn, &format!("QADMIN.PREVIEW celery TASK t{n} SAMPLE 0"));
     assert!(preview(0).is_null("cached_at"));
-    // Of counts of one millisecond any may be the oldest.
+    // Counts of the same millisecond have no order of age.
     run(&mut server.conn(), "DEBUG SLEEP 0.005").expect("DEBUG");
     (1..1_001).for_each(|n| assert!(preview(n).is_null("cached_at")));
     for kept in [1, 2, 1_000] {
@@ -91,7 +91,7 @@ fn oldest_ended_job_is_evicted_but_the_record_of_a_clear_survives() {
     let error = status(&mut conn, &previews[0]).expect_err("forgotten");
     assert_eq!(error.code(), Some("NOJOB"), "{error}");
     assert!(status(&mut conn, &previews[1]).is_ok());
-    // Forgotten before that one: only its record is left.
+    // It was evicted before that one: only its record is left.
     let clear = map(&status(&mut conn, &clear).expect("the record"));
     assert_eq!((clear.text("status").as_str(), clear.int("processed")), ("completed", 3));
 }
@@ -114,12 +114,12 @@ fn live_job_follows_its_queue_after_many_previews() {
     assert_eq!((end.int("processed"), end.int("drifted"), end.int("arrived")), (93, 7, 3), "{end:?}");
 }
 
-/// Where there are more records than that, the database and its name of the record are enough.
+/// If there are more records than that, the database and its name of the record are enough.
 #[test]
 fn a_record_beyond_the_known_ones_is_found_from_its_own_database() {
     let server = Server::start();
     let mut conn = server.conn();
-    // A command of the module: from now on the server tells it of keys.
+    // After a command of the module, the server reports events of keys to it.
     let id = ask(&mut conn, "QADMIN.CLEARJOB nobody TASK t ALL CONFIRM nobody").text("job_id");
     wait_for_job(&mut conn, &id);
     let copies = format!(

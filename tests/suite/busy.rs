@@ -1,5 +1,4 @@
-//! What the server goes through while a job is at work: busy scripts, sleeps, unloading. The job waits, and
-//! nothing is lost.
+//! The server is busy while a job runs: slow scripts, sleeps, unloading. The job waits, and nothing is lost.
 
 use qadmin_harness::{Fields as _, Server, eventually, module_path};
 use redis::{Commands as _, Connection, Value};
@@ -10,7 +9,7 @@ use crate::stage::{
 };
 use crate::support::{ask, run, wait_for_job};
 
-/// Ids of all messages, in order.
+/// Returns the ids of all messages, in order.
 fn queue(conn: &mut Connection) -> Vec<Vec<u8>> {
     conn.lrange("celery", 0, -1).expect("LRANGE")
 }
@@ -107,7 +106,7 @@ fn a_clear_whose_user_was_deleted_fails_and_the_server_lives() {
     run(&mut hers, "AUTH carol x").expect("AUTH");
     let job = start_clear(&mut hers, "celery");
     until_running(&mut conn, &job);
-    // It goes on for longer than the module believes in a right that it has seen.
+    // The job runs for longer than the module relies on a permission that it has checked.
     run(&mut conn, &format!("QADMIN.THROTTLE {job} RATE 20")).expect("THROTTLE");
     run(&mut conn, "ACL DELUSER carol").expect("ACL DELUSER");
     drop(slow);
@@ -117,12 +116,12 @@ fn a_clear_whose_user_was_deleted_fails_and_the_server_lives() {
     assert!(end.int("deleted") < end.int("matched") || end.int("processed") < end.int("total_estimated"));
 }
 
-/// What MODULE UNLOAD says, if it refuses.
+/// Returns the error of MODULE UNLOAD, if it refuses.
 fn unload(conn: &mut Connection) -> Option<String> {
     run(conn, "MODULE UNLOAD qadmin").err().map(|error| error.to_string())
 }
 
-/// Redis 8.0 and Valkey 8.1 do not survive it; Valkey 9.1 refuses by itself, in its own words.
+/// Redis 8.0 and Valkey 8.1 crash in this case; Valkey 9.1 refuses by itself, with its own error.
 #[test]
 fn unloading_is_refused_while_rules_of_users_name_its_commands() {
     let server = Server::start();
@@ -133,7 +132,7 @@ fn unloading_is_refused_while_rules_of_users_name_its_commands() {
         unload(&mut conn).expect("refused");
         run(&mut conn, "QADMIN.HELP").expect("still there");
     }
-    // Keys of that name are no reason.
+    // Keys with that name are no reason to refuse.
     run(&mut conn, "ACL SETUSER jane reset ~qadmin:* +get").expect("ACL SETUSER");
     assert_eq!(unload(&mut conn), None);
 }
@@ -161,7 +160,7 @@ fn unloading_is_refused_while_something_would_be_lost() {
     assert_eq!(unload(&mut conn), None);
     run(&mut conn, "QADMIN.HELP").expect_err("unloaded");
 
-    // What is in the queue may change behind its back now.
+    // The queue can now change without the module's knowledge.
     let more = filled(&server, "celery", 500);
     let module = module_path().expect("built");
     run(&mut conn, &format!("MODULE LOAD {} duty 60 inline-wait 60000", module.display())).expect("LOAD");

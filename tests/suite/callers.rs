@@ -1,5 +1,5 @@
-//! Who calls a command: a transaction, a script, another module. None of them can be kept waiting, and a clear
-//! is started by clients only.
+//! Commands in a transaction, from a script and from another module. These callers cannot wait, and only
+//! clients can start a clear.
 
 use qadmin_harness::{Fields as _, Server, c_module, map, maps, text};
 use redis::{Commands as _, Connection, Value};
@@ -9,7 +9,7 @@ use crate::support::{Reply, ask, run, wait_for_job};
 
 const ID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02";
 
-/// Runs commands in one transaction and answers their replies.
+/// Runs commands in one transaction and returns their replies.
 fn transaction(conn: &mut Connection, lines: &[String]) -> Vec<Value> {
     run(conn, "MULTI").expect("MULTI");
     for line in lines {
@@ -21,7 +21,7 @@ fn transaction(conn: &mut Connection, lines: &[String]) -> Vec<Value> {
     }
 }
 
-/// Runs a command from a script. Lua has no maps: the flat array of RESP2 arrives.
+/// Runs a command from a script. Lua has no maps, so the reply is the flat array of RESP2.
 fn eval(conn: &mut Connection, line: &str) -> redis::RedisResult<Value> {
     let words: Vec<&str> = line.split(' ').collect();
     redis::cmd("EVAL").arg("return redis.call(unpack(ARGV))").arg(0).arg(words).query(conn)
@@ -75,7 +75,7 @@ fn a_transaction_that_watched_the_queue_fails_after_a_clear() {
     assert_eq!(run(&mut conn, "EXEC").expect("EXEC"), Value::Nil);
 }
 
-/// What scripts and modules may do and what they get, asked through `call`.
+/// Checks what scripts and modules are permitted to do and which replies they receive, through `call`.
 fn check_caller(server: &Server, mut call: impl FnMut(&str) -> redis::RedisResult<Value>, refusal: &str) {
     let mut conn = server.conn();
     filled(server, "celery", LONG);
@@ -105,7 +105,7 @@ fn check_caller(server: &Server, mut call: impl FnMut(&str) -> redis::RedisResul
     assert_eq!(conn.llen::<_, u64>("celery").expect("LLEN"), depth);
     assert_eq!(info(server, "clears_live"), 0);
 
-    // A cached count is an answer for them, too.
+    // They receive a cached count, too.
     set(&mut conn, "inline-wait 60000");
     let counted = ask(&mut conn, &format!("QADMIN.PREVIEW celery {}", target()));
     let there = map(&call(&format!("QADMIN.PREVIEW celery {}", target())).expect("PREVIEW"));
@@ -132,7 +132,7 @@ fn other_module_is_never_blocked_and_starts_no_clear() {
         |line| run(&mut conn, &format!("CALLQADMIN.RUN {line}")),
         "must come from a client, not from a script or a module",
     );
-    // From a transaction and from a script through the other module it is no other thing.
+    // In a transaction, and in a script, the other module gets the same result.
     let through = format!("CALLQADMIN.RUN QADMIN.CLEARJOB celery {} ALL CONFIRM celery", target());
     eval(&mut conn, &through).expect_err("refused");
     let replies =

@@ -1,4 +1,4 @@
-//! The promise that matters most: beside a working Celery worker nothing is lost, doubled or broken.
+//! The promise that matters most: while a Celery worker runs, nothing is lost, duplicated or broken.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,13 +10,13 @@ use crate::support::celery::{
 };
 use crate::support::{ask, wait_for_job};
 
-/// Messages that lie in the queue before the worker starts.
+/// The number of messages in the queue before the worker starts.
 const BEFORE: usize = 4_000;
 
-/// Messages that are sent while jobs and worker are at it.
+/// The number of messages that are sent while jobs and worker run.
 const MEANWHILE: usize = 1_500;
 
-/// What is cleared, one job after the other.
+/// The clears, one job after the other.
 const CLEARED: [(&str, u64); 4] = [
     ("app.tasks.upload.Upload", 101),
     ("app.tasks.notify.Notify", 102),
@@ -26,7 +26,7 @@ const CLEARED: [(&str, u64); 4] = [
 
 #[test]
 fn every_task_is_executed_or_cleared_or_queued_and_the_worker_lives_on() {
-    // Short slices far apart: the jobs last long enough to meet the worker at work.
+    // Slices are short and far apart, so that the jobs run long enough to overlap with the worker.
     let server = Server::builder().module_args("slice-us 100 duty 5").start();
     let mut conn = server.conn();
     let mut sent = Sender::start(&server, BEFORE, 1).finish();
@@ -50,7 +50,7 @@ fn every_task_is_executed_or_cleared_or_queued_and_the_worker_lives_on() {
     let during = executed(&server).len();
     sent.extend(sender.finish());
 
-    // Everything that the last job's filter meant and that lay in the queue then is gone from the queue.
+    // All matches of the last job's filter that were in the queue at that time are gone from the queue.
     let (last_task, last_repoid) = CLEARED[3];
     let before: HashSet<&str> = sent[..BEFORE].iter().map(|message| message.id.as_str()).collect();
     for element in conn.lrange::<_, Vec<Vec<u8>>>("celery", 0, -1).expect("LRANGE") {
@@ -59,7 +59,7 @@ fn every_task_is_executed_or_cleared_or_queued_and_the_worker_lives_on() {
         assert!(!(meant && before.contains(message.id.as_str())), "a match stayed: {message:?}");
     }
 
-    // The worker runs everything else, and then one more: the queue is first in, first out.
+    // The worker runs everything else, and then one more message: the queue is first in, first out.
     let last = Sender::start(&server, 1, 3).finish();
     wait_until_executed(&server, &mut worker, "the worker runs one more task", &[last[0].id.clone()]);
     sent.extend(last);
@@ -88,14 +88,15 @@ fn matches_of_chords_groups_times_and_workers_are_counted() {
         let notice = reply.text("notice");
         assert!(notice.starts_with("matches that a chord waits for: 4; "), "{notice}");
     }
-    // Of the matches alone, whatever else of the filter needs the body.
+    // The count is of the matches alone, even if another condition of the filter needs the body.
     let none = ask(&mut conn, &format!("QADMIN.PREVIEW celery TASK {task} REPOID 102"));
     assert_eq!(NAMES.map(|name| none.int(name)), [0; 4]);
     assert!(none.is_null("notice"));
     let some = ask(&mut conn, &format!("QADMIN.PREVIEW celery TASK {task} REPOID 101 WHERE group EXISTS"));
     assert_eq!((some.int("in_chord"), some.int("in_group"), some.int("with_eta")), (3, 8, 0), "{some:?}");
     assert_eq!(some.int("inexact"), 1, "{some:?}");
-    // The pickled one is known by its headers: it is in a group, and of chords it does not tell.
+    // The pickled message is known by its headers: they show that it is in a group, but not whether it has a
+    // chord.
     let line = format!("QADMIN.PREVIEW celery TASK {task} REPOID 101 WHERE group EXISTS INEXACT");
     let some = ask(&mut conn, &line);
     assert_eq!((some.int("in_chord"), some.int("in_group"), some.int("with_eta")), (3, 9, 0), "{some:?}");
@@ -108,7 +109,8 @@ fn matches_of_chords_groups_times_and_workers_are_counted() {
     assert!(end.text("notice").contains("a chord waits for: 4"), "{end:?}");
 }
 
-/// Every message is in exactly one place, and what is in none was cleared by the job that meant it.
+/// Checks that every message is in exactly one place, and that a message in no place was cleared by the job
+/// whose filter it matches.
 fn judge(server: &Server, sent: &[Sent], jobs: &HashMap<(&str, u64), u64>) {
     let executed = executed(server);
     let still: Vec<String> = queued(server);

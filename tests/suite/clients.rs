@@ -1,4 +1,4 @@
-//! Clients that send again, wait, are let go, look at another database or at a replica.
+//! Clients that send a command again, wait, are disconnected, or use another database or a replica.
 
 use qadmin_harness::{Fields as _, Server, eventually, map, maps, text};
 use redis::{Commands as _, Value};
@@ -17,7 +17,7 @@ fn a_command_that_is_sent_again_starts_nothing() {
     let matching = filled(&server, "celery", LONG);
     let line = format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery ID {ID} ACTOR me", target());
     let slow = Slow::start(&server);
-    // The first client is gone before it reads its reply.
+    // The first client disconnects before it reads its reply.
     let mut lost = server.raw();
     let words: Vec<String> = line.split(' ').map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
     lost.send(format!("*{}\r\n{}", words.len(), words.concat()).as_bytes()).expect("sent");
@@ -27,7 +27,7 @@ fn a_command_that_is_sent_again_starts_nothing() {
         let again = ask(&mut conn, &line);
         assert_eq!((again.text("job_id").as_str(), again.int("deduplicated")), (ID, 1));
     }
-    // The order of the words, their case and FORMAT change nothing about the job.
+    // The order of the words, their case and FORMAT do not change the job.
     let spelled = format!("qadmin.clearjob celery actor me id {} all {}", ID.to_uppercase(), target());
     let json = run(&mut conn, &format!("{spelled} FORMAT JSON CONFIRM celery")).expect("a reply");
     assert!(text(&json).contains("\"deduplicated\":1"), "{json:?}");
@@ -107,7 +107,8 @@ fn blocked_client_can_be_unblocked() {
     ask(&mut conn, &format!("QADMIN.CANCEL {job}"));
 }
 
-/// Redis 7.0 drops the reply of a client whose time is up between the module's word and the server's turn.
+/// If a client's time is up after the module has replied and before the server handles the reply, Redis 7.0
+/// drops the reply.
 #[test]
 fn a_client_whose_time_is_up_as_its_job_ends_is_answered() {
     let server = Server::start();
@@ -121,7 +122,7 @@ fn a_client_whose_time_is_up_as_its_job_ends_is_answered() {
         let line = command.replace("JOB", &job);
         let waits = std::thread::spawn(move || run(&mut client, &line));
         until_waiting(&server, 1);
-        // Nothing comes between the end of its job and the end of its time.
+        // Nothing happens between the end of its job and the end of its time.
         let ended: redis::RedisResult<Vec<Value>> = redis::pipe()
             .atomic()
             .cmd("QADMIN.CANCEL")
@@ -173,7 +174,7 @@ fn databases_do_not_mix() {
     let mut one = server.conn();
     run(&mut one, "SELECT 1").expect("SELECT");
     run(&mut zero, "COPY celery celery DB 1").expect("COPY");
-    // Valkey 8.1 leaves a client in the other database after this, where any module follows keys.
+    // After this, Valkey 8.1 leaves a client in the other database if any module receives key events.
     run(&mut zero, "SELECT 0").expect("SELECT");
     run(&mut one, "LTRIM celery 0 999").expect("LTRIM");
     let line = format!("QADMIN.PREVIEW celery {}", target());
@@ -183,7 +184,7 @@ fn databases_do_not_mix() {
     assert!(fewer.int("match_count") < matching);
 
     let job = start_clear(&mut one, "celery");
-    // A job is found by its id from any database; its record lies in that of its queue.
+    // A job is found by its id from any database; its record is in the database of its queue.
     let end = wait_for_job(&mut zero, &job);
     assert_eq!((end.int("db"), end.int("deleted")), (1, fewer.int("match_count")));
     assert!(one.exists::<_, bool>(format!("qadmin:job:{job}")).expect("EXISTS"));

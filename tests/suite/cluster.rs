@@ -1,4 +1,5 @@
-//! In a cluster: a job's keys lie in its queue's slot, and a queue that moves away is not taken for cleared.
+//! Cluster: a job's keys are in the slot of its queue, and a queue that was migrated is not taken for
+//! cleared.
 
 use qadmin_harness::{Cluster, Fields as _, eventually, map, maps, text};
 use redis::{Connection, Value};
@@ -10,7 +11,7 @@ use crate::support::{Reply, run, wait_for_job};
 
 const NODES: usize = 3;
 
-/// Names that hash tags were not made for, and ordinary ones.
+/// Names with unusual braces, and ordinary ones.
 const NAMES: [&[u8]; 8] = [b"celery", b"{a}b", b"a}b", b"{}x", b"x{}y}", b"", b"q\x06\x163", b"{{x}}"];
 
 fn ask(conn: &mut Connection, words: &[&[u8]]) -> redis::RedisResult<Value> {
@@ -67,7 +68,7 @@ fn a_move_to_another_slot_is_refused_and_one_to_the_same_slot_works() {
     assert_eq!(ask(&mut conn, &[b"LLEN", b"{celery}:parked"]).expect("LLEN"), Value::Int(1));
 }
 
-/// How a cluster's client finds the job's node, and what it hears elsewhere.
+/// Checks how a cluster's client finds the node of a job, and which reply it receives from another node.
 fn routed(conn: &mut Connection, other: &mut Connection, name: &[u8], id: &str, slot: usize) {
     for command in ["QADMIN.STATUS", "QADMIN.CANCEL", "QADMIN.PAUSE", "QADMIN.RESUME"] {
         let words: [&[u8]; 4] = [command.as_bytes(), id.as_bytes(), b"QUEUE", name];
@@ -93,7 +94,7 @@ fn open_slot(cluster: &Cluster, slot: usize, from: usize, to: usize) {
     tell(&mut cluster.node(from).conn(), &line("MIGRATING", cluster.id(to)));
 }
 
-/// Moves every key of a slot, as redis-cli does it.
+/// Migrates every key of a slot, as redis-cli does.
 fn migrate(cluster: &Cluster, slot: usize, from: usize, to: usize) {
     let mut conn = cluster.node(from).conn();
     let port = cluster.node(to).port();
@@ -120,7 +121,7 @@ fn a_queue_that_moves_to_another_node_interrupts_its_job() {
     let id = start_clear(&mut conn);
     until_deleted(&mut conn, &id, 100);
     open_slot(&cluster, slot, from, to);
-    // The queue itself first: its record is still here.
+    // The queue is migrated first; its record is still here.
     tell(&mut conn, &format!("MIGRATE 127.0.0.1 {} {QUEUE} 0 60000", cluster.node(to).port()));
     let end = wait_for_job(&mut conn, &id);
     assert_eq!(end.text("status"), "interrupted", "{end:?}");
@@ -133,7 +134,7 @@ fn a_queue_that_moves_to_another_node_interrupts_its_job() {
 
     let mut there = cluster.node(to).conn();
     assert_eq!(filled.missing(&queue(&mut there)), end.int("deleted"), "no message was lost on the way");
-    // The record came along.
+    // The record was migrated, too.
     let job = crate::support::ask(&mut there, &format!("QADMIN.STATUS {id} QUEUE {QUEUE}"));
     assert_eq!((job.text("status"), job.int("deleted")), ("interrupted".into(), end.int("deleted")));
     assert_eq!(status(&mut there, &id).text("status"), "interrupted", "found by its id alone too");
@@ -210,7 +211,7 @@ fn a_deleted_queue_is_not_taken_for_a_moved_one_on_a_cluster_replica() {
     crate::durability::until_caught_up(cluster.node(from), cluster.node(replica));
     tell(&mut there, "READONLY");
     tell(&mut there, "CONFIG SET qadmin.inline-limit 0");
-    // The whole queue goes in the same moment in which the preview begins, or a little later.
+    // The whole queue is migrated at the moment at which the preview begins, or a little later.
     let preview = crate::support::ask(&mut there, &format!("QADMIN.PREVIEW {QUEUE} TASK x"));
     tell(&mut conn, &format!("DEL {QUEUE}"));
     let end = wait_for_job(&mut there, &preview.text("job_id"));
@@ -225,7 +226,7 @@ fn valkey_9_refuses_to_migrate_slots_whole_and_the_job_goes_on() {
     let from = cluster.home(QUEUE.as_bytes(), NODES);
     let mut conn = cluster.node(from).conn();
     if run(&mut conn, "CLUSTER GETSLOTMIGRATIONS").is_err() {
-        // Another server: slots move key by key, see above.
+        // On this server slots are migrated key by key; see above.
         return;
     }
     let filled = Filled::new(cluster.node(from), 4_000, 40.0);
@@ -262,7 +263,7 @@ fn a_subscriber_on_any_node_gets_all_events_and_nodes_list_own_queues() {
     };
     assert_eq!(queues(&mut conn), (1, vec![QUEUE.to_string()]));
     assert_eq!(queues(&mut other.conn()), (1, vec![]));
-    // The other priority lists are of other slots, but for a name with a hash tag.
+    // The other priority lists are in other slots, unless the name has a hash tag.
     assert!(
         reply(&mut conn, &[b"QADMIN.PREVIEW", QUEUE.as_bytes(), b"TASK", b"t"])
             .is_null("other_priorities_depth")

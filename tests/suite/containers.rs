@@ -1,4 +1,5 @@
-//! The member `container`: which kind of storage a reply is about, for every command and every kind of storage.
+//! The member `container`, which names the kind of storage that a reply is about, for every command and every
+//! kind of storage.
 
 use qadmin_harness::{Fields as _, Server, maps};
 use redis::Connection;
@@ -7,7 +8,7 @@ use crate::durability::recorded;
 use crate::stage::set;
 use crate::support::{Reply, ask, run, wait_for_job};
 
-/// What a command is about, and the word in `container`; `None` where it is null. The key `nothing` never exists.
+/// Commands, and the word in `container`; `None` where it is null. The key `nothing` never exists.
 const CASES: [(&str, Option<&str>); 12] = [
     ("celery TASK t", Some("list")),
     ("celery TASK no.such.task", Some("list")),
@@ -27,7 +28,7 @@ const MESSAGE: &str = r#"{"body":"e30=","headers":{"task":"t","id":"1"},"propert
 
 const JOB: &str = r#"{"class":"t","args":[],"jid":"1"}"#;
 
-/// Two priority lists of `celery`, one message that a worker holds, and a sorted set of Sidekiq.
+/// Creates two priority lists of `celery`, one unacknowledged message, and a sorted set of Sidekiq.
 fn filled() -> (Server, Connection) {
     let server = Server::builder().module_args("inline-wait 60000").start();
     let mut conn = server.conn();
@@ -46,7 +47,7 @@ fn container(reply: &Reply) -> Option<String> {
     (!reply.is_null("container")).then(|| reply.text("container"))
 }
 
-/// The last member of a reply is `container`, and says this.
+/// Checks that the last member of a reply is `container` and has this value.
 fn assert_last(reply: &Reply, expected: Option<&str>, line: &str) {
     assert_eq!(reply.last().map(|(name, _)| name.as_str()), Some("container"), "{line}: {reply:?}");
     assert_eq!(container(reply).as_deref(), expected, "{line}: {reply:?}");
@@ -58,7 +59,7 @@ fn previews_stats_and_their_jobs_name_the_container() {
     for inline in ["200000", "0"] {
         set(&mut conn, &format!("inline-limit {inline}"));
         for (about, expected) in CASES {
-            // The second one is answered from the cache, or joins the job of the first.
+            // The second one receives the cached count or joins the job of the first.
             for options in ["BUST", "", "SAMPLE 0", "NOCOUNT"] {
                 let line = format!("QADMIN.PREVIEW {about} {options}");
                 let preview = ask(&mut conn, &line);

@@ -1,4 +1,4 @@
-//! PAUSE, RESUME and THROTTLE: how a live job goes on is its operator's choice, and nothing is lost by it.
+//! PAUSE, RESUME and THROTTLE: the operator controls the pace of a live job, and nothing is lost by that.
 
 use qadmin_harness::{Fields as _, Server, eventually, map, text};
 use redis::{Commands as _, Connection, Value};
@@ -9,7 +9,7 @@ use crate::support::{Reply, ask, run, wait_for_job};
 const ID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02";
 const OTHER_ID: &str = "0a4cf1f7-93a2-4b7e-8d55-2f6d1f0e7c11";
 
-/// Starts a clear and does something to it before its first slice: no slice is done inside a transaction.
+/// Starts a clear and changes it before its first slice: no slice runs inside a transaction.
 pub(crate) fn start_and(conn: &mut Connection, id: &str, line: &str) -> Reply {
     run(conn, "MULTI").expect("MULTI");
     run(conn, &format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery ID {id}", target())).expect("QUEUED");
@@ -31,7 +31,7 @@ fn paused_clear_stops_and_resumes_at_its_position() {
     assert_eq!(paused.text("status"), "paused");
     assert_eq!(paused.text("waiting"), "paused; use QADMIN.RESUME to continue");
     drop(slow);
-    // Others go on meanwhile, and the queue moves under it.
+    // Other jobs continue meanwhile, and the queue changes.
     let other = ask(&mut conn, &format!("QADMIN.CLEARJOB other {} ALL CONFIRM other", target()));
     assert_eq!(wait_for_job(&mut conn, &other.text("job_id")).text("status"), "completed");
     let popped = 100;
@@ -43,7 +43,7 @@ fn paused_clear_stops_and_resumes_at_its_position() {
     eventually("the record says so", || {
         run(&mut conn, &format!("HGET qadmin:job:{id} status")).is_ok_and(|status| text(&status) == "paused")
     });
-    // Pausing it again changes nothing; other live jobs are not looked at.
+    // Pausing it again changes nothing; other live jobs are not affected.
     assert_eq!(ask(&mut conn, &format!("QADMIN.PAUSE {id} QUEUE celery")).text("status"), "paused");
     assert_eq!(ask(&mut conn, &format!("QADMIN.RESUME {id}")).text("status"), "running");
     let end = wait_for_job(&mut conn, &id);
@@ -53,7 +53,7 @@ fn paused_clear_stops_and_resumes_at_its_position() {
     let left = ask(&mut conn, &format!("QADMIN.PREVIEW celery {} BUST", target()));
     assert_eq!(left.int("match_count"), 0);
     assert_eq!(text(&run(&mut conn, &format!("HGET qadmin:job:{id} status")).expect("HGET")), "completed");
-    // An ended job stays as it is.
+    // A job that has ended is not changed.
     for command in ["PAUSE", "RESUME", "THROTTLE"] {
         let more = if command == "THROTTLE" { " RATE 1" } else { "" };
         assert_eq!(ask(&mut conn, &format!("QADMIN.{command} {id}{more}")).text("status"), "completed");
@@ -76,7 +76,7 @@ fn a_job_paused_before_its_first_slice_can_be_cancelled() {
         let Value::Array(replies) = run(&mut conn, "EXEC").expect("EXEC") else { panic!("a list") };
         map(&replies[0]).text("job_id")
     };
-    // Whether it was met before its end or not: it is paused and stays, or it is completed.
+    // Either the job was paused before its end and still is, or it is completed.
     let paused = ask(&mut conn, &format!("QADMIN.PAUSE {preview}"));
     assert!(["paused", "completed"].contains(&paused.text("status").as_str()), "{paused:?}");
     ask(&mut conn, &format!("QADMIN.RESUME {preview}"));
@@ -101,7 +101,8 @@ fn throttled_clear_keeps_its_rate_and_completes() {
     );
     let end = wait_for_job(&mut conn, ID);
     assert_eq!((end.text("status").as_str(), end.int("deleted")), ("completed", matching));
-    // A tenth of a second's worth at once, the rest at the rate. A slow machine takes longer, none takes less.
+    // A tenth of a second's worth is cleared at once, the rest at the rate. A slow machine takes longer, but
+    // none takes less time.
     let least_ms = (matching - 10) * 1_000 / 100 - 100;
     let took_ms = end.int("completed_at") - end.int("started_at");
     assert!(took_ms >= least_ms, "{matching} in {took_ms} ms");

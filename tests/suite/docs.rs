@@ -1,4 +1,5 @@
-//! The documentation says what the server does: its examples are run, its tables are those of the code.
+//! The documentation agrees with the server: its examples are run, and its tables are compared with those of
+//! the code.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -13,7 +14,7 @@ use redis::{Connection, RedisError, Value};
 
 use crate::support::run;
 
-/// Pages whose examples are run; each against a server and a queue of its own.
+/// The pages whose examples are run, each with its own server and queue.
 const PAGES: [&str; 18] = [
     "README.md",
     "docs/walkthrough.md",
@@ -45,9 +46,9 @@ fn every_example_answers_what_its_page_says() {
         let server = Server::start();
         fill_examples(server.port()).expect("the queue is filled");
         let mut conn = server.conn3();
-        // Immediate samples find what the page says, however slow reading is.
+        // Immediate samples find the rows that the page shows, however slow reading is.
         run(&mut conn, "CONFIG SET qadmin.slice-us 20000").expect("CONFIG SET");
-        // What placeholders stood for last: an example may name the job of the one before.
+        // The values that placeholders stood for last: an example can use the job of the example before.
         let mut known: HashMap<String, String> = HashMap::new();
         for example in examples {
             let mut command = example.command.clone();
@@ -104,7 +105,7 @@ fn the_table_of_settings_is_the_one_of_the_code() {
     assert_eq!(rows, wanted, "docs/settings.md must have these rows:\n{}", wanted.join("\n"));
 }
 
-/// The rows of the table with this head.
+/// Returns the rows of the table with this head.
 fn rows<'a>(text: &'a str, head: &str) -> Vec<&'a str> {
     let (_, table) =
         text.split_once(&format!("\n{head}\n")).unwrap_or_else(|| panic!("no table has the head {head}"));
@@ -184,8 +185,8 @@ fn every_link_between_pages_leads_somewhere() {
     }
 }
 
-/// The anchors of a page: those that it sets itself, and those of its headings (lower case, spaces as dashes, without
-/// other punctuation).
+/// Returns the anchors of a page: those that it sets itself, and those of its headings (lower case, spaces as
+/// dashes, without other punctuation).
 fn anchors(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut fenced = false;
@@ -205,7 +206,7 @@ fn anchors(text: &str) -> Vec<String> {
     found
 }
 
-/// The pages in the root of the repository and everything below docs/.
+/// Returns the pages in the root of the repository and everything below docs/.
 fn pages() -> Vec<std::path::PathBuf> {
     let root = workspace_root();
     let papers = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "RELEASING.md"];
@@ -236,7 +237,8 @@ struct Example {
     output: String,
 }
 
-/// The examples of a page: in blocks of the language `redis-cli`, `> ` before a command, its output below it.
+/// Returns the examples of a page: blocks of the language `redis-cli`, with `> ` before a command and its
+/// output below it.
 fn examples(text: &str) -> Vec<Example> {
     let mut found: Vec<Example> = Vec::new();
     let mut inside = false;
@@ -253,7 +255,7 @@ fn examples(text: &str) -> Vec<Example> {
     found
 }
 
-/// What `redis-cli -3` prints.
+/// Returns the output of `redis-cli -3`.
 fn answer(conn: &mut Connection, command: &str) -> String {
     let words = words(command);
     let mut out = String::new();
@@ -264,7 +266,7 @@ fn answer(conn: &mut Connection, command: &str) -> String {
     out
 }
 
-/// The words of a command; quotes of either sort hold one together, as in redis-cli.
+/// Returns the words of a command. Single and double quotes keep a word together, as in redis-cli.
 fn words(command: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quote = None;
@@ -286,7 +288,7 @@ fn line_of(error: &RedisError) -> String {
     }
 }
 
-/// As `cliFormatReplyTTY` of redis-cli does it.
+/// Prints a value as `cliFormatReplyTTY` of redis-cli does.
 fn print(value: &Value, prefix: &str, out: &mut String) {
     // Writing to a String cannot fail.
     let _ = match value {
@@ -343,8 +345,9 @@ fn escaped(bytes: &[u8]) -> String {
     out
 }
 
-/// Whether an answer is what a page says. `<name>` stands for a value that differs from run to run, `<words>` for
-/// the rest of a line, which servers word differently, a line of nothing but `...` for any number of lines. Tells what the placeholders stood for.
+/// Returns whether an answer is the one on a page. `<name>` stands for a value that differs from run to run,
+/// `<words>` for the rest of a line, which servers word differently, and a line of nothing but `...` for any
+/// number of lines. Records the values that the placeholders stand for.
 fn says(page: &str, answer: &str, known: &mut HashMap<String, String>) -> bool {
     let page: Vec<&str> = page.lines().map(str::trim_end).collect();
     let answer: Vec<&str> = answer.lines().map(str::trim_end).collect();
@@ -415,7 +418,7 @@ fn every_test_that_the_safety_page_names_exists() {
     let mut named = 0;
     for line in read("docs/safety.md").lines().filter(|line| line.starts_with("| ")) {
         let proof = line.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap_or_default();
-        // Names of tests are sentences; what else stands between backticks is shorter.
+        // Names of tests are sentences; other text between backticks is shorter.
         let sentence = |name: &&str| !name.contains(' ') && name.matches('_').count() >= 3;
         for name in proof.split('`').skip(1).step_by(2).filter(sentence) {
             named += 1;

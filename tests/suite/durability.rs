@@ -1,5 +1,5 @@
-//! What outlives a crash, a restart and a failover: nothing is cleared that is not reported as cleared, nothing
-//! that was not cleared is lost, and no server comes to hold another queue than its primary.
+//! What survives a crash, a restart and a failover: no message is cleared that is not reported as cleared, no
+//! message that was not cleared is lost, and no server has a different queue from its primary.
 
 mod aof;
 mod fleet;
@@ -26,20 +26,20 @@ use crate::support::{Reply, ask, run};
 /// The queue of these tests.
 pub(crate) const QUEUE: &str = "celery";
 
-/// A server on which a clear takes seconds, however fast and idle the machine is: short slices, and with
-/// `appendfsync always` a hundred units a second at most.
+/// Returns a server on which a clear takes seconds, however fast and idle the machine is: slices are short,
+/// and with `appendfsync always` there are at most a hundred units a second.
 pub(crate) fn slow() -> Builder {
     in_memory().config("appendonly yes").config("appendfsync always").config("auto-aof-rewrite-percentage 0")
 }
 
-/// The same without an append-only file.
+/// Returns such a server without an append-only file.
 pub(crate) fn in_memory() -> Builder {
     crate::stage::slow_server()
 }
 
-/// What was put into a queue.
+/// The content with which a queue was filled.
 pub(crate) struct Filled {
-    /// The queue as LRANGE showed it: the newest first.
+    /// The queue as LRANGE shows it: the newest first.
     before: Vec<Vec<u8>>,
     matching: HashSet<Vec<u8>>,
 }
@@ -54,17 +54,18 @@ impl Filled {
         Self { before, matching: matching.into_iter().map(|i| factory.message(i)).collect() }
     }
 
-    /// Messages that match.
+    /// Returns the number of matches.
     pub(crate) fn matches(&self) -> i64 {
         i64::try_from(self.matching.len()).expect("a count")
     }
 
-    /// What the queue holds when a clear is through.
+    /// Returns the content of the queue after a complete clear.
     pub(crate) fn survivors(&self) -> Vec<Vec<u8>> {
         self.before.iter().filter(|message| !self.matching.contains(*message)).cloned().collect()
     }
 
-    /// Everything that is missing matches, and the rest is in its order. Answers how many are missing.
+    /// Checks that every missing message matches and that the rest is in its order. Returns how many are
+    /// missing.
     pub(crate) fn missing(&self, now: &[Vec<u8>]) -> i64 {
         let mut left = now.iter().peekable();
         let mut missing = 0;
@@ -79,22 +80,22 @@ impl Filled {
     }
 }
 
-/// The filter of what is cleared here.
+/// Returns the filter of the clears.
 pub(crate) fn filter() -> String {
     format!("TASK {TARGET_TASK} REPOID {TARGET_REPOID}")
 }
 
-/// The command that clears it.
+/// Returns the command that clears the matches.
 pub(crate) fn clear_line() -> String {
     format!("QADMIN.CLEARJOB {QUEUE} ALL {} CONFIRM {QUEUE}", filter())
 }
 
-/// Starts a clear; answers its id.
+/// Starts a clear; returns its id.
 pub(crate) fn start_clear(conn: &mut Connection) -> String {
     ask(conn, &clear_line()).text("job_id")
 }
 
-/// A job as it stands.
+/// Returns the present status of a job.
 pub(crate) fn status(conn: &mut Connection, id: &str) -> Reply {
     ask(conn, &format!("QADMIN.STATUS {id}"))
 }
@@ -111,7 +112,7 @@ pub(crate) fn until_deleted(conn: &mut Connection, id: &str, count: i64) -> i64 
     deleted
 }
 
-/// Waits until a job waits, and returns why.
+/// Waits until a job waits, and returns the reason.
 pub(crate) fn until_waiting(conn: &mut Connection, id: &str) -> String {
     let mut waiting = String::new();
     eventually("the job waits", || {
@@ -125,37 +126,38 @@ pub(crate) fn until_waiting(conn: &mut Connection, id: &str) -> String {
     waiting
 }
 
-/// The queue, newest first.
+/// Returns the queue, newest first.
 pub(crate) fn queue(conn: &mut Connection) -> Vec<Vec<u8>> {
     conn.lrange(QUEUE, 0, -1).expect("LRANGE")
 }
 
-/// The key of a job's record outside a cluster.
+/// Returns the key of a job's record outside a cluster.
 pub(crate) fn record_key(id: &str) -> String {
     format!("qadmin:job:{id}")
 }
 
-/// One field of a job's record in the keyspace.
+/// Returns one field of a job's record in the keyspace.
 pub(crate) fn recorded(conn: &mut Connection, id: &str, field: &str) -> String {
     conn.hget(record_key(id), field).expect("the record has the field")
 }
 
-/// Digest of everything that a server holds, in all databases.
+/// Returns the digest of everything on a server, in all databases.
 pub(crate) fn digest(conn: &mut Connection) -> String {
     qadmin_harness::text(&run(conn, "DEBUG DIGEST").expect("DEBUG DIGEST"))
 }
 
-/// No unit ever failed to fit.
+/// Checks that every unit could be applied.
 pub(crate) fn assert_no_mismatch(server: &Server) {
     assert_eq!(server.info("qadmin_apply_mismatches").as_deref(), Some("0"), "units that did not fit");
 }
 
-/// Nothing more has to happen in the middle of the jobs: the rest of their work is done as fast as can be.
+/// Lets jobs run as fast as possible. Tests call this when nothing more has to happen in the middle of the
+/// jobs.
 pub(crate) fn hurry(conn: &mut Connection) {
     crate::stage::set(conn, "slice-us 500 duty 100");
 }
 
-/// Clears what is left and compares the queue with what it must then hold.
+/// Clears the remaining matches and compares the queue with the expected content.
 pub(crate) fn finish_the_work(conn: &mut Connection, filled: &Filled) {
     hurry(conn);
     let id = start_clear(conn);
@@ -177,7 +179,7 @@ pub(crate) fn until_caught_up(primary: &Server, replica: &Server) {
     });
 }
 
-/// The entries of the audit stream, each with its members.
+/// Returns the entries of the audit stream, each with its members.
 pub(crate) fn audit(conn: &mut Connection) -> Vec<Reply> {
     let Value::Array(entries) = run(conn, "XRANGE qadmin:audit - +").expect("XRANGE") else {
         panic!("XRANGE answers a list")
@@ -189,7 +191,7 @@ pub(crate) fn audit(conn: &mut Connection) -> Vec<Reply> {
     entries.into_iter().map(members).collect()
 }
 
-/// What the entries of the audit stream tell, in order.
+/// Returns the events in the entries of the audit stream, in order.
 pub(crate) fn events(conn: &mut Connection) -> Vec<String> {
     audit(conn).iter().map(|entry| entry.text("event")).collect()
 }

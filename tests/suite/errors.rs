@@ -1,4 +1,4 @@
-//! What users read when a command is wrong: one line of ASCII that says what would be right.
+//! The errors that users read when a command is wrong: one line of ASCII that names the correct form.
 
 use qadmin_harness::{Fields as _, Raw, Server, eventually};
 use redis::Commands as _;
@@ -8,7 +8,8 @@ use crate::support::{ask, run, wait_for_job};
 
 const ID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02";
 
-/// A typed line as words: separated by single blanks, `''` for an empty one, `\xNN` for any byte.
+/// Returns the words of a typed line: separated by single blanks, `''` for an empty word, `\xNN` for any
+/// byte.
 fn words(line: &str) -> Vec<Vec<u8>> {
     line.split(' ')
         .map(|word| {
@@ -29,7 +30,7 @@ fn words(line: &str) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The reply to a typed line as it came over the wire, without its end.
+/// Returns the reply to a typed line as it came over the wire, without its line end.
 fn wire(raw: &mut Raw, line: &str) -> String {
     let words = words(line);
     let reply = raw.call(&words.iter().map(Vec::as_slice).collect::<Vec<_>>());
@@ -38,7 +39,7 @@ fn wire(raw: &mut Raw, line: &str) -> String {
     end.to_string()
 }
 
-/// Runs every line of a table on a server where nothing but `wrongtype` exists.
+/// Runs every line of a table on a server on which only `wrongtype` exists.
 fn check(table: &[(&str, &str)]) {
     let server = Server::start();
     let mut raw = server.raw();

@@ -1,4 +1,5 @@
-//! Who listens on `qadmin:events` is told what happens to jobs, in order, and nothing that needs a right.
+//! A client that subscribes to `qadmin:events` receives the events of jobs, in order, and nothing that
+//! requires a permission.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use crate::stage::{
 };
 use crate::support::{ask, run, wait_for_job};
 
-/// A connection that listens.
+/// A connection that subscribes.
 struct Listener {
     raw: Raw,
 }
@@ -27,14 +28,14 @@ impl Listener {
         Self::new(server, "SUBSCRIBE qadmin:events")
     }
 
-    /// The next event.
+    /// Returns the next event.
     fn next(&mut self) -> Value {
         let reply = self.raw.reply().expect("an event");
         let json = reply.split(|b| *b == b'\n').find(|line| line.starts_with(b"{")).expect("JSON");
         serde_json::from_slice(json).expect("JSON")
     }
 
-    /// Events of one job until its end.
+    /// Returns the events of one job until its end.
     fn until_end(&mut self, id: &str) -> Vec<Value> {
         let mut events = Vec::new();
         while events.last().is_none_or(|event: &Value| event["event"] != "end") {
@@ -61,7 +62,8 @@ fn start_progress_and_end_of_jobs_are_published_in_order() {
             true => format!("QADMIN.CLEARJOB celery {} ALL RATE 300 CONFIRM celery", target()),
             false => format!("QADMIN.PREVIEW celery {} SAMPLE 0 BUST", target()),
         };
-        // Slow until its progress was told, then as fast as can be. A count that was over before begins again.
+        // The job is slow until its progress was announced, then as fast as possible. A count that ended too
+        // early is started again.
         let begun = (0..50).find_map(|_| {
             let id = ask(&mut conn, &line).text("job_id");
             let events = vec![listener.next(), listener.next()];
@@ -81,7 +83,7 @@ fn start_progress_and_end_of_jobs_are_published_in_order() {
                 assert!(pair[0][grows].as_i64() <= pair[1][grows].as_i64(), "{grows}: {pair:?}");
             }
         }
-        // No more than four in a second, and the first not before a quarter of one.
+        // There are at most four in a second, and the first one comes after at least a quarter of a second.
         for pair in events[..events.len() - 1].windows(2) {
             let apart = pair[1]["time"].as_i64().expect("ms") - pair[0]["time"].as_i64().expect("ms");
             assert!(apart >= 249, "{pair:?}");
@@ -101,7 +103,7 @@ fn a_listener_hears_that_a_job_was_paused_resumed_and_cancelled() {
     let server = Server::start();
     let mut conn = server.conn();
     filled(&server, "celery", LONG);
-    // By pattern as well as by name.
+    // Subscribing works by pattern as well as by name.
     let mut listener = Listener::new(&server, "PSUBSCRIBE qadmin:*");
     let _slow = Slow::start(&server);
     let id = start_clear(&mut conn, "celery");
@@ -122,7 +124,7 @@ fn a_flush_publishes_the_end_of_its_jobs_also_to_the_client_that_flushes() {
     let mut conn = server.conn();
     filled(&server, "celery", LONG);
     let _slow = Slow::start(&server);
-    // In RESP3 one connection may do both: the reply of a command comes whole, before or behind an event.
+    // In RESP3 one connection can do both: the reply of a command arrives whole, before or after an event.
     let mut both = Listener::new(&server, "HELLO 3");
     both.raw.line("SUBSCRIBE qadmin:events");
     let id = start_clear(&mut conn, "celery");
@@ -152,7 +154,7 @@ fn events_contain_names_of_any_bytes_and_need_a_subscriber() {
     clear(&mut conn);
     let mut listener = Listener::on(&server);
     let id = clear(&mut conn);
-    // What was not published was not kept either: the first event is of the second job.
+    // An event that was not published was not kept either: the first event is of the second job.
     let start = listener.next();
     assert_eq!((&start["event"], &start["job_id"]), (&"start".into(), &id.into()));
     assert_eq!(start["queue_b64"], "cf8iCgA=");

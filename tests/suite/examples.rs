@@ -1,4 +1,4 @@
-//! The examples for other programs do what they say.
+//! The examples for other programs work as described.
 
 use std::process::Stdio;
 

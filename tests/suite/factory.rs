@@ -1,4 +1,4 @@
-//! The factory's messages are no imitation: the real Celery runs them. (Needs no module.)
+//! The factory's messages are valid: the real Celery runs them. (These tests do not need the module.)
 
 use qadmin_harness::{Factory, Server, Size, workspace_root};
 use redis::Commands as _;
@@ -28,7 +28,7 @@ fn a_real_worker_runs_generated_and_recorded_messages() {
     }
 }
 
-/// Recorded messages whose kind names a serializer or a compression, with their task ids.
+/// Returns the recorded messages whose kind names a serializer or a compression, with their task ids.
 fn recorded_of_every_serializer() -> Vec<(String, String)> {
     let read = |name: &str| {
         let path = workspace_root().join("harness/data").join(name);

@@ -1,4 +1,5 @@
-//! A count that fails says so and is never taken for zero, for a fact or for leave to clear something else.
+//! A count that fails is reported as failed and is never taken for zero, for a fact or for permission to
+//! clear something else.
 
 use qadmin_harness::{Fields as _, Server, eventually, map};
 use redis::{Commands as _, Connection};
@@ -9,22 +10,22 @@ use crate::stage::{
 };
 use crate::support::{Reply, ask, run, wait_for_job};
 
-/// A server with a queue whose inline counts last for seconds.
+/// Starts a server with a queue whose inline counts take seconds.
 fn server() -> (Server, i64) {
     let server = Server::builder().module_args("inline-wait 60000").start();
     let matching = filled(&server, "celery", LONG);
     (server, matching)
 }
 
-/// Waits until the count that is live has met a match. Of clients that are let go in one turn only some look for a sample
-/// of their own; the others are shown what the count has found.
+/// Waits until the live count has found a match. Only some of the clients that are unblocked in one
+/// event-loop iteration read a sample of their own; the others receive the matches that the count has found.
 fn until_a_match_is_met(conn: &mut Connection) {
     let jobs = run(conn, "QADMIN.JOBS").expect("JOBS answers");
     let id = qadmin_harness::maps(&jobs).first().expect("a live job").text("job_id");
     while ask(conn, &format!("QADMIN.STATUS {id}")).int("matched") == 0 {}
 }
 
-/// A failed count: all members are there, and nothing is a number that nobody counted.
+/// Checks a failed count: all members are present, and no number is shown that was not counted.
 fn assert_failed(reply: &Reply, error: &str) {
     assert_eq!(reply.text("mode"), "failed", "{reply:?}");
     for unknown in [
@@ -48,7 +49,7 @@ fn assert_failed(reply: &Reply, error: &str) {
     assert!(reply.is_null("sample_error"));
 }
 
-/// The next equal preview counts anew, and a clear runs to its end.
+/// Checks that the next equal preview counts again and a clear runs to its end.
 fn assert_all_is_well(server: &Server, matching: i64) {
     let mut conn = server.conn();
     let next = ask(&mut conn, &format!("QADMIN.PREVIEW celery {}", target()));
@@ -137,8 +138,8 @@ fn a_count_on_a_replica_that_became_the_primary() {
     assert_all_is_well(&replica, matching);
 }
 
-/// The server itself sends blocked clients away when it becomes a replica (`-UNBLOCKED`); the job of a count
-/// that nobody waits for says why it failed.
+/// The server itself unblocks clients when it becomes a replica (`-UNBLOCKED`); the job of a count for which
+/// no client waits reports why it failed.
 #[test]
 fn a_count_on_a_primary_that_became_a_replica() {
     let (server, matching) = server();
@@ -149,7 +150,7 @@ fn a_count_on_a_primary_that_became_a_replica() {
     set(&mut conn, "inline-limit 200000");
     let client = later(&server, format!("QADMIN.PREVIEW celery {}", target()));
     until_waiting(&server, 1);
-    // Port 1 answers nobody: the role changes at once, and the data stays as it is.
+    // Nothing listens on port 1: the role changes at once, and the data is not changed.
     run(&mut conn, "REPLICAOF 127.0.0.1 1").expect("REPLICAOF");
     let error = client.join().expect("ends").expect_err("sent away").to_string();
     assert!(error.contains("UNBLOCKED"), "{error}");
@@ -179,9 +180,10 @@ fn a_count_of_a_queue_that_is_edited_in_place_again_and_again() {
         qadmin_harness::maps(&jobs).remove(0)
     };
     let id = job(&mut conn).text("job_id");
-    // The tenth edit is one too many.
+    // The tenth edit exceeds the limit.
     for _ in 0..10 {
-        // An edit counts once its pass has examined something, so the pass is known at the moment of the edit.
+        // An edit counts only after its pass has examined something, so the pass is known at the moment of
+        // the edit.
         let mut edit = redis::pipe();
         edit.atomic().cmd("QADMIN.STATUS").arg(&id).cmd("LSET").arg("celery").arg(0).arg(&first).ignore();
         let (before,): (redis::Value,) = edit.query(&mut conn).expect("EXEC");
@@ -207,13 +209,13 @@ fn a_count_for_which_there_is_no_room() {
     let slow = Slow::start(&server);
     let first = later(&server, "QADMIN.PREVIEW celery TASK other");
     until_waiting(&server, 1);
-    // Every message matches: also the shortest look for a sample meets one.
+    // Every message matches, so even the shortest sample finds one.
     let reply = ask(&mut conn, "QADMIN.PREVIEW celery WHERE bytes > 0");
     let error = "TOOMANYJOBS 1 previews and stats are unfinished and the limit is 1, half of the setting \
                  max-jobs (2); wait for one to end, cancel one, or raise max-jobs";
     assert_failed(&reply, error);
     assert!(!reply.rows("sample").is_empty());
-    // The other half is for clears.
+    // The other half is reserved for clears.
     let line = format!("QADMIN.CLEARJOB celery {} ALL RATE 1 CONFIRM celery", target());
     let clear = ask(&mut conn, &line).text("job_id");
     until_running(&mut conn, &clear);

@@ -1,6 +1,6 @@
-//! A panic at any place of the module harms nobody: the server lives, the job fails and says why, the queue lost
-//! what the record says and nothing else, replicas are equal, and the next job works. The module of these tests
-//! panics on demand (`make build-faults`).
+//! A panic at any place of the module does no damage: the server keeps running, the job fails and reports
+//! why, the queue has lost exactly the messages of the record, replicas are equal, and the next job works.
+//! The module of these tests panics on demand (`make build-faults`).
 
 mod abort;
 mod callbacks;
@@ -21,10 +21,10 @@ use crate::durability::{
 use crate::stage::Slow;
 use crate::support::{Reply, run, wait_for_job};
 
-/// What a client is told, and what a failed job says.
+/// The error that a client receives and that a failed job shows.
 const FAULT: &str = "internal error of the module; see the server's log";
 
-/// A place where the module panics, and what comes to it there.
+/// A place where the module panics, and the function that reaches it.
 type Row = (&'static str, fn(&mut Bed));
 
 /// A primary whose module panics on demand, its replica, and a queue to clear.
@@ -37,7 +37,7 @@ struct Bed {
 
 impl Bed {
     fn new() -> Self {
-        // Whatever its environment asks Rust for.
+        // This must hold whatever the environment requests from Rust.
         let bed = || Server::builder().faults().env("RUST_BACKTRACE", "full").start();
         let (server, replica) = (bed(), bed());
         replica.replica_of(&server);
@@ -46,18 +46,18 @@ impl Bed {
         Self { server, replica, conn, filled }
     }
 
-    /// A queue as at the beginning.
+    /// Fills the queue as at the beginning.
     fn fill(&mut self) {
         tell(&mut self.conn, "DEL celery");
         self.filled = Filled::new(&self.server, 2_000, 50.0);
     }
 
-    /// The module panics when it next comes to this place, or after it passed it so often.
+    /// Makes the module panic when it next reaches this place, or after it has passed it `skip` times.
     fn arm(&mut self, place: &str, skip: u32) {
         let _: i32 = redis::cmd("QADMIN.FAULT").arg(place).arg(skip).query(&mut self.conn).expect("armed");
     }
 
-    /// A clear that took out some messages and goes on slowly while the second value lives.
+    /// Starts a clear that has removed some messages and continues slowly while the second value exists.
     fn clear(&mut self) -> (String, Slow) {
         let slow = Slow::start(&self.server);
         let id = start_clear(&mut self.conn);
@@ -65,7 +65,7 @@ impl Bed {
         (id, slow)
     }
 
-    /// The job failed, and its record says so too, with every message that is gone.
+    /// Checks that the job failed, and that its record says so, too, with the number of all removed messages.
     fn assert_failed(&mut self, id: &str) -> Reply {
         let end = wait_for_job(&mut self.conn, id);
         assert_eq!(end.text("status"), "failed", "{end:?}");
@@ -74,7 +74,7 @@ impl Bed {
         end
     }
 
-    /// The job went on to its end as if nothing had been.
+    /// Checks that the job continued to its end without an error.
     fn assert_completed(&mut self, id: &str) {
         let end = wait_for_job(&mut self.conn, id);
         assert_eq!((end.text("status").as_str(), end.int("deleted")), ("completed", self.filled.matches()));
@@ -95,13 +95,13 @@ impl Bed {
         });
     }
 
-    /// A command panics: its client hears of it.
+    /// Checks that a command panics and its client receives the error.
     fn assert_fault(&mut self, line: &str) {
         let error = run(&mut self.conn, line).expect_err(line).to_string();
         assert!(error.contains(FAULT), "{line}: {error}");
     }
 
-    /// Panics once at each place, each time with a new queue, and looks at what is left.
+    /// Panics once at each place, each time with a new queue, and checks the result.
     fn walk(&mut self, rows: &[Row]) {
         for (place, act) in rows {
             tell(&mut self.conn, "FLUSHALL");
@@ -139,17 +139,17 @@ impl Bed {
     }
 }
 
-/// The place is a `guard` itself: the log names it.
+/// Returns whether the place is a `guard` itself, which the log names.
 fn is_callback(place: &str) -> bool {
     places("guard(").contains(place)
 }
 
-/// The places whose names follow this text in the module's code.
+/// Returns the places whose names follow this text in the module's code.
 fn places(call: &str) -> BTreeSet<String> {
     let mut found: BTreeSet<String> = BTreeSet::new();
     collect(&workspace_root().join("src"), call, &mut found);
     if call == "guard(" {
-        // One guard for all of them, under their names.
+        // One guard covers all commands, under their names.
         found.extend(COMMANDS.iter().map(|command| command.name.to_string()));
         found.insert("QADMIN.APPLY".into());
     }

@@ -1,5 +1,5 @@
-//! A count that is reused shows its matches, too, also those beyond the messages that run next: where they are by
-//! now, or why that is not known.
+//! A count that is reused also shows its matches, including those beyond the messages that run next, with
+//! their present positions or the reason why these are not known.
 
 use qadmin_harness::{Fields as _, Server};
 use redis::{Commands as _, Connection};
@@ -7,14 +7,14 @@ use redis::{Commands as _, Connection};
 use crate::stage::set;
 use crate::support::{Reply, ask, wait_for_job};
 
-/// Messages at the consumer end that an immediate sample reads.
+/// The number of messages at the consumer end that an immediate sample reads.
 const WINDOW: usize = 50;
 
 fn message(task: &str, id: &str) -> String {
     format!(r#"{{"headers":{{"task":"{task}","id":"{id}"}},"body":"","properties":{{}}}}"#)
 }
 
-/// Other messages, behind them matches: the last pushed runs last.
+/// Pushes other messages and then matches: the message that is pushed last runs last.
 fn fill(conn: &mut Connection, others: usize, matches: usize) {
     for n in 0..others + matches {
         let task = if n < others { "other" } else { "wanted" };
@@ -22,7 +22,7 @@ fn fill(conn: &mut Connection, others: usize, matches: usize) {
     }
 }
 
-/// Places and ids, each held against the queue.
+/// Returns positions and ids, each compared with the queue.
 fn rows(conn: &mut Connection, reply: &Reply, queue: &str) -> Vec<(i64, String)> {
     let rows: Vec<(i64, String)> =
         reply.rows("sample").iter().map(|row| (row.int("index"), row.text("id"))).collect();
@@ -45,11 +45,11 @@ fn cached_count_shows_current_positions_beyond_the_window() {
     let cached = ask(&mut conn, line);
     assert!(!cached.is_null("cached_at") && cached.is_null("sample_error"), "{cached:?}");
     assert_eq!(rows(&mut conn, &cached, "q"), first);
-    // More rows than the count was asked for.
+    // More rows are requested than the count collected.
     let more = ask(&mut conn, &format!("{line}0"));
     assert_eq!(rows(&mut conn, &more, "q").len(), 40, "{more:?}");
 
-    // The queue moves at both ends, in a way that a fixed sequence of odd numbers decides.
+    // The queue changes at both ends; a fixed sequence of odd numbers decides how.
     let mut chance: u32 = 7;
     for round in 0..40 {
         for _ in 0..4 {
@@ -117,10 +117,10 @@ fn unknown_positions_explain_the_missing_sample() {
     let other = ask(&mut conn, &format!("{line} FIELDS 1 task"));
     assert_eq!(other.int("match_count"), 5);
     assert!(other.text("sample_error").starts_with("ERR none of the messages that run next"), "{other:?}");
-    // Nobody who asked for none is told that there is none.
+    // A request for no sample receives no sample error.
     assert!(ask(&mut conn, &format!("{line} FIELDS 1 task SAMPLE 0")).is_null("sample_error"));
     assert_eq!(ask(&mut conn, line).rows("sample").len(), 5);
-    // An edit in place tells no positions.
+    // An edit in place reports no positions.
     let _: i64 = conn.lrem("q", 1, message("other", "1")).expect("LREM");
     let edited = ask(&mut conn, line);
     assert!(!edited.is_null("cached_at") && edited.rows("sample").is_empty(), "{edited:?}");
@@ -129,7 +129,7 @@ fn unknown_positions_explain_the_missing_sample() {
         "{edited:?}"
     );
     assert_eq!(ask(&mut conn, &format!("{line} BUST")).rows("sample").len(), 5);
-    // Workers have taken them all.
+    // Workers have taken all of them.
     let left: i64 = conn.llen("q").expect("LLEN");
     let _: Vec<String> =
         conn.rpop("q", std::num::NonZeroUsize::new(usize::try_from(left - 1).expect("few"))).expect("RPOP");

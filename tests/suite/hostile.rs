@@ -1,11 +1,12 @@
-//! Bytes that want to break something: in names, values, reasons and messages.
+//! Hostile bytes in names, values, reasons and messages.
 
 use qadmin_harness::{Fields as _, Server, map};
 use redis::{Connection, Value};
 
 use crate::support::Reply;
 
-/// What has broken other software: NUL, line ends, formats, wide characters, bytes that are no text.
+/// Bytes that have broken other software: NUL, line ends, format strings, wide characters, bytes that are not
+/// text.
 const EVIL: [&[u8]; 9] = [
     b"\0",
     b"a\r\nb",
@@ -75,7 +76,7 @@ fn any_bytes_may_be_a_queue_a_value_an_actor_and_a_reason() {
         let left: Vec<Vec<u8>> =
             redis::cmd("LRANGE").arg(evil).arg(0).arg(-1).query(&mut conn).expect("LRANGE");
         assert_eq!(left, [message("good")]);
-        // In an error the bytes are quoted: one line of ASCII.
+        // In an error the bytes are quoted: it is one line of ASCII.
         let error = send(&mut conn, &[b"QADMIN.PREVIEW", evil, b"TASK", b"a", evil]).expect_err("no keyword");
         assert!(error.to_string().bytes().all(|b| (0x20..0x7f).contains(&b)), "{error}");
     }
@@ -135,8 +136,8 @@ fn arbitrary_bytes_are_distinct_messages() {
     assert_eq!(left.iter().collect::<Vec<_>>(), kept);
 }
 
-/// One reply, read by the letter of RESP2 and RESP3: nothing left over, nothing of another type than documented,
-/// no member of a map twice.
+/// One reply, parsed strictly by RESP2 or RESP3: no bytes left over, no undocumented type, and no duplicate
+/// member of a map.
 #[derive(Debug, PartialEq)]
 enum Node {
     Bytes(Vec<u8>),
@@ -192,7 +193,7 @@ fn strict(reply: &[u8]) -> Node {
     node
 }
 
-/// RESP3 as RESP2 shows it: maps are flat lists.
+/// Converts RESP3 to the form of RESP2: maps are flat lists.
 fn flat(node: Node) -> Node {
     match node {
         Node::Map(members) => {
@@ -203,7 +204,8 @@ fn flat(node: Node) -> Node {
     }
 }
 
-/// What differs from one reply to the next: times and measures.
+/// Returns the number of values. It does not differ from one reply to the next, unlike times and
+/// measurements.
 fn steady(node: &Node) -> usize {
     match node {
         Node::List(items) => 1 + items.iter().map(steady).sum::<usize>(),
@@ -212,7 +214,7 @@ fn steady(node: &Node) -> usize {
     }
 }
 
-/// What JSON says of bytes: the text, and beside it the bytes whole where they are no text.
+/// Checks how JSON shows bytes: as text and, if they are not text, also as the complete bytes.
 fn check_json(map: &serde_json::Value, name: &str, bytes: &[u8]) {
     use base64::Engine as _;
     assert_eq!(map[name], String::from_utf8_lossy(bytes).into_owned(), "{name}");
@@ -230,7 +232,7 @@ fn every_reply_is_valid_in_every_protocol_whatever_bytes_are_in_it() {
     let (mut two, mut three) = (server.raw(), server.raw());
     three.line("HELLO 3");
     for (n, evil) in EVIL.into_iter().enumerate() {
-        // Fields of messages that hold the same bytes, as far as JSON can: raw, and escaped.
+        // Fields of messages contain the same bytes, as far as JSON allows: raw, and escaped.
         let mut message = b"{\"headers\":{\"task\":\"bad\",\"id\":\"".to_vec();
         message.extend(evil.iter().filter(|b| !b"\"\\".contains(b) && **b >= 0x20));
         message.extend(b"\",\"x\":[\"\\u0000\\r\\n\\ud800\",\"");
@@ -291,7 +293,7 @@ fn every_reply_is_valid_in_every_protocol_whatever_bytes_are_in_it() {
                 assert!(row["id"].is_string(), "{row}");
             }
         }
-        // What is no UUID is no id: an error of one line, and nothing starts.
+        // Text that is not a UUID is not an id: the reply is an error of one line, and no job starts.
         for bad in [evil, &b"6".repeat(1 << 20)] {
             let command: [&[u8]; 8] =
                 [b"QADMIN.CLEARJOB", evil, b"TASK", b"a", b"ALL", b"DRYRUN", b"ID", bad];
@@ -300,7 +302,7 @@ fn every_reply_is_valid_in_every_protocol_whatever_bytes_are_in_it() {
             let Node::Error(error) = strict(&three.call(&[b"QADMIN.STATUS", bad])) else { panic!("{bad:?}") };
             assert!(error.starts_with("NOJOB ") && error.len() < 500, "{error}");
         }
-        // Nor is it a word of any command.
+        // It is not a word of any command either.
         for bad in [evil, &b"%s\r\n".repeat(1 << 18)] {
             let Node::Error(error) = strict(&two.call(&[b"QADMIN.PREVIEW", b"q", b"WHERE", bad, b"=", b"a"]))
             else {
@@ -309,7 +311,7 @@ fn every_reply_is_valid_in_every_protocol_whatever_bytes_are_in_it() {
             assert!(error.len() < 1_000, "{error}");
         }
     }
-    // Megabytes where a name or a value is wanted: refused with the limit.
+    // Megabytes in place of a name or a value are refused with the limit.
     let huge = b"x\0\xff\r\n".repeat(1 << 19);
     for command in [
         &[b"QADMIN.PREVIEW", &huge[..], b"TASK", b"a"][..],
@@ -324,12 +326,12 @@ fn every_reply_is_valid_in_every_protocol_whatever_bytes_are_in_it() {
     }
     let log = server.log();
     for entry in log.lines().filter(|entry| entry.contains("qadmin")) {
-        // `pid:role date level text`: a name with a line end in it did not begin a line of its own.
+        // The format is `pid:role date level text`: a name with a line end in it did not begin a new line.
         assert!(entry.bytes().all(|b| (0x20..0x7f).contains(&b)), "{entry:?}");
         assert!(entry.split(':').next().is_some_and(|pid| pid.parse::<u32>().is_ok()), "{entry:?}");
     }
     assert!(log.lines().filter(|entry| entry.contains(" started: dry run")).count() == EVIL.len());
-    // A refusal on such a key stands in ACL LOG as it is.
+    // ACL LOG shows the key of a refused command unchanged.
     two.line("ACL SETUSER reader on nopass ~allowed +qadmin.status +@connection");
     three.line("AUTH reader x");
     let id = format!("{ID}0");
@@ -343,7 +345,7 @@ fn every_reply_is_valid_in_every_protocol_whatever_bytes_are_in_it() {
     assert_eq!(two.line("PING"), "+PONG\r\n");
 }
 
-/// The largest element that a server takes (`proto-max-bulk-len`).
+/// The largest element that a server accepts (`proto-max-bulk-len`).
 #[test]
 fn an_element_of_512_megabytes_is_previewed_and_cleared() {
     let server = Server::start();

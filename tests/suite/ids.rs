@@ -1,12 +1,12 @@
-//! Lists of ids: the jobs are kept elsewhere, so a clear of the list alone would leave them behind. Held against the keys
-//! that the real libraries wrote (tests/data/recorded).
+//! Lists of ids: the jobs are stored elsewhere, so a clear of the list alone would leave them there. The
+//! tests use keys that the real libraries wrote (tests/data/recorded).
 
 use qadmin_harness::{Fields as _, Server};
 use redis::{Commands as _, Connection};
 
 use crate::support::{ask, run, wait_for_job};
 
-/// What Python writes as `b'...'`.
+/// Parses bytes in Python's form `b'...'`.
 fn python_bytes(text: &str) -> Vec<u8> {
     let inner = text.strip_prefix('b').unwrap_or(text);
     let inner = &inner.as_bytes()[1..inner.len() - 1];
@@ -67,7 +67,7 @@ fn restore(conn: &mut Connection, file: &str) {
     }
 }
 
-/// File, list, library.
+/// The file, the list and the library.
 const LISTS: [(&str, &str, &str); 8] = [
     ("rq", "rq:queue:uploads", "RQ"),
     ("bullmq6", "bull:uploads:wait", "BullMQ or Bull"),
@@ -105,7 +105,7 @@ fn job_ids_are_cleared_only_with_as_ids() {
             queues.rows("queues").into_iter().find(|row| row.text("queue") == list).expect("it is listed");
         assert_eq!((row.text("looks_like").as_str(), row.int("depth")), ("ids", ids.len() as i64), "{list}");
 
-        // Who insists has their way.
+        // A user who insists can clear the list.
         let line = format!("QADMIN.CLEARJOB {list} WHERE undecodable = 1 ALL CONFIRM {list} AS ids");
         let job = ask(&mut conn, &line);
         assert_eq!(job.text("message_kind"), "ids");
@@ -132,7 +132,7 @@ fn which_id_runs_next_is_not_known() {
 fn junk_is_no_list_of_ids() {
     let server = Server::start();
     let mut conn = server.conn();
-    // Short texts that are ids of nothing, although keys of such names are there.
+    // These short texts are not ids, although keys with such names exist.
     let _: i64 = conn.rpush("celery", &["1", "2", "other", "a:b"]).expect("RPUSH");
     let _: i64 = conn.rpush("app:celery", &["1", "2", "text"]).expect("RPUSH");
     let _: () = conn.set("app:1", "a string").expect("SET");
@@ -148,7 +148,7 @@ fn junk_is_no_list_of_ids() {
     }
     let queues = ask(&mut conn, "QADMIN.QUEUES");
     assert!(queues.rows("queues").is_empty(), "{queues:?}");
-    // A queue of messages among which some are broken, one of them an id of a job.
+    // This is a queue of messages some of which are broken, one of them the id of a job.
     for n in 0..20 {
         let _: i64 = conn
             .lpush("bull:q:wait", format!(r#"{{"headers":{{"task":"t","id":"{n}"}},"body":""}}"#))
@@ -160,7 +160,7 @@ fn junk_is_no_list_of_ids() {
     assert_eq!(wait_for_job(&mut conn, &job.text("job_id")).int("deleted"), 2);
 }
 
-/// Whether a key is there is for those who may read it: else the name of the list decides.
+/// Only a caller who may read a key learns whether it exists; otherwise the name of the list decides.
 #[test]
 fn who_may_not_read_the_jobs_learns_nothing_of_them() {
     let server = Server::start();

@@ -1,4 +1,4 @@
-//! Bodies that cannot be read, and what Celery shows of the arguments in the headers.
+//! Bodies that cannot be read, and the arguments that Celery shows in the headers.
 
 use qadmin_harness::{Fields as _, Server, maps};
 use redis::Connection;
@@ -6,17 +6,17 @@ use redis::Connection;
 use crate::support::celery::{Closed, queued, send_closed};
 use crate::support::{Reply, ask, run, wait_for_job};
 
-/// Messages of repository 7, of those that `pick` chooses.
+/// Returns the number of messages of repository 7 among those that `pick` chooses.
 fn seven(sent: &[Closed], pick: impl Fn(&Closed) -> bool) -> i64 {
     sent.iter().filter(|message| message.repoid == 7 && pick(message)).count() as i64
 }
 
-/// `matched` or `match_count`, `inexact`, `unreadable`.
+/// Returns `matched` or `match_count`, `inexact` and `unreadable`.
 fn counts(reply: &Reply, matched: &str) -> (i64, i64, i64) {
     (reply.int(matched), reply.int("inexact"), reply.int("unreadable"))
 }
 
-/// The ids that left the queue.
+/// Returns the ids that left the queue.
 fn gone(server: &Server, sent: &[Closed]) -> Vec<String> {
     let left = queued(server);
     sent.iter().map(|message| message.id.clone()).filter(|id| !left.contains(id)).collect()
@@ -26,7 +26,7 @@ fn ids(sent: &[Closed], pick: impl Fn(&Closed) -> bool) -> Vec<String> {
     sent.iter().filter(|message| pick(message)).map(|message| message.id.clone()).collect()
 }
 
-/// The row says whether its message is known by the sender's texts alone.
+/// Returns whether the row is marked as known by the sender's texts alone.
 fn has_mark(row: &[(String, redis::Value)]) -> bool {
     row.iter().any(|(name, _)| name == "inexact")
 }
@@ -48,10 +48,10 @@ fn preview_and_clear_agree_on_pickled_messages_with_the_same_words() {
     let closed = sent.iter().filter(|m| m.closed).count() as i64;
     assert!(exact > 0 && inexact > 3 && unknown > 3, "{sent:?}");
 
-    // Without the word they stand beside the count, with it they are in it.
+    // Without the word INEXACT these matches are reported beside the count, with it they are included.
     for (word, matched) in [("", exact), (" INEXACT", exact + inexact)] {
         let line = format!("QADMIN.PREVIEW celery REPOID 7 SAMPLE 100{word}");
-        // A count, a cached one, one of a job, and that of a job that is given again.
+        // The counts are: a new one, a cached one, one of a job, and one of a job that is reused.
         let set = |conn: &mut Connection, name: &str, value: &str| {
             let _: () = redis::cmd("CONFIG").arg("SET").arg(name).arg(value).query(conn).expect("CONFIG SET");
         };
@@ -89,13 +89,14 @@ fn preview_and_clear_agree_on_pickled_messages_with_the_same_words() {
             assert_eq!(marked as i64, matched - exact, "{rows:?}");
             assert_eq!(known > 0, !word.is_empty(), "{rows:?}");
         }
-        // The word is part of what a preview is known by: the clear takes what either of them says.
+        // The word is part of the identity of a preview: a clear removes exactly what the preview with the
+        // same word counted.
         let dry = end_of(&mut conn, &format!("QADMIN.CLEARJOB celery REPOID 7 ALL DRYRUN{word}"));
         assert_eq!(dry.int("would_delete"), counted.int("match_count"), "{dry:?}");
         let rows = maps(dry.get_field("sample"));
         assert_eq!(has_mark(&rows[0]), !word.is_empty(), "{rows:?}");
 
-        // The groups of stats are those of previews with the same words: what is not known is null.
+        // The groups of STATS are those of previews with the same words: an unknown value is null.
         let stats = ask(&mut conn, &format!("QADMIN.STATS celery GROUPBY 1 repoid{word}"));
         let group = |value: &dyn Fn(&Reply) -> bool| {
             let groups = maps(stats.get_field("groups"));
@@ -116,7 +117,7 @@ fn preview_and_clear_agree_on_pickled_messages_with_the_same_words() {
         assert_eq!(counts(&stats, "matched"), (matched, inexact, unknown), "{stats:?}");
     }
 
-    // Who is not told to takes what is certain: what the dry run says.
+    // A clear without the word removes only certain matches, as its dry run says.
     for (options, deleted) in [("DRYRUN", 0), ("CONFIRM celery", exact)] {
         let end = end_of(&mut conn, &format!("QADMIN.CLEARJOB celery REPOID 7 ALL {options}"));
         assert_eq!((end.int("matched"), end.int("unreadable")), (exact, closed), "{end:?}");
@@ -125,7 +126,7 @@ fn preview_and_clear_agree_on_pickled_messages_with_the_same_words() {
     }
     assert_eq!(gone(&server, &sent), ids(&sent, |m| m.repoid == 7 && !m.closed));
 
-    // And who is told to takes what the preview counted.
+    // A clear with the word removes what the preview counted.
     for (options, deleted) in [("DRYRUN", 0), ("CONFIRM celery", inexact)] {
         let end = end_of(&mut conn, &format!("QADMIN.CLEARJOB celery REPOID 7 ALL INEXACT {options}"));
         assert_eq!(counts(&end, "matched"), (inexact, inexact, unknown), "{end:?}");
@@ -179,13 +180,13 @@ fn inexact_clear_obeys_limits_and_values() {
     let mut conn = server.conn();
     let sent = send_closed(&server);
     let (exact, inexact) = (seven(&sent, |m| !m.closed), seven(&sent, |m| m.closed && m.known));
-    // What is expected is counted as it is cleared.
+    // EXPECT is compared with a count by the same rules as the clear.
     let job =
         ask(&mut conn, &format!("QADMIN.CLEARJOB celery REPOID 7 ALL INEXACT EXPECT {exact} CONFIRM celery"));
     let end = wait_for_job(&mut conn, &job.text("job_id"));
     assert_eq!((end.text("status").as_str(), end.int("deleted")), ("failed", 0), "{end:?}");
     assert_eq!(end.int("matched"), exact + inexact, "{end:?}");
-    // What tells matches apart must be read.
+    // The values of BY must be readable.
     let end =
         end_of(&mut conn, "QADMIN.CLEARJOB celery REPOID 7 KEEPONE BY kwargs.repoid INEXACT CONFIRM celery");
     assert_eq!((end.int("deleted"), end.int("unkeyed")), (0, inexact), "{end:?}");

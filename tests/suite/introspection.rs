@@ -1,4 +1,4 @@
-//! What the server says about the commands: COMMAND INFO, DOCS, GETKEYS. Clients and proxies route by it.
+//! The server's description of the commands: COMMAND INFO, DOCS, GETKEYS. Clients and proxies route by it.
 
 use qadmin_harness::{Server, map, text};
 use redis::{Connection, Value};
@@ -102,7 +102,7 @@ fn getkeys_finds_the_queue_at_any_position() {
         "QADMIN.INDEX LIST FORMAT".to_string(),
         "QADMIN.INDEX INFO".to_string(),
         "QADMIN.QUEUES GLOB QUEUE".to_string(),
-        // Nothing that answers with an error touches a key.
+        // A command that replies with an error touches no key.
         format!("QADMIN.STATUS {ID} QUEUE"),
         format!("QADMIN.STATUS {ID} QUEUE a QUEUE b"),
         "QADMIN.JOBS COUNT x QUEUE q".to_string(),

@@ -1,4 +1,5 @@
-//! One scan for equal previews: who joins, who is given a completed one, and whose end is the end of it.
+//! One scan for equal previews: which clients join it, which receive a completed one, and whose disconnection
+//! ends it.
 
 use qadmin_harness::{Fields as _, Server, eventually};
 use redis::Connection;
@@ -8,7 +9,7 @@ use crate::stage::{
 };
 use crate::support::{Reply, ask, run, wait_for_job};
 
-/// Fits an inline count, and is over at once.
+/// This depth is within the limit of an inline count, and the count ends at once.
 const SMALL: u64 = 2_000;
 
 fn preview(conn: &mut Connection, options: &str) -> Reply {
@@ -23,7 +24,7 @@ fn fifty_equal_previews_cost_one_scan() {
     let matching = filled(&server, "celery", LONG);
     let mut slow = Slow::start(&server);
     let mut clients = vec![inline_preview(&server, "celery")];
-    // The scan is paused until all the others are there.
+    // The scan is paused until all the others have joined.
     slow.hold(&mut conn);
     clients.extend((1..50).map(|_| later(&server, format!("QADMIN.PREVIEW celery {}", target()))));
     until_waiting(&server, 50);
@@ -130,13 +131,13 @@ fn an_inline_count_ends_with_its_last_client() {
     });
     assert_eq!(info(&server, "jobs_live"), 0);
     assert_eq!(info(&server, "clients_waiting"), 0);
-    // The queue is free, and what was cancelled is not given to the next one.
+    // The queue is free, and the cancelled count is not given to the next client.
     set(&mut conn, "inline-wait 0");
     let next = ask(&mut conn, &line);
     assert_eq!((next.text("mode").as_str(), next.int("deduplicated")), ("job", 0));
 }
 
-/// Who was told a job's id may come back for it: that client's end is not the job's.
+/// A client that received a job's id can use it later, so the job does not end with that client.
 #[test]
 fn job_with_published_id_survives_its_clients() {
     let server = Server::start();

@@ -1,4 +1,4 @@
-//! Queues of Sidekiq and Resque: the same commands, told what the messages are.
+//! Queues of Sidekiq and Resque: the same commands, with the kind of the messages.
 
 use qadmin_harness::{Fields as _, Server};
 use redis::{Commands as _, Connection, pipe};
@@ -7,7 +7,7 @@ use crate::durability::until_caught_up;
 use crate::stage::{Slow, filled, set};
 use crate::support::{ask, run, wait_for_job};
 
-/// As Sidekiq 6.4.1 pushed them, and ActiveJob 6.1.7 by it: the newest of each queue first.
+/// Messages that Sidekiq 6.4.1 and ActiveJob 6.1.7 pushed, the newest of each queue first.
 const SIDEKIQ: &str = include_str!("../../core/src/filter/tests/sidekiq.jsonl");
 
 /// Pushes recorded messages as Sidekiq does: the last line first.
@@ -19,7 +19,7 @@ fn sidekiq(server: &Server, queue: &str) -> Connection {
     conn
 }
 
-/// Pushes as Resque does, at the tail.
+/// Pushes messages as Resque does, at the tail.
 fn resque(conn: &mut Connection, queue: &str, numbers: std::ops::Range<u32>) {
     for n in numbers {
         let class = if n % 3 == 0 { "Bad" } else { "Good" };
@@ -44,7 +44,7 @@ fn a_queue_of_sidekiq_is_counted_shown_and_cleared() {
     assert_eq!(rows[0].text("task"), "PlainJob");
     assert_eq!(rows[0].text("id"), "267f021335e9533f625741f4");
     assert_eq!((rows[0].int("args.0"), rows[0].text("args.1").as_str()), (147_107, "c0ffee"));
-    // The same filter over the same queue taken for another kind is another count, cached or not.
+    // The same filter over the same queue with another kind is another count, cached or not.
     let other = ask(&mut conn, "QADMIN.PREVIEW queue:default TASK PlainJob");
     assert_eq!((other.int("match_count"), other.text("message_kind").as_str()), (0, "celery"));
     assert_eq!(other.text("looks_like"), "sidekiq");
@@ -74,7 +74,7 @@ fn a_clear_without_as_is_refused_if_messages_look_like_another_kind() {
                     sidekiq or AS celery";
         assert!(error.contains(says), "{error}");
     }
-    // Who says it has their way.
+    // A user who names the kind is not contradicted.
     let job = ask(&mut conn, "QADMIN.CLEARJOB q TASK PlainJob DRYRUN AS celery");
     assert_eq!(wait_for_job(&mut conn, &job.text("job_id")).int("matched"), 0);
     set(&mut conn, "default-kind sidekiq");
@@ -84,7 +84,7 @@ fn a_clear_without_as_is_refused_if_messages_look_like_another_kind() {
         refused(&mut conn, "QADMIN.CLEARJOB celery TASK t ALL CONFIRM celery")
             .contains("look like those of celery")
     );
-    // What looks like nothing is taken for what is said.
+    // Messages of no recognisable kind are read as the kind that the user names.
     let _: i64 = conn.lpush("garbage", &["a", "{}", "[]"]).expect("LPUSH");
     assert!(run(&mut conn, "QADMIN.CLEARJOB garbage TASK t ALL CONFIRM garbage").is_ok());
     assert!(
@@ -105,7 +105,7 @@ fn who_filled_a_queue_of_sidekiq() {
     assert_eq!(stats.text("message_kind"), "sidekiq");
 }
 
-/// Resque pops from the head: what is there runs next.
+/// Resque pops from the head: the message there runs next.
 #[test]
 fn in_a_queue_of_resque_the_head_runs_next() {
     let server = Server::start();
@@ -126,7 +126,7 @@ fn in_a_queue_of_resque_the_head_runs_next() {
     assert_eq!(args(&mut conn, "resque:queue:mail"), [0, 1, 2, 4, 5, 7, 8]);
 }
 
-/// Behind what is there is the tail, where Resque pushes.
+/// Messages later in the order are at the tail, where Resque pushes.
 #[test]
 fn a_move_from_a_resque_queue_and_back_keeps_the_order() {
     let server = Server::start();
@@ -157,7 +157,7 @@ fn a_move_from_a_resque_queue_and_back_keeps_the_order() {
     }
 }
 
-/// Workers pop from the head and producers push at the tail while a clear goes through the queue.
+/// Workers pop from the head and producers push at the tail while a clear scans the queue.
 #[test]
 fn clear_of_live_resque_queue_removes_only_matches_on_primary_and_replica() {
     const MESSAGES: u32 = 12_000;
@@ -201,7 +201,7 @@ fn clear_of_live_resque_queue_removes_only_matches_on_primary_and_replica() {
     assert_eq!(args(&mut replica.conn(), "q"), left);
 }
 
-/// A lock and a batch are kept elsewhere, and a clear does not reach them.
+/// A lock and a batch are stored elsewhere, and a clear does not remove them.
 #[test]
 fn what_a_clear_leaves_behind_is_named() {
     let server = Server::start();
@@ -234,7 +234,7 @@ fn what_a_clear_leaves_behind_is_named() {
     let _: i64 = conn.rpush("queues:default", payload).expect("RPUSH");
     let preview = ask(&mut conn, "QADMIN.PREVIEW queues:default WHERE headers.displayName = App AS resque");
     assert!(preview.text("notice").contains("matches that a batch waits for (bid, data.batchId): 1;"));
-    // Where nothing is left behind nothing is said.
+    // If nothing is left elsewhere, there is no notice.
     let _: i64 = conn.lpush("queue:low", r#"{"class":"Job","args":[],"jid":"j"}"#).expect("LPUSH");
     assert!(ask(&mut conn, "QADMIN.PREVIEW queue:low TASK Job AS sidekiq").is_null("notice"));
 }

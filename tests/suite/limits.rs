@@ -1,4 +1,5 @@
-//! Whatever grows with input is bounded: the table of docs/limits.md, and what happens beyond.
+//! Everything that grows with input is limited: the table of docs/limits.md, and what happens beyond the
+//! limits.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use crate::durability::until_caught_up;
 use crate::stage::{Slow, filled, info, joined, later, newest_job, set, start_clear, target, until_waiting};
 use crate::support::{ask, run, wait_for_job};
 
-/// `64 * 1024`, `10_000`: what the limits are written with.
+/// Parses the notations of limits: `64 * 1024`, `10_000`.
 fn value(text: &str) -> Option<u64> {
     text.split('*').map(|factor| factor.trim().replace('_', "").parse::<u64>().ok()).product()
 }
@@ -35,11 +36,11 @@ fn every_limit_of_the_page_is_the_one_of_the_code() {
     assert!(rows > 30, "the table has {rows} rows");
 }
 
-/// Constants with the name of a limit that bound nothing that a client sends.
+/// Constants that are named like a limit but limit nothing that a client sends.
 const NO_LIMITS: [&str; 6] =
     ["CREDIT_MAX", "EXPONENT_MAX", "MAGNITUDE_MAX", "ZEROS_MAX", "OWN_MAX", "HANDLERS_MAX"];
 
-/// The code of the module and of its core, without tests.
+/// Collects the code of the module and of its core, without tests.
 fn code(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder of code") {
         let path = entry.expect("an entry").path();
@@ -51,7 +52,7 @@ fn code(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// A constant named like a limit stands in the table, or in the list of those that are none.
+/// A constant that is named like a limit is in the table, or in the list of those that are not limits.
 #[test]
 fn every_limit_of_the_code_is_on_the_page() {
     let root = workspace_root();
@@ -68,7 +69,8 @@ fn every_limit_of_the_code_is_on_the_page() {
             let parts: Vec<&str> = name.split('_').collect();
             let limit = parts.iter().any(|part| ["MAX", "KEEP", "SLICES"].contains(part))
                 || name.ends_with("PER_TURN");
-            // Places in the table of settings, and the largest number that a browser reads exactly.
+            // These are positions in the table of settings, and the largest number that a browser reads
+            // exactly.
             let other = place == "core/src/settings.rs" || place == "core/src/reply/json.rs";
             if limit && !other && !NO_LIMITS.contains(&name) {
                 assert!(
@@ -82,7 +84,7 @@ fn every_limit_of_the_code_is_on_the_page() {
     assert!(found > 30, "{found} limits");
 }
 
-/// A word that stands for many.
+/// Returns a filter with this many terms.
 fn filter_of(terms: usize) -> String {
     (0..terms).map(|n| format!("WHERE kwargs.k{n} = {n} ")).collect()
 }
@@ -149,7 +151,7 @@ fn clients_of_one_job_are_unblocked_over_several_turns_each_once() {
         client.send(&command(&words)).expect("the server listens");
     }
     eventually("all wait", || info(&server, "clients_waiting") == CLIENTS);
-    // Some go before their reply is made.
+    // Some clients disconnect before their reply is made.
     clients.truncate(120);
     run(&mut conn, &format!("QADMIN.CANCEL {id}")).expect("CANCEL");
     for client in &mut clients {
@@ -161,7 +163,7 @@ fn clients_of_one_job_are_unblocked_over_several_turns_each_once() {
     eventually("nobody waits", || info(&server, "clients_waiting") == 0);
 }
 
-/// 60,000 messages cannot be looked at within a slice, whatever the machine.
+/// No machine can read 60,000 messages within one slice.
 #[test]
 fn an_immediate_sample_ends_with_its_time_before_a_long_window_does() {
     let server = Server::start();
@@ -172,10 +174,10 @@ fn an_immediate_sample_ends_with_its_time_before_a_long_window_does() {
     redis::cmd("LPUSH").arg("celery").arg(needle).query::<i64>(&mut conn).expect("LPUSH");
     let at_once = ask(&mut conn, "QADMIN.PREVIEW celery TASK needle NOCOUNT");
     assert!(at_once.rows("sample").is_empty() && at_once.is_null("sample_error"));
-    // The scan goes all the way.
+    // The scan reads everything.
     let whole = ask(&mut conn, "QADMIN.PREVIEW celery TASK needle");
     assert_eq!((whole.int("match_count"), whole.rows("sample").len()), (1, 1));
-    // What runs next is shown at once all the same.
+    // The message that runs next is shown at once nevertheless.
     let next = ask(&mut conn, &format!("QADMIN.PREVIEW celery {} NOCOUNT SAMPLE 1", target()));
     assert_eq!(next.rows("sample").len(), 1);
 }
@@ -192,7 +194,7 @@ fn in_with_maximum_ids_clears_exactly_those() {
     let mut fill = redis::pipe();
     (0..600).for_each(|n| _ = fill.cmd("LPUSH").arg("q").arg(message(n)).ignore());
     fill.query::<()>(&mut conn).expect("LPUSH");
-    // Every third from 0 on, most of them in no message.
+    // Every third number from 0 on; most of them are in no message.
     let mut clear = redis::cmd("QADMIN.CLEARJOB");
     clear.arg("q").arg("ALL").arg("CONFIRM").arg("q").arg("WHERE").arg("id").arg("IN").arg("10000");
     (0..10_000).for_each(|n| _ = clear.arg(format!("{:08}-0000-4000-8000-000000000000", n * 3)));
@@ -204,7 +206,7 @@ fn in_with_maximum_ids_clears_exactly_those() {
     assert_eq!(left, wanted);
 }
 
-/// Each of these filters is kept twice as conditions and once as text, about.
+/// Each of these filters is stored about twice as conditions and once as text.
 #[test]
 fn previews_do_not_block_once_their_requests_use_too_much_memory() {
     const CLIENTS: usize = 50;
@@ -225,11 +227,12 @@ fn previews_do_not_block_once_their_requests_use_too_much_memory() {
     let modes: Vec<String> = clients.into_iter().map(|client| joined(client).text("mode")).collect();
     drop(slow);
     assert_eq!(modes.iter().filter(|mode| *mode == "job").count(), CLIENTS - waiting, "{modes:?}");
-    // 64 MB for three times half a megabyte each.
+    // 64 MB are enough for that many filters of three times half a megabyte each.
     assert!((38..48).contains(&waiting), "{waiting} waited");
 }
 
-/// The message that all look for stands where an immediate sample finds it and the paused scan has not been.
+/// The message that all of them search for is where an immediate sample finds it and the paused scan has not
+/// been.
 #[test]
 fn only_one_of_many_expiring_previews_searches_for_a_sample() {
     const CLIENTS: i64 = 8;
@@ -251,7 +254,7 @@ fn only_one_of_many_expiring_previews_searches_for_a_sample() {
     set(&mut conn, "slice-us 5000");
     clients.extend((1..CLIENTS).map(|_| preview()));
     until_waiting(&server, CLIENTS);
-    // Longer than inline-wait: the time of all is up in the turn that follows.
+    // This is longer than inline-wait: the time of all of them is up in the next event-loop iteration.
     run(&mut conn, "DEBUG SLEEP 2.1").expect("DEBUG");
     let replies: Vec<_> = clients.into_iter().map(joined).collect();
     assert!(replies.iter().all(|reply| reply.text("mode") == "job" && reply.is_null("sample_error")));

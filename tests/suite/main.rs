@@ -1,5 +1,5 @@
-//! qadmin's promises, proved against real servers: `make test`, or `cargo test -p qadmin-tests` after
-//! `make build venv`.
+//! Tests of qadmin's promises against real servers: `make test`, or `cargo test -p qadmin-tests` after `make
+//! build venv`.
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::too_many_lines, reason = "a test may be one table of cases")]
 

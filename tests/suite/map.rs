@@ -1,4 +1,5 @@
-//! The map of the code in docs/architecture.md names every source file, and every file that a page names is there.
+//! The map of the code in docs/architecture.md names every source file, and every file that a page names
+//! exists.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use qadmin_harness::workspace_root;
 
-/// The folders whose files the map names. Those of tests are not among them.
+/// The folders whose files the map names, without those of tests.
 const MAPPED: [&str; 3] = ["core/src", "src", "console/src"];
 
-/// The text between pairs of backticks.
+/// Returns the texts between pairs of backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
@@ -18,7 +19,7 @@ fn read(page: &Path) -> String {
     fs::read_to_string(page).unwrap_or_else(|error| panic!("{}: {error}", page.display()))
 }
 
-/// The files in a folder and below it that have one of these endings, without those of tests.
+/// Collects the files in a folder and below it with one of these endings, without those of tests.
 fn files(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -40,15 +41,15 @@ fn files(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
 struct Row<'a> {
     /// The folder of its section, relative to the root of the repository.
     section: PathBuf,
-    /// What the row describes.
+    /// The files and folders that the row describes.
     names: Vec<&'a str>,
     /// The description.
     text: &'a str,
 }
 
 impl Row<'_> {
-    /// Where a name of this row may be: in the folder of its section, in the folder of the row's first name, or in
-    /// the folder that this name is.
+    /// Returns where a name of this row can be: in the folder of its section, in the folder of the row's
+    /// first name, or in the folder that this name is.
     fn find(&self, root: &Path, name: &str) -> Option<PathBuf> {
         let section = root.join(&self.section);
         let first = Path::new(self.names[0]);
@@ -57,7 +58,7 @@ impl Row<'_> {
     }
 }
 
-/// The rows of the map. A row `**folder/**` begins a section.
+/// Returns the rows of the map. A row `**folder/**` begins a section.
 fn rows(page: &str) -> Vec<Row<'_>> {
     let (_, map) = page.split_once("\n## Map\n").expect("the page has a map");
     let (map, _) = map.split_once("\n## ").expect("the map ends");
@@ -132,7 +133,7 @@ fn every_file_that_a_page_names_is_there() {
         .map(|page| root.join(page))
         .collect();
     files(&root.join("docs"), "md", &mut pages);
-    // Decisions and reports tell of the past, the files of that time included.
+    // Decisions and reports describe the past, including the files of that time.
     pages.retain(|page| {
         !["docs/decisions", "docs/history"].iter().any(|past| page.starts_with(root.join(past)))
     });

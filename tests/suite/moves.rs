@@ -1,4 +1,5 @@
-//! CLEARJOB ... TO: what matches leaves one list and enters another one, in its order, at no moment in both or in none.
+//! CLEARJOB ... TO: matches leave one list and enter another one, in their order, and at no moment are they
+//! in both or in neither.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +14,7 @@ use crate::options::{Case, Message, Stays, case, messages, push_to, without};
 use crate::stage::set;
 use crate::support::{ask, run, wait_for_job};
 
-/// Options of a move that stand before TO, and whether they can be had with FRONT.
+/// Options of a move that precede TO, and whether they can be combined with FRONT.
 const CASES: [(Case, bool); 8] = [
     (case("ALL", Stays::None, usize::MAX), true),
     (case("KEEPONE", Stays::Oldest, usize::MAX), true),
@@ -25,16 +26,16 @@ const CASES: [(Case, bool); 8] = [
     (case("KEEPONE BY task args LIMIT 30", Stays::OfEachTaskAndArgs, 30), false),
 ];
 
-/// Jobs that have got their ids.
+/// The number of the next job id.
 static STARTED: AtomicU64 = AtomicU64::new(1);
 
 fn list(conn: &mut Connection, key: &str) -> Vec<Vec<u8>> {
     conn.lrange(key, 0, -1).expect("LRANGE")
 }
 
-/// What the other list holds when these were put to what it held, as LRANGE shows it.
+/// Returns the content of the other list after these messages were added to it, as LRANGE shows it.
 fn joined(there: &[Message], moved: &[&Message], front: bool) -> Vec<Vec<u8>> {
-    // From the consumer end on.
+    // The order is from the consumer end on.
     let (first, then): (Vec<&Message>, Vec<&Message>) = match front {
         true => (moved.to_vec(), there.iter().collect()),
         false => (there.iter().collect(), moved.to_vec()),
@@ -42,10 +43,11 @@ fn joined(there: &[Message], moved: &[&Message], front: bool) -> Vec<Vec<u8>> {
     first.into_iter().chain(then).map(|message| message.bytes.clone()).rev().collect()
 }
 
-/// Starts a clear of `count` messages at a rate at which no slice takes more than half of them. Answers its id.
+/// Starts a clear of `count` messages at a rate at which no slice moves more than half of them. Returns its
+/// id.
 fn start_in_pieces(conn: &mut Connection, words: &str, count: i64) -> String {
     let id = format!("00000000-0000-4000-8000-{:012x}", STARTED.fetch_add(1, Ordering::Relaxed));
-    // What it may take at once is a tenth of a second's worth.
+    // A tenth of a second's worth can be moved at once.
     let rate = count * 5;
     let mut both = redis::pipe();
     both.atomic();
@@ -143,7 +145,7 @@ fn the_same_filter_moves_everything_back() {
     let back = clear(&mut conn, "QADMIN.CLEARJOB parked TASK m ALL TO celery FRONT CONFIRM parked");
     assert_eq!(back.int("deleted"), there.int("deleted"));
     assert_eq!(text(&run(&mut conn, "EXISTS parked").expect("EXISTS")), "0");
-    // The matches run next now, in their order; so do the others behind them.
+    // The matches run next now, in their order, followed by the others.
     let (matches, others): (Vec<Message>, Vec<Message>) = all.into_iter().partition(Message::matches);
     let others: Vec<&Message> = others.iter().collect();
     assert!(queue(&mut conn) == joined(&matches, &others, false));
@@ -152,7 +154,7 @@ fn the_same_filter_moves_everything_back() {
     assert_eq!(sorted[0], sorted[1]);
 }
 
-/// Every message of these, where it is and how often.
+/// Returns every message with its list and its number of occurrences.
 fn places(lists: &[Vec<Vec<u8>>]) -> HashMap<Vec<u8>, usize> {
     let mut found = HashMap::new();
     for message in lists.iter().flatten() {
@@ -206,7 +208,7 @@ fn a_message_being_moved_is_always_in_exactly_one_list_under_traffic() {
         assert_eq!(end.text("status"), "completed", "{end:?}");
         assert_eq!((end.int("passes_run"), end.int("deleted")), (1, end.int("matched")), "{end:?}");
         assert_eq!(end.int("total_estimated"), end.int("processed") + end.int("drifted"), "{end:?}");
-        // Nothing that was pushed to the queue meanwhile was moved, and no match of before is left.
+        // No message that was pushed to the queue meanwhile was moved, and no earlier match is left.
         let left = queue(&mut conn);
         assert!(!all.iter().any(|message| message.matches() && left.contains(&message.bytes)));
         until_caught_up(&primary, &replica);
@@ -263,7 +265,7 @@ fn a_job_on_the_destination_sees_pushes_and_takes_no_moved_message() {
     let others: Vec<Message> = there.into_iter().filter(|message| !message.matches()).collect();
     let came: Vec<&Message> = all.iter().filter(|message| message.matches()).collect();
     assert!(list(&mut conn, "parked") == joined(&others, &came, false));
-    // A count of the other list that was made before tells the truth behind a move.
+    // A count of the other list that was made before the move is not used after it.
     let count = |conn: &mut Connection| ask(conn, "QADMIN.PREVIEW parked TASK m").int("match_count");
     let before = count(&mut conn);
     push_to(&mut conn, "celery", &messages(33, 50));
@@ -317,7 +319,7 @@ fn who_may_not_write_to_the_other_list_moves_nothing_there() {
         tell(&mut conn, &format!("ACL SETUSER mover reset {rule}{keys}"));
         run(&mut mover, "AUTH mover secret").expect("AUTH");
         let dry = run(&mut mover, &format!("{line} DRYRUN"));
-        // What a push needs is the right to write.
+        // A push requires permission to write.
         let granted = granted || keys.contains("%W~");
         match dry {
             Ok(_) => assert!(granted, "{keys}"),
@@ -328,7 +330,7 @@ fn who_may_not_write_to_the_other_list_moves_nothing_there() {
             }
         }
     }
-    // Slow enough for the right to be looked at again, which it is once per second.
+    // It is slow enough for the permission to be checked again, which happens once per second.
     let id = ask(&mut mover, &format!("{line} RATE 1000")).text("job_id");
     until_deleted(&mut conn, &id, 1);
     tell(&mut conn, &format!("ACL SETUSER mover reset {rule}"));
@@ -361,7 +363,7 @@ fn killed_at_any_moment_of_a_move_each_message_is_in_one_list() {
         let places = places(&[left, parked]);
         assert!(places.len() == all.len() && places.values().all(|places| *places == 1));
         assert_no_mismatch(&server);
-        // Again, for the rest.
+        // Run it again for the rest.
         set(&mut conn, "slice-us 500 duty 100");
         let job = ask(&mut conn, &line).text("job_id");
         assert_eq!(wait_for_job(&mut conn, &job).text("status"), "completed");

@@ -1,5 +1,5 @@
-//! Another module of the same server that edits queues without an event, or calls commands from inside the
-//! notification of our own write.
+//! Another module of the same server that edits queues without an event, or calls commands inside the
+//! notification of the module's own write.
 
 use qadmin_harness::{Fields as _, Server, c_module, text};
 use redis::Connection;
@@ -8,7 +8,7 @@ use crate::durability::{Filled, queue, start_clear, tell, until_deleted};
 use crate::stage::Slow;
 use crate::support::{run, wait_for_job};
 
-/// A server with the other module, and a queue half of which matches.
+/// Starts a server with the other module, and a queue of which half the messages match.
 fn bed() -> (Server, Connection, Filled) {
     let server = Server::start();
     let mut conn = server.conn();
@@ -36,7 +36,8 @@ fn a_reentrant_command_of_another_module_is_refused_and_harmless() {
     }
 }
 
-/// What it pushes and pops there is followed like anybody's: the push is not of the snapshot, the pop is drift.
+/// Its pushes and pops there are handled like those of any client: the push is not in the snapshot, the pop
+/// is drift.
 #[test]
 fn changes_by_another_module_during_our_notification_are_followed() {
     let (server, mut conn, filled) = bed();
@@ -64,7 +65,7 @@ fn flush_by_notified_module_ends_the_job() {
     assert_eq!(text(&server_answers), "PONG");
 }
 
-/// A silent edit that changes the length is seen by the next slice, which begins another pass.
+/// A silent edit that changes the length is detected by the next slice, which begins another pass.
 #[test]
 fn a_silent_removal_by_another_module_costs_another_pass_only() {
     let (server, mut conn, filled) = bed();
@@ -80,7 +81,8 @@ fn a_silent_removal_by_another_module_costs_another_pass_only() {
     assert_eq!(left.len() + 1, filled.survivors().len(), "that one is gone and no other");
 }
 
-/// One that keeps the length is not seen, and harms nothing: what is judged is what is deleted.
+/// An edit that does not change the length is not detected and does no damage: only the message that was
+/// examined is deleted.
 #[test]
 fn a_message_silently_replaced_by_a_module_is_examined_as_it_is() {
     let (server, mut conn, filled) = bed();

@@ -1,4 +1,4 @@
-//! A count of 0 explains itself.
+//! The explanation of a count of 0.
 
 use qadmin_harness::{Fields as _, Server};
 use redis::{Commands as _, Connection};
@@ -20,7 +20,7 @@ fn fill(conn: &mut Connection, queue: &str) {
     }
 }
 
-/// The notice of a preview, which is one line of printable ASCII.
+/// Returns the notice of a preview, which is one line of printable ASCII.
 fn notice(conn: &mut Connection, line: &str) -> String {
     let reply = ask(conn, &format!("QADMIN.PREVIEW {line}"));
     assert_eq!(reply.int("match_count"), 0, "{line}");
@@ -51,11 +51,11 @@ fn missing_key_suggests_a_similar_queue() {
         let dry = ask(&mut conn, &format!("QADMIN.CLEARJOB {asked} TASK t DRYRUN"));
         assert_eq!(dry.text("notice"), says, "a clear says so, too");
     }
-    // Who calls from a script is not known: no key is named.
+    // The user of a script is not known, so no key is named.
     let script = "return redis.call('QADMIN.PREVIEW', KEYS[1], 'TASK', 't', 'FORMAT', 'JSON')";
     let reply: String = redis::cmd("EVAL").arg(script).arg(1).arg("mailers").query(&mut conn).expect("EVAL");
     assert!(reply.contains(r#""notice":"there is no key \"mailers\"""#), "{reply}");
-    // In another list of the queue there are messages.
+    // There are messages in another list of the queue.
     let _: i64 = conn.lpush("prio\u{6}\u{16}3", message("t", "{}")).expect("LPUSH");
     assert!(
         notice(&mut conn, "prio TASK t")
@@ -75,7 +75,7 @@ fn names_of_keys_that_the_caller_may_not_read_are_not_named() {
     assert_eq!(notice(&mut bob, "mailers TASK t"), r#"there is no key "mailers""#);
     fill(&mut conn, "mailes");
     assert_eq!(notice(&mut bob, "mailers TASK t"), r#"there is no key "mailers"; "mailes" is one"#);
-    // The job's status is read by others, and does not repeat it.
+    // Other users can read the job's status, so it does not repeat the explanation.
     let job = ask(&mut conn, "QADMIN.CLEARJOB mailers TASK t DRYRUN");
     assert!(job.text("notice").contains("queue:mailers"));
     let end = wait_for_job(&mut conn, &job.text("job_id"));
@@ -117,11 +117,11 @@ fn examined_messages_explain_why_none_matches() {
         let end = wait_for_job(&mut conn, &dry.text("job_id"));
         assert_eq!(end.text("notice"), seen, "and a dry run");
     }
-    // A right question gets no lecture.
+    // A correct filter gets no explanation.
     assert_eq!(notice(&mut conn, "q TASK app.tasks.upload REPOID 77"), "");
     let found = ask(&mut conn, "QADMIN.PREVIEW q TASK app.tasks.upload");
     assert!(found.int("match_count") > 0 && found.is_null("notice"), "{found:?}");
-    // A job says it at its end.
+    // A job shows it at its end.
     set(&mut conn, "inline-limit 0 cache-ttl 0");
     let job = ask(&mut conn, "QADMIN.PREVIEW q TASK uplaod BUST");
     assert!(job.is_null("notice"), "nothing is known yet: {job:?}");

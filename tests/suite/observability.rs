@@ -1,4 +1,4 @@
-//! What operators watch: INFO, LATENCY and the log.
+//! What operators monitor: INFO, LATENCY and the log.
 
 use qadmin_harness::{Fields as _, Server};
 use redis::Value;
@@ -40,7 +40,7 @@ fn latency_has_a_sample_of_a_slice_above_the_threshold() {
     let mut conn = server.conn();
     filled(&server, "celery", 20_000);
     run(&mut conn, "CONFIG SET latency-monitor-threshold 1").expect("CONFIG SET");
-    // Twenty milliseconds in one go: far above the threshold.
+    // A slice of twenty milliseconds is far above the threshold.
     set(&mut conn, "slice-us 20000");
     ask(&mut conn, &format!("QADMIN.PREVIEW celery {}", target()));
     let Value::Array(samples) = run(&mut conn, "LATENCY HISTORY qadmin-slice").expect("LATENCY HISTORY")
@@ -65,8 +65,8 @@ fn the_log_has_one_line_when_a_job_starts_and_one_when_it_ends() {
     assert!(ended.contains(&format!("completed: examined 2000, matched {matches}")), "{ended}");
 }
 
-/// The server collects its crash report in a signal handler, on whichever thread crashed, while the state of the module may
-/// be in the middle of a change.
+/// The server collects its crash report in a signal handler, on whichever thread crashed, while the module's
+/// state can be in the middle of a change.
 #[test]
 fn a_crash_report_does_not_touch_the_state_of_the_module() {
     let mut server = Server::builder().module().may_crash().start();

@@ -1,5 +1,6 @@
-//! What CLEARJOB takes beyond ALL and KEEPONE: what goes is what a naive reading of the option says, a dry run says
-//! the same, and replicas and the append-only file hold it, too.
+//! The options of CLEARJOB besides ALL and KEEPONE: the cleared messages are those that a simple reading of
+//! the option selects, a dry run reports the same, and replicas and the append-only file have the same
+//! result.
 
 use std::collections::HashSet;
 
@@ -14,14 +15,14 @@ use crate::support::{Reply, ask, run, wait_for_job};
 
 const ID: &str = "5b7a3c1e-2f64-4f0a-9a3d-8c2e6b1d7f05";
 
-/// One message and what it says, known without reading it.
+/// One message and its content, known without reading it.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
     pub(crate) bytes: Vec<u8>,
     pub(crate) task: &'static str,
     pub(crate) id: String,
     args: String,
-    /// Its body can be read.
+    /// Whether its body can be read.
     readable: bool,
 }
 
@@ -44,10 +45,10 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// A message of protocol 2. The same id and arguments are written in several ways.
+/// Creates a message of protocol 2. The same id and arguments are written in several ways.
 fn message(rng: &mut Rng, number: usize) -> Message {
     let task = if rng.within(1, 100) <= 40 { "m" } else { "o" };
-    // Every third one is a retry: the same id and the same arguments as one before.
+    // Every third message is a retry: it has the id and the arguments of an earlier one.
     let of = if rng.within(1, 3) == 1 { rng.within(0, number) } else { number };
     let id = format!("id-{of}");
     let written = if number.is_multiple_of(2) { id.clone() } else { id.replace('i', "\\u0069") };
@@ -65,7 +66,7 @@ fn message(rng: &mut Rng, number: usize) -> Message {
     Message { bytes: bytes.into_bytes(), task, id, args, readable }
 }
 
-/// Messages from the one that runs next on.
+/// Returns messages, the one that runs next first.
 pub(crate) fn messages(seed: u64, count: usize) -> Vec<Message> {
     let mut rng = Rng::new(seed);
     (0..count).map(|number| message(&mut rng, number)).collect()
@@ -82,7 +83,7 @@ pub(crate) fn push_to(conn: &mut Connection, queue: &str, messages: &[Message]) 
     }
 }
 
-/// What stays of the matches, as a person would say it.
+/// A simple definition of the matches that are kept.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Stays {
     None,
@@ -126,7 +127,7 @@ const CASES: [Case; 18] = [
 ];
 
 impl Case {
-    /// The messages that are cleared, by their distance from the consumer end.
+    /// Returns the messages that are cleared, by their distance from the consumer end.
     pub(crate) fn goes(&self, messages: &[Message]) -> HashSet<usize> {
         let matches: Vec<usize> = (0..messages.len()).filter(|at| messages[*at].matches()).collect();
         let mut met = HashSet::new();
@@ -148,7 +149,7 @@ impl Case {
     }
 }
 
-/// The newest first, as LRANGE shows it.
+/// Returns the remaining messages with the newest first, as LRANGE shows them.
 pub(crate) fn without(messages: &[Message], gone: &HashSet<usize>) -> Vec<Vec<u8>> {
     let stays = messages.iter().enumerate().filter(|(at, _)| !gone.contains(at));
     stays.map(|(_, message)| message.bytes.clone()).rev().collect()
@@ -181,7 +182,7 @@ fn options_clear_what_they_say_and_dry_runs_replicas_and_files_agree() {
         assert!(queue(&mut conn) == without(&all, &gone), "{options}: another queue than it should be");
         for name in ["kept_index", "error", "by", "distinct", "unkeyed", "keep", "limit", "rate"] {
             let same = dry.iter().zip(&real).filter(|(a, _)| a.0 == name).all(|(a, b)| a == b);
-            // The one that stays lies behind fewer messages when the others are out.
+            // The kept message comes after fewer messages once the others are removed.
             assert!(same || name == "kept_index", "{options}: {name}: {dry:?} {real:?}");
         }
         if let Stays::Oldest | Stays::Newest = case.stays {
@@ -239,7 +240,7 @@ fn more_matches_than_expected_end_the_job_before_it_takes_anything() {
     let tenth = matches * 100 / 110 - 1;
     surprised(&mut conn, &format!("{tenth} TOLERANCE 10"));
     assert_eq!(queue(&mut conn).len(), 900);
-    // As many as expected, with the tolerance, are no surprise; fewer are none either.
+    // As many matches as expected, within the tolerance, are no surprise, and neither are fewer.
     let dry = ask(&mut conn, &format!("{} DRYRUN", line(&format!("{} TOLERANCE 10", tenth + 2))));
     assert_eq!(wait_for_job(&mut conn, &dry.text("job_id")).int("would_delete"), matches as i64);
     let job = ask(&mut conn, &line(&matches.to_string())).text("job_id");
@@ -253,8 +254,8 @@ fn more_matches_than_expected_end_the_job_before_it_takes_anything() {
     assert_eq!(wait_for_job(&mut conn, &job).text("status"), "completed", "there is nothing left");
 }
 
-/// Runs a clear of a queue that a worker pops from and a producer pushes to; answers its end, what the worker took,
-/// and what is left from the consumer end on.
+/// Runs a clear of a queue while a worker pops and a producer pushes. Returns its end, the messages that the
+/// worker took, and the remaining messages from the consumer end on.
 fn in_traffic(options: &str, all: &[Message]) -> (Reply, HashSet<Vec<u8>>, Vec<Vec<u8>>) {
     let server = in_memory().start();
     let mut conn = server.conn();
@@ -329,7 +330,7 @@ fn newest_of_snapshot_and_late_messages_are_kept() {
             message
         })
         .collect();
-    // In one transaction: what is pushed is there before the first slice.
+    // This is one transaction: the pushed messages are there before the first slice.
     let mut pipe = redis::pipe();
     pipe.atomic();
     pipe.cmd("QADMIN.CLEARJOB")
@@ -364,7 +365,7 @@ fn too_many_distinct_values_fail_the_job_and_nothing_is_guessed() {
         });
         push.exec(&mut conn).expect("LPUSH");
     }
-    // Two of the first one, of which the second goes.
+    // There are two copies of the first one, of which the second is cleared.
     conn.rpush::<_, _, ()>("celery", text(0)).expect("RPUSH");
     let clear = "QADMIN.CLEARJOB celery TASK m KEEPONE BY id";
     let job = ask(&mut conn, &format!("{clear} CONFIRM celery")).text("job_id");
@@ -428,7 +429,7 @@ fn throttled_clear_is_slow_and_can_be_accelerated() {
     push(&mut conn, &all);
     let job = ask(&mut conn, "QADMIN.CLEARJOB celery TASK m ALL LIMIT 60 RATE 100 CONFIRM celery");
     let end = wait_for_job(&mut conn, &job.text("job_id"));
-    // A tenth of a second's worth at once, the rest at the rate.
+    // A tenth of a second's worth is cleared at once, the rest at the rate.
     let took_ms = end.int("completed_at") - end.int("started_at");
     assert!(end.int("deleted") == 60 && took_ms >= 400, "{end:?}");
     assert_eq!(end.text("notice"), "throttled: at most 100 messages per second");

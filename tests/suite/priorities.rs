@@ -1,4 +1,4 @@
-//! PRIORITY: the lists of a queue with priorities are the one queue that workers see.
+//! PRIORITY: the lists of a queue with priorities are the single queue that workers see.
 
 use std::collections::{HashMap, HashSet};
 use std::process::Stdio;
@@ -16,7 +16,7 @@ use crate::stage::{Slow, set};
 use crate::support::celery::script;
 use crate::support::{Reply, ask, run, wait_for_job};
 
-/// The lists of `celery`, in the order in which workers look into them.
+/// The lists of `celery`, in the order in which workers read them.
 const LISTS: [&str; 4] = ["celery", "celery\x06\x163", "celery\x06\x166", "celery\x06\x169"];
 
 const CASES: [Case; 11] = [
@@ -37,7 +37,7 @@ fn list(conn: &mut Connection, key: &str) -> Vec<Vec<u8>> {
     conn.lrange(key, 0, -1).expect("LRANGE")
 }
 
-/// Pushes messages, from the one that runs next of all, to the lists: this many to each.
+/// Pushes messages, the one that runs next of all first, to the lists: this many to each.
 fn spread(conn: &mut Connection, all: &[Message], lens: &[usize]) {
     let mut rest = all;
     for (key, len) in LISTS.iter().zip(lens) {
@@ -48,7 +48,7 @@ fn spread(conn: &mut Connection, all: &[Message], lens: &[usize]) {
     assert!(rest.is_empty());
 }
 
-/// What the lists hold when these are gone.
+/// Returns the content of the lists after these messages were removed.
 fn left(all: &[Message], lens: &[usize], gone: &HashSet<usize>) -> Vec<Vec<Vec<u8>>> {
     let mut from = 0;
     let mut lists = Vec::new();
@@ -67,7 +67,7 @@ fn priority_all_clears_in_the_order_of_workers_as_one_queue() {
     replica.replica_of(&server);
     let mut conn = server.conn();
     set(&mut conn, "slice-us 100 duty 100");
-    // The third list does not exist at times, and sometimes the first one neither.
+    // Sometimes the third list does not exist, and sometimes the first one does not either.
     let shapes = [[500, 400, 0, 300], [0, 700, 200, 300], [900, 0, 0, 300]];
     for (at, case) in CASES.iter().enumerate() {
         let lens = shapes[at % shapes.len()];
@@ -134,7 +134,8 @@ fn message(task: &str, id: usize) -> String {
     format!(r#"{{"headers":{{"task":"{task}","id":"{id}"}},"body":"","properties":{{"priority":7}}}}"#)
 }
 
-/// Four lists of `each` messages; every second one matches. Ids count from the one that runs next of all.
+/// Fills four lists with `each` messages, of which every second one matches. Ids count from the one that runs
+/// next of all.
 fn filled(conn: &mut Connection, each: usize) {
     for (at, key) in LISTS.iter().enumerate() {
         let ids = at * each..(at + 1) * each;
@@ -148,7 +149,8 @@ fn id_of(message: &str) -> usize {
     rest.split_once('"').expect("its end").0.parse().expect("a number")
 }
 
-/// Workers, producers and a clear of all lists at full speed: what a clear leaves is what workers get, each once.
+/// Workers, producers and a clear of all lists run at full speed: workers receive the messages that the clear
+/// leaves, each once.
 #[test]
 fn workers_and_producers_beside_a_clear_of_all_lists_lose_nothing() {
     const EACH: usize = 12_000;
@@ -161,7 +163,7 @@ fn workers_and_producers_beside_a_clear_of_all_lists_lose_nothing() {
             let mut conn = server.conn();
             thread::spawn(move || {
                 let mut got = Vec::new();
-                // As kombu does: the first list that has something.
+                // As in kombu, the first list that has a message is used.
                 while let Some((_, message)) =
                     conn.brpop::<_, Option<(String, String)>>(&LISTS[..], 2.0).expect("BRPOP")
                 {
@@ -176,7 +178,7 @@ fn workers_and_producers_beside_a_clear_of_all_lists_lose_nothing() {
         .collect();
     let job = ask(&mut conn, "QADMIN.CLEARJOB celery TASK m ALL PRIORITY ALL RATE 500 CONFIRM celery");
     let (total, job) = (job.int("total_estimated"), job.text("job_id"));
-    // All that they push is pushed later.
+    // All messages that they push are pushed later.
     let producers: Vec<_> = (0..2)
         .map(|producer| {
             let mut conn = server.conn();
@@ -191,7 +193,7 @@ fn workers_and_producers_beside_a_clear_of_all_lists_lose_nothing() {
         })
         .collect();
     until_deleted(&mut conn, &job, 1);
-    // Until workers were faster than the job.
+    // This waits until workers were faster than the job.
     eventually("drift", || status(&mut conn, &job).int("drifted") > 0);
     tell(&mut conn, &format!("QADMIN.THROTTLE {job} RATE 0"));
     let end = wait_for_job(&mut conn, &job);
@@ -199,12 +201,12 @@ fn workers_and_producers_beside_a_clear_of_all_lists_lose_nothing() {
     assert_eq!(end.text("status"), "completed", "{end:?}");
     assert_eq!(total, end.int("processed") + end.int("drifted"), "{end:?}");
     for _ in 0..3 {
-        // Where workers look last: they get it when all else is gone.
+        // Workers read this list last, so they receive the message after all others.
         conn.lpush::<_, _, ()>(LISTS[3], "stop").expect("LPUSH");
     }
     let mut got: Vec<String> =
         workers.into_iter().flat_map(|worker| worker.join().expect("a worker")).collect();
-    // Where the disk is slow workers may have gone before producers were done.
+    // If the disk is slow, workers can have stopped before producers were done.
     for key in LISTS {
         got.extend(conn.lrange::<_, Vec<String>>(key, 0, -1).expect("LRANGE"));
     }
@@ -229,7 +231,7 @@ fn rows_and_groups_say_which_list_and_stand_in_the_order_of_workers() {
         conn.lpush::<_, _, ()>(key, vec![message("m", 1), message("o", 2), message("m", 3)]).expect("LPUSH");
     }
     let line = "QADMIN.PREVIEW celery TASK m PRIORITY ALL SAMPLE 5 FIELDS 3 id priority properties.priority";
-    // Counted anew, from the cache, and not counted at all.
+    // The count is new, then from the cache, then absent.
     for options in ["", "", " NOCOUNT"] {
         let preview = ask(&mut conn, &format!("{line}{options}"));
         assert_eq!(preview.int("depth"), 12);
@@ -268,7 +270,7 @@ fn rows_and_groups_say_which_list_and_stand_in_the_order_of_workers() {
         .collect();
     assert_eq!(groups, [("m".to_owned(), [8, -1, 0, -3, 9]), ("o".to_owned(), [4, -2, 0, -2, 9])]);
     assert_eq!((stats.int("depth"), stats.int("total"), stats.text("priority")), (12, 12, "all".into()));
-    // Where the app uses other steps than are set, what is not looked at is told.
+    // If the app uses steps other than those that are set, the reply names the lists that were not read.
     conn.lpush::<_, _, ()>("celery\x06\x165", vec![message("m", 9)]).expect("LPUSH");
     assert_eq!(
         ask(&mut conn, "QADMIN.PREVIEW celery TASK m PRIORITY ALL BUST").int("other_priorities_depth"),
@@ -293,7 +295,7 @@ fn a_deep_queue_is_counted_by_a_job_over_all_lists_that_shows_its_rows() {
         (2_000, 4_000, "all".into())
     );
     assert_eq!(end.rows("sample")[0].int("priority"), 0);
-    // What empties the first lists empties their part of the sample.
+    // A command that empties the first lists empties their part of the sample.
     tell(&mut conn, &format!("DEL {} {}", LISTS[0], LISTS[1]));
     let preview = ask(&mut conn, "QADMIN.PREVIEW celery TASK m PRIORITY ALL");
     assert_eq!(
@@ -303,7 +305,7 @@ fn a_deep_queue_is_counted_by_a_job_over_all_lists_that_shows_its_rows() {
     );
     let end = wait_for_job(&mut conn, &preview.text("job_id"));
     assert_eq!(end.int("matched"), 1_000);
-    // A clear of one list alone is one of this count, too.
+    // A clear of one list alone concerns this count, too.
     let clear = ask(&mut conn, "QADMIN.CLEARJOB celery TASK m ALL PRIORITY 9 CONFIRM celery").text("job_id");
     assert_eq!(wait_for_job(&mut conn, &clear).int("deleted"), 500);
     let preview = ask(&mut conn, "QADMIN.PREVIEW celery TASK m PRIORITY ALL");
@@ -329,7 +331,7 @@ fn emptied_list_does_not_prevent_joining_the_scan() {
     }
     let again = preview(&mut conn);
     assert_eq!((again.int("deduplicated"), again.text("job_id")), (1, job), "it is joined: {again:?}");
-    // What somebody deletes is another matter.
+    // A deleted list is different from an empty one.
     tell(&mut conn, &format!("DEL {}", LISTS[3]));
     assert_eq!(preview(&mut conn).int("deduplicated"), 0);
     drop(slow);
@@ -369,7 +371,7 @@ fn a_deleted_or_edited_priority_list_does_not_stop_the_job() {
     filled(&mut conn, 500);
     let job = held(&mut conn);
     let before = status(&mut conn, &job).int("deleted");
-    // Inside of a list that the job has not come to; it was a match.
+    // The edit is inside a list that the job has not reached; the message was a match.
     let () = cmd("LSET").arg(LISTS[2]).arg(3).arg(message("o", 7)).query(&mut conn).expect("LSET");
     let late = vec![message("m", 9); 7];
     conn.lpush::<_, _, ()>(LISTS[3], late).expect("LPUSH");
@@ -386,7 +388,8 @@ fn a_deleted_or_edited_priority_list_does_not_stop_the_job() {
     assert_eq!(matches, [0, 0, 0, 7], "what was pushed later stays");
 }
 
-/// Seen when the slice that works on that list begins; the pass that begins then is over all lists, from the first one on.
+/// The edit is detected when the slice that works on that list begins. The next pass is over all lists, from
+/// the first one on.
 #[test]
 fn a_silent_edit_in_a_later_list_begins_another_pass_at_the_first() {
     let server = Server::start();
@@ -399,7 +402,7 @@ fn a_silent_edit_in_a_later_list_begins_another_pass_at_the_first() {
     until_deleted(&mut conn, &job, 300);
     tell(&mut conn, &format!("QADMIN.PAUSE {job}"));
     assert!(status(&mut conn, &job).int("deleted") < 500, "it is in the second list");
-    // The youngest of the list is an odd one: it stays.
+    // The newest message of the list has an odd number: it is kept.
     tell(&mut conn, &format!("CALLQADMIN.CUT {} 0", LISTS[1]));
     let end = released(&mut conn, &job);
     assert_eq!((end.text("status").as_str(), end.int("passes_run")), ("completed", 2), "{end:?}");
@@ -422,7 +425,7 @@ fn a_step_moves_into_another_list_and_all_steps_do_not() {
     assert!(refused(&mut conn, line).contains("TO and PRIORITY ALL cannot be combined"));
     let line = format!("QADMIN.CLEARJOB celery TASK m ALL TO {} PRIORITY 3 CONFIRM celery", LISTS[1]);
     assert!(refused(&mut conn, &line).contains("TO must name a key other than the queue itself"));
-    // What was sent with the wrong priority is put where it belongs.
+    // Messages that were sent with the wrong priority are moved to the right list.
     let line = "QADMIN.CLEARJOB celery TASK m ALL TO celery FRONT PRIORITY 9 CONFIRM celery";
     let job = ask(&mut conn, line).text("job_id");
     let end = wait_for_job(&mut conn, &job);
@@ -500,7 +503,7 @@ fn every_list_needs_the_right_and_a_right_that_is_lost_ends_the_job() {
         let log = maps(&run(&mut admin, "ACL LOG").expect("ACL LOG"));
         assert_eq!((log[0].text("object"), log[0].text("username")), (LISTS[1].into(), "base".into()));
     }
-    // Rows of a job are of all its lists.
+    // Rows of a job are from all its lists.
     let job = held(&mut server.conn());
     assert!(denied(&mut base, &format!("QADMIN.STATUS {job}")));
     assert!(denied(&mut base, &format!("QADMIN.CANCEL {job}")));
@@ -539,7 +542,7 @@ fn in_a_cluster_the_lists_must_share_a_slot() {
     assert_eq!((end.text("status"), end.int("deleted")), ("completed".into(), 2), "{end:?}");
 }
 
-/// Sends with the real Celery and lets the real kombu say what runs next.
+/// Sends with the real Celery and returns what runs next according to the real kombu.
 fn kombu(server: &Server, words: &[&str]) -> Json {
     let mut command = script(server);
     command.arg("priorities.py").args(words).stdout(Stdio::piped());
@@ -573,7 +576,7 @@ fn celery_and_qadmin_agree_on_the_lists_and_on_what_runs_next() {
             (1, 60),
             "{queues:?}"
         );
-        // The order of all: what the sample says is what workers get.
+        // The order of all messages: workers receive them in the order that the sample shows.
         let preview =
             ask(&mut conn, "QADMIN.PREVIEW celery WHERE id EXISTS PRIORITY ALL SAMPLE 100 FIELDS 1 id BUST");
         let shown: Vec<String> = preview.rows("sample").iter().map(|row| row.text("id")).collect();

@@ -1,4 +1,4 @@
-//! QADMIN.QUEUES finds what is a queue, shows what its caller may read, and keeps nobody waiting.
+//! QADMIN.QUEUES finds the queues, shows those that its caller may read, and blocks no other client.
 
 use qadmin_harness::{Fields as _, Server, eventually, map, maps};
 use redis::{Commands as _, Connection, Value};
@@ -7,7 +7,7 @@ use crate::stage::{Slow, info, joined, later, until_waiting};
 use crate::support::celery::Sender;
 use crate::support::{Reply, ask, run};
 
-/// Keys that a walk needs many slices for.
+/// The number of keys for which a walk needs many slices.
 const MANY: u64 = 100_000;
 
 fn push(conn: &mut Connection, key: &[u8], messages: &[&str]) {
@@ -18,7 +18,7 @@ fn message(task: &str) -> String {
     format!(r#"{{"body": "W10=", "headers": {{"task": "{task}", "id": "1"}}}}"#)
 }
 
-/// Queue and depth of each row.
+/// Returns the queue and the depth of each row.
 fn depths(reply: &Reply) -> Vec<(String, i64)> {
     reply.rows("queues").iter().map(|row| (row.text("queue"), row.int("depth"))).collect()
 }
@@ -58,7 +58,7 @@ fn queues_lists_message_lists_and_bound_queues_the_deepest_first() {
         row("app:mine", 0),
         row("empty", 0),
     ];
-    // What runs next from `broken` is a message; what is behind it is not looked at.
+    // The message that runs next in `broken` is valid; the messages after it are not read.
     assert_eq!(depths(&reply), all);
     assert_eq!((reply.int("complete"), reply.int("unacked"), reply.int("keys")), (1, 2, 15), "{reply:?}");
     let rows = reply.rows("queues");
@@ -80,7 +80,7 @@ fn queues_lists_message_lists_and_bound_queues_the_deepest_first() {
         json.starts_with(r#"{"queues":[{"queue":"empty","depth":0,"own_depth":0,"priorities":[]"#),
         "{json}"
     );
-    // Another database has queues of its own.
+    // Another database has other queues.
     run(&mut conn, "SELECT 1").expect("SELECT");
     assert_eq!(depths(&ask(&mut conn, "QADMIN.QUEUES")), []);
 }
@@ -115,7 +115,7 @@ fn names_of_any_bytes_are_listed_and_those_that_no_command_takes_are_not() {
     for row in map(&reply).rows("queues") {
         names.push(row.get_field("queue").clone());
     }
-    // The empty name is that of a queue with a priority list, too.
+    // The empty name is also the name of a queue with a priority list.
     let wanted: [&[u8]; 4] = [b"", b"a\x06\x16", &long[1..], b"\xff\x00\n"];
     let wanted: Vec<Value> = wanted.iter().map(|name| Value::BulkString(name.to_vec())).collect();
     assert_eq!(names, wanted);
@@ -144,7 +144,7 @@ fn only_what_the_caller_may_read_is_listed() {
     assert_eq!(as_user("%R~mine*"), (vec![row("mine", 2)], true));
     assert_eq!(as_user("~mine* ~_kombu.binding.*"), (vec![row("mine", 2), row("mine2", 0)], true));
     assert_eq!(as_user("%W~* %R~unacked"), (vec![], false));
-    // Not the queue itself: its priority list stands for itself.
+    // The queue itself is not shown; its priority list has its own row.
     assert_eq!(as_user("%R~theirs\x06\x163"), (vec![row("theirs\x06\x163", 1)], true));
     assert_eq!(as_user("~other"), (vec![], true));
 }
@@ -158,7 +158,7 @@ fn a_large_keyspace_is_walked_in_slices_while_others_are_served() {
     let slow = Slow::start(&server);
     let client = later(&server, "QADMIN.QUEUES");
     until_waiting(&server, 1);
-    // A job has its turns, too.
+    // A job gets its share of the time, too.
     let job = ask(&mut conn, "QADMIN.CLEARJOB celery TASK a.b ALL DRYRUN");
     let end = ask(&mut conn, &format!("QADMIN.STATUS {} WAIT 0", job.text("job_id")));
     assert_eq!(end.int("would_delete"), 1);
@@ -181,13 +181,13 @@ fn queues_runs_one_slice_in_a_transaction_and_is_refused_in_scripts() {
         map(&replies[0])
     };
     assert_eq!(in_transaction(&mut conn).int("complete"), 1);
-    // A script shows its caller what its caller may not read, or nothing.
+    // A script shows either keys that its caller may not read, or nothing.
     let script =
         redis::cmd("EVAL").arg("return redis.call('QADMIN.QUEUES')").arg(0).query::<Value>(&mut conn);
     assert!(script.expect_err("refused").to_string().contains("not allowed from script"));
     run(&mut conn, &format!("DEBUG POPULATE {MANY}")).expect("DEBUG");
     assert_eq!(in_transaction(&mut conn).int("complete"), 0);
-    // The queues of Celery's own exchange are known first, whatever else there is.
+    // The queues of Celery's own exchange are found first, whatever else there is.
     conn.sadd::<_, _, ()>("_kombu.binding.celery", "celery\x06\x16\x06\x16celery").expect("SADD");
     let cut = in_transaction(&mut conn);
     assert_eq!((depths(&cut), cut.int("complete")), (vec![row("celery", 1)], 0));
@@ -212,7 +212,7 @@ fn walks_are_bounded_and_end_with_their_clients() {
     );
     clients.truncate(1);
     until_waiting(&server, 1);
-    // What was found in a database that was flushed is not true any more: the walk begins again.
+    // Results from a database that was flushed are not valid any more: the walk begins again.
     run(&mut conn, "FLUSHALL").expect("FLUSHALL");
     let reply = clients[0].reply().expect("a reply");
     let reply = String::from_utf8_lossy(&reply).into_owned();

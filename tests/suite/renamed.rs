@@ -1,5 +1,5 @@
-//! Servers on which `rename-command` took commands away that the module calls: what needs them says which one it misses, and
-//! does nothing by halves.
+//! Servers on which `rename-command` removed commands that the module calls: an operation that needs one
+//! reports which command is missing, and changes nothing.
 
 use qadmin_harness::{Fields as _, Server};
 use redis::Value;
@@ -7,12 +7,12 @@ use redis::Value;
 use crate::durability::{Filled, filter, queue, tell};
 use crate::support::{ask, run, wait_for_job};
 
-/// A server without this command.
+/// Starts a server without this command.
 fn without(command: &str) -> Server {
     Server::builder().module().config(format!("rename-command {command} hidden")).start()
 }
 
-/// The error names the command.
+/// Checks that the error names the command.
 fn misses(conn: &mut redis::Connection, line: &str, command: &str) {
     let error = run(conn, line).expect_err("without that command it cannot be done").to_string();
     assert!(error.contains(&format!("this server has no command {command},")), "{line}: {error}");
@@ -28,15 +28,15 @@ fn a_clear_without_a_needed_command_is_refused_and_names_it() {
         misses(&mut conn, &clear, command);
         misses(&mut conn, &format!("QADMIN.CLEARJOB celery DRYRUN {}", filter()), command);
         assert_eq!(filled.missing(&queue(&mut conn)), 0);
-        // Nothing was begun: the queue is the only key.
+        // Nothing was started: the queue is the only key.
         assert_eq!(run(&mut conn, "DBSIZE").expect("DBSIZE"), Value::Int(1), "{command}");
-        // What does not need it works.
+        // Operations that do not need the command work.
         let count = ask(&mut conn, &format!("QADMIN.PREVIEW celery {}", filter())).int("match_count");
         assert_eq!(count, filled.matches(), "{command}");
         let log = server.log();
         assert!(log.contains(&format!("(rename-command): {command};")), "the log says it at load: {log}");
     }
-    // Whether there is such a job nobody can know.
+    // Without the command it cannot be determined whether there is such a job.
     let server = without("HGETALL");
     let id = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02";
     for line in ["STATUS", "CANCEL", "PAUSE"] {

@@ -1,6 +1,7 @@
 //! Every reply as a user sees it: all members in their documented order, the same in RESP2, RESP3 and JSON.
 //!
-//! What differs from run to run (ids, times, durations) is shown by its kind, after a check that it is of it.
+//! Values that differ from run to run (ids, times, durations) are shown by their type, after a check that
+//! they have it.
 
 mod lists;
 mod preview;
@@ -16,14 +17,14 @@ use crate::support::run;
 
 pub(crate) const ID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02";
 
-/// Six messages, five of which match [`crate::stage::target`].
+/// Starts a server with six messages, five of which match [`crate::stage::target`].
 pub(crate) fn six() -> Server {
     let server = Server::builder().module_args("inline-wait 60000").start();
     fill(server.port(), "celery", 0..6, &mut Factory::new(3).share(50.0)).expect("the queue is filled");
     server
 }
 
-/// One member as a snapshot shows it.
+/// Returns one member as a snapshot shows it.
 fn member(name: &str, value: &Value) -> String {
     match (name, value) {
         ("job_id", Value::BulkString(_)) => {
@@ -65,7 +66,7 @@ fn member(name: &str, value: &Value) -> String {
     }
 }
 
-/// A map reply as a snapshot shows it.
+/// Returns a map reply as a snapshot shows it.
 pub(crate) fn shown(reply: &Value) -> String {
     let mut out = String::new();
     for (name, value) in map(reply) {
@@ -76,7 +77,7 @@ pub(crate) fn shown(reply: &Value) -> String {
     out
 }
 
-/// Checks that a JSON reply says what a RESP reply says, volatile members aside.
+/// Checks that a JSON reply agrees with a RESP reply, except for volatile members.
 pub(crate) fn assert_same(resp: &Value, json: &str) {
     assert!(!json.contains('\n'), "one line");
     let parsed: serde_json::Value = serde_json::from_str(json).expect("valid JSON");
@@ -107,14 +108,15 @@ pub(crate) fn assert_same(resp: &Value, json: &str) {
     }
 }
 
-/// A parsed row as text again, members in the order of `row`: parsing has lost it, the outer text shows it.
+/// Returns a parsed row as text again, with its members in the order of `row`, because parsing loses the
+/// order and the outer text shows it.
 fn json_in_order(row: &Value, json: &serde_json::Value) -> String {
     let members: Vec<_> = map(row).iter().map(|(name, _)| format!("\"{name}\":{}", json[name])).collect();
     assert_eq!(members.len(), json.as_object().expect("an object").len(), "{json}");
     format!("{{{}}}", members.join(","))
 }
 
-/// Runs a command in RESP2, RESP3 and as JSON, and shows what all of them said.
+/// Runs a command in RESP2, RESP3 and as JSON, and returns the content that all of them had.
 pub(crate) fn three(server: &Server, line: &str) -> String {
     let resp2 = run(&mut server.conn(), line).expect(line);
     let resp3 = run(&mut server.conn3(), line).expect(line);

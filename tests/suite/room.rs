@@ -1,4 +1,5 @@
-//! Places for jobs and for what they leave: what ends, and what is deleted, so that the next finds room.
+//! The room for jobs and for what they leave: which jobs end and which data is deleted to make room for the
+//! next.
 
 use qadmin_harness::{Fields as _, Server, eventually, map, text};
 use redis::{Commands as _, Connection, Value};
@@ -6,7 +7,7 @@ use redis::{Commands as _, Connection, Value};
 use crate::stage::{Slow, filled, info, set, start_clear, target};
 use crate::support::{ask, run, wait_for_job};
 
-/// Starts a preview that goes on as a job, and pauses it before its first slice.
+/// Starts a preview that continues as a job, and pauses it before its first slice.
 fn paused_preview(conn: &mut Connection, n: usize) -> String {
     run(conn, "MULTI").expect("MULTI");
     run(conn, &format!("QADMIN.PREVIEW celery TASK paused.{n} SAMPLE 0")).expect("QUEUED");
@@ -87,7 +88,7 @@ fn audit_len(conn: &mut Connection) -> usize {
     redis::cmd("XLEN").arg("qadmin:audit").query(conn).expect("XLEN")
 }
 
-/// A filter that selects nothing in [`filled`] queues, with this many values.
+/// Returns a filter that selects nothing in [`filled`] queues, with this many values.
 fn long_filter(values: usize) -> String {
     let ids: String = (0..values).map(|n| format!(" {n:08}-0000-4000-8000-000000000000")).collect();
     format!("WHERE id IN {values}{ids}")
@@ -119,13 +120,14 @@ fn long_filter_is_complete_in_live_job_and_cut_in_record() {
     }
     let jobs = qadmin_harness::maps(&run(&mut conn, "QADMIN.JOBS").expect("JOBS"));
     assert!(jobs[0].text("filter").contains(&digest) && jobs[0].text("filter").len() < 1_200);
-    // What is left of it is no filter.
+    // The text that is kept of it is not a filter.
     let pasted = run(&mut conn, &format!("QADMIN.PREVIEW celery {kept}")).expect_err("no filter");
     assert_eq!(pasted.code(), Some("ERR"), "{pasted}");
     server.restart();
     let mut conn = server.conn();
     assert_eq!(ask(&mut conn, &format!("QADMIN.STATUS {ID}")).text("filter"), kept);
-    // Which request started the job is known by the digest of all of it, not by what is left of its text.
+    // The request that started the job is identified by the digest of all of it, not by the text that is
+    // kept.
     assert_eq!(ask(&mut conn, &line(&filter)).int("deduplicated"), 1);
     assert!(other[20..].starts_with(&filter[20..4_096]));
     let taken = run(&mut conn, &line(&other)).expect_err("another request");
@@ -151,7 +153,7 @@ fn a_dry_run_is_refused_above_maxmemory_and_known_ids_still_answer() {
         ask(&mut conn, &format!("QADMIN.PREVIEW celery {} BUST", target())).int("match_count"),
         matching
     );
-    // A clear is not refused, and its audit entries take the place of older ones.
+    // A clear is not refused, and its audit entries replace older ones.
     set(&mut conn, "audit-maxlen 1000");
     for _ in 0..120 {
         let id = start_clear(&mut conn, "celery");
@@ -162,7 +164,7 @@ fn a_dry_run_is_refused_above_maxmemory_and_known_ids_still_answer() {
     ask(&mut conn, &dry);
 }
 
-/// Of these each record takes some 35 KB.
+/// Each record of such a job takes about 35 KB.
 #[test]
 fn records_are_bounded_in_bytes_and_the_oldest_are_evicted() {
     const JOBS: usize = 1_200;
@@ -173,7 +175,7 @@ fn records_are_bounded_in_bytes_and_the_oldest_are_evicted() {
     let live = start_clear(&mut conn, "celery");
     ask(&mut conn, &format!("QADMIN.PAUSE {live}"));
     drop(slow);
-    // No record, although it has the name of one.
+    // This key is not a record, although it has the name of one.
     let foreign = "qadmin:job:0a4cf1f7-93a2-4b7e-8d55-2f6d1f0e7c11";
     run(&mut conn, &format!("HSET {foreign} mine 1")).expect("HSET");
     let long = |with: &str, len: usize| format!("{with}{}", "x".repeat(len));
@@ -205,7 +207,7 @@ fn records_are_bounded_in_bytes_and_the_oldest_are_evicted() {
                 .query::<usize>(&mut server.conn())
         };
         let bytes: usize = keys.iter().map(|key| memory(key).expect("MEMORY USAGE")).sum();
-        // What MEMORY USAGE adds to lengths depends on the allocator.
+        // The amount that MEMORY USAGE adds to lengths depends on the allocator.
         keys.len() < JOBS && bytes < 48 * 1024 * 1024
     });
     assert!(exists(&mut conn, &live), "a live job keeps its record");

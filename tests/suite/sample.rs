@@ -1,4 +1,4 @@
-//! What the sample of a preview shows: the matches that run next, where they stand when the reply is made.
+//! The sample of a preview: the matches that run next, with their positions when the reply is made.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,17 +10,17 @@ use redis::Commands as _;
 use crate::stage::{LONG, Slow, filled, info, joined, later, set, target, until_waiting};
 use crate::support::{Reply, ask, run, wait_for_job};
 
-/// A sample of ids and places.
+/// Returns the ids and positions of a sample.
 fn places(reply: &Reply) -> Vec<(i64, String)> {
     reply.rows("sample").iter().map(|row| (row.int("index"), row.text("id"))).collect()
 }
 
-/// The factory behind [`filled`].
+/// Returns the factory of [`filled`].
 fn factory() -> Factory {
     Factory::new(7).size(Size::Slim)
 }
 
-/// Ids of the first matches among the messages from `first` on, with their places behind it.
+/// Returns the ids of the first matches among the messages from `first` on, with their positions after it.
 fn expected(first: u64, end: u64, rows: usize) -> Vec<(i64, String)> {
     let factory = factory();
     (first..end)
@@ -57,7 +57,7 @@ fn an_immediate_sample_looks_at_the_window_only() {
         let reply = ask(&mut conn, &format!("QADMIN.PREVIEW celery {} SAMPLE 100 {options}", target()));
         assert_eq!(places(&reply), window, "{options}");
     }
-    // The job's own sample is what its scan went on to find.
+    // The job's own sample contains the matches that its scan found.
     let job = ask(&mut conn, &format!("QADMIN.PREVIEW celery {} SAMPLE 100", target())).text("job_id");
     let end = wait_for_job(&mut conn, &job);
     assert_eq!(places(&end), expected(0, LONG, 100));
@@ -120,8 +120,8 @@ fn what_is_popped_and_pushed_during_the_count_moves_the_rows() {
     assert_eq!(places(&reply), expected(gone as u64, LONG, 10));
 }
 
-/// Workers pop all the time, also between the end of a scan and its reply: the depth beside the sample tells
-/// how many they had taken, and with it where each row must stand.
+/// Workers pop all the time, also between the end of a scan and its reply: the depth beside the sample shows
+/// how many messages they had taken, and so where each row must be.
 #[test]
 fn rows_stand_where_they_are_said_to_at_the_time_of_the_reply() {
     const DEEP: u64 = 120_000;
@@ -172,7 +172,8 @@ fn bodies_stay_in_the_server() {
         assert!(!reply.contains(body), "{options}: {reply}");
     }
     for field in ["body", "properties.body", "headers.body"] {
-        // Either no field, or one that this message does not have: never the body.
+        // The name is either not a field, or a field that this message does not have; it never shows the
+        // body.
         if let Ok(reply) = run(&mut conn, &format!("{line} BUST FIELDS 1 {field}")) {
             let row = &qadmin_harness::map(&reply).rows("sample")[0];
             assert!(row.is_null(field), "{field}: {}", text(row.get_field(field)));

@@ -1,5 +1,5 @@
-//! ACL selectors do not add up: one selector has to permit a command and every key that it touches, also the keys
-//! that the server does not see among the arguments.
+//! ACL selectors are not combined: one selector must permit a command and every key that it touches,
+//! including the keys that the server does not see among the arguments.
 
 use qadmin_harness::{Fields as _, Server, eventually, map, maps};
 use redis::Connection;
@@ -8,7 +8,7 @@ use crate::durability::{Filled, filter, slow, start_clear, status, tell, until_d
 use crate::stage::set;
 use crate::support::{ask, run, wait_for_job};
 
-/// A user with these selectors and no root rules.
+/// Creates a user with these selectors and no root rules.
 fn user(server: &Server, selectors: &[String]) -> Connection {
     let selectors = selectors.iter().map(|rules| format!("({rules})")).collect::<Vec<_>>().join(" ");
     tell(&mut server.conn(), &format!("ACL SETUSER ann reset on nopass -@all {selectors}"));
@@ -17,12 +17,12 @@ fn user(server: &Server, selectors: &[String]) -> Connection {
     conn
 }
 
-/// What one command shows or does, and what it takes.
+/// A command, and the permissions that it needs.
 struct Case {
     line: String,
     command: &'static str,
     keys: &'static [&'static str],
-    /// A further selector, which the command needs beside its own.
+    /// A further selector that the command needs in addition to its own.
     beside: &'static str,
 }
 
@@ -30,7 +30,8 @@ fn case(line: impl Into<String>, command: &'static str, keys: &'static [&'static
     Case { line: line.into(), command, keys, beside: "" }
 }
 
-/// Whether the user is permitted this; of a list, whether it holds anything, and of a depth, whether it is told.
+/// Returns whether the user is permitted this: for a list, whether it has any rows, and for a depth, whether
+/// it is shown.
 fn permitted(conn: &mut Connection, line: &str) -> bool {
     match run(conn, line) {
         Ok(_) if line.starts_with("AUTH") => true,
@@ -47,8 +48,8 @@ fn permitted(conn: &mut Connection, line: &str) -> bool {
     }
 }
 
-/// All ways to tear the rights for a command apart: without each key, with that key granted to the same command and to
-/// others elsewhere, and the command alone.
+/// Returns all ways to split the permissions for a command: without each key, with that key granted to the
+/// same command and to others in another selector, and the command alone.
 fn torn(case: &Case) -> Vec<Vec<String>> {
     let Case { command, keys, .. } = case;
     let mut ways = Vec::new();
@@ -82,7 +83,7 @@ fn check(server: &Server, case: &Case) {
     }
 }
 
-/// The lists of a queue `q` with priorities are `q` and `q:3`.
+/// Names the lists of a queue `q` with priorities `q` and `q:3`.
 fn name_lists(admin: &mut Connection) {
     set(admin, "sep :");
     redis::cmd("CONFIG")
@@ -91,7 +92,8 @@ fn name_lists(admin: &mut Connection) {
         .expect("CONFIG SET");
 }
 
-/// Queues `prod` and `prod:3`, which are lists of one queue with priorities, `mine`, and unacknowledged messages.
+/// Creates the queues `prod` and `prod:3`, which are lists of one queue with priorities, `mine`, and
+/// unacknowledged messages.
 fn bed() -> (Server, Connection) {
     let server = Server::start();
     let mut admin = server.conn();
@@ -175,12 +177,12 @@ fn one_selector_must_permit_a_command_and_all_lists_of_a_shown_job() {
     for case in &shows {
         check(&server, case);
     }
-    // The sample of a preview of somebody else.
+    // The sample is from the preview of another user.
     set(&mut admin, "inline-limit 0");
     let preview = ask(&mut admin, "QADMIN.PREVIEW mine TASK t").text("job_id");
     check(&server, &case(format!("QADMIN.STATUS {preview}"), "qadmin.status", &["%R~mine"]));
     check(&server, &case("QADMIN.QUEUES GLOB mine", "qadmin.queues", &["%R~mine"]));
-    // Records without a job in memory.
+    // There are records without a job in memory.
     let other = Server::start();
     let mut there = other.conn();
     name_lists(&mut there);
@@ -218,7 +220,7 @@ fn job_control_needs_one_selector_that_may_start_it() {
             .into_iter()
             .find(|name| name.ends_with(command))
             .expect("one of them");
-        // The command may read the keys, CLEARJOB may do what the job does.
+        // The command may read the keys, and CLEARJOB may do what the job does.
         check(
             &server,
             &Case {
@@ -247,7 +249,7 @@ fn job_control_needs_one_selector_that_may_start_it() {
         let mut conn = user(&server, &selectors);
         let line = format!("QADMIN.CANCEL {clear}");
         assert_eq!(permitted(&mut conn, "QADMIN.CANCEL ALL"), ended, "{selectors:?}");
-        // What has ended needs no right on the key that matches went to.
+        // A job that has ended needs no permission for the key to which matches were moved.
         if !ended {
             assert!(!permitted(&mut conn, &line), "{selectors:?}");
         }
@@ -280,12 +282,12 @@ fn rights_follow_the_rules_without_selectors_and_with_odd_patterns() {
     assert_eq!(sees(&["~f(x)", "~\"q", "+qadmin.status"]), [true, true, false]);
     assert_eq!(sees(&["~f(x)", "~\"q", "+qadmin.status", "(~b) +get)"]), [true, true, false]);
     assert_eq!(sees(&["~f(x)", "+get", "(~b) +qadmin.status)"]), [false, false, true]);
-    // The rules are looked at anew when they change, by a user of the same name.
+    // The rules are checked again when they change, by a user with the same name.
     assert_eq!(sees(&["(~f(x) +qadmin.status)", "(~b) +get)"]), [true, false, false]);
     assert_eq!(sees(&["(~f(x) +get)", "(~b) +qadmin.status)"]), [false, false, true]);
 }
 
-/// A clear of `celery` to `other` whose user is harmed while it runs.
+/// Harms the user of a clear from `celery` to `other` while the clear runs.
 fn harmed(before: &[&str], harm: &str) {
     let server = slow().start();
     let mut admin = server.conn();
@@ -326,7 +328,7 @@ fn clear_of_disabled_user_ends_and_none_begins() {
     let refused = run(&mut ann, &format!("QADMIN.CLEARJOB celery ALL {} CONFIRM celery", filter()));
     let refused = refused.expect_err("a user who is off clears nothing");
     assert!(refused.code() == Some("NOPERM") && refused.to_string().contains("is disabled"), "{refused}");
-    // Others are not concerned.
+    // Other users are not affected.
     let id = start_clear(&mut admin);
     assert_eq!(wait_for_job(&mut admin, &id).text("status"), "completed");
 }

@@ -1,4 +1,4 @@
-//! Settings: where they come from, which values they take, and that they stay.
+//! Settings: their sources, their values, and that they are kept.
 
 use qadmin_harness::{Server, eventually, module_path, text};
 use redis::Connection;
@@ -20,12 +20,12 @@ const TABLE: [(&str, i64, i64, i64); 11] = [
     ("index-max-memory", 67_108_864, 65_536, 68_719_476_736),
 ];
 
-/// The one that is a word.
+/// The setting that is a word.
 const KIND: &str = "qadmin.default-kind";
-/// Those that are texts.
+/// The settings that are texts.
 const TEXTS: [&str; 3] = ["qadmin.sep", "qadmin.priority-steps", "qadmin.index"];
 
-/// Names and values of the numbers of `CONFIG GET qadmin.*`, sorted.
+/// Returns the names and values of the numbers of `CONFIG GET qadmin.*`, sorted.
 fn all(conn: &mut Connection) -> Vec<(String, i64)> {
     let reply = run(conn, "CONFIG GET qadmin.*").expect("CONFIG GET");
     let mut found: Vec<_> = qadmin_harness::map(&reply)
@@ -91,7 +91,7 @@ fn every_boundary_is_a_load_argument() {
 
 #[test]
 fn wrong_load_arguments_keep_the_server_from_starting_and_say_why() {
-    // The word stands where it came.
+    // The word is listed at its place in the order of the settings.
     let names = TABLE.map(|row| row.0).join(", ").replace("index-max", "default-kind, index-max");
     let unknown = format!(
         "unknown setting \"speed\"; qadmin takes pairs of name and value: {names}, sep, priority-steps, index"
@@ -119,7 +119,7 @@ fn wrong_load_arguments_keep_the_server_from_starting_and_say_why() {
     }
 }
 
-/// In redis.conf the server itself checks names and ranges, and says so in its own words.
+/// In redis.conf the server itself checks names and ranges, and its own errors report problems.
 #[test]
 fn a_wrong_setting_in_redis_conf_prevents_the_start() {
     for (line, sentence) in [
@@ -151,7 +151,7 @@ fn what_was_set_and_rewritten_survives_a_restart() {
     for (name, value) in [("duty", 33), ("cache-ttl", 7), ("slice-us", 300)] {
         assert_eq!(get(&mut conn, name), value, "{name}");
     }
-    // Back to the built-in default, against a load argument that says otherwise.
+    // This restores the built-in default although a load argument has another value.
     run(&mut conn, "CONFIG SET qadmin.duty 50").expect("CONFIG SET");
     run(&mut conn, "CONFIG REWRITE").expect("CONFIG REWRITE");
     server.restart();
@@ -172,7 +172,7 @@ fn loadex_takes_settings_and_arguments() {
     ] {
         load(&mut conn, refused).expect_err(refused);
         eventually("the log says why", || server.log().contains(sentence));
-        // Some servers have modules of their own, such as the engine of their scripts.
+        // Some servers have built-in modules, such as the engine of their scripts.
         let modules = format!("{:?}", run(&mut conn, "MODULE LIST").expect("MODULE LIST"));
         assert!(!modules.contains("qadmin"), "{refused}: {modules}");
     }

@@ -1,4 +1,4 @@
-//! Messages of odd shapes: what PREVIEW says of one is what a real worker makes of it.
+//! Messages of unusual shapes: PREVIEW shows each as a real worker reads it.
 
 use qadmin_harness::{Fields as _, Server, spawn};
 use redis::Commands as _;
@@ -15,11 +15,11 @@ struct Shape {
     view: Value,
 }
 
-/// Has a real worker run one message of each shape.
+/// Lets a real worker run one message of each shape.
 fn ask_a_worker(server: &Server) -> Vec<Shape> {
     let mut command = script(server);
     command.args(["shapes.py", "ask"]).stdout(Stdio::piped());
-    // Celery warns that nobody should run it as root; these tasks are our own.
+    // Celery warns that nobody should run it as root; these tasks are the tests' own.
     command.env("C_FORCE_ROOT", "1").env("QADMIN_TEST_LOG", server.dir().join("worker.log"));
     let output = spawn(command).expect("Python starts").wait_with_output().expect("a child of ours");
     assert!(output.status.success(), "the script failed: {}", output.status);
@@ -31,7 +31,8 @@ fn ask_a_worker(server: &Server) -> Vec<Shape> {
     String::from_utf8(output.stdout).expect("the script prints text").lines().map(shape).collect()
 }
 
-/// What core's tests hold to be the worker's word is still its word: name, and what it did.
+/// Returns the worker's behaviour that the core's tests assume, which must still be its behaviour: names and
+/// results.
 fn recorded() -> Vec<(String, Value)> {
     let lines = include_str!("../../core/src/filter/tests/shapes.jsonl").lines();
     let row = |line: &str| -> Value { serde_json::from_str(line).expect("a recorded line") };
@@ -44,7 +45,7 @@ fn messages_that_a_real_worker_runs_are_shown_and_match_as_it_runs_them() {
         "task", "id", "retries", "eta", "expires", "group", "root_id", "origin", "args.0", "args.1",
         "repoid", "kwargs.x",
     ];
-    // Not read here, whatever the worker makes of them: only their headers count.
+    // These are not read here, whatever the worker does with them: only their headers count.
     const CLOSED: [&str; 2] = ["bzip2", "lzma"];
     let server = Server::start();
     let mut conn = server.conn();
@@ -72,10 +73,10 @@ fn messages_that_a_real_worker_runs_are_shown_and_match_as_it_runs_them() {
                 };
                 let in_body = ["args.0", "args.1", "repoid", "kwargs.x"].contains(&field);
                 match told {
-                    // Shown as far as the sender's text of the arguments tells.
+                    // The values are shown as far as the sender's text of the arguments contains them.
                     _ if closed && in_body => {}
                     Value::Null => assert!(row.is_null(field), "{name}: {field}"),
-                    // A worker takes no number of retries for none.
+                    // A worker treats a missing number of retries as 0.
                     Value::Number(zero) if row.is_null(field) => {
                         assert!(field == "retries" && zero.as_i64() == Some(0), "{name}: {field}");
                     }
@@ -87,7 +88,8 @@ fn messages_that_a_real_worker_runs_are_shown_and_match_as_it_runs_them() {
                 }
             }
         }
-        // A clear takes what the worker would have run with this argument, and never what lacks it only here.
+        // A clear removes messages that the worker would have run with this argument, and never a message
+        // that lacks the argument only here.
         let clear = |conn: &mut redis::Connection, words: &str| {
             let job = ask(conn, &format!("QADMIN.CLEARJOB one {words} DRYRUN AS celery"));
             wait_for_job(conn, &job.text("job_id")).int("would_delete")
@@ -131,7 +133,7 @@ fn bodies_are_not_shown_whatever_kind_is_expected() {
         assert_eq!(groups.len(), 1, "{stats:?}");
         assert!(groups[0].is_null("headers.body") && groups[0].is_null("task"), "{stats:?}");
         assert!(!format!("{stats:?}").contains(SECRET));
-        // Nor can it be guessed, or taken for missing.
+        // It can be neither guessed nor treated as missing.
         for words in [
             format!("WHERE headers.body GLOB *{SECRET}*"),
             "WHERE headers.body EXISTS".to_owned(),
@@ -146,7 +148,7 @@ fn bodies_are_not_shown_whatever_kind_is_expected() {
         let job = ask(&mut conn, &format!("QADMIN.CLEARJOB q WHERE task MISSING ALL CONFIRM q AS {kind}"));
         assert_eq!(wait_for_job(&mut conn, &job.text("job_id")).int("deleted"), 0);
     }
-    // Read as what they are, the argument that is asked for is shown.
+    // Read with the right kind, the message shows the requested argument.
     let reply = ask(&mut conn, "QADMIN.PREVIEW q TASK t SAMPLE 1 FIELDS 1 kwargs.token");
     assert_eq!(reply.rows("sample")[0].text("kwargs.token"), SECRET);
 }

@@ -1,14 +1,15 @@
-//! Production files are short enough to be read in one sitting. Functions are held by clippy (`too_many_lines`).
+//! Production files are short enough to be read in one sitting. Clippy limits functions (`too_many_lines`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use qadmin_harness::workspace_root;
 
-/// The most lines of a file of the core, the module or the program, without the unit tests at its end.
+/// The maximum number of lines of a file of the core, the module or the program, without the unit tests at
+/// its end.
 const LINES: usize = 500;
 
-/// The sources in a folder, without those of tests.
+/// Collects the sources in a folder, without those of tests.
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder of sources") {
         let path = entry.expect("an entry").path();

@@ -1,4 +1,4 @@
-//! The module loads, its commands are there, and an empty queue is no error.
+//! The module loads, its commands exist, and an empty queue is not an error.
 
 use qadmin_harness::{Fields as _, Server, map};
 use redis::Value;

@@ -1,4 +1,5 @@
-//! QADMIN.STATS: exact counts by the values of fields, whatever the values are and whatever happens meanwhile.
+//! QADMIN.STATS: exact counts by the values of fields, whatever the values are and whatever happens
+//! meanwhile.
 
 use std::collections::HashMap;
 
@@ -13,14 +14,15 @@ use crate::support::{Reply, ask, run, wait_for_job};
 
 const QUEUE: &str = "celery";
 
-/// A group as a naive reader says it: values, then count, bytes, share, next_index, last_index.
+/// A group as a simple reading gives it: values, then count, bytes, share, next_index, last_index.
 type Row = (Vec<String>, [i64; 5]);
 
 fn int(n: usize) -> i64 {
     i64::try_from(n).expect("small")
 }
 
-/// Counts elements, the one that runs next first, by what `values` says of them: largest first, then by values.
+/// Counts elements, the one that runs next first, by the result of `values` for them: largest groups first,
+/// then by values.
 fn naive<'m>(elements: impl Iterator<Item = &'m (Vec<String>, usize)>) -> Vec<Row> {
     let mut groups: HashMap<Vec<String>, [i64; 5]> = HashMap::new();
     let mut all = 0;
@@ -32,14 +34,14 @@ fn naive<'m>(elements: impl Iterator<Item = &'m (Vec<String>, usize)>) -> Vec<Ro
     }
     let mut rows: Vec<Row> = groups.into_iter().collect();
     rows.iter_mut().for_each(|(_, row)| row[2] = row[0] * 1_000 / all);
-    // Integers come before text and by their size; the values of one field are of one kind here.
+    // Integers come before text and are ordered by size; the values of one field are of one type here.
     let key =
         |values: &[String]| values.iter().map(|v| (v.parse::<i64>().ok(), v.clone())).collect::<Vec<_>>();
     rows.sort_by(|(a, x), (b, y)| y[0].cmp(&x[0]).then_with(|| key(a).cmp(&key(b))));
     rows
 }
 
-/// The rows of a reply, with the values of these fields.
+/// Returns the rows of a reply, with the values of these fields.
 fn rows(reply: &Reply, fields: &[&str]) -> Vec<Row> {
     let number = |row: &Reply, name| if row.is_null(name) { 0 } else { row.int(name) };
     let of = |row: Reply| {
@@ -52,7 +54,7 @@ fn rows(reply: &Reply, fields: &[&str]) -> Vec<Row> {
     reply.rows("groups").into_iter().map(of).collect()
 }
 
-/// Compares groups, and shows only the first that differs.
+/// Compares groups, and shows only the first difference.
 fn assert_same(shown: &[Row], expected: &[Row]) {
     assert_eq!(shown.len(), expected.len(), "as many groups");
     for (shown, expected) in shown.iter().zip(expected) {
@@ -64,7 +66,7 @@ fn other(reply: &Reply) -> Reply {
     map(reply.get_field("other"))
 }
 
-/// Messages of a factory as values and bytes.
+/// Returns the messages of a factory as values and bytes.
 fn made(
     factory: &mut Factory,
     range: std::ops::Range<u64>,
@@ -100,7 +102,7 @@ fn groups_equal_a_naive_count_for_blocked_clients_and_jobs() {
     ] {
         let all = made(&mut factory, 0..5_000, values);
         let matches = |i: usize| filter.is_empty() || factory.facts(i as u64).task == TARGET_TASK;
-        // Places count every message, counts those that match.
+        // Positions count every message, counts only those that match.
         let mut expected = naive(all.iter().enumerate().filter(|(i, _)| matches(*i)).map(|(_, one)| one));
         for (of, row) in &mut expected {
             let at: Vec<usize> = (0..all.len()).filter(|i| matches(*i) && all[*i].0 == *of).collect();
@@ -123,7 +125,7 @@ fn groups_equal_a_naive_count_for_blocked_clients_and_jobs() {
         assert_eq!(reply.is_null("filter"), filter.is_empty());
         assert!(["cached_at", "job_id", "count_error", "notice"].iter().all(|name| reply.is_null(name)));
 
-        // The same as a job; TOP shows the largest, and the rest is one sum.
+        // The same is checked for a job; TOP shows the largest groups, and the rest is one sum.
         set(&mut conn, "inline-limit 0");
         let job = ask(&mut conn, &line.replace("TOP 1000", "TOP 3 BUST"));
         assert_eq!(
@@ -169,7 +171,8 @@ fn equal_stats_share_a_scan_and_a_result_until_bust_or_a_clear() {
     let slow = Slow::start(&server);
     let clients: Vec<_> = (0..10).map(|_| later(&server, line)).collect();
     until_waiting(&server, 10);
-    // Not equal: other fields, another order, another TOP, a filter; nor is a preview.
+    // Commands with other fields, another order, another TOP or a filter are not equal, and neither is a
+    // preview.
     let others = ["GROUPBY 1 repoid", "GROUPBY 1 task TOP 3", "TASK x GROUPBY 1 task"];
     let others = others.map(|options| later(&server, format!("QADMIN.STATS celery {options}")));
     until_waiting(&server, 13);
@@ -221,7 +224,7 @@ fn cancelled_stats_fail_for_waiters_and_are_not_reused() {
     assert_eq!((next.text("mode"), next.int("deduplicated")), ("job".into(), 0));
     drop(slow);
     assert_eq!(wait_for_job(&mut conn, &next.text("job_id")).text("status"), "completed");
-    // Who waits no longer than this is told the job that goes on.
+    // A client whose wait is over receives the job, which continues.
     let slow = Slow::start(&server);
     set(&mut conn, "inline-wait 20");
     let told = ask(&mut conn, &format!("{line} BUST"));
@@ -255,7 +258,8 @@ fn previews_and_stats_together_use_half_of_the_jobs() {
     assert_eq!(joined(second).text("mode"), "synchronous");
 }
 
-/// What is popped with no slice in between was never examined; what is pushed was never in the snapshot.
+/// A message that is popped with no slice in between was never examined; a message that is pushed was never
+/// in the snapshot.
 #[test]
 fn counts_and_places_are_exact_while_the_queue_changes_at_its_ends() {
     let server = Server::builder().module_args("inline-limit 0").start();
@@ -270,7 +274,7 @@ fn counts_and_places_are_exact_while_the_queue_changes_at_its_ends() {
     both.cmd("LPUSH").arg(QUEUE).arg(&late).cmd("RPUSH").arg(QUEUE).arg(&late[..2]);
     let replies: Vec<Value> = both.query(&mut conn).expect("EXEC");
     let id = map(&replies[0]).text("job_id");
-    // Pushes in the middle of the scan, at both ends; and one message that is taken and given back at once.
+    // Pushes come in the middle of the scan, at both ends; and one message is popped and returned at once.
     let mut pushed = 2;
     eventually("the job is half through", || {
         run(&mut conn, &format!("LPUSH {QUEUE} x")).expect("LPUSH");
@@ -339,7 +343,7 @@ fn groups_beyond_the_limit_are_counted_in_other_and_shown_ones_are_exact() {
     let mut conn = server.conn();
     let mut factory = Factory::new(5).size(Size::Slim);
     fill(server.port(), QUEUE, 0..12_000, &mut factory).expect("the queue is filled");
-    // One id three times, met first.
+    // One id occurs three times and is found first.
     let first = factory.message(0);
     conn.rpush::<_, _, ()>(QUEUE, &[&first[..], &first]).expect("RPUSH");
     let reply = ask(&mut conn, "QADMIN.STATS celery GROUPBY 1 id TOP 1000");
@@ -356,7 +360,7 @@ fn groups_beyond_the_limit_are_counted_in_other_and_shown_ones_are_exact() {
     assert_eq!(bytes + rest.int("bytes"), reply.int("matched_bytes"));
 }
 
-/// A message whose kwargs are this JSON.
+/// Returns a message whose kwargs are this JSON.
 fn with_kwargs(kwargs: &[u8]) -> Vec<u8> {
     use base64::Engine as _;
     let body = [&b"[[], "[..], kwargs, b", {}]"].concat();
@@ -378,7 +382,8 @@ fn hostile_values_are_groups_of_their_own_in_every_protocol() {
     let deep = [b"[".repeat(1_000), b"]".repeat(1_000)].concat();
     let json = |text: &str| format!(r#"{{"x": {text}}}"#).into_bytes();
     let kinds: Vec<Kind> = vec![
-        // Null and missing are the same; what no body says is null, too, and counted as unreadable.
+        // Null and missing are the same; a value in an unreadable body is null, too, and counted as
+        // unreadable.
         (
             vec![
                 json("null"),
@@ -397,7 +402,7 @@ fn hostile_values_are_groups_of_their_own_in_every_protocol() {
         (vec![json(r#""a\u0000b\r\n""#), json(r#""a\u0000b\u000d\u000a""#)], Some(b"a\0b\r\n".to_vec())),
         (vec![json(r#""%s%n""#)], Some(b"%s%n".to_vec())),
         (vec![json(r#""\ud800""#)], Some("\u{fffd}".into())),
-        // The empty string cannot be typed otherwise, and a number and its digits are one.
+        // The empty string cannot be typed without quotes, and a number and its digits are one value.
         (vec![json(r#""""#)], Some(br#""""#.to_vec())),
         (vec![json("7"), json("7.0"), json(r#""7""#), json(r#""007""#)], Some(b"7".to_vec())),
         (vec![json("1e400")], Some(b"1e400".to_vec())),
@@ -456,7 +461,7 @@ fn hostile_values_are_groups_of_their_own_in_every_protocol() {
     assert_eq!(values.len(), kinds.len());
     assert!(values.contains(&&serde_json::json!("a\0b\r\n")) && values.contains(&&serde_json::json!(7)));
     assert_eq!(json["other"]["count"], 0);
-    // The same field of what is no object, and a name with any bytes.
+    // The same field of a value that is not an object, and a name with any bytes.
     let mut raw = server.raw();
     let reply = String::from_utf8_lossy(&raw.call(&[
         b"QADMIN.STATS",
@@ -492,7 +497,7 @@ fn on_a_replica_and_where_nobody_can_wait_stats_answer_too() {
         let end = wait_for_job(&mut conn, &reply.text("job_id"));
         assert_eq!((end.text("kind"), end.text("status")), ("stats".into(), "completed".into()));
     }
-    // Priorities, as PREVIEW says them; not in scripts.
+    // Priorities work as in PREVIEW, but not in scripts.
     conn.lpush::<_, _, ()>("celery\x06\x163", "x").expect("LPUSH");
     assert_eq!(ask(&mut conn, line).int("other_priorities_depth"), 1);
     assert!(map(&from_script).is_null("other_priorities_depth"));

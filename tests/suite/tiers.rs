@@ -1,4 +1,4 @@
-//! Which of its ways to an answer PREVIEW takes: skipped, from the cache, joined, counted, as a job.
+//! How PREVIEW gets its result: skipped, from the cache, by joining, by counting, as a job.
 
 use qadmin_harness::{Factory, Fields as _, Server, Size, eventually, fill};
 use redis::{Commands as _, Connection};
@@ -6,7 +6,7 @@ use redis::{Commands as _, Connection};
 use crate::stage::{LONG, Slow, filled, info, inline_preview, joined, newest_job, set, start_clear, target};
 use crate::support::{Reply, ask, run, wait_for_job};
 
-/// Fits an inline count, and is over at once.
+/// This depth is within the limit of an inline count, and the count ends at once.
 const SMALL: u64 = 2_000;
 
 fn preview(conn: &mut Connection, options: &str) -> Reply {
@@ -23,7 +23,7 @@ fn a_cached_count_answers_at_any_depth() {
     assert!(counted.is_null("cached_at"), "{counted:?}");
     assert_eq!(counted.int("match_count"), matching);
 
-    // Every queue is deep now, and what is pushed does not make the count wrong before its time is over.
+    // Every queue is deep now, and a push does not make the count invalid before its time is over.
     set(&mut conn, "inline-limit 0");
     let _: u64 = conn.lpush("celery", "x").expect("LPUSH");
     let cached = preview(&mut conn, "");
@@ -167,8 +167,8 @@ fn preview_after_clear_is_correct() {
     assert_eq!(after.int("match_count"), 0);
 }
 
-/// The matches run next, so both jobs meet them at once; the rest of the queue keeps the preview at work
-/// after the clear took them out behind its back.
+/// The matches run next, so both jobs find them at once; the rest of the queue keeps the preview running
+/// after the clear removed them.
 #[test]
 fn count_overtaken_by_a_clear_is_not_reused() {
     let server = Server::builder().module_args("inline-wait 60000").start();
@@ -214,7 +214,8 @@ fn what_empties_a_queue_drops_its_counts() {
     }
 }
 
-/// The job ends as completed, having looked at all that was left to look at; what it counted is no more.
+/// The job ends as completed after it has examined everything that was left; the messages that it counted do
+/// not exist any more.
 #[test]
 fn count_of_a_deleted_queue_is_not_reused() {
     for emptied in ["DEL celery", "RENAME celery elsewhere", "SET celery x"] {

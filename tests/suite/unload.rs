@@ -1,4 +1,4 @@
-//! Loading and unloading again and again leaves nothing behind.
+//! Repeated loading and unloading leaves nothing in memory.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::stage::{filled, start_clear};
 use crate::support::{run, wait_for_job};
 
 const ROUNDS: u64 = 1_000;
-/// What one round may leave of memory, on average: the server's own pieces, and the noise of its clients.
+/// The memory that one round can leave on average: the server's own data, and the noise of its clients.
 const BYTES_PER_ROUND: u64 = 100;
 
 fn used_memory(server: &Server) -> u64 {
@@ -26,7 +26,7 @@ fn round(server: &Server, conn: &mut Connection, load: &str, at: u64) {
         let matching = filled(server, "celery", 200);
         let job = start_clear(conn, "celery");
         assert_eq!(wait_for_job(conn, &job).int("deleted"), matching);
-        // Of the job nothing may stay but in the module's own memory.
+        // No data of the job may remain except in the module's own memory.
         let _: () = conn.flushall().expect("FLUSHALL");
     }
     run(conn, "MODULE UNLOAD qadmin").expect("MODULE UNLOAD");
@@ -43,6 +43,6 @@ fn thousand_loads_and_unloads_leak_nothing() {
     (warm..ROUNDS).for_each(|at| round(&server, &mut conn, &load, at));
     let grown = used_memory(&server).saturating_sub(memory);
     assert!(grown < (ROUNDS - warm) * BYTES_PER_ROUND, "{grown} bytes in {} rounds", ROUNDS - warm);
-    // Connections of those who asked above may be closed a moment later.
+    // Connections of the clients above can be closed a moment later.
     eventually("no descriptor is left open", || descriptors(&server) <= files);
 }

@@ -1,5 +1,5 @@
-//! Valkey 8.1 runs notifications on the client that executes the command: nobody is left in another database because
-//! the module is there.
+//! Valkey 8.1 runs notifications on the client that executes the command: no client may be left in another
+//! database because of the module.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use redis::{Connection, Value};
 use crate::durability::{tell, until_caught_up};
 use crate::support::{ask, run, wait_for_job};
 
-/// Valkey 8.1, where `make servers` has brought it; a line that says so where it has not.
+/// Returns Valkey 8.1 if `make servers` has installed it; otherwise reports that it is missing.
 fn valkey_8_1() -> Option<PathBuf> {
     let path = workspace_root().join("target/servers/trixie-valkey/run");
     if path.is_file() {
@@ -23,7 +23,7 @@ fn builder(path: &PathBuf) -> Builder {
     Server::builder().module().binary(path)
 }
 
-/// The database that this connection has selected.
+/// Returns the database that this connection has selected.
 fn selected(conn: &mut Connection) -> String {
     let Value::BulkString(info) = redis::cmd("CLIENT").arg("INFO").query(conn).expect("CLIENT INFO") else {
         panic!("CLIENT INFO is a text")
@@ -51,7 +51,7 @@ fn on_valkey_8_1_an_unused_module_leaves_clients_in_their_database() {
     tell(&mut conn, "LPUSH q a");
     tell(&mut conn, "COPY q copy DB 3");
     assert_eq!(selected(&mut conn), "1");
-    // Looking at what there is needs no more.
+    // Listing the queues needs no more.
     tell(&mut conn, "QADMIN.QUEUES");
     tell(&mut conn, "QADMIN.JOBS");
     tell(&mut conn, "QADMIN.PREVIEW q TASK t NOCOUNT");
@@ -67,7 +67,7 @@ fn on_valkey_8_1_a_client_that_moves_a_key_stays_in_its_database() {
     replica.replica_of(&primary);
     let mut conn = primary.conn();
     do_a_job(&mut conn);
-    // The replica follows keys from its own first job on.
+    // The replica receives key events from its own first job on.
     tell(&mut replica.conn(), "QADMIN.PREVIEW jobs TASK t");
     tell(&mut conn, "SELECT 1");
     for key in ["a", "b", "c", "d"] {
@@ -92,7 +92,7 @@ fn on_valkey_8_1_a_client_that_moves_a_key_stays_in_its_database() {
     let _: Value =
         redis::cmd("EVAL").arg(script).arg(2).arg("c").arg("in-script").query(&mut conn).expect("EVAL");
     assert_eq!(selected(&mut conn), "1");
-    // What does not move anything changes nothing.
+    // A command that moves nothing changes nothing.
     tell(&mut conn, "LPUSH a y");
     tell(&mut conn, "MOVE a 0");
     assert_eq!(selected(&mut conn), "1");

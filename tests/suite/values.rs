@@ -1,4 +1,4 @@
-//! What a person types is what matches: conditions on values of every kind.
+//! Conditions on values of every type: the text that a person types matches the value that is meant.
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -10,8 +10,8 @@ use serde_json::Value as Json;
 use crate::support::celery::script;
 use crate::support::{Reply, wait_for_job};
 
-/// Small inputs made from public reports: messages as real producers write them, a filter as a person types it, and the
-/// tags of the messages that are meant. Messages are given in the order in which they run.
+/// Small inputs made from public reports: messages as real producers write them, a filter as a person types
+/// it, and the tags of the messages that are meant. Messages are given in the order in which they run.
 const REPORTS: &str = include_str!("../data/reports.jsonl");
 
 fn command(conn: &mut Connection, words: &[&str]) -> Reply {
@@ -20,7 +20,7 @@ fn command(conn: &mut Connection, words: &[&str]) -> Reply {
     map(&command.query::<Value>(conn).unwrap_or_else(|error| panic!("{words:?}: {error}")))
 }
 
-/// What a preview counts: matches, and messages for which the filter stayed unknown.
+/// Returns the counts of a preview: matches, and messages for which the filter stayed unknown.
 fn counted(conn: &mut Connection, queue: &str, filter: &[&str], more: &[&str]) -> (i64, i64) {
     let reply = command(conn, &[&["QADMIN.PREVIEW", queue], filter, more].concat());
     (reply.int("match_count"), reply.int("unreadable"))
@@ -38,7 +38,7 @@ fn texts(json: &Json) -> Vec<&str> {
     json.as_array().expect("an array").iter().map(|word| word.as_str().expect("a text")).collect()
 }
 
-/// The times in these messages are relative to the time at which they were written down.
+/// Converts the times in these messages, which are relative to the time at which they were written down.
 fn moved_to_now(conn: &mut Connection, id: &str, text: &str) -> String {
     if id != "C26a" {
         return text.to_owned();
@@ -90,7 +90,7 @@ fn inputs_of_public_reports_are_counted_and_cleared_as_meant() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Values of every kind in messages of the real kombu.
+/// Returns values of every type in messages of the real kombu.
 fn sent_values(server: &Server) -> Json {
     let mut command = script(server);
     command.arg("values.py").stdout(Stdio::piped());
@@ -105,7 +105,8 @@ fn every_condition_counts_and_clears_what_python_says_of_the_values() {
     let mut conn = server.conn();
     let sent = sent_values(&server);
     let mut wrong = Vec::new();
-    // In JSON, in MessagePack, and in pickle, of which only Celery's text of the arguments tells.
+    // The values are in JSON, in MessagePack, and in pickle, of which only Celery's text of the arguments is
+    // readable.
     for sent in sent["queues"].as_array().expect("queues") {
         let queue = sent["queue"].as_str().expect("a name");
         let more = texts(&sent["more"]);

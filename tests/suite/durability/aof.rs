@@ -1,4 +1,4 @@
-//! A restart from the append-only file brings back the queue as it was.
+//! A restart from the append-only file restores the queue.
 
 use qadmin_harness::{Factory, Fields as _, Size, Traffic};
 use redis::Value;
@@ -18,7 +18,8 @@ fn the_append_only_file_restores_the_queue_with_every_policy_and_format() {
     }
 }
 
-/// A clear beside a producer and a worker, with a rewrite of the file in its middle, then a restart.
+/// Runs a clear together with a producer and a worker, rewrites the file in the middle of the clear, and then
+/// restarts the server.
 fn replayed(policy: &str, preamble: &str) {
     let mut server = slow()
         .config(format!("appendfsync {policy}"))
@@ -29,7 +30,7 @@ fn replayed(policy: &str, preamble: &str) {
     let traffic = Traffic::start(server.port(), QUEUE, Factory::new(8).size(Size::Slim).share(0.0), 200);
     let id = start_clear(&mut conn);
     let before = until_deleted(&mut conn, &id, 100);
-    // What comes after lies in the next incremental file, what came before in the rewritten one.
+    // Later commands are in the next incremental file, earlier ones in the rewritten file.
     tell(&mut conn, "BGREWRITEAOF");
     until_deleted(&mut conn, &id, before + 100);
     hurry(&mut conn);

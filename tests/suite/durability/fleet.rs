@@ -1,5 +1,5 @@
-//! A primary and several replicas: one with an append-only file of its own, one behind that one, one that
-//! keeps nothing, one that does not have the module.
+//! A primary and several replicas: one with its own append-only file, one that replicates from that one, one
+//! that saves nothing, and one without the module.
 
 use std::collections::HashSet;
 
@@ -13,19 +13,19 @@ use super::{
 use crate::model::Rng;
 use crate::support::{ask, run, wait_for_job};
 
-/// What all messages are named after that the second of two clears takes.
+/// Returns the filter of the second of two clears.
 fn second_clear() -> String {
     format!("QADMIN.CLEARJOB {QUEUE} ALL TASK {TARGET_TASK} CONFIRM {QUEUE}")
 }
 
-/// Servers that follow one another: each of them has a name and the one that it follows.
+/// Servers that replicate from one another, each with a name and the name of its primary.
 struct Fleet {
     primary: Server,
-    /// Has an append-only file.
+    /// It has an append-only file.
     keeper: Server,
-    /// Behind the keeper.
+    /// It replicates from the keeper.
     chained: Server,
-    /// Keeps nothing.
+    /// It saves nothing.
     plain: Server,
 }
 
@@ -39,7 +39,7 @@ impl Fleet {
         Self { primary, keeper, chained, plain }
     }
 
-    /// All have the same data now; no writes follow.
+    /// Checks that all have the same data now; no writes follow.
     fn stop_and_compare(&self, conn: &mut Connection) {
         tell(conn, "CLIENT PAUSE 60000 WRITE");
         let wanted = digest(conn);
@@ -70,7 +70,8 @@ fn replicas_equal_the_primary_at_random_stops_of_two_clears() {
     }
     fleet.stop_and_compare(&mut conn);
     let live = run(&mut conn, &format!("DEBUG DIGEST-VALUE {QUEUE}")).expect("a digest");
-    // Alone, from its own file, which names no primary; then it follows again, and so does who follows it.
+    // The keeper starts alone from its own file, which names no primary; then it becomes a replica again, and
+    // so does its own replica.
     fleet.keeper.kill9();
     fleet.keeper.start_again();
     let mut keeper = fleet.keeper.conn();
@@ -84,13 +85,14 @@ fn replicas_equal_the_primary_at_random_stops_of_two_clears() {
     let report = traffic.stop();
     let deleted = status(&mut conn, &id).int("deleted");
     until_deleted(&mut conn, &id, deleted + 1);
-    // Everything that was pushed and popped is known to the one that takes over.
+    // The replica that takes over has everything that was pushed and popped.
     tell(&mut conn, "WAIT 2 60000");
     fleet.primary.kill9();
     promoted(&fleet, &after_traffic(filled, &report, &mut made), [&id, &second]);
 }
 
-/// The messages after producers and workers were at the queue; those match that one of both clears takes.
+/// Returns the expected messages after producers and workers have stopped; a message matches if one of the
+/// two clears matches it.
 fn after_traffic(filled: Filled, report: &TrafficReport, made: &mut Factory) -> Filled {
     let popped: HashSet<&[u8]> = report.popped.iter().map(Vec::as_slice).collect();
     let pushed = (0..report.pushed).rev().map(|i| made.message(i));
@@ -149,7 +151,7 @@ fn a_replica_without_the_module_keeps_cleared_messages_until_a_full_sync() {
     assert_eq!(filled.missing(&queue(&mut there)), 0, "it does not know the command");
     assert!(there.exists::<_, bool>("later").expect("EXISTS"), "the link goes on");
     assert!(replica.log().contains("QADMIN.APPLY"), "its log says what it did not understand");
-    // A new full synchronization puts it right: it keeps no data over a restart.
+    // A new full synchronization repairs it: it keeps no data over a restart.
     replica.restart();
     replica.replica_of(&primary);
     until_caught_up(&primary, &replica);

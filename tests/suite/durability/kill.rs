@@ -9,7 +9,8 @@ use super::{
 
 #[test]
 fn after_kill_9_record_and_queue_agree_and_a_new_clear_finishes() {
-    // Where in the clear the server is killed: numbers without a pattern, so that units are met at any place.
+    // The points of the clear at which the server is killed: numbers without a pattern, so that units are
+    // interrupted at any place.
     for (policy, at) in [("always", 1), ("everysec", 211), ("always", 733), ("everysec", 1_207)] {
         killed(policy, at);
     }
@@ -19,7 +20,8 @@ fn killed(policy: &str, at: i64) {
     let mut server = slow().config(format!("appendfsync {policy}")).start();
     let mut conn = server.conn();
     let filled = Filled::new(&server, 4_000, 50.0);
-    // With `everysec` a server may hold back the pushes and the job's start, too: a crash would take them.
+    // With `everysec` a server can hold back the pushes and the start of the job, too; a crash would lose
+    // them.
     let written = || server.info("aof_buffer_length").as_deref() == Some("0");
     eventually("the file has all messages", written);
     let id = start_clear(&mut conn);
@@ -27,7 +29,7 @@ fn killed(policy: &str, at: i64) {
     let reported = until_deleted(&mut conn, &id, at);
     server.kill9();
     server.start_again();
-    // And what it wrote last.
+    // The same is true of its last writes.
     let sure = if policy == "always" { reported } else { 0 };
     agrees_and_goes_on(&server, &filled, &id, sure);
 }
@@ -37,7 +39,8 @@ fn agrees_and_goes_on(server: &Server, filled: &Filled, id: &str, reported: i64)
     finish_the_work(&mut server.conn(), filled);
 }
 
-/// What is missing is what the record says, at least what was reported, and nothing else.
+/// Checks that the missing messages are those of the record, at least as many as were reported, and no
+/// others.
 pub(super) fn agrees(server: &Server, filled: &Filled, id: &str, reported: i64) {
     let mut conn = server.conn();
     let missing = filled.missing(&queue(&mut conn));
@@ -46,7 +49,7 @@ pub(super) fn agrees(server: &Server, filled: &Filled, id: &str, reported: i64) 
     let job = status(&mut conn, id);
     assert_eq!(job.text("status"), "interrupted", "{job:?}");
     assert_eq!(job.int("deleted"), missing);
-    // As soon as it may write, the server corrects the record itself, and says so once.
+    // As soon as the server may write, it corrects the record itself, and reports that once.
     eventually("the record is corrected", || recorded(&mut conn, id, "status") == "interrupted");
     assert_eq!(recorded(&mut conn, id, "deleted"), missing.to_string());
     assert!(!recorded(&mut conn, id, "error").is_empty());
@@ -62,8 +65,8 @@ fn truncated_unit_is_refused() {
     let id = start_clear(&mut conn);
     until_deleted(&mut conn, &id, 300);
     server.kill9();
-    // The machine went down while the last unit was on its way to the disk: everything up to the middle of
-    // its record is there.
+    // The machine went down while the last unit was being written to disk: everything up to the middle of its
+    // record is there.
     let file = super::units::incr_file(&server);
     let bytes = std::fs::read(&file).expect("the append-only file");
     let last = bytes.windows(4).rposition(|word| word == b"HSET").expect("a unit with its record");
@@ -79,7 +82,8 @@ fn after_a_restart_in_order_the_same_holds() {
     let filled = Filled::new(&server, 4_000, 50.0);
     let id = start_clear(&mut conn);
     let reported = until_deleted(&mut conn, &id, 300);
-    // Not by a signal: the server looks at those ten times a second, and alone the job is through before.
+    // A signal is not used, because the server checks for signals ten times a second, and the job would end
+    // before that if it runs alone.
     server.raw().send(b"SHUTDOWN\r\n").expect("the server listens");
     server.wait_for_exit();
     server.start_again();
@@ -97,6 +101,6 @@ fn a_snapshot_taken_in_the_middle_holds_a_queue_and_a_record_that_agree() {
     until_deleted(&mut conn, &id, 600);
     server.kill9();
     server.start_again();
-    // Nothing that the snapshot does not have was promised to be on the disk.
+    // No data that is missing in the snapshot was promised to be on disk.
     agrees_and_goes_on(&server, &filled, &id, 300);
 }

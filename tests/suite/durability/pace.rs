@@ -1,4 +1,4 @@
-//! What a clear costs where every write is synced, and what a job costs that waits.
+//! The cost of a clear if every write is synced, and the cost of a job that waits.
 
 use qadmin_harness::{Fields as _, Server, eventually};
 
@@ -34,16 +34,16 @@ fn one_unit_in_ten_milliseconds(server: &Server) {
     let units = units.iter().filter(|unit| unit.iter().any(|command| word(command, 0) == "QADMIN.APPLY"));
     let units = i64::try_from(units.count()).expect("a count");
     assert!(units > 10, "{units} units are too few to say anything");
-    // Between the first and the last one; both times are cut to milliseconds.
+    // This is the time between the first and the last unit; both times are rounded down to milliseconds.
     assert!((units - 1) * 10 <= ended - began + 2, "{units} units in {} ms", ended - began);
 }
 
-/// Processor time that the server has used, in hundredths of a second.
+/// Returns the processor time that the server has used, in hundredths of a second.
 fn ticks(server: &Server) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).expect("the server runs");
     let (_, fields) = stat.rsplit_once(") ").expect("the name ends");
     let fields: Vec<&str> = fields.split(' ').collect();
-    // Fields 14 and 15 of proc(5): the third is the first behind the name.
+    // Fields 14 and 15 of proc(5); the third field is the first one after the name.
     [fields[11], fields[12]].iter().map(|ticks| ticks.parse::<u64>().expect("ticks")).sum()
 }
 
@@ -66,9 +66,10 @@ fn an_idle_server_with_a_job_that_waits_does_not_spin() {
     let spent = (ticks(&server) - before) * 10;
     let elapsed = u64::try_from(began.elapsed().as_millis()).expect("small");
     assert!(job.is_null("completed_at") && !job.is_null("waiting"), "{job:?}");
-    // Far from both: one that spins uses the processor whole, and turns thousands of times.
+    // The limit is far from both cases: a busy loop would use all of the processor and run thousands of
+    // times.
     assert!(spent < elapsed / 2, "{spent} ms of the processor in {elapsed} ms");
-    // Redis 7.0 does not count its turns.
+    // Redis 7.0 does not count the cycles of its event loop.
     if let (Some(turns), Some(now)) = (turns, cycles(&server)) {
         assert!(now - turns < elapsed, "{} turns in {elapsed} ms", now - turns);
     }

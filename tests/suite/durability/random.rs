@@ -1,7 +1,7 @@
 //! The server is killed at any moment of a clear, whatever else it was doing.
 //!
-//! Chance decides how far the clear is and how many requests come in before the end; a failure names its
-//! seed. `QADMIN_KILL_ROUNDS=50` makes more rounds of each kind.
+//! Chance decides how far the clear is and how many requests come before the end; a failure names its seed.
+//! `QADMIN_KILL_ROUNDS=50` makes more rounds of each kind.
 
 use qadmin_harness::{Fields as _, Server, eventually};
 use redis::Connection;
@@ -15,13 +15,13 @@ use crate::model::Rng;
 use crate::stage::Slow;
 use crate::support::run;
 
-/// What the server does besides when it is killed.
+/// What the server also does when it is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Besides {
     Nothing,
     /// The append-only file was rewritten in the middle of the job; its base has this format.
     Rewritten,
-    /// It is being rewritten.
+    /// The append-only file is being rewritten.
     Rewrites,
     /// A snapshot is being written.
     Snapshot,
@@ -29,7 +29,7 @@ enum Besides {
 
 use Besides::{Nothing, Rewrites, Rewritten, Snapshot};
 
-/// Policy, whether a rewritten file begins with a snapshot, what else goes on.
+/// The policy, whether a rewritten file begins with a snapshot, and the other activity.
 const KINDS: [(&str, &str, Besides); 7] = [
     ("always", "yes", Nothing),
     ("everysec", "yes", Nothing),
@@ -40,7 +40,7 @@ const KINDS: [(&str, &str, Besides); 7] = [
     ("always", "yes", Snapshot),
 ];
 
-/// Says which round it was.
+/// Prints which round failed.
 struct Round(String);
 
 impl Drop for Round {
@@ -61,7 +61,7 @@ fn rounds(first: u64, mut round: impl FnMut(&mut Rng, &str, &str, Besides)) {
     }
 }
 
-/// A server in the middle of a clear, at a place that chance chose; the job, and what it reported last.
+/// Starts a server in the middle of a clear, at a random point; returns the job, and its last reported count.
 fn in_the_middle(
     rng: &mut Rng,
     policy: &str,
@@ -74,7 +74,7 @@ fn in_the_middle(
         .start();
     let mut conn = server.conn();
     let filled = Filled::new(&server, 5_000, 50.0);
-    // With `everysec` a server may hold back the pushes too while the disk is slow: a crash would take them,
+    // With `everysec` a server can hold back the pushes, too, while the disk is slow; a crash would lose them
     // with or without a clear.
     eventually("the file has all messages", || server.info("aof_buffer_length").as_deref() == Some("0"));
     let id = start_clear(&mut conn);
@@ -90,7 +90,7 @@ fn in_the_middle(
             });
         }
         Rewrites | Snapshot => {
-            // The child takes its time for each key, so that it is met at work.
+            // The child process pauses after each key, so that it is still running when the server is killed.
             tell(&mut conn, "CONFIG SET rdb-key-save-delay 100000");
             let (command, field) = match besides {
                 Snapshot => ("BGSAVE", "rdb_bgsave_in_progress"),
@@ -122,7 +122,7 @@ fn a_server_killed_at_any_moment_restores_every_message_not_cleared() {
         let (mut server, filled, id, reported) = in_the_middle(rng, policy, preamble, besides);
         server.kill9();
         server.start_again();
-        // With `everysec` the server may hold back what it wrote last: cleared messages may be back.
+        // With `everysec` the server can hold back its last writes, so cleared messages can be back.
         agrees(&server, &filled, &id, if policy == "always" { reported } else { 0 });
     });
 }
@@ -133,7 +133,7 @@ fn what_is_replayed_after_a_kill_is_what_was_there_at_any_stop_of_a_clear() {
         let (mut server, filled, id, _) = in_the_middle(rng, policy, preamble, besides);
         let mut conn = server.conn();
         tell(&mut conn, "CLIENT PAUSE 60000 WRITE");
-        // With `everysec` too everything has left the process when nothing is left in its buffer.
+        // With `everysec`, too, everything has left the process when its buffer is empty.
         eventually("the file has everything", || server.info("aof_buffer_length").as_deref() == Some("0"));
         let (stood, live) = (queue(&mut conn), queue_digest(&mut conn));
         let deleted = recorded(&mut conn, &id, "deleted");
@@ -152,7 +152,8 @@ fn what_is_replayed_after_a_kill_is_what_was_there_at_any_stop_of_a_clear() {
     });
 }
 
-/// Only a snapshot is there: what came after it is lost with any server, and what it holds is of one moment.
+/// Only a snapshot exists: later data is lost with any server, and the content of the snapshot is of one
+/// moment.
 #[test]
 fn a_kill_while_saving_restores_the_previous_snapshot() {
     let mut server = in_memory().start();
@@ -164,7 +165,7 @@ fn a_kill_while_saving_restores_the_previous_snapshot() {
     tell(&mut conn, "SAVE");
     let saved = status(&mut conn, &id).int("deleted");
     until_deleted(&mut conn, &id, saved + 1);
-    // The child takes its time for each key, so that it is met at work.
+    // The child process pauses after each key, so that it is still running when the server is killed.
     tell(&mut conn, "CONFIG SET rdb-key-save-delay 100000");
     tell(&mut conn, "BGSAVE");
     eventually("the child is at work", || server.info("rdb_bgsave_in_progress").as_deref() == Some("1"));

@@ -1,4 +1,4 @@
-//! The record of a clear in the keyspace, and the audit stream beside it.
+//! The record of a clear in the keyspace, and the audit stream.
 
 use std::collections::HashMap;
 
@@ -31,7 +31,7 @@ fn the_record_has_every_field_of_status_and_a_time_to_live() {
         }
         let stored = hash.get(name).unwrap_or_else(|| panic!("the record lacks {name}"));
         let shown = if matches!(value, Value::Nil) { String::new() } else { text(value) };
-        // What the last slice cost is known after the record was written.
+        // The cost of the last slice is known only after the record was written.
         if !["slices", "slice_p99_us", "slice_max_us", "seek_max_us", "main_thread_us"]
             .contains(&name.as_str())
         {
@@ -111,7 +111,7 @@ fn a_record_key_of_another_type_fails_the_job_without_a_pending_write() {
     let filled = Filled::new(&server, 6_000, 40.0);
     let id = start_clear(&mut conn);
     until_deleted(&mut conn, &id, 100);
-    // One transaction: no slice comes in between.
+    // This is one transaction, so no slice runs in between.
     let key = record_key(&id);
     redis::pipe().atomic().del(&key).set(&key, "mine").exec(&mut conn).expect("MULTI");
     let missing = filled.missing(&queue(&mut conn));
@@ -121,7 +121,7 @@ fn a_record_key_of_another_type_fails_the_job_without_a_pending_write() {
     assert_eq!(end.int("deleted"), missing);
     assert_eq!(filled.missing(&queue(&mut conn)), missing, "nothing more was cleared");
     assert_eq!(conn.get::<_, String>(&key).expect("GET"), "mine");
-    // It can never be written: nobody tries for ever, and other records do not wait behind it.
+    // It can never be written: the server does not retry forever, and other records do not wait for it.
     assert_eq!(server.info("qadmin_records_owed").as_deref(), Some("0"));
     let entries = audit(&mut conn);
     assert_eq!(entries.last().map(|entry| entry.text("status")), Some("failed".into()), "{entries:?}");
@@ -129,7 +129,7 @@ fn a_record_key_of_another_type_fails_the_job_without_a_pending_write() {
 
 #[test]
 fn a_job_is_found_by_id_in_any_database_after_a_restart_and_on_replicas() {
-    // Slices are as long as usual: so is the look for records that JOBS has the time for.
+    // Slices have their usual length, and so has the search for records for which JOBS has time.
     let kept = || Server::builder().module().config("appendonly yes").config("appendfsync always");
     let mut server = kept().start();
     let replica = kept().start();
@@ -144,7 +144,7 @@ fn a_job_is_found_by_id_in_any_database_after_a_restart_and_on_replicas() {
         let job = status(&mut conn, &id);
         assert_eq!((job.text("status"), job.int("db")), ("completed".into(), 3), "{job:?}");
         assert_eq!(job.int("started_at"), end.int("started_at"));
-        // On a replica a record may appear only from the next JOBS on.
+        // On a replica a record can appear only after the next JOBS.
         eventually("JOBS lists the job alone", || {
             let jobs = maps(&run(&mut conn, "QADMIN.JOBS").expect("QADMIN.JOBS"));
             jobs.iter().map(|job| job.text("job_id")).eq([id.as_str()])
@@ -154,10 +154,10 @@ fn a_job_is_found_by_id_in_any_database_after_a_restart_and_on_replicas() {
     seen(replica.conn());
     server.restart();
     seen(server.conn());
-    // From a snapshot: keys are loaded without a command.
+    // From a snapshot, keys are loaded without a command.
     tell(&mut server.conn(), "DEBUG RELOAD");
     seen(server.conn());
-    // The replica takes the whole dataset over again.
+    // The replica loads the whole dataset again.
     replica.wait_for_link();
     seen(replica.conn());
 }
@@ -200,7 +200,7 @@ fn the_audit_stream_is_kept_short_by_the_entry_of_an_interrupted_job_too() {
     Filled::new(&server, 4_000, 40.0);
     hurry(&mut conn);
     for at in 0..4 {
-        // One job after the other on a queue that has no match but for the last one's.
+        // The jobs run one after the other on a queue in which only the last job has a match.
         let id = ask(&mut conn, &format!("QADMIN.CLEARJOB celery ALL TASK none.{at} CONFIRM celery"));
         wait_for_job(&mut conn, &id.text("job_id"));
     }

@@ -1,4 +1,4 @@
-//! A server in trouble: the disk fails, the memory is full.
+//! A server in trouble: the disk fails, or the memory is full.
 
 use qadmin_harness::{Fields as _, eventually};
 use redis::{Commands as _, Value};
@@ -17,7 +17,7 @@ fn a_clear_waits_while_the_disk_fails_and_continues_afterwards() {
     let filled = Filled::new(&server, 4_000, 40.0);
     let id = start_clear(&mut conn);
     until_deleted(&mut conn, &id, 100);
-    // A snapshot cannot take the place of a folder, whatever user the server runs as.
+    // A snapshot cannot replace a folder, whatever user runs the server.
     let obstacle = server.dir().join("dump.rdb");
     std::fs::create_dir_all(obstacle.join("x")).expect("a folder");
     tell(&mut conn, "BGSAVE");
@@ -39,7 +39,7 @@ fn at_maxmemory_preview_clear_and_cancel_work() {
     let server = slow().start();
     let mut conn = server.conn();
     let filled = Filled::new(&server, 4_000, 40.0);
-    // The count is to answer here, however busy the machine is.
+    // The count must be returned here, however busy the machine is.
     tell(&mut conn, "CONFIG SET qadmin.inline-wait 60000");
     tell(&mut conn, "CONFIG SET maxmemory 1 maxmemory-policy noeviction");
     let refused = run(&mut conn, "SET a b").expect_err("writes are refused");
@@ -68,8 +68,8 @@ fn evicted_record_of_live_job_is_restored() {
     let mut conn = server.conn();
     let filled = Filled::new(&server, 10_000, 40.0);
     tell(&mut conn, "CONFIG SET maxmemory-policy allkeys-lfu maxmemory-samples 64 lfu-decay-time 0");
-    // The record goes first, then keys of nobody; the queue is what is used most. (The job frees memory all
-    // the time: one that is only just too much would be gone before it is noticed.)
+    // The record is evicted first, then keys that nothing uses; the queue is used most. (The job frees memory
+    // all the time: a small excess would be gone before it is noticed.)
     tell(&mut conn, &format!("SET filler {}", "x".repeat(20_000)));
     let mut restore = |from: &str, to: &str, frequency: u8| {
         let dumped: Vec<u8> = redis::cmd("DUMP").arg(from).query(&mut conn).expect("DUMP");
@@ -85,7 +85,7 @@ fn evicted_record_of_live_job_is_restored() {
         until_deleted(&mut conn, &id, at);
         eventually("the record is evicted", || {
             let used: u64 = server.info("used_memory").expect("INFO").parse().expect("a number");
-            // Both requests are read together: no slice comes in between.
+            // Both requests are read together, so no slice runs in between.
             let (_, there): (Value, bool) = redis::pipe()
                 .cmd("CONFIG")
                 .arg("SET")

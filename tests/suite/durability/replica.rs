@@ -1,4 +1,4 @@
-//! A replica holds what its primary holds, at any moment, and after everything that can happen to it.
+//! A replica has the same data as its primary at any moment, and after everything that can happen to it.
 
 use qadmin_harness::{Factory, Fields as _, Server, Size, Traffic, eventually};
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::support::{ask, wait_for_job};
 
-/// A primary and its replica, which writes an append-only file of its own.
+/// Starts a primary and its replica, which writes its own append-only file.
 fn pair() -> (Server, Server) {
     let primary = slow().start();
     let replica = slow().start();
@@ -18,7 +18,7 @@ fn pair() -> (Server, Server) {
     (primary, replica)
 }
 
-/// Both have the same data now: no writes happen during this check.
+/// Checks that both have the same data now; no writes happen during this check.
 fn assert_equal(primary: &Server, replica: &Server) {
     let mut conn = primary.conn();
     tell(&mut conn, "CLIENT PAUSE 60000 WRITE");
@@ -33,7 +33,7 @@ fn at_any_stop_of_a_clear_under_traffic_primary_and_replica_are_equal() {
     let (primary, mut replica) = pair();
     let mut conn = primary.conn();
     let filled = Filled::new(&primary, 6_000, 40.0);
-    // Workers take matches, too: so few that the clear meets enough of them however slow it is.
+    // Workers take matches, too, but so few that the clear finds enough of them however slow it is.
     let traffic = Traffic::start(primary.port(), QUEUE, Factory::new(8).size(Size::Slim).share(0.0), 50);
     let id = start_clear(&mut conn);
     for at in [1, 100, 250, 400] {
@@ -48,7 +48,7 @@ fn at_any_stop_of_a_clear_under_traffic_primary_and_replica_are_equal() {
     assert!(end.int("deleted") <= filled.matches());
     assert_equal(&primary, &replica);
 
-    // Alone, from its own append-only file: the configuration names no primary.
+    // The replica starts alone from its own append-only file: the configuration names no primary.
     let before = digest(&mut replica.conn());
     replica.restart();
     assert_eq!(digest(&mut replica.conn()), before, "the replica's own append-only file differs");
@@ -63,11 +63,11 @@ fn a_replica_that_was_away_catches_up_in_part_or_whole() {
     let id = start_clear(&mut conn);
     until_deleted(&mut conn, &id, 200);
     let before: u64 = primary.info("sync_full").expect("INFO").parse().expect("a number");
-    // In part: the link breaks and the backlog has what was missed.
+    // This is a partial synchronization: the link breaks and the backlog has the missing part.
     tell(&mut conn, "CLIENT KILL TYPE replica");
     until_deleted(&mut conn, &id, 600);
     assert_equal(&primary, &replica);
-    // Whole: the primary's history has another name now.
+    // This is a full synchronization: the primary's history has another id now.
     tell(&mut conn, "DEBUG CHANGE-REPL-ID");
     tell(&mut conn, "CLIENT KILL TYPE replica");
     until_deleted(&mut conn, &id, 1_000);
@@ -119,11 +119,11 @@ fn a_preview_on_the_replica_adds_up_while_its_primary_clears() {
     tell(&mut there, "CONFIG SET qadmin.inline-limit 0");
     let id = start_clear(&mut conn);
     let before = until_deleted(&mut conn, &id, 100);
-    // A filter that the clear has nothing to do with, and the clear's own.
+    // One filter is unrelated to the clear, the other one is the clear's own.
     let other = ask(&mut there, &format!("QADMIN.PREVIEW {QUEUE} WHERE task != x"));
     let same = ask(&mut there, &format!("QADMIN.PREVIEW {QUEUE} {}", filter()));
     let (other, same) = (other.text("job_id"), same.text("job_id"));
-    // The clear goes on beside both.
+    // The clear continues during both.
     until_deleted(&mut conn, &id, before + 100);
     hurry(&mut there);
     for preview in [other, same] {
@@ -172,7 +172,7 @@ fn without_enough_replicas_a_clear_waits_and_goes_on_by_itself() {
     assert!(why.contains("min-replicas-to-write"), "{why}");
     let stands = queue(&mut conn);
     assert_eq!(status(&mut conn, &id).int("deleted"), filled.missing(&stands));
-    // Looking and cancelling are no writes; the job goes on when the condition is met.
+    // Reading and cancelling are not writes; the job continues when the condition is met.
     let replica = slow().start();
     replica.replica_of(&primary);
     hurry(&mut conn);

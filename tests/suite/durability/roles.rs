@@ -1,5 +1,5 @@
-//! Roles change, writes are paused, data is loaded anew in the middle of a clear: the server stays up, the job
-//! says what happened, and every message is where it belongs.
+//! Roles change, writes are paused or data is loaded again in the middle of a clear: the server keeps
+//! running, the job reports what happened, and every message is where it belongs.
 
 use qadmin_harness::{Fields as _, Server, eventually};
 
@@ -104,7 +104,7 @@ fn a_clear_does_not_disturb_a_shutdown_that_waits_for_a_replica() {
     let id = start_clear(&mut conn);
     until_deleted(&mut conn, &id, 200);
     replica.freeze();
-    // So that it lags for sure.
+    // This makes the replica lag reliably.
     let deleted = until_deleted(&mut conn, &id, 400);
     let mut other = primary.raw();
     other.send(b"SHUTDOWN\r\n").expect("the server listens");
@@ -147,8 +147,8 @@ fn reloaded_dataset_ends_job_and_keeps_guarantees() {
     until_deleted(&mut conn, &id, 100);
     tell(&mut conn, "DEBUG RELOAD");
     let job = wait_for_job(&mut conn, &id);
-    // Most servers empty themselves before they load, and that is the first that a module hears of it; Valkey
-    // 9 says first that it is going to load.
+    // Most servers empty the dataset before they load, which is the first event that a module receives;
+    // Valkey 9 announces the load first.
     let (status, error) = (job.text("status"), job.text("error"));
     match status.as_str() {
         "failed" => assert!(error.contains("flushed"), "{job:?}"),
@@ -179,7 +179,7 @@ fn flush_or_swapdb_ends_job_and_changes_nothing_else() {
             assert!(queue(&mut conn).len() <= moved);
             assert_eq!(queue(&mut conn).len(), 4_000 - usize::try_from(job.int("deleted")).expect("a count"));
         }
-        // Nothing of the job stands in the way of the next one.
+        // Nothing of the job prevents the next one.
         wait_for_job(&mut server.conn(), &ask(&mut server.conn(), &clear_line()).text("job_id"));
     }
 }

@@ -37,7 +37,7 @@ fn judge(transactions: &[Vec<Command>], id: &str) {
     for (at, unit) in units.iter().enumerate() {
         let mut wanted = vec!["QADMIN.APPLY", "HSET", "PEXPIREAT"];
         if at + 1 == units.len() && names(unit).len() == 4 {
-            // The last slice is the end of the job where a match lies at the very end of the queue.
+            // The last slice is the end of the job if a match is at the very end of the queue.
             wanted.push("XADD");
         }
         assert_eq!(names(unit), wanted, "a unit");
@@ -62,7 +62,7 @@ fn a_unit_replicates_only_changed_fields_of_the_record() {
     let job = ask(&mut conn, &format!("QADMIN.CLEARJOB {QUEUE} ALL {filter} CONFIRM {QUEUE}"));
     let id = job.text("job_id");
     until_deleted(&mut conn, &id, 100);
-    // Whatever an administrator does to the record: the next unit writes what is missing, and only that.
+    // Whatever an administrator does to the record, the next unit writes the missing fields and only those.
     tell(&mut conn, &format!("HDEL {} user reason", record_key(&id)));
     tell(&mut conn, &format!("HSET {} queue other", record_key(&id)));
     until_deleted(&mut conn, &id, 200);
@@ -86,7 +86,7 @@ pub(crate) fn word(command: &Command, at: usize) -> String {
     String::from_utf8_lossy(&command[at]).into_owned()
 }
 
-/// The incremental file that is written now.
+/// Returns the incremental file to which the server writes at present.
 pub(super) fn incr_file(server: &Server) -> PathBuf {
     let folder = server.dir().join("appendonlydir");
     let files = std::fs::read_dir(&folder).expect("the server has an append-only file");
@@ -96,7 +96,7 @@ pub(super) fn incr_file(server: &Server) -> PathBuf {
     files.pop().expect("an incremental file")
 }
 
-/// The transactions in the append-only file.
+/// Returns the transactions in the append-only file.
 pub(crate) fn transactions(server: &Server) -> Vec<Vec<Command>> {
     let bytes = std::fs::read(incr_file(server)).expect("the append-only file");
     let mut all = Vec::new();
@@ -113,7 +113,7 @@ pub(crate) fn transactions(server: &Server) -> Vec<Vec<Command>> {
     all
 }
 
-/// The commands of an append-only file: arrays of bulk strings, one after the other.
+/// Returns the commands of an append-only file: arrays of bulk strings, one after the other.
 fn commands(mut bytes: &[u8]) -> Vec<Command> {
     fn number(bytes: &mut &[u8]) -> usize {
         let end = bytes.windows(2).position(|pair| pair == b"\r\n").expect("a line");

@@ -1,4 +1,5 @@
-//! Where going on would let replicas or the append-only file hold another queue: the process stops dead.
+//! Places at which continuing would let replicas or the append-only file have a different queue: the process
+//! aborts at once.
 
 use qadmin_harness::{Fields as _, Server, eventually};
 use redis::Connection;
@@ -16,9 +17,9 @@ pub(super) const PLACES: [&str; 7] = [
     "a unit of the primary",
     "passing on a unit",
     "QADMIN.APPLY",
-    // Tested with unacknowledged messages.
+    // This place is tested with unacknowledged messages.
     "between hash and index",
-    // Tested with sorted sets.
+    // This place is tested with sorted sets.
     "between the two sorted sets",
 ];
 
@@ -39,7 +40,7 @@ fn a_panic_between_deletion_and_replication_aborts_and_loses_nothing() {
         let mut conn = server.conn();
         let filled = Filled::new(&server, 2_000, 50.0);
         arm(&mut conn, place, skip);
-        // Slices may come before the reply: the server may end before it answers.
+        // Slices can run before the reply, so the server can end before it replies.
         let line = format!("{} ID 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b78", crate::durability::clear_line());
         let id = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b78";
         let _ = run(&mut conn, &line);
@@ -56,7 +57,7 @@ fn a_panic_between_deletion_and_replication_aborts_and_loses_nothing() {
     }
 }
 
-/// A replica and its primary, in the middle of nothing.
+/// Returns a replica and its primary on which nothing runs.
 fn pair() -> (Server, Server, Filled) {
     let (primary, replica) = (Server::start(), server());
     let filled = Filled::new(&primary, 2_000, 50.0);
@@ -64,8 +65,8 @@ fn pair() -> (Server, Server, Filled) {
     (primary, replica, filled)
 }
 
-/// It has deleted and told nobody: its own append-only file and replicas would keep what it does not have. It
-/// stops dead, and gets everything anew from its primary.
+/// The replica has deleted messages without replicating that: its own append-only file and its replicas would
+/// keep messages that it does not have. It aborts, and loads everything again from its primary.
 #[test]
 fn a_panic_of_a_replica_after_a_deletion_aborts_and_it_comes_back_equal() {
     for place in ["after a deletion", "passing on a unit"] {
@@ -84,8 +85,8 @@ fn a_panic_of_a_replica_after_a_deletion_aborts_and_it_comes_back_equal() {
     }
 }
 
-/// Before the first deletion it is a mismatch: nothing is touched, the counter tells, and no later unit takes out
-/// another message. A full synchronization heals it.
+/// Before the first deletion it is a mismatch: nothing is changed, the counter shows it, and no later unit
+/// removes a wrong message. A full synchronization repairs it.
 #[test]
 fn a_panic_of_a_replica_before_a_deletion_is_counted_and_harmless() {
     for place in ["a unit of the primary", "reading a message"] {
@@ -104,7 +105,7 @@ fn a_panic_of_a_replica_before_a_deletion_is_counted_and_harmless() {
     }
 }
 
-/// The command's own guard: the link's client is told, and nothing is touched.
+/// The command's own guard catches this panic: the link's client receives the error, and nothing is changed.
 #[test]
 fn a_panic_before_the_internal_command_acts_is_seen_by_the_next_unit() {
     let (primary, replica, filled) = pair();

@@ -1,4 +1,4 @@
-//! What the server calls.
+//! Panics in callbacks, which the server calls.
 
 use qadmin_harness::{Fields as _, Server, eventually, faults_module_path};
 
@@ -50,7 +50,7 @@ fn no_panic_escapes_from_a_callback() {
     Bed::new().walk(ROWS);
 }
 
-/// Named before the module is there, so on a server of its own.
+/// It is named before the module is loaded, so it needs its own server.
 #[test]
 fn no_panic_escapes_from_loading() {
     let server =
@@ -63,7 +63,7 @@ fn no_panic_escapes_from_loading() {
     tell(&mut conn, "PING");
 }
 
-/// The next turn comes with the server's own clock.
+/// The next event-loop iteration comes with the server's own timer.
 fn goes_on(bed: &mut Bed, place: &str) {
     let (id, slow) = bed.clear();
     let logged = bed.server.log().len();
@@ -73,7 +73,7 @@ fn goes_on(bed: &mut Bed, place: &str) {
     bed.assert_completed(&id);
 }
 
-/// What was pushed is not known: the job's positions may be wrong, and it must not go on with them.
+/// The pushed messages are not known: the job's positions can be wrong, so it must not continue with them.
 fn keyspace(bed: &mut Bed) {
     let (id, _slow) = bed.clear();
     bed.arm("a keyspace notification", 0);
@@ -89,7 +89,7 @@ fn server_event(bed: &mut Bed) {
     bed.assert_failed(&id);
 }
 
-/// The record's own event, told while a slice holds the state.
+/// The event of the record itself arrives while a slice has borrowed the state.
 fn put_aside(bed: &mut Bed) {
     let (id, slow) = bed.clear();
     bed.arm("an event that was put aside", 0);
@@ -115,7 +115,8 @@ fn time_out(bed: &mut Bed) {
     tell(&mut bed.conn, &format!("QADMIN.CANCEL {id}"));
 }
 
-/// An inline preview ends with its last client, also where the first try to tell it failed.
+/// An inline preview ends with its last client, even if the first attempt to announce the disconnection
+/// failed.
 fn disconnection(bed: &mut Bed) {
     let _slow = crate::stage::Slow::start(&bed.server);
     tell(&mut bed.conn, "CONFIG SET qadmin.inline-wait 60000");
@@ -128,7 +129,7 @@ fn disconnection(bed: &mut Bed) {
     eventually("the count ended", || info(&bed.server, "jobs_live") == 0);
 }
 
-/// An event is lost, and the job goes on.
+/// An event is lost, and the job continues.
 fn untold(bed: &mut Bed, place: &str) {
     let mut listener = bed.server.raw();
     listener.line("SUBSCRIBE qadmin:events");
@@ -205,7 +206,7 @@ fn undo(bed: &mut Bed) {
     bed.fill();
 }
 
-/// Moves all matches to a list of the job's own; answers id and list.
+/// Moves all matches to a list of the job's own; returns its id and the list.
 pub(super) fn move_all(bed: &mut Bed) -> (String, String) {
     let job = ask(&mut bed.conn, &format!("{} PARK", clear_line()));
     let (id, list) = (job.text("job_id"), job.text("to"));
@@ -270,12 +271,12 @@ fn index(bed: &mut Bed) {
     assert!(run(&mut bed.conn, "QADMIN.INDEX INFO celery").is_err(), "nothing was created");
 }
 
-/// What was pushed is not known: the index looks at the list and knows the messages by a bound.
+/// The pushed messages are not known: the index reads the list and knows the messages by a bound.
 fn index_in_doubt(bed: &mut Bed, place: &str) {
     ask(&mut bed.conn, "QADMIN.INDEX CREATE followed");
     bed.arm(place, 0);
     tell(&mut bed.conn, "LPUSH followed a b");
-    // A turn of the event loop in which there is something to look at.
+    // In this event-loop iteration there is something to do.
     tell(&mut bed.conn, "SWAPDB 0 4");
     tell(&mut bed.conn, "SWAPDB 0 4");
     eventually("the list was looked at", || {
@@ -286,9 +287,9 @@ fn index_in_doubt(bed: &mut Bed, place: &str) {
     tell(&mut bed.conn, "DEL followed");
 }
 
-/// The walk ends there and says so.
+/// The walk ends at this point and reports that.
 fn walk(bed: &mut Bed, place: &str, skip: u32) {
-    // In a database of its own: what DEBUG makes is not replicated.
+    // This happens in a separate database, because the keys that DEBUG creates are not replicated.
     let mut conn = bed.server.conn();
     for line in ["SELECT 9", "DEBUG POPULATE 50000", "CONFIG SET qadmin.slice-us 50"] {
         tell(&mut conn, line);
@@ -300,7 +301,7 @@ fn walk(bed: &mut Bed, place: &str, skip: u32) {
     tell(&mut conn, "FLUSHDB");
 }
 
-/// The job began, and nobody was told: the same command again is the same job.
+/// The job began, and its client received no reply: the same command again returns the same job.
 fn replying(bed: &mut Bed) {
     const ID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b77";
     let line = format!("{} ID {ID}", clear_line());

@@ -1,4 +1,4 @@
-//! Inside of slices, and at the beginning and the end of jobs.
+//! Panics inside slices, and at the beginning and the end of jobs.
 
 use qadmin_harness::{Fields as _, eventually};
 use redis::Commands as _;
@@ -7,7 +7,7 @@ use super::{Bed, Row};
 use crate::durability::{clear_line, events, recorded, start_clear, status};
 use crate::support::ask;
 
-/// Every place in them.
+/// Every such place.
 pub(super) const ROWS: &[Row] = &[
     ("a slice", |bed| {
         fails(bed, "a slice", 2);
@@ -15,20 +15,21 @@ pub(super) const ROWS: &[Row] = &[
     ("judging", |bed| {
         fails(bed, "judging", 2);
     }),
-    // In the middle of a slice that deleted before: 2 % of the messages, and one in two goes.
+    // The panic is in the middle of a slice that has already deleted: 2 % of the messages match, and one in
+    // two is cleared.
     ("reading a message", |bed| {
-        // The command itself looks at 100 messages: whether they are messages at all.
+        // The command itself reads 100 messages to recognise their kind.
         bed.arm("reading a message", 141);
         let id = ask(&mut bed.conn, &format!("{} AS CELERY", clear_line())).text("job_id");
         assert!(bed.assert_failed(&id).int("deleted") > 0, "it deleted before");
     }),
     ("booking a unit", |bed| {
-        // The deletions of this slice are told to replicas and not booked yet.
+        // The deletions of this slice are replicated but not counted yet.
         let deleted = fails(bed, "booking a unit", 1);
         assert!(deleted > 0, "it deleted before");
     }),
     ("writing the journal", |bed| {
-        // What a slice moved is moved, and an undo leaves it where it is.
+        // The messages that a slice moved stay moved, and an undo does not move them back.
         bed.arm("writing the journal", 1);
         let (id, list) = super::callbacks::move_all(bed);
         let undo = ask(&mut bed.conn, &format!("QADMIN.UNDO {id} CONFIRM {list}")).text("job_id");
@@ -68,11 +69,11 @@ fn no_panic_escapes_from_a_slice() {
     Bed::new().walk(ROWS);
 }
 
-/// The record of a slice that deleted, written behind the deletions.
+/// The record of a slice that deleted is written after the deletions.
 #[test]
 fn a_panic_while_the_record_is_written_fails_the_job_and_loses_no_count() {
     Bed::new().walk(&[("writing a record", |bed| {
-        // The first is the one of the start.
+        // The first record is the one of the start.
         let deleted = fails(bed, "writing a record", 1);
         assert!(deleted > 0);
     })]);
@@ -86,21 +87,22 @@ fn an_undo_that_cannot_record_its_moves_leaves_no_journal() {
         let undo = ask(&mut bed.conn, &format!("QADMIN.UNDO {id} CONFIRM {list}")).text("job_id");
         let undo = crate::support::wait_for_job(&mut bed.conn, &undo);
         assert_eq!(undo.int("deleted"), bed.filled.matches(), "{undo:?}");
-        // Slices after the first one begin a new journal, which has nothing that was moved before.
+        // Slices after the first one begin a new journal, which does not contain messages that were moved
+        // before.
         let journal: Vec<Vec<u8>> = bed.conn.lrange(format!("qadmin:moved:{id}"), 0, -1).expect("LRANGE");
         assert!(journal.iter().all(|element| element.starts_with(b"-")), "no claim is left");
         bed.fill();
     })]);
 }
 
-/// The job fails; says how much it deleted.
+/// Checks that the job fails; returns how many messages it deleted.
 fn fails(bed: &mut Bed, place: &str, skip: u32) -> i64 {
     bed.arm(place, skip);
     let id = start_clear(&mut bed.conn);
     bed.assert_failed(&id).int("deleted")
 }
 
-/// No job begins, and no record goes on saying that one does.
+/// Checks that no job begins and no record says that one did.
 fn refused(bed: &mut Bed, place: &str) {
     bed.arm(place, 0);
     bed.assert_fault(&clear_line());
@@ -110,16 +112,16 @@ fn refused(bed: &mut Bed, place: &str) {
     });
 }
 
-/// The end is written again, and told once.
+/// Checks that the end is written again and announced once.
 fn at_the_end(bed: &mut Bed) {
-    // The first is the one of the start.
+    // The first entry is the one of the start.
     bed.arm("writing the audit", 1);
     let id = start_clear(&mut bed.conn);
     bed.assert_completed(&id);
     eventually("the audit tells the end", || events(&mut bed.conn) == ["start", "end"]);
 }
 
-/// A job that ends outside a slice owes its record to the next turn.
+/// A job that ends outside a slice leaves its record as a pending write for the next event-loop iteration.
 fn pending(bed: &mut Bed) {
     let (id, _slow) = bed.clear();
     bed.arm("a pending record", 0);

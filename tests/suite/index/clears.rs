@@ -1,4 +1,4 @@
-//! Jobs that ask when messages arrived.
+//! Jobs with conditions on the arrival of messages.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -11,19 +11,19 @@ use super::{arrival_of, message, now_ms, push, rows};
 use crate::stage::{Slow, slow_server};
 use crate::support::{ask, run, wait_for_job};
 
-/// Lets the next push be in another step than the last one.
+/// Waits until the next push is in another step than the last one.
 fn another_step() {
     thread::sleep(Duration::from_millis(25));
 }
 
-/// The ids in the list, from the head to the tail.
+/// Returns the ids in the list, from the head to the tail.
 fn ids(conn: &mut Connection, queue: &str) -> Vec<u64> {
     let messages: Vec<String> = redis::cmd("LRANGE").arg(queue).arg(0).arg(-1).query(conn).expect("LRANGE");
     let id = |text: &String| text.rsplit('"').nth(1).and_then(|id| id.parse().ok()).expect("an id");
     messages.iter().map(id).collect()
 }
 
-/// When the message with this id arrived.
+/// Returns the arrival of the message with this id.
 fn arrived(conn: &mut Connection, queue: &str, id: u64) -> i64 {
     let line = format!("QADMIN.PREVIEW {queue} WHERE id = {id} FIELDS 2 id arrived");
     let reply = ask(conn, &line);
@@ -47,7 +47,7 @@ fn a_filter_decides_what_is_known_and_leaves_the_rest() {
         let reply = ask(&mut conn, &format!("QADMIN.PREVIEW q {filter} BUST"));
         (reply.int("match_count"), reply.int("unreadable"))
     };
-    // Of the first two it is known that they arrived before the index.
+    // The first two are known to have arrived before the index.
     assert_eq!(counted(&format!("WHERE arrived < {third}")), (2, 0));
     assert_eq!(counted(&format!("WHERE arrived < {fifth}")), (4, 0));
     assert_eq!(counted(&format!("WHERE arrived >= {third}")), (3, 0));
@@ -118,7 +118,7 @@ fn all_indexes_together_have_a_limit() {
         .collect();
     assert!(!suspended[0] && suspended[63] && suspended.is_sorted(), "{suspended:?}");
     let used = server.info("qadmin_index_memory").expect("INFO").parse::<u64>().expect("bytes");
-    // One that is suspended takes some bytes as well.
+    // A suspended index takes some bytes as well.
     assert!(used <= 65_536 + 64 * 1_024, "{used}");
     run(&mut conn, "CONFIG SET qadmin.index-max-memory 1048576").expect("CONFIG SET");
     qadmin_harness::eventually("it begins anew", || {
@@ -126,8 +126,8 @@ fn all_indexes_together_have_a_limit() {
     });
 }
 
-/// Old messages, then new ones; while a clear of the old ones runs, producers push, workers pop, and some messages go from
-/// one end to the other.
+/// Creates old messages, then new ones. While a clear of the old ones runs, producers push, workers pop, and
+/// some messages move from one end to the other.
 fn clear_beside_traffic(kind: &str, edits: bool) {
     let server = slow_server().start();
     let mut conn = server.conn();
@@ -163,7 +163,8 @@ fn clear_beside_traffic(kind: &str, edits: bool) {
         rotated.insert(id_of(&moved));
     }
     if edits {
-        // Both in the middle of those that are to stay: what stood beside them is known by a bound from now on.
+        // Both are in the middle of the messages that are to be kept: their neighbours are known only by a
+        // bound from now on.
         for id in [4_000, 5_000] {
             let removed: i64 =
                 redis::cmd("LREM").arg("q").arg(1).arg(message(id)).query(&mut conn).expect("LREM");
@@ -185,7 +186,8 @@ fn clear_beside_traffic(kind: &str, edits: bool) {
         lost.is_empty(),
         "{lost:?}: new messages, and old ones that arrived again while the job ran, are kept"
     );
-    // Two messages were removed: each message is one of three neighbours. The last old ones may be new, for all that is known.
+    // Two messages were removed, so each message can be one of three neighbours. The last old messages could
+    // be new as far as the index knows.
     let undecided: &[u64] = if edits { &[2_998, 2_999] } else { &[] };
     assert!(spared.iter().all(|id| undecided.contains(id)), "{spared:?} are old, and known to be");
     let info = ask(&mut conn, "QADMIN.INDEX INFO q");

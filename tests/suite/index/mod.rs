@@ -1,4 +1,5 @@
-//! Indexes: since when the messages of a list wait, against an oracle that notes the time before and after each push.
+//! Indexes: how long the messages of a list have waited, compared with an oracle that records the time before
+//! and after each push.
 
 mod clears;
 mod fields;
@@ -12,16 +13,16 @@ use redis::{Connection, Value};
 
 use crate::support::{Reply, ask, run};
 
-/// Milliseconds of one step: see `core/src/arrival.rs`.
+/// The length of one step in milliseconds: see `core/src/arrival.rs`.
 const STEP_MS: i64 = qadmin_core::arrival::STEP_MS;
 
-/// Unix milliseconds. The servers of the tests run on this machine, so their clock is this one.
+/// Returns Unix milliseconds. The servers of the tests run on this machine, so they use the same clock.
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
     i64::try_from(since.as_millis()).expect("a time of this era")
 }
 
-/// A message of Celery with this id.
+/// Returns a message of Celery with this id.
 fn message(id: u64) -> String {
     format!(r#"{{"body":"W10=","headers":{{"task":"a.b","id":"{id}"}}}}"#)
 }
@@ -30,7 +31,7 @@ fn message(id: u64) -> String {
 #[derive(Debug, Clone)]
 struct Known {
     id: u64,
-    /// Before and after the push, Unix milliseconds.
+    /// The times before and after the push, in Unix milliseconds.
     pushed: (i64, i64),
     /// What the index must know.
     known: Want,
@@ -44,13 +45,14 @@ enum Want {
     Either,
 }
 
-/// The rows of a preview of the whole list, the message that runs next first. The list has no more messages than a sample.
+/// Returns the rows of a preview of the whole list, the message that runs next first. The list has no more
+/// messages than a sample.
 fn rows(conn: &mut Connection, queue: &str) -> Vec<Reply> {
     let line = format!("QADMIN.PREVIEW {queue} WHERE bytes > 0 NOCOUNT SAMPLE 100 FIELDS 3 id arrived age");
     ask(conn, &line).rows("sample")
 }
 
-/// What a row says of the arrival: the time, and whether that is a bound.
+/// Returns the arrival that a row shows: the time, and whether it is a bound.
 fn arrival_of(row: &Reply) -> (i64, bool) {
     match &row.iter().find(|(name, _)| name == "arrived").expect("arrived").1 {
         Value::Int(ms) => (*ms, false),
@@ -63,7 +65,8 @@ fn arrival_of(row: &Reply) -> (i64, bool) {
     }
 }
 
-/// Holds what the index says of each message against the oracle. `list` goes from the head to the tail.
+/// Compares the arrival of each message in the index with the oracle. `list` is ordered from the head to the
+/// tail.
 fn check(conn: &mut Connection, queue: &str, list: &[Known], context: &str) {
     let rows = rows(conn, queue);
     assert_eq!(rows.len(), list.len(), "{context}: {rows:?}");
@@ -99,7 +102,7 @@ fn check(conn: &mut Connection, queue: &str, list: &[Known], context: &str) {
     }
 }
 
-/// Pushes messages with these ids, and notes when.
+/// Pushes messages with these ids, and records the time.
 fn push(conn: &mut Connection, queue: &str, command: &str, ids: &[u64]) -> Vec<Known> {
     let messages: Vec<String> = ids.iter().map(|id| message(*id)).collect();
     let before = now_ms();

@@ -1,4 +1,4 @@
-//! Random commands on a list with an index, each held against the oracle.
+//! Random commands on a list with an index, each compared with the oracle.
 
 use std::thread;
 
@@ -11,14 +11,14 @@ use crate::support::{ask, run};
 
 const QUEUE: &str = "q";
 const OTHER: &str = "other";
-/// Longest list: a sample shows all of it.
+/// The length of the longest list; a sample shows all of it.
 const LONGEST: usize = 60;
 
 struct World {
     server: Server,
     conn: Connection,
     rng: Rng,
-    /// From the head to the tail.
+    /// The messages from the head to the tail.
     list: Vec<Known>,
     ids: u64,
 }
@@ -64,19 +64,19 @@ impl World {
         Some(self.list.remove(if left { 0 } else { self.list.len() - 1 }))
     }
 
-    /// What a command did put into the list while it ran.
+    /// Runs a command; returns the times before and after it.
     fn timed(&mut self, line: &str) -> (i64, i64) {
         let before = now_ms();
         self.run(line);
         (before, now_ms())
     }
 
-    /// Nobody knows when any of the messages arrived.
+    /// Records that the arrival of every message is unknown.
     fn forget(&mut self) {
         self.list.iter_mut().for_each(|known| known.known = Want::Bound);
     }
 
-    /// Some messages are gone, and their positions were not reported.
+    /// Records that some messages are gone whose positions were not reported.
     fn blur(&mut self) {
         for known in self.list.iter_mut().filter(|known| known.known == Want::Exact) {
             known.known = Want::Either;
@@ -92,7 +92,7 @@ impl World {
         }
     }
 
-    /// To another list and back: it arrived again.
+    /// Moves a message to another list and back: it arrives again.
     fn move_there_and_back(&mut self) {
         self.run(&format!("LMOVE {QUEUE} {OTHER} RIGHT LEFT"));
         let pushed = self.timed(&format!("LMOVE {OTHER} {QUEUE} RIGHT LEFT"));
@@ -101,7 +101,7 @@ impl World {
         }
     }
 
-    /// A worker that waits on an empty list is served by a push of several messages.
+    /// A push of several messages serves a worker that waits on an empty list.
     fn serve_a_waiting_worker(&mut self) {
         self.run(&format!("DEL {QUEUE}"));
         self.list.clear();
@@ -190,7 +190,7 @@ impl World {
         self.forget();
     }
 
-    /// The same messages under the same key again: another list, as far as anybody knows.
+    /// Writes the same messages to the same key again: for the index it is another list.
     fn replace(&mut self) {
         let lines: &[&str] = match self.rng.below(4) {
             0 => &["RENAME q other", "RENAME other q"],
@@ -285,7 +285,7 @@ impl World {
                 "FLUSHDB"
             }
             97 => {
-                // The other database holds nothing.
+                // The other database is empty.
                 self.run("SWAPDB 0 1");
                 self.run("SWAPDB 0 1");
                 self.forget();

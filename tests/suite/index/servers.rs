@@ -6,14 +6,14 @@ use redis::Connection;
 use super::{Known, Want, check, push};
 use crate::support::{ask, run, wait_for_job};
 
-/// The value of the setting.
+/// Returns the value of the setting.
 fn setting(conn: &mut Connection) -> String {
     let pair: Vec<String> =
         redis::cmd("CONFIG").arg("GET").arg("qadmin.index").query(conn).expect("CONFIG GET");
     pair[1].clone()
 }
 
-/// The keys with an index, and their databases.
+/// Returns the keys with an index, and their databases.
 fn indexed(conn: &mut Connection) -> Vec<(String, i64)> {
     let list = maps(&run(conn, "QADMIN.INDEX LIST").expect("LIST"));
     list.iter().map(|row| (row.text("queue"), row.int("db"))).collect()
@@ -73,7 +73,7 @@ fn the_definitions_survive_a_restart_and_the_ages_do_not() {
     for more in pushed_left(&mut conn, "q", &[4]) {
         list.insert(0, more);
     }
-    // Nobody asks in between: each event is reported once.
+    // There is no request in between, so each event is reported once.
     for more in pushed_left(&mut conn, "q", &[5]) {
         list.insert(0, more);
     }
@@ -84,7 +84,8 @@ fn the_definitions_survive_a_restart_and_the_ages_do_not() {
     check(&mut conn, "q", &list, "after a restart and two pushes");
     let job = ask(&mut conn, "QADMIN.CLEARJOB q WHERE age > 1d ALL CONFIRM q");
     assert_eq!(wait_for_job(&mut conn, &job.text("job_id")).int("deleted"), 0);
-    // Nothing of it is in the dataset: a server without the module loads the file but for the jobs that cleared.
+    // The index is not in the dataset: a server without the module can load the file, except for the jobs
+    // that cleared.
     run(&mut conn, "DEBUG LOADAOF").expect("DEBUG LOADAOF");
     bounds(&mut list);
     check(&mut conn, "q", &list, "after the append-only file was loaded");
@@ -140,7 +141,8 @@ fn a_replica_has_its_own_index_and_follows_clears_by_position() {
     check(&mut at_replica, "q", &list, "after a full synchronization");
 }
 
-/// Pushes to the primary; a message arrives at the replica when that applies it, which is before this returns.
+/// Pushes to the primary. A message arrives at the replica when the replica applies the push, which is before
+/// this function returns.
 fn push_and_wait(primary: &mut Connection, replica: &mut Connection, ids: &[u64]) -> Vec<Known> {
     let before: i64 = redis::cmd("LLEN").arg("q").query(replica).expect("LLEN");
     let mut pushed = pushed_left(primary, "q", ids);

@@ -1,5 +1,5 @@
-//! Clears beside clients that take single messages out of the inside of the queue, as libraries do to delete a job: the
-//! clear goes on to its end, and every other message is where it was.
+//! Clears while clients remove single messages from the middle of the queue, as libraries do to delete a job:
+//! the clear runs to its end, and every other message is kept in its place.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,30 +13,31 @@ use redis::Commands as _;
 use crate::model::Rng;
 use crate::support::{Reply, ask, wait_for_job};
 
-/// Messages in the queue when the clear begins. `make test-nightly` raises it to a million.
+/// The number of messages in the queue when the clear begins. `make test-nightly` raises it to a million.
 const MESSAGES: usize = 200_000;
 
-/// Messages that others have to take out while the clear is in its middle.
+/// The number of messages that other clients must remove while the clear is in its middle.
 const EDITS: usize = 20;
 
 fn messages() -> usize {
     std::env::var("QADMIN_EDITS_MESSAGES").map_or(MESSAGES, |n| n.parse().expect("a number of messages"))
 }
 
-/// Messages as Sidekiq and Celery send them: no two are the same.
+/// Returns a message as Sidekiq and Celery send them: no two are the same.
 fn message(i: usize) -> String {
     let task = if i.is_multiple_of(2) { "m" } else { "o" };
     format!(r#"{{"body":"","headers":{{"task":"{task}","id":"{i:08}"}},"padding":"{}"}}"#, "x".repeat(100))
 }
 
-/// A message that is taken out: by its bytes (Sidekiq, RQ), or by a word that LSET put in its place (BullMQ, Resque).
+/// Scripts that remove a message by its bytes (Sidekiq, RQ), or by a word that LSET put in its place (BullMQ,
+/// Resque).
 const DELETE: &str = "local at = redis.call('LPOS', KEYS[1], ARGV[1]) if not at then return 0 end \
                       redis.call('LSET', KEYS[1], at, '') return redis.call('LREM', KEYS[1], 0, '')";
 
-/// A client that takes messages out one after the other without a pause of more than a millisecond, until it is told to
-/// stop. It answers which ones it took.
+/// A client that removes messages one after the other, with pauses of at most a millisecond, until it is
+/// stopped. It returns which ones it removed.
 struct Remover {
-    /// Messages taken out so far.
+    /// The number of messages removed so far.
     count: Arc<AtomicUsize>,
     thread: thread::JoinHandle<HashSet<usize>>,
 }
@@ -53,7 +54,8 @@ impl Remover {
                     1 => messages - 1 - rng.within(0, 2_000),
                     _ => rng.within(0, messages - 1),
                 };
-                // One from either end as libraries do, mostly the nearer one, where LREM is quick; or all that are equal.
+                // It removes one from either end as libraries do, mostly the nearer one, for which LREM is
+                // quick; or all that are equal.
                 let near = if i < messages / 2 { -1 } else { 1 };
                 let count = rng.pick(&[near, near, near, near, near, near, near, near, -near, 0]);
                 let gone: usize = match by_word {
@@ -77,7 +79,8 @@ impl Remover {
     }
 }
 
-/// Clears half of a queue while others take single messages out of it and producers go on. Answers the job's end.
+/// Clears half of a queue while other clients remove single messages from it and producers push. Returns the
+/// job's end.
 fn clear_beside(options: &str, by_word: bool) -> Reply {
     let server = Server::builder().module_args("duty 20").start();
     let mut conn = server.conn();
@@ -97,7 +100,8 @@ fn clear_beside(options: &str, by_word: bool) -> Reply {
             thread::sleep(Duration::from_millis(1));
         }
     });
-    // It is in its middle until enough was taken out beside it, however fast it would be.
+    // The rate keeps the job in its middle until enough messages were removed meanwhile, however fast the
+    // machine is.
     let line = format!("QADMIN.CLEARJOB q TASK m {options} RATE 1000 CONFIRM q");
     let id = ask(&mut conn, &line).text("job_id");
     let later = next.load(Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! What a job does in its middle, seen from outside: which match it keeps, which ones go first.
+//! The visible behaviour of a job in its middle: which match it keeps, and which matches it clears first.
 
 use qadmin_harness::{Fields as _, Server, eventually};
 use redis::{Commands as _, Connection};
@@ -9,7 +9,8 @@ use crate::support::{Reply, ask, run, wait_for_job};
 
 const MATCH: &str = r#"{"body":"","headers":{"task":"m","id":"late"}}"#;
 
-/// A queue of 20,000 messages on a server where a job takes many slices; every tenth one matches.
+/// Creates a queue of 20,000 messages on a server on which a job takes many slices; every tenth message
+/// matches.
 fn slow_queue() -> (Server, Connection) {
     let server = Server::builder().module_args(&crate::stage::slowly()).start();
     let mut conn = server.conn();
@@ -28,16 +29,17 @@ fn is_match(message: &str) -> bool {
     message.contains(r#""task":"m""#)
 }
 
-/// The rest of a job as fast as can be.
+/// Lets the rest of a job run as fast as possible.
 fn let_go(conn: &mut Connection, id: &str) {
     set(conn, "slice-us 500 duty 100");
     run(conn, &format!("QADMIN.THROTTLE {id} RATE 0")).expect("THROTTLE");
 }
 
-/// Runs a line of words in the middle of a KEEPONE clear that has met its match, and waits for the job's end.
+/// Runs a line of words in the middle of a KEEPONE clear that has found the match to keep, and waits for the
+/// job's end.
 fn in_the_middle_of_keep_one(line: &str) -> (Server, Connection, Reply, redis::Value) {
     let (server, mut conn) = slow_queue();
-    // At this rate it would take ten seconds.
+    // At this rate the job would take ten seconds.
     let id = ask(&mut conn, "QADMIN.CLEARJOB q TASK m KEEPONE RATE 200 CONFIRM q").text("job_id");
     let status = format!("QADMIN.STATUS {id}");
     eventually("a match is kept", || !ask(&mut conn, &status).is_null("kept_index"));
@@ -84,10 +86,10 @@ fn a_kept_match_that_a_worker_takes_is_not_replaced_by_another() {
 #[test]
 fn matches_that_run_next_go_first() {
     let (_server, mut conn) = slow_queue();
-    // At this rate it would take ten seconds.
+    // At this rate the job would take ten seconds.
     set(&mut conn, "duty 100");
     let id = ask(&mut conn, "QADMIN.CLEARJOB q TASK m ALL RATE 200 CONFIRM q").text("job_id");
-    // More than a window may hold: they cannot all be of the last one.
+    // A window contains fewer: they cannot all be of the last one.
     for at_least in [650, 700] {
         until_deleted(&mut conn, &id, at_least);
         let mut look = redis::pipe();
@@ -95,8 +97,8 @@ fn matches_that_run_next_go_first() {
         let (status, left): (redis::Value, Vec<String>) = look.query(&mut conn).expect("EXEC");
         let status = qadmin_harness::map(&status);
         assert_eq!(status.text("status"), "running", "it is in its middle: {status:?}");
-        // Nine others stand before each match. A window is far smaller than 6,000 messages, also where the machine made
-        // a seek long, and the slice may be as long.
+        // There are nine other messages before each match. A window is far smaller than 6,000 messages, even
+        // if the machine made a seek long and the slice is allowed to be as long.
         let passed = left.iter().rev().take_while(|message| !is_match(message)).count() / 9;
         let now = usize::try_from(status.int("deleted")).expect("not negative");
         assert!((passed.saturating_sub(1)..=passed + 600).contains(&now), "{passed} passed: {status:?}");

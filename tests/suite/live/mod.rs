@@ -1,5 +1,5 @@
-//! Jobs on a queue of 100,000 real-shaped messages while producers and workers go on at full speed: nothing
-//! is lost, doubled or moved, and nothing goes that does not match.
+//! Jobs on a queue of 100,000 realistic messages while producers and workers run at full speed: nothing is
+//! lost, duplicated or reordered, and nothing is cleared that does not match.
 
 mod edits;
 mod middle;
@@ -18,11 +18,11 @@ use redis::{Commands as _, cmd};
 use crate::support::{Reply, ask, wait_for_job};
 
 const QUEUE: &str = "celery";
-/// Messages in the queue before anything happens: those of the factory from 0 on.
+/// The number of messages in the queue at the start: those of the factory from 0 on.
 const START: u64 = 100_000;
-/// The first message of each producer.
+/// The number of the first message of each producer.
 const PRODUCERS: [u64; 2] = [1_000_000, 2_000_000];
-/// Messages of one push.
+/// The number of messages of one push.
 const BATCH: u64 = 4;
 
 fn digest(message: &[u8]) -> u64 {
@@ -31,19 +31,19 @@ fn digest(message: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// Producers and workers at work.
+/// Running producers and workers.
 struct Crowd {
     stop: Arc<AtomicBool>,
-    /// The next message that each producer sends.
+    /// The number of the next message that each producer sends.
     next: [Arc<AtomicU64>; 2],
     producers: Vec<JoinHandle<()>>,
-    /// What they took for good, as digests.
+    /// The messages that they took and kept, as digests.
     workers: Vec<JoinHandle<Vec<u64>>>,
-    /// What was taken and given back.
+    /// The messages that were taken and returned.
     returner: JoinHandle<Vec<u64>>,
 }
 
-/// What they did.
+/// The result of the crowd.
 struct Done {
     popped: Vec<u64>,
     returned: HashSet<u64>,
@@ -73,7 +73,7 @@ impl Crowd {
                 let mut taken = Vec::new();
                 while !stop.load(Ordering::Relaxed) {
                     let popped: Option<Vec<Vec<u8>>> = cmd(word).arg(args).query(&mut conn).expect(word);
-                    // BRPOP says the name of the queue first.
+                    // BRPOP returns the name of the queue first.
                     let skip = usize::from(word == "BRPOP");
                     taken.extend(popped.unwrap_or_default().iter().skip(skip).map(|m| digest(m)));
                 }
@@ -112,9 +112,9 @@ impl Crowd {
     }
 }
 
-/// Runs one job in the middle of traffic and checks everything that holds for all jobs.
+/// Runs one job during traffic and checks everything that is true of all jobs.
 fn job_in_traffic(size: Size, command: &str) -> Outcome {
-    // Previews answer with a job at once.
+    // Previews return a job at once.
     let server = Server::builder().module_args("inline-limit 1000").start();
     let mut factory = Factory::new(11).size(size).share(20.0);
     fill(server.port(), QUEUE, 0..START, &mut factory).expect("the server takes messages");
@@ -135,7 +135,7 @@ fn job_in_traffic(size: Size, command: &str) -> Outcome {
     let known =
         |digest: &u64| *index.get(digest).expect("every message that comes out was sent, byte for byte");
     let elements: Vec<Vec<u8>> = conn.lrange(QUEUE, 0, -1).expect("LRANGE");
-    // From the consumer end on.
+    // The order is from the consumer end on.
     let queued: Vec<u64> = elements.iter().rev().map(|message| known(&digest(message))).collect();
     let popped: Vec<u64> = done.popped.iter().map(known).collect();
     let returned: HashSet<u64> = done.returned.iter().map(known).collect();
@@ -166,10 +166,10 @@ fn job_in_traffic(size: Size, command: &str) -> Outcome {
     Outcome { status, here: i64::try_from(stayed.count()).expect("small"), cleared }
 }
 
-/// How a job in traffic ended.
+/// The result of a job during traffic.
 struct Outcome {
     status: Reply,
-    /// Matches of the start that are in the queue and never left it.
+    /// The number of matches of the start that are in the queue and never left it.
     here: i64,
     cleared: Vec<u64>,
 }
@@ -202,7 +202,7 @@ fn dry_run_preview_and_stats_in_traffic_count_and_take_nothing() {
         assert!(outcome.cleared.is_empty());
         assert!(outcome.status.int("matched") >= outcome.here, "{command}: {:?}", outcome.status);
         if command.contains("STATS") {
-            // All matches are of one task and repository.
+            // All matches have the same task and repository.
             let groups = outcome.status.rows("groups");
             assert_eq!(groups.len(), 1, "{groups:?}");
             assert_eq!(groups[0].int("count"), outcome.status.int("matched"), "{groups:?}");

@@ -1,4 +1,5 @@
-//! KEEP NEWEST while the newest matches leave at the head: the newest that is left stays, whenever they leave.
+//! KEEP NEWEST while the newest matches leave at the head: the newest remaining match is kept, whenever the
+//! others leave.
 
 use qadmin_harness::{Fields as _, map};
 use redis::{Commands as _, Connection, Value};
@@ -6,7 +7,7 @@ use redis::{Commands as _, Connection, Value};
 use crate::model::Rng;
 use crate::support::{Reply, ask, wait_for_job};
 
-/// Messages of the queue. A slow job takes some fifty slices for both of its passes.
+/// The number of messages in the queue. A slow job takes about fifty slices for both of its passes.
 const MESSAGES: u64 = 2_500;
 
 fn message(i: u64, matches: bool) -> String {
@@ -18,7 +19,8 @@ fn is_match(message: &str) -> bool {
     message.contains(r#""task":"m""#)
 }
 
-/// Takes `n` messages off the head and answers what STATUS said just before, and what is in the queue just after.
+/// Pops `n` messages from the head; returns STATUS directly before that and the content of the queue directly
+/// after it.
 fn take_newest(conn: &mut Connection, id: &str, n: usize, rng: &mut Rng) -> (Reply, Vec<String>) {
     let mut step = redis::pipe();
     step.atomic().cmd("QADMIN.STATUS").arg(id);
@@ -56,7 +58,7 @@ fn keep_newest_keeps_the_newest_match_that_is_left() {
             let counts = usize::from(!status.is_null("counted"));
             passes[counts] += 1;
             if left.len() < 500 {
-                // What is left is enough to see what stays.
+                // The remaining messages are enough to see which one is kept.
                 break;
             }
         }

@@ -1,16 +1,16 @@
-//! Which messages are missing from a queue, where many are alike.
+//! Finds which messages are missing from a queue in which many are alike.
 
-/// One message that the queue would hold if no job had touched it.
+/// One message that the queue would contain if no job had changed it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Slot<'a> {
     pub(super) bytes: &'a [u8],
-    /// A live job may clear it.
+    /// Whether a live job can clear it.
     pub(super) may_go: bool,
 }
 
-/// Finds messages that may go and without which `before` reads exactly like `now`; `None` if there are none
-/// such. With many equal messages several answers are right: the first `i` messages were matched with some
-/// numbers of missing ones, and each step keeps all numbers that are still possible.
+/// Finds messages that can be cleared and without which `before` is exactly `now`; returns `None` if there
+/// are none. With many equal messages several answers are right: the first `i` messages were matched with
+/// some numbers of missing ones, and each step keeps all numbers that are still possible.
 pub(super) fn missing(before: &[Slot<'_>], now: &[Vec<u8>]) -> Option<Vec<usize>> {
     let gone = before.len().checked_sub(now.len())?;
     let mut possible: Vec<Vec<usize>> = vec![vec![0]];

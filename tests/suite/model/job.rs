@@ -1,10 +1,10 @@
-//! What the model knows of one job, and what STATUS may say then.
+//! The model's knowledge of one job, and the values of STATUS that it allows.
 //!
-//! When a slice runs and how far it comes is the module's business, so what is examined is known in part
-//! only. What follows from the contract alone is exact: before the first slice (`processed` 0) every message
-//! of the snapshot that leaves is drift; a match that a clear of ALL left in the queue was not examined; a
-//! count whose sample is not full walks from the consumer end. All else is bounded from both sides, and at the
-//! end `processed + drifted` is the snapshot.
+//! The module decides when a slice runs and how far it gets, so the examined messages are only partly known.
+//! What follows from the contract alone is exact: before the first slice (`processed` 0) every message of the
+//! snapshot that leaves is drift; a match that a clear of ALL left in the queue was not examined; a count
+//! whose sample is not full walks from the consumer end. Everything else is limited from both sides, and at
+//! the end `processed + drifted` is the snapshot.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -27,13 +27,13 @@ pub(super) enum Mode {
 }
 
 impl Mode {
-    /// It counts in a first pass and clears in a second one, with counters of its own.
+    /// Returns whether it counts in a first pass and clears in a second one, with counters of its own.
     fn counts_first(self) -> bool {
         matches!(self, Self::KeepNewest | Self::Expect(_))
     }
 }
 
-/// Matches of a snapshot up to which a sample is never full (it keeps 128).
+/// The number of matches of a snapshot up to which a sample is never full (it keeps 128).
 const SAMPLE_NEVER_FULL: usize = 120;
 
 #[derive(Debug)]
@@ -43,9 +43,9 @@ pub(super) struct Job {
     pub(super) dry: bool,
     pub(super) kinds: Vec<Kind>,
     total: i64,
-    /// Messages of the snapshot that are in the queue (after an edit: those that may be).
+    /// The messages of the snapshot that are in the queue (after an edit: those that could be).
     snapshot: HashSet<u64>,
-    /// Of these, those that were examined, while that is known.
+    /// Those of them that were examined, if that is known.
     examined: Option<HashSet<u64>>,
     matched: i64,
     arrived: i64,
@@ -53,14 +53,15 @@ pub(super) struct Job {
     gone: bool,
     /// Words of the error with which it must end.
     pub(super) fails: Option<&'static str>,
-    /// Messages of the snapshot that left since STATUS was compared: all, surely and perhaps unexamined.
+    /// The numbers of messages of the snapshot that left since STATUS was compared: all, those certainly
+    /// unexamined and those perhaps unexamined.
     left: i64,
     surely: i64,
     perhaps: i64,
     /// Matches that were popped, perhaps after they were examined.
     popped_matches: i64,
-    /// Messages of the snapshot that other jobs cleared: one that this job keeps may be among them, and then it keeps
-    /// the next one.
+    /// The number of messages of the snapshot that other jobs cleared. If the message that this job keeps was
+    /// among them, the job keeps the next one.
     cleared_by_others: i64,
     pub(super) seen: Status,
 }
@@ -103,9 +104,9 @@ impl Job {
         self.kinds.contains(&msg.text.kind)
     }
 
-    /// The message may be missing because of this job.
+    /// Returns whether the message can be missing because of this job.
     pub(super) fn may_clear(&self, msg: &Msg) -> bool {
-        // What has no value that can be read is told apart from everything.
+        // A message whose value cannot be read is different from every other one.
         if self.mode == Mode::KeepEach && msg.text.kind == Kind::Undecodable {
             return false;
         }
@@ -145,8 +146,8 @@ impl Job {
         }
     }
 
-    /// Slices ran since STATUS was last compared, and nobody else did anything. `taken` left the queue,
-    /// `others` of it by other jobs.
+    /// Slices ran since STATUS was last compared, and nothing else happened. `taken` left the queue, `others`
+    /// of it by other jobs.
     pub(super) fn slices_ran(&mut self, now: &Status, taken: &[Msg], others: i64, list: &VecDeque<Msg>) {
         let before = self.seen.clone();
         self.cleared_by_others += others;
@@ -161,7 +162,8 @@ impl Job {
         }
         if !self.edited && !self.gone && !self.mode.counts_first() {
             assert!(now.processed >= before.processed && now.matched >= before.matched, "{now:?}");
-            // A preview is seen here for the first time: what left in the transaction that started it counts.
+            // A preview appears here for the first time: messages that left in the transaction that started
+            // it count.
             let drifted = now.drifted - before.drifted;
             let possible = self.surely..=self.perhaps + others;
             assert!(possible.contains(&drifted), "{others} were cleared by others: {before:?} {now:?}");
@@ -221,7 +223,7 @@ impl Job {
         self.compare(now, 0, list);
     }
 
-    /// What must hold at any time while changes were at the ends.
+    /// Checks what is true at any time as long as only the ends changed.
     fn compare(&self, now: &Status, others: i64, list: &VecDeque<Msg>) {
         let mine: Vec<(usize, &Msg)> = list
             .iter()
@@ -255,9 +257,10 @@ impl Job {
         if self.clears() && self.mode == Mode::All {
             assert!(open >= count(mine.len()), "matches that are there are unexamined: {now:?}");
         }
-        // The last word of a job that ended is as old as its end; another job may have gone on since.
+        // The last status of a job that ended is as old as its end; another job can have continued since.
         let fresh = !now.has_ended() || others == 0;
-        // In a dry run the matches that would have gone are all there, also those that run before a later one that stays.
+        // In a dry run the matches that would have been cleared are all there, including those that run
+        // before a later one that is kept.
         let fresh = fresh && (self.clears() || self.cleared_by_others == 0);
         if let Some(index) = now.kept_index.filter(|_| fresh) {
             let oldest = mine.last().map(|(at, _)| count(*at) - count(list.len()));
@@ -266,7 +269,7 @@ impl Job {
         }
     }
 
-    /// It is over: what was in the snapshot is accounted for.
+    /// Checks a job that has ended: every message of the snapshot is accounted for.
     fn ended(&self, now: &Status, others: i64, list: &VecDeque<Msg>) {
         if self.edited && now.status == "failed" {
             let edits = now.error.contains("queue was edited in place");

@@ -1,13 +1,13 @@
-//! A real server against a naive list that knows the history of every message.
+//! A real server compared with a simple list that knows the history of every message.
 //!
-//! Chance decides about sizes, encodings of the list, commands and jobs. Slices run between commands, where
-//! no client can see them; so each step is one MULTI/EXEC: STATUS of every job and the whole queue, some
-//! commands, STATUS and queue again. What changed between two steps was done by slices alone, and may only be
-//! that matching messages of a snapshot are missing, as many as `deleted` says. What changed inside a step
-//! was done by its commands alone, and the naive list says exactly what that is.
+//! Chance decides sizes, encodings of the list, commands and jobs. Slices run between commands, where no
+//! client can see them; so each step is one MULTI/EXEC: STATUS of every job and the whole queue, some
+//! commands, STATUS and queue again. Changes between two steps were made by slices alone, and can only be
+//! that matching messages of a snapshot are missing, as many as `deleted` says. Changes inside a step were
+//! made by its commands alone, and the simple list predicts them exactly.
 //!
 //! A failure names its seed; `QADMIN_MODEL_SEED=7 cargo test -p qadmin-tests model::` repeats that run (as
-//! far as chance of timing allows), `QADMIN_MODEL_RUNS=1000` makes more of them.
+//! far as timing allows), and `QADMIN_MODEL_RUNS=1000` makes more of them.
 
 mod align;
 mod job;
@@ -32,8 +32,8 @@ fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text}: no number")))
 }
 
-/// A client that is always there: a server with nobody else to serve gives all its time to jobs, which then
-/// end before many commands came in between.
+/// A client that is always active: a server without other clients gives all its time to jobs, which then end
+/// before many commands came in between.
 struct Company(Arc<AtomicBool>, Option<JoinHandle<()>>);
 
 impl Company {
@@ -49,12 +49,12 @@ impl Company {
 impl Drop for Company {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
-        // It has nothing to say.
+        // The thread has no result.
         let _ = self.1.take().map(JoinHandle::join);
     }
 }
 
-/// Says which seed it was.
+/// Prints the seed of a failure.
 struct Seed(u64, usize);
 
 impl Drop for Seed {
@@ -65,7 +65,7 @@ impl Drop for Seed {
     }
 }
 
-/// Seeds of each model; `make test-nightly` runs more of them.
+/// The number of seeds of each model; `make test-nightly` runs more of them.
 const RUNS: u64 = 40;
 
 fn run_all(edits: Edits, first: u64) {

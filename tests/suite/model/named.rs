@@ -1,5 +1,6 @@
-//! Cases with a name: what chance meets seldom, and what can be predicted to the last message because a job
-//! starts in the transaction of the commands that meet it, so that no slice comes in between.
+//! Named cases: situations that chance seldom produces, and situations that can be predicted to the last
+//! message because a job starts in the transaction of the commands that affect it, so that no slice runs in
+//! between.
 
 use qadmin_harness::{Fields as _, Server, eventually};
 use redis::{Connection, Pipeline, Value, cmd};
@@ -11,12 +12,12 @@ const CLEAR: &str = "QADMIN.CLEARJOB q TASK m ALL CONFIRM q ID 00000000-0000-400
 const MATCH: &str = r#"{"body":"","headers":{"task":"m"}}"#;
 const OTHER: &str = r#"{"body":"","headers":{"task":"o"}}"#;
 
-/// A server on which a job takes many slices.
+/// Starts a server on which a job takes many slices.
 fn server() -> Server {
     Server::builder().module_args(&crate::stage::slowly()).start()
 }
 
-/// `n` messages, every second one matching; the last one pushed does.
+/// Pushes `n` messages, of which every second one matches; the last one matches.
 fn fill(conn: &mut Connection, n: usize) {
     let mut push = cmd("LPUSH");
     push.arg("q");
@@ -34,7 +35,7 @@ fn queue(conn: &mut Connection) -> Vec<String> {
     cmd("LRANGE").arg(&["q", "0", "-1"]).query(conn).expect("LRANGE")
 }
 
-/// Lines of words, in one transaction.
+/// Runs lines of words in one transaction.
 fn together(conn: &mut Connection, lines: &[&str]) -> Vec<Value> {
     let mut pipe: Pipeline = redis::pipe();
     pipe.atomic();
@@ -67,7 +68,7 @@ fn messages_taken_before_the_first_slice_are_drift_also_if_given_back() {
             &mut conn,
             &[
                 &format!("QADMIN.CLEARJOB q TASK m {mode}"),
-                // Lengths before and after are the same: subtraction would see nothing.
+                // The lengths before and after are the same, so a difference of lengths would show nothing.
                 "LMOVE q q RIGHT LEFT",
                 "LMOVE q q LEFT RIGHT",
                 "RPOP q 1",
@@ -81,9 +82,9 @@ fn messages_taken_before_the_first_slice_are_drift_also_if_given_back() {
         );
         let id = qadmin_harness::map(&answers[0]).text("job_id");
         let status = wait_for_job(&mut conn, &id);
-        // The tail: message 1 goes to the head and comes back as a newcomer, which RPOP takes; 2 becomes a
-        // newcomer at the tail, which RPOP 2 takes with 3; 4 and 5 go in the script. The head: 100 leaves and
-        // comes back, LPOP takes it and 99.
+        // At the tail, message 1 moves to the head and returns as a new message, which RPOP takes; 2 becomes
+        // a new message at the tail, which RPOP 2 takes with 3; the script takes 4 and 5. At the head, 100
+        // leaves and returns, and LPOP takes it and 99.
         assert_eq!(numbers(&status, COUNTS), [100, 93, 47, deleted, 7, 6], "{mode}: {status:?}");
         assert_eq!(status.int("would_delete"), would_delete, "{mode}");
         assert_eq!(i64::try_from(queue(&mut conn).len()), Ok(95 - deleted), "{mode}");
@@ -121,7 +122,7 @@ fn a_deleted_queue_completes_the_job_and_its_successor_is_not_touched() {
         &["RPOP q 100000"],
         &["LTRIM q 1 0"],
         &["PEXPIREAT q 1"],
-        // Valkey 8.1 leaves a client in the other database, where any module follows keys.
+        // Valkey 8.1 leaves a client in the other database if any module receives key events.
         &["MOVE q 5", "SELECT 0"],
     ];
     let again = format!("LPUSH q {MATCH} {MATCH} {MATCH}");
@@ -252,11 +253,11 @@ fn job_fails_after_ten_edited_passes_with_reason() {
         }
         let status = ask(&mut conn, &format!("QADMIN.STATUS {id}"));
         assert!(status.int("passes_run") <= 10);
-        // LSET to what is there is an edit all the same.
+        // LSET to the value that is already there is an edit nevertheless.
         let lset = raw.call(&[b"LSET", b"q", b"0", OTHER.as_bytes()]);
         assert_eq!(lset, b"+OK\r\n");
         if status.text("status") == "completed" {
-            // The machine let it through a whole pass between two edits: another one.
+            // The machine let it complete a whole pass between two edits, so another one is started.
             id.clear();
         }
         status.text("status") == "failed"
@@ -295,7 +296,7 @@ fn edit_does_not_add_late_messages_to_the_snapshot() {
     }
 }
 
-/// An id of its own.
+/// Returns a unique id.
 fn uuid(n: usize) -> String {
     format!("00000000-0000-4000-8000-{n:012}")
 }

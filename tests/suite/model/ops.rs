@@ -1,12 +1,13 @@
-//! Commands of other clients: what is sent, what it does to the naive queue, what the server must answer.
+//! Commands of other clients: what is sent, its effect on the simple queue, and the expected reply of the
+//! server.
 
 use redis::{Cmd, Value};
 
 use super::queue::{End, Maker, Queue, Text};
 use super::rng::Rng;
 
-/// Script: pushes its arguments from the second on with the command of the first, then pops two messages at
-/// the tail and one at the head.
+/// A script that pushes its arguments from the second on with the command of the first, then pops two
+/// messages at the tail and one at the head.
 const SCRIPT: &str = "for i = 2, #ARGV do redis.call(ARGV[1], KEYS[1], ARGV[i]) end \
                       redis.call('RPOP', KEYS[1], 2) redis.call('LPOP', KEYS[1]) \
                       return redis.call('LLEN', KEYS[1])";
@@ -42,7 +43,7 @@ fn texts(rng: &mut Rng, maker: &mut Maker) -> Vec<Text> {
     (0..rng.within(1, 6)).map(|_| maker.text(rng)).collect()
 }
 
-/// A push or a pop, in one of the ways in which Redis can.
+/// Returns a push or a pop, in one of the ways in which Redis can do it.
 pub(super) fn at_the_ends(rng: &mut Rng, maker: &mut Maker) -> Op {
     match rng.below(16) {
         0..=2 => Op::Push(End::Head, texts(rng, maker)),
@@ -60,7 +61,7 @@ pub(super) fn at_the_ends(rng: &mut Rng, maker: &mut Maker) -> Op {
     }
 }
 
-/// A change inside the list; `around` is a message that may be in it.
+/// Returns a change inside the list; `around` is a message that can be in it.
 pub(super) fn in_place(rng: &mut Rng, maker: &mut Maker, around: Text, len: usize) -> Op {
     let text = maker.text(rng);
     let index = i64::try_from(rng.below(len + 1)).expect("small");
@@ -74,7 +75,7 @@ pub(super) fn in_place(rng: &mut Rng, maker: &mut Maker, around: Text, len: usiz
     }
 }
 
-/// The end of this queue under this name.
+/// Returns a command that ends this queue under this name.
 pub(super) fn last(rng: &mut Rng) -> Op {
     match rng.below(4) {
         0 => Op::Del,
@@ -89,7 +90,7 @@ fn push_word(end: End) -> &'static str {
 }
 
 impl Op {
-    /// What is sent.
+    /// Returns the command that is sent.
     pub(super) fn command(&self) -> Cmd {
         let mut c = Cmd::new();
         match self {
@@ -164,7 +165,7 @@ impl Op {
         c
     }
 
-    /// Does the same to the naive queue and compares the answer.
+    /// Applies the same change to the simple queue and compares the reply.
     pub(super) fn follow(&self, queue: &mut Queue, answer: &Value) {
         let len = |queue: &Queue| Value::Int(i64::try_from(queue.list.len()).expect("small"));
         let there = !queue.list.is_empty();
@@ -291,7 +292,7 @@ fn bulk(text: &Text) -> Value {
     Value::BulkString(text.bytes.to_vec())
 }
 
-/// A message that is taken off and put back is no longer of any snapshot.
+/// A message that is popped and put back is not in any snapshot any more.
 fn rotate(queue: &mut Queue, from: End, to: End, answer: &Value) {
     let moved = queue.pop(from);
     moved.iter().for_each(|text| queue.push(to, text));

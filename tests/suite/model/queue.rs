@@ -1,4 +1,4 @@
-//! The naive queue: a list of messages that know which one they are.
+//! The simple queue: a list of messages with identity.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use super::job::Job;
 use super::rng::Rng;
 use super::status::Status;
 
-/// Which side of a list.
+/// A side of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     Head,
@@ -24,13 +24,13 @@ impl End {
     }
 }
 
-/// What a message is to the filters of the jobs.
+/// The kind of a message for the filters of the jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     A,
     B,
     Other,
-    /// No JSON at all.
+    /// It is not JSON.
     Undecodable,
 }
 
@@ -43,20 +43,20 @@ pub(super) struct Text {
     pub(super) bytes: Rc<Vec<u8>>,
 }
 
-/// A message in a queue. The server never sees `uid`: it tells byte-identical messages apart, and a message
-/// that left and came back from the one that it was.
+/// A message in a queue. The server never sees `uid`, which distinguishes byte-identical messages, and a
+/// message that left and came back from its former self.
 #[derive(Debug, Clone)]
 pub(super) struct Msg {
     pub(super) uid: u64,
     pub(super) text: Text,
 }
 
-/// Makes messages of one run.
+/// Generates the messages of one run.
 #[derive(Debug)]
 pub(super) struct Maker {
-    /// Each message has an id of its own; else all of a kind are the same bytes.
+    /// Whether each message has its own id; otherwise all messages of a kind are the same bytes.
     pub(super) unique: bool,
-    /// How often each kind comes, in percent.
+    /// The share of each kind, in percent.
     pub(super) shares: [usize; 4],
     pub(super) padding: usize,
     pub(super) made: u64,
@@ -85,10 +85,10 @@ impl Maker {
     }
 }
 
-/// One queue with the jobs that work on it.
+/// One queue with its jobs.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    /// Front = head.
+    /// The front is the head.
     pub(super) list: VecDeque<Msg>,
     /// Another list in the same database, without jobs.
     pub(super) side: VecDeque<Text>,
@@ -102,7 +102,7 @@ impl Queue {
         Msg { uid: self.uids, text }
     }
 
-    /// Ids of the jobs.
+    /// Returns the ids of the jobs.
     pub(super) fn ids(&self) -> Vec<String> {
         self.jobs.iter().map(|job| job.id.clone()).collect()
     }
@@ -117,7 +117,7 @@ impl Queue {
         self.jobs.iter_mut().for_each(Job::message_arrived);
     }
 
-    /// Takes one message off an end; the caller calls [`Queue::gone_if_empty`] after its command.
+    /// Pops one message at an end; the caller calls [`Queue::gone_if_empty`] after its command.
     pub(super) fn pop(&mut self, end: End) -> Option<Text> {
         let msg = match end {
             End::Head => self.list.pop_front(),
@@ -127,20 +127,20 @@ impl Queue {
         Some(msg.text)
     }
 
-    /// A list without messages is no key: it is as good as deleted.
+    /// A list without messages does not exist: it is as good as deleted.
     pub(super) fn gone_if_empty(&mut self) {
         if self.list.is_empty() {
             self.gone();
         }
     }
 
-    /// The key was deleted, renamed away, replaced.
+    /// The key was deleted, renamed or replaced.
     pub(super) fn gone(&mut self) {
         self.list.clear();
         self.jobs.iter_mut().for_each(Job::queue_gone);
     }
 
-    /// The list was changed inside: `change` puts in texts at indexes and takes out others.
+    /// The list was changed inside: `change` inserts texts at indexes and removes others.
     pub(super) fn edit(&mut self, change: impl FnOnce(&mut VecDeque<Msg>, &mut dyn FnMut(Text) -> Msg)) {
         let mut list = std::mem::take(&mut self.list);
         let mut fresh = Vec::new();
@@ -151,14 +151,15 @@ impl Queue {
         });
         self.list = list;
         for job in &mut self.jobs {
-            // What was not pushed at an end cannot be told from the snapshot: it may be examined.
+            // A message that was not pushed at an end cannot be distinguished from the snapshot, so it can be
+            // examined.
             job.queue_edited(&fresh);
         }
         self.gone_if_empty();
     }
 
-    /// Compares with what the server has after slices ran: everything is there in its order but what a job
-    /// may have cleared, and the jobs' counters say the same.
+    /// Compares with the server's content after slices ran: everything is there in its order except for
+    /// messages that a job can have cleared, and the jobs' counters agree.
     pub(super) fn settle(&mut self, now: &[Vec<u8>], statuses: &[Status]) {
         let may_go = |msg: &Msg| self.jobs.iter().any(|job| job.may_clear(msg));
         let before: Vec<Slot<'_>> =
@@ -198,7 +199,8 @@ impl Queue {
         for (at, status) in statuses.iter().enumerate() {
             self.jobs[at].slices_ran(status, &taken, all - by[at], &self.list);
         }
-        // Who ended is done with: nothing that happens now may change its counters, which `ended` compared.
+        // A job that has ended is finished: nothing that happens now can change its counters, which `ended`
+        // compared.
         let mut ended = statuses.iter().map(Status::has_ended);
         self.jobs.retain(|_| !ended.next().unwrap_or(false));
     }

@@ -1,4 +1,4 @@
-//! What STATUS says of a job, in as far as the model compares it.
+//! The members of STATUS that the model compares.
 
 use qadmin_harness::Fields as _;
 use redis::Value;
@@ -20,7 +20,7 @@ pub(super) struct Status {
     pub(super) passes: i64,
     pub(super) progress: i64,
     pub(super) kept_index: Option<i64>,
-    /// Distinct values of BY, and matches whose value cannot be read.
+    /// The number of distinct values of BY, and the number of matches whose value cannot be read.
     pub(super) distinct: i64,
     pub(super) unkeyed: i64,
 }

@@ -4,12 +4,12 @@ use redis::{Connection, ConnectionLike as _, Pipeline, Value, cmd};
 
 use super::status::Status;
 
-/// One setting of the server.
+/// Sets one setting of the server.
 pub(super) fn set(conn: &mut Connection, name: &str, value: usize) {
     cmd("CONFIG").arg("SET").arg(name).arg(value).exec(conn).expect("CONFIG SET");
 }
 
-/// Runs a transaction; answers of single commands may be errors, which is for the caller to judge.
+/// Runs a transaction. Replies of single commands can be errors, which the caller checks.
 pub(super) fn exec(conn: &mut Connection, pipe: &Pipeline) -> Vec<Value> {
     let count = pipe.cmd_iter().count();
     let answers = conn.req_packed_commands(&pipe.get_packed_pipeline(), count + 1, 1).expect("EXEC answers");
@@ -28,7 +28,7 @@ fn list(value: &Value) -> Vec<Vec<u8>> {
     items.iter().map(bytes).collect()
 }
 
-/// Asks for all jobs, then for the queue.
+/// Requests all jobs, then the queue.
 pub(super) fn look(pipe: &mut Pipeline, jobs: &[String]) {
     for id in jobs {
         pipe.cmd("QADMIN.STATUS").arg(id);
@@ -36,7 +36,7 @@ pub(super) fn look(pipe: &mut Pipeline, jobs: &[String]) {
     pipe.cmd("LRANGE").arg(&["q", "0", "-1"]);
 }
 
-/// Asks in both databases.
+/// Makes these requests in both databases.
 pub(super) fn look_at_both(pipe: &mut Pipeline, jobs: &[Vec<String>; 2]) {
     for (db, jobs) in jobs.iter().enumerate() {
         pipe.cmd("SELECT").arg(db);
@@ -44,7 +44,7 @@ pub(super) fn look_at_both(pipe: &mut Pipeline, jobs: &[Vec<String>; 2]) {
     }
 }
 
-/// The jobs and the queue of one look.
+/// Returns the jobs and the queue of these replies.
 pub(super) fn seen(answers: &[Value]) -> (Vec<Status>, Vec<Vec<u8>>) {
     let (queue, statuses) = answers.split_last().expect("a look asks for the queue");
     (statuses.iter().map(Status::read).collect(), list(queue))

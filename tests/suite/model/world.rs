@@ -1,4 +1,4 @@
-//! Two databases of one server, each with a queue of the same name, and chance.
+//! Two databases of one server, each with a queue of the same name, changed at random.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,11 +20,11 @@ pub(super) enum Edits {
     Sometimes,
 }
 
-/// Jobs that work on one queue at a time: below the half of `max-jobs` that previews may take.
+/// The number of jobs on one queue at a time: below the half of `max-jobs` that previews may take.
 const JOBS_MAX: usize = 3;
 
-/// The same where messages are alike: with snapshots that differ nobody could tell from which of two equal
-/// messages one is missing.
+/// The number if messages are alike: with different snapshots it could not be determined from which one of
+/// two equal messages is missing.
 const JOBS_MAX_ALIKE: usize = 1;
 
 pub(super) struct World {
@@ -61,13 +61,13 @@ fn random_job(rng: &mut Rng) -> Doing {
     }
 }
 
-/// The command that starts a job, and the id that a clear is given.
+/// Returns the command that starts a job, and the id of a clear.
 fn start(mode: Mode, dry: bool, kinds: &[Kind]) -> (Cmd, String) {
     static STARTED: AtomicU64 = AtomicU64::new(1);
     let n = STARTED.fetch_add(1, Ordering::Relaxed);
     let id = format!("00000000-0000-4000-8000-{n:012x}");
     let mut c = cmd(if mode == Mode::Preview { "QADMIN.PREVIEW" } else { "QADMIN.CLEARJOB" });
-    // A condition that is always true and never twice the same: equal previews are one job.
+    // This condition is always true and different each time, because equal previews are one job.
     c.arg(&["q", "WHERE", "bytes", "<"]).arg(1_000_000 + n);
     match kinds {
         [Kind::A, Kind::B] => c.arg(&["WHERE", "task", "IN", "2", "A", "B"]),
@@ -112,7 +112,7 @@ impl World {
         world
     }
 
-    /// Messages for an empty queue.
+    /// Creates messages for an empty queue.
     fn fill(&mut self, rng: &mut Rng, db: usize) {
         let most = rng.pick(&[3, 60, 400, 400, 1_000, 3_000]);
         let mut pipe = redis::pipe();
@@ -132,7 +132,7 @@ impl World {
         pipe.query::<Vec<usize>>(&mut self.conns[db]).expect("LPUSH");
     }
 
-    /// One transaction of random commands, or something that happens to the whole server.
+    /// Runs one transaction of random commands, or a command that affects the whole server.
     pub(super) fn step(&mut self, rng: &mut Rng) {
         let db = rng.below(2);
         if rng.percent(2) {
@@ -163,8 +163,8 @@ impl World {
         self.transaction(db, &doing);
     }
 
-    /// Commands between two looks, all at one point in time. A clear that starts in it has an id of our choice,
-    /// so that it is looked at before its first slice.
+    /// Runs commands between two requests for the state, all at one point in time. A clear that starts in the
+    /// transaction has an id that the test chose, so that its status can be read before its first slice.
     fn transaction(&mut self, db: usize, doing: &[Doing]) {
         let mut pipe = redis::pipe();
         pipe.atomic();
@@ -211,7 +211,7 @@ impl World {
         }
     }
 
-    /// FLUSHALL or SWAPDB, seen by both databases in one transaction.
+    /// Runs FLUSHALL or SWAPDB, with the state of both databases in one transaction.
     fn shake(&mut self, words: &[&str]) {
         let mut pipe = redis::pipe();
         pipe.atomic();
@@ -251,7 +251,7 @@ impl World {
         }
     }
 
-    /// Lets all jobs come to their end.
+    /// Lets all jobs run to their end.
     pub(super) fn finish(&mut self) {
         set(&mut self.conns[0], "qadmin.duty", 100);
         for db in 0..2 {
@@ -269,7 +269,7 @@ impl World {
     }
 }
 
-/// The naive list and the server's are the same.
+/// Checks that the simple list and the server's list are the same.
 fn compare(queue: &Queue, now: &[Vec<u8>]) {
     let expected: Vec<&Vec<u8>> = queue.list.iter().map(|msg| &*msg.text.bytes).collect();
     let same = expected.len() == now.len() && expected.iter().zip(now).all(|(a, b)| *a == b);

@@ -1,4 +1,4 @@
-//! Lists: CANCEL ALL, JOBS, HELP. And what JSON does with numbers and bytes that a browser would lose.
+//! Lists: CANCEL ALL, JOBS, HELP; and JSON for numbers and bytes that a browser would lose.
 
 use qadmin_harness::{Factory, Fields as _, Server, eventually, map, maps, text};
 use redis::{Commands as _, Connection, Value};
@@ -37,7 +37,7 @@ fn jobs_are_listed_newest_first() {
     for id in &ids {
         wait_for_job(&mut conn, id);
     }
-    // Live ones, of the same millisecond too, come before ended ones.
+    // Live jobs, including those of the same millisecond, come before ended ones.
     let replies = at_once(&mut conn, &[clear("celery"), clear("celery"), "QADMIN.JOBS".into()]);
     ids.extend(replies[..2].iter().map(|job| map(job).text("job_id")));
     let listed = maps(&replies[2]);

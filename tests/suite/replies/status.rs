@@ -1,4 +1,4 @@
-//! CLEARJOB and STATUS through a job's life; CANCEL of one job answers the same.
+//! CLEARJOB and STATUS during the life of a job; CANCEL of one job has the same reply.
 
 use qadmin_harness::{Fields as _, text};
 

@@ -109,7 +109,7 @@ fn a_panic_between_two_sorted_sets_aborts_and_changes_neither_alone() {
     set(&mut conn, &slowly());
     let place = "between the two sorted sets";
     let _: i32 = redis::cmd("QADMIN.FAULT").arg(place).arg(3).query(&mut conn).expect("armed");
-    // The server may end before it answers.
+    // The server can end before it replies.
     let _ = run(&mut conn, &format!("QADMIN.CLEARJOB {KEY} TASK Upload ALL TO spare CONFIRM {KEY}"));
     server.wait_for_exit();
     server.start_again();

@@ -1,4 +1,4 @@
-//! Beside workers that take what is due, clients that add and change, and other commands.
+//! Clears while workers take due jobs, clients add and change entries, and other commands run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::durability::{digest, in_memory, status, tell, until_caught_up, until_
 use crate::stage::{Slow, set, slowly};
 use crate::support::{ask, run, wait_for_job};
 
-/// As `Sidekiq::Scheduled::Enq` takes what is due: one job at a time.
+/// The script takes due jobs as `Sidekiq::Scheduled::Enq` does: one job at a time.
 const TAKE_DUE: &str = r#"local jobs = redis.call("zrange", KEYS[1], "-inf", ARGV[1], "byscore", "limit", 0, 1)
 if jobs[1] then redis.call("zrem", KEYS[1], jobs[1]) return jobs[1] end"#;
 
@@ -22,22 +22,23 @@ fn start(conn: &mut Connection, options: &str) -> String {
     ask(conn, &format!("QADMIN.CLEARJOB {KEY} TASK Upload {options} CONFIRM {KEY}")).text("job_id")
 }
 
-/// What the test did to entries while a clear ran. What it moved or took is not promised anything.
+/// The changes that the test made to entries while a clear ran. Nothing is promised about an entry that it
+/// moved or took.
 #[derive(Default)]
 struct Done {
     touched: BTreeSet<Vec<u8>>,
     came: BTreeMap<Vec<u8>, String>,
-    /// Scores that other commands gave.
+    /// The scores that other commands gave.
     moved: BTreeMap<Vec<u8>, String>,
 }
 
 impl Done {
-    /// One change of each kind beside the job; `n` counts them.
+    /// Makes one change of each kind during the job; `n` counts them.
     fn step(&mut self, conn: &mut Connection, all: &[Entry], n: usize) {
         if let Some(taken) = take_due(conn) {
             self.forget(&taken);
         }
-        // New jobs before the scan, near it, and after everything; each would match.
+        // New jobs come before the scan, near it, and after everything; each of them would match.
         for (score, number) in [(0, 0), (n, 1), (1_000_000, 2)] {
             let number = 10_000_000 + u32::try_from(n * 3 + number).expect("few") * 2;
             let one = Entry { score: f64::from(FIRST) + score as f64 / 8.0, ..entry(number, 2) };
@@ -45,7 +46,7 @@ impl Done {
             self.came.insert(one.member, one.score.to_string());
         }
         let pick = |by: usize| &all[all.len() - 1 - (n * by) % all.len()];
-        // Somebody deletes a job, reschedules one, and gives another one a new time.
+        // A client deletes a job, reschedules one, and gives another one a new time.
         let gone = &pick(7).member;
         redis::cmd("ZREM").arg(KEY).arg(gone).exec(conn).expect("ZREM");
         self.forget(gone);
@@ -59,7 +60,8 @@ impl Done {
                 self.moved.insert(member.clone(), score);
             }
         }
-        // The web page takes entries out by their score and puts them back, and one that was never there stays away.
+        // The web page removes entries by their score and puts them back; an entry that never existed is not
+        // created.
         let back = pick(17);
         let there: Vec<(Vec<u8>, String)> = redis::cmd("ZRANGE")
             .arg(KEY)
@@ -92,13 +94,13 @@ impl Done {
 fn a_clear_beside_workers_and_producers_takes_every_old_match_and_no_later_job() {
     for options in ["ALL", "KEEPONE", "ALL TO spare", "ALL EXPECT 1000"] {
         let primary = in_memory().start();
-        // It has no module: what it hears are the server's own commands.
+        // It has no module: it receives the server's own commands.
         let replica = Server::plain();
         replica.replica_of(&primary);
         let mut conn = primary.conn();
         let all = entries(0..2_000, 2);
         add(&mut conn, KEY, &all);
-        // The command itself reads which entries are there, and all of them in this time.
+        // The command itself has time to read all entries that are there.
         set(&mut conn, "slice-us 20000");
         let id = start(&mut conn, &format!("{options} RATE 1"));
         set(&mut conn, &slowly());
@@ -132,7 +134,7 @@ fn a_clear_beside_workers_and_producers_takes_every_old_match_and_no_later_job()
         let stayed: Vec<_> = matching(&all)
             .filter(|one| !done.touched.contains(&one.member) && left.contains_key(&one.member))
             .collect();
-        // A worker may take the one that is kept, and another one is kept then.
+        // A worker can take the match that is kept, and another one is kept then.
         let kept = if options == "KEEPONE" { n + 1 } else { 0 };
         assert!(stayed.len() <= kept, "{options}: {} stayed: {end:?}", stayed.len());
         if options.contains("TO") {
@@ -249,7 +251,7 @@ fn large_jobs_are_taken_out_in_small_units() {
     add(&mut conn, KEY, &all);
     let end = clear(&mut conn, "ALL TO spare");
     assert_eq!((end.text("status"), end.int("deleted")), ("completed".into(), 40), "{end:?}");
-    // A mebibyte holds four of them, and a slice ends when it has passed that.
+    // A mebibyte contains four of them, and a slice ends after that.
     assert!(end.int("slices") >= 10, "{end:?}");
     assert_eq!(held(&mut conn, "spare"), of(&all));
 }

@@ -1,4 +1,5 @@
-//! Sorted sets of Sidekiq: `retry`, `schedule` and `dead`, whose members are the jobs and whose scores are times.
+//! Sorted sets of Sidekiq: `retry`, `schedule` and `dead`, whose members are the jobs and whose scores are
+//! times.
 
 mod durability;
 mod live;
@@ -13,7 +14,7 @@ use redis::{Commands as _, Connection};
 use crate::stage::set;
 use crate::support::{Reply, ask, run, wait_for_job};
 
-/// What real Sidekiq wrote into its sorted sets, one entry a line.
+/// The entries that the real Sidekiq wrote into its sorted sets, one per line.
 const RECORDED: &str = include_str!("../../../harness/data/sidekiq-sorted-sets.jsonl");
 const KEY: &str = "retry";
 /// The score of the first entry of [`entries`].
@@ -27,11 +28,11 @@ struct Entry {
     matches: bool,
 }
 
-/// The `i`th entry: every `nth` is a job of the class `Upload`, and two of them have the same score.
+/// Returns the `i`th entry: every `nth` is a job of the class `Upload`, and two of them have the same score.
 fn entry(i: u32, nth: u32) -> Entry {
     let matches = i.is_multiple_of(nth);
     let class = if matches { "Upload" } else { "Other" };
-    // Members in their order are not those in which they were added.
+    // The order of the members is not the order in which they were added.
     let jid = format!("{:08x}", i.wrapping_mul(2_654_435_761));
     let member = format!(
         r#"{{"retry":5,"queue":"default","class":"{class}","args":[{i},{{"repoid":{}}}],"jid":"{jid}","created_at":1795868984797,"failed_at":1795868985005,"error_class":"RuntimeError","retry_count":0}}"#,
@@ -40,7 +41,7 @@ fn entry(i: u32, nth: u32) -> Entry {
     Entry { score: f64::from(FIRST) + f64::from(i / 2) / 4.0, member: member.into_bytes(), matches }
 }
 
-/// Entries with these numbers.
+/// Returns the entries with these numbers.
 fn entries(numbers: std::ops::Range<u32>, nth: u32) -> Vec<Entry> {
     numbers.map(|i| entry(i, nth)).collect()
 }
@@ -57,14 +58,14 @@ fn add(conn: &mut Connection, key: &str, all: &[Entry]) {
     }
 }
 
-/// What is in a sorted set: the members with their scores.
+/// Returns the content of a sorted set: the members with their scores.
 fn held(conn: &mut Connection, key: &str) -> BTreeMap<Vec<u8>, String> {
     let flat: Vec<(Vec<u8>, String)> =
         redis::cmd("ZRANGE").arg(key).arg(0).arg(-1).arg("WITHSCORES").query(conn).expect("ZRANGE");
     flat.into_iter().collect()
 }
 
-/// The same of entries.
+/// Returns the same map for entries.
 fn of<'e>(all: impl IntoIterator<Item = &'e Entry>) -> BTreeMap<Vec<u8>, String> {
     all.into_iter().map(|one| (one.member.clone(), one.score.to_string())).collect()
 }
@@ -205,7 +206,7 @@ fn a_clear_takes_out_what_its_options_say_and_nothing_else() {
         matches.sort_by(|a, b| a.score.total_cmp(&b.score).then_with(|| a.member.cmp(&b.member)));
         matches.into_iter().take(n).collect::<Vec<_>>()
     };
-    // Options, and the matches that are kept: all but these first ones are cleared, or these alone.
+    // The options, a number n of matches, and whether the first n matches are cleared (true) or kept (false).
     let table: [(&str, usize, bool); 5] = [
         ("ALL", 500, true),
         ("ALL LIMIT 20", 20, true),

@@ -9,7 +9,7 @@ use crate::stage::{Slow, set};
 use crate::support::{ask, run, wait_for_job};
 use crate::undo::PARKED;
 
-/// The sorted set that the job of [`PARKED`] parks messages of [`KEY`] in.
+/// The sorted set in which the job of [`PARKED`] parks messages of [`KEY`].
 const PARKED_SET: &str = "retry:parked:6f1c2b8e";
 
 #[test]
@@ -27,10 +27,10 @@ fn what_is_moved_keeps_its_score_and_undo_moves_exactly_that_back() {
     );
     assert_eq!(held(&mut conn, PARKED_SET), of(matching(&all)));
     assert_eq!(held(&mut conn, KEY), of(others(&all)));
-    // A job that somebody puts there is not one that the job moved.
+    // A job that another client adds there is not one that the job moved.
     let stranger = &entries(20_000..20_001, 1)[0];
     add(&mut conn, PARKED_SET, std::slice::from_ref(stranger));
-    // Whoever gives a parked job another time means it.
+    // A new time for a parked job is a deliberate change.
     let later = Entry { score: 1_900_000_000.5, ..matching(&all).next().expect("one").clone() };
     add(&mut conn, PARKED_SET, std::slice::from_ref(&later));
 

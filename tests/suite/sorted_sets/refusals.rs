@@ -1,4 +1,4 @@
-//! What is no sorted set of messages, what does not go together, and who may.
+//! Keys that are not sorted sets of messages, options that cannot be combined, and permissions.
 
 use qadmin_harness::{Cluster, Fields as _, Server};
 use redis::Connection;
@@ -75,7 +75,7 @@ fn a_sorted_set_of_something_else_is_refused_with_what_to_do() {
             assert!(error.starts_with("WRONGTYPE ") && error.contains(says), "{line}: {error}");
         }
     }
-    // Who says what they are is believed, and nothing matches.
+    // The kind that the user names is accepted, and nothing matches.
     assert_eq!(ask(&mut conn, "QADMIN.PREVIEW scores TASK t AS sidekiq").int("match_count"), 0);
     assert_eq!(
         ask(&mut conn, "QADMIN.PREVIEW scores WHERE undecodable = 1 AS sidekiq").int("match_count"),

@@ -1,4 +1,4 @@
-//! The real Celery: a worker, a sender, and what lies in the queue in Celery's own words.
+//! The real Celery: a worker, a sender, and the content of the queue as Celery itself reads it.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -21,7 +21,7 @@ pub(crate) struct Sent {
     pub(crate) kind: String,
 }
 
-/// A Python process of the tests, with the address of the server in its environment.
+/// Creates a Python process of the tests, with the address of the server in its environment.
 pub(crate) fn script(server: &Server) -> Command {
     let mut command = Command::new(python().unwrap_or_else(|sentence| panic!("{sentence}")));
     command
@@ -32,7 +32,7 @@ pub(crate) fn script(server: &Server) -> Command {
     command
 }
 
-/// A sender that runs beside the test.
+/// A sender that runs at the same time as the test.
 pub(crate) struct Sender {
     child: Child,
     out: PathBuf,
@@ -48,7 +48,7 @@ impl Sender {
         Self { child: spawn(command).expect("Python starts"), out }
     }
 
-    /// Waits until all are sent and tells what they were.
+    /// Waits until all messages are sent and returns them.
     pub(crate) fn finish(mut self) -> Vec<Sent> {
         let status = self.child.wait().expect("a child of ours can be waited for");
         assert!(status.success(), "the sender failed: {status}");
@@ -57,8 +57,8 @@ impl Sender {
     }
 }
 
-/// Sends what belongs together (groups, chords, chains), what waits for a time and what was given back; tells what
-/// a count must say of it.
+/// Sends messages that belong together (groups, chords, chains), messages that wait for a time and messages
+/// that were returned; returns the expected notices of a count.
 pub(crate) fn send_workflows(server: &Server) -> Value {
     let mut command = script(server);
     command.args(["celery_app.py", "workflows"]).stdout(Stdio::piped());
@@ -68,18 +68,18 @@ pub(crate) fn send_workflows(server: &Server) -> Value {
     serde_json::from_slice(&output.stdout).expect("the sender prints JSON")
 }
 
-/// A message that was sent, most likely with a body that is not read.
+/// A message that was sent, in most cases with a body that is not read.
 #[derive(Debug, Clone)]
 pub(crate) struct Closed {
     pub(crate) id: String,
     pub(crate) repoid: i64,
-    /// Its body is not read ...
+    /// Whether its body is not read.
     pub(crate) closed: bool,
-    /// ... and its headers show its arguments.
+    /// Whether its headers show its arguments.
     pub(crate) known: bool,
 }
 
-/// Sends messages whose bodies are not read, and some that are; tells what they are.
+/// Sends messages whose bodies are not read, and some whose bodies are; returns them.
 pub(crate) fn send_closed(server: &Server) -> Vec<Closed> {
     let mut command = script(server);
     command.args(["celery_app.py", "closed"]).stdout(Stdio::piped());
@@ -98,7 +98,7 @@ pub(crate) fn send_closed(server: &Server) -> Vec<Closed> {
     lines.lines().map(row).collect()
 }
 
-/// One line of the sender's output.
+/// Parses one line of the sender's output.
 fn sent(line: &str) -> Sent {
     let row: Value = serde_json::from_str(line).expect("the sender prints JSON");
     let text = |name: &str| row[name].as_str().expect("the sender prints text").to_string();
@@ -117,7 +117,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts it; tasks run as soon as it is up.
+    /// Starts the worker; tasks run as soon as it is ready.
     pub(crate) fn start(server: &Server) -> Self {
         let log = server.dir().join("worker.log");
         let file = File::create(&log).expect("a file in the server's folder");
@@ -135,19 +135,19 @@ impl Worker {
                 "WARNING",
             ])
             .args(["--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat"])
-            // Celery warns that nobody should unpickle as root; these messages are our own.
+            // Celery warns that nobody should unpickle as root; these messages are the tests' own.
             .env("C_FORCE_ROOT", "1")
             .stdout(file.try_clone().expect("a second handle of the log"))
             .stderr(file);
         Self { child: spawn(command).expect("Python starts"), log }
     }
 
-    /// Whether its process still runs.
+    /// Returns whether its process still runs.
     pub(crate) fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// What it has written.
+    /// Returns its output.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
@@ -165,12 +165,12 @@ impl Drop for Worker {
         // SAFETY: the process is a child of ours that has not been waited for, so its id is still its own.
         // SIGQUIT is Celery's cold shutdown, which takes its pool processes along.
         unsafe { libc::kill(pid, libc::SIGQUIT) };
-        // An error means that there is nobody to wait for.
+        // An error means that there is no process to wait for.
         let _ = self.child.wait();
     }
 }
 
-/// How often each task id was run.
+/// Returns how often each task id was run.
 pub(crate) fn executed(server: &Server) -> HashMap<String, u64> {
     let client = redis::Client::open(server.url(1)).expect("an address");
     let mut conn = client.get_connection().expect("the server accepts connections");
@@ -186,7 +186,8 @@ pub(crate) fn wait_until_executed(server: &Server, worker: &mut Worker, what: &s
     });
 }
 
-/// The task ids that are in the queue and those that a worker holds, as Celery itself would read them.
+/// Returns the task ids that are in the queue and those that are unacknowledged, as Celery itself would read
+/// them.
 pub(crate) fn queued(server: &Server) -> Vec<String> {
     let mut conn = server.conn();
     let mut messages: Vec<Value> = Vec::new();
@@ -200,14 +201,14 @@ pub(crate) fn queued(server: &Server) -> Vec<String> {
     messages.iter().map(task_id).collect()
 }
 
-/// The task id of a message: in the headers (protocol 2), or in the body (protocol 1), where kombu repeats it
-/// as the correlation id that needs no decoding.
+/// Returns the task id of a message: in the headers (protocol 2), or in the body (protocol 1), where kombu
+/// repeats it as the correlation id that needs no decoding.
 fn task_id(message: &Value) -> String {
     let id = message.pointer("/headers/id").or_else(|| message.pointer("/properties/correlation_id"));
     id.and_then(Value::as_str).expect("every message has an id").to_string()
 }
 
-/// What a JSON message without compression says, of either protocol; None for others.
+/// Returns the content of a JSON message without compression, of either protocol; None for others.
 pub(crate) fn readable(element: &[u8]) -> Option<Sent> {
     let message: Value = serde_json::from_slice(element).expect("every element of a queue is JSON");
     let headers = &message["headers"];

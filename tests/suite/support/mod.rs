@@ -1,4 +1,4 @@
-//! What several tests need.
+//! Functions that several tests need.
 
 pub(crate) mod celery;
 
@@ -26,7 +26,7 @@ pub(crate) fn run(conn: &mut Connection, line: &str) -> redis::RedisResult<Value
     command.query(conn)
 }
 
-/// Waits until a job has ended and gives its last status.
+/// Waits until a job has ended and returns its last status.
 pub(crate) fn wait_for_job(conn: &mut Connection, job_id: &str) -> Reply {
     ask(conn, &format!("QADMIN.STATUS {job_id} WAIT 0"))
 }

@@ -1,4 +1,4 @@
-//! The real Celery: a worker that holds messages which are not to run yet.
+//! The real Celery: a worker with unacknowledged messages that are to run later.
 
 use std::process::Stdio;
 
@@ -10,7 +10,7 @@ use super::{HASH, INDEX, both};
 use crate::support::celery::{Sender, Worker, queued, script, wait_until_executed};
 use crate::support::{ask, wait_for_job};
 
-/// Messages that are to run in an hour.
+/// The number of messages that are to run in an hour.
 const LATER: usize = 240;
 
 fn send_later(server: &Server) -> Vec<Value> {
@@ -28,7 +28,8 @@ fn unacked_messages_of_a_real_worker_are_cleared_and_it_keeps_running() {
     let mut conn = server.conn();
     let sent = send_later(&server);
     let mut worker = Worker::start(&server);
-    // Messages with a time do not count as taken: a worker fetches all of them and holds them.
+    // Messages with a time do not count for the worker's prefetch limit: it receives all of them and does not
+    // acknowledge them.
     eventually("the worker holds them all", || {
         assert!(worker.is_alive(), "the worker ended: {}", worker.log());
         conn.hlen::<_, usize>(HASH).expect("HLEN") == LATER
@@ -53,7 +54,7 @@ fn unacked_messages_of_a_real_worker_are_cleared_and_it_keeps_running() {
             "{group:?}"
         );
     }
-    // The message delivered first stays: the first in the index which matches.
+    // The message that was delivered first is kept: the first match in the index.
     let job = ask(&mut conn, &format!("QADMIN.CLEARJOB {HASH} REPOID 102 KEEPONE CONFIRM {HASH}"));
     let end = wait_for_job(&mut conn, &job.text("job_id"));
     assert_eq!((end.text("status"), end.int("deleted")), ("completed".into(), of(102) - 1), "{end:?}");
@@ -67,11 +68,11 @@ fn unacked_messages_of_a_real_worker_are_cleared_and_it_keeps_running() {
     assert_eq!(end.int("deleted"), of(101), "{end:?}");
     assert_eq!(both(&mut conn).len() as i64, LATER as i64 - of(101) - of(102) + 1);
 
-    // The worker goes on.
+    // The worker continues.
     let last = Sender::start(&server, 1, 3).finish();
     wait_until_executed(&server, &mut worker, "the worker runs one more task", &[last[0].id.clone()]);
     assert!(worker.is_alive(), "{}", worker.log());
-    // At its end it gives back what it holds: what was cleared does not come back.
+    // At its end it returns its unacknowledged messages: the cleared ones are not among them.
     drop(worker);
     let cleared = |row: &&Value| row["repoid"] == 101 || row["repoid"] == 102;
     let unacked: Vec<String> = queued(&server);

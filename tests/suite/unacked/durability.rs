@@ -50,7 +50,7 @@ fn unacked_deletions_and_record_are_replicated_as_one_transaction() {
     assert_eq!(digest(&mut primary.conn()), before, "the append-only file differs");
 }
 
-/// What is missing matches, and is what the record says.
+/// Checks that the missing messages match and are as many as the record says.
 fn agrees(conn: &mut Connection, all: &[UnackedMessage], id: &str, reported: i64) {
     let left = both(conn);
     let missing: Vec<&UnackedMessage> = all.iter().filter(|one| !left.contains_key(&one.tag)).collect();
@@ -96,7 +96,7 @@ fn a_panic_between_hash_and_index_aborts_and_changes_neither_alone() {
     let _: i32 =
         redis::cmd("QADMIN.FAULT").arg("between hash and index").arg(3).query(&mut conn).expect("armed");
     let id = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b79";
-    // The server may end before it answers.
+    // The server can end before it replies.
     let _ = run(&mut conn, &format!("QADMIN.CLEARJOB {HASH} {} ALL CONFIRM {HASH} ID {id}", target()));
     server.wait_for_exit();
     server.start_again();

@@ -20,7 +20,8 @@ const FIELDS: [&str; 14] = [
     "redelivered",
 ];
 
-/// The rows of a sample without the members that say where a message is: name and value of each other member.
+/// Returns the rows of a sample without the members that say where a message is: the name and the value of
+/// each other member.
 fn shown(reply: &Reply) -> Vec<Vec<(String, Value)>> {
     let is_place = |name: &str| ["index", "bytes", "delivered_at"].contains(&name);
     let rows = reply.rows("sample");
@@ -45,9 +46,9 @@ fn the_same_messages_show_the_same_fields_in_a_list_and_unacknowledged_by_every_
         for (tier, mode) in [
             (" NOCOUNT", "skipped"),
             (" BUST", "synchronous"),
-            // From the cache.
+            // The count is from the cache.
             ("", "synchronous"),
-            // From the completed job.
+            // The count is from the completed job.
             ("", "job"),
             (" BUST", "job"),
         ] {
@@ -69,7 +70,7 @@ fn the_same_messages_show_the_same_fields_in_a_list_and_unacknowledged_by_every_
             let marked: &[&str] = if inexact.is_empty() { &[] } else { &["inexact"] };
             let wanted: Vec<&str> = marked.iter().chain(&FIELDS).copied().collect();
             assert_eq!(names, wanted, "{tier} {mode}");
-            // Whatever the tier, these are the messages that run next.
+            // With every tier, these are the messages that run next.
             if expected.is_empty() {
                 expected = shown(&list);
             }

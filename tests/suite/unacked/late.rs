@@ -10,7 +10,7 @@ use crate::durability::{in_memory, status, tell, until_deleted};
 use crate::stage::{Slow, set, target};
 use crate::support::{Reply, ask, wait_for_job};
 
-/// Gives a message back and takes it again, as kombu does: under the same tag, at another time.
+/// Returns a message and delivers it again, as kombu does: under the same tag, at another time.
 fn take_again(conn: &mut Connection, one: &UnackedMessage, score: f64) {
     let mut pipe = redis::pipe();
     pipe.atomic().zrem(INDEX, &one.tag).ignore().hdel(HASH, &one.tag).ignore();
@@ -18,7 +18,7 @@ fn take_again(conn: &mut Connection, one: &UnackedMessage, score: f64) {
     append(conn, &[UnackedMessage { score, ..one.clone() }]);
 }
 
-/// A time of the snapshot, in no order.
+/// Returns a time within the snapshot; the times have no order.
 fn time(n: usize) -> f64 {
     let millis = u32::try_from(n * 7_919 % 4_000).expect("few");
     1_700_000_000.0 + f64::from(millis) / 1_000.0 + 0.000_5
@@ -28,7 +28,7 @@ fn accept(conn: &mut Connection, options: &str) -> String {
     ask(conn, &format!("QADMIN.CLEARJOB {HASH} {} {options} CONFIRM {HASH}", target())).text("job_id")
 }
 
-/// The number that the notice names of matches that nobody could tell from later ones.
+/// Returns the number in the notice about matches that could not be distinguished from later ones.
 fn left_alone(end: &Reply) -> usize {
     let notice = end.text("notice");
     let number = notice.split_once("delivered after the command: ").map(|(_, rest)| {
@@ -92,7 +92,7 @@ fn clear_of_small_index_removes_exactly_its_matches() {
         .map(|(n, one)| UnackedMessage { score: time(n), ..one })
         .collect();
     append(&mut conn, &later);
-    // The last entries, to which the scan comes last.
+    // The scan reaches these last entries last.
     for one in &before[950..] {
         take_again(&mut conn, one, one.score - 0.000_1);
     }
@@ -120,7 +120,7 @@ fn ordinary_deliveries_while_the_index_is_read_leave_nothing_uncertain() {
     let slow = Slow::start(&server);
     let id = accept(&mut conn, "ALL");
     let mut acked = 0;
-    // While it is read nothing is examined.
+    // While the snapshot is read, nothing is examined.
     for (n, one) in many(4_000, 60, 100.0).into_iter().enumerate() {
         append(&mut conn, &[one]);
         let tag = &before[n * 61].tag;

@@ -1,4 +1,4 @@
-//! Beside workers that take, acknowledge and give back.
+//! Clears while workers take, acknowledge and return messages.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::durability::{digest, in_memory, status, tell, until_caught_up, until_
 use crate::stage::{Slow, target};
 use crate::support::{ask, run, wait_for_job};
 
-/// As `QoS.ack` does.
+/// Acknowledges a message as `QoS.ack` does.
 fn ack(conn: &mut Connection, tag: &str) {
     let mut pipe = redis::pipe();
     pipe.atomic().zrem(INDEX, tag).ignore().hdel(HASH, tag).ignore();
@@ -21,7 +21,7 @@ fn ack(conn: &mut Connection, tag: &str) {
 fn a_clear_during_deliveries_takes_every_old_match_and_no_later_message() {
     for options in ["ALL", "KEEPONE"] {
         let primary = in_memory().start();
-        // It has no module: what it hears is HDEL and ZREM.
+        // It has no module: it receives HDEL and ZREM.
         let replica = Server::plain();
         replica.replica_of(&primary);
         let mut conn = primary.conn();
@@ -34,7 +34,7 @@ fn a_clear_during_deliveries_takes_every_old_match_and_no_later_message() {
         let mut looks = 0;
         eventually("the job ends", || {
             looks += 1;
-            // From the far end, so that some are taken away before the scan comes.
+            // These are taken from the far end, so that some leave before the scan reaches them.
             let one = &before[before.len() - 1 - (looks * 7) % before.len()];
             ack(&mut conn, &one.tag);
             acked.insert(one.tag.clone());
@@ -58,12 +58,12 @@ fn a_clear_during_deliveries_takes_every_old_match_and_no_later_message() {
         assert_eq!(end.int("total_estimated"), end.int("processed") + end.int("drifted"), "{end:?}");
         assert!(end.int("slices") > 1 && !came.is_empty(), "{end:?}");
         let left = both(&mut conn);
-        // Nothing that came later was taken, and of what was there nothing that does not match.
+        // No later message was removed, and none of the earlier ones that does not match.
         assert!(came.iter().all(|one| left.contains_key(&one.tag)));
         let others = before.iter().filter(|one| !one.matches && !acked.contains(&one.tag));
         others.for_each(|one| assert!(left.contains_key(&one.tag), "lost"));
         let stayed = before.iter().filter(|one| one.matches && left.contains_key(&one.tag)).count();
-        // The one that was kept may have been acknowledged since.
+        // The match that was kept can have been acknowledged since.
         assert!(stayed <= usize::from(options == "KEEPONE"), "{options}: {stayed} matches stayed");
         until_caught_up(&primary, &replica);
         assert_eq!(digest(&mut conn), digest(&mut replica.conn()), "primary and replica differ");
@@ -154,7 +154,7 @@ fn two_clears_and_a_count_on_one_hash_take_every_match_once() {
     let clear = format!("QADMIN.CLEARJOB {HASH} {} ALL CONFIRM {HASH}", target());
     let preview = format!("QADMIN.PREVIEW {HASH} {}", target());
     let ids = [&clear, &clear, &preview].map(|line| ask(&mut conn, line).text("job_id"));
-    // All three are at work: from here on at full speed.
+    // All three are running: from here on at full speed.
     drop(slow);
     let [first, second, count] = ids.map(|id| wait_for_job(&mut conn, &id));
     let matches = all.iter().filter(|one| one.matches).count() as i64;
@@ -165,7 +165,7 @@ fn two_clears_and_a_count_on_one_hash_take_every_match_once() {
     }
     let left: Vec<UnackedMessage> = all.into_iter().filter(|one| !one.matches).collect();
     assert_eq!(both(&mut conn), of(&left));
-    // A count of what is gone is given to nobody.
+    // A count of messages that are gone is not used again.
     let now = ask(&mut conn, &preview);
     assert_eq!(now.int("deduplicated"), 0, "{now:?}");
     assert_eq!(wait_for_job(&mut conn, &now.text("job_id")).int("matched"), 0);

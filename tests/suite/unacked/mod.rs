@@ -20,7 +20,7 @@ use crate::support::{Reply, ask, run, wait_for_job};
 const HASH: &str = "unacked";
 const INDEX: &str = "unacked_index";
 
-/// One message that a worker holds.
+/// One unacknowledged message.
 #[derive(Debug, Clone, PartialEq)]
 struct UnackedMessage {
     tag: String,
@@ -29,7 +29,8 @@ struct UnackedMessage {
     matches: bool,
 }
 
-/// The `i`th: as kombu writes it, delivered a millisecond behind the one before. Tags are in no order.
+/// Returns the `i`th message as kombu writes it, delivered a millisecond after the one before. Tags have no
+/// order.
 fn unacked(factory: &mut Factory, i: u64) -> UnackedMessage {
     let message = factory.message(i);
     let value = [b"[", message.as_slice(), br#", "", "celery"]"#].concat();
@@ -42,13 +43,13 @@ fn unacked(factory: &mut Factory, i: u64) -> UnackedMessage {
     }
 }
 
-/// This many messages, of which this percentage match [`target`].
+/// Returns this many messages, of which this percentage match [`target`].
 fn many(from: u64, n: u64, percent: f64) -> Vec<UnackedMessage> {
     let mut factory = Factory::new(11).size(Size::Slim).share(percent);
     (from..from + n).map(|i| unacked(&mut factory, i)).collect()
 }
 
-/// As `QoS.append` does.
+/// Adds messages as `QoS.append` does.
 fn append(conn: &mut Connection, all: &[UnackedMessage]) {
     for some in all.chunks(500) {
         let mut pipe = redis::pipe();
@@ -61,7 +62,7 @@ fn append(conn: &mut Connection, all: &[UnackedMessage]) {
     }
 }
 
-/// Both keys at one moment: every tag of one is in the other. Answers what is there.
+/// Reads both keys at one moment and checks that every tag of one is in the other. Returns the messages.
 fn both(conn: &mut Connection) -> BTreeMap<String, Vec<u8>> {
     let mut pipe = redis::pipe();
     pipe.atomic().hgetall(HASH).zrange(INDEX, 0, -1);
@@ -128,7 +129,7 @@ fn unacked_is_counted_shown_and_grouped_by_time() {
     let fields = ask(&mut conn, &format!("QADMIN.PREVIEW {HASH} {} FIELDS 2 bytes id", target()));
     let names: Vec<String> = fields.rows("sample")[0].iter().map(|(name, _)| name.clone()).collect();
     assert_eq!(names, ["index", "bytes", "delivered_at", "id"]);
-    // Filters see what stands beside the message.
+    // Filters can use the values beside the message.
     for (condition, expected) in [
         ("routing_key = celery", 3_000),
         ("routing_key = other", 0),
@@ -184,7 +185,7 @@ fn a_clear_removes_from_hash_and_index_and_keepone_keeps_the_earliest() {
         assert_eq!(both(&mut conn), left, "{options}");
         let entry = crate::durability::audit(&mut conn).pop().expect("an entry");
         assert!(entry.text("options").ends_with("INDEX unacked_index"), "{entry:?}");
-        // What was counted before is not told any more.
+        // The earlier count is not returned any more.
         let now = ask(&mut conn, &format!("QADMIN.PREVIEW {HASH} {}", target()));
         let matches = all.iter().filter(|one| one.matches).count() as i64;
         assert_eq!(now.int("match_count"), matches - count, "{options}");
@@ -198,7 +199,7 @@ fn another_index_is_named_by_index_and_status_and_resent_ids_know_it() {
     let all = many(0, 200, 50.0);
     append(&mut conn, &all);
     tell(&mut conn, "RENAME unacked_index times");
-    // Nothing is on the way of the default index, which is not there, and the reply says so.
+    // The default index does not exist, so no message is found, and the reply says so.
     let lost = ask(&mut conn, &format!("QADMIN.PREVIEW {HASH} {}", target()));
     assert_eq!((lost.int("match_count"), lost.int("depth")), (0, 200));
     assert!(
@@ -287,7 +288,7 @@ fn entries_with_equal_or_extreme_scores_are_examined_in_order() {
     let mut all = many(0, 20_000, 50.0);
     let scores = [f64::NEG_INFINITY, -0.0, 1e-300, 1_700_000_000.123_456_7, f64::INFINITY];
     for (at, one) in all.iter_mut().enumerate() {
-        // Most of them have one and the same.
+        // Most of them have the same score.
         one.score = if at < 10 { scores[at % scores.len()] } else { scores[3] };
     }
     append(&mut conn, &all);
@@ -347,7 +348,7 @@ fn count_of_zero_reports_unacked_messages() {
         "{says}"
     );
     assert!(notice(&mut conn, "TASK app.*").contains("use WHERE task GLOB app.*"));
-    // A match is no reason for advice, and neither is a number that nobody has.
+    // A match gives no reason for advice, and neither does a number that no message has.
     assert!(!notice(&mut conn, "TASK app.tasks.upload.Upload").contains("delivered first"));
     assert!(notice(&mut conn, "WHERE retries > 1").contains(r#"none of them has "retries""#));
     assert!(!notice(&mut conn, "WHERE bytes > 1000000").contains("delivered first"));
@@ -358,7 +359,7 @@ fn a_count_that_is_given_again_shows_matches_that_are_still_held() {
     const WINDOW: u64 = 50;
     let server = in_memory().module_args(&format!("sample-window {WINDOW}")).start();
     let mut conn = server.conn();
-    // No match among those that are looked at first.
+    // There is no match among the messages that are read first.
     let mut all = many(0, 2 * WINDOW, 0.0);
     let matches = many(2 * WINDOW, 5, 100.0);
     all.extend(many(2 * WINDOW, 5, 100.0));
@@ -375,11 +376,11 @@ fn a_count_that_is_given_again_shows_matches_that_are_still_held() {
     assert!(!again.is_null("cached_at"));
     assert_eq!(shown(&again), first);
     assert_eq!(shown(&ask(&mut conn, &format!("{line} SAMPLE 2"))), first[..2]);
-    // With other fields, too: the places are known.
+    // This works with other fields, too, because the positions are known.
     let fields = ask(&mut conn, &format!("{line} FIELDS 1 retries"));
     assert!(!fields.is_null("cached_at"));
     assert_eq!(fields.rows("sample").len(), 5);
-    // The first one was acknowledged, the second one was given back and delivered again.
+    // The first one was acknowledged, the second one was returned and delivered again.
     let mut pipe = redis::pipe();
     pipe.zrem(INDEX, &matches[0].tag).ignore().hdel(HASH, &matches[0].tag).ignore();
     pipe.zadd(INDEX, &matches[1].tag, matches[1].score + 1_000.0).ignore();

@@ -1,4 +1,4 @@
-//! Names, tags and memory as nobody would have them.
+//! Unusual names, tags and memory limits.
 
 use qadmin_harness::{Fields as _, Server, map};
 use redis::{Commands as _, Connection, Value};
@@ -7,7 +7,7 @@ use super::{HASH, append, both, clear, many, of};
 use crate::durability::tell;
 use crate::support::{run, wait_for_job};
 
-/// A command of any bytes.
+/// Runs a command of any bytes.
 fn words(conn: &mut Connection, words: &[&[u8]]) -> redis::RedisResult<Value> {
     let mut command = redis::Cmd::new();
     words.iter().for_each(|word| {

@@ -1,4 +1,4 @@
-//! Who may, what goes together, and what keys may hold.
+//! Permissions, options that can be combined, and the allowed types of keys.
 
 use qadmin_harness::{Cluster, Fields as _, Server, map};
 use redis::{Commands as _, Connection, Value};
@@ -52,13 +52,13 @@ fn list_only_options_are_refused_for_unacked() {
     }
     assert_eq!(info(&server, "jobs_started"), 0);
     assert_eq!(both(&mut conn), of(&all));
-    // AS celery says what is so; nothing there is no error.
+    // AS celery is correct for this hash; a missing hash is not an error.
     assert_eq!(ask(&mut conn, &format!("QADMIN.PREVIEW {HASH} TASK t AS celery")).int("match_count"), 0);
     let nothing = ask(&mut conn, &format!("QADMIN.PREVIEW nosuch TASK t INDEX {INDEX}"));
     assert_eq!((nothing.int("depth"), nothing.int("match_count")), (0, 0));
     let job = ask(&mut conn, &format!("QADMIN.CLEARJOB nosuch TASK t ALL CONFIRM nosuch INDEX {INDEX}"));
     assert_eq!(wait_for_job(&mut conn, &job.text("job_id")).text("status"), "completed");
-    // Whatever the messages of lists are taken for: a hash is kombu's.
+    // Whatever the message kind of lists is, a hash is read as kombu's.
     crate::stage::set(&mut conn, "default-kind sidekiq");
     assert!(ask(&mut conn, &format!("QADMIN.PREVIEW {HASH} {} BUST", target())).int("match_count") > 0);
 }
@@ -94,7 +94,7 @@ fn index_permission_is_checked_before_access() {
             }
         }
     }
-    // Looked at again while the job runs.
+    // The permission is checked again while the job runs.
     let slow = Slow::start(&server);
     let id = map(&run(&mut user, &format!("{clear} RATE 500")).expect("a job")).text("job_id");
     until_deleted(&mut conn, &id, 1);

@@ -1,4 +1,4 @@
-//! PARK and UNDO: what a job moved goes back, and nothing else.
+//! PARK and UNDO: the messages that a job moved are moved back, and no others.
 
 mod random;
 mod servers;
@@ -14,7 +14,7 @@ use crate::support::{Reply, ask, run, wait_for_job};
 
 /// An id whose first digits are known.
 pub(crate) const PARKED: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02";
-/// The list that the job of that id parks messages of `celery` in.
+/// The list in which the job of that id parks messages of `celery`.
 const LIST: &str = "celery:parked:6f1c2b8e";
 const UNDO: &str = "9a0d7e55-0b5f-4a0e-8f63-2b1d4c6e8f01";
 
@@ -28,7 +28,7 @@ pub(crate) fn job(conn: &mut Connection, line: &str) -> Reply {
     wait_for_job(conn, &id)
 }
 
-/// Messages as LRANGE shows them, given from the one that runs next on.
+/// Returns messages as LRANGE shows them; the one that runs next is given first.
 fn shown<'m>(messages: impl IntoIterator<Item = &'m Message>) -> Vec<Vec<u8>> {
     let mut bytes: Vec<Vec<u8>> = messages.into_iter().map(|message| message.bytes.clone()).collect();
     bytes.reverse();
@@ -115,7 +115,8 @@ fn an_undo_moves_back_only_as_many_messages_as_its_job_moved() {
     let mut conn = server.conn();
     let all: Vec<Message> = messages(6, 3_000).into_iter().filter(Message::matches).take(500).collect();
     assert_eq!(all.len(), 500);
-    // The same filter matches all of them: a colleague's job, mine, and what somebody pushed by hand.
+    // The same filter matches all of them: those of another user's job, those of this job, and those that a
+    // user pushed by hand.
     push_to(&mut conn, "celery", &all[..150]);
     job(&mut conn, "QADMIN.CLEARJOB celery TASK m ALL TO celery:parked CONFIRM celery");
     push_to(&mut conn, "celery", &all[150..350]);
@@ -141,7 +142,7 @@ fn undo_moves_back_only_its_jobs_messages() {
     let (all, strangers) = (messages(7, 1_000), messages(8, 1_300).split_off(1_000));
     push_to(&mut conn, "celery", &all);
     let moved = park(&mut conn).int("deleted");
-    // Workers take some, an admin clears some, somebody pushes others that match the filter, too.
+    // Workers take some, an admin clears some, and a client pushes others that match the filter, too.
     let taken = tell_pops(&mut conn, 40);
     push_to(&mut conn, LIST, &strangers);
     tell(&mut conn, &format!("LTRIM {LIST} 0 -11"));
@@ -273,7 +274,7 @@ fn what_cannot_be_undone_is_refused_with_words_that_say_why() {
              ALL TO \"celery\" CONFIRM \"{parked}\""
         )
     );
-    // Those words do it.
+    // With those words it works.
     let (before, there) = (count(&list(&mut conn, "celery")), count(&list(&mut conn, &parked)));
     let back = format!("QADMIN.CLEARJOB {parked} WHERE bytes GE 0 ALL TO celery CONFIRM {parked}");
     assert_eq!(job(&mut conn, &back).int("deleted"), there);
@@ -333,7 +334,7 @@ fn park_goes_with_all_options_of_a_move_and_so_does_its_undo() {
         after.sort();
         assert!(before == after, "{options}");
     }
-    // The list of one step of a queue with priorities.
+    // This is the list of one step of a queue with priorities.
     tell(&mut conn, "FLUSHDB");
     push_to(&mut conn, "celery\x06\x163", &messages(14, 100));
     let before = list(&mut conn, "celery\x06\x163");
@@ -408,10 +409,11 @@ fn a_cancelled_undo_is_continued_and_can_be_paused_and_throttled() {
     let status = ask(&mut conn, &format!("QADMIN.STATUS {PARKED}"));
     assert_eq!((status.text("undone_by"), status.int("undone") >= 10), (UNDO.into(), true), "{status:?}");
     tell(&mut conn, &format!("QADMIN.RESUME {UNDO}"));
-    // Enough to have a part left.
+    // The limit leaves some messages.
     let first = ask(&mut conn, &format!("QADMIN.CANCEL {UNDO}")).int("deleted");
     assert!((10..moved).contains(&first));
-    // What is back is parked again by another job, at the same place: it is not the first job's any more.
+    // A message that was moved back is parked again by another job, in the same list: it does not belong to
+    // the first job any more.
     let other = job(&mut conn, &format!("QADMIN.CLEARJOB celery TASK m ALL TO {LIST} CONFIRM celery"));
     assert_eq!(other.int("deleted"), first);
     let again = job(&mut conn, &line);

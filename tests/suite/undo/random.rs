@@ -1,5 +1,6 @@
-//! Random parks, moves, pushes, pops and undos on the same lists, with an oracle that knows which job moved which
-//! message: an undo takes of a list what its job moved there and is still in it, and nothing else.
+//! Random parks, moves, pushes, pops and undos on the same lists, with an oracle that knows which job moved
+//! which message: an undo takes from a list exactly the messages that its job moved there and that are still
+//! in it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,7 +15,7 @@ use crate::support::{ask, wait_for_job};
 
 type Bytes = Vec<u8>;
 
-/// Two queues and a list that all moves may share; the lists that PARK makes come to these.
+/// Two queues and a list that all moves can share; the lists that PARK makes are in addition to these.
 const QUEUES: [&str; 2] = ["celery", "other"];
 const SHARED: &str = "shared";
 
@@ -24,17 +25,17 @@ struct Moved {
     id: String,
     queue: &'static str,
     list: String,
-    /// What it moved and no undo has moved back, in the list or not.
+    /// The messages that it moved and no undo has moved back, whether they are in the list or not.
     messages: HashSet<Bytes>,
     undone: bool,
 }
 
-/// A job of the round that runs.
+/// A running job of the round.
 struct Live {
     id: String,
-    /// The list that it moves to, or takes from where it is an undo.
+    /// The list to which it moves, or from which it takes if it is an undo.
     list: String,
-    /// Of an undo: the place of what it undoes.
+    /// For an undo: the position of the job that it undoes.
     undoes: Option<usize>,
     queue: &'static str,
 }
@@ -44,10 +45,10 @@ struct World {
     conn: Connection,
     sent: usize,
     moved: Vec<Moved>,
-    /// Of this round: what was pushed to and popped from which list by others.
+    /// For this round: the messages that others pushed to each list and popped from it.
     pushed: HashMap<String, HashSet<Bytes>>,
     popped: HashMap<String, HashSet<Bytes>>,
-    /// Of all rounds.
+    /// The messages that were popped in all rounds.
     all_popped: HashSet<Bytes>,
 }
 
@@ -103,8 +104,8 @@ impl World {
         ])
     }
 
-    /// Starts some jobs that overlap, at one moment: at most one that moves to the shared list, so that the oracle knows
-    /// whose a message is.
+    /// Starts some jobs that overlap, at one moment. At most one of them moves to the shared list, so that
+    /// the oracle knows which job moved a message.
     fn start(&mut self) -> Vec<Live> {
         let (mut lines, mut plans) = (Vec::new(), Vec::new());
         for to_shared in [self.rng.percent(60), false, false] {
@@ -140,7 +141,7 @@ impl World {
         live.collect()
     }
 
-    /// What an undo would take is what a dry run of it counts.
+    /// Checks that a dry run of an undo counts exactly what the undo would take.
     fn check_dry_run(&mut self, at: usize, there: &[Bytes]) {
         let left = there.iter().filter(|message| self.moved[at].messages.contains(*message)).count();
         let line = format!("QADMIN.UNDO {} DRYRUN", self.moved[at].id);
@@ -148,7 +149,7 @@ impl World {
         assert_eq!(dry.int("would_delete"), i64::try_from(left).expect("few"), "{dry:?}");
     }
 
-    /// One round: jobs at work beside producers and consumers on all lists, then the books.
+    /// Runs one round: jobs while producers and consumers use all lists, then the checks.
     fn round(&mut self) {
         (self.pushed, self.popped) = (HashMap::new(), HashMap::new());
         let before = self.contents();
@@ -191,7 +192,7 @@ impl World {
         self.check_that_nothing_is_lost(&after);
     }
 
-    /// What each undo took of its list.
+    /// Checks what each undo took from its list.
     fn check_undos(
         &mut self,
         live: &[Live],
@@ -223,7 +224,7 @@ impl World {
             moved.undone = end.text("status") == "completed" && end.int("undone") > 0;
             all.extend(mine);
         }
-        // Nothing else left any list but through a consumer, or a job that moves.
+        // Every other message that left a list was taken by a consumer, or by a job that moves.
         for key in before.keys().filter(|key| !QUEUES.contains(&key.as_str())) {
             let popped = self.popped.get(key).unwrap_or(&nothing);
             let may_go = |message: &Bytes| popped.contains(message) || all.contains(message);
@@ -234,7 +235,8 @@ impl World {
         }
     }
 
-    /// Which messages each job of this round moved: what came into its list and was not pushed there.
+    /// Records which messages each job of this round moved: those that came into its list and were not pushed
+    /// there.
     fn book_moves(
         &mut self,
         live: &[Live],
@@ -254,7 +256,7 @@ impl World {
             let end = wait_for_job(&mut self.conn, &job.id);
             assert_eq!(end.int("deleted"), i64::try_from(came.len()).expect("few"), "{end:?}");
             let moved = self.moved.iter_mut().find(|moved| moved.id == job.id).expect("it was added");
-            // What moved nothing cannot be undone.
+            // A job that moved nothing cannot be undone.
             moved.undone = came.is_empty();
             moved.messages = came;
         }
@@ -288,7 +290,7 @@ fn an_undo_returns_exactly_the_moved_messages_that_are_still_there() {
                 world.push(queue, 40);
             }
             world.round();
-            // The record of a job that was cancelled is written in a later turn.
+            // The record of a job that was cancelled is written in a later event-loop iteration.
             eventually("no record is pending", || info(&server, "records_owed") == 0);
             until_caught_up(&server, &replica);
             assert_eq!(

@@ -47,7 +47,7 @@ fn an_interrupted_undo_is_continued_after_a_restart_from_its_record() {
         assert_eq!(count(&list(&mut conn, LIST)), 20);
         assert_eq!(count(&list(&mut conn, "celery")), 2_000);
         assert_no_mismatch(&server);
-        // What becomes of the record: it says so after another restart, too.
+        // The record after another restart says so, too.
         if dump {
             tell(&mut conn, "SAVE");
         }
@@ -139,7 +139,7 @@ fn parked_lists_and_journals_are_in_the_slot_of_the_queue_for_any_name() {
         let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("qadmin:moved:*").query(&mut conn).expect("KEYS");
         let journal = keys.iter().find(|key| key.ends_with(id.as_bytes())).expect("a journal");
         assert_eq!(cluster.slot(journal), cluster.slot(name));
-        // By its queue a client finds the node, and hears of another one elsewhere.
+        // A client finds the node by the queue, and other nodes redirect it.
         let undo: [&[u8]; 6] = [b"QADMIN.UNDO", id.as_bytes(), b"QUEUE", name, b"CONFIRM", to.as_bytes()];
         let mut other = cluster.node((home + 1) % 3).conn();
         assert_eq!(words(&mut other, &undo).expect_err("elsewhere").code(), Some("MOVED"), "{name:?}");
@@ -179,7 +179,7 @@ fn former_primary_knows_later_undos() {
     assert_eq!(job(&mut there, &line).int("deleted"), moved);
     until_caught_up(&second, &first);
     tell(&mut conn, "REPLICAOF NO ONE");
-    // It remembers the job from its own time, and not its undo.
+    // It remembers the job from its own time, but not the undo.
     assert_eq!(ask(&mut conn, &format!("QADMIN.STATUS {PARKED}")).int("undone"), moved);
     assert!(error(&mut conn, &line).contains("was undone by"));
 }

@@ -1,4 +1,4 @@
-//! STATUS shows what is in force.
+//! STATUS shows the limits that are in force.
 
 use qadmin_harness::Fields as _;
 use redis::Commands as _;

@@ -52,7 +52,7 @@ pub(crate) fn produce(mut client: Client<'_>, producer: usize) {
                         client.world.ledger.lock().expect("nobody panics with the ledger in hand");
                     innocent().for_each(|(message, _)| ledger.refused(message));
                 }
-                // The ledger has these messages already.
+                // The client has already recorded this.
                 Answer::Cut => {}
             }
             next += batch;
