@@ -327,7 +327,8 @@ fn a_script_shows_and_ends_what_its_caller_may_see_and_end() {
         let refused = from_script(&mut ann, &format!("QADMIN.{line} {theirs}")).expect_err(line);
         assert!(refused.contains("no permissions to access"), "{line}: {refused}");
     }
-    // A user without permission to ask for the own name may do nothing that depends on it.
+    // This user may not ask for the own name (`ACL WHOAMI`), so every command that depends on the name is
+    // refused or shows nothing.
     let mut bob = user(&server, "bob", &rules);
     assert_eq!(from_script(&mut bob, "QADMIN.JOBS"), Ok(vec![]));
     assert_eq!(from_script(&mut bob, "QADMIN.CANCEL ALL"), Ok(vec![]));

@@ -132,7 +132,7 @@ fn other_module_is_never_blocked_and_starts_no_clear() {
         |line| run(&mut conn, &format!("CALLQADMIN.RUN {line}")),
         "must come from a client, not from a script or a module",
     );
-    // In a transaction, and in a script, the other module gets the same result.
+    // The result is the same in a transaction, and from a script through the other module.
     let through = format!("CALLQADMIN.RUN QADMIN.CLEARJOB celery {} ALL CONFIRM celery", target());
     eval(&mut conn, &through).expect_err("refused");
     let replies =

@@ -74,7 +74,7 @@ fn a_clear_without_as_is_refused_if_messages_look_like_another_kind() {
                     sidekiq or AS celery";
         assert!(error.contains(says), "{error}");
     }
-    // A user who names the kind is not contradicted.
+    // The kind that the user names is accepted, even if the messages look like another kind.
     let job = ask(&mut conn, "QADMIN.CLEARJOB q TASK PlainJob DRYRUN AS celery");
     assert_eq!(wait_for_job(&mut conn, &job.text("job_id")).int("matched"), 0);
     set(&mut conn, "default-kind sidekiq");

@@ -59,7 +59,7 @@ impl<'w> Client<'w> {
         Self { world, chance, port, number, victim, raw: None, generation: 0, in_multi: false }
     }
 
-    /// Begins one step, with the gate held open.
+    /// Begins one step; the gate cannot close until the step ends.
     pub(crate) fn step(&mut self) -> Inside<'w> {
         let inside = self.world.gate.enter();
         if self.generation != inside.generation {
