@@ -139,10 +139,10 @@ fn what_workers_hold_is_a_queue_like_any_other_and_its_index_can_be_named() {
             .expect("the server takes them");
     }
     let lost = qadmin(&server, &["preview", "unacked", "--task", "t"]).ended(0);
-    assert!(lost.out.contains("is it the right INDEX?"), "{lost:?}");
+    assert!(lost.out.contains("check INDEX"), "{lost:?}");
     let found = qadmin(&server, &["preview", "unacked", "--task", "t", "--index", "times"]).ended(0);
     assert!(found.out.contains("The 3 matching messages:"), "{found:?}");
-    assert!(found.out.contains("tasks that workers hold go on running"), "{found:?}");
+    assert!(found.out.contains("running tasks are not stopped"), "{found:?}");
     assert!(found.out.contains(" 2023-11-1"), "the time of delivery: {found:?}");
     let none =
         qadmin(&server, &["preview", "unacked", "--task", "no.such", "--index", "times", "--json"]).ended(0);

@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(target(&[5], Some(5)).notice().as_deref(), Some(TASKS_GO_ON));
         assert_eq!(target(&[5], Some(9)).notice().as_deref(), Some(TASKS_GO_ON), "entries without a message");
         let lost = target(&[5], Some(3)).notice().unwrap_or_default();
-        assert!(lost.starts_with(TASKS_GO_ON) && lost.contains("not looked at: 2 or more"), "{lost}");
+        assert!(lost.starts_with(TASKS_GO_ON) && lost.contains("skipped: 2 or more"), "{lost}");
     }
 
     #[test]

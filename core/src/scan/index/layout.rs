@@ -29,15 +29,12 @@ impl Layout for Unacked {
         let mut notices = vec![TASKS_GO_ON.to_owned()];
         notices.extend(lost_notice(scan.lost));
         if scan.empty > 0 {
-            notices.push(format!(
-                "entries of the index without a message, which were left alone: {}",
-                scan.empty
-            ));
+            notices.push(format!("entries of the index without a message, which were kept: {}", scan.empty));
         }
         if scan.doubtful > 0 {
             notices.push(format!(
-                "matches that were left alone because they may have been delivered after the command: {}; another job \
-                 clears those that are still held",
+                "matches that were kept because they may have been delivered after the command: {}; another job clears \
+                 those that are still unacknowledged",
                 scan.doubtful
             ));
         }

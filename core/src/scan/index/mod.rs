@@ -78,8 +78,8 @@ pub type SortedScan = IndexScan<SortedSet>;
 pub const ROW_TAG_MAX: usize = 4 * 1024;
 
 /// The notice that every count and every clear of such messages contains.
-pub const TASKS_GO_ON: &str = "tasks that workers hold go on running: taking out their messages only keeps these from \
-                               being delivered again";
+pub const TASKS_GO_ON: &str =
+    "running tasks are not stopped: clearing their messages only prevents that these are delivered again";
 
 /// The state of the index when a job is accepted.
 #[derive(Debug, Clone, PartialEq)]
@@ -388,9 +388,6 @@ impl<L: Layout> IndexScan<L> {
 #[must_use]
 pub fn lost_notice(lost: u64) -> Option<String> {
     (lost > 0).then(|| {
-        format!(
-            "messages of the hash that the index does not know, which were not looked at: {lost} or more; is it the \
-             right INDEX?"
-        )
+        format!("messages without an entry in the index, which were skipped: {lost} or more; check INDEX")
     })
 }
