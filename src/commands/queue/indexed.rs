@@ -12,7 +12,8 @@ use crate::no_match;
 use crate::redis::Ctx;
 use crate::settings;
 
-/// Longest work on values that the filter has not met, in slices: the command pays for it, as for its sample.
+/// The longest work of one answer, in slices, as for an immediate sample: on values that the filter has not met, and
+/// likewise on the rows of all messages.
 const WORK_SLICES: u64 = 4;
 /// What an index does not keep of each message.
 const NOT_COUNTED: &str = "in_chord, in_group, with_eta and redelivered are not counted where an index answers; BUST reads the \
@@ -45,6 +46,9 @@ pub(super) fn count<C: CountRequest>(
         matches: rows,
         steps,
     };
+    if ask.answer_ns(target.depth()) > slice_ns * WORK_SLICES {
+        return None;
+    }
     let answer = |key: &[u8], len: u64| match len {
         0 => Some(Answered::default()),
         _ => index::answer(ctx, target.db, key, target.messages, &ask, slice_ns),

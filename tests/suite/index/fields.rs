@@ -210,3 +210,21 @@ fn an_index_without_room_answers_nothing_and_a_scan_does() {
     let reply = ask(&mut conn, "QADMIN.PREVIEW q WHERE task = a.b");
     assert_eq!(reply.text("source"), "scan");
 }
+
+#[test]
+fn an_answer_that_would_take_longer_than_four_slices_is_a_scan() {
+    let server = Server::builder().module_args("slice-us 50").start();
+    let mut conn = server.conn();
+    run(&mut conn, "QADMIN.INDEX CREATE q FIELDS 1 task").expect("INDEX CREATE");
+    // 200 microseconds: 117,000 messages with a sample, 180,000 without one.
+    let messages: Vec<String> = (0..1_000).map(|id| message(id, "t", "1")).collect();
+    for _ in 0..150 {
+        push(&mut conn, "q", &messages);
+    }
+    until_read(&mut conn, "q");
+    let source = |conn: &mut Connection, words: &[&str]| preview(conn, "q", words).text("source");
+    assert_eq!(source(&mut conn, &["TASK", "t", "SAMPLE", "0"]), "index");
+    assert_eq!(source(&mut conn, &["TASK", "t", "SAMPLE", "1"]), "scan");
+    run(&mut conn, "CONFIG SET qadmin.slice-us 500").expect("CONFIG SET");
+    assert_eq!(source(&mut conn, &["TASK", "t", "SAMPLE", "1"]), "index");
+}
