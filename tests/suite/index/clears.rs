@@ -79,7 +79,7 @@ fn a_filter_decides_what_is_known_and_leaves_the_rest() {
 
 #[test]
 fn what_is_suspended_or_dropped_decides_nothing() {
-    let server = Server::start();
+    let server = Server::builder().module().config("maxmemory-policy noeviction").start();
     let mut conn = server.conn();
     ask(&mut conn, "QADMIN.INDEX CREATE q");
     push(&mut conn, "q", "LPUSH", &[1, 2, 3]);

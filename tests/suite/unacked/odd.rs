@@ -52,7 +52,7 @@ fn any_bytes_may_be_the_name_of_hash_or_index_or_a_tag() {
 
 #[test]
 fn at_maxmemory_unacked_messages_are_counted_and_cleared() {
-    let server = Server::start();
+    let server = Server::builder().module().config("maxmemory-policy noeviction").start();
     let mut conn = server.conn();
     let all = many(0, 2_000, 50.0);
     append(&mut conn, &all);

@@ -426,7 +426,7 @@ fn a_cancelled_undo_is_continued_and_can_be_paused_and_throttled() {
 
 #[test]
 fn scripts_undo_nothing_and_a_full_server_undoes_all() {
-    let server = Server::start();
+    let server = Server::builder().module().config("maxmemory-policy noeviction").start();
     let mut conn = server.conn();
     push_to(&mut conn, "celery", &messages(17, 500));
     let moved = park(&mut conn).int("deleted");
