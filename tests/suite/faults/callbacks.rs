@@ -40,6 +40,7 @@ pub(super) const ROWS: &[Row] = &[
     ("QADMIN.INDEX", index),
     ("an event of an index", |bed| index_in_doubt(bed, "an event of an index")),
     ("a look at lists with an index", |bed| index_in_doubt(bed, "a look at lists with an index")),
+    ("a slice of an index", index_slice),
     ("a slice of a walk", |bed| walk(bed, "a slice of a walk", 0)),
     ("a key of a walk", |bed| walk(bed, "a key of a walk", 30_000)),
     ("replying", replying),
@@ -282,6 +283,19 @@ fn index_in_doubt(bed: &mut Bed, place: &str) {
     eventually("the list was looked at", || {
         let info = ask(&mut bed.conn, "QADMIN.INDEX INFO followed");
         info.text("state") == "ready" && (info.int("depth"), info.int("at_least")) == (2, 2)
+    });
+    ask(&mut bed.conn, "QADMIN.INDEX DROP followed");
+    tell(&mut bed.conn, "DEL followed");
+}
+
+/// No message was read: the index reads the list again.
+fn index_slice(bed: &mut Bed) {
+    ask(&mut bed.conn, "QADMIN.INDEX CREATE followed FIELDS 1 task");
+    bed.arm("a slice of an index", 0);
+    tell(&mut bed.conn, "LPUSH followed a b");
+    eventually("the messages are read", || {
+        let info = ask(&mut bed.conn, "QADMIN.INDEX INFO followed");
+        info.text("state") == "ready" && info.int("read") == 2
     });
     ask(&mut bed.conn, "QADMIN.INDEX DROP followed");
     tell(&mut bed.conn, "DEL followed");
