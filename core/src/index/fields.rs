@@ -308,13 +308,6 @@ impl FieldIndex {
         [border(region.start), last.and_then(border)]
     }
 
-    /// Whether a list with `len` messages can be the one of this index, by its borders. `fingerprint_at` reads the
-    /// fingerprint of the message at a position; nothing if there is none.
-    pub fn agrees(&self, len: u64, mut fingerprint_at: impl FnMut(u64) -> Option<u32>) -> bool {
-        let mut agrees = |(position, wanted)| fingerprint_at(position) == Some(wanted);
-        len == self.len() && self.borders().into_iter().flatten().all(&mut agrees)
-    }
-
     /// Memory of rows and values, bytes.
     #[must_use]
     pub fn memory(&self) -> usize {
