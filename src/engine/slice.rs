@@ -2,7 +2,7 @@
 
 use qadmin_core::error::EndReason;
 use qadmin_core::job::{FilterJudge, Job, JobKind, JobStatus, PAUSED, PlacedJudge};
-use qadmin_core::scan::{AnyScan, Event, Examine as _, SliceEnd, SliceOutcome as _};
+use qadmin_core::scan::{AnyScan, Budget, ContainerScan, Event, Examine, SliceEnd, SliceOutcome as _};
 use qadmin_core::settings::Settings;
 
 use super::after_slice::{AfterSlice, conclude, end, refused};
@@ -207,10 +207,10 @@ impl<'c> Slice<'c> {
         let (lent, asked) = (self.lend(job, &keys), Moment::of(job.start().now_ms, job.start().now_ns));
         let slice_end = loop {
             outcome.reset();
-            let Some((scan, judge)) = job.parts::<S::Scan>() else { return broken() };
-            let mut judge = placed(judge, lent.as_ref(), asked);
+            let Some(parts) = job.parts::<S::Scan>() else { return broken() };
+            let arrivals = Arrivals { lent: lent.as_ref(), asked };
             let slice_end =
-                guard("judging", || scan.examine(&mut keys, &mut judge, &Steady, &budget, || true, outcome));
+                guard("judging", || examine(parts, &arrivals, &mut keys, &budget, || true, outcome));
             if let Some(line) = keys.refused() {
                 return self.unread(job, &line);
             }
@@ -259,11 +259,10 @@ impl<'c> Slice<'c> {
             }
         };
         let (lent, asked) = (self.lend(job, &keys), Moment::of(job.start().now_ms, job.start().now_ns));
-        let Some((scan, judge)) = job.parts::<S::Scan>() else { return broken() };
-        let mut judge = placed(judge, lent.as_ref(), asked);
+        let Some(parts) = job.parts::<S::Scan>() else { return broken() };
+        let arrivals = Arrivals { lent: lent.as_ref(), asked };
         // If the judge panics, replicas must still receive what was removed before.
-        let slice_end =
-            guard("judging", || scan.examine(&mut keys, &mut judge, &Steady, &budget, permit, outcome));
+        let slice_end = guard("judging", || examine(parts, &arrivals, &mut keys, &budget, permit, outcome));
         // It is told next what was taken out.
         drop(lent);
         let unread = keys.refused();
@@ -308,10 +307,28 @@ impl<'c> Slice<'c> {
     }
 }
 
-/// The judge of a job that was accepted at this moment, with the arrivals of its list.
-fn placed<'a>(judge: &'a mut FilterJudge, lent: Option<&'a Lent>, asked: Moment) -> PlacedJudge<'a> {
-    let arrivals = lent.and_then(Lent::cursor).map(|cursor| (cursor, asked.ahead_ms));
-    PlacedJudge::new(judge, arrivals, asked.wall_ms())
+/// When messages of the list arrived, for a job that was accepted at this moment.
+struct Arrivals<'a> {
+    lent: Option<&'a Lent>,
+    asked: Moment,
+}
+
+/// Runs the scan with the judge of the job. Arrivals are looked up for each message only if the job asks for them.
+fn examine<K, S: Examine<K> + ContainerScan>(
+    (scan, judge): (&mut S, &mut FilterJudge),
+    arrivals: &Arrivals<'_>,
+    keys: &mut K,
+    budget: &Budget,
+    permit: impl FnOnce() -> bool,
+    outcome: &mut S::Outcome,
+) -> SliceEnd {
+    if !judge.asks_arrivals() {
+        return scan.examine(keys, judge, &Steady, budget, permit, outcome);
+    }
+    let Arrivals { lent, asked } = arrivals;
+    let cursor = lent.and_then(Lent::cursor).map(|cursor| (cursor, asked.ahead_ms));
+    let mut judge = PlacedJudge::new(judge, cursor, asked.wall_ms());
+    scan.examine(keys, &mut judge, &Steady, budget, permit, outcome)
 }
 
 fn broken() -> AfterSlice {

@@ -94,9 +94,6 @@ impl<'a> PlacedJudge<'a> {
 
 impl Judge for PlacedJudge<'_> {
     fn at(&mut self, index: u64) {
-        if !self.judge.asks_arrivals {
-            return;
-        }
         let arrival =
             self.arrivals.as_mut().and_then(|(cursor, ahead_ms)| Some(cursor.at(index)?.shifted(*ahead_ms)));
         self.judge.place(arrival.map(|arrival| Placed { arrival, now_ms: self.now_ms }));
