@@ -14,6 +14,7 @@ mod depth;
 mod floor;
 mod footprint;
 mod idle;
+mod indexed;
 mod instructions;
 mod latency;
 mod options;
@@ -32,7 +33,7 @@ use table::Table;
 type Section = (&'static str, fn(&mut Bed) -> Result<Vec<Table>, String>);
 
 /// The sections, in the order that fills queues least often.
-const SECTIONS: [Section; 11] = [
+const SECTIONS: [Section; 12] = [
     ("counts", counts::measure),
     ("conditions", conditions::measure),
     ("throughput", throughput::measure),
@@ -41,6 +42,7 @@ const SECTIONS: [Section; 11] = [
     ("latency", latency::measure),
     ("clears", clears::measure),
     ("options", options::measure),
+    ("index", indexed::measure),
     ("depth", depth::measure),
     ("idle", idle::measure),
     ("instructions", instructions::measure),

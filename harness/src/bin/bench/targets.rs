@@ -22,6 +22,11 @@ impl Targets {
         self.push([what, "-", "-", why].map(str::to_string));
     }
 
+    /// Adds the targets of another server.
+    pub(crate) fn extend(&mut self, others: &Self) {
+        self.0.extend_from_slice(&others.0);
+    }
+
     fn add(&mut self, what: &str, figure: f64, sign: &str, limit: f64, unit: &str, reached: bool) {
         let reached = if reached { "yes" } else { "no" };
         self.push([

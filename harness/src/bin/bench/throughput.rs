@@ -16,14 +16,18 @@ const FIRST: u64 = 200_000;
 /// Duration of a run.
 const SECONDS: f64 = 3.0;
 
-pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
-    let target = "redis-benchmark GET -c 50 -P 16 during a job at duty 50";
-    let tool = TOOLS.into_iter().find(|tool| {
+/// Returns the load generator that this machine has.
+pub(crate) fn load_generator() -> Option<&'static str> {
+    TOOLS.into_iter().find(|tool| {
         let version =
             Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
         version.is_ok_and(|status| status.success())
-    });
-    let Some(tool) = tool else {
+    })
+}
+
+pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
+    let target = "redis-benchmark GET -c 50 -P 16 during a job at duty 50";
+    let Some(tool) = load_generator() else {
         bed.targets.unknown(target, "not measured: there is no redis-benchmark");
         return Ok(Vec::new());
     };
