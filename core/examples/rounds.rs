@@ -1,8 +1,10 @@
 //! Rounds of work of the core, for a tool that counts instructions: `make callgrind`.
 //!
-//!     rounds list                 the cases: name, what the figure is for, how many of those one round has
-//!     rounds NAME ROUNDS          does it
-#![expect(clippy::panic, reason = "a tool for developers: what it is told wrongly ends it")]
+//! ```text
+//! rounds list                 lists the cases: the name, what the figure is for, how many of those one round has
+//! rounds NAME ROUNDS          runs a case
+//! ```
+#![expect(clippy::panic, reason = "a tool for developers: a wrong argument ends it")]
 
 #[path = "../benches/support/mod.rs"]
 mod support;

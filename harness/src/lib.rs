@@ -1,7 +1,7 @@
 //! Real servers and realistic Celery messages for qadmin's tests, demo and benchmark.
 //!
 //! [`Server`] starts a temporary redis-server (or valkey-server) with or without the module, [`Factory`]
-//! generates any number of messages from templates that the real Celery made, [`fill`] pushes them to a
+//! generates any number of messages from templates that the real Celery made, [`fill()`] pushes them to a
 //! queue, [`map`] and [`Fields`] read the module's replies in RESP2 and RESP3, [`Raw`] counts bytes on the
 //! wire, and [`Probe`] and [`Traffic`] measure the delays of other clients meanwhile.
 //!

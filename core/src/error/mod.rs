@@ -2,7 +2,7 @@
 //! wording that users see.
 //!
 //! An error is one line of ASCII, `CODE text`: what was wrong and what would be right. Bytes that come from a user
-//! are quoted and escaped by [`quote`], never inserted raw.
+//! are quoted and escaped by [`quote()`], never inserted raw.
 //!
 //! There is one enum per area, each in a file of its own. In each file one exhaustive `match`, `describe`, gives every
 //! variant its code and its text side by side. To add an error, add a variant and its arm there, and a sample of

@@ -1,6 +1,8 @@
 //! `make bench`: the cost of qadmin and of other ways to do the same, on one server in one run.
 //!
-//!     bench [--quick] [--messages N] [--only SECTION,...]        SECTION: a name of `SECTIONS` below
+//! ```text
+//! bench [--quick] [--messages N] [--only SECTION,...]        SECTION: a name of `SECTIONS` below
+//! ```
 //!
 //! Every table is one function of one file; a new row is a few lines there. Goals of the project
 //! are added to `Targets`, which is the first table. A full run (no --quick, no --only) writes docs/benchmarks.md.

@@ -1,7 +1,9 @@
 //! `make soak`: twenty-two clients that send anything, a primary with an append-only file, a replica, and
 //! clients that disturb both. Every few seconds all clients stop, and checks run: see [`quiet`].
 //!
-//!     SOAK_MINUTES=30 SOAK_SEED=7 soak
+//! ```text
+//! SOAK_MINUTES=30 SOAK_SEED=7 soak
+//! ```
 //!
 //! The seed decides what each client sends; timing decides in which order the server receives it.
 
