@@ -16,38 +16,38 @@ pub const OPERAND_MAX: usize = 4_096;
 pub const CONDITIONS_MAX: usize = 64;
 /// Most values of one IN.
 pub const IN_MAX: u64 = 10_000;
-/// Most values of all INs of one filter. One takes some 300 ns to read, however short it is, and no other client
-/// is served while a command is read.
+/// Most values of all INs of one filter. Reading one value takes about 300 ns, however short it is, and the
+/// server serves no other client while it reads a command.
 pub const IN_ALL_MAX: u64 = 20_000;
-/// Longest canonical text of a filter, bytes: every record and reply has it. 10,000 UUIDs fit.
+/// Longest canonical text of a filter, bytes: every record and every reply contains it. 10,000 UUIDs fit.
 pub const FILTER_MAX: usize = 512 * 1024;
 
-/// Collects the conditions of a filter from among the other words of a command.
+/// Collects the conditions of a filter from the words of a command.
 #[derive(Debug, Clone, Default)]
 pub struct FilterBuilder {
     task: Option<Box<[u8]>>,
     repoid: Option<Box<[u8]>>,
     commitid: Option<Box<[u8]>>,
     wheres: Vec<Clause>,
-    /// Conditions in them.
+    /// The number of conditions in `wheres`.
     conditions: usize,
-    /// The last condition is one of WHERE or OR, so that OR may follow.
+    /// Whether the last condition belongs to WHERE or OR, so that OR may follow.
     after_where: bool,
-    /// Bytes of the operands so far.
+    /// The bytes of all operands so far.
     bytes: usize,
-    /// Values of all INs so far.
+    /// The number of values of all INs so far.
     in_values: u64,
     /// Whether an operand begins with `now`.
     says_now: bool,
 }
 
 impl FilterBuilder {
-    /// Reads one whole condition if the next argument starts one (TASK, REPOID, COMMITID, WHERE, OR in any case),
-    /// and returns whether it did; otherwise nothing is read. `now_ms`, Unix milliseconds, is the value of `now`
-    /// in operands.
+    /// Reads one whole condition if the next argument starts one (TASK, REPOID, COMMITID, WHERE or OR, in
+    /// upper or lower case). Returns whether it did; otherwise it has read nothing. `now_ms` is the value of
+    /// `now` in operands, in Unix milliseconds.
     ///
     /// # Errors
-    /// Any error in the condition; the builder cannot be used any more then.
+    /// Any error in the condition. The builder must not be used after an error.
     pub fn accept(&mut self, args: &mut Args<'_>, now_ms: i64) -> Result<bool, Error> {
         let after_where = std::mem::take(&mut self.after_where);
         if args.keyword("TASK") {
@@ -85,16 +85,16 @@ impl FilterBuilder {
         self.task.is_none() && self.repoid.is_none() && self.commitid.is_none() && self.wheres.is_empty()
     }
 
-    /// Returns whether the filter may depend on the value of `now`. False is certain.
+    /// Returns whether the filter may depend on the value of `now`. If it returns false, the filter does not.
     #[must_use]
     pub fn says_now(&self) -> bool {
         self.says_now
     }
 
-    /// Returns the filter of all conditions.
+    /// Returns the filter that consists of all conditions.
     ///
     /// # Errors
-    /// [`FilterError::NoFilter`] without a condition, [`FilterError::FilterTooLong`].
+    /// [`FilterError::NoFilter`] if there is no condition, and [`FilterError::FilterTooLong`].
     pub fn finish(self) -> Result<Filter, Error> {
         if self.is_empty() {
             return Err(FilterError::NoFilter.into());
@@ -233,7 +233,7 @@ enum Operator {
     Missing,
 }
 
-/// All operators with their spellings, the documented one first.
+/// All operators with their spellings. The first spelling is the documented one.
 const OPERATORS: &[(&[&str], Operator)] = &[
     (&["=", "EQ"], Operator::Equal),
     (&["!=", "NE"], Operator::NotEqual),
@@ -248,7 +248,8 @@ const OPERATORS: &[(&[&str], Operator)] = &[
     (&["MISSING"], Operator::Missing),
 ];
 
-/// All positional or all keyword arguments: their JSON text is what GLOB compares.
+/// Returns whether the field is the whole of the positional or keyword arguments. GLOB compares their JSON
+/// text.
 fn is_whole(field: &Field) -> bool {
     matches!(field.source, Source::Args | Source::Kwargs) && field.path.is_empty() && !field.any
 }

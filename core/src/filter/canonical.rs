@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::condition::{Order, Test};
 use super::{Clause, Condition};
 
-/// Returns `WHERE field test`, with `OR field test` for each further condition of which one must be true; and the
-/// conditions, each once, in the order of the text.
+/// Returns `WHERE field test`, with ` OR field test` for each further condition, and the conditions without
+/// duplicates in the order of the text.
 pub(super) fn clause(conditions: Clause) -> (String, Clause) {
     let mut keyed: Vec<_> =
         conditions.into_iter().map(|condition| (self::condition(&condition), condition)).collect();
@@ -16,11 +16,11 @@ pub(super) fn clause(conditions: Clause) -> (String, Clause) {
     (format!("WHERE {}", terms.join(" OR ")), conditions)
 }
 
-/// Approximate bytes of a value of IN in the text, so that the text need not grow step by step for thousands of
-/// values.
+/// The approximate length of a value of IN in the text, bytes. The memory for thousands of values is reserved
+/// at once.
 const WORD: usize = 40;
 
-/// `field test`.
+/// Returns `field test`.
 fn condition(condition: &Condition) -> String {
     let mut text = String::new();
     push_word(&mut text, condition.field.name.as_bytes());
@@ -53,14 +53,14 @@ fn condition(condition: &Condition) -> String {
     text
 }
 
-/// `KEYWORD value`.
+/// Returns `KEYWORD value`.
 pub(super) fn keyword(keyword: &str, value: &[u8]) -> String {
     let mut text = format!("{keyword} ");
     push_word(&mut text, value);
     text
 }
 
-/// Values as words, one after another.
+/// Returns the values as words that are separated by blanks.
 #[must_use]
 pub fn words<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut text = String::new();
@@ -73,8 +73,9 @@ pub fn words<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> String {
     text
 }
 
-/// A value as one word: unchanged if it is a plain word, otherwise between quotes with everything escaped that is
-/// not printable ASCII. A plain word has neither spaces nor quotes, so no two values have the same text.
+/// Appends a value as one word. A plain word is appended unchanged. Any other value is put between quotes,
+/// and its bytes that are not printable ASCII are escaped. Plain words contain neither spaces nor quotes, so
+/// different values have different texts.
 fn push_word(text: &mut String, value: &[u8]) {
     let is_plain = !value.is_empty() && value.iter().all(|byte| PLAIN[usize::from(*byte)]);
     if let (true, Ok(word)) = (is_plain, std::str::from_utf8(value)) {
@@ -94,7 +95,7 @@ fn push_word(text: &mut String, value: &[u8]) {
     text.push('"');
 }
 
-/// Bytes of plain words.
+/// The bytes of which plain words consist.
 const PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
     let marks = b"_.:@+/,*?=-";

@@ -9,15 +9,21 @@
 //! compare   = "=" | "!=" | "<" | "<=" | ">" | ">=" | "EQ" | "NE" | "LT" | "LE" | "GT" | "GE"
 //! ```
 //!
-//! A condition is true, false or unknown. It is *unknown* if the body of the message cannot be read, and if the
-//! value has no meaning for the operator: a value that was not compared is neither equal to the operand nor
-//! different from it. A clause is true if one of its conditions is true, otherwise unknown if one is unknown. A
-//! message matches if all clauses are true. One false clause decides against it, even if others are unknown.
+//! A condition is true, false or unknown. It is *unknown* if the body of the message cannot be read, or if
+//! the operator cannot compare the value: a value that was not compared is neither equal to the operand nor
+//! different from it. A clause is true if one of its conditions is true; otherwise it is unknown if one of
+//! them is unknown. A message matches if all clauses are true. If one clause is false the message does not
+//! match, even if other clauses are unknown.
 //!
-//! One file per step: `build` parses, `value` decides which values are the same scalar and `wrapped` how libraries
-//! write those that JSON lacks, `operand` reads what fields are compared with, `canonical` writes a filter as
-//! text, `condition` decides one condition, `matcher` one message, `single` evaluates a condition for one value at
-//! a time, `projection` shows a message, and `distinct` tells messages apart.
+//! Each step has its own file:
+//!
+//! - `build` parses a filter, `operand` parses the operands, and `canonical` writes the filter as text.
+//! - `value` decides which values are the same scalar, and `wrapped` reads scalars that JSON lacks, in the
+//!   forms in which libraries write them.
+//! - `condition` evaluates one condition, and `matcher` all conditions for one message. `single` evaluates a
+//!   condition for one value at a time.
+//! - `grouping` puts matches into groups, and `distinct` finds matches that have the same values.
+//! - `projection` shows a message in the row of a sample.
 
 mod build;
 mod canonical;
@@ -62,11 +68,11 @@ struct Condition {
     test: Test,
 }
 
-/// Conditions of which one must be true.
+/// Conditions that OR joins: at least one of them must be true.
 type Clause = Vec<Condition>;
 
-/// A parsed filter. Two filters that are equal match the same messages. A clone shares the conditions and the text with
-/// its original, so it costs next to nothing, however long the filter is.
+/// A parsed filter. Two filters that are equal match the same messages. A clone shares the conditions and the
+/// text of its original, so cloning a long filter is cheap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter(Arc<Parts>);
 
@@ -81,28 +87,29 @@ struct Parts {
 }
 
 impl Filter {
-    /// Returns the filter of a command without one: every message matches, even an element that is not a message.
+    /// Returns the filter of a command that was given none. Every element of the queue matches it, even one
+    /// that is not a message.
     #[must_use]
     pub fn all() -> Self {
         Self(Arc::default())
     }
 
-    /// Returns whether it is [`Filter::all`].
+    /// Returns whether this is [`Filter::all`].
     #[must_use]
     pub fn is_all(&self) -> bool {
         self.0.clauses.is_empty()
     }
 
-    /// Returns the filter as one line of printable ASCII: TASK, REPOID, COMMITID, then the WHERE terms in the
-    /// order of their bytes, each once, and likewise the conditions that OR joins. Operators are symbols, values
-    /// have their shortest form, `now` is the time that it meant, and values that are not plain words are quoted.
-    /// Different filters have different texts.
+    /// Returns the filter as one line of printable ASCII: TASK, REPOID, COMMITID, then the WHERE terms
+    /// without duplicates in the order of their bytes, and within a term the conditions that OR joins in the
+    /// same way. Operators are symbols, values have their shortest form, `now` is replaced with the time that
+    /// it meant, and values that are not plain words are quoted. Different filters have different texts.
     #[must_use]
     pub fn canonical(&self) -> Vec<u8> {
         self.0.canonical.clone()
     }
 
-    /// The same text, borrowed.
+    /// Returns the canonical text without a copy.
     #[must_use]
     pub fn text(&self) -> &[u8] {
         &self.0.canonical
@@ -114,7 +121,8 @@ impl Filter {
         self.0.canonical.len()
     }
 
-    /// The first field of a condition on when messages arrived: only an index of their list knows that.
+    /// Returns the first field in the conditions that depends on when messages arrived. Such conditions need
+    /// an index of arrivals.
     #[must_use]
     pub fn arrival_field(&self) -> Option<&str> {
         let conditions = self.0.clauses.iter().flatten();
@@ -124,19 +132,19 @@ impl Filter {
             .map(|field| &*field.name)
     }
 
-    /// The value of TASK.
+    /// Returns the value of TASK.
     #[must_use]
     pub fn task(&self) -> Option<&[u8]> {
         self.0.task.as_deref()
     }
 
-    /// The value of REPOID, a decimal integer in its shortest form.
+    /// Returns the value of REPOID, a decimal integer in its shortest form.
     #[must_use]
     pub fn repoid(&self) -> Option<&[u8]> {
         self.0.repoid.as_deref()
     }
 
-    /// The value of COMMITID.
+    /// Returns the value of COMMITID.
     #[must_use]
     pub fn commitid(&self) -> Option<&[u8]> {
         self.0.commitid.as_deref()

@@ -1,4 +1,4 @@
-//! The fields of a message as a sample shows them.
+//! Shows the fields of a message in the row of a sample.
 
 use super::grouping::{group_values, push_value};
 use super::shown::{COMPOUND_MAX, TEXT_MAX, plain};
@@ -16,30 +16,32 @@ use crate::reply::Reply;
 /// Most fields of a sample row.
 pub const FIELDS_MAX: usize = 32;
 
-/// Makes the rows of a sample.
+/// Makes the rows of a sample. Its fields are filter fields and the short names of samples.
 #[derive(Debug, Clone)]
 pub struct Projection {
     fields: Vec<(Box<str>, FieldType)>,
-    /// The positions of fields that show the arrival.
+    /// The fields that show the arrival, with their positions in `fields`.
     arrivals: Vec<(usize, ArrivalField)>,
+    /// When the message of the next row arrived, if that is known.
     placed: Option<Placed>,
     reader: Reader,
 }
 
 impl Projection {
-    /// Rows of Celery's messages; see [`Projection::of`].
+    /// Returns the projection of Celery's messages to these fields.
     ///
     /// # Errors
-    /// As there.
+    /// The errors of [`Projection::of`].
     pub fn new(fields: &[&[u8]]) -> Result<Self, Error> {
         Self::of(MessageKind::Celery, fields)
     }
 
-    /// Rows of messages of a kind with these fields, in this order: filter fields and the short names of samples.
+    /// Returns the projection of messages of a kind to these fields. The members of a row have the order of
+    /// `fields`.
     ///
     /// # Errors
-    /// [`RequestError::NumberOutOfRange`] for none or more than [`FIELDS_MAX`], [`FilterError::FieldTwice`], or
-    /// the error of a name.
+    /// [`RequestError::NumberOutOfRange`] if `fields` is empty or has more than [`FIELDS_MAX`] names,
+    /// [`FilterError::FieldTwice`], or the error of a name.
     pub fn of(kind: MessageKind, fields: &[&[u8]]) -> Result<Self, Error> {
         if !(1..=FIELDS_MAX).contains(&fields.len()) {
             let (max, got) = (FIELDS_MAX as u64, fields.len().to_string().into_bytes());
@@ -60,32 +62,32 @@ impl Projection {
         Ok(Self { fields, arrivals, placed: None, reader })
     }
 
-    /// The first field that shows when messages arrived.
+    /// Returns the first field that shows when messages arrived.
     #[must_use]
     pub fn arrival_field(&self) -> Option<&str> {
         self.arrivals.first().map(|(at, _)| &*self.fields[*at].0)
     }
 
-    /// Says when the message of the next row arrived; `None` where nobody knows.
+    /// Sets when the message of the next row arrived; `None` if that is not known.
     pub fn place(&mut self, placed: Option<Placed>) {
         self.placed = placed;
     }
 
-    /// The same, with a choice: if a body cannot be read, the texts in the envelope that replace it count, or they
-    /// do not.
+    /// Returns the same projection with another choice: whether the sender's texts in the envelope replace a
+    /// body that cannot be read.
     #[must_use]
     pub fn inexact(self, inexact: bool) -> Self {
         Self { reader: self.reader.inexact(inexact), ..self }
     }
 
-    /// Returns the work for the last row, in steps: the message is read once more.
+    /// Returns the work for the last row, in steps. To make the row, the message was read once more.
     #[must_use]
     pub fn work(&self, message: &[u8]) -> usize {
         message.len() + self.reader.decoded() + self.fields.len() * TEXT_MAX
     }
 
-    /// Returns the members of one row. Integers that fit are integers, other scalars text, arrays and objects JSON
-    /// text. Absent, null and unreadable values are null.
+    /// Returns the members of one row. Integers that fit 64 bits are shown as integers, other scalars as
+    /// text, and arrays and objects as JSON text. Absent, null and unreadable values are shown as null.
     pub fn row(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {
         let wants_body = |reader: &Reader| (0..self.fields.len()).any(|at| reader.in_body(at));
         if self.reader.envelope(message) && wants_body(&self.reader) && !self.reader.open_body(message) {
@@ -103,7 +105,8 @@ impl Projection {
         values.collect()
     }
 
-    /// The arrival, if that is what the field at this position shows: a number of milliseconds, or the text of a bound.
+    /// Returns the arrival if the field at this position shows it, and null otherwise. The arrival is a
+    /// number of milliseconds or, if only a bound is known, a text such as `>=1000`.
     fn arrival(&self, at: usize) -> Reply {
         let field = self.arrivals.iter().find(|(position, _)| *position == at).map(|(_, field)| *field);
         let (Some(field), Some(Placed { arrival, now_ms })) = (field, self.placed) else {
@@ -118,8 +121,8 @@ impl Projection {
     }
 }
 
-/// Shows the value as it is in the message if it can be typed as an operand of the field. Other values in a field
-/// of times, integers or flags are shown as their groups are: in double quotes.
+/// Shows the value as it is in the message if a user can type it as an operand of the field. Other values of
+/// fields that hold times, integers or flags are shown in double quotes, like their groups.
 fn show(raw: &[u8], kind: FieldType) -> Reply {
     let shown = as_written(raw, kind);
     let can_be_typed = match (&shown, kind) {
@@ -148,7 +151,7 @@ fn as_written(raw: &[u8], kind: FieldType) -> Reply {
     }
 }
 
-/// A wrapped scalar as the scalar.
+/// Shows a wrapped scalar as the scalar, and any other object as JSON text.
 fn show_object(raw: &[u8]) -> Reply {
     match wrapped::read(raw, &mut Vec::new()) {
         Some(Wrapped::Number(number)) => integer(number).map_or_else(|| plain(number, TEXT_MAX), Reply::Int),
