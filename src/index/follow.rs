@@ -1,4 +1,4 @@
-//! What happens to lists and to the server, as the indexes see it.
+//! Passes events of lists and of the server to the indexes.
 
 use std::sync::atomic::Ordering;
 
@@ -16,7 +16,7 @@ const FLUSHED: &str = "the database was flushed while the dataset was loaded";
 const SWAPPED: &str = "the database was swapped with another one";
 const LOADED: &str = "the dataset was loaded";
 
-/// Follows a keyspace event.
+/// Passes a keyspace event to the index of its key.
 pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) {
     if !ANY.load(Ordering::Relaxed) {
         return;
@@ -27,7 +27,7 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) {
             return false;
         }
         if indexes.loading && !ctx.flags().loading() {
-            // The end of the load was not told.
+            // The server did not report the end of the load.
             indexes.loading = false;
         }
         !indexes.loading
@@ -40,7 +40,7 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) {
     let len = || name.list_len(ctx);
     let with_len = |event: &dyn Fn(u64) -> Event<'static>| match len() {
         Some(len) => tell(db, key, |entry, now| entry.follow(event(len), now)),
-        // It is no list any more.
+        // The key is not a list any more.
         None => tell(db, key, |entry, now| entry.follow(Event::Gone, now)),
     };
     match event {
@@ -56,8 +56,9 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) {
         }
         b"expire" | b"persist" | b"new" | b"loaded" => {}
         b"linsert" => with_len(&|len| Event::Edited { len }),
-        // RENAME, RESTORE, COPY, MOVE and SORT with STORE put another list there and are told alone, without a `del`; also
-        // of equal length. So does whatever comes after this was written, as far as anybody knows.
+        // RENAME, RESTORE, COPY, MOVE and SORT with STORE put another list there, possibly of equal length.
+        // The server reports them without a `del` before. Unknown events of later versions are handled as if
+        // they did the same.
         _ => {
             let len = len().unwrap_or(0);
             tell(db, key, |entry, now| entry.replaced(len, now));
@@ -65,7 +66,7 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) {
     }
 }
 
-/// Follows what happens to the whole server.
+/// Passes an event of the whole server to all indexes.
 pub(crate) fn on_server_event(event: ServerEvent) {
     if !ANY.load(Ordering::Relaxed) {
         return;

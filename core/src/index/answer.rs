@@ -1,37 +1,38 @@
-//! What one list answers to a count: the numbers, the groups, and where the first matches are.
+//! Answers a count over one list: the numbers, the groups, and the positions of the first matches.
 
 use super::fields::FieldIndex;
 use super::verdicts::{Counted, Groups, KeyCount, Verdicts};
 use crate::filter::{Filter, Grouping};
 
-/// A count that is asked of indexes.
+/// A count that indexes are to answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Ask<'a> {
-    /// Which messages.
+    /// The filter that selects the messages.
     pub filter: &'a Filter,
-    /// By what they are grouped.
+    /// How matches are grouped, if they are.
     pub grouping: Option<&'a Grouping>,
-    /// What the sender's texts tell alone counts as a match.
+    /// Whether messages count as matches of which only the sender's texts show that they match.
     pub inexact: bool,
-    /// Most matches whose distances are asked for.
+    /// The largest number of matches whose distances are returned.
     pub matches: usize,
-    /// Most work on values that the filter has not met: a step is about a nanosecond.
+    /// The largest amount of work on values that the filter has not been compared with yet. A step takes
+    /// about a nanosecond.
     pub steps: usize,
 }
 
-/// Time for one message in tenths of a nanosecond, measured by `cargo bench -p qadmin-core --bench index` with a million
-/// messages: to count it ...
+/// The time to count one message. This constant and the next three are in tenths of a nanosecond and were
+/// measured by `cargo bench -p qadmin-core --bench index` with a million messages.
 const COUNT: u64 = 11;
-/// ... to find the first matches, which may be the last messages ...
+/// The time per message to find the first matches, which may be the last messages.
 const FIND: u64 = 6;
-/// ... to find its group by one field ...
+/// The time to find the group of a message by one field.
 const GROUP: u64 = 22;
-/// ... and by each further one.
+/// The time that each further field adds to that.
 const GROUP_MORE: u64 = 64;
 
 impl Ask<'_> {
-    /// Returns about how long it takes to answer for this number of messages, in nanoseconds. The server serves nobody
-    /// meanwhile.
+    /// Returns approximately how long an answer for this number of messages takes, in nanoseconds. The server
+    /// serves no client during that time.
     #[must_use]
     pub fn answer_ns(&self, messages: u64) -> u64 {
         let fields = self.grouping.map_or(0, |grouping| grouping.fields().len() as u64);
@@ -41,20 +42,21 @@ impl Ask<'_> {
     }
 }
 
-/// The answer of one list.
+/// The answer for one list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answered {
-    /// The numbers. Of groups, `matched` includes what matches by the sender's texts alone if [`Ask::inexact`] is set.
+    /// The numbers. If [`Ask::inexact`] and [`Ask::grouping`] are set, `matched` includes the messages of
+    /// which only the sender's texts show that they match.
     pub counted: Counted,
-    /// The groups, if any were asked for.
+    /// The groups; empty if none were requested.
     pub groups: Vec<KeyCount>,
-    /// Distances of the first matches from the consumer end, ascending.
+    /// The distances of the first matches from the consumer end, ascending.
     pub found: Vec<u64>,
 }
 
 impl FieldIndex {
-    /// Answers a count over the whole list. Returns `None` if a message is unread, if the columns alone do not decide a
-    /// condition or a group, or if that would take too much work.
+    /// Answers a count over the whole list. Returns `None` if a message is unread, if the columns alone do
+    /// not decide a condition or a group, or if the answer would take more steps than [`Ask::steps`].
     #[must_use]
     pub fn answer(&self, ask: &Ask<'_>) -> Option<Answered> {
         let mut verdicts = Verdicts::new(ask.filter, self)?;

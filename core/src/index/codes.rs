@@ -1,24 +1,27 @@
-//! The numbers that stand for values in a column.
+//! The numbers in a column that represent the values of a field.
 //!
-//! The first few say that there is no value to number, and why. They are the same in every column, so that what a filter
-//! must know of a message beside its values (that it cannot be read, that it is not a JSON object) is exact. Then follow
-//! the numbers of values in the field's dictionary or, in a column of hashes, 32-bit hashes.
+//! The numbers below [`VALUES`] are reserved: each says that a message has no value that could be numbered,
+//! and why. They are the same in every column, so a filter knows exactly which messages cannot be read or are
+//! not JSON objects. The numbers from [`VALUES`] on are those of values in the field's dictionary or, in a
+//! column of hashes, 32-bit hashes.
 
-/// Absent or null.
+/// The value is absent or null.
 pub(super) const ABSENT: u32 = 0;
-/// In a body that cannot be read, and the sender's texts do not say it.
+/// The value is in a body that cannot be read, and the sender's texts do not show it.
 pub(super) const UNREADABLE: u32 = 1;
-/// Unknown although no body is missing: messages of this kind do not say it, or it is encrypted.
+/// The value is unknown, but not because of the body: messages of this kind do not have it, or it is
+/// encrypted.
 pub(super) const UNTOLD: u32 = 2;
 /// The message is not a JSON object.
 pub(super) const UNDECODABLE: u32 = 3;
-/// There is a value, which neither the dictionary nor a hash can stand for: the message has to be read.
+/// The message has a value that neither the dictionary nor a hash can represent, so the message has to be
+/// read.
 pub(super) const UNKEPT: u32 = 4;
-/// In a body that cannot be read; absent by the sender's texts.
+/// The body cannot be read, and the sender's texts show that the value is absent.
 pub(super) const ABSENT_BY_TEXT: u32 = 5;
-/// The first number of a value, and the number of reserved ones.
+/// The first number of a value, which is also how many numbers are reserved.
 pub(super) const VALUES: u32 = 8;
-/// The same as a length.
+/// [`VALUES`] as a length.
 pub(super) const RESERVED: usize = VALUES as usize;
 
 /// How a value is known.
@@ -26,11 +29,11 @@ pub(super) const RESERVED: usize = VALUES as usize;
 pub(super) enum Known {
     /// It is in the message.
     Exact,
-    /// The body cannot be read; the sender's texts show it.
+    /// The body cannot be read, and the sender's texts show the value.
     ByText,
 }
 
-/// A hash as a number of a column: never one of the reserved numbers.
+/// Returns the number of a column that represents a hash. It is never one of the reserved numbers.
 pub(super) fn hashed(hash: u64) -> u32 {
     #[expect(clippy::cast_possible_truncation, reason = "the low half is the point")]
     let low = hash as u32;

@@ -1,13 +1,14 @@
-//! Which lists have an index: the words of the setting `index`.
+//! The setting `index`, whose words name the lists that have an index.
 //!
 //! ```text
 //! setting = word*                          separated by blanks
 //! word    = [db "/"] queue ["@" kind] [":" field ("," field)*]
 //! ```
 //!
-//! A queue whose name has a colon or an at sign is written with its kind, one whose name begins like a database (digits and
-//! a slash) with its database; so every name can be written. Bytes that are not printable ASCII, blanks, quotes, backslashes
-//! and `%` are written as `%` and two hexadecimal digits; in the names of fields also colons, commas and at signs.
+//! Every name of a queue can be written. If the name contains a colon or an at sign, its kind has to follow;
+//! if it begins like a database, with digits and a slash, its database has to precede it. Blanks, quotes,
+//! backslashes, `%`, and bytes that are not printable ASCII are written as `%` and two hexadecimal digits,
+//! and so are colons, commas and at signs in the names of fields.
 
 use std::fmt::Write as _;
 
@@ -15,27 +16,27 @@ use super::fields::INDEX_FIELDS_MAX;
 use crate::field::Field;
 use crate::kind::MessageKind;
 
-/// Most indexes of one server.
+/// The largest number of indexes of one server.
 pub const INDEXES_MAX: usize = 64;
 
 /// One list that has an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Definition {
-    /// Logical database.
+    /// The logical database.
     pub db: i32,
     /// The key of the list.
     pub queue: Vec<u8>,
-    /// What its messages are taken for; `None` for the setting `default-kind`.
+    /// The kind of its messages; `None` for the kind that the setting `default-kind` names.
     pub kind: Option<MessageKind>,
-    /// Names of the fields whose values are kept; none where only arrivals are followed.
+    /// The names of the fields whose values are kept; empty if the index follows only arrivals.
     pub fields: Vec<Vec<u8>>,
 }
 
 impl Definition {
-    /// Reads the words of the setting.
+    /// Parses the words of the setting.
     ///
     /// # Errors
-    /// What would be right, as the predicate of a sentence.
+    /// The error says what would be right, as the predicate of a sentence.
     pub fn parse_all(text: &[u8]) -> Result<Vec<Self>, &'static str> {
         let words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         let mut definitions: Vec<Self> = Vec::new();
@@ -52,13 +53,13 @@ impl Definition {
         Ok(definitions)
     }
 
-    /// The text of the setting for these definitions.
+    /// Returns the text of the setting for these definitions.
     #[must_use]
     pub fn text_of<'a>(definitions: impl IntoIterator<Item = &'a Self>) -> String {
         definitions.into_iter().map(Self::word).collect::<Vec<_>>().join(" ")
     }
 
-    /// Whether it is that of this key.
+    /// Returns whether this is the definition of the key.
     #[must_use]
     pub fn is_of(&self, db: i32, queue: &[u8]) -> bool {
         self.db == db && self.queue == queue
@@ -110,7 +111,7 @@ impl Definition {
     }
 }
 
-/// Appends bytes, with escapes for those that cannot stand in a word and for `others`.
+/// Appends bytes, with escapes for those that a word cannot contain and for `others`.
 fn escape(bytes: &[u8], others: &[u8], word: &mut String) {
     for &byte in bytes {
         let is_plain = byte.is_ascii_graphic() && !matches!(byte, b'%' | b'"' | b'\\' | b'\'');
@@ -123,13 +124,13 @@ fn escape(bytes: &[u8], others: &[u8], word: &mut String) {
     }
 }
 
-/// What stands before and after the first colon.
+/// Returns the text before and after the first colon.
 fn at_colon(text: &[u8]) -> (&[u8], Option<&[u8]>) {
     let at = text.iter().position(|byte| *byte == b':');
     at.map_or((text, None), |at| (&text[..at], Some(&text[at + 1..])))
 }
 
-/// Names of fields that an index can keep.
+/// Checks that an index can keep these fields.
 fn checked(names: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, &'static str> {
     if names.len() > INDEX_FIELDS_MAX {
         return Err("must not name more than 8 fields of a queue");
@@ -148,7 +149,7 @@ fn checked(names: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, &'static str> {
     Ok(names)
 }
 
-/// The number before the first slash, if there is nothing but digits before it.
+/// Returns the number before the first slash and the text after it, if only digits precede the slash.
 fn database(word: &[u8]) -> Option<(u64, &[u8])> {
     let slash = word.iter().position(|byte| *byte == b'/')?;
     let db = crate::args::parse_u64(&word[..slash])?;
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_as_the_same() {
+    fn a_written_definition_is_read_as_the_same_definition() {
         let kinds = [None, Some(MessageKind::Celery), Some(MessageKind::Sidekiq), Some(MessageKind::Resque)];
         let all: Vec<u8> = (0..=255).collect();
         let names = [&b"celery"[..], b"a:b", b"a@b", b"1/a", b"/a", b"", b"%41", b"a b", b"\x06\x16", &all];
@@ -250,7 +251,7 @@ mod tests {
                     let text = Definition::text_of([&wanted]);
                     assert!(text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"'), "{text}");
                     let read = Definition::parse_all(text.as_bytes()).expect("a definition");
-                    // A name that needs a kind is written with the first one.
+                    // If the name needs a kind and the definition has none, `celery` is written.
                     let same = Definition { kind: kind.or(read[0].kind), ..wanted };
                     assert_eq!(read, [same], "{text}");
                 }

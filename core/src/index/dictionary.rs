@@ -1,48 +1,51 @@
-//! The distinct values of one field, each with a number, and how many messages have it.
+//! The distinct values of one field. Each value has a number, and the dictionary counts the messages that
+//! have it.
 //!
-//! A value is kept as it stands in the message, so that every operator sees what it would see there; two ways to write
-//! one number are two entries. An entry is freed with the last message that has it, and its number is given to another
-//! value then: the generation of a number tells the two apart.
+//! A value is kept with the bytes that it has in the message, so that an operator decides as it does for the
+//! message itself. If one number is written in two ways, these are two entries. An entry is freed with the
+//! last message that has its value. Its number can then be given to another value; the generation of the
+//! number distinguishes the two.
 //!
-//! The table grows by linear hashing: each new value splits at most one bucket, whose few entries are hashed again.
-//! Entries and buckets lie in pages that never move as a whole, so no insertion takes longer because the table is large. A table
-//! that doubled would stop the server for 14 to 17 ms with a million values.
+//! The table grows by linear hashing: each new value splits at most one bucket, whose few entries are hashed
+//! again. Entries and buckets are kept in pages that never move as a whole, so an insertion into a large
+//! table takes no longer than one into a small table. A table that doubles its size would stop the server for
+//! 14 to 17 ms with a million values.
 
 use std::mem::size_of;
 
 use super::codes::{Known, RESERVED, VALUES};
 
-/// Most distinct values of a field with a dictionary. Beyond, the field is kept as hashes.
+/// The largest number of distinct values in a dictionary. A field with more values is kept as hashes.
 pub const DICTIONARY_VALUES_MAX: usize = 65_536;
-/// Most bytes of these values.
+/// The largest size of these values together, bytes.
 pub const DICTIONARY_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Longest value that is kept, bytes of JSON. A message with a longer one has to be read.
+/// The longest value that is kept, bytes of JSON. A message with a longer value has to be read.
 pub const VALUE_BYTES_MAX: usize = 1_024;
 
-/// The bound on values, smaller in tests.
+/// The largest number of distinct values, which is smaller in tests.
 pub(super) const ROOM: usize = if cfg!(test) { 96 } else { DICTIONARY_VALUES_MAX };
-/// Entries, and buckets, of one page.
+/// The number of entries of one page, and likewise of buckets.
 const PAGE: usize = if cfg!(test) { 16 } else { 1_024 };
-/// Buckets of an empty table.
+/// The number of buckets of an empty table.
 const FIRST_BUCKETS: usize = 8;
-/// Generations are counted modulo one more than this, so that no generation is `u32::MAX`.
+/// The largest generation. It is below `u32::MAX`, which is not a generation.
 const GENERATIONS: u32 = u32::MAX >> 1;
-/// No entry follows.
+/// The value of [`Entry::next`] if no entry follows.
 const NONE: u32 = u32::MAX;
-/// What the allocator adds to one allocation, about, bytes.
+/// The approximate size that the allocator adds to each allocation, bytes.
 const ALLOCATION: usize = 8;
 
 #[derive(Debug, Clone)]
 struct Entry {
-    /// How it is known, then the value; empty where the number is free.
+    /// One byte that says how the value is known, and then the value; empty if the number is free.
     text: Box<[u8]>,
-    /// The next entry of its bucket, or the next free one.
+    /// The next entry of the bucket or, for a free number, the next free one.
     next: u32,
-    /// Messages that have it.
+    /// The number of messages that have the value.
     count: u32,
-    /// The number that stands for it in a column of hashes.
+    /// The number that represents the value in a column of hashes.
     hash: u32,
-    /// How often the number was given away.
+    /// How often the number was given to another value.
     generation: u32,
 }
 
@@ -50,34 +53,37 @@ struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Value<'d> {
     pub(super) known: Known,
-    /// JSON other than null.
+    /// The JSON text of the value, which is not null.
     pub(super) raw: &'d [u8],
-    /// The number that stands for it in a column of hashes.
+    /// The number that represents the value in a column of hashes.
     pub(super) hash: u32,
-    /// Messages that have it.
+    /// The number of messages that have the value.
     pub(super) count: u32,
-    /// It differs between two values that had the same number.
+    /// The generation of the number: it differs between two values that had the same number.
     pub(super) generation: u32,
 }
 
-/// See the module.
+/// The distinct values of one field; see the module.
 #[derive(Debug, Clone)]
 pub(super) struct Dictionary {
     pages: Vec<Vec<Entry>>,
     buckets: Vec<Vec<u32>>,
-    /// Buckets in use.
+    /// The number of buckets in use.
     width: usize,
+    /// The first free entry.
     free: u32,
+    /// The number of values.
     len: usize,
-    /// Bytes of all values.
+    /// The size of all values, bytes.
     bytes: usize,
+    /// How often a number was given to a value.
     assigned: u64,
     seed: u64,
 }
 
 impl Dictionary {
-    /// An empty dictionary whose order in memory depends on `seed`, so that no sender can choose values that share a
-    /// bucket.
+    /// Creates an empty dictionary. The buckets of its values depend on `seed`, so that no sender can choose
+    /// values that share a bucket.
     pub(super) fn new(seed: u64) -> Self {
         let mut dictionary = Self {
             pages: Vec::new(),
@@ -95,22 +101,23 @@ impl Dictionary {
         dictionary
     }
 
-    /// Distinct values.
+    /// Returns the number of distinct values.
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// How often a number was given to a value: equal before and after where no number has got another value.
+    /// Returns how often a number was given to a value. As long as this does not change, every value keeps
+    /// its number.
     pub(super) fn assigned(&self) -> u64 {
         self.assigned
     }
 
-    /// All numbers of values are below this.
+    /// Returns a number that is larger than all numbers of values.
     pub(super) fn end(&self) -> usize {
         RESERVED + self.pages.last().map_or(0, |last| (self.pages.len() - 1) * PAGE + last.len())
     }
 
-    /// The value with a number; nothing where it has none.
+    /// Returns the value with a number; `None` if no value has it.
     pub(super) fn get(&self, number: u32) -> Option<Value<'_>> {
         let at = (number as usize).checked_sub(RESERVED)?;
         let entry = self.pages.get(at / PAGE)?.get(at % PAGE)?;
@@ -119,8 +126,9 @@ impl Dictionary {
         Some(Value { known, raw, hash: entry.hash, count: entry.count, generation: entry.generation })
     }
 
-    /// The number of a value, with one more message that has it. Nothing if it is new and there is no more room. `hash` is
-    /// asked for new values: the number that stands for them in a column of hashes.
+    /// Counts one more message that has a value, and returns the number of the value. Returns `None` if the
+    /// value is new and there is no more room. `hash` is called for a new value only and returns the number
+    /// that represents it in a column of hashes.
     pub(super) fn take(&mut self, known: Known, raw: &[u8], hash: impl FnOnce() -> u32) -> Option<u32> {
         let sign = sign(known);
         let own = self.hash(sign, raw);
@@ -161,7 +169,7 @@ impl Dictionary {
         Some(at + VALUES)
     }
 
-    /// One message fewer has the value with this number.
+    /// Counts one message fewer that has the value with this number.
     pub(super) fn release(&mut self, number: u32) {
         let Some(at) = number.checked_sub(VALUES) else { return };
         let entry = self.entry(at);
@@ -188,8 +196,8 @@ impl Dictionary {
         self.bytes -= raw.len();
     }
 
-    /// Frees some values, whatever messages have them. Returns whether others are left; the dictionary must not be used
-    /// any more.
+    /// Frees some values, even if messages have them. Returns whether others are left. The dictionary must
+    /// not be used for anything else afterwards.
     pub(super) fn discard_some(&mut self) -> bool {
         if self.pages.pop().is_none() {
             self.buckets.pop();
@@ -197,7 +205,7 @@ impl Dictionary {
         !(self.pages.is_empty() && self.buckets.is_empty())
     }
 
-    /// Memory that it takes, bytes.
+    /// Returns the memory that the dictionary takes, bytes.
     pub(super) fn memory(&self) -> usize {
         let pages: usize = self.pages.iter().map(|page| page.capacity() * size_of::<Entry>()).sum();
         let buckets: usize = self.buckets.iter().map(|page| page.capacity() * size_of::<u32>()).sum();
@@ -225,7 +233,7 @@ impl Dictionary {
         xxhash_rust::xxh3::xxh3_64_with_seed(raw, self.seed ^ u64::from(sign))
     }
 
-    /// The number of the bucket for a hash where `width` buckets are in use.
+    /// Returns the number of the bucket for a hash if `width` buckets are in use.
     #[expect(clippy::cast_possible_truncation, reason = "there are fewer than 2^32 buckets")]
     fn place(hash: u64, width: usize) -> usize {
         let whole = width.next_power_of_two();
@@ -233,7 +241,7 @@ impl Dictionary {
         if place < width { place } else { place & (whole / 2 - 1) }
     }
 
-    /// The first entry in the bucket for a hash.
+    /// Returns the first entry in the bucket for a hash.
     fn bucket(&self, hash: u64) -> u32 {
         let place = Self::place(hash, self.width);
         self.buckets[place / PAGE][place % PAGE]
@@ -244,7 +252,8 @@ impl Dictionary {
         &mut self.buckets[place / PAGE][place % PAGE]
     }
 
-    /// Splits the next bucket in turn.
+    /// Adds a bucket and moves to it the entries that belong there from the bucket whose turn it is to be
+    /// split.
     fn add_bucket(&mut self) {
         let new = self.width;
         if new.is_multiple_of(PAGE) {
@@ -257,7 +266,7 @@ impl Dictionary {
         if new == 0 {
             return;
         }
-        // What is in the new bucket now was in this one before.
+        // The entries of the new bucket have been in this one.
         let old = new - new.next_power_of_two() / if new.is_power_of_two() { 1 } else { 2 };
         let mut at = std::mem::replace(&mut self.buckets[old / PAGE][old % PAGE], NONE);
         while at != NONE {
@@ -294,7 +303,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_counts_as_a_map_does(steps in prop::collection::vec((any::<bool>(), 0_u32..140), 1..600)) {
+        fn a_dictionary_counts_like_a_map(steps in prop::collection::vec((any::<bool>(), 0_u32..140), 1..600)) {
             let mut dictionary = Dictionary::new(7);
             let mut known: HashMap<u32, (u32, u32)> = HashMap::new();
             for (takes, value) in steps {

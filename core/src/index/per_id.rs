@@ -1,18 +1,18 @@
-//! Something that is worked out once for each value of a dictionary, step by step.
+//! Results that are computed once for each value of a dictionary, step by step.
 
 use super::codes::RESERVED;
 use super::dictionary::{Dictionary, Value};
 
-/// Steps of a look at a value that was worked out before.
+/// The steps that it takes to skip a value whose result is known.
 const SKIP_STEPS: usize = 2;
-/// No value with this number was worked out.
+/// The generation of a number for which no result was computed.
 const NONE: u32 = u32::MAX;
 
-/// By the number of the value. The dictionary may change between two steps; a number that was given to another value
-/// meanwhile is worked out again.
+/// The results by the number of the value. The dictionary can change between two steps. If a number was given
+/// to another value meanwhile, its result is computed again.
 #[derive(Debug, Clone)]
 pub(super) struct PerId<T> {
-    /// Of a number without a value.
+    /// The result for a number without a value.
     blank: T,
     values: Vec<T>,
     generations: Vec<u32>,
@@ -24,13 +24,13 @@ pub(super) struct PerId<T> {
 }
 
 impl<T: Copy> PerId<T> {
-    /// Nothing is worked out; `blank` stands for what never is.
+    /// Starts without results. `blank` is the result for numbers that have no value.
     pub(super) fn new(blank: T) -> Self {
         Self { blank, values: Vec::new(), generations: Vec::new(), next: 0, began: None, is_done: false }
     }
 
-    /// Works out values until all are known or `steps` are used up. `work_out` returns its result and the steps that it took.
-    /// Returns whether all are known: until the dictionary changes.
+    /// Computes results until all are known or `steps` are used up. `work_out` returns a result and the steps
+    /// that it took. Returns whether all results are known, which is true until the dictionary changes.
     pub(super) fn fill(
         &mut self,
         dictionary: &Dictionary,
@@ -84,12 +84,12 @@ impl<T: Copy> PerId<T> {
         steps + SKIP_STEPS
     }
 
-    /// Whether everything is known of the values that the dictionary has.
+    /// Returns whether the results of all values in the dictionary are known.
     pub(super) fn is_current(&self, dictionary: &Dictionary) -> bool {
         self.is_done && self.began == Some(dictionary.assigned())
     }
 
-    /// What was worked out, by the number less [`RESERVED`].
+    /// Returns the results. The position of a result is the number of its value less [`RESERVED`].
     #[inline]
     pub(super) fn values(&self) -> &[T] {
         &self.values

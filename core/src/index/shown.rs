@@ -1,27 +1,29 @@
-//! What replies show of an index.
+//! The members of replies that show an index.
 
 use super::{Arrivals, FieldIndex, IndexState, ListClock, ListFields, RATE_SECONDS};
 use crate::reply::{MapBuilder, Reply};
 
-/// The ages of a list, and its rates, as they are shown beside its depth.
+/// The ages of the messages in a list and the rates of the list, which replies show beside its depth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ages {
-    /// Milliseconds that the message has waited, at least, that runs next; `None` where there is none.
+    /// How long the message that runs next has waited, or the least that it can be, milliseconds; `None` if
+    /// the list is empty.
     pub next_ms: Option<i64>,
-    /// It may have waited longer.
+    /// Whether the message that runs next may have waited longer than that.
     pub next_at_least: bool,
-    /// Milliseconds that the message has waited, at least, that has waited longest.
+    /// How long the message that has waited longest has waited, or the least that it can be, milliseconds;
+    /// `None` if the list is empty.
     pub oldest_ms: Option<i64>,
-    /// It, or another one, may have waited longer.
+    /// Whether this message or another one may have waited longer than that.
     pub oldest_at_least: bool,
-    /// Messages that were pushed in the last [`RATE_SECONDS`] whole seconds.
+    /// The number of messages that were pushed in the last [`RATE_SECONDS`] whole seconds.
     pub pushed: u64,
-    /// Messages that were popped in these seconds.
+    /// The number of messages that were popped in these seconds.
     pub popped: u64,
 }
 
 impl Ages {
-    /// Appends the members that rows of queues show, null where there is no index.
+    /// Appends the members that rows of QUEUES show. They are null if the list has no index.
     #[must_use]
     pub fn append(ages: Option<Self>, map: MapBuilder) -> MapBuilder {
         map.with("next_age", ages.and_then(|ages| ages.next_ms))
@@ -32,7 +34,8 @@ impl Ages {
             .with("popped_per_minute", ages.map(|ages| ages.popped))
     }
 
-    /// Of several lists of one queue, in the order in which workers look into them.
+    /// Returns the ages and rates of a queue with several lists, which are given in the order in which
+    /// workers read them.
     #[must_use]
     pub fn together(all: impl IntoIterator<Item = Self>) -> Option<Self> {
         all.into_iter().reduce(|one, other| {
@@ -52,7 +55,7 @@ impl Ages {
 const _: () = assert!(RATE_SECONDS == 60, "the members are called per_minute");
 
 impl ListClock {
-    /// The ages at this time; `None` while the index cannot answer.
+    /// Returns the ages at this time; `None` while the index cannot answer.
     pub fn ages(&mut self, now_ms: i64) -> Option<Ages> {
         let (pushed, popped) = self.rates.over_seconds(now_ms);
         let (arrivals, next) = (self.arrivals()?, self.next());
@@ -67,9 +70,9 @@ impl ListClock {
         })
     }
 
-    /// Appends the members that INDEX INFO shows behind `queue`, `db` and `message_kind`. `depth` is the length of the list,
-    /// and `ahead_ms` how much the wall clock is ahead of the clock of the index, both of this moment. `fields` keeps the
-    /// values of the same list.
+    /// Appends the members that INDEX INFO shows after `queue`, `db` and `message_kind`. `depth` is the
+    /// present length of the list, and `ahead_ms` says how much the wall clock is ahead of the clock of the
+    /// index at present. `fields` keeps the values of the same list.
     pub fn append_to(
         &mut self,
         map: MapBuilder,
@@ -88,11 +91,11 @@ impl ListClock {
         let histogram = waits
             .buckets()
             .map(|(below, messages)| Reply::map().with("below_ms", below).with("messages", messages).build());
-        // It is ready where both parts of it are.
-        let behind =
+        // The index is ready only if both of its parts are.
+        let unready =
             fields.filter(|fields| self.state == IndexState::Ready && fields.state() != IndexState::Ready);
-        let state = behind.map_or(self.state, ListFields::state);
-        let reason = behind.and_then(ListFields::reason).or(reason);
+        let state = unready.map_or(self.state, ListFields::state);
+        let reason = unready.and_then(ListFields::reason).or(reason);
         let map = map.with("state", state.word()).with("reason", reason).with("depth", depth);
         let map = Ages::append(ages, map)
             .with("exact", exact)
@@ -112,7 +115,7 @@ impl ListClock {
     }
 }
 
-/// Appends what is known of the values of fields; null where only arrivals are followed.
+/// Appends the members about the values of fields. They are null if the index follows only arrivals.
 fn append_fields(fields: Option<&ListFields>, map: MapBuilder) -> MapBuilder {
     let names = fields.map(|fields| Reply::List(fields.names().map(Reply::text).collect()));
     let index = fields.and_then(ListFields::index);

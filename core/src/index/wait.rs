@@ -1,24 +1,26 @@
-//! How long messages waited, and how many come and go.
+//! Statistics of a list: how long its messages waited, and how many are pushed and popped.
 
-/// Buckets of [`Waits`]: the last one is of waits of 2^38 milliseconds (eight years) and longer.
+/// The number of buckets of [`Waits`]. The last one counts waits of 2^38 milliseconds (eight years) and
+/// longer.
 pub const WAIT_BUCKETS: usize = 40;
-/// Seconds over which rates are counted.
+/// The number of seconds over which rates are counted.
 pub const RATE_SECONDS: i64 = 60;
-/// One more than these seconds, because the second that is counted now is not over.
+/// One count more than these seconds, because the present second is not over.
 const RATE_COUNTS: usize = 61;
 
 /// How long messages had waited when workers popped them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waits {
-    /// Messages whose arrival was known.
+    /// The number of messages whose arrival was known.
     pub count: u64,
-    /// Messages of which only a bound was known: they are counted here and nowhere else.
+    /// The number of messages for whose arrival only a bound was known. No other member counts them.
     pub unknown: u64,
     /// The sum of their waits, milliseconds.
     pub sum_ms: u64,
     /// The longest wait, milliseconds.
     pub max_ms: u64,
-    /// Bucket 0 has waits of less than a millisecond, bucket n those from 2^(n-1) up to, and without, 2^n milliseconds.
+    /// The numbers of messages by their wait. Bucket 0 counts waits of less than a millisecond. Bucket n
+    /// counts waits of at least 2^(n-1) and less than 2^n milliseconds.
     buckets: [u64; WAIT_BUCKETS],
 }
 
@@ -38,38 +40,38 @@ impl Waits {
         self.buckets[bucket.min(WAIT_BUCKETS - 1)] += messages;
     }
 
-    /// The buckets that are not empty: the least wait that is too long for the bucket, milliseconds, and the number of
-    /// messages. The last bucket has no such wait.
+    /// Returns the buckets that are not empty, each with its number of messages and the shortest wait that is
+    /// too long for it, in milliseconds. The last bucket has no such wait.
     pub fn buckets(&self) -> impl Iterator<Item = (Option<u64>, u64)> {
         let below = |bucket: usize| (bucket + 1 < WAIT_BUCKETS).then(|| 1 << bucket);
         let filled = self.buckets.iter().copied().enumerate().filter(|(_, messages)| *messages > 0);
         filled.map(move |(bucket, messages)| (below(bucket), messages))
     }
 
-    /// The mean wait, milliseconds, rounded down; `None` where no wait is known.
+    /// Returns the mean wait in milliseconds, rounded down; `None` if no wait is known.
     #[must_use]
     pub fn mean_ms(&self) -> Option<u64> {
         self.sum_ms.checked_div(self.count)
     }
 }
 
-/// How many messages came and went in each of the last seconds.
+/// How many messages were pushed and popped in each of the last seconds.
 #[derive(Debug, Clone)]
 pub struct Rates {
-    /// The second that is counted now, Unix time.
+    /// The present second, Unix time.
     second: i64,
-    /// By the second modulo their number: pushed and popped messages.
+    /// Pushed and popped messages. The position is the second modulo the number of counts.
     counts: [(u32, u32); RATE_COUNTS],
 }
 
 impl Rates {
-    /// Nothing was counted before this time, Unix milliseconds.
+    /// Starts to count at this time, Unix milliseconds.
     #[must_use]
     pub fn new(now_ms: i64) -> Self {
         Self { second: now_ms.div_euclid(1_000), counts: [(0, 0); RATE_COUNTS] }
     }
 
-    /// Counts messages that were pushed, and such that were popped.
+    /// Counts messages that were pushed and messages that were popped.
     pub fn count(&mut self, pushed: u64, popped: u64, now_ms: i64) {
         self.advance(now_ms);
         let (ins, outs) = &mut self.counts[Self::place(self.second)];
@@ -78,7 +80,8 @@ impl Rates {
         add(outs, popped);
     }
 
-    /// Messages that were pushed and that were popped in the [`RATE_SECONDS`] whole seconds before this one.
+    /// Returns how many messages were pushed and popped in the [`RATE_SECONDS`] whole seconds before this
+    /// one.
     pub fn over_seconds(&mut self, now_ms: i64) -> (u64, u64) {
         self.advance(now_ms);
         let now = Self::place(self.second);
@@ -87,7 +90,7 @@ impl Rates {
     }
 
     fn place(second: i64) -> usize {
-        // The remainder is below the number of counts.
+        // The remainder is less than the number of counts.
         usize::try_from(second.rem_euclid(RATE_SECONDS + 1)).unwrap_or_default()
     }
 

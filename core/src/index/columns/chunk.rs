@@ -1,35 +1,40 @@
-//! Some neighbouring rows, column by column in one block of memory.
+//! A chunk: neighbouring rows, stored column by column in one block of memory.
 
 use std::ops::Range;
 
-/// Rows of a full chunk.
+/// The number of rows of a full chunk.
 pub(crate) const ROWS: usize = if cfg!(test) { 8 } else { 4_096 };
 
-/// Gets the values of rows that are removed: the column, whether its values are hashes, and the values.
+/// Is called with the values of rows that are removed: the column, whether its values are hashes, and the
+/// values.
 pub(crate) type Removed<'a> = &'a mut dyn FnMut(usize, bool, &[u32]);
 
-/// Rows in the order of the list. Those in use are neighbours in the block; free places can be at both ends.
+/// Rows in the order of the list. The rows in use are neighbours in the block; both ends of it can have free
+/// rows.
 #[derive(Debug, Clone)]
 pub(crate) struct Chunk {
     block: Box<[u32]>,
+    /// The first row in use.
     start: usize,
+    /// The number of rows in use.
     count: usize,
-    /// Bit n: column n holds hashes.
+    /// Bit n is set if the column of field n holds hashes.
     pub(super) hashes: u8,
 }
 
 impl Chunk {
-    /// An empty chunk in a block, to be filled from its end if `backwards`, otherwise from its start.
+    /// Creates an empty chunk in a block. It will be filled from its end if `backwards` is set, otherwise
+    /// from its start.
     pub(super) fn new(block: Box<[u32]>, backwards: bool, hashes: u8) -> Self {
         Self { block, start: if backwards { ROWS } else { 0 }, count: 0, hashes }
     }
 
-    /// A block for rows of `columns` columns.
+    /// Allocates a block for rows of `columns` columns.
     pub(super) fn block(columns: usize) -> Box<[u32]> {
         vec![0; columns * ROWS].into_boxed_slice()
     }
 
-    /// Takes the rows with their block away: what is left is empty and has no block.
+    /// Takes the rows and their block out of this chunk, which is then empty and has no block.
     pub(super) fn take(&mut self) -> Self {
         let (block, start) = (std::mem::take(&mut self.block), std::mem::take(&mut self.start));
         Self { block, start, count: std::mem::take(&mut self.count), hashes: self.hashes }
@@ -39,17 +44,17 @@ impl Chunk {
         self.block
     }
 
-    /// Rows in use.
+    /// Returns the number of rows in use.
     pub(crate) fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether a column holds hashes.
+    /// Returns whether a column holds hashes.
     pub(crate) fn is_hashed(&self, column: usize) -> bool {
         column.checked_sub(super::META).is_some_and(|field| self.hashes >> field & 1 == 1)
     }
 
-    /// The values of a column in the rows in use.
+    /// Returns the values of a column in the rows in use.
     pub(crate) fn column(&self, column: usize) -> &[u32] {
         let first = column * ROWS + self.start;
         &self.block[first..first + self.count]
@@ -72,14 +77,14 @@ impl Chunk {
         self.start + self.count < ROWS
     }
 
-    /// Adds a row where [`Self::has_room_before`].
+    /// Adds a row before the others. [`Self::has_room_before`] must be true.
     pub(super) fn push_front(&mut self, row: &[u32]) {
         self.start -= 1;
         self.count += 1;
         self.set(0, row);
     }
 
-    /// Adds a row where [`Self::has_room_after`].
+    /// Adds a row after the others. [`Self::has_room_after`] must be true.
     pub(super) fn push_back(&mut self, row: &[u32]) {
         self.count += 1;
         self.set(self.count - 1, row);
@@ -110,7 +115,8 @@ impl Chunk {
         }
     }
 
-    /// Removes the rows at ascending positions, each given with `base` added to it, in one pass over each column.
+    /// Removes the rows at ascending positions in one pass over each column. Positions are those of the list;
+    /// `base` is the position of the first row.
     pub(super) fn remove(&mut self, ascending: &[u64], base: u64, removed: Removed<'_>) {
         let at = |position: u64| usize::try_from(position - base).unwrap_or(usize::MAX);
         for position in ascending {
@@ -131,7 +137,7 @@ impl Chunk {
         self.count -= ascending.len();
     }
 
-    /// Appends all rows of `next`, which must fit, and be of the same kind.
+    /// Appends all rows of `next`. They must fit, and the same columns must hold hashes.
     pub(super) fn append(&mut self, next: &Self) {
         if self.start + self.count + next.count > ROWS {
             self.move_to(0);

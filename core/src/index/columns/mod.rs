@@ -2,25 +2,29 @@
 //!
 //! # Why columns
 //!
-//! A count reads each message of a list, which takes about half a microsecond per message of the server's main thread. A
-//! live index reads each message once, when it arrives, and keeps for it its length, a fingerprint of its bytes, and a
-//! number for the value of each field that users named when they created the index. A count is then a pass over one or two columns of
-//! 32-bit numbers, a thousand times faster, and of one instant.
+//! A scan reads each message of a list, which takes about half a microsecond of the server's main thread per
+//! message. A live index reads each message once, when it arrives. It keeps the length of the message, a
+//! fingerprint of its bytes, and a number for the value of each field that the index was created with. A
+//! count is then a pass over one or two columns of 32-bit numbers: it is a thousand times faster, and all its
+//! numbers are of one instant.
 //!
 //! # How the rows are kept
 //!
-//! A list changes at both ends, at any rate, and sometimes in the middle. The rows are kept in *chunks* of 4,096: a
-//! queue of chunks, each of which is one block of memory that holds the columns one after another, with its own first row and
-//! number of rows. A row is added or removed at either end in constant time. A position is found by adding the numbers of rows of the
-//! chunks, 245 of them for a million messages. A deletion moves rows only inside the chunks that it touches, once for
-//! each chunk and not for each row, and neighbours that then fit one chunk become one. A block of 4,096 rows is as large as
-//! an allocation class of jemalloc, so that nothing is wasted. One block is kept when its chunk becomes empty: a queue whose
-//! length goes up and down at the border of a chunk would otherwise allocate and free at each turn.
+//! A list changes at both ends, at any rate, and sometimes in the middle. The rows are kept in a queue of
+//! *chunks* of up to 4,096 rows. Each chunk is one block of memory that holds the columns one after another,
+//! with its own first row and its own number of rows. A row is added or removed at either end in constant
+//! time. A position is found by adding up the numbers of rows of the chunks, 245 of them for a million
+//! messages. A deletion moves rows only inside the chunks in which it removes some, once for each chunk and
+//! not for each row. Neighbouring chunks whose rows then fit one chunk are merged. The size of a block of
+//! 4,096 rows is an allocation class of jemalloc, so no memory is wasted. When a chunk becomes empty, one
+//! block is kept: otherwise a queue whose length goes up and down at the border of a chunk would allocate and
+//! free a block each time.
 //!
 //! # The read region
 //!
-//! Events of the server say how many messages were pushed or popped, and not which. Messages are read afterwards, some at
-//! a time, so at any moment there is one *read region*, and unread messages before and after it:
+//! Events of the server say how many messages were pushed or popped, but not which ones. The messages are
+//! read afterwards, a few at a time. So at any moment there is one *read region*, with unread messages before
+//! and after it:
 //!
 //! ```text
 //! producer end                                                    consumer end
@@ -28,13 +32,14 @@
 //!   0                     u                                r            len
 //! ```
 //!
-//! Positions count from the producer end, where new messages arrive. Only messages of the read region have rows. Pushes and pops change the two numbers of
-//! unread messages and rows at the ends, and nothing else. What is pushed at the consumer end (a requeue) or was
-//! in the list before the index was created is on the right, what producers push on the left. If the region becomes empty,
-//! all messages count as those on the right: reading starts at the producer end, near which a seek costs least.
+//! Positions count from the producer end, where new messages arrive. Only messages of the read region have
+//! rows. Pushes and pops change only the two numbers of unread messages and the rows at the ends. Unread
+//! messages on the left were pushed by producers. Those on the right were pushed at the consumer end (a
+//! requeue), or were in the list before the index was created. If the region becomes empty, all messages
+//! count as unread ones on the right. Reading then starts at the producer end, where a seek costs least.
 //!
-//! Arrival times are not here: they are kept as runs, because messages that arrive together share a time. A message is the same in
-//! both by its position.
+//! Arrival times are not kept here but as runs, because messages that arrive together share a time. The
+//! position of a message connects the two.
 
 mod chunk;
 
@@ -44,11 +49,11 @@ use std::ops::Range;
 
 pub(crate) use chunk::{Chunk, ROWS, Removed};
 
-/// The column of lengths, bytes; a longer message counts as one of the largest length.
+/// The column of lengths, bytes. A message that is too long for the column counts with the largest length.
 pub(crate) const LENGTH: usize = 0;
 /// The column of fingerprints.
 pub(crate) const FINGERPRINT: usize = 1;
-/// Columns before those of the fields.
+/// The number of columns before those of the fields.
 pub(crate) const META: usize = 2;
 
 /// The end of a list at which something happens.
@@ -60,34 +65,36 @@ pub enum Side {
     Consumer,
 }
 
-/// See the module. Nothing here knows what the numbers in the columns of fields mean.
+/// The rows of one list; see the module. The meaning of the numbers in the columns of fields is not known
+/// here.
 #[derive(Debug, Clone)]
 pub(crate) struct Columns {
-    /// From the producer end on.
+    /// The chunks in the order from the producer end to the consumer end.
     chunks: VecDeque<Chunk>,
+    /// The block of a chunk that became empty, for the next chunk.
     spare: Option<Box<[u32]>>,
-    /// Of a row.
+    /// The number of columns.
     columns: usize,
-    /// Unread messages at the producer end.
+    /// The number of unread messages at the producer end.
     before: u64,
-    /// Unread messages at the consumer end.
+    /// The number of unread messages at the consumer end.
     after: u64,
-    /// Read messages.
+    /// The number of read messages.
     rows: u64,
 }
 
 impl Columns {
-    /// The columns of a list with `len` messages, none of which was read.
+    /// Returns the columns of a list with `len` messages, all of them unread.
     pub(crate) fn new(fields: usize, len: u64) -> Self {
         Self { chunks: VecDeque::new(), spare: None, columns: META + fields, before: 0, after: len, rows: 0 }
     }
 
-    /// Messages of the list.
+    /// Returns the number of messages in the list.
     pub(crate) fn len(&self) -> u64 {
         self.before + self.rows + self.after
     }
 
-    /// Unread messages at an end.
+    /// Returns the number of unread messages at an end.
     pub(crate) fn unread(&self, side: Side) -> u64 {
         match side {
             Side::Producer => self.before,
@@ -95,17 +102,17 @@ impl Columns {
         }
     }
 
-    /// Positions of the messages that have a row.
+    /// Returns the positions of the messages that have a row.
     pub(crate) fn region(&self) -> Range<u64> {
         self.before..self.before + self.rows
     }
 
-    /// Chunks from the producer end on.
+    /// Returns the chunks in the order from the producer end to the consumer end.
     pub(crate) fn chunks(&self) -> impl DoubleEndedIterator<Item = &Chunk> + ExactSizeIterator {
         self.chunks.iter()
     }
 
-    /// Messages were pushed.
+    /// Notes that messages were pushed.
     pub(crate) fn pushed(&mut self, side: Side, n: u64) {
         match side {
             Side::Producer => self.before += n,
@@ -114,7 +121,8 @@ impl Columns {
         self.settle();
     }
 
-    /// Messages were popped. Returns false, and changes nothing, if the list did not have as many.
+    /// Notes that messages were popped. Returns false, and changes nothing, if the list did not have that
+    /// many.
     pub(crate) fn popped(&mut self, side: Side, n: u64, removed: Removed<'_>) -> bool {
         if n > self.len() {
             return false;
@@ -157,15 +165,16 @@ impl Columns {
         }
     }
 
-    /// An empty region is at the producer end.
+    /// Moves the read region to the producer end if it is empty.
     fn settle(&mut self) {
         if self.rows == 0 {
             self.after += std::mem::take(&mut self.before);
         }
     }
 
-    /// The unread message next to the region on a side was read. `hashes` says which columns of the row are hashes. Returns
-    /// false, and changes nothing, where no message is unread.
+    /// Adds the row of the unread message that is next to the region on this side, which was read. `hashes`
+    /// says which columns of the row are hashes. Returns false, and changes nothing, if no message on this
+    /// side is unread.
     pub(crate) fn read(&mut self, side: Side, row: &[u32], hashes: u8) -> bool {
         debug_assert_eq!(row.len(), self.columns, "a row has a value for each column");
         let unread = match side {
@@ -201,7 +210,7 @@ impl Columns {
         self.spare.take().unwrap_or_else(|| Chunk::block(self.columns))
     }
 
-    /// The chunk that has the row at a position, and the position of its first row.
+    /// Returns the chunk that has the row at a position, and the position of its first row.
     fn find(&self, position: u64) -> Option<(usize, u64)> {
         let mut base = self.before;
         if position < base {
@@ -216,13 +225,14 @@ impl Columns {
         None
     }
 
-    /// The value of a column for the message at a position; nothing where that is unread.
+    /// Returns the value of a column for the message at a position; `None` if the message is unread.
     pub(crate) fn value(&self, column: usize, position: u64) -> Option<u32> {
         let (chunk, base) = self.find(position)?;
         self.chunks[chunk].column(column).get(usize::try_from(position - base).ok()?).copied()
     }
 
-    /// Messages at ascending positions left the list. Returns false, and changes nothing, if one is not in it.
+    /// Notes that the messages at these ascending positions left the list. Returns false, and changes
+    /// nothing, if one of the positions is not in the list.
     pub(crate) fn deleted(&mut self, ascending: &[u64], removed: Removed<'_>) -> bool {
         let is_sorted = ascending.is_sorted_by(|a, b| a < b);
         if !is_sorted || ascending.last().is_some_and(|last| *last >= self.len()) {
@@ -254,7 +264,7 @@ impl Columns {
         true
     }
 
-    /// Removes empty chunks, and makes one chunk of neighbours that fit one.
+    /// Removes empty chunks, and merges neighbours whose rows fit one chunk.
     fn merge(&mut self) {
         let mut kept = 0;
         for at in 0..self.chunks.len() {
@@ -275,14 +285,16 @@ impl Columns {
         self.chunks.truncate(kept);
     }
 
-    /// Which columns of the chunk with the row at a position are hashes; nothing where that is unread.
+    /// Returns which columns of the chunk with the row at a position are hashes; `None` if the message is
+    /// unread.
     #[cfg(test)]
     pub(crate) fn hashes_at(&self, position: u64) -> Option<u8> {
         self.find(position).map(|(chunk, _)| self.chunks[chunk].hashes)
     }
 
-    /// Turns columns of one chunk that are not all hashes in the columns `hashes` into hashes by `turn`, which gets the
-    /// column and its values. Returns false if there is no such chunk. `position` is one of its rows, or any.
+    /// Takes one chunk in which some of the columns `hashes` hold other numbers, and turns these columns into
+    /// hashes by calling `turn` with each column and its values. Returns false if there is no such chunk. If
+    /// `position` is given, the chunk is the one with this row.
     pub(crate) fn turn(
         &mut self,
         position: Option<u64>,
@@ -305,14 +317,15 @@ impl Columns {
         true
     }
 
-    /// Frees some rows. Returns whether others are left; the columns must not be used any more.
+    /// Frees some rows. Returns whether others are left. The columns must not be used for anything else
+    /// afterwards.
     pub(crate) fn discard_some(&mut self) -> bool {
         self.spare = None;
         self.chunks.pop_back();
         !self.chunks.is_empty()
     }
 
-    /// Memory of the rows, bytes.
+    /// Returns the memory of the rows, bytes.
     pub(crate) fn memory(&self) -> usize {
         let blocks = self.chunks.len() + usize::from(self.spare.is_some());
         blocks * self.columns * ROWS * size_of::<u32>() + self.chunks.capacity() * size_of::<Chunk>()
