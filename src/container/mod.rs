@@ -1,6 +1,7 @@
 //! Containers: how a slice opens the keys that hold the messages of its job, and how it removes messages.
 //!
-//! Each file of this folder is one container. The scan of a job determines its container
+//! `list`, `unacked` and `sorted_set` are the containers. `index` and `walked` have what the containers share
+//! whose messages are walked in the order of a sorted set. The scan of a job determines its container
 //! ([`qadmin_core::scan::AnyScan`]). `engine/slice.rs` does the same steps with all of them, in an order that
 //! keeps queue, replicas and records consistent.
 
@@ -37,12 +38,13 @@ pub(crate) enum OpenedKeys<K> {
 pub(crate) enum Prepared {
     /// Messages may be examined now.
     Ready,
-    /// The slice was used up by reading what the scan must know before it examines anything.
+    /// The scan had to read other entries before it could examine the first message, and that used up the
+    /// slice.
     Spent {
         /// The time to the first entry, in nanoseconds.
         seek_ns: u64,
     },
-    /// The keys are not what they were a moment ago.
+    /// The keys could not be opened again, although they were open a moment ago.
     Broken,
 }
 
@@ -60,7 +62,7 @@ pub(crate) trait Storage<'c>: Sized {
     /// Opens the keys. A handle cannot outlive the callback, which its lifetime ensures.
     fn open(ctx: Ctx<'c>, names: &'c [RString], mode: Mode) -> OpenedKeys<Self>;
 
-    /// The number of messages where each has a position in a list.
+    /// Returns the number of messages if the container is a list.
     fn list_len(&self) -> Option<u64> {
         None
     }
@@ -68,25 +70,25 @@ pub(crate) trait Storage<'c>: Sized {
     /// Compares the keys with what the scan knows of them, before anything is examined.
     fn prepare(&mut self, scan: &mut Self::Scan, budget: &Budget) -> Prepared;
 
-    /// Returns the server's error line if it refused to read since then.
+    /// Returns the server's error line if it refused to read since the keys were opened.
     fn refused(&mut self) -> Option<Vec<u8>> {
         None
     }
 
-    /// Returns the budget of a slice that may remove at most this many messages. `moves` says whether they are
-    /// moved to another key.
+    /// Returns the budget of a slice that may remove at most this many messages. `moves` says whether they
+    /// are moved to another key.
     fn budget(measures: &Measures, settings: &Settings, most: usize, moves: bool) -> Budget;
 
-    /// Lends the outcome of the slice before, so that its memory is used again.
+    /// Takes the outcome of the slice before, so that its memory is used again.
     fn borrow_outcome(_: &mut State) -> OutcomeOf<'c, Self> {
         OutcomeOf::<'c, Self>::default()
     }
 
-    /// Takes it back.
+    /// Gives the outcome back after the slice.
     fn return_outcome(_: &mut State, _: OutcomeOf<'c, Self>) {}
 
-    /// Checks whether messages can be moved to this key, as far as that depends on what the key holds. A container
-    /// that does not move messages refuses all keys.
+    /// Checks whether messages can be moved to this key, as far as that depends on what the key holds. A
+    /// container that does not move messages refuses all keys.
     ///
     /// # Errors
     /// Why they cannot.
@@ -94,9 +96,9 @@ pub(crate) trait Storage<'c>: Sized {
         Err(Refusal::Destination { wanted: "a list" })
     }
 
-    /// Removes the matches that a slice found, or replicates and announces those that it removed on its way, and
-    /// closes the keys. It is called after every slice of a job that writes, even where the judge panicked,
-    /// because everything removed must be replicated. Returns the digests of the moved messages.
+    /// Removes the matches that a slice found, or replicates and announces those that it removed during its
+    /// walk, and closes the keys. It is called after every slice of a job that writes, even if the judge
+    /// panicked, because every removal must be replicated. Returns the digests of the moved messages.
     ///
     /// # Errors
     /// The server's error line; in this case nothing was removed.
@@ -108,14 +110,14 @@ pub(crate) trait Storage<'c>: Sized {
         to: Option<Target<'_>>,
     ) -> Result<Vec<u64>, Vec<u8>>;
 
-    /// Learns what messages cost. Removing and moving took `took_ns` nanoseconds.
+    /// Updates the measured costs of messages. Removing and moving took `took_ns` nanoseconds.
     fn learn(measures: &mut Measures, outcome: &OutcomeOf<'c, Self>, took_ns: u64, moves: bool, now: u64);
 
-    /// Learns the time to the first message of a slice, in nanoseconds.
+    /// Updates the measured time to the first message of a slice. It took `_seek_ns` nanoseconds this time.
     fn sought(_: &mut Measures, _seek_ns: u64) {}
 
-    /// Applies what a slice removed to all other jobs on the queue, and forgets the counts of the queue. It is
-    /// called only if the slice removed something.
+    /// Applies what a slice removed to all other jobs on the queue, and forgets the counts of the queue. It
+    /// is called only if the slice removed something.
     fn tell_jobs(
         state: &mut State,
         ctx: Ctx<'_>,

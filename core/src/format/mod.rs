@@ -1,13 +1,14 @@
 //! How the bytes of a message are laid out: one file per format.
 //!
-//! A message is an *envelope*, a JSON object that is always read, and a *body* inside it, possibly encoded, that
-//! is read only when a question needs it. A format may have several *variants* (Celery: protocols 1 and 2), which
-//! are told apart by the envelope alone, so that no message pays for a body that no condition needs. A body has
-//! one of two *shapes* (an object or an array), which is known after it was opened; the positions of its members
-//! depend on that shape and not on the variant. For each field and variant the format says in which part the field
-//! is and on which paths; [`Reader`] does the rest, the same for every format.
+//! A message is an *envelope*, a JSON object that is always read, and a *body* inside it, which may be
+//! encoded and is read only if a condition, a group or a row needs it. A format can have several *variants*
+//! (Celery: protocols 1 and 2). The envelope alone determines the variant, so a body that no condition needs
+//! does not have to be opened. A body has one of two *shapes*, an object or an array. The shape is known once
+//! the body is open; the paths of its members depend on the shape and not on the variant. For each field and
+//! variant, the format gives the part of the message that has the field, and the paths in it. [`Reader`] does
+//! the rest in the same way for every format.
 //!
-//! To add a kind of message: a file here, its row in [`format_of`], its row in [`crate::kind`].
+//! A new kind of message needs a file in this folder, an arm in [`format_of`], and a row in [`crate::kind`].
 
 mod base64;
 mod body;
@@ -29,7 +30,7 @@ use crate::field::{Field, Source};
 use crate::json::{Path, Reading, Segment};
 use crate::kind::MessageKind;
 
-/// How messages of a kind are laid out.
+/// Returns the format of messages of a kind.
 pub(crate) fn format_of(kind: MessageKind) -> &'static dyn Format {
     match kind {
         MessageKind::Celery | MessageKind::Ids => &celery::Celery,
@@ -39,44 +40,45 @@ pub(crate) fn format_of(kind: MessageKind) -> &'static dyn Format {
     }
 }
 
-/// Most variants of one format.
+/// The largest number of variants of one format.
 pub(crate) const VARIANTS: usize = 5;
 
-/// Shapes of a body; their positions in [`FieldPlace::body`].
+/// The number of shapes of a body, which are positions in [`FieldPlace::body`].
 pub(crate) const SHAPES: usize = 2;
-/// The body is an object.
+/// The shape of a body that is an object.
 pub(crate) const OBJECT: usize = 0;
-/// The body is an array.
+/// The shape of a body that is an array.
 pub(crate) const ARRAY: usize = 1;
 
 /// The part of a message that holds a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Not in the bytes: it is their number.
+    /// The field is the number of bytes of the message.
     Size,
-    /// Not in the bytes: whether they are an envelope.
+    /// The field says whether the bytes are an envelope.
     Undecodable,
-    /// In the envelope.
+    /// The field is in the envelope.
     Envelope,
-    /// In the decoded body.
+    /// The field is in the decoded body.
     Body,
-    /// Messages of this kind do not have it: it is unknown.
+    /// Messages of this kind do not have the field, so it is unknown.
     Untold,
-    /// In the envelope if the member is there, null or not; otherwise in the decoded body.
+    /// The field is in the envelope if the envelope has the member, null or not; otherwise in the decoded
+    /// body.
     EnvelopeElseBody,
-    /// As [`Part::EnvelopeElseBody`], except that the body decides whether the envelope counts: it does not if the
-    /// body is an object without [`Format::object_mark`].
+    /// As [`Part::EnvelopeElseBody`], except that the body decides whether the envelope counts: it does not
+    /// if the body is an object without [`Format::object_mark`].
     BodyDecides,
-    /// In the envelope, in the positional argument with this number, or in no single one of them. It is not
-    /// readable if that argument is encrypted ([`Derived::encrypted`]).
+    /// The field is in the envelope: in the positional argument with this number, or not in any single one of
+    /// them. It cannot be read if that argument is encrypted ([`Derived::encrypted`]).
     Argument(Option<usize>),
-    /// Made from several values of the envelope: [`Derived::name`].
+    /// The field is made from several values of the envelope: [`Derived::name`].
     Name,
-    /// Nowhere: the message is not of this kind, and nothing of it is shown or compared.
+    /// The message is not of this kind, so the field is neither shown nor compared.
     Withheld,
 }
 
-/// Where to look for a field. Of several paths the first one with a value that is not null counts.
+/// The part and the paths of a field. If there are several paths, the first value that is not null counts.
 #[derive(Debug, Clone)]
 pub(crate) struct FieldPlace {
     pub(crate) part: Part,
@@ -87,12 +89,12 @@ pub(crate) struct FieldPlace {
 }
 
 impl FieldPlace {
-    /// In the envelope, or in no part that has paths.
+    /// Returns a place in the envelope, or in a part that has no paths.
     fn outside(part: Part, envelope: Vec<Path>) -> Self {
         Self { part, envelope, body: Default::default() }
     }
 
-    /// Nowhere.
+    /// Returns the place of a field that is neither shown nor compared.
     fn withheld() -> Self {
         Self::outside(Part::Withheld, Vec::new())
     }
@@ -101,23 +103,25 @@ impl FieldPlace {
 /// The places of a field, per variant.
 pub(crate) type FieldPlaces = [FieldPlace; VARIANTS];
 
-/// One field in one message.
+/// The value of one field in one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FieldValue<'a> {
     /// A JSON value other than null.
     Value(&'a [u8]),
-    /// A number that is not written in the bytes.
+    /// A number that is not written in the message, such as its length.
     Number(u64),
-    /// Absent or null.
+    /// The field is absent or null.
     Absent,
-    /// In the body, which is not open, and nothing replaces it; or messages of this kind do not have it.
+    /// The field is in the body, which is not open and which no text replaces; or messages of this kind do
+    /// not have it.
     Unknown,
 }
 
-/// What a format finds out about one message that no single value says.
+/// What a format derives from several values of one message.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Derived {
-    /// The name of the task as a JSON string, if it is made from several values; empty if that was not possible.
+    /// The name of the task as a JSON string, if it is made from several values; empty if that was not
+    /// possible.
     pub(crate) name: Vec<u8>,
     /// The positional argument that cannot be read because it is encrypted.
     pub(crate) encrypted: Option<usize>,
@@ -165,14 +169,14 @@ pub(crate) trait Format: Sync + std::fmt::Debug {
         false
     }
 
-    /// Finds out what no single value says. `derived` has the result for the message before.
+    /// Derives what no single value of the message contains. `derived` has the result for the message before.
     fn derive(&self, _own: Own<'_>, _variant: usize, _derived: &mut Derived) {}
 
     /// Returns the raw name of the task, if the envelope has it.
     fn task<'m>(&self, own: Own<'m>) -> Option<&'m [u8]>;
 
-    /// Returns the variant whose envelopes show the arguments as text, and the paths: positional arguments, then
-    /// keyword arguments. It is used if the body cannot be read.
+    /// Returns the variant whose envelopes show the arguments as text, and the paths: positional arguments,
+    /// then keyword arguments. It is used if the body cannot be read.
     fn reprs(&self) -> Option<(usize, [Path; 2])> {
         None
     }
@@ -199,13 +203,14 @@ fn same(part: Part, envelope: Vec<Path>) -> FieldPlaces {
     std::array::from_fn(|_| place.clone())
 }
 
-/// A path of names.
+/// Returns the path that consists of these names.
 fn keys(names: &[&str]) -> Path {
     names.iter().map(|name| Segment::key(name)).collect()
 }
 
-/// Returns `first`, then the parts of the field's own path, in each way in which its points can be read. The first
-/// part is a position of `args` or a name elsewhere; deeper a number may be either.
+/// Returns the paths that consist of `first` and the parts of the field's own path, one for each way in which
+/// the points of the field's name can be read. The first part is a position in `args`, and a name in other
+/// fields. In later parts, a number can be a position or a name.
 fn inside(first: &[Segment], field: &Field) -> Vec<Path> {
     let segment = |(depth, part): (usize, &String)| match (depth, field.source) {
         (0, Source::Args) => Segment { key: None, ..Segment::either(part) },

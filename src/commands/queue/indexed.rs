@@ -12,14 +12,15 @@ use crate::no_match;
 use crate::redis::Ctx;
 use crate::settings;
 
-/// The longest work of one answer, in slices, as for an immediate sample: on values that the filter has not met, and
-/// likewise on the rows of all messages.
+/// The longest time that an answer may take, in slices, which is that of an immediate sample. It bounds the
+/// work on values that the filter has not been compared with yet, and separately the work on the rows of all
+/// messages.
 const WORK_SLICES: u64 = 4;
-/// What an index does not keep of each message.
+/// The notice about the counts that an index cannot make.
 const NOT_COUNTED: &str = "in_chord, in_group, with_eta and redelivered are not counted where an index answers; BUST reads the \
                            messages and counts them";
 
-/// Whether all lists with messages have an index, so that it is worth asking them.
+/// Returns whether indexes may be able to answer: all lists with messages have one.
 pub(super) fn may_answer<C: CountRequest>(request: &C, target: &JobTarget) -> bool {
     let mut lists = target.lists.iter().filter(|(_, len)| *len > 0);
     matches!(target.storage, Storage::Lists)
@@ -29,7 +30,7 @@ pub(super) fn may_answer<C: CountRequest>(request: &C, target: &JobTarget) -> bo
         && lists.all(|(list, _)| index::has(target.db, &list.key))
 }
 
-/// The count by the indexes of all lists of the target. Nothing where one of them cannot answer.
+/// Returns the count by the indexes of all lists of the target; `None` if one of them cannot answer.
 pub(super) fn count<C: CountRequest>(
     ctx: Ctx<'_>,
     request: &C,
@@ -61,7 +62,8 @@ pub(super) fn count<C: CountRequest>(
         Groups::NONE
     };
     let sum = |of: &dyn Fn(&Answered) -> u64| all.iter().map(of).sum::<u64>();
-    // Groups include what matches by the sender's texts alone already.
+    // The counts of groups already include the messages of which only the sender's texts show that they
+    // match.
     let texts = u64::from(start.clear_options.inexact && !is_grouped);
     let matched = sum(&|a| a.counted.matched + texts * a.counted.inexact);
     let inexact = sum(&|a| a.counted.inexact);
@@ -71,7 +73,7 @@ pub(super) fn count<C: CountRequest>(
         inexact_notice(inexact, start.clear_options.inexact).filter(|_| !is_grouped),
         (!is_grouped && matched > 0).then(|| NOT_COUNTED.to_owned()),
     ];
-    // A sentence for people, which a job that has found nothing is asked for.
+    // The notice that explains why nothing matches is made from a job, so this is a job that found nothing.
     let why = (matched == 0 && inexact == 0).then(|| no_match::explain(ctx, &Job::new(start))).flatten();
     let notices: Vec<String> = std::iter::once(why).chain(notices).flatten().collect();
     let count = Count {

@@ -1,12 +1,12 @@
-//! What commands about a queue share.
+//! The parts that commands about a queue share.
 //!
-//! - `target` finds the keys that a command is about, and checks the caller's right to them.
-//! - `tiers` answers commands that count messages: from a count that was made before, from a job that is live, or from a new
-//!   job. A new command that counts is a type that implements [`tiers::CountCommand`].
-//! - `indexed` counts by the values that indexes keep.
+//! - `target` finds the keys that a command is about, and checks that the caller has the right to them.
+//! - `tiers` answers commands that count messages: from indexes, from an earlier count, from a live job, or
+//!   from a new job. A new command that counts is a type that implements [`tiers::CountCommand`].
+//! - `indexed` counts messages by the values that indexes keep.
 //! - `reply` has the members that the replies of these commands share.
 //! - `sample` finds rows for a reply that does not wait for a scan.
-//! - `recognise` says what the messages of a list look like.
+//! - `recognise` finds out of which kind the messages of a list seem to be.
 
 pub(super) mod indexed;
 pub(super) mod recognise;

@@ -1,4 +1,5 @@
-//! Recognises what the messages of a list look like, whatever kind a command expects.
+//! Finds out of which kind the messages of a list seem to be, independently of the kind that a command
+//! expects.
 
 use qadmin_core::format::Recogniser;
 use qadmin_core::job::{JobTarget, Storage};
@@ -12,11 +13,12 @@ use crate::redis::zset_reader::Reader;
 use crate::redis::{Ctx, RString};
 use crate::settings;
 
-/// The clock is read after this number of messages, or after this number of bytes and steps of work.
+/// The clock is read after this number of messages ...
 const CLOCK_MESSAGES: u64 = 8;
+/// ... or after this amount of work, in bytes and steps.
 const CLOCK_WORK: usize = 16 * 1024;
 
-/// The processor time of messages that a command reads itself and does not leave to slices.
+/// Bounds the processor time in which a command itself reads messages.
 pub(in crate::commands) struct SampleTime {
     over_ns: u64,
     messages: u64,
@@ -24,7 +26,8 @@ pub(in crate::commands) struct SampleTime {
 }
 
 impl SampleTime {
-    /// Begins reading for at most `longest_ns` nanoseconds. The first message is read in any case.
+    /// Starts to measure. Messages may be read for `longest_ns` nanoseconds from now on; the first one always
+    /// may.
     pub(in crate::commands) fn begin(longest_ns: u64) -> Self {
         Self { over_ns: cpu_ns() + longest_ns, messages: 0, work: 0 }
     }
@@ -45,8 +48,8 @@ impl SampleTime {
     }
 }
 
-/// Reads the messages that run next, for no longer than one slice, and returns what most of them look like. `None`
-/// if that is not known, as for unacknowledged messages.
+/// Reads the messages that run next, for no longer than one slice, and returns what most of them look like.
+/// `None` if that is not known, as for unacknowledged messages.
 pub(in crate::commands) fn looks_like(ctx: Ctx<'_>, target: &JobTarget) -> Option<Recognised> {
     match target.storage {
         Storage::Lists => {}
@@ -72,7 +75,8 @@ pub(in crate::commands) fn looks_like(ctx: Ctx<'_>, target: &JobTarget) -> Optio
     recognised(ctx, &recogniser, &first.key)
 }
 
-/// The same of the members of a sorted set that have the lowest scores.
+/// Reads the members of a sorted set that have the lowest scores, for no longer than one slice, and returns
+/// what most of them look like; `None` if that is not known.
 pub(in crate::commands) fn looks_of_set(ctx: Ctx<'_>, key: &RString) -> Option<Recognised> {
     let mut recogniser = Recogniser::new();
     let Ok(mut reader) = Reader::open(ctx, key) else { return None };
@@ -85,8 +89,8 @@ pub(in crate::commands) fn looks_of_set(ctx: Ctx<'_>, key: &RString) -> Option<R
     recognised(ctx, &recogniser, key.bytes())
 }
 
-/// Returns what the messages look like that a recogniser has seen. Possible ids are ids of `list`. No list may be
-/// open, because looking up the job of an id deletes a key that has expired.
+/// Returns what most of the messages look like that a recogniser has examined. `list` is the key in which
+/// possible ids were found. No list may be open: looking up the job of an id can delete an expired key.
 pub(in crate::commands) fn recognised(
     ctx: Ctx<'_>,
     recogniser: &Recogniser,

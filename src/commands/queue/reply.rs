@@ -1,4 +1,4 @@
-//! What the replies of commands that count messages have in common.
+//! The members that the replies of all commands that count messages share.
 
 use qadmin_core::container::Container;
 use qadmin_core::filter::Filter;
@@ -37,7 +37,7 @@ impl CountMode {
     }
 }
 
-/// What a count was made from: the member `source`.
+/// What counted the messages: the member `source`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::commands) enum CountedBy {
     /// A job that reads the messages, now or before.
@@ -80,7 +80,7 @@ pub(in crate::commands) struct Count {
 }
 
 impl Count {
-    /// No count, because it was not requested, is not finished or failed.
+    /// Returns a count without numbers: it was not requested, is not finished or failed.
     pub(super) fn unknown(mode: CountMode) -> Self {
         Self {
             mode,
@@ -101,17 +101,17 @@ impl Count {
         }
     }
 
-    /// A count that failed.
+    /// Returns a count that failed with this error.
     pub(super) fn failed(error: String) -> Self {
         Self { error: Some(error), ..Self::unknown(CountMode::Failed) }
     }
 
-    /// A job counts.
+    /// Returns the count of a job that still runs.
     pub(super) fn running(job_id: Uuid) -> Self {
         Self { job_id: Some(job_id), counted_by: Some(CountedBy::Scan), ..Self::unknown(CountMode::Job) }
     }
 
-    /// The count of a target without messages.
+    /// Returns the count of a target without messages.
     pub(super) fn zero() -> Self {
         let zero = Some(0);
         Self {
@@ -128,7 +128,7 @@ impl Count {
         }
     }
 
-    /// The count of a completed job.
+    /// Returns the count of a completed job.
     pub(super) fn completed(mode: CountMode, record: &Record) -> Self {
         let get = |name| Some(record.int(name));
         let notice = record.text(Member::Notice);
@@ -147,7 +147,7 @@ impl Count {
         }
     }
 
-    /// A count from the cache.
+    /// Returns a count from the cache.
     pub(super) fn cached(count: &Cached) -> Self {
         let int = |n: u64| Some(qadmin_core::reply::int(n));
         Self {
@@ -166,19 +166,19 @@ impl Count {
     }
 }
 
-/// What indexes tell beside the numbers of a count.
+/// What indexes found besides the numbers of a count.
 pub(in crate::commands) struct Indexed {
-    /// Of each list of the target, the distances of the first matches from the consumer end.
+    /// For each list of the target, the distances of the first matches from the consumer end.
     pub(in crate::commands) found: Vec<Vec<u64>>,
-    /// The groups, if any were asked for.
+    /// The groups; none if they were not requested.
     pub(in crate::commands) groups: Groups,
 }
 
 /// What a reply can show besides the numbers of a count, such as rows or groups, and where it finds that.
 pub(in crate::commands) enum Source<'a> {
-    /// There is no count. `rows` has the rows that the scan has found so far, for clients that waited while the
-    /// replies to other clients used up the immediate samples of this turn; `None` if this reply may take a sample
-    /// itself.
+    /// There is no count. `rows` has the rows that the scan has found so far, for clients that waited while
+    /// the replies to other clients used up the immediate samples of this turn; `None` if this reply may take
+    /// a sample itself.
     NoCount { rows: Option<Reply> },
     /// The target has no messages.
     Empty,
@@ -191,7 +191,7 @@ pub(in crate::commands) enum Source<'a> {
     Indexes(&'a Indexed),
 }
 
-/// A command that is about to reply: what is known of it, whatever its count is.
+/// A command that is about to reply. This is what its reply needs besides the count.
 #[derive(Clone, Copy)]
 pub(in crate::commands) struct Pending<'a> {
     pub(in crate::commands) ctx: Ctx<'a>,
@@ -216,7 +216,7 @@ impl Pending<'_> {
         self.waited.unwrap_or(now)
     }
 
-    /// The first members of every reply: `mode`, `queue`, `filter` and `depth`.
+    /// Returns the first members of every reply: `mode`, `queue`, `filter` and `depth`.
     pub(in crate::commands) fn head(&self, mode: CountMode) -> MapBuilder {
         Reply::map()
             .with("mode", mode.word())
@@ -236,27 +236,27 @@ impl Pending<'_> {
             .with("other_priorities_depth", others_depth(self.ctx, self.command, self.target.keys()))
     }
 
-    /// Returns the member `notice`: that of the count, or what readers of this target should know without one.
+    /// Returns the member `notice`: the notice of the count or, without one, the notice of the target.
     pub(in crate::commands) fn notice(&self, count: &Count) -> Option<String> {
         count.notice.clone().or_else(|| self.target.notice())
     }
 
-    /// The member `message_kind`.
+    /// Returns the member `message_kind`.
     pub(in crate::commands) fn message_kind(&self) -> &'static str {
         self.target.messages.spec().name
     }
 
-    /// The member `priority`.
+    /// Returns the member `priority`.
     pub(in crate::commands) fn priority(&self) -> Option<String> {
         self.options.priority.map(Priority::word)
     }
 
-    /// The member `source`.
+    /// Returns the member `source`.
     pub(in crate::commands) fn counted_by(count: &Count) -> Option<&'static str> {
         count.counted_by.map(CountedBy::word)
     }
 
-    /// The member `container`.
+    /// Returns the member `container`.
     pub(in crate::commands) fn container(&self) -> Option<Container> {
         self.container
     }

@@ -17,24 +17,26 @@ use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::{Ctx, RString};
 use crate::settings;
 
-/// Longest time for an immediate sample, in slices: the 2,000 messages of the default window take no longer if
+/// The longest time for an immediate sample, in slices. The 2,000 messages of the default window take less if
 /// they are of usual size.
 const SAMPLE_SLICES: u64 = 4;
 
-/// Why a count that was made before has no sample.
+/// Reasons why an earlier count has no sample.
 const HAVE_LEFT: &str = "the matches that were counted have left the queue since";
 const NOT_KNOWN: &str =
     "the positions of the counted matches are no longer known, or not known for these fields";
-
+/// The reason why the count of an index has no sample.
 const CONTRADICTED: &str =
-    "a message is not what the index knew, so its count is not to be relied on; BUST reads the messages";
-/// Messages between two matches over which it is faster to step than to begin at the end of the list again: a step takes
-/// about 80 ns, and the way from an end half a nanosecond for each message.
+    "a message differs from what the index knows, so the count of the index may be wrong";
+
+/// If two matches are further apart than this number of messages, it is faster to open the list again than to
+/// step from one to the other: a step takes about 80 ns, and the way from an end half a nanosecond for each
+/// message.
 const STEPPED_OVER: u64 = 256;
 
 /// A sample of the messages that run next.
 pub(in crate::commands) struct Sample {
-    /// Rows of the sample.
+    /// The rows of the sample.
     pub(in crate::commands) rows: Result<Vec<Reply>, Error>,
     /// What most of the messages look like; `None` if that is not known, as for unacknowledged messages.
     pub(in crate::commands) looks_like: Option<Recognised>,
@@ -48,8 +50,8 @@ pub(in crate::commands) struct Sampler<'a> {
 }
 
 impl<'a> Sampler<'a> {
-    /// Reads the messages that run next: until the sample is full, at most `sample-window` of them, and for no
-    /// longer than four slices, because all other clients wait meanwhile.
+    /// Reads the messages that run next: until the sample is full, at most `sample-window` of them, and for
+    /// no longer than four slices, because all other clients wait meanwhile.
     pub(in crate::commands) fn sample(&self) -> Sample {
         let reader = match self.reader() {
             Ok(reader) => reader,
@@ -64,8 +66,9 @@ impl<'a> Sampler<'a> {
         Sample { rows: Ok(sample.reader.rows), looks_like: looks_like(self.ctx, self.target) }
     }
 
-    /// Does the same for an earlier count that found `matches` messages. The sample continues with the matches
-    /// that the scan found, if their present positions are known.
+    /// Reads the messages that run next, as [`Self::sample`] does, for an earlier count that found `matches`
+    /// messages. The sample continues with the matches that the scan found, if their present positions are
+    /// known.
     pub(in crate::commands) fn sample_beyond(&self, found: Option<&FoundMatches>, matches: usize) -> Sample {
         let wanted = self.request.sample.min(matches);
         let reader = match self.reader() {
@@ -107,16 +110,16 @@ impl<'a> Sampler<'a> {
         Sample { rows, looks_like }
     }
 
-    /// Reads lists. Returns the rows, the number of messages of each list that were read for them, and what most
-    /// of the messages look like.
+    /// Reads lists. Returns the rows, the number of messages of each list that were read for them, and what
+    /// most of the messages look like.
     fn sample_lists(&self, mut reader: RowReader<'a>) -> (Vec<Reply>, Vec<u64>, Option<Recognised>) {
         let window = settings::now().sample_window();
         let mut recogniser = Recogniser::new();
         let mut distances = Vec::new();
         let consumer_end = self.target.messages.spec().consumer_end;
-        // Messages that run before those of the list.
+        // The number of messages that run before those of the list.
         let mut before = 0;
-        // The list that is read first.
+        // The first list that has messages.
         let mut first = None;
         'lists: for (listed, _) in &self.target.lists {
             let name = RString::new(&listed.key);
@@ -159,8 +162,8 @@ impl<'a> Sampler<'a> {
         (reader.rows, distances, looks_like)
     }
 
-    /// The rows of matches at these distances from the consumer end of each list, which the indexes of the lists tell. A
-    /// message that does not match is none that the index knows.
+    /// Returns the rows of the matches that indexes found, at these distances from the consumer end of each
+    /// list. If one of these messages does not match, the index is wrong about it, and is built again.
     pub(in crate::commands) fn sample_at(&self, found: &[Vec<u64>]) -> Sample {
         let looks_like = looks_like(self.ctx, self.target);
         let mut reader = match self.reader() {
@@ -201,10 +204,10 @@ impl<'a> Sampler<'a> {
         Sample { rows: Ok(reader.rows), looks_like }
     }
 
-    /// A reader without rows.
+    /// Returns a reader without rows.
     ///
     /// # Errors
-    /// FIELDS names a field that messages do not have.
+    /// FIELDS names a field that messages of this kind do not have.
     fn reader(&self) -> Result<RowReader<'a>, Error> {
         let (kind, request) = (self.target.messages, self.request);
         Ok(RowReader {
@@ -226,9 +229,9 @@ struct RowReader<'a> {
     request: &'a Preview,
     matcher: Matcher,
     projection: Projection,
-    /// The filter or the rows ask when messages arrived.
+    /// Whether the filter or the rows depend on when messages arrived.
     asks_arrivals: bool,
-    /// When ages are measured.
+    /// The moment at which ages are measured.
     asked: Moment,
     time: SampleTime,
     rows: Vec<Reply>,
@@ -239,7 +242,7 @@ impl RowReader<'_> {
         self.rows.len() >= self.request.sample
     }
 
-    /// Says when the message that is read next arrived; `None` where nobody knows.
+    /// Sets when the message that is read next arrived; `None` if that is not known.
     fn place(&mut self, arrival: Option<Arrival>) {
         let Moment { ahead_ms, .. } = self.asked;
         let now_ms = self.asked.wall_ms();
@@ -282,7 +285,7 @@ impl IndexSample<'_> {
         self.reader.read(message, |bytes, members| index_row(time, score, bytes, members));
     }
 
-    /// Looks at the entries with the lowest scores, at most `sample-window` of them.
+    /// Reads the entries with the lowest scores, at most `sample-window` of them.
     fn walk(&mut self) {
         let names = Walked::names(&self.target.storage, &self.target.queue);
         let Some(mut keys) = Walked::open(self.reader.ctx, &self.target.storage, &names) else { return };

@@ -32,12 +32,12 @@ use crate::rights::{self, Need};
 use crate::settings;
 
 /// Finds the messages that a command is about, by the type of the key and by the options of the command. The
-/// server has checked that the caller has the right `access` to the queue's own name; this function checks that
-/// the caller has it for all keys together, by `command`.
+/// server has checked that the caller has the right `access` to the queue's own name. This function checks
+/// that the rules of the caller permit `command` with this right to all keys together.
 ///
 /// # Errors
-/// Options that exclude each other or do not fit the key, a key of the wrong type or in another slot, a missing right, or a
-/// server without a command that is needed.
+/// The options exclude each other or do not fit the key, a key has the wrong type or is in another slot, a
+/// right is missing, or the server lacks a command that is needed.
 pub(in crate::commands) fn find(
     ctx: Ctx<'_>,
     options: &TargetOptions,
@@ -66,10 +66,11 @@ pub(in crate::commands) fn find(
     Ok(target(kind, lists(ctx, options, kind, command, access)?, Storage::Lists))
 }
 
-/// Checks that all lists which hold messages have an index, or the first one where all are empty, where a command needs to know when messages arrived: because of this field.
+/// If `field` is given, checks that the index of arrivals that it needs exists: for every list that holds
+/// messages, or for the first list if all are empty.
 ///
 /// # Errors
-/// A list without an index, or messages that are in no list.
+/// A list has no index, or the messages are not in lists.
 pub(in crate::commands) fn check_arrivals(target: &JobTarget, field: Option<&str>) -> Result<(), Error> {
     let Some(field) = field else { return Ok(()) };
     if !matches!(target.storage, Storage::Lists) {
@@ -83,8 +84,8 @@ pub(in crate::commands) fn check_arrivals(target: &JobTarget, field: Option<&str
     }
 }
 
-/// Returns the same target with the present lengths of its keys. A key that holds something else by now has no
-/// messages.
+/// Returns the same target with the present lengths of its keys. A key that holds something else by now has
+/// no messages.
 pub(in crate::commands) fn now(ctx: Ctx<'_>, target: &JobTarget) -> JobTarget {
     let mut now = target.clone();
     let queue = RString::new(&now.queue);
@@ -113,7 +114,7 @@ pub(in crate::commands) fn now(ctx: Ctx<'_>, target: &JobTarget) -> JobTarget {
     now
 }
 
-/// Returns what a job over this target starts with, whatever the command.
+/// Returns what a job over this target starts with, which is the same for every command.
 pub(in crate::commands) fn accepted(
     caller: Caller,
     id: Uuid,
@@ -124,8 +125,8 @@ pub(in crate::commands) fn accepted(
     Accepted { id, target, digest, user, client, now_ms: now_ms(), now_ns: now_ns() }
 }
 
-/// Explains why the lists of a target are empty: its messages may be in other priority lists of the queue, or
-/// another key was meant.
+/// Explains why the lists of a target are empty: the messages may be in other priority lists of the queue, or
+/// the user may have meant another key.
 pub(in crate::commands) fn nothing_there(ctx: Ctx<'_>, target: &JobTarget) -> String {
     match others_depth(ctx, &commands::PREVIEW, target.keys()) {
         Reply::Int(n @ 1..) => {
@@ -174,9 +175,9 @@ fn depth_now<'a>(ctx: Ctx<'_>, keys: impl Iterator<Item = &'a [u8]>) -> u64 {
     keys.map(|key| depth(ctx, &RString::new(key)).unwrap_or(0)).sum()
 }
 
-/// Returns the number of messages in the priority lists of a queue that are not among `keys`. It is null if the
-/// permission of the caller to read them all by this command is not certain, or if another node of a cluster has
-/// some of them.
+/// Returns the number of messages in the priority lists of a queue that are not among `keys`. It is null if
+/// it is not certain that the caller may read them all by this command, or if some of them are on another
+/// node of a cluster.
 pub(in crate::commands) fn others_depth<'a>(
     ctx: Ctx<'_>,
     command: &CommandSpec,
@@ -195,7 +196,8 @@ pub(in crate::commands) fn others_depth<'a>(
     depth_now(ctx, others.iter().map(Vec::as_slice)).into()
 }
 
-/// Returns the keys of the lists of a job of which only the record is left, as far as the settings determine them.
+/// Returns the keys of the lists of a job by its record alone. The present settings determine the priority
+/// lists.
 pub(in crate::commands) fn of_record(record: &Record) -> Vec<Vec<u8>> {
     let queue = record.text(Member::Queue);
     let priority = Priority::parse(record.text(Member::Priority)).ok();
@@ -203,12 +205,13 @@ pub(in crate::commands) fn of_record(record: &Record) -> Vec<Vec<u8>> {
     lists.map_or_else(|_| vec![queue.to_vec()], |lists| lists.into_iter().map(|list| list.key).collect())
 }
 
-/// Returns the index and the length of the hash, if the queue is a hash of unacknowledged messages, or if it is
-/// missing and INDEX is given. This function checks type, slot and permission of the index as the server does with
-/// keys that it sees.
+/// Returns the index and the length of the hash, if the queue is a hash of unacknowledged messages, or if it
+/// is missing and INDEX is given. The server does not know that the index is a key of the command, so this
+/// function checks its type, its slot and the permission for it.
 ///
 /// # Errors
-/// INDEX beside a list, or an index that is in another slot, has the wrong type, or may not be read by the caller.
+/// INDEX was given for a list, or the index is in another slot, has the wrong type, or may not be read by the
+/// caller.
 fn find_unacked(
     ctx: Ctx<'_>,
     options: &TargetOptions,
@@ -268,16 +271,16 @@ fn open_unacked(ctx: Ctx<'_>, queue: &RString, index: Vec<u8>) -> Result<(IndexS
     }
 }
 
-/// The error for an option that a container does not take.
+/// Returns the error for an option that a container does not take.
 pub(in crate::commands) fn not_taken(container: Container, option: ContainerOption) -> Error {
     TargetError::NotTaken { keyword: option.keyword(), messages: container.spec().messages }.into()
 }
 
-/// The sorted set as it is now, if the queue is one and holds messages, or ids of jobs, which a preview names and a clear
-/// refuses.
+/// Returns the present state of the sorted set, if the queue is one. Its members must be messages or ids of
+/// jobs; ids are named by a preview and refused by a clear.
 ///
 /// # Errors
-/// Options that do not fit a sorted set, or one whose members are something else.
+/// The options do not fit a sorted set, or its members are something else.
 fn find_sorted_set(
     ctx: Ctx<'_>,
     options: &TargetOptions,
@@ -297,7 +300,7 @@ fn find_sorted_set(
         // A slice has no client that may read there: the server would send it to the primary.
         return Err(TargetError::PrimaryOnly { messages: Container::SortedSet.spec().messages }.into());
     }
-    // Without a word the members say what they are.
+    // Without AS, the members decide whether the set is supported.
     let looks = looks_of_set(ctx, queue).map(|looks| looks.kind);
     if kind.is_none() && !matches!(looks, Some(MessageKind::Sidekiq | MessageKind::Ids)) {
         return Err(wrong_type(ctx, queue));
@@ -309,7 +312,7 @@ fn find_sorted_set(
     start_of_set(ctx, queue).map(Some)
 }
 
-/// A sorted set as it is now. A missing key has no entries.
+/// Returns the present state of a sorted set. A missing key has no entries.
 ///
 /// # Errors
 /// The key is of another type, or is being migrated to another node.
@@ -329,12 +332,12 @@ pub(in crate::commands) fn start_of_set(ctx: Ctx<'_>, queue: &RString) -> Result
     }
 }
 
-/// Makes a clear that is accepted now remember which entries are in the index, at most `room` of them. It takes no
-/// longer than one slice; the slices of the job read the rest.
+/// Makes a clear that is accepted now remember which entries are in the index, at most `room` of them. It
+/// takes no longer than one slice; the slices of the job read the rest.
 pub(in crate::commands) fn remember(ctx: Ctx<'_>, job: &mut Job, room: usize, budget: &Budget) {
     let Some(index) = job.start().storage.walked().map(|start| RString::new(&start.index)) else { return };
     let Ok(mut keys) = Reader::open(ctx, &index) else {
-        // It was a sorted set when the command looked at it before.
+        // The key was a sorted set when the command found its target, and is not one any more.
         let db = job.start().db;
         job.follow(db, index.bytes(), Event::Gone);
         return;
@@ -346,7 +349,7 @@ pub(in crate::commands) fn remember(ctx: Ctx<'_>, job: &mut Job, room: usize, bu
     }
 }
 
-/// An index without entries.
+/// Returns the state of an index without entries.
 fn nothing_in(index: Vec<u8>) -> IndexStart {
     IndexStart { index, entries: 0, bound: None }
 }
@@ -363,7 +366,8 @@ pub(in crate::commands) fn depth(ctx: Ctx<'_>, queue: &RString) -> Result<u64, E
     }
 }
 
-/// The number of messages under a key that messages are moved to from this storage: the same type has to be there, or nothing.
+/// Returns the number of messages in the key that messages of this storage are moved to. The key must be
+/// missing or of the same type as the storage, where a list receives unacknowledged messages.
 ///
 /// # Errors
 /// The key is of another type, or the server lacks a command that is needed.

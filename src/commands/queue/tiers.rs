@@ -1,9 +1,9 @@
-//! How commands that count messages get their count, in this order: none, if none was requested; the indexes of
-//! the lists; a cached count; 0, if the target has no messages; a live job that counts the same; a completed job
-//! that counted the same; a new job.
+//! Gets the count for commands that count messages. A command that requests no count gets none. Otherwise the
+//! first of these that is available is used: the indexes of the lists, a cached count, 0 if the target has no
+//! messages, a live job that makes the same count, a completed job that made the same count, and a new job.
 //!
-//! The client waits for a job whose target is short enough; otherwise the reply has the id of the job. Waiting for
-//! it never blocks the server.
+//! If the target is short enough the client waits for the job; otherwise the reply has the id of the job. A
+//! client that waits does not block the server.
 
 use std::fmt::Debug;
 
@@ -28,13 +28,13 @@ use crate::waiters::{CountWait, WaitFor};
 
 /// A command that counts messages and changes nothing.
 pub(in crate::commands) trait CountCommand: CountRequest + Debug {
-    /// Whether its completed counts are cached, and then answer equal commands without the job.
+    /// Whether completed counts are cached, so that they answer equal commands after their job is forgotten.
     const IS_CACHED: bool;
 
-    /// The reply. `count` has the numbers; `source` says where rows or groups are.
+    /// Makes the reply. `count` has the numbers; `source` says where rows or groups are.
     fn reply(&self, pending: &Pending<'_>, count: Count, source: &Source<'_>) -> Reply;
 
-    /// The entry of a client that waits for this command's count.
+    /// Returns the entry of a client that waits for this command's count.
     fn wait(wait: Box<CountWait<Self>>) -> WaitFor;
 }
 
@@ -70,7 +70,7 @@ impl<C: CountCommand> Query<'_, C> {
             return Ok(answer);
         }
         if target.depth() == 0 {
-            // There is nothing to scan, so nothing to wait for, whoever runs the command.
+            // There is nothing to scan, so the client need not wait.
             return Ok(self.reply(Count::zero(), &Source::Empty));
         }
         let waits = self.can_wait(state);
@@ -116,7 +116,7 @@ impl<C: CountCommand> Query<'_, C> {
             && state.waiters.has_room_for(CountWait::bytes_of(self.request, self.target))
     }
 
-    /// The answer of the indexes, unless the command wants the messages to be read.
+    /// Answers from the indexes, unless the command requests that the messages are read.
     fn indexed_answer(&self) -> Option<Answer> {
         let Self { ctx, request, target, digest, .. } = *self;
         if !indexed::may_answer(request, target) {
@@ -139,7 +139,8 @@ impl<C: CountCommand> Query<'_, C> {
         Some(self.reply(count, &Source::Before { job: None, found }))
     }
 
-    /// Answers with an equal job that completed within `job-lock-ttl`, unless the command requests a new count.
+    /// Answers with an equal job that completed within `job-lock-ttl`, unless the command requests a new
+    /// count.
     fn answer_of_completed_job(&self, state: &mut State) -> Option<Answer> {
         if self.request.busts() {
             return None;
@@ -167,7 +168,8 @@ impl<C: CountCommand> Query<'_, C> {
         if !waits {
             return Ok(self.without_count(Count { deduplicated, ..Count::running(id) }));
         }
-        // The command itself pays for reading these messages, not the turn in which many clients are unblocked.
+        // These messages are read now, and not in the turn of the event loop in which many clients are
+        // unblocked at once.
         let looks_like = self.request.sample().and_then(|_| looks_like(self.ctx, self.target));
         let client = block::block(self.ctx, settings::now().inline_wait_ms()).ok_or(ServerError::Internal)?;
         let wait = CountWait {
@@ -203,13 +205,13 @@ impl<C: CountCommand> Query<'_, C> {
     }
 }
 
-/// The fields that the rows of a request show, if the request chose them.
+/// Returns the fields that the rows of a request show, if the request chose them.
 fn sample_fields<C: CountRequest>(request: &C) -> Option<&[Vec<u8>]> {
     request.sample().and_then(|SampleOptions { fields, .. }| fields)
 }
 
-/// The reply to a client that waited, and its format. Its job has ended, or its time is up and the scan continues
-/// without it.
+/// Returns the reply to a client that waited, and the format of the reply. Either the job has ended, or the
+/// time of the client is up and the scan continues without it.
 pub(in crate::commands) fn after_wait<C: CountCommand>(
     state: &mut State,
     ctx: Ctx<'_>,
@@ -227,7 +229,7 @@ fn reply_after_wait<C: CountCommand>(
 ) -> Reply {
     let CountWait { request, deduplicated, .. } = wait;
     ctx.select(wait.target.db);
-    // The keys may hold something else by now. That is no reason to withhold the count.
+    // The keys may hold something else by now. The count is still sent.
     let target = target::now(ctx, &wait.target);
     let pending = Pending {
         ctx,
@@ -235,8 +237,8 @@ fn reply_after_wait<C: CountCommand>(
         options: request.target(),
         filter: request.filter(),
         target: &target,
-        // The container is that of the time when the command was accepted: a client waits only for a target that
-        // held messages.
+        // The container is that of the time when the command was accepted: a client waits only for a target
+        // that held messages.
         container: wait.target.container(),
         depth: target.depth(),
         accepted_ns: wait.accepted_ns,
@@ -257,9 +259,9 @@ fn reply_after_wait<C: CountCommand>(
         return reply(Count::failed(EndReason::Internal.to_string()), &Source::NoCount { rows });
     };
     if job.record.status() == JobStatus::Completed {
-        // Rows and groups are those at the end of the job. Commands may have run since then, because servers
-        // unblock clients at different moments. Indexes and depth must be of one moment, which is the end of the
-        // job.
+        // Rows and groups show the queue at the end of the job. Commands may have run between then and the
+        // moment at which the server unblocked this client. Positions and depth must be of one moment, so
+        // this depth is that of the end of the job, too.
         let depth = u64::try_from(job.record.int(Member::QueueDepth)).unwrap_or(0);
         let count = Count::completed(CountMode::Synchronous, &job.record);
         let count = Count { deduplicated: *deduplicated, ..count };
