@@ -4,10 +4,9 @@
 //! messages, lets workers remove some and producers add others between slices, refuses some slices, and checks
 //! what was examined, what is left, and what was counted.
 
-use std::cell::Cell;
-
 use proptest::prelude::*;
 
+use super::doubles::{Ticking, budget};
 use super::*;
 use crate::queue::End;
 use crate::reply::Reply;
@@ -57,28 +56,6 @@ impl Judge for Seen {
     fn work(&mut self) -> u64 {
         // The clock is read after each message.
         1 << 20
-    }
-}
-
-/// Advances by one whenever it is read.
-#[derive(Default)]
-struct Ticking(Cell<u64>);
-
-impl Clock for Ticking {
-    fn now_ns(&self) -> u64 {
-        self.0.set(self.0.get() + 1);
-        self.0.get()
-    }
-}
-
-fn budget(messages: u64) -> Budget {
-    Budget {
-        time: Time::AfterSeek { slice_ns: messages, last_seek_ns: 0 },
-        window: messages,
-        max_deletions: 3,
-        max_bytes: u64::MAX,
-        deletion_ns: 0,
-        put_ns: 0,
     }
 }
 

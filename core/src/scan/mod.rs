@@ -1,27 +1,31 @@
 //! Scans: the only loops over messages, and the only code that knows the position of a job in a live queue.
 //!
-//! There are two ways to walk: `list` walks lists by position, and `index` walks messages in the order of a sorted set, which is
-//! the index of the messages that workers hold, or the messages themselves. They differ in how they find their way while the queue changes under them, and in
-//! how messages are taken out. What they promise is the same:
+//! There are two ways to walk. `list` walks lists by position. `index` walks messages in the order of a
+//! sorted set, which is the index of unacknowledged messages or contains the messages itself. The two differ
+//! in how they find their position again while the queue changes, and in how they remove messages. Their
+//! guarantees are the same:
 //!
-//! * The messages that were in the queue when the job was accepted are the *snapshot*. Nothing else is counted or
+//! * The messages that were in the queue when the job was accepted are the *snapshot*. Nothing else is
+//! counted or
 //!   cleared.
-//! * Every message of the snapshot that is still in the queue when the scan reaches it is examined exactly once in a
+//! * Every message of the snapshot that is still in the queue when the scan reaches it is examined exactly
+//! once in a
 //!   pass.
-//! * One function for all containers (`decide`) decides about a match, from the effect, LIMIT, and what the scan
+//! * One function for all containers (`decide`) decides about a match, from the effect, LIMIT, and what the
+//! scan
 //!   remembers of earlier matches.
 //! * A slice is bounded by time, by counted work, and by what it removes (`budget`).
 //!
 //! # Two steps per slice
 //! [`Examine::examine`] reads and judges messages, and removes matches or notes them for removal;
 //! [`ContainerScan::commit`] books the result. A slice that was not permitted to remove anything, because the
-//! server must not write now (a replica, a pause, a full disk), is dropped: the same messages are examined later,
-//! and still counted once.
+//! server must not write now (a replica, a pause, a full disk), is dropped: the same messages are examined
+//! later, and still counted once.
 //!
 //! # How to add a container
-//! A folder with its scan, which implements the traits of `contract`; a row in `any`; a row in
-//! [`crate::container`]; a test in `contract_test`. In the module, a file in `src/container/` that opens its keys
-//! and removes messages.
+//! The scan of the container gets a folder and implements the traits of `contract`. The container gets a row
+//! in `any`, a row in [`crate::container`], a test in `contract_test`, and in the module a file in
+//! `src/container/` that opens its keys and removes messages.
 
 mod any;
 mod budget;
@@ -30,6 +34,8 @@ mod contract;
 mod contract_test;
 mod counters;
 mod decide;
+#[cfg(test)]
+mod doubles;
 mod event;
 mod index;
 mod judge;

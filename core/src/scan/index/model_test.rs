@@ -1,14 +1,14 @@
 //! The scan compared with a simple model of a hash and its index, while workers take, acknowledge and return
 //! messages.
 
-use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::match_notices::MatchNotices;
-use crate::scan::{Effect, Judge, Judgement, ScanState as _, Time};
+use crate::scan::doubles::{self, Ticking};
+use crate::scan::{Effect, Judge, Judgement, ScanState as _};
 
 /// What happens between two slices.
 #[derive(Debug, Clone)]
@@ -163,17 +163,6 @@ impl Judge for Seen {
     }
 }
 
-/// A clock that advances by one each time it is read.
-#[derive(Default)]
-struct Ticking(Cell<u64>);
-
-impl Clock for Ticking {
-    fn now_ns(&self) -> u64 {
-        self.0.set(self.0.get() + 1);
-        self.0.get()
-    }
-}
-
 /// The job, and the expectations that follow from its history.
 struct World {
     pair: Pair,
@@ -196,15 +185,9 @@ struct World {
     disturbed: bool,
 }
 
+/// Returns the budget of a slice of this model: it can remove five messages, and its windows have one message each.
 fn budget(entries: u64) -> Budget {
-    Budget {
-        time: Time::AfterSeek { slice_ns: entries, last_seek_ns: 0 },
-        window: 1,
-        max_deletions: 5,
-        max_bytes: u64::MAX,
-        deletion_ns: 0,
-        put_ns: 0,
-    }
+    Budget { window: 1, max_deletions: 5, ..doubles::budget(entries) }
 }
 
 impl World {

@@ -1,12 +1,12 @@
 //! The scan over a sorted set compared with a simple model, while others add, remove and move entries.
 
-use std::cell::Cell;
 use std::collections::HashSet;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::scan::{Effect, Judge, Judgement, Progress, SliceOutcome as _, Time};
+use crate::scan::doubles::{Ticking, budget};
+use crate::scan::{Effect, Judge, Judgement, Progress, SliceOutcome as _};
 
 /// Score and member. The first byte of the member decides whether it matches, the second is its value for BY.
 type Entry = (i8, Vec<u8>);
@@ -44,27 +44,6 @@ fn plan() -> impl Strategy<Value = Plan> {
         prop_oneof![2 => Just(Effect::ClearAll), 1 => Just(Effect::KeepOne), 1 => Just(Effect::KeepEach)];
     (effect, prop::option::of(0..9_u64), prop::option::of(0..20_u64))
         .prop_map(|(effect, limit, most)| Plan::new(effect, false).limit(limit).most(most))
-}
-
-#[derive(Default)]
-struct Ticking(Cell<u64>);
-
-impl Clock for Ticking {
-    fn now_ns(&self) -> u64 {
-        self.0.set(self.0.get() + 1);
-        self.0.get()
-    }
-}
-
-fn budget(entries: u64) -> Budget {
-    Budget {
-        time: Time::AfterSeek { slice_ns: entries, last_seek_ns: 0 },
-        window: entries,
-        max_deletions: 3,
-        max_bytes: u64::MAX,
-        deletion_ns: 0,
-        put_ns: 0,
-    }
 }
 
 struct Bytes(Vec<Vec<u8>>);
