@@ -1,4 +1,4 @@
-//! Conditions on arrivals, of which only spans are known.
+//! Conditions on arrivals. Only a span of time is known for each arrival.
 
 use crate::args::Args;
 use crate::arrival::{Arrival, Placed, STEP_MS};
@@ -25,14 +25,14 @@ fn verdict(line: &str, placed: Option<Placed>) -> Option<bool> {
     }
 }
 
-/// The arrival may have been in any of these milliseconds.
+/// Returns the milliseconds in which the message may have arrived.
 fn possible(arrival: Arrival) -> impl Iterator<Item = i64> {
     let first = if arrival.is_bound { arrival.step_ms - 300 } else { arrival.step_ms };
     first..=arrival.latest_ms()
 }
 
 #[test]
-fn a_comparison_is_decided_where_every_possible_arrival_says_the_same() {
+fn a_comparison_is_decided_if_all_possible_arrivals_agree() {
     for (ago, is_bound) in [(0, false), (100, false), (100, true), (STEP_MS, true), (250, false)] {
         let step_ms = (NOW_MS - ago).div_euclid(STEP_MS) * STEP_MS;
         let arrival = Arrival { step_ms, is_bound };
@@ -44,7 +44,8 @@ fn a_comparison_is_decided_where_every_possible_arrival_says_the_same() {
                 ">" => value > operand,
                 _ => value >= operand,
             };
-            // The past of a bound goes further back than what is tried here, so operands do not.
+            // A bound has no earliest time, but `possible` returns only the last 300 ms of it. The operands
+            // stay within them.
             for operand in 0..if is_bound { 290 } else { 300 } {
                 let said = |values: Vec<bool>| match (values.contains(&true), values.contains(&false)) {
                     (true, true) => None,
@@ -54,7 +55,8 @@ fn a_comparison_is_decided_where_every_possible_arrival_says_the_same() {
                 let found = verdict(&format!("WHERE age {operator} {operand}"), Some(placed));
                 assert_eq!(found, said(ages), "age {operator} {operand} of {arrival:?}");
                 let at_ms = NOW_MS - operand;
-                // Each millisecond has microseconds: the last of them decides whether all of it is at or before the operand.
+                // The message arrived in some microsecond of its millisecond, so the first and the last one
+                // are compared.
                 let moments = possible(arrival).flat_map(|at| [at * 1_000, at * 1_000 + 999]);
                 let times = said(moments.map(|at| holds(at, at_ms * 1_000)).collect());
                 let found = verdict(&format!("WHERE arrived {operator} {at_ms}"), Some(placed));
@@ -65,7 +67,7 @@ fn a_comparison_is_decided_where_every_possible_arrival_says_the_same() {
 }
 
 #[test]
-fn nobody_knows_without_an_index_and_other_conditions_still_decide() {
+fn without_an_index_arrivals_are_unknown_and_other_conditions_decide() {
     for line in
         ["WHERE age > 0", "WHERE age <= 1h", "WHERE arrived != 5", "WHERE age EXISTS", "WHERE age MISSING"]
     {

@@ -18,7 +18,7 @@ const PICKLE: usize = 4;
 #[track_caller]
 fn check(words: &str, lines: &[usize], unreadable: &[usize]) {
     let mut matcher = Matcher::new(&filter(words));
-    // Twice: nothing may stay from one message to the next.
+    // The second round shows that the matcher keeps nothing of earlier messages.
     for line in (0..5).chain((0..5).rev()) {
         let wanted = Verdict {
             matched: lines.contains(&line),
@@ -31,7 +31,7 @@ fn check(words: &str, lines: &[usize], unreadable: &[usize]) {
 }
 
 #[test]
-fn recorded_messages_match_as_a_person_would_say() {
+fn recorded_messages_match_as_expected() {
     let closed = &[PICKLE];
     check("TASK app.tasks.upload.Upload", &[PLAIN, PROTOCOL_1, GZIP, PICKLE], &[]);
     check("TASK app.tasks.notify.Notify", &[ETA], &[]);
@@ -73,10 +73,11 @@ fn recorded_messages_match_as_a_person_would_say() {
 }
 
 #[test]
-fn what_there_is_to_know_of_matches() {
+fn match_notices_of_recorded_messages() {
     let index = include_str!("../../../../harness/data/celery-templates.index.jsonl");
     let lines = include_str!("../../../../harness/data/celery-templates.jsonl");
-    // Envelopes that are known, and those that are not, and whether the filter needs the body.
+    // The first filter needs no body and the second one does. In the second round the layouts of the
+    // envelopes are known.
     for words in ["WHERE undecodable = 0", "WHERE kwargs.nosuch MISSING"] {
         let mut matcher = Matcher::new(&filter(words));
         let mut seen = 0;
@@ -114,7 +115,7 @@ fn what_there_is_to_know_of_matches() {
 
 #[test]
 fn compressed_and_msgpack_bodies_are_read() {
-    // msgpack, msgpack in zlib, JSON in zstd, msgpack in zstd, with the same arguments.
+    // All have the same arguments: as msgpack, as msgpack in zlib, as JSON in zstd, and as msgpack in zstd.
     let lines = [5, 6, 7, 8];
     let kinds: Vec<_> = lines
         .map(|line| (message(line), examine("WHERE content_type = application/json", message(line)).matched))

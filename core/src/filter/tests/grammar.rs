@@ -79,7 +79,7 @@ fn values_are_quoted_so_that_no_two_filters_look_the_same() {
 }
 
 #[test]
-fn short_forms_are_told_apart() {
+fn different_short_forms_have_different_texts() {
     let all = filter("TASK t REPOID 007 COMMITID 007");
     assert_eq!(
         (all.task(), all.repoid(), all.commitid()),
@@ -90,7 +90,7 @@ fn short_forms_are_told_apart() {
 }
 
 #[test]
-fn what_is_no_condition_is_left_alone() {
+fn other_words_are_not_read_as_conditions() {
     let words: &[&[u8]] = &[b"task", b"a", b"SAMPLE", b"5"];
     let mut args = Args::new(words);
     let mut builder = FilterBuilder::default();
@@ -198,7 +198,7 @@ fn errors_say_what_was_wrong_and_what_would_be_right() {
 }
 
 #[test]
-fn there_is_a_limit_on_everything() {
+fn every_part_of_a_filter_has_a_limit() {
     let words = |count: usize| -> Vec<&[u8]> { [&b"WHERE"[..], b"id", b"EXISTS"].repeat(count) };
     assert!(parse(&words(CONDITIONS_MAX)).is_ok());
     assert_eq!(
@@ -274,7 +274,7 @@ fn every_error_of_a_filter_is_one_line_of_ascii() {
     }
 }
 
-/// Found by the fuzzer: the text said `8888e80`, which is no integer operand.
+/// The fuzzer found a filter whose text contained `8888e80`, which is not an integer operand.
 #[test]
 fn integers_of_any_size_stay_integers_in_the_filters_text() {
     let words = format!("WHERE bytes < 8888{}", "0".repeat(80));
@@ -285,9 +285,9 @@ fn integers_of_any_size_stay_integers_in_the_filters_text() {
 }
 
 proptest! {
-    /// Their order is that of their texts, byte by byte, whatever they begin with.
+    /// The values of IN are sorted by the bytes of their texts.
     #[test]
-    fn the_values_of_in_stand_in_the_order_of_their_texts_each_once(
+    fn the_values_of_in_are_sorted_without_duplicates(
         start in "[a-b]{0,9}",
         ends in prop::collection::vec("[a-b.*]{0,10}", 1..20),
         times in prop::collection::vec(0..10_000_000_000_i64, 1..20),

@@ -1,10 +1,10 @@
-//! In which group a message is.
+//! The group that a message belongs to.
 
 use super::*;
 use crate::kind::MessageKind;
 use crate::reply::Reply;
 
-/// The values of the groups that messages are in, and whether all could be read.
+/// Returns for each message the values of its group, and whether all of them could be read.
 fn values(fields: &[&[u8]], messages: &[&str]) -> Vec<(Vec<Reply>, bool)> {
     let grouping = Grouping::new(fields).expect("fields");
     let mut matcher = Matcher::of(MessageKind::Celery, &Filter::all(), Some(&grouping));
@@ -48,7 +48,7 @@ fn long_values_are_cut_between_characters() {
 }
 
 #[test]
-fn what_cannot_be_read_is_null_and_said() {
+fn unreadable_values_are_null_and_reported() {
     let broken = r#"{"headers": {"task": "t"}, "content-type": "application/json", "body": "["}"#;
     let whole = plain(r#"[[], {"repoid": 7}, {}]"#, r#""task": "t""#);
     let messages = [broken, "no json", whole.as_str()];
@@ -56,12 +56,12 @@ fn what_cannot_be_read_is_null_and_said() {
         values(&[b"task", b"repoid"], &messages),
         [
             (vec![text("t"), Reply::Null], false),
-            // Counted as undecodable, not as unreadable.
+            // The element counts as undecodable and not as unreadable.
             (vec![Reply::Null, Reply::Null], true),
             (vec![text("t"), Reply::Int(7)], true),
         ]
     );
-    // Nothing of the body is asked for: whether it can be read does not matter.
+    // These fields are not in the body, so it does not matter whether the body can be read.
     assert_eq!(values(&[b"task"], &messages)[0], (vec![text("t")], true));
     assert_eq!(
         values(&[b"undecodable", b"bytes"], &messages)[1].0,

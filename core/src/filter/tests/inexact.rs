@@ -1,10 +1,11 @@
-//! Messages whose body cannot be read, judged by what the sender wrote into `argsrepr` and `kwargsrepr`.
+//! Messages whose body cannot be read, matched by the texts in `argsrepr` and `kwargsrepr` that the sender
+//! wrote.
 
 use super::*;
 use crate::kind::MessageKind;
 use crate::reply::Reply;
 
-/// A pickled message with these texts.
+/// Returns a pickled message with these texts.
 fn pickled(args: &str, kwargs: &str) -> String {
     let [args, kwargs] = [args, kwargs].map(|text| serde_json::to_string(text).expect("a string"));
     format!(
@@ -17,7 +18,7 @@ fn matcher(words: &str) -> Matcher {
     Matcher::new(&filter(words)).inexact(true)
 }
 
-/// Matches, does not, or unknown.
+/// Returns whether the message matches; `None` if that is unknown.
 #[track_caller]
 fn judged(words: &str, message: &str) -> Option<bool> {
     let mut matcher = matcher(words);
@@ -62,7 +63,7 @@ fn plain_values_of_whole_texts_are_known() {
         ("WHERE args.1 = it's", yes),
         ("WHERE args.3 MISSING", yes),
         ("WHERE args.4 MISSING", yes),
-        // What is no plain value is not even known to exist, and what is inside it is not looked at.
+        // A value that is not plain is not even known to exist, and nothing inside it is read.
         ("WHERE kwargs.l EXISTS", unknown),
         ("WHERE kwargs.l.a = 1", unknown),
         ("WHERE kwargs.repoid.a MISSING", unknown),
@@ -76,13 +77,14 @@ fn plain_values_of_whole_texts_are_known() {
     }
 }
 
-/// A value as kombu's JSON has it, as MessagePack if that has a form for it, and as Python shows it if that is read.
+/// A value as kombu writes it in JSON, as MessagePack if that has a form for it, and as Python shows it if
+/// that form is read.
 type Sent = (String, Option<&'static [u8]>, Option<&'static str>);
 
-/// Whatever way a value is sent in, a condition says the same of it: in JSON by kombu, in MessagePack (where that has a form
-/// for it), and as text alone (where that shows it).
+/// A condition decides the same about a value in JSON by kombu, in MessagePack (if that has a form for it),
+/// and in the sender's text alone (if that shows it).
 #[test]
-fn a_value_is_judged_alike_however_it_was_sent() {
+fn a_condition_decides_alike_in_every_encoding() {
     let wrapped = |of: &str, text: &str| format!(r#"{{"__type__": "{of}", "__value__": "{text}"}}"#);
     let uuid = r#"{"__type__": "uuid", "__value__": {"hex": "7d0f3c1e3f0b4c539d1c0a5f8f6b2a11"}}"#.to_owned();
     let values: &[Sent] = &[
@@ -180,7 +182,7 @@ fn incomplete_text_leaves_arguments_unknown() {
             assert_eq!(judged(words, &message), None, "{words}: {message}");
         }
     }
-    // No dict shows a name twice.
+    // A dict cannot contain a name twice.
     let twice = pickled("()", "{'repoid': 7, 'repoid': 8, 'a': 1}");
     for words in ["REPOID 7", "REPOID 8", "REPOID 9", "REPOID 7 WHERE kwargs.a = 2 WHERE kwargs.b EXISTS"] {
         assert_eq!(judged(words, &twice), None, "{words}");
@@ -211,12 +213,12 @@ fn readable_body_wins_over_sender_texts() {
     assert!(matcher.examine(readable.as_bytes()).matched && !matcher.is_inexact());
     assert_eq!(judged("REPOID 8", &readable), Some(false));
     assert_eq!(judged("WHERE args.0 = 8", &readable), Some(false));
-    // One that is cut off can not.
+    // A body that is cut off cannot be read, so the texts count.
     assert_eq!(judged("REPOID 8", &body(r#"[[7], {"repoid": 7}, {}"#)), Some(true));
 }
 
 #[test]
-fn who_does_not_ask_for_it_is_told_nothing() {
+fn without_inexact_the_texts_are_not_used() {
     let message = pickled("(7,)", "{'repoid': 7}");
     for words in ["REPOID 7", "REPOID 8", "WHERE args.0 = 7", "WHERE kwargs.none MISSING"] {
         let mut exact = Matcher::new(&filter(words));
@@ -225,7 +227,7 @@ fn who_does_not_ask_for_it_is_told_nothing() {
     }
     let mut projection = Projection::new(&[b"repoid"]).expect("a field");
     assert_eq!(projection.row(message.as_bytes())[0].1, Reply::Null);
-    // And what needs no body rests on nothing.
+    // A condition that needs no body does not use the texts.
     let mut matcher = matcher("TASK t");
     assert!(matcher.examine(message.as_bytes()).matched && !matcher.is_inexact());
 }
@@ -250,7 +252,7 @@ fn no_state_is_kept_between_messages() {
 }
 
 #[test]
-fn groups_and_rows_show_it() {
+fn groups_and_rows_show_values_of_the_texts() {
     let message = pickled("(7,)", "{'repoid': 7, 'commitid': 'a\"\nb', 'pullid': None, 'l': [1]}");
     let message = message.as_bytes();
     let fields: [&[u8]; 4] = [b"kwargs.repoid", b"commitid", b"pullid", b"args.0"];
@@ -279,7 +281,7 @@ fn groups_and_rows_show_it() {
 }
 
 #[test]
-fn what_is_read_counts_as_decoded() {
+fn read_texts_count_as_decoded() {
     let kwargs = format!("{{'repoid': 7, 'text': '{}'}}", "x".repeat(3_000));
     let message = pickled("()", &kwargs);
     let mut matcher = matcher("REPOID 7");
@@ -291,7 +293,7 @@ fn what_is_read_counts_as_decoded() {
 }
 
 #[test]
-fn what_matches_without_the_text_is_no_inexact_match() {
+fn a_match_that_needs_no_text_is_not_inexact() {
     let message = br#"{"body": "?", "content-type": "application/x-python-serialize", "headers": {"task": "t", "id": "1", "kwargsrepr": "{'x': 7}"}, "properties": {}}"#;
     for (words, exact, inexact) in [
         ("WHERE task = t OR kwargs.x = 8", true, false),

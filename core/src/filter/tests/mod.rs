@@ -27,7 +27,7 @@ pub(crate) fn parse(words: &[&[u8]]) -> Result<Filter, Error> {
     builder.finish()
 }
 
-/// A filter from words separated by spaces.
+/// Returns the filter of words that are separated by spaces.
 pub(crate) fn filter(words: &str) -> Filter {
     let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
     parse(&words).expect("a filter")
@@ -37,7 +37,7 @@ fn examine(words: &str, message: &[u8]) -> Verdict {
     Matcher::new(&filter(words)).examine(message)
 }
 
-/// A protocol 2 message with a plain body.
+/// Returns a protocol 2 message with a plain body.
 pub(crate) fn plain(body: &str, headers: &str) -> String {
     let body = serde_json::to_string(body).expect("a string");
     format!(

@@ -1,8 +1,8 @@
-//! The matcher against a naive oracle, on messages written in every way that JSON allows.
+//! Compares the matcher with a naive oracle, on messages that are written in every way that JSON permits.
 //!
-//! A message is made as a tree, so the oracle needs no parser; an encoder then writes the tree with random
-//! escapes, space, decoys before the last of equal keys, base64 or plain bodies. What the oracle says about
-//! the tree, the matcher must say about the bytes.
+//! A message is made as a tree, so the oracle needs no parser. An encoder then writes the tree with random
+//! escapes and spaces, with decoys before the last of equal keys, and with bodies that are plain or in
+//! base64. The matcher must decide about the bytes as the oracle decides about the tree.
 
 use crate::kind::MessageKind;
 use base64::Engine as _;
@@ -14,7 +14,7 @@ use super::*;
 enum Tree {
     Null,
     Bool(bool),
-    /// As written.
+    /// A number as it is written.
     Number(&'static str),
     Text(String),
     List(Vec<Tree>),
@@ -53,12 +53,12 @@ fn tree() -> impl Strategy<Value = Tree> {
     })
 }
 
-/// Keys may repeat: the last wins.
+/// Keys can be repeated. The last of equal keys counts.
 fn map(value: impl Strategy<Value = Tree>) -> impl Strategy<Value = Vec<(String, Tree)>> {
     prop::collection::vec((prop::sample::select(NAMES).prop_map(String::from), value), 0..5)
 }
 
-/// What the encoder does next: a stream of choices that repeats.
+/// Decides what the encoder does next: a repeating stream of choices.
 struct Choices<'a>(std::iter::Cycle<std::slice::Iter<'a, u8>>);
 
 impl Choices<'_> {
@@ -127,7 +127,7 @@ fn get<'t>(tree: &'t Tree, path: &[&str]) -> Option<&'t Tree> {
     get(next, rest)
 }
 
-/// What a message is, and how its body travels.
+/// A message, and the encoding of its body.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
     protocol_2: bool,
@@ -183,7 +183,7 @@ impl Message {
         let content_type = if self.readable { "application/json" } else { "application/x-yaml" };
         let encoding = if self.base64 { text("base64") } else { Tree::Null };
         let envelope = vec![
-            // All of these are decoys: they are repeated below.
+            // All of these are decoys, because the same keys follow below.
             ("body".into(), text("[")),
             (
                 "headers".into(),
@@ -197,7 +197,7 @@ impl Message {
         encode(&Tree::Map(envelope), &mut choices).into_bytes()
     }
 
-    /// The value of a field; the outer nothing is unknown, the inner one absent.
+    /// Returns the value of a field: `None` if it is unknown, `Some(None)` if it is absent.
     fn field(&self, field: &str) -> Option<Option<Tree>> {
         let in_body = field != "task" || !self.protocol_2;
         if in_body && !field.starts_with("headers.") && !self.readable {
@@ -224,7 +224,7 @@ fn shortest(digits: &str) -> Option<String> {
     Some(if digits.is_empty() { "0".into() } else { format!("{sign}{digits}") })
 }
 
-/// The small numbers of these tests; strings count where they spell one as JSON does.
+/// Returns the number that a text spells as JSON does. The numbers of these tests are small.
 fn number_of(text: &str) -> Option<String> {
     if let Some(integer) = shortest(text) {
         return Some(integer);
@@ -236,7 +236,7 @@ fn number_of(text: &str) -> Option<String> {
     }
 }
 
-/// The two are compared: nothing where they cannot be.
+/// Returns whether the value equals the operand; `None` if they cannot be compared.
 fn equals(value: &Tree, operand: &str) -> Option<bool> {
     Some(match (value, number_of(operand)) {
         (Tree::List(_) | Tree::Map(_), _) => return None,
@@ -252,7 +252,7 @@ fn equals(value: &Tree, operand: &str) -> Option<bool> {
     })
 }
 
-/// Small numbers only: exactness beyond is the business of other tests.
+/// Returns the value as a number. It is exact for small numbers; other tests cover large ones.
 fn number(value: &Tree) -> Option<f64> {
     match value {
         Tree::Number("NaN") => None,
@@ -338,7 +338,8 @@ impl Term {
     }
 }
 
-/// OR: true beats unknown beats false.
+/// Joins conditions with OR: the result is true if one is true, otherwise unknown if one is unknown,
+/// otherwise false.
 fn one_of(truths: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     let all: Vec<Option<bool>> = truths.collect();
     if all.contains(&Some(true)) {
@@ -391,7 +392,7 @@ proptest! {
         let undecodable = Verdict { undecodable: true, ..Verdict::default() };
         prop_assert_eq!(matcher.examine(&bytes), undecodable);
         bytes.extend(after);
-        // Whatever follows: an answer, and none that says two things at once.
+        // Any bytes get a verdict, and it does not contradict itself.
         let verdict = matcher.examine(&bytes);
         prop_assert!(u8::from(verdict.matched) + u8::from(verdict.undecodable) + u8::from(verdict.unreadable) <= 1);
         prop_assert_eq!(matcher.examine(&message.bytes()), whole);
@@ -434,7 +435,7 @@ proptest! {
         let mut matcher = Matcher::of(MessageKind::Celery, &filter, Some(&Grouping::new(&fields).expect("fields")));
         let mut alone = Matcher::new(&filter);
         let (mut key, mut again) = (Vec::new(), Vec::new());
-        // Twice: the second time by the layouts that were learned.
+        // The second round uses the layouts that were learned in the first one.
         for message in messages.iter().chain(&messages) {
             let bytes = message.bytes();
             let verdict = matcher.examine(&bytes);
@@ -461,7 +462,7 @@ proptest! {
     }
 }
 
-/// Every way to divide the text among the pieces of the pattern.
+/// Matches by trying every way to divide the text among the pieces of the pattern.
 fn naive_glob(pattern: &[u8], text: &[u8]) -> bool {
     let Some((&first, rest)) = pattern.split_first() else { return text.is_empty() };
     if first == b'*' {

@@ -1,5 +1,5 @@
-//! What is shown of a value, typed back as an operand, means just that value; and what could not be compared is
-//! neither equal to an operand nor different from it.
+//! If a user types the shown text of a value as an operand, the operand means exactly this value. A value
+//! that could not be compared is neither equal to an operand nor different from it.
 
 use proptest::prelude::*;
 
@@ -7,7 +7,7 @@ use super::*;
 use crate::kind::MessageKind;
 use crate::reply::Reply;
 
-/// Values of every kind, in every way to write them that has its own rule.
+/// Values of every kind, in every spelling for which there is a rule.
 const VALUES: &[&str] = &[
     "0",
     "-0",
@@ -157,7 +157,7 @@ fn group_value_as_operand_selects_the_same_messages() {
 }
 
 #[test]
-fn values_that_are_the_same_moment_in_another_form_are_not_called_different() {
+fn equal_moments_in_other_forms_are_not_different() {
     for (operand, value) in [
         ("2024-05-01T10:00:00Z", "1714557600"),
         ("2024-05-01T10:00:00Z", "1714557600000"),
@@ -172,7 +172,7 @@ fn values_that_are_the_same_moment_in_another_form_are_not_called_different() {
     }
 }
 
-/// Operators and the ones that deny them.
+/// Operators with their opposites.
 const OPPOSITES: &[(&str, &str)] = &[("=", "!="), ("<", ">="), ("<=", ">"), ("EXISTS", "MISSING")];
 
 fn operand() -> impl Strategy<Value = Vec<u8>> {
@@ -205,7 +205,7 @@ proptest! {
         let (one, other) =
             (Matcher::new(&one).examine(message.as_bytes()), Matcher::new(&other).examine(message.as_bytes()));
         prop_assert!(!(one.matched && other.matched));
-        // What could not be compared for one of them could not be compared for the other.
+        // A value that one of them could not compare, the other could not compare either.
         prop_assert_eq!(one.uncompared, other.uncompared);
     }
 
@@ -215,7 +215,7 @@ proptest! {
         operand in operand(),
     ) {
         let filter = of(operator, &operand);
-        // The words of the text: the operand may stand in quotes, with escapes.
+        // These are the words of the text. The operand can be in quotes and have escapes.
         let text = String::from_utf8(filter.canonical()).expect("ASCII");
         let word = text.strip_prefix(&format!("WHERE kwargs.x {operator} ")).expect("the condition");
         let word = unescape(word);
@@ -223,7 +223,7 @@ proptest! {
     }
 }
 
-/// Undoes what `canonical` does to a word.
+/// Reverses what `canonical` does to a word.
 fn unescape(word: &str) -> Vec<u8> {
     let Some(inside) = word.strip_prefix('"').and_then(|word| word.strip_suffix('"')) else {
         return word.as_bytes().to_vec();
@@ -243,7 +243,8 @@ fn unescape(word: &str) -> Vec<u8> {
     out
 }
 
-/// Values of fields of times, integers and flags that are none of these, beside some that are.
+/// Values in fields that hold times, integers and flags: some of the type of the field, and some of other
+/// types.
 const STRAYS: &[&str] = &[
     "3",
     "7.0",
@@ -272,7 +273,7 @@ const STRAYS: &[&str] = &[
     r#"{"__type__": "uuid", "__value__": {"hex": "7d0f3c1e3f0b4c539d1c0a5f8f6b2a11"}}"#,
 ];
 
-/// What a group and what a sample shows of the field.
+/// Returns what a group and what a sample show of the field.
 fn shown_of(field: &[u8], message: &str) -> [Reply; 2] {
     let grouping = Grouping::new(&[field]).expect("a field");
     let mut matcher = Matcher::of(MessageKind::Celery, &Filter::all(), Some(&grouping));
@@ -284,7 +285,7 @@ fn shown_of(field: &[u8], message: &str) -> [Reply; 2] {
 }
 
 #[test]
-fn what_a_field_of_times_or_numbers_holds_beside_these_can_be_typed() {
+fn values_of_other_types_in_typed_fields_can_be_typed() {
     for field in ["eta", "retries", "redelivered"] {
         let messages: Vec<String> = STRAYS
             .iter()

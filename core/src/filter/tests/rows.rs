@@ -67,7 +67,7 @@ fn what_cannot_be_read_is_null() {
 }
 
 #[test]
-fn no_value_ships_a_body() {
+fn a_row_never_contains_a_whole_body() {
     let long = "é".repeat(5_000);
     let message = plain("[[], {}, {}]", &format!(r#""task": "{long}", "id": ["{long}"]"#));
     let lengths: Vec<usize> =

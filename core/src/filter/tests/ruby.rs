@@ -6,18 +6,19 @@ use crate::filter::{Matcher, Projection};
 use crate::kind::{KINDS, MessageKind, NAMES};
 use crate::reply::Reply;
 
-/// As Sidekiq 6.4.1 pushed them, and ActiveJob 6.1.7 by it: the newest of each queue first.
+/// Messages that Sidekiq 6.4.1 pushed, for itself and for ActiveJob 6.1.7. The newest message of each queue
+/// is first.
 const RECORDED: &str = include_str!("sidekiq.jsonl");
 
-/// As Resque encodes a class and its arguments, and ActiveJob's ResqueAdapter its own.
+/// Messages as Resque encodes a class and its arguments, and as the ResqueAdapter of ActiveJob encodes a job.
 const RESQUE: [&str; 3] = [
     r#"{"class":"Archive","args":[147107,"masterbrew",{"force":true}]}"#,
     r#"{"class":"ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper","args":[{"job_class":"InvoiceJob","job_id":"274336c3-a910-4168-83bd-47220457a57a","provider_job_id":null,"queue_name":"default","priority":7,"arguments":[147107,"c0ffee",{"amount":12.5}],"executions":2,"exception_executions":{},"locale":"en","timezone":null,"enqueued_at":"2026-11-24T20:08:02Z"}]}"#,
-    // Somebody's own job whose argument looks like ActiveJob's.
+    // The job of another class, whose argument looks like that of ActiveJob.
     r#"{"class":"Own","args":[{"job_class":"InvoiceJob","job_id":"1","arguments":[1]}]}"#,
 ];
 
-/// Which of the messages match, as positions from 0.
+/// Returns the positions, from 0, of the messages that match.
 fn matching(kind: MessageKind, messages: &[&str], words: &str) -> Vec<usize> {
     let mut matcher = Matcher::of(kind, &filter(words), None);
     let verdicts = messages.iter().map(|message| matcher.examine(message.as_bytes()));
@@ -34,7 +35,7 @@ fn matching(kind: MessageKind, messages: &[&str], words: &str) -> Vec<usize> {
 }
 
 #[test]
-fn recorded_messages_of_sidekiq_match_as_a_person_would_say() {
+fn recorded_messages_of_sidekiq_match_as_expected() {
     let messages: Vec<&str> = RECORDED.lines().collect();
     assert_eq!(messages.len(), 6);
     let table: &[(&str, &[usize])] = &[
@@ -63,7 +64,7 @@ fn recorded_messages_of_sidekiq_match_as_a_person_would_say() {
 }
 
 #[test]
-fn messages_of_resque_match_as_a_person_would_say() {
+fn messages_of_resque_match_as_expected() {
     let table: &[(&str, &[usize])] = &[
         ("TASK Archive", &[0]),
         ("TASK InvoiceJob", &[1]),
@@ -88,7 +89,7 @@ fn every_kind_has_one_row_and_rows_of_its_own() {
         assert_eq!((row.kind.spec().name, row.name), (*name, *name));
         assert_eq!(MessageKind::parse(name.to_uppercase().as_bytes()), Ok(row.kind));
         assert!(Projection::of(row.kind, row.sample).is_ok());
-        // No field that a user may name makes a format fall over.
+        // Every field that a user can name can be evaluated in messages of every kind.
         for spec in FIELDS {
             let name = spec.name.replace(".N", ".0");
             assert!(Field::parse(name.as_bytes()).is_ok());

@@ -1,4 +1,5 @@
-//! Messages of odd shapes, and what a real worker made of each: recorded by tests/python/shapes.py from Celery 5.7.0.
+//! Messages of unusual shapes, with what a real worker of Celery 5.7.0 did with each: tests/python/shapes.py
+//! recorded it.
 
 mod mixed;
 
@@ -11,14 +12,14 @@ use crate::reply::Reply;
 
 const RECORDED: &str = include_str!("shapes.jsonl");
 
-/// Fields that the worker's own account of a task has, too.
+/// The fields that the worker itself reports about a task.
 const TOLD: [&str; 9] =
     ["id", "retries", "eta", "expires", "group", "root_id", "parent_id", "origin", "lang"];
 
-/// Shapes that a worker runs and of which only the headers are read here.
+/// Shapes that a worker runs although only their headers can be read here.
 const CLOSED: [&str; 2] = ["bzip2", "lzma"];
 
-/// Shapes that no worker runs and whose arguments are read all the same.
+/// Shapes that no worker runs although their arguments can be read here.
 const REFUSED_AND_READ: [&str; 7] = [
     "protocol 1 without a name",
     "protocol 1 of a task that nobody knows",
@@ -46,7 +47,7 @@ fn shapes() -> Vec<Shape> {
 
 fn examine(words: &str, message: &str) -> Verdict {
     let verdict = Matcher::new(&filter(words)).examine(message.as_bytes());
-    // What a worker holds is the same message.
+    // The same message gets the same verdict while it is unacknowledged.
     let held = format!("[{message}, \"\", \"celery\"]");
     let of_worker = Matcher::of(MessageKind::Unacked, &filter(words), None).examine(held.as_bytes());
     assert_eq!(verdict, of_worker, "{words} on {message}");
@@ -58,13 +59,13 @@ fn shown(value: &Value) -> Reply {
         Value::Null => Reply::Null,
         Value::Number(number) => Reply::Int(number.as_i64().expect("an integer")),
         Value::String(text) => Reply::Text(text.clone().into_bytes()),
-        // No field of these is anything else.
+        // These fields have no values of other types.
         other => Reply::Text(other.to_string().into_bytes()),
     }
 }
 
 #[test]
-fn what_a_worker_runs_is_read_as_the_worker_reads_it() {
+fn messages_that_a_worker_runs_are_read_as_it_reads_them() {
     let mut ran = 0;
     for Shape { name, element, view } in shapes().iter().filter(|shape| shape.view["outcome"] == "ran") {
         ran += 1;
@@ -73,7 +74,7 @@ fn what_a_worker_runs_is_read_as_the_worker_reads_it() {
         assert!(examine(&format!("TASK {task}"), element).matched, "{name}");
         let mut projection = Projection::new(&TOLD.map(str::as_bytes)).expect("fields");
         for (field, value) in projection.row(element.as_bytes()) {
-            // A worker takes no number for none.
+            // A worker reads a missing number of retries as 0.
             let none = *field == *"retries" && value == Reply::Null && view["retries"] == 0;
             assert!(none || value == shown(&view[&*field]), "{name}: {field} is {value:?}, {view}");
         }
@@ -101,7 +102,7 @@ fn messages_no_worker_runs_have_unknown_fields() {
     for name in REFUSED_AND_READ.iter().chain(&CLOSED) {
         assert!(all.iter().any(|shape| shape.name == *name), "{name}");
     }
-    // The array decides about the arguments, the header about the rest.
+    // The array decides about the arguments, and the header decides about the other fields.
     let array = all.iter().find(|shape| shape.name == REFUSED_AND_READ[3]).expect("an array");
     assert!(
         examine("WHERE task MISSING WHERE retries = 3 WHERE id EXISTS WHERE eta MISSING", &array.element)
@@ -110,11 +111,11 @@ fn messages_no_worker_runs_have_unknown_fields() {
 }
 
 #[test]
-fn one_shape_leaves_nothing_to_the_next() {
+fn no_state_is_kept_between_shapes() {
     let all = shapes();
     let filter = filter("WHERE kwargs.repoid = 7 WHERE retries >= 4 WHERE group EXISTS");
     let mut one = Matcher::new(&filter);
-    // Twice: the second time by the layouts that were learned.
+    // The second round uses the layouts that were learned in the first one.
     for Shape { name, element, .. } in all.iter().chain(all.iter().rev()) {
         assert_eq!(
             one.examine(element.as_bytes()),
@@ -125,7 +126,7 @@ fn one_shape_leaves_nothing_to_the_next() {
 }
 
 #[test]
-fn the_body_of_a_usual_message_is_not_opened_for_what_its_headers_say() {
+fn the_body_is_not_opened_for_values_in_the_headers() {
     let usual = &shapes()[0].element;
     for field in TOLD.iter().chain(&["task"]) {
         let mut matcher = Matcher::new(&filter(&format!("WHERE {field} EXISTS")));

@@ -1,10 +1,10 @@
-//! A matcher that has seen many messages decides each as one that has seen none.
+//! A matcher that has examined many messages decides about each as one that has examined none.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// The strings of a message that vary, and what else may.
+/// The parts of a message that vary.
 #[derive(Debug, Clone)]
 struct Parts {
     task: usize,
@@ -13,7 +13,7 @@ struct Parts {
     order: bool,
     group: Option<String>,
     headers_as_text: bool,
-    /// Bytes that are put somewhere, as a fault.
+    /// Bytes that are inserted somewhere as a fault.
     fault: Option<(usize, Vec<u8>)>,
 }
 
@@ -109,7 +109,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_was_seen_before_changes_no_verdict(
+    fn earlier_messages_do_not_change_verdicts(
         filter_at in 0..FILTERS.len(),
         base in parts(),
         others in proptest::collection::vec((parts(), any::<u16>()), 1..80),
@@ -117,7 +117,7 @@ proptest! {
         let filter = filter(FILTERS[filter_at]);
         let mut seasoned = Matcher::new(&filter);
         for (other, take) in &others {
-            // Most messages are like the base in most of their parts.
+            // Most messages have most of their parts in common with the base.
             let mut parts = base.clone();
             let takes = |bit: u16| take >> bit & 1 == 1;
             if takes(0) && takes(1) { parts.task = other.task; }
@@ -163,7 +163,7 @@ fn messages_that_repeat_are_not_parsed() {
 }
 
 #[test]
-fn learning_sleeps_where_nothing_repeats_and_wakes_up_again() {
+fn learning_pauses_while_nothing_repeats_and_resumes() {
     let filter = filter("TASK nobody");
     let mut matcher = Matcher::new(&filter);
     let lonely = |n: usize| format!(r#"{{"headers": {{"task": "a", "k{n}": {n}}}}}"#).into_bytes();

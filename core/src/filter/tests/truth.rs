@@ -3,24 +3,24 @@ use super::*;
 const YES: Verdict = Verdict { matched: true, undecodable: false, unreadable: false, uncompared: false };
 const NO: Verdict = Verdict { matched: false, undecodable: false, unreadable: false, uncompared: false };
 const UNKNOWN: Verdict = Verdict { matched: false, undecodable: false, unreadable: true, uncompared: false };
-/// The body was read, and a value in it has no meaning for the operator.
+/// The verdict if the body was read and the operator cannot compare a value in it.
 const UNCOMPARED: Verdict = Verdict { uncompared: true, ..UNKNOWN };
 
-/// A message in which kwargs.x is `value`, or is not there.
+/// Returns a message in which kwargs.x is `value`, or is absent.
 fn with(value: Option<&str>) -> String {
     let kwargs = value.map_or_else(|| "{}".into(), |value| format!("{{\"x\": {value}}}"));
     plain(&format!("[[], {kwargs}, {{}}]"), r#""task": "t""#)
 }
 
-/// A message of which the body cannot be read.
+/// Returns a message whose body cannot be read.
 fn closed() -> String {
     with(None).replace("application/json", "application/x-python-serialize")
 }
 
 #[test]
 fn true_false_or_unknown() {
-    // Condition on kwargs.x, values for which it is true, values for which it is unknown; of all others it is false.
-    // All are unknown where the body cannot be read.
+    // Each row has a condition on kwargs.x, the values for which it is true, and the values for which it is
+    // unknown. For all other values it is false. If the body cannot be read, every condition is unknown.
     let everything = [
         "1",
         "0",
@@ -145,7 +145,7 @@ fn true_false_or_unknown() {
     assert_eq!(examine("WHERE kwargs.x MISSING", closed().as_bytes()), UNKNOWN);
 }
 
-/// The rows of the table in docs/filter.md: what stands between the bars.
+/// Returns the cells of the table in docs/filter.md, row by row.
 fn documented() -> Vec<Vec<&'static str>> {
     let page = include_str!("../../../../docs/filter.md");
     let from = page.find("| `kwargs.x` in the message |").expect("the table");
@@ -201,7 +201,7 @@ fn the_table_of_the_documentation_is_true() {
 }
 
 #[test]
-fn ten_thousand_values_of_in_are_all_told_apart() {
+fn ten_thousand_values_of_in_are_all_compared() {
     let all: Vec<String> = (1..=10_000_u64)
         .map(|n| match n % 2 {
             0 => (n * 1_000_003).to_string(),
@@ -258,10 +258,10 @@ fn bodies_that_cannot_be_read() {
     assert_eq!(open(body(good, r#""application\/json""#, r#", "compression": null"#, "\"base64\"")), YES);
     assert_eq!(open(body(r#""[[], {\"x\": 1}, {}]""#, json, "", "null")), YES);
     assert_eq!(open(body(r#""[[], {\"x\": 1}, {}]""#, json, "", "\"UTF-8\"")), YES);
-    // A float that only Python's JSON knows does not hide the rest.
+    // A float that only Python's JSON can write does not make the body unreadable.
     assert_eq!(open(body(r#""[[NaN], {\"x\": 1}, {}]""#, json, "", "null")), YES);
     for broken in [
-        // Read, and nothing that a worker takes apart into arguments.
+        // The body can be read, but a worker finds no arguments in it.
         body(r#""{\"x\": 1}""#, json, "", "null"),
         body(good, "\"application/x-python-serialize\"", "", "\"base64\""),
         body(good, "null", "", "\"base64\""),
@@ -271,7 +271,7 @@ fn bodies_that_cannot_be_read() {
         body("\"W1tdLCB7IngiOiAxfSwge31\"", json, "", "\"base64\""),
         body("\"W1tdLCB7IngiOiAxfSwge31!\"", json, "", "\"base64\""),
         body("\"W1tdLCB7IngiOiAxfSwge30=\"", json, "", "\"base64\""),
-        // The bytes ["\xff"]: workers refuse a decoded body that is not UTF-8.
+        // The body is the bytes ["\xff"]. Workers refuse a decoded body that is not UTF-8.
         body("\"WyL/Il0=\"", json, "", "\"base64\""),
         body("[]", json, "", "null"),
         body("\"\"", json, "", "null"),
@@ -320,13 +320,13 @@ fn undecodable_elements_match_what_asks_for_them_only() {
     for element in [&b"{}"[..], b" {} ", b"{\"a\": \"\xff\"}", b"{\"a\": NaN}"] {
         assert_eq!(examine("WHERE undecodable = 1", element), NO);
         assert_eq!(examine("WHERE headers.origin MISSING", element), YES);
-        // Neither protocol: the task could only stand in a body, and there is none to read.
+        // The message has neither protocol. The task could only be in a body, and there is none.
         assert_eq!(examine("WHERE task MISSING", element), UNKNOWN);
     }
 }
 
 #[test]
-fn redelivered_is_told_in_several_places() {
+fn redelivered_is_read_from_several_places() {
     let message = |headers: &str, properties: &str| {
         format!(r#"{{"headers": {{"task": "t"{headers}}}, "properties": {{{properties}}}}}"#)
     };
@@ -392,7 +392,8 @@ fn base64_is_what_python_decodes_whichever_engine_reads_it() {
         examine("WHERE kwargs.x = 1", message.as_bytes())
     };
     assert_eq!(open("W1tdLCB7IngiOiAxfSwge31d"), YES);
-    // Bits that no byte uses, line breaks and other characters are ignored; without padding it is not read.
+    // Bits that belong to no byte, line breaks and other characters are ignored. Text without padding is not
+    // read.
     assert_eq!(open("W1tdLCB7IngiOiAxfSwge31dIA=="), YES);
     assert_eq!(open("W1tdLCB7IngiOiAxfSwge31dIB=="), YES);
     assert_eq!(open("W1tdLCB7IngiOiAxfSwge31dIA"), UNKNOWN);

@@ -1,4 +1,4 @@
-//! Unacknowledged messages: what kombu puts around a message changes no verdict about it.
+//! Unacknowledged messages: the array in which kombu stores a message does not change the verdict about it.
 
 use super::filter;
 use crate::field::FIELDS;
@@ -8,7 +8,7 @@ use crate::reply::Reply;
 
 const RECORDED: &str = include_str!("celery.jsonl");
 
-/// As `QoS.append` writes it.
+/// Returns the message as `QoS.append` of kombu writes it.
 fn held(message: &str) -> String {
     format!(r#"[{message}, "an exchange", "a key"]"#)
 }
@@ -44,7 +44,7 @@ fn unacked_message_is_judged_as_in_its_queue() {
 }
 
 #[test]
-fn the_routing_key_is_that_of_the_message_and_else_the_one_beside_it() {
+fn the_routing_key_of_the_message_has_precedence() {
     let own =
         r#"{"properties": {"delivery_info": {"exchange": "own", "routing_key": "own"}}, "headers": {}}"#;
     let none = r#"{"properties": {"delivery_info": {"exchange": null}}, "headers": {}}"#;
@@ -70,7 +70,7 @@ fn the_routing_key_is_that_of_the_message_and_else_the_one_beside_it() {
 }
 
 #[test]
-fn what_a_worker_could_not_take_apart_is_undecodable() {
+fn elements_that_a_worker_cannot_read_are_undecodable() {
     for value in [
         "",
         "null",

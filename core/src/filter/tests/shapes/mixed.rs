@@ -1,4 +1,5 @@
-//! Headers and bodies of both protocols in every mixture, against a naive reading of what a worker does.
+//! Compares the matcher with a naive model of what a worker does, on every mixture of headers and bodies of
+//! both protocols.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -7,16 +8,16 @@ use super::examine;
 use crate::filter::tests::filter;
 use crate::filter::{Matcher, Verdict};
 
-/// What stands for a field in the headers or in the body: nothing, null, or a number.
+/// The value of a field in the headers or in the body: absent, null, or a number.
 type Member = Option<Option<u8>>;
 
-/// Fields for which the header counts before the body.
+/// Fields for which the header has precedence over the body.
 const FIELDS: [&str; 3] = ["id", "retries", "origin"];
 
 #[derive(Debug, Clone)]
 enum Body {
     Unreadable,
-    /// Neither of the two that a worker takes apart.
+    /// A body that is neither of the two which a worker can read.
     Other,
     Array,
     Object {
@@ -56,7 +57,7 @@ fn mixed() -> impl Strategy<Value = Mixed> {
     })
 }
 
-/// Nothing is unknown; the inner nothing is absent or null.
+/// `None` means unknown; `Some(None)` means absent or null.
 type Known = Option<Option<u8>>;
 
 impl Mixed {
@@ -92,7 +93,7 @@ impl Mixed {
             .to_string()
     }
 
-    /// The body can be taken apart, so far as a worker or we do that.
+    /// Returns whether a worker, and likewise the matcher, can read the members of the body.
     fn is_open(&self) -> bool {
         match self.body {
             Body::Unreadable | Body::Other => false,
@@ -113,7 +114,7 @@ impl Mixed {
         }
     }
 
-    /// Where the name is from.
+    /// Returns where the name of the task comes from.
     fn task(&self) -> Option<Option<&'static str>> {
         match self.body {
             _ if self.named => Some(Some("header")),
@@ -159,7 +160,7 @@ proptest! {
             let missing = verdict(kwarg.map(|value| value.is_none()));
             prop_assert_eq!(examine("WHERE kwargs.x MISSING", &text), missing, "{}", &text);
         }
-        // One matcher for all, which learns their layouts.
+        // One matcher examines all messages and learns their layouts.
         let filter = filter("WHERE kwargs.x EXISTS WHERE retries >= 1");
         let mut one = Matcher::new(&filter);
         for message in messages.iter().chain(&messages) {
