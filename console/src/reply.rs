@@ -491,7 +491,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_takes_over_from_its_job_the_doubts_that_it_has_members_for() {
+    fn a_reply_takes_the_counts_of_its_job_for_members_it_has() {
         let job = json!({"status": "completed", "matched": 7, "drifted": 2, "in_chord": 3, "notice": "n"});
         let job = Status::new(Map::new(job));
         let map =

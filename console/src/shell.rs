@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_it_moves_a_terminal() {
+    fn quoted_text_contains_no_control_characters() {
         let quoted = quote("\u{1b}[2J\u{202e}\u{9b}\x07".as_bytes());
         assert!(quoted.bytes().all(|b| matches!(b, b' '..=b'~')), "{quoted}");
     }

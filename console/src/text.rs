@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_a_terminal_obeys_is_left() {
+    fn escaped_text_contains_no_control_characters() {
         assert_eq!(escape(b"\x1b[2J\x07\r\n\x7f"), r"\x1b[2J\x07\x0d\x0a\x7f");
         assert_eq!(escape("a\u{9b}31m\u{202e}b\u{feff}".as_bytes()), r"a\u{9b}31m\u{202e}b\u{feff}");
         assert_eq!(escape(b"\xff\xc3 \\ ok"), r"\xff\xc3 \\ ok");
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_next_is_number_one_at_either_end() {
+    fn the_message_that_runs_next_is_number_one_at_either_end() {
         assert_eq!([-1, -12, 0, 4].map(place), [1, 12, 1, 5]);
     }
 

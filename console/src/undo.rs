@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_can_and_no_undo_that_is_through() {
+    fn other_jobs_and_completed_undos_cannot_be_undone() {
         for other in [
             json!({"to": null}),
             json!({"deleted": 0}),
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn an_undo_that_ended_half_way_is_continued_as_the_undo_of_its_job() {
+    fn an_unfinished_undo_is_continued_as_the_undo_of_its_job() {
         let members = json!({"kind": "undo", "status": "cancelled", "undoes": "y-2", "queue": "parked", "to": "celery"});
         let undo = undo(&members).expect("a rest");
         assert_eq!(undo.command(), "qadmin undo y-2 --queue celery");

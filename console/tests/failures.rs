@@ -14,7 +14,7 @@ fn says(run: &Run, words: &[&str]) {
 }
 
 #[test]
-fn a_server_without_the_module_is_told_how_to_get_it() {
+fn without_the_module_the_error_says_how_to_get_it() {
     let server = Server::plain();
     for args in [
         &["queues"][..],

@@ -26,7 +26,7 @@ fn harmless(what: &str, text: &str) {
 }
 
 #[test]
-fn no_byte_of_a_message_or_a_name_steers_the_terminal() {
+fn no_byte_of_a_message_or_a_name_controls_the_terminal() {
     let server = Server::start();
     let queue = format!("q{EVIL}");
     push(&server, &queue);
@@ -61,7 +61,7 @@ fn no_byte_of_a_message_or_a_name_steers_the_terminal() {
 }
 
 #[test]
-fn a_name_that_is_no_text_is_shown_and_kept_whole() {
+fn a_name_that_is_not_text_is_shown_and_kept_whole() {
     use std::os::unix::ffi::OsStrExt as _;
     let server = Server::start();
     let _: i64 = redis::cmd("LPUSH").arg(&b"\xffq"[..]).arg("{}").query(&mut server.conn()).expect("LPUSH");

@@ -68,7 +68,7 @@ fn queues_are_listed_with_their_depth_and_what_runs_next() {
 }
 
 #[test]
-fn who_filled_a_queue_is_counted_by_any_fields() {
+fn messages_are_counted_by_any_fields() {
     let server = Server::start();
     fill_examples(server.port()).expect("the queue is filled");
     let run = qadmin(&server, &["stats", QUEUE, "--top", "2"]).ended(0);

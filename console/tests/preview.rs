@@ -88,7 +88,7 @@ fn a_count_that_takes_a_job_is_waited_for_or_named() {
 }
 
 #[test]
-fn a_count_that_failed_is_no_count_and_an_exit_code() {
+fn a_failed_count_shows_no_number_and_sets_the_exit_code() {
     let server = slow();
     filled(&server, LONG);
     let url = server.url(0);
@@ -126,7 +126,7 @@ fn the_whole_grammar_of_conditions_can_be_typed() {
 }
 
 #[test]
-fn what_workers_hold_is_a_queue_like_any_other_and_its_index_can_be_named() {
+fn unacknowledged_messages_are_previewed_and_their_index_can_be_named() {
     let server = Server::start();
     let mut conn = server.conn();
     for n in 0..3 {
@@ -155,7 +155,7 @@ fn what_workers_hold_is_a_queue_like_any_other_and_its_index_can_be_named() {
 }
 
 #[test]
-fn a_sorted_set_of_sidekiq_is_a_queue_like_any_other_and_its_times_are_shown() {
+fn a_sorted_set_of_sidekiq_is_previewed_with_its_run_times() {
     let server = Server::start();
     let mut conn = server.conn();
     for n in 0..3 {
@@ -200,7 +200,7 @@ fn reused_count_shows_its_sample_or_says_why_not() {
 }
 
 #[test]
-fn what_the_senders_text_alone_tells_is_counted_where_it_is_asked_for() {
+fn inexact_matches_are_counted_on_request() {
     let server = Server::start();
     fill_examples(server.port()).expect("the queue is filled");
     let pickled = ["preview", QUEUE, "--where", "content_type = application/x-python-serialize"];

@@ -55,7 +55,7 @@ fn a_clear_shows_count_and_sample_and_needs_the_typed_name() {
 }
 
 #[test]
-fn what_only_the_senders_text_tells_of_is_asked_about_where_it_would_go() {
+fn inexact_matches_are_confirmed_before_they_are_cleared() {
     let server = Server::start();
     fill_examples(server.port()).expect("the queue is filled");
     let clear = |more: &[&'static str]| {
@@ -78,7 +78,7 @@ fn what_only_the_senders_text_tells_of_is_asked_about_where_it_would_go() {
 }
 
 #[test]
-fn the_end_of_input_and_ctrl_c_are_no_confirmation() {
+fn the_end_of_input_and_ctrl_c_do_not_confirm() {
     let server = Server::start();
     fill_examples(server.port()).expect("the queue is filled");
     for (key, code) in [('d', 3), ('c', 130)] {
@@ -179,7 +179,7 @@ fn a_watch_outlives_a_restart_of_the_server() {
 }
 
 #[test]
-fn colours_are_for_terminals_and_no_color_takes_them_away() {
+fn only_terminals_get_colours_and_no_color_disables_them() {
     let server = Server::start();
     qadmin(&server, &["clear", QUEUE, "--repoid", "1", "--all", "--yes", QUEUE]).ended(0);
     let (coloured, _) = rest(terminal(&server, &["jobs"]));
@@ -202,7 +202,7 @@ fn quiet_draws_no_bar() {
 }
 
 #[test]
-fn an_undo_shows_moved_and_remaining_messages_and_needs_the_lists_name() {
+fn an_undo_shows_its_messages_and_needs_the_name_of_the_list() {
     let server = Server::start();
     fill_examples(server.port()).expect("the queue is filled");
     let moved = ["--all", "--to", "celery:parked", "--yes", QUEUE];

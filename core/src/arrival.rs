@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_two_messages_arrived_at_the_latest_when_the_later_one_did() {
+    fn the_arrival_of_one_of_two_messages_is_bounded_by_the_later_one() {
         let at = |step_ms, is_bound| Arrival { step_ms, is_bound };
         assert_eq!(at(10, false).either(at(10, false)), at(10, false));
         assert_eq!(at(10, false).either(at(20, false)), at(20, true));

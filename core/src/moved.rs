@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn colliding_digests_are_told_apart() {
+    fn colliding_digests_are_distinguished() {
         let places = 4 * PAGE as u64;
         let moved: Vec<u64> = (0..9).map(|n| n * places).collect();
         let mut claims = claims(&moved, &[]);

@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_add_up_priority_lists_and_stand_in_the_order_of_depth_and_name() {
+    fn rows_add_up_priority_lists_and_are_sorted_by_depth_and_name() {
         let mut found = FoundQueues::default();
         found.list(b"b", None, glance(5));
         found.list(b"a", None, glance(5));
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_is_bounded_and_says_so() {
+    fn the_number_of_found_queues_is_bounded_and_reported() {
         let mut found = FoundQueues::default();
         for n in 0..FOUND_MAX + 1 {
             found.list(format!("q{n}").as_bytes(), None, glance(n as u64));

@@ -111,7 +111,7 @@ mod tests {
     use super::bulk;
 
     #[test]
-    fn a_bulk_string_is_read_and_null_is_none() {
+    fn a_bulk_string_is_read_and_null_is_not_one() {
         assert_eq!(bulk(b"$2\r\nhi\r\n"), Some(&b"hi"[..]));
         assert_eq!(bulk(b"$-1\r\n"), None);
         assert_eq!(bulk(b"_\r\n"), None);

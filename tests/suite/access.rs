@@ -65,7 +65,7 @@ fn permitted(conn: &mut Connection, line: &str) -> bool {
 }
 
 #[test]
-fn each_role_may_do_what_its_rules_say_and_nothing_else() {
+fn each_role_can_do_only_what_its_rules_permit() {
     let server = Server::start();
     let mut admin = server.conn();
     Filled::new(&server, 200, 10.0);
@@ -135,7 +135,7 @@ fn looks_and_clears(server: &Server, rules: &str, ended: &str) -> (bool, bool) {
 }
 
 #[test]
-fn acl_categories_permit_previews_and_clears_on_servers_that_support_them() {
+fn acl_categories_permit_previews_and_clears() {
     let server = Server::start();
     let mut admin = server.conn();
     Filled::new(&server, 200, 10.0);
@@ -246,7 +246,7 @@ fn a_clear_whose_user_is_deleted_before_the_first_slice_deletes_nothing() {
 }
 
 #[test]
-fn refusals_stand_in_the_acl_log_and_are_the_servers_own_words() {
+fn refusals_are_in_the_acl_log_and_worded_by_the_server() {
     let server = Server::start();
     let mut admin = server.conn();
     Filled::new(&server, 100, 10.0);

@@ -17,7 +17,7 @@ fn compressed(body: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn decompression_bombs_are_unreadable_and_delay_nobody() {
+fn decompression_bombs_are_unreadable_and_cause_no_delay() {
     const BOMBS: i64 = 120;
     let server = Server::builder().module_args("slice-us 50 inline-limit 0 sample-window 0").start();
     let mut conn = server.conn();

@@ -23,7 +23,7 @@ fn raise_open_files() -> u64 {
 }
 
 #[test]
-fn ten_thousand_clients_may_wait_and_the_next_is_told_so() {
+fn ten_thousand_clients_can_wait_and_the_next_is_refused() {
     const CLIENTS: usize = 10_000;
     let files = raise_open_files();
     assert!(files > 10_600, "this test needs 10,600 open files (ulimit -n), and may have {files}");

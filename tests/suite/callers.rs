@@ -142,7 +142,7 @@ fn other_module_is_never_blocked_and_starts_no_clear() {
 }
 
 #[test]
-fn the_internal_command_is_for_nobody() {
+fn no_client_can_run_the_internal_command() {
     let server = Server::start();
     let mut conn = server.conn();
     filled(&server, "celery", 10);

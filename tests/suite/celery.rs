@@ -25,7 +25,7 @@ const CLEARED: [(&str, u64); 4] = [
 ];
 
 #[test]
-fn every_task_is_executed_or_cleared_or_queued_and_the_worker_lives_on() {
+fn every_task_is_executed_cleared_or_queued_and_the_worker_runs_on() {
     // Slices are short and far apart, so that the jobs run long enough to overlap with the worker.
     let server = Server::builder().module_args("slice-us 100 duty 5").start();
     let mut conn = server.conn();

@@ -119,7 +119,7 @@ fn an_undo_names_the_container_that_it_takes_messages_from() {
 }
 
 #[test]
-fn rows_of_queues_name_one_list_or_several_or_none() {
+fn rows_of_queues_name_their_container() {
     let (_server, mut conn) = filled();
     redis::pipe()
         .lpush("mail", MESSAGE)

@@ -398,7 +398,7 @@ fn line_fits(page: &str, answer: &str, found: &mut Vec<(String, String)>) -> boo
 }
 
 #[test]
-fn placeholders_stand_for_one_word_and_dots_for_lines() {
+fn placeholders_match_one_word_and_dots_match_lines() {
     let mut known = HashMap::new();
     assert!(says("a \"<id>\" b\n...\nend", "a \"7\" b\nx\ny\nend", &mut known));
     assert_eq!(known.get("id").map(String::as_str), Some("7"));

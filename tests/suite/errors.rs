@@ -154,7 +154,7 @@ fn every_syntax_error_says_what_would_be_right() {
 }
 
 #[test]
-fn a_clear_that_nobody_confirmed_does_nothing() {
+fn a_clear_without_confirmation_does_nothing() {
     check(&[
         (
             "UNDO 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02 CONFIRM x",
@@ -183,7 +183,7 @@ fn a_clear_that_nobody_confirmed_does_nothing() {
 }
 
 #[test]
-fn a_job_that_nobody_knows_is_named_as_it_was_asked_for() {
+fn the_error_for_an_unknown_job_repeats_its_id() {
     check(&[
         (&format!("STATUS {ID}"), &format!("NOJOB no job with id \"{ID}\"")),
         (&format!("STATUS {ID} WAIT 0"), &format!("NOJOB no job with id \"{ID}\"")),

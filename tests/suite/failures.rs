@@ -61,7 +61,7 @@ fn assert_all_is_well(server: &Server, matching: i64) {
 }
 
 #[test]
-fn a_count_that_somebody_cancelled() {
+fn a_count_that_was_cancelled() {
     let (server, matching) = server();
     let mut conn = server.conn();
     let mut slow = Slow::start(&server);

@@ -37,7 +37,7 @@ fn message(task: &str) -> Vec<u8> {
 }
 
 #[test]
-fn any_bytes_may_be_a_queue_a_value_an_actor_and_a_reason() {
+fn queue_value_actor_and_reason_can_be_any_bytes() {
     let server = Server::start();
     let mut conn = server.conn();
     for evil in EVIL {
@@ -226,7 +226,7 @@ fn check_json(map: &serde_json::Value, name: &str, bytes: &[u8]) {
 }
 
 #[test]
-fn every_reply_is_valid_in_every_protocol_whatever_bytes_are_in_it() {
+fn replies_with_any_bytes_are_valid_in_every_protocol() {
     const ID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b0";
     let server = Server::start();
     let (mut two, mut three) = (server.raw(), server.raw());

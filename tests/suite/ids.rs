@@ -129,7 +129,7 @@ fn which_id_runs_next_is_not_known() {
 }
 
 #[test]
-fn junk_is_no_list_of_ids() {
+fn arbitrary_elements_are_not_recognised_as_ids() {
     let server = Server::start();
     let mut conn = server.conn();
     // These short texts are not ids, although keys with such names exist.
@@ -162,7 +162,7 @@ fn junk_is_no_list_of_ids() {
 
 /// Only a caller who may read a key learns whether it exists; otherwise the name of the list decides.
 #[test]
-fn who_may_not_read_the_jobs_learns_nothing_of_them() {
+fn users_without_the_right_to_the_jobs_learn_nothing_of_them() {
     let server = Server::start();
     let mut conn = server.conn();
     restore(&mut conn, "rq");
@@ -180,7 +180,7 @@ fn who_may_not_read_the_jobs_learns_nothing_of_them() {
 }
 
 #[test]
-fn what_is_no_list_says_what_it_is() {
+fn the_error_for_another_type_names_the_type() {
     let server = Server::start();
     let mut conn = server.conn();
     let _: i64 = conn.zadd("retry", "{}", 1).expect("ZADD");

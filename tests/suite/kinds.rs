@@ -94,7 +94,7 @@ fn a_clear_without_as_is_refused_if_messages_look_like_another_kind() {
 }
 
 #[test]
-fn who_filled_a_queue_of_sidekiq() {
+fn messages_of_sidekiq_are_grouped_by_task() {
     let server = Server::start();
     let mut conn = sidekiq(&server, "q");
     let stats = ask(&mut conn, "QADMIN.STATS q GROUPBY 1 task AS sidekiq");
@@ -159,7 +159,7 @@ fn a_move_from_a_resque_queue_and_back_keeps_the_order() {
 
 /// Workers pop from the head and producers push at the tail while a clear scans the queue.
 #[test]
-fn clear_of_live_resque_queue_removes_only_matches_on_primary_and_replica() {
+fn a_clear_of_a_live_resque_queue_removes_only_matches() {
     const MESSAGES: u32 = 12_000;
     let server = Server::start();
     let replica = Server::start();
@@ -203,7 +203,7 @@ fn clear_of_live_resque_queue_removes_only_matches_on_primary_and_replica() {
 
 /// A lock and a batch are stored elsewhere, and a clear does not remove them.
 #[test]
-fn what_a_clear_leaves_behind_is_named() {
+fn locks_and_batches_that_a_clear_leaves_are_named() {
     let server = Server::start();
     let mut conn = server.conn();
     for n in 0..6 {

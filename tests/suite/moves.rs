@@ -307,7 +307,7 @@ fn a_destination_of_another_type_is_refused_or_ends_the_job() {
 }
 
 #[test]
-fn who_may_not_write_to_the_other_list_moves_nothing_there() {
+fn a_move_needs_the_right_to_write_to_the_destination() {
     let server = in_memory().start();
     let mut conn = server.conn();
     push_to(&mut conn, "celery", &messages(51, 6_000));

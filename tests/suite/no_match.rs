@@ -64,7 +64,7 @@ fn missing_key_suggests_a_similar_queue() {
 }
 
 #[test]
-fn names_of_keys_that_the_caller_may_not_read_are_not_named() {
+fn keys_that_the_caller_may_not_read_are_not_named() {
     let server = Server::start();
     let mut conn = server.conn();
     fill(&mut conn, "queue:mailers");

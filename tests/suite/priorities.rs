@@ -224,7 +224,7 @@ fn workers_and_producers_beside_a_clear_of_all_lists_lose_nothing() {
 }
 
 #[test]
-fn rows_and_groups_say_which_list_and_stand_in_the_order_of_workers() {
+fn rows_and_groups_name_their_list_in_the_order_of_workers() {
     let server = Server::start();
     let mut conn = server.conn();
     for key in LISTS {

@@ -103,7 +103,7 @@ fn the_real_celery_makes_queues_that_are_found_with_messages_and_without() {
 }
 
 #[test]
-fn names_of_any_bytes_are_listed_and_those_that_no_command_takes_are_not() {
+fn names_of_any_bytes_that_commands_take_are_listed() {
     let server = Server::start();
     let mut conn = server.conn();
     let long = vec![b'x'; 8_193];

@@ -65,7 +65,7 @@ fn unacked_needs_the_commands_of_its_index() {
 }
 
 #[test]
-fn without_acl_a_script_is_told_why_it_sees_no_job() {
+fn without_acl_a_script_gets_the_reason_why_it_sees_no_job() {
     let server = without("ACL");
     let mut conn = server.conn();
     tell(&mut conn, "LPUSH q {}");
@@ -79,7 +79,7 @@ fn without_acl_a_script_is_told_why_it_sees_no_job() {
 }
 
 #[test]
-fn bindings_that_cannot_be_read_make_the_list_of_queues_incomplete() {
+fn unreadable_bindings_make_the_list_of_queues_incomplete() {
     for (command, complete) in [("SRANDMEMBER", 0), ("SCARD", 0), ("HLEN", 1)] {
         let server = without(command);
         let mut conn = server.conn();

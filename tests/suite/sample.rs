@@ -103,7 +103,7 @@ fn a_row_has_the_fields_that_were_asked_for_in_that_order() {
 }
 
 #[test]
-fn what_is_popped_and_pushed_during_the_count_moves_the_rows() {
+fn pushes_and_pops_during_the_count_move_the_rows() {
     let server = Server::builder().module_args("inline-wait 60000").start();
     let mut conn = server.conn();
     filled(&server, "celery", LONG);
@@ -123,7 +123,7 @@ fn what_is_popped_and_pushed_during_the_count_moves_the_rows() {
 /// Workers pop all the time, also between the end of a scan and its reply: the depth beside the sample shows
 /// how many messages they had taken, and so where each row must be.
 #[test]
-fn rows_stand_where_they_are_said_to_at_the_time_of_the_reply() {
+fn positions_of_rows_are_correct_at_the_time_of_the_reply() {
     const DEEP: u64 = 120_000;
     let server = Server::builder().module_args("cache-ttl 0 job-lock-ttl 0").start();
     filled(&server, "celery", DEEP);

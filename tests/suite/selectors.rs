@@ -145,7 +145,7 @@ fn one_selector_must_permit_a_command_and_all_keys_of_its_queue() {
 }
 
 #[test]
-fn the_depth_of_other_lists_is_told_to_whom_one_selector_shows_them_all() {
+fn the_depth_of_other_lists_needs_one_selector_for_all_of_them() {
     let (server, _) = bed();
     for (line, command, own) in [
         ("QADMIN.PREVIEW prod TASK t NOCOUNT", "qadmin.preview", "%R~prod"),

@@ -132,7 +132,7 @@ fn a_wrong_setting_in_redis_conf_prevents_the_start() {
 }
 
 #[test]
-fn the_configuration_file_beats_the_load_argument_which_beats_the_default() {
+fn the_configuration_file_overrides_load_arguments_and_defaults() {
     let server = Server::builder().module_args("duty 80 slice-us 300").config("qadmin.duty 70").start();
     let mut conn = server.conn();
     assert_eq!(get(&mut conn, "duty"), 70);
@@ -141,7 +141,7 @@ fn the_configuration_file_beats_the_load_argument_which_beats_the_default() {
 }
 
 #[test]
-fn what_was_set_and_rewritten_survives_a_restart() {
+fn settings_that_were_rewritten_survive_a_restart() {
     let mut server = Server::builder().module_args("duty 80 slice-us 300").start();
     let mut conn = server.conn();
     run(&mut conn, "CONFIG SET qadmin.duty 33 qadmin.cache-ttl 7").expect("CONFIG SET");

@@ -40,7 +40,7 @@ fn recorded() -> Vec<(String, Value)> {
 }
 
 #[test]
-fn messages_that_a_real_worker_runs_are_shown_and_match_as_it_runs_them() {
+fn messages_match_and_are_shown_as_a_real_worker_runs_them() {
     const FIELDS: [&str; 12] = [
         "task", "id", "retries", "eta", "expires", "group", "root_id", "origin", "args.0", "args.1",
         "repoid", "kwargs.x",

@@ -338,7 +338,7 @@ fn a_group_whose_first_message_was_taken_has_no_position() {
 }
 
 #[test]
-fn groups_beyond_the_limit_are_counted_in_other_and_shown_ones_are_exact() {
+fn groups_beyond_the_limit_are_counted_in_other() {
     let server = Server::builder().module_args("inline-wait 60000").start();
     let mut conn = server.conn();
     let mut factory = Factory::new(5).size(Size::Slim);
@@ -475,7 +475,7 @@ fn hostile_values_are_groups_of_their_own_in_every_protocol() {
 }
 
 #[test]
-fn on_a_replica_and_where_nobody_can_wait_stats_answer_too() {
+fn stats_answer_on_replicas_and_if_the_client_cannot_wait() {
     let primary = Server::start();
     let replica = Server::start();
     filled(&primary, QUEUE, 2_000);

@@ -196,7 +196,7 @@ fn count_overtaken_by_a_clear_is_not_reused() {
 }
 
 #[test]
-fn what_empties_a_queue_drops_its_counts() {
+fn commands_that_empty_a_queue_drop_its_counts() {
     for emptied in
         ["FLUSHALL", "FLUSHDB", "DEL celery", "UNLINK celery", "RENAME celery elsewhere", "SWAPDB 0 1"]
     {

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_that_cannot_be_is_told_before_the_server_is_asked() {
+    fn an_invalid_filter_is_reported_without_asking_the_server() {
         for wrong in [
             "",
             "queue=q",

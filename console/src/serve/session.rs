@@ -138,7 +138,7 @@ mod tests {
     use super::is_own_path;
 
     #[test]
-    fn nobody_is_led_elsewhere_after_the_login() {
+    fn the_login_redirects_to_own_paths_only() {
         assert!(is_own_path("/preview?queue=a&task=%2F"));
         for wrong in
             ["//evil.example", "/\\evil.example", "https://evil.example", "", "javascript:x", "/\n/evil"]

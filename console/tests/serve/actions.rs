@@ -289,7 +289,7 @@ fn two_operators_start_two_jobs_that_together_take_every_match_once() {
 }
 
 #[test]
-fn what_workers_hold_is_not_moved_also_where_no_message_is_shown() {
+fn unacknowledged_messages_are_never_moved_even_without_a_sample() {
     let (server, page) = examples();
     let message = r#"[{"headers":{"task":"t"},"body":"","properties":{}},"","celery"]"#;
     redis::pipe()

@@ -145,7 +145,7 @@ fn a_deep_queue_is_counted_by_a_job_that_can_be_followed() {
 }
 
 #[test]
-fn a_count_that_failed_is_no_count_and_leaves_the_clear_possible() {
+fn a_failed_count_shows_no_number_and_permits_the_clear() {
     let server = slow();
     filled(&server, LONG);
     let page = Page::start(&server.url(0), &[]);
@@ -188,7 +188,7 @@ fn lost_server_is_reported_and_reconnected() {
 }
 
 #[test]
-fn a_server_without_the_module_is_told_so() {
+fn a_server_without_the_module_is_reported() {
     let server = Server::plain();
     let page = Page::start(&server.url(0), &[]);
     let error = page.get(&format!("/api/preview?{TARGET}")).with(502).json()["error"]
@@ -246,7 +246,7 @@ fn nothing_of_a_message_becomes_markup() {
 }
 
 #[test]
-fn a_name_that_is_no_text_survives_every_page() {
+fn a_name_that_is_not_text_survives_every_page() {
     let server = Server::start();
     let _: i64 = redis::cmd("LPUSH").arg(&b"\xffq"[..]).arg("{}").query(&mut server.conn()).expect("LPUSH");
     let page = Page::start(&server.url(0), &[]);

@@ -22,7 +22,7 @@ const HALF_A_HEAD: &str = "GET / HTTP/1.1\r\nHost: PLACE\r\nX-More: ";
 const HALF_A_FORM: &str = "POST /clear?queue=q HTTP/1.1\r\nHost: PLACE\r\nContent-Length: 100\r\n\r\ncsrf=";
 
 #[test]
-fn clients_that_never_end_their_request_keep_nobody_out() {
+fn unfinished_requests_do_not_lock_out_other_clients() {
     let (_server, page) = examples();
     let mut held = Vec::new();
     for at in 0..700 {
@@ -41,7 +41,7 @@ fn clients_that_never_end_their_request_keep_nobody_out() {
 }
 
 #[test]
-fn connections_of_clients_that_do_not_finish_a_request_are_closed() {
+fn connections_with_unfinished_requests_are_closed() {
     let (_server, page) = examples();
     let mut head = begins(&page, HALF_A_HEAD);
     let mut form = begins(&page, HALF_A_FORM);
@@ -60,7 +60,7 @@ fn connections_of_clients_that_do_not_finish_a_request_are_closed() {
 }
 
 #[test]
-fn it_ends_although_clients_never_end_their_requests() {
+fn the_program_ends_despite_unfinished_requests() {
     for signal in ["-TERM", "-INT"] {
         let (_server, page) = examples();
         let held: Vec<_> = (0..50).map(|at| begins(&page, ["", HALF_A_HEAD, HALF_A_FORM][at % 3])).collect();
@@ -73,7 +73,7 @@ fn it_ends_although_clients_never_end_their_requests() {
 }
 
 #[test]
-fn only_a_socket_that_nobody_serves_is_replaced() {
+fn only_a_socket_without_a_server_is_replaced() {
     let dir = tempfile::tempdir().expect("a folder");
     let listen = |path: &str| {
         let mut command = program("redis://127.0.0.1:1");

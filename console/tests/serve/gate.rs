@@ -4,7 +4,7 @@ use super::{TARGET, depth, examples};
 use crate::support::page::Page;
 
 #[test]
-fn no_other_name_leads_here() {
+fn requests_with_other_host_names_are_refused() {
     let (_server, page) = examples();
     let port = page.place.split(':').nth(1).expect("a port").to_owned();
     for host in [
@@ -179,7 +179,7 @@ fn no_other_page_makes_the_server_count() {
 }
 
 #[test]
-fn a_link_on_another_page_leads_to_a_page_that_asks_the_server_nothing() {
+fn a_link_on_another_site_opens_a_page_that_sends_no_command() {
     // No server listens on that port, so every request to Redis fails.
     let page = Page::start("redis://127.0.0.1:1", &[]);
     let preview = format!("/preview?{TARGET}");

@@ -36,7 +36,7 @@ fn an_address_that_others_reach_wants_a_token() {
 }
 
 #[test]
-fn nobody_sees_anything_before_the_token_and_guessing_is_slow() {
+fn without_the_token_nothing_is_shown_and_guessing_is_slow() {
     let server = Server::start();
     fill_examples(server.port()).expect("the queue is filled");
     let dir = tempfile::tempdir().expect("a folder");
@@ -94,7 +94,7 @@ fn a_proxy_in_front_names_its_host() {
 }
 
 #[test]
-fn a_socket_is_for_its_owner_and_goes_with_the_program() {
+fn a_socket_is_for_its_owner_and_is_removed_at_the_end() {
     let server = Server::start();
     let dir = tempfile::tempdir().expect("a folder");
     let socket = dir.path().join("page.sock");
@@ -145,7 +145,7 @@ fn a_socket_is_its_owners_alone_from_the_first_moment() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_told() {
+fn a_port_that_is_in_use_is_reported() {
     let port = free_port().expect("a port");
     let _taken = std::net::TcpListener::bind(("127.0.0.1", port)).expect("the port");
     let run = at("redis://127.0.0.1:1", &["serve", "--listen", &format!("127.0.0.1:{port}")]).ended(1);

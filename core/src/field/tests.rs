@@ -12,7 +12,7 @@ fn every_row_of_the_table_is_a_field() {
 }
 
 #[test]
-fn names_that_are_no_fields() {
+fn names_that_are_not_fields() {
     let deep = format!("kwargs{}", ".\"a\"".repeat(FIELD_DEPTH_MAX));
     let long = format!("kwargs.{}", "a".repeat(FIELD_NAME_MAX));
     let table: &[(&[u8], &str)] = &[
@@ -57,7 +57,7 @@ fn ways(name: &str) -> Vec<String> {
 }
 
 #[test]
-fn points_without_quotes_may_be_points_inside_names() {
+fn points_without_quotes_can_belong_to_names() {
     assert_eq!(ways("headers.a"), ["a"]);
     assert_eq!(ways("headers.a.b"), ["a / b", "a.b"]);
     assert_eq!(ways("headers.a.b.c"), ["a / b / c", "a.b / c", "a / b.c", "a.b.c"]);

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_values_are_the_same_however_they_are_written() {
+    fn equal_values_in_any_spelling_have_one_digest() {
         let a = message(r#""abc""#, r#"[[1, "x"], {"k": 1}, {}]"#);
         let b = message(r#""a\u0062c""#, r#"[[1, "x"], {"k": 1}, {"chord": null}]"#);
         for by in [vec!["id"], vec!["args"], vec!["kwargs"], vec!["args.1", "kwargs.k"], vec!["task", "args"]]
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_has_no_digest() {
+    fn unreadable_values_have_no_digest() {
         let pickled = r#"{"content-type": "application/x-python-serialize", "headers": {"task": "t", "id": "i"}, "properties": {}, "body": "gAR9"}"#;
         assert_eq!(digest(&["id", "args"], pickled), None);
         assert!(digest(&["id"], pickled).is_some());
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_are_too_much_work_together_tell_no_two_messages_apart() {
+    fn values_that_are_too_much_work_have_no_digest() {
         let long = "x".repeat(500_000);
         let body = format!(r#"[[], {{"a": {{"b": {{"c": "{long}"}}}}}}, {{}}]"#);
         let message = message("1", &body);
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_sender_shortens_is_refused() {
+    fn fields_that_senders_shorten_are_refused() {
         assert!(parse_by(b"argsrepr").is_err() && parse_by(b"kwargsrepr").is_err());
         assert!(parse_by(b"nothing").is_err() && parse_by(b"args.").is_err());
     }

@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn the_work_on_a_text_is_known_before_and_small_for_ordinary_patterns() {
+    fn the_work_of_a_pattern_is_bounded_in_advance() {
         let steps = |pattern: &str| Glob::new(pattern.as_bytes()).steps(1 << 20);
         assert_eq!(steps("app.tasks.a"), 11);
         assert_eq!(steps("app.tasks.*"), 11);

@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_means_the_string_it_was_shown_for() {
+    fn the_shown_text_of_a_string_means_that_string() {
         for text in ["12.50", "True", "", "\"\"", "\"12.50\"", "[1, 2]", "1e3", "{\"a\": 1}"] {
             let shown = shown(text);
             assert_eq!(quoted(shown.as_bytes()), Some(text.as_bytes()), "{shown}");

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_steps_are_taken_than_there_are_for_a_message() {
+    fn a_message_takes_no_more_steps_than_it_has() {
         let mut work = Work::on(1_000);
         assert!(work.take(WORK_MAX) && work.take(2_000));
         assert!(!work.take(1) && work.take(0));

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn half_is_no_majority_and_empty_is_unknown() {
+    fn half_is_not_a_majority_and_empty_is_unknown() {
         assert_eq!(most([]), None);
         assert_eq!(most(["garbage", "[]", "{}", r#"{"class":1,"args":[]}"#]), None);
         let one = SIDEKIQ.lines().next().unwrap_or_default();

@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_takes_no_more_than_was_promised() {
+    fn the_memory_of_an_entry_is_bounded() {
         assert!(size_of::<Entry>() == 32);
         let mut dictionary = Dictionary::new(0);
         for n in 0..ROOM {

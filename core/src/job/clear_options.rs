@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_of_a_job_is_named_after_the_queue_and_lies_in_its_slot() {
+    fn a_parked_list_is_named_after_its_queue_and_in_its_slot() {
         let id = Uuid::try_parse("6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02").expect("an id");
         let name = |queue: &str, cluster| {
             String::from_utf8(parked_list(queue.as_bytes(), id, cluster)).expect("ASCII")

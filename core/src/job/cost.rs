@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn no_messages_teach_nothing() {
+    fn a_window_without_messages_does_not_change_the_cost() {
         let mut cost = MessageCost::default();
         cost.learn(0, 1_000_000);
         assert_eq!(cost, MessageCost::default());

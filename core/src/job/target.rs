@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_depth_is_that_of_all_lists_and_a_missing_key_has_no_container() {
+    fn the_depth_counts_all_lists_and_a_missing_key_has_no_container() {
         let lists = target(&[3, 0, 4], None);
         assert_eq!((lists.depth(), lists.container()), (7, Some(Container::List)));
         assert_eq!(lists.keys().collect::<Vec<_>>(), [b"q0", b"q1", b"q2"]);

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_job_moved_can_be_moved_back_and_only_when_it_has_ended() {
+    fn only_messages_moved_by_an_ended_job_can_be_moved_back() {
         for status in ["completed", "cancelled", "failed", "interrupted"] {
             let undoable = of(&[("status", status), ("undone", "7")]).expect("it moved something");
             assert_eq!((undoable.undoing.moved, undoable.undoing.undone), (200, 7), "{status}");

@@ -90,7 +90,7 @@ fn without_messages_there_is_little_to_say() {
 }
 
 #[test]
-fn what_is_remembered_is_bounded() {
+fn the_remembered_names_are_bounded() {
     let mut reasons = NoMatchReasons::new(MessageKind::Celery, &filter(&["TASK", "a"]));
     for n in 0..1_000 {
         reasons.examine(message(&format!("{}{n}", "x".repeat(1_000)), "{}").as_bytes());

@@ -385,7 +385,7 @@ fn run<M: Model>(matches: &[bool], plan: Plan, ops: &[Op]) {
 
 proptest! {
     #[test]
-    fn every_container_examines_its_snapshot_once_and_clears_what_it_should(
+    fn every_container_examines_once_and_clears_the_matches(
         matches in prop::collection::vec(any::<bool>(), 0..24),
         plan in plan(),
         ops in prop::collection::vec(op(), 0..30),

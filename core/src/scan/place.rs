@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_stand_in_the_order_of_time_and_then_of_tags() {
+    fn places_are_ordered_by_time_and_then_by_tag() {
         let place = |score: f64, tag: &[u8]| IndexPosition { score, tag: tag.to_vec() };
         let ascending = [
             place(f64::NEG_INFINITY, b"z"),

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digests_with_the_same_slot_are_told_apart() {
+    fn digests_with_the_same_slot_are_distinguished() {
         let mut values = Values::new(u64::MAX);
         let step = 16;
         // A search at the end of the last page continues in the first.

@@ -128,7 +128,7 @@ fn a_server_killed_at_any_moment_restores_every_message_not_cleared() {
 }
 
 #[test]
-fn what_is_replayed_after_a_kill_is_what_was_there_at_any_stop_of_a_clear() {
+fn a_killed_server_replays_the_state_of_any_stop_of_a_clear() {
     rounds(10_001, |rng, policy, preamble, besides| {
         let (mut server, filled, id, _) = in_the_middle(rng, policy, preamble, besides);
         let mut conn = server.conn();

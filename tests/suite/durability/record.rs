@@ -92,7 +92,7 @@ fn a_record_deleted_or_expired_during_the_job_is_written_again() {
 }
 
 #[test]
-fn where_the_records_key_holds_something_else_no_job_starts() {
+fn no_job_starts_if_the_record_key_holds_something_else() {
     let server = slow().start();
     let mut conn = server.conn();
     Filled::new(&server, 100, 40.0);
@@ -163,7 +163,7 @@ fn a_job_is_found_by_id_in_any_database_after_a_restart_and_on_replicas() {
 }
 
 #[test]
-fn the_audit_stream_tells_beginning_and_end_and_is_kept_short() {
+fn the_audit_stream_has_start_and_end_and_is_kept_short() {
     let server = slow().start();
     let mut conn = server.conn();
     let filled = Filled::new(&server, 500, 40.0);
@@ -194,7 +194,7 @@ fn the_audit_stream_tells_beginning_and_end_and_is_kept_short() {
 }
 
 #[test]
-fn the_audit_stream_is_kept_short_by_the_entry_of_an_interrupted_job_too() {
+fn entries_of_interrupted_jobs_keep_the_audit_stream_short_too() {
     let mut server = slow().module_args("slice-us 50 duty 1 audit-maxlen 4").start();
     let mut conn = server.conn();
     Filled::new(&server, 4_000, 40.0);

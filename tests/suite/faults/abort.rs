@@ -68,7 +68,7 @@ fn pair() -> (Server, Server, Filled) {
 /// The replica has deleted messages without replicating that: its own append-only file and its replicas would
 /// keep messages that it does not have. It aborts, and loads everything again from its primary.
 #[test]
-fn a_panic_of_a_replica_after_a_deletion_aborts_and_it_comes_back_equal() {
+fn a_replica_that_panics_after_a_deletion_restarts_equal() {
     for place in ["after a deletion", "passing on a unit"] {
         let (primary, mut replica, filled) = pair();
         arm(&mut replica.conn(), place, 1);

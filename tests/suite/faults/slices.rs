@@ -71,7 +71,7 @@ fn no_panic_escapes_from_a_slice() {
 
 /// The record of a slice that deleted is written after the deletions.
 #[test]
-fn a_panic_while_the_record_is_written_fails_the_job_and_loses_no_count() {
+fn a_panic_while_writing_a_record_fails_the_job_without_loss() {
     Bed::new().walk(&[("writing a record", |bed| {
         // The first record is the one of the start.
         let deleted = fails(bed, "writing a record", 1);

@@ -63,7 +63,7 @@ fn matches_left(conn: &mut Connection) -> Vec<String> {
 }
 
 #[test]
-fn keepone_keeps_a_match_of_the_snapshot_when_an_older_one_is_given_back() {
+fn keepone_keeps_a_match_of_the_snapshot_not_a_returned_one() {
     let (_server, mut conn, status, _) = in_the_middle_of_keep_one(&format!("RPUSH q {MATCH} {MATCH}"));
     assert_eq!((status.int("matched"), status.int("deleted")), (2_000, 1_999));
     assert_eq!((status.int("kept_index"), status.int("arrived")), (-12, 2));

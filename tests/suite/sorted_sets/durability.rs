@@ -9,7 +9,7 @@ use crate::stage::{set, slowly};
 use crate::support::{ask, run, wait_for_job};
 
 #[test]
-fn what_a_slice_takes_out_is_one_unit_of_native_commands_with_the_record() {
+fn a_slice_is_replicated_as_one_unit_of_native_commands() {
     for (options, names) in [
         ("ALL", &["ZREM", "HSET", "PEXPIREAT"][..]),
         ("ALL TO spare", &["ZADD", "ZREM", "RPUSH", "PEXPIREAT", "HSET"]),

@@ -91,7 +91,7 @@ impl Done {
 }
 
 #[test]
-fn a_clear_beside_workers_and_producers_takes_every_old_match_and_no_later_job() {
+fn a_clear_under_traffic_takes_all_old_matches_and_no_later_job() {
     for options in ["ALL", "KEEPONE", "ALL TO spare", "ALL EXPECT 1000"] {
         let primary = in_memory().start();
         // It has no module: it receives the server's own commands.
@@ -149,7 +149,7 @@ fn a_clear_beside_workers_and_producers_takes_every_old_match_and_no_later_job()
 }
 
 #[test]
-fn a_job_that_is_added_again_or_with_another_score_during_a_clear_is_kept() {
+fn jobs_added_again_or_rescored_during_a_clear_are_kept() {
     let server = in_memory().start();
     let mut conn = server.conn();
     let all = entries(0..4_000, 2);
@@ -192,7 +192,7 @@ fn the_match_that_is_kept_is_one_that_is_still_there() {
 }
 
 #[test]
-fn a_sorted_set_that_is_gone_or_replaced_completes_the_job_and_its_successor_is_not_touched() {
+fn a_deleted_or_replaced_set_completes_the_job_and_is_not_touched() {
     for (what, line, status) in [
         ("deleted", "DEL retry", "completed"),
         ("renamed", "RENAME retry elsewhere", "completed"),

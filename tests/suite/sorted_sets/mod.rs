@@ -92,7 +92,7 @@ fn clear(conn: &mut Connection, options: &str) -> Reply {
 }
 
 #[test]
-fn jobs_of_a_sorted_set_are_counted_shown_and_grouped_in_the_order_of_their_scores() {
+fn sorted_set_jobs_are_counted_and_shown_in_order_of_scores() {
     let server = Server::start();
     let mut conn = server.conn();
     let all = entries(0..3_000, 3);
@@ -168,7 +168,7 @@ fn a_cached_count_shows_its_matches_where_they_are_now() {
 }
 
 #[test]
-fn jobs_that_real_sidekiq_wrote_are_recognised_and_cleared_by_what_is_in_them() {
+fn jobs_of_real_sidekiq_are_recognised_and_cleared_by_filters() {
     let server = Server::start();
     let mut conn = server.conn();
     let mut kept: BTreeMap<String, usize> = BTreeMap::new();
@@ -199,7 +199,7 @@ fn jobs_that_real_sidekiq_wrote_are_recognised_and_cleared_by_what_is_in_them() 
 }
 
 #[test]
-fn a_clear_takes_out_what_its_options_say_and_nothing_else() {
+fn a_clear_removes_exactly_what_its_options_select() {
     let all = entries(0..2_000, 4);
     let first = |n: usize| {
         let mut matches: Vec<&Entry> = matching(&all).collect();
@@ -272,7 +272,7 @@ fn by_keeps_the_match_of_each_value_that_runs_next() {
 }
 
 #[test]
-fn jobs_are_listed_with_their_container_and_forgotten_counts_are_counted_anew() {
+fn listed_jobs_name_their_container_and_stale_counts_are_redone() {
     let server = Server::start();
     let mut conn = server.conn();
     add(&mut conn, KEY, &entries(0..100, 2));

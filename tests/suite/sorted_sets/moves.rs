@@ -13,7 +13,7 @@ use crate::undo::PARKED;
 const PARKED_SET: &str = "retry:parked:6f1c2b8e";
 
 #[test]
-fn what_is_moved_keeps_its_score_and_undo_moves_exactly_that_back() {
+fn moved_jobs_keep_their_score_and_an_undo_returns_exactly_them() {
     let server = Server::start();
     let mut conn = server.conn();
     set(&mut conn, "slice-us 50");

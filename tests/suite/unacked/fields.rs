@@ -29,7 +29,7 @@ fn shown(reply: &Reply) -> Vec<Vec<(String, Value)>> {
 }
 
 #[test]
-fn the_same_messages_show_the_same_fields_in_a_list_and_unacknowledged_by_every_tier() {
+fn messages_show_the_same_fields_queued_and_unacknowledged() {
     let server = Server::start();
     let mut conn = server.conn();
     set(&mut conn, "slice-us 20000");

@@ -352,7 +352,7 @@ fn count_of_zero_reports_unacked_messages() {
 }
 
 #[test]
-fn a_count_that_is_given_again_shows_matches_that_are_still_held() {
+fn a_cached_count_shows_matches_that_are_still_unacknowledged() {
     const WINDOW: u64 = 50;
     let server = in_memory().module_args(&format!("sample-window {WINDOW}")).start();
     let mut conn = server.conn();

@@ -17,7 +17,7 @@ fn words(conn: &mut Connection, words: &[&[u8]]) -> redis::RedisResult<Value> {
 }
 
 #[test]
-fn any_bytes_may_be_the_name_of_hash_or_index_or_a_tag() {
+fn names_of_hash_and_index_and_tags_can_be_any_bytes() {
     let server = Server::start();
     let mut conn = server.conn();
     let long = vec![b'x'; 100_000];

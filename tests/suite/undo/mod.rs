@@ -210,7 +210,7 @@ fn an_undo_cannot_be_undone_and_a_job_only_once() {
 }
 
 #[test]
-fn what_cannot_be_undone_is_refused_with_words_that_say_why() {
+fn jobs_that_cannot_be_undone_are_refused_with_a_reason() {
     let server = in_memory().start();
     let mut conn = server.conn();
     push_to(&mut conn, "celery", &messages(11, 6_000));
@@ -282,7 +282,7 @@ fn what_cannot_be_undone_is_refused_with_words_that_say_why() {
 }
 
 #[test]
-fn park_needs_a_key_that_does_not_exist_and_touches_nothing_where_it_does() {
+fn park_refuses_an_existing_key_and_changes_nothing() {
     let server = Server::start();
     let mut conn = server.conn();
     push_to(&mut conn, "celery", &messages(12, 100));
@@ -305,7 +305,7 @@ fn park_needs_a_key_that_does_not_exist_and_touches_nothing_where_it_does() {
 }
 
 #[test]
-fn park_goes_with_all_options_of_a_move_and_so_does_its_undo() {
+fn park_and_its_undo_take_all_options_of_a_move() {
     let server = Server::start();
     let mut conn = server.conn();
     for options in [

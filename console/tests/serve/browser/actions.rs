@@ -48,7 +48,7 @@ fn a_clear_wants_the_name_typed() {
 }
 
 #[test]
-fn what_was_moved_comes_back() {
+fn moved_messages_can_be_moved_back() {
     let Some((server, _page, browser)) = at_preview() else { return };
     // Moving is the default.
     assert_eq!(browser.text("#clear-all"), "Move all");

@@ -163,7 +163,7 @@ fn actions_follow_from_the_number_of_matches() {
 }
 
 #[test]
-fn messages_of_another_kind_are_told_and_read_as_such() {
+fn messages_of_another_kind_are_recognised_and_read_as_such() {
     let Some(browser) = Browser::take() else { return };
     let server = Server::start();
     push(
@@ -195,7 +195,7 @@ fn messages_of_another_kind_are_told_and_read_as_such() {
 }
 
 #[test]
-fn lists_of_other_priorities_are_told_and_cleared_as_one_queue() {
+fn lists_of_other_priorities_are_shown_and_cleared_as_one_queue() {
     let Some(browser) = Browser::take() else { return };
     let server = Server::start();
     let [own, other] = crate::priorities::two_lists(&server);

@@ -47,7 +47,7 @@ fn server_restart_during_job_is_reported() {
 }
 
 #[test]
-fn an_unreachable_server_or_missing_module_is_shown_without_buttons() {
+fn without_server_or_module_the_page_shows_no_buttons() {
     let Some(browser) = Browser::take() else { return };
     let server = Server::plain();
     for (url, words) in [
@@ -81,7 +81,7 @@ fn a_server_that_was_away_is_tried_again() {
 }
 
 #[test]
-fn what_messages_say_is_text_and_nothing_else() {
+fn the_content_of_messages_is_shown_as_text_only() {
     let Some(browser) = Browser::take() else { return };
     let server = Server::start();
     fill_examples(server.port()).expect("the queue is filled");

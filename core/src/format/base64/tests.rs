@@ -38,7 +38,7 @@ fn every_recorded_text_is_decoded_or_refused_as_python_does() {
 }
 
 #[test]
-fn only_strings_are_base64_and_bytes_that_are_no_text_are_skipped() {
+fn only_strings_are_decoded_and_other_characters_are_skipped() {
     for raw in ["null", "7", "[\"QUJD\"]", r#""QUJD\ud800""#] {
         assert!(!decode_skipping(raw.as_bytes(), &mut Vec::new(), &mut Vec::new()), "{raw}");
     }

@@ -47,7 +47,7 @@ fn integers_as_keys_are_read_although_python_refuses_them() {
 }
 
 #[test]
-fn an_empty_body_is_none() {
+fn an_empty_body_is_unreadable() {
     // kombu gives it to the worker unchanged, and the worker cannot unpack it.
     assert_eq!(msgpack(b""), None);
 }
@@ -59,7 +59,7 @@ fn keys_of_bytes_are_not_read() {
 }
 
 #[test]
-fn a_timestamp_that_no_date_can_say_is_no_scalar() {
+fn a_timestamp_outside_of_dates_is_not_a_scalar() {
     let timestamp = |seconds: i64| [&b"\xc7\x0c\xff\0\0\0\x01"[..], &seconds.to_be_bytes()].concat();
     for seconds in [253_402_300_800, -62_135_596_801, i64::MAX, i64::MIN] {
         let wanted = format!(r#"{{"__type__":"timestamp","__value__":[{seconds},1]}}"#);

@@ -55,7 +55,7 @@ const ENDS: [&str; 13] = [
 
 /// Texts of Celery itself, of Python, and texts that Celery cut: see `tests/python/record_reprs.py`.
 #[test]
-fn what_python_shows_is_read_rightly_or_not_at_all() {
+fn texts_of_python_are_read_correctly_or_not_at_all() {
     let (mut texts, mut cuts) = (0, 0);
     for line in include_str!("recorded.jsonl").lines() {
         let row = json(line);
@@ -256,7 +256,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn whoever_wrote_it_what_is_answered_is_right(
+    fn values_read_from_texts_of_both_writers_are_correct(
         call in call(),
         writer in prop_oneof![Just(Writer::Celery), Just(Writer::Python)],
         cut in any::<prop::sample::Index>(),
@@ -277,7 +277,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_read_is_json_and_the_whole_text(text in pieces(24), args in any::<bool>()) {
+    fn values_that_are_read_are_json_and_the_text_is_read_whole(text in pieces(24), args in any::<bool>()) {
         let form = if args { Form::Args } else { Form::Kwargs };
         let (open, close) = if args { ("(", ",)") } else { ("{'k': ", "}") };
         for text in [text.clone(), format!("{open}{text}{close}")] {
@@ -291,7 +291,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_no_text_of_python_is_not_read() {
+fn texts_that_python_does_not_write_are_not_read() {
     for text in [
         "",
         "{",

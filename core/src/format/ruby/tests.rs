@@ -110,7 +110,7 @@ fn messages_of_newer_versions_are_read() {
 }
 
 #[test]
-fn a_name_that_is_not_certain_is_unknown_and_the_class_is_still_there() {
+fn an_uncertain_name_is_unknown_and_the_class_is_shown() {
     let message = |yaml: &str| {
         format!(
             r#"{{"class":"Sidekiq::Extensions::DelayedModel","args":[{yaml}],"jid":"1","display_class":null}}"#
@@ -138,7 +138,7 @@ fn a_name_that_is_not_certain_is_unknown_and_the_class_is_still_there() {
 }
 
 #[test]
-fn jobs_of_activejob_are_known_without_the_member_that_says_what_is_wrapped() {
+fn jobs_of_activejob_are_known_without_the_member_wrapped() {
     let old = r#"{"class":"ActiveJob::QueueAdapters::SidekiqAdapter::JobWrapper","args":[{"job_class":"InvoiceJob","arguments":[7,"x"],"priority":3}],"jid":"1"}"#;
     assert_eq!(
         verdict(MessageKind::Sidekiq, "TASK InvoiceJob WHERE args.0 = 7 WHERE priority = 3", old),
@@ -223,7 +223,7 @@ fn failures_of_resque_are_read_as_the_jobs_that_failed() {
 }
 
 #[test]
-fn nothing_of_a_celery_message_is_shown_or_compared_when_it_is_read_as_another_kind() {
+fn a_celery_message_read_as_another_kind_has_no_fields() {
     let fields = [
         "headers.body",
         "headers.properties",

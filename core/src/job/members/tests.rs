@@ -149,7 +149,7 @@ fn read(hash: &BTreeMap<&'static str, Vec<u8>>) -> Record {
 }
 
 #[test]
-fn each_member_has_its_place_a_name_of_its_own_and_a_sentence_about_it() {
+fn members_have_unique_names_and_a_description() {
     let mut names = BTreeSet::new();
     for (place, member) in Member::ALL.into_iter().enumerate() {
         assert_eq!(member as usize, place, "{member:?}");
@@ -233,7 +233,7 @@ fn a_record_is_the_same_after_it_was_written_and_read_back() {
 }
 
 #[test]
-fn what_a_record_of_an_earlier_version_lacks_is_null_and_a_flag_is_not_set() {
+fn missing_members_of_an_old_record_are_null_or_unset() {
     for (name, record) in records() {
         for member in Member::recorded() {
             let mut hash = hash(&record);
@@ -271,7 +271,7 @@ fn status_has_all_members_and_jobs_those_of_records() {
 }
 
 #[test]
-fn the_counts_of_what_matches_belong_to_are_those_of_their_members() {
+fn match_notice_counts_are_in_the_order_of_their_members() {
     let counts = MatchNoticeCounts {
         in_chord: 1,
         in_group: 2,

@@ -34,7 +34,7 @@ fn each_byte_is_special_or_not() {
 }
 
 #[test]
-fn a_pattern_takes_each_byte_as_it_says_in_each_place() {
+fn a_pattern_compares_each_byte_in_each_place() {
     for len in [1, 2, 15, 16, 17, 31, 32, 33, 47, 48, 49, 64, 65] {
         for at in 0..len {
             for wanted in
@@ -89,7 +89,7 @@ proptest! {
     }
 
     #[test]
-    fn what_differs_is_not_the_same(
+    fn different_texts_do_not_compare_as_equal(
         text in prop::collection::vec(byte(), 0..40),
         raw in prop::collection::vec(prop_oneof![
             6 => byte().prop_map(|byte| vec![byte]),
@@ -109,7 +109,7 @@ proptest! {
 }
 
 #[test]
-fn names_are_told_apart() {
+fn different_names_differ() {
     let names =
         ["a", "b", "app.tasks.a", "app.tasks.b", "app.tasks.module.Name", "app.tasks.module.Name2", ""];
     for one in names {

@@ -94,7 +94,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
 
     #[test]
-    fn what_fits_is_what_a_scan_says(texts in prop::collection::vec(text(), 1..40), hints: u64) {
+    fn a_fitted_template_agrees_with_a_scan(texts in prop::collection::vec(text(), 1..40), hints: u64) {
         let (paths, _) = Paths::new(&paths());
         let mut templates = Templates::default();
         let mut scanner = Scanner::default();
@@ -132,7 +132,7 @@ fn a_layout_is_known_once_its_scalars_were_seen_to_differ() {
 }
 
 #[test]
-fn what_is_kept_is_bounded_and_what_fits_stays() {
+fn templates_are_bounded_and_used_ones_are_kept() {
     let (paths, _) = Paths::new(&[vec![Segment::key("a")]]);
     let (mut templates, mut slots) = (Templates::default(), vec![None]);
     let mut see = |text: &[u8]| {

@@ -27,7 +27,7 @@ fn preview_has_defaults_and_takes_options_in_any_order_and_case() {
 }
 
 #[test]
-fn the_options_about_a_queue_are_the_same_in_all_commands_that_have_them() {
+fn options_about_a_queue_are_the_same_in_all_commands() {
     let options = "priority 3 INDEX i as sidekiq Format json";
     let expected = TargetOptions {
         queue: b"q".to_vec(),
@@ -46,7 +46,7 @@ fn the_options_about_a_queue_are_the_same_in_all_commands_that_have_them() {
 }
 
 #[test]
-fn a_queue_may_be_called_anything() {
+fn a_queue_can_have_any_name() {
     for name in [b"".as_slice(), b"TASK", b"a}b{", b"\0\r\n\xff"] {
         let args = [name, b"TASK", b"t", b"KEEPONE", b"CONFIRM", name];
         assert_eq!(ClearJob::parse(&args, NOW_MS).map(|job| job.target.queue), Ok(name.to_vec()));
@@ -78,7 +78,7 @@ fn clearjob_knows_its_modes() {
 }
 
 #[test]
-fn the_fields_of_by_are_counted_or_go_as_far_as_there_are_fields() {
+fn by_takes_a_count_or_all_fields_that_follow() {
     for (line, by) in [
         ("q TASK t KEEPONE BY 2 task args CONFIRM q", "task args"),
         ("q TASK t KEEPONE BY task args CONFIRM q", "task args"),
@@ -182,7 +182,7 @@ fn commands_about_jobs() {
 }
 
 #[test]
-fn the_key_stands_where_the_parser_took_it() {
+fn the_position_of_the_key_is_the_one_the_parser_used() {
     let at = |command, line| optional_queue(command, &words(line));
     assert_eq!(at(&commands::JOBS, "QUEUE q"), Some(2));
     assert_eq!(at(&commands::JOBS, "COUNT 5 QUEUE QUEUE"), Some(4));

@@ -557,7 +557,7 @@ fn changes_after_reading_cost_nothing() {
 }
 
 #[test]
-fn entries_beyond_memory_are_told_apart_by_counting() {
+fn entries_beyond_memory_are_distinguished_by_counting() {
     for room in [0, 10, 50] {
         let mut world = a_hundred(room);
         while world.scan.is_reading() {
@@ -580,7 +580,7 @@ fn entries_beyond_memory_are_told_apart_by_counting() {
 }
 
 #[test]
-fn an_index_that_cannot_be_read_leaves_what_was_not_read_uncertain() {
+fn entries_of_an_unreadable_index_stay_uncertain() {
     let mut pair = Pair::default();
     (0..100).for_each(|n| deliver(&mut pair, n, 1, true));
     let mut world = World::new(pair, Plan::new(Effect::ClearAll, false));
@@ -619,7 +619,7 @@ fn an_index_that_is_gone_ends_the_scan_and_the_messages_stay() {
 }
 
 #[test]
-fn a_hash_that_is_gone_ends_the_scan_and_all_that_was_left_drifted() {
+fn a_deleted_hash_ends_the_scan_and_the_rest_drifted() {
     let mut pair = Pair::default();
     (0..20).for_each(|n| deliver(&mut pair, n, 1, n % 2 == 0));
     let mut world = World::new(pair, Plan::new(Effect::Count, false));

@@ -299,7 +299,7 @@ fn new_entry(numbers: &mut u16, (score, matches, value): (i8, bool, u8)) -> Entr
 
 proptest! {
     #[test]
-    fn what_was_there_is_cleared_once_and_nothing_that_came_later(
+    fn old_entries_are_cleared_once_and_later_ones_are_kept(
         entries in prop::collection::vec((-4..4_i8, any::<bool>(), 0..7_u8), 0..40),
         plan in plan(),
         read_first in prop_oneof![Just(1_u64), 2..10_u64, Just(1_000)],
@@ -312,7 +312,7 @@ proptest! {
 }
 
 #[test]
-fn what_the_caller_keeps_back_is_not_counted_as_cleared() {
+fn matches_that_the_caller_keeps_are_not_counted_as_cleared() {
     let plan = Plan::new(Effect::ClearAll, false);
     let mut job = Job::new(&[(1, true, 1), (2, true, 1), (3, true, 1)], plan, 1_000);
     let mut outcome = IndexOutcome::default();

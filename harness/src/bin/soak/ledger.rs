@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_doubled_strange_or_out_of_order_is_seen() {
+    fn missing_doubled_unknown_and_reordered_messages_are_detected() {
         assert!(ledger().compare(&[b"a", b"b", b"c"]).is_ok());
         for wrong in [&[b"a", b"b"][..], &[b"a", b"b", b"b"], &[b"a", b"c", b"b"], &[b"a", b"b", b"x"]] {
             let queue: Vec<&[u8]> = wrong.iter().map(|message| &message[..]).collect();
