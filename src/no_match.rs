@@ -40,11 +40,11 @@ pub(crate) fn no_such_key(ctx: Ctx<'_>, queue: &[u8]) -> String {
     let by_form = near::queue_keys(queue).into_iter().find(|key| is_queue(key));
     let meant = by_form.or_else(|| nearest(ctx, queue, |key| may_see(&caller, key)));
     match meant {
-        Some(key) if key.starts_with(b"queue:") => format!("{none}; {} is one (AS sidekiq)", quote(&key)),
+        Some(key) if key.starts_with(b"queue:") => format!("{none}, but there is {} (AS sidekiq)", quote(&key)),
         Some(key) if key.starts_with(b"resque:queue:") => {
-            format!("{none}; {} is one (AS resque)", quote(&key))
+            format!("{none}, but there is {} (AS resque)", quote(&key))
         }
-        Some(key) => format!("{none}; {} is one", quote(&key)),
+        Some(key) => format!("{none}, but there is {}", quote(&key)),
         None => none,
     }
 }

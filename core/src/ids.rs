@@ -82,11 +82,11 @@ impl Library {
     #[must_use]
     pub fn notice(self, is_sorted_set: bool) -> String {
         let takes = match is_sorted_set {
-            true => "CLEARJOB refuses a sorted set of ids, because their jobs would stay behind",
-            false => "CLEARJOB takes such ids only with AS ids, for their jobs would stay behind",
+            true => "CLEARJOB refuses a sorted set of ids, because their jobs would remain",
+            false => "CLEARJOB takes such ids only with AS ids, because their jobs would remain",
         };
         format!(
-            "the elements look like ids of jobs that {} keeps elsewhere ({}): fields of jobs are not read here, and {takes}",
+            "the elements look like ids of jobs that {} keeps elsewhere ({}); qadmin does not read fields of these jobs, and {takes}",
             self.name(),
             self.records()
         )

@@ -88,7 +88,7 @@ impl Asked {
             (0, ..) => None,
             _ if is_time || (is_truth && *others > 0) => None,
             (seen, ..) if *others == seen => {
-                Some(format!("{name} is neither a number nor a text in them, but for example {}", shown()))
+                Some(format!("{name} is neither a number nor text in them; an example is {}", shown()))
             }
             (seen, ..) if *numbers == seen && !is_number => {
                 let operand = quote(&self.operand);
@@ -96,7 +96,7 @@ impl Asked {
             }
             (seen, ..) if *texts == seen && is_number => {
                 let numeric = example.as_deref().is_some_and(|text| Decimal::parse(text).is_some());
-                (!numeric).then(|| format!("{name} is a text in them, such as {}, and not a number", shown()))
+                (!numeric).then(|| format!("{name} is text in them, such as {}, and not a number", shown()))
             }
             _ => None,
         }

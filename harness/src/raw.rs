@@ -108,10 +108,10 @@ fn encode(args: &[&[u8]]) -> Vec<u8> {
 fn reply_end(bytes: &[u8], at: usize) -> io::Result<Option<usize>> {
     let Some(line) = bytes[at..].windows(2).position(|pair| pair == b"\r\n") else { return Ok(None) };
     let after = at + line + 2;
-    let no_resp = || io::Error::new(io::ErrorKind::InvalidData, "this is no RESP reply");
+    let invalid = || io::Error::new(io::ErrorKind::InvalidData, "the reply is not valid RESP");
     let number = || -> io::Result<i64> {
         let digits = bytes.get(at + 1..after - 2).and_then(|digits| std::str::from_utf8(digits).ok());
-        digits.and_then(|digits| digits.parse().ok()).ok_or_else(no_resp)
+        digits.and_then(|digits| digits.parse().ok()).ok_or_else(invalid)
     };
     // The number of replies inside this one.
     let inside = match bytes[at] {
@@ -123,7 +123,7 @@ fn reply_end(bytes: &[u8], at: usize) -> io::Result<Option<usize>> {
         }
         b'*' | b'~' | b'>' => number()?,
         b'%' | b'|' => 2 * number()?,
-        _ => return Err(no_resp()),
+        _ => return Err(invalid()),
     };
     let mut end = after;
     for _ in 0..inside {

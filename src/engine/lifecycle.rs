@@ -42,7 +42,7 @@ impl State {
             log::warning("the server refused the subscription to events of lists");
         }
         if job.start().storage.walked().is_some() && !keyspace::follow_indexes(ctx) {
-            log::warning("the server refused to tell what happens to sorted sets");
+            log::warning("the server refused the subscription to events of sorted sets");
             job.scan.lose_sight();
         }
         events::follow(ctx);

@@ -57,7 +57,7 @@ pub(crate) fn follow(ctx: Ctx<'_>) {
     let follows = subscribe(ctx);
     FOLLOWS.store(follows, Ordering::Relaxed);
     if !follows {
-        log::warning("the server refused to tell of flushes, swaps, roles and loading");
+        log::warning("the server refused the subscription to flushes, swaps of databases, role changes and loading");
     }
 }
 

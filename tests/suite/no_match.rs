@@ -38,13 +38,13 @@ fn missing_key_suggests_a_similar_queue() {
     }
     let _: i64 = conn.sadd("notificationz", "a set").expect("SADD");
     for (asked, says) in [
-        ("mailers", r#"there is no key "mailers"; "queue:mailers" is one (AS sidekiq)"#),
-        ("mail", r#"there is no key "mail"; "resque:queue:mail" is one (AS resque)"#),
-        ("celery", r#"there is no key "celery"; "shop:celery" is one"#),
-        ("app:notifications", r#"there is no key "app:notifications"; "notifications" is one"#),
-        ("Notifications", r#"there is no key "Notifications"; "notifications" is one"#),
-        ("notifcations", r#"there is no key "notifcations"; "notifications" is one"#),
-        ("celery-hgih", r#"there is no key "celery-hgih"; "celery-high" is one"#),
+        ("mailers", r#"there is no key "mailers", but there is "queue:mailers" (AS sidekiq)"#),
+        ("mail", r#"there is no key "mail", but there is "resque:queue:mail" (AS resque)"#),
+        ("celery", r#"there is no key "celery", but there is "shop:celery""#),
+        ("app:notifications", r#"there is no key "app:notifications", but there is "notifications""#),
+        ("Notifications", r#"there is no key "Notifications", but there is "notifications""#),
+        ("notifcations", r#"there is no key "notifcations", but there is "notifications""#),
+        ("celery-hgih", r#"there is no key "celery-hgih", but there is "celery-high""#),
         ("nothing-like-it", r#"there is no key "nothing-like-it""#),
     ] {
         assert_eq!(notice(&mut conn, &format!("{asked} TASK t")), says);
@@ -74,7 +74,7 @@ fn keys_that_the_caller_may_not_read_are_not_named() {
     run(&mut bob, "AUTH bob pw").expect("AUTH");
     assert_eq!(notice(&mut bob, "mailers TASK t"), r#"there is no key "mailers""#);
     fill(&mut conn, "mailes");
-    assert_eq!(notice(&mut bob, "mailers TASK t"), r#"there is no key "mailers"; "mailes" is one"#);
+    assert_eq!(notice(&mut bob, "mailers TASK t"), r#"there is no key "mailers", but there is "mailes""#);
     // Other users can read the job's status, so it does not repeat the explanation.
     let job = ask(&mut conn, "QADMIN.CLEARJOB mailers TASK t DRYRUN");
     assert!(job.text("notice").contains("queue:mailers"));

@@ -41,12 +41,12 @@ impl IndexError {
     pub(super) fn describe(&self) -> (Code, String) {
         let text = match self {
             Self::NotIndexed { field, list } => format!(
-                "{field} is known only of lists with an index, and {} has none; create one with QADMIN.INDEX CREATE",
+                "{field} is known only for lists that have an index, and {} has none; create one with QADMIN.INDEX CREATE",
                 quote(list)
             ),
             Self::NeverIndexed { field } => {
                 format!(
-                    "{field} is known only of lists with an index, and unacknowledged messages are in no list"
+                    "{field} is known only for lists that have an index, and these messages are not in a list"
                 )
             }
             Self::Missing { list } => {
@@ -59,7 +59,7 @@ impl IndexError {
                 format!("there are {max} indexes already; drop one with QADMIN.INDEX DROP")
             }
             Self::Unfollowed => {
-                "the server refused to report what happens to lists, without which there is no index".into()
+                "the server does not report changes of lists to qadmin, and an index needs these reports".into()
             }
         };
         (Code::Err, text)

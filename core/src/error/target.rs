@@ -197,7 +197,7 @@ fn set_of_ids(library: &str, records: &str) -> String {
 fn not_a_sorted_set(key: &[u8]) -> String {
     format!(
         "Operation against a key holding the wrong kind of value: messages of a sorted set are moved to a sorted set, and \
-         {} is none",
+         {} is not one",
         quote(key)
     )
 }

@@ -34,8 +34,7 @@ impl Ages {
             .with("popped_per_minute", ages.map(|ages| ages.popped))
     }
 
-    /// Returns the ages and rates of a queue with several lists, which are given in the order in which
-    /// workers read them.
+    /// Of several lists of one queue, in the order in which workers look into them.
     #[must_use]
     pub fn together(all: impl IntoIterator<Item = Self>) -> Option<Self> {
         all.into_iter().reduce(|one, other| {

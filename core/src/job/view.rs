@@ -136,13 +136,14 @@ impl Job {
         (!notices.is_empty()).then(|| notices.join("; "))
     }
 
-    /// Messages of which only a bound is known are counted as unreadable, although their bodies are not.
+    /// Returns the notice about messages for whose arrival only a bound is known. They are counted as unreadable, although
+    /// their bodies can be read.
     fn arrival_notice(&self) -> Option<String> {
         let unreadable = self.counters().unreadable;
         let field = self.start.filter.arrival_field().filter(|_| unreadable > 0)?;
         Some(format!(
-            "{field} did not decide about some of the {unreadable} messages in unreadable: of those it is only known that \
-             they have waited at least since their index began to follow the list"
+            "{field} could not be compared for some of the {unreadable} messages in unreadable: it is only known that they have \
+             waited at least since their index began to follow the list"
         ))
     }
 

@@ -56,11 +56,11 @@ fn the_first_reason_is_named() {
     );
     says(
         &["TASK", "app.upload", "WHERE", "kwargs.name", "=", "5"],
-        r#""kwargs.name" is a text in them, such as "x", and not a number"#,
+        r#""kwargs.name" is text in them, such as "x", and not a number"#,
     );
     says(
         &["TASK", "app.upload", "WHERE", "kwargs.list", "=", "1"],
-        r#""kwargs.list" is neither a number nor a text in them, but for example "[1]""#,
+        r#""kwargs.list" is neither a number nor text in them; an example is "[1]""#,
     );
     says(&["TASK", "app.upload", "COMMITID", "c"], r#"none of them has "kwargs.commitid""#);
     says(&["WHERE", "kwargs.repo", "=", "7"], r#"none of them has "kwargs.repo""#);

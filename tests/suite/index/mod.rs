@@ -210,12 +210,12 @@ fn what_needs_an_index_says_so() {
     run(&mut conn, "HSET unacked tag x").expect("HSET");
     run(&mut conn, "SET text x").expect("SET");
     for (line, wanted) in [
-        ("QADMIN.PREVIEW q WHERE age > 1h", "age is known only of lists with an index"),
+        ("QADMIN.PREVIEW q WHERE age > 1h", "age is known only for lists that have an index"),
         ("QADMIN.PREVIEW q WHERE arrived < now-1h", "arrived is known only"),
         ("QADMIN.PREVIEW q TASK a.b FIELDS 1 age", "age is known only"),
         ("QADMIN.STATS q WHERE age > 1h GROUPBY 1 task", "QADMIN.INDEX CREATE"),
         ("QADMIN.CLEARJOB q WHERE age > 1h ALL CONFIRM q", "QADMIN.INDEX CREATE"),
-        ("QADMIN.PREVIEW unacked WHERE age > 1h", "unacknowledged messages are in no list"),
+        ("QADMIN.PREVIEW unacked WHERE age > 1h", "these messages are not in a list"),
         ("QADMIN.STATS q GROUPBY 1 age", "there are no groups of it"),
         ("QADMIN.CLEARJOB q TASK a.b KEEPONE BY age CONFIRM q", "there are no groups of it"),
         ("QADMIN.PREVIEW q WHERE age > soon", "30s or 2h"),

@@ -37,7 +37,7 @@ fn options_that_sorted_sets_do_not_take_are_refused_by_name() {
             clear("ALL TO list"),
             concat!(
                 "WRONGTYPE Operation against a key holding the wrong kind of value: messages of a sorted set are moved to a ",
-                "sorted set, and \"list\" is none"
+                "sorted set, and \"list\" is not one"
             )
             .into(),
         ),

@@ -40,7 +40,7 @@ impl Layout for Unacked {
         }
         if scan.index_gone && !scan.gone {
             notices.push(
-                "the index was emptied, deleted or replaced before the scan had passed all of it".to_owned(),
+                "the index was emptied, deleted or replaced before the scan reached its end".to_owned(),
             );
         }
         notices

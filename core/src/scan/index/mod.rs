@@ -79,7 +79,7 @@ pub const ROW_TAG_MAX: usize = 4 * 1024;
 
 /// The notice that every count and every clear of such messages contains.
 pub const TASKS_GO_ON: &str =
-    "running tasks are not stopped: clearing their messages only prevents that these are delivered again";
+    "running tasks are not stopped: clearing their messages only prevents these from being delivered again";
 
 /// The state of the index when a job is accepted.
 #[derive(Debug, Clone, PartialEq)]

@@ -62,7 +62,7 @@ pub(crate) fn measure(main: &mut Bed) -> Result<Vec<Table>, String> {
     for layout in LAYOUTS {
         if layout.times > 1 && main.messages < DEEP_FROM {
             table.note(format!(
-                "The lists of {} times the depth are left out: this is a quick look.",
+                "The lists of {} times the depth are omitted, because this run has few messages.",
                 layout.times
             ));
             break;

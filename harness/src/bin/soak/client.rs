@@ -134,7 +134,7 @@ impl<'w> Client<'w> {
         match reply {
             Some(Ok(bytes)) => self.parse(&bytes),
             Some(Err(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
-                self.world.violated(format!("{} was answered with what is no RESP", shown(args)));
+                self.world.violated(format!("the reply to {} is not valid RESP", shown(args)));
                 Answer::Cut
             }
             _ => Answer::Cut,
