@@ -19,8 +19,8 @@ static ASIDE: MainCell<Vec<KeyEvent>> = MainCell::new(Vec::new());
 /// An event was not followed.
 static LOST_TRACK: AtomicBool = AtomicBool::new(false);
 
-/// Notes that an event was not followed, because a callback panicked or could not reach the state. What jobs know
-/// about their queues may then be wrong, so they end before anything else happens.
+/// Notes that an event was not followed, because a callback panicked or could not reach the state. What jobs
+/// know about their queues may then be wrong, so they end before anything else happens.
 pub(crate) fn lose_track() {
     LOST_TRACK.store(true, Ordering::Relaxed);
 }
@@ -35,12 +35,12 @@ pub(crate) fn free() {
 /// Calls `f` with the state.
 ///
 /// # Errors
-/// [`ServerError::Reentrant`] if a callback further up the stack holds the state: another module called a command
-/// of this module from a notification that a write of this module caused.
+/// [`ServerError::Reentrant`] if a callback further up the stack holds the state: another module called a
+/// command of this module from a notification that a write of this module caused.
 pub(crate) fn with<R>(work: impl FnOnce(&mut State) -> R) -> Result<R, Error> {
     let mut held = STATE.try_borrow_mut().ok_or(ServerError::Reentrant)?;
     let state = held.get_or_insert_with(State::default);
-    // A callback that panicked left this behind.
+    // A callback that panicked may have left events to follow.
     catch_up(state);
     let result = work(state);
     catch_up(state);

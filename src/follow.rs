@@ -26,10 +26,11 @@ pub(crate) enum KeyChange {
     Edited(u64),
     /// The key was deleted, expired, renamed away or replaced.
     Gone,
-    /// Entries of a sorted set of messages or of an index of what workers hold came, left or got another score.
+    /// In a sorted set of messages, or in the index of unacknowledged messages, entries were added or removed
+    /// or got another score.
     IndexChanged,
-    /// Messages were taken out of a sorted set or of a hash of what workers hold, on a replica: by its primary's workers or
-    /// jobs.
+    /// Workers or jobs of the primary removed messages from a sorted set, or from the hash of unacknowledged
+    /// messages. Only a replica handles this.
     UnackedRemoved,
     /// A record was written or loaded.
     RecordSeen,
@@ -78,8 +79,8 @@ pub(crate) fn apply(state: &mut State, event: &KeyEvent) {
         gone |= job.follow(db, key, on_queue) && matches!(event.what, KeyChange::Gone);
     }
     if gone {
-        // Jobs may have nothing left to do. The next turn of the event loop ends them and replies to the clients
-        // that wait.
+        // Jobs may have nothing left to do. The next turn of the event loop ends them and replies to the
+        // clients that wait.
         state.wake();
     }
 }

@@ -26,8 +26,9 @@ impl Recognised {
     }
 }
 
-/// Returns the library whose ids these elements of a list are: the first job that is found decides. A key that the
-/// caller may not read is not read; then the name of the list decides, so that nobody learns what exists.
+/// Returns the library whose ids these elements of a list are. The first job that is found decides. A key
+/// that the caller may not read is not read. Then the name of the list decides, so that the caller does not
+/// learn which keys exist.
 pub(crate) fn library_of(ctx: Ctx<'_>, caller: &Caller, list: &[u8], ids: &[Vec<u8>]) -> Option<Library> {
     let found = |place: &LookUp<'_>| match rights::may_read(caller, &commands::PREVIEW, [list, &place.key]) {
         true => is_there(ctx, place),

@@ -26,8 +26,8 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) {
         index::lose_track();
     }
     let Some(what) = classify(ctx, event, name) else { return };
-    // Records are followed from the first one on: a server that loads them now may become the primary, which must
-    // then report what became of their jobs.
+    // Records are followed from the first one on: a server that loads them now may become the primary, which
+    // must then report what became of their jobs.
     if what == KeyChange::RecordSeen {
         events::follow(ctx);
     }
@@ -56,16 +56,16 @@ fn classify(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) -> Option<KeyChange>
         b"del" | b"expired" | b"evicted" | b"rename_from" | b"rename_to" | b"move_from" => {
             Some(KeyChange::Gone)
         }
-        // What a clear takes out of a hash or a sorted set comes to a replica as the primary's HDEL or ZREM, and so does what
-        // workers acknowledge or take.
+        // A replica receives an HDEL or ZREM of its primary when a clear removes messages from a hash or a
+        // sorted set, and when workers acknowledge messages or take them.
         b"hdel" | b"zrem" if !is_record && !ctx.flags().primary() => Some(KeyChange::UnackedRemoved),
         _ if !watched(ctx.db(), key) => None,
         b"lpush" => list_len(|len| KeyChange::Pushed(End::Head, len)),
         b"rpush" => list_len(|len| KeyChange::Pushed(End::Tail, len)),
         b"lpop" => list_len(|len| KeyChange::Popped(End::Head, len)),
         b"rpop" => list_len(|len| KeyChange::Popped(End::Tail, len)),
-        // These events replace whatever the key held, and no `del` precedes them (Redis 7.0 to 8.0, Valkey 8.1 and
-        // 9.1).
+        // These events replace whatever the key held, and no `del` precedes them (Redis 7.0 to 8.0, Valkey
+        // 8.1 and 9.1).
         b"restore" | b"copy_to" | b"sortstore" | b"zunionstore" | b"zinterstore" | b"zdiffstore"
         | b"zrangestore" | b"geosearchstore" | b"georadiusstore" => Some(KeyChange::Gone),
         b"lrem" => list_len(KeyChange::Removed),

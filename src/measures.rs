@@ -8,23 +8,24 @@ use crate::redis::call::{CallMode, call};
 use crate::redis::clock::now_ns;
 use crate::redis::{Ctx, RString};
 
-/// With `appendfsync always` each unit costs an fsync, and all clients wait for it. At most one unit is written in
-/// this time.
+/// With `appendfsync always` each unit costs an fsync, and all clients wait for it. At most one unit is
+/// written in this time.
 const UNIT_EVERY_NS: u64 = 10_000_000;
-/// How often `appendfsync` is looked up.
+/// The time between two readings of `appendfsync`.
 const FSYNC_LOOK_EVERY_NS: u64 = 1_000_000_000;
 
-/// Bytes that one slice moves to another list, not counting its first message. They are kept in memory meanwhile.
+/// Bytes that one slice moves to another list, not counting its first message. They are kept in memory
+/// meanwhile.
 const MOVED_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Bytes of messages that one slice takes out of a sorted set, but for its first: they are in the unit.
+/// Bytes of messages that one slice removes from a sorted set, not counting the first. They are in the unit.
 const MEMBERS_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Bytes of delivery tags that one slice removes, not counting the first. They are in the unit.
 const TAGS_BYTES_MAX: u64 = 1024 * 1024;
 
-/// The part of a slice's time for which a window is sized. A window that does not fit into its slice costs the
-/// next slice a seek for a short rest; one that ends early leaves time for another.
+/// The part of a slice's time for which a window is sized. A window that does not fit into its slice costs
+/// the next slice a seek for a short rest; one that ends early leaves time for another.
 const WINDOW_PART: (u64, u64) = (7, 8);
 /// A further window is examined if more than this part of `slice-us` is left.
 const REST_PART: u64 = 5;
@@ -40,7 +41,8 @@ pub(crate) struct Measures {
     unacked: DeletionCost,
     /// The cost of pushing a message to another list.
     put: DeletionCost,
-    /// What taking a member out of a sorted set costs, without and with moving it to another one.
+    /// The costs of removing a member from a sorted set: without moving it to another one, and with moving
+    /// it.
     members: [DeletionCost; 2],
     /// The time of the last seek, nanoseconds.
     seek_ns: u64,
@@ -58,8 +60,8 @@ impl Measures {
         self.in_time(time, slice_ns.max(self.seek_ns))
     }
 
-    /// Returns the budget of a further window of a slice that ends at `over_ns`, if enough time is left to make it
-    /// worthwhile.
+    /// Returns the budget of a further window of a slice that ends at `over_ns`, if enough time is left to
+    /// make it worthwhile.
     pub(super) fn rest(&self, now: u64, over_ns: u64, settings: &Settings) -> Option<Budget> {
         let left_ns = over_ns.saturating_sub(now);
         (left_ns > settings.slice_us() * 1_000 / REST_PART)
@@ -102,8 +104,8 @@ impl Measures {
         self.put.learn(messages, took_ns);
     }
 
-    /// Returns the budget of a slice over unacknowledged messages. Finding the first entry takes little time, so
-    /// the slice is not extended by it.
+    /// Returns the budget of a slice over unacknowledged messages. Finding the first entry takes little time,
+    /// so the slice is not extended by it.
     pub(crate) fn unacked(&self, settings: &Settings, most: usize) -> Budget {
         let slice_ns = settings.slice_us() * 1_000;
         let budget = self.in_time(Time::AfterSeek { slice_ns, last_seek_ns: 0 }, slice_ns);
@@ -111,13 +113,14 @@ impl Measures {
         Budget { max_deletions, max_bytes: TAGS_BYTES_MAX, deletion_ns: self.unacked.ns(), ..budget }
     }
 
-    /// For a look at a sorted set of messages. `moves` says that what is taken out is put into another one.
+    /// Returns the budget of a slice over a sorted set of messages. `moves` says whether removed messages are
+    /// moved to another sorted set.
     pub(crate) fn sorted_set(&self, settings: &Settings, most: usize, moves: bool) -> Budget {
         let deletion_ns = self.members[usize::from(moves)].ns();
         Budget { max_bytes: MEMBERS_BYTES_MAX, deletion_ns, ..self.unacked(settings, most) }
     }
 
-    /// Learns from so many members taken out of a sorted set.
+    /// Learns from the time that it took to remove this many members from a sorted set.
     pub(super) fn took_members(&mut self, members: u64, took_ns: u64, moves: bool, now: u64) {
         self.last_unit_ns = now;
         self.members[usize::from(moves)].learn(members, took_ns);
@@ -129,8 +132,8 @@ impl Measures {
         self.unacked.learn(messages, took_ns);
     }
 
-    /// With `appendfsync always`, or if the setting is unknown: returns when the next unit may be written, if not
-    /// now.
+    /// With `appendfsync always`, or if the setting is unknown: returns when the next unit may be written, if
+    /// not now.
     pub(super) fn unit_not_before(&mut self, ctx: Ctx<'_>) -> Option<u64> {
         let now = now_ns();
         if !ctx.flags().aof() {

@@ -28,8 +28,8 @@ const CLOCK_BYTES: usize = 16 * 1024;
 /// Steps of the walk over the keys after which the clock is read.
 const CLOCK_STEPS: u32 = 16;
 
-/// The key does not exist: finds the queue that was probably meant. Only keys that the caller may read are named,
-/// and none if the user is unknown.
+/// The key does not exist: finds the queue that was probably meant. Only keys that the caller may read are
+/// named, and none if the user is unknown.
 pub(crate) fn no_such_key(ctx: Ctx<'_>, queue: &[u8]) -> String {
     let none = format!("there is no key {}", quote(queue));
     let caller = ctx.caller();
@@ -40,7 +40,9 @@ pub(crate) fn no_such_key(ctx: Ctx<'_>, queue: &[u8]) -> String {
     let by_form = near::queue_keys(queue).into_iter().find(|key| is_queue(key));
     let meant = by_form.or_else(|| nearest(ctx, queue, |key| may_see(&caller, key)));
     match meant {
-        Some(key) if key.starts_with(b"queue:") => format!("{none}, but there is {} (AS sidekiq)", quote(&key)),
+        Some(key) if key.starts_with(b"queue:") => {
+            format!("{none}, but there is {} (AS sidekiq)", quote(&key))
+        }
         Some(key) if key.starts_with(b"resque:queue:") => {
             format!("{none}, but there is {} (AS resque)", quote(&key))
         }
@@ -66,8 +68,8 @@ fn nearest(ctx: Ctx<'_>, queue: &[u8], may_read: impl Fn(&[u8]) -> bool) -> Opti
                 return;
             }
             let Some(rank) = near::queue(queue, name) else { return };
-            // Among equally similar names the first in alphabetical order is chosen, whatever the order of the
-            // walk.
+            // Among equally similar names the first in alphabetical order is chosen, whatever the order of
+            // the walk.
             let nearer = best.as_ref().is_none_or(|(least, there)| (rank, name) < (*least, there.as_slice()));
             if nearer && may_read(name) {
                 best = Some((rank, name.to_vec()));
@@ -81,12 +83,12 @@ fn nearest(ctx: Ctx<'_>, queue: &[u8], may_read: impl Fn(&[u8]) -> bool) -> Opti
     }
 }
 
-/// Explains why no message that a completed job examined matches, as far as the messages show that run next, or,
-/// for unacknowledged messages, those that were delivered first.
+/// Explains why no message that a completed job examined matches. It only reads the messages that run next
+/// or, for unacknowledged messages, those that were delivered first.
 pub(crate) fn explain(ctx: Ctx<'_>, job: &Job) -> Option<String> {
     let (start, counters) = (job.start(), job.counters());
     let nothing = counters.matched == 0 && counters.deleted == 0 && counters.match_notices.inexact == 0;
-    // What an index knows of the messages is not looked at here.
+    // Arrivals are not read here, so conditions on them cannot be explained.
     let is_told = start.filter.is_all() || start.filter.arrival_field().is_some();
     let asks = matches!(start.kind, JobKind::Preview | JobKind::Clear) && !is_told;
     if !nothing || !asks || job.is_stale() {

@@ -46,7 +46,9 @@ impl State {
                 };
                 let pending = stored.rewritten(id, db, entry);
                 if !pending.lies_under(&key, ctx) {
-                    log::notice(&format!("the record of job {id} was not reconciled: its key is not the one that this server would use"));
+                    log::notice(&format!(
+                        "the record of job {id} was not reconciled: its key is not the one that this server would use"
+                    ));
                 } else if let Err(refusal) = pending.write(ctx) {
                     if refusal.may_pass() {
                         self.orphaned.push_front((id, db, key));

@@ -56,9 +56,9 @@ type OwnEvent = (i32, Vec<u8>, &'static [u8]);
 /// The keyspace event that the module itself is announcing.
 static OWN_EVENT: MainCell<Option<OwnEvent>> = MainCell::new(None);
 
-/// Runs `tell`, which notifies everybody of one event of this module. The event is not followed when it comes
-/// back, because the code that writes has already told the jobs exactly what moved. What other modules do on that
-/// notification is followed.
+/// Runs `tell`, which makes the server announce an event that this module causes. The module does not follow
+/// the event when the server reports it, because the code that writes has already told the jobs exactly what
+/// moved. Changes by other modules during the notification are followed.
 pub(crate) fn tell_own(ctx: Ctx<'_>, key: &[u8], event: &'static [u8], tell: impl FnOnce()) {
     let expect = |own| {
         if let Some(mut expected) = OWN_EVENT.try_borrow_mut() {
@@ -73,7 +73,7 @@ pub(crate) fn tell_own(ctx: Ctx<'_>, key: &[u8], event: &'static [u8], tell: imp
 /// Returns whether the module itself caused this keyspace event; the jobs know of it already.
 pub(crate) fn is_own(ctx: Ctx<'_>, key: &[u8], event: &[u8]) -> bool {
     let Some(mut own) = OWN_EVENT.try_borrow_mut() else { return false };
-    // It counts once: if another module repeats the same change on the notification, that is not this module's own
-    // event.
+    // It counts once: if another module repeats the same change on the notification, that is not this
+    // module's own event.
     own.take_if(|(db, of, name)| *name == event && of == key && *db == ctx.db()).is_some()
 }

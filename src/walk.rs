@@ -1,9 +1,10 @@
 //! Walks over the keys of a database, for QADMIN.QUEUES.
 //!
-//! A keyspace may hold many millions of keys, so it is walked in slices between which others are served, in the hook
-//! before the poll like the slices of jobs, and in turn with those. A step of the server's scan names a handful of
-//! keys; lists, sorted sets and sets of bindings among them are put aside and looked at one by one, so that the clock can be read
-//! in between. What is found depends on the user who asked: a key that they may not read is not looked at.
+//! A keyspace can have many millions of keys, so it is walked in slices between which other clients are
+//! served. The slices run in the hook before the poll and take turns with those of jobs. A step of the
+//! server's scan returns a few keys. The lists, sorted sets and sets of bindings among them are queued and
+//! read one by one, so that the clock can be read in between. The result depends on the user: keys that the
+//! user may not read are not read.
 
 use std::collections::VecDeque;
 
@@ -167,8 +168,8 @@ impl Walk {
         }
     }
 
-    /// The priority lists of a queue count as part of it, if the caller may read it. A name that a binding gives
-    /// is a queue, whatever the key holds.
+    /// The priority lists of a queue count as part of it, if the caller may read it. A name that a binding
+    /// gives is a queue, whatever the key holds.
     fn list(&mut self, ctx: Ctx<'_>, key: &[u8], is_queue: bool) {
         let (queue, step) = match settings::now().priorities().step_of(key) {
             Some((queue, step)) if may_see(&self.caller, queue) => (queue, Some(u64::from(step))),
@@ -333,8 +334,8 @@ impl Walks {
         self.all.push_back(walk);
     }
 
-    /// Runs a slice of a walk, if it is a walk's turn: while jobs are live, every other turn is theirs. Returns
-    /// the id under which the walk's client waits if the walk ended; nothing if no slice ran.
+    /// Runs a slice of a walk, if it is a walk's turn: while jobs are live, every other turn is theirs.
+    /// Returns the id under which the walk's client waits if the walk ended; nothing if no slice ran.
     pub(crate) fn turn(&mut self, ctx: Ctx<'_>, jobs_live: bool) -> Option<Option<Uuid>> {
         let had_turn = std::mem::take(&mut self.had_turn);
         if had_turn && jobs_live {

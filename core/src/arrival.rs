@@ -1,10 +1,10 @@
 //! When a message arrived in its list, as far as an index knows.
 //!
-//! Times are kept in steps of [`STEP_MS`], so an arrival is never a single moment: it is the span of one step or, where
-//! the message was there before anybody followed the list, everything up to the end of a step. Conditions are decided on
-//! spans: where one part of the span satisfies a condition and another does not, the condition is unknown.
+//! Times are kept in steps of [`STEP_MS`], so an arrival is not a single moment but a span: one step or, if
+//! the message was in the list before the index followed it, all time up to the end of a step. A condition is
+//! unknown if it is true for a part of the span and false for another part.
 
-/// Milliseconds in one step.
+/// The length of one step, milliseconds.
 pub const STEP_MS: i64 = 10;
 
 /// When a message arrived.
@@ -12,11 +12,11 @@ pub const STEP_MS: i64 = 10;
 pub struct Arrival {
     /// The first millisecond of the step, Unix time.
     pub step_ms: i64,
-    /// The message arrived in this step or at any time before it.
+    /// Whether only a bound is known: the message arrived in this step or at any time before it.
     pub is_bound: bool,
 }
 
-/// The fields of a filter that ask for the arrival.
+/// The fields of a filter whose values depend on the arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ArrivalField {
     /// Milliseconds since the arrival.
@@ -26,7 +26,7 @@ pub enum ArrivalField {
 }
 
 impl ArrivalField {
-    /// The name in a filter.
+    /// Returns the name of the field.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -55,25 +55,25 @@ pub struct Placed {
 }
 
 impl Arrival {
-    /// The last millisecond in which the message can have arrived.
+    /// Returns the last millisecond in which the message can have arrived.
     #[must_use]
     pub fn latest_ms(self) -> i64 {
         self.step_ms + STEP_MS - 1
     }
 
-    /// Milliseconds for which the message has waited at least.
+    /// Returns the shortest time that the message can have waited, milliseconds.
     #[must_use]
     pub fn least_age_ms(self, now_ms: i64) -> i64 {
         now_ms.saturating_sub(self.latest_ms()).max(0)
     }
 
-    /// The same by a clock that is `by_ms` ahead.
+    /// Returns the arrival by a clock that is `by_ms` milliseconds ahead.
     #[must_use]
     pub fn shifted(self, by_ms: i64) -> Self {
         Self { step_ms: self.step_ms.saturating_add(by_ms), ..self }
     }
 
-    /// What is known of a message that is one of two, of which nobody knows which.
+    /// Returns what is known about the arrival of a message that is one of two, if it is not known which one.
     #[must_use]
     pub fn either(self, other: Self) -> Self {
         if self == other {
@@ -84,8 +84,8 @@ impl Arrival {
 }
 
 impl Placed {
-    /// The value of a field: milliseconds for an age, microseconds since 1970 for a time, as operands of these fields
-    /// are kept.
+    /// Returns the value of a field in the unit of its operands: milliseconds for an age, microseconds since
+    /// 1970 for a time.
     #[must_use]
     pub fn span(self, field: ArrivalField) -> Span {
         let Self { arrival, now_ms } = self;
@@ -103,8 +103,8 @@ impl Placed {
     }
 }
 
-/// Reads a duration: milliseconds, or a number with `ms`, `s`, `m`, `h` or `d`. `None` for anything else, and for more
-/// than fits into an `i64`.
+/// Parses a duration: milliseconds, or a number with `ms`, `s`, `m`, `h` or `d`. Returns `None` for anything
+/// else, and if the result does not fit into an `i64`.
 #[must_use]
 pub fn duration_ms(text: &[u8]) -> Option<i64> {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();

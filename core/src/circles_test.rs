@@ -1,15 +1,17 @@
-//! No modules of this crate, of the module crate or of the program import each other in a circle: a reader can begin at
-//! the lowest floor and go up.
+//! The modules of this crate, of the module crate and of the program must not import each other in a circle,
+//! so that a reader can begin with modules that import no others.
 //!
 //! The tests read the sources as text. They compare modules with their siblings: the top-level modules with
-//! each other, and in each folder the files and folders directly inside. Where `a/x.rs` takes something of `b/y.rs`, `a`
-//! imports `b`; where `a/x.rs` takes something of `a/z.rs`, `x` imports `z` inside `a`.
+//! each other, and in each folder the files and folders directly inside. If `a/x.rs` uses a name of `b/y.rs`,
+//! `a` imports `b`. If `a/x.rs` uses a name of `a/z.rs`, `x` imports `z` inside `a`.
 //!
-//! They see every path that begins with `crate::`, `super::` or `self::`, in a `use` or elsewhere, and follow names that
-//! a module hands on by `use`. They do not see:
-//! - what a macro writes, and methods that are called on a value without naming its type or a trait;
-//! - a module and what is inside it: the files of a folder may take what its `mod.rs` declares, and it what they have;
-//! - tests, which may import everything.
+//! The tests find every path that begins with `crate::`, `super::` or `self::`, in a `use` or elsewhere, and
+//! follow names that a module re-exports. They do not check
+//!
+//! - code that a macro generates, and methods that are called on a value without naming its type or a trait;
+//! - imports between a module and the modules inside it: `mod.rs` and the files of its folder can use each
+//!   other;
+//! - tests, which can import everything.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
@@ -26,7 +28,8 @@ fn no_modules_import_each_other_in_a_circle() {
     no_circles_in("src");
 }
 
-/// The modules in a folder, which is given from the folder of this crate, import each other in one direction.
+/// Checks that the modules in a folder import each other in one direction only. The path of the folder is
+/// relative to this crate.
 fn no_circles_in(folder: &str) {
     let imports = imports(&sources_in(folder));
     let top = imports[&Vec::new()].len();
@@ -35,7 +38,7 @@ fn no_circles_in(folder: &str) {
     assert!(circles.is_empty(), "modules import each other in a circle:\n{}", circles.join("\n"));
 }
 
-/// The module crate can be tested inside a server only: its sources are read here.
+/// The module crate can only be tested inside a server, so its sources are checked here.
 #[test]
 fn no_modules_of_the_module_crate_import_each_other_in_a_circle() {
     no_circles_in("../src");
@@ -117,7 +120,7 @@ fn read_folder(folder: &Path, module: &mut Names, sources: &mut Sources) {
 fn imports(sources: &Sources) -> Imports {
     let paths: BTreeMap<&Names, Vec<Named>> =
         sources.iter().map(|(module, text)| (module, paths(module, &words(text), sources))).collect();
-    // What a name of a module stands for, where a `use` brought it there.
+    // The targets of the names that a `use` imports into a module.
     let mut handed_on: BTreeMap<(Names, String), Names> = BTreeMap::new();
     for (module, paths) in &paths {
         for path in paths.iter().filter(|path| path.is_use) {
@@ -140,14 +143,15 @@ fn imports(sources: &Sources) -> Imports {
     imports
 }
 
-/// The modules in which a name is looked up: the one that the path names, and those from which it was handed on.
+/// Returns the modules in which a name is looked up: the one that the path names, and those that re-export
+/// it.
 fn modules_on_the_way(
     target: &Names,
     sources: &Sources,
     handed_on: &BTreeMap<(Names, String), Names>,
 ) -> Vec<Names> {
     let (mut target, mut modules) = (target.clone(), Vec::new());
-    // No name is handed on more often than this.
+    // No name is re-exported through more modules than this.
     for _ in 0..8 {
         let depth =
             (0..=target.len()).rev().find(|depth| sources.contains_key(&target[..*depth])).unwrap_or(0);
@@ -165,15 +169,15 @@ fn modules_on_the_way(
 
 /// A path in a source.
 struct Named {
-    /// From the root of the crate.
+    /// The path from the root of the crate.
     target: Names,
-    /// What it is called where it stands.
+    /// The name in the module that contains the path.
     name: String,
-    /// It is part of a `use`.
+    /// Whether the path is part of a `use`.
     is_use: bool,
 }
 
-/// The paths into the crate that the words of a module name.
+/// Returns the paths into the crate among the words of a module.
 fn paths(module: &Names, words: &[String], sources: &Sources) -> Vec<Named> {
     let mut found = Vec::new();
     for at in 0..words.len() {
@@ -241,7 +245,8 @@ fn absolute(module: &Names, names: Names) -> Names {
     target
 }
 
-/// The words of a source: names, `::` and single other characters, without comments, texts and the tests at its end.
+/// Returns the words of a source: names, `::` and single other characters, without comments, texts and the
+/// tests at its end.
 fn words(source: &str) -> Vec<String> {
     let source = source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let (mut rest, mut words) = (source, Vec::new());

@@ -1,5 +1,5 @@
-//! The kinds of storage that a command or a job can be about: the member `container` of replies, and what each of
-//! them allows.
+//! The kinds of storage that a command or a job can be about: the member `container` of replies, and the
+//! options that each kind accepts.
 
 use crate::kind::MessageKind;
 use crate::priorities::Priority;
@@ -21,8 +21,9 @@ pub enum Container {
 impl Container {
     /// Returns the container of a command or of a job.
     ///
-    /// `known` is the container where keys are no lists, `priority` which priorities were asked for, and `exists` that some key held messages when the command was accepted. `None` where neither the request nor
-    /// a key tells: the key is missing, and it may come to hold anything.
+    /// `known` is the container if the keys are not lists. `priority` is the value of PRIORITY. `exists` says
+    /// whether a key held messages when the command was accepted. Returns `None` if neither the request nor a
+    /// key determines the container: the key is missing, and may later hold any type.
     #[must_use]
     pub fn of(known: Option<Self>, priority: Option<Priority>, exists: bool) -> Option<Self> {
         match priority {
@@ -95,14 +96,14 @@ impl ContainerOption {
     }
 }
 
-/// What a container is called and what it allows.
+/// The names of a container and the options that it accepts.
 #[derive(Debug)]
 pub struct ContainerSpec {
-    /// Returns the word in `container`.
+    /// The value of the member `container`.
     pub word: &'static str,
-    /// The options that it accepts, of those that some containers refuse.
+    /// The options that it accepts, among those that some containers refuse.
     options: &'static [ContainerOption],
-    /// What the messages of it are called in errors about options.
+    /// The name of its messages in errors about options.
     pub messages: &'static str,
     /// The notice of a job whose key now holds something else.
     pub replaced: &'static str,

@@ -1,18 +1,18 @@
-//! Long texts that are cut where they are stored or repeated: their beginning, and a digest that tells the whole
-//! text from others.
+//! Cuts long texts before they are stored or repeated. The beginning of the text is kept, together with a
+//! digest of the whole text that identifies it.
 
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
-/// The beginning of the mark of a cut text. It comes before the text, and no canonical filter begins with it: a
-/// user who pastes a cut filter into a command gets an error, never a filter with fewer conditions that matches
-/// more.
+/// The beginning of the mark of a cut text. The mark precedes the text. No canonical filter begins with it,
+/// so a user who pastes a cut filter into a command gets an error, and never a filter with fewer conditions
+/// that matches more.
 const MARK: &[u8] = b"[first ";
 
-/// Returns the text unchanged if it has at most `max` bytes. Otherwise returns its first `max` bytes after a mark:
-/// `[first 4096 of 524288 bytes, SHA-256 <64 hexadecimal digits>] TASK a ...`. A text that is cut already keeps
-/// its mark, which describes the whole text, except for the number of bytes that are left.
+/// Returns the text unchanged if it has at most `max` bytes. Otherwise returns its first `max` bytes after a
+/// mark: `[first 4096 of 524288 bytes, SHA-256 <64 hexadecimal digits>] TASK a ...`. A text that is cut
+/// already keeps its mark, which describes the whole text, except for the number of bytes that are left.
 #[must_use]
 pub fn excerpt(text: &[u8], max: usize) -> Vec<u8> {
     if let Some((of_whole, left)) = cut_before(text) {
@@ -33,7 +33,7 @@ pub fn excerpt(text: &[u8], max: usize) -> Vec<u8> {
     [&marked(max, of_whole.as_bytes()), &text[..max]].concat()
 }
 
-/// Returns the mark of a text of which `kept` bytes are left.
+/// Returns the mark of a text that was cut to `kept` bytes.
 fn marked(kept: usize, of_whole: &[u8]) -> Vec<u8> {
     [MARK, kept.to_string().as_bytes(), of_whole].concat()
 }

@@ -1,13 +1,14 @@
 //! Lists and sorted sets whose elements are not messages but ids of jobs that are kept elsewhere.
 //!
-//! Several libraries keep a job in a key of its own, or in a field of a hash, and put its id into a list. To take the id out
-//! alone does harm: the job stays behind, is never run, and may keep its id, its lock or its dependents waiting. Which
-//! libraries do, and where, was recorded from RQ 3.0.0, BullMQ 5.81.5 and 6.7.0, Bull 4.16.5, Dramatiq 2.2.1, SAQ 0.26.4 and arq 0.28,
-//! and read in the sources of Asynq (`internal/base/base.go`) and Bee-Queue (`lib/queue.js`).
+//! Several libraries store a job under a separate key, or in a field of a hash, and put its id into a list.
+//! Removing only the id does harm: the job remains, is never run, and may keep its id reserved, hold its
+//! lock, or block other jobs that wait for it. The keys of each library were recorded from RQ 3.0.0, BullMQ
+//! 5.81.5 and 6.7.0, Bull 4.16.5, Dramatiq 2.2.1, SAQ 0.26.4 and arq 0.28, and read in the sources of Asynq
+//! (`internal/base/base.go`) and Bee-Queue (`lib/queue.js`).
 
-/// Longest element that can be an id, bytes.
+/// The longest element that can be an id, bytes.
 pub const ID_MAX: usize = 256;
-/// Ids of one list whose jobs are looked up.
+/// The number of ids of one list whose jobs are looked up.
 pub const IDS_LOOKED_UP: usize = 8;
 
 /// A library that keeps jobs and ids apart.
@@ -71,14 +72,14 @@ impl Library {
         }
     }
 
-    /// Returns whether the list is named as this library names its lists by default. It decides if a job may not
-    /// be looked up.
+    /// Returns whether the list has a name that this library gives to its lists by default. The name decides
+    /// if the caller may not read the keys of jobs.
     #[must_use]
     pub fn names_so(self, list: &[u8]) -> bool {
         list.starts_with(self.default_prefix())
     }
 
-    /// The sentence for readers of a preview of such a list, or of such a sorted set.
+    /// Returns the notice of a preview of such a list, or of such a sorted set.
     #[must_use]
     pub fn notice(self, is_sorted_set: bool) -> String {
         let takes = match is_sorted_set {

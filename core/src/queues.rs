@@ -37,20 +37,20 @@ pub fn bound_queue<'a>(member: &'a [u8], separator: &[u8]) -> Option<&'a [u8]> {
     Some(&pattern[after(pattern)?..])
 }
 
-/// What reading the ends of one list showed.
+/// The result of reading a few messages of one list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Glance {
-    /// Messages in it.
+    /// The number of messages in the list.
     pub depth: u64,
-    /// Messages that were read.
+    /// The number of messages that were read.
     pub sampled: u64,
-    /// Their bytes.
+    /// The size of these messages, bytes.
     pub sampled_bytes: u64,
-    /// Task of the message that runs next.
+    /// The task of the message that runs next.
     pub task: Option<Vec<u8>>,
     /// The kind that these messages look like, if it is not the expected one, or `ids`.
     pub looks_like: Option<&'static str>,
-    /// What its index says, if it has one that can answer.
+    /// The ages and rates of the list, if it has an index that can answer.
     pub ages: Option<Ages>,
 }
 
@@ -150,8 +150,8 @@ pub struct FoundQueues {
 }
 
 impl FoundQueues {
-    /// Adds a list that looks like a queue: as a queue of its own or as the priority list of one. The walk may
-    /// find it more than once.
+    /// Adds a list that looks like a queue: as a queue of its own or as the priority list of one. The walk
+    /// may find it more than once.
     pub fn list(&mut self, name: &[u8], step: Option<u64>, glance: Glance) {
         if let Some(queue) = self.queue(name) {
             match step {
@@ -163,7 +163,7 @@ impl FoundQueues {
         }
     }
 
-    /// A sorted set of messages. Again, if the walk comes across it again.
+    /// Adds a sorted set of messages as a queue. The walk may find it more than once.
     pub fn sorted_set(&mut self, name: &[u8], glance: Glance) {
         if let Some(queue) = self.queue(name) {
             (queue.own, queue.is_sorted_set) = (glance, true);

@@ -36,12 +36,12 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Index) -> Result<Answer, Error> {
 }
 
 fn show(ctx: Ctx<'_>, queue: &[u8]) -> Result<Reply, Error> {
-    // A key that holds something else by now is no list, and has no messages.
+    // A key that holds another type by now has no messages.
     let len = list::len_of(ctx, queue).unwrap_or(0);
     index::show(ctx.db(), queue, len).ok_or_else(|| IndexError::Missing { list: queue.to_vec() }.into())
 }
 
-/// Those that the caller may read.
+/// Returns the indexes of all lists that the caller may read.
 fn list(ctx: Ctx<'_>) -> Reply {
     let (caller, selected) = (ctx.caller(), ctx.db());
     let rows = index::all().into_iter().filter_map(|(db, queue)| {

@@ -46,10 +46,10 @@ pub(crate) fn prepare(callbacks: Callbacks) {
     FOLLOWS.store(false, Ordering::Relaxed);
 }
 
-/// Subscribes to all of them, once: with the first job, walk or record of a job. It is not done at load, because
-/// the server walks all subscriptions twice in each turn of its loop, whatever they are for
-/// (`moduleFireServerEvent`, Redis 7.0 to 8.0): some 450 instructions, for which every command of a server without
-/// jobs would pay.
+/// Subscribes to all events once, with the first job, walk or record of a job. It does not happen at load,
+/// because the server walks all subscriptions of any event twice in each turn of its loop
+/// (`moduleFireServerEvent`, Redis 7.0 to 8.0). That takes about 450 instructions, which would slow down
+/// every command of a server without jobs.
 pub(crate) fn follow(ctx: Ctx<'_>) {
     if FOLLOWS.load(Ordering::Relaxed) {
         return;
@@ -57,7 +57,9 @@ pub(crate) fn follow(ctx: Ctx<'_>) {
     let follows = subscribe(ctx);
     FOLLOWS.store(follows, Ordering::Relaxed);
     if !follows {
-        log::warning("the server refused the subscription to flushes, swaps of databases, role changes and loading");
+        log::warning(
+            "the server refused the subscription to flushes, swaps of databases, role changes and loading",
+        );
     }
 }
 

@@ -9,11 +9,11 @@ use super::api::{api, has};
 use super::ctx::Ctx;
 use super::string::RString;
 
-/// Returns a field of a section of INFO; `None` if this server has no such field. INFO is made inside the server,
-/// so it does not matter whether the command is renamed.
+/// Returns a field of a section of INFO; `None` if this server has no such field. INFO is made inside the
+/// server, so it does not matter whether the command is renamed.
 fn field(ctx: Ctx<'_>, section: &CStr, field: &CStr) -> Option<Vec<u8>> {
-    // SAFETY: S2; the names are NUL-terminated. The data is ours to free, and so is the string, which is null where there
-    // is no such field.
+    // SAFETY: S2; the names are NUL-terminated. The data is ours to free, and so is the string, which is null
+    // where there is no such field.
     unsafe {
         let data = api!(RedisModule_GetServerInfo(ctx.raw(), section.as_ptr()));
         let value =
@@ -46,16 +46,16 @@ pub(crate) const MOVED: Lines = &["EXISTS k"];
 pub(crate) const ACL: Lines = &["ACL WHOAMI"];
 /// Commands that read the bindings of kombu's exchanges.
 pub(crate) const BINDINGS: Lines = &["SCARD k", "SRANDMEMBER k"];
-/// Commands without which less is reported, and nothing fails: the number of unacknowledged messages, the audit
-/// stream, whether each write is synced, whether there are subscribers.
+/// Commands without which less is reported, and nothing fails: the number of unacknowledged messages, the
+/// audit stream, whether each write is synced, whether there are subscribers.
 const OTHERS: Lines = &["HLEN k", "XADD k * f v", "CONFIG GET appendfsync", "PUBSUB NUMPAT"];
 
-/// All of them.
+/// All commands that the module calls.
 const ALL: [Lines; 10] =
     [RECORD, HELD, HELD_OUT, SORTED, SORTED_OUT, SORTED_MOVE, MOVED, ACL, BINDINGS, OTHERS];
 
-/// The name of the first of these commands that the server does not have, because `rename-command` took it away. That
-/// is settled before modules are loaded.
+/// Returns the name of the first of these commands that the server does not have because of `rename-command`.
+/// The answer does not change after modules were loaded.
 pub(crate) fn missing(commands: Lines) -> Option<&'static str> {
     lines()
         .zip(0..)
@@ -63,7 +63,7 @@ pub(crate) fn missing(commands: Lines) -> Option<&'static str> {
         .map(|(line, _)| name(line))
 }
 
-/// The names of all commands that the module calls and the server does not have.
+/// Returns the names of all commands that the module calls and the server does not have.
 pub(crate) fn all_missing() -> Vec<&'static str> {
     let missing = lines().zip(0..).filter(|(_, bit)| is_missing(*bit));
     let mut names: Vec<_> = missing.map(|(line, _)| name(line)).collect();
@@ -76,14 +76,15 @@ fn lines() -> impl Iterator<Item = &'static str> {
     ALL.into_iter().flatten().copied()
 }
 
-/// Whether the command is missing that has this place among all. A bit for each: what a static owns is not freed when
-/// the library is unloaded.
+/// Returns whether the command at this position of all commands is missing. The results are bits of a number,
+/// because memory that a static owns is not freed when the library is unloaded.
 fn is_missing(bit: u32) -> bool {
     static MISSING: OnceLock<u64> = OnceLock::new();
     let missing = MISSING.get_or_init(|| {
         let bits = |(line, bit): (&str, u32)| u64::from(!acl::is_command(line)) << bit;
         let missing = lines().zip(0..).map(bits).fold(0, |all, bit| all | bit);
-        // Nobody takes all of them away: then it is the question that this server does not understand.
+        // No configuration removes all of them. If all seem to be missing, this server cannot answer the
+        // question.
         if missing.count_ones() as usize == lines().count() { 0 } else { missing }
     });
     missing >> bit & 1 == 1
@@ -93,7 +94,7 @@ fn name(line: &'static str) -> &'static str {
     line.split_once(' ').map_or(line, |(name, _)| name)
 }
 
-/// Percent of `maxmemory` that is in use; 0 where there is no such limit.
+/// Returns how many percent of `maxmemory` are in use; 0 if there is no such limit.
 pub(crate) fn used_memory_percent() -> u64 {
     if !has!(RedisModule_GetUsedMemoryRatio) {
         return 0;
@@ -110,12 +111,13 @@ pub(crate) fn used_memory_percent() -> u64 {
     percent
 }
 
-/// Whether this server leaves clients in another database when a module follows what happens to any key. From Valkey 8.1
-/// on a notification runs on the client that executes the command, selects the database of the event, and does not go back
-/// (`moduleNotifyKeyspaceEvent`; valkey-io/valkey pull requests 1819 and 4024): after `MOVE key db` and
-/// `COPY key key DB db` the client is in that database. Seen on Valkey 8.1.1, and not on 9.1.2, Redis 7.0.15, 8.0.2 and
-/// 8.0.6. Releases between 8.1 and 9.1.2 are taken for affected: where they are not, little is lost by that. A cluster has
-/// one database before Valkey 9.0, so nobody can be left in another one there.
+/// Returns whether this server moves clients to another database when a module follows the events of all
+/// keys. From Valkey 8.1 on, a notification runs on the client that executes the command, selects the
+/// database of the event, and does not select the former one again (`moduleNotifyKeyspaceEvent`;
+/// valkey-io/valkey pull requests 1819 and 4024). After `MOVE key db` and `COPY key key DB db` the client is
+/// in that database. This was seen on Valkey 8.1.1, and not on Valkey 9.1.2 and Redis 7.0.15, 8.0.2 and
+/// 8.0.6. Releases between 8.1 and 9.1.2 are treated as affected, which costs little if they are not. A
+/// cluster has only one database before Valkey 9.0, so clients cannot be moved there.
 pub(super) fn moves_clients(ctx: Ctx<'_>) -> bool {
     let version = field(ctx, c"server", c"valkey_version");
     version.is_some_and(|version| affected(&version, ctx.flags().cluster()))

@@ -422,7 +422,10 @@ fn every_test_that_the_safety_page_names_exists() {
         let sentence = |name: &&str| !name.contains(' ') && name.matches('_').count() >= 3;
         for name in proof.split('`').skip(1).step_by(2).filter(sentence) {
             named += 1;
-            assert!(code.contains(&format!("fn {name}(")), "docs/safety.md names {name}, which is not the name of a test");
+            assert!(
+                code.contains(&format!("fn {name}(")),
+                "docs/safety.md names {name}, which is not the name of a test"
+            );
         }
     }
     assert!(named > 0, "docs/safety.md names no test");

@@ -59,7 +59,8 @@ impl IndexError {
                 format!("there are {max} indexes already; drop one with QADMIN.INDEX DROP")
             }
             Self::Unfollowed => {
-                "the server does not report changes of lists to qadmin, and an index needs these reports".into()
+                "the server does not report changes of lists to qadmin, and an index needs these reports"
+                    .into()
             }
         };
         (Code::Err, text)

@@ -1,8 +1,9 @@
 //! The groups of a stats job: the number of each group, and how a reply shows the groups.
 //!
-//! The scan counts by number. It starts again when the queue was modified in place; the numbers are kept then, and a group
-//! without matches is not shown. A group is kept from its first match on or not at all, so the counts of kept groups are
-//! exact. Once there is no more room, all matches of new groups are counted together under one number.
+//! The scan counts by number. It starts again when the queue was modified in place; the numbers are kept
+//! then, and a group without matches is not shown. A group is kept from its first match on or not at all, so
+//! the counts of kept groups are exact. Once there is no more room, all matches of new groups are counted
+//! together under one number.
 
 use std::collections::HashMap;
 
@@ -76,7 +77,8 @@ impl Groups {
         Self { groups: Reply::List(Vec::new()), other, total: Reply::Int(0) }
     }
 
-    /// The groups of several lists, as their indexes counted them. Nothing where there are more than a job keeps.
+    /// Returns the groups of several lists, which their indexes counted; `None` if there are more than a job
+    /// keeps.
     pub fn of_lists<'a>(start: &Start, lists: impl Iterator<Item = &'a [KeyCount]>) -> Option<Self> {
         let grouping = start.grouping.as_ref()?;
         let (mut names, mut all) = (Names::default(), Vec::<Group>::new());
@@ -111,8 +113,8 @@ impl Groups {
     }
 }
 
-/// Shows the largest groups, as many as were asked for, and the sum of the others. Groups of the same size are in the order
-/// of their values.
+/// Shows the largest groups, as many as were asked for, and the sum of the others. Groups of the same size
+/// are in the order of their values.
 pub(super) fn show(
     grouping: &Grouping,
     names: &Names,

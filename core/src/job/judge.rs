@@ -16,8 +16,8 @@ use crate::scan::{Judge, Judgement};
 #[derive(Debug)]
 pub struct FilterJudge {
     matcher: Matcher,
-    /// The same filter without the texts of senders, if matches by these texts alone are counted separately: it
-    /// says whether a message also matches without them.
+    /// The same filter without the texts of senders, if matches by these texts alone are counted separately:
+    /// it says whether a message also matches without them.
     exact: Option<Matcher>,
     /// Sample rows say whether they match by the sender's texts alone.
     marks_inexact: bool,
@@ -58,13 +58,13 @@ impl FilterJudge {
         }
     }
 
-    /// Conditions or rows of the sample need to know when messages arrived.
+    /// Returns whether conditions or rows of the sample depend on when messages arrived.
     #[must_use]
     pub fn asks_arrivals(&self) -> bool {
         self.asks_arrivals
     }
 
-    /// Says when the message that is judged next arrived; `None` where nobody knows.
+    /// Sets when the message that is judged next arrived; `None` if that is not known.
     fn place(&mut self, placed: Option<Placed>) {
         self.matcher.place(placed);
         self.projection.place(placed);
@@ -78,15 +78,16 @@ impl FilterJudge {
 #[derive(Debug)]
 pub struct PlacedJudge<'a> {
     judge: &'a mut FilterJudge,
-    /// Finds arrivals, and how far the wall clock was ahead of their clock when the job was accepted, milliseconds. `None` where there is no index that can answer.
+    /// The arrivals in the index, and how much the wall clock was ahead of the clock of the index when the
+    /// job was accepted, milliseconds; `None` if there is no index that can answer.
     arrivals: Option<(Cursor<'a>, i64)>,
-    /// When the job was accepted, by the wall clock, Unix milliseconds: ages are measured then, so that they do not change
-    /// while the job runs.
+    /// When the job was accepted by the wall clock, Unix milliseconds. Ages are measured at this moment, so
+    /// that they do not change while the job runs.
     now_ms: i64,
 }
 
 impl<'a> PlacedJudge<'a> {
-    /// See the members.
+    /// Creates the judge of one slice; the members explain the arguments.
     pub fn new(judge: &'a mut FilterJudge, arrivals: Option<(Cursor<'a>, i64)>, now_ms: i64) -> Self {
         Self { judge, arrivals, now_ms }
     }

@@ -12,12 +12,14 @@ use super::members::Member;
 use super::view::View;
 use super::{Job, JobKind, JobStatus};
 
-/// Bytes of a filter's text that a record keeps, in the keyspace and in memory; the rest of a longer text is represented
-/// by its digest ([`crate::excerpt`]). STATUS of a live job shows the whole text. About a hundred UUIDs fit.
+/// Bytes of a filter's text that a record keeps, in the keyspace and in memory; the rest of a longer text is
+/// represented by its digest ([`crate::excerpt`]). STATUS of a live job shows the whole text. About a hundred
+/// UUIDs fit.
 pub const FILTER_KEPT_MAX: usize = 4_096;
 
-/// Members that records of earlier versions hold under another name, with that name. A server of an earlier version may
-/// have written the record before an upgrade, so both names are read; if both are there, the name of today is taken.
+/// Members that records of earlier versions hold under another name, with that name. A server of an earlier
+/// version may have written the record before an upgrade, so both names are read; if both are there, the name
+/// of today is taken.
 const RENAMED: [(Member, &str); 1] = [(Member::IndexKey, "index")];
 
 /// One value for each [`Member`]. Members that no record holds ([`Member::is_recorded`]) are null.
@@ -134,8 +136,8 @@ impl Record {
         self.set(Member::Undone, Reply::Int(undone));
     }
 
-    /// Marks a record as interrupted whose status is a live one although no such job runs any more. The job ended at the
-    /// latest when the record was last updated.
+    /// Marks a record as interrupted whose status is a live one although no such job runs any more. The job
+    /// ended at the latest when the record was last updated.
     pub fn interrupt(&mut self, why: &EndReason) {
         if !self.status().has_ended() {
             self.set(Member::Status, JobStatus::Interrupted.as_str().into());
@@ -196,15 +198,16 @@ impl Record {
         })
     }
 
-    /// The container of a job whose record was written before records named it. If the job met no message, nothing says
-    /// whether its queue was a list.
+    /// The container of a job whose record was written before records named it. If the job met no message,
+    /// nothing says whether its queue was a list.
     fn container_of_earlier_version(&self) -> Option<Container> {
         let priority = Priority::parse(self.text(Member::Priority)).ok();
         let known = (!self.text(Member::IndexKey).is_empty()).then_some(Container::Unacked);
         Container::of(known, priority, self.int(Member::TotalEstimated) > 0)
     }
 
-    /// Reads a hash back, also one that an earlier version of the module wrote. `None` if it is not the record of a job.
+    /// Reads a hash back, also one that an earlier version of the module wrote. `None` if it is not the
+    /// record of a job.
     #[must_use]
     pub fn from_hash<'a>(get: impl Fn(&str) -> Option<&'a [u8]>) -> Option<Self> {
         JobStatus::parse(get(Member::Status.name())?)?;
@@ -261,7 +264,8 @@ mod tests {
             (&[("priority", ""), ("total_estimated", "7")], b"list"),
             (&[("total_estimated", "0")], b""),
             (&[], b""),
-            // One that names it is taken by its word, also where nothing was there and where a later version wrote it.
+            // A record that names its container is believed, also if no key existed and if a later version
+            // wrote it.
             (&[("container", "lists"), ("index_key", "unacked_index")], b"lists"),
             (&[("container", ""), ("total_estimated", "7")], b""),
             (&[("container", "zset")], b"zset"),

@@ -9,12 +9,13 @@ use crate::match_notices::MatchNoticeCounts;
 use crate::reply::Reply;
 use crate::scan::Event;
 
-/// Most ended jobs that are remembered in memory. The record of a clear in the keyspace can outlive its place here.
+/// Most ended jobs that are remembered in memory. The record of a clear in the keyspace can outlive its place
+/// here.
 pub const REMEMBERED_MAX: usize = 500;
 /// How many of these keep their sample or groups: the newest.
 pub const SAMPLES_MAX: usize = 100;
-/// Most bytes that the records and samples of remembered jobs take, since names and the rows of samples can be long.
-/// The newest job is remembered whatever its size.
+/// Most bytes that the records and samples of remembered jobs take, since names and the rows of samples can
+/// be long. The newest job is remembered whatever its size.
 pub const REMEMBERED_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Most counts that are cached. Beyond it the oldest one is dropped.
 pub const CACHED_MAX: usize = 1_000;
@@ -48,9 +49,9 @@ pub struct Ended {
     pub expires_ms: i64,
     /// Whether it must not answer an equal request any more, because the queue was written to since.
     pub stale: bool,
-    /// Of a completed count: where its matches are now.
+    /// Where the matches are now, for a completed count.
     found: Option<FoundMatches>,
-    /// About how much memory it takes, bytes.
+    /// The approximate memory that it takes, bytes.
     bytes: usize,
 }
 
@@ -99,8 +100,8 @@ impl Registry {
         self.turn = at + 1;
     }
 
-    /// Remembers an ended job that was taken out. Until `found_until_ms` (Unix milliseconds) an equal preview can ask where
-    /// its matches are.
+    /// Remembers an ended job that was taken out. Until `found_until_ms` (Unix milliseconds) an equal preview
+    /// can ask where its matches are.
     pub fn remember(&mut self, mut job: Job, expires_ms: i64, found_until_ms: i64) -> &Ended {
         let sample = job.sample();
         let groups = job.groups();
@@ -216,8 +217,9 @@ impl Registry {
         })
     }
 
-    /// Where the matches of a completed preview for an equal request are. The preview must have shown the same fields, unless
-    /// only the places of its matches are kept: then the fields are read from the messages again.
+    /// Returns where the matches of a completed preview for an equal request are. The preview must have shown
+    /// the same fields, unless only the positions of its matches are kept: then the fields are read from the
+    /// messages again.
     #[must_use]
     pub fn found(&self, digest: &[u8; 32], fields: Option<&[Vec<u8>]>) -> Option<&FoundMatches> {
         let mut equal = self.ended.iter().filter(|job| !job.stale && job.digest == *digest);
@@ -249,7 +251,8 @@ impl Registry {
         }
     }
 
-    /// Marks the ended previews and stats that `pick` chooses as stale, so that equal requests are counted again.
+    /// Marks the ended previews and stats that `pick` chooses as stale, so that equal requests are counted
+    /// again.
     pub fn mark_stale(&mut self, mut pick: impl FnMut(&Ended) -> bool) {
         for job in &mut self.ended {
             job.stale |= job.kind.only_counts() && pick(job);
@@ -259,7 +262,8 @@ impl Registry {
         }
     }
 
-    /// The keys of the lists of all jobs, live and remembered, and of the indexes of live ones. A key can come more than once.
+    /// The keys of the lists of all jobs, live and remembered, and of the indexes of live ones. A key can
+    /// come more than once.
     pub fn keys(&self) -> impl Iterator<Item = &[u8]> {
         let live = self.live.iter().flat_map(Job::all_keys);
         live.chain(self.ended.iter().flat_map(|job| job.keys.iter().map(Vec::as_slice)))

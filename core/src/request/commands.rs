@@ -2,9 +2,9 @@
 //!
 //! How the flags of the rows are chosen: `readonly` and `write` decide where a command may run (replicas,
 //! read-only scripts, a primary that refuses writes). CANCEL and the other commands of control have neither,
-//! because they change memory only and must work where writes are refused, also while a script keeps the server
-//! busy (`allow-busy`). No command is `deny-oom`: previewing, cancelling and clearing are what a user has to do at
-//! maxmemory.
+//! because they change memory only and must work where writes are refused, also while a script keeps the
+//! server busy (`allow-busy`). No command is `deny-oom`: previewing, cancelling and clearing are what a user
+//! has to do at maxmemory.
 
 use super::spec::{Arg, ArgKind, CommandSpec, KeyAccess, Keys};
 
@@ -244,7 +244,7 @@ pub static STATS: CommandSpec = CommandSpec {
 /// QADMIN.INDEX
 pub static INDEX: CommandSpec = CommandSpec {
     name: "QADMIN.INDEX",
-    summary: "Creates, drops and shows indexes, which know since when the messages of a list wait, and values of fields.",
+    summary: "Creates, drops and shows indexes of lists, for the ages of messages and for fast counts.",
     complexity: "O(1) for CREATE and DROP; O(N) for INFO and LIST with N being the number of different arrival times.",
     since: "0.1.0",
     arity: -2,
@@ -278,8 +278,9 @@ pub static HELP: CommandSpec = CommandSpec {
     args: &[],
 };
 
-/// The command that carries the units of a clear to replicas and into the append-only file; not for clients. It
-/// has only the flag `write`, because it must be loaded from an append-only file and be applied at maxmemory.
+/// The command that carries the units of a clear to replicas and into the append-only file; not for clients.
+/// It has only the flag `write`, because it must be loaded from an append-only file and be applied at
+/// maxmemory.
 pub static APPLY: CommandSpec = CommandSpec {
     name: "QADMIN.APPLY",
     summary: "Internal: repeats a slice of a clear on a replica or while the append-only file is loaded.",

@@ -8,38 +8,38 @@ use crate::error::{Error, RequestError};
 use crate::index::INDEX_FIELDS_MAX;
 use crate::kind::MessageKind;
 
-/// What is to be done with an index.
+/// An action on an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IndexAction {
-    /// Follow a list from now on.
+    /// Create the index of a list.
     Create {
         /// The key of the list.
         queue: Vec<u8>,
-        /// What its messages are; `None` for the setting `default-kind`.
+        /// The kind of its messages; `None` for the kind that the setting `default-kind` names.
         kind: Option<MessageKind>,
-        /// Names of the fields whose values are kept; none where only arrivals are followed.
+        /// The names of the fields whose values are kept; empty if the index follows only arrivals.
         fields: Vec<Vec<u8>>,
     },
-    /// Follow it no longer.
+    /// Drop the index of a list.
     Drop {
         /// The key of the list.
         queue: Vec<u8>,
     },
-    /// Show what is known of a list.
+    /// Show the index of a list.
     Info {
         /// The key of the list.
         queue: Vec<u8>,
     },
-    /// Show what is known of all lists.
+    /// Show all indexes.
     List,
 }
 
-/// Create, drop and show indexes.
+/// A parsed QADMIN.INDEX.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Index {
-    /// What to do.
+    /// The action.
     pub action: IndexAction,
-    /// How the reply is written.
+    /// The format of the reply.
     pub format: Format,
 }
 
@@ -94,7 +94,8 @@ impl Request for Index {
     }
 }
 
-/// Where the queue stands in the command line, where the command's name is 0; `None` where it names none.
+/// Returns the position of the queue in the command line, in which the command's name is at 0; `None` if the
+/// action takes no queue.
 pub(super) fn queue_at(args: &[&[u8]]) -> Option<usize> {
     let names_one =
         |word: &[u8]| ACTIONS[..3].iter().any(|action| action.as_bytes().eq_ignore_ascii_case(word));

@@ -1,32 +1,34 @@
-//! Where an entry stands in the index: by time, then by tag, as the server's sorted sets have it.
+//! The position of an entry in a sorted set: by score, then by member, which is the order of the server.
 
 use std::cmp::Ordering;
 
-/// The place of one entry. No two entries of an index have the same.
+/// The position of one entry. No two entries of a sorted set have the same position.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IndexPosition {
-    /// Seconds since 1970 at which the message was delivered; any number but NaN, which the server does not take.
+    /// The score: the delivery time or the run time of the message, in seconds since 1970. It can be any
+    /// number except NaN, which the server refuses.
     pub score: f64,
-    /// The delivery tag, any bytes.
+    /// The member, which can be any bytes: the delivery tag of an unacknowledged message, or the job itself.
     pub tag: Vec<u8>,
 }
 
 impl IndexPosition {
-    /// How this place stands to that of an entry.
+    /// Compares this position with that of an entry.
     #[must_use]
     pub fn cmp(&self, score: f64, tag: &[u8]) -> Ordering {
         self.score.partial_cmp(&score).unwrap_or(Ordering::Equal).then_with(|| self.tag.as_slice().cmp(tag))
     }
 }
 
-/// A score as Unix milliseconds; what is too far away is the last or first that there is.
+/// Returns a score as Unix milliseconds. If it is out of range, the result is the first or the last possible
+/// time.
 #[must_use]
 #[expect(clippy::cast_possible_truncation, reason = "saturates, and 0 for NaN, which no score is")]
 pub fn unix_ms(score: f64) -> i64 {
     (score * 1_000.0).round() as i64
 }
 
-/// The key of the index that belongs to a hash, where nobody says another.
+/// Returns the default key of the index that belongs to a hash.
 #[must_use]
 pub fn default_index(hash: &[u8]) -> Vec<u8> {
     [hash, b"_index"].concat()

@@ -175,7 +175,7 @@ QADMIN.QUEUES [GLOB pattern] [FORMAT <RESP | JSON>]
 QADMIN.STATS queue [filter] GROUPBY n field [field ...] [TOP n] [BUST] [INEXACT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | IDS>] [FORMAT <RESP | JSON>]
     Counts the messages of a queue by the values of their fields.
 QADMIN.INDEX <CREATE | DROP | INFO | LIST> [queue] [FIELDS n field [field ...]] [AS <CELERY | SIDEKIQ | RESQUE | IDS>] [FORMAT <RESP | JSON>]
-    Creates, drops and shows indexes, which know since when the messages of a list wait, and values of fields.
+    Creates, drops and shows indexes of lists, for the ages of messages and for fast counts.
 QADMIN.HELP
     Shows this text.
 filter, at least one of:
