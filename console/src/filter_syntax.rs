@@ -80,7 +80,7 @@ fn split(text: &str) -> Result<Vec<Vec<u8>>, String> {
             }
         };
         if after.starts_with(|c: char| !c.is_whitespace()) {
-            return Err("a space is missing behind a quote".to_owned());
+            return Err("a space is missing after a quote".to_owned());
         }
         words.push(word);
         rest = after.trim_start();
@@ -88,7 +88,7 @@ fn split(text: &str) -> Result<Vec<Vec<u8>>, String> {
     Ok(words)
 }
 
-/// The word up to the closing `"`, and what is behind it.
+/// Returns the word up to the closing `"`, and the text after it.
 fn quoted(text: &str) -> Result<(Vec<u8>, &str), String> {
     let mut word = Vec::new();
     let mut chars = text.char_indices();

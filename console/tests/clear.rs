@@ -54,7 +54,7 @@ fn a_clear_names_the_user_of_the_operating_system() {
         id
     });
     assert_eq!(run.json()["actor"], user.out.trim());
-    assert_eq!(run.err, "", "a script is told nothing twice");
+    assert_eq!(run.err, "", "a script gets no message twice");
     let mut named = program(&server.url(0));
     named.env("QADMIN_ACTOR", "night shift");
     named.args(["clear", QUEUE, "--repoid", "1", "--all", "--yes", QUEUE, "--json"]);

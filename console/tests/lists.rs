@@ -47,7 +47,7 @@ fn queues_are_listed_with_their_depth_and_what_runs_next() {
     for word in ["celery", "1,052", "0:1,051 3:1", "app.tasks."] {
         assert!(row.contains(word), "{word}: {run:?}");
     }
-    assert!(!run.out.contains("waits"), "nobody knows since when: {run:?}");
+    assert!(!run.out.contains("waits"), "the age is not known: {run:?}");
     for list in ["celery", "celery\x06\x163"] {
         let _: redis::Value =
             redis::cmd("QADMIN.INDEX").arg("CREATE").arg(list).query(&mut conn).expect("CREATE");

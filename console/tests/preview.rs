@@ -22,7 +22,7 @@ fn people_see_count_sample_and_what_makes_the_count_doubtful() {
     assert!(!run.out.contains("no JSON object"), "nothing is said of 0 elements: {run:?}");
     let row = run.out.lines().find(|line| line.contains("dde6b29f")).expect("the one that runs next");
     assert!(row.trim_start().starts_with("12  "), "{row}");
-    assert_eq!(run.err, "", "no bar and no colour where nobody looks");
+    assert_eq!(run.err, "", "without a terminal there is no bar and no colour");
     assert!(!run.out.contains('\x1b'));
 }
 

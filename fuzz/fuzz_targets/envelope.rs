@@ -4,7 +4,7 @@
 //! - the filter of the first line agrees with its parts (`parts`);
 //! - what is shown of a message can be typed back (`shown`);
 //! - a matcher that knows the layouts of other messages says what one says that knows none;
-//! - where a body can be read, what stands in for it says nothing.
+//! - if a body can be read, the texts that could replace it are not used.
 //!
 //! The first line of the input names the kind and a filter, separated by tabs; where it does not, it is a message of
 //! Celery as the other lines are. Few filters are asked of one input, by its bytes, so that many inputs are run.

@@ -71,7 +71,7 @@ pub struct Asker<'m> {
     pub kind: MessageKind,
     /// The message.
     pub message: &'m [u8],
-    /// Whether what stands in for a body counts.
+    /// Whether the texts that replace a body are used.
     pub inexact: bool,
 }
 

@@ -103,7 +103,7 @@ fn blocked_client_can_be_unblocked() {
     assert_eq!(found.text("kind"), "preview");
     ask(&mut conn, &format!("QADMIN.CANCEL {}", preview.text("job_id")));
     blocked(line, " ERROR").expect_err("an error");
-    assert_eq!(info(&server, "previews_live"), 0, "nobody was told about that one");
+    assert_eq!(info(&server, "previews_live"), 0, "no client got the id of that job");
     ask(&mut conn, &format!("QADMIN.CANCEL {job}"));
 }
 

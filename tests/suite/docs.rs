@@ -155,7 +155,7 @@ fn the_table_of_fields_is_the_one_of_the_code() {
         assert!(text.lines().any(|line| line.starts_with(&wanted)), "docs/filter.md must have: {wanted}");
     }
     for (short, long) in field::SHORT_NAMES {
-        assert!(text.contains(&format!("`{short}` = `{long}`")), "docs/filter.md must tell of {short}");
+        assert!(text.contains(&format!("`{short}` = `{long}`")), "docs/filter.md must contain {short}");
     }
 }
 

@@ -69,7 +69,7 @@ fn start_progress_and_end_of_jobs_are_published_in_order() {
             let events = vec![listener.next(), listener.next()];
             (events[1]["event"] == "progress").then_some((id, events))
         });
-        let (id, mut events) = begun.expect("a job whose progress is told");
+        let (id, mut events) = begun.expect("a job that publishes its progress");
         drop(slow);
         events.extend(listener.until_end(&id));
         let told = words(&events);

@@ -219,7 +219,7 @@ fn previews_do_not_block_once_their_requests_use_too_much_memory() {
     let line = format!("QADMIN.PREVIEW celery WHERE task IN 8000{values} SAMPLE 0");
     let clients: Vec<_> = (0..CLIENTS).map(|_| later(&server, line.clone())).collect();
     let told = || clients.iter().filter(|client| client.is_finished()).count();
-    eventually("each waits or is told that it will not", || {
+    eventually("each waits or gets an error", || {
         usize::try_from(info(&server, "clients_waiting")).expect("a count") + told() == CLIENTS
     });
     let waiting = CLIENTS - told();

@@ -240,7 +240,7 @@ fn more_matches_than_expected_end_the_job_before_it_takes_anything() {
     let tenth = matches * 100 / 110 - 1;
     surprised(&mut conn, &format!("{tenth} TOLERANCE 10"));
     assert_eq!(queue(&mut conn).len(), 900);
-    // As many matches as expected, within the tolerance, are no surprise, and neither are fewer.
+    // As many matches as expected, within the tolerance, do not end the job, and neither do fewer.
     let dry = ask(&mut conn, &format!("{} DRYRUN", line(&format!("{} TOLERANCE 10", tenth + 2))));
     assert_eq!(wait_for_job(&mut conn, &dry.text("job_id")).int("would_delete"), matches as i64);
     let job = ask(&mut conn, &line(&matches.to_string())).text("job_id");

@@ -309,7 +309,7 @@ fn a_deep_queue_is_counted_by_a_job_over_all_lists_that_shows_its_rows() {
     let clear = ask(&mut conn, "QADMIN.CLEARJOB celery TASK m ALL PRIORITY 9 CONFIRM celery").text("job_id");
     assert_eq!(wait_for_job(&mut conn, &clear).int("deleted"), 500);
     let preview = ask(&mut conn, "QADMIN.PREVIEW celery TASK m PRIORITY ALL");
-    assert_eq!(preview.int("deduplicated"), 0, "a preview right after a clear tells the truth");
+    assert_eq!(preview.int("deduplicated"), 0, "a preview right after a clear counts again");
     assert_eq!(wait_for_job(&mut conn, &preview.text("job_id")).int("matched"), 500);
 }
 

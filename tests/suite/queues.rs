@@ -273,5 +273,5 @@ fn the_depth_of_other_priority_lists_is_shown_to_users_who_may_read_them() {
     }
     let script = "return redis.call('QADMIN.PREVIEW', KEYS[1], 'TASK', 'a.b')";
     let reply: Value = redis::cmd("EVAL").arg(script).arg(1).arg("q").query(&mut conn).expect("a map");
-    assert!(map(&reply).is_null("other_priorities_depth"), "nobody knows whose rights would decide");
+    assert!(map(&reply).is_null("other_priorities_depth"), "it is not known whose rights would decide");
 }

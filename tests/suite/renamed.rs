@@ -73,7 +73,7 @@ fn without_acl_a_script_gets_the_reason_why_it_sees_no_job() {
     wait_for_job(&mut conn, &id);
     let script = format!("return redis.call('QADMIN.STATUS', '{id}')");
     let refused =
-        redis::cmd("EVAL").arg(script).arg(0).query::<Value>(&mut conn).expect_err("nobody knows who asks");
+        redis::cmd("EVAL").arg(script).arg(0).query::<Value>(&mut conn).expect_err("the caller is not known");
     assert!(refused.to_string().contains("this server has no command ACL,"), "{refused}");
     run(&mut conn, "MODULE UNLOAD qadmin").expect_err("rules of users may name its commands");
 }

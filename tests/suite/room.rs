@@ -211,7 +211,7 @@ fn records_are_bounded_in_bytes_and_the_oldest_are_evicted() {
         keys.len() < JOBS && bytes < 48 * 1024 * 1024
     });
     assert!(exists(&mut conn, &live), "a live job keeps its record");
-    assert!(conn.exists::<_, bool>(foreign).expect("EXISTS"), "a key of somebody else is not deleted");
+    assert!(conn.exists::<_, bool>(foreign).expect("EXISTS"), "a foreign key is not deleted");
     let left: Vec<bool> = ids.iter().map(|id| exists(&mut conn, id)).collect();
     let gone = left.iter().take_while(|left| !**left).count();
     assert!((100..600).contains(&gone), "{gone} of {JOBS} are gone");

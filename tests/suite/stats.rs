@@ -353,7 +353,10 @@ fn groups_beyond_the_limit_are_counted_in_other() {
     assert!(shown[1..].iter().all(|(_, row)| row[0] == 1 && row[3] == row[4]));
     let rest = other(&reply);
     assert_eq!(rest.int("count"), 12_002 - 1_002);
-    assert!(rest.is_null("groups") && reply.is_null("groups_total"), "nobody knows how many: {reply:?}");
+    assert!(
+        rest.is_null("groups") && reply.is_null("groups_total"),
+        "the number of groups is not known: {reply:?}"
+    );
     let notice = reply.text("notice");
     assert!(notice.contains("10000") && notice.contains("`other`"), "{notice}");
     let bytes: i64 = shown.iter().map(|(_, row)| row[1]).sum();

@@ -98,7 +98,7 @@ fn only_a_socket_without_a_server_is_replaced() {
     let served = at("served");
     let other = UnixListener::bind(&served).expect("a socket");
     let output = listen(&served).output().expect("it runs");
-    assert!(!output.status.success(), "somebody listens there");
+    assert!(!output.status.success(), "another program listens there");
     assert!(fs::symlink_metadata(&served).expect("still there").file_type().is_socket());
 
     // The socket is dropped without being removed, as by a killed process.

@@ -14,7 +14,7 @@ fn rows_are_sound() {
         assert!(row.min >= 0, "{}: the getters have no sign", row.name);
         assert!(row.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{}", row.name);
         assert!(row.doc.ends_with('.') && row.doc.is_ascii() && !row.doc.contains("  "), "{}", row.name);
-        assert_eq!(index_of(row.name.as_bytes()), Some(index), "{} stands once", row.name);
+        assert_eq!(index_of(row.name.as_bytes()), Some(index), "{} occurs once", row.name);
     }
 }
 

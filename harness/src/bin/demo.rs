@@ -132,7 +132,7 @@ fn run() -> Result<(), String> {
          They are messages recorded from the real Celery, used as templates: every one got an id, a repository\n\
          and a commit of its own, in the headers and inside the base64 body.\n\
          A producer and a consumer keep working on the queue, {REQUESTS_PER_SECOND} requests a second each.\n\
-         Repository {repoid} floods it with uploads: {} of them wait, and everybody else waits behind them.",
+         Repository {repoid} floods it with uploads: {} of them wait, and all other messages wait after them.",
         server.port(),
         grouped(MESSAGES),
         factory.tasks().count(),

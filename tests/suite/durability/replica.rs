@@ -92,11 +92,7 @@ fn a_promoted_replica_shows_the_job_as_interrupted_and_clears_the_rest() {
     let mut there = replica.conn();
     eventually("the record is there", || there.exists(record_key(&id)).expect("EXISTS"));
     let on_replica = status(&mut there, &id);
-    assert_eq!(
-        on_replica.text("status"),
-        "running",
-        "a replica shows the record as it stands: {on_replica:?}"
-    );
+    assert_eq!(on_replica.text("status"), "running", "a replica shows the record unchanged: {on_replica:?}");
     primary.kill9();
     tell(&mut there, "REPLICAOF NO ONE");
     let missing = filled.missing(&queue(&mut there));

@@ -105,7 +105,7 @@ pub(crate) fn transactions(server: &Server) -> Vec<Vec<Command>> {
         match (word(&command, 0).to_ascii_uppercase().as_str(), &mut open) {
             ("MULTI", _) => open = Some(Vec::new()),
             ("EXEC", _) => all.push(open.take().expect("EXEC follows MULTI")),
-            (name, None) => assert_ne!(name, "QADMIN.APPLY", "a deletion stands outside a transaction"),
+            (name, None) => assert_ne!(name, "QADMIN.APPLY", "a deletion is outside of a transaction"),
             (_, Some(unit)) => unit.push(command),
         }
     }

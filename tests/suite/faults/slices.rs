@@ -118,7 +118,7 @@ fn at_the_end(bed: &mut Bed) {
     bed.arm("writing the audit", 1);
     let id = start_clear(&mut bed.conn);
     bed.assert_completed(&id);
-    eventually("the audit tells the end", || events(&mut bed.conn) == ["start", "end"]);
+    eventually("the audit stream has the end", || events(&mut bed.conn) == ["start", "end"]);
 }
 
 /// A job that ends outside a slice leaves its record as a pending write for the next event-loop iteration.

@@ -37,7 +37,7 @@ fn job_is_followed_paused_throttled_and_cancelled() {
     browser.fill("#throttle [name=rate]", "\u{8}7000");
     browser.click("#throttle button");
     browser.reads("[data-field=notice]", "at most 7000 messages per second");
-    assert_eq!(depth(&server), held, "it stands still");
+    assert_eq!(depth(&server), held, "a paused job clears nothing");
     browser.click("form[action^='/resume'] button");
     browser.reads("[data-field=status]", "running");
     // Another user pauses the job, and the page shows it.

@@ -208,7 +208,7 @@ fn lists_of_other_priorities_are_shown_and_cleared_as_one_queue() {
     browser.click("#count-notes a");
     browser.reads("#count-line", &format!("{} of 160 messages match", own + other));
     assert_eq!(browser.property("[name=priority]", "value"), "all");
-    assert!(!browser.sees("#how-move"), "in one list nobody would know the steps");
+    assert!(!browser.sees("#how-move"), "one list would lose the steps");
     browser.fill("[name=confirm]", "celery");
     browser.click("#clear-all");
     browser.reads("#outcome", &format!("Cleared {n} of {n} matching messages", n = own + other));

@@ -21,7 +21,7 @@ fn rows_are_sound() {
     for (i, command) in COMMANDS.iter().enumerate() {
         let name = command.name;
         assert!(name.strip_prefix("QADMIN.").is_some_and(|n| n.bytes().all(|b| b.is_ascii_uppercase())));
-        assert!(COMMANDS[..i].iter().all(|other| other.name != name), "{name} stands once");
+        assert!(COMMANDS[..i].iter().all(|other| other.name != name), "{name} occurs once");
         assert!(command.flags.iter().all(|flag| flags.contains(flag) || harmless.contains(flag)), "{name}");
         assert!(command.categories.contains(&"qadmin"), "{name}");
         assert!(command.summary.ends_with('.') && !command.summary.contains("  "), "{name}");
@@ -33,7 +33,7 @@ fn rows_are_sound() {
 fn check_siblings(at: &str, args: &[Arg]) {
     for (i, arg) in args.iter().enumerate() {
         let at = format!("{at} {}", arg.name);
-        assert!(args[..i].iter().all(|other| other.name != arg.name), "{at} stands once");
+        assert!(args[..i].iter().all(|other| other.name != arg.name), "{at} occurs once");
         assert_eq!(matches!(arg.kind, ArgKind::Key), arg.key_spec_index.is_some(), "{at}");
         assert!(arg.multiple || !arg.multiple_token, "{at}");
         match arg.kind {

@@ -96,7 +96,7 @@ fn disturbance(client: &mut Client<'_>) {
         }
         62..64 => load_again(client, "RELOAD"),
         64 => {
-            let _alone = client.world.blocked.write().expect("nobody panics while it is blocked");
+            let _alone = client.world.blocked.write().expect("no thread panics while it holds this lock");
             load_again(client, "LOADAOF");
         }
         65..67 => drop(client.say(&["BGSAVE", "SCHEDULE"])),
@@ -157,7 +157,7 @@ fn change_rights(client: &mut Client<'_>) {
 
 /// Unloads the module and loads it again. Unloading is refused if something would be lost.
 fn module_anew(client: &mut Client<'_>) {
-    let _alone = client.world.transactions.write().expect("nobody panics in a transaction");
+    let _alone = client.world.transactions.write().expect("no thread panics while it holds this lock");
     // Its counters are lost when it is unloaded.
     let info = text_of(&client.say(&["INFO", "qadmin"]));
     if field_of(&info, "qadmin_apply_mismatches").is_some_and(|count| count > 0) {

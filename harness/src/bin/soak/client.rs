@@ -77,7 +77,7 @@ impl<'w> Client<'w> {
 
     /// Sends BRPOP of some keys.
     pub(crate) fn brpop(&mut self, keys: &[&str], seconds: &str) -> Answer {
-        let _blocked = self.world.blocked.read().expect("nobody panics while it is blocked");
+        let _blocked = self.world.blocked.read().expect("no thread panics while it holds this lock");
         self.say(&[&["BRPOP"], keys, &[seconds]].concat())
     }
 

@@ -379,7 +379,7 @@ fn on_the_live_queue(client: &mut Client<'_>, factory: &mut Factory) {
 }
 
 fn in_a_transaction(client: &mut Client<'_>, factory: &mut Factory) {
-    let _open = client.world.transactions.read().expect("nobody panics in a transaction");
+    let _open = client.world.transactions.read().expect("no thread panics while it holds this lock");
     client.say(&["MULTI"]);
     for _ in 0..client.chance.within(1, 5) {
         match client.chance.percent(60) {

@@ -34,13 +34,13 @@ impl Drop for Inside<'_> {
 
 impl Gate {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nobody panics with the gate in hand")
+        self.state.lock().expect("no thread panics while it holds this lock")
     }
 
     /// Waits while the gate is closed.
     pub(crate) fn enter(&self) -> Inside<'_> {
         let open = self.changed.wait_while(self.lock(), |state| state.closed);
-        let mut state = open.expect("nobody panics with the gate in hand");
+        let mut state = open.expect("no thread panics while it holds this lock");
         state.inside += 1;
         Inside { gate: self, generation: state.generation }
     }
@@ -50,7 +50,7 @@ impl Gate {
         let mut state = self.lock();
         state.closed = true;
         let left = self.changed.wait_timeout_while(state, patience, |state| state.inside > 0);
-        left.expect("nobody panics with the gate in hand").0.inside == 0
+        left.expect("no thread panics while it holds this lock").0.inside == 0
     }
 
     /// Opens the gate for the clients again.

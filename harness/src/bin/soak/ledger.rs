@@ -89,7 +89,9 @@ impl Ledger {
                 && before >= entry.number
             {
                 let (producer, number) = (entry.producer, entry.number);
-                return Err(format!("order: of producer {producer}, {number} stands behind {before}"));
+                return Err(format!(
+                    "order: message {number} of producer {producer} is after message {before}"
+                ));
             }
         }
         match self.outstanding.iter().find(|(key, _)| !seen.contains_key(*key)) {
@@ -113,7 +115,7 @@ impl Ledger {
 
 fn stranger(message: &[u8]) -> String {
     let text: String = String::from_utf8_lossy(message).chars().take(200).collect();
-    format!("popped or queued, but nobody pushed it, or somebody popped it before: {text}")
+    format!("popped or queued, but never pushed, or popped before: {text}")
 }
 
 #[cfg(test)]

@@ -116,7 +116,7 @@ struct Report {
 
 impl Report {
     fn print(&self, world: &World, took: Duration) {
-        let ledger = world.ledger.lock().expect("nobody panics with the ledger in hand");
+        let ledger = world.ledger.lock().expect("no thread panics while it holds this lock");
         println!("\n{}", world.tally.table());
         println!("{}", world.totals.table());
         println!(

@@ -58,13 +58,13 @@ pub(crate) fn park(mut client: Client<'_>) {
 }
 
 fn push(client: &mut Client<'_>, factory: &mut Factory) {
-    if client.world.parked.lock().expect("nobody panics with the ledger in hand").len() > MOST {
+    if client.world.parked.lock().expect("no thread panics while it holds this lock").len() > MOST {
         return;
     }
     for _ in 0..client.chance.within(1, 8) {
         let message = factory.message(client.world.fresh());
         if matches!(client.call(&[b"LPUSH", PARK.as_bytes(), &message]), Answer::Value(Value::Int(_))) {
-            client.world.parked.lock().expect("nobody panics with the ledger in hand").push(message);
+            client.world.parked.lock().expect("no thread panics while it holds this lock").push(message);
         }
     }
 }
@@ -72,10 +72,12 @@ fn push(client: &mut Client<'_>, factory: &mut Factory) {
 /// Pops a message as a worker, which must be one that was pushed and not popped before.
 fn pop(client: &mut Client<'_>, key: &str) {
     let Answer::Value(Value::BulkString(message)) = client.say(&["RPOP", key]) else { return };
-    let mut ledger = client.world.parked.lock().expect("nobody panics with the ledger in hand");
+    let mut ledger = client.world.parked.lock().expect("no thread panics while it holds this lock");
     match ledger.iter().position(|known| *known == message) {
         Some(at) => drop(ledger.remove(at)),
-        None => client.world.violated(format!("{key} held what nobody pushed, or held it twice")),
+        None => {
+            client.world.violated(format!("{key} held a message that was never pushed, or held one twice"))
+        }
     }
 }
 
@@ -188,7 +190,7 @@ pub(crate) fn hold(mut client: Client<'_>) {
 }
 
 fn deliver(client: &mut Client<'_>, factory: &mut Factory, tag: &str) {
-    if client.world.held.lock().expect("nobody panics with the ledger in hand").len() > MOST {
+    if client.world.held.lock().expect("no thread panics while it holds this lock").len() > MOST {
         return;
     }
     let message = [b"[", &*factory.message(client.world.fresh()), b", \"\", \"celery\"]"].concat();
@@ -202,7 +204,7 @@ fn deliver(client: &mut Client<'_>, factory: &mut Factory, tag: &str) {
             .world
             .held
             .lock()
-            .expect("nobody panics with the ledger in hand")
+            .expect("no thread panics while it holds this lock")
             .insert(tag.to_string(), message);
     }
 }
@@ -210,7 +212,7 @@ fn deliver(client: &mut Client<'_>, factory: &mut Factory, tag: &str) {
 /// Acknowledges a message. One that no filter of the run matches must still be unacknowledged.
 fn acknowledge(client: &mut Client<'_>) {
     let some = {
-        let held = client.world.held.lock().expect("nobody panics with the ledger in hand");
+        let held = client.world.held.lock().expect("no thread panics while it holds this lock");
         let skip = usize::try_from(client.chance.below(held.len().max(1) as u64)).unwrap_or(0);
         held.iter().nth(skip).map(|(tag, message)| (tag.clone(), is_innocent(message)))
     };
@@ -219,7 +221,7 @@ fn acknowledge(client: &mut Client<'_>) {
     client.say(&["ZREM", UNACKED[1], &tag]);
     client.say(&["HDEL", UNACKED[0], &tag]);
     let Answer::Value(Value::Array(gone)) = client.say(&["EXEC"]) else { return };
-    client.world.held.lock().expect("nobody panics with the ledger in hand").remove(&tag);
+    client.world.held.lock().expect("no thread panics while it holds this lock").remove(&tag);
     let counts = (gone.first(), gone.get(1));
     match counts {
         (Some(Value::Int(1)), Some(Value::Int(1))) => {}
@@ -236,8 +238,8 @@ fn acknowledge(client: &mut Client<'_>) {
 /// # Errors
 /// Returns which messages are missing, duplicated, unknown or out of order.
 pub(crate) fn compare(world: &World, conn: &mut Connection) -> Result<(), String> {
-    compare_parked(&world.parked.lock().expect("nobody panics with the ledger in hand"), conn)?;
-    compare_held(&world.held.lock().expect("nobody panics with the ledger in hand"), conn)
+    compare_parked(&world.parked.lock().expect("no thread panics while it holds this lock"), conn)?;
+    compare_held(&world.held.lock().expect("no thread panics while it holds this lock"), conn)
 }
 
 fn compare_parked(ledger: &[Vec<u8>], conn: &mut Connection) -> Result<(), String> {
@@ -286,7 +288,7 @@ fn compare_held(ledger: &BTreeMap<String, Vec<u8>>, conn: &mut Connection) -> Re
         ));
     }
     if let Some((tag, _)) = hash.iter().find(|(tag, message)| ledger.get(*tag) != Some(message)) {
-        return Err(format!("{tag} is held with a message that nobody delivered"));
+        return Err(format!("{tag} is unacknowledged with a message that was never delivered"));
     }
     match ledger.iter().find(|(tag, message)| is_innocent(message) && !hash.contains_key(*tag)) {
         Some((tag, _)) => Err(format!("lost: {tag} is neither acknowledged nor held")),

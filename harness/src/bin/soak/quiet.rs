@@ -168,10 +168,10 @@ fn accounts(world: &World, primary: &Server) -> Result<(), String> {
     let queue = range(&mut conn, LIVE)?;
     let innocent: Vec<&[u8]> =
         queue.iter().rev().map(Vec::as_slice).filter(|message| is_innocent(message)).collect();
-    world.ledger.lock().expect("nobody panics with the ledger in hand").compare(&innocent)?;
+    world.ledger.lock().expect("no thread panics while it holds this lock").compare(&innocent)?;
     match range(&mut conn, HELD)?.len() {
         0 => private::compare(world, &mut conn),
-        n => Err(format!("{n} messages are held by nobody")),
+        n => Err(format!("{n} messages are unacknowledged although no worker has them")),
     }
 }
 
@@ -245,9 +245,9 @@ pub(crate) fn drain(world: &World, primary: &Server) -> Result<u64, String> {
     let mut conn = primary.conn();
     tell(&mut conn, "FLUSHALL SYNC")?;
     tell(&mut conn, "SCRIPT FLUSH")?;
-    world.ledger.lock().expect("nobody panics with the ledger in hand").drained();
-    world.parked.lock().expect("nobody panics with the ledger in hand").clear();
-    world.held.lock().expect("nobody panics with the ledger in hand").clear();
+    world.ledger.lock().expect("no thread panics while it holds this lock").drained();
+    world.parked.lock().expect("no thread panics while it holds this lock").clear();
+    world.held.lock().expect("no thread panics while it holds this lock").clear();
     // The buffers of clients shrink gradually.
     let mut least = u64::MAX;
     for _ in 0..20 {

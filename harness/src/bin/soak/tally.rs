@@ -30,7 +30,7 @@ pub(crate) enum End<'a> {
 impl Tally {
     /// Counts one command.
     pub(crate) fn note(&self, name: &str, end: End<'_>) {
-        let mut rows = self.0.lock().expect("nobody panics while counting");
+        let mut rows = self.0.lock().expect("no thread panics while it holds this lock");
         let row = rows.entry(name.to_string()).or_default();
         row.sent += 1;
         match end {
@@ -42,13 +42,13 @@ impl Tally {
 
     /// Returns the number of all commands.
     pub(crate) fn total(&self) -> u64 {
-        self.0.lock().expect("nobody panics while counting").values().map(|row| row.sent).sum()
+        self.0.lock().expect("no thread panics while it holds this lock").values().map(|row| row.sent).sum()
     }
 
     /// Returns the table, in Markdown.
     pub(crate) fn table(&self) -> String {
         let mut out = "| command | sent | refused | cut off |\n|---|---|---|---|\n".to_string();
-        for (name, row) in self.0.lock().expect("nobody panics while counting").iter() {
+        for (name, row) in self.0.lock().expect("no thread panics while it holds this lock").iter() {
             let errors: Vec<String> = row.errors.iter().map(|(code, n)| format!("{code} {n}")).collect();
             out.push_str(&format!("| {name} | {} | {} | {} |\n", row.sent, errors.join(", "), row.cut));
         }

@@ -35,7 +35,7 @@ impl Totals {
     }
 
     fn add_as(&self, info: &str, prefix: &str) {
-        let mut rows = self.0.lock().expect("nobody panics while counting");
+        let mut rows = self.0.lock().expect("no thread panics while it holds this lock");
         for line in info.lines() {
             let Some((name, value)) = line.strip_prefix("qadmin_").and_then(|line| line.split_once(':'))
             else {
@@ -55,7 +55,7 @@ impl Totals {
     /// Returns the table, in Markdown.
     pub(crate) fn table(&self) -> String {
         let mut out = "| INFO qadmin | |\n|---|---|\n".to_string();
-        for (name, value) in self.0.lock().expect("nobody panics while counting").iter() {
+        for (name, value) in self.0.lock().expect("no thread panics while it holds this lock").iter() {
             out.push_str(&format!("| {name} | {value} |\n"));
         }
         out

@@ -39,7 +39,7 @@ pub(crate) fn produce(mut client: Client<'_>, producer: usize) {
         } else {
             let batch = if client.chance.percent(5) { 200 } else { client.chance.within(1, 12) };
             let messages: Vec<Vec<u8>> = (next..next + batch).map(|i| factory.message(i)).collect();
-            let ledger = || client.world.ledger.lock().expect("nobody panics with the ledger in hand");
+            let ledger = || client.world.ledger.lock().expect("no thread panics while it holds this lock");
             let innocent = || messages.iter().zip(next..).filter(|(message, _)| is_innocent(message));
             innocent().for_each(|(message, i)| ledger().will_push(message, producer, i));
             let command: Vec<&[u8]> =
@@ -49,7 +49,7 @@ pub(crate) fn produce(mut client: Client<'_>, producer: usize) {
                 Answer::Value(other) => client.world.violated(format!("LPUSH answered {other:?}")),
                 Answer::Refused(_) => {
                     let mut ledger =
-                        client.world.ledger.lock().expect("nobody panics with the ledger in hand");
+                        client.world.ledger.lock().expect("no thread panics while it holds this lock");
                     innocent().for_each(|(message, _)| ledger.refused(message));
                 }
                 // The client has already recorded this.
@@ -121,7 +121,7 @@ pub(crate) fn work(mut client: Client<'_>, worker: Worker) {
 /// Pops some messages and puts them back at the consumer end, as a worker that is stopped does.
 fn give_back(client: &mut Client<'_>, count: &str) {
     let held = strings(client.say(&["RPOP", LIVE, count]));
-    let ledger = || client.world.ledger.lock().expect("nobody panics with the ledger in hand");
+    let ledger = || client.world.ledger.lock().expect("no thread panics while it holds this lock");
     for message in held.iter().filter(|message| is_innocent(message)) {
         if let Err(why) = ledger().returned(message) {
             client.world.violated(why);
@@ -146,7 +146,8 @@ fn took(client: &Client<'_>, message: &[u8], order: Option<&mut HashMap<usize, u
     if !is_innocent(message) {
         return;
     }
-    let popped = client.world.ledger.lock().expect("nobody panics with the ledger in hand").popped(message);
+    let popped =
+        client.world.ledger.lock().expect("no thread panics while it holds this lock").popped(message);
     let place = match popped {
         Ok(place) => place,
         Err(why) => return client.world.violated(why),

@@ -40,7 +40,7 @@ pub(crate) struct World {
     pub(crate) unloads: bool,
     pub(crate) gate: Gate,
     pub(crate) ledger: Mutex<Ledger>,
-    /// The messages that the parking client has pushed and nobody has popped, oldest first.
+    /// The messages that the parking client has pushed and that were not popped, oldest first.
     pub(crate) parked: Mutex<Vec<Vec<u8>>>,
     /// The unacknowledged messages, by their tags.
     pub(crate) held: Mutex<BTreeMap<String, Vec<u8>>>,
@@ -95,7 +95,7 @@ impl World {
 
     /// Returns a number for a message that was never sent before, far from those of the producers.
     pub(crate) fn fresh(&self) -> u64 {
-        let mut next = self.prey.lock().expect("nobody panics while counting");
+        let mut next = self.prey.lock().expect("no thread panics while it holds this lock");
         *next += 1;
         (1 << 40) + *next
     }
