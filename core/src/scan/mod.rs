@@ -6,14 +6,11 @@
 //! guarantees are the same:
 //!
 //! * The messages that were in the queue when the job was accepted are the *snapshot*. Nothing else is
-//! counted or
-//!   cleared.
+//!   counted or cleared.
 //! * Every message of the snapshot that is still in the queue when the scan reaches it is examined exactly
-//! once in a
-//!   pass.
+//!   once in a pass.
 //! * One function for all containers (`decide`) decides about a match, from the effect, LIMIT, and what the
-//! scan
-//!   remembers of earlier matches.
+//!   scan remembers of earlier matches.
 //! * A slice is bounded by time, by counted work, and by what it removes (`budget`).
 //!
 //! # Two steps per slice

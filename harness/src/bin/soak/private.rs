@@ -76,7 +76,7 @@ fn pop(client: &mut Client<'_>, key: &str) {
     match ledger.iter().position(|known| *known == message) {
         Some(at) => drop(ledger.remove(at)),
         None => {
-            client.world.violated(format!("{key} held a message that was never pushed, or held one twice"))
+            client.world.violated(format!("{key} held a message that was never pushed, or held one twice"));
         }
     }
 }
