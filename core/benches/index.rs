@@ -1,7 +1,7 @@
 //! Time per row of a live index: `cargo bench -p qadmin-core --bench index`.
 //!
-//! A million rows of messages as kombu writes them: 20 tasks, 50 repositories, and as many ids as messages. criterion's `time` of counts and
-//! groups is for all of them.
+//! A million rows of messages as kombu writes them: 20 tasks, 50 repositories, and as many ids as messages.
+//! criterion's `time` of counts and groups is for all of them.
 #![allow(missing_docs, reason = "a benchmark has no callers")]
 
 mod support;
@@ -107,8 +107,9 @@ fn changes(criterion: &mut Criterion, messages: &[Vec<u8>]) {
     group.finish();
 }
 
-/// The longest of the steps by which a field with too many values is read and turned into hashes. The steps are the same in
-/// each run, and the least time of each counts: what the machine did meanwhile is not the step's.
+/// Prints the longest step by which a field with too many values is read and turned into hashes. The steps are
+/// the same in each run. The shortest time of each step counts, because other work of the machine only makes it
+/// longer.
 fn stalls() {
     const RUNS: usize = 5;
     let messages: Vec<Vec<u8>> = (0..80_000).map(message).collect();

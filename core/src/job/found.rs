@@ -1,12 +1,13 @@
 //! The present positions of the matches of a completed count, followed while the queue changes.
 //!
-//! If a count is reused, its sample must show current positions. Without this the sample could only show matches among the
-//! messages that run next. The scan of the completed job keeps following the events of its lists: pushes and pops shift the
-//! positions of its sample as they did while it ran. An edit in place does not say which positions changed, and a change
-//! without an event shows in the length of a list. In both cases the positions are lost.
+//! If a count is reused, its sample must show current positions. Without this the sample could only show
+//! matches among the messages that run next. The scan of the completed job keeps following the events of its
+//! lists: pushes and pops shift the positions of its sample as they did while it ran. An edit in place does
+//! not say which positions changed, and a change without an event shows in the length of a list. In both
+//! cases the positions are lost.
 //!
-//! A sorted set, or the index of unacknowledged messages, has no positions that move: a match is found again by its score and
-//! its member, or it has left.
+//! A sorted set, or the index of unacknowledged messages, has no positions that move: a match is found again
+//! by its score and its member, or it has left.
 
 use super::{Job, JobKind, JobStatus, sample_row};
 use crate::priorities::List;
@@ -29,8 +30,8 @@ pub struct FoundInLists {
     lists: Vec<List>,
     /// Edits in place that the scan had seen when it completed. One more, and the positions are lost.
     edits: u64,
-    /// Whether messages were removed or replaced inside a list. The scan of a completed job reads no more messages, so it
-    /// cannot find its positions again.
+    /// Whether messages were removed or replaced inside a list. The scan of a completed job reads no more
+    /// messages, so it cannot find its positions again.
     is_lost: bool,
     /// When it is not needed any more, Unix milliseconds.
     until_ms: i64,

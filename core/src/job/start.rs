@@ -53,8 +53,8 @@ job_kinds! {
 }
 
 impl JobKind {
-    /// Whether a job of this kind changes nothing: it has no record, anyone who can read the queue can end it, and equal jobs
-    /// are one.
+    /// Whether a job of this kind changes nothing: it has no record, anyone who can read the queue can end
+    /// it, and equal jobs are one.
     #[must_use]
     pub fn only_counts(self) -> bool {
         matches!(self, Self::Preview | Self::Stats)

@@ -136,8 +136,8 @@ impl Job {
         (!notices.is_empty()).then(|| notices.join("; "))
     }
 
-    /// Returns the notice about messages for whose arrival only a bound is known. They are counted as unreadable, although
-    /// their bodies can be read.
+    /// Returns the notice about messages for whose arrival only a bound is known. They are counted as
+    /// unreadable, although their bodies can be read.
     fn arrival_notice(&self) -> Option<String> {
         let unreadable = self.counters().unreadable;
         let field = self.start.filter.arrival_field().filter(|_| unreadable > 0)?;

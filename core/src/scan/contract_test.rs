@@ -210,7 +210,8 @@ impl Tags for SortedSet {
 }
 
 fn entry<L: Tags>(one: (Id, bool)) -> (IndexPosition, Vec<u8>) {
-    // Each has a time of its own: among members of one time the bytes decide, and here they begin with whether it matches.
+    // Each entry has another score. Entries of equal scores are sorted by their bytes, which begin with whether the
+    // message matches.
     (IndexPosition { score: f64::from(one.0), tag: L::tag(one) }, message(one))
 }
 

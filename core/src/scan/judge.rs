@@ -25,8 +25,8 @@ pub struct Judgement {
 
 /// Examines messages and describes those that match.
 pub trait Judge {
-    /// The message that is judged next stands at this index of its list (0 = head), as the list was before the slice. Not
-    /// called where messages have no positions.
+    /// Sets the index of the message that is judged next (0 = head), in its list as it was before the slice. It is
+    /// not called if messages have no positions.
     fn at(&mut self, _index: u64) {}
     /// Returns the verdict.
     fn judge(&mut self, message: &[u8]) -> Judgement;
