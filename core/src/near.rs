@@ -46,12 +46,12 @@ pub fn task(asked: &[u8], there: &[u8]) -> Option<usize> {
 /// name.
 #[must_use]
 pub fn queue(asked: &[u8], there: &[u8]) -> Option<usize> {
-    let behind_prefix = |long: &[u8], short: &[u8]| {
+    let is_prefixed = |long: &[u8], short: &[u8]| {
         long.strip_suffix(short).and_then(<[u8]>::last).is_some_and(|b| !b.is_ascii_alphanumeric())
     };
     if asked == there || asked.is_empty() {
         None
-    } else if behind_prefix(there, asked) || behind_prefix(asked, there) {
+    } else if is_prefixed(there, asked) || is_prefixed(asked, there) {
         Some(0)
     } else if asked.eq_ignore_ascii_case(there) {
         Some(1)
@@ -77,7 +77,7 @@ pub fn queue_keys(name: &[u8]) -> Vec<Vec<u8>> {
         ("bq:", ":waiting"),
         ("huey.redis.", ""),
     ]
-    .map(|(before, behind)| [before.as_bytes(), name, behind.as_bytes()].concat())
+    .map(|(before, after)| [before.as_bytes(), name, after.as_bytes()].concat())
     .to_vec()
 }
 

@@ -46,8 +46,8 @@ impl<'c> Messages<'c> {
 }
 
 impl IndexKeys for Messages<'_> {
-    fn seek(&mut self, behind: Option<&IndexPosition>) {
-        self.reader.seek(behind);
+    fn seek(&mut self, after: Option<&IndexPosition>) {
+        self.reader.seek(after);
     }
 
     fn next<R>(&mut self, f: impl FnOnce(f64, &[u8], Option<&[u8]>) -> R) -> Option<R> {

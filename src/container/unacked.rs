@@ -79,8 +79,8 @@ impl<'c> Keys<'c> {
 }
 
 impl IndexKeys for Keys<'_> {
-    fn seek(&mut self, behind: Option<&IndexPosition>) {
-        self.index.seek(behind);
+    fn seek(&mut self, after: Option<&IndexPosition>) {
+        self.index.seek(after);
     }
 
     fn next<R>(&mut self, f: impl FnOnce(f64, &[u8], Option<&[u8]>) -> R) -> Option<R> {

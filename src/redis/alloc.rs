@@ -34,7 +34,7 @@ unsafe impl GlobalAlloc for ServerAlloc {
             return unsafe { api!(RedisModule_Alloc(layout.size())) }.cast();
         }
         let Some(size) = padded(layout) else { return ptr::null_mut() };
-        // SAFETY: the function is there; the payload starts at an aligned address behind room for one
+        // SAFETY: the function is there; the payload starts at an aligned address after room for one
         // pointer and ends inside the block.
         unsafe {
             let block: *mut u8 = api!(RedisModule_Alloc(size)).cast();

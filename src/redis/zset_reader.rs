@@ -115,10 +115,9 @@ impl<'c> Reader<'c> {
     }
 
     /// Moves to the first entry after this position; without a position, to the first entry of all.
-    pub(crate) fn seek(&mut self, behind: Option<&IndexPosition>) {
+    pub(crate) fn seek(&mut self, after: Option<&IndexPosition>) {
         self.read.clear();
-        let rank =
-            behind.map_or(Some(0), |place| self.count_before(place, |tag| tag <= place.tag.as_slice()));
+        let rank = after.map_or(Some(0), |place| self.count_before(place, |tag| tag <= place.tag.as_slice()));
         if let Some(rank) = rank {
             self.rank = rank;
         }
@@ -168,8 +167,8 @@ impl<'c> Reader<'c> {
 
 /// Counting entries and reading their positions do not need the messages.
 impl IndexKeys for Reader<'_> {
-    fn seek(&mut self, behind: Option<&IndexPosition>) {
-        self.seek(behind);
+    fn seek(&mut self, after: Option<&IndexPosition>) {
+        self.seek(after);
     }
 
     fn next<R>(&mut self, f: impl FnOnce(f64, &[u8], Option<&[u8]>) -> R) -> Option<R> {

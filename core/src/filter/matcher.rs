@@ -131,9 +131,9 @@ impl Matcher {
             any: false,
         });
         let count = fields.len();
-        let behind = grouping.map_or(&match_notices[..], |grouping| &grouping.fields);
+        let after_tests = grouping.map_or(&match_notices[..], |grouping| &grouping.fields);
         let grouped = grouping.iter().flat_map(|grouping| &grouping.fields).map(|field| field.kind).collect();
-        let reader = Reader::new(kind, fields.into_iter().chain(behind)).learning();
+        let reader = Reader::new(kind, fields.into_iter().chain(after_tests)).learning();
         let clauses = clauses.into_iter().map(|clause| Asking::new(clause, &tests, &reader)).collect();
         Self {
             tests,
@@ -225,7 +225,7 @@ impl Matcher {
     /// Returns the match notices of the last examined message, which must have matched. It opens the body if the
     /// filter did not. Only for a matcher without groups.
     pub fn match_notices(&mut self, message: &[u8]) -> MatchNotices {
-        debug_assert!(self.grouped.is_empty(), "behind the conditions stand the fields of the groups");
+        debug_assert!(self.grouped.is_empty(), "the fields of the groups follow those of the conditions");
         if !self.reader.is_decodable() {
             return MatchNotices::default();
         }

@@ -3,7 +3,7 @@
 //! One pass over the bytes proves that the text is valid from its first to its last byte and notes the spans
 //! of the values on the wanted paths. It builds no tree, and it allocates nothing once its buffers have
 //! grown. A general parser does not fit because validity here means "a Celery worker would accept it". That
-//! is Python's `json` behind kombu, which is wider than RFC 8259 in four points:
+//! is Python's `json`, which kombu uses. It is wider than RFC 8259 in four points:
 //!
 //! * The literals `NaN`, `Infinity` and `-Infinity` are numbers (Python writes them for floats).
 //! * Bytes that are not UTF-8 are accepted inside strings: kombu replaces them by U+FFFD before it parses.

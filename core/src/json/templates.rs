@@ -97,7 +97,7 @@ struct Template {
     /// The open scalars.
     open: Vec<Open>,
     /// The bytes after the last open scalar.
-    behind: Pattern,
+    end: Pattern,
     /// The positions of the wanted values in `text`.
     spans: Box<[Option<Span>]>,
     /// The same positions for any text that fits, each as start and end.
@@ -112,7 +112,7 @@ impl Template {
             text: text.into(),
             scalars: scalars.into_iter().map(|scalar| (scalar, Freedom::Same)).collect(),
             open: Vec::new(),
-            behind: Pattern::new(&[]),
+            end: Pattern::new(&[]),
             spans: spans.into(),
             marks: Vec::new(),
             fitted: 0,
@@ -142,7 +142,7 @@ impl Template {
             self.open.push(Open { before, long: scalar.len() > LONG });
             from = scalar.end;
         }
-        self.behind = Pattern::new(&bytes[from..]);
+        self.end = Pattern::new(&bytes[from..]);
         let mark = |at: usize| {
             let opens = open.iter().take_while(|open| open.end <= at).count();
             let from = opens.checked_sub(1).map_or(0, |last| open[last].end);
@@ -163,7 +163,7 @@ impl Template {
             let Some(found) = scalar_end(text, at + before.len(), *long) else { return false };
             (at, *end) = (found, found);
         }
-        text.get(at..).is_some_and(|rest| rest.len() == self.behind.len() && self.behind.begins(rest))
+        text.get(at..).is_some_and(|rest| rest.len() == self.end.len() && self.end.begins(rest))
     }
 
     /// Gives the scalars the freedom that the text needs; returns false if the text has a different layout.

@@ -160,8 +160,8 @@ impl OpenedIndex<'_> {
 }
 
 impl IndexKeys for OpenedIndex<'_> {
-    fn seek(&mut self, behind: Option<&IndexPosition>) {
-        self.at = behind.map_or(0, |place| {
+    fn seek(&mut self, after: Option<&IndexPosition>) {
+        self.at = after.map_or(0, |place| {
             let at = self.before(place);
             at + usize::from(self.index.get(at).is_some_and(|(other, _)| other == place))
         });

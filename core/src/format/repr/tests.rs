@@ -283,8 +283,8 @@ proptest! {
         for text in [text.clone(), format!("{open}{text}{close}")] {
             let Some(said) = read(form, &text) else { continue };
             said.into_iter().filter_map(|(_, value)| value).for_each(|value| drop(json(&value)));
-            for behind in [" ", "\n", ",", "}", "x"] {
-                prop_assert_eq!(read(form, &format!("{text}{behind}")), None);
+            for more in [" ", "\n", ",", "}", "x"] {
+                prop_assert_eq!(read(form, &format!("{text}{more}")), None);
             }
         }
     }

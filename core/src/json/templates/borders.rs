@@ -46,8 +46,8 @@ impl Known {
     }
 }
 
-fn text(string: &[u8], behind: &str) -> Vec<u8> {
-    [b"{\"a\": 1, \"b\": \"", string, b"\", \"c\": 2", behind.as_bytes(), b"}"].concat()
+fn text(string: &[u8], rest: &str) -> Vec<u8> {
+    [b"{\"a\": 1, \"b\": \"", string, b"\", \"c\": 2", rest.as_bytes(), b"}"].concat()
 }
 
 /// Returns the string with the piece inserted at `at` or, with `instead`, in the place of the same number of
@@ -82,15 +82,15 @@ fn strings_of_one_length_are_read_correctly() {
 fn open_strings_are_read_correctly() {
     // The text ends soon after the string or much later; the string that was learned is short or long.
     let more = format!(", \"d\": \"{}\"", "m".repeat(200));
-    for behind in ["", &more] {
+    for rest in ["", &more] {
         for first in [3, 300] {
-            let mut known = Known::of(&[text(&vec![b'x'; first], behind), text(b"yy", behind)]);
+            let mut known = Known::of(&[text(&vec![b'x'; first], rest), text(b"yy", rest)]);
             for length in LENGTHS {
                 let string = vec![b'z'; length];
-                assert!(known.fits(&text(&string, behind)), "{length}");
+                assert!(known.fits(&text(&string, rest)), "{length}");
                 for at in 0..=length {
                     for piece in PIECES {
-                        let other = text(&with(&string, at, piece, at % 2 == 0), behind);
+                        let other = text(&with(&string, at, piece, at % 2 == 0), rest);
                         let valid = known.scanner.scan(&other, &known.paths, &mut known.scanned);
                         // Every valid text fits, unless the piece ends the string and other bytes follow.
                         assert_eq!(known.fits(&other), valid, "{length} {at} {piece:?}");

@@ -6,7 +6,7 @@ use crate::scan::place::IndexPosition;
 pub trait IndexKeys {
     /// Moves to the first entry of the index after this position; without a position, to the first entry of
     /// all.
-    fn seek(&mut self, behind: Option<&IndexPosition>);
+    fn seek(&mut self, after: Option<&IndexPosition>);
 
     /// Reads the next entry: its score, its tag and, if the hash has it, its value. Returns `None` at the end
     /// and if the index cannot be read.

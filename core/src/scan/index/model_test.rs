@@ -98,11 +98,11 @@ impl<'a> Opened<'a> {
 }
 
 impl IndexKeys for Opened<'_> {
-    fn seek(&mut self, behind: Option<&IndexPosition>) {
-        let is_behind = |(score, tag): &(i8, Vec<u8>)| {
-            behind.is_none_or(|place| (place.score, &place.tag) < (f64::from(*score), tag))
+    fn seek(&mut self, after: Option<&IndexPosition>) {
+        let is_after = |(score, tag): &(i8, Vec<u8>)| {
+            after.is_none_or(|place| (place.score, &place.tag) < (f64::from(*score), tag))
         };
-        self.at = self.pair.index.iter().position(is_behind).unwrap_or(self.pair.index.len());
+        self.at = self.pair.index.iter().position(is_after).unwrap_or(self.pair.index.len());
     }
 
     fn next<R>(&mut self, f: impl FnOnce(f64, &[u8], Option<&[u8]>) -> R) -> Option<R> {

@@ -82,8 +82,8 @@ impl Opened<'_> {
 }
 
 impl IndexKeys for Opened<'_> {
-    fn seek(&mut self, behind: Option<&IndexPosition>) {
-        self.at = behind.map_or(0, |place| {
+    fn seek(&mut self, after: Option<&IndexPosition>) {
+        self.at = after.map_or(0, |place| {
             let at = self.before(place);
             at + usize::from(self.place(at).as_ref() == Some(place))
         });

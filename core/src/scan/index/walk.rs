@@ -80,7 +80,7 @@ impl<L: Layout> IndexScan<L> {
                     (outcome.seek_ns, outcome.over_ns) = deadline.begin();
                 }
                 if self.bound.as_ref().is_none_or(|bound| bound.cmp(score, tag) == Ordering::Less) {
-                    return Step::Behind;
+                    return Step::Beyond;
                 }
                 let cleared = outcome.take_in(self, judge, (score, tag), value) && self.deletes();
                 if cleared {
@@ -104,9 +104,9 @@ impl<L: Layout> IndexScan<L> {
                     outcome.cursor = Some(place);
                     return;
                 }
-                Some(Step::Behind) | None => {
+                Some(Step::Beyond) | None => {
                     outcome.over = true;
-                    outcome.later += self.count_behind(keys);
+                    outcome.later += self.count_after(keys);
                     return;
                 }
             }
@@ -116,7 +116,7 @@ impl<L: Layout> IndexScan<L> {
 
 impl<L: Layout> IndexScan<L> {
     /// Returns the number of entries after the bound, which was the last entry when the job was accepted.
-    fn count_behind(&self, keys: &mut impl IndexKeys) -> u64 {
+    fn count_after(&self, keys: &mut impl IndexKeys) -> u64 {
         let (Some(bound), Some(all)) = (&self.bound, keys.rank(None)) else { return 0 };
         let Some(below) = keys.rank(Some(bound)) else { return 0 };
         let is_there = below < all && keys.at(below).as_ref() == Some(bound);
@@ -130,7 +130,7 @@ enum Step {
     /// End the slice with this entry.
     Last(IndexPosition),
     /// This entry is after the bound.
-    Behind,
+    Beyond,
 }
 
 impl IndexOutcome {
