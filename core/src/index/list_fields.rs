@@ -59,6 +59,8 @@ pub struct ListFields {
     rotating: Option<End>,
     is_suspended: bool,
     reason: Option<&'static str>,
+    /// Times that all rows were begun anew.
+    begun: u64,
 }
 
 impl ListFields {
@@ -79,6 +81,7 @@ impl ListFields {
             rotating: None,
             is_suspended: false,
             reason: None,
+            begun: 0,
         })
     }
 
@@ -86,6 +89,13 @@ impl ListFields {
     #[must_use]
     pub fn index(&self) -> Option<&FieldIndex> {
         self.index.as_ref()
+    }
+
+    /// Tells rows from those that there were before, and from those of other lists: what was worked out for
+    /// some must not be used with others.
+    #[must_use]
+    pub fn identity(&self) -> (u64, u64) {
+        (self.seed, self.begun)
     }
 
     /// What the messages are read as.
@@ -287,6 +297,7 @@ impl ListFields {
 
     fn begin(&mut self, len: u64, reason: Option<&'static str>) {
         self.retire();
+        self.begun += 1;
         self.index = fields_of(self.kind, &self.names, len, self.seed).ok();
         self.reason = reason.filter(|_| len > 0);
     }

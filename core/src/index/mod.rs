@@ -33,7 +33,7 @@ pub use dictionary::{DICTIONARY_BYTES_MAX, DICTIONARY_VALUES_MAX, VALUE_BYTES_MA
 pub use fields::{FieldIndex, INDEX_FIELDS_MAX};
 pub use list_fields::{CaughtUp, ListFields};
 pub use shown::Ages;
-pub use verdicts::KeyCount;
+pub use verdicts::{KeyCount, ListGuide};
 pub use wait::{RATE_SECONDS, Rates, WAIT_BUCKETS, Waits};
 
 use crate::arrival::Arrival;

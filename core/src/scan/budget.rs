@@ -51,6 +51,29 @@ pub struct Budget {
     pub put_ns: u64,
 }
 
+impl Budget {
+    /// Returns what is left of it, given the time in nanoseconds at which the slice began.
+    #[must_use]
+    pub fn since(&self, began_ns: u64, now_ns: u64) -> Self {
+        let time = match self.time {
+            Time::AfterSeek { slice_ns, last_seek_ns } => Time::AfterSeek {
+                slice_ns: slice_ns.saturating_sub(now_ns.saturating_sub(began_ns)),
+                last_seek_ns,
+            },
+            until @ Time::Until(_) => until,
+        };
+        Self { time, ..*self }
+    }
+
+    /// Returns the time from `now_ns` on, in nanoseconds.
+    pub(super) fn ns(&self, now_ns: u64) -> u64 {
+        match self.time {
+            Time::AfterSeek { slice_ns, .. } => slice_ns,
+            Time::Until(at) => at.saturating_sub(now_ns),
+        }
+    }
+}
+
 /// The clock is read after this many messages ...
 const CLOCK_EVERY_MESSAGES: u32 = 16;
 /// ... or after this many bytes and steps of work, whichever comes first: a rate that was measured with small
@@ -102,6 +125,11 @@ impl<'a, C: Clock> Deadline<'a, C> {
     /// Returns the time of the walk, after a seek of `seek_ns`.
     pub(super) fn walked(&self, seek_ns: u64) -> u64 {
         (self.clock.now_ns() - self.opened).saturating_sub(seek_ns + self.beside_ns)
+    }
+
+    /// Returns whether something that takes this many nanoseconds can begin at `now_ns`.
+    pub(super) fn has_time(&self, now_ns: u64, ns: u64) -> bool {
+        now_ns.saturating_add(self.reserved).saturating_add(ns) < self.at
     }
 
     /// Counts one message, after `work` bytes and steps in all. A deletion takes far longer than a message that is

@@ -3,6 +3,7 @@
 use super::budget::{Budget, Clock};
 use super::counters::{Counters, SliceCounts};
 use super::event::Event;
+use super::guide::Guide;
 use super::judge::Judge;
 use super::place::IndexPosition;
 use super::plan::Plan;
@@ -141,6 +142,18 @@ pub trait ScanState {
         0
     }
 
+    /// Returns the number of messages that were examined without reading them, because an index excluded
+    /// them.
+    fn passed(&self) -> u64 {
+        0
+    }
+
+    /// Returns whether an index was certain of a message that does not match: the scan is not guided any
+    /// more.
+    fn was_misled(&self) -> bool {
+        false
+    }
+
     /// Returns whether the scan ended without having cleared everything, because it does not know which match is
     /// the newest.
     fn is_newest_unknown(&self) -> bool {
@@ -203,4 +216,20 @@ pub trait Examine<Keys>: ContainerScan {
         permit: impl FnOnce() -> bool,
         outcome: &mut Self::Outcome,
     ) -> SliceEnd;
+
+    /// The same, and messages that the index of a list excludes are counted and not read. Containers without
+    /// such an index read every message.
+    #[expect(clippy::too_many_arguments, reason = "those of `examine`, and the guide")]
+    fn examine_guided(
+        &self,
+        keys: &mut Keys,
+        judge: &mut impl Judge,
+        _: &mut dyn Guide,
+        clock: &impl Clock,
+        budget: &Budget,
+        permit: impl FnOnce() -> bool,
+        outcome: &mut Self::Outcome,
+    ) -> SliceEnd {
+        self.examine(keys, judge, clock, budget, permit, outcome)
+    }
 }

@@ -90,6 +90,12 @@ impl SliceCounts {
         }
     }
 
+    /// Counts messages that an index excludes, of which some are not JSON objects.
+    pub(super) fn add_passed(&mut self, messages: u64, undecodable: u64) {
+        self.examined += messages;
+        self.undecodable += undecodable;
+    }
+
     /// Counts one match of this many bytes, which is cleared if `is_cleared`: in addition to
     /// [`Self::add_examined`].
     #[inline]

@@ -34,6 +34,7 @@ mod decide;
 #[cfg(test)]
 mod doubles;
 mod event;
+mod guide;
 mod index;
 mod judge;
 mod list;
@@ -49,6 +50,7 @@ pub use budget::{Budget, Clock, Time};
 pub use contract::{ContainerScan, Examine, Progress, ScanState, SliceEnd, SliceOutcome};
 pub use counters::{Counters, SliceCounts};
 pub use event::Event;
+pub use guide::{CANDIDATES_MAX, Candidate, Guide, JumpCosts, Route, Toward};
 pub use index::{
     IndexKeys, IndexOutcome, IndexScan, IndexStart, Layout, PLACES_MAX, ROW_TAG_MAX, SortedScan, SortedSet,
     TASKS_GO_ON, Unacked, UnackedScan, index_row, lost_notice,

@@ -12,6 +12,7 @@
 //! where a scan would give up on a condition that the index does not know because it takes too much work.
 
 mod groups;
+mod route;
 mod states;
 mod table;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use super::fields::FieldIndex;
 use crate::field;
 use crate::filter::{Conditions, Filter};
 pub use groups::{Grouped, Groups, INDEX_GROUPS_MAX, KeyCount};
+pub use route::ListGuide;
 use states::{ALL, DECODABLE, KNOWN, MAYBE, NO, THEN, TRUE, Verdict, verdict};
 use table::{Source, Table};
 
@@ -217,8 +219,6 @@ impl Verdicts {
         distances: Range<u64>,
         each: &mut dyn FnMut(&Judged<'_>) -> bool,
     ) -> bool {
-        let has_undecodable =
-            index.columns.first().is_none_or(|column| column.reserved[UNDECODABLE as usize] > 0);
         // The distance of the last row of a chunk.
         let mut base = index.unread(Side::Consumer);
         for chunk in index.rows.chunks().rev() {
@@ -233,36 +233,46 @@ impl Verdicts {
             }
             let row = |distance: u64| usize::try_from(here.end - distance).unwrap_or(0);
             let rows = row(end)..row(first);
-            let [states, clause, found] = self.buffers.each_mut().map(|buffer| &mut buffer[..rows.len()]);
-            states.fill(ALL);
-            for tables in &mut self.clauses {
-                let is_one = tables.len() == 1;
-                if !is_one {
-                    clause.fill(NO);
-                }
-                for table in tables {
-                    table.look_up(&mut self.asked, index, chunk, rows.clone(), found);
-                    if !is_one {
-                        for (state, answer) in clause.iter_mut().zip(&*found) {
-                            *state = THEN[usize::from(answer & 7)][usize::from(*state & 127)];
-                        }
-                    }
-                }
-                let clause = if is_one { &*found } else { &*clause };
-                for (state, clause) in states.iter_mut().zip(clause) {
-                    *state &= clause;
-                }
-            }
-            if has_undecodable {
-                for (state, value) in states.iter_mut().zip(&chunk.column(META)[rows.clone()]) {
-                    *state &= if *value == UNDECODABLE { !DECODABLE } else { ALL };
-                }
-            }
+            let states = self.states(index, chunk, rows.clone());
             if !each(&Judged { chunk, rows, states, last: first }) {
                 return false;
             }
         }
         true
+    }
+}
+
+impl Verdicts {
+    /// Returns what the filter says of some rows of a chunk.
+    fn states(&mut self, index: &FieldIndex, chunk: &Chunk, rows: Range<usize>) -> &[u8] {
+        let has_undecodable =
+            index.columns.first().is_none_or(|column| column.reserved[UNDECODABLE as usize] > 0);
+        let [states, clause, found] = self.buffers.each_mut().map(|buffer| &mut buffer[..rows.len()]);
+        states.fill(ALL);
+        for tables in &mut self.clauses {
+            let is_one = tables.len() == 1;
+            if !is_one {
+                clause.fill(NO);
+            }
+            for table in tables {
+                table.look_up(&mut self.asked, index, chunk, rows.clone(), found);
+                if !is_one {
+                    for (state, answer) in clause.iter_mut().zip(&*found) {
+                        *state = THEN[usize::from(answer & 7)][usize::from(*state & 127)];
+                    }
+                }
+            }
+            let clause = if is_one { &*found } else { &*clause };
+            for (state, clause) in states.iter_mut().zip(clause) {
+                *state &= clause;
+            }
+        }
+        if has_undecodable {
+            for (state, value) in states.iter_mut().zip(&chunk.column(META)[rows]) {
+                *state &= if *value == UNDECODABLE { !DECODABLE } else { ALL };
+            }
+        }
+        states
     }
 }
 

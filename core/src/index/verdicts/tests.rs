@@ -1,5 +1,7 @@
 //! Verdicts of tables against the matcher, message by message.
 
+mod route;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

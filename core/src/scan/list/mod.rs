@@ -78,12 +78,14 @@
 //! as had been pushed there since the job began. That can only spare too many, never too few.
 
 mod bearings;
+mod guided;
 mod marks;
 #[cfg(test)]
 mod model_test;
 mod newest;
 mod outcome;
 mod passes;
+mod path;
 mod places;
 mod queue;
 mod state;
@@ -134,6 +136,10 @@ pub struct ListScan {
     gave_up: bool,
     /// The scan has begun anew as often as it may, and does not know which match is the newest.
     newest_unknown: bool,
+    /// Messages that an index excluded, over all passes.
+    passed: u64,
+    /// An index was wrong about a message.
+    contradicted: bool,
 }
 
 impl ListScan {
@@ -165,6 +171,8 @@ impl ListScan {
             refound: 0,
             gave_up: false,
             newest_unknown: false,
+            passed: 0,
+            contradicted: false,
         };
         scan.advance();
         scan
@@ -296,6 +304,8 @@ impl ListScan {
         let removed = outcome.removed();
         self.counters.add(&outcome.counts);
         self.overflowed |= outcome.overflows;
+        self.passed += outcome.passed;
+        self.contradicted |= outcome.contradicted;
         self.spared |= outcome.kept.is_some();
         let mut holders: Vec<(u64, usize)> =
             outcome.fresh.drain().map(|(digest, distance)| (distance, self.values.insert(digest))).collect();
@@ -321,7 +331,7 @@ impl ListScan {
         }
         let reach = self.reach();
         let list = self.here_mut();
-        list.bulky = outcome.examined_bytes > outcome.counts.examined * bearings::BULKY_ON_AVERAGE;
+        list.bulky = outcome.examined_bytes > outcome.read() * bearings::BULKY_ON_AVERAGE;
         match outcome.top {
             Some(top) => {
                 list.stood_around_window(outcome, reach);

@@ -11,7 +11,10 @@ use super::*;
 use crate::match_notices::MatchNotices;
 use crate::queue::End;
 use crate::reply::Reply;
-use crate::scan::{Budget, Clock, Judge, Judgement, SAMPLE_MAX, ScanState as _, SliceEnd, Time};
+use crate::scan::{
+    Budget, Clock, Guide, Judge, Judgement, JumpCosts, Route, SAMPLE_MAX, ScanState as _, SliceEnd, Time,
+    Toward,
+};
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -113,6 +116,7 @@ struct World {
     jobs: Vec<ModelJob>,
     ids: usize,
     unique: bool,
+    hints: Option<Hints>,
 }
 
 /// A queue that keeps the rules of the server's iterator: after a deletion, and for a deletion, only walks
@@ -127,11 +131,14 @@ struct Memory {
     /// What was taken out, in order.
     out: Vec<Msg>,
     stayed: Vec<[u8; 5]>,
+    /// Times that it went to a message without stepping.
+    seeks: usize,
 }
 
 impl Memory {
     fn new(list: Vec<Msg>, left: u64) -> Self {
-        Self { list, at: None, turned: false, deleted: false, left, out: Vec::new(), stayed: Vec::new() }
+        let (out, stayed) = (Vec::new(), Vec::new());
+        Self { list, at: None, turned: false, deleted: false, left, out, stayed, seeks: 0 }
     }
 }
 
@@ -166,11 +173,71 @@ impl Queue for Memory {
         self.out.push(self.list.remove(index));
         true
     }
+    fn reseek(&mut self) -> bool {
+        self.seeks += 1;
+        (self.at, self.turned) = (None, false);
+        true
+    }
     fn reopen(&mut self) -> bool {
         assert!(!self.deleted, "what was taken out is told before the queue is opened again");
         // What was noted is taken out, whatever the time.
         (self.at, self.turned, self.left) = (None, false, u64::MAX);
         true
+    }
+}
+
+/// How an index guides the slices of all jobs.
+#[derive(Debug, Clone, Copy)]
+struct Hints {
+    /// It is certain of a message that does not match: of one in this many, but for 0.
+    lies: usize,
+    /// It lists a message that does not match: of one in this many, but for 0.
+    unsure: usize,
+    /// How many messages it finds, and how many it goes through, in one slice.
+    most: usize,
+    rows: u64,
+    costs: JumpCosts,
+}
+
+/// An index of a list: it knows which messages match.
+struct Index<'l> {
+    /// In the order in which they run.
+    order: Vec<&'l Msg>,
+    hints: Hints,
+}
+
+impl Guide for Index<'_> {
+    fn lead(
+        &mut self,
+        range: std::ops::Range<u64>,
+        toward: Toward,
+        _: usize,
+        goes_on: &mut dyn FnMut() -> bool,
+        route: &mut Route,
+    ) -> bool {
+        let Hints { lies, unsure, most, rows, .. } = self.hints;
+        assert!(goes_on() || range.is_empty() || rows > 0, "time does not pass");
+        let mut distances: Vec<u64> = range.clone().collect();
+        if toward == Toward::ConsumerEnd {
+            distances.reverse();
+        }
+        let one_in = |n: usize, id: usize| n > 0 && id.is_multiple_of(n);
+        for distance in distances.into_iter().take(usize::try_from(rows).expect("small")) {
+            let msg = self.order[usize::try_from(distance).expect("small")];
+            let is_sure = msg.matches || one_in(lies, msg.id);
+            if is_sure || one_in(unsure, msg.id) {
+                route.add(distance, is_sure);
+            }
+            route.reach(if toward == Toward::ProducerEnd { distance + 1 } else { distance });
+            if route.candidates().len() == most {
+                break;
+            }
+        }
+        true
+    }
+
+    fn costs(&mut self) -> &mut JumpCosts {
+        &mut self.hints.costs
     }
 }
 
@@ -386,7 +453,7 @@ impl ModelJob {
 
 impl World {
     fn new(lists: usize) -> Self {
-        Self { lists: vec![Vec::new(); lists], on: 0, jobs: Vec::new(), ids: 0, unique: false }
+        Self { lists: vec![Vec::new(); lists], on: 0, jobs: Vec::new(), ids: 0, unique: false, hints: None }
     }
 
     fn list(&mut self) -> &mut Vec<Msg> {
@@ -502,9 +569,19 @@ impl World {
             max_bytes,
         };
         let mut queue = Memory::new(list.clone(), messages);
-        let slice_end =
-            job.scan.run_slice(&mut queue, &mut FirstByte, &Frozen, &budget, || write, &mut outcome);
+        let was_misled = job.scan.was_misled();
+        let slice_end = match self.hints {
+            Some(hints) => {
+                let mut index = Index { order: in_order(&list, job.plan().consumer_end), hints };
+                let (scan, queue) = (&job.scan, &mut queue);
+                scan.run_guided(queue, &mut FirstByte, &mut index, &Frozen, &budget, || write, &mut outcome)
+            }
+            None => job.scan.run_slice(&mut queue, &mut FirstByte, &Frozen, &budget, || write, &mut outcome),
+        };
         assert_ne!(slice_end, SliceEnd::Stuck);
+        assert!(!(was_misled && outcome.is_guided), "an index that was wrong does not guide");
+        let is_truthful = self.hints.is_none_or(|hints| hints.lies == 0);
+        assert!(!(is_truthful && outcome.contradicted), "what it is certain of matches");
         if slice_end == SliceEnd::Refused {
             assert!(!write && queue.out.is_empty());
             return;
@@ -529,8 +606,14 @@ impl World {
                 if window.is_empty() {
                     let whole =
                         job.clears() && !job.counting && job.plan().to == Some(job.plan().consumer_end);
-                    let size =
-                        if whole { open.len() } else { usize::try_from(budget.window).expect("small") };
+                    // A guided window is as large as the index says.
+                    let top = outcome.top.filter(|_| outcome.is_guided && !whole).map(|top| {
+                        let order = in_order(&list, job.plan().consumer_end);
+                        let near = order.iter().take(usize::try_from(top).expect("small"));
+                        near.filter(|msg| open.contains(&msg.id)).count()
+                    });
+                    let usual = usize::try_from(budget.window).expect("small");
+                    let size = if whole { open.len() } else { top.unwrap_or(usual) };
                     window = open.iter().copied().take(size).collect();
                     window.reverse();
                 }
@@ -582,7 +665,9 @@ impl World {
         job.scan.commit(&mut outcome);
         if job.scan.progress() == Progress::TooManyValues && !walked_back && !job.edited {
             let order = job.order(&self.lists);
-            let next = order.into_iter().find(|m| job.open.contains(&m.id));
+            // What an index excludes before it may not be counted.
+            let is_read = |m: &&Msg| job.open.contains(&m.id) && (m.matches || self.hints.is_none());
+            let next = order.into_iter().find(is_read);
             let value = next.filter(|m| m.matches).and_then(Msg::value);
             let met = |value| job.seen.iter().any(|(seen, _)| *seen == value);
             assert!(value.is_some_and(|value| !met(value)), "there was no room for it");
@@ -772,6 +857,7 @@ impl World {
                 continue;
             }
             assert_eq!(*c, job.expect, "{:?}", job.scan);
+            self.check_surroundings(job);
             assert_eq!(c.total, c.processed + c.drifted + job.open.len() as u64);
             if job.is_gone() {
                 continue;
@@ -799,6 +885,35 @@ impl World {
                     expected.truncate(rows.len());
                 }
                 assert_eq!(rows, expected);
+            }
+        }
+    }
+
+    /// The messages that a scan remembers next to a boundary stand next to it, without a gap.
+    fn check_surroundings(&self, job: &ModelJob) {
+        for (place, track) in job.scan.lists.iter().enumerate() {
+            // Where nothing is left to examine, they are not used any more.
+            if job.gone[place] || track.marks.unexamined() == 0 {
+                continue;
+            }
+            let order = in_order(&self.lists[job.over[place]], job.plan().consumer_end);
+            let marks: Vec<u64> = order.iter().map(|msg| surroundings::mark_of(&msg.bytes())).collect();
+            let is_open = track.marks.rest().is_some();
+            for (which, at) in track.boundaries().into_iter().enumerate() {
+                // Those of a window that is not open, or of a kept match that is not known, are not used.
+                let is_used = match which {
+                    1 | 2 => is_open,
+                    4 => at > 0 && !track.around[which].near.is_empty(),
+                    _ => true,
+                };
+                if !is_used {
+                    continue;
+                }
+                let (near, far) = marks.split_at(usize::try_from(at).expect("small").min(marks.len()));
+                let near: Vec<u64> = near.iter().rev().copied().collect();
+                let known = &track.around[which];
+                assert!(near.starts_with(&known.near), "{which} {at} {known:?} near {near:?} {track:?}");
+                assert!(far.starts_with(&known.far), "{which} {at} {known:?} far {far:?} {track:?}");
             }
         }
     }
@@ -896,9 +1011,20 @@ fn anything() -> impl Strategy<Value = Op> {
     ]
 }
 
+fn hints(lies: impl Strategy<Value = usize>) -> impl Strategy<Value = Option<Hints>> {
+    let costs = prop_oneof![Just(JumpCosts::default()), Just(JumpCosts::that_seek())];
+    let hints = (lies, 0..5_usize, 1..9_usize, 1..30_u64, costs);
+    let hints = hints.prop_map(|(lies, unsure, most, rows, costs)| Hints { lies, unsure, most, rows, costs });
+    proptest::option::weighted(0.6, hints)
+}
+
 fn run(lists: usize, start: usize, pattern: u8, ops: &[Op], unique: bool) {
+    run_guided(lists, start, pattern, ops, unique, None);
+}
+
+fn run_guided(lists: usize, start: usize, pattern: u8, ops: &[Op], unique: bool, hints: Option<Hints>) {
     let mut world = World::new(lists);
-    world.unique = unique;
+    (world.unique, world.hints) = (unique, hints);
     for list in 0..lists {
         world.apply(&Op::On(list));
         world.apply(&Op::Push(End::Head, start / (list + 1), pattern));
@@ -918,9 +1044,10 @@ proptest! {
         start in 1..60_usize,
         pattern in any::<u8>(),
         unique in any::<bool>(),
+        hints in hints(prop_oneof![2 => Just(0), 1 => 1..6_usize]),
         ops in proptest::collection::vec(at_the_ends(), 1..60),
     ) {
-        run(1, start, pattern, &ops, unique);
+        run_guided(1, start, pattern, &ops, unique, hints);
     }
 
     #[test]
@@ -928,9 +1055,10 @@ proptest! {
         start in 1..40_usize,
         pattern in any::<u8>(),
         unique in any::<bool>(),
+        hints in hints(prop_oneof![2 => Just(0), 1 => 1..6_usize]),
         ops in proptest::collection::vec(at_the_ends(), 1..80),
     ) {
-        run(3, start, pattern, &ops, unique);
+        run_guided(3, start, pattern, &ops, unique, hints);
     }
 
     #[test]
@@ -938,9 +1066,10 @@ proptest! {
         start in 1..40_usize,
         pattern in any::<u8>(),
         unique in any::<bool>(),
+        hints in hints(prop_oneof![2 => Just(0), 1 => 1..6_usize]),
         ops in proptest::collection::vec(anything(), 1..80),
     ) {
-        run(3, start, pattern, &ops, unique);
+        run_guided(3, start, pattern, &ops, unique, hints);
     }
 
     #[test]
@@ -948,9 +1077,10 @@ proptest! {
         start in 1..60_usize,
         pattern in any::<u8>(),
         unique in any::<bool>(),
+        hints in hints(prop_oneof![2 => Just(0), 1 => 1..6_usize]),
         ops in proptest::collection::vec(anything(), 1..80),
     ) {
-        run(1, start, pattern, &ops, unique);
+        run_guided(1, start, pattern, &ops, unique, hints);
     }
 }
 

@@ -9,6 +9,7 @@ use super::surroundings::Surroundings;
 use crate::scan::contract::SliceOutcome;
 use crate::scan::counters::SliceCounts;
 use crate::scan::decide::{self, Matches};
+use crate::scan::guide::Route;
 use crate::scan::judge::Judge;
 use crate::scan::plan::Effect;
 use crate::scan::sample::SampleRow;
@@ -45,6 +46,17 @@ pub struct ListOutcome {
     pub reseek_ns: u64,
     /// Time that removing took in a second walk, in nanoseconds.
     pub removing_ns: u64,
+    /// Of that, the time that it takes to get from one message to the next on the way of a guided walk, as
+    /// far as it is known, in nanoseconds.
+    pub reach_ns: u64,
+    /// Of the examined messages, those that an index excluded, so that they were not read.
+    pub passed: u64,
+    /// An index guided the walk.
+    pub is_guided: bool,
+    /// A message that an index was certain of does not match.
+    pub contradicted: bool,
+    /// The messages to which an index guides the walk.
+    pub(super) route: Route,
     /// Messages that were examined last, in a row, of which none is too large to be read again.
     pub(super) light: u64,
     /// Work of the judge on the way, in steps.
@@ -90,13 +102,31 @@ impl ListOutcome {
         fresh.clear();
         grouped.clear();
         newest.clear();
-        *self = Self { deletions, planned, fresh, grouped, newest, ..Self::default() };
+        let route = std::mem::take(&mut self.route);
+        *self = Self { deletions, planned, fresh, grouped, newest, route, ..Self::default() };
+    }
+
+    /// Counts messages that an index excludes, of which some are not JSON objects.
+    pub(super) fn pass(&mut self, messages: u64, undecodable: u64) {
+        self.passed += messages;
+        self.counts.add_passed(messages, undecodable);
+    }
+
+    /// Returns the number of messages that were read and judged.
+    #[must_use]
+    pub fn read(&self) -> u64 {
+        self.counts.examined - self.passed
     }
 
     /// Returns the number of removed messages.
     #[must_use]
     pub fn removed(&self) -> u64 {
         self.deletions.len() as u64
+    }
+
+    /// Returns the number of examined messages that stay in the list.
+    pub(super) fn kept_count(&self) -> u64 {
+        self.counts.examined - self.removed()
     }
 
     /// Judges one message at `distance` and counts what that took. Returns whether it is cleared.

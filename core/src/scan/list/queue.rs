@@ -30,6 +30,13 @@ pub trait Queue {
     /// down by one. Returns whether it was deleted.
     fn delete(&mut self, index: u64) -> bool;
 
+    /// Lets the next [`Queue::read`] find its message from the nearer end of the list, and not step from the
+    /// one that was read last. Deletions before it and the remembered messages stay known. Returns whether it
+    /// did so.
+    fn reseek(&mut self) -> bool {
+        false
+    }
+
     /// Resets the iterator so that a walk away from the head, which may delete, can start. It must not be called
     /// after a deletion. Returns false if the list has changed.
     fn reopen(&mut self) -> bool;

@@ -5,6 +5,7 @@ use crate::scan::budget::{Budget, Clock};
 use crate::scan::contract::{ContainerScan, Examine, Progress, ScanState, SliceEnd};
 use crate::scan::counters::Counters;
 use crate::scan::event::Event;
+use crate::scan::guide::Guide;
 use crate::scan::judge::Judge;
 use crate::scan::plan::Plan;
 use crate::scan::tallies::{self, Group};
@@ -78,6 +79,14 @@ impl ScanState for ListScan {
     fn is_newest_unknown(&self) -> bool {
         self.newest_unknown
     }
+
+    fn passed(&self) -> u64 {
+        self.passed
+    }
+
+    fn was_misled(&self) -> bool {
+        self.contradicted
+    }
 }
 
 impl ContainerScan for ListScan {
@@ -103,5 +112,18 @@ impl<Q: Queue> Examine<Q> for ListScan {
         outcome: &mut ListOutcome,
     ) -> SliceEnd {
         self.run_slice(queue, judge, clock, budget, permit, outcome)
+    }
+
+    fn examine_guided(
+        &self,
+        queue: &mut Q,
+        judge: &mut impl Judge,
+        guide: &mut dyn Guide,
+        clock: &impl Clock,
+        budget: &Budget,
+        permit: impl FnOnce() -> bool,
+        outcome: &mut ListOutcome,
+    ) -> SliceEnd {
+        self.run_guided(queue, judge, guide, clock, budget, permit, outcome)
     }
 }

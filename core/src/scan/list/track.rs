@@ -43,6 +43,17 @@ pub(super) struct Track {
     pub(super) lost: bool,
 }
 
+/// Appends neighbours that were known before to those that are known now, if all of the `between` messages in
+/// between are known. A walk may pass messages that it does not read, and may read some that it does not
+/// examine.
+fn join(known: &mut Vec<u64>, between: u64, before: &[u64]) {
+    let between = usize::try_from(between).unwrap_or(usize::MAX);
+    if known.len() >= between {
+        known.truncate(between);
+        known.extend(before);
+    }
+}
+
 impl Track {
     pub(super) fn new(len: u64) -> Self {
         Self {
@@ -125,7 +136,7 @@ impl Track {
     pub(super) fn stood_around(&mut self, outcome: &mut ListOutcome, reach: usize) {
         let before = std::mem::take(&mut self.around[0].near);
         let mut here = std::mem::take(&mut outcome.around_end);
-        here.near.extend(before);
+        join(&mut here.near, outcome.kept_count(), &before);
         here.near.truncate(reach);
         self.around[0] = here;
     }
@@ -134,25 +145,28 @@ impl Track {
     pub(super) fn stood_around_window(&mut self, outcome: &mut ListOutcome, reach: usize) {
         let seen = std::mem::take(&mut outcome.around_top);
         let mut cursor = std::mem::take(&mut outcome.around_end);
+        let (from, top) = self.marks.rest().unwrap_or_else(|| {
+            let top = outcome.top.unwrap_or_default();
+            (top, top)
+        });
         if self.marks.rest().is_none() {
-            cursor.far.extend(&seen.far);
+            join(&mut cursor.far, outcome.kept_count(), &seen.far);
             self.around[2] = seen;
         } else {
-            cursor.far.extend(&self.around[1].far);
-            self.around[2].near.extend(&seen.near);
+            join(&mut cursor.far, outcome.kept_count(), &self.around[1].far);
+            join(&mut self.around[2].near, top - from, &seen.near);
         }
         cursor.far.truncate(reach);
         self.around[1] = cursor;
-        let from = self.marks.rest().map_or(outcome.top.unwrap_or_default(), |(cursor, _)| cursor);
         if from - outcome.counts.examined == self.marks.next() {
             // Further down are the messages that were before the window.
-            let below = self.around[0].near.clone();
-            self.around[2].near.extend(below);
+            let (below, [.., near, _, _]) = (self.around[0].near.clone(), &mut self.around);
+            join(&mut near.near, top - from + outcome.kept_count(), &below);
         }
         self.around[2].near.truncate(reach);
     }
 
-    fn boundaries(&self) -> [u64; 5] {
+    pub(super) fn boundaries(&self) -> [u64; 5] {
         let [next, cursor, top] = self.marks.inner();
         [next, cursor, top, self.marks.end(), self.kept_boundary()]
     }
@@ -186,8 +200,13 @@ impl Track {
         for (at, around) in self.boundaries().into_iter().zip(&mut self.around) {
             around.follow(at, &shift);
         }
-        // The scan itself removes none of the messages on which decisions depend.
+        let kept = shift.moved(self.kept_boundary());
+        // The scan itself removes none of the messages on which decisions depend, but the newest match of a
+        // list if a newer one is in another list.
         self.follow_decisions(&shift, &mut Followed::default());
+        if self.kept_boundary() != kept {
+            self.around[4] = Surroundings::default();
+        }
     }
 
     fn follow_decisions(&mut self, shift: &Shift, followed: &mut Followed) {

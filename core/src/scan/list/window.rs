@@ -1,13 +1,17 @@
 //! The walks of one slice over a list: read, judge every message, remove what is to be cleared, stop on time.
 
+use std::ops::Range;
+
 use super::ListScan;
 use super::bearings::glance;
 use super::outcome::{Deletion, ListOutcome, fingerprint};
+use super::path::{Every, Path};
 use super::queue::Queue;
 use super::surroundings::mark_of;
 use crate::queue::End;
 use crate::scan::budget::{Budget, Clock, Deadline};
 use crate::scan::contract::SliceEnd;
+use crate::scan::guide::JumpCosts;
 use crate::scan::judge::Judge;
 
 impl ListScan {
@@ -31,23 +35,45 @@ impl ListScan {
             return SliceEnd::Stuck;
         }
         let mut deadline = Deadline::new(clock, budget);
-        let walks_on = self.oldest_first() && self.here().marks.rest().is_none();
-        let slice_end = if walks_on || self.seeks_kept() {
-            self.walk_on(queue, judge, &mut deadline, budget, outcome);
-            self.remove_matches(queue, &mut deadline, permit, outcome)
+        let slice_end = if self.walks_on() {
+            let mut path = Every(self.way_on());
+            self.walk_on(queue, judge, &mut path, &mut deadline, budget, outcome);
+            self.remove_matches(queue, None, &mut deadline, permit, outcome)
         } else {
-            self.walk_back(queue, judge, &mut deadline, budget, permit, outcome)
+            let next = self.here().marks.next();
+            let (from, top) = self.here().marks.rest().unwrap_or_else(|| {
+                let window = if self.takes_newest() { u64::MAX } else { budget.window.max(1) };
+                let top = next + self.here().marks.unexamined().min(window);
+                (top, top)
+            });
+            self.begin_window(queue, (from, top), outcome);
+            let mut path = Every((next..from).rev());
+            self.walk_back(queue, judge, &mut path, from, &mut deadline, budget, permit, outcome)
         };
         outcome.walk_ns = deadline.walked(outcome.seek_ns);
         slice_end
     }
 
+    /// Returns whether the slice walks towards the producer end.
+    pub(super) fn walks_on(&self) -> bool {
+        let walks_on = self.oldest_first() && self.here().marks.rest().is_none();
+        walks_on || self.seeks_kept()
+    }
+
+    /// Returns the distances of the messages that such a walk goes over.
+    pub(super) fn way_on(&self) -> Range<u64> {
+        let marks = &self.here().marks;
+        // A window may be open if the kept match has left.
+        marks.next()..marks.rest().map_or(marks.next() + marks.unexamined(), |(cursor, _)| cursor)
+    }
+
     /// Walks from the consumer end towards the producer end. It deletes nothing, and notes what to clear. With
     /// KEEPONE it stops at its match: from there on the scan deletes.
-    fn walk_on<C: Clock>(
+    pub(super) fn walk_on<C: Clock, P: Path<C>>(
         &self,
         queue: &mut impl Queue,
         judge: &mut impl Judge,
+        path: &mut P,
         deadline: &mut Deadline<'_, C>,
         budget: &Budget,
         outcome: &mut ListOutcome,
@@ -55,46 +81,61 @@ impl ListScan {
         let room = self.room().unwrap_or(u64::MAX);
         let max_deletions = budget.max_deletions.min(usize::try_from(room).unwrap_or(usize::MAX));
         let next = self.here().marks.next();
-        // A window may be open if the kept match has left.
-        let end =
-            self.here().marks.rest().map_or(next + self.here().marks.unexamined(), |(cursor, _)| cursor);
         let (reach, deletes) = (self.reach(), self.deletes());
-        for distance in next..end {
+        while let Some(distance) = path.next(queue, deadline, outcome) {
             let index = self.index(distance);
             let read = queue.read(index, |message| {
                 if outcome.counts.examined == 0 {
                     (outcome.seek_ns, outcome.over_ns) = deadline.begin();
                 }
+                path.arrived(deadline.clock);
                 let cleared = outcome.take_in(self, judge, distance, message);
                 (cleared && deletes).then(|| (fingerprint(message), message.len() as u64))
             });
             // A message that cannot be read ends the slice; the next one sees the queue's true state.
             let Some(cleared) = read else { break };
-            if deletes && cleared.is_none() && !outcome.overflows {
+            if deletes && !P::JUMPS && cleared.is_none() && !outcome.overflows {
                 queue.keep(reach);
             }
             if let Some((fingerprint, bytes)) = cleared {
                 outcome.planned.push(Deletion { index, fingerprint });
                 outcome.removed_bytes += bytes;
-                deadline.reserve(budget.deletion_ns + budget.put_ns);
+                deadline.reserve(budget.deletion_ns + budget.put_ns + path.reach_ns());
+                if P::JUMPS {
+                    outcome.reach_ns += path.reach_ns();
+                }
             }
             let met = outcome.overflows
                 || outcome.planned.len() >= max_deletions
                 || outcome.removed_bytes >= budget.max_bytes
                 || self.ends_at(outcome.counts.would_delete)
                 || (deletes && outcome.kept.is_some() && !self.takes_oldest());
-            if met || deadline.is_over(outcome.done(), cleared.is_some()) {
+            if met || path.is_over(deadline, outcome, cleared.is_some()) {
                 break;
             }
         }
+        if !path.end(queue, deadline, outcome) {
+            return;
+        }
         let at = next + outcome.counts.examined;
         self.glance_ahead(queue, at, &mut outcome.around_end.far);
-        if deletes {
+        if deletes && P::JUMPS {
+            self.read_kept(queue, next..at, outcome);
+        } else if deletes {
             queue.stayed(reach, |message| outcome.around_end.near.push(mark_of(message)));
         } else {
             let nearer = (next..at).rev().take(outcome.again(reach));
             outcome.around_end.near.extend(nearer.map_while(|distance| glance(queue, self.index(distance))));
         }
+    }
+
+    /// Reads again the messages that were walked over last and stay in the list: not only those of a route.
+    fn read_kept(&self, queue: &mut impl Queue, walked: Range<u64>, outcome: &mut ListOutcome) {
+        let again = outcome.again(self.reach());
+        let mut planned = outcome.planned.iter().rev().map(|deletion| deletion.index).peekable();
+        let kept = walked.rev().map(|distance| self.index(distance));
+        let kept = kept.filter(|index| planned.next_if_eq(index).is_none()).take(again);
+        outcome.around_end.near.extend(kept.map_while(|index| glance(queue, index)));
     }
 
     /// The messages from this distance on, further away from the consumer end.
@@ -105,10 +146,12 @@ impl ListScan {
 
     /// Removes what the walk towards the head noted, on an iterator that never walked that way. It removes
     /// everything, whatever the clock says: it goes from the farthest to the nearest, and stopping in between
-    /// would leave those that run first.
-    fn remove_matches<C: Clock>(
+    /// would leave those that run first. With `costs` of jumps it gets from one to the next by the faster
+    /// way.
+    pub(super) fn remove_matches<C: Clock>(
         &self,
         queue: &mut impl Queue,
+        costs: Option<&JumpCosts>,
         deadline: &mut Deadline<'_, C>,
         permit: impl FnOnce() -> bool,
         outcome: &mut ListOutcome,
@@ -128,8 +171,15 @@ impl ListScan {
             // Noted in the order in which they are taken out.
             outcome.planned.reverse();
         }
+        let (len, mut at) = (queue.len(), None);
         while let Some(deletion) = outcome.planned.pop() {
             let index = deletion.index - outcome.removed();
+            if let (Some(costs), Some(at)) = (costs, at) {
+                let from_end = index.min((len - outcome.removed()).saturating_sub(index + 1));
+                // Where it does not, it steps.
+                let _ = costs.of(index - at, from_end).1 && queue.reseek();
+            }
+            at = Some(index);
             // Nobody changed the queue in between. If the server disagrees, the queue is not touched.
             let same = queue.read(index, |message| fingerprint(message) == deletion.fingerprint);
             if outcome.deletions.is_empty() {
@@ -146,37 +196,49 @@ impl ListScan {
         SliceEnd::Done
     }
 
-    /// Walks from the far side of a window towards the consumer end and deletes what is cleared.
-    fn walk_back<C: Clock>(
+    /// Begins a walk from the far side of a window, or from where it was left: notes the messages further
+    /// away. Returns whether it read any.
+    pub(super) fn begin_window(
+        &self,
+        queue: &mut impl Queue,
+        (from, top): (u64, u64),
+        outcome: &mut ListOutcome,
+    ) -> bool {
+        outcome.top = Some(top);
+        let to = (top + self.reach() as u64).min(self.here().marks.len());
+        if from < top || top == to {
+            return false;
+        }
+        let seen: Vec<_> = (top..to).rev().map(|distance| glance(queue, self.index(distance))).collect();
+        outcome.around_top.far.extend(seen.into_iter().rev().map_while(|seen| seen));
+        true
+    }
+
+    /// Walks from `from`, the far side of a window or where it was left, towards the consumer end and deletes
+    /// what is cleared.
+    #[expect(clippy::too_many_arguments, reason = "those of a slice, and its way")]
+    pub(super) fn walk_back<C: Clock, P: Path<C>>(
         &self,
         queue: &mut impl Queue,
         judge: &mut impl Judge,
+        path: &mut P,
+        from: u64,
         deadline: &mut Deadline<'_, C>,
         budget: &Budget,
         permit: impl FnOnce() -> bool,
         outcome: &mut ListOutcome,
     ) -> SliceEnd {
         let next = self.here().marks.next();
-        let (from, top) = self.here().marks.rest().unwrap_or_else(|| {
-            let window = if self.takes_newest() { u64::MAX } else { budget.window.max(1) };
-            let top = next + self.here().marks.unexamined().min(window);
-            (top, top)
-        });
-        outcome.top = Some(top);
-        if from == top {
-            let to = (top + self.reach() as u64).min(self.here().marks.len());
-            let seen: Vec<_> = (top..to).rev().map(|distance| glance(queue, self.index(distance))).collect();
-            outcome.around_top.far.extend(seen.into_iter().rev().map_while(|seen| seen));
-        }
         let mut permit = Some(permit);
         let (reach, deletes) = (self.reach(), self.deletes());
-        for distance in (next..from).rev() {
+        while let Some(distance) = path.next(queue, deadline, outcome) {
             let before = self.here().marks.len() - 1 - distance;
             let index = before - outcome.removed();
             let read = queue.read(index, |message| {
                 if outcome.counts.examined == 0 {
                     (outcome.seek_ns, outcome.over_ns) = deadline.begin();
                 }
+                path.arrived(deadline.clock);
                 let cleared = outcome.take_in(self, judge, distance, message) && deletes;
                 if !cleared && outcome.around_top.near.len() < reach {
                     outcome.around_top.near.push(mark_of(message));
@@ -184,7 +246,7 @@ impl ListScan {
                 cleared.then(|| (fingerprint(message), message.len() as u64))
             });
             let Some(cleared) = read else { break };
-            if deletes && cleared.is_none() && !outcome.overflows {
+            if deletes && !P::JUMPS && cleared.is_none() && !outcome.overflows {
                 queue.keep(reach);
             }
             if let Some((fingerprint, bytes)) = cleared {
@@ -200,13 +262,14 @@ impl ListScan {
             }
             let full =
                 outcome.deletions.len() >= budget.max_deletions || outcome.removed_bytes >= budget.max_bytes;
-            if outcome.overflows || full || deadline.is_over(outcome.done(), cleared.is_some()) {
+            if outcome.overflows || full || path.is_over(deadline, outcome, cleared.is_some()) {
                 break;
             }
         }
+        let is_beside = path.end(queue, deadline, outcome);
         let cursor = from - outcome.counts.examined;
         // If the whole window was examined, the surroundings of its far side are those of the next message.
-        if cursor > next {
+        if cursor > next && is_beside {
             self.read_around_cursor(queue, cursor..from, outcome);
         }
         SliceEnd::Done
@@ -214,12 +277,7 @@ impl ListScan {
 
     /// Notes the surroundings of the position at which a window is left open: the nearer messages are examined
     /// next, and the farther ones are what this slice kept at the distances `walked`.
-    fn read_around_cursor(
-        &self,
-        queue: &mut impl Queue,
-        walked: std::ops::Range<u64>,
-        outcome: &mut ListOutcome,
-    ) {
+    fn read_around_cursor(&self, queue: &mut impl Queue, walked: Range<u64>, outcome: &mut ListOutcome) {
         let (cursor, reach) = (walked.start, self.reach());
         let before = self.here().marks.len() - 1 - outcome.removed();
         let nearer = (cursor.saturating_sub(reach as u64)..cursor).rev();
