@@ -90,8 +90,10 @@ impl Measures {
         if !outcome.deletions.is_empty() {
             self.last_unit_ns = now;
         }
-        self.message.learn(outcome.counts.examined, outcome.walk_ns);
-        self.deletion.learn(outcome.removed(), outcome.removing_ns);
+        if !outcome.is_guided {
+            self.message.learn(outcome.counts.examined, outcome.walk_ns);
+        }
+        self.deletion.learn(outcome.removed(), outcome.removing_ns.saturating_sub(outcome.reach_ns));
     }
 
     /// Returns the budget of a clear that moves what it removes to another list.

@@ -1,8 +1,9 @@
 //! One slice of one job: gates, open, examine, remove, book, notify. It is the same for every container.
 
 use qadmin_core::error::EndReason;
-use qadmin_core::job::{FilterJudge, Job, JobKind, JobStatus, PAUSED, PlacedJudge};
-use qadmin_core::scan::{AnyScan, Budget, ContainerScan, Event, Examine, SliceEnd, SliceOutcome as _};
+use qadmin_core::index::ListGuide;
+use qadmin_core::job::{Job, JobKind, JobStatus, PAUSED, PlacedJudge};
+use qadmin_core::scan::{AnyScan, Budget, ContainerScan, Event, Examine, Judge, SliceEnd, SliceOutcome as _};
 use qadmin_core::settings::Settings;
 
 use super::after_slice::{AfterSlice, conclude, end, refused};
@@ -11,7 +12,7 @@ use crate::container::sorted_set::Messages;
 use crate::container::unacked::Keys;
 use crate::container::{OpenedKeys, OutcomeOf, Prepared, Storage};
 use crate::entry::lose_track;
-use crate::index::{self, Lent, Moment};
+use crate::index::{self, Lent, LentFields, Moment};
 use crate::moved;
 use crate::probe;
 use crate::record;
@@ -27,6 +28,10 @@ use crate::state::State;
 
 /// How often the permission of the user who started a clear is checked.
 const RIGHT_EVERY_NS: u64 = 900_000_000;
+
+/// The part of a slice that reading the last messages for an index may take, and likewise evaluating
+/// conditions for new values: a quarter.
+const INDEX_PART: u64 = 4;
 
 /// The notice of a job whose moves are not all in the journal.
 const JOURNAL_REFUSED: &str =
@@ -108,6 +113,37 @@ struct Slice<'c> {
 impl<'c> Slice<'c> {
     /// Opens the keys and runs the slice.
     fn over<S: Storage<'c>>(&self, state: &mut State, job: &mut Job) -> AfterSlice {
+        let asked = self.ask_index(job);
+        let step = self.open_and_run::<S>(state, job, asked);
+        if let (Some(_), true, Some(name)) = (asked, job.scan.was_misled(), self.names.first()) {
+            index::doubt(job.start().db, name.bytes());
+        }
+        step
+    }
+
+    /// Looks whether an index of the list can guide the job: before the list is opened for the slice, because
+    /// looking opens it, too. `None` if there is no index to ask.
+    fn ask_index(&self, job: &Job) -> Option<Asked> {
+        if !job.may_be_guided() {
+            return None;
+        }
+        let (start, began_ns) = (job.start(), now_ns());
+        let key = self.names.first()?.bytes();
+        let is_ready = index::is_ready(self.ctx, start.db, key, start.messages, self.part_ns())?;
+        Some(Asked { began_ns, is_ready })
+    }
+
+    /// The part of a slice that an index may use beside the walk, nanoseconds.
+    fn part_ns(&self) -> u64 {
+        self.settings.slice_us() * 1_000 / INDEX_PART
+    }
+
+    fn open_and_run<S: Storage<'c>>(
+        &self,
+        state: &mut State,
+        job: &mut Job,
+        asked: Option<Asked>,
+    ) -> AfterSlice {
         let Self { ctx, names, .. } = *self;
         let (writes, moves) = (job.writes(), job.start().clear_options.to.is_some());
         let mode = match (writes, moves) {
@@ -150,8 +186,8 @@ impl<'c> Slice<'c> {
         // What the slice before removed must never be booked again for this one.
         outcome.reset();
         let step = match writes {
-            true => self.clear(state, job, keys, &mut outcome),
-            false => self.count(state, job, keys, &mut outcome),
+            true => self.clear(state, job, keys, asked, &mut outcome),
+            false => self.count(state, job, keys, asked, &mut outcome),
         };
         S::return_outcome(state, outcome);
         step
@@ -193,6 +229,43 @@ impl<'c> Slice<'c> {
         index::lend(job.start().db, self.names.first()?.bytes(), keys.list_len()?)
     }
 
+    /// Borrows the values that the index of the list keeps, if they guide the job.
+    fn lend_fields<S: Storage<'c>>(&self, job: &Job, keys: &S, asked: Option<Asked>) -> Option<LentFields> {
+        asked.filter(|asked| asked.is_ready)?;
+        index::lend_fields(job.start().db, self.names.first()?.bytes(), keys.list_len()?)
+    }
+
+    /// Runs the scan over one window with the judge of the job; `None` if it panicked, or its container is
+    /// another one. Arrivals are looked up for each message only if the job asks for them.
+    fn examine<S: Storage<'c>>(
+        &self,
+        job: &mut Job,
+        known: &Known<'_>,
+        keys: &mut S,
+        budget: &Budget,
+        permit: impl FnOnce() -> bool,
+        outcome: &mut OutcomeOf<'c, S>,
+    ) -> Option<SliceEnd> {
+        let accepted = Moment::of(job.start().now_ms, job.start().now_ns);
+        let steps = usize::try_from(self.part_ns()).unwrap_or(usize::MAX);
+        let (scan, judge, mut guide) = match known.fields.and_then(LentFields::get) {
+            Some(fields) => job.guided_parts::<S::Scan>(fields, steps)?,
+            None => {
+                let (scan, judge) = job.parts::<S::Scan>()?;
+                (scan, judge, None)
+            }
+        };
+        let budget = known.asked.map_or(*budget, |asked| budget.since(asked.began_ns, now_ns()));
+        guard("judging", || {
+            if !judge.asks_arrivals() {
+                return walk(scan, judge, guide.as_mut(), keys, &budget, permit, outcome);
+            }
+            let cursor = known.lent.and_then(Lent::cursor).map(|cursor| (cursor, accepted.ahead_ms));
+            let mut judge = PlacedJudge::new(judge, cursor, accepted.wall_ms());
+            walk(scan, &mut judge, guide.as_mut(), keys, &budget, permit, outcome)
+        })
+    }
+
     /// Examines and books window after window until the time of the slice is over. Without deletions, a further
     /// window continues where the one before ended and needs no seek.
     fn count<S: Storage<'c>>(
@@ -200,17 +273,16 @@ impl<'c> Slice<'c> {
         state: &mut State,
         job: &mut Job,
         mut keys: S,
+        asked: Option<Asked>,
         outcome: &mut OutcomeOf<'c, S>,
     ) -> AfterSlice {
         let mut budget = S::budget(&state.measures, self.settings, self.most, false);
         let (mut first, at) = (None, job.scan.at());
-        let (lent, asked) = (self.lend(job, &keys), Moment::of(job.start().now_ms, job.start().now_ns));
+        let (lent, fields) = (self.lend(job, &keys), self.lend_fields(job, &keys, asked));
+        let known = Known { lent: lent.as_ref(), fields: fields.as_ref(), asked };
         let slice_end = loop {
             outcome.reset();
-            let Some(parts) = job.parts::<S::Scan>() else { return broken() };
-            let arrivals = Arrivals { lent: lent.as_ref(), asked };
-            let slice_end =
-                guard("judging", || examine(parts, &arrivals, &mut keys, &budget, || true, outcome));
+            let slice_end = self.examine(job, &known, &mut keys, &budget, || true, outcome);
             if let Some(line) = keys.refused() {
                 return self.unread(job, &line);
             }
@@ -239,6 +311,7 @@ impl<'c> Slice<'c> {
         state: &mut State,
         job: &mut Job,
         mut keys: S,
+        asked: Option<Asked>,
         outcome: &mut OutcomeOf<'c, S>,
     ) -> AfterSlice {
         let Self { ctx, names, .. } = *self;
@@ -258,13 +331,12 @@ impl<'c> Slice<'c> {
                 false
             }
         };
-        let (lent, asked) = (self.lend(job, &keys), Moment::of(job.start().now_ms, job.start().now_ns));
-        let Some(parts) = job.parts::<S::Scan>() else { return broken() };
-        let arrivals = Arrivals { lent: lent.as_ref(), asked };
+        let (lent, fields) = (self.lend(job, &keys), self.lend_fields(job, &keys, asked));
+        let known = Known { lent: lent.as_ref(), fields: fields.as_ref(), asked };
         // If the judge panics, replicas must still receive what was removed before.
-        let slice_end = guard("judging", || examine(parts, &arrivals, &mut keys, &budget, permit, outcome));
-        // It is told next what was taken out.
-        drop(lent);
+        let slice_end = self.examine(job, &known, &mut keys, &budget, permit, outcome);
+        // The index is told next what was taken out.
+        drop((lent, fields));
         let unread = keys.refused();
         let began = now_ns();
         let taken = keys.remove_matches(ctx, names, outcome, to.as_ref().map(|(to, end)| (to, *end)));
@@ -307,28 +379,38 @@ impl<'c> Slice<'c> {
     }
 }
 
-/// When messages of the list arrived, for a job that was accepted at this moment.
-struct Arrivals<'a> {
+/// What the index of a list knows, for one slice.
+struct Known<'a> {
+    /// When messages arrived.
     lent: Option<&'a Lent>,
-    asked: Moment,
+    /// Their values.
+    fields: Option<&'a LentFields>,
+    asked: Option<Asked>,
 }
 
-/// Runs the scan with the judge of the job. Arrivals are looked up for each message only if the job asks for them.
-fn examine<K, S: Examine<K> + ContainerScan>(
-    (scan, judge): (&mut S, &mut FilterJudge),
-    arrivals: &Arrivals<'_>,
+/// A slice has asked whether an index can guide its job.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    /// When it began to, by the steady clock in nanoseconds: what the index does counts towards the slice.
+    began_ns: u64,
+    /// The index has read all messages and is of this list.
+    is_ready: bool,
+}
+
+/// Runs the scan, guided if there is a guide.
+fn walk<K, S: Examine<K> + ContainerScan>(
+    scan: &S,
+    judge: &mut impl Judge,
+    guide: Option<&mut ListGuide<'_>>,
     keys: &mut K,
     budget: &Budget,
     permit: impl FnOnce() -> bool,
     outcome: &mut S::Outcome,
 ) -> SliceEnd {
-    if !judge.asks_arrivals() {
-        return scan.examine(keys, judge, &Steady, budget, permit, outcome);
+    match guide {
+        Some(guide) => scan.examine_guided(keys, judge, guide, &Steady, budget, permit, outcome),
+        None => scan.examine(keys, judge, &Steady, budget, permit, outcome),
     }
-    let Arrivals { lent, asked } = arrivals;
-    let cursor = lent.and_then(Lent::cursor).map(|cursor| (cursor, asked.ahead_ms));
-    let mut judge = PlacedJudge::new(judge, cursor, asked.wall_ms());
-    scan.examine(keys, &mut judge, &Steady, budget, permit, outcome)
 }
 
 fn broken() -> AfterSlice {

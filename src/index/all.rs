@@ -47,6 +47,10 @@ pub(super) struct Entry {
     pub(super) missed: bool,
     /// The values of the fields that the definition names.
     pub(super) fields: Option<Box<ListFields>>,
+    /// A slice borrows them.
+    pub(super) lends_fields: bool,
+    /// Something happened to the list while a slice borrowed them.
+    pub(super) fields_missed: bool,
     /// Bytes that it may take before somebody asks for more room.
     room: usize,
     /// When it last asked whether there is room, milliseconds.
@@ -66,6 +70,8 @@ impl Entry {
             missed: false,
             // Names that are wrong are refused before.
             fields: fields.and_then(Result::ok).map(Box::new),
+            lends_fields: false,
+            fields_missed: false,
             room: 0,
             asked_ms: i64::MIN,
             definition,
@@ -87,8 +93,14 @@ impl Entry {
             Some(clock) => clock.follow(event, now),
             None => self.missed = true,
         }
-        if let Some(fields) = &mut self.fields {
-            fields.follow(event);
+        self.on_fields(|fields| fields.follow(event));
+    }
+
+    /// Tells the fields what happened to the list.
+    fn on_fields(&mut self, tell: impl FnOnce(&mut ListFields)) {
+        match &mut self.fields {
+            Some(fields) => tell(fields),
+            None => self.fields_missed = self.lends_fields,
         }
     }
 
@@ -97,9 +109,7 @@ impl Entry {
             Some(clock) => clock.replaced(len, now),
             None => self.missed = true,
         }
-        if let Some(fields) = &mut self.fields {
-            fields.replaced(len);
-        }
+        self.on_fields(|fields| fields.replaced(len));
     }
 
     pub(super) fn observe(&mut self, len: u64, now: i64) {
@@ -116,14 +126,12 @@ impl Entry {
             Some(clock) => clock.doubt(reason),
             None => self.missed = true,
         }
-        if let Some(fields) = &mut self.fields {
-            fields.doubt(reason);
-        }
+        self.on_fields(|fields| fields.doubt(reason));
     }
 
     /// Both parts or, while a slice borrows one, none: they come back together.
     fn suspend(&mut self, reason: &'static str) {
-        let Some(clock) = &mut self.clock else { return };
+        let Some(clock) = self.clock.as_mut().filter(|_| !self.lends_fields) else { return };
         clock.suspend(reason);
         if let Some(fields) = &mut self.fields {
             fields.suspend(reason);

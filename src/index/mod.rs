@@ -16,18 +16,20 @@
 
 mod all;
 mod follow;
+mod lent;
 mod read;
 mod time;
 
 pub(crate) use all::limit_memory;
 pub(crate) use follow::{on_key_event, on_server_event};
-pub(crate) use read::{answer, doubt, is_waiting, not_before, turn};
+pub(crate) use lent::{Lent, LentFields, lend, lend_fields};
+pub(crate) use read::{answer, doubt, is_ready, is_waiting, not_before, turn};
 pub(crate) use time::Moment;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use qadmin_core::error::{Error, IndexError, ServerError};
-use qadmin_core::index::{Ages, Cursor, Definition, INDEXES_MAX, IndexState, ListClock, ListFields};
+use qadmin_core::index::{Ages, Definition, INDEXES_MAX, IndexState, ListFields};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::reply::Reply;
 use qadmin_core::scan::Event;
@@ -241,51 +243,6 @@ pub(crate) fn totals() -> (u64, u64, u64) {
         (indexes.all.len() as u64, suspended as u64, memory as u64)
     })
     .unwrap_or_default()
-}
-
-/// An index that a slice or a command borrows to look for arrivals. It goes back when this is dropped.
-pub(crate) struct Lent {
-    db: i32,
-    key: Vec<u8>,
-    clock: Option<Box<ListClock>>,
-}
-
-impl Lent {
-    /// Finds arrivals, by the clock of arrivals.
-    pub(crate) fn cursor(&self) -> Option<Cursor<'_>> {
-        Some(self.clock.as_ref()?.arrivals()?.cursor())
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        let back = with(|indexes| {
-            // It may have been dropped meanwhile, and another one created.
-            let Some(entry) = indexes.find(self.db, &self.key).filter(|entry| entry.clock.is_none()) else {
-                return;
-            };
-            entry.clock = self.clock.take();
-            if std::mem::take(&mut entry.missed)
-                && let Some(clock) = &mut entry.clock
-            {
-                clock.doubt(MISSED);
-                wake();
-            }
-        });
-        if back.is_none() {
-            lose_track();
-        }
-    }
-}
-
-/// Borrows the index of a list that holds `len` messages now, if there is one that can answer.
-pub(crate) fn lend(db: i32, key: &[u8], len: u64) -> Option<Lent> {
-    with(|indexes| {
-        let entry = indexes.find(db, key)?;
-        entry.clock.as_mut()?.observe(len, clock_ms());
-        let clock = entry.clock.take_if(|clock| clock.state() == IndexState::Ready);
-        clock.map(|clock| Lent { db, key: key.to_vec(), clock: Some(clock) })
-    })?
 }
 
 /// The module took messages out of a list: their positions before that, ascending.

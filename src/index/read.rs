@@ -141,6 +141,20 @@ fn catch_up(ctx: Ctx<'_>, db: i32, key: &[u8], slice_ns: u64) -> Option<CaughtUp
     .flatten()
 }
 
+/// Whether the index of a list in the selected database has read all messages as this kind, and is of the
+/// list that is there now. Reads the last ones, for at most this many nanoseconds. `None` where there is no
+/// such index.
+pub(crate) fn is_ready(ctx: Ctx<'_>, db: i32, key: &[u8], kind: MessageKind, slice_ns: u64) -> Option<bool> {
+    keeps_values(db, key, kind).then(|| catch_up(ctx, db, key, slice_ns) == Some(CaughtUp::All))
+}
+
+/// Whether a list has an index that keeps values of messages of this kind.
+fn keeps_values(db: i32, key: &[u8], kind: MessageKind) -> bool {
+    let keeps = |entry: &Entry| entry.fields.as_ref().is_some_and(|fields| fields.kind() == kind);
+    ANY.load(Ordering::Relaxed)
+        && with(|indexes| indexes.find(db, key).is_some_and(|entry| keeps(entry))) == Some(true)
+}
+
 /// Answers a count from the index of a list in the selected database, whose messages are of this kind. Nothing where it has no
 /// index that keeps values, where a slice of this many nanoseconds is not enough to read what is unread, or where the index cannot decide.
 pub(crate) fn answer(
@@ -151,11 +165,7 @@ pub(crate) fn answer(
     ask: &Ask<'_>,
     slice_ns: u64,
 ) -> Option<Answered> {
-    if !ANY.load(Ordering::Relaxed) {
-        return None;
-    }
-    let keeps_values = |entry: &Entry| entry.fields.as_ref().is_some_and(|fields| fields.kind() == kind);
-    if !with(|indexes| indexes.find(db, key).is_some_and(|entry| keeps_values(entry)))? {
+    if !keeps_values(db, key, kind) {
         return None;
     }
     let caught_up = catch_up(ctx, db, key, slice_ns);

@@ -51,7 +51,7 @@ required! {
     RedisModule_ACLCheckCommandPermissions RedisModule_ACLAddLogEntry
     RedisModule_CreateModuleUser RedisModule_SetModuleUserACLString RedisModule_GetModuleUserACLString
     RedisModule_IsKeysPositionRequest RedisModule_KeyAtPosWithFlags
-    RedisModule_OpenKey RedisModule_CloseKey RedisModule_KeyType RedisModule_ValueLength
+    RedisModule_OpenKey RedisModule_CloseKey RedisModule_KeyType RedisModule_ValueLength RedisModule_GetExpire
     RedisModule_ListGet RedisModule_ListDelete RedisModule_ListPush RedisModule_SignalModifiedKey
     RedisModule_HashGet
     RedisModule_CreateString RedisModule_FreeString RedisModule_StringPtrLen

@@ -8,6 +8,8 @@
 //!   indexes >= 0. An iterator that stepped towards the head counts its place in a node from the node's end
 //!   (`quicklistNext`, Redis 7.0 to 8.0); after a deletion that count names another message. Other ways to
 //!   go wrong are in redis#12614.
+//! - A new handle knows nothing of those before it. So a walk away from the head may go on with a new one
+//!   after deletions: its first access goes by nodes from the nearer end, which a long jump needs.
 //!
 //! [`List`] refuses accesses that are not correct.
 
@@ -129,6 +131,40 @@ impl<'c> List<'c> {
         Some(message)
     }
 
+    /// Returns whether the key has a time to live, or is not known any more.
+    fn may_expire(&self) -> bool {
+        if self.key.is_null() {
+            return true;
+        }
+        // SAFETY: the handle is live.
+        let left_ms = unsafe { api!(RedisModule_GetExpire(self.key)) };
+        left_ms != i64::from(raw::REDISMODULE_NO_EXPIRE)
+    }
+
+    /// Replaces the handle by a new one, whose first access goes by nodes from the nearer end. Returns false
+    /// if the key does not hold this list any more: then nothing more can be read.
+    fn renew(&mut self) -> bool {
+        // The handle is closed first: opening the key may delete the list.
+        self.shut();
+        match open(self.ctx, self.name, self.mode) {
+            OpenedList::List(mut list) if list.len == self.len - self.deleted => {
+                self.key = std::mem::replace(&mut list.key, std::ptr::null_mut());
+                (self.at, self.turned) = (None, false);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Closes the handle. Without one nothing can be read.
+    fn shut(&mut self) {
+        let key = std::mem::replace(&mut self.key, std::ptr::null_mut());
+        if !key.is_null() {
+            // SAFETY: S4.
+            unsafe { api!(RedisModule_CloseKey(key)) }
+        }
+    }
+
     /// Opens a key. The handle must not be kept beyond the callback, which its lifetime ensures.
     pub(crate) fn open(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> OpenedList<'c> {
         open(ctx, name, mode)
@@ -210,23 +246,21 @@ impl Queue for List<'_> {
         deleted
     }
 
+    fn reseek(&mut self) -> bool {
+        // Opening a key whose time is over deletes it. Replicas would get that before the deletions of this
+        // slice.
+        (self.deleted == 0 || !self.may_expire()) && self.renew()
+    }
+
     fn reopen(&mut self) -> bool {
-        match open(self.ctx, self.name, self.mode) {
-            OpenedList::List(list) if list.len == self.len && self.deleted == 0 => {
-                *self = list;
-                true
-            }
-            _ => false,
-        }
+        (self.last, self.stayed) = (None, VecDeque::new());
+        self.deleted == 0 && self.renew()
     }
 }
 
 impl Drop for List<'_> {
     fn drop(&mut self) {
-        if !self.key.is_null() {
-            // SAFETY: S4.
-            unsafe { api!(RedisModule_CloseKey(self.key)) }
-        }
+        self.shut();
     }
 }
 

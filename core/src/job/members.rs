@@ -288,6 +288,10 @@ members! {
     /// `unacked`, the hash of [unacknowledged messages](../unacked.md); `sorted_set`, a [sorted set](../sorted-sets.md). Null where no such key existed when the job was
     /// accepted and the command does not say what it would be (PRIORITY and INDEX do).
     Container "container" Text |v| v.start.container().map(|container| Container::word(container).into());
+    /// Where the numbers come from: `index` where an [index](../index.md#values) excluded messages, which
+    /// were then not read; `scan` where every message was read. Null for a job that an earlier version
+    /// recorded.
+    Source "source" Text |v| Some(if v.job.scan.passed() > 0 { "index" } else { "scan" }.into());
 }
 
 impl Member {

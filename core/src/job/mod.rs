@@ -6,6 +6,7 @@ mod event;
 mod eviction;
 mod found;
 mod groups;
+mod guiding;
 mod histogram;
 mod judge;
 mod keys;
@@ -29,6 +30,7 @@ pub use event::{CHANNEL, EVENT_MEMBERS, JobEvent, event};
 pub use eviction::count_to_evict;
 pub use found::{FoundInLists, FoundMatches};
 pub use groups::{GROUP_BYTES_MAX, GROUPS_MAX, Groups, TOP_DEFAULT, TOP_MAX};
+pub use guiding::Guided;
 pub use histogram::Histogram;
 pub use judge::{FilterJudge, PlacedJudge};
 pub use members::Member;
@@ -45,6 +47,8 @@ pub use target::{JobTarget, Storage};
 pub use undo::Undoable;
 
 use uuid::Uuid;
+
+use guiding::Guiding;
 
 use crate::container::Container;
 use crate::error::EndReason;
@@ -76,6 +80,7 @@ pub struct Job {
     /// The scan, with its position in the queue.
     pub scan: AnyScan,
     judge: FilterJudge,
+    guiding: Guiding,
     /// The text of the filter as records keep it.
     filter_kept: Option<Vec<u8>>,
     status: JobStatus,
@@ -122,6 +127,7 @@ impl Job {
         Self {
             scan,
             judge: FilterJudge::new(&start),
+            guiding: Guiding::default(),
             filter_kept: (!start.filter.is_all())
                 .then(|| excerpt(&start.filter.canonical(), FILTER_KEPT_MAX)),
             status: JobStatus::Pending,
@@ -281,6 +287,11 @@ impl Job {
     /// Returns scan and judge for one window; `None` if the job is about another container. Claims that an earlier
     /// window made and did not book are released.
     pub fn parts<S: OneScan>(&mut self) -> Option<(&mut S, &mut FilterJudge)> {
+        self.release_claims();
+        S::of(&mut self.scan).map(|scan| (scan, &mut self.judge))
+    }
+
+    fn release_claims(&mut self) {
         let pass = self.scan.counters().passes_run;
         if let Some(claims) = &mut self.judge.claims
             && (!self.start.dry_run || pass != self.claims_pass)
@@ -289,7 +300,6 @@ impl Job {
             claims.give_back();
         }
         self.claims_pass = pass;
-        S::of(&mut self.scan).map(|scan| (scan, &mut self.judge))
     }
 
     /// Notes that the scan can continue.

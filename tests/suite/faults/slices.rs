@@ -69,6 +69,51 @@ fn no_panic_escapes_from_a_slice() {
     Bed::new().walk(ROWS);
 }
 
+/// The index is lent to the slice, and comes back: it answers as before, and guides the next clear.
+#[test]
+fn no_panic_escapes_from_a_slice_that_an_index_guides() {
+    Bed::new().walk(&[
+        ("judging", |bed| {
+            index(bed);
+            fails(bed, "judging", 1);
+            index_answers(bed);
+        }),
+        ("reading a message", |bed| {
+            index(bed);
+            bed.arm("reading a message", 141);
+            let id = ask(&mut bed.conn, &format!("{} AS CELERY", clear_line())).text("job_id");
+            let end = bed.assert_failed(&id);
+            assert!(end.int("deleted") > 0, "it deleted before");
+            index_answers(bed);
+        }),
+        ("booking a unit", |bed| {
+            index(bed);
+            assert!(fails(bed, "booking a unit", 1) > 0, "it deleted before");
+            index_answers(bed);
+        }),
+    ]);
+}
+
+/// Creates an index of the queue, and waits until it is ready.
+fn index(bed: &mut Bed) {
+    ask(&mut bed.conn, "QADMIN.INDEX CREATE celery FIELDS 2 task kwargs.repoid");
+    eventually("all messages are read", || {
+        ask(&mut bed.conn, "QADMIN.INDEX INFO celery").text("state") == "ready"
+    });
+}
+
+/// The index counts as a scan does, and guides a clear of the rest.
+fn index_answers(bed: &mut Bed) {
+    let preview = format!("QADMIN.PREVIEW celery {}", crate::durability::filter());
+    eventually("the index answers", || ask(&mut bed.conn, &preview).text("source") == "index");
+    let counted = ask(&mut bed.conn, &preview).int("match_count");
+    assert_eq!(counted, ask(&mut bed.conn, &format!("{preview} BUST")).int("match_count"));
+    let id = start_clear(&mut bed.conn);
+    let end = crate::support::wait_for_job(&mut bed.conn, &id);
+    assert_eq!((end.int("deleted"), end.text("source").as_str()), (counted, "index"), "{end:?}");
+    ask(&mut bed.conn, "QADMIN.INDEX DROP celery");
+}
+
 /// The record of a slice that deleted is written after the deletions.
 #[test]
 fn a_panic_while_writing_a_record_fails_the_job_without_loss() {

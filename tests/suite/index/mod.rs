@@ -3,6 +3,7 @@
 
 mod clears;
 mod fields;
+mod guided;
 mod random;
 mod servers;
 

@@ -143,5 +143,6 @@ fn status_of_stats() {
         undone_by: null
         undone: null
         container: "list"
+        source: "scan"
     "#);
 }

@@ -144,6 +144,7 @@ fn status_of_a_job_that_waits_for_its_first_slice() {
         undone_by: null
         undone: null
         container: "list"
+        source: "scan"
     "#);
 }
 
@@ -230,6 +231,7 @@ fn status_of_a_completed_clear() {
         undone_by: null
         undone: null
         container: "list"
+        source: "scan"
     "#);
 }
 
@@ -370,6 +372,7 @@ fn status_of_a_dry_run_shows_its_sample() {
         undone_by: null
         undone: null
         container: "list"
+        source: "scan"
     "#);
 }
 
@@ -458,6 +461,7 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         undone_by: null
         undone: null
         container: "list"
+        source: "scan"
     "#);
 }
 
