@@ -18,6 +18,7 @@ use crate::engine::Newcomer;
 use crate::entry;
 use crate::redis::acl::Access;
 use crate::redis::caller::Caller;
+use crate::redis::clock::now_ms;
 use crate::redis::{Ctx, RString};
 use crate::rights::{self, Need};
 use crate::settings;
@@ -55,7 +56,12 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         // read the keys that the notice names.
         let is_nothing = target.storage == Storage::Lists && target.depth() == 0;
         let nothing = is_nothing.then(|| nothing_there(ctx, &target));
+        let preview = request.preview_key(&target);
+        let recalled = state.registry.recalled(&preview, &target.lists, now_ms());
         let mut job = Job::new(request.start(target::accepted(caller, id, target, digest), to)?);
+        if let Some(recalled) = recalled {
+            job.recall(recalled);
+        }
         let room = PLACES_MAX.saturating_sub(state.registry.room_taken());
         target::remember(ctx, &mut job, room, &state.measures.unacked(&settings::now(), usize::MAX));
         job.publish_id();

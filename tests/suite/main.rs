@@ -40,6 +40,7 @@ mod observability;
 mod options;
 mod priorities;
 mod queues;
+mod recalled;
 mod renamed;
 mod replies;
 mod room;

@@ -83,6 +83,8 @@ pub struct Matcher {
     scratch: Scratch,
     group_scratch: Vec<u8>,
     inexact: bool,
+    /// Whether the verdict about the last message used the texts of its sender.
+    used_texts: bool,
     /// Whether a test of the present message was unknown although its field was found.
     uncompared: bool,
     /// The arrival of the message that is examined next, as far as it is known.
@@ -145,6 +147,7 @@ impl Matcher {
             scratch: Scratch::default(),
             group_scratch: Vec::new(),
             inexact: false,
+            used_texts: false,
             uncompared: false,
             placed: None,
             work: Work::default(),
@@ -168,7 +171,8 @@ impl Matcher {
         if self.work.done() > SCRATCH_KEEP {
             self.scratch.shrink(SCRATCH_KEEP);
         }
-        (self.inexact, self.uncompared, self.work) = (false, false, Work::on(message.len()));
+        (self.inexact, self.uncompared, self.used_texts) = (false, false, false);
+        self.work = Work::on(message.len());
         self.views.clear();
         if !self.reader.envelope(message) {
             let (all, _) = self.decide_rest(message, Clauses::All);
@@ -186,7 +190,7 @@ impl Matcher {
             if without_text.is_some() || !self.reader.read_reprs(message) {
                 without_text
             } else {
-                self.uncompared = uncompared;
+                (self.uncompared, self.used_texts) = (uncompared, true);
                 let all = both(outside, self.decide_rest(message, Clauses::Body).0);
                 self.inexact = all == Some(true);
                 all
@@ -199,6 +203,13 @@ impl Matcher {
             unreadable,
             uncompared: unreadable && self.uncompared,
         }
+    }
+
+    /// Returns whether the verdict about the last message used the texts of its sender, because the body cannot be
+    /// read. Without them it might be another one.
+    #[must_use]
+    pub fn used_texts(&self) -> bool {
+        self.used_texts
     }
 
     /// Writes the values by which the last examined message is grouped to `key`. Returns false if one of them

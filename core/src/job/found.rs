@@ -12,7 +12,7 @@
 use super::{Job, JobKind, JobStatus, sample_row};
 use crate::priorities::List;
 use crate::reply::Reply;
-use crate::scan::{AnyScan, Event, IndexPosition, ListScan, ScanState as _};
+use crate::scan::{AnyScan, Event, IndexPosition, ListScan, Recalled, ScanState as _};
 
 /// The sample of a completed count.
 #[derive(Debug)]
@@ -45,7 +45,10 @@ impl FoundMatches {
             return None;
         }
         let scan = match job.scan {
-            AnyScan::Lists(scan) => scan,
+            AnyScan::Lists(mut scan) => {
+                scan.complete();
+                scan
+            }
             other => return Some(Self::Unacked(other.found_at())),
         };
         let lists = job.start.lists.into_iter().map(|(list, _)| list).collect();
@@ -74,7 +77,8 @@ impl FoundMatches {
         match self {
             Self::Lists(found) => {
                 let members = found.scan.sample().flat_map(|(_, row)| &row.members);
-                members.map(|(name, value)| name.len() + value.bytes()).sum()
+                let rows: usize = members.map(|(name, value)| name.len() + value.bytes()).sum();
+                rows + found.scan.remembered_bytes()
             }
             Self::Unacked(places) => {
                 places.iter().map(|place| size_of::<IndexPosition>() + place.tag.len()).sum()
@@ -84,6 +88,13 @@ impl FoundMatches {
 }
 
 impl FoundInLists {
+    /// Returns what a clear of these lists with the same filter can use. `None` if the positions are lost, or if these are
+    /// other lists.
+    pub(super) fn recalled(&self, lists: &[(List, u64)], now_ms: i64) -> Option<Recalled> {
+        let are_same = self.lists.iter().eq(lists.iter().map(|(list, _)| list));
+        self.scan.recalled().filter(|_| are_same && self.is_wanted(now_ms))
+    }
+
     /// Returns whether it can still be used and its positions are known.
     pub(super) fn is_wanted(&self, now_ms: i64) -> bool {
         now_ms < self.until_ms && !self.is_lost && self.scan.edits() == self.edits

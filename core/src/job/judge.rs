@@ -129,6 +129,7 @@ impl Judge for FilterJudge {
             undecodable: verdict.undecodable,
             unreadable: verdict.unreadable,
             uncompared: verdict.uncompared,
+            by_texts: self.matcher.used_texts(),
             ..Judgement::default()
         };
         if !verdict.matched {

@@ -56,7 +56,8 @@ use crate::excerpt::excerpt;
 use crate::moved::Way;
 use crate::reply::int;
 use crate::scan::{
-    AnyScan, Counters, Group, ListScan, OneScan, Plan, Progress, SortedScan, UnackedScan, VALUES_MAX,
+    AnyScan, Counters, Group, ListScan, OneScan, Plan, Progress, Recalled, SortedScan, UnackedScan,
+    VALUES_MAX,
 };
 
 /// The text in `waiting` of a paused job.
@@ -151,6 +152,13 @@ impl Job {
             progress: 0,
             costs: SliceCosts::default(),
             start,
+        }
+    }
+
+    /// Uses what a preview of the same lists with the same filter has learned. The job has done nothing yet.
+    pub fn recall(&mut self, recalled: Recalled) {
+        if let AnyScan::Lists(scan) = &mut self.scan {
+            scan.recall(recalled);
         }
     }
 

@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 use super::{FoundMatches, Groups, Job, JobKind, JobStatus, Record};
 use crate::match_notices::MatchNoticeCounts;
+use crate::priorities::List;
 use crate::reply::Reply;
-use crate::scan::Event;
+use crate::scan::{Event, Recalled};
 
 /// Most ended jobs that are remembered in memory. The record of a clear in the keyspace can outlive its place
 /// here.
@@ -226,6 +227,16 @@ impl Registry {
         equal.find_map(|job| match &job.found {
             Some(FoundMatches::Lists(_)) if job.fields.as_deref() != fields => None,
             found => found.as_ref(),
+        })
+    }
+
+    /// What a completed preview with this key has learned of these lists, for a clear with the same filter.
+    #[must_use]
+    pub fn recalled(&self, digest: &[u8; 32], lists: &[(List, u64)], now_ms: i64) -> Option<Recalled> {
+        let mut equal = self.followers().filter(|job| job.digest == *digest);
+        equal.find_map(|job| match &job.found {
+            Some(FoundMatches::Lists(found)) => found.recalled(lists, now_ms),
+            _ => None,
         })
     }
 

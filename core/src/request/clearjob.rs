@@ -4,7 +4,7 @@
 
 use uuid::Uuid;
 
-use super::digest::Digest;
+use super::digest::{Digest, preview_key};
 use super::job_options::RATE_MAX;
 use super::options::{Options, parse_uuid, queue_name};
 use super::preview::SAMPLE_DEFAULT;
@@ -14,7 +14,7 @@ use crate::args::{Args, parse_u64};
 use crate::error::{Error, FilterError, RequestError};
 use crate::field::Field;
 use crate::filter::{BY_MAX, Filter, FilterBuilder, parse_by};
-use crate::job::{Accepted, ClearOptions, Destination, Expect, JobKind, Keep, Start};
+use crate::job::{Accepted, ClearOptions, Destination, Expect, JobKind, JobTarget, Keep, Start};
 use crate::priorities::Priority;
 use crate::scan::Effect;
 
@@ -93,6 +93,12 @@ impl ClearJob {
             .optional(target.priority.map(Priority::word).as_deref().map(str::as_bytes))
             .optional(target.index.as_deref());
         clear_options.by.iter().fold(digest, |digest, field| digest.bytes(field.name.as_bytes())).finish()
+    }
+
+    /// Returns the key of a preview of the same messages with the same filter.
+    #[must_use]
+    pub fn preview_key(&self, target: &JobTarget) -> [u8; 32] {
+        preview_key(target, self.filter.text(), self.clear_options.inexact)
     }
 
     /// Returns the effect on matches.

@@ -105,6 +105,11 @@ pub trait Guide {
 
     /// Returns the costs of walking over this list.
     fn costs(&mut self) -> &mut JumpCosts;
+
+    /// Returns whether it is an index of the list. Otherwise it is what an earlier pass has found.
+    fn is_index(&self) -> bool {
+        true
+    }
 }
 
 /// What it costs to get from one message of a list to another and to read it: moving averages, learned on the

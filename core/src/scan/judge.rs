@@ -14,6 +14,8 @@ pub struct Judgement {
     pub unreadable: bool,
     /// It is unknown because of a value that has no meaning for the operator. Only with `unreadable`.
     pub uncompared: bool,
+    /// Without the texts of the sender the verdict might be another one.
+    pub by_texts: bool,
     /// The match notices that apply to a match. For a message that does not match, only whether it would match by
     /// its sender's texts alone.
     pub match_notices: MatchNotices,
@@ -21,6 +23,14 @@ pub struct Judgement {
     pub left: LeftBehind,
     /// For [`super::Effect::Group`]: the number of the group that a match is in.
     pub group: u32,
+}
+
+impl Judgement {
+    /// Returns whether a later pass over the same messages has to read this one: unless it is a plain no.
+    #[inline]
+    pub(super) fn has_to_be_read_again(&self) -> bool {
+        self.matched | self.undecodable | self.unreadable | self.by_texts
+    }
 }
 
 /// Examines messages and describes those that match.

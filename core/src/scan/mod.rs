@@ -57,7 +57,8 @@ pub use index::{
 };
 pub use judge::{Judge, Judgement};
 pub use list::{
-    Deletion, ListOutcome, ListScan, MAX_PASSES, Marks, NEWEST_MAX, Queue, fingerprint, shown_index,
+    Deletion, ListOutcome, ListScan, MAX_PASSES, Marks, NEWEST_MAX, Queue, REMEMBERED_MAX, Recalled,
+    fingerprint, shown_index,
 };
 pub use place::{IndexPosition, default_index, unix_ms};
 pub use plan::{Effect, Plan};

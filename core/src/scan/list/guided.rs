@@ -50,7 +50,7 @@ impl ListScan {
             outcome.route = route;
             return self.run_slice(queue, judge, clock, &budget, permit, outcome);
         };
-        outcome.is_guided = true;
+        (outcome.is_guided, outcome.is_by_index) = (true, guide.is_index());
         let slice_end =
             self.walk_route(queue, judge, guide, (&route, toward), clock, &budget, permit, outcome);
         outcome.route = route;

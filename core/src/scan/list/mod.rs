@@ -88,6 +88,7 @@ mod passes;
 mod path;
 mod places;
 mod queue;
+mod remembered;
 mod state;
 mod surroundings;
 mod track;
@@ -97,6 +98,7 @@ pub use marks::{MAX_PASSES, Marks};
 pub use newest::NEWEST_MAX;
 pub use outcome::{Deletion, ListOutcome, fingerprint};
 pub use queue::Queue;
+pub use remembered::{REMEMBERED_MAX, Recalled};
 
 use crate::queue::End;
 use crate::scan::contract::Progress;
@@ -261,6 +263,9 @@ impl ListScan {
         let Some(track) = self.lists.get_mut(list) else { return };
         if let (Event::Removed { len } | Event::Trimmed { len }, true) = (event, track.is_done() && !counting)
         {
+            if len != track.marks.len() {
+                track.remembered.lose();
+            }
             track.marks.done_with(len);
             return self.advance();
         }
@@ -304,7 +309,7 @@ impl ListScan {
         let removed = outcome.removed();
         self.counters.add(&outcome.counts);
         self.overflowed |= outcome.overflows;
-        self.passed += outcome.passed;
+        self.passed += if outcome.is_by_index { outcome.passed } else { 0 };
         self.contradicted |= outcome.contradicted;
         self.spared |= outcome.kept.is_some();
         let mut holders: Vec<(u64, usize)> =
@@ -320,6 +325,7 @@ impl ListScan {
         list.tallies.extend(&outcome.grouped);
         list.kept.append(outcome.kept.take().map(|distance| (distance, ())).into_iter());
         list.newest.extend(&mut outcome.newest);
+        list.remembered.extend(&mut outcome.noted);
         list.holders.append(holders.into_iter());
         if removed > 0 {
             // Their distances, ascending. Everything that is remembered is as it was before the removal.
@@ -362,6 +368,11 @@ impl ListScan {
     #[must_use]
     pub fn deletes(&self) -> bool {
         self.plan.deletes() && !self.counting
+    }
+
+    /// Returns whether this pass notes the messages that a later one has to read.
+    fn remembers(&self) -> bool {
+        self.counting || self.plan.effect == Effect::Count
     }
 
     /// Returns whether this job shows some of its matches.

@@ -12,8 +12,8 @@ use crate::match_notices::MatchNotices;
 use crate::queue::End;
 use crate::reply::Reply;
 use crate::scan::{
-    Budget, Clock, Guide, Judge, Judgement, JumpCosts, Route, SAMPLE_MAX, ScanState as _, SliceEnd, Time,
-    Toward,
+    Budget, Clock, Examine as _, Guide, Judge, Judgement, JumpCosts, Route, SAMPLE_MAX, ScanState as _,
+    SliceEnd, Time, Toward,
 };
 
 #[derive(Debug, Clone)]
@@ -117,6 +117,8 @@ struct World {
     ids: usize,
     unique: bool,
     hints: Option<Hints>,
+    /// Jobs that use what a count has learned.
+    recalled: usize,
 }
 
 /// A queue that keeps the rules of the server's iterator: after a deletion, and for a deletion, only walks
@@ -453,7 +455,15 @@ impl ModelJob {
 
 impl World {
     fn new(lists: usize) -> Self {
-        Self { lists: vec![Vec::new(); lists], on: 0, jobs: Vec::new(), ids: 0, unique: false, hints: None }
+        Self {
+            lists: vec![Vec::new(); lists],
+            on: 0,
+            jobs: Vec::new(),
+            ids: 0,
+            unique: false,
+            hints: None,
+            recalled: 0,
+        }
     }
 
     fn list(&mut self) -> &mut Vec<Msg> {
@@ -576,7 +586,7 @@ impl World {
                 let (scan, queue) = (&job.scan, &mut queue);
                 scan.run_guided(queue, &mut FirstByte, &mut index, &Frozen, &budget, || write, &mut outcome)
             }
-            None => job.scan.run_slice(&mut queue, &mut FirstByte, &Frozen, &budget, || write, &mut outcome),
+            None => job.scan.examine(&mut queue, &mut FirstByte, &Frozen, &budget, || write, &mut outcome),
         };
         assert_ne!(slice_end, SliceEnd::Stuck);
         assert!(!(was_misled && outcome.is_guided), "an index that was wrong does not guide");
@@ -663,10 +673,13 @@ impl World {
             assert_eq!(list[usize::try_from(deletion.index).expect("small")].id, out.id);
         }
         job.scan.commit(&mut outcome);
+        if job.plan().effect == Effect::Count && job.scan.progress() == Progress::Finished {
+            job.scan.complete();
+        }
         if job.scan.progress() == Progress::TooManyValues && !walked_back && !job.edited {
             let order = job.order(&self.lists);
             // What an index excludes before it may not be counted.
-            let is_read = |m: &&Msg| job.open.contains(&m.id) && (m.matches || self.hints.is_none());
+            let is_read = |m: &&Msg| job.open.contains(&m.id) && (m.matches || !outcome.is_guided);
             let next = order.into_iter().find(is_read);
             let value = next.filter(|m| m.matches).and_then(Msg::value);
             let met = |value| job.seen.iter().any(|(seen, _)| *seen == value);
@@ -796,8 +809,18 @@ impl World {
         let lens: Vec<u64> = over.iter().map(|list| self.lists[*list].len() as u64).collect();
         let ids: Vec<usize> =
             over.iter().flat_map(|list| &self.lists[*list]).map(|message| message.id).collect();
+        let mut scan = Scan::over(plan, &lens);
+        let is_donor = |job: &&ModelJob| {
+            let Plan { effect, consumer_end, .. } = job.plan();
+            effect == Effect::Count && consumer_end == plan.consumer_end && job.over == over
+        };
+        let mut donors = self.jobs.iter().filter(is_donor);
+        if let Some(recalled) = donors.find_map(|job| job.scan.recalled()) {
+            self.recalled += 1;
+            scan.recall(recalled);
+        }
         let mut job = ModelJob {
-            scan: Scan::over(plan, &lens),
+            scan,
             snapshot: ids.clone(),
             counting: false,
             seen: Vec::new(),

@@ -9,7 +9,7 @@ use super::surroundings::Surroundings;
 use crate::scan::contract::SliceOutcome;
 use crate::scan::counters::SliceCounts;
 use crate::scan::decide::{self, Matches};
-use crate::scan::guide::Route;
+use crate::scan::guide::{JumpCosts, Route};
 use crate::scan::judge::Judge;
 use crate::scan::plan::Effect;
 use crate::scan::sample::SampleRow;
@@ -53,6 +53,12 @@ pub struct ListOutcome {
     pub passed: u64,
     /// An index guided the walk.
     pub is_guided: bool,
+    /// It was an index, and not what an earlier pass had found.
+    pub(super) is_by_index: bool,
+    /// The messages that a later pass over the same messages has to read: see [`super::remembered`].
+    pub(super) noted: Vec<u64>,
+    /// The costs of a walk that no index guides, from earlier slices.
+    pub(super) costs: JumpCosts,
     /// A message that an index was certain of does not match.
     pub contradicted: bool,
     /// The messages to which an index guides the walk.
@@ -102,8 +108,10 @@ impl ListOutcome {
         fresh.clear();
         grouped.clear();
         newest.clear();
-        let route = std::mem::take(&mut self.route);
-        *self = Self { deletions, planned, fresh, grouped, newest, route, ..Self::default() };
+        let mut noted = std::mem::take(&mut self.noted);
+        noted.clear();
+        let (route, costs) = (std::mem::take(&mut self.route), self.costs);
+        *self = Self { deletions, planned, fresh, grouped, newest, noted, route, costs, ..Self::default() };
     }
 
     /// Counts messages that an index excludes, of which some are not JSON objects.
@@ -169,6 +177,9 @@ impl ListOutcome {
         self.examined_bytes += bytes;
         self.light = if message.len() > BULKY { 0 } else { self.light + 1 };
         self.counts.add_examined(&verdict);
+        if verdict.has_to_be_read_again() && scan.remembers() {
+            self.noted.push(distance);
+        }
         if !verdict.matched {
             return false;
         }

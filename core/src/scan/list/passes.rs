@@ -64,7 +64,10 @@ impl ListScan {
             self.counting = false;
             self.counted = Some(self.counters.matched);
             if self.counters.would_delete > 0 {
+                self.complete();
+                let remembered: Vec<_> = self.lists.iter().map(|list| list.remembered.clone()).collect();
                 self.pass_again();
+                self.lists.iter_mut().zip(remembered).for_each(|(list, kept)| list.remembered = kept);
             }
         }
         while self.here().marks.unexamined() == 0 && self.at + 1 < self.lists.len() {
@@ -79,6 +82,13 @@ impl ListScan {
         let goes_on = !self.gave_up && !self.newest_unknown && self.unexpected().is_none();
         let keeps_newest = self.plan.effect == Effect::KeepNewest && self.plan.deletes();
         keeps_newest && needed && goes_on && self.newest().is_err()
+    }
+
+    /// The pass has ended: what it has found is known of all messages of the snapshot.
+    pub fn complete(&mut self) {
+        for list in &mut self.lists {
+            list.remembered.complete(list.marks.late()..list.marks.end());
+        }
     }
 
     /// Begins another pass over what is left of the snapshot.

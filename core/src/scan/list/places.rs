@@ -5,6 +5,7 @@
 //! list moves the marks beyond it.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use crate::scan::shift::Shift;
 
@@ -36,6 +37,42 @@ impl<T> Places<T> {
         let base = self.base;
         self.rows.extend(found.map(|(distance, of)| (signed(distance) + base, of)));
         debug_assert!(self.rows.iter().is_sorted_by_key(|(mark, _)| mark), "the nearest comes first");
+    }
+
+    /// Adds messages at these distances, which are sorted. Some of those that are there already may be beyond them, or
+    /// the same ones.
+    pub(super) fn merge(&mut self, found: impl Iterator<Item = (u64, T)>) {
+        let mut found = found.peekable();
+        let Some((first, _)) = found.peek() else { return };
+        let beyond = self.rows.partition_point(|(mark, _)| *mark < signed(*first) + self.base);
+        let mut after = self.rows.split_off(beyond).into_iter().peekable();
+        for (distance, of) in found {
+            let mark = signed(distance) + self.base;
+            while let Some(row) = after.next_if(|(other, _)| *other <= mark) {
+                if row.0 < mark {
+                    self.rows.push_back(row);
+                }
+            }
+            self.rows.push_back((mark, of));
+        }
+        self.rows.extend(after);
+    }
+
+    /// Returns the number of messages.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Returns approximately how much memory it takes, bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.rows.len() * size_of::<(i64, T)>()
+    }
+
+    /// Returns the distances in a range, ascending.
+    pub(super) fn within(&self, range: &Range<u64>) -> impl DoubleEndedIterator<Item = u64> + '_ {
+        let at = |distance: u64| self.rows.partition_point(|(mark, _)| *mark < signed(distance) + self.base);
+        let first = at(range.start);
+        self.rows.range(first..at(range.end).max(first)).map(|(mark, _)| self.distance(*mark))
     }
 
     /// Returns the distance of the message that runs last.

@@ -111,7 +111,15 @@ impl<Q: Queue> Examine<Q> for ListScan {
         permit: impl FnOnce() -> bool,
         outcome: &mut ListOutcome,
     ) -> SliceEnd {
-        self.run_slice(queue, judge, clock, budget, permit, outcome)
+        let remembered = &self.here().remembered;
+        if !self.plan.deletes() || !remembered.is_known() {
+            return self.run_slice(queue, judge, clock, budget, permit, outcome);
+        }
+        let mut costs = outcome.costs;
+        let mut guide = remembered.guide(&mut costs);
+        let end = self.run_guided(queue, judge, &mut guide, clock, budget, permit, outcome);
+        outcome.costs = costs;
+        end
     }
 
     fn examine_guided(

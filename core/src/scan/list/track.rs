@@ -1,9 +1,10 @@
 //! One of the lists of a scan: the scan's position in it, and what it found.
 
-use super::marks::{Marks, Tally};
+use super::marks::{Marks, Missing, Tally};
 use super::newest::{Known, Newest};
 use super::outcome::ListOutcome;
 use super::places::{Departure, Places};
+use super::remembered::Remembered;
 use super::surroundings::Surroundings;
 use crate::queue::End;
 use crate::scan::event::Event;
@@ -31,6 +32,8 @@ pub(super) struct Track {
     pub(super) kept: Places<()>,
     /// The matches that KEEP NEWEST may keep.
     pub(super) newest: Newest,
+    /// The messages that another pass has to read.
+    pub(super) remembered: Remembered,
     /// The kept match of each value, with the slot of the value.
     pub(super) holders: Places<usize>,
     /// The surroundings of next, cursor, top and the end, and those after the kept match.
@@ -62,6 +65,7 @@ impl Track {
             tallies: Tallies::default(),
             kept: Places::default(),
             newest: Newest::default(),
+            remembered: Remembered::default(),
             holders: Places::default(),
             around: Default::default(),
             bulky: false,
@@ -86,6 +90,7 @@ impl Track {
             self.tallies.lose_places();
             self.kept.clear(|()| followed.kept = Some(Departure::Removed));
             self.newest.clear();
+            self.remembered.lose();
             self.holders.clear(|value| followed.values.push(value));
             self.gone = true;
             followed.tally = Tally { arrived: 0, drifted };
@@ -98,6 +103,9 @@ impl Track {
         let (mut boundaries, open) = (self.boundaries(), self.marks.rest().is_some());
         let missing = self.marks.missing().removed > 0;
         followed.tally = self.marks.follow(event, &mut shifts)?;
+        if self.marks.missing() != Missing::default() {
+            self.remembered.lose();
+        }
         for shift in &shifts {
             for (at, around) in boundaries.iter_mut().zip(&mut self.around) {
                 // While messages are missing, the number of messages cut off at the producer end is not in the
@@ -212,6 +220,7 @@ impl Track {
     fn follow_decisions(&mut self, shift: &Shift, followed: &mut Followed) {
         self.kept.follow(shift, |(), departure| followed.kept = Some(departure));
         self.newest.follow(shift);
+        self.remembered.follow(shift);
         self.holders.follow(shift, |value, departure| {
             // A match that a worker took is run: no other match with its value has to be kept.
             if departure == Departure::Removed {
@@ -232,6 +241,7 @@ impl Track {
         self.sample.clear();
         self.tallies.clear();
         self.kept.clear(drop);
+        self.remembered = Remembered::default();
         self.holders.clear(drop);
         self.around = Default::default();
     }
