@@ -9,7 +9,7 @@ use crate::index;
 pub(crate) fn fields() -> Vec<(&'static str, u64)> {
     entry::with(|state| {
         let totals = &state.totals;
-        let (indexes, suspended, memory) = index::totals();
+        let of_indexes = index::totals();
         let live = |kind| state.registry.count(kind) as u64;
         vec![
             ("jobs_live", state.registry.live().len() as u64),
@@ -41,9 +41,13 @@ pub(crate) fn fields() -> Vec<(&'static str, u64)> {
             ("apply_mismatches", totals.apply_mismatches),
             ("stats_live", live(JobKind::Stats)),
             ("undos_live", live(JobKind::Undo)),
-            ("indexes", indexes),
-            ("indexes_suspended", suspended),
-            ("index_memory", memory),
+            ("indexes", of_indexes.indexes),
+            ("indexes_suspended", of_indexes.suspended),
+            ("index_memory", of_indexes.memory),
+            ("index_repairs", of_indexes.repaired),
+            ("index_rebuilds", of_indexes.rebuilt),
+            ("index_audits", of_indexes.audits),
+            ("index_audit_faults", of_indexes.audit_faults),
         ]
     })
     .unwrap_or_default()

@@ -57,6 +57,8 @@ fn set(at: usize, value: i64) {
         let settings = settings.get_or_insert_with(Settings::default);
         let _ = settings.set(at, value);
         index::limit_memory(settings.index_max_memory());
+        index::limit_slice(settings.slice_us());
+        index::audit_every(settings.index_audit());
     }
 }
 

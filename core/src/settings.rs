@@ -55,8 +55,11 @@ pub const DEFAULT_KIND: usize = 10;
 /// Index of `index-max-memory`.
 pub const INDEX_MAX_MEMORY: usize = 11;
 
+/// Index of `index-audit`.
+pub const INDEX_AUDIT: usize = 12;
+
 /// Every setting; the constants above are indexes into it.
-pub const SETTINGS: [SettingSpec; 12] = [
+pub const SETTINGS: [SettingSpec; 13] = [
     SettingSpec {
         name: "inline-limit",
         default: 200_000,
@@ -172,6 +175,16 @@ pub const SETTINGS: [SettingSpec; 12] = [
         unit: "bytes",
         words: &[],
         doc: "Most memory of all indexes together; an index that would need more gives up its own and is suspended.",
+    },
+    SettingSpec {
+        name: "index-audit",
+        default: 3_600,
+        min: 0,
+        max: 2_592_000,
+        unit: "seconds",
+        words: &[],
+        doc: "The time between two audits of an index with FIELDS, which compare all messages of the list with what \
+              the index keeps; 0 = none.",
     },
 ];
 
@@ -401,6 +414,12 @@ impl Settings {
     #[must_use]
     pub fn index_max_memory(&self) -> u64 {
         self.at(INDEX_MAX_MEMORY)
+    }
+
+    /// Seconds between two audits of an index; 0 = none.
+    #[must_use]
+    pub fn index_audit(&self) -> u64 {
+        self.at(INDEX_AUDIT)
     }
 
     /// The message kind that commands without AS expect.

@@ -104,9 +104,11 @@ pub(crate) fn after_poll() {
 pub(crate) fn timer() {
     let began = now_ns();
     let _ = entry::with(|state| {
-        if state.is_idle() {
+        let is_idle = state.is_idle();
+        if is_idle {
             event_loop::unhook();
         }
+        index::keep_due(is_idle);
         state.turn.own_ns += now_ns() - began;
     });
 }

@@ -8,6 +8,8 @@ use qadmin_core::scan::Event;
 use uuid::Uuid;
 
 use super::time::clock_ms;
+use crate::redis::clock::now_ns;
+use crate::redis::list::List;
 use crate::redis::server;
 
 /// Bytes that an index grows by before somebody asks whether there is room for more.
@@ -51,6 +53,10 @@ pub(super) struct Entry {
     pub(super) lends_fields: bool,
     /// Something happened to the list while a slice borrowed them.
     pub(super) fields_missed: bool,
+    /// When the last audit ended, or else when the index was created, and before which the next part of an
+    /// audit must not begin: nanoseconds of the steady clock.
+    pub(super) audited_ns: u64,
+    pub(super) audit_from_ns: u64,
     /// Bytes that it may take before somebody asks for more room.
     room: usize,
     /// When it last asked whether there is room, milliseconds.
@@ -72,6 +78,8 @@ impl Entry {
             fields: fields.and_then(Result::ok).map(Box::new),
             lends_fields: false,
             fields_missed: false,
+            audited_ns: now_ns(),
+            audit_from_ns: 0,
             room: 0,
             asked_ms: i64::MIN,
             definition,
@@ -93,7 +101,7 @@ impl Entry {
             Some(clock) => clock.follow(event, now),
             None => self.missed = true,
         }
-        self.on_fields(|fields| fields.follow(event));
+        self.on_fields(|fields| fields.follow(event, now));
     }
 
     /// Tells the fields what happened to the list.
@@ -101,6 +109,34 @@ impl Entry {
         match &mut self.fields {
             Some(fields) => tell(fields),
             None => self.fields_missed = self.lends_fields,
+        }
+    }
+
+    /// Whether it reads the list to find the place of an edit.
+    pub(super) fn searches(&self, event: Event<'_>) -> bool {
+        self.fields.as_ref().is_some_and(|fields| fields.searches(event))
+    }
+
+    /// Follows an edit inside the list, whose place is searched in `list` as long as `goes_on` says so.
+    pub(super) fn edit(
+        &mut self,
+        event: Event<'_>,
+        now: i64,
+        list: Option<&mut List<'_>>,
+        goes_on: impl FnMut() -> bool,
+    ) {
+        let Some(fields) = &mut self.fields else { return self.follow(event, now) };
+        self.missed |= self.clock.is_none();
+        fields.edit(event, now, self.clock.as_deref_mut(), list, goes_on);
+    }
+
+    /// What was seen of a list of `len` messages is known to the clock of arrivals, too.
+    pub(super) fn learn(&mut self, len: u64, now: i64) {
+        if let Some(what) = self.fields.as_mut().and_then(|fields| fields.for_clock()) {
+            match &mut self.clock {
+                Some(clock) => clock.learn(what, len, now),
+                None => self.missed = true,
+            }
         }
     }
 
@@ -121,7 +157,7 @@ impl Entry {
         }
     }
 
-    fn doubt(&mut self, reason: &'static str) {
+    pub(super) fn doubt(&mut self, reason: &'static str) {
         match &mut self.clock {
             Some(clock) => clock.doubt(reason),
             None => self.missed = true,
@@ -163,8 +199,8 @@ impl Indexes {
         self.all.iter().any(|entry| entry.state() == Some(IndexState::Building))
     }
 
-    /// Asks whether there is room for the indexes, about once per second and where one has grown; suspends them or this one
-    /// otherwise, and lets a suspended one go on where there is room again.
+    /// Asks whether there is room for the indexes, about once per second and where one has grown; suspends
+    /// them or this one otherwise, and lets a suspended one go on where there is room again.
     pub(super) fn keep_in_bounds(&mut self, db: i32, key: &[u8], now: i64) {
         let Some(entry) = self.find(db, key) else { return };
         let Some(state) = entry.state() else { return };

@@ -1,6 +1,6 @@
 //! Passes events of lists and of the server to the indexes.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use qadmin_core::index::Definition;
 use qadmin_core::queue::End;
@@ -8,13 +8,25 @@ use qadmin_core::scan::Event;
 
 use super::time::clock_ms;
 use super::{ANY, lose_track, tell, wake, with};
-use crate::redis::Ctx;
+use crate::redis::clock::now_ns;
 use crate::redis::events::ServerEvent;
 use crate::redis::keyspace::EventKey;
+use crate::redis::list::{List, Mode, OpenedList};
+use crate::redis::{Ctx, RString};
 
 const FLUSHED: &str = "the database was flushed while the dataset was loaded";
 const SWAPPED: &str = "the database was swapped with another one";
 const LOADED: &str = "the dataset was loaded";
+
+/// Slices that a command inside a list may wait for the search of its place.
+const EDIT_SLICES: u64 = 4;
+/// The setting `slice-us`, nanoseconds.
+static SLICE_NS: AtomicU64 = AtomicU64::new(500_000);
+
+/// Sets how long a slice is.
+pub(crate) fn limit_slice(us: u64) {
+    SLICE_NS.store(us * 1_000, Ordering::Relaxed);
+}
 
 /// Passes a keyspace event to the index of its key.
 pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) {
@@ -48,14 +60,14 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) {
         b"rpush" => with_len(&|len| Event::Pushed { end: End::Tail, len }),
         b"lpop" => with_len(&|len| Event::Popped { end: End::Head, len }),
         b"rpop" => with_len(&|len| Event::Popped { end: End::Tail, len }),
-        b"lrem" => with_len(&|len| Event::Removed { len }),
-        b"ltrim" => with_len(&|len| Event::Trimmed { len }),
+        b"lrem" => edited(ctx, name, |len| Event::Removed { len }),
+        b"ltrim" => edited(ctx, name, |len| Event::Trimmed { len }),
+        b"linsert" => edited(ctx, name, |len| Event::Edited { len }),
         b"lset" => with_len(&|len| Event::Set { len }),
         b"del" | b"expired" | b"evicted" | b"rename_from" | b"move_from" => {
             tell(db, key, |entry, now| entry.follow(Event::Gone, now));
         }
         b"expire" | b"persist" | b"new" | b"loaded" => {}
-        b"linsert" => with_len(&|len| Event::Edited { len }),
         // RENAME, RESTORE, COPY, MOVE and SORT with STORE put another list there, possibly of equal length.
         // The server reports them without a `del` before. Unknown events of later versions are handled as if
         // they did the same.
@@ -64,6 +76,28 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) {
             tell(db, key, |entry, now| entry.replaced(len, now));
         }
     }
+}
+
+/// Follows an edit inside a list. Its place is searched at once, for a moment: a search costs a part of what
+/// the command itself took, and the list is now as the command left it. What is far from both ends of a long
+/// list is searched further in slices.
+fn edited(ctx: Ctx<'_>, name: EventKey<'_>, event: impl Fn(u64) -> Event<'static>) {
+    let (db, key) = (ctx.db(), name.bytes());
+    let Some(len) = name.list_len(ctx) else {
+        return tell(db, key, |entry, now| entry.follow(Event::Gone, now));
+    };
+    let event = event(len);
+    let searches = with(|indexes| indexes.find(db, key).is_some_and(|entry| entry.searches(event)));
+    let until_ns = now_ns() + EDIT_SLICES * SLICE_NS.load(Ordering::Relaxed);
+    let goes_on = || now_ns() < until_ns;
+    let name = searches.unwrap_or(false).then(|| RString::new(key));
+    // No index is held while the key is opened.
+    let mut opened = name.as_ref().map(|name| List::open(ctx, name, Mode::Read));
+    let list = match &mut opened {
+        Some(OpenedList::List(list)) => Some(list),
+        _ => None,
+    };
+    tell(db, key, |entry, now| entry.edit(event, now, list, goes_on));
 }
 
 /// Passes an event of the whole server to all indexes.

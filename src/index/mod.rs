@@ -10,6 +10,10 @@
 //! once; where the wall clock was set since, times are shifted when they are shown or compared. A job shifts them by what was
 //! right when it was accepted.
 //!
+//! # Edits inside the list
+//! An index that keeps values finds the place of LREM, LINSERT and LTRIM by fingerprints: in the notification itself
+//! near the ends of the list (`follow.rs`), else in slices or before the next answer (`read.rs`).
+//!
 //! # When nobody knows
 //! After a flush, a swap of databases, a load, or an event that was not followed, somebody has to look at the length of the
 //! list: [`look`], in the next turn of the event loop.
@@ -21,9 +25,9 @@ mod read;
 mod time;
 
 pub(crate) use all::limit_memory;
-pub(crate) use follow::{on_key_event, on_server_event};
+pub(crate) use follow::{limit_slice, on_key_event, on_server_event};
 pub(crate) use lent::{Lent, LentFields, lend, lend_fields};
-pub(crate) use read::{answer, doubt, is_ready, is_waiting, not_before, turn};
+pub(crate) use read::{answer, audit_every, doubt, is_ready, is_waiting, keep_due, not_before, turn};
 pub(crate) use time::Moment;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -234,13 +238,36 @@ pub(crate) fn ages(db: i32, key: &[u8], len: u64) -> Option<Ages> {
     })?
 }
 
-/// How many indexes there are, how many of them are suspended, and the bytes that all take.
-pub(crate) fn totals() -> (u64, u64, u64) {
+/// What INFO shows of all indexes.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) indexes: u64,
+    pub(crate) suspended: u64,
+    /// Bytes.
+    pub(crate) memory: u64,
+    /// Edits whose place was found, and how often the messages of a list had to be read again.
+    pub(crate) repaired: u64,
+    pub(crate) rebuilt: u64,
+    /// Audits that compared all messages, and those that found a wrong one.
+    pub(crate) audits: u64,
+    pub(crate) audit_faults: u64,
+}
+
+/// What INFO shows of all indexes.
+pub(crate) fn totals() -> Totals {
     with(|indexes| {
-        let is_suspended = |entry: &&Entry| entry.state() == Some(IndexState::Suspended);
-        let suspended = indexes.all.iter().filter(is_suspended).count();
-        let memory: usize = indexes.all.iter().map(Entry::memory).sum();
-        (indexes.all.len() as u64, suspended as u64, memory as u64)
+        let mut totals = Totals { indexes: indexes.all.len() as u64, ..Totals::default() };
+        for entry in &indexes.all {
+            totals.suspended += u64::from(entry.state() == Some(IndexState::Suspended));
+            totals.memory += entry.memory() as u64;
+            let Some(fields) = &entry.fields else { continue };
+            let (repaired, rebuilt) = fields.repairs();
+            totals.repaired += repaired;
+            totals.rebuilt += rebuilt;
+            totals.audits += fields.audits().completed;
+            totals.audit_faults += fields.audits().faults;
+        }
+        totals
     })
     .unwrap_or_default()
 }

@@ -1,13 +1,14 @@
 //! Reading the messages of lists whose index keeps values, and answering counts from these.
 //!
-//! Messages are read in slices, in the hook before the event loop polls, at the pace of jobs: see `engine`. Few messages
-//! wait a moment, so that messages which workers take at once are not read at all and those that come one by one are read
-//! together.
+//! Messages are read in slices, in the hook before the event loop polls, at the pace of jobs: see `engine`.
+//! Few messages wait a moment, so that messages which workers take at once are not read at all and those that
+//! come one by one are read together.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use qadmin_core::index::{Answered, Ask, CaughtUp};
+use qadmin_core::index::{Answered, Ask, Audited, CaughtUp, IndexState, Work};
 use qadmin_core::kind::MessageKind;
+use qadmin_core::scan::Queue as _;
 
 use super::all::Entry;
 use super::time::clock_ms;
@@ -25,24 +26,83 @@ const SOON_NS: u64 = 5_000_000;
 const CLOCK_MESSAGES: u32 = 16;
 const CLOCK_BYTES: usize = 64 * 1024;
 
-/// When messages are to be read, steady clock; 0 while none are.
+/// How long before messages are to be read the event loop calls the module on each turn, nanoseconds.
+const HOOK_NS: u64 = 20_000_000;
+/// When the loop turns again if a slice was due and the pace did not allow it, nanoseconds.
+const AGAIN_NS: u64 = 1_000_000;
+/// The share of the main thread that an audit takes, percent, also on an idle server: no client waits for it.
+const AUDIT_PERCENT: u64 = 10;
+/// Seconds between two audits of an index: the setting `index-audit`.
+static AUDIT_S: AtomicU64 = AtomicU64::new(0);
+
+/// When messages are to be read, or to be compared, steady clock; 0 while none are.
 static DUE_NS: AtomicU64 = AtomicU64::new(0);
 /// The slice before was one of an index.
 static HAD_TURN: AtomicBool = AtomicBool::new(false);
 
-/// Lets a turn of the event loop come where this index has something to read.
+/// Lets a turn of the event loop come where this index has something to read, or to compare.
 pub(super) fn plan(entry: &Entry) {
-    let Some(fields) = entry.fields.as_ref().filter(|fields| fields.has_work()) else { return };
+    let Some(fields) = &entry.fields else { return };
     let is_little = fields.unread().is_some_and(|unread| (1..SOON_MESSAGES).contains(&unread));
-    let at = if is_little { now_ns() + SOON_NS } else { 1 };
+    let at = match fields.has_work() {
+        true if is_little => now_ns() + SOON_NS,
+        true => 1,
+        false => match audit_from(entry) {
+            Some(from) => from,
+            None => return,
+        },
+    };
     let due = DUE_NS.load(Ordering::Relaxed);
-    if due != 0 && due <= at {
-        return;
+    if due == 0 || due > at {
+        DUE_NS.store(at, Ordering::Relaxed);
+        arm();
     }
-    DUE_NS.store(at, Ordering::Relaxed);
-    if let Some(ctx) = Ctx::detached() {
+}
+
+/// Lets a turn of the event loop come when messages are to be read. Until shortly before that the loop does
+/// not call the module: the timer does.
+fn arm() {
+    if is_waiting()
+        && let Some(ctx) = Ctx::detached()
+    {
         event_loop::hook(ctx);
-        event_loop::arm_by(at);
+    }
+    event_loop::arm_by(DUE_NS.load(Ordering::Relaxed));
+}
+
+/// The timer fired, and the module is called on no turn any more, or is not `idle`: messages may be due, now
+/// or later.
+pub(crate) fn keep_due(idle: bool) {
+    match DUE_NS.load(Ordering::Relaxed) {
+        0 => {}
+        due if idle => event_loop::arm_by(due),
+        // A turn of the loop follows; another one comes if the pace does not allow a slice yet.
+        _ if is_waiting() => {
+            if let Some(ctx) = Ctx::detached() {
+                event_loop::hook(ctx);
+            }
+            event_loop::arm_by(now_ns() + AGAIN_NS);
+        }
+        _ => {}
+    }
+}
+
+/// When the audit of an index goes on or begins, steady clock; `None` without audits, and where it has no
+/// rows to compare.
+fn audit_from(entry: &Entry) -> Option<u64> {
+    let seconds = AUDIT_S.load(Ordering::Relaxed);
+    let fields = entry.fields.as_ref().filter(|fields| seconds > 0 && fields.state() == IndexState::Ready)?;
+    fields.index().filter(|index| index.rows() > 0)?;
+    let begins = entry.audited_ns.saturating_add(seconds.saturating_mul(1_000_000_000));
+    Some(if fields.audits().is_running() { entry.audit_from_ns } else { begins }.max(1))
+}
+
+/// Sets the time between two audits of an index in seconds; 0 = none.
+pub(crate) fn audit_every(seconds: u64) {
+    if AUDIT_S.swap(seconds, Ordering::Relaxed) != seconds && ANY.load(Ordering::Relaxed) {
+        // The next turn asks each index again.
+        DUE_NS.store(1, Ordering::Relaxed);
+        arm();
     }
 }
 
@@ -53,7 +113,8 @@ pub(super) fn stop() {
 
 /// Whether messages wait to be read, now or in a moment.
 pub(crate) fn is_waiting() -> bool {
-    DUE_NS.load(Ordering::Relaxed) != 0
+    let due = DUE_NS.load(Ordering::Relaxed);
+    due != 0 && due <= now_ns() + HOOK_NS
 }
 
 /// Whether messages are to be read now.
@@ -70,8 +131,8 @@ pub(crate) fn not_before(until_ns: u64) -> u64 {
     }
 }
 
-/// Does a slice of reading of this many nanoseconds, if it is the turn of an index: every other turn is that of jobs, while there are any. Returns
-/// whether it did.
+/// Does a slice of reading of this many nanoseconds, if it is the turn of an index: every other turn is that
+/// of jobs, while there are any. Returns whether it did.
 pub(crate) fn turn(ctx: Ctx<'_>, slice_ns: u64, has_jobs: bool) -> bool {
     let had_turn = HAD_TURN.swap(false, Ordering::Relaxed);
     if !is_due() || ctx.flags().loading() || (had_turn && has_jobs) {
@@ -85,34 +146,41 @@ pub(crate) fn turn(ctx: Ctx<'_>, slice_ns: u64, has_jobs: bool) -> bool {
     true
 }
 
-/// Reads messages of the next index that has unread ones.
+/// Reads messages of the next index that has unread ones, or compares those of one that is to be audited.
 fn slice(ctx: Ctx<'_>, slice_ns: u64) {
     let next = with(|indexes| {
-        let has_work = |entry: &Entry| entry.fields.as_ref().is_some_and(|fields| fields.has_work());
+        let now = now_ns();
+        let is_due = |entry: &Entry| {
+            entry.fields.as_ref().is_some_and(|fields| fields.has_work())
+                || audit_from(entry).is_some_and(|from| from <= now)
+        };
         let all = indexes.all.len();
-        let at = (0..all).map(|n| (indexes.turn + n) % all).find(|at| has_work(&indexes.all[*at]))?;
+        let at = (0..all).map(|n| (indexes.turn + n) % all).find(|at| is_due(&indexes.all[*at]))?;
         indexes.turn = at + 1;
         let definition = &indexes.all[at].definition;
         Some((definition.db, definition.queue.clone()))
     });
-    let Some((db, key)) = next.flatten() else { return };
-    // There may be fewer databases than a setting thought.
-    if ctx.select(db) {
-        catch_up(ctx, db, &key, slice_ns);
-    } else {
-        with(|indexes| {
-            if let Some(fields) = indexes.find(db, &key).and_then(|entry| entry.fields.as_mut()) {
-                fields.settle(0);
-            }
-        });
+    if let Some((db, key)) = next.flatten() {
+        // There may be fewer databases than a setting thought.
+        if ctx.select(db) {
+            catch_up(ctx, db, &key, (slice_ns, true));
+        } else {
+            with(|indexes| {
+                if let Some(fields) = indexes.find(db, &key).and_then(|entry| entry.fields.as_mut()) {
+                    fields.settle(0);
+                }
+            });
+        }
     }
     with(|indexes| indexes.all.iter().for_each(plan));
 }
 
-/// Reads unread messages of a list for one slice. Returns whether all are read, and the list is the one that is known.
-fn catch_up(ctx: Ctx<'_>, db: i32, key: &[u8], slice_ns: u64) -> Option<CaughtUp> {
+/// Reads unread messages of a list for one slice of this many nanoseconds, and goes on with an audit if that
+/// is asked for and due. Returns whether all are read, and the list is the one that is known.
+fn catch_up(ctx: Ctx<'_>, db: i32, key: &[u8], (slice_ns, audits): (u64, bool)) -> Option<CaughtUp> {
     let name = RString::new(key);
-    let over_ns = now_ns() + slice_ns;
+    let began_ns = now_ns();
+    let over_ns = began_ns + slice_ns;
     // Opening may delete a key whose time is over, which is an event: no index is held meanwhile.
     let mut opened = List::open(ctx, &name, Mode::Read);
     with(|indexes| {
@@ -120,32 +188,59 @@ fn catch_up(ctx: Ctx<'_>, db: i32, key: &[u8], slice_ns: u64) -> Option<CaughtUp
             return None;
         }
         indexes.keep_in_bounds(db, key, clock_ms());
-        let fields = indexes.find(db, key)?.fields.as_mut()?;
+        let entry = indexes.find(db, key)?;
+        let fields = entry.fields.as_mut()?;
         let OpenedList::List(list) = &mut opened else {
             fields.settle(0);
             return Some(CaughtUp::All);
         };
         let (mut messages, mut bytes) = (0, 0);
-        let caught_up = fields.catch_up(list, |read| {
+        let mut goes_on = |work: Work| {
             messages += 1;
-            bytes += read;
+            bytes += match work {
+                Work::Message(read) => read,
+                Work::Seek => CLOCK_BYTES,
+            };
             if messages < CLOCK_MESSAGES && bytes < CLOCK_BYTES {
                 return true;
             }
             (messages, bytes) = (0, 0);
             now_ns() < over_ns
-        });
+        };
+        let caught_up = fields.catch_up(list, &mut goes_on);
+        if audits && caught_up == CaughtUp::All {
+            audit(entry, list, began_ns, goes_on);
+        }
+        entry.learn(list.len(), clock_ms());
         indexes.keep_in_bounds(db, key, clock_ms());
         Some(caught_up)
     })
     .flatten()
 }
 
+/// Goes on with the audit of an index, or begins one, if that is due, in a slice that began at `began_ns`.
+fn audit(entry: &mut Entry, list: &mut List<'_>, began_ns: u64, goes_on: impl FnMut(Work) -> bool) {
+    let is_due = audit_from(entry).is_some_and(|from| from <= began_ns);
+    let Some(fields) = entry.fields.as_mut().filter(|_| is_due) else { return };
+    if !fields.audits().is_running() {
+        fields.begin_audit();
+    }
+    let audited = fields.audit(list, clock_ms(), goes_on);
+    let now_ns = now_ns();
+    match audited {
+        Audited::More => {
+            let spent = now_ns - began_ns;
+            entry.audit_from_ns = now_ns + spent * (100 - AUDIT_PERCENT) / AUDIT_PERCENT;
+        }
+        Audited::All | Audited::Different => entry.audited_ns = now_ns,
+    }
+}
+
 /// Whether the index of a list in the selected database has read all messages as this kind, and is of the
 /// list that is there now. Reads the last ones, for at most this many nanoseconds. `None` where there is no
 /// such index.
 pub(crate) fn is_ready(ctx: Ctx<'_>, db: i32, key: &[u8], kind: MessageKind, slice_ns: u64) -> Option<bool> {
-    keeps_values(db, key, kind).then(|| catch_up(ctx, db, key, slice_ns) == Some(CaughtUp::All))
+    keeps_values(db, key, kind).then(|| catch_up(ctx, db, key, (slice_ns, false)) == Some(CaughtUp::All))
 }
 
 /// Whether a list has an index that keeps values of messages of this kind.
@@ -155,8 +250,9 @@ fn keeps_values(db: i32, key: &[u8], kind: MessageKind) -> bool {
         && with(|indexes| indexes.find(db, key).is_some_and(|entry| keeps(entry))) == Some(true)
 }
 
-/// Answers a count from the index of a list in the selected database, whose messages are of this kind. Nothing where it has no
-/// index that keeps values, where a slice of this many nanoseconds is not enough to read what is unread, or where the index cannot decide.
+/// Answers a count from the index of a list in the selected database, whose messages are of this kind.
+/// Nothing where it has no index that keeps values, where a slice of this many nanoseconds is not enough to
+/// read what is unread, or where the index cannot decide.
 pub(crate) fn answer(
     ctx: Ctx<'_>,
     db: i32,
@@ -168,7 +264,7 @@ pub(crate) fn answer(
     if !keeps_values(db, key, kind) {
         return None;
     }
-    let caught_up = catch_up(ctx, db, key, slice_ns);
+    let caught_up = catch_up(ctx, db, key, (slice_ns, false));
     with(|indexes| {
         let entry = indexes.find(db, key)?;
         plan(entry);
@@ -181,9 +277,7 @@ pub(crate) fn answer(
 pub(crate) fn doubt(db: i32, key: &[u8]) {
     with(|indexes| {
         if let Some(entry) = indexes.find(db, key) {
-            if let Some(fields) = &mut entry.fields {
-                fields.doubt(CONTRADICTED);
-            }
+            entry.doubt(CONTRADICTED);
             plan(entry);
         }
     });

@@ -6,7 +6,7 @@ use redis::Connection;
 use crate::support::run;
 
 /// Names, defaults and ranges as documented.
-const TABLE: [(&str, i64, i64, i64); 11] = [
+const TABLE: [(&str, i64, i64, i64); 12] = [
     ("inline-limit", 200_000, 0, 1_000_000_000),
     ("inline-wait", 2_000, 0, 60_000),
     ("cache-ttl", 60, 0, 86_400),
@@ -18,6 +18,7 @@ const TABLE: [(&str, i64, i64, i64); 11] = [
     ("max-jobs", 16, 2, 64),
     ("audit-maxlen", 10_000, 0, 10_000_000),
     ("index-max-memory", 67_108_864, 65_536, 68_719_476_736),
+    ("index-audit", 3_600, 0, 2_592_000),
 ];
 
 /// The setting that is a word.

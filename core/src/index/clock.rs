@@ -1,17 +1,18 @@
 //! The arrival times of the messages of one list.
 //!
 //! # Runs
-//! Messages that were pushed one after another in the same step of [`STEP_MS`] are one *run*: the number of the step and
-//! how many messages. A run takes 8 bytes, however many messages it has. Runs stand in the order of the list, from the head
-//! on, in blocks of at most [`BLOCK_RUNS`], of which each knows how many messages it has. So a push or a pop at either end
-//! touches one run, and the run of a position is found by adding up the blocks.
+//! Messages that were pushed one after another in the same step of [`STEP_MS`] are one *run*: the number of
+//! the step and how many messages. A run takes 8 bytes, however many messages it has. Runs stand in the order
+//! of the list, from the head on, in blocks of at most [`BLOCK_RUNS`], of which each knows how many messages
+//! it has. So a push or a pop at either end touches one run, and the run of a position is found by adding up
+//! the blocks.
 //!
 //! # Bounds
-//! Of messages that were there before anybody followed the list it is only known that they arrived before that moment: their
-//! runs are *bounds*. A removal that tells no positions (LREM, LTRIM) turns exact times into bounds as well. After `k` of `n`
-//! messages were removed, the message at position `i` is one of those that stood at `i..=i + k`. It arrived at the latest
-//! when the latest of these did; where all of these arrived in the same step, its time is exact still. See
-//! [`Arrivals::lose`].
+//! Of messages that were there before anybody followed the list it is only known that they arrived before
+//! that moment: their runs are *bounds*. A removal that tells no positions (LREM, LTRIM) turns exact times
+//! into bounds as well. After `k` of `n` messages were removed, the message at position `i` is one of those
+//! that stood at `i..=i + k`. It arrived at the latest when the latest of these did; where all of these
+//! arrived in the same step, its time is exact still. See [`Arrivals::lose`] in `blur.rs`.
 
 use std::collections::VecDeque;
 
@@ -20,36 +21,36 @@ use crate::queue::End;
 
 /// Most runs of one block.
 pub const BLOCK_RUNS: usize = 512;
-/// Runs above which LTRIM, which may run after each push, joins neighbours before it loses positions: what it costs is
-/// bounded then.
+/// Runs above which LTRIM, which may run after each push, joins neighbours before it loses positions: what it
+/// costs is bounded then.
 pub const TRIM_RUNS_MAX: usize = 256;
 
 /// Set in [`Run::messages`] of a bound.
-const BOUND: u32 = 1 << 31;
+pub(super) const BOUND: u32 = 1 << 31;
 /// Most messages of one run.
 const RUN_MAX: u64 = 2_147_483_647;
 const _: () = assert!(RUN_MAX == BOUND as u64 - 1, "a run of more messages would look like a bound");
 
 /// Messages that arrived in the same step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Run {
+pub(super) struct Run {
     /// Steps since the epoch of the list.
-    step: u32,
+    pub(super) step: u32,
     /// Number of messages, and [`BOUND`].
-    messages: u32,
+    pub(super) messages: u32,
 }
 
 impl Run {
-    fn count(self) -> u64 {
+    pub(super) fn count(self) -> u64 {
         u64::from(self.messages & !BOUND)
     }
 
-    fn is_bound(self) -> bool {
+    pub(super) fn is_bound(self) -> bool {
         self.messages & BOUND != 0
     }
 
     /// The same with another number of messages, at most [`RUN_MAX`].
-    fn with(self, count: u64) -> Self {
+    pub(super) fn with(self, count: u64) -> Self {
         let count = u32::try_from(count.min(RUN_MAX)).unwrap_or(BOUND - 1);
         Self { messages: count | self.messages & BOUND, ..self }
     }
@@ -75,8 +76,24 @@ impl Block {
         }
     }
 
-    /// Takes away the messages at these positions, which are ascending and count from the first message of the block.
-    /// Returns how many of them were bounds.
+    /// Adds a message of a new run before the one at this position, which the block has.
+    fn insert(&mut self, position: u64, new: Run) {
+        let (mut at, mut first) = (0, 0);
+        while let Some(run) = self.runs.get(at).copied().filter(|run| first + run.count() <= position) {
+            (at, first) = (at + 1, first + run.count());
+        }
+        self.messages += 1;
+        let before = position - first;
+        let Some(run) = self.runs.get(at).copied().filter(|_| before > 0) else {
+            return self.runs.insert(at, new);
+        };
+        self.runs[at] = run.with(before);
+        self.runs.insert(at + 1, new);
+        self.runs.insert(at + 2, run.with(run.count() - before));
+    }
+
+    /// Takes away the messages at these positions, which are ascending and count from the first message of
+    /// the block. Returns how many of them were bounds.
     fn delete(&mut self, positions: &[u64]) -> u64 {
         let (mut at, mut bounds, mut positions) = (0, 0, positions.iter().peekable());
         let mut left: VecDeque<Run> = VecDeque::with_capacity(self.runs.len());
@@ -140,8 +157,8 @@ impl Arrivals {
         self.bounds
     }
 
-    /// Bytes of memory, about: blocks between the first and the last are taken for full ones. Asked after each event, so it
-    /// takes constant time.
+    /// Bytes of memory, about: blocks between the first and the last are taken for full ones. Asked after
+    /// each event, so it takes constant time.
     #[must_use]
     pub fn memory(&self) -> usize {
         let capacity = |block: Option<&Block>| block.map_or(0, |block| block.runs.capacity());
@@ -157,7 +174,8 @@ impl Arrivals {
         self.add(end, Run { step, messages: 0 }, messages);
     }
 
-    /// Takes away `messages`, or as many as there are, and says when they arrived, in the order in which they are popped.
+    /// Takes away `messages`, or as many as there are, and says when they arrived, in the order in which they
+    /// are popped.
     pub fn pop(&mut self, end: End, mut messages: u64, mut left: impl FnMut(Arrival, u64)) {
         while messages > 0 {
             let Some(block) = (match end {
@@ -196,8 +214,8 @@ impl Arrivals {
         }
     }
 
-    /// Takes away the messages at these positions (0 = head), which are ascending. False, and nothing is taken away, where
-    /// the list has no such positions.
+    /// Takes away the messages at these positions (0 = head), which are ascending. False, and nothing is
+    /// taken away, where the list has no such positions.
     pub fn delete(&mut self, positions: &[u64]) -> bool {
         let ascending = positions.windows(2).all(|pair| pair[0] < pair[1]);
         if !ascending || positions.last().is_some_and(|last| *last >= self.len) {
@@ -220,38 +238,36 @@ impl Arrivals {
         true
     }
 
-    /// Messages were taken away, and nobody knows where they stood.
-    pub fn lose(&mut self, messages: u64) {
-        let messages = messages.min(self.len);
-        if messages == 0 {
-            return;
-        }
-        let runs: Vec<Run> = self.blocks.iter().flat_map(|block| &block.runs).copied().collect();
-        let left = self.len - messages;
-        self.clear();
-        let mut window = Window::new(&runs);
-        let mut at = 0;
-        while at < left {
-            let (run, until) = window.at(at, messages);
-            let until = until.min(left);
-            self.add(End::Tail, run, until - at);
-            at = until;
+    /// A message that arrived at `now_ms` was inserted, and is at this position (0 = head) now, which is at
+    /// most the number of messages before.
+    pub(super) fn insert(&mut self, position: u64, now_ms: i64) {
+        let new = Run { step: self.step(now_ms), messages: 1 };
+        let mut first = 0;
+        let inside = self.blocks.iter_mut().enumerate().find_map(|(at, block)| {
+            let next = first + block.messages;
+            let here = (position < next).then_some((at, position - first));
+            first = next;
+            here
+        });
+        let Some((at, position)) = inside else { return self.add(End::Tail, new, 1) };
+        let Some(block) = self.blocks.get_mut(at) else { return };
+        let before = block.runs.len();
+        block.insert(position, new);
+        self.len += 1;
+        self.runs = self.runs - before + block.runs.len();
+        if block.runs.len() > BLOCK_RUNS {
+            let runs = block.runs.split_off(BLOCK_RUNS / 2);
+            let messages = runs.iter().map(|run| run.count()).sum();
+            block.messages -= messages;
+            self.blocks.insert(at + 1, Block { runs, messages });
         }
     }
 
-    /// Leaves at most `most` runs (at least one): neighbours become one bound of the later of them.
-    pub fn coarsen(&mut self, most: usize) {
-        if self.runs <= most {
-            return;
-        }
-        let each = self.runs.div_ceil(most.max(1));
-        let runs: Vec<Run> = self.blocks.iter().flat_map(|block| &block.runs).copied().collect();
+    /// All runs, from the head on; the messages are forgotten.
+    pub(super) fn take_runs(&mut self) -> Vec<Run> {
+        let runs = self.blocks.iter().flat_map(|block| &block.runs).copied().collect();
         self.clear();
-        for some in runs.chunks(each) {
-            let step = some.iter().map(|run| run.step).max().unwrap_or_default();
-            let kept = if some.len() == 1 { some[0] } else { Run { step, messages: BOUND } };
-            self.add(End::Tail, kept, some.iter().map(|run| run.count()).sum());
-        }
+        runs
     }
 
     /// Forgets all messages.
@@ -293,9 +309,9 @@ impl Arrivals {
         Arrival { step_ms: self.epoch_ms + i64::from(run.step) * STEP_MS, is_bound: run.is_bound() }
     }
 
-    /// The number of the step of this time. The numbers begin again after 497 days; what arrived long before is known by a
-    /// bound from then on.
-    fn step(&mut self, now_ms: i64) -> u32 {
+    /// The number of the step of this time. The numbers begin again after 497 days; what arrived long before
+    /// is known by a bound from then on.
+    pub(super) fn step(&mut self, now_ms: i64) -> u32 {
         let steps = |epoch_ms: i64| now_ms.saturating_sub(epoch_ms).max(0) / STEP_MS;
         if let Ok(step) = u32::try_from(steps(self.epoch_ms)) {
             return step;
@@ -314,7 +330,7 @@ impl Arrivals {
     }
 
     /// Adds messages of the step of `like`.
-    fn add(&mut self, end: End, like: Run, mut messages: u64) {
+    pub(super) fn add(&mut self, end: End, like: Run, mut messages: u64) {
         self.len += messages;
         self.bounds += if like.is_bound() { messages } else { 0 };
         while messages > 0 {
@@ -376,7 +392,8 @@ impl Arrivals {
     }
 }
 
-/// Finds arrivals. Neighbouring positions are found in constant time, others by the number of blocks between them.
+/// Finds arrivals. Neighbouring positions are found in constant time, others by the number of blocks between
+/// them.
 #[derive(Debug, Clone)]
 pub struct Cursor<'a> {
     arrivals: &'a Arrivals,
@@ -415,75 +432,5 @@ impl Cursor<'_> {
             self.run += 1;
         }
         runs.get(self.run).map(|run| self.arrivals.arrival(*run))
-    }
-}
-
-/// The runs that a message can be of, while its position goes up.
-struct Window<'a> {
-    runs: &'a [Run],
-    /// The runs of the first and of the last message of the window, and the positions after them.
-    first: usize,
-    first_end: u64,
-    last: usize,
-    last_end: u64,
-    /// Runs of the window of which no later one is as late, the latest first; and the same for the earliest.
-    latest: VecDeque<usize>,
-    earliest: VecDeque<usize>,
-    bounds: usize,
-}
-
-impl<'a> Window<'a> {
-    fn new(runs: &'a [Run]) -> Self {
-        let end = runs.first().map_or(0, |run| run.count());
-        let mut window = Self {
-            runs,
-            first: 0,
-            first_end: end,
-            last: 0,
-            last_end: end,
-            latest: VecDeque::new(),
-            earliest: VecDeque::new(),
-            bounds: 0,
-        };
-        window.enter(0);
-        window
-    }
-
-    fn enter(&mut self, at: usize) {
-        let Some(run) = self.runs.get(at) else { return };
-        while self.latest.back().is_some_and(|other| self.runs[*other].step <= run.step) {
-            self.latest.pop_back();
-        }
-        self.latest.push_back(at);
-        while self.earliest.back().is_some_and(|other| self.runs[*other].step >= run.step) {
-            self.earliest.pop_back();
-        }
-        self.earliest.push_back(at);
-        self.bounds += usize::from(run.is_bound());
-    }
-
-    /// What is known of the message at `at`, one of those that stood at `at..=at + lost`, and the position from which
-    /// something else is known. Positions have to ascend.
-    fn at(&mut self, at: u64, lost: u64) -> (Run, u64) {
-        while at + lost >= self.last_end && self.last + 1 < self.runs.len() {
-            self.last += 1;
-            self.last_end += self.runs[self.last].count();
-            self.enter(self.last);
-        }
-        while at >= self.first_end && self.first < self.last {
-            self.bounds -= usize::from(self.runs[self.first].is_bound());
-            self.first += 1;
-            self.first_end += self.runs[self.first].count();
-        }
-        for extreme in [&mut self.latest, &mut self.earliest] {
-            while extreme.front().is_some_and(|run| *run < self.first) {
-                extreme.pop_front();
-            }
-        }
-        let step = |of: &VecDeque<usize>| of.front().map_or(0, |run| self.runs[*run].step);
-        let (latest, earliest) = (step(&self.latest), step(&self.earliest));
-        let is_exact = latest == earliest && self.bounds == 0;
-        let run = Run { step: latest, messages: if is_exact { 0 } else { BOUND } };
-        (run, self.first_end.min(self.last_end.saturating_sub(lost)).max(at + 1))
     }
 }

@@ -196,6 +196,15 @@ impl FieldIndex {
         })
     }
 
+    /// Only the messages at these positions are left: LTRIM.
+    #[must_use]
+    pub fn trimmed(&mut self, first: u64, count: u64) -> bool {
+        let Some(last) = self.len().checked_sub(first).and_then(|rest| rest.checked_sub(count)) else {
+            return false;
+        };
+        self.popped(Side::Producer, first) && self.popped(Side::Consumer, last)
+    }
+
     /// The unread message next to the read ones on a side is `message`. False where none is unread.
     pub fn read(&mut self, side: Side, message: &[u8]) -> bool {
         if self.rows.unread(side) == 0 {
@@ -203,6 +212,27 @@ impl FieldIndex {
         }
         self.take(message);
         self.rows.read(side, &self.row, self.hashes)
+    }
+
+    /// Whether a message that was inserted, and is at `position` now, gets a row.
+    #[must_use]
+    pub fn needs_row(&self, position: u64) -> bool {
+        let region = self.rows.region();
+        !region.is_empty() && (region.start..=region.end).contains(&position)
+    }
+
+    /// A message was inserted between others and is at `position` now. False if its place cannot be kept: then the
+    /// index is not of this list any more. The message is read if it [needs a row](Self::needs_row).
+    #[must_use]
+    pub fn inserted(&mut self, position: u64, message: &[u8]) -> bool {
+        if !self.needs_row(position) {
+            return self.rows.inserted(position, None);
+        }
+        self.take(message);
+        if self.rows.hashes_at(position).is_some_and(|hashes| hashes != self.hashes) {
+            self.turn(Some(position));
+        }
+        self.rows.inserted(position, Some((&self.row, self.hashes)))
     }
 
     /// Makes the row of a message, which counts from now on.

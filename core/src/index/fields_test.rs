@@ -104,6 +104,8 @@ enum Step {
     Pop(Side, Index, u8),
     Read(Side, u8),
     Delete(Vec<Index>),
+    Insert(Index),
+    Trim(Index, Index),
     Maintain,
 }
 
@@ -117,6 +119,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (side(), any::<Index>(), 0..4_u8).prop_map(|(side, n, few)| Step::Pop(side, n, few)),
         6 => (side(), 1..30_u8).prop_map(|(side, n)| Step::Read(side, n)),
         2 => prop::collection::vec(any::<Index>(), 0..20).prop_map(Step::Delete),
+        2 => any::<Index>().prop_map(Step::Insert),
+        1 => any::<(Index, Index)>().prop_map(|(first, count)| Step::Trim(first, count)),
         2 => Just(Step::Maintain),
     ]
 }
@@ -166,6 +170,17 @@ fn apply(step: &Step, list: &mut Vec<Vec<u8>>, index: &mut FieldIndex, next: &mu
             assert!(!index.deleted(&[list.len() as u64]));
             assert!(index.deleted(&positions));
             at.iter().rev().for_each(|at| drop(list.remove(*at)));
+        }
+        Step::Insert(at) => {
+            let (at, message) = (at.index(list.len() + 1), new());
+            assert!(index.inserted(at as u64, &message));
+            list.insert(at, message);
+        }
+        Step::Trim(first, count) => {
+            let first = first.index(list.len() + 1);
+            let count = count.index(list.len() - first + 1);
+            *list = list[first..first + count].to_vec();
+            assert!(index.trimmed(first as u64, count as u64));
         }
         Step::Maintain => drop(index.maintain()),
         Step::Delete(_) => {}

@@ -1,25 +1,34 @@
 //! The values of fields of one list, kept true while the list changes.
 //!
-//! [`FieldIndex`] keeps rows and is told what happened to them. [`ListFields`] decides what that is: it follows the events of
-//! the list, reads messages that are unread, and checks before it adds rows or answers that the list is still the one that
-//! it knows. Where something does not fit, or where an event does not say which messages it was about, it forgets all rows and
-//! reads the list again. An answer comes only from an index that has read all messages and has passed the checks just then.
+//! [`FieldIndex`] keeps rows and learns what happened to them. [`ListFields`] decides what that is: it
+//! follows the events of the list, reads messages that are unread, and checks before it adds rows or answers
+//! that the list is still the one that it knows. An answer comes only from an index that has read all
+//! messages and has passed the checks just then.
+//!
+//! LREM, LINSERT and LTRIM do not report which messages they were about. Their place is searched by
+//! fingerprints ([`super::repair`]): for a moment at once, and then in steps, while what happens to the list
+//! is held back ([`super::pending`]). Where the place is not certain, or where something else does not fit,
+//! all rows are forgotten and the list is read again.
 //!
 //! # The checks
-//! Not every change is reported by an event: modules can change a list silently. So before rows are added, and before an answer:
+//! Not every change is reported by an event: modules can change a list silently. So before rows are added,
+//! and before an answer:
 //!
 //! 1. the length of the list is the one that the events add up to;
-//! 2. the messages at the two ends of the read region have the fingerprints of their rows. If all messages are read, these are the
-//!    two ends of the list;
-//! 3. otherwise they are the borders at which reading continues. A silent pop and three pushes that are reported leave the
-//!    length right, and the border wrong.
+//! 2. the messages at the two ends of the read region have the fingerprints of their rows. If all messages
+//!    are read, these are the two ends of the list;
+//! 3. otherwise they are the borders at which reading continues. A silent pop and three pushes that are
+//!    reported leave the length right, and the border wrong.
 //!
-//! A silent change that keeps the length and both borders (a message replaced inside the list) is not noticed.
+//! A silent change that keeps the length and both borders (a message replaced inside the list) is found by
+//! the next audit: see `audit.rs`.
 
-use super::IndexState;
+use super::audits::Audits;
 use super::columns::Side;
 use super::fields::FieldIndex;
-use super::len_after;
+use super::pending::{Change, ForClock, Known, Pending, SEARCHED_AT_ONCE_MAX, Searched, Work};
+use super::repair::{Edit, Place};
+use super::{IndexState, ListClock, len_after};
 use crate::error::Error;
 use crate::kind::MessageKind;
 use crate::queue::End;
@@ -28,8 +37,12 @@ use crate::scan::{Event, Queue, fingerprint};
 /// Why the messages are read again.
 const REPLACED: &str = "the list was replaced; its messages are read again";
 pub(super) const UNTOLD: &str = "the list was changed without a notification; its messages are read again";
+pub(super) const SEARCHED: &str =
+    "LREM, LINSERT or LTRIM does not report its position, which is being searched";
 const REMOVED: &str = "LREM removed messages and reports no positions; all messages are read again";
 const TRIMMED: &str = "LTRIM removed messages and reports no positions; all messages are read again";
+const UNFOUND: &str =
+    "the place of LREM, LINSERT or LTRIM could not be found for certain; all messages are read again";
 const EDITED: &str = "LSET or LINSERT does not report its position; all messages are read again";
 /// Rows of a retired index that take less memory than this are freed at once, bytes.
 const FREED_AT_ONCE: usize = 1024 * 1024;
@@ -53,8 +66,15 @@ pub struct ListFields {
     seed: u64,
     /// `None` while it is suspended, or until somebody has looked at the list.
     index: Option<FieldIndex>,
+    /// An edit whose place is searched: the rows are those before it.
+    pending: Option<Pending>,
     /// What was known of the list before: it is freed step by step.
     retired: Option<FieldIndex>,
+    for_clock: Option<ForClock>,
+    pub(super) audits: Audits,
+    /// Edits whose place was found, and how often all messages had to be read again.
+    repaired: u64,
+    rebuilt: u64,
     /// Half of a rotation was reported: see [`super::ListClock`].
     rotating: Option<End>,
     is_suspended: bool,
@@ -77,7 +97,12 @@ impl ListFields {
             names,
             seed,
             index: None,
+            pending: None,
             retired: None,
+            for_clock: None,
+            audits: Audits::default(),
+            repaired: 0,
+            rebuilt: 0,
             rotating: None,
             is_suspended: false,
             reason: None,
@@ -85,10 +110,21 @@ impl ListFields {
         })
     }
 
-    /// The rows, where the list is followed.
+    /// The rows, where the list is followed and no edit is searched.
     #[must_use]
     pub fn index(&self) -> Option<&FieldIndex> {
-        self.index.as_ref()
+        self.index.as_ref().filter(|_| self.pending.is_none())
+    }
+
+    /// Edits whose place was found, and how often all messages had to be read again.
+    #[must_use]
+    pub fn repairs(&self) -> (u64, u64) {
+        (self.repaired, self.rebuilt)
+    }
+
+    /// What the clock of arrivals has to know, once.
+    pub fn for_clock(&mut self) -> Option<ForClock> {
+        self.for_clock.take()
     }
 
     /// Tells rows from those that there were before, and from those of other lists: what was worked out for
@@ -112,7 +148,7 @@ impl ListFields {
     /// Messages without a row; `None` where nothing is known of the list.
     #[must_use]
     pub fn unread(&self) -> Option<u64> {
-        self.index.as_ref().map(|index| index.unread(Side::Producer) + index.unread(Side::Consumer))
+        self.index().map(|index| index.unread(Side::Producer) + index.unread(Side::Consumer))
     }
 
     /// Ready once all messages are read.
@@ -120,6 +156,7 @@ impl ListFields {
     pub fn state(&self) -> IndexState {
         match self.unread() {
             _ if self.is_suspended => IndexState::Suspended,
+            _ if self.pending.is_some() => IndexState::Repairing,
             Some(0) => IndexState::Ready,
             _ => IndexState::Building,
         }
@@ -142,17 +179,23 @@ impl ListFields {
     #[must_use]
     pub fn memory(&self) -> usize {
         let all = [&self.index, &self.retired];
-        size_of::<Self>() + all.into_iter().flatten().map(FieldIndex::memory).sum::<usize>()
+        let held = self.pending.as_ref().map_or(0, Pending::memory);
+        size_of::<Self>() + all.into_iter().flatten().map(FieldIndex::memory).sum::<usize>() + held
     }
 
     /// Somebody looked: the list holds `len` messages.
     pub fn observe(&mut self, len: u64) {
-        match &self.index {
+        match self.len() {
             _ if self.is_suspended => {}
-            Some(index) if index.len() == len => self.rotating = None,
+            Some(known) if known == len => self.rotating = None,
             Some(_) => self.begin(len, Some(UNTOLD)),
             None => self.begin(len, self.reason),
         }
+    }
+
+    /// Messages in the list, as far as is known.
+    fn len(&self) -> Option<u64> {
+        self.pending.as_ref().map(Pending::len).or_else(|| Some(self.index.as_ref()?.len()))
     }
 
     /// What is under the key now is another list, of `len` messages.
@@ -172,7 +215,8 @@ impl ListFields {
 
     /// Gives the memory back, at once.
     pub fn suspend(&mut self, reason: &'static str) {
-        (self.index, self.retired, self.rotating) = (None, None, None);
+        (self.index, self.retired, self.pending, self.rotating) = (None, None, None, None);
+        self.audits.stop();
         (self.is_suspended, self.reason) = (true, Some(reason));
     }
 
@@ -181,45 +225,44 @@ impl ListFields {
         self.is_suspended = false;
     }
 
-    /// Follows what happened to the list.
-    pub fn follow(&mut self, event: Event<'_>) {
+    /// Follows what happened to the list at `now_ms`.
+    pub fn follow(&mut self, event: Event<'_>, now_ms: i64) {
         if self.is_suspended {
             return;
         }
-        let Some(index) = &mut self.index else {
+        let Some(known) = self.len() else {
             if let Some(len) = len_after(event) {
                 self.begin(len, self.reason);
             }
             return;
         };
-        let known = index.len();
         let consumer_end = self.kind.spec().consumer_end;
         let side = |end: End| if end == consumer_end { Side::Consumer } else { Side::Producer };
         let is_followed = match (event, self.rotating) {
             (Event::Gone, _) => return self.begin(0, None),
             (Event::Pushed { end, len }, None) if len > known => {
-                index.pushed(side(end), len - known);
-                true
+                self.change(Change::Pushed(side(end), len - known, now_ms))
             }
             // LMOVE within the list reports the length after both of its halves twice.
             (Event::Pushed { end, len }, None) if len == known && known > 0 => {
                 self.rotating = Some(end);
                 true
             }
-            (Event::Popped { end, len }, None) if len < known => index.popped(side(end), known - len),
+            (Event::Popped { end, len }, None) if len < known => {
+                self.change(Change::Popped(side(end), known - len))
+            }
             (Event::Popped { end, len }, Some(pushed)) if len == known => {
                 self.rotating = None;
-                let is_followed = index.popped(side(end), 1);
-                index.pushed(side(pushed), 1);
-                is_followed
+                self.change(Change::Popped(side(end), 1))
+                    && self.change(Change::Pushed(side(pushed), 1, now_ms))
             }
-            (Event::Deleted { indexes }, None) => match consumer_end {
-                End::Tail => index.deleted(indexes),
-                End::Head if indexes.last().is_none_or(|last| *last < known) => {
-                    index.deleted(&indexes.iter().rev().map(|at| known - 1 - at).collect::<Vec<_>>())
-                }
-                End::Head => false,
-            },
+            (Event::Deleted { indexes }, None) if indexes.last().is_none_or(|last| *last < known) => {
+                let positions: Vec<u64> = match consumer_end {
+                    End::Tail => indexes.to_vec(),
+                    End::Head => indexes.iter().rev().map(|at| known - 1 - at).collect(),
+                };
+                self.change(Change::Deleted(positions))
+            }
             (Event::Trimmed { len }, None) if len == known => true,
             (Event::Trimmed { len }, None) if len < known => return self.begin(len, Some(TRIMMED)),
             (Event::Removed { len }, None) if len < known => return self.begin(len, Some(REMOVED)),
@@ -236,6 +279,110 @@ impl ListFields {
         }
     }
 
+    /// Follows a change at known positions, now or once the place of an edit is found. False if it does not
+    /// fit.
+    fn change(&mut self, change: Change) -> bool {
+        match (&mut self.pending, &mut self.index) {
+            (Some(pending), _) => pending.hold(change),
+            (None, Some(index)) => {
+                self.audits.follow(&change);
+                change.apply(index)
+            }
+            (None, None) => false,
+        }
+    }
+
+    /// Whether [`Self::edit`] reads the list to find the place of this edit.
+    #[must_use]
+    pub fn searches(&self, event: Event<'_>) -> bool {
+        !self.is_suspended && self.pending.is_none() && self.edit_of(event).is_some()
+    }
+
+    /// What an event says of an edit whose place can be searched.
+    fn edit_of(&self, event: Event<'_>) -> Option<Edit> {
+        let known = self.len().filter(|_| self.rotating.is_none())?;
+        match event {
+            Event::Removed { len } if (1..known).contains(&len) => Some(Edit::Removed(known - len)),
+            Event::Trimmed { len } if (1..known).contains(&len) => Some(Edit::Trimmed(known - len)),
+            Event::Edited { len } if len == known + 1 => Some(Edit::Inserted),
+            _ => None,
+        }
+    }
+
+    /// Follows an edit inside the list, which was made at `now_ms`: `clock` follows it, too. Its place is
+    /// searched in `list`, which is the list after it, as long as `goes_on` says so after each probe; then
+    /// the search is continued by [`Self::catch_up`]. Without a list all messages are read again.
+    pub fn edit<Q: Queue>(
+        &mut self,
+        event: Event<'_>,
+        now_ms: i64,
+        clock: Option<&mut ListClock>,
+        list: Option<&mut Q>,
+        goes_on: impl FnMut() -> bool,
+    ) {
+        let edit = self.edit_of(event).filter(|_| !self.is_suspended);
+        let (Some(edit), Some(index)) = (edit, &mut self.index) else {
+            return self.give_up(event, now_ms, clock);
+        };
+        if let Some(pending) = &mut self.pending {
+            if let Edit::Removed(n) = edit
+                && let Some(pushes) = pending.remove_more(n, index)
+            {
+                pushes.iter().for_each(|push| self.audits.follow(push));
+                clock.into_iter().for_each(|clock| clock.follow(event, now_ms));
+                return;
+            }
+            return self.give_up(event, now_ms, clock);
+        }
+        let consumer_end = self.kind.spec().consumer_end;
+        let mut pending = Pending::new(index, edit, consumer_end, now_ms);
+        let searched = match list {
+            _ if index.rows() == 0 => {
+                // Nothing was read, so there is nothing to find.
+                let is_followed = match edit {
+                    Edit::Inserted => Change::Pushed(Side::Producer, 1, now_ms).apply(index),
+                    Edit::Removed(n) | Edit::RemovedApart(n) | Edit::Trimmed(n) => {
+                        index.popped(Side::Producer, n)
+                    }
+                };
+                debug_assert!(is_followed, "the list had as many messages");
+                clock.into_iter().for_each(|clock| clock.follow(event, now_ms));
+                return;
+            }
+            Some(list) => pending.search(index, list, SEARCHED_AT_ONCE_MAX, goes_on),
+            None => Searched::Unknown,
+        };
+        match searched {
+            Searched::Done(place, _) => {
+                self.repaired += 1;
+                self.audits.follow_edit(&place);
+                if let Some(clock) = clock {
+                    clock.edited(event, &place, now_ms);
+                }
+            }
+            Searched::More => {
+                pending.remember(clock.as_ref().and_then(|clock| clock.known()));
+                self.pending = Some(pending);
+                self.reason = Some(SEARCHED);
+                clock.into_iter().for_each(|clock| clock.follow(event, now_ms));
+            }
+            Searched::Unknown => self.give_up(event, now_ms, clock),
+            Searched::Contradicted => {
+                let len = len_after(event).unwrap_or_default();
+                self.contradict(len, UNTOLD);
+                if let (Some(clock), Some(what)) = (clock, self.for_clock.take()) {
+                    clock.learn(what, len, now_ms);
+                }
+            }
+        }
+    }
+
+    /// The place of an edit is not searched.
+    fn give_up(&mut self, event: Event<'_>, now_ms: i64, clock: Option<&mut ListClock>) {
+        clock.into_iter().for_each(|clock| clock.follow(event, now_ms));
+        self.follow(event, now_ms);
+    }
+
     /// Somebody looked, as in [`Self::observe`]; does a step of other work that is left.
     pub fn settle(&mut self, len: u64) {
         if let Some(retired) = &mut self.retired
@@ -249,13 +396,39 @@ impl ListFields {
         }
     }
 
-    /// Checks that the list is the one that is known, and reads what is unread. `goes_on` gets the length of each message that
-    /// was read, in bytes, and says whether there is time for another one.
-    pub fn catch_up<Q: Queue>(&mut self, list: &mut Q, mut goes_on: impl FnMut(usize) -> bool) -> CaughtUp {
+    /// Goes on with the search for the place of an edit. Returns whether no edit is searched any more.
+    fn search<Q: Queue>(&mut self, list: &mut Q, mut goes_on: impl FnMut(Work) -> bool) -> bool {
+        let (Some(pending), Some(index)) = (&mut self.pending, &mut self.index) else { return true };
+        match pending.search(index, list, u64::MAX, || goes_on(Work::Seek)) {
+            Searched::More => return false,
+            Searched::Unknown => self.begin(list.len(), Some(UNFOUND)),
+            Searched::Contradicted => self.contradict(list.len(), UNTOLD),
+            Searched::Done(place, known) => {
+                self.repaired += 1;
+                self.finish(&place, known);
+            }
+        }
+        true
+    }
+
+    fn finish(&mut self, place: &Place, known: Option<Known>) {
+        self.audits.follow_edit(place);
+        let held = self.pending.take().map(Pending::held).unwrap_or_default();
+        held.iter().for_each(|change| self.audits.follow(change));
+        self.for_clock = known.map(ForClock::Restore);
+        self.reason = None;
+    }
+
+    /// Checks that the list is the one that is known, and reads what is unread. `goes_on` is asked after each
+    /// message that was read whether there is time for another one.
+    pub fn catch_up<Q: Queue>(&mut self, list: &mut Q, mut goes_on: impl FnMut(Work) -> bool) -> CaughtUp {
         if self.is_suspended {
             return CaughtUp::More;
         }
         self.settle(list.len());
+        if self.pending.is_some() && !(self.search(list, &mut goes_on) && list.reopen()) {
+            return CaughtUp::More;
+        }
         let Some(index) = &mut self.index else { return CaughtUp::More };
         let (len, consumer_end) = (index.len(), self.kind.spec().consumer_end);
         // Positions count from the producer end.
@@ -274,7 +447,7 @@ impl ListFields {
             if let Some((position, wanted)) = border
                 && list.peek(place(position), fingerprint) != Some(wanted)
             {
-                self.begin(len, Some(UNTOLD));
+                self.contradict(len, UNTOLD);
                 return CaughtUp::More;
             }
             while let Some(position) = index.next_unread(side) {
@@ -286,7 +459,7 @@ impl ListFields {
                     self.doubt(UNTOLD);
                     return CaughtUp::More;
                 };
-                if !goes_on(bytes) {
+                if !goes_on(Work::Message(bytes)) {
                     return CaughtUp::More;
                 }
             }
@@ -295,15 +468,23 @@ impl ListFields {
         CaughtUp::All
     }
 
+    /// A message is not the one that is known: the list, of `len` messages, was changed silently.
+    pub(super) fn contradict(&mut self, len: u64, reason: &'static str) {
+        self.begin(len, Some(reason));
+        self.for_clock = Some(ForClock::Contradicted);
+    }
+
     fn begin(&mut self, len: u64, reason: Option<&'static str>) {
         self.retire();
         self.begun += 1;
+        self.rebuilt += u64::from(reason.is_some() && len > 0);
         self.index = fields_of(self.kind, &self.names, len, self.seed).ok();
         self.reason = reason.filter(|_| len > 0);
     }
 
     fn retire(&mut self) {
-        self.rotating = None;
+        (self.pending, self.rotating, self.for_clock) = (None, None, None);
+        self.audits.stop();
         if let Some(index) = self.index.take().filter(|index| index.memory() > FREED_AT_ONCE) {
             self.retired = Some(index);
         }

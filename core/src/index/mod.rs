@@ -7,6 +7,9 @@
 //! [`ListClock`] follows the events, [`Arrivals`] keeps the times, [`Waits`] and [`Rates`] what is counted beside them.
 
 mod answer;
+mod audit;
+mod audits;
+mod blur;
 mod clock;
 mod codes;
 mod columns;
@@ -20,18 +23,25 @@ mod list_fields;
 mod list_fields_test;
 #[cfg(test)]
 mod model_test;
+mod pending;
 mod per_id;
+mod repair;
+#[cfg(test)]
+mod repair_test;
 mod shown;
 pub mod verdicts;
 mod wait;
 
 pub use answer::{Answered, Ask};
+pub use audit::Audited;
+pub use audits::Audits;
 pub use clock::{Arrivals, BLOCK_RUNS, Cursor, TRIM_RUNS_MAX};
 pub use columns::Side;
 pub use definition::{Definition, INDEXES_MAX};
 pub use dictionary::{DICTIONARY_BYTES_MAX, DICTIONARY_VALUES_MAX, VALUE_BYTES_MAX};
 pub use fields::{FieldIndex, INDEX_FIELDS_MAX};
 pub use list_fields::{CaughtUp, ListFields};
+pub use pending::{ForClock, HELD_MAX, Known, SEARCHED_AT_ONCE_MAX, Work};
 pub use shown::Ages;
 pub use verdicts::{KeyCount, ListGuide};
 pub use wait::{RATE_SECONDS, Rates, WAIT_BUCKETS, Waits};
@@ -39,6 +49,7 @@ pub use wait::{RATE_SECONDS, Rates, WAIT_BUCKETS, Waits};
 use crate::arrival::Arrival;
 use crate::queue::End;
 use crate::scan::Event;
+use repair::Place;
 
 /// Whether an index can answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +58,8 @@ pub enum IndexState {
     Building,
     /// It follows the list.
     Ready,
+    /// The place of an edit inside the list is being searched.
+    Repairing,
     /// It gave its memory back, and begins anew when there is room.
     Suspended,
 }
@@ -58,6 +71,7 @@ impl IndexState {
         match self {
             Self::Building => "building",
             Self::Ready => "ready",
+            Self::Repairing => "repairing",
             Self::Suspended => "suspended",
         }
     }
@@ -135,7 +149,7 @@ impl ListClock {
             IndexState::Suspended => {}
             IndexState::Building => self.begin(len, now_ms, self.reason),
             IndexState::Ready if len == self.arrivals.len() => self.rotating = None,
-            IndexState::Ready => self.begin(len, now_ms, Some(UNTOLD)),
+            IndexState::Ready | IndexState::Repairing => self.begin(len, now_ms, Some(UNTOLD)),
         }
     }
 
@@ -175,7 +189,7 @@ impl ListClock {
                 }
                 return;
             }
-            IndexState::Ready => {}
+            IndexState::Ready | IndexState::Repairing => {}
         }
         let known = self.arrivals.len();
         match (event, self.rotating) {
@@ -211,6 +225,39 @@ impl ListClock {
                 let len = len_after(event).unwrap_or(known);
                 self.begin(len, now_ms, Some(UNTOLD));
             }
+        }
+    }
+
+    /// What is known of arrivals now, to be put right once the place of an edit is found.
+    pub(super) fn known(&self) -> Option<Known> {
+        Some(Known { arrivals: self.arrivals()?.clone(), reason: self.reason })
+    }
+
+    /// Follows an edit whose place was found. It is followed without its place where something does not fit.
+    pub(super) fn edited(&mut self, event: Event<'_>, place: &Place, now_ms: i64) {
+        let known = self.arrivals.len();
+        let len = len_after(event).unwrap_or(known);
+        if self.state != IndexState::Ready || self.rotating.is_some() || known == len {
+            return self.follow(event, now_ms);
+        }
+        let mut arrivals = std::mem::replace(&mut self.arrivals, Arrivals::new(0, now_ms));
+        arrivals.repair(place, self.consumer_end.other(), now_ms);
+        self.arrivals = arrivals;
+        if self.arrivals.len() != len {
+            return self.begin(len, now_ms, Some(UNTOLD));
+        }
+        self.removed += known.saturating_sub(len);
+    }
+
+    /// Learns what the values of fields showed, of a list that holds `len` messages now.
+    pub fn learn(&mut self, what: ForClock, len: u64, now_ms: i64) {
+        match what {
+            _ if self.state != IndexState::Ready => {}
+            ForClock::Restore(known) if known.arrivals.len() == self.arrivals.len() => {
+                (self.arrivals, self.reason) = (known.arrivals, known.reason);
+            }
+            ForClock::Restore(_) => {}
+            ForClock::Contradicted => self.begin(len, now_ms, Some(UNTOLD)),
         }
     }
 

@@ -110,18 +110,24 @@ impl ListClock {
             .with("wait_max_ms", (waits.count > 0).then_some(waits.max_ms))
             .with("wait_histogram", histogram.collect::<Vec<_>>())
             .with("memory", memory as u64);
-        append_fields(fields, map)
+        append_fields(fields, map, ahead_ms)
     }
 }
 
 /// Appends the members about the values of fields. They are null if the index follows only arrivals.
-fn append_fields(fields: Option<&ListFields>, map: MapBuilder) -> MapBuilder {
+fn append_fields(fields: Option<&ListFields>, map: MapBuilder, ahead_ms: i64) -> MapBuilder {
     let names = fields.map(|fields| Reply::List(fields.names().map(Reply::text).collect()));
     let index = fields.and_then(ListFields::index);
     let value = |distinct: Option<usize>| Reply::from(distinct.map(|distinct| distinct as u64));
     let distinct = index.map(|index| Reply::List(index.distinct().map(value).collect()));
+    let audits = fields.map(ListFields::audits);
     map.with("fields", names)
         .with("read", index.map(FieldIndex::rows))
         .with("unread", fields.and_then(ListFields::unread))
         .with("distinct", distinct)
+        .with("repaired", fields.map(|fields| fields.repairs().0))
+        .with("rebuilt", fields.map(|fields| fields.repairs().1))
+        .with("audits", audits.map(|audits| audits.completed))
+        .with("audit_faults", audits.map(|audits| audits.faults))
+        .with("audited", audits.and_then(|audits| audits.ended_ms).map(|at| at.saturating_add(ahead_ms)))
 }

@@ -42,6 +42,8 @@ fn getters_read_their_own_row() {
         (settings.default_kind().spec().name, SETTINGS[DEFAULT_KIND].name),
         ("resque", "default-kind")
     );
+    settings.set(INDEX_AUDIT, 21).expect("in range");
+    assert_eq!((settings.index_audit(), SETTINGS[INDEX_AUDIT].name), (21, "index-audit"));
 }
 
 #[test]
@@ -105,7 +107,7 @@ fn load_arguments_that_are_wrong_refuse_with_a_sentence() {
             "qadmin.duty 50",
             "ERR unknown setting \"qadmin.duty\"; qadmin takes pairs of name and value: inline-limit, \
              inline-wait, cache-ttl, job-lock-ttl, job-ttl, sample-window, slice-us, duty, max-jobs, \
-             audit-maxlen, default-kind, index-max-memory, sep, priority-steps, index",
+             audit-maxlen, default-kind, index-max-memory, index-audit, sep, priority-steps, index",
         ),
         ("sep : sep ;", "ERR setting sep is given twice; give it once"),
         ("priority-steps", "ERR setting priority-steps needs a value"),

@@ -27,7 +27,7 @@ fn preview(conn: &mut Connection, queue: &str, words: &[&str]) -> Reply {
 }
 
 /// One slice may not be enough to read all messages of a busy machine's list: a scan would answer.
-fn until_read(conn: &mut Connection, queue: &str) {
+pub(super) fn until_read(conn: &mut Connection, queue: &str) {
     eventually("all messages are read", || {
         ask(conn, &format!("QADMIN.INDEX INFO {queue}")).text("state") == "ready"
     });

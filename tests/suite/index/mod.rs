@@ -1,10 +1,12 @@
 //! Indexes: how long the messages of a list have waited, compared with an oracle that records the time before
 //! and after each push.
 
+mod audits;
 mod clears;
 mod fields;
 mod guided;
 mod random;
+mod repairs;
 mod servers;
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -68,7 +70,7 @@ fn arrival_of(row: &Reply) -> (i64, bool) {
 
 /// Compares the arrival of each message in the index with the oracle. `list` is ordered from the head to the
 /// tail.
-fn check(conn: &mut Connection, queue: &str, list: &[Known], context: &str) {
+fn check_rows(conn: &mut Connection, queue: &str, list: &[Known], context: &str) -> Vec<Reply> {
     let rows = rows(conn, queue);
     assert_eq!(rows.len(), list.len(), "{context}: {rows:?}");
     for (row, known) in rows.iter().zip(list.iter().rev()) {
@@ -87,6 +89,12 @@ fn check(conn: &mut Connection, queue: &str, list: &[Known], context: &str) {
             Want::Either => {}
         }
     }
+    rows
+}
+
+/// Compares the index with the oracle, and what INFO shows of it with its rows.
+fn check(conn: &mut Connection, queue: &str, list: &[Known], context: &str) {
+    let rows = check_rows(conn, queue, list, context);
     let info = ask(conn, &format!("QADMIN.INDEX INFO {queue}"));
     assert_eq!(info.text("state"), "ready", "{context}");
     assert_eq!(info.int("depth"), i64::try_from(list.len()).expect("few"), "{context}");

@@ -150,6 +150,31 @@ impl Chunk {
         self.count += next.count;
     }
 
+    /// Inserts a row before the one at `at`; there must be a free place.
+    pub(super) fn insert(&mut self, at: usize, row: &[u32]) {
+        if !self.has_room_after() {
+            self.move_to(0);
+        }
+        self.count += 1;
+        let count = self.count;
+        for (column, value) in row.iter().enumerate() {
+            let values = self.column_mut(column);
+            values.copy_within(at..count - 1, at + 1);
+            values[at] = *value;
+        }
+    }
+
+    /// Moves the rows from `at` on into another chunk, which is made in `block`.
+    pub(super) fn split(&mut self, at: usize, block: Box<[u32]>) -> Self {
+        let mut rest = Self::new(block, false, self.hashes);
+        rest.count = self.count - at;
+        for column in 0..self.columns() {
+            rest.column_mut(column).copy_from_slice(&self.column(column)[at..]);
+        }
+        self.count = at;
+        rest
+    }
+
     fn move_to(&mut self, start: usize) {
         for column in 0..self.columns() {
             let first = column * ROWS;

@@ -231,6 +231,44 @@ impl Columns {
         self.chunks[chunk].column(column).get(usize::try_from(position - base).ok()?).copied()
     }
 
+    /// Writes the values of a column at some positions of the list to `out`; nothing for unread messages.
+    pub(crate) fn copy(&self, column: usize, positions: Range<u64>, out: &mut Vec<Option<u32>>) {
+        out.clear();
+        let region = self.region();
+        let unread = |from: u64, to: u64| (from..to.max(from)).map(|_| None);
+        out.extend(unread(positions.start, positions.end.min(region.start)));
+        let (first, end) = (positions.start.max(region.start), positions.end.min(region.end));
+        let mut base = self.before;
+        for chunk in &self.chunks {
+            let next = base + chunk.len() as u64;
+            if next > first && base < end {
+                let inside = |position: u64| usize::try_from(position.clamp(base, next) - base).unwrap_or(0);
+                out.extend(chunk.column(column)[inside(first)..inside(end)].iter().copied().map(Some));
+            }
+            if next >= end {
+                break;
+            }
+            base = next;
+        }
+        out.extend(unread(positions.start.max(region.end), positions.end));
+    }
+
+    /// Whether no message at these positions was read.
+    pub(crate) fn are_unread(&self, positions: Range<u64>) -> bool {
+        let region = self.region();
+        region.is_empty() || positions.end <= region.start || positions.start >= region.end
+    }
+
+    /// Whether the messages at some positions have equal rows, or are all unread.
+    pub(crate) fn are_equal(&self, positions: Range<u64>) -> bool {
+        let mut values = Vec::new();
+        let hashes = |position: u64| self.hashes_at(position);
+        (0..self.columns).all(|column| {
+            self.copy(column, positions.clone(), &mut values);
+            values.windows(2).all(|pair| pair[0] == pair[1])
+        }) && positions.end.checked_sub(1).is_none_or(|last| hashes(positions.start) == hashes(last))
+    }
+
     /// Notes that the messages at these ascending positions left the list. Returns false, and changes
     /// nothing, if one of the positions is not in the list.
     pub(crate) fn deleted(&mut self, ascending: &[u64], removed: Removed<'_>) -> bool {
@@ -285,9 +323,48 @@ impl Columns {
         self.chunks.truncate(kept);
     }
 
+    /// A message was inserted, which is at `position` now. Its row is given if it was read; without a row the position
+    /// must be outside of the region or at its border. Returns false, and changes nothing, where it is not.
+    pub(crate) fn inserted(&mut self, position: u64, row: Option<(&[u32], u8)>) -> bool {
+        let region = self.region();
+        if position > self.len() {
+            return false;
+        }
+        if position < region.start || (position == region.start && (row.is_none() || self.rows == 0)) {
+            self.pushed(Side::Producer, 1);
+            return true;
+        }
+        if position > region.end || (position == region.end && row.is_none()) {
+            self.pushed(Side::Consumer, 1);
+            return true;
+        }
+        let Some((row, hashes)) = row else { return false };
+        if position == region.end {
+            self.after += 1;
+            return self.read(Side::Consumer, row, hashes);
+        }
+        let Some((at, base)) = self.find(position) else { return false };
+        if self.chunks[at].hashes != hashes {
+            return false;
+        }
+        let mut inside = usize::try_from(position - base).unwrap_or(usize::MAX);
+        let mut to = at;
+        if self.chunks[at].len() == ROWS {
+            let block = self.block();
+            let half = ROWS / 2;
+            let rest = self.chunks[at].split(half, block);
+            self.chunks.insert(at + 1, rest);
+            if inside > half {
+                (to, inside) = (at + 1, inside - half);
+            }
+        }
+        self.chunks[to].insert(inside, row);
+        self.rows += 1;
+        true
+    }
+
     /// Returns which columns of the chunk with the row at a position are hashes; `None` if the message is
     /// unread.
-    #[cfg(test)]
     pub(crate) fn hashes_at(&self, position: u64) -> Option<u8> {
         self.find(position).map(|(chunk, _)| self.chunks[chunk].hashes)
     }

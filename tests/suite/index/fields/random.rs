@@ -1,23 +1,93 @@
-//! Random commands on a list whose index keeps values, also changes that nobody reports: the index is a scan's equal.
+//! Random commands on a list whose index keeps values, also silent changes, beside workers: the index is
+//! a scan's equal, and what it knows of arrivals is true.
 
-use std::thread;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use qadmin_harness::{Fields as _, Server, c_module, eventually};
 use redis::{Connection, Value};
+use serde_json::Value as Json;
 
+use super::super::{STEP_MS, arrival_of, now_ms, rows};
 use super::{compare, compare_stats, message};
 use crate::model::rng::Rng;
 use crate::support::{ask, run};
 
 const QUEUE: &str = "q";
 const OTHER: &str = "other";
+/// The clock of the test is the wall clock, and that of the module the steady clock: they differ by less than
+/// this.
+const CLOCKS_MS: i64 = 2;
+
+/// Workers that take messages until the test lets them stand still.
+#[derive(Default)]
+struct Workers {
+    is_over: Arc<AtomicBool>,
+    stands: Arc<AtomicBool>,
+    /// Workers that stand still.
+    standing: Arc<AtomicU64>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Workers {
+    fn start(server: &Server, n: usize) -> Self {
+        let mut workers = Self::default();
+        for _ in 0..n {
+            let mut conn = server.conn();
+            let (is_over, stands) = (workers.is_over.clone(), workers.stands.clone());
+            let standing = workers.standing.clone();
+            workers.threads.push(thread::spawn(move || {
+                while !is_over.load(Ordering::SeqCst) {
+                    if stands.load(Ordering::SeqCst) {
+                        standing.fetch_add(1, Ordering::SeqCst);
+                        while stands.load(Ordering::SeqCst) && !is_over.load(Ordering::SeqCst) {
+                            thread::sleep(Duration::from_millis(1));
+                        }
+                        standing.fetch_sub(1, Ordering::SeqCst);
+                    } else {
+                        let taken: redis::RedisResult<Value> = run(&mut conn, "BRPOP q 0.01");
+                        taken.expect("BRPOP");
+                        thread::sleep(Duration::from_millis(1));
+                    }
+                }
+            }));
+        }
+        workers
+    }
+
+    /// Lets all of them stand still, or go on.
+    fn stand(&self, stands: bool) {
+        self.stands.store(stands, Ordering::SeqCst);
+        let wanted = if stands { self.threads.len() as u64 } else { 0 };
+        eventually("the workers stand or go on", || self.standing.load(Ordering::SeqCst) == wanted);
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        self.threads.drain(..).for_each(|thread| drop(thread.join()));
+    }
+}
 
 struct World {
-    server: Server,
     conn: Connection,
     rng: Rng,
     ids: u64,
     has_silent: bool,
+    /// The times before and after each message was put into the list last, by its id.
+    put: HashMap<String, (i64, i64)>,
+    workers: Workers,
+    server: Server,
+}
+
+/// The id of a message; none of what is not a message.
+fn id_of(message: &[u8]) -> Option<String> {
+    let json: Json = serde_json::from_slice(message).ok()?;
+    Some(json["headers"]["id"].as_str()?.to_owned())
 }
 
 impl World {
@@ -27,7 +97,46 @@ impl World {
         let library = c_module("callqadmin", server.dir()).expect("the other module is built");
         run(&mut conn, &format!("MODULE LOAD {}", library.display())).expect("MODULE LOAD");
         ask(&mut conn, &format!("QADMIN.INDEX CREATE {QUEUE} FIELDS 2 task kwargs.x"));
-        Self { server, conn, rng: Rng::new(seed), ids: 0, has_silent: seed % 2 == 1 }
+        let workers = Workers::start(&server, if seed % 4 < 2 { 0 } else { 2 });
+        Self {
+            conn,
+            rng: Rng::new(seed),
+            ids: 0,
+            has_silent: seed % 2 == 1,
+            put: HashMap::new(),
+            workers,
+            server,
+        }
+    }
+
+    /// Runs a command that puts these messages into the list; records the time.
+    fn put(&mut self, messages: &[String], command: &redis::Cmd) -> redis::RedisResult<Value> {
+        let before = now_ms();
+        let reply = command.query(&mut self.conn);
+        self.was_put(messages, before);
+        reply
+    }
+
+    fn was_put(&mut self, messages: &[String], before: i64) {
+        let after = now_ms();
+        for id in messages.iter().filter_map(|message| id_of(message.as_bytes())) {
+            self.put.insert(id, (before, after));
+        }
+    }
+
+    /// Runs an LMOVE, whose message arrives again.
+    fn rotate(&mut self, line: &str) {
+        let before = now_ms();
+        if let Value::BulkString(moved) = self.run(line) {
+            self.was_put(&[String::from_utf8(moved).expect("text")], before);
+        }
+    }
+
+    /// Runs commands during which no worker takes a message.
+    fn alone(&mut self, work: impl FnOnce(&mut Self)) {
+        self.workers.stand(true);
+        work(self);
+        self.workers.stand(false);
     }
 
     fn run(&mut self, line: &str) -> Value {
@@ -57,42 +166,72 @@ impl World {
 
     fn push(&mut self, command: &str, n: usize) {
         let made = self.made(n);
-        redis::cmd(command).arg(QUEUE).arg(made).query::<()>(&mut self.conn).expect(command);
+        self.put(&made, redis::cmd(command).arg(QUEUE).arg(&made)).expect(command);
     }
 
     fn len(&mut self) -> usize {
         redis::cmd("LLEN").arg(QUEUE).query(&mut self.conn).expect("LLEN")
     }
 
+    /// A message of the list, which a worker may take meanwhile.
     fn at(&mut self) -> Option<(usize, Vec<u8>)> {
         let len = self.len();
         let at = (len > 0).then(|| self.rng.below(len))?;
-        Some((at, redis::cmd("LINDEX").arg(QUEUE).arg(at).query(&mut self.conn).expect("LINDEX")))
+        let there: Option<Vec<u8>> =
+            redis::cmd("LINDEX").arg(QUEUE).arg(at).query(&mut self.conn).expect("LINDEX");
+        Some((at, there?))
     }
 
     fn transaction(&mut self) {
-        let made = self.made(3);
+        let (made, before) = (self.made(3), now_ms());
         let mut pipe = redis::pipe();
         pipe.atomic().cmd("LPUSH").arg(QUEUE).arg(&made).cmd("RPOP").arg(QUEUE);
         pipe.cmd("LMOVE").arg(&[QUEUE, QUEUE, "LEFT", "RIGHT"]);
         pipe.query::<()>(&mut self.conn).expect("MULTI");
+        self.was_put(&made, before);
     }
 
     fn script(&mut self) {
         let made = self.made(2);
         let text = "redis.call('RPUSH', KEYS[1], ARGV[1]) redis.call('LPUSH', KEYS[1], ARGV[2]) redis.call('LPOP', KEYS[1])";
-        redis::cmd("EVAL").arg(text).arg(1).arg(QUEUE).arg(made).query::<()>(&mut self.conn).expect("EVAL");
+        self.put(&made, redis::cmd("EVAL").arg(text).arg(1).arg(QUEUE).arg(&made)).expect("EVAL");
     }
 
     fn edit(&mut self) {
         let Some((at, there)) = self.at() else { return };
         let made = self.one();
-        let command = match self.rng.below(3) {
-            0 => redis::cmd("LREM").arg(QUEUE).arg(0).arg(there).to_owned(),
-            1 => redis::cmd("LSET").arg(QUEUE).arg(at).arg(made).to_owned(),
-            _ => redis::cmd("LINSERT").arg(QUEUE).arg("AFTER").arg(there).arg(made).to_owned(),
+        match self.rng.below(8) {
+            0..4 => {
+                let count = [0, 1, -1, -2][self.rng.below(4)];
+                let lrem = redis::cmd("LREM").arg(QUEUE).arg(count).arg(there).to_owned();
+                lrem.query::<()>(&mut self.conn).expect("LREM");
+            }
+            // A worker may have taken the last message, so that the index is out of range.
+            4 => {
+                drop(self.put(std::slice::from_ref(&made), redis::cmd("LSET").arg(QUEUE).arg(at).arg(&made)));
+            }
+            _ => {
+                let place = if self.rng.percent(50) { "AFTER" } else { "BEFORE" };
+                let linsert = redis::cmd("LINSERT").arg(QUEUE).arg(place).arg(there).arg(&made).to_owned();
+                self.put(&[made], &linsert).expect("LINSERT");
+            }
+        }
+    }
+
+    /// Several edits, and pushes and pops in between, of which no slice sees the middle.
+    fn edits_at_once(&mut self) {
+        let ((_, one), (_, two)) = match (self.at(), self.at()) {
+            (Some(one), Some(two)) => (one, two),
+            _ => return,
         };
-        command.query::<()>(&mut self.conn).expect("an edit");
+        let (made, before) = (self.made(3), now_ms());
+        let mut pipe = redis::pipe();
+        pipe.atomic().cmd("LREM").arg(QUEUE).arg(1).arg(one).cmd("LPUSH").arg(QUEUE).arg(&made[..2]);
+        pipe.cmd("RPOP").arg(QUEUE).cmd("LREM").arg(QUEUE).arg(-1).arg(&two);
+        pipe.cmd("LINSERT").arg(&[QUEUE, "BEFORE", &made[0], &made[2]]);
+        pipe.cmd("LTRIM").arg(&[QUEUE, "1", "-2"]);
+        pipe.query::<()>(&mut self.conn).expect("MULTI");
+        self.was_put(&made, before);
     }
 
     fn replace(&mut self) {
@@ -137,12 +276,11 @@ impl World {
             self.run(&format!("CALLQADMIN.CUT {QUEUE} {at}"));
         } else {
             let made = self.one();
-            redis::cmd("CALLQADMIN.SWAP")
-                .arg(QUEUE)
-                .arg(at)
-                .arg(made)
-                .query::<()>(&mut self.conn)
-                .expect("SWAP");
+            self.put(
+                std::slice::from_ref(&made),
+                redis::cmd("CALLQADMIN.SWAP").arg(QUEUE).arg(at).arg(&made),
+            )
+            .expect("SWAP");
         }
     }
 
@@ -169,29 +307,31 @@ impl World {
             _ if self.len() > 400 => drop(self.run("RPOP q 250")),
             0..400 => self.push(if left { "LPUSH" } else { "RPUSH" }, n),
             400..620 => drop(self.run(&format!("{} q {n}", if left { "LPOP" } else { "RPOP" }))),
-            620..700 => drop(self.run(&format!("LMOVE q q {} {}", word(left), word(other)))),
+            620..700 => self.rotate(&format!("LMOVE q q {} {}", word(left), word(other))),
             700..730 => {
                 self.run(&format!("LMOVE q {OTHER} {} LEFT", word(left)));
-                self.run(&format!("LMOVE {OTHER} q RIGHT {}", word(other)));
+                self.rotate(&format!("LMOVE {OTHER} q RIGHT {}", word(other)));
             }
             730..790 => self.transaction(),
             790..840 => self.script(),
-            840..880 => self.edit_silently(left),
-            880..930 => self.edit(),
+            840..860 => self.edit_silently(left),
+            860..915 => self.edit(),
+            915..930 => self.edits_at_once(),
             930..950 => {
                 let (first, last) = (self.rng.below(3), self.rng.below(3) + 1);
                 self.run(&format!("LTRIM q {first} -{last}"));
             }
-            950..965 => self.replace(),
-            965..980 => self.clear(),
-            980..988 => self.serve_a_waiting_worker(),
-            988..992 => drop(self.run("DEBUG RELOAD")),
-            992..995 => {
+            950..955 => self.alone(Self::replace),
+            955..980 => self.clear(),
+            980..984 => self.alone(Self::serve_a_waiting_worker),
+            984..988 => drop(self.run("DEBUG RELOAD")),
+            988..991 => {
                 self.run("SWAPDB 0 1");
                 self.run("SWAPDB 0 1");
             }
-            995..997 => drop(self.run("FLUSHALL")),
-            _ => drop(self.run("DEL q")),
+            991..993 => drop(self.run("FLUSHALL")),
+            993..995 => drop(self.run("DEL q")),
+            _ => self.push("LPUSH", 20),
         }
     }
 
@@ -210,6 +350,7 @@ impl World {
         ] {
             compare(&mut self.conn, QUEUE, words, context);
         }
+        self.check_arrivals(context);
         compare_stats(&mut self.conn, QUEUE, &["GROUPBY", "1", "task"], context);
         compare_stats(
             &mut self.conn,
@@ -220,15 +361,42 @@ impl World {
     }
 }
 
+impl World {
+    /// A time that is known is that of the message; a bound is not before it. Where messages leave silently
+    /// that were not read yet, the next push seems to have been of fewer messages, and that cannot be known.
+    fn check_arrivals(&mut self, context: &str) {
+        if self.has_silent {
+            return;
+        }
+        for row in rows(&mut self.conn, QUEUE).iter().filter(|row| !row.is_null("id")) {
+            let Some((before, after)) = self.put.get(&row.text("id")) else { continue };
+            let (arrived, is_bound) = arrival_of(row);
+            assert!(
+                is_bound || arrived <= *after + CLOCKS_MS,
+                "{context}: {row:?} was put there before {after}"
+            );
+            let latest = if is_bound { arrived } else { arrived + STEP_MS - 1 } + CLOCKS_MS;
+            assert!(latest >= *before, "{context}: {row:?} was put there after {before}");
+        }
+    }
+}
+
 #[test]
 fn the_index_is_a_scans_equal_whatever_happens_to_the_list() {
-    for seed in 0..4 {
+    let (mut repaired, mut rebuilt) = (0, 0);
+    for seed in 0..6 {
         let mut world = World::new(seed);
         for round in 0..25 {
             for _ in 0..100 {
                 world.step();
             }
+            world.workers.stand(true);
             world.check(&format!("seed {seed}, round {round}"));
+            world.workers.stand(false);
         }
+        let info = ask(&mut world.conn, "QADMIN.INDEX INFO q");
+        repaired += info.int("repaired");
+        rebuilt += info.int("rebuilt");
     }
+    assert!(repaired > 200, "{repaired} edits were found, and the list was read again {rebuilt} times");
 }
