@@ -5,6 +5,7 @@ mod audits;
 mod clears;
 mod fields;
 mod guided;
+mod memory;
 mod random;
 mod repairs;
 mod servers;
