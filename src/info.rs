@@ -1,12 +1,70 @@
 //! The INFO section.
 
+use std::fmt::Write as _;
+
 use qadmin_core::job::JobKind;
 
 use crate::entry;
-use crate::index;
+use crate::index::{self, Summary};
+use crate::redis::info::Value;
+
+/// Bytes of a name in the line of an index, with its escapes. A longer one is cut, and `...` follows.
+const NAME_MAX: usize = 256;
 
 /// The fields of the section `qadmin`.
-pub(crate) fn fields() -> Vec<(&'static str, u64)> {
+pub(crate) fn fields() -> Vec<(String, Value)> {
+    let numbers = numbers().into_iter().map(|(name, value)| (name.to_owned(), Value::Number(value)));
+    let index = |(at, summary): (usize, &Summary)| (format!("index_{at}"), Value::Map(members(summary)));
+    numbers.chain(index::summaries().iter().enumerate().map(index)).collect()
+}
+
+/// The members of the line of one index. What is not known is left out.
+fn members(of: &Summary) -> Vec<(&'static str, String)> {
+    let mut members = vec![
+        ("db", of.db.to_string()),
+        ("queue", escaped(&of.queue)),
+        ("state", of.state.word().to_owned()),
+        ("memory", of.memory.to_string()),
+    ];
+    let Some((depth, ages)) = of.known else { return members };
+    members.push(("depth", depth.to_string()));
+    for (age, at_least, ms, is_bound) in [
+        ("next_age", "next_at_least", ages.next_ms, ages.next_at_least),
+        ("oldest_age", "oldest_at_least", ages.oldest_ms, ages.oldest_at_least),
+    ] {
+        if let Some(ms) = ms {
+            members.extend([(age, ms.to_string()), (at_least, u8::from(is_bound).to_string())]);
+        }
+    }
+    members.extend([
+        ("pushed_per_minute", ages.pushed.to_string()),
+        ("popped_per_minute", ages.popped.to_string()),
+        ("waits", ages.waits.to_string()),
+        ("wait_sum_ms", ages.wait_sum_ms.to_string()),
+    ]);
+    members
+}
+
+/// A name that can be a value in a line of INFO: other bytes than letters, digits and harmless punctuation
+/// are `%` and two hexadecimal digits.
+fn escaped(name: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in name {
+        if text.len() >= NAME_MAX {
+            text.push_str("...");
+            break;
+        }
+        if byte.is_ascii_graphic() && !matches!(byte, b',' | b'=' | b'%' | b'"' | b'\\' | b'\'') {
+            text.push(char::from(*byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "%{byte:02x}");
+        }
+    }
+    text
+}
+
+fn numbers() -> Vec<(&'static str, u64)> {
     entry::with(|state| {
         let totals = &state.totals;
         let of_indexes = index::totals();

@@ -131,13 +131,9 @@ impl Queue {
             .with("bound", self.bound)
             .with("looks_like", next.and_then(|list| list.looks_like))
             .with("container", self.container());
-        // Where one of the lists has no index nobody knows what is oldest.
-        let filled: Vec<&Glance> = self.lists().filter(|list| list.depth > 0).collect();
-        let ages: Option<Vec<Ages>> = match filled.is_empty() {
-            true => self.own.ages.map(|ages| vec![ages]),
-            false => filled.iter().map(|list| list.ages).collect(),
-        };
-        Ages::append(ages.and_then(Ages::together), map).build()
+        let lists: Vec<_> = self.lists().map(|list| (list.depth, list.ages)).collect();
+        let ages = Ages::of_lists(&lists);
+        Ages::append_waits(ages, Ages::append(ages, map)).build()
     }
 }
 
@@ -257,15 +253,15 @@ mod tests {
         assert!(whole);
         assert_eq!(
             rows[0],
-            r#"{"queue":"p","depth":7,"own_depth":0,"priorities":[{"step":3,"depth":3},{"step":9,"depth":4}],"bytes_estimate":70,"next_task":"3","bound":1,"looks_like":null,"container":"lists","next_age":null,"next_at_least":null,"oldest_age":null,"oldest_at_least":null,"pushed_per_minute":null,"popped_per_minute":null}"#
+            r#"{"queue":"p","depth":7,"own_depth":0,"priorities":[{"step":3,"depth":3},{"step":9,"depth":4}],"bytes_estimate":70,"next_task":"3","bound":1,"looks_like":null,"container":"lists","next_age":null,"next_at_least":null,"oldest_age":null,"oldest_at_least":null,"pushed_per_minute":null,"popped_per_minute":null,"waits":null,"wait_mean_ms":null}"#
         );
         let retry = rows.remove(1);
         assert!(retry.contains(r#""queue":"retry","depth":6,"own_depth":6,"#), "{retry}");
         assert!(retry.contains(r#""container":"sorted_set""#), "{retry}");
         assert!(rows[1].contains(r#""queue":"a","depth":5,"own_depth":5,"#), "{rows:?}");
         assert!(rows[2].contains(r#""queue":"b""#), "{rows:?}");
-        assert!(rows[1..3].iter().all(|row| row.ends_with(r#""container":"list","next_age":null,"next_at_least":null,"oldest_age":null,"oldest_at_least":null,"pushed_per_minute":null,"popped_per_minute":null}"#)), "{rows:?}");
-        assert!(rows[3].ends_with(r#""container":null,"next_age":null,"next_at_least":null,"oldest_age":null,"oldest_at_least":null,"pushed_per_minute":null,"popped_per_minute":null}"#), "{rows:?}");
+        assert!(rows[1..3].iter().all(|row| row.ends_with(r#""container":"list","next_age":null,"next_at_least":null,"oldest_age":null,"oldest_at_least":null,"pushed_per_minute":null,"popped_per_minute":null,"waits":null,"wait_mean_ms":null}"#)), "{rows:?}");
+        assert!(rows[3].ends_with(r#""container":null,"next_age":null,"next_at_least":null,"oldest_age":null,"oldest_at_least":null,"pushed_per_minute":null,"popped_per_minute":null,"waits":null,"wait_mean_ms":null}"#), "{rows:?}");
         assert!(
             rows[3]
                 .contains(r#""depth":0,"own_depth":0,"priorities":[],"bytes_estimate":0,"next_task":null"#)

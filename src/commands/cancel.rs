@@ -24,7 +24,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
                 let found = find_own(state, ctx, &commands::CANCEL, id, request.queue.as_deref())?;
                 if state.registry.find_live(id).is_none() {
                     // The job has ended, or there is only a record: nothing to change.
-                    return Ok(Answer::Reply(found.map(), request.format));
+                    return Ok(Answer::Reply(found.map(ctx), request.format));
                 }
                 vec![id]
             }
@@ -46,7 +46,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
         let mut maps = Vec::new();
         for id in &ids {
             if let Some(found) = find(state, ctx, *id, None) {
-                maps.push(found.map());
+                maps.push(found.map(ctx));
             }
         }
         let reply = match request.target {

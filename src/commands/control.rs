@@ -63,6 +63,6 @@ fn change(
             state.wake();
             found = find(state, ctx, id, queue).ok_or(ServerError::Internal)?;
         }
-        Ok(Answer::Reply(found.map(), format))
+        Ok(Answer::Reply(found.map(ctx), format))
     })?
 }

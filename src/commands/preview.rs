@@ -59,6 +59,7 @@ impl CountCommand for Preview {
             .with("queue_of_list", queue_of_list(self))
             .with("container", pending.container())
             .with("source", Pending::counted_by(&count))
+            .with("ages", pending.ages())
             .build()
     }
 

@@ -49,6 +49,7 @@ impl CountCommand for Stats {
             .with("priority", pending.priority())
             .with("container", pending.container())
             .with("source", Pending::counted_by(&count))
+            .with("ages", pending.ages())
             .build()
     }
 

@@ -1,6 +1,7 @@
 //! QADMIN.STATUS: the current or final state of a job.
 
 use qadmin_core::error::{Error, JobError, ServerError};
+use qadmin_core::index::Ages;
 use qadmin_core::job::{Groups, Member, Record};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{Status, commands};
@@ -9,10 +10,11 @@ use uuid::Uuid;
 use super::queue::target::of_record;
 use super::{Answer, needs_commands};
 use crate::entry;
+use crate::index;
 use crate::record;
 use crate::redis::acl::Access;
 use crate::redis::clock::now_ms;
-use crate::redis::{Ctx, block, server};
+use crate::redis::{Ctx, block, list, server};
 use crate::rights::{self, Need};
 use crate::state::State;
 use crate::waiters::{WAITERS_MAX, WaitFor};
@@ -54,7 +56,7 @@ pub(crate) fn show(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
         return Err(unknown());
     }
     rights::check(ctx, &ctx.caller(), &commands::STATUS, &found.needs(Access::Read))?;
-    Ok(found.map())
+    Ok(found.map(ctx))
 }
 
 /// Returns what is known of a job: from memory, otherwise from its hash.
@@ -64,6 +66,7 @@ pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
         let keys = keys(&job.start().queue, job.keys());
         return Some(FoundJob {
             record: job.live_record(),
+            lists: job.keys().map(<[u8]>::to_vec).collect(),
             keys,
             sample: job.sample(),
             groups: job.groups(),
@@ -74,7 +77,7 @@ pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
         let keys = keys(&job.queue, job.keys.iter().map(Vec::as_slice));
         let (mut record, db) = (job.record.clone(), job.db);
         record::read_undone(ctx, db, &record::key(record.text(Member::Queue), id, cluster), &mut record);
-        return Some(FoundJob { record, keys, sample, groups });
+        return Some(FoundJob { record, keys, lists: job.keys.clone(), sample, groups });
     }
     // The record is where keyspace events saw it, otherwise where it would be in the selected database.
     let (db, key) = match state.records.find(id) {
@@ -85,7 +88,13 @@ pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
     let stored = record::read(ctx, db, &key)?;
     let of_record = of_record(&stored.record);
     let keys = keys(stored.record.text(Member::Queue), of_record.iter().map(Vec::as_slice));
-    Some(FoundJob { record: stored.record, keys, sample: Reply::List(Vec::new()), groups: Groups::NONE })
+    Some(FoundJob {
+        record: stored.record,
+        keys,
+        lists: of_record,
+        sample: Reply::List(Vec::new()),
+        groups: Groups::NONE,
+    })
 }
 
 /// The name of the queue and the keys of the other lists that the job examines.
@@ -99,6 +108,8 @@ pub(super) struct FoundJob {
     pub(super) record: Record,
     /// The keys for which the reader needs permission: the name of the queue first.
     pub(super) keys: Vec<Vec<u8>>,
+    /// The lists that the job examines, in the order in which workers look into them.
+    lists: Vec<Vec<u8>>,
     sample: Reply,
     groups: Groups,
 }
@@ -110,7 +121,21 @@ impl FoundJob {
     }
 
     /// The reply.
-    pub(super) fn map(self) -> Reply {
-        self.record.show(self.sample, self.groups)
+    pub(super) fn map(self, ctx: Ctx<'_>) -> Reply {
+        let ages = self.ages(ctx);
+        self.record.show(self.sample, self.groups, Ages::shown(ages))
+    }
+
+    /// What the indexes of the lists know now.
+    fn ages(&self, ctx: Ctx<'_>) -> Option<Ages> {
+        let (selected, db) = (ctx.db(), i32::try_from(self.record.int(Member::Db)).ok()?);
+        let is_of_lists = matches!(self.record.text(Member::Container), b"list" | b"lists");
+        if !is_of_lists || !self.lists.iter().any(|key| index::has(db, key)) || !ctx.select(db) {
+            return None;
+        }
+        let lists = self.lists.iter().map(|key| (key.as_slice(), list::len_of(ctx, key).unwrap_or(0)));
+        let ages = index::ages_of_lists(db, lists);
+        ctx.select(selected);
+        ages
     }
 }

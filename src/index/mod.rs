@@ -33,7 +33,7 @@ pub(crate) use time::Moment;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use qadmin_core::error::{Error, IndexError, ServerError};
-use qadmin_core::index::{Ages, Definition, INDEXES_MAX, IndexState, ListFields};
+use qadmin_core::index::{Ages, Arrivals, Definition, INDEXES_MAX, IndexState, ListFields};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::reply::Reply;
 use qadmin_core::scan::Event;
@@ -238,6 +238,15 @@ pub(crate) fn ages(db: i32, key: &[u8], len: u64) -> Option<Ages> {
     })?
 }
 
+/// The same of the lists of one queue, each with its length, in the order in which workers look into them.
+pub(crate) fn ages_of_lists<'a>(db: i32, lists: impl Iterator<Item = (&'a [u8], u64)>) -> Option<Ages> {
+    if !ANY.load(Ordering::Relaxed) {
+        return None;
+    }
+    let lists: Vec<_> = lists.map(|(key, len)| (len, ages(db, key, len))).collect();
+    Ages::of_lists(&lists)
+}
+
 /// What INFO shows of all indexes.
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
@@ -270,6 +279,34 @@ pub(crate) fn totals() -> Totals {
         totals
     })
     .unwrap_or_default()
+}
+
+/// What INFO shows of one index.
+pub(crate) struct Summary {
+    pub(crate) db: i32,
+    pub(crate) queue: Vec<u8>,
+    pub(crate) state: IndexState,
+    /// Messages in the list and their ages, where the index can answer.
+    pub(crate) known: Option<(u64, Ages)>,
+    pub(crate) memory: u64,
+}
+
+/// A summary of each index that no slice borrows, in the order in which they were created. It looks at no list.
+pub(crate) fn summaries() -> Vec<Summary> {
+    let now = clock_ms();
+    let summary = |entry: &mut Entry| {
+        let memory = entry.memory() as u64;
+        let (definition, clock) = (&entry.definition, entry.clock.as_mut()?);
+        let depth = clock.arrivals().map(Arrivals::len);
+        Some(Summary {
+            db: definition.db,
+            queue: definition.queue.clone(),
+            state: clock.state(),
+            known: depth.zip(clock.ages(now)),
+            memory,
+        })
+    };
+    with(|indexes| indexes.all.iter_mut().filter_map(summary).collect()).unwrap_or_default()
 }
 
 /// The module took messages out of a list: their positions before that, ascending.

@@ -40,6 +40,7 @@ required! {
     RedisModule_RegisterNumericConfig RedisModule_RegisterEnumConfig RedisModule_RegisterStringConfig
     RedisModule_LoadConfigs RedisModule_RegisterInfoFunc
     RedisModule_InfoAddSection RedisModule_InfoAddFieldULongLong RedisModule_InfoAddFieldLongLong
+    RedisModule_InfoBeginDictField RedisModule_InfoEndDictField RedisModule_InfoAddFieldCString
     RedisModule_LatencyAddSample
     RedisModule_GetServerInfo RedisModule_ServerInfoGetField RedisModule_FreeServerInfo
     RedisModule_SubscribeToServerEvent RedisModule_SubscribeToKeyspaceEvents RedisModule_NotifyKeyspaceEvent

@@ -7,8 +7,16 @@ use super::api::{api, raw};
 use super::ctx::Ctx;
 use super::guard::guard;
 
+/// The value of a field.
+pub(crate) enum Value {
+    Number(u64),
+    /// Several names and values in one line, `a=1,b=2`. They have neither NUL, nor line breaks, nor `,` and
+    /// `=`.
+    Map(Vec<(&'static str, String)>),
+}
+
 /// The module's callback: the fields of its section.
-pub(crate) type Callback = fn() -> Vec<(&'static str, u64)>;
+pub(crate) type Callback = fn() -> Vec<(String, Value)>;
 
 static CALLBACK: OnceLock<Callback> = OnceLock::new();
 
@@ -28,14 +36,28 @@ extern "C" fn on_info(info: *mut raw::RedisModuleInfoCtx, for_crash_report: c_in
     }
     guard("INFO", || {
         let fields = CALLBACK.get().map(|callback| callback()).unwrap_or_default();
-        // SAFETY: the context is valid for this callback; names are NUL-terminated and copied.
+        // SAFETY: the context is valid for this callback; names and texts are NUL-terminated and copied.
         unsafe {
             if api!(RedisModule_InfoAddSection(info, c"".as_ptr())) != 0 {
                 return;
             }
             for (name, value) in fields {
-                if let Ok(name) = CString::new(name) {
-                    api!(RedisModule_InfoAddFieldULongLong(info, name.as_ptr(), value));
+                let Ok(name) = CString::new(name) else { continue };
+                match value {
+                    Value::Number(value) => {
+                        api!(RedisModule_InfoAddFieldULongLong(info, name.as_ptr(), value));
+                    }
+                    Value::Map(members) => {
+                        if api!(RedisModule_InfoBeginDictField(info, name.as_ptr())) != 0 {
+                            return;
+                        }
+                        for (name, value) in members {
+                            if let (Ok(name), Ok(value)) = (CString::new(name), CString::new(value)) {
+                                api!(RedisModule_InfoAddFieldCString(info, name.as_ptr(), value.as_ptr()));
+                            }
+                        }
+                        api!(RedisModule_InfoEndDictField(info));
+                    }
                 }
             }
         }

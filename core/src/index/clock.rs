@@ -66,6 +66,8 @@ struct Block {
     runs: VecDeque<Run>,
     /// Messages of all of them.
     messages: u64,
+    /// The earliest step of all of them, if that is known: runs may have left the block.
+    earliest: Option<u32>,
 }
 
 impl Block {
@@ -92,8 +94,13 @@ impl Block {
         self.runs.insert(at + 2, run.with(run.count() - before));
     }
 
-    /// Takes away the messages at these positions, which are ascending and count from the first message of
-    /// the block. Returns how many of them were bounds.
+    fn earliest(&mut self) -> Option<u32> {
+        self.earliest = self.earliest.or_else(|| self.runs.iter().map(|run| run.step).min());
+        self.earliest
+    }
+
+    /// Takes away the messages at these positions, which are ascending and count from the first message of the block.
+    /// Returns how many of them were bounds.
     fn delete(&mut self, positions: &[u64]) -> u64 {
         let (mut at, mut bounds, mut positions) = (0, 0, positions.iter().peekable());
         let mut left: VecDeque<Run> = VecDeque::with_capacity(self.runs.len());
@@ -112,7 +119,7 @@ impl Block {
                 None => {}
             }
         }
-        self.runs = left;
+        (self.runs, self.earliest) = (left, None);
         bounds
     }
 }
@@ -178,18 +185,8 @@ impl Arrivals {
     /// are popped.
     pub fn pop(&mut self, end: End, mut messages: u64, mut left: impl FnMut(Arrival, u64)) {
         while messages > 0 {
-            let Some(block) = (match end {
-                End::Head => self.blocks.front_mut(),
-                End::Tail => self.blocks.back_mut(),
-            }) else {
-                return;
-            };
-            let Some(run) = (match end {
-                End::Head => block.runs.front_mut(),
-                End::Tail => block.runs.back_mut(),
-            }) else {
-                return;
-            };
+            let Some(block) = last_at(&mut self.blocks, end) else { return };
+            let Some(run) = last_at(&mut block.runs, end) else { return };
             let gone = run.count().min(messages);
             let (popped, rest) = (*run, run.count() - gone);
             *run = run.with(rest);
@@ -199,6 +196,7 @@ impl Arrivals {
             messages -= gone;
             if rest == 0 {
                 self.runs -= 1;
+                block.earliest = block.earliest.filter(|step| *step < popped.step);
                 match end {
                     End::Head => block.runs.pop_front(),
                     End::Tail => block.runs.pop_back(),
@@ -293,9 +291,8 @@ impl Arrivals {
     }
 
     /// When the message arrived that has waited longest: a bound where any message may have waited longer.
-    #[must_use]
-    pub fn oldest(&self) -> Option<Arrival> {
-        let step = self.blocks.iter().flat_map(|block| &block.runs).map(|run| run.step).min()?;
+    pub fn oldest(&mut self) -> Option<Arrival> {
+        let step = self.blocks.iter_mut().filter_map(Block::earliest).min()?;
         Some(Arrival { is_bound: self.bounds > 0, ..self.arrival(Run { step, messages: 0 }) })
     }
 
@@ -319,6 +316,7 @@ impl Arrivals {
         let by = steps(self.epoch_ms) - i64::from(u32::MAX / 2);
         self.epoch_ms += by * STEP_MS;
         self.bounds = 0;
+        self.blocks.iter_mut().for_each(|block| block.earliest = None);
         for run in self.blocks.iter_mut().flat_map(|block| &mut block.runs) {
             *run = match u32::try_from(i64::from(run.step) - by) {
                 Ok(step) => Run { step, ..*run },
@@ -334,20 +332,14 @@ impl Arrivals {
         self.len += messages;
         self.bounds += if like.is_bound() { messages } else { 0 };
         while messages > 0 {
-            let block = match end {
-                End::Head => self.blocks.front_mut(),
-                End::Tail => self.blocks.back_mut(),
-            };
+            let block = last_at(&mut self.blocks, end);
             let Some(block) = block.filter(|block| {
                 block.runs.len() < BLOCK_RUNS || block.end(end).is_some_and(|run| run.is_like(like))
             }) else {
                 self.add_block(end);
                 continue;
             };
-            let last = match end {
-                End::Head => block.runs.front_mut(),
-                End::Tail => block.runs.back_mut(),
-            };
+            let last = last_at(&mut block.runs, end);
             let added = match last.filter(|run| run.is_like(like) && run.count() < RUN_MAX) {
                 Some(run) => {
                     let added = messages.min(RUN_MAX - run.count());
@@ -361,6 +353,8 @@ impl Arrivals {
                         End::Tail => block.runs.push_back(like.with(added)),
                     }
                     self.runs += 1;
+                    let known = if block.messages == 0 { Some(like.step) } else { block.earliest };
+                    block.earliest = known.map(|step| step.min(like.step));
                     added
                 }
             };
@@ -382,13 +376,20 @@ impl Arrivals {
         for block in self.blocks.drain(..).filter(|block| block.messages > 0) {
             match joined.back_mut().filter(|last| last.runs.len() + block.runs.len() <= BLOCK_RUNS) {
                 Some(last) => {
-                    last.messages += block.messages;
+                    (last.messages, last.earliest) = (last.messages + block.messages, None);
                     last.runs.extend(block.runs);
                 }
                 None => joined.push_back(block),
             }
         }
         self.blocks = joined;
+    }
+}
+
+fn last_at<T>(all: &mut VecDeque<T>, end: End) -> Option<&mut T> {
+    match end {
+        End::Head => all.front_mut(),
+        End::Tail => all.back_mut(),
     }
 }
 

@@ -137,6 +137,10 @@ impl ListClock {
         (self.state == IndexState::Ready).then_some(&self.arrivals)
     }
 
+    fn arrivals_mut(&mut self) -> Option<&mut Arrivals> {
+        (self.state == IndexState::Ready).then_some(&mut self.arrivals)
+    }
+
     /// Bytes of memory, about.
     #[must_use]
     pub fn memory(&self) -> usize {

@@ -238,6 +238,7 @@ impl Model {
     }
 
     fn check(&mut self) {
+        let oldest = self.index.arrivals_mut().expect("it follows").oldest();
         let arrivals = self.index.arrivals().expect("it follows");
         assert_eq!(arrivals.len(), self.list.len() as u64);
         let bounds = self.list.iter().filter(|message| message.known.is_bound).count();
@@ -257,8 +258,8 @@ impl Model {
                 assert!(span.most.is_none_or(|most| truth <= most), "{field:?} {message:?}");
             }
         }
-        let oldest = self.known().iter().map(|arrival| arrival.step_ms).min();
-        assert_eq!(arrivals.oldest().map(|oldest| oldest.step_ms), oldest);
+        let earliest = self.known().iter().map(|arrival| arrival.step_ms).min();
+        assert_eq!(oldest.map(|oldest| oldest.step_ms), earliest);
         let next = match self.index.consumer_end {
             End::Head => self.list.first(),
             End::Tail => self.list.last(),

@@ -20,6 +20,10 @@ pub struct Ages {
     pub pushed: u64,
     /// The number of messages that were popped in these seconds.
     pub popped: u64,
+    /// Messages that workers popped since the index follows the list and whose arrival was known.
+    pub waits: u64,
+    /// How long these had waited, together, milliseconds.
+    pub wait_sum_ms: u64,
 }
 
 impl Ages {
@@ -34,9 +38,33 @@ impl Ages {
             .with("popped_per_minute", ages.map(|ages| ages.popped))
     }
 
-    /// Of several lists of one queue, in the order in which workers look into them.
+    /// Appends how long messages had waited that workers popped, null where there is no index.
     #[must_use]
-    pub fn together(all: impl IntoIterator<Item = Self>) -> Option<Self> {
+    pub fn append_waits(ages: Option<Self>, map: MapBuilder) -> MapBuilder {
+        map.with("waits", ages.map(|ages| ages.waits))
+            .with("wait_mean_ms", ages.and_then(|ages| ages.wait_sum_ms.checked_div(ages.waits)))
+    }
+
+    /// The member `ages` of replies about a queue; null where there is no index.
+    #[must_use]
+    pub fn shown(ages: Option<Self>) -> Reply {
+        let map = |_| Self::append_waits(ages, Self::append(ages, Reply::map())).build();
+        ages.map_or(Reply::Null, map)
+    }
+
+    /// Of the lists of one queue, in the order in which workers look into them: the messages of each, and
+    /// what its index tells. `None` where a list with messages has no index that can answer, because then
+    /// it is not known what is oldest. Of a queue without messages it is what the index of the first list tells.
+    #[must_use]
+    pub fn of_lists(lists: &[(u64, Option<Self>)]) -> Option<Self> {
+        let filled = || lists.iter().filter(|(depth, _)| *depth > 0);
+        match filled().next() {
+            None => lists.first()?.1,
+            Some(_) => Self::together(filled().map(|(_, ages)| *ages).collect::<Option<Vec<_>>>()?),
+        }
+    }
+
+    fn together(all: impl IntoIterator<Item = Self>) -> Option<Self> {
         all.into_iter().reduce(|one, other| {
             let next = if one.next_ms.is_some() { one } else { other };
             Self {
@@ -46,6 +74,8 @@ impl Ages {
                 oldest_at_least: one.oldest_at_least || other.oldest_at_least,
                 pushed: one.pushed + other.pushed,
                 popped: one.popped + other.popped,
+                waits: one.waits + other.waits,
+                wait_sum_ms: one.wait_sum_ms.saturating_add(other.wait_sum_ms),
             }
         })
     }
@@ -57,8 +87,8 @@ impl ListClock {
     /// Returns the ages at this time; `None` while the index cannot answer.
     pub fn ages(&mut self, now_ms: i64) -> Option<Ages> {
         let (pushed, popped) = self.rates.over_seconds(now_ms);
-        let (arrivals, next) = (self.arrivals()?, self.next());
-        let oldest = arrivals.oldest();
+        let next = self.next();
+        let oldest = self.arrivals_mut()?.oldest();
         Some(Ages {
             next_ms: next.map(|next| next.least_age_ms(now_ms)),
             next_at_least: next.is_some_and(|next| next.is_bound),
@@ -66,6 +96,8 @@ impl ListClock {
             oldest_at_least: oldest.is_some_and(|oldest| oldest.is_bound),
             pushed,
             popped,
+            waits: self.waits.count,
+            wait_sum_ms: self.waits.sum_ms,
         })
     }
 

@@ -292,6 +292,9 @@ members! {
     /// were then not read; `scan` where every message was read. Null for a job that an earlier version
     /// recorded.
     Source "source" Text |v| Some(if v.job.scan.passed() > 0 { "index" } else { "scan" }.into());
+    /// What the [indexes](../index.md) of the lists know now of messages that wait: see [PREVIEW](preview.md#ages). Null
+    /// where a list with messages has no index that can answer. Only STATUS, CANCEL, PAUSE, RESUME and THROTTLE show it.
+    Ages "ages" Shown "map or null";
 }
 
 impl Member {

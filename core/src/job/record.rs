@@ -178,11 +178,12 @@ impl Record {
 
     /// The map of STATUS: all members.
     #[must_use]
-    pub fn show(mut self, sample: Reply, groups: Groups) -> Reply {
+    pub fn show(mut self, sample: Reply, groups: Groups, ages: Reply) -> Reply {
         self.set(Member::Sample, sample);
         self.set(Member::Groups, groups.groups);
         self.set(Member::Other, groups.other);
         self.set(Member::GroupsTotal, groups.total);
+        self.set(Member::Ages, ages);
         self.append_to(Reply::map(), &Member::ALL).build()
     }
 

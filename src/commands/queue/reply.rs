@@ -2,13 +2,15 @@
 
 use qadmin_core::container::Container;
 use qadmin_core::filter::Filter;
-use qadmin_core::job::{Cached, Ended, FoundMatches, Groups, JobTarget, Member, Record};
+use qadmin_core::index::Ages;
+use qadmin_core::job::{Cached, Ended, FoundMatches, Groups, JobTarget, Member, Record, Storage};
 use qadmin_core::priorities::Priority;
 use qadmin_core::reply::{MapBuilder, Reply};
 use qadmin_core::request::{CommandSpec, TargetOptions};
 use uuid::Uuid;
 
 use super::target::others_depth;
+use crate::index;
 use crate::library::Recognised;
 use crate::redis::Ctx;
 use crate::redis::clock::now_ns;
@@ -254,6 +256,13 @@ impl Pending<'_> {
     /// Returns the member `source`.
     pub(in crate::commands) fn counted_by(count: &Count) -> Option<&'static str> {
         count.counted_by.map(CountedBy::word)
+    }
+
+    /// Returns the member `ages`: what the indexes of the lists know when the reply is made.
+    pub(in crate::commands) fn ages(&self) -> Reply {
+        let lists = self.target.lists.iter().filter(|_| matches!(self.target.storage, Storage::Lists));
+        let lists = lists.map(|(list, len)| (list.key.as_slice(), *len));
+        Ages::shown(index::ages_of_lists(self.target.db, lists))
     }
 
     /// Returns the member `container`.

@@ -9,6 +9,7 @@ mod memory;
 mod random;
 mod repairs;
 mod servers;
+mod shown;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

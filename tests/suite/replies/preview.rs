@@ -61,6 +61,7 @@ fn preview_that_counts_while_the_client_waits() {
         queue_of_list: null
         container: "list"
         source: "scan"
+        ages: null
     "#);
 }
 
@@ -103,6 +104,7 @@ fn preview_from_the_cache() {
         queue_of_list: null
         container: "list"
         source: "scan"
+        ages: null
     "#);
 }
 
@@ -144,6 +146,7 @@ fn preview_that_starts_a_job() {
         queue_of_list: null
         container: "list"
         source: "scan"
+        ages: null
     "#);
     insta::assert_snapshot!(three(&server, &line), @r#"
         mode: "job"
@@ -175,6 +178,7 @@ fn preview_that_starts_a_job() {
         queue_of_list: null
         container: "list"
         source: "scan"
+        ages: null
     "#);
 }
 
@@ -215,6 +219,7 @@ fn preview_without_a_count() {
         queue_of_list: null
         container: "list"
         source: null
+        ages: null
     "#);
 }
 
@@ -257,5 +262,6 @@ fn preview_whose_count_failed() {
         queue_of_list: null
         container: "list"
         source: null
+        ages: null
     "#);
 }

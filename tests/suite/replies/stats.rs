@@ -46,6 +46,7 @@ fn stats_that_are_counted_while_the_client_waits() {
         priority: null
         container: "list"
         source: "scan"
+        ages: null
     "#);
 }
 
@@ -144,5 +145,6 @@ fn status_of_stats() {
         undone: null
         container: "list"
         source: "scan"
+        ages: null
     "#);
 }

@@ -145,6 +145,7 @@ fn status_of_a_job_that_waits_for_its_first_slice() {
         undone: null
         container: "list"
         source: "scan"
+        ages: null
     "#);
 }
 
@@ -232,6 +233,7 @@ fn status_of_a_completed_clear() {
         undone: null
         container: "list"
         source: "scan"
+        ages: null
     "#);
 }
 
@@ -373,6 +375,7 @@ fn status_of_a_dry_run_shows_its_sample() {
         undone: null
         container: "list"
         source: "scan"
+        ages: null
     "#);
 }
 
@@ -462,6 +465,7 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         undone: null
         container: "list"
         source: "scan"
+        ages: null
     "#);
 }
 

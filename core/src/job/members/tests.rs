@@ -262,12 +262,12 @@ fn status_has_all_members_and_jobs_those_of_records() {
     };
     let record = records().swap_remove(0).1;
     let wanted: Vec<&str> = Member::ALL.map(Member::name).to_vec();
-    assert_eq!(names(record.clone().show(Reply::List(Vec::new()), Groups::NONE)), wanted);
+    assert_eq!(names(record.clone().show(Reply::List(Vec::new()), Groups::NONE, Reply::Null)), wanted);
     let wanted: Vec<&str> = Member::recorded().map(Member::name).collect();
     assert_eq!(names(record.row()), wanted);
     let shown: Vec<&str> =
         Member::ALL.into_iter().filter(|member| !member.is_recorded()).map(Member::name).collect();
-    assert_eq!(shown, ["sample", "groups", "other", "groups_total"]);
+    assert_eq!(shown, ["sample", "groups", "other", "groups_total", "ages"]);
 }
 
 #[test]
