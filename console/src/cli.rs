@@ -82,6 +82,11 @@ pub(crate) enum Command {
     Throttle(Throttle),
     /// List the queues of the database, the deepest first.
     Queues(Queues),
+    /// Follow lists, so that it is known since when their messages wait: create, drop and show indexes.
+    Index {
+        #[command(subcommand)]
+        command: IndexCommand,
+    },
     /// Serve a web UI. It is reachable from this machine only, unless --token-file protects it with a login.
     Serve(Serve),
     /// Print the completions for a shell.
@@ -376,6 +381,39 @@ pub(crate) struct Queues {
     /// Only queues whose names match, such as 'celery*'.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) glob: Option<String>,
+}
+
+/// What to do with indexes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum IndexCommand {
+    /// Follow a list from now on. It can be empty or missing. CONFIG REWRITE keeps the index over a restart of the server.
+    Create(IndexCreate),
+    /// Follow a list no longer.
+    Drop(IndexOf),
+    /// List all indexes of the server whose lists you may read.
+    List,
+    /// Show what is known of a list: ages, waits, rates, and the state of its index.
+    Info(IndexOf),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IndexCreate {
+    /// The key of the list.
+    pub(crate) queue: OsString,
+    /// Also keep the values of these fields, 1 to 8, such as task,kwargs.repoid, so that counts and groups by them are
+    /// answered at once.
+    #[arg(long, value_name = "FIELD", value_delimiter = ',')]
+    pub(crate) fields: Vec<String>,
+    /// The kind of the queue's messages, which decides the end from which workers pop. Default: the server's setting
+    /// default-kind.
+    #[arg(long = "as", visible_alias = "kind", value_enum, value_name = "KIND")]
+    pub(crate) kind: Option<MessageKind>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IndexOf {
+    /// The key of the list.
+    pub(crate) queue: OsString,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::connection::Server;
 use crate::failure::{Exit, Failure};
+use crate::index::ListIndex;
 use crate::kind::MessageKind;
 use crate::reply::{Accepted, Map, Preview, Queues, Stats, Status};
 
@@ -117,6 +118,13 @@ pub(crate) struct Rights {
     pub(crate) pause: bool,
     pub(crate) resume: bool,
     pub(crate) throttle: bool,
+}
+
+/// Which changes of the index of a list a Redis user may make.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct IndexRights {
+    pub(crate) create: bool,
+    pub(crate) drop: bool,
 }
 
 /// A client of the module's commands.
@@ -337,6 +345,54 @@ impl Client {
         Ok(Queues::merge(replies.into_iter().map(|reply| Queues::new(Map::new(reply))).collect()))
     }
 
+    /// QADMIN.INDEX CREATE
+    pub(crate) fn create_index(
+        &mut self,
+        queue: &[u8],
+        fields: &[String],
+        kind: Option<MessageKind>,
+    ) -> Result<ListIndex, Failure> {
+        let mut command = about_index("CREATE", queue);
+        if !fields.is_empty() {
+            command.arg("FIELDS").arg(fields.len()).arg(fields);
+        }
+        say_kind(&mut command, kind, None);
+        Ok(ListIndex::new(self.map(command, "QADMIN.INDEX")?))
+    }
+
+    /// QADMIN.INDEX DROP
+    pub(crate) fn drop_index(&mut self, queue: &[u8]) -> Result<Map, Failure> {
+        self.map(about_index("DROP", queue), "QADMIN.INDEX")
+    }
+
+    /// QADMIN.INDEX INFO
+    pub(crate) fn index(&mut self, queue: &[u8]) -> Result<ListIndex, Failure> {
+        Ok(ListIndex::new(self.map(about_index("INFO", queue), "QADMIN.INDEX")?))
+    }
+
+    /// Which changes of the index of that list this Redis user may make. The server decides this before the
+    /// module sees the commands, which have an invalid option and so change nothing.
+    pub(crate) fn index_rights(&mut self, queue: &[u8]) -> IndexRights {
+        let mut may = |action: &str| {
+            let mut command = about_index(action, queue);
+            command.arg("FIELDS").arg(0);
+            self.server.call(&command, "QADMIN.INDEX").is_err_and(|why| why.exit == Exit::Refused)
+        };
+        IndexRights { create: may("CREATE"), drop: may("DROP") }
+    }
+
+    /// QADMIN.INDEX LIST
+    pub(crate) fn indexes(&mut self) -> Result<Vec<ListIndex>, Failure> {
+        let mut command = redis::cmd("QADMIN.INDEX");
+        command.arg("LIST");
+        let replies = self.everywhere(command, "QADMIN.INDEX")?;
+        let rows = replies.into_iter().flat_map(|reply| match reply {
+            Value::Array(rows) => rows,
+            _ => Vec::new(),
+        });
+        Ok(rows.map(|row| ListIndex::new(Map::new(row))).collect())
+    }
+
     /// A command about one job. Without its queue, the nodes of a cluster are asked one after the other.
     fn of_job(&mut self, command: Cmd, job: &JobRef, name: &str) -> Result<Status, Failure> {
         if job.queue.is_some() {
@@ -399,6 +455,12 @@ fn say_kind(command: &mut Cmd, kind: Option<MessageKind>, priority: Option<&str>
     if let Some(priority) = priority {
         command.arg("PRIORITY").arg(priority);
     }
+}
+
+fn about_index(action: &str, queue: &[u8]) -> Cmd {
+    let mut command = redis::cmd("QADMIN.INDEX");
+    command.arg(action).arg(queue);
+    command
 }
 
 fn about(job: &JobRef, name: &str) -> Cmd {

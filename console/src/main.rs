@@ -3,12 +3,14 @@
 //! The program talks to servers that have the module of the same name. Everything that decides which message is cleared
 //! happens there. This crate parses arguments and shows tables, progress bars, questions and pages.
 
+mod ages;
 mod cli;
 mod client;
 mod commands;
 mod connection;
 mod failure;
 mod filter_syntax;
+mod index;
 mod interrupt;
 mod kind;
 mod progress;

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map as JsonMap, Value};
 
 use crate::kind::MessageKind;
-use crate::text::{grouped, place, time};
+use crate::text::{duration, grouped, place, time};
 
 /// One map of a reply, with its members in the server's order.
 #[derive(Debug, Clone, Default)]
@@ -43,13 +43,22 @@ impl Map {
         self.int(name) == Some(1)
     }
 
-    /// All bytes of a text, also if it is not UTF-8.
-    /// The member of a sample row that is the time of its message, for people.
+    /// The member of a sample row that is a time or an age of its message, for people. Of an age or an
+    /// arrival the server may know a bound only, which is a text with a mark before the number.
     pub(crate) fn time(&self, name: &str) -> Option<String> {
-        let is_time = ["run_at", "delivered_at"].contains(&name);
-        is_time.then(|| self.int(name).map(time)).flatten()
+        let shown = match name {
+            "run_at" | "delivered_at" | "arrived" => time,
+            "age" => |ms: i64| duration(u64::try_from(ms).unwrap_or(0)),
+            _ => return None,
+        };
+        let bound = self.0.get(name)?.as_str().and_then(|text| text.split_at_checked(2));
+        match bound {
+            Some((mark @ (">=" | "<="), ms)) => Some(format!("{mark} {}", shown(ms.parse().ok()?))),
+            _ => self.int(name).map(shown),
+        }
     }
 
+    /// All bytes of a text, also if it is not UTF-8.
     pub(crate) fn bytes(&self, name: &str) -> Option<Vec<u8>> {
         if let Some(Value::String(twin)) = self.0.get(&format!("{name}_b64")) {
             return STANDARD.decode(twin).ok();
@@ -131,6 +140,12 @@ macro_rules! doubts {
 
             fn new(map: &Map) -> Self {
                 Self { $($name: map.sum(stringify!($name)),)+ notice: map.word("notice") }
+            }
+
+            /// Whether some messages are undecided because only a bound of their age is known, and not only
+            /// because they cannot be read. The server's notice says so.
+            pub(crate) fn have_bounds(&self) -> bool {
+                self.notice.as_ref().is_some_and(|notice| notice.contains("it is only known that they have waited"))
             }
         }
     };
@@ -229,7 +244,12 @@ impl Preview {
         let rows = self.sample_asked;
         self.common.map.fill_in(
             job,
-            &[("match_count", "matched"), ("matched_bytes", "matched_bytes"), ("sample", "sample")],
+            &[
+                ("match_count", "matched"),
+                ("matched_bytes", "matched_bytes"),
+                ("sample", "sample"),
+                ("ages", "ages"),
+            ],
         );
         if let (Some(rows), Some(Value::Array(sample))) = (rows, self.common.map.0.get_mut("sample")) {
             sample.truncate(usize::try_from(rows).unwrap_or(usize::MAX));
@@ -280,6 +300,7 @@ impl Stats {
                 ("groups", "groups"),
                 ("other", "other"),
                 ("groups_total", "groups_total"),
+                ("ages", "ages"),
             ],
         );
         Self::new(self.common.map)

@@ -7,6 +7,7 @@ mod cluster;
 mod docs;
 mod failures;
 mod hostile;
+mod index;
 mod lists;
 mod man;
 mod preview;

@@ -3,6 +3,7 @@
 mod cancel;
 mod clear;
 mod control;
+mod index;
 mod jobs;
 mod man;
 mod preview;
@@ -50,6 +51,7 @@ fn with_server(mut session: Session, command: &Command) -> Result<Exit, Failure>
         Command::Resume(args) => control::resume(&mut session, args),
         Command::Throttle(args) => control::throttle(&mut session, args),
         Command::Queues(args) => queues::run(&mut session, args),
+        Command::Index { command } => index::run(&mut session, command),
         Command::Serve(_) | Command::Completions { .. } | Command::Man { .. } => Ok(Exit::Done),
     }
 }

@@ -4,11 +4,12 @@ use comfy_table::Cell;
 use serde_json::Value;
 
 use super::session::Session;
+use crate::ages::Ages;
 use crate::cli;
 use crate::failure::{Exit, Failure};
 use crate::reply::Queues;
 use crate::table::{cell, show, table};
-use crate::text::{age, bytes, counted, grouped};
+use crate::text::{bytes, counted, grouped};
 
 pub(crate) fn run(session: &mut Session, args: &cli::Queues) -> Result<Exit, Failure> {
     let queues = session.client.queues(args.glob.as_deref())?;
@@ -20,7 +21,7 @@ fn people(queues: &Queues) -> String {
     let with_ages = queues.know_ages();
     let mut heads = vec!["queue", ">depth", ">size", "priorities", "next task"];
     if with_ages {
-        heads.extend([">next waits", ">oldest waits", ">in/min", ">out/min"]);
+        heads.extend([">next waits", ">oldest waits", ">in/min", ">out/min", ">mean wait"]);
     }
     let mut table = table(&heads);
     for row in &queues.queues {
@@ -33,13 +34,10 @@ fn people(queues: &Queues) -> String {
             cell(row.bytes("next_task").as_deref()),
         ];
         if with_ages {
-            let per_minute = |name: &str| row.count(name).map_or_else(|| "-".to_owned(), grouped);
-            cells.extend([
-                Cell::new(age(row.count("next_age"), row.flag("next_at_least"))),
-                Cell::new(age(row.count("oldest_age"), row.flag("oldest_at_least"))),
-                Cell::new(per_minute("pushed_per_minute")),
-                Cell::new(per_minute("popped_per_minute")),
-            ]);
+            let ages = Ages::of(row);
+            let of =
+                |value: fn(&Ages) -> String| Cell::new(ages.as_ref().map_or_else(|| "-".to_owned(), value));
+            cells.extend([Ages::next, Ages::oldest, Ages::pushed, Ages::popped, Ages::mean].map(of));
         }
         table.add_row(cells);
     }

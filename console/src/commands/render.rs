@@ -2,8 +2,9 @@
 
 use comfy_table::Cell;
 
+use crate::ages::Ages;
 use crate::kind::MessageKind;
-use crate::reply::{Doubts, Preview, Status};
+use crate::reply::{Doubts, Map, Preview, Status};
 use crate::table::{self, cell, pairs, show, state};
 use crate::text::{bytes, counted, duration, escape, grouped, not_json, percent, time};
 use crate::undo::Undo;
@@ -16,6 +17,8 @@ pub(crate) fn preview(preview: &Preview) -> String {
         ("depth", Cell::new(counted(preview.depth, "message"))),
         ("matches", Cell::new(matches(preview))),
     ];
+    rows.extend(source(&preview.map));
+    rows.extend(ages(&preview.map));
     if let Some(at) = preview.cached_at {
         rows.push(("counted", Cell::new(format!("{} (--bust counts again)", time(at)))));
     }
@@ -32,6 +35,18 @@ pub(crate) fn preview(preview: &Preview) -> String {
     parts.push(String::new());
     parts.push(sample(preview));
     parts.join("\n")
+}
+
+/// What was counted, where it was not the messages themselves.
+pub(super) fn source(reply: &Map) -> Option<(&'static str, Cell)> {
+    let is_index = reply.word("source").as_deref() == Some("index");
+    is_index.then(|| ("source", Cell::new("index (--bust reads the messages)")))
+}
+
+/// What the index of the queue knows.
+pub(super) fn ages(reply: &Map) -> Vec<(&'static str, Cell)> {
+    let lines = Ages::of_reply(reply).map(|ages| ages.lines()).unwrap_or_default();
+    lines.into_iter().map(|(name, value)| (name, Cell::new(value))).collect()
 }
 
 fn matches(preview: &Preview) -> String {
@@ -123,6 +138,7 @@ pub(crate) fn job(job: &Status) -> String {
     rows.push(("drifted", Cell::new(grouped(job.doubts.drifted))));
     rows.push(("arrived", Cell::new(grouped(job.arrived))));
     rows.push(("in the queue", Cell::new(counted(job.queue_depth, "message"))));
+    rows.extend(ages(&job.map));
     match_notices(&job.doubts, &mut rows);
     if job.passes_run > 1 {
         rows.push(("passes", Cell::new(grouped(job.passes_run))));
@@ -233,9 +249,13 @@ pub(crate) fn other_lists(depth: Option<u64>) -> Option<String> {
 pub(crate) fn notes(doubts: &Doubts) -> Vec<String> {
     let mut notes = Vec::new();
     if doubts.unreadable > 0 {
+        let why = if doubts.have_bounds() {
+            "are undecided"
+        } else {
+            "cannot be read (pickle, unknown compression ...)"
+        };
         notes.push(format!(
-            "! {} cannot be read (pickle, unknown compression ...): it is unknown whether they match, so the count can be \
-             too low by that many; a clear keeps them",
+            "! {} {why}: it is unknown whether they match, so the count can be too low by that many; a clear keeps them",
             counted(doubts.unreadable, "message")
         ));
     }

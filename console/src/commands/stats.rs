@@ -58,6 +58,8 @@ fn people(stats: &Stats, by: &[String]) -> String {
     if let Some(n) = stats.groups_total {
         rows.push(("groups", Cell::new(grouped(n))));
     }
+    rows.extend(render::source(&stats.map));
+    rows.extend(render::ages(&stats.map));
     if let Some(at) = stats.cached_at {
         rows.push(("when", Cell::new(format!("{} (--bust counts again)", time(at)))));
     }

@@ -9,7 +9,7 @@ use axum::response::Response;
 use serde_json::{Map as JsonMap, Value, json};
 
 use super::app::App;
-use super::ask::{JOBS, clear_request, control_of, count, job_of, look, query, undo_request};
+use super::ask::{self, JOBS, clear_request, control_of, count, index_of, job_of, look, query, undo_request};
 use super::params::{Params, Target, encode};
 use super::status;
 use crate::failure::Failure;
@@ -95,6 +95,35 @@ pub(crate) async fn status(State(app): State<Arc<App>>, uri: Uri) -> Response {
     answer(
         app.ask(move |client| Ok(Value::Object(client.status(&job_of(&params)?, None)?.common.map.0))).await,
     )
+}
+
+/// GET /api/index: the index of one list, or null.
+pub(crate) async fn index(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let queue = Target::new(&query(&uri)).queue;
+    answer(
+        app.ask(move |client| {
+            let index = index_of(client, &queue)?.map(|index| Value::Object(index.map.0));
+            Ok(json!({ "index": index }))
+        })
+        .await,
+    )
+}
+
+/// GET /api/indexes
+pub(crate) async fn indexes(State(app): State<Arc<App>>) -> Response {
+    answer(
+        app.ask(|client| {
+            let all: Vec<_> = client.indexes()?.into_iter().map(|index| index.map.0).collect();
+            Ok(json!({ "indexes": all }))
+        })
+        .await,
+    )
+}
+
+/// POST /api/index/create, /api/index/drop
+pub(crate) async fn change_index(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> Response {
+    let (params, form) = (query(&uri), Params::new(&body));
+    answer(app.ask(move |client| ask::change_index(client, &uri, &params, &form).map(Value::Object)).await)
 }
 
 /// POST /api/clear: the queue and the filter in the URL, the rest in the body.

@@ -1,16 +1,21 @@
 //! The requests to Redis that URLs and forms mean, for the pages and for /api.
 
 use axum::http::Uri;
+use serde_json::{Map as JsonMap, Value};
 use uuid::Uuid;
 
 use super::params::{Params, Target};
 use crate::client::{ClearRequest, Client, Control, JobRef, PreviewRequest, StatsRequest, UndoRequest};
 use crate::failure::{Exit, Failure};
+use crate::index::ListIndex;
+use crate::kind::MessageKind;
 use crate::reply::{Preview, Stats};
 use crate::text::unescape;
 
 /// Default number of rows in a sample.
 const SAMPLE: u32 = 20;
+/// The columns of a sample where the filter has a condition on the age of messages.
+const AGED: [&str; 6] = ["age", "arrived", "task", "id", "repoid", "commitid"];
 /// Default number of groups in a count by fields.
 const GROUPS: u32 = 15;
 /// Number of jobs in a list.
@@ -28,13 +33,15 @@ fn usage(words: impl Into<String>) -> Failure {
 /// The preview that the parameters describe, and why its queue may not be cleared.
 pub(crate) fn look(client: &mut Client, params: &Params) -> Result<(Preview, Option<String>), Failure> {
     let target = Target::new(params);
+    // Otherwise the server's default.
+    let fields = if target.asks_for_ages() { AGED.map(str::to_owned).to_vec() } else { Vec::new() };
     let request = PreviewRequest {
         filter: target.words().map_err(usage)?,
         kind: target.kind(),
         priority: target.priority.clone(),
         queue: target.queue,
         sample: Some(params.text("sample").and_then(|n| n.parse().ok()).unwrap_or(SAMPLE)),
-        fields: Vec::new(),
+        fields,
         bust: params.flag("bust"),
         no_count: params.flag("count_skipped"),
         inexact: params.flag("inexact"),
@@ -68,6 +75,42 @@ pub(crate) fn count(client: &mut Client, params: &Params) -> Result<Stats, Failu
     };
     let status = client.status(&JobRef { id, queue: Some(request.queue) }, None)?;
     Ok(if status.has_ended() { stats.with_job(&status) } else { stats })
+}
+
+/// The index of a list; `None` if it has none.
+pub(crate) fn index_of(client: &mut Client, queue: &[u8]) -> Result<Option<ListIndex>, Failure> {
+    match client.index(queue) {
+        Ok(index) => Ok(Some(index)),
+        Err(failure) if failure.exit == Exit::Refused && failure.words.contains("has no index") => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Creates or drops the index of a list, as the path says, and returns the server's reply.
+pub(crate) fn change_index(
+    client: &mut Client,
+    uri: &Uri,
+    params: &Params,
+    form: &Params,
+) -> Result<JsonMap<String, Value>, Failure> {
+    let queue = Target::new(params).queue;
+    if queue.is_empty() {
+        return Err(usage("a queue is required"));
+    }
+    if uri.path().ends_with("/drop") {
+        return Ok(client.drop_index(&queue)?.0);
+    }
+    let kind = match form.text("as") {
+        Some(word) => Some(
+            MessageKind::parse(&word)
+                .ok_or_else(|| usage("the kind of messages must be celery, sidekiq, resque or ids"))?,
+        ),
+        None => None,
+    };
+    let given = form.text("fields").unwrap_or_default();
+    let fields: Vec<String> =
+        given.split(',').map(str::trim).filter(|field| !field.is_empty()).map(str::to_owned).collect();
+    Ok(client.create_index(&queue, &fields, kind)?.map.0)
 }
 
 /// The job in the parameters.

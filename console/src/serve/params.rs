@@ -128,6 +128,13 @@ impl Target {
             || [&self.task, &self.repoid, &self.commitid].iter().any(|value| !value.is_empty())
     }
 
+    /// Whether a condition is on the age or the arrival of messages.
+    pub(crate) fn asks_for_ages(&self) -> bool {
+        let field =
+            |text: &Vec<u8>| text.split(|byte| !byte.is_ascii_alphanumeric()).next().map(<[u8]>::to_vec);
+        self.wheres.iter().filter_map(field).any(|field| matches!(&field[..], b"age" | b"arrived"))
+    }
+
     /// Checks everything except the filter.
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.queue.is_empty() {

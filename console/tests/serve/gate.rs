@@ -73,6 +73,7 @@ fn every_response_has_the_security_headers() {
         "/jobs",
         "/preview?queue=celery&repoid=1",
         "/queue?queue=celery",
+        "/index?queue=celery",
         "/api/queues",
         "/api/nothing",
         "/assets/app.js",
@@ -139,6 +140,9 @@ fn no_other_page_makes_the_server_count() {
         "/jobs",
         "/queue?queue=celery",
         "/stats?queue=celery&by=task",
+        "/index?queue=celery",
+        "/api/index?queue=celery",
+        "/api/indexes",
         &format!("/preview?{TARGET}&now=1"),
         "/assets/app.js",
     ];

@@ -5,6 +5,7 @@ mod answers;
 mod browser;
 mod connections;
 mod gate;
+mod index;
 mod login;
 
 use qadmin_harness::{Server, fill_examples};

@@ -7,6 +7,12 @@ const POLL_MS = 500;
 const at = (id) => document.getElementById(id);
 const grouped = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 const seconds = (ms) => (ms < 1000 ? `${ms} ms` : `${Math.round(ms / 100) / 10} s`);
+const duration = (ms) => {
+  if (ms < 60000) return ms < 1000 ? `${ms} ms` : `${Math.floor(ms / 100) / 10} s`;
+  const minutes = Math.floor(ms / 60000);
+  return minutes < 60 ? `${minutes} min ${Math.floor((ms % 60000) / 1000)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+};
+const age = (ms, bound) => (ms === null ? "-" : `${bound ? ">= " : ""}${duration(ms)}`);
 // Indexes count from the consumer end: -1, -2 at the tail, 0, 1 at the head. Position 1 runs next.
 const place = (index) => (index === null ? "" : grouped(index < 0 ? -index : index + 1));
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -55,6 +61,27 @@ async function follow(url, show, away) {
   }
 }
 
+// What the index of a queue knows: names and values.
+function waits(ages) {
+  const said = [
+    ["next waits", age(ages.next_age, ages.next_at_least)],
+    ["oldest waits", age(ages.oldest_age, ages.oldest_at_least)],
+    ["per minute", `${grouped(ages.pushed_per_minute)} in, ${grouped(ages.popped_per_minute)} out`],
+  ];
+  if (ages.waits > 0)
+    said.push(["mean wait", `${duration(ages.wait_mean_ms)} (${grouped(ages.waits)} ${ages.waits === 1 ? "message" : "messages"} that workers took)`]);
+  return said;
+}
+
+// A member of a row as people read it. Of an arrival or an age the server may know a bound only: a text with a mark.
+function shownMember(name, value) {
+  const read = { run_at: true, delivered_at: true, arrived: true, age: false }[name];
+  const bound = typeof value === "string" && /^([<>]=)(\d+)$/.exec(value);
+  if (read === undefined || (typeof value !== "number" && !bound)) return visible(value);
+  const [mark, ms] = bound ? [`${bound[1]} `, Number(bound[2])] : ["", value];
+  return mark + (read ? new Date(ms).toLocaleString() : duration(ms));
+}
+
 function showSample(rows) {
   const table = element("table");
   if (rows.length > 0) {
@@ -66,8 +93,7 @@ function showSample(rows) {
     for (const row of rows) {
       const line = body.insertRow();
       line.append(element("td", place(row.index), "number"));
-      const times = ["run_at", "delivered_at"];
-      line.append(...names.map((name) => element("td", times.includes(name) && row[name] !== null ? new Date(row[name]).toLocaleString() : visible(row[name]))));
+      line.append(...names.map((name) => element("td", shownMember(name, row[name]))));
     }
   }
   at("sample").replaceChildren(table);
@@ -84,7 +110,7 @@ function sampleHeading(matches, shown) {
 function notes(reply) {
   const said = [];
   if (reply.unreadable > 0)
-    said.push(`${grouped(reply.unreadable)} messages cannot be read: it is unknown whether they match, so the count can be too low by that many; a clear keeps them.`);
+    said.push(`${grouped(reply.unreadable)} messages ${/did not decide about/.test(reply.notice) ? "are undecided" : "cannot be read"}: it is unknown whether they match, so the count can be too low by that many; a clear keeps them.`);
   if (reply.undecodable > 0) said.push(`${grouped(reply.undecodable)} elements of the queue are not JSON objects.`);
   for (const [name, words] of [["in_chord", "in a chord"], ["in_group", "in a group"], ["with_eta", "with an eta"], ["redelivered", "redelivered"]])
     if (reply[name] > 0) said.push(`${grouped(reply[name])} of the matches are ${words}.`);
@@ -124,6 +150,7 @@ function counted(reply, matches, error) {
   const anew = element("a", "Count again");
   anew.href = `${at("count").dataset.here}&bust=1`;
   at("count-more").append(anew);
+  at("count-ages").textContent = reply.ages ? waits(reply.ages).map(([name, value]) => `${name} ${value}`).join("; ") : "";
   notes(reply);
   at("sample-heading").textContent = sampleHeading(error ? null : matches, reply.sample.length);
   if (!error && matches + (reply.inexact || 0) <= 1 && at("keep-one")) at("keep-one").hidden = true;
@@ -297,6 +324,28 @@ async function queue(cards) {
   }
 }
 
+// Shows what the index of the list knows, or that it has none.
+async function waiting(card) {
+  const link = card.querySelector("p");
+  const say = (words, className) => card.insertBefore(element("p", words, className), link);
+  try {
+    const { index } = await ask(card.dataset.url);
+    if (index === null) {
+      say("This list has no index, so nobody knows since when its messages wait.");
+      return;
+    }
+    const list = element("dl");
+    const pairs = [["state", visible(index.state)]];
+    if (index.reason !== null) pairs.push(["reason", visible(index.reason)]);
+    if (index.exact !== null) pairs.push(...waits(index));
+    for (const [name, value] of pairs) list.append(element("dt", name), element("dd", value));
+    card.insertBefore(list, link);
+  } catch (failure) {
+    say(failure.words, "error");
+  }
+}
+
+if (at("waits")) waiting(at("waits"));
 if (document.querySelector(".stats")) queue(document.querySelectorAll(".stats"));
 if (at("count")) preview(at("count"));
 if (at("job") && at("job").dataset.url) job(at("job"));

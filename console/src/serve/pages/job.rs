@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::actions::actor;
 use super::layout::{self, Frame, facts, text};
 use super::preview::{match_notices, notes, sample};
+use crate::ages::Ages;
 use crate::client::Rights;
 use crate::reply::{Doubts, Status};
 use crate::serve::app::App;
@@ -220,6 +221,10 @@ fn numbers(job: &Status) -> Vec<(&'static str, Markup)> {
     ));
     rows.push(("Longest slice, us", place("slice_max_us", grouped(job.slice_max_us))));
     rows.push(("In the queue", place("queue_depth", grouped(job.queue_depth))));
+    if let Some(ages) = Ages::of_reply(&job.map) {
+        rows.push(("Next waits", text(&ages.next())));
+        rows.push(("Oldest waits", text(&ages.oldest())));
+    }
     rows
 }
 

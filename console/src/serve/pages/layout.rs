@@ -2,6 +2,8 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::ages::Ages;
+use crate::reply::Map;
 use crate::serve::app::App;
 
 /// Variable parts of the layout.
@@ -64,6 +66,16 @@ pub(crate) fn page(title: &str, frame: &Frame, body: &Markup) -> Markup {
 pub(crate) fn facts(rows: &[(&str, Markup)]) -> Markup {
     html! {
         dl { @for (name, value) in rows { dt { (name) } dd { (value) } } }
+    }
+}
+
+/// What the index of a queue knows, one value after the other; nothing without an index.
+pub(crate) fn waits(reply: &Map) -> Markup {
+    let lines = Ages::of_reply(reply).map(|ages| ages.lines()).unwrap_or_default();
+    if lines.is_empty() {
+        nothing()
+    } else {
+        facts(&lines.iter().map(|(name, value)| (*name, text(value))).collect::<Vec<_>>())
     }
 }
 

@@ -3,9 +3,10 @@
 use maud::{Markup, html};
 
 use super::layout::{self, Frame};
+use crate::ages::Ages;
 use crate::reply::{Queues, Status};
 use crate::serve::params::encode;
-use crate::text::{age, bytes, counted, escape, grouped, time};
+use crate::text::{bytes, counted, escape, grouped, time};
 
 pub(crate) fn queues(frame: &Frame, queues: &Queues) -> Markup {
     let body = html! {
@@ -14,7 +15,7 @@ pub(crate) fn queues(frame: &Frame, queues: &Queues) -> Markup {
             p { "There are no queues that this Redis user may read." }
         } @else {
             div.scroll { table {
-                thead { tr { th { "Queue" } th.number { "Messages" } th.number { "Size" } th { "Priorities" } th { "Runs next" } @if queues.know_ages() { th.number { "Next waits" } th.number { "Oldest waits" } th.number { "In/min" } th.number { "Out/min" } } } }
+                thead { tr { th { "Queue" } th.number { "Messages" } th.number { "Size" } th { "Priorities" } th { "Runs next" } @if queues.know_ages() { th.number { "Next waits" } th.number { "Oldest waits" } th.number { "In/min" } th.number { "Out/min" } th.number { "Mean wait" } } } }
                 tbody { @for row in &queues.queues {
                     @let name = row.bytes("queue").unwrap_or_default();
                     @let size = row.sum("bytes_estimate");
@@ -30,10 +31,10 @@ pub(crate) fn queues(frame: &Frame, queues: &Queues) -> Markup {
                         }
                         td { (escape(&row.bytes("next_task").unwrap_or_default())) }
                         @if queues.know_ages() {
-                            td.number { (age(row.count("next_age"), row.flag("next_at_least"))) }
-                            td.number { (age(row.count("oldest_age"), row.flag("oldest_at_least"))) }
-                            td.number { @if let Some(n) = row.count("pushed_per_minute") { (grouped(n)) } }
-                            td.number { @if let Some(n) = row.count("popped_per_minute") { (grouped(n)) } }
+                            @let ages = Ages::of(row);
+                            @for value in [Ages::next, Ages::oldest, Ages::pushed, Ages::popped, Ages::mean] {
+                                td.number { (ages.as_ref().map(value).unwrap_or_default()) }
+                            }
                         }
                     }
                 } }

@@ -6,6 +6,7 @@
 mod actions;
 pub(crate) mod arrival;
 pub(crate) mod error;
+mod index;
 mod job;
 mod layout;
 mod lists;
@@ -162,6 +163,34 @@ pub(crate) async fn job(State(app): State<Arc<App>>, uri: Uri) -> Response {
         seen.await
             .map(|(status, rights, undo)| job::page(&frame, &app, &params, &status, rights, undo.as_ref())),
     )
+}
+
+/// GET /index: the index of one list.
+pub(crate) async fn index(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let frame = layout::Frame::of(&app);
+    let queue = Target::new(&query(&uri)).queue;
+    if queue.is_empty() {
+        return Redirect::to("/").into_response();
+    }
+    let seen = app.ask(move |client| {
+        let index = ask::index_of(client, &queue)?;
+        let rights = client.index_rights(&queue);
+        Ok(index::About { queue, index, rights })
+    });
+    shown(seen.await.map(|about| index::page(&frame, &app, &about)))
+}
+
+/// POST /index/create, /index/drop: changes the index and redirects to its page.
+pub(crate) async fn change_index(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> Response {
+    let (params, form) = (query(&uri), Params::new(&body));
+    let place = index::place(&Target::new(&params).queue);
+    match app.ask(move |client| ask::change_index(client, &uri, &params, &form)).await {
+        Ok(_) => Redirect::to(&place).into_response(),
+        Err(failure) => {
+            let page = error::failure_to(&failure.words, Some((&place, "Back to the index")));
+            (status(&failure), page).into_response()
+        }
+    }
 }
 
 /// POST /undo: starts the undo, or a dry run of it, and redirects to its page.

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::actions::{Actions, actions};
-use super::layout::{self, Frame, facts, nothing, text};
+use super::layout::{self, Frame, facts, nothing, text, waits};
 use crate::kind::MessageKind;
 use crate::reply::{Doubts, Map, Preview};
 use crate::serve::app::App;
@@ -37,6 +37,7 @@ pub(crate) fn skeleton(frame: &Frame, app: &App, target: &Target, bust: bool) ->
             p #count-line { "Counting ..." }
             progress #count-progress max="100" aria-label="Progress of the count" {}
             p.quiet #count-more { (nbsp()) }
+            p.quiet #count-ages {}
             div #count-notes {}
             p #skip-count { a href={ "/preview?" (query) "&count_skipped=1" } { "Trust the filter, skip the count" } }
         }
@@ -75,6 +76,7 @@ pub(crate) fn whole(
                 p { "Not counted. The queue has " (counted(preview.depth, "message")) "." }
             }
             (details(preview))
+            (waits(&preview.map))
             (notes(&preview.doubts))
             @if let Some(kind) = preview.looks_like.filter(|kind| *kind != MessageKind::Ids) {
                 p.note {
@@ -197,7 +199,7 @@ pub(crate) fn match_notices(doubts: &Doubts) -> impl Iterator<Item = (&'static s
 pub(crate) fn notes(doubts: &Doubts) -> Markup {
     html! {
         @if doubts.unreadable > 0 {
-            p.note { (counted(doubts.unreadable, "message")) " cannot be read: it is unknown whether they match, so the count can be too low by that many; a clear keeps them." }
+            p.note { (counted(doubts.unreadable, "message")) @if doubts.have_bounds() { " are undecided" } @else { " cannot be read" } ": it is unknown whether they match, so the count can be too low by that many; a clear keeps them." }
         }
         @if doubts.undecodable > 0 {
             p.note { (not_json(doubts.undecodable)) "." }

@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::layout::{self, Frame};
+use super::index;
+use super::layout::{self, Frame, waits};
 use super::preview::{form, notes};
 use crate::filter_syntax::word;
 use crate::reply::{Map, Stats};
@@ -18,6 +19,10 @@ pub(crate) fn queue(frame: &Frame, target: &Target) -> Markup {
     let body = html! {
         h1 { (escape(&target.queue)) }
         (form(target))
+        div.card #waits data-url={ "/api/index?queue=" (encode(&target.queue)) } aria-live="polite" {
+            h2 { "Since when messages wait" }
+            p.quiet { a href=(index::place(&target.queue)) { "Index of this list" } }
+        }
         @for (field, what) in KINDS {
             section.card.stats data-url={ "/api/stats?" (here) "&by=" (field) } data-by=(field)
                 data-preview={ "/preview?" (here) } aria-live="polite" {
@@ -54,6 +59,7 @@ pub(crate) fn whole(frame: &Frame, params: &Params, stats: &Stats) -> Markup {
                     @if let Some(n) = stats.groups_total { " in " (counted(n, "group")) }
                 }
             }
+            (waits(&stats.map))
             @if let Some(at) = stats.cached_at { p.quiet { "Counted " (time(at)) } }
             (notes(&stats.doubts))
             (table(stats, &by, &queue))

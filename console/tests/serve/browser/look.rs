@@ -42,7 +42,15 @@ fn pages_are_read_in_dark_and_light_and_fit_a_phone() {
     let mut backs = Vec::new();
     for dark in [false, true] {
         browser.dark(dark);
-        for path in ["/", "/queue?queue=celery", &preview_of_target(), &job, "/jobs", "/nowhere"] {
+        for path in [
+            "/",
+            "/queue?queue=celery",
+            "/index?queue=celery",
+            &preview_of_target(),
+            &job,
+            "/jobs",
+            "/nowhere",
+        ] {
             browser.go(&page, path);
             if path.starts_with("/preview") {
                 browser.reads("#count-line", "messages match");
@@ -53,7 +61,7 @@ fn pages_are_read_in_dark_and_light_and_fit_a_phone() {
     }
     assert_ne!(backs[0], backs[1]);
     browser.size(360, 740);
-    for path in ["/", "/queue?queue=celery", &preview_of_target(), &job, "/jobs"] {
+    for path in ["/", "/queue?queue=celery", "/index?queue=celery", &preview_of_target(), &job, "/jobs"] {
         browser.go(&page, path);
         if path.starts_with("/preview") {
             browser.reads("#count-line", "messages match");

@@ -1,6 +1,7 @@
 //! Tests in a real Chromium, with clicks and keys. If it is not available, one line says so and nothing fails.
 
 mod actions;
+mod index;
 mod job;
 mod look;
 mod preview;

@@ -1,0 +1,107 @@
+//! `qadmin index`
+
+use comfy_table::Cell;
+use serde_json::Value;
+
+use super::session::{Session, bytes};
+use crate::ages::Ages;
+use crate::cli::{IndexCommand, IndexCreate};
+use crate::failure::{Exit, Failure};
+use crate::index::ListIndex;
+use crate::table::{cell, pairs, show, table};
+use crate::text::{self, age, escape, grouped};
+
+/// Characters of the longest bar.
+const BAR: u64 = 20;
+
+pub(crate) fn run(session: &mut Session, command: &IndexCommand) -> Result<Exit, Failure> {
+    match command {
+        IndexCommand::Create(args) => create(session, args)?,
+        IndexCommand::Drop(args) => {
+            let dropped = session.client.drop_index(&bytes(&args.queue))?;
+            session.show(&Value::Object(dropped.0), || {
+                format!("Dropped the index of {}.", escape(&bytes(&args.queue)))
+            });
+        }
+        IndexCommand::List => {
+            let all = session.client.indexes()?;
+            let json = all.iter().map(|index| Value::Object(index.map.0.clone())).collect();
+            session.show(&Value::Array(json), || list(&all));
+        }
+        IndexCommand::Info(args) => {
+            let index = session.client.index(&bytes(&args.queue))?;
+            session.show(&Value::Object(index.map.0.clone()), || people(&index));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn create(session: &mut Session, args: &IndexCreate) -> Result<(), Failure> {
+    let index = session.client.create_index(&bytes(&args.queue), &args.fields, args.kind)?;
+    session.show(&Value::Object(index.map.0.clone()), || people(&index));
+    session.say("The index belongs to this server. CONFIG REWRITE keeps it over a restart.");
+    Ok(())
+}
+
+fn list(all: &[ListIndex]) -> String {
+    if all.is_empty() {
+        return "There are no indexes of lists that you may read.".to_owned();
+    }
+    let heads = [
+        "queue",
+        ">db",
+        "state",
+        ">depth",
+        ">next waits",
+        ">oldest waits",
+        ">in/min",
+        ">out/min",
+        ">mean wait",
+        ">memory",
+        "fields",
+    ];
+    let mut table = table(&heads);
+    for index in all {
+        let of =
+            |value: fn(&Ages) -> String| Cell::new(index.ages.as_ref().map_or_else(|| "-".to_owned(), value));
+        table.add_row([
+            cell(Some(&index.queue)),
+            Cell::new(index.db),
+            Cell::new(escape(index.state.as_bytes())),
+            Cell::new(grouped(index.depth)),
+            of(Ages::next),
+            of(Ages::oldest),
+            of(Ages::pushed),
+            of(Ages::popped),
+            of(Ages::mean),
+            Cell::new(text::bytes(index.memory)),
+            Cell::new(index.fields().join(", ")),
+        ]);
+    }
+    show(&table)
+}
+
+fn people(index: &ListIndex) -> String {
+    let mut rows = vec![("queue", cell(Some(&index.queue)))];
+    if index.db > 0 {
+        rows.push(("database", Cell::new(index.db)));
+    }
+    rows.extend(index.lines().into_iter().map(|(name, value)| (name, Cell::new(value))));
+    let mut parts = vec![show(&pairs(rows))];
+    let buckets = index.map.maps("wait_histogram");
+    if !buckets.is_empty() {
+        let largest = buckets.iter().map(|bucket| bucket.sum("messages")).max().unwrap_or(0).max(1);
+        let mut table = table(&[">waited less than", ">messages", ""]);
+        for bucket in &buckets {
+            let messages = bucket.sum("messages");
+            let bar = (u128::from(messages) * u128::from(BAR)).div_ceil(u128::from(largest));
+            table.add_row([
+                Cell::new(age(bucket.count("below_ms"), false)),
+                Cell::new(grouped(messages)),
+                Cell::new("#".repeat(usize::try_from(bar).unwrap_or(0))),
+            ]);
+        }
+        parts.extend([String::new(), show(&table)]);
+    }
+    parts.join("\n")
+}
