@@ -88,14 +88,14 @@ fn routed(conn: &mut Connection, other: &mut Connection, name: &[u8], id: &str, 
 }
 
 /// Lets a slot be migrated between two nodes.
-fn open_slot(cluster: &Cluster, slot: usize, from: usize, to: usize) {
+pub(crate) fn open_slot(cluster: &Cluster, slot: usize, from: usize, to: usize) {
     let line = |state: &str, id: String| format!("CLUSTER SETSLOT {slot} {state} {id}");
     tell(&mut cluster.node(to).conn(), &line("IMPORTING", cluster.id(from)));
     tell(&mut cluster.node(from).conn(), &line("MIGRATING", cluster.id(to)));
 }
 
 /// Migrates every key of a slot, as redis-cli does.
-fn migrate(cluster: &Cluster, slot: usize, from: usize, to: usize) {
+pub(crate) fn migrate(cluster: &Cluster, slot: usize, from: usize, to: usize) {
     let mut conn = cluster.node(from).conn();
     let port = cluster.node(to).port();
     loop {

@@ -1,6 +1,7 @@
 //! Indexes that keep values: what is counted from them is what a scan counts.
 
 mod random;
+mod servers;
 mod values;
 
 use qadmin_harness::{Fields as _, Server, eventually, map, maps, text};
