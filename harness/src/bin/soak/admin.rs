@@ -7,6 +7,7 @@ use qadmin_harness::module_path;
 use redis::Value;
 
 use crate::client::{Answer, Client};
+use crate::indexed::SETTING;
 use crate::quiet::{field_of, text_of};
 use crate::traffic::rest;
 
@@ -171,7 +172,8 @@ fn module_anew(client: &mut Client<'_>) {
     if matches!(client.say(&["MODULE", "UNLOAD", "qadmin"]), Answer::Value(Value::Okay)) {
         client.world.totals.add(&info);
         let path = module_path().unwrap_or_default();
-        let loaded = client.say(&["MODULE", "LOAD", &path.to_string_lossy(), "job-ttl", "60"]);
+        let path = path.to_string_lossy();
+        let loaded = client.say(&["MODULE", "LOAD", &path, "job-ttl", "60", "index", SETTING]);
         if !matches!(loaded, Answer::Value(Value::Okay)) {
             client.world.violated(format!("the module did not load again: {loaded:?}"));
         }

@@ -223,7 +223,17 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
         77..82 => line(&format!("QADMIN.STATUS {job} WAIT {}", chance.within(1, 800))),
         82..88 => line(&format!("QADMIN.CANCEL {job}")),
         88 => line("QADMIN.CANCEL ALL"),
-        89..97 => line(&format!("QADMIN.JOBS COUNT {}", chance.within(1, 30))),
+        89..95 => line(&format!("QADMIN.JOBS COUNT {}", chance.within(1, 30))),
+        95 => line("QADMIN.INDEX LIST"),
+        96 => {
+            let mut words = line("QADMIN.INDEX");
+            let action = chance.pick(&["INFO", "INFO", "CREATE", "DROP"]);
+            words.extend([action.to_string(), queue.to_string()]);
+            if action == "CREATE" {
+                words.extend(line(chance.pick(&["FIELDS 2 task kwargs.repoid", "FIELDS 1 id", "AS CELERY"])));
+            }
+            words
+        }
         97 => line("QADMIN.HELP"),
         98 => {
             let mut words = line("QADMIN.STATUS nonsense QUEUE");

@@ -12,6 +12,7 @@ mod chance;
 mod client;
 mod crowd;
 mod gate;
+mod indexed;
 mod ledger;
 mod private;
 mod quiet;
@@ -22,6 +23,7 @@ mod traffic;
 mod world;
 
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -75,6 +77,7 @@ fn run(seed: u64, time: Duration) -> Result<(), String> {
         Server::builder()
             .config("appendonly yes")
             .config("auto-aof-rewrite-percentage 0")
+            .config(format!("qadmin.index \"{}\"", indexed::SETTING))
             .module_args("job-ttl 60 inline-limit 2000")
     };
     let mut primary = server().try_start()?;
@@ -119,6 +122,12 @@ impl Report {
         let ledger = world.ledger.lock().expect("no thread panics while it holds this lock");
         println!("\n{}", world.tally.table());
         println!("{}", world.totals.table());
+        let compared = &world.compared;
+        println!(
+            "{} answers of indexes were those of scans; {} times an index could not answer",
+            compared.answers.load(Ordering::Relaxed),
+            compared.scans.load(Ordering::Relaxed)
+        );
         println!(
             "{} commands in {} s; {} messages accounted for were pushed, {} popped; {} quiet points, {} restarts \
              from the append-only file; used memory after each drain, KB: {:?}",

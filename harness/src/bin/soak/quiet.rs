@@ -8,6 +8,7 @@ use qadmin_harness::Server;
 use redis::{Connection, Value, cmd, pipe};
 
 use crate::client::Answer;
+use crate::indexed;
 use crate::private;
 use crate::traffic::is_innocent;
 use crate::world::{FREE, HELD, LIVE, World};
@@ -61,7 +62,7 @@ fn tell(conn: &mut Connection, line: &str) -> Result<Value, String> {
     command.query(conn).map_err(|error| format!("{line}: {error}"))
 }
 
-fn until(what: &str, mut yes: impl FnMut() -> Result<bool, String>) -> Result<(), String> {
+pub(crate) fn until(what: &str, mut yes: impl FnMut() -> Result<bool, String>) -> Result<(), String> {
     let start = Instant::now();
     while !yes()? {
         if start.elapsed() > PATIENCE {
@@ -80,6 +81,7 @@ pub(crate) fn check(world: &World, primary: &Server, replica: &Server, cancel: b
     calm(primary, replica, cancel)?;
     accounts(world, primary)?;
     for (name, server) in [("primary", primary), ("replica", replica)] {
+        indexed::compare(name, server, &world.compared)?;
         let count = number(server, "qadmin_apply_mismatches")?;
         if count > 0 {
             return Err(format!("{count} units did not fit on the {name}"));

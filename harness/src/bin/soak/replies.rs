@@ -8,6 +8,8 @@ const STATS: [&str; 5] = ["mode", "queue", "filter", "depth", "total"];
 const CLEARJOB: [&str; 5] = ["job_id", "queue", "mode", "dry_run", "status"];
 const STATUS: [&str; 5] = ["job_id", "kind", "status", "waiting", "queue"];
 
+const INDEX: [&str; 5] = ["queue", "db", "message_kind", "state", "reason"];
+
 /// Checks a reply that is not an error.
 ///
 /// # Errors
@@ -33,6 +35,9 @@ pub(crate) fn judge(name: &str, args: &[&[u8]], value: &Value) -> Result<(), Str
         "QADMIN.CANCEL" if has("ALL") => list(value)?.iter().try_for_each(job),
         "QADMIN.CANCEL" => job(value),
         "QADMIN.JOBS" => list(value)?.iter().try_for_each(job),
+        "QADMIN.INDEX" if has("LIST") => list(value)?.iter().try_for_each(|index| starts(index, &INDEX)),
+        "QADMIN.INDEX" if has("DROP") => starts(value, &INDEX[..2]),
+        "QADMIN.INDEX" => starts(value, &INDEX),
         "QADMIN.HELP" => list(value).map(drop),
         _ => Err("no command that answers".to_string()),
     }

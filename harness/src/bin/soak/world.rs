@@ -8,6 +8,7 @@ use qadmin_harness::{Factory, Size, TARGET_REPOID, TARGET_TASK};
 
 use crate::chance::Chance;
 use crate::gate::Gate;
+use crate::indexed::Compared;
 use crate::ledger::Ledger;
 use crate::tally::Tally;
 use crate::totals::Totals;
@@ -46,6 +47,8 @@ pub(crate) struct World {
     pub(crate) held: Mutex<BTreeMap<String, Vec<u8>>>,
     pub(crate) tally: Tally,
     pub(crate) totals: Totals,
+    /// How often indexes were compared with scans.
+    pub(crate) compared: Compared,
     pub(crate) stop: AtomicBool,
     /// Locked for reading while a transaction is open. EXEC on every server (Redis 7.0 to Valkey 9.1) runs
     /// queued commands even if the module of a command was unloaded meanwhile, and crashes.
@@ -76,6 +79,7 @@ impl World {
             parked: Mutex::default(),
             held: Mutex::default(),
             tally: Tally::default(),
+            compared: Compared::default(),
             totals: Totals::default(),
             stop: AtomicBool::new(false),
             transactions: RwLock::default(),
