@@ -115,6 +115,10 @@ fn the_other_commands_show_what_an_index_knows() {
     assert!(row.contains(" ms ") && row.contains("20") && row.contains(':'), "{with:?}");
     let stats = qadmin(&server, &["stats", "q"]).ended(0);
     assert!(line(&stats.out, "source").is_some() && line(&stats.out, "oldest waits").is_some(), "{stats:?}");
+    assert!(
+        stats.out.lines().any(|line| line.contains("next waits") && line.contains("messages")),
+        "{stats:?}"
+    );
     let scanned = qadmin(&server, &["stats", "q", "--bust"]).ended(0);
     assert!(
         line(&scanned.out, "source").is_none() && line(&scanned.out, "mean wait").is_some(),

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use qadmin_core::index::{Answered, Ask, Audited, CaughtUp, IndexState, Work};
+use qadmin_core::index::{Answered, Ask, Audited, CaughtUp, IndexState, Waiting, Work};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::scan::Queue as _;
 
@@ -269,7 +269,10 @@ pub(crate) fn answer(
         let entry = indexes.find(db, key)?;
         plan(entry);
         let index = entry.fields.as_ref()?.index()?;
-        if caught_up == Some(CaughtUp::All) { index.answer(ask) } else { None }
+        let consumer_end = entry.kind.spec().consumer_end;
+        let arrivals = entry.clock.as_ref().and_then(|clock| clock.arrivals());
+        let waiting = arrivals.map(|arrivals| Waiting { arrivals, consumer_end, now_ms: clock_ms() });
+        if caught_up == Some(CaughtUp::All) { index.answer_with_ages(ask, waiting) } else { None }
     })?
 }
 

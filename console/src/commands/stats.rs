@@ -75,10 +75,13 @@ fn people(stats: &Stats, by: &[String]) -> String {
 
 fn groups(stats: &Stats, by: &[String]) -> comfy_table::Table {
     let fields: Vec<String> = by.iter().map(|field| escape(field.as_bytes())).collect();
+    let with_ages = stats.groups.iter().any(|group| group.count("oldest_age").is_some());
     let headings: Vec<&str> = fields
         .iter()
         .map(String::as_str)
-        .chain([">messages", ">share", ">size", ">next", ">last", ""])
+        .chain([">messages", ">share", ">size", ">next", ">last"])
+        .chain(with_ages.then_some([">next waits", ">oldest waits"]).into_iter().flatten())
+        .chain([""])
         .collect();
     let mut table = table(&headings);
     let largest = stats.groups.iter().map(|group| group.sum("count")).max().unwrap_or(0).max(1);
@@ -93,6 +96,10 @@ fn groups(stats: &Stats, by: &[String]) -> comfy_table::Table {
         cells.push(Cell::new(size(group)));
         cells.push(Cell::new(group.runs("next").unwrap_or_else(|| "-".to_owned())));
         cells.push(Cell::new(group.runs("last").unwrap_or_else(|| "-".to_owned())));
+        if with_ages {
+            cells.push(Cell::new(text::age(group.count("next_age"), group.flag("next_at_least"))));
+            cells.push(Cell::new(text::age(group.count("oldest_age"), group.flag("oldest_at_least"))));
+        }
         cells.push(Cell::new("#".repeat(usize::try_from((count * BAR).div_ceil(largest)).unwrap_or(0))));
         table.add_row(cells);
     }

@@ -44,6 +44,7 @@ fn an_index_is_created_shown_and_dropped_on_its_page() {
     assert!(preview.contains("<dt>oldest waits</dt>"), "{preview}");
     let stats = page.get("/stats?queue=celery&by=task").with(200).body;
     assert!(stats.contains("<dt>oldest waits</dt>"), "{stats}");
+    assert!(stats.contains("Oldest waits</th>"), "{stats}");
     // A second one is refused, and so are fields that cannot be kept.
     let again = page.post("/index/create?queue=celery", &form);
     assert!(again.status == 400 && again.body.contains("has an index already"), "{again:?}");

@@ -407,6 +407,12 @@ pub struct Cursor<'a> {
 }
 
 impl Cursor<'_> {
+    /// The position after the run of the message that was found last.
+    pub(super) fn run_end(&self) -> u64 {
+        let run = self.arrivals.blocks.get(self.block).and_then(|block| block.runs.get(self.run));
+        self.run_first + run.map_or(0, |run| run.count())
+    }
+
     /// When the message at this position (0 = head) arrived; `None` where the list has no such position.
     pub fn at(&mut self, position: u64) -> Option<Arrival> {
         let blocks = &self.arrivals.blocks;

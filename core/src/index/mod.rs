@@ -18,6 +18,9 @@ mod dictionary;
 mod fields;
 #[cfg(test)]
 mod fields_test;
+mod group_ages;
+#[cfg(test)]
+mod group_ages_test;
 mod list_fields;
 #[cfg(test)]
 mod list_fields_test;
@@ -40,6 +43,7 @@ pub use columns::Side;
 pub use definition::{Definition, INDEXES_MAX};
 pub use dictionary::{DICTIONARY_BYTES_MAX, DICTIONARY_VALUES_MAX, VALUE_BYTES_MAX};
 pub use fields::{FieldIndex, INDEX_FIELDS_MAX};
+pub use group_ages::{GroupAge, Waiting};
 pub use list_fields::{CaughtUp, ListFields};
 pub use pending::{ForClock, HELD_MAX, Known, SEARCHED_AT_ONCE_MAX, Work};
 pub use shown::Ages;

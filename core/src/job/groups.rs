@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use super::{Start, int};
 use crate::filter::{Grouping, group_values};
-use crate::index::KeyCount;
+use crate::index::{GroupAge, KeyCount};
 use crate::queue::End;
 use crate::reply::Reply;
 use crate::scan::{Group, Spot, shown_index};
@@ -79,14 +79,30 @@ impl Groups {
 
     /// Returns the groups of several lists, which their indexes counted; `None` if there are more than a job
     /// keeps.
-    pub fn of_lists<'a>(start: &Start, lists: impl Iterator<Item = &'a [KeyCount]>) -> Option<Self> {
+    ///
+    /// Beside the groups of each list, and in their order, it gets how long their messages have waited. It
+    /// shows that if it is known of every list with messages.
+    pub fn of_lists<'a>(
+        start: &Start,
+        lists: impl Iterator<Item = (&'a [KeyCount], Option<&'a [GroupAge]>)>,
+    ) -> Option<Self> {
         let grouping = start.grouping.as_ref()?;
         let (mut names, mut all) = (Names::default(), Vec::<Group>::new());
-        for (list, groups) in lists.enumerate() {
-            for KeyCount { key, count, bytes, next, last } in groups {
+        let mut ages = Some(Vec::<GroupAge>::new());
+        for (list, (groups, ages_here)) in lists.enumerate() {
+            if ages_here.is_none() && !groups.is_empty() {
+                ages = None;
+            }
+            for (number, KeyCount { key, count, bytes, next, last }) in groups.iter().enumerate() {
                 let (group, spot) = (names.number(key), |distance| Some(Spot { list, distance }));
                 // Numbers are given in ascending order, from the one after that of groups that are not kept.
                 let at = usize::try_from(group.checked_sub(UNKEPT + 1)?).ok()?;
+                if let (Some(ages), Some(age)) = (&mut ages, ages_here.and_then(|ages| ages.get(number))) {
+                    match ages.get_mut(at) {
+                        Some(before) => *before = before.with_later_list(*age),
+                        None => ages.push(*age),
+                    }
+                }
                 if let Some(before) = all.get_mut(at) {
                     before.count += count;
                     before.bytes += bytes;
@@ -97,7 +113,8 @@ impl Groups {
                 }
             }
         }
-        Some(show(grouping, &names, all, start.messages.spec().consumer_end, start))
+        let consumer_end = start.messages.spec().consumer_end;
+        Some(show(grouping, &names, all, ages.as_deref(), consumer_end, start))
     }
 
     /// The memory that they take, bytes: with the members of the rows, since there can be many rows.
@@ -114,11 +131,13 @@ impl Groups {
 }
 
 /// Shows the largest groups, as many as were asked for, and the sum of the others. Groups of the same size
-/// are in the order of their values.
+/// are in the order of their values. `ages` are those of the groups that are kept, in the order of their
+/// numbers.
 pub(super) fn show(
     grouping: &Grouping,
     names: &Names,
     all: Vec<Group>,
+    ages: Option<&[GroupAge]>,
     consumer_end: End,
     start: &Start,
 ) -> Groups {
@@ -146,7 +165,7 @@ pub(super) fn show(
     }
     let rest = kept.split_off(top.min(kept.len()));
     kept.sort_unstable_by(larger_first);
-    let shown = Shown { grouping, consumer_end, matched, start };
+    let shown = Shown { grouping, consumer_end, matched, ages, start };
     let rows = kept.iter().map(|group| shown.row(key(group), group)).collect();
     let all = rest.iter().chain(&unkept);
     let (count, bytes) = all.fold((0, 0), |(count, bytes), g| (count + g.count, bytes + g.bytes));
@@ -173,6 +192,7 @@ struct Shown<'a> {
     grouping: &'a Grouping,
     consumer_end: End,
     matched: u64,
+    ages: Option<&'a [GroupAge]>,
     start: &'a Start,
 }
 
@@ -196,6 +216,16 @@ impl Shown<'_> {
         ];
         if self.start.priority.is_some() {
             sums.extend([("next_priority", step(group.next)), ("last_priority", step(group.last))]);
+        }
+        // Numbers begin after that of groups that are not kept.
+        let age = |ages: &[GroupAge]| ages.get(group.group.checked_sub(UNKEPT + 1)? as usize).copied();
+        if let Some(age) = self.ages.and_then(age) {
+            sums.extend([
+                ("next_age", Reply::Int(age.next_ms)),
+                ("next_at_least", age.next_at_least.into()),
+                ("oldest_age", Reply::Int(age.oldest_ms)),
+                ("oldest_at_least", age.oldest_at_least.into()),
+            ]);
         }
         for (name, value) in sums {
             // The groups can be by `bytes`, and each member appears once.

@@ -200,9 +200,14 @@ impl Job {
     #[must_use]
     pub fn groups(&self) -> Groups {
         match (&self.start.grouping, &self.judge.names) {
-            (Some(grouping), Some(names)) => {
-                groups::show(grouping, names, self.tallied(), self.scan.plan().consumer_end, &self.start)
-            }
+            (Some(grouping), Some(names)) => groups::show(
+                grouping,
+                names,
+                self.tallied(),
+                None,
+                self.scan.plan().consumer_end,
+                &self.start,
+            ),
             _ => Groups::NONE,
         }
     }

@@ -57,7 +57,7 @@ pub(super) fn count<C: CountRequest>(
     let all = target.lists.iter().map(|(list, len)| answer(&list.key, *len)).collect::<Option<Vec<_>>>()?;
     let is_grouped = start.grouping.is_some();
     let groups = if is_grouped {
-        Groups::of_lists(&start, all.iter().map(|answered| answered.groups.as_slice()))?
+        Groups::of_lists(&start, all.iter().map(|answered| (&answered.groups[..], answered.ages.as_deref())))?
     } else {
         Groups::NONE
     };

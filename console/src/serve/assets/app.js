@@ -110,7 +110,7 @@ function sampleHeading(matches, shown) {
 function notes(reply) {
   const said = [];
   if (reply.unreadable > 0)
-    said.push(`${grouped(reply.unreadable)} messages ${/did not decide about/.test(reply.notice) ? "are undecided" : "cannot be read"}: it is unknown whether they match, so the count can be too low by that many; a clear keeps them.`);
+    said.push(`${grouped(reply.unreadable)} messages ${/it is only known that they have waited/.test(reply.notice) ? "are undecided" : "cannot be read"}: it is unknown whether they match, so the count can be too low by that many; a clear keeps them.`);
   if (reply.undecodable > 0) said.push(`${grouped(reply.undecodable)} elements of the queue are not JSON objects.`);
   for (const [name, words] of [["in_chord", "in a chord"], ["in_group", "in a group"], ["with_eta", "with an eta"], ["redelivered", "redelivered"]])
     if (reply[name] > 0) said.push(`${grouped(reply[name])} of the matches are ${words}.`);
@@ -274,6 +274,8 @@ function showGroups(card, reply) {
   const table = element("table");
   const head = table.createTHead().insertRow();
   head.append(element("th", by), element("th", "Messages", "number"), element("th", "Share"), element("th", "Next runs", "number"));
+  const withAges = reply.groups.some((group) => group.oldest_age !== undefined);
+  if (withAges) head.append(element("th", "Next waits", "number"), element("th", "Oldest waits", "number"));
   const body = table.createTBody();
   const line = (first, group, next) => {
     const row = body.insertRow();
@@ -285,6 +287,8 @@ function showGroups(card, reply) {
     progress.title = `${group.share / 10} %`;
     bar.append(progress);
     row.append(name, element("td", grouped(group.count), "number"), bar, element("td", next, "number"));
+    if (withAges && group.oldest_age !== undefined)
+      row.append(element("td", age(group.next_age, group.next_at_least), "number"), element("td", age(group.oldest_age, group.oldest_at_least), "number"));
   };
   for (const group of reply.groups)
     line(groupLink(card, by, group), group, runs(group));
@@ -331,7 +335,7 @@ async function waiting(card) {
   try {
     const { index } = await ask(card.dataset.url);
     if (index === null) {
-      say("This list has no index, so nobody knows since when its messages wait.");
+      say("This list has no index, so it is not known since when its messages wait.");
       return;
     }
     const list = element("dl");

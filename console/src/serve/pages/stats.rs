@@ -8,7 +8,7 @@ use super::preview::{form, notes};
 use crate::filter_syntax::word;
 use crate::reply::{Map, Stats};
 use crate::serve::params::{Params, Target, encode};
-use crate::text::{bytes, counted, escape, grouped, time};
+use crate::text::{age, bytes, counted, escape, grouped, time};
 
 /// The fields by which a queue is counted, and their names for people.
 const KINDS: [(&str, &str); 3] = [("task", "task"), ("repoid", "repository"), ("commitid", "commit")];
@@ -69,10 +69,11 @@ pub(crate) fn whole(frame: &Frame, params: &Params, stats: &Stats) -> Markup {
 }
 
 fn table(stats: &Stats, by: &str, queue: &str) -> Markup {
+    let with_ages = stats.groups.iter().any(|group| group.count("oldest_age").is_some());
     html! {
         @if !stats.groups.is_empty() {
             div.scroll { table {
-                thead { tr { th { (by) } th.number { "Messages" } th { "Share" } th.number { "Size" } th.number { "Next runs" } } }
+                thead { tr { th { (by) } th.number { "Messages" } th { "Share" } th.number { "Size" } th.number { "Next runs" } @if with_ages { th.number { "Next waits" } th.number { "Oldest waits" } } } }
                 tbody {
                     @for group in &stats.groups {
                         tr {
@@ -81,6 +82,10 @@ fn table(stats: &Stats, by: &str, queue: &str) -> Markup {
                             td.bar { progress max="1000" value=(group.sum("share")) {} }
                             td.number { (bytes(group.sum("bytes"))) }
                             td.number { (group.runs("next").unwrap_or_default()) }
+                            @if with_ages {
+                                td.number { (age(group.count("next_age"), group.flag("next_at_least"))) }
+                                td.number { (age(group.count("oldest_age"), group.flag("oldest_at_least"))) }
+                            }
                         }
                     }
                     @if stats.other.sum("count") > 0 {

@@ -19,6 +19,8 @@ fn an_index_is_created_and_dropped_with_the_keyboard_and_its_queue_shows_ages() 
     browser.click("h1 a");
     browser.reads("#waits", "oldest waits");
     browser.reads("#waits", ">= ");
+    browser.reads(".stats thead", "Oldest waits");
+    browser.reads(".stats tbody", ">= ");
     tell(&mut server.conn(), "CONFIG SET maxmemory 1");
     browser.go(&page, "/index?queue=celery");
     browser.click("#drop button");

@@ -163,7 +163,8 @@ fn a_group_by_bytes_has_that_value_under_this_name() {
     let mut key = vec![1];
     key.extend(10_i64.to_le_bytes());
     let job = job(4, 0);
-    let shown = Shown { grouping: &grouping, consumer_end: End::Tail, matched: 4, start: job.start() };
+    let shown =
+        Shown { grouping: &grouping, consumer_end: End::Tail, matched: 4, ages: None, start: job.start() };
     let shown = shown.row(&key, &group);
     let expected = Reply::map()
         .with("bytes", 10)
