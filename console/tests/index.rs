@@ -100,6 +100,15 @@ fn the_other_commands_show_what_an_index_knows() {
     tell(&mut conn, "RPOP q");
     tell(&mut conn, "RPOP q");
     push(&mut conn, "q", "a.b");
+    eventually("it is read", || {
+        qadmin(&server, &["index", "info", "q", "--json"]).ended(0).json()["unread"] == 0
+    });
+    let info = qadmin(&server, &["index", "info", "q"]).ended(0);
+    assert!(
+        info.out.contains("! taken before they were read, so under no value: 1 message")
+            || info.out.contains("mean wait  longest wait"),
+        "{info:?}"
+    );
     let with = preview(&["--fields", "task,age,arrived"]).ended(0);
     for (name, part) in [
         ("next waits", "ms"),

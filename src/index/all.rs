@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use qadmin_core::index::{Definition, IndexState, ListClock, ListFields};
+use qadmin_core::index::{Definition, IndexState, ListClock, ListFields, ValueWaits};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::scan::Event;
 use uuid::Uuid;
@@ -57,6 +57,8 @@ pub(super) struct Entry {
     /// audit must not begin: nanoseconds of the steady clock.
     pub(super) audited_ns: u64,
     pub(super) audit_from_ns: u64,
+    /// How long messages with each of these values had waited.
+    pub(super) waits: ValueWaits,
     /// Bytes that it may take before somebody asks for more room.
     room: usize,
     /// When it last asked whether there is room, milliseconds.
@@ -80,6 +82,7 @@ impl Entry {
             fields_missed: false,
             audited_ns: now_ns(),
             audit_from_ns: 0,
+            waits: ValueWaits::default(),
             room: 0,
             asked_ms: i64::MIN,
             definition,
@@ -94,9 +97,13 @@ impl Entry {
     pub(super) fn memory(&self) -> usize {
         self.clock.as_ref().map_or(0, |clock| clock.memory())
             + self.fields.as_ref().map_or(0, |fields| fields.memory())
+            + self.waits.memory()
     }
 
     pub(super) fn follow(&mut self, event: Event<'_>, now: i64) {
+        if let (Some(clock), Some(fields)) = (&self.clock, &self.fields) {
+            self.waits.follow(clock, fields, event, now);
+        }
         match &mut self.clock {
             Some(clock) => clock.follow(event, now),
             None => self.missed = true,
@@ -169,6 +176,7 @@ impl Entry {
     fn suspend(&mut self, reason: &'static str) {
         let Some(clock) = self.clock.as_mut().filter(|_| !self.lends_fields) else { return };
         clock.suspend(reason);
+        self.waits.clear();
         if let Some(fields) = &mut self.fields {
             fields.suspend(reason);
         }

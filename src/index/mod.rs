@@ -218,11 +218,14 @@ pub(crate) fn show(db: i32, key: &[u8], len: u64) -> Option<Reply> {
         let entry = indexes.find(db, key)?;
         entry.observe(len, now);
         read::plan(entry);
-        let Entry { kind, clock, fields, .. } = entry;
+        let Entry { kind, clock, fields, waits, .. } = entry;
         let clock = clock.as_mut()?;
         let map =
             Reply::map().with("queue", key).with("db", i64::from(db)).with("message_kind", kind.spec().name);
-        Some(clock.append_to(map, fields.as_deref(), len, now, ahead).build())
+        let value_waits = fields.as_deref().map_or(Reply::Null, |fields| waits.shown(fields));
+        Some(
+            clock.append_to(map, fields.as_deref(), len, now, ahead).with("value_waits", value_waits).build(),
+        )
     })?
 }
 
@@ -291,7 +294,8 @@ pub(crate) struct Summary {
     pub(crate) memory: u64,
 }
 
-/// A summary of each index that no slice borrows, in the order in which they were created. It looks at no list.
+/// A summary of each index that no slice borrows, in the order in which they were created. It looks at no
+/// list.
 pub(crate) fn summaries() -> Vec<Summary> {
     let now = clock_ms();
     let summary = |entry: &mut Entry| {

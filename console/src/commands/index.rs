@@ -8,8 +8,9 @@ use crate::ages::Ages;
 use crate::cli::{IndexCommand, IndexCreate};
 use crate::failure::{Exit, Failure};
 use crate::index::ListIndex;
+use crate::reply::Map;
 use crate::table::{cell, pairs, show, table};
-use crate::text::{self, age, escape, grouped};
+use crate::text::{self, age, counted, escape, grouped};
 
 /// Characters of the longest bar.
 const BAR: u64 = 20;
@@ -103,5 +104,39 @@ fn people(index: &ListIndex) -> String {
         }
         parts.extend([String::new(), show(&table)]);
     }
+    for field in index.map.maps("value_waits") {
+        parts.extend(value_waits(&field));
+    }
     parts.join("\n")
+}
+
+/// How long messages with each value of a field had waited; nothing where that is not known of any.
+fn value_waits(field: &Map) -> Vec<String> {
+    let name = escape(&field.bytes("field").unwrap_or_default());
+    let mut table = table(&[&name, ">messages", ">mean wait", ">longest wait"]);
+    let mut rows = field.maps("values");
+    let is_empty = rows.is_empty();
+    let other = Map::new(field.0.get("other").cloned().unwrap_or_default());
+    rows.extend((other.sum("waits") > 0).then_some(other));
+    for row in &rows {
+        let is_other = !row.0.contains_key("value");
+        table.add_row([
+            if is_other { Cell::new("others") } else { cell(row.bytes("value").as_deref()) },
+            Cell::new(grouped(row.sum("waits"))),
+            Cell::new(age(row.count("wait_mean_ms"), false)),
+            Cell::new(age(row.count("wait_max_ms"), false)),
+        ]);
+    }
+    let unknown = field.sum("unread") + field.sum("skipped");
+    let mut parts = Vec::new();
+    if !is_empty || unknown > 0 {
+        parts.extend([String::new(), show(&table)]);
+    }
+    if unknown > 0 {
+        parts.push(format!(
+            "! taken before they were read, so under no value: {}",
+            counted(unknown, "message")
+        ));
+    }
+    parts
 }

@@ -32,6 +32,9 @@ mod repair;
 #[cfg(test)]
 mod repair_test;
 mod shown;
+mod value_waits;
+#[cfg(test)]
+mod value_waits_test;
 pub mod verdicts;
 mod wait;
 
@@ -47,6 +50,7 @@ pub use group_ages::{GroupAge, Waiting};
 pub use list_fields::{CaughtUp, ListFields};
 pub use pending::{ForClock, HELD_MAX, Known, SEARCHED_AT_ONCE_MAX, Work};
 pub use shown::Ages;
+pub use value_waits::ValueWaits;
 pub use verdicts::{KeyCount, ListGuide};
 pub use wait::{RATE_SECONDS, Rates, WAIT_BUCKETS, Waits};
 

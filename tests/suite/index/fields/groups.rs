@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use qadmin_harness::{Fields as _, Server};
+use qadmin_harness::{Fields as _, Server, eventually};
 use redis::Connection;
 
 use super::{message, push, until_read};
@@ -63,6 +63,66 @@ fn each_group_of_an_index_has_its_ages() {
     assert_eq!(at_least(new), (0, 0));
     let scanned = groups(&mut conn, " BUST");
     assert!(scanned[0].iter().all(|(name, _)| name != "oldest_age"), "a scan does not know: {scanned:?}");
+}
+
+#[test]
+fn waits_are_counted_under_the_values_of_messages_that_were_read() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    push(&mut conn, "q", &[message(1, "bound", "1")]);
+    assert!(ask(&mut conn, "QADMIN.INDEX CREATE plain").is_null("value_waits"));
+    ask(&mut conn, "QADMIN.INDEX CREATE q FIELDS 2 task kwargs.x");
+    let pushed = now_ms();
+    push(
+        &mut conn,
+        "q",
+        &[message(2, "a", "7"), message(3, "a", "7.0"), message(4, "b", "null"), message(5, "c", "8")],
+    );
+    until_read(&mut conn, "q");
+    later();
+    run(&mut conn, "RPOP q").expect("RPOP");
+    run(&mut conn, "RPOP q 2").expect("RPOP");
+    // It is pushed and popped before anybody reads it: which value it has is not guessed.
+    let mut pipe = redis::pipe();
+    pipe.atomic().cmd("RPUSH").arg("q").arg(message(6, "a", "7")).cmd("RPOP").arg("q");
+    pipe.query::<()>(&mut conn).expect("MULTI");
+    run(&mut conn, "LMOVE q q RIGHT LEFT").expect("LMOVE");
+    // What leaves at the other end was not taken by a worker.
+    run(&mut conn, "LPOP q").expect("LPOP");
+    let info = ask(&mut conn, "QADMIN.INDEX INFO q");
+    assert_eq!((info.int("waits"), info.int("waits_unknown")), (4, 1));
+    let fields = info.rows("value_waits");
+    let shown = |at: usize| -> Vec<(String, i64)> {
+        let value = |row: &Reply| match row.get_field("value") {
+            redis::Value::Nil => "none".to_owned(),
+            value => qadmin_harness::text(value),
+        };
+        fields[at].rows("values").iter().map(|row| (value(row), row.int("waits"))).collect()
+    };
+    assert_eq!(
+        (fields[0].text("field"), fields[1].text("field")),
+        ("task".to_owned(), "kwargs.x".to_owned())
+    );
+    let named =
+        |pairs: &[(&str, i64)]| pairs.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect::<Vec<_>>();
+    assert_eq!(shown(0), named(&[("a", 2), ("b", 1)]));
+    assert_eq!(shown(1), named(&[("7", 2), ("none", 1)]), "7 and 7.0 are one value");
+    for field in &fields {
+        assert_eq!((field.int("unread"), field.int("skipped")), (1, 0));
+        for row in field.rows("values") {
+            let (mean, max) = (row.int("wait_mean_ms"), row.int("wait_max_ms"));
+            assert!((20..=now_ms() + STEP_MS - pushed).contains(&mean) && mean <= max, "{row:?}");
+        }
+    }
+    // A list that is read again, and an index that gave its memory back.
+    run(&mut conn, "DEBUG RELOAD").expect("DEBUG RELOAD");
+    until_read(&mut conn, "q");
+    let kept = ask(&mut conn, "QADMIN.INDEX INFO q").rows("value_waits");
+    assert_eq!(kept[0].rows("values").len(), 2, "what was counted before stays");
+    run(&mut conn, "CONFIG SET maxmemory 1").expect("CONFIG SET");
+    eventually("it is suspended", || ask(&mut conn, "QADMIN.INDEX INFO q").text("state") == "suspended");
+    let forgotten = ask(&mut conn, "QADMIN.INDEX INFO q").rows("value_waits");
+    assert_eq!((forgotten[0].rows("values").len(), forgotten[0].int("unread")), (0, 0));
 }
 
 #[test]
