@@ -97,8 +97,9 @@ mod window;
 pub use marks::{MAX_PASSES, Marks};
 pub use newest::NEWEST_MAX;
 pub use outcome::{Deletion, ListOutcome, fingerprint};
+pub use passes::Recalled;
 pub use queue::Queue;
-pub use remembered::{REMEMBERED_MAX, Recalled};
+pub use remembered::REMEMBERED_MAX;
 
 use crate::queue::End;
 use crate::scan::contract::Progress;

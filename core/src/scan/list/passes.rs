@@ -3,6 +3,7 @@
 
 use super::ListScan;
 use super::marks::{MAX_PASSES, Missing};
+use super::remembered::Remembered;
 use super::track::Track;
 use crate::scan::contract::Progress;
 use crate::scan::counters::Counters;
@@ -113,6 +114,35 @@ impl ListScan {
     /// The scan counts first, and the end of the snapshot has to be found before it can clear.
     pub(super) fn is_astray(&self) -> bool {
         self.counting && self.here().marks.missing() != Missing::default()
+    }
+}
+
+/// What a count has learned of the lists of its queue, for a clear with the same filter.
+#[derive(Debug, Clone)]
+pub struct Recalled(Vec<(u64, Remembered)>);
+
+impl ListScan {
+    /// Returns what this scan has learned, if it is done and something is known.
+    #[must_use]
+    pub fn recalled(&self) -> Option<Recalled> {
+        let lists = self.lists.iter().map(|list| (list.marks.len(), list.remembered.clone()));
+        let lists: Vec<_> = lists.collect();
+        lists.iter().any(|(_, remembered)| remembered.is_known()).then_some(Recalled(lists))
+    }
+
+    /// Returns approximately how much memory that takes, bytes.
+    #[must_use]
+    pub fn remembered_bytes(&self) -> usize {
+        self.lists.iter().map(|list| list.remembered.bytes()).sum()
+    }
+
+    /// Uses what a scan over the same lists has learned with the same filter. This one has examined nothing yet.
+    pub fn recall(&mut self, recalled: Recalled) {
+        let is_same = |(list, (len, _)): (&Track, &(u64, Remembered))| list.marks.len() == *len;
+        if self.lists.len() == recalled.0.len() && self.lists.iter().zip(&recalled.0).all(is_same) {
+            let each = self.lists.iter_mut().zip(recalled.0);
+            each.for_each(|(list, (_, remembered))| list.remembered = remembered);
+        }
     }
 }
 

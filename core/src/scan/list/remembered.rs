@@ -10,9 +10,7 @@
 
 use std::ops::Range;
 
-use super::ListScan;
 use super::places::Places;
-use super::track::Track;
 use crate::scan::guide::{Guide, JumpCosts, Route, Toward};
 use crate::scan::shift::Shift;
 
@@ -20,35 +18,6 @@ use crate::scan::shift::Shift;
 pub const REMEMBERED_MAX: usize = 16_384;
 /// A small number, so that tests reach it.
 pub(super) const MOST: usize = if cfg!(test) { 7 } else { REMEMBERED_MAX };
-
-/// What a count has learned of the lists of its queue, for a clear with the same filter.
-#[derive(Debug, Clone)]
-pub struct Recalled(Vec<(u64, Remembered)>);
-
-impl ListScan {
-    /// Returns what this scan has learned, if it is done and something is known.
-    #[must_use]
-    pub fn recalled(&self) -> Option<Recalled> {
-        let lists = self.lists.iter().map(|list| (list.marks.len(), list.remembered.clone()));
-        let lists: Vec<_> = lists.collect();
-        lists.iter().any(|(_, remembered)| remembered.is_known()).then_some(Recalled(lists))
-    }
-
-    /// Returns approximately how much memory that takes, bytes.
-    #[must_use]
-    pub fn remembered_bytes(&self) -> usize {
-        self.lists.iter().map(|list| list.remembered.bytes()).sum()
-    }
-
-    /// Uses what a scan over the same lists has learned with the same filter. This one has examined nothing yet.
-    pub fn recall(&mut self, recalled: Recalled) {
-        let is_same = |(list, (len, _)): (&Track, &(u64, Remembered))| list.marks.len() == *len;
-        if self.lists.len() == recalled.0.len() && self.lists.iter().zip(&recalled.0).all(is_same) {
-            let each = self.lists.iter_mut().zip(recalled.0);
-            each.for_each(|(list, (_, remembered))| list.remembered = remembered);
-        }
-    }
-}
 
 /// What is remembered of one list.
 #[derive(Debug, Clone, Default)]
@@ -170,6 +139,7 @@ mod tests {
     use super::*;
     use crate::queue::End;
     use crate::reply::Reply;
+    use crate::scan::list::ListScan;
     use crate::scan::{
         Budget, Clock, Effect, Event, Examine as _, Judge, Judgement, ListOutcome, Plan, Progress, Queue,
         ScanState as _, Time,
