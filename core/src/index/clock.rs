@@ -84,7 +84,7 @@ impl Block {
         while let Some(run) = self.runs.get(at).copied().filter(|run| first + run.count() <= position) {
             (at, first) = (at + 1, first + run.count());
         }
-        self.messages += 1;
+        (self.messages, self.earliest) = (self.messages + 1, None);
         let before = position - first;
         let Some(run) = self.runs.get(at).copied().filter(|_| before > 0) else {
             return self.runs.insert(at, new);
@@ -257,7 +257,7 @@ impl Arrivals {
             let runs = block.runs.split_off(BLOCK_RUNS / 2);
             let messages = runs.iter().map(|run| run.count()).sum();
             block.messages -= messages;
-            self.blocks.insert(at + 1, Block { runs, messages });
+            self.blocks.insert(at + 1, Block { runs, messages, earliest: None });
         }
     }
 

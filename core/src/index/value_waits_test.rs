@@ -105,7 +105,7 @@ impl World {
     fn tell(&mut self, event: Event<'_>) {
         self.waits.follow(&self.clock, &self.fields, event, self.now_ms);
         self.clock.follow(event, self.now_ms);
-        self.fields.follow(event);
+        self.fields.follow(event, self.now_ms);
     }
 
     fn put(&mut self, end: End, task: Option<u16>) {
