@@ -169,6 +169,7 @@ impl State {
             cached_ms: now,
             match_notices: c.match_notices,
             notice,
+            by_index: job.was_guided(),
         };
         let ttl = i64::try_from(settings::now().cache_ttl_ms()).unwrap_or(i64::MAX);
         self.caches.put(start.digest, count, ttl);

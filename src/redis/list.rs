@@ -248,8 +248,8 @@ impl Queue for List<'_> {
 
     fn reseek(&mut self) -> bool {
         // Opening a key whose time is over deletes it. Replicas would get that before the deletions of this
-        // slice.
-        (self.deleted == 0 || !self.may_expire()) && self.renew()
+        // slice, and what the walk has noted would be gone.
+        !self.may_expire() && self.renew()
     }
 
     fn reopen(&mut self) -> bool {

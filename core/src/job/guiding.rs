@@ -26,13 +26,25 @@ struct Known {
 pub type Guided<'a, S> = (&'a mut S, &'a mut FilterJudge, Option<ListGuide<'a>>);
 
 impl Job {
-    /// Returns whether an index could spare it messages: it clears by a filter, from lists, and no index has
-    /// misled it.
+    /// Returns whether an index could spare it messages: it has a filter and works on lists, nobody wants all
+    /// messages to be read, and no index has misled it.
     #[must_use]
     pub fn may_be_guided(&self) -> bool {
         let start = &self.start;
-        let asks = start.kind == JobKind::Clear && !start.filter.is_all();
+        let asks = start.kind != JobKind::Undo && !start.filter.is_all() && !start.reads_all;
         asks && matches!(start.storage, Storage::Lists) && !self.scan.was_misled()
+    }
+
+    /// Returns whether an index has spared it messages.
+    #[must_use]
+    pub fn was_guided(&self) -> bool {
+        self.scan.passed() > 0
+    }
+
+    /// Makes it read every message from now on. Returns false if it has not read all messages so far.
+    pub fn read_all(&mut self) -> bool {
+        self.start.reads_all |= !self.was_guided();
+        !self.was_guided()
     }
 
     /// Returns scan and judge for one window as [`Job::parts`] does, and a guide over the list that the scan

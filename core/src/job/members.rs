@@ -291,7 +291,7 @@ members! {
     /// Where the numbers come from: `index` where an [index](../index.md#values) excluded messages, which
     /// were then not read; `scan` where every message was read. Null for a job that an earlier version
     /// recorded.
-    Source "source" Text |v| Some(if v.job.scan.passed() > 0 { "index" } else { "scan" }.into());
+    Source "source" Text |v| Some(if v.job.was_guided() { "index" } else { "scan" }.into());
     /// What the [indexes](../index.md) of the lists know now of messages that wait: see [PREVIEW](preview.md#ages). Null
     /// where a list with messages has no index that can answer. Only STATUS, CANCEL, PAUSE, RESUME and THROTTLE show it.
     Ages "ages" Shown "map or null";

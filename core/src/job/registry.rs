@@ -322,6 +322,8 @@ pub struct Cached {
     pub match_notices: MatchNoticeCounts,
     /// The notices about the count, joined by semicolons.
     pub notice: Option<String>,
+    /// An index excluded messages that were not read.
+    pub by_index: bool,
 }
 
 /// Cached counts by the digest of database, queue and filter.

@@ -113,6 +113,8 @@ pub struct Start {
     pub effect: Effect,
     /// Whether nothing is written to the queue.
     pub dry_run: bool,
+    /// Whether it reads every message, whatever an index knows.
+    pub reads_all: bool,
     /// The other options.
     pub clear_options: ClearOptions,
     /// The origin of the request.
@@ -170,6 +172,7 @@ impl Start {
             top: 0,
             effect: Effect::Count,
             dry_run: false,
+            reads_all: false,
             clear_options: ClearOptions::default(),
             origin: Origin { user, client, ..Origin::default() },
             digest,

@@ -80,6 +80,7 @@ impl CountRequest for Preview {
             fields: self.fields.clone(),
             sample: self.sample,
             clear_options: ClearOptions { inexact: self.inexact, ..ClearOptions::default() },
+            reads_all: self.bust,
             ..Start::counting(JobKind::Preview, accepted, self.filter.clone(), projection)
         })
     }

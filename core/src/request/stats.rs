@@ -58,6 +58,7 @@ impl CountRequest for Stats {
             top: self.top,
             effect: Effect::Group,
             clear_options: ClearOptions { inexact: self.inexact, ..ClearOptions::default() },
+            reads_all: self.bust,
             ..Start::counting(JobKind::Stats, accepted, self.filter.clone(), projection)
         })
     }

@@ -3,7 +3,7 @@
 use qadmin_core::container::Container;
 use qadmin_core::filter::Filter;
 use qadmin_core::index::Ages;
-use qadmin_core::job::{Cached, Ended, FoundMatches, Groups, JobTarget, Member, Record, Storage};
+use qadmin_core::job::{Cached, Ended, FoundMatches, Groups, Job, JobTarget, Member, Record, Storage};
 use qadmin_core::priorities::Priority;
 use qadmin_core::reply::{MapBuilder, Reply};
 use qadmin_core::request::{CommandSpec, TargetOptions};
@@ -44,11 +44,16 @@ impl CountMode {
 pub(in crate::commands) enum CountedBy {
     /// A job that reads the messages, now or before.
     Scan,
-    /// The values that indexes keep.
+    /// The values that indexes keep, at least for some of the messages.
     Index,
 }
 
 impl CountedBy {
+    /// The count of a job.
+    pub(super) fn of_job(was_guided: bool) -> Option<Self> {
+        Some(if was_guided { Self::Index } else { Self::Scan })
+    }
+
     fn word(self) -> &'static str {
         match self {
             Self::Scan => "scan",
@@ -109,8 +114,9 @@ impl Count {
     }
 
     /// Returns the count of a job that still runs.
-    pub(super) fn running(job_id: Uuid) -> Self {
-        Self { job_id: Some(job_id), counted_by: Some(CountedBy::Scan), ..Self::unknown(CountMode::Job) }
+    pub(super) fn running(job: &Job) -> Self {
+        let counted_by = CountedBy::of_job(job.was_guided());
+        Self { job_id: Some(job.id()), counted_by, ..Self::unknown(CountMode::Job) }
     }
 
     /// Returns the count of a target without messages.
@@ -144,7 +150,7 @@ impl Count {
             match_notices: Member::MATCH_NOTICES.map(get),
             inexact: get(Member::Inexact),
             notice: (!notice.is_empty()).then(|| String::from_utf8_lossy(notice).into_owned()),
-            counted_by: Some(CountedBy::Scan),
+            counted_by: CountedBy::of_job(record.text(Member::Source) == b"index"),
             ..Self::unknown(mode)
         }
     }
@@ -162,7 +168,7 @@ impl Count {
             inexact: int(count.match_notices.inexact),
             notice: count.notice.clone(),
             cached_at: Some(count.cached_ms),
-            counted_by: Some(CountedBy::Scan),
+            counted_by: CountedBy::of_job(count.by_index),
             ..Self::unknown(CountMode::Synchronous)
         }
     }

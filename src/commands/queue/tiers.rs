@@ -74,7 +74,9 @@ impl<C: CountCommand> Query<'_, C> {
             return Ok(self.reply(Count::zero(), &Source::Empty));
         }
         let waits = self.can_wait(state);
-        if let Some(job) = state.registry.equal_live(&digest, sample_fields(request)) {
+        if let Some(job) = state.registry.equal_live(&digest, sample_fields(request))
+            && (!request.busts() || job.read_all())
+        {
             job.want_sample(request.sample().map_or(0, |sample| sample.rows));
             let id = job.id();
             if !waits {
@@ -166,7 +168,8 @@ impl<C: CountCommand> Query<'_, C> {
         deduplicated: bool,
     ) -> Result<Answer, Error> {
         if !waits {
-            return Ok(self.without_count(Count { deduplicated, ..Count::running(id) }));
+            let job = state.registry.find_live(id).ok_or(ServerError::Internal)?;
+            return Ok(self.without_count(Count { deduplicated, ..Count::running(job) }));
         }
         // These messages are read now, and not in the turn of the event loop in which many clients are
         // unblocked at once.
@@ -251,7 +254,7 @@ fn reply_after_wait<C: CountCommand>(
         job.publish_id();
         let may_sample = request.sample().is_none() || state.waiters.may_sample();
         let rows = (!may_sample).then(|| job.sample());
-        return reply(Count::running(id), &Source::NoCount { rows });
+        return reply(Count::running(job), &Source::NoCount { rows });
     }
     let Some(job) = state.registry.find_ended(id, now_ms()) else {
         let may_sample = request.sample().is_none() || state.waiters.may_sample();

@@ -94,8 +94,9 @@ fn add<'s>(
                 return false;
             }
             at = next;
-            if route.candidates().len() == most && state & MAYBE != 0 {
-                // The walk ends next to a message that it reads.
+            let is_last = route.candidates().len() == most && state & MAYBE != 0;
+            if is_last && toward == Toward::ProducerEnd {
+                // A window that is walked back begins with a message that has to be read.
                 route.reach(at);
                 return false;
             }

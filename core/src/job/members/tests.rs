@@ -43,6 +43,7 @@ fn preview() -> Start {
         effect: Effect::Count,
         clear_options: ClearOptions::default(),
         dry_run: false,
+        reads_all: false,
         origin: Origin::default(),
         digest: [0; 32],
         storage: Storage::Lists,

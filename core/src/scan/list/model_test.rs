@@ -65,6 +65,11 @@ impl Msg {
         Some(self.id as u128 * 5 % 23 % 7).filter(|value| *value < 6)
     }
 
+    /// It counts as an element that is not a JSON object.
+    fn is_undecodable(&self) -> bool {
+        !self.matches && self.value().is_none()
+    }
+
     fn bytes(&self) -> [u8; 5] {
         let [.., a, b, c] = if self.unique { self.id.to_be_bytes() } else { [0; 8] };
         let value = self.value().map_or(b'?', |value| b'0' + u8::try_from(value).expect("small"));
@@ -229,6 +234,8 @@ impl Guide for Index<'_> {
             let is_sure = msg.matches || one_in(lies, msg.id);
             if is_sure || one_in(unsure, msg.id) {
                 route.add(distance, is_sure);
+            } else {
+                route.pass_undecodable(u64::from(msg.is_undecodable()));
             }
             route.reach(if toward == Toward::ProducerEnd { distance + 1 } else { distance });
             if route.candidates().len() == most {
@@ -249,7 +256,8 @@ impl Judge for FirstByte {
     fn judge(&mut self, message: &[u8]) -> Judgement {
         let matched = message[0] == b'm';
         let match_notices = MatchNotices { in_chord: matched, with_eta: matched, ..MatchNotices::default() };
-        Judgement { matched, match_notices, ..Judgement::default() }
+        let undecodable = !matched && message[1] == b'?';
+        Judgement { matched, undecodable, match_notices, ..Judgement::default() }
     }
     fn describe(&mut self, _: &[u8]) -> Vec<(Box<str>, Reply)> {
         Vec::new()
@@ -571,7 +579,8 @@ impl World {
         // Messages are of 5 bytes.
         let max_bytes = if job.plan().to.is_some() { 11 } else { u64::MAX };
         let budget = Budget {
-            time: Time::AfterSeek { slice_ns: 1, last_seek_ns: 0 },
+            // Time does not pass, and no jump is too long.
+            time: Time::AfterSeek { slice_ns: 1 << 60, last_seek_ns: 0 },
             window,
             max_deletions: 7,
             deletion_ns: 0,
@@ -644,6 +653,7 @@ impl World {
             job.open.retain(|o| o != id);
             job.expect.processed += 1;
             job.expect.examined_total += 1;
+            job.expect.undecodable += u64::from(msg.is_undecodable());
             if msg.matches {
                 job.expect.matched += 1;
                 job.expect.matched_bytes += 5;
@@ -1181,4 +1191,23 @@ fn messages_known_around_the_end_of_the_queue_are_forgotten_when_they_may_be_mis
         Op::LtrimNothing,
     ];
     run(3, 5, 7, &ops, false);
+}
+
+/// The slice may remove seven messages, and leaves a window with two more: between them are others that it passes.
+#[test]
+fn a_guided_walk_is_found_again_where_it_leaves_a_window() {
+    let mut world = World::new(1);
+    world.unique = true;
+    world.hints = Some(Hints { lies: 0, unsure: 0, most: 9, rows: 200, costs: JumpCosts::that_seek() });
+    world.apply(&Op::Push(End::Head, 100, 1));
+    world.apply(&Op::Accept(Plan::new(Effect::ClearAll, false), true));
+    world.apply(&Op::Slice { job: 0, messages: 100, window: 5 });
+    let marks = &world.jobs[0].scan.lists[0].marks;
+    assert!(marks.rest().is_some() && world.jobs[0].scan.counters().deleted == 7, "{marks:?}");
+    world.apply(&Op::Lrem(5, 1));
+    world.apply(&Op::Slice { job: 0, messages: 100, window: 5 });
+    let scan = &world.jobs[0].scan;
+    assert_eq!((scan.refound, scan.edits, scan.counters().passes_run), (1, 0, 1));
+    world.finish();
+    assert_eq!(world.jobs[0].scan.counters().deleted, 13);
 }

@@ -23,10 +23,10 @@ pub(super) trait Path<C: Clock> {
     /// The message was reached, and is judged now.
     fn arrived(&mut self, _: &C) {}
 
-    /// Returns whether the slice has no time for another message. `removed` says whether this one was
-    /// removed, or will be.
-    fn is_over(&mut self, deadline: &mut Deadline<'_, C>, outcome: &ListOutcome, removed: bool) -> bool {
-        deadline.is_over(outcome.done(), removed)
+    /// Returns whether the slice has no time for another message. Only of a path that jumps: on others the clock is
+    /// read after some messages.
+    fn is_over(&mut self, _: &Deadline<'_, C>) -> bool {
+        false
     }
 
     /// Returns the time that it took to reach the last message, in nanoseconds, where a second walk has to
@@ -48,7 +48,7 @@ pub(super) struct Every<I>(pub(super) I);
 impl<C: Clock, I: Iterator<Item = u64>> Path<C> for Every<I> {
     const JUMPS: bool = false;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self, _: &mut impl Queue, _: &Deadline<'_, C>, _: &mut ListOutcome) -> Option<u64> {
         self.0.next()
     }
@@ -82,6 +82,8 @@ pub(super) struct Jumps<'a> {
     given: usize,
     /// The boundary up to which messages were read or passed.
     at: u64,
+    /// The boundary at which nothing is left to examine in this direction.
+    to: u64,
     /// The list was read at this boundary.
     is_there: bool,
     jump: Option<Jump>,
@@ -96,11 +98,13 @@ pub(super) struct Jumps<'a> {
 }
 
 impl<'a> Jumps<'a> {
-    /// For a walk towards the producer end of a list of `len` messages, which does not delete.
+    /// For a walk towards the producer end of a list of `len` messages, which does not delete. At `to` nothing is
+    /// left to examine.
     pub(super) fn on(
         (route, toward): (&'a Route, Toward),
         costs: &'a mut JumpCosts,
         (consumer_end, len): (End, u64),
+        to: u64,
     ) -> Self {
         let covered = route.covered();
         let at = if toward == Toward::ProducerEnd { covered.start } else { covered.end };
@@ -114,6 +118,7 @@ impl<'a> Jumps<'a> {
             deletes: false,
             given: 0,
             at,
+            to,
             is_there: false,
             jump: None,
             left_ns: 0,
@@ -252,7 +257,7 @@ impl<C: Clock> Path<C> for Jumps<'_> {
         }
     }
 
-    fn is_over(&mut self, deadline: &mut Deadline<'_, C>, _: &ListOutcome, _: bool) -> bool {
+    fn is_over(&mut self, deadline: &Deadline<'_, C>) -> bool {
         self.left_ns = deadline.clock.now_ns();
         self.is_spent = !deadline.has_time(self.left_ns, 0);
         self.is_spent
@@ -276,17 +281,24 @@ impl<C: Clock> Path<C> for Jumps<'_> {
         let begin = if self.toward == Toward::ProducerEnd { covered.start } else { covered.end };
         let next_to = last.map_or(begin, |last| self.after(last.distance));
         let mut is_there = read > 0 && self.at == next_to;
-        let end = match (is_whole, self.toward) {
-            (false, Toward::ConsumerEnd) if is_there && self.deletes => {
-                let next = self.route.candidates().get(read);
-                let until = next.map_or(covered.start, |next| next.distance + 1);
-                self.note_far(queue, until, deadline, outcome);
-                self.at
-            }
-            (false, _) => next_to,
-            (true, Toward::ProducerEnd) => covered.end,
-            (true, Toward::ConsumerEnd) => covered.start,
+        let last = if self.toward == Toward::ProducerEnd { covered.end } else { covered.start };
+        // What the last jump would pass is left to the next slice, so that the place can be recognised, unless nothing
+        // comes after it.
+        let end = if is_whole && (last == self.to || !is_there) {
+            last
+        } else if is_there && self.deletes && self.toward == Toward::ConsumerEnd {
+            let next = self.route.candidates().get(read);
+            // How many elements that are not JSON objects a part of a jump passes is not known.
+            let passed =
+                self.route.undecodable(read + 1, next.is_none()) - self.route.undecodable(read, false);
+            let until = next.map_or(covered.start, |next| next.distance + 1);
+            let until = if passed > 0 { self.at } else { until };
+            self.note_far(queue, until, deadline, outcome);
+            self.at
+        } else {
+            next_to
         };
+        let is_whole = is_whole && end == last;
         is_there &= self.at == end;
         outcome.pass(begin.abs_diff(end) - read as u64, self.route.undecodable(read, is_whole));
         is_there

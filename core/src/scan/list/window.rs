@@ -14,6 +14,17 @@ use crate::scan::contract::SliceEnd;
 use crate::scan::guide::JumpCosts;
 use crate::scan::judge::Judge;
 
+/// Returns whether the slice has no time for another message.
+#[inline(always)]
+fn is_over<C: Clock, P: Path<C>>(
+    path: &mut P,
+    deadline: &mut Deadline<'_, C>,
+    outcome: &ListOutcome,
+    removed: bool,
+) -> bool {
+    if P::JUMPS { path.is_over(deadline) } else { deadline.is_over(outcome.done(), removed) }
+}
+
 impl ListScan {
     /// Works until the budget is spent, or the window or the snapshot ends. It always examines at least one
     /// message if there is one. The queue must be the list at [`ListScan::at`], with as many messages as follow
@@ -36,8 +47,8 @@ impl ListScan {
         }
         let mut deadline = Deadline::new(clock, budget);
         let slice_end = if self.walks_on() {
-            let mut path = Every(self.way_on());
-            self.walk_on(queue, judge, &mut path, &mut deadline, budget, outcome);
+            let path = Every(self.way_on());
+            self.walk_on(queue, judge, path, &mut deadline, budget, outcome);
             self.remove_matches(queue, None, &mut deadline, permit, outcome)
         } else {
             let next = self.here().marks.next();
@@ -47,8 +58,8 @@ impl ListScan {
                 (top, top)
             });
             self.begin_window(queue, (from, top), outcome);
-            let mut path = Every((next..from).rev());
-            self.walk_back(queue, judge, &mut path, from, &mut deadline, budget, permit, outcome)
+            let path = Every((next..from).rev());
+            self.walk_back(queue, judge, path, from, &mut deadline, budget, permit, outcome)
         };
         outcome.walk_ns = deadline.walked(outcome.seek_ns);
         slice_end
@@ -73,7 +84,7 @@ impl ListScan {
         &self,
         queue: &mut impl Queue,
         judge: &mut impl Judge,
-        path: &mut P,
+        mut path: P,
         deadline: &mut Deadline<'_, C>,
         budget: &Budget,
         outcome: &mut ListOutcome,
@@ -88,7 +99,9 @@ impl ListScan {
                 if outcome.counts.examined == 0 {
                     (outcome.seek_ns, outcome.over_ns) = deadline.begin();
                 }
-                path.arrived(deadline.clock);
+                if P::JUMPS {
+                    path.arrived(deadline.clock);
+                }
                 let cleared = outcome.take_in(self, judge, distance, message);
                 (cleared && deletes).then(|| (fingerprint(message), message.len() as u64))
             });
@@ -110,7 +123,7 @@ impl ListScan {
                 || outcome.removed_bytes >= budget.max_bytes
                 || self.ends_at(outcome.counts.would_delete)
                 || (deletes && outcome.kept.is_some() && !self.takes_oldest());
-            if met || path.is_over(deadline, outcome, cleared.is_some()) {
+            if met || is_over(&mut path, deadline, outcome, cleared.is_some()) {
                 break;
             }
         }
@@ -221,7 +234,7 @@ impl ListScan {
         &self,
         queue: &mut impl Queue,
         judge: &mut impl Judge,
-        path: &mut P,
+        mut path: P,
         from: u64,
         deadline: &mut Deadline<'_, C>,
         budget: &Budget,
@@ -238,7 +251,9 @@ impl ListScan {
                 if outcome.counts.examined == 0 {
                     (outcome.seek_ns, outcome.over_ns) = deadline.begin();
                 }
-                path.arrived(deadline.clock);
+                if P::JUMPS {
+                    path.arrived(deadline.clock);
+                }
                 let cleared = outcome.take_in(self, judge, distance, message) && deletes;
                 if !cleared && outcome.around_top.near.len() < reach {
                     outcome.around_top.near.push(mark_of(message));
@@ -262,7 +277,7 @@ impl ListScan {
             }
             let full =
                 outcome.deletions.len() >= budget.max_deletions || outcome.removed_bytes >= budget.max_bytes;
-            if outcome.overflows || full || path.is_over(deadline, outcome, cleared.is_some()) {
+            if outcome.overflows || full || is_over(&mut path, deadline, outcome, cleared.is_some()) {
                 break;
             }
         }

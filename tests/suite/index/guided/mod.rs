@@ -1,6 +1,7 @@
 //! Clears of queues whose index keeps values: they read what the index does not exclude, and clear what they
 //! would clear without it.
 
+mod counts;
 mod traffic;
 
 use qadmin_harness::{Fields as _, Server, c_module, eventually};
@@ -245,6 +246,21 @@ fn a_wrong_index_clears_nothing_else_and_is_found_out() {
         let reply = ask(&mut conn, "QADMIN.PREVIEW q TASK g.h");
         (reply.text("source").as_str(), reply.int("match_count")) == ("index", 1)
     });
+}
+
+/// Opening a key with a time to live again may delete it, so a slice never does.
+#[test]
+fn a_list_with_a_time_to_live_is_cleared_as_others() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    let messages = celery(6_000, 300, &mut Rng::new(17));
+    for queue in ["with", "without"] {
+        push(&mut conn, queue, &messages);
+        run(&mut conn, &format!("EXPIRE {queue} 1000")).expect("EXPIRE");
+    }
+    create(&mut conn, "with", "FIELDS 1 task");
+    compare(&mut conn, "TASK a.b KEEPONE LIMIT 5", &[""]);
+    compare(&mut conn, "TASK a.b ALL", &[""]);
 }
 
 #[test]

@@ -192,8 +192,13 @@ fn what_happens_in_between(edit: &str, act: impl FnOnce(&mut Connection)) {
     drop(slow);
     let end = wait_for_job(&mut conn, &job);
     assert_eq!(end.text("status"), "completed", "{edit}: {end:?}");
-    let passes = if ["nothing", "LREM"].contains(&edit) { 1 } else { 2 };
-    assert_eq!(end.int("passes_run"), passes, "{edit}: {end:?}");
+    // After LREM the place is found, unless the job was held right after a jump.
+    let passes = match edit {
+        "nothing" => 1..2,
+        "LREM" => 1..3,
+        _ => 2..3,
+    };
+    assert!(passes.contains(&end.int("passes_run")), "{edit}: {end:?}");
     let left = ids(&mut conn);
     let stay: BTreeSet<u64> = left.iter().copied().filter(|id| matches(*id)).collect();
     let wanted: BTreeSet<u64> =
