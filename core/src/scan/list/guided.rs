@@ -24,6 +24,10 @@ use crate::scan::judge::Judge;
 const ASKING_PART: u64 = 2;
 const WINDOW_PART: (u64, u64) = (7, 8);
 
+/// The number of times that a scan may begin before it reads every message. A walk that jumps knows fewer neighbours of
+/// its position, so where others edit the list again and again it could begin anew too often and give up.
+const GUIDED_STARTS: u64 = 3;
+
 impl ListScan {
     /// [`ListScan::run_slice`], guided by an index of the list. Where the index cannot tell, or excludes too
     /// little, every message is read.
@@ -39,7 +43,7 @@ impl ListScan {
         outcome: &mut ListOutcome,
     ) -> SliceEnd {
         outcome.reset();
-        if self.contradicted || queue.len() != self.here().marks.len() {
+        if self.contradicted || self.starts > GUIDED_STARTS || queue.len() != self.here().marks.len() {
             return self.run_slice(queue, judge, clock, budget, permit, outcome);
         }
         let began = clock.now_ns();
@@ -77,6 +81,8 @@ impl ListScan {
         let now = clock.now_ns();
         let ns = budget.ns(now);
         let most = guide.costs().candidates_in(ns * WINDOW_PART.0 / WINDOW_PART.1);
+        // A window of more would leave the matches that run next to a later slice.
+        let most = if self.deletes() { most.min(budget.max_deletions.max(1)) } else { most };
         let until = now.saturating_add(ns / ASKING_PART);
         route.begin(if toward == Toward::ProducerEnd { range.start } else { range.end });
         if !guide.lead(range, toward, most, &mut || clock.now_ns() < until, route) {
@@ -106,8 +112,8 @@ impl ListScan {
         let costs = guide.costs();
         let walks_on = self.walks_on();
         let slice_end = if walks_on {
-            let mut path = Jumps::on((route, toward), costs, list);
-            self.walk_on(queue, judge, &mut path, &mut deadline, budget, outcome);
+            let path = Jumps::on((route, toward), costs, list, self.way_on().end);
+            self.walk_on(queue, judge, path, &mut deadline, budget, outcome);
             self.remove_matches(queue, Some(costs), &mut deadline, permit, outcome)
         } else {
             let far = route.covered().end;
@@ -116,9 +122,9 @@ impl ListScan {
             outcome.top = Some(top);
             // Without a message to read, the list is not touched.
             let is_there = !is_empty && self.begin_window(queue, (from, top), outcome);
-            let path = Jumps::on((route, toward), costs, list);
-            let mut path = path.back(self.reach(), self.deletes(), is_there);
-            self.walk_back(queue, judge, &mut path, from, &mut deadline, budget, permit, outcome)
+            let path = Jumps::on((route, toward), costs, list, self.here().marks.next());
+            let path = path.back(self.reach(), self.deletes(), is_there);
+            self.walk_back(queue, judge, path, from, &mut deadline, budget, permit, outcome)
         };
         outcome.walk_ns = deadline.walked(outcome.seek_ns);
         guide.costs().walked(outcome.read(), outcome.walk_ns);
