@@ -11,7 +11,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use qadmin_core::filter::Matcher;
 
-use support::{cases, decode, filter, matches, message};
+use support::{cases, decode, filter, matches, message, pickled};
 
 const MESSAGES: u64 = 1_000;
 
@@ -26,6 +26,10 @@ fn bench(criterion: &mut Criterion) {
         assert_eq!(matches(&mut matcher, &messages), expected(MESSAGES), "{words}");
         group.bench_function(name, |bencher| bencher.iter(|| matches(&mut matcher, &messages)));
     }
+    let bodies: Vec<Vec<u8>> = (0..MESSAGES).map(pickled).collect();
+    let mut matcher = Matcher::new(&filter("REPOID 7"));
+    assert_eq!(matches(&mut matcher, &bodies), MESSAGES / 50);
+    group.bench_function("repoid, pickled", |bencher| bencher.iter(|| matches(&mut matcher, &bodies)));
     group.bench_function("decode of envelope and body", |bencher| bencher.iter(|| decode(&messages)));
     group.finish();
     let mut group = criterion.benchmark_group("filter");

@@ -12,13 +12,15 @@ mod support;
 use std::hint::black_box;
 
 use qadmin_core::filter::Matcher;
-use support::{cases, decode, filter, matches, message};
+use support::{cases, decode, filter, matches, message, pickled};
 
 const MESSAGES: u64 = 1_000;
 
 /// Prefix of the cases that build a filter and judge nothing.
 const BUILD: &str = "build: ";
 const DECODE: &str = "decode of envelope and body";
+/// The case `repoid` with pickled bodies.
+const PICKLED: &str = "repoid, pickled";
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -33,6 +35,7 @@ fn list() {
     for (name, ..) in cases() {
         println!("{name}\tmessage\t{MESSAGES}");
     }
+    println!("{PICKLED}\tmessage\t{MESSAGES}");
     println!("{DECODE}\tmessage\t{MESSAGES}");
     for (name, ..) in cases() {
         println!("{BUILD}{name}\tfilter\t{MESSAGES}");
@@ -40,7 +43,14 @@ fn list() {
 }
 
 fn work(name: &str, rounds: u64) {
-    let messages: Vec<Vec<u8>> = (0..MESSAGES).map(message).collect();
+    let messages: Vec<Vec<u8>> = (0..MESSAGES).map(if name == PICKLED { pickled } else { message }).collect();
+    if name == PICKLED {
+        let mut matcher = Matcher::new(&filter("REPOID 7"));
+        for _ in 0..rounds {
+            assert_eq!(matches(&mut matcher, &messages), MESSAGES / 50);
+        }
+        return;
+    }
     if name == DECODE {
         for _ in 0..rounds {
             black_box(decode(&messages));

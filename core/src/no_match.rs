@@ -38,7 +38,7 @@ impl Values {
     fn see(&mut self, found: FieldValue<'_>) {
         let (counter, shown) = match found {
             FieldValue::Absent => (&mut self.absent, None),
-            FieldValue::Unknown => (&mut self.unknown, None),
+            FieldValue::Unknown | FieldValue::Partial(_) => (&mut self.unknown, None),
             FieldValue::Number(n) => (&mut self.numbers, Some(n.to_string().into_bytes())),
             FieldValue::Value(raw) => match Shape::of(raw) {
                 Shape::Null => (&mut self.absent, None),
@@ -146,6 +146,12 @@ impl NoMatchReasons {
             messages: 0,
             of_task: 0,
         }
+    }
+
+    /// The same, with a choice: whether pickled bodies are read.
+    #[must_use]
+    pub fn pickle(self, reads: bool) -> Self {
+        Self { reader: self.reader.pickle(reads), ..self }
     }
 
     /// Reads one message; returns how many bytes were decoded for it.

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use qadmin_core::args::Args;
 use qadmin_core::filter::{Filter, FilterBuilder, Matcher, Projection};
 use qadmin_core::kind::DEFAULT_FIELDS;
+use serde_json::Value;
 
 /// How many tasks there are.
 pub const TASKS: u64 = 20;
@@ -51,6 +52,53 @@ pub fn message(n: u64) -> Vec<u8> {
         uuid(27),
     )
     .into_bytes()
+}
+
+/// Message n with its body pickled, as Python's protocol 4 writes it.
+pub fn pickled(n: u64) -> Vec<u8> {
+    let message = String::from_utf8(message(n))
+        .expect("text")
+        .replace("application/json", "application/x-python-serialize");
+    let (start, rest) = message.split_once("\"body\": \"").expect("a body");
+    let (body, rest) = rest.split_once('"').expect("its end");
+    let body: Value = serde_json::from_slice(&BASE64.decode(body).expect("base64")).expect("JSON");
+    let mut opcodes = Vec::new();
+    pickle(&body, &mut opcodes);
+    opcodes.push(b'.');
+    let length = (opcodes.len() as u64).to_le_bytes();
+    let body = BASE64.encode([b"\x80\x04\x95", &length[..], &opcodes].concat());
+    format!("{start}\"body\": \"{body}\"{rest}").into_bytes()
+}
+
+/// Every list, dict and text gets an entry of the memo, as Python gives it one.
+fn pickle(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Null => out.push(b'N'),
+        Value::Bool(is) => out.push(if *is { 0x88 } else { 0x89 }),
+        Value::Number(number) => match number.as_u64().unwrap_or_default().to_le_bytes() {
+            [a, 0, 0, 0, ..] => out.extend([b'K', a]),
+            [a, b, 0, 0, ..] => out.extend([b'M', a, b]),
+            [a, b, c, d, ..] => out.extend([b'J', a, b, c, d]),
+        },
+        Value::String(text) => {
+            out.extend([0x8c, u8::try_from(text.len()).expect("short")]);
+            out.extend(text.as_bytes());
+            out.push(0x94);
+        }
+        Value::Array(items) => {
+            out.extend([b']', 0x94, b'(']);
+            items.iter().for_each(|item| pickle(item, out));
+            out.push(b'e');
+        }
+        Value::Object(members) => {
+            out.extend([b'}', 0x94, b'(']);
+            for (name, member) in members {
+                pickle(&Value::String(name.clone()), out);
+                pickle(member, out);
+            }
+            out.push(b'u');
+        }
+    }
 }
 
 /// What a command's filter becomes.

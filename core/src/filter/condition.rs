@@ -8,6 +8,7 @@ use super::operand::{Limit, Operand, Set};
 use super::uuid;
 use super::value::Seen;
 use crate::arrival::Span;
+use crate::format::Partial;
 use crate::json::{differ, inner, items};
 
 /// A comparison by size.
@@ -116,6 +117,24 @@ impl Test {
         }
     }
 
+    /// Returns whether the condition is true of a value that is not known completely; `None` if that depends on
+    /// what is not known.
+    pub(super) fn decide_partial(&self, partial: Partial<'_>, scratch: &mut Scratch) -> Option<bool> {
+        match self {
+            Self::Contains(operand) => contains(operand, Seen::Compound(partial.raw), Some(partial), scratch),
+            _ => self.decide_opaque(),
+        }
+    }
+
+    /// Returns whether the condition is true of an object of which only its class is known: it exists.
+    pub(super) fn decide_opaque(&self) -> Option<bool> {
+        match self {
+            Self::Exists => Some(true),
+            Self::Missing => Some(false),
+            _ => None,
+        }
+    }
+
     /// Decides for a field that is absent or null.
     pub(super) fn decide_absent(&self) -> bool {
         *self == Self::Missing
@@ -142,7 +161,7 @@ impl Test {
             Self::Compare(order, limit) => limit.order(seen).map(|found| order.holds(found)),
             Self::Glob(glob) => glob_text(glob, seen),
             Self::In(set) => set.contains(seen, &mut scratch.compact),
-            Self::Contains(operand) => contains(operand, seen, scratch),
+            Self::Contains(operand) => contains(operand, seen, None, scratch),
             Self::Exists => Some(true),
             Self::Missing => Some(false),
             // It is decided by the text in the message.
@@ -185,13 +204,22 @@ fn glob_text(glob: &Glob, seen: Seen<'_>) -> Option<bool> {
     }
 }
 
-fn contains(operand: &Operand, seen: Seen<'_>, scratch: &mut Scratch) -> Option<bool> {
+fn contains(
+    operand: &Operand,
+    seen: Seen<'_>,
+    partial: Option<Partial<'_>>,
+    scratch: &mut Scratch,
+) -> Option<bool> {
     let Seen::Compound(array) = seen else { return None };
     if !array.starts_with(b"[") {
         return None;
     }
     let mut all = Some(false);
     for raw in items(array).filter(|raw| *raw != b"null") {
+        if partial.is_some_and(|partial| !partial.is_known(raw)) {
+            all = None;
+            continue;
+        }
         let item = Seen::of(raw, crate::field::FieldType::Value, &mut scratch.item);
         match operand.equals(item, &mut scratch.compact) {
             Some(true) => return Some(true),

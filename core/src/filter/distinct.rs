@@ -50,6 +50,12 @@ impl Distinct {
         }
     }
 
+    /// The same, with a choice: whether pickled bodies are read.
+    #[must_use]
+    pub fn pickle(self, reads: bool) -> Self {
+        Self { reader: self.reader.pickle(reads), ..self }
+    }
+
     /// Returns the digest of one message; `None` if a value cannot be read, or if the values together are so
     /// long that their digest is more work than one message may take. Absent and null are values like any
     /// other.
@@ -62,7 +68,7 @@ impl Distinct {
         let mut digest = Sha256::new();
         for at in 0..self.count {
             match self.reader.get(at, message) {
-                FieldValue::Unknown => return None,
+                FieldValue::Unknown | FieldValue::Partial(_) => return None,
                 FieldValue::Absent => digest.update([0]),
                 FieldValue::Number(number) => part(&mut digest, 1, &number.to_le_bytes()),
                 FieldValue::Value(raw) if !self.work.take(raw.len().saturating_mul(DIGEST_STEPS)) => {

@@ -110,7 +110,8 @@ pub(super) fn push_value(key: &mut Vec<u8>, found: FieldValue<'_>, kind: FieldTy
     let raw = match found {
         FieldValue::Value(raw) => raw,
         FieldValue::Number(number) => return push_int(key, i64::try_from(number).ok()),
-        FieldValue::Absent | FieldValue::Unknown => return key.push(NULL),
+        // Two objects of one class need not be the same value.
+        FieldValue::Absent | FieldValue::Unknown | FieldValue::Partial(_) => return key.push(NULL),
     };
     if raw == b"null" {
         return key.push(NULL);

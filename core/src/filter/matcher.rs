@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::any::{TEST_STEPS, decide_any};
 use super::condition::{Scratch, Test};
 use super::grouping::{Grouping, push_value};
 use super::value::Seen;
@@ -11,7 +12,6 @@ use super::{Condition, Filter};
 use crate::arrival::{ArrivalField, Placed};
 use crate::field::{Field, FieldType, Source};
 use crate::format::{FieldValue, Reader, VARIANTS};
-use crate::json::{decode, inner, items, members};
 use crate::kind::MessageKind;
 use crate::match_notices::MatchNotices;
 
@@ -39,9 +39,6 @@ const MATCH_NOTICES: [(&str, FieldType, Source); 4] = [
     ("eta", FieldType::Time, Source::Task("eta")),
     ("redelivered", FieldType::Flag, Source::Delivery("redelivered")),
 ];
-
-/// The minimum cost of a test, in steps.
-const TEST_STEPS: usize = 16;
 
 /// The scratch memory, in bytes, that is kept from one message to the next.
 const SCRATCH_KEEP: usize = 64 * 1024;
@@ -166,6 +163,12 @@ impl Matcher {
         Self { reader: self.reader.inexact(inexact), ..self }
     }
 
+    /// Returns a matcher with a choice: whether pickled bodies are read.
+    #[must_use]
+    pub fn pickle(self, reads: bool) -> Self {
+        Self { reader: self.reader.pickle(reads), ..self }
+    }
+
     /// Decides about one message. The body is decoded only if the other conditions leave the result open.
     pub fn examine(&mut self, message: &[u8]) -> Verdict {
         if self.work.done() > SCRATCH_KEEP {
@@ -227,6 +230,8 @@ impl Matcher {
             self.inexact |= in_body.clone().any(is_known);
             readable = in_body.all(is_known);
         }
+        // An object that is not read has no value that could tell its group from others.
+        readable &= !places.clone().any(|at| self.reader.is_opaque(at, message));
         for (at, kind) in places.zip(&self.grouped) {
             push_value(key, self.reader.get(at, message), *kind, &mut self.group_scratch);
         }
@@ -246,6 +251,7 @@ impl Matcher {
         let get = |match_notice: usize| self.reader.get(self.fields + match_notice, message);
         let is = |match_notice: usize, except: &[&[u8]]| match get(match_notice) {
             FieldValue::Value(raw) => !except.contains(&raw),
+            FieldValue::Partial(_) => true,
             FieldValue::Number(_) | FieldValue::Absent | FieldValue::Unknown => false,
         };
         MatchNotices {
@@ -347,7 +353,31 @@ impl Matcher {
             FieldValue::Absent => Some(asked.test.decide_absent()),
             FieldValue::Unknown => self.decide_arrival(at),
             FieldValue::Number(_) => self.decide_value(message, at),
+            FieldValue::Partial(_) => self.decide_partial(message, at),
         }
+    }
+
+    /// Decides for a value that is not known completely.
+    #[inline(never)]
+    fn decide_partial(&mut self, message: &[u8], at: usize) -> Option<bool> {
+        let asked = &self.tests[at];
+        let FieldValue::Partial(partial) = self.reader.get(asked.field, message) else { return None };
+        let steps = asked.test.steps(Seen::Compound(partial.raw)).saturating_add(TEST_STEPS);
+        let decided = if !self.work.take(steps) || (asked.any && partial.is_opaque()) {
+            None
+        } else if asked.any {
+            decide_any(
+                (&asked.test, asked.kind),
+                partial.raw,
+                Some(partial),
+                &mut self.scratch,
+                &mut self.work,
+            )
+        } else {
+            asked.test.decide_partial(partial, &mut self.scratch)
+        };
+        self.uncompared |= decided.is_none();
+        decided
     }
 
     /// Decides a field that is not in the message. An index can know its arrival.
@@ -365,11 +395,14 @@ impl Matcher {
         let raw = match self.reader.get(asked.field, message) {
             FieldValue::Value(raw) => raw,
             FieldValue::Number(number) => decimal(number, &mut digits),
-            FieldValue::Absent | FieldValue::Unknown => return None,
+            FieldValue::Absent | FieldValue::Unknown | FieldValue::Partial(_) => return None,
         };
         let decided = if asked.any {
             let steps = raw.len().saturating_add(TEST_STEPS);
-            self.work.take(steps).then(|| decide_any(asked, raw, &mut self.scratch, &mut self.work)).flatten()
+            let is_affordable = self.work.take(steps);
+            is_affordable
+                .then(|| decide_any((&asked.test, asked.kind), raw, None, &mut self.scratch, &mut self.work))
+                .flatten()
         } else {
             let (seen, steps) = self.views.see(asked.field, raw, asked.kind);
             let steps = steps.saturating_add(asked.test.steps(seen)).saturating_add(TEST_STEPS);
@@ -411,66 +444,6 @@ fn both(a: Option<bool>, b: Option<bool>) -> Option<bool> {
         (Some(false), _) | (_, Some(false)) => Some(false),
         (Some(true), Some(true)) => Some(true),
         _ => None,
-    }
-}
-
-/// Returns the disjunction of the test over each value directly inside an array or object. Null is not a
-/// value.
-fn decide_any(asked: &Asked, raw: &[u8], scratch: &mut Scratch, work: &mut Work) -> Option<bool> {
-    let mut item_scratch = Vec::new();
-    let mut decide = |raw: &[u8], work: &mut Work| {
-        if raw == b"null" {
-            return Some(false);
-        }
-        asked.test.decide_raw(raw).or_else(|| {
-            let seen = Seen::of(raw, asked.kind, &mut item_scratch);
-            let steps = raw.len().saturating_add(asked.test.steps(seen)).saturating_add(TEST_STEPS);
-            work.take(steps).then(|| asked.test.decide(seen, scratch)).flatten()
-        })
-    };
-    let mut one = Some(false);
-    match raw.first() {
-        Some(b'[') => {
-            for item in items(raw) {
-                match decide(item, work) {
-                    Some(true) => return Some(true),
-                    Some(false) => {}
-                    None => one = None,
-                }
-            }
-        }
-        Some(b'{') => {
-            let mut all = members(raw);
-            while let Some((name, value)) = all.next() {
-                let decided = decide(value, work);
-                // If one value is unknown, the result is unknown unless another one is true.
-                if decided == Some(false) || (decided.is_none() && one.is_none()) {
-                    continue;
-                }
-                // The last of several members with the same name counts. Finding out whether there is a later
-                // one requires reading everything that follows.
-                let is_last =
-                    work.take(raw.len()).then(|| !all.clone().any(|(other, _)| is_same_name(name, other)));
-                match (is_last, decided) {
-                    (Some(true), Some(true)) => return Some(true),
-                    (Some(false), _) => {}
-                    _ => one = None,
-                }
-            }
-        }
-        _ => return None,
-    }
-    one
-}
-
-/// Returns whether the two names, as they are in the message, are the same string.
-fn is_same_name(one: &[u8], other: &[u8]) -> bool {
-    let (mut a, mut b) = (Vec::new(), Vec::new());
-    match (decode(inner(one), &mut a), decode(inner(other), &mut b)) {
-        (Some(one), Some(other)) => one == other,
-        // A surrogate whose escape is written in other letter case is the same surrogate.
-        (None, None) => one.eq_ignore_ascii_case(other),
-        _ => false,
     }
 }
 

@@ -25,6 +25,7 @@
 //! - `grouping` puts matches into groups, and `distinct` finds matches that have the same values.
 //! - `projection` shows a message in the row of a sample.
 
+mod any;
 mod build;
 mod canonical;
 mod condition;

@@ -80,6 +80,12 @@ impl Projection {
         Self { reader: self.reader.inexact(inexact), ..self }
     }
 
+    /// The same, with a choice: whether pickled bodies are read.
+    #[must_use]
+    pub fn pickle(self, reads: bool) -> Self {
+        Self { reader: self.reader.pickle(reads), ..self }
+    }
+
     /// Returns the work for the last row, in steps. To make the row, the message was read once more.
     #[must_use]
     pub fn work(&self, message: &[u8]) -> usize {
@@ -96,6 +102,7 @@ impl Projection {
         let values = self.fields.iter().enumerate().map(|(at, (name, kind))| {
             let value = match self.reader.get(at, message) {
                 FieldValue::Value(raw) => show(raw, *kind),
+                FieldValue::Partial(partial) => show(partial.raw, *kind),
                 FieldValue::Number(number) => i64::try_from(number).map_or(Reply::Null, Reply::Int),
                 FieldValue::Absent => Reply::Null,
                 FieldValue::Unknown => self.arrival(at),

@@ -71,7 +71,7 @@ impl Conditions {
         let Condition { field, test } = &self.conditions[condition];
         let digits;
         let raw = match found {
-            FieldValue::Unknown => return (None, 0),
+            FieldValue::Unknown | FieldValue::Partial(_) => return (None, 0),
             FieldValue::Absent => return (Some(test.decide_absent()), 0),
             FieldValue::Number(number) => {
                 digits = number.to_string().into_bytes();
@@ -85,6 +85,11 @@ impl Conditions {
         let seen = Seen::of(raw, field.kind, &mut self.decoded);
         let steps = raw.len().saturating_add(test.steps(seen)).saturating_add(TEST_STEPS);
         (test.decide(seen, &mut self.scratch), steps)
+    }
+
+    /// Evaluates a condition for an object of which only its class is known.
+    pub(crate) fn decide_opaque(&self, condition: usize) -> Option<bool> {
+        self.conditions[condition].test.decide_opaque()
     }
 
     /// What a condition asks of values of which only a hash is known.

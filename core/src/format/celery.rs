@@ -18,14 +18,32 @@
 use super::base64::decode_skipping;
 use super::body::Compression;
 use super::msgpack::json_of_msgpack;
-use super::{ARRAY, FieldPlace, FieldPlaces, Format, OBJECT, Own, Part, inside, keys, same};
+use super::{ARRAY, FieldPlace, FieldPlaces, Format, OBJECT, Opened, Own, Part, inside, keys, same};
 use crate::field::{Field, Source};
 use crate::json::{Path, Segment, Shape, decode, inner, is_ascii};
 
-/// The media types of the bodies that can be read.
-const JSON: &[u8] = b"application/json";
-const MSGPACK: &[u8] = b"application/x-msgpack";
-/// The first media type as it is usually written in a message.
+/// How a body that can be read was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Serializer {
+    Json,
+    MessagePack,
+    Pickle,
+}
+
+impl Serializer {
+    /// Returns the serializer with this media type. `pickle` is the name by which kombu selects the serializer; a
+    /// sender that is not kombu can have written it instead of the type.
+    fn named(name: &[u8]) -> Option<Self> {
+        match name {
+            b"application/json" => Some(Self::Json),
+            b"application/x-msgpack" => Some(Self::MessagePack),
+            b"application/x-python-serialize" | b"pickle" => Some(Self::Pickle),
+            _ => None,
+        }
+    }
+}
+
+/// The media type of JSON as it is usually written in a message.
 const QUOTED_JSON: &[u8] = b"\"application/json\"";
 
 /// The format of the messages in a queue; see the module's documentation.
@@ -125,15 +143,19 @@ impl Format for Celery {
         marked || variant == PROTOCOL_1
     }
 
-    fn open_body(&self, own: Own<'_>, body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
-        body.clear();
+    fn can_be_pickled(&self) -> bool {
+        true
+    }
+
+    fn open_body(&self, own: Own<'_>, opened: &mut Opened) -> bool {
+        let reads_pickle = opened.unpickler.is_some();
+        let Opened { text: body, scratch, .. } = &mut *opened;
         let set = |at: usize| own.get(at).filter(|raw| !is_falsy(raw));
-        let packed = match own.get(CONTENT_TYPE) {
-            Some(QUOTED_JSON) => false,
-            raw => match text(raw, scratch) {
-                Some(JSON) => false,
-                Some(MSGPACK) => true,
-                _ => return false,
+        let serializer = match own.get(CONTENT_TYPE) {
+            Some(QUOTED_JSON) => Serializer::Json,
+            raw => match text(raw, scratch).and_then(Serializer::named) {
+                Some(serializer) => serializer,
+                None => return false,
             },
         };
         let compression = match set(COMPRESSION) {
@@ -152,9 +174,13 @@ impl Format for Celery {
                 _ => return false,
             },
         };
+        // Nothing is decoded in vain.
+        if serializer == Serializer::Pickle && !reads_pickle {
+            return false;
+        }
         if !encoded {
-            // Neither MessagePack nor a compressed body is text.
-            let plain = !packed && compression.is_none();
+            // Neither MessagePack nor a pickle nor a compressed body is text.
+            let plain = serializer == Serializer::Json && compression.is_none();
             let Some(text) = text(own.get(BODY), scratch).filter(|_| plain) else { return false };
             body.extend_from_slice(text);
             return true;
@@ -164,14 +190,18 @@ impl Format for Celery {
         let fast = base64_simd::STANDARD.decode_append(inner(raw), body).is_ok();
         let whole =
             (fast || decode_skipping(raw, body, scratch)) && compression.is_none_or(|how| how.undo(body));
-        if packed {
-            return whole && json_of_msgpack(body, scratch) && {
-                std::mem::swap(body, scratch);
-                true
-            };
+        match serializer {
+            _ if !whole => false,
+            // Workers decode these bytes strictly as UTF-8, but they do not decode the text of a plain body.
+            Serializer::Json => is_ascii(body) || std::str::from_utf8(body).is_ok(),
+            Serializer::MessagePack => {
+                json_of_msgpack(body, scratch) && {
+                    std::mem::swap(body, scratch);
+                    true
+                }
+            }
+            Serializer::Pickle => opened.unpickle(),
         }
-        // Workers decode these bytes strictly as UTF-8, but they do not decode the text of a plain body.
-        whole && (is_ascii(body) || std::str::from_utf8(body).is_ok())
     }
 }
 

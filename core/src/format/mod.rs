@@ -15,6 +15,8 @@ mod body;
 mod celery;
 mod leavings;
 mod msgpack;
+mod opened;
+mod pickle;
 mod reader;
 mod recognise;
 mod repr;
@@ -23,6 +25,7 @@ mod ruby;
 mod unacked;
 
 pub(crate) use leavings::Leavings;
+pub(crate) use opened::{Opened, Partial};
 pub(crate) use reader::Reader;
 pub use recognise::{LOOK_AT, Recogniser};
 
@@ -108,12 +111,14 @@ pub(crate) type FieldPlaces = [FieldPlace; VARIANTS];
 pub(crate) enum FieldValue<'a> {
     /// A JSON value other than null.
     Value(&'a [u8]),
+    /// A JSON value that is not known completely.
+    Partial(Partial<'a>),
     /// A number that is not written in the message, such as its length.
     Number(u64),
     /// The field is absent or null.
     Absent,
-    /// The field is in the body, which is not open and which no text replaces; or messages of this kind do
-    /// not have it.
+    /// The field is in the body, which is not open and which no text replaces; or inside an object that is not
+    /// read; or messages of this kind do not have it.
     Unknown,
 }
 
@@ -192,9 +197,14 @@ pub(crate) trait Format: Sync + std::fmt::Debug {
         true
     }
 
-    /// Writes the body as JSON text to `body`. Returns false if it cannot be read: then the body's fields are
-    /// unknown, and `body` holds what was decoded before the error.
-    fn open_body(&self, own: Own<'_>, body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool;
+    /// Returns whether bodies can be pickled.
+    fn can_be_pickled(&self) -> bool {
+        false
+    }
+
+    /// Writes the body as JSON text to `opened`, which is empty. Returns false if it cannot be read: then the body's
+    /// fields are unknown, and the text is what was decoded before the error.
+    fn open_body(&self, own: Own<'_>, opened: &mut Opened) -> bool;
 }
 
 /// Returns the same place for every variant of a format.

@@ -1,17 +1,17 @@
 //! Finds the fields of a request in one message after another.
 
+use std::sync::Arc;
+
+use super::opened::Around;
+use super::pickle::Unpickler;
 use super::reprs::Reprs;
 use super::{
-    ARRAY, Derived, FieldPlace, FieldPlaces, FieldValue, Format, OBJECT, Own, Part, SHAPES, VARIANTS,
+    ARRAY, Derived, FieldPlace, FieldPlaces, FieldValue, Format, OBJECT, Opened, Own, Part, SHAPES, VARIANTS,
     format_of,
 };
 use crate::field::Field;
 use crate::json::{Paths, Reading, Scanner};
 use crate::kind::MessageKind;
-
-/// The size of the buffer for decoded bodies, in bytes, that is kept from one message to the next; more than
-/// this is freed.
-const BUFFER_KEEP: usize = 256 * 1024;
 
 /// The places of a field: slots in the order in which they are tried.
 #[derive(Debug, Clone)]
@@ -34,8 +34,10 @@ pub(crate) struct Reader {
     /// The slot of [`Format::object_mark`].
     mark: Option<usize>,
     scanner: Scanner,
-    body: Vec<u8>,
-    scratch: Vec<u8>,
+    opened: Opened,
+    places: Arc<[FieldPlaces]>,
+    /// The values around the wanted ones, once a body had an object that is not read.
+    around: Option<Box<Around>>,
     decodable: bool,
     variant: usize,
     body_open: bool,
@@ -45,6 +47,8 @@ pub(crate) struct Reader {
     envelope_counts: bool,
     /// The value of [`Format::derives`].
     derives: bool,
+    /// Whether it learns the layouts of messages.
+    learns: bool,
     derived: Derived,
     /// The texts that replace unreadable bodies, if they are requested.
     reprs: Option<Box<Reprs>>,
@@ -59,7 +63,7 @@ impl Reader {
     pub(crate) fn new<'f>(kind: MessageKind, fields: impl IntoIterator<Item = &'f Field>) -> Self {
         let format = format_of(kind);
         let fields: Vec<&Field> = fields.into_iter().collect();
-        let places: Vec<FieldPlaces> = fields.iter().map(|field| format.places(field)).collect();
+        let places: Arc<[FieldPlaces]> = fields.iter().map(|field| format.places(field)).collect();
         let own = format.own_paths();
         let mark = format.object_mark();
         let all = || places.iter().flatten();
@@ -86,25 +90,35 @@ impl Reader {
             bodies: [object, array].map(Reading::new),
             mark: mark.first().copied(),
             scanner: Scanner::default(),
-            body: Vec::new(),
-            scratch: Vec::new(),
+            opened: Opened::default(),
+            places: Arc::clone(&places),
+            around: None,
             decodable: false,
             variant: 0,
             body_open: false,
             shape: OBJECT,
             envelope_counts: false,
             derives: format.derives(),
+            learns: false,
             derived: Derived::default(),
             reprs: Reprs::new(format, &fields).map(Box::new),
             inexact: false,
             reprs_read: false,
             decoded: 0,
         }
+        .pickle(true)
     }
 
     /// Makes this a reader for many messages, which learns their layouts.
     pub(crate) fn learning(self) -> Self {
-        Self { envelope: self.envelope.learning(), bodies: self.bodies.map(Reading::learning), ..self }
+        let reads_pickle = self.opened.unpickler.is_some();
+        Self {
+            envelope: self.envelope.learning(),
+            bodies: self.bodies.map(Reading::learning),
+            learns: true,
+            ..self
+        }
+        .pickle(reads_pickle)
     }
 
     /// Makes this a reader with or without the texts that replace unreadable bodies ([`Reader::read_reprs`]).
@@ -112,8 +126,16 @@ impl Reader {
         Self { inexact, ..self }
     }
 
-    /// Reads the envelope of a message; returns whether it is a JSON object. If it is not, only the fields that
-    /// are not in the bytes are found.
+    /// Makes this a reader that reads pickled bodies, or one for which they are unreadable.
+    pub(crate) fn pickle(mut self, reads: bool) -> Self {
+        let learns = self.learns;
+        let unpickler = || if learns { Unpickler::default().learning() } else { Unpickler::default() };
+        self.opened.unpickler = (reads && self.format.can_be_pickled()).then(|| Box::new(unpickler()));
+        self
+    }
+
+    /// Reads the envelope of a message; returns whether it is a JSON object. If it is not, only the fields
+    /// that are not in the bytes are found.
     #[inline]
     pub(crate) fn envelope(&mut self, message: &[u8]) -> bool {
         (self.body_open, self.reprs_read, self.decoded) = (false, false, 0);
@@ -136,35 +158,44 @@ impl Reader {
             return false;
         }
         let own = Own::new(&self.own, &self.envelope, message);
-        let whole = self.format.open_body(own, &mut self.body, &mut self.scratch);
-        self.decoded = self.body.len();
+        self.opened.clear();
         let hint = hint(self.format.task(own));
+        self.opened.hint = hint;
+        let whole = self.format.open_body(own, &mut self.opened);
+        self.decoded = self.opened.text.len().saturating_add(self.opened.extra);
         self.body_open = whole && self.read_body(hint);
-        self.body.shrink_to(BUFFER_KEEP);
-        self.scratch.shrink_to(BUFFER_KEEP);
+        self.opened.shrink();
         self.body_open
     }
 
     /// Reads the decoded body by its shape; returns false if it is neither an object nor an array that a
     /// message of this variant can have.
     fn read_body(&mut self, hint: u64) -> bool {
-        self.shape = match self.body.first() {
+        let body = &self.opened.text;
+        self.shape = match body.first() {
             Some(b'[') => ARRAY,
             Some(b'{') => OBJECT,
-            _ => match self.body.trim_ascii_start().first() {
+            _ => match body.trim_ascii_start().first() {
                 Some(b'[') => ARRAY,
                 Some(b'{') => OBJECT,
                 _ => return false,
             },
         };
-        if !self.bodies[self.shape].read(&mut self.scanner, &self.body, hint) {
+        if !self.bodies[self.shape].read(&mut self.scanner, body, hint) {
             return false;
+        }
+        if !self.opened.opaque.is_empty() {
+            let around = self.around.get_or_insert_with(|| Box::new(Around::new(&self.places)));
+            self.decoded = self.decoded.saturating_add(body.len());
+            if !around.read(&mut self.scanner, self.shape, body) {
+                return false;
+            }
         }
         if self.shape == ARRAY {
             self.envelope_counts = true;
             return true;
         }
-        let marked = self.mark.is_none_or(|slot| self.bodies[OBJECT].value(slot, &self.body).is_some());
+        let marked = self.mark.is_none_or(|slot| self.bodies[OBJECT].value(slot, body).is_some());
         self.envelope_counts = marked;
         self.format.takes_object(self.variant, marked)
     }
@@ -252,12 +283,41 @@ impl Reader {
     fn get_in_body(&self, position: usize) -> FieldValue<'_> {
         if self.body_open {
             let slots = &self.fields[position][self.variant].body[self.shape];
-            return first(&self.bodies[self.shape], slots, &self.body);
+            if !self.opened.opaque.is_empty() {
+                return self.get_beside_opaque(position, slots);
+            }
+            return first(&self.bodies[self.shape], slots, &self.opened.text);
         }
         match &self.reprs {
             Some(reprs) if self.reprs_read => reprs.get(position),
             _ => FieldValue::Unknown,
         }
+    }
+
+    /// Returns the field from a body that has objects which are not read. What is inside such an object is
+    /// unknown, and so is everything that would count only if it were absent.
+    #[inline(never)]
+    fn get_beside_opaque(&self, position: usize, slots: &[usize]) -> FieldValue<'_> {
+        let Some(around) = &self.around else { return FieldValue::Unknown };
+        for (path, slot) in slots.iter().enumerate() {
+            if around.is_hidden(&self.opened, (position, self.variant, self.shape), path) {
+                return FieldValue::Unknown;
+            }
+            let value = self.bodies[self.shape].value(*slot, &self.opened.text);
+            if let Some(raw) = value.filter(|raw| *raw != b"null") {
+                return self.opened.partial(raw).map_or(FieldValue::Value(raw), FieldValue::Partial);
+            }
+        }
+        FieldValue::Absent
+    }
+
+    /// Returns whether the field at `position` is, contains, or is inside an object of the open body that
+    /// is not read.
+    pub(crate) fn is_opaque(&self, position: usize, message: &[u8]) -> bool {
+        self.body_open
+            && !self.opened.opaque.is_empty()
+            && self.in_body(position)
+            && matches!(self.get(position, message), FieldValue::Partial(_) | FieldValue::Unknown)
     }
 
     /// Returns whether the field at `position` needs the body of the last message, or cannot be read from any

@@ -23,6 +23,7 @@ use std::io::Write as _;
 
 use crate::json::number_end;
 use shown::Iso;
+pub(super) use shown::is_decimal;
 
 /// The longest text that is read, in bytes. Celery cuts at 1,024 characters, which are at most 4 KB, and adds
 /// closing brackets.

@@ -22,7 +22,7 @@
 
 mod names;
 
-use super::{Derived, FieldPlace, FieldPlaces, Format, Own, Part, VARIANTS, keys, same};
+use super::{Derived, FieldPlace, FieldPlaces, Format, Opened, Own, Part, VARIANTS, keys, same};
 use crate::field::{Field, Source};
 use crate::json::{Path, Segment, Shape, array_index};
 use names::{DELAYED_CLASS, is_mailer, is_wrapper, items, name_of_call, name_of_mail, says};
@@ -163,9 +163,8 @@ impl Format for Sidekiq {
         own.get(WRAPPED).or(own.get(CLASS))
     }
 
-    fn open_body(&self, _: Own<'_>, body: &mut Vec<u8>, _: &mut Vec<u8>) -> bool {
+    fn open_body(&self, _: Own<'_>, _: &mut Opened) -> bool {
         // There is no body, and so there are no fields in it.
-        body.clear();
         false
     }
 }
@@ -236,8 +235,7 @@ impl Format for Resque {
         own.get(CLASS)
     }
 
-    fn open_body(&self, _: Own<'_>, body: &mut Vec<u8>, _: &mut Vec<u8>) -> bool {
-        body.clear();
+    fn open_body(&self, _: Own<'_>, _: &mut Opened) -> bool {
         false
     }
 }

@@ -5,7 +5,7 @@
 //! are used for `exchange` and `routing_key` if the message itself has none.
 
 use super::celery::{Celery, OWN_PATHS};
-use super::{FieldPlace, FieldPlaces, Format, Own};
+use super::{FieldPlace, FieldPlaces, Format, Opened, Own};
 use crate::field::{Field, Source};
 use crate::json::{Path, Segment};
 
@@ -70,8 +70,12 @@ impl Format for Unacked {
         Celery.takes_object(variant, marked)
     }
 
-    fn open_body(&self, own: Own<'_>, body: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
-        Celery.open_body(own, body, scratch)
+    fn can_be_pickled(&self) -> bool {
+        Celery.can_be_pickled()
+    }
+
+    fn open_body(&self, own: Own<'_>, opened: &mut Opened) -> bool {
+        Celery.open_body(own, opened)
     }
 }
 

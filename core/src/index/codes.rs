@@ -19,6 +19,8 @@ pub(super) const UNDECODABLE: u32 = 3;
 pub(super) const UNKEPT: u32 = 4;
 /// The body cannot be read, and the sender's texts show that the value is absent.
 pub(super) const ABSENT_BY_TEXT: u32 = 5;
+/// The value is an object of which only the class is known.
+pub(super) const OPAQUE: u32 = 6;
 /// The first number of a value, which is also how many numbers are reserved.
 pub(super) const VALUES: u32 = 8;
 /// [`VALUES`] as a length.

@@ -1,7 +1,7 @@
 //! The values of some fields of every message in one list.
 
 use super::codes::{
-    ABSENT, ABSENT_BY_TEXT, Known, RESERVED, UNDECODABLE, UNKEPT, UNREADABLE, UNTOLD, hashed,
+    ABSENT, ABSENT_BY_TEXT, Known, OPAQUE, RESERVED, UNDECODABLE, UNKEPT, UNREADABLE, UNTOLD, hashed,
 };
 use super::columns::{Columns, FINGERPRINT, META, Side};
 use super::dictionary::{Dictionary, VALUE_BYTES_MAX};
@@ -120,6 +120,12 @@ impl FieldIndex {
         let rows = Columns::new(columns.len(), len);
         let (row, key, scratch) = (Vec::new(), Vec::new(), Vec::new());
         Ok(Self { rows, columns, reader, hashes, seed, row, key, scratch })
+    }
+
+    /// The same, with a choice: whether pickled bodies are read.
+    #[must_use]
+    pub fn pickle(self, reads: bool) -> Self {
+        Self { reader: self.reader.pickle(reads), ..self }
     }
 
     /// The fields, in their order.
@@ -252,10 +258,11 @@ impl FieldIndex {
                 _ if !is_decodable => UNDECODABLE,
                 FieldValue::Absent if by_body => ABSENT_BY_TEXT,
                 FieldValue::Absent => ABSENT,
-                FieldValue::Unknown if by_body => UNREADABLE,
+                FieldValue::Unknown if by_body || self.reader.is_opaque(at, message) => UNREADABLE,
                 FieldValue::Unknown => UNTOLD,
                 // These are known without a column.
-                FieldValue::Number(_) => UNKEPT,
+                FieldValue::Partial(partial) if partial.is_opaque() => OPAQUE,
+                FieldValue::Number(_) | FieldValue::Partial(_) => UNKEPT,
                 FieldValue::Value(raw) if raw.len() > VALUE_BYTES_MAX => UNKEPT,
                 FieldValue::Value(raw) => {
                     let known = if by_body { Known::ByText } else { Known::Exact };

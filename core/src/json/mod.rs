@@ -33,7 +33,7 @@ pub(crate) use parts::{compact, items, members};
 pub(crate) use paths::{Path, Paths, Segment, array_index};
 pub(crate) use reading::Reading;
 pub(crate) use scan::{Scanner, Span, number as number_end};
-pub(crate) use steps::{differ, is_ascii};
+pub(crate) use steps::{differ, is_ascii, is_plain_ascii, special_at};
 use templates::Templates;
 pub(crate) use text::{cut, decode, decode_lossy};
 

@@ -48,6 +48,41 @@ pub(super) fn plain<const N: usize>(bytes: &[u8; N]) -> bool {
     (slash | below).move_mask() == 0
 }
 
+/// Returns the position of the first special byte.
+pub(crate) fn special_at(bytes: &[u8]) -> Option<usize> {
+    let (words, rest) = bytes.as_chunks::<STEP>();
+    for (n, word) in words.iter().enumerate() {
+        let step = u8x16::new(*word) ^ u8x16::splat(TURN);
+        let slash = step.cmp_eq(u8x16::splat(SLASH));
+        let other = step.min(u8x16::splat(QUOTE)).cmp_eq(step);
+        let mask = (slash | other).move_mask().cast_unsigned() & 0xffff;
+        if mask != 0 {
+            return Some(n * STEP + mask.trailing_zeros() as usize);
+        }
+    }
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
+    rest.iter().position(is_special).map(|at| words.len() * STEP + at)
+}
+
+/// Returns whether no byte is special or above 0x7f.
+#[inline]
+pub(crate) fn is_plain_ascii(bytes: &[u8]) -> bool {
+    let odd = |step: &[u8; STEP]| {
+        let step = u8x16::new(*step);
+        let turned = step ^ u8x16::splat(TURN);
+        let other = turned.min(u8x16::splat(QUOTE)).cmp_eq(turned);
+        // Of the bytes above 0x7f the highest bit is set.
+        step | turned.cmp_eq(u8x16::splat(SLASH)) | other
+    };
+    let Some(last) = bytes.last_chunk() else {
+        let mut padded = [b'a'; STEP];
+        padded[..bytes.len()].copy_from_slice(bytes);
+        return odd(&padded).move_mask() == 0;
+    };
+    let steps = bytes.as_chunks::<STEP>().0.iter();
+    steps.fold(odd(last), |all, step| all | odd(step)).move_mask() == 0
+}
+
 /// Returns whether no byte is above 0x7f.
 pub(crate) fn is_ascii(bytes: &[u8]) -> bool {
     let Some(last) = bytes.last_chunk() else { return bytes.is_ascii() };

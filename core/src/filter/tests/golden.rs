@@ -15,18 +15,23 @@ const PROTOCOL_1: usize = 2;
 const GZIP: usize = 3;
 const PICKLE: usize = 4;
 
+/// The messages in these lines match, whether pickled bodies are read or not, except that those in `unreadable` are
+/// not readable if they are not.
 #[track_caller]
 fn check(words: &str, lines: &[usize], unreadable: &[usize]) {
-    let mut matcher = Matcher::new(&filter(words));
-    // The second round shows that the matcher keeps nothing of earlier messages.
-    for line in (0..5).chain((0..5).rev()) {
-        let wanted = Verdict {
-            matched: lines.contains(&line),
-            undecodable: false,
-            unreadable: unreadable.contains(&line),
-            uncompared: false,
-        };
-        assert_eq!(matcher.examine(message(line)), wanted, "{words} on line {line}");
+    for reads in [true, false] {
+        let mut matcher = Matcher::new(&filter(words)).pickle(reads);
+        // The second round shows that the matcher keeps nothing of earlier messages.
+        for line in (0..5).chain((0..5).rev()) {
+            let unreadable = unreadable.contains(&line) && !reads;
+            let wanted = Verdict {
+                matched: lines.contains(&line) && !unreadable,
+                undecodable: false,
+                unreadable,
+                uncompared: false,
+            };
+            assert_eq!(matcher.examine(message(line)), wanted, "{words} on line {line}, {reads}");
+        }
     }
 }
 
@@ -36,14 +41,14 @@ fn recorded_messages_match_as_expected() {
     check("TASK app.tasks.upload.Upload", &[PLAIN, PROTOCOL_1, GZIP, PICKLE], &[]);
     check("TASK app.tasks.notify.Notify", &[ETA], &[]);
     check("TASK app.tasks.upload", &[], &[]);
-    check("REPOID 7", &[PLAIN, ETA, PROTOCOL_1, GZIP], closed);
+    check("REPOID 7", &[PLAIN, ETA, PROTOCOL_1, GZIP, PICKLE], closed);
     check("REPOID 8", &[], closed);
-    check("TASK app.tasks.upload.Upload REPOID 007", &[PLAIN, PROTOCOL_1, GZIP], closed);
+    check("TASK app.tasks.upload.Upload REPOID 007", &[PLAIN, PROTOCOL_1, GZIP, PICKLE], closed);
     check("TASK app.tasks.notify.Notify REPOID 7", &[ETA], &[]);
     check("REPOID 7 COMMITID abc", &[PROTOCOL_1], closed);
-    check("WHERE kwargs.pullid MISSING", &[PLAIN, ETA, PROTOCOL_1, GZIP], closed);
-    check("WHERE kwargs.report EXISTS", &[PLAIN, GZIP], closed);
-    check("WHERE kwargs.report.n = 1", &[PLAIN, GZIP], closed);
+    check("WHERE kwargs.pullid MISSING", &[PLAIN, ETA, PROTOCOL_1, GZIP, PICKLE], closed);
+    check("WHERE kwargs.report EXISTS", &[PLAIN, GZIP, PICKLE], closed);
+    check("WHERE kwargs.report.n = 1", &[PLAIN, GZIP, PICKLE], closed);
     check("WHERE args.2.1 = 2", &[PLAIN], closed);
     check("WHERE args.1 = x", &[PLAIN], closed);
     check("WHERE args.0 <= 1", &[PLAIN, PROTOCOL_1], closed);

@@ -5,11 +5,11 @@ use super::*;
 use crate::kind::MessageKind;
 use crate::reply::Reply;
 
-/// Returns a pickled message with these texts.
-fn pickled(args: &str, kwargs: &str) -> String {
+/// Returns a message with these texts whose body is not read.
+fn closed(args: &str, kwargs: &str) -> String {
     let [args, kwargs] = [args, kwargs].map(|text| serde_json::to_string(text).expect("a string"));
     format!(
-        r#"{{"body": "gAR9", "content-type": "application/x-python-serialize", "headers": {{"task": "t", "id": "i",
+        r#"{{"body": "gAR9", "content-type": "application/x-yaml", "headers": {{"task": "t", "id": "i",
         "argsrepr": {args}, "kwargsrepr": {kwargs}}}, "properties": {{"body_encoding": "base64"}}}}"#
     )
 }
@@ -31,7 +31,7 @@ fn judged(words: &str, message: &str) -> Option<bool> {
 
 #[test]
 fn plain_values_of_whole_texts_are_known() {
-    let message = pickled(
+    let message = closed(
         "(7, 'it\\'s', [1], None)",
         "{'repoid': 7, 'commitid': 'abc', 'n': None, 'f': 7.0, 't': True, 'l': {'a': 1}, 'p': 'C:\\temp', 's': '007'}",
     );
@@ -148,7 +148,7 @@ fn a_condition_decides_alike_in_every_encoding() {
         let wanted = judged(&words, &plain(&format!(r#"[[], {{"v": {json}}}, {{}}]"#), r#""task": "t""#));
         if let Some(shown) = shown {
             assert_eq!(
-                judged(&words, &pickled("()", &format!("{{'v': {shown}}}"))),
+                judged(&words, &closed("()", &format!("{{'v': {shown}}}"))),
                 wanted,
                 "{words}: {shown}"
             );
@@ -157,8 +157,7 @@ fn a_condition_decides_alike_in_every_encoding() {
             use base64::Engine as _;
             let body = [&b"\x93\x90\x81\xa1v"[..], msgpack, b"\x80"].concat();
             let body = base64::engine::general_purpose::STANDARD.encode(body);
-            let message =
-                pickled("()", "{}").replace("gAR9", &body).replace("x-python-serialize", "x-msgpack");
+            let message = closed("()", "{}").replace("gAR9", &body).replace("x-yaml", "x-msgpack");
             assert_eq!(judged(&words, &message), wanted, "{words}: {json} in MessagePack");
         }
     }
@@ -175,7 +174,7 @@ fn incomplete_text_leaves_arguments_unknown() {
         ("None", "None"),
         ("[7, 'a']x", "{'repoid': 7, 'repoid': 8}x"),
     ] {
-        let message = pickled(args, kwargs);
+        let message = closed(args, kwargs);
         for words in
             ["REPOID 7", "REPOID 8", "WHERE kwargs.none MISSING", "WHERE args.0 = 7", "WHERE args.9 MISSING"]
         {
@@ -183,19 +182,19 @@ fn incomplete_text_leaves_arguments_unknown() {
         }
     }
     // A dict cannot contain a name twice.
-    let twice = pickled("()", "{'repoid': 7, 'repoid': 8, 'a': 1}");
+    let twice = closed("()", "{'repoid': 7, 'repoid': 8, 'a': 1}");
     for words in ["REPOID 7", "REPOID 8", "REPOID 9", "REPOID 7 WHERE kwargs.a = 2 WHERE kwargs.b EXISTS"] {
         assert_eq!(judged(words, &twice), None, "{words}");
     }
-    let long = pickled("()", &format!("{{'repoid': 7, 'text': '{}'}}", "x".repeat(20_000)));
+    let long = closed("()", &format!("{{'repoid': 7, 'text': '{}'}}", "x".repeat(20_000)));
     assert_eq!(judged("REPOID 7", &long), None, "longer than any that Celery writes");
     for other in [
-        pickled("(7,)", "{'repoid': 7}").replace("\"kwargsrepr\"", "\"other\""),
-        pickled("(7,)", "{'repoid': 7}").replace("\"{'repoid': 7}\"", "null"),
-        pickled("(7,)", "{'repoid': 7}").replace("\"{'repoid': 7}\"", "{\"repoid\": 7}"),
-        pickled("(7,)", "{'repoid': 7}").replace("'repoid'", "\\ud800"),
+        closed("(7,)", "{'repoid': 7}").replace("\"kwargsrepr\"", "\"other\""),
+        closed("(7,)", "{'repoid': 7}").replace("\"{'repoid': 7}\"", "null"),
+        closed("(7,)", "{'repoid': 7}").replace("\"{'repoid': 7}\"", "{\"repoid\": 7}"),
+        closed("(7,)", "{'repoid': 7}").replace("'repoid'", "\\ud800"),
         // Protocol 1 has no such headers.
-        pickled("(7,)", "{'repoid': 7}").replace("\"task\"", "\"tusk\""),
+        closed("(7,)", "{'repoid': 7}").replace("\"task\"", "\"tusk\""),
     ] {
         assert_eq!(judged("REPOID 7", &other), None, "{other}");
     }
@@ -203,7 +202,7 @@ fn incomplete_text_leaves_arguments_unknown() {
 
 #[test]
 fn readable_body_wins_over_sender_texts() {
-    let lies = pickled("(8,)", "{'repoid': 8}").replace("application/x-python-serialize", "application/json");
+    let lies = closed("(8,)", "{'repoid': 8}").replace("application/x-yaml", "application/json");
     let body = |body: &str| {
         use base64::Engine as _;
         lies.replace("gAR9", &base64::engine::general_purpose::STANDARD.encode(body))
@@ -219,7 +218,7 @@ fn readable_body_wins_over_sender_texts() {
 
 #[test]
 fn without_inexact_the_texts_are_not_used() {
-    let message = pickled("(7,)", "{'repoid': 7}");
+    let message = closed("(7,)", "{'repoid': 7}");
     for words in ["REPOID 7", "REPOID 8", "WHERE args.0 = 7", "WHERE kwargs.none MISSING"] {
         let mut exact = Matcher::new(&filter(words));
         let verdict = exact.examine(message.as_bytes());
@@ -236,10 +235,10 @@ fn without_inexact_the_texts_are_not_used() {
 fn no_state_is_kept_between_messages() {
     let mut matcher = matcher("REPOID 7");
     let all = [
-        (pickled("()", "{'repoid': 7}"), Some(true), true),
-        (pickled("()", "{}"), Some(false), false),
-        (pickled("()", "{'repoid': 8}"), Some(false), false),
-        (pickled("()", "{'repoid': 7, ...}"), None, false),
+        (closed("()", "{'repoid': 7}"), Some(true), true),
+        (closed("()", "{}"), Some(false), false),
+        (closed("()", "{'repoid': 8}"), Some(false), false),
+        (closed("()", "{'repoid': 7, ...}"), None, false),
         (plain(r#"[[], {"repoid": 7}, {}]"#, r#""task": "t""#), Some(true), false),
         (plain("no JSON", r#""task": "t""#), None, false),
     ];
@@ -253,7 +252,7 @@ fn no_state_is_kept_between_messages() {
 
 #[test]
 fn groups_and_rows_show_values_of_the_texts() {
-    let message = pickled("(7,)", "{'repoid': 7, 'commitid': 'a\"\nb', 'pullid': None, 'l': [1]}");
+    let message = closed("(7,)", "{'repoid': 7, 'commitid': 'a\"\nb', 'pullid': None, 'l': [1]}");
     let message = message.as_bytes();
     let fields: [&[u8]; 4] = [b"kwargs.repoid", b"commitid", b"pullid", b"args.0"];
     let (seven, text) = (Reply::Int(7), Reply::text(b"a\"\nb"));
@@ -283,7 +282,7 @@ fn groups_and_rows_show_values_of_the_texts() {
 #[test]
 fn read_texts_count_as_decoded() {
     let kwargs = format!("{{'repoid': 7, 'text': '{}'}}", "x".repeat(3_000));
-    let message = pickled("()", &kwargs);
+    let message = closed("()", &kwargs);
     let mut matcher = matcher("REPOID 7");
     assert!(matcher.examine(message.as_bytes()).matched);
     assert_eq!(matcher.decoded(), kwargs.len(), "only the text that is asked for");
@@ -294,7 +293,7 @@ fn read_texts_count_as_decoded() {
 
 #[test]
 fn a_match_that_needs_no_text_is_not_inexact() {
-    let message = br#"{"body": "?", "content-type": "application/x-python-serialize", "headers": {"task": "t", "id": "1", "kwargsrepr": "{'x': 7}"}, "properties": {}}"#;
+    let message = br#"{"body": "?", "content-type": "application/x-yaml", "headers": {"task": "t", "id": "1", "kwargsrepr": "{'x': 7}"}, "properties": {}}"#;
     for (words, exact, inexact) in [
         ("WHERE task = t OR kwargs.x = 8", true, false),
         ("WHERE task = t OR kwargs.x = 7", true, false),

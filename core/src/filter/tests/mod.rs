@@ -4,6 +4,7 @@ mod grammar;
 mod groups;
 mod inexact;
 pub(crate) mod model;
+mod pickle;
 mod round_trip;
 mod rows;
 mod ruby;

@@ -14,7 +14,14 @@ fn with(value: Option<&str>) -> String {
 
 /// Returns a message whose body cannot be read.
 fn closed() -> String {
-    with(None).replace("application/json", "application/x-python-serialize")
+    with(None).replace("application/json", "application/x-yaml")
+}
+
+/// A message with this pickled body, in base64.
+fn pickled(body: &str) -> String {
+    format!(
+        r#"{{"body": "{body}", "content-type": "application/x-python-serialize", "headers": {{"task": "t"}}, "properties": {{"body_encoding": "base64"}}}}"#
+    )
 }
 
 #[test]
@@ -159,8 +166,9 @@ fn the_table_of_the_documentation_is_true() {
     let (head, rows) = rows.split_first().expect("a head");
     assert_eq!(
         (head.len(), rows.len()),
-        (9, 19),
-        "a line below the head, thirteen kinds of values, absent ones, a closed body, three texts of a sender"
+        (9, 21),
+        "a line below the head, thirteen kinds of values, an object of a class that is not read and what is inside it, \
+         absent values, a closed body, three texts of a sender"
     );
     for row in &rows[1..] {
         let shown = row[0].strip_prefix("the same, and `kwargsrepr` is ");
@@ -172,6 +180,11 @@ fn the_table_of_the_documentation_is_true() {
                 vec![message]
             }
             "the body cannot be read" => vec![closed()],
+            // The keyword argument x is an object; all keyword arguments are one.
+            "in a pickled body, an object of a class that is not read" => {
+                vec![pickled("gAQpfYwBeGNhcHAKTQopgXN9hy4=")]
+            }
+            "something inside such an object" => vec![pickled("gAQpY2FwcApNCimBfYcu")],
             "`null`, absent" => vec![with(Some("null")), with(None)],
             values => values.split("`, `").map(|value| with(Some(value.trim_matches('`')))).collect(),
         };
@@ -182,6 +195,7 @@ fn the_table_of_the_documentation_is_true() {
                 "false" => NO,
                 "unknown"
                     if row[0].contains("cannot be read")
+                        || row[0].contains("inside")
                         || shown.is_some_and(|shown| shown.contains("...")) =>
                 {
                     UNKNOWN

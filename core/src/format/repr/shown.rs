@@ -112,7 +112,7 @@ fn is_uuid(text: &[u8]) -> bool {
 
 /// Returns whether the text has the form of `str(decimal)`, which includes `NaN`, `sNaN` (either can be
 /// followed by digits) and `Infinity`.
-fn is_decimal(text: &[u8]) -> bool {
+pub(in super::super) fn is_decimal(text: &[u8]) -> bool {
     let digits = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
     let number = |text: &[u8]| !text.is_empty() && digits(text);
     let text = text.strip_prefix(b"-").unwrap_or(text);

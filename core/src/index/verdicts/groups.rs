@@ -7,7 +7,7 @@ use super::states::{Verdict, verdict};
 use super::{Counted, Judged, Verdicts};
 use crate::field::FieldType;
 use crate::filter::{Grouping, class_key};
-use crate::index::codes::{ABSENT_BY_TEXT, Known, RESERVED, UNKEPT, UNREADABLE};
+use crate::index::codes::{ABSENT_BY_TEXT, Known, OPAQUE, RESERVED, UNKEPT, UNREADABLE};
 use crate::index::columns::META;
 use crate::index::fields::FieldIndex;
 use crate::index::per_id::PerId;
@@ -90,7 +90,7 @@ impl Groups {
             class_key(b"null", field.kind, &mut null, &mut Vec::new());
             let null = null.into_boxed_slice();
             let reserved = std::array::from_fn(|number| match u32::try_from(number).unwrap_or(u32::MAX) {
-                UNREADABLE => UNREAD_BODY,
+                UNREADABLE | OPAQUE => UNREAD_BODY,
                 UNKEPT => UNKNOWN,
                 ABSENT_BY_TEXT => BY_TEXT,
                 _ => NULL,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::states::{Answer, NO, then};
 use crate::filter::{Asks, Conditions};
 use crate::format::FieldValue;
-use crate::index::codes::{ABSENT, ABSENT_BY_TEXT, Known, RESERVED, UNDECODABLE, UNREADABLE, UNTOLD};
+use crate::index::codes::{ABSENT, ABSENT_BY_TEXT, Known, OPAQUE, RESERVED, UNDECODABLE, UNREADABLE, UNTOLD};
 use crate::index::columns::{Chunk, LENGTH, META};
 use crate::index::dictionary::{DICTIONARY_VALUES_MAX, Value};
 use crate::index::fields::{FieldIndex, class_hash};
@@ -291,6 +291,7 @@ fn reserved(asked: &mut Conditions, condition: usize, number: usize) -> Answer {
         ABSENT => truth(absent(asked)),
         ABSENT_BY_TEXT if absent(asked) => Answer::TextTrue,
         ABSENT_BY_TEXT => Answer::TextFalse,
+        OPAQUE => asked.decide_opaque(condition).map_or(Answer::Uncompared, truth),
         UNREADABLE | UNTOLD | UNDECODABLE => Answer::Unknown,
         _ => Answer::Unread,
     }

@@ -23,11 +23,27 @@ fn by_text(x: &str, y: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+/// Pickled bodies with objects of a class of their own: one as `x` and one in the list `y`, all keyword arguments, one as
+/// `y`.
+const PICKLED: [&str; 3] = [
+    "gARLB4V9KIwBeGNhcHAKTQopgYwBeV0oSwdjYXBwCk0KKYFldX2HLg==",
+    "gAQpY2FwcApNCimBfYcu",
+    "gAQpfSiMAXhLB4wBeWNhcHAKTQopgXV9hy4=",
+];
+
+fn pickled(body: &str) -> Vec<u8> {
+    format!(
+        r#"{{"content-type": "pickle", "headers": {{"task": "a", "x": 7}}, "properties": {{"body_encoding": "base64"}}, "body": "{body}"}}"#
+    )
+    .into_bytes()
+}
+
 fn message() -> impl Strategy<Value = Vec<u8>> {
     let shown = || prop::sample::select(&["7", "'a'", "None", "True", "[1]", "'7'", "1.0"][..]);
     prop_oneof![
         8 => model::message().prop_map(|message| message.bytes()),
         3 => (shown(), shown()).prop_map(|(x, y)| by_text(x, y)),
+        2 => prop::sample::select(&PICKLED[..]).prop_map(pickled),
         1 => Just(b"no message".to_vec()),
         1 => Just(plain(&format!(r#"[["{0}"], {{"x": "{0}"}}, {{}}]"#, "z".repeat(1_200)), r#""task": "a""#).into_bytes()),
     ]

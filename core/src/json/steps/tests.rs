@@ -29,6 +29,9 @@ fn each_byte_is_special_or_not() {
         for len in 0..40 {
             let all: Vec<u8> = (0..len).map(|at| if at == len / 2 { byte } else { b'x' }).collect();
             assert_eq!(is_ascii(&all), all.is_ascii(), "{byte:#x} of {len}");
+            let plain = all.is_ascii() && !all.iter().any(|byte| is_special(*byte));
+            assert_eq!(is_plain_ascii(&all), plain, "{byte:#x} of {len}");
+            assert_eq!(special_at(&all), all.iter().position(|byte| is_special(*byte)), "{byte:#x} of {len}");
         }
     }
 }
