@@ -95,7 +95,8 @@ pub(crate) fn explain(ctx: Ctx<'_>, job: &Job) -> Option<String> {
         return None;
     }
     ctx.select(start.db);
-    let mut search = Search::new(NoMatchReasons::new(start.messages, &start.filter));
+    let reasons = NoMatchReasons::new(start.messages, &start.filter).pickle(start.reads_pickle);
+    let mut search = Search::new(reasons);
     match &start.storage {
         Storage::Lists => search.at_lists(ctx, job),
         storage => search.at_entries(ctx, storage, &start.queue),

@@ -2,7 +2,7 @@
 
 use qadmin_core::error::{Error, ServerError};
 use qadmin_core::index::Definition;
-use qadmin_core::settings::{INDEX, SETTINGS, Settings, TEXTS, parse_load_args};
+use qadmin_core::settings::{INDEX, PICKLE, SETTINGS, Settings, TEXTS, parse_load_args};
 
 use crate::index;
 use crate::redis::main_cell::MainCell;
@@ -59,6 +59,9 @@ fn set(at: usize, value: i64) {
         index::limit_memory(settings.index_max_memory());
         index::limit_slice(settings.slice_us());
         index::audit_every(settings.index_audit());
+        if at == PICKLE {
+            index::read_pickle(settings.pickle());
+        }
     }
 }
 

@@ -57,9 +57,11 @@ pub const INDEX_MAX_MEMORY: usize = 11;
 
 /// Index of `index-audit`.
 pub const INDEX_AUDIT: usize = 12;
+/// Index of `pickle`.
+pub const PICKLE: usize = 13;
 
 /// Every setting; the constants above are indexes into it.
-pub const SETTINGS: [SettingSpec; 13] = [
+pub const SETTINGS: [SettingSpec; 14] = [
     SettingSpec {
         name: "inline-limit",
         default: 200_000,
@@ -185,6 +187,16 @@ pub const SETTINGS: [SettingSpec; 13] = [
         words: &[],
         doc: "The time between two audits of an index with FIELDS, which compare all messages of the list with what \
               the index keeps; 0 = none.",
+    },
+    SettingSpec {
+        name: "pickle",
+        default: 1,
+        min: 0,
+        max: 1,
+        unit: "no or yes",
+        words: &["no", "yes"],
+        doc: "Whether pickled bodies of Celery messages are read, as data: nothing in them is executed. With `no` they \
+              are unreadable. A job reads them as the setting was when it was accepted.",
     },
 ];
 
@@ -429,6 +441,12 @@ impl Settings {
             .ok()
             .and_then(|at| kind::KINDS.get(at))
             .map_or(MessageKind::default(), |row| row.kind)
+    }
+
+    /// Whether pickled bodies are read.
+    #[must_use]
+    pub fn pickle(&self) -> bool {
+        self.at(PICKLE) != 0
     }
 
     // No row admits a negative value, so this loses no sign.

@@ -76,6 +76,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
             lists: vec![(List { key: undoable.list, step: None }, len)],
             messages,
             storage,
+            reads_pickle: settings::now().pickle(),
         };
         let accepted = accepted(caller, request.id.unwrap_or_else(Uuid::new_v4), target, digest);
         let mut job = Job::new(request.start(accepted, queue, undoable.undoing)?);

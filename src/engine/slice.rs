@@ -129,7 +129,8 @@ impl<'c> Slice<'c> {
         }
         let (start, began_ns) = (job.start(), now_ns());
         let key = self.names.first()?.bytes();
-        let is_ready = index::is_ready(self.ctx, start.db, key, start.messages, self.part_ns())?;
+        let is_ready =
+            index::is_ready(self.ctx, start.db, key, (start.messages, start.reads_pickle), self.part_ns())?;
         Some(Asked { began_ns, is_ready })
     }
 

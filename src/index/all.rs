@@ -1,6 +1,6 @@
 //! All indexes, and the memory that they may take.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use qadmin_core::index::{Definition, IndexState, ListClock, ListFields, ValueWaits};
 use qadmin_core::kind::MessageKind;
@@ -24,9 +24,17 @@ const NEAR_MAXMEMORY: &str = "the server uses more than 90 % of maxmemory";
 const OVER_LIMIT: &str = "all indexes together would need more than qadmin.index-max-memory";
 /// Most bytes of all indexes: the setting `index-max-memory`.
 static MEMORY_LIMIT: AtomicU64 = AtomicU64::new(u64::MAX);
+/// Whether pickled bodies are read: the setting `pickle`.
+static READS_PICKLE: AtomicBool = AtomicBool::new(true);
+
 /// Sets the most bytes that all indexes may take.
 pub(crate) fn limit_memory(bytes: u64) {
     MEMORY_LIMIT.store(bytes, Ordering::Relaxed);
+}
+
+/// Sets whether pickled bodies are read.
+pub(super) fn set_pickle(reads: bool) {
+    READS_PICKLE.store(reads, Ordering::Relaxed);
 }
 
 /// All indexes.
@@ -86,6 +94,19 @@ impl Entry {
             room: 0,
             asked_ms: i64::MIN,
             definition,
+        }
+        .reading_as_set()
+    }
+
+    fn reading_as_set(mut self) -> Self {
+        self.read_as_set();
+        self
+    }
+
+    /// Reads all messages again where the setting `pickle` has changed and messages can be pickled.
+    pub(super) fn read_as_set(&mut self) {
+        if let Some(fields) = &mut self.fields {
+            fields.read_pickle(READS_PICKLE.load(Ordering::Relaxed));
         }
     }
 

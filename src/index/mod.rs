@@ -199,6 +199,17 @@ pub(crate) fn define(definitions: Vec<Definition>, default: MessageKind) -> Resu
     Ok(())
 }
 
+/// Sets whether pickled bodies are read. Where that changes, the messages are read again.
+pub(crate) fn read_pickle(reads: bool) {
+    all::set_pickle(reads);
+    with(|indexes| {
+        for entry in &mut indexes.all {
+            entry.read_as_set();
+            read::plan(entry);
+        }
+    });
+}
+
 /// Whether this list has an index.
 pub(crate) fn has(db: i32, key: &[u8]) -> bool {
     ANY.load(Ordering::Relaxed) && with(|indexes| indexes.find(db, key).is_some()).unwrap_or(false)

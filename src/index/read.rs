@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use qadmin_core::index::{Answered, Ask, Audited, CaughtUp, IndexState, Waiting, Work};
+use qadmin_core::job::JobTarget;
 use qadmin_core::kind::MessageKind;
 use qadmin_core::scan::Queue as _;
 
@@ -189,6 +190,7 @@ fn catch_up(ctx: Ctx<'_>, db: i32, key: &[u8], (slice_ns, audits): (u64, bool)) 
         }
         indexes.keep_in_bounds(db, key, clock_ms());
         let entry = indexes.find(db, key)?;
+        entry.read_as_set();
         let fields = entry.fields.as_mut()?;
         let OpenedList::List(list) = &mut opened else {
             fields.settle(0);
@@ -236,32 +238,40 @@ fn audit(entry: &mut Entry, list: &mut List<'_>, began_ns: u64, goes_on: impl Fn
     }
 }
 
-/// Whether the index of a list in the selected database has read all messages as this kind, and is of the
-/// list that is there now. Reads the last ones, for at most this many nanoseconds. `None` where there is no
+/// Whether the index of a list in the selected database has read all messages as this kind, with pickled bodies
+/// or without, and is of the list that is there now. Reads the last ones, for at most this many nanoseconds. `None` where there is no
 /// such index.
-pub(crate) fn is_ready(ctx: Ctx<'_>, db: i32, key: &[u8], kind: MessageKind, slice_ns: u64) -> Option<bool> {
-    keeps_values(db, key, kind).then(|| catch_up(ctx, db, key, (slice_ns, false)) == Some(CaughtUp::All))
+pub(crate) fn is_ready(
+    ctx: Ctx<'_>,
+    db: i32,
+    key: &[u8],
+    read_as: (MessageKind, bool),
+    slice_ns: u64,
+) -> Option<bool> {
+    keeps_values(db, key, read_as).then(|| catch_up(ctx, db, key, (slice_ns, false)) == Some(CaughtUp::All))
 }
 
-/// Whether a list has an index that keeps values of messages of this kind.
-fn keeps_values(db: i32, key: &[u8], kind: MessageKind) -> bool {
-    let keeps = |entry: &Entry| entry.fields.as_ref().is_some_and(|fields| fields.kind() == kind);
+/// Whether a list has an index that keeps values of messages of this kind, and reads pickled bodies or not.
+fn keeps_values(db: i32, key: &[u8], read_as: (MessageKind, bool)) -> bool {
+    let keeps = |entry: &Entry| {
+        entry.fields.as_ref().is_some_and(|fields| (fields.kind(), fields.reads_pickle()) == read_as)
+    };
     ANY.load(Ordering::Relaxed)
         && with(|indexes| indexes.find(db, key).is_some_and(|entry| keeps(entry))) == Some(true)
 }
 
-/// Answers a count from the index of a list in the selected database, whose messages are of this kind.
-/// Nothing where it has no index that keeps values, where a slice of this many nanoseconds is not enough to
-/// read what is unread, or where the index cannot decide.
+/// Answers a count from the index of one list of a target in the selected database. Nothing where it has no index
+/// that keeps values of messages read in the same way, where a slice of this many nanoseconds is not enough to read
+/// what is unread, or where the index cannot decide.
 pub(crate) fn answer(
     ctx: Ctx<'_>,
-    db: i32,
+    target: &JobTarget,
     key: &[u8],
-    kind: MessageKind,
     ask: &Ask<'_>,
     slice_ns: u64,
 ) -> Option<Answered> {
-    if !keeps_values(db, key, kind) {
+    let db = target.db;
+    if !keeps_values(db, key, (target.messages, target.reads_pickle)) {
         return None;
     }
     let caught_up = catch_up(ctx, db, key, (slice_ns, false));

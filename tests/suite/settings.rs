@@ -21,8 +21,9 @@ const TABLE: [(&str, i64, i64, i64); 12] = [
     ("index-audit", 3_600, 0, 2_592_000),
 ];
 
-/// The setting that is a word.
+/// The settings that are words.
 const KIND: &str = "qadmin.default-kind";
+const PICKLE: &str = "qadmin.pickle";
 /// The settings that are texts.
 const TEXTS: [&str; 3] = ["qadmin.sep", "qadmin.priority-steps", "qadmin.index"];
 
@@ -31,7 +32,7 @@ fn all(conn: &mut Connection) -> Vec<(String, i64)> {
     let reply = run(conn, "CONFIG GET qadmin.*").expect("CONFIG GET");
     let mut found: Vec<_> = qadmin_harness::map(&reply)
         .into_iter()
-        .filter(|(name, _)| name != KIND && !TEXTS.contains(&name.as_str()))
+        .filter(|(name, _)| ![KIND, PICKLE].contains(&name.as_str()) && !TEXTS.contains(&name.as_str()))
         .map(|(name, value)| (name, text(&value).parse().expect("a number")))
         .collect();
     found.sort();
@@ -92,8 +93,9 @@ fn every_boundary_is_a_load_argument() {
 
 #[test]
 fn wrong_load_arguments_keep_the_server_from_starting_and_say_why() {
-    // The word is listed at its place in the order of the settings.
-    let names = TABLE.map(|row| row.0).join(", ").replace("index-max", "default-kind, index-max");
+    // The words are listed at their places in the order of the settings.
+    let names =
+        TABLE.map(|row| row.0).join(", ").replace("index-max", "default-kind, index-max") + ", pickle";
     let unknown = format!(
         "unknown setting \"speed\"; qadmin takes pairs of name and value: {names}, sep, priority-steps, index"
     );
@@ -111,6 +113,7 @@ fn wrong_load_arguments_keep_the_server_from_starting_and_say_why() {
         ("priority-steps 0,x", "setting priority-steps must be 1 to 16 different numbers"),
         ("sep 12345678901234567", "setting sep must be 1 to 16 bytes"),
         ("index a@rq", "setting index must name a kind of messages after @, got \"a@rq\""),
+        ("pickle maybe", "setting pickle must be no or yes, got \"maybe\""),
         ("default-kind rq", "setting default-kind must be celery, sidekiq or resque, got \"rq\""),
         ("job-ttl 59", "setting job-ttl must be an integer from 60 to 2592000 (seconds), got \"59\""),
     ] {

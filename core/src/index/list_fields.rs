@@ -44,6 +44,7 @@ const TRIMMED: &str = "LTRIM removed messages and reports no positions; all mess
 const UNFOUND: &str =
     "the place of LREM, LINSERT or LTRIM could not be found for certain; all messages are read again";
 const EDITED: &str = "LSET or LINSERT does not report its position; all messages are read again";
+const READ_OTHERWISE: &str = "the setting pickle was changed; all messages are read again";
 /// Rows of a retired index that take less memory than this are freed at once, bytes.
 const FREED_AT_ONCE: usize = 1024 * 1024;
 /// Parts of a retired index that one step frees.
@@ -64,6 +65,7 @@ pub struct ListFields {
     kind: MessageKind,
     names: Vec<Vec<u8>>,
     seed: u64,
+    reads_pickle: bool,
     /// `None` while it is suspended, or until somebody has looked at the list.
     index: Option<FieldIndex>,
     /// An edit whose place is searched: the rows are those before it.
@@ -96,6 +98,7 @@ impl ListFields {
             kind,
             names,
             seed,
+            reads_pickle: true,
             index: None,
             pending: None,
             retired: None,
@@ -138,6 +141,21 @@ impl ListFields {
     #[must_use]
     pub fn kind(&self) -> MessageKind {
         self.kind
+    }
+
+    /// Whether pickled bodies are read.
+    #[must_use]
+    pub fn reads_pickle(&self) -> bool {
+        self.reads_pickle
+    }
+
+    /// Sets whether pickled bodies are read. Messages that were read otherwise are read again, after somebody has looked at
+    /// the list.
+    pub fn read_pickle(&mut self, reads: bool) {
+        if self.reads_pickle != reads {
+            self.reads_pickle = reads;
+            self.doubt(READ_OTHERWISE);
+        }
     }
 
     /// The names of the fields as given, in their order.
@@ -478,7 +496,8 @@ impl ListFields {
         self.retire();
         self.begun += 1;
         self.rebuilt += u64::from(reason.is_some() && len > 0);
-        self.index = fields_of(self.kind, &self.names, len, self.seed).ok();
+        let index = fields_of(self.kind, &self.names, len, self.seed);
+        self.index = index.ok().map(|index| index.pickle(self.reads_pickle));
         self.reason = reason.filter(|_| len > 0);
     }
 

@@ -41,14 +41,15 @@ impl FilterJudge {
     pub(super) fn new(start: &Start) -> Self {
         let (clear_options, texts) = (&start.clear_options, start.reads_texts());
         let matcher = Matcher::of(start.messages, &start.filter, start.grouping.as_ref());
+        let matcher = matcher.pickle(start.reads_pickle);
         Self {
             exact: (texts && !clear_options.inexact).then(|| matcher.clone()),
             marks_inexact: clear_options.inexact,
             leavings: Leavings::of(start.messages),
             matcher: matcher.inexact(texts),
-            projection: start.projection.clone().inexact(texts),
+            projection: start.projection.clone().inexact(texts).pickle(start.reads_pickle),
             distinct: (!clear_options.by.is_empty())
-                .then(|| Distinct::new(start.messages, &clear_options.by)),
+                .then(|| Distinct::new(start.messages, &clear_options.by).pickle(start.reads_pickle)),
             names: start.grouping.is_some().then(Names::default),
             key: Vec::new(),
             work: 0,

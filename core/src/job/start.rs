@@ -123,6 +123,8 @@ pub struct Start {
     pub digest: [u8; 32],
     /// What kind of keys hold the messages.
     pub storage: Storage,
+    /// Whether pickled bodies are read.
+    pub reads_pickle: bool,
     /// Wall clock now, Unix milliseconds.
     pub now_ms: i64,
     /// Steady clock now, nanoseconds.
@@ -155,7 +157,7 @@ impl Start {
     #[must_use]
     pub fn counting(kind: JobKind, accepted: Accepted, filter: Filter, projection: Projection) -> Self {
         let Accepted { id, target, digest, user, client, now_ms, now_ns } = accepted;
-        let JobTarget { db, queue, priority, lists, messages, storage } = target;
+        let JobTarget { db, queue, priority, lists, messages, storage, reads_pickle } = target;
         Self {
             id,
             kind,
@@ -177,6 +179,7 @@ impl Start {
             origin: Origin { user, client, ..Origin::default() },
             digest,
             storage,
+            reads_pickle,
             now_ms,
             now_ns,
         }
@@ -219,6 +222,7 @@ pub(super) mod tests {
                 priority: None,
                 messages: MessageKind::Celery,
                 storage: Storage::Lists,
+                reads_pickle: true,
             },
             digest: [0; 32],
             user: None,

@@ -61,6 +61,8 @@ pub struct JobTarget {
     pub messages: MessageKind,
     /// What kind of keys these are.
     pub storage: Storage,
+    /// Whether pickled bodies are read, as the setting `pickle` was.
+    pub reads_pickle: bool,
 }
 
 impl JobTarget {
@@ -127,6 +129,7 @@ mod tests {
             storage: unacked.map_or(Storage::Lists, |entries| {
                 Storage::Unacked(IndexStart { index: b"q_index".to_vec(), entries, bound: None })
             }),
+            reads_pickle: true,
         }
     }
 

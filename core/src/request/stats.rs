@@ -45,7 +45,7 @@ impl CountRequest for Stats {
     fn key(&self, target: &JobTarget) -> [u8; 32] {
         let kind = target.messages.spec().name.as_bytes();
         let digest = Digest::new("stats").int(target.db).lists(&target.lists).bytes(self.filter.text());
-        let digest = digest.count(self.top).bytes(kind).flag(self.inexact);
+        let digest = digest.count(self.top).bytes(kind).flag(self.inexact).flag(target.reads_pickle);
         let names = self.grouping.names();
         let key = names.fold(digest, |digest, name| digest.bytes(name.as_bytes())).finish();
         target.index().map_or(key, |index| unacked_key(&key, index))

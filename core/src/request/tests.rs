@@ -41,6 +41,7 @@ fn target(queue: &[u8]) -> JobTarget {
         lists: vec![(List { key: queue.to_vec(), step: None }, 10)],
         messages: MessageKind::Celery,
         storage: crate::job::Storage::Lists,
+        reads_pickle: true,
     }
 }
 

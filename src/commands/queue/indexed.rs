@@ -52,7 +52,7 @@ pub(super) fn count<C: CountRequest>(
     }
     let answer = |key: &[u8], len: u64| match len {
         0 => Some(Answered::default()),
-        _ => index::answer(ctx, target.db, key, target.messages, &ask, slice_ns),
+        _ => index::answer(ctx, target, key, &ask, slice_ns),
     };
     let all = target.lists.iter().map(|(list, len)| answer(&list.key, *len)).collect::<Option<Vec<_>>>()?;
     let is_grouped = start.grouping.is_some();

@@ -209,12 +209,12 @@ impl<'a> Sampler<'a> {
     /// # Errors
     /// FIELDS names a field that messages of this kind do not have.
     fn reader(&self) -> Result<RowReader<'a>, Error> {
-        let (kind, request) = (self.target.messages, self.request);
+        let (kind, pickle, request) = (self.target.messages, self.target.reads_pickle, self.request);
         Ok(RowReader {
             ctx: self.ctx,
             request,
-            matcher: Matcher::of(kind, &request.filter, None).inexact(true),
-            projection: request.projection(kind)?.inexact(true),
+            matcher: Matcher::of(kind, &request.filter, None).inexact(true).pickle(pickle),
+            projection: request.projection(kind)?.inexact(true).pickle(pickle),
             asks_arrivals: request.arrival_field().is_some(),
             asked: Moment::now(),
             time: SampleTime::begin(settings::now().slice_us() * 1_000 * SAMPLE_SLICES),

@@ -54,6 +54,7 @@ pub(in crate::commands) fn find(
         lists,
         messages,
         storage,
+        reads_pickle: settings::now().pickle(),
     };
     let key = || priorities::List { key: options.queue.clone(), step: None };
     if let Some((unacked, len)) = find_unacked(ctx, options, command, access)? {

@@ -47,6 +47,7 @@ fn preview() -> Start {
         origin: Origin::default(),
         digest: [0; 32],
         storage: Storage::Lists,
+        reads_pickle: true,
         now_ms: 1_000,
         now_ns: 0,
     }

@@ -119,6 +119,14 @@ fn unacked_count_key_has_index_but_not_length() {
 }
 
 #[test]
+fn counts_with_and_without_pickled_bodies_are_different() {
+    let reads = |reads_pickle| JobTarget { reads_pickle, ..target(b"q") };
+    let (preview, stats) = (get::<Preview>("q TASK t"), get::<Stats>("q GROUPBY 1 task"));
+    assert_ne!(preview.key(&reads(true)), preview.key(&reads(false)));
+    assert_ne!(stats.key(&reads(true)), stats.key(&reads(false)));
+}
+
+#[test]
 fn preview_key_is_queue_and_filter() {
     let key = |line| {
         let preview = get::<Preview>(line);

@@ -37,6 +37,7 @@ fn a_job_knows_where_its_messages_are_and_who_asked() {
         lists: vec![(List { key: b"held".to_vec(), step: Some(4) }, 12)],
         messages: MessageKind::Sidekiq,
         storage: Storage::Unacked(IndexStart { index: b"i".to_vec(), entries: 11, bound: None }),
+        reads_pickle: false,
     };
     let start = get::<Preview>("q TASK t").start(accepted(target.clone())).expect("fields that exist");
     assert_eq!(
@@ -44,9 +45,10 @@ fn a_job_knows_where_its_messages_are_and_who_asked() {
         (Uuid::from_u128(7), [9; 32], NOW_MS, 5)
     );
     assert_eq!(start.container(), target.container());
-    let JobTarget { db, queue, priority, lists, messages, storage } = target;
+    let JobTarget { db, queue, priority, lists, messages, storage, reads_pickle } = target;
     assert_eq!((start.db, start.queue, start.priority), (db, queue, priority));
     assert_eq!((start.lists, start.messages, start.storage), (lists, messages, storage));
+    assert_eq!(start.reads_pickle, reads_pickle);
     assert_eq!((start.origin.user, start.origin.client), (Some(b"ann".to_vec()), Some(b"id=1".to_vec())));
     assert_eq!((start.origin.actor, start.origin.reason), (None, None));
 }
