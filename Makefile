@@ -88,7 +88,7 @@ test-all: deps build build-faults venv test-rust test-console test-package ## ru
 # The same tests with larger sizes and more rounds; docs/testing.md explains the variables.
 test-nightly: deps ## the suite with a queue of a million messages and many more random rounds (half an hour)
 	QADMIN_EDITS_MESSAGES=$${QADMIN_EDITS_MESSAGES:-1000000} QADMIN_MODEL_RUNS=$${QADMIN_MODEL_RUNS:-400} \
-	  QADMIN_KILL_ROUNDS=$${QADMIN_KILL_ROUNDS:-10} $(MAKE) test-server
+	  QADMIN_KILL_ROUNDS=$${QADMIN_KILL_ROUNDS:-10} QADMIN_PICKLES=$${QADMIN_PICKLES:-100000} $(MAKE) test-server
 
 # The suites that need a server are separate targets, because they need the module.
 test-rust:

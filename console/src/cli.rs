@@ -247,7 +247,7 @@ pub(crate) struct Clear {
     /// With --to or --park: add them at the consumer end, before the messages of that list.
     #[arg(long)]
     pub(crate) front: bool,
-    /// Where a body cannot be read (pickle), compare the sender's texts argsrepr and kwargsrepr.
+    /// Where a body cannot be read (YAML), compare the sender's texts argsrepr and kwargsrepr.
     #[arg(long)]
     pub(crate) inexact: bool,
     /// Compute everything, clear nothing.

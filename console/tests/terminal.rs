@@ -17,7 +17,7 @@ fn a_clear_shows_count_and_sample_and_needs_the_typed_name() {
         "61 (5.8 %, 83.8 kB)",
         "The first 5 of 61 matching messages:",
         "dde6b29f",
-        "! 2 messages cannot be read",
+        "! 1 message cannot be read",
         "This clears 61 of 1,051 messages.",
     ] {
         assert!(shown.contains(word), "{word}: {shown:?}");
@@ -59,9 +59,9 @@ fn inexact_matches_are_confirmed_before_they_are_cleared() {
     let server = Server::start();
     fill_examples(server.port()).expect("the queue is filled");
     let clear = |more: &[&'static str]| {
-        let pickled = ["--where", "content_type = application/x-python-serialize"];
+        let closed = ["--where", "content_type = application/x-yaml"];
         let args = ["clear", QUEUE, "--where", "kwargs.repoid EXISTS"];
-        [&args[..], &pickled[..], &["--all"], more].concat()
+        [&args[..], &closed[..], &["--all"], more].concat()
     };
     let (after, code) = rest(terminal(&server, &clear(&[])));
     assert_eq!(code, 0, "{after}");

@@ -85,7 +85,8 @@ fn falsy(value: &Value) -> bool {
 /// Positional and keyword arguments of a message with a header `task`; nothing where its body cannot be read, or is
 /// nothing that a worker takes apart. `Err` where the judge does not know either: it is stricter with texts than a worker is.
 fn arguments(message: &Value) -> Result<Option<[Value; 2]>, ()> {
-    if message["content-type"] == "application/x-msgpack" || !falsy(&message["headers"]["compression"]) {
+    let packed = ["application/x-msgpack", "application/x-python-serialize", "pickle"];
+    if packed.iter().any(|name| message["content-type"] == *name) || !falsy(&message["headers"]["compression"]) {
         // Tests with bodies of the real libraries cover these.
         return Err(());
     }

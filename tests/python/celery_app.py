@@ -40,6 +40,7 @@ KINDS = [
     (1, "yaml", None),
     (1, "pickle", None),
     (1, "json", "gzip"),
+    (2, "pickle", "gzip"),
 ]
 
 REPOIDS = [101, 102, 103, 104]
@@ -111,7 +112,7 @@ def workflows():
     member().apply_async()
     member().apply_async(countdown=3600)
     group(member() for _ in range(3)).apply_async()
-    chord([member(), member()], application.tasks[TASKS[1]].si()).apply_async()
+    chord([member().set(serializer="pickle"), member()], application.tasks[TASKS[1]].si()).apply_async()
     # The chord waits for the end of the chain: without its first task that never comes.
     chord([chain(member(), member(), member()), member()], application.tasks[TASKS[1]].si()).apply_async()
     # Its end is no chord.
@@ -119,8 +120,8 @@ def workflows():
     with application.connection_for_write() as connection:
         for _ in range(2):
             assert connection.default_channel.basic_get(QUEUE)
-    # A pickled member: its body is not read, its headers are.
-    group([member().set(serializer="pickle"), member()]).apply_async()
+    # A member in YAML: its body is not read, its headers are.
+    group([member().set(serializer="yaml"), member()]).apply_async()
     print(
         json.dumps(
             {"matched": 13, "in_chord": 4, "in_group": 9, "with_eta": 1, "redelivered": 2, "task": TASKS[0]}

@@ -1,7 +1,7 @@
 """Sends a task once for every kind of value, by the real kombu, and says which messages each condition means.
 
-The values are sent in JSON, in MessagePack as far as that has a form for them, and in pickle, which is never read: of
-those only Celery's text of the arguments tells. What a condition means is worked out here from Python's own values, not
+The values are sent in JSON, in MessagePack as far as that has a form for them, in pickle, and in JSON that is compressed
+by bzip2, which is never read: of those only Celery's text of the arguments tells. What a condition means is worked out here from Python's own values, not
 from what lies in the queue. Prints one JSON object: `queues`, each with its name (`queue`), the words to add to a command
 (`more`), `sent` (ids in the order of sending) and `questions` (words of a filter, the ids for which it is true, the ids for
 which it is unknown).
@@ -15,6 +15,7 @@ import math
 import os
 import re
 import uuid
+from collections import OrderedDict
 from decimal import Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
@@ -52,6 +53,9 @@ VALUES = [
 ]
 # What MessagePack can say, and JSON cannot.
 PACKED = [Timestamp(1714557600), Timestamp(1714557600, 5_000), Timestamp(1714557600, 999), ExtType(5, b"abc"), ExtType(7, b"\xff")]
+
+# What pickle can say and JSON cannot. Money is one of them, too: kombu's JSON knows it, and a pickle only its class.
+OBJECTS = [{7}, frozenset({"abc"}), dt.timedelta(days=1), bytearray(b"abc"), 1j, {(7, 8): 9}, OrderedDict(a=1), ("7", 8), ValueError("7")]
 
 OPERANDS = [
     "7", "007", "7.0", "70e-1", "12", "12.5", "12.50", '"12.50"', '"1.10"', "1.10", "1.1", "1000", "1e3", "-7", "0",
@@ -241,7 +245,7 @@ def unpacked(value):
     """A value of MessagePack as what it stands for."""
     if isinstance(value, Timestamp):
         return value.to_datetime()
-    return list(value) if isinstance(value, ExtType) else value
+    return list(value) if isinstance(value, (ExtType, tuple)) else value
 
 
 def is_shown(value):
@@ -251,6 +255,15 @@ def is_shown(value):
     if isinstance(value, float) and not math.isfinite(value):
         return False
     return value is None or isinstance(value, (bool, int, float, str, uuid.UUID, Decimal, dt.date, dt.time))
+
+
+def is_opaque(value):
+    """Only the class of the value is in its pickle, or what depends on the rules of a time zone."""
+    if isinstance(value, dt.datetime):
+        return isinstance(value.tzinfo, ZoneInfo)
+    if isinstance(value, dict):
+        return not all(isinstance(key, str) for key in value)
+    return isinstance(value, (Money, set, frozenset, dt.timedelta, bytearray, complex, Exception))
 
 
 def is_packed(value):
@@ -263,15 +276,16 @@ def is_packed(value):
 
 
 def send(app, queue, serializer, values, is_known, more):
-    """Sends the values; what is asked of a value that is not known is unknown."""
-    sent = [
-        (app.send_task("t.value", kwargs={"v": value}, queue=queue, serializer=serializer, retry=False).id, value)
-        for value in values
-    ]
+    """Sends the values; what is asked of a value that is not known is unknown, except whether it exists if it is opaque."""
+    serializer, _, compression = serializer.partition("+")
+    options = {"queue": queue, "serializer": serializer, "compression": compression or None, "retry": False}
+    sent = [(app.send_task("t.value", kwargs={"v": value}, **options).id, value) for value in values]
     asked = []
     for words, decide in questions():
 
         def truth(value):
+            if is_opaque(value) and serializer == "pickle":
+                return words == ["EXISTS"] if words in (["EXISTS"], ["MISSING"]) else None
             if not is_known(value):
                 return None
             value = unpacked(value)
@@ -294,7 +308,8 @@ def main():
     queues = [
         send(app, "celery", "json", VALUES, lambda value: True, []),
         send(app, "packed", "msgpack", packed, lambda value: True, []),
-        send(app, "pickled", "pickle", VALUES, is_shown, ["INEXACT"]),
+        send(app, "pickled", "pickle", VALUES + OBJECTS, lambda value: True, []),
+        send(app, "closed", "json+bzip2", VALUES, is_shown, ["INEXACT"]),
     ]
     print(json.dumps({"queues": queues}))
 

@@ -38,9 +38,14 @@ fn end_of(conn: &mut Connection, line: &str) -> Reply {
     end
 }
 
+/// A server on which pickled bodies are not read.
+fn closed_server() -> Server {
+    Server::builder().module_args("pickle no").start()
+}
+
 #[test]
-fn preview_and_clear_agree_on_pickled_messages_with_the_same_words() {
-    let server = Server::start();
+fn preview_and_clear_agree_on_unread_bodies_with_the_same_words() {
+    let server = closed_server();
     let mut conn = server.conn();
     let sent = send_closed(&server);
     let (exact, inexact) = (seven(&sent, |m| !m.closed), seven(&sent, |m| m.closed && m.known));
@@ -140,7 +145,7 @@ fn preview_and_clear_agree_on_pickled_messages_with_the_same_words() {
 
 #[test]
 fn record_and_audit_show_inexact() {
-    let server = Server::start();
+    let server = closed_server();
     let mut conn = server.conn();
     send_closed(&server);
     let mut entries = Vec::new();
@@ -176,7 +181,7 @@ fn record_and_audit_show_inexact() {
 
 #[test]
 fn inexact_clear_obeys_limits_and_values() {
-    let server = Server::start();
+    let server = closed_server();
     let mut conn = server.conn();
     let sent = send_closed(&server);
     let (exact, inexact) = (seven(&sent, |m| !m.closed), seven(&sent, |m| m.closed && m.known));

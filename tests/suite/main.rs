@@ -38,6 +38,7 @@ mod neighbours;
 mod no_match;
 mod observability;
 mod options;
+mod pickle;
 mod priorities;
 mod queues;
 mod recalled;

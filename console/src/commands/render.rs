@@ -252,7 +252,7 @@ pub(crate) fn notes(doubts: &Doubts) -> Vec<String> {
         let why = if doubts.have_bounds() {
             "are undecided"
         } else {
-            "cannot be read (pickle, unknown compression ...)"
+            "cannot be read (YAML, unknown compression ...)"
         };
         notes.push(format!(
             "! {} {why}: it is unknown whether they match, so the count can be too low by that many; a clear keeps them",

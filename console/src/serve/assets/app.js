@@ -110,7 +110,7 @@ function sampleHeading(matches, shown) {
 function notes(reply) {
   const said = [];
   if (reply.unreadable > 0)
-    said.push(`${grouped(reply.unreadable)} messages ${/it is only known that they have waited/.test(reply.notice) ? "are undecided" : "cannot be read"}: it is unknown whether they match, so the count can be too low by that many; a clear keeps them.`);
+    said.push(`${grouped(reply.unreadable)} ${reply.unreadable === 1 ? "message" : "messages"} ${/it is only known that they have waited/.test(reply.notice) ? (reply.unreadable === 1 ? "is undecided" : "are undecided") : "cannot be read"}: it is unknown whether they match, so the count can be too low by that many; a clear keeps them.`);
   if (reply.undecodable > 0) said.push(`${grouped(reply.undecodable)} elements of the queue are not JSON objects.`);
   for (const [name, words] of [["in_chord", "in a chord"], ["in_group", "in a group"], ["with_eta", "with an eta"], ["redelivered", "redelivered"]])
     if (reply[name] > 0) said.push(`${grouped(reply[name])} of the matches are ${words}.`);

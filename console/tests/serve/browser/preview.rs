@@ -31,7 +31,7 @@ fn count_and_sample_arrive_without_layout_shift() {
         browser.reads("#sample-heading", "Showing first 20 of 61 matching messages");
         assert_eq!(browser.js("document.querySelectorAll('#sample tbody tr').length"), 20);
         browser.reads("#sample", "dde6b29f-933d-427b-8075-4b73baa546ff");
-        browser.reads("#count-notes", "2 messages cannot be read");
+        browser.reads("#count-notes", "1 message cannot be read");
         assert!(!browser.sees("#count-progress") && !browser.sees("#skip-count"));
         for button in ["#dry-run", "#clear-all", "#keep-one"] {
             assert!(browser.can_use(button), "{button}");
@@ -44,8 +44,8 @@ fn fields_that_a_count_adds_have_reserved_space() {
     let Some(browser) = Browser::take() else { return };
     let (server, page) = super::super::examples();
     server.freeze();
-    let pickled = "where=content_type+%3D+application%2Fx-python-serialize&where=kwargs.repoid+EXISTS";
-    browser.go(&page, &format!("/preview?queue=celery&{pickled}"));
+    let closed = "where=content_type+%3D+application%2Fx-yaml&where=kwargs.repoid+EXISTS";
+    browser.go(&page, &format!("/preview?queue=celery&{closed}"));
     browser.reads("#count-line", "Counting ...");
     assert!(!browser.sees("#inexact"));
     let before = browser.js(PLACES);
