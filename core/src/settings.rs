@@ -3,11 +3,14 @@
 //!
 //! To add a setting: a constant, a row and a getter here; the position of the row is its index for good.
 
+mod texts;
+
 use crate::args::parse_u64;
 use crate::error::{Error, SettingError};
 use crate::index::Definition;
 use crate::kind::{self, MessageKind};
-use crate::priorities::{Priorities, SEPARATOR};
+use crate::priorities::Priorities;
+pub use texts::{INDEX, PRIORITY_STEPS, SEP, TEXTS, TextSpec};
 
 /// One setting. All are integers; a setting with words shows and accepts the word at that position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,56 +200,6 @@ pub const SETTINGS: [SettingSpec; 14] = [
         words: &["no", "yes"],
         doc: "Whether pickled bodies of Celery messages are read, as data: nothing in them is executed. With `no` they \
               are unreadable. A job reads them as the setting was when it was accepted.",
-    },
-];
-
-/// One setting that is a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TextSpec {
-    /// The name after `qadmin.` and in the load arguments.
-    pub name: &'static str,
-    /// The default value.
-    pub default: &'static [u8],
-    /// The default as the documentation shows it.
-    pub shown: &'static str,
-    /// The accepted values.
-    pub range: &'static str,
-    /// One line for the documentation.
-    pub doc: &'static str,
-}
-
-/// Index of `sep`.
-pub const SEP: usize = 0;
-/// Index of `priority-steps`.
-pub const PRIORITY_STEPS: usize = 1;
-
-/// Index of `index`.
-pub const INDEX: usize = 2;
-
-/// Every setting that is a text; the constants above are indexes into it.
-pub const TEXTS: [TextSpec; 3] = [
-    TextSpec {
-        name: "sep",
-        default: SEPARATOR,
-        shown: r"\x06\x16",
-        range: "1 to 16 bytes, no zero, double quote or backslash",
-        doc: "The text between the name of a queue and the step of a priority list, and between the parts of a \
-              binding: the transport option `sep` of the app.",
-    },
-    TextSpec {
-        name: "priority-steps",
-        default: b"0 3 6 9",
-        shown: "0 3 6 9",
-        range: "1 to 16 numbers from 0 to 255",
-        doc: "The steps of queues with priorities, in the order in which workers read their lists: the transport \
-              option `priority_steps` of the app.",
-    },
-    TextSpec {
-        name: "index",
-        default: b"",
-        shown: "",
-        range: "at most 64 words `[db/]queue[@kind][:field,...]`",
-        doc: "The lists that have an index, and the fields whose values it keeps, separated by blanks. QADMIN.INDEX CREATE and DROP change it, too.",
     },
 ];
 

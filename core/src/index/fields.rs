@@ -88,6 +88,15 @@ pub struct FieldIndex {
 }
 
 impl FieldIndex {
+    /// Returns an index of a list of `len` messages that keeps the values of these fields; see [`Self::new`].
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(super) fn of_names(kind: MessageKind, names: &[Vec<u8>], len: u64, seed: u64) -> Result<Self, Error> {
+        let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
+        Self::new(kind, &names, len, seed)
+    }
+
     /// An index of a list with `len` messages of a kind by these fields: see [`Field::parse_indexed`].
     /// `seed` should be random: no sender shall choose values whose hashes are equal.
     ///

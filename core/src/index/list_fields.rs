@@ -1,9 +1,8 @@
 //! The values of fields of one list, kept true while the list changes.
 //!
-//! [`FieldIndex`] keeps rows and learns what happened to them. [`ListFields`] decides what that is: it
-//! follows the events of the list, reads messages that are unread, and checks before it adds rows or answers
-//! that the list is still the one that it knows. An answer comes only from an index that has read all
-//! messages and has passed the checks just then.
+//! [`FieldIndex`] keeps rows and learns what happened to them. [`ListFields`] decides what that is: it follows
+//! the events of the list, reads messages that are unread, and checks before it adds rows or answers that the
+//! list is still the one that it knows. Only an index that has read all messages and passed the checks answers.
 //!
 //! LREM, LINSERT and LTRIM do not report which messages they were about. Their place is searched by
 //! fingerprints ([`super::repair`]): for a moment at once, and then in steps, while what happens to the list
@@ -27,6 +26,7 @@ use super::audits::Audits;
 use super::columns::Side;
 use super::fields::FieldIndex;
 use super::pending::{Change, ForClock, Known, Pending, SEARCHED_AT_ONCE_MAX, Searched, Work};
+use super::reasons::{EDITED, READ_OTHERWISE, REMOVED, REPLACED, SEARCHED, TRIMMED, UNFOUND, UNTOLD};
 use super::repair::{Edit, Place};
 use super::{IndexState, ListClock, len_after};
 use crate::error::Error;
@@ -34,17 +34,6 @@ use crate::kind::MessageKind;
 use crate::queue::End;
 use crate::scan::{Event, Queue, fingerprint};
 
-/// Why the messages are read again.
-const REPLACED: &str = "the list was replaced; its messages are read again";
-pub(super) const UNTOLD: &str = "the list was changed without a notification; its messages are read again";
-pub(super) const SEARCHED: &str =
-    "LREM, LINSERT or LTRIM does not report its position, which is being searched";
-const REMOVED: &str = "LREM removed messages and reports no positions; all messages are read again";
-const TRIMMED: &str = "LTRIM removed messages and reports no positions; all messages are read again";
-const UNFOUND: &str =
-    "the place of LREM, LINSERT or LTRIM could not be found for certain; all messages are read again";
-const EDITED: &str = "LSET or LINSERT does not report its position; all messages are read again";
-const READ_OTHERWISE: &str = "the setting pickle was changed; all messages are read again";
 /// Rows of a retired index that take less memory than this are freed at once, bytes.
 const FREED_AT_ONCE: usize = 1024 * 1024;
 /// Parts of a retired index that one step frees.
@@ -93,7 +82,7 @@ impl ListFields {
     pub fn new(kind: MessageKind, names: &[Vec<u8>], seed: u64) -> Result<Self, Error> {
         let names = names.to_vec();
         // Refuses what is wrong with the names.
-        fields_of(kind, &names, 0, seed)?;
+        FieldIndex::of_names(kind, &names, 0, seed)?;
         Ok(Self {
             kind,
             names,
@@ -496,8 +485,8 @@ impl ListFields {
         self.retire();
         self.begun += 1;
         self.rebuilt += u64::from(reason.is_some() && len > 0);
-        let index = fields_of(self.kind, &self.names, len, self.seed);
-        self.index = index.ok().map(|index| index.pickle(self.reads_pickle));
+        let index = FieldIndex::of_names(self.kind, &self.names, len, self.seed).ok();
+        self.index = index.map(|index| index.pickle(self.reads_pickle));
         self.reason = reason.filter(|_| len > 0);
     }
 
@@ -508,9 +497,4 @@ impl ListFields {
             self.retired = Some(index);
         }
     }
-}
-
-fn fields_of(kind: MessageKind, names: &[Vec<u8>], len: u64, seed: u64) -> Result<FieldIndex, Error> {
-    let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
-    FieldIndex::new(kind, &names, len, seed)
 }

@@ -505,7 +505,7 @@ fn what_happens_while_an_edit_is_searched_is_followed_afterwards() {
     world.remove(300);
     world.edit(Event::Removed { len: world.list.len() });
     assert_eq!(world.fields.state(), IndexState::Repairing);
-    assert_eq!(world.fields.reason(), Some(super::list_fields::SEARCHED));
+    assert_eq!(world.fields.reason(), Some(super::reasons::SEARCHED));
     assert!(world.fields.index().is_none() && bounds(&world) > 0);
     for op in [Op::Push(End::Head, 3), Op::Pop(End::Tail, 2), Op::Rotate(End::Tail, End::Head)] {
         world.apply(op);
@@ -668,7 +668,7 @@ fn a_silent_change_that_leaves_length_and_ends_right_is_seen_at_the_border() {
     world.apply(Op::Push(End::Head, 3));
     assert_eq!(world.fields.unread(), Some(2));
     assert_eq!(world.catch_up(usize::MAX), CaughtUp::More);
-    assert_eq!((world.fields.unread(), world.fields.reason()), (Some(7), Some(super::list_fields::UNTOLD)));
+    assert_eq!((world.fields.unread(), world.fields.reason()), (Some(7), Some(super::reasons::UNTOLD)));
     assert_eq!(bounds(&world), 7, "nor are the arrivals believed");
     assert_eq!(world.catch_up(usize::MAX), CaughtUp::All);
 }

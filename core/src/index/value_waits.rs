@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::clock::{Arrivals, Cursor};
-use super::codes::{Known, UNKEPT, VALUES};
+use super::codes::{Known, OPAQUE, UNKEPT, VALUES};
 use super::columns::{META, Side};
 use super::fields::FieldIndex;
 use super::{ListClock, ListFields};
@@ -165,7 +165,9 @@ impl ValueWaits {
                 let number = chunk.column(META + at)[row];
                 let value = column.numbered().filter(|_| !chunk.is_hashed(META + at));
                 match value.and_then(|dictionary| dictionary.get(number)) {
-                    _ if number < VALUES && number != UNKEPT => waits.absent.record(wait_ms),
+                    _ if number < VALUES && ![UNKEPT, OPAQUE].contains(&number) => {
+                        waits.absent.record(wait_ms)
+                    }
                     Some(value) if value.known == Known::Exact => waits.record(number, value.raw, wait_ms),
                     _ => waits.other.record(wait_ms),
                 }
