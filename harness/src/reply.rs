@@ -12,7 +12,7 @@ pub fn map(value: &Value) -> Vec<(String, Value)> {
         Value::Array(flat) if flat.len() % 2 == 0 => {
             flat.chunks_exact(2).map(|pair| (text(&pair[0]), pair[1].clone())).collect()
         }
-        other => panic!("this reply is no map: {other:?}"),
+        other => panic!("this reply is not a map: {other:?}"),
     }
 }
 
@@ -56,7 +56,7 @@ pub trait Fields {
     fn int(&self, name: &str) -> i64 {
         match self.get_field(name) {
             Value::Int(n) => *n,
-            other => panic!("{name} is no integer: {other:?}"),
+            other => panic!("{name} is not an integer: {other:?}"),
         }
     }
 

@@ -336,7 +336,7 @@ impl<'c> Slice<'c> {
         let known = Known { lent: lent.as_ref(), fields: fields.as_ref(), asked };
         // If the judge panics, replicas must still receive what was removed before.
         let slice_end = self.examine(job, &known, &mut keys, &budget, permit, outcome);
-        // The index is told next what was taken out.
+        // Next the index learns which messages were removed.
         drop((lent, fields));
         let unread = keys.refused();
         let began = now_ns();

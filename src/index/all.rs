@@ -12,7 +12,7 @@ use crate::redis::clock::now_ns;
 use crate::redis::list::List;
 use crate::redis::server;
 
-/// Bytes that an index grows by before somebody asks whether there is room for more.
+/// Bytes by which an index grows before it asks whether there is room for more.
 const ROOM_STEP: usize = 16 * 1024;
 /// Percent of `maxmemory` in use above which indexes give their memory back.
 const FULL_PERCENT: u64 = 90;
@@ -67,7 +67,7 @@ pub(super) struct Entry {
     pub(super) audit_from_ns: u64,
     /// How long messages with each of these values had waited.
     pub(super) waits: ValueWaits,
-    /// Bytes that it may take before somebody asks for more room.
+    /// Bytes that it may take before it asks for more room.
     room: usize,
     /// When it last asked whether there is room, milliseconds.
     asked_ms: i64,
@@ -77,7 +77,7 @@ impl Entry {
     pub(super) fn new(definition: Definition, default: MessageKind) -> Self {
         let kind = definition.kind.unwrap_or(default);
         let clock = ListClock::new(kind.spec().consumer_end, clock_ms());
-        // Whoever sends messages shall not know which values have equal hashes.
+        // Senders of messages must not know which values have equal hashes.
         let (_, seed) = Uuid::new_v4().as_u64_pair();
         let fields = (!definition.fields.is_empty()).then(|| ListFields::new(kind, &definition.fields, seed));
         Self {
@@ -218,7 +218,7 @@ impl Indexes {
         self.all.iter_mut().find(|entry| entry.definition.is_of(db, key))
     }
 
-    /// Those that nobody knows enough of are in doubt.
+    /// Marks indexes that may be wrong.
     pub(super) fn doubt(&mut self, which: impl Fn(&Definition) -> bool, reason: &'static str) {
         let all = self.all.iter_mut().filter(|entry| which(&entry.definition));
         all.for_each(|entry| entry.doubt(reason));

@@ -14,8 +14,8 @@
 //! An index that keeps values finds the place of LREM, LINSERT and LTRIM by fingerprints: in the notification itself
 //! near the ends of the list (`follow.rs`), else in slices or before the next answer (`read.rs`).
 //!
-//! # When nobody knows
-//! After a flush, a swap of databases, a load, or an event that was not followed, somebody has to look at the length of the
+//! # When the list is unknown
+//! After a flush, a swap of databases, a load, or an event that was not followed, the module has to read the length of the
 //! list: [`look`], in the next turn of the event loop.
 
 mod all;
@@ -350,7 +350,7 @@ pub(crate) fn needs_look() -> bool {
     ANY.load(Ordering::Relaxed) && with(|indexes| indexes.needs_look()).unwrap_or(false)
 }
 
-/// Looks at the lists of which nobody knows how long they are.
+/// Reads the lengths of the lists whose lengths are unknown.
 pub(crate) fn look(ctx: Ctx<'_>) {
     if !needs_look() || ctx.flags().loading() {
         return;

@@ -9,7 +9,7 @@
 //!
 //! # Bounds
 //! Of messages that were there before anybody followed the list it is only known that they arrived before
-//! that moment: their runs are *bounds*. A removal that tells no positions (LREM, LTRIM) turns exact times
+//! that moment: their runs are *bounds*. A removal that reports no positions (LREM, LTRIM) turns exact times
 //! into bounds as well. After `k` of `n` messages were removed, the message at position `i` is one of those
 //! that stood at `i..=i + k`. It arrived at the latest when the latest of these did; where all of these
 //! arrived in the same step, its time is exact still. See [`Arrivals::lose`] in `blur.rs`.
@@ -137,7 +137,7 @@ pub struct Arrivals {
 }
 
 impl Arrivals {
-    /// Of a list that holds `len` messages at `now_ms`, of which nobody knows when they arrived.
+    /// Returns the arrivals of a list that holds `len` messages at `now_ms`. When they arrived is unknown.
     #[must_use]
     pub fn new(len: u64, now_ms: i64) -> Self {
         let epoch_ms = now_ms.div_euclid(STEP_MS) * STEP_MS;

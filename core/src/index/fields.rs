@@ -98,7 +98,7 @@ impl FieldIndex {
     }
 
     /// An index of a list with `len` messages of a kind by these fields: see [`Field::parse_indexed`].
-    /// `seed` should be random: no sender shall choose values whose hashes are equal.
+    /// `seed` should be random: a sender must not be able to choose values whose hashes are equal.
     ///
     /// # Errors
     /// [`RequestError::NumberOutOfRange`] for none or more than [`INDEX_FIELDS_MAX`], [`FilterError::FieldTwice`],

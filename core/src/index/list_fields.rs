@@ -55,7 +55,7 @@ pub struct ListFields {
     names: Vec<Vec<u8>>,
     seed: u64,
     reads_pickle: bool,
-    /// `None` while it is suspended, or until somebody has looked at the list.
+    /// `None` while it is suspended, or until the length of the list was read.
     index: Option<FieldIndex>,
     /// An edit whose place is searched: the rows are those before it.
     pending: Option<Pending>,
@@ -75,7 +75,7 @@ pub struct ListFields {
 }
 
 impl ListFields {
-    /// Of a list of which nothing is known yet. `seed` should be random: see [`FieldIndex::new`].
+    /// Returns the index of a list that it does not know yet. `seed` should be random: see [`FieldIndex::new`].
     ///
     /// # Errors
     /// As [`FieldIndex::new`].
@@ -138,7 +138,7 @@ impl ListFields {
         self.reads_pickle
     }
 
-    /// Sets whether pickled bodies are read. Messages that were read otherwise are read again, after somebody has looked at
+    /// Sets whether pickled bodies are read. Messages that were read otherwise are read again, after the length was read of
     /// the list.
     pub fn read_pickle(&mut self, reads: bool) {
         if self.reads_pickle != reads {
@@ -178,8 +178,8 @@ impl ListFields {
     /// Whether [`Self::catch_up`] has something to do.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        let is_behind = |index: &FieldIndex| index.has_work() || self.unread() != Some(0);
-        !self.is_suspended && (self.retired.is_some() || self.index.as_ref().is_none_or(is_behind))
+        let is_late = |index: &FieldIndex| index.has_work() || self.unread() != Some(0);
+        !self.is_suspended && (self.retired.is_some() || self.index.as_ref().is_none_or(is_late))
     }
 
     /// Bytes of memory, about.
@@ -212,7 +212,7 @@ impl ListFields {
         }
     }
 
-    /// What is known is in doubt: somebody has to look at the list.
+    /// The index may be wrong: the length of the list has to be read.
     pub fn doubt(&mut self, reason: &'static str) {
         if !self.is_suspended {
             self.retire();
@@ -227,7 +227,7 @@ impl ListFields {
         (self.is_suspended, self.reason) = (true, Some(reason));
     }
 
-    /// There is room again: somebody has to look at the list.
+    /// There is room again: the length of the list has to be read.
     pub fn resume(&mut self) {
         self.is_suspended = false;
     }

@@ -116,7 +116,7 @@ const TRIMMED: &str = "LTRIM removed messages and reports no positions";
 const EDITED: &str = "a message was put into the list (LINSERT, LSET) and its position is not reported";
 
 impl ListClock {
-    /// Of a list of which nothing is known yet. Workers pop from `consumer_end`.
+    /// Returns the clock of a list that it does not know yet. Workers pop from `consumer_end`.
     #[must_use]
     pub fn new(consumer_end: End, now_ms: i64) -> Self {
         Self {
@@ -156,7 +156,7 @@ impl ListClock {
         size_of::<Self>() + self.arrivals.memory()
     }
 
-    /// Somebody looked: the list holds `len` messages. Where that is what the index knows nothing happens.
+    /// The length of the list was read: it holds `len` messages. If the index knows the same number, it does nothing.
     pub fn observe(&mut self, len: u64, now_ms: i64) {
         match self.state {
             IndexState::Suspended => {}
@@ -173,7 +173,7 @@ impl ListClock {
         }
     }
 
-    /// What is known is in doubt: somebody has to look at the list.
+    /// The index may be wrong: the length of the list has to be read.
     pub fn doubt(&mut self, reason: &'static str) {
         if self.state == IndexState::Ready {
             self.forget(IndexState::Building, reason);
@@ -185,7 +185,7 @@ impl ListClock {
         self.forget(IndexState::Suspended, reason);
     }
 
-    /// There is room again: somebody has to look at the list.
+    /// There is room again: the length of the list has to be read.
     pub fn resume(&mut self) {
         if self.state == IndexState::Suspended {
             self.state = IndexState::Building;

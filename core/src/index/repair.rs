@@ -1,6 +1,6 @@
 //! Finds out what an edit in place did, without reading the list again.
 //!
-//! The event of an LREM, LINSERT or LTRIM tells which command it was, and the length of the list tells how
+//! The event of an LREM, LINSERT or LTRIM says which command it was, and the length of the list says how
 //! many messages were removed or inserted; it does not tell where. The index knows the fingerprints of the
 //! messages before the edit. A *probe* reads the fingerprint of one message after it. Before the place of the
 //! edit the two are the same at the same position, and after it at a position that is shifted, so a binary

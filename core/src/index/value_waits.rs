@@ -166,7 +166,7 @@ impl ValueWaits {
                 let value = column.numbered().filter(|_| !chunk.is_hashed(META + at));
                 match value.and_then(|dictionary| dictionary.get(number)) {
                     _ if number < VALUES && ![UNKEPT, OPAQUE].contains(&number) => {
-                        waits.absent.record(wait_ms)
+                        waits.absent.record(wait_ms);
                     }
                     Some(value) if value.known == Known::Exact => waits.record(number, value.raw, wait_ms),
                     _ => waits.other.record(wait_ms),

@@ -1,4 +1,4 @@
-//! What a scan is told about the messages of a list by an index of their values: which of them have to be
+//! What an index of values tells a scan about the messages of a list: which of them have to be
 //! read.
 
 use std::ops::Range;
@@ -65,7 +65,7 @@ impl Route {
         self.covered.clone()
     }
 
-    /// Returns whether so many messages have to be read that passing the others saves less than it costs.
+    /// Returns whether too many messages have to be read, so that passing the others saves less than it costs.
     pub(super) fn is_dense(&self) -> bool {
         let (reads, all) = (self.candidates.len() as u64, self.covered.end - self.covered.start);
         reads >= WORTH_LEARNING && reads * DENSE.1 > all * DENSE.0

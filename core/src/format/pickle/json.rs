@@ -162,7 +162,7 @@ impl Writer<'_> {
         Some(())
     }
 
-    /// Writes the value of a hole, and notes its place. A key that is no text is none.
+    /// Writes the value of a hole, and notes its place. A key that is not a text has no place.
     fn hole(&mut self, number: u32, is_key: bool) -> Option<()> {
         let traced = self.traced.as_mut()?;
         let (hole, place) = traced.holes.get(number as usize)?;

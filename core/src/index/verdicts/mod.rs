@@ -6,7 +6,7 @@
 //!
 //! Some messages have to be read all the same: where a value is too long to be kept, where a field has too many values for a
 //! dictionary and is kept as hashes, or where a condition is on a field that the index does not have. They are listed as
-//! *candidates*, unless the rest of the filter excludes them. A filter of which nothing can be excluded is refused.
+//! *candidates*, unless the rest of the filter excludes them. A filter that excludes nothing is refused.
 //!
 //! A candidate is judged by the caller, who reads it. Messages that are excluded by what the index knows count as false, even
 //! where a scan would give up on a condition that the index does not know because it takes too much work.

@@ -7,9 +7,9 @@ use super::queue::Queue;
 use super::surroundings::{FoundPlace, Surroundings, mark_of};
 use crate::scan::plan::Effect;
 
-/// Messages that are read on either side of a boundary while nobody has edited the queue ...
+/// Messages that are read on either side of a boundary while no other client has edited the queue ...
 const REACH: usize = 4;
-/// ... and after somebody has: this many may be missing when the scan reads the surroundings.
+/// ... and after one has: this many may be missing when the scan reads the surroundings.
 const REACH_WHEN_EDITED: usize = 16;
 /// A message with more bytes is not read again to find a position. Next to such a message another pass begins.
 pub(super) const BULKY: usize = 64 * 1024;

@@ -114,7 +114,7 @@ impl Marks {
         *self = Self::new(0);
     }
 
-    /// Another list has its name now, of which nothing is examined: only its length is known.
+    /// Another list has its name now. None of its messages is examined: only its length is known.
     pub(super) fn stand_outside(&mut self, event: Event<'_>) {
         let len = self.len_after(event);
         *self = Self { end: 0, len, ..Self::new(0) };

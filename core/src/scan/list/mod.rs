@@ -52,7 +52,7 @@
 //! can be deleted.
 //!
 //! # Into another list
-//! Messages that are moved behind those of another list go there oldest first, in slices as described above.
+//! Messages that are moved after those of another list are pushed oldest first, in slices as described above.
 //! Messages that are moved to its consumer end, before the others, go there newest first. Then the window is all
 //! that is left of the snapshot, and is walked back over many slices. A slice moves a bounded number of bytes,
 //! which are kept in memory until they are in the other list.
@@ -283,7 +283,7 @@ impl ListScan {
             Ok(followed) => {
                 self.counters.arrived += followed.tally.arrived;
                 self.counters.drifted += followed.tally.drifted;
-                // If a worker took it, it runs. If somebody else removed it, the next match is kept.
+                // If a worker took it, it runs. If it was removed otherwise, the next match is kept.
                 self.spared &= followed.kept != Some(Departure::Removed);
                 followed.values.into_iter().for_each(|value| self.values.lose(value));
             }
@@ -398,8 +398,8 @@ impl ListScan {
 
     /// Returns whether clearing a match depends on all matches that run before it.
     fn takes_oldest(&self) -> bool {
-        let joins_behind = self.deletes() && self.plan.to == Some(self.plan.consumer_end.other());
-        !self.counting && (self.plan.effect == Effect::KeepEach || self.stops_at().is_some() || joins_behind)
+        let joins_after = self.deletes() && self.plan.to == Some(self.plan.consumer_end.other());
+        !self.counting && (self.plan.effect == Effect::KeepEach || self.stops_at().is_some() || joins_after)
     }
 
     /// Returns whether messages are moved to the consumer end of another list. They are then moved newest first,

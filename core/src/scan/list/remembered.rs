@@ -77,7 +77,7 @@ impl Remembered {
     }
 }
 
-/// Guides a pass to the messages that are remembered, and to all of which nothing is known.
+/// Guides a pass to the messages that are remembered, and to all that were not examined.
 pub(super) struct RememberedGuide<'a> {
     remembered: &'a Remembered,
     costs: &'a mut JumpCosts,

@@ -45,8 +45,8 @@ impl Surroundings {
                 let stays = |distance: Option<u64>| distance.is_some_and(|d| gone.binary_search(&d).is_err());
                 let mut before = (0..at).rev();
                 self.near.retain(|_| stays(before.next()));
-                let mut behind = at..;
-                self.far.retain(|_| stays(behind.next()));
+                let mut after = at..;
+                self.far.retain(|_| stays(after.next()));
             }
         }
     }

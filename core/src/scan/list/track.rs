@@ -75,7 +75,7 @@ impl Track {
     }
 
     /// Follows an event of the list. `Err(len)` if the event reports no positions, or contradicts what was seen
-    /// before: somebody changed the list without an event, which is treated as an edit in place.
+    /// before: the list was changed without an event, which is treated as an edit in place.
     pub(super) fn follow(&mut self, event: Event<'_>) -> Result<Followed, u64> {
         if self.gone {
             self.marks.stand_outside(event);

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use qadmin_harness::spawn;
 
 /// The reason that is shown if valgrind is missing.
-pub(crate) const MISSING: &str = "not measured: there is no valgrind";
+pub(crate) const MISSING: &str = "not measured: valgrind is not installed";
 
 /// Returns whether valgrind is installed.
 pub(crate) fn is_there() -> bool {

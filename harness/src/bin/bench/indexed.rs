@@ -208,7 +208,7 @@ fn clears(bed: &mut Bed) -> Result<Table, String> {
 /// What following costs the commands of producers and workers.
 fn following(bed: &mut Bed) -> Result<Option<Table>, String> {
     let Some(tool) = load_generator() else {
-        bed.targets.unknown("LPUSH with an index", "not measured: there is no redis-benchmark");
+        bed.targets.unknown("LPUSH with an index", "not measured: redis-benchmark is not installed");
         return Ok(None);
     };
     bed.emptied()?;

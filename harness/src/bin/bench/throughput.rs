@@ -28,7 +28,7 @@ pub(crate) fn load_generator() -> Option<&'static str> {
 pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     let target = "redis-benchmark GET -c 50 -P 16 during a job at duty 50";
     let Some(tool) = load_generator() else {
-        bed.targets.unknown(target, "not measured: there is no redis-benchmark");
+        bed.targets.unknown(target, "not measured: redis-benchmark is not installed");
         return Ok(Vec::new());
     };
     bed.filled(bed.messages, 1.0)?;

@@ -38,7 +38,7 @@ pub(crate) fn compare(name: &str, server: &Server, compared: &Compared) -> Resul
         call(&mut conn, &["SELECT", &db.to_string()])?;
         let shown = String::from_utf8_lossy(&queue).into_owned();
         let fails = |why: String| format!("the index of {shown:?} in database {db} of the {name}: {why}");
-        // An index that gave its memory back begins anew when somebody asks for it.
+        // An index that gave its memory back begins anew when it is asked.
         until("each index is ready", || Ok(info(&mut conn, &queue)?.text("state") == "ready"))
             .map_err(&fails)?;
         lengths(&mut conn, &queue).map_err(&fails)?;
