@@ -8,8 +8,8 @@ use qadmin_core::job::{JobTarget, Storage};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{List, Priority, STEPS_MAX};
 use qadmin_core::request::{
-    Cancel, ClearJob, CountRequest, Help, Jobs, Preview, Request, Stats, Status, TargetOptions, Undo, commands,
-    optional_queue,
+    Cancel, ClearJob, CountRequest, Help, Jobs, Preview, Request, Stats, Status, TargetOptions, Undo,
+    commands, optional_queue,
 };
 use qadmin_core::settings::{SETTINGS, Settings, TEXTS, parse_load_args};
 use qadmin_fuzz::{NOW_MS, check_error, words};
@@ -34,7 +34,15 @@ fn target(options: &TargetOptions) -> JobTarget {
     let TargetOptions { queue, priority, .. } = options;
     let lists = lists(queue, *priority).into_iter().map(|list| (list, 0)).collect();
     let messages = options.kind.unwrap_or(MessageKind::Celery);
-    JobTarget { db: 0, queue: queue.clone(), priority: *priority, lists, messages, storage: Storage::Lists }
+    JobTarget {
+        db: 0,
+        queue: queue.clone(),
+        priority: *priority,
+        lists,
+        messages,
+        storage: Storage::Lists,
+        reads_pickle: true,
+    }
 }
 
 /// The lists that a command goes over: each once, and one of them has the queue's own name where all are meant.
