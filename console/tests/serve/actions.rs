@@ -311,7 +311,7 @@ fn unacknowledged_messages_are_never_moved_even_without_a_sample() {
 #[test]
 fn inexact_matches_are_moved_only_if_ticked_and_can_be_moved_back() {
     let (server, page) = examples();
-    let filter = "where=content_type+%3D+application%2Fx-python-serialize&where=kwargs.repoid+EXISTS";
+    let filter = "where=content_type+%3D+application%2Fx-yaml&where=kwargs.repoid+EXISTS";
     let preview = page.get(&format!("/preview?queue=celery&{filter}&now=1"));
     assert!(preview.body.contains("<label class=\"option\" id=\"inexact\"><input"), "{}", preview.body);
     assert!(preview.body.contains("<strong>0</strong> of 1,051 messages match"), "{}", preview.body);
