@@ -24,7 +24,7 @@ const DEEP: u64 = 10;
 const DEEP_FROM: u64 = 1_000_000;
 
 /// How long an index may take until it is ready.
-const READY_WITHIN: Duration = Duration::from_secs(120);
+const READY_WITHIN: Duration = Duration::from_secs(900);
 
 /// The messages of one run of the load generator.
 const PUSHES: u64 = 300_000;
