@@ -57,7 +57,11 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         let is_nothing = target.storage == Storage::Lists && target.depth() == 0;
         let nothing = is_nothing.then(|| nothing_there(ctx, &target));
         let preview = request.preview_key(&target);
-        let recalled = state.registry.recalled(&preview, &target.lists, now_ms());
+        // Ages are measured when a command is accepted, so the same words can mean other messages by now.
+        let recalled = match request.filter.arrival_field() {
+            None => state.registry.recalled(&preview, &target.lists, now_ms()),
+            Some(_) => None,
+        };
         let mut job = Job::new(request.start(target::accepted(caller, id, target, digest), to)?);
         if let Some(recalled) = recalled {
             job.recall(recalled);

@@ -173,3 +173,18 @@ fn a_clear_after_a_preview_is_exact_while_the_queue_moves() {
         left.len() + report.popped.len() + deleted
     );
 }
+
+/// Messages become old enough between the two commands.
+#[test]
+fn a_clear_by_age_after_a_preview_takes_what_is_old_enough_by_then() {
+    let server = Server::builder().module_args("inline-limit 0").start();
+    let mut conn = server.conn();
+    ask(&mut conn, "QADMIN.INDEX CREATE celery");
+    crate::options::push_to(&mut conn, "celery", &messages(9, 50));
+    let filter = "WHERE age > 500ms";
+    let preview = ask(&mut conn, &format!("QADMIN.PREVIEW celery {filter}"));
+    wait_for_job(&mut conn, &preview.text("job_id"));
+    eventually("all are old enough", || ask(&mut conn, "QADMIN.INDEX INFO celery").int("next_age") > 600);
+    let status = clear(&mut conn, "celery", filter, "ALL");
+    assert_eq!((status.int("deleted"), conn.llen("celery").ok()), (50, Some(0)), "{status:?}");
+}
