@@ -92,7 +92,7 @@ impl FoundInLists {
     /// other lists.
     pub(super) fn recalled(&self, lists: &[(List, u64)], now_ms: i64) -> Option<Recalled> {
         let are_same = self.lists.iter().eq(lists.iter().map(|(list, _)| list));
-        self.scan.recalled().filter(|_| are_same && self.is_wanted(now_ms))
+        if are_same && self.is_wanted(now_ms) { self.scan.recalled() } else { None }
     }
 
     /// Returns whether it can still be used and its positions are known.

@@ -66,7 +66,8 @@ impl ListScan {
             self.counted = Some(self.counters.matched);
             if self.counters.would_delete > 0 {
                 self.complete();
-                let remembered: Vec<_> = self.lists.iter().map(|list| list.remembered.clone()).collect();
+                let lists = self.lists.iter_mut();
+                let remembered: Vec<_> = lists.map(|list| std::mem::take(&mut list.remembered)).collect();
                 self.pass_again();
                 self.lists.iter_mut().zip(remembered).for_each(|(list, kept)| list.remembered = kept);
             }
@@ -87,7 +88,12 @@ impl ListScan {
 
     /// The pass has ended: what it has found is known of all messages of the snapshot.
     pub fn complete(&mut self) {
+        // An index that was wrong about one message can be wrong about those that it excluded.
+        let is_misled = self.contradicted;
         for list in &mut self.lists {
+            if is_misled {
+                list.remembered.lose();
+            }
             list.remembered.complete(list.marks.late()..list.marks.end());
         }
     }
@@ -122,9 +128,13 @@ impl ListScan {
 pub struct Recalled(Vec<(u64, Remembered)>);
 
 impl ListScan {
-    /// Returns what this scan has learned, if it is done and something is known.
+    /// Returns what this scan has learned by reading, if it is done and something is known. What an index excluded
+    /// was not read, and is not lent to others.
     #[must_use]
     pub fn recalled(&self) -> Option<Recalled> {
+        if self.passed > 0 {
+            return None;
+        }
         let lists = self.lists.iter().map(|list| (list.marks.len(), list.remembered.clone()));
         let lists: Vec<_> = lists.collect();
         lists.iter().any(|(_, remembered)| remembered.is_known()).then_some(Recalled(lists))
