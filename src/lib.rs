@@ -17,6 +17,7 @@ mod listen;
 mod measures;
 mod moved;
 mod no_match;
+mod places;
 mod probe;
 mod publisher;
 mod reconcile;

@@ -8,6 +8,7 @@ use crate::container::index::count_index;
 use crate::entry;
 use crate::follow::{KeyChange, KeyEvent};
 use crate::index;
+use crate::places;
 use crate::record;
 use crate::redis::Ctx;
 use crate::redis::events::{self, ServerEvent};
@@ -37,6 +38,9 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) {
         return;
     }
     entry::follow_or_put_aside(KeyEvent { db: ctx.db(), key: key.to_vec(), what });
+    if matches!(what, KeyChange::Removed(_) | KeyChange::Trimmed(_)) {
+        places::find_again(ctx, key);
+    }
 }
 
 fn classify(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) -> Option<KeyChange> {

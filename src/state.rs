@@ -44,6 +44,9 @@ pub(crate) struct State {
     pub(crate) seek_ns: u64,
     /// The measurements by which the next slices are planned.
     pub(crate) measures: Measures,
+    /// Before this time of the steady clock, in nanoseconds, positions of jobs are found again only if they are about to
+    /// be lost.
+    pub(crate) finds_again_from_ns: u64,
     /// Events that wait to be published.
     pub(crate) publisher: Publisher,
     /// Counters of INFO.

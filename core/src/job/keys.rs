@@ -1,7 +1,7 @@
 //! The keys of a job, and their events between its slices.
 
 use super::Job;
-use crate::scan::Event;
+use crate::scan::{AnyScan, Event, Lost, Queue};
 
 impl Job {
     /// Returns the keys of its lists, in the order in which workers read them.
@@ -34,6 +34,24 @@ impl Job {
             self.scan.follow(number, event);
         }
         number.is_some()
+    }
+
+    /// Returns how urgently [`Self::find_place`] should be called for this list.
+    #[must_use]
+    pub fn lost(&self, db: i32, key: &[u8]) -> Lost {
+        match &self.scan {
+            AnyScan::Lists(scan) if self.start.db == db && self.key_here() == key => scan.lost(),
+            _ => Lost::No,
+        }
+    }
+
+    /// Finds the position of its scan in the list at [`Self::key_here`] again, after messages were removed from that at
+    /// unknown positions. Where only one position is possible, the scan continues there; otherwise another pass
+    /// begins.
+    pub fn find_place(&mut self, list: &mut impl Queue) {
+        if let AnyScan::Lists(scan) = &mut self.scan {
+            scan.take_bearings(list);
+        }
     }
 
     /// This key is a sorted set in whose order the job walks.

@@ -57,7 +57,7 @@ pub use index::{
 };
 pub use judge::{Judge, Judgement};
 pub use list::{
-    Deletion, ListOutcome, ListScan, MAX_PASSES, Marks, NEWEST_MAX, Queue, REMEMBERED_MAX, Recalled,
+    Deletion, ListOutcome, ListScan, Lost, MAX_PASSES, Marks, NEWEST_MAX, Queue, REMEMBERED_MAX, Recalled,
     fingerprint, shown_index,
 };
 pub use place::{IndexPosition, default_index, unix_ms};

@@ -160,6 +160,31 @@ fn clear_with_an_index_continues_while_others_remove_single_messages() {
     assert!(status.int("passes_run") < 10, "{status:?}");
 }
 
+/// A script can remove many messages before the next slice. After each removal, the job finds its position again.
+#[test]
+fn many_removals_between_two_slices_do_not_begin_another_pass() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    conn.lpush::<_, _, ()>("q", (0..20_000).map(message).collect::<Vec<_>>()).expect("LPUSH");
+    let id = ask(&mut conn, "QADMIN.CLEARJOB q TASK m ALL RATE 1000 CONFIRM q").text("job_id");
+    eventually("the clear has begun", || ask(&mut conn, &format!("QADMIN.STATUS {id}")).int("deleted") > 0);
+    ask(&mut conn, &format!("QADMIN.PAUSE {id}"));
+    let removed: Vec<String> = (0..400).map(|i| message(i * 50 + 1)).collect();
+    let script = "for _, m in ipairs(ARGV) do redis.call('LREM', KEYS[1], 1, m) end return redis.call('LLEN', KEYS[1])";
+    let left: i64 =
+        redis::cmd("EVAL").arg(script).arg(1).arg("q").arg(&removed).query(&mut conn).expect("EVAL");
+    assert_eq!(left, 20_000 - 400 - ask(&mut conn, &format!("QADMIN.STATUS {id}")).int("deleted"));
+    ask(&mut conn, &format!("QADMIN.THROTTLE {id} RATE 0"));
+    ask(&mut conn, &format!("QADMIN.RESUME {id}"));
+    let status = wait_for_job(&mut conn, &id);
+    assert_eq!(status.text("status"), "completed", "{status:?}");
+    assert_eq!((status.int("passes_run"), status.int("deleted")), (1, 10_000), "{status:?}");
+    assert!(status.text("notice").contains("found its position again"), "{status:?}");
+    let left: Vec<String> = conn.lrange("q", 0, -1).expect("LRANGE");
+    let stays = (0..20_000).rev().filter(|i| i % 2 == 1 && i % 50 != 1).map(message);
+    assert!(left.into_iter().eq(stays), "the others are in their order");
+}
+
 #[test]
 fn clear_that_counts_first_continues_while_others_remove_single_messages() {
     let status = clear_beside("ALL EXPECT 1000000", false, false);

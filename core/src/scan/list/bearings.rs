@@ -33,6 +33,17 @@ impl View {
     }
 }
 
+/// Whether a scan knows its position in the list on which it works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// It knows the position, or cannot find it yet.
+    No,
+    /// Messages are missing. A pop that reaches them could make it impossible to find the position.
+    Slightly,
+    /// So many messages are missing that a few more would make it impossible to find the position.
+    Nearly,
+}
+
 /// The positions of the boundaries that were lost.
 struct Bearings {
     /// For each of next, cursor and top: how many missing messages were nearer to the consumer end.
@@ -81,6 +92,20 @@ impl ListScan {
         self.survey(queue) || moved
     }
 
+    /// Returns how urgently [`Self::take_bearings`] should find the position in the list at [`ListScan::at`].
+    #[must_use]
+    pub fn lost(&self) -> Lost {
+        let missing = self.here().marks.missing();
+        match missing.removed {
+            0 => Lost::No,
+            // The message that LSET wrote is removed by the next event, or another pass begins.
+            _ if missing.set > 0 => Lost::No,
+            // If more messages are missing than are known on one side, a position is rarely certain.
+            n if small(n) * 2 >= self.reach() => Lost::Nearly,
+            _ => Lost::Slightly,
+        }
+    }
+
     /// Reads the surroundings of the end of the snapshot and of the kept match.
     fn survey(&mut self, queue: &mut impl Queue) -> bool {
         let track = self.here();
@@ -126,7 +151,8 @@ impl ListScan {
         let track = self.here();
         let missing = track.marks.missing();
         let len = track.marks.len();
-        let reach = self.reach();
+        // From now on as many are known as after any edit.
+        let reach = if track.bulky { 0 } else { REACH_WHEN_EDITED };
         if self.counting && track.marks.late() > 0 {
             // The second pass begins after the messages that were pushed at the consumer end, and no walk has seen
             // where that is.
@@ -135,7 +161,10 @@ impl ListScan {
         let mut refreshed: [Surroundings; 5] = Default::default();
         let mut find = |which: usize, at: u64| -> Option<FoundPlace> {
             let known = &track.around[which];
-            let view = self.view(queue, known.reach(at, missing.removed))?;
+            // More than is needed to find the place: afterwards enough messages are known on either side again.
+            let needed = known.reach(at, missing.removed);
+            let start = needed.start.min(at.saturating_sub(missing.removed + reach as u64));
+            let view = self.view(queue, start..needed.end.max(at + reach as u64))?;
             let found = known.find(at, missing.removed, len, |distance| view.at(distance))?;
             refreshed[which] = around(&view, at - found.nearer, reach);
             Some(found)
@@ -241,4 +270,146 @@ fn around(view: &View, at: u64, reach: usize) -> Surroundings {
 
 fn small(n: u64) -> usize {
     usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::End;
+    use crate::reply::Reply;
+    use crate::scan::doubles::Ticking;
+    use crate::scan::plan::Plan;
+    use crate::scan::{Budget, Event, Judge, Judgement, ListOutcome, Time};
+
+    /// A list of numbers, from the head on.
+    struct Numbers {
+        list: Vec<u32>,
+        last: u32,
+        stayed: Vec<u32>,
+    }
+
+    impl Queue for Numbers {
+        fn len(&self) -> u64 {
+            self.list.len() as u64
+        }
+        fn read<R>(&mut self, index: u64, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
+            self.last = *self.list.get(usize::try_from(index).ok()?)?;
+            Some(f(&self.last.to_be_bytes()))
+        }
+        fn keep(&mut self, _: usize) {
+            self.stayed.push(self.last);
+        }
+        fn stayed(&mut self, most: usize, mut f: impl FnMut(&[u8])) {
+            self.stayed.drain(..).rev().take(most).for_each(|number| f(&number.to_be_bytes()));
+        }
+        fn delete(&mut self, index: u64) -> bool {
+            self.list.remove(small(index));
+            true
+        }
+        fn reopen(&mut self) -> bool {
+            true
+        }
+    }
+
+    /// The numbers that are no multiples of this match.
+    struct NoMultiplesOf(u32);
+
+    impl Judge for NoMultiplesOf {
+        fn judge(&mut self, message: &[u8]) -> Judgement {
+            let number = message.try_into().map_or(0, u32::from_be_bytes);
+            Judgement { matched: !number.is_multiple_of(self.0), ..Judgement::default() }
+        }
+        fn describe(&mut self, _: &[u8]) -> Vec<(Box<str>, Reply)> {
+            Vec::new()
+        }
+        fn values(&mut self, _: &[u8]) -> Option<u128> {
+            None
+        }
+    }
+
+    /// A scan over 20,000 numbers, the smallest of which runs next.
+    struct World {
+        list: Numbers,
+        scan: ListScan,
+        judge: NoMultiplesOf,
+        next: u32,
+    }
+
+    impl World {
+        fn new(plan: Plan, kept: u32) -> Self {
+            let list = Numbers { list: (0..20_000).rev().collect(), last: 0, stayed: Vec::new() };
+            Self { list, scan: ListScan::new(plan, 20_000), judge: NoMultiplesOf(kept), next: 20_000 }
+        }
+
+        /// A slice over at most this many messages, which removes at most 100.
+        fn slice(&mut self, window: u64) {
+            let budget = Budget {
+                time: Time::AfterSeek { slice_ns: 1 << 60, last_seek_ns: 0 },
+                window,
+                max_deletions: 100,
+                max_bytes: u64::MAX,
+                deletion_ns: 0,
+                put_ns: 0,
+            };
+            self.scan.observe_len(self.list.len());
+            self.scan.take_bearings(&mut self.list);
+            let (mut outcome, clock) = (ListOutcome::default(), Ticking::default());
+            self.scan.run_slice(&mut self.list, &mut self.judge, &clock, &budget, || true, &mut outcome);
+            self.scan.commit(&mut outcome);
+        }
+
+        fn push(&mut self) {
+            self.list.list.insert(0, self.next);
+            self.next += 1;
+            self.scan.follow(0, Event::Pushed { end: End::Head, len: self.list.len() });
+        }
+
+        /// Another client removes the message at a distance from the consumer end. The place is found at once if it
+        /// is nearly lost.
+        fn remove(&mut self, distance: usize) {
+            self.list.list.remove(self.list.list.len() - 1 - distance);
+            self.scan.follow(0, Event::Removed { len: self.list.len() });
+            if self.scan.lost() == Lost::Nearly {
+                self.scan.take_bearings(&mut self.list);
+            }
+        }
+    }
+
+    #[test]
+    fn a_place_is_found_as_often_as_messages_are_removed() {
+        let mut world = World::new(Plan::new(Effect::ClearAll, false), 2);
+        world.slice(217);
+        assert!(world.scan.here().marks.rest().is_some(), "a window is open");
+        (0..400).for_each(|i| world.remove(i * 23));
+        assert_eq!(world.scan.edits, 0);
+        assert!(world.scan.refound >= 50, "{}", world.scan.refound);
+    }
+
+    #[test]
+    fn a_place_is_found_although_everything_before_the_far_side_of_the_window_was_cleared() {
+        let mut world = World::new(Plan::new(Effect::ClearAll, false), 1_000);
+        world.slice(990);
+        let (cursor, top) = world.scan.here().marks.rest().expect("a window is open");
+        assert_eq!(cursor, top, "nothing stays of what was examined");
+        world.push();
+        world.scan.take_bearings(&mut world.list);
+        (0..16).for_each(|i| world.remove(i * 40));
+        assert_eq!(world.scan.edits, 0);
+        assert!(world.scan.refound >= 2, "{}", world.scan.refound);
+    }
+
+    #[test]
+    fn the_end_of_the_snapshot_is_known_when_a_second_pass_begins() {
+        let plan = Plan::new(Effect::ClearAll, false).most(Some(20_000));
+        let mut world = World::new(plan, 2);
+        world.slice(10_000);
+        world.push();
+        while world.scan.counting {
+            world.slice(10_000);
+        }
+        assert_eq!(world.scan.counters.processed, 0, "the second pass has not begun");
+        (0..16).for_each(|i| world.remove(i * 40));
+        assert_eq!(world.scan.edits, 0);
+        assert!(world.scan.refound >= 2, "{}", world.scan.refound);
+    }
 }

@@ -94,6 +94,7 @@ mod surroundings;
 mod track;
 mod window;
 
+pub use bearings::Lost;
 pub use marks::{MAX_PASSES, Marks};
 pub use newest::NEWEST_MAX;
 pub use outcome::{Deletion, ListOutcome, fingerprint};

@@ -36,6 +36,8 @@ enum Op {
         messages: u64,
         window: u64,
     },
+    /// A job finds its position between its slices.
+    FindPlace(usize),
     /// Over all lists, or over the one that ops are about.
     Accept(Plan, bool),
     Lrem(usize, usize),
@@ -551,6 +553,18 @@ impl World {
         self.tell(Event::Gone);
     }
 
+    fn find_place(&mut self, n: usize) {
+        let Some(at) = n.checked_rem(self.jobs.len()) else { return };
+        let job = &mut self.jobs[at];
+        if job.is_gone() || job.scan.lost() == Lost::No {
+            return;
+        }
+        let list = self.lists[job.over[job.scan.at()]].clone();
+        job.scan.take_bearings(&mut Memory::new(list, u64::MAX));
+        job.see_edits();
+        job.turn(&self.lists);
+    }
+
     fn slice(&mut self, n: usize, messages: u64, window: u64, write: bool) {
         let Some(at) = n.checked_rem(self.jobs.len()) else { return };
         let alone = self.lists.len() == 1;
@@ -739,6 +753,7 @@ impl World {
             }
             Op::Slice { job, messages, window } => self.slice(job, messages, window, true),
             Op::Refused { job, messages, window } => self.slice(job, messages, window, false),
+            Op::FindPlace(job) => self.find_place(job),
             Op::Accept(plan, all) => self.accept(plan, all),
             Op::Lrem(at, n) => {
                 let len = self.list().len();
@@ -1039,6 +1054,7 @@ fn anything() -> impl Strategy<Value = Op> {
         1 => (any::<usize>(), any::<bool>()).prop_map(|(at, m)| Op::Linsert(at, m)),
         1 => (any::<usize>(), any::<bool>()).prop_map(|(at, m)| Op::Lset(at, m)),
         1 => (0..4_usize, 0..4_usize).prop_map(|(h, t)| Op::Ltrim(h, t)),
+        2 => (0..4_usize).prop_map(Op::FindPlace),
         1 => any::<usize>().prop_map(Op::Silent),
         1 => Just(Op::Del),
     ]

@@ -100,9 +100,12 @@ impl ListScan {
 
     /// Begins another pass over what is left of the snapshot.
     fn pass_again(&mut self) {
+        // The end of the snapshot is where it was, so what is known of its surroundings stays true.
+        let ends: Vec<_> = self.lists.iter_mut().map(|list| std::mem::take(&mut list.around[3])).collect();
         self.lists.iter_mut().for_each(|list| list.marks.again());
         self.counters.passes_run += 1;
         self.begin_pass();
+        self.lists.iter_mut().zip(ends).for_each(|(list, end)| list.around[3] = end);
     }
 
     /// The newest match is not known any more: what is left of the snapshot is counted once more.

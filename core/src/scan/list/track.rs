@@ -164,6 +164,9 @@ impl Track {
             join(&mut cursor.far, outcome.kept_count(), &self.around[1].far);
             join(&mut self.around[2].near, top - from, &seen.near);
         }
+        // If all messages between the far side and the place where the walk stopped are known, the next ones are those
+        // before that place. Otherwise a clear that removes nearly all messages would know none before the far side.
+        join(&mut self.around[2].near, top - from + outcome.kept_count(), &cursor.near);
         cursor.far.truncate(reach);
         self.around[1] = cursor;
         if from - outcome.counts.examined == self.marks.next() {
