@@ -23,6 +23,7 @@ mod repr;
 mod reprs;
 mod ruby;
 mod unacked;
+mod written;
 
 pub(crate) use leavings::Leavings;
 pub(crate) use opened::{Opened, Partial};

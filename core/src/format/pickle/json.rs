@@ -7,14 +7,13 @@ use std::io::Write as _;
 use std::ops::Range;
 
 use super::layouts::{Filled, Hole, Traced};
-use super::number::{float, integer};
 use super::text::{Part, characters, latin};
 use super::value::{Class, Container, DELTA, DICT, INT, Kind, STR, Span, UUID, Value, ZONE};
 use super::{
     DEPTH_MAX, FLOAT_STEPS, INTEGER_MAX, JSON_MAX, OBJECT_STEPS, STEPS_MAX, Unpickler, VALUE_STEPS,
     VALUES_MAX,
 };
-use crate::json::special_at;
+use crate::format::written::{escape, float, hex, integer, string};
 
 /// Writes the list, tuple or dict `root`.
 pub(super) fn write(
@@ -279,19 +278,6 @@ impl Writer<'_> {
     }
 }
 
-/// Returns the two hexadecimal digits of a byte.
-fn hex(byte: u8) -> [u8; 2] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]]
-}
-
-/// Writes a string of UTF-8.
-fn string(text: &[u8], json: &mut Vec<u8>) {
-    json.push(b'"');
-    escape(text, json);
-    json.push(b'"');
-}
-
 /// Writes a string of UTF-8 in which surrogates can stand alone.
 fn surrogates(text: &[u8], json: &mut Vec<u8>) {
     json.push(b'"');
@@ -303,24 +289,6 @@ fn surrogates(text: &[u8], json: &mut Vec<u8>) {
         }
     }
     json.push(b'"');
-}
-
-/// Writes the characters of a string as they stand between its quotes.
-fn escape(mut text: &[u8], json: &mut Vec<u8>) {
-    while let Some(at) = special_at(text) {
-        let (plain, rest) = text.split_at(at);
-        json.extend_from_slice(plain);
-        let Some((&byte, rest)) = rest.split_first() else { break };
-        match byte {
-            b'"' | b'\\' => json.extend([b'\\', byte]),
-            _ => {
-                json.extend_from_slice(b"\\u00");
-                json.extend(hex(byte));
-            }
-        }
-        text = rest;
-    }
-    json.extend_from_slice(text);
 }
 
 /// Returns the class as which a value that JSON has no form for is shown.

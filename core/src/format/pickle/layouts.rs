@@ -7,8 +7,9 @@
 //! named in it. So for a pickle without such names the places of some kinds of texts and numbers are
 //! remembered as *holes*. All other bytes of a body must be equal, up to its end.
 
-use super::number::{float, integer, signed};
+use super::number::signed;
 use super::value::Span;
+use crate::format::written::{float, integer};
 use crate::json::is_plain_ascii;
 
 /// The longest pickle whose layout is remembered, in bytes.
