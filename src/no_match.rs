@@ -46,6 +46,9 @@ pub(crate) fn no_such_key(ctx: Ctx<'_>, queue: &[u8]) -> String {
         Some(key) if key.starts_with(b"resque:queue:") => {
             format!("{none}, but there is {} (AS resque)", quote(&key))
         }
+        Some(key) if key.starts_with(b"queues:") || key.starts_with(b"laravel") => {
+            format!("{none}, but there is {} (AS laravel)", quote(&key))
+        }
         Some(key) => format!("{none}, but there is {}", quote(&key)),
         None => none,
     }

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use qadmin_core::error::Error;
 use qadmin_core::format::Recogniser;
 use qadmin_core::kind::MessageKind;
-use qadmin_core::queues::{FoundQueues, Glance, NextMessage, binding_prefix, bound_queue};
+use qadmin_core::queues::{FoundQueues, Glance, NextMessage, binding_prefix, bound_queue, is_held};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{QUEUE_MAX, Queues, commands};
 use qadmin_core::scan::Queue as _;
@@ -73,7 +73,7 @@ pub(crate) struct Walk {
     aside: VecDeque<Aside>,
     next: NextMessage,
     /// The same for members of sorted sets.
-    next_job: NextMessage,
+    next_job: [(MessageKind, NextMessage); 2],
     found: FoundQueues,
     keys: u64,
     unacked: Option<i64>,
@@ -96,7 +96,10 @@ impl Walk {
             cursor: Cursor::new(),
             aside: VecDeque::from([Aside::Bindings(FIRST.to_vec())]),
             next: NextMessage::of(MessageKind::Celery)?,
-            next_job: NextMessage::of(MessageKind::Sidekiq)?,
+            next_job: [
+                (MessageKind::Sidekiq, NextMessage::of(MessageKind::Sidekiq)?),
+                (MessageKind::Laravel, NextMessage::of(MessageKind::Laravel)?),
+            ],
             found: FoundQueues::default(),
             keys: 0,
             unacked,
@@ -221,7 +224,7 @@ impl Walk {
         self.found.list(queue, step, glance);
     }
 
-    /// A sorted set is a queue if the members with the lowest scores are Sidekiq's jobs.
+    /// A sorted set is a queue if the members with the lowest scores are jobs of Sidekiq or Laravel.
     fn sorted_set(&mut self, ctx: Ctx<'_>, key: &[u8]) {
         if !self.request.wants(key)
             || !may_see(&self.caller, key)
@@ -233,17 +236,19 @@ impl Walk {
         let Ok(mut set) = Reader::open(ctx, &name) else { return };
         let mut recogniser = Recogniser::new();
         let mut glance = Glance { depth: set.entries(), ..Glance::default() };
+        let mut first = None;
         while glance.sampled < 2 * SAMPLED && glance.sampled_bytes < SAMPLED_BYTES {
             let Some((member, _)) = set.next_entry() else { break };
             recogniser.examine(&member);
-            if glance.sampled == 0 {
-                glance.task = self.next_job.task(&member).flatten();
-            }
             glance.sampled += 1;
             glance.sampled_bytes += member.len() as u64;
+            first.get_or_insert(member);
         }
-        let kind = MessageKind::Sidekiq;
-        if recogniser.kind_of_most() == Some(kind) {
+        let most = recogniser.kind_of_most();
+        let of_kind = self.next_job.iter_mut().find(|(kind, _)| most == Some(*kind) && !is_held(*kind, key));
+        if let Some((kind, next)) = of_kind {
+            let kind = *kind;
+            glance.task = first.and_then(|member| next.task(&member).flatten());
             glance.looks_like = (kind != settings::now().default_kind()).then(|| kind.spec().name);
             self.found.sorted_set(key, glance);
         }

@@ -9,12 +9,14 @@ pub(crate) enum MessageKind {
     Sidekiq,
     /// Resque's. Its workers pop from the head.
     Resque,
+    /// Laravel's. Its workers pop from the head.
+    Laravel,
     /// Not messages but ids of jobs that a library stores elsewhere (RQ, BullMQ ...): a clear does not remove those jobs.
     Ids,
 }
 
 impl MessageKind {
-    pub(crate) const ALL: [Self; 4] = [Self::Celery, Self::Sidekiq, Self::Resque, Self::Ids];
+    pub(crate) const ALL: [Self; 5] = [Self::Celery, Self::Sidekiq, Self::Resque, Self::Laravel, Self::Ids];
 
     /// The word for it in commands and replies of the server.
     pub(crate) fn word(self) -> &'static str {
@@ -22,6 +24,7 @@ impl MessageKind {
             Self::Celery => "celery",
             Self::Sidekiq => "sidekiq",
             Self::Resque => "resque",
+            Self::Laravel => "laravel",
             Self::Ids => "ids",
         }
     }
@@ -32,6 +35,7 @@ impl MessageKind {
             Self::Celery => "Celery",
             Self::Sidekiq => "Sidekiq",
             Self::Resque => "Resque",
+            Self::Laravel => "Laravel",
             Self::Ids => "ids of jobs that are stored elsewhere",
         }
     }

@@ -14,7 +14,8 @@ pub enum Container {
     Lists,
     /// kombu's hash of unacknowledged messages, with its index.
     Unacked,
-    /// A sorted set of messages, such as Sidekiq's `retry`, `schedule` and `dead`.
+    /// A sorted set of messages, such as Sidekiq's `retry`, `schedule` and `dead`, and Laravel's delayed
+    /// jobs.
     SortedSet,
 }
 
@@ -83,6 +84,7 @@ impl ContainerOption {
             Self::As(MessageKind::Celery | MessageKind::Unacked) => "AS celery",
             Self::As(MessageKind::Sidekiq) => "AS sidekiq",
             Self::As(MessageKind::Resque) => "AS resque",
+            Self::As(MessageKind::Laravel) => "AS laravel",
             Self::As(MessageKind::Ids) => "AS ids",
             Self::Priority => "PRIORITY",
             Self::Index => "INDEX",
@@ -124,6 +126,7 @@ static LIST: ContainerSpec = ContainerSpec {
         ContainerOption::As(MessageKind::Celery),
         ContainerOption::As(MessageKind::Sidekiq),
         ContainerOption::As(MessageKind::Resque),
+        ContainerOption::As(MessageKind::Laravel),
         ContainerOption::As(MessageKind::Ids),
         ContainerOption::Priority,
         ContainerOption::Park,
@@ -164,6 +167,7 @@ static SORTED_SET: ContainerSpec = ContainerSpec {
     word: "sorted_set",
     options: &[
         ContainerOption::As(MessageKind::Sidekiq),
+        ContainerOption::As(MessageKind::Laravel),
         ContainerOption::Park,
         ContainerOption::To,
         ContainerOption::By,

@@ -14,6 +14,8 @@ pub enum MessageKind {
     Sidekiq,
     /// Resque, and ActiveJob on it.
     Resque,
+    /// Laravel's queues on Redis.
+    Laravel,
     /// Not messages, but ids of jobs that are stored elsewhere (see [`crate::ids`]). They are read as Celery's
     /// messages, so that nothing is known of them but their bytes and that they are not JSON objects.
     Ids,
@@ -42,11 +44,15 @@ pub const DEFAULT_FIELDS: &[&[u8]] =
 /// The fields that are shown of a job that has only positional arguments.
 const POSITIONAL: &[&[u8]] = &[b"task", b"id", b"args.0", b"args.1", b"args.2", b"args.3", b"retries"];
 
+/// The fields that are shown of a job of Laravel, whose arguments have names of their own.
+const NAMED: &[&[u8]] = &[b"task", b"id", b"retries", b"enqueued", b"group"];
+
 /// Every kind. The first one is the default.
-pub const KINDS: [KindSpec; 4] = [
+pub const KINDS: [KindSpec; 5] = [
     KindSpec { kind: MessageKind::Celery, name: "celery", consumer_end: End::Tail, sample: DEFAULT_FIELDS },
     KindSpec { kind: MessageKind::Sidekiq, name: "sidekiq", consumer_end: End::Tail, sample: POSITIONAL },
     KindSpec { kind: MessageKind::Resque, name: "resque", consumer_end: End::Head, sample: POSITIONAL },
+    KindSpec { kind: MessageKind::Laravel, name: "laravel", consumer_end: End::Head, sample: NAMED },
     // Which end runs next depends on the library, so the tail is as good as the head.
     KindSpec { kind: MessageKind::Ids, name: "ids", consumer_end: End::Tail, sample: &[b"undecodable"] },
 ];
@@ -71,9 +77,9 @@ static UNACKED: KindSpec = KindSpec {
 };
 
 /// The names of [`KINDS`], in their order.
-pub const NAMES: &[&str] = &[KINDS[0].name, KINDS[1].name, KINDS[2].name, KINDS[3].name];
+pub const NAMES: &[&str] = &[KINDS[0].name, KINDS[1].name, KINDS[2].name, KINDS[3].name, KINDS[4].name];
 /// The kinds that can be expected by default: ids are meant only if the command says so.
-pub const MESSAGE_NAMES: &[&str] = &[KINDS[0].name, KINDS[1].name, KINDS[2].name];
+pub const MESSAGE_NAMES: &[&str] = &[KINDS[0].name, KINDS[1].name, KINDS[2].name, KINDS[3].name];
 
 impl MessageKind {
     /// Returns its row.
@@ -83,7 +89,8 @@ impl MessageKind {
             Self::Celery => &KINDS[0],
             Self::Sidekiq => &KINDS[1],
             Self::Resque => &KINDS[2],
-            Self::Ids => &KINDS[3],
+            Self::Laravel => &KINDS[3],
+            Self::Ids => &KINDS[4],
             Self::Unacked => &UNACKED,
         }
     }

@@ -20,10 +20,13 @@ pub struct MatchNotices {
 /// What a match leaves elsewhere when it is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LeftBehind {
-    /// A lock that prevents equal jobs: `lock_digest`, `unique_digest` or `unique_for` of Sidekiq's jobs.
+    /// A lock that prevents equal jobs: `lock_digest`, `unique_digest` or `unique_for` of Sidekiq's jobs,
+    /// `uniqueLockOwner`, `uniqueFor` or `uniqueId` of Laravel's.
     pub lock: bool,
     /// A batch that waits for it: `bid` of Sidekiq Pro, `data.batchId` of Laravel.
     pub batch: bool,
+    /// Other jobs that Laravel adds once it has run.
+    pub chain: bool,
 }
 
 /// How many matches each notice applies to, and how many messages are kept that match by their sender's texts
@@ -46,6 +49,8 @@ pub struct MatchNoticeCounts {
     pub locks: u64,
     /// Matches that a batch waits for.
     pub batches: u64,
+    /// Matches that hold the jobs that are to follow them.
+    pub chains: u64,
 }
 
 impl MatchNoticeCounts {
@@ -68,6 +73,7 @@ impl MatchNoticeCounts {
     pub fn count_left(&mut self, left: LeftBehind) {
         self.locks += u64::from(left.lock);
         self.batches += u64::from(left.batch);
+        self.chains += u64::from(left.chain);
     }
 
     /// Counts a message that does not match, although its sender's texts say that it does.
@@ -84,6 +90,7 @@ impl MatchNoticeCounts {
         self.inexact += other.inexact;
         self.locks += other.locks;
         self.batches += other.batches;
+        self.chains += other.chains;
     }
 }
 
@@ -108,12 +115,12 @@ pub fn uncompared_notice(uncompared: u64) -> Option<String> {
     })
 }
 
-/// Returns the notices about matches that leave locks or batches.
+/// Returns the notices about matches that leave locks, batches or chains.
 #[must_use]
-pub fn left_notices(counts: &MatchNoticeCounts) -> [Option<String>; 2] {
+pub fn left_notices(counts: &MatchNoticeCounts) -> [Option<String>; 3] {
     let locks = (counts.locks > 0).then(|| {
         format!(
-            "matches that hold a lock (lock_digest, unique_digest, unique_for): {}; a clear leaves the lock, and jobs like \
+            "matches that hold a lock (lock_digest, unique_digest, unique_for, unique jobs of Laravel): {}; a clear leaves the lock, and jobs like \
              them are not added until it expires or is deleted",
             counts.locks
         )
@@ -124,7 +131,13 @@ pub fn left_notices(counts: &MatchNoticeCounts) -> [Option<String>; 2] {
             counts.batches
         )
     });
-    [locks, batches]
+    let chains = (counts.chains > 0).then(|| {
+        format!(
+            "matches that hold the rest of a chain: {}; the jobs of a chain after one that is cleared are never added",
+            counts.chains
+        )
+    });
+    [locks, batches, chains]
 }
 
 /// Returns the notice about messages that match by their sender's texts alone. They are among the matches if they

@@ -21,6 +21,13 @@ pub const FOUND_MAX: usize = 4_096;
 /// Bytes of their names.
 pub const FOUND_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Returns whether the messages in a sorted set of this name are held by workers: Laravel's workers move a job that they
+/// run from `queues:<name>` to `queues:<name>:reserved`. Removing it there does not stop it.
+#[must_use]
+pub fn is_held(kind: MessageKind, key: &[u8]) -> bool {
+    kind == MessageKind::Laravel && key.ends_with(b":reserved")
+}
+
 /// Returns the prefix of the app whose bindings this set holds.
 #[must_use]
 pub fn binding_prefix(key: &[u8]) -> Option<&[u8]> {

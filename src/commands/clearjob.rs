@@ -1,5 +1,6 @@
 //! QADMIN.CLEARJOB: starts a clear and replies at once.
 
+use qadmin_core::container::ContainerOption;
 use qadmin_core::error::{Error, JobError, RequestError, ServerError, TargetError};
 use qadmin_core::job::{Destination, Job, JobTarget, Member, Record, Storage};
 use qadmin_core::kind::MessageKind;
@@ -88,7 +89,12 @@ fn check_kind(ctx: Ctx<'_>, request: &ClearJob, target: &JobTarget) -> Result<()
     if front && target.messages.spec().consumer_end == End::Head {
         let why = "FRONT moves the newest message first, and such a list can be scanned only from its \
                    head, where the oldest is";
-        return Err(RequestError::Excludes { keyword: "FRONT", other: "AS resque", why }.into());
+        return Err(RequestError::Excludes {
+            keyword: "FRONT",
+            other: ContainerOption::As(target.messages).keyword(),
+            why,
+        }
+        .into());
     }
     Ok(())
 }

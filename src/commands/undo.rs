@@ -65,7 +65,12 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
         if request.front && messages.spec().consumer_end == End::Head {
             let why = "FRONT moves the newest message first, and such a list can be scanned only from its \
                        head, where the oldest is";
-            return Err(RequestError::Excludes { keyword: "FRONT", other: "messages of Resque", why }.into());
+            return Err(RequestError::Excludes {
+                keyword: "FRONT",
+                other: "messages of Resque and Laravel",
+                why,
+            }
+            .into());
         }
         // This check is the last one, so that a user is asked to confirm only a command that would otherwise run.
         request.check_confirm(&undoable.list)?;

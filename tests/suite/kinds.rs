@@ -89,7 +89,7 @@ fn a_clear_without_as_is_refused_if_messages_look_like_another_kind() {
     assert!(run(&mut conn, "QADMIN.CLEARJOB garbage TASK t ALL CONFIRM garbage").is_ok());
     assert!(
         refused(&mut conn, "QADMIN.PREVIEW q TASK t AS rq")
-            .contains("AS must be celery, sidekiq, resque or ids")
+            .contains("AS must be celery, sidekiq, resque, laravel or ids")
     );
 }
 
@@ -215,8 +215,7 @@ fn locks_and_batches_that_a_clear_leaves_are_named() {
         let job = format!(r#"{{"class":"Job","args":[{n}],"jid":"j{n}"{more}}}"#);
         let _: i64 = conn.lpush("queue:default", job).expect("LPUSH");
     }
-    let locks =
-        "matches that hold a lock (lock_digest, unique_digest, unique_for): 4; a clear leaves the lock";
+    let locks = "matches that hold a lock (lock_digest, unique_digest, unique_for, unique jobs of Laravel): 4; a clear leaves the lock";
     let batches =
         "matches that a batch waits for (bid, data.batchId): 2; a batch whose job is cleared never completes";
     for _ in 0..2 {

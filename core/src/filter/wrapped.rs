@@ -6,6 +6,10 @@
 //! (`serialized_global_id?`: an object with the single member `_aj_globalid`; `_aj_serialized` names the
 //! serializer) and `serializers/*.rb`: symbols, times, dates, durations, modules and big decimals as `value`;
 //! ranges and structures have other members.
+//!
+//! Laravel writes a model as a `ModelIdentifier` with the model's key as `id` (`Illuminate/Queue/SerializesAndRestores
+//! ModelIdentifiers.php`, 12.67); the reader of PHP's objects writes that one, and the cases of enums, in the forms
+//! that are read here.
 
 use super::uuid;
 use crate::json::{Decimal, Shape, decode, inner, members};
@@ -13,6 +17,9 @@ use crate::time;
 
 /// The maximum number of members of an object that is read as a wrapping; no wrapping has more.
 const MEMBERS_MAX: usize = 8;
+
+/// The beginning of an object that stands for a model of Laravel, as the reader of PHP's objects writes it.
+const MODEL: &[u8] = br#""Illuminate\\Contracts\\Database\\ModelIdentifier""#;
 
 /// The value inside a wrapping. Slices point into the message if nothing had to be decoded, otherwise into
 /// the scratch memory.
@@ -52,6 +59,7 @@ pub(super) fn read<'a>(raw: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Wrappe
     let mut decoded = Vec::new();
     let (mut of, mut value, mut global_id) = (None, None, None);
     let (mut is_kombu, mut count, mut serializer_first) = (true, 0, false);
+    let (mut model, mut is_case) = (None, false);
     for (key, member) in members(raw) {
         count += 1;
         if count > MEMBERS_MAX {
@@ -69,6 +77,10 @@ pub(super) fn read<'a>(raw: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Wrappe
                         serializer_first |= count == 1;
                     }
                     b"value" => value = Some(member),
+                    b"__class__" if count == 1 && member == MODEL => model = Some(None),
+                    b"id" if model.is_some() => model = Some(Some(member)),
+                    b"__enum__" if count == 1 => is_case = true,
+                    b"case" if is_case => value = Some(member),
                     _ => {}
                 }
             }
@@ -80,6 +92,12 @@ pub(super) fn read<'a>(raw: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Wrappe
     }
     if let Some(id) = global_id.filter(|_| count == 1) {
         return Some(scalar(id, Type::Other, scratch));
+    }
+    if let Some(id) = model {
+        return Some(id.map_or(Wrapped::Opaque, |id| scalar(id, Type::Other, scratch)));
+    }
+    if is_case && count == 2 {
+        return Some(scalar(value?, Type::Other, scratch));
     }
     if !serializer_first {
         return None;
@@ -144,11 +162,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wrappings_of_both_libraries_are_their_scalars() {
+    fn wrappings_are_their_scalars() {
         let id = uuid::parse(b"7d0f3c1e3f0b4c539d1c0a5f8f6b2a11").expect("a UUID");
         let kombu = |of: &str, value: &str| format!(r#"{{"__type__": "{of}", "__value__": {value}}}"#);
         let aj = |of: &str, rest: &str| {
             format!(r#"{{"_aj_serialized": "ActiveJob::Serializers::{of}Serializer"{rest}}}"#)
+        };
+        let model = |rest: &str| {
+            format!(r#"{{"__class__": "Illuminate\\Contracts\\Database\\ModelIdentifier"{rest}}}"#)
         };
         let table: &[(String, Option<Wrapped<'_>>)] = &[
             (kombu("uuid", r#"{"hex": "7d0f3c1e3f0b4c539d1c0a5f8f6b2a11"}"#), Some(Wrapped::Uuid(id))),
@@ -178,6 +199,13 @@ mod tests {
             (aj("BigDecimal", r#", "value": "0.125e2""#), Some(Wrapped::Number(b"0.125e2"))),
             (aj("Range", r#", "begin": 1, "end": 2"#), Some(Wrapped::Opaque)),
             (r#"{"_aj_serialized": "MoneySerializer", "value": 5}"#.into(), Some(Wrapped::Number(b"5"))),
+            (model(r#", "class": "App\\User", "id": 42"#), Some(Wrapped::Number(b"42"))),
+            (model(r#", "id": "9d-0f", "class": "App\\User""#), Some(Wrapped::Text(b"9d-0f"))),
+            (model(r#", "class": "App\\User", "id": [1, 2]"#), Some(Wrapped::Opaque)),
+            (model(""), Some(Wrapped::Opaque)),
+            (r#"{"__class__": "App\\Money", "id": 42}"#.into(), None),
+            (r#"{"__enum__": "App\\Suit", "case": "Hearts"}"#.into(), Some(Wrapped::Text(b"Hearts"))),
+            (r#"{"__enum__": "App\\Suit", "case": "Hearts", "more": 1}"#.into(), None),
             (r#"{"a": 1}"#.into(), None),
             (r#"{"_aj_symbol_keys": [], "a": 1}"#.into(), None),
             ("{}".into(), None),

@@ -1,20 +1,39 @@
-//! What a removed message leaves elsewhere: locks and batches that are named in its envelope.
+//! What a removed message leaves elsewhere: locks, batches and chains that it names.
 
+use crate::field::Field;
 use crate::json::{Paths, Scanner, Shape, Span};
 use crate::kind::MessageKind;
 use crate::match_notices::LeftBehind;
 
-use super::keys;
+use super::{FieldValue, Reader, keys};
 
 /// Members that name a lock. The gem sidekiq-unique-jobs writes `lock_digest` and, before version 7,
 /// `unique_digest`; Sidekiq Enterprise writes `unique_for`.
 const LOCKS: [&[&str]; 3] = [&["lock_digest"], &["unique_digest"], &["unique_for"]];
-/// Members that name a batch: `bid` of Sidekiq Pro and `data.batchId` of Laravel (as of 12.51).
+/// Members that name a batch: `bid` of Sidekiq Pro, and `data.batchId` of Laravel (as of 12.51), whose messages can be
+/// read as Resque's.
 const BATCHES: [&[&str]; 2] = [&["bid"], &["data", "batchId"]];
 
+/// What the same is in Laravel's messages. Only Laravel 13 says for certain that a job holds a lock, by
+/// `uniqueLockOwner`. The other two are properties that only unique jobs have (`Illuminate/Bus/UniqueLock.php`, 12.67);
+/// a job that implements them as methods shows nothing.
+const LARAVEL_LOCKS: [&str; 3] = ["kwargs.uniqueLockOwner", "kwargs.uniqueFor", "kwargs.uniqueId"];
+const LARAVEL_BATCH: &str = "group";
+/// The jobs that are to follow this one, as a list of serialized objects.
+const LARAVEL_CHAIN: &str = "kwargs.chained";
+
 /// Reads matches and finds what they leave elsewhere.
-#[derive(Debug, Default)]
-pub(crate) struct Leavings {
+#[derive(Debug)]
+pub(crate) enum Leavings {
+    /// Of Sidekiq and Resque.
+    Ruby(Members),
+    /// Of Laravel: a reader of the locks, the batch and the chain.
+    Laravel(Box<Reader>),
+}
+
+/// Reads members of envelopes.
+#[derive(Debug)]
+pub(crate) struct Members {
     scanner: Scanner,
     paths: Paths,
     slots: Vec<usize>,
@@ -23,13 +42,19 @@ pub(crate) struct Leavings {
 
 impl Leavings {
     /// Creates a reader for messages of a kind; `None` if messages of this kind name no locks and batches.
-    /// Laravel's messages are read as Resque's.
     pub(crate) fn of(kind: MessageKind) -> Option<Self> {
         match kind {
             MessageKind::Sidekiq | MessageKind::Resque => {
                 let members = LOCKS.iter().chain(&BATCHES).map(|names| keys(names));
                 let (paths, slots) = Paths::new(members.collect::<Vec<_>>().iter());
-                Some(Self { spans: vec![None; paths.slots()], paths, slots, ..Self::default() })
+                let spans = vec![None; paths.slots()];
+                Some(Self::Ruby(Members { scanner: Scanner::default(), paths, slots, spans }))
+            }
+            MessageKind::Laravel => {
+                let names = LARAVEL_LOCKS.into_iter().chain([LARAVEL_BATCH, LARAVEL_CHAIN]);
+                let fields: Vec<Field> =
+                    names.filter_map(|name| Field::parse(name.as_bytes()).ok()).collect();
+                Some(Self::Laravel(Box::new(Reader::new(kind, &fields).learning())))
             }
             MessageKind::Celery | MessageKind::Ids | MessageKind::Unacked => None,
         }
@@ -37,17 +62,51 @@ impl Leavings {
 
     /// Returns what this message leaves elsewhere.
     pub(crate) fn examine(&mut self, message: &[u8]) -> LeftBehind {
+        match self {
+            Self::Ruby(members) => members.examine(message),
+            Self::Laravel(reader) => {
+                // Without its body, the envelope can still name a batch.
+                if reader.envelope(message) {
+                    reader.open_body(message);
+                }
+                let is = |at: usize| match reader.get(at, message) {
+                    FieldValue::Value(raw) => is_set(raw),
+                    FieldValue::Partial(_) => true,
+                    FieldValue::Number(_) | FieldValue::Absent | FieldValue::Unknown => false,
+                };
+                let batch = LARAVEL_LOCKS.len();
+                LeftBehind { lock: (0..batch).any(is), batch: is(batch), chain: is(batch + 1) }
+            }
+        }
+    }
+
+    /// Returns the work for the last message beyond reading its own bytes, in steps.
+    pub(crate) fn work(&self) -> usize {
+        match self {
+            Self::Ruby(_) => 0,
+            Self::Laravel(reader) => reader.decoded(),
+        }
+    }
+}
+
+impl Members {
+    fn examine(&mut self, message: &[u8]) -> LeftBehind {
         if !self.scanner.scan(message, &self.paths, &mut self.spans) {
             return LeftBehind::default();
         }
-        let names = |at: usize| {
-            let span = self.spans[self.slots[at]];
-            span.map(|span| span.of(message))
-                .is_some_and(|raw| Shape::of(raw) != Shape::Null && raw != b"false" && raw != b"\"\"")
-        };
+        let names = |at: usize| self.spans[self.slots[at]].map(|span| span.of(message)).is_some_and(is_set);
         let locks = LOCKS.len();
-        LeftBehind { lock: (0..locks).any(names), batch: (locks..locks + BATCHES.len()).any(names) }
+        LeftBehind {
+            lock: (0..locks).any(names),
+            batch: (locks..locks + BATCHES.len()).any(names),
+            chain: false,
+        }
     }
+}
+
+/// Returns whether a value is neither null nor false nor empty.
+fn is_set(raw: &[u8]) -> bool {
+    Shape::of(raw) != Shape::Null && ![&b"false"[..], b"\"\"", b"[]", b"{}"].contains(&raw)
 }
 
 #[cfg(test)]
@@ -58,7 +117,7 @@ mod tests {
     fn locks_and_batches_are_seen_where_their_libraries_write_them() {
         let mut sidekiq = Leavings::of(MessageKind::Sidekiq).expect("some");
         let mut examine = |message: &str| {
-            let LeftBehind { lock, batch } = sidekiq.examine(message.as_bytes());
+            let LeftBehind { lock, batch, .. } = sidekiq.examine(message.as_bytes());
             (lock, batch)
         };
         assert_eq!(examine(r#"{"class":"A","args":[],"lock_digest":"uniquejobs:ab"}"#), (true, false));

@@ -13,9 +13,11 @@
 mod base64;
 mod body;
 mod celery;
+mod laravel;
 mod leavings;
 mod msgpack;
 mod opened;
+mod php;
 mod pickle;
 mod reader;
 mod recognise;
@@ -41,6 +43,7 @@ pub(crate) fn format_of(kind: MessageKind) -> &'static dyn Format {
         MessageKind::Unacked => &unacked::Unacked,
         MessageKind::Sidekiq => &ruby::Sidekiq,
         MessageKind::Resque => &ruby::Resque,
+        MessageKind::Laravel => &laravel::Laravel,
     }
 }
 
@@ -217,6 +220,18 @@ fn same(part: Part, envelope: Vec<Path>) -> FieldPlaces {
 /// Returns the path that consists of these names.
 fn keys(names: &[&str]) -> Path {
     names.iter().map(|name| Segment::key(name)).collect()
+}
+
+/// Members of one of Celery's envelopes: the body, and the members that kombu writes beside it.
+const CELERY: [&str; 4] = ["body", "properties", "headers", "content-type"];
+
+/// Returns `before` followed by the parts of the field's own path, for each way in which its points can be
+/// read. A number can be a position or a name.
+fn inside_either(before: &[Segment], field: &Field) -> Vec<Path> {
+    let path = |names: Vec<String>| {
+        before.iter().cloned().chain(names.iter().map(|name| Segment::either(name))).collect()
+    };
+    field.ways().into_iter().map(path).collect()
 }
 
 /// Returns the paths that consist of `first` and the parts of the field's own path, one for each way in which

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::php::Unserializer;
 use super::pickle::Unpickler;
 use super::{FieldPlaces, SHAPES};
 use crate::json::{Path, Paths, Reading, Scanner};
@@ -20,6 +21,8 @@ pub(crate) struct Opened {
     pub(super) opaque: Vec<Range<usize>>,
     /// Set if pickled bodies are read.
     pub(super) unpickler: Option<Box<Unpickler>>,
+    /// Reads objects of PHP.
+    pub(super) unserializer: Unserializer,
     /// The number of bytes that were decoded in addition to the text.
     pub(super) extra: usize,
     /// Bodies with the same hint are expected to have the same layout.
@@ -44,7 +47,7 @@ impl Opened {
     /// Replaces the pickled body in the text by JSON. Returns false if it cannot be read, or pickled bodies
     /// are not read.
     pub(super) fn unpickle(&mut self) -> bool {
-        let Self { text, scratch, opaque, unpickler, extra, hint } = self;
+        let Self { text, scratch, opaque, unpickler, extra, hint, .. } = self;
         let Some(unpickler) = unpickler else { return false };
         let is_read = unpickler.json_of_pickle(text, *hint, scratch, opaque);
         *extra += text.len() + unpickler.steps();

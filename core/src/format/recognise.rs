@@ -9,9 +9,9 @@ use super::keys;
 /// The number of messages at the consumer end that are read to recognise the kind of a queue's messages.
 pub const LOOK_AT: u64 = 100;
 
-/// The members that distinguish the kinds; their positions are below. The last two are inside the object that
-/// Resque stores about a failure.
-const MEMBERS: [&[&str]; 8] = [
+/// The members that distinguish the kinds; their positions are below. Those in `payload` are inside the
+/// object that Resque stores about a failure.
+const MEMBERS: [&[&str]; 11] = [
     &["body"],
     &["headers"],
     &["properties"],
@@ -20,6 +20,9 @@ const MEMBERS: [&[&str]; 8] = [
     &["jid"],
     &["payload", "class"],
     &["payload", "args"],
+    &["job"],
+    &["displayName"],
+    &["data"],
 ];
 
 /// Reads messages, one after another, and determines which kind most of them have.
@@ -33,6 +36,7 @@ pub struct Recogniser {
     celery: u64,
     sidekiq: u64,
     resque: u64,
+    laravel: u64,
     /// The number of elements that can be ids, and the first of these elements.
     id_like: u64,
     ids: Vec<Vec<u8>>,
@@ -53,6 +57,7 @@ impl Recogniser {
             Some(MessageKind::Celery) => self.celery += 1,
             Some(MessageKind::Sidekiq) => self.sidekiq += 1,
             Some(MessageKind::Resque) => self.resque += 1,
+            Some(MessageKind::Laravel) => self.laravel += 1,
             Some(MessageKind::Ids | MessageKind::Unacked) => {}
             None if may_be_id(message) => {
                 self.id_like += 1;
@@ -90,6 +95,7 @@ impl Recogniser {
             (self.celery, MessageKind::Celery),
             (self.sidekiq, MessageKind::Sidekiq),
             (self.resque, MessageKind::Resque),
+            (self.laravel, MessageKind::Laravel),
         ]
         .into_iter()
         .find(|(seen, _)| seen * 2 > self.examined)
@@ -101,14 +107,16 @@ impl Recogniser {
             return None;
         }
         let shape = |at: usize| self.spans[self.slots[at]].map(|span| Shape::of(span.of(message)));
-        let [body, headers, properties, class, args, jid, failed, failed_of] =
-            [0, 1, 2, 3, 4, 5, 6, 7].map(shape);
+        let [body, headers, properties, class, args, jid, failed, failed_of, job, name, data] =
+            [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map(shape);
         if body == Some(Shape::Text) && headers.or(properties) == Some(Shape::Compound) {
             Some(MessageKind::Celery)
         } else if class == Some(Shape::Text) && args == Some(Shape::Compound) {
             Some(if jid == Some(Shape::Text) { MessageKind::Sidekiq } else { MessageKind::Resque })
         } else if failed == Some(Shape::Text) && failed_of == Some(Shape::Compound) {
             Some(MessageKind::Resque)
+        } else if job == Some(Shape::Text) && name == Some(Shape::Text) && data.is_some() {
+            Some(MessageKind::Laravel)
         } else {
             None
         }

@@ -22,10 +22,13 @@
 
 mod names;
 
-use super::{Derived, FieldPlace, FieldPlaces, Format, Opened, Own, Part, VARIANTS, keys, same};
+use super::{
+    CELERY, Derived, FieldPlace, FieldPlaces, Format, Opened, Own, Part, VARIANTS, inside_either, keys, same,
+};
 use crate::field::{Field, Source};
 use crate::json::{Path, Segment, Shape, array_index};
-use names::{DELAYED_CLASS, is_mailer, is_wrapper, items, name_of_call, name_of_mail, says};
+pub(super) use names::says;
+use names::{DELAYED_CLASS, is_mailer, is_wrapper, items, name_of_call, name_of_mail};
 
 /// The format of Sidekiq's messages; see the module's documentation.
 #[derive(Debug, Clone, Copy)]
@@ -52,9 +55,6 @@ const FAILED_ACTIVE_JOB: usize = 4;
 
 /// The class in which ActiveJob's Resque adapter wraps jobs.
 const RESQUE_WRAPPER: &[u8] = b"ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper";
-
-/// Members of one of Celery's envelopes: the body, and the members that kombu writes beside it.
-const CELERY: [&str; 4] = ["body", "properties", "headers", "content-type"];
 
 /// Positions in [`Format::own_paths`] after those of [`CELERY`], for Sidekiq.
 const CLASS: usize = 4;
@@ -103,9 +103,12 @@ impl Format for Sidekiq {
             Source::Task("group") => everywhere(keys(&["bid"])),
             Source::Delivery("routing_key") => everywhere(keys(&["queue"])),
             Source::Args => {
-                let plain = FieldPlace::outside(argument(&field.path), inside(&keys(&["args"]), field));
-                let wrapped =
-                    FieldPlace::outside(Part::Argument(None), inside(&in_wrapper(&[], "arguments"), field));
+                let plain =
+                    FieldPlace::outside(argument(&field.path), inside_either(&keys(&["args"]), field));
+                let wrapped = FieldPlace::outside(
+                    Part::Argument(None),
+                    inside_either(&in_wrapper(&[], "arguments"), field),
+                );
                 by_variant([plain.clone(), wrapped.clone(), wrapped, plain])
             }
             Source::Headers => {
@@ -113,7 +116,7 @@ impl Format for Sidekiq {
                     Some((first, rest)) if &**first == "args" => argument(rest),
                     _ => Part::Envelope,
                 };
-                same(part, inside(&[], field))
+                same(part, inside_either(&[], field))
             }
             Source::Delivery("priority") => {
                 let wrapped = FieldPlace::outside(Part::Argument(None), vec![in_wrapper(&[], "priority")]);
@@ -191,10 +194,10 @@ impl Format for Resque {
                 envelope(vec![in_wrapper(&payload, "job_class")]),
             ]),
             Source::Args => by_variant([
-                envelope(inside(&keys(&["args"]), field)),
-                envelope(inside(&in_wrapper(&[], "arguments"), field)),
-                envelope(inside(&keys(&["payload", "args"]), field)),
-                envelope(inside(&in_wrapper(&payload, "arguments"), field)),
+                envelope(inside_either(&keys(&["args"]), field)),
+                envelope(inside_either(&in_wrapper(&[], "arguments"), field)),
+                envelope(inside_either(&keys(&["payload", "args"]), field)),
+                envelope(inside_either(&in_wrapper(&payload, "arguments"), field)),
             ]),
             Source::Task("id") => of_active_job("job_id"),
             Source::Task("retries") => of_active_job("executions"),
@@ -213,7 +216,7 @@ impl Format for Resque {
                 places.iter_mut().for_each(|place| place.envelope.push(keys(&["queue"])));
                 places
             }
-            Source::Headers => same(Part::Envelope, inside(&[], field)),
+            Source::Headers => same(Part::Envelope, inside_either(&[], field)),
             _ => return shared(field),
         };
         places[FOREIGN] = FieldPlace::withheld();
@@ -241,7 +244,7 @@ impl Format for Resque {
 }
 
 /// Returns whether the envelope has a body and, beside it, the members that kombu writes.
-fn is_foreign(own: Own<'_>) -> bool {
+pub(super) fn is_foreign(own: Own<'_>) -> bool {
     own.get(0).is_some() && (1..CELERY.len()).any(|at| own.get(at).is_some())
 }
 
@@ -285,15 +288,6 @@ fn argument(path: &[Box<str>]) -> Part {
 /// path `before`.
 fn in_wrapper(before: &[Segment], name: &str) -> Path {
     below(before, &["args".into(), "0".into(), name.into()])
-}
-
-/// Returns `before` followed by the parts of the field's own path, for each way in which its points can be
-/// read.
-fn inside(before: &[Segment], field: &Field) -> Vec<Path> {
-    let path = |names: Vec<String>| {
-        before.iter().cloned().chain(names.iter().map(|name| Segment::either(name))).collect()
-    };
-    field.ways().into_iter().map(path).collect()
 }
 
 /// Returns `before` followed by these parts. Numbers can be positions or names on every path of these

@@ -145,7 +145,10 @@ impl Judge for FilterJudge {
         match &mut self.names {
             None => {
                 judgement.match_notices = self.matcher.match_notices(message);
-                judgement.left = self.leavings.as_mut().map(|left| left.examine(message)).unwrap_or_default();
+                if let Some(leavings) = &mut self.leavings {
+                    judgement.left = leavings.examine(message);
+                    self.work += leavings.work();
+                }
             }
             Some(names) => {
                 let readable = self.matcher.group_key(message, &mut self.key);

@@ -116,7 +116,7 @@ impl Job {
     pub fn notices(&self) -> Option<String> {
         let match_notices = &self.counters().match_notices;
         let inexact = inexact_notice(match_notices.inexact, self.start.clear_options.inexact);
-        let [locks, batches] = left_notices(match_notices);
+        let [locks, batches, chains] = left_notices(match_notices);
         let notices = [
             self.explanation.clone(),
             self.notice.clone(),
@@ -126,6 +126,7 @@ impl Job {
             chord_notice(match_notices.in_chord),
             locks,
             batches,
+            chains,
             groups::notice(&self.tallied()),
             inexact.filter(|_| self.start.kind == JobKind::Preview),
             uncompared_notice(self.counters().uncompared),

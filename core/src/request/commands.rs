@@ -397,6 +397,7 @@ const AS: Arg = Arg::new(
         Arg::word("celery", "CELERY"),
         Arg::word("sidekiq", "SIDEKIQ"),
         Arg::word("resque", "RESQUE"),
+        Arg::word("laravel", "LARAVEL"),
         Arg::word("ids", "IDS"),
     ]),
 )

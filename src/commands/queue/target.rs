@@ -5,6 +5,7 @@ use qadmin_core::error::{Error, IndexError, RequestError, ServerError, TargetErr
 use qadmin_core::job::{Accepted, Job, JobTarget, Member, Record, Storage};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{self, Priority};
+use qadmin_core::queues::is_held;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{CommandSpec, TargetOptions, commands};
 use qadmin_core::scan::{
@@ -61,7 +62,8 @@ pub(in crate::commands) fn find(
         return Ok(target(MessageKind::Unacked, vec![(key(), len)], Storage::Unacked(unacked)));
     }
     if let Some(set) = find_sorted_set(ctx, options, access)? {
-        return Ok(target(MessageKind::Sidekiq, vec![(key(), set.entries)], Storage::SortedSet(set)));
+        let (kind, set) = set;
+        return Ok(target(kind, vec![(key(), set.entries)], Storage::SortedSet(set)));
     }
     let kind = options.kind.unwrap_or_else(|| settings::now().default_kind());
     Ok(target(kind, lists(ctx, options, kind, command, access)?, Storage::Lists))
@@ -152,7 +154,7 @@ fn lists(
         let why = "only kombu keeps one list per priority step";
         return Err(RequestError::Excludes {
             keyword: "PRIORITY",
-            other: "messages of Sidekiq and Resque",
+            other: "messages of Sidekiq, Resque and Laravel",
             why,
         }
         .into());
@@ -286,7 +288,7 @@ fn find_sorted_set(
     ctx: Ctx<'_>,
     options: &TargetOptions,
     access: Access,
-) -> Result<Option<IndexStart>, Error> {
+) -> Result<Option<(MessageKind, IndexStart)>, Error> {
     let TargetOptions { queue, priority, kind, .. } = options;
     let queue = &RString::new(queue);
     if type_of(ctx, queue) != Type::SortedSet {
@@ -303,14 +305,23 @@ fn find_sorted_set(
     }
     // Without AS, the members decide whether the set is supported.
     let looks = looks_of_set(ctx, queue).map(|looks| looks.kind);
-    if kind.is_none() && !matches!(looks, Some(MessageKind::Sidekiq | MessageKind::Ids)) {
-        return Err(wrong_type(ctx, queue));
+    let messages = match (kind, looks) {
+        (Some(kind), _) => *kind,
+        (None, Some(kind @ (MessageKind::Sidekiq | MessageKind::Laravel))) => kind,
+        // Ids are refused by what reads the members.
+        (None, Some(MessageKind::Ids)) => MessageKind::Sidekiq,
+        (None, _) => return Err(wrong_type(ctx, queue)),
+    };
+    if [Some(messages), looks].into_iter().flatten().any(|kind| is_held(kind, queue.bytes())) {
+        let holds =
+            "Laravel's reserved jobs, which its workers hold; removing them there would not stop them";
+        return Err(TargetError::WrongTypeOf { holds }.into());
     }
     let given = kind.map(ContainerOption::As).into_iter().chain(priority.map(|_| ContainerOption::Priority));
     if let Some(option) = Container::SortedSet.spec().refused(given) {
         return Err(not_taken(Container::SortedSet, option));
     }
-    start_of_set(ctx, queue).map(Some)
+    Ok(Some((messages, start_of_set(ctx, queue)?)))
 }
 
 /// Returns the present state of a sorted set. A missing key has no entries.
@@ -398,9 +409,8 @@ fn wrong_type(ctx: Ctx<'_>, key: &RString) -> Error {
              that it belongs to"
         }
         Type::SortedSet => {
-            "a sorted set, such as Laravel's delayed jobs or BullMQ's \
-             delayed and failed ones; of sorted sets qadmin reads those whose members are Sidekiq's jobs, so \
-             remove other jobs with their library"
+            "a sorted set, such as BullMQ's delayed and failed jobs; of sorted sets qadmin reads those whose \
+             members are jobs of Sidekiq or Laravel, so remove other jobs with their library"
         }
         Type::Set => "a set; qadmin reads lists and kombu's hash of unacknowledged messages",
         Type::Stream => {

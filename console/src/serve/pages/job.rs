@@ -124,8 +124,8 @@ fn back_again(app: &App, job: &Status, undo: &Undo) -> Markup {
                 }
                 label { "Reason" input name="reason" maxlength="1024"; }
                 (actor(app))
-                // FRONT is not supported for Resque's lists, nor for sorted sets.
-                @if job.map.word("message_kind").as_deref() != Some("resque") && !is_sorted_set {
+                // FRONT is not supported for the lists of Resque and Laravel, nor for sorted sets.
+                @if job.map.word("message_kind").as_deref().is_none_or(|kind| kind != "resque" && kind != "laravel") && !is_sorted_set {
                     label.option { input type="checkbox" name="front" value="1"; "Before the messages in the queue, so that they run next" }
                 }
                 div.buttons {

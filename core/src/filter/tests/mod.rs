@@ -3,6 +3,7 @@ mod golden;
 mod grammar;
 mod groups;
 mod inexact;
+mod laravel;
 pub(crate) mod model;
 mod pickle;
 mod round_trip;

@@ -18,7 +18,7 @@ const MAILERS: [&[u8]; 2] = [b"ActionMailer::MailDeliveryJob", b"ActionMailer::D
 const CALL_OF_CLASS: &str = "---\n- !ruby/class '";
 
 /// Returns whether the raw value is the string `text`.
-pub(super) fn says(raw: &[u8], text: &[u8]) -> bool {
+pub(in crate::format) fn says(raw: &[u8], text: &[u8]) -> bool {
     if Shape::of(raw) != Shape::Text {
         return false;
     }

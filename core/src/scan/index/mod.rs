@@ -3,7 +3,7 @@
 //! Two containers are walked in this way, and [`Layout`] defines the differences between them:
 //!
 //! * *Unacknowledged messages*: a hash of messages, and a sorted set that is its index.
-//! * *Sorted sets* of Sidekiq (`retry`, `schedule`, `dead`): the members are the messages themselves, the
+//! * *Sorted sets* of Sidekiq (`retry`, `schedule`, `dead`) and Laravel (delayed jobs): the members are the messages themselves, the
 //!   scores are times. The sorted set is its own index, and the *tag* of an entry is the message.
 //!
 //! kombu stores the messages that were delivered and not acknowledged in two keys: a hash from delivery tag

@@ -244,7 +244,14 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
         _ => vec!["QADMIN.APPLY".into(), queue.into(), "3".into(), "\u{1}".into(), "12345678".into()],
     };
     if chance.percent(8) && ["PREVIEW", "STATS", "CLEARJOB"].iter().any(|name| words[0].ends_with(name)) {
-        words.extend(line(chance.pick(&["AS RESQUE", "AS SIDEKIQ", "AS CELERY", "AS IDS", "AS IDS"])));
+        words.extend(line(chance.pick(&[
+            "AS RESQUE",
+            "AS SIDEKIQ",
+            "AS CELERY",
+            "AS LARAVEL",
+            "AS IDS",
+            "AS IDS",
+        ])));
     }
     if chance.percent(20) && !words[0].ends_with("HELP") && !words[0].ends_with("APPLY") {
         words.extend(line("FORMAT JSON"));
