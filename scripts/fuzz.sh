@@ -37,7 +37,7 @@ run() {
 }
 
 failed=0
-for pair in "envelope filter" "command_line internal_command" "pickle"; do
+for pair in "envelope filter" "command_line internal_command" "pickle php"; do
   pids=()
   for target in $pair; do
     run "$target" &

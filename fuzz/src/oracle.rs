@@ -86,7 +86,9 @@ fn falsy(value: &Value) -> bool {
 /// nothing that a worker takes apart. `Err` where the judge does not know either: it is stricter with texts than a worker is.
 fn arguments(message: &Value) -> Result<Option<[Value; 2]>, ()> {
     let packed = ["application/x-msgpack", "application/x-python-serialize", "pickle"];
-    if packed.iter().any(|name| message["content-type"] == *name) || !falsy(&message["headers"]["compression"]) {
+    if packed.iter().any(|name| message["content-type"] == *name)
+        || !falsy(&message["headers"]["compression"])
+    {
         // Tests with bodies of the real libraries cover these.
         return Err(());
     }
