@@ -29,6 +29,7 @@ mod inexact;
 mod introspection;
 mod joins;
 mod kinds;
+mod laravel;
 mod limits;
 mod live;
 mod map;
