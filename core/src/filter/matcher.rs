@@ -238,14 +238,15 @@ impl Matcher {
         readable
     }
 
-    /// Returns the match notices of the last examined message, which must have matched. It opens the body if the
-    /// filter did not. Only for a matcher without groups.
+    /// Returns the match notices of the last examined message, which must have matched. It opens the body if
+    /// the filter did not and a notice depends on it. Only for a matcher without groups.
     pub fn match_notices(&mut self, message: &[u8]) -> MatchNotices {
         debug_assert!(self.grouped.is_empty(), "the fields of the groups follow those of the conditions");
         if !self.reader.is_decodable() {
             return MatchNotices::default();
         }
-        if !self.reader.is_body_open() {
+        let mut notices = self.fields..self.fields + MATCH_NOTICES.len();
+        if !self.reader.is_body_open() && notices.any(|at| self.reader.in_body(at)) {
             self.reader.open_body(message);
         }
         let get = |match_notice: usize| self.reader.get(self.fields + match_notice, message);
