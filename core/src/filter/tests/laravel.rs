@@ -81,7 +81,8 @@ fn recorded_messages_match_by_name_arguments_and_time() {
 #[test]
 fn a_job_that_was_reserved_reads_as_before() {
     let reserved = recorded(":reserved");
-    let [message] = &reserved[..] else { panic!("one") };
+    assert_eq!(reserved.len(), 1);
+    let message = &reserved[0];
     assert!(message.find("\"command\"") < message.find("\"commandName\""), "in another order");
     for words in ["REPOID 22", "COMMITID \u{e9}/\u{fc}", "WHERE retries > 0", "WHERE kwargs.opts.x MISSING"] {
         assert!(examine(words, message).matched, "{words}");
