@@ -20,6 +20,11 @@ pub(crate) struct Recognised {
 }
 
 impl Recognised {
+    /// Ids of this library, as the kind that reads its jobs if there is one.
+    pub(crate) fn ids_of(library: Library) -> Self {
+        Self { kind: library.kind().unwrap_or(MessageKind::Ids), library: Some(library) }
+    }
+
     /// Returns the name of the kind, if it differs from the expected one.
     pub(crate) fn unlike(self, taken_for: MessageKind) -> Option<&'static str> {
         (self.kind != taken_for).then(|| self.kind.spec().name)

@@ -9,11 +9,13 @@ use qadmin_core::no_match::NoMatchReasons;
 use qadmin_core::request::commands;
 use qadmin_core::scan::Queue as _;
 
+use crate::container::list::names_of;
 use crate::container::walked::Walked;
+use crate::container::{OpenedKeys, Storage as Keys};
 use crate::redis::caller::Caller;
 use crate::redis::clock::cpu_ns;
 use crate::redis::key::{Type, type_of};
-use crate::redis::list::{List, Mode, OpenedList};
+use crate::redis::list::{List, Mode};
 use crate::redis::scan::{Cursor, Holds};
 use crate::redis::{Ctx, RString};
 use crate::rights;
@@ -101,7 +103,7 @@ pub(crate) fn explain(ctx: Ctx<'_>, job: &Job) -> Option<String> {
     let reasons = NoMatchReasons::new(start.messages, &start.filter).pickle(start.reads_pickle);
     let mut search = Search::new(reasons);
     match &start.storage {
-        Storage::Lists => search.at_lists(ctx, job),
+        Storage::Lists | Storage::ListOfIds(_) => search.at_lists(ctx, job),
         storage => search.at_entries(ctx, storage, &start.queue),
     }
     search.reasons.explain()
@@ -147,14 +149,21 @@ impl Search {
     fn at_lists(&mut self, ctx: Ctx<'_>, job: &Job) {
         let consumer_end = job.start().messages.spec().consumer_end;
         for key in job.keys() {
-            let name = RString::new(key);
-            let OpenedList::List(mut list) = List::open(ctx, &name, Mode::Read) else { continue };
+            let names = names_of(&job.start().storage, key);
+            let OpenedKeys::Keys(mut list) = <List<'_> as Keys<'_>>::open(ctx, &names, Mode::Read) else {
+                continue;
+            };
             let len = list.len();
             for distance in 0..len {
                 if !self.goes_on() {
                     return;
                 }
-                list.read(consumer_end.index(distance, len), |message| self.at(message));
+                list.read(consumer_end.index(distance, len), |message| {
+                    // The message of an id may be missing.
+                    if !(names.len() > 1 && message.is_empty()) {
+                        self.at(message);
+                    }
+                });
             }
         }
     }

@@ -4,7 +4,8 @@ use qadmin_core::queue::End;
 use qadmin_core::scan::{Deletion, Queue, fingerprint};
 use qadmin_core::unit::unpack;
 
-use crate::container::list::{notify, notify_put, push_moved};
+use crate::container::list::{notify, notify_messages, notify_put, push_moved};
+use crate::container::{OpenedKeys, Storage};
 use crate::index;
 use crate::redis::guard::{AbortOnUnwind, guard};
 use crate::redis::list::{List, Mode, OpenedList};
@@ -31,20 +32,23 @@ pub(crate) fn apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied 
 }
 
 fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
-    let (key, len, indexes, prints, to) = match args {
-        [key, len, indexes, prints] => (key, len, indexes, prints, None),
+    let (key, len, indexes, prints, hash, to) = match args {
+        [key, len, indexes, prints] => (key, len, indexes, prints, None, None),
+        [key, len, indexes, prints, hash] => (key, len, indexes, prints, Some(hash), None),
         [key, len, indexes, prints, to, end, its_len] => {
             let (end, its_len) = (End::parse(end), qadmin_core::args::parse_u64(its_len));
             let (Some(end), Some(its_len)) = (end, its_len) else { return Applied::Mismatch };
-            (key, len, indexes, prints, Some((RString::new(to), end, its_len)))
+            (key, len, indexes, prints, None, Some((RString::new(to), end, its_len)))
         }
         _ => return Applied::Mismatch,
     };
     let Some(len) = qadmin_core::args::parse_u64(len) else { return Applied::Mismatch };
     let Some(deletions) = unpack(len, indexes, prints) else { return Applied::Mismatch };
-    let name = RString::new(key);
+    // The list, and the hash of its messages if its elements are ids.
+    let names: Vec<RString> = std::iter::once(key).chain(hash).map(RString::new).collect();
+    let name = &names[0];
     // The list is walked twice: nothing may be changed before everything was compared.
-    let OpenedList::List(mut list) = List::open(ctx, &name, Mode::Read) else { return Applied::Mismatch };
+    let Some(mut list) = open(ctx, &names, Mode::Read) else { return Applied::Mismatch };
     if list.len() != len || !deletions.iter().all(|deletion| holds(&mut list, deletion)) {
         return Applied::Mismatch;
     }
@@ -60,7 +64,7 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
         }
     }
     let mode = if to.is_some() { Mode::Take } else { Mode::Erase };
-    let OpenedList::List(mut list) = List::open(ctx, &name, mode) else { return Applied::Mismatch };
+    let Some(mut list) = open(ctx, &names, mode) else { return Applied::Mismatch };
     let no_return = AbortOnUnwind;
     for (taken, deletion) in deletions.iter().enumerate() {
         let index = deletion.index - taken as u64;
@@ -73,10 +77,12 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
     if let Some((to, end, _)) = &to {
         push_moved(ctx, &list, to, *end);
     }
-    list.close();
+    list.remove_messages();
+    let closed = list.close();
     let ascending: Vec<u64> = deletions.iter().map(|deletion| deletion.index).collect();
     index::took_out(ctx.db(), key, &ascending);
-    notify(ctx, &name, emptied);
+    notify(ctx, name, emptied);
+    notify_messages(ctx, names.get(1), closed);
     if let Some((to, end, _)) = &to {
         notify_put(ctx, to, *end);
         state.forget_counts(ctx.db(), to.bytes());
@@ -87,6 +93,14 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
     }
     state.forget_counts(db, key);
     Applied::Done(no_return)
+}
+
+/// Opens the keys of a unit; `None` if the list is missing, or a key holds something else.
+fn open<'c>(ctx: Ctx<'c>, names: &'c [RString], mode: Mode) -> Option<List<'c>> {
+    match <List<'c> as Storage<'c>>::open(ctx, names, mode) {
+        OpenedKeys::Keys(list) => Some(list),
+        _ => None,
+    }
 }
 
 fn holds(list: &mut List<'_>, deletion: &Deletion) -> bool {

@@ -18,7 +18,7 @@ use qadmin_core::scan::Queue as _;
 use uuid::Uuid;
 
 use crate::index;
-use crate::library::library_of;
+use crate::library::{Recognised, library_of};
 use crate::redis::call::{CallMode, call};
 use crate::redis::caller::Caller;
 use crate::redis::clock::{cpu_ns, now_ns};
@@ -212,10 +212,10 @@ impl Walk {
         let ids = recogniser.ids();
         let ids = &ids[..ids.len().min(IDS_PER_LIST)];
         let kind = match library_of(ctx, &self.caller, key, ids) {
-            Some(_) => Some(MessageKind::Ids),
+            Some(library) => Some(Recognised::ids_of(library).kind),
             None => recogniser.kind_of_most(),
         };
-        let is_queue = is_queue || kind == Some(MessageKind::Ids);
+        let is_queue = is_queue || matches!(kind, Some(MessageKind::Ids | MessageKind::Dramatiq));
         let Some(task) = message.or(is_queue.then_some(None)) else { return };
         glance.ages = index::ages(self.db, key, glance.depth);
         glance.task = task;

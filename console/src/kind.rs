@@ -11,12 +11,15 @@ pub(crate) enum MessageKind {
     Resque,
     /// Laravel's. Its workers pop from the head.
     Laravel,
+    /// Dramatiq's: ids in a list, and a hash with the messages. Its workers pop from the head.
+    Dramatiq,
     /// Not messages but ids of jobs that a library stores elsewhere (RQ, BullMQ ...): a clear does not remove those jobs.
     Ids,
 }
 
 impl MessageKind {
-    pub(crate) const ALL: [Self; 5] = [Self::Celery, Self::Sidekiq, Self::Resque, Self::Laravel, Self::Ids];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Celery, Self::Sidekiq, Self::Resque, Self::Laravel, Self::Dramatiq, Self::Ids];
 
     /// The word for it in commands and replies of the server.
     pub(crate) fn word(self) -> &'static str {
@@ -25,6 +28,7 @@ impl MessageKind {
             Self::Sidekiq => "sidekiq",
             Self::Resque => "resque",
             Self::Laravel => "laravel",
+            Self::Dramatiq => "dramatiq",
             Self::Ids => "ids",
         }
     }
@@ -36,6 +40,7 @@ impl MessageKind {
             Self::Sidekiq => "Sidekiq",
             Self::Resque => "Resque",
             Self::Laravel => "Laravel",
+            Self::Dramatiq => "Dramatiq",
             Self::Ids => "ids of jobs that are stored elsewhere",
         }
     }

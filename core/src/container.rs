@@ -17,6 +17,8 @@ pub enum Container {
     /// A sorted set of messages, such as Sidekiq's `retry`, `schedule` and `dead`, and Laravel's delayed
     /// jobs.
     SortedSet,
+    /// A list of ids, whose messages are in a hash, such as Dramatiq's queues.
+    ListOfIds,
 }
 
 impl Container {
@@ -43,6 +45,7 @@ impl Container {
             Self::Lists => &LISTS,
             Self::Unacked => &UNACKED,
             Self::SortedSet => &SORTED_SET,
+            Self::ListOfIds => &LIST_OF_IDS,
         }
     }
 
@@ -85,6 +88,7 @@ impl ContainerOption {
             Self::As(MessageKind::Sidekiq) => "AS sidekiq",
             Self::As(MessageKind::Resque) => "AS resque",
             Self::As(MessageKind::Laravel) => "AS laravel",
+            Self::As(MessageKind::Dramatiq) => "AS dramatiq",
             Self::As(MessageKind::Ids) => "AS ids",
             Self::Priority => "PRIORITY",
             Self::Index => "INDEX",
@@ -175,6 +179,19 @@ static SORTED_SET: ContainerSpec = ContainerSpec {
     ],
     messages: "a sorted set",
     replaced: "the key no longer holds a sorted set: it was replaced",
+};
+
+/// A message is removed together with its id. To move it, both keys would have to change in two places at once.
+static LIST_OF_IDS: ContainerSpec = ContainerSpec {
+    word: "list_of_ids",
+    options: &[
+        ContainerOption::As(MessageKind::Dramatiq),
+        ContainerOption::By,
+        ContainerOption::KeepNewest,
+        ContainerOption::Expect,
+    ],
+    messages: "a list of ids",
+    replaced: "the list of ids or the hash of its messages holds something else: they were replaced",
 };
 
 impl From<Container> for Reply {

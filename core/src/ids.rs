@@ -6,6 +6,8 @@
 //! 5.81.5 and 6.7.0, Bull 4.16.5, Dramatiq 2.2.1, SAQ 0.26.4 and arq 0.28, and read in the sources of Asynq
 //! (`internal/base/base.go`) and Bee-Queue (`lib/queue.js`).
 
+use crate::kind::MessageKind;
+
 /// The longest element that can be an id, bytes.
 pub const ID_MAX: usize = 256;
 /// The number of ids of one list whose jobs are looked up.
@@ -79,9 +81,23 @@ impl Library {
         list.starts_with(self.default_prefix())
     }
 
+    /// Returns the kind of messages that reads the jobs of a list of this library, if there is one.
+    #[must_use]
+    pub fn kind(self) -> Option<MessageKind> {
+        (self == Self::Dramatiq).then_some(MessageKind::Dramatiq)
+    }
+
     /// Returns the notice of a preview of such a list, or of such a sorted set.
     #[must_use]
     pub fn notice(self, is_sorted_set: bool) -> String {
+        if let Some(kind) = self.kind().filter(|_| !is_sorted_set) {
+            return format!(
+                "the elements look like ids of jobs that {} keeps elsewhere ({}); add AS {} to read them",
+                self.name(),
+                self.records(),
+                kind.spec().name
+            );
+        }
         let takes = match is_sorted_set {
             true => "CLEARJOB refuses a sorted set of ids, because their jobs would remain",
             false => "CLEARJOB takes such ids only with AS ids, because their jobs would remain",

@@ -2,6 +2,7 @@
 //! knows where the fields are in their bytes (see `format`).
 
 use crate::error::{Error, RequestError};
+use crate::message_place::MessagePlace;
 use crate::queue::End;
 
 /// The library that writes the messages of a queue.
@@ -16,6 +17,8 @@ pub enum MessageKind {
     Resque,
     /// Laravel's queues on Redis.
     Laravel,
+    /// Dramatiq. Its lists hold ids, and the messages are the fields of a hash.
+    Dramatiq,
     /// Not messages, but ids of jobs that are stored elsewhere (see [`crate::ids`]). They are read as Celery's
     /// messages, so that nothing is known of them but their bytes and that they are not JSON objects.
     Ids,
@@ -35,6 +38,8 @@ pub struct KindSpec {
     pub consumer_end: End,
     /// The fields of a sample row if none were requested.
     pub sample: &'static [&'static [u8]],
+    /// Where the message of an element of a list is.
+    pub place: MessagePlace,
 }
 
 /// The fields of a sample row of Celery's messages if none were requested.
@@ -48,13 +53,50 @@ const POSITIONAL: &[&[u8]] = &[b"task", b"id", b"args.0", b"args.1", b"args.2", 
 const NAMED: &[&[u8]] = &[b"task", b"id", b"retries", b"enqueued", b"group"];
 
 /// Every kind. The first one is the default.
-pub const KINDS: [KindSpec; 5] = [
-    KindSpec { kind: MessageKind::Celery, name: "celery", consumer_end: End::Tail, sample: DEFAULT_FIELDS },
-    KindSpec { kind: MessageKind::Sidekiq, name: "sidekiq", consumer_end: End::Tail, sample: POSITIONAL },
-    KindSpec { kind: MessageKind::Resque, name: "resque", consumer_end: End::Head, sample: POSITIONAL },
-    KindSpec { kind: MessageKind::Laravel, name: "laravel", consumer_end: End::Head, sample: NAMED },
+pub const KINDS: [KindSpec; 6] = [
+    KindSpec {
+        kind: MessageKind::Celery,
+        name: "celery",
+        consumer_end: End::Tail,
+        sample: DEFAULT_FIELDS,
+        place: MessagePlace::Element,
+    },
+    KindSpec {
+        kind: MessageKind::Sidekiq,
+        name: "sidekiq",
+        consumer_end: End::Tail,
+        sample: POSITIONAL,
+        place: MessagePlace::Element,
+    },
+    KindSpec {
+        kind: MessageKind::Resque,
+        name: "resque",
+        consumer_end: End::Head,
+        sample: POSITIONAL,
+        place: MessagePlace::Element,
+    },
+    KindSpec {
+        kind: MessageKind::Laravel,
+        name: "laravel",
+        consumer_end: End::Head,
+        sample: NAMED,
+        place: MessagePlace::Element,
+    },
+    KindSpec {
+        kind: MessageKind::Dramatiq,
+        name: "dramatiq",
+        consumer_end: End::Head,
+        sample: &[b"task", b"id", b"args", b"kwargs", b"retries", b"eta", b"enqueued"],
+        place: MessagePlace::FieldOf(".msgs"),
+    },
     // Which end runs next depends on the library, so the tail is as good as the head.
-    KindSpec { kind: MessageKind::Ids, name: "ids", consumer_end: End::Tail, sample: &[b"undecodable"] },
+    KindSpec {
+        kind: MessageKind::Ids,
+        name: "ids",
+        consumer_end: End::Tail,
+        sample: &[b"undecodable"],
+        place: MessagePlace::Element,
+    },
 ];
 
 /// Celery's messages while they are unacknowledged. There is no end that runs next.
@@ -74,11 +116,14 @@ static UNACKED: KindSpec = KindSpec {
         b"redelivered",
         b"routing_key",
     ],
+    place: MessagePlace::Element,
 };
 
 /// The names of [`KINDS`], in their order.
-pub const NAMES: &[&str] = &[KINDS[0].name, KINDS[1].name, KINDS[2].name, KINDS[3].name, KINDS[4].name];
-/// The kinds that can be expected by default: ids are meant only if the command says so.
+pub const NAMES: &[&str] =
+    &[KINDS[0].name, KINDS[1].name, KINDS[2].name, KINDS[3].name, KINDS[4].name, KINDS[5].name];
+/// The kinds that can be expected by default: those whose messages are the elements of a list. Ids are meant only
+/// if the command says so.
 pub const MESSAGE_NAMES: &[&str] = &[KINDS[0].name, KINDS[1].name, KINDS[2].name, KINDS[3].name];
 
 impl MessageKind {
@@ -90,7 +135,8 @@ impl MessageKind {
             Self::Sidekiq => &KINDS[1],
             Self::Resque => &KINDS[2],
             Self::Laravel => &KINDS[3],
-            Self::Ids => &KINDS[4],
+            Self::Dramatiq => &KINDS[4],
+            Self::Ids => &KINDS[5],
             Self::Unacked => &UNACKED,
         }
     }

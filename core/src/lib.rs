@@ -22,6 +22,7 @@ pub mod job;
 mod json;
 pub mod kind;
 pub mod match_notices;
+pub mod message_place;
 pub mod moved;
 pub mod near;
 pub mod no_match;

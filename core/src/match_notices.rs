@@ -27,6 +27,10 @@ pub struct LeftBehind {
     pub batch: bool,
     /// Other jobs that Laravel adds once it has run.
     pub chain: bool,
+    /// The rest of a pipeline that it would start: `options.pipe_target` of Dramatiq.
+    pub pipeline: bool,
+    /// The callbacks of a group that wait for it: `options.group_completion_uuid` of Dramatiq.
+    pub callback: bool,
 }
 
 /// How many matches each notice applies to, and how many messages are kept that match by their sender's texts
@@ -51,6 +55,10 @@ pub struct MatchNoticeCounts {
     pub batches: u64,
     /// Matches that hold the jobs that are to follow them.
     pub chains: u64,
+    /// Matches that a pipeline continues after.
+    pub pipelines: u64,
+    /// Matches that the callbacks of a group wait for.
+    pub callbacks: u64,
 }
 
 impl MatchNoticeCounts {
@@ -74,6 +82,8 @@ impl MatchNoticeCounts {
         self.locks += u64::from(left.lock);
         self.batches += u64::from(left.batch);
         self.chains += u64::from(left.chain);
+        self.pipelines += u64::from(left.pipeline);
+        self.callbacks += u64::from(left.callback);
     }
 
     /// Counts a message that does not match, although its sender's texts say that it does.
@@ -91,6 +101,8 @@ impl MatchNoticeCounts {
         self.locks += other.locks;
         self.batches += other.batches;
         self.chains += other.chains;
+        self.pipelines += other.pipelines;
+        self.callbacks += other.callbacks;
     }
 }
 
@@ -115,9 +127,9 @@ pub fn uncompared_notice(uncompared: u64) -> Option<String> {
     })
 }
 
-/// Returns the notices about matches that leave locks, batches or chains.
+/// Returns the notices about matches that leave locks, batches, chains, pipelines or callbacks of groups.
 #[must_use]
-pub fn left_notices(counts: &MatchNoticeCounts) -> [Option<String>; 3] {
+pub fn left_notices(counts: &MatchNoticeCounts) -> [Option<String>; 5] {
     let locks = (counts.locks > 0).then(|| {
         format!(
             "matches that hold a lock (lock_digest, unique_digest, unique_for, unique jobs of Laravel): {}; a clear leaves the lock, and jobs like \
@@ -137,7 +149,21 @@ pub fn left_notices(counts: &MatchNoticeCounts) -> [Option<String>; 3] {
             counts.chains
         )
     });
-    [locks, batches, chains]
+    let pipelines = (counts.pipelines > 0).then(|| {
+        format!(
+            "matches that a pipeline continues after (options.pipe_target): {}; the rest of the pipeline of a cleared message \
+             never runs",
+            counts.pipelines
+        )
+    });
+    let callbacks = (counts.callbacks > 0).then(|| {
+        format!(
+            "matches that the callbacks of a group wait for (options.group_completion_uuid): {}; a group whose member is \
+             cleared never calls them",
+            counts.callbacks
+        )
+    });
+    [locks, batches, chains, pipelines, callbacks]
 }
 
 /// Returns the notice about messages that match by their sender's texts alone. They are among the matches if they

@@ -254,5 +254,6 @@ pub fn judge(asked: &[&[Ask]], message: &[u8]) -> Option<Verdict> {
         undecodable: false,
         unreadable,
         uncompared: unreadable && uncompared,
+        missing: false,
     })
 }

@@ -55,7 +55,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
         check_kind(ctx, request, &target)?;
         // The notice is not part of the record, because users who may read the record may lack the permission to
         // read the keys that the notice names.
-        let is_nothing = target.storage == Storage::Lists && target.depth() == 0;
+        let is_nothing = target.storage.is_listed() && target.depth() == 0;
         let nothing = is_nothing.then(|| nothing_there(ctx, &target));
         let preview = request.preview_key(&target);
         // Ages are measured when a command is accepted, so the same words can mean other messages by now.
@@ -82,7 +82,8 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
 /// cleared in this way.
 fn check_kind(ctx: Ctx<'_>, request: &ClearJob, target: &JobTarget) -> Result<(), Error> {
     match target.storage {
-        Storage::Unacked(_) => {}
+        // AS names the kind of a list of ids, and nothing is cleared that is not the message of an id.
+        Storage::Unacked(_) | Storage::ListOfIds(_) => {}
         Storage::Lists | Storage::SortedSet(_) => check_message_kind(ctx, request, target)?,
     }
     let front = request.clear_options.to.as_ref().is_some_and(|to| to.front);
@@ -115,10 +116,13 @@ fn check_message_kind(ctx: Ctx<'_>, request: &ClearJob, target: &JobTarget) -> R
     let Some(looks) = looks_like(ctx, target) else { return Ok(()) };
     match looks.library {
         Some(library) => {
+            let read_as = library.kind().map(|kind| kind.spec().name);
             let (library, records) = (library.name(), library.records());
             Err(match target.storage {
                 Storage::SortedSet(_) => TargetError::SetOfIds { library, records },
-                Storage::Lists | Storage::Unacked(_) => TargetError::ListOfIds { library, records },
+                Storage::Lists | Storage::ListOfIds(_) | Storage::Unacked(_) => {
+                    TargetError::ListOfIds { library, records, read_as }
+                }
             }
             .into())
         }

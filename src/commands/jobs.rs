@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::Answer;
 use super::queue::target::of_record;
-use super::status::keys;
+use super::status::{keys, message_hash};
 use crate::entry;
 use crate::record;
 use crate::redis::Ctx;
@@ -60,8 +60,9 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Jobs) -> Result<Answer, Error> {
                     let place = stored.next().and_then(|(_, id)| state.records.find(id));
                     let stored = place.and_then(|(db, key)| record::read(ctx, db, &key));
                     stored.map(|stored| stored.record).filter(|record| {
-                        let others = of_record(record);
-                        wanted.wants(record.text(Member::Queue), others.iter().map(Vec::as_slice))
+                        let (others, hash) = (of_record(record), message_hash(record));
+                        wanted
+                            .wants(record.text(Member::Queue), others.iter().chain(&hash).map(Vec::as_slice))
                     })
                 }
                 (None, None) => break,
@@ -90,11 +91,13 @@ fn in_memory(state: &State) -> Vec<(i64, Uuid)> {
 /// Returns the record of one of them.
 fn remembered(registry: &mut Registry, id: Uuid, wanted: &mut Wanted<'_>) -> Option<Record> {
     if let Some(job) = registry.find_live(id) {
-        let may = wanted.wants(&job.start().queue, job.keys());
+        let hash = job.start().storage.message_hash();
+        let may = wanted.wants(&job.start().queue, job.keys().chain(hash));
         return may.then(|| job.record());
     }
     let job = registry.find_ended(id, now_ms())?;
-    let may = wanted.wants(&job.queue, job.keys.iter().map(Vec::as_slice));
+    let hash = message_hash(&job.record);
+    let may = wanted.wants(&job.queue, job.keys.iter().chain(&hash).map(Vec::as_slice));
     may.then(|| job.record.clone())
 }
 

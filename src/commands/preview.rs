@@ -2,7 +2,6 @@
 
 use qadmin_core::container::Container;
 use qadmin_core::error::Error;
-use qadmin_core::job::Storage;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::Preview;
 
@@ -11,6 +10,7 @@ use super::queue::reply::{Count, Pending, Source};
 use super::queue::sample::{Sample, Sampler};
 use super::queue::target::nothing_there;
 use super::queue::tiers::{self, CountCommand};
+use crate::library::Recognised;
 use crate::redis::Ctx;
 use crate::settings;
 use crate::waiters::{CountWait, WaitFor};
@@ -23,7 +23,7 @@ impl CountCommand for Preview {
     const IS_CACHED: bool = true;
 
     fn reply(&self, pending: &Pending<'_>, mut count: Count, source: &Source<'_>) -> Reply {
-        if matches!(source, Source::Empty) && matches!(pending.target.storage, Storage::Lists) {
+        if matches!(source, Source::Empty) && pending.target.storage.is_listed() {
             count.notice = Some(nothing_there(pending.ctx, pending.target));
         }
         let Sample { rows, looks_like } = sample(self, pending, &count, source);
@@ -33,7 +33,10 @@ impl CountCommand for Preview {
         };
         let looks_like = pending.looks_like(looks_like);
         let is_sorted_set = pending.container() == Some(Container::SortedSet);
-        let ids = looks_like.and_then(|looks| looks.library).map(|library| library.notice(is_sorted_set));
+        let messages = pending.target.messages;
+        let is_read = |looks: &Recognised| looks.kind == messages && messages.spec().place.is_elsewhere();
+        let ids = looks_like.filter(|looks| !is_read(looks)).and_then(|looks| looks.library);
+        let ids = ids.map(|library| library.notice(is_sorted_set));
         let notices: Vec<String> = [ids, pending.notice(&count)].into_iter().flatten().collect();
         let [in_chord, in_group, with_eta, redelivered] = count.match_notices;
         let map = pending
@@ -53,7 +56,7 @@ impl CountCommand for Preview {
             .with("redelivered", redelivered)
             .with("notice", (!notices.is_empty()).then(|| notices.join("; ")))
             .with("message_kind", pending.message_kind())
-            .with("looks_like", looks_like.and_then(|looks| looks.unlike(pending.target.messages)))
+            .with("looks_like", looks_like.and_then(|looks| looks.unlike(messages)))
             .with("inexact", count.inexact)
             .with("priority", pending.priority())
             .with("queue_of_list", queue_of_list(self))

@@ -1,6 +1,6 @@
 //! Lists: messages are removed while the list is walked, and replicas repeat the removal by QADMIN.APPLY.
 
-use qadmin_core::job::{Destination, Job};
+use qadmin_core::job::{self, Destination, Job};
 use qadmin_core::queue::End;
 use qadmin_core::scan::{Budget, ListOutcome, ListScan, Queue};
 use qadmin_core::settings::Settings;
@@ -14,19 +14,35 @@ use crate::probe;
 use crate::redis::call::replicate;
 use crate::redis::guard::AbortOnUnwind;
 use crate::redis::list::{self, List, Mode, put};
+use crate::redis::message_hash::{ClosedHash, MessageHash};
 use crate::redis::{Ctx, RString, fault, keyspace};
 use crate::refusal::Refusal;
 use crate::state::{State, tell_own};
+
+/// Returns the names of the keys that belong to one list of a job or a command, for [`Storage::open`]: the list, and the
+/// hash of its messages if its elements are ids.
+pub(crate) fn names_of(storage: &job::Storage, list: &[u8]) -> Vec<RString> {
+    std::iter::once(list).chain(storage.message_hash()).map(RString::new).collect()
+}
 
 impl<'c> Storage<'c> for List<'c> {
     type Scan = ListScan;
 
     fn open(ctx: Ctx<'c>, names: &'c [RString], mode: Mode) -> OpenedKeys<Self> {
-        let [name, ..] = names else { return OpenedKeys::Missing };
-        match List::open(ctx, name, mode) {
-            list::OpenedList::List(list) => OpenedKeys::Keys(list),
-            list::OpenedList::Missing => OpenedKeys::Missing,
-            list::OpenedList::Other => OpenedKeys::Other,
+        let [name, hash @ ..] = names else { return OpenedKeys::Missing };
+        // The hash is opened first. If its time is over, that deletes it, which must come before a removal.
+        let messages = match hash.first() {
+            None => None,
+            Some(hash) => match MessageHash::open(ctx, hash, mode != Mode::Read) {
+                None => return OpenedKeys::Other,
+                messages => messages,
+            },
+        };
+        match (List::open(ctx, name, mode), messages) {
+            (list::OpenedList::List(list), Some(messages)) => OpenedKeys::Keys(list.with_messages(messages)),
+            (list::OpenedList::List(list), None) => OpenedKeys::Keys(list),
+            (list::OpenedList::Missing, _) => OpenedKeys::Missing,
+            (list::OpenedList::Other, _) => OpenedKeys::Other,
         }
     }
 
@@ -67,8 +83,8 @@ impl<'c> Storage<'c> for List<'c> {
         outcome: &mut ListOutcome,
         to: Option<Target<'_>>,
     ) -> Result<Vec<u64>, Vec<u8>> {
-        let [name, ..] = names else { return Ok(Vec::new()) };
-        Ok(tell(ctx, self, name, outcome, to))
+        let [name, hash @ ..] = names else { return Ok(Vec::new()) };
+        Ok(tell(ctx, self, (name, hash.first()), outcome, to))
     }
 
     fn learn(measures: &mut Measures, outcome: &ListOutcome, took_ns: u64, moves: bool, now: u64) {
@@ -106,12 +122,12 @@ fn probe_destination(ctx: Ctx<'_>, key: &RString) -> Result<(), Refusal> {
     }
 }
 
-/// Pushes the removed messages to the destination, if there is one, replicates and announces the unit, and closes
-/// the list. Returns the digests of the messages that were moved.
+/// Pushes the removed messages to the destination, if there is one, or deletes them from the hash of a list of ids;
+/// replicates and announces the unit, and closes the keys. Returns the digests of the messages that were moved.
 fn tell(
     ctx: Ctx<'_>,
-    list: List<'_>,
-    name: &RString,
+    mut list: List<'_>,
+    (name, hash): (&RString, Option<&RString>),
     outcome: &ListOutcome,
     to: Option<(&Destination, End)>,
 ) -> Vec<u64> {
@@ -134,6 +150,9 @@ fn tell(
         RString::new(indexes),
         RString::new(fingerprints),
     ];
+    list.remove_messages();
+    fault::point("between list and hash");
+    args.extend(hash.map(|hash| RString::new(hash.bytes())));
     let to = to.map(|(to, end)| (RString::new(&to.key), end));
     if let Some((key, end)) = &to {
         let len = push_moved(ctx, &list, key, *end);
@@ -148,8 +167,9 @@ fn tell(
     let taken: Vec<u64> = outcome.deletions.iter().map(|deletion| deletion.index).collect();
     index::took_out(ctx.db(), name.bytes(), &taken);
     let moved = if to.is_some() { moved::digests(list.taken()) } else { Vec::new() };
-    list.close();
+    let closed = list.close();
     notify(ctx, name, emptied);
+    notify_messages(ctx, hash, closed);
     if let Some((key, end)) = &to {
         notify_put(ctx, key, *end);
     }
@@ -176,5 +196,16 @@ pub(crate) fn notify(ctx: Ctx<'_>, name: &RString, emptied: bool) {
     tell_own(ctx, name.bytes(), b"lrem", || keyspace::notify_list(ctx, c"lrem", name));
     if emptied {
         tell_own(ctx, name.bytes(), b"del", || keyspace::notify_generic(ctx, c"del", name));
+    }
+}
+
+/// Announces that messages were deleted from the hash of a list of ids.
+pub(crate) fn notify_messages(ctx: Ctx<'_>, hash: Option<&RString>, closed: Option<ClosedHash>) {
+    let (Some(hash), Some(closed)) = (hash, closed) else { return };
+    if closed.is_changed {
+        keyspace::notify_hash(ctx, c"hdel", hash);
+    }
+    if closed.is_emptied {
+        keyspace::notify_generic(ctx, c"del", hash);
     }
 }

@@ -27,7 +27,7 @@ impl<'c> Walked<'c> {
     pub(crate) fn open(ctx: Ctx<'c>, storage: &Storage, names: &'c [RString]) -> Option<Self> {
         let [queue, index] = names else { return None };
         match storage {
-            Storage::Lists => None,
+            Storage::Lists | Storage::ListOfIds(_) => None,
             Storage::Unacked(_) => match Keys::open(ctx, queue, index) {
                 OpenedKeys::Keys(keys) => Some(Self::Unacked(keys)),
                 _ => None,

@@ -158,7 +158,7 @@ impl<'c> Slice<'c> {
             OpenedKeys::Other => return self.gone(job, true),
             OpenedKeys::Missing => return self.gone(job, false),
         };
-        let budget = S::budget(&state.measures, self.settings, self.most, writes && moves);
+        let budget = S::budget(&state.measures, self.settings, self.most, writes && has_more_to_do(job));
         let Some((scan, _)) = job.parts::<S::Scan>() else { return broken() };
         match keys.prepare(scan, &budget) {
             Prepared::Ready => {}
@@ -318,7 +318,7 @@ impl<'c> Slice<'c> {
         let Self { ctx, names, .. } = *self;
         let record_key = self.record_key(job);
         let to = job.start().destination().map(|(to, end)| (to.clone(), end));
-        let budget = S::budget(&state.measures, self.settings, self.most, to.is_some());
+        let budget = S::budget(&state.measures, self.settings, self.most, has_more_to_do(job));
         let to_key = to.as_ref().map(|(to, _)| RString::new(&to.key));
         let mut refusal = None;
         let probe = || {
@@ -369,7 +369,8 @@ impl<'c> Slice<'c> {
                     state.forget_counts(job.start().db, &to.key);
                 }
             }
-            book::<S>(state, job, outcome, Some((took_ns, to.is_some())));
+            let more = has_more_to_do(job);
+            book::<S>(state, job, outcome, Some((took_ns, more)));
         });
         if booked.is_none() {
             // The positions of other jobs on this queue may be wrong now.
@@ -414,6 +415,12 @@ fn walk<K, S: Examine<K> + ContainerScan>(
     }
 }
 
+/// Returns whether there is more to do with each removed message after the walk: it is moved to another key, or
+/// deleted from the hash of a list of ids. A slice reserves time for that.
+fn has_more_to_do(job: &Job) -> bool {
+    job.start().clear_options.to.is_some() || job.start().storage.message_hash().is_some()
+}
+
 fn broken() -> AfterSlice {
     AfterSlice::Ends(JobStatus::Failed, Some(EndReason::Internal))
 }
@@ -431,7 +438,7 @@ fn keep_journal(ctx: Ctx<'_>, job: &mut Job, moved: &[u64]) {
 }
 
 /// Books the outcome of one window; returns the time at its end. `taking` has the time that removing took, in
-/// nanoseconds, and whether the messages were moved to another key.
+/// nanoseconds, and whether it was more than removing them from their key.
 fn book<'c, S: Storage<'c>>(
     state: &mut State,
     job: &mut Job,

@@ -82,6 +82,11 @@ pub(crate) fn notify_list(ctx: Ctx<'_>, event: &CStr, key: &RString) {
     notify(ctx, raw::REDISMODULE_NOTIFY_LIST, event, key);
 }
 
+/// The same for an event of hashes.
+pub(crate) fn notify_hash(ctx: Ctx<'_>, event: &CStr, key: &RString) {
+    notify(ctx, raw::REDISMODULE_NOTIFY_HASH, event, key);
+}
+
 /// The same for an event of the generic class.
 pub(crate) fn notify_generic(ctx: Ctx<'_>, event: &CStr, key: &RString) {
     notify(ctx, raw::REDISMODULE_NOTIFY_GENERIC, event, key);

@@ -12,6 +12,9 @@
 //!   after deletions: its first access goes by nodes from the nearer end, which a long jump needs.
 //!
 //! [`List`] refuses accesses that are not correct.
+//!
+//! A list can hold ids whose messages are elsewhere ([`MessageHash`]). It is walked in the same way, and reading an
+//! element gives its message.
 
 use std::collections::VecDeque;
 use std::ffi::{c_int, c_long};
@@ -22,6 +25,7 @@ use qadmin_core::scan::Queue;
 use super::api::{api, raw};
 use super::ctx::Ctx;
 use super::fault;
+use super::message_hash::{ClosedHash, MessageHash};
 use super::string::RString;
 
 /// Number of messages that are remembered as the last kept ones.
@@ -71,6 +75,18 @@ pub(crate) struct List<'c> {
     stayed: VecDeque<RString>,
     /// The removed messages, from the head on, if they are kept.
     taken: Vec<RString>,
+    /// If the elements are ids: what is known of them. Most lists have none, so it takes no room in them.
+    ids: Option<Box<Ids<'c>>>,
+}
+
+/// The elements of a list of ids.
+struct Ids<'c> {
+    /// Where their messages are.
+    messages: MessageHash<'c>,
+    /// The id of the message that was read last.
+    last: Option<RString>,
+    /// The ids that were removed.
+    removed: Vec<RString>,
 }
 
 /// A key: its handle, the length of a list, and its type.
@@ -98,6 +114,7 @@ fn open_any<'c>(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> (List<'c>, isize
         last: None,
         stayed: VecDeque::new(),
         taken: Vec::new(),
+        ids: None,
     };
     let kind = isize::try_from(kind).unwrap_or(-1);
     if kind == raw::REDISMODULE_KEYTYPE_LIST {
@@ -117,7 +134,41 @@ fn open<'c>(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> OpenedList<'c> {
 }
 
 impl<'c> List<'c> {
-    /// Reads a message, as far as the walk so far permits it.
+    /// Returns the same list, whose elements are ids of these messages.
+    pub(crate) fn with_messages(mut self, messages: MessageHash<'c>) -> Self {
+        self.ids = Some(Box::new(Ids { messages, last: None, removed: Vec::new() }));
+        self
+    }
+
+    /// Returns the message of an element.
+    fn message(&mut self, element: RString) -> RString {
+        match &mut self.ids {
+            None => element,
+            Some(ids) => {
+                let message = ids.messages.message(&element);
+                ids.last = Some(element);
+                message
+            }
+        }
+    }
+
+    /// Forgets which message was read last.
+    fn forget_last(&mut self) {
+        self.last = None;
+        if let Some(ids) = &mut self.ids {
+            ids.last = None;
+        }
+    }
+
+    /// Deletes the messages of the removed ids, if the elements are ids. It is called in the callback that removed
+    /// the ids, before anything else can happen to the keys.
+    pub(crate) fn remove_messages(&mut self) {
+        if let Some(ids) = &mut self.ids {
+            ids.messages.remove(&ids.removed);
+        }
+    }
+
+    /// Reads an element, as far as the walk so far permits it.
     fn get(&mut self, index: u64) -> Option<RString> {
         let back = self.at.is_some_and(|at| index < at);
         if back && self.deleted > 0 {
@@ -186,13 +237,16 @@ impl<'c> List<'c> {
     }
 
     /// Closes the key and, if messages were removed, signals it as modified (WATCH, client-side caches).
-    pub(crate) fn close(self) {
+    /// Returns what became of the messages of ids.
+    pub(crate) fn close(mut self) -> Option<ClosedHash> {
         let (ctx, name, changed) = (self.ctx, self.name, self.deleted > 0);
+        let ids = self.ids.take();
         drop(self);
         if changed {
             // SAFETY: context and name are live.
             unsafe { api!(RedisModule_SignalModifiedKey(ctx.raw(), name.raw())) };
         }
+        ids.map(|ids| ids.messages.close())
     }
 }
 
@@ -202,7 +256,8 @@ impl Queue for List<'_> {
     }
 
     fn read<R>(&mut self, index: u64, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
-        let message = self.get(index)?;
+        let element = self.get(index)?;
+        let message = self.message(element);
         fault::point("reading a message");
         let result = f(message.bytes());
         self.last = Some(message);
@@ -210,8 +265,12 @@ impl Queue for List<'_> {
     }
 
     fn peek<R>(&mut self, index: u64, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
-        self.last = None;
-        self.get(index).map(|message| f(message.bytes()))
+        self.forget_last();
+        let element = self.get(index)?;
+        let message = self.message(element);
+        // An id that was not read is not removed.
+        self.forget_last();
+        Some(f(message.bytes()))
     }
 
     fn keep(&mut self, most: usize) {
@@ -233,11 +292,17 @@ impl Queue for List<'_> {
     fn delete(&mut self, index: u64) -> bool {
         let right = self.mode != Mode::Read && !self.turned && self.at == Some(index);
         let Some(at) = c_long::try_from(index).ok().filter(|_| right) else { return false };
+        if self.ids.as_ref().is_some_and(|ids| ids.last.is_none()) {
+            return false;
+        }
         // SAFETY: the handle is live and open for writing; the walk is one on which deleting is right.
         let deleted = unsafe { api!(RedisModule_ListDelete(self.key, at)) } == 0;
         self.deleted += u64::from(deleted);
         if deleted {
             let message = self.last.take();
+            if let Some(ids) = &mut self.ids {
+                ids.removed.extend(ids.last.take());
+            }
             if self.mode == Mode::Take {
                 self.taken.extend(message);
             }
@@ -253,7 +318,8 @@ impl Queue for List<'_> {
     }
 
     fn reopen(&mut self) -> bool {
-        (self.last, self.stayed) = (None, VecDeque::new());
+        self.forget_last();
+        self.stayed = VecDeque::new();
         self.deleted == 0 && self.renew()
     }
 }

@@ -35,6 +35,7 @@ pub(crate) mod list;
 mod load;
 pub(crate) mod log;
 pub(crate) mod main_cell;
+pub(crate) mod message_hash;
 pub(crate) mod reply;
 pub(crate) mod scan;
 pub(crate) mod server;

@@ -15,7 +15,7 @@ use redis::{Connection, RedisError, Value};
 use crate::support::run;
 
 /// The pages whose examples are run, each with its own server and queue.
-const PAGES: [&str; 19] = [
+const PAGES: [&str; 20] = [
     "README.md",
     "docs/walkthrough.md",
     "docs/commands/stats.md",
@@ -25,6 +25,7 @@ const PAGES: [&str; 19] = [
     "docs/unacked.md",
     "docs/sorted-sets.md",
     "docs/laravel.md",
+    "docs/dramatiq.md",
     "docs/commands/preview.md",
     "docs/commands/clearjob.md",
     "docs/commands/status.md",

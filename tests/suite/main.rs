@@ -14,6 +14,7 @@ mod cluster;
 mod containers;
 mod control;
 mod docs;
+mod dramatiq;
 mod durability;
 mod errors;
 mod events;

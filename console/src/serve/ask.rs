@@ -100,13 +100,12 @@ pub(crate) fn change_index(
     if uri.path().ends_with("/drop") {
         return Ok(client.drop_index(&queue)?.0);
     }
-    let kind =
-        match form.text("as") {
-            Some(word) => Some(MessageKind::parse(&word).ok_or_else(|| {
-                usage("the kind of messages must be celery, sidekiq, resque, laravel or ids")
-            })?),
-            None => None,
-        };
+    let kind = match form.text("as") {
+        Some(word) => Some(MessageKind::parse(&word).ok_or_else(|| {
+            usage("the kind of messages must be celery, sidekiq, resque, laravel, dramatiq or ids")
+        })?),
+        None => None,
+    };
     let given = form.text("fields").unwrap_or_default();
     let fields: Vec<String> =
         given.split(',').map(str::trim).filter(|field| !field.is_empty()).map(str::to_owned).collect();

@@ -141,7 +141,9 @@ impl Target {
             return Err("a queue is required".to_owned());
         }
         if self.kind.is_some() && self.kind().is_none() {
-            return Err("the kind of messages must be celery, sidekiq, resque, laravel or ids".to_owned());
+            return Err(
+                "the kind of messages must be celery, sidekiq, resque, laravel, dramatiq or ids".to_owned()
+            );
         }
         Ok(())
     }

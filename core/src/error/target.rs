@@ -15,6 +15,13 @@ pub enum TargetError {
         /// The index.
         index: Vec<u8>,
     },
+    /// A list of ids and the hash of its messages are in different slots.
+    MessageSlot {
+        /// The list.
+        queue: Vec<u8>,
+        /// The hash.
+        hash: Vec<u8>,
+    },
     /// The index of a hash is not on this node any more: its slot is being migrated.
     IndexMigrating {
         /// The index.
@@ -76,6 +83,8 @@ pub enum TargetError {
         library: &'static str,
         /// The keys in which it keeps a job.
         records: &'static str,
+        /// The kind that reads the jobs of this library, if there is one.
+        read_as: Option<&'static str>,
     },
     /// An earlier count has matches, and none of them can be shown.
     NoSample {
@@ -98,15 +107,13 @@ impl TargetError {
     pub(super) fn describe(&self) -> (Code, String) {
         match self {
             Self::CrossSlot => (Code::CrossSlot, "Keys in request don't hash to the same slot".into()),
-            Self::IndexSlot { queue, index } => (
-                Code::CrossSlot,
-                format!(
-                    "Keys in request don't hash to the same slot: {} and its index {}; give both names the \
-                     same hash tag, {{like this}}",
-                    quote(queue),
-                    quote(index)
-                ),
-            ),
+            Self::IndexSlot { queue, index } => {
+                (Code::CrossSlot, two_slots(queue, "its index", index, "{like this}"))
+            }
+            Self::MessageSlot { queue, hash } => {
+                let tag = "as with the namespace {dramatiq}";
+                (Code::CrossSlot, two_slots(queue, "the hash of its messages", hash, tag))
+            }
             Self::PrioritySlots { queue } => (
                 Code::CrossSlot,
                 format!(
@@ -160,7 +167,9 @@ impl TargetError {
                 ),
             ),
             Self::LooksLike { looks, taken_for } => (Code::Err, looks_like(looks, taken_for)),
-            Self::ListOfIds { library, records } => (Code::Err, list_of_ids(library, records)),
+            Self::ListOfIds { library, records, read_as } => {
+                (Code::Err, list_of_ids(library, records, *read_as))
+            }
             Self::NoSample { why } => (
                 Code::Err,
                 format!(
@@ -172,6 +181,14 @@ impl TargetError {
     }
 }
 
+fn two_slots(queue: &[u8], what: &str, other: &[u8], tag: &str) -> String {
+    format!(
+        "Keys in request don't hash to the same slot: {} and {what} {}; give both names the same hash tag, {tag}",
+        quote(queue),
+        quote(other)
+    )
+}
+
 fn looks_like(looks: &str, taken_for: &str) -> String {
     format!(
         "the messages look like those of {looks} but would be read as those of {taken_for}; add AS {looks} or AS \
@@ -179,7 +196,13 @@ fn looks_like(looks: &str, taken_for: &str) -> String {
     )
 }
 
-fn list_of_ids(library: &str, records: &str) -> String {
+fn list_of_ids(library: &str, records: &str, read_as: Option<&str>) -> String {
+    if let Some(kind) = read_as {
+        return format!(
+            "the elements are ids of jobs that {library} keeps elsewhere ({records}); add AS {kind} to read the jobs and to \
+             clear them together with their ids"
+        );
+    }
     format!(
         "the elements are ids of jobs that {library} keeps elsewhere ({records}); clearing this list \
          removes only the ids and leaves the jobs, which then never run and may keep their ids, locks or \

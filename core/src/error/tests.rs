@@ -98,12 +98,13 @@ one_of_each! {
     Target(TargetError) {
         CrossSlot => TargetError::CrossSlot;
         IndexSlot { .. } => TargetError::IndexSlot { queue: got(), index: got() };
+        MessageSlot { .. } => TargetError::MessageSlot { queue: got(), hash: got() };
         NotTaken { .. } => TargetError::NotTaken { keyword: "TO", messages: "unacknowledged messages" };
         SetOfIds { .. } => TargetError::SetOfIds { library: "RQ", records: "rq:job:<id>" };
         IndexMigrating { .. } => TargetError::IndexMigrating { index: got() };
         NoIndex => TargetError::NoIndex;
         ListExists { .. } => TargetError::ListExists { list: got() };
-        ListOfIds { .. } => TargetError::ListOfIds { library: "RQ", records: "rq:job:<id>" };
+        ListOfIds { .. } => TargetError::ListOfIds { library: "RQ", records: "rq:job:<id>", read_as: None };
         NoSample { .. } => TargetError::NoSample { why: "they have left since" };
         NotASortedSet { .. } => TargetError::NotASortedSet { key: got() };
         WrongTypeOf { .. } => TargetError::WrongTypeOf { holds: "a sorted set" };

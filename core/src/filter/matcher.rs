@@ -29,6 +29,8 @@ pub struct Verdict {
     /// Whether the result is unknown because of a value that has no meaning for the operator although the
     /// body was read. This is true only together with `unreadable`.
     pub uncompared: bool,
+    /// Whether there is no message to examine: the record of an id is missing. Nothing matches then.
+    pub missing: bool,
 }
 
 /// The fields that [`Matcher::match_notices`] reads: name, type and source. In the reader they come after the
@@ -87,6 +89,8 @@ pub struct Matcher {
     /// The arrival of the message that is examined next, as far as it is known.
     placed: Option<Placed>,
     work: Work,
+    /// Whether an empty message stands for a missing one: see [`crate::message_place`].
+    may_be_missing: bool,
 }
 
 impl Matcher {
@@ -148,6 +152,7 @@ impl Matcher {
             uncompared: false,
             placed: None,
             work: Work::default(),
+            may_be_missing: kind.spec().place.is_elsewhere(),
         }
     }
 
@@ -177,6 +182,9 @@ impl Matcher {
         (self.inexact, self.uncompared, self.used_texts) = (false, false, false);
         self.work = Work::on(message.len());
         self.views.clear();
+        if self.may_be_missing && message.is_empty() {
+            return Verdict { missing: true, ..Verdict::default() };
+        }
         if !self.reader.envelope(message) {
             let (all, _) = self.decide_rest(message, Clauses::All);
             return Verdict { matched: all == Some(true), undecodable: true, ..Verdict::default() };
@@ -205,6 +213,7 @@ impl Matcher {
             undecodable: false,
             unreadable,
             uncompared: unreadable && self.uncompared,
+            missing: false,
         }
     }
 

@@ -22,6 +22,11 @@ const LARAVEL_BATCH: &str = "group";
 /// The jobs that are to follow this one, as a list of serialized objects.
 const LARAVEL_CHAIN: &str = "kwargs.chained";
 
+/// Members that name the rest of a pipeline, and the completion callbacks of a group (Dramatiq 2.2.1:
+/// `pipeline.__init__` and `group.run` in dramatiq/composition.py).
+const PIPELINES: [&[&str]; 1] = [&["options", "pipe_target"]];
+const CALLBACKS: [&[&str]; 1] = [&["options", "group_completion_uuid"]];
+
 /// Reads matches and finds what they leave elsewhere.
 #[derive(Debug)]
 pub(crate) enum Leavings {
@@ -44,8 +49,9 @@ impl Leavings {
     /// Creates a reader for messages of a kind; `None` if messages of this kind name no locks and batches.
     pub(crate) fn of(kind: MessageKind) -> Option<Self> {
         match kind {
-            MessageKind::Sidekiq | MessageKind::Resque => {
-                let members = LOCKS.iter().chain(&BATCHES).map(|names| keys(names));
+            MessageKind::Sidekiq | MessageKind::Resque | MessageKind::Dramatiq => {
+                let members = LOCKS.iter().chain(&BATCHES).chain(&PIPELINES).chain(&CALLBACKS);
+                let members = members.map(|names| keys(names));
                 let (paths, slots) = Paths::new(members.collect::<Vec<_>>().iter());
                 let spans = vec![None; paths.slots()];
                 Some(Self::Ruby(Members { scanner: Scanner::default(), paths, slots, spans }))
@@ -75,7 +81,12 @@ impl Leavings {
                     FieldValue::Number(_) | FieldValue::Absent | FieldValue::Unknown => false,
                 };
                 let batch = LARAVEL_LOCKS.len();
-                LeftBehind { lock: (0..batch).any(is), batch: is(batch), chain: is(batch + 1) }
+                LeftBehind {
+                    lock: (0..batch).any(is),
+                    batch: is(batch),
+                    chain: is(batch + 1),
+                    ..LeftBehind::default()
+                }
             }
         }
     }
@@ -95,11 +106,15 @@ impl Members {
             return LeftBehind::default();
         }
         let names = |at: usize| self.spans[self.slots[at]].map(|span| span.of(message)).is_some_and(is_set);
-        let locks = LOCKS.len();
+        let batches = LOCKS.len()..LOCKS.len() + BATCHES.len();
+        let pipelines = batches.end..batches.end + PIPELINES.len();
+        let callbacks = pipelines.end..pipelines.end + CALLBACKS.len();
         LeftBehind {
-            lock: (0..locks).any(names),
-            batch: (locks..locks + BATCHES.len()).any(names),
+            lock: (0..batches.start).any(names),
+            batch: batches.clone().any(names),
             chain: false,
+            pipeline: pipelines.clone().any(names),
+            callback: callbacks.clone().any(names),
         }
     }
 }
@@ -132,5 +147,21 @@ mod tests {
             assert_eq!(examine(nothing), (false, false), "{nothing}");
         }
         assert!(Leavings::of(MessageKind::Celery).is_none());
+    }
+
+    #[test]
+    fn pipelines_and_callbacks_of_groups_are_seen() {
+        let mut dramatiq = Leavings::of(MessageKind::Dramatiq).expect("some");
+        let mut examine = |options: &str| {
+            let message = format!(r#"{{"actor_name":"a","args":[],"kwargs":{{}},"options":{options}}}"#);
+            let left = dramatiq.examine(message.as_bytes());
+            (left.pipeline, left.callback)
+        };
+        assert_eq!(examine(r#"{"pipe_target":{"actor_name":"b"}}"#), (true, false));
+        assert_eq!(
+            examine(r#"{"group_completion_uuid":"u","group_completion_callbacks":[]}"#),
+            (false, true)
+        );
+        assert_eq!(examine(r#"{"pipe_target":null,"redis_message_id":"1"}"#), (false, false));
     }
 }

@@ -13,6 +13,7 @@
 mod base64;
 mod body;
 mod celery;
+mod dramatiq;
 mod laravel;
 mod leavings;
 mod msgpack;
@@ -44,6 +45,7 @@ pub(crate) fn format_of(kind: MessageKind) -> &'static dyn Format {
         MessageKind::Sidekiq => &ruby::Sidekiq,
         MessageKind::Resque => &ruby::Resque,
         MessageKind::Laravel => &laravel::Laravel,
+        MessageKind::Dramatiq => &dramatiq::Dramatiq,
     }
 }
 

@@ -58,7 +58,7 @@ impl Recogniser {
             Some(MessageKind::Sidekiq) => self.sidekiq += 1,
             Some(MessageKind::Resque) => self.resque += 1,
             Some(MessageKind::Laravel) => self.laravel += 1,
-            Some(MessageKind::Ids | MessageKind::Unacked) => {}
+            Some(MessageKind::Dramatiq | MessageKind::Ids | MessageKind::Unacked) => {}
             None if may_be_id(message) => {
                 self.id_like += 1;
                 if self.ids.len() < IDS_LOOKED_UP {

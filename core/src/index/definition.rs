@@ -89,6 +89,9 @@ impl Definition {
             let fields = fields.split(|byte| *byte == b',').map(unescaped);
             checked(fields.collect::<Option<Vec<_>>>().ok_or(escape)?)
         })?;
+        if !fields.is_empty() && kind.is_some_and(|kind| kind.spec().place.is_elsewhere()) {
+            return Err("must not name fields of messages that are kept beside the list");
+        }
         Ok(Self { db, queue, kind, fields })
     }
 

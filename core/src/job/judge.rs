@@ -128,6 +128,7 @@ impl Judge for FilterJudge {
         let mut judgement = Judgement {
             matched: verdict.matched,
             undecodable: verdict.undecodable,
+            missing: verdict.missing,
             unreadable: verdict.unreadable,
             uncompared: verdict.uncompared,
             by_texts: self.matcher.used_texts(),

@@ -123,7 +123,7 @@ impl Job {
         let scan = match &start.storage {
             Storage::Unacked(index) => UnackedScan::new(plan, index, lens.iter().sum()).into(),
             Storage::SortedSet(set) => SortedScan::new(plan, set, set.entries).into(),
-            Storage::Lists => ListScan::over(plan, &lens).into(),
+            Storage::Lists | Storage::ListOfIds(_) => ListScan::over(plan, &lens).into(),
         };
         Self {
             scan,

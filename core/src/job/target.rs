@@ -16,6 +16,8 @@ pub enum Storage {
     Unacked(IndexStart),
     /// This sorted set.
     SortedSet(IndexStart),
+    /// Lists of ids, or missing keys. The messages are in the hash with this key.
+    ListOfIds(Vec<u8>),
 }
 
 impl Storage {
@@ -26,14 +28,27 @@ impl Storage {
             Self::Lists => None,
             Self::Unacked(_) => Some(Container::Unacked),
             Self::SortedSet(_) => Some(Container::SortedSet),
+            Self::ListOfIds(_) => Some(Container::ListOfIds),
         }
+    }
+
+    /// Returns whether the messages are walked by their position in lists.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        self.walked().is_none()
+    }
+
+    /// Returns the key of the hash that has the messages of a list of ids.
+    #[must_use]
+    pub fn message_hash(&self) -> Option<&[u8]> {
+        if let Self::ListOfIds(hash) = self { Some(hash) } else { None }
     }
 
     /// Returns the sorted set in whose order the messages are walked.
     #[must_use]
     pub fn walked(&self) -> Option<&IndexStart> {
         match self {
-            Self::Lists => None,
+            Self::Lists | Self::ListOfIds(_) => None,
             Self::Unacked(start) | Self::SortedSet(start) => Some(start),
         }
     }
@@ -92,7 +107,9 @@ impl JobTarget {
     /// Returns the memory that the names of its keys take, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.queue.len() + self.keys().map(<[u8]>::len).sum::<usize>() + self.index().map_or(0, <[u8]>::len)
+        self.queue.len()
+            + self.keys().map(<[u8]>::len).sum::<usize>()
+            + self.index().or(self.storage.message_hash()).map_or(0, <[u8]>::len)
     }
 
     /// What a reader of any reply about unacknowledged messages should know; `None` for others.

@@ -6,6 +6,7 @@ use crate::error::EndReason;
 use crate::match_notices::{
     MatchNoticeCounts, chord_notice, inexact_notice, left_notices, uncompared_notice,
 };
+use crate::message_place::missing_notice;
 use crate::reply::{Reply, int};
 use crate::scan::{AnyScan, Counters, Effect, SampleRow};
 
@@ -116,7 +117,7 @@ impl Job {
     pub fn notices(&self) -> Option<String> {
         let match_notices = &self.counters().match_notices;
         let inexact = inexact_notice(match_notices.inexact, self.start.clear_options.inexact);
-        let [locks, batches, chains] = left_notices(match_notices);
+        let [locks, batches, chains, pipelines, callbacks] = left_notices(match_notices);
         let notices = [
             self.explanation.clone(),
             self.notice.clone(),
@@ -127,6 +128,9 @@ impl Job {
             locks,
             batches,
             chains,
+            pipelines,
+            callbacks,
+            missing_notice(self.counters().missing),
             groups::notice(&self.tallied()),
             inexact.filter(|_| self.start.kind == JobKind::Preview),
             uncompared_notice(self.counters().uncompared),

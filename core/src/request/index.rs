@@ -84,6 +84,10 @@ impl Request for Index {
         if !fields.is_empty() && action != "CREATE" {
             return Err(RequestError::Needs { keyword: "FIELDS", other: "CREATE" }.into());
         }
+        if !fields.is_empty() && kind.is_some_and(|kind| kind.spec().place.is_elsewhere()) {
+            let why = "the list holds ids, and the values are in a hash that an index does not follow";
+            return Err(RequestError::Excludes { keyword: "FIELDS", other: "AS dramatiq", why }.into());
+        }
         let action = match action {
             "CREATE" => IndexAction::Create { queue, kind, fields },
             "DROP" => IndexAction::Drop { queue },

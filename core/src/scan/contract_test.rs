@@ -4,6 +4,8 @@
 //! messages, lets workers remove some and producers add others between slices, refuses some slices, and checks
 //! what was examined, what is left, and what was counted.
 
+use std::collections::HashMap;
+
 use proptest::prelude::*;
 
 use super::doubles::{Ticking, budget};
@@ -137,6 +139,88 @@ impl Model for InList {
     }
     fn state(&self) -> &dyn ScanState {
         &self.scan
+    }
+}
+
+/// A list of ids, whose messages are in a hash.
+struct InListOfIds {
+    ids: InList,
+    hash: HashMap<Vec<u8>, Vec<u8>>,
+}
+
+/// List and hash opened for one slice: what is read is the message of an id.
+struct OpenedIds<'a> {
+    ids: OpenedList,
+    hash: &'a HashMap<Vec<u8>, Vec<u8>>,
+    removed: Vec<Vec<u8>>,
+}
+
+/// The id of a message does not say whether it matches.
+fn id_in_list((id, _): (Id, bool)) -> Vec<u8> {
+    id.to_be_bytes().to_vec()
+}
+
+impl Queue for OpenedIds<'_> {
+    fn len(&self) -> u64 {
+        self.ids.len()
+    }
+    fn read<R>(&mut self, index: u64, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        let hash = self.hash;
+        self.ids.read(index, |id| f(&hash[id]))
+    }
+    fn delete(&mut self, index: u64) -> bool {
+        let id = self.ids.read(index, <[u8]>::to_vec);
+        self.removed.extend(id);
+        self.ids.delete(index)
+    }
+    fn reopen(&mut self) -> bool {
+        self.ids.reopen()
+    }
+}
+
+impl Model for InListOfIds {
+    fn new(messages: &[(Id, bool)], plan: Plan) -> Self {
+        let list: Vec<_> = messages.iter().rev().map(|one| id_in_list(*one)).collect();
+        let hash = messages.iter().map(|one| (id_in_list(*one), message(*one))).collect();
+        Self { ids: InList { scan: ListScan::new(plan, list.len() as u64), list }, hash }
+    }
+    fn push(&mut self, pushed: (Id, bool)) {
+        self.hash.insert(id_in_list(pushed), message(pushed));
+        self.ids.list.insert(0, id_in_list(pushed));
+        self.ids.scan.follow(0, Event::Pushed { end: End::Head, len: self.ids.list.len() as u64 });
+    }
+    fn pop(&mut self) {
+        if let Some(id) = self.ids.list.last() {
+            self.hash.remove(id);
+        }
+        self.ids.pop();
+    }
+    fn slice(&mut self, messages: u64, may_write: bool) -> (Vec<Id>, bool) {
+        let ids = OpenedList(self.ids.list.clone());
+        let (mut opened, mut outcome) =
+            (OpenedIds { ids, hash: &self.hash, removed: Vec::new() }, ListOutcome::default());
+        let (seen, slice_end) = examine(&self.ids.scan, &mut opened, &mut outcome, messages, may_write);
+        let OpenedIds { ids, removed, .. } = opened;
+        if slice_end == SliceEnd::Refused {
+            assert_eq!((ids.0, removed), (self.ids.list.clone(), Vec::new()), "nothing is changed");
+            return (seen, false);
+        }
+        // What the module does with the hash.
+        assert_eq!(removed.len(), outcome.deletions.len(), "each removed id is known");
+        let same =
+            |(deletion, id): (&Deletion, &Vec<u8>)| deletion.fingerprint == fingerprint(&self.hash[id]);
+        assert!(outcome.deletions.iter().zip(&removed).all(same), "fingerprints are those of the messages");
+        removed.iter().for_each(|id| drop(self.hash.remove(id)));
+        self.ids.list = ids.0;
+        self.ids.scan.commit(&mut outcome);
+        (seen, true)
+    }
+    fn left(&self) -> Vec<Id> {
+        assert_eq!(self.hash.len(), self.ids.list.len(), "each id has its message, and each message its id");
+        self.ids.list.iter().rev().map(|id| id_of(&self.hash[id])).collect()
+    }
+    fn state(&self) -> &dyn ScanState {
+        &self.ids.scan
     }
 }
 
@@ -392,6 +476,7 @@ proptest! {
         ops in prop::collection::vec(op(), 0..30),
     ) {
         run::<InList>(&matches, plan, &ops);
+        run::<InListOfIds>(&matches, plan, &ops);
         run::<InIndex<Unacked>>(&matches, plan, &ops);
         run::<InIndex<SortedSet>>(&matches, plan, &ops);
     }

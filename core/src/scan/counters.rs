@@ -24,6 +24,8 @@ pub struct Counters {
     pub arrived: u64,
     /// Examined elements whose envelope is not a JSON object.
     pub undecodable: u64,
+    /// Examined ids whose message is missing.
+    pub missing: u64,
     /// Examined messages whose verdict is unknown.
     pub unreadable: u64,
     /// Of these, messages with a value that has no meaning for the operator.
@@ -47,6 +49,7 @@ impl Counters {
         self.matched_bytes += slice.matched_bytes;
         self.would_delete += slice.would_delete;
         self.undecodable += slice.undecodable;
+        self.missing += slice.missing;
         self.unreadable += slice.unreadable;
         self.uncompared += slice.uncompared;
         self.unkeyed += slice.unkeyed;
@@ -67,6 +70,8 @@ pub struct SliceCounts {
     pub would_delete: u64,
     /// Messages whose envelope is not a JSON object.
     pub undecodable: u64,
+    /// Ids whose message is missing.
+    pub missing: u64,
     /// Messages whose verdict is unknown.
     pub unreadable: u64,
     /// Of these, messages with a value that has no meaning for the operator.
@@ -83,6 +88,7 @@ impl SliceCounts {
     pub(super) fn add_examined(&mut self, verdict: &Judgement) {
         self.examined += 1;
         self.undecodable += u64::from(verdict.undecodable);
+        self.missing += u64::from(verdict.missing);
         self.unreadable += u64::from(verdict.unreadable);
         self.uncompared += u64::from(verdict.uncompared);
         if !verdict.matched {

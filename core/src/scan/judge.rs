@@ -10,6 +10,8 @@ pub struct Judgement {
     pub matched: bool,
     /// The element is not a JSON object.
     pub undecodable: bool,
+    /// There is no message: the record of an id is missing.
+    pub missing: bool,
     /// No clause is false, and one is unknown.
     pub unreadable: bool,
     /// It is unknown because of a value that has no meaning for the operator. Only with `unreadable`.
@@ -29,7 +31,7 @@ impl Judgement {
     /// Returns whether a later pass over the same messages has to read this one: unless it is a plain no.
     #[inline]
     pub(super) fn has_to_be_read_again(&self) -> bool {
-        self.matched | self.undecodable | self.unreadable | self.by_texts
+        self.matched | self.undecodable | self.missing | self.unreadable | self.by_texts
     }
 }
 

@@ -52,7 +52,7 @@ impl SampleTime {
 /// `None` if that is not known, as for unacknowledged messages.
 pub(in crate::commands) fn looks_like(ctx: Ctx<'_>, target: &JobTarget) -> Option<Recognised> {
     match target.storage {
-        Storage::Lists => {}
+        Storage::Lists | Storage::ListOfIds(_) => {}
         Storage::Unacked(_) => return None,
         Storage::SortedSet(_) => return looks_of_set(ctx, &RString::new(&target.queue)),
     }
@@ -86,7 +86,12 @@ pub(in crate::commands) fn looks_of_set(ctx: Ctx<'_>, key: &RString) -> Option<R
         recogniser.examine(&member);
         time.took(member.len());
     }
-    recognised(ctx, &recogniser, key.bytes())
+    // No kind reads the jobs of a sorted set of ids.
+    let looks = recognised(ctx, &recogniser, key.bytes())?;
+    Some(match looks.library {
+        Some(_) => Recognised { kind: MessageKind::Ids, ..looks },
+        None => looks,
+    })
 }
 
 /// Returns what most of the messages look like that a recogniser has examined. `list` is the key in which
@@ -101,5 +106,5 @@ pub(in crate::commands) fn recognised(
     }
     let ids = recogniser.ids();
     let library = (!ids.is_empty()).then(|| library_of(ctx, &ctx.caller(), list, ids)).flatten()?;
-    Some(Recognised { kind: MessageKind::Ids, library: Some(library) })
+    Some(Recognised::ids_of(library))
 }

@@ -3,7 +3,7 @@
 use qadmin_core::container::Container;
 use qadmin_core::filter::Filter;
 use qadmin_core::index::Ages;
-use qadmin_core::job::{Cached, Ended, FoundMatches, Groups, Job, JobTarget, Member, Record, Storage};
+use qadmin_core::job::{Cached, Ended, FoundMatches, Groups, Job, JobTarget, Member, Record};
 use qadmin_core::priorities::Priority;
 use qadmin_core::reply::{MapBuilder, Reply};
 use qadmin_core::request::{CommandSpec, TargetOptions};
@@ -266,7 +266,7 @@ impl Pending<'_> {
 
     /// Returns the member `ages`: what the indexes of the lists know when the reply is made.
     pub(in crate::commands) fn ages(&self) -> Reply {
-        let lists = self.target.lists.iter().filter(|_| matches!(self.target.storage, Storage::Lists));
+        let lists = self.target.lists.iter().filter(|_| self.target.storage.is_listed());
         let lists = lists.map(|(list, len)| (list.key.as_slice(), *len));
         Ages::shown(index::ages_of_lists(self.target.db, lists))
     }

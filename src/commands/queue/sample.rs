@@ -10,7 +10,9 @@ use qadmin_core::request::{CountRequest as _, Preview};
 use qadmin_core::scan::{IndexPosition, Layout as _, Queue, SortedSet, Unacked, index_row, shown_index};
 
 use super::recognise::{SampleTime, looks_like, recognised};
+use crate::container::list::names_of;
 use crate::container::walked::Walked;
+use crate::container::{OpenedKeys, Storage as Keys};
 use crate::index::{self, Lent, Moment};
 use crate::library::Recognised;
 use crate::redis::list::{List, Mode, OpenedList};
@@ -57,7 +59,7 @@ impl<'a> Sampler<'a> {
             Ok(reader) => reader,
             Err(error) => return Sample { rows: Err(error), looks_like: None },
         };
-        if let Storage::Lists = self.target.storage {
+        if self.target.storage.is_listed() {
             let (rows, _, looks_like) = self.sample_lists(reader);
             return Sample { rows: Ok(rows), looks_like };
         }
@@ -88,7 +90,7 @@ impl<'a> Sampler<'a> {
                 }
                 (sample.reader.rows, places.is_some(), looks_like(self.ctx, self.target))
             }
-            Storage::Lists => {
+            Storage::Lists | Storage::ListOfIds(_) => {
                 let (mut rows, distances, looks_like) = self.sample_lists(reader);
                 let known = match found {
                     Some(FoundMatches::Lists(found)) if rows.len() < wanted => {
@@ -121,16 +123,20 @@ impl<'a> Sampler<'a> {
         let mut before = 0;
         // The first list that has messages.
         let mut first = None;
+        let has_ids = self.target.storage.message_hash().is_some();
         'lists: for (listed, _) in &self.target.lists {
-            let name = RString::new(&listed.key);
+            let names = names_of(&self.target.storage, &listed.key);
             distances.push(0);
-            let OpenedList::List(mut list) = List::open(self.ctx, &name, Mode::Read) else { continue };
+            let OpenedKeys::Keys(mut list) = <List<'_> as Keys<'_>>::open(self.ctx, &names, Mode::Read)
+            else {
+                continue;
+            };
             let len = list.len();
             let lent = reader.asks_arrivals.then(|| index::lend(self.target.db, &listed.key, len)).flatten();
             let mut arrivals = lent.as_ref().and_then(Lent::cursor);
             for distance in 0..len {
                 let samples = !reader.is_full() && before + distance < window;
-                let looks = !recogniser.is_done() && before + distance < LOOK_AT;
+                let looks = !has_ids && !recogniser.is_done() && before + distance < LOOK_AT;
                 if (!samples && !looks) || reader.time.is_over() {
                     break 'lists;
                 }
@@ -158,7 +164,10 @@ impl<'a> Sampler<'a> {
             }
             before += len;
         }
-        let looks_like = first.and_then(|key| recognised(self.ctx, &recogniser, key));
+        let looks_like = match has_ids {
+            true => looks_like(self.ctx, self.target),
+            false => first.and_then(|key| recognised(self.ctx, &recogniser, key)),
+        };
         (reader.rows, distances, looks_like)
     }
 
@@ -280,7 +289,7 @@ impl IndexSample<'_> {
     fn read(&mut self, score: f64, message: &[u8]) {
         let time = match self.target.storage {
             Storage::SortedSet(_) => SortedSet::TIME,
-            Storage::Unacked(_) | Storage::Lists => Unacked::TIME,
+            Storage::Unacked(_) | Storage::Lists | Storage::ListOfIds(_) => Unacked::TIME,
         };
         self.reader.read(message, |bytes, members| index_row(time, score, bytes, members));
     }

@@ -66,7 +66,34 @@ pub(in crate::commands) fn find(
         return Ok(target(kind, vec![(key(), set.entries)], Storage::SortedSet(set)));
     }
     let kind = options.kind.unwrap_or_else(|| settings::now().default_kind());
-    Ok(target(kind, lists(ctx, options, kind, command, access)?, Storage::Lists))
+    let found = lists(ctx, options, kind, command, access)?;
+    let storage = match kind.spec().place.hash_of(&options.queue) {
+        None => Storage::Lists,
+        Some(hash) => Storage::ListOfIds(find_message_hash(ctx, &options.queue, hash, command, access)?),
+    };
+    Ok(target(kind, found, storage))
+}
+
+/// Checks the hash that has the messages of a list of ids, and returns its key. The server does not know that it is a
+/// key of the command.
+///
+/// # Errors
+/// The hash is in another slot or has the wrong type, or the caller lacks a right.
+fn find_message_hash(
+    ctx: Ctx<'_>,
+    queue: &[u8],
+    hash: Vec<u8>,
+    command: &CommandSpec,
+    access: Access,
+) -> Result<Vec<u8>, Error> {
+    if ctx.flags().cluster() && slot::of(queue) != slot::of(&hash) {
+        return Err(TargetError::MessageSlot { queue: queue.to_vec(), hash }.into());
+    }
+    rights::check(ctx, &ctx.caller(), command, &[(queue, access), (&hash, access)])?;
+    match Hash::open(ctx, &RString::new(&hash)) {
+        OpenedHash::Other => Err(ServerError::WrongType.into()),
+        OpenedHash::Hash(_) | OpenedHash::Missing => Ok(hash),
+    }
 }
 
 /// If `field` is given, checks that the index of arrivals that it needs exists: for every list that holds
@@ -76,7 +103,7 @@ pub(in crate::commands) fn find(
 /// A list has no index, or the messages are not in lists.
 pub(in crate::commands) fn check_arrivals(target: &JobTarget, field: Option<&str>) -> Result<(), Error> {
     let Some(field) = field else { return Ok(()) };
-    if !matches!(target.storage, Storage::Lists) {
+    if !target.storage.is_listed() {
         return Err(IndexError::NeverIndexed { field: field.into() }.into());
     }
     let is_empty = target.depth() == 0;
@@ -93,7 +120,7 @@ pub(in crate::commands) fn now(ctx: Ctx<'_>, target: &JobTarget) -> JobTarget {
     let mut now = target.clone();
     let queue = RString::new(&now.queue);
     let len = match &mut now.storage {
-        Storage::Lists => {
+        Storage::Lists | Storage::ListOfIds(_) => {
             for (list, len) in &mut now.lists {
                 *len = depth(ctx, &RString::new(&list.key)).unwrap_or(0);
             }
@@ -154,7 +181,7 @@ fn lists(
         let why = "only kombu keeps one list per priority step";
         return Err(RequestError::Excludes {
             keyword: "PRIORITY",
-            other: "messages of Sidekiq, Resque and Laravel",
+            other: "messages of other libraries",
             why,
         }
         .into());
@@ -389,7 +416,7 @@ pub(in crate::commands) fn depth_of_destination(
     key: &RString,
 ) -> Result<u64, Error> {
     match storage {
-        Storage::Lists | Storage::Unacked(_) => depth(ctx, key),
+        Storage::Lists | Storage::ListOfIds(_) | Storage::Unacked(_) => depth(ctx, key),
         Storage::SortedSet(_) => {
             needs_commands(server::SORTED_MOVE)?;
             match type_of(ctx, key) {

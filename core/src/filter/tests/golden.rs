@@ -29,6 +29,7 @@ fn check(words: &str, lines: &[usize], unreadable: &[usize]) {
                 undecodable: false,
                 unreadable,
                 uncompared: false,
+                missing: false,
             };
             assert_eq!(matcher.examine(message(line)), wanted, "{words} on line {line}, {reads}");
         }
@@ -138,7 +139,13 @@ fn compressed_and_msgpack_bodies_are_read() {
         let mut matcher = Matcher::new(&filter(words));
         for _ in 0..3 {
             for line in lines {
-                let wanted = Verdict { matched, undecodable: false, unreadable: false, uncompared: false };
+                let wanted = Verdict {
+                    matched,
+                    undecodable: false,
+                    unreadable: false,
+                    uncompared: false,
+                    missing: false,
+                };
                 assert_eq!(matcher.examine(message(line)), wanted, "{words} on line {line}");
                 assert!(matcher.work() > 100);
             }

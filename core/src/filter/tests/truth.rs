@@ -1,8 +1,11 @@
 use super::*;
 
-const YES: Verdict = Verdict { matched: true, undecodable: false, unreadable: false, uncompared: false };
-const NO: Verdict = Verdict { matched: false, undecodable: false, unreadable: false, uncompared: false };
-const UNKNOWN: Verdict = Verdict { matched: false, undecodable: false, unreadable: true, uncompared: false };
+const YES: Verdict =
+    Verdict { matched: true, undecodable: false, unreadable: false, uncompared: false, missing: false };
+const NO: Verdict =
+    Verdict { matched: false, undecodable: false, unreadable: false, uncompared: false, missing: false };
+const UNKNOWN: Verdict =
+    Verdict { matched: false, undecodable: false, unreadable: true, uncompared: false, missing: false };
 /// The verdict if the body was read and the operator cannot compare a value in it.
 const UNCOMPARED: Verdict = Verdict { uncompared: true, ..UNKNOWN };
 
@@ -298,7 +301,7 @@ fn bodies_that_cannot_be_read() {
 
 #[test]
 fn undecodable_elements_match_what_asks_for_them_only() {
-    let undecodable = Verdict { matched: false, undecodable: true, unreadable: false, uncompared: false };
+    let undecodable = Verdict { matched: false, undecodable: true, ..Verdict::default() };
     for element in [
         &b""[..],
         b"x",

@@ -131,6 +131,7 @@ fn verdict(truth: Option<bool>) -> Verdict {
         undecodable: false,
         unreadable: truth.is_none(),
         uncompared: false,
+        missing: false,
     }
 }
 

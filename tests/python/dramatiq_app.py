@@ -1,0 +1,58 @@
+"""The real Dramatiq: a sender and a worker for the tests.
+
+Usage: dramatiq_app.py send first count | dramatiq_app.py work
+
+`send` prints a line for each message: its number and the name of its actor. `work` runs messages until the key
+`finish` exists and Dramatiq says that the queue is done; then it prints `joined`. The number of each message that ran
+is in the list `ran`.
+"""
+
+import os
+import sys
+import time
+
+os.environ.setdefault("dramatiq_queue_prefetch", "4")  # so that the messages stay in the queue
+
+import dramatiq
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.worker import Worker
+
+URL = os.environ["QADMIN_TEST_URL"]
+QUEUE = "uploads"
+broker = RedisBroker(url=URL)
+dramatiq.set_broker(broker)
+
+
+@dramatiq.actor(queue_name=QUEUE, max_retries=0)
+def good(number, **kwargs):
+    broker.client.rpush("ran", number)
+    time.sleep(0.001)  # the work
+
+
+@dramatiq.actor(queue_name=QUEUE, max_retries=0)
+def bad(number, **kwargs):
+    good.fn(number)
+
+
+def send(first, count):
+    for number in range(first, first + count):
+        actor = bad if number % 3 == 0 else good
+        actor.send(number, commitid=f"c{number}")
+        print(number, actor.actor_name)
+
+
+def work():
+    worker = Worker(broker, worker_threads=2, worker_timeout=100)
+    worker.start()
+    while not broker.client.exists("finish"):
+        time.sleep(0.05)  # another process sets it
+    broker.join(QUEUE, timeout=60_000)
+    worker.stop()
+    print("joined", flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "send":
+        send(int(sys.argv[2]), int(sys.argv[3]))
+    else:
+        work()
