@@ -116,6 +116,16 @@ pub fn chord_notice(in_chord: u64) -> Option<String> {
     })
 }
 
+/// Returns the notice about what is not known of matches that an index counted without reading them.
+#[must_use]
+pub fn unread_notice(matched_unread: u64) -> Option<String> {
+    (matched_unread > 0).then(|| {
+        "in_chord, in_group, with_eta and redelivered are not counted where an index answers; BUST reads the messages and \
+         counts them"
+            .to_owned()
+    })
+}
+
 /// Returns the notice about messages with a value that has no meaning for the filter's operator.
 #[must_use]
 pub fn uncompared_notice(uncompared: u64) -> Option<String> {

@@ -168,6 +168,7 @@ impl State {
             drifted: c.drifted,
             cached_ms: now,
             match_notices: c.match_notices,
+            matched_unread: c.matched_unread,
             notice,
             by_index: job.was_guided(),
         };

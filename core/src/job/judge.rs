@@ -113,6 +113,10 @@ impl Judge for PlacedJudge<'_> {
         self.judge.values(message)
     }
 
+    fn group(&mut self, values: &[u8]) -> u32 {
+        self.judge.group(values)
+    }
+
     fn work(&mut self) -> u64 {
         Judge::work(self.judge)
     }
@@ -178,6 +182,10 @@ impl Judge for FilterJudge {
         let digest = distinct.digest(message);
         self.work += distinct.work(message);
         digest
+    }
+
+    fn group(&mut self, values: &[u8]) -> u32 {
+        self.names.as_mut().map_or(0, |names| names.number(values))
     }
 
     fn work(&mut self) -> u64 {

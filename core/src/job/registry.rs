@@ -320,6 +320,8 @@ pub struct Cached {
     pub cached_ms: i64,
     /// What the matches belong to.
     pub match_notices: MatchNoticeCounts,
+    /// Matches that an index counted: what they belong to is not known.
+    pub matched_unread: u64,
     /// The notices about the count, joined by semicolons.
     pub notice: Option<String>,
     /// An index excluded messages that were not read.

@@ -4,7 +4,7 @@ use super::groups::{self, Groups};
 use super::{Job, JobKind, JobStatus, Start, sample_row};
 use crate::error::EndReason;
 use crate::match_notices::{
-    MatchNoticeCounts, chord_notice, inexact_notice, left_notices, uncompared_notice,
+    MatchNoticeCounts, chord_notice, inexact_notice, left_notices, uncompared_notice, unread_notice,
 };
 use crate::message_place::missing_notice;
 use crate::reply::{Reply, int};
@@ -58,11 +58,11 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Returns one count of the match notices; `None` for jobs whose judge does not look for them: stats and
-    /// undos.
+    /// Returns one count of the match notices; `None` for jobs whose judge does not look for them (stats and
+    /// undos), and where an index counted matches that were not read.
     pub(super) fn match_notice(&self, count: impl Fn(&MatchNoticeCounts) -> u64) -> Option<u64> {
         let looks_for_it = self.job.judge.names.is_none() && self.start.clear_options.undo.is_none();
-        looks_for_it.then(|| count(&self.counters.match_notices))
+        (looks_for_it && self.counters.matched_unread == 0).then(|| count(&self.counters.match_notices))
     }
 
     /// For an undo: returns how many messages are back, with those that earlier undos moved back.
@@ -124,7 +124,9 @@ impl Job {
             self.edit_notice(),
             self.newest_notice(),
             self.throttle_notice(),
-            chord_notice(match_notices.in_chord),
+            unread_notice(self.counters().matched_unread)
+                .or_else(|| chord_notice(match_notices.in_chord))
+                .filter(|_| self.start.grouping.is_none()),
             locks,
             batches,
             chains,

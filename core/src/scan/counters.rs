@@ -1,6 +1,7 @@
 //! The counters of a job, and what one slice adds to them.
 
 use super::judge::Judgement;
+use super::unread::CountedUnread;
 use crate::match_notices::MatchNoticeCounts;
 
 /// The counters of one job. All but `deleted`, `examined_total` and `passes_run` count the present pass.
@@ -38,6 +39,9 @@ pub struct Counters {
     pub match_notices: MatchNoticeCounts,
     /// Matches that are kept because a value by which they would be told apart cannot be read.
     pub unkeyed: u64,
+    /// Matches that an index counted without reading them: nothing else is known of them, so they are in none
+    /// of `match_notices` but `inexact`.
+    pub matched_unread: u64,
 }
 
 impl Counters {
@@ -53,6 +57,7 @@ impl Counters {
         self.unreadable += slice.unreadable;
         self.uncompared += slice.uncompared;
         self.unkeyed += slice.unkeyed;
+        self.matched_unread += slice.matched_unread;
         self.match_notices.add(&slice.match_notices);
     }
 }
@@ -78,6 +83,8 @@ pub struct SliceCounts {
     pub uncompared: u64,
     /// Matches that are kept because a value by which they would be told apart cannot be read.
     pub unkeyed: u64,
+    /// Matches that an index counted without reading them.
+    pub matched_unread: u64,
     /// Counts for the match notices.
     pub match_notices: MatchNoticeCounts,
 }
@@ -100,6 +107,18 @@ impl SliceCounts {
     pub(super) fn add_passed(&mut self, messages: u64, undecodable: u64) {
         self.examined += messages;
         self.undecodable += undecodable;
+    }
+
+    /// Counts messages that an index counted without reading them.
+    pub(super) fn add_unread(&mut self, counted: &CountedUnread) {
+        self.examined += counted.messages;
+        self.matched += counted.matched;
+        self.matched_unread += counted.matched;
+        self.matched_bytes += counted.matched_bytes;
+        self.undecodable += counted.undecodable;
+        self.unreadable += counted.unreadable;
+        self.uncompared += counted.uncompared;
+        self.match_notices.inexact += counted.inexact;
     }
 
     /// Counts one match of this many bytes, which is cleared if `is_cleared`: in addition to

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use super::unread::{CountedUnread, GroupCount, Reached};
+
 /// The direction of a walk over a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Toward {
@@ -102,6 +104,24 @@ pub trait Guide {
         goes_on: &mut dyn FnMut() -> bool,
         route: &mut Route,
     ) -> bool;
+
+    /// Counts the messages at the distances in `range`, from its start on, until one has to be read or
+    /// `goes_on` returns false, and adds them to `counted`. `goes_on` is asked every few microseconds, and
+    /// gets the nanoseconds that [`Guide::groups`] will take at most before it is asked again. Returns `None`
+    /// if nothing was counted, because the index cannot tell or most messages have to be read. By default it
+    /// never counts.
+    fn count(
+        &mut self,
+        _range: Range<u64>,
+        _goes_on: &mut dyn FnMut(u64) -> bool,
+        _counted: &mut CountedUnread,
+    ) -> Option<Reached> {
+        None
+    }
+
+    /// Appends the groups of the matches that were counted since the last call. `number` gets the values of a
+    /// group, as [`crate::filter::group_values`] explains them, and returns the number of the group.
+    fn groups(&mut self, _number: &mut dyn FnMut(&[u8]) -> u32, _groups: &mut Vec<GroupCount>) {}
 
     /// Returns the costs of walking over this list.
     fn costs(&mut self) -> &mut JumpCosts;

@@ -47,6 +47,11 @@ pub trait Judge {
     /// Returns the digest of the values by which matches are told apart, for the message that was judged last;
     /// `None` if one of them cannot be read.
     fn values(&mut self, message: &[u8]) -> Option<u128>;
+    /// Returns the number of the group of matches with these values, for [`super::Effect::Group`]. A judge that
+    /// does not group knows only one group.
+    fn group(&mut self, _values: &[u8]) -> u32 {
+        0
+    }
     /// Returns the work since the last call, in addition to reading each message once, in steps. A step is worth a
     /// byte that is read ([`crate::filter::Work`]). It is 0 by default.
     fn work(&mut self) -> u64 {

@@ -43,6 +43,7 @@ mod plan;
 mod sample;
 mod shift;
 mod tallies;
+mod unread;
 mod values;
 
 pub use any::{AnyScan, OneScan};
@@ -64,4 +65,5 @@ pub use place::{IndexPosition, default_index, unix_ms};
 pub use plan::{Effect, Plan};
 pub use sample::{SAMPLE_MAX, Sample, SampleRow};
 pub use tallies::{Group, Spot};
+pub use unread::{CountedUnread, GroupCount, Reached};
 pub use values::VALUES_MAX;

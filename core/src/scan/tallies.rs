@@ -8,6 +8,7 @@
 //! the list moves every mark.
 
 use super::shift::Shift;
+use super::unread::GroupCount;
 
 /// What is known of one group.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -136,25 +137,42 @@ impl Tallies {
     pub(crate) fn extend(&mut self, found: &[Grouped]) {
         let edges = self.edges();
         for one in found {
-            let at = one.group as usize;
-            if at >= self.all.len() {
-                self.all.resize(at + 1, Tally::default());
-            }
-            let here = Place { mark: signed(one.distance) + self.base, fate: Fate::Here };
-            let tally = &mut self.all[at];
-            let (next, last) = (tally.next, tally.last);
-            let (next_fate, last_fate) = (edges.fate(next), edges.fate(last));
-            // If everything that was found before left at one end, this is the first of the rest.
-            if tally.count == 0 || here.mark < next.mark || last_fate == Fate::Popped {
-                tally.next = here;
-            }
-            let at_gap = here.mark == last.mark && matches!(last_fate, Fate::Taken | Fate::Popped);
-            if tally.count == 0 || here.mark > last.mark || at_gap || next_fate == Fate::Cut {
-                tally.last = here;
-            }
-            tally.count += 1;
-            tally.bytes += one.bytes;
+            self.book(edges, one.group, one.distance, (1, one.bytes));
         }
+    }
+
+    /// Books the matches of several groups, each from its next to its last one.
+    pub(crate) fn extend_counted(&mut self, counted: &[GroupCount]) {
+        let edges = self.edges();
+        for GroupCount { group, count, bytes, next, last } in counted {
+            self.book(edges, *group, *next, (1, *bytes));
+            if *count > 1 {
+                self.book(edges, *group, *last, (count - 1, 0));
+            }
+        }
+    }
+
+    /// Books some matches of a group, of which the one at `distance` can be its next or its last one.
+    #[inline]
+    fn book(&mut self, edges: Edges, group: u32, distance: u64, (count, bytes): (u64, u64)) {
+        let at = group as usize;
+        if at >= self.all.len() {
+            self.all.resize(at + 1, Tally::default());
+        }
+        let here = Place { mark: signed(distance) + self.base, fate: Fate::Here };
+        let tally = &mut self.all[at];
+        let (next, last) = (tally.next, tally.last);
+        let (next_fate, last_fate) = (edges.fate(next), edges.fate(last));
+        // If everything that was found before left at one end, this is the first of the rest.
+        if tally.count == 0 || here.mark < next.mark || last_fate == Fate::Popped {
+            tally.next = here;
+        }
+        let at_gap = here.mark == last.mark && matches!(last_fate, Fate::Taken | Fate::Popped);
+        if tally.count == 0 || here.mark > last.mark || at_gap || next_fate == Fate::Cut {
+            tally.last = here;
+        }
+        tally.count += count;
+        tally.bytes += bytes;
     }
 
     /// Nothing was found, or its position was lost before.

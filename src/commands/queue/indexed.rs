@@ -2,7 +2,7 @@
 
 use qadmin_core::index::{Answered, Ask};
 use qadmin_core::job::{Groups, Job, JobTarget, Start, Storage};
-use qadmin_core::match_notices::{inexact_notice, uncompared_notice};
+use qadmin_core::match_notices::{inexact_notice, uncompared_notice, unread_notice};
 use qadmin_core::reply::int;
 use qadmin_core::request::CountRequest;
 
@@ -16,10 +16,6 @@ use crate::settings;
 /// work on values that the filter has not been compared with yet, and separately the work on the rows of all
 /// messages.
 const WORK_SLICES: u64 = 4;
-/// The notice about the counts that an index cannot make.
-const NOT_COUNTED: &str = "in_chord, in_group, with_eta and redelivered are not counted where an index answers; BUST reads the \
-                           messages and counts them";
-
 /// Returns whether indexes may be able to answer: all lists with messages have one.
 pub(super) fn may_answer<C: CountRequest>(request: &C, target: &JobTarget) -> bool {
     let mut lists = target.lists.iter().filter(|(_, len)| *len > 0);
@@ -71,7 +67,7 @@ pub(super) fn count<C: CountRequest>(
     let notices = [
         uncompared_notice(sum(&|a| a.counted.uncompared)),
         inexact_notice(inexact, start.clear_options.inexact).filter(|_| !is_grouped),
-        (!is_grouped && matched > 0).then(|| NOT_COUNTED.to_owned()),
+        unread_notice(matched).filter(|_| !is_grouped),
     ];
     // The notice that explains why nothing matches is made from a job, so this is a job that found nothing.
     let why = (matched == 0 && inexact == 0).then(|| no_match::explain(ctx, &Job::new(start))).flatten();

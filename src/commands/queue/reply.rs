@@ -139,6 +139,7 @@ impl Count {
     /// Returns the count of a completed job.
     pub(super) fn completed(mode: CountMode, record: &Record) -> Self {
         let get = |name| Some(record.int(name));
+        let known = |name| if matches!(record.get(name), Reply::Null) { None } else { get(name) };
         let notice = record.text(Member::Notice);
         Self {
             processed: get(Member::Processed),
@@ -147,7 +148,7 @@ impl Count {
             undecodable: get(Member::Undecodable),
             unreadable: get(Member::Unreadable),
             drifted: get(Member::Drifted),
-            match_notices: Member::MATCH_NOTICES.map(get),
+            match_notices: Member::MATCH_NOTICES.map(known),
             inexact: get(Member::Inexact),
             notice: (!notice.is_empty()).then(|| String::from_utf8_lossy(notice).into_owned()),
             counted_by: CountedBy::of_job(record.text(Member::Source) == b"index"),
@@ -164,7 +165,7 @@ impl Count {
             undecodable: int(count.undecodable),
             unreadable: int(count.unreadable),
             drifted: int(count.drifted),
-            match_notices: count.match_notices.values().map(int),
+            match_notices: count.match_notices.values().map(|n| int(n).filter(|_| count.matched_unread == 0)),
             inexact: int(count.match_notices.inexact),
             notice: count.notice.clone(),
             cached_at: Some(count.cached_ms),

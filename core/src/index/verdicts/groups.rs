@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::states::{Verdict, verdict};
+use super::tallies::Tallies;
 use super::{Counted, Judged, Verdicts};
 use crate::field::FieldType;
 use crate::filter::{Grouping, class_key};
 use crate::index::codes::{ABSENT_BY_TEXT, Known, OPAQUE, RESERVED, UNKEPT, UNREADABLE};
-use crate::index::columns::META;
+use crate::index::columns::{META, ROWS};
+use crate::index::dictionary::DICTIONARY_VALUES_MAX;
 use crate::index::fields::FieldIndex;
 use crate::index::per_id::PerId;
 
@@ -16,11 +17,17 @@ use crate::index::per_id::PerId;
 pub const INDEX_GROUPS_MAX: usize = 65_536;
 
 /// A value that is known by the sender's texts.
-const BY_TEXT: u32 = 1 << 31;
+pub(super) const BY_TEXT: u32 = 1 << 31;
 /// A value in a body that cannot be read.
-const UNREAD_BODY: u32 = 1 << 30;
+pub(super) const UNREAD_BODY: u32 = 1 << 30;
 /// The message has to be read.
-const UNKNOWN: u32 = 1 << 29;
+pub(super) const UNKNOWN: u32 = 1 << 29;
+/// Numbers of groups are below this. From here on something else is to be said, too.
+pub(super) const NUMBERS: u32 = UNKNOWN;
+/// Lengths of tables: powers of two, the largest of which has room for all numbers of a dictionary.
+const SMALL: usize = 256;
+const MIDDLE: usize = 4_096;
+const LARGE: usize = 2 * DICTIONARY_VALUES_MAX;
 /// The group without a value.
 const NULL: u32 = 0;
 /// Steps of making the key of a value.
@@ -59,6 +66,8 @@ struct ByValue {
     kind: FieldType,
     reserved: [u32; RESERVED],
     numbers: PerId<u32>,
+    /// By the number in the column, the reserved ones first: as long as one of the sizes of tables.
+    entries: Vec<u32>,
     known: HashMap<Box<[u8]>, u32>,
     keys: Vec<Box<[u8]>>,
 }
@@ -68,14 +77,6 @@ struct ByValue {
 pub struct Groups {
     fields: Vec<ByValue>,
     inexact: bool,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Tally {
-    count: u32,
-    next: u32,
-    last: u32,
-    bytes: u64,
 }
 
 impl Groups {
@@ -100,6 +101,7 @@ impl Groups {
                 kind: field.kind,
                 reserved,
                 numbers: PerId::new(NULL),
+                entries: Vec::new(),
                 known: HashMap::from([(null.clone(), NULL)]),
                 keys: vec![null],
             })
@@ -115,8 +117,11 @@ impl Groups {
         let (mut key, mut scratch) = (Vec::new(), Vec::new());
         self.fields.iter_mut().all(|by| {
             let Some(dictionary) = index.columns[by.field].dictionary() else { return false };
+            if by.numbers.is_current(dictionary) {
+                return true;
+            }
             let (known, keys) = (&mut by.known, &mut by.keys);
-            by.numbers.fill(dictionary, &mut steps, |value| {
+            let is_done = by.numbers.fill(dictionary, &mut steps, |value| {
                 let by_text = if value.known == Known::ByText { BY_TEXT } else { 0 };
                 if by_text > 0 && !inexact {
                     return (by_text | NULL, 0);
@@ -128,23 +133,45 @@ impl Groups {
                     next
                 });
                 (by_text | number, KEY_STEPS + value.raw.len())
-            })
+            });
+            if is_done {
+                by.entries.clear();
+                by.entries.extend(by.reserved.iter().chain(by.numbers.values()));
+                let size = [SMALL, MIDDLE, LARGE].into_iter().find(|size| by.entries.len() <= *size);
+                by.entries.resize(size.unwrap_or(LARGE), UNKNOWN);
+            }
+            is_done
         })
     }
 
-    fn is_ready(&self, index: &FieldIndex) -> bool {
+    pub(super) fn is_ready(&self, index: &FieldIndex) -> bool {
         self.fields.iter().all(|by| {
             index.columns[by.field].dictionary().is_some_and(|dictionary| by.numbers.is_current(dictionary))
         })
     }
 
     /// How many combinations of values there are.
-    fn combinations(&self) -> usize {
+    pub(super) fn combinations(&self) -> usize {
         self.fields.iter().map(|by| by.keys.len()).fold(1, usize::saturating_mul)
     }
 
+    /// Whether values that senders' texts show make groups.
+    pub(super) fn inexact(&self) -> bool {
+        self.inexact
+    }
+
+    /// How many values each field has.
+    pub(super) fn widths(&self) -> impl Iterator<Item = usize> {
+        self.fields.iter().map(|by| by.keys.len())
+    }
+
+    /// Whether there are messages that have to be read to know their group.
+    pub(super) fn has_unknown(&self, index: &FieldIndex) -> bool {
+        self.fields.iter().any(|by| index.columns[by.field].reserved[UNKEPT as usize] > 0)
+    }
+
     /// The key of a combination.
-    fn key(&self, mut number: usize) -> Vec<u8> {
+    pub(super) fn key(&self, mut number: usize) -> Vec<u8> {
         let mut parts = Vec::with_capacity(self.fields.len());
         for by in self.fields.iter().rev() {
             parts.push(&*by.keys[number % by.keys.len()]);
@@ -155,19 +182,49 @@ impl Groups {
     }
 
     /// The combination of a row, with what else is to be said of it.
-    fn number(&self, judged: &Judged<'_>, at: usize) -> u32 {
+    pub(super) fn number(&self, judged: &Judged<'_>, at: usize) -> u32 {
         let (mut number, mut flags) = (0, 0);
         for by in &self.fields {
             let value = judged.chunk.column(META + by.field)[judged.rows.start + at] as usize;
-            let own = match value.checked_sub(RESERVED) {
-                None => by.reserved[value],
-                Some(value) => by.numbers.values().get(value).copied().unwrap_or(UNKNOWN),
-            };
-            flags |= own & (BY_TEXT | UNREAD_BODY | UNKNOWN);
+            let own = by.entries.get(value).copied().unwrap_or(UNKNOWN);
+            flags |= own & !(NUMBERS - 1);
             // There are at most as many combinations as the limit.
-            number = number * by.keys.len() + (own & (UNKNOWN - 1)) as usize;
+            number = number * by.keys.len() + (own & (NUMBERS - 1)) as usize;
         }
         u32::try_from(number).unwrap_or(UNKNOWN) | flags
+    }
+
+    /// Writes the combinations of all rows to `numbers`, as [`Self::number`] does for one.
+    pub(super) fn look_up(&self, judged: &Judged<'_>, numbers: &mut [u32]) {
+        let column = |by: &ByValue| &judged.chunk.column(META + by.field)[judged.rows.clone()];
+        let Some((first, others)) = self.fields.split_first() else { return numbers.fill(NULL) };
+        look_up(&first.entries, column(first), numbers);
+        let mut own = [0; ROWS];
+        for by in others {
+            let own = &mut own[..numbers.len()];
+            look_up(&by.entries, column(by), own);
+            let width = u32::try_from(by.keys.len()).unwrap_or(u32::MAX);
+            for (number, own) in numbers.iter_mut().zip(own) {
+                let flags = (*number | *own) & !(NUMBERS - 1);
+                let inner = (*number & (NUMBERS - 1)).wrapping_mul(width);
+                *number = inner.wrapping_add(*own & (NUMBERS - 1)) & (NUMBERS - 1) | flags;
+            }
+        }
+    }
+}
+
+/// Looks numbers up in a table of a known length, so that no number has to be checked against it.
+fn look_up(entries: &[u32], values: &[u32], out: &mut [u32]) {
+    fn sized<const SIZE: usize>(entries: &[u32], values: &[u32], out: &mut [u32]) {
+        let Some(entries) = entries.first_chunk::<SIZE>() else { return };
+        for (out, value) in out.iter_mut().zip(values) {
+            *out = entries[*value as usize & (SIZE - 1)];
+        }
+    }
+    match entries.len() {
+        SMALL => sized::<SMALL>(entries, values, out),
+        MIDDLE => sized::<MIDDLE>(entries, values, out),
+        _ => sized::<LARGE>(entries, values, out),
     }
 }
 
@@ -188,98 +245,22 @@ impl Verdicts {
         if combinations > INDEX_GROUPS_MAX || is_too_long || !groups.is_ready(index) {
             return None;
         }
-        let mut tallies = vec![Tally::default(); combinations];
+        let mut tallies = Tallies::new(combinations);
         let mut counted = Counted::default();
-        let fits = self.judge(index, range, &mut |judged| {
-            add(groups, &mut tallies, &mut counted, judged);
+        let fits = self.judge(index, range, ROWS, &mut |judged| {
+            tallies.add(groups, &mut counted, judged);
             counted.candidates.len() <= candidates
         });
-        let met = tallies.iter().enumerate().filter(|(_, tally)| tally.count > 0);
-        let groups = met.map(|(number, tally)| KeyCount {
-            key: groups.key(number),
-            count: u64::from(tally.count),
-            bytes: tally.bytes,
-            next: u64::from(tally.next),
-            last: u64::from(tally.last),
+        let mut all = Vec::new();
+        tallies.take(|number, tally| {
+            all.push(KeyCount {
+                key: groups.key(number),
+                count: u64::from(tally.count),
+                bytes: tally.bytes,
+                next: u64::from(tally.next),
+                last: u64::from(tally.last),
+            });
         });
-        fits.then(|| Grouped { counted, groups: groups.collect() })
-    }
-}
-
-/// Adds the rows of one chunk, those at the consumer end first.
-fn add(groups: &Groups, tallies: &mut [Tally], counted: &mut Counted, judged: &Judged<'_>) {
-    let mut distance = u32::try_from(judged.last).unwrap_or(u32::MAX);
-    let single = if let [by] = &groups.fields[..] { Some(by) } else { None };
-    let lengths = judged.lengths();
-    let column = single.map(|by| &judged.chunk.column(META + by.field)[judged.rows.clone()]);
-    for at in (0..judged.states.len()).rev() {
-        let here = distance;
-        distance = distance.saturating_add(1);
-        let state = judged.states[at];
-        let is_plain = super::plain(state).0;
-        if !is_plain && super::plain(state).1 {
-            counted.examined += 1;
-            continue;
-        }
-        let length = u64::from(lengths[at]);
-        if let (true, Some(by), Some(column)) = (is_plain, single, column) {
-            let number = by.numbers.values().get((column[at] as usize).wrapping_sub(RESERVED)).copied();
-            if let Some(tally) = number.and_then(|number| tallies.get_mut(number as usize)) {
-                counted.examined += 1;
-                counted.matched += 1;
-                counted.matched_bytes += length;
-                tally.add(here, length);
-                continue;
-            }
-        }
-        add_row(groups, tallies, counted, judged, at, length);
-    }
-}
-
-/// Adds a row about which there is something to say.
-fn add_row(
-    groups: &Groups,
-    tallies: &mut [Tally],
-    counted: &mut Counted,
-    judged: &Judged<'_>,
-    at: usize,
-    length: u64,
-) {
-    let (verdict, is_undecodable) = verdict(judged.states[at]);
-    let is_match = verdict == Verdict::Matched || (verdict == Verdict::Inexact && groups.inexact);
-    let number = groups.number(judged, at);
-    if verdict == Verdict::Unread || (is_match && number & UNKNOWN > 0) {
-        return counted.candidates.push(judged.distance(at));
-    }
-    counted.examined += 1;
-    counted.undecodable += u64::from(is_undecodable);
-    let by_text = is_match && number & BY_TEXT > 0;
-    if verdict == Verdict::Inexact || by_text {
-        counted.inexact += 1;
-        counted.inexact_bytes += length;
-    }
-    match verdict {
-        Verdict::Unreadable { uncompared } => {
-            counted.unreadable += 1;
-            counted.uncompared += u64::from(uncompared);
-        }
-        _ if is_match => {
-            counted.matched += 1;
-            counted.matched_bytes += length;
-            counted.unreadable += u64::from(number & UNREAD_BODY > 0);
-            let distance = u32::try_from(judged.distance(at)).unwrap_or(u32::MAX);
-            tallies[(number & (UNKNOWN - 1)) as usize].add(distance, length);
-        }
-        _ => {}
-    }
-}
-
-impl Tally {
-    #[inline(always)]
-    fn add(&mut self, distance: u32, length: u64) {
-        self.next = if self.count == 0 { distance } else { self.next };
-        self.last = distance;
-        self.count += 1;
-        self.bytes += length;
+        fits.then_some(Grouped { counted, groups: all })
     }
 }

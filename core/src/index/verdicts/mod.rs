@@ -12,9 +12,11 @@
 //! where a scan would give up on a condition that the index does not know because it takes too much work.
 
 mod groups;
+mod ranges;
 mod route;
 mod states;
 mod table;
+mod tallies;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +28,8 @@ use super::fields::FieldIndex;
 use crate::field;
 use crate::filter::{Conditions, Filter};
 pub use groups::{Grouped, Groups, INDEX_GROUPS_MAX, KeyCount};
+pub use ranges::GroupCounter;
+pub(crate) use route::Counts;
 pub use route::ListGuide;
 use states::{ALL, DECODABLE, KNOWN, MAYBE, NO, THEN, TRUE, Verdict, verdict};
 use table::{Source, Table};
@@ -84,6 +88,12 @@ impl Judged<'_> {
         &self.chunk.column(LENGTH)[self.rows.clone()]
     }
 
+    /// The rows that are nearer to the consumer end than the one at a position of `states`.
+    fn nearer_than(&self, at: usize) -> Self {
+        let rows = self.rows.start + at + 1..self.rows.end;
+        Self { chunk: self.chunk, rows, states: &self.states[at + 1..], last: self.last }
+    }
+
     /// The distance of the row at a position of `states`.
     fn distance(&self, at: usize) -> u64 {
         self.last + (self.states.len() - 1 - at) as u64
@@ -135,7 +145,7 @@ impl Verdicts {
     pub fn count(&mut self, index: &FieldIndex, range: Range<u64>, candidates: usize) -> Option<Counted> {
         let range = self.answerable(index, range)?;
         let mut counted = Counted::default();
-        let fits = self.judge(index, range, &mut |judged| {
+        let fits = self.judge(index, range, ROWS, &mut |judged| {
             counted.add(judged);
             counted.candidates.len() <= candidates
         });
@@ -185,7 +195,7 @@ impl Verdicts {
         let rows = positions.next.max(read.start)..end.min(read.end);
         if !rows.is_empty() {
             let until = rows.end;
-            let is_whole = self.judge(index, rows, &mut |judged| {
+            let is_whole = self.judge(index, rows, ROWS, &mut |judged| {
                 for (at, state) in judged.states.iter().enumerate().rev() {
                     let is_match = match verdict(*state).0 {
                         Verdict::Matched | Verdict::Unread => true,
@@ -211,12 +221,13 @@ impl Verdicts {
         Some(positions)
     }
 
-    /// Judges the rows of read messages at these distances from the consumer end, chunk by chunk from there, until `each`
-    /// returns false. Returns whether it never did.
+    /// Judges the rows of read messages at these distances from the consumer end, chunk by chunk from there and at most
+    /// `block` rows at a time, until `each` returns false. Returns whether it never did.
     fn judge(
         &mut self,
         index: &FieldIndex,
         distances: Range<u64>,
+        block: usize,
         each: &mut dyn FnMut(&Judged<'_>) -> bool,
     ) -> bool {
         // The distance of the last row of a chunk.
@@ -232,10 +243,15 @@ impl Verdicts {
                 continue;
             }
             let row = |distance: u64| usize::try_from(here.end - distance).unwrap_or(0);
-            let rows = row(end)..row(first);
-            let states = self.states(index, chunk, rows.clone());
-            if !each(&Judged { chunk, rows, states, last: first }) {
-                return false;
+            let mut last = first;
+            while last < end {
+                let next = end.min(last + block as u64);
+                let rows = row(next)..row(last);
+                let states = self.states(index, chunk, rows.clone());
+                if !each(&Judged { chunk, rows, states, last }) {
+                    return false;
+                }
+                last = next;
             }
         }
         true

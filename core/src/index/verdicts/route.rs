@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::Verdicts;
 use super::states::{DECODABLE, KNOWN, MAYBE, TRUE};
+use super::{GroupCounter, Verdicts};
 use crate::index::columns::Side;
 use crate::index::fields::FieldIndex;
-use crate::scan::{Guide, JumpCosts, Route, Toward};
+use crate::scan::{CountedUnread, GroupCount, Guide, JumpCosts, Reached, Route, Toward};
 
 /// Rows that are looked at together: most of them exclude all of their messages.
 const BLOCK: usize = 64;
@@ -112,6 +112,20 @@ pub struct ListGuide<'a> {
     pub(crate) verdicts: &'a mut Verdicts,
     pub(crate) index: &'a FieldIndex,
     pub(crate) costs: &'a mut JumpCosts,
+    pub(crate) counts: Counts<'a>,
+    /// Messages that match by their sender's texts are matches.
+    pub(crate) inexact: bool,
+}
+
+/// What the columns count.
+#[derive(Debug)]
+pub(crate) enum Counts<'a> {
+    /// Nothing: the messages have to be read.
+    Nothing,
+    /// Matches.
+    Matches,
+    /// Matches by group.
+    Groups(&'a mut GroupCounter),
 }
 
 impl Guide for ListGuide<'_> {
@@ -124,6 +138,26 @@ impl Guide for ListGuide<'_> {
         route: &mut Route,
     ) -> bool {
         self.verdicts.lead(self.index, range, toward, most, goes_on, route)
+    }
+
+    fn count(
+        &mut self,
+        range: Range<u64>,
+        goes_on: &mut dyn FnMut(u64) -> bool,
+        counted: &mut CountedUnread,
+    ) -> Option<Reached> {
+        let groups = match &mut self.counts {
+            Counts::Nothing => return None,
+            Counts::Matches => None,
+            Counts::Groups(groups) => Some(&mut **groups),
+        };
+        self.verdicts.count_range(self.index, range, groups, self.inexact, goes_on, counted)
+    }
+
+    fn groups(&mut self, number: &mut dyn FnMut(&[u8]) -> u32, groups: &mut Vec<GroupCount>) {
+        if let Counts::Groups(counter) = &mut self.counts {
+            counter.give(number, groups);
+        }
     }
 
     fn costs(&mut self) -> &mut JumpCosts {

@@ -46,6 +46,9 @@ impl ListScan {
         if self.contradicted || self.starts > GUIDED_STARTS || queue.len() != self.here().marks.len() {
             return self.run_slice(queue, judge, clock, budget, permit, outcome);
         }
+        if self.counts_unread() && self.count_unread(queue, judge, guide, clock, budget, outcome) {
+            return SliceEnd::Done;
+        }
         let began = clock.now_ns();
         let mut route = std::mem::take(&mut outcome.route);
         let toward = self.find_route(guide, clock, budget, &mut route);

@@ -78,6 +78,7 @@
 //! as had been pushed there since the job began. That can only spare too many, never too few.
 
 mod bearings;
+mod counted;
 mod guided;
 mod marks;
 #[cfg(test)]
@@ -325,6 +326,7 @@ impl ListScan {
         let list = self.here_mut();
         list.sample.extend(&mut outcome.rows);
         list.tallies.extend(&outcome.grouped);
+        list.tallies.extend_counted(&outcome.groups_unread);
         list.kept.append(outcome.kept.take().map(|distance| (distance, ())).into_iter());
         list.newest.extend(&mut outcome.newest);
         list.remembered.extend(&mut outcome.noted);

@@ -14,6 +14,7 @@ use crate::scan::judge::Judge;
 use crate::scan::plan::Effect;
 use crate::scan::sample::SampleRow;
 use crate::scan::tallies::Grouped;
+use crate::scan::unread::GroupCount;
 
 /// A message that was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +89,8 @@ pub struct ListOutcome {
     pub(super) top: Option<u64>,
     pub(super) rows: Vec<SampleRow>,
     pub(super) grouped: Vec<Grouped>,
+    /// The groups that an index counted.
+    pub(super) groups_unread: Vec<GroupCount>,
     /// The surroundings of the far side of a window that this slice began, and the messages further away than
     /// where it ended; of the nearer messages those that were kept.
     pub(super) around_top: Surroundings,
@@ -102,16 +105,29 @@ impl ListOutcome {
         let mut planned = std::mem::take(&mut self.planned);
         let mut fresh = std::mem::take(&mut self.fresh);
         let mut grouped = std::mem::take(&mut self.grouped);
+        let mut groups_unread = std::mem::take(&mut self.groups_unread);
         let mut newest = std::mem::take(&mut self.newest);
         deletions.clear();
         planned.clear();
         fresh.clear();
         grouped.clear();
+        groups_unread.clear();
         newest.clear();
         let mut noted = std::mem::take(&mut self.noted);
         noted.clear();
         let (route, costs) = (std::mem::take(&mut self.route), self.costs);
-        *self = Self { deletions, planned, fresh, grouped, newest, noted, route, costs, ..Self::default() };
+        *self = Self {
+            deletions,
+            planned,
+            fresh,
+            grouped,
+            groups_unread,
+            newest,
+            noted,
+            route,
+            costs,
+            ..Self::default()
+        };
     }
 
     /// Counts messages that an index excludes, of which some are not JSON objects.

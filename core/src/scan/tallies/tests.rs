@@ -6,8 +6,9 @@ use super::*;
 
 #[derive(Debug, Clone)]
 enum Op {
-    /// Messages of groups at these distances among those not yet found, nearest first.
-    Find(usize),
+    /// Messages of groups at these distances among those not yet found, nearest first: one by one, or as
+    /// an index counts them.
+    Find(usize, bool),
     PushTail(u64),
     PushHead(u64),
     PopTail(u64),
@@ -17,7 +18,7 @@ enum Op {
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
-        4 => (1..6_usize).prop_map(Op::Find),
+        4 => (1..6_usize, any::<bool>()).prop_map(|(n, counted)| Op::Find(n, counted)),
         2 => (1..4_u64).prop_map(Op::PushTail),
         1 => (1..4_u64).prop_map(Op::PushHead),
         3 => (1..5_u64).prop_map(Op::PopTail),
@@ -32,6 +33,22 @@ struct Msg {
     group: Option<u32>,
     found: bool,
     id: usize,
+}
+
+/// The same matches, added up by group.
+fn counted(rows: &[Grouped]) -> Vec<GroupCount> {
+    let group = |group: u32| {
+        let rows: Vec<&Grouped> = rows.iter().filter(|row| row.group == group).collect();
+        let distances = || rows.iter().map(|row| row.distance);
+        Some(GroupCount {
+            group,
+            count: rows.len() as u64,
+            bytes: rows.iter().map(|row| row.bytes).sum(),
+            next: distances().min()?,
+            last: distances().max()?,
+        })
+    };
+    (0..3).filter_map(group).collect()
 }
 
 proptest! {
@@ -52,7 +69,7 @@ proptest! {
         let mut found: [Vec<usize>; 3] = Default::default();
         for op in ops {
             match op {
-                Op::Find(n) => {
+                Op::Find(n, is_counted) => {
                     // A window: the nearest ones that were not found yet, from its far side.
                     let open = |m: &Msg| m.group.is_some() && !m.found;
                     let at: Vec<usize> = (0..queue.len()).filter(|d| open(&queue[*d])).take(n).collect();
@@ -64,7 +81,11 @@ proptest! {
                         found[group as usize].push(queue[d].id);
                         rows.push(Grouped { group, distance: d as u64, bytes: 10 });
                     }
-                    tallies.extend(&rows);
+                    if is_counted {
+                        tallies.extend_counted(&counted(&rows));
+                    } else {
+                        tallies.extend(&rows);
+                    }
                 }
                 Op::PushTail(n) => {
                     (0..n).for_each(|_| queue.insert(0, foreign));

@@ -1,7 +1,7 @@
 //! The way of a scan against the matcher.
 
 use super::*;
-use crate::index::verdicts::ListGuide;
+use crate::index::verdicts::{Counts, ListGuide};
 use crate::scan::{Guide as _, JumpCosts, Route, Toward};
 
 /// A part of a way.
@@ -47,7 +47,7 @@ proptest! {
         let toward = if inward { Toward::ConsumerEnd } else { Toward::ProducerEnd };
         let mut left = a.min(b)..a.max(b);
         let mut costs = JumpCosts::default();
-        let mut guide = ListGuide { verdicts: &mut verdicts, index: &index, costs: &mut costs };
+        let mut guide = ListGuide { verdicts: &mut verdicts, index: &index, costs: &mut costs, counts: Counts::Nothing, inexact: false };
         // A clear does not look at the texts of senders but with INEXACT.
         let mut matchers = [Matcher::new(&filter), Matcher::new(&filter).inexact(true)];
         while !left.is_empty() {
@@ -80,7 +80,13 @@ fn a_way_stops_when_there_is_no_time_and_ends_next_to_the_last_message_that_it_r
     let mut verdicts = Verdicts::new(&filter("TASK a"), &index).expect("there");
     assert!(verdicts.prepare(&index, ENOUGH));
     let mut costs = JumpCosts::default();
-    let mut guide = ListGuide { verdicts: &mut verdicts, index: &index, costs: &mut costs };
+    let mut guide = ListGuide {
+        verdicts: &mut verdicts,
+        index: &index,
+        costs: &mut costs,
+        counts: Counts::Nothing,
+        inexact: false,
+    };
     let mut route = Route::default();
     let mut left = 2;
     let mut goes_on = || {
@@ -100,7 +106,13 @@ fn a_way_stops_when_there_is_no_time_and_ends_next_to_the_last_message_that_it_r
     index.pushed(Side::Consumer, 1);
     let mut verdicts = Verdicts::new(&filter("TASK a"), &index).expect("there");
     assert!(verdicts.prepare(&index, ENOUGH));
-    let mut guide = ListGuide { verdicts: &mut verdicts, index: &index, costs: &mut costs };
+    let mut guide = ListGuide {
+        verdicts: &mut verdicts,
+        index: &index,
+        costs: &mut costs,
+        counts: Counts::Nothing,
+        inexact: false,
+    };
     for (range, tells) in [(0..51, false), (1..51, true), (1..52, false)] {
         route.begin(range.start);
         assert_eq!(guide.lead(range, Toward::ProducerEnd, 9, &mut || true, &mut route), tells);

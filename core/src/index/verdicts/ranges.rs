@@ -1,0 +1,184 @@
+//! A part of a list counted by its columns, from one message that has to be read to the next.
+
+use std::ops::Range;
+
+use super::groups::{Groups, INDEX_GROUPS_MAX, UNKNOWN};
+use super::states::{KNOWN, MAYBE, Verdict, verdict};
+use super::tallies::Tallies;
+use super::{Counted, Judged, Verdicts};
+use crate::filter::Grouping;
+use crate::index::columns::ROWS;
+use crate::index::fields::FieldIndex;
+use crate::scan::{CountedUnread, GroupCount, Reached};
+
+/// Rows of a block in which groups are counted: each of them can be the first of its group.
+const GROUPED_ROWS: usize = if cfg!(test) { 4 } else { 1_024 };
+/// If more messages of a block than this have to be read, a walk that reads is the better way.
+const READ_PER_BLOCK_MAX: usize = if cfg!(test) { 2 } else { 64 };
+/// The time to give a group that was counted, and to find its number the first time, nanoseconds.
+const GIVE_NS: u64 = 60;
+const NAME_NS: u64 = 250;
+/// The number of a group that has none yet.
+const UNNAMED: u32 = u32::MAX;
+
+/// The groups of a job, counted slice by slice.
+#[derive(Debug, Clone)]
+pub struct GroupCounter {
+    groups: Groups,
+    tallies: Tallies,
+    /// The numbers that the job gave to combinations of values.
+    named: Vec<u32>,
+    /// How many have one.
+    names: usize,
+    /// How many values each field had when these numbers were given.
+    widths: Vec<usize>,
+    /// Values were forgotten once, because there were too many.
+    is_renewed: bool,
+}
+
+impl GroupCounter {
+    /// Groups by these fields; nothing where the index does not have one of them, or only hashes. With `inexact`, values
+    /// that the sender's texts show make groups.
+    #[must_use]
+    pub fn new(grouping: &Grouping, index: &FieldIndex, inexact: bool) -> Option<Self> {
+        let groups = Groups::new(grouping, index, inexact)?;
+        let (tallies, named, widths) = (Tallies::new(0), Vec::new(), Vec::new());
+        Some(Self { groups, tallies, named, names: 0, widths, is_renewed: false })
+    }
+
+    /// Makes the keys of values that were not met before, as [`Groups::prepare`]. Nothing where they have too many
+    /// combinations.
+    pub fn prepare(&mut self, grouping: &Grouping, index: &FieldIndex, steps: usize) -> Option<bool> {
+        if !self.groups.prepare(index, steps) {
+            return Some(false);
+        }
+        let combinations = self.groups.combinations();
+        if combinations > INDEX_GROUPS_MAX {
+            if self.is_renewed {
+                return None;
+            }
+            // Values that have left have their keys still.
+            let groups = Groups::new(grouping, index, self.groups.inexact())?;
+            let (tallies, named, widths) = (Tallies::new(0), Vec::new(), Vec::new());
+            *self = Self { groups, tallies, named, names: 0, widths, is_renewed: true };
+            return Some(false);
+        }
+        if !self.groups.widths().eq(self.widths.iter().copied()) {
+            let is_one = self.widths.len() == 1;
+            self.widths = self.groups.widths().collect();
+            if !is_one {
+                // The numbers of all combinations have changed.
+                (self.names, self.named) = (0, Vec::new());
+            }
+            self.named.resize(combinations, UNNAMED);
+            self.tallies = Tallies::new(combinations);
+        }
+        self.is_renewed = false;
+        Some(true)
+    }
+
+    /// The time that [`Self::give`] will take at most after one more block, nanoseconds.
+    fn reserved_ns(&self) -> u64 {
+        let unnamed = (self.named.len() - self.names).min(self.tallies.met() + GROUPED_ROWS) as u64;
+        self.tallies.met() as u64 * GIVE_NS + unnamed * NAME_NS
+    }
+
+    /// See [`crate::scan::Guide::groups`].
+    pub(crate) fn give(&mut self, number: &mut dyn FnMut(&[u8]) -> u32, all: &mut Vec<GroupCount>) {
+        let Self { groups, tallies, named, names, .. } = self;
+        tallies.take(|at, tally| {
+            if named[at] == UNNAMED {
+                named[at] = number(&groups.key(at));
+                *names += 1;
+            }
+            all.push(GroupCount {
+                group: named[at],
+                count: u64::from(tally.count),
+                bytes: tally.bytes,
+                next: u64::from(tally.next),
+                last: u64::from(tally.last),
+            });
+        });
+    }
+}
+
+impl Verdicts {
+    /// See [`crate::scan::Guide::count`]. With `inexact`, messages that match by their sender's texts are matches.
+    pub(super) fn count_range(
+        &mut self,
+        index: &FieldIndex,
+        range: Range<u64>,
+        mut groups: Option<&mut GroupCounter>,
+        inexact: bool,
+        goes_on: &mut dyn FnMut(u64) -> bool,
+        unread: &mut CountedUnread,
+    ) -> Option<Reached> {
+        let is_ready = groups.as_ref().is_none_or(|groups| groups.groups.is_ready(index));
+        if self.answerable(index, range.clone()) != Some(range.clone()) || !is_ready {
+            return None;
+        }
+        let has_unknown = groups.as_ref().is_some_and(|groups| groups.groups.has_unknown(index));
+        let block = if groups.is_some() { GROUPED_ROWS } else { ROWS };
+        let mut counted = Counted::default();
+        let mut reached = Reached { at: range.start, has_to_be_read: false };
+        self.judge(index, range, block, &mut |judged| {
+            let known = groups.as_deref().filter(|_| has_unknown).map(|groups| &groups.groups);
+            let Some(first) = first_unread(judged, known) else {
+                add(judged, groups.as_deref_mut(), &mut counted);
+                reached.at = judged.last + judged.states.len() as u64;
+                return goes_on(groups.as_deref().map_or(0, GroupCounter::reserved_ns));
+            };
+            // Where most have to be read, nothing is counted here.
+            if let Some(at) = first {
+                add(&judged.nearer_than(at), groups.as_deref_mut(), &mut counted);
+                reached = Reached { at: judged.distance(at), has_to_be_read: true };
+            }
+            false
+        });
+        debug_assert!(counted.candidates.is_empty(), "they are not counted");
+        let texts = u64::from(inexact && groups.is_none());
+        unread.messages += counted.examined;
+        unread.matched += counted.matched + texts * counted.inexact;
+        unread.matched_bytes += counted.matched_bytes + texts * counted.inexact_bytes;
+        unread.inexact += counted.inexact;
+        unread.undecodable += counted.undecodable;
+        unread.unreadable += counted.unreadable;
+        unread.uncompared += counted.uncompared;
+        (counted.examined > 0 || reached.has_to_be_read).then_some(reached)
+    }
+}
+
+fn add(judged: &Judged<'_>, groups: Option<&mut GroupCounter>, counted: &mut Counted) {
+    match groups {
+        Some(counter) => counter.tallies.add(&counter.groups, counted, judged),
+        None => counted.add(judged),
+    }
+}
+
+/// Finds the message nearest to the consumer end that has to be read, among those of a block. `None` if there is
+/// none, `Some(None)` if there are too many. `groups` is given if messages may have to be read to know their group.
+#[expect(clippy::option_option, reason = "none, one, or too many")]
+fn first_unread(judged: &Judged<'_>, groups: Option<&Groups>) -> Option<Option<usize>> {
+    // Bit 0 is set if the state may be a match and is not known.
+    const { assert!(MAYBE == 1) };
+    let shift = KNOWN.trailing_zeros();
+    let has_some = judged.states.iter().fold(0, |all, state| all | (state & MAYBE & !(state >> shift)));
+    if has_some == 0 && groups.is_none() {
+        return None;
+    }
+    let is_unread = |at: &usize| {
+        let is_match = |groups: &Groups, verdict| match verdict {
+            Verdict::Matched => true,
+            Verdict::Inexact => groups.inexact(),
+            Verdict::False | Verdict::Unreadable { .. } | Verdict::Unread => false,
+        };
+        match verdict(judged.states[*at]).0 {
+            Verdict::Unread => true,
+            verdict => groups
+                .is_some_and(|groups| is_match(groups, verdict) && groups.number(judged, *at) & UNKNOWN > 0),
+        }
+    };
+    let mut unread = (0..judged.states.len()).rev().filter(is_unread);
+    let first = unread.next()?;
+    Some((unread.count() < READ_PER_BLOCK_MAX).then_some(first))
+}

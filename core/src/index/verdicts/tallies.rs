@@ -1,0 +1,245 @@
+//! Matches counted by the number of their group, block by block.
+//!
+//! Nearly all rows are plain: they match, or they do not, and their group is known. These are counted in passes
+//! without a decision for each row. First the group of each row is looked up in a table, next those that do not
+//! match get the number of a group that nobody asks for, and then all are added up. Few groups are counted in
+//! several *lanes*, because adding to the same number again and again would have to wait for the sum before.
+
+use super::groups::{BY_TEXT, Groups, NUMBERS, UNKNOWN, UNREAD_BODY};
+use super::states::{Verdict, verdict};
+use super::{BLOCK, Counted, Judged, SHORT, plain};
+
+/// The number of lanes.
+const LANES: usize = 4;
+/// The most groups that are counted in lanes, so that they fit into the first cache of a processor.
+const IN_LANES_MAX: usize = if cfg!(test) { 3 } else { 128 };
+/// If fewer rows than this part of a block match, the others are skipped one by one.
+const FEW: usize = 4;
+
+/// The matches of one group.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    pub(super) count: u32,
+    /// The least and the largest distance from the consumer end.
+    pub(super) next: u32,
+    pub(super) last: u32,
+    pub(super) bytes: u64,
+}
+
+impl Tally {
+    fn add(&mut self, distance: u32, length: u64) {
+        self.join(&Self { count: 1, next: distance, last: distance, bytes: length });
+    }
+
+    fn join(&mut self, other: &Self) {
+        if other.count == 0 {
+            return;
+        }
+        self.next = if self.count == 0 { other.next } else { self.next.min(other.next) };
+        self.last = self.last.max(other.last);
+        self.count += other.count;
+        self.bytes += other.bytes;
+    }
+}
+
+/// The matches of all groups of one grouping.
+#[derive(Debug, Clone)]
+pub(super) struct Tallies {
+    /// The number of groups. The group with this number has the rows that do not match.
+    groups: usize,
+    lanes: usize,
+    /// By group, the lanes of a group side by side.
+    all: Vec<Tally>,
+    /// Groups with a match; some of them several times.
+    met: Vec<u32>,
+    /// The groups of the rows of a block.
+    numbers: Vec<u32>,
+}
+
+impl Tallies {
+    /// Starts without a match of any group.
+    pub(super) fn new(groups: usize) -> Self {
+        let lanes = if groups <= IN_LANES_MAX { LANES } else { 1 };
+        Self {
+            groups,
+            lanes,
+            all: vec![Tally::default(); (groups + 1) * lanes],
+            met: Vec::new(),
+            numbers: Vec::new(),
+        }
+    }
+
+    /// Returns how many groups have a match, or more than that.
+    pub(super) fn met(&self) -> usize {
+        self.met.len()
+    }
+
+    /// Gives the groups with a match, in no particular order, and forgets all matches.
+    pub(super) fn take(&mut self, mut each: impl FnMut(usize, &Tally)) {
+        for group in self.met.drain(..) {
+            let group = group as usize;
+            let mut sum = Tally::default();
+            for lane in &mut self.all[group * self.lanes..(group + 1) * self.lanes] {
+                sum.join(&std::mem::take(lane));
+            }
+            if sum.count > 0 && group < self.groups {
+                each(group, &sum);
+            }
+        }
+    }
+
+    /// Adds the rows of a block. Blocks are added in the order from the consumer end.
+    pub(super) fn add(&mut self, groups: &Groups, counted: &mut Counted, judged: &Judged<'_>) {
+        let trash = u32::try_from(self.groups).unwrap_or(NUMBERS);
+        self.numbers.resize(judged.states.len(), trash);
+        groups.look_up(judged, &mut self.numbers);
+        let plainly = select(judged, &mut self.numbers, trash);
+        counted.examined += plainly.matched + plainly.not;
+        counted.matched += plainly.matched;
+        counted.matched_bytes += plainly.bytes;
+        let rows = judged.states.len() as u64;
+        if plainly.matched * FEW as u64 > rows {
+            self.add_all(judged);
+        } else if plainly.matched > 0 {
+            self.add_few(judged, trash);
+        }
+        if plainly.matched + plainly.not < rows {
+            self.add_others(groups, counted, judged);
+        }
+    }
+
+    /// Adds all rows, also those that do not match.
+    fn add_all(&mut self, judged: &Judged<'_>) {
+        let Self { all, met, numbers, lanes, .. } = self;
+        let mut distance = u32::try_from(judged.last).unwrap_or(u32::MAX);
+        let rows = numbers.iter().zip(judged.lengths()).rev();
+        if *lanes == 1 {
+            for (number, length) in rows {
+                add(all, met, (*number, 0, 1), distance, *length);
+                distance = distance.wrapping_add(1);
+            }
+            return;
+        }
+        let mut lane = 0;
+        for (number, length) in rows {
+            add(all, met, (*number, lane, LANES), distance, *length);
+            lane = (lane + 1) % LANES;
+            distance = distance.wrapping_add(1);
+        }
+    }
+
+    /// Adds the rows that match and skips the others.
+    fn add_few(&mut self, judged: &Judged<'_>, trash: u32) {
+        let Self { all, met, numbers, lanes, .. } = self;
+        let last = u32::try_from(judged.last).unwrap_or(u32::MAX);
+        for ((distance, number), length) in
+            (last..).zip(numbers.iter().rev()).zip(judged.lengths().iter().rev())
+        {
+            if *number != trash {
+                add(all, met, (*number, 0, *lanes), distance, *length);
+            }
+        }
+    }
+
+    /// Adds the rows about which there is something else to say.
+    fn add_others(&mut self, groups: &Groups, counted: &mut Counted, judged: &Judged<'_>) {
+        for at in (0..judged.states.len()).rev() {
+            let state = judged.states[at];
+            let (is, is_not) = plain(state);
+            let number = groups.number(judged, at);
+            if is_not || (is && number < NUMBERS) {
+                continue;
+            }
+            let (verdict, is_undecodable) = verdict(state);
+            let length = u64::from(judged.lengths()[at]);
+            let is_match = verdict == Verdict::Matched || (verdict == Verdict::Inexact && groups.inexact());
+            if verdict == Verdict::Unread || (is_match && number & UNKNOWN > 0) {
+                counted.candidates.push(judged.distance(at));
+                continue;
+            }
+            counted.examined += 1;
+            counted.undecodable += u64::from(is_undecodable);
+            let by_text = is_match && number & BY_TEXT > 0;
+            if verdict == Verdict::Inexact || by_text {
+                counted.inexact += 1;
+                counted.inexact_bytes += length;
+            }
+            match verdict {
+                Verdict::Unreadable { uncompared } => {
+                    counted.unreadable += 1;
+                    counted.uncompared += u64::from(uncompared);
+                }
+                _ if is_match => {
+                    counted.matched += 1;
+                    counted.matched_bytes += length;
+                    counted.unreadable += u64::from(number & UNREAD_BODY > 0);
+                    let (group, distance) = (number & (NUMBERS - 1), judged.distance(at));
+                    self.met.push(group);
+                    let tally = &mut self.all[group as usize * self.lanes];
+                    tally.add(u32::try_from(distance).unwrap_or(u32::MAX), length);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Adds a row whose distance is larger than those before it to a lane of its group.
+#[inline(always)]
+fn add(
+    all: &mut [Tally],
+    met: &mut Vec<u32>,
+    (number, lane, lanes): (u32, usize, usize),
+    distance: u32,
+    length: u32,
+) {
+    let Some(tally) = all.get_mut(number as usize * lanes + lane) else { return };
+    if tally.count == 0 {
+        tally.next = distance;
+        met.push(number);
+    }
+    tally.last = distance;
+    tally.count += 1;
+    tally.bytes += u64::from(length);
+}
+
+/// The rows of a block of which nothing else is to be said.
+#[derive(Debug, Clone, Copy, Default)]
+struct Plainly {
+    /// They match, and their group is known.
+    matched: u64,
+    /// The bytes of these.
+    bytes: u64,
+    /// They do not match.
+    not: u64,
+}
+
+/// Counts the plain rows of a block, and gives the number `trash` to all that are not plain matches.
+fn select(judged: &Judged<'_>, numbers: &mut [u32], trash: u32) -> Plainly {
+    let mut plainly = Plainly::default();
+    let blocks = judged.states.chunks(BLOCK).zip(judged.lengths().chunks(BLOCK));
+    for ((states, lengths), numbers) in blocks.zip(numbers.chunks_mut(BLOCK)) {
+        // Fits: there are no more rows than a byte counts.
+        let (mut matched, mut not) = (0_u8, 0_u8);
+        let (mut sum, mut longest) = (0_u32, 0_u32);
+        for ((state, length), number) in states.iter().zip(lengths).zip(&mut *numbers) {
+            let (is, is_not) = plain(*state);
+            let is = is & (*number < NUMBERS);
+            matched += u8::from(is);
+            not += u8::from(is_not);
+            *number = if is { *number } else { trash };
+            let of = if is { *length } else { 0 };
+            sum = sum.wrapping_add(of);
+            longest |= of;
+        }
+        plainly.matched += u64::from(matched);
+        plainly.not += u64::from(not);
+        plainly.bytes += if longest < SHORT {
+            u64::from(sum)
+        } else {
+            let of = |(length, number): (&u32, &u32)| if *number == trash { 0 } else { u64::from(*length) };
+            lengths.iter().zip(&*numbers).map(of).sum()
+        };
+    }
+    plainly
+}

@@ -1,0 +1,92 @@
+//! A slice of a count in which an index counts the messages, and those are read that it cannot decide.
+//!
+//! Nobody changes the list or the index during a slice, so what the index counts are the messages at these
+//! distances now, and the marks move as on a walk towards the producer end. What happens between two slices
+//! moves the marks by the same arithmetic as for a scan. So the messages that are counted, that have drifted
+//! and that arrived later are those of a scan that would have been as fast.
+//!
+//! Nothing is known of the messages next to the place where such a slice ends. After an edit inside the list
+//! the scan begins another pass.
+
+use super::ListScan;
+use super::outcome::ListOutcome;
+use super::queue::Queue;
+use crate::scan::budget::{Budget, Clock};
+use crate::scan::guide::Guide;
+use crate::scan::judge::Judge;
+use crate::scan::plan::Effect;
+use crate::scan::unread::CountedUnread;
+
+impl ListScan {
+    /// Returns whether the messages that run next can be counted without reading them: they are only counted,
+    /// and no row of the sample is needed of them.
+    pub(super) fn counts_unread(&self) -> bool {
+        match self.plan.effect {
+            Effect::Group => true,
+            Effect::Count => !self.here().sample.wants(self.here().marks.next()),
+            Effect::ClearAll | Effect::KeepOne | Effect::KeepNewest | Effect::KeepEach => false,
+        }
+    }
+
+    /// Lets the index count from the message that runs next on, and reads those messages that it cannot
+    /// decide. Returns false if it did nothing, because the index cannot tell.
+    pub(super) fn count_unread(
+        &self,
+        queue: &mut impl Queue,
+        judge: &mut impl Judge,
+        guide: &mut dyn Guide,
+        clock: &impl Clock,
+        budget: &Budget,
+        outcome: &mut ListOutcome,
+    ) -> bool {
+        let began = clock.now_ns();
+        let until = began.saturating_add(budget.ns(began));
+        let way = self.way_on();
+        let (mut counted, mut at, mut last) = (CountedUnread::default(), way.start, None);
+        while at < way.end {
+            let mut goes_on = |reserved: u64| clock.now_ns().saturating_add(reserved) < until;
+            let Some(reached) = guide.count(at..way.end, &mut goes_on, &mut counted) else { break };
+            at = reached.at;
+            if !reached.has_to_be_read {
+                break;
+            }
+            let (ns, seeks) = self.way_to(queue, guide, at, last);
+            if at > way.start && clock.now_ns().saturating_add(ns) >= until {
+                break;
+            }
+            // Where the list cannot be opened anew, it is stepped over.
+            let _ = last.is_some() && seeks && queue.reseek();
+            let index = self.index(at);
+            if queue.read(index, |message| outcome.take_in(self, judge, at, message)).is_none() {
+                break;
+            }
+            (last, at) = (Some(at), at + 1);
+        }
+        guide.groups(&mut |values| judge.group(values), &mut outcome.groups_unread);
+        if at == way.start {
+            return false;
+        }
+        outcome.counts.add_unread(&counted);
+        outcome.passed += counted.messages;
+        (outcome.is_guided, outcome.is_by_index) = (true, guide.is_index());
+        outcome.over_ns = until;
+        true
+    }
+
+    /// Returns how long it takes to get to the message at a distance, in nanoseconds, and whether opening the
+    /// list anew is the faster way; `last` is the distance of the message that was read before it in this
+    /// slice.
+    fn way_to(
+        &self,
+        queue: &impl Queue,
+        guide: &mut dyn Guide,
+        distance: u64,
+        last: Option<u64>,
+    ) -> (u64, bool) {
+        let index = self.index(distance);
+        let from_end = index.min(queue.len().saturating_sub(index + 1));
+        // The first one is found from the nearer end.
+        let gap = last.map_or(u64::MAX, |last| distance - last - 1);
+        guide.costs().of(gap, from_end)
+    }
+}
