@@ -106,13 +106,14 @@ pub trait Guide {
     ) -> bool;
 
     /// Counts the messages at the distances in `range`, from its start on, until one has to be read or
-    /// `goes_on` returns false, and adds them to `counted`. `goes_on` is asked every few microseconds, and
-    /// gets the nanoseconds that [`Guide::groups`] will take at most before it is asked again. Returns `None`
-    /// if nothing was counted, because the index cannot tell or most messages have to be read. By default it
-    /// never counts.
+    /// `goes_on` returns false, and adds them to `counted`. With `reads_matches` each match has to be read.
+    /// `goes_on` is asked every few microseconds, and gets the nanoseconds that [`Guide::groups`] will take at
+    /// most before it is asked again. Returns `None` if nothing was counted, because the index cannot tell or
+    /// many messages have to be read. By default it never counts.
     fn count(
         &mut self,
         _range: Range<u64>,
+        _reads_matches: bool,
         _goes_on: &mut dyn FnMut(u64) -> bool,
         _counted: &mut CountedUnread,
     ) -> Option<Reached> {

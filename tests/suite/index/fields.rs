@@ -237,7 +237,7 @@ fn an_index_without_room_answers_nothing_and_a_scan_does() {
 }
 
 #[test]
-fn an_answer_that_would_take_longer_than_four_slices_is_a_scan() {
+fn an_answer_that_would_take_longer_than_four_slices_is_given_by_a_job() {
     let server = Server::builder().module_args("slice-us 50").start();
     let mut conn = server.conn();
     run(&mut conn, "QADMIN.INDEX CREATE q FIELDS 1 task").expect("INDEX CREATE");
@@ -247,9 +247,12 @@ fn an_answer_that_would_take_longer_than_four_slices_is_a_scan() {
         push(&mut conn, "q", &messages);
     }
     until_read(&mut conn, "q");
-    let source = |conn: &mut Connection, words: &[&str]| preview(conn, "q", words).text("source");
-    assert_eq!(source(&mut conn, &["TASK", "t", "SAMPLE", "0"]), "index");
-    assert_eq!(source(&mut conn, &["TASK", "t", "SAMPLE", "1"]), "scan");
+    let by_job = |conn: &mut Connection, words: &[&str]| !preview(conn, "q", words).is_null("job_id");
+    run(&mut conn, "CONFIG SET qadmin.inline-limit 0").expect("CONFIG SET");
+    assert!(!by_job(&mut conn, &["TASK", "t", "SAMPLE", "0"]));
+    let reply = preview(&mut conn, "q", &["TASK", "t", "SAMPLE", "1"]);
+    let status = wait_for_job(&mut conn, &reply.text("job_id"));
+    assert_eq!((status.text("source"), status.int("matched")), ("index".to_owned(), 150_000));
     run(&mut conn, "CONFIG SET qadmin.slice-us 500").expect("CONFIG SET");
-    assert_eq!(source(&mut conn, &["TASK", "t", "SAMPLE", "1"]), "index");
+    assert!(!by_job(&mut conn, &["TASK", "t", "SAMPLE", "1"]));
 }

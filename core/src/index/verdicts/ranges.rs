@@ -102,14 +102,23 @@ impl GroupCounter {
     }
 }
 
+/// How a part of a list is counted.
+pub(super) struct Asked<'a> {
+    /// Matches are counted by group.
+    pub(super) groups: Option<&'a mut GroupCounter>,
+    /// Messages that match by their sender's texts are matches.
+    pub(super) inexact: bool,
+    /// Each match has to be read.
+    pub(super) reads_matches: bool,
+}
+
 impl Verdicts {
-    /// See [`crate::scan::Guide::count`]. With `inexact`, messages that match by their sender's texts are matches.
+    /// See [`crate::scan::Guide::count`].
     pub(super) fn count_range(
         &mut self,
         index: &FieldIndex,
         range: Range<u64>,
-        mut groups: Option<&mut GroupCounter>,
-        inexact: bool,
+        Asked { mut groups, inexact, reads_matches }: Asked<'_>,
         goes_on: &mut dyn FnMut(u64) -> bool,
         unread: &mut CountedUnread,
     ) -> Option<Reached> {
@@ -123,7 +132,7 @@ impl Verdicts {
         let mut reached = Reached { at: range.start, has_to_be_read: false };
         self.judge(index, range, block, &mut |judged| {
             let known = groups.as_deref().filter(|_| has_unknown).map(|groups| &groups.groups);
-            let Some(first) = first_unread(judged, known) else {
+            let Some(first) = first_unread(judged, known, (inexact, reads_matches)) else {
                 add(judged, groups.as_deref_mut(), &mut counted);
                 reached.at = judged.last + judged.states.len() as u64;
                 return goes_on(groups.as_deref().map_or(0, GroupCounter::reserved_ns));
@@ -158,25 +167,31 @@ fn add(judged: &Judged<'_>, groups: Option<&mut GroupCounter>, counted: &mut Cou
 /// Finds the message nearest to the consumer end that has to be read, among those of a block. `None` if there is
 /// none, `Some(None)` if there are too many. `groups` is given if messages may have to be read to know their group.
 #[expect(clippy::option_option, reason = "none, one, or too many")]
-fn first_unread(judged: &Judged<'_>, groups: Option<&Groups>) -> Option<Option<usize>> {
+fn first_unread(
+    judged: &Judged<'_>,
+    groups: Option<&Groups>,
+    (inexact, reads_matches): (bool, bool),
+) -> Option<Option<usize>> {
     // Bit 0 is set if the state may be a match and is not known.
     const { assert!(MAYBE == 1) };
     let shift = KNOWN.trailing_zeros();
-    let has_some = judged.states.iter().fold(0, |all, state| all | (state & MAYBE & !(state >> shift)));
-    if has_some == 0 && groups.is_none() {
+    let all = if reads_matches {
+        judged.states.iter().fold(0, |all, state| all | (state & MAYBE))
+    } else {
+        judged.states.iter().fold(0, |all, state| all | (state & MAYBE & !(state >> shift)))
+    };
+    if all == 0 && groups.is_none() {
         return None;
     }
     let is_unread = |at: &usize| {
-        let is_match = |groups: &Groups, verdict| match verdict {
+        let is_match = match verdict(judged.states[*at]).0 {
+            Verdict::Unread => return true,
             Verdict::Matched => true,
-            Verdict::Inexact => groups.inexact(),
-            Verdict::False | Verdict::Unreadable { .. } | Verdict::Unread => false,
+            Verdict::Inexact => inexact,
+            Verdict::False | Verdict::Unreadable { .. } => false,
         };
-        match verdict(judged.states[*at]).0 {
-            Verdict::Unread => true,
-            verdict => groups
-                .is_some_and(|groups| is_match(groups, verdict) && groups.number(judged, *at) & UNKNOWN > 0),
-        }
+        let is_unknown = |groups: &Groups| groups.number(judged, *at) & UNKNOWN > 0;
+        is_match && (reads_matches || groups.is_some_and(is_unknown))
     };
     let mut unread = (0..judged.states.len()).rev().filter(is_unread);
     let first = unread.next()?;

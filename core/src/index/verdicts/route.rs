@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::ranges::Asked;
 use super::states::{DECODABLE, KNOWN, MAYBE, TRUE};
 use super::{GroupCounter, Verdicts};
 use crate::index::columns::Side;
@@ -143,6 +144,7 @@ impl Guide for ListGuide<'_> {
     fn count(
         &mut self,
         range: Range<u64>,
+        reads_matches: bool,
         goes_on: &mut dyn FnMut(u64) -> bool,
         counted: &mut CountedUnread,
     ) -> Option<Reached> {
@@ -151,7 +153,8 @@ impl Guide for ListGuide<'_> {
             Counts::Matches => None,
             Counts::Groups(groups) => Some(&mut **groups),
         };
-        self.verdicts.count_range(self.index, range, groups, self.inexact, goes_on, counted)
+        let asked = Asked { groups, inexact: self.inexact, reads_matches };
+        self.verdicts.count_range(self.index, range, asked, goes_on, counted)
     }
 
     fn groups(&mut self, number: &mut dyn FnMut(&[u8]) -> u32, groups: &mut Vec<GroupCount>) {

@@ -15,17 +15,13 @@ use crate::scan::budget::{Budget, Clock};
 use crate::scan::guide::Guide;
 use crate::scan::judge::Judge;
 use crate::scan::plan::Effect;
+use crate::scan::sample::SAMPLE_MAX;
 use crate::scan::unread::CountedUnread;
 
 impl ListScan {
-    /// Returns whether the messages that run next can be counted without reading them: they are only counted,
-    /// and no row of the sample is needed of them.
+    /// Returns whether messages can be counted without reading them, because they are only counted.
     pub(super) fn counts_unread(&self) -> bool {
-        match self.plan.effect {
-            Effect::Group => true,
-            Effect::Count => !self.here().sample.wants(self.here().marks.next()),
-            Effect::ClearAll | Effect::KeepOne | Effect::KeepNewest | Effect::KeepEach => false,
-        }
+        matches!(self.plan.effect, Effect::Count | Effect::Group)
     }
 
     /// Lets the index count from the message that runs next on, and reads those messages that it cannot
@@ -42,10 +38,14 @@ impl ListScan {
         let began = clock.now_ns();
         let until = began.saturating_add(budget.ns(began));
         let way = self.way_on();
+        // Matches of which the sample may show a row are read.
+        let reads_matches = self.samples() && self.here().sample.wants(way.start);
         let (mut counted, mut at, mut last) = (CountedUnread::default(), way.start, None);
         while at < way.end {
             let mut goes_on = |reserved: u64| clock.now_ns().saturating_add(reserved) < until;
-            let Some(reached) = guide.count(at..way.end, &mut goes_on, &mut counted) else { break };
+            let Some(reached) = guide.count(at..way.end, reads_matches, &mut goes_on, &mut counted) else {
+                break;
+            };
             at = reached.at;
             if !reached.has_to_be_read {
                 break;
@@ -61,6 +61,10 @@ impl ListScan {
                 break;
             }
             (last, at) = (Some(at), at + 1);
+            if reads_matches && self.here().sample.rows().len() + outcome.rows.len() >= SAMPLE_MAX {
+                // Which rows the sample shows is known once these are booked.
+                break;
+            }
         }
         guide.groups(&mut |values| judge.group(values), &mut outcome.groups_unread);
         if at == way.start {

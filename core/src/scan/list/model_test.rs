@@ -252,6 +252,7 @@ impl Guide for Index<'_> {
     fn count(
         &mut self,
         range: std::ops::Range<u64>,
+        reads_matches: bool,
         goes_on: &mut dyn FnMut(u64) -> bool,
         counted: &mut CountedUnread,
     ) -> Option<Reached> {
@@ -262,7 +263,7 @@ impl Guide for Index<'_> {
         let end = range.end.min(range.start + rows);
         for at in range.start..end {
             let msg = self.order[usize::try_from(at).expect("small")];
-            if unsure > 0 && msg.id.is_multiple_of(unsure) {
+            if (reads_matches && msg.matches) || (unsure > 0 && msg.id.is_multiple_of(unsure)) {
                 return Some(Reached { at, has_to_be_read: true });
             }
             counted.messages += 1;

@@ -33,6 +33,7 @@ struct Count {
     groups: Option<GroupCounter>,
     costs: JumpCosts,
     inexact: bool,
+    reads_matches: bool,
     /// The distance of the message that is counted next.
     at: u64,
     /// Messages that were pushed later and come after the end of the count.
@@ -67,7 +68,7 @@ impl Count {
             left > 0
         };
         let begin = self.at;
-        let reached = guide.count(begin..end, &mut goes_on, &mut self.counted);
+        let reached = guide.count(begin..end, self.reads_matches, &mut goes_on, &mut self.counted);
         let (names, mut found) = (&mut self.names, Vec::new());
         let mut number = |values: &[u8]| {
             let at = names.iter().position(|name| name == values).unwrap_or_else(|| {
@@ -107,6 +108,8 @@ impl Count {
                 let to = if *requeued { self.list.len() } else { 0 };
                 self.list.insert(to, message.clone());
                 self.index.pushed(side, 1);
+                // All messages of a list that was empty are unread ones of the consumer end.
+                let side = if self.index.unread(side) > 0 { side } else { Side::Consumer };
                 assert!(self.index.read(side, message));
                 if *requeued {
                     self.at += 1;
@@ -134,7 +137,7 @@ proptest! {
         has_filter in any::<bool>(),
         names in fields(),
         by in prop::option::of(prop::sample::subsequence(model::FIELDS.to_vec(), 1..=2)),
-        inexact in any::<bool>(),
+        (inexact, reads_matches) in any::<(bool, bool)>(),
         list in prop::collection::vec(message(), 1..40),
         slices in prop::collection::vec((1..4_usize, between()), 1..30),
     ) {
@@ -161,6 +164,7 @@ proptest! {
             groups,
             costs: JumpCosts::default(),
             inexact,
+            reads_matches,
             at: 0,
             later: 0,
             counted: CountedUnread::default(),
@@ -173,6 +177,7 @@ proptest! {
         }
         while !count.slice(grouping.as_ref(), 9, &mut oracle) {}
         let expected = &oracle.counted;
+        prop_assert!(!reads_matches || count.counted.matched == 0);
         prop_assert_eq!(count.counted, CountedUnread {
             messages: expected.examined,
             matched: expected.matched,
@@ -205,7 +210,7 @@ fn nothing_is_counted_where_most_messages_have_to_be_read() {
     let (verdicts, index, costs) = (&mut verdicts, &index, &mut costs);
     let mut guide = ListGuide { verdicts, index, costs, counts: Counts::Matches, inexact: false };
     let mut counted = CountedUnread::default();
-    assert_eq!(guide.count(0..48, &mut |_| true, &mut counted), None);
+    assert_eq!(guide.count(0..48, false, &mut |_| true, &mut counted), None);
     assert_eq!(counted, CountedUnread::default());
-    assert_eq!(guide.count(0..49, &mut |_| true, &mut counted), None, "the list has no such message");
+    assert_eq!(guide.count(0..49, false, &mut |_| true, &mut counted), None, "the list has no such message");
 }
