@@ -220,7 +220,7 @@ members! {
     /// its end. Empty for others, and for jobs known from their record only.
     Sample "sample" Shown "list";
     /// Matches of the current pass that [a chord waits for](../celery.md#what-a-match-belongs-to). Null for stats and undos,
-    /// which do not look for them.
+    /// which do not look for them, and where an [index](../index.md#values) counted matches that were not read.
     InChord "in_chord" CountOrNull |v| v.match_notice(|match_notices| match_notices.in_chord);
     /// Matches of the current pass that are members of a group; null as `in_chord`.
     InGroup "in_group" CountOrNull |v| v.match_notice(|match_notices| match_notices.in_group);

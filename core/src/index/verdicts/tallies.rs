@@ -12,8 +12,8 @@ use super::{BLOCK, Counted, Judged, SHORT, plain};
 /// The number of lanes.
 const LANES: usize = 4;
 /// The most groups that are counted in lanes, so that they fit into the first cache of a processor.
-const IN_LANES_MAX: usize = if cfg!(test) { 3 } else { 128 };
-/// If fewer rows than this part of a block match, the others are skipped one by one.
+const FEW_GROUPS: usize = if cfg!(test) { 3 } else { 128 };
+/// If fewer rows of a block than this part match, the others are skipped one by one.
 const FEW: usize = 4;
 
 /// The matches of one group.
@@ -59,7 +59,7 @@ pub(super) struct Tallies {
 impl Tallies {
     /// Starts without a match of any group.
     pub(super) fn new(groups: usize) -> Self {
-        let lanes = if groups <= IN_LANES_MAX { LANES } else { 1 };
+        let lanes = if groups <= FEW_GROUPS { LANES } else { 1 };
         Self {
             groups,
             lanes,
