@@ -28,7 +28,7 @@ use super::fields::FieldIndex;
 use crate::field;
 use crate::filter::{Conditions, Filter};
 pub use groups::{Grouped, Groups, INDEX_GROUPS_MAX, KeyCount};
-pub use ranges::GroupCounter;
+pub use ranges::{GroupCounter, READ_PER_BLOCK_MAX};
 pub(crate) use route::Counts;
 pub use route::ListGuide;
 use states::{ALL, DECODABLE, KNOWN, MAYBE, NO, THEN, TRUE, Verdict, verdict};

@@ -14,7 +14,9 @@ use crate::scan::{CountedUnread, GroupCount, Reached};
 /// Rows of a block in which groups are counted: each of them can be the first of its group.
 const GROUPED_ROWS: usize = if cfg!(test) { 4 } else { 1_024 };
 /// If more messages of a block than this have to be read, a walk that reads is the better way.
-const READ_PER_BLOCK_MAX: usize = if cfg!(test) { 2 } else { 64 };
+pub const READ_PER_BLOCK_MAX: usize = 64;
+/// A small number, so that tests reach it.
+const MOST: usize = if cfg!(test) { 2 } else { READ_PER_BLOCK_MAX };
 /// The time to give a group that was counted, and to find its number the first time, nanoseconds.
 const GIVE_NS: u64 = 60;
 const NAME_NS: u64 = 250;
@@ -195,5 +197,5 @@ fn first_unread(
     };
     let mut unread = (0..judged.states.len()).rev().filter(is_unread);
     let first = unread.next()?;
-    Some((unread.count() < READ_PER_BLOCK_MAX).then_some(first))
+    Some((unread.count() < MOST).then_some(first))
 }
