@@ -193,7 +193,7 @@ fn the_error_for_another_type_names_the_type() {
     let _: i64 = conn.sadd("set", "a").expect("SADD");
     let _: String = redis::cmd("XADD").arg(&["stream", "*", "a", "b"]).query(&mut conn).expect("XADD");
     for (key, says) in [
-        ("retry", "it is a sorted set, such as Laravel's delayed jobs"),
+        ("retry", "it is a sorted set, such as BullMQ's delayed and failed jobs"),
         ("unacked_index", "it is a sorted set; if it is kombu's index"),
         ("set", "it is a set"),
         ("stream", "it is a stream"),

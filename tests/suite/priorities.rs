@@ -457,8 +457,7 @@ fn a_step_moves_into_another_list_and_all_steps_do_not() {
         ),
         (
             "QADMIN.PREVIEW celery TASK m PRIORITY ALL AS SIDEKIQ",
-            "PRIORITY and messages of Sidekiq, Resque and Laravel cannot be combined: only kombu keeps one list per \
-             priority step",
+            "PRIORITY and messages of other libraries cannot be combined: only kombu keeps one list per priority step",
         ),
     ] {
         let words = refused(&mut conn, line);

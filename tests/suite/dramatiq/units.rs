@@ -8,7 +8,7 @@ use crate::durability::{
     assert_no_mismatch, hurry, in_memory, recorded, slow, status, transactions, until_caught_up,
     until_deleted, word,
 };
-use crate::support::{ask, wait_for_job};
+use crate::support::{ask, run, wait_for_job};
 
 /// Messages in the queue: enough for several slices of a slow server.
 const MESSAGES: usize = 4_000;
@@ -71,6 +71,27 @@ fn after_kill_9_no_id_is_without_its_message() {
         assert_eq!(end.text("status"), "completed", "{end:?}");
         assert_eq!(missing(&mut conn, MESSAGES), bad(MESSAGES));
     }
+}
+
+#[test]
+fn a_panic_between_list_and_hash_aborts_and_changes_neither_alone() {
+    let mut server = slow().may_crash().faults().start();
+    let mut conn = server.conn();
+    enqueue(&mut conn, 0..MESSAGES);
+    let place = "between list and hash";
+    let _: i32 = redis::cmd("QADMIN.FAULT").arg(place).arg(3).query(&mut conn).expect("armed");
+    let id = "3b1d7c52-9c1e-4b53-8f0e-6a7c1d2e4f5a";
+    // The server can end before it replies.
+    let line = format!("QADMIN.CLEARJOB {QUEUE} TASK bad ALL CONFIRM {QUEUE} AS dramatiq ID {id}");
+    let _ = run(&mut conn, &line);
+    server.wait_for_exit();
+    server.start_again();
+    let mut conn = server.conn();
+    // Three units stand; ids and messages agree.
+    let gone = missing(&mut conn, MESSAGES);
+    assert!((1..bad(MESSAGES)).contains(&gone), "{gone}");
+    assert_eq!(recorded(&mut conn, id, "deleted"), gone.to_string(), "the record against the queue");
+    assert_no_mismatch(&server);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::durability::{
 use crate::support::{run, wait_for_job};
 
 /// Places of this file.
-pub(super) const PLACES: [&str; 7] = [
+pub(super) const PLACES: [&str; 8] = [
     "after a deletion",
     "replicating a unit",
     "a unit of the primary",
@@ -19,6 +19,8 @@ pub(super) const PLACES: [&str; 7] = [
     "QADMIN.APPLY",
     // This place is tested with unacknowledged messages.
     "between hash and index",
+    // This place is tested with queues of Dramatiq.
+    "between list and hash",
     // This place is tested with sorted sets.
     "between the two sorted sets",
 ];
