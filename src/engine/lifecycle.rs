@@ -233,7 +233,7 @@ impl State {
             && self.pending.is_empty()
             && self.orphaned.is_empty()
             && !index::needs_look()
-            && !index::is_waiting()
+            && !index::is_due()
             && !self.wants_turn()
     }
 

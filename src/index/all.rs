@@ -65,6 +65,8 @@ pub(super) struct Entry {
     /// audit must not begin: nanoseconds of the steady clock.
     pub(super) audited_ns: u64,
     pub(super) audit_from_ns: u64,
+    /// The time to the first message in the last slice that read some, nanoseconds.
+    pub(super) seek_ns: u64,
     /// How long messages with each of these values had waited.
     pub(super) waits: ValueWaits,
     /// Bytes that it may take before it asks for more room.
@@ -90,6 +92,7 @@ impl Entry {
             fields_missed: false,
             audited_ns: now_ns(),
             audit_from_ns: 0,
+            seek_ns: 0,
             waits: ValueWaits::default(),
             room: 0,
             asked_ms: i64::MIN,

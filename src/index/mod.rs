@@ -27,7 +27,7 @@ mod time;
 pub(crate) use all::limit_memory;
 pub(crate) use follow::{limit_slice, on_key_event, on_server_event};
 pub(crate) use lent::{Lent, LentFields, lend, lend_fields};
-pub(crate) use read::{answer, audit_every, doubt, is_ready, is_waiting, keep_due, not_before, turn};
+pub(crate) use read::{answer, audit_every, doubt, is_due, is_ready, keep_due, not_before, turn};
 pub(crate) use time::Moment;
 
 use std::sync::atomic::{AtomicBool, Ordering};

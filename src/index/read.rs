@@ -27,8 +27,6 @@ const SOON_NS: u64 = 5_000_000;
 const CLOCK_MESSAGES: u32 = 16;
 const CLOCK_BYTES: usize = 64 * 1024;
 
-/// How long before messages are to be read the event loop calls the module on each turn, nanoseconds.
-const HOOK_NS: u64 = 20_000_000;
 /// When the loop turns again if a slice was due and the pace did not allow it, nanoseconds.
 const AGAIN_NS: u64 = 1_000_000;
 /// The share of the main thread that an audit takes, percent, also on an idle server: no client waits for it.
@@ -60,10 +58,10 @@ pub(super) fn plan(entry: &Entry) {
     }
 }
 
-/// Lets a turn of the event loop come when messages are to be read. Until shortly before that the loop does
-/// not call the module: the timer does.
+/// Lets a turn of the event loop come when messages are to be read. Until then the loop does not call the module: the
+/// timer does. A busy server turns tens of thousands of times per second.
 fn arm() {
-    if is_waiting()
+    if is_due()
         && let Some(ctx) = Ctx::detached()
     {
         event_loop::hook(ctx);
@@ -78,7 +76,7 @@ pub(crate) fn keep_due(idle: bool) {
         0 => {}
         due if idle => event_loop::arm_by(due),
         // A turn of the loop follows; another one comes if the pace does not allow a slice yet.
-        _ if is_waiting() => {
+        _ if is_due() => {
             if let Some(ctx) = Ctx::detached() {
                 event_loop::hook(ctx);
             }
@@ -110,12 +108,6 @@ pub(crate) fn audit_every(seconds: u64) {
 /// Nothing is to be read any more.
 pub(super) fn stop() {
     DUE_NS.store(0, Ordering::Relaxed);
-}
-
-/// Whether messages wait to be read, now or in a moment.
-pub(crate) fn is_waiting() -> bool {
-    let due = DUE_NS.load(Ordering::Relaxed);
-    due != 0 && due <= now_ns() + HOOK_NS
 }
 
 /// Whether messages are to be read now.
@@ -176,12 +168,15 @@ fn slice(ctx: Ctx<'_>, slice_ns: u64) {
     with(|indexes| indexes.all.iter().for_each(plan));
 }
 
-/// Reads unread messages of a list for one slice of this many nanoseconds, and goes on with an audit if that
-/// is asked for and due. Returns whether all are read, and the list is the one that is known.
-fn catch_up(ctx: Ctx<'_>, db: i32, key: &[u8], (slice_ns, audits): (u64, bool)) -> Option<CaughtUp> {
+/// Reads unread messages of a list for this many nanoseconds. Returns whether all are read, and the list is the one that
+/// is known.
+///
+/// A slice of its own lasts that long from its first message on, or as long as it took to reach that message if that is
+/// longer: inside a deep list, shorter slices would mostly seek. It goes on with an audit if one is due.
+fn catch_up(ctx: Ctx<'_>, db: i32, key: &[u8], (slice_ns, is_slice): (u64, bool)) -> Option<CaughtUp> {
     let name = RString::new(key);
     let began_ns = now_ns();
-    let over_ns = began_ns + slice_ns;
+    let mut over_ns = began_ns + slice_ns;
     // Opening may delete a key whose time is over, which is an event: no index is held meanwhile.
     let mut opened = List::open(ctx, &name, Mode::Read);
     with(|indexes| {
@@ -191,6 +186,7 @@ fn catch_up(ctx: Ctx<'_>, db: i32, key: &[u8], (slice_ns, audits): (u64, bool)) 
         indexes.keep_in_bounds(db, key, clock_ms());
         let entry = indexes.find(db, key)?;
         entry.read_as_set();
+        let (last_seek_ns, mut seek_ns) = (entry.seek_ns, None);
         let fields = entry.fields.as_mut()?;
         let OpenedList::List(list) = &mut opened else {
             fields.settle(0);
@@ -198,6 +194,12 @@ fn catch_up(ctx: Ctx<'_>, db: i32, key: &[u8], (slice_ns, audits): (u64, bool)) 
         };
         let (mut messages, mut bytes) = (0, 0);
         let mut goes_on = |work: Work| {
+            if is_slice && seek_ns.is_none() && matches!(work, Work::Message(_)) {
+                let now_ns = now_ns();
+                let sought_ns = now_ns - began_ns;
+                seek_ns = Some(sought_ns);
+                over_ns = now_ns + slice_ns.max(sought_ns.min(last_seek_ns));
+            }
             messages += 1;
             bytes += match work {
                 Work::Message(read) => read,
@@ -210,9 +212,10 @@ fn catch_up(ctx: Ctx<'_>, db: i32, key: &[u8], (slice_ns, audits): (u64, bool)) 
             now_ns() < over_ns
         };
         let caught_up = fields.catch_up(list, &mut goes_on);
-        if audits && caught_up == CaughtUp::All {
+        if is_slice && caught_up == CaughtUp::All {
             audit(entry, list, began_ns, goes_on);
         }
+        entry.seek_ns = seek_ns.unwrap_or(entry.seek_ns);
         entry.learn(list.len(), clock_ms());
         indexes.keep_in_bounds(db, key, clock_ms());
         Some(caught_up)
