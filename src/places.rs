@@ -12,6 +12,7 @@ use crate::entry;
 use crate::redis::clock::now_ns;
 use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::{Ctx, RString};
+use crate::settings;
 
 /// The share of the main thread that this may take, percent, unless a position is about to be lost.
 const FINDING_PERCENT: u64 = 10;
@@ -36,8 +37,12 @@ pub(crate) fn find_again(ctx: Ctx<'_>, key: &[u8]) {
     // Opening may delete a key whose time is over, which is an event: the state is not held meanwhile.
     let OpenedList::List(mut list) = List::open(ctx, &name, Mode::Read) else { return };
     let found = entry::with(|state| {
+        let until_ns = began_ns + settings::now().slice_us() * 1_000;
         let jobs = state.registry.live_mut().iter_mut();
-        jobs.filter(|job| is_lost(job, true)).for_each(|job| job.find_place(&mut list));
+        // The positions of jobs that are left are found after the next removal, or by their next slice.
+        for job in jobs.filter(|job| is_lost(job, true)).take_while(|_| now_ns() < until_ns) {
+            job.find_place(&mut list);
+        }
         let now_ns = now_ns();
         let pause_ns = (now_ns - began_ns) * (100 - FINDING_PERCENT) / FINDING_PERCENT;
         state.finds_again_from_ns = now_ns + pause_ns;

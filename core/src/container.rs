@@ -181,15 +181,11 @@ static SORTED_SET: ContainerSpec = ContainerSpec {
     replaced: "the key no longer holds a sorted set: it was replaced",
 };
 
-/// A message is removed together with its id. To move it, both keys would have to change in two places at once.
+/// A message is removed together with its id. To move it, both keys would have to change in two places at once. An id
+/// can stand twice in the list, so what is kept can depend on what is removed.
 static LIST_OF_IDS: ContainerSpec = ContainerSpec {
     word: "list_of_ids",
-    options: &[
-        ContainerOption::As(MessageKind::Dramatiq),
-        ContainerOption::By,
-        ContainerOption::KeepNewest,
-        ContainerOption::Expect,
-    ],
+    options: &[ContainerOption::As(MessageKind::Dramatiq), ContainerOption::Expect],
     messages: "a list of ids",
     replaced: "the list of ids or the hash of its messages holds something else: they were replaced",
 };

@@ -1,8 +1,8 @@
 //! QADMIN.CLEARJOB: starts a clear and replies at once.
 
-use qadmin_core::container::ContainerOption;
+use qadmin_core::container::{Container, ContainerOption};
 use qadmin_core::error::{Error, JobError, RequestError, ServerError, TargetError};
-use qadmin_core::job::{Destination, Job, JobTarget, Member, Record, Storage};
+use qadmin_core::job::{Destination, Job, JobTarget, Keep, Member, Record, Storage};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::queue::End;
 use qadmin_core::reply::Reply;
@@ -78,12 +78,30 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
     })?
 }
 
+/// Refuses to keep some of the matches of a list of ids. An id can stand twice in the list: redis-py sends a command again
+/// if the reply is lost. Both have one message, so whoever removes one id removes the message of the other.
+fn check_distinct(request: &ClearJob) -> Result<(), Error> {
+    let options = &request.clear_options;
+    let given = [
+        (options.keep == Keep::Newest, "KEEP NEWEST"),
+        (!options.by.is_empty(), "BY"),
+        (request.mode == Mode::KeepOne, "KEEPONE"),
+        (options.limit.is_some(), "LIMIT"),
+    ];
+    let messages = Container::ListOfIds.spec().messages;
+    match given.into_iter().find(|(is_given, _)| *is_given) {
+        Some((_, keyword)) => Err(TargetError::NotTaken { keyword, messages }.into()),
+        None => Ok(()),
+    }
+}
+
 /// Checks that the messages look like the kind that the command expects, and that messages of this kind can be
 /// cleared in this way.
 fn check_kind(ctx: Ctx<'_>, request: &ClearJob, target: &JobTarget) -> Result<(), Error> {
     match target.storage {
         // AS names the kind of a list of ids, and nothing is cleared that is not the message of an id.
-        Storage::Unacked(_) | Storage::ListOfIds(_) => {}
+        Storage::Unacked(_) => {}
+        Storage::ListOfIds(_) => check_distinct(request)?,
         Storage::Lists | Storage::SortedSet(_) => check_message_kind(ctx, request, target)?,
     }
     let front = request.clear_options.to.as_ref().is_some_and(|to| to.front);

@@ -153,7 +153,9 @@ impl State {
     /// Caches a completed count, which then answers equal previews.
     fn cache_count(&mut self, job: &mut Job, now: i64) {
         let completed = job.status() == JobStatus::Completed && job.start().kind == JobKind::Preview;
-        if !completed || job.is_stale() {
+        // The messages of a list of ids can change without an event of the list.
+        let changes_unseen = job.start().storage.message_hash().is_some();
+        if !completed || job.is_stale() || changes_unseen {
             return;
         }
         let notice = job.notices();

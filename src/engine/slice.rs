@@ -155,6 +155,10 @@ impl<'c> Slice<'c> {
         let mut keys = match S::open(ctx, names, mode) {
             OpenedKeys::Keys(keys) => keys,
             OpenedKeys::Refused(line) => return self.unread(job, &line),
+            OpenedKeys::Other if job.start().storage.message_hash().is_some() => {
+                // The ids may all still be there, so they are not counted as taken by workers.
+                return AfterSlice::Ends(JobStatus::Failed, Some(EndReason::MessagesReplaced));
+            }
             OpenedKeys::Other => return self.gone(job, true),
             OpenedKeys::Missing => return self.gone(job, false),
         };

@@ -6,7 +6,7 @@
 use std::ffi::c_void;
 use std::ptr;
 
-use super::api::{api, raw};
+use super::api::{api, has, raw};
 use super::ctx::Ctx;
 use super::string::RString;
 
@@ -31,6 +31,16 @@ pub(crate) struct Hash<'c> {
     deleted: u64,
 }
 
+/// The flag by which fields whose time is over can be read; 0 where the server does not know it.
+fn expired_fields() -> u32 {
+    if !has!(RedisModule_GetOpenKeyModesAll) {
+        return 0;
+    }
+    // SAFETY: the table has the function (S3).
+    unsafe { api!(RedisModule_GetOpenKeyModesAll()) }.cast_unsigned()
+        & raw::REDISMODULE_OPEN_KEY_ACCESS_EXPIRED
+}
+
 impl<'c> Hash<'c> {
     /// Opens a key for reading. It does not change the key's idle time.
     pub(crate) fn open(ctx: Ctx<'c>, name: &'c RString) -> OpenedHash<'c> {
@@ -43,6 +53,10 @@ impl<'c> Hash<'c> {
         let mut flags = raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOTOUCH;
         if is_writable {
             flags |= raw::REDISMODULE_WRITE;
+        }
+        // What a file contains was done while its fields were there, whatever time it is now.
+        if ctx.flags().loading() {
+            flags |= expired_fields();
         }
         // SAFETY: context and name are live (S2, S4). A null answer (missing key) is accepted by KeyType.
         let (key, kind) = unsafe {

@@ -264,25 +264,30 @@ impl Queue for List<'_> {
         Some(result)
     }
 
+    /// Of a list of ids this is the id: others can replace or remove the message without an event of the list, which
+    /// would look as if the element had been removed.
     fn peek<R>(&mut self, index: u64, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
         self.forget_last();
-        let element = self.get(index)?;
-        let message = self.message(element);
-        // An id that was not read is not removed.
-        self.forget_last();
-        Some(f(message.bytes()))
+        Some(f(self.get(index)?.bytes()))
     }
 
     fn keep(&mut self, most: usize) {
         let Some(message) = self.last.take() else { return };
-        if most == 0 || message.bytes().len() > STAYED_BYTES_MAX {
+        let element = match &mut self.ids {
+            None => message,
+            Some(ids) => match ids.last.take() {
+                Some(id) => id,
+                None => return self.stayed.clear(),
+            },
+        };
+        if most == 0 || element.bytes().len() > STAYED_BYTES_MAX {
             // A message that was kept before it is not a neighbour of the next one.
             return self.stayed.clear();
         }
         while self.stayed.len() >= most.min(STAYED_MAX) {
             self.stayed.pop_front();
         }
-        self.stayed.push_back(message);
+        self.stayed.push_back(element);
     }
 
     fn stayed(&mut self, most: usize, mut f: impl FnMut(&[u8])) {

@@ -66,6 +66,8 @@ pub enum EndReason {
     },
     /// The list in which the job noted the messages that it moved is gone or was changed by others.
     JournalLost,
+    /// The hash of the messages of a list of ids, or the list itself, came to hold another type.
+    MessagesReplaced,
     /// The module has a fault.
     Internal,
 }
@@ -135,6 +137,12 @@ impl EndReason {
                 Code::Err,
                 "it is no longer known which messages the job moved: its list qadmin:moved:<id> is gone or \
                  was changed"
+                    .into(),
+            ),
+            Self::MessagesReplaced => (
+                Code::Err,
+                "the list of ids or the hash of its messages now holds another type; the other messages were not \
+                 examined"
                     .into(),
             ),
             Self::Internal => ServerError::Internal.describe(),

@@ -155,6 +155,7 @@ one_of_each! {
     End(EndReason) {
         DestinationReplaced { .. } => EndReason::DestinationReplaced { key: got(), wanted: "a list" };
         JournalLost => EndReason::JournalLost;
+        MessagesReplaced => EndReason::MessagesReplaced;
         Evicted => EndReason::Evicted;
         RoleChanged => EndReason::RoleChanged;
         Flushed => EndReason::Flushed;

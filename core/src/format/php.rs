@@ -48,7 +48,9 @@ const JSON_MAX: usize = 1024 * 1024;
 /// message.
 const STEPS_MAX: usize = 2 * 1024 * 1024;
 /// The steps of reading or writing one value.
-const VALUE_STEPS: usize = 8;
+const VALUE_STEPS: usize = 32;
+/// The steps of making the name of an entry, which is made twice: for comparing it with the others, and for writing it.
+const NAME_STEPS: usize = 96;
 /// The steps of writing a float.
 const FLOAT_STEPS: usize = 128;
 /// The memory, in bytes, that each buffer keeps from one text to the next.

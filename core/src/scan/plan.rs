@@ -42,13 +42,22 @@ pub struct Plan {
     pub to: Option<End>,
     /// The end from which workers pop, where the scan begins.
     pub consumer_end: End,
+    /// The messages are in another key than the list, and can change without an event of it: what a pass read of a
+    /// message says nothing about it in the next pass.
+    pub elsewhere: bool,
 }
 
 impl Plan {
     /// Returns a plan without a bound.
     #[must_use]
     pub fn new(effect: Effect, dry_run: bool) -> Self {
-        Self { effect, dry_run, limit: None, most: None, to: None, consumer_end: End::Tail }
+        Self { effect, dry_run, limit: None, most: None, to: None, consumer_end: End::Tail, elsewhere: false }
+    }
+
+    /// The messages are in another key than the list.
+    #[must_use]
+    pub fn elsewhere(self, elsewhere: bool) -> Self {
+        Self { elsewhere, ..self }
     }
 
     /// Clears at most this many.

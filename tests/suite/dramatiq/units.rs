@@ -205,3 +205,71 @@ fn events_of_both_keys_are_announced_once() {
     let seen: Vec<(&str, &str)> = seen.iter().map(|(key, event)| (key.as_str(), event.as_str())).collect();
     assert_eq!(seen, wanted);
 }
+
+/// Ids are recognised by themselves: their messages can change or leave without an event of the list.
+#[test]
+fn messages_pushed_later_are_kept_where_others_trim_the_list_and_rewrite_messages() {
+    for rewrites in [false, true] {
+        let server = in_memory().start();
+        let mut conn = server.conn();
+        enqueue(&mut conn, 0..3_000);
+        let line = format!("QADMIN.CLEARJOB {QUEUE} TASK bad ALL RATE 100 CONFIRM {QUEUE} AS dramatiq");
+        let id = ask(&mut conn, &line).text("job_id");
+        until_deleted(&mut conn, &id, 60);
+        let later: Vec<String> = (3_000..3_040).map(|n| message(n, "uploads").0).collect();
+        enqueue(&mut conn, 3_000..3_040);
+        let before = until_deleted(&mut conn, &id, 70);
+        run(&mut conn, &format!("QADMIN.PAUSE {id}")).expect("PAUSE");
+        assert!(before < 500, "the job was paused at its beginning");
+        if rewrites {
+            let (_, messages) = content(&mut conn);
+            for (id, text) in messages {
+                let _: i64 = conn.hset(HASH, id, format!("{text} ")).expect("HSET");
+            }
+        }
+        let _: () = redis::cmd("LTRIM").arg(&[QUEUE, "8", "-1"]).query(&mut conn).expect("LTRIM");
+        run(&mut conn, &format!("QADMIN.THROTTLE {id} RATE 0")).expect("THROTTLE");
+        run(&mut conn, &format!("QADMIN.RESUME {id}")).expect("RESUME");
+        let end = wait_for_job(&mut conn, &id);
+        assert_eq!(end.text("status"), "completed", "{end:?}");
+        let (ids, _) = content(&mut conn);
+        assert!(later.iter().all(|id| ids.contains(id)), "messages pushed later are kept: {end:?}");
+        let is_bad = |id: &String| {
+            !later.contains(id)
+                && (0..3_000).any(|n| {
+                    let (own, _, bad) = message(n, "uploads");
+                    bad && own == *id
+                })
+        };
+        assert_eq!(ids.iter().filter(|id| is_bad(id)).count(), 0, "every match is cleared: {end:?}");
+    }
+}
+
+#[test]
+fn a_clear_continues_while_others_remove_single_ids() {
+    let server = in_memory().start();
+    let mut conn = server.conn();
+    enqueue(&mut conn, 0..6_000);
+    let line = format!("QADMIN.CLEARJOB {QUEUE} TASK bad ALL RATE 2000 CONFIRM {QUEUE} AS dramatiq");
+    let id = ask(&mut conn, &line).text("job_id");
+    until_deleted(&mut conn, &id, 1);
+    for n in 0..40 {
+        let (id, ..) = message(5_999 - n * 100, "uploads");
+        let _: i64 = conn.lrem(QUEUE, 1, id).expect("LREM");
+    }
+    let end = wait_for_job(&mut conn, &id);
+    assert_eq!((end.text("status").as_str(), end.int("passes_run")), ("completed", 1), "{end:?}");
+}
+
+#[test]
+fn a_hash_that_is_replaced_ends_the_job_and_nothing_counts_as_taken() {
+    let server = slow().start();
+    let mut conn = server.conn();
+    enqueue(&mut conn, 0..MESSAGES);
+    let id = start(&mut conn);
+    until_deleted(&mut conn, &id, 1);
+    let _: () = redis::pipe().atomic().del(HASH).set(HASH, "x").query(&mut conn).expect("DEL and SET");
+    let end = wait_for_job(&mut conn, &id);
+    assert_eq!((end.text("status").as_str(), end.int("drifted")), ("failed", 0), "{end:?}");
+    assert!(end.text("error").contains("now holds another type"), "{end:?}");
+}

@@ -6,7 +6,7 @@ use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::parse::{Kind, Node, Span, unescape};
-use super::{DEPTH_MAX, FLOAT_STEPS, JSON_MAX, Unserializer, VALUE_STEPS, VALUES_MAX};
+use super::{DEPTH_MAX, FLOAT_STEPS, JSON_MAX, NAME_STEPS, Unserializer, VALUE_STEPS, VALUES_MAX};
 use crate::format::written::{float, integer, string};
 
 /// The member of an object that has the name of its class.
@@ -194,6 +194,7 @@ impl<'a> Writer<'a> {
 
     /// Returns the name of an entry: that of a property without the mark of a private or protected one.
     fn name(&mut self, key: u32, names: Names) -> Option<Cow<'a, [u8]>> {
+        self.of.work(NAME_STEPS)?;
         let whole = match self.node(key)?.kind {
             Kind::Int(number) => {
                 let mut digits = Vec::new();

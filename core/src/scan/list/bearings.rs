@@ -97,6 +97,8 @@ impl ListScan {
     pub fn lost(&self) -> Lost {
         let missing = self.here().marks.missing();
         match missing.removed {
+            // Of large messages nothing is known: the next slice begins another pass.
+            _ if self.here().bulky => Lost::No,
             0 => Lost::No,
             // The message that LSET wrote is removed by the next event, or another pass begins.
             _ if missing.set > 0 => Lost::No,

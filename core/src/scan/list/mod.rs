@@ -376,7 +376,7 @@ impl ListScan {
 
     /// Returns whether this pass notes the messages that a later one has to read.
     fn remembers(&self) -> bool {
-        self.counting || self.plan.effect == Effect::Count
+        (self.counting || self.plan.effect == Effect::Count) && !self.plan.elsewhere
     }
 
     /// Returns whether this job shows some of its matches.

@@ -88,8 +88,9 @@ impl ListScan {
 
     /// The pass has ended: what it has found is known of all messages of the snapshot.
     pub fn complete(&mut self) {
-        // An index that was wrong about one message can be wrong about those that it excluded.
-        let is_misled = self.contradicted;
+        // An index that was wrong about one message can be wrong about those that it excluded. Messages that are
+        // elsewhere can have changed since.
+        let is_misled = self.contradicted || self.plan.elsewhere;
         for list in &mut self.lists {
             if is_misled {
                 list.remembered.lose();
