@@ -48,7 +48,7 @@ const JSON_MAX: usize = 1024 * 1024;
 /// message.
 const STEPS_MAX: usize = 2 * 1024 * 1024;
 /// The steps of reading or writing one value.
-const VALUE_STEPS: usize = 32;
+const VALUE_STEPS: usize = 8;
 /// The steps of making the name of an entry, which is made twice: for comparing it with the others, and for writing it.
 const NAME_STEPS: usize = 96;
 /// The steps of writing a float.

@@ -1,10 +1,8 @@
 //! Matches counted by the values of fields.
 
 use std::collections::HashMap;
-use std::ops::Range;
 
-use super::tallies::Tallies;
-use super::{Counted, Judged, Verdicts};
+use super::{Counted, Judged};
 use crate::field::FieldType;
 use crate::filter::{Grouping, class_key};
 use crate::index::codes::{ABSENT_BY_TEXT, Known, OPAQUE, RESERVED, UNKEPT, UNREADABLE};
@@ -225,42 +223,5 @@ fn look_up(entries: &[u32], values: &[u32], out: &mut [u32]) {
         SMALL => sized::<SMALL>(entries, values, out),
         MIDDLE => sized::<MIDDLE>(entries, values, out),
         _ => sized::<LARGE>(entries, values, out),
-    }
-}
-
-impl Verdicts {
-    /// Counts the messages whose distances from the consumer end are in `range` by groups. Nothing where [`Self::count`] gives none,
-    /// where the groups were not prepared since the index changed, where there are too many combinations of values, and
-    /// beyond 2^32 messages.
-    pub fn count_by(
-        &mut self,
-        groups: &Groups,
-        index: &FieldIndex,
-        range: Range<u64>,
-        candidates: usize,
-    ) -> Option<Grouped> {
-        let range = self.answerable(index, range)?;
-        let combinations = groups.combinations();
-        let is_too_long = u32::try_from(range.end).is_err();
-        if combinations > INDEX_GROUPS_MAX || is_too_long || !groups.is_ready(index) {
-            return None;
-        }
-        let mut tallies = Tallies::new(combinations);
-        let mut counted = Counted::default();
-        let fits = self.judge(index, range, ROWS, &mut |judged| {
-            tallies.add(groups, &mut counted, judged);
-            counted.candidates.len() <= candidates
-        });
-        let mut all = Vec::new();
-        tallies.take(|number, tally| {
-            all.push(KeyCount {
-                key: groups.key(number),
-                count: u64::from(tally.count),
-                bytes: tally.bytes,
-                next: u64::from(tally.next),
-                last: u64::from(tally.last),
-            });
-        });
-        fits.then_some(Grouped { counted, groups: all })
     }
 }

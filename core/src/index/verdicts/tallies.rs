@@ -5,9 +5,13 @@
 //! match get the number of a group that nobody asks for, and then all are added up. Few groups are counted in
 //! several *lanes*, because adding to the same number again and again would have to wait for the sum before.
 
-use super::groups::{BY_TEXT, Groups, NUMBERS, UNKNOWN, UNREAD_BODY};
+use std::ops::Range;
+
+use super::groups::{BY_TEXT, Grouped, Groups, INDEX_GROUPS_MAX, KeyCount, NUMBERS, UNKNOWN, UNREAD_BODY};
 use super::states::{Verdict, verdict};
-use super::{BLOCK, Counted, Judged, PLAIN, SHORT, plain};
+use super::{BLOCK, Counted, Judged, PLAIN, SHORT, Verdicts, plain};
+use crate::index::columns::ROWS;
+use crate::index::fields::FieldIndex;
 
 /// The number of lanes.
 const LANES: usize = 4;
@@ -266,4 +270,41 @@ fn sum(numbers: &[u32], lengths: &[u32], trash: u32) -> u64 {
     }
     let of = |(number, length): (&u32, &u32)| if *number == trash { 0 } else { u64::from(*length) };
     numbers.iter().zip(lengths).map(of).sum()
+}
+
+impl Verdicts {
+    /// Counts the messages whose distances from the consumer end are in `range` by groups. Nothing where [`Self::count`] gives none,
+    /// where the groups were not prepared since the index changed, where there are too many combinations of values, and
+    /// beyond 2^32 messages.
+    pub fn count_by(
+        &mut self,
+        groups: &Groups,
+        index: &FieldIndex,
+        range: Range<u64>,
+        candidates: usize,
+    ) -> Option<Grouped> {
+        let range = self.answerable(index, range)?;
+        let combinations = groups.combinations();
+        let is_too_long = u32::try_from(range.end).is_err();
+        if combinations > INDEX_GROUPS_MAX || is_too_long || !groups.is_ready(index) {
+            return None;
+        }
+        let mut tallies = Tallies::new(combinations);
+        let mut counted = Counted::default();
+        let fits = self.judge(index, range, ROWS, &mut |judged| {
+            tallies.add(groups, &mut counted, judged);
+            counted.candidates.len() <= candidates
+        });
+        let mut all = Vec::new();
+        tallies.take(|number, tally| {
+            all.push(KeyCount {
+                key: groups.key(number),
+                count: u64::from(tally.count),
+                bytes: tally.bytes,
+                next: u64::from(tally.next),
+                last: u64::from(tally.last),
+            });
+        });
+        fits.then_some(Grouped { counted, groups: all })
+    }
 }
