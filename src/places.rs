@@ -37,7 +37,7 @@ pub(crate) fn find_again(ctx: Ctx<'_>, key: &[u8]) {
     // Opening may delete a key whose time is over, which is an event: the state is not held meanwhile.
     let OpenedList::List(mut list) = List::open(ctx, &name, Mode::Read) else { return };
     let found = entry::with(|state| {
-        let until_ns = began_ns + settings::now().slice_us() * 1_000;
+        let until_ns = now_ns() + settings::now().slice_us() * 1_000;
         let jobs = state.registry.live_mut().iter_mut();
         // The positions of jobs that are left are found after the next removal, or by their next slice.
         for job in jobs.filter(|job| is_lost(job, true)).take_while(|_| now_ns() < until_ns) {
