@@ -90,9 +90,9 @@ impl ListScan {
     pub fn complete(&mut self) {
         // An index that was wrong about one message can be wrong about those that it excluded. Messages that are
         // elsewhere can have changed since.
-        let is_misled = self.contradicted || self.plan.elsewhere;
+        let is_unreliable = self.contradicted || self.plan.elsewhere;
         for list in &mut self.lists {
-            if is_misled {
+            if is_unreliable {
                 list.remembered.lose();
             }
             list.remembered.complete(list.marks.late()..list.marks.end());
