@@ -89,6 +89,17 @@ struct Ids<'c> {
     removed: Vec<RString>,
 }
 
+impl Ids<'_> {
+    /// Returns the message of an id. It is a function of its own, so that reading an element that is the message
+    /// itself stays short.
+    #[inline(never)]
+    fn message(&mut self, id: RString) -> RString {
+        let message = self.messages.message(&id);
+        self.last = Some(id);
+        message
+    }
+}
+
 /// A key: its handle, the length of a list, and its type.
 fn open_any<'c>(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> (List<'c>, isize) {
     let flags = match mode {
@@ -138,18 +149,6 @@ impl<'c> List<'c> {
     pub(crate) fn with_messages(mut self, messages: MessageHash<'c>) -> Self {
         self.ids = Some(Box::new(Ids { messages, last: None, removed: Vec::new() }));
         self
-    }
-
-    /// Returns the message of an element.
-    fn message(&mut self, element: RString) -> RString {
-        match &mut self.ids {
-            None => element,
-            Some(ids) => {
-                let message = ids.messages.message(&element);
-                ids.last = Some(element);
-                message
-            }
-        }
     }
 
     /// Forgets which message was read last.
@@ -257,7 +256,10 @@ impl Queue for List<'_> {
 
     fn read<R>(&mut self, index: u64, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
         let element = self.get(index)?;
-        let message = self.message(element);
+        let message = match &mut self.ids {
+            None => element,
+            Some(ids) => ids.message(element),
+        };
         fault::point("reading a message");
         let result = f(message.bytes());
         self.last = Some(message);

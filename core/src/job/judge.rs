@@ -90,18 +90,28 @@ pub struct PlacedJudge<'a> {
 impl<'a> PlacedJudge<'a> {
     /// Creates the judge of one slice; the members explain the arguments.
     pub fn new(judge: &'a mut FilterJudge, arrivals: Option<(Cursor<'a>, i64)>, now_ms: i64) -> Self {
+        judge.place(None);
         Self { judge, arrivals, now_ms }
+    }
+
+    /// Sets when the message at this index arrived.
+    fn place(&mut self, index: u64) {
+        let Some((cursor, ahead_ms)) = &mut self.arrivals else { return };
+        let arrival = cursor.at(index).map(|arrival| arrival.shifted(*ahead_ms));
+        self.judge.place(arrival.map(|arrival| Placed { arrival, now_ms: self.now_ms }));
     }
 }
 
 impl Judge for PlacedJudge<'_> {
+    /// Without arrivals this costs no more than a test: a slice asks for each of its messages.
+    #[inline]
     fn at(&mut self, index: u64) {
-        let arrival =
-            self.arrivals.as_mut().and_then(|(cursor, ahead_ms)| Some(cursor.at(index)?.shifted(*ahead_ms)));
-        self.judge.place(arrival.map(|arrival| Placed { arrival, now_ms: self.now_ms }));
+        if self.arrivals.is_some() {
+            self.place(index);
+        }
     }
 
-    fn judge(&mut self, message: &[u8]) -> Judgement {
+    fn judge(&mut self, message: &[u8]) -> Option<Judgement> {
         self.judge.judge(message)
     }
 
@@ -123,29 +133,33 @@ impl Judge for PlacedJudge<'_> {
 }
 
 impl Judge for FilterJudge {
-    fn judge(&mut self, message: &[u8]) -> Judgement {
+    fn judge(&mut self, message: &[u8]) -> Option<Judgement> {
         if let Some(claims) = &mut self.claims {
-            return Judgement { matched: claims.claim(moved::digest(message)), ..Judgement::default() };
+            let matched = claims.claim(moved::digest(message));
+            return matched.then(|| Judgement { matched, ..Judgement::default() });
         }
         let verdict = self.matcher.examine(message);
         self.work += self.matcher.work();
+        let is_plain = !(verdict.matched | verdict.undecodable | verdict.missing | verdict.unreadable);
+        if is_plain && !self.matcher.used_texts() {
+            return None;
+        }
         let mut judgement = Judgement {
             matched: verdict.matched,
             undecodable: verdict.undecodable,
             missing: verdict.missing,
             unreadable: verdict.unreadable,
             uncompared: verdict.uncompared,
-            by_texts: self.matcher.used_texts(),
             ..Judgement::default()
         };
         if !verdict.matched {
-            return judgement;
+            return Some(judgement);
         }
         if self.exact.is_some() && self.matcher.is_inexact() {
             // A clear with the same filter would keep it.
             judgement.matched = false;
             judgement.match_notices.inexact = true;
-            return judgement;
+            return Some(judgement);
         }
         match &mut self.names {
             None => {
@@ -168,7 +182,7 @@ impl Judge for FilterJudge {
                 judgement.unreadable |= !readable;
             }
         }
-        judgement
+        Some(judgement)
     }
 
     fn describe(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {

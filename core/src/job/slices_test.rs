@@ -72,7 +72,7 @@ impl Timed<'_> {
 }
 
 impl Judge for Timed<'_> {
-    fn judge(&mut self, message: &[u8]) -> Judgement {
+    fn judge(&mut self, message: &[u8]) -> Option<Judgement> {
         // The message was read, which is part of what it costs.
         self.began = self.clock.0.get() - message.len() as u64;
         self.timed(|judge| judge.judge(message))

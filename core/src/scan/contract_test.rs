@@ -45,9 +45,9 @@ trait Model {
 struct Seen(Vec<Id>);
 
 impl Judge for Seen {
-    fn judge(&mut self, message: &[u8]) -> Judgement {
+    fn judge(&mut self, message: &[u8]) -> Option<Judgement> {
         self.0.push(id_of(message));
-        Judgement { matched: message[0] == b'm', ..Judgement::default() }
+        (message[0] == b'm').then(Judgement::of_match)
     }
     fn describe(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {
         vec![("id".into(), Reply::Int(id_of(message).into()))]

@@ -90,10 +90,9 @@ pub struct SliceCounts {
 }
 
 impl SliceCounts {
-    /// Counts one examined message and its verdict.
+    /// Counts what the verdict about one examined message says.
     #[inline]
-    pub(super) fn add_examined(&mut self, verdict: &Judgement) {
-        self.examined += 1;
+    pub(super) fn add_verdict(&mut self, verdict: &Judgement) {
         self.undecodable += u64::from(verdict.undecodable);
         self.missing += u64::from(verdict.missing);
         self.unreadable += u64::from(verdict.unreadable);
@@ -122,7 +121,7 @@ impl SliceCounts {
     }
 
     /// Counts one match of this many bytes, which is cleared if `is_cleared`: in addition to
-    /// [`Self::add_examined`].
+    /// [`Self::add_verdict`].
     #[inline]
     pub(super) fn add_match(&mut self, verdict: &Judgement, bytes: u64, is_cleared: bool) {
         self.matched += 1;

@@ -16,8 +16,6 @@ pub struct Judgement {
     pub unreadable: bool,
     /// It is unknown because of a value that has no meaning for the operator. Only with `unreadable`.
     pub uncompared: bool,
-    /// Without the texts of the sender the verdict might be another one.
-    pub by_texts: bool,
     /// The match notices that apply to a match. For a message that does not match, only whether it would match by
     /// its sender's texts alone.
     pub match_notices: MatchNotices,
@@ -27,11 +25,11 @@ pub struct Judgement {
     pub group: u32,
 }
 
+#[cfg(test)]
 impl Judgement {
-    /// Returns whether a later pass over the same messages has to read this one: unless it is a plain no.
-    #[inline]
-    pub(super) fn has_to_be_read_again(&self) -> bool {
-        self.matched | self.undecodable | self.missing | self.unreadable | self.by_texts
+    /// Returns the verdict about a match of which nothing else is known.
+    pub(crate) fn of_match() -> Self {
+        Self { matched: true, ..Self::default() }
     }
 }
 
@@ -40,8 +38,9 @@ pub trait Judge {
     /// Sets the index of the message that is judged next (0 = head), in its list as it was before the slice. It is
     /// not called if messages have no positions.
     fn at(&mut self, _index: u64) {}
-    /// Returns the verdict.
-    fn judge(&mut self, message: &[u8]) -> Judgement;
+    /// Returns the verdict; `None` if a message does not match, nothing else is to be said of it, and its sender's
+    /// texts were not asked, as with most messages. A later pass over the same messages need not read those again.
+    fn judge(&mut self, message: &[u8]) -> Option<Judgement>;
     /// Returns the members of a sample row.
     fn describe(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)>;
     /// Returns the digest of the values by which matches are told apart, for the message that was judged last;

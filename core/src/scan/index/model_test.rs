@@ -6,7 +6,6 @@ use std::collections::{HashMap, HashSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::match_notices::MatchNotices;
 use crate::scan::doubles::{self, Ticking};
 use crate::scan::{Effect, Judge, Judgement, ScanState as _};
 
@@ -146,10 +145,9 @@ impl IndexKeys for Opened<'_> {
 struct Seen(Vec<Vec<u8>>);
 
 impl Judge for Seen {
-    fn judge(&mut self, message: &[u8]) -> Judgement {
+    fn judge(&mut self, message: &[u8]) -> Option<Judgement> {
         self.0.push(message[1..].to_vec());
-        let matched = message[0] == b'm';
-        Judgement { matched, match_notices: MatchNotices::default(), ..Judgement::default() }
+        (message[0] == b'm').then(Judgement::of_match)
     }
     fn work(&mut self) -> u64 {
         // The clock is read after each message.

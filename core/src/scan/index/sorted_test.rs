@@ -49,9 +49,9 @@ fn plan() -> impl Strategy<Value = Plan> {
 struct Bytes(Vec<Vec<u8>>);
 
 impl Judge for Bytes {
-    fn judge(&mut self, message: &[u8]) -> Judgement {
+    fn judge(&mut self, message: &[u8]) -> Option<Judgement> {
         self.0.push(message.to_vec());
-        Judgement { matched: message[0] == b'm', ..Judgement::default() }
+        (message[0] == b'm').then(Judgement::of_match)
     }
     fn describe(&mut self, _: &[u8]) -> Vec<(Box<str>, Reply)> {
         Vec::new()

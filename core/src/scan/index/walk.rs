@@ -190,9 +190,10 @@ impl IndexOutcome {
             self.empty += 1;
             return false;
         };
-        let verdict = judge.judge(message);
         let bytes = message.len() as u64;
-        self.counts.add_examined(&verdict);
+        self.counts.examined += 1;
+        let Some(verdict) = judge.judge(message) else { return false };
+        self.counts.add_verdict(&verdict);
         if !verdict.matched {
             return false;
         }

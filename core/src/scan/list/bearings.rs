@@ -317,9 +317,9 @@ mod tests {
     struct NoMultiplesOf(u32);
 
     impl Judge for NoMultiplesOf {
-        fn judge(&mut self, message: &[u8]) -> Judgement {
+        fn judge(&mut self, message: &[u8]) -> Option<Judgement> {
             let number = message.try_into().map_or(0, u32::from_be_bytes);
-            Judgement { matched: !number.is_multiple_of(self.0), ..Judgement::default() }
+            (!number.is_multiple_of(self.0)).then(Judgement::of_match)
         }
         fn describe(&mut self, _: &[u8]) -> Vec<(Box<str>, Reply)> {
             Vec::new()

@@ -283,11 +283,16 @@ impl Guide for Index<'_> {
 struct FirstByte;
 
 impl Judge for FirstByte {
-    fn judge(&mut self, message: &[u8]) -> Judgement {
+    fn judge(&mut self, message: &[u8]) -> Option<Judgement> {
         let matched = message[0] == b'm';
         let match_notices = MatchNotices { in_chord: matched, with_eta: matched, ..MatchNotices::default() };
         let undecodable = !matched && message[1] == b'?';
-        Judgement { matched, undecodable, match_notices, ..Judgement::default() }
+        (matched || undecodable).then(|| Judgement {
+            matched,
+            undecodable,
+            match_notices,
+            ..Judgement::default()
+        })
     }
     fn describe(&mut self, _: &[u8]) -> Vec<(Box<str>, Reply)> {
         Vec::new()

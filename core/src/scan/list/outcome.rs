@@ -178,9 +178,20 @@ impl ListOutcome {
         self.examined_bytes + self.work
     }
 
+    /// Counts an examined message.
+    #[inline]
+    fn add_examined(&mut self, message: &[u8]) {
+        self.counts.examined += 1;
+        self.examined_bytes += message.len() as u64;
+        self.light = if message.len() > BULKY { 0 } else { self.light + 1 };
+    }
+
     fn judge(&mut self, scan: &ListScan, judge: &mut impl Judge, distance: u64, message: &[u8]) -> bool {
         judge.at(scan.index(distance));
-        let verdict = judge.judge(message);
+        let Some(verdict) = judge.judge(message) else {
+            self.add_examined(message);
+            return false;
+        };
         let bytes = message.len() as u64;
         let is_cleared = verdict.matched
             && decide::is_cleared(
@@ -190,10 +201,9 @@ impl ListOutcome {
         if self.overflows {
             return false;
         }
-        self.examined_bytes += bytes;
-        self.light = if message.len() > BULKY { 0 } else { self.light + 1 };
-        self.counts.add_examined(&verdict);
-        if verdict.has_to_be_read_again() && scan.remembers() {
+        self.add_examined(message);
+        self.counts.add_verdict(&verdict);
+        if scan.remembers() {
             self.noted.push(distance);
         }
         if !verdict.matched {

@@ -187,8 +187,8 @@ mod tests {
     struct All;
 
     impl Judge for All {
-        fn judge(&mut self, _: &[u8]) -> Judgement {
-            Judgement { matched: true, ..Judgement::default() }
+        fn judge(&mut self, _: &[u8]) -> Option<Judgement> {
+            Some(Judgement::of_match())
         }
         fn describe(&mut self, _: &[u8]) -> Vec<(Box<str>, Reply)> {
             Vec::new()

@@ -239,9 +239,9 @@ mod tests {
     struct MultiplesOf50;
 
     impl Judge for MultiplesOf50 {
-        fn judge(&mut self, message: &[u8]) -> Judgement {
+        fn judge(&mut self, message: &[u8]) -> Option<Judgement> {
             let number = message.try_into().map(u32::from_be_bytes).unwrap_or(1);
-            Judgement { matched: number % 50 == 0, ..Judgement::default() }
+            (number % 50 == 0).then(Judgement::of_match)
         }
         fn describe(&mut self, _: &[u8]) -> Vec<(Box<str>, Reply)> {
             Vec::new()

@@ -93,8 +93,17 @@ impl ListScan {
         let max_deletions = budget.max_deletions.min(usize::try_from(room).unwrap_or(usize::MAX));
         let next = self.here().marks.next();
         let (reach, deletes) = (self.reach(), self.deletes());
+        let has_met = |outcome: &ListOutcome| {
+            outcome.overflows
+                || outcome.planned.len() >= max_deletions
+                || outcome.removed_bytes >= budget.max_bytes
+                || self.ends_at(outcome.counts.would_delete)
+                || (deletes && outcome.kept.is_some() && !self.takes_oldest())
+        };
+        let mut met = has_met(outcome);
         while let Some(distance) = path.next(queue, deadline, outcome) {
             let index = self.index(distance);
+            let matched = outcome.counts.matched;
             let read = queue.read(index, |message| {
                 if outcome.counts.examined == 0 {
                     (outcome.seek_ns, outcome.over_ns) = deadline.begin();
@@ -118,11 +127,10 @@ impl ListScan {
                     outcome.reach_ns += path.reach_ns();
                 }
             }
-            let met = outcome.overflows
-                || outcome.planned.len() >= max_deletions
-                || outcome.removed_bytes >= budget.max_bytes
-                || self.ends_at(outcome.counts.would_delete)
-                || (deletes && outcome.kept.is_some() && !self.takes_oldest());
+            // Only a match changes the answer.
+            if outcome.counts.matched != matched || outcome.overflows {
+                met = has_met(outcome);
+            }
             if met || is_over(&mut path, deadline, outcome, cleared.is_some()) {
                 break;
             }
