@@ -16,6 +16,8 @@ use crate::state::State;
 
 static STATE: MainCell<Option<State>> = MainCell::new(None);
 static ASIDE: MainCell<Vec<KeyEvent>> = MainCell::new(Vec::new());
+/// Events are put aside. Every event of a followed list asks this twice, so it costs a load.
+static HAS_ASIDE: AtomicBool = AtomicBool::new(false);
 /// An event was not followed.
 static LOST_TRACK: AtomicBool = AtomicBool::new(false);
 
@@ -49,18 +51,17 @@ pub(crate) fn with<R>(work: impl FnOnce(&mut State) -> R) -> Result<R, Error> {
 
 /// Follows the events that were put aside, and ends the jobs if an event was not followed.
 fn catch_up(state: &mut State) {
-    loop {
+    while HAS_ASIDE.load(Ordering::Relaxed) {
+        HAS_ASIDE.store(false, Ordering::Relaxed);
         let aside = ASIDE.try_borrow_mut().map(|mut aside| std::mem::take(&mut *aside)).unwrap_or_default();
-        if aside.is_empty() {
-            break;
-        }
         for event in &aside {
             if guard("an event that was put aside", || follow::apply(state, event)).is_none() {
                 lose_track();
             }
         }
     }
-    if LOST_TRACK.swap(false, Ordering::Relaxed) {
+    if LOST_TRACK.load(Ordering::Relaxed) {
+        LOST_TRACK.store(false, Ordering::Relaxed);
         state.end_jobs(|_| true, |_| (JobStatus::Failed, EndReason::Internal));
         state.caches.drop_if(|_| true);
         state.registry.mark_stale(|_| true);
@@ -74,5 +75,6 @@ pub(crate) fn follow_or_put_aside(event: KeyEvent) {
         && let (Some(mut aside), Some(event)) = (ASIDE.try_borrow_mut(), event)
     {
         aside.push(event);
+        HAS_ASIDE.store(true, Ordering::Relaxed);
     }
 }
