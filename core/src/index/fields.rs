@@ -15,6 +15,12 @@ use crate::scan::fingerprint;
 /// Most fields of an index.
 pub const INDEX_FIELDS_MAX: usize = 8;
 
+/// An index that takes no more memory than this is freed at once, and is kept for a list that is empty, bytes.
+pub(super) const SMALL_BYTES: usize = 1024 * 1024;
+
+/// The field whose value differs in every message.
+const UNIQUE: Source = Source::Task("id");
+
 /// How the values of a field are kept.
 #[derive(Debug, Clone)]
 enum Store {
@@ -119,8 +125,7 @@ impl FieldIndex {
         let reader = Reader::new(kind, &fields).learning().inexact(true);
         let mut hashes = 0;
         let columns = fields.into_iter().enumerate().map(|(at, field)| {
-            // Every message has another id.
-            let is_unique = field.source == Source::Task("id");
+            let is_unique = field.source == UNIQUE;
             hashes |= u8::from(is_unique) << at;
             let store = if is_unique { Store::Hashed } else { Store::Numbered(Dictionary::new(seed)) };
             Column { field, store, reserved: [0; RESERVED] }
@@ -352,6 +357,17 @@ impl FieldIndex {
         let last = region.end.checked_sub(1).filter(|last| *last >= region.start);
         let border = |position: u64| Some((position, self.rows.value(FINGERPRINT, position)?));
         [border(region.start), last.and_then(border)]
+    }
+
+    /// Whether every field is kept as in an index that begins anew, and the memory is small.
+    #[must_use]
+    pub fn is_as_new(&self) -> bool {
+        let is_as_new = |column: &Column| match column.store {
+            Store::Numbered(_) => true,
+            Store::Turning(_) | Store::Freeing(_) => false,
+            Store::Hashed => column.field.source == UNIQUE,
+        };
+        self.columns.iter().all(is_as_new) && self.memory() <= SMALL_BYTES
     }
 
     /// Memory of rows and values, bytes.

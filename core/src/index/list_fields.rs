@@ -24,8 +24,8 @@
 
 use super::audits::Audits;
 use super::columns::Side;
-use super::fields::FieldIndex;
-use super::pending::{Change, ForClock, Known, Pending, SEARCHED_AT_ONCE_MAX, Searched, Work};
+use super::fields::{FieldIndex, SMALL_BYTES};
+use super::pending::{CaughtUp, Change, ForClock, Known, Pending, SEARCHED_AT_ONCE_MAX, Searched, Work};
 use super::reasons::{EDITED, READ_OTHERWISE, REMOVED, REPLACED, SEARCHED, TRIMMED, UNFOUND, UNTOLD};
 use super::repair::{Edit, Place};
 use super::{IndexState, ListClock, len_after};
@@ -34,19 +34,8 @@ use crate::kind::MessageKind;
 use crate::queue::End;
 use crate::scan::{Event, Queue, fingerprint};
 
-/// Rows of a retired index that take less memory than this are freed at once, bytes.
-const FREED_AT_ONCE: usize = 1024 * 1024;
 /// Parts of a retired index that one step frees.
 const FREED_PER_STEP: usize = 4;
-
-/// What reading came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CaughtUp {
-    /// All messages are read, and the checks have passed.
-    All,
-    /// The time is over, or the list has to be looked at again.
-    More,
-}
 
 /// Follows the values of one list. See the module.
 #[derive(Debug)]
@@ -246,7 +235,7 @@ impl ListFields {
         let consumer_end = self.kind.spec().consumer_end;
         let side = |end: End| if end == consumer_end { Side::Consumer } else { Side::Producer };
         let is_followed = match (event, self.rotating) {
-            (Event::Gone, _) => return self.begin(0, None),
+            (Event::Gone, _) => return self.emptied(known),
             (Event::Pushed { end, len }, None) if len > known => {
                 self.change(Change::Pushed(side(end), len - known, now_ms))
             }
@@ -481,6 +470,16 @@ impl ListFields {
         self.for_clock = Some(ForClock::Contradicted);
     }
 
+    /// The key is gone, which had `known` messages. It goes with its last message, which happens all the time in a queue
+    /// that is often empty: what was learned is then kept for the messages that come.
+    fn emptied(&mut self, known: u64) {
+        let keeps = self.pending.is_none() && self.index.as_ref().is_some_and(FieldIndex::is_as_new);
+        match known {
+            0 if keeps => (self.rotating, self.reason) = (None, None),
+            _ => self.begin(0, None),
+        }
+    }
+
     fn begin(&mut self, len: u64, reason: Option<&'static str>) {
         self.retire();
         self.begun += 1;
@@ -493,7 +492,7 @@ impl ListFields {
     fn retire(&mut self) {
         (self.pending, self.rotating, self.for_clock) = (None, None, None);
         self.audits.stop();
-        if let Some(index) = self.index.take().filter(|index| index.memory() > FREED_AT_ONCE) {
+        if let Some(index) = self.index.take().filter(|index| index.memory() > SMALL_BYTES) {
             self.retired = Some(index);
         }
     }

@@ -682,3 +682,35 @@ fn fields_that_an_index_cannot_keep_are_refused() {
         assert!(ListFields::new(MessageKind::Celery, &names, 0).is_err(), "{names:?}");
     }
 }
+
+#[test]
+fn a_queue_that_is_often_empty_keeps_what_was_learned_of_its_messages() {
+    let mut world = world(false, false);
+    world.apply(Op::Read(1));
+    let identity = world.fields.identity();
+    for _ in 0..3 {
+        world.apply(Op::Push(End::Head, 3));
+        assert_eq!(world.catch_up(usize::MAX), CaughtUp::All);
+        world.check_arrivals();
+        world.apply(Op::Pop(End::Tail, 3));
+        assert_eq!((world.fields.identity(), world.fields.unread()), (identity, Some(0)));
+    }
+    // A key that is deleted takes its messages with it.
+    world.apply(Op::Push(End::Head, 3));
+    world.apply(Op::Gone);
+    assert_ne!(world.fields.identity(), identity);
+}
+
+#[test]
+fn an_empty_queue_that_had_too_many_values_begins_anew() {
+    let mut world = read_world();
+    let (identity, distinct) = (world.fields.identity(), |world: &World| {
+        world.fields.index().map(|index| index.distinct().collect::<Vec<_>>())
+    });
+    assert_eq!(distinct(&world).map(|fields| fields[1]), Some(None), "the values of x are kept as hashes");
+    world.apply(Op::Pop(End::Tail, 600));
+    assert_ne!(world.fields.identity(), identity);
+    world.apply(Op::Push(End::Head, 3));
+    assert_eq!(world.catch_up(usize::MAX), CaughtUp::All);
+    assert!(distinct(&world).is_some_and(|fields| fields[1].is_some()), "values have numbers again");
+}

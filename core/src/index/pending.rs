@@ -100,6 +100,15 @@ impl Change {
     }
 }
 
+/// What reading came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CaughtUp {
+    /// All messages are read, and the checks have passed.
+    All,
+    /// The time is over, or the list has to be looked at again.
+    More,
+}
+
 /// What was done: a message was read, of this number of bytes, or a seek was made for a single one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
