@@ -20,6 +20,8 @@ const FULL_PERCENT: u64 = 90;
 const ROOM_PERCENT: u64 = 80;
 /// Milliseconds after which an index asks again whether there is room.
 const ASK_MS: i64 = 1_000;
+/// Events of a list after which its index looks whether it has grown: each adds a few bytes at most.
+const LOOK_EVENTS: u32 = 16;
 const NEAR_MAXMEMORY: &str = "the server uses more than 90 % of maxmemory";
 const OVER_LIMIT: &str = "all indexes together would need more than qadmin.index-max-memory";
 /// Most bytes of all indexes: the setting `index-max-memory`.
@@ -71,6 +73,8 @@ pub(super) struct Entry {
     pub(super) waits: ValueWaits,
     /// Bytes that it may take before it asks for more room.
     room: usize,
+    /// Events since it looked whether it has grown.
+    unlooked: u32,
     /// When it last asked whether there is room, milliseconds.
     asked_ms: i64,
 }
@@ -95,6 +99,7 @@ impl Entry {
             seek_ns: 0,
             waits: ValueWaits::default(),
             room: 0,
+            unlooked: 0,
             asked_ms: i64::MIN,
             definition,
         }
@@ -231,10 +236,20 @@ impl Indexes {
         self.all.iter().any(|entry| entry.state() == Some(IndexState::Building))
     }
 
+    /// Does the same as [`Self::keep_in_bounds`] before an event of a list, which adds little: not each time.
+    pub(super) fn keep_in_bounds_before_event(&mut self, db: i32, key: &[u8], now: i64) {
+        let Some(entry) = self.find(db, key) else { return };
+        entry.unlooked += 1;
+        if entry.unlooked >= LOOK_EVENTS || now.saturating_sub(entry.asked_ms) >= ASK_MS {
+            self.keep_in_bounds(db, key, now);
+        }
+    }
+
     /// Asks whether there is room for the indexes, about once per second and where one has grown; suspends
     /// them or this one otherwise, and lets a suspended one go on where there is room again.
     pub(super) fn keep_in_bounds(&mut self, db: i32, key: &[u8], now: i64) {
         let Some(entry) = self.find(db, key) else { return };
+        entry.unlooked = 0;
         let Some(state) = entry.state() else { return };
         let is_suspended = state == IndexState::Suspended;
         let has_grown = !is_suspended && entry.memory() > entry.room;

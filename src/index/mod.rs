@@ -335,7 +335,7 @@ pub(crate) fn took_out(db: i32, key: &[u8], indexes: &[u64]) {
 fn tell(db: i32, key: &[u8], what: impl FnOnce(&mut Entry, i64)) {
     let told = with(|indexes| {
         let now = clock_ms();
-        indexes.keep_in_bounds(db, key, now);
+        indexes.keep_in_bounds_before_event(db, key, now);
         let Some(entry) = indexes.find(db, key) else { return };
         what(entry, now);
         read::plan(entry);
