@@ -237,3 +237,73 @@ fn locks_and_batches_that_a_clear_leaves_are_named() {
     let _: i64 = conn.lpush("queue:low", r#"{"class":"Job","args":[],"jid":"j"}"#).expect("LPUSH");
     assert!(ask(&mut conn, "QADMIN.PREVIEW queue:low TASK Job AS sidekiq").is_null("notice"));
 }
+
+/// The element of `resque:failed` that Resque 3.0 wrote.
+fn recorded_failure() -> String {
+    let recorded = include_str!("../data/recorded/resque.txt");
+    let mut lines = recorded.lines().skip_while(|line| !line.ends_with("resque:failed"));
+    let element = lines.nth(1).and_then(|line| line.split_once("b'")).expect("an element").1;
+    element.strip_suffix('\'').expect("a quote").replace("\\'", "'")
+}
+
+/// A failure has the job in `payload`; what is beside it says why it failed.
+#[test]
+fn failures_of_resque_are_counted_grouped_and_cleared_by_the_job_that_failed() {
+    let server = Server::start();
+    let replica = Server::start();
+    replica.replica_of(&server);
+    let mut conn = server.conn();
+    let recorded = recorded_failure();
+    let failure = |n: u32| {
+        let (class, error) = if n.is_multiple_of(3) { ("Mail", "timeout") } else { ("Archive", "no") };
+        recorded
+            .replace("666", &n.to_string())
+            .replace(r#""class":"Archive""#, &format!(r#""class":"{class}""#))
+            .replace(r#""error":"no""#, &format!(r#""error":"{error}""#))
+    };
+    assert!(failure(4).contains(r#""payload":{"class":"Archive","args":[4]}"#), "{}", failure(4));
+    let all: Vec<String> = (0..12).map(failure).collect();
+    let _: i64 = conn.rpush("resque:failed", &all).expect("RPUSH");
+    let fields = "FIELDS 6 task args.0 routing_key headers.exception headers.error headers.failed_at";
+    let line = format!("QADMIN.PREVIEW resque:failed TASK Mail AS resque SAMPLE 1 {fields}");
+    let preview = ask(&mut conn, &line);
+    assert_eq!((preview.int("match_count"), preview.int("unreadable")), (4, 0), "{preview:?}");
+    let rows = preview.rows("sample");
+    assert_eq!((rows[0].int("index"), rows[0].int("args.0")), (0, 0), "the head is the oldest failure");
+    let texts = ["task", "routing_key", "headers.exception", "headers.error", "headers.failed_at"]
+        .map(|field| rows[0].text(field));
+    assert_eq!(texts, ["Mail", "mail", "RuntimeError", "timeout", "2026/11/28 12:31:03 UTC"]);
+    for (filter, matches) in [
+        ("WHERE args.0 = 7", 1),
+        ("WHERE headers.error = timeout", 4),
+        ("TASK Archive WHERE args.0 >= 10", 2),
+        ("WHERE headers.worker EXISTS", 12),
+        ("WHERE task != Mail WHERE headers.queue = mail", 8),
+        ("WHERE id MISSING", 12),
+    ] {
+        let line = format!("QADMIN.PREVIEW resque:failed {filter} AS resque");
+        assert_eq!(ask(&mut conn, &line).int("match_count"), matches, "{filter}");
+    }
+    assert_eq!(
+        ask(&mut conn, "QADMIN.PREVIEW resque:failed TASK Mail").text("looks_like"),
+        "resque",
+        "failures are recognised"
+    );
+    let stats = ask(&mut conn, "QADMIN.STATS resque:failed GROUPBY 2 task headers.error AS resque");
+    let groups: Vec<(String, String, i64)> = stats
+        .rows("groups")
+        .iter()
+        .map(|row| (row.text("task"), row.text("headers.error"), row.int("count")))
+        .collect();
+    assert_eq!(groups, [("Archive".into(), "no".into(), 8), ("Mail".into(), "timeout".into(), 4)]);
+    let clear = "QADMIN.CLEARJOB resque:failed TASK Mail WHERE headers.error = timeout KEEPONE AS resque \
+                 CONFIRM resque:failed";
+    let job = ask(&mut conn, clear).text("job_id");
+    let end = wait_for_job(&mut conn, &job);
+    assert_eq!((end.int("matched"), end.int("deleted"), end.int("kept_index")), (4, 3, 0), "{end:?}");
+    let left: Vec<String> = conn.lrange("resque:failed", 0, -1).expect("LRANGE");
+    let wanted: Vec<String> = (0..12).filter(|n| n % 3 != 0 || *n == 0).map(failure).collect();
+    assert_eq!(left, wanted);
+    until_caught_up(&server, &replica);
+    assert_eq!(replica.conn().lrange::<_, Vec<String>>("resque:failed", 0, -1).expect("LRANGE"), left);
+}
