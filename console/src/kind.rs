@@ -11,6 +11,8 @@ pub(crate) enum MessageKind {
     Resque,
     /// Laravel's. Its workers pop from the head.
     Laravel,
+    /// Taskiq's, of its ListQueueBroker.
+    Taskiq,
     /// Dramatiq's: ids in a list, and a hash with the messages. Its workers pop from the head.
     Dramatiq,
     /// Not messages but ids of jobs that a library stores elsewhere (RQ, BullMQ ...): a clear does not remove those jobs.
@@ -18,8 +20,8 @@ pub(crate) enum MessageKind {
 }
 
 impl MessageKind {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Celery, Self::Sidekiq, Self::Resque, Self::Laravel, Self::Dramatiq, Self::Ids];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Celery, Self::Sidekiq, Self::Resque, Self::Laravel, Self::Taskiq, Self::Dramatiq, Self::Ids];
 
     /// The word for it in commands and replies of the server.
     pub(crate) fn word(self) -> &'static str {
@@ -28,6 +30,7 @@ impl MessageKind {
             Self::Sidekiq => "sidekiq",
             Self::Resque => "resque",
             Self::Laravel => "laravel",
+            Self::Taskiq => "taskiq",
             Self::Dramatiq => "dramatiq",
             Self::Ids => "ids",
         }
@@ -40,6 +43,7 @@ impl MessageKind {
             Self::Sidekiq => "Sidekiq",
             Self::Resque => "Resque",
             Self::Laravel => "Laravel",
+            Self::Taskiq => "Taskiq",
             Self::Dramatiq => "Dramatiq",
             Self::Ids => "ids of jobs that are stored elsewhere",
         }

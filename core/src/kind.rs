@@ -17,6 +17,8 @@ pub enum MessageKind {
     Resque,
     /// Laravel's queues on Redis.
     Laravel,
+    /// Taskiq's lists, which its `ListQueueBroker` writes.
+    Taskiq,
     /// Dramatiq. Its lists hold ids, and the messages are the fields of a hash.
     Dramatiq,
     /// Not messages, but ids of jobs that are stored elsewhere (see [`crate::ids`]). They are read as Celery's
@@ -53,7 +55,7 @@ const POSITIONAL: &[&[u8]] = &[b"task", b"id", b"args.0", b"args.1", b"args.2", 
 const NAMED: &[&[u8]] = &[b"task", b"id", b"retries", b"enqueued", b"group"];
 
 /// Every kind. The first one is the default.
-pub const KINDS: [KindSpec; 6] = [
+pub const KINDS: [KindSpec; 7] = [
     KindSpec {
         kind: MessageKind::Celery,
         name: "celery",
@@ -80,6 +82,13 @@ pub const KINDS: [KindSpec; 6] = [
         name: "laravel",
         consumer_end: End::Head,
         sample: NAMED,
+        place: MessagePlace::Element,
+    },
+    KindSpec {
+        kind: MessageKind::Taskiq,
+        name: "taskiq",
+        consumer_end: End::Tail,
+        sample: &[b"task", b"id", b"args", b"kwargs", b"retries"],
         place: MessagePlace::Element,
     },
     KindSpec {
@@ -120,11 +129,19 @@ static UNACKED: KindSpec = KindSpec {
 };
 
 /// The names of [`KINDS`], in their order.
-pub const NAMES: &[&str] =
-    &[KINDS[0].name, KINDS[1].name, KINDS[2].name, KINDS[3].name, KINDS[4].name, KINDS[5].name];
+pub const NAMES: &[&str] = &[
+    KINDS[0].name,
+    KINDS[1].name,
+    KINDS[2].name,
+    KINDS[3].name,
+    KINDS[4].name,
+    KINDS[5].name,
+    KINDS[6].name,
+];
 /// The kinds that can be expected by default: those whose messages are the elements of a list. Ids are meant only
 /// if the command says so.
-pub const MESSAGE_NAMES: &[&str] = &[KINDS[0].name, KINDS[1].name, KINDS[2].name, KINDS[3].name];
+pub const MESSAGE_NAMES: &[&str] =
+    &[KINDS[0].name, KINDS[1].name, KINDS[2].name, KINDS[3].name, KINDS[4].name];
 
 impl MessageKind {
     /// Returns its row.
@@ -135,8 +152,9 @@ impl MessageKind {
             Self::Sidekiq => &KINDS[1],
             Self::Resque => &KINDS[2],
             Self::Laravel => &KINDS[3],
-            Self::Dramatiq => &KINDS[4],
-            Self::Ids => &KINDS[5],
+            Self::Taskiq => &KINDS[4],
+            Self::Dramatiq => &KINDS[5],
+            Self::Ids => &KINDS[6],
             Self::Unacked => &UNACKED,
         }
     }

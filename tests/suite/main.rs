@@ -57,6 +57,7 @@ mod sorted_sets;
 mod stage;
 mod stats;
 mod support;
+mod taskiq;
 mod tiers;
 mod unacked;
 mod undo;

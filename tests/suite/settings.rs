@@ -114,7 +114,10 @@ fn wrong_load_arguments_keep_the_server_from_starting_and_say_why() {
         ("sep 12345678901234567", "setting sep must be 1 to 16 bytes"),
         ("index a@rq", "setting index must name a kind of messages after @, got \"a@rq\""),
         ("pickle maybe", "setting pickle must be no or yes, got \"maybe\""),
-        ("default-kind rq", "setting default-kind must be celery, sidekiq, resque or laravel, got \"rq\""),
+        (
+            "default-kind rq",
+            "setting default-kind must be celery, sidekiq, resque, laravel or taskiq, got \"rq\"",
+        ),
         ("job-ttl 59", "setting job-ttl must be an integer from 60 to 2592000 (seconds), got \"59\""),
     ] {
         let words = Server::builder().module_args(args).try_start().expect_err(args);

@@ -142,7 +142,8 @@ impl Target {
         }
         if self.kind.is_some() && self.kind().is_none() {
             return Err(
-                "the kind of messages must be celery, sidekiq, resque, laravel, dramatiq or ids".to_owned()
+                "the kind of messages must be celery, sidekiq, resque, laravel, taskiq, dramatiq or ids"
+                    .to_owned(),
             );
         }
         Ok(())

@@ -62,7 +62,7 @@ impl Leavings {
                     names.filter_map(|name| Field::parse(name.as_bytes()).ok()).collect();
                 Some(Self::Laravel(Box::new(Reader::new(kind, &fields).learning())))
             }
-            MessageKind::Celery | MessageKind::Ids | MessageKind::Unacked => None,
+            MessageKind::Celery | MessageKind::Taskiq | MessageKind::Ids | MessageKind::Unacked => None,
         }
     }
 

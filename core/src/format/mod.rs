@@ -25,6 +25,7 @@ mod recognise;
 mod repr;
 mod reprs;
 mod ruby;
+mod taskiq;
 mod unacked;
 mod written;
 
@@ -45,6 +46,7 @@ pub(crate) fn format_of(kind: MessageKind) -> &'static dyn Format {
         MessageKind::Sidekiq => &ruby::Sidekiq,
         MessageKind::Resque => &ruby::Resque,
         MessageKind::Laravel => &laravel::Laravel,
+        MessageKind::Taskiq => &taskiq::Taskiq,
         MessageKind::Dramatiq => &dramatiq::Dramatiq,
     }
 }

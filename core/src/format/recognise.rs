@@ -11,7 +11,7 @@ pub const LOOK_AT: u64 = 100;
 
 /// The members that distinguish the kinds; their positions are below. Those in `payload` are inside the
 /// object that Resque stores about a failure.
-const MEMBERS: [&[&str]; 11] = [
+const MEMBERS: [&[&str]; 14] = [
     &["body"],
     &["headers"],
     &["properties"],
@@ -23,6 +23,9 @@ const MEMBERS: [&[&str]; 11] = [
     &["job"],
     &["displayName"],
     &["data"],
+    &["task_id"],
+    &["task_name"],
+    &["kwargs"],
 ];
 
 /// Reads messages, one after another, and determines which kind most of them have.
@@ -37,6 +40,7 @@ pub struct Recogniser {
     sidekiq: u64,
     resque: u64,
     laravel: u64,
+    taskiq: u64,
     /// The number of elements that can be ids, and the first of these elements.
     id_like: u64,
     ids: Vec<Vec<u8>>,
@@ -58,6 +62,7 @@ impl Recogniser {
             Some(MessageKind::Sidekiq) => self.sidekiq += 1,
             Some(MessageKind::Resque) => self.resque += 1,
             Some(MessageKind::Laravel) => self.laravel += 1,
+            Some(MessageKind::Taskiq) => self.taskiq += 1,
             Some(MessageKind::Dramatiq | MessageKind::Ids | MessageKind::Unacked) => {}
             None if may_be_id(message) => {
                 self.id_like += 1;
@@ -96,6 +101,7 @@ impl Recogniser {
             (self.sidekiq, MessageKind::Sidekiq),
             (self.resque, MessageKind::Resque),
             (self.laravel, MessageKind::Laravel),
+            (self.taskiq, MessageKind::Taskiq),
         ]
         .into_iter()
         .find(|(seen, _)| seen * 2 > self.examined)
@@ -107,16 +113,33 @@ impl Recogniser {
             return None;
         }
         let shape = |at: usize| self.spans[self.slots[at]].map(|span| Shape::of(span.of(message)));
-        let [body, headers, properties, class, args, jid, failed, failed_of, job, name, data] =
-            [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map(shape);
-        if body == Some(Shape::Text) && headers.or(properties) == Some(Shape::Compound) {
+        let [
+            body,
+            headers,
+            properties,
+            class,
+            args,
+            jid,
+            failed,
+            failed_of,
+            job,
+            name,
+            data,
+            task_id,
+            task_name,
+            kwargs,
+        ] = std::array::from_fn(shape);
+        let (text, compound) = (Some(Shape::Text), Some(Shape::Compound));
+        if body == text && headers.or(properties) == compound {
             Some(MessageKind::Celery)
-        } else if class == Some(Shape::Text) && args == Some(Shape::Compound) {
-            Some(if jid == Some(Shape::Text) { MessageKind::Sidekiq } else { MessageKind::Resque })
-        } else if failed == Some(Shape::Text) && failed_of == Some(Shape::Compound) {
+        } else if class == text && args == compound {
+            Some(if jid == text { MessageKind::Sidekiq } else { MessageKind::Resque })
+        } else if failed == text && failed_of == compound {
             Some(MessageKind::Resque)
-        } else if job == Some(Shape::Text) && name == Some(Shape::Text) && data.is_some() {
+        } else if [job, name] == [text; 2] && data.is_some() {
             Some(MessageKind::Laravel)
+        } else if [task_id, task_name] == [text; 2] && [args, kwargs] == [compound; 2] {
+            Some(MessageKind::Taskiq)
         } else {
             None
         }
@@ -129,6 +152,7 @@ mod tests {
 
     const CELERY: &str = include_str!("../filter/tests/celery.jsonl");
     const SIDEKIQ: &str = include_str!("../filter/tests/sidekiq.jsonl");
+    const TASKIQ: &str = include_str!("taskiq.jsonl");
 
     fn most<'m>(messages: impl IntoIterator<Item = &'m str>) -> Option<MessageKind> {
         let mut recogniser = Recogniser::new();
@@ -142,6 +166,7 @@ mod tests {
         assert!(celery.len() > 5);
         assert_eq!(most(celery.iter().copied()), Some(MessageKind::Celery));
         assert_eq!(most(SIDEKIQ.lines()), Some(MessageKind::Sidekiq));
+        assert_eq!(most(TASKIQ.lines()), Some(MessageKind::Taskiq));
         assert_eq!(most([r#"{"class":"A","args":[]}"#]), Some(MessageKind::Resque));
         assert_eq!(most([r#"{"payload":{"class":"A","args":[]},"error":"no"}"#]), Some(MessageKind::Resque));
         assert_eq!(most([r#"{"body":"","headers":[],"properties":{}}"#]), Some(MessageKind::Celery));

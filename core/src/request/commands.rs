@@ -398,6 +398,7 @@ const AS: Arg = Arg::new(
         Arg::word("sidekiq", "SIDEKIQ"),
         Arg::word("resque", "RESQUE"),
         Arg::word("laravel", "LARAVEL"),
+        Arg::word("taskiq", "TASKIQ"),
         Arg::word("dramatiq", "DRAMATIQ"),
         Arg::word("ids", "IDS"),
     ]),

@@ -116,7 +116,10 @@ fn load_arguments_that_are_wrong_refuse_with_a_sentence() {
             "ERR setting priority-steps must be 1 to 16 different numbers from 0 to 255, separated by spaces, \
              got \"0,3,x\"",
         ),
-        ("default-kind 1", r#"ERR setting default-kind must be celery, sidekiq, resque or laravel, got "1""#),
+        (
+            "default-kind 1",
+            r#"ERR setting default-kind must be celery, sidekiq, resque, laravel or taskiq, got "1""#,
+        ),
     ];
     for (line, error) in table {
         assert_eq!(load(line), Err(error.to_owned()), "{line}");

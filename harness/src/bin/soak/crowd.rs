@@ -249,6 +249,7 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
             "AS SIDEKIQ",
             "AS CELERY",
             "AS LARAVEL",
+            "AS TASKIQ",
             "AS IDS",
             "AS IDS",
         ])));
