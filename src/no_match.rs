@@ -51,6 +51,9 @@ pub(crate) fn no_such_key(ctx: Ctx<'_>, queue: &[u8]) -> String {
         Some(key) if key.starts_with(b"queues:") || key.starts_with(b"laravel") => {
             format!("{none}, but there is {} (AS laravel)", quote(&key))
         }
+        Some(key) if key.starts_with(b"huey.redis.") => {
+            format!("{none}, but there is {} (AS huey)", quote(&key))
+        }
         Some(key) => format!("{none}, but there is {}", quote(&key)),
         None => none,
     }

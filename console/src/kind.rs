@@ -13,6 +13,8 @@ pub(crate) enum MessageKind {
     Laravel,
     /// Taskiq's, of its ListQueueBroker.
     Taskiq,
+    /// Huey's: pickles.
+    Huey,
     /// Dramatiq's: ids in a list, and a hash with the messages. Its workers pop from the head.
     Dramatiq,
     /// Not messages but ids of jobs that a library stores elsewhere (RQ, BullMQ ...): a clear does not remove those jobs.
@@ -20,8 +22,16 @@ pub(crate) enum MessageKind {
 }
 
 impl MessageKind {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Celery, Self::Sidekiq, Self::Resque, Self::Laravel, Self::Taskiq, Self::Dramatiq, Self::Ids];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Celery,
+        Self::Sidekiq,
+        Self::Resque,
+        Self::Laravel,
+        Self::Taskiq,
+        Self::Huey,
+        Self::Dramatiq,
+        Self::Ids,
+    ];
 
     /// The word for it in commands and replies of the server.
     pub(crate) fn word(self) -> &'static str {
@@ -31,6 +41,7 @@ impl MessageKind {
             Self::Resque => "resque",
             Self::Laravel => "laravel",
             Self::Taskiq => "taskiq",
+            Self::Huey => "huey",
             Self::Dramatiq => "dramatiq",
             Self::Ids => "ids",
         }
@@ -44,6 +55,7 @@ impl MessageKind {
             Self::Resque => "Resque",
             Self::Laravel => "Laravel",
             Self::Taskiq => "Taskiq",
+            Self::Huey => "Huey",
             Self::Dramatiq => "Dramatiq",
             Self::Ids => "ids of jobs that are stored elsewhere",
         }

@@ -115,7 +115,12 @@ pub const FIELDS: &[Spec] = &[
     row("kwargs.NAME", FieldType::Value, Source::Kwargs, "keyword argument"),
     row("headers.NAME", FieldType::Value, Source::Headers, "header"),
     row("properties.NAME", FieldType::Value, Source::Properties, "property"),
-    row("undecodable", FieldType::Flag, Source::Undecodable, "1 if the message is not a JSON object"),
+    row(
+        "undecodable",
+        FieldType::Flag,
+        Source::Undecodable,
+        "1 if the message is not a JSON object; of Huey, neither a pickle nor compressed",
+    ),
     row(
         "age",
         FieldType::Duration,

@@ -19,6 +19,8 @@ pub enum MessageKind {
     Laravel,
     /// Taskiq's lists, which its `ListQueueBroker` writes.
     Taskiq,
+    /// Huey's lists, which hold pickles.
+    Huey,
     /// Dramatiq. Its lists hold ids, and the messages are the fields of a hash.
     Dramatiq,
     /// Not messages, but ids of jobs that are stored elsewhere (see [`crate::ids`]). They are read as Celery's
@@ -55,7 +57,7 @@ const POSITIONAL: &[&[u8]] = &[b"task", b"id", b"args.0", b"args.1", b"args.2", 
 const NAMED: &[&[u8]] = &[b"task", b"id", b"retries", b"enqueued", b"group"];
 
 /// Every kind. The first one is the default.
-pub const KINDS: [KindSpec; 7] = [
+pub const KINDS: [KindSpec; 8] = [
     KindSpec {
         kind: MessageKind::Celery,
         name: "celery",
@@ -89,6 +91,13 @@ pub const KINDS: [KindSpec; 7] = [
         name: "taskiq",
         consumer_end: End::Tail,
         sample: &[b"task", b"id", b"args", b"kwargs", b"retries"],
+        place: MessagePlace::Element,
+    },
+    KindSpec {
+        kind: MessageKind::Huey,
+        name: "huey",
+        consumer_end: End::Tail,
+        sample: &[b"task", b"id", b"args", b"kwargs", b"retries", b"eta"],
         place: MessagePlace::Element,
     },
     KindSpec {
@@ -137,11 +146,12 @@ pub const NAMES: &[&str] = &[
     KINDS[4].name,
     KINDS[5].name,
     KINDS[6].name,
+    KINDS[7].name,
 ];
 /// The kinds that can be expected by default: those whose messages are the elements of a list. Ids are meant only
 /// if the command says so.
 pub const MESSAGE_NAMES: &[&str] =
-    &[KINDS[0].name, KINDS[1].name, KINDS[2].name, KINDS[3].name, KINDS[4].name];
+    &[KINDS[0].name, KINDS[1].name, KINDS[2].name, KINDS[3].name, KINDS[4].name, KINDS[5].name];
 
 impl MessageKind {
     /// Returns its row.
@@ -153,8 +163,9 @@ impl MessageKind {
             Self::Resque => &KINDS[2],
             Self::Laravel => &KINDS[3],
             Self::Taskiq => &KINDS[4],
-            Self::Dramatiq => &KINDS[5],
-            Self::Ids => &KINDS[6],
+            Self::Huey => &KINDS[5],
+            Self::Dramatiq => &KINDS[6],
+            Self::Ids => &KINDS[7],
             Self::Unacked => &UNACKED,
         }
     }

@@ -27,7 +27,7 @@ pub struct LeftBehind {
     pub batch: bool,
     /// Other jobs that Laravel adds once it has run.
     pub chain: bool,
-    /// The rest of a pipeline that it would start: `options.pipe_target` of Dramatiq.
+    /// The rest of a pipeline that it would start: `options.pipe_target` of Dramatiq, `on_complete` of Huey.
     pub pipeline: bool,
     /// The callbacks of a group that wait for it: `options.group_completion_uuid` of Dramatiq.
     pub callback: bool,
@@ -161,7 +161,7 @@ pub fn left_notices(counts: &MatchNoticeCounts) -> [Option<String>; 5] {
     });
     let pipelines = (counts.pipelines > 0).then(|| {
         format!(
-            "matches that a pipeline continues after (options.pipe_target): {}; the rest of the pipeline of a cleared message \
+            "matches that a pipeline continues after (options.pipe_target, on_complete of Huey): {}; the rest of the pipeline of a cleared message \
              never runs",
             counts.pipelines
         )

@@ -198,7 +198,7 @@ pub const SETTINGS: [SettingSpec; 14] = [
         max: 1,
         unit: "no or yes",
         words: &["no", "yes"],
-        doc: "Whether pickled bodies of Celery messages are read, as data: nothing in them is executed. With `no` they \
+        doc: "Whether pickled bodies of Celery messages, and messages of Huey, are read, as data: nothing in them is executed. With `no` they \
               are unreadable. A job reads them as the setting was when it was accepted.",
     },
 ];

@@ -5,13 +5,15 @@
 //! - two messages are told apart, or grouped, only by values that are known;
 //! - rows of samples keep to their limits, and a body without the setting is unreadable.
 //!
-//! The input is the pickle.
+//! The same bytes are an element of a list of Huey, of which the first and the last must hold as well. The input is the
+//! pickle.
 #![no_main]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use libfuzzer_sys::fuzz_target;
 use qadmin_core::filter::{Distinct, Filter, Grouping, Matcher, Projection, Verdict, parse_by};
+use qadmin_core::format::Recogniser;
 use qadmin_core::kind::MessageKind;
 use qadmin_core::reply::Reply;
 use qadmin_fuzz::filter;
@@ -54,11 +56,33 @@ fn shown(field: &str, message: &[u8]) -> Option<String> {
     }
 }
 
+/// The bytes as an element of a list of Huey.
+fn check_huey(data: &[u8], field: &str) {
+    Recogniser::new().examine(data);
+    for pair in PAIRS {
+        let [one, other] = pair.map(|test| {
+            let filter = of(&format!("WHERE {field} {test}"));
+            let verdict = Matcher::of(MessageKind::Huey, &filter, None).examine(data);
+            assert!(!verdict.matched || !verdict.unreadable && !verdict.undecodable, "{field} {test}");
+            let off = Matcher::of(MessageKind::Huey, &filter, None).pickle(false).examine(data);
+            assert!(!off.matched && off.undecodable == verdict.undecodable, "{field} {test}");
+            verdict
+        });
+        assert!(!one.matched || !other.matched, "{field}");
+        assert_eq!(one.unreadable, other.unreadable, "{field}");
+    }
+    let sample = MessageKind::Huey.spec().sample;
+    for (name, value) in Projection::of(MessageKind::Huey, sample).expect("fields").row(data) {
+        assert!(!matches!(value, Reply::Text(text) if text.len() > 1_024), "{name}");
+    }
+}
+
 fuzz_target!(|data: &[u8]| {
     // Few questions are asked of one input, by its bytes, so that many inputs are run.
     let choice =
         data.iter().fold(data.len(), |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
     let field = FIELDS[choice % FIELDS.len()];
+    check_huey(data, field);
     for headers in [[r#""task": "t""#, ""][choice / 7 % 2]] {
         let pickled = message(data, "application/x-python-serialize", headers);
         let whole = |name: &str| shown(name, &pickled);

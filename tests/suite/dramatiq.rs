@@ -95,7 +95,10 @@ fn recorded_messages_are_counted_shown_and_cleared_with_their_ids() {
     assert_eq!(preview.text("container"), "list_of_ids");
     assert!(preview.is_null("looks_like"), "{preview:?}");
     let notice = preview.text("notice");
-    assert!(notice.contains("pipeline continues after (options.pipe_target): 1"), "{notice}");
+    assert!(
+        notice.contains("pipeline continues after (options.pipe_target, on_complete of Huey): 1"),
+        "{notice}"
+    );
     assert!(!notice.contains("AS dramatiq"), "{notice}");
     let rows = preview.rows("sample");
     // The head runs next.

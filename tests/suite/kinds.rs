@@ -89,7 +89,7 @@ fn a_clear_without_as_is_refused_if_messages_look_like_another_kind() {
     assert!(run(&mut conn, "QADMIN.CLEARJOB garbage TASK t ALL CONFIRM garbage").is_ok());
     assert!(
         refused(&mut conn, "QADMIN.PREVIEW q TASK t AS rq")
-            .contains("AS must be celery, sidekiq, resque, laravel, taskiq, dramatiq or ids")
+            .contains("AS must be celery, sidekiq, resque, laravel, taskiq, huey, dramatiq or ids")
     );
 }
 

@@ -24,6 +24,7 @@ mod failures;
 mod faults;
 mod found;
 mod hostile;
+mod huey;
 mod ids;
 mod index;
 mod inexact;

@@ -116,7 +116,7 @@ fn wrong_load_arguments_keep_the_server_from_starting_and_say_why() {
         ("pickle maybe", "setting pickle must be no or yes, got \"maybe\""),
         (
             "default-kind rq",
-            "setting default-kind must be celery, sidekiq, resque, laravel or taskiq, got \"rq\"",
+            "setting default-kind must be celery, sidekiq, resque, laravel, taskiq or huey, got \"rq\"",
         ),
         ("job-ttl 59", "setting job-ttl must be an integer from 60 to 2592000 (seconds), got \"59\""),
     ] {

@@ -1,4 +1,4 @@
-//! Compressed bodies. The decoded size is bounded, because the work on one message must not grow with what its
+//! Compressed bodies and messages. The decoded size is bounded, because the work on one message must not grow with what its
 //! sender claims.
 
 use std::io::Read as _;
@@ -16,6 +16,8 @@ pub(super) enum Compression {
     Zlib,
     /// Zstandard frames.
     Zstd,
+    /// A gzip file of one member; kombu has no name for it.
+    Gzip,
 }
 
 impl Compression {
@@ -38,10 +40,86 @@ impl Compression {
                 Err(broken) => (broken.output, false),
             },
             Self::Zstd => unzstd(body),
+            Self::Gzip => gunzip(body),
         };
         *body = decoded;
         whole
     }
+}
+
+/// Returns at least the first `len` bytes, if there are as many, of what was compressed. Damage behind them does not
+/// count.
+pub(super) fn beginning(compression: Compression, body: &[u8], len: usize) -> Vec<u8> {
+    use miniz_oxide::inflate::{decompress_to_vec_with_limit, decompress_to_vec_zlib_with_limit};
+    let decoded = match compression {
+        Compression::Zlib => decompress_to_vec_zlib_with_limit(body, len),
+        Compression::Gzip => decompress_to_vec_with_limit(after_gzip_header(body).unwrap_or_default(), len),
+        Compression::Zstd => return Vec::new(),
+    };
+    decoded.unwrap_or_else(|broken| broken.output)
+}
+
+/// The length of the CRC-32 and the size at the end of a gzip member.
+const GZIP_TRAILER: usize = 8;
+/// The flags in the header of a gzip member that say which parts follow it.
+const GZIP_CRC: u8 = 2;
+const GZIP_EXTRA: u8 = 4;
+const GZIP_NAME: u8 = 8;
+const GZIP_COMMENT: u8 = 16;
+
+/// Returns what follows the header of a gzip member (RFC 1952).
+fn after_gzip_header(file: &[u8]) -> Option<&[u8]> {
+    let (&[0x1f, 0x8b, 8, flags, _, _, _, _, _, _], mut rest) = file.split_first_chunk::<10>()? else {
+        return None;
+    };
+    if flags & GZIP_EXTRA != 0 {
+        let (len, after) = rest.split_first_chunk::<2>()?;
+        rest = after.get(usize::from(u16::from_le_bytes(*len))..)?;
+    }
+    for text in [GZIP_NAME, GZIP_COMMENT] {
+        if flags & text != 0 {
+            rest = rest.get(memchr::memchr(0, rest)? + 1..)?;
+        }
+    }
+    if flags & GZIP_CRC != 0 {
+        rest = rest.get(2..)?;
+    }
+    Some(rest)
+}
+
+/// Decompresses a gzip file of one member, with nothing behind it.
+fn gunzip(file: &[u8]) -> (Vec<u8>, bool) {
+    let parts = after_gzip_header(file).and_then(|rest| rest.split_last_chunk::<GZIP_TRAILER>());
+    let Some((data, trailer)) = parts else { return (Vec::new(), false) };
+    match miniz_oxide::inflate::decompress_to_vec_with_limit(data, DECODED_MAX) {
+        Ok(decoded) => {
+            let [a, b, c, d, size @ ..] = *trailer;
+            let is_whole = crc32(&decoded) == u32::from_le_bytes([a, b, c, d])
+                && u32::try_from(decoded.len()) == Ok(u32::from_le_bytes(size));
+            (decoded, is_whole)
+        }
+        Err(broken) => (broken.output, false),
+    }
+}
+
+/// The CRC-32 of gzip, of each byte.
+const CRC: [u32; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let (mut crc, mut bit) = (byte, 0);
+        while bit < 8 {
+            crc = if crc & 1 == 1 { 0xedb8_8320 ^ (crc >> 1) } else { crc >> 1 };
+            bit += 1;
+        }
+        table[byte as usize] = crc;
+        byte += 1;
+    }
+    table
+};
+
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| CRC[usize::from(crc.to_le_bytes()[0] ^ byte)] ^ (crc >> 8))
 }
 
 fn unzstd(body: &[u8]) -> (Vec<u8>, bool) {
@@ -59,15 +137,54 @@ fn unzstd(body: &[u8]) -> (Vec<u8>, bool) {
 mod tests {
     use super::*;
 
+    /// A gzip file with these flags and the parts of the header that they announce.
+    fn gzip(flags: u8, parts: &[u8], bytes: &[u8]) -> Vec<u8> {
+        let mut file = vec![0x1f, 0x8b, 8, flags, 0, 0, 0, 0, 0, 3];
+        file.extend_from_slice(parts);
+        file.extend_from_slice(&miniz_oxide::deflate::compress_to_vec(bytes, 6));
+        file.extend_from_slice(&crc32(bytes).to_le_bytes());
+        file.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or_default().to_le_bytes());
+        file
+    }
+
+    #[test]
+    fn headers_and_checksums_of_gzip_are_those_of_its_standard() {
+        // The check value of this CRC.
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+        for (flags, parts) in [
+            (0, &b""[..]),
+            (GZIP_NAME, b"name\0"),
+            (GZIP_COMMENT, b"\0"),
+            (GZIP_EXTRA, b"\x03\x00abc"),
+            (GZIP_CRC, b"xy"),
+            (GZIP_EXTRA | GZIP_NAME | GZIP_COMMENT | GZIP_CRC, b"\x00\x00n\0c\0xy"),
+        ] {
+            let file = gzip(flags, parts, b"a message");
+            assert_eq!(gunzip(&file), (b"a message".to_vec(), true), "{flags}");
+            assert_eq!(beginning(Compression::Gzip, &file, 4).get(..4), Some(&b"a me"[..]), "{flags}");
+            for cut in 0..file.len() {
+                assert!(!gunzip(&file[..cut]).1, "{flags}: cut at {cut}");
+            }
+            for at in file.len() - GZIP_TRAILER..file.len() {
+                let mut damaged = file.clone();
+                damaged[at] ^= 0x10;
+                assert!(!gunzip(&damaged).1, "{flags}: byte {at}");
+            }
+        }
+    }
+
     #[test]
     fn the_size_of_a_decompressed_body_is_bounded() {
         let zlib = |bytes: &[u8]| miniz_oxide::deflate::compress_to_vec_zlib(bytes, 9);
+        let gzip = |bytes: &[u8]| gzip(0, &[], bytes);
         let zstd = |bytes: &[u8]| {
             ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
         };
-        for (kind, pack) in
-            [(Compression::Zlib, &zlib as &dyn Fn(&[u8]) -> Vec<u8>), (Compression::Zstd, &zstd)]
-        {
+        for (kind, pack) in [
+            (Compression::Zlib, &zlib as &dyn Fn(&[u8]) -> Vec<u8>),
+            (Compression::Zstd, &zstd),
+            (Compression::Gzip, &gzip),
+        ] {
             for (len, fits) in
                 [(0, true), (1, true), (DECODED_MAX, true), (DECODED_MAX + 1, false), (8 << 20, false)]
             {

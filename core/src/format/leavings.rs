@@ -22,6 +22,9 @@ const LARAVEL_BATCH: &str = "group";
 /// The jobs that are to follow this one, as a list of serialized objects.
 const LARAVEL_CHAIN: &str = "kwargs.chained";
 
+/// The message of the task that follows in a pipeline of Huey (`Task.then` in huey/api.py, 3.5.4).
+const HUEY_PIPELINE: &str = "headers.on_complete";
+
 /// Members that name the rest of a pipeline, and the completion callbacks of a group (Dramatiq 2.2.1:
 /// `pipeline.__init__` and `group.run` in dramatiq/composition.py).
 const PIPELINES: [&[&str]; 1] = [&["options", "pipe_target"]];
@@ -34,6 +37,8 @@ pub(crate) enum Leavings {
     Ruby(Members),
     /// Of Laravel: a reader of the locks, the batch and the chain.
     Laravel(Box<Reader>),
+    /// Of Huey: a reader of the task that follows.
+    Huey(Box<Reader>),
 }
 
 /// Reads members of envelopes.
@@ -46,8 +51,14 @@ pub(crate) struct Members {
 }
 
 impl Leavings {
-    /// Creates a reader for messages of a kind; `None` if messages of this kind name no locks and batches.
-    pub(crate) fn of(kind: MessageKind) -> Option<Self> {
+    /// Creates a reader for messages of a kind, which reads pickles or does not; `None` if messages of this kind name
+    /// nothing that a clear leaves.
+    pub(crate) fn of(kind: MessageKind, reads_pickle: bool) -> Option<Self> {
+        let reader = |names: &[&str]| {
+            let fields = names.iter().filter_map(|name| Field::parse(name.as_bytes()).ok());
+            let fields: Vec<Field> = fields.collect();
+            Box::new(Reader::new(kind, &fields).learning().pickle(reads_pickle))
+        };
         match kind {
             MessageKind::Sidekiq | MessageKind::Resque | MessageKind::Dramatiq => {
                 let members = LOCKS.iter().chain(&BATCHES).chain(&PIPELINES).chain(&CALLBACKS);
@@ -58,10 +69,9 @@ impl Leavings {
             }
             MessageKind::Laravel => {
                 let names = LARAVEL_LOCKS.into_iter().chain([LARAVEL_BATCH, LARAVEL_CHAIN]);
-                let fields: Vec<Field> =
-                    names.filter_map(|name| Field::parse(name.as_bytes()).ok()).collect();
-                Some(Self::Laravel(Box::new(Reader::new(kind, &fields).learning())))
+                Some(Self::Laravel(reader(&names.collect::<Vec<_>>())))
             }
+            MessageKind::Huey => Some(Self::Huey(reader(&[HUEY_PIPELINE]))),
             MessageKind::Celery | MessageKind::Taskiq | MessageKind::Ids | MessageKind::Unacked => None,
         }
     }
@@ -72,14 +82,8 @@ impl Leavings {
             Self::Ruby(members) => members.examine(message),
             Self::Laravel(reader) => {
                 // Without its body, the envelope can still name a batch.
-                if reader.envelope(message) {
-                    reader.open_body(message);
-                }
-                let is = |at: usize| match reader.get(at, message) {
-                    FieldValue::Value(raw) => is_set(raw),
-                    FieldValue::Partial(_) => true,
-                    FieldValue::Number(_) | FieldValue::Absent | FieldValue::Unknown => false,
-                };
+                open(reader, message);
+                let is = |at: usize| has(reader, at, message);
                 let batch = LARAVEL_LOCKS.len();
                 LeftBehind {
                     lock: (0..batch).any(is),
@@ -88,6 +92,10 @@ impl Leavings {
                     ..LeftBehind::default()
                 }
             }
+            Self::Huey(reader) => {
+                open(reader, message);
+                LeftBehind { pipeline: has(reader, 0, message), ..LeftBehind::default() }
+            }
         }
     }
 
@@ -95,7 +103,7 @@ impl Leavings {
     pub(crate) fn work(&self) -> usize {
         match self {
             Self::Ruby(_) => 0,
-            Self::Laravel(reader) => reader.decoded(),
+            Self::Laravel(reader) | Self::Huey(reader) => reader.decoded(),
         }
     }
 }
@@ -119,6 +127,22 @@ impl Members {
     }
 }
 
+/// Reads a message, and its body if it can be read.
+fn open(reader: &mut Reader, message: &[u8]) {
+    if reader.envelope(message) {
+        reader.open_body(message);
+    }
+}
+
+/// Returns whether a field of the last message is known to have a value.
+fn has(reader: &Reader, at: usize, message: &[u8]) -> bool {
+    match reader.get(at, message) {
+        FieldValue::Value(raw) => is_set(raw),
+        FieldValue::Partial(_) => true,
+        FieldValue::Number(_) | FieldValue::Absent | FieldValue::Unknown => false,
+    }
+}
+
 /// Returns whether a value is neither null nor false nor empty.
 fn is_set(raw: &[u8]) -> bool {
     Shape::of(raw) != Shape::Null && ![&b"false"[..], b"\"\"", b"[]", b"{}"].contains(&raw)
@@ -130,7 +154,7 @@ mod tests {
 
     #[test]
     fn locks_and_batches_are_seen_where_their_libraries_write_them() {
-        let mut sidekiq = Leavings::of(MessageKind::Sidekiq).expect("some");
+        let mut sidekiq = Leavings::of(MessageKind::Sidekiq, true).expect("some");
         let mut examine = |message: &str| {
             let LeftBehind { lock, batch, .. } = sidekiq.examine(message.as_bytes());
             (lock, batch)
@@ -146,12 +170,12 @@ mod tests {
         ] {
             assert_eq!(examine(nothing), (false, false), "{nothing}");
         }
-        assert!(Leavings::of(MessageKind::Celery).is_none());
+        assert!(Leavings::of(MessageKind::Celery, true).is_none());
     }
 
     #[test]
     fn pipelines_and_callbacks_of_groups_are_seen() {
-        let mut dramatiq = Leavings::of(MessageKind::Dramatiq).expect("some");
+        let mut dramatiq = Leavings::of(MessageKind::Dramatiq, true).expect("some");
         let mut examine = |options: &str| {
             let message = format!(r#"{{"actor_name":"a","args":[],"kwargs":{{}},"options":{options}}}"#);
             let left = dramatiq.examine(message.as_bytes());

@@ -1,7 +1,7 @@
 //! How the bytes of a message are laid out: one file per format.
 //!
 //! A message is an *envelope*, a JSON object that is always read, and a *body* inside it, which may be
-//! encoded and is read only if a condition, a group or a row needs it. A format can have several *variants*
+//! encoded (a message of Huey is a body alone) and is read only if a condition, a group or a row needs it. A format can have several *variants*
 //! (Celery: protocols 1 and 2). The envelope alone determines the variant, so a body that no condition needs
 //! does not have to be opened. A body has one of two *shapes*, an object or an array. The shape is known once
 //! the body is open; the paths of its members depend on the shape and not on the variant. For each field and
@@ -14,6 +14,7 @@ mod base64;
 mod body;
 mod celery;
 mod dramatiq;
+mod huey;
 mod laravel;
 mod leavings;
 mod msgpack;
@@ -47,6 +48,7 @@ pub(crate) fn format_of(kind: MessageKind) -> &'static dyn Format {
         MessageKind::Resque => &ruby::Resque,
         MessageKind::Laravel => &laravel::Laravel,
         MessageKind::Taskiq => &taskiq::Taskiq,
+        MessageKind::Huey => &huey::Huey,
         MessageKind::Dramatiq => &dramatiq::Dramatiq,
     }
 }
@@ -169,6 +171,12 @@ pub(crate) trait Format: Sync + std::fmt::Debug {
     /// Returns whether a valid JSON text is a message.
     fn is_message(&self, text: &[u8], _own: Own<'_>) -> bool {
         text.starts_with(b"{") || text.trim_ascii_start().starts_with(b"{")
+    }
+
+    /// For a format whose messages are a body without an envelope, and no JSON: returns whether some bytes are such a
+    /// message, by their first bytes. `None` for every other format.
+    fn is_alone(&self, _message: &[u8]) -> Option<bool> {
+        None
     }
 
     /// Returns the places of `field`, per variant.

@@ -55,6 +55,17 @@ impl Opened {
         is_read
     }
 
+    /// Replaces the pickled message of Huey in the text by JSON. Returns false if it cannot be read, or pickles are not
+    /// read.
+    pub(super) fn unpickle_message(&mut self) -> bool {
+        let Self { text, scratch, opaque, unpickler, extra, .. } = self;
+        let Some(unpickler) = unpickler else { return false };
+        let is_read = unpickler.json_of_message(text, scratch, opaque);
+        *extra += text.len() + unpickler.steps();
+        std::mem::swap(text, scratch);
+        is_read
+    }
+
     /// Returns a value of the text, which knows its opaque parts, if it has some.
     pub(super) fn partial<'a>(&'a self, raw: &'a [u8]) -> Option<Partial<'a>> {
         let partial = Partial { raw, text: &self.text, opaque: &self.opaque };

@@ -73,6 +73,8 @@ pub(super) struct Unpickler {
     learns: bool,
     layouts: Layouts,
     traced: Traced,
+    /// Whether an object of the class `huey.registry.Message` is read, and nothing else is a whole pickle.
+    reads_messages: bool,
 }
 
 impl Unpickler {
@@ -115,6 +117,20 @@ impl Unpickler {
             json.clear();
             opaque.clear();
         }
+        self.read(pickle, json, opaque, None)
+    }
+
+    /// Writes the message of Huey that `pickle` describes to `json`, as an object with the names of its fields, and the
+    /// places of opaque values as [`Self::json_of_pickle`] does. Returns false for everything else.
+    pub(super) fn json_of_message(
+        &mut self,
+        pickle: &[u8],
+        json: &mut Vec<u8>,
+        opaque: &mut Vec<Range<usize>>,
+    ) -> bool {
+        json.clear();
+        opaque.clear();
+        self.reads_messages = true;
         self.read(pickle, json, opaque, None)
     }
 

@@ -47,6 +47,8 @@ pub(crate) struct Reader {
     envelope_counts: bool,
     /// The value of [`Format::derives`].
     derives: bool,
+    /// Whether messages are a body without an envelope ([`Format::is_alone`]).
+    alone: bool,
     /// Whether it learns the layouts of messages.
     learns: bool,
     derived: Derived,
@@ -99,6 +101,7 @@ impl Reader {
             shape: OBJECT,
             envelope_counts: false,
             derives: format.derives(),
+            alone: format.is_alone(&[]).is_some(),
             learns: false,
             derived: Derived::default(),
             reprs: Reprs::new(format, &fields).map(Box::new),
@@ -134,11 +137,15 @@ impl Reader {
         self
     }
 
-    /// Reads the envelope of a message; returns whether it is a JSON object. If it is not, only the fields
-    /// that are not in the bytes are found.
+    /// Reads the envelope of a message; returns whether it is a message: a JSON object or, for a format without
+    /// envelopes, whether it begins as one. If it does not, only the fields that are not in the bytes are found.
     #[inline]
     pub(crate) fn envelope(&mut self, message: &[u8]) -> bool {
         (self.body_open, self.reprs_read, self.decoded) = (false, false, 0);
+        if self.alone {
+            self.decodable = self.format.is_alone(message) == Some(true);
+            return self.decodable;
+        }
         self.decodable = self.envelope.read(&mut self.scanner, message, 0);
         if self.decodable {
             let own = Own::new(&self.own, &self.envelope, message);
@@ -216,7 +223,7 @@ impl Reader {
         true
     }
 
-    /// Returns whether the last message is a JSON object.
+    /// Returns the result of [`Reader::envelope`] for the last message.
     pub(crate) fn is_decodable(&self) -> bool {
         self.decodable
     }

@@ -4,6 +4,7 @@ use crate::ids::{IDS_LOOKED_UP, may_be_id};
 use crate::json::{Paths, Scanner, Shape, Span};
 use crate::kind::MessageKind;
 
+use super::huey::looks_like_message;
 use super::keys;
 
 /// The number of messages at the consumer end that are read to recognise the kind of a queue's messages.
@@ -41,6 +42,7 @@ pub struct Recogniser {
     resque: u64,
     laravel: u64,
     taskiq: u64,
+    huey: u64,
     /// The number of elements that can be ids, and the first of these elements.
     id_like: u64,
     ids: Vec<Vec<u8>>,
@@ -63,6 +65,7 @@ impl Recogniser {
             Some(MessageKind::Resque) => self.resque += 1,
             Some(MessageKind::Laravel) => self.laravel += 1,
             Some(MessageKind::Taskiq) => self.taskiq += 1,
+            Some(MessageKind::Huey) => self.huey += 1,
             Some(MessageKind::Dramatiq | MessageKind::Ids | MessageKind::Unacked) => {}
             None if may_be_id(message) => {
                 self.id_like += 1;
@@ -102,6 +105,7 @@ impl Recogniser {
             (self.resque, MessageKind::Resque),
             (self.laravel, MessageKind::Laravel),
             (self.taskiq, MessageKind::Taskiq),
+            (self.huey, MessageKind::Huey),
         ]
         .into_iter()
         .find(|(seen, _)| seen * 2 > self.examined)
@@ -110,7 +114,7 @@ impl Recogniser {
 
     fn kind(&mut self, message: &[u8]) -> Option<MessageKind> {
         if !self.scanner.scan(message, &self.paths, &mut self.spans) {
-            return None;
+            return looks_like_message(message).then_some(MessageKind::Huey);
         }
         let shape = |at: usize| self.spans[self.slots[at]].map(|span| Shape::of(span.of(message)));
         let [

@@ -45,7 +45,7 @@ impl FilterJudge {
         Self {
             exact: (texts && !clear_options.inexact).then(|| matcher.clone()),
             marks_inexact: clear_options.inexact,
-            leavings: Leavings::of(start.messages),
+            leavings: Leavings::of(start.messages, start.reads_pickle),
             matcher: matcher.inexact(texts),
             projection: start.projection.clone().inexact(texts).pickle(start.reads_pickle),
             distinct: (!clear_options.by.is_empty())

@@ -258,7 +258,7 @@ members! {
     To "to" Text |v| v.start.clear_options.to.as_ref().map(|to| to.key.clone());
     /// 1 with FRONT: what is moved runs next in `to`.
     Front "front" Flag |v| v.start.clear_options.to.as_ref().is_some_and(|to| to.front);
-    /// What the messages are read as: `celery`, `sidekiq`, `resque`, `laravel`, `taskiq`, `dramatiq` or `ids` ([kinds](../kinds.md)).
+    /// What the messages are read as: `celery`, `sidekiq`, `resque`, `laravel`, `taskiq`, `huey`, `dramatiq` or `ids` ([kinds](../kinds.md)).
     MessageKind "message_kind" Text |v| Some(v.start.messages.spec().name.into());
     /// Messages of the current pass that match, or whose group is known, by
     /// [`argsrepr` or `kwargsrepr` alone](../filter.md#what-a-sender-shows-of-arguments). With INEXACT they are among

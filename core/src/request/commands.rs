@@ -399,6 +399,7 @@ const AS: Arg = Arg::new(
         Arg::word("resque", "RESQUE"),
         Arg::word("laravel", "LARAVEL"),
         Arg::word("taskiq", "TASKIQ"),
+        Arg::word("huey", "HUEY"),
         Arg::word("dramatiq", "DRAMATIQ"),
         Arg::word("ids", "IDS"),
     ]),

@@ -118,7 +118,7 @@ fn load_arguments_that_are_wrong_refuse_with_a_sentence() {
         ),
         (
             "default-kind 1",
-            r#"ERR setting default-kind must be celery, sidekiq, resque, laravel or taskiq, got "1""#,
+            r#"ERR setting default-kind must be celery, sidekiq, resque, laravel, taskiq or huey, got "1""#,
         ),
     ];
     for (line, error) in table {

@@ -189,7 +189,7 @@ fn a_property_that_two_classes_have_is_unknown() {
 
 #[test]
 fn locks_batches_and_chains_are_noticed() {
-    let mut leavings = Leavings::of(MessageKind::Laravel).expect("some");
+    let mut leavings = Leavings::of(MessageKind::Laravel, true).expect("some");
     let left =
         recorded(":default").iter().map(|message| leavings.examine(message.as_bytes())).collect::<Vec<_>>();
     let with = |is: fn(&crate::match_notices::LeftBehind) -> bool| -> Vec<usize> {

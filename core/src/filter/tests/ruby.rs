@@ -94,7 +94,10 @@ fn every_kind_has_one_row_and_rows_of_its_own() {
             let name = spec.name.replace(".N", ".0");
             assert!(Field::parse(name.as_bytes()).is_ok());
             let mut matcher = Matcher::of(row.kind, &filter(&format!("WHERE {name} EXISTS")), None);
-            RESQUE.iter().for_each(|message| assert!(!matcher.examine(message.as_bytes()).undecodable));
+            // Huey's messages are pickles.
+            let is_json = row.kind != MessageKind::Huey;
+            let verdicts = RESQUE.iter().map(|message| matcher.examine(message.as_bytes()));
+            assert!(verdicts.into_iter().all(|verdict| verdict.undecodable != is_json));
         }
     }
     assert!(MessageKind::parse(b"rq").is_err());

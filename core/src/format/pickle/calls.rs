@@ -30,6 +30,8 @@ fn known(module: &[u8], name: &[u8]) -> Known {
         (b"_codecs", b"encode") => Known::Encode,
         (b"builtins" | b"__builtin__", b"bytes") => Known::Bytes,
         (b"builtins" | b"__builtin__", b"getattr") => Known::GetAttr,
+        (b"builtins" | b"__builtin__", b"tuple") => Known::Tuple,
+        (b"huey.registry", b"Message") => Known::Message,
         (b"copyreg" | b"copy_reg", b"__newobj__") => Known::NewObject,
         (b"copyreg" | b"copy_reg", b"_reconstructor") => Known::Reconstructor,
         _ => Known::Nothing,
@@ -113,7 +115,7 @@ impl Machine<'_, '_> {
                 self.of.create(Kind::Dict)
             }
             (Known::Signature, [Value::Container(at)]) => match self.of.container(*at)?.kind {
-                Kind::Dict | Kind::Copy => self.of.copy(*at),
+                Kind::Dict | Kind::Copy => self.of.copy(*at, Kind::Copy),
                 _ => None,
             },
             (Known::Encode, [Value::Text(text), Value::Text(encoding)]) => {
@@ -128,6 +130,10 @@ impl Machine<'_, '_> {
             (Known::Reconstructor, [class, _, Value::None]) if self.known(*class) == Known::Uuid => {
                 self.of.create(Kind::Uuid(None))
             }
+            (Known::Reconstructor, [class, base, fields]) if self.known(*base) == Known::Tuple => {
+                let class = *class;
+                self.message(class, *fields).or_else(|| self.opaque(class))
+            }
             (Known::NewObject | Known::Reconstructor, [class, ..]) => self.opaque(*class),
             _ => None,
         };
@@ -139,7 +145,16 @@ impl Machine<'_, '_> {
         if self.known(class) == Known::Uuid && self.of.tuple(args).is_some_and(<[Value]>::is_empty) {
             return self.of.create(Kind::Uuid(None));
         }
-        self.opaque(class)
+        self.message(class, args).or_else(|| self.opaque(class))
+    }
+
+    /// Returns a message of Huey with these fields, if such messages are read and the class is theirs. The class is a
+    /// tuple, so nothing can change the fields.
+    fn message(&mut self, class: Value, fields: Value) -> Option<Value> {
+        let Value::Container(at) = fields else { return None };
+        let is_tuple = self.of.container(at)?.kind == Kind::Tuple;
+        (is_tuple && self.of.reads_messages && self.known(class) == Known::Message)
+            .then(|| self.of.copy(at, Kind::Message))?
     }
 
     /// Sets the state of an object. That of a UUID is a dict with the number; `is_safe`, which says how it
@@ -156,7 +171,7 @@ impl Machine<'_, '_> {
             }
             // Attributes of a dict of a class of its own are not items.
             Kind::Dict | Kind::Copy => Some(()),
-            Kind::List | Kind::Tuple => None,
+            Kind::List | Kind::Tuple | Kind::Message => None,
         }
     }
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::format::written::{escape, float, hex, integer, string};
 
-/// Writes the list, tuple or dict `root`.
+/// Writes the list, tuple, dict or message `root`.
 pub(super) fn write(
     of: &Unpickler,
     pickle: &[u8],
@@ -27,11 +27,41 @@ pub(super) fn write(
 ) -> Option<()> {
     let mut writer = Writer { of, pickle, json, opaque, values: 0, steps, traced };
     writer.value(root, 0)?;
-    // Neither a scalar nor an object of a class is a body.
-    let is_body = matches!(root, Value::Container(at) if !matches!(of.container(at)?.kind, Kind::Uuid(_)));
+    // Neither a scalar nor an object of a class is a body, except for a message where one is expected.
+    let is_body = match root {
+        Value::Container(at) => {
+            let container = of.container(at)?;
+            match container.kind {
+                Kind::Uuid(_) => false,
+                // A worker cannot run a message without the name of a task.
+                Kind::Message => matches!(of.items(container).nth(1), Some(Value::Text(_))),
+                _ => !of.reads_messages,
+            }
+        }
+        _ => false,
+    };
     let is_opaque = writer.opaque.first().is_some_and(|first| first.start == 0);
     (is_body && !is_opaque).then_some(())
 }
+
+/// The fields of `huey.registry.Message` in Huey 3.5.4; those of Huey 2 are the first twelve of them.
+const MESSAGE_FIELDS: [&str; 15] = [
+    "id",
+    "name",
+    "eta",
+    "retries",
+    "retry_delay",
+    "priority",
+    "args",
+    "kwargs",
+    "on_complete",
+    "on_error",
+    "expires",
+    "expires_resolved",
+    "timeout",
+    "chord_config",
+    "retry_backoff",
+];
 
 struct Writer<'a> {
     of: &'a Unpickler,
@@ -90,6 +120,7 @@ impl Writer<'_> {
                     Kind::Uuid(None) => self.object(class_of(value)?),
                     _ if depth >= DEPTH_MAX => return None,
                     Kind::List | Kind::Tuple => self.list(&container, depth)?,
+                    Kind::Message => self.message(&container, depth)?,
                     Kind::Dict | Kind::Copy => self.dict(&container, depth)?,
                 }
             }
@@ -120,6 +151,25 @@ impl Writer<'_> {
             next = after;
         }
         self.close(b']');
+        Some(())
+    }
+
+    /// Writes a message of Huey as an object with the names of its fields.
+    fn message(&mut self, container: &Container, depth: usize) -> Option<()> {
+        let of = self.of;
+        self.json.push(b'{');
+        for (at, item) in of.items(container).enumerate() {
+            self.json.push(b'"');
+            match MESSAGE_FIELDS.get(at) {
+                Some(name) => self.put(name.as_bytes()),
+                // Newer versions append fields.
+                None => integer(i64::try_from(at).ok()?, self.json),
+            }
+            self.put(b"\":");
+            self.value(item, depth + 1)?;
+            self.json.push(b',');
+        }
+        self.close(b'}');
         Some(())
     }
 

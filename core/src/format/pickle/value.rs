@@ -104,6 +104,8 @@ pub(super) enum Kind {
     Dict,
     /// A dict that is a copy of another one and does not change any more.
     Copy,
+    /// An object of the class `huey.registry.Message`, a tuple whose items have names.
+    Message,
     /// An object of the class `uuid.UUID`, which is known once it has a state: the high and the low half.
     Uuid(Option<u128>),
 }
@@ -187,6 +189,9 @@ pub(super) enum Known {
     Encode,
     Bytes,
     GetAttr,
+    Tuple,
+    /// `huey.registry.Message`.
+    Message,
     /// `copyreg.__newobj__`: how protocols below 2 create an object.
     NewObject,
     /// `copyreg._reconstructor`, likewise.
@@ -235,11 +240,11 @@ impl Unpickler {
         Some(())
     }
 
-    /// Creates a copy of a dict, with the items that it has now.
-    pub(super) fn copy(&mut self, at: u32) -> Option<Value> {
+    /// Creates a container of a kind with the items that another one has now.
+    pub(super) fn copy(&mut self, at: u32, kind: Kind) -> Option<Value> {
         let copy = *self.containers.get(at as usize)?;
         let new = u32::try_from(self.containers.len()).ok()?;
-        self.containers.push(Container { kind: Kind::Copy, ..copy });
+        self.containers.push(Container { kind, ..copy });
         Some(Value::Container(new))
     }
 

@@ -250,6 +250,7 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
             "AS CELERY",
             "AS LARAVEL",
             "AS TASKIQ",
+            "AS HUEY",
             "AS IDS",
             "AS IDS",
         ])));
