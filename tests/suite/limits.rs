@@ -169,6 +169,7 @@ fn an_immediate_sample_ends_with_its_time_before_a_long_window_does() {
     let server = Server::start();
     let mut conn = server.conn();
     set(&mut conn, "sample-window 100000");
+    set(&mut conn, "inline-wait 60000");
     filled(&server, "celery", 60_000);
     let needle = r#"{"body":"W10=","headers":{"task":"needle","id":"1"},"properties":{}}"#;
     redis::cmd("LPUSH").arg("celery").arg(needle).query::<i64>(&mut conn).expect("LPUSH");
