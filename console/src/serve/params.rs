@@ -235,7 +235,7 @@ mod tests {
             "queue=q&where=retries+%3D+1+BUST",
             "task=a",
             "queue=q&where=%ff+%3D+1",
-            "queue=q&repoid=1&as=rq",
+            "queue=q&repoid=1&as=arq",
         ] {
             assert!(Target::new(&Params::new(wrong.as_bytes())).words().is_err(), "{wrong}");
         }

@@ -50,7 +50,7 @@ fn an_index_is_created_shown_and_dropped_on_its_page() {
     assert!(again.status == 400 && again.body.contains("has an index already"), "{again:?}");
     let wrong = page.post("/api/index/create?queue=other", &format!("csrf={csrf}&fields=age")).with(400);
     assert!(wrong.json()["error"].is_string(), "{wrong:?}");
-    page.post("/api/index/create?queue=other", &format!("csrf={csrf}&as=rq")).with(400);
+    page.post("/api/index/create?queue=other", &format!("csrf={csrf}&as=arq")).with(400);
     page.post("/api/index/create", &format!("csrf={csrf}")).with(400);
     assert_eq!(
         page.post("/index/drop?queue=celery", &format!("csrf={csrf}")).with(303).header("location"),
