@@ -73,13 +73,11 @@ pub(crate) fn starter(kind: JobKind) -> &'static CommandSpec {
 }
 
 /// Returns how a job uses its keys: the name of the queue first, its other lists, the index of unacknowledged
-/// messages, the keys of the messages of a list of ids, and the destination of matches.
+/// messages, the hash of the messages of a list of ids, and the destination of matches.
 pub(crate) fn needs_of(job: &Job) -> Vec<Need<'_>> {
     let start = job.start();
     let access = if start.kind.is_recorded() { Access::TakeOut } else { Access::Read };
-    let messages = start.storage.message_keys().into_iter();
-    let messages = messages.flat_map(|keys| keys.guarded(access == Access::TakeOut));
-    let others = job.all_keys().chain(messages).filter(|key| *key != start.queue);
+    let others = job.all_keys().chain(start.storage.message_hash()).filter(|key| *key != start.queue);
     let to = start.clear_options.to.iter().map(|to| (to.key.as_slice(), Access::Add));
     let taken = std::iter::once(start.queue.as_slice()).chain(others);
     taken.map(|key| (key, access)).chain(to).collect()

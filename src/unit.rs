@@ -32,19 +32,20 @@ pub(crate) fn apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied 
 }
 
 fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
-    let (key, len, indexes, prints, words, to) = match args {
+    let (key, len, indexes, prints, hash, to) = match args {
+        [key, len, indexes, prints] => (key, len, indexes, prints, None, None),
+        [key, len, indexes, prints, hash] => (key, len, indexes, prints, Some(hash), None),
         [key, len, indexes, prints, to, end, its_len] => {
             let (end, its_len) = (End::parse(end), qadmin_core::args::parse_u64(its_len));
             let (Some(end), Some(its_len)) = (end, its_len) else { return Applied::Mismatch };
-            (key, len, indexes, prints, &[][..], Some((RString::new(to), end, its_len)))
+            (key, len, indexes, prints, None, Some((RString::new(to), end, its_len)))
         }
-        [key, len, indexes, prints, words @ ..] => (key, len, indexes, prints, words, None),
         _ => return Applied::Mismatch,
     };
     let Some(len) = qadmin_core::args::parse_u64(len) else { return Applied::Mismatch };
     let Some(deletions) = unpack(len, indexes, prints) else { return Applied::Mismatch };
-    // The list, and the words for the keys of its messages if its elements are ids.
-    let names: Vec<RString> = std::iter::once(key).chain(words).map(RString::new).collect();
+    // The list, and the hash of its messages if its elements are ids.
+    let names: Vec<RString> = std::iter::once(key).chain(hash).map(RString::new).collect();
     let name = &names[0];
     // The list is walked twice: nothing may be changed before everything was compared.
     let Some(mut list) = open(ctx, &names, Mode::Read) else { return Applied::Mismatch };

@@ -84,11 +84,7 @@ impl Library {
     /// Returns the kind of messages that reads the jobs of a list of this library, if there is one.
     #[must_use]
     pub fn kind(self) -> Option<MessageKind> {
-        match self {
-            Self::Dramatiq => Some(MessageKind::Dramatiq),
-            Self::Rq => Some(MessageKind::Rq),
-            _ => None,
-        }
+        (self == Self::Dramatiq).then_some(MessageKind::Dramatiq)
     }
 
     /// Returns the notice of a preview of such a list, or of such a sorted set.

@@ -1,14 +1,14 @@
 //! How a unit describes to replicas and the append-only file which messages a slice removed.
 //!
 //! ```text
-//! key   length-before   indexes   fingerprints   [hash | prefix rq]
+//! key   length-before   indexes   fingerprints   [hash]
 //! ```
 //!
 //! Indexes are list indexes before the deletion, ascending: the first one unchanged, each following one as its
 //! distance to the one before, all as LEB128 (7 bits a byte, low ones first, high bit = more follows). A
-//! fingerprint is 4 bytes, little endian. If the elements are ids, `hash` is the key of their messages, or `prefix` is
-//! what all keys of RQ begin with, and fingerprints are of the messages: a server that repeats the unit looks up the message
-//! of each id and removes both, or nothing. A slice that clears 400 neighbours takes about 2 KB.
+//! fingerprint is 4 bytes, little endian. If the elements are ids, `hash` is the key of their messages, and
+//! fingerprints are of those: a server that repeats the unit looks up the message of each id and removes both, or
+//! nothing. A slice that clears 400 neighbours takes about 2 KB.
 
 use crate::scan::Deletion;
 

@@ -255,6 +255,5 @@ pub fn judge(asked: &[&[Ask]], message: &[u8]) -> Option<Verdict> {
         unreadable,
         uncompared: unreadable && uncompared,
         missing: false,
-        kept: false,
     })
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::Answer;
 use super::queue::target::of_record;
-use super::status::{keys, message_keys};
+use super::status::{keys, message_hash};
 use crate::entry;
 use crate::record;
 use crate::redis::Ctx;
@@ -60,10 +60,9 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Jobs) -> Result<Answer, Error> {
                     let place = stored.next().and_then(|(_, id)| state.records.find(id));
                     let stored = place.and_then(|(db, key)| record::read(ctx, db, &key));
                     stored.map(|stored| stored.record).filter(|record| {
-                        let (others, messages) = (of_record(record), message_keys(record));
-                        let messages = messages.iter().flat_map(|keys| keys.guarded(false));
-                        let keys = others.iter().map(Vec::as_slice).chain(messages);
-                        wanted.wants(record.text(Member::Queue), keys)
+                        let (others, hash) = (of_record(record), message_hash(record));
+                        wanted
+                            .wants(record.text(Member::Queue), others.iter().chain(&hash).map(Vec::as_slice))
                     })
                 }
                 (None, None) => break,
@@ -92,14 +91,13 @@ fn in_memory(state: &State) -> Vec<(i64, Uuid)> {
 /// Returns the record of one of them.
 fn remembered(registry: &mut Registry, id: Uuid, wanted: &mut Wanted<'_>) -> Option<Record> {
     if let Some(job) = registry.find_live(id) {
-        let messages = job.start().storage.message_keys().into_iter().flat_map(|keys| keys.guarded(false));
-        let may = wanted.wants(&job.start().queue, job.keys().chain(messages));
+        let hash = job.start().storage.message_hash();
+        let may = wanted.wants(&job.start().queue, job.keys().chain(hash));
         return may.then(|| job.record());
     }
     let job = registry.find_ended(id, now_ms())?;
-    let messages = message_keys(&job.record);
-    let messages = messages.iter().flat_map(|keys| keys.guarded(false));
-    let may = wanted.wants(&job.queue, job.keys.iter().map(Vec::as_slice).chain(messages));
+    let hash = message_hash(&job.record);
+    let may = wanted.wants(&job.queue, job.keys.iter().chain(&hash).map(Vec::as_slice));
     may.then(|| job.record.clone())
 }
 

@@ -4,7 +4,6 @@ use qadmin_core::error::{Error, JobError, ServerError};
 use qadmin_core::index::Ages;
 use qadmin_core::job::{Groups, Member, Record};
 use qadmin_core::kind::MessageKind;
-use qadmin_core::message_place::MessageKeys;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{Status, commands};
 use uuid::Uuid;
@@ -65,8 +64,7 @@ pub(crate) fn show(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
 pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8]>) -> Option<FoundJob> {
     let cluster = ctx.flags().cluster();
     if let Some(job) = state.registry.find_live(id) {
-        let messages = job.start().storage.message_keys().into_iter().flat_map(|keys| keys.guarded(false));
-        let keys = keys(&job.start().queue, job.keys().chain(messages));
+        let keys = keys(&job.start().queue, job.keys().chain(job.start().storage.message_hash()));
         return Some(FoundJob {
             record: job.live_record(),
             lists: job.keys().map(<[u8]>::to_vec).collect(),
@@ -77,9 +75,8 @@ pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
     }
     if let Some(job) = state.registry.find_ended(id, now_ms()) {
         let (sample, groups) = (job.sample.clone(), job.groups.clone());
-        let messages = message_keys(&job.record);
-        let messages = messages.iter().flat_map(|keys| keys.guarded(false));
-        let keys = keys(&job.queue, job.keys.iter().map(Vec::as_slice).chain(messages));
+        let hash = message_hash(&job.record);
+        let keys = keys(&job.queue, job.keys.iter().chain(&hash).map(Vec::as_slice));
         let (mut record, db) = (job.record.clone(), job.db);
         record::read_undone(ctx, db, &record::key(record.text(Member::Queue), id, cluster), &mut record);
         return Some(FoundJob { record, keys, lists: job.keys.clone(), sample, groups });
@@ -92,9 +89,8 @@ pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
     };
     let stored = record::read(ctx, db, &key)?;
     let of_record = of_record(&stored.record);
-    let messages = message_keys(&stored.record);
-    let messages = messages.iter().flat_map(|keys| keys.guarded(false));
-    let keys = keys(stored.record.text(Member::Queue), of_record.iter().map(Vec::as_slice).chain(messages));
+    let hash = message_hash(&stored.record);
+    let keys = keys(stored.record.text(Member::Queue), of_record.iter().chain(&hash).map(Vec::as_slice));
     Some(FoundJob {
         record: stored.record,
         keys,
@@ -104,14 +100,14 @@ pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
     })
 }
 
-/// Returns the keys with the messages of a job's list of ids, by its record alone. Who may not read the
+/// Returns the key of the hash with the messages of a job's list of ids, by its record alone. Who may not read the
 /// messages may not see the sample of the job.
-pub(super) fn message_keys(record: &Record) -> Option<MessageKeys> {
+pub(super) fn message_hash(record: &Record) -> Option<Vec<u8>> {
     let kind = MessageKind::parse(record.text(Member::MessageKind)).ok()?;
-    kind.spec().place.keys_of(record.text(Member::Queue))
+    kind.spec().place.hash_of(record.text(Member::Queue))
 }
 
-/// The name of the queue and the keys of the other lists that the job examines, and of the messages of a list of ids.
+/// The name of the queue and the keys of the other lists that the job examines, and of the hash of a list of ids.
 pub(super) fn keys<'a>(queue: &[u8], lists: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
     let others = lists.filter(|key| *key != queue).map(<[u8]>::to_vec);
     std::iter::once(queue.to_vec()).chain(others).collect()

@@ -13,7 +13,7 @@
 //!
 //! [`List`] refuses accesses that are not correct.
 //!
-//! A list can hold ids whose messages are elsewhere ([`Messages`]). It is walked in the same way, and reading an
+//! A list can hold ids whose messages are elsewhere ([`MessageHash`]). It is walked in the same way, and reading an
 //! element gives its message.
 
 use std::collections::VecDeque;
@@ -25,7 +25,7 @@ use qadmin_core::scan::Queue;
 use super::api::{api, raw};
 use super::ctx::Ctx;
 use super::fault;
-use super::message_hash::{ClosedMessages, Messages};
+use super::message_hash::{ClosedHash, MessageHash};
 use super::string::RString;
 
 /// Number of messages that are remembered as the last kept ones.
@@ -82,9 +82,11 @@ pub(crate) struct List<'c> {
 /// The elements of a list of ids.
 struct Ids<'c> {
     /// Where their messages are.
-    messages: Messages<'c>,
+    messages: MessageHash<'c>,
     /// The id of the message that was read last.
     last: Option<RString>,
+    /// The ids that were removed.
+    removed: Vec<RString>,
 }
 
 impl Ids<'_> {
@@ -144,8 +146,8 @@ fn open<'c>(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> OpenedList<'c> {
 
 impl<'c> List<'c> {
     /// Returns the same list, whose elements are ids of these messages.
-    pub(crate) fn with_messages(mut self, messages: Messages<'c>) -> Self {
-        self.ids = Some(Box::new(Ids { messages, last: None }));
+    pub(crate) fn with_messages(mut self, messages: MessageHash<'c>) -> Self {
+        self.ids = Some(Box::new(Ids { messages, last: None, removed: Vec::new() }));
         self
     }
 
@@ -161,7 +163,7 @@ impl<'c> List<'c> {
     /// the ids, before anything else can happen to the keys.
     pub(crate) fn remove_messages(&mut self) {
         if let Some(ids) = &mut self.ids {
-            ids.messages.remove();
+            ids.messages.remove(&ids.removed);
         }
     }
 
@@ -235,7 +237,7 @@ impl<'c> List<'c> {
 
     /// Closes the key and, if messages were removed, signals it as modified (WATCH, client-side caches).
     /// Returns what became of the messages of ids.
-    pub(crate) fn close(mut self) -> Option<ClosedMessages> {
+    pub(crate) fn close(mut self) -> Option<ClosedHash> {
         let (ctx, name, changed) = (self.ctx, self.name, self.deleted > 0);
         let ids = self.ids.take();
         drop(self);
@@ -305,10 +307,8 @@ impl Queue for List<'_> {
         self.deleted += u64::from(deleted);
         if deleted {
             let message = self.last.take();
-            if let Some(ids) = &mut self.ids
-                && let Some(id) = ids.last.take()
-            {
-                ids.messages.take(id);
+            if let Some(ids) = &mut self.ids {
+                ids.removed.extend(ids.last.take());
             }
             if self.mode == Mode::Take {
                 self.taken.extend(message);

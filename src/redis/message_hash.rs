@@ -1,112 +1,51 @@
-//! The messages of a list of ids, opened for one callback together with the list: the fields of one hash, or hashes of
-//! their own.
-
-use qadmin_core::message_place::MessageKeys;
+//! The hash with the messages of a list of ids, opened for one callback together with the list.
 
 use super::ctx::Ctx;
 use super::hash::{Hash, OpenedHash};
-use super::job_hashes::JobHashes;
 use super::string::RString;
-
-/// The messages.
-pub(crate) enum Messages<'c> {
-    /// They are the fields of a hash.
-    Fields(MessageHash<'c>),
-    /// Each is a hash of its own.
-    Jobs(JobHashes<'c>),
-}
-
-/// What happened to the messages until their keys were closed.
-pub(crate) enum ClosedMessages {
-    /// The hash lost fields, or is gone with its last field.
-    Hash {
-        /// Messages were deleted.
-        is_changed: bool,
-        /// The key is gone with its last message.
-        is_emptied: bool,
-    },
-    /// These keys were deleted.
-    Deleted(Vec<RString>),
-}
-
-impl<'c> Messages<'c> {
-    /// Opens the keys, for reading or also for removing messages. `None` if one holds something else. `hash` is the
-    /// name of the hash, if there is one.
-    pub(crate) fn open(ctx: Ctx<'c>, keys: MessageKeys, hash: &'c RString, removes: bool) -> Option<Self> {
-        Some(match keys {
-            MessageKeys::Hash(_) => Self::Fields(MessageHash::open(ctx, hash, removes)?),
-            MessageKeys::Jobs(keys) => Self::Jobs(JobHashes::new(ctx, keys, removes)),
-        })
-    }
-
-    /// Returns the message of an id. It is empty if there is none.
-    pub(super) fn message(&mut self, id: &RString) -> RString {
-        match self {
-            Self::Fields(hash) => hash.message(id),
-            Self::Jobs(jobs) => jobs.message(id),
-        }
-    }
-
-    /// Remembers that this id was removed, whose message was read last.
-    pub(super) fn take(&mut self, id: RString) {
-        match self {
-            Self::Fields(hash) => hash.removed.push(id),
-            Self::Jobs(jobs) => jobs.take(id),
-        }
-    }
-
-    /// Deletes the messages of the removed ids.
-    pub(super) fn remove(&mut self) {
-        match self {
-            Self::Fields(hash) => hash.remove(),
-            Self::Jobs(jobs) => jobs.remove(),
-        }
-    }
-
-    /// Closes the keys.
-    pub(super) fn close(self) -> ClosedMessages {
-        match self {
-            Self::Fields(hash) => hash.close(),
-            Self::Jobs(jobs) => ClosedMessages::Deleted(jobs.close()),
-        }
-    }
-}
 
 /// The hash. Each message is the field with its id.
 pub(crate) struct MessageHash<'c> {
     /// `None` if the key is missing, and with it the message of every id.
     hash: Option<Hash<'c>>,
-    /// The ids that were removed.
-    removed: Vec<RString>,
+}
+
+/// What happened to the hash until it was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ClosedHash {
+    /// Messages were deleted.
+    pub(crate) is_changed: bool,
+    /// The key is gone with its last message.
+    pub(crate) is_emptied: bool,
 }
 
 impl<'c> MessageHash<'c> {
     /// Opens the hash, for reading or also for removing messages. `None` if the key holds something else.
-    fn open(ctx: Ctx<'c>, hash: &'c RString, removes: bool) -> Option<Self> {
+    pub(crate) fn open(ctx: Ctx<'c>, hash: &'c RString, removes: bool) -> Option<Self> {
         match Hash::open_for(ctx, hash, removes) {
-            OpenedHash::Hash(hash) => Some(Self { hash: Some(hash), removed: Vec::new() }),
-            OpenedHash::Missing => Some(Self { hash: None, removed: Vec::new() }),
+            OpenedHash::Hash(hash) => Some(Self { hash: Some(hash) }),
+            OpenedHash::Missing => Some(Self { hash: None }),
             OpenedHash::Other => None,
         }
     }
 
     /// Returns the message of an id. It is empty if there is none.
-    fn message(&self, id: &RString) -> RString {
+    pub(super) fn message(&self, id: &RString) -> RString {
         self.hash.as_ref().and_then(|hash| hash.get(id)).unwrap_or_else(|| RString::new(b""))
     }
 
-    /// Deletes the messages of the removed ids.
-    fn remove(&mut self) {
+    /// Deletes the messages of these ids.
+    pub(super) fn remove(&mut self, ids: &[RString]) {
         let Some(hash) = &mut self.hash else { return };
-        for id in &self.removed {
+        for id in ids {
             // The message is gone already if the list had the id twice.
             hash.delete(id);
         }
     }
 
     /// Closes the hash.
-    fn close(self) -> ClosedMessages {
+    pub(super) fn close(self) -> ClosedHash {
         let (is_changed, is_emptied) = self.hash.map(Hash::close).unwrap_or_default();
-        ClosedMessages::Hash { is_changed, is_emptied }
+        ClosedHash { is_changed, is_emptied }
     }
 }

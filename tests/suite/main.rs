@@ -48,7 +48,6 @@ mod recalled;
 mod renamed;
 mod replies;
 mod room;
-mod rq;
 mod sample;
 mod selectors;
 mod settings;

@@ -140,8 +140,7 @@ impl Judge for FilterJudge {
         }
         let verdict = self.matcher.examine(message);
         self.work += self.matcher.work();
-        let is_plain =
-            !(verdict.matched | verdict.undecodable | verdict.missing | verdict.kept | verdict.unreadable);
+        let is_plain = !(verdict.matched | verdict.undecodable | verdict.missing | verdict.unreadable);
         if is_plain && !self.matcher.used_texts() {
             return None;
         }
@@ -149,7 +148,6 @@ impl Judge for FilterJudge {
             matched: verdict.matched,
             undecodable: verdict.undecodable,
             missing: verdict.missing,
-            kept: verdict.kept,
             unreadable: verdict.unreadable,
             uncompared: verdict.uncompared,
             ..Judgement::default()

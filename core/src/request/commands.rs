@@ -401,7 +401,6 @@ const AS: Arg = Arg::new(
         Arg::word("taskiq", "TASKIQ"),
         Arg::word("huey", "HUEY"),
         Arg::word("dramatiq", "DRAMATIQ"),
-        Arg::word("rq", "RQ"),
         Arg::word("ids", "IDS"),
     ]),
 )

@@ -27,8 +27,6 @@ pub struct Counters {
     pub undecodable: u64,
     /// Examined ids whose message is missing.
     pub missing: u64,
-    /// Examined messages that match and are kept.
-    pub kept: u64,
     /// Examined messages whose verdict is unknown.
     pub unreadable: u64,
     /// Of these, messages with a value that has no meaning for the operator.
@@ -56,7 +54,6 @@ impl Counters {
         self.would_delete += slice.would_delete;
         self.undecodable += slice.undecodable;
         self.missing += slice.missing;
-        self.kept += slice.kept;
         self.unreadable += slice.unreadable;
         self.uncompared += slice.uncompared;
         self.unkeyed += slice.unkeyed;
@@ -80,8 +77,6 @@ pub struct SliceCounts {
     pub undecodable: u64,
     /// Ids whose message is missing.
     pub missing: u64,
-    /// Messages that match and are kept.
-    pub kept: u64,
     /// Messages whose verdict is unknown.
     pub unreadable: u64,
     /// Of these, messages with a value that has no meaning for the operator.
@@ -100,7 +95,6 @@ impl SliceCounts {
     pub(super) fn add_verdict(&mut self, verdict: &Judgement) {
         self.undecodable += u64::from(verdict.undecodable);
         self.missing += u64::from(verdict.missing);
-        self.kept += u64::from(verdict.kept);
         self.unreadable += u64::from(verdict.unreadable);
         self.uncompared += u64::from(verdict.uncompared);
         if !verdict.matched {

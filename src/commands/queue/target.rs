@@ -4,7 +4,6 @@ use qadmin_core::container::{Container, ContainerOption};
 use qadmin_core::error::{Error, IndexError, RequestError, ServerError, TargetError};
 use qadmin_core::job::{Accepted, Job, JobTarget, Member, Record, Storage};
 use qadmin_core::kind::MessageKind;
-use qadmin_core::message_place::MessageKeys;
 use qadmin_core::priorities::{self, Priority};
 use qadmin_core::queues::is_held;
 use qadmin_core::reply::Reply;
@@ -68,47 +67,32 @@ pub(in crate::commands) fn find(
     }
     let kind = options.kind.unwrap_or_else(|| settings::now().default_kind());
     let found = lists(ctx, options, kind, command, access)?;
-    let place = kind.spec().place;
-    let storage = match place.keys_of(&options.queue) {
-        None if place.is_elsewhere() => {
-            return Err(TargetError::NotOfRq { queue: options.queue.clone() }.into());
-        }
+    let storage = match kind.spec().place.hash_of(&options.queue) {
         None => Storage::Lists,
-        Some(keys) => {
-            check_messages(ctx, &options.queue, &keys, command, access)?;
-            Storage::ListOfIds(keys)
-        }
+        Some(hash) => Storage::ListOfIds(find_message_hash(ctx, &options.queue, hash, command, access)?),
     };
     Ok(target(kind, found, storage))
 }
 
-/// Checks the keys that have the messages of a list of ids. The server does not know that they are keys of the command.
+/// Checks the hash that has the messages of a list of ids, and returns its key. The server does not know that it is a
+/// key of the command.
 ///
 /// # Errors
-/// A key is in another slot or has the wrong type, or the caller lacks a right.
-fn check_messages(
+/// The hash is in another slot or has the wrong type, or the caller lacks a right.
+fn find_message_hash(
     ctx: Ctx<'_>,
     queue: &[u8],
-    keys: &MessageKeys,
+    hash: Vec<u8>,
     command: &CommandSpec,
     access: Access,
-) -> Result<(), Error> {
-    let cluster = ctx.flags().cluster();
-    let guarded = || keys.guarded(access == Access::TakeOut);
-    if let Some(key) = guarded().find(|key| cluster && slot::of(queue) != slot::of(key)) {
-        let (queue, key) = (queue.to_vec(), key.to_vec());
-        return Err(match keys {
-            MessageKeys::Hash(_) => TargetError::MessageSlot { queue, hash: key },
-            MessageKeys::Jobs(_) => TargetError::JobSlot { queue, job: key },
-        }
-        .into());
+) -> Result<Vec<u8>, Error> {
+    if ctx.flags().cluster() && slot::of(queue) != slot::of(&hash) {
+        return Err(TargetError::MessageSlot { queue: queue.to_vec(), hash }.into());
     }
-    let needs: Vec<Need<'_>> = std::iter::once(queue).chain(guarded()).map(|key| (key, access)).collect();
-    rights::check(ctx, &ctx.caller(), command, &needs)?;
-    let MessageKeys::Hash(hash) = keys else { return Ok(()) };
-    match Hash::open(ctx, &RString::new(hash)) {
+    rights::check(ctx, &ctx.caller(), command, &[(queue, access), (&hash, access)])?;
+    match Hash::open(ctx, &RString::new(&hash)) {
         OpenedHash::Other => Err(ServerError::WrongType.into()),
-        OpenedHash::Hash(_) | OpenedHash::Missing => Ok(()),
+        OpenedHash::Hash(_) | OpenedHash::Missing => Ok(hash),
     }
 }
 

@@ -132,7 +132,6 @@ fn verdict(truth: Option<bool>) -> Verdict {
         unreadable: truth.is_none(),
         uncompared: false,
         missing: false,
-        kept: false,
     }
 }
 
