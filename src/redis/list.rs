@@ -292,6 +292,14 @@ impl Queue for List<'_> {
         self.stayed.push_back(element);
     }
 
+    fn plan(&mut self) {
+        if let Some(ids) = &mut self.ids
+            && let (Some(id), Some(message)) = (ids.last.take(), self.last.take())
+        {
+            ids.messages.plan(&id, message);
+        }
+    }
+
     fn stayed(&mut self, most: usize, mut f: impl FnMut(&[u8])) {
         self.stayed.drain(..).rev().take(most).for_each(|message| f(message.bytes()));
     }

@@ -2,6 +2,7 @@
 //! happens to the server meanwhile.
 
 mod library;
+mod times;
 mod units;
 
 use std::collections::HashMap;

@@ -2,7 +2,9 @@
 
 pub(crate) mod celery;
 
-use qadmin_harness::map;
+use std::path::PathBuf;
+
+use qadmin_harness::{leave_out, map, workspace_root};
 use redis::{Connection, Value};
 
 /// The members of a map reply, in order.
@@ -29,4 +31,16 @@ pub(crate) fn run(conn: &mut Connection, line: &str) -> redis::RedisResult<Value
 /// Waits until a job has ended and returns its last status.
 pub(crate) fn wait_for_job(conn: &mut Connection, job_id: &str) -> Reply {
     ask(conn, &format!("QADMIN.STATUS {job_id} WAIT 0"))
+}
+
+/// Returns the installed servers on which fields of a hash can have times of their own (HPEXPIRE: Redis 7.4, Valkey 9).
+/// Reports it if there is none.
+pub(crate) fn servers_with_field_times() -> Vec<PathBuf> {
+    let all = ["trixie-redis", "sid-redis", "sid-valkey"];
+    let paths = all.map(|name| workspace_root().join("target/servers").join(name).join("run"));
+    let found: Vec<PathBuf> = paths.into_iter().filter(|path| path.is_file()).collect();
+    if found.is_empty() {
+        leave_out("servers", "none has fields that expire; `make servers` gets some");
+    }
+    found
 }

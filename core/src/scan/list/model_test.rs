@@ -139,6 +139,10 @@ struct Memory {
     left: u64,
     /// What was taken out, in order.
     out: Vec<Msg>,
+    /// The indexes of what the first walk said that the second one deletes.
+    planned: Vec<usize>,
+    /// The second walk has begun.
+    reopened: bool,
     stayed: Vec<[u8; 5]>,
     /// Times that it went to a message without stepping.
     seeks: usize,
@@ -146,8 +150,9 @@ struct Memory {
 
 impl Memory {
     fn new(list: Vec<Msg>, left: u64) -> Self {
-        let (out, stayed) = (Vec::new(), Vec::new());
-        Self { list, at: None, turned: false, deleted: false, left, out, stayed, seeks: 0 }
+        let (out, planned, stayed) = (Vec::new(), Vec::new(), Vec::new());
+        let (turned, deleted, reopened) = (false, false, false);
+        Self { list, at: None, turned, deleted, left, out, planned, reopened, stayed, seeks: 0 }
     }
 }
 
@@ -161,6 +166,9 @@ impl Queue for Memory {
     }
     fn keep(&mut self, _: usize) {
         self.stayed.push(self.at.and_then(|at| self.list.get(at)).expect("was just read").bytes());
+    }
+    fn plan(&mut self) {
+        self.planned.push(self.at.expect("was just read"));
     }
     fn stayed(&mut self, most: usize, mut f: impl FnMut(&[u8])) {
         self.stayed.drain(..).rev().take(most).for_each(|message| f(&message));
@@ -178,6 +186,8 @@ impl Queue for Memory {
         let index = usize::try_from(index).expect("small");
         assert_eq!(self.at, Some(index), "deletes what was just read");
         assert!(!self.turned, "a deletion on a walk towards the head deletes another message");
+        let is_planned = !self.reopened || self.planned.contains(&(index + self.out.len()));
+        assert!(is_planned, "a second walk deletes what the first one has planned");
         self.deleted = true;
         self.out.push(self.list.remove(index));
         true
@@ -190,7 +200,7 @@ impl Queue for Memory {
     fn reopen(&mut self) -> bool {
         assert!(!self.deleted, "what was taken out is told before the queue is opened again");
         // What was noted is taken out, whatever the time.
-        (self.at, self.turned, self.left) = (None, false, u64::MAX);
+        (self.at, self.turned, self.left, self.reopened) = (None, false, u64::MAX, true);
         true
     }
 }

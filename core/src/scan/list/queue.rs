@@ -23,6 +23,10 @@ pub trait Queue {
     /// This is needed only where others are deleted: elsewhere a message can be read again at its index.
     fn keep(&mut self, _most: usize) {}
 
+    /// The message that was read last is to be deleted by a second walk of the same slice. Until then, reading it gives the
+    /// same message, also if it is elsewhere and its time ends in between.
+    fn plan(&mut self) {}
+
     /// Returns the remembered messages, the last one first, at most `most` of them, and forgets them.
     fn stayed(&mut self, _most: usize, _f: impl FnMut(&[u8])) {}
 

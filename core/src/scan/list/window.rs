@@ -121,6 +121,7 @@ impl ListScan {
             }
             if let Some((fingerprint, bytes)) = cleared {
                 outcome.planned.push(Deletion { index, fingerprint });
+                queue.plan();
                 outcome.removed_bytes += bytes;
                 deadline.reserve(budget.deletion_ns + budget.put_ns + path.reach_ns());
                 if P::JUMPS {
@@ -201,7 +202,8 @@ impl ListScan {
                 let _ = costs.of(index - at, from_end).1 && queue.reseek();
             }
             at = Some(index);
-            // Nobody changed the queue in between. If the server disagrees, the queue is not touched.
+            // Nobody changed the queue in between, and what was planned stays as it was read. If the server disagrees,
+            // the queue is not touched.
             let same = queue.read(index, |message| fingerprint(message) == deletion.fingerprint);
             if outcome.deletions.is_empty() {
                 began = deadline.clock.now_ns();
