@@ -17,12 +17,17 @@ pub(super) fn string(text: &[u8], json: &mut Vec<u8>) {
     json.push(b'"');
 }
 
-/// Writes the characters of a string as they stand between its quotes.
-pub(super) fn escape(mut text: &[u8], json: &mut Vec<u8>) {
-    while let Some(at) = special_at(text) {
-        let (plain, rest) = text.split_at(at);
-        json.extend_from_slice(plain);
-        let Some((&byte, rest)) = rest.split_first() else { break };
+/// Writes the characters of a string as they stand between its quotes. From the first one on that is escaped, it goes
+/// from byte to byte: searching again after each would read a text of many of them several times.
+pub(super) fn escape(text: &[u8], json: &mut Vec<u8>) {
+    let Some(first) = special_at(text) else { return json.extend_from_slice(text) };
+    let mut written = 0;
+    for (at, &byte) in text.iter().enumerate().skip(first) {
+        if !matches!(byte, b'"' | b'\\' | 0..=0x1f) {
+            continue;
+        }
+        json.extend_from_slice(&text[written..at]);
+        written = at + 1;
         match byte {
             b'"' | b'\\' => json.extend([b'\\', byte]),
             _ => {
@@ -30,9 +35,8 @@ pub(super) fn escape(mut text: &[u8], json: &mut Vec<u8>) {
                 json.extend(hex(byte));
             }
         }
-        text = rest;
     }
-    json.extend_from_slice(text);
+    json.extend_from_slice(&text[written..]);
 }
 
 /// Writes a number in decimal.
@@ -77,4 +81,20 @@ pub(super) fn float(number: f64, json: &mut Vec<u8>) {
         json.push(b'0');
     }
     json.extend_from_slice(digits);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_string_is_read_as_it_was_written(text in "([a-zé\"\\\\\\x00-\\x1f]|[ -~]{0,40}){0,60}") {
+            let mut json = b"before".to_vec();
+            string(text.as_bytes(), &mut json);
+            let read: String = serde_json::from_slice(&json[b"before".len()..]).expect("a string");
+            prop_assert_eq!(read, text);
+        }
+    }
 }
