@@ -6,6 +6,7 @@
 
 use qadmin_core::error::{Error, ServerError};
 use qadmin_core::job::{Job, JobKind};
+use qadmin_core::message_place::MessageKeys;
 use qadmin_core::request::{CommandSpec, commands};
 
 use crate::redis::acl::{self, Access, Right};
@@ -73,12 +74,20 @@ pub(crate) fn starter(kind: JobKind) -> &'static CommandSpec {
 }
 
 /// Returns how a job uses its keys: the name of the queue first, its other lists, the index of unacknowledged
-/// messages, the hash of the messages of a list of ids, and the destination of matches.
+/// messages, the keys of the messages of a list of ids, and the destination of matches.
 pub(crate) fn needs_of(job: &Job) -> Vec<Need<'_>> {
     let start = job.start();
     let access = if start.kind.is_recorded() { Access::TakeOut } else { Access::Read };
-    let others = job.all_keys().chain(start.storage.message_hash()).filter(|key| *key != start.queue);
+    let messages = start.storage.message_keys().into_iter();
+    let messages = messages.flat_map(|keys| needs_of_messages(keys, access));
+    let others = job.all_keys().filter(|key| *key != start.queue);
     let to = start.clear_options.to.iter().map(|to| (to.key.as_slice(), Access::Add));
     let taken = std::iter::once(start.queue.as_slice()).chain(others);
-    taken.map(|key| (key, access)).chain(to).collect()
+    taken.map(|key| (key, access)).chain(messages).chain(to).collect()
+}
+
+/// Returns how the keys with the messages of a list of ids are used, given how the list is used.
+pub(crate) fn needs_of_messages(keys: &MessageKeys, access: Access) -> impl Iterator<Item = Need<'_>> {
+    let of_each = if keys.are_many() { access.of_any() } else { access };
+    keys.guarded(access == Access::TakeOut).map(move |key| (key, of_each))
 }

@@ -2,7 +2,7 @@
 
 use qadmin_core::queue::End;
 use qadmin_core::scan::{Deletion, Queue, fingerprint};
-use qadmin_core::unit::unpack;
+use qadmin_core::unit::{unpack, unpack_seen};
 
 use crate::container::list::{notify, notify_messages, notify_put, push_moved};
 use crate::container::{OpenedKeys, Storage};
@@ -31,24 +31,52 @@ pub(crate) fn apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied 
     done
 }
 
-fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
-    let (key, len, indexes, prints, hash, to) = match args {
-        [key, len, indexes, prints] => (key, len, indexes, prints, None, None),
-        [key, len, indexes, prints, hash] => (key, len, indexes, prints, Some(hash), None),
-        [key, len, indexes, prints, to, end, its_len] => {
-            let (end, its_len) = (End::parse(end), qadmin_core::args::parse_u64(its_len));
-            let (Some(end), Some(its_len)) = (end, its_len) else { return Applied::Mismatch };
-            (key, len, indexes, prints, None, Some((RString::new(to), end, its_len)))
+/// The arguments of a unit.
+struct Parts<'a> {
+    key: &'a [u8],
+    /// The length of the list before the unit.
+    len: u64,
+    deletions: Vec<Deletion>,
+    /// The words for the keys of the messages of a list of ids.
+    words: &'a [&'a [u8]],
+    /// Which fields the primary saw of each message, if messages have fields.
+    seen: Option<Vec<u16>>,
+    /// The list to which the messages were moved, the end at which they were pushed, and its length before.
+    to: Option<(RString, End, u64)>,
+}
+
+impl<'a> Parts<'a> {
+    /// Takes the arguments of a unit apart; `None` if they are no unit.
+    fn of(args: &'a [&'a [u8]]) -> Option<Self> {
+        let [key, len, indexes, prints, rest @ ..] = args else { return None };
+        let len = qadmin_core::args::parse_u64(len)?;
+        let deletions = unpack(len, indexes, prints)?;
+        let mut parts = Self { key, len, deletions, words: rest, seen: None, to: None };
+        if let [first, second, third] = rest {
+            match End::parse(second) {
+                Some(end) => {
+                    let its_len = qadmin_core::args::parse_u64(third)?;
+                    (parts.words, parts.to) = (&[], Some((RString::new(first), end, its_len)));
+                }
+                None => {
+                    (parts.words, parts.seen) =
+                        (&rest[..2], Some(unpack_seen(parts.deletions.len(), third)?));
+                }
+            }
         }
-        _ => return Applied::Mismatch,
+        Some(parts)
+    }
+}
+
+fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
+    let Some(Parts { key, len, deletions, words, seen, to }) = Parts::of(args) else {
+        return Applied::Mismatch;
     };
-    let Some(len) = qadmin_core::args::parse_u64(len) else { return Applied::Mismatch };
-    let Some(deletions) = unpack(len, indexes, prints) else { return Applied::Mismatch };
-    // The list, and the hash of its messages if its elements are ids.
-    let names: Vec<RString> = std::iter::once(key).chain(hash).map(RString::new).collect();
+    // The list, and the words for the keys of its messages if its elements are ids.
+    let names: Vec<RString> = std::iter::once(&key).chain(words).map(RString::new).collect();
     let name = &names[0];
     // The list is walked twice: nothing may be changed before everything was compared.
-    let Some(mut list) = open(ctx, &names, Mode::Read) else { return Applied::Mismatch };
+    let Some(mut list) = open(ctx, &names, Mode::Read, seen.as_deref()) else { return Applied::Mismatch };
     if list.len() != len || !deletions.iter().all(|deletion| holds(&mut list, deletion)) {
         return Applied::Mismatch;
     }
@@ -59,12 +87,12 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
             OpenedList::Missing => 0,
             OpenedList::Other => return Applied::Mismatch,
         };
-        if len != *its_len || to.bytes() == *key {
+        if len != *its_len || to.bytes() == key {
             return Applied::Mismatch;
         }
     }
     let mode = if to.is_some() { Mode::Take } else { Mode::Erase };
-    let Some(mut list) = open(ctx, &names, mode) else { return Applied::Mismatch };
+    let Some(mut list) = open(ctx, &names, mode, seen.as_deref()) else { return Applied::Mismatch };
     let no_return = AbortOnUnwind;
     for (taken, deletion) in deletions.iter().enumerate() {
         let index = deletion.index - taken as u64;
@@ -95,12 +123,15 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
     Applied::Done(no_return)
 }
 
-/// Opens the keys of a unit; `None` if the list is missing, or a key holds something else.
-fn open<'c>(ctx: Ctx<'c>, names: &'c [RString], mode: Mode) -> Option<List<'c>> {
-    match <List<'c> as Storage<'c>>::open(ctx, names, mode) {
-        OpenedKeys::Keys(list) => Some(list),
-        _ => None,
-    }
+/// Opens the keys of a unit; `None` if the list is missing, a key holds something else, or the unit does not say which
+/// fields were seen where messages have fields.
+fn open<'c>(ctx: Ctx<'c>, names: &'c [RString], mode: Mode, seen: Option<&[u16]>) -> Option<List<'c>> {
+    let OpenedKeys::Keys(mut list) = <List<'c> as Storage<'c>>::open(ctx, names, mode) else { return None };
+    let fits = match seen {
+        Some(seen) => list.sees(seen),
+        None => list.seen().is_none(),
+    };
+    fits.then_some(list)
 }
 
 fn holds(list: &mut List<'_>, deletion: &Deletion) -> bool {

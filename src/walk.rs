@@ -215,8 +215,11 @@ impl Walk {
             Some(library) => Some(Recognised::ids_of(library).kind),
             None => recogniser.kind_of_most(),
         };
-        let is_queue =
-            is_queue || matches!(kind, Some(MessageKind::Ids | MessageKind::Dramatiq | MessageKind::Huey));
+        let is_queue = is_queue
+            || matches!(
+                kind,
+                Some(MessageKind::Ids | MessageKind::Dramatiq | MessageKind::Rq | MessageKind::Huey)
+            );
         let Some(task) = message.or(is_queue.then_some(None)) else { return };
         glance.ages = index::ages(self.db, key, glance.depth);
         glance.task = task;

@@ -17,12 +17,14 @@ pub(crate) enum MessageKind {
     Huey,
     /// Dramatiq's: ids in a list, and a hash with the messages. Its workers pop from the head.
     Dramatiq,
-    /// Not messages but ids of jobs that a library stores elsewhere (RQ, BullMQ ...): a clear does not remove those jobs.
+    /// RQ's: ids in a list, and a hash for each job. Its workers pop from the head.
+    Rq,
+    /// Not messages but ids of jobs that a library stores elsewhere (BullMQ, SAQ ...): a clear does not remove those jobs.
     Ids,
 }
 
 impl MessageKind {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Celery,
         Self::Sidekiq,
         Self::Resque,
@@ -30,6 +32,7 @@ impl MessageKind {
         Self::Taskiq,
         Self::Huey,
         Self::Dramatiq,
+        Self::Rq,
         Self::Ids,
     ];
 
@@ -43,6 +46,7 @@ impl MessageKind {
             Self::Taskiq => "taskiq",
             Self::Huey => "huey",
             Self::Dramatiq => "dramatiq",
+            Self::Rq => "rq",
             Self::Ids => "ids",
         }
     }
@@ -57,6 +61,7 @@ impl MessageKind {
             Self::Taskiq => "Taskiq",
             Self::Huey => "Huey",
             Self::Dramatiq => "Dramatiq",
+            Self::Rq => "RQ",
             Self::Ids => "ids of jobs that are stored elsewhere",
         }
     }

@@ -212,7 +212,7 @@ fn messages_of_other_kinds_are_read_as_they_are_meant() {
         .filter_map(|line| line.split_whitespace().next())
         .collect();
     assert_eq!(places[places.len() - 2..], ["1", "2"], "{mail:?}");
-    qadmin(&server, &["preview", "q", "--task", "a", "--as", "rq"]).ended(2);
+    qadmin(&server, &["preview", "q", "--task", "a", "--as", "arq"]).ended(2);
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn an_index_is_created_shown_and_dropped() {
     assert!(gone.json()["error"].as_str().is_some_and(|why| why.contains("has no index")), "{gone:?}");
     qadmin(&server, &["index", "drop", QUEUE]).ended(1);
     qadmin(&server, &["index", "create", QUEUE, "--fields", "nothing"]).ended(1);
-    for wrong in [&["index"][..], &["index", "create"], &["index", "create", "q", "--as", "rq"]] {
+    for wrong in [&["index"][..], &["index", "create"], &["index", "create", "q", "--as", "arq"]] {
         qadmin(&server, wrong).ended(2);
     }
 }

@@ -17,7 +17,7 @@ pub enum Container {
     /// A sorted set of messages, such as Sidekiq's `retry`, `schedule` and `dead`, and Laravel's delayed
     /// jobs.
     SortedSet,
-    /// A list of ids, whose messages are in a hash, such as Dramatiq's queues.
+    /// A list of ids, whose messages are in a hash or in hashes of their own, such as the queues of Dramatiq and RQ.
     ListOfIds,
 }
 
@@ -91,6 +91,7 @@ impl ContainerOption {
             Self::As(MessageKind::Taskiq) => "AS taskiq",
             Self::As(MessageKind::Huey) => "AS huey",
             Self::As(MessageKind::Dramatiq) => "AS dramatiq",
+            Self::As(MessageKind::Rq) => "AS rq",
             Self::As(MessageKind::Ids) => "AS ids",
             Self::Priority => "PRIORITY",
             Self::Index => "INDEX",
@@ -189,7 +190,11 @@ static SORTED_SET: ContainerSpec = ContainerSpec {
 /// can stand twice in the list, so what is kept can depend on what is removed.
 static LIST_OF_IDS: ContainerSpec = ContainerSpec {
     word: "list_of_ids",
-    options: &[ContainerOption::As(MessageKind::Dramatiq), ContainerOption::Expect],
+    options: &[
+        ContainerOption::As(MessageKind::Dramatiq),
+        ContainerOption::As(MessageKind::Rq),
+        ContainerOption::Expect,
+    ],
     messages: "a list of ids",
     replaced: "the list of ids or the hash of its messages holds something else: they were replaced",
 };

@@ -84,7 +84,11 @@ impl Library {
     /// Returns the kind of messages that reads the jobs of a list of this library, if there is one.
     #[must_use]
     pub fn kind(self) -> Option<MessageKind> {
-        (self == Self::Dramatiq).then_some(MessageKind::Dramatiq)
+        match self {
+            Self::Dramatiq => Some(MessageKind::Dramatiq),
+            Self::Rq => Some(MessageKind::Rq),
+            _ => None,
+        }
     }
 
     /// Returns the notice of a preview of such a list, or of such a sorted set.

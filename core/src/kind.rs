@@ -23,6 +23,8 @@ pub enum MessageKind {
     Huey,
     /// Dramatiq. Its lists hold ids, and the messages are the fields of a hash.
     Dramatiq,
+    /// RQ (Redis Queue). Its lists hold ids, and each job is a hash of its own.
+    Rq,
     /// Not messages, but ids of jobs that are stored elsewhere (see [`crate::ids`]). They are read as Celery's
     /// messages, so that nothing is known of them but their bytes and that they are not JSON objects.
     Ids,
@@ -57,7 +59,7 @@ const POSITIONAL: &[&[u8]] = &[b"task", b"id", b"args.0", b"args.1", b"args.2", 
 const NAMED: &[&[u8]] = &[b"task", b"id", b"retries", b"enqueued", b"group"];
 
 /// Every kind. The first one is the default.
-pub const KINDS: [KindSpec; 8] = [
+pub const KINDS: [KindSpec; 9] = [
     KindSpec {
         kind: MessageKind::Celery,
         name: "celery",
@@ -107,6 +109,13 @@ pub const KINDS: [KindSpec; 8] = [
         sample: &[b"task", b"id", b"args", b"kwargs", b"retries", b"eta", b"enqueued"],
         place: MessagePlace::FieldOf(".msgs"),
     },
+    KindSpec {
+        kind: MessageKind::Rq,
+        name: "rq",
+        consumer_end: End::Head,
+        sample: &[b"task", b"id", b"args", b"kwargs", b"enqueued", b"headers.description"],
+        place: MessagePlace::JobOfRq,
+    },
     // Which end runs next depends on the library, so the tail is as good as the head.
     KindSpec {
         kind: MessageKind::Ids,
@@ -147,6 +156,7 @@ pub const NAMES: &[&str] = &[
     KINDS[5].name,
     KINDS[6].name,
     KINDS[7].name,
+    KINDS[8].name,
 ];
 /// The kinds that can be expected by default: those whose messages are the elements of a list. Ids are meant only
 /// if the command says so.
@@ -165,7 +175,8 @@ impl MessageKind {
             Self::Taskiq => &KINDS[4],
             Self::Huey => &KINDS[5],
             Self::Dramatiq => &KINDS[6],
-            Self::Ids => &KINDS[7],
+            Self::Rq => &KINDS[7],
+            Self::Ids => &KINDS[8],
             Self::Unacked => &UNACKED,
         }
     }

@@ -50,6 +50,52 @@ impl Rules {
     }
 }
 
+/// Returns whether these rules, of a user without selectors, permit reading or, with `writes`, also writing all keys that
+/// begin with a text. One pattern has to permit all of them, and it has to be seen that it does: it ends with a star, and
+/// what stands before contains no class and no backslash. Other patterns count as permitting only some of the keys.
+#[must_use]
+pub fn permit_all(description: &[u8], start: &[u8], writes: bool) -> bool {
+    description.split(u8::is_ascii_whitespace).any(|rule| {
+        let (rights, pattern) = match rule {
+            [b'~', pattern @ ..] => (&b"RW"[..], pattern),
+            [b'%', rest @ ..] => match rest.iter().position(|byte| *byte == b'~') {
+                Some(at) => (&rest[..at], &rest[at + 1..]),
+                None => return false,
+            },
+            _ => return false,
+        };
+        rights.contains(&b'R') && (!writes || rights.contains(&b'W')) && matches_all(pattern, start)
+    })
+}
+
+/// Returns whether it can be seen that a pattern matches all texts that begin with `start`.
+fn matches_all(pattern: &[u8], start: &[u8]) -> bool {
+    let Some(before) =
+        pattern.strip_suffix(b"*").filter(|before| !before.iter().any(|byte| b"[\\".contains(byte)))
+    else {
+        return false;
+    };
+    // The lengths of the parts of `start`, from its beginning on, that what was read of the pattern matches. The star
+    // at its end matches the rest.
+    let mut lens = vec![false; start.len() + 1];
+    lens[0] = true;
+    for byte in before {
+        match byte {
+            b'*' => {
+                let first = lens.iter().position(|fits| *fits).unwrap_or(lens.len());
+                lens[first..].fill(true);
+            }
+            byte => {
+                for len in (0..start.len()).rev() {
+                    lens[len + 1] = lens[len] && (*byte == b'?' || *byte == start[len]);
+                }
+                lens[0] = false;
+            }
+        }
+    }
+    lens.contains(&true)
+}
+
 /// Appends a word in the double quotes that the server's `sdssplitargs` understands, whatever bytes are in it.
 fn quote(word: &[u8], text: &mut String) {
     if !text.is_empty() {
@@ -68,7 +114,70 @@ fn quote(word: &[u8], text: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::Rules;
+    use super::{Rules, permit_all};
+
+    #[test]
+    fn one_pattern_has_to_permit_all_keys_that_begin_so() {
+        let all = |rules: &str, writes| permit_all(rules.as_bytes(), b"rq:job:", writes);
+        for rules in [
+            "~*",
+            "~rq:*",
+            "~rq:job:*",
+            "~r?:j*",
+            "~*:*",
+            "~rq:j*b:*",
+            "%RW~rq:job:*",
+            "~x %R~y ~rq:job:**",
+            "~*job:*",
+        ] {
+            let rules = format!("on nopass {rules} resetchannels -@all");
+            assert!(all(&rules, true) && all(&rules, false), "{rules}");
+        }
+        for rules in [
+            "",
+            "~rq:job:",
+            "~rq:job:a*",
+            "~rq:job:?*",
+            "~rq:job:[^a]*",
+            "~rq:job:[a]* ~rq:job:[^a]*",
+            "~rq:job:\\*",
+            "~r\\q:*",
+            "%W~rq:job:*",
+            "%~rq:job:*",
+            "%R",
+            "~RQ:*",
+            "~q:*",
+            "&*",
+            "*",
+        ] {
+            assert!(!all(&format!("on {rules} +@all"), false), "{rules}");
+        }
+        // Reading alone.
+        assert!(all("%R~rq:*", false) && !all("%R~rq:* %W~rq:*", true));
+    }
+
+    /// Whatever a pattern is, it matches what it is said to match.
+    #[test]
+    fn what_is_said_to_be_permitted_is_matched() {
+        let parts = ["*", "?", "a", "b", "[a]", "[^a", "\\"];
+        let starts = ["", "a", "ab", "aab"];
+        let ends = ["", "a", "ba", "*", "[", "\\b"];
+        let mut permitted = 0;
+        for n in 0..parts.len().pow(4) {
+            let pattern: String = (0..4).map(|at| parts[n / parts.len().pow(at) % parts.len()]).collect();
+            let glob = crate::filter::Glob::new(pattern.as_bytes());
+            for start in starts {
+                if super::matches_all(pattern.as_bytes(), start.as_bytes()) {
+                    permitted += 1;
+                    for end in ends {
+                        let key = format!("{start}{end}");
+                        assert!(glob.matches(key.as_bytes()), "{pattern} and {key}");
+                    }
+                }
+            }
+        }
+        assert!(permitted > 50, "{permitted}");
+    }
 
     #[test]
     fn a_user_without_selectors_has_root_rules_only() {

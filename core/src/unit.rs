@@ -1,14 +1,19 @@
 //! How a unit describes to replicas and the append-only file which messages a slice removed.
 //!
 //! ```text
-//! key   length-before   indexes   fingerprints   [hash]
+//! key   length-before   indexes   fingerprints   [hash | prefix rq seen]
 //! ```
 //!
 //! Indexes are list indexes before the deletion, ascending: the first one unchanged, each following one as its
 //! distance to the one before, all as LEB128 (7 bits a byte, low ones first, high bit = more follows). A
-//! fingerprint is 4 bytes, little endian. If the elements are ids, `hash` is the key of their messages, and
-//! fingerprints are of those: a server that repeats the unit looks up the message of each id and removes both, or
-//! nothing. A slice that clears 400 neighbours takes about 2 KB.
+//! fingerprint is 4 bytes, little endian. If the elements are ids, `hash` is the key of their messages, or `prefix` is
+//! what all keys of RQ begin with, and fingerprints are of the messages: a server that repeats the unit looks up the message
+//! of each id and removes both, or nothing. A slice that clears 400 neighbours takes about 2 KB.
+//!
+//! A job of RQ has fields, each of which can have a time of its own (HEXPIRE). A primary hides a field whose time is
+//! over, and other servers do not until they get its deletion. So `seen` says which fields the primary saw, in 2 bytes for
+//! each id, little endian, and a server that repeats the unit reads those alone. It has all of them: what a primary sees,
+//! it has not deleted.
 
 use crate::scan::Deletion;
 
@@ -54,6 +59,20 @@ pub fn unpack(len: u64, indexes: &[u8], fingerprints: &[u8]) -> Option<Vec<Delet
         deletions.push(Deletion { index, fingerprint: u32::from_le_bytes(*print) });
     }
     left.is_empty().then_some(deletions)
+}
+
+/// Packs which fields were seen of each job.
+#[must_use]
+pub fn pack_seen(seen: &[u16]) -> Vec<u8> {
+    seen.iter().flat_map(|fields| fields.to_le_bytes()).collect()
+}
+
+/// Unpacks what [`pack_seen`] made of this many jobs; `None` for anything else.
+#[must_use]
+pub fn unpack_seen(jobs: usize, seen: &[u8]) -> Option<Vec<u16>> {
+    let (fields, rest) = seen.as_chunks::<2>();
+    let fits = rest.is_empty() && fields.len() == jobs;
+    fits.then(|| fields.iter().map(|fields| u16::from_le_bytes(*fields)).collect())
 }
 
 fn push_varint(out: &mut Vec<u8>, mut n: u64) {
@@ -113,6 +132,15 @@ mod tests {
                 prop_assert!(deletions.iter().all(|deletion| deletion.index < len));
                 prop_assert!(deletions.windows(2).all(|pair| pair[0].index < pair[1].index));
             }
+        }
+    }
+
+    #[test]
+    fn fields_of_as_many_jobs_are_unpacked() {
+        let seen = [0, 1, 0x0fff, u16::MAX];
+        assert_eq!(unpack_seen(4, &pack_seen(&seen)), Some(seen.to_vec()));
+        for (jobs, bytes) in [(3, &[0; 8][..]), (5, &[0; 8]), (4, &[0; 7]), (0, &[0; 2])] {
+            assert_eq!(unpack_seen(jobs, bytes), None);
         }
     }
 

@@ -26,7 +26,7 @@ thread_local! {
     static FILTERS: Vec<Filter> =
         ASKED.iter().map(|(text, _)| filter(&words(text.as_bytes())).expect("a filter")).collect();
     /// Rows of samples, by kind.
-    static ROWS: Vec<(MessageKind, Projection)> = [MessageKind::Celery, MessageKind::Sidekiq, MessageKind::Resque, MessageKind::Laravel, MessageKind::Taskiq, MessageKind::Huey, MessageKind::Dramatiq, MessageKind::Ids]
+    static ROWS: Vec<(MessageKind, Projection)> = [MessageKind::Celery, MessageKind::Sidekiq, MessageKind::Resque, MessageKind::Laravel, MessageKind::Taskiq, MessageKind::Huey, MessageKind::Dramatiq, MessageKind::Rq, MessageKind::Ids]
         .map(|kind| (kind, Projection::of(kind, kind.spec().sample).expect("fields")))
         .into();
 }

@@ -255,5 +255,6 @@ pub fn judge(asked: &[&[Ask]], message: &[u8]) -> Option<Verdict> {
         unreadable,
         uncompared: unreadable && uncompared,
         missing: false,
+        kept: false,
     })
 }

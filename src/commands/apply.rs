@@ -11,8 +11,8 @@ use crate::redis::{Ctx, fault, log, reply};
 use crate::unit::{self, Applied};
 
 /// Key, length before, indexes, fingerprints. For messages that are moved, also: destination, end, its length
-/// before. For a list of ids, also: the hash of its messages, of which the fingerprints are; each message leaves with
-/// its id.
+/// before. For a list of ids, also: the words for the keys of its messages, of which the fingerprints are, and which
+/// fields of them were seen, if they have fields; each message leaves with its id.
 pub(super) fn run(ctx: Ctx<'_>, args: &[&[u8]]) {
     let flags = ctx.flags();
     if !flags.replicated() && !flags.loading() {

@@ -100,6 +100,10 @@ fn may_end(caller: &Caller, command: &CommandSpec, kind: JobKind, needs: &[Need<
 /// Returns the permissions that the command needs, given those that the job needs: the command removes no
 /// messages.
 fn to_end<'a>(needs: &[Need<'a>]) -> Vec<Need<'a>> {
-    let less = |access| if access == Access::TakeOut { Access::Read } else { access };
+    let less = |access| match access {
+        Access::TakeOut => Access::Read,
+        Access::TakeOutAny => Access::ReadAny,
+        Access::Read | Access::ReadAny | Access::Add => access,
+    };
     needs.iter().map(|(key, access)| (*key, less(*access))).collect()
 }

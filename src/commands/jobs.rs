@@ -5,19 +5,21 @@ use std::collections::{HashMap, HashSet};
 
 use qadmin_core::error::Error;
 use qadmin_core::job::{Member, Record, Registry};
+use qadmin_core::message_place::MessageKeys;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{Jobs, commands};
 use uuid::Uuid;
 
 use super::Answer;
 use super::queue::target::of_record;
-use super::status::{keys, message_hash};
+use super::status::{keys, message_keys};
 use crate::entry;
 use crate::record;
 use crate::redis::Ctx;
+use crate::redis::acl::Access;
 use crate::redis::caller::Caller;
 use crate::redis::clock::{cpu_ns, now_ms};
-use crate::rights::may_read;
+use crate::rights::{Need, may, needs_of_messages};
 use crate::settings;
 use crate::state::State;
 
@@ -60,9 +62,9 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Jobs) -> Result<Answer, Error> {
                     let place = stored.next().and_then(|(_, id)| state.records.find(id));
                     let stored = place.and_then(|(db, key)| record::read(ctx, db, &key));
                     stored.map(|stored| stored.record).filter(|record| {
-                        let (others, hash) = (of_record(record), message_hash(record));
-                        wanted
-                            .wants(record.text(Member::Queue), others.iter().chain(&hash).map(Vec::as_slice))
+                        let (others, messages) = (of_record(record), message_keys(record));
+                        let lists = others.iter().map(Vec::as_slice);
+                        wanted.wants(record.text(Member::Queue), lists, messages.as_ref())
                     })
                 }
                 (None, None) => break,
@@ -91,13 +93,12 @@ fn in_memory(state: &State) -> Vec<(i64, Uuid)> {
 /// Returns the record of one of them.
 fn remembered(registry: &mut Registry, id: Uuid, wanted: &mut Wanted<'_>) -> Option<Record> {
     if let Some(job) = registry.find_live(id) {
-        let hash = job.start().storage.message_hash();
-        let may = wanted.wants(&job.start().queue, job.keys().chain(hash));
+        let may = wanted.wants(&job.start().queue, job.keys(), job.start().storage.message_keys());
         return may.then(|| job.record());
     }
     let job = registry.find_ended(id, now_ms())?;
-    let hash = message_hash(&job.record);
-    let may = wanted.wants(&job.queue, job.keys.iter().chain(&hash).map(Vec::as_slice));
+    let messages = message_keys(&job.record);
+    let may = wanted.wants(&job.queue, job.keys.iter().map(Vec::as_slice), messages.as_ref());
     may.then(|| job.record.clone())
 }
 
@@ -105,21 +106,29 @@ fn remembered(registry: &mut Registry, id: Uuid, wanted: &mut Wanted<'_>) -> Opt
 struct Wanted<'a> {
     request: &'a Jobs,
     caller: Caller,
-    /// Permissions by the keys of a job, because most jobs are on few queues.
-    readable: HashMap<Vec<Vec<u8>>, bool>,
+    /// Permissions by the names of the keys of a job, because most jobs are on few queues.
+    readable: HashMap<Vec<(Vec<u8>, Access)>, bool>,
 }
 
 impl Wanted<'_> {
-    /// Returns whether to list a job on this queue and these lists.
-    fn wants<'a>(&mut self, queue: &[u8], lists: impl Iterator<Item = &'a [u8]>) -> bool {
+    /// Returns whether to list a job on this queue and these lists, whose messages are in these keys.
+    fn wants<'a>(
+        &mut self,
+        queue: &[u8],
+        lists: impl Iterator<Item = &'a [u8]>,
+        messages: Option<&MessageKeys>,
+    ) -> bool {
         if self.request.queue.as_deref().is_some_and(|wanted| wanted != queue) {
             return false;
         }
-        let keys = keys(queue, lists);
+        let mut keys: Vec<_> = keys(queue, lists).into_iter().map(|key| (key, Access::Read)).collect();
+        let messages = messages.into_iter().flat_map(|keys| needs_of_messages(keys, Access::Read));
+        keys.extend(messages.map(|(key, access)| (key.to_vec(), access)));
         if let Some(may) = self.readable.get(&keys) {
             return *may;
         }
-        let may = may_read(&self.caller, &commands::JOBS, keys.iter().map(Vec::as_slice));
+        let needs: Vec<Need<'_>> = keys.iter().map(|(key, access)| (key.as_slice(), *access)).collect();
+        let may = may(&self.caller, &commands::JOBS, &needs);
         self.readable.insert(keys, may);
         may
     }

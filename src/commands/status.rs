@@ -4,6 +4,7 @@ use qadmin_core::error::{Error, JobError, ServerError};
 use qadmin_core::index::Ages;
 use qadmin_core::job::{Groups, Member, Record};
 use qadmin_core::kind::MessageKind;
+use qadmin_core::message_place::MessageKeys;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{Status, commands};
 use uuid::Uuid;
@@ -16,7 +17,7 @@ use crate::record;
 use crate::redis::acl::Access;
 use crate::redis::clock::now_ms;
 use crate::redis::{Ctx, block, list, server};
-use crate::rights::{self, Need};
+use crate::rights::{self, Need, needs_of_messages};
 use crate::state::State;
 use crate::waiters::{WAITERS_MAX, WaitFor};
 
@@ -64,22 +65,22 @@ pub(crate) fn show(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
 pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8]>) -> Option<FoundJob> {
     let cluster = ctx.flags().cluster();
     if let Some(job) = state.registry.find_live(id) {
-        let keys = keys(&job.start().queue, job.keys().chain(job.start().storage.message_hash()));
         return Some(FoundJob {
             record: job.live_record(),
             lists: job.keys().map(<[u8]>::to_vec).collect(),
-            keys,
+            keys: keys(&job.start().queue, job.keys()),
+            messages: job.start().storage.message_keys().cloned(),
             sample: job.sample(),
             groups: job.groups(),
         });
     }
     if let Some(job) = state.registry.find_ended(id, now_ms()) {
         let (sample, groups) = (job.sample.clone(), job.groups.clone());
-        let hash = message_hash(&job.record);
-        let keys = keys(&job.queue, job.keys.iter().chain(&hash).map(Vec::as_slice));
+        let messages = message_keys(&job.record);
+        let keys = keys(&job.queue, job.keys.iter().map(Vec::as_slice));
         let (mut record, db) = (job.record.clone(), job.db);
         record::read_undone(ctx, db, &record::key(record.text(Member::Queue), id, cluster), &mut record);
-        return Some(FoundJob { record, keys, lists: job.keys.clone(), sample, groups });
+        return Some(FoundJob { record, keys, messages, lists: job.keys.clone(), sample, groups });
     }
     // The record is where keyspace events saw it, otherwise where it would be in the selected database.
     let (db, key) = match state.records.find(id) {
@@ -89,25 +90,26 @@ pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
     };
     let stored = record::read(ctx, db, &key)?;
     let of_record = of_record(&stored.record);
-    let hash = message_hash(&stored.record);
-    let keys = keys(stored.record.text(Member::Queue), of_record.iter().chain(&hash).map(Vec::as_slice));
+    let messages = message_keys(&stored.record);
+    let keys = keys(stored.record.text(Member::Queue), of_record.iter().map(Vec::as_slice));
     Some(FoundJob {
         record: stored.record,
         keys,
+        messages,
         lists: of_record,
         sample: Reply::List(Vec::new()),
         groups: Groups::NONE,
     })
 }
 
-/// Returns the key of the hash with the messages of a job's list of ids, by its record alone. Who may not read the
+/// Returns the keys with the messages of a job's list of ids, by its record alone. Who may not read the
 /// messages may not see the sample of the job.
-pub(super) fn message_hash(record: &Record) -> Option<Vec<u8>> {
+pub(super) fn message_keys(record: &Record) -> Option<MessageKeys> {
     let kind = MessageKind::parse(record.text(Member::MessageKind)).ok()?;
-    kind.spec().place.hash_of(record.text(Member::Queue))
+    kind.spec().place.keys_of(record.text(Member::Queue))
 }
 
-/// The name of the queue and the keys of the other lists that the job examines, and of the hash of a list of ids.
+/// The name of the queue and the keys of the other lists that the job examines.
 pub(super) fn keys<'a>(queue: &[u8], lists: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
     let others = lists.filter(|key| *key != queue).map(<[u8]>::to_vec);
     std::iter::once(queue.to_vec()).chain(others).collect()
@@ -118,6 +120,8 @@ pub(super) struct FoundJob {
     pub(super) record: Record,
     /// The keys for which the reader needs permission: the name of the queue first.
     pub(super) keys: Vec<Vec<u8>>,
+    /// The keys with the messages of a list of ids, for which the reader needs permission, too.
+    messages: Option<MessageKeys>,
     /// The lists that the job examines, in the order in which workers look into them.
     lists: Vec<Vec<u8>>,
     sample: Reply,
@@ -127,7 +131,8 @@ pub(super) struct FoundJob {
 impl FoundJob {
     /// The permissions that are needed to do this with all of its keys.
     pub(super) fn needs(&self, access: Access) -> Vec<Need<'_>> {
-        self.keys.iter().map(|key| (key.as_slice(), access)).collect()
+        let messages = self.messages.iter().flat_map(|keys| needs_of_messages(keys, access));
+        self.keys.iter().map(|key| (key.as_slice(), access)).chain(messages).collect()
     }
 
     /// The reply.

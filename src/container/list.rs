@@ -1,10 +1,11 @@
 //! Lists: messages are removed while the list is walked, and replicas repeat the removal by QADMIN.APPLY.
 
 use qadmin_core::job::{self, Destination, Job};
+use qadmin_core::message_place::MessageKeys;
 use qadmin_core::queue::End;
 use qadmin_core::scan::{Budget, ListOutcome, ListScan, Queue};
 use qadmin_core::settings::Settings;
-use qadmin_core::unit::pack;
+use qadmin_core::unit::{pack, pack_seen};
 
 use super::{OpenedKeys, Prepared, Storage, Target};
 use crate::index;
@@ -14,29 +15,34 @@ use crate::probe;
 use crate::redis::call::replicate;
 use crate::redis::guard::AbortOnUnwind;
 use crate::redis::list::{self, List, Mode, put};
-use crate::redis::message_hash::{ClosedHash, MessageHash};
+use crate::redis::message_hash::{ClosedMessages, Messages};
 use crate::redis::{Ctx, RString, fault, keyspace};
 use crate::refusal::Refusal;
 use crate::state::{State, tell_own};
 
-/// Returns the names of the keys that belong to one list of a job or a command, for [`Storage::open`]: the list, and the
-/// hash of its messages if its elements are ids.
+/// Returns the names by which one list of a job or a command is opened ([`Storage::open`]): the list, and the words for
+/// the keys of its messages if its elements are ids.
 pub(crate) fn names_of(storage: &job::Storage, list: &[u8]) -> Vec<RString> {
-    std::iter::once(list).chain(storage.message_hash()).map(RString::new).collect()
+    let words = storage.message_keys().into_iter().flat_map(MessageKeys::words);
+    std::iter::once(list).chain(words).map(RString::new).collect()
 }
 
 impl<'c> Storage<'c> for List<'c> {
     type Scan = ListScan;
 
     fn open(ctx: Ctx<'c>, names: &'c [RString], mode: Mode) -> OpenedKeys<Self> {
-        let [name, hash @ ..] = names else { return OpenedKeys::Missing };
+        let [name, words @ ..] = names else { return OpenedKeys::Missing };
         // The hash is opened first. If its time is over, that deletes it, which must come before a removal.
-        let messages = match hash.first() {
+        let messages = match words.first() {
             None => None,
-            Some(hash) => match MessageHash::open(ctx, hash, mode != Mode::Read) {
-                None => return OpenedKeys::Other,
-                messages => messages,
-            },
+            Some(first) => {
+                let words: Vec<&[u8]> = words.iter().map(RString::bytes).collect();
+                let keys = MessageKeys::of_words(name.bytes(), &words);
+                match keys.and_then(|keys| Messages::open(ctx, keys, first, mode != Mode::Read)) {
+                    None => return OpenedKeys::Other,
+                    messages => messages,
+                }
+            }
         };
         match (List::open(ctx, name, mode), messages) {
             (list::OpenedList::List(list), Some(messages)) => OpenedKeys::Keys(list.with_messages(messages)),
@@ -83,8 +89,8 @@ impl<'c> Storage<'c> for List<'c> {
         outcome: &mut ListOutcome,
         to: Option<Target<'_>>,
     ) -> Result<Vec<u64>, Vec<u8>> {
-        let [name, hash @ ..] = names else { return Ok(Vec::new()) };
-        Ok(tell(ctx, self, (name, hash.first()), outcome, to))
+        let [name, words @ ..] = names else { return Ok(Vec::new()) };
+        Ok(tell(ctx, self, (name, words), outcome, to))
     }
 
     fn learn(measures: &mut Measures, outcome: &ListOutcome, took_ns: u64, moves: bool, now: u64) {
@@ -122,12 +128,12 @@ fn probe_destination(ctx: Ctx<'_>, key: &RString) -> Result<(), Refusal> {
     }
 }
 
-/// Pushes the removed messages to the destination, if there is one, or deletes them from the hash of a list of ids;
+/// Pushes the removed messages to the destination, if there is one, or deletes the messages of a list of ids;
 /// replicates and announces the unit, and closes the keys. Returns the digests of the messages that were moved.
 fn tell(
     ctx: Ctx<'_>,
     mut list: List<'_>,
-    (name, hash): (&RString, Option<&RString>),
+    (name, words): (&RString, &[RString]),
     outcome: &ListOutcome,
     to: Option<(&Destination, End)>,
 ) -> Vec<u64> {
@@ -152,7 +158,8 @@ fn tell(
     ];
     list.remove_messages();
     fault::point("between list and hash");
-    args.extend(hash.map(|hash| RString::new(hash.bytes())));
+    args.extend(words.iter().map(|word| RString::new(word.bytes())));
+    args.extend(list.seen().map(|seen| RString::new(pack_seen(seen))));
     let to = to.map(|(to, end)| (RString::new(&to.key), end));
     if let Some((key, end)) = &to {
         let len = push_moved(ctx, &list, key, *end);
@@ -169,7 +176,7 @@ fn tell(
     let moved = if to.is_some() { moved::digests(list.taken()) } else { Vec::new() };
     let closed = list.close();
     notify(ctx, name, emptied);
-    notify_messages(ctx, hash, closed);
+    notify_messages(ctx, words.first(), closed);
     if let Some((key, end)) = &to {
         notify_put(ctx, key, *end);
     }
@@ -199,13 +206,20 @@ pub(crate) fn notify(ctx: Ctx<'_>, name: &RString, emptied: bool) {
     }
 }
 
-/// Announces that messages were deleted from the hash of a list of ids.
-pub(crate) fn notify_messages(ctx: Ctx<'_>, hash: Option<&RString>, closed: Option<ClosedHash>) {
-    let (Some(hash), Some(closed)) = (hash, closed) else { return };
-    if closed.is_changed {
-        keyspace::notify_hash(ctx, c"hdel", hash);
-    }
-    if closed.is_emptied {
-        keyspace::notify_generic(ctx, c"del", hash);
+/// Announces that messages of a list of ids were deleted. `hash` is the key of all of them, if there is one.
+pub(crate) fn notify_messages(ctx: Ctx<'_>, hash: Option<&RString>, closed: Option<ClosedMessages>) {
+    match (hash, closed) {
+        (Some(hash), Some(ClosedMessages::Hash { is_changed, is_emptied })) => {
+            if is_changed {
+                keyspace::notify_hash(ctx, c"hdel", hash);
+            }
+            if is_emptied {
+                keyspace::notify_generic(ctx, c"del", hash);
+            }
+        }
+        (_, Some(ClosedMessages::Deleted(names))) => {
+            names.iter().for_each(|name| keyspace::notify_generic(ctx, c"del", name));
+        }
+        (None, _) | (_, None) => {}
     }
 }

@@ -154,7 +154,7 @@ impl State {
     fn cache_count(&mut self, job: &mut Job, now: i64) {
         let completed = job.status() == JobStatus::Completed && job.start().kind == JobKind::Preview;
         // The messages of a list of ids can change without an event of the list.
-        let changes_unseen = job.start().storage.message_hash().is_some();
+        let changes_unseen = job.start().storage.message_keys().is_some();
         if !completed || job.is_stale() || changes_unseen {
             return;
         }

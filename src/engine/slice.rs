@@ -155,7 +155,7 @@ impl<'c> Slice<'c> {
         let mut keys = match S::open(ctx, names, mode) {
             OpenedKeys::Keys(keys) => keys,
             OpenedKeys::Refused(line) => return self.unread(job, &line),
-            OpenedKeys::Other if job.start().storage.message_hash().is_some() => {
+            OpenedKeys::Other if job.start().storage.message_keys().is_some() => {
                 // The ids may all still be there, so they are not counted as taken by workers.
                 return AfterSlice::Ends(JobStatus::Failed, Some(EndReason::MessagesReplaced));
             }
@@ -420,9 +420,9 @@ fn walk<K, S: Examine<K> + ContainerScan>(
 }
 
 /// Returns whether there is more to do with each removed message after the walk: it is moved to another key, or
-/// deleted from the hash of a list of ids. A slice reserves time for that.
+/// deleted because its id was removed. A slice reserves time for that.
 fn has_more_to_do(job: &Job) -> bool {
-    job.start().clear_options.to.is_some() || job.start().storage.message_hash().is_some()
+    job.start().clear_options.to.is_some() || job.start().storage.message_keys().is_some()
 }
 
 fn broken() -> AfterSlice {

@@ -13,7 +13,7 @@ use std::ffi::CString;
 
 use qadmin_core::request::CommandSpec;
 use qadmin_core::request::spec::Keys;
-use qadmin_core::rules::Rules;
+use qadmin_core::rules::{self, Rules};
 
 use super::api::{api, raw};
 use super::ctx::Ctx;
@@ -43,13 +43,28 @@ pub(crate) enum Access {
     TakeOut,
     /// Messages are added to it.
     Add,
+    /// Any key that begins with it can be read. Which one is not known before.
+    ReadAny,
+    /// Likewise, and such keys are deleted.
+    TakeOutAny,
 }
 
 impl Access {
+    /// Returns the same of all keys that begin with the name.
+    pub(crate) fn of_any(self) -> Self {
+        match self {
+            Self::Read | Self::ReadAny => Self::ReadAny,
+            // Nothing is added to messages.
+            Self::TakeOut | Self::TakeOutAny | Self::Add => Self::TakeOutAny,
+        }
+    }
+
     fn flags(self) -> i32 {
         let flags = match self {
-            Self::Read => raw::REDISMODULE_CMD_KEY_ACCESS,
-            Self::TakeOut => raw::REDISMODULE_CMD_KEY_ACCESS | raw::REDISMODULE_CMD_KEY_DELETE,
+            Self::Read | Self::ReadAny => raw::REDISMODULE_CMD_KEY_ACCESS,
+            Self::TakeOut | Self::TakeOutAny => {
+                raw::REDISMODULE_CMD_KEY_ACCESS | raw::REDISMODULE_CMD_KEY_DELETE
+            }
             Self::Add => raw::REDISMODULE_CMD_KEY_INSERT,
         };
         flags.cast_signed()
@@ -101,7 +116,12 @@ impl User {
         unsafe { api!(RedisModule_ACLCheckCommandPermissions(self.0, argv.as_mut_ptr(), argc)) == 0 }
     }
 
+    /// Returns whether this user may access a key, or all keys that begin with it. Redis 8.2 has a function for the latter;
+    /// here the rules are read, so that all servers agree.
     fn permits_key(&self, key: &[u8], access: Access) -> bool {
+        if let Access::ReadAny | Access::TakeOutAny = access {
+            return rules::permit_all(&self.description(), key, access == Access::TakeOutAny);
+        }
         let key = RString::new(key);
         // SAFETY: user and key are live.
         unsafe { api!(RedisModule_ACLCheckKeyPermissions(self.0, key.raw(), access.flags())) == 0 }

@@ -1,8 +1,8 @@
 //! Panics on demand, for the tests that prove that no panic does harm: only in builds with the feature `faults`
 //! (`make build-faults`). Otherwise [`point`] does nothing, and there is no QADMIN.FAULT.
 //!
-//! `QADMIN.FAULT place [skip]` makes the thread panic once, when it reaches this place again, or after it passed
-//! the place `skip` times. Every callback is a place with the name of its `guard`; other places call
+//! `QADMIN.FAULT place [skip [ms]]` makes the thread panic once, when it reaches this place again, or after it passed
+//! the place `skip` times. With `ms` the thread sleeps for this many milliseconds instead, so that times end there. Every callback is a place with the name of its `guard`; other places call
 //! `fault::point(name)`. A place that is passed before there is a command is set by QADMIN_FAULT in the
 //! environment of the server.
 
@@ -17,6 +17,7 @@ pub(super) use on_demand::{arm_from_environment, register};
 #[cfg(feature = "faults")]
 mod on_demand {
     use std::ffi::c_int;
+    use std::time::Duration;
 
     use qadmin_core::reply::Reply;
 
@@ -25,35 +26,39 @@ mod on_demand {
     use crate::redis::main_cell::MainCell;
     use crate::redis::reply;
 
-    /// The place, and how often it is passed before.
-    static ARMED: MainCell<Option<(Vec<u8>, u64)>> = MainCell::new(None);
+    /// The place, how often it is passed before, and how long the thread sleeps there; with `None` it panics.
+    static ARMED: MainCell<Option<(Vec<u8>, u64, Option<Duration>)>> = MainCell::new(None);
 
     #[expect(clippy::panic, reason = "it is what this is for")]
     pub(crate) fn point(place: &str) {
         let Some(mut armed) = ARMED.try_borrow_mut() else { return };
-        match &mut *armed {
-            Some((wanted, skip)) if wanted == place.as_bytes() => {
+        let sleeps = match &mut *armed {
+            Some((wanted, skip, sleeps)) if wanted == place.as_bytes() => {
                 if *skip > 0 {
                     *skip -= 1;
                     return;
                 }
+                *sleeps
             }
             _ => return,
-        }
+        };
         *armed = None;
         drop(armed);
-        panic!("a fault on demand");
+        match sleeps {
+            Some(time) => std::thread::sleep(time),
+            None => panic!("a fault on demand"),
+        }
     }
 
-    fn arm(place: &[u8], skip: u64) {
+    fn arm(place: &[u8], skip: u64, sleeps: Option<Duration>) {
         if let Some(mut armed) = ARMED.try_borrow_mut() {
-            *armed = Some((place.to_vec(), skip));
+            *armed = Some((place.to_vec(), skip, sleeps));
         }
     }
 
     pub(crate) fn arm_from_environment() {
         if let Ok(place) = std::env::var("QADMIN_FAULT") {
-            arm(place.as_bytes(), 0);
+            arm(place.as_bytes(), 0, None);
         }
     }
 
@@ -79,8 +84,9 @@ mod on_demand {
     ) -> c_int {
         // SAFETY: S2.
         let (ctx, args) = unsafe { (Ctx::new(ctx), arguments(argv, argc, 1)) };
-        let skip = args.get(1).and_then(|skip| qadmin_core::args::parse_u64(skip)).unwrap_or(0);
-        arm(args.first().copied().unwrap_or_default(), skip);
+        let number = |at: usize| args.get(at).and_then(|number| qadmin_core::args::parse_u64(number));
+        let sleeps = number(2).map(Duration::from_millis);
+        arm(args.first().copied().unwrap_or_default(), number(1).unwrap_or(0), sleeps);
         reply::send(ctx, &Reply::Int(1));
         0
     }

@@ -32,7 +32,7 @@ pub(crate) struct Hash<'c> {
 }
 
 /// The flag by which fields whose time is over can be read; 0 where the server does not know it.
-fn expired_fields() -> u32 {
+pub(super) fn expired_fields() -> u32 {
     if !has!(RedisModule_GetOpenKeyModesAll) {
         return 0;
     }

@@ -13,7 +13,7 @@
 //!
 //! [`List`] refuses accesses that are not correct.
 //!
-//! A list can hold ids whose messages are elsewhere ([`MessageHash`]). It is walked in the same way, and reading an
+//! A list can hold ids whose messages are elsewhere ([`Messages`]). It is walked in the same way, and reading an
 //! element gives its message.
 
 use std::collections::VecDeque;
@@ -25,7 +25,7 @@ use qadmin_core::scan::Queue;
 use super::api::{api, raw};
 use super::ctx::Ctx;
 use super::fault;
-use super::message_hash::{ClosedHash, MessageHash};
+use super::message_hash::{ClosedMessages, Messages};
 use super::string::RString;
 
 /// Number of messages that are remembered as the last kept ones.
@@ -82,11 +82,9 @@ pub(crate) struct List<'c> {
 /// The elements of a list of ids.
 struct Ids<'c> {
     /// Where their messages are.
-    messages: MessageHash<'c>,
+    messages: Messages<'c>,
     /// The id of the message that was read last.
     last: Option<RString>,
-    /// The ids that were removed.
-    removed: Vec<RString>,
 }
 
 impl Ids<'_> {
@@ -146,8 +144,8 @@ fn open<'c>(ctx: Ctx<'c>, name: &'c RString, mode: Mode) -> OpenedList<'c> {
 
 impl<'c> List<'c> {
     /// Returns the same list, whose elements are ids of these messages.
-    pub(crate) fn with_messages(mut self, messages: MessageHash<'c>) -> Self {
-        self.ids = Some(Box::new(Ids { messages, last: None, removed: Vec::new() }));
+    pub(crate) fn with_messages(mut self, messages: Messages<'c>) -> Self {
+        self.ids = Some(Box::new(Ids { messages, last: None }));
         self
     }
 
@@ -163,8 +161,18 @@ impl<'c> List<'c> {
     /// the ids, before anything else can happen to the keys.
     pub(crate) fn remove_messages(&mut self) {
         if let Some(ids) = &mut self.ids {
-            ids.messages.remove(&ids.removed);
+            ids.messages.remove();
         }
+    }
+
+    /// Returns which fields were seen of the messages of the removed ids, for a unit that says so.
+    pub(crate) fn seen(&self) -> Option<&[u16]> {
+        self.ids.as_ref().and_then(|ids| ids.messages.seen())
+    }
+
+    /// Reads of the messages of the elements that follow only these fields: see [`Messages::sees`].
+    pub(crate) fn sees(&mut self, fields: &[u16]) -> bool {
+        self.ids.as_mut().is_some_and(|ids| ids.messages.sees(fields.to_vec()))
     }
 
     /// Reads an element, as far as the walk so far permits it.
@@ -237,7 +245,7 @@ impl<'c> List<'c> {
 
     /// Closes the key and, if messages were removed, signals it as modified (WATCH, client-side caches).
     /// Returns what became of the messages of ids.
-    pub(crate) fn close(mut self) -> Option<ClosedHash> {
+    pub(crate) fn close(mut self) -> Option<ClosedMessages> {
         let (ctx, name, changed) = (self.ctx, self.name, self.deleted > 0);
         let ids = self.ids.take();
         drop(self);
@@ -316,9 +324,11 @@ impl Queue for List<'_> {
         if deleted {
             let message = self.last.take();
             if let Some(ids) = &mut self.ids {
-                ids.removed.extend(ids.last.take());
-            }
-            if self.mode == Mode::Take {
+                // Messages of ids are not moved to another list.
+                if let (Some(id), Some(message)) = (ids.last.take(), message) {
+                    ids.messages.take(id, message);
+                }
+            } else if self.mode == Mode::Take {
                 self.taken.extend(message);
             }
         }

@@ -1,10 +1,106 @@
-//! The hash with the messages of a list of ids, opened for one callback together with the list.
+//! The messages of a list of ids, opened for one callback together with the list: the fields of one hash, or hashes of
+//! their own.
 
 use std::collections::HashMap;
 
+use qadmin_core::message_place::MessageKeys;
+
 use super::ctx::Ctx;
 use super::hash::{Hash, OpenedHash};
+use super::job_hashes::JobHashes;
 use super::string::RString;
+
+/// The messages.
+pub(crate) enum Messages<'c> {
+    /// They are the fields of a hash.
+    Fields(MessageHash<'c>),
+    /// Each is a hash of its own.
+    Jobs(JobHashes<'c>),
+}
+
+/// What happened to the messages until their keys were closed.
+pub(crate) enum ClosedMessages {
+    /// The hash lost fields, or is gone with its last field.
+    Hash {
+        /// Messages were deleted.
+        is_changed: bool,
+        /// The key is gone with its last message.
+        is_emptied: bool,
+    },
+    /// These keys were deleted.
+    Deleted(Vec<RString>),
+}
+
+impl<'c> Messages<'c> {
+    /// Opens the keys, for reading or also for removing messages. `None` if one holds something else. `hash` is the
+    /// name of the hash, if there is one.
+    pub(crate) fn open(ctx: Ctx<'c>, keys: MessageKeys, hash: &'c RString, removes: bool) -> Option<Self> {
+        Some(match keys {
+            MessageKeys::Hash(_) => Self::Fields(MessageHash::open(ctx, hash, removes)?),
+            MessageKeys::Jobs(keys) => Self::Jobs(JobHashes::new(ctx, keys, removes)),
+        })
+    }
+
+    /// Returns the message of an id. It is empty if there is none.
+    pub(super) fn message(&mut self, id: &RString) -> RString {
+        match self {
+            Self::Fields(hash) => hash.message(id),
+            Self::Jobs(jobs) => jobs.message(id),
+        }
+    }
+
+    /// Keeps the message that was read last, of this id, as it is until the callback ends: it is to be removed.
+    pub(super) fn plan(&mut self, id: &RString, message: RString) {
+        match self {
+            Self::Fields(hash) => _ = hash.planned.insert(id.bytes().to_vec(), message),
+            Self::Jobs(jobs) => jobs.plan(id, message),
+        }
+    }
+
+    /// Remembers that this id was removed, whose message was read last.
+    pub(super) fn take(&mut self, id: RString, message: RString) {
+        match self {
+            Self::Fields(hash) => hash.removed.push(id),
+            Self::Jobs(jobs) => jobs.take(id, message),
+        }
+    }
+
+    /// Deletes the messages of the removed ids.
+    pub(super) fn remove(&mut self) {
+        match self {
+            Self::Fields(hash) => hash.remove(),
+            Self::Jobs(jobs) => jobs.remove(),
+        }
+    }
+
+    /// Returns which fields were seen of the message of each removed id, if messages have fields.
+    pub(super) fn seen(&self) -> Option<&[u16]> {
+        match self {
+            Self::Fields(_) => None,
+            Self::Jobs(jobs) => Some(jobs.seen()),
+        }
+    }
+
+    /// Reads of the following messages only these fields, as the server did whose unit is repeated. Returns false if
+    /// messages have no fields.
+    pub(super) fn sees(&mut self, fields: Vec<u16>) -> bool {
+        match self {
+            Self::Fields(_) => false,
+            Self::Jobs(jobs) => {
+                jobs.sees(fields);
+                true
+            }
+        }
+    }
+
+    /// Closes the keys.
+    pub(super) fn close(self) -> ClosedMessages {
+        match self {
+            Self::Fields(hash) => hash.close(),
+            Self::Jobs(jobs) => ClosedMessages::Deleted(jobs.close()),
+        }
+    }
+}
 
 /// The hash. Each message is the field with its id.
 pub(crate) struct MessageHash<'c> {
@@ -14,52 +110,41 @@ pub(crate) struct MessageHash<'c> {
     /// removed even if its time ends before that. The servers on which fields have times of their own hold their clock
     /// still during a callback (`commandTimeSnapshot`, Redis 7.4 to 8.0, Valkey 9), which nothing promises.
     planned: HashMap<Vec<u8>, RString>,
-}
-
-/// What happened to the hash until it was closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ClosedHash {
-    /// Messages were deleted.
-    pub(crate) is_changed: bool,
-    /// The key is gone with its last message.
-    pub(crate) is_emptied: bool,
+    /// The ids that were removed.
+    removed: Vec<RString>,
 }
 
 impl<'c> MessageHash<'c> {
     /// Opens the hash, for reading or also for removing messages. `None` if the key holds something else.
-    pub(crate) fn open(ctx: Ctx<'c>, hash: &'c RString, removes: bool) -> Option<Self> {
-        match Hash::open_for(ctx, hash, removes) {
-            OpenedHash::Hash(hash) => Some(Self { hash: Some(hash), planned: HashMap::new() }),
-            OpenedHash::Missing => Some(Self { hash: None, planned: HashMap::new() }),
-            OpenedHash::Other => None,
-        }
+    fn open(ctx: Ctx<'c>, hash: &'c RString, removes: bool) -> Option<Self> {
+        let hash = match Hash::open_for(ctx, hash, removes) {
+            OpenedHash::Hash(hash) => Some(hash),
+            OpenedHash::Missing => None,
+            OpenedHash::Other => return None,
+        };
+        Some(Self { hash, planned: HashMap::new(), removed: Vec::new() })
     }
 
     /// Returns the message of an id. It is empty if there is none.
-    pub(super) fn message(&self, id: &RString) -> RString {
+    fn message(&self, id: &RString) -> RString {
         if let Some(planned) = self.planned.get(id.bytes()) {
             return RString::new(planned.bytes());
         }
         self.hash.as_ref().and_then(|hash| hash.get(id)).unwrap_or_else(|| RString::new(b""))
     }
 
-    /// Remembers the message of an id, which is to be removed in this callback.
-    pub(super) fn plan(&mut self, id: &RString, message: RString) {
-        self.planned.insert(id.bytes().to_vec(), message);
-    }
-
-    /// Deletes the messages of these ids.
-    pub(super) fn remove(&mut self, ids: &[RString]) {
+    /// Deletes the messages of the removed ids.
+    fn remove(&mut self) {
         let Some(hash) = &mut self.hash else { return };
-        for id in ids {
+        for id in &self.removed {
             // The message is gone already if the list had the id twice.
             hash.delete(id);
         }
     }
 
     /// Closes the hash.
-    pub(super) fn close(self) -> ClosedHash {
+    fn close(self) -> ClosedMessages {
         let (is_changed, is_emptied) = self.hash.map(Hash::close).unwrap_or_default();
-        ClosedHash { is_changed, is_emptied }
+        ClosedMessages::Hash { is_changed, is_emptied }
     }
 }

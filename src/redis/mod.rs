@@ -29,6 +29,7 @@ pub(crate) mod fault;
 pub(crate) mod guard;
 pub(crate) mod hash;
 pub(crate) mod info;
+pub(crate) mod job_hashes;
 pub(crate) mod key;
 pub(crate) mod keyspace;
 pub(crate) mod list;

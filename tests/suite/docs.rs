@@ -15,7 +15,7 @@ use redis::{Connection, RedisError, Value};
 use crate::support::run;
 
 /// The pages whose examples are run, each with its own server and queue.
-const PAGES: [&str; 20] = [
+const PAGES: [&str; 21] = [
     "README.md",
     "docs/walkthrough.md",
     "docs/commands/stats.md",
@@ -26,6 +26,7 @@ const PAGES: [&str; 20] = [
     "docs/sorted-sets.md",
     "docs/laravel.md",
     "docs/dramatiq.md",
+    "docs/rq.md",
     "docs/commands/preview.md",
     "docs/commands/clearjob.md",
     "docs/commands/status.md",

@@ -290,7 +290,7 @@ fn in_a_cluster_both_keys_must_be_in_one_slot() {
 }
 
 /// Compares a replica with its primary after everything was written.
-fn is_equal(primary: &Server, replica: &Server) {
+pub(crate) fn is_equal(primary: &Server, replica: &Server) {
     until_caught_up(primary, replica);
     assert_eq!(digest(&mut primary.conn()), digest(&mut replica.conn()), "the replica differs");
     assert_no_mismatch(replica);

@@ -88,9 +88,10 @@ fn job_ids_are_cleared_only_with_as_ids() {
         let ids: Vec<Vec<u8>> = conn.lrange(list, 0, -1).expect("LRANGE");
         assert!(!ids.is_empty(), "{list}");
         let preview = ask(&mut conn, &format!("QADMIN.PREVIEW {list} TASK upload"));
-        // The jobs of Dramatiq are read with AS dramatiq.
+        // The jobs of these libraries can be read.
         let (word, says) = match library {
             "Dramatiq" => ("dramatiq", "add AS dramatiq"),
+            "RQ" => ("rq", "add AS rq"),
             _ => ("ids", "add AS ids"),
         };
         assert_eq!((preview.int("match_count"), preview.text("looks_like").as_str()), (0, word), "{list}");
@@ -179,9 +180,9 @@ fn users_without_the_right_to_the_jobs_learn_nothing_of_them() {
     let mut bob = server.conn();
     run(&mut bob, "AUTH bob pw").expect("AUTH");
     assert!(ask(&mut bob, "QADMIN.PREVIEW mine:list TASK t BUST").is_null("looks_like"));
-    assert_eq!(ask(&mut bob, "QADMIN.PREVIEW rq:queue:uploads TASK t").text("looks_like"), "ids");
+    assert_eq!(ask(&mut bob, "QADMIN.PREVIEW rq:queue:uploads TASK t").text("looks_like"), "rq");
     let line = "QADMIN.CLEARJOB rq:queue:uploads WHERE undecodable = 1 ALL CONFIRM rq:queue:uploads";
-    assert!(run(&mut bob, line).expect_err("refused").to_string().contains("add AS ids"));
+    assert!(run(&mut bob, line).expect_err("refused").to_string().contains("add AS rq"));
 }
 
 #[test]

@@ -48,6 +48,7 @@ mod recalled;
 mod renamed;
 mod replies;
 mod room;
+mod rq;
 mod sample;
 mod selectors;
 mod settings;

@@ -112,7 +112,7 @@ fn wrong_load_arguments_keep_the_server_from_starting_and_say_why() {
         ("max-jobs 1", "setting max-jobs must be an integer from 2 to 64 (jobs), got \"1\""),
         ("priority-steps 0,x", "setting priority-steps must be 1 to 16 different numbers"),
         ("sep 12345678901234567", "setting sep must be 1 to 16 bytes"),
-        ("index a@rq", "setting index must name a kind of messages after @, got \"a@rq\""),
+        ("index a@arq", "setting index must name a kind of messages after @, got \"a@arq\""),
         ("pickle maybe", "setting pickle must be no or yes, got \"maybe\""),
         (
             "default-kind rq",

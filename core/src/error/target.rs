@@ -22,6 +22,18 @@ pub enum TargetError {
         /// The hash.
         hash: Vec<u8>,
     },
+    /// A list of ids of jobs and the keys of these jobs are in different slots.
+    JobSlot {
+        /// The list.
+        queue: Vec<u8>,
+        /// A key of a job.
+        job: Vec<u8>,
+    },
+    /// The name of the key is not that of a list of RQ's in which jobs wait.
+    NotOfRq {
+        /// The key.
+        queue: Vec<u8>,
+    },
     /// The index of a hash is not on this node any more: its slot is being migrated.
     IndexMigrating {
         /// The index.
@@ -114,6 +126,11 @@ impl TargetError {
                 let tag = "as with the namespace {dramatiq}";
                 (Code::CrossSlot, two_slots(queue, "the hash of its messages", hash, tag))
             }
+            Self::JobSlot { queue, job } => {
+                let tag = "as with RQ_KEY_PREFIX={rq}";
+                (Code::CrossSlot, two_slots(queue, "the keys of its jobs, such as", job, tag))
+            }
+            Self::NotOfRq { queue } => (Code::Err, not_of_rq(queue)),
             Self::PrioritySlots { queue } => (
                 Code::CrossSlot,
                 format!(
@@ -179,6 +196,14 @@ impl TargetError {
             ),
         }
     }
+}
+
+fn not_of_rq(queue: &[u8]) -> String {
+    format!(
+        "AS rq reads a list <prefix>:queue:<name> in which jobs wait, which is not the name of {}; jobs in lists that end \
+         in :intermediate are held by workers",
+        quote(queue)
+    )
 }
 
 fn two_slots(queue: &[u8], what: &str, other: &[u8], tag: &str) -> String {

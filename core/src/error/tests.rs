@@ -99,6 +99,8 @@ one_of_each! {
         CrossSlot => TargetError::CrossSlot;
         IndexSlot { .. } => TargetError::IndexSlot { queue: got(), index: got() };
         MessageSlot { .. } => TargetError::MessageSlot { queue: got(), hash: got() };
+        JobSlot { .. } => TargetError::JobSlot { queue: got(), job: got() };
+        NotOfRq { .. } => TargetError::NotOfRq { queue: got() };
         NotTaken { .. } => TargetError::NotTaken { keyword: "TO", messages: "unacknowledged messages" };
         SetOfIds { .. } => TargetError::SetOfIds { library: "RQ", records: "rq:job:<id>" };
         IndexMigrating { .. } => TargetError::IndexMigrating { index: got() };

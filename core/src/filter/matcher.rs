@@ -11,7 +11,7 @@ use super::work::Work;
 use super::{Condition, Filter};
 use crate::arrival::{ArrivalField, Placed};
 use crate::field::{Field, FieldType, Source};
-use crate::format::{FieldValue, Reader, VARIANTS};
+use crate::format::{FieldValue, Kept, Reader, VARIANTS};
 use crate::kind::MessageKind;
 use crate::match_notices::MatchNotices;
 
@@ -31,6 +31,9 @@ pub struct Verdict {
     pub uncompared: bool,
     /// Whether there is no message to examine: the record of an id is missing. Nothing matches then.
     pub missing: bool,
+    /// Whether the filter matches, but the message has to be kept: it does not match then. Only for matchers without
+    /// groups.
+    pub kept: bool,
 }
 
 /// The fields that [`Matcher::match_notices`] reads: name, type and source. In the reader they come after the
@@ -91,6 +94,8 @@ pub struct Matcher {
     work: Work,
     /// Whether an empty message stands for a missing one: see [`crate::message_place`].
     may_be_missing: bool,
+    /// Says which messages have to be kept, if there are such of this kind and matches may be cleared.
+    keeps: Option<Kept>,
 }
 
 impl Matcher {
@@ -153,6 +158,7 @@ impl Matcher {
             placed: None,
             work: Work::default(),
             may_be_missing: kind.spec().place.is_elsewhere(),
+            keeps: if grouping.is_none() { Kept::of(kind) } else { None },
         }
     }
 
@@ -187,7 +193,8 @@ impl Matcher {
         }
         if !self.reader.envelope(message) {
             let (all, _) = self.decide_rest(message, Clauses::All);
-            return Verdict { matched: all == Some(true), undecodable: true, ..Verdict::default() };
+            let (matched, kept) = self.unless_kept(all == Some(true), message);
+            return Verdict { matched, kept, undecodable: true, ..Verdict::default() };
         }
         let (outside, needs_body) = self.decide(message, Clauses::Envelope);
         let all = if outside == Some(false) || !needs_body {
@@ -208,13 +215,21 @@ impl Matcher {
             }
         };
         let unreadable = all.is_none();
+        let (matched, kept) = self.unless_kept(all == Some(true), message);
         Verdict {
-            matched: all == Some(true),
+            matched,
+            kept,
             undecodable: false,
             unreadable,
             uncompared: unreadable && self.uncompared,
             missing: false,
         }
+    }
+
+    /// Returns whether a message that fits the filter matches, and whether it does not because it has to be kept.
+    fn unless_kept(&mut self, fits: bool, message: &[u8]) -> (bool, bool) {
+        let kept = fits && self.keeps.as_mut().is_some_and(|keeps| keeps.keeps(message));
+        (fits && !kept, kept)
     }
 
     /// Returns whether the verdict about the last message used the texts of its sender, because the body cannot be

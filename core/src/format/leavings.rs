@@ -72,7 +72,11 @@ impl Leavings {
                 Some(Self::Laravel(reader(&names.collect::<Vec<_>>())))
             }
             MessageKind::Huey => Some(Self::Huey(reader(&[HUEY_PIPELINE]))),
-            MessageKind::Celery | MessageKind::Taskiq | MessageKind::Ids | MessageKind::Unacked => None,
+            MessageKind::Celery
+            | MessageKind::Taskiq
+            | MessageKind::Rq
+            | MessageKind::Ids
+            | MessageKind::Unacked => None,
         }
     }
 

@@ -25,6 +25,7 @@ mod reader;
 mod recognise;
 mod repr;
 mod reprs;
+mod rq;
 mod ruby;
 mod taskiq;
 mod unacked;
@@ -34,6 +35,8 @@ pub(crate) use leavings::Leavings;
 pub(crate) use opened::{Opened, Partial};
 pub(crate) use reader::Reader;
 pub use recognise::{LOOK_AT, Recogniser};
+pub(crate) use rq::Kept;
+pub use rq::{RQ_FIELDS, RqPlace, rq_message};
 
 use crate::field::{Field, Source};
 use crate::json::{Path, Reading, Segment};
@@ -50,6 +53,7 @@ pub(crate) fn format_of(kind: MessageKind) -> &'static dyn Format {
         MessageKind::Taskiq => &taskiq::Taskiq,
         MessageKind::Huey => &huey::Huey,
         MessageKind::Dramatiq => &dramatiq::Dramatiq,
+        MessageKind::Rq => &rq::Rq,
     }
 }
 

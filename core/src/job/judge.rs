@@ -140,7 +140,8 @@ impl Judge for FilterJudge {
         }
         let verdict = self.matcher.examine(message);
         self.work += self.matcher.work();
-        let is_plain = !(verdict.matched | verdict.undecodable | verdict.missing | verdict.unreadable);
+        let is_plain =
+            !(verdict.matched | verdict.undecodable | verdict.missing | verdict.kept | verdict.unreadable);
         if is_plain && !self.matcher.used_texts() {
             return None;
         }
@@ -148,6 +149,7 @@ impl Judge for FilterJudge {
             matched: verdict.matched,
             undecodable: verdict.undecodable,
             missing: verdict.missing,
+            kept: verdict.kept,
             unreadable: verdict.unreadable,
             uncompared: verdict.uncompared,
             ..Judgement::default()

@@ -1,6 +1,7 @@
 //! The keys of a job, and their events between its slices.
 
 use super::Job;
+use crate::message_place::MessageKeys;
 use crate::scan::{AnyScan, Event, Lost, Queue};
 
 impl Job {
@@ -66,12 +67,13 @@ impl Job {
         self.start.lists.get(self.scan.at()).map_or(self.start.queue.as_slice(), |(list, _)| &list.key)
     }
 
-    /// Returns the keys that its next slice opens: the first of them, then the index of unacknowledged messages, or
-    /// the hash of the messages of a list of ids. The scan does not follow events of that hash.
+    /// Returns the names by which its next slice opens its keys: the first of them, then the index of unacknowledged
+    /// messages, or the words for the keys with the messages of a list of ids. The scan does not follow events of those.
     #[must_use]
     pub fn keys_here(&self) -> Vec<&[u8]> {
         let index = self.start.storage.index().map(|start| start.index.as_slice());
-        std::iter::once(self.key_here()).chain(index).chain(self.start.storage.message_hash()).collect()
+        let words = self.start.storage.message_keys().into_iter().flat_map(MessageKeys::words);
+        std::iter::once(self.key_here()).chain(index).chain(words).collect()
     }
 
     /// Returns the step of a list, if the job is about priorities.

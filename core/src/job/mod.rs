@@ -118,7 +118,7 @@ impl Job {
             .limit(clear_options.limit)
             .most(clear_options.expect.map(Expect::most))
             .consumer_end(start.messages.spec().consumer_end)
-            .elsewhere(start.storage.message_hash().is_some())
+            .elsewhere(start.storage.message_keys().is_some())
             .to(start.destination().map(|(_, end)| end));
         let lens: Vec<u64> = start.lists.iter().map(|(_, len)| *len).collect();
         let scan = match &start.storage {

@@ -108,7 +108,7 @@ impl Registry {
         let groups = job.groups();
         let record = job.record();
         // The messages of a list of ids can change without an event of the list.
-        let stale = job.is_stale() || job.start().storage.message_hash().is_some();
+        let stale = job.is_stale() || job.start().storage.message_keys().is_some();
         let keys: Vec<Vec<u8>> = job.keys().map(<[u8]>::to_vec).collect();
         let start = job.start();
         let keys_bytes: usize = keys.iter().map(Vec::len).sum();

@@ -4,6 +4,7 @@ use crate::container::Container;
 use crate::error::Error;
 use crate::filter::Projection;
 use crate::kind::MessageKind;
+use crate::message_place::MessageKeys;
 use crate::priorities::{List, Priority};
 use crate::scan::{IndexStart, TASKS_GO_ON, lost_notice};
 
@@ -16,8 +17,8 @@ pub enum Storage {
     Unacked(IndexStart),
     /// This sorted set.
     SortedSet(IndexStart),
-    /// Lists of ids, or missing keys. The messages are in the hash with this key.
-    ListOfIds(Vec<u8>),
+    /// Lists of ids, or missing keys. The messages are in these keys.
+    ListOfIds(MessageKeys),
 }
 
 impl Storage {
@@ -38,10 +39,10 @@ impl Storage {
         self.walked().is_none()
     }
 
-    /// Returns the key of the hash that has the messages of a list of ids.
+    /// Returns the keys that have the messages of a list of ids.
     #[must_use]
-    pub fn message_hash(&self) -> Option<&[u8]> {
-        if let Self::ListOfIds(hash) = self { Some(hash) } else { None }
+    pub fn message_keys(&self) -> Option<&MessageKeys> {
+        if let Self::ListOfIds(keys) = self { Some(keys) } else { None }
     }
 
     /// Returns the sorted set in whose order the messages are walked.
@@ -109,7 +110,8 @@ impl JobTarget {
     pub fn bytes(&self) -> usize {
         self.queue.len()
             + self.keys().map(<[u8]>::len).sum::<usize>()
-            + self.index().or(self.storage.message_hash()).map_or(0, <[u8]>::len)
+            + self.index().map_or(0, <[u8]>::len)
+            + self.storage.message_keys().map_or(0, MessageKeys::bytes)
     }
 
     /// What a reader of any reply about unacknowledged messages should know; `None` for others.

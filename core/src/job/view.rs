@@ -6,7 +6,7 @@ use crate::error::EndReason;
 use crate::match_notices::{
     MatchNoticeCounts, chord_notice, inexact_notice, left_notices, uncompared_notice, unread_notice,
 };
-use crate::message_place::missing_notice;
+use crate::message_place::{kept_notice, missing_notice};
 use crate::reply::{Reply, int};
 use crate::scan::{AnyScan, Counters, Effect, SampleRow};
 
@@ -133,6 +133,7 @@ impl Job {
             pipelines,
             callbacks,
             missing_notice(self.counters().missing),
+            kept_notice(self.counters().kept),
             groups::notice(&self.tallied()),
             inexact.filter(|_| self.start.kind == JobKind::Preview),
             uncompared_notice(self.counters().uncompared),

@@ -401,6 +401,7 @@ const AS: Arg = Arg::new(
         Arg::word("taskiq", "TASKIQ"),
         Arg::word("huey", "HUEY"),
         Arg::word("dramatiq", "DRAMATIQ"),
+        Arg::word("rq", "RQ"),
         Arg::word("ids", "IDS"),
     ]),
 )

@@ -4,6 +4,7 @@
 use super::options::{Options, queue_name};
 use super::spec::{CommandSpec, syntax};
 use super::{Format, Request, commands};
+use crate::container::ContainerOption;
 use crate::error::{Error, RequestError};
 use crate::index::INDEX_FIELDS_MAX;
 use crate::kind::MessageKind;
@@ -84,9 +85,10 @@ impl Request for Index {
         if !fields.is_empty() && action != "CREATE" {
             return Err(RequestError::Needs { keyword: "FIELDS", other: "CREATE" }.into());
         }
-        if !fields.is_empty() && kind.is_some_and(|kind| kind.spec().place.is_elsewhere()) {
+        if let Some(kind) = kind.filter(|kind| !fields.is_empty() && kind.spec().place.is_elsewhere()) {
             let why = "the list holds ids, and the values are in a hash that an index does not follow";
-            return Err(RequestError::Excludes { keyword: "FIELDS", other: "AS dramatiq", why }.into());
+            let other = ContainerOption::As(kind).keyword();
+            return Err(RequestError::Excludes { keyword: "FIELDS", other, why }.into());
         }
         let action = match action {
             "CREATE" => IndexAction::Create { queue, kind, fields },

@@ -27,6 +27,8 @@ pub struct Counters {
     pub undecodable: u64,
     /// Examined ids whose message is missing.
     pub missing: u64,
+    /// Examined messages that match and are kept.
+    pub kept: u64,
     /// Examined messages whose verdict is unknown.
     pub unreadable: u64,
     /// Of these, messages with a value that has no meaning for the operator.
@@ -54,6 +56,7 @@ impl Counters {
         self.would_delete += slice.would_delete;
         self.undecodable += slice.undecodable;
         self.missing += slice.missing;
+        self.kept += slice.kept;
         self.unreadable += slice.unreadable;
         self.uncompared += slice.uncompared;
         self.unkeyed += slice.unkeyed;
@@ -77,6 +80,8 @@ pub struct SliceCounts {
     pub undecodable: u64,
     /// Ids whose message is missing.
     pub missing: u64,
+    /// Messages that match and are kept.
+    pub kept: u64,
     /// Messages whose verdict is unknown.
     pub unreadable: u64,
     /// Of these, messages with a value that has no meaning for the operator.
@@ -95,6 +100,7 @@ impl SliceCounts {
     pub(super) fn add_verdict(&mut self, verdict: &Judgement) {
         self.undecodable += u64::from(verdict.undecodable);
         self.missing += u64::from(verdict.missing);
+        self.kept += u64::from(verdict.kept);
         self.unreadable += u64::from(verdict.unreadable);
         self.uncompared += u64::from(verdict.uncompared);
         if !verdict.matched {

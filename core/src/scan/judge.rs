@@ -12,6 +12,8 @@ pub struct Judgement {
     pub undecodable: bool,
     /// There is no message: the record of an id is missing.
     pub missing: bool,
+    /// The message matches and is kept, because something else depends on it: it is not `matched`.
+    pub kept: bool,
     /// No clause is false, and one is unknown.
     pub unreadable: bool,
     /// It is unknown because of a value that has no meaning for the operator. Only with `unreadable`.

@@ -123,7 +123,7 @@ impl<'a> Sampler<'a> {
         let mut before = 0;
         // The first list that has messages.
         let mut first = None;
-        let has_ids = self.target.storage.message_hash().is_some();
+        let has_ids = self.target.storage.message_keys().is_some();
         'lists: for (listed, _) in &self.target.lists {
             let names = names_of(&self.target.storage, &listed.key);
             distances.push(0);

@@ -4,6 +4,7 @@ use qadmin_core::container::{Container, ContainerOption};
 use qadmin_core::error::{Error, IndexError, RequestError, ServerError, TargetError};
 use qadmin_core::job::{Accepted, Job, JobTarget, Member, Record, Storage};
 use qadmin_core::kind::MessageKind;
+use qadmin_core::message_place::MessageKeys;
 use qadmin_core::priorities::{self, Priority};
 use qadmin_core::queues::is_held;
 use qadmin_core::reply::Reply;
@@ -29,7 +30,7 @@ use crate::redis::key::{Type, type_of};
 use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::zset_reader::Reader;
 use crate::redis::{Ctx, RString, server};
-use crate::rights::{self, Need};
+use crate::rights::{self, Need, needs_of_messages};
 use crate::settings;
 
 /// Finds the messages that a command is about, by the type of the key and by the options of the command. The
@@ -67,32 +68,49 @@ pub(in crate::commands) fn find(
     }
     let kind = options.kind.unwrap_or_else(|| settings::now().default_kind());
     let found = lists(ctx, options, kind, command, access)?;
-    let storage = match kind.spec().place.hash_of(&options.queue) {
+    let place = kind.spec().place;
+    let storage = match place.keys_of(&options.queue) {
+        None if place.is_elsewhere() => {
+            return Err(TargetError::NotOfRq { queue: options.queue.clone() }.into());
+        }
         None => Storage::Lists,
-        Some(hash) => Storage::ListOfIds(find_message_hash(ctx, &options.queue, hash, command, access)?),
+        Some(keys) => {
+            check_messages(ctx, &options.queue, &keys, command, access)?;
+            Storage::ListOfIds(keys)
+        }
     };
     Ok(target(kind, found, storage))
 }
 
-/// Checks the hash that has the messages of a list of ids, and returns its key. The server does not know that it is a
-/// key of the command.
+/// Checks the keys that have the messages of a list of ids. The server does not know that they are keys of the command.
 ///
 /// # Errors
-/// The hash is in another slot or has the wrong type, or the caller lacks a right.
-fn find_message_hash(
+/// A key is in another slot or has the wrong type, or the caller lacks a right.
+fn check_messages(
     ctx: Ctx<'_>,
     queue: &[u8],
-    hash: Vec<u8>,
+    keys: &MessageKeys,
     command: &CommandSpec,
     access: Access,
-) -> Result<Vec<u8>, Error> {
-    if ctx.flags().cluster() && slot::of(queue) != slot::of(&hash) {
-        return Err(TargetError::MessageSlot { queue: queue.to_vec(), hash }.into());
+) -> Result<(), Error> {
+    let is_elsewhere = |key: &Vec<u8>| slot::of(queue) != slot::of(key);
+    if ctx.flags().cluster()
+        && let Some(key) = keys.examples().into_iter().find(is_elsewhere)
+    {
+        let queue = queue.to_vec();
+        return Err(match keys {
+            MessageKeys::Hash(_) => TargetError::MessageSlot { queue, hash: key },
+            MessageKeys::Jobs(_) => TargetError::JobSlot { queue, job: key },
+        }
+        .into());
     }
-    rights::check(ctx, &ctx.caller(), command, &[(queue, access), (&hash, access)])?;
-    match Hash::open(ctx, &RString::new(&hash)) {
+    let needs: Vec<Need<'_>> =
+        std::iter::once((queue, access)).chain(needs_of_messages(keys, access)).collect();
+    rights::check(ctx, &ctx.caller(), command, &needs)?;
+    let MessageKeys::Hash(hash) = keys else { return Ok(()) };
+    match Hash::open(ctx, &RString::new(hash)) {
         OpenedHash::Other => Err(ServerError::WrongType.into()),
-        OpenedHash::Hash(_) | OpenedHash::Missing => Ok(hash),
+        OpenedHash::Hash(_) | OpenedHash::Missing => Ok(()),
     }
 }
 

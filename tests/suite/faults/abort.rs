@@ -19,7 +19,7 @@ pub(super) const PLACES: [&str; 8] = [
     "QADMIN.APPLY",
     // This place is tested with unacknowledged messages.
     "between hash and index",
-    // This place is tested with queues of Dramatiq.
+    // This place is tested with queues of Dramatiq and RQ.
     "between list and hash",
     // This place is tested with sorted sets.
     "between the two sorted sets",

@@ -30,6 +30,7 @@ fn check(words: &str, lines: &[usize], unreadable: &[usize]) {
                 unreadable,
                 uncompared: false,
                 missing: false,
+                kept: false,
             };
             assert_eq!(matcher.examine(message(line)), wanted, "{words} on line {line}, {reads}");
         }
@@ -145,6 +146,7 @@ fn compressed_and_msgpack_bodies_are_read() {
                     unreadable: false,
                     uncompared: false,
                     missing: false,
+                    kept: false,
                 };
                 assert_eq!(matcher.examine(message(line)), wanted, "{words} on line {line}");
                 assert!(matcher.work() > 100);

@@ -359,7 +359,14 @@ fn oracle(terms: &[Term], message: &Message) -> Verdict {
     let unreadable = !no && truths.contains(&None);
     let uncompared = |term: &Term| term.decide(message).is_none() && message.field(term.field).is_some();
     let uncompared = unreadable && terms.iter().any(uncompared);
-    Verdict { matched: !no && !unreadable, undecodable: false, unreadable, uncompared, missing: false }
+    Verdict {
+        matched: !no && !unreadable,
+        undecodable: false,
+        unreadable,
+        uncompared,
+        missing: false,
+        kept: false,
+    }
 }
 
 proptest! {

@@ -100,7 +100,7 @@ fn every_kind_has_one_row_and_rows_of_its_own() {
             assert!(verdicts.into_iter().all(|verdict| verdict.undecodable != is_json));
         }
     }
-    assert!(MessageKind::parse(b"rq").is_err());
+    assert!(MessageKind::parse(b"arq").is_err());
 }
 
 #[test]

@@ -1,11 +1,29 @@
 use super::*;
 
-const YES: Verdict =
-    Verdict { matched: true, undecodable: false, unreadable: false, uncompared: false, missing: false };
-const NO: Verdict =
-    Verdict { matched: false, undecodable: false, unreadable: false, uncompared: false, missing: false };
-const UNKNOWN: Verdict =
-    Verdict { matched: false, undecodable: false, unreadable: true, uncompared: false, missing: false };
+const YES: Verdict = Verdict {
+    matched: true,
+    undecodable: false,
+    unreadable: false,
+    uncompared: false,
+    missing: false,
+    kept: false,
+};
+const NO: Verdict = Verdict {
+    matched: false,
+    undecodable: false,
+    unreadable: false,
+    uncompared: false,
+    missing: false,
+    kept: false,
+};
+const UNKNOWN: Verdict = Verdict {
+    matched: false,
+    undecodable: false,
+    unreadable: true,
+    uncompared: false,
+    missing: false,
+    kept: false,
+};
 /// The verdict if the body was read and the operator cannot compare a value in it.
 const UNCOMPARED: Verdict = Verdict { uncompared: true, ..UNKNOWN };
 

@@ -132,6 +132,7 @@ fn verdict(truth: Option<bool>) -> Verdict {
         unreadable: truth.is_none(),
         uncompared: false,
         missing: false,
+        kept: false,
     }
 }
 

@@ -1,0 +1,244 @@
+//! Jobs of RQ (Redis Queue). A job is a hash; [`rq_message`] writes its fields as one JSON object, which is what a
+//! filter examines and what the fingerprints of a unit are of.
+//!
+//! ```text
+//! {"id":"job-a","status":"queued","origin":"uploads","created_at":"2026-11-28T12:26:32.098942Z",
+//!  "enqueued_at":"2026-11-28T12:26:32.099438Z","timeout":180,"description":"jobs.upload(147107, kind='full')",
+//!  "group_id":null,"dependents":0,"other_queue":0,"data":"eJxrYJ2yjgEAB5kCOQ=="}
+//! ```
+//!
+//! `data` is the field of this name in base64: zlib of `[function, instance, args, kwargs]`, pickled or as JSON. RQ reads
+//! data that is not compressed as well. `dependents` says whether other jobs wait for this one, which is in another key,
+//! and `other_queue` whether `origin` is another queue than that in which the id stands.
+//!
+//! # What is kept
+//! A job on which other jobs depend, because they would wait for ever; a job whose status is not `queued`; a job of
+//! another queue, because its id stands there, too; and a job that is too large to read.
+//!
+//! Source: `Job.to_dict` and `Job.restore` in rq/job.py and rq/serializers.py, RQ 3.0.0, and recorded jobs
+//! (core/src/format/rq.jsonl).
+
+use super::body::Compression;
+use super::written::string;
+use super::{ARRAY, FieldPlace, FieldPlaces, Format, OBJECT, Opened, Own, Part, inside, keys, same};
+use crate::field::{Field, Source};
+use crate::json::{Path, Paths, Scanner, Segment, Shape, Span, inner, is_ascii};
+use crate::kind::MessageKind;
+
+/// The fields of a job's hash that are read, with `data` first: a hash without it is not a job.
+pub const RQ_FIELDS: [&str; 12] = [
+    "data",
+    "status",
+    "origin",
+    "created_at",
+    "enqueued_at",
+    "timeout",
+    "ttl",
+    "number_of_retries",
+    "retries_left",
+    "description",
+    "group_id",
+    "rate_limit_key",
+];
+/// Those of them that are numbers.
+const NUMBERS: [&str; 4] = ["timeout", "ttl", "number_of_retries", "retries_left"];
+/// The longest `data`, in bytes, that is read; with a longer one it would be unreadable, however it was compressed.
+const DATA_MAX: usize = 1024 * 1024;
+/// The most bytes of the id and of all fields but `data` together, of a job that is read.
+const OTHERS_MAX: usize = 64 * 1024;
+/// What a larger job is read as. It is not a JSON object, so nothing is known of it, and [`Kept`] keeps it.
+const TOO_LARGE: &[u8] = b"too large";
+/// The members that are not fields of the hash.
+const ID: &str = "id";
+const DEPENDENTS: &str = "dependents";
+const OTHER_QUEUE: &str = "other_queue";
+/// The position of `origin` in [`RQ_FIELDS`].
+const ORIGIN: usize = 2;
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy)]
+pub struct RqPlace<'a> {
+    /// Its id.
+    pub id: &'a [u8],
+    /// The name of the queue in whose list the id stands.
+    pub queue: &'a [u8],
+    /// Other jobs wait for it.
+    pub has_dependents: bool,
+}
+
+/// Writes a job as one JSON object. `fields` has the values of [`RQ_FIELDS`]. The result is empty, which stands for a
+/// missing message, if there is no field `data`: RQ does not read such a hash either.
+#[must_use]
+pub fn rq_message(place: &RqPlace<'_>, fields: &[Option<&[u8]>; RQ_FIELDS.len()]) -> Vec<u8> {
+    let [Some(data), others @ ..] = fields else { return Vec::new() };
+    let sizes = others.iter().flatten().map(|field| field.len());
+    if sizes.fold(place.id.len(), usize::saturating_add) > OTHERS_MAX {
+        return TOO_LARGE.to_vec();
+    }
+    let data = Some(*data).filter(|data| data.len() <= DATA_MAX);
+    let mut json = Vec::with_capacity(data.map_or(0, <[u8]>::len) * 4 / 3 + 512);
+    let member = |name: &str, json: &mut Vec<u8>| {
+        json.push(if json.is_empty() { b'{' } else { b',' });
+        string(name.as_bytes(), json);
+        json.push(b':');
+    };
+    member(ID, &mut json);
+    string(place.id, &mut json);
+    for (name, value) in RQ_FIELDS[1..].iter().zip(others) {
+        member(name, &mut json);
+        match value {
+            // RQ writes an empty text for what it does not have.
+            None | Some([]) => json.extend_from_slice(b"null"),
+            Some(number) if NUMBERS.contains(name) && is_number(number) => json.extend_from_slice(number),
+            Some(text) => string(text, &mut json),
+        }
+    }
+    let flags = [
+        (DEPENDENTS, place.has_dependents),
+        (OTHER_QUEUE, fields[ORIGIN].is_none_or(|origin| origin != place.queue)),
+    ];
+    for (name, flag) in flags {
+        member(name, &mut json);
+        json.push(if flag { b'1' } else { b'0' });
+    }
+    member(RQ_FIELDS[0], &mut json);
+    let Some(data) = data else {
+        json.extend_from_slice(b"null}");
+        return json;
+    };
+    json.push(b'"');
+    let (at, len) = (json.len(), base64_simd::STANDARD.encoded_length(data.len()));
+    json.resize(at + len, 0);
+    let _: &mut [u8] = base64_simd::STANDARD.encode(data, base64_simd::Out::from_slice(&mut json[at..]));
+    json.extend_from_slice(b"\"}");
+    json
+}
+
+/// Returns whether a text is an integer as JSON writes it.
+fn is_number(text: &[u8]) -> bool {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit) && !matches!(digits, [] | [b'0', _, ..])
+}
+
+/// The format; see the module's documentation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rq;
+
+/// The position of the data in [`Format::own_paths`].
+const DATA: usize = 0;
+
+impl Format for Rq {
+    fn own_paths(&self) -> Vec<Path> {
+        vec![keys(&[RQ_FIELDS[0]])]
+    }
+
+    fn places(&self, field: &Field) -> FieldPlaces {
+        let name = match field.source {
+            Source::Size => return same(Part::Size, Vec::new()),
+            Source::Undecodable => return same(Part::Undecodable, Vec::new()),
+            Source::Arrival(_) => return same(Part::Untold, Vec::new()),
+            Source::Task("task") => return in_data(vec![vec![Segment::index(0)]]),
+            Source::Args => return in_data(inside(&[Segment::index(2)], field)),
+            Source::Kwargs => return in_data(inside(&[Segment::index(3)], field)),
+            Source::Task("id") => ID,
+            Source::Task("enqueued") => "enqueued_at",
+            Source::Task("retries") => "number_of_retries",
+            Source::Task("group") => "group_id",
+            Source::Delivery("routing_key") => "origin",
+            Source::Headers => {
+                let name = field.path.first().map(|name| &**name);
+                let is_read =
+                    |name: &str| [ID, DEPENDENTS, OTHER_QUEUE].contains(&name) || RQ_FIELDS.contains(&name);
+                return match name.is_some_and(is_read) {
+                    true => same(Part::Envelope, inside(&[], field)),
+                    // The hash may have the field or not.
+                    false => same(Part::Untold, Vec::new()),
+                };
+            }
+            // Jobs of RQ do not have the other fields.
+            Source::Task(_) | Source::Delivery(_) | Source::Properties => {
+                return same(Part::Envelope, Vec::new());
+            }
+        };
+        same(Part::Envelope, vec![keys(&[name])])
+    }
+
+    fn variant(&self, _: Own<'_>) -> usize {
+        0
+    }
+
+    fn task<'m>(&self, _: Own<'m>) -> Option<&'m [u8]> {
+        None
+    }
+
+    fn takes_object(&self, _: usize, _: bool) -> bool {
+        false
+    }
+
+    fn can_be_pickled(&self) -> bool {
+        true
+    }
+
+    fn open_body(&self, own: Own<'_>, opened: &mut Opened) -> bool {
+        let Some(raw) = own.get(DATA).filter(|raw| Shape::of(raw) == Shape::Text) else { return false };
+        let text = &mut opened.text;
+        if base64_simd::STANDARD.decode_append(inner(raw), text).is_err() {
+            return false;
+        }
+        // This byte begins neither a pickle nor JSON.
+        if text.first() == Some(&ZLIB) && !Compression::Zlib.undo(text) {
+            return false;
+        }
+        match text.first() {
+            Some(&PICKLE) => opened.unpickle(),
+            Some(_) => is_ascii(text) || std::str::from_utf8(text).is_ok(),
+            None => false,
+        }
+    }
+}
+
+/// The first byte of a stream of zlib with the usual window, which Python writes.
+const ZLIB: u8 = b'x';
+/// The first opcode of a pickle of protocol 2 and later.
+const PICKLE: u8 = 0x80;
+
+/// Returns these places in `data`, which is an array.
+fn in_data(paths: Vec<Path>) -> FieldPlaces {
+    let mut body = <[Vec<Path>; 2]>::default();
+    (body[OBJECT], body[ARRAY]) = (Vec::new(), paths);
+    std::array::from_fn(|_| FieldPlace { part: Part::Body, envelope: Vec::new(), body: body.clone() })
+}
+
+/// Says which messages no clear may remove although they match.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    scanner: Scanner,
+    paths: Paths,
+    slots: Vec<usize>,
+    spans: Vec<Option<Span>>,
+}
+
+impl Kept {
+    /// Returns what says this of a kind; `None` if there are no such messages.
+    pub(crate) fn of(kind: MessageKind) -> Option<Self> {
+        if kind != MessageKind::Rq {
+            return None;
+        }
+        let (paths, slots) =
+            Paths::new([keys(&["status"]), keys(&[DEPENDENTS]), keys(&[OTHER_QUEUE])].iter());
+        let spans = vec![None; paths.slots()];
+        Some(Self { scanner: Scanner::default(), paths, slots, spans })
+    }
+
+    /// Returns whether this message has to be kept, also if that cannot be known.
+    pub(crate) fn keeps(&mut self, message: &[u8]) -> bool {
+        if !self.scanner.scan(message, &self.paths, &mut self.spans) {
+            return true;
+        }
+        let read = [0, 1, 2].map(|at| self.spans[self.slots[at]].map(|span| span.of(message)));
+        read != [Some(&b"\"queued\""[..]), Some(b"0"), Some(b"0")]
+    }
+}
+
+#[cfg(test)]
+mod tests;
