@@ -19,7 +19,7 @@ CARGO ?= cargo
 TEST_THREADS ?= 8
 PYTHON ?= python3
 
-.PHONY: help deps venv build tool build-faults build-tests install dist demo playground console test test-rust test-server test-console test-package test-servers test-all test-nightly get-servers fuzz servers bench bench-quick callgrind soak valgrind lint spell deny clean
+.PHONY: help deps venv node build tool build-faults build-tests install dist demo playground console test test-rust test-server test-console test-package test-servers test-all test-nightly get-servers fuzz servers bench bench-quick callgrind soak valgrind lint spell deny clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -34,6 +34,12 @@ $(VENV)/.stamp: tests/python/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
+
+# Not needed by any test: what these libraries wrote is recorded.
+node: ## install the real BullMQ and Bull from npm into target/node, to record their jobs again
+	mkdir -p target/node
+	cp tests/node/package.json target/node
+	cd target/node && npm install --no-audit --no-fund --no-package-lock
 
 build: ## build the module: target/release/libqadmin.so
 	$(CARGO) build --release --package qadmin

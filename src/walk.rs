@@ -218,7 +218,13 @@ impl Walk {
         let is_queue = is_queue
             || matches!(
                 kind,
-                Some(MessageKind::Ids | MessageKind::Dramatiq | MessageKind::Rq | MessageKind::Huey)
+                Some(
+                    MessageKind::Ids
+                        | MessageKind::Dramatiq
+                        | MessageKind::Rq
+                        | MessageKind::BullMq
+                        | MessageKind::Huey
+                )
             );
         let Some(task) = message.or(is_queue.then_some(None)) else { return };
         glance.ages = index::ages(self.db, key, glance.depth);

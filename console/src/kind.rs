@@ -19,12 +19,17 @@ pub(crate) enum MessageKind {
     Dramatiq,
     /// RQ's: ids in a list, and a hash for each job. Its workers pop from the head.
     Rq,
-    /// Not messages but ids of jobs that a library stores elsewhere (BullMQ, SAQ ...): a clear does not remove those jobs.
+    /// BullMQ's: ids in a list, and a hash for each job. They are counted and shown, and not cleared.
+    #[value(name = "bullmq")]
+    BullMq,
+    /// Bull's, which are stored like those of BullMQ.
+    Bull,
+    /// Not messages but ids of jobs that a library stores elsewhere (SAQ, Asynq ...): a clear does not remove those jobs.
     Ids,
 }
 
 impl MessageKind {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Celery,
         Self::Sidekiq,
         Self::Resque,
@@ -33,6 +38,8 @@ impl MessageKind {
         Self::Huey,
         Self::Dramatiq,
         Self::Rq,
+        Self::BullMq,
+        Self::Bull,
         Self::Ids,
     ];
 
@@ -47,6 +54,8 @@ impl MessageKind {
             Self::Huey => "huey",
             Self::Dramatiq => "dramatiq",
             Self::Rq => "rq",
+            Self::BullMq => "bullmq",
+            Self::Bull => "bull",
             Self::Ids => "ids",
         }
     }
@@ -62,6 +71,8 @@ impl MessageKind {
             Self::Huey => "Huey",
             Self::Dramatiq => "Dramatiq",
             Self::Rq => "RQ",
+            Self::BullMq => "BullMQ",
+            Self::Bull => "Bull",
             Self::Ids => "ids of jobs that are stored elsewhere",
         }
     }

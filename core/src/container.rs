@@ -92,6 +92,8 @@ impl ContainerOption {
             Self::As(MessageKind::Huey) => "AS huey",
             Self::As(MessageKind::Dramatiq) => "AS dramatiq",
             Self::As(MessageKind::Rq) => "AS rq",
+            Self::As(MessageKind::BullMq) => "AS bullmq",
+            Self::As(MessageKind::Bull) => "AS bull",
             Self::As(MessageKind::Ids) => "AS ids",
             Self::Priority => "PRIORITY",
             Self::Index => "INDEX",
@@ -193,6 +195,8 @@ static LIST_OF_IDS: ContainerSpec = ContainerSpec {
     options: &[
         ContainerOption::As(MessageKind::Dramatiq),
         ContainerOption::As(MessageKind::Rq),
+        ContainerOption::As(MessageKind::BullMq),
+        ContainerOption::As(MessageKind::Bull),
         ContainerOption::Expect,
     ],
     messages: "a list of ids",

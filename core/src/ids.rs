@@ -87,6 +87,7 @@ impl Library {
         match self {
             Self::Dramatiq => Some(MessageKind::Dramatiq),
             Self::Rq => Some(MessageKind::Rq),
+            Self::Bull => Some(MessageKind::BullMq),
             _ => None,
         }
     }

@@ -25,6 +25,10 @@ pub enum MessageKind {
     Dramatiq,
     /// RQ (Redis Queue). Its lists hold ids, and each job is a hash of its own.
     Rq,
+    /// BullMQ. Its lists hold ids, and each job is a hash of its own. Jobs are read and not cleared.
+    BullMq,
+    /// Bull, the predecessor of BullMQ, whose jobs are stored alike.
+    Bull,
     /// Not messages, but ids of jobs that are stored elsewhere (see [`crate::ids`]). They are read as Celery's
     /// messages, so that nothing is known of them but their bytes and that they are not JSON objects.
     Ids,
@@ -58,8 +62,11 @@ const POSITIONAL: &[&[u8]] = &[b"task", b"id", b"args.0", b"args.1", b"args.2", 
 /// The fields that are shown of a job of Laravel, whose arguments have names of their own.
 const NAMED: &[&[u8]] = &[b"task", b"id", b"retries", b"enqueued", b"group"];
 
+/// The fields that are shown of a job of BullMQ or Bull.
+const BULL: &[&[u8]] = &[b"task", b"id", b"kwargs", b"retries", b"priority", b"enqueued"];
+
 /// Every kind. The first one is the default.
-pub const KINDS: [KindSpec; 9] = [
+pub const KINDS: [KindSpec; 11] = [
     KindSpec {
         kind: MessageKind::Celery,
         name: "celery",
@@ -116,6 +123,20 @@ pub const KINDS: [KindSpec; 9] = [
         sample: &[b"task", b"id", b"args", b"kwargs", b"enqueued", b"headers.description"],
         place: MessagePlace::JobOfRq,
     },
+    KindSpec {
+        kind: MessageKind::BullMq,
+        name: "bullmq",
+        consumer_end: End::Tail,
+        sample: BULL,
+        place: MessagePlace::JobOfBull,
+    },
+    KindSpec {
+        kind: MessageKind::Bull,
+        name: "bull",
+        consumer_end: End::Tail,
+        sample: BULL,
+        place: MessagePlace::JobOfBull,
+    },
     // Which end runs next depends on the library, so the tail is as good as the head.
     KindSpec {
         kind: MessageKind::Ids,
@@ -157,6 +178,8 @@ pub const NAMES: &[&str] = &[
     KINDS[6].name,
     KINDS[7].name,
     KINDS[8].name,
+    KINDS[9].name,
+    KINDS[10].name,
 ];
 /// The kinds that can be expected by default: those whose messages are the elements of a list. Ids are meant only
 /// if the command says so.
@@ -176,9 +199,18 @@ impl MessageKind {
             Self::Huey => &KINDS[5],
             Self::Dramatiq => &KINDS[6],
             Self::Rq => &KINDS[7],
-            Self::Ids => &KINDS[8],
+            Self::BullMq => &KINDS[8],
+            Self::Bull => &KINDS[9],
+            Self::Ids => &KINDS[10],
             Self::Unacked => &UNACKED,
         }
+    }
+
+    /// Returns whether clears remove messages of this kind. A job of BullMQ can have a lock, a parent, a scheduler and a
+    /// deduplication id, each of which is in another key that would have to change with it.
+    #[must_use]
+    pub fn is_cleared(self) -> bool {
+        !matches!(self, Self::BullMq | Self::Bull)
     }
 
     /// Reads the name after AS, in any case.

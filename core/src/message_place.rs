@@ -15,6 +15,8 @@ pub enum MessagePlace {
     FieldOf(&'static str),
     /// The elements are ids of RQ's jobs, each of which is a hash of its own.
     JobOfRq,
+    /// The elements are ids of jobs of BullMQ or Bull, each of which is a hash of its own.
+    JobOfBull,
 }
 
 /// What RQ's names of lists have between the prefix of all its keys and the name of the queue.
@@ -23,6 +25,10 @@ const RQ_QUEUE: &[u8] = b":queue:";
 const RQ_TAKEN: &[u8] = b":intermediate";
 /// The word of a unit after the prefix of RQ's keys.
 const RQ_WORD: &[u8] = b"rq";
+/// What the names of BullMQ's lists end in: of jobs that wait, that wait while the queue is paused, and that run.
+const BULL_LISTS: [&[u8]; 3] = [b":wait", b":paused", b":active"];
+/// The word of BullMQ's and Bull's jobs after the prefix of their keys.
+const BULL_WORD: &[u8] = b"bull";
 /// Ids that stand for all others where rights and slots are checked.
 const ANY_IDS: [&[u8]; 2] = [b"~", b"00000000-0000-4000-8000-000000000000"];
 
@@ -38,6 +44,11 @@ impl MessagePlace {
                 let at = list.windows(RQ_QUEUE.len()).position(|bytes| bytes == RQ_QUEUE)?;
                 let (prefix, queue) = (&list[..=at], &list[at + RQ_QUEUE.len()..]);
                 (!list.ends_with(RQ_TAKEN)).then(|| MessageKeys::Jobs(RqKeys::new(prefix, queue)))
+            }
+            Self::JobOfBull => {
+                let name = BULL_LISTS.into_iter().find(|name| list.ends_with(name))?;
+                // The colon belongs to the prefix.
+                Some(MessageKeys::Bull(BullKeys { prefix: list[..=list.len() - name.len()].to_vec() }))
             }
         }
     }
@@ -56,6 +67,8 @@ pub enum MessageKeys {
     Hash(Vec<u8>),
     /// Each of RQ's jobs has keys of its own.
     Jobs(RqKeys),
+    /// Each job of BullMQ or Bull has keys of its own. They are read only.
+    Bull(BullKeys),
 }
 
 impl MessageKeys {
@@ -65,6 +78,7 @@ impl MessageKeys {
         match self {
             Self::Hash(hash) => vec![hash],
             Self::Jobs(jobs) => vec![&jobs.prefix, RQ_WORD],
+            Self::Bull(jobs) => vec![&jobs.prefix, BULL_WORD],
         }
     }
 
@@ -77,6 +91,7 @@ impl MessageKeys {
                 let queue = list.strip_prefix(*prefix)?.strip_prefix(&RQ_QUEUE[1..])?;
                 Some(Self::Jobs(RqKeys::new(prefix, queue)))
             }
+            [prefix, word] if *word == BULL_WORD => Some(Self::Bull(BullKeys { prefix: prefix.to_vec() })),
             _ => None,
         }
     }
@@ -88,6 +103,7 @@ impl MessageKeys {
         let (first, second) = match self {
             Self::Hash(hash) => (hash, None),
             Self::Jobs(jobs) => (&jobs.all_jobs, taken.then_some(&jobs.all_results)),
+            Self::Bull(jobs) => (&jobs.prefix, None),
         };
         std::iter::once(first).chain(second).map(Vec::as_slice)
     }
@@ -95,7 +111,7 @@ impl MessageKeys {
     /// Returns whether each message has keys of its own.
     #[must_use]
     pub fn are_many(&self) -> bool {
-        matches!(self, Self::Jobs(_))
+        matches!(self, Self::Jobs(_) | Self::Bull(_))
     }
 
     /// Returns a key for each of which the slot in a cluster has to be that of the list: all of them, or those of two
@@ -105,6 +121,7 @@ impl MessageKeys {
         match self {
             Self::Hash(hash) => vec![hash.clone()],
             Self::Jobs(jobs) => ANY_IDS.iter().flat_map(|id| [jobs.job(id), jobs.results(id)]).collect(),
+            Self::Bull(jobs) => ANY_IDS.iter().map(|id| jobs.job(id)).collect(),
         }
     }
 
@@ -116,7 +133,24 @@ impl MessageKeys {
             Self::Jobs(RqKeys { prefix, queue, all_jobs, all_results }) => {
                 prefix.len() + queue.len() + all_jobs.len() + all_results.len()
             }
+            Self::Bull(BullKeys { prefix }) => prefix.len(),
         }
+    }
+}
+
+/// The names of the keys of jobs of BullMQ and Bull, as `QueueKeys.toKey` in bullmq/src/classes/queue-keys.ts of BullMQ
+/// 5.81.5 makes them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BullKeys {
+    /// What all keys of the queue begin with, with the colon: `bull:uploads:`.
+    prefix: Vec<u8>,
+}
+
+impl BullKeys {
+    /// Returns the hash that is the job.
+    #[must_use]
+    pub fn job(&self, id: &[u8]) -> Vec<u8> {
+        [&self.prefix, id].concat()
     }
 }
 

@@ -6,8 +6,6 @@
 //! opened under its name meanwhile: an id can stand twice, and `rq:job:a:dependents` can be a job itself.
 
 use std::collections::HashMap;
-use std::ffi::{c_char, c_void};
-use std::ptr;
 
 use qadmin_core::format::{RQ_FIELDS, RqPlace, rq_message};
 use qadmin_core::message_place::RqKeys;
@@ -15,6 +13,7 @@ use qadmin_core::message_place::RqKeys;
 use super::api::{api, raw};
 use super::ctx::Ctx;
 use super::hash::expired_fields;
+use super::opened_key::{Key, READ};
 use super::string::RString;
 
 /// The jobs of one list.
@@ -92,7 +91,7 @@ impl<'c> JobHashes<'c> {
             return None;
         }
         let mut seen = 0;
-        let fields = key.fields();
+        let fields = key.fields(&RQ_FIELDS);
         let fields: [Option<&[u8]>; RQ_FIELDS.len()] = std::array::from_fn(|at| {
             let field = fields[at].as_ref().filter(|_| sees & (1 << at) != 0)?;
             seen |= 1 << at;
@@ -164,82 +163,4 @@ impl<'c> JobHashes<'c> {
     }
 }
 
-/// The flags for reading a key. That does not change its idle time.
-const READ: u32 = raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOTOUCH;
-
-/// A key that exists, opened for one callback.
-struct Key<'c> {
-    key: *mut raw::RedisModuleKey,
-    name: RString,
-    /// The handle must not be kept beyond the callback.
-    _ctx: Ctx<'c>,
-}
-
-impl<'c> Key<'c> {
-    /// Opens a key; `None` if it is missing.
-    fn open(ctx: Ctx<'c>, name: Vec<u8>, flags: u32) -> Option<Self> {
-        let name = RString::new(name);
-        // SAFETY: context and name are live (S2, S4).
-        let key = unsafe { api!(RedisModule_OpenKey(ctx.raw(), name.raw(), flags.cast_signed())) };
-        let opened = (!key.is_null()).then(|| Self { key, name, _ctx: ctx })?;
-        // A key that is opened for writing has a handle although it is missing.
-        (!opened.is(raw::REDISMODULE_KEYTYPE_EMPTY)).then_some(opened)
-    }
-
-    /// Returns whether it is of this type.
-    fn is(&self, kind: isize) -> bool {
-        // SAFETY: the handle is live.
-        isize::try_from(unsafe { api!(RedisModule_KeyType(self.key)) }) == Ok(kind)
-    }
-
-    /// Returns the fields of a job, if this is a hash.
-    fn fields(&self) -> [Option<RString>; RQ_FIELDS.len()] {
-        RQ_FIELDS.map(|field| {
-            let mut name = [0; FIELD_LEN + 1];
-            name[..field.len()].copy_from_slice(field.as_bytes());
-            let mut value: *mut raw::RedisModuleString = ptr::null_mut();
-            // SAFETY: the handle is live; the flag says that the field is a text of C, which the zero ends. Pairs of
-            // field and place follow the flags, and a null ends them. The answer is a string of our own (S4), or null
-            // where there is no such field.
-            unsafe {
-                let end = ptr::null_mut::<c_void>();
-                let flags = raw::REDISMODULE_HASH_CFIELDS.cast_signed();
-                let name = name.as_ptr().cast::<c_char>();
-                api!(RedisModule_HashGet(self.key, flags, name, &raw mut value, end));
-                RString::own(value)
-            }
-        })
-    }
-
-    /// Deletes the key. Nothing is replicated, signalled or announced here.
-    fn delete(&mut self) {
-        // SAFETY: the handle is live and open for writing. The function uses its name alone.
-        unsafe { api!(RedisModule_UnlinkKey(self.key)) };
-    }
-
-    /// Closes the handle and returns the name.
-    fn close(self) -> RString {
-        RString::new(self.name.bytes())
-    }
-}
-
-/// The length of the longest name in [`RQ_FIELDS`].
-const FIELD_LEN: usize = {
-    let (mut longest, mut at) = (0, 0);
-    while at < RQ_FIELDS.len() {
-        if RQ_FIELDS[at].len() > longest {
-            longest = RQ_FIELDS[at].len();
-        }
-        at += 1;
-    }
-    longest
-};
-
 const _: () = assert!(RQ_FIELDS.len() <= u16::BITS as usize, "each field has a bit");
-
-impl Drop for Key<'_> {
-    fn drop(&mut self) {
-        // SAFETY: S4.
-        unsafe { api!(RedisModule_CloseKey(self.key)) }
-    }
-}

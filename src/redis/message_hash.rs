@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use qadmin_core::message_place::MessageKeys;
 
+use super::bull_hashes::BullHashes;
 use super::ctx::Ctx;
 use super::hash::{Hash, OpenedHash};
 use super::job_hashes::JobHashes;
@@ -16,6 +17,8 @@ pub(crate) enum Messages<'c> {
     Fields(MessageHash<'c>),
     /// Each is a hash of its own.
     Jobs(JobHashes<'c>),
+    /// Each is a hash of its own, which is read only.
+    Bull(BullHashes<'c>),
 }
 
 /// What happened to the messages until their keys were closed.
@@ -32,12 +35,15 @@ pub(crate) enum ClosedMessages {
 }
 
 impl<'c> Messages<'c> {
-    /// Opens the keys, for reading or also for removing messages. `None` if one holds something else. `hash` is the
+    /// Opens the keys, for reading or also for removing messages. `None` if one holds something else, or if such messages
+    /// are not removed. `hash` is the
     /// name of the hash, if there is one.
     pub(crate) fn open(ctx: Ctx<'c>, keys: MessageKeys, hash: &'c RString, removes: bool) -> Option<Self> {
         Some(match keys {
             MessageKeys::Hash(_) => Self::Fields(MessageHash::open(ctx, hash, removes)?),
             MessageKeys::Jobs(keys) => Self::Jobs(JobHashes::new(ctx, keys, removes)),
+            MessageKeys::Bull(_) if removes => return None,
+            MessageKeys::Bull(keys) => Self::Bull(BullHashes::new(ctx, keys)),
         })
     }
 
@@ -46,6 +52,7 @@ impl<'c> Messages<'c> {
         match self {
             Self::Fields(hash) => hash.message(id),
             Self::Jobs(jobs) => jobs.message(id),
+            Self::Bull(jobs) => jobs.message(id),
         }
     }
 
@@ -54,6 +61,7 @@ impl<'c> Messages<'c> {
         match self {
             Self::Fields(hash) => _ = hash.planned.insert(id.bytes().to_vec(), message),
             Self::Jobs(jobs) => jobs.plan(id, message),
+            Self::Bull(_) => {}
         }
     }
 
@@ -62,6 +70,7 @@ impl<'c> Messages<'c> {
         match self {
             Self::Fields(hash) => hash.removed.push(id),
             Self::Jobs(jobs) => jobs.take(id, message),
+            Self::Bull(_) => {}
         }
     }
 
@@ -70,13 +79,14 @@ impl<'c> Messages<'c> {
         match self {
             Self::Fields(hash) => hash.remove(),
             Self::Jobs(jobs) => jobs.remove(),
+            Self::Bull(_) => {}
         }
     }
 
     /// Returns which fields were seen of the message of each removed id, if messages have fields.
     pub(super) fn seen(&self) -> Option<&[u16]> {
         match self {
-            Self::Fields(_) => None,
+            Self::Fields(_) | Self::Bull(_) => None,
             Self::Jobs(jobs) => Some(jobs.seen()),
         }
     }
@@ -85,7 +95,7 @@ impl<'c> Messages<'c> {
     /// messages have no fields.
     pub(super) fn sees(&mut self, fields: Vec<u16>) -> bool {
         match self {
-            Self::Fields(_) => false,
+            Self::Fields(_) | Self::Bull(_) => false,
             Self::Jobs(jobs) => {
                 jobs.sees(fields);
                 true
@@ -98,6 +108,7 @@ impl<'c> Messages<'c> {
         match self {
             Self::Fields(hash) => hash.close(),
             Self::Jobs(jobs) => ClosedMessages::Deleted(jobs.close()),
+            Self::Bull(_) => ClosedMessages::Deleted(Vec::new()),
         }
     }
 }

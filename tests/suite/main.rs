@@ -6,6 +6,7 @@
 mod access;
 mod bodies;
 mod bounds;
+mod bull;
 mod busy;
 mod callers;
 mod celery;

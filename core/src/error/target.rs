@@ -34,6 +34,16 @@ pub enum TargetError {
         /// The key.
         queue: Vec<u8>,
     },
+    /// The name of the key is not that of a list of BullMQ or Bull.
+    NotOfBull {
+        /// The key.
+        queue: Vec<u8>,
+    },
+    /// Messages of this kind are read and not cleared.
+    NotCleared {
+        /// The words that say the kind.
+        kind: &'static str,
+    },
     /// The index of a hash is not on this node any more: its slot is being migrated.
     IndexMigrating {
         /// The index.
@@ -127,18 +137,13 @@ impl TargetError {
                 (Code::CrossSlot, two_slots(queue, "the hash of its messages", hash, tag))
             }
             Self::JobSlot { queue, job } => {
-                let tag = "as with RQ_KEY_PREFIX={rq}";
+                let tag = "as with RQ_KEY_PREFIX={rq} or the prefix {bull}";
                 (Code::CrossSlot, two_slots(queue, "the keys of its jobs, such as", job, tag))
             }
             Self::NotOfRq { queue } => (Code::Err, not_of_rq(queue)),
-            Self::PrioritySlots { queue } => (
-                Code::CrossSlot,
-                format!(
-                    "the priority lists of queue {} are in different slots of the cluster; only a name with \
-                     a hash tag, {{like this}}, keeps them in one slot",
-                    quote(queue)
-                ),
-            ),
+            Self::NotOfBull { queue } => (Code::Err, not_of_bull(queue)),
+            Self::NotCleared { kind } => (Code::Err, not_cleared(kind)),
+            Self::PrioritySlots { queue } => (Code::CrossSlot, priority_slots(queue)),
             Self::NotASortedSet { key } => (Code::WrongType, not_a_sorted_set(key)),
             Self::WrongTypeOf { holds } => (
                 Code::WrongType,
@@ -203,6 +208,28 @@ fn not_of_rq(queue: &[u8]) -> String {
         "AS rq reads a list <prefix>:queue:<name> in which jobs wait, which is not the name of {}; jobs in lists that end \
          in :intermediate are held by workers",
         quote(queue)
+    )
+}
+
+fn priority_slots(queue: &[u8]) -> String {
+    format!(
+        "the priority lists of queue {} are in different slots of the cluster; only a name with a hash tag, {{like \
+         this}}, keeps them in one slot",
+        quote(queue)
+    )
+}
+
+fn not_of_bull(queue: &[u8]) -> String {
+    format!(
+        "AS bullmq and AS bull read a list <prefix>:<name>:wait, :paused or :active, which is not the name of {}",
+        quote(queue)
+    )
+}
+
+fn not_cleared(kind: &str) -> String {
+    format!(
+        "{kind} reads jobs and does not clear them: a lock, a parent job, a scheduler and a deduplication id can belong to \
+         a job; remove these jobs with their library"
     )
 }
 

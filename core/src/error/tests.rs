@@ -101,6 +101,8 @@ one_of_each! {
         MessageSlot { .. } => TargetError::MessageSlot { queue: got(), hash: got() };
         JobSlot { .. } => TargetError::JobSlot { queue: got(), job: got() };
         NotOfRq { .. } => TargetError::NotOfRq { queue: got() };
+        NotOfBull { .. } => TargetError::NotOfBull { queue: got() };
+        NotCleared { .. } => TargetError::NotCleared { kind: "AS bullmq" };
         NotTaken { .. } => TargetError::NotTaken { keyword: "TO", messages: "unacknowledged messages" };
         SetOfIds { .. } => TargetError::SetOfIds { library: "RQ", records: "rq:job:<id>" };
         IndexMigrating { .. } => TargetError::IndexMigrating { index: got() };

@@ -75,6 +75,8 @@ impl Leavings {
             MessageKind::Celery
             | MessageKind::Taskiq
             | MessageKind::Rq
+            | MessageKind::BullMq
+            | MessageKind::Bull
             | MessageKind::Ids
             | MessageKind::Unacked => None,
         }

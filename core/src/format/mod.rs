@@ -12,6 +12,7 @@
 
 mod base64;
 mod body;
+mod bull;
 mod celery;
 mod dramatiq;
 mod huey;
@@ -31,6 +32,7 @@ mod taskiq;
 mod unacked;
 mod written;
 
+pub use bull::{BULL_FIELDS, BullText};
 pub(crate) use leavings::Leavings;
 pub(crate) use opened::{Opened, Partial};
 pub(crate) use reader::Reader;
@@ -54,6 +56,7 @@ pub(crate) fn format_of(kind: MessageKind) -> &'static dyn Format {
         MessageKind::Huey => &huey::Huey,
         MessageKind::Dramatiq => &dramatiq::Dramatiq,
         MessageKind::Rq => &rq::Rq,
+        MessageKind::BullMq | MessageKind::Bull => &bull::Bull,
     }
 }
 

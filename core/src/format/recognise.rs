@@ -66,7 +66,14 @@ impl Recogniser {
             Some(MessageKind::Laravel) => self.laravel += 1,
             Some(MessageKind::Taskiq) => self.taskiq += 1,
             Some(MessageKind::Huey) => self.huey += 1,
-            Some(MessageKind::Dramatiq | MessageKind::Rq | MessageKind::Ids | MessageKind::Unacked) => {}
+            Some(
+                MessageKind::Dramatiq
+                | MessageKind::Rq
+                | MessageKind::BullMq
+                | MessageKind::Bull
+                | MessageKind::Ids
+                | MessageKind::Unacked,
+            ) => {}
             None if may_be_id(message) => {
                 self.id_like += 1;
                 if self.ids.len() < IDS_LOOKED_UP {

@@ -258,7 +258,7 @@ members! {
     To "to" Text |v| v.start.clear_options.to.as_ref().map(|to| to.key.clone());
     /// 1 with FRONT: what is moved runs next in `to`.
     Front "front" Flag |v| v.start.clear_options.to.as_ref().is_some_and(|to| to.front);
-    /// What the messages are read as: `celery`, `sidekiq`, `resque`, `laravel`, `taskiq`, `huey`, `dramatiq`, `rq` or `ids` ([kinds](../kinds.md)).
+    /// What the messages are read as: `celery`, `sidekiq`, `resque`, `laravel`, `taskiq`, `huey`, `dramatiq`, `rq`, `bullmq`, `bull` or `ids` ([kinds](../kinds.md)).
     MessageKind "message_kind" Text |v| Some(v.start.messages.spec().name.into());
     /// Messages of the current pass that match, or whose group is known, by
     /// [`argsrepr` or `kwargsrepr` alone](../filter.md#what-a-sender-shows-of-arguments). With INEXACT they are among
@@ -286,9 +286,10 @@ members! {
     Undone "undone" CountOrNull |v| v.undone();
     /// The kind of storage that holds the messages: `list`; `lists` with PRIORITY ALL, several priority lists as one queue;
     /// `unacked`, the hash of [unacknowledged messages](../unacked.md); `sorted_set`, a [sorted set](../sorted-sets.md);
-    /// `list_of_ids`, a list of ids whose messages are elsewhere ([AS dramatiq](../dramatiq.md), [AS rq](../rq.md)). Null
+    /// `list_of_ids`, a list of ids whose messages are elsewhere ([AS dramatiq](../dramatiq.md), [AS rq](../rq.md), [AS
+    /// bullmq](../bull.md)). Null
     /// where no such key existed when the job was accepted and the command does not say what it would be (PRIORITY,
-    /// INDEX, AS dramatiq and AS rq do).
+    /// INDEX, AS dramatiq, AS rq and AS bullmq do).
     Container "container" Text |v| v.start.container().map(|container| Container::word(container).into());
     /// Where the numbers come from: `index` where an [index](../index.md#values) excluded messages, which
     /// were then not read; `scan` where every message was read. Null for a job that an earlier version

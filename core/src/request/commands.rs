@@ -402,6 +402,8 @@ const AS: Arg = Arg::new(
         Arg::word("huey", "HUEY"),
         Arg::word("dramatiq", "DRAMATIQ"),
         Arg::word("rq", "RQ"),
+        Arg::word("bullmq", "BULLMQ"),
+        Arg::word("bull", "BULL"),
         Arg::word("ids", "IDS"),
     ]),
 )

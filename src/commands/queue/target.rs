@@ -71,7 +71,12 @@ pub(in crate::commands) fn find(
     let place = kind.spec().place;
     let storage = match place.keys_of(&options.queue) {
         None if place.is_elsewhere() => {
-            return Err(TargetError::NotOfRq { queue: options.queue.clone() }.into());
+            let queue = options.queue.clone();
+            return Err(match kind {
+                MessageKind::BullMq | MessageKind::Bull => TargetError::NotOfBull { queue },
+                _ => TargetError::NotOfRq { queue },
+            }
+            .into());
         }
         None => Storage::Lists,
         Some(keys) => {
@@ -100,7 +105,7 @@ fn check_messages(
         let queue = queue.to_vec();
         return Err(match keys {
             MessageKeys::Hash(_) => TargetError::MessageSlot { queue, hash: key },
-            MessageKeys::Jobs(_) => TargetError::JobSlot { queue, job: key },
+            MessageKeys::Jobs(_) | MessageKeys::Bull(_) => TargetError::JobSlot { queue, job: key },
         }
         .into());
     }

@@ -1,0 +1,155 @@
+use super::{BULL_FIELDS, BullText, JOB_MAX, UNREADABLE};
+use crate::args::Args;
+use crate::filter::{Filter, FilterBuilder, Matcher};
+use crate::kind::MessageKind;
+
+/// Jobs that BullMQ 5.81.5, BullMQ 6.7.0 and Bull 4.16.5 wrote, as the module reads them: tests/python/record_bull.py.
+const RECORDED: &str = include_str!("../bull.jsonl");
+/// The number of recorded jobs of each version of BullMQ; those of Bull follow.
+const OF_BULLMQ: usize = 14;
+
+fn filter(words: &str) -> Filter {
+    let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
+    let mut args = Args::new(&words);
+    let mut builder = FilterBuilder::default();
+    while builder.accept(&mut args, 0).expect("a condition") {}
+    builder.finish().expect("a filter")
+}
+
+/// The ids of these messages that match.
+fn matching<'a>(words: &str, messages: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
+    let mut matcher = Matcher::of(MessageKind::BullMq, &filter(words), None);
+    let id = |message: &[u8]| {
+        let job: serde_json::Value = serde_json::from_slice(message).ok()?;
+        Some(job["id"].as_str()?.to_owned())
+    };
+    let found = messages.filter(|message| matcher.examine(message).matched);
+    found.map(|message| id(message).unwrap_or_else(|| "?".into())).collect()
+}
+
+/// The fields of a job: pairs of a name and a value.
+fn job(values: &[(&str, &'static str)]) -> [Option<&'static [u8]>; BULL_FIELDS.len()] {
+    BULL_FIELDS.map(|field| values.iter().find(|(name, _)| *name == field).map(|(_, value)| value.as_bytes()))
+}
+
+fn written(id: &str, values: &[(&str, &'static str)]) -> Vec<u8> {
+    BullText::default().of(id.as_bytes(), &job(values))
+}
+
+#[test]
+fn recorded_jobs_of_bullmq_match_as_expected() {
+    let jobs: Vec<&str> = RECORDED.lines().collect();
+    let table: &[(&str, &str)] = &[
+        ("TASK upload", "3 4"),
+        ("REPOID 147107", "3"),
+        ("COMMITID e0ca38f7", "3"),
+        ("WHERE kwargs.repoid > 5 WHERE task != upload", "job-d job-e"),
+        ("WHERE kwargs.tags CONTAINS a", "3"),
+        ("WHERE kwargs.nested.list.0.x = 1", "job-g"),
+        ("WHERE task = Größe", "job-g"),
+        ("WHERE kwargs.f = 1.5 WHERE kwargs.t = true", "job-c"),
+        ("WHERE headers.data.1 = two", "job-p"),
+        ("WHERE priority > 0", "job-p"),
+        ("WHERE id = job-t", "job-t"),
+        ("WHERE headers.data = just\u{a0}a\u{a0}text", ""),
+        ("WHERE headers.opts.attempts = 3", "4"),
+        ("WHERE headers.delay > 1000", "job-d"),
+        ("WHERE headers.deid = repo-26", "job-e"),
+        ("WHERE headers.rjk = nightly", "repeat:nightly:*"),
+        ("WHERE group = bull:uploads:par-1", "ch-1"),
+        ("WHERE headers.failedReason GLOB *luck*", "job-no"),
+        ("WHERE retries = 1", "job-no job-ok"),
+        ("WHERE headers.returnvalue.done = 1 WHERE headers.progress = 50", "job-ok"),
+        (
+            "WHERE enqueued > 2026-11-28T00:00:00Z WHERE enqueued < 2126-01-01T00:00:00Z WHERE retries MISSING",
+            "*",
+        ),
+        // It is not known which other fields the hash has, when the job is due, and where it was sent.
+        ("WHERE headers.stacktrace MISSING", ""),
+        ("WHERE eta MISSING", ""),
+        ("WHERE routing_key MISSING", ""),
+        ("WHERE undecodable = 1", ""),
+    ];
+    for (words, wanted) in table {
+        for version in jobs[..2 * OF_BULLMQ].chunks(OF_BULLMQ) {
+            let found = matching(words, version.iter().map(|line| line.as_bytes()));
+            let found: Vec<&str> = found
+                .iter()
+                .map(|id| if id.starts_with("repeat:nightly:") { "repeat:nightly:*" } else { id })
+                .collect();
+            match *wanted {
+                "*" => assert_eq!(found.len(), OF_BULLMQ - 2, "{words}: {found:?}"),
+                wanted => assert_eq!(found.join(" "), wanted, "{words}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn recorded_jobs_of_bull_match_as_expected() {
+    let jobs = || RECORDED.lines().skip(2 * OF_BULLMQ).map(str::as_bytes);
+    for (words, wanted) in [
+        ("TASK __default__", "1"),
+        ("REPOID 5", "job-b"),
+        ("WHERE headers.delay = 3600000", "job-d"),
+        ("WHERE priority = 2", "job-b"),
+        ("WHERE headers.opts.attempts = 3", "job-b"),
+    ] {
+        assert_eq!(matching(words, jobs()).join(" "), wanted, "{words}");
+    }
+}
+
+#[test]
+fn a_job_is_written_as_its_hash_has_it() {
+    let text =
+        written("a\"b", &[("data", "{\"x\":1}"), ("name", "n\\"), ("timestamp", "12"), ("delay", "1e3")]);
+    assert_eq!(
+        String::from_utf8_lossy(&text),
+        r#"{"id":"a\"b","name":"n\\","timestamp":12,"delay":"1e3","data":{"x":1}}"#
+    );
+}
+
+#[test]
+fn a_hash_without_these_fields_is_a_missing_message() {
+    assert_eq!(written("a", &[]), b"");
+    for words in ["WHERE bytes >= 0", "WHERE undecodable = 1", "WHERE task MISSING"] {
+        assert!(matching(words, [&b""[..]].into_iter()).is_empty(), "{words}");
+    }
+}
+
+#[test]
+fn json_that_is_more_than_one_value_adds_no_member() {
+    for data in ["1,\"name\":\"other\"", "{}}", "", "{\"x\":", "\"a\nb\"", "1 2", "]["] {
+        let text = BullText::default().of(b"a", &{
+            let mut fields = job(&[("name", "upload")]);
+            fields[BULL_FIELDS.len() - 1] = Some(data.as_bytes());
+            fields
+        });
+        assert_eq!(text, UNREADABLE, "{data:?}");
+        let texts = || [text.as_slice()].into_iter();
+        for words in ["TASK upload", "TASK other", "WHERE task != x", "WHERE kwargs.x MISSING"] {
+            assert!(matching(words, texts()).is_empty(), "{data:?}: {words}");
+        }
+        assert_eq!(matching("WHERE undecodable = 1", texts()).len(), 1, "{data:?}");
+    }
+}
+
+#[test]
+fn nothing_is_known_of_a_job_without_a_name() {
+    let text = written("7", &[("data", "{\"repoid\":5}"), ("atm", "1")]);
+    for words in ["REPOID 5", "WHERE task MISSING", "WHERE kwargs.repoid != 6", "WHERE retries = 1"] {
+        assert!(matching(words, [text.as_slice()].into_iter()).is_empty(), "{words}");
+    }
+}
+
+#[test]
+fn a_job_that_is_too_large_is_undecodable() {
+    let long = "1".repeat(JOB_MAX);
+    let text = |data: &str| {
+        let mut fields = job(&[("name", "n")]);
+        fields[BULL_FIELDS.len() - 1] = Some(data.as_bytes());
+        BullText::default().of(b"a", &fields)
+    };
+    assert_eq!(text(&long), UNREADABLE);
+    assert!(text(&long[..JOB_MAX - 2]).len() > JOB_MAX);
+}

@@ -1,0 +1,35 @@
+//! Jobs of BullMQ and Bull, opened for one callback together with the list of their ids. Each job is a hash of its own.
+//! They are read only.
+
+use qadmin_core::format::{BULL_FIELDS, BullText};
+use qadmin_core::message_place::BullKeys;
+
+use super::api::raw;
+use super::ctx::Ctx;
+use super::opened_key::{Key, READ};
+use super::string::RString;
+
+/// The jobs of one list.
+pub(crate) struct BullHashes<'c> {
+    ctx: Ctx<'c>,
+    keys: BullKeys,
+    text: BullText,
+}
+
+impl<'c> BullHashes<'c> {
+    /// Prepares to read jobs.
+    pub(super) fn new(ctx: Ctx<'c>, keys: BullKeys) -> Self {
+        Self { ctx, keys, text: BullText::default() }
+    }
+
+    /// Returns the job of an id as one text. It is empty if there is none.
+    pub(super) fn message(&mut self, id: &RString) -> RString {
+        let key = Key::open(self.ctx, self.keys.job(id.bytes()), READ);
+        let Some(job) = key.filter(|key| key.is(raw::REDISMODULE_KEYTYPE_HASH)) else {
+            return RString::new(b"");
+        };
+        let fields = job.fields(&BULL_FIELDS);
+        let fields = fields.each_ref().map(|field| field.as_ref().map(RString::bytes));
+        RString::new(self.text.of(id.bytes(), &fields))
+    }
+}

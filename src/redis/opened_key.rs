@@ -1,0 +1,77 @@
+//! A key that exists, opened for one callback.
+
+use std::ffi::{c_char, c_void};
+use std::ptr;
+
+use super::api::{api, raw};
+use super::ctx::Ctx;
+use super::string::RString;
+
+/// The flags for reading a key. That does not change its idle time.
+pub(super) const READ: u32 = raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOTOUCH;
+
+/// The length of the longest name of a field that is read, in bytes, and a zero.
+pub(super) const NAME_ROOM: usize = 32;
+
+/// A key that exists, opened for one callback.
+pub(super) struct Key<'c> {
+    key: *mut raw::RedisModuleKey,
+    name: RString,
+    /// The handle must not be kept beyond the callback.
+    _ctx: Ctx<'c>,
+}
+
+impl<'c> Key<'c> {
+    /// Opens a key; `None` if it is missing.
+    pub(super) fn open(ctx: Ctx<'c>, name: Vec<u8>, flags: u32) -> Option<Self> {
+        let name = RString::new(name);
+        // SAFETY: context and name are live (S2, S4).
+        let key = unsafe { api!(RedisModule_OpenKey(ctx.raw(), name.raw(), flags.cast_signed())) };
+        let opened = (!key.is_null()).then(|| Self { key, name, _ctx: ctx })?;
+        // A key that is opened for writing has a handle although it is missing.
+        (!opened.is(raw::REDISMODULE_KEYTYPE_EMPTY)).then_some(opened)
+    }
+
+    /// Returns whether it is of this type.
+    pub(super) fn is(&self, kind: isize) -> bool {
+        // SAFETY: the handle is live.
+        isize::try_from(unsafe { api!(RedisModule_KeyType(self.key)) }) == Ok(kind)
+    }
+
+    /// Returns these fields, if this is a hash. Their names must be shorter than [`NAME_ROOM`]; a longer one is absent.
+    pub(super) fn fields<const N: usize>(&self, names: &[&str; N]) -> [Option<RString>; N] {
+        names.map(|field| {
+            let mut name = [0; NAME_ROOM];
+            name[..NAME_ROOM - 1].get_mut(..field.len())?.copy_from_slice(field.as_bytes());
+            let mut value: *mut raw::RedisModuleString = ptr::null_mut();
+            // SAFETY: the handle is live; the flag says that the field is a text of C, which the zero ends. Pairs of
+            // field and place follow the flags, and a null ends them. The answer is a string of our own (S4), or null
+            // where there is no such field.
+            unsafe {
+                let end = ptr::null_mut::<c_void>();
+                let flags = raw::REDISMODULE_HASH_CFIELDS.cast_signed();
+                let name = name.as_ptr().cast::<c_char>();
+                api!(RedisModule_HashGet(self.key, flags, name, &raw mut value, end));
+                RString::own(value)
+            }
+        })
+    }
+
+    /// Deletes the key. Nothing is replicated, signalled or announced here.
+    pub(super) fn delete(&mut self) {
+        // SAFETY: the handle is live and open for writing. The function uses its name alone.
+        unsafe { api!(RedisModule_UnlinkKey(self.key)) };
+    }
+
+    /// Closes the handle and returns the name.
+    pub(super) fn close(self) -> RString {
+        RString::new(self.name.bytes())
+    }
+}
+
+impl Drop for Key<'_> {
+    fn drop(&mut self) {
+        // SAFETY: S4.
+        unsafe { api!(RedisModule_CloseKey(self.key)) }
+    }
+}
