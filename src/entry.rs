@@ -49,6 +49,12 @@ pub(crate) fn with<R>(work: impl FnOnce(&mut State) -> R) -> Result<R, Error> {
     Ok(result)
 }
 
+/// Looks at the state as it is: events that were put aside are not followed before. Returns `None` if a callback
+/// further up the stack holds the state, and the default if there is none yet.
+pub(crate) fn look<R: Default>(question: impl FnOnce(&State) -> R) -> Option<R> {
+    STATE.try_borrow_mut().map(|held| held.as_ref().map(question).unwrap_or_default())
+}
+
 /// Follows the events that were put aside, and ends the jobs if an event was not followed.
 fn catch_up(state: &mut State) {
     while HAS_ASIDE.load(Ordering::Relaxed) {

@@ -86,7 +86,8 @@ fn classify(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) -> Option<KeyChange>
 /// Most servers never run a job on most of their keys. For these keys an event costs no more than this test.
 fn is_known(key: &[u8]) -> bool {
     // The answer is unknown while a callback holds the state. It counts as yes, and `apply` tests again.
-    entry::with(|state| state.queues.contains(key)).unwrap_or(true)
+    // Following an event makes no queue known, so those that were put aside can wait.
+    entry::look(|state| state.queues.contains(key)).unwrap_or(true)
 }
 
 fn watched(db: i32, key: &[u8]) -> bool {

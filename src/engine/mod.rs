@@ -103,6 +103,7 @@ pub(crate) fn after_poll() {
 /// The timer fired. It only keeps the loop turning, or removes the hooks if nothing is left to do.
 pub(crate) fn timer() {
     let began = now_ns();
+    index::put_off();
     let _ = entry::with(|state| {
         let is_idle = state.is_idle();
         if is_idle {

@@ -226,6 +226,11 @@ impl Indexes {
         self.all.iter_mut().find(|entry| entry.definition.is_of(db, key))
     }
 
+    /// The position of the index of a list.
+    pub(super) fn position(&self, db: i32, key: &[u8]) -> Option<usize> {
+        self.all.iter().position(|entry| entry.definition.is_of(db, key))
+    }
+
     /// Marks indexes that may be wrong.
     pub(super) fn doubt(&mut self, which: impl Fn(&Definition) -> bool, reason: &'static str) {
         let all = self.all.iter_mut().filter(|entry| which(&entry.definition));
@@ -236,13 +241,17 @@ impl Indexes {
         self.all.iter().any(|entry| entry.state() == Some(IndexState::Building))
     }
 
-    /// Does the same as [`Self::keep_in_bounds`] before an event of a list, which adds little: not each time.
-    pub(super) fn keep_in_bounds_before_event(&mut self, db: i32, key: &[u8], now: i64) {
-        let Some(entry) = self.find(db, key) else { return };
+    /// Finds an index before an event of its list; it was at the position `at` a moment ago. An event adds little, so not each
+    /// one does the same as [`Self::keep_in_bounds`].
+    pub(super) fn find_bounded(&mut self, at: usize, db: i32, key: &[u8], now: i64) -> Option<&mut Entry> {
+        let is_there = self.all.get(at).is_some_and(|entry| entry.definition.is_of(db, key));
+        let at = if is_there { at } else { self.position(db, key)? };
+        let entry = self.all.get_mut(at)?;
         entry.unlooked += 1;
         if entry.unlooked >= LOOK_EVENTS || now.saturating_sub(entry.asked_ms) >= ASK_MS {
             self.keep_in_bounds(db, key, now);
         }
+        self.all.get_mut(at)
     }
 
     /// Asks whether there is room for the indexes, about once per second and where one has grown; suspends

@@ -7,7 +7,7 @@ use qadmin_core::queue::End;
 use qadmin_core::scan::Event;
 
 use super::time::clock_ms;
-use super::{ANY, lose_track, tell, wake, with};
+use super::{ANY, lose_track, tell, tell_near, wake, with};
 use crate::redis::clock::now_ns;
 use crate::redis::events::ServerEvent;
 use crate::redis::keyspace::EventKey;
@@ -34,38 +34,37 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) {
         return;
     }
     let (db, key) = (ctx.db(), name.bytes());
-    let follows = with(|indexes| {
-        if indexes.find(db, key).is_none() {
-            return false;
-        }
+    let at = with(|indexes| {
+        let at = indexes.position(db, key)?;
         if indexes.loading && !ctx.flags().loading() {
             // The server did not report the end of the load.
             indexes.loading = false;
         }
-        !indexes.loading
+        (!indexes.loading).then_some(at)
     });
-    match follows {
-        Some(true) => {}
-        Some(false) => return,
+    let at = match at {
+        Some(Some(at)) => at,
+        Some(None) => return,
         None => return lose_track(),
-    }
+    };
+    // No index is held while the key is opened.
     let len = || name.list_len(ctx);
-    let with_len = |event: &dyn Fn(u64) -> Event<'static>| match len() {
-        Some(len) => tell(db, key, |entry, now| entry.follow(event(len), now)),
-        // The key is not a list any more.
-        None => tell(db, key, |entry, now| entry.follow(Event::Gone, now)),
+    let with_len = |event: fn(u64) -> Event<'static>| {
+        // Without a length the key is not a list any more.
+        let event = len().map_or(Event::Gone, event);
+        tell_near(at, db, key, |entry, now| entry.follow(event, now));
     };
     match event {
-        b"lpush" => with_len(&|len| Event::Pushed { end: End::Head, len }),
-        b"rpush" => with_len(&|len| Event::Pushed { end: End::Tail, len }),
-        b"lpop" => with_len(&|len| Event::Popped { end: End::Head, len }),
-        b"rpop" => with_len(&|len| Event::Popped { end: End::Tail, len }),
+        b"lpush" => with_len(|len| Event::Pushed { end: End::Head, len }),
+        b"rpush" => with_len(|len| Event::Pushed { end: End::Tail, len }),
+        b"lpop" => with_len(|len| Event::Popped { end: End::Head, len }),
+        b"rpop" => with_len(|len| Event::Popped { end: End::Tail, len }),
         b"lrem" => edited(ctx, name, |len| Event::Removed { len }),
         b"ltrim" => edited(ctx, name, |len| Event::Trimmed { len }),
         b"linsert" => edited(ctx, name, |len| Event::Edited { len }),
-        b"lset" => with_len(&|len| Event::Set { len }),
+        b"lset" => with_len(|len| Event::Set { len }),
         b"del" | b"expired" | b"evicted" | b"rename_from" | b"move_from" => {
-            tell(db, key, |entry, now| entry.follow(Event::Gone, now));
+            tell_near(at, db, key, |entry, now| entry.follow(Event::Gone, now));
         }
         b"expire" | b"persist" | b"new" | b"loaded" => {}
         // RENAME, RESTORE, COPY, MOVE and SORT with STORE put another list there, possibly of equal length.
@@ -73,7 +72,7 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) {
         // they did the same.
         _ => {
             let len = len().unwrap_or(0);
-            tell(db, key, |entry, now| entry.replaced(len, now));
+            tell_near(at, db, key, |entry, now| entry.replaced(len, now));
         }
     }
 }

@@ -27,7 +27,7 @@ mod time;
 pub(crate) use all::limit_memory;
 pub(crate) use follow::{limit_slice, on_key_event, on_server_event};
 pub(crate) use lent::{Lent, LentFields, lend, lend_fields};
-pub(crate) use read::{answer, audit_every, doubt, is_due, is_ready, keep_due, not_before, turn};
+pub(crate) use read::{answer, audit_every, doubt, is_due, is_ready, keep_due, not_before, put_off, turn};
 pub(crate) use time::Moment;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,8 +39,9 @@ use qadmin_core::reply::Reply;
 use qadmin_core::scan::Event;
 
 use all::{Entry, Indexes};
-use time::clock_ms;
+use time::{at_ms, clock_ms};
 
+use crate::redis::clock::now_ns;
 use crate::redis::main_cell::MainCell;
 use crate::redis::{Ctx, event_loop, events, keyspace, list, log};
 
@@ -57,7 +58,8 @@ static INDEXES: MainCell<Indexes> = MainCell::new(Indexes { all: Vec::new(), loa
 /// Works on the indexes; `None` if a callback up the stack does.
 fn with<R>(work: impl FnOnce(&mut Indexes) -> R) -> Option<R> {
     let mut indexes = INDEXES.try_borrow_mut()?;
-    if DOUBTED.swap(false, Ordering::Relaxed) {
+    if DOUBTED.load(Ordering::Relaxed) {
+        DOUBTED.store(false, Ordering::Relaxed);
         indexes.doubt(|_| true, MISSED);
         wake();
     }
@@ -333,12 +335,18 @@ pub(crate) fn took_out(db: i32, key: &[u8], indexes: &[u64]) {
 
 /// Tells an index what happened to its list.
 fn tell(db: i32, key: &[u8], what: impl FnOnce(&mut Entry, i64)) {
+    tell_near(0, db, key, what);
+}
+
+/// The same for an index that was at this position a moment ago.
+#[inline]
+fn tell_near(at: usize, db: i32, key: &[u8], what: impl FnOnce(&mut Entry, i64)) {
     let told = with(|indexes| {
-        let now = clock_ms();
-        indexes.keep_in_bounds_before_event(db, key, now);
-        let Some(entry) = indexes.find(db, key) else { return };
+        let now_ns = now_ns();
+        let now = at_ms(now_ns);
+        let Some(entry) = indexes.find_bounded(at, db, key, now) else { return };
         what(entry, now);
-        read::plan(entry);
+        read::plan_at(entry, now_ns);
     });
     if told.is_none() {
         lose_track();

@@ -6,13 +6,14 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use qadmin_core::index::{Answered, Ask, Audited, CaughtUp, IndexState, Waiting, Work};
+use qadmin_core::index::{Answered, Ask, Audited, CaughtUp, FieldIndex, IndexState, Waiting, Work};
 use qadmin_core::job::JobTarget;
 use qadmin_core::kind::MessageKind;
+use qadmin_core::queue::End;
 use qadmin_core::scan::Queue as _;
 
 use super::all::Entry;
-use super::time::clock_ms;
+use super::time::{at_ms, clock_ms};
 use super::{ANY, lose_track, with};
 use crate::redis::clock::now_ns;
 use crate::redis::guard::guard;
@@ -42,17 +43,23 @@ static HAD_TURN: AtomicBool = AtomicBool::new(false);
 
 /// Lets a turn of the event loop come where this index has something to read, or to compare.
 pub(super) fn plan(entry: &Entry) {
-    let Some(fields) = &entry.fields else { return };
+    plan_at(entry, now_ns());
+}
+
+/// The same at this time, nanoseconds of the steady clock.
+#[inline]
+pub(super) fn plan_at(entry: &Entry, now_ns: u64) {
+    let due = DUE_NS.load(Ordering::Relaxed);
+    let Some(fields) = entry.fields.as_ref().filter(|_| due != 1) else { return };
     let is_little = fields.unread().is_some_and(|unread| (1..SOON_MESSAGES).contains(&unread));
     let at = match fields.has_work() {
-        true if is_little => now_ns() + SOON_NS,
+        true if is_little => now_ns + SOON_NS,
         true => 1,
         false => match audit_from(entry) {
             Some(from) => from,
             None => return,
         },
     };
-    let due = DUE_NS.load(Ordering::Relaxed);
     if due == 0 || due > at {
         DUE_NS.store(at, Ordering::Relaxed);
         arm();
@@ -68,6 +75,40 @@ fn arm() {
         event_loop::hook(ctx);
     }
     event_loop::arm_by(DUE_NS.load(Ordering::Relaxed));
+}
+
+/// The timer fired. Messages that were to be read can have left since, or others can have come in their place: those
+/// that wait now may be due later, and then no turn of the loop is needed.
+pub(crate) fn put_off() {
+    if !is_due() {
+        return;
+    }
+    with(|indexes| {
+        let now_ns = now_ns();
+        let at = indexes.all.iter().filter_map(|entry| due_at(entry, now_ns)).min();
+        if at.is_none_or(|at| at > now_ns) {
+            DUE_NS.store(at.unwrap_or(0), Ordering::Relaxed);
+        }
+    });
+}
+
+/// When messages of an index are to be read, or to be compared, steady clock; `None` while none are.
+fn due_at(entry: &Entry, now_ns: u64) -> Option<u64> {
+    let fields = entry.fields.as_ref()?;
+    if !fields.has_work() {
+        return audit_from(entry);
+    }
+    let rows = fields.index().filter(|index| index.len() < SOON_MESSAGES).map(FieldIndex::rows);
+    let arrivals = entry.clock.as_ref().and_then(|clock| clock.arrivals()).filter(|_| rows == Some(0));
+    let oldest = arrivals.and_then(|arrivals| {
+        // In a queue that is often empty the oldest message is at one of the ends.
+        let ends = [arrivals.at_end(End::Head)?, arrivals.at_end(End::Tail)?];
+        let is_known = ends.iter().all(|arrival| !arrival.is_bound);
+        ends.iter().map(|arrival| arrival.latest_ms()).min().filter(|_| is_known)
+    });
+    let waited_ms = oldest.map(|oldest| at_ms(now_ns).saturating_sub(oldest).max(0).unsigned_abs());
+    let left = waited_ms.and_then(|waited| SOON_NS.checked_sub(waited.saturating_mul(1_000_000)));
+    Some(left.map_or(1, |left| now_ns + left))
 }
 
 /// The timer fired, and the module is called on no turn any more, or is not `idle`: messages may be due, now

@@ -14,7 +14,7 @@ pub(super) fn clock_ms() -> i64 {
 }
 
 /// Returns the time of the clock of arrivals for a time of the steady clock, nanoseconds.
-fn at_ms(steady_ns: u64) -> i64 {
+pub(super) fn at_ms(steady_ns: u64) -> i64 {
     static OFFSET_US: OnceLock<i64> = OnceLock::new();
     let steady_us = |ns: u64| i64::try_from(ns / 1_000).unwrap_or(i64::MAX);
     let offset = OFFSET_US.get_or_init(|| {

@@ -202,10 +202,14 @@ impl Arrivals {
                     End::Tail => block.runs.pop_back(),
                 };
                 if block.runs.is_empty() {
-                    match end {
-                        End::Head => self.blocks.pop_front(),
-                        End::Tail => self.blocks.pop_back(),
-                    };
+                    block.earliest = None;
+                    // The last block stays: a queue that is often empty would allocate one for each message.
+                    if self.blocks.len() > 1 {
+                        match end {
+                            End::Head => self.blocks.pop_front(),
+                            End::Tail => self.blocks.pop_back(),
+                        };
+                    }
                 }
             }
             left(self.arrival(popped), gone);
@@ -270,7 +274,9 @@ impl Arrivals {
 
     /// Forgets all messages.
     pub fn clear(&mut self) {
-        self.blocks.clear();
+        if self.len > 0 {
+            self.blocks.clear();
+        }
         (self.len, self.bounds, self.runs) = (0, 0, 0);
     }
 
@@ -328,9 +334,25 @@ impl Arrivals {
     }
 
     /// Adds messages of the step of `like`.
-    pub(super) fn add(&mut self, end: End, like: Run, mut messages: u64) {
+    #[inline]
+    pub(super) fn add(&mut self, end: End, like: Run, messages: u64) {
         self.len += messages;
         self.bounds += if like.is_bound() { messages } else { 0 };
+        // Most messages belong to the run at the end.
+        if let Some(block) = last_at(&mut self.blocks, end)
+            && let Some(run) = last_at(&mut block.runs, end)
+            && run.is_like(like)
+            && run.count() + messages <= RUN_MAX
+        {
+            *run = run.with(run.count() + messages);
+            block.messages += messages;
+            return;
+        }
+        self.add_runs(end, like, messages);
+    }
+
+    #[inline(never)]
+    fn add_runs(&mut self, end: End, like: Run, mut messages: u64) {
         while messages > 0 {
             let block = last_at(&mut self.blocks, end);
             let Some(block) = block.filter(|block| {

@@ -207,8 +207,7 @@ impl Dictionary {
 
     /// Returns the memory that the dictionary takes, bytes.
     pub(super) fn memory(&self) -> usize {
-        let pages: usize = self.pages.iter().map(|page| page.capacity() * size_of::<Entry>()).sum();
-        let buckets: usize = self.buckets.iter().map(|page| page.capacity() * size_of::<u32>()).sum();
+        let (pages, buckets) = (paged(&self.pages), paged(&self.buckets));
         let headers = (self.pages.capacity() + self.buckets.capacity()) * size_of::<Vec<Entry>>();
         pages + buckets + headers + self.bytes + self.len * (1 + ALLOCATION)
     }
@@ -281,6 +280,13 @@ impl Dictionary {
             at = next;
         }
     }
+}
+
+/// The memory of pages, all of which are full except for the last one. It is asked for after each event of a queue that is
+/// often empty, so it takes constant time.
+fn paged<T>(pages: &[Vec<T>]) -> usize {
+    let full = pages.len().saturating_sub(1) * PAGE;
+    (full + pages.last().map_or(0, Vec::capacity)) * size_of::<T>()
 }
 
 const EXACT: u8 = 0;

@@ -473,10 +473,10 @@ impl ListFields {
     /// The key is gone, which had `known` messages. It goes with its last message, which happens all the time in a queue
     /// that is often empty: what was learned is then kept for the messages that come.
     fn emptied(&mut self, known: u64) {
-        let keeps = self.pending.is_none() && self.index.as_ref().is_some_and(FieldIndex::is_as_new);
-        match known {
-            0 if keeps => (self.rotating, self.reason) = (None, None),
-            _ => self.begin(0, None),
+        if known == 0 && self.pending.is_none() && self.index.as_ref().is_some_and(FieldIndex::is_as_new) {
+            (self.rotating, self.reason) = (None, None);
+        } else {
+            self.begin(0, None);
         }
     }
 

@@ -58,8 +58,9 @@ impl Waits {
 /// How many messages were pushed and popped in each of the last seconds.
 #[derive(Debug, Clone)]
 pub struct Rates {
-    /// The present second, Unix time.
+    /// The present second, Unix time, and its place among the counts.
     second: i64,
+    place: usize,
     /// Pushed and popped messages. The position is the second modulo the number of counts.
     counts: [(u32, u32); RATE_COUNTS],
 }
@@ -68,13 +69,14 @@ impl Rates {
     /// Starts to count at this time, Unix milliseconds.
     #[must_use]
     pub fn new(now_ms: i64) -> Self {
-        Self { second: now_ms.div_euclid(1_000), counts: [(0, 0); RATE_COUNTS] }
+        let second = now_ms.div_euclid(1_000);
+        Self { second, place: Self::place(second), counts: [(0, 0); RATE_COUNTS] }
     }
 
     /// Counts messages that were pushed and messages that were popped.
     pub fn count(&mut self, pushed: u64, popped: u64, now_ms: i64) {
         self.advance(now_ms);
-        let (ins, outs) = &mut self.counts[Self::place(self.second)];
+        let (ins, outs) = &mut self.counts[self.place];
         let add = |to: &mut u32, more: u64| *to = to.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
         add(ins, pushed);
         add(outs, popped);
@@ -84,8 +86,7 @@ impl Rates {
     /// one.
     pub fn over_seconds(&mut self, now_ms: i64) -> (u64, u64) {
         self.advance(now_ms);
-        let now = Self::place(self.second);
-        let before = self.counts.iter().enumerate().filter(|(place, _)| *place != now);
+        let before = self.counts.iter().enumerate().filter(|(place, _)| *place != self.place);
         before.fold((0, 0), |(ins, outs), (_, count)| (ins + u64::from(count.0), outs + u64::from(count.1)))
     }
 
@@ -94,12 +95,20 @@ impl Rates {
         usize::try_from(second.rem_euclid(RATE_SECONDS + 1)).unwrap_or_default()
     }
 
+    #[inline]
     fn advance(&mut self, now_ms: i64) {
-        let second = now_ms.div_euclid(1_000).max(self.second);
+        // Each event of a list counts, so most of them are in the same second as the one before.
+        if now_ms.saturating_sub(self.second.saturating_mul(1_000)) >= 1_000 {
+            self.advance_to(now_ms.div_euclid(1_000));
+        }
+    }
+
+    #[cold]
+    fn advance_to(&mut self, second: i64) {
         for passed in (self.second + 1..=second).rev().take(RATE_COUNTS) {
             self.counts[Self::place(passed)] = (0, 0);
         }
-        self.second = second;
+        (self.second, self.place) = (second, Self::place(second));
     }
 }
 
