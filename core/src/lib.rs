@@ -26,6 +26,7 @@ pub mod message_place;
 pub mod moved;
 pub mod near;
 pub mod no_match;
+mod numbered;
 pub mod priorities;
 pub mod queue;
 pub mod queues;

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use super::{Start, int};
 use crate::filter::{Grouping, group_values};
 use crate::index::{GroupAge, KeyCount};
+use crate::numbered::Numbered;
 use crate::queue::End;
 use crate::reply::Reply;
 use crate::scan::{Group, Spot, shown_index};
@@ -29,29 +30,37 @@ pub const TOP_DEFAULT: usize = 20;
 const UNKEPT: u32 = 0;
 
 /// The numbers of the groups that are kept.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Names {
-    numbers: HashMap<Box<[u8]>, u32>,
+    known: Numbered,
     bytes: usize,
     full: bool,
 }
 
 impl Names {
+    /// Starts without groups. `seed` should be random: see [`Numbered::new`].
+    pub(super) fn new(seed: u64) -> Self {
+        Self { known: Numbered::new(0, seed), bytes: 0, full: false }
+    }
+
     /// The number of the group with these values, new if there is room for it.
     pub(super) fn number(&mut self, key: &[u8]) -> u32 {
-        if let Some(number) = self.numbers.get(key) {
-            return *number;
+        let ((groups, bytes), full) = (ROOM, &mut self.full);
+        let fits = |known: &Numbered| {
+            *full |= known.len() >= groups || self.bytes + key.len() > bytes;
+            !*full
+        };
+        let known = self.known.len();
+        let number = self.known.number(key, fits);
+        if self.known.len() > known {
+            self.bytes += key.len();
         }
-        let (groups, bytes) = ROOM;
-        let fits = self.numbers.len() < groups && self.bytes + key.len() <= bytes;
-        if self.full || !fits {
-            self.full = true;
-            return UNKEPT;
-        }
-        let number = u32::try_from(self.numbers.len() + 1).unwrap_or(UNKEPT);
-        self.bytes += key.len();
-        self.numbers.insert(key.into(), number);
-        number
+        number.map_or(UNKEPT, |number| number + UNKEPT + 1)
+    }
+
+    /// The values of all groups, by number.
+    pub(super) fn keys(&self) -> Vec<&[u8]> {
+        std::iter::once(&b""[..]).chain((0..self.known.len()).map(|number| self.known.get(number))).collect()
     }
 }
 
@@ -87,34 +96,15 @@ impl Groups {
         lists: impl Iterator<Item = (&'a [KeyCount], Option<&'a [GroupAge]>)>,
     ) -> Option<Self> {
         let grouping = start.grouping.as_ref()?;
-        let (mut names, mut all) = (Names::default(), Vec::<Group>::new());
-        let mut ages = Some(Vec::<GroupAge>::new());
-        for (list, (groups, ages_here)) in lists.enumerate() {
-            if ages_here.is_none() && !groups.is_empty() {
-                ages = None;
-            }
-            for (number, KeyCount { key, count, bytes, next, last }) in groups.iter().enumerate() {
-                let (group, spot) = (names.number(key), |distance| Some(Spot { list, distance }));
-                // Numbers are given in ascending order, from the one after that of groups that are not kept.
-                let at = usize::try_from(group.checked_sub(UNKEPT + 1)?).ok()?;
-                if let (Some(ages), Some(age)) = (&mut ages, ages_here.and_then(|ages| ages.get(number))) {
-                    match ages.get_mut(at) {
-                        Some(before) => *before = before.with_later_list(*age),
-                        None => ages.push(*age),
-                    }
-                }
-                if let Some(before) = all.get_mut(at) {
-                    before.count += count;
-                    before.bytes += bytes;
-                    before.last = spot(*last);
-                } else {
-                    let (next, last) = (spot(*next), spot(*last));
-                    all.push(Group { group, count: *count, bytes: *bytes, next, last });
-                }
-            }
+        let mut merged = Merged { keys: vec![b""], ages: Some(Vec::new()), ..Merged::default() };
+        let lists: Vec<_> = lists.enumerate().filter(|(_, (groups, _))| !groups.is_empty()).collect();
+        // The groups of one list are different from each other.
+        let is_one = lists.len() == 1;
+        for (list, (groups, ages)) in lists {
+            merged.add(list, groups, ages, is_one)?;
         }
         let consumer_end = start.messages.spec().consumer_end;
-        Some(show(grouping, &names, all, ages.as_deref(), consumer_end, start))
+        Some(show(grouping, &merged.keys, merged.all, merged.ages.as_deref(), consumer_end, start))
     }
 
     /// The memory that they take, bytes: with the members of the rows, since there can be many rows.
@@ -130,22 +120,78 @@ impl Groups {
     }
 }
 
+/// The groups of several lists. A group has the number of its place in `all`, counted from the first number that a kept group
+/// can have.
+#[derive(Default)]
+struct Merged<'a> {
+    /// By number.
+    keys: Vec<&'a [u8]>,
+    places: HashMap<&'a [u8], usize>,
+    bytes: usize,
+    all: Vec<Group>,
+    /// In the order of `all`; `None` if they are not known of all lists.
+    ages: Option<Vec<GroupAge>>,
+}
+
+impl<'a> Merged<'a> {
+    /// Adds the groups of one list; `is_one` if there is no other. Returns `None` if there are more groups than a job keeps.
+    fn add(
+        &mut self,
+        list: usize,
+        groups: &'a [KeyCount],
+        ages: Option<&[GroupAge]>,
+        is_one: bool,
+    ) -> Option<()> {
+        if ages.is_none() {
+            self.ages = None;
+        }
+        let (groups_max, bytes_max) = ROOM;
+        for (number, KeyCount { key, count, bytes, next, last }) in groups.iter().enumerate() {
+            let spot = |distance: u64| Some(Spot { list, distance });
+            let new = self.all.len();
+            let at = if is_one { new } else { *self.places.entry(key).or_insert(new) };
+            if let (Some(all), Some(age)) = (&mut self.ages, ages.and_then(|ages| ages.get(number))) {
+                match all.get_mut(at) {
+                    Some(before) => *before = before.with_later_list(*age),
+                    None => all.push(*age),
+                }
+            }
+            if let Some(before) = self.all.get_mut(at) {
+                before.count += count;
+                before.bytes += bytes;
+                before.last = spot(*last);
+                continue;
+            }
+            self.bytes += key.len();
+            if new >= groups_max || self.bytes > bytes_max {
+                return None;
+            }
+            let group = u32::try_from(at).ok()? + UNKEPT + 1;
+            self.keys.push(key);
+            self.all.push(Group {
+                group,
+                count: *count,
+                bytes: *bytes,
+                next: spot(*next),
+                last: spot(*last),
+            });
+        }
+        Some(())
+    }
+}
+
 /// Shows the largest groups, as many as were asked for, and the sum of the others. Groups of the same size
-/// are in the order of their values. `ages` are those of the groups that are kept, in the order of their
+/// are in the order of their values. `keys` are their values by number. `ages` are those of the groups that are kept, in the order of their
 /// numbers.
 pub(super) fn show(
     grouping: &Grouping,
-    names: &Names,
+    keys: &[&[u8]],
     all: Vec<Group>,
     ages: Option<&[GroupAge]>,
     consumer_end: End,
     start: &Start,
 ) -> Groups {
     let top = start.top;
-    let mut keys: Vec<&[u8]> = vec![b""; names.numbers.len() + 1];
-    for (key, number) in &names.numbers {
-        keys[*number as usize] = key;
-    }
     let matched: u64 = all.iter().map(|group| group.count).sum();
     let (mut kept, mut unkept) = (Vec::new(), None);
     for group in all {

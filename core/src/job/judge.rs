@@ -50,7 +50,8 @@ impl FilterJudge {
             projection: start.projection.clone().inexact(texts).pickle(start.reads_pickle),
             distinct: (!clear_options.by.is_empty())
                 .then(|| Distinct::new(start.messages, &clear_options.by).pickle(start.reads_pickle)),
-            names: start.grouping.is_some().then(Names::default),
+            // Ids of jobs are random.
+            names: start.grouping.is_some().then(|| Names::new(start.id.as_u64_pair().0)),
             key: Vec::new(),
             work: 0,
             claims: clear_options.undo.map(|undo| Claims::new(undo.moved)),

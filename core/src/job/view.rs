@@ -210,7 +210,7 @@ impl Job {
         match (&self.start.grouping, &self.judge.names) {
             (Some(grouping), Some(names)) => groups::show(
                 grouping,
-                names,
+                &names.keys(),
                 self.tallied(),
                 None,
                 self.scan.plan().consumer_end,

@@ -19,6 +19,13 @@ struct Tally {
     last: Place,
 }
 
+impl Tally {
+    /// Whether a match at this place changes only which one runs last, or there is none yet.
+    fn is_before(&self, place: Place, edges: Edges) -> bool {
+        self.count == 0 || (place.mark > self.last.mark && edges.fate(self.last) != Fate::Popped)
+    }
+}
+
 /// The position of a message, or the position that it had when it left.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Place {
@@ -143,8 +150,21 @@ impl Tallies {
 
     /// Books the matches of several groups, each from its next to its last one.
     pub(crate) fn extend_counted(&mut self, counted: &[GroupCount]) {
-        let edges = self.edges();
+        let (edges, base) = (self.edges(), self.base);
         for GroupCount { group, count, bytes, next, last } in counted {
+            let place = |distance: u64| Place { mark: signed(distance) + base, fate: Fate::Here };
+            let (first, end) = (place(*next), place(*last));
+            // Nearly always they all stand beyond those that were found before.
+            if let Some(tally) = self.all.get_mut(*group as usize)
+                && edges.fate(first) != Fate::Popped
+                && tally.is_before(first, edges)
+            {
+                tally.next = if tally.count == 0 { first } else { tally.next };
+                tally.last = end;
+                tally.count += count;
+                tally.bytes += bytes;
+                continue;
+            }
             self.book(edges, *group, *next, (1, *bytes));
             if *count > 1 {
                 self.book(edges, *group, *last, (count - 1, 0));

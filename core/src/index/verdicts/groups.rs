@@ -1,15 +1,14 @@
 //! Matches counted by the values of fields.
 
-use std::collections::HashMap;
-
 use super::{Counted, Judged};
 use crate::field::FieldType;
-use crate::filter::{Grouping, class_key};
+use crate::filter::{GROUP_FIELDS_MAX, Grouping, class_key};
 use crate::index::codes::{ABSENT_BY_TEXT, Known, OPAQUE, RESERVED, UNKEPT, UNREADABLE};
-use crate::index::columns::{META, ROWS};
+use crate::index::columns::META;
 use crate::index::dictionary::DICTIONARY_VALUES_MAX;
 use crate::index::fields::FieldIndex;
 use crate::index::per_id::PerId;
+use crate::numbered::Numbered;
 
 /// Most groups that are counted, with each combination of values of several fields.
 pub const INDEX_GROUPS_MAX: usize = 65_536;
@@ -26,6 +25,8 @@ pub(super) const NUMBERS: u32 = UNKNOWN;
 const SMALL: usize = 256;
 const MIDDLE: usize = 4_096;
 const LARGE: usize = 2 * DICTIONARY_VALUES_MAX;
+/// Rows whose values of a further field are looked up together.
+const PART: usize = 256;
 /// The group without a value.
 const NULL: u32 = 0;
 /// Steps of making the key of a value.
@@ -66,8 +67,7 @@ struct ByValue {
     numbers: PerId<u32>,
     /// By the number in the column, the reserved ones first: as long as one of the sizes of tables.
     entries: Vec<u32>,
-    known: HashMap<Box<[u8]>, u32>,
-    keys: Vec<Box<[u8]>>,
+    keys: Numbered,
 }
 
 /// One grouping over one index.
@@ -84,10 +84,12 @@ impl Groups {
     pub fn new(grouping: &Grouping, index: &FieldIndex, inexact: bool) -> Option<Self> {
         let by_value = |field: &crate::field::Field| {
             let at = index.columns.iter().position(|column| column.field.is_same_place(field))?;
-            index.columns[at].dictionary()?;
+            let dictionary = index.columns[at].dictionary()?;
             let mut null = Vec::new();
             class_key(b"null", field.kind, &mut null, &mut Vec::new());
-            let null = null.into_boxed_slice();
+            // Values that come while a job counts have keys, too.
+            let mut keys = Numbered::new(2 * dictionary.len(), index.seed);
+            keys.number(&null, |_| true)?;
             let reserved = std::array::from_fn(|number| match u32::try_from(number).unwrap_or(u32::MAX) {
                 UNREADABLE | OPAQUE => UNREAD_BODY,
                 UNKEPT => UNKNOWN,
@@ -100,8 +102,7 @@ impl Groups {
                 reserved,
                 numbers: PerId::new(NULL),
                 entries: Vec::new(),
-                known: HashMap::from([(null.clone(), NULL)]),
-                keys: vec![null],
+                keys,
             })
         };
         let fields = grouping.fields().iter().map(by_value).collect::<Option<Vec<_>>>()?;
@@ -118,18 +119,14 @@ impl Groups {
             if by.numbers.is_current(dictionary) {
                 return true;
             }
-            let (known, keys) = (&mut by.known, &mut by.keys);
+            let keys = &mut by.keys;
             let is_done = by.numbers.fill(dictionary, &mut steps, |value| {
                 let by_text = if value.known == Known::ByText { BY_TEXT } else { 0 };
                 if by_text > 0 && !inexact {
                     return (by_text | NULL, 0);
                 }
                 class_key(value.raw, by.kind, &mut key, &mut scratch);
-                let next = u32::try_from(keys.len()).unwrap_or(NULL);
-                let number = *known.entry(key.as_slice().into()).or_insert_with(|| {
-                    keys.push(key.as_slice().into());
-                    next
-                });
+                let number = keys.number(&key, |_| true).unwrap_or(NULL);
                 (by_text | number, KEY_STEPS + value.raw.len())
             });
             if is_done {
@@ -149,7 +146,7 @@ impl Groups {
     }
 
     /// How many combinations of values there are.
-    pub(super) fn combinations(&self) -> usize {
+    pub(in crate::index) fn combinations(&self) -> usize {
         self.fields.iter().map(|by| by.keys.len()).fold(1, usize::saturating_mul)
     }
 
@@ -168,15 +165,16 @@ impl Groups {
         self.fields.iter().any(|by| index.columns[by.field].reserved[UNKEPT as usize] > 0)
     }
 
-    /// The key of a combination.
-    pub(super) fn key(&self, mut number: usize) -> Vec<u8> {
-        let mut parts = Vec::with_capacity(self.fields.len());
-        for by in self.fields.iter().rev() {
-            parts.push(&*by.keys[number % by.keys.len()]);
+    /// Writes the key of a combination to `key`.
+    pub(super) fn write_key(&self, mut number: usize, key: &mut Vec<u8>) {
+        let mut parts: [&[u8]; GROUP_FIELDS_MAX] = [&[]; GROUP_FIELDS_MAX];
+        for (by, part) in self.fields.iter().zip(&mut parts).rev() {
+            *part = by.keys.get(number % by.keys.len());
             number /= by.keys.len();
         }
-        parts.reverse();
-        parts.concat()
+        key.clear();
+        key.reserve_exact(parts.iter().map(|part| part.len()).sum());
+        parts.iter().for_each(|part| key.extend_from_slice(part));
     }
 
     /// The combination of a row, with what else is to be said of it.
@@ -197,15 +195,17 @@ impl Groups {
         let column = |by: &ByValue| &judged.chunk.column(META + by.field)[judged.rows.clone()];
         let Some((first, others)) = self.fields.split_first() else { return numbers.fill(NULL) };
         look_up(&first.entries, column(first), numbers);
-        let mut own = [0; ROWS];
+        let mut own = [0; PART];
         for by in others {
-            let own = &mut own[..numbers.len()];
-            look_up(&by.entries, column(by), own);
             let width = u32::try_from(by.keys.len()).unwrap_or(u32::MAX);
-            for (number, own) in numbers.iter_mut().zip(own) {
-                let flags = (*number | *own) & !(NUMBERS - 1);
-                let inner = (*number & (NUMBERS - 1)).wrapping_mul(width);
-                *number = inner.wrapping_add(*own & (NUMBERS - 1)) & (NUMBERS - 1) | flags;
+            for (numbers, values) in numbers.chunks_mut(PART).zip(column(by).chunks(PART)) {
+                let own = &mut own[..numbers.len()];
+                look_up(&by.entries, values, own);
+                for (number, own) in numbers.iter_mut().zip(own) {
+                    let flags = (*number | *own) & !(NUMBERS - 1);
+                    let inner = (*number & (NUMBERS - 1)).wrapping_mul(width);
+                    *number = inner.wrapping_add(*own & (NUMBERS - 1)) & (NUMBERS - 1) | flags;
+                }
             }
         }
     }

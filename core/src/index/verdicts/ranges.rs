@@ -17,9 +17,9 @@ const GROUPED_ROWS: usize = if cfg!(test) { 4 } else { 1_024 };
 pub const READ_PER_BLOCK_MAX: usize = 64;
 /// A small number, so that tests reach it.
 const MOST: usize = if cfg!(test) { 2 } else { READ_PER_BLOCK_MAX };
-/// The time to give a group that was counted, and to find its number the first time, nanoseconds.
-const GIVE_NS: u64 = 60;
-const NAME_NS: u64 = 250;
+/// The time to give a group that was counted and to book it, and to find its number the first time, nanoseconds.
+const GIVE_NS: u64 = 20;
+const NAME_NS: u64 = 120;
 /// The number of a group that has none yet.
 const UNNAMED: u32 = u32::MAX;
 
@@ -32,6 +32,9 @@ pub struct GroupCounter {
     named: Vec<u32>,
     /// How many have one.
     names: usize,
+    /// How many of the groups that have a match were asked whether they have one, and how many had none.
+    asked: usize,
+    nameless: usize,
     /// How many values each field had when these numbers were given.
     widths: Vec<usize>,
     /// Values were forgotten once, because there were too many.
@@ -44,8 +47,12 @@ impl GroupCounter {
     #[must_use]
     pub fn new(grouping: &Grouping, index: &FieldIndex, inexact: bool) -> Option<Self> {
         let groups = Groups::new(grouping, index, inexact)?;
+        Some(Self::of(groups, false))
+    }
+
+    fn of(groups: Groups, is_renewed: bool) -> Self {
         let (tallies, named, widths) = (Tallies::new(0), Vec::new(), Vec::new());
-        Some(Self { groups, tallies, named, names: 0, widths, is_renewed: false })
+        Self { groups, tallies, named, names: 0, asked: 0, nameless: 0, widths, is_renewed }
     }
 
     /// Makes the keys of values that were not met before, as [`Groups::prepare`]. Nothing where they have too many
@@ -61,8 +68,7 @@ impl GroupCounter {
             }
             // Values that have left have their keys still.
             let groups = Groups::new(grouping, index, self.groups.inexact())?;
-            let (tallies, named, widths) = (Tallies::new(0), Vec::new(), Vec::new());
-            *self = Self { groups, tallies, named, names: 0, widths, is_renewed: true };
+            *self = Self::of(groups, true);
             return Some(false);
         }
         if !self.groups.widths().eq(self.widths.iter().copied()) {
@@ -80,17 +86,25 @@ impl GroupCounter {
     }
 
     /// The time that [`Self::give`] will take at most after one more block, nanoseconds.
-    fn reserved_ns(&self) -> u64 {
-        let unnamed = (self.named.len() - self.names).min(self.tallies.met() + GROUPED_ROWS) as u64;
-        self.tallies.met() as u64 * GIVE_NS + unnamed * NAME_NS
+    fn reserved_ns(&mut self) -> u64 {
+        let met = self.tallies.met();
+        let is_nameless = |group: &&u32| self.named.get(**group as usize) == Some(&UNNAMED);
+        self.nameless += met[self.asked..].iter().filter(is_nameless).count();
+        self.asked = met.len();
+        let most = (met.len() + GROUPED_ROWS).min(self.named.len());
+        let nameless = (self.nameless + GROUPED_ROWS).min(self.named.len() - self.names);
+        most as u64 * GIVE_NS + nameless as u64 * NAME_NS
     }
 
     /// See [`crate::scan::Guide::groups`].
     pub(crate) fn give(&mut self, number: &mut dyn FnMut(&[u8]) -> u32, all: &mut Vec<GroupCount>) {
         let Self { groups, tallies, named, names, .. } = self;
+        (self.asked, self.nameless) = (0, 0);
+        let mut key = Vec::new();
         tallies.take(|at, tally| {
             if named[at] == UNNAMED {
-                named[at] = number(&groups.key(at));
+                groups.write_key(at, &mut key);
+                named[at] = number(&key);
                 *names += 1;
             }
             all.push(GroupCount {
@@ -137,7 +151,7 @@ impl Verdicts {
             let Some(first) = first_unread(judged, known, (inexact, reads_matches)) else {
                 add(judged, groups.as_deref_mut(), &mut counted);
                 reached.at = judged.last + judged.states.len() as u64;
-                return goes_on(groups.as_deref().map_or(0, GroupCounter::reserved_ns));
+                return goes_on(groups.as_deref_mut().map_or(0, GroupCounter::reserved_ns));
             };
             // Where most have to be read, nothing is counted here.
             if let Some(at) = first {

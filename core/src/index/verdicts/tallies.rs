@@ -17,6 +17,8 @@ use crate::index::fields::FieldIndex;
 const LANES: usize = 4;
 /// The most groups that are counted in lanes, so that they fit into the first cache of a processor.
 const FEW_GROUPS: usize = if cfg!(test) { 3 } else { 128 };
+/// If at least this part of all groups has a match, all of them are looked at.
+const FULL: usize = 8;
 /// If fewer rows of a block than this part match, the others are skipped one by one.
 const FEW: usize = 4;
 
@@ -73,21 +75,35 @@ impl Tallies {
         }
     }
 
-    /// Returns how many groups have a match, or more than that.
-    pub(super) fn met(&self) -> usize {
-        self.met.len()
+    /// Returns the groups with a match; some of them several times.
+    pub(super) fn met(&self) -> &[u32] {
+        &self.met
     }
 
     /// Gives the groups with a match, in no particular order, and forgets all matches.
     pub(super) fn take(&mut self, mut each: impl FnMut(usize, &Tally)) {
-        for group in self.met.drain(..) {
-            let group = group as usize;
-            let mut sum = Tally::default();
-            for lane in &mut self.all[group * self.lanes..(group + 1) * self.lanes] {
-                sum.join(&std::mem::take(lane));
-            }
-            if sum.count > 0 && group < self.groups {
+        let (groups, lanes) = (self.groups, self.lanes);
+        let mut give = |group: usize, lanes: &mut [Tally]| {
+            let sum = if let [one] = lanes {
+                std::mem::take(one)
+            } else {
+                lanes.iter_mut().fold(Tally::default(), |mut sum, lane| {
+                    sum.join(&std::mem::take(lane));
+                    sum
+                })
+            };
+            if sum.count > 0 && group < groups {
                 each(group, &sum);
+            }
+        };
+        if self.met.len() >= groups / FULL {
+            // They are taken in the order in which they are in memory.
+            self.all.chunks_mut(lanes).enumerate().for_each(|(group, lanes)| give(group, lanes));
+            self.met.clear();
+        } else {
+            for group in self.met.drain(..) {
+                let group = group as usize;
+                give(group, &mut self.all[group * lanes..(group + 1) * lanes]);
             }
         }
     }
@@ -297,8 +313,10 @@ impl Verdicts {
         });
         let mut all = Vec::new();
         tallies.take(|number, tally| {
+            let mut key = Vec::new();
+            groups.write_key(number, &mut key);
             all.push(KeyCount {
-                key: groups.key(number),
+                key,
                 count: u64::from(tally.count),
                 bytes: tally.bytes,
                 next: u64::from(tally.next),

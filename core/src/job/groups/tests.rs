@@ -142,7 +142,7 @@ proptest! {
 
 #[test]
 fn the_bytes_of_values_are_bounded_and_what_is_kept_stays_exact() {
-    let mut names = Names::default();
+    let mut names = Names::new(7);
     let long = [b'x'; ROOM.1];
     let number = names.number(b"short");
     assert_ne!(number, UNKEPT);
