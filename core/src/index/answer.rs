@@ -19,17 +19,22 @@ pub struct Ask<'a> {
     /// The largest amount of work on values that the filter has not been compared with yet. A step takes
     /// about a nanosecond.
     pub steps: usize,
+    /// The largest number of groups.
+    pub groups: u64,
 }
 
 /// The time to count one message. This constant and the next three are in tenths of a nanosecond and were
-/// measured by `cargo bench -p qadmin-core --bench index` with a million messages.
+/// measured with a million messages.
 const COUNT: u64 = 11;
 /// The time per message to find the first matches, which may be the last messages.
 const FIND: u64 = 6;
 /// The time to find the group of a message by one field.
 const GROUP: u64 = 22;
 /// The time that each further field adds to that.
-const GROUP_MORE: u64 = 64;
+const GROUP_MORE: u64 = 16;
+/// The time for each group of an answer beside that for its messages, nanoseconds: to make its key, to show it, and to
+/// read the tally of another group for each message.
+const GROUP_NS: u64 = 160;
 
 impl Ask<'_> {
     /// Returns approximately how long an answer for this number of messages takes, in nanoseconds. The server
@@ -40,6 +45,12 @@ impl Ask<'_> {
         let group = if fields == 0 { 0 } else { GROUP + (fields - 1) * GROUP_MORE };
         let find = if self.matches == 0 { 0 } else { FIND };
         messages.saturating_mul(COUNT + find + group) / 10
+    }
+
+    /// Returns approximately how many groups an answer can have that takes this many nanoseconds more.
+    #[must_use]
+    pub fn groups_in(ns: u64) -> u64 {
+        ns / GROUP_NS
     }
 }
 
@@ -80,6 +91,9 @@ impl FieldIndex {
             Some(grouping) => {
                 let mut groups = Groups::new(grouping, self, ask.inexact)?;
                 if !groups.prepare(self, ask.steps) {
+                    return None;
+                }
+                if self.len().min(groups.combinations() as u64) > ask.groups {
                     return None;
                 }
                 let grouped = verdicts.count_by(&groups, self, all, 0)?;

@@ -57,7 +57,14 @@ impl World {
             assert!(index.read(Side::Consumer, message(task).as_bytes()));
         }
         let (filter, grouping) = (Filter::all(), Grouping::new(&[b"task"]).expect("a field"));
-        let ask = Ask { filter: &filter, grouping: Some(&grouping), inexact: false, matches: 0, steps };
+        let ask = Ask {
+            filter: &filter,
+            grouping: Some(&grouping),
+            inexact: false,
+            matches: 0,
+            steps,
+            groups: u64::MAX,
+        };
         let waiting =
             Waiting { arrivals: &self.arrivals, consumer_end: self.consumer_end(), now_ms: self.now_ms };
         index.answer_with_ages(&ask, Some(waiting)).expect("an answer")

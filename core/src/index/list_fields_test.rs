@@ -357,7 +357,7 @@ impl World {
 
     /// Reads what is left and answers, or says that it has to begin again.
     fn ask(&mut self, filter: &Filter, grouping: Option<&Grouping>) -> Option<Answered> {
-        let ask = Ask { filter, grouping, inexact: false, matches: 3, steps: usize::MAX };
+        let ask = Ask { filter, grouping, inexact: false, matches: 3, steps: usize::MAX, groups: u64::MAX };
         match self.catch_up(usize::MAX) {
             CaughtUp::All => self.fields.index()?.answer(&ask),
             CaughtUp::More => None,

@@ -36,16 +36,16 @@ pub(super) fn count<C: CountRequest>(
     let rows = request.sample().map_or(0, |sample| sample.rows);
     let slice_ns = settings::now().slice_us() * 1_000;
     let steps = usize::try_from(slice_ns * WORK_SLICES).unwrap_or(usize::MAX);
-    let ask = Ask {
+    let mut ask = Ask {
         filter: &start.filter,
         grouping: start.grouping.as_ref(),
         inexact: start.clear_options.inexact,
         matches: rows,
         steps,
+        groups: 0,
     };
-    if ask.answer_ns(target.depth()) > slice_ns * WORK_SLICES {
-        return None;
-    }
+    let left_ns = (slice_ns * WORK_SLICES).checked_sub(ask.answer_ns(target.depth()))?;
+    ask.groups = Ask::groups_in(left_ns);
     let answer = |key: &[u8], len: u64| match len {
         0 => Some(Answered::default()),
         _ => index::answer(ctx, target, key, &ask, slice_ns),
