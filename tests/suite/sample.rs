@@ -32,7 +32,8 @@ fn expected(first: u64, end: u64, rows: usize) -> Vec<(i64, String)> {
 
 #[test]
 fn the_sample_shows_the_matches_that_run_next_in_their_order() {
-    let server = Server::start();
+    // A sample ends with its time, which is a few slices.
+    let server = Server::builder().module_args("slice-us 20000").start();
     let mut conn = server.conn();
     filled(&server, "celery", LONG);
     let reply = ask(&mut conn, &format!("QADMIN.PREVIEW celery {}", target()));
