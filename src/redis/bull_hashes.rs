@@ -6,7 +6,7 @@ use qadmin_core::message_place::BullKeys;
 
 use super::api::raw;
 use super::ctx::Ctx;
-use super::opened_key::{Key, READ};
+use super::opened_key::{Key, reading};
 use super::string::RString;
 
 /// The jobs of one list.
@@ -14,17 +14,19 @@ pub(crate) struct BullHashes<'c> {
     ctx: Ctx<'c>,
     keys: BullKeys,
     text: BullText,
+    /// The flags with which jobs are opened.
+    flags: u32,
 }
 
 impl<'c> BullHashes<'c> {
     /// Prepares to read jobs.
     pub(super) fn new(ctx: Ctx<'c>, keys: BullKeys) -> Self {
-        Self { ctx, keys, text: BullText::default() }
+        Self { ctx, keys, text: BullText::default(), flags: reading() }
     }
 
     /// Returns the job of an id as one text. It is empty if there is none.
     pub(super) fn message(&mut self, id: &RString) -> RString {
-        let key = Key::open(self.ctx, self.keys.job(id.bytes()), READ);
+        let key = Key::open(self.ctx, self.keys.job(id.bytes()), self.flags);
         let Some(job) = key.filter(|key| key.is(raw::REDISMODULE_KEYTYPE_HASH)) else {
             return RString::new(b"");
         };

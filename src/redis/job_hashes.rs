@@ -13,14 +13,15 @@ use qadmin_core::message_place::RqKeys;
 use super::api::{api, raw};
 use super::ctx::Ctx;
 use super::hash::expired_fields;
-use super::opened_key::{Key, READ};
+use super::opened_key::{Key, READ, reading};
 use super::string::RString;
 
 /// The jobs of one list.
 pub(crate) struct JobHashes<'c> {
     ctx: Ctx<'c>,
     keys: RqKeys,
-    /// The flags with which jobs are opened.
+    /// The flags with which keys are only read, and those with which jobs are opened.
+    reading: u32,
     flags: u32,
     /// The job that was read last, if jobs are removed.
     last: Option<Job<'c>>,
@@ -46,7 +47,8 @@ struct Job<'c> {
 impl<'c> JobHashes<'c> {
     /// Prepares to read jobs, or also to remove some.
     pub(crate) fn new(ctx: Ctx<'c>, keys: RqKeys, removes: bool) -> Self {
-        let mut flags = READ;
+        let reading = reading();
+        let mut flags = reading;
         if removes {
             flags |= raw::REDISMODULE_WRITE;
         }
@@ -55,7 +57,7 @@ impl<'c> JobHashes<'c> {
             flags |= expired_fields();
         }
         let (held, removed, seen, deleted) = Default::default();
-        Self { ctx, keys, flags, last: None, held, removed, seen, sees: None, deleted }
+        Self { ctx, keys, reading, flags, last: None, held, removed, seen, sees: None, deleted }
     }
 
     /// Reads of each following job only these fields.
@@ -97,8 +99,9 @@ impl<'c> JobHashes<'c> {
             seen |= 1 << at;
             Some(field.bytes())
         });
-        let place =
-            RqPlace { id: id.bytes(), queue: self.keys.queue(), has_dependents: self.has_dependents(id) };
+        // No job in a unit had dependents where it was judged. Another server can still have such a key whose time is over.
+        let has_dependents = self.sees.is_none() && self.has_dependents(id);
+        let place = RqPlace { id: id.bytes(), queue: self.keys.queue(), has_dependents };
         let message = RString::new(rq_message(&place, &fields));
         Some((Job { key, seen }, message))
     }
@@ -107,7 +110,7 @@ impl<'c> JobHashes<'c> {
     fn has_dependents(&self, id: &RString) -> bool {
         let name = self.keys.dependents(id.bytes());
         let is_held = self.keys.id_of(&name).is_some_and(|id| self.held.contains_key(id));
-        is_held || Key::open(self.ctx, name, READ).is_some()
+        is_held || Key::open(self.ctx, name, self.reading).is_some()
     }
 
     /// The job that was read last as this text, of this id, is to be removed.

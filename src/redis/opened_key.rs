@@ -3,12 +3,23 @@
 use std::ffi::{c_char, c_void};
 use std::ptr;
 
-use super::api::{api, raw};
+use super::api::{api, has, raw};
 use super::ctx::Ctx;
 use super::string::RString;
 
 /// The flags for reading a key. That does not change its idle time.
 pub(super) const READ: u32 = raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOTOUCH;
+
+/// Returns the flags with which a key is read as often as a queue has ids: where the server can, it counts no hit and no
+/// miss, and reports no missing key.
+pub(super) fn reading() -> u32 {
+    if !has!(RedisModule_GetOpenKeyModesAll) {
+        return READ;
+    }
+    let quiet = raw::REDISMODULE_OPEN_KEY_NOSTATS | raw::REDISMODULE_OPEN_KEY_NONOTIFY;
+    // SAFETY: the table has the function (S3).
+    READ | unsafe { api!(RedisModule_GetOpenKeyModesAll()) }.cast_unsigned() & quiet
+}
 
 /// The length of the longest name of a field that is read, in bytes, and a zero.
 pub(super) const NAME_ROOM: usize = 32;

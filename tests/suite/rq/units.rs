@@ -123,6 +123,28 @@ fn a_replica_whose_job_differs_keeps_id_and_job() {
     assert_eq!(missing(&mut replica.conn(), 30), 0, "the replica keeps the ids and the jobs");
 }
 
+/// A server can hide a key whose time is over without deleting it (import-mode of Valkey); replicas and files show it then.
+#[test]
+fn dependents_that_only_a_replica_sees_do_not_keep_a_cleared_job_there() {
+    let (primary, replica) = (in_memory().start(), in_memory().config("replica-read-only no").start());
+    replica.replica_of(&primary);
+    let mut conn = primary.conn();
+    enqueue(&mut conn, 0..30);
+    until_caught_up(&primary, &replica);
+    for n in 0..30 {
+        let key = format!("rq:job:{}:dependents", job(n).0);
+        let _: i64 = replica.conn().sadd(key, "later").expect("SADD on the replica");
+    }
+    assert_eq!(clear(&mut conn, "TASK bad ALL").int("deleted"), 10);
+    until_caught_up(&primary, &replica);
+    assert_no_mismatch(&replica);
+    for n in 0..30 {
+        let _: i64 =
+            replica.conn().del(format!("rq:job:{}:dependents", job(n).0)).expect("DEL on the replica");
+    }
+    assert_eq!(missing(&mut replica.conn(), 30), 10, "the replica removed the same jobs");
+}
+
 /// The times of jobs can be over at any moment of a clear: the ids that stay are those of jobs that were not cleared.
 #[test]
 fn jobs_whose_time_ends_while_a_clear_runs_leave_the_replica_equal() {
