@@ -16,7 +16,7 @@
 //! Source: recorded jobs of BullMQ 5.81.5 and 6.7.0 and of Bull 4.16.5 (core/src/format/bull.jsonl), `Job.fromJSON` in
 //! bullmq/src/classes/job.ts, and lib/job.js of Bull.
 
-use super::written::string;
+use super::written::{is_number, string};
 use super::{FieldPlace, FieldPlaces, Format, Opened, Own, Part, inside, keys, same};
 use crate::field::{Field, Source};
 use crate::json::{Path, Paths, Scanner, Shape};
@@ -104,12 +104,6 @@ impl BullText {
         json.push(b'}');
         json
     }
-}
-
-/// Returns whether a text is an integer as JSON writes it.
-fn is_number(text: &[u8]) -> bool {
-    let digits = text.strip_prefix(b"-").unwrap_or(text);
-    digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit) && !matches!(digits, [] | [b'0', _, ..])
 }
 
 /// The format; see the module's documentation.

@@ -19,7 +19,7 @@
 //! (core/src/format/rq.jsonl).
 
 use super::body::Compression;
-use super::written::string;
+use super::written::{is_number, string};
 use super::{ARRAY, FieldPlace, FieldPlaces, Format, OBJECT, Opened, Own, Part, inside, keys, same};
 use crate::field::{Field, Source};
 use crate::json::{Path, Paths, Scanner, Segment, Shape, Span, inner, is_ascii};
@@ -112,12 +112,6 @@ pub fn rq_message(place: &RqPlace<'_>, fields: &[Option<&[u8]>; RQ_FIELDS.len()]
     let _: &mut [u8] = base64_simd::STANDARD.encode(data, base64_simd::Out::from_slice(&mut json[at..]));
     json.extend_from_slice(b"\"}");
     json
-}
-
-/// Returns whether a text is an integer as JSON writes it.
-fn is_number(text: &[u8]) -> bool {
-    let digits = text.strip_prefix(b"-").unwrap_or(text);
-    digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit) && !matches!(digits, [] | [b'0', _, ..])
 }
 
 /// The format; see the module's documentation.

@@ -39,6 +39,12 @@ pub(super) fn escape(text: &[u8], json: &mut Vec<u8>) {
     json.extend_from_slice(&text[written..]);
 }
 
+/// Returns whether a text is an integer as JSON writes it.
+pub(super) fn is_number(text: &[u8]) -> bool {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit) && !matches!(digits, [] | [b'0', _, ..])
+}
+
 /// Writes a number in decimal.
 pub(super) fn integer(number: i64, json: &mut Vec<u8>) {
     let mut digits = [0; 20];
