@@ -151,3 +151,13 @@ impl Filter {
         self.0.commitid.as_deref()
     }
 }
+
+/// Reads the words of a filter, which single spaces separate.
+#[cfg(test)]
+pub(crate) fn filter_of(words: &str) -> Filter {
+    let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
+    let mut args = crate::args::Args::new(&words);
+    let mut builder = FilterBuilder::default();
+    while builder.accept(&mut args, 0).expect("a condition") {}
+    builder.finish().expect("a filter")
+}

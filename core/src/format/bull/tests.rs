@@ -1,20 +1,12 @@
 use super::{BULL_FIELDS, BullText, JOB_MAX, UNREADABLE};
-use crate::args::Args;
-use crate::filter::{Filter, FilterBuilder, Matcher};
+use crate::filter::Matcher;
+use crate::filter::filter_of as filter;
 use crate::kind::MessageKind;
 
 /// Jobs that BullMQ 5.81.5, BullMQ 6.7.0 and Bull 4.16.5 wrote, as the module reads them: tests/python/record_bull.py.
 const RECORDED: &str = include_str!("../bull.jsonl");
 /// The number of recorded jobs of each version of BullMQ; those of Bull follow.
 const OF_BULLMQ: usize = 14;
-
-fn filter(words: &str) -> Filter {
-    let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
-    let mut args = Args::new(&words);
-    let mut builder = FilterBuilder::default();
-    while builder.accept(&mut args, 0).expect("a condition") {}
-    builder.finish().expect("a filter")
-}
 
 /// The ids of these messages that match.
 fn matching<'a>(words: &str, messages: impl Iterator<Item = &'a [u8]>) -> Vec<String> {

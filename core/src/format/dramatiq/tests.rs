@@ -1,19 +1,11 @@
-use crate::args::Args;
 use crate::field::FIELDS;
-use crate::filter::{Filter, FilterBuilder, Matcher, Projection};
+use crate::filter::filter_of as filter;
+use crate::filter::{Matcher, Projection};
 use crate::kind::MessageKind;
 use crate::reply::Reply;
 
 /// Records that Dramatiq 2.2.1 wrote, in the order of their hashes.
 const RECORDED: &str = include_str!("../dramatiq.jsonl");
-
-fn filter(words: &str) -> Filter {
-    let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
-    let mut args = Args::new(&words);
-    let mut builder = FilterBuilder::default();
-    while builder.accept(&mut args, 0).expect("a condition") {}
-    builder.finish().expect("a filter")
-}
 
 fn matcher(words: &str) -> Matcher {
     Matcher::of(MessageKind::Dramatiq, &filter(words), None)

@@ -3,9 +3,9 @@ use base64::prelude::BASE64_STANDARD;
 use proptest::prelude::*;
 
 use super::*;
-use crate::args::Args;
 use crate::field::FIELDS;
-use crate::filter::{Filter, FilterBuilder, Matcher, Projection, Verdict};
+use crate::filter::filter_of as filter;
+use crate::filter::{Matcher, Projection, Verdict};
 use crate::format::{Leavings, Recogniser};
 use crate::kind::MessageKind;
 use crate::reply::Reply;
@@ -26,14 +26,6 @@ fn recorded() -> Vec<(String, Vec<u8>)> {
 /// Returns the first recorded element of Huey 3.5.4 that is special in this way.
 fn element(how: &str) -> Vec<u8> {
     recorded().into_iter().rfind(|(of, _)| of == how).expect("recorded").1
-}
-
-fn filter(words: &str) -> Filter {
-    let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
-    let mut args = Args::new(&words);
-    let mut builder = FilterBuilder::default();
-    while builder.accept(&mut args, 0).expect("a condition") {}
-    builder.finish().expect("a filter")
 }
 
 fn matcher(words: &str) -> Matcher {

@@ -1,19 +1,11 @@
 use super::{DATA_MAX, NUMBERS, ORIGIN, OTHERS_MAX, RQ_FIELDS, RqPlace, TOO_LARGE};
-use crate::args::Args;
-use crate::filter::{Filter, FilterBuilder, Grouping, Matcher, Projection};
+use crate::filter::filter_of as filter;
+use crate::filter::{Grouping, Matcher, Projection};
 use crate::kind::MessageKind;
 use crate::reply::Reply;
 
 /// Jobs that RQ 3.0.0 wrote, as the module reads them: tests/python/record_rq.py.
 const RECORDED: &str = include_str!("../rq.jsonl");
-
-fn filter(words: &str) -> Filter {
-    let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
-    let mut args = Args::new(&words);
-    let mut builder = FilterBuilder::default();
-    while builder.accept(&mut args, 0).expect("a condition") {}
-    builder.finish().expect("a filter")
-}
 
 fn matcher(words: &str) -> Matcher {
     Matcher::of(MessageKind::Rq, &filter(words), None)

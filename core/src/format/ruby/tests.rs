@@ -1,7 +1,5 @@
-use crate::args::Args;
-use crate::filter::{
-    Distinct, Filter, FilterBuilder, GroupValue, Grouping, Matcher, Projection, group_values, parse_by,
-};
+use crate::filter::filter_of as filter;
+use crate::filter::{Distinct, Filter, GroupValue, Grouping, Matcher, Projection, group_values, parse_by};
 use crate::kind::MessageKind;
 use crate::reply::Reply;
 
@@ -14,14 +12,6 @@ const NEWER: &str = include_str!("recorded78.jsonl");
 const CELERY: &str = include_str!("../../filter/tests/celery.jsonl");
 /// Every kind whose messages have no body.
 const KINDS: [MessageKind; 2] = [MessageKind::Sidekiq, MessageKind::Resque];
-
-fn filter(words: &str) -> Filter {
-    let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
-    let mut args = Args::new(&words);
-    let mut builder = FilterBuilder::default();
-    while builder.accept(&mut args, 0).expect("a condition") {}
-    builder.finish().expect("a filter")
-}
 
 /// Returns whether the message matches; `None` if that is unknown.
 fn verdict(kind: MessageKind, words: &str, message: &str) -> Option<bool> {

@@ -1,19 +1,11 @@
-use crate::args::Args;
 use crate::field::FIELDS;
-use crate::filter::{Filter, FilterBuilder, Matcher, Projection};
+use crate::filter::filter_of as filter;
+use crate::filter::{Matcher, Projection};
 use crate::kind::MessageKind;
 use crate::reply::Reply;
 
 /// Messages that Taskiq 0.13.0 wrote: see tests/python/record_taskiq.py.
 const RECORDED: &str = include_str!("../taskiq.jsonl");
-
-fn filter(words: &str) -> Filter {
-    let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
-    let mut args = Args::new(&words);
-    let mut builder = FilterBuilder::default();
-    while builder.accept(&mut args, 0).expect("a condition") {}
-    builder.finish().expect("a filter")
-}
 
 fn matcher(words: &str) -> Matcher {
     Matcher::of(MessageKind::Taskiq, &filter(words), None)
