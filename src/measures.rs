@@ -21,7 +21,7 @@ const MOVED_BYTES_MAX: u64 = 1024 * 1024;
 /// Bytes of messages that one slice removes from a sorted set, not counting the first. They are in the unit.
 const MEMBERS_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Bytes of delivery tags that one slice removes, not counting the first. They are in the unit.
+/// Bytes of delivery tags or ids that one slice removes, not counting the first. They are in the unit.
 const TAGS_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The part of a slice's time for which a window is sized. A window that does not fit into its slice costs
@@ -39,6 +39,8 @@ pub(crate) struct Measures {
     deletion: DeletionCost,
     /// The cost of removing an unacknowledged message from both keys.
     unacked: DeletionCost,
+    /// The cost of removing an id from a sorted set, together with its message.
+    ids: DeletionCost,
     /// The cost of pushing a message to another list.
     put: DeletionCost,
     /// The costs of removing a member from a sorted set: without moving it to another one, and with moving
@@ -120,6 +122,17 @@ impl Measures {
     pub(crate) fn sorted_set(&self, settings: &Settings, most: usize, moves: bool) -> Budget {
         let deletion_ns = self.members[usize::from(moves)].ns();
         Budget { max_bytes: MEMBERS_BYTES_MAX, deletion_ns, ..self.unacked(settings, most) }
+    }
+
+    /// Returns the budget of a slice over a sorted set of ids.
+    pub(crate) fn set_of_ids(&self, settings: &Settings, most: usize) -> Budget {
+        Budget { deletion_ns: self.ids.ns(), ..self.unacked(settings, most) }
+    }
+
+    /// Learns from removing this many ids from a sorted set, together with their messages.
+    pub(super) fn took_ids(&mut self, ids: u64, took_ns: u64, now: u64) {
+        self.last_unit_ns = now;
+        self.ids.learn(ids, took_ns);
     }
 
     /// Learns from the time that it took to remove this many members from a sorted set.

@@ -8,9 +8,12 @@
 
 use std::collections::VecDeque;
 
+use qadmin_core::container::Container;
 use qadmin_core::error::Error;
 use qadmin_core::format::Recogniser;
+use qadmin_core::ids::Library;
 use qadmin_core::kind::MessageKind;
+use qadmin_core::message_place::IdKey;
 use qadmin_core::queues::{FoundQueues, Glance, NextMessage, binding_prefix, bound_queue, is_held};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{QUEUE_MAX, Queues, commands};
@@ -38,7 +41,7 @@ pub(crate) const WALK_MAX_MS: u64 = 10_000;
 const BINDINGS_MAX: u64 = 1_000;
 /// Messages at either end of a list from which its size is estimated.
 const SAMPLED: u64 = 4;
-/// Elements of a list that may be ids of jobs, and whose jobs are looked up.
+/// Elements of a list or a sorted set that may be ids of jobs, and whose jobs are looked up.
 const IDS_PER_LIST: usize = 2;
 /// Bytes after which no further message of a list is read.
 const SAMPLED_BYTES: u64 = 64 * 1024;
@@ -215,26 +218,19 @@ impl Walk {
             Some(library) => Some(Recognised::ids_of(library).kind),
             None => recogniser.kind_of_most(),
         };
-        let is_queue = is_queue
-            || matches!(
-                kind,
-                Some(
-                    MessageKind::Ids
-                        | MessageKind::Dramatiq
-                        | MessageKind::Rq
-                        | MessageKind::BullMq
-                        | MessageKind::Huey
-                )
-            );
+        let has_ids = kind.is_some_and(|kind| kind.spec().place.is_elsewhere());
+        let is_queue = is_queue || has_ids || matches!(kind, Some(MessageKind::Ids | MessageKind::Huey));
         let Some(task) = message.or(is_queue.then_some(None)) else { return };
+        glance.container = has_ids.then_some(Container::ListOfIds);
         glance.ages = index::ages(self.db, key, glance.depth);
         glance.task = task;
         let default = settings::now().default_kind();
         glance.looks_like = kind.filter(|kind| *kind != default).map(|kind| kind.spec().name);
-        self.found.list(queue, step, glance);
+        self.found.key(queue, step, glance);
     }
 
-    /// A sorted set is a queue if the members with the lowest scores are jobs of Sidekiq or Laravel.
+    /// A sorted set is a queue if the members with the lowest scores are jobs of Sidekiq or Laravel, or ids of jobs in
+    /// other keys that a kind reads.
     fn sorted_set(&mut self, ctx: Ctx<'_>, key: &[u8]) {
         if !self.request.wants(key)
             || !may_see(&self.caller, key)
@@ -255,12 +251,28 @@ impl Walk {
             first.get_or_insert(member);
         }
         let most = recogniser.kind_of_most();
+        if most.is_none() {
+            return self.set_of_ids(ctx, key, &recogniser, glance);
+        }
         let of_kind = self.next_job.iter_mut().find(|(kind, _)| most == Some(*kind) && !is_held(*kind, key));
         if let Some((kind, next)) = of_kind {
             let kind = *kind;
             glance.task = first.and_then(|member| next.task(&member).flatten());
             glance.looks_like = (kind != settings::now().default_kind()).then(|| kind.spec().name);
-            self.found.sorted_set(key, glance);
+            glance.container = Some(Container::SortedSet);
+            self.found.key(key, None, glance);
+        }
+    }
+
+    fn set_of_ids(&mut self, ctx: Ctx<'_>, key: &[u8], recogniser: &Recogniser, mut glance: Glance) {
+        let ids = recogniser.ids();
+        let library = library_of(ctx, &self.caller, key, &ids[..ids.len().min(IDS_PER_LIST)]);
+        // Other sorted sets of these libraries have members that are no ids, or other names.
+        let kind = library.and_then(Library::kind);
+        if let Some(kind) = kind.filter(|kind| kind.spec().place.keys_of(key, IdKey::SortedSet).is_some()) {
+            glance.looks_like = Some(kind.spec().name);
+            glance.container = Some(Container::SetOfIds);
+            self.found.key(key, None, glance);
         }
     }
 

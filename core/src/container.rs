@@ -19,6 +19,8 @@ pub enum Container {
     SortedSet,
     /// A list of ids, whose messages are in a hash or in hashes of their own, such as the queues of Dramatiq and RQ.
     ListOfIds,
+    /// A sorted set of ids, whose messages are elsewhere as well, such as the failed jobs of RQ and BullMQ.
+    SetOfIds,
 }
 
 impl Container {
@@ -46,6 +48,7 @@ impl Container {
             Self::Unacked => &UNACKED,
             Self::SortedSet => &SORTED_SET,
             Self::ListOfIds => &LIST_OF_IDS,
+            Self::SetOfIds => &SET_OF_IDS,
         }
     }
 
@@ -201,6 +204,21 @@ static LIST_OF_IDS: ContainerSpec = ContainerSpec {
     ],
     messages: "a list of ids",
     replaced: "the list of ids or the hash of its messages holds something else: they were replaced",
+};
+
+/// A sorted set has each id once, so what is kept never shares a message with what is removed.
+static SET_OF_IDS: ContainerSpec = ContainerSpec {
+    word: "sorted_set_of_ids",
+    options: &[
+        ContainerOption::As(MessageKind::Dramatiq),
+        ContainerOption::As(MessageKind::Rq),
+        ContainerOption::As(MessageKind::BullMq),
+        ContainerOption::As(MessageKind::Bull),
+        ContainerOption::By,
+        ContainerOption::Expect,
+    ],
+    messages: "a sorted set of ids",
+    replaced: "the sorted set of ids or the hash of its messages holds something else: they were replaced",
 };
 
 impl From<Container> for Reply {

@@ -95,7 +95,7 @@ impl Library {
     /// Returns the notice of a preview of such a list, or of such a sorted set.
     #[must_use]
     pub fn notice(self, is_sorted_set: bool) -> String {
-        if let Some(kind) = self.kind().filter(|_| !is_sorted_set) {
+        if let Some(kind) = self.kind() {
             return format!(
                 "the elements look like ids of jobs that {} keeps elsewhere ({}); add AS {} to read them",
                 self.name(),
@@ -104,7 +104,7 @@ impl Library {
             );
         }
         let takes = match is_sorted_set {
-            true => "CLEARJOB refuses a sorted set of ids, because their jobs would remain",
+            true => "CLEARJOB refuses such a sorted set, because their jobs would remain",
             false => "CLEARJOB takes such ids only with AS ids, because their jobs would remain",
         };
         format!(

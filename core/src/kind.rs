@@ -50,6 +50,8 @@ pub struct KindSpec {
     pub sample: &'static [&'static [u8]],
     /// Where the message of an element of a list is.
     pub place: MessagePlace,
+    /// Where only certain names say which keys hold the messages: these names.
+    pub names: Option<&'static str>,
 }
 
 /// The fields of a sample row of Celery's messages if none were requested.
@@ -65,6 +67,14 @@ const NAMED: &[&[u8]] = &[b"task", b"id", b"retries", b"enqueued", b"group"];
 /// The fields that are shown of a job of BullMQ or Bull.
 const BULL: &[&[u8]] = &[b"task", b"id", b"kwargs", b"retries", b"priority", b"enqueued"];
 
+/// The keys of RQ's ids.
+const RQ_NAMES: &str = "lists <prefix>:queue:<name>, except those that end in :intermediate, whose jobs are held by \
+                        workers, and sorted sets <prefix>:scheduled:<name>, :deferred:, :failed:, :finished: and :canceled:";
+
+/// The keys of ids of BullMQ and Bull.
+const BULL_NAMES: &str = "lists <prefix>:<name>:wait, :paused and :active, and sorted sets <prefix>:<name>:prioritized, \
+                          :delayed, :failed, :completed and :waiting-children";
+
 /// Every kind. The first one is the default.
 pub const KINDS: [KindSpec; 11] = [
     KindSpec {
@@ -73,6 +83,7 @@ pub const KINDS: [KindSpec; 11] = [
         consumer_end: End::Tail,
         sample: DEFAULT_FIELDS,
         place: MessagePlace::Element,
+        names: None,
     },
     KindSpec {
         kind: MessageKind::Sidekiq,
@@ -80,6 +91,7 @@ pub const KINDS: [KindSpec; 11] = [
         consumer_end: End::Tail,
         sample: POSITIONAL,
         place: MessagePlace::Element,
+        names: None,
     },
     KindSpec {
         kind: MessageKind::Resque,
@@ -87,6 +99,7 @@ pub const KINDS: [KindSpec; 11] = [
         consumer_end: End::Head,
         sample: POSITIONAL,
         place: MessagePlace::Element,
+        names: None,
     },
     KindSpec {
         kind: MessageKind::Laravel,
@@ -94,6 +107,7 @@ pub const KINDS: [KindSpec; 11] = [
         consumer_end: End::Head,
         sample: NAMED,
         place: MessagePlace::Element,
+        names: None,
     },
     KindSpec {
         kind: MessageKind::Taskiq,
@@ -101,6 +115,7 @@ pub const KINDS: [KindSpec; 11] = [
         consumer_end: End::Tail,
         sample: &[b"task", b"id", b"args", b"kwargs", b"retries"],
         place: MessagePlace::Element,
+        names: None,
     },
     KindSpec {
         kind: MessageKind::Huey,
@@ -108,6 +123,7 @@ pub const KINDS: [KindSpec; 11] = [
         consumer_end: End::Tail,
         sample: &[b"task", b"id", b"args", b"kwargs", b"retries", b"eta"],
         place: MessagePlace::Element,
+        names: None,
     },
     KindSpec {
         kind: MessageKind::Dramatiq,
@@ -115,6 +131,7 @@ pub const KINDS: [KindSpec; 11] = [
         consumer_end: End::Head,
         sample: &[b"task", b"id", b"args", b"kwargs", b"retries", b"eta", b"enqueued"],
         place: MessagePlace::FieldOf(".msgs"),
+        names: None,
     },
     KindSpec {
         kind: MessageKind::Rq,
@@ -122,6 +139,7 @@ pub const KINDS: [KindSpec; 11] = [
         consumer_end: End::Head,
         sample: &[b"task", b"id", b"args", b"kwargs", b"enqueued", b"headers.description"],
         place: MessagePlace::JobOfRq,
+        names: Some(RQ_NAMES),
     },
     KindSpec {
         kind: MessageKind::BullMq,
@@ -129,6 +147,7 @@ pub const KINDS: [KindSpec; 11] = [
         consumer_end: End::Tail,
         sample: BULL,
         place: MessagePlace::JobOfBull,
+        names: Some(BULL_NAMES),
     },
     KindSpec {
         kind: MessageKind::Bull,
@@ -136,6 +155,7 @@ pub const KINDS: [KindSpec; 11] = [
         consumer_end: End::Tail,
         sample: BULL,
         place: MessagePlace::JobOfBull,
+        names: Some(BULL_NAMES),
     },
     // Which end runs next depends on the library, so the tail is as good as the head.
     KindSpec {
@@ -144,6 +164,7 @@ pub const KINDS: [KindSpec; 11] = [
         consumer_end: End::Tail,
         sample: &[b"undecodable"],
         place: MessagePlace::Element,
+        names: None,
     },
 ];
 
@@ -165,6 +186,7 @@ static UNACKED: KindSpec = KindSpec {
         b"routing_key",
     ],
     place: MessagePlace::Element,
+    names: None,
 };
 
 /// The names of [`KINDS`], in their order.

@@ -44,10 +44,12 @@ pub fn bound_queue<'a>(member: &'a [u8], separator: &[u8]) -> Option<&'a [u8]> {
     Some(&pattern[after(pattern)?..])
 }
 
-/// The result of reading a few messages of one list.
+/// The result of reading a few messages of one list or sorted set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Glance {
-    /// The number of messages in the list.
+    /// The container, where it is known that it is not a list of messages.
+    pub container: Option<Container>,
+    /// The number of messages in it.
     pub depth: u64,
     /// The number of messages that were read.
     pub sampled: u64,
@@ -103,7 +105,6 @@ struct Queue {
     own: Glance,
     steps: BTreeMap<u64, Glance>,
     bound: bool,
-    is_sorted_set: bool,
 }
 
 impl Queue {
@@ -118,7 +119,7 @@ impl Queue {
     /// `None` if only a binding names it: none of its lists exists.
     fn container(&self) -> Option<Container> {
         let priority = (!self.steps.is_empty()).then_some(Priority::All);
-        Container::of(self.is_sorted_set.then_some(Container::SortedSet), priority, self.depth() > 0)
+        Container::of(self.own.container, priority, self.depth() > 0)
     }
 
     fn row(&self, name: &[u8]) -> Reply {
@@ -153,23 +154,16 @@ pub struct FoundQueues {
 }
 
 impl FoundQueues {
-    /// Adds a list that looks like a queue: as a queue of its own or as the priority list of one. The walk
-    /// may find it more than once.
-    pub fn list(&mut self, name: &[u8], step: Option<u64>, glance: Glance) {
+    /// Adds a list or a sorted set that looks like a queue: as a queue of its own or as the priority list of one. The
+    /// walk may find it more than once.
+    pub fn key(&mut self, name: &[u8], step: Option<u64>, glance: Glance) {
         if let Some(queue) = self.queue(name) {
             match step {
-                None => (queue.own, queue.is_sorted_set) = (glance, false),
+                None => queue.own = glance,
                 Some(step) => {
                     queue.steps.insert(step, glance);
                 }
             }
-        }
-    }
-
-    /// Adds a sorted set of messages as a queue. The walk may find it more than once.
-    pub fn sorted_set(&mut self, name: &[u8], glance: Glance) {
-        if let Some(queue) = self.queue(name) {
-            (queue.own, queue.is_sorted_set) = (glance, true);
         }
     }
 
@@ -234,6 +228,7 @@ mod tests {
 
     fn glance(depth: u64) -> Glance {
         Glance {
+            container: None,
             depth,
             sampled: 2,
             sampled_bytes: 20,
@@ -246,14 +241,14 @@ mod tests {
     #[test]
     fn rows_add_up_priority_lists_and_are_sorted_by_depth_and_name() {
         let mut found = FoundQueues::default();
-        found.list(b"b", None, glance(5));
-        found.list(b"a", None, glance(5));
-        found.list(b"p", Some(9), glance(4));
-        found.list(b"p", Some(3), glance(3));
+        found.key(b"b", None, glance(5));
+        found.key(b"a", None, glance(5));
+        found.key(b"p", Some(9), glance(4));
+        found.key(b"p", Some(3), glance(3));
         found.bound(b"p");
         found.bound(b"empty");
-        found.sorted_set(b"retry", glance(6));
-        found.list(b"a", None, glance(5));
+        found.key(b"retry", None, Glance { container: Some(Container::SortedSet), ..glance(6) });
+        found.key(b"a", None, glance(5));
         let (rows, whole) = found.rows();
         let mut rows: Vec<String> =
             rows.iter().map(|row| String::from_utf8(row.to_json()).expect("JSON")).collect();
@@ -279,7 +274,7 @@ mod tests {
     fn the_number_of_found_queues_is_bounded_and_reported() {
         let mut found = FoundQueues::default();
         for n in 0..FOUND_MAX + 1 {
-            found.list(format!("q{n}").as_bytes(), None, glance(n as u64));
+            found.key(format!("q{n}").as_bytes(), None, glance(n as u64));
         }
         assert_eq!(found.queues.len(), FOUND_MAX);
         let (rows, whole) = found.rows();

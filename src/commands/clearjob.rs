@@ -102,8 +102,8 @@ fn check_kind(ctx: Ctx<'_>, request: &ClearJob, target: &JobTarget) -> Result<()
         return Err(TargetError::NotCleared { kind: ContainerOption::As(target.messages).keyword() }.into());
     }
     match target.storage {
-        // AS names the kind of a list of ids, and nothing is cleared that is not the message of an id.
-        Storage::Unacked(_) => {}
+        // AS names the kind of ids, and nothing is cleared that is not the message of an id.
+        Storage::Unacked(_) | Storage::SetOfIds(..) => {}
         Storage::ListOfIds(_) => check_distinct(request)?,
         Storage::Lists | Storage::SortedSet(_) => check_message_kind(ctx, request, target)?,
     }
@@ -140,7 +140,9 @@ fn check_message_kind(ctx: Ctx<'_>, request: &ClearJob, target: &JobTarget) -> R
             let read_as = library.kind().filter(|kind| kind.is_cleared()).map(|kind| kind.spec().name);
             let (library, records) = (library.name(), library.records());
             Err(match target.storage {
-                Storage::SortedSet(_) => TargetError::SetOfIds { library, records },
+                Storage::SortedSet(_) | Storage::SetOfIds(..) => {
+                    TargetError::SetOfIds { library, records, read_as }
+                }
                 Storage::Lists | Storage::ListOfIds(_) | Storage::Unacked(_) => {
                     TargetError::ListOfIds { library, records, read_as }
                 }

@@ -32,7 +32,7 @@ impl CountCommand for Preview {
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
         let looks_like = pending.looks_like(looks_like);
-        let is_sorted_set = pending.container() == Some(Container::SortedSet);
+        let is_sorted_set = matches!(pending.container(), Some(Container::SortedSet | Container::SetOfIds));
         let messages = pending.target.messages;
         let is_read = |looks: &Recognised| looks.kind == messages && messages.spec().place.is_elsewhere();
         let ids = looks_like.filter(|looks| !is_read(looks)).and_then(|looks| looks.library);

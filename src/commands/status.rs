@@ -1,10 +1,11 @@
 //! QADMIN.STATUS: the current or final state of a job.
 
+use qadmin_core::container::Container;
 use qadmin_core::error::{Error, JobError, ServerError};
 use qadmin_core::index::Ages;
 use qadmin_core::job::{Groups, Member, Record};
 use qadmin_core::kind::MessageKind;
-use qadmin_core::message_place::MessageKeys;
+use qadmin_core::message_place::{IdKey, MessageKeys};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{Status, commands};
 use uuid::Uuid;
@@ -102,11 +103,13 @@ pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
     })
 }
 
-/// Returns the keys with the messages of a job's list of ids, by its record alone. Who may not read the
+/// Returns the keys with the messages of a job's ids, by its record alone. Who may not read the
 /// messages may not see the sample of the job.
 pub(super) fn message_keys(record: &Record) -> Option<MessageKeys> {
     let kind = MessageKind::parse(record.text(Member::MessageKind)).ok()?;
-    kind.spec().place.keys_of(record.text(Member::Queue))
+    let is_set = record.text(Member::Container) == Container::SetOfIds.word().as_bytes();
+    let of = if is_set { IdKey::SortedSet } else { IdKey::List };
+    kind.spec().place.keys_of(record.text(Member::Queue), of)
 }
 
 /// The name of the queue and the keys of the other lists that the job examines.

@@ -2,7 +2,7 @@
 //! counting it after it changed.
 
 use qadmin_core::job::Job;
-use qadmin_core::scan::{IndexScan, Layout, OneScan as _, SortedScan, UnackedScan};
+use qadmin_core::scan::{IdSetScan, IndexScan, Layout, OneScan as _, SortedScan, UnackedScan};
 
 use super::OpenedKeys;
 use crate::redis::zset_reader::Reader;
@@ -31,6 +31,8 @@ pub(crate) fn count(ctx: Ctx<'_>, job: &mut Job) {
     if let Some(scan) = UnackedScan::of(&mut job.scan) {
         count_for(ctx, scan);
     } else if let Some(scan) = SortedScan::of(&mut job.scan) {
+        count_for(ctx, scan);
+    } else if let Some(scan) = IdSetScan::of(&mut job.scan) {
         count_for(ctx, scan);
     }
 }

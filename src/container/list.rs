@@ -20,11 +20,11 @@ use crate::redis::{Ctx, RString, fault, keyspace};
 use crate::refusal::Refusal;
 use crate::state::{State, tell_own};
 
-/// Returns the names by which one list of a job or a command is opened ([`Storage::open`]): the list, and the words for
-/// the keys of its messages if its elements are ids.
-pub(crate) fn names_of(storage: &job::Storage, list: &[u8]) -> Vec<RString> {
+/// Returns the names by which one list or sorted set of a job or a command is opened ([`Storage::open`]): the key, and the
+/// words for the keys of its messages if its elements are ids.
+pub(crate) fn names_of(storage: &job::Storage, key: &[u8]) -> Vec<RString> {
     let words = storage.message_keys().into_iter().flat_map(MessageKeys::words);
-    std::iter::once(list).chain(words).map(RString::new).collect()
+    std::iter::once(key).chain(words).map(RString::new).collect()
 }
 
 impl<'c> Storage<'c> for List<'c> {
@@ -33,16 +33,12 @@ impl<'c> Storage<'c> for List<'c> {
     fn open(ctx: Ctx<'c>, names: &'c [RString], mode: Mode) -> OpenedKeys<Self> {
         let [name, words @ ..] = names else { return OpenedKeys::Missing };
         // The hash is opened first. If its time is over, that deletes it, which must come before a removal.
-        let messages = match words.first() {
-            None => None,
-            Some(first) => {
-                let words: Vec<&[u8]> = words.iter().map(RString::bytes).collect();
-                let keys = MessageKeys::of_words(name.bytes(), &words);
-                match keys.and_then(|keys| Messages::open(ctx, keys, first, mode != Mode::Read)) {
-                    None => return OpenedKeys::Other,
-                    messages => messages,
-                }
-            }
+        let messages = match words {
+            [] => None,
+            _ => match Messages::open(ctx, name, words, mode != Mode::Read) {
+                None => return OpenedKeys::Other,
+                messages => messages,
+            },
         };
         match (List::open(ctx, name, mode), messages) {
             (list::OpenedList::List(list), Some(messages)) => OpenedKeys::Keys(list.with_messages(messages)),

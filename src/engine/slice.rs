@@ -8,6 +8,7 @@ use qadmin_core::settings::Settings;
 
 use super::after_slice::{AfterSlice, conclude, end, refused};
 use super::gate;
+use crate::container::set_of_ids;
 use crate::container::sorted_set::Messages;
 use crate::container::unacked::Keys;
 use crate::container::{OpenedKeys, OutcomeOf, Prepared, Storage};
@@ -59,6 +60,7 @@ pub(super) fn slice(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> AfterSlic
         AnyScan::Lists(_) => slice.over::<List<'_>>(state, job),
         AnyScan::Unacked(_) => slice.over::<Keys<'_>>(state, job),
         AnyScan::SortedSet(_) => slice.over::<Messages<'_>>(state, job),
+        AnyScan::SetOfIds(_) => slice.over::<set_of_ids::Keys<'_>>(state, job),
     }
 }
 

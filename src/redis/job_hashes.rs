@@ -101,7 +101,8 @@ impl<'c> JobHashes<'c> {
         });
         // No job in a unit had dependents where it was judged. Another server can still have such a key whose time is over.
         let has_dependents = self.sees.is_none() && self.has_dependents(id);
-        let place = RqPlace { id: id.bytes(), queue: self.keys.queue(), has_dependents };
+        let (queue, status) = (self.keys.queue(), self.keys.status());
+        let place = RqPlace { id: id.bytes(), queue, status, has_dependents };
         let message = RString::new(rq_message(&place, &fields));
         Some((Job { key, seen }, message))
     }

@@ -35,10 +35,12 @@ pub(crate) enum ClosedMessages {
 }
 
 impl<'c> Messages<'c> {
-    /// Opens the keys, for reading or also for removing messages. `None` if one holds something else, or if such messages
-    /// are not removed. `hash` is the
-    /// name of the hash, if there is one.
-    pub(crate) fn open(ctx: Ctx<'c>, keys: MessageKeys, hash: &'c RString, removes: bool) -> Option<Self> {
+    /// Opens the keys that have the messages of a key of ids, for reading or also for removing messages. The words say
+    /// which keys these are ([`MessageKeys::words`]); the first one is the name of the hash, if there is one. `None` if one
+    /// holds something else, or if such messages are not removed.
+    pub(crate) fn open(ctx: Ctx<'c>, name: &RString, words: &'c [RString], removes: bool) -> Option<Self> {
+        let texts: Vec<&[u8]> = words.iter().map(RString::bytes).collect();
+        let (keys, hash) = (MessageKeys::of_words(name.bytes(), &texts)?, words.first()?);
         Some(match keys {
             MessageKeys::Hash(_) => Self::Fields(MessageHash::open(ctx, hash, removes)?),
             MessageKeys::Jobs(keys) => Self::Jobs(JobHashes::new(ctx, keys, removes)),
@@ -48,7 +50,7 @@ impl<'c> Messages<'c> {
     }
 
     /// Returns the message of an id. It is empty if there is none.
-    pub(super) fn message(&mut self, id: &RString) -> RString {
+    pub(crate) fn message(&mut self, id: &RString) -> RString {
         match self {
             Self::Fields(hash) => hash.message(id),
             Self::Jobs(jobs) => jobs.message(id),

@@ -38,6 +38,8 @@ pub(crate) const HELD_OUT: Lines = &["HDEL k f", "ZREM k m"];
 pub(crate) const SORTED: Lines = &["ZCARD k", "ZCOUNT k 0 1", "ZRANGE k 0 1", "ZSCORE k m"];
 /// Commands that take messages out of it.
 pub(crate) const SORTED_OUT: Lines = &["ZREM k m"];
+/// Commands that remove ids from a sorted set, and their messages.
+pub(crate) const IDS_OUT: Lines = &["ZREM k m", "HDEL k f", "UNLINK k"];
 /// Commands that move them to another one.
 pub(crate) const SORTED_MOVE: Lines = &["ZADD k 1 m", "ZMSCORE k m"];
 /// The command that shows, in a cluster, whether a missing queue has moved to another node.
@@ -51,8 +53,8 @@ pub(crate) const BINDINGS: Lines = &["SCARD k", "SRANDMEMBER k"];
 const OTHERS: Lines = &["HLEN k", "XADD k * f v", "CONFIG GET appendfsync", "PUBSUB NUMPAT"];
 
 /// All commands that the module calls.
-const ALL: [Lines; 10] =
-    [RECORD, HELD, HELD_OUT, SORTED, SORTED_OUT, SORTED_MOVE, MOVED, ACL, BINDINGS, OTHERS];
+const ALL: [Lines; 11] =
+    [RECORD, HELD, HELD_OUT, SORTED, SORTED_OUT, IDS_OUT, SORTED_MOVE, MOVED, ACL, BINDINGS, OTHERS];
 
 /// Returns the name of the first of these commands that the server does not have because of `rename-command`.
 /// The answer does not change after modules were loaded.

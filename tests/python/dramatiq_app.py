@@ -1,10 +1,11 @@
 """The real Dramatiq: a sender and a worker for the tests.
 
-Usage: dramatiq_app.py send first count | dramatiq_app.py work
+Usage: dramatiq_app.py send first count | dramatiq_app.py work | dramatiq_app.py purge
 
 `send` prints a line for each message: its number and the name of its actor. `work` runs messages until the key
 `finish` exists and Dramatiq says that the queue is done; then it prints `joined`. The number of each message that ran
-is in the list `ran`.
+is in the list `ran`. As long as the key `broken` exists, each message fails and becomes a dead letter. `purge` lets
+Dramatiq itself remove all dead letters.
 """
 
 import os
@@ -25,6 +26,8 @@ dramatiq.set_broker(broker)
 
 @dramatiq.actor(queue_name=QUEUE, max_retries=0)
 def good(number, **kwargs):
+    if broker.client.exists("broken"):
+        raise RuntimeError("no luck")
     broker.client.rpush("ran", number)
     time.sleep(0.001)  # the work
 
@@ -54,5 +57,9 @@ def work():
 if __name__ == "__main__":
     if sys.argv[1] == "send":
         send(int(sys.argv[2]), int(sys.argv[3]))
+    elif sys.argv[1] == "purge":
+        purger = RedisBroker(url=URL, dead_message_ttl=0, maintenance_chance=1_000_000)
+        purger.declare_queue(QUEUE)
+        purger.do_fetch(QUEUE, 1)
     else:
         work()

@@ -29,6 +29,7 @@ def message(client, job_id):
         record[name] = int(text) if text and name in NUMBERS else text
     record["dependents"] = client.exists(f"rq:job:{job_id}:dependents")
     record["other_queue"] = 0
+    record["other_status"] = int(record["status"] != "queued")
     record["data"] = base64.b64encode(job["data"]).decode()
     return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
 

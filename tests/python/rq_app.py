@@ -1,20 +1,25 @@
 """The real RQ: a sender and a worker for the tests.
 
 Usage: rq_app.py send first count [json] | rq_app.py work [json] | rq_app.py again ids... | rq_app.py chain count |
-rq_app.py group count
+rq_app.py group count | rq_app.py fail count | rq_app.py requeue | rq_app.py schedule count | rq_app.py due
 
 `send` enqueues jobs and prints a line for each: its number and the name of its function. Each job has the id `job-`
 and its number. `work` runs jobs until the queue is empty. The number of each job that ran is in the list `ran`. `again`
 enqueues jobs with these ids, each only if no job has the id. `chain` enqueues jobs each of which another job waits for.
 `group` enqueues the jobs of the group `g`, and prints the ids of its jobs when a line was read from standard input.
+`fail` enqueues jobs that fail as long as the key `broken` exists. `requeue` puts all failed jobs back into the queue.
+`schedule` schedules jobs for one second from now. `due` enqueues the scheduled jobs that are due, as RQ's scheduler does.
 """
 
 import os
 import sys
+from datetime import timedelta
 
 from redis import Redis
 from rq import Queue, SimpleWorker
 from rq.group import Group
+from rq.registry import FailedJobRegistry
+from rq.scheduler import RQScheduler
 from rq.timeouts import TimerDeathPenalty
 
 import rq_app  # functions are named by their module
@@ -28,6 +33,16 @@ def good(number, **kwargs):
 
 def bad(number, **kwargs):
     client.rpush("ran", number)
+
+
+def bad_if_broken(number):
+    if client.exists("broken"):
+        raise RuntimeError("no luck")
+    client.rpush("ran", number)
+
+
+def good_if_broken(number):
+    bad_if_broken(number)
 
 
 def function(number):
@@ -74,6 +89,30 @@ def group(count):
     print(" ".join(sorted(job.id for job in jobs.get_jobs())))
 
 
+def fail(count):
+    for number in range(count):
+        name = rq_app.bad_if_broken if number % 3 == 0 else rq_app.good_if_broken
+        queue().enqueue(name, number, job_id=f"job-{number}")
+
+
+def requeue():
+    registry = FailedJobRegistry(queue=queue())
+    for job_id in registry.get_job_ids(cleanup=False):
+        registry.requeue(job_id)
+
+
+def schedule(count):
+    for number in range(count):
+        queue().enqueue_in(timedelta(seconds=1), function(number), number, job_id=f"job-{number}")
+
+
+def due():
+    scheduler = RQScheduler([queue()], connection=client)
+    scheduler.acquire_locks()
+    scheduler.enqueue_scheduled_jobs()
+    scheduler.release_locks()
+
+
 if __name__ == "__main__":
     command, *words = sys.argv[1:]
     words = [word for word in words if word != "json"]
@@ -83,7 +122,9 @@ if __name__ == "__main__":
         work()
     elif command == "again":
         again(words)
-    elif command == "chain":
-        chain(int(words[0]))
+    elif command == "requeue":
+        requeue()
+    elif command == "due":
+        due()
     else:
-        group(int(words[0]))
+        {"chain": chain, "group": group, "fail": fail, "schedule": schedule}[command](int(words[0]))

@@ -111,7 +111,9 @@ fn other_keys_are_refused_in_words_that_say_which_are_read() {
         let () = conn.rpush(key, "1").expect("RPUSH");
         let error = run(&mut conn, &format!("QADMIN.PREVIEW {key} TASK a AS bullmq")).expect_err("refused");
         assert!(
-            error.to_string().contains("read a list <prefix>:<name>:wait, :paused or :active"),
+            error
+                .to_string()
+                .contains("reads lists <prefix>:<name>:wait, :paused and :active, and sorted sets"),
             "{error}"
         );
     }
@@ -194,4 +196,9 @@ fn the_real_library_goes_on_while_its_queue_is_counted() {
     ran.sort_unstable();
     assert_eq!(ran, (0..300).collect::<Vec<_>>(), "each job ran once");
     assert_eq!(app("counts").trim(), "0 300 0");
+    // The jobs are still there, in a sorted set.
+    let completed = ask(&mut conn, &format!("QADMIN.PREVIEW bull:uploads:completed {filter} AS bullmq"));
+    assert_eq!((completed.int("match_count"), completed.int("depth")), (50, 300), "{completed:?}");
+    let row = &completed.rows("sample")[0];
+    assert!(row.int("run_at") >= row.int("enqueued"), "the time at which it ended: {row:?}");
 }

@@ -35,6 +35,12 @@ fn python_bytes(text: &str) -> Vec<u8> {
     bytes
 }
 
+/// The score that a line like `(1795868792.0) b'job-c'` says.
+fn recorded_score(line: &str) -> f64 {
+    let (_, rest) = line.split_once('(').expect("a score");
+    rest.split(')').next().and_then(|score| score.parse().ok()).expect("a score")
+}
+
 /// Writes the keys of a file as they were at its first moment.
 pub(crate) fn restore(conn: &mut Connection, file: &str) {
     let path = format!("{}/data/recorded/{file}.txt", env!("CARGO_MANIFEST_DIR"));
@@ -54,7 +60,7 @@ pub(crate) fn restore(conn: &mut Connection, file: &str) {
                 "list" => conn.rpush(&key, value),
                 "string" => conn.set(&key, value),
                 "set" => conn.sadd(&key, value),
-                "zset" => conn.zadd(&key, value, 1),
+                "zset" => conn.zadd(&key, value, recorded_score(line)),
                 "hash" => {
                     let field =
                         line.trim_start().trim_start_matches(". ").split(" = ").next().expect("a field");
@@ -195,7 +201,7 @@ fn the_error_for_another_type_names_the_type() {
     let _: i64 = conn.sadd("set", "a").expect("SADD");
     let _: String = redis::cmd("XADD").arg(&["stream", "*", "a", "b"]).query(&mut conn).expect("XADD");
     for (key, says) in [
-        ("retry", "it is a sorted set, such as BullMQ's delayed and failed jobs"),
+        ("retry", "it is a sorted set; of sorted sets qadmin reads those"),
         ("unacked_index", "it is a sorted set; if it is kombu's index"),
         ("set", "it is a set"),
         ("stream", "it is a stream"),

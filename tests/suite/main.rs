@@ -26,6 +26,7 @@ mod faults;
 mod found;
 mod hostile;
 mod huey;
+mod id_sets;
 mod ids;
 mod index;
 mod inexact;

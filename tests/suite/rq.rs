@@ -2,7 +2,7 @@
 //! whatever happens to the server meanwhile.
 
 mod kept;
-mod library;
+pub(crate) mod library;
 mod times;
 mod units;
 
@@ -250,7 +250,7 @@ fn missing_rights_and_other_keys_are_refused() {
     tell(&mut conn, "RPUSH rq:queue:uploads:intermediate job-1");
     for list in ["uploads", "rq:queue:uploads:intermediate"] {
         let error = run(&mut conn, &format!("QADMIN.PREVIEW {list} TASK x AS rq")).expect_err("refused");
-        assert!(error.to_string().contains("AS rq reads a list <prefix>:queue:<name>"), "{error}");
+        assert!(error.to_string().contains("AS rq reads lists <prefix>:queue:<name>"), "{error}");
     }
     let line = format!("QADMIN.INDEX CREATE {QUEUE} FIELDS 1 task AS rq");
     let error = run(&mut conn, &line).expect_err("refused").to_string();

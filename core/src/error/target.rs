@@ -29,15 +29,14 @@ pub enum TargetError {
         /// A key of a job.
         job: Vec<u8>,
     },
-    /// The name of the key is not that of a list of RQ's in which jobs wait.
-    NotOfRq {
+    /// The name of the key is not one that a library gives to a list or a sorted set of ids of jobs.
+    NotOfLibrary {
         /// The key.
         queue: Vec<u8>,
-    },
-    /// The name of the key is not that of a list of BullMQ or Bull.
-    NotOfBull {
-        /// The key.
-        queue: Vec<u8>,
+        /// The words that say the kind.
+        kind: &'static str,
+        /// The names that the library gives: [`crate::kind::KindSpec::names`].
+        names: &'static str,
     },
     /// Messages of this kind are read and not cleared.
     NotCleared {
@@ -62,6 +61,8 @@ pub enum TargetError {
         library: &'static str,
         /// The keys in which it keeps a job.
         records: &'static str,
+        /// The kind that reads the jobs of this library and clears them, if there is one.
+        read_as: Option<&'static str>,
     },
     /// INDEX was given for a list.
     NoIndex,
@@ -140,8 +141,9 @@ impl TargetError {
                 let tag = "as with RQ_KEY_PREFIX={rq} or the prefix {bull}";
                 (Code::CrossSlot, two_slots(queue, "the keys of its jobs, such as", job, tag))
             }
-            Self::NotOfRq { queue } => (Code::Err, not_of_rq(queue)),
-            Self::NotOfBull { queue } => (Code::Err, not_of_bull(queue)),
+            Self::NotOfLibrary { queue, kind, names } => {
+                (Code::Err, format!("{kind} reads {names}; the key {} has none of these names", quote(queue)))
+            }
             Self::NotCleared { kind } => (Code::Err, not_cleared(kind)),
             Self::PrioritySlots { queue } => (Code::CrossSlot, priority_slots(queue)),
             Self::NotASortedSet { key } => (Code::WrongType, not_a_sorted_set(key)),
@@ -159,7 +161,9 @@ impl TargetError {
             Self::NotTaken { keyword, messages } => {
                 (Code::Err, format!("{keyword} is not supported for {messages}"))
             }
-            Self::SetOfIds { library, records } => (Code::Err, set_of_ids(library, records)),
+            Self::SetOfIds { library, records, read_as } => {
+                (Code::Err, set_of_ids(library, records, *read_as))
+            }
             Self::NoIndex => (
                 Code::Err,
                 "INDEX is for kombu's hash of unacknowledged messages, and this key is a list; omit INDEX"
@@ -203,25 +207,10 @@ impl TargetError {
     }
 }
 
-fn not_of_rq(queue: &[u8]) -> String {
-    format!(
-        "AS rq reads a list <prefix>:queue:<name> in which jobs wait, which is not the name of {}; jobs in lists that end \
-         in :intermediate are held by workers",
-        quote(queue)
-    )
-}
-
 fn priority_slots(queue: &[u8]) -> String {
     format!(
         "the priority lists of queue {} are in different slots of the cluster; only a name with a hash tag, {{like \
          this}}, keeps them in one slot",
-        quote(queue)
-    )
-}
-
-fn not_of_bull(queue: &[u8]) -> String {
-    format!(
-        "AS bullmq and AS bull read a list <prefix>:<name>:wait, :paused or :active, which is not the name of {}",
         quote(queue)
     )
 }
@@ -249,23 +238,34 @@ fn looks_like(looks: &str, taken_for: &str) -> String {
 }
 
 fn list_of_ids(library: &str, records: &str, read_as: Option<&str>) -> String {
-    if let Some(kind) = read_as {
-        return format!(
-            "the elements are ids of jobs that {library} keeps elsewhere ({records}); add AS {kind} to read the jobs and to \
-             clear them together with their ids"
-        );
-    }
-    format!(
-        "the elements are ids of jobs that {library} keeps elsewhere ({records}); clearing this list \
-         removes only the ids and leaves the jobs, which then never run and may keep their ids, locks or \
-         memory; remove the jobs with {library}, or add AS ids to clear the ids anyway"
+    read_as.map_or_else(
+        || {
+            format!(
+                "the elements are ids of jobs that {library} keeps elsewhere ({records}); clearing this list removes only the \
+                 ids and leaves the jobs, which then never run and may keep their ids, locks or memory; remove the jobs with \
+                 {library}, or add AS ids to clear the ids anyway"
+            )
+        },
+        |kind| with_their_jobs(library, records, kind),
     )
 }
 
-fn set_of_ids(library: &str, records: &str) -> String {
+fn set_of_ids(library: &str, records: &str, read_as: Option<&str>) -> String {
+    read_as.map_or_else(
+        || {
+            format!(
+                "the members are ids of jobs that {library} keeps elsewhere ({records}); clearing this sorted set would \
+                 remove only the ids and leave the jobs; remove the jobs with {library}"
+            )
+        },
+        |kind| with_their_jobs(library, records, kind),
+    )
+}
+
+fn with_their_jobs(library: &str, records: &str, kind: &str) -> String {
     format!(
-        "the members are ids of jobs that {library} keeps elsewhere ({records}); clearing this sorted set would remove only \
-         the ids and leave the jobs; remove the jobs with {library}"
+        "the elements are ids of jobs that {library} keeps elsewhere ({records}); add AS {kind} to read the jobs and to clear \
+         them together with their ids"
     )
 }
 

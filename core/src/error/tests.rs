@@ -100,11 +100,10 @@ one_of_each! {
         IndexSlot { .. } => TargetError::IndexSlot { queue: got(), index: got() };
         MessageSlot { .. } => TargetError::MessageSlot { queue: got(), hash: got() };
         JobSlot { .. } => TargetError::JobSlot { queue: got(), job: got() };
-        NotOfRq { .. } => TargetError::NotOfRq { queue: got() };
-        NotOfBull { .. } => TargetError::NotOfBull { queue: got() };
+        NotOfLibrary { .. } => TargetError::NotOfLibrary { queue: got(), kind: "AS rq", names: "names" };
         NotCleared { .. } => TargetError::NotCleared { kind: "AS bullmq" };
         NotTaken { .. } => TargetError::NotTaken { keyword: "TO", messages: "unacknowledged messages" };
-        SetOfIds { .. } => TargetError::SetOfIds { library: "RQ", records: "rq:job:<id>" };
+        SetOfIds { .. } => TargetError::SetOfIds { library: "RQ", records: "rq:job:<id>", read_as: None };
         IndexMigrating { .. } => TargetError::IndexMigrating { index: got() };
         NoIndex => TargetError::NoIndex;
         ListExists { .. } => TargetError::ListExists { list: got() };

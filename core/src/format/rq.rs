@@ -4,16 +4,18 @@
 //! ```text
 //! {"id":"job-a","status":"queued","origin":"uploads","created_at":"2026-11-28T12:26:32.098942Z",
 //!  "enqueued_at":"2026-11-28T12:26:32.099438Z","timeout":180,"description":"jobs.upload(147107, kind='full')",
-//!  "group_id":null,"dependents":0,"other_queue":0,"data":"eJxrYJ2yjgEAB5kCOQ=="}
+//!  "group_id":null,"dependents":0,"other_queue":0,"other_status":0,"data":"eJxrYJ2yjgEAB5kCOQ=="}
 //! ```
 //!
 //! `data` is the field of this name in base64: zlib of `[function, instance, args, kwargs]`, pickled or as JSON. RQ reads
 //! data that is not compressed as well. `dependents` says whether other jobs wait for this one, which is in another key,
-//! and `other_queue` whether `origin` is another queue than that in which the id stands.
+//! and `other_queue` whether `origin` is another queue than that in which the id stands. `other_status` says whether
+//! `status` is another one than that of the jobs in this list or registry.
 //!
 //! # What is kept
-//! A job on which other jobs depend, because they would wait for ever; a job whose status is not `queued`; a job of
-//! another queue, because its id stands there, too; and a job that is too large to read.
+//! A job on which other jobs depend, because they would wait for ever; a job whose status is not the one of the list or
+//! registry in which its id stands, because it was taken from there; a job of another queue, because its id stands there,
+//! too; and a job that is too large to read.
 //!
 //! Source: `Job.to_dict` and `Job.restore` in rq/job.py and rq/serializers.py, RQ 3.0.0, and recorded jobs
 //! (core/src/format/rq.jsonl).
@@ -52,7 +54,11 @@ const TOO_LARGE: &[u8] = b"too large";
 const ID: &str = "id";
 const DEPENDENTS: &str = "dependents";
 const OTHER_QUEUE: &str = "other_queue";
-/// The position of `origin` in [`RQ_FIELDS`].
+const OTHER_STATUS: &str = "other_status";
+/// Those of them that are 0 or 1: with a 1, the job is kept.
+const FLAGS: [&str; 3] = [DEPENDENTS, OTHER_QUEUE, OTHER_STATUS];
+/// The positions of `status` and `origin` in [`RQ_FIELDS`].
+const STATUS: usize = 1;
 const ORIGIN: usize = 2;
 
 /// Where a job stands.
@@ -60,8 +66,10 @@ const ORIGIN: usize = 2;
 pub struct RqPlace<'a> {
     /// Its id.
     pub id: &'a [u8],
-    /// The name of the queue in whose list the id stands.
+    /// The name of the queue in whose list or registry the id stands.
     pub queue: &'a [u8],
+    /// The status of the jobs whose ids stand there.
+    pub status: &'a str,
     /// Other jobs wait for it.
     pub has_dependents: bool,
 }
@@ -96,6 +104,7 @@ pub fn rq_message(place: &RqPlace<'_>, fields: &[Option<&[u8]>; RQ_FIELDS.len()]
     let flags = [
         (DEPENDENTS, place.has_dependents),
         (OTHER_QUEUE, fields[ORIGIN].is_none_or(|origin| origin != place.queue)),
+        (OTHER_STATUS, fields[STATUS].is_none_or(|status| status != place.status.as_bytes())),
     ];
     for (name, flag) in flags {
         member(name, &mut json);
@@ -141,8 +150,7 @@ impl Format for Rq {
             Source::Delivery("routing_key") => "origin",
             Source::Headers => {
                 let name = field.path.first().map(|name| &**name);
-                let is_read =
-                    |name: &str| [ID, DEPENDENTS, OTHER_QUEUE].contains(&name) || RQ_FIELDS.contains(&name);
+                let is_read = |name: &str| name == ID || FLAGS.contains(&name) || RQ_FIELDS.contains(&name);
                 return match name.is_some_and(is_read) {
                     true => same(Part::Envelope, inside(&[], field)),
                     // The hash may have the field or not.
@@ -218,8 +226,7 @@ impl Kept {
         if kind != MessageKind::Rq {
             return None;
         }
-        let (paths, slots) =
-            Paths::new([keys(&["status"]), keys(&[DEPENDENTS]), keys(&[OTHER_QUEUE])].iter());
+        let (paths, slots) = Paths::new(FLAGS.map(|flag| keys(&[flag])).iter());
         let spans = vec![None; paths.slots()];
         Some(Self { scanner: Scanner::default(), paths, slots, spans })
     }
@@ -229,8 +236,8 @@ impl Kept {
         if !self.scanner.scan(message, &self.paths, &mut self.spans) {
             return true;
         }
-        let read = [0, 1, 2].map(|at| self.spans[self.slots[at]].map(|span| span.of(message)));
-        read != [Some(&b"\"queued\""[..]), Some(b"0"), Some(b"0")]
+        let mut flags = self.slots.iter().map(|slot| self.spans[*slot].map(|span| span.of(message)));
+        flags.any(|flag| flag != Some(b"0"))
     }
 }
 

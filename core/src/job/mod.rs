@@ -56,8 +56,8 @@ use crate::excerpt::excerpt;
 use crate::moved::Way;
 use crate::reply::int;
 use crate::scan::{
-    AnyScan, Counters, Group, ListScan, OneScan, Plan, Progress, Recalled, SortedScan, UnackedScan,
-    VALUES_MAX,
+    AnyScan, Counters, Group, IdSetScan, ListScan, OneScan, Plan, Progress, Recalled, SortedScan,
+    UnackedScan, VALUES_MAX,
 };
 
 /// The text in `waiting` of a paused job.
@@ -124,6 +124,7 @@ impl Job {
         let scan = match &start.storage {
             Storage::Unacked(index) => UnackedScan::new(plan, index, lens.iter().sum()).into(),
             Storage::SortedSet(set) => SortedScan::new(plan, set, set.entries).into(),
+            Storage::SetOfIds(set, score, _) => IdSetScan::new(plan, set, set.entries).score(*score).into(),
             Storage::Lists | Storage::ListOfIds(_) => ListScan::over(plan, &lens).into(),
         };
         Self {

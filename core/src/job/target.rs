@@ -4,7 +4,7 @@ use crate::container::Container;
 use crate::error::Error;
 use crate::filter::Projection;
 use crate::kind::MessageKind;
-use crate::message_place::MessageKeys;
+use crate::message_place::{MessageKeys, Score};
 use crate::priorities::{List, Priority};
 use crate::scan::{IndexStart, TASKS_GO_ON, lost_notice};
 
@@ -19,6 +19,8 @@ pub enum Storage {
     SortedSet(IndexStart),
     /// Lists of ids, or missing keys. The messages are in these keys.
     ListOfIds(MessageKeys),
+    /// This sorted set of ids, whose scores mean this. The messages are in these keys.
+    SetOfIds(IndexStart, Score, MessageKeys),
 }
 
 impl Storage {
@@ -30,6 +32,7 @@ impl Storage {
             Self::Unacked(_) => Some(Container::Unacked),
             Self::SortedSet(_) => Some(Container::SortedSet),
             Self::ListOfIds(_) => Some(Container::ListOfIds),
+            Self::SetOfIds(..) => Some(Container::SetOfIds),
         }
     }
 
@@ -39,10 +42,23 @@ impl Storage {
         self.walked().is_none()
     }
 
-    /// Returns the keys that have the messages of a list of ids.
+    /// Returns the keys that have the messages of ids.
     #[must_use]
     pub fn message_keys(&self) -> Option<&MessageKeys> {
-        if let Self::ListOfIds(keys) = self { Some(keys) } else { None }
+        match self {
+            Self::ListOfIds(keys) | Self::SetOfIds(_, _, keys) => Some(keys),
+            Self::Lists | Self::Unacked(_) | Self::SortedSet(_) => None,
+        }
+    }
+
+    /// Returns what the scores of the messages mean; a list has none.
+    #[must_use]
+    pub fn score(&self) -> Score {
+        match self {
+            Self::SetOfIds(_, score, _) => *score,
+            Self::Unacked(_) | Self::SortedSet(_) => Score::Seconds,
+            Self::Lists | Self::ListOfIds(_) => Score::Other,
+        }
     }
 
     /// Returns the sorted set in whose order the messages are walked.
@@ -50,7 +66,7 @@ impl Storage {
     pub fn walked(&self) -> Option<&IndexStart> {
         match self {
             Self::Lists | Self::ListOfIds(_) => None,
-            Self::Unacked(start) | Self::SortedSet(start) => Some(start),
+            Self::Unacked(start) | Self::SortedSet(start) | Self::SetOfIds(start, _, _) => Some(start),
         }
     }
 

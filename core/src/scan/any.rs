@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use super::contract::{ContainerScan, ScanState};
-use super::index::{SortedScan, UnackedScan};
+use super::index::{IdSetScan, SortedScan, UnackedScan};
 use super::list::ListScan;
 
 /// The scan of a job. The questions of a job between slices are the same for all containers ([`ScanState`]). A
@@ -16,6 +16,8 @@ pub enum AnyScan {
     Unacked(Box<UnackedScan>),
     /// Over a sorted set of messages.
     SortedSet(Box<SortedScan>),
+    /// Over a sorted set of ids.
+    SetOfIds(Box<IdSetScan>),
 }
 
 /// A scan that a job can have.
@@ -65,6 +67,7 @@ containers! {
     Lists(ListScan),
     Unacked(UnackedScan),
     SortedSet(SortedScan),
+    SetOfIds(IdSetScan),
 }
 
 impl AnyScan {

@@ -53,15 +53,15 @@ pub use counters::{Counters, SliceCounts};
 pub use event::Event;
 pub use guide::{CANDIDATES_MAX, Candidate, Guide, JumpCosts, Route, Toward};
 pub use index::{
-    IndexKeys, IndexOutcome, IndexScan, IndexStart, Layout, PLACES_MAX, ROW_TAG_MAX, SortedScan, SortedSet,
-    TASKS_GO_ON, Unacked, UnackedScan, index_row, lost_notice,
+    IdSetScan, IndexKeys, IndexOutcome, IndexScan, IndexStart, Layout, PLACES_MAX, ROW_TAG_MAX, SetOfIds,
+    SortedScan, SortedSet, TASKS_GO_ON, Unacked, UnackedScan, index_row, lost_notice,
 };
 pub use judge::{Judge, Judgement};
 pub use list::{
     Deletion, ListOutcome, ListScan, Lost, MAX_PASSES, Marks, NEWEST_MAX, Queue, REMEMBERED_MAX, Recalled,
     fingerprint, shown_index,
 };
-pub use place::{IndexPosition, default_index, unix_ms};
+pub use place::{IndexPosition, default_index};
 pub use plan::{Effect, Plan};
 pub use sample::{SAMPLE_MAX, Sample, SampleRow};
 pub use tallies::{Group, Spot};

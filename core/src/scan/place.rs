@@ -20,14 +20,6 @@ impl IndexPosition {
     }
 }
 
-/// Returns a score as Unix milliseconds. If it is out of range, the result is the first or the last possible
-/// time.
-#[must_use]
-#[expect(clippy::cast_possible_truncation, reason = "saturates, and 0 for NaN, which no score is")]
-pub fn unix_ms(score: f64) -> i64 {
-    (score * 1_000.0).round() as i64
-}
-
 /// Returns the default key of the index that belongs to a hash.
 #[must_use]
 pub fn default_index(hash: &[u8]) -> Vec<u8> {
@@ -56,12 +48,5 @@ mod tests {
                 assert_eq!(one.cmp(other.score, &other.tag), at.cmp(&other_at), "{one:?} {other:?}");
             }
         }
-    }
-
-    #[test]
-    fn times_are_milliseconds_whatever_the_score() {
-        assert_eq!(unix_ms(1_700_000_000.123_456), 1_700_000_000_123);
-        assert_eq!(unix_ms(-0.001), -1);
-        assert_eq!([f64::INFINITY, f64::NEG_INFINITY, 1e300].map(unix_ms), [i64::MAX, i64::MIN, i64::MAX]);
     }
 }

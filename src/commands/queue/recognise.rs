@@ -3,7 +3,6 @@
 
 use qadmin_core::format::Recogniser;
 use qadmin_core::job::{JobTarget, Storage};
-use qadmin_core::kind::MessageKind;
 use qadmin_core::scan::Queue as _;
 
 use crate::library::{Recognised, library_of};
@@ -54,7 +53,9 @@ pub(in crate::commands) fn looks_like(ctx: Ctx<'_>, target: &JobTarget) -> Optio
     match target.storage {
         Storage::Lists | Storage::ListOfIds(_) => {}
         Storage::Unacked(_) => return None,
-        Storage::SortedSet(_) => return looks_of_set(ctx, &RString::new(&target.queue)),
+        Storage::SortedSet(_) | Storage::SetOfIds(..) => {
+            return looks_of_set(ctx, &RString::new(&target.queue));
+        }
     }
     let (first, _) = target.lists.iter().find(|(_, len)| *len > 0)?;
     let name = RString::new(&first.key);
@@ -86,12 +87,7 @@ pub(in crate::commands) fn looks_of_set(ctx: Ctx<'_>, key: &RString) -> Option<R
         recogniser.examine(&member);
         time.took(member.len());
     }
-    // No kind reads the jobs of a sorted set of ids.
-    let looks = recognised(ctx, &recogniser, key.bytes())?;
-    Some(match looks.library {
-        Some(_) => Recognised { kind: MessageKind::Ids, ..looks },
-        None => looks,
-    })
+    recognised(ctx, &recogniser, key.bytes())
 }
 
 /// Returns what most of the messages look like that a recogniser has examined. `list` is the key in which

@@ -7,7 +7,9 @@ use qadmin_core::format::{LOOK_AT, Recogniser};
 use qadmin_core::job::{FoundMatches, JobTarget, Storage, marked, sample_row};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{CountRequest as _, Preview};
-use qadmin_core::scan::{IndexPosition, Layout as _, Queue, SortedSet, Unacked, index_row, shown_index};
+use qadmin_core::scan::{
+    IndexPosition, Layout as _, Queue, SetOfIds, SortedSet, Unacked, index_row, shown_index,
+};
 
 use super::recognise::{SampleTime, looks_like, recognised};
 use crate::container::list::names_of;
@@ -78,7 +80,7 @@ impl<'a> Sampler<'a> {
             Err(error) => return Sample { rows: Err(error), looks_like: None },
         };
         let (rows, is_known, looks_like) = match self.target.storage {
-            Storage::Unacked(_) | Storage::SortedSet(_) => {
+            Storage::Unacked(_) | Storage::SortedSet(_) | Storage::SetOfIds(..) => {
                 let mut sample = IndexSample { reader, target: self.target, last: None };
                 sample.walk();
                 let places = match found {
@@ -287,11 +289,14 @@ impl IndexSample<'_> {
     }
 
     fn read(&mut self, score: f64, message: &[u8]) {
-        let time = match self.target.storage {
+        let storage = &self.target.storage;
+        let member = match storage {
             Storage::SortedSet(_) => SortedSet::TIME,
+            Storage::SetOfIds(..) => SetOfIds::TIME,
             Storage::Unacked(_) | Storage::Lists | Storage::ListOfIds(_) => Unacked::TIME,
         };
-        self.reader.read(message, |bytes, members| index_row(time, score, bytes, members));
+        let time = (member, storage.score().unix_ms(score));
+        self.reader.read(message, |bytes, members| index_row(time, bytes, members));
     }
 
     /// Reads the entries with the lowest scores, at most `sample-window` of them.

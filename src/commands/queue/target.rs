@@ -4,23 +4,25 @@ use qadmin_core::container::{Container, ContainerOption};
 use qadmin_core::error::{Error, IndexError, RequestError, ServerError, TargetError};
 use qadmin_core::job::{Accepted, Job, JobTarget, Member, Record, Storage};
 use qadmin_core::kind::MessageKind;
-use qadmin_core::message_place::MessageKeys;
+use qadmin_core::message_place::IdKey;
 use qadmin_core::priorities::{self, Priority};
 use qadmin_core::queues::is_held;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{CommandSpec, TargetOptions, commands};
 use qadmin_core::scan::{
-    Budget, Event, IndexStart, OneScan as _, Queue as _, SortedScan, UnackedScan, default_index,
+    Budget, Event, IdSetScan, IndexStart, OneScan as _, Queue as _, SortedScan, UnackedScan, default_index,
 };
 use qadmin_core::slot;
 use uuid::Uuid;
 
 use super::super::needs_commands;
+use super::ids::find_messages;
 use super::recognise::looks_of_set;
 use crate::container::OpenedKeys;
 use crate::container::index as sorted_sets;
 use crate::container::unacked::Keys;
 use crate::index;
+use crate::library::Recognised;
 use crate::no_match;
 use crate::redis::acl::Access;
 use crate::redis::caller::Caller;
@@ -30,7 +32,7 @@ use crate::redis::key::{Type, type_of};
 use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::zset_reader::Reader;
 use crate::redis::{Ctx, RString, server};
-use crate::rights::{self, Need, needs_of_messages};
+use crate::rights::{self, Need};
 use crate::settings;
 
 /// Finds the messages that a command is about, by the type of the key and by the options of the command. The
@@ -62,61 +64,13 @@ pub(in crate::commands) fn find(
     if let Some((unacked, len)) = find_unacked(ctx, options, command, access)? {
         return Ok(target(MessageKind::Unacked, vec![(key(), len)], Storage::Unacked(unacked)));
     }
-    if let Some(set) = find_sorted_set(ctx, options, access)? {
-        let (kind, set) = set;
-        return Ok(target(kind, vec![(key(), set.entries)], Storage::SortedSet(set)));
+    if let Some((kind, entries, storage)) = find_sorted_set(ctx, options, command, access)? {
+        return Ok(target(kind, vec![(key(), entries)], storage));
     }
     let kind = options.kind.unwrap_or_else(|| settings::now().default_kind());
     let found = lists(ctx, options, kind, command, access)?;
-    let place = kind.spec().place;
-    let storage = match place.keys_of(&options.queue) {
-        None if place.is_elsewhere() => {
-            let queue = options.queue.clone();
-            return Err(match kind {
-                MessageKind::BullMq | MessageKind::Bull => TargetError::NotOfBull { queue },
-                _ => TargetError::NotOfRq { queue },
-            }
-            .into());
-        }
-        None => Storage::Lists,
-        Some(keys) => {
-            check_messages(ctx, &options.queue, &keys, command, access)?;
-            Storage::ListOfIds(keys)
-        }
-    };
-    Ok(target(kind, found, storage))
-}
-
-/// Checks the keys that have the messages of a list of ids. The server does not know that they are keys of the command.
-///
-/// # Errors
-/// A key is in another slot or has the wrong type, or the caller lacks a right.
-fn check_messages(
-    ctx: Ctx<'_>,
-    queue: &[u8],
-    keys: &MessageKeys,
-    command: &CommandSpec,
-    access: Access,
-) -> Result<(), Error> {
-    let is_elsewhere = |key: &Vec<u8>| slot::of(queue) != slot::of(key);
-    if ctx.flags().cluster()
-        && let Some(key) = keys.examples().into_iter().find(is_elsewhere)
-    {
-        let queue = queue.to_vec();
-        return Err(match keys {
-            MessageKeys::Hash(_) => TargetError::MessageSlot { queue, hash: key },
-            MessageKeys::Jobs(_) | MessageKeys::Bull(_) => TargetError::JobSlot { queue, job: key },
-        }
-        .into());
-    }
-    let needs: Vec<Need<'_>> =
-        std::iter::once((queue, access)).chain(needs_of_messages(keys, access)).collect();
-    rights::check(ctx, &ctx.caller(), command, &needs)?;
-    let MessageKeys::Hash(hash) = keys else { return Ok(()) };
-    match Hash::open(ctx, &RString::new(hash)) {
-        OpenedHash::Other => Err(ServerError::WrongType.into()),
-        OpenedHash::Hash(_) | OpenedHash::Missing => Ok(()),
-    }
+    let keys = find_messages(ctx, &options.queue, (kind, IdKey::List), command, access)?;
+    Ok(target(kind, found, keys.map_or(Storage::Lists, Storage::ListOfIds)))
 }
 
 /// If `field` is given, checks that the index of arrivals that it needs exists: for every list that holds
@@ -156,7 +110,7 @@ pub(in crate::commands) fn now(ctx: Ctx<'_>, target: &JobTarget) -> JobTarget {
             *unacked = start;
             len
         }
-        Storage::SortedSet(set) => {
+        Storage::SortedSet(set) | Storage::SetOfIds(set, ..) => {
             *set = start_of_set(ctx, &queue).unwrap_or_else(|_| nothing_in(set.index.clone()));
             set.entries
         }
@@ -329,16 +283,17 @@ pub(in crate::commands) fn not_taken(container: Container, option: ContainerOpti
     TargetError::NotTaken { keyword: option.keyword(), messages: container.spec().messages }.into()
 }
 
-/// Returns the present state of the sorted set, if the queue is one. Its members must be messages or ids of
-/// jobs; ids are named by a preview and refused by a clear.
+/// Returns the kind, the number of entries and the present state of the sorted set, if the queue is one. Its members must
+/// be messages, or ids of the kind that AS says. Without AS, ids are named by a preview and refused by a clear.
 ///
 /// # Errors
-/// The options do not fit a sorted set, or its members are something else.
+/// The options do not fit a sorted set, its members are something else, or the keys of its messages cannot be used.
 fn find_sorted_set(
     ctx: Ctx<'_>,
     options: &TargetOptions,
+    command: &CommandSpec,
     access: Access,
-) -> Result<Option<(MessageKind, IndexStart)>, Error> {
+) -> Result<Option<(MessageKind, u64, Storage)>, Error> {
     let TargetOptions { queue, priority, kind, .. } = options;
     let queue = &RString::new(queue);
     if type_of(ctx, queue) != Type::SortedSet {
@@ -353,13 +308,27 @@ fn find_sorted_set(
         // A slice has no client that may read there: the server would send it to the primary.
         return Err(TargetError::PrimaryOnly { messages: Container::SortedSet.spec().messages }.into());
     }
+    let given = kind.map(ContainerOption::As).into_iter().chain(priority.map(|_| ContainerOption::Priority));
+    if let Some(kind) = kind.filter(|kind| kind.spec().place.is_elsewhere()) {
+        if let Some(option) = Container::SetOfIds.spec().refused(given) {
+            return Err(not_taken(Container::SetOfIds, option));
+        }
+        let of = (kind, IdKey::SortedSet);
+        let Some(keys) = find_messages(ctx, queue.bytes(), of, command, access)? else { return Ok(None) };
+        if access == Access::TakeOut {
+            needs_commands(server::IDS_OUT)?;
+        }
+        let (set, score) = (start_of_set(ctx, queue)?, kind.spec().place.score_of(queue.bytes()));
+        return Ok(Some((kind, set.entries, Storage::SetOfIds(set, score, keys))));
+    }
     // Without AS, the members decide whether the set is supported.
-    let looks = looks_of_set(ctx, queue).map(|looks| looks.kind);
-    let messages = match (kind, looks) {
+    let looked = looks_of_set(ctx, queue);
+    let looks = looked.map(|looks| looks.kind);
+    let messages = match (kind, looked) {
         (Some(kind), _) => *kind,
-        (None, Some(kind @ (MessageKind::Sidekiq | MessageKind::Laravel))) => kind,
+        (None, Some(Recognised { kind: kind @ (MessageKind::Sidekiq | MessageKind::Laravel), .. })) => kind,
         // Ids are refused by what reads the members.
-        (None, Some(MessageKind::Ids)) => MessageKind::Sidekiq,
+        (None, Some(Recognised { library: Some(_), .. })) => MessageKind::Sidekiq,
         (None, _) => return Err(wrong_type(ctx, queue)),
     };
     if [Some(messages), looks].into_iter().flatten().any(|kind| is_held(kind, queue.bytes())) {
@@ -367,11 +336,11 @@ fn find_sorted_set(
             "Laravel's reserved jobs, which its workers hold; removing them there would not stop them";
         return Err(TargetError::WrongTypeOf { holds }.into());
     }
-    let given = kind.map(ContainerOption::As).into_iter().chain(priority.map(|_| ContainerOption::Priority));
     if let Some(option) = Container::SortedSet.spec().refused(given) {
         return Err(not_taken(Container::SortedSet, option));
     }
-    Ok(Some((messages, start_of_set(ctx, queue)?)))
+    let set = start_of_set(ctx, queue)?;
+    Ok(Some((messages, set.entries, Storage::SortedSet(set))))
 }
 
 /// Returns the present state of a sorted set. A missing key has no entries.
@@ -408,6 +377,8 @@ pub(in crate::commands) fn remember(ctx: Ctx<'_>, job: &mut Job, room: usize, bu
         scan.remember(&mut keys, room, &Steady, budget);
     } else if let Some(scan) = SortedScan::of(&mut job.scan) {
         scan.remember(&mut keys, room, &Steady, budget);
+    } else if let Some(scan) = IdSetScan::of(&mut job.scan) {
+        scan.remember(&mut keys, room, &Steady, budget);
     }
 }
 
@@ -439,7 +410,9 @@ pub(in crate::commands) fn depth_of_destination(
     key: &RString,
 ) -> Result<u64, Error> {
     match storage {
-        Storage::Lists | Storage::ListOfIds(_) | Storage::Unacked(_) => depth(ctx, key),
+        Storage::Lists | Storage::ListOfIds(_) | Storage::SetOfIds(..) | Storage::Unacked(_) => {
+            depth(ctx, key)
+        }
         Storage::SortedSet(_) => {
             needs_commands(server::SORTED_MOVE)?;
             match type_of(ctx, key) {
@@ -459,8 +432,8 @@ fn wrong_type(ctx: Ctx<'_>, key: &RString) -> Error {
              that it belongs to"
         }
         Type::SortedSet => {
-            "a sorted set, such as BullMQ's delayed and failed jobs; of sorted sets qadmin reads those whose \
-             members are jobs of Sidekiq or Laravel, so remove other jobs with their library"
+            "a sorted set; of sorted sets qadmin reads those whose members are jobs of Sidekiq or Laravel and, with AS rq, AS \
+             dramatiq, AS bullmq or AS bull, those whose members are ids of jobs, so remove other jobs with their library"
         }
         Type::Set => "a set; qadmin reads lists and kombu's hash of unacknowledged messages",
         Type::Stream => {

@@ -11,7 +11,7 @@ use crate::durability::{
 use crate::support::{run, wait_for_job};
 
 /// Places of this file.
-pub(super) const PLACES: [&str; 8] = [
+pub(super) const PLACES: [&str; 9] = [
     "after a deletion",
     "replicating a unit",
     "a unit of the primary",
@@ -23,6 +23,8 @@ pub(super) const PLACES: [&str; 8] = [
     "between list and hash",
     // This place is tested with sorted sets.
     "between the two sorted sets",
+    // This place is tested with sorted sets of ids.
+    "between messages and ids",
 ];
 
 /// A server with an append-only file, whose module panics on demand.

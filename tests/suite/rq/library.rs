@@ -11,7 +11,7 @@ use crate::support::ask;
 use crate::support::celery::script;
 
 /// Runs the script with these words, and returns what it printed.
-fn rq(server: &Server, words: &str) -> String {
+pub(crate) fn rq(server: &Server, words: &str) -> String {
     let out = script(server).arg("rq_app.py").args(words.split(' ')).output().expect("Python starts");
     let log = String::from_utf8_lossy(&out.stderr);
     assert!(out.status.success() && !log.contains("Error"), "{words}: {log}");
@@ -19,7 +19,7 @@ fn rq(server: &Server, words: &str) -> String {
 }
 
 /// The numbers of the jobs that ran, in ascending order.
-fn ran(conn: &mut Connection) -> Vec<usize> {
+pub(crate) fn ran(conn: &mut Connection) -> Vec<usize> {
     let mut ran: Vec<usize> = conn.lrange("ran", 0, -1).expect("LRANGE");
     ran.sort_unstable();
     ran

@@ -1,4 +1,4 @@
-use super::{DATA_MAX, NUMBERS, ORIGIN, OTHERS_MAX, RQ_FIELDS, RqPlace, TOO_LARGE};
+use super::{DATA_MAX, NUMBERS, ORIGIN, OTHERS_MAX, RQ_FIELDS, RqPlace, STATUS, TOO_LARGE};
 use crate::filter::filter_of as filter;
 use crate::filter::{Grouping, Matcher, Projection};
 use crate::kind::MessageKind;
@@ -33,7 +33,7 @@ fn at(name: &str) -> usize {
 
 /// The text of a job in that queue.
 fn rq_message(id: &[u8], fields: &[Option<&[u8]>; RQ_FIELDS.len()], has_dependents: bool) -> Vec<u8> {
-    super::rq_message(&RqPlace { id, queue: b"uploads", has_dependents }, fields)
+    super::rq_message(&RqPlace { id, queue: b"uploads", status: "queued", has_dependents }, fields)
 }
 
 #[test]
@@ -108,9 +108,9 @@ fn a_job_is_written_as_one_object() {
     let text = String::from_utf8(rq_message(b"a\"b", &all, true)).expect("a text");
     assert_eq!(
         text,
-        r#"{"id":"a\"b","status":"queued","origin":"uploads","created_at":null,"enqueued_at":null,"timeout":180,"ttl":"007","number_of_retries":null,"retries_left":null,"description":"say \"x\"\u000a","group_id":null,"rate_limit_key":null,"dependents":1,"other_queue":0,"data":"WyJmIixudWxsLFtdLHt9XQ=="}"#
+        r#"{"id":"a\"b","status":"queued","origin":"uploads","created_at":null,"enqueued_at":null,"timeout":180,"ttl":"007","number_of_retries":null,"retries_left":null,"description":"say \"x\"\u000a","group_id":null,"rate_limit_key":null,"dependents":1,"other_queue":0,"other_status":0,"data":"WyJmIixudWxsLFtdLHt9XQ=="}"#
     );
-    assert_eq!(at("origin"), ORIGIN);
+    assert_eq!([at("status"), at("origin")], [STATUS, ORIGIN]);
     assert!(NUMBERS.iter().all(|name| RQ_FIELDS.contains(name)));
     // Without data it is not a job.
     let mut none = all;

@@ -22,6 +22,10 @@ pub struct Unacked;
 #[derive(Debug)]
 pub struct SortedSet;
 
+/// A sorted set whose members are ids. The messages are elsewhere, and a missing one is counted like any other.
+#[derive(Debug)]
+pub struct SetOfIds;
+
 impl Layout for Unacked {
     const TIME: &'static str = "delivered_at";
 
@@ -51,14 +55,7 @@ impl Layout for SortedSet {
     const TIME: &'static str = "run_at";
 
     fn notices(scan: &IndexScan<Self>) -> Vec<String> {
-        let mut notices = Vec::new();
-        if scan.doubtful > 0 {
-            notices.push(format!(
-                "matches that were kept because they may have been added after the command: {}; another job clears those \
-                 that are still there",
-                scan.doubtful
-            ));
-        }
+        let mut notices = doubtful_notice(scan);
         if scan.kept_back > 0 {
             notices.push(format!(
                 "matches that were not moved because the destination holds the same messages already: {}",
@@ -67,4 +64,23 @@ impl Layout for SortedSet {
         }
         notices
     }
+}
+
+impl Layout for SetOfIds {
+    const TIME: &'static str = SortedSet::TIME;
+
+    fn notices(scan: &IndexScan<Self>) -> Vec<String> {
+        doubtful_notice(scan)
+    }
+}
+
+fn doubtful_notice<L: Layout>(scan: &IndexScan<L>) -> Vec<String> {
+    let notice = (scan.doubtful > 0).then(|| {
+        format!(
+            "matches that were kept because they may have been added after the command: {}; another job clears those that \
+             are still there",
+            scan.doubtful
+        )
+    });
+    notice.into_iter().collect()
 }

@@ -1,10 +1,12 @@
 //! The scan over messages in the order of a sorted set.
 //!
-//! Two containers are walked in this way, and [`Layout`] defines the differences between them:
+//! Three containers are walked in this way, and [`Layout`] defines the differences between them:
 //!
 //! * *Unacknowledged messages*: a hash of messages, and a sorted set that is its index.
 //! * *Sorted sets* of Sidekiq (`retry`, `schedule`, `dead`) and Laravel (delayed jobs): the members are the messages themselves, the
 //!   scores are times. The sorted set is its own index, and the *tag* of an entry is the message.
+//! * *Sorted sets of ids*, such as those of RQ, BullMQ and Dramatiq: the tag is the id of a message that is elsewhere
+//!   ([`crate::message_place`]).
 //!
 //! kombu stores the messages that were delivered and not acknowledged in two keys: a hash from delivery tag
 //! to `[message, exchange, routing_key]`, and a sorted set, the *index*, from delivery tag to the delivery
@@ -53,7 +55,7 @@ mod state;
 mod walk;
 
 pub use keys::IndexKeys;
-pub use layout::{Layout, SortedSet, Unacked};
+pub use layout::{Layout, SetOfIds, SortedSet, Unacked};
 pub use snapshot::PLACES_MAX;
 pub use walk::IndexOutcome;
 
@@ -61,10 +63,11 @@ use snapshot::{Membership, Snapshot};
 
 use std::marker::PhantomData;
 
+use crate::message_place::Score;
 use crate::reply::{Reply, int};
 use crate::scan::budget::{Budget, Clock};
 use crate::scan::counters::Counters;
-use crate::scan::place::{IndexPosition, unix_ms};
+use crate::scan::place::IndexPosition;
 use crate::scan::plan::{Effect, Plan};
 use crate::scan::tallies::Tallies;
 use crate::scan::values::Values;
@@ -73,6 +76,8 @@ use crate::scan::values::Values;
 pub type UnackedScan = IndexScan<Unacked>;
 /// The scan over a sorted set of messages.
 pub type SortedScan = IndexScan<SortedSet>;
+/// The scan over a sorted set of ids.
+pub type IdSetScan = IndexScan<SetOfIds>;
 
 /// The longest tag, in bytes, of which a row of a sample remembers the position.
 pub const ROW_TAG_MAX: usize = 4 * 1024;
@@ -103,13 +108,13 @@ struct Row {
 }
 
 /// Returns one row of a sample. Positions in a hash or a sorted set do not last, so `index` is null. `time`
-/// is [`Layout::TIME`].
+/// is [`Layout::TIME`] and the time that the score says, in Unix milliseconds.
 #[must_use]
-pub fn index_row(time: &'static str, score: f64, bytes: u64, members: &[(Box<str>, Reply)]) -> Reply {
+pub fn index_row(time: (&'static str, Option<i64>), bytes: u64, members: &[(Box<str>, Reply)]) -> Reply {
     let mut row: Vec<(Box<str>, Reply)> = vec![
         ("index".into(), Reply::Null),
         ("bytes".into(), Reply::Int(int(bytes))),
-        (time.into(), Reply::Int(unix_ms(score))),
+        (time.0.into(), time.1.map_or(Reply::Null, Reply::Int)),
     ];
     // `bytes` can be among the chosen fields, and a member appears only once.
     row.extend(members.iter().filter(|(name, _)| &**name != "bytes").cloned());
@@ -121,6 +126,7 @@ pub fn index_row(time: &'static str, score: f64, bytes: u64, members: &[(Box<str
 pub struct IndexScan<L: Layout> {
     plan: Plan,
     index: Vec<u8>,
+    score: Score,
     bound: Option<IndexPosition>,
     /// The entries that were in the index when the job was accepted. Without a snapshot, as in a job that
     /// only reads, these are all entries up to the bound.
@@ -169,6 +175,7 @@ impl<L: Layout> IndexScan<L> {
         let mut scan = Self {
             plan,
             index: start.index.clone(),
+            score: Score::Seconds,
             bound: start.bound.clone(),
             snapshot: None,
             cursor: None,
@@ -195,6 +202,13 @@ impl<L: Layout> IndexScan<L> {
         };
         scan.observe(len, start.entries);
         scan
+    }
+
+    /// Says what the scores mean. They are seconds unless this is called.
+    #[must_use]
+    pub fn score(mut self, score: Score) -> Self {
+        self.score = score;
+        self
     }
 
     /// Remembers which entries are in the index now; at most `room` of them can be remembered. A clear calls
@@ -291,7 +305,7 @@ impl<L: Layout> IndexScan<L> {
             self.rows
                 .iter()
                 .take(rows)
-                .map(|row| index_row(L::TIME, row.score, row.bytes, &row.members))
+                .map(|row| index_row((L::TIME, self.score.unix_ms(row.score)), row.bytes, &row.members))
                 .collect(),
         )
     }

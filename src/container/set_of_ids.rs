@@ -1,0 +1,207 @@
+//! Sorted sets of ids whose messages are in other keys. The server's own commands remove ids and messages, so that replicas
+//! and the append-only file need no command of this module.
+
+use qadmin_core::job::Job;
+use qadmin_core::message_place::{MessageKeys, RqKeys};
+use qadmin_core::scan::{Budget, IdSetScan, IndexKeys, IndexOutcome, IndexPosition, SliceOutcome as _};
+use qadmin_core::settings::Settings;
+use uuid::Uuid;
+
+use super::index;
+use super::{OpenedKeys, Prepared, Storage, Target};
+use crate::measures::Measures;
+use crate::redis::call::{CallMode, call};
+use crate::redis::clock::Steady;
+use crate::redis::guard::AbortOnUnwind;
+use crate::redis::key::{Type, type_of};
+use crate::redis::list::Mode;
+use crate::redis::message_hash::Messages;
+use crate::redis::zset_reader::Reader;
+use crate::redis::{Ctx, RString, fault, zset};
+use crate::state::{State, tell_own};
+
+/// A sorted set of ids and the keys of the messages, opened for one callback. They must be dropped before anything is
+/// written to them.
+pub(crate) struct Keys<'c> {
+    ctx: Ctx<'c>,
+    name: &'c RString,
+    set: Reader<'c>,
+    messages: Messages<'c>,
+}
+
+impl<'c> Keys<'c> {
+    /// Opens a sorted set that exists, and the keys that these words say.
+    pub(crate) fn open(ctx: Ctx<'c>, name: &'c RString, words: &'c [RString]) -> OpenedKeys<Self> {
+        let Some(messages) = Messages::open(ctx, name, words, false) else { return OpenedKeys::Other };
+        match index::open(ctx, name) {
+            // The server does not keep empty sorted sets.
+            OpenedKeys::Keys(set) if set.entries() == 0 => OpenedKeys::Missing,
+            OpenedKeys::Keys(set) => OpenedKeys::Keys(Self { ctx, name, set, messages }),
+            OpenedKeys::Missing => OpenedKeys::Missing,
+            OpenedKeys::Other => OpenedKeys::Other,
+            OpenedKeys::Refused(line) => OpenedKeys::Refused(line),
+        }
+    }
+
+    /// Reads the message whose id is at this position; returns `None` if the id has left or has no message.
+    pub(crate) fn read_at<R>(&mut self, place: &IndexPosition, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        if !self.set.has(place) {
+            return None;
+        }
+        let message = self.messages.message(&RString::new(&place.tag));
+        (!message.bytes().is_empty()).then(|| f(message.bytes()))
+    }
+}
+
+impl IndexKeys for Keys<'_> {
+    fn seek(&mut self, after: Option<&IndexPosition>) {
+        self.set.seek(after);
+    }
+
+    /// An id without a message has an empty one, which the judge counts as missing.
+    fn next<R>(&mut self, f: impl FnOnce(f64, &[u8], Option<&[u8]>) -> R) -> Option<R> {
+        let (id, score) = self.set.next_entry()?;
+        let message = self.messages.message(&RString::new(&id));
+        fault::point("reading a message");
+        Some(f(score, &id, Some(message.bytes())))
+    }
+
+    fn seek_back(&mut self, place: Option<&IndexPosition>) {
+        self.set.seek_back(place);
+    }
+
+    fn previous(&mut self) -> Option<IndexPosition> {
+        self.set.previous()
+    }
+
+    fn rank(&mut self, place: Option<&IndexPosition>) -> Option<u64> {
+        self.set.rank(place)
+    }
+
+    fn at(&mut self, rank: u64) -> Option<IndexPosition> {
+        self.set.at(rank)
+    }
+
+    fn up_to(&mut self, score: f64) -> Option<u64> {
+        self.set.up_to(score)
+    }
+
+    fn is_refused(&self) -> bool {
+        self.set.is_refused()
+    }
+}
+
+impl<'c> Storage<'c> for Keys<'c> {
+    type Scan = IdSetScan;
+
+    fn open(ctx: Ctx<'c>, names: &'c [RString], _: Mode) -> OpenedKeys<Self> {
+        let [name, words @ ..] = names else { return OpenedKeys::Missing };
+        Self::open(ctx, name, words)
+    }
+
+    fn prepare(&mut self, scan: &mut IdSetScan, budget: &Budget) -> Prepared {
+        let entries = self.set.entries();
+        scan.observe(entries, entries);
+        // Modules can change sorted sets without an event.
+        scan.count(self);
+        if let Some(kept) = scan.kept()
+            && zset::score(self.ctx, self.name, kept) == Ok(None)
+        {
+            scan.lose_kept();
+        }
+        match scan.is_reading() {
+            true => Prepared::Spent { seek_ns: scan.read(self, &Steady, budget) },
+            false => Prepared::Ready,
+        }
+    }
+
+    fn refused(&mut self) -> Option<Vec<u8>> {
+        self.set.refused()
+    }
+
+    fn budget(measures: &Measures, settings: &Settings, most: usize, _: bool) -> Budget {
+        measures.set_of_ids(settings, most)
+    }
+
+    fn remove_matches(
+        self,
+        ctx: Ctx<'c>,
+        names: &'c [RString],
+        outcome: &mut IndexOutcome,
+        _: Option<Target<'_>>,
+    ) -> Result<Vec<u64>, Vec<u8>> {
+        // The keys must not be open while they are written to.
+        drop(self);
+        let [name, words @ ..] = names else { return Ok(Vec::new()) };
+        if outcome.to_remove().is_empty() {
+            return Ok(Vec::new());
+        }
+        let taken = remove(ctx, name, words, outcome.to_remove());
+        if taken.is_err() {
+            outcome.removed_nothing();
+        }
+        taken.map(|()| Vec::new())
+    }
+
+    fn learn(measures: &mut Measures, outcome: &IndexOutcome, took_ns: u64, _: bool, now: u64) {
+        if outcome.removed() > 0 {
+            measures.took_ids(outcome.removed(), took_ns, now);
+        }
+    }
+
+    fn tell_jobs(state: &mut State, ctx: Ctx<'_>, job: &mut Job, names: &[RString], _: &IndexOutcome) {
+        let [name, ..] = names else { return };
+        index::tell_jobs(state, ctx, job, name.bytes(), name.bytes());
+    }
+}
+
+/// Removes ids and their messages, as one unit of replication with everything else that the callback writes.
+///
+/// # Errors
+/// Returns the server's error line; nothing was removed then.
+fn remove(ctx: Ctx<'_>, name: &RString, words: &[RString], places: &[IndexPosition]) -> Result<(), Vec<u8>> {
+    let ids: Vec<&[u8]> = places.iter().map(|place| place.tag.as_slice()).collect();
+    let texts: Vec<&[u8]> = words.iter().map(RString::bytes).collect();
+    let messages = match MessageKeys::of_words(name.bytes(), &texts) {
+        Some(MessageKeys::Hash(hash)) => Some((c"HDEL", args(&hash, &ids))),
+        Some(MessageKeys::Jobs(jobs)) => Some((c"UNLINK", keys_of_jobs(ctx, &jobs, &ids))),
+        // Such jobs are not cleared.
+        Some(MessageKeys::Bull(_)) | None => None,
+    };
+    let Some((command, messages)) = messages else {
+        return Err(b"ERR jobs of this kind are not removed".to_vec());
+    };
+    // This id does not exist, so the command changes nothing, but it is refused for the same reasons as the real ones.
+    call(ctx, c"ZREM", CallMode::Write, &args(name.bytes(), &[Uuid::new_v4().to_string().as_bytes()]))?;
+    // Nothing may unwind between the two writes.
+    let no_return = AbortOnUnwind;
+    call(ctx, command, CallMode::Write, &messages)?;
+    fault::point("between messages and ids");
+    // The caller counts the sorted set for all jobs afterwards.
+    let mut taken = None;
+    tell_own(ctx, name.bytes(), b"zrem", || {
+        taken = Some(call(ctx, c"ZREM", CallMode::Write, &args(name.bytes(), &ids)));
+    });
+    drop(no_return);
+    taken.map_or(Ok(()), |answer| answer.map(drop))
+}
+
+fn args(key: &[u8], others: &[&[u8]]) -> Vec<RString> {
+    std::iter::once(key).chain(others.iter().copied()).map(RString::new).collect()
+}
+
+/// Returns the keys that leave with these jobs of RQ: the jobs themselves, and of their other keys those that exist and
+/// have the type that RQ gives to them.
+fn keys_of_jobs(ctx: Ctx<'_>, jobs: &RqKeys, ids: &[&[u8]]) -> Vec<RString> {
+    let mut keys = Vec::with_capacity(ids.len());
+    for id in ids {
+        keys.push(RString::new(jobs.job(id)));
+        for (key, of) in [(jobs.dependencies(id), Type::Set), (jobs.results(id), Type::Stream)] {
+            let key = RString::new(key);
+            if type_of(ctx, &key) == of {
+                keys.push(key);
+            }
+        }
+    }
+    keys
+}

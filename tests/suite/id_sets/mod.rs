@@ -1,0 +1,309 @@
+//! Sorted sets of ids: failed, scheduled and deferred jobs of RQ, dead letters of Dramatiq, and jobs of BullMQ. A clear
+//! removes an id and the keys of its message together, by the server's own commands.
+
+mod durability;
+mod library;
+mod live;
+mod refusals;
+
+use std::collections::{BTreeMap, HashSet};
+
+use qadmin_harness::{Fields as _, Server};
+use redis::{Commands as _, Connection, pipe};
+
+use crate::durability::tell;
+use crate::ids::restore;
+use crate::support::{Reply, ask, run, wait_for_job};
+
+/// A library and one of its sorted sets of ids.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Family {
+    /// RQ's failed jobs.
+    Rq,
+    /// Dramatiq's dead letters.
+    Dramatiq,
+}
+
+const BOTH: [Family; 2] = [Family::Rq, Family::Dramatiq];
+/// The score of the first entry.
+const FIRST: i64 = 1_795_868_819_000;
+
+impl Family {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Rq => "rq",
+            Self::Dramatiq => "dramatiq",
+        }
+    }
+
+    /// The sorted set.
+    fn set(self) -> &'static str {
+        match self {
+            Self::Rq => "rq:failed:uploads",
+            Self::Dramatiq => "dramatiq:uploads.XQ",
+        }
+    }
+
+    /// The ids in the sorted set with their scores.
+    fn ids(self, conn: &mut Connection) -> BTreeMap<String, i64> {
+        let rows: Vec<(String, i64)> = conn.zrange_withscores(self.set(), 0, -1).expect("ZRANGE");
+        rows.into_iter().collect()
+    }
+
+    /// The ids that have a message, and all other keys of RQ's jobs.
+    fn messages(self, conn: &mut Connection) -> HashSet<String> {
+        match self {
+            Self::Rq => {
+                let keys: Vec<String> = conn.keys("rq:*").expect("KEYS");
+                keys.into_iter().filter(|key| key != self.set()).collect()
+            }
+            Self::Dramatiq => conn.hkeys("dramatiq:uploads.XQ.msgs").expect("HKEYS"),
+        }
+    }
+
+    /// The names in [`Self::messages`] of one id.
+    fn names(self, id: &str) -> Vec<String> {
+        match self {
+            Self::Rq => {
+                vec![format!("rq:job:{id}"), format!("rq:job::{id}:dependencies"), format!("rq:results:{id}")]
+            }
+            Self::Dramatiq => vec![id.to_owned()],
+        }
+    }
+
+    /// Adds these entries as the library does: each with all its keys at once.
+    fn add(self, conn: &mut Connection, numbers: std::ops::Range<usize>) {
+        let mut batch = pipe();
+        batch.atomic();
+        for n in numbers {
+            let id = id(n);
+            let task = if is_bad(n) { "bad" } else { "good" };
+            match self {
+                Self::Rq => {
+                    let data = format!(r#"["{task}",null,[{n}],{{"group":{}}}]"#, n % 7);
+                    let fields = [("data", data.as_str()), ("status", "failed"), ("origin", "uploads")];
+                    batch.hset_multiple(format!("rq:job:{id}"), &fields).ignore();
+                    batch.sadd(format!("rq:job::{id}:dependencies"), "before").ignore();
+                    batch.cmd("XADD").arg(format!("rq:results:{id}")).arg(&["1-1", "type", "2"]).ignore();
+                }
+                Self::Dramatiq => {
+                    let text = format!(
+                        r#"{{"queue_name":"uploads","actor_name":"{task}","args":[{n}],"kwargs":{{"group":{}}},"options":{{"redis_message_id":"{id}"}},"message_id":"m-{n}","message_timestamp":{FIRST}}}"#,
+                        n % 7
+                    );
+                    batch.hset("dramatiq:uploads.XQ.msgs", &id, text).ignore();
+                }
+            }
+            batch.zadd(self.set(), &id, score(n)).ignore();
+        }
+        let () = batch.query(conn).expect("the entries are added");
+    }
+
+    /// Checks that each id has its messages and each message its id, and that only matches are missing. Returns the number
+    /// of missing entries.
+    fn missing(self, conn: &mut Connection, added: usize) -> usize {
+        let (ids, mut messages) = (self.ids(conn), self.messages(conn));
+        let mut left = 0;
+        for n in 0..added {
+            let id = id(n);
+            let is_left = ids.get(&id);
+            assert!(is_left.is_some() || is_bad(n), "lost: {id}");
+            assert!(is_left.is_none_or(|is| *is == score(n)), "another score: {id}");
+            left += usize::from(is_left.is_some());
+            for name in self.names(&id) {
+                assert_eq!(messages.remove(&name), is_left.is_some(), "{name}, and whether its id is left");
+            }
+        }
+        assert_eq!((left, messages.len()), (ids.len(), 0), "there is what nobody added: {messages:?}");
+        added - left
+    }
+
+    fn line(self, words: &str) -> String {
+        let set = self.set();
+        format!("QADMIN.CLEARJOB {set} {words} CONFIRM {set} AS {}", self.kind())
+    }
+
+    fn clear(self, conn: &mut Connection, words: &str) -> Reply {
+        let job = ask(conn, &self.line(words));
+        assert_eq!(
+            (job.text("container").as_str(), job.text("message_kind").as_str()),
+            ("sorted_set_of_ids", self.kind())
+        );
+        wait_for_job(conn, &job.text("job_id"))
+    }
+}
+
+/// Names are not in the order of the scores.
+fn id(n: usize) -> String {
+    format!("{:08x}-job-{n}", u32::try_from(n).expect("few").wrapping_mul(2_654_435_761))
+}
+
+/// Several entries have the same score.
+fn score(n: usize) -> i64 {
+    FIRST + int(n / 4)
+}
+
+fn is_bad(n: usize) -> bool {
+    n.is_multiple_of(3)
+}
+
+/// The number of matches of `TASK bad` among the first entries.
+fn bad(added: usize) -> usize {
+    added.div_ceil(3)
+}
+
+fn int(n: usize) -> i64 {
+    i64::try_from(n).expect("a count")
+}
+
+#[test]
+fn options_remove_exactly_what_they_say() {
+    for family in BOTH {
+        let server = Server::start();
+        let mut conn = server.conn();
+        let all = 600;
+        let table = [
+            ("TASK bad ALL DRYRUN", 0),
+            ("TASK bad ALL", bad(all)),
+            ("TASK bad WHERE args.0 >= 0 ALL RATE 100000", bad(all)),
+            ("TASK bad ALL LIMIT 5", 5),
+            ("TASK bad ALL EXPECT 1", 0),
+            ("TASK bad ALL EXPECT 1000", bad(all)),
+            ("TASK bad KEEPONE", bad(all) - 1),
+            ("TASK bad KEEPONE BY 1 kwargs.group", bad(all) - 7),
+        ];
+        for (words, removed) in table {
+            tell(&mut conn, "FLUSHALL");
+            family.add(&mut conn, 0..all);
+            let count = ask(
+                &mut conn,
+                &format!("QADMIN.PREVIEW {} TASK bad SAMPLE 3 AS {}", family.set(), family.kind()),
+            );
+            assert_eq!(
+                (count.int("match_count"), count.int("depth")),
+                (int(bad(all)), int(all)),
+                "{count:?}"
+            );
+            assert!(count.is_null("looks_like") && count.rows("sample").len() == 3, "{count:?}");
+            let end = family.clear(&mut conn, words);
+            assert_eq!(family.missing(&mut conn, all), removed, "{family:?} {words}: {end:?}");
+            assert_eq!(end.int("deleted"), int(removed), "{words}: {end:?}");
+            if words.contains("KEEPONE") && !words.contains("BY") {
+                // The lowest score is kept, and of equal ones the id that comes first.
+                let first = (0..4).filter(|n| is_bad(*n)).map(id).min().expect("some");
+                assert!(family.ids(&mut conn).contains_key(&first), "{end:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn ids_without_a_message_are_counted_apart_and_stay() {
+    for family in BOTH {
+        let server = Server::start();
+        let mut conn = server.conn();
+        family.add(&mut conn, 0..30);
+        let gone: Vec<String> = [3, 6].map(id).to_vec();
+        for id in &gone {
+            let _: i64 = match family {
+                Family::Rq => conn.del(family.names(id)).expect("DEL"),
+                Family::Dramatiq => conn.hdel("dramatiq:uploads.XQ.msgs", id).expect("HDEL"),
+            };
+        }
+        let preview = format!("QADMIN.PREVIEW {} WHERE task != x AS {}", family.set(), family.kind());
+        let preview = ask(&mut conn, &preview);
+        assert_eq!((preview.int("match_count"), preview.int("undecodable")), (28, 0), "{preview:?}");
+        assert!(preview.text("notice").contains("ids whose message is missing: 2"), "{preview:?}");
+        assert_eq!(preview.rows("sample").len(), 20, "{preview:?}");
+        let end = family.clear(&mut conn, "WHERE task != x ALL");
+        assert_eq!((end.int("deleted"), end.int("processed")), (28, 30), "{end:?}");
+        assert!(family.ids(&mut conn).into_keys().eq(sorted(gone)), "{family:?}");
+        assert_eq!(family.messages(&mut conn).len(), 0, "{family:?}");
+    }
+}
+
+fn sorted(mut ids: Vec<String>) -> Vec<String> {
+    ids.sort();
+    ids
+}
+
+#[test]
+fn jobs_of_rq_that_others_need_or_that_were_taken_from_the_registry_are_kept() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    Family::Rq.add(&mut conn, 0..30);
+    let key = |n: usize| format!("rq:job:{}", id(n));
+    let _: i64 = conn.sadd(format!("{}:dependents", key(3)), "later").expect("SADD");
+    // Somebody runs it again: its id is in the list, and soon not here any more.
+    let _: i64 = conn.hset(key(6), "status", "queued").expect("HSET");
+    let _: i64 = conn.hset(key(9), "origin", "other").expect("HSET");
+    let preview = ask(&mut conn, "QADMIN.PREVIEW rq:failed:uploads TASK bad AS rq");
+    assert_eq!((preview.int("match_count"), preview.rows("sample").len()), (7, 7), "{preview:?}");
+    assert!(preview.text("notice").contains("are no matches: 3 (other jobs depend on them"), "{preview:?}");
+    let end = Family::Rq.clear(&mut conn, "TASK bad ALL");
+    assert_eq!((end.int("deleted"), end.int("processed")), (7, 30), "{end:?}");
+    let left = Family::Rq.ids(&mut conn);
+    assert_eq!(left.len(), 23);
+    assert!([3, 6, 9].into_iter().all(|n| left.contains_key(&id(n))), "{left:?}");
+}
+
+#[test]
+fn recorded_sets_are_counted_shown_grouped_and_listed() {
+    for (file, kind, set, run_at) in [
+        ("rq", "rq", "rq:scheduled:uploads", Some(1_795_872_392_000)),
+        ("rq", "rq", "rq:deferred:uploads", None),
+        ("bullmq6", "bullmq", "bull:uploads:delayed", Some(1_795_872_438_645)),
+        ("bullmq6", "bullmq", "bull:uploads:prioritized", None),
+        ("bullmq5", "bullmq", "bull:uploads:prioritized", None),
+        ("bull", "bull", "bull:uploads:delayed", None),
+    ] {
+        let server = Server::start();
+        let mut conn = server.conn();
+        restore(&mut conn, file);
+        let depth: i64 = conn.zcard(set).expect("ZCARD");
+        assert!(depth > 0, "{file}: {set}");
+        let preview = ask(&mut conn, &format!("QADMIN.PREVIEW {set} WHERE bytes > 0 AS {kind}"));
+        let counted = (preview.int("match_count"), preview.int("undecodable"), preview.int("depth"));
+        assert_eq!(counted, (depth, 0, depth), "{file} {set}: {preview:?}");
+        assert_eq!(preview.text("container"), "sorted_set_of_ids");
+        let row = &preview.rows("sample")[0];
+        assert!(row.is_null("index") && !row.text("task").is_empty(), "{set}: {row:?}");
+        if let Some(run_at) = run_at {
+            assert_eq!(row.int("run_at"), run_at, "{set}: {row:?}");
+        }
+        let is_timeless = set.contains("deferred") || set.contains("prioritized");
+        assert_eq!(row.is_null("run_at"), is_timeless, "{set}: {row:?}");
+        let stats = ask(&mut conn, &format!("QADMIN.STATS {set} GROUPBY 1 task AS {kind}"));
+        assert_eq!(stats.int("matched"), depth, "{set}: {stats:?}");
+        let queues = ask(&mut conn, "QADMIN.QUEUES");
+        let rows = queues.rows("queues");
+        let row = rows.iter().find(|row| row.text("queue") == set).expect("it is listed");
+        assert_eq!((row.text("container").as_str(), row.int("depth")), ("sorted_set_of_ids", depth));
+        let named = if kind == "bull" { "bullmq" } else { kind };
+        assert_eq!(row.text("looks_like"), named, "{row:?}");
+        // What workers and schedulers keep for themselves is not a queue.
+        let others = [":marker", ":repeat", ":allowed", ":rate_limited", ":wip:", ":priority"];
+        let names: Vec<String> = rows.iter().map(|row| row.text("queue")).collect();
+        assert!(!names.iter().any(|name| others.iter().any(|other| name.contains(other))), "{names:?}");
+        // Without AS, the reply says how to read them.
+        let preview = ask(&mut conn, &format!("QADMIN.PREVIEW {set} WHERE bytes > 0"));
+        assert_eq!(preview.text("looks_like"), named, "{set}: {preview:?}");
+        assert!(preview.text("notice").contains(&format!("add AS {named}")), "{preview:?}");
+    }
+}
+
+#[test]
+fn a_sample_beyond_the_window_is_found_again() {
+    let server = Server::builder().module_args("sample-window 10").start();
+    let mut conn = server.conn();
+    for family in BOTH {
+        family.add(&mut conn, 0..300);
+        let line = format!("QADMIN.PREVIEW {} WHERE args.0 >= 290 AS {}", family.set(), family.kind());
+        let preview = ask(&mut conn, &line);
+        assert_eq!((preview.int("match_count"), preview.rows("sample").len()), (10, 10), "{preview:?}");
+        let none = ask(&mut conn, &line.replace(">= 290", "> 1000"));
+        assert_eq!(none.int("match_count"), 0, "{none:?}");
+    }
+    let error = run(&mut conn, "QADMIN.PREVIEW rq:failed:uploads WHERE age > 5 AS rq").expect_err("no index");
+    assert!(error.to_string().contains("age"), "{error}");
+}
