@@ -13,6 +13,8 @@ use super::string::RString;
 pub(crate) struct BullHashes<'c> {
     ctx: Ctx<'c>,
     keys: BullKeys,
+    /// [`BULL_FIELDS`], as the server takes them.
+    names: [RString; BULL_FIELDS.len()],
     text: BullText,
     /// The flags with which jobs are opened.
     flags: u32,
@@ -21,7 +23,7 @@ pub(crate) struct BullHashes<'c> {
 impl<'c> BullHashes<'c> {
     /// Prepares to read jobs.
     pub(super) fn new(ctx: Ctx<'c>, keys: BullKeys) -> Self {
-        Self { ctx, keys, text: BullText::default(), flags: reading() }
+        Self { ctx, keys, names: BULL_FIELDS.map(RString::new), text: BullText::default(), flags: reading() }
     }
 
     /// Returns the job of an id as one text. It is empty if there is none.
@@ -30,7 +32,7 @@ impl<'c> BullHashes<'c> {
         let Some(job) = key.filter(|key| key.is(raw::REDISMODULE_KEYTYPE_HASH)) else {
             return RString::new(b"");
         };
-        let fields = job.fields(&BULL_FIELDS);
+        let fields = job.fields(&self.names);
         let fields = fields.each_ref().map(|field| field.as_ref().map(RString::bytes));
         RString::new(self.text.of(id.bytes(), &fields))
     }

@@ -20,6 +20,8 @@ use super::string::RString;
 pub(crate) struct JobHashes<'c> {
     ctx: Ctx<'c>,
     keys: RqKeys,
+    /// [`RQ_FIELDS`], as the server takes them.
+    names: [RString; RQ_FIELDS.len()],
     /// The flags with which keys are only read, and those with which jobs are opened.
     reading: u32,
     flags: u32,
@@ -57,7 +59,8 @@ impl<'c> JobHashes<'c> {
             flags |= expired_fields();
         }
         let (held, removed, seen, deleted) = Default::default();
-        Self { ctx, keys, reading, flags, last: None, held, removed, seen, sees: None, deleted }
+        let names = RQ_FIELDS.map(RString::new);
+        Self { ctx, keys, names, reading, flags, last: None, held, removed, seen, sees: None, deleted }
     }
 
     /// Reads of each following job only these fields.
@@ -93,7 +96,7 @@ impl<'c> JobHashes<'c> {
             return None;
         }
         let mut seen = 0;
-        let fields = key.fields(&RQ_FIELDS);
+        let fields = key.fields(&self.names);
         let fields: [Option<&[u8]>; RQ_FIELDS.len()] = std::array::from_fn(|at| {
             let field = fields[at].as_ref().filter(|_| sees & (1 << at) != 0)?;
             seen |= 1 << at;

@@ -1,6 +1,6 @@
 //! A key that exists, opened for one callback.
 
-use std::ffi::{c_char, c_void};
+use std::ffi::c_void;
 use std::ptr;
 
 use super::api::{api, has, raw};
@@ -20,9 +20,6 @@ pub(super) fn reading() -> u32 {
     // SAFETY: the table has the function (S3).
     READ | unsafe { api!(RedisModule_GetOpenKeyModesAll()) }.cast_unsigned() & quiet
 }
-
-/// The length of the longest name of a field that is read, in bytes, and a zero.
-pub(super) const NAME_ROOM: usize = 32;
 
 /// A key that exists, opened for one callback.
 pub(super) struct Key<'c> {
@@ -49,20 +46,16 @@ impl<'c> Key<'c> {
         isize::try_from(unsafe { api!(RedisModule_KeyType(self.key)) }) == Ok(kind)
     }
 
-    /// Returns these fields, if this is a hash. Their names must be shorter than [`NAME_ROOM`]; a longer one is absent.
-    pub(super) fn fields<const N: usize>(&self, names: &[&str; N]) -> [Option<RString>; N] {
-        names.map(|field| {
-            let mut name = [0; NAME_ROOM];
-            name[..NAME_ROOM - 1].get_mut(..field.len())?.copy_from_slice(field.as_bytes());
+    /// Returns these fields, if this is a hash.
+    pub(super) fn fields<const N: usize>(&self, names: &[RString; N]) -> [Option<RString>; N] {
+        names.each_ref().map(|name| {
             let mut value: *mut raw::RedisModuleString = ptr::null_mut();
-            // SAFETY: the handle is live; the flag says that the field is a text of C, which the zero ends. Pairs of
-            // field and place follow the flags, and a null ends them. The answer is a string of our own (S4), or null
-            // where there is no such field.
+            // SAFETY: the handle and the name are live; pairs of field and place follow the flags, and a null ends them.
+            // The answer is a string of our own (S4), or null where there is no such field.
             unsafe {
                 let end = ptr::null_mut::<c_void>();
-                let flags = raw::REDISMODULE_HASH_CFIELDS.cast_signed();
-                let name = name.as_ptr().cast::<c_char>();
-                api!(RedisModule_HashGet(self.key, flags, name, &raw mut value, end));
+                let flags = raw::REDISMODULE_HASH_NONE.cast_signed();
+                api!(RedisModule_HashGet(self.key, flags, name.raw(), &raw mut value, end));
                 RString::own(value)
             }
         })
