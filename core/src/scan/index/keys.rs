@@ -32,6 +32,12 @@ pub trait IndexKeys {
     /// read.
     fn up_to(&mut self, score: f64) -> Option<u64>;
 
+    /// Returns the message of the entry that the scan keeps, where it can change while the entry stays; it is empty if there
+    /// is none.
+    fn kept_message(&mut self, _tag: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
     /// Returns whether the index could not be read.
     fn is_refused(&self) -> bool;
 }

@@ -379,6 +379,9 @@ impl<L: Layout> IndexScan<L> {
         if let Some(cursor) = outcome.cursor.take() {
             self.cursor = Some(cursor);
         }
+        if outcome.lost_kept {
+            self.kept = None;
+        }
         if let Some(kept) = outcome.kept.take() {
             self.kept = Some(kept);
         }

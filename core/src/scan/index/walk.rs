@@ -51,6 +51,8 @@ pub struct IndexOutcome {
     pub(super) cursor: Option<IndexPosition>,
     /// The tag of the match that KEEPONE keeps, if this slice found it.
     pub(super) kept: Option<Vec<u8>>,
+    /// Whether the match that KEEPONE kept is none any more.
+    pub(super) lost_kept: bool,
     /// Whether there is nothing more up to the bound.
     pub(super) over: bool,
     /// The number of removed messages that the scan has counted.
@@ -73,6 +75,9 @@ impl<L: Layout> IndexScan<L> {
         *outcome = IndexOutcome::default();
         let mut deadline = Deadline::new(clock, budget);
         let mut first = true;
+        let kept = self.kept.as_ref().and_then(|tag| keys.kept_message(tag));
+        outcome.lost_kept =
+            kept.is_some_and(|kept| !judge.judge(&kept).is_some_and(|verdict| verdict.matched));
         keys.seek(self.cursor.as_ref());
         loop {
             let step = keys.next(|score, tag, value| {
@@ -227,7 +232,8 @@ impl<L: Layout, J: Judge> Matches for MatchWith<'_, L, J> {
     /// The lowest score comes first. The match that is kept is identified by its tag, because it can get
     /// another score and be found again.
     fn keeps_as_oldest(&mut self) -> bool {
-        match self.scan.kept.as_ref().or(self.outcome.kept.as_ref()) {
+        let earlier = self.scan.kept.as_ref().filter(|_| !self.outcome.lost_kept);
+        match earlier.or(self.outcome.kept.as_ref()) {
             Some(kept) => kept.as_slice() == self.tag,
             None => {
                 self.outcome.kept = Some(self.tag.to_vec());
