@@ -1,5 +1,7 @@
 //! Questions to the server before a write: would it be refused, and where is the key?
 
+use qadmin_core::message_place::MessageKeys;
+
 use crate::redis::call::{CallMode, call};
 use crate::redis::key::{Type, type_of};
 use crate::redis::{Ctx, RString};
@@ -18,6 +20,12 @@ pub(crate) fn probe(ctx: Ctx<'_>, record_key: &RString) -> Result<(), Refusal> {
         Ok(_) => Ok(()),
         Err(line) => Err(reason(&line)),
     }
+}
+
+/// Returns whether some of these keys can be on another node already, although the key of the ids is here: their slot is
+/// being migrated, key by key. Nothing is known of a message then whose keys are missing here.
+pub(crate) fn are_moving(ctx: Ctx<'_>, keys: &MessageKeys) -> bool {
+    ctx.flags().cluster() && keys.examples().iter().any(|key| has_moved(ctx, &RString::new(key)))
 }
 
 /// Returns whether another node serves the key's slot now, or the key is being migrated. It is asked when a queue

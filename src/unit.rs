@@ -40,7 +40,7 @@ struct Parts<'a> {
     /// The words for the keys of the messages of a list of ids.
     words: &'a [&'a [u8]],
     /// Which fields the primary saw of each message, if messages have fields.
-    seen: Option<Vec<u16>>,
+    seen: Option<Vec<u32>>,
     /// The list to which the messages were moved, the end at which they were pushed, and its length before.
     to: Option<(RString, End, u64)>,
 }
@@ -125,7 +125,7 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
 
 /// Opens the keys of a unit; `None` if the list is missing, a key holds something else, or the unit does not say which
 /// fields were seen where messages have fields.
-fn open<'c>(ctx: Ctx<'c>, names: &'c [RString], mode: Mode, seen: Option<&[u16]>) -> Option<List<'c>> {
+fn open<'c>(ctx: Ctx<'c>, names: &'c [RString], mode: Mode, seen: Option<&[u32]>) -> Option<List<'c>> {
     let OpenedKeys::Keys(mut list) = <List<'c> as Storage<'c>>::open(ctx, names, mode) else { return None };
     let fits = match seen {
         Some(seen) => list.sees(seen),

@@ -19,7 +19,7 @@ pub(crate) enum MessageKind {
     Dramatiq,
     /// RQ's: ids in a list, and a hash for each job. Its workers pop from the head.
     Rq,
-    /// BullMQ's: ids in a list, and a hash for each job. They are counted and shown, and not cleared.
+    /// BullMQ's: ids in a list, and a hash for each job. A clear removes both.
     #[value(name = "bullmq")]
     BullMq,
     /// Bull's, which are stored like those of BullMQ.

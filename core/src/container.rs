@@ -218,7 +218,7 @@ static SET_OF_IDS: ContainerSpec = ContainerSpec {
         ContainerOption::Expect,
     ],
     messages: "a sorted set of ids",
-    replaced: "the sorted set of ids or the hash of its messages holds something else: they were replaced",
+    replaced: "the sorted set of ids or the hash of their messages holds something else: they were replaced",
 };
 
 impl From<Container> for Reply {

@@ -25,7 +25,7 @@ pub enum MessageKind {
     Dramatiq,
     /// RQ (Redis Queue). Its lists hold ids, and each job is a hash of its own.
     Rq,
-    /// BullMQ. Its lists hold ids, and each job is a hash of its own. Jobs are read and not cleared.
+    /// BullMQ. Its lists hold ids, and each job is a hash of its own.
     BullMq,
     /// Bull, the predecessor of BullMQ, whose jobs are stored alike.
     Bull,
@@ -226,13 +226,6 @@ impl MessageKind {
             Self::Ids => &KINDS[10],
             Self::Unacked => &UNACKED,
         }
-    }
-
-    /// Returns whether clears remove messages of this kind. A job of BullMQ can have a lock, a parent, a scheduler and a
-    /// deduplication id, each of which is in another key that would have to change with it.
-    #[must_use]
-    pub fn is_cleared(self) -> bool {
-        !matches!(self, Self::BullMq | Self::Bull)
     }
 
     /// Reads the name after AS, in any case.

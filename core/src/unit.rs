@@ -63,16 +63,16 @@ pub fn unpack(len: u64, indexes: &[u8], fingerprints: &[u8]) -> Option<Vec<Delet
 
 /// Packs which fields were seen of each job.
 #[must_use]
-pub fn pack_seen(seen: &[u16]) -> Vec<u8> {
+pub fn pack_seen(seen: &[u32]) -> Vec<u8> {
     seen.iter().flat_map(|fields| fields.to_le_bytes()).collect()
 }
 
 /// Unpacks what [`pack_seen`] made of this many jobs; `None` for anything else.
 #[must_use]
-pub fn unpack_seen(jobs: usize, seen: &[u8]) -> Option<Vec<u16>> {
-    let (fields, rest) = seen.as_chunks::<2>();
+pub fn unpack_seen(jobs: usize, seen: &[u8]) -> Option<Vec<u32>> {
+    let (fields, rest) = seen.as_chunks::<4>();
     let fits = rest.is_empty() && fields.len() == jobs;
-    fits.then(|| fields.iter().map(|fields| u16::from_le_bytes(*fields)).collect())
+    fits.then(|| fields.iter().map(|fields| u32::from_le_bytes(*fields)).collect())
 }
 
 fn push_varint(out: &mut Vec<u8>, mut n: u64) {
@@ -137,9 +137,9 @@ mod tests {
 
     #[test]
     fn fields_of_as_many_jobs_are_unpacked() {
-        let seen = [0, 1, 0x0fff, u16::MAX];
+        let seen = [0, 1, 0x0fff, u32::MAX];
         assert_eq!(unpack_seen(4, &pack_seen(&seen)), Some(seen.to_vec()));
-        for (jobs, bytes) in [(3, &[0; 8][..]), (5, &[0; 8]), (4, &[0; 7]), (0, &[0; 2])] {
+        for (jobs, bytes) in [(3, &[0; 16][..]), (5, &[0; 16]), (4, &[0; 15]), (0, &[0; 4])] {
             assert_eq!(unpack_seen(jobs, bytes), None);
         }
     }

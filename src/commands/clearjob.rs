@@ -98,7 +98,7 @@ fn check_distinct(request: &ClearJob) -> Result<(), Error> {
 /// Checks that the messages look like the kind that the command expects, and that messages of this kind can be
 /// cleared in this way.
 fn check_kind(ctx: Ctx<'_>, request: &ClearJob, target: &JobTarget) -> Result<(), Error> {
-    if !target.messages.is_cleared() {
+    if target.storage.message_keys().is_some_and(|keys| !keys.are_removed()) {
         return Err(TargetError::NotCleared { kind: ContainerOption::As(target.messages).keyword() }.into());
     }
     match target.storage {
@@ -137,7 +137,7 @@ fn check_message_kind(ctx: Ctx<'_>, request: &ClearJob, target: &JobTarget) -> R
     let Some(looks) = looks_like(ctx, target) else { return Ok(()) };
     match looks.library {
         Some(library) => {
-            let read_as = library.kind().filter(|kind| kind.is_cleared()).map(|kind| kind.spec().name);
+            let read_as = library.kind().map(|kind| kind.spec().name);
             let (library, records) = (library.name(), library.records());
             Err(match target.storage {
                 Storage::SortedSet(_) | Storage::SetOfIds(..) => {

@@ -7,13 +7,14 @@ use qadmin_core::scan::{Budget, ListOutcome, ListScan, Queue};
 use qadmin_core::settings::Settings;
 use qadmin_core::unit::{pack, pack_seen};
 
-use super::{OpenedKeys, Prepared, Storage, Target};
+use super::{OpenedKeys, Prepared, Storage, Target, job_events};
 use crate::index;
 use crate::measures::Measures;
 use crate::moved;
 use crate::probe;
 use crate::redis::call::replicate;
 use crate::redis::guard::AbortOnUnwind;
+use crate::redis::job_hashes::Use;
 use crate::redis::list::{self, List, Mode, put};
 use crate::redis::message_hash::{ClosedMessages, Messages};
 use crate::redis::{Ctx, RString, fault, keyspace};
@@ -35,7 +36,7 @@ impl<'c> Storage<'c> for List<'c> {
         // The hash is opened first. If its time is over, that deletes it, which must come before a removal.
         let messages = match words {
             [] => None,
-            _ => match Messages::open(ctx, name, words, mode != Mode::Read) {
+            _ => match Messages::open(ctx, name, words, used(mode)) {
                 None => return OpenedKeys::Other,
                 messages => messages,
             },
@@ -110,6 +111,11 @@ impl<'c> Storage<'c> for List<'c> {
     }
 }
 
+/// Returns what the messages of ids are read for if their list is opened in this mode.
+fn used(mode: Mode) -> Use {
+    if mode == Mode::Read { Use::Show } else { Use::Remove }
+}
+
 /// Checks whether messages can be pushed to this list, as far as that depends on its key. It is called after
 /// [`probe::probe`], in the same slot.
 fn probe_destination(ctx: Ctx<'_>, key: &RString) -> Result<(), Refusal> {
@@ -172,6 +178,7 @@ fn tell(
     let moved = if to.is_some() { moved::digests(list.taken()) } else { Vec::new() };
     let closed = list.close();
     notify(ctx, name, emptied);
+    job_events::removed(ctx, name, words, closed.as_ref());
     notify_messages(ctx, words.first(), closed);
     if let Some((key, end)) = &to {
         notify_put(ctx, key, *end);
@@ -213,8 +220,11 @@ pub(crate) fn notify_messages(ctx: Ctx<'_>, hash: Option<&RString>, closed: Opti
                 keyspace::notify_generic(ctx, c"del", hash);
             }
         }
-        (_, Some(ClosedMessages::Deleted(names))) => {
-            names.iter().for_each(|name| keyspace::notify_generic(ctx, c"del", name));
+        (_, Some(ClosedMessages::Jobs(jobs))) => {
+            jobs.deleted.iter().for_each(|name| keyspace::notify_generic(ctx, c"del", name));
+            if let Some(set) = &jobs.shortened {
+                keyspace::notify_sorted_set(ctx, c"zrem", set);
+            }
         }
         (None, _) | (_, None) => {}
     }

@@ -2,17 +2,18 @@
 //! and the append-only file need no command of this module.
 
 use qadmin_core::job::Job;
-use qadmin_core::message_place::{MessageKeys, RqKeys};
+use qadmin_core::message_place::{JobKeys, MessageKeys, RqKeys};
 use qadmin_core::scan::{Budget, IdSetScan, IndexKeys, IndexOutcome, IndexPosition, SliceOutcome as _};
 use qadmin_core::settings::Settings;
 use uuid::Uuid;
 
-use super::index;
 use super::{OpenedKeys, Prepared, Storage, Target};
+use super::{index, job_events};
 use crate::measures::Measures;
 use crate::redis::call::{CallMode, call};
 use crate::redis::clock::Steady;
 use crate::redis::guard::AbortOnUnwind;
+use crate::redis::job_hashes::{Use, leaving, reserved};
 use crate::redis::key::{Type, type_of};
 use crate::redis::list::Mode;
 use crate::redis::message_hash::Messages;
@@ -30,9 +31,9 @@ pub(crate) struct Keys<'c> {
 }
 
 impl<'c> Keys<'c> {
-    /// Opens a sorted set that exists, and the keys that these words say.
-    pub(crate) fn open(ctx: Ctx<'c>, name: &'c RString, words: &'c [RString]) -> OpenedKeys<Self> {
-        let Some(messages) = Messages::open(ctx, name, words, false) else { return OpenedKeys::Other };
+    /// Opens a sorted set that exists, and the keys that these words say, for reading.
+    pub(crate) fn open(ctx: Ctx<'c>, name: &'c RString, words: &'c [RString], used: Use) -> OpenedKeys<Self> {
+        let Some(messages) = Messages::open(ctx, name, words, used) else { return OpenedKeys::Other };
         match index::open(ctx, name) {
             // The server does not keep empty sorted sets.
             OpenedKeys::Keys(set) if set.entries() == 0 => OpenedKeys::Missing,
@@ -89,14 +90,18 @@ impl IndexKeys for Keys<'_> {
     fn is_refused(&self) -> bool {
         self.set.is_refused()
     }
+
+    fn kept_message(&mut self, id: &[u8]) -> Option<Vec<u8>> {
+        Some(self.messages.message(&RString::new(id)).bytes().to_vec())
+    }
 }
 
 impl<'c> Storage<'c> for Keys<'c> {
     type Scan = IdSetScan;
 
-    fn open(ctx: Ctx<'c>, names: &'c [RString], _: Mode) -> OpenedKeys<Self> {
+    fn open(ctx: Ctx<'c>, names: &'c [RString], mode: Mode) -> OpenedKeys<Self> {
         let [name, words @ ..] = names else { return OpenedKeys::Missing };
-        Self::open(ctx, name, words)
+        Self::open(ctx, name, words, if mode == Mode::Read { Use::Show } else { Use::Judge })
     }
 
     fn prepare(&mut self, scan: &mut IdSetScan, budget: &Budget) -> Prepared {
@@ -162,20 +167,26 @@ impl<'c> Storage<'c> for Keys<'c> {
 fn remove(ctx: Ctx<'_>, name: &RString, words: &[RString], places: &[IndexPosition]) -> Result<(), Vec<u8>> {
     let ids: Vec<&[u8]> = places.iter().map(|place| place.tag.as_slice()).collect();
     let texts: Vec<&[u8]> = words.iter().map(RString::bytes).collect();
-    let messages = match MessageKeys::of_words(name.bytes(), &texts) {
-        Some(MessageKeys::Hash(hash)) => Some((c"HDEL", args(&hash, &ids))),
-        Some(MessageKeys::Jobs(jobs)) => Some((c"UNLINK", keys_of_jobs(ctx, &jobs, &ids))),
-        // Such jobs are not cleared.
-        Some(MessageKeys::Bull(_)) | None => None,
+    let keys = MessageKeys::of_words(name.bytes(), &texts);
+    let (command, messages) = match &keys {
+        Some(MessageKeys::Hash(hash)) => (c"HDEL", args(hash, &ids)),
+        Some(MessageKeys::Jobs(jobs)) => (c"UNLINK", keys_of_jobs(ctx, jobs, &ids)),
+        // Such a set cannot be opened.
+        None => return Err(b"ERR the keys of the messages are not known".to_vec()),
     };
-    let Some((command, messages)) = messages else {
-        return Err(b"ERR jobs of this kind are not removed".to_vec());
+    let forgotten = match &keys {
+        Some(MessageKeys::Jobs(JobKeys::Rq(jobs))) => dependencies(ctx, jobs, &ids),
+        _ => Vec::new(),
     };
     // This id does not exist, so the command changes nothing, but it is refused for the same reasons as the real ones.
     call(ctx, c"ZREM", CallMode::Write, &args(name.bytes(), &[Uuid::new_v4().to_string().as_bytes()]))?;
     // Nothing may unwind between the two writes.
     let no_return = AbortOnUnwind;
     call(ctx, command, CallMode::Write, &messages)?;
+    for words in &forgotten {
+        // The key was a set a moment ago.
+        let _ = call(ctx, c"SREM", CallMode::Write, words);
+    }
     fault::point("between messages and ids");
     // The caller counts the sorted set for all jobs afterwards.
     let mut taken = None;
@@ -183,6 +194,9 @@ fn remove(ctx: Ctx<'_>, name: &RString, words: &[RString], places: &[IndexPositi
         taken = Some(call(ctx, c"ZREM", CallMode::Write, &args(name.bytes(), &ids)));
     });
     drop(no_return);
+    if let Some(MessageKeys::Jobs(JobKeys::Bull(keys))) = &keys {
+        job_events::tell(ctx, keys, ids.iter().copied());
+    }
     taken.map_or(Ok(()), |answer| answer.map(drop))
 }
 
@@ -190,18 +204,34 @@ fn args(key: &[u8], others: &[&[u8]]) -> Vec<RString> {
     std::iter::once(key).chain(others.iter().copied()).map(RString::new).collect()
 }
 
-/// Returns the keys that leave with these jobs of RQ: the jobs themselves, and of their other keys those that exist and
-/// have the type that RQ gives to them.
-fn keys_of_jobs(ctx: Ctx<'_>, jobs: &RqKeys, ids: &[&[u8]]) -> Vec<RString> {
-    let mut keys = Vec::with_capacity(ids.len());
+/// Returns the words of SREM for each set in which another job names one of these as waiting for it. A worker of RQ that
+/// has finished that job watches the set while it moves the waiting jobs to their queues, and begins anew if the set changed
+/// (`Queue.move_dependents_to_ready` of RQ 3.0.0). Otherwise it would write the status of a job that is gone.
+fn dependencies(ctx: Ctx<'_>, jobs: &RqKeys, ids: &[&[u8]]) -> Vec<[RString; 2]> {
+    let mut all = Vec::new();
     for id in ids {
-        keys.push(RString::new(jobs.job(id)));
-        for (key, of) in [(jobs.dependencies(id), Type::Set), (jobs.results(id), Type::Stream)] {
-            let key = RString::new(key);
-            if type_of(ctx, &key) == of {
-                keys.push(key);
+        let own = RString::new(jobs.dependencies(id));
+        if type_of(ctx, &own) != Type::Set {
+            continue;
+        }
+        let others = call(ctx, c"SMEMBERS", CallMode::Read, &[own]).map(|others| others.list());
+        for other in others.unwrap_or_default() {
+            let waiting = RString::new(jobs.dependents(&other));
+            if type_of(ctx, &waiting) == Type::Set {
+                all.push([waiting, RString::new(id)]);
             }
         }
+    }
+    all
+}
+
+/// Returns the keys that leave with these jobs: the jobs themselves, and of their other keys those that exist and have the
+/// type that the library gives to them.
+fn keys_of_jobs(ctx: Ctx<'_>, jobs: &JobKeys, ids: &[&[u8]]) -> Vec<RString> {
+    let mut keys = Vec::with_capacity(ids.len());
+    for id in ids {
+        let others = leaving(ctx, jobs, id).into_iter().chain(reserved(ctx, jobs, id));
+        keys.extend(std::iter::once(jobs.job(id)).chain(others).map(RString::new));
     }
     keys
 }

@@ -8,6 +8,7 @@ use super::index;
 use super::list::names_of;
 use super::set_of_ids;
 use super::unacked::Keys;
+use crate::redis::job_hashes::Use;
 use crate::redis::zset_reader::Reader;
 use crate::redis::{Ctx, RString};
 
@@ -44,7 +45,7 @@ impl<'c> Walked<'c> {
                 OpenedKeys::Keys(keys) => Some(Self::SortedSet(keys)),
                 _ => None,
             },
-            Storage::SetOfIds(..) => match set_of_ids::Keys::open(ctx, queue, others) {
+            Storage::SetOfIds(..) => match set_of_ids::Keys::open(ctx, queue, others, Use::Show) {
                 OpenedKeys::Keys(keys) => Some(Self::SetOfIds(Box::new(keys))),
                 _ => None,
             },

@@ -22,6 +22,7 @@ use crate::redis::clock::{Steady, now_ns};
 use crate::redis::guard::guard;
 use crate::redis::list::{List, Mode};
 use crate::redis::{Ctx, RString, log};
+use crate::refusal::Refusal;
 use crate::refusal::reason;
 use crate::rights::{needs_of, starter};
 use crate::settings;
@@ -154,6 +155,9 @@ impl<'c> Slice<'c> {
             (true, false) => Mode::Erase,
             (true, true) => Mode::Take,
         };
+        if job.start().storage.message_keys().is_some_and(|keys| probe::are_moving(ctx, keys)) {
+            return refused(&Refusal::Moved, &self.record_key(job), None);
+        }
         let mut keys = match S::open(ctx, names, mode) {
             OpenedKeys::Keys(keys) => keys,
             OpenedKeys::Refused(line) => return self.unread(job, &line),

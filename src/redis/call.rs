@@ -29,7 +29,7 @@ impl CallReply {
     }
 
     /// Returns a string or an error as bytes.
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         bytes(self.0)
     }
 

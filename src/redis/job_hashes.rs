@@ -1,5 +1,5 @@
-//! RQ's jobs, opened for one callback together with the list of their ids. Each job is a hash of its own, and a few
-//! keys leave with it.
+//! Jobs that are hashes of their own, opened for one callback together with the key of their ids. A few other keys leave
+//! with a job.
 //!
 //! A key whose time is over is deleted by the server as soon as somebody opens it, and replicas get that deletion
 //! before the unit. So a job that is to be removed stays open from the reading by which it was judged, and nothing is
@@ -7,8 +7,8 @@
 
 use std::collections::HashMap;
 
-use qadmin_core::format::{RQ_FIELDS, RqPlace, rq_message};
-use qadmin_core::message_place::RqKeys;
+use qadmin_core::format::JobText;
+use qadmin_core::message_place::{JobKeys, OtherKey};
 
 use super::api::{api, raw};
 use super::ctx::Ctx;
@@ -16,12 +16,25 @@ use super::hash::expired_fields;
 use super::opened_key::{Key, READ, reading};
 use super::string::RString;
 
-/// The jobs of one list.
+/// What jobs are read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// They are counted and shown.
+    Show,
+    /// Some of them are to be removed by commands of the server, after they were closed.
+    Judge,
+    /// Some of them are removed by these handles.
+    Remove,
+}
+
+/// The jobs of one key of ids.
 pub(crate) struct JobHashes<'c> {
     ctx: Ctx<'c>,
-    keys: RqKeys,
-    /// [`RQ_FIELDS`], as the server takes them.
-    names: [RString; RQ_FIELDS.len()],
+    text: JobText,
+    /// [`JobText::fields`], as the server takes them.
+    names: Vec<RString>,
+    /// Jobs that are blocked have to be known.
+    looks_for_blockers: bool,
     /// The flags with which keys are only read, and those with which jobs are opened.
     reading: u32,
     flags: u32,
@@ -31,45 +44,84 @@ pub(crate) struct JobHashes<'c> {
     held: HashMap<Vec<u8>, (Job<'c>, RString)>,
     /// The ids that were removed from the list, in their order.
     removed: Vec<RString>,
-    /// Which fields the jobs of these ids had: the bit `1 << n` stands for `RQ_FIELDS[n]`.
-    seen: Vec<u16>,
+    /// Which fields the jobs of these ids had: the bit `1 << n` stands for the field `n` of [`JobText::fields`], and
+    /// [`HELD_IT`] for a key beside the job.
+    seen: Vec<u32>,
     /// Where a unit is repeated: the fields that are read of the jobs that follow.
-    sees: Option<std::vec::IntoIter<u16>>,
+    sees: Option<std::vec::IntoIter<u32>>,
     /// The keys that were deleted.
     deleted: Vec<RString>,
+    /// The ids whose jobs were deleted.
+    gone: Vec<RString>,
+    /// The sorted set from which some of these ids were removed.
+    shortened: Option<RString>,
+}
+
+/// The jobs that were removed, after their keys were closed.
+pub(crate) struct RemovedJobs {
+    /// The names of their keys, and of those that left with them.
+    pub(crate) deleted: Vec<RString>,
+    /// A sorted set that lost some of the ids.
+    pub(crate) shortened: Option<RString>,
+    /// Their ids.
+    pub(crate) ids: Vec<RString>,
 }
 
 /// A job that was read.
 struct Job<'c> {
     key: Key<'c>,
     /// The fields that it had.
-    seen: u16,
+    seen: u32,
+    /// The deduplication id that it may hold.
+    deduplication_id: Option<RString>,
+    /// Where a unit is repeated: whether it held that id.
+    held_it: Option<bool>,
 }
 
+/// The bit that says of a removed job that it held its deduplication id.
+const HELD_IT: u32 = 1 << 31;
+
 impl<'c> JobHashes<'c> {
-    /// Prepares to read jobs, or also to remove some.
-    pub(crate) fn new(ctx: Ctx<'c>, keys: RqKeys, removes: bool) -> Self {
+    /// Prepares to read jobs.
+    pub(super) fn new(ctx: Ctx<'c>, keys: JobKeys, used: Use) -> Self {
         let reading = reading();
         let mut flags = reading;
-        if removes {
+        if used == Use::Remove {
             flags |= raw::REDISMODULE_WRITE;
         }
         // What a file contains was done while the fields were there, whatever time it is now.
         if ctx.flags().loading() {
             flags |= expired_fields();
         }
-        let (held, removed, seen, deleted) = Default::default();
-        let names = RQ_FIELDS.map(RString::new);
-        Self { ctx, keys, names, reading, flags, last: None, held, removed, seen, sees: None, deleted }
+        let looks_for_blockers = used != Use::Show || keys.is_blocked_while_it_waits();
+        let text = JobText::new(keys);
+        let names = text.fields().iter().map(RString::new).collect();
+        let (held, removed, seen, deleted, gone) = Default::default();
+        Self {
+            ctx,
+            text,
+            names,
+            looks_for_blockers,
+            reading,
+            flags,
+            last: None,
+            held,
+            removed,
+            seen,
+            sees: None,
+            deleted,
+            gone,
+            shortened: None,
+        }
     }
 
     /// Reads of each following job only these fields.
-    pub(super) fn sees(&mut self, fields: Vec<u16>) {
+    pub(super) fn sees(&mut self, fields: Vec<u32>) {
         self.sees = Some(fields.into_iter());
     }
 
     /// Returns which fields the jobs of the removed ids had.
-    pub(super) fn seen(&self) -> &[u16] {
+    pub(super) fn seen(&self) -> &[u32] {
         &self.seen
     }
 
@@ -77,7 +129,7 @@ impl<'c> JobHashes<'c> {
     pub(super) fn message(&mut self, id: &RString) -> RString {
         self.last = None;
         let sees = match &mut self.sees {
-            None => u16::MAX,
+            None => u32::MAX,
             // The unit has as many of them as ids.
             Some(sees) => sees.next().unwrap_or_default(),
         };
@@ -90,30 +142,35 @@ impl<'c> JobHashes<'c> {
     }
 
     /// Opens a job and writes these fields of it as a text, if the id has one.
-    fn read(&self, id: &RString, sees: u16) -> Option<(Job<'c>, RString)> {
-        let key = Key::open(self.ctx, self.keys.job(id.bytes()), self.flags)?;
+    fn read(&mut self, id: &RString, sees: u32) -> Option<(Job<'c>, RString)> {
+        let key = Key::open(self.ctx, self.text.keys().job(id.bytes()), self.flags)?;
         if !key.is(raw::REDISMODULE_KEYTYPE_HASH) {
             return None;
         }
         let mut seen = 0;
-        let fields = key.fields(&self.names);
-        let fields: [Option<&[u8]>; RQ_FIELDS.len()] = std::array::from_fn(|at| {
-            let field = fields[at].as_ref().filter(|_| sees & (1 << at) != 0)?;
-            seen |= 1 << at;
-            Some(field.bytes())
-        });
-        // No job in a unit had dependents where it was judged. Another server can still have such a key whose time is over.
-        let has_dependents = self.sees.is_none() && self.has_dependents(id);
-        let (queue, status) = (self.keys.queue(), self.keys.status());
-        let place = RqPlace { id: id.bytes(), queue, status, has_dependents };
-        let message = RString::new(rq_message(&place, &fields));
-        Some((Job { key, seen }, message))
+        let mut fields: Vec<Option<RString>> = self.names.iter().map(|name| key.field(name)).collect();
+        for (at, field) in fields.iter_mut().enumerate() {
+            match sees & (1 << at) {
+                0 => *field = None,
+                bit if field.is_some() => seen |= bit,
+                _ => {}
+            }
+        }
+        // No job in a unit was blocked where it was judged. Another server can still have such a key whose time is over.
+        let is_blocked = self.looks_for_blockers && self.sees.is_none() && self.is_blocked(id);
+        let bytes: Vec<Option<&[u8]>> =
+            fields.iter().map(|field| field.as_ref().map(RString::bytes)).collect();
+        let message = RString::new(self.text.of(id.bytes(), &bytes, is_blocked));
+        let deduplication_id = self.text.deduplication_field().and_then(|at| fields[at].take());
+        let held_it = self.sees.is_some().then_some(sees & HELD_IT != 0);
+        Some((Job { key, seen, deduplication_id, held_it }, message))
     }
 
-    /// Returns whether other jobs wait for the job of this id: whether there is such a key, whatever it holds.
-    fn has_dependents(&self, id: &RString) -> bool {
-        let name = self.keys.dependents(id.bytes());
-        let is_held = self.keys.id_of(&name).is_some_and(|id| self.held.contains_key(id));
+    /// Returns whether other jobs wait for the job of this id, or a worker holds it: whether there is such a key, whatever
+    /// it holds.
+    fn is_blocked(&self, id: &RString) -> bool {
+        let name = self.text.keys().blocker(id.bytes());
+        let is_held = self.text.keys().id_of(&name).is_some_and(|id| self.held.contains_key(id));
         is_held || Key::open(self.ctx, name, self.reading).is_some()
     }
 
@@ -135,39 +192,84 @@ impl<'c> JobHashes<'c> {
     pub(super) fn remove(&mut self) {
         self.last = None;
         let mut gone = Vec::with_capacity(self.removed.len());
-        for id in &self.removed {
+        for (at, id) in self.removed.iter().enumerate() {
             // An id that stood twice has one job.
             if let Some((mut job, _)) = self.held.remove(id.bytes()) {
                 job.key.delete();
                 self.deleted.push(job.key.close());
-                gone.push(id);
+                gone.push((at, job.deduplication_id, job.held_it));
             }
         }
         // No job is open any more when other keys are, which can have the names of jobs.
         self.held.clear();
-        for id in gone {
-            let others = [
-                (self.keys.dependencies(id.bytes()), raw::REDISMODULE_KEYTYPE_SET),
-                (self.keys.results(id.bytes()), raw::REDISMODULE_KEYTYPE_STREAM),
-            ];
-            for (name, kind) in others {
-                let key = Key::open(self.ctx, name, READ | raw::REDISMODULE_WRITE);
-                if let Some(mut key) = key.filter(|key| key.is(kind)) {
+        for (at, deduplication_id, held_it) in gone {
+            let id = &self.removed[at];
+            let mut names = leaving(self.ctx, self.text.keys(), id.bytes());
+            if let (Some(reserved), JobKeys::Bull(keys)) = (&deduplication_id, self.text.keys()) {
+                let reserved = keys.deduplication(reserved.bytes());
+                if held_it.unwrap_or_else(|| holds(self.ctx, &reserved[0], id.bytes())) {
+                    names.extend(reserved);
+                    self.seen[at] |= HELD_IT;
+                }
+            }
+            for name in names {
+                if let Some(mut key) = Key::open(self.ctx, name, READ | raw::REDISMODULE_WRITE) {
                     key.delete();
                     self.deleted.push(key.close());
                 }
             }
+            self.gone.push(RString::new(id.bytes()));
         }
+        self.remove_priorities();
     }
 
-    /// Closes all keys, and signals the deleted ones as modified (WATCH, client-side caches). Returns their names.
-    pub(super) fn close(self) -> Vec<RString> {
-        for name in &self.deleted {
+    /// Removes the ids whose jobs were deleted from the sorted set of those with a priority.
+    fn remove_priorities(&mut self) {
+        let JobKeys::Bull(keys) = self.text.keys() else { return };
+        let set = Key::open(self.ctx, keys.priorities(), READ | raw::REDISMODULE_WRITE);
+        let Some(mut set) = set.filter(|set| set.is(raw::REDISMODULE_KEYTYPE_ZSET)) else { return };
+        let removed = self.gone.iter().filter(|id| set.remove_member(id)).count();
+        self.shortened = Some(set.close()).filter(|_| removed > 0);
+    }
+
+    /// Closes all keys, and signals the changed ones as modified (WATCH, client-side caches).
+    pub(super) fn close(self) -> RemovedJobs {
+        for name in self.deleted.iter().chain(&self.shortened) {
             // SAFETY: context and name are live.
             unsafe { api!(RedisModule_SignalModifiedKey(self.ctx.raw(), name.raw())) };
         }
-        self.deleted
+        RemovedJobs { deleted: self.deleted, shortened: self.shortened, ids: self.gone }
     }
 }
 
-const _: () = assert!(RQ_FIELDS.len() <= u16::BITS as usize, "each field has a bit");
+/// Returns the other keys that leave with this job: those that exist and have the type that the library gives to them. A
+/// hash that is a job itself, because its id is a job's name and `:failed`, is not one of them.
+pub(crate) fn leaving(ctx: Ctx<'_>, keys: &JobKeys, id: &[u8]) -> Vec<Vec<u8>> {
+    let leaves = |name: &[u8], of: OtherKey| {
+        let Some(key) = Key::open(ctx, name.to_vec(), READ) else { return false };
+        match of {
+            OtherKey::List => key.is(raw::REDISMODULE_KEYTYPE_LIST),
+            OtherKey::Set => key.is(raw::REDISMODULE_KEYTYPE_SET),
+            OtherKey::SortedSet => key.is(raw::REDISMODULE_KEYTYPE_ZSET),
+            OtherKey::Stream => key.is(raw::REDISMODULE_KEYTYPE_STREAM),
+            OtherKey::Hash => {
+                key.is(raw::REDISMODULE_KEYTYPE_HASH) && key.field(&RString::new("name")).is_none()
+            }
+        }
+    };
+    keys.others(id).into_iter().filter(|(name, of)| leaves(name, *of)).map(|(name, _)| name).collect()
+}
+
+/// Returns whether the key of a deduplication id holds the id of this job.
+fn holds(ctx: Ctx<'_>, key: &[u8], id: &[u8]) -> bool {
+    Key::open(ctx, key.to_vec(), READ).is_some_and(|key| key.holds(id))
+}
+
+/// Returns the keys that reserve the deduplication id of a job that is not open, if the job holds it.
+pub(crate) fn reserved(ctx: Ctx<'_>, keys: &JobKeys, id: &[u8]) -> Vec<Vec<u8>> {
+    let JobKeys::Bull(names) = keys else { return Vec::new() };
+    let job = Key::open(ctx, keys.job(id), READ).filter(|job| job.is(raw::REDISMODULE_KEYTYPE_HASH));
+    let reserved = job.and_then(|job| job.field(&RString::new("deid")));
+    let reserved = reserved.map(|reserved| names.deduplication(reserved.bytes()));
+    reserved.filter(|keys| holds(ctx, &keys[0], id)).map_or_else(Vec::new, Vec::from)
+}

@@ -166,12 +166,12 @@ impl<'c> List<'c> {
     }
 
     /// Returns which fields were seen of the messages of the removed ids, for a unit that says so.
-    pub(crate) fn seen(&self) -> Option<&[u16]> {
+    pub(crate) fn seen(&self) -> Option<&[u32]> {
         self.ids.as_ref().and_then(|ids| ids.messages.seen())
     }
 
     /// Reads of the messages of the elements that follow only these fields: see [`Messages::sees`].
-    pub(crate) fn sees(&mut self, fields: &[u16]) -> bool {
+    pub(crate) fn sees(&mut self, fields: &[u32]) -> bool {
         self.ids.as_mut().is_some_and(|ids| ids.messages.sees(fields.to_vec()))
     }
 

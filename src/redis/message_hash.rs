@@ -5,10 +5,9 @@ use std::collections::HashMap;
 
 use qadmin_core::message_place::MessageKeys;
 
-use super::bull_hashes::BullHashes;
 use super::ctx::Ctx;
 use super::hash::{Hash, OpenedHash};
-use super::job_hashes::JobHashes;
+use super::job_hashes::{JobHashes, RemovedJobs, Use};
 use super::string::RString;
 
 /// The messages.
@@ -16,9 +15,7 @@ pub(crate) enum Messages<'c> {
     /// They are the fields of a hash.
     Fields(MessageHash<'c>),
     /// Each is a hash of its own.
-    Jobs(JobHashes<'c>),
-    /// Each is a hash of its own, which is read only.
-    Bull(BullHashes<'c>),
+    Jobs(Box<JobHashes<'c>>),
 }
 
 /// What happened to the messages until their keys were closed.
@@ -30,22 +27,21 @@ pub(crate) enum ClosedMessages {
         /// The key is gone with its last message.
         is_emptied: bool,
     },
-    /// These keys were deleted.
-    Deleted(Vec<RString>),
+    /// Jobs were deleted.
+    Jobs(RemovedJobs),
 }
 
 impl<'c> Messages<'c> {
-    /// Opens the keys that have the messages of a key of ids, for reading or also for removing messages. The words say
-    /// which keys these are ([`MessageKeys::words`]); the first one is the name of the hash, if there is one. `None` if one
-    /// holds something else, or if such messages are not removed.
-    pub(crate) fn open(ctx: Ctx<'c>, name: &RString, words: &'c [RString], removes: bool) -> Option<Self> {
+    /// Opens the keys that have the messages of a key of ids. The words say which keys these are
+    /// ([`MessageKeys::words`]); the first one is the name of the hash, if there is one. `None` if one holds something else,
+    /// or if such messages are not removed.
+    pub(crate) fn open(ctx: Ctx<'c>, name: &RString, words: &'c [RString], used: Use) -> Option<Self> {
         let texts: Vec<&[u8]> = words.iter().map(RString::bytes).collect();
         let (keys, hash) = (MessageKeys::of_words(name.bytes(), &texts)?, words.first()?);
         Some(match keys {
-            MessageKeys::Hash(_) => Self::Fields(MessageHash::open(ctx, hash, removes)?),
-            MessageKeys::Jobs(keys) => Self::Jobs(JobHashes::new(ctx, keys, removes)),
-            MessageKeys::Bull(_) if removes => return None,
-            MessageKeys::Bull(keys) => Self::Bull(BullHashes::new(ctx, keys)),
+            _ if used != Use::Show && !keys.are_removed() => return None,
+            MessageKeys::Hash(_) => Self::Fields(MessageHash::open(ctx, hash, used == Use::Remove)?),
+            MessageKeys::Jobs(keys) => Self::Jobs(Box::new(JobHashes::new(ctx, keys, used))),
         })
     }
 
@@ -54,7 +50,6 @@ impl<'c> Messages<'c> {
         match self {
             Self::Fields(hash) => hash.message(id),
             Self::Jobs(jobs) => jobs.message(id),
-            Self::Bull(jobs) => jobs.message(id),
         }
     }
 
@@ -63,7 +58,6 @@ impl<'c> Messages<'c> {
         match self {
             Self::Fields(hash) => _ = hash.planned.insert(id.bytes().to_vec(), message),
             Self::Jobs(jobs) => jobs.plan(id, message),
-            Self::Bull(_) => {}
         }
     }
 
@@ -72,7 +66,6 @@ impl<'c> Messages<'c> {
         match self {
             Self::Fields(hash) => hash.removed.push(id),
             Self::Jobs(jobs) => jobs.take(id, message),
-            Self::Bull(_) => {}
         }
     }
 
@@ -81,23 +74,22 @@ impl<'c> Messages<'c> {
         match self {
             Self::Fields(hash) => hash.remove(),
             Self::Jobs(jobs) => jobs.remove(),
-            Self::Bull(_) => {}
         }
     }
 
     /// Returns which fields were seen of the message of each removed id, if messages have fields.
-    pub(super) fn seen(&self) -> Option<&[u16]> {
+    pub(super) fn seen(&self) -> Option<&[u32]> {
         match self {
-            Self::Fields(_) | Self::Bull(_) => None,
+            Self::Fields(_) => None,
             Self::Jobs(jobs) => Some(jobs.seen()),
         }
     }
 
     /// Reads of the following messages only these fields, as the server did whose unit is repeated. Returns false if
     /// messages have no fields.
-    pub(super) fn sees(&mut self, fields: Vec<u16>) -> bool {
+    pub(super) fn sees(&mut self, fields: Vec<u32>) -> bool {
         match self {
-            Self::Fields(_) | Self::Bull(_) => false,
+            Self::Fields(_) => false,
             Self::Jobs(jobs) => {
                 jobs.sees(fields);
                 true
@@ -109,8 +101,7 @@ impl<'c> Messages<'c> {
     pub(super) fn close(self) -> ClosedMessages {
         match self {
             Self::Fields(hash) => hash.close(),
-            Self::Jobs(jobs) => ClosedMessages::Deleted(jobs.close()),
-            Self::Bull(_) => ClosedMessages::Deleted(Vec::new()),
+            Self::Jobs(jobs) => ClosedMessages::Jobs(jobs.close()),
         }
     }
 }

@@ -17,7 +17,6 @@ pub(crate) mod acl;
 mod alloc;
 pub(crate) mod api;
 pub(crate) mod block;
-mod bull_hashes;
 pub(crate) mod call;
 pub(crate) mod caller;
 pub(crate) mod clock;

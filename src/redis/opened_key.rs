@@ -46,19 +46,41 @@ impl<'c> Key<'c> {
         isize::try_from(unsafe { api!(RedisModule_KeyType(self.key)) }) == Ok(kind)
     }
 
-    /// Returns these fields, if this is a hash.
-    pub(super) fn fields<const N: usize>(&self, names: &[RString; N]) -> [Option<RString>; N] {
-        names.each_ref().map(|name| {
-            let mut value: *mut raw::RedisModuleString = ptr::null_mut();
-            // SAFETY: the handle and the name are live; pairs of field and place follow the flags, and a null ends them.
-            // The answer is a string of our own (S4), or null where there is no such field.
-            unsafe {
-                let end = ptr::null_mut::<c_void>();
-                let flags = raw::REDISMODULE_HASH_NONE.cast_signed();
-                api!(RedisModule_HashGet(self.key, flags, name.raw(), &raw mut value, end));
-                RString::own(value)
-            }
-        })
+    /// Returns this field of a hash.
+    pub(super) fn field(&self, name: &RString) -> Option<RString> {
+        let mut value: *mut raw::RedisModuleString = ptr::null_mut();
+        // SAFETY: the handle and the name are live; pairs of field and place follow the flags, and a null ends them. The
+        // answer is a string of our own (S4), or null where there is no such field.
+        unsafe {
+            let end = ptr::null_mut::<c_void>();
+            let flags = raw::REDISMODULE_HASH_NONE.cast_signed();
+            api!(RedisModule_HashGet(self.key, flags, name.raw(), &raw mut value, end));
+            RString::own(value)
+        }
+    }
+
+    /// Returns whether it is a string with these bytes.
+    pub(super) fn holds(&self, text: &[u8]) -> bool {
+        if !self.is(raw::REDISMODULE_KEYTYPE_STRING) {
+            return false;
+        }
+        let mut len = 0;
+        // SAFETY: the handle is live and its key is a string. The answer points into the value, which nothing changes
+        // before it was compared; it is null where the function fails.
+        unsafe {
+            let data =
+                api!(RedisModule_StringDMA(self.key, &raw mut len, raw::REDISMODULE_READ.cast_signed()));
+            !data.is_null() && std::slice::from_raw_parts(data.cast::<u8>(), len) == text
+        }
+    }
+
+    /// Removes this member of a sorted set that is open for writing, and the key with its last member. Returns whether it
+    /// was there. Nothing is replicated, signalled or announced here.
+    pub(super) fn remove_member(&mut self, member: &RString) -> bool {
+        let mut deleted = 0;
+        // SAFETY: the handle is live and open for writing, and so is the member; the function refuses keys of other types.
+        let answer = unsafe { api!(RedisModule_ZsetRem(self.key, member.raw(), &raw mut deleted)) };
+        isize::try_from(answer) == Ok(raw::REDISMODULE_OK) && deleted != 0
     }
 
     /// Deletes the key. Nothing is replicated, signalled or announced here.

@@ -39,7 +39,7 @@ pub(crate) const SORTED: Lines = &["ZCARD k", "ZCOUNT k 0 1", "ZRANGE k 0 1", "Z
 /// Commands that take messages out of it.
 pub(crate) const SORTED_OUT: Lines = &["ZREM k m"];
 /// Commands that remove ids from a sorted set, and their messages.
-pub(crate) const IDS_OUT: Lines = &["ZREM k m", "HDEL k f", "UNLINK k"];
+pub(crate) const IDS_OUT: Lines = &["ZREM k m", "HDEL k f", "UNLINK k", "SMEMBERS k", "SREM k m"];
 /// Commands that move them to another one.
 pub(crate) const SORTED_MOVE: Lines = &["ZADD k 1 m", "ZMSCORE k m"];
 /// The command that shows, in a cluster, whether a missing queue has moved to another node.

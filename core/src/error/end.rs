@@ -141,7 +141,7 @@ impl EndReason {
             ),
             Self::MessagesReplaced => (
                 Code::Err,
-                "the list of ids or the hash of its messages now holds another type; the other messages were not \
+                "the key of the ids or the hash of their messages now holds another type; the other messages were not \
                  examined"
                     .into(),
             ),

@@ -38,7 +38,7 @@ pub enum TargetError {
         /// The names that the library gives: [`crate::kind::KindSpec::names`].
         names: &'static str,
     },
-    /// Messages of this kind are read and not cleared.
+    /// Jobs of this state are read and not cleared.
     NotCleared {
         /// The words that say the kind.
         kind: &'static str,
@@ -154,7 +154,7 @@ impl TargetError {
             Self::IndexMigrating { index } => (
                 Code::Err,
                 format!(
-                    "the index {} is being migrated to another node of the cluster; retry the command",
+                    "the key {} is being migrated to another node of the cluster; retry the command",
                     quote(index)
                 ),
             ),
@@ -217,8 +217,8 @@ fn priority_slots(queue: &[u8]) -> String {
 
 fn not_cleared(kind: &str) -> String {
     format!(
-        "{kind} reads jobs and does not clear them: a lock, a parent job, a scheduler and a deduplication id can belong to \
-         a job; remove these jobs with their library"
+        "{kind} reads jobs in :active and :waiting-children and does not clear them: workers hold the first, and the others \
+         wait for their children; remove them with their library"
     )
 }
 

@@ -7,7 +7,13 @@
 //! ```
 //!
 //! The fields `data`, `opts`, `returnvalue` and `progress` are JSON and are written as they stand. Times are Unix
-//! milliseconds. A field that the hash does not have is not a member.
+//! milliseconds. A field that the hash does not have is not a member. `kept` is 1 for a job that no clear removes, and
+//! no member otherwise.
+//!
+//! # What is kept
+//! A job with a parent in a flow, because the parent would wait for it for ever; a job of a scheduler, because that would
+//! never run again; a job that is locked; and a hash without a name. Jobs in `:active` and `:waiting-children` are read
+//! only, and none is said to be kept.
 //!
 //! # What is withheld
 //! A hash without a name is not a job that somebody added. All its fields are unknown, so that `MISSING` and `!=` do not
@@ -20,9 +26,10 @@ use super::written::{is_number, string};
 use super::{FieldPlace, FieldPlaces, Format, Opened, Own, Part, inside, keys, same};
 use crate::field::{Field, Source};
 use crate::json::{Path, Paths, Scanner, Shape};
+use crate::message_place::BullKeys;
 
 /// The fields of a job's hash that are read. A hash without the first one is not a job.
-pub const BULL_FIELDS: [&str; 17] = [
+pub(super) const BULL_FIELDS: [&str; 17] = [
     "name",
     "timestamp",
     "delay",
@@ -51,11 +58,44 @@ const ID: &str = "id";
 /// The most bytes of the id and of all fields together, of a job that is read.
 const JOB_MAX: usize = 1024 * 1024;
 /// What a job is read as that is larger, or whose JSON is not valid. It is not a JSON object, so nothing is known of it.
-const UNREADABLE: &[u8] = b"unreadable";
+pub(super) const UNREADABLE: &[u8] = b"unreadable";
+/// The same of a job that is kept.
+const UNREADABLE_AND_KEPT: &[u8] = b"unreadable and kept";
+/// The member that says that a job is kept.
+pub(super) const KEPT: &str = "kept";
+/// How the ids of jobs of a scheduler begin (`getSchedulerNextJobId` in BullMQ, lib/repeatable.js in Bull).
+const REPEATED: &[u8] = b"repeat:";
+
+/// A job and where its id stands.
+#[derive(Debug)]
+pub(super) struct BullJob<'a> {
+    /// Its id.
+    pub(super) id: &'a [u8],
+    /// The names of the keys.
+    pub(super) keys: &'a BullKeys,
+    /// A worker holds it.
+    pub(super) is_locked: bool,
+}
+
+impl BullJob<'_> {
+    /// Returns whether no clear may remove it.
+    fn is_kept(&self, fields: &[Option<&[u8]>; BULL_FIELDS.len()]) -> bool {
+        let field = |name: &str| {
+            let at = BULL_FIELDS.iter().position(|field| *field == name)?;
+            fields[at].filter(|value| !value.is_empty())
+        };
+        let is_needed = self.is_locked
+            || self.id.starts_with(REPEATED)
+            || field("parentKey").is_some()
+            || field("rjk").is_some()
+            || field("name").is_none();
+        is_needed && self.keys.are_removed()
+    }
+}
 
 /// Writes jobs as text. It serves any number of jobs.
 #[derive(Debug)]
-pub struct BullText {
+pub(super) struct BullText {
     scanner: Scanner,
     /// No path: a value only has to be valid.
     paths: Paths,
@@ -70,20 +110,21 @@ impl Default for BullText {
 impl BullText {
     /// Writes a job as one JSON object. `fields` has the values of [`BULL_FIELDS`]. The result is empty, which stands
     /// for a missing message, if there are no fields.
-    #[must_use]
-    pub fn of(&mut self, id: &[u8], fields: &[Option<&[u8]>; BULL_FIELDS.len()]) -> Vec<u8> {
+    pub(super) fn of(&mut self, job: &BullJob<'_>, fields: &[Option<&[u8]>; BULL_FIELDS.len()]) -> Vec<u8> {
         let sizes = fields.iter().flatten().map(|field| field.len());
-        let size = sizes.fold(id.len(), usize::saturating_add);
+        let size = sizes.fold(job.id.len(), usize::saturating_add);
+        let is_kept = job.is_kept(fields);
+        let unreadable = if is_kept { UNREADABLE_AND_KEPT } else { UNREADABLE };
         if fields.iter().all(Option::is_none) {
             // A hash with other fields alone is not a job either.
             return Vec::new();
         }
         if size > JOB_MAX {
-            return UNREADABLE.to_vec();
+            return unreadable.to_vec();
         }
         let mut json = Vec::with_capacity(size + 256);
         json.extend_from_slice(b"{\"id\":");
-        string(id, &mut json);
+        string(job.id, &mut json);
         for (name, value) in BULL_FIELDS.iter().zip(fields) {
             let Some(value) = value else { continue };
             json.extend_from_slice(b",\"");
@@ -92,7 +133,7 @@ impl BullText {
             if JSON.contains(name) {
                 // Anything else could contain the beginning of another member.
                 if !self.scanner.scan(value, &self.paths, &mut []) {
-                    return UNREADABLE.to_vec();
+                    return unreadable.to_vec();
                 }
                 json.extend_from_slice(value);
             } else if NUMBERS.contains(name) && is_number(value) {
@@ -101,7 +142,7 @@ impl BullText {
                 string(value, &mut json);
             }
         }
-        json.push(b'}');
+        json.extend_from_slice(if is_kept { b",\"kept\":1}" } else { b"}" });
         json
     }
 }
@@ -138,7 +179,8 @@ impl Format for Bull {
             Source::Kwargs => return or_foreign(Part::Envelope, inside(&keys(&["data"]), field)),
             Source::Headers => {
                 let name = field.path.first().map(|name| &**name);
-                let is_read = name.is_some_and(|name| name == ID || BULL_FIELDS.contains(&name));
+                let is_read =
+                    name.is_some_and(|name| name == ID || name == KEPT || BULL_FIELDS.contains(&name));
                 return match is_read {
                     true => or_foreign(Part::Envelope, inside(&[], field)),
                     // The hash may have the field or not.

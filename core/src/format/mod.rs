@@ -16,6 +16,8 @@ mod bull;
 mod celery;
 mod dramatiq;
 mod huey;
+mod job_text;
+mod kept;
 mod laravel;
 mod leavings;
 mod msgpack;
@@ -32,13 +34,12 @@ mod taskiq;
 mod unacked;
 mod written;
 
-pub use bull::{BULL_FIELDS, BullText};
+pub use job_text::JobText;
+pub(crate) use kept::Kept;
 pub(crate) use leavings::Leavings;
 pub(crate) use opened::{Opened, Partial};
 pub(crate) use reader::Reader;
 pub use recognise::{LOOK_AT, Recogniser};
-pub(crate) use rq::Kept;
-pub use rq::{RQ_FIELDS, RqPlace, rq_message};
 
 use crate::field::{Field, Source};
 use crate::json::{Path, Reading, Segment};

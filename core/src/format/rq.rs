@@ -24,11 +24,10 @@ use super::body::Compression;
 use super::written::{is_number, string};
 use super::{ARRAY, FieldPlace, FieldPlaces, Format, OBJECT, Opened, Own, Part, inside, keys, same};
 use crate::field::{Field, Source};
-use crate::json::{Path, Paths, Scanner, Segment, Shape, Span, inner, is_ascii};
-use crate::kind::MessageKind;
+use crate::json::{Path, Segment, Shape, inner, is_ascii};
 
 /// The fields of a job's hash that are read, with `data` first: a hash without it is not a job.
-pub const RQ_FIELDS: [&str; 12] = [
+pub(super) const RQ_FIELDS: [&str; 12] = [
     "data",
     "status",
     "origin",
@@ -48,7 +47,7 @@ const NUMBERS: [&str; 4] = ["timeout", "ttl", "number_of_retries", "retries_left
 const DATA_MAX: usize = 1024 * 1024;
 /// The most bytes of the id and of all fields but `data` together, of a job that is read.
 const OTHERS_MAX: usize = 64 * 1024;
-/// What a larger job is read as. It is not a JSON object, so nothing is known of it, and [`Kept`] keeps it.
+/// What a larger job is read as. It is not a JSON object, so nothing is known of it, and it is kept.
 const TOO_LARGE: &[u8] = b"too large";
 /// The members that are not fields of the hash.
 const ID: &str = "id";
@@ -56,28 +55,27 @@ const DEPENDENTS: &str = "dependents";
 const OTHER_QUEUE: &str = "other_queue";
 const OTHER_STATUS: &str = "other_status";
 /// Those of them that are 0 or 1: with a 1, the job is kept.
-const FLAGS: [&str; 3] = [DEPENDENTS, OTHER_QUEUE, OTHER_STATUS];
+pub(super) const FLAGS: [&str; 3] = [DEPENDENTS, OTHER_QUEUE, OTHER_STATUS];
 /// The positions of `status` and `origin` in [`RQ_FIELDS`].
 const STATUS: usize = 1;
 const ORIGIN: usize = 2;
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy)]
-pub struct RqPlace<'a> {
+pub(super) struct RqPlace<'a> {
     /// Its id.
-    pub id: &'a [u8],
+    pub(super) id: &'a [u8],
     /// The name of the queue in whose list or registry the id stands.
-    pub queue: &'a [u8],
+    pub(super) queue: &'a [u8],
     /// The status of the jobs whose ids stand there.
-    pub status: &'a str,
+    pub(super) status: &'a str,
     /// Other jobs wait for it.
-    pub has_dependents: bool,
+    pub(super) has_dependents: bool,
 }
 
 /// Writes a job as one JSON object. `fields` has the values of [`RQ_FIELDS`]. The result is empty, which stands for a
 /// missing message, if there is no field `data`: RQ does not read such a hash either.
-#[must_use]
-pub fn rq_message(place: &RqPlace<'_>, fields: &[Option<&[u8]>; RQ_FIELDS.len()]) -> Vec<u8> {
+pub(super) fn rq_message(place: &RqPlace<'_>, fields: &[Option<&[u8]>; RQ_FIELDS.len()]) -> Vec<u8> {
     let [Some(data), others @ ..] = fields else { return Vec::new() };
     let sizes = others.iter().flatten().map(|field| field.len());
     if sizes.fold(place.id.len(), usize::saturating_add) > OTHERS_MAX {
@@ -209,36 +207,6 @@ fn in_data(paths: Vec<Path>) -> FieldPlaces {
     let mut body = <[Vec<Path>; 2]>::default();
     (body[OBJECT], body[ARRAY]) = (Vec::new(), paths);
     std::array::from_fn(|_| FieldPlace { part: Part::Body, envelope: Vec::new(), body: body.clone() })
-}
-
-/// Says which messages no clear may remove although they match.
-#[derive(Debug, Clone)]
-pub(crate) struct Kept {
-    scanner: Scanner,
-    paths: Paths,
-    slots: Vec<usize>,
-    spans: Vec<Option<Span>>,
-}
-
-impl Kept {
-    /// Returns what says this of a kind; `None` if there are no such messages.
-    pub(crate) fn of(kind: MessageKind) -> Option<Self> {
-        if kind != MessageKind::Rq {
-            return None;
-        }
-        let (paths, slots) = Paths::new(FLAGS.map(|flag| keys(&[flag])).iter());
-        let spans = vec![None; paths.slots()];
-        Some(Self { scanner: Scanner::default(), paths, slots, spans })
-    }
-
-    /// Returns whether this message has to be kept, also if that cannot be known.
-    pub(crate) fn keeps(&mut self, message: &[u8]) -> bool {
-        if !self.scanner.scan(message, &self.paths, &mut self.spans) {
-            return true;
-        }
-        let mut flags = self.slots.iter().map(|slot| self.spans[*slot].map(|span| span.of(message)));
-        flags.any(|flag| flag != Some(b"0"))
-    }
 }
 
 #[cfg(test)]

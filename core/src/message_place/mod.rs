@@ -6,10 +6,12 @@
 //! the message of an id is missing or empty, nothing is known of it, so no filter matches it and no clear removes it.
 
 mod bull;
+mod jobs;
 mod rq;
 mod score;
 
 pub use bull::BullKeys;
+pub use jobs::JobKeys;
 pub use rq::RqKeys;
 pub use score::Score;
 
@@ -36,6 +38,23 @@ pub enum IdKey {
     SortedSet,
 }
 
+/// The type of a key that leaves with a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtherKey {
+    /// A list.
+    List,
+    /// A set.
+    Set,
+    /// A sorted set.
+    SortedSet,
+    /// A stream.
+    Stream,
+    /// A hash that is not a job itself.
+    Hash,
+}
+
+/// What the names of Dramatiq's dead letters end in (`dispatch.lua` of Dramatiq 2.2.1).
+const DEAD_LETTERS: &[u8] = b".XQ";
 /// Ids that stand for all others where rights and slots are checked.
 const ANY_IDS: [&[u8]; 2] = [b"~", b"00000000-0000-4000-8000-000000000000"];
 
@@ -47,8 +66,21 @@ impl MessagePlace {
         match self {
             Self::Element => None,
             Self::FieldOf(suffix) => Some(MessageKeys::Hash([key, suffix.as_bytes()].concat())),
-            Self::JobOfRq => RqKeys::beside(key, of).map(MessageKeys::Jobs),
-            Self::JobOfBull => BullKeys::beside(key, of).map(MessageKeys::Bull),
+            Self::JobOfRq => RqKeys::beside(key, of).map(|keys| MessageKeys::Jobs(JobKeys::Rq(keys))),
+            Self::JobOfBull => BullKeys::beside(key, of).map(|keys| MessageKeys::Jobs(JobKeys::Bull(keys))),
+        }
+    }
+
+    /// Returns whether a key that does not exist would be a sorted set of ids by its name, and not a list.
+    #[must_use]
+    pub fn names_set(self, key: &[u8]) -> bool {
+        match self {
+            Self::Element => false,
+            Self::FieldOf(_) => key.ends_with(DEAD_LETTERS),
+            Self::JobOfRq | Self::JobOfBull => {
+                let would_be = |of| self.keys_of(key, of).is_some();
+                !would_be(IdKey::List) && would_be(IdKey::SortedSet)
+            }
         }
     }
 
@@ -77,10 +109,8 @@ impl MessagePlace {
 pub enum MessageKeys {
     /// This hash has them all, each as the field with its id.
     Hash(Vec<u8>),
-    /// Each of RQ's jobs has keys of its own.
-    Jobs(RqKeys),
-    /// Each job of BullMQ or Bull has keys of its own. They are read only.
-    Bull(BullKeys),
+    /// Each job has keys of its own.
+    Jobs(JobKeys),
 }
 
 impl MessageKeys {
@@ -90,7 +120,6 @@ impl MessageKeys {
         match self {
             Self::Hash(hash) => vec![hash],
             Self::Jobs(jobs) => jobs.words().to_vec(),
-            Self::Bull(jobs) => jobs.words().to_vec(),
         }
     }
 
@@ -99,10 +128,7 @@ impl MessageKeys {
     pub fn of_words(key: &[u8], words: &[&[u8]]) -> Option<Self> {
         match words {
             [hash] => Some(Self::Hash(hash.to_vec())),
-            [prefix, word] => {
-                let jobs = RqKeys::of_words(key, prefix, word).map(Self::Jobs);
-                jobs.or_else(|| BullKeys::of_words(prefix, word).map(Self::Bull))
-            }
+            [prefix, word] => JobKeys::of_words(key, prefix, word).map(Self::Jobs),
             _ => None,
         }
     }
@@ -113,8 +139,7 @@ impl MessageKeys {
     pub fn guarded(&self, taken: bool) -> impl Iterator<Item = &[u8]> {
         let (first, second) = match self {
             Self::Hash(hash) => (hash.as_slice(), None),
-            Self::Jobs(jobs) => (jobs.all_jobs(), taken.then(|| jobs.all_results())),
-            Self::Bull(jobs) => (jobs.all_jobs(), None),
+            Self::Jobs(jobs) => (jobs.all_jobs(), jobs.all_others().filter(|_| taken)),
         };
         std::iter::once(first).chain(second)
     }
@@ -122,7 +147,16 @@ impl MessageKeys {
     /// Returns whether each message has keys of its own.
     #[must_use]
     pub fn are_many(&self) -> bool {
-        matches!(self, Self::Jobs(_) | Self::Bull(_))
+        matches!(self, Self::Jobs(_))
+    }
+
+    /// Returns whether messages are removed, and not only read.
+    #[must_use]
+    pub fn are_removed(&self) -> bool {
+        match self {
+            Self::Hash(_) => true,
+            Self::Jobs(jobs) => jobs.are_removed(),
+        }
     }
 
     /// Returns a key for each of which the slot in a cluster has to be that of the list: all of them, or those of two
@@ -131,8 +165,13 @@ impl MessageKeys {
     pub fn examples(&self) -> Vec<Vec<u8>> {
         match self {
             Self::Hash(hash) => vec![hash.clone()],
-            Self::Jobs(jobs) => ANY_IDS.iter().flat_map(|id| [jobs.job(id), jobs.results(id)]).collect(),
-            Self::Bull(jobs) => ANY_IDS.iter().map(|id| jobs.job(id)).collect(),
+            Self::Jobs(jobs) => {
+                let of = |id| {
+                    let others = jobs.others(id).into_iter().map(|(key, _)| key);
+                    std::iter::once(jobs.job(id)).chain(others)
+                };
+                ANY_IDS.into_iter().flat_map(of).collect()
+            }
         }
     }
 
@@ -142,7 +181,6 @@ impl MessageKeys {
         match self {
             Self::Hash(hash) => hash.len(),
             Self::Jobs(jobs) => jobs.bytes(),
-            Self::Bull(jobs) => jobs.bytes(),
         }
     }
 }
@@ -184,6 +222,22 @@ mod tests {
     }
 
     #[test]
+    fn names_say_which_missing_keys_are_sorted_sets() {
+        for (kind, key, is_set) in [
+            (MessageKind::Dramatiq, "dramatiq:x.XQ", true),
+            (MessageKind::Dramatiq, "dramatiq:x.DQ", false),
+            (MessageKind::Rq, "rq:failed:x", true),
+            (MessageKind::Rq, "rq:queue:failed:x", false),
+            (MessageKind::Rq, "x", false),
+            (MessageKind::Bull, "bull:x:delayed", true),
+            (MessageKind::BullMq, "bull:x:wait", false),
+            (MessageKind::Celery, "rq:failed:x", false),
+        ] {
+            assert_eq!(kind.spec().place.names_set(key.as_bytes()), is_set, "{key}");
+        }
+    }
+
+    #[test]
     fn words_of_a_unit_say_where_the_messages_are() {
         let list = b"rq:queue:uploads";
         let of = |place: MessagePlace, key: &[u8], of| place.keys_of(key, of).expect("a key of ids");
@@ -208,7 +262,7 @@ mod tests {
         assert!(jobs.guarded(true).eq([&b"rq:job:"[..], b"rq:results:"]));
         let examples = jobs.examples();
         let begins = |key: &Vec<u8>| jobs.guarded(true).any(|all| key.starts_with(all));
-        assert!(examples.len() == 4 && examples.iter().all(begins));
+        assert!(examples.len() == 6 && examples.iter().all(begins));
         let hash = MessageKeys::Hash(b"x".to_vec());
         assert!(hash.guarded(true).eq([b"x"]) && !hash.are_many() && hash.examples() == [b"x"]);
     }

@@ -119,18 +119,6 @@ impl RqKeys {
         &self.all_results
     }
 
-    /// Returns the hash that is the job.
-    #[must_use]
-    pub fn job(&self, id: &[u8]) -> Vec<u8> {
-        [&self.all_jobs, id].concat()
-    }
-
-    /// Returns the id whose job would have this key.
-    #[must_use]
-    pub fn id_of<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
-        key.strip_prefix(self.all_jobs.as_slice())
-    }
-
     /// Returns the set of the jobs that wait for this one.
     #[must_use]
     pub fn dependents(&self, id: &[u8]) -> Vec<u8> {
@@ -144,8 +132,7 @@ impl RqKeys {
     }
 
     /// Returns the stream with the results of earlier runs.
-    #[must_use]
-    pub fn results(&self, id: &[u8]) -> Vec<u8> {
+    pub(super) fn results(&self, id: &[u8]) -> Vec<u8> {
         [&self.all_results, id].concat()
     }
 
@@ -157,6 +144,7 @@ impl RqKeys {
 
 #[cfg(test)]
 mod tests {
+    use super::super::JobKeys;
     use super::*;
 
     fn of(name: &str, key: IdKey) -> Option<[String; 3]> {
@@ -195,8 +183,9 @@ mod tests {
     #[test]
     fn names_of_the_keys_of_a_job() {
         let keys = RqKeys::beside(b"rq:queue:uploads", IdKey::List).expect("a list of RQ");
-        assert_eq!(keys.job(b"a"), b"rq:job:a");
-        assert_eq!((keys.id_of(b"rq:job:a"), keys.id_of(b"rq:jobs:a")), (Some(&b"a"[..]), None));
+        let jobs = JobKeys::Rq(keys.clone());
+        assert_eq!(jobs.job(b"a"), b"rq:job:a");
+        assert_eq!((jobs.id_of(b"rq:job:a"), jobs.id_of(b"rq:jobs:a")), (Some(&b"a"[..]), None));
         assert_eq!(keys.dependents(b"a"), b"rq:job:a:dependents");
         assert_eq!(keys.dependencies(b"a"), b"rq:job::a:dependencies");
         assert_eq!(keys.results(b"a"), b"rq:results:a");

@@ -7,6 +7,7 @@ use qadmin_core::message_place::{IdKey, MessageKeys};
 use qadmin_core::request::CommandSpec;
 use qadmin_core::slot;
 
+use crate::probe;
 use crate::redis::acl::Access;
 use crate::redis::hash::{Hash, OpenedHash};
 use crate::redis::{Ctx, RString};
@@ -54,9 +55,12 @@ fn check_messages(
         let queue = queue.to_vec();
         return Err(match keys {
             MessageKeys::Hash(_) => TargetError::MessageSlot { queue, hash: key },
-            MessageKeys::Jobs(_) | MessageKeys::Bull(_) => TargetError::JobSlot { queue, job: key },
+            MessageKeys::Jobs(_) => TargetError::JobSlot { queue, job: key },
         }
         .into());
+    }
+    if probe::are_moving(ctx, keys) {
+        return Err(TargetError::IndexMigrating { index: queue.to_vec() }.into());
     }
     let needs: Vec<Need<'_>> =
         std::iter::once((queue, access)).chain(needs_of_messages(keys, access)).collect();

@@ -296,7 +296,12 @@ fn find_sorted_set(
 ) -> Result<Option<(MessageKind, u64, Storage)>, Error> {
     let TargetOptions { queue, priority, kind, .. } = options;
     let queue = &RString::new(queue);
-    if type_of(ctx, queue) != Type::SortedSet {
+    let is_set = match type_of(ctx, queue) {
+        Type::SortedSet => true,
+        Type::Missing => kind.is_some_and(|kind| kind.spec().place.names_set(queue.bytes())),
+        _ => false,
+    };
+    if !is_set {
         return Ok(None);
     }
     needs_commands(server::SORTED)?;

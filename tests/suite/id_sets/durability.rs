@@ -2,14 +2,14 @@
 
 use qadmin_harness::{Fields as _, Server};
 
-use super::{BOTH, Family, bad, int};
+use super::{FAMILIES, Family, bad, int};
 use crate::durability::{digest, recorded, slow, status, transactions, until_caught_up, until_deleted, word};
 use crate::stage::{set, slowly};
 use crate::support::{ask, run};
 
 #[test]
 fn a_slice_is_replicated_as_one_unit_of_native_commands() {
-    for family in BOTH {
+    for family in FAMILIES {
         let mut primary = slow().start();
         // It has no module.
         let replica = Server::plain();
@@ -29,11 +29,14 @@ fn a_slice_is_replicated_as_one_unit_of_native_commands() {
             let words: Vec<String> = unit.iter().map(|command| word(command, 0)).collect();
             let Some(at) = words.iter().position(|name| name == "ZREM") else { continue };
             units += 1;
-            let first = if family == Family::Rq { "UNLINK" } else { "HDEL" };
-            assert_eq!(words[..4], [first, "ZREM", "HSET", "PEXPIREAT"], "a unit");
+            let first = if family == Family::Dramatiq { "HDEL" } else { "UNLINK" };
             let ids = unit[at].len() - 2;
-            let keys = if family == Family::Rq { (unit[0].len() - 1) / 3 } else { unit[0].len() - 2 };
-            assert_eq!(keys, ids, "as many messages as ids");
+            let events = if family == Family::BullMq { ids } else { 0 };
+            assert_eq!((words[0].as_str(), at), (first, 1), "a unit: {words:?}");
+            assert!(words[2..2 + events].iter().all(|name| name == "XADD"), "{words:?}");
+            assert_eq!(words[2 + events..4 + events], ["HSET", "PEXPIREAT"], "a unit");
+            let keys = unit[0].len() - if family == Family::Dramatiq { 2 } else { 1 };
+            assert_eq!(keys, ids * family.names("x").len(), "as many messages as ids");
             taken += ids;
         }
         assert!(units > 1, "there was more than one slice");
@@ -48,7 +51,7 @@ fn a_slice_is_replicated_as_one_unit_of_native_commands() {
 
 #[test]
 fn after_kill_9_each_id_has_its_message_and_the_record_agrees() {
-    for family in BOTH {
+    for family in FAMILIES {
         let mut server = slow().start();
         let mut conn = server.conn();
         family.add(&mut conn, 0..4_000);
@@ -69,7 +72,7 @@ fn after_kill_9_each_id_has_its_message_and_the_record_agrees() {
 
 #[test]
 fn a_panic_between_messages_and_ids_aborts_and_changes_neither_alone() {
-    for family in BOTH {
+    for family in FAMILIES {
         let aof = Server::builder().config("appendonly yes").config("appendfsync always");
         let mut server = aof.may_crash().faults().start();
         let mut conn = server.conn();

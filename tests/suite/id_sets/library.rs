@@ -77,6 +77,31 @@ fn jobs_whose_dependents_were_cleared_run_and_finish() {
     assert_eq!(deferred, 0);
 }
 
+/// A worker that has finished a job moves those that wait for it in several steps, and watches the set of their ids.
+#[test]
+fn a_worker_that_moves_deferred_jobs_sees_that_one_was_cleared() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    rq(&server, "chain 2");
+    let waiting = "rq:job:job-0:dependents";
+    let mut worker = server.conn();
+    redis::cmd("WATCH").arg(waiting).exec(&mut worker).expect("WATCH");
+    let read: Vec<String> = worker.smembers(waiting).expect("SMEMBERS");
+    assert_eq!(read, ["job-2"]);
+    let end = clear(&mut conn, "rq:deferred:uploads", "WHERE id = job-2 ALL", "rq");
+    assert_eq!(end.int("deleted"), 1, "{end:?}");
+    let moved: Option<(i64,)> = redis::pipe()
+        .atomic()
+        .hset("rq:job:job-2", "status", "ready_to_enqueue")
+        .query(&mut worker)
+        .expect("EXEC");
+    assert_eq!(moved, None, "the worker reads the ids again");
+    assert!(!conn.exists::<_, bool>("rq:job:job-2").expect("EXISTS"));
+    assert!(!conn.exists::<_, bool>(waiting).expect("EXISTS"), "nothing waits for this job any more");
+    rq(&server, "work");
+    assert_eq!(ran(&mut conn), [0, 1, 3]);
+}
+
 #[test]
 fn dead_letters_of_dramatiq_are_cleared_with_their_messages() {
     let server = Server::start();

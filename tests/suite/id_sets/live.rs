@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use qadmin_harness::{Fields as _, Server, eventually};
 use redis::{Commands as _, Connection, pipe};
 
-use super::{BOTH, Family, id, int, is_bad, score};
+use super::{FAMILIES, Family, id, int, is_bad, score};
 use crate::durability::{digest, in_memory, status, tell, until_caught_up};
 use crate::stage::set;
 use crate::support::{ask, wait_for_job};
@@ -27,7 +27,7 @@ impl Done {
         let mut batch = pipe();
         batch.atomic().zrem(family.set(), id(gone)).ignore();
         match family {
-            Family::Rq => batch.del(family.names(&id(gone))).ignore(),
+            Family::Rq | Family::BullMq => batch.del(family.names(&id(gone))).ignore(),
             Family::Dramatiq => batch.hdel("dramatiq:uploads.XQ.msgs", id(gone)).ignore(),
         };
         let () = batch.query(conn).expect("the entry is deleted");
@@ -57,7 +57,7 @@ impl Done {
 #[test]
 fn a_clear_under_traffic_takes_all_old_matches_and_no_later_job() {
     for (family, options) in
-        BOTH.into_iter().flat_map(|family| ["ALL", "KEEPONE"].map(|options| (family, options)))
+        FAMILIES.into_iter().flat_map(|family| ["ALL", "KEEPONE"].map(|options| (family, options)))
     {
         let primary = in_memory().start();
         // It has no module: it receives the server's own commands.

@@ -1,4 +1,4 @@
-//! Sorted sets of ids: failed, scheduled and deferred jobs of RQ, dead letters of Dramatiq, and jobs of BullMQ. A clear
+//! Sorted sets of ids: failed, scheduled and deferred jobs of RQ and BullMQ, and dead letters of Dramatiq. A clear
 //! removes an id and the keys of its message together, by the server's own commands.
 
 mod durability;
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashSet};
 use qadmin_harness::{Fields as _, Server};
 use redis::{Commands as _, Connection, pipe};
 
-use crate::durability::tell;
+use crate::durability::{in_memory, tell, until_deleted};
 use crate::ids::restore;
 use crate::support::{Reply, ask, run, wait_for_job};
 
@@ -22,9 +22,11 @@ enum Family {
     Rq,
     /// Dramatiq's dead letters.
     Dramatiq,
+    /// BullMQ's failed jobs.
+    BullMq,
 }
 
-const BOTH: [Family; 2] = [Family::Rq, Family::Dramatiq];
+const FAMILIES: [Family; 3] = [Family::Rq, Family::Dramatiq, Family::BullMq];
 /// The score of the first entry.
 const FIRST: i64 = 1_795_868_819_000;
 
@@ -33,6 +35,7 @@ impl Family {
         match self {
             Self::Rq => "rq",
             Self::Dramatiq => "dramatiq",
+            Self::BullMq => "bullmq",
         }
     }
 
@@ -41,6 +44,7 @@ impl Family {
         match self {
             Self::Rq => "rq:failed:uploads",
             Self::Dramatiq => "dramatiq:uploads.XQ",
+            Self::BullMq => "bull:uploads:failed",
         }
     }
 
@@ -50,13 +54,15 @@ impl Family {
         rows.into_iter().collect()
     }
 
-    /// The ids that have a message, and all other keys of RQ's jobs.
+    /// The ids that have a message, or all keys of jobs.
     fn messages(self, conn: &mut Connection) -> HashSet<String> {
+        let mut keys = |pattern: &str| {
+            let keys: Vec<String> = conn.keys(pattern).expect("KEYS");
+            keys.into_iter().filter(|key| key != self.set() && key != EVENTS).collect()
+        };
         match self {
-            Self::Rq => {
-                let keys: Vec<String> = conn.keys("rq:*").expect("KEYS");
-                keys.into_iter().filter(|key| key != self.set()).collect()
-            }
+            Self::Rq => keys("rq:*"),
+            Self::BullMq => keys("bull:*"),
             Self::Dramatiq => conn.hkeys("dramatiq:uploads.XQ.msgs").expect("HKEYS"),
         }
     }
@@ -68,6 +74,10 @@ impl Family {
                 vec![format!("rq:job:{id}"), format!("rq:job::{id}:dependencies"), format!("rq:results:{id}")]
             }
             Self::Dramatiq => vec![id.to_owned()],
+            Self::BullMq => {
+                let ends = ["", ":logs", ":dependencies", ":processed", ":failed", ":unsuccessful"];
+                ends.map(|end| format!("bull:uploads:{id}{end}")).to_vec()
+            }
         }
     }
 
@@ -85,6 +95,29 @@ impl Family {
                     batch.hset_multiple(format!("rq:job:{id}"), &fields).ignore();
                     batch.sadd(format!("rq:job::{id}:dependencies"), "before").ignore();
                     batch.cmd("XADD").arg(format!("rq:results:{id}")).arg(&["1-1", "type", "2"]).ignore();
+                }
+                Self::BullMq => {
+                    let [job, logs, dependencies, processed, failed, unsuccessful] =
+                        self.names(&id).try_into().expect("six keys");
+                    let data = format!(r#"{{"n":{n},"group":{}}}"#, n % 7);
+                    let fields = [
+                        ("name", task),
+                        ("data", &data),
+                        ("timestamp", "1795868838619"),
+                        ("failedReason", "no luck"),
+                    ];
+                    batch.hset_multiple(job, &fields).ignore().rpush(logs, "a line").ignore();
+                    batch
+                        .sadd(dependencies, "bull:other:1")
+                        .ignore()
+                        .zadd(unsuccessful, "bull:other:2", 1)
+                        .ignore();
+                    batch
+                        .hset(processed, "bull:other:3", "{}")
+                        .ignore()
+                        .hset(failed, "bull:other:4", "no")
+                        .ignore();
+                    batch.cmd("XADD").arg(EVENTS).arg(&["*", "event", "failed", "jobId", &id]).ignore();
                 }
                 Self::Dramatiq => {
                     let text = format!(
@@ -133,6 +166,9 @@ impl Family {
     }
 }
 
+/// The stream in which BullMQ tells what happens to jobs.
+const EVENTS: &str = "bull:uploads:events";
+
 /// Names are not in the order of the scores.
 fn id(n: usize) -> String {
     format!("{:08x}-job-{n}", u32::try_from(n).expect("few").wrapping_mul(2_654_435_761))
@@ -158,14 +194,14 @@ fn int(n: usize) -> i64 {
 
 #[test]
 fn options_remove_exactly_what_they_say() {
-    for family in BOTH {
+    for family in FAMILIES {
         let server = Server::start();
         let mut conn = server.conn();
         let all = 600;
         let table = [
             ("TASK bad ALL DRYRUN", 0),
             ("TASK bad ALL", bad(all)),
-            ("TASK bad WHERE args.0 >= 0 ALL RATE 100000", bad(all)),
+            ("TASK bad WHERE bytes > 0 ALL RATE 100000", bad(all)),
             ("TASK bad ALL LIMIT 5", 5),
             ("TASK bad ALL EXPECT 1", 0),
             ("TASK bad ALL EXPECT 1000", bad(all)),
@@ -198,15 +234,70 @@ fn options_remove_exactly_what_they_say() {
 }
 
 #[test]
+fn a_set_that_does_not_exist_is_an_empty_queue() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    for family in FAMILIES {
+        let (set, kind) = (family.set(), family.kind());
+        let preview = ask(&mut conn, &format!("QADMIN.PREVIEW {set} TASK bad AS {kind}"));
+        assert_eq!((preview.int("match_count"), preview.int("depth")), (0, 0), "{preview:?}");
+        let stats = ask(&mut conn, &format!("QADMIN.STATS {set} GROUPBY 1 task AS {kind}"));
+        assert_eq!(stats.int("matched"), 0, "{stats:?}");
+        for mode in ["KEEPONE", "ALL LIMIT 3"] {
+            let end = family.clear(&mut conn, &format!("TASK bad {mode}"));
+            assert_eq!((end.text("status").as_str(), end.int("deleted")), ("completed", 0), "{end:?}");
+        }
+        // The same command again, after its reply was lost and the clear has emptied the set.
+        family.add(&mut conn, 0..1);
+        let line = format!("{} ID {}", family.line("TASK bad ALL"), uuid_of(family));
+        let first = ask(&mut conn, &line).text("job_id");
+        assert_eq!(wait_for_job(&mut conn, &first).int("deleted"), 1);
+        let again = ask(&mut conn, &line);
+        assert_eq!((again.text("job_id"), again.int("deduplicated")), (first, 1), "{again:?}");
+    }
+}
+
+fn uuid_of(family: Family) -> &'static str {
+    match family {
+        Family::Rq => "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b01",
+        Family::Dramatiq => "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02",
+        Family::BullMq => "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b03",
+    }
+}
+
+#[test]
+fn the_match_that_is_kept_is_one_whose_message_is_still_there() {
+    for (family, change) in [
+        (Family::Rq, "DEL rq:job:{}"),
+        (Family::Rq, "HSET rq:job:{} status queued"),
+        (Family::Dramatiq, "HDEL dramatiq:uploads.XQ.msgs {}"),
+        (Family::BullMq, "HSET bull:uploads:{} name good"),
+    ] {
+        let server = in_memory().start();
+        let mut conn = server.conn();
+        family.add(&mut conn, 0..600);
+        let job = ask(&mut conn, &family.line("TASK bad KEEPONE RATE 50")).text("job_id");
+        until_deleted(&mut conn, &job, 3);
+        let first = (0..4).filter(|n| is_bad(*n)).map(id).min().expect("some");
+        tell(&mut conn, &change.replace("{}", &first));
+        tell(&mut conn, &format!("QADMIN.THROTTLE {job} RATE 0"));
+        let end = wait_for_job(&mut conn, &job);
+        let left = family.ids(&mut conn);
+        let kept: Vec<usize> = (0..600).filter(|n| is_bad(*n) && left.contains_key(&id(*n))).collect();
+        assert!(kept.len() == 2 && left.contains_key(&first), "{change}: {kept:?} {end:?}");
+    }
+}
+
+#[test]
 fn ids_without_a_message_are_counted_apart_and_stay() {
-    for family in BOTH {
+    for family in FAMILIES {
         let server = Server::start();
         let mut conn = server.conn();
         family.add(&mut conn, 0..30);
         let gone: Vec<String> = [3, 6].map(id).to_vec();
         for id in &gone {
             let _: i64 = match family {
-                Family::Rq => conn.del(family.names(id)).expect("DEL"),
+                Family::Rq | Family::BullMq => conn.del(family.names(id)).expect("DEL"),
                 Family::Dramatiq => conn.hdel("dramatiq:uploads.XQ.msgs", id).expect("HDEL"),
             };
         }
@@ -260,11 +351,14 @@ fn recorded_sets_are_counted_shown_grouped_and_listed() {
         let server = Server::start();
         let mut conn = server.conn();
         restore(&mut conn, file);
-        let depth: i64 = conn.zcard(set).expect("ZCARD");
-        assert!(depth > 0, "{file}: {set}");
+        let ids: Vec<String> = conn.zrange(set, 0, -1).expect("ZRANGE");
+        let depth = int(ids.len());
+        // Jobs of schedulers are kept.
+        let matches = depth - int(ids.iter().filter(|id| id.starts_with("repeat:")).count());
+        assert!(matches > 0, "{file}: {set}");
         let preview = ask(&mut conn, &format!("QADMIN.PREVIEW {set} WHERE bytes > 0 AS {kind}"));
         let counted = (preview.int("match_count"), preview.int("undecodable"), preview.int("depth"));
-        assert_eq!(counted, (depth, 0, depth), "{file} {set}: {preview:?}");
+        assert_eq!(counted, (matches, 0, depth), "{file} {set}: {preview:?}");
         assert_eq!(preview.text("container"), "sorted_set_of_ids");
         let row = &preview.rows("sample")[0];
         assert!(row.is_null("index") && !row.text("task").is_empty(), "{set}: {row:?}");
@@ -296,9 +390,10 @@ fn recorded_sets_are_counted_shown_grouped_and_listed() {
 fn a_sample_beyond_the_window_is_found_again() {
     let server = Server::builder().module_args("sample-window 10").start();
     let mut conn = server.conn();
-    for family in BOTH {
+    for family in FAMILIES {
         family.add(&mut conn, 0..300);
-        let line = format!("QADMIN.PREVIEW {} WHERE args.0 >= 290 AS {}", family.set(), family.kind());
+        let field = if family == Family::BullMq { "kwargs.n" } else { "args.0" };
+        let line = format!("QADMIN.PREVIEW {} WHERE {field} >= 290 AS {}", family.set(), family.kind());
         let preview = ask(&mut conn, &line);
         assert_eq!((preview.int("match_count"), preview.rows("sample").len()), (10, 10), "{preview:?}");
         let none = ask(&mut conn, &line.replace(">= 290", "> 1000"));

@@ -94,7 +94,7 @@ fn ids_of_other_libraries_are_named_by_a_preview_and_refused_by_a_clear() {
     tell(&mut conn, "SET arq:job:job-a x");
     tell(&mut conn, "ZADD arq:queue 1795868880640 job-a");
     for (key, looks_like, library, remedy, clear_remedy) in [
-        ("bull:uploads:delayed", "bullmq", "BullMQ or Bull", "add AS bullmq", "leave the jobs"),
+        ("bull:uploads:delayed", "bullmq", "BullMQ or Bull", "add AS bullmq", "add AS bullmq"),
         ("rq:deferred:uploads", "rq", "RQ", "add AS rq", "add AS rq"),
         ("arq:queue", "ids", "arq", "CLEARJOB refuses such a sorted set", "leave the jobs"),
     ] {

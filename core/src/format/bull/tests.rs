@@ -1,7 +1,8 @@
-use super::{BULL_FIELDS, BullText, JOB_MAX, UNREADABLE};
+use super::{BULL_FIELDS, BullJob, BullText, JOB_MAX, UNREADABLE};
 use crate::filter::Matcher;
 use crate::filter::filter_of as filter;
 use crate::kind::MessageKind;
+use crate::message_place::{BullKeys, IdKey, JobKeys, MessageKeys, MessagePlace};
 
 /// Jobs that BullMQ 5.81.5, BullMQ 6.7.0 and Bull 4.16.5 wrote, as the module reads them: tests/python/record_bull.py.
 const RECORDED: &str = include_str!("../bull.jsonl");
@@ -24,8 +25,23 @@ fn job(values: &[(&str, &'static str)]) -> [Option<&'static [u8]>; BULL_FIELDS.l
     BULL_FIELDS.map(|field| values.iter().find(|(name, _)| *name == field).map(|(_, value)| value.as_bytes()))
 }
 
+/// The names of the keys of jobs in this key.
+fn keys_of(name: &str, of: IdKey) -> BullKeys {
+    let keys = match MessagePlace::JobOfBull.keys_of(name.as_bytes(), of) {
+        Some(MessageKeys::Jobs(JobKeys::Bull(keys))) => Some(keys),
+        _ => None,
+    };
+    keys.expect("a key of BullMQ")
+}
+
+/// The text of a job that waits.
+fn text(id: &[u8], fields: &[Option<&[u8]>; BULL_FIELDS.len()]) -> Vec<u8> {
+    let keys = keys_of("bull:uploads:wait", IdKey::List);
+    BullText::default().of(&BullJob { id, keys: &keys, is_locked: false }, fields)
+}
+
 fn written(id: &str, values: &[(&str, &'static str)]) -> Vec<u8> {
-    BullText::default().of(id.as_bytes(), &job(values))
+    text(id.as_bytes(), &job(values))
 }
 
 #[test]
@@ -112,7 +128,7 @@ fn a_hash_without_these_fields_is_a_missing_message() {
 #[test]
 fn json_that_is_more_than_one_value_adds_no_member() {
     for data in ["1,\"name\":\"other\"", "{}}", "", "{\"x\":", "\"a\nb\"", "1 2", "]["] {
-        let text = BullText::default().of(b"a", &{
+        let text = text(b"a", &{
             let mut fields = job(&[("name", "upload")]);
             fields[BULL_FIELDS.len() - 1] = Some(data.as_bytes());
             fields
@@ -135,12 +151,54 @@ fn nothing_is_known_of_a_job_without_a_name() {
 }
 
 #[test]
+fn jobs_that_others_need_are_kept_where_jobs_are_removed() {
+    let plain = [("name", "upload"), ("data", "{}")];
+    type Fields = &'static [(&'static str, &'static str)];
+    let cases: [(&str, Fields, bool, bool); 8] = [
+        ("7", &[], false, false),
+        ("7", &[("parentKey", "bull:other:1")], false, true),
+        ("7", &[("parentKey", "")], false, false),
+        ("7", &[("rjk", "nightly")], false, true),
+        ("repeat:nightly:1795868838649", &[], false, true),
+        ("7", &[], true, true),
+        ("7", &[("priority", "3")], false, false),
+        ("7", &[("deid", "repo-26"), ("failedReason", "no luck")], false, false),
+    ];
+    let mut matcher = Matcher::of(MessageKind::BullMq, &filter("WHERE bytes > 0"), None);
+    for (id, more, is_locked, expected) in cases {
+        for (name, of) in [
+            ("bull:q:wait", IdKey::List),
+            ("bull:q:active", IdKey::List),
+            ("bull:q:failed", IdKey::SortedSet),
+            ("bull:q:waiting-children", IdKey::SortedSet),
+        ] {
+            let keys = keys_of(name, of);
+            let values: Vec<_> = plain.iter().chain(more).copied().collect();
+            for data in [None, Some(&b"{"[..])] {
+                let mut fields = job(&values);
+                fields[BULL_FIELDS.len() - 1] = data.or(fields[BULL_FIELDS.len() - 1]);
+                let job = BullJob { id: id.as_bytes(), keys: &keys, is_locked };
+                let verdict = matcher.examine(&BullText::default().of(&job, &fields));
+                let is_kept = expected && keys.are_removed();
+                assert_eq!(
+                    (verdict.kept, verdict.matched),
+                    (is_kept, !is_kept),
+                    "{name} {id} {more:?} {data:?}"
+                );
+            }
+        }
+    }
+    // A hash without a name is not a job.
+    assert!(matcher.examine(&written("7", &[("data", "{}")])).kept);
+}
+
+#[test]
 fn a_job_that_is_too_large_is_undecodable() {
     let long = "1".repeat(JOB_MAX);
     let text = |data: &str| {
         let mut fields = job(&[("name", "n")]);
         fields[BULL_FIELDS.len() - 1] = Some(data.as_bytes());
-        BullText::default().of(b"a", &fields)
+        text(b"a", &fields)
     };
     assert_eq!(text(&long), UNREADABLE);
     assert!(text(&long[..JOB_MAX - 2]).len() > JOB_MAX);

@@ -1,0 +1,100 @@
+//! Jobs that have keys of their own.
+
+use super::{BullKeys, OtherKey, RqKeys};
+
+/// The names of the keys of the jobs of one key of ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobKeys {
+    /// Jobs of RQ.
+    Rq(RqKeys),
+    /// Jobs of BullMQ or Bull.
+    Bull(BullKeys),
+}
+
+impl JobKeys {
+    /// Returns the hash that is the job.
+    #[must_use]
+    pub fn job(&self, id: &[u8]) -> Vec<u8> {
+        [self.all_jobs(), id].concat()
+    }
+
+    /// Returns the id whose job would have this key.
+    #[must_use]
+    pub fn id_of<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
+        key.strip_prefix(self.all_jobs())
+    }
+
+    /// Returns the key whose existence forbids removing the job: the jobs that wait for it, or its lock.
+    #[must_use]
+    pub fn blocker(&self, id: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Rq(keys) => keys.dependents(id),
+            Self::Bull(keys) => keys.lock(id),
+        }
+    }
+
+    /// Returns whether that key can exist although the job is not held by a worker, so that counts have to look for it, too.
+    #[must_use]
+    pub fn is_blocked_while_it_waits(&self) -> bool {
+        matches!(self, Self::Rq(_))
+    }
+
+    /// Returns the other keys that leave with a job, each with the type that the library gives to it.
+    #[must_use]
+    pub fn others(&self, id: &[u8]) -> Vec<(Vec<u8>, OtherKey)> {
+        match self {
+            Self::Rq(keys) => {
+                vec![(keys.dependencies(id), OtherKey::Set), (keys.results(id), OtherKey::Stream)]
+            }
+            Self::Bull(keys) => keys.others(id),
+        }
+    }
+
+    /// Returns whether the jobs are removed. Those of some keys are only read, because workers hold them or because they
+    /// wait for other jobs.
+    #[must_use]
+    pub fn are_removed(&self) -> bool {
+        match self {
+            Self::Rq(_) => true,
+            Self::Bull(keys) => keys.are_removed(),
+        }
+    }
+
+    /// Returns what the keys of all jobs begin with.
+    pub(super) fn all_jobs(&self) -> &[u8] {
+        match self {
+            Self::Rq(keys) => keys.all_jobs(),
+            Self::Bull(keys) => keys.all_jobs(),
+        }
+    }
+
+    /// Returns what the keys begin with that leave with jobs and do not begin like these.
+    pub(super) fn all_others(&self) -> Option<&[u8]> {
+        match self {
+            Self::Rq(keys) => Some(keys.all_results()),
+            Self::Bull(_) => None,
+        }
+    }
+
+    /// Returns the words of a unit for these keys.
+    pub(super) fn words(&self) -> [&[u8]; 2] {
+        match self {
+            Self::Rq(keys) => keys.words(),
+            Self::Bull(keys) => keys.words(),
+        }
+    }
+
+    /// Reads [`Self::words`] of this key of ids.
+    pub(super) fn of_words(name: &[u8], prefix: &[u8], word: &[u8]) -> Option<Self> {
+        let rq = RqKeys::of_words(name, prefix, word).map(Self::Rq);
+        rq.or_else(|| BullKeys::of_words(name, prefix, word).map(Self::Bull))
+    }
+
+    /// Returns the memory that the names take, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Rq(keys) => keys.bytes(),
+            Self::Bull(keys) => keys.bytes(),
+        }
+    }
+}
