@@ -229,7 +229,7 @@ impl Walk {
         self.found.key(queue, step, glance);
     }
 
-    /// A sorted set is a queue if the members with the lowest scores are jobs of Sidekiq or Laravel, or ids of jobs in
+    /// A sorted set is a queue if the members with the lowest scores are jobs of Sidekiq, Laravel or Huey, or ids of jobs in
     /// other keys that a kind reads.
     fn sorted_set(&mut self, ctx: Ctx<'_>, key: &[u8]) {
         if !self.request.wants(key)
@@ -253,6 +253,13 @@ impl Walk {
         let most = recogniser.kind_of_most();
         if most.is_none() {
             return self.set_of_ids(ctx, key, &recogniser, glance);
+        }
+        if most == Some(MessageKind::Huey) {
+            // The next task is left out, as in lists: it would have to be unpickled.
+            let is_default = settings::now().default_kind() == MessageKind::Huey;
+            glance.looks_like = (!is_default).then(|| MessageKind::Huey.spec().name);
+            glance.container = Some(Container::SortedSet);
+            return self.found.key(key, None, glance);
         }
         let of_kind = self.next_job.iter_mut().find(|(kind, _)| most == Some(*kind) && !is_held(*kind, key));
         if let Some((kind, next)) = of_kind {

@@ -14,8 +14,8 @@ pub enum Container {
     Lists,
     /// kombu's hash of unacknowledged messages, with its index.
     Unacked,
-    /// A sorted set of messages, such as Sidekiq's `retry`, `schedule` and `dead`, and Laravel's delayed
-    /// jobs.
+    /// A sorted set of messages, such as Sidekiq's `retry`, `schedule` and `dead`, Laravel's delayed jobs, and
+    /// Huey's schedule.
     SortedSet,
     /// A list of ids, whose messages are in a hash or in hashes of their own, such as the queues of Dramatiq and RQ.
     ListOfIds,
@@ -182,6 +182,7 @@ static SORTED_SET: ContainerSpec = ContainerSpec {
     options: &[
         ContainerOption::As(MessageKind::Sidekiq),
         ContainerOption::As(MessageKind::Laravel),
+        ContainerOption::As(MessageKind::Huey),
         ContainerOption::Park,
         ContainerOption::To,
         ContainerOption::By,

@@ -2,7 +2,7 @@
 //! knows where the fields are in their bytes (see `format`).
 
 use crate::error::{Error, RequestError};
-use crate::message_place::MessagePlace;
+use crate::message_place::{MessagePlace, Score};
 use crate::queue::End;
 
 /// The library that writes the messages of a queue.
@@ -66,6 +66,9 @@ const NAMED: &[&[u8]] = &[b"task", b"id", b"retries", b"enqueued", b"group"];
 
 /// The fields that are shown of a job of BullMQ or Bull.
 const BULL: &[&[u8]] = &[b"task", b"id", b"kwargs", b"retries", b"priority", b"enqueued"];
+
+/// How the names of Huey's queues begin. With priorities such a queue is a sorted set.
+const HUEY_QUEUE: &[u8] = b"huey.redis.";
 
 /// The keys of RQ's ids.
 const RQ_NAMES: &str = "lists <prefix>:queue:<name>, except those that end in :intermediate, whose jobs are held by \
@@ -225,6 +228,16 @@ impl MessageKind {
             Self::Bull => &KINDS[9],
             Self::Ids => &KINDS[10],
             Self::Unacked => &UNACKED,
+        }
+    }
+
+    /// Returns what the scores of this sorted set mean.
+    #[must_use]
+    pub fn score_of(self, set: &[u8]) -> Score {
+        match self {
+            // The negative priority: `RedisPriorityQueue.enqueue` in huey/storage.py of Huey 3.5.4.
+            Self::Huey if set.starts_with(HUEY_QUEUE) => Score::Other,
+            _ => self.spec().place.score_of(set),
         }
     }
 

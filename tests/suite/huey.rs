@@ -225,6 +225,59 @@ fn elements_that_cannot_be_read_are_kept() {
     assert_eq!(left, broken.iter().rev().map(|element| element.to_vec()).collect::<Vec<_>>());
 }
 
+/// Both are sorted sets: what waits for its time, and a queue with priorities.
+#[test]
+fn sorted_sets_are_counted_cleared_parked_and_listed_and_what_is_left_runs() {
+    for (how, key) in [("plain", "huey.schedule.uploads"), ("priority", QUEUE)] {
+        let server = Server::start();
+        let mut conn = server.conn();
+        let app = |words: &[&str]| {
+            let out = script(&server).args(["huey_app.py", how]).args(words).output().expect("Python starts");
+            assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        };
+        app(if how == "plain" { &["schedule", "60"] } else { &["send", "0", "60"] });
+        let preview = ask(&mut conn, &format!("QADMIN.PREVIEW {key} TASK __main__.bad"));
+        assert_eq!((preview.int("match_count"), preview.int("depth")), (20, 60), "{how}: {preview:?}");
+        assert_eq!(
+            (preview.text("message_kind"), preview.text("container")),
+            ("huey".into(), "sorted_set".into())
+        );
+        let row = &preview.rows("sample")[0];
+        assert_eq!(row.is_null("run_at"), how == "priority", "{row:?}");
+        if how == "priority" {
+            assert_eq!(row.text("args"), "[9]", "the first one of the highest priority, which is 4: {row:?}");
+        }
+        let rows = ask(&mut conn, "QADMIN.QUEUES").rows("queues");
+        assert_eq!(
+            (rows[0].text("queue"), rows[0].text("looks_like"), rows[0].text("container")),
+            (key.into(), "huey".into(), "sorted_set".into())
+        );
+        let before: Vec<(Vec<u8>, f64)> = conn.zrange_withscores(key, 0, -1).expect("ZRANGE");
+        let parked =
+            ask(&mut conn, &format!("QADMIN.CLEARJOB {key} TASK __main__.bad ALL PARK CONFIRM {key}"));
+        let (id, list) = (parked.text("job_id"), parked.text("to"));
+        assert_eq!(wait_for_job(&mut conn, &id).int("deleted"), 20);
+        let undo = ask(&mut conn, &format!("QADMIN.UNDO {id} QUEUE {key} CONFIRM {list}")).text("job_id");
+        assert_eq!(wait_for_job(&mut conn, &undo).int("deleted"), 20);
+        let after: Vec<(Vec<u8>, f64)> = conn.zrange_withscores(key, 0, -1).expect("ZRANGE");
+        assert_eq!(after, before, "{how}: each is back with its score");
+        let line =
+            format!("QADMIN.CLEARJOB {key} TASK __main__.bad WHERE args.0 >= 0 ALL CONFIRM {key} AS huey");
+        let job = ask(&mut conn, &line).text("job_id");
+        assert_eq!(wait_for_job(&mut conn, &job).int("deleted"), 20);
+        let mut worker = script(&server);
+        worker.args(["huey_app.py", how, "work"]).stdout(Stdio::null()).stderr(Stdio::null());
+        let worker = spawn(worker).expect("Python starts");
+        let ran = |conn: &mut Connection| -> Vec<usize> { conn.lrange("ran", 0, -1).expect("LRANGE") };
+        eventually("the others run", || ran(&mut conn).len() == 40);
+        let () = conn.set("finish", 1).expect("SET");
+        assert!(worker.wait_with_output().expect("a child of ours can be waited for").status.success());
+        let mut ran = ran(&mut conn);
+        ran.sort_unstable();
+        assert_eq!(ran, (0..60).filter(|n| n % 3 != 0).collect::<Vec<_>>(), "{how}");
+    }
+}
+
 /// An index keeps values of messages, and answers as the messages do.
 #[test]
 fn an_index_answers_for_messages_of_huey() {

@@ -94,11 +94,11 @@ fn job_ids_are_cleared_only_with_as_ids() {
         let ids: Vec<Vec<u8>> = conn.lrange(list, 0, -1).expect("LRANGE");
         assert!(!ids.is_empty(), "{list}");
         let preview = ask(&mut conn, &format!("QADMIN.PREVIEW {list} TASK upload"));
-        // The jobs of some of these libraries can be read, and of these all but BullMQ's and Bull's can be cleared.
+        // The jobs of some of these libraries can be read, and are cleared then.
         let (word, says) = match library {
             "Dramatiq" => ("dramatiq", "add AS dramatiq"),
             "RQ" => ("rq", "add AS rq"),
-            "BullMQ or Bull" => ("bullmq", "add AS ids"),
+            "BullMQ or Bull" => ("bullmq", "add AS bullmq"),
             _ => ("ids", "add AS ids"),
         };
         assert_eq!((preview.int("match_count"), preview.text("looks_like").as_str()), (0, word), "{list}");

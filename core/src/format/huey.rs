@@ -11,6 +11,9 @@
 //! A signature follows the pickle, before compression. It is not verified: only the application knows the secret. A
 //! worker ignores what follows a pickle, or refuses a message with a wrong signature.
 //!
+//! In a queue with priorities, which is a sorted set, each member begins with eight bytes of a time, so that no two members
+//! are equal. They are passed over.
+//!
 //! # What is not read
 //! An element that does not begin as a pickle or as compressed data is undecodable. One that does, and does not have a
 //! message inside, is a message that cannot be read: all its fields are unknown, so that `MISSING` and `!=` do not match
@@ -35,6 +38,18 @@ const NEWEST_PROTOCOL: u8 = 5;
 /// The number of bytes at the beginning of a pickle in which a message names its class.
 const NAMES_CLASS: usize = 80;
 
+/// The length of the time that members of a queue with priorities begin with, in bytes: microseconds, the highest byte
+/// first, which is zero for the next two thousand years (`RedisPriorityQueue` in huey/storage.py of Huey 3.5.4).
+const TIME: usize = 8;
+
+/// Returns an element without the time that it may begin with. No pickle and no compressed data begin with a zero.
+fn without_time(element: &[u8]) -> &[u8] {
+    match element {
+        [0, ..] => element.get(TIME..).unwrap_or_default(),
+        _ => element,
+    }
+}
+
 /// What an element holds by its first bytes; `None` for anything that Huey does not write.
 fn compression_of(element: &[u8]) -> Option<Option<Compression>> {
     match element {
@@ -48,6 +63,7 @@ fn compression_of(element: &[u8]) -> Option<Option<Compression>> {
 
 /// Returns whether an element looks like a message of Huey: its pickle begins with the name of the class.
 pub(super) fn looks_like_message(element: &[u8]) -> bool {
+    let element = without_time(element);
     let Some(compression) = compression_of(element) else { return false };
     let unpacked = compression.map(|compression| beginning(compression, element, NAMES_CLASS));
     let start = unpacked.as_deref().unwrap_or(element);
@@ -64,7 +80,7 @@ impl Format for Huey {
     }
 
     fn is_alone(&self, message: &[u8]) -> Option<bool> {
-        Some(compression_of(message).is_some())
+        Some(compression_of(without_time(message)).is_some())
     }
 
     fn places(&self, field: &Field) -> FieldPlaces {
@@ -109,8 +125,9 @@ impl Format for Huey {
         if opened.unpickler.is_none() || own.message.len() > DECODED_MAX {
             return false;
         }
-        opened.text.extend_from_slice(own.message);
-        match compression_of(own.message) {
+        let element = without_time(own.message);
+        opened.text.extend_from_slice(element);
+        match compression_of(element) {
             Some(None) => opened.unpickle_message(),
             Some(Some(compression)) => {
                 opened.extra += own.message.len();

@@ -121,10 +121,11 @@ impl Job {
             .elsewhere(start.storage.message_keys().is_some())
             .to(start.destination().map(|(_, end)| end));
         let lens: Vec<u64> = start.lists.iter().map(|(_, len)| *len).collect();
+        let score = start.messages.score_of(&start.queue);
         let scan = match &start.storage {
             Storage::Unacked(index) => UnackedScan::new(plan, index, lens.iter().sum()).into(),
-            Storage::SortedSet(set) => SortedScan::new(plan, set, set.entries).into(),
-            Storage::SetOfIds(set, score, _) => IdSetScan::new(plan, set, set.entries).score(*score).into(),
+            Storage::SortedSet(set) => SortedScan::new(plan, set, set.entries).score(score).into(),
+            Storage::SetOfIds(set, _) => IdSetScan::new(plan, set, set.entries).score(score).into(),
             Storage::Lists | Storage::ListOfIds(_) => ListScan::over(plan, &lens).into(),
         };
         Self {

@@ -4,7 +4,7 @@ use crate::container::Container;
 use crate::error::Error;
 use crate::filter::Projection;
 use crate::kind::MessageKind;
-use crate::message_place::{MessageKeys, Score};
+use crate::message_place::MessageKeys;
 use crate::priorities::{List, Priority};
 use crate::scan::{IndexStart, TASKS_GO_ON, lost_notice};
 
@@ -19,8 +19,8 @@ pub enum Storage {
     SortedSet(IndexStart),
     /// Lists of ids, or missing keys. The messages are in these keys.
     ListOfIds(MessageKeys),
-    /// This sorted set of ids, whose scores mean this. The messages are in these keys.
-    SetOfIds(IndexStart, Score, MessageKeys),
+    /// This sorted set of ids. The messages are in these keys.
+    SetOfIds(IndexStart, MessageKeys),
 }
 
 impl Storage {
@@ -46,18 +46,8 @@ impl Storage {
     #[must_use]
     pub fn message_keys(&self) -> Option<&MessageKeys> {
         match self {
-            Self::ListOfIds(keys) | Self::SetOfIds(_, _, keys) => Some(keys),
+            Self::ListOfIds(keys) | Self::SetOfIds(_, keys) => Some(keys),
             Self::Lists | Self::Unacked(_) | Self::SortedSet(_) => None,
-        }
-    }
-
-    /// Returns what the scores of the messages mean; a list has none.
-    #[must_use]
-    pub fn score(&self) -> Score {
-        match self {
-            Self::SetOfIds(_, score, _) => *score,
-            Self::Unacked(_) | Self::SortedSet(_) => Score::Seconds,
-            Self::Lists | Self::ListOfIds(_) => Score::Other,
         }
     }
 
@@ -66,7 +56,7 @@ impl Storage {
     pub fn walked(&self) -> Option<&IndexStart> {
         match self {
             Self::Lists | Self::ListOfIds(_) => None,
-            Self::Unacked(start) | Self::SortedSet(start) | Self::SetOfIds(start, _, _) => Some(start),
+            Self::Unacked(start) | Self::SortedSet(start) | Self::SetOfIds(start, _) => Some(start),
         }
     }
 

@@ -295,7 +295,7 @@ impl IndexSample<'_> {
             Storage::SetOfIds(..) => SetOfIds::TIME,
             Storage::Unacked(_) | Storage::Lists | Storage::ListOfIds(_) => Unacked::TIME,
         };
-        let time = (member, storage.score().unix_ms(score));
+        let time = (member, self.target.messages.score_of(&self.target.queue).unix_ms(score));
         self.reader.read(message, |bytes, members| index_row(time, bytes, members));
     }
 

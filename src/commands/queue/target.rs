@@ -323,15 +323,21 @@ fn find_sorted_set(
         if access == Access::TakeOut {
             needs_commands(server::IDS_OUT)?;
         }
-        let (set, score) = (start_of_set(ctx, queue)?, kind.spec().place.score_of(queue.bytes()));
-        return Ok(Some((kind, set.entries, Storage::SetOfIds(set, score, keys))));
+        let set = start_of_set(ctx, queue)?;
+        return Ok(Some((kind, set.entries, Storage::SetOfIds(set, keys))));
     }
     // Without AS, the members decide whether the set is supported.
     let looked = looks_of_set(ctx, queue);
     let looks = looked.map(|looks| looks.kind);
     let messages = match (kind, looked) {
         (Some(kind), _) => *kind,
-        (None, Some(Recognised { kind: kind @ (MessageKind::Sidekiq | MessageKind::Laravel), .. })) => kind,
+        (
+            None,
+            Some(Recognised {
+                kind: kind @ (MessageKind::Sidekiq | MessageKind::Laravel | MessageKind::Huey),
+                ..
+            }),
+        ) => kind,
         // Ids are refused by what reads the members.
         (None, Some(Recognised { library: Some(_), .. })) => MessageKind::Sidekiq,
         (None, _) => return Err(wrong_type(ctx, queue)),
@@ -437,7 +443,7 @@ fn wrong_type(ctx: Ctx<'_>, key: &RString) -> Error {
              that it belongs to"
         }
         Type::SortedSet => {
-            "a sorted set; of sorted sets qadmin reads those whose members are jobs of Sidekiq or Laravel and, with AS rq, AS \
+            "a sorted set; of sorted sets qadmin reads those whose members are jobs of Sidekiq, Laravel or Huey and, with AS rq, AS \
              dramatiq, AS bullmq or AS bull, those whose members are ids of jobs, so remove other jobs with their library"
         }
         Type::Set => "a set; qadmin reads lists and kombu's hash of unacknowledged messages",

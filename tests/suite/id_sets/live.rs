@@ -10,7 +10,7 @@ use crate::durability::{digest, in_memory, status, tell, until_caught_up};
 use crate::stage::set;
 use crate::support::{ask, wait_for_job};
 
-const ALL: usize = 3_000;
+const ALL: usize = 1_200;
 
 /// What the test did to entries while a clear ran. Nothing is promised about those.
 #[derive(Default)]

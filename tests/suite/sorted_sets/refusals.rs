@@ -62,7 +62,7 @@ fn a_sorted_set_of_something_else_is_refused_with_what_to_do() {
     tell(&mut conn, r#"ZADD queues:default:delayed 1 {"uuid":"1","job":"Illuminate","data":{}}"#);
     tell(&mut conn, "ZADD unacked_index 1 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02");
     for (key, says) in [
-        ("scores", "of sorted sets qadmin reads those whose members are jobs of Sidekiq or Laravel"),
+        ("scores", "of sorted sets qadmin reads those whose members are jobs of Sidekiq, Laravel or Huey"),
         ("queues:default:delayed", "remove other jobs with their library"),
         ("unacked_index", "give the name of the hash that it belongs to"),
     ] {
