@@ -24,12 +24,14 @@ pub(crate) enum MessageKind {
     BullMq,
     /// Bull's, which are stored like those of BullMQ.
     Bull,
-    /// Not messages but ids of jobs that a library stores elsewhere (SAQ, Asynq ...): a clear does not remove those jobs.
+    /// Asynq's: ids in a list, and a hash for each task. A clear removes both.
+    Asynq,
+    /// Not messages but ids of jobs that a library stores elsewhere (SAQ, arq ...): a clear does not remove those jobs.
     Ids,
 }
 
 impl MessageKind {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Celery,
         Self::Sidekiq,
         Self::Resque,
@@ -40,6 +42,7 @@ impl MessageKind {
         Self::Rq,
         Self::BullMq,
         Self::Bull,
+        Self::Asynq,
         Self::Ids,
     ];
 
@@ -55,6 +58,7 @@ impl MessageKind {
             Self::Dramatiq => "dramatiq",
             Self::Rq => "rq",
             Self::BullMq => "bullmq",
+            Self::Asynq => "asynq",
             Self::Bull => "bull",
             Self::Ids => "ids",
         }
@@ -72,6 +76,7 @@ impl MessageKind {
             Self::Dramatiq => "Dramatiq",
             Self::Rq => "RQ",
             Self::BullMq => "BullMQ",
+            Self::Asynq => "Asynq",
             Self::Bull => "Bull",
             Self::Ids => "ids of jobs that are stored elsewhere",
         }

@@ -88,6 +88,7 @@ impl Library {
             Self::Dramatiq => Some(MessageKind::Dramatiq),
             Self::Rq => Some(MessageKind::Rq),
             Self::Bull => Some(MessageKind::BullMq),
+            Self::Asynq => Some(MessageKind::Asynq),
             _ => None,
         }
     }

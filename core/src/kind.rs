@@ -29,6 +29,8 @@ pub enum MessageKind {
     BullMq,
     /// Bull, the predecessor of BullMQ, whose jobs are stored alike.
     Bull,
+    /// Asynq. Its lists hold ids, and each task is a hash of its own.
+    Asynq,
     /// Not messages, but ids of jobs that are stored elsewhere (see [`crate::ids`]). They are read as Celery's
     /// messages, so that nothing is known of them but their bytes and that they are not JSON objects.
     Ids,
@@ -67,6 +69,10 @@ const NAMED: &[&[u8]] = &[b"task", b"id", b"retries", b"enqueued", b"group"];
 /// The fields that are shown of a job of BullMQ or Bull.
 const BULL: &[&[u8]] = &[b"task", b"id", b"kwargs", b"retries", b"priority", b"enqueued"];
 
+/// The keys of ids of Asynq.
+const ASYNQ_NAMES: &str = "lists asynq:{<queue>}:pending, and sorted sets asynq:{<queue>}:scheduled, :retry, :archived and \
+                           :completed";
+
 /// How the names of Huey's queues begin. With priorities such a queue is a sorted set.
 const HUEY_QUEUE: &[u8] = b"huey.redis.";
 
@@ -79,7 +85,7 @@ const BULL_NAMES: &str = "lists <prefix>:<name>:wait, :paused and :active, and s
                           :delayed, :failed, :completed and :waiting-children";
 
 /// Every kind. The first one is the default.
-pub const KINDS: [KindSpec; 11] = [
+pub const KINDS: [KindSpec; 12] = [
     KindSpec {
         kind: MessageKind::Celery,
         name: "celery",
@@ -160,6 +166,14 @@ pub const KINDS: [KindSpec; 11] = [
         place: MessagePlace::JobOfBull,
         names: Some(BULL_NAMES),
     },
+    KindSpec {
+        kind: MessageKind::Asynq,
+        name: "asynq",
+        consumer_end: End::Tail,
+        sample: &[b"task", b"id", b"kwargs", b"retries", b"enqueued"],
+        place: MessagePlace::TaskOfAsynq,
+        names: Some(ASYNQ_NAMES),
+    },
     // Which end runs next depends on the library, so the tail is as good as the head.
     KindSpec {
         kind: MessageKind::Ids,
@@ -205,6 +219,7 @@ pub const NAMES: &[&str] = &[
     KINDS[8].name,
     KINDS[9].name,
     KINDS[10].name,
+    KINDS[11].name,
 ];
 /// The kinds that can be expected by default: those whose messages are the elements of a list. Ids are meant only
 /// if the command says so.
@@ -226,7 +241,8 @@ impl MessageKind {
             Self::Rq => &KINDS[7],
             Self::BullMq => &KINDS[8],
             Self::Bull => &KINDS[9],
-            Self::Ids => &KINDS[10],
+            Self::Asynq => &KINDS[10],
+            Self::Ids => &KINDS[11],
             Self::Unacked => &UNACKED,
         }
     }

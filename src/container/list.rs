@@ -7,7 +7,7 @@ use qadmin_core::scan::{Budget, ListOutcome, ListScan, Queue};
 use qadmin_core::settings::Settings;
 use qadmin_core::unit::{pack, pack_seen};
 
-use super::{OpenedKeys, Prepared, Storage, Target, job_events};
+use super::{OpenedKeys, Prepared, Storage, Target, job_traces};
 use crate::index;
 use crate::measures::Measures;
 use crate::moved;
@@ -178,7 +178,7 @@ fn tell(
     let moved = if to.is_some() { moved::digests(list.taken()) } else { Vec::new() };
     let closed = list.close();
     notify(ctx, name, emptied);
-    job_events::removed(ctx, name, words, closed.as_ref());
+    job_traces::remove_after(ctx, name, words, closed.as_ref());
     notify_messages(ctx, words.first(), closed);
     if let Some((key, end)) = &to {
         notify_put(ctx, key, *end);
@@ -222,9 +222,6 @@ pub(crate) fn notify_messages(ctx: Ctx<'_>, hash: Option<&RString>, closed: Opti
         }
         (_, Some(ClosedMessages::Jobs(jobs))) => {
             jobs.deleted.iter().for_each(|name| keyspace::notify_generic(ctx, c"del", name));
-            if let Some(set) = &jobs.shortened {
-                keyspace::notify_sorted_set(ctx, c"zrem", set);
-            }
         }
         (None, _) | (_, None) => {}
     }

@@ -1,12 +1,12 @@
 //! Containers: how a slice opens the keys that hold the messages of its job, and how it removes messages.
 //!
 //! `list`, `unacked`, `sorted_set` and `set_of_ids` are the containers. `index` and `walked` have what those share
-//! whose messages are walked in the order of a sorted set; `job_events` tells a library of removed jobs. The scan of a job determines its container
+//! whose messages are walked in the order of a sorted set; `job_traces` removes what a library knows of jobs beside their keys. The scan of a job determines its container
 //! ([`qadmin_core::scan::AnyScan`]). `engine/slice.rs` does the same steps with all of them, in an order that
 //! keeps queue, replicas and records consistent.
 
 pub(crate) mod index;
-mod job_events;
+mod job_traces;
 pub(crate) mod list;
 pub(crate) mod set_of_ids;
 pub(crate) mod sorted_set;

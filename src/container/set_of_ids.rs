@@ -8,7 +8,7 @@ use qadmin_core::settings::Settings;
 use uuid::Uuid;
 
 use super::{OpenedKeys, Prepared, Storage, Target};
-use super::{index, job_events};
+use super::{index, job_traces};
 use crate::measures::Measures;
 use crate::redis::call::{CallMode, call};
 use crate::redis::clock::Steady;
@@ -195,7 +195,7 @@ fn remove(ctx: Ctx<'_>, name: &RString, words: &[RString], places: &[IndexPositi
     });
     drop(no_return);
     if let Some(MessageKeys::Jobs(JobKeys::Bull(keys))) = &keys {
-        job_events::tell(ctx, keys, ids.iter().copied());
+        job_traces::remove(ctx, keys, &ids);
     }
     taken.map_or(Ok(()), |answer| answer.map(drop))
 }

@@ -53,16 +53,12 @@ pub(crate) struct JobHashes<'c> {
     deleted: Vec<RString>,
     /// The ids whose jobs were deleted.
     gone: Vec<RString>,
-    /// The sorted set from which some of these ids were removed.
-    shortened: Option<RString>,
 }
 
 /// The jobs that were removed, after their keys were closed.
 pub(crate) struct RemovedJobs {
     /// The names of their keys, and of those that left with them.
     pub(crate) deleted: Vec<RString>,
-    /// A sorted set that lost some of the ids.
-    pub(crate) shortened: Option<RString>,
     /// Their ids.
     pub(crate) ids: Vec<RString>,
 }
@@ -72,13 +68,13 @@ struct Job<'c> {
     key: Key<'c>,
     /// The fields that it had.
     seen: u32,
-    /// The deduplication id that it may hold.
-    deduplication_id: Option<RString>,
-    /// Where a unit is repeated: whether it held that id.
+    /// What it may have reserved: see [`JobKeys::reserved`].
+    reserved: Option<RString>,
+    /// Where a unit is repeated: whether it had reserved that.
     held_it: Option<bool>,
 }
 
-/// The bit that says of a removed job that it held its deduplication id.
+/// The bit that says of a removed job that it had reserved something.
 const HELD_IT: u32 = 1 << 31;
 
 impl<'c> JobHashes<'c> {
@@ -111,7 +107,6 @@ impl<'c> JobHashes<'c> {
             sees: None,
             deleted,
             gone,
-            shortened: None,
         }
     }
 
@@ -157,21 +152,24 @@ impl<'c> JobHashes<'c> {
             }
         }
         // No job in a unit was blocked where it was judged. Another server can still have such a key whose time is over.
-        let is_blocked = self.looks_for_blockers && self.sees.is_none() && self.is_blocked(id);
+        let reserved = self.text.reserving_field().and_then(|at| fields[at].as_ref());
+        let next = reserved.and_then(|reserved| self.text.keys().held_back(reserved.bytes()));
+        let is_blocked = self.looks_for_blockers && self.sees.is_none() && self.is_blocked(id, next);
         let bytes: Vec<Option<&[u8]>> =
             fields.iter().map(|field| field.as_ref().map(RString::bytes)).collect();
         let message = RString::new(self.text.of(id.bytes(), &bytes, is_blocked));
-        let deduplication_id = self.text.deduplication_field().and_then(|at| fields[at].take());
+        let reserved = self.text.reserving_field().and_then(|at| fields[at].take());
         let held_it = self.sees.is_some().then_some(sees & HELD_IT != 0);
-        Some((Job { key, seen, deduplication_id, held_it }, message))
+        Some((Job { key, seen, reserved, held_it }, message))
     }
 
-    /// Returns whether other jobs wait for the job of this id, or a worker holds it: whether there is such a key, whatever
-    /// it holds.
-    fn is_blocked(&self, id: &RString) -> bool {
-        let name = self.text.keys().blocker(id.bytes());
-        let is_held = self.text.keys().id_of(&name).is_some_and(|id| self.held.contains_key(id));
-        is_held || Key::open(self.ctx, name, self.reading).is_some()
+    /// Returns whether other jobs wait for the job of this id, or a worker holds it: whether there is one of these keys,
+    /// whatever it holds.
+    fn is_blocked(&self, id: &RString, next: Option<Vec<u8>>) -> bool {
+        self.text.keys().blocker(id.bytes()).into_iter().chain(next).any(|name| {
+            let is_held = self.text.keys().id_of(&name).is_some_and(|id| self.held.contains_key(id));
+            is_held || Key::open(self.ctx, name, self.reading).is_some()
+        })
     }
 
     /// The job that was read last as this text, of this id, is to be removed.
@@ -197,20 +195,21 @@ impl<'c> JobHashes<'c> {
             if let Some((mut job, _)) = self.held.remove(id.bytes()) {
                 job.key.delete();
                 self.deleted.push(job.key.close());
-                gone.push((at, job.deduplication_id, job.held_it));
+                gone.push((at, job.reserved, job.held_it));
             }
         }
         // No job is open any more when other keys are, which can have the names of jobs.
         self.held.clear();
-        for (at, deduplication_id, held_it) in gone {
+        for (at, reserved, held_it) in gone {
             let id = &self.removed[at];
             let mut names = leaving(self.ctx, self.text.keys(), id.bytes());
-            if let (Some(reserved), JobKeys::Bull(keys)) = (&deduplication_id, self.text.keys()) {
-                let reserved = keys.deduplication(reserved.bytes());
-                if held_it.unwrap_or_else(|| holds(self.ctx, &reserved[0], id.bytes())) {
-                    names.extend(reserved);
-                    self.seen[at] |= HELD_IT;
-                }
+            let reserved = reserved.map(|reserved| self.text.keys().reserved(reserved.bytes()));
+            if let Some(reserved) = reserved
+                && let Some(first) = reserved.first()
+                && held_it.unwrap_or_else(|| holds(self.ctx, first, id.bytes()))
+            {
+                names.extend(reserved);
+                self.seen[at] |= HELD_IT;
             }
             for name in names {
                 if let Some(mut key) = Key::open(self.ctx, name, READ | raw::REDISMODULE_WRITE) {
@@ -220,33 +219,25 @@ impl<'c> JobHashes<'c> {
             }
             self.gone.push(RString::new(id.bytes()));
         }
-        self.remove_priorities();
     }
 
-    /// Removes the ids whose jobs were deleted from the sorted set of those with a priority.
-    fn remove_priorities(&mut self) {
-        let JobKeys::Bull(keys) = self.text.keys() else { return };
-        let set = Key::open(self.ctx, keys.priorities(), READ | raw::REDISMODULE_WRITE);
-        let Some(mut set) = set.filter(|set| set.is(raw::REDISMODULE_KEYTYPE_ZSET)) else { return };
-        let removed = self.gone.iter().filter(|id| set.remove_member(id)).count();
-        self.shortened = Some(set.close()).filter(|_| removed > 0);
-    }
-
-    /// Closes all keys, and signals the changed ones as modified (WATCH, client-side caches).
+    /// Closes all keys, and signals the deleted ones as modified (WATCH, client-side caches).
     pub(super) fn close(self) -> RemovedJobs {
-        for name in self.deleted.iter().chain(&self.shortened) {
+        for name in &self.deleted {
             // SAFETY: context and name are live.
             unsafe { api!(RedisModule_SignalModifiedKey(self.ctx.raw(), name.raw())) };
         }
-        RemovedJobs { deleted: self.deleted, shortened: self.shortened, ids: self.gone }
+        RemovedJobs { deleted: self.deleted, ids: self.gone }
     }
 }
 
 /// Returns the other keys that leave with this job: those that exist and have the type that the library gives to them. A
 /// hash that is a job itself, because its id is a job's name and `:failed`, is not one of them.
 pub(crate) fn leaving(ctx: Ctx<'_>, keys: &JobKeys, id: &[u8]) -> Vec<Vec<u8>> {
+    // What a file contains was done while the fields were there.
+    let flags = if ctx.flags().loading() { READ | expired_fields() } else { READ };
     let leaves = |name: &[u8], of: OtherKey| {
-        let Some(key) = Key::open(ctx, name.to_vec(), READ) else { return false };
+        let Some(key) = Key::open(ctx, name.to_vec(), flags) else { return false };
         match of {
             OtherKey::List => key.is(raw::REDISMODULE_KEYTYPE_LIST),
             OtherKey::Set => key.is(raw::REDISMODULE_KEYTYPE_SET),
@@ -260,16 +251,17 @@ pub(crate) fn leaving(ctx: Ctx<'_>, keys: &JobKeys, id: &[u8]) -> Vec<Vec<u8>> {
     keys.others(id).into_iter().filter(|(name, of)| leaves(name, *of)).map(|(name, _)| name).collect()
 }
 
-/// Returns whether the key of a deduplication id holds the id of this job.
+/// Returns whether this key by which something is reserved holds the id of this job.
 fn holds(ctx: Ctx<'_>, key: &[u8], id: &[u8]) -> bool {
     Key::open(ctx, key.to_vec(), READ).is_some_and(|key| key.holds(id))
 }
 
-/// Returns the keys that reserve the deduplication id of a job that is not open, if the job holds it.
+/// Returns the keys by which a job that is not open has reserved something.
 pub(crate) fn reserved(ctx: Ctx<'_>, keys: &JobKeys, id: &[u8]) -> Vec<Vec<u8>> {
-    let JobKeys::Bull(names) = keys else { return Vec::new() };
+    let Some(field) = keys.reserving_field() else { return Vec::new() };
     let job = Key::open(ctx, keys.job(id), READ).filter(|job| job.is(raw::REDISMODULE_KEYTYPE_HASH));
-    let reserved = job.and_then(|job| job.field(&RString::new("deid")));
-    let reserved = reserved.map(|reserved| names.deduplication(reserved.bytes()));
-    reserved.filter(|keys| holds(ctx, &keys[0], id)).map_or_else(Vec::new, Vec::from)
+    let value = job.and_then(|job| job.field(&RString::new(field)));
+    let reserved = value.map(|value| keys.reserved(value.bytes())).unwrap_or_default();
+    let is_held = reserved.first().is_some_and(|first| holds(ctx, first, id));
+    if is_held { reserved } else { Vec::new() }
 }

@@ -74,15 +74,6 @@ impl<'c> Key<'c> {
         }
     }
 
-    /// Removes this member of a sorted set that is open for writing, and the key with its last member. Returns whether it
-    /// was there. Nothing is replicated, signalled or announced here.
-    pub(super) fn remove_member(&mut self, member: &RString) -> bool {
-        let mut deleted = 0;
-        // SAFETY: the handle is live and open for writing, and so is the member; the function refuses keys of other types.
-        let answer = unsafe { api!(RedisModule_ZsetRem(self.key, member.raw(), &raw mut deleted)) };
-        isize::try_from(answer) == Ok(raw::REDISMODULE_OK) && deleted != 0
-    }
-
     /// Deletes the key. Nothing is replicated, signalled or announced here.
     pub(super) fn delete(&mut self) {
         // SAFETY: the handle is live and open for writing. The function uses its name alone.

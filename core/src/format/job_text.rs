@@ -1,5 +1,6 @@
 //! Jobs that are hashes of their own, as the texts that a filter examines.
 
+use super::asynq::{ASYNQ_FIELDS, AsynqText};
 use super::bull::{BULL_FIELDS, BullJob, BullText};
 use super::rq::{RQ_FIELDS, RqPlace, rq_message};
 use crate::message_place::JobKeys;
@@ -9,13 +10,14 @@ use crate::message_place::JobKeys;
 pub struct JobText {
     keys: JobKeys,
     bull: BullText,
+    asynq: AsynqText,
 }
 
 impl JobText {
     /// Prepares for the jobs of these keys.
     #[must_use]
     pub fn new(keys: JobKeys) -> Self {
-        Self { keys, bull: BullText::default() }
+        Self { keys, bull: BullText::default(), asynq: AsynqText::default() }
     }
 
     /// Returns the names of the keys.
@@ -30,13 +32,16 @@ impl JobText {
         match self.keys {
             JobKeys::Rq(_) => &RQ_FIELDS,
             JobKeys::Bull(_) => &BULL_FIELDS,
+            JobKeys::Asynq(_) => &ASYNQ_FIELDS,
         }
     }
 
-    /// Returns the position of the field that holds a deduplication id among [`Self::fields`].
+    /// Returns the position of the field among [`Self::fields`] that says what the job may have reserved: see
+    /// [`JobKeys::reserved`].
     #[must_use]
-    pub fn deduplication_field(&self) -> Option<usize> {
-        self.fields().iter().position(|field| *field == "deid")
+    pub fn reserving_field(&self) -> Option<usize> {
+        let name = self.keys.reserving_field()?;
+        self.fields().iter().position(|field| *field == name)
     }
 
     /// Writes a job. `fields` has the values of [`Self::fields`]. `is_blocked` says whether there is the key that forbids
@@ -52,6 +57,9 @@ impl JobText {
             JobKeys::Bull(keys) => {
                 let job = BullJob { id, keys, is_locked: is_blocked };
                 fields.try_into().map_or_else(|_| Vec::new(), |fields| self.bull.of(&job, fields))
+            }
+            JobKeys::Asynq(keys) => {
+                fields.try_into().map_or_else(|_| Vec::new(), |fields| self.asynq.of(keys, fields))
             }
         }
     }

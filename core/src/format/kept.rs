@@ -1,7 +1,7 @@
 //! Says which messages no clear may remove although they match.
 
 use super::keys;
-use super::{bull, rq};
+use super::{asynq, bull, rq};
 use crate::json::{Paths, Scanner, Span};
 use crate::kind::MessageKind;
 
@@ -23,6 +23,7 @@ impl Kept {
     pub(crate) fn of(kind: MessageKind) -> Option<Self> {
         let (flags, are_required, unknown): (&[&str], bool, &[u8]) = match kind {
             MessageKind::Rq => (&rq::FLAGS, true, b""),
+            MessageKind::Asynq => (&[asynq::KEPT], false, asynq::UNREADABLE),
             MessageKind::BullMq | MessageKind::Bull => (&[bull::KEPT], false, bull::UNREADABLE),
             _ => return None,
         };

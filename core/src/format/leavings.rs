@@ -77,6 +77,7 @@ impl Leavings {
             | MessageKind::Rq
             | MessageKind::BullMq
             | MessageKind::Bull
+            | MessageKind::Asynq
             | MessageKind::Ids
             | MessageKind::Unacked => None,
         }

@@ -10,6 +10,7 @@
 //!
 //! A new kind of message needs a file in this folder, an arm in [`format_of`], and a row in [`crate::kind`].
 
+mod asynq;
 mod base64;
 mod body;
 mod bull;
@@ -57,6 +58,7 @@ pub(crate) fn format_of(kind: MessageKind) -> &'static dyn Format {
         MessageKind::Huey => &huey::Huey,
         MessageKind::Dramatiq => &dramatiq::Dramatiq,
         MessageKind::Rq => &rq::Rq,
+        MessageKind::Asynq => &asynq::Asynq,
         MessageKind::BullMq | MessageKind::Bull => &bull::Bull,
     }
 }

@@ -71,6 +71,7 @@ impl Recogniser {
                 | MessageKind::Rq
                 | MessageKind::BullMq
                 | MessageKind::Bull
+                | MessageKind::Asynq
                 | MessageKind::Ids
                 | MessageKind::Unacked,
             ) => {}

@@ -133,7 +133,7 @@ impl Job {
             pipelines,
             callbacks,
             missing_notice(self.counters().missing),
-            kept_notice(self.counters().kept),
+            kept_notice(self.counters().kept, self.start.messages.spec().place),
             groups::notice(&self.tallied()),
             inexact.filter(|_| self.start.kind == JobKind::Preview),
             uncompared_notice(self.counters().uncompared),

@@ -123,11 +123,28 @@ impl BullKeys {
         ]
     }
 
-    /// Returns the key that reserves a deduplication id for a job, and the key of the job that is to be added after it
-    /// (`removeDeduplicationKeyIfNeededOnRemoval` of BullMQ 5.81.5).
+    /// Returns the key that reserves a deduplication id for a job (`removeDeduplicationKeyIfNeededOnRemoval` of BullMQ
+    /// 5.81.5).
+    pub(super) fn deduplication(&self, deduplication_id: &[u8]) -> Vec<u8> {
+        [&self.prefix, &b"de:"[..], deduplication_id].concat()
+    }
+
+    /// Returns the key of the job that is held back by this deduplication id, and is added when the one that holds it has
+    /// finished (the option `keepLastIfActive`). BullMQ's own removal deletes it.
+    pub(super) fn held_back(&self, deduplication_id: &[u8]) -> Vec<u8> {
+        [&self.prefix, &b"dn:"[..], deduplication_id].concat()
+    }
+
+    /// Returns the hash in which Bull says which set holds the id of a job that a rate limit holds back.
     #[must_use]
-    pub fn deduplication(&self, deduplication_id: &[u8]) -> [Vec<u8>; 2] {
-        [b"de:", b"dn:"].map(|part| [self.prefix.as_slice(), &part[..], deduplication_id].concat())
+    pub fn limited_jobs(&self) -> Vec<u8> {
+        [&self.prefix, &b"limiter:index"[..]].concat()
+    }
+
+    /// Returns whether a key is one of this queue.
+    #[must_use]
+    pub fn is_own(&self, key: &[u8]) -> bool {
+        key.starts_with(&self.prefix)
     }
 
     /// Returns the sorted set in which Bull has the ids of the waiting jobs with a priority, too (`addJob-6.lua` and
@@ -180,7 +197,12 @@ mod tests {
     fn names_of_the_keys_of_a_job() {
         let keys = BullKeys::beside(b"bull:q:wait", IdKey::List).expect("a list of BullMQ");
         assert_eq!(keys.lock(b"7"), b"bull:q:7:lock");
-        assert_eq!(keys.deduplication(b"a"), [b"bull:q:de:a", b"bull:q:dn:a"]);
+        assert_eq!(keys.deduplication(b"a"), b"bull:q:de:a");
+        assert_eq!(
+            (keys.held_back(b"a"), keys.limited_jobs()),
+            (b"bull:q:dn:a".to_vec(), b"bull:q:limiter:index".to_vec())
+        );
+        assert!(keys.is_own(b"bull:q:limiter:limited") && !keys.is_own(b"bull:other:x"));
         assert_eq!(keys.priorities(), b"bull:q:priority");
         assert_eq!(keys.events(), [b"bull:q:events".to_vec(), b"bull:q:meta".to_vec()]);
         assert!(keys.others(b"7").iter().all(|(key, _)| key.starts_with(b"bull:q:7:")));

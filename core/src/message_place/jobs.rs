@@ -1,6 +1,6 @@
 //! Jobs that have keys of their own.
 
-use super::{BullKeys, OtherKey, RqKeys};
+use super::{AsynqKeys, BullKeys, OtherKey, RqKeys};
 
 /// The names of the keys of the jobs of one key of ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub enum JobKeys {
     Rq(RqKeys),
     /// Jobs of BullMQ or Bull.
     Bull(BullKeys),
+    /// Tasks of Asynq.
+    Asynq(AsynqKeys),
 }
 
 impl JobKeys {
@@ -26,10 +28,42 @@ impl JobKeys {
 
     /// Returns the key whose existence forbids removing the job: the jobs that wait for it, or its lock.
     #[must_use]
-    pub fn blocker(&self, id: &[u8]) -> Vec<u8> {
+    pub fn blocker(&self, id: &[u8]) -> Option<Vec<u8>> {
         match self {
-            Self::Rq(keys) => keys.dependents(id),
-            Self::Bull(keys) => keys.lock(id),
+            Self::Rq(keys) => Some(keys.dependents(id)),
+            Self::Bull(keys) => Some(keys.lock(id)),
+            // The state says it.
+            Self::Asynq(_) => None,
+        }
+    }
+
+    /// Returns the field of a job that says what it may have reserved, so that no other job like it is added.
+    #[must_use]
+    pub fn reserving_field(&self) -> Option<&'static str> {
+        match self {
+            Self::Rq(_) => None,
+            Self::Bull(_) => Some("deid"),
+            Self::Asynq(_) => Some("unique_key"),
+        }
+    }
+
+    /// Returns the key of the job that is added when the one with this value of that field is gone.
+    #[must_use]
+    pub fn held_back(&self, value: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::Bull(keys) => Some(keys.held_back(value)),
+            Self::Rq(_) | Self::Asynq(_) => None,
+        }
+    }
+
+    /// Returns the keys by which a job reserves what that field says. They leave with the job if the first one holds the id
+    /// of the job.
+    #[must_use]
+    pub fn reserved(&self, value: &[u8]) -> Vec<Vec<u8>> {
+        match self {
+            Self::Rq(_) => Vec::new(),
+            Self::Bull(keys) => vec![keys.deduplication(value)],
+            Self::Asynq(keys) => keys.lock(value).into_iter().collect(),
         }
     }
 
@@ -47,6 +81,7 @@ impl JobKeys {
                 vec![(keys.dependencies(id), OtherKey::Set), (keys.results(id), OtherKey::Stream)]
             }
             Self::Bull(keys) => keys.others(id),
+            Self::Asynq(_) => Vec::new(),
         }
     }
 
@@ -55,7 +90,7 @@ impl JobKeys {
     #[must_use]
     pub fn are_removed(&self) -> bool {
         match self {
-            Self::Rq(_) => true,
+            Self::Rq(_) | Self::Asynq(_) => true,
             Self::Bull(keys) => keys.are_removed(),
         }
     }
@@ -65,6 +100,7 @@ impl JobKeys {
         match self {
             Self::Rq(keys) => keys.all_jobs(),
             Self::Bull(keys) => keys.all_jobs(),
+            Self::Asynq(keys) => keys.all_jobs(),
         }
     }
 
@@ -73,6 +109,7 @@ impl JobKeys {
         match self {
             Self::Rq(keys) => Some(keys.all_results()),
             Self::Bull(_) => None,
+            Self::Asynq(keys) => Some(keys.all_locks()),
         }
     }
 
@@ -81,13 +118,15 @@ impl JobKeys {
         match self {
             Self::Rq(keys) => keys.words(),
             Self::Bull(keys) => keys.words(),
+            Self::Asynq(keys) => keys.words(),
         }
     }
 
     /// Reads [`Self::words`] of this key of ids.
     pub(super) fn of_words(name: &[u8], prefix: &[u8], word: &[u8]) -> Option<Self> {
         let rq = RqKeys::of_words(name, prefix, word).map(Self::Rq);
-        rq.or_else(|| BullKeys::of_words(name, prefix, word).map(Self::Bull))
+        let bull = || BullKeys::of_words(name, prefix, word).map(Self::Bull);
+        rq.or_else(bull).or_else(|| AsynqKeys::of_words(name, prefix, word).map(Self::Asynq))
     }
 
     /// Returns the memory that the names take, in bytes.
@@ -95,6 +134,7 @@ impl JobKeys {
         match self {
             Self::Rq(keys) => keys.bytes(),
             Self::Bull(keys) => keys.bytes(),
+            Self::Asynq(keys) => keys.bytes(),
         }
     }
 }

@@ -5,11 +5,13 @@
 //! place says where the message of each id is; the message is judged by its bytes, and is removed together with its id. If
 //! the message of an id is missing or empty, nothing is known of it, so no filter matches it and no clear removes it.
 
+mod asynq;
 mod bull;
 mod jobs;
 mod rq;
 mod score;
 
+pub use asynq::AsynqKeys;
 pub use bull::BullKeys;
 pub use jobs::JobKeys;
 pub use rq::RqKeys;
@@ -27,6 +29,8 @@ pub enum MessagePlace {
     JobOfRq,
     /// The elements are ids of jobs of BullMQ or Bull, each of which is a hash of its own.
     JobOfBull,
+    /// The elements are ids of tasks of Asynq, each of which is a hash of its own.
+    TaskOfAsynq,
 }
 
 /// The type of a key whose elements are ids.
@@ -68,6 +72,9 @@ impl MessagePlace {
             Self::FieldOf(suffix) => Some(MessageKeys::Hash([key, suffix.as_bytes()].concat())),
             Self::JobOfRq => RqKeys::beside(key, of).map(|keys| MessageKeys::Jobs(JobKeys::Rq(keys))),
             Self::JobOfBull => BullKeys::beside(key, of).map(|keys| MessageKeys::Jobs(JobKeys::Bull(keys))),
+            Self::TaskOfAsynq => {
+                AsynqKeys::beside(key, of).map(|keys| MessageKeys::Jobs(JobKeys::Asynq(keys)))
+            }
         }
     }
 
@@ -77,7 +84,7 @@ impl MessagePlace {
         match self {
             Self::Element => false,
             Self::FieldOf(_) => key.ends_with(DEAD_LETTERS),
-            Self::JobOfRq | Self::JobOfBull => {
+            Self::JobOfRq | Self::JobOfBull | Self::TaskOfAsynq => {
                 let would_be = |of| self.keys_of(key, of).is_some();
                 !would_be(IdKey::List) && would_be(IdKey::SortedSet)
             }
@@ -94,6 +101,7 @@ impl MessagePlace {
             Self::FieldOf(_) => Score::Milliseconds,
             Self::JobOfRq => rq::score_of(set),
             Self::JobOfBull => bull::score_of(set),
+            Self::TaskOfAsynq => asynq::score_of(set),
         }
     }
 
@@ -193,14 +201,21 @@ pub fn missing_notice(missing: u64) -> Option<String> {
     })
 }
 
-/// Returns the notice about jobs that match and are kept.
+/// Returns the notice about jobs of this place that match and are kept.
 #[must_use]
-pub fn kept_notice(kept: u64) -> Option<String> {
+pub fn kept_notice(kept: u64, place: MessagePlace) -> Option<String> {
+    let reasons = match place {
+        MessagePlace::JobOfBull => {
+            "they have a parent, belong to a scheduler, are locked, hold back another job by their deduplication id, or have \
+             no name"
+        }
+        MessagePlace::TaskOfAsynq => "their state is another one",
+        MessagePlace::JobOfRq | MessagePlace::Element | MessagePlace::FieldOf(_) => {
+            "other jobs depend on them, their status is another one, they are of another queue, or they are too large to read"
+        }
+    };
     (kept > 0).then(|| {
-        format!(
-            "jobs that fit the filter and are no matches: {kept} (other jobs depend on them, their status is another one, \
-             they are of another queue, or they are too large to read); no clear removes them"
-        )
+        format!("jobs that fit the filter and are no matches: {kept} ({reasons}); no clear removes them")
     })
 }
 
@@ -246,6 +261,7 @@ mod tests {
             (list, of(MessagePlace::JobOfRq, list, IdKey::List)),
             (b"rq:failed:x", of(MessagePlace::JobOfRq, b"rq:failed:x", IdKey::SortedSet)),
             (b"bull:x:failed", of(MessagePlace::JobOfBull, b"bull:x:failed", IdKey::SortedSet)),
+            (b"asynq:{x}:retry", of(MessagePlace::TaskOfAsynq, b"asynq:{x}:retry", IdKey::SortedSet)),
         ] {
             assert_eq!(MessageKeys::of_words(key, &keys.words()), Some(keys));
         }

@@ -404,6 +404,7 @@ const AS: Arg = Arg::new(
         Arg::word("rq", "RQ"),
         Arg::word("bullmq", "BULLMQ"),
         Arg::word("bull", "BULL"),
+        Arg::word("asynq", "ASYNQ"),
         Arg::word("ids", "IDS"),
     ]),
 )

@@ -11,6 +11,7 @@ use crate::durability::{
     assert_no_mismatch, hurry, in_memory, recorded, slow, status, tell, transactions, until_caught_up,
     until_deleted, word,
 };
+use crate::stage::set;
 use crate::support::{Reply, ask, run, wait_for_job};
 
 /// Jobs in the queue: enough for several slices of a slow server.
@@ -101,6 +102,7 @@ fn replicas_and_files_repeat_a_clear_and_the_events_of_it() {
     let (primary, mut replica) = (slow().start(), slow().start());
     replica.replica_of(&primary);
     let mut conn = primary.conn();
+    set(&mut conn, "inline-wait 60000");
     enqueue(&mut conn, 0..900);
     let preview = ask(&mut conn, &format!("QADMIN.PREVIEW {QUEUE} TASK bad AS bullmq"));
     assert_eq!(preview.int("match_count"), bad(900) as i64, "{preview:?}");
@@ -179,13 +181,18 @@ fn jobs_that_others_need_are_kept() {
     let preview = ask(&mut conn, &format!("QADMIN.PREVIEW {QUEUE} TASK bad AS bullmq"));
     assert_eq!((preview.int("match_count"), preview.rows("sample").len()), (7, 7), "{preview:?}");
     assert!(preview.text("notice").contains("are no matches: 2"), "{preview:?}");
-    // A lock is looked for when jobs are removed.
+    // A lock, and a job that is held back by this one, are looked for when jobs are removed.
     let () = conn.set(format!("{}:lock", job(12)), "token").expect("SET");
+    let () = conn.hset("bull:uploads:dn:unique-15", "name", "good").expect("HSET");
     let end = clear(&mut conn, QUEUE, "TASK bad ALL");
-    assert_eq!(end.int("deleted"), 6, "{end:?}");
-    assert!(end.text("notice").contains("are no matches: 3"), "{end:?}");
+    assert_eq!(end.int("deleted"), 5, "{end:?}");
+    assert!(
+        end.text("notice").contains("are no matches: 4 (they have a parent, belong to a scheduler"),
+        "{end:?}"
+    );
     let (ids, keys) = content(&mut conn);
-    for n in [0, 3, 9, 12] {
+    assert!(keys.contains("bull:uploads:dn:unique-15"));
+    for n in [0, 3, 9, 12, 15] {
         assert!(ids.contains(&format!("job-{n}")) && keys_of(n).iter().all(|key| keys.contains(key)), "{n}");
     }
 }
@@ -310,6 +317,45 @@ fn ids_of_jobs_with_a_priority_leave_the_sorted_set_that_bull_has_beside_the_lis
     assert_eq!(clear(&mut conn, QUEUE, "TASK good ALL").int("deleted"), 20);
     is_equal(&primary, &replica);
     assert!(!conn.exists::<_, bool>(set).expect("EXISTS"), "it is gone with its last id");
+}
+
+/// Bull delays each new job by the number of ids that a rate limit holds back.
+#[test]
+fn ids_that_a_rate_limit_of_bull_holds_back_are_forgotten() {
+    for key in [QUEUE, "bull:uploads:delayed"] {
+        let (primary, replica) = (in_memory().start(), in_memory().start());
+        replica.replica_of(&primary);
+        let mut conn = primary.conn();
+        enqueue(&mut conn, 0..30);
+        if key != QUEUE {
+            tell(&mut conn, &format!("DEL {QUEUE}"));
+        }
+        for n in 0..30 {
+            let (set, id) = (["limiter:limited", "limiter:g:limited"][n % 2], format!("job-{n}"));
+            let () = conn.sadd(format!("bull:uploads:{set}"), &id).expect("SADD");
+            let () =
+                conn.hset("bull:uploads:limiter:index", &id, format!("bull:uploads:{set}")).expect("HSET");
+            if key != QUEUE {
+                let () = conn.zadd(key, &id, n).expect("ZADD");
+                let () = conn.zadd("bull:uploads:priority", &id, 1).expect("ZADD");
+            }
+        }
+        // The name of the set is a value, which could be any name.
+        let () = conn.sadd("others", "job-0").expect("SADD");
+        let () = conn.hset("bull:uploads:limiter:index", "job-0", "others").expect("HSET");
+        assert_eq!(clear(&mut conn, key, "TASK bad ALL").int("deleted"), 10);
+        is_equal(&primary, &replica);
+        let left: (usize, usize, usize, usize) = pipe()
+            .scard("bull:uploads:limiter:limited")
+            .scard("bull:uploads:limiter:g:limited")
+            .hlen("bull:uploads:limiter:index")
+            .scard("others")
+            .query(&mut conn)
+            .expect("SCARD and HLEN");
+        assert_eq!(left, (11, 10, 21, 1), "{key}: only the entry with another name stays");
+        let priorities: usize = conn.zcard("bull:uploads:priority").expect("ZCARD");
+        assert_eq!(priorities, if key == QUEUE { 0 } else { 20 });
+    }
 }
 
 #[test]

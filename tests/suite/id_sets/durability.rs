@@ -54,19 +54,19 @@ fn after_kill_9_each_id_has_its_message_and_the_record_agrees() {
     for family in FAMILIES {
         let mut server = slow().start();
         let mut conn = server.conn();
-        family.add(&mut conn, 0..4_000);
+        family.add(&mut conn, 0..1_500);
         let id = ask(&mut conn, &family.line("TASK bad ALL")).text("job_id");
         until_deleted(&mut conn, &id, 100);
         server.kill9();
         server.start_again();
         let mut conn = server.conn();
-        let missing = family.missing(&mut conn, 4_000);
+        let missing = family.missing(&mut conn, 1_500);
         assert!(missing >= 100, "{missing}");
         assert_eq!(status(&mut conn, &id).text("status"), "interrupted");
         assert_eq!(recorded(&mut conn, &id, "deleted"), missing.to_string());
         set(&mut conn, "slice-us 500 duty 100");
         assert_eq!(family.clear(&mut conn, "TASK bad ALL").text("status"), "completed");
-        assert_eq!(family.missing(&mut conn, 4_000), bad(4_000));
+        assert_eq!(family.missing(&mut conn, 1_500), bad(1_500));
     }
 }
 
@@ -76,7 +76,7 @@ fn a_panic_between_messages_and_ids_aborts_and_changes_neither_alone() {
         let aof = Server::builder().config("appendonly yes").config("appendfsync always");
         let mut server = aof.may_crash().faults().start();
         let mut conn = server.conn();
-        family.add(&mut conn, 0..2_000);
+        family.add(&mut conn, 0..1_000);
         set(&mut conn, &slowly());
         let place = "between messages and ids";
         let _: i32 = redis::cmd("QADMIN.FAULT").arg(place).arg(3).query(&mut conn).expect("armed");
@@ -84,7 +84,7 @@ fn a_panic_between_messages_and_ids_aborts_and_changes_neither_alone() {
         let _ = run(&mut conn, &family.line("TASK bad ALL"));
         server.wait_for_exit();
         server.start_again();
-        let missing = family.missing(&mut server.conn(), 2_000);
-        assert!(missing > 0 && missing < bad(2_000), "units before it stand: {missing}");
+        let missing = family.missing(&mut server.conn(), 1_000);
+        assert!(missing > 0 && missing < bad(1_000), "units before it stand: {missing}");
     }
 }

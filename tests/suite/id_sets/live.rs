@@ -27,7 +27,7 @@ impl Done {
         let mut batch = pipe();
         batch.atomic().zrem(family.set(), id(gone)).ignore();
         match family {
-            Family::Rq | Family::BullMq => batch.del(family.names(&id(gone))).ignore(),
+            Family::Rq | Family::BullMq | Family::Asynq => batch.del(family.names(&id(gone))).ignore(),
             Family::Dramatiq => batch.hdel("dramatiq:uploads.XQ.msgs", id(gone)).ignore(),
         };
         let () = batch.query(conn).expect("the entry is deleted");

@@ -24,9 +24,11 @@ enum Family {
     Dramatiq,
     /// BullMQ's failed jobs.
     BullMq,
+    /// Asynq's tasks that wait for their next try.
+    Asynq,
 }
 
-const FAMILIES: [Family; 3] = [Family::Rq, Family::Dramatiq, Family::BullMq];
+const FAMILIES: [Family; 4] = [Family::Rq, Family::Dramatiq, Family::BullMq, Family::Asynq];
 /// The score of the first entry.
 const FIRST: i64 = 1_795_868_819_000;
 
@@ -36,6 +38,7 @@ impl Family {
             Self::Rq => "rq",
             Self::Dramatiq => "dramatiq",
             Self::BullMq => "bullmq",
+            Self::Asynq => "asynq",
         }
     }
 
@@ -45,6 +48,7 @@ impl Family {
             Self::Rq => "rq:failed:uploads",
             Self::Dramatiq => "dramatiq:uploads.XQ",
             Self::BullMq => "bull:uploads:failed",
+            Self::Asynq => "asynq:{uploads}:retry",
         }
     }
 
@@ -63,6 +67,7 @@ impl Family {
         match self {
             Self::Rq => keys("rq:*"),
             Self::BullMq => keys("bull:*"),
+            Self::Asynq => keys("asynq:*"),
             Self::Dramatiq => conn.hkeys("dramatiq:uploads.XQ.msgs").expect("HKEYS"),
         }
     }
@@ -74,6 +79,9 @@ impl Family {
                 vec![format!("rq:job:{id}"), format!("rq:job::{id}:dependencies"), format!("rq:results:{id}")]
             }
             Self::Dramatiq => vec![id.to_owned()],
+            Self::Asynq => {
+                vec![format!("asynq:{{uploads}}:t:{id}"), format!("asynq:{{uploads}}:unique:{id}")]
+            }
             Self::BullMq => {
                 let ends = ["", ":logs", ":dependencies", ":processed", ":failed", ":unsuccessful"];
                 ends.map(|end| format!("bull:uploads:{id}{end}")).to_vec()
@@ -95,6 +103,13 @@ impl Family {
                     batch.hset_multiple(format!("rq:job:{id}"), &fields).ignore();
                     batch.sadd(format!("rq:job::{id}:dependencies"), "before").ignore();
                     batch.cmd("XADD").arg(format!("rq:results:{id}")).arg(&["1-1", "type", "2"]).ignore();
+                }
+                Self::Asynq => {
+                    let [key, lock] = self.names(&id).try_into().expect("two keys");
+                    let payload = format!(r#"{{"n":{n},"group":{}}}"#, n % 7);
+                    batch.hset(&key, "msg", crate::asynq::message(&id, task, &payload)).ignore();
+                    batch.hset_multiple(key, &[("state", "retry"), ("unique_key", &lock)]).ignore();
+                    batch.set(lock, &id).ignore();
                 }
                 Self::BullMq => {
                     let [job, logs, dependencies, processed, failed, unsuccessful] =
@@ -262,6 +277,7 @@ fn uuid_of(family: Family) -> &'static str {
         Family::Rq => "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b01",
         Family::Dramatiq => "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02",
         Family::BullMq => "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b03",
+        Family::Asynq => "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b04",
     }
 }
 
@@ -272,6 +288,7 @@ fn the_match_that_is_kept_is_one_whose_message_is_still_there() {
         (Family::Rq, "HSET rq:job:{} status queued"),
         (Family::Dramatiq, "HDEL dramatiq:uploads.XQ.msgs {}"),
         (Family::BullMq, "HSET bull:uploads:{} name good"),
+        (Family::Asynq, "HSET asynq:{uploads}:t:{} state pending"),
     ] {
         let server = in_memory().start();
         let mut conn = server.conn();
@@ -297,7 +314,7 @@ fn ids_without_a_message_are_counted_apart_and_stay() {
         let gone: Vec<String> = [3, 6].map(id).to_vec();
         for id in &gone {
             let _: i64 = match family {
-                Family::Rq | Family::BullMq => conn.del(family.names(id)).expect("DEL"),
+                Family::Rq | Family::BullMq | Family::Asynq => conn.del(family.names(id)).expect("DEL"),
                 Family::Dramatiq => conn.hdel("dramatiq:uploads.XQ.msgs", id).expect("HDEL"),
             };
         }
@@ -392,7 +409,7 @@ fn a_sample_beyond_the_window_is_found_again() {
     let mut conn = server.conn();
     for family in FAMILIES {
         family.add(&mut conn, 0..300);
-        let field = if family == Family::BullMq { "kwargs.n" } else { "args.0" };
+        let field = if [Family::BullMq, Family::Asynq].contains(&family) { "kwargs.n" } else { "args.0" };
         let line = format!("QADMIN.PREVIEW {} WHERE {field} >= 290 AS {}", family.set(), family.kind());
         let preview = ask(&mut conn, &line);
         assert_eq!((preview.int("match_count"), preview.rows("sample").len()), (10, 10), "{preview:?}");

@@ -59,6 +59,7 @@ fn rights_to_the_keys_of_all_messages_are_needed() {
         (Family::Rq, "%R~rq:job:*", "~rq:job:* ~rq:results:*"),
         (Family::Dramatiq, "%R~dramatiq:uploads.XQ.msgs", "~dramatiq:uploads.XQ.msgs"),
         (Family::BullMq, "%R~bull:uploads:*", "~bull:uploads:*"),
+        (Family::Asynq, "%R~asynq:{uploads}:t:*", "~asynq:{uploads}:t:* ~asynq:{uploads}:unique:*"),
     ] {
         family.add(&mut conn, 0..30);
         let preview = format!("QADMIN.PREVIEW {} TASK bad AS {}", family.set(), family.kind());
