@@ -5,6 +5,7 @@ use qadmin_core::job::{Job, JobKind, JobStatus};
 use qadmin_core::queue::End;
 
 use crate::container::index::count_index;
+use crate::engine;
 use crate::entry;
 use crate::follow::{KeyChange, KeyEvent};
 use crate::index;
@@ -23,8 +24,10 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) {
     if state::is_own(ctx, key, event) {
         return;
     }
-    if guard("an event of an index", || index::on_key_event(ctx, event, name)).is_none() {
-        index::lose_track();
+    match guard("an event of an index", || index::on_key_event(ctx, event, name)) {
+        Some(false) => {}
+        Some(true) => engine::read_pushed(ctx, key),
+        None => index::lose_track(),
     }
     let Some(what) = classify(ctx, event, name) else { return };
     // Records are followed from the first one on: a server that loads them now may become the primary, which

@@ -114,6 +114,26 @@ pub(crate) fn timer() {
     });
 }
 
+/// Lets an index read the messages whose push is just being reported, if a slice may run now: at the pace of all slices. While
+/// there are jobs, whose turn it is is decided in the hook.
+pub(crate) fn read_pushed(ctx: Ctx<'_>, key: &[u8]) {
+    let is_read = entry::with(|state| {
+        let began = now_ns();
+        let is_alone = state.registry.live().is_empty() && !state.walks.any_live();
+        let may_run = is_alone && !ctx.flags().loading() && state.pace.allows(began);
+        if may_run {
+            let settings = settings::now();
+            index::read_pushed(ctx, key, settings.slice_us() * 1_000);
+            let ended = now_ns();
+            state.pace.spent(ended, ended - began, settings.duty_percent());
+        }
+        may_run
+    });
+    if !matches!(is_read, Ok(true)) {
+        index::read_later(ctx.db(), key);
+    }
+}
+
 fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
     let mut until = now_ns() + RETRY_NS;
     let duty = || settings::now().duty_percent();

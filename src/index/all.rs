@@ -122,6 +122,11 @@ impl Entry {
         self.clock.as_ref().map(|clock| clock.state())
     }
 
+    /// Messages whose values are not read yet; `None` without fields, or where nothing is known of the list.
+    pub(super) fn unread(&self) -> Option<u64> {
+        self.fields.as_ref()?.unread()
+    }
+
     /// Bytes of memory, about.
     pub(super) fn memory(&self) -> usize {
         self.clock.as_ref().map_or(0, |clock| clock.memory())

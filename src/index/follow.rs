@@ -6,8 +6,9 @@ use qadmin_core::index::Definition;
 use qadmin_core::queue::End;
 use qadmin_core::scan::Event;
 
+use super::read::reads_pushed;
 use super::time::clock_ms;
-use super::{ANY, lose_track, tell, tell_near, wake, with};
+use super::{ANY, lose_track, tell, tell_at, tell_near, wake, with};
 use crate::redis::clock::now_ns;
 use crate::redis::events::ServerEvent;
 use crate::redis::keyspace::EventKey;
@@ -28,10 +29,11 @@ pub(crate) fn limit_slice(us: u64) {
     SLICE_NS.store(us * 1_000, Ordering::Relaxed);
 }
 
-/// Passes a keyspace event to the index of its key.
-pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) {
+/// Passes a keyspace event to the index of its key. Returns whether the index has as many unread messages now that they are to be
+/// read at once: see [`super::read_pushed`].
+pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) -> bool {
     if !ANY.load(Ordering::Relaxed) {
-        return;
+        return false;
     }
     let (db, key) = (ctx.db(), name.bytes());
     let at = with(|indexes| {
@@ -44,8 +46,11 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) {
     });
     let at = match at {
         Some(Some(at)) => at,
-        Some(None) => return,
-        None => return lose_track(),
+        Some(None) => return false,
+        None => {
+            lose_track();
+            return false;
+        }
     };
     // No index is held while the key is opened.
     let len = || name.list_len(ctx);
@@ -55,8 +60,8 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) {
         tell_near(at, db, key, |entry, now| entry.follow(event, now));
     };
     match event {
-        b"lpush" => with_len(|len| Event::Pushed { end: End::Head, len }),
-        b"rpush" => with_len(|len| Event::Pushed { end: End::Tail, len }),
+        b"lpush" => return pushed(at, db, key, End::Head, len()),
+        b"rpush" => return pushed(at, db, key, End::Tail, len()),
         b"lpop" => with_len(|len| Event::Popped { end: End::Head, len }),
         b"rpop" => with_len(|len| Event::Popped { end: End::Tail, len }),
         b"lrem" => edited(ctx, name, |len| Event::Removed { len }),
@@ -75,6 +80,18 @@ pub(crate) fn on_key_event(ctx: Ctx<'_>, event: &[u8], name: EventKey<'_>) {
             tell_near(at, db, key, |entry, now| entry.replaced(len, now));
         }
     }
+    false
+}
+
+/// Follows a push of a list that holds `len` messages now; `None` if the key is not a list any more. Returns what [`on_key_event`] does.
+fn pushed(at: usize, db: i32, key: &[u8], end: End, len: Option<u64>) -> bool {
+    let event = len.map_or(Event::Gone, |len| Event::Pushed { end, len });
+    let mut reads = false;
+    tell_at(at, db, key, |entry, now, now_ns| {
+        entry.follow(event, now);
+        reads = reads_pushed(entry, now_ns);
+    });
+    reads
 }
 
 /// Follows an edit inside a list. Its place is searched at once, for a moment: a search costs a part of what

@@ -27,7 +27,10 @@ mod time;
 pub(crate) use all::limit_memory;
 pub(crate) use follow::{limit_slice, on_key_event, on_server_event};
 pub(crate) use lent::{Lent, LentFields, lend, lend_fields};
-pub(crate) use read::{answer, audit_every, doubt, is_due, is_ready, keep_due, not_before, put_off, turn};
+pub(crate) use read::{
+    answer, audit_every, doubt, is_due, is_ready, keep_due, not_before, put_off, read_later, read_pushed,
+    turn,
+};
 pub(crate) use time::Moment;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -341,12 +344,22 @@ fn tell(db: i32, key: &[u8], what: impl FnOnce(&mut Entry, i64)) {
 /// The same for an index that was at this position a moment ago.
 #[inline]
 fn tell_near(at: usize, db: i32, key: &[u8], what: impl FnOnce(&mut Entry, i64)) {
+    tell_at(at, db, key, |entry, now, now_ns| {
+        what(entry, now);
+        read::plan_at(entry, now_ns);
+    });
+}
+
+/// The same, for something that decides itself whether a turn of the event loop has to come. It gets the time by the clock of
+/// arrivals, milliseconds, and by the steady clock, nanoseconds.
+#[inline]
+fn tell_at(at: usize, db: i32, key: &[u8], what: impl FnOnce(&mut Entry, i64, u64)) {
     let told = with(|indexes| {
         let now_ns = now_ns();
         let now = at_ms(now_ns);
-        let Some(entry) = indexes.find_bounded(at, db, key, now) else { return };
-        what(entry, now);
-        read::plan_at(entry, now_ns);
+        if let Some(entry) = indexes.find_bounded(at, db, key, now) {
+            what(entry, now, now_ns);
+        }
     });
     if told.is_none() {
         lose_track();

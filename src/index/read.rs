@@ -21,7 +21,9 @@ use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::{Ctx, RString, event_loop};
 
 /// Fewer unread messages than this wait a moment.
-const SOON_MESSAGES: u64 = 256;
+const SOON_MESSAGES: u64 = 64;
+/// More than this are read in slices, and not in the notification of the push.
+const AT_ONCE_MAX: u64 = 255;
 /// How long they wait, nanoseconds. Each time they are read, the server wakes up twice more than otherwise, which costs
 /// more than reading a few messages.
 const SOON_NS: u64 = 25_000_000;
@@ -36,6 +38,8 @@ const AUDIT_PERCENT: u64 = 10;
 /// Seconds between two audits of an index: the setting `index-audit`.
 static AUDIT_S: AtomicU64 = AtomicU64::new(0);
 
+/// The value of [`DUE_NS`] if messages are to be read in the next slice.
+const AT_ONCE: u64 = 1;
 /// When messages are to be read, or to be compared, steady clock; 0 while none are.
 static DUE_NS: AtomicU64 = AtomicU64::new(0);
 /// The slice before was one of an index.
@@ -50,11 +54,11 @@ pub(super) fn plan(entry: &Entry) {
 #[inline]
 pub(super) fn plan_at(entry: &Entry, now_ns: u64) {
     let due = DUE_NS.load(Ordering::Relaxed);
-    let Some(fields) = entry.fields.as_ref().filter(|_| due != 1) else { return };
+    let Some(fields) = entry.fields.as_ref().filter(|_| due != AT_ONCE) else { return };
     let is_little = fields.unread().is_some_and(|unread| (1..SOON_MESSAGES).contains(&unread));
     let at = match fields.has_work() {
         true if is_little => now_ns + SOON_NS,
-        true => 1,
+        true => AT_ONCE,
         false => match audit_from(entry) {
             Some(from) => from,
             None => return,
@@ -64,6 +68,20 @@ pub(super) fn plan_at(entry: &Entry, now_ns: u64) {
         DUE_NS.store(at, Ordering::Relaxed);
         arm();
     }
+}
+
+/// Returns whether unread messages are to be read in the notification of a push: where they are some, and neither so many nor
+/// left over from other messages that slices read them. Otherwise a turn of the event loop comes where that is needed, as by [`plan_at`].
+#[inline]
+pub(super) fn reads_pushed(entry: &Entry, now_ns: u64) -> bool {
+    let due = DUE_NS.load(Ordering::Relaxed);
+    match entry.unread() {
+        Some(SOON_MESSAGES..=AT_ONCE_MAX) if due != AT_ONCE => return true,
+        // The timer is set.
+        Some(1..SOON_MESSAGES) if (1..=now_ns + SOON_NS).contains(&due) => {}
+        _ => plan_at(entry, now_ns),
+    }
+    false
 }
 
 /// Lets a turn of the event loop come when messages are to be read. Until then the loop does not call the module: the
@@ -108,7 +126,7 @@ fn due_at(entry: &Entry, now_ns: u64) -> Option<u64> {
     });
     let waited_ms = oldest.map(|oldest| at_ms(now_ns).saturating_sub(oldest).max(0).unsigned_abs());
     let left = waited_ms.and_then(|waited| SOON_NS.checked_sub(waited.saturating_mul(1_000_000)));
-    Some(left.map_or(1, |left| now_ns + left))
+    Some(left.map_or(AT_ONCE, |left| now_ns + left))
 }
 
 /// The timer fired, and the module is called on no turn any more, or is not `idle`: messages may be due, now
@@ -142,7 +160,7 @@ fn audit_from(entry: &Entry) -> Option<u64> {
 pub(crate) fn audit_every(seconds: u64) {
     if AUDIT_S.swap(seconds, Ordering::Relaxed) != seconds && ANY.load(Ordering::Relaxed) {
         // The next turn asks each index again.
-        DUE_NS.store(1, Ordering::Relaxed);
+        DUE_NS.store(AT_ONCE, Ordering::Relaxed);
         arm();
     }
 }
@@ -164,6 +182,36 @@ pub(crate) fn not_before(until_ns: u64) -> u64 {
         0 => until_ns,
         due => due.min(until_ns),
     }
+}
+
+/// Reads the messages of a list for this many nanoseconds, in the notification of a push to it. They are still in the caches
+/// of the processor, and neither a turn of the event loop nor the timer is needed for them.
+pub(crate) fn read_pushed(ctx: Ctx<'_>, key: &[u8], slice_ns: u64) {
+    let db = ctx.db();
+    let read = || {
+        let name = RString::new(key);
+        // Opening may delete a key whose time is over, which is an event: no index is held meanwhile.
+        let OpenedList::List(mut list) = List::open(ctx, &name, Mode::Read) else { return };
+        let mut time = Time::new(now_ns() + slice_ns);
+        with(|indexes| {
+            let Some(entry) = indexes.find(db, key) else { return };
+            if let Some(fields) = &mut entry.fields {
+                fields.read_pushed(&mut list, |work| time.is_left_after(work));
+            }
+            let now = clock_ms();
+            entry.learn(list.len(), now);
+            plan(entry);
+            indexes.keep_in_bounds(db, key, now);
+        });
+    };
+    if guard("a slice of an index", read).is_none() {
+        lose_track();
+    }
+}
+
+/// Lets a turn of the event loop come where messages of a list are to be read, which were not read in the notification of a push.
+pub(crate) fn read_later(db: i32, key: &[u8]) {
+    with(|indexes| indexes.find(db, key).map(|entry| plan(entry)));
 }
 
 /// Does a slice of reading of this many nanoseconds, if it is the turn of an index: every other turn is that
@@ -210,6 +258,35 @@ fn slice(ctx: Ctx<'_>, slice_ns: u64) {
     with(|indexes| indexes.all.iter().for_each(plan));
 }
 
+/// The time that reading may take.
+struct Time {
+    /// When it is over, nanoseconds of the steady clock.
+    over_ns: u64,
+    /// Messages and bytes since the clock was read.
+    messages: u32,
+    bytes: usize,
+}
+
+impl Time {
+    fn new(over_ns: u64) -> Self {
+        Self { over_ns, messages: 0, bytes: 0 }
+    }
+
+    /// Returns whether some of it is left. The clock is not read after each message.
+    fn is_left_after(&mut self, work: Work) -> bool {
+        self.messages += 1;
+        self.bytes += match work {
+            Work::Message(read) => read,
+            Work::Seek => CLOCK_BYTES,
+        };
+        if self.messages < CLOCK_MESSAGES && self.bytes < CLOCK_BYTES {
+            return true;
+        }
+        (self.messages, self.bytes) = (0, 0);
+        now_ns() < self.over_ns
+    }
+}
+
 /// Reads unread messages of a list for this many nanoseconds. Returns whether all are read, and the list is the one that
 /// is known.
 ///
@@ -218,7 +295,7 @@ fn slice(ctx: Ctx<'_>, slice_ns: u64) {
 fn catch_up(ctx: Ctx<'_>, db: i32, key: &[u8], (slice_ns, is_slice): (u64, bool)) -> Option<CaughtUp> {
     let name = RString::new(key);
     let began_ns = now_ns();
-    let mut over_ns = began_ns + slice_ns;
+    let over_ns = began_ns + slice_ns;
     // Opening may delete a key whose time is over, which is an event: no index is held meanwhile.
     let mut opened = List::open(ctx, &name, Mode::Read);
     with(|indexes| {
@@ -234,24 +311,15 @@ fn catch_up(ctx: Ctx<'_>, db: i32, key: &[u8], (slice_ns, is_slice): (u64, bool)
             fields.settle(0);
             return Some(CaughtUp::All);
         };
-        let (mut messages, mut bytes) = (0, 0);
+        let mut time = Time::new(over_ns);
         let mut goes_on = |work: Work| {
             if is_slice && seek_ns.is_none() && matches!(work, Work::Message(_)) {
                 let now_ns = now_ns();
                 let sought_ns = now_ns - began_ns;
                 seek_ns = Some(sought_ns);
-                over_ns = now_ns + slice_ns.max(sought_ns.min(last_seek_ns));
+                time.over_ns = now_ns + slice_ns.max(sought_ns.min(last_seek_ns));
             }
-            messages += 1;
-            bytes += match work {
-                Work::Message(read) => read,
-                Work::Seek => CLOCK_BYTES,
-            };
-            if messages < CLOCK_MESSAGES && bytes < CLOCK_BYTES {
-                return true;
-            }
-            (messages, bytes) = (0, 0);
-            now_ns() < over_ns
+            time.is_left_after(work)
         };
         let caught_up = fields.catch_up(list, &mut goes_on);
         if is_slice && caught_up == CaughtUp::All {

@@ -25,14 +25,14 @@
 use super::audits::Audits;
 use super::columns::Side;
 use super::fields::{FieldIndex, SMALL_BYTES};
-use super::pending::{CaughtUp, Change, ForClock, Known, Pending, SEARCHED_AT_ONCE_MAX, Searched, Work};
+use super::pending::{Change, ForClock, Known, Pending, SEARCHED_AT_ONCE_MAX, Searched, Work};
 use super::reasons::{EDITED, READ_OTHERWISE, REMOVED, REPLACED, SEARCHED, TRIMMED, UNFOUND, UNTOLD};
 use super::repair::{Edit, Place};
 use super::{IndexState, ListClock, len_after};
 use crate::error::Error;
 use crate::kind::MessageKind;
 use crate::queue::End;
-use crate::scan::{Event, Queue, fingerprint};
+use crate::scan::{Event, Queue};
 
 /// Parts of a retired index that one step frees.
 const FREED_PER_STEP: usize = 4;
@@ -45,9 +45,9 @@ pub struct ListFields {
     seed: u64,
     reads_pickle: bool,
     /// `None` while it is suspended, or until the length of the list was read.
-    index: Option<FieldIndex>,
+    pub(super) index: Option<FieldIndex>,
     /// An edit whose place is searched: the rows are those before it.
-    pending: Option<Pending>,
+    pub(super) pending: Option<Pending>,
     /// What was known of the list before: it is freed step by step.
     retired: Option<FieldIndex>,
     for_clock: Option<ForClock>,
@@ -57,8 +57,8 @@ pub struct ListFields {
     rebuilt: u64,
     /// Half of a rotation was reported: see [`super::ListClock`].
     rotating: Option<End>,
-    is_suspended: bool,
-    reason: Option<&'static str>,
+    pub(super) is_suspended: bool,
+    pub(super) reason: Option<&'static str>,
     /// Times that all rows were begun anew.
     begun: u64,
 }
@@ -393,7 +393,7 @@ impl ListFields {
     }
 
     /// Goes on with the search for the place of an edit. Returns whether no edit is searched any more.
-    fn search<Q: Queue>(&mut self, list: &mut Q, mut goes_on: impl FnMut(Work) -> bool) -> bool {
+    pub(super) fn search<Q: Queue>(&mut self, list: &mut Q, mut goes_on: impl FnMut(Work) -> bool) -> bool {
         let (Some(pending), Some(index)) = (&mut self.pending, &mut self.index) else { return true };
         match pending.search(index, list, u64::MAX, || goes_on(Work::Seek)) {
             Searched::More => return false,
@@ -413,55 +413,6 @@ impl ListFields {
         held.iter().for_each(|change| self.audits.follow(change));
         self.for_clock = known.map(ForClock::Restore);
         self.reason = None;
-    }
-
-    /// Checks that the list is the one that is known, and reads what is unread. `goes_on` is asked after each
-    /// message that was read whether there is time for another one.
-    pub fn catch_up<Q: Queue>(&mut self, list: &mut Q, mut goes_on: impl FnMut(Work) -> bool) -> CaughtUp {
-        if self.is_suspended {
-            return CaughtUp::More;
-        }
-        self.settle(list.len());
-        if self.pending.is_some() && !(self.search(list, &mut goes_on) && list.reopen()) {
-            return CaughtUp::More;
-        }
-        let Some(index) = &mut self.index else { return CaughtUp::More };
-        let (len, consumer_end) = (index.len(), self.kind.spec().consumer_end);
-        // Positions count from the producer end.
-        let place = |position: u64| match consumer_end {
-            End::Tail => position,
-            End::Head => len - 1 - position,
-        };
-        for side in [Side::Producer, Side::Consumer] {
-            // Each side is reached on a handle of its own: a handle that has read steps from there.
-            if side == Side::Consumer && !list.reopen() {
-                self.doubt(UNTOLD);
-                return CaughtUp::More;
-            }
-            let [first, last] = index.borders();
-            let border = if side == Side::Producer { first } else { last };
-            if let Some((position, wanted)) = border
-                && list.peek(place(position), fingerprint) != Some(wanted)
-            {
-                self.contradict(len, UNTOLD);
-                return CaughtUp::More;
-            }
-            while let Some(position) = index.next_unread(side) {
-                let read = list.peek(place(position), |message| {
-                    index.read(side, message);
-                    message.len()
-                });
-                let Some(bytes) = read else {
-                    self.doubt(UNTOLD);
-                    return CaughtUp::More;
-                };
-                if !goes_on(Work::Message(bytes)) {
-                    return CaughtUp::More;
-                }
-            }
-        }
-        self.reason = None;
-        CaughtUp::All
     }
 
     /// A message is not the one that is known: the list, of `len` messages, was changed silently.

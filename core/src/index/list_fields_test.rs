@@ -55,6 +55,8 @@ enum Op {
     SilentSet(Index),
     /// Reads at most this number of messages.
     Read(usize),
+    /// In the notification of a push.
+    ReadPushed(usize),
     /// Compares at most this number of messages.
     Audit(usize),
     /// The next edits are searched at once for this number of probes.
@@ -87,6 +89,7 @@ fn op(is_silent: bool) -> impl Strategy<Value = Op> {
         4 => end().prop_map(Op::SilentShift),
         2 => any::<Index>().prop_map(Op::SilentSet),
         6 => (1..12_usize).prop_map(Op::Read),
+        4 => (1..12_usize).prop_map(Op::ReadPushed),
         4 => (1..12_usize).prop_map(Op::Audit),
         4 => prop_oneof![Just(0), 0..9_usize, Just(1_000)].prop_map(Op::Probes),
         6 => (0..40_i64).prop_map(Op::Wait),
@@ -304,6 +307,7 @@ impl World {
                 self.is_wrong_inside = true;
             }
             Op::Read(most) => drop(self.catch_up(most)),
+            Op::ReadPushed(most) => self.read_pushed(most),
             Op::Audit(most) if self.catch_up(usize::MAX) == CaughtUp::All => drop(self.audit(most)),
             Op::Probes(probes) => self.probes = probes,
             Op::Wait(ms) => self.now_ms += ms,
@@ -323,6 +327,15 @@ impl World {
         });
         self.learn();
         caught_up
+    }
+
+    fn read_pushed(&mut self, most: usize) {
+        let mut left = most;
+        self.fields.read_pushed(&mut self.list, |_| {
+            left -= 1;
+            left > 0
+        });
+        self.learn();
     }
 
     fn audit(&mut self, most: usize) -> Audited {

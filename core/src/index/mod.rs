@@ -28,6 +28,7 @@ mod list_fields_test;
 mod model_test;
 mod pending;
 mod per_id;
+mod read;
 mod reasons;
 mod repair;
 #[cfg(test)]

@@ -59,6 +59,12 @@ impl Pace {
         Next::Run
     }
 
+    /// Returns whether a slice may begin at `now_ns` in the command of a client, who is active.
+    pub fn allows(&mut self, now_ns: u64) -> bool {
+        self.others = true;
+        now_ns >= self.ready_ns
+    }
+
     /// A slice of `spent_ns` ended at `now_ns`. Returns when the next may begin (`now_ns` = at once).
     pub fn spent(&mut self, now_ns: u64, spent_ns: u64, duty_percent: u64) -> u64 {
         let duty = duty_percent.clamp(1, 100);

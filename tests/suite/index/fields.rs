@@ -1,6 +1,7 @@
 //! Indexes that keep values: what is counted from them is what a scan counts.
 
 mod groups;
+mod pushed;
 mod random;
 mod servers;
 mod values;
