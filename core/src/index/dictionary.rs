@@ -26,6 +26,8 @@ pub const VALUE_BYTES_MAX: usize = 1_024;
 pub(super) const ROOM: usize = if cfg!(test) { 96 } else { DICTIONARY_VALUES_MAX };
 /// The number of entries of one page, and likewise of buckets.
 const PAGE: usize = if cfg!(test) { 16 } else { 1_024 };
+/// The number of values that one step frees. Each of them can be an allocation of its own.
+const FREED: usize = if cfg!(test) { 8 } else { 256 };
 /// The number of buckets of an empty table.
 const FIRST_BUCKETS: usize = 8;
 /// The largest generation. It is below `u32::MAX`, which is not a generation.
@@ -35,14 +37,64 @@ const NONE: u32 = u32::MAX;
 /// The approximate size that the allocator adds to each allocation, bytes.
 const ALLOCATION: usize = 8;
 
+/// The longest value that stands in its entry, bytes, with the byte before it.
+const SHORT: usize = 22;
+
+/// One byte that says how the value is known, and then the value; empty if the number is free. Messages that follow each other
+/// seldom have the same value, so each lookup takes the entry from memory that is far away. A short value stands in the entry, which
+/// spares the second way.
+#[derive(Debug, Clone)]
+enum Text {
+    Short { len: u8, bytes: [u8; SHORT] },
+    Long(Box<[u8]>),
+}
+
+impl Text {
+    const NONE: Self = Self::Short { len: 0, bytes: [0; SHORT] };
+
+    fn new(sign: u8, raw: &[u8]) -> Self {
+        let mut bytes = [0; SHORT];
+        match (bytes.get_mut(1..=raw.len()), u8::try_from(1 + raw.len())) {
+            (Some(place), Ok(len)) => {
+                place.copy_from_slice(raw);
+                bytes[0] = sign;
+                Self::Short { len, bytes }
+            }
+            _ => Self::Long([&[sign], raw].concat().into()),
+        }
+    }
+
+    /// Returns how the value is known, and the value; `None` if there is none.
+    fn parts(&self) -> Option<(u8, &[u8])> {
+        let all = match self {
+            Self::Short { len, bytes } => bytes.get(..usize::from(*len))?,
+            Self::Long(all) => all,
+        };
+        all.split_first().map(|(sign, raw)| (*sign, raw))
+    }
+
+    /// Returns the memory outside of the entry, bytes.
+    fn outside(&self) -> usize {
+        match self {
+            Self::Short { .. } => 0,
+            Self::Long(all) => all.len() + ALLOCATION,
+        }
+    }
+}
+
+/// What every lookup needs of a value. Half of a line of a processor's cache.
 #[derive(Debug, Clone)]
 struct Entry {
-    /// One byte that says how the value is known, and then the value; empty if the number is free.
-    text: Box<[u8]>,
+    text: Text,
     /// The next entry of the bucket or, for a free number, the next free one.
     next: u32,
     /// The number of messages that have the value.
     count: u32,
+}
+
+/// What is seldom needed of a value.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
     /// The number that represents the value in a column of hashes.
     hash: u32,
     /// How often the number was given to another value.
@@ -67,6 +119,8 @@ pub(super) struct Value<'d> {
 #[derive(Debug, Clone)]
 pub(super) struct Dictionary {
     pages: Vec<Vec<Entry>>,
+    /// As long as the pages of entries.
+    marks: Vec<Vec<Mark>>,
     buckets: Vec<Vec<u32>>,
     /// The number of buckets in use.
     width: usize,
@@ -76,6 +130,8 @@ pub(super) struct Dictionary {
     len: usize,
     /// The size of all values, bytes.
     bytes: usize,
+    /// The memory of values that do not stand in their entries, bytes.
+    outside: usize,
     /// How often a number was given to a value.
     assigned: u64,
     seed: u64,
@@ -87,11 +143,13 @@ impl Dictionary {
     pub(super) fn new(seed: u64) -> Self {
         let mut dictionary = Self {
             pages: Vec::new(),
+            marks: Vec::new(),
             buckets: Vec::new(),
             width: 0,
             free: NONE,
             len: 0,
             bytes: 0,
+            outside: 0,
             assigned: 0,
             seed,
         };
@@ -121,9 +179,17 @@ impl Dictionary {
     pub(super) fn get(&self, number: u32) -> Option<Value<'_>> {
         let at = (number as usize).checked_sub(RESERVED)?;
         let entry = self.pages.get(at / PAGE)?.get(at % PAGE)?;
-        let (known, raw) = entry.text.split_first()?;
-        let known = if *known == EXACT { Known::Exact } else { Known::ByText };
-        Some(Value { known, raw, hash: entry.hash, count: entry.count, generation: entry.generation })
+        let (known, raw) = entry.text.parts()?;
+        let known = if known == EXACT { Known::Exact } else { Known::ByText };
+        let Mark { hash, generation } = *self.marks.get(at / PAGE)?.get(at % PAGE)?;
+        Some(Value { known, raw, hash, count: entry.count, generation })
+    }
+
+    /// Returns the number that represents a value in a column of hashes, by the number of the value: what [`Self::get`] tells
+    /// without a look at the value itself.
+    pub(super) fn hash_of(&self, number: u32) -> Option<u32> {
+        let at = (number as usize).checked_sub(RESERVED)?;
+        self.marks.get(at / PAGE)?.get(at % PAGE).map(|mark| mark.hash)
     }
 
     /// Counts one more message that has a value, and returns the number of the value. Returns `None` if the
@@ -135,7 +201,7 @@ impl Dictionary {
         let mut at = self.bucket(own);
         while at != NONE {
             let entry = self.entry(at);
-            if entry.text.split_first().is_some_and(|(known, text)| *known == sign && text == raw) {
+            if entry.text.parts().is_some_and(|(known, text)| known == sign && text == raw) {
                 entry.count += 1;
                 return Some(at + VALUES);
             }
@@ -144,22 +210,20 @@ impl Dictionary {
         if self.len >= ROOM || self.bytes + raw.len() > DICTIONARY_BYTES_MAX {
             return None;
         }
-        let mut text = Vec::with_capacity(1 + raw.len());
-        text.push(sign);
-        text.extend_from_slice(raw);
         let next = self.bucket(own);
-        let (text, hash) = (text.into_boxed_slice(), hash());
+        let (text, hash) = (Text::new(sign, raw), hash());
         self.len += 1;
         self.bytes += raw.len();
+        self.outside += text.outside();
         self.assigned += 1;
+        let new = Entry { text, next, count: 1 };
         let at = if self.free == NONE {
-            self.append(Entry { text, next, count: 1, hash, generation: 0 })
+            self.append(new, hash)
         } else {
             let at = self.free;
-            let entry = self.entry(at);
-            let free = entry.next;
-            *entry = Entry { text, next, count: 1, hash, generation: (entry.generation + 1) & GENERATIONS };
-            self.free = free;
+            self.free = std::mem::replace(self.entry(at), new).next;
+            let mark = &mut self.marks[at as usize / PAGE][at as usize % PAGE];
+            *mark = Mark { hash, generation: (mark.generation + 1) & GENERATIONS };
             at
         };
         *self.bucket_mut(own) = at;
@@ -177,9 +241,9 @@ impl Dictionary {
         if entry.count > 0 {
             return;
         }
-        let (text, next) = (std::mem::take(&mut entry.text), entry.next);
-        let Some((sign, raw)) = text.split_first() else { return };
-        let own = self.hash(*sign, raw);
+        let (text, next) = (std::mem::replace(&mut entry.text, Text::NONE), entry.next);
+        let Some((sign, raw)) = text.parts() else { return };
+        let own = self.hash(sign, raw);
         let first = self.bucket(own);
         if first == at {
             *self.bucket_mut(own) = next;
@@ -194,22 +258,29 @@ impl Dictionary {
         self.free = at;
         self.len -= 1;
         self.bytes -= raw.len();
+        self.outside -= text.outside();
     }
 
     /// Frees some values, even if messages have them. Returns whether others are left. The dictionary must
     /// not be used for anything else afterwards.
     pub(super) fn discard_some(&mut self) -> bool {
-        if self.pages.pop().is_none() {
+        if let Some(page) = self.pages.last_mut() {
+            page.truncate(page.len().saturating_sub(FREED));
+            if page.is_empty() {
+                self.pages.pop();
+            }
+        } else {
+            self.marks.pop();
             self.buckets.pop();
         }
-        !(self.pages.is_empty() && self.buckets.is_empty())
+        !(self.pages.is_empty() && self.marks.is_empty() && self.buckets.is_empty())
     }
 
     /// Returns the memory that the dictionary takes, bytes.
     pub(super) fn memory(&self) -> usize {
-        let (pages, buckets) = (paged(&self.pages), paged(&self.buckets));
-        let headers = (self.pages.capacity() + self.buckets.capacity()) * size_of::<Vec<Entry>>();
-        pages + buckets + headers + self.bytes + self.len * (1 + ALLOCATION)
+        let pages = paged(&self.pages) + paged(&self.marks) + paged(&self.buckets);
+        let headers = self.pages.capacity() + self.marks.capacity() + self.buckets.capacity();
+        pages + headers * size_of::<Vec<Entry>>() + self.outside
     }
 
     fn entry(&mut self, at: u32) -> &mut Entry {
@@ -217,9 +288,13 @@ impl Dictionary {
         &mut self.pages[at / PAGE][at % PAGE]
     }
 
-    fn append(&mut self, entry: Entry) -> u32 {
+    fn append(&mut self, entry: Entry, hash: u32) -> u32 {
         if self.pages.last().is_none_or(|page| page.len() == PAGE) {
             self.pages.push(Vec::new());
+            self.marks.push(Vec::new());
+        }
+        if let Some(marks) = self.marks.last_mut() {
+            marks.push(Mark { hash, generation: 0 });
         }
         let before = (self.pages.len() - 1) * PAGE;
         let page = self.pages.last_mut().expect("a page was just made if there was none");
@@ -271,8 +346,8 @@ impl Dictionary {
         while at != NONE {
             let entry = self.entry(at);
             let next = entry.next;
-            let text = std::mem::take(&mut entry.text);
-            let own = text.split_first().map_or(0, |(sign, raw)| self.hash(*sign, raw));
+            let text = std::mem::replace(&mut entry.text, Text::NONE);
+            let own = text.parts().map_or(0, |(sign, raw)| self.hash(sign, raw));
             let first = self.bucket(own);
             let entry = self.entry(at);
             (entry.text, entry.next) = (text, first);
@@ -363,7 +438,7 @@ mod tests {
 
     #[test]
     fn the_memory_of_an_entry_is_bounded() {
-        assert!(size_of::<Entry>() == 32);
+        assert!(size_of::<Entry>() == 32 && size_of::<Mark>() == 8);
         let mut dictionary = Dictionary::new(0);
         for n in 0..ROOM {
             assert!(dictionary.take(Known::Exact, n.to_string().as_bytes(), || 0).is_some());

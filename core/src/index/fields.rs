@@ -250,7 +250,7 @@ impl FieldIndex {
         }
         self.take(message);
         if self.rows.hashes_at(position).is_some_and(|hashes| hashes != self.hashes) {
-            self.turn(Some(position));
+            while self.turn(Some(position)) {}
         }
         self.rows.inserted(position, Some((&self.row, self.hashes)))
     }
@@ -305,7 +305,7 @@ impl FieldIndex {
         }
     }
 
-    /// Turns one chunk of rows from numbers into hashes where a field has got too many values.
+    /// Turns one column of a chunk of rows from numbers into hashes where a field has got too many values.
     fn turn(&mut self, position: Option<u64>) -> bool {
         let columns = &mut self.columns;
         self.rows.turn(position, self.hashes, &mut |at, values| {
@@ -313,17 +313,17 @@ impl FieldIndex {
             let Store::Turning(dictionary) = &column.store else { return };
             // What the dictionary counts is of no use any more: it is freed once all rows are turned.
             for value in values {
-                if let Some(known) = dictionary.get(*value) {
-                    if let Some(count) = column.reserved.get_mut(known.hash as usize) {
+                if let Some(hash) = dictionary.hash_of(*value) {
+                    if let Some(count) = column.reserved.get_mut(hash as usize) {
                         *count += 1;
                     }
-                    *value = known.hash;
+                    *value = hash;
                 }
             }
         })
     }
 
-    /// Does one step of the work that a field with too many values makes: 4,096 rows, or a part of the dictionary. Returns
+    /// Does one step of the work that a field with too many values makes: one column of 4,096 rows, or a part of the dictionary. Returns
     /// whether there is more of it. The index answers meanwhile.
     pub fn maintain(&mut self) -> bool {
         if !self.has_work() {

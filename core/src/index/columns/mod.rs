@@ -369,8 +369,8 @@ impl Columns {
         self.find(position).map(|(chunk, _)| self.chunks[chunk].hashes)
     }
 
-    /// Takes one chunk in which some of the columns `hashes` hold other numbers, and turns these columns into
-    /// hashes by calling `turn` with each column and its values. Returns false if there is no such chunk. If
+    /// Takes one chunk in which some of the columns `hashes` hold other numbers, and turns the first of these columns
+    /// into hashes by calling `turn` with the column and its values. Returns false if there is no such chunk. If
     /// `position` is given, the chunk is the one with this row.
     pub(crate) fn turn(
         &mut self,
@@ -386,8 +386,11 @@ impl Columns {
         };
         let Some(chunk) = at.and_then(|at| self.chunks.get_mut(at)) else { return false };
         for column in META..self.columns {
-            if hashes >> (column - META) & 1 == 1 && !chunk.is_hashed(column) {
+            let bit = 1 << (column - META);
+            if hashes & bit > 0 && !chunk.is_hashed(column) {
                 turn(column, chunk.column_mut(column));
+                chunk.hashes |= bit;
+                return true;
             }
         }
         chunk.hashes = hashes;
