@@ -8,7 +8,8 @@ use std::collections::HashMap;
 
 use super::clock::{Arrivals, Cursor};
 use super::codes::{Known, OPAQUE, UNKEPT, VALUES};
-use super::columns::{META, Side};
+use super::columns::{Chunk, META, Side};
+use super::dictionary::Value;
 use super::fields::FieldIndex;
 use super::{ListClock, ListFields};
 use crate::arrival::Arrival;
@@ -50,6 +51,15 @@ impl Tally {
     }
 }
 
+/// Where the waits of a value were found before.
+#[derive(Debug, Clone, Copy, Default)]
+struct Hint {
+    /// Its place; 0 = nothing was found, else one more than the place.
+    place: u16,
+    /// The generation of its number. A number that was given to another value since has another one.
+    generation: u32,
+}
+
 /// Waits by the values of one field.
 #[derive(Debug, Clone, Default)]
 struct FieldWaits {
@@ -57,9 +67,8 @@ struct FieldWaits {
     tallies: Vec<(Box<[u8]>, Tally)>,
     /// The places of the values in `tallies`.
     places: HashMap<Box<[u8]>, usize>,
-    /// By the number of a value in its dictionary: a place at which it was found before. The number may have
-    /// been given to another value since.
-    hints: Vec<u16>,
+    /// By the number of a value in its dictionary.
+    hints: Vec<Hint>,
     bytes: usize,
     /// Of messages without a value, or whose value cannot be read.
     absent: Tally,
@@ -67,28 +76,33 @@ struct FieldWaits {
     other: Tally,
 }
 
-const _: () = assert!(WAIT_VALUES_MAX <= u16::MAX as usize, "hints are too small for the places");
+const _: () = assert!(WAIT_VALUES_MAX < u16::MAX as usize, "hints are too small for the places");
 
 impl FieldWaits {
-    fn record(&mut self, number: u32, raw: &[u8], wait_ms: u64) {
+    fn record(&mut self, number: u32, value: Value<'_>, wait_ms: u64) {
         let number = usize::try_from(number).unwrap_or(usize::MAX);
-        let hint = self.hints.get(number).map(|hint| usize::from(*hint));
-        if let Some((_, tally)) =
-            hint.and_then(|hint| self.tallies.get_mut(hint)).filter(|(value, _)| **value == *raw)
-        {
-            return tally.record(wait_ms);
-        }
-        let place = self.places.get(raw).copied();
-        let Some(place) = place.or_else(|| self.add(raw)) else { return self.other.record(wait_ms) };
-        if number < HINTS {
-            if self.hints.len() <= number {
-                self.hints.resize(number + 1, 0);
-            }
-            self.hints[number] = u16::try_from(place).unwrap_or_default();
-        }
+        let hint = self.hints.get(number).filter(|hint| hint.generation == value.generation);
+        let place = hint.and_then(|hint| usize::from(hint.place).checked_sub(1));
+        let Some(place) = place.or_else(|| self.find(number, value)) else {
+            return self.other.record(wait_ms);
+        };
         if let Some((_, tally)) = self.tallies.get_mut(place) {
             tally.record(wait_ms);
         }
+    }
+
+    /// Finds the place of a value, adds the value if there is room, and remembers the place.
+    #[inline(never)]
+    fn find(&mut self, number: usize, value: Value<'_>) -> Option<usize> {
+        let place = self.places.get(value.raw).copied().or_else(|| self.add(value.raw))?;
+        if number < HINTS {
+            if self.hints.len() <= number {
+                self.hints.resize(number + 1, Hint::default());
+            }
+            let shown = u16::try_from(place + 1).unwrap_or_default();
+            self.hints[number] = Hint { place: shown, generation: value.generation };
+        }
+        Some(place)
     }
 
     /// Adds a value, if there is room, and returns its place.
@@ -108,7 +122,7 @@ impl FieldWaits {
         2 * self.bytes
             + self.tallies.capacity() * size_of::<(Box<[u8]>, Tally)>()
             + self.places.capacity() * size_of::<(Box<[u8]>, usize)>()
-            + self.hints.capacity() * size_of::<u16>()
+            + self.hints.capacity() * size_of::<Hint>()
             + size_of::<Self>()
     }
 }
@@ -117,6 +131,8 @@ impl FieldWaits {
 #[derive(Debug, Clone, Default)]
 pub struct ValueWaits {
     fields: Vec<FieldWaits>,
+    /// The rows that the hints are about: see [`ListFields::identity`].
+    rows: Option<(u64, u64)>,
     /// Messages that were popped before they were read and whose arrival was known.
     unread: u64,
     /// Messages that were popped together with many others and not looked up.
@@ -137,40 +153,57 @@ impl ValueWaits {
         let looked_up = popped.min(WAIT_POPPED_MAX);
         self.skipped += popped - looked_up;
         let index = fields.index().filter(|index| index.len() == arrivals.len());
-        if let (1, Some(arrival)) = (looked_up, arrivals.at_end(end)) {
-            return self.record(index, std::iter::once(arrival), now_ms);
+        if let Some(index) = index {
+            self.begin(index, fields.identity());
         }
+        let unread = index.map_or(u64::MAX, |index| index.unread(Side::Consumer));
+        let mut chunks = index.into_iter().flat_map(|index| index.rows.chunks().rev());
+        if looked_up == 1 {
+            let last = chunks.next().filter(|_| unread == 0);
+            let row = last.and_then(|chunk| Some((chunk, chunk.len().checked_sub(1)?)));
+            if let Some(arrival) = arrivals.at_end(end) {
+                self.record(index.zip(row), arrival, now_ms);
+            }
+            return;
+        }
+        let mut rows = chunks.flat_map(|chunk| (0..chunk.len()).rev().map(move |row| (chunk, row)));
         let mut cursor = arrivals.cursor();
-        let all = (0..looked_up).filter_map(|distance| at(arrivals, &mut cursor, end, distance));
-        self.record(index, all, now_ms);
+        for distance in 0..looked_up {
+            let row = if distance < unread { None } else { rows.next() };
+            if let Some(arrival) = at(arrivals, &mut cursor, end, distance) {
+                self.record(index.zip(row), arrival, now_ms);
+            }
+        }
     }
 
-    /// Counts the messages at the consumer end that arrived at these times.
-    fn record(&mut self, index: Option<&FieldIndex>, arrivals: impl Iterator<Item = Arrival>, now_ms: i64) {
-        let unread = index.map_or(u64::MAX, |index| index.unread(Side::Consumer));
-        let chunks = index.into_iter().flat_map(|index| index.rows.chunks().rev());
-        let mut rows = chunks.flat_map(|chunk| (0..chunk.len()).rev().map(move |row| (chunk, row)));
-        for (distance, arrival) in (0_u64..).zip(arrivals) {
-            let row = if distance < unread { None } else { rows.next() };
-            if arrival.is_bound {
-                continue;
-            }
-            let wait_ms = now_ms.saturating_sub(arrival.step_ms).max(0).unsigned_abs();
-            let (Some(index), Some((chunk, row))) = (index, row) else {
-                self.unread += 1;
-                continue;
-            };
+    /// Makes room for the fields of an index, and forgets hints about other rows.
+    fn begin(&mut self, index: &FieldIndex, rows: (u64, u64)) {
+        if self.fields.len() != index.columns.len() {
             self.fields.resize_with(index.columns.len(), FieldWaits::default);
-            for (at, (column, waits)) in index.columns.iter().zip(&mut self.fields).enumerate() {
-                let number = chunk.column(META + at)[row];
-                let value = column.numbered().filter(|_| !chunk.is_hashed(META + at));
-                match value.and_then(|dictionary| dictionary.get(number)) {
-                    _ if number < VALUES && ![UNKEPT, OPAQUE].contains(&number) => {
-                        waits.absent.record(wait_ms);
-                    }
-                    Some(value) if value.known == Known::Exact => waits.record(number, value.raw, wait_ms),
-                    _ => waits.other.record(wait_ms),
-                }
+        }
+        if self.rows != Some(rows) {
+            self.rows = Some(rows);
+            self.fields.iter_mut().for_each(|waits| waits.hints.clear());
+        }
+    }
+
+    /// Counts a message that arrived at this time, and whose row is known if it was read.
+    fn record(&mut self, row: Option<(&FieldIndex, (&Chunk, usize))>, arrival: Arrival, now_ms: i64) {
+        if arrival.is_bound {
+            return;
+        }
+        let wait_ms = now_ms.saturating_sub(arrival.step_ms).max(0).unsigned_abs();
+        let Some((index, (chunk, row))) = row else {
+            self.unread += 1;
+            return;
+        };
+        for (at, (column, waits)) in index.columns.iter().zip(&mut self.fields).enumerate() {
+            let number = chunk.column(META + at)[row];
+            let value = column.numbered().filter(|_| !chunk.is_hashed(META + at));
+            match value.and_then(|dictionary| dictionary.get(number)) {
+                _ if number < VALUES && ![UNKEPT, OPAQUE].contains(&number) => waits.absent.record(wait_ms),
+                Some(value) if value.known == Known::Exact => waits.record(number, value, wait_ms),
+                _ => waits.other.record(wait_ms),
             }
         }
     }
