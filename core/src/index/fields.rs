@@ -88,6 +88,8 @@ pub struct FieldIndex {
     /// Bit n: new rows have hashes in the column of field n.
     hashes: u8,
     pub(super) seed: u64,
+    /// How often messages left, or came anywhere but at the producer end.
+    moves: u64,
     row: Vec<u32>,
     key: Vec<u8>,
     scratch: Vec<u8>,
@@ -133,7 +135,7 @@ impl FieldIndex {
         let columns: Vec<Column> = columns.collect();
         let rows = Columns::new(columns.len(), len);
         let (row, key, scratch) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { rows, columns, reader, hashes, seed, row, key, scratch })
+        Ok(Self { rows, columns, reader, hashes, seed, moves: 0, row, key, scratch })
     }
 
     /// The same, with a choice: whether pickled bodies are read.
@@ -175,6 +177,12 @@ impl FieldIndex {
         }
     }
 
+    /// As long as this number stays the same, and no other index takes the place of this one, the messages that were there keep
+    /// their distances from the consumer end.
+    pub(super) fn moves(&self) -> u64 {
+        self.moves
+    }
+
     /// Messages that were read.
     #[must_use]
     pub fn rows(&self) -> u64 {
@@ -195,12 +203,14 @@ impl FieldIndex {
 
     /// Messages were pushed at an end.
     pub fn pushed(&mut self, side: Side, n: u64) {
+        self.moves += u64::from(side == Side::Consumer);
         self.rows.pushed(side, n);
     }
 
     /// Messages were popped from an end. False if the list did not have as many: then the index is not of this list any more.
     #[must_use]
     pub fn popped(&mut self, side: Side, n: u64) -> bool {
+        self.moves += 1;
         let columns = &mut self.columns;
         self.rows.popped(side, n, &mut |column, is_hashed, values| {
             columns[column - META].release(is_hashed, values);
@@ -210,6 +220,7 @@ impl FieldIndex {
     /// Messages at ascending positions left the list. False if one of them was not in it, likewise.
     #[must_use]
     pub fn deleted(&mut self, ascending: &[u64]) -> bool {
+        self.moves += 1;
         let columns = &mut self.columns;
         self.rows.deleted(ascending, &mut |column, is_hashed, values| {
             columns[column - META].release(is_hashed, values);
@@ -245,6 +256,7 @@ impl FieldIndex {
     /// index is not of this list any more. The message is read if it [needs a row](Self::needs_row).
     #[must_use]
     pub fn inserted(&mut self, position: u64, message: &[u8]) -> bool {
+        self.moves += 1;
         if !self.needs_row(position) {
             return self.rows.inserted(position, None);
         }

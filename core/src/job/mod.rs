@@ -9,6 +9,8 @@ mod groups;
 mod guiding;
 mod histogram;
 mod judge;
+#[cfg(test)]
+mod kept_test;
 mod keys;
 mod members;
 mod pace;

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::unread::{CountedUnread, GroupCount, Reached};
+use super::unread::{CountedUnread, GroupCount, Kept, Reached};
 
 /// The direction of a walk over a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +123,30 @@ pub trait Guide {
     /// Appends the groups of the matches that were counted since the last call. `number` gets the values of a
     /// group, as [`crate::filter::group_values`] explains them, and returns the number of the group.
     fn groups(&mut self, _number: &mut dyn FnMut(&[u8]) -> u32, _groups: &mut Vec<GroupCount>) {}
+
+    /// Returns what earlier slices kept by [`Guide::keep`], if it is about the messages from the start of this range on, and nothing
+    /// happened to them since. Otherwise it is forgotten, and they are counted again.
+    fn resume(&mut self, _range: Range<u64>) -> Option<Kept> {
+        None
+    }
+
+    /// Returns whether a slice of this many nanoseconds should keep what it counts for the next one, because giving the groups would
+    /// take much of its time.
+    fn should_keep(&mut self, _slice_ns: u64) -> bool {
+        false
+    }
+
+    /// A message has to be read, whose verdict is booked at once: slices keep nothing from now on.
+    fn stop_keeping(&mut self) {}
+
+    /// Keeps what was counted from the message at distance `start` on. Nobody books it until it is given.
+    fn keep(&mut self, _start: u64, _kept: Kept) {}
+
+    /// Names the groups that have no number yet, as long as `goes_on` says so; it gets the nanoseconds that [`Guide::groups`] will
+    /// take then. Returns whether they can be given now: all have a number, and that time is left or none was without one.
+    fn name(&mut self, _number: &mut dyn FnMut(&[u8]) -> u32, _goes_on: &mut dyn FnMut(u64) -> bool) -> bool {
+        true
+    }
 
     /// Returns the costs of walking over this list.
     fn costs(&mut self) -> &mut JumpCosts;

@@ -65,5 +65,5 @@ pub use place::{IndexPosition, default_index};
 pub use plan::{Effect, Plan};
 pub use sample::{SAMPLE_MAX, Sample, SampleRow};
 pub use tallies::{Group, Spot};
-pub use unread::{CountedUnread, GroupCount, Reached};
+pub use unread::{CountedUnread, GroupCount, Kept, Reached};
 pub use values::VALUES_MAX;

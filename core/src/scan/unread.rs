@@ -42,3 +42,12 @@ pub struct Reached {
     /// Only the bytes of that message can tell whether it matches, or which group it is in.
     pub has_to_be_read: bool,
 }
+
+/// What an index counted in earlier slices and did not give yet, because nothing happened to the list since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// The distance of the first message that was not counted.
+    pub at: u64,
+    /// The messages before it.
+    pub counted: CountedUnread,
+}

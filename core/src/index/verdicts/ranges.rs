@@ -9,7 +9,7 @@ use super::{Counted, Judged, Verdicts};
 use crate::filter::Grouping;
 use crate::index::columns::ROWS;
 use crate::index::fields::FieldIndex;
-use crate::scan::{CountedUnread, GroupCount, Reached};
+use crate::scan::{CountedUnread, GroupCount, Kept, Reached};
 
 /// Rows of a block in which groups are counted: each of them can be the first of its group.
 const GROUPED_ROWS: usize = if cfg!(test) { 4 } else { 1_024 };
@@ -22,6 +22,15 @@ const GIVE_NS: u64 = 20;
 const NAME_NS: u64 = 120;
 /// The number of a group that has none yet.
 const UNNAMED: u32 = u32::MAX;
+/// Giving the groups takes much of a slice if it takes more than this part; keeping them for later ones is right up to this
+/// part, for all groups that there can be.
+const MUCH: u64 = if cfg!(test) { u64::MAX } else { 16 };
+const MOST_OF_SLICE: (u64, u64) = (3, 4);
+/// How many slices keep what they count before one gives it, at first and at most.
+const PATIENCE: u32 = 4;
+const PATIENCE_MAX: u32 = 64;
+/// Groups that are named before the clock is read.
+const NAMED_AT_ONCE: usize = 64;
 
 /// The groups of a job, counted slice by slice.
 #[derive(Debug, Clone)]
@@ -39,6 +48,45 @@ pub struct GroupCounter {
     widths: Vec<usize>,
     /// Values were forgotten once, because there were too many.
     is_renewed: bool,
+    holds: Holds,
+}
+
+/// What was counted and not given yet.
+#[derive(Debug, Clone)]
+struct Holds {
+    /// From which distance on, what, and the moves of the index since it was created.
+    kept: Option<(u64, Kept, u64)>,
+    /// The moves of the index in the slice before.
+    moves: Option<u64>,
+    /// How many slices have kept it, and how many may.
+    slices: u32,
+    patience: u32,
+    /// Nothing is kept any more.
+    is_off: bool,
+}
+
+impl Default for Holds {
+    fn default() -> Self {
+        Self { kept: None, moves: None, slices: 0, patience: PATIENCE, is_off: false }
+    }
+}
+
+impl Holds {
+    /// It was given.
+    fn given(&mut self) {
+        if self.kept.take().is_some() && self.slices >= self.patience {
+            self.patience = (2 * self.patience).min(PATIENCE_MAX);
+        }
+        self.slices = 0;
+    }
+
+    /// Something happened meanwhile. The next slice gives what it counts, so that the job goes on however much happens.
+    fn forget(&mut self) {
+        if self.kept.take().is_some() {
+            self.patience = 0;
+        }
+        self.slices = 0;
+    }
 }
 
 impl GroupCounter {
@@ -52,7 +100,8 @@ impl GroupCounter {
 
     fn of(groups: Groups, is_renewed: bool) -> Self {
         let (tallies, named, widths) = (Tallies::new(0), Vec::new(), Vec::new());
-        Self { groups, tallies, named, names: 0, asked: 0, nameless: 0, widths, is_renewed }
+        let holds = Holds::default();
+        Self { groups, tallies, named, names: 0, asked: 0, nameless: 0, widths, is_renewed, holds }
     }
 
     /// Makes the keys of values that were not met before, as [`Groups::prepare`]. Nothing where they have too many
@@ -80,6 +129,8 @@ impl GroupCounter {
             }
             self.named.resize(combinations, UNNAMED);
             self.tallies = Tallies::new(combinations);
+            self.holds.forget();
+            (self.asked, self.nameless) = (0, 0);
         }
         self.is_renewed = false;
         Some(true)
@@ -96,8 +147,68 @@ impl GroupCounter {
         most as u64 * GIVE_NS + nameless as u64 * NAME_NS
     }
 
+    /// See [`crate::scan::Guide::resume`].
+    pub(super) fn resume(&mut self, index: &FieldIndex, range: Range<u64>) -> Option<Kept> {
+        let moves = index.moves();
+        let is_still = self.holds.moves.replace(moves) == Some(moves);
+        if is_still && self.holds.patience == 0 {
+            self.holds.patience = 1;
+        }
+        let (start, kept, then) = self.holds.kept?;
+        if start == range.start && kept.at <= range.end && then == moves {
+            return Some(kept);
+        }
+        self.holds.forget();
+        self.tallies.take(|_, _| {});
+        (self.asked, self.nameless) = (0, 0);
+        None
+    }
+
+    /// See [`crate::scan::Guide::should_keep`].
+    pub(super) fn should_keep(&mut self, slice_ns: u64) -> bool {
+        let most_ns = self.named.len() as u64 * GIVE_NS;
+        let fits = most_ns.saturating_mul(MOST_OF_SLICE.1) <= slice_ns.saturating_mul(MOST_OF_SLICE.0);
+        let is_much = most_ns.saturating_mul(MUCH) >= slice_ns;
+        !self.holds.is_off && fits && is_much && self.holds.slices < self.holds.patience
+    }
+
+    /// See [`crate::scan::Guide::stop_keeping`].
+    pub(super) fn stop_keeping(&mut self) {
+        self.holds.is_off = true;
+    }
+
+    /// See [`crate::scan::Guide::keep`].
+    pub(super) fn keep(&mut self, index: &FieldIndex, start: u64, kept: Kept) {
+        self.holds.kept = Some((start, kept, index.moves()));
+        self.holds.slices += 1;
+    }
+
+    /// See [`crate::scan::Guide::name`].
+    pub(super) fn name(
+        &mut self,
+        number: &mut dyn FnMut(&[u8]) -> u32,
+        goes_on: &mut dyn FnMut(u64) -> bool,
+    ) -> bool {
+        let Self { groups, tallies, named, names, .. } = self;
+        let give_ns = tallies.met().len() as u64 * GIVE_NS;
+        let mut key = Vec::new();
+        let mut new = 0;
+        for group in tallies.met().iter().map(|group| *group as usize) {
+            if named.get(group) == Some(&UNNAMED) {
+                if new % NAMED_AT_ONCE == 0 && new > 0 && !goes_on(0) {
+                    return false;
+                }
+                groups.write_key(group, &mut key);
+                named[group] = number(&key);
+                (*names, new) = (*names + 1, new + 1);
+            }
+        }
+        new == 0 || goes_on(give_ns)
+    }
+
     /// See [`crate::scan::Guide::groups`].
     pub(crate) fn give(&mut self, number: &mut dyn FnMut(&[u8]) -> u32, all: &mut Vec<GroupCount>) {
+        self.holds.given();
         let Self { groups, tallies, named, names, .. } = self;
         (self.asked, self.nameless) = (0, 0);
         let mut key = Vec::new();

@@ -7,7 +7,7 @@ use super::states::{DECODABLE, KNOWN, MAYBE, TRUE};
 use super::{GroupCounter, Verdicts};
 use crate::index::columns::Side;
 use crate::index::fields::FieldIndex;
-use crate::scan::{CountedUnread, GroupCount, Guide, JumpCosts, Reached, Route, Toward};
+use crate::scan::{CountedUnread, GroupCount, Guide, JumpCosts, Kept, Reached, Route, Toward};
 
 /// Rows that are looked at together: most of them exclude all of their messages.
 const BLOCK: usize = 64;
@@ -129,6 +129,15 @@ pub(crate) enum Counts<'a> {
     Groups(&'a mut GroupCounter),
 }
 
+impl ListGuide<'_> {
+    fn counter(&mut self) -> Option<&mut GroupCounter> {
+        match &mut self.counts {
+            Counts::Groups(counter) => Some(counter),
+            Counts::Nothing | Counts::Matches => None,
+        }
+    }
+}
+
 impl Guide for ListGuide<'_> {
     fn lead(
         &mut self,
@@ -161,6 +170,32 @@ impl Guide for ListGuide<'_> {
         if let Counts::Groups(counter) = &mut self.counts {
             counter.give(number, groups);
         }
+    }
+
+    fn resume(&mut self, range: Range<u64>) -> Option<Kept> {
+        let index = self.index;
+        self.counter()?.resume(index, range)
+    }
+
+    fn should_keep(&mut self, slice_ns: u64) -> bool {
+        self.counter().is_some_and(|counter| counter.should_keep(slice_ns))
+    }
+
+    fn stop_keeping(&mut self) {
+        if let Some(counter) = self.counter() {
+            counter.stop_keeping();
+        }
+    }
+
+    fn keep(&mut self, start: u64, kept: Kept) {
+        let index = self.index;
+        if let Some(counter) = self.counter() {
+            counter.keep(index, start, kept);
+        }
+    }
+
+    fn name(&mut self, number: &mut dyn FnMut(&[u8]) -> u32, goes_on: &mut dyn FnMut(u64) -> bool) -> bool {
+        self.counter().is_none_or(|counter| counter.name(number, goes_on))
     }
 
     fn costs(&mut self) -> &mut JumpCosts {

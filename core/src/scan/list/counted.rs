@@ -5,6 +5,10 @@
 //! moves the marks by the same arithmetic as for a scan. So the messages that are counted, that have drifted
 //! and that arrived later are those of a scan that would have been as fast.
 //!
+//! Where there are many groups, giving and booking them takes a part of each slice. As long as nothing happens to the
+//! messages, the index keeps what it counted, and the scan books it later as if one slice had counted all of it. Where something
+//! happens meanwhile, what was not booked is counted again.
+//!
 //! Nothing is known of the messages next to the place where such a slice ends. After an edit inside the list
 //! the scan begins another pass.
 
@@ -16,7 +20,7 @@ use crate::scan::guide::Guide;
 use crate::scan::judge::Judge;
 use crate::scan::plan::Effect;
 use crate::scan::sample::SAMPLE_MAX;
-use crate::scan::unread::CountedUnread;
+use crate::scan::unread::{CountedUnread, Kept};
 
 impl ListScan {
     /// Returns whether messages can be counted without reading them, because they are only counted.
@@ -36,19 +40,40 @@ impl ListScan {
         outcome: &mut ListOutcome,
     ) -> bool {
         let began = clock.now_ns();
-        let until = began.saturating_add(budget.ns(began));
+        let slice_ns = budget.ns(began);
+        let until = began.saturating_add(slice_ns);
         let way = self.way_on();
         // Matches of which the sample may show a row are read.
         let reads_matches = self.samples() && self.here().sample.wants(way.start);
-        let (mut counted, mut at, mut last) = (CountedUnread::default(), way.start, None);
+        let mut number = |values: &[u8]| judge.group(values);
+        let resumed = guide.resume(way.clone());
+        let mut keeps = guide.should_keep(slice_ns);
+        if let (Some(kept), false) = (resumed, keeps)
+            && !guide.name(&mut number, &mut |reserved| clock.now_ns().saturating_add(reserved) < until)
+        {
+            guide.keep(way.start, kept);
+            outcome.guided_by(guide, until);
+            return true;
+        }
+        let begin = resumed.unwrap_or(Kept { at: way.start, counted: CountedUnread::default() });
+        let Kept { mut at, mut counted } = begin;
+        let mut last = None;
         while at < way.end {
-            let mut goes_on = |reserved: u64| clock.now_ns().saturating_add(reserved) < until;
+            let mut goes_on =
+                |reserved: u64| clock.now_ns().saturating_add(if keeps { 0 } else { reserved }) < until;
             let Some(reached) = guide.count(at..way.end, reads_matches, &mut goes_on, &mut counted) else {
                 break;
             };
             at = reached.at;
             if !reached.has_to_be_read {
                 break;
+            }
+            if keeps {
+                guide.stop_keeping();
+                if at > way.start {
+                    break;
+                }
+                keeps = false;
             }
             let (ns, seeks) = self.way_to(queue, guide, at, last);
             if at > way.start && clock.now_ns().saturating_add(ns) >= until {
@@ -66,14 +91,21 @@ impl ListScan {
                 break;
             }
         }
-        guide.groups(&mut |values| judge.group(values), &mut outcome.groups_unread);
         if at == way.start {
             return false;
         }
+        let mut number = |values: &[u8]| judge.group(values);
+        let mut goes_on = |reserved: u64| clock.now_ns().saturating_add(reserved) < until;
+        let counts_on = at > begin.at && at < way.end;
+        if keeps && (counts_on || !guide.name(&mut number, &mut goes_on)) {
+            guide.keep(way.start, Kept { at, counted });
+            outcome.guided_by(guide, until);
+            return true;
+        }
+        guide.groups(&mut number, &mut outcome.groups_unread);
         outcome.counts.add_unread(&counted);
         outcome.passed += counted.messages;
-        (outcome.is_guided, outcome.is_by_index) = (true, guide.is_index());
-        outcome.over_ns = until;
+        outcome.guided_by(guide, until);
         true
     }
 

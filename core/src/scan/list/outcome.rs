@@ -9,7 +9,7 @@ use super::surroundings::Surroundings;
 use crate::scan::contract::SliceOutcome;
 use crate::scan::counters::SliceCounts;
 use crate::scan::decide::{self, Matches};
-use crate::scan::guide::{JumpCosts, Route};
+use crate::scan::guide::{Guide, JumpCosts, Route};
 use crate::scan::judge::Judge;
 use crate::scan::plan::Effect;
 use crate::scan::sample::SampleRow;
@@ -128,6 +128,11 @@ impl ListOutcome {
             costs,
             ..Self::default()
         };
+    }
+
+    /// A guide counted messages in a slice whose time is over at `over_ns`.
+    pub(super) fn guided_by(&mut self, guide: &dyn Guide, over_ns: u64) {
+        (self.is_guided, self.is_by_index, self.over_ns) = (true, guide.is_index(), over_ns);
     }
 
     /// Counts messages that an index excludes, of which some are not JSON objects.
