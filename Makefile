@@ -145,9 +145,10 @@ soak: deps build ## random commands, traffic and failures for SOAK_MINUTES (30);
 valgrind: deps build venv ## part of the suite with its servers under valgrind's memcheck
 	scripts/valgrind.sh
 
-lint: spell ## formatting, clippy, spelling and the links in documentation comments; warnings are errors
+lint: spell ## formatting, clippy, also for arm64, spelling and the links in documentation comments; warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@scripts/lint-arm64.sh
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 
 # The version that _typos.toml was written for.

@@ -7,6 +7,9 @@
 # `scripts/deps.sh browser` installs Chromium and its driver instead, for the tests of the web page. Where they are not
 # available, the script says so and succeeds, and those tests are left out.
 #
+# `scripts/deps.sh arm64` installs what scripts/lint-arm64.sh needs instead. Where it is not available, the script says so in
+# its last line and fails.
+#
 # It never starts, enables or configures a system service. Debian's package redis-server does all of that when
 # it is installed; but the program itself is in redis-tools (redis-server is one name of redis-check-rdb), so
 # only redis-tools is installed there and target/bin/redis-server becomes a link to it.
@@ -34,6 +37,10 @@ have_libclang() {
 
 have_browser() { have chromedriver && { have chromium || have chromium-browser || have google-chrome; }; }
 
+have_arm64_headers() { [ -e /usr/aarch64-linux-gnu/include/stdio.h ]; }
+
+have_arm64_target() { [ -d "$(rustc --print sysroot)/lib/rustlib/aarch64-unknown-linux-gnu/lib" ]; }
+
 have_venv() { "${PYTHON:-python3}" -c 'import venv, ensurepip' >/dev/null 2>&1; }
 
 # Prints the names of missing dependencies, as this script calls them.
@@ -52,6 +59,7 @@ package() {
     apt:libclang) echo libclang-dev ;;
     apt:server | apt:cli) echo redis-tools ;;
     apt:browser) echo chromium chromium-driver ;;
+    apt:arm64) echo libc6-dev-arm64-cross ;;
     apt:venv) echo python3 python3-venv python3-pip ;;
     dnf:linker) echo gcc ;;
     dnf:libclang) echo clang-devel ;;
@@ -125,6 +133,19 @@ if [ "${1:-}" = browser ]; then
   # shellcheck disable=SC2086 # names, one word each
   if [ -n "$packages" ]; then (OPTIONAL=yes install "$manager" $packages) >/dev/null 2>&1 || true; fi
   have_browser || echo "skipped: the tests of the web page in a browser (chromium and chromedriver are not available here)"
+  exit 0
+fi
+
+if [ "${1:-}" = arm64 ]; then
+  manager=$(find_manager)
+  packages=$([ -z "$manager" ] || package "$manager" arm64)
+  if ! have_arm64_headers && [ -n "$packages" ]; then
+    # shellcheck disable=SC2086 # names, one word each
+    (OPTIONAL=yes install "$manager" $packages) || true
+  fi
+  have_arm64_headers || { echo "there are no headers of the C library of arm64"; exit 1; }
+  if ! have_arm64_target && have rustup; then rustup target add aarch64-unknown-linux-gnu || true; fi
+  have_arm64_target || { echo "Rust's standard library for aarch64-unknown-linux-gnu is not available here"; exit 1; }
   exit 0
 fi
 

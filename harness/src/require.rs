@@ -6,8 +6,9 @@ use std::io::{self, Write as _};
 /// The variable with the names of the mandatory components, separated by commas.
 const REQUIRE: &str = "QADMIN_REQUIRE";
 
-/// The names that it can contain: a browser with its driver, and the other servers of `make servers`.
-const NAMES: [&str; 2] = ["browser", "servers"];
+/// The names that it can contain: a compiler for arm64 (`make lint` asks for it), a browser with its driver, and the other
+/// servers of `make servers`.
+const NAMES: [&str; 3] = ["arm64", "browser", "servers"];
 
 /// Reports that tests cannot run because this machine lacks a component. The report is one line on standard
 /// error, written in a way that no test runner captures.
@@ -45,6 +46,7 @@ mod tests {
             ("", Ok(false), Ok(false)),
             ("browser", Ok(true), Ok(false)),
             ("servers, browser", Ok(true), Ok(true)),
+            ("arm64,browser", Ok(true), Ok(false)),
             ("browsers", Err("browsers"), Err("browsers")),
             ("servers,chromium", Err("chromium"), Err("chromium")),
         ] {

@@ -54,7 +54,8 @@ fn describe(id: u64) -> Option<Vec<u8>> {
     };
     // SAFETY: `info` is a structure of the version that it names.
     let found = unsafe { api!(RedisModule_GetClientInfoById((&raw mut info).cast(), id)) == 0 };
-    let addr: Vec<u8> = info.addr.iter().map(|c| c.cast_unsigned()).take_while(|c| *c != 0).collect();
+    // C's `char` is signed on x86-64 and unsigned on arm64.
+    let addr: Vec<u8> = info.addr.iter().map(|c| c.to_ne_bytes()[0]).take_while(|c| *c != 0).collect();
     found.then(|| {
         let mut text = format!("id={id} addr=").into_bytes();
         text.extend_from_slice(&addr);
