@@ -182,6 +182,16 @@ fn every_callback_and_every_place_that_can_panic_on_demand_is_tried() {
     assert_eq!(known, tried, "the code against the tables of these tests");
 }
 
+/// LLVM's unwinder, which is in builds for musl and in those by zig, needs this alignment; libgcc's does not.
+#[test]
+fn an_exception_is_aligned_for_every_unwinder() {
+    let server = Server::builder().faults().start();
+    let (size, remainder): (usize, usize) =
+        redis::cmd("QADMIN.FAULT").arg("EXCEPTION").query(&mut server.conn()).expect("a block");
+    assert!(size > 32, "{size} bytes are less than the exception of the ABI has");
+    assert_eq!(remainder, 0, "the address of a block of {size} bytes divided by 16");
+}
+
 #[test]
 fn a_release_build_has_no_panics_on_demand() {
     let release = fs::read(module_path().expect("built")).expect("readable");
