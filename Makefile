@@ -1,15 +1,12 @@
 # qadmin: everything that is built, tested and measured starts here. `make` lists the targets.
 #
 #   QADMIN_SERVER=/path/redis-server make test    against another server
-#   PREFIX=/opt/redis make install                into another place
+#   PREFIX=/opt/redis make install                into another place than that of this machine's server
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-PREFIX ?= /usr/local
-DESTDIR ?=
-MODULEDIR = $(PREFIX)/lib/redis/modules
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 MODULE = $(TARGET)/release/libqadmin.so
 TOOL = $(TARGET)/release/qadmin
@@ -61,13 +58,8 @@ build-tests: build-faults
 	$(CARGO) test --workspace --no-run
 
 # This target does not build: it often runs as root, who has no cargo and should not own target/.
-install: ## install the built module into $(DESTDIR)$(PREFIX)/lib/redis/modules, and the program if it is built
-	@test -f $(MODULE) || { echo "there is no $(MODULE): run make build first"; exit 1; }
-	install -d $(DESTDIR)$(MODULEDIR)
-	install -m 755 $(MODULE) $(DESTDIR)$(MODULEDIR)/libqadmin.so
-	@test ! -f $(TOOL) || install -D -m 755 $(TOOL) $(DESTDIR)$(PREFIX)/bin/qadmin
-	@echo "Add this line to redis.conf and restart the server:"
-	@echo "  loadmodule $(MODULEDIR)/libqadmin.so"
+install: ## install the module where this machine's server may load it, and the program if it is built; or PREFIX=/opt/redis
+	@MODULE=$(MODULE) TOOL=$(TOOL) PREFIX=$(PREFIX) MODULEDIR=$(MODULEDIR) DESTDIR=$(DESTDIR) scripts/install.sh
 
 dist: build tool ## pack the release into target/dist: an archive, a .deb and their checksums
 	@scripts/dist.sh
@@ -109,7 +101,7 @@ test-console: build
 	$(CARGO) test --package qadmin-console
 
 # The program in its test build: another build takes minutes and is packed in the same way.
-test-package: build ## build the packages, install the .deb, use its files, and remove it
+test-package: build ## build the packages, install the .deb and the archive, use their files, and remove the .deb
 	$(CARGO) test --package qadmin-console --no-run
 	TOOL=$(TARGET)/debug/qadmin scripts/test-package.sh
 

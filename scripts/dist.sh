@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Packs the built files into target/dist: an archive for any Linux on this processor architecture, and a package for
-# Debian and its derivatives. It builds nothing (make dist does that first). DIST names another folder, TOOL another
+# Packs the built files into target/dist: an archive for other Linux distributions on this processor architecture whose C library
+# is no older than this machine's, and a package for Debian and its derivatives. It builds nothing (make dist does that first). DIST names another folder, TOOL another
 # build of the program.
 #
 # The package is made with dpkg-deb from the same files as the archive. cargo-deb would have to be compiled first, which
@@ -40,14 +40,15 @@ stage() {
   "$tool" man "$1/share/man/man1"
 }
 
-# Prints the snippet for redis.conf. $1: path of the module, $2: path of the snippet.
-snippet() { sed -e "s|@MODULE@|$1|" -e "s|@SNIPPET@|$2|" packaging/redis.conf; }
+# Prints the lines for redis.conf.
+snippet() { sed -e "s|@MODULE@|/usr/lib/redis/modules/libqadmin.so|" packaging/redis.conf; }
 
 archive() {
   local root=$tree/$name
   stage "$root" zsh/site-functions fish/vendor_completions.d
-  snippet /usr/local/lib/redis/modules/libqadmin.so /usr/local/etc/qadmin.conf >"$root/redis.conf"
-  cp README.md CHANGELOG.md LICENSE "$root"
+  snippet >"$root/redis.conf"
+  cp README.md CHANGELOG.md LICENSE docs/install.md docs/upgrade.md docs/remove.md "$root"
+  install -m 755 scripts/install.sh "$root"
   chmod -R u=rwX,go=rX "$root"
   tar --sort=name --mtime="@$when" --owner=0 --group=0 --numeric-owner -C "$tree" -cf - "$name" |
     gzip -n9 >"$dist/$name.tar.gz"
@@ -62,13 +63,13 @@ deb() {
   arch=$(dpkg --print-architecture)
   stage "$root/usr" zsh/vendor-completions fish/vendor_completions.d
   gzip -n9 "$root"/usr/share/man/man1/*.1
-  mkdir -p "$root/etc/qadmin" "$root/usr/share/doc/qadmin" "$root/DEBIAN"
-  snippet /usr/lib/redis/modules/libqadmin.so /etc/qadmin/redis.conf >"$root/etc/qadmin/redis.conf"
-  cp README.md "$root/usr/share/doc/qadmin"
+  mkdir -p "$root/usr/share/doc/qadmin" "$root/DEBIAN"
+  snippet >"$root/usr/share/doc/qadmin/redis.conf"
+  cp README.md docs/upgrade.md docs/remove.md "$root/usr/share/doc/qadmin"
   cp LICENSE "$root/usr/share/doc/qadmin/copyright"
   gzip -n9 <CHANGELOG.md >"$root/usr/share/doc/qadmin/changelog.gz"
   chmod -R u=rwX,go=rX "$root"
-  echo /etc/qadmin/redis.conf >"$root/DEBIAN/conffiles"
+  install -m 755 packaging/prerm packaging/postinst packaging/postrm "$root/DEBIAN"
   cat >"$root/DEBIAN/control" <<CONTROL
 Package: qadmin
 Version: $version
@@ -84,8 +85,9 @@ Description: preview and clear messages of live job queues in Redis or Valkey
  live queue of Celery, Sidekiq or Resque that match a filter, and a program for
  terminals, scripts and browsers that talks to it.
  .
- It changes no server by itself: include /etc/qadmin/redis.conf in its
- configuration.
+ It changes no server by itself: add the line
+ loadmodule /usr/lib/redis/modules/libqadmin.so
+ to the configuration of a server. It is removed only after that line.
 CONTROL
   (cd "$root" && find usr -type f -print0 | sort -z | xargs -0 md5sum >DEBIAN/md5sums)
   SOURCE_DATE_EPOCH=$when dpkg-deb --root-owner-group --build "$root" "$dist/qadmin_${version}_$arch.deb" >/dev/null

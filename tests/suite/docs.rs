@@ -15,7 +15,7 @@ use redis::{Connection, RedisError, Value};
 use crate::support::run;
 
 /// The pages whose examples are run, each with its own server and queue.
-const PAGES: [&str; 21] = [
+const PAGES: [&str; 23] = [
     "README.md",
     "docs/walkthrough.md",
     "docs/commands/stats.md",
@@ -37,6 +37,8 @@ const PAGES: [&str; 21] = [
     "docs/commands/help.md",
     "docs/filter.md",
     "docs/acl.md",
+    "docs/upgrade.md",
+    "docs/remove.md",
 ];
 
 #[test]
