@@ -83,7 +83,8 @@ fn free() {
     redis::config::free();
 }
 
-/// Refuses to unload while work would be lost. The text of the error is logged.
+/// Refuses to unload while work would be lost. The text of the error is logged: the server tells the caller only that the
+/// operation is not possible (`moduleUnload`, Redis 7.0 to 8.0, Valkey 7.2 to 9.1).
 fn on_unload() -> Result<(), String> {
     let (live, waiting) = entry::with(|state| (state.registry.live().len(), state.waiters.len()))
         .map_err(|error| error.to_string())?;
@@ -105,6 +106,13 @@ fn on_unload() -> Result<(), String> {
             "not unloaded: ACL rules name commands or the category of this module, and some servers crash if such a rule \
              exists after the unload; remove those rules first (ACL LIST)"
                 .into(),
+        );
+    }
+    // Whether it does contain one is unknown: another life of the module may have written it, and a rewrite removed it.
+    if Ctx::detached().is_some_and(|ctx| ctx.flags().aof()) {
+        redis::log::warning(
+            "the append-only file can contain QADMIN.APPLY, and a server without the module does not load such a file: run \
+             BGREWRITEAOF before the server is started without the module",
         );
     }
     Ok(())

@@ -1,11 +1,11 @@
-//! Repeated loading and unloading leaves nothing in memory.
+//! Unloading says what an operator has to know, and repeated loading and unloading leaves nothing in memory.
 
 use std::fs;
 
-use qadmin_harness::{Fields as _, Server, eventually, module_path};
+use qadmin_harness::{Fields as _, Server, eventually, module_path, workspace_root};
 use redis::{Commands as _, Connection};
 
-use crate::stage::{filled, start_clear};
+use crate::stage::{Slow, filled, start_clear};
 use crate::support::{run, wait_for_job};
 
 const ROUNDS: u64 = 1_000;
@@ -45,4 +45,42 @@ fn thousand_loads_and_unloads_leak_nothing() {
     assert!(grown < (ROUNDS - warm) * BYTES_PER_ROUND, "{grown} bytes in {} rounds", ROUNDS - warm);
     // Connections of the clients above can be closed a moment later.
     eventually("no descriptor is left open", || descriptors(&server) <= files);
+}
+
+/// The line that must be in the log, shortened.
+const REWRITE: &str = "run BGREWRITEAOF before the server is started without the module";
+
+#[test]
+fn unloading_beside_an_append_only_file_says_that_it_must_be_rewritten() {
+    for (aof, told) in [("yes", true), ("no", false)] {
+        let server = Server::builder().config(format!("appendonly {aof}")).module().start();
+        let mut conn = server.conn();
+        let matching = filled(&server, "celery", 200);
+        let job = start_clear(&mut conn, "celery");
+        assert_eq!(wait_for_job(&mut conn, &job).int("deleted"), matching);
+        assert!(!server.log().contains(REWRITE), "nobody asks yet");
+        run(&mut conn, "MODULE UNLOAD qadmin").expect("MODULE UNLOAD");
+        eventually("the server has logged it", || server.log().contains("Module qadmin unloaded"));
+        assert_eq!(server.log().contains(REWRITE), told, "appendonly {aof}");
+    }
+}
+
+/// A module cannot say more to the caller, so the page about the removal tells where the reason is.
+#[test]
+fn a_refused_unload_says_so_to_the_caller_and_why_in_the_log() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    filled(&server, "celery", 20_000);
+    let slow = Slow::start(&server);
+    let job = start_clear(&mut conn, "celery");
+    let error = run(&mut conn, "MODULE UNLOAD qadmin").expect_err("a job is live").to_string();
+    let page = fs::read_to_string(workspace_root().join("docs/remove.md")).expect("the page");
+    let said = "Error unloading module: operation not possible.";
+    assert!(error.contains(said), "{error}");
+    assert!(page.contains(said), "docs/remove.md must quote: {said}");
+    eventually("the log says why", || server.log().contains("not unloaded: live jobs: 1"));
+    run(&mut conn, "QADMIN.CANCEL ALL").expect("CANCEL");
+    drop(slow);
+    assert_eq!(wait_for_job(&mut conn, &job).text("status"), "cancelled");
+    run(&mut conn, "MODULE UNLOAD qadmin").expect("nothing is left to do");
 }
