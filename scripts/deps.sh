@@ -144,7 +144,7 @@ if [ "${1:-}" = arm64 ]; then
     (OPTIONAL=yes install "$manager" $packages) || true
   fi
   have_arm64_headers || { echo "there are no headers of the C library of arm64"; exit 1; }
-  if ! have_arm64_target && have rustup; then rustup target add aarch64-unknown-linux-gnu || true; fi
+  if ! have_arm64_target && have rustup; then timeout 300 rustup target add aarch64-unknown-linux-gnu || true; fi
   have_arm64_target || { echo "Rust's standard library for aarch64-unknown-linux-gnu is not available here"; exit 1; }
   exit 0
 fi
