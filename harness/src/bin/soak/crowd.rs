@@ -244,16 +244,19 @@ fn command(client: &mut Client<'_>) -> (Vec<String>, &'static str) {
         _ => vec!["QADMIN.APPLY".into(), queue.into(), "3".into(), "\u{1}".into(), "12345678".into()],
     };
     if chance.percent(8) && ["PREVIEW", "STATS", "CLEARJOB"].iter().any(|name| words[0].ends_with(name)) {
-        words.extend(line(chance.pick(&[
+        let kinds = [
             "AS RESQUE",
             "AS SIDEKIQ",
             "AS CELERY",
             "AS LARAVEL",
             "AS TASKIQ",
+            "AS IDS",
+            "AS IDS",
             "AS HUEY",
-            "AS IDS",
-            "AS IDS",
-        ])));
+        ];
+        // To Huey all messages of Celery are undecodable, and a clear with this kind would rightly remove them.
+        let most = kinds.len() - usize::from(words[0].ends_with("CLEARJOB"));
+        words.extend(line(chance.pick(&kinds[..most])));
     }
     if chance.percent(20) && !words[0].ends_with("HELP") && !words[0].ends_with("APPLY") {
         words.extend(line("FORMAT JSON"));
