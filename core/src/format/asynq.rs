@@ -21,7 +21,7 @@
 use super::written::{integer, string};
 use super::{FieldPlace, FieldPlaces, Format, Opened, Own, Part, inside, keys, same};
 use crate::field::{Field, Source};
-use crate::json::{Path, Paths, Scanner};
+use crate::json::{Path, Paths, Scanner, Segment};
 use crate::message_place::AsynqKeys;
 
 /// The fields of a task's hash that are read. A hash without the first one is not a task.
@@ -238,7 +238,7 @@ impl Format for Asynq {
             Source::Size => return same(Part::Size, Vec::new()),
             Source::Undecodable => return same(Part::Undecodable, Vec::new()),
             Source::Arrival(_) => return same(Part::Untold, Vec::new()),
-            Source::Args | Source::Kwargs => return in_payload(field),
+            Source::Args | Source::Kwargs => return in_payload(&keys(&[PAYLOAD_MEMBER]), field),
             Source::Task("task") => "type",
             Source::Task("id") => "id",
             Source::Task("enqueued") => PENDING_SINCE,
@@ -248,7 +248,7 @@ impl Format for Asynq {
             Source::Headers => {
                 let name = field.path.first().map(|name| &**name);
                 return match name {
-                    Some(PAYLOAD_MEMBER) => in_payload_as_header(field),
+                    Some(PAYLOAD_MEMBER) => in_payload(&[], field),
                     Some(name) if is_member(name) => same(Part::Envelope, inside(&[], field)),
                     // The hash may have the field or not.
                     _ => same(Part::Untold, Vec::new()),
@@ -282,15 +282,9 @@ fn is_member(name: &str) -> bool {
     texts.chain([HEADERS, PENDING_SINCE, KEPT]).any(|own| own == name)
 }
 
-/// Returns the places of an argument. It is withheld where the payload is not JSON.
-fn in_payload(field: &Field) -> FieldPlaces {
-    let mut places = same(Part::Envelope, inside(&keys(&[PAYLOAD_MEMBER]), field));
-    places[OTHER] = FieldPlace::withheld();
-    places
-}
-
-fn in_payload_as_header(field: &Field) -> FieldPlaces {
-    let mut places = same(Part::Envelope, inside(&[], field));
+/// Returns the places of a part of the payload, after these names. It is withheld where the payload is not JSON.
+fn in_payload(before: &[Segment], field: &Field) -> FieldPlaces {
+    let mut places = same(Part::Envelope, inside(before, field));
     places[OTHER] = FieldPlace::withheld();
     places
 }
