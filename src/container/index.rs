@@ -1,13 +1,17 @@
-//! Functions for the containers whose messages are walked in the order of a sorted set: opening the set, and
-//! counting it after it changed.
+//! Functions for the containers whose messages are walked in the order of a sorted set: opening the set, counting
+//! it after it changed, and removing entries together with their messages.
 
 use qadmin_core::job::Job;
-use qadmin_core::scan::{IdSetScan, IndexScan, Layout, OneScan as _, SortedScan, UnackedScan};
+use qadmin_core::scan::{IdSetScan, IndexPosition, IndexScan, Layout, OneScan as _, SortedScan, UnackedScan};
+
+use uuid::Uuid;
 
 use super::OpenedKeys;
+use crate::redis::call::{CallMode, call};
+use crate::redis::guard::AbortOnUnwind;
 use crate::redis::zset_reader::Reader;
 use crate::redis::{Ctx, RString};
-use crate::state::State;
+use crate::state::{State, tell_own};
 
 /// Opens a sorted set for reading. A missing key has no entries.
 pub(crate) fn open<'c>(ctx: Ctx<'c>, key: &'c RString) -> OpenedKeys<Reader<'c>> {
@@ -65,4 +69,36 @@ pub(crate) fn tell_jobs(state: &mut State, ctx: Ctx<'_>, job: &mut Job, key: &[u
         other.mark_stale();
     }
     state.forget_counts(db, key);
+}
+
+/// Removes these entries of a sorted set after `messages` has removed the messages that belong to them, as one unit of
+/// replication with everything else that the callback writes.
+///
+/// # Errors
+/// Returns the server's error line. Nothing was removed then, unless the server refused the second ZREM after it had
+/// accepted the first one.
+pub(crate) fn remove(
+    ctx: Ctx<'_>,
+    index: &RString,
+    places: &[IndexPosition],
+    messages: impl FnOnce() -> Result<(), Vec<u8>>,
+) -> Result<(), Vec<u8>> {
+    // This entry does not exist, so the command changes nothing, but it is refused for the same reasons as the real one.
+    call(ctx, c"ZREM", CallMode::Write, &args(index, [Uuid::new_v4().to_string().as_bytes()]))?;
+    // Nothing may unwind between the two writes.
+    let no_return = AbortOnUnwind;
+    messages()?;
+    // The caller counts the sorted set for all jobs afterwards.
+    let mut taken = None;
+    tell_own(ctx, index.bytes(), b"zrem", || {
+        let entries = args(index, places.iter().map(|place| place.tag.as_slice()));
+        taken = Some(call(ctx, c"ZREM", CallMode::Write, &entries));
+    });
+    drop(no_return);
+    taken.map_or(Ok(()), |answer| answer.map(drop))
+}
+
+/// Returns a key and these words as the arguments of a command.
+pub(crate) fn args<'w>(key: &'w RString, words: impl IntoIterator<Item = &'w [u8]>) -> Vec<RString> {
+    std::iter::once(key.bytes()).chain(words).map(RString::new).collect()
 }

@@ -5,21 +5,19 @@ use qadmin_core::job::Job;
 use qadmin_core::message_place::{JobKeys, MessageKeys, RqKeys};
 use qadmin_core::scan::{Budget, IdSetScan, IndexKeys, IndexOutcome, IndexPosition, SliceOutcome as _};
 use qadmin_core::settings::Settings;
-use uuid::Uuid;
 
 use super::{OpenedKeys, Prepared, Storage, Target};
 use super::{index, job_traces};
 use crate::measures::Measures;
 use crate::redis::call::{CallMode, call};
 use crate::redis::clock::Steady;
-use crate::redis::guard::AbortOnUnwind;
 use crate::redis::job_hashes::{Use, leaving, reserved};
 use crate::redis::key::{Type, type_of};
 use crate::redis::list::Mode;
 use crate::redis::message_hash::Messages;
 use crate::redis::zset_reader::Reader;
 use crate::redis::{Ctx, RString, fault, zset};
-use crate::state::{State, tell_own};
+use crate::state::State;
 
 /// A sorted set of ids and the keys of the messages, opened for one callback. They must be dropped before anything is
 /// written to them.
@@ -169,7 +167,7 @@ fn remove(ctx: Ctx<'_>, name: &RString, words: &[RString], places: &[IndexPositi
     let texts: Vec<&[u8]> = words.iter().map(RString::bytes).collect();
     let keys = MessageKeys::of_words(name.bytes(), &texts);
     let (command, messages) = match &keys {
-        Some(MessageKeys::Hash(hash)) => (c"HDEL", args(hash, &ids)),
+        Some(MessageKeys::Hash(hash)) => (c"HDEL", index::args(&RString::new(hash), ids.iter().copied())),
         Some(MessageKeys::Jobs(jobs)) => (c"UNLINK", keys_of_jobs(ctx, jobs, &ids)),
         // Such a set cannot be opened.
         None => return Err(b"ERR the keys of the messages are not known".to_vec()),
@@ -178,30 +176,19 @@ fn remove(ctx: Ctx<'_>, name: &RString, words: &[RString], places: &[IndexPositi
         Some(MessageKeys::Jobs(JobKeys::Rq(jobs))) => dependencies(ctx, jobs, &ids),
         _ => Vec::new(),
     };
-    // This id does not exist, so the command changes nothing, but it is refused for the same reasons as the real ones.
-    call(ctx, c"ZREM", CallMode::Write, &args(name.bytes(), &[Uuid::new_v4().to_string().as_bytes()]))?;
-    // Nothing may unwind between the two writes.
-    let no_return = AbortOnUnwind;
-    call(ctx, command, CallMode::Write, &messages)?;
-    for words in &forgotten {
-        // The key was a set a moment ago.
-        let _ = call(ctx, c"SREM", CallMode::Write, words);
-    }
-    fault::point("between messages and ids");
-    // The caller counts the sorted set for all jobs afterwards.
-    let mut taken = None;
-    tell_own(ctx, name.bytes(), b"zrem", || {
-        taken = Some(call(ctx, c"ZREM", CallMode::Write, &args(name.bytes(), &ids)));
-    });
-    drop(no_return);
+    index::remove(ctx, name, places, || {
+        call(ctx, command, CallMode::Write, &messages)?;
+        for words in &forgotten {
+            // The key was a set a moment ago.
+            let _ = call(ctx, c"SREM", CallMode::Write, words);
+        }
+        fault::point("between messages and ids");
+        Ok(())
+    })?;
     if let Some(MessageKeys::Jobs(JobKeys::Bull(keys))) = &keys {
         job_traces::remove(ctx, keys, &ids);
     }
-    taken.map_or(Ok(()), |answer| answer.map(drop))
-}
-
-fn args(key: &[u8], others: &[&[u8]]) -> Vec<RString> {
-    std::iter::once(key).chain(others.iter().copied()).map(RString::new).collect()
+    Ok(())
 }
 
 /// Returns the words of SREM for each set in which another job names one of these as waiting for it. A worker of RQ that

@@ -4,19 +4,17 @@
 use qadmin_core::job::Job;
 use qadmin_core::scan::{Budget, IndexKeys, IndexOutcome, IndexPosition, SliceOutcome as _, UnackedScan};
 use qadmin_core::settings::Settings;
-use uuid::Uuid;
 
 use super::index;
 use super::{OpenedKeys, Prepared, Storage, Target};
 use crate::measures::Measures;
 use crate::redis::call::{CallMode, call};
 use crate::redis::clock::Steady;
-use crate::redis::guard::AbortOnUnwind;
 use crate::redis::hash::{Hash, OpenedHash};
 use crate::redis::list::Mode;
 use crate::redis::zset_reader::Reader;
 use crate::redis::{Ctx, RString, fault};
-use crate::state::{self, State};
+use crate::state::State;
 
 /// Both keys, opened for one callback. They must be dropped before anything is written to them.
 pub(crate) struct Keys<'c> {
@@ -182,28 +180,10 @@ fn remove_matches(
     index: &RString,
     places: &[IndexPosition],
 ) -> Result<(), Vec<u8>> {
-    // This tag does not exist, so the command changes nothing, but it is refused for the same reasons as the
-    // real one.
-    call(
-        ctx,
-        c"ZREM",
-        CallMode::Write,
-        &[RString::new(index.bytes()), RString::new(Uuid::new_v4().to_string())],
-    )?;
-    // Nothing may unwind between the two writes.
-    let no_return = AbortOnUnwind;
-    let args = |key: &RString| {
-        let mut args = vec![RString::new(key.bytes())];
-        args.extend(places.iter().map(|place| RString::new(&place.tag)));
-        args
-    };
-    call(ctx, c"HDEL", CallMode::Write, &args(hash))?;
-    fault::point("between hash and index");
-    // The caller counts the index for all jobs afterwards.
-    let mut taken = None;
-    state::tell_own(ctx, index.bytes(), b"zrem", || {
-        taken = Some(call(ctx, c"ZREM", CallMode::Write, &args(index)));
-    });
-    drop(no_return);
-    taken.map_or(Ok(()), |answer| answer.map(|_| ()))
+    super::index::remove(ctx, index, places, || {
+        let fields = super::index::args(hash, places.iter().map(|place| place.tag.as_slice()));
+        call(ctx, c"HDEL", CallMode::Write, &fields)?;
+        fault::point("between hash and index");
+        Ok(())
+    })
 }
