@@ -214,7 +214,10 @@ impl ListScan {
         // The sample can be given up, so that the job need not fail.
         let shown = track.sample.rows().is_empty() && track.tallies.is_empty();
         let kept = self.plan.effect != Effect::KeepOne || track.kept.is_empty() || bearings.kept.is_some();
-        kept && track.holders.is_empty() && (shown || self.starts >= MAX_PASSES)
+        // KEEP NEWEST may count once more, from the first message that was not pushed at the consumer end later.
+        let counts_anew = self.plan.effect == Effect::KeepNewest && self.deletes();
+        let begin = !counts_anew || bearings.inner[0] == 0 || track.marks.late() == 0;
+        kept && begin && track.holders.is_empty() && (shown || self.starts >= MAX_PASSES)
     }
 
     fn found(&mut self, bearings: Bearings) {

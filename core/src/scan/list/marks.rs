@@ -278,6 +278,11 @@ impl Marks {
         }
     }
 
+    /// The first half of a rotation was notified, and the second is the next event.
+    pub(super) fn is_rotating(&self) -> bool {
+        self.rotating.is_some()
+    }
+
     /// Messages are missing, and their positions have to be found.
     pub(super) fn missing(&self) -> Missing {
         self.missing

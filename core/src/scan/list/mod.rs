@@ -277,8 +277,9 @@ impl ListScan {
             End::Head => event.mirrored(track.marks.len(), &mut mirrored),
         };
         match track.follow(event) {
-            // The positions of missing messages are found only in the list that is walked.
-            Ok(_) if track.marks.missing() != Missing::default() && !here => {
+            // The positions of missing messages are found only in the list that is walked. After the first half of a
+            // rotation the scan waits for the other: a new pass would take the message that was pushed for an old one.
+            Ok(_) if track.marks.missing() != Missing::default() && !here && !track.marks.is_rotating() => {
                 let len = track.marks.len();
                 self.edited(list, len);
             }

@@ -58,6 +58,7 @@ impl ListScan {
     /// Continues with the next list if one is done, and with the second pass if the first one is done and found
     /// something to clear.
     pub(super) fn advance(&mut self) {
+        self.leave_done_lists();
         let done = self.counting && !self.is_gone() && self.unexamined() == 0 && !self.is_astray();
         if self.lacks_newest(done) {
             self.count_anew();
@@ -72,6 +73,11 @@ impl ListScan {
                 self.lists.iter_mut().zip(remembered).for_each(|(list, kept)| list.remembered = kept);
             }
         }
+        self.leave_done_lists();
+    }
+
+    /// Goes to the next list that has messages to examine, or to the last one.
+    fn leave_done_lists(&mut self) {
         while self.here().marks.unexamined() == 0 && self.at + 1 < self.lists.len() {
             self.at += 1;
         }
@@ -81,7 +87,9 @@ impl ListScan {
     fn lacks_newest(&self, counted: bool) -> bool {
         let needed =
             if self.counting { counted && self.counters.would_delete > 0 } else { self.unexamined() > 0 };
-        let goes_on = !self.gave_up && !self.newest_unknown && self.unexpected().is_none();
+        // How many are left to count is known when the positions of missing messages are.
+        let is_sure = self.here().marks.missing() == Missing::default();
+        let goes_on = is_sure && !self.gave_up && !self.newest_unknown && self.unexpected().is_none();
         let keeps_newest = self.plan.effect == Effect::KeepNewest && self.plan.deletes();
         keeps_newest && needed && goes_on && self.newest().is_err()
     }

@@ -191,16 +191,22 @@ impl Track {
         self.kept.last().or(newest).map_or(0, |kept| kept + 1)
     }
 
-    /// Returns, while messages are missing, whether an event leaves it uncertain if the kept match was removed.
+    /// Returns, while messages are missing or were replaced, whether an event leaves it uncertain how a kept match left:
+    /// whether it was among those, or is run by a worker.
     fn unsettles_kept(&self, event: Event<'_>) -> bool {
-        let (kept, missing) = (self.kept_boundary(), self.marks.missing().removed);
-        if kept == 0 || missing == 0 {
+        let (kept, missing) = (self.kept_boundary(), self.marks.missing());
+        let first = self.holders.distances().next();
+        if missing == Missing::default() || (kept == 0 && first.is_none()) {
             return false;
         }
         let len = self.marks.len();
         match event {
-            Event::Popped { end: End::Tail, len: left } => len.saturating_sub(left).max(1) + missing >= kept,
-            Event::Popped { end: End::Head, len: left } => left.min(len.saturating_sub(1)) < kept,
+            Event::Popped { end: End::Tail, len: left } => {
+                let reached = len.saturating_sub(left).max(1) + missing.removed;
+                (kept > 0 && reached >= kept) || first.is_some_and(|first| reached > first)
+            }
+            // Each match of a value that may have left there does not run, wherever the missing messages were.
+            Event::Popped { end: End::Head, len: left } => kept > 0 && left.min(len.saturating_sub(1)) < kept,
             _ => false,
         }
     }
