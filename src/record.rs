@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use qadmin_core::error::EndReason;
-use qadmin_core::job::{Job, Member, Record, count_to_evict};
+use qadmin_core::job::{Job, JobKind, Member, Record, count_to_evict};
 use qadmin_core::slot;
 use uuid::Uuid;
 
@@ -122,33 +122,47 @@ impl PendingWrite {
         Ok(())
     }
 
-    /// Renews the time to live of the journal of a job that moved messages. For an undo, notes in the record of
-    /// the job that it undoes which job undoes it, and how many messages are back; that record and its journal are
-    /// kept as long as this one.
+    /// Renews the time to live of the journal of a job that moved messages, and notes in the record of the job that this one
+    /// undoes or continues that it does.
     fn write_more(&self, ctx: Ctx<'_>) -> Result<(), Vec<u8>> {
         let cluster = ctx.flags().cluster();
         if self.record.int(Member::Deleted) > 0 && !self.record.text(Member::To).is_empty() {
             moved::renew(ctx, &RString::new(moved::key(&self.queue, self.id, cluster)))?;
         }
-        let undone = Uuid::try_parse_ascii(self.record.text(Member::Undoes)).ok();
-        let Some(id) = undone.filter(|_| !self.record.flag(Member::DryRun)) else { return Ok(()) };
-        let key = key(&self.queue, id, cluster);
-        let exists = call(ctx, c"EXISTS", CallMode::Read, &[RString::new(&key)])?.int();
-        if exists != Some(1) {
-            return Ok(());
+        let other = |member| Uuid::try_parse_ascii(self.record.text(member)).ok();
+        if let Some(id) = other(Member::Continues) {
+            self.note_in(ctx, id, &[(Member::ContinuedBy, self.id.to_string())])?;
         }
-        let by = self.id.to_string();
-        let count = self.record.int(Member::Undone).to_string();
-        let hset = [
-            key.as_slice(),
-            Member::UndoneBy.name().as_bytes(),
-            by.as_bytes(),
-            Member::Undone.name().as_bytes(),
-            count.as_bytes(),
-        ];
-        call(ctx, c"HSET", CallMode::Write, &hset.map(RString::new))?;
+        // A dry run undoes nothing.
+        let Some(id) = other(Member::Undoes).filter(|_| !self.record.flag(Member::DryRun)) else {
+            return Ok(());
+        };
+        let undone = self.record.int(Member::Undone).to_string();
+        let notes = [(Member::UndoneBy, self.id.to_string()), (Member::Undone, undone)];
+        match self.note_in(ctx, id, &notes)? {
+            true => moved::renew(ctx, &RString::new(moved::key(&self.queue, id, cluster))),
+            false => Ok(()),
+        }
+    }
+
+    /// Sets members of the record of another job of the same queue, which is then kept as long as this one. Returns whether
+    /// there is such a record.
+    fn note_in(&self, ctx: Ctx<'_>, id: Uuid, notes: &[(Member, String)]) -> Result<bool, Vec<u8>> {
+        let key = key(&self.queue, id, ctx.flags().cluster());
+        if call(ctx, c"EXISTS", CallMode::Read, &[RString::new(&key)])?.int() != Some(1) {
+            return Ok(false);
+        }
+        let names = notes.iter().map(|(member, _)| RString::new(member.name()));
+        let read: Vec<RString> = std::iter::once(RString::new(&key)).chain(names).collect();
+        let there = call(ctx, c"HMGET", CallMode::Read, &read)?.list();
+        if !there.iter().eq(notes.iter().map(|(_, value)| value.as_bytes())) {
+            let fields = notes.iter().flat_map(|(member, value)| [member.name(), value.as_str()]);
+            let hset: Vec<RString> =
+                std::iter::once(RString::new(&key)).chain(fields.map(RString::new)).collect();
+            call(ctx, c"HSET", CallMode::Write, &hset)?;
+        }
         expire(ctx, &key)?;
-        moved::renew(ctx, &RString::new(moved::key(&self.queue, id, cluster)))
+        Ok(true)
     }
 
     /// Follows SWAPDB of two databases.
@@ -269,23 +283,26 @@ pub(crate) fn read_as_it_stands(ctx: Ctx<'_>, db: i32, key: &[u8]) -> Option<Sto
     Some(Stored { record, request })
 }
 
-/// Completes the record of a job that moved messages with the undo that its hash names: that may have happened
+/// Completes the record of an ended job with the undo and the continuing job that its hash names: these may have run
 /// while another server was the primary.
-pub(crate) fn read_undone(ctx: Ctx<'_>, db: i32, key: &[u8], record: &mut Record) {
+pub(crate) fn read_later_jobs(ctx: Ctx<'_>, db: i32, key: &[u8], record: &mut Record) {
     let before = ctx.db();
-    if record.text(Member::To).is_empty() || !ctx.select(db) {
+    if !JobKind::parse(record.text(Member::Kind)).is_some_and(JobKind::is_recorded) || !ctx.select(db) {
         return;
     }
-    let [by, undone] = [Member::UndoneBy, Member::Undone].map(|member| member.name().as_bytes());
-    let args = [key, by, undone].map(RString::new);
-    let answer = call(ctx, c"HMGET", CallMode::Read, &args);
+    let members = [Member::UndoneBy, Member::Undone, Member::ContinuedBy];
+    let [by, undone, continued] = members.map(|member| member.name().as_bytes());
+    let answer = call(ctx, c"HMGET", CallMode::Read, &[key, by, undone, continued].map(RString::new));
     ctx.select(before);
     let fields = answer.map(|answer| answer.list()).unwrap_or_default();
-    if let [by, undone] = fields.as_slice()
-        && !by.is_empty()
+    let [by, undone, continued] = fields.as_slice() else { return };
+    if !by.is_empty()
         && let Some(undone) = std::str::from_utf8(undone).ok().and_then(|digits| digits.parse().ok())
     {
         record.mark_undone(by, undone);
+    }
+    if !continued.is_empty() {
+        record.mark_continued(continued);
     }
 }
 

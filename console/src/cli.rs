@@ -76,7 +76,7 @@ pub(crate) enum Command {
     Cancel(Cancel),
     /// Pause a job.
     Pause(Job),
-    /// Resume a paused job.
+    /// Resume a paused job, or continue a clear that a restart or a failover interrupted.
     Resume(Job),
     /// Change the speed of a job.
     Throttle(Throttle),

@@ -8,6 +8,7 @@ mod cli;
 mod client;
 mod commands;
 mod connection;
+mod continuing;
 mod failure;
 mod filter_syntax;
 mod index;

@@ -4,6 +4,7 @@
 
 mod clear;
 mod cluster;
+mod continuing;
 mod docs;
 mod failures;
 mod hostile;

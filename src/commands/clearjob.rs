@@ -23,10 +23,35 @@ use crate::redis::clock::now_ms;
 use crate::redis::{Ctx, RString};
 use crate::rights::{self, Need};
 use crate::settings;
+use crate::state::State;
 
 pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
     let caller = ctx.caller();
     check_starter(ctx, &caller, &commands::CLEARJOB)?;
+    let prepared = prepare(ctx, &caller, request)?;
+    let format = request.target.format;
+    entry::with(|state| {
+        if let Some(id) = request.id
+            && let Some(known) = resent(state, ctx, id, &prepared.target.queue, &prepared.digest)?
+        {
+            return Ok(Answer::Reply(reply(ctx, &known, true), format));
+        }
+        let shown = start(state, ctx, caller, request, prepared, None)?;
+        Ok(Answer::Reply(reply(ctx, &shown, false), format))
+    })?
+}
+
+/// A clear whose keys and permissions were checked.
+pub(super) struct Prepared {
+    id: Uuid,
+    target: JobTarget,
+    digest: [u8; 32],
+    /// The destination, with the name of the list that PARK makes, and its length.
+    to: Option<(Destination, u64)>,
+}
+
+/// Finds the messages of a clear, and checks its keys and the permissions of its user.
+pub(super) fn prepare(ctx: Ctx<'_>, caller: &Caller, request: &ClearJob) -> Result<Prepared, Error> {
     let target = target::find(ctx, &request.target, &commands::CLEARJOB, Access::TakeOut)?;
     target::check_arrivals(&target, request.filter.arrival_field())?;
     let digest = request.fingerprint(target.db);
@@ -37,45 +62,58 @@ pub(super) fn run(ctx: Ctx<'_>, request: &ClearJob) -> Result<Answer, Error> {
     }
     let id = request.id.unwrap_or_else(Uuid::new_v4);
     let to = request.clear_options.to.clone().map(|to| to.parked(&target.queue, id, ctx.flags().cluster()));
-    let moved_to = to.as_ref().map(|to| check_destination(ctx, &caller, &target, to)).transpose()?;
-    let format = request.target.format;
-    entry::with(|state| {
-        if let Some(id) = request.id
-            && let Some(known) = resent(state, ctx, id, &target.queue, &digest)?
-        {
-            return Ok(Answer::Reply(reply(ctx, &known, true), format));
+    let to = match to {
+        None => None,
+        Some(to) => {
+            let len = check_destination(ctx, caller, &target, &to)?;
+            Some((to, len))
         }
-        if request.dry_run && ctx.flags().out_of_memory() {
-            return Err(JobError::OutOfMemory.into());
-        }
-        if let Some(to) = to.as_ref().filter(|to| to.own && moved_to.is_some_and(|len| len > 0)) {
-            return Err(TargetError::ListExists { list: to.key.clone() }.into());
-        }
-        state.room_for(ctx, Newcomer::Clear)?;
-        check_kind(ctx, request, &target)?;
-        // The notice is not part of the record, because users who may read the record may lack the permission to
-        // read the keys that the notice names.
-        let is_nothing = target.storage.is_listed() && target.depth() == 0;
-        let nothing = is_nothing.then(|| nothing_there(ctx, &target));
-        let preview = request.preview_key(&target);
-        // Ages are measured when a command is accepted, so the same words can mean other messages by now.
-        let recalled = match request.filter.arrival_field() {
-            None => state.registry.recalled(&preview, &target.lists, now_ms()),
-            Some(_) => None,
-        };
-        let mut job = Job::new(request.start(target::accepted(caller, id, target, digest), to)?);
-        if let Some(recalled) = recalled {
-            job.recall(recalled);
-        }
-        let room = PLACES_MAX.saturating_sub(state.registry.room_taken());
-        target::remember(ctx, &mut job, room, &state.measures.unacked(&settings::now(), usize::MAX));
-        job.publish_id();
-        let mut shown = begin(state, ctx, job)?;
-        if let Some(nothing) = nothing {
-            shown.set(Member::Notice, nothing.into());
-        }
-        Ok(Answer::Reply(reply(ctx, &shown, false), format))
-    })?
+    };
+    Ok(Prepared { id, target, digest, to })
+}
+
+/// Starts a clear, with its own share of the main thread in percent if it has one, and returns its record.
+pub(super) fn start(
+    state: &mut State,
+    ctx: Ctx<'_>,
+    caller: Caller,
+    request: &ClearJob,
+    prepared: Prepared,
+    duty: Option<u64>,
+) -> Result<Record, Error> {
+    let Prepared { id, target, digest, to } = prepared;
+    if request.dry_run && ctx.flags().out_of_memory() {
+        return Err(JobError::OutOfMemory.into());
+    }
+    if let Some((to, _)) = to.as_ref().filter(|(to, len)| to.own && *len > 0) {
+        return Err(TargetError::ListExists { list: to.key.clone() }.into());
+    }
+    state.room_for(ctx, Newcomer::Clear)?;
+    check_kind(ctx, request, &target)?;
+    // The notice is not part of the record, because users who may read the record may lack the permission to
+    // read the keys that the notice names.
+    let is_nothing = target.storage.is_listed() && target.depth() == 0;
+    let nothing = is_nothing.then(|| nothing_there(ctx, &target));
+    let preview = request.preview_key(&target);
+    // Ages are measured when a command is accepted, so the same words can mean other messages by now.
+    let recalled = match request.filter.arrival_field() {
+        None => state.registry.recalled(&preview, &target.lists, now_ms()),
+        Some(_) => None,
+    };
+    let to = to.map(|(to, _)| to);
+    let mut job = Job::new(request.start(target::accepted(caller, id, target, digest), to)?);
+    if let Some(recalled) = recalled {
+        job.recall(recalled);
+    }
+    job.set_duty(duty.unwrap_or(0));
+    let room = PLACES_MAX.saturating_sub(state.registry.room_taken());
+    target::remember(ctx, &mut job, room, &state.measures.unacked(&settings::now(), usize::MAX));
+    job.publish_id();
+    let mut shown = begin(state, ctx, job)?;
+    if let Some(nothing) = nothing {
+        shown.set(Member::Notice, nothing.into());
+    }
+    Ok(shown)
 }
 
 /// Refuses to keep some of the matches of a list of ids. An id can stand twice in the list: redis-py sends a command again

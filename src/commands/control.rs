@@ -1,9 +1,9 @@
-//! QADMIN.PAUSE, RESUME and THROTTLE: the control of live jobs. They change the job in memory; its record is
+//! QADMIN.PAUSE and THROTTLE, and what RESUME shares with them: the control of live jobs. They change the job in memory; its record is
 //! written later from the hook.
 
 use qadmin_core::error::{Error, ServerError};
 use qadmin_core::job::{Job, JobEvent};
-use qadmin_core::request::{CommandSpec, Format, Pause, Resume, Throttle, commands};
+use qadmin_core::request::{CommandSpec, Format, Pause, Throttle, commands};
 use uuid::Uuid;
 
 use super::Answer;
@@ -19,13 +19,6 @@ pub(super) fn pause(ctx: Ctx<'_>, request: &Pause) -> Result<Answer, Error> {
     change(ctx, &commands::PAUSE, (named.id, named.queue.as_deref()), named.format, |job| job.pause(now_ms()))
 }
 
-pub(super) fn resume(ctx: Ctx<'_>, request: &Resume) -> Result<Answer, Error> {
-    let named = &request.0;
-    change(ctx, &commands::RESUME, (named.id, named.queue.as_deref()), named.format, |job| {
-        job.resume(now_ms());
-    })
-}
-
 pub(super) fn throttle(ctx: Ctx<'_>, request: &Throttle) -> Result<Answer, Error> {
     let named = (request.id, request.queue.as_deref());
     change(ctx, &commands::THROTTLE, named, request.format, |job| {
@@ -39,7 +32,7 @@ pub(super) fn throttle(ctx: Ctx<'_>, request: &Throttle) -> Result<Answer, Error
 }
 
 /// Changes a live job and replies with its status. An ended job is not changed.
-fn change(
+pub(super) fn change(
     ctx: Ctx<'_>,
     command: &CommandSpec,
     (id, queue): (Uuid, Option<&[u8]>),

@@ -15,6 +15,7 @@ mod preview;
 mod queue;
 mod queues;
 mod recorded;
+mod resume;
 mod stats;
 mod status;
 mod undo;
@@ -68,7 +69,7 @@ static HANDLERS: [Handler; 14] = [
     ),
     with_queue(
         &commands::RESUME,
-        |ctx, args| answer(ctx, args, control::resume),
+        |ctx, args| answer(ctx, args, resume::run),
         |args| optional_queue(&commands::RESUME, args),
     ),
     with_queue(

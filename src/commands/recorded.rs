@@ -1,6 +1,6 @@
 //! What CLEARJOB and UNDO share: jobs that remove messages have a record in the keyspace from their start.
 
-use qadmin_core::error::{EndReason, Error, JobError, ServerError};
+use qadmin_core::error::{EndReason, Error, JobError, ResumeError, ServerError};
 use qadmin_core::job::{Job, Member, Record};
 use qadmin_core::reply::{MapBuilder, Reply};
 use qadmin_core::request::commands;
@@ -13,6 +13,7 @@ use crate::record::{self, PendingWrite};
 use crate::redis::clock::now_ms;
 use crate::redis::guard::guard;
 use crate::redis::{Ctx, log};
+use crate::refusal::Refusal;
 use crate::state::State;
 
 /// Writes the first record and starts the job: both or, as far as can be observed later, neither.
@@ -23,6 +24,7 @@ pub(super) fn begin(state: &mut State, ctx: Ctx<'_>, job: Job) -> Result<Record,
             job.as_mut().map_or(Err(ServerError::Internal.into()), |job| write_first(state, ctx, job))?;
         if let Some(mut job) = job.take() {
             state.mark_undone(&mut job);
+            state.mark_continued(&job);
             state.start(ctx, job);
         }
         Ok(record)
@@ -50,10 +52,14 @@ fn write_first(state: &mut State, ctx: Ctx<'_>, job: &mut Job) -> Result<Record,
         }
         Err(refusal) => {
             log::warning(&format!("no job was started, its record was refused: {refusal}"));
-            Err(EndReason::RecordKeyTaken {
-                key: record::key(&pending.queue, pending.id, ctx.flags().cluster()),
-            }
-            .into())
+            Err(match refusal {
+                Refusal::RecordKey => EndReason::RecordKeyTaken {
+                    key: record::key(&pending.queue, pending.id, ctx.flags().cluster()),
+                }
+                .into(),
+                // The server refuses commands that write before they run. RESUME is not one of them.
+                other => ResumeError::Refused { why: other.to_string() }.into(),
+            })
         }
     }
 }

@@ -80,7 +80,7 @@ pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
         let messages = message_keys(&job.record);
         let keys = keys(&job.queue, job.keys.iter().map(Vec::as_slice));
         let (mut record, db) = (job.record.clone(), job.db);
-        record::read_undone(ctx, db, &record::key(record.text(Member::Queue), id, cluster), &mut record);
+        record::read_later_jobs(ctx, db, &record::key(record.text(Member::Queue), id, cluster), &mut record);
         return Some(FoundJob { record, keys, messages, lists: job.keys.clone(), sample, groups });
     }
     // The record is where keyspace events saw it, otherwise where it would be in the selected database.

@@ -138,6 +138,17 @@ impl State {
         }
     }
 
+    /// If the job that a clear continues is remembered, notes that in it. Its record in the keyspace is written together
+    /// with that of the clear.
+    pub(crate) fn mark_continued(&mut self, job: &Job) {
+        let Some(before) = job.start().continues else { return };
+        let by = job.id().to_string();
+        self.registry.mark_continued(before.job, by.as_bytes());
+        for pending in self.pending.iter_mut().filter(|pending| pending.id == before.job) {
+            pending.record.mark_continued(by.as_bytes());
+        }
+    }
+
     /// Queues the record of a clear for reconciling, because it may not say how the job ended.
     pub(crate) fn reconcile_soon(&mut self, ctx: Option<Ctx<'_>>, job: &Job) {
         let start = job.start();

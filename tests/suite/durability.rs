@@ -9,6 +9,7 @@ mod random;
 mod record;
 mod refused;
 mod replica;
+mod resume;
 mod roles;
 mod units;
 

@@ -3,6 +3,7 @@
 use comfy_table::Cell;
 
 use crate::ages::Ages;
+use crate::continuing::{self, Chain};
 use crate::kind::MessageKind;
 use crate::reply::{Doubts, Map, Preview, Status};
 use crate::table::{self, cell, pairs, show, state};
@@ -129,6 +130,7 @@ pub(crate) fn job(job: &Status) -> String {
         let undone = grouped(job.undone.unwrap_or_default());
         rows.push(("undone", Cell::new(format!("{undone} of {}, by job {by}", grouped(job.deleted)))));
     }
+    rows.extend(chain(job));
     if let Some(key) = &job.to {
         rows.push(("moved to", cell(Some(key))));
     }
@@ -153,12 +155,30 @@ pub(crate) fn job(job: &Status) -> String {
         parts.push("Matching messages:".to_owned());
         parts.push(show(&table::sample(&job.sample)));
     }
+    if continuing::can_continue(job) {
+        parts.push(String::new());
+        parts.push(format!("Continue: {}", continuing::command(job)));
+    }
     if let Some(undo) = Undo::of(job) {
         parts.push(String::new());
         let word = if undo.continues { "Continue" } else { "Undo" };
         parts.push(format!("{word}: {}", undo.command()));
     }
     parts.join("\n")
+}
+
+/// The jobs before and after an interruption.
+fn chain(job: &Status) -> Vec<(&'static str, Cell)> {
+    let Chain { continues, continued_by } = Chain::of(job);
+    let mut rows = Vec::new();
+    if let Some((id, deleted)) = continues {
+        let shown = format!("job {}, which removed {}", escape(id.as_bytes()), counted(deleted, "message"));
+        rows.push(("continues", Cell::new(shown)));
+    }
+    if let Some(by) = continued_by {
+        rows.push(("continued by", cell(Some(by.as_bytes()))));
+    }
+    rows
 }
 
 fn examined(job: &Status) -> String {

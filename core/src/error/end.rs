@@ -105,7 +105,7 @@ impl EndReason {
             ),
             Self::Loading => ServerError::Loading.describe(),
             Self::BecameReplica => {
-                (Code::Err, "the server became a replica; start the job on its primary".into())
+                (Code::Err, "the server became a replica; QADMIN.RESUME on its primary continues the job".into())
             }
             Self::DatasetReplaced => (
                 Code::Err,
@@ -113,10 +113,10 @@ impl EndReason {
                     .into(),
             ),
             Self::QueueMigrated => {
-                (Code::Err, "the queue moved to another node of the cluster; start the job there".into())
+                (Code::Err, "the queue moved to another node of the cluster; QADMIN.RESUME with QUEUE continues the job there".into())
             }
             Self::ServerGone => {
-                (Code::Err, "the server that ran the job stopped or was replaced; start the job again".into())
+                (Code::Err, "the server that ran the job stopped or was replaced; QADMIN.RESUME continues it".into())
             }
             Self::RightLost { user } => (
                 Code::NoPerm,

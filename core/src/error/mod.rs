@@ -14,6 +14,7 @@ mod index;
 mod job;
 mod quote;
 mod request;
+mod resume;
 mod server;
 mod setting;
 mod target;
@@ -25,6 +26,7 @@ pub use index::IndexError;
 pub use job::JobError;
 pub use quote::{QUOTE_MAX, quote};
 pub use request::RequestError;
+pub use resume::ResumeError;
 pub use server::ServerError;
 pub use setting::SettingError;
 pub use target::TargetError;
@@ -92,6 +94,8 @@ pub enum Error {
     Job(JobError),
     /// An undo is refused.
     Undo(UndoError),
+    /// An interrupted job cannot be continued.
+    Resume(ResumeError),
     /// A setting is wrong.
     Setting(SettingError),
     /// The server does not permit the command now or for this user, or the module has a fault.
@@ -121,6 +125,7 @@ impl Error {
             Self::Index(error) => error.describe(),
             Self::Job(error) => error.describe(),
             Self::Undo(error) => error.describe(),
+            Self::Resume(error) => error.describe(),
             Self::Setting(error) => error.describe(),
             Self::Server(error) => error.describe(),
             Self::End(reason) => reason.describe(),
@@ -155,6 +160,7 @@ from_areas! {
     Index(IndexError);
     Job(JobError);
     Undo(UndoError);
+    Resume(ResumeError);
     Setting(SettingError);
     Server(ServerError);
     End(EndReason);

@@ -134,6 +134,13 @@ one_of_each! {
         MovesUnknown { .. } => UndoError::MovesUnknown { id: id(), why: "its journal is gone", list: got(), queue: got() };
         OtherDatabase { .. } => UndoError::OtherDatabase { id: id(), db: 3 };
     }
+    Resume(ResumeError) {
+        Impossible { .. } => ResumeError::Impossible { id: id(), why: "it was a dry run" };
+        LimitReached { .. } => ResumeError::LimitReached { id: id(), limit: 3 };
+        IsUndo { .. } => ResumeError::IsUndo { id: id(), undoes: id() };
+        OtherDatabase { .. } => ResumeError::OtherDatabase { id: id(), db: 3 };
+        Refused { .. } => ResumeError::Refused { why: "the cluster is down".to_owned() };
+    }
     Setting(SettingError) {
         Unknown { .. } => SettingError::Unknown { got: got(), known: "duty, sep".to_owned() };
         Repeated { .. } => SettingError::Repeated { name: "duty" };

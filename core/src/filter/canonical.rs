@@ -73,6 +73,57 @@ pub fn words<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> String {
     text
 }
 
+/// Returns the values of a text that [`words`] wrote, or of the canonical text of a filter. `None` if the text is not of
+/// that form.
+#[must_use]
+pub fn split_words(text: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut values = Vec::new();
+    let mut rest = text;
+    while let Some((&first, after)) = rest.split_first() {
+        let (value, left) = match first {
+            b'"' => quoted(after)?,
+            _ => {
+                let end = rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len());
+                let (word, left) = rest.split_at(end);
+                (word.to_vec(), left)
+            }
+        };
+        values.push(value);
+        rest = match left.split_first() {
+            None => break,
+            Some((b' ', next)) if !next.is_empty() => next,
+            Some(_) => return None,
+        };
+    }
+    Some(values)
+}
+
+/// Returns the value up to the closing quote, and the text after it.
+fn quoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let mut value = Vec::new();
+    let mut rest = text;
+    loop {
+        rest = match rest {
+            [b'"', after @ ..] => return Some((value, after)),
+            [b'\\', b'x', high, low, after @ ..] => {
+                let digits = [*high, *low];
+                let digits = std::str::from_utf8(&digits).ok()?;
+                value.push(u8::from_str_radix(digits, 16).ok()?);
+                after
+            }
+            [b'\\', escaped @ (b'"' | b'\\'), after @ ..] => {
+                value.push(*escaped);
+                after
+            }
+            [b'\\', ..] | [] => return None,
+            [byte, after @ ..] => {
+                value.push(*byte);
+                after
+            }
+        };
+    }
+}
+
 /// Appends a value as one word. A plain word is appended unchanged. Any other value is put between quotes,
 /// and its bytes that are not printable ASCII are escaped. Plain words contain neither spaces nor quotes, so
 /// different values have different texts.
@@ -113,3 +164,33 @@ const PLAIN: [bool; 256] = {
     }
     plain
 };
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn words_are_split_into_the_values_that_they_were_written_from(
+            values in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..12), 0..6),
+        ) {
+            let text = words(values.iter().map(Vec::as_slice));
+            prop_assert_eq!(split_words(text.as_bytes()), Some(values));
+        }
+
+        #[test]
+        fn any_text_is_split_or_refused(text in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let _ = split_words(&text);
+        }
+    }
+
+    #[test]
+    fn text_of_another_form_is_refused() {
+        for text in [r#"a "b"#, r#""a"b"#, "a ", r#""\y""#, r#""\x0""#, r#""\xgg""#, r#""a\"#] {
+            assert_eq!(split_words(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(split_words(b""), Some(Vec::new()));
+    }
+}

@@ -47,7 +47,7 @@ mod wrapped;
 pub(crate) mod tests;
 
 pub use build::{CONDITIONS_MAX, FILTER_MAX, FilterBuilder, IN_ALL_MAX, IN_MAX, OPERAND_MAX};
-pub use canonical::words;
+pub use canonical::{split_words, words};
 pub use distinct::{BY_MAX, Distinct, parse_by};
 pub use glob::{Glob, PATTERN_MAX};
 pub use grouping::{GROUP_FIELDS_MAX, GroupValue, Grouping, group_values};

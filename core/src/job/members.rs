@@ -298,6 +298,13 @@ members! {
     /// What the [indexes](../index.md) of the lists know now of messages that wait: see [PREVIEW](preview.md#ages). Null
     /// where a list with messages has no index that can answer. Only STATUS, CANCEL, PAUSE, RESUME and THROTTLE show it.
     Ages "ages" Shown "map or null";
+    /// Of a clear that [continues](resume.md#interrupted-clears) an interrupted one: the id of that job; null for others.
+    Continues "continues" Text |v| v.start.continues.map(|before| before.job.to_string().into());
+    /// Of an interrupted clear: the id of the job that continues it; null where none does.
+    ContinuedBy "continued_by" Text |_| None;
+    /// Of a clear that continues an interrupted one: the messages that all jobs before it removed or moved, together. They
+    /// are not in `deleted`. Null for others.
+    DeletedBefore "deleted_before" CountOrNull |v| v.start.continues.map(|before| before.deleted);
 }
 
 impl Member {

@@ -43,7 +43,7 @@ pub use registry::{
     CACHED_MAX, Cached, Caches, Ended, REMEMBERED_BYTES_MAX, REMEMBERED_MAX, Registry, SAMPLES_MAX,
 };
 pub use rows::{marked, sample_row};
-pub use start::{Accepted, JobKind, Origin, Start};
+pub use start::{Accepted, Continued, JobKind, Origin, Start};
 pub use status::JobStatus;
 pub use target::{JobTarget, Storage};
 pub use undo::Undoable;

@@ -113,6 +113,10 @@ impl Record {
         if !undoes.is_empty() {
             options.push(format!("UNDO {}", String::from_utf8_lossy(undoes)));
         }
+        let continues = self.text(Member::Continues);
+        if !continues.is_empty() {
+            options.push(format!("RESUME {}", String::from_utf8_lossy(continues)));
+        }
         if !self.is_null(Member::To) {
             let word = if self.flag(Member::Parked) { "PARK" } else { "TO" };
             options.push(format!("{word} {}", words([self.text(Member::To)])));
@@ -134,6 +138,11 @@ impl Record {
     pub fn mark_undone(&mut self, by: &[u8], undone: i64) {
         self.set(Member::UndoneBy, Reply::text(by));
         self.set(Member::Undone, Reply::Int(undone));
+    }
+
+    /// Notes which job continues this one.
+    pub fn mark_continued(&mut self, by: &[u8]) {
+        self.set(Member::ContinuedBy, Reply::text(by));
     }
 
     /// Marks a record as interrupted whose status is a live one although no such job runs any more. The job

@@ -185,6 +185,13 @@ impl Registry {
         }
     }
 
+    /// Notes in the record of an ended job which job continues it.
+    pub fn mark_continued(&mut self, id: Uuid, by: &[u8]) {
+        if let Some(job) = self.ended.iter_mut().find(|job| job.id == id) {
+            job.record.mark_continued(by);
+        }
+    }
+
     /// The ended jobs that have not expired, newest end first.
     pub fn ended(&self, now_ms: i64) -> impl Iterator<Item = &Ended> {
         self.ended.iter().filter(move |job| now_ms < job.expires_ms)

@@ -80,6 +80,15 @@ pub struct Origin {
     pub reason: Option<Vec<u8>>,
 }
 
+/// The interrupted clear that a job continues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Continued {
+    /// Its id.
+    pub job: Uuid,
+    /// How many messages it removed, with all jobs that it continued itself.
+    pub deleted: u64,
+}
+
 /// Everything that a job is started with.
 #[derive(Debug)]
 pub struct Start {
@@ -117,6 +126,8 @@ pub struct Start {
     pub reads_all: bool,
     /// The other options.
     pub clear_options: ClearOptions,
+    /// What it continues, if it continues an interrupted clear.
+    pub continues: Option<Continued>,
     /// The origin of the request.
     pub origin: Origin,
     /// Digest that equal requests share: of (db, queue, filter) for a preview, of all arguments for a clear.
@@ -176,6 +187,7 @@ impl Start {
             dry_run: false,
             reads_all: false,
             clear_options: ClearOptions::default(),
+            continues: None,
             origin: Origin { user, client, ..Origin::default() },
             digest,
             storage,

@@ -14,7 +14,7 @@ use crate::args::{Args, parse_u64};
 use crate::error::{Error, FilterError, RequestError};
 use crate::field::Field;
 use crate::filter::{BY_MAX, Filter, FilterBuilder, parse_by};
-use crate::job::{Accepted, ClearOptions, Destination, Expect, JobKind, JobTarget, Keep, Start};
+use crate::job::{Accepted, ClearOptions, Continued, Destination, Expect, JobKind, JobTarget, Keep, Start};
 use crate::priorities::Priority;
 use crate::scan::Effect;
 
@@ -56,6 +56,8 @@ pub struct ClearJob {
     pub actor: Option<Vec<u8>>,
     /// The reason, as the caller says; 1 to [`REASON_MAX`] bytes, any.
     pub reason: Option<Vec<u8>>,
+    /// The interrupted job that it continues.
+    pub continues: Option<Continued>,
     // The filter's canonical text as if the command had come at `FILTER_IDENTITY_NOW_MS`; `None` if that is the
     // canonical text itself.
     pub(super) filter_identity: Option<Vec<u8>>,
@@ -123,6 +125,7 @@ impl ClearJob {
         start.effect = self.effect();
         start.clear_options = ClearOptions { to, ..self.clear_options.clone() };
         start.dry_run = self.dry_run;
+        start.continues = self.continues;
         start.origin.actor.clone_from(&self.actor);
         start.origin.reason.clone_from(&self.reason);
         Ok(start)
@@ -275,7 +278,19 @@ impl Request for ClearJob {
         // This check is the last one, so that a user is asked to confirm only a command that would otherwise run.
         check_confirm(&target.queue, given.confirm, given.dry_run)?;
         let Given { dry_run, id, actor, reason, .. } = given;
-        Ok(Self { target, filter, mode, clear_options, dry_run, id, actor, reason, filter_identity })
+        let continues = None;
+        Ok(Self {
+            target,
+            filter,
+            mode,
+            clear_options,
+            dry_run,
+            id,
+            actor,
+            reason,
+            continues,
+            filter_identity,
+        })
     }
 }
 

@@ -154,11 +154,12 @@ pub static PAUSE: CommandSpec = CommandSpec {
 /// QADMIN.RESUME
 pub static RESUME: CommandSpec = CommandSpec {
     name: "QADMIN.RESUME",
-    summary: "Resumes a paused job.",
-    complexity: "O(1)",
+    summary: "Resumes a paused job, or continues an interrupted clear.",
+    complexity: "O(1); the job that continues a clear is O(N) with N being the length of the queue, in slices \
+                 between which other clients are served.",
     since: "0.1.0",
     arity: -2,
-    flags: &["allow-busy", "getkeys-api", "no-mandatory-keys"],
+    flags: &["getkeys-api", "no-mandatory-keys"],
     categories: &["write", "dangerous", "qadmin"],
     keys: Keys::OptionalQueue,
     fixed: 1,

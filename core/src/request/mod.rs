@@ -11,6 +11,7 @@ pub mod spec;
 
 mod cancel;
 mod clearjob;
+mod continuing;
 mod control;
 mod count;
 mod digest;
@@ -32,6 +33,7 @@ mod undo;
 pub use cancel::{Cancel, Target};
 pub use clearjob::{ACTOR_MAX, ClearJob, Mode, REASON_MAX};
 pub use commands::COMMANDS;
+pub use continuing::Interrupted;
 pub use control::{NamedJob, Pause, Resume};
 pub use count::{CountRequest, SampleOptions};
 use digest::{preview_key, unacked_key};

@@ -99,7 +99,7 @@ fn help() {
         QADMIN.PAUSE job-id [QUEUE queue] [FORMAT <RESP | JSON>]
             Pauses a job.
         QADMIN.RESUME job-id [QUEUE queue] [FORMAT <RESP | JSON>]
-            Resumes a paused job.
+            Resumes a paused job, or continues an interrupted clear.
         QADMIN.THROTTLE job-id [RATE n] [DUTY percent] [QUEUE queue] [FORMAT <RESP | JSON>]
             Changes the speed of a job.
         QADMIN.JOBS [QUEUE queue] [COUNT n] [FORMAT <RESP | JSON>]

@@ -146,5 +146,8 @@ fn status_of_stats() {
         container: "list"
         source: "scan"
         ages: null
+        continues: null
+        continued_by: null
+        deleted_before: null
     "#);
 }

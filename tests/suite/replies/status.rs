@@ -146,6 +146,9 @@ fn status_of_a_job_that_waits_for_its_first_slice() {
         container: "list"
         source: "scan"
         ages: null
+        continues: null
+        continued_by: null
+        deleted_before: null
     "#);
 }
 
@@ -234,6 +237,9 @@ fn status_of_a_completed_clear() {
         container: "list"
         source: "scan"
         ages: null
+        continues: null
+        continued_by: null
+        deleted_before: null
     "#);
 }
 
@@ -376,6 +382,9 @@ fn status_of_a_dry_run_shows_its_sample() {
         container: "list"
         source: "scan"
         ages: null
+        continues: null
+        continued_by: null
+        deleted_before: null
     "#);
 }
 
@@ -466,6 +475,9 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
         container: "list"
         source: "scan"
         ages: null
+        continues: null
+        continued_by: null
+        deleted_before: null
     "#);
 }
 

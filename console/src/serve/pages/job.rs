@@ -8,6 +8,7 @@ use super::layout::{self, Frame, facts, text};
 use super::preview::{match_notices, notes, sample};
 use crate::ages::Ages;
 use crate::client::Rights;
+use crate::continuing::{Chain, can_continue};
 use crate::reply::{Doubts, Status};
 use crate::serve::app::App;
 use crate::serve::params::{Params, encode};
@@ -47,6 +48,7 @@ pub(super) fn page(
             p.note data-field="notice" { (escape(job.doubts.notice.as_deref().unwrap_or_default().as_bytes())) }
             @if !job.has_ended() { (controls(app, params, job, rights)) }
         }
+        @if rights.resume && can_continue(job) { (go_on(app, params, job)) }
         @if let Some(undo) = undo { (back_again(app, job, undo)) }
         section.card { (facts(&about(job))) }
         @if !job.sample.is_empty() { section { h2 { "Matching messages:" } (sample(&job.sample)) } }
@@ -92,6 +94,23 @@ fn controls(app: &App, params: &Params, job: &Status, rights: Rights) -> Markup 
                     input name="duty" type="number" min="0" max="100" inputmode="numeric" value=[job.map.count("duty")];
                 }
                 button { "Change speed" }
+            }
+        }
+    }
+}
+
+/// The form that continues an interrupted clear.
+fn go_on(app: &App, params: &Params, job: &Status) -> Markup {
+    html! {
+        section.card #continue {
+            h2 { "Continue" }
+            p {
+                "The job was interrupted after " (counted(job.deleted, "message")) ". A new job with the same filter and options "
+                "does the rest, in the messages that are in " code { (escape(&job.queue)) } " now."
+            }
+            form method="post" action={ "/resume?" (query(params)) } {
+                input type="hidden" name="csrf" value=(app.csrf());
+                button.danger { "Continue the clear" }
             }
         }
     }
@@ -250,6 +269,14 @@ fn about(job: &Status) -> Vec<(&'static str, Markup)> {
         let undone = counted(job.undone.unwrap_or_default(), "message");
         let by = link(by, job.to.as_deref().unwrap_or_default());
         rows.push(("Undone", html! { (undone) " were moved back, by job " (by) }));
+    }
+    let chain = Chain::of(job);
+    if let Some((before, deleted)) = &chain.continues {
+        let before = link(before, &job.queue);
+        rows.push(("Continues", html! { (before) ", which removed " (counted(*deleted, "message")) }));
+    }
+    if let Some(by) = &chain.continued_by {
+        rows.push(("Continued by", link(by, &job.queue)));
     }
     rows.push(("Started", text(&time(job.started_at))));
     if let Some(at) = job.completed_at {

@@ -27,6 +27,7 @@ use super::ask::{self, JOBS, clear_request, job_of, query, undo_request};
 use super::params::{Params, Target, encode};
 use super::status::status;
 use crate::client::{JobRef, Rights};
+use crate::continuing::can_continue;
 use crate::failure::Failure;
 use crate::undo::Undo;
 
@@ -153,7 +154,8 @@ pub(crate) async fn job(State(app): State<Arc<App>>, uri: Uri) -> Response {
     let asked = params.clone();
     let seen = app.ask(move |client| {
         let status = client.status(&job_of(&asked)?, None)?;
-        let rights = if status.has_ended() { Rights::default() } else { client.may_control(&status) };
+        let is_over = status.has_ended() && !can_continue(&status);
+        let rights = if is_over { Rights::default() } else { client.may_control(&status) };
         let undo = Undo::of(&status).filter(|undo| {
             client.undo_refusal(&JobRef { id: undo.job.clone(), queue: Some(undo.queue.clone()) }).is_none()
         });
@@ -216,9 +218,14 @@ pub(crate) async fn undo(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> 
 /// POST /cancel, /pause, /resume, /throttle: controls the job and redirects to its page.
 pub(crate) async fn control(State(app): State<Arc<App>>, uri: Uri, body: Bytes) -> Response {
     let (params, form) = (query(&uri), Params::new(&body));
-    let place = job::place(&params);
+    let (place, id) = (job::place(&params), params.text("job"));
     let held = app.ask(move |client| client.control(&job_of(&params)?, ask::control_of(&uri, &form)?)).await;
     match held {
+        // RESUME of an interrupted clear starts another job.
+        Ok(job) if id.is_some_and(|id| id != job.job_id) => {
+            let place = format!("/job?job={}&queue={}", encode(job.job_id.as_bytes()), encode(&job.queue));
+            Redirect::to(&place).into_response()
+        }
         Ok(_) => Redirect::to(&place).into_response(),
         Err(failure) => error::page(&failure),
     }

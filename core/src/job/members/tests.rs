@@ -42,6 +42,7 @@ fn preview() -> Start {
         top: 0,
         effect: Effect::Count,
         clear_options: ClearOptions::default(),
+        continues: None,
         dry_run: false,
         reads_all: false,
         origin: Origin::default(),

@@ -130,7 +130,7 @@ fn flags_and_categories_are_as_promised() {
             "QADMIN.STATUS: readonly getkeys-api no-mandatory-keys @read @qadmin",
             "QADMIN.CANCEL: allow-busy getkeys-api no-mandatory-keys @write @dangerous @qadmin",
             "QADMIN.PAUSE: allow-busy getkeys-api no-mandatory-keys @write @dangerous @qadmin",
-            "QADMIN.RESUME: allow-busy getkeys-api no-mandatory-keys @write @dangerous @qadmin",
+            "QADMIN.RESUME: getkeys-api no-mandatory-keys @write @dangerous @qadmin",
             "QADMIN.THROTTLE: allow-busy getkeys-api no-mandatory-keys @write @dangerous @qadmin",
             "QADMIN.JOBS: readonly getkeys-api no-mandatory-keys @read @qadmin",
             "QADMIN.QUEUES: readonly deny-script @read @qadmin",
@@ -165,7 +165,7 @@ QADMIN.CANCEL <job-id | ALL> [QUEUE queue] [FORMAT <RESP | JSON>]
 QADMIN.PAUSE job-id [QUEUE queue] [FORMAT <RESP | JSON>]
     Pauses a job.
 QADMIN.RESUME job-id [QUEUE queue] [FORMAT <RESP | JSON>]
-    Resumes a paused job.
+    Resumes a paused job, or continues an interrupted clear.
 QADMIN.THROTTLE job-id [RATE n] [DUTY percent] [QUEUE queue] [FORMAT <RESP | JSON>]
     Changes the speed of a job.
 QADMIN.JOBS [QUEUE queue] [COUNT n] [FORMAT <RESP | JSON>]

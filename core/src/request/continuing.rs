@@ -1,0 +1,215 @@
+//! What the record of an interrupted clear says about continuing it: the request of a CLEARJOB with the same filter and
+//! options, for what the job had not removed yet.
+
+use uuid::Uuid;
+
+use super::{ClearJob, Request};
+use crate::error::{Error, ResumeError};
+use crate::filter::split_words;
+use crate::job::{Continued, JobKind, JobStatus, Member, Record};
+use crate::reply::Reply;
+
+/// An interrupted clear that can be continued.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Interrupted {
+    /// The clear that continues it. Like the command of the job it names the queue again as CONFIRM demands.
+    pub request: ClearJob,
+    /// The job's own share of the main thread, percent, as THROTTLE had set it.
+    pub duty: Option<u64>,
+}
+
+impl Interrupted {
+    /// Reads the record of the interrupted job `id`, in the database `db`. `now_ms`: Unix milliseconds.
+    ///
+    /// # Errors
+    /// [`ResumeError`].
+    pub fn of(record: &Record, id: Uuid, db: i32, now_ms: i64) -> Result<Self, Error> {
+        debug_assert_eq!(record.status(), JobStatus::Interrupted);
+        let refuse = |error: ResumeError| Err(Error::Resume(error));
+        let impossible = |why| ResumeError::Impossible { id: id.to_string(), why };
+        if JobKind::parse(record.text(Member::Kind)) == Some(JobKind::Undo) {
+            let undoes = String::from_utf8_lossy(record.text(Member::Undoes)).into_owned();
+            return refuse(ResumeError::IsUndo { id: id.to_string(), undoes });
+        }
+        if record.flag(Member::DryRun) {
+            return refuse(impossible("it was a dry run, which removes nothing; start it again"));
+        }
+        if record.int(Member::Db) != i64::from(db) {
+            return refuse(ResumeError::OtherDatabase { id: id.to_string(), db: record.int(Member::Db) });
+        }
+        let deleted = number(record, Member::Deleted).unwrap_or(0);
+        let limit = number(record, Member::Limit);
+        if let Some(limit) = limit.filter(|limit| *limit <= deleted) {
+            return refuse(ResumeError::LimitReached { id: id.to_string(), limit });
+        }
+        let unknown = || {
+            Error::Resume(impossible(
+                "its filter cannot be read from its record, which keeps 4096 bytes of it; start a new \
+                 QADMIN.CLEARJOB with the same filter",
+            ))
+        };
+        let words = words(record, deleted).ok_or_else(unknown)?;
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        let mut request = ClearJob::parse(&words, now_ms).map_err(|_| unknown())?;
+        // The record of a long filter has a part of it, and that can be a filter, too.
+        if (!request.filter.is_all() || !record.is_null(Member::Filter))
+            && request.filter.text() != record.text(Member::Filter)
+        {
+            return Err(unknown());
+        }
+        if request.filter.arrival_field().is_some() {
+            return refuse(impossible(
+                "its filter asks how long messages have waited, and more of them have by now; start a new \
+                 QADMIN.CLEARJOB",
+            ));
+        }
+        let before = number(record, Member::DeletedBefore).unwrap_or(0);
+        request.continues = Some(Continued { job: id, deleted: before.saturating_add(deleted) });
+        Ok(Self { request, duty: number(record, Member::Duty) })
+    }
+}
+
+/// A number that is never negative.
+fn number(record: &Record, member: Member) -> Option<u64> {
+    if let Reply::Int(n) = record.get(member) { u64::try_from(*n).ok() } else { None }
+}
+
+/// Returns the arguments of a CLEARJOB of what is left, after a job that removed `deleted` messages. `None` if the record
+/// does not say them.
+fn words(record: &Record, deleted: u64) -> Option<Vec<Vec<u8>>> {
+    let queue = record.text(Member::Queue);
+    let mut words = vec![queue.to_vec()];
+    words.extend(split_words(record.text(Member::Filter))?);
+    let mut add = |all: &[&[u8]]| words.extend(all.iter().map(|word| word.to_vec()));
+    if record.flag(Member::KeepOne) {
+        add(&[b"KEEPONE", b"KEEP", record.text(Member::Keep)]);
+    } else {
+        add(&[b"ALL"]);
+    }
+    let by = split_words(record.text(Member::By))?;
+    if !by.is_empty() {
+        add(&[b"BY", by.len().to_string().as_bytes()]);
+        by.iter().for_each(|field| add(&[field]));
+    }
+    // What was removed before counts towards the bounds.
+    let left = |member| number(record, member).map(|bound| bound.saturating_sub(deleted));
+    let numbers = [
+        ("LIMIT", left(Member::Limit)),
+        ("RATE", number(record, Member::Rate)),
+        ("EXPECT", left(Member::Expect)),
+        ("TOLERANCE", number(record, Member::Tolerance)),
+    ];
+    for (keyword, number) in numbers {
+        if let Some(number) = number {
+            add(&[keyword.as_bytes(), number.to_string().as_bytes()]);
+        }
+    }
+    let texts = [
+        ("TO", Member::To),
+        ("PRIORITY", Member::Priority),
+        ("INDEX", Member::IndexKey),
+        ("AS", Member::MessageKind),
+        ("ACTOR", Member::Actor),
+        ("REASON", Member::Reason),
+    ];
+    for (keyword, member) in texts {
+        if !record.text(member).is_empty() {
+            add(&[keyword.as_bytes(), record.text(member)]);
+        }
+    }
+    if record.flag(Member::Front) {
+        add(&[b"FRONT"]);
+    }
+    // A clear counts inexact matches only with INEXACT.
+    if !record.is_null(Member::Inexact) {
+        add(&[b"INEXACT"]);
+    }
+    add(&[b"CONFIRM", queue]);
+    Some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::Keep;
+    use crate::kind::MessageKind;
+    use crate::request::Mode;
+
+    const ID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02";
+
+    /// The record of an interrupted clear, with these members beside those that each has.
+    fn record(members: &[(&str, &str)]) -> Record {
+        let all = [
+            ("job_id", ID),
+            ("kind", "clear"),
+            ("status", "interrupted"),
+            ("queue", "celery"),
+            ("db", "0"),
+            ("filter", "TASK app.send"),
+            ("message_kind", "celery"),
+            ("deleted", "200"),
+        ];
+        let found = |name: &str| {
+            members.iter().chain(&all).find(|(of, _)| *of == name).map(|(_, value)| value.as_bytes())
+        };
+        Record::from_hash(found).expect("a record")
+    }
+
+    fn of(members: &[(&str, &str)]) -> Result<Interrupted, String> {
+        let id = Uuid::try_parse(ID).expect("an id");
+        Interrupted::of(&record(members), id, 0, 0).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_clear_goes_on_with_its_filter_and_what_its_bounds_leave() {
+        let all = of(&[("limit", "500"), ("rate", "9"), ("expect", "1000"), ("tolerance", "5")]);
+        let Interrupted { request, duty } = all.expect("it can be continued");
+        assert_eq!((request.filter.text(), request.mode), (&b"TASK app.send"[..], Mode::All));
+        let options = &request.clear_options;
+        assert_eq!((options.limit, options.rate, duty), (Some(300), Some(9), None));
+        assert_eq!(options.expect.map(|expect| (expect.matches, expect.tolerance)), Some((800, 5)));
+        assert_eq!(request.continues.map(|before| before.deleted), Some(200));
+        assert_eq!(request.target.kind, Some(MessageKind::Celery));
+
+        let parked = of(&[
+            ("filter", r#"WHERE kwargs.name = "a \"b\" \x00" WHERE task = x OR task IN 2 y z"#),
+            ("keep_one", "1"),
+            ("keep", "oldest"),
+            ("by", "kwargs.account args.0"),
+            ("to", "celery:parked:6f1c2b8e"),
+            ("parked", "1"),
+            ("inexact", "3"),
+            ("actor", "on call"),
+            ("deleted_before", "50"),
+            ("duty", "7"),
+        ]);
+        let Interrupted { request, duty } = parked.expect("it can be continued");
+        let options = &request.clear_options;
+        assert_eq!((request.mode, options.keep, options.by.len()), (Mode::KeepOne, Keep::Oldest, 2));
+        let to = options.to.as_ref().map(|to| (to.key.as_slice(), to.own));
+        assert_eq!(to, Some((&b"celery:parked:6f1c2b8e"[..], false)), "the list is not a new one");
+        assert_eq!((options.inexact, request.actor.as_deref(), duty), (true, Some(&b"on call"[..]), Some(7)));
+        assert_eq!(request.continues.map(|before| before.deleted), Some(250));
+    }
+
+    #[test]
+    fn what_the_record_does_not_say_for_certain_is_refused() {
+        let long = format!("TASK {}", "a".repeat(5_000));
+        let cut = crate::excerpt::excerpt(long.as_bytes(), crate::job::FILTER_KEPT_MAX);
+        for (members, word) in [
+            (&[("kind", "undo"), ("undoes", "x")][..], "QADMIN.UNDO x"),
+            (&[("dry_run", "1")], "dry run"),
+            (&[("db", "3")], "SELECT 3"),
+            (&[("limit", "200")], "LIMIT 200"),
+            (&[("filter", std::str::from_utf8(&cut).expect("text"))], "keeps 4096 bytes"),
+            (&[("filter", "TASK")], "keeps 4096 bytes"),
+            // It is not the canonical text, so no job has written it.
+            (&[("filter", "task app.send")], "keeps 4096 bytes"),
+            (&[("filter", "TASK app.send ALL")], "keeps 4096 bytes"),
+            (&[("filter", "WHERE age > 7200")], "how long messages have waited"),
+        ] {
+            let refused = of(members).expect_err(word);
+            assert!(refused.contains(word), "{refused}");
+        }
+    }
+}
