@@ -11,12 +11,13 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 MODULE = $(TARGET)/release/libqadmin.so
 TOOL = $(TARGET)/release/qadmin
 VENV = target/venv
+CLIENT_VENV = target/client/venv
 CARGO ?= cargo
 # The tests of the suite mostly wait: for paced jobs, for replicas, for fsync.
 TEST_THREADS ?= 8
 PYTHON ?= python3
 
-.PHONY: help deps venv node build tool build-faults build-tests install dist demo playground console test test-rust test-server test-console test-package test-servers test-all test-nightly get-servers fuzz servers bench bench-quick callgrind soak valgrind lint spell deny clean
+.PHONY: help deps venv client-venv node build tool build-faults build-tests install dist wheel demo playground console test test-rust test-server test-console test-python test-python-oldest test-package test-servers test-all test-nightly get-servers fuzz servers bench bench-quick callgrind soak valgrind lint spell deny clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -30,6 +31,17 @@ venv: $(VENV)/.stamp ## make target/venv with the real Celery, at the pinned ver
 $(VENV)/.stamp: tests/python/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+client-venv: $(CLIENT_VENV)/.stamp ## make target/client/venv with what the tests and the wheel of the Python client need
+
+# The packages that the tests install from files, without a registry, are downloaded here.
+$(CLIENT_VENV)/.stamp: clients/python/requirements-test.txt
+	$(PYTHON) -m venv $(CLIENT_VENV)
+	$(CLIENT_VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	rm -rf target/client/wheels
+	$(CLIENT_VENV)/bin/pip download --quiet --disable-pip-version-check --no-deps --dest target/client/wheels \
+	  $$(grep -E '^(redis|setuptools)==' $<)
 	touch $@
 
 # Not needed by any test: what these libraries wrote is recorded.
@@ -61,8 +73,12 @@ build-tests: build-faults
 install: ## install the module where this machine's server may load it, and the program if it is built; or PREFIX=/opt/redis
 	@MODULE=$(MODULE) TOOL=$(TOOL) PREFIX=$(PREFIX) MODULEDIR=$(MODULEDIR) DESTDIR=$(DESTDIR) scripts/install.sh
 
-dist: build tool ## pack the release into target/dist: an archive, a .deb and their checksums
+dist: build tool $(CLIENT_VENV)/.stamp ## pack the release into target/dist: an archive, a .deb, the Python client and their checksums
 	@scripts/dist.sh
+	@scripts/wheel.sh
+
+wheel: $(CLIENT_VENV)/.stamp ## build the Python client alone: a wheel and a source archive in target/dist
+	@scripts/wheel.sh
 
 demo: deps build ## show the module at work on a throw-away server with 240,000 messages
 	$(CARGO) run --quiet --release --package qadmin-harness --bin demo
@@ -77,10 +93,10 @@ console: deps build tool ## a throw-away server with the queue of the examples, 
 # Everything that the tests need is made side by side first: the whole-program optimization of the module keeps one
 # processor busy for a minute or more, and cargo locks the folders of the release and of the tests apart.
 test: deps ## run all tests, and the most important ones on other servers
-	$(MAKE) --jobs 4 --output-sync=target build build-tests venv get-servers
-	$(MAKE) test-rust test-server test-console test-package test-servers
+	$(MAKE) --jobs 4 --output-sync=target build build-tests venv client-venv get-servers
+	$(MAKE) test-rust test-server test-console test-python test-package test-servers
 
-test-all: deps build build-faults venv test-rust test-console test-package ## run the whole suite on all servers, and with other configurations (an hour)
+test-all: deps build build-faults venv test-rust test-console test-python test-package ## run the whole suite on all servers, and with other configurations (an hour)
 	@scripts/test-servers.sh all
 
 # The same tests with larger sizes and more rounds; docs/testing.md explains the variables.
@@ -101,6 +117,19 @@ test-server: build build-faults venv
 test-console: build
 	@scripts/deps.sh browser
 	$(CARGO) test --package qadmin-console
+
+# The checks come first: they take a second once mypy has its cache.
+test-python: build $(CLIENT_VENV)/.stamp ## the Python client: ruff, mypy, and its tests on real servers
+	cd clients/python && export PATH="$(CURDIR)/$(CLIENT_VENV)/bin:$$PATH" PYTHONDONTWRITEBYTECODE=1 && \
+	  ruff check --quiet --no-cache . && ruff format --quiet --no-cache --check . && \
+	  mypy --no-error-summary --cache-dir ../../target/client/mypy && python -m pytest
+
+# OLDEST_PYTHON=python3.9 make test-python-oldest
+OLDEST_PYTHON ?= python3.9
+test-python-oldest: build ## the tests of the Python client with the oldest Python and redis-py that it supports
+	$(OLDEST_PYTHON) -m venv target/client/oldest
+	target/client/oldest/bin/pip install --quiet --disable-pip-version-check redis==5.0.0 pytest hypothesis
+	cd clients/python && PYTHONDONTWRITEBYTECODE=1 ../../target/client/oldest/bin/python -m pytest --ignore tests/test_package.py
 
 # The program in its test build: another build takes minutes and is packed in the same way.
 test-package: build ## build the packages, install the .deb and the archive, use their files, and remove the .deb

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY = ROOT / "docs" / "glossary.md"
-PAPERS = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "RELEASING.md", "packaging/redis.conf"]
+PAPERS = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "RELEASING.md", "packaging/redis.conf", "clients/python/README.md"]
 PAST = ["docs/decisions", "docs/history"]
 # Lines that tests compare with texts of the code: (file, beginning of the line).
 QUOTED = [("docs/settings.md", "| `"), ("docs/filter.md", "| `")]
