@@ -158,7 +158,8 @@ pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
             state.registry.mark_stale(|_| true);
             state.walks.restart(|_| true);
         }
-        ServerEvent::LoadEnded => {
+        // Their records came with them. A job of the server from which they came has ended.
+        ServerEvent::SlotsArrived | ServerEvent::LoadEnded => {
             if ctx.flags().primary() {
                 state.reconcile_later(ctx);
             }

@@ -140,7 +140,7 @@ pub(crate) fn on_server_event(event: ServerEvent) {
             }
             ServerEvent::LoadEnded => indexes.loading = false,
             // The lists are the same.
-            ServerEvent::Promoted | ServerEvent::Demoted => {}
+            ServerEvent::Promoted | ServerEvent::Demoted | ServerEvent::SlotsArrived => {}
         }
         indexes.needs_look()
     });

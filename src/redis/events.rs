@@ -2,12 +2,13 @@
 
 use std::ffi::c_void;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::api::{api, raw};
 use super::ctx::Ctx;
 use super::guard::guard;
 use super::log;
+use super::server::is_valkey;
 
 /// An event of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +25,25 @@ pub(crate) enum ServerEvent {
     LoadBegins,
     /// Loading ended, successfully or not.
     LoadEnded,
+    /// Slots have moved to this server as a whole, with their keys.
+    SlotsArrived,
 }
+
+/// The event of slots that move as a whole, and its value for the server on which they have arrived. The same number means
+/// other events on the other kind of server. Servers without such moves refuse the subscription.
+#[derive(Debug, Clone, Copy)]
+struct SlotEvent {
+    id: u64,
+    arrived: u64,
+}
+
+/// `VALKEYMODULE_EVENT_ATOMIC_SLOT_MIGRATION` and its `IMPORT_COMPLETED`, since Valkey 9.0.
+const OF_VALKEY: SlotEvent = SlotEvent { id: 19, arrived: 4 };
+/// `REDISMODULE_EVENT_CLUSTER_SLOT_MIGRATION` and its `IMPORT_COMPLETED`, since Redis 8.4.
+const OF_REDIS: SlotEvent = SlotEvent { id: 18, arrived: 2 };
+
+/// The event that was subscribed to: its id, or 0.
+static SLOTS_OF: AtomicU64 = AtomicU64::new(0);
 
 /// What the module does with an event.
 pub(crate) struct Callbacks {
@@ -64,6 +83,10 @@ pub(crate) fn follow(ctx: Ctx<'_>) {
 }
 
 fn subscribe(ctx: Ctx<'_>) -> bool {
+    if ctx.flags().cluster() {
+        let event = if is_valkey(ctx) { OF_VALKEY } else { OF_REDIS };
+        SLOTS_OF.store(if subscribe_to(ctx, event.id) { event.id } else { 0 }, Ordering::Relaxed);
+    }
     [
         raw::REDISMODULE_EVENT_FLUSHDB,
         raw::REDISMODULE_EVENT_SWAPDB,
@@ -72,11 +95,14 @@ fn subscribe(ctx: Ctx<'_>) -> bool {
         raw::REDISMODULE_EVENT_REPL_ASYNC_LOAD,
     ]
     .into_iter()
-    .all(|id| {
-        let event = raw::RedisModuleEvent { id, dataver: 1 };
-        // SAFETY: S2; the callback lives as long as the library. A second subscription replaces the first.
-        unsafe { api!(RedisModule_SubscribeToServerEvent(ctx.raw(), event, Some(on_event))) == 0 }
-    })
+    .all(|id| subscribe_to(ctx, id))
+}
+
+fn subscribe_to(ctx: Ctx<'_>, id: u64) -> bool {
+    let event = raw::RedisModuleEvent { id, dataver: 1 };
+    // SAFETY: S2; the callback lives as long as the library. A second subscription replaces the first. The server refuses an
+    // id that it does not know (`RM_SubscribeToServerEvent`, Redis 7.0 to 8.6, Valkey 7.2 to 9.1).
+    unsafe { api!(RedisModule_SubscribeToServerEvent(ctx.raw(), event, Some(on_event))) == 0 }
 }
 
 extern "C" fn on_event(
@@ -126,6 +152,10 @@ unsafe fn decode(id: u64, sub: u64, data: *mut c_void) -> Option<ServerEvent> {
             Some(ServerEvent::LoadBegins)
         }
         (raw::REDISMODULE_EVENT_LOADING, _) => Some(ServerEvent::LoadEnded),
+        (id, sub) if id == SLOTS_OF.load(Ordering::Relaxed) => {
+            let event = if id == OF_VALKEY.id { OF_VALKEY } else { OF_REDIS };
+            (sub == event.arrived).then_some(ServerEvent::SlotsArrived)
+        }
         _ => None,
     }
 }

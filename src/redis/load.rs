@@ -6,7 +6,13 @@ use super::api::{self, api, raw};
 use super::config::{MODULE, server_version};
 use super::ctx::{Ctx, arguments};
 use super::guard::{forget_panics, guard, tell_panics};
+use super::server::is_valkey;
 use super::{event_loop, log};
+
+/// `VALKEYMODULE_OPTIONS_HANDLE_ATOMIC_SLOT_MIGRATION` of Valkey 9.0 and newer: everything that the module changes is in the
+/// replication stream, with the keys of the slot, so it reaches the node to which the slot moves. Older ones ignore the bit.
+/// Redis has no such option, and may use the bit for another one.
+const HANDLES_SLOT_MIGRATION: u32 = 1 << 5;
 
 /// The oldest server that the module loads into: 7.0.6.
 const OLDEST: i32 = 0x0007_0006;
@@ -33,8 +39,11 @@ extern "C" fn RedisModule_OnLoad(
         // SAFETY: S2. Closing a key after reading must not signal it as modified; what is modified is
         // signalled where it happens. Loading a dataset beside the present one is followed (events).
         unsafe {
-            let options = raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED
+            let mut options = raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED
                 | raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD;
+            if is_valkey(ctx) {
+                options |= HANDLES_SLOT_MIGRATION;
+            }
             api!(RedisModule_SetModuleOptions(raw_ctx, options.cast_signed()));
         }
         ctx.attach();

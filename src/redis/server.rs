@@ -113,6 +113,11 @@ pub(crate) fn used_memory_percent() -> u64 {
     percent
 }
 
+/// Returns whether this server is Valkey.
+pub(super) fn is_valkey(ctx: Ctx<'_>) -> bool {
+    field(ctx, c"server", c"valkey_version").is_some()
+}
+
 /// Returns whether this server moves clients to another database when a module follows the events of all
 /// keys. From Valkey 8.1 on, a notification runs on the client that executes the command, selects the
 /// database of the event, and does not select the former one again (`moduleNotifyKeyspaceEvent`;

@@ -220,28 +220,6 @@ fn a_deleted_queue_is_not_taken_for_a_moved_one_on_a_cluster_replica() {
 }
 
 #[test]
-fn valkey_9_refuses_to_migrate_slots_whole_and_the_job_goes_on() {
-    let cluster = Cluster::start(NODES, slow);
-    let slot = cluster.slot(QUEUE.as_bytes());
-    let from = cluster.home(QUEUE.as_bytes(), NODES);
-    let mut conn = cluster.node(from).conn();
-    if run(&mut conn, "CLUSTER GETSLOTMIGRATIONS").is_err() {
-        // On this server slots are migrated key by key; see above.
-        return;
-    }
-    let filled = Filled::new(cluster.node(from), 4_000, 40.0);
-    let id = start_clear(&mut conn);
-    until_deleted(&mut conn, &id, 100);
-    let to = cluster.id((from + 1) % NODES);
-    let line = format!("CLUSTER MIGRATESLOTS SLOTSRANGE {slot} {slot} NODE {to}");
-    let refused = run(&mut conn, &line).expect_err("the module has not declared that it can");
-    assert!(refused.to_string().contains("does not support atomic slot migration"), "{refused}");
-    let end = wait_for_job(&mut conn, &id);
-    assert_eq!(end.text("status"), "completed", "{end:?}");
-    assert_eq!(queue(&mut conn), filled.survivors());
-}
-
-#[test]
 fn a_subscriber_on_any_node_gets_all_events_and_nodes_list_own_queues() {
     let cluster = Cluster::start(NODES, slow);
     let home = cluster.home(QUEUE.as_bytes(), NODES);

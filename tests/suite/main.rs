@@ -57,6 +57,7 @@ mod selectors;
 mod settings;
 mod shapes;
 mod sizes;
+mod slots;
 mod smoke;
 mod sorted_sets;
 mod stage;
