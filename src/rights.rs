@@ -8,6 +8,7 @@ use qadmin_core::error::{Error, ServerError};
 use qadmin_core::job::{Job, JobKind};
 use qadmin_core::message_place::MessageKeys;
 use qadmin_core::request::{CommandSpec, commands};
+use qadmin_core::tokens::TokenKeys;
 
 use crate::redis::acl::{self, Access, Right};
 use crate::redis::caller::Caller;
@@ -74,8 +75,9 @@ pub(crate) fn starter(kind: JobKind) -> &'static CommandSpec {
 }
 
 /// Returns how a job uses its keys: the name of the queue first, its other lists, the index of unacknowledged
-/// messages, the keys of the messages of a list of ids, and the destination of matches.
-pub(crate) fn needs_of(job: &Job) -> Vec<Need<'_>> {
+/// messages, the keys of the messages of a list of ids, and the destination of matches. Keys that no part of the job names are in
+/// `tokens`, which are those of [`TokenKeys::of`].
+pub(crate) fn needs_of<'j>(job: &'j Job, tokens: &'j TokenKeys) -> Vec<Need<'j>> {
     let start = job.start();
     let access = if start.kind.is_recorded() { Access::TakeOut } else { Access::Read };
     let messages = start.storage.message_keys().into_iter();
@@ -83,7 +85,13 @@ pub(crate) fn needs_of(job: &Job) -> Vec<Need<'_>> {
     let others = job.all_keys().filter(|key| *key != start.queue);
     let to = start.clear_options.to.iter().map(|to| (to.key.as_slice(), Access::Add));
     let taken = std::iter::once(start.queue.as_slice()).chain(others);
-    taken.map(|key| (key, access)).chain(messages).chain(to).collect()
+    taken.map(|key| (key, access)).chain(messages).chain(to).chain(needs_of_tokens(tokens)).collect()
+}
+
+/// Returns how the tokens of Laravel's lists are used.
+pub(crate) fn needs_of_tokens(tokens: &TokenKeys) -> impl Iterator<Item = Need<'_>> {
+    let from = tokens.from.iter().map(|key| (key.as_slice(), Access::TakeOut));
+    from.chain(tokens.to.iter().map(|key| (key.as_slice(), Access::Add)))
 }
 
 /// Returns how the keys with the messages of a list of ids are used, given how the list is used.

@@ -37,4 +37,5 @@ pub mod scan;
 pub mod settings;
 pub mod slot;
 mod time;
+pub mod tokens;
 pub mod unit;

@@ -4,6 +4,7 @@ use qadmin_core::error::{EndReason, Error, JobError, ServerError};
 use qadmin_core::job::{Job, JobKind, JobStatus, Member};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{Cancel, CommandSpec, Target, commands};
+use qadmin_core::tokens::TokenKeys;
 use uuid::Uuid;
 
 use super::status::{FoundJob, find};
@@ -33,7 +34,10 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
                 .live()
                 .iter()
                 .filter(|job| of_queue(&job.start().queue))
-                .filter(|job| may_end(&caller, &commands::CANCEL, job.start().kind, &needs_of(job)))
+                .filter(|job| {
+                    let tokens = TokenKeys::of(job.start());
+                    may_end(&caller, &commands::CANCEL, job.start().kind, &needs_of(job, &tokens))
+                })
                 .map(Job::id)
                 .collect(),
         };
@@ -81,8 +85,10 @@ pub(super) fn find_own(
     }
     let kind = JobKind::parse(found.record.text(Member::Kind)).unwrap_or(JobKind::Clear);
     let access = if kind.is_recorded() { Access::TakeOut } else { Access::Read };
-    let needs = match state.registry.find_live(id) {
-        Some(job) => needs_of(job),
+    let live = state.registry.find_live(id);
+    let tokens = live.as_ref().map(|job| TokenKeys::of(job.start())).unwrap_or_default();
+    let needs = match &live {
+        Some(job) => needs_of(job, &tokens),
         None => found.needs(access),
     };
     let caller = ctx.caller();

@@ -9,6 +9,7 @@ use qadmin_core::reply::Reply;
 use qadmin_core::request::{ClearJob, Mode, QUEUE_MAX, commands};
 use qadmin_core::scan::PLACES_MAX;
 use qadmin_core::slot;
+use qadmin_core::tokens::TokenKeys;
 use uuid::Uuid;
 
 use super::queue::recognise::looks_like;
@@ -21,7 +22,7 @@ use crate::redis::acl::Access;
 use crate::redis::caller::Caller;
 use crate::redis::clock::now_ms;
 use crate::redis::{Ctx, RString};
-use crate::rights::{self, Need};
+use crate::rights::{self, Need, needs_of_tokens};
 use crate::settings;
 use crate::state::State;
 
@@ -215,7 +216,11 @@ fn check_destination(
     }
     let others = target.keys().filter(|other| *other != queue);
     let taken = std::iter::once(queue).chain(others).map(|key| (key, Access::TakeOut));
-    let needs: Vec<Need<'_>> = taken.chain([(key, Access::Add)]).collect();
+    let tokens = match target.storage {
+        Storage::Lists => TokenKeys::of_clear(target.messages, queue, Some(to)),
+        _ => TokenKeys::default(),
+    };
+    let needs: Vec<Need<'_>> = taken.chain([(key, Access::Add)]).chain(needs_of_tokens(&tokens)).collect();
     rights::check(ctx, caller, &commands::CLEARJOB, &needs)?;
     match target::depth_of_destination(ctx, &target.storage, &RString::new(key)) {
         // PARK needs a key that does not exist, whatever type it has.

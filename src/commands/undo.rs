@@ -9,6 +9,7 @@ use qadmin_core::queue::End;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{Undo, commands};
 use qadmin_core::scan::PLACES_MAX;
+use qadmin_core::tokens::TokenKeys;
 use uuid::Uuid;
 
 use super::queue::target::{accepted, depth_of_destination, not_taken, remember, start_of_set};
@@ -21,7 +22,7 @@ use crate::moved;
 use crate::redis::acl::Access;
 use crate::redis::caller::Caller;
 use crate::redis::{Ctx, RString};
-use crate::rights;
+use crate::rights::{self, Need, needs_of_tokens};
 use crate::settings;
 use crate::state::State;
 
@@ -40,7 +41,13 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
         }
         let undoable = undoable?;
         let queue = queue_of(&record)?;
+        let messages = MessageKind::parse(record.text(Member::MessageKind))?;
+        let tokens = match is_of_set(&record) {
+            true => TokenKeys::default(),
+            false => TokenKeys::of_list(messages, &undoable.list, Some(&queue)),
+        };
         let needs = [(undoable.list.as_slice(), Access::TakeOut), (queue.as_slice(), Access::Add)];
+        let needs: Vec<Need<'_>> = needs.into_iter().chain(needs_of_tokens(&tokens)).collect();
         rights::check(ctx, &caller, &commands::UNDO, &needs)?;
         let storage = storage_of(ctx, &record, &undoable.list)?;
         let len = depth_of_destination(ctx, &storage, &RString::new(&undoable.list))?;
@@ -58,7 +65,6 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
         if !moved::exists(ctx, &RString::new(journal)) {
             return Err(undoable.unknown(&record, "its list qadmin:moved:<id> is gone"));
         }
-        let messages = MessageKind::parse(record.text(Member::MessageKind))?;
         if let (true, Storage::SortedSet(_)) = (request.front, &storage) {
             return Err(not_taken(Container::SortedSet, ContainerOption::Front));
         }
@@ -108,9 +114,14 @@ fn find_record(state: &mut State, ctx: Ctx<'_>, caller: &Caller, request: &Undo)
     Ok(found.record)
 }
 
+/// Returns whether the job moved messages of a sorted set.
+fn is_of_set(record: &Record) -> bool {
+    record.text(Member::Container) == Container::SortedSet.word().as_bytes()
+}
+
 /// What kind of key the job moved its messages to, as its record says.
 fn storage_of(ctx: Ctx<'_>, record: &Record, moved_to: &[u8]) -> Result<Storage, Error> {
-    match record.text(Member::Container) == Container::SortedSet.word().as_bytes() {
+    match is_of_set(record) {
         true => start_of_set(ctx, &RString::new(moved_to)).map(Storage::SortedSet),
         false => Ok(Storage::Lists),
     }

@@ -1,7 +1,8 @@
 //! Containers: how a slice opens the keys that hold the messages of its job, and how it removes messages.
 //!
 //! `list`, `unacked`, `sorted_set` and `set_of_ids` are the containers. `index` and `walked` have what those share
-//! whose messages are walked in the order of a sorted set; `job_traces` removes what a library knows of jobs beside their keys. The scan of a job determines its container
+//! whose messages are walked in the order of a sorted set; `job_traces` removes what a library knows of jobs beside their keys, and
+//! `tokens` keeps Laravel's tokens in step with its jobs. The scan of a job determines its container
 //! ([`qadmin_core::scan::AnyScan`]). `engine/slice.rs` does the same steps with all of them, in an order that
 //! keeps queue, replicas and records consistent.
 
@@ -10,6 +11,7 @@ mod job_traces;
 pub(crate) mod list;
 pub(crate) mod set_of_ids;
 pub(crate) mod sorted_set;
+pub(crate) mod tokens;
 pub(crate) mod unacked;
 pub(crate) mod walked;
 

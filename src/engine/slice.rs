@@ -5,13 +5,14 @@ use qadmin_core::index::ListGuide;
 use qadmin_core::job::{Job, JobKind, JobStatus, PAUSED, PlacedJudge};
 use qadmin_core::scan::{AnyScan, Budget, ContainerScan, Event, Examine, Judge, SliceEnd, SliceOutcome as _};
 use qadmin_core::settings::Settings;
+use qadmin_core::tokens::TokenKeys;
 
 use super::after_slice::{AfterSlice, conclude, end, refused};
 use super::gate;
 use crate::container::set_of_ids;
 use crate::container::sorted_set::Messages;
 use crate::container::unacked::Keys;
-use crate::container::{OpenedKeys, OutcomeOf, Prepared, Storage};
+use crate::container::{OpenedKeys, OutcomeOf, Prepared, Storage, tokens};
 use crate::entry::lose_track;
 use crate::index::{self, Lent, LentFields, Moment};
 use crate::moved;
@@ -100,7 +101,9 @@ fn still_may(job: &mut Job) -> bool {
     job.right_checked(now);
     let start = job.start();
     let Some(user) = &start.origin.user else { return true };
-    acl::may(user, starter(start.kind), &needs_of(job)) == Right::Granted && !acl::is_off(user)
+    let tokens = TokenKeys::of(start);
+    let needs = needs_of(job, &tokens);
+    acl::may(user, starter(start.kind), &needs) == Right::Granted && !acl::is_off(user)
 }
 
 /// A slice that has passed its gates.
@@ -357,7 +360,10 @@ impl<'c> Slice<'c> {
         job.count_deleted::<S::Scan>(outcome);
         state.totals.cleared += outcome.removed();
         match taken {
-            Ok(moved) => keep_journal(ctx, job, &moved),
+            Ok(moved) => {
+                keep_journal(ctx, job, &moved);
+                guard("the tokens of jobs", || tokens::settle(ctx, job.start(), outcome.removed()));
+            }
             Err(line) => {
                 let line = String::from_utf8_lossy(&line).into_owned();
                 log::warning(&format!("the server refused a deletion of job {}: {line}", job.id()));

@@ -1,5 +1,7 @@
 //! Queues of Laravel: lists and the sorted sets of delayed jobs, with the messages that the real library wrote.
 
+mod tokens;
+
 use std::collections::BTreeMap;
 
 use qadmin_harness::{Fields as _, Server};

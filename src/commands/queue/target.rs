@@ -13,6 +13,7 @@ use qadmin_core::scan::{
     Budget, Event, IdSetScan, IndexStart, OneScan as _, Queue as _, SortedScan, UnackedScan, default_index,
 };
 use qadmin_core::slot;
+use qadmin_core::tokens::TokenKeys;
 use uuid::Uuid;
 
 use super::super::needs_commands;
@@ -32,7 +33,7 @@ use crate::redis::key::{Type, type_of};
 use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::zset_reader::Reader;
 use crate::redis::{Ctx, RString, server};
-use crate::rights::{self, Need};
+use crate::rights::{self, Need, needs_of_tokens};
 use crate::settings;
 
 /// Finds the messages that a command is about, by the type of the key and by the options of the command. The
@@ -169,7 +170,12 @@ fn lists(
     if cluster && others.clone().any(|other| slot::of(other) != slot::of(queue)) {
         return Err(TargetError::PrioritySlots { queue: queue.to_vec() }.into());
     }
-    let needs: Vec<Need<'_>> = std::iter::once(queue).chain(others).map(|key| (key, access)).collect();
+    let tokens = match access {
+        Access::TakeOut => TokenKeys::of_list(kind, queue, None),
+        _ => TokenKeys::default(),
+    };
+    let keys = std::iter::once(queue).chain(others).map(|key| (key, access));
+    let needs: Vec<Need<'_>> = keys.chain(needs_of_tokens(&tokens)).collect();
     if needs.len() > 1 {
         rights::check(ctx, &ctx.caller(), command, &needs)?;
     }
