@@ -1,5 +1,7 @@
 //! Examines messages by a filter.
 
+mod notices;
+
 use std::ops::Range;
 
 use super::any::{TEST_STEPS, decide_any};
@@ -10,10 +12,9 @@ use super::views::Views;
 use super::work::Work;
 use super::{Condition, Filter};
 use crate::arrival::{ArrivalField, Placed};
-use crate::field::{Field, FieldType, Source};
-use crate::format::{FieldValue, Kept, Reader, VARIANTS};
+use crate::field::{Field, FieldType};
+use crate::format::{FieldValue, Kept, Leavings, Reader, VARIANTS};
 use crate::kind::MessageKind;
-use crate::match_notices::MatchNotices;
 
 /// The verdict of a filter about one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,15 +36,6 @@ pub struct Verdict {
     /// groups.
     pub kept: bool,
 }
-
-/// The fields that [`Matcher::match_notices`] reads: name, type and source. In the reader they come after the
-/// fields of the conditions.
-const MATCH_NOTICES: [(&str, FieldType, Source); 4] = [
-    ("chord", FieldType::Value, Source::Task("chord")),
-    ("group", FieldType::Value, Source::Task("group")),
-    ("eta", FieldType::Time, Source::Task("eta")),
-    ("redelivered", FieldType::Flag, Source::Delivery("redelivered")),
-];
 
 /// The scratch memory, in bytes, that is kept from one message to the next.
 const SCRATCH_KEEP: usize = 64 * 1024;
@@ -75,8 +67,8 @@ struct Asking {
 pub struct Matcher {
     tests: Vec<Asked>,
     clauses: Vec<Asking>,
-    /// The number of fields of the tests. The fields by which matches are grouped, or those of the match notices,
-    /// come after them.
+    /// The number of fields of the tests. The fields by which matches are grouped, or those of [`notices::fields`], come
+    /// after them.
     fields: usize,
     /// The types of the fields by which matches are grouped.
     grouped: Vec<FieldType>,
@@ -96,6 +88,10 @@ pub struct Matcher {
     may_be_missing: bool,
     /// Says which messages have to be kept, if there are such of this kind and matches may be cleared.
     keeps: Option<Kept>,
+    /// Finds what matches leave elsewhere. Only for matchers without groups.
+    leavings: Option<Leavings>,
+    /// The number of its fields.
+    left_behind: usize,
 }
 
 impl Matcher {
@@ -130,16 +126,10 @@ impl Matcher {
             }
             clauses.push(first..tests.len());
         }
-        let match_notices = MATCH_NOTICES.map(|(name, of, source)| Field {
-            name: name.into(),
-            kind: of,
-            source,
-            path: Vec::new(),
-            quoted: 0,
-            any: false,
-        });
         let count = fields.len();
-        let after_tests = grouping.map_or(&match_notices[..], |grouping| &grouping.fields);
+        let leavings = if grouping.is_none() { Leavings::of(kind) } else { None };
+        let notices = notices::fields(leavings.as_ref());
+        let after_tests = grouping.map_or(&notices[..], |grouping| &grouping.fields);
         let grouped = grouping.iter().flat_map(|grouping| &grouping.fields).map(|field| field.kind).collect();
         let reader = Reader::new(kind, fields.into_iter().chain(after_tests)).learning();
         let clauses = clauses.into_iter().map(|clause| Asking::new(clause, &tests, &reader)).collect();
@@ -159,6 +149,8 @@ impl Matcher {
             work: Work::default(),
             may_be_missing: kind.spec().place.is_elsewhere(),
             keeps: if grouping.is_none() { Kept::of(kind) } else { None },
+            left_behind: notices.len().saturating_sub(notices::COUNT),
+            leavings,
         }
     }
 
@@ -260,32 +252,6 @@ impl Matcher {
             push_value(key, self.reader.get(at, message), *kind, &mut self.group_scratch);
         }
         readable
-    }
-
-    /// Returns the match notices of the last examined message, which must have matched. It opens the body if
-    /// the filter did not and a notice depends on it. Only for a matcher without groups.
-    pub fn match_notices(&mut self, message: &[u8]) -> MatchNotices {
-        debug_assert!(self.grouped.is_empty(), "the fields of the groups follow those of the conditions");
-        if !self.reader.is_decodable() {
-            return MatchNotices::default();
-        }
-        let mut notices = self.fields..self.fields + MATCH_NOTICES.len();
-        if !self.reader.is_body_open() && notices.any(|at| self.reader.in_body(at)) {
-            self.reader.open_body(message);
-        }
-        let get = |match_notice: usize| self.reader.get(self.fields + match_notice, message);
-        let is = |match_notice: usize, except: &[&[u8]]| match get(match_notice) {
-            FieldValue::Value(raw) => !except.contains(&raw),
-            FieldValue::Partial(_) => true,
-            FieldValue::Number(_) | FieldValue::Absent | FieldValue::Unknown => false,
-        };
-        MatchNotices {
-            in_chord: is(0, &[b"false", b"{}"]),
-            in_group: is(1, &[]),
-            with_eta: is(2, &[]),
-            redelivered: is(3, &[b"false", b"0"]),
-            inexact: self.inexact,
-        }
     }
 
     /// Returns whether the texts that replace the body of the last examined message decided that it matched

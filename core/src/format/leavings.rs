@@ -30,19 +30,19 @@ const HUEY_PIPELINE: &str = "headers.on_complete";
 const PIPELINES: [&[&str]; 1] = [&["options", "pipe_target"]];
 const CALLBACKS: [&[&str]; 1] = [&["options", "group_completion_uuid"]];
 
-/// Reads matches and finds what they leave elsewhere.
-#[derive(Debug)]
+/// Finds what matches leave elsewhere.
+#[derive(Debug, Clone)]
 pub(crate) enum Leavings {
-    /// Of Sidekiq and Resque.
-    Ruby(Members),
-    /// Of Laravel: a reader of the locks, the batch and the chain.
-    Laravel(Box<Reader>),
-    /// Of Huey: a reader of the task that follows.
-    Huey(Box<Reader>),
+    /// Of Sidekiq, Resque and Dramatiq: members of the envelope.
+    Members(Box<Members>),
+    /// Of Laravel: fields that name locks, a batch and a chain.
+    Laravel,
+    /// Of Huey: a field that names the task that follows.
+    Huey,
 }
 
 /// Reads members of envelopes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Members {
     scanner: Scanner,
     paths: Paths,
@@ -51,27 +51,18 @@ pub(crate) struct Members {
 }
 
 impl Leavings {
-    /// Creates a reader for messages of a kind, which reads pickles or does not; `None` if messages of this kind name
-    /// nothing that a clear leaves.
-    pub(crate) fn of(kind: MessageKind, reads_pickle: bool) -> Option<Self> {
-        let reader = |names: &[&str]| {
-            let fields = names.iter().filter_map(|name| Field::parse(name.as_bytes()).ok());
-            let fields: Vec<Field> = fields.collect();
-            Box::new(Reader::new(kind, &fields).learning().pickle(reads_pickle))
-        };
+    /// Returns what finds it in messages of a kind; `None` if messages of this kind name nothing that a clear leaves.
+    pub(crate) fn of(kind: MessageKind) -> Option<Self> {
         match kind {
             MessageKind::Sidekiq | MessageKind::Resque | MessageKind::Dramatiq => {
                 let members = LOCKS.iter().chain(&BATCHES).chain(&PIPELINES).chain(&CALLBACKS);
                 let members = members.map(|names| keys(names));
                 let (paths, slots) = Paths::new(members.collect::<Vec<_>>().iter());
                 let spans = vec![None; paths.slots()];
-                Some(Self::Ruby(Members { scanner: Scanner::default(), paths, slots, spans }))
+                Some(Self::Members(Box::new(Members { scanner: Scanner::default(), paths, slots, spans })))
             }
-            MessageKind::Laravel => {
-                let names = LARAVEL_LOCKS.into_iter().chain([LARAVEL_BATCH, LARAVEL_CHAIN]);
-                Some(Self::Laravel(reader(&names.collect::<Vec<_>>())))
-            }
-            MessageKind::Huey => Some(Self::Huey(reader(&[HUEY_PIPELINE]))),
+            MessageKind::Laravel => Some(Self::Laravel),
+            MessageKind::Huey => Some(Self::Huey),
             MessageKind::Celery
             | MessageKind::Taskiq
             | MessageKind::Rq
@@ -83,14 +74,25 @@ impl Leavings {
         }
     }
 
-    /// Returns what this message leaves elsewhere.
-    pub(crate) fn examine(&mut self, message: &[u8]) -> LeftBehind {
+    /// Returns the fields that tell it. They are read with all other fields of a message, because opening a body
+    /// can be most of the work for it.
+    pub(crate) fn fields(&self) -> Vec<Field> {
+        let named =
+            |names: &[&str]| names.iter().filter_map(|name| Field::parse(name.as_bytes()).ok()).collect();
         match self {
-            Self::Ruby(members) => members.examine(message),
-            Self::Laravel(reader) => {
-                // Without its body, the envelope can still name a batch.
-                open(reader, message);
-                let is = |at: usize| has(reader, at, message);
+            Self::Members(_) => Vec::new(),
+            Self::Laravel => named(&[&LARAVEL_LOCKS[..], &[LARAVEL_BATCH, LARAVEL_CHAIN]].concat()),
+            Self::Huey => named(&[HUEY_PIPELINE]),
+        }
+    }
+
+    /// Returns what the last message of a reader leaves elsewhere. `first` is the position of the first one of
+    /// [`Leavings::fields`]. Without its body, the envelope can still name a batch.
+    pub(crate) fn examine(&mut self, reader: &Reader, first: usize, message: &[u8]) -> LeftBehind {
+        let is = |at: usize| has(reader, first + at, message);
+        match self {
+            Self::Members(members) => members.examine(message),
+            Self::Laravel => {
                 let batch = LARAVEL_LOCKS.len();
                 LeftBehind {
                     lock: (0..batch).any(is),
@@ -99,18 +101,7 @@ impl Leavings {
                     ..LeftBehind::default()
                 }
             }
-            Self::Huey(reader) => {
-                open(reader, message);
-                LeftBehind { pipeline: has(reader, 0, message), ..LeftBehind::default() }
-            }
-        }
-    }
-
-    /// Returns the work for the last message beyond reading its own bytes, in steps.
-    pub(crate) fn work(&self) -> usize {
-        match self {
-            Self::Ruby(_) => 0,
-            Self::Laravel(reader) | Self::Huey(reader) => reader.decoded(),
+            Self::Huey => LeftBehind { pipeline: is(0), ..LeftBehind::default() },
         }
     }
 }
@@ -134,13 +125,6 @@ impl Members {
     }
 }
 
-/// Reads a message, and its body if it can be read.
-fn open(reader: &mut Reader, message: &[u8]) {
-    if reader.envelope(message) {
-        reader.open_body(message);
-    }
-}
-
 /// Returns whether a field of the last message is known to have a value.
 fn has(reader: &Reader, at: usize, message: &[u8]) -> bool {
     match reader.get(at, message) {
@@ -159,9 +143,14 @@ fn is_set(raw: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    fn members(kind: MessageKind) -> Members {
+        let Some(Leavings::Members(members)) = Leavings::of(kind) else { unreachable!("it has members") };
+        *members
+    }
+
     #[test]
     fn locks_and_batches_are_seen_where_their_libraries_write_them() {
-        let mut sidekiq = Leavings::of(MessageKind::Sidekiq, true).expect("some");
+        let mut sidekiq = members(MessageKind::Sidekiq);
         let mut examine = |message: &str| {
             let LeftBehind { lock, batch, .. } = sidekiq.examine(message.as_bytes());
             (lock, batch)
@@ -177,12 +166,12 @@ mod tests {
         ] {
             assert_eq!(examine(nothing), (false, false), "{nothing}");
         }
-        assert!(Leavings::of(MessageKind::Celery, true).is_none());
+        assert!(Leavings::of(MessageKind::Celery).is_none());
     }
 
     #[test]
     fn pipelines_and_callbacks_of_groups_are_seen() {
-        let mut dramatiq = Leavings::of(MessageKind::Dramatiq, true).expect("some");
+        let mut dramatiq = members(MessageKind::Dramatiq);
         let mut examine = |options: &str| {
             let message = format!(r#"{{"actor_name":"a","args":[],"kwargs":{{}},"options":{options}}}"#);
             let left = dramatiq.examine(message.as_bytes());

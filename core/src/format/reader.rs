@@ -41,6 +41,8 @@ pub(crate) struct Reader {
     decodable: bool,
     variant: usize,
     body_open: bool,
+    /// Whether the body of the last message was opened, or could not be.
+    body_tried: bool,
     /// The shape of the open body.
     shape: usize,
     /// Whether, with the open body, members of the envelope count ([`Part::BodyDecides`]).
@@ -98,6 +100,7 @@ impl Reader {
             decodable: false,
             variant: 0,
             body_open: false,
+            body_tried: false,
             shape: OBJECT,
             envelope_counts: false,
             derives: format.derives(),
@@ -141,7 +144,7 @@ impl Reader {
     /// envelopes, whether it begins as one. If it does not, only the fields that are not in the bytes are found.
     #[inline]
     pub(crate) fn envelope(&mut self, message: &[u8]) -> bool {
-        (self.body_open, self.reprs_read, self.decoded) = (false, false, 0);
+        (self.body_open, self.body_tried, self.reprs_read, self.decoded) = (false, false, false, 0);
         if self.alone {
             self.decodable = self.format.is_alone(message) == Some(true);
             return self.decodable;
@@ -158,11 +161,10 @@ impl Reader {
         self.decodable
     }
 
-    /// Opens the body of the last message; returns false if it is unreadable.
+    /// Opens the body of the last message, once; returns false if it is unreadable.
     pub(crate) fn open_body(&mut self, message: &[u8]) -> bool {
-        if self.reprs_read {
-            // It was tried before and could not be read.
-            return false;
+        if std::mem::replace(&mut self.body_tried, true) {
+            return self.body_open;
         }
         let own = Own::new(&self.own, &self.envelope, message);
         self.opened.clear();

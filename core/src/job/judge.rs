@@ -5,7 +5,6 @@ use super::rows::marked;
 use super::start::Start;
 use crate::arrival::Placed;
 use crate::filter::{Distinct, Matcher, Projection};
-use crate::format::Leavings;
 use crate::index::Cursor;
 use crate::match_notices::MatchNotices;
 use crate::moved::{self, Claims};
@@ -21,8 +20,6 @@ pub struct FilterJudge {
     exact: Option<Matcher>,
     /// Sample rows say whether they match by the sender's texts alone.
     marks_inexact: bool,
-    /// Set if matches are counted or cleared, and may leave locks or batches.
-    leavings: Option<Leavings>,
     projection: Projection,
     distinct: Option<Distinct>,
     /// Set if matches are grouped.
@@ -45,7 +42,6 @@ impl FilterJudge {
         Self {
             exact: (texts && !clear_options.inexact).then(|| matcher.clone()),
             marks_inexact: clear_options.inexact,
-            leavings: Leavings::of(start.messages, start.reads_pickle),
             matcher: matcher.inexact(texts),
             projection: start.projection.clone().inexact(texts).pickle(start.reads_pickle),
             distinct: (!clear_options.by.is_empty())
@@ -166,11 +162,10 @@ impl Judge for FilterJudge {
         }
         match &mut self.names {
             None => {
+                let before = self.matcher.work();
                 judgement.match_notices = self.matcher.match_notices(message);
-                if let Some(leavings) = &mut self.leavings {
-                    judgement.left = leavings.examine(message);
-                    self.work += leavings.work();
-                }
+                judgement.left = self.matcher.left_behind(message);
+                self.work += self.matcher.work().saturating_sub(before);
             }
             Some(names) => {
                 let readable = self.matcher.group_key(message, &mut self.key);

@@ -6,7 +6,7 @@ use super::*;
 use crate::field::FIELDS;
 use crate::filter::filter_of as filter;
 use crate::filter::{Matcher, Projection, Verdict};
-use crate::format::{Leavings, Recogniser};
+use crate::format::Recogniser;
 use crate::kind::MessageKind;
 use crate::reply::Reply;
 
@@ -253,11 +253,10 @@ fn a_row_shows_the_task_and_its_arguments() {
 
 #[test]
 fn the_task_that_follows_and_the_chord_are_noticed() {
-    let mut leavings = Leavings::of(MessageKind::Huey, true).expect("some");
     let mut matcher = matcher("TASK app.upload");
     for (how, element) in recorded() {
-        assert_eq!(leavings.examine(&element).pipeline, how == "pipeline", "{how}");
         assert!(matcher.examine(&element).matched);
+        assert_eq!(matcher.left_behind(&element).pipeline, how == "pipeline", "{how}");
         let notices = matcher.match_notices(&element);
         assert_eq!(
             (notices.in_chord, notices.in_group, notices.with_eta),
@@ -265,8 +264,9 @@ fn the_task_that_follows_and_the_chord_are_noticed() {
             "{how}"
         );
     }
-    let mut unread = Leavings::of(MessageKind::Huey, false).expect("some");
-    assert!(!unread.examine(&element("pipeline")).pipeline);
+    let mut unread = matcher.pickle(false);
+    unread.examine(&element("pipeline"));
+    assert!(!unread.left_behind(&element("pipeline")).pipeline);
 }
 
 proptest! {
