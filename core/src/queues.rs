@@ -28,6 +28,27 @@ pub fn is_held(kind: MessageKind, key: &[u8]) -> bool {
     kind == MessageKind::Laravel && key.ends_with(b":reserved")
 }
 
+/// What resque-scheduler calls the sorted set of the times at which jobs are due, after the prefix of its keys, and what it puts
+/// before such a time for the list of the jobs that are due then (`delaying_extensions.rb` of resque-scheduler 5.0).
+const SCHEDULE: &[u8] = b"delayed_queue_schedule";
+const DELAYED: &[u8] = b"delayed:";
+
+/// Returns the schedule to which a list of delayed jobs of resque-scheduler belongs, if it is one by its name. Whether it is one
+/// in fact, the schedule shows.
+#[must_use]
+pub fn delayed_schedule(list: &[u8]) -> Option<Vec<u8>> {
+    let digits = list.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let prefix = list[..list.len() - digits].strip_suffix(DELAYED)?;
+    let is_prefix = prefix.is_empty() || prefix.ends_with(b":");
+    (digits > 0 && is_prefix).then(|| [prefix, SCHEDULE].concat())
+}
+
+/// Returns whether a sorted set is resque-scheduler's schedule by its name.
+#[must_use]
+pub fn is_schedule(key: &[u8]) -> bool {
+    key.strip_suffix(SCHEDULE).is_some_and(|prefix| prefix.is_empty() || prefix.ends_with(b":"))
+}
+
 /// Returns the prefix of the app whose bindings this set holds.
 #[must_use]
 pub fn binding_prefix(key: &[u8]) -> Option<&[u8]> {
@@ -214,6 +235,19 @@ mod tests {
         assert_eq!(bound_queue(b"celery\x06\x16\x06\x16celery"), Some(&b"celery"[..]));
         assert_eq!(bound_queue(b"\x06\x16*\x06\x16q\x06\x163"), Some(&b"q\x06\x163"[..]));
         assert_eq!(bound_queue(b"a\x06\x16b"), None);
+    }
+
+    #[test]
+    fn lists_of_delayed_jobs_name_their_schedule() {
+        let schedule =
+            |list: &str| delayed_schedule(list.as_bytes()).and_then(|key| String::from_utf8(key).ok());
+        assert_eq!(schedule("resque:delayed:1795872663").as_deref(), Some("resque:delayed_queue_schedule"));
+        assert_eq!(schedule("a:b:delayed:7").as_deref(), Some("a:b:delayed_queue_schedule"));
+        assert_eq!(schedule("delayed:7").as_deref(), Some("delayed_queue_schedule"));
+        for other in ["resque:queue:mail", "resque:delayed:", "resque:delayed:x7", "undelayed:7", "7", ""] {
+            assert_eq!(schedule(other), None, "{other}");
+        }
+        assert!(is_schedule(b"resque:delayed_queue_schedule") && !is_schedule(b"x_delayed_queue_schedule"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use qadmin_core::error::{Error, JobError, RequestError, ServerError, TargetError
 use qadmin_core::job::{Destination, Job, JobTarget, Keep, Member, Record, Storage};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::queue::End;
+use qadmin_core::queues::delayed_schedule;
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{ClearJob, Mode, QUEUE_MAX, commands};
 use qadmin_core::scan::PLACES_MAX;
@@ -21,6 +22,7 @@ use crate::entry;
 use crate::redis::acl::Access;
 use crate::redis::caller::Caller;
 use crate::redis::clock::now_ms;
+use crate::redis::key::{Type, type_of};
 use crate::redis::{Ctx, RString};
 use crate::rights::{self, Need, needs_of_tokens};
 use crate::settings;
@@ -140,6 +142,9 @@ fn check_kind(ctx: Ctx<'_>, request: &ClearJob, target: &JobTarget) -> Result<()
     if target.storage.message_keys().is_some_and(|keys| !keys.are_removed()) {
         return Err(TargetError::NotCleared { kind: ContainerOption::As(target.messages).keyword() }.into());
     }
+    if has_schedule(ctx, &target.queue) {
+        return Err(TargetError::DelayedOfResque { list: target.queue.clone() }.into());
+    }
     match target.storage {
         // AS names the kind of ids, and nothing is cleared that is not the message of an id.
         Storage::Unacked(_) | Storage::SetOfIds(..) => {}
@@ -158,6 +163,14 @@ fn check_kind(ctx: Ctx<'_>, request: &ClearJob, target: &JobTarget) -> Result<()
         .into());
     }
     Ok(())
+}
+
+/// Returns whether a list has delayed jobs of resque-scheduler. If the caller may not read the schedule, the name of the list
+/// decides.
+fn has_schedule(ctx: Ctx<'_>, list: &[u8]) -> bool {
+    let Some(schedule) = delayed_schedule(list) else { return false };
+    let may_look = rights::may_read(&ctx.caller(), &commands::PREVIEW, [list, schedule.as_slice()]);
+    !may_look || matches!(type_of(ctx, &RString::new(&schedule)), Type::SortedSet)
 }
 
 /// Messages that look like another kind are not cleared unless the command names their kind. Ids of jobs that are

@@ -3,7 +3,7 @@
 use qadmin_harness::{Fields as _, Server};
 use redis::{Commands as _, Connection, pipe};
 
-use crate::durability::until_caught_up;
+use crate::durability::{digest, until_caught_up};
 use crate::stage::{Slow, filled, set};
 use crate::support::{ask, run, wait_for_job};
 
@@ -305,4 +305,54 @@ fn failures_of_resque_are_counted_grouped_and_cleared_by_the_job_that_failed() {
     assert_eq!(left, wanted);
     until_caught_up(&server, &replica);
     assert_eq!(replica.conn().lrange::<_, Vec<String>>("resque:failed", 0, -1).expect("LRANGE"), left);
+}
+
+/// The keys are those that resque-scheduler 5.0 wrote. A job can be in a list twice.
+#[test]
+fn delayed_jobs_of_resque_are_counted_and_not_cleared() {
+    const LIST: &str = "resque:delayed:1795872663";
+    const SCHEDULE: &str = "resque:delayed_queue_schedule";
+    let server = Server::start();
+    let mut conn = server.conn();
+    let job = r#"{"class":"Archive","args":[22],"queue":"mail"}"#;
+    let other = r#"{"class":"Notify","args":[23],"queue":"mail"}"#;
+    let _: i64 = conn.rpush(LIST, &[job, other, job]).expect("RPUSH");
+    let _: i64 = conn.zadd(SCHEDULE, "1795872663", 1_795_872_663).expect("ZADD");
+    for job in [job, other] {
+        let _: i64 = conn.sadd(format!("resque:timestamps:{job}"), "delayed:1795872663").expect("SADD");
+    }
+    let before = digest(&mut conn);
+    let preview =
+        ask(&mut conn, &format!("QADMIN.PREVIEW {LIST} TASK Archive AS resque FIELDS 2 args.0 routing_key"));
+    assert_eq!((preview.int("match_count"), preview.int("depth")), (2, 3));
+    let row = &preview.rows("sample")[0];
+    assert_eq!((row.int("args.0"), row.text("routing_key")), (22, "mail".into()));
+    let stats = ask(&mut conn, &format!("QADMIN.STATS {LIST} GROUPBY 1 task AS resque"));
+    assert_eq!(stats.rows("groups").len(), 2, "{stats:?}");
+    let queues = ask(&mut conn, "QADMIN.QUEUES");
+    let listed: Vec<String> = queues.rows("queues").iter().map(|row| row.text("queue")).collect();
+    assert_eq!(listed, [LIST]);
+    for words in
+        ["TASK Archive ALL AS resque", "TASK Archive DRYRUN AS resque", "WHERE bytes > 0 ALL PARK AS celery"]
+    {
+        let line = format!("QADMIN.CLEARJOB {LIST} {words} CONFIRM {LIST}");
+        let error = run(&mut conn, &line).expect_err(&line).to_string();
+        assert!(error.contains("remove the jobs with Resque.remove_delayed_selection"), "{error}");
+    }
+    let line = format!("QADMIN.PREVIEW {SCHEDULE} TASK Archive");
+    let error = run(&mut conn, &line).expect_err(&line).to_string();
+    assert!(error.contains("its members are times; give the name of a list of delayed jobs"), "{error}");
+    assert_eq!(digest(&mut conn), before);
+    // Without a schedule it is a queue with such a name.
+    resque(&mut conn, "resque:queue:delayed:7", 0..6);
+    let clear =
+        "QADMIN.CLEARJOB resque:queue:delayed:7 TASK Bad ALL AS resque CONFIRM resque:queue:delayed:7";
+    let job = ask(&mut conn, clear).text("job_id");
+    assert_eq!(wait_for_job(&mut conn, &job).int("deleted"), 2);
+    // The name decides for a user who may not read the schedule.
+    run(&mut conn, "ACL SETUSER op on nopass ~resque:queue:delayed:7 +@all").expect("ACL SETUSER");
+    let mut user = server.conn();
+    run(&mut user, "AUTH op x").expect("AUTH");
+    let error = run(&mut user, clear).expect_err("it may be a list of delayed jobs").to_string();
+    assert!(error.contains("resque-scheduler"), "{error}");
 }

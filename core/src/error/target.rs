@@ -43,6 +43,11 @@ pub enum TargetError {
         /// The words that say the kind.
         kind: &'static str,
     },
+    /// The list has delayed jobs of resque-scheduler, whose other keys a clear would leave.
+    DelayedOfResque {
+        /// The list.
+        list: Vec<u8>,
+    },
     /// The index of a hash is not on this node any more: its slot is being migrated.
     IndexMigrating {
         /// The index.
@@ -145,6 +150,7 @@ impl TargetError {
                 (Code::Err, format!("{kind} reads {names}; the key {} has none of these names", quote(queue)))
             }
             Self::NotCleared { kind } => (Code::Err, not_cleared(kind)),
+            Self::DelayedOfResque { list } => (Code::Err, delayed_of_resque(list)),
             Self::PrioritySlots { queue } => (Code::CrossSlot, priority_slots(queue)),
             Self::NotASortedSet { key } => (Code::WrongType, not_a_sorted_set(key)),
             Self::WrongTypeOf { holds } => (
@@ -219,6 +225,14 @@ fn not_cleared(kind: &str) -> String {
     format!(
         "{kind} reads jobs in :active and :waiting-children and does not clear them: workers hold the first, and the others \
          wait for their children; remove them with their library"
+    )
+}
+
+fn delayed_of_resque(list: &[u8]) -> String {
+    format!(
+        "{} has delayed jobs of resque-scheduler, which has a set of the times of each job as well; a clear of the list would \
+         leave these sets, so remove the jobs with Resque.remove_delayed_selection",
+        quote(list)
     )
 }
 

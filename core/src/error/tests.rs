@@ -102,6 +102,7 @@ one_of_each! {
         JobSlot { .. } => TargetError::JobSlot { queue: got(), job: got() };
         NotOfLibrary { .. } => TargetError::NotOfLibrary { queue: got(), kind: "AS rq", names: "names" };
         NotCleared { .. } => TargetError::NotCleared { kind: "AS bullmq" };
+        DelayedOfResque { .. } => TargetError::DelayedOfResque { list: got() };
         NotTaken { .. } => TargetError::NotTaken { keyword: "TO", messages: "unacknowledged messages" };
         SetOfIds { .. } => TargetError::SetOfIds { library: "RQ", records: "rq:job:<id>", read_as: None };
         IndexMigrating { .. } => TargetError::IndexMigrating { index: got() };

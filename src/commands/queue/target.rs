@@ -6,7 +6,7 @@ use qadmin_core::job::{Accepted, Job, JobTarget, Member, Record, Storage};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::message_place::IdKey;
 use qadmin_core::priorities::{self, Priority};
-use qadmin_core::queues::is_held;
+use qadmin_core::queues::{is_held, is_schedule};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{CommandSpec, TargetOptions, commands};
 use qadmin_core::scan::{
@@ -447,6 +447,10 @@ fn wrong_type(ctx: Ctx<'_>, key: &RString) -> Error {
         Type::SortedSet if key.bytes().ends_with(b"_index") => {
             "a sorted set; if it is kombu's index of unacknowledged messages, give the name of the hash \
              that it belongs to"
+        }
+        Type::SortedSet if is_schedule(key.bytes()) => {
+            "a sorted set; if it is the schedule of resque-scheduler, its members are times; give the name of a list of delayed \
+             jobs, which ends in :delayed:<time>"
         }
         Type::SortedSet => {
             "a sorted set; of sorted sets qadmin reads those whose members are jobs of Sidekiq, Laravel or Huey and, with AS rq, AS \
