@@ -49,7 +49,7 @@ impl Matcher {
         };
         MatchNotices {
             in_chord: is(0, &[b"false", b"{}"]),
-            in_group: is(1, &[]),
+            in_group: is(1, &[b"\"\""]),
             with_eta: is(2, &[]),
             redelivered: is(3, &[b"false", b"0"]),
             inexact: self.inexact,

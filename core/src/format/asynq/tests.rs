@@ -94,6 +94,16 @@ fn fields_of_a_task_compare() {
 }
 
 #[test]
+fn only_a_task_with_a_group_is_in_one() {
+    for (more, is_in_group) in [(&[bytes(14, b"g")][..], true), (&[bytes(14, b"")], false), (&[], false)] {
+        let text = text(&message(b"{}", more), "pending");
+        let mut matcher = Matcher::of(MessageKind::Asynq, &filter("TASK email:send"), None);
+        assert!(matcher.examine(&text).matched);
+        assert_eq!(matcher.match_notices(&text).in_group, is_in_group);
+    }
+}
+
+#[test]
 fn arguments_are_unknown_where_the_payload_is_no_json() {
     for payload in [&b"\x0a\x03abc"[..], b"plain", b"{}}", b"1,\"type\":\"x\""] {
         let text = text(&message(payload, &[]), "pending");
