@@ -26,12 +26,14 @@ pub(crate) enum MessageKind {
     Bull,
     /// Asynq's: ids in a list, and a hash for each task. A clear removes both.
     Asynq,
-    /// Not messages but ids of jobs that a library stores elsewhere (SAQ, arq ...): a clear does not remove those jobs.
+    /// SAQ's: ids in a list, and a string for each job. Its workers pop from the head.
+    Saq,
+    /// Not messages but ids of jobs that a library stores elsewhere (arq, Bee-Queue ...): a clear does not remove those jobs.
     Ids,
 }
 
 impl MessageKind {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Celery,
         Self::Sidekiq,
         Self::Resque,
@@ -43,6 +45,7 @@ impl MessageKind {
         Self::BullMq,
         Self::Bull,
         Self::Asynq,
+        Self::Saq,
         Self::Ids,
     ];
 
@@ -59,6 +62,7 @@ impl MessageKind {
             Self::Rq => "rq",
             Self::BullMq => "bullmq",
             Self::Asynq => "asynq",
+            Self::Saq => "saq",
             Self::Bull => "bull",
             Self::Ids => "ids",
         }
@@ -77,6 +81,7 @@ impl MessageKind {
             Self::Rq => "RQ",
             Self::BullMq => "BullMQ",
             Self::Asynq => "Asynq",
+            Self::Saq => "SAQ",
             Self::Bull => "Bull",
             Self::Ids => "ids of jobs that are stored elsewhere",
         }

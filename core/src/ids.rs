@@ -89,6 +89,7 @@ impl Library {
             Self::Rq => Some(MessageKind::Rq),
             Self::Bull => Some(MessageKind::BullMq),
             Self::Asynq => Some(MessageKind::Asynq),
+            Self::Saq => Some(MessageKind::Saq),
             _ => None,
         }
     }

@@ -31,6 +31,8 @@ pub enum MessageKind {
     Bull,
     /// Asynq. Its lists hold ids, and each task is a hash of its own.
     Asynq,
+    /// SAQ. Its lists hold ids, and each job is a string of its own.
+    Saq,
     /// Not messages, but ids of jobs that are stored elsewhere (see [`crate::ids`]). They are read as Celery's
     /// messages, so that nothing is known of them but their bytes and that they are not JSON objects.
     Ids,
@@ -73,6 +75,9 @@ const BULL: &[&[u8]] = &[b"task", b"id", b"kwargs", b"retries", b"priority", b"e
 const ASYNQ_NAMES: &str = "lists asynq:{<queue>}:pending, and sorted sets asynq:{<queue>}:scheduled, :retry, :archived and \
                            :completed";
 
+/// The keys of ids of SAQ.
+const SAQ_NAMES: &str = "lists saq:<queue>:queued, and not those that end in :active, whose jobs run";
+
 /// How the names of Huey's queues begin. With priorities such a queue is a sorted set.
 const HUEY_QUEUE: &[u8] = b"huey.redis.";
 
@@ -85,7 +90,7 @@ const BULL_NAMES: &str = "lists <prefix>:<name>:wait, :paused and :active, and s
                           :delayed, :failed, :completed and :waiting-children";
 
 /// Every kind. The first one is the default.
-pub const KINDS: [KindSpec; 12] = [
+pub const KINDS: [KindSpec; 13] = [
     KindSpec {
         kind: MessageKind::Celery,
         name: "celery",
@@ -174,6 +179,14 @@ pub const KINDS: [KindSpec; 12] = [
         place: MessagePlace::TaskOfAsynq,
         names: Some(ASYNQ_NAMES),
     },
+    KindSpec {
+        kind: MessageKind::Saq,
+        name: "saq",
+        consumer_end: End::Head,
+        sample: &[b"task", b"id", b"kwargs", b"retries", b"enqueued"],
+        place: MessagePlace::JobOfSaq,
+        names: Some(SAQ_NAMES),
+    },
     // Which end runs next depends on the library, so the tail is as good as the head.
     KindSpec {
         kind: MessageKind::Ids,
@@ -220,6 +233,7 @@ pub const NAMES: &[&str] = &[
     KINDS[9].name,
     KINDS[10].name,
     KINDS[11].name,
+    KINDS[12].name,
 ];
 /// The kinds that can be expected by default: those whose messages are the elements of a list. Ids are meant only
 /// if the command says so.
@@ -242,7 +256,8 @@ impl MessageKind {
             Self::BullMq => &KINDS[8],
             Self::Bull => &KINDS[9],
             Self::Asynq => &KINDS[10],
-            Self::Ids => &KINDS[11],
+            Self::Saq => &KINDS[11],
+            Self::Ids => &KINDS[12],
             Self::Unacked => &UNACKED,
         }
     }

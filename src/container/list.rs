@@ -222,6 +222,12 @@ pub(crate) fn notify_messages(ctx: Ctx<'_>, hash: Option<&RString>, closed: Opti
         }
         (_, Some(ClosedMessages::Jobs(jobs))) => {
             jobs.deleted.iter().for_each(|name| keyspace::notify_generic(ctx, c"del", name));
+            if let Some(left) = jobs.left {
+                keyspace::notify_sorted_set(ctx, c"zrem", &left.name);
+                if left.is_emptied {
+                    keyspace::notify_generic(ctx, c"del", &left.name);
+                }
+            }
         }
         (None, _) | (_, None) => {}
     }

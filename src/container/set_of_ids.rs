@@ -218,7 +218,7 @@ fn keys_of_jobs(ctx: Ctx<'_>, jobs: &JobKeys, ids: &[&[u8]]) -> Vec<RString> {
     let mut keys = Vec::with_capacity(ids.len());
     for id in ids {
         let others = leaving(ctx, jobs, id).into_iter().chain(reserved(ctx, jobs, id));
-        keys.extend(std::iter::once(jobs.job(id)).chain(others).map(RString::new));
+        keys.extend(jobs.job(id).into_iter().chain(others).map(RString::new));
     }
     keys
 }

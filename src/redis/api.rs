@@ -54,7 +54,7 @@ required! {
     RedisModule_IsKeysPositionRequest RedisModule_KeyAtPosWithFlags
     RedisModule_OpenKey RedisModule_CloseKey RedisModule_KeyType RedisModule_ValueLength RedisModule_GetExpire
     RedisModule_ListGet RedisModule_ListDelete RedisModule_ListPush RedisModule_SignalModifiedKey
-    RedisModule_HashGet RedisModule_HashSet RedisModule_UnlinkKey
+    RedisModule_HashGet RedisModule_HashSet RedisModule_UnlinkKey RedisModule_ZsetRem
     RedisModule_CreateString RedisModule_FreeString RedisModule_StringPtrLen
     RedisModule_Call RedisModule_CallReplyType RedisModule_CallReplyLength RedisModule_CallReplyArrayElement
     RedisModule_CallReplyStringPtr RedisModule_CallReplyInteger RedisModule_FreeCallReply

@@ -1,4 +1,4 @@
-//! Jobs that are hashes of their own, opened for one callback together with the key of their ids. A few other keys leave
+//! Jobs that have keys of their own, hashes or strings, opened for one callback together with the key of their ids. A few other keys leave
 //! with a job.
 //!
 //! A key whose time is over is deleted by the server as soon as somebody opens it, and replicas get that deletion
@@ -53,6 +53,8 @@ pub(crate) struct JobHashes<'c> {
     deleted: Vec<RString>,
     /// The ids whose jobs were deleted.
     gone: Vec<RString>,
+    /// The sorted set that some of these ids left: see [`JobKeys::other_ids`].
+    left: Option<LeftSet>,
 }
 
 /// The jobs that were removed, after their keys were closed.
@@ -61,6 +63,16 @@ pub(crate) struct RemovedJobs {
     pub(crate) deleted: Vec<RString>,
     /// Their ids.
     pub(crate) ids: Vec<RString>,
+    /// The sorted set that some of these ids left.
+    pub(crate) left: Option<LeftSet>,
+}
+
+/// A sorted set that ids left.
+pub(crate) struct LeftSet {
+    /// Its key.
+    pub(crate) name: RString,
+    /// The key is gone with its last id.
+    pub(crate) is_emptied: bool,
 }
 
 /// A job that was read.
@@ -107,6 +119,7 @@ impl<'c> JobHashes<'c> {
             sees: None,
             deleted,
             gone,
+            left: None,
         }
     }
 
@@ -138,12 +151,15 @@ impl<'c> JobHashes<'c> {
 
     /// Opens a job and writes these fields of it as a text, if the id has one.
     fn read(&mut self, id: &RString, sees: u32) -> Option<(Job<'c>, RString)> {
-        let key = Key::open(self.ctx, self.text.keys().job(id.bytes()), self.flags)?;
-        if !key.is(raw::REDISMODULE_KEYTYPE_HASH) {
-            return None;
-        }
+        let key = Key::open(self.ctx, self.text.keys().job(id.bytes())?, self.flags)?;
+        let mut fields: Vec<Option<RString>> = match self.text.keys().are_strings() {
+            true => vec![Some(key.text()?)],
+            false if key.is(raw::REDISMODULE_KEYTYPE_HASH) => {
+                self.names.iter().map(|name| key.field(name)).collect()
+            }
+            false => return None,
+        };
         let mut seen = 0;
-        let mut fields: Vec<Option<RString>> = self.names.iter().map(|name| key.field(name)).collect();
         for (at, field) in fields.iter_mut().enumerate() {
             match sees & (1 << at) {
                 0 => *field = None,
@@ -219,15 +235,27 @@ impl<'c> JobHashes<'c> {
             }
             self.gone.push(RString::new(id.bytes()));
         }
+        self.remove_other_ids();
+    }
+
+    /// Removes the ids of the deleted jobs from the sorted set that has them as well.
+    fn remove_other_ids(&mut self) {
+        let Some(name) = self.text.keys().other_ids().filter(|_| !self.gone.is_empty()) else { return };
+        let Some(mut set) = Key::open(self.ctx, name.to_vec(), READ | raw::REDISMODULE_WRITE) else { return };
+        let removed = self.gone.iter().filter(|id| set.remove_member(id)).count();
+        if removed > 0 {
+            let is_emptied = set.is(raw::REDISMODULE_KEYTYPE_EMPTY);
+            self.left = Some(LeftSet { name: set.close(), is_emptied });
+        }
     }
 
     /// Closes all keys, and signals the deleted ones as modified (WATCH, client-side caches).
     pub(super) fn close(self) -> RemovedJobs {
-        for name in &self.deleted {
+        for name in self.deleted.iter().chain(self.left.as_ref().map(|left| &left.name)) {
             // SAFETY: context and name are live.
             unsafe { api!(RedisModule_SignalModifiedKey(self.ctx.raw(), name.raw())) };
         }
-        RemovedJobs { deleted: self.deleted, ids: self.gone }
+        RemovedJobs { deleted: self.deleted, ids: self.gone, left: self.left }
     }
 }
 
@@ -259,7 +287,10 @@ fn holds(ctx: Ctx<'_>, key: &[u8], id: &[u8]) -> bool {
 /// Returns the keys by which a job that is not open has reserved something.
 pub(crate) fn reserved(ctx: Ctx<'_>, keys: &JobKeys, id: &[u8]) -> Vec<Vec<u8>> {
     let Some(field) = keys.reserving_field() else { return Vec::new() };
-    let job = Key::open(ctx, keys.job(id), READ).filter(|job| job.is(raw::REDISMODULE_KEYTYPE_HASH));
+    let job = keys
+        .job(id)
+        .and_then(|name| Key::open(ctx, name, READ))
+        .filter(|job| job.is(raw::REDISMODULE_KEYTYPE_HASH));
     let value = job.and_then(|job| job.field(&RString::new(field)));
     let reserved = value.map(|value| keys.reserved(value.bytes())).unwrap_or_default();
     let is_held = reserved.first().is_some_and(|first| holds(ctx, first, id));

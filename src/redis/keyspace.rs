@@ -87,6 +87,11 @@ pub(crate) fn notify_hash(ctx: Ctx<'_>, event: &CStr, key: &RString) {
     notify(ctx, raw::REDISMODULE_NOTIFY_HASH, event, key);
 }
 
+/// The same for an event of sorted sets.
+pub(crate) fn notify_sorted_set(ctx: Ctx<'_>, event: &CStr, key: &RString) {
+    notify(ctx, raw::REDISMODULE_NOTIFY_ZSET, event, key);
+}
+
 /// The same for an event of the generic class.
 pub(crate) fn notify_generic(ctx: Ctx<'_>, event: &CStr, key: &RString) {
     notify(ctx, raw::REDISMODULE_NOTIFY_GENERIC, event, key);

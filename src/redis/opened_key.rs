@@ -61,16 +61,36 @@ impl<'c> Key<'c> {
 
     /// Returns whether it is a string with these bytes.
     pub(super) fn holds(&self, text: &[u8]) -> bool {
+        self.with_text(|own| own == text).unwrap_or(false)
+    }
+
+    /// Returns a copy of a string.
+    pub(super) fn text(&self) -> Option<RString> {
+        self.with_text(|text| RString::new(text))
+    }
+
+    /// Removes a member from a sorted set that is open for writing; returns whether it was one. The set is gone with its
+    /// last member. Nothing is replicated, signalled or announced here.
+    pub(super) fn remove_member(&mut self, member: &RString) -> bool {
+        let mut removed = 0;
+        // SAFETY: the handle and the member are live; the place for the answer outlives the call. The function fails for keys
+        // of other types and changes nothing then.
+        let done = unsafe { api!(RedisModule_ZsetRem(self.key, member.raw(), &raw mut removed)) };
+        done == 0 && removed == 1
+    }
+
+    /// Passes the bytes of a string on; `None` if it is none.
+    fn with_text<R>(&self, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
         if !self.is(raw::REDISMODULE_KEYTYPE_STRING) {
-            return false;
+            return None;
         }
         let mut len = 0;
         // SAFETY: the handle is live and its key is a string. The answer points into the value, which nothing changes
-        // before it was compared; it is null where the function fails.
+        // before it was read; it is null where the function fails.
         unsafe {
             let data =
                 api!(RedisModule_StringDMA(self.key, &raw mut len, raw::REDISMODULE_READ.cast_signed()));
-            !data.is_null() && std::slice::from_raw_parts(data.cast::<u8>(), len) == text
+            (!data.is_null()).then(|| f(std::slice::from_raw_parts(data.cast::<u8>(), len)))
         }
     }
 

@@ -15,7 +15,7 @@ use redis::{Connection, RedisError, Value};
 use crate::support::run;
 
 /// The pages whose examples are run, each with its own server and queue.
-const PAGES: [&str; 23] = [
+const PAGES: [&str; 27] = [
     "README.md",
     "docs/walkthrough.md",
     "docs/commands/stats.md",
@@ -27,6 +27,10 @@ const PAGES: [&str; 23] = [
     "docs/laravel.md",
     "docs/dramatiq.md",
     "docs/rq.md",
+    "docs/bull.md",
+    "docs/asynq.md",
+    "docs/saq.md",
+    "docs/sets-of-ids.md",
     "docs/commands/preview.md",
     "docs/commands/clearjob.md",
     "docs/commands/status.md",

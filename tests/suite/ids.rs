@@ -99,6 +99,7 @@ fn job_ids_are_cleared_only_with_as_ids() {
             "Dramatiq" => ("dramatiq", "add AS dramatiq"),
             "RQ" => ("rq", "add AS rq"),
             "BullMQ or Bull" => ("bullmq", "add AS bullmq"),
+            "SAQ" => ("saq", "add AS saq"),
             _ => ("ids", "add AS ids"),
         };
         assert_eq!((preview.int("match_count"), preview.text("looks_like").as_str()), (0, word), "{list}");

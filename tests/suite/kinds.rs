@@ -88,7 +88,7 @@ fn a_clear_without_as_is_refused_if_messages_look_like_another_kind() {
     let _: i64 = conn.lpush("garbage", &["a", "{}", "[]"]).expect("LPUSH");
     assert!(run(&mut conn, "QADMIN.CLEARJOB garbage TASK t ALL CONFIRM garbage").is_ok());
     assert!(refused(&mut conn, "QADMIN.PREVIEW q TASK t AS arq").contains(
-        "AS must be celery, sidekiq, resque, laravel, taskiq, huey, dramatiq, rq, bullmq, bull, asynq or ids"
+        "AS must be celery, sidekiq, resque, laravel, taskiq, huey, dramatiq, rq, bullmq, bull, asynq, saq or ids"
     ));
 }
 

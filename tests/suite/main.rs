@@ -53,6 +53,7 @@ mod replies;
 mod room;
 mod rq;
 mod sample;
+mod saq;
 mod selectors;
 mod settings;
 mod shapes;

@@ -102,7 +102,7 @@ pub(crate) fn change_index(
     }
     let kind = match form.text("as") {
         Some(word) => Some(MessageKind::parse(&word).ok_or_else(|| {
-            usage("the kind of messages must be celery, sidekiq, resque, laravel, taskiq, huey, dramatiq, rq, bullmq, bull, asynq or ids")
+            usage("the kind of messages must be celery, sidekiq, resque, laravel, taskiq, huey, dramatiq, rq, bullmq, bull, asynq, saq or ids")
         })?),
         None => None,
     };

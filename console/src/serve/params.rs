@@ -142,7 +142,7 @@ impl Target {
         }
         if self.kind.is_some() && self.kind().is_none() {
             return Err(
-                "the kind of messages must be celery, sidekiq, resque, laravel, taskiq, huey, dramatiq, rq, bullmq, bull, asynq or ids"
+                "the kind of messages must be celery, sidekiq, resque, laravel, taskiq, huey, dramatiq, rq, bullmq, bull, asynq, saq or ids"
                     .to_owned(),
             );
         }

@@ -1,9 +1,12 @@
-//! Jobs that are hashes of their own, as the texts that a filter examines.
+//! Jobs that have keys of their own, as the texts that a filter examines.
 
 use super::asynq::{ASYNQ_FIELDS, AsynqText};
 use super::bull::{BULL_FIELDS, BullJob, BullText};
 use super::rq::{RQ_FIELDS, RqPlace, rq_message};
 use crate::message_place::JobKeys;
+
+/// The one field of a job that is a string: all of it.
+const SAQ_FIELDS: [&str; 1] = [""];
 
 /// Writes the jobs of one key of ids. It serves any number of jobs.
 #[derive(Debug)]
@@ -26,13 +29,14 @@ impl JobText {
         &self.keys
     }
 
-    /// Returns the fields of a hash that are read; fewer than 32.
+    /// Returns the fields of a hash that are read; fewer than 32. A string has one.
     #[must_use]
     pub fn fields(&self) -> &'static [&'static str] {
         match self.keys {
             JobKeys::Rq(_) => &RQ_FIELDS,
             JobKeys::Bull(_) => &BULL_FIELDS,
             JobKeys::Asynq(_) => &ASYNQ_FIELDS,
+            JobKeys::Saq(_) => &SAQ_FIELDS,
         }
     }
 
@@ -61,6 +65,7 @@ impl JobText {
             JobKeys::Asynq(keys) => {
                 fields.try_into().map_or_else(|_| Vec::new(), |fields| self.asynq.of(keys, fields))
             }
+            JobKeys::Saq(_) => fields.first().copied().flatten().unwrap_or_default().to_vec(),
         }
     }
 }

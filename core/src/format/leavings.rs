@@ -69,6 +69,7 @@ impl Leavings {
             | MessageKind::BullMq
             | MessageKind::Bull
             | MessageKind::Asynq
+            | MessageKind::Saq
             | MessageKind::Ids
             | MessageKind::Unacked => None,
         }

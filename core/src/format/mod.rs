@@ -31,6 +31,7 @@ mod repr;
 mod reprs;
 mod rq;
 mod ruby;
+mod saq;
 mod taskiq;
 mod unacked;
 mod written;
@@ -59,6 +60,7 @@ pub(crate) fn format_of(kind: MessageKind) -> &'static dyn Format {
         MessageKind::Dramatiq => &dramatiq::Dramatiq,
         MessageKind::Rq => &rq::Rq,
         MessageKind::Asynq => &asynq::Asynq,
+        MessageKind::Saq => &saq::Saq,
         MessageKind::BullMq | MessageKind::Bull => &bull::Bull,
     }
 }

@@ -72,6 +72,7 @@ impl Recogniser {
                 | MessageKind::BullMq
                 | MessageKind::Bull
                 | MessageKind::Asynq
+                | MessageKind::Saq
                 | MessageKind::Ids
                 | MessageKind::Unacked,
             ) => {}

@@ -287,9 +287,9 @@ members! {
     /// The kind of storage that holds the messages: `list`; `lists` with PRIORITY ALL, several priority lists as one queue;
     /// `unacked`, the hash of [unacknowledged messages](../unacked.md); `sorted_set`, a [sorted set](../sorted-sets.md);
     /// `list_of_ids`, a list of ids whose messages are elsewhere ([AS dramatiq](../dramatiq.md), [AS rq](../rq.md), [AS
-    /// bullmq](../bull.md), [AS asynq](../asynq.md)); `sorted_set_of_ids`, a [sorted set of such ids](../sets-of-ids.md). Null
+    /// bullmq](../bull.md), [AS asynq](../asynq.md), [AS saq](../saq.md)); `sorted_set_of_ids`, a [sorted set of such ids](../sets-of-ids.md). Null
     /// where no such key existed when the job was accepted and the command does not say what it would be (PRIORITY,
-    /// INDEX, AS dramatiq, AS rq, AS bullmq and AS asynq do).
+    /// INDEX, AS dramatiq, AS rq, AS bullmq, AS asynq and AS saq do).
     Container "container" Text |v| v.start.container().map(|container| Container::word(container).into());
     /// Where the numbers come from: `index` where an [index](../index.md#values) excluded messages, which
     /// were then not read; `scan` where every message was read. Null for a job that an earlier version

@@ -1,6 +1,6 @@
 //! Jobs that have keys of their own.
 
-use super::{AsynqKeys, BullKeys, OtherKey, RqKeys};
+use super::{AsynqKeys, BullKeys, OtherKey, RqKeys, SaqKeys};
 
 /// The names of the keys of the jobs of one key of ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,19 +11,41 @@ pub enum JobKeys {
     Bull(BullKeys),
     /// Tasks of Asynq.
     Asynq(AsynqKeys),
+    /// Jobs of SAQ.
+    Saq(SaqKeys),
 }
 
 impl JobKeys {
-    /// Returns the hash that is the job.
+    /// Returns the key that is the job: a hash, or a string ([`Self::are_strings`]). `None` if no job of this queue has
+    /// this id.
     #[must_use]
-    pub fn job(&self, id: &[u8]) -> Vec<u8> {
-        [self.all_jobs(), id].concat()
+    pub fn job(&self, id: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::Rq(_) | Self::Bull(_) | Self::Asynq(_) => Some([self.all_jobs(), id].concat()),
+            Self::Saq(keys) => id.starts_with(keys.all_jobs()).then(|| id.to_vec()),
+        }
+    }
+
+    /// Returns whether a job is a string and not a hash.
+    #[must_use]
+    pub fn are_strings(&self) -> bool {
+        matches!(self, Self::Saq(_))
+    }
+
+    /// Returns the sorted set that has the ids of the jobs as well, and from which they leave with their jobs.
+    #[must_use]
+    pub fn other_ids(&self) -> Option<&[u8]> {
+        match self {
+            Self::Rq(_) | Self::Bull(_) | Self::Asynq(_) => None,
+            Self::Saq(keys) => Some(keys.incomplete()),
+        }
     }
 
     /// Returns the id whose job would have this key.
     #[must_use]
     pub fn id_of<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
-        key.strip_prefix(self.all_jobs())
+        let id = key.strip_prefix(self.all_jobs())?;
+        Some(if matches!(self, Self::Saq(_)) { key } else { id })
     }
 
     /// Returns the key whose existence forbids removing the job: the jobs that wait for it, or its lock.
@@ -33,7 +55,7 @@ impl JobKeys {
             Self::Rq(keys) => Some(keys.dependents(id)),
             Self::Bull(keys) => Some(keys.lock(id)),
             // The state says it.
-            Self::Asynq(_) => None,
+            Self::Asynq(_) | Self::Saq(_) => None,
         }
     }
 
@@ -41,7 +63,7 @@ impl JobKeys {
     #[must_use]
     pub fn reserving_field(&self) -> Option<&'static str> {
         match self {
-            Self::Rq(_) => None,
+            Self::Rq(_) | Self::Saq(_) => None,
             Self::Bull(_) => Some("deid"),
             Self::Asynq(_) => Some("unique_key"),
         }
@@ -52,7 +74,7 @@ impl JobKeys {
     pub fn held_back(&self, value: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::Bull(keys) => Some(keys.held_back(value)),
-            Self::Rq(_) | Self::Asynq(_) => None,
+            Self::Rq(_) | Self::Asynq(_) | Self::Saq(_) => None,
         }
     }
 
@@ -61,7 +83,7 @@ impl JobKeys {
     #[must_use]
     pub fn reserved(&self, value: &[u8]) -> Vec<Vec<u8>> {
         match self {
-            Self::Rq(_) => Vec::new(),
+            Self::Rq(_) | Self::Saq(_) => Vec::new(),
             Self::Bull(keys) => vec![keys.deduplication(value)],
             Self::Asynq(keys) => keys.lock(value).into_iter().collect(),
         }
@@ -81,7 +103,7 @@ impl JobKeys {
                 vec![(keys.dependencies(id), OtherKey::Set), (keys.results(id), OtherKey::Stream)]
             }
             Self::Bull(keys) => keys.others(id),
-            Self::Asynq(_) => Vec::new(),
+            Self::Asynq(_) | Self::Saq(_) => Vec::new(),
         }
     }
 
@@ -90,7 +112,7 @@ impl JobKeys {
     #[must_use]
     pub fn are_removed(&self) -> bool {
         match self {
-            Self::Rq(_) | Self::Asynq(_) => true,
+            Self::Rq(_) | Self::Asynq(_) | Self::Saq(_) => true,
             Self::Bull(keys) => keys.are_removed(),
         }
     }
@@ -101,6 +123,7 @@ impl JobKeys {
             Self::Rq(keys) => keys.all_jobs(),
             Self::Bull(keys) => keys.all_jobs(),
             Self::Asynq(keys) => keys.all_jobs(),
+            Self::Saq(keys) => keys.all_jobs(),
         }
     }
 
@@ -110,6 +133,7 @@ impl JobKeys {
             Self::Rq(keys) => Some(keys.all_results()),
             Self::Bull(_) => None,
             Self::Asynq(keys) => Some(keys.all_locks()),
+            Self::Saq(keys) => Some(keys.incomplete()),
         }
     }
 
@@ -119,6 +143,7 @@ impl JobKeys {
             Self::Rq(keys) => keys.words(),
             Self::Bull(keys) => keys.words(),
             Self::Asynq(keys) => keys.words(),
+            Self::Saq(keys) => keys.words(),
         }
     }
 
@@ -126,7 +151,8 @@ impl JobKeys {
     pub(super) fn of_words(name: &[u8], prefix: &[u8], word: &[u8]) -> Option<Self> {
         let rq = RqKeys::of_words(name, prefix, word).map(Self::Rq);
         let bull = || BullKeys::of_words(name, prefix, word).map(Self::Bull);
-        rq.or_else(bull).or_else(|| AsynqKeys::of_words(name, prefix, word).map(Self::Asynq))
+        let asynq = || AsynqKeys::of_words(name, prefix, word).map(Self::Asynq);
+        rq.or_else(bull).or_else(asynq).or_else(|| SaqKeys::of_words(name, prefix, word).map(Self::Saq))
     }
 
     /// Returns the memory that the names take, in bytes.
@@ -135,6 +161,7 @@ impl JobKeys {
             Self::Rq(keys) => keys.bytes(),
             Self::Bull(keys) => keys.bytes(),
             Self::Asynq(keys) => keys.bytes(),
+            Self::Saq(keys) => keys.bytes(),
         }
     }
 }

@@ -9,12 +9,14 @@ mod asynq;
 mod bull;
 mod jobs;
 mod rq;
+mod saq;
 mod score;
 
 pub use asynq::AsynqKeys;
 pub use bull::BullKeys;
 pub use jobs::JobKeys;
 pub use rq::RqKeys;
+pub use saq::SaqKeys;
 pub use score::Score;
 
 /// The place of the messages of a list.
@@ -31,6 +33,8 @@ pub enum MessagePlace {
     JobOfBull,
     /// The elements are ids of tasks of Asynq, each of which is a hash of its own.
     TaskOfAsynq,
+    /// The elements are the keys of SAQ's jobs, each of which is a string.
+    JobOfSaq,
 }
 
 /// The type of a key whose elements are ids.
@@ -75,6 +79,7 @@ impl MessagePlace {
             Self::TaskOfAsynq => {
                 AsynqKeys::beside(key, of).map(|keys| MessageKeys::Jobs(JobKeys::Asynq(keys)))
             }
+            Self::JobOfSaq => SaqKeys::beside(key, of).map(|keys| MessageKeys::Jobs(JobKeys::Saq(keys))),
         }
     }
 
@@ -82,7 +87,7 @@ impl MessagePlace {
     #[must_use]
     pub fn names_set(self, key: &[u8]) -> bool {
         match self {
-            Self::Element => false,
+            Self::Element | Self::JobOfSaq => false,
             Self::FieldOf(_) => key.ends_with(DEAD_LETTERS),
             Self::JobOfRq | Self::JobOfBull | Self::TaskOfAsynq => {
                 let would_be = |of| self.keys_of(key, of).is_some();
@@ -102,6 +107,8 @@ impl MessagePlace {
             Self::JobOfRq => rq::score_of(set),
             Self::JobOfBull => bull::score_of(set),
             Self::TaskOfAsynq => asynq::score_of(set),
+            // Its sorted sets are not read.
+            Self::JobOfSaq => Score::Other,
         }
     }
 
@@ -175,10 +182,11 @@ impl MessageKeys {
             Self::Hash(hash) => vec![hash.clone()],
             Self::Jobs(jobs) => {
                 let of = |id| {
-                    let others = jobs.others(id).into_iter().map(|(key, _)| key);
-                    std::iter::once(jobs.job(id)).chain(others)
+                    let id = if jobs.are_strings() { [jobs.all_jobs(), id].concat() } else { id.to_vec() };
+                    jobs.job(&id).into_iter().chain(jobs.others(&id).into_iter().map(|(key, _)| key))
                 };
-                ANY_IDS.into_iter().flat_map(of).collect()
+                let other_ids = jobs.other_ids().map(<[u8]>::to_vec);
+                ANY_IDS.into_iter().flat_map(of).chain(other_ids).collect()
             }
         }
     }
@@ -210,6 +218,7 @@ pub fn kept_notice(kept: u64, place: MessagePlace) -> Option<String> {
              no name"
         }
         MessagePlace::TaskOfAsynq => "their state is another one",
+        MessagePlace::JobOfSaq => "their status is not queued, or they are not JSON",
         MessagePlace::JobOfRq | MessagePlace::Element | MessagePlace::FieldOf(_) => {
             "other jobs depend on them, their status is another one, they are of another queue, or they are too large to read"
         }

@@ -184,7 +184,7 @@ mod tests {
     fn names_of_the_keys_of_a_job() {
         let keys = RqKeys::beside(b"rq:queue:uploads", IdKey::List).expect("a list of RQ");
         let jobs = JobKeys::Rq(keys.clone());
-        assert_eq!(jobs.job(b"a"), b"rq:job:a");
+        assert_eq!(jobs.job(b"a").as_deref(), Some(&b"rq:job:a"[..]));
         assert_eq!((jobs.id_of(b"rq:job:a"), jobs.id_of(b"rq:jobs:a")), (Some(&b"a"[..]), None));
         assert_eq!(keys.dependents(b"a"), b"rq:job:a:dependents");
         assert_eq!(keys.dependencies(b"a"), b"rq:job::a:dependencies");

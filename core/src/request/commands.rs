@@ -406,6 +406,7 @@ const AS: Arg = Arg::new(
         Arg::word("bullmq", "BULLMQ"),
         Arg::word("bull", "BULL"),
         Arg::word("asynq", "ASYNQ"),
+        Arg::word("saq", "SAQ"),
         Arg::word("ids", "IDS"),
     ]),
 )

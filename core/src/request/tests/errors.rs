@@ -17,7 +17,7 @@ fn every_wrong_command_line_says_what_would_be_right() {
         (
             "PREVIEW",
             "ERR QADMIN.PREVIEW needs queue: QADMIN.PREVIEW queue filter [SAMPLE n] \
-             [FIELDS n field [field ...]] [BUST] [NOCOUNT] [INEXACT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | IDS>] [FORMAT <RESP | JSON>]",
+             [FIELDS n field [field ...]] [BUST] [NOCOUNT] [INEXACT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | SAQ | IDS>] [FORMAT <RESP | JSON>]",
         ),
         (
             "STATUS",

@@ -152,9 +152,9 @@ fn help_shows_every_command() {
         })
         .collect();
     let expected = "\
-QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field [field ...]] [BUST] [NOCOUNT] [INEXACT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | IDS>] [FORMAT <RESP | JSON>]
+QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field [field ...]] [BUST] [NOCOUNT] [INEXACT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | SAQ | IDS>] [FORMAT <RESP | JSON>]
     Counts the messages of a queue that match a filter and shows some of them.
-QADMIN.CLEARJOB queue filter [ALL | KEEPONE] [KEEP <OLDEST | NEWEST>] [BY [n] field [field ...]] [LIMIT n] [RATE n] [EXPECT n] [TOLERANCE percent] [TO key | PARK] [FRONT] [INEXACT] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | IDS>] [FORMAT <RESP | JSON>]
+QADMIN.CLEARJOB queue filter [ALL | KEEPONE] [KEEP <OLDEST | NEWEST>] [BY [n] field [field ...]] [LIMIT n] [RATE n] [EXPECT n] [TOLERANCE percent] [TO key | PARK] [FRONT] [INEXACT] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | SAQ | IDS>] [FORMAT <RESP | JSON>]
     Starts a job that removes the messages of a queue that match a filter.
 QADMIN.UNDO job-id [QUEUE queue] [CONFIRM list] [FRONT] [DRYRUN] [ID uuid] [ACTOR name] [REASON text] [FORMAT <RESP | JSON>]
     Starts a job that moves back what a job moved to another list.
@@ -172,9 +172,9 @@ QADMIN.JOBS [QUEUE queue] [COUNT n] [FORMAT <RESP | JSON>]
     Lists live and remembered jobs, newest first.
 QADMIN.QUEUES [GLOB pattern] [FORMAT <RESP | JSON>]
     Lists the queues of the database, the deepest first.
-QADMIN.STATS queue [filter] GROUPBY n field [field ...] [TOP n] [BUST] [INEXACT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | IDS>] [FORMAT <RESP | JSON>]
+QADMIN.STATS queue [filter] GROUPBY n field [field ...] [TOP n] [BUST] [INEXACT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | SAQ | IDS>] [FORMAT <RESP | JSON>]
     Counts the messages of a queue by the values of their fields.
-QADMIN.INDEX <CREATE | DROP | INFO | LIST> [queue] [FIELDS n field [field ...]] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | IDS>] [FORMAT <RESP | JSON>]
+QADMIN.INDEX <CREATE | DROP | INFO | LIST> [queue] [FIELDS n field [field ...]] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | SAQ | IDS>] [FORMAT <RESP | JSON>]
     Creates, drops and shows indexes of lists, for the ages of messages and for fast counts.
 QADMIN.HELP
     Shows this text.
