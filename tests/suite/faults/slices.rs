@@ -43,6 +43,12 @@ pub(super) const ROWS: &[Row] = &[
         assert!(undo.text("notice").contains(&notice), "{undo:?}");
         bed.fill();
     }),
+    ("the tokens of jobs", |bed| {
+        // Tokens that stay wake workers for nothing, and no more.
+        bed.arm("the tokens of jobs", 1);
+        let id = start_clear(&mut bed.conn);
+        bed.assert_completed(&id);
+    }),
     ("the account of a slice", |bed| {
         bed.arm("the account of a slice", 1);
         let id = start_clear(&mut bed.conn);
