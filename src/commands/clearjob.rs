@@ -53,6 +53,14 @@ pub(super) struct Prepared {
     to: Option<(Destination, u64)>,
 }
 
+impl Prepared {
+    /// Returns the kind of storage of the messages; `None` if nothing is there and the request does not determine it.
+    pub(super) fn container(&self) -> Option<Container> {
+        let JobTarget { storage, priority, .. } = &self.target;
+        Container::of(storage.container(), *priority, self.target.depth() > 0)
+    }
+}
+
 /// Finds the messages of a clear, and checks its keys and the permissions of its user.
 pub(super) fn prepare(ctx: Ctx<'_>, caller: &Caller, request: &ClearJob) -> Result<Prepared, Error> {
     let target = target::find(ctx, &request.target, &commands::CLEARJOB, Access::TakeOut)?;
@@ -201,7 +209,8 @@ fn check_message_kind(ctx: Ctx<'_>, request: &ClearJob, target: &JobTarget) -> R
             }
             .into())
         }
-        None if request.target.kind.is_none() && looks.kind != kind => {
+        // Whether the interrupted command said AS is not known.
+        None if (request.target.kind.is_none() || request.continues.is_some()) && looks.kind != kind => {
             Err(TargetError::LooksLike { looks: looks.kind.spec().name, taken_for: kind.spec().name }.into())
         }
         None => Ok(()),

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{ClearJob, Request};
 use crate::error::{Error, ResumeError};
 use crate::filter::split_words;
-use crate::job::{Continued, JobKind, JobStatus, Member, Record};
+use crate::job::{Continued, Expect, JobKind, JobStatus, Member, Record};
 use crate::reply::Reply;
 
 /// An interrupted clear that can be continued.
@@ -25,28 +25,14 @@ impl Interrupted {
     /// [`ResumeError`].
     pub fn of(record: &Record, id: Uuid, db: i32, now_ms: i64) -> Result<Self, Error> {
         debug_assert_eq!(record.status(), JobStatus::Interrupted);
-        let refuse = |error: ResumeError| Err(Error::Resume(error));
-        let impossible = |why| ResumeError::Impossible { id: id.to_string(), why };
-        if JobKind::parse(record.text(Member::Kind)) == Some(JobKind::Undo) {
-            let undoes = String::from_utf8_lossy(record.text(Member::Undoes)).into_owned();
-            return refuse(ResumeError::IsUndo { id: id.to_string(), undoes });
-        }
-        if record.flag(Member::DryRun) {
-            return refuse(impossible("it was a dry run, which removes nothing; start it again"));
-        }
-        if record.int(Member::Db) != i64::from(db) {
-            return refuse(ResumeError::OtherDatabase { id: id.to_string(), db: record.int(Member::Db) });
-        }
+        let impossible = |why| Error::Resume(ResumeError::Impossible { id: id.to_string(), why });
         let deleted = number(record, Member::Deleted).unwrap_or(0);
-        let limit = number(record, Member::Limit);
-        if let Some(limit) = limit.filter(|limit| *limit <= deleted) {
-            return refuse(ResumeError::LimitReached { id: id.to_string(), limit });
-        }
+        check(record, id, db, deleted)?;
         let unknown = || {
-            Error::Resume(impossible(
-                "its filter cannot be read from its record, which keeps 4096 bytes of it; start a new \
-                 QADMIN.CLEARJOB with the same filter",
-            ))
+            impossible(
+                "its record does not say exactly what to clear (it keeps 4096 bytes of a filter); start a new \
+                 QADMIN.CLEARJOB",
+            )
         };
         let words = words(record, deleted).ok_or_else(unknown)?;
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
@@ -58,15 +44,49 @@ impl Interrupted {
             return Err(unknown());
         }
         if request.filter.arrival_field().is_some() {
-            return refuse(impossible(
+            return Err(impossible(
                 "its filter asks how long messages have waited, and more of them have by now; start a new \
                  QADMIN.CLEARJOB",
             ));
         }
         let before = number(record, Member::DeletedBefore).unwrap_or(0);
         request.continues = Some(Continued { job: id, deleted: before.saturating_add(deleted) });
-        Ok(Self { request, duty: number(record, Member::Duty) })
+        let duty = number(record, Member::Duty).filter(|percent| (1..=100).contains(percent));
+        Ok(Self { request, duty })
     }
+}
+
+/// Refuses what cannot be continued, whatever its filter is. The job removed `deleted` messages.
+fn check(record: &Record, id: Uuid, db: i32, deleted: u64) -> Result<(), Error> {
+    let id = id.to_string();
+    let why = match JobKind::parse(record.text(Member::Kind)) {
+        Some(JobKind::Undo) => {
+            let undoes = String::from_utf8_lossy(record.text(Member::Undoes)).into_owned();
+            return Err(ResumeError::IsUndo { id, undoes }.into());
+        }
+        Some(JobKind::Clear) if record.flag(Member::DryRun) => {
+            "it was a dry run, which removes nothing; start it again"
+        }
+        Some(JobKind::Clear) if record.int(Member::Db) != i64::from(db) => {
+            return Err(ResumeError::OtherDatabase { id, db: record.int(Member::Db) }.into());
+        }
+        Some(JobKind::Clear) if record.int(Member::Undone) > 0 => {
+            "messages that it moved were moved back since; start a new QADMIN.CLEARJOB"
+        }
+        // What it moved is before everything that was there then. What arrived later would come before that.
+        Some(JobKind::Clear) if record.flag(Member::Front) && deleted > 0 => {
+            "with FRONT, messages that arrived since would run before those that it moved; start a new \
+             QADMIN.CLEARJOB"
+        }
+        Some(JobKind::Clear) => {
+            return match number(record, Member::Limit).filter(|limit| *limit <= deleted) {
+                Some(limit) => Err(ResumeError::LimitReached { id, limit }.into()),
+                None => Ok(()),
+            };
+        }
+        _ => "it is not a clear",
+    };
+    Err(ResumeError::Impossible { id, why }.into())
 }
 
 /// A number that is never negative.
@@ -92,12 +112,12 @@ fn words(record: &Record, deleted: u64) -> Option<Vec<Vec<u8>>> {
         by.iter().for_each(|field| add(&[field]));
     }
     // What was removed before counts towards the bounds.
-    let left = |member| number(record, member).map(|bound| bound.saturating_sub(deleted));
+    let most = number(record, Member::Expect)
+        .map(|matches| Expect { matches, tolerance: number(record, Member::Tolerance).unwrap_or(0) }.most());
     let numbers = [
-        ("LIMIT", left(Member::Limit)),
+        ("LIMIT", number(record, Member::Limit).map(|limit| limit.saturating_sub(deleted))),
         ("RATE", number(record, Member::Rate)),
-        ("EXPECT", left(Member::Expect)),
-        ("TOLERANCE", number(record, Member::Tolerance)),
+        ("EXPECT", most.map(|most| most.saturating_sub(deleted))),
     ];
     for (keyword, number) in numbers {
         if let Some(number) = number {
@@ -167,7 +187,7 @@ mod tests {
         assert_eq!((request.filter.text(), request.mode), (&b"TASK app.send"[..], Mode::All));
         let options = &request.clear_options;
         assert_eq!((options.limit, options.rate, duty), (Some(300), Some(9), None));
-        assert_eq!(options.expect.map(|expect| (expect.matches, expect.tolerance)), Some((800, 5)));
+        assert_eq!(options.expect.map(|expect| (expect.matches, expect.tolerance)), Some((850, 0)));
         assert_eq!(request.continues.map(|before| before.deleted), Some(200));
         assert_eq!(request.target.kind, Some(MessageKind::Celery));
 
@@ -199,6 +219,9 @@ mod tests {
         for (members, word) in [
             (&[("kind", "undo"), ("undoes", "x")][..], "QADMIN.UNDO x"),
             (&[("dry_run", "1")], "dry run"),
+            (&[("kind", "preview")], "not a clear"),
+            (&[("undone", "1")], "moved back since"),
+            (&[("front", "1"), ("to", "x")], "FRONT"),
             (&[("db", "3")], "SELECT 3"),
             (&[("limit", "200")], "LIMIT 200"),
             (&[("filter", std::str::from_utf8(&cut).expect("text"))], "keeps 4096 bytes"),

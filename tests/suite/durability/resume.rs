@@ -1,5 +1,7 @@
 //! A clear that a restart or a failover interrupted goes on by RESUME, with the same filter and options.
 
+mod changed;
+
 use qadmin_harness::{Fields as _, Server, eventually};
 use redis::{Connection, Value};
 
