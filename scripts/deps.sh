@@ -10,6 +10,10 @@
 # `scripts/deps.sh arm64` installs what scripts/lint-arm64.sh needs instead. Where it is not available, the script says so in
 # its last line and fails.
 #
+# `scripts/deps.sh cross` installs what scripts/cross.sh and scripts/dist.sh need instead: zig and cargo-zigbuild from PyPI into
+# target/tools/zig, Rust's standard libraries for the targets, rpmbuild, and an emulator that runs programs of arm64. It fails
+# only without zig; the scripts say what is left out without the others.
+#
 # It never starts, enables or configures a system service. Debian's package redis-server does all of that when
 # it is installed; but the program itself is in redis-tools (redis-server is one name of redis-check-rdb), so
 # only redis-tools is installed there and target/bin/redis-server becomes a link to it.
@@ -39,7 +43,9 @@ have_browser() { have chromedriver && { have chromium || have chromium-browser |
 
 have_arm64_headers() { [ -e /usr/aarch64-linux-gnu/include/stdio.h ]; }
 
-have_arm64_target() { [ -d "$(rustc --print sysroot)/lib/rustlib/aarch64-unknown-linux-gnu/lib" ]; }
+have_rust_target() { [ -d "$(rustc --print sysroot)/lib/rustlib/$1/lib" ]; }
+
+have_zig() { "$1/bin/python-zig" version >/dev/null 2>&1 && [ -x "$1/bin/cargo-zigbuild" ]; }
 
 have_venv() { "${PYTHON:-python3}" -c 'import venv, ensurepip' >/dev/null 2>&1; }
 
@@ -60,6 +66,8 @@ package() {
     apt:server | apt:cli) echo redis-tools ;;
     apt:browser) echo chromium chromium-driver ;;
     apt:arm64) echo libc6-dev-arm64-cross ;;
+    apt:rpm) echo rpm ;;
+    apt:qemu) echo qemu-user-static ;;
     apt:venv) echo python3 python3-venv python3-pip ;;
     dnf:linker) echo gcc ;;
     dnf:libclang) echo clang-devel ;;
@@ -144,8 +152,27 @@ if [ "${1:-}" = arm64 ]; then
     (OPTIONAL=yes install "$manager" $packages) || true
   fi
   have_arm64_headers || { echo "there are no headers of the C library of arm64"; exit 1; }
-  if ! have_arm64_target && have rustup; then timeout 300 rustup target add aarch64-unknown-linux-gnu || true; fi
-  have_arm64_target || { echo "Rust's standard library for aarch64-unknown-linux-gnu is not available here"; exit 1; }
+  if ! have_rust_target aarch64-unknown-linux-gnu && have rustup; then timeout 300 rustup target add aarch64-unknown-linux-gnu || true; fi
+  have_rust_target aarch64-unknown-linux-gnu || { echo "Rust's standard library for aarch64-unknown-linux-gnu is not available here"; exit 1; }
+  exit 0
+fi
+
+if [ "${1:-}" = cross ]; then
+  # The versions that the release was tested with.
+  zig=target/tools/zig
+  if ! have_zig $zig; then
+    "${PYTHON:-python3}" -m venv $zig
+    $zig/bin/pip install --quiet --disable-pip-version-check ziglang==0.17.1 cargo-zigbuild==0.24.1
+  fi
+  have_zig $zig || { echo "zig and cargo-zigbuild cannot be had from PyPI here"; exit 1; }
+  for target in x86_64-unknown-linux-musl x86_64-unknown-linux-gnu aarch64-unknown-linux-musl aarch64-unknown-linux-gnu; do
+    if ! have_rust_target $target && have rustup; then timeout 300 rustup target add $target >/dev/null 2>&1 || true; fi
+  done
+  manager=$(find_manager)
+  for each in rpm:rpmbuild qemu:qemu-aarch64-static; do
+    packages=$([ -z "$manager" ] || package "$manager" "${each%:*}")
+    if ! have "${each#*:}" && [ -n "$packages" ]; then (OPTIONAL=yes install "$manager" "$packages") >/dev/null 2>&1 || true; fi
+  done
   exit 0
 fi
 

@@ -72,8 +72,10 @@ pub(crate) fn arm(at_ns: u64) {
     // A value of zero would disarm.
     let at_ns = at_ns.max(1);
     ARMED_NS.store(at_ns, Ordering::Relaxed);
+    // Both processors count seconds in 64 bits. The name of the type, time_t, is deprecated for musl, where it changes on
+    // processors of 32 bits.
     let value = libc::timespec {
-        tv_sec: libc::time_t::try_from(at_ns / 1_000_000_000).unwrap_or(libc::time_t::MAX),
+        tv_sec: i64::try_from(at_ns / 1_000_000_000).unwrap_or(i64::MAX),
         tv_nsec: libc::c_long::try_from(at_ns % 1_000_000_000).unwrap_or(0),
     };
     let spec = libc::itimerspec { it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 }, it_value: value };
