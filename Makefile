@@ -17,7 +17,7 @@ CARGO ?= cargo
 TEST_THREADS ?= 8
 PYTHON ?= python3
 
-.PHONY: help deps venv client-venv node build tool build-faults build-tests install dist wheel demo playground console test test-rust test-server test-console test-python test-python-oldest test-package test-servers test-all test-nightly get-servers fuzz servers bench bench-quick callgrind soak valgrind lint spell deny clean
+.PHONY: help deps venv client-venv node build tool build-faults build-tests install dist wheel test-dist dist-reproducible demo playground console test test-rust test-server test-console test-python test-python-oldest test-package test-servers test-all test-nightly get-servers fuzz servers bench bench-quick callgrind soak valgrind lint spell deny clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -73,12 +73,20 @@ build-tests: build-faults
 install: ## install the module where this machine's server may load it, and the program if it is built; or PREFIX=/opt/redis
 	@MODULE=$(MODULE) TOOL=$(TOOL) PREFIX=$(PREFIX) MODULEDIR=$(MODULEDIR) DESTDIR=$(DESTDIR) scripts/install.sh
 
-dist: build tool $(CLIENT_VENV)/.stamp ## pack the release into target/dist: an archive, a .deb, the Python client and their checksums
+# Not the build of make build, which needs the C library of this machine.
+dist: deps $(CLIENT_VENV)/.stamp ## build for x86-64 and arm64, glibc and musl, and pack into target/dist: archives, .deb, .rpm, Python client, SBOM, checksums
+	@scripts/cross.sh
 	@scripts/dist.sh
 	@scripts/wheel.sh
 
 wheel: $(CLIENT_VENV)/.stamp ## build the Python client alone: a wheel and a source archive in target/dist
 	@scripts/wheel.sh
+
+test-dist: deps venv ## test what make dist packed: install, remove, and run a part of the suite with servers of each kind
+	@scripts/test-dist.sh
+
+dist-reproducible: ## build what make dist packed again in another folder, and compare the bytes
+	@scripts/dist-reproducible.sh
 
 demo: deps build ## show the module at work on a throw-away server with 240,000 messages
 	$(CARGO) run --quiet --release --package qadmin-harness --bin demo

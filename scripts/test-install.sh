@@ -2,7 +2,7 @@
 # Tests scripts/install.sh with folders /usr and /etc of its own (scripts/isolated.sh): as `make install` runs it, and as it lies in
 # the archive. The server there is arranged as Debian's, with the restriction of its service.
 #
-#   scripts/test-install.sh [ARCHIVE]
+#   scripts/test-install.sh [ARCHIVE]      MODULE and TOOL name other builds than those in target
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,7 +23,7 @@ fi
 
 unset QADMIN_SERVER PREFIX MODULEDIR DESTDIR
 target=${CARGO_TARGET_DIR:-target}
-export MODULE=$PWD/$target/release/libqadmin.so TOOL=$PWD/$target/debug/qadmin
+export MODULE=${MODULE:-$PWD/$target/release/libqadmin.so} TOOL=${TOOL:-$PWD/$target/debug/qadmin}
 if [ ! -f "$TOOL" ]; then TOOL=$PWD/$target/release/qadmin; fi
 # The user of the server must see it.
 work=$(TMPDIR=/tmp mktemp -d)

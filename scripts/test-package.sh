@@ -6,6 +6,7 @@
 # this system, from which it is removed at the end. Others unpack it into a temporary folder.
 #
 #   TOOL=target/debug/qadmin scripts/test-package.sh      packs another build of the program than that of make tool
+#   PACKAGES=target/dist scripts/test-package.sh          tests what make dist has packed for this processor and glibc
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -39,9 +40,16 @@ finish() {
 }
 trap finish EXIT
 
-DIST=$work/dist scripts/dist.sh >/dev/null
-(cd "$work/dist" && sha256sum --quiet -c SHA256SUMS) || fail "the checksums are wrong"
-package=$(echo "$work"/dist/qadmin_*.deb)
+packages=${PACKAGES:-$work/dist}
+if [ -z "${PACKAGES:-}" ]; then
+  DIST=$packages scripts/dist.sh native >/dev/null
+  # In a folder of another name, and later.
+  DIST=$work/again scripts/dist.sh native >/dev/null
+  cmp "$packages/SHA256SUMS" "$work/again/SHA256SUMS" || fail "packing the same files again makes other bytes"
+fi
+(cd "$packages" && sha256sum --quiet -c SHA256SUMS) || fail "the checksums are wrong"
+package=$(echo "$packages"/qadmin_*_"$(dpkg --print-architecture)".deb)
+archive=$(echo "$packages"/qadmin-*-"$(uname -m)"-linux${PACKAGES:+-glibc}.tar.gz)
 version=$(dpkg-deb -f "$package" Version)
 
 # Runs dpkg, and leaves what it says in dpkg.log.
@@ -229,12 +237,14 @@ if [ -n "$installed" ]; then
 fi
 
 # The archive contains the same files.
-tar -xzf "$work"/dist/qadmin-*.tar.gz -C "$work"
+tar -xzf "$archive" -C "$work"
+unpacked=$work/$(basename "$archive" .tar.gz)
 for file in bin/qadmin lib/redis/modules/libqadmin.so share/man/man1/qadmin.1 share/bash-completion/completions/qadmin \
   share/zsh/site-functions/_qadmin share/fish/vendor_completions.d/qadmin.fish redis.conf install.sh LICENSE README.md \
   CHANGELOG.md install.md upgrade.md remove.md; do
-  [ -s "$(echo "$work"/qadmin-*-linux)/$file" ] || fail "the archive has no $file"
+  [ -s "$unpacked/$file" ] || fail "the archive has no $file"
 done
-[ "$("$work"/qadmin-*-linux/bin/qadmin --version)" = "qadmin $version" ] || fail "the archive's program is another one"
-scripts/test-install.sh "$(echo "$work"/dist/qadmin-*.tar.gz)"
+[ "$("$unpacked/bin/qadmin" --version)" = "qadmin $version" ] || fail "the archive's program is another one"
+if [ -n "${PACKAGES:-}" ]; then export MODULE=$unpacked/lib/redis/modules/libqadmin.so TOOL=$unpacked/bin/qadmin; fi
+scripts/test-install.sh "$archive"
 echo "test-package: $([ -z "$root" ] && echo installed || echo unpacked), used, removed: all checks passed"
