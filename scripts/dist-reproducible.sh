@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-dist=$PWD/${DIST:-target/dist}
+dist=$(realpath -m "${DIST:-target/dist}")
 [ -f "$dist/SHA256SUMS" ] || { echo "there is nothing to compare with: run make dist"; exit 1; }
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH

@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.."
 
 what=${1:-release}
 target=${CARGO_TARGET_DIR:-target}
-dist=${DIST:-target/dist}
+dist=$(realpath -m "${DIST:-target/dist}")
 version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 # In versions of packages ~ sorts before everything else: 1.0.0~rc1 is older than 1.0.0.
 package_version=${version//-/\~}
@@ -140,8 +140,8 @@ rpm() {
     printf '%%files\n%%defattr(-,root,root,-)\n'
     (cd "$root" && find usr -type f | sort | sed 's|^|/|')
   } >"$spec"
-  rpmbuild -bb --quiet --target "$arch-linux" --buildroot "$PWD/$tree/rpm-$1-root" --define "_topdir $PWD/$tree/rpm-top" \
-    --define "staged $PWD/$root" --define "_rpmdir $PWD/$dist" --define "_build_name_fmt %{name}-%{version}-%{release}.%{arch}.rpm" \
+  rpmbuild -bb --quiet --target "$arch-linux" --buildroot "$tree/rpm-$1-root" --define "_topdir $tree/rpm-top" \
+    --define "staged $root" --define "_rpmdir $dist" --define "_build_name_fmt %{name}-%{version}-%{release}.%{arch}.rpm" \
     "$spec" >"$tree/rpm.log" 2>&1 || { cat "$tree/rpm.log"; exit 1; }
 }
 
@@ -211,4 +211,4 @@ case "$what" in
   *) echo "unknown: $what"; exit 1 ;;
 esac
 (cd "$dist" && sha256sum qadmin* >SHA256SUMS)
-(cd "$dist" && ls -l qadmin* | awk '{ print "'"$dist"'/" $NF, $5, "bytes" }')
+(cd "$dist" && ls -l qadmin* | awk '{ print "'"${dist#"$PWD/"}"'/" $NF, $5, "bytes" }')

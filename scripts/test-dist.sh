@@ -19,7 +19,7 @@ skip() {
   echo "skipped: $*"
 }
 
-dist=${DIST:-target/dist}
+dist=$(realpath -m "${DIST:-target/dist}")
 target=${CARGO_TARGET_DIR:-target}
 version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 work=$(mktemp -d)
@@ -65,7 +65,7 @@ echo "test-dist: the files of$(printf ' %s' $archives) are as they should be"
 
 # 3. They can be installed, used and removed.
 if [ -f "$(echo "$dist"/qadmin_*_"$(dpkg --print-architecture 2>/dev/null)".deb)" ]; then
-  PACKAGES=$PWD/$dist scripts/test-package.sh
+  PACKAGES=$dist scripts/test-package.sh
 else
   skip "the installation of the .deb (there is none for this machine)"
 fi
