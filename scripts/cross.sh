@@ -133,7 +133,7 @@ case "$what" in
   clippy)
     options=()
     flags shared
-    env "${headers[@]}" "$cargo" zigbuild clippy --locked --package qadmin --target-dir "$cross/module" "${options[@]}" -- -D warnings
+    env "${headers[@]}" cargo-zigbuild clippy --locked --package qadmin --target-dir "$cross/module" "${options[@]}" -- -D warnings
     ;;
   *)
     echo "unknown: $what"
