@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 
 use qadmin_core::job::JobKind;
 
-use crate::entry;
 use crate::index::{self, Summary};
+use crate::redis::Ctx;
 use crate::redis::info::Value;
+use crate::totals::Totals;
+use crate::{aof, entry};
 
 /// Bytes of a name in the line of an index, with its escapes. A longer one is cut, and `...` follows.
 const NAME_MAX: usize = 256;
@@ -64,6 +66,10 @@ fn escaped(name: &[u8]) -> String {
     text
 }
 
+fn can_hold_units(totals: &Totals) -> bool {
+    Ctx::detached().is_some_and(|ctx| aof::can_hold_units(ctx, totals))
+}
+
 fn numbers() -> Vec<(&'static str, u64)> {
     entry::with(|state| {
         let totals = &state.totals;
@@ -106,6 +112,7 @@ fn numbers() -> Vec<(&'static str, u64)> {
             ("index_rebuilds", of_indexes.rebuilt),
             ("index_audits", of_indexes.audits),
             ("index_audit_faults", of_indexes.audit_faults),
+            ("aof_can_hold_units", u64::from(can_hold_units(totals))),
         ]
     })
     .unwrap_or_default()

@@ -4,6 +4,7 @@
 //! slices on the server's event loop and turns results into replies, records and log lines. All `unsafe` code is
 //! in [`redis`].
 
+mod aof;
 mod audit;
 mod commands;
 mod container;
@@ -29,11 +30,12 @@ mod settings;
 mod state;
 mod totals;
 mod unit;
+mod unload;
 mod waiters;
 mod walk;
 
-use redis::call::{CallMode, call};
-use redis::{Ctx, RString, block, event_loop, events, keyspace};
+use redis::{Ctx, block, event_loop, events, keyspace};
+use unload::on_unload;
 
 /// Registers everything. Where it returns an error, the text is logged and the module is not loaded.
 fn on_load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
@@ -64,6 +66,7 @@ fn on_load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
             missing.join(", ")
         ));
     }
+    aof::begin(ctx);
     index::begin(ctx, settings::now().default_kind());
     redis::log::notice(&format!("qadmin {} loaded", env!("CARGO_PKG_VERSION")));
     Ok(())
@@ -81,51 +84,4 @@ fn free() {
     index::free();
     redis::acl::free();
     redis::config::free();
-}
-
-/// Refuses to unload while work would be lost. The text of the error is logged: the server tells the caller only that the
-/// operation is not possible (`moduleUnload`, Redis 7.0 to 8.0, Valkey 7.2 to 9.1).
-fn on_unload() -> Result<(), String> {
-    let (live, waiting) = entry::with(|state| (state.registry.live().len(), state.waiters.len()))
-        .map_err(|error| error.to_string())?;
-    if live > 0 || waiting > 0 {
-        return Err(format!(
-            "not unloaded: live jobs: {live}, blocked clients: {waiting}; cancel the jobs with QADMIN.CANCEL ALL, or wait"
-        ));
-    }
-    if let Some(command) = redis::server::missing(redis::server::ACL) {
-        return Err(format!(
-            "not unloaded: without the command {command} it is unknown whether ACL rules name commands of this module, and \
-             some servers crash if such a rule exists after the unload"
-        ));
-    }
-    // Redis 8.0 and Valkey 8.1 recompute all ACL rules without the commands that were removed, and fail an
-    // assertion where a rule names such a command.
-    if Ctx::detached().is_some_and(rules_name_us) {
-        return Err(
-            "not unloaded: ACL rules name commands or the category of this module, and some servers crash if such a rule \
-             exists after the unload; remove those rules first (ACL LIST)"
-                .into(),
-        );
-    }
-    // Whether it does contain one is unknown: another life of the module may have written it, and a rewrite removed it.
-    if Ctx::detached().is_some_and(|ctx| ctx.flags().aof()) {
-        redis::log::warning(
-            "the append-only file can contain QADMIN.APPLY, and a server without the module does not load such a file: run \
-             BGREWRITEAOF before the server is started without the module",
-        );
-    }
-    Ok(())
-}
-
-/// Returns whether the ACL rules of any user name a command of this module, or its category.
-fn rules_name_us(ctx: Ctx<'_>) -> bool {
-    let users = call(ctx, c"ACL", CallMode::Read, &[RString::new("LIST")]).map(|users| users.list());
-    // Rules are separated by blanks; those of a selector are in parentheses.
-    let words = |user: &Vec<u8>| {
-        user.to_ascii_lowercase().split(|byte| b" ()".contains(byte)).any(|word| {
-            [&b"+qadmin."[..], b"-qadmin.", b"+@qadmin", b"-@qadmin"].iter().any(|r| word.starts_with(r))
-        })
-    };
-    users.is_ok_and(|users| users.iter().any(words))
 }

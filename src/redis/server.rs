@@ -23,6 +23,16 @@ fn field(ctx: Ctx<'_>, section: &CStr, field: &CStr) -> Option<Vec<u8>> {
     }
 }
 
+/// Returns a number of the section `persistence` of INFO. The caller can be the module's own section of INFO.
+pub(crate) fn persistence(ctx: Ctx<'_>, name: &CStr) -> Option<u64> {
+    std::str::from_utf8(&field(ctx, c"persistence", name)?).ok()?.parse().ok()
+}
+
+/// Returns whether the last rewrite of the append-only file succeeded, or there was none.
+pub(crate) fn last_rewrite_succeeded(ctx: Ctx<'_>) -> bool {
+    field(ctx, c"persistence", c"aof_last_bgrewrite_status").is_some_and(|status| status == b"ok")
+}
+
 /// Commands of the server, each as a line with the arguments that it needs at least.
 pub(crate) type Lines = &'static [&'static str];
 

@@ -65,6 +65,53 @@ fn unloading_beside_an_append_only_file_says_that_it_must_be_rewritten() {
     }
 }
 
+#[test]
+fn whether_the_append_only_file_can_hold_units_is_known_and_nothing_is_said_after_a_rewrite() {
+    let server = Server::builder().config("appendonly yes").module().start();
+    let mut conn = server.conn();
+    let can = |server: &Server| server.info("qadmin_aof_can_hold_units").expect("INFO") == "1";
+    let rewrite = |conn: &mut Connection| {
+        run(conn, "BGREWRITEAOF").expect("BGREWRITEAOF");
+        eventually("it is rewritten", || {
+            ["aof_rewrite_in_progress", "aof_rewrite_scheduled"]
+                .iter()
+                .all(|name| server.info(name).as_deref() == Some("0"))
+        });
+    };
+    assert!(can(&server), "another life of the module may have written some");
+    rewrite(&mut conn);
+    assert!(!can(&server));
+    filled(&server, "celery", 200);
+    assert!(!can(&server), "messages are no units");
+    let job = start_clear(&mut conn, "celery");
+    wait_for_job(&mut conn, &job);
+    // Nobody has asked between the clear and this rewrite, so it is not known that the rewrite came later.
+    rewrite(&mut conn);
+    assert!(can(&server));
+    rewrite(&mut conn);
+    assert!(!can(&server));
+    run(&mut conn, "MODULE UNLOAD qadmin").expect("MODULE UNLOAD");
+    eventually("the server has logged it", || server.log().contains("Module qadmin unloaded"));
+    assert!(!server.log().contains(REWRITE), "the file is free of units");
+    run(&mut conn, &format!("MODULE LOAD {}", module_path().expect("built").display())).expect("MODULE LOAD");
+    assert!(can(&server), "a new life");
+    run(&mut conn, "CONFIG SET appendonly no").expect("CONFIG SET");
+    assert!(!can(&server), "there is no file");
+}
+
+#[test]
+fn unloading_says_how_many_indexes_end() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    for queue in ["celery", "other"] {
+        run(&mut conn, &format!("QADMIN.INDEX CREATE {queue}")).expect("INDEX CREATE");
+    }
+    run(&mut conn, "MODULE UNLOAD qadmin").expect("MODULE UNLOAD");
+    eventually("the log says it", || {
+        server.log().contains("indexes that end with the module: 2; a server without the module does not start with a line qadmin.index")
+    });
+}
+
 /// A module cannot say more to the caller, so the page about the removal tells where the reason is.
 #[test]
 fn a_refused_unload_says_so_to_the_caller_and_why_in_the_log() {
