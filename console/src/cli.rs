@@ -23,7 +23,7 @@ pub(crate) struct Cli {
 
 const AFTER_HELP: &str = "Exit codes: 0 done; 1 the server refused; 2 usage; 3 not confirmed; 4 a job or a count failed; \
 5 the Redis user lacks a permission; 6 no connection or login; 7 the module is not loaded; 8 the server is a replica; \
-9 no such job; 130 Ctrl-C.";
+9 no such job; 10 doctor found a failure or an open step; 130 Ctrl-C.";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server")]
@@ -87,6 +87,9 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: IndexCommand,
     },
+    /// Check the server, the module and what else concerns them: one line for each check, and what to type next. It changes
+    /// nothing.
+    Doctor(Doctor),
     /// Serve a web UI. It is reachable from this machine only, unless --token-file protects it with a login.
     Serve(Serve),
     /// Print the completions for a shell.
@@ -414,6 +417,13 @@ pub(crate) struct IndexCreate {
 pub(crate) struct IndexOf {
     /// The key of the list.
     pub(crate) queue: OsString,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// List the steps, in order, that come before the removal of the module from this server, and which of them are done.
+    #[arg(long)]
+    pub(crate) remove: bool,
 }
 
 #[derive(Debug, Args)]

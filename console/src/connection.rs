@@ -86,6 +86,31 @@ impl Server {
         ))
     }
 
+    /// The address, with user and password.
+    pub(crate) fn given(&self) -> &ConnectionInfo {
+        &self.given
+    }
+
+    /// Connects to the server of the address and logs in.
+    ///
+    /// # Errors
+    /// There is no connection, or the server refused the login. That it refuses PING is none.
+    pub(crate) fn reach(&mut self) -> Result<(), Failure> {
+        let given = self.given.addr().clone();
+        match self.call_here(&redis::cmd("PING")) {
+            Err(error) if matches!(error.code(), None | Some("NOAUTH" | "WRONGPASS")) => {
+                Err(Failure::from_redis(&error, &shown(&given), "PING"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends a command to the server of the address, and follows no redirection.
+    pub(crate) fn call_here(&mut self, command: &Cmd) -> redis::RedisResult<Value> {
+        let given = self.given.addr().clone();
+        self.call_at(&given, command, false)
+    }
+
     /// Sends a command to every primary of a cluster, or to the single server. It is an error if the nodes of a cluster
     /// are not known, because an incomplete list would look complete.
     pub(crate) fn call_everywhere(&mut self, command: &Cmd, name: &str) -> Result<Vec<Value>, Failure> {

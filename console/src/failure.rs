@@ -30,6 +30,8 @@ pub(crate) enum Exit {
     Replica = 8,
     /// The job is unknown.
     NoJob = 9,
+    /// `qadmin doctor` found a failure, or a step that comes before the removal of the module.
+    Unhealthy = 10,
     /// Ctrl-C.
     Interrupted = 130,
 }

@@ -9,6 +9,7 @@ mod client;
 mod commands;
 mod connection;
 mod continuing;
+mod doctor;
 mod failure;
 mod filter_syntax;
 mod index;

@@ -6,6 +6,7 @@ mod clear;
 mod cluster;
 mod continuing;
 mod docs;
+mod doctor;
 mod failures;
 mod hostile;
 mod index;

@@ -3,6 +3,7 @@
 mod cancel;
 mod clear;
 mod control;
+mod doctor;
 mod index;
 mod jobs;
 mod man;
@@ -28,6 +29,10 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Completions { shell } => man::completions(*shell),
         Command::Serve(args) => crate::serve::run(&cli.redis, args),
         Command::Man { folder } => man::man(folder.as_deref()),
+        Command::Doctor(args) => {
+            let mut server = Server::new(&cli.redis.url, cli.redis.cacert.as_deref())?;
+            doctor::run(&mut server, args, cli.output.json)
+        }
         command => {
             let server = Server::new(&cli.redis.url, cli.redis.cacert.as_deref())?;
             let session =
@@ -52,6 +57,8 @@ fn with_server(mut session: Session, command: &Command) -> Result<Exit, Failure>
         Command::Throttle(args) => control::throttle(&mut session, args),
         Command::Queues(args) => queues::run(&mut session, args),
         Command::Index { command } => index::run(&mut session, command),
-        Command::Serve(_) | Command::Completions { .. } | Command::Man { .. } => Ok(Exit::Done),
+        Command::Doctor(_) | Command::Serve(_) | Command::Completions { .. } | Command::Man { .. } => {
+            Ok(Exit::Done)
+        }
     }
 }
