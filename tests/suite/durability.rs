@@ -2,6 +2,7 @@
 //! message that was not cleared is lost, and no server has a different queue from its primary.
 
 mod aof;
+mod earlier;
 mod fleet;
 mod kill;
 mod pace;
