@@ -17,7 +17,7 @@ CARGO ?= cargo
 TEST_THREADS ?= 8
 PYTHON ?= python3
 
-.PHONY: help deps venv client-venv node build tool build-faults build-tests install dist wheel test-dist dist-reproducible demo playground console test test-rust test-server test-console test-python test-python-oldest test-package test-servers test-all test-nightly get-servers fuzz servers bench bench-quick callgrind soak valgrind lint spell deny clean
+.PHONY: help deps venv client-venv node build tool build-faults build-tests install dist wheel test-dist dist-reproducible demo playground console django test test-rust test-server test-console test-python test-python-oldest test-django-oldest test-django-newest test-package test-servers test-all test-nightly get-servers fuzz servers bench bench-quick callgrind soak valgrind lint spell deny clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -98,6 +98,9 @@ console: deps build tool ## a throw-away server with the queue of the examples, 
 	$(CARGO) build --quiet --release --package qadmin-harness --bin playground
 	@scripts/console.sh
 
+django: deps build client-venv ## a throw-away server with real Celery, and the pages in Django's admin on 127.0.0.1:8380
+	cd clients/python/examples/admin && PYTHONDONTWRITEBYTECODE=1 ../../../../$(CLIENT_VENV)/bin/python demo.py
+
 # Everything that the tests need is made side by side first: the whole-program optimization of the module keeps one
 # processor busy for a minute or more, and cargo locks the folders of the release and of the tests apart.
 test: deps ## run all tests, and the most important ones on other servers
@@ -127,7 +130,8 @@ test-console: build
 	$(CARGO) test --package qadmin-console
 
 # The checks come first: they take a second once mypy has its cache.
-test-python: build $(CLIENT_VENV)/.stamp ## the Python client: ruff, mypy, and its tests on real servers
+test-python: build $(CLIENT_VENV)/.stamp ## the Python client and the pages in Django's admin: ruff, mypy, and tests on real servers
+	@scripts/deps.sh browser
 	cd clients/python && export PATH="$(CURDIR)/$(CLIENT_VENV)/bin:$$PATH" PYTHONDONTWRITEBYTECODE=1 && \
 	  ruff check --quiet --no-cache . && ruff format --quiet --no-cache --check . && \
 	  mypy --no-error-summary --cache-dir ../../target/client/mypy && python -m pytest
@@ -137,7 +141,23 @@ OLDEST_PYTHON ?= python3.9
 test-python-oldest: build ## the tests of the Python client with the oldest Python and redis-py that it supports
 	$(OLDEST_PYTHON) -m venv target/client/oldest
 	target/client/oldest/bin/pip install --quiet --disable-pip-version-check redis==5.0.0 pytest hypothesis
-	cd clients/python && PYTHONDONTWRITEBYTECODE=1 ../../target/client/oldest/bin/python -m pytest --ignore tests/test_package.py
+	cd clients/python && PYTHONDONTWRITEBYTECODE=1 ../../target/client/oldest/bin/python -m pytest --ignore tests/test_package.py --ignore tests/admin
+
+# OLDEST_PYTHON=python3.9 make test-django-oldest
+test-django-oldest: build ## the tests of the pages in Django's admin with the oldest Django, Python and redis-py
+	$(call test_django,$(OLDEST_PYTHON),oldest,Django==4.2 redis==5.0.0)
+
+# Newer releases of Django need a newer Python than the other tests: NEWEST_PYTHON=python3.13 make test-django-newest
+NEWEST_PYTHON ?= $(PYTHON)
+test-django-newest: build ## the same with the newest Django that NEWEST_PYTHON can have
+	$(call test_django,$(NEWEST_PYTHON),newest,--upgrade Django redis)
+
+# $(1): Python, $(2): a name, $(3): what to install
+define test_django
+$(1) -m venv target/client/django-$(2)
+	target/client/django-$(2)/bin/pip install --quiet --disable-pip-version-check $(3) pytest hypothesis
+	cd clients/python && PYTHONDONTWRITEBYTECODE=1 ../../target/client/django-$(2)/bin/python -m pytest tests/admin
+endef
 
 # The program in its test build: another build takes minutes and is packed in the same way.
 test-package: build ## build the packages, install the .deb and the archive, use their files, and remove the .deb

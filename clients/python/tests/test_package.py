@@ -36,13 +36,16 @@ def test_they_contain_the_package_and_nothing_else(dist: Path) -> None:
     version = qadmin.__version__
     wheel, archive = f"qadmin-{version}-py3-none-any.whl", f"qadmin-{version}.tar.gz"
     assert {path.name for path in dist.iterdir()} == {wheel, archive}
-    sources = {path.name for path in (ROOT / "clients/python/src/qadmin").iterdir() if path.suffix in (".py", ".typed")}
+    package = ROOT / "clients/python/src/qadmin"
+    files = (path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    sources = {str(path.relative_to(package)) for path in files}
     with zipfile.ZipFile(dist / wheel) as opened:
         names = {name.partition("/")[2] for name in opened.namelist() if name.startswith("qadmin/")}
         assert names == sources
-        assert "py.typed" in names
+        assert {"py.typed", "django/static/qadmin/queues.js", "django/templates/qadmin/base.html"} <= names
         metadata = opened.read(f"qadmin-{version}.dist-info/METADATA").decode()
     assert "Requires-Dist: redis>=5" in metadata
+    assert 'Requires-Dist: Django>=4.2; extra == "django"' in metadata
     assert "Requires-Python: >=3.9" in metadata
     with tarfile.open(dist / archive) as packed:
         assert not [name for name in packed.getnames() if "/tests" in name]
