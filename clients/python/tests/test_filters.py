@@ -357,6 +357,8 @@ def test_text_is_read_as_redis_cli_reads_it() -> None:
     assert words(read) == "TASK a b WHERE kwargs.x = A\n\" OR args.0 IN 2 it's b WHERE eta MISSING COMMITID abc"
     assert parse(str(read)) == read
     assert parse("") == Filter(())
+    # The server refuses a field like that, and says why.
+    assert parse('WHERE "kwargs.\\xff" EXISTS').words() == [b"WHERE", b"kwargs.\xff", b"EXISTS"]
 
 
 @MANY

@@ -39,7 +39,7 @@ class Condition:
 
     def words(self) -> List[bytes]:
         count = [b"%d" % len(self.operands)] if self.operator == "IN" else []
-        return [self.field.encode(), self.operator.encode(), *count, *self.operands]
+        return [self.field.encode(errors="surrogateescape"), self.operator.encode(), *count, *self.operands]
 
     def opposite(self) -> "Filter":
         """The filter that is true where the condition is false, and unknown where it is unknown."""
