@@ -116,6 +116,10 @@ def test_a_refused_form_keeps_its_content_and_leaves_no_entry(live: Any, browser
         assert 'value="my reason"' in refused
         assert 'value="delete" checked' in refused
         assert 'value="kwargs.account"' in refused
+    # A part of a condition is missing: what remains would select more.
+    torn = browser.page("preview/", queue="celery", field=["task", "kwargs.account"], op="=", value="app.send")
+    refused = checked(browser.send(torn, "action", action="all", confirm="celery"))
+    assert "lacks a part of a condition" in refused
     assert live.llen("celery") == 40
     assert logged() == []
     assert clears(live) == before
@@ -201,9 +205,14 @@ def test_a_lost_reply_is_logged_and_the_form_can_be_sent_again(live: Any, browse
     with override_settings(QADMIN={"URL": "redis://127.0.0.1:1"}):
         lost = browser.send(page, "action", action="all", confirm="celery").content.decode()
     assert "Send the form again as it is" in lost
-    assert logged()[0].change_message.endswith("; no reply came, so it is not known whether it was done")
+    uncertain = "; no reply came, so it is not known whether it was done"
+    assert logged()[0].change_message.endswith(uncertain)
     assert ended(live, job_of(browser.send(lost, "action", action="all", confirm="celery"))).deleted == 4
     assert len(logged()) == 2
+    # The server did start the job, and only the reply was lost.
+    LogEntry.objects.filter(pk=logged()[1].pk).delete()
+    browser.send(lost, "action", action="all", confirm="celery")
+    assert [entry.change_message.endswith(f"{uncertain}; it was") for entry in logged()] == [True]
 
 
 PATHS = ["", "queue/?queue=celery", "preview/?queue=celery", "jobs/", "jobs/00000000-0000-4000-8000-000000000000/"]

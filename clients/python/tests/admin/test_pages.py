@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from io import StringIO
-from typing import Any
+from typing import Any, Dict, List
 from urllib.parse import quote
 
 import pytest
@@ -134,13 +134,14 @@ def test_conditions_of_all_kinds(live: Any, browser: Browser) -> None:
         assert f"Matches {count} (" in filtered(browser.part(text)["html"]), (name, operator)
     text = browser.page("preview/", queue="celery", where="WHERE kwargs.account = 1 OR kwargs.account = 2")
     assert "Matches 4 (" in filtered(browser.part(text)["html"])
-    wrong = [
+    wrong: "List[Dict[str, Any]]" = [
         {"where": "WHERE task = a ALL CONFIRM celery"},
         {"field": "task", "op": "=", "value": ""},
         {"field": "", "op": "=", "value": "x"},
         {"field": "task", "op": "~", "value": "x"},
         {"field": "nofield", "op": "=", "value": "x"},
         {"field": "retries", "op": ">", "value": "many"},
+        {"field": ["task", "args.0"], "op": "=", "value": "app.send"},
         {},
     ]
     for query in wrong:
@@ -164,6 +165,22 @@ def test_unacknowledged_messages_are_a_queue(live: Any, browser: Browser) -> Non
     job = browser.send(preview, "action", action="all", confirm="unacked").content.decode()
     assert "clear all" in job
     assert live.hlen("unacked") == 0
+
+
+def test_conditions_that_a_form_cannot_hold_are_kept_as_text(live: Any, browser: Browser) -> None:
+    fill(live, "celery", [message("app.send", note=note) for note in ("a\u202eb", "a\nb", "ab", "a b")])
+    for note in ("a\u202eb", "a\nb"):
+        for query in ({"field": "kwargs.note", "op": "=", "value": note}, {"where": f'WHERE kwargs.note = "{note}"'}):
+            text = browser.page("preview/", queue="celery", **query)
+            assert "\u202e" not in text
+            assert "Matches 1 (" in filtered(browser.part(text)["html"])
+            # What the form then holds is the same filter.
+            where = re.search(r'name="where" value="([^"]+)"', text)
+            assert where is not None
+            again = browser.page("preview/", queue="celery", where=html.unescape(where.group(1)))
+            assert "Matches 1 (" in filtered(browser.part(again)["html"])
+    refused = browser.part(browser.page("preview/", queue="celery", where='WHERE "kwargs.\\xff" = 1'))
+    assert "is not UTF-8" in refused["html"]
 
 
 HOSTILE = "<script>alert(1)</script>\"'&{{ 7|add:1 }}\u202e\x1b[31m"

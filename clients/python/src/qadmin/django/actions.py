@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, Dict, Optional
+from typing import Any, Optional
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -52,8 +52,8 @@ def act(page: Page) -> HttpResponse:
     except conf.FAILURES as error:
         return _refused(page, selection, action, error, entry, job_id)
     if job.started is not None and job.started.deduplicated:
-        if entry is not None and _is_logged_twice(page, entry):
-            entry.withdraw()
+        if entry is not None:
+            entry.merge()
         messages.info(page.request, "This form was sent before. It started this job once.")
     return page.go(page.job_url(job_id, selection.queue))
 
@@ -67,19 +67,12 @@ def _told(action: Action, wanted: Any) -> str:
     return f"{verb} {which} of {wanted}{more}"
 
 
-def _is_logged_twice(page: Page, entry: Entry) -> bool:
-    """Whether the log has another entry of the same job. The client sends a command again after a lost reply, and the
-    answer to that says that the job is known as well."""
-    rows = type(entry.row).objects.filter(object_id=entry.row.object_id, content_type=entry.row.content_type)
-    return bool(rows.exclude(pk=entry.row.pk).exists())
-
-
 def _settle(entry: Optional[Entry], error: Exception) -> None:
     """What becomes of the entry of a command that failed."""
     if entry is None:
         return
     if isinstance(error, (StartUncertain, OSError)) or is_lost(error):
-        entry.add("; no reply came, so it is not known whether it was done")
+        entry.lost()
     else:
         entry.withdraw()
 
@@ -113,17 +106,16 @@ def control(page: Page, job_id: uuid.UUID, command: str) -> HttpResponse:
     back = page.job_url(str(job_id), queue)
     if page.request.method != "POST":
         return page.go(back)
-    entry = Entry(page, str(job_id), queue, f"{_COMMANDS[command]} job {job_id}")
-    tried: Dict[str, Any] = {}
+    entry: Optional[Entry] = None
     try:
         client = page.client()
         before = client.status(str(job_id), queue or None)
-        tried["after"] = getattr(client, command)(str(job_id), queue or None)
+        entry = Entry(page, str(job_id), before.queue, f"{_COMMANDS[command]} job {job_id}")
+        after = getattr(client, command)(str(job_id), queue or None)
     except conf.FAILURES as error:
         _settle(entry, error)
         messages.error(page.request, problem(error))
         return page.go(back)
-    after = tried["after"]
     if after.job_id != str(job_id):
         entry.add(f": job {after.job_id} continues it")
         messages.info(page.request, "This job continues the interrupted one.")
@@ -146,13 +138,13 @@ def undo(page: Page, job_id: uuid.UUID) -> HttpResponse:
     entry: Optional[Entry] = None
     try:
         client = page.client()
-        listed = client.status(undone, queue or None).to or ""
+        before = client.status(undone, queue or None)
+        listed = before.to or ""
         chosen = _id(form["form_id"], "dry run of an undo" if flags["dryrun"] else "undo")
         if not flags["dryrun"]:
-            entry = Entry(
-                page, chosen, queue, f"Undid job {undone}" + (f"; reason: {form['reason']}" * bool(form["reason"]))
-            )
-        client.undo(
+            reason = f"; reason: {form['reason']}" if form["reason"] else ""
+            entry = Entry(page, chosen, before.queue, f"Undid job {undone}{reason}")
+        started = client.undo(
             undone,
             queue=queue or None,
             confirm=None if flags["dryrun"] else confirmed(form["confirm"], listed),
@@ -164,7 +156,7 @@ def undo(page: Page, job_id: uuid.UUID) -> HttpResponse:
     except conf.FAILURES as error:
         _settle(entry, error)
         return job_page(page, undone, queue, {**form, **flags}, problem(error))
-    if entry is not None and _is_logged_twice(page, entry):
-        entry.withdraw()
+    if entry is not None and started.started is not None and started.started.deduplicated:
+        entry.merge()
     # The undo works on the other list.
     return page.go(page.job_url(chosen, listed))

@@ -13,6 +13,7 @@ from .texts import shown
 
 # The longest text of what an entry is about.
 _NAME_MAX = 200
+_UNCERTAIN = "; no reply came, so it is not known whether it was done"
 
 
 class Entry:
@@ -29,6 +30,26 @@ class Entry:
             change_message=shown(text),
         )
         self.row.save()
+
+    def lost(self) -> None:
+        """No reply came."""
+        self.add(_UNCERTAIN)
+
+    def merge(self) -> bool:
+        """Removes it if the log has another entry of the same job, and returns whether it has.
+
+        The server said that it knows the job. It says so as well where the client sent the command again after a lost
+        reply, and then there is no other entry.
+        """
+        others = LogEntry.objects.filter(object_id=self.row.object_id, content_type=self.row.content_type)
+        others = others.exclude(pk=self.row.pk)
+        if not others.exists():
+            return False
+        for row in others.filter(change_message__endswith=_UNCERTAIN):
+            row.change_message += "; it was"
+            row.save()
+        self.withdraw()
+        return True
 
     def add(self, text: str) -> None:
         """Adds what is known only now."""

@@ -27,9 +27,11 @@ ONLY = "default"
 FIELDS = ("task", "id", "args", "kwargs", "retries", "eta", "redelivered")
 GROUPBY = ("task",)
 UNACKED = ("unacked",)
-# What a client for a URL waits for, seconds. The server keeps a client for `inline-wait`, or 10 seconds for QUEUES.
-CONNECT_TIMEOUT = 3
-TIMEOUT = 15
+# What a client for a URL waits for, seconds. The server keeps a client for `inline-wait`, or 10 seconds for QUEUES; it
+# answers all other commands at once. Those that start a job are sent up to five times.
+CONNECT_TIMEOUT = 2
+QUICK = 3
+PATIENT = 12
 
 # What a page shows as a message instead of its content.
 FAILURES: Tuple[Type[Exception], ...] = (QadminError, redis.RedisError, OSError, ImproperlyConfigured)
@@ -42,9 +44,10 @@ class Server:
     name: str
     options: Mapping[str, Any]
 
-    def client(self) -> Client:
-        """The client, one for each process. Raises ImproperlyConfigured; nothing is sent."""
-        return _client(self.name)
+    def client(self, *, patient: bool = False) -> Client:
+        """The client, one for each process; `patient` for commands whose replies take time. Raises
+        ImproperlyConfigured; nothing is sent."""
+        return _client(self.name, PATIENT if patient else QUICK)
 
     @property
     def unacked(self) -> Tuple[str, ...]:
@@ -82,17 +85,18 @@ def groupby() -> Sequence[str]:
 
 
 @functools.cache
-def _client(name: str) -> Client:
+def _client(name: str, timeout: int) -> Client:
     options = servers()[name].options
     if "CLIENT" in options:
-        return Client(_made(name, options["CLIENT"]))
+        # It has the time-outs of its maker.
+        return Client(_made(name, options["CLIENT"])) if timeout == QUICK else _client(name, QUICK)
     try:
         return Client(
             redis.Redis.from_url(
                 options["URL"],
                 socket_connect_timeout=CONNECT_TIMEOUT,
-                socket_timeout=TIMEOUT,
-                retry=Retry(NoBackoff(), 1),
+                socket_timeout=timeout,
+                retry=Retry(NoBackoff(), 0),
             )
         )
     except (KeyError, ValueError, TypeError, AttributeError):

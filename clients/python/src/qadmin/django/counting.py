@@ -96,7 +96,7 @@ def _failure(job: Status) -> str:
 
 def _asked(page: Page, selection: Selection, wanted: Filter) -> Dict[str, Any]:
     """The reply to a PREVIEW."""
-    seen = page.client().preview(
+    seen = page.client(patient=True).preview(
         selection.queue,
         wanted,
         fields=selection.columns,
@@ -177,7 +177,7 @@ def _stats(page: Page, selection: Selection) -> Dict[str, Any]:
     job = _followed(page, selection)
     seen: Any = job
     if job is None:
-        seen = page.client().stats(
+        seen = page.client(patient=True).stats(
             selection.queue,
             selection.by,
             wanted,

@@ -48,8 +48,8 @@ class Page:
         # For the names of addresses in the templates of the admin.
         request.current_app = model_admin.admin_site.name
 
-    def client(self) -> Client:
-        return self.server.client()
+    def client(self, *, patient: bool = False) -> Client:
+        return self.server.client(patient=patient)
 
     def url(self, name: str, *args: str, query: str = "", server: str = "", **more: str) -> str:
         """The address of a page, of this server if no other is named."""

@@ -11,7 +11,7 @@ from ..errors import FilterError
 from ..filters import SHORT_NAMES, Condition, F, Filter, parse
 from ..operands import Raw
 from . import conf
-from .texts import named, token
+from .texts import named, shown, token
 
 # Operators by the words that a form shows, with what each needs of the field and the typed value.
 OPERATORS: Dict[str, Callable[[F, str], Filter]] = {
@@ -82,16 +82,25 @@ class Selection:
     inexact: bool = False
     fields: Tuple[str, ...] = ()
     by: Tuple[str, ...] = ()
+    # Whether the address lacks a part of a condition. It then selects nothing, instead of more than was meant.
+    is_torn: bool = False
 
     @classmethod
     def read(cls, query: Any) -> "Selection":
         """The selection of an address, a QueryDict."""
         columns = [query.getlist(name) for name in ("field", "op", "value")]
-        rows = (Row(name.strip(), operator, value) for name, operator, value in zip(*columns))
+        rows: List[Row] = []
+        where = _printable(query.get("where", "").strip())
+        for row in (Row(name.strip(), operator, value) for name, operator, value in zip(*columns)):
+            if not (row.field + row.value).isprintable():
+                where = " ".join(part for part in (where, _as_text(row)) if part)
+            elif row.field or row.value:
+                rows.append(row)
         return cls(
             queue=named(query.get("queue", "")),
-            rows=tuple(row for row in rows if row.field or row.value),
-            where=query.get("where", "").strip(),
+            rows=tuple(rows),
+            where=where,
+            is_torn=len({len(column) for column in columns}) > 1 or "torn" in query,
             kind=query.get("as", ""),
             step=query.get("priority", "").strip(),
             index=query.get("index", "").strip(),
@@ -105,13 +114,23 @@ class Selection:
         pairs: List[Tuple[str, str]] = [("queue", token(self.queue))]
         for row in self.rows:
             pairs += [("field", row.field), ("op", row.operator), ("value", row.value)]
-        options = {"where": self.where, "as": self.kind, "priority": self.step, "index": self.index}
-        options.update(inexact="1" if self.inexact else "", fields=" ".join(self.fields), by=" ".join(self.by))
+        options = {
+            "where": self.where,
+            "as": self.kind,
+            "priority": self.step,
+            "index": self.index,
+            "inexact": "1" if self.inexact else "",
+            "torn": "1" if self.is_torn else "",
+            "fields": " ".join(self.fields),
+            "by": " ".join(self.by),
+        }
         pairs += [(name, value) for name, value in {**options, **more}.items() if value]
         return urlencode(pairs)
 
     def filter(self) -> Optional[Filter]:
         """The filter, None without a condition. Raises FilterError."""
+        if self.is_torn:
+            raise FilterError("the address of this page lacks a part of a condition")
         found = [row.condition() for row in self.rows] + ([parse(self.where)] if self.where else [])
         if not found:
             return None
@@ -158,6 +177,22 @@ class Selection:
                 clauses &= Filter(((Condition(name, "=", (operand,)),),))
         where = " ".join(part for part in (self.where, str(clauses)) if part)
         return replace(self, rows=(*self.rows, *(row for row in rows if row not in self.rows)), where=where)
+
+
+def _printable(where: str) -> str:
+    """The same filter in characters that a field of a form keeps."""
+    try:
+        return where if where.isprintable() else str(parse(where))
+    except FilterError:
+        return shown(where)
+
+
+def _as_text(row: Row) -> str:
+    """A condition in the syntax of docs/filter.md, because a field of a form cannot hold what is in it."""
+    try:
+        return str(row.condition())
+    except FilterError:
+        return shown(f"{row.field} {row.operator} {row.value}")
 
 
 def names(text: str) -> List[str]:

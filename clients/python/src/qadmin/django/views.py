@@ -42,7 +42,7 @@ def queues(page: Page) -> HttpResponse:
         # A form in which a person types the name of a key.
         return page.go(page.url("queue", queue=token(page.request.GET["name"])))
     glob = page.request.GET.get("glob", "").strip()
-    tried = page.attempt(lambda: page.client().queues(glob or None))
+    tried = page.attempt(lambda: page.client(patient=True).queues(glob or None))
     rows: List[Dict[str, Any]] = []
     for row in tried.result.queues if tried.result else ():
         kind = row.looks_like if row.looks_like in KINDS else ""
