@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from io import StringIO
 from typing import Any, Dict, List
@@ -12,7 +13,9 @@ import pytest
 from django.core.management import call_command
 from django.test import override_settings
 from messages import fill, message, some
-from servers import Server
+from servers import ROOT, Server
+
+from qadmin.django import conf
 
 from .conftest import QUEUES, Browser
 
@@ -271,6 +274,36 @@ def test_several_servers_and_clients_of_ones_own(clean: Server, browser: Browser
         assert "kwargs.account" in part
 
 
+def test_the_redis_user_decides_what_can_be_done(live: Any, browser: Browser, clean: Server) -> None:
+    fill(live, "celery", some(40))
+    roles = {
+        "looks": "~celery +qadmin.preview +qadmin.status +qadmin.jobs +qadmin.queues +qadmin.stats",
+        "acts": "~celery ~celery:parked:* +qadmin.preview +qadmin.status +qadmin.jobs +qadmin.queues +qadmin.clearjob",
+    }
+    wanted = {"queue": "celery", "field": "kwargs.account", "op": "=", "value": "3"}
+    for user, words in roles.items():
+        live.execute_command("ACL", "SETUSER", user, "on", ">secret", *words.split())
+        with override_settings(QADMIN={"URL": f"redis://{user}:secret@127.0.0.1:{clean.port}"}):
+            assert "celery" in browser.page("")
+            text = browser.page("preview/", **wanted)
+            assert "Matches 4 (" in filtered(browser.part(text)["html"])
+            answer = browser.send(text, "action", action="all", confirm="celery").content.decode()
+            assert ("NOPERM" in answer) == (user == "looks")
+            groups = browser.part(browser.page("queue/", queue="celery"))["html"]
+            assert ("NOPERM" in groups) == (user == "acts")
+        live.execute_command("ACL", "DELUSER", user)
+
+
+def test_the_page_of_the_documentation_names_all_settings() -> None:
+    text = (ROOT / "docs/django.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([A-Z]+)` \|", text, re.MULTILINE) == [
+        *("URL", "CLIENT", "SERVERS", "UNACKED", "PERMISSION", "FIELDS", "GROUPBY")
+    ]
+    assert {*conf.OF_A_SERVER, *conf.OF_ALL} == set(re.findall(r"^\| `([A-Z]+)` \|", text, re.MULTILINE))
+    for default in (conf.UNACKED, conf.FIELDS, conf.GROUPBY):
+        assert f"| `{json.dumps(default)}` |" in text
+
+
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
@@ -288,7 +321,5 @@ def test_several_servers_and_clients_of_ones_own(clean: Server, browser: Browser
     ],
 )
 def test_the_setting_is_checked(setting: Any, told: str) -> None:
-    from qadmin.django.conf import check_setting
-
     with override_settings(QADMIN=setting):
-        assert told in " ".join(str(error.msg) for error in check_setting(None))
+        assert told in " ".join(str(error.msg) for error in conf.check_setting(None))
