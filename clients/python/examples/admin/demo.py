@@ -86,7 +86,8 @@ def stop(*_: object) -> None:
 
 def main() -> None:
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 8380
-    signal.signal(signal.SIGTERM, stop)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     server = Server()
     worker = None
     stopped = threading.Event()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import re
+import uuid
 from typing import Any, List
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from django.contrib.admin.models import CHANGE, DELETION, LogEntry
@@ -62,7 +64,8 @@ def test_parking_is_the_default_and_can_be_undone(live: Any, browser: Browser) -
     assert (end.deleted, end.parked, end.reason, live.llen("celery")) == (4, True, "twice", 36)
     (entry,) = logged()
     assert (entry.user.get_username(), entry.action_flag, entry.object_repr) == ("root", CHANGE, "celery")
-    assert entry.get_change_message() == "Parked all matches of WHERE kwargs.account = 3; reason: twice"
+    told = f"Parked all matches of WHERE kwargs.account = 3; reason: twice; job {end.job_id}"
+    assert entry.get_change_message() == told
     # The admin links its log to the job.
     assert job_of(browser.get(str(entry.get_admin_url()))) == end.job_id
     text = browser.page(f"jobs/{end.job_id}/", queue="celery")
@@ -74,7 +77,9 @@ def test_parking_is_the_default_and_can_be_undone(live: Any, browser: Browser) -
     back = ended(live, job_of(browser.send(refused, "undo", action="undo", confirm=str(end.to))))
     assert (back.deleted, back.actor, back.reason) == (4, "root", "sorry")
     assert sorted(live.lrange("celery", 0, -1)) == sorted(before)
-    assert [row.change_message for row in logged()[1:]] == [f"Undid job {end.job_id}; reason: sorry"]
+    again = browser.send(refused, "undo", action="undo", confirm=str(end.to))
+    told = f"Undid job {end.job_id}; reason: sorry; job {back.job_id}"
+    assert (job_of(again), [row.change_message for row in logged()[1:]]) == (back.job_id, [told])
     assert 'id="undo"' not in browser.page(f"jobs/{end.job_id}/", queue="celery")
 
 
@@ -270,6 +275,44 @@ def test_every_change_needs_the_token_of_a_page(live: Any, root: Any) -> None:
     assert live.llen("celery") == 40
     page = strict.page("preview/", **WANTED)
     assert ended(live, job_of(strict.send(page, "action", action="all", confirm="celery"))).deleted == 4
+
+
+# What people, browsers and programs could put into addresses and forms.
+ODD = (
+    *("", "celery", "odd", "text", "unacked", "%FF", "%zz", "\x00", "\u202e", "<b>", '"', "\\", "{}", "-1", "9" * 30),
+    *("=", "IN", "GLOB", "EXISTS", "CONTAINS", "<", "all", "sidekiq", "task", "kwargs.*", 'headers."a.b"', "a,b,c,d,e"),
+    *(
+        "WHERE",
+        "WHERE bytes > 0 OR task EXISTS",
+        "TASK x OR",
+        "now-1d",
+        "0",
+        "delete",
+        "keepone",
+        "dryrun",
+        "x" * 3_000,
+    ),
+    "00000000-0000-4000-8000-000000000000",
+)
+QUERY = ("field", "op", "value", "where", "as", "priority", "index", "inexact", "fields", "by", "part", "now", "job")
+FIELDS = ("form_id", "action", "destination", "confirm", "reason", "limit", "rate", "by", "front")
+
+
+def test_no_request_is_an_error_of_the_server(live: Any, browser: Browser) -> None:
+    fill(live, "celery", some(10))
+    live.set("text", "no queue")
+    live.lpush("odd", b"\xff\xfe", "{}", '{"headers": [], "body": 5}', message("x" * 2_000, "y" * 2_000))
+    choose = random.Random(67)
+    pages = ["", "queue/", "preview/", "jobs/", f"jobs/{ODD[-1]}/"]
+    for _ in range(60):
+        pairs = [(name, choose.choice(ODD)) for name in choose.sample(QUERY, choose.randrange(8))]
+        query = urlencode([*pairs, ("queue", choose.choice(("celery", "odd")))])
+        answer = browser.get(f"{QUEUES}{choose.choice(pages)}?{query}")
+        assert answer.status_code == 200, query
+        fields = {name: choose.choice(ODD) for name in choose.sample(FIELDS, choose.randrange(8))}
+        fields.update(form_id=str(uuid.uuid4()), action=choose.choice(("all", "keepone", "dryrun")))
+        answer = browser.post(f"{QUEUES}preview/act/?{query}", fields)
+        assert answer.status_code in (200, 302), (query, fields)
 
 
 def test_another_site_of_the_admin_has_pages_of_its_own(live: Any, browser: Browser) -> None:

@@ -15,6 +15,7 @@ from django.test import override_settings
 from messages import fill, message, some
 from servers import ROOT, Server
 
+import qadmin
 from qadmin.django import conf
 
 from .conftest import QUEUES, Browser
@@ -35,6 +36,8 @@ def test_the_index_of_the_admin_leads_to_the_queues(live: Any, browser: Browser)
     assert "app.send" in text
     live.execute_command("QADMIN.INDEX", "CREATE", "celery")
     assert "Oldest waits" in browser.page("")
+    # FLUSHALL leaves it.
+    live.execute_command("QADMIN.INDEX", "DROP", "celery")
     assert "No queues." in browser.page("", glob="mail*")
 
 
@@ -184,6 +187,23 @@ def test_conditions_that_a_form_cannot_hold_are_kept_as_text(live: Any, browser:
             assert "Matches 1 (" in filtered(browser.part(again)["html"])
     refused = browser.part(browser.page("preview/", queue="celery", where='WHERE "kwargs.\\xff" = 1'))
     assert "is not UTF-8" in refused["html"]
+
+
+def test_priority_lists_are_counted_together_or_one_by_one(live: Any, browser: Browser) -> None:
+    fill(live, "celery", some(10))
+    fill(live, "celery\x06\x163", some(5))
+    text = browser.page("")
+    assert "15 all lists 5 in step 3" in filtered(text)
+    links = dict(zip(("all", "3"), re.findall(r'href="([^"]*priority=[^"]*)"', text)))
+    for step, count in (("3", 5), ("all", 10)):
+        groups = browser.part(browser.page(links[step].replace("&amp;", "&")))["html"]
+        assert f"app.send {count} 100.0 %" in filtered(groups)
+        preview = browser.page("preview/", queue="celery", priority=step, field="task", op="=", value="app.send")
+        assert ("one step after the other" in preview) == (step == "all")
+        answer = browser.send(preview, "action", action="all", confirm="celery", destination="delete")
+        qadmin.Client(live).job(answer.redirect_chain[0][0].partition("/jobs/")[2][:36]).wait()
+        assert live.llen("celery\x06\x163") == 0
+        assert live.llen("celery") == (10 if step == "3" else 0)
 
 
 HOSTILE = "<script>alert(1)</script>\"'&{{ 7|add:1 }}\u202e\x1b[31m"

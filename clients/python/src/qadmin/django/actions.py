@@ -44,7 +44,7 @@ def act(page: Page) -> HttpResponse:
         job_id = _id(action.form_id, f"dry run {action.mode}" if action.dryrun else "clear")
         if not action.dryrun:
             arguments["confirm"] = confirmed(action.confirm, selection.queue)
-            entry = Entry(page, job_id, selection.queue, _told(action, wanted), is_deletion=not action.park)
+            entry = Entry(page, job_id, selection.queue, _told(action, wanted, job_id), is_deletion=not action.park)
         by_whom = actor(page.request.user.get_username())
         job = page.client().clear(
             selection.queue, wanted, job_id=job_id, actor=by_whom, **arguments, **selection.options()
@@ -58,13 +58,13 @@ def act(page: Page) -> HttpResponse:
     return page.go(page.job_url(job_id, selection.queue))
 
 
-def _told(action: Action, wanted: Any) -> str:
+def _told(action: Action, wanted: Any, job_id: str) -> str:
     """The text of a clear in the log."""
     verb = "Parked" if action.park else "Cleared"
     which = "all matches but one" if action.mode == "keepone" else "all matches"
     options = {"one of each": action.by, "limit": action.limit, "rate": action.rate, "reason": action.reason}
     more = "".join(f"; {name}: {value}" for name, value in options.items() if value)
-    return f"{verb} {which} of {wanted}{more}"
+    return f"{verb} {which} of {wanted}{more}; job {job_id}"
 
 
 def _settle(entry: Optional[Entry], error: Exception) -> None:
@@ -143,7 +143,7 @@ def undo(page: Page, job_id: uuid.UUID) -> HttpResponse:
         chosen = _id(form["form_id"], "dry run of an undo" if flags["dryrun"] else "undo")
         if not flags["dryrun"]:
             reason = f"; reason: {form['reason']}" if form["reason"] else ""
-            entry = Entry(page, chosen, before.queue, f"Undid job {undone}{reason}")
+            entry = Entry(page, chosen, before.queue, f"Undid job {undone}{reason}; job {chosen}")
         started = client.undo(
             undone,
             queue=queue or None,

@@ -31,6 +31,8 @@ OPERATORS: Dict[str, Callable[[F, str], Filter]] = {
 WITHOUT_VALUE = ("EXISTS", "MISSING")
 # Kinds of messages for AS.
 KINDS = ("celery", "sidekiq", "resque", "laravel", "taskiq", "huey", "dramatiq", "rq", "bullmq", "bull", "asynq")
+# Those whose messages are elsewhere than in the list, where PARK is refused.
+_NOT_PARKED = ("dramatiq", "rq", "bullmq", "bull", "asynq")
 # Suggestions for the name of a field.
 NAMES = (
     *("task", "id", "args.0", "args.*", "kwargs.*", "retries", "eta", "expires", "redelivered", "age", "arrived"),
@@ -147,6 +149,14 @@ class Selection:
             "index": self.index or None,
             "inexact": self.inexact,
         }
+
+    def not_parked(self, unacked: Sequence[str]) -> str:
+        """Why the server would refuse to park these messages; empty if it would not, as far as it is known here."""
+        if self.queue in unacked or self.index:
+            return "Unacknowledged messages cannot be parked."
+        if self.step.lower() == "all":
+            return "Messages of all priority lists together cannot be parked: choose one step after the other."
+        return f"Messages of {self.kind} cannot be parked." if self.kind in _NOT_PARKED else ""
 
     @property
     def form_rows(self) -> Sequence[Row]:

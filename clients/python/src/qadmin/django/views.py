@@ -51,9 +51,13 @@ def queues(page: Page) -> HttpResponse:
             "oldest": duration(row.oldest_age, row.oldest_at_least),
             "mean": duration(row.wait_mean_ms),
         }
-        url = page.url("queue", query=Selection(row.queue, kind=kind).query())
-        steps = ", ".join(f"{step.depth:,} in step {step.step}" for step in row.priorities)
-        rows.append({"row": row, "url": url, "waits": waits, "steps": steps})
+        found = Selection(row.queue, kind=kind)
+        steps = [
+            ("all lists", "all"),
+            *((f"{step.depth:,} in step {step.step}", str(step.step)) for step in row.priorities),
+        ]
+        lists = [(text, page.url("queue", query=replace(found, step=step).query())) for text, step in steps]
+        rows.append({"row": row, "url": page.url("queue", query=found.query()), "waits": waits, "lists": lists})
     links = [
         (name, page.url("queue", query=Selection(name, by=("routing_key", "task")).query()))
         for name in page.server.unacked
@@ -105,8 +109,8 @@ def preview(page: Page) -> HttpResponse:
     selection = Selection.read(page.request.GET)
     if page.wants_part:
         return page.part(counting.preview_part(page, selection))
-    is_unacked = selection.queue in page.server.unacked
-    return preview_page(page, selection, Action(str(uuid.uuid4()), park=not is_unacked))
+    is_parked = not selection.not_parked(page.server.unacked)
+    return preview_page(page, selection, Action(str(uuid.uuid4()), park=is_parked))
 
 
 def preview_page(page: Page, selection: Selection, action: Action, error: str = "", link: str = "") -> HttpResponse:
@@ -119,7 +123,7 @@ def preview_page(page: Page, selection: Selection, action: Action, error: str = 
         error=error,
         link=link,
         act_url=page.url("act", query=selection.query()),
-        is_unacked=selection.queue in page.server.unacked,
+        not_parked=selection.not_parked(page.server.unacked),
         **form(page, selection),
     )
 
