@@ -36,6 +36,8 @@ def test_the_index_of_the_admin_leads_to_the_queues(live: Any, browser: Browser)
     assert "app.send" in text
     live.execute_command("QADMIN.INDEX", "CREATE", "celery")
     assert "Oldest waits" in browser.page("")
+    text = browser.page("preview/", queue="celery", field="task", op="=", value="app.send")
+    assert "12 messages; the next message waits ≥" in filtered(browser.part(text)["html"])
     # FLUSHALL leaves it.
     live.execute_command("QADMIN.INDEX", "DROP", "celery")
     assert "No queues." in browser.page("", glob="mail*")

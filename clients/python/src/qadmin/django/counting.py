@@ -86,6 +86,7 @@ def _seen_job(job: Status) -> Dict[str, Any]:
         "failed": _failure(job),
         "table": sample(job.sample),
         "facts": facts(job, count),
+        "ages": _ages(job.ages),
     }
 
 
@@ -117,6 +118,7 @@ def _asked(page: Page, selection: Selection, wanted: Filter) -> Dict[str, Any]:
         "failed": seen.count_error or "",
         "table": sample(seen.sample),
         "facts": facts(seen, seen.match_count),
+        "ages": _ages(seen.ages),
     }
 
 
@@ -157,10 +159,12 @@ def sample(rows: Tuple[Any, ...]) -> Optional[Table]:
     if not rows:
         return None
     columns = [name for name in rows[0].fields if any(row.fields.get(name) is not None for row in rows)]
-    cells = [
-        [_position(row.index), row.bytes, *(_cell(name, row.fields.get(name)) for name in columns)] for row in rows
-    ]
-    return Table(["runs", "bytes", *columns], cells)
+    # Unacknowledged messages have no position.
+    has_position = any(row.index is not None for row in rows)
+    cells = [[row.bytes, *(_cell(name, row.fields.get(name)) for name in columns)] for row in rows]
+    if not has_position:
+        return Table(["bytes", *columns], cells)
+    return Table(["runs", "bytes", *columns], [[_position(row.index), *rest] for row, rest in zip(rows, cells)])
 
 
 def _position(index: Optional[int]) -> Optional[int]:
